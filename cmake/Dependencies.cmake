@@ -1,0 +1,17 @@
+# The libraries the project stands on; src/ARCHITECTURE.md says why each of them.
+find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
+find_package(JPEG REQUIRED)
+find_package(PNG REQUIRED)
+find_package(ZLIB REQUIRED)
+pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson>=2.13)
+pkg_check_modules(CRYPTO REQUIRED IMPORTED_TARGET libcrypto>=3.0)
+find_path(STB_INCLUDE_DIR stb_image.h PATH_SUFFIXES stb REQUIRED)
+
+# Debian keeps every OpenBLAS flavour in a folder of its own, outside pkg-config's path. The OpenMP flavour is wanted: it
+# runs single-threaded inside our pool's threads, where the pthread flavour would start a second pool.
+find_path(OPENBLAS_INCLUDE_DIR cblas.h
+    PATH_SUFFIXES ${CMAKE_LIBRARY_ARCHITECTURE}/openblas-openmp
+                  ${CMAKE_LIBRARY_ARCHITECTURE}/openblas openblas REQUIRED)
+find_library(OPENBLAS_LIBRARY openblas
+    PATH_SUFFIXES openblas-openmp openblas REQUIRED)

@@ -1,0 +1,460 @@
+/* vitlrp: relevance maps for Vision Transformers, AttnLRP with the gamma rule.
+ *
+ *   Model    weights and architecture. Immutable once open; any number of threads and sessions may
+ * share it. Session  all scratch memory of one line of work on a model. One thread at a time; never
+ * shared. Image    decoded photograph. Immutable.
+ *
+ * Conventions, where a function does not say otherwise:
+ *   - Functions that can fail return a vitlrp_status and fill *error (owned by the caller, may be
+ * NULL). A failed call leaves what its out-parameters point to unchanged and its inputs usable.
+ *   - Structures whose first field is struct_size are filled by their _init function and then
+ * changed by the caller; new fields are only ever added at the end. Passing one that was not
+ * initialised is VITLRP_USAGE.
+ *   - Strings are UTF-8. Those in a returned structure belong to the object it was asked of and
+ * live as long as it.
+ *   - close functions accept NULL. A model must outlive its sessions.
+ *   - Arrays are dense, float32, last index fastest; shapes are written [rows, columns].
+ *   - Nothing here prints, exits, reads the environment or keeps global state.
+ *
+ * The method: Achtibat et al., "AttnLRP: Attention-Aware Layer-Wise Relevance Propagation for
+ * Transformers", ICML 2024.
+ */
+#ifndef VITLRP_H
+#define VITLRP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(VITLRP_BUILD)
+#define VITLRP_API __attribute__((visibility("default")))
+#else
+#define VITLRP_API
+#endif
+
+#if defined(__GNUC__)
+#define VITLRP_NODISCARD __attribute__((warn_unused_result))
+#else
+#define VITLRP_NODISCARD
+#endif
+
+/* ---- Version, status, errors
+ * --------------------------------------------------------------------------------------- */
+
+/* "MAJOR.MINOR.PATCH". */
+VITLRP_API const char *vitlrp_version(void);
+
+enum vitlrp_status {
+    VITLRP_OK = 0,
+    VITLRP_USAGE,       /* an argument is out of its documented range */
+    VITLRP_IO,          /* the operating system refused: see system_errno */
+    VITLRP_FORMAT,      /* a file is damaged or not what it claims to be */
+    VITLRP_UNSUPPORTED, /* valid, but outside what this library handles */
+    VITLRP_LIMIT,       /* larger than a resource limit */
+    VITLRP_NOMEM,
+    VITLRP_MISMATCH, /* two inputs that do not fit each other */
+    VITLRP_NUMERIC,  /* NaN or infinity in weights, input or result */
+    VITLRP_CANCELLED,
+    VITLRP_INTERNAL /* a bug of the library's */
+};
+
+struct vitlrp_error {
+    enum vitlrp_status status;
+    int system_errno;  /* errno of a VITLRP_IO, else 0 */
+    char message[512]; /* one line: file (if any), reason, what to do */
+};
+
+/* The status in one word ("format"); "unknown" for other values. */
+VITLRP_API const char *vitlrp_status_name(enum vitlrp_status status);
+
+/* Messages for people. level 1 warning, 2 info, 3 debug; called from the thread that called the
+ * library. */
+struct vitlrp_log {
+    void (*write)(void *user, int level, const char *message); /* NULL: no messages */
+    void *user;
+};
+
+/* Releases memory that a function of this header returned with "vitlrp_free". */
+VITLRP_API void vitlrp_free(void *pointer);
+
+/* ---- Preprocessing
+ * --------------------------------------------------------------------------------------------------
+ */
+
+enum vitlrp_resize {
+    VITLRP_RESIZE_SHORT,  /* short side to resize_to, keeping the aspect ratio */
+    VITLRP_RESIZE_SQUASH, /* both sides to resize_to */
+    VITLRP_RESIZE_NONE
+};
+
+enum vitlrp_interpolation { VITLRP_BILINEAR, VITLRP_BICUBIC };
+
+/* Photograph to model input: resize (antialiased, bit-exact with Pillow's Image.resize), centre
+ * crop, divide by 255, subtract mean, divide by std. Plain data, no struct_size: always filled
+ * whole by vitlrp_model_preprocess. */
+struct vitlrp_preprocess {
+    enum vitlrp_resize resize;
+    int32_t resize_to; /* pixels */
+    enum vitlrp_interpolation interpolation;
+    int32_t crop_height; /* 0: no crop */
+    int32_t crop_width;
+    float mean[3];
+    float std[3];
+};
+
+/* Where the model input lies on the photograph, in photograph pixels (fractions possible). */
+struct vitlrp_geometry {
+    int32_t image_width, image_height; /* the upright photograph */
+    int32_t input_width, input_height; /* the model input */
+    double left, top, width, height;   /* the part of the photograph that the input shows */
+};
+
+/* ---- Images
+ * ----------------------------------------------------------------------------------------------------------
+ */
+
+struct vitlrp_image;
+
+struct vitlrp_image_options {
+    size_t struct_size;
+    int32_t ignore_exif;   /* 1: leave the pixels as stored, whatever the EXIF orientation says */
+    size_t max_file_bytes; /* default 256 MiB */
+    int32_t max_side;      /* default 16384 pixels */
+    int64_t max_pixels;    /* default 100 million */
+};
+
+VITLRP_API void vitlrp_image_options_init(struct vitlrp_image_options *options);
+
+/* Decodes a JPEG, PNG, BMP or PNM file (told by content, not by name) to upright 8-bit RGB. NULL
+ * options: defaults. *image is owned by the caller: vitlrp_image_close. Any thread. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status
+vitlrp_image_open(const char *path, const struct vitlrp_image_options *options,
+                  struct vitlrp_image **image, struct vitlrp_error *error);
+
+/* As vitlrp_image_open, over `size` bytes that may be released afterwards. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status
+vitlrp_image_open_memory(const void *data, size_t size, const struct vitlrp_image_options *options,
+                         struct vitlrp_image **image, struct vitlrp_error *error);
+
+/* The picture that a normalised model input [3, height, width] shows, for inputs that came without
+ * a photograph. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status
+vitlrp_image_from_input(const float *input, int32_t height, int32_t width,
+                        const struct vitlrp_preprocess *preprocess, struct vitlrp_image **image,
+                        struct vitlrp_error *error);
+
+VITLRP_API void vitlrp_image_close(struct vitlrp_image *image);
+
+struct vitlrp_image_info {
+    int32_t width, height; /* upright */
+    int32_t orientation;   /* EXIF 1..8 as found, 1 if none */
+    const char *format;    /* "jpeg", "png", "bmp", "pnm", "input" */
+    const uint8_t *rgb;    /* [height, width, 3], owned by the image */
+};
+
+VITLRP_API void vitlrp_image_describe(const struct vitlrp_image *image,
+                                      struct vitlrp_image_info *info);
+
+/* The geometry of a photograph of the given size. MISMATCH if the crop does not fit. Any thread. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status
+vitlrp_preprocess_plan(const struct vitlrp_preprocess *preprocess, int32_t image_width,
+                       int32_t image_height, struct vitlrp_geometry *geometry,
+                       struct vitlrp_error *error);
+
+/* Writes the model input [3, input_height, input_width] of vitlrp_preprocess_plan to `input`. Any
+ * thread. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status
+vitlrp_preprocess_apply(const struct vitlrp_preprocess *preprocess,
+                        const struct vitlrp_image *image, float *input, struct vitlrp_error *error);
+
+/* ---- Models
+ * ----------------------------------------------------------------------------------------------------------
+ */
+
+struct vitlrp_model;
+
+struct vitlrp_model_options {
+    size_t struct_size;
+    int32_t heads; /* attention heads where the file does not tell; 0: from its configuration, else
+                      dim / 64 */
+    const char *labels_path; /* class names, one a line or "index<TAB>wnid<TAB>name"; NULL: the
+                                model's, else ImageNet's */
+    struct vitlrp_log log;
+};
+
+VITLRP_API void vitlrp_model_options_init(struct vitlrp_model_options *options);
+
+/* Reads .safetensors, .pth/.pt/.bin or .npz (told by content) in torchvision, timm, Hugging Face or
+ * JAX naming; a Hugging Face folder works too. Nothing in a file is ever executed. Weights are
+ * converted to float32, in memory owned by *model: vitlrp_model_close. MISMATCH names a tensor that
+ * is missing, left over or of another shape. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status
+vitlrp_model_open(const char *path, const struct vitlrp_model_options *options,
+                  struct vitlrp_model **model, struct vitlrp_error *error);
+
+/* As vitlrp_model_open over `size` bytes, which must stay valid as long as the model. `name` is
+ * used in messages. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status
+vitlrp_model_open_memory(const void *data, size_t size, const char *name,
+                         const struct vitlrp_model_options *options, struct vitlrp_model **model,
+                         struct vitlrp_error *error);
+
+/* Shape of a model with random weights, for benchmarks. Defaults: ViT-B/16 at 224 with 1000
+ * classes. */
+struct vitlrp_architecture {
+    size_t struct_size;
+    int32_t image_size, patch_size, dim, depth, heads, mlp_dim, classes;
+    uint64_t seed;
+};
+
+VITLRP_API void vitlrp_architecture_init(struct vitlrp_architecture *architecture);
+
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status
+vitlrp_model_random(const struct vitlrp_architecture *architecture, struct vitlrp_model **model,
+                    struct vitlrp_error *error);
+
+VITLRP_API void vitlrp_model_close(struct vitlrp_model *model);
+
+struct vitlrp_model_info {
+    size_t struct_size;
+    const char *name;      /* the path or name it was opened with */
+    const char *layout;    /* "torchvision", "timm", "huggingface", "jax", "random" */
+    const char *container; /* "safetensors", "pytorch zip", "pytorch legacy", "npz", "none" */
+    const char *stored_as; /* element type in the file: "F32", "F16", "BF16" */
+    int32_t image_height, image_width; /* trained input size */
+    int32_t patch_height, patch_width;
+    int32_t dim, depth, heads, mlp_dim, classes;
+    int32_t tokens; /* CLS and patches at the trained size */
+    float layer_norm_eps;
+    const char *activation; /* "gelu" (erf), "gelu_tanh", "quick_gelu" */
+    int64_t parameters;
+    size_t weight_bytes; /* of memory held */
+};
+
+/* Set info->struct_size before the call (vitlrp_model_info_init does). Any thread. */
+VITLRP_API void vitlrp_model_info_init(struct vitlrp_model_info *info);
+VITLRP_API void vitlrp_model_describe(const struct vitlrp_model *model,
+                                      struct vitlrp_model_info *info);
+
+/* The model's own preprocessing: from its metadata or the preprocessor_config.json beside it, else
+ * torchvision's. */
+VITLRP_API void vitlrp_model_preprocess(const struct vitlrp_model *model,
+                                        struct vitlrp_preprocess *preprocess);
+
+/* SHA-256 of the weights file as 64 hexadecimal digits; reads the file again. UNSUPPORTED for a
+ * random model. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status
+vitlrp_model_sha256(const struct vitlrp_model *model, char digest[65], struct vitlrp_error *error);
+
+/* One class of the model. An output is a position in the logits; index is the number users know the
+ * class by. They differ where a model was trained on part of ImageNet: the built-in one has 200
+ * outputs with ImageNet's indices. */
+struct vitlrp_class {
+    int32_t output;
+    int32_t index;
+    const char *wnid;  /* WordNet id, "" if unknown */
+    const char *label; /* "" if unknown */
+};
+
+/* The class of an output, 0 <= output < classes; USAGE otherwise. Any thread. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status vitlrp_model_class(const struct vitlrp_model *model,
+                                                                  int32_t output,
+                                                                  struct vitlrp_class *found,
+                                                                  struct vitlrp_error *error);
+
+/* The class that `text` names: an index ("281"), a WordNet id ("n02123045") or a label (case
+ * ignored; a whole name of a comma-separated list). USAGE, saying why, if there is none or several.
+ * Any thread. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status
+vitlrp_model_find_class(const struct vitlrp_model *model, const char *text,
+                        struct vitlrp_class *found, struct vitlrp_error *error);
+
+/* ---- Sessions
+ * --------------------------------------------------------------------------------------------------------
+ */
+
+struct vitlrp_session;
+
+struct vitlrp_session_options {
+    size_t struct_size;
+    int32_t threads;      /* 0: one per available processor */
+    int32_t input_height; /* 0: as trained; else a multiple of the patch: position embeddings are
+                             resampled */
+    int32_t input_width;
+    int32_t keep_all_tokens; /* 1: the last block computes every token, not only CLS (for
+                                vitlrp_session_block_output) */
+    const char *backend;     /* matrix products: "auto" or "openblas" */
+    size_t max_bytes;        /* refuse to open beyond this; 0: no limit */
+};
+
+VITLRP_API void vitlrp_session_options_init(struct vitlrp_session_options *options);
+
+/* Bytes that a session with these options will hold, beside the model. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status
+vitlrp_session_bytes(const struct vitlrp_model *model, const struct vitlrp_session_options *options,
+                     size_t *bytes, struct vitlrp_error *error);
+
+/* Allocates everything that forward and relevance need: nothing is allocated after this call.
+ * *session is owned: vitlrp_session_close. It keeps a pointer to the model. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status
+vitlrp_session_open(const struct vitlrp_model *model, const struct vitlrp_session_options *options,
+                    struct vitlrp_session **session, struct vitlrp_error *error);
+
+VITLRP_API void vitlrp_session_close(struct vitlrp_session *session);
+
+struct vitlrp_session_info {
+    size_t struct_size;
+    int32_t threads; /* in use; fewer than asked for if the system refused some */
+    int32_t input_height, input_width;
+    int32_t grid_height, grid_width; /* patches */
+    int32_t tokens;
+    const char *backend;         /* "openblas" */
+    const char *instruction_set; /* of the library's own kernels: "avx512", "avx2", "baseline" */
+    size_t bytes;
+};
+
+VITLRP_API void vitlrp_session_info_init(struct vitlrp_session_info *info);
+VITLRP_API void vitlrp_session_describe(const struct vitlrp_session *session,
+                                        struct vitlrp_session_info *info);
+
+/* The forward pass: input [3, input_height, input_width], logits [classes]. What relevance needs is
+ * kept in the session until the next forward. NUMERIC if the input or the logits are not finite. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status
+vitlrp_session_forward(struct vitlrp_session *session, const float *input, float *logits,
+                       struct vitlrp_error *error);
+
+/* Output [tokens, dim] of block 0 <= block < depth, or with block -1 the tokens that enter block 0,
+ * of the last forward. USAGE without a forward, or for the last block unless keep_all_tokens was
+ * set. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status
+vitlrp_session_block_output(struct vitlrp_session *session, int32_t block, float *output,
+                            struct vitlrp_error *error);
+
+/* ---- Relevance
+ * -------------------------------------------------------------------------------------------------------
+ */
+
+enum vitlrp_attention_rule {
+    VITLRP_ATTENTION_ATTNLRP, /* relevance flows through the softmax (AttnLRP) */
+    VITLRP_ATTENTION_CP       /* attention weights are constants (CP-LRP) */
+};
+
+/* Rule parameters. A gamma is 0 (LRP-0), positive, or INFINITY (the z+ like limit). See
+ * vit/RULES.md. */
+struct vitlrp_rules {
+    size_t struct_size;
+    enum vitlrp_attention_rule attention;
+    float gamma_conv, gamma_qkv, gamma_proj, gamma_fc1, gamma_fc2, gamma_head;
+    float epsilon; /* stabiliser of the layers whose gamma is 0; 0: none */
+};
+
+/* Fills *rules with a preset: "attnlrp" (the default), "cp-lrp" or "attnlrp-eps". USAGE for another
+ * name. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status
+vitlrp_rules_init(struct vitlrp_rules *rules, const char *preset, struct vitlrp_error *error);
+
+/* What is explained: the sum of weight * logit[output]. One target of weight 1 explains a class; a
+ * second one of weight -1 contrasts it with another. */
+struct vitlrp_target {
+    int32_t output;
+    float weight;
+};
+
+/* Relevance absorbed by one kind of operation: what enters it from the output side minus what
+ * leaves it. */
+struct vitlrp_ledger_entry {
+    int32_t block;    /* -1 outside the blocks */
+    const char *kind; /* "head", "norm", "fc2", "fc1", "norm2", "proj", "softmax", "qkv", "norm1",
+                         "position", "cls", "conv" */
+    double absorbed;
+};
+
+/* Arrays to fill are the caller's; NULL ones are skipped (and their work saved where possible). */
+struct vitlrp_relevance {
+    size_t struct_size;
+    float *pixels;  /* [3, input_height, input_width] */
+    float *patches; /* [grid_height, grid_width]: pixels summed over each patch */
+    float *neurons; /* [tokens, mlp_dim]: relevance of the hidden MLP neurons of neurons_block */
+    int32_t neurons_block;              /* 0 <= neurons_block < depth */
+    struct vitlrp_ledger_entry *ledger; /* vitlrp_ledger_length(model) entries, output side first */
+    double explained;                   /* out: the explained sum of logits */
+    double sum; /* out: sum of the map. explained = sum + all absorbed, up to rounding */
+};
+
+VITLRP_API void vitlrp_relevance_init(struct vitlrp_relevance *relevance);
+
+VITLRP_API size_t vitlrp_ledger_length(const struct vitlrp_model *model);
+
+/* Relevance of the last forward's input for the weighted targets; may be called any number of times
+ * per forward. USAGE without a forward; NUMERIC if the result is not finite. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status
+vitlrp_session_relevance(struct vitlrp_session *session, const struct vitlrp_target *targets,
+                         size_t target_count, const struct vitlrp_rules *rules,
+                         struct vitlrp_relevance *relevance, struct vitlrp_error *error);
+
+/* ---- Pictures
+ * --------------------------------------------------------------------------------------------------------
+ */
+
+enum vitlrp_style {
+    VITLRP_STYLE_OVERLAY, /* the map over the photograph */
+    VITLRP_STYLE_HEAT,    /* the map alone */
+    VITLRP_STYLE_PANEL    /* photograph, map, overlay, colour bar and caption */
+};
+
+enum vitlrp_upsample { VITLRP_UPSAMPLE_NEAREST, VITLRP_UPSAMPLE_BILINEAR, VITLRP_UPSAMPLE_BICUBIC };
+
+enum vitlrp_picture_format { VITLRP_PICTURE_PNG, VITLRP_PICTURE_JPEG };
+
+struct vitlrp_render_options {
+    size_t struct_size;
+    enum vitlrp_style style;
+    const char *colormap; /* "bwr", "seismic", "coldnhot", "coolwarm", "viridis", "inferno",
+                             "magma", "turbo", "jet", "gray"; default "bwr" */
+    enum vitlrp_upsample upsample;
+    float opacity; /* of the overlay, 0 to 1; negative: follows the strength of the relevance
+                      (default) */
+    float scale;   /* relevance (per input pixel) that gets the full colour, both signs; 0: the
+                      largest of the map */
+    enum vitlrp_picture_format format;
+    const char *caption; /* for the panel; NULL: none */
+    const char *comment; /* stored in the file (PNG tEXt, JPEG COM); NULL: none */
+};
+
+VITLRP_API void vitlrp_render_options_init(struct vitlrp_render_options *options);
+
+/* The map to draw: [height, width], signed, covering the model input (a pixel map summed over
+ * channels, or a patch map, which is spread evenly over its pixels). */
+struct vitlrp_map {
+    const float *values;
+    int32_t height, width;
+};
+
+/* Draws the map in the coordinates of the photograph; what the model did not see is marked. Returns
+ * the encoded file in *data (owned: vitlrp_free) and *size. Any thread. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status
+vitlrp_render(const struct vitlrp_image *image, const struct vitlrp_geometry *geometry,
+              const struct vitlrp_map *map, const struct vitlrp_render_options *options,
+              unsigned char **data, size_t *size, struct vitlrp_error *error);
+
+/* ---- Measuring
+ * -------------------------------------------------------------------------------------------------------
+ */
+
+/* Median floating-point rate, in GFLOP/s, of this machine's matrix product on the shapes of the
+ * session's MLP, with its backend and threads: the yardstick of `vitlrp bench`. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status
+vitlrp_session_gemm_rate(struct vitlrp_session *session, double *gflops,
+                         struct vitlrp_error *error);
+
+/* Floating-point operations (2 per multiply-add) of one forward pass of the session. */
+VITLRP_API double vitlrp_session_forward_flops(const struct vitlrp_session *session);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

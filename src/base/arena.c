@@ -1,0 +1,60 @@
+#include "base/arena.h"
+
+#include "base/checked.h"
+#include "base/mem.h"
+
+/* In an AddressSanitizer build a gap after every piece is poisoned, so that an overrun of one is
+ * seen. */
+#if defined(__SANITIZE_ADDRESS__)
+#define ARENA_POISON 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define ARENA_POISON 1
+#endif
+#endif
+
+#ifdef ARENA_POISON
+#include <sanitizer/asan_interface.h>
+#define ARENA_GAP ((size_t) 128)
+#else
+#define ARENA_GAP ((size_t) 0)
+#endif
+
+struct arena arena_measuring(void) {
+    return (struct arena){.block = NULL, .size = (size_t) -1, .used = 0, .overflow = false};
+}
+
+struct arena arena_over(void *block, size_t size) {
+    return (struct arena){.block = block, .size = size, .used = 0, .overflow = false};
+}
+
+void *arena_take(struct arena *arena, size_t count, size_t size) {
+    size_t bytes;
+    size_t end;
+    if (arena->overflow || !checked_mul(&bytes, count, size) ||
+        !checked_align(&bytes, bytes, MEM_ALIGNMENT) || !checked_add(&end, bytes, ARENA_GAP) ||
+        !checked_add(&end, end, arena->used) || end > arena->size) {
+        arena->overflow = true;
+        return NULL;
+    }
+    void *piece = arena->block == NULL ? NULL : arena->block + arena->used;
+#ifdef ARENA_POISON
+    if (piece != NULL) {
+        __asan_unpoison_memory_region(piece, bytes);
+        __asan_poison_memory_region((unsigned char *) piece + bytes, ARENA_GAP);
+    }
+#endif
+    arena->used = end;
+    return piece;
+}
+
+size_t arena_mark(const struct arena *arena) {
+    return arena->used;
+}
+
+void arena_rewind(struct arena *arena, size_t mark, size_t *peak) {
+    if (arena->used > *peak) {
+        *peak = arena->used;
+    }
+    arena->used = mark;
+}

@@ -1,0 +1,307 @@
+#define _GNU_SOURCE
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <openssl/evp.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+
+#define READ_STEP ((size_t) 1 << 20)
+
+void bytes_free(struct bytes *bytes) {
+    mem_free(bytes->data);
+    *bytes = (struct bytes){0};
+}
+
+/* Opens a regular file for reading. O_NONBLOCK: opening a FIFO without it would wait for a writer.
+ */
+static enum status open_regular(const char *path, int *descriptor, uint64_t *size,
+                                struct error *err) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0) {
+        return fail_errno(err, errno, "cannot open");
+    }
+    struct stat info;
+    enum status status = STATUS_OK;
+    if (fstat(fd, &info) != 0) {
+        status = fail_errno(err, errno, "cannot read");
+    } else if (S_ISDIR(info.st_mode)) {
+        status = fail(err, STATUS_IO, "is a directory, not a file");
+    } else if (!S_ISREG(info.st_mode)) {
+        status = fail(err, STATUS_IO, "is not a regular file");
+    }
+    if (status != STATUS_OK) {
+        close(fd);
+        return status;
+    }
+    *descriptor = fd;
+    *size = (uint64_t) info.st_size;
+    return STATUS_OK;
+}
+
+static enum status grow(struct bytes *bytes, size_t capacity, struct error *err) {
+    unsigned char *data = mem_resize(bytes->data, capacity, 1);
+    if (data == NULL) {
+        return fail(err, STATUS_NOMEM, "out of memory for %zu bytes of input", capacity);
+    }
+    bytes->data = data;
+    return STATUS_OK;
+}
+
+/* Reads to the end of the descriptor; `expected` is only a first guess of the size. */
+static enum status read_to_end(int descriptor, size_t expected, size_t limit, struct bytes *out,
+                               struct error *err) {
+    struct bytes bytes = {0};
+    size_t capacity = expected < limit ? expected + 1 : limit + 1;
+    enum status status = STATUS_OK;
+    TRY_GOTO(status, grow(&bytes, capacity, err), cleanup);
+    for (;;) {
+        if (bytes.size == capacity) {
+            if (capacity > limit) {
+                status = fail(err, STATUS_LIMIT, "larger than the limit of %zu bytes", limit);
+                goto cleanup;
+            }
+            size_t wanted = capacity < limit / 2 ? capacity * 2 + READ_STEP : limit + 1;
+            capacity = wanted < limit + 1 ? wanted : limit + 1;
+            TRY_GOTO(status, grow(&bytes, capacity, err), cleanup);
+        }
+        ssize_t got = read(descriptor, bytes.data + bytes.size, capacity - bytes.size);
+        if (got == 0) {
+            break;
+        }
+        if (got < 0 && errno != EINTR) {
+            status = fail_errno(err, errno, "cannot read");
+            goto cleanup;
+        }
+        bytes.size += got > 0 ? (size_t) got : 0;
+    }
+    *out = bytes;
+    return STATUS_OK;
+
+cleanup:
+    bytes_free(&bytes);
+    return status;
+}
+
+enum status file_read(const char *path, size_t limit, struct bytes *out, struct error *err) {
+    int descriptor = -1;
+    uint64_t size = 0;
+    enum status status = open_regular(path, &descriptor, &size, err);
+    if (status == STATUS_OK && size > limit) {
+        status = fail(err, STATUS_LIMIT, "%llu bytes are more than the limit of %zu",
+                      (unsigned long long) size, limit);
+    } else if (status == STATUS_OK) {
+        status = read_to_end(descriptor, (size_t) size, limit, out, err);
+    }
+    if (descriptor >= 0) {
+        close(descriptor);
+    }
+    return error_prefix(err, status, path);
+}
+
+enum status file_read_descriptor(int descriptor, size_t limit, struct bytes *out,
+                                 struct error *err) {
+    return read_to_end(descriptor, READ_STEP, limit, out, err);
+}
+
+enum status file_write_descriptor(int descriptor, const void *data, size_t size,
+                                  struct error *err) {
+    const unsigned char *next = data;
+    while (size > 0) {
+        ssize_t written = write(descriptor, next, size);
+        if (written < 0) {
+            if (errno == EINTR) {
+                continue;
+            }
+            return fail_errno(err, errno, "cannot write");
+        }
+        next += written;
+        size -= (size_t) written;
+    }
+    return STATUS_OK;
+}
+
+/* Splits path into its directory ("." if none), kept open as *directory, and its last component. */
+static enum status open_directory(const char *path, int *directory, const char **name,
+                                  struct error *err) {
+    const char *slash = strrchr(path, '/');
+    *name = slash == NULL ? path : slash + 1;
+    if (**name == '\0' || strcmp(*name, ".") == 0 || strcmp(*name, "..") == 0) {
+        return fail(err, STATUS_IO, "does not name a file");
+    }
+    char parent[PATH_MAX] = ".";
+    if (slash != NULL) {
+        size_t length = slash == path ? 1 : (size_t) (slash - path);
+        if (length >= sizeof parent) {
+            return fail_errno(err, ENAMETOOLONG, "cannot write");
+        }
+        memcpy(parent, path, length);
+        parent[length] = '\0';
+    }
+    *directory = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (*directory < 0) {
+        return fail_errno(err, errno, "cannot open its directory");
+    }
+    return STATUS_OK;
+}
+
+/* Creates a new file with an unused hidden name in the directory; its name goes to temporary. */
+static int create_temporary(int directory, char *temporary, size_t size) {
+    for (unsigned attempt = 0; attempt < 1000; attempt++) {
+        snprintf(temporary, size, ".vitlrp-%ld-%u.tmp", (long) getpid(), attempt);
+        int fd = openat(directory, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
+                        0666);
+        if (fd >= 0 || errno != EEXIST) {
+            return fd;
+        }
+    }
+    return -1;
+}
+
+static enum status write_temporary(int fd, const void *data, size_t size, struct error *err) {
+    TRY(file_write_descriptor(fd, data, size, err));
+    if (fsync(fd) != 0) {
+        return fail_errno(err, errno, "cannot write");
+    }
+    return STATUS_OK;
+}
+
+enum status file_write_atomic(const char *path, const void *data, size_t size, struct error *err) {
+    int directory = -1;
+    int fd = -1;
+    const char *name = NULL;
+    char temporary[64] = "";
+    enum status status = STATUS_OK;
+    struct stat existing;
+    TRY_GOTO(status, open_directory(path, &directory, &name, err), cleanup);
+    if (fstatat(directory, name, &existing, 0) == 0 && S_ISDIR(existing.st_mode)) {
+        status = fail(err, STATUS_IO, "is a directory, not a file");
+        goto cleanup;
+    }
+    fd = create_temporary(directory, temporary, sizeof temporary);
+    if (fd < 0) {
+        status = fail_errno(err, errno, "cannot create");
+        temporary[0] = '\0';
+        goto cleanup;
+    }
+    TRY_GOTO(status, write_temporary(fd, data, size, err), cleanup);
+    int closed = close(fd);
+    fd = -1;
+    if (closed != 0 || renameat(directory, temporary, directory, name) != 0) {
+        status = fail_errno(err, errno, "cannot write");
+        goto cleanup;
+    }
+    temporary[0] = '\0';
+    if (fsync(directory) != 0) {
+        status = fail_errno(err, errno, "cannot write its directory");
+    }
+
+cleanup:
+    if (fd >= 0) {
+        close(fd);
+    }
+    if (temporary[0] != '\0') {
+        unlinkat(directory, temporary, 0);
+    }
+    if (directory >= 0) {
+        close(directory);
+    }
+    return error_prefix(err, status, path);
+}
+
+enum status source_open(const char *path, struct source *out, struct error *err) {
+    struct source source = {.descriptor = -1};
+    enum status status = open_regular(path, &source.descriptor, &source.size, err);
+    if (status == STATUS_OK) {
+        *out = source;
+    }
+    return error_prefix(err, status, path);
+}
+
+struct source source_over(const void *data, size_t size) {
+    return (struct source){.descriptor = -1, .memory = data, .size = size};
+}
+
+enum status source_read(const struct source *source, uint64_t offset, void *out, size_t size,
+                        struct error *err) {
+    if (offset > source->size || size > source->size - offset) {
+        return fail(err, STATUS_FORMAT, "truncated: bytes %llu to %llu lie beyond its end at %llu",
+                    (unsigned long long) offset, (unsigned long long) (offset + size),
+                    (unsigned long long) source->size);
+    }
+    if (source->memory != NULL) {
+        memcpy(out, source->memory + offset, size);
+        return STATUS_OK;
+    }
+    unsigned char *next = out;
+    while (size > 0) {
+        ssize_t got = pread(source->descriptor, next, size, (off_t) offset);
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got < 0) {
+            return fail_errno(err, errno, "cannot read");
+        }
+        if (got == 0) {
+            return fail(err, STATUS_FORMAT, "became shorter while it was read");
+        }
+        next += got;
+        offset += (uint64_t) got;
+        size -= (size_t) got;
+    }
+    return STATUS_OK;
+}
+
+void source_close(struct source *source) {
+    if (source->descriptor >= 0) {
+        close(source->descriptor);
+    }
+    *source = (struct source){.descriptor = -1};
+}
+
+static enum status digest_source(EVP_MD_CTX *context, const struct source *source,
+                                 unsigned char *buffer, struct error *err) {
+    for (uint64_t offset = 0; offset < source->size;) {
+        uint64_t left = source->size - offset;
+        size_t step = left < READ_STEP ? (size_t) left : READ_STEP;
+        TRY(source_read(source, offset, buffer, step, err));
+        if (EVP_DigestUpdate(context, buffer, step) != 1) {
+            return fail(err, STATUS_INTERNAL, "libcrypto refused to hash");
+        }
+        offset += step;
+    }
+    return STATUS_OK;
+}
+
+enum status source_sha256(const struct source *source, char out[65], struct error *err) {
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned length = 0;
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    unsigned char *buffer = mem_calloc(READ_STEP, 1);
+    enum status status = STATUS_OK;
+    if (context == NULL || buffer == NULL || EVP_DigestInit_ex(context, EVP_sha256(), NULL) != 1) {
+        status = fail(err, STATUS_NOMEM, "out of memory for a SHA-256");
+        goto cleanup;
+    }
+    TRY_GOTO(status, digest_source(context, source, buffer, err), cleanup);
+    if (EVP_DigestFinal_ex(context, digest, &length) != 1 || length != 32) {
+        status = fail(err, STATUS_INTERNAL, "libcrypto refused to hash");
+        goto cleanup;
+    }
+    for (unsigned i = 0; i < length; i++) {
+        snprintf(out + (size_t) 2 * i, 3, "%02x", digest[i]);
+    }
+
+cleanup:
+    mem_free(buffer);
+    EVP_MD_CTX_free(context);
+    return status;
+}

@@ -1,0 +1,39 @@
+/* JSON through jansson, with the checks that its plain calls leave to the caller. Values are
+ * json_t, reference counted: json_decref by the owner. */
+#ifndef BASE_JSON_H
+#define BASE_JSON_H
+
+#include <jansson.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "base/text.h"
+
+/* Parses one object; duplicate keys, other top-level values and trailing bytes are FORMAT. *out is
+ * owned by the caller. */
+enum status json_parse_object(const char *bytes, size_t size, json_t **out, struct error *err);
+
+/* Reads and parses a file of at most `limit` bytes. The message names the path. */
+enum status json_read_object(const char *path, size_t limit, json_t **out, struct error *err);
+
+/* The integer under key within [min, max]; a missing key leaves *out as it is; MISMATCH for other
+ * types and values. */
+enum status json_get_int(const json_t *object, const char *key, int64_t min, int64_t max,
+                         int64_t *out, struct error *err);
+
+/* The finite number under key (integers too); a missing key leaves *out as it is. */
+enum status json_get_number(const json_t *object, const char *key, double *out, struct error *err);
+
+/* The string under key, owned by the object, or NULL if missing or not a string. */
+const char *json_get_string(const json_t *object, const char *key);
+
+/* A number, or null where JSON has none (NaN, infinity). */
+json_t *json_number(double value);
+
+/* Appends the value as text, keys in insertion order, numbers with 9 significant digits (enough for
+ * a float32). indent 0 gives one line. Strings that are not UTF-8 must be escaped before they enter
+ * a json_t. */
+void json_append(struct text *out, const json_t *value, size_t indent);
+
+#endif

@@ -1,0 +1,19 @@
+/* Messages for people go through a callback of the caller's; the library itself never writes to a
+ * stream. */
+#ifndef BASE_LOG_H
+#define BASE_LOG_H
+
+enum log_level { LOG_LEVEL_WARNING = 1, LOG_LEVEL_INFO = 2, LOG_LEVEL_DEBUG = 3 };
+
+struct log {
+    void (*write)(void *user, int level, const char *message); /* NULL: messages are dropped */
+    void *user;
+};
+
+/* One line, without its newline. NULL log: dropped. */
+#if defined(__GNUC__)
+__attribute__((format(printf, 3, 4)))
+#endif
+void log_message(const struct log *log, enum log_level level, const char *format, ...);
+
+#endif

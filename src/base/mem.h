@@ -1,0 +1,27 @@
+/* The one place that allocates. Tests replace mem.c at link time by one that fails on the n-th
+ * call. */
+#ifndef BASE_MEM_H
+#define BASE_MEM_H
+
+#include <stddef.h>
+
+#define MEM_ALIGNMENT ((size_t) 64) /* a cache line, and the widest vector register */
+
+/* count * size zeroed bytes, or NULL when the product wraps or memory is short. A zero size gives a
+ * unique pointer. */
+void *mem_calloc(size_t count, size_t size);
+
+/* Like mem_calloc, aligned to MEM_ALIGNMENT and not zeroed. */
+void *mem_alloc_aligned(size_t count, size_t size);
+
+/* Like realloc(pointer, count * size); on failure the old block stays valid. Not for aligned
+ * blocks. */
+void *mem_resize(void *pointer, size_t count, size_t size);
+
+/* A copy of the string, or NULL. */
+char *mem_strdup(const char *string);
+
+/* Releases any block of this header; NULL is ignored. */
+void mem_free(void *pointer);
+
+#endif

@@ -1,0 +1,247 @@
+#include "base/npy.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "base/mem.h"
+#include "base/parse.h"
+
+static const unsigned char MAGIC[6] = {0x93, 'N', 'U', 'M', 'P', 'Y'};
+
+bool npy_recognise(const void *bytes, size_t size) {
+    return size >= sizeof MAGIC && memcmp(bytes, MAGIC, sizeof MAGIC) == 0;
+}
+
+/* A cursor over the header's Python dictionary literal. */
+struct cursor {
+    const char *next;
+    const char *end;
+};
+
+static void skip_blanks(struct cursor *cursor) {
+    while (cursor->next < cursor->end && isspace((unsigned char) *cursor->next)) {
+        cursor->next++;
+    }
+}
+
+static bool take(struct cursor *cursor, char wanted) {
+    skip_blanks(cursor);
+    if (cursor->next >= cursor->end || *cursor->next != wanted) {
+        return false;
+    }
+    cursor->next++;
+    return true;
+}
+
+/* A quoted string without escapes, copied into out. */
+static bool take_string(struct cursor *cursor, char *out, size_t size) {
+    skip_blanks(cursor);
+    char quote = cursor->next < cursor->end ? *cursor->next : '\0';
+    if (quote != '\'' && quote != '"') {
+        return false;
+    }
+    cursor->next++;
+    size_t used = 0;
+    while (cursor->next < cursor->end && *cursor->next != quote) {
+        if (used + 1 >= size) {
+            return false;
+        }
+        out[used++] = *cursor->next++;
+    }
+    out[used] = '\0';
+    return take(cursor, quote);
+}
+
+static bool take_word(struct cursor *cursor, const char *word) {
+    size_t length = strlen(word);
+    skip_blanks(cursor);
+    if ((size_t) (cursor->end - cursor->next) < length || memcmp(cursor->next, word, length) != 0) {
+        return false;
+    }
+    cursor->next += length;
+    return true;
+}
+
+static bool take_size(struct cursor *cursor, size_t *out) {
+    skip_blanks(cursor);
+    const char *start = cursor->next;
+    int64_t value;
+    while (cursor->next < cursor->end && isdigit((unsigned char) *cursor->next)) {
+        cursor->next++;
+    }
+    if (!parse_int64_span(start, (size_t) (cursor->next - start), 0, INT64_MAX, &value)) {
+        return false;
+    }
+    *out = (size_t) value;
+    return true;
+}
+
+static bool take_shape(struct cursor *cursor, struct npy_header *header) {
+    if (!take(cursor, '(')) {
+        return false;
+    }
+    header->rank = 0;
+    while (!take(cursor, ')')) {
+        if (header->rank == NPY_MAX_RANK || !take_size(cursor, &header->shape[header->rank])) {
+            return false;
+        }
+        header->rank++;
+        if (!take(cursor, ',')) {
+            return take(cursor, ')');
+        }
+    }
+    return true;
+}
+
+/* descr "<f4", "|u1": byte order, kind, item size. */
+static enum status parse_descr(const char *descr, struct npy_header *header, struct error *err) {
+    int64_t item_size = 0;
+    if (strchr("<|=", descr[0]) == NULL || descr[0] == '\0' || strchr("fiub", descr[1]) == NULL ||
+        descr[1] == '\0' || !parse_int64(descr + 2, 1, 8, &item_size)) {
+        return fail(err, STATUS_UNSUPPORTED, ".npy element type '%s' is not a plain number", descr);
+    }
+    header->kind = descr[1];
+    header->item_size = (size_t) item_size;
+    return STATUS_OK;
+}
+
+static enum status parse_dictionary(struct cursor cursor, struct npy_header *header,
+                                    struct error *err) {
+    char key[32];
+    char descr[32] = "";
+    bool has_order = false;
+    bool has_shape = false;
+    bool well_formed = take(&cursor, '{');
+    while (well_formed && !take(&cursor, '}')) {
+        well_formed = take_string(&cursor, key, sizeof key) && take(&cursor, ':');
+        if (well_formed && strcmp(key, "descr") == 0) {
+            well_formed = take_string(&cursor, descr, sizeof descr);
+        } else if (well_formed && strcmp(key, "fortran_order") == 0) {
+            header->fortran_order = take_word(&cursor, "True");
+            well_formed = header->fortran_order || take_word(&cursor, "False");
+            has_order = true;
+        } else if (well_formed && strcmp(key, "shape") == 0) {
+            well_formed = take_shape(&cursor, header);
+            has_shape = true;
+        } else {
+            well_formed = false;
+        }
+        if (well_formed && !take(&cursor, ',')) {
+            well_formed = take(&cursor, '}');
+            break;
+        }
+    }
+    if (!well_formed || descr[0] == '\0' || !has_order || !has_shape) {
+        return fail(err, STATUS_FORMAT, "the .npy header is not the dictionary it should be");
+    }
+    return parse_descr(descr, header, err);
+}
+
+static enum status count_elements(struct npy_header *header, size_t total_size, struct error *err) {
+    size_t count = 1;
+    size_t bytes = 0;
+    for (size_t i = 0; i < header->rank; i++) {
+        if (!checked_mul(&count, count, header->shape[i])) {
+            return fail(err, STATUS_FORMAT, "the .npy shape overflows");
+        }
+    }
+    if (!checked_mul(&bytes, count, header->item_size) ||
+        bytes > total_size - header->data_offset) {
+        return fail(err, STATUS_FORMAT, "truncated: the .npy array is longer than its file");
+    }
+    header->count = count;
+    return STATUS_OK;
+}
+
+enum status npy_parse_header(const void *bytes, size_t size, size_t total_size,
+                             struct npy_header *out, struct error *err) {
+    const unsigned char *data = bytes;
+    struct npy_header header = {0};
+    if (!npy_recognise(bytes, size) || size < 12 || data[6] < 1 || data[6] > 3) {
+        return fail(err, STATUS_FORMAT, "not an .npy file of version 1 to 3");
+    }
+    size_t length_size = data[6] == 1 ? 2 : 4;
+    size_t length = (size_t) data[8] | (size_t) data[9] << 8;
+    if (length_size == 4) {
+        length |= (size_t) data[10] << 16 | (size_t) data[11] << 24;
+    }
+    size_t start = 8 + length_size;
+    if (length > NPY_MAX_HEADER || length > size - start || size > total_size) {
+        return fail(err, STATUS_FORMAT, "truncated: the .npy header is longer than its file");
+    }
+    header.data_offset = start + length;
+    const char *text = (const char *) data + start;
+    TRY(parse_dictionary((struct cursor){text, text + length}, &header, err));
+    TRY(count_elements(&header, total_size, err));
+    *out = header;
+    return STATUS_OK;
+}
+
+enum status npy_read_float32(const char *path, size_t limit, size_t rank, size_t *shape,
+                             float **out, struct error *err) {
+    struct bytes file = {0};
+    struct npy_header header;
+    float *data = NULL;
+    enum status status = file_read(path, limit, &file, err);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    TRY_GOTO(status, npy_parse_header(file.data, file.size, file.size, &header, err), cleanup);
+    if (header.kind != 'f' || header.item_size != 4 || header.fortran_order ||
+        header.rank != rank) {
+        status = fail(err, STATUS_MISMATCH, "must hold a float32 C-order array with %zu dimensions",
+                      rank);
+        goto cleanup;
+    }
+    data = mem_calloc(header.count, sizeof *data);
+    if (data == NULL) {
+        status = fail(err, STATUS_NOMEM, "out of memory for its array");
+        goto cleanup;
+    }
+    memcpy(data, file.data + header.data_offset, header.count * sizeof *data);
+    memcpy(shape, header.shape, rank * sizeof *shape);
+    *out = data;
+
+cleanup:
+    bytes_free(&file);
+    return error_prefix(err, status, path);
+}
+
+enum status npy_encode_float32(const float *data, size_t rank, const size_t *shape,
+                               struct bytes *out, struct error *err) {
+    char dictionary[256];
+    size_t count = 1;
+    int used = snprintf(dictionary, sizeof dictionary,
+                        "{'descr': '<f4', 'fortran_order': False, 'shape': (");
+    for (size_t i = 0; i < rank && i < NPY_MAX_RANK; i++) {
+        used += snprintf(dictionary + used, sizeof dictionary - (size_t) used, "%zu,%s", shape[i],
+                         i + 1 < rank ? " " : "");
+        if (!checked_mul(&count, count, shape[i])) {
+            return fail(err, STATUS_LIMIT, "the array is too large for an .npy file");
+        }
+    }
+    used += snprintf(dictionary + used, sizeof dictionary - (size_t) used, "), }");
+    size_t total = ((size_t) 10 + (size_t) used + 1 + 63) / 64 * 64;
+    size_t header_size = total;
+    size_t data_size;
+    if (rank > NPY_MAX_RANK || !checked_mul(&data_size, count, sizeof *data) ||
+        !checked_add(&total, total, data_size)) {
+        return fail(err, STATUS_LIMIT, "the array is too large for an .npy file");
+    }
+    unsigned char *file = mem_calloc(total, 1);
+    if (file == NULL) {
+        return fail(err, STATUS_NOMEM, "out of memory for an .npy file of %zu bytes", total);
+    }
+    memcpy(file, MAGIC, sizeof MAGIC);
+    file[6] = 1;
+    file[8] = (unsigned char) ((header_size - 10) & 0xFF);
+    file[9] = (unsigned char) ((header_size - 10) >> 8);
+    memset(file + 10, ' ', header_size - 10);
+    memcpy(file + 10, dictionary, (size_t) used);
+    file[header_size - 1] = '\n';
+    memcpy(file + header_size, data, data_size);
+    *out = (struct bytes){file, total};
+    return STATUS_OK;
+}

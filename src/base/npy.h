@@ -1,0 +1,42 @@
+/* NumPy's .npy container (NEP 1): one little-endian array, version 1.0 to 3.0. */
+#ifndef BASE_NPY_H
+#define BASE_NPY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/file.h"
+#include "base/status.h"
+
+#define NPY_MAX_RANK 8
+#define NPY_MAX_HEADER ((size_t) 1 << 16)
+
+struct npy_header {
+    char kind;        /* 'f' float, 'i' int, 'u' unsigned, 'b' bool, as in NumPy's descr */
+    size_t item_size; /* bytes of one element */
+    bool fortran_order;
+    size_t rank;
+    size_t shape[NPY_MAX_RANK];
+    size_t count;       /* product of shape */
+    size_t data_offset; /* of the first element from the start of the file */
+};
+
+/* True if the bytes begin with the magic of an .npy file. */
+bool npy_recognise(const void *bytes, size_t size);
+
+/* Reads the header at the beginning of `size` bytes. FORMAT for a bad header or an array that does
+ * not end within total_size; UNSUPPORTED for big-endian, structured or object arrays. `bytes` may
+ * end anywhere behind the header. */
+enum status npy_parse_header(const void *bytes, size_t size, size_t total_size,
+                             struct npy_header *out, struct error *err);
+
+/* Reads a float32 C-order array of the given rank; its shape goes to shape. *out is owned:
+ * mem_free. */
+enum status npy_read_float32(const char *path, size_t limit, size_t rank, size_t *shape,
+                             float **out, struct error *err);
+
+/* The file of a float32 C-order array, data on a 64-byte boundary. *out is owned: bytes_free. */
+enum status npy_encode_float32(const float *data, size_t rank, const size_t *shape,
+                               struct bytes *out, struct error *err);
+
+#endif

@@ -1,0 +1,32 @@
+/* Filter taps of antialiased separable resampling, shared by the image resize and the position
+ * embeddings. It is the one piece of mathematics in this layer, because imgio and vit need it and
+ * must not know each other. */
+#ifndef BASE_RESAMPLE_H
+#define BASE_RESAMPLE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+
+enum resample_filter { RESAMPLE_BILINEAR, RESAMPLE_BICUBIC /* a = -0.5 */ };
+
+/* Output i is the sum over k < count[i] of weight[i * stride + k] * input[first[i] + k]; weights of
+ * an output sum to 1. */
+struct resample_taps {
+    int32_t outputs;
+    int32_t stride; /* the largest count */
+    int32_t *first;
+    int32_t *count;
+    double *weight;
+};
+
+/* The taps for scaling a line of `in` samples to `out` (both 1 or more): filter stretched by
+ * max(in/out, 1), as Pillow's Image.resize and torch's antialiased interpolate define it. *taps is
+ * owned: resample_taps_free. */
+enum status resample_taps_make(int32_t in, int32_t out, enum resample_filter filter,
+                               struct resample_taps *taps, struct error *err);
+
+void resample_taps_free(struct resample_taps *taps);
+
+#endif

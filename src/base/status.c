@@ -1,0 +1,56 @@
+#include "base/status.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+
+static void record(struct error *err, enum status status, int system_errno, const char *format,
+                   va_list arguments) {
+    err->status = status;
+    err->system_errno = system_errno;
+    if (vsnprintf(err->message, sizeof err->message, format, arguments) < 0) {
+        err->message[0] = '\0';
+    }
+}
+
+enum status fail(struct error *err, enum status status, const char *format, ...) {
+    if (err != NULL) {
+        va_list arguments;
+        va_start(arguments, format);
+        record(err, status, 0, format, arguments);
+        va_end(arguments);
+    }
+    return status;
+}
+
+enum status fail_errno(struct error *err, int system_errno, const char *format, ...) {
+    if (err != NULL) {
+        va_list arguments;
+        va_start(arguments, format);
+        record(err, STATUS_IO, system_errno, format, arguments);
+        va_end(arguments);
+        char reason[128];
+        size_t used = strlen(err->message);
+        /* strerror_r, since strerror shares a buffer between threads. */
+        if (strerror_r(system_errno, reason, sizeof reason) == 0) {
+            snprintf(err->message + used, sizeof err->message - used, ": %s", reason);
+        }
+    }
+    return STATUS_IO;
+}
+
+enum status error_prefix(struct error *err, enum status status, const char *prefix) {
+    if (err == NULL || status == STATUS_OK) {
+        return status;
+    }
+    char name[200];
+    char joined[sizeof err->message];
+    text_escape_name(name, sizeof name, prefix);
+    int length = snprintf(joined, sizeof joined, "%s: %s", name, err->message);
+    if (length > 0) {
+        memcpy(err->message, joined, sizeof joined);
+    }
+    return status;
+}

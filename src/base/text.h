@@ -1,0 +1,37 @@
+/* Growable text with a hard maximum, and the escaping of names for terminals. */
+#ifndef BASE_TEXT_H
+#define BASE_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Zero-initialise with a limit: struct text t = {.limit = ...}. data is terminated once anything
+ * was appended. */
+struct text {
+    char *data; /* owned: text_free */
+    size_t length;
+    size_t capacity;
+    size_t limit;
+    bool failed; /* an append met the limit or found no memory; later appends do nothing */
+};
+
+void text_append(struct text *text, const char *bytes, size_t length);
+void text_append_string(struct text *text, const char *string);
+#if defined(__GNUC__)
+__attribute__((format(printf, 2, 3)))
+#endif
+void text_printf(struct text *text, const char *format, ...);
+void text_free(struct text *text);
+
+/* Writes `name` for a terminal into out (size > 8): control bytes and bytes that are not UTF-8
+ * become \xNN; if it is too long its beginning is replaced by "...". */
+void text_escape_name(char *out, size_t size, const char *name);
+
+/* Length of the valid UTF-8 sequence at `bytes` (1 to 4), or 0. Overlong forms and surrogates are
+ * not valid. */
+size_t text_utf8_length(const char *bytes, size_t available);
+
+/* True if the whole string is valid UTF-8. */
+bool text_is_utf8(const char *bytes, size_t length);
+
+#endif
