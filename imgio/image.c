@@ -1,0 +1,50 @@
+#include "imgio/image.h"
+
+#include <assert.h>
+
+#include "base/checked.h"
+#include "base/mem.h"
+
+struct image_limits image_limits_default(void) {
+    return (struct image_limits){
+        .max_side = 16384, .max_pixels = 100000000, .max_memory = (size_t) 1 << 30};
+}
+
+enum status image_check_size(const struct image_limits *limits, uint64_t width, uint64_t height,
+                             struct error *err) {
+    if (width == 0 || height == 0) {
+        return fail(err, STATUS_FORMAT, "picture of %llu x %llu pixels", (unsigned long long) width,
+                    (unsigned long long) height);
+    }
+    uint64_t max_side = (uint64_t) limits->max_side;
+    if (width > max_side || height > max_side) {
+        return fail(err, STATUS_LIMIT, "picture of %llu x %llu pixels; the limit is %d a side",
+                    (unsigned long long) width, (unsigned long long) height, limits->max_side);
+    }
+    if (width > (uint64_t) limits->max_pixels / height) {
+        return fail(err, STATUS_LIMIT, "picture of %llu x %llu pixels; the limit is %lld in all",
+                    (unsigned long long) width, (unsigned long long) height,
+                    (long long) limits->max_pixels);
+    }
+    return STATUS_OK;
+}
+
+enum status image_alloc(int32_t width, int32_t height, struct image *out, struct error *err) {
+    assert(width > 0 && height > 0);
+    size_t pixels = 0;
+    uint8_t *rgb = NULL;
+    if (checked_mul(&pixels, (size_t) width, (size_t) height)) {
+        rgb = mem_calloc(pixels, 3);
+    }
+    if (rgb == NULL) {
+        return fail(err, STATUS_NOMEM, "out of memory for a picture of %d x %d pixels", width,
+                    height);
+    }
+    *out = (struct image){.rgb = rgb, .width = width, .height = height};
+    return STATUS_OK;
+}
+
+void image_free(struct image *image) {
+    mem_free(image->rgb);
+    *image = (struct image){0};
+}

@@ -1,0 +1,20 @@
+/* What the files that implement vitlrp.h share: the step from internal failures to public ones. */
+#ifndef API_API_H
+#define API_API_H
+
+#include "base/status.h"
+#include "vitlrp.h"
+
+/* Copies a failure to the caller's record (which may be NULL) and returns its status. STATUS_OK
+ * gives VITLRP_OK, leaves *error alone and does not read *internal. */
+enum vitlrp_status api_status(enum status status, const struct error *internal,
+                              struct vitlrp_error *error);
+
+/* Fills *error (may be NULL) with a failure found in the public functions themselves. */
+#if defined(__GNUC__)
+__attribute__((format(printf, 3, 4)))
+#endif
+enum vitlrp_status
+api_fail(struct vitlrp_error *error, enum vitlrp_status status, const char *format, ...);
+
+#endif
