@@ -23,39 +23,72 @@ static double cubic(double x) {
     return 0.0;
 }
 
-static void fill_output(struct resample_taps *taps, int32_t i, int32_t in, double scale,
-                        enum resample_filter filter) {
-    double filter_scale = scale > 1.0 ? scale : 1.0;
-    double support = filter_scale * (filter == RESAMPLE_BICUBIC ? 2.0 : 1.0);
-    double centre = (i + 0.5) * scale;
-    int32_t first = (int32_t) (centre - support + 0.5);
-    int32_t end = (int32_t) (centre + support + 0.5);
-    first = first < 0 ? 0 : first;
-    end = end > in ? in : end;
+/* Pillow's half-open box: of two samples at equal distance the first. */
+static double box(double x) {
+    return x > -0.5 && x <= 0.5 ? 1.0 : 0.0;
+}
+
+static double filter_value(enum resample_filter filter, double x) {
+    switch (filter) {
+    case RESAMPLE_BICUBIC:
+        return cubic(x);
+    case RESAMPLE_BOX:
+        return box(x);
+    case RESAMPLE_BILINEAR:
+        break;
+    }
+    return triangle(x);
+}
+
+static double filter_support(enum resample_filter filter, double step) {
+    double support = filter == RESAMPLE_BICUBIC ? 2.0 : filter == RESAMPLE_BOX ? 0.5 : 1.0;
+    return support * (step > 1.0 ? step : 1.0);
+}
+
+/* The whole number towards zero, at most `most`, of a position that may be far outside of the line.
+ */
+static int32_t clipped_index(double position, int32_t most) {
+    if (position <= 0.0) {
+        return 0;
+    }
+    return position >= most ? most : (int32_t) position;
+}
+
+static void fill_output(struct resample_taps *taps, int32_t i, int32_t in, double centre,
+                        double step, enum resample_filter filter) {
+    double support = filter_support(filter, step);
+    int32_t first = clipped_index(centre - support + 0.5, in);
+    int32_t end = clipped_index(centre + support + 0.5, in);
     double *weight = taps->weight + (size_t) i * (size_t) taps->stride;
-    double inverse = 1.0 / filter_scale;
+    double inverse = 1.0 / (step > 1.0 ? step : 1.0);
     double sum = 0.0;
     for (int32_t k = 0; k < end - first; k++) {
         double x = (k + first - centre + 0.5) * inverse;
-        weight[k] = filter == RESAMPLE_BICUBIC ? cubic(x) : triangle(x);
+        weight[k] = filter_value(filter, x);
         sum += weight[k];
     }
-    for (int32_t k = 0; k < end - first && sum != 0.0; k++) {
+    if (end <= first || sum == 0.0) {
+        first = clipped_index(centre, in - 1);
+        end = first + 1;
+        weight[0] = sum = 1.0;
+    }
+    for (int32_t k = 0; k < end - first; k++) {
         weight[k] /= sum;
     }
     taps->first[i] = first;
     taps->count[i] = end - first;
 }
 
-enum status resample_taps_make(int32_t in, int32_t out, enum resample_filter filter,
-                               struct resample_taps *taps, struct error *err) {
-    double scale = (double) in / out;
-    double support = (scale > 1.0 ? scale : 1.0) * (filter == RESAMPLE_BICUBIC ? 2.0 : 1.0);
-    struct resample_taps made = {.outputs = out, .stride = (int32_t) ceil(support) * 2 + 1};
+enum status resample_taps_window(int32_t in, double start, double step, int32_t out,
+                                 enum resample_filter filter, struct resample_taps *taps,
+                                 struct error *err) {
+    int32_t reach = clipped_index(ceil(filter_support(filter, step)), in);
+    int32_t stride = reach < in / 2 ? reach * 2 + 1 : in;
+    struct resample_taps made = {.outputs = out, .stride = stride};
     size_t weights = 0;
     made.first = mem_calloc((size_t) out, sizeof *made.first);
     made.count = mem_calloc((size_t) out, sizeof *made.count);
-    if (checked_mul(&weights, (size_t) out, (size_t) made.stride)) {
+    if (checked_mul(&weights, (size_t) out, (size_t) stride)) {
         made.weight = mem_calloc(weights, sizeof *made.weight);
     }
     if (made.first == NULL || made.count == NULL || made.weight == NULL) {
@@ -63,10 +96,15 @@ enum status resample_taps_make(int32_t in, int32_t out, enum resample_filter fil
         return fail(err, STATUS_NOMEM, "out of memory for scaling %d to %d samples", in, out);
     }
     for (int32_t i = 0; i < out; i++) {
-        fill_output(&made, i, in, scale, filter);
+        fill_output(&made, i, in, start + (i + 0.5) * step, step, filter);
     }
     *taps = made;
     return STATUS_OK;
+}
+
+enum status resample_taps_make(int32_t in, int32_t out, enum resample_filter filter,
+                               struct resample_taps *taps, struct error *err) {
+    return resample_taps_window(in, 0.0, (double) in / out, out, filter, taps, err);
 }
 
 void resample_taps_free(struct resample_taps *taps) {

@@ -9,7 +9,11 @@
 
 #include "base/status.h"
 
-enum resample_filter { RESAMPLE_BILINEAR, RESAMPLE_BICUBIC /* a = -0.5 */ };
+enum resample_filter {
+    RESAMPLE_BILINEAR,
+    RESAMPLE_BICUBIC, /* a = -0.5 */
+    RESAMPLE_BOX      /* nearest neighbour, or the mean where the line shrinks */
+};
 
 /* Output i is the sum over k < count[i] of weight[i * stride + k] * input[first[i] + k]; weights of
  * an output sum to 1. */
@@ -26,6 +30,13 @@ struct resample_taps {
  * owned: resample_taps_free. */
 enum status resample_taps_make(int32_t in, int32_t out, enum resample_filter filter,
                                struct resample_taps *taps, struct error *err);
+
+/* As resample_taps_make, over a window of the line: output i is centred at start + (i + 0.5) *
+ * step, in samples from the line's beginning; step is positive. Taps beyond the ends are left out,
+ * and an output wholly beyond them takes the sample at that end. */
+enum status resample_taps_window(int32_t in, double start, double step, int32_t out,
+                                 enum resample_filter filter, struct resample_taps *taps,
+                                 struct error *err);
 
 void resample_taps_free(struct resample_taps *taps);
 
