@@ -1,0 +1,144 @@
+#include "imgio/decode.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "base/text.h"
+
+#define SIGNATURE_BYTES 16 /* of what is shown of an unknown file */
+
+struct signature {
+    size_t offset;
+    const char *bytes;
+    size_t length;
+    const char *name;
+};
+
+#define MAGIC(offset, text, name)                                                                  \
+    { offset, text, sizeof(text) - 1, name }
+
+/* Images that are valid but not handled, so that the message can name them. */
+static const struct signature unsupported[] = {
+    MAGIC(0, "GIF87a", "GIF"),
+    MAGIC(0, "GIF89a", "GIF"),
+    MAGIC(8, "WEBP", "WebP"),
+    MAGIC(4, "ftypavif", "AVIF"),
+    MAGIC(4, "ftypavis", "AVIF"),
+    MAGIC(4, "ftyphei", "HEIF"),
+    MAGIC(4, "ftyphev", "HEIF"),
+    MAGIC(4, "ftypmif1", "HEIF or AVIF"),
+    MAGIC(4, "ftypmsf1", "HEIF or AVIF"),
+    MAGIC(0, "II*\0", "TIFF"),
+    MAGIC(0, "MM\0*", "TIFF"),
+    MAGIC(0, "II+\0", "BigTIFF"),
+    MAGIC(0, "MM\0+", "BigTIFF"),
+    MAGIC(0, "\xff\x0a", "JPEG XL"),
+    MAGIC(4, "JXL \r\n\x87\n", "JPEG XL"),
+    MAGIC(4, "jP  \r\n\x87\n", "JPEG 2000"),
+    MAGIC(0, "\xff\x4f\xff\x51", "JPEG 2000"),
+    MAGIC(0, "8BPS", "Photoshop"),
+    MAGIC(0, "\0\0\1\0", "ICO"),
+    MAGIC(0, "%PDF-", "PDF"),
+    MAGIC(0, "qoif", "QOI"),
+    MAGIC(0, "v/1\1", "OpenEXR"),
+    MAGIC(0, "#?RADIANCE", "Radiance HDR"),
+    MAGIC(0, "DDS ", "DDS"),
+    MAGIC(0, "P7\n", "PAM"),
+    MAGIC(0, "PF\n", "PFM"),
+    MAGIC(0, "Pf\n", "PFM"),
+    MAGIC(0, "<svg", "SVG"),
+    MAGIC(0, "\x8aMNG", "MNG"),
+    MAGIC(0, "\x8bJNG", "JNG"),
+};
+
+/* Files that are often met under an image's name, with what probably happened to them. */
+static const struct signature mistaken[] = {
+    MAGIC(0, "\x89PNG", "a PNG damaged by a text-mode transfer"),
+    MAGIC(0, "<!DOCTYPE html", "an HTML page, perhaps an error page of a download"),
+    MAGIC(0, "<!doctype html", "an HTML page, perhaps an error page of a download"),
+    MAGIC(0, "<html", "an HTML page, perhaps an error page of a download"),
+    MAGIC(0, "version https://git-lfs", "a Git LFS pointer: fetch the file itself"),
+    MAGIC(0, "PK\3\4", "a zip archive"),
+    MAGIC(0, "\x1f\x8b", "gzip data"),
+};
+
+static const struct signature *find_signature(const struct signature *list, size_t count,
+                                              const uint8_t *data, size_t size) {
+    for (size_t i = 0; i < count; i++) {
+        const struct signature *entry = &list[i];
+        if (size >= entry->offset && size - entry->offset >= entry->length &&
+            memcmp(data + entry->offset, entry->bytes, entry->length) == 0) {
+            return entry;
+        }
+    }
+    return NULL;
+}
+
+static enum status refuse(const uint8_t *data, size_t size, struct error *err) {
+    if (size == 0) {
+        return fail(err, STATUS_FORMAT, "the file is empty");
+    }
+    const struct signature *known =
+        find_signature(unsupported, sizeof unsupported / sizeof *unsupported, data, size);
+    if (known != NULL) {
+        return fail(err, STATUS_UNSUPPORTED,
+                    "%s files are not read; convert it to JPEG, PNG, BMP or PNM", known->name);
+    }
+    known = find_signature(mistaken, sizeof mistaken / sizeof *mistaken, data, size);
+    if (known != NULL) {
+        return fail(err, STATUS_FORMAT, "not a JPEG, PNG, BMP or PNM image but %s", known->name);
+    }
+    char head[SIGNATURE_BYTES + 1] = {0};
+    char shown[4 * SIGNATURE_BYTES + 8];
+    /* A NUL would end the text early: it is shown as what it is, a control byte, by another one. */
+    for (size_t i = 0; i < SIGNATURE_BYTES && i < size; i++) {
+        head[i] = data[i] == 0 ? '.' : (char) data[i];
+    }
+    text_escape_name(shown, sizeof shown, head);
+    return fail(err, STATUS_FORMAT, "not a JPEG, PNG, BMP or PNM image (it begins with \"%s\")",
+                shown);
+}
+
+static bool is_jpeg(const uint8_t *data, size_t size) {
+    return size >= 3 && data[0] == 0xff && data[1] == 0xd8 && data[2] == 0xff;
+}
+
+static bool is_png(const uint8_t *data, size_t size) {
+    return size >= 8 && memcmp(data, "\x89PNG\r\n\x1a\n", 8) == 0;
+}
+
+/* "BM" alone begins too many texts: the size of the second header must be one that exists. */
+static bool is_bmp(const uint8_t *data, size_t size) {
+    return size >= 18 && data[0] == 'B' && data[1] == 'M' && data[14] >= 12 && data[14] <= 124 &&
+           data[15] == 0 && data[16] == 0 && data[17] == 0;
+}
+
+static bool is_pnm(const uint8_t *data, size_t size) {
+    return size >= 3 && data[0] == 'P' && data[1] >= '1' && data[1] <= '6' &&
+           (memchr(" \t\n\v\f\r#", data[2], 7) != NULL);
+}
+
+static const struct {
+    const char *name;
+    bool (*recognise)(const uint8_t *data, size_t size);
+    enum status (*decode)(const struct decode_input *input, struct decoded *out, struct error *err);
+} readers[] = {
+    {"jpeg", is_jpeg, decode_jpeg},
+    {"png", is_png, decode_png},
+    {"bmp", is_bmp, decode_bmp},
+    {"pnm", is_pnm, decode_pnm},
+};
+
+enum status decode_image(const void *data, size_t size, const struct image_limits *limits,
+                         struct decoded *out, struct error *err) {
+    struct decode_input input = {.data = data, .size = size, .limits = limits};
+    for (size_t i = 0; i < sizeof readers / sizeof *readers; i++) {
+        if (readers[i].recognise(input.data, size)) {
+            struct decoded decoded = {.orientation = 1, .format = readers[i].name};
+            TRY(readers[i].decode(&input, &decoded, err));
+            *out = decoded;
+            return STATUS_OK;
+        }
+    }
+    return refuse(data, size, err);
+}

@@ -1,0 +1,41 @@
+/* Encoded bytes to 8-bit RGB. The format is told by content, never by a name. JPEG, PNG, BMP and
+ * PNM are read; every other format is refused by name where it is known. */
+#ifndef IMGIO_DECODE_H
+#define IMGIO_DECODE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "imgio/image.h"
+
+struct decode_input {
+    const uint8_t *data;
+    size_t size;
+    const struct image_limits *limits;
+};
+
+struct decoded {
+    struct image image;  /* as stored, not turned; owned: image_free */
+    int32_t orientation; /* EXIF 1..8, 1 if there is none */
+    const char *format;  /* "jpeg", "png", "bmp", "pnm"; a constant */
+};
+
+/* Decodes a whole file in memory. Pixels equal those of Pillow's Image.open(...).convert("RGB"):
+ * alpha is dropped, not blended, and colour profiles and gamma are ignored, because the models were
+ * trained that way. The exceptions are 16-bit grey, which Pillow clips to white and is scaled here,
+ * and 16-bit BMP, whose last bit may differ.
+ *
+ * FORMAT for damaged or truncated data and for what is no image, UNSUPPORTED for other image
+ * formats, LIMIT beyond the limits. *out is written on success only. */
+enum status decode_image(const void *data, size_t size, const struct image_limits *limits,
+                         struct decoded *out, struct error *err);
+
+/* The readers behind decode_image. The data begins with the magic bytes of the format; *out is
+ * zeroed, and a reader that fails leaves nothing in it to release. */
+enum status decode_jpeg(const struct decode_input *input, struct decoded *out, struct error *err);
+enum status decode_png(const struct decode_input *input, struct decoded *out, struct error *err);
+enum status decode_bmp(const struct decode_input *input, struct decoded *out, struct error *err);
+enum status decode_pnm(const struct decode_input *input, struct decoded *out, struct error *err);
+
+#endif

@@ -1,0 +1,229 @@
+/* JPEG through libjpeg-turbo. Refuses what it cannot show exactly: damaged or truncated data (where
+ * the library would paint grey and go on), and files that ask for far more work or memory than
+ * their size warrants. */
+#include <setjmp.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include <jpeglib.h> /* needs stdio.h, and is needed by jerror.h */
+
+#include <jerror.h>
+
+#include "base/mem.h"
+#include "imgio/decode.h"
+#include "imgio/exif.h"
+
+/* A progressive file of a few hundred bytes can demand a pass over all coefficients per 10 bytes:
+ * real ones have about 10 scans, at most a few dozen. */
+#define MAX_SCANS 100
+#define MAX_WARNINGS 100
+#define APP1 (JPEG_APP0 + 1)
+
+/* Everything lives here and not in the locals of the function that calls setjmp, whose values would
+ * be lost by the jump. */
+struct jpeg_reader {
+    struct jpeg_decompress_struct codec;
+    struct jpeg_error_mgr errors;
+    struct jpeg_progress_mgr progress;
+    jmp_buf jump;
+    const struct decode_input *input;
+    struct decoded *out;
+    uint8_t *cmyk_row; /* one row, for pictures of four components; owned */
+    struct error *err;
+    enum status status;
+};
+
+static _Noreturn void stop(struct jpeg_reader *reader, enum status status) {
+    reader->status = status;
+    longjmp(reader->jump, 1);
+}
+
+static enum status status_of_message(int code) {
+    switch (code) {
+    case JERR_OUT_OF_MEMORY:
+        return STATUS_NOMEM;
+    case JERR_IMAGE_TOO_BIG:
+    case JERR_WIDTH_OVERFLOW:
+    case JERR_NO_BACKING_STORE: /* how the library says that max_memory_to_use does not do */
+        return STATUS_LIMIT;
+    case JERR_ARITH_NOTIMPL:
+    case JERR_BAD_PRECISION:
+    case JERR_CCIR601_NOTIMPL:
+    case JERR_COMPONENT_COUNT:
+    case JERR_CONVERSION_NOTIMPL:
+    case JERR_EMPTY_IMAGE:
+    case JERR_FRACT_SAMPLE_NOTIMPL:
+    case JERR_NOTIMPL:
+    case JERR_NOT_COMPILED:
+    case JERR_SOF_UNSUPPORTED:
+        return STATUS_UNSUPPORTED;
+    default:
+        return STATUS_FORMAT;
+    }
+}
+
+/* The library's last message, turned into ours. */
+static _Noreturn void stop_with_message(struct jpeg_reader *reader) {
+    int code = reader->errors.msg_code;
+    enum status status = status_of_message(code);
+    char text[JMSG_LENGTH_MAX];
+    reader->errors.format_message((j_common_ptr) &reader->codec, text);
+    if (code == JWRN_JPEG_EOF || code == JERR_INPUT_EOF || code == JERR_INPUT_EMPTY) {
+        fail(reader->err, STATUS_FORMAT, "truncated JPEG");
+    } else if (code == JERR_NO_BACKING_STORE) {
+        fail(reader->err, status, "this JPEG needs more than %zu MiB to decode",
+             reader->input->limits->max_memory >> 20);
+    } else if (status == STATUS_UNSUPPORTED) {
+        fail(reader->err, status, "JPEG of a kind that is not read: %s", text);
+    } else {
+        fail(reader->err, status, "bad JPEG: %s", text);
+    }
+    stop(reader, status);
+}
+
+static void on_error(j_common_ptr codec) {
+    stop_with_message(codec->client_data);
+}
+
+/* Warnings that mean wrong pixels end the decoding. The others (bytes between markers, an unknown
+ * JFIF revision) are met in good photographs. */
+static void on_message(j_common_ptr codec, int level) {
+    struct jpeg_reader *reader = codec->client_data;
+    if (level >= 0) {
+        return;
+    }
+    switch (reader->errors.msg_code) {
+    case JWRN_ARITH_BAD_CODE:
+    case JWRN_HIT_MARKER:
+    case JWRN_HUFF_BAD_CODE:
+    case JWRN_JPEG_EOF:
+    case JWRN_MUST_RESYNC:
+    case JWRN_NOT_SEQUENTIAL:
+        stop_with_message(reader);
+    default:
+        break;
+    }
+    if (++reader->errors.num_warnings > MAX_WARNINGS) {
+        stop_with_message(reader);
+    }
+}
+
+static void on_output(j_common_ptr codec) {
+    (void) codec; /* the library's own would print */
+}
+
+static void on_progress(j_common_ptr codec) {
+    struct jpeg_reader *reader = codec->client_data;
+    if (reader->codec.input_scan_number > MAX_SCANS) {
+        fail(reader->err, STATUS_LIMIT, "JPEG of more than %d scans", MAX_SCANS);
+        stop(reader, STATUS_LIMIT);
+    }
+}
+
+static void read_orientation(struct jpeg_reader *reader) {
+    for (jpeg_saved_marker_ptr marker = reader->codec.marker_list; marker != NULL;
+         marker = marker->next) {
+        int32_t orientation = exif_orientation_app1(marker->data, marker->data_length);
+        if (orientation != 0) {
+            reader->out->orientation = orientation;
+            return;
+        }
+    }
+}
+
+static void open_picture(struct jpeg_reader *reader) {
+    struct jpeg_decompress_struct *codec = &reader->codec;
+    const struct image_limits *limits = reader->input->limits;
+    jpeg_create_decompress(codec);
+    codec->progress = &reader->progress;
+    codec->mem->max_memory_to_use = (long) limits->max_memory;
+    jpeg_mem_src(codec, reader->input->data, (unsigned long) reader->input->size);
+    jpeg_save_markers(codec, APP1, 0xffff);
+    jpeg_read_header(codec, TRUE);
+    enum status status =
+        image_check_size(limits, codec->image_width, codec->image_height, reader->err);
+    if (status != STATUS_OK) {
+        stop(reader, status);
+    }
+    read_orientation(reader);
+    if (codec->num_components != 1 && codec->num_components != 3 && codec->num_components != 4) {
+        fail(reader->err, STATUS_UNSUPPORTED, "JPEG of %d components", codec->num_components);
+        stop(reader, STATUS_UNSUPPORTED);
+    }
+    codec->out_color_space = codec->num_components == 4 ? JCS_CMYK : JCS_RGB;
+    jpeg_start_decompress(codec);
+}
+
+/* a * b / 255, rounded; exact for bytes. */
+static uint32_t scale_byte(uint32_t a, uint32_t b) {
+    uint32_t product = a * b + 128;
+    return (product + (product >> 8)) >> 8;
+}
+
+/* The samples count as inverted, as Adobe writes them, whether or not the file says so: that is
+ * Pillow's convention. What is stored for black is then the light that it lets through. */
+static void convert_cmyk(uint8_t *rgb, const uint8_t *cmyk, size_t pixels) {
+    for (size_t i = 0; i < pixels; i++) {
+        uint32_t light = cmyk[4 * i + 3];
+        for (size_t c = 0; c < 3; c++) {
+            uint32_t ink = 255u - cmyk[4 * i + c];
+            rgb[3 * i + c] = (uint8_t) (light - scale_byte(ink, light));
+        }
+    }
+}
+
+static void read_rows(struct jpeg_reader *reader) {
+    struct jpeg_decompress_struct *codec = &reader->codec;
+    struct image *image = &reader->out->image;
+    size_t width = codec->output_width;
+    bool cmyk = codec->out_color_space == JCS_CMYK;
+    enum status status = image_alloc((int32_t) codec->output_width, (int32_t) codec->output_height,
+                                     image, reader->err);
+    if (status == STATUS_OK && cmyk) {
+        reader->cmyk_row = mem_calloc(width, 4);
+        status = reader->cmyk_row != NULL
+                     ? STATUS_OK
+                     : fail(reader->err, STATUS_NOMEM, "out of memory for a JPEG");
+    }
+    if (status != STATUS_OK) {
+        stop(reader, status);
+    }
+    while (codec->output_scanline < codec->output_height) {
+        uint8_t *rgb = image->rgb + (size_t) codec->output_scanline * width * 3;
+        JSAMPROW row = cmyk ? reader->cmyk_row : rgb;
+        jpeg_read_scanlines(codec, &row, 1);
+        if (cmyk) {
+            convert_cmyk(rgb, row, width);
+        }
+    }
+    /* Reads on to the end marker, and so finds a cut behind the last row. */
+    jpeg_finish_decompress(codec);
+}
+
+/* Errors of the library arrive here. */
+static enum status read_picture(struct jpeg_reader *reader) {
+    if (setjmp(reader->jump) != 0) {
+        return reader->status;
+    }
+    open_picture(reader);
+    read_rows(reader);
+    return STATUS_OK;
+}
+
+enum status decode_jpeg(const struct decode_input *input, struct decoded *out, struct error *err) {
+    struct jpeg_reader reader = {.input = input, .out = out, .err = err};
+    reader.codec.err = jpeg_std_error(&reader.errors);
+    reader.codec.client_data = &reader;
+    reader.errors.error_exit = on_error;
+    reader.errors.emit_message = on_message;
+    reader.errors.output_message = on_output;
+    reader.progress.progress_monitor = on_progress;
+    enum status status = read_picture(&reader);
+    jpeg_destroy_decompress(&reader.codec);
+    mem_free(reader.cmyk_row);
+    if (status != STATUS_OK) {
+        image_free(&out->image);
+    }
+    return status;
+}
