@@ -66,6 +66,14 @@ static void wait_for_job(struct pool *pool, unsigned seen) {
     pthread_mutex_unlock(&pool->mutex);
 }
 
+static void report_idle(struct pool *pool) {
+    if (atomic_fetch_sub(&pool->busy, 1) == 1) {
+        pthread_mutex_lock(&pool->mutex);
+        pthread_cond_signal(&pool->done);
+        pthread_mutex_unlock(&pool->mutex);
+    }
+}
+
 static void *worker_main(void *argument) {
     struct worker *worker = argument;
     struct pool *pool = worker->pool;
@@ -73,6 +81,7 @@ static void *worker_main(void *argument) {
     if (pool->at_start != NULL) {
         pool->at_start();
     }
+    report_idle(pool);
     for (;;) {
         wait_for_job(pool, seen);
         seen = atomic_load(&pool->generation);
@@ -80,11 +89,7 @@ static void *worker_main(void *argument) {
             return NULL;
         }
         run_tasks(pool, worker->number);
-        if (atomic_fetch_sub(&pool->busy, 1) == 1) {
-            pthread_mutex_lock(&pool->mutex);
-            pthread_cond_signal(&pool->done);
-            pthread_mutex_unlock(&pool->mutex);
-        }
+        report_idle(pool);
     }
 }
 
@@ -92,6 +97,20 @@ static void publish(struct pool *pool) {
     pthread_mutex_lock(&pool->mutex);
     atomic_fetch_add(&pool->generation, 1);
     pthread_cond_broadcast(&pool->wake);
+    pthread_mutex_unlock(&pool->mutex);
+}
+
+static void wait_until_done(struct pool *pool) {
+    for (int i = 0; i < SPIN_LIMIT; i++) {
+        if (atomic_load(&pool->busy) == 0) {
+            return;
+        }
+        pause_briefly();
+    }
+    pthread_mutex_lock(&pool->mutex);
+    while (atomic_load(&pool->busy) != 0) {
+        pthread_cond_wait(&pool->done, &pool->mutex);
+    }
     pthread_mutex_unlock(&pool->mutex);
 }
 
@@ -116,11 +135,14 @@ enum status pool_open(size_t threads, void (*at_start)(void), struct pool **out,
     while (pool->threads < threads) {
         struct worker *worker = &workers[pool->threads - 1];
         *worker = (struct worker){.pool = pool, .number = pool->threads};
+        atomic_fetch_add(&pool->busy, 1);
         if (pthread_create(&worker->thread, NULL, worker_main, worker) != 0) {
+            atomic_fetch_sub(&pool->busy, 1);
             break;
         }
         pool->threads++;
     }
+    wait_until_done(pool);
     *out = pool;
     return STATUS_OK;
 }
@@ -143,20 +165,6 @@ void pool_close(struct pool *pool) {
 
 size_t pool_threads(const struct pool *pool) {
     return pool == NULL ? 1 : pool->threads;
-}
-
-static void wait_until_done(struct pool *pool) {
-    for (int i = 0; i < SPIN_LIMIT; i++) {
-        if (atomic_load(&pool->busy) == 0) {
-            return;
-        }
-        pause_briefly();
-    }
-    pthread_mutex_lock(&pool->mutex);
-    while (atomic_load(&pool->busy) != 0) {
-        pthread_cond_wait(&pool->done, &pool->mutex);
-    }
-    pthread_mutex_unlock(&pool->mutex);
 }
 
 void pool_run(struct pool *pool, size_t count,

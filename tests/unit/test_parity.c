@@ -1,0 +1,311 @@
+/* Parity with the independent float64 program whose results are in golden/parity: every weight file
+ * gives its logits and block outputs, every LRP case its relevances, and the ledger closes. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "support/golden.h"
+#include "vit/session.h"
+
+enum { TOKENS = 17, DIM = 32, MLP = 128, CLASSES = 10, INPUT = 3 * 32 * 32, PATCHES = 16 };
+
+static struct vit_model *load(const char *file) {
+    char path[512];
+    struct vit_model *model = NULL;
+    struct error err = {0};
+    snprintf(path, sizeof path, "%s/golden/parity/%s", TEST_DATA, file);
+    if (vit_model_load(path, &(struct vit_load_options){.heads = 4}, &model, &err) != STATUS_OK) {
+        fail_msg("%s", err.message);
+    }
+    return model;
+}
+
+static struct vit_session *open_session(const struct vit_model *model, size_t threads,
+                                        bool keep_all_tokens) {
+    struct vit_session *session = NULL;
+    struct error err = {0};
+    struct vit_session_options options = {
+        .threads = threads, .keep_all_tokens = keep_all_tokens, .backend = "auto"};
+    if (vit_session_open(model, &options, &session, &err) != STATUS_OK) {
+        fail_msg("%s", err.message);
+    }
+    return session;
+}
+
+static void run_forward(struct vit_session *session, float *logits) {
+    struct error err = {0};
+    float *input = golden_read("parity/input.npy", 3, INPUT);
+    if (vit_forward(session, input, logits, &err) != STATUS_OK) {
+        fail_msg("%s", err.message);
+    }
+    mem_free(input);
+}
+
+static double logits_error(struct vit_model *model, size_t threads) {
+    float logits[CLASSES];
+    float *expected = golden_read("parity/logits.npy", 1, CLASSES);
+    struct vit_session *session = open_session(model, threads, false);
+    run_forward(session, logits);
+    double error = largest_difference(logits, expected, CLASSES);
+    vit_session_close(session);
+    mem_free(expected);
+    return error;
+}
+
+static void test_logits_of_every_file(void **unused) {
+    static const struct {
+        const char *file;
+        double tolerance;
+    } cases[] = {{"timm.safetensors", 1e-4},
+                 {"timm_wrapped.pth", 1e-4},
+                 {"torchvision.pth", 1e-4},
+                 {"torchvision_legacy_container.pth", 1e-4},
+                 {"torchvision_legacy_names.pth", 1e-4},
+                 {"huggingface/model.safetensors", 1e-4},
+                 {"jax.npz", 1e-4},
+                 {"timm_f16.safetensors", 2e-2},
+                 {"timm_bf16.safetensors", 2e-2}};
+    (void) unused;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct vit_model *model = load(cases[i].file);
+        double error = logits_error(model, 1);
+        if (error > cases[i].tolerance) {
+            fail_msg("%s: logits off by %g", cases[i].file, error);
+        }
+        vit_model_free(model);
+    }
+}
+
+/* The suite can fail: one flipped weight turns parity red. */
+static void test_a_flipped_weight_is_seen(void **unused) {
+    (void) unused;
+    struct vit_model *model = load("timm.safetensors");
+    size_t at = (size_t) (model->weights.blocks[1].fc1_weight - model->storage) + 5;
+    model->storage[at] = -model->storage[at] - 0.5F;
+    assert_true(logits_error(model, 1) > 1e-4);
+    vit_model_free(model);
+}
+
+static void test_block_outputs(void **unused) {
+    static const char *const files[] = {"parity/tokens_after_embedding.npy",
+                                        "parity/block0_output.npy", "parity/block1_output.npy",
+                                        "parity/block2_output.npy"};
+    float logits[CLASSES];
+    float output[TOKENS * DIM];
+    struct error err;
+    (void) unused;
+    struct vit_model *model = load("torchvision.pth");
+    struct vit_session *session = open_session(model, 2, true);
+    run_forward(session, logits);
+    for (int32_t block = -1; block < 3; block++) {
+        float *expected = golden_read(files[block + 1], 2, TOKENS * DIM);
+        assert_int_equal(vit_block_output(session, block, output, &err), STATUS_OK);
+        assert_true(largest_difference(output, expected, TOKENS * DIM) < 1e-4);
+        mem_free(expected);
+    }
+    vit_session_close(session);
+    vit_model_free(model);
+}
+
+static struct vit_rules rules_of(const json_t *description) {
+    const json_t *gamma = json_object_get(description, "gamma");
+    const char *attention = json_get_string(description, "attention");
+    struct vit_rules rules = {.cp_attention = strcmp(attention, "cp") == 0};
+    rules.gamma_conv = (float) json_number_value(json_object_get(gamma, "conv"));
+    rules.gamma_qkv = (float) json_number_value(json_object_get(gamma, "qkv"));
+    rules.gamma_proj = (float) json_number_value(json_object_get(gamma, "proj"));
+    rules.gamma_fc1 = (float) json_number_value(json_object_get(gamma, "fc1"));
+    rules.gamma_fc2 = (float) json_number_value(json_object_get(gamma, "fc2"));
+    rules.gamma_head = (float) json_number_value(json_object_get(gamma, "head"));
+    return rules;
+}
+
+/* The relative error of a result against golden/parity/<kind>_<name>.npy. */
+static double case_error(const char *kind, const char *name, size_t rank, const float *result,
+                         size_t count) {
+    char file[256];
+    snprintf(file, sizeof file, "parity/%s_%s.npy", kind, name);
+    float *expected = golden_read(file, rank, count);
+    double error = relative_error(result, expected, count);
+    mem_free(expected);
+    return error;
+}
+
+static void check_ledger(const char *name, const struct vit_relevance *relevance, size_t length) {
+    double total = relevance->sum;
+    for (size_t i = 0; i < length; i++) {
+        total += relevance->ledger[i].absorbed;
+    }
+    if (!(fabs(total - relevance->explained) <= 1e-4 * fabs(relevance->explained))) {
+        fail_msg("%s: the ledger sums to %.9g, the logit is %.9g", name, total,
+                 relevance->explained);
+    }
+}
+
+static void check_case(struct vit_session *session, const struct vit_model *model, const char *name,
+                       const json_t *description) {
+    float pixels[INPUT];
+    float patches[PATCHES];
+    float neurons[TOKENS * MLP];
+    struct vit_ledger_entry ledger[64];
+    struct error err = {0};
+    struct vit_rules rules = rules_of(description);
+    struct vit_target targets[2] = {
+        {(int32_t) json_integer_value(json_object_get(description, "target")), 1.0F}, {0, -1.0F}};
+    const json_t *minus = json_object_get(description, "minus");
+    targets[1].output = (int32_t) json_integer_value(minus);
+    struct vit_relevance relevance = {.pixels = pixels,
+                                      .patches = patches,
+                                      .neurons = neurons,
+                                      .neurons_block = 1,
+                                      .ledger = ledger};
+    assert_true(vit_ledger_length(&model->config) <= 64);
+    if (vit_relevance(session, targets, minus == NULL ? 1 : 2, &rules, &relevance, &err) !=
+        STATUS_OK) {
+        fail_msg("%s: %s", name, err.message);
+    }
+    double error = case_error("relevance", name, 3, pixels, INPUT);
+    double patch_error = case_error("patches", name, 1, patches, PATCHES);
+    if (!(error < 1e-4) || !(patch_error < 1e-4)) {
+        fail_msg("%s: relative error %g of the pixels, %g of the patches", name, error,
+                 patch_error);
+    }
+    if (strcmp(name, "attnlrp_paper") == 0) {
+        char file[] = "attnlrp_paper_block1_fc1";
+        assert_true(case_error("neurons", file, 2, neurons, TOKENS * MLP) < 1e-4);
+    }
+    double sum = json_number_value(json_object_get(description, "sum"));
+    assert_true(fabs(relevance.sum - sum) < 1e-4 * fabs(sum));
+    check_ledger(name, &relevance, vit_ledger_length(&model->config));
+}
+
+/* Every LRP case of expected.json, after one forward pass. */
+static void check_all_cases(size_t threads, bool keep_all_tokens) {
+    char path[512];
+    float logits[CLASSES];
+    json_t *expected = NULL;
+    struct error err = {0};
+    const char *name;
+    json_t *description;
+    size_t checked = 0;
+    snprintf(path, sizeof path, "%s/golden/parity/expected.json", TEST_DATA);
+    assert_int_equal(json_read_object(path, (size_t) 1 << 20, &expected, &err), STATUS_OK);
+    struct vit_model *model = load("timm.safetensors");
+    struct vit_session *session = open_session(model, threads, keep_all_tokens);
+    run_forward(session, logits);
+    json_object_foreach(json_object_get(expected, "cases"), name, description) {
+        if (json_object_get(description, "gamma") != NULL) {
+            check_case(session, model, name, description);
+            checked++;
+        }
+    }
+    assert_int_equal(checked, 7);
+    vit_session_close(session);
+    vit_model_free(model);
+    json_decref(expected);
+}
+
+static void test_relevance_cases(void **unused) {
+    (void) unused;
+    check_all_cases(1, false);
+}
+
+static void test_relevance_cases_with_all_tokens(void **unused) {
+    (void) unused;
+    check_all_cases(3, true);
+}
+
+/* gamma = infinity is the limit of large gammas, and stays finite where gamma itself would
+ * overflow. */
+static void test_gamma_infinity_is_the_limit(void **unused) {
+    static const float gammas[] = {INFINITY, 1e6F, 3e38F};
+    float maps[3][INPUT];
+    float logits[CLASSES];
+    struct error err = {0};
+    (void) unused;
+    struct vit_model *model = load("timm.safetensors");
+    struct vit_session *session = open_session(model, 1, false);
+    run_forward(session, logits);
+    for (size_t i = 0; i < 3; i++) {
+        float g = gammas[i];
+        struct vit_rules rules = {false, g, g, g, g, g, g, 0.0F};
+        struct vit_relevance relevance = {.pixels = maps[i]};
+        assert_int_equal(
+            vit_relevance(session, &(struct vit_target){8, 1.0F}, 1, &rules, &relevance, &err),
+            STATUS_OK);
+    }
+    assert_true(relative_error(maps[1], maps[0], INPUT) < 1e-4);
+    assert_true(relative_error(maps[2], maps[0], INPUT) < 1e-6);
+    vit_session_close(session);
+    vit_model_free(model);
+}
+
+static void test_same_input_same_bits(void **unused) {
+    float maps[2][INPUT];
+    float logits[CLASSES];
+    struct error err = {0};
+    struct vit_rules rules = {false, 0.25F, 0.1F, 0.1F, 0.05F, 0.05F, 0.05F, 0.0F};
+    (void) unused;
+    struct vit_model *model = load("timm.safetensors");
+    for (size_t i = 0; i < 2; i++) {
+        struct vit_session *session = open_session(model, 2, false);
+        for (size_t repeat = 0; repeat <= i; repeat++) {
+            run_forward(session, logits);
+            struct vit_relevance relevance = {.pixels = maps[i]};
+            assert_int_equal(
+                vit_relevance(session, &(struct vit_target){3, 1.0F}, 1, &rules, &relevance, &err),
+                STATUS_OK);
+        }
+        vit_session_close(session);
+    }
+    assert_memory_equal(maps[0], maps[1], sizeof maps[0]);
+    vit_model_free(model);
+}
+
+static void test_requests_out_of_range_are_refused(void **unused) {
+    float logits[CLASSES];
+    float pixels[INPUT];
+    struct error err = {0};
+    struct vit_rules rules = {0};
+    struct vit_relevance relevance = {.pixels = pixels};
+    (void) unused;
+    struct vit_model *model = load("timm.safetensors");
+    struct vit_session *session = open_session(model, 1, false);
+    struct vit_target target = {0, 1.0F};
+    assert_int_equal(vit_relevance(session, &target, 1, &rules, &relevance, &err), STATUS_USAGE);
+    run_forward(session, logits);
+    assert_int_equal(vit_relevance(session, &target, 0, &rules, &relevance, &err), STATUS_USAGE);
+    target.output = CLASSES;
+    assert_int_equal(vit_relevance(session, &target, 1, &rules, &relevance, &err), STATUS_USAGE);
+    assert_int_equal(vit_block_output(session, 2, pixels, &err), STATUS_USAGE);
+    float *input = golden_read("parity/input.npy", 3, INPUT);
+    input[7] = NAN;
+    assert_int_equal(vit_forward(session, input, logits, &err), STATUS_NUMERIC);
+    mem_free(input);
+    struct vit_session_options options = {.threads = 1, .input_height = 33, .backend = "auto"};
+    size_t bytes = 0;
+    assert_int_equal(vit_session_bytes(model, &options, &bytes, &err), STATUS_MISMATCH);
+    vit_session_close(session);
+    vit_model_free(model);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_logits_of_every_file),
+        cmocka_unit_test(test_a_flipped_weight_is_seen),
+        cmocka_unit_test(test_block_outputs),
+        cmocka_unit_test(test_relevance_cases),
+        cmocka_unit_test(test_relevance_cases_with_all_tokens),
+        cmocka_unit_test(test_gamma_infinity_is_the_limit),
+        cmocka_unit_test(test_same_input_same_bits),
+        cmocka_unit_test(test_requests_out_of_range_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

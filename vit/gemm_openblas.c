@@ -1,0 +1,61 @@
+/* OpenBLAS as a single-threaded kernel: the threads are ours. */
+#include <cblas.h>
+
+#include "vit/gemm_backends.h"
+
+/* The OpenMP flavour of OpenBLAS takes as many threads as the calling thread's OpenMP setting says,
+ * and that setting is per thread: 1 keeps it inside our pool without touching anybody else's.
+ * Declared here since omp.h differs by compiler; the functions are those of the OpenMP API,
+ * section 3.2. */
+void omp_set_num_threads(int threads);
+int omp_get_max_threads(void);
+
+static int enter(void) {
+    int saved = omp_get_max_threads();
+    omp_set_num_threads(1);
+    if (openblas_get_parallel() == OPENBLAS_THREAD && openblas_get_num_threads() != 1) {
+        /* The pthread flavour knows only one setting for the whole process. */
+        openblas_set_num_threads(1);
+    }
+    return saved;
+}
+
+static void leave(int saved) {
+    omp_set_num_threads(saved);
+}
+
+static void multiply(const struct gemm_product *product) {
+    cblas_sgemm(CblasRowMajor, product->transpose_a ? CblasTrans : CblasNoTrans,
+                product->transpose_b ? CblasTrans : CblasNoTrans, (blasint) product->m,
+                (blasint) product->n, (blasint) product->k, product->alpha, product->a,
+                (blasint) product->a_stride, product->b, (blasint) product->b_stride, product->beta,
+                product->c, (blasint) product->c_stride);
+}
+
+/* OpenBLAS allocates at a thread's first product, and loops for ever if the address space is
+ * exhausted by then. */
+static void thread_start(void) {
+    enum { SIDE = 64 };
+    static const float zeros[SIDE * SIDE];
+    float c[SIDE * SIDE];
+    enter();
+    multiply(&(struct gemm_product){.m = SIDE,
+                                    .n = SIDE,
+                                    .k = SIDE,
+                                    .alpha = 1.0F,
+                                    .a = zeros,
+                                    .a_stride = SIDE,
+                                    .b = zeros,
+                                    .b_stride = SIDE,
+                                    .c = c,
+                                    .c_stride = SIDE});
+}
+
+const struct gemm_backend *gemm_openblas(void) {
+    static const struct gemm_backend backend = {.name = "openblas",
+                                                .thread_start = thread_start,
+                                                .enter = enter,
+                                                .leave = leave,
+                                                .multiply = multiply};
+    return &backend;
+}

@@ -1,0 +1,358 @@
+/* The backward pass of AttnLRP in G form: every activation a carries a modified gradient G, its
+ * relevance is a * G. vit/RULES.md has the rules with their equations. */
+#include <string.h>
+
+#include "vit/ledger.h"
+#include "vit/session_private.h"
+
+/* One attribution under way. */
+struct pass {
+    struct vit_session *session;
+    const struct vit_rules *rules;
+    struct vit_relevance *relevance;
+    struct ledger ledger;
+};
+
+static struct linear_rule rule_of(const struct pass *pass, float gamma) {
+    return (struct linear_rule){.gamma = gamma, .epsilon = pass->rules->epsilon};
+}
+
+/* Sum of a * g over [rows, width] with row strides, 0 unless a ledger asks for it. */
+static double relevance_of(const struct pass *pass, const float *a, const float *g, size_t rows,
+                           size_t width, size_t stride) {
+    double sum = 0.0;
+    for (size_t r = 0; pass->ledger.entries != NULL && r < rows; r++) {
+        sum += pass->session->engine.kernels->dot(a + r * stride, g + r * stride, width);
+    }
+    return sum;
+}
+
+/* Relevance of a linear layer, with its line in the ledger. */
+static void pass_linear(struct pass *pass, int32_t block, const char *kind,
+                        const struct linear_step *step) {
+    size_t outputs = step->layer->outputs;
+    size_t inputs = step->layer->inputs;
+    double received = relevance_of(pass, step->y, step->g_y, step->rows, outputs, step->y_stride);
+    linear_relevance(&pass->session->engine, step);
+    ledger_record(&pass->ledger, block, kind, received,
+                  relevance_of(pass, step->x, step->g_x, step->rows, inputs, inputs));
+}
+
+struct norm_relevance_job {
+    const struct vit_session *session;
+    float *g_x;
+    const float *g_y, *x, *weight;
+};
+
+static void norm_relevance_rows(void *context, size_t first, size_t count) {
+    const struct norm_relevance_job *job = context;
+    size_t dim = job->session->dim;
+    for (size_t r = first; r < first + count; r++) {
+        job->session->engine.kernels->norm_relevance(job->g_x + r * dim, job->g_y + r * dim,
+                                                     job->x + r * dim, job->weight, dim,
+                                                     job->session->model->config.layer_norm_eps);
+    }
+}
+
+/* Adds the relevance of a LayerNorm to g_x, the G of its input x; `normed` is its output. */
+static void pass_norm(struct pass *pass, int32_t block, const char *kind, size_t rows,
+                      const float *weight, const float *x, const float *normed, const float *g_y,
+                      float *g_x) {
+    size_t dim = pass->session->dim;
+    struct norm_relevance_job job = {pass->session, g_x, g_y, x, weight};
+    double received = relevance_of(pass, normed, g_y, rows, dim, dim);
+    double before = relevance_of(pass, x, g_x, rows, dim, dim);
+    engine_rows(&pass->session->engine, rows, norm_relevance_rows, &job);
+    double after = relevance_of(pass, x, g_x, rows, dim, dim);
+    ledger_record(&pass->ledger, block, kind, received, after - before);
+}
+
+/* From the targets to G of the CLS token that leaves the last block, in row 0 of g_x. */
+static void pass_head(struct pass *pass, const struct vit_target *targets, size_t target_count) {
+    struct vit_session *session = pass->session;
+    struct session_scratch *scratch = &session->scratch;
+    const struct session_state *state = &session->state;
+    struct linear head = session_head(session);
+    double explained = 0.0;
+    memset(scratch->g_wide, 0, head.outputs * sizeof *scratch->g_wide);
+    for (size_t i = 0; i < target_count; i++) {
+        scratch->g_wide[targets[i].output] += targets[i].weight;
+        explained += (double) targets[i].weight * state->logits[targets[i].output];
+    }
+    pass->relevance->explained = explained;
+    struct linear_step step = {.layer = &head,
+                               .rule = rule_of(pass, pass->rules->gamma_head),
+                               .rows = 1,
+                               .x = state->final,
+                               .y = state->logits,
+                               .g_y = scratch->g_wide,
+                               .y_stride = head.outputs,
+                               .g_x = scratch->g_dim,
+                               .scratch = scratch->linear};
+    pass_linear(pass, -1, "head", &step);
+    memset(scratch->g_x, 0, session->dim * sizeof *scratch->g_x);
+    pass_norm(pass, -1, "norm", 1, session->model->weights.norm_weight,
+              state->blocks[session->model->config.depth - 1].x_out, state->final, scratch->g_dim,
+              scratch->g_x);
+}
+
+struct gelu_relevance_job {
+    const struct vit_session *session;
+    float *g;
+    const float *z;
+};
+
+static void gelu_relevance_rows(void *context, size_t first, size_t count) {
+    const struct gelu_relevance_job *job = context;
+    size_t width = job->session->mlp_dim;
+    job->session->engine.kernels->gelu_relevance(job->g + first * width, job->z + first * width,
+                                                 count * width,
+                                                 job->session->model->config.activation);
+}
+
+static void keep_neurons(struct pass *pass, int32_t block, size_t rows) {
+    const struct vit_session *session = pass->session;
+    float *neurons = pass->relevance->neurons;
+    size_t count = rows * session->mlp_dim;
+    if (neurons == NULL || pass->relevance->neurons_block != block) {
+        return;
+    }
+    session->engine.kernels->multiply(neurons, session->scratch.hidden, session->scratch.g_wide,
+                                      count);
+    memset(neurons + count, 0, (session->tokens * session->mlp_dim - count) * sizeof *neurons);
+}
+
+/* The output of a residual branch, from the stream after and before it. */
+static void branch_output(struct pass *pass, struct linear_rule rule, const float *after,
+                          const float *before, size_t count) {
+    if (linear_rule_reads_output(rule) || pass->ledger.entries != NULL) {
+        pass->session->engine.kernels->subtract(pass->session->scratch.y, after, before, count);
+    }
+}
+
+/* g_x: from G of the block's output to G of x_mid. */
+static void pass_mlp(struct pass *pass, int32_t block, const struct vit_block *weights,
+                     const struct block_state *state) {
+    struct vit_session *session = pass->session;
+    struct session_scratch *scratch = &session->scratch;
+    size_t rows = state->rows;
+    size_t count = rows * session->dim;
+    struct linear fc1 = block_fc1(session, weights);
+    struct linear fc2 = block_fc2(session, weights);
+    struct gelu_relevance_job gelu = {session, scratch->g_wide, state->z};
+    struct linear_step step = {.layer = &fc2,
+                               .rule = rule_of(pass, pass->rules->gamma_fc2),
+                               .rows = rows,
+                               .x = scratch->hidden,
+                               .y = scratch->y,
+                               .g_y = scratch->g_dim,
+                               .y_stride = session->dim,
+                               .g_x = scratch->g_wide,
+                               .scratch = scratch->linear};
+    session_gelu(session, state->z, rows, scratch->hidden);
+    branch_output(pass, step.rule, state->x_out, state->x_mid, count);
+    memcpy(scratch->g_dim, scratch->g_x, count * sizeof *scratch->g_dim);
+    pass_linear(pass, block, "fc2", &step);
+    keep_neurons(pass, block, rows);
+    engine_rows(&session->engine, rows, gelu_relevance_rows, &gelu);
+    session_norm(session, state->x_mid, weights->norm2_weight, weights->norm2_bias, rows,
+                 scratch->normed);
+    step = (struct linear_step){.layer = &fc1,
+                                .rule = rule_of(pass, pass->rules->gamma_fc1),
+                                .rows = rows,
+                                .x = scratch->normed,
+                                .y = state->z,
+                                .g_y = scratch->g_wide,
+                                .y_stride = session->mlp_dim,
+                                .g_x = scratch->g_row,
+                                .scratch = scratch->linear};
+    pass_linear(pass, block, "fc1", &step);
+    pass_norm(pass, block, "norm2", rows, weights->norm2_weight, state->x_mid, scratch->normed,
+              scratch->g_row, scratch->g_x);
+}
+
+/* The stacked parts of qkv that carry relevance, and for how many tokens each. */
+struct qkv_parts {
+    size_t count;
+    struct {
+        size_t first, parts, rows;
+    } part[2];
+};
+
+static struct qkv_parts parts_with_relevance(const struct pass *pass, size_t rows) {
+    size_t tokens = pass->session->tokens;
+    if (pass->rules->cp_attention) {
+        return (struct qkv_parts){1, {{2, 1, tokens}}};
+    }
+    if (rows == tokens) {
+        return (struct qkv_parts){1, {{0, 3, tokens}}};
+    }
+    return (struct qkv_parts){2, {{1, 2, tokens}, {0, 1, rows}}};
+}
+
+/* g_row: from G of the concatenated heads; g_wide: to G of q, k, v. */
+static void pass_attention(struct pass *pass, int32_t block, const struct block_state *state,
+                           const struct qkv_parts *parts) {
+    struct vit_session *session = pass->session;
+    struct session_scratch *scratch = &session->scratch;
+    size_t dim = session->dim;
+    struct attention attention = block_attention(session, state);
+    double passed = 0.0;
+    attention_relevance(&session->engine, &attention, pass->rules->cp_attention, scratch->g_row,
+                        scratch->g_wide);
+    for (size_t i = 0; i < parts->count; i++) {
+        size_t at = parts->part[i].first * dim;
+        passed += relevance_of(pass, state->qkv + at, scratch->g_wide + at, parts->part[i].rows,
+                               parts->part[i].parts * dim, 3 * dim);
+    }
+    ledger_record(&pass->ledger, block, "softmax",
+                  relevance_of(pass, state->attention, scratch->g_row, state->rows, dim, dim),
+                  passed);
+}
+
+/* g_wide: from G of q, k, v; g_dim: to G of norm1's output. */
+static void pass_qkv(struct pass *pass, int32_t block, const struct vit_block *weights,
+                     const struct block_state *state, const struct qkv_parts *parts) {
+    struct vit_session *session = pass->session;
+    struct session_scratch *scratch = &session->scratch;
+    size_t dim = session->dim;
+    double received = 0.0;
+    for (size_t i = 0; i < parts->count; i++) {
+        size_t at = parts->part[i].first * dim;
+        size_t rows = parts->part[i].rows;
+        struct linear layer =
+            qkv_part(session, weights, parts->part[i].first, parts->part[i].parts);
+        struct linear_step step = {.layer = &layer,
+                                   .rule = rule_of(pass, pass->rules->gamma_qkv),
+                                   .rows = rows,
+                                   .x = scratch->normed,
+                                   .y = state->qkv + at,
+                                   .g_y = scratch->g_wide + at,
+                                   .y_stride = 3 * dim,
+                                   .g_x = i == 0 ? scratch->g_dim : scratch->g_row,
+                                   .scratch = scratch->linear};
+        received += relevance_of(pass, step.y, step.g_y, rows, layer.outputs, 3 * dim);
+        linear_relevance(&session->engine, &step);
+        if (i > 0) {
+            session->engine.kernels->add(scratch->g_dim, scratch->g_dim, step.g_x, rows * dim);
+        }
+    }
+    ledger_record(&pass->ledger, block, "qkv", received,
+                  relevance_of(pass, scratch->normed, scratch->g_dim, session->tokens, dim, dim));
+}
+
+/* g_x: from G of x_mid (the first rows) to G of the block's input (all tokens). */
+static void pass_attention_branch(struct pass *pass, int32_t block, const struct vit_block *weights,
+                                  const struct block_state *state) {
+    struct vit_session *session = pass->session;
+    struct session_scratch *scratch = &session->scratch;
+    size_t dim = session->dim;
+    size_t count = state->rows * dim;
+    struct linear proj = block_proj(session, weights);
+    struct qkv_parts parts = parts_with_relevance(pass, state->rows);
+    struct linear_step step = {.layer = &proj,
+                               .rule = rule_of(pass, pass->rules->gamma_proj),
+                               .rows = state->rows,
+                               .x = state->attention,
+                               .y = scratch->y,
+                               .g_y = scratch->g_dim,
+                               .y_stride = dim,
+                               .g_x = scratch->g_row,
+                               .scratch = scratch->linear};
+    branch_output(pass, step.rule, state->x_mid, state->x_in, count);
+    memcpy(scratch->g_dim, scratch->g_x, count * sizeof *scratch->g_dim);
+    pass_linear(pass, block, "proj", &step);
+    pass_attention(pass, block, state, &parts);
+    session_norm(session, state->x_in, weights->norm1_weight, weights->norm1_bias, session->tokens,
+                 scratch->normed);
+    pass_qkv(pass, block, weights, state, &parts);
+    memset(scratch->g_x + count, 0, (session->tokens * dim - count) * sizeof *scratch->g_x);
+    pass_norm(pass, block, "norm1", session->tokens, weights->norm1_weight, state->x_in,
+              scratch->normed, scratch->g_dim, scratch->g_x);
+}
+
+/* From G of the embedded tokens to the maps. */
+static enum status pass_embedding(struct pass *pass, struct error *err) {
+    struct vit_session *session = pass->session;
+    struct session_scratch *scratch = &session->scratch;
+    const struct session_state *state = &session->state;
+    const struct kernels *kernels = session->engine.kernels;
+    struct vit_relevance *relevance = pass->relevance;
+    size_t dim = session->dim;
+    size_t pixels = session->patches * session->patch_pixels;
+    struct linear layer = session_patch_layer(session);
+    struct linear_step step = {.layer = &layer,
+                               .rule = rule_of(pass, pass->rules->gamma_conv),
+                               .rows = session->patches,
+                               .x = state->unfolded,
+                               .y = state->embedded,
+                               .g_y = scratch->g_x + dim,
+                               .y_stride = dim,
+                               .g_x = scratch->patch,
+                               .scratch = scratch->linear};
+    ledger_record(&pass->ledger, -1, "position",
+                  relevance_of(pass, state->position, scratch->g_x, session->tokens, dim, dim),
+                  0.0);
+    ledger_record(&pass->ledger, -1, "cls",
+                  relevance_of(pass, session->model->weights.cls_token, scratch->g_x, 1, dim, dim),
+                  0.0);
+    pass_linear(pass, -1, "conv", &step);
+    relevance->sum = kernels->dot(state->unfolded, scratch->patch, pixels);
+    kernels->multiply(scratch->patch, scratch->patch, state->unfolded, pixels);
+    if (!values_are_finite(scratch->patch, pixels)) {
+        return fail(err, STATUS_NUMERIC,
+                    "the relevance is not finite: try another rule (a positive gamma has no pole)");
+    }
+    if (relevance->pixels != NULL) {
+        embed_fold(&session->grid, scratch->patch, relevance->pixels);
+    }
+    if (relevance->patches != NULL) {
+        embed_patch_sums(&session->grid, scratch->patch, relevance->patches);
+    }
+    return STATUS_OK;
+}
+
+static enum status check_request(const struct vit_session *session,
+                                 const struct vit_target *targets, size_t target_count,
+                                 const struct vit_relevance *relevance, struct error *err) {
+    const struct vit_config *config = &session->model->config;
+    if (!session->has_forward) {
+        return fail(err, STATUS_USAGE, "no forward pass yet: there is nothing to explain");
+    }
+    if (target_count == 0) {
+        return fail(err, STATUS_USAGE, "no target to explain");
+    }
+    for (size_t i = 0; i < target_count; i++) {
+        if (targets[i].output < 0 || targets[i].output >= config->classes) {
+            return fail(err, STATUS_USAGE, "output %d is out of range: 0 to %d", targets[i].output,
+                        config->classes - 1);
+        }
+    }
+    if (relevance->neurons != NULL &&
+        (relevance->neurons_block < 0 || relevance->neurons_block >= config->depth)) {
+        return fail(err, STATUS_USAGE, "block %d is out of range: 0 to %d",
+                    relevance->neurons_block, config->depth - 1);
+    }
+    return STATUS_OK;
+}
+
+enum status vit_relevance(struct vit_session *session, const struct vit_target *targets,
+                          size_t target_count, const struct vit_rules *rules,
+                          struct vit_relevance *relevance, struct error *err) {
+    TRY(check_request(session, targets, target_count, relevance, err));
+    struct pass pass = {.session = session,
+                        .rules = rules,
+                        .relevance = relevance,
+                        .ledger = {.entries = relevance->ledger}};
+    int saved = session->engine.backend->enter();
+    pass_head(&pass, targets, target_count);
+    for (int32_t i = session->model->config.depth - 1; i >= 0; i--) {
+        const struct vit_block *weights = &session->model->weights.blocks[i];
+        const struct block_state *state = &session->state.blocks[i];
+        pass_mlp(&pass, i, weights, state);
+        pass_attention_branch(&pass, i, weights, state);
+    }
+    enum status status = pass_embedding(&pass, err);
+    session->engine.backend->leave(saved);
+    return status;
+}

@@ -1,0 +1,99 @@
+/* One line of work on a model: forward passes and the relevance of the last one. Owns all scratch
+ * memory, allocated once when it opens; one thread at a time. */
+#ifndef VIT_SESSION_H
+#define VIT_SESSION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "vit/linear.h"
+#include "vit/model.h"
+
+struct vit_session;
+
+struct vit_session_options {
+    size_t threads;       /* 1 to POOL_MAX_THREADS */
+    int32_t input_height; /* 0: as trained */
+    int32_t input_width;
+    bool keep_all_tokens; /* the last block computes every token, not only CLS */
+    const char *backend;  /* gemm_backend_find */
+    size_t max_bytes;     /* LIMIT beyond; 0: none */
+};
+
+/* Bytes of the session's one block. MISMATCH if the input is not a multiple of the patch. */
+enum status vit_session_bytes(const struct vit_model *model,
+                              const struct vit_session_options *options, size_t *bytes,
+                              struct error *err);
+
+/* *out is owned: vit_session_close. The model must outlive it. */
+enum status vit_session_open(const struct vit_model *model,
+                             const struct vit_session_options *options, struct vit_session **out,
+                             struct error *err);
+
+void vit_session_close(struct vit_session *session);
+
+struct vit_session_info {
+    size_t threads;
+    int32_t input_height, input_width;
+    int32_t grid_height, grid_width;
+    int32_t tokens;
+    const char *backend;
+    const char *instruction_set;
+    size_t bytes;
+    double forward_flops;
+};
+
+struct vit_session_info vit_session_describe(const struct vit_session *session);
+
+/* input [3, input_height, input_width] -> logits [classes]. NUMERIC if either is not finite. */
+enum status vit_forward(struct vit_session *session, const float *input, float *logits,
+                        struct error *err);
+
+/* output [tokens, dim] of a block of the last forward, or of the embedding with block -1. */
+enum status vit_block_output(const struct vit_session *session, int32_t block, float *output,
+                             struct error *err);
+
+/* Rule parameters of one attribution. */
+struct vit_rules {
+    bool cp_attention;
+    float gamma_conv, gamma_qkv, gamma_proj, gamma_fc1, gamma_fc2, gamma_head;
+    float epsilon;
+};
+
+struct vit_target {
+    int32_t output;
+    float weight;
+};
+
+struct vit_ledger_entry {
+    int32_t block; /* -1 outside the blocks */
+    const char *kind;
+    double absorbed;
+};
+
+/* Output arrays are the caller's; NULL ones are skipped. */
+struct vit_relevance {
+    float *pixels;                   /* [3, input_height, input_width] */
+    float *patches;                  /* [grid_height, grid_width] */
+    float *neurons;                  /* [tokens, mlp_dim] of neurons_block */
+    int32_t neurons_block;           /* 0 to depth - 1 */
+    struct vit_ledger_entry *ledger; /* [vit_ledger_length] */
+    double explained;                /* out: sum of weight * logit */
+    double sum;                      /* out: sum of the pixel map */
+};
+
+size_t vit_ledger_length(const struct vit_config *config);
+
+/* Relevance of the last forward's input. USAGE without a forward or for a target or block out of
+ * range; NUMERIC if the result is not finite. */
+enum status vit_relevance(struct vit_session *session, const struct vit_target *targets,
+                          size_t target_count, const struct vit_rules *rules,
+                          struct vit_relevance *relevance, struct error *err);
+
+/* Median GFLOP/s of products [tokens, dim] x [dim, mlp_dim] with the session's threads and backend.
+ */
+double vit_session_gemm_rate(struct vit_session *session);
+
+#endif
