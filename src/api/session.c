@@ -5,9 +5,9 @@
 #include <sched.h>
 #include <string.h>
 
-#include "api.h"
+#include "api/api.h"
+#include "api/model_private.h"
 #include "base/mem.h"
-#include "model_private.h"
 #include "vit/session.h"
 
 struct vitlrp_session {
@@ -178,9 +178,7 @@ enum vitlrp_status vitlrp_rules_init(struct vitlrp_rules *rules, const char *pre
             return VITLRP_OK;
         }
     }
-    return api_status(
-        fail(&err, STATUS_USAGE, "no method '%s': attnlrp, cp-lrp or attnlrp-eps", preset), &err,
-        error);
+    return api_fail(error, VITLRP_USAGE, "no method '%s': attnlrp, cp-lrp or attnlrp-eps", preset);
 }
 
 static enum status translate_rules(const struct vitlrp_rules *rules, struct vit_rules *out,
