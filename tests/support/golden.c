@@ -1,14 +1,11 @@
 #include "support/golden.h"
 
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
 #include <stdio.h>
 
-#include <cmocka.h>
-
 #include "base/npy.h"
+
+#include "support/unit.h"
 
 float *golden_read(const char *path, size_t rank, size_t count) {
     char full[512];

@@ -1,18 +1,15 @@
 /* Parity with the independent float64 program whose results are in golden/parity: every weight file
  * gives its logits and block outputs, every LRP case its relevances, and the ledger closes. */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "base/json.h"
 #include "base/mem.h"
 #include "support/golden.h"
 #include "vit/session.h"
+
+#include "support/unit.h"
 
 enum { TOKENS = 17, DIM = 32, MLP = 128, CLASSES = 10, INPUT = 3 * 32 * 32, PATCHES = 16 };
 

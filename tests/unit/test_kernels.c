@@ -1,0 +1,429 @@
+/* Every operation of the forward and the backward pass against its naive float64 twin, on random
+ * shapes with ones, odd numbers and numbers that are no multiple of 16, for every instruction set
+ * that this machine runs and with 1 and 3 threads. */
+#include <math.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "support/golden.h"
+#include "support/naive.h"
+#include "vit/attention.h"
+#include "vit/linear.h"
+
+#include "support/unit.h"
+
+static const char *const tables[] = {"baseline", "avx2", "avx512"};
+enum { TABLES = 3, ROUNDS = 12 };
+
+/* A float's share of relative error, with room for sums over a few hundred terms. */
+#define TOLERANCE 2e-5
+
+static float *floats(size_t count) {
+    return mem_calloc(count, sizeof(float));
+}
+
+static double *doubles(size_t count) {
+    return mem_calloc(count, sizeof(double));
+}
+
+static float *random_floats(struct test_random *random, size_t count, double scale) {
+    float *data = floats(count);
+    test_fill(random, data, count, scale);
+    return data;
+}
+
+/* ||a - b|| / ||b||. */
+static void assert_close(const float *a, const double *b, size_t count, const char *what) {
+    double difference = 0.0;
+    double norm = 0.0;
+    for (size_t i = 0; i < count; i++) {
+        difference += ((double) a[i] - b[i]) * ((double) a[i] - b[i]);
+        norm += b[i] * b[i];
+    }
+    double error = sqrt(difference) / (sqrt(norm) + 1e-12);
+    if (!(error < TOLERANCE)) {
+        fail_msg("%s: relative error %g over %zu values", what, error, count);
+    }
+}
+
+/* 1, odd, even and larger than a register, in turn. */
+static size_t shape(struct test_random *random, size_t round) {
+    return round % 4 == 0 ? 1 : 1 + test_below(random, round % 4 == 1 ? 40 : 300);
+}
+
+struct bench {
+    struct engine engine;
+    struct pool *pool;
+};
+
+static struct engine open_engine(const char *table, size_t threads, size_t thread_floats) {
+    struct engine engine = {.kernels = kernels_by_name(table), .thread_floats = thread_floats};
+    struct error err;
+    assert_int_equal(gemm_backend_find("auto", &engine.backend, &err), STATUS_OK);
+    assert_int_equal(pool_open(threads, engine.backend->thread_start, &engine.pool, &err),
+                     STATUS_OK);
+    engine.thread_scratch = floats(threads * thread_floats);
+    return engine;
+}
+
+static void close_engine(struct engine *engine) {
+    pool_close(engine->pool);
+    mem_free(engine->thread_scratch);
+}
+
+/* ---- Linear layers ---- */
+
+struct linear_case {
+    struct linear layer;
+    size_t rows, stride;
+    float *x, *y, *g_y, *weight, *bias;
+};
+
+static struct linear_case make_linear(struct test_random *random, size_t round) {
+    struct linear_case c = {.rows = shape(random, round)};
+    c.layer.inputs = shape(random, round + 1);
+    c.layer.outputs = shape(random, round + 2);
+    c.stride = c.layer.outputs + round % 3;
+    c.x = random_floats(random, c.rows * c.layer.inputs, 1.0);
+    c.weight = random_floats(random, c.layer.outputs * c.layer.inputs, 0.5);
+    c.bias = random_floats(random, c.layer.outputs, 0.5);
+    c.g_y = random_floats(random, c.rows * c.stride, 1.0);
+    c.y = floats(c.rows * c.stride);
+    c.layer.weight = c.weight;
+    c.layer.bias = c.bias;
+    return c;
+}
+
+static void free_linear(struct linear_case *c) {
+    mem_free(c->x);
+    mem_free(c->y);
+    mem_free(c->g_y);
+    mem_free(c->weight);
+    mem_free(c->bias);
+}
+
+/* [rows, width] without the padding of its stride. */
+static float *pack(const float *data, size_t rows, size_t width, size_t stride) {
+    float *packed = floats(rows * width);
+    for (size_t r = 0; r < rows; r++) {
+        memcpy(packed + r * width, data + r * stride, width * sizeof *packed);
+    }
+    return packed;
+}
+
+static void check_forward(const struct engine *engine, struct linear_case *c) {
+    size_t outputs = c->layer.outputs;
+    double *expected = doubles(c->rows * outputs);
+    linear_forward(engine, &c->layer, c->rows, c->x, c->y, c->stride, NULL);
+    naive_linear(c->x, c->weight, c->bias, c->rows, c->layer.inputs, outputs, expected);
+    float *packed = pack(c->y, c->rows, outputs, c->stride);
+    assert_close(packed, expected, c->rows * outputs, "linear forward");
+    mem_free(packed);
+    mem_free(expected);
+}
+
+static void check_rule(const struct engine *engine, const struct linear_case *c,
+                       struct linear_rule rule) {
+    size_t inputs = c->layer.inputs;
+    size_t outputs = c->layer.outputs;
+    float *g_y = pack(c->g_y, c->rows, c->stride, c->stride);
+    float *dense_g_y = pack(c->g_y, c->rows, outputs, c->stride);
+    float *g_x = floats(c->rows * inputs);
+    float *scratch = floats(linear_relevance_scratch(c->rows, outputs, inputs));
+    double *expected = doubles(c->rows * inputs);
+    linear_relevance(engine, &(struct linear_step){.layer = &c->layer,
+                                                   .rule = rule,
+                                                   .rows = c->rows,
+                                                   .x = c->x,
+                                                   .y = c->y,
+                                                   .g_y = g_y,
+                                                   .y_stride = c->stride,
+                                                   .g_x = g_x,
+                                                   .scratch = scratch});
+    if (rule.gamma != 0.0F) {
+        naive_gamma(c->x, c->weight, c->bias, dense_g_y, c->rows, inputs, outputs,
+                    (double) rule.gamma, expected);
+    } else {
+        naive_epsilon(c->x, c->weight, c->bias, dense_g_y, c->rows, inputs, outputs,
+                      (double) rule.epsilon, expected);
+    }
+    assert_close(g_x, expected, c->rows * inputs, "linear relevance");
+    mem_free(g_y);
+    mem_free(dense_g_y);
+    mem_free(g_x);
+    mem_free(scratch);
+    mem_free(expected);
+}
+
+static void test_linear(void **unused) {
+    static const struct linear_rule rules[] = {{0.0F, 0.0F},  {0.0F, 0.25F},  {0.05F, 0.0F},
+                                               {0.25F, 0.0F}, {100.0F, 0.0F}, {INFINITY, 0.0F}};
+    struct test_random random = {1};
+    (void) unused;
+    for (size_t t = 0; t < TABLES; t++) {
+        for (size_t round = 0; round < ROUNDS && kernels_by_name(tables[t]) != NULL; round++) {
+            struct engine engine =
+                open_engine(tables[t], round % 2 == 0 ? 1 : 3, linear_thread_scratch());
+            struct linear_case c = make_linear(&random, round);
+            int saved = engine.backend->enter();
+            check_forward(&engine, &c);
+            for (size_t r = 0; r < sizeof rules / sizeof rules[0]; r++) {
+                check_rule(&engine, &c, rules[r]);
+            }
+            engine.backend->leave(saved);
+            free_linear(&c);
+            close_engine(&engine);
+        }
+    }
+}
+
+/* Layers larger than a tile of |W| in both directions. */
+static void test_linear_beyond_a_tile(void **unused) {
+    struct test_random random = {2};
+    (void) unused;
+    struct engine engine = open_engine("baseline", 2, linear_thread_scratch());
+    struct linear_case c = {.layer = {.inputs = 1100, .outputs = 1301}, .rows = 3, .stride = 1301};
+    c.x = random_floats(&random, c.rows * c.layer.inputs, 1.0);
+    c.weight = random_floats(&random, c.layer.outputs * c.layer.inputs, 0.1);
+    c.bias = random_floats(&random, c.layer.outputs, 0.1);
+    c.g_y = random_floats(&random, c.rows * c.stride, 1.0);
+    c.y = floats(c.rows * c.stride);
+    c.layer.weight = c.weight;
+    c.layer.bias = c.bias;
+    check_forward(&engine, &c);
+    check_rule(&engine, &c, (struct linear_rule){0.25F, 0.0F});
+    free_linear(&c);
+    close_engine(&engine);
+}
+
+/* sign(0) = 0: an output of exactly 0 passes no relevance under the gamma rule, and nothing becomes
+ * NaN. */
+static void test_zero_output_passes_nothing(void **unused) {
+    (void) unused;
+    struct engine engine = open_engine("baseline", 1, linear_thread_scratch());
+    const float weight[] = {1.0F, 1.0F, 0.0F, 0.0F};
+    const float bias[] = {0.0F, 0.0F};
+    const float x[] = {2.0F, -2.0F};
+    const float y[] = {0.0F, 0.0F};
+    float g_y[] = {3.0F, 5.0F};
+    float g_x[] = {9.0F, 9.0F};
+    float scratch[8];
+    struct linear layer = {weight, bias, 2, 2};
+    linear_relevance(&engine, &(struct linear_step){.layer = &layer,
+                                                    .rule = {INFINITY, 0.0F},
+                                                    .rows = 1,
+                                                    .x = x,
+                                                    .y = y,
+                                                    .g_y = g_y,
+                                                    .y_stride = 2,
+                                                    .g_x = g_x,
+                                                    .scratch = scratch});
+    assert_true(g_x[0] == 0.0F && g_x[1] == 0.0F);
+    close_engine(&engine);
+}
+
+/* ---- LayerNorm ---- */
+
+static void check_norm(const struct kernels *kernels, struct test_random *random, size_t dim) {
+    float *x = random_floats(random, dim, 3.0);
+    float *weight = random_floats(random, dim, 1.0);
+    float *bias = random_floats(random, dim, 1.0);
+    float *g_y = random_floats(random, dim, 1.0);
+    float *y = floats(dim);
+    float *g_x = floats(dim);
+    double *expected = doubles(dim);
+    kernels->norm_forward(y, x, weight, bias, dim, 1e-6F);
+    naive_norm(x, weight, bias, dim, 1e-6, expected);
+    assert_close(y, expected, dim, "norm forward");
+    kernels->norm_relevance(g_x, g_y, x, weight, dim, 1e-6F);
+    kernels->multiply(g_x, g_x, x, dim);
+    naive_norm_relevance(x, weight, g_y, dim, 1e-6, expected);
+    /* dim 1: u - mean(u) is exactly 0 here, and rounding noise over a tiny std in the twin. */
+    if (dim > 1) {
+        assert_close(g_x, expected, dim, "norm relevance");
+    }
+    mem_free(x);
+    mem_free(weight);
+    mem_free(bias);
+    mem_free(g_y);
+    mem_free(y);
+    mem_free(g_x);
+    mem_free(expected);
+}
+
+static void test_norm(void **unused) {
+    struct test_random random = {3};
+    (void) unused;
+    for (size_t t = 0; t < TABLES; t++) {
+        const struct kernels *kernels = kernels_by_name(tables[t]);
+        for (size_t round = 0; round < 40 && kernels != NULL; round++) {
+            check_norm(kernels, &random, shape(&random, round));
+        }
+    }
+}
+
+/* ---- GELU ---- */
+
+static double naive_cdf(double x, enum vit_activation activation) {
+    if (activation == VIT_GELU_ERF) {
+        return 0.5 * erfc(-x / sqrt(2.0));
+    }
+    if (activation == VIT_GELU_TANH) {
+        /* 0.5 (1 + tanh u), without its cancellation for large negative u. */
+        return 1.0 / (1.0 + exp(-2.0 * sqrt(2.0 / acos(-1.0)) * (x + 0.044715 * x * x * x)));
+    }
+    return 1.0 / (1.0 + exp(-1.702 * x));
+}
+
+/* Element by element: the error of Phi stays at a float's, on the tails relative to Phi itself. */
+static void test_gelu(void **unused) {
+    enum { COUNT = 2001 };
+    static const enum vit_activation activations[] = {VIT_GELU_ERF, VIT_GELU_TANH, VIT_GELU_QUICK};
+    float z[COUNT];
+    float y[COUNT];
+    float g[COUNT];
+    (void) unused;
+    for (size_t i = 0; i < COUNT; i++) {
+        z[i] = (float) ((double) i / 100.0 - 10.0);
+    }
+    for (size_t t = 0; t < TABLES * 3; t++) {
+        const struct kernels *kernels = kernels_by_name(tables[t / 3]);
+        if (kernels == NULL) {
+            continue;
+        }
+        for (size_t i = 0; i < COUNT; i++) {
+            g[i] = 1.0F;
+        }
+        kernels->gelu_forward(y, z, COUNT, activations[t % 3]);
+        kernels->gelu_relevance(g, z, COUNT, activations[t % 3]);
+        for (size_t i = 0; i < COUNT; i++) {
+            double phi = naive_cdf(z[i], activations[t % 3]);
+            /* exp(-x^2/2) carries the rounding of its argument, x^2/2 units. */
+            double allowed = (1e-6 + 1.2e-7 * fabs((double) z[i] * z[i] * z[i])) * phi + 1e-37;
+            assert_true(fabs(g[i] - phi) <= allowed);
+            assert_true(fabs(y[i] - z[i] * phi) <= allowed * (fabs((double) z[i]) + 1e-6));
+        }
+    }
+}
+
+/* ---- Attention ---- */
+
+struct attention_case {
+    struct attention attention;
+    float *qkv, *g_out, *out, *g_qkv;
+    size_t size;
+};
+
+/* Head `h` of a result in the layout of qkv, times the activation: relevance, packed to [tokens,
+ * size]. */
+static float *head_relevance(const struct attention_case *c, size_t part, size_t h, size_t rows) {
+    size_t dim = c->attention.dim;
+    float *packed = floats(rows * c->size);
+    for (size_t r = 0; r < rows; r++) {
+        for (size_t d = 0; d < c->size; d++) {
+            size_t at = r * 3 * dim + part * dim + h * c->size + d;
+            packed[r * c->size + d] = c->qkv[at] * c->g_qkv[at];
+        }
+    }
+    return packed;
+}
+
+static void check_head(const struct attention_case *c, size_t h, bool cp) {
+    size_t rows = c->attention.rows;
+    size_t tokens = c->attention.tokens;
+    size_t dim = c->attention.dim;
+    size_t count = tokens * c->size;
+    const float *q = c->qkv + h * c->size;
+    double *a = doubles(rows * tokens);
+    double *expected[3] = {doubles(count), doubles(count), doubles(count)};
+    naive_attention(q, q + dim, q + 2 * dim, 3 * dim, rows, tokens, c->size, a, expected[0]);
+    float *out = pack(c->out + h * c->size, rows, c->size, dim);
+    assert_close(out, expected[0], rows * c->size, "attention forward");
+    float *g_out = pack(c->g_out + h * c->size, rows, c->size, dim);
+    naive_attention_relevance(q, q + dim, q + 2 * dim, 3 * dim, rows, tokens, c->size, g_out, cp,
+                              expected[0], expected[1], expected[2]);
+    for (size_t part = cp ? 2 : 0; part < 3; part++) {
+        size_t part_rows = part == 0 ? rows : tokens;
+        float *relevance = head_relevance(c, part, h, part_rows);
+        /* One token: the softmax is constant and passes 0 but for rounding. */
+        if (tokens > 1 || part == 2) {
+            assert_close(relevance, expected[part], part_rows * c->size, "attention relevance");
+        }
+        mem_free(relevance);
+        mem_free(expected[part]);
+    }
+    for (size_t part = 0; cp && part < 2; part++) {
+        mem_free(expected[part]);
+    }
+    mem_free(a);
+    mem_free(out);
+    mem_free(g_out);
+}
+
+static void check_attention(const struct engine *engine, struct test_random *random, size_t tokens,
+                            size_t rows, size_t heads, size_t size) {
+    size_t dim = heads * size;
+    struct attention_case c = {.size = size,
+                               .qkv = random_floats(random, tokens * 3 * dim, 2.0),
+                               .g_out = random_floats(random, rows * dim, 1.0),
+                               .out = floats(rows * dim),
+                               .g_qkv = floats(tokens * 3 * dim)};
+    c.attention = (struct attention){rows, tokens, heads, dim, c.qkv};
+    attention_forward(engine, &c.attention, c.out);
+    for (int cp = 0; cp < 2; cp++) {
+        attention_relevance(engine, &c.attention, cp == 1, c.g_out, c.g_qkv);
+        for (size_t h = 0; h < heads; h++) {
+            check_head(&c, h, cp == 1);
+        }
+    }
+    mem_free(c.qkv);
+    mem_free(c.g_out);
+    mem_free(c.out);
+    mem_free(c.g_qkv);
+}
+
+static void test_attention(void **unused) {
+    struct test_random random = {4};
+    (void) unused;
+    for (size_t t = 0; t < TABLES; t++) {
+        for (size_t round = 0; round < ROUNDS && kernels_by_name(tables[t]) != NULL; round++) {
+            size_t tokens = 1 + test_below(&random, round % 3 == 0 ? 3 : 70);
+            size_t rows = round % 2 == 0 ? tokens : 1;
+            struct engine engine =
+                open_engine(tables[t], 1 + round % 3, attention_thread_scratch(tokens, tokens));
+            int saved = engine.backend->enter();
+            check_attention(&engine, &random, tokens, rows, 1 + round % 4,
+                            1 + test_below(&random, 20));
+            engine.backend->leave(saved);
+            close_engine(&engine);
+        }
+    }
+}
+
+/* Scores far beyond exp's range still give a softmax that sums to 1. */
+static void test_softmax_saturates_without_nan(void **unused) {
+    (void) unused;
+    for (size_t t = 0; t < TABLES; t++) {
+        const struct kernels *kernels = kernels_by_name(tables[t]);
+        float row[] = {-3e30F, 5.0F, 3e30F, 0.0F, 3e30F};
+        if (kernels == NULL) {
+            continue;
+        }
+        kernels->softmax_forward(row, 5, 1.0F);
+        assert_true(fabsf(row[2] - 0.5F) < 1e-6F && fabsf(row[4] - 0.5F) < 1e-6F);
+        assert_true(row[0] >= 0.0F && row[0] < 1e-30F);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_linear),
+        cmocka_unit_test(test_linear_beyond_a_tile),
+        cmocka_unit_test(test_zero_output_passes_nothing),
+        cmocka_unit_test(test_norm),
+        cmocka_unit_test(test_gelu),
+        cmocka_unit_test(test_attention),
+        cmocka_unit_test(test_softmax_saturates_without_nan),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
