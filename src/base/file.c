@@ -174,7 +174,31 @@ static enum status write_temporary(int fd, const void *data, size_t size, struct
     return STATUS_OK;
 }
 
-enum status file_write_atomic(const char *path, const void *data, size_t size, struct error *err) {
+static bool is_link(int directory, const char *name) {
+    struct stat info;
+    return fstatat(directory, name, &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(info.st_mode);
+}
+
+/* Devices, pipes (/dev/null, say) and links that lead to an open descriptor are written to: a
+ * rename would put a file in their place. */
+static enum status write_special(int directory, const char *name, const struct stat *existing,
+                                 const void *data, size_t size, struct error *err) {
+    if (S_ISDIR(existing->st_mode)) {
+        return fail(err, STATUS_IO, "is a directory, not a file");
+    }
+    int fd = openat(directory, name, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0) {
+        return fail_errno(err, errno, "cannot open");
+    }
+    enum status status = file_write_descriptor(fd, data, size, err);
+    if (close(fd) != 0 && status == STATUS_OK) {
+        status = fail_errno(err, errno, "cannot write");
+    }
+    return status;
+}
+
+static enum status replace_file(const char *path, const void *data, size_t size,
+                                struct error *err) {
     int directory = -1;
     int fd = -1;
     const char *name = NULL;
@@ -182,8 +206,9 @@ enum status file_write_atomic(const char *path, const void *data, size_t size, s
     enum status status = STATUS_OK;
     struct stat existing;
     TRY_GOTO(status, open_directory(path, &directory, &name, err), cleanup);
-    if (fstatat(directory, name, &existing, 0) == 0 && S_ISDIR(existing.st_mode)) {
-        status = fail(err, STATUS_IO, "is a directory, not a file");
+    if (fstatat(directory, name, &existing, 0) == 0 &&
+        (!S_ISREG(existing.st_mode) || is_link(directory, name))) {
+        status = write_special(directory, name, &existing, data, size, err);
         goto cleanup;
     }
     fd = create_temporary(directory, temporary, sizeof temporary);
@@ -214,7 +239,15 @@ cleanup:
     if (directory >= 0) {
         close(directory);
     }
-    return error_prefix(err, status, path);
+    return status;
+}
+
+enum status file_write_atomic(const char *path, const void *data, size_t size, struct error *err) {
+    char resolved[PATH_MAX];
+    /* The file behind a symbolic link is replaced, not the link. A link to nothing is. */
+    bool resolves = is_link(AT_FDCWD, path) && realpath(path, resolved) != NULL;
+    const char *target = resolves ? resolved : path;
+    return error_prefix(err, replace_file(target, data, size, err), path);
 }
 
 enum status source_open(const char *path, struct source *out, struct error *err) {

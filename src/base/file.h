@@ -24,7 +24,8 @@ enum status file_read_descriptor(int descriptor, size_t limit, struct bytes *out
                                  struct error *err);
 
 /* Replaces `path` by `size` bytes: temporary file in the same directory, fsync, rename, fsync of
- * the directory. On any failure the old file is untouched and the temporary one is gone. The
+ * the directory. On any failure the old file is untouched and the temporary one is gone. Of a
+ * symbolic link the file behind it is replaced; a device or a pipe is written to as it is. The
  * message names the path. */
 enum status file_write_atomic(const char *path, const void *data, size_t size, struct error *err);
 
