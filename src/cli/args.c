@@ -1,0 +1,211 @@
+#define _GNU_SOURCE
+#include "args.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+
+/* getopt_long's value of a long option: the table's index behind all letters. */
+#define LONG_BASE 256
+
+/* What getopt returns for an operand when its short options begin with '-'. */
+#define OPERAND 1
+
+static const struct option_entry OPTIONS[OPTION_COUNT] = {
+#define OPTION(identifier, name, letter, argument, verbs, group, help)                             \
+    [OPTION_##identifier] = {name, letter, argument, verbs, group, help},
+#include "options.def"
+#undef OPTION
+};
+
+static const char *const VERBS[VERB_COUNT] = {
+    [VERB_EXPLAIN] = "explain", [VERB_INFO] = "info", [VERB_BENCH] = "bench"};
+
+/* Words kept for verbs to come, so that no script starts to use them as file names. */
+static const char *const RESERVED[] = {"batch", "eval", "merge"};
+
+const struct option_entry *option_table(void) {
+    return OPTIONS;
+}
+
+const char *verb_name(enum verb verb) {
+    return VERBS[verb];
+}
+
+/* The option's name as a user types it. */
+static void option_spell(enum option_id option, char *out, size_t size) {
+    if (OPTIONS[option].name != NULL) {
+        snprintf(out, size, "--%s", OPTIONS[option].name);
+    } else {
+        snprintf(out, size, "-%c", OPTIONS[option].letter);
+    }
+}
+
+static enum option_id option_by_letter(int letter) {
+    for (enum option_id i = 0; i < OPTION_COUNT; i++) {
+        if (OPTIONS[i].letter == letter) {
+            return i;
+        }
+    }
+    return OPTION_COUNT;
+}
+
+/* The tables that getopt_long wants: '-' reports operands in place (whatever POSIXLY_CORRECT says),
+ * ':' tells a missing argument from an unknown option. */
+static void getopt_tables(struct option *longs, char *shorts) {
+    *shorts++ = '-';
+    *shorts++ = ':';
+    for (int i = 0; i < OPTION_COUNT; i++) {
+        int takes = OPTIONS[i].argument != NULL ? required_argument : no_argument;
+        if (OPTIONS[i].letter != 0) {
+            *shorts++ = (char) OPTIONS[i].letter;
+            if (takes == required_argument) {
+                *shorts++ = ':';
+            }
+        }
+        if (OPTIONS[i].name != NULL) {
+            *longs++ = (struct option){OPTIONS[i].name, takes, NULL, LONG_BASE + i};
+        }
+    }
+    *shorts = '\0';
+    *longs = (struct option){NULL, 0, NULL, 0};
+}
+
+/* The word of argv in which getopt_long just met an option. */
+static const char *current_word(char **argv) {
+    bool separate = optarg != NULL && optarg == argv[optind - 1];
+    return separate ? argv[optind - 2] : argv[optind - 1];
+}
+
+/* letter 0: word is a long option. */
+static enum status fail_unknown(const char *word, int letter, struct error *err) {
+    char shown[80];
+    if (letter == 0) {
+        size_t length = strcspn(word, "=");
+        for (enum option_id i = 0; i < OPTION_COUNT && length > 2; i++) {
+            const char *name = OPTIONS[i].name;
+            if (name != NULL && strncmp(word + 2, name, length - 2) == 0) {
+                return fail(err, STATUS_USAGE, "option '%.*s' is not complete (did you mean --%s?)",
+                            (int) length, word, name);
+            }
+        }
+        text_escape_name(shown, sizeof shown, word);
+        return fail(err, STATUS_USAGE, "unknown option '%s' (see vitlrp --help)", shown);
+    }
+    char spelled[3] = {'-', (char) letter, '\0'};
+    text_escape_name(shown, sizeof shown, spelled);
+    return fail(err, STATUS_USAGE, "unknown option '%s' (see vitlrp --help)", shown);
+}
+
+/* glibc takes any unambiguous beginning of a long name; scripts that rely on it break with the next
+ * option added, so the whole name is asked for. */
+static bool is_abbreviated(const char *word, enum option_id option) {
+    const char *name = OPTIONS[option].name;
+    size_t length = strcspn(word + 2, "=");
+    return strlen(name) != length || strncmp(word + 2, name, length) != 0;
+}
+
+static enum status fail_missing(const char *word, int code, struct error *err) {
+    enum option_id option =
+        code >= LONG_BASE ? (enum option_id)(code - LONG_BASE) : option_by_letter(code);
+    if (code >= LONG_BASE && is_abbreviated(word, option)) {
+        return fail_unknown(word, 0, err);
+    }
+    return fail(err, STATUS_USAGE, "option '%s' needs a value: %s (see vitlrp --help)", word,
+                OPTIONS[option].argument);
+}
+
+static enum status take_option(struct args *args, int code, char **argv, struct error *err) {
+    const char *word = current_word(argv);
+    if (code == '?') {
+        /* A known long option with a value it does not take comes here with its own code. */
+        if (optopt >= LONG_BASE && !is_abbreviated(word, (enum option_id)(optopt - LONG_BASE))) {
+            return fail(err, STATUS_USAGE, "option '--%s' takes no value (see vitlrp --help)",
+                        OPTIONS[optopt - LONG_BASE].name);
+        }
+        return fail_unknown(word, optopt, err);
+    }
+    if (code == ':') {
+        return fail_missing(argv[optind - 1], optopt, err);
+    }
+    enum option_id option =
+        code >= LONG_BASE ? (enum option_id)(code - LONG_BASE) : option_by_letter(code);
+    if (code >= LONG_BASE && is_abbreviated(word, option)) {
+        return fail_unknown(word, 0, err);
+    }
+    args->value[option] = optarg != NULL ? optarg : "";
+    if (option == OPTION_QUIET) {
+        args->verbosity = 0;
+    } else if (option == OPTION_VERBOSE) {
+        args->verbosity = args->verbosity < 1 ? 2 : args->verbosity + 1;
+    }
+    return STATUS_OK;
+}
+
+/* The first operand may be a verb. */
+static enum status take_operand(struct args *args, const char *word, struct error *err) {
+    bool first = args->operand_count == 0 && !args->verb_given;
+    for (size_t i = 0; first && i < sizeof RESERVED / sizeof RESERVED[0]; i++) {
+        if (strcmp(word, RESERVED[i]) == 0) {
+            return fail(err, STATUS_USAGE,
+                        "this version does not have '%s' yet (write ./%s for a file of that name)",
+                        word, word);
+        }
+    }
+    for (enum verb i = 0; first && i < VERB_COUNT; i++) {
+        if (strcmp(word, VERBS[i]) == 0) {
+            args->verb = i;
+            args->verb_given = true;
+            return STATUS_OK;
+        }
+    }
+    args->operands[args->operand_count++] = word;
+    return STATUS_OK;
+}
+
+static enum status check_verb(const struct args *args, struct error *err) {
+    for (enum option_id i = 0; i < OPTION_COUNT; i++) {
+        if (args->value[i] != NULL && (OPTIONS[i].verbs & 1U << args->verb) == 0) {
+            char name[32];
+            option_spell(i, name, sizeof name);
+            return fail(err, STATUS_USAGE, "option '%s' is not one of %s's (see vitlrp %s --help)",
+                        name, VERBS[args->verb], VERBS[args->verb]);
+        }
+    }
+    return STATUS_OK;
+}
+
+enum status args_parse(int argc, char **argv, struct args *args, struct error *err) {
+    struct option longs[OPTION_COUNT + 1];
+    char shorts[2 * OPTION_COUNT + 3];
+    *args = (struct args){.verb = VERB_EXPLAIN, .verbosity = 1};
+    args->operands = mem_calloc((size_t) argc + 1, sizeof *args->operands);
+    if (args->operands == NULL) {
+        return fail(err, STATUS_NOMEM, "out of memory for the command line");
+    }
+    getopt_tables(longs, shorts);
+    opterr = 0;
+    for (;;) {
+        int code = getopt_long(argc, argv, shorts, longs, NULL);
+        if (code == -1) {
+            break;
+        }
+        if (code == OPERAND) {
+            TRY(take_operand(args, optarg, err));
+        } else {
+            TRY(take_option(args, code, argv, err));
+        }
+    }
+    for (int i = optind; i < argc; i++) {
+        args->operands[args->operand_count++] = argv[i];
+    }
+    return check_verb(args, err);
+}
+
+void args_free(struct args *args) {
+    mem_free(args->operands);
+    *args = (struct args){0};
+}

@@ -1,0 +1,70 @@
+/* The command line taken apart by the table in options.def: which options and operands were given,
+ * not yet what they mean. Refuses abbreviations, unknown options, and options of another verb. */
+#ifndef CLI_ARGS_H
+#define CLI_ARGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/status.h"
+
+enum verb { VERB_EXPLAIN, VERB_INFO, VERB_BENCH, VERB_COUNT };
+
+enum verb_set {
+    FOR_EXPLAIN = 1 << VERB_EXPLAIN,
+    FOR_INFO = 1 << VERB_INFO,
+    FOR_BENCH = 1 << VERB_BENCH,
+    FOR_ALL = FOR_EXPLAIN | FOR_INFO | FOR_BENCH
+};
+
+enum help_group {
+    GROUP_MODEL,
+    GROUP_TARGET,
+    GROUP_METHOD,
+    GROUP_PREPROCESS,
+    GROUP_PICTURE,
+    GROUP_DATA,
+    GROUP_RUN,
+    GROUP_TALK,
+    GROUP_COUNT
+};
+
+enum option_id {
+#define OPTION(identifier, name, letter, argument, verbs, group, help) OPTION_##identifier,
+#include "options.def"
+#undef OPTION
+    OPTION_COUNT
+};
+
+struct option_entry {
+    const char *name; /* NULL: has a letter only */
+    int letter;       /* 0: has a name only */
+    const char *argument;
+    unsigned verbs;
+    enum help_group group;
+    const char *help;
+};
+
+/* The table of options.def, OPTION_COUNT entries. */
+const struct option_entry *option_table(void);
+
+/* The verb's word. */
+const char *verb_name(enum verb verb);
+
+struct args {
+    enum verb verb;
+    bool verb_given;                 /* written out, not only implied */
+    const char *value[OPTION_COUNT]; /* of the last time; "" for an option without argument; NULL
+                                        if not given */
+    int verbosity;                   /* 0 quiet, 1 normal, 2 and more for -v and -vv */
+    const char **operands;           /* owned; the strings are argv's */
+    size_t operand_count;
+};
+
+/* Fills *args from argv; args_free releases it, after a failure too. USAGE with one line that ends
+ * in a hint. */
+enum status args_parse(int argc, char **argv, struct args *args, struct error *err);
+
+void args_free(struct args *args);
+
+#endif

@@ -1,0 +1,13 @@
+/* The model that is part of the command: data/vit-tiny-patch8-64.safetensors, put in by builtin.S.
+ */
+#ifndef CLI_BUILTIN_H
+#define CLI_BUILTIN_H
+
+#include <stdint.h>
+
+#define BUILTIN_MODEL_NAME "built-in vit-tiny-patch8-64"
+
+extern const unsigned char builtin_model[];
+extern const uint64_t builtin_model_size;
+
+#endif

@@ -1,0 +1,73 @@
+#include "console.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/file.h"
+
+#define STDOUT_DESCRIPTOR 1
+
+void console_error(const char *message) {
+    fprintf(stderr, "vitlrp: %s\n", message);
+}
+
+void console_warn(const struct console *console, const char *format, ...) {
+    if (console->verbosity == 0) {
+        return;
+    }
+    char message[600];
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    if (length >= 0) {
+        fprintf(stderr, "vitlrp: warning: %s\n", message);
+    }
+}
+
+enum status console_write(const struct text *text, struct error *err) {
+    if (text->failed) {
+        return fail(err, STATUS_NOMEM, "out of memory for the report");
+    }
+    enum status status = STATUS_OK;
+    if (text->length > 0) {
+        status = file_write_descriptor(STDOUT_DESCRIPTOR, text->data, text->length, err);
+    }
+    return error_prefix(err, status, "standard output");
+}
+
+void console_log(void *console, int level, const char *message) {
+    const struct console *to = console;
+    if (level <= to->verbosity) {
+        fprintf(stderr, level == 1 ? "vitlrp: warning: %s\n" : "vitlrp: %s\n", message);
+    }
+}
+
+enum exit_code exit_code_of(enum status status, enum exit_code stage) {
+    switch (status) {
+    case STATUS_OK:
+        return CODE_DONE;
+    case STATUS_USAGE:
+        return CODE_USAGE;
+    case STATUS_LIMIT:
+    case STATUS_NOMEM:
+        return CODE_LIMIT;
+    case STATUS_INTERNAL:
+        return CODE_INTERNAL;
+    case STATUS_IO:
+    case STATUS_FORMAT:
+    case STATUS_UNSUPPORTED:
+    case STATUS_MISMATCH:
+    case STATUS_NUMERIC:
+    case STATUS_CANCELLED:
+        return stage;
+    }
+    return CODE_INTERNAL;
+}
+
+enum exit_code console_check(enum status status, enum exit_code stage, const struct error *err) {
+    if (status != STATUS_OK) {
+        console_error(err->message);
+    }
+    return exit_code_of(status, stage);
+}

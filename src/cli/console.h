@@ -1,0 +1,49 @@
+/* What the command says to people: one line each on standard error, and reports on standard output.
+ */
+#ifndef CLI_CONSOLE_H
+#define CLI_CONSOLE_H
+
+#include <stdbool.h>
+
+#include "base/status.h"
+#include "base/text.h"
+
+/* What a script may rely on; README lists them. */
+enum exit_code {
+    CODE_DONE = 0,
+    CODE_ITEMS = 1, /* finished, some items failed */
+    CODE_USAGE = 2,
+    CODE_INPUT = 3,  /* the model, or the only input, is unusable */
+    CODE_OUTPUT = 4, /* an output or the system failed */
+    CODE_LIMIT = 5,  /* a limit or memory */
+    CODE_INTERNAL = 70
+};
+
+struct console {
+    int verbosity;     /* 0 errors only, 1 normal, 2 info, 3 debug */
+    bool stdout_taken; /* by data that was asked for: reports stay away */
+};
+
+/* "vitlrp: MESSAGE" on standard error. */
+void console_error(const char *message);
+
+/* "vitlrp: warning: ..." unless quiet. */
+#if defined(__GNUC__)
+__attribute__((format(printf, 2, 3)))
+#endif
+void console_warn(const struct console *console, const char *format, ...);
+
+/* Writes the text to standard output. IO if that is closed or full. */
+enum status console_write(const struct text *text, struct error *err);
+
+/* A vitlrp_log callback over a const struct console. */
+void console_log(void *console, int level, const char *message);
+
+/* The exit code of a failure: its own for usage, limits and bugs, else `stage` (CODE_INPUT or
+ * CODE_OUTPUT). */
+enum exit_code exit_code_of(enum status status, enum exit_code stage);
+
+/* CODE_DONE for STATUS_OK; otherwise prints the error and returns its exit code. */
+enum exit_code console_check(enum status status, enum exit_code stage, const struct error *err);
+
+#endif

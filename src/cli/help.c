@@ -1,0 +1,149 @@
+#include "help.h"
+
+#include <string.h>
+
+#define WIDTH 80
+#define INDENT 26 /* column of the explanations */
+
+static const char *const GROUPS[GROUP_COUNT] = {
+    [GROUP_MODEL] = "Model",
+    [GROUP_TARGET] = "What is explained",
+    [GROUP_METHOD] = "How it is explained",
+    [GROUP_PREPROCESS] = "Preprocessing, over the model's own",
+    [GROUP_PICTURE] = "Picture",
+    [GROUP_DATA] = "Data",
+    [GROUP_RUN] = "Arithmetic",
+    [GROUP_TALK] = "General",
+};
+
+static const char EXAMPLES[] =
+    "Which pixels made a Vision Transformer decide: relevance maps by AttnLRP.\n"
+    "\n"
+    "Examples\n"
+    "  vitlrp goldfish.jpg                         the top prediction, as goldfish.heat.png\n"
+    "  vitlrp cat.jpg --model vit_b_16.pth -c 281  a class of a model of yours\n"
+    "  vitlrp cat.jpg -c 281 --versus 285 -o d.png what speaks for 281 and against 285\n"
+    "  vitlrp cat.jpg -c top:3 -o '{class}.png'    the three most likely classes\n"
+    "  vitlrp *.jpg -o maps --style panel          many images, into a folder\n"
+    "  vitlrp cat.jpg --level pixel --raw map.npy  the numbers instead of a picture\n"
+    "  vitlrp info vit_b_16.pth                    what is in a weights file\n"
+    "  vitlrp bench                                how fast this machine is\n"
+    "\n";
+
+static const char USAGE_EXPLAIN[] =
+    "  vitlrp [explain] IMAGE... [options]    - is standard input; a float32 .npy of\n"
+    "                                         shape (3, height, width) is a model input\n";
+static const char USAGE_INFO[] = "  vitlrp info [MODEL] [options]\n";
+static const char USAGE_BENCH[] =
+    "  vitlrp bench [options]                 ViT-B/16 with random weights, or --model\n";
+
+static const char *const USAGE[VERB_COUNT] = {
+    [VERB_EXPLAIN] = USAGE_EXPLAIN,
+    [VERB_INFO] = USAGE_INFO,
+    [VERB_BENCH] = USAGE_BENCH,
+};
+
+static const char CLOSING[] =
+    "Environment, each overruled by its option\n"
+    "  VITLRP_MODEL            --model\n"
+    "  VITLRP_THREADS          --threads\n"
+    "\n"
+    "Exit status\n"
+    "  0 done, 1 finished but some images failed, 2 usage, 3 model or only image unusable,\n"
+    "  4 output or system failure, 5 limit or memory, 70 internal error\n"
+    "\n"
+    "The last of a repeated option counts; -- ends the options; ./info is a file, not the verb.\n";
+
+void help_short(struct text *out) {
+    text_append_string(out, "Usage: vitlrp IMAGE... [-c CLASS] [-m MODEL] [-o FILE] [options]\n"
+                            "       vitlrp info [MODEL] | vitlrp bench\n"
+                            "Writes IMAGE.heat.png, a heat map of what made the model decide.\n"
+                            "  -c, --class C    index, WordNet id, label or top:K\n"
+                            "  -m, --model FILE weights (default: a small built-in model)\n"
+                            "Everything else, with examples: vitlrp --help\n");
+}
+
+/* Words of `words` in the column at INDENT; the cursor stands at column `column`. */
+static void append_wrapped(struct text *out, size_t column, const char *words) {
+    while (*words != '\0') {
+        size_t length = strcspn(words, " ");
+        bool begins = column <= INDENT;
+        if (column >= INDENT && !begins && column + 1 + length > WIDTH) {
+            text_append_string(out, "\n");
+            column = 0;
+            begins = true;
+        }
+        if (begins) {
+            text_printf(out, "%*s", (int) (INDENT - column), "");
+            column = INDENT;
+        } else {
+            text_append_string(out, " ");
+            column++;
+        }
+        text_append(out, words, length);
+        column += length;
+        words += length + strspn(words + length, " ");
+    }
+    text_append_string(out, "\n");
+}
+
+static void append_option(struct text *out, const struct option_entry *entry, bool name_verbs) {
+    size_t start = out->length;
+    if (entry->letter != 0) {
+        text_printf(out, "  -%c", entry->letter);
+    } else {
+        text_append_string(out, "    ");
+    }
+    if (entry->name != NULL) {
+        text_printf(out, entry->letter != 0 ? ", --%s" : "  --%s", entry->name);
+    }
+    if (entry->argument != NULL) {
+        text_printf(out, " %s", entry->argument);
+    }
+    size_t column = out->length - start;
+    if (column >= INDENT) {
+        text_append_string(out, "\n");
+        column = 0;
+    }
+    struct text words = {.limit = 2048};
+    if (name_verbs && (entry->verbs & FOR_EXPLAIN) == 0) {
+        text_printf(&words, "(%s) ", entry->verbs == FOR_INFO ? "info" : "bench");
+    }
+    text_append_string(&words, entry->help);
+    append_wrapped(out, column, words.failed ? entry->help : words.data);
+    text_free(&words);
+}
+
+static void append_group(struct text *out, enum help_group group, unsigned verbs) {
+    const struct option_entry *table = option_table();
+    bool named = false;
+    for (int i = 0; i < OPTION_COUNT; i++) {
+        if (table[i].group != group || (table[i].verbs & verbs) == 0) {
+            continue;
+        }
+        if (!named) {
+            text_printf(out, "%s\n", GROUPS[group]);
+            named = true;
+        }
+        append_option(out, &table[i], verbs == FOR_ALL);
+    }
+    if (named) {
+        text_append_string(out, "\n");
+    }
+}
+
+void help_full(struct text *out, const struct args *args) {
+    unsigned verbs = args->verb_given ? 1U << args->verb : FOR_ALL;
+    text_append_string(out, EXAMPLES);
+    text_append_string(out, "Usage\n");
+    for (int i = 0; i < VERB_COUNT; i++) {
+        if ((verbs & 1U << i) != 0) {
+            text_append_string(out, USAGE[i]);
+        }
+    }
+    text_append_string(out, "\n");
+    for (enum help_group i = 0; i < GROUP_COUNT; i++) {
+        append_group(out, i, verbs);
+    }
+    text_append_string(out, CLOSING);
+}

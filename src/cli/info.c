@@ -1,0 +1,232 @@
+#include "info.h"
+
+#include <string.h>
+
+#include "json_report.h"
+#include "library.h"
+#include "model_choice.h"
+#include "outputs.h"
+#include "settings.h"
+
+#define REPORT_LIMIT ((size_t) 1 << 26)
+#define MEGABYTE 1048576.0
+
+/* Everything that the report tells, gathered before the first word of it. */
+struct facts {
+    const struct vitlrp_model *model;
+    struct vitlrp_model_info info;
+    struct vitlrp_session_info session;
+    struct vitlrp_preprocess preprocess;
+    int32_t labelled; /* classes with a label */
+    char sha256[65];
+};
+
+static enum status gather(const struct settings *settings, const struct vitlrp_model *model,
+                          struct facts *facts, struct error *err) {
+    struct vitlrp_error detail;
+    struct vitlrp_session_options options;
+    struct vitlrp_session *session = NULL;
+    int32_t crop = settings->preprocess.crop;
+    facts->model = model;
+    vitlrp_model_info_init(&facts->info);
+    vitlrp_model_describe(model, &facts->info);
+    vitlrp_model_preprocess(model, &facts->preprocess);
+    preprocess_change(&settings->preprocess, &facts->preprocess);
+    for (int32_t i = 0; i < facts->info.classes; i++) {
+        struct vitlrp_class found;
+        TRY(from_library(vitlrp_model_class(model, i, &found, &detail), &detail, err));
+        facts->labelled += found.label[0] != '\0' ? 1 : 0;
+    }
+    TRY(from_library(vitlrp_model_sha256(model, facts->sha256, &detail), &detail, err));
+    TRY(session_choose(settings, model, crop > 0 ? crop : facts->info.image_height,
+                       crop > 0 ? crop : facts->info.image_width, &options, err));
+    TRY(from_library(vitlrp_session_open(model, &options, &session, &detail), &detail, err));
+    vitlrp_session_info_init(&facts->session);
+    vitlrp_session_describe(session, &facts->session);
+    vitlrp_session_close(session);
+    return STATUS_OK;
+}
+
+static void append_preprocess(struct text *out, const struct vitlrp_preprocess *preprocess) {
+    if (preprocess->resize == VITLRP_RESIZE_NONE) {
+        text_append_string(out, "no resize");
+    } else {
+        text_printf(out, "%s %d, %s",
+                    preprocess->resize == VITLRP_RESIZE_SHORT ? "short side to" : "both sides to",
+                    preprocess->resize_to,
+                    preprocess->interpolation == VITLRP_BICUBIC ? "bicubic" : "bilinear");
+    }
+    if (preprocess->crop_height > 0) {
+        text_printf(out, ", centre crop %dx%d", preprocess->crop_width, preprocess->crop_height);
+    }
+    const float *mean = preprocess->mean;
+    const float *std = preprocess->std;
+    text_printf(out, ", mean %.4g %.4g %.4g, std %.4g %.4g %.4g", (double) mean[0],
+                (double) mean[1], (double) mean[2], (double) std[0], (double) std[1],
+                (double) std[2]);
+}
+
+static void append_facts(struct text *out, const struct facts *facts) {
+    const struct vitlrp_model_info *info = &facts->info;
+    const struct vitlrp_session_info *session = &facts->session;
+    char name[240];
+    text_escape_name(name, sizeof name, info->name);
+    text_printf(out, "model         %s\n", name);
+    text_printf(out, "stored as     %s tensors named as %s's, in %s\n", info->stored_as,
+                info->layout, info->container);
+    text_printf(out, "sha-256       %s\n", facts->sha256);
+    text_printf(out,
+                "architecture  input %dx%d, patches %dx%d, %d tokens, dim %d, %d blocks, %d "
+                "heads, mlp %d\n",
+                info->image_width, info->image_height, info->patch_width, info->patch_height,
+                info->tokens, info->dim, info->depth, info->heads, info->mlp_dim);
+    text_printf(out, "              %s, LayerNorm eps %g\n", info->activation,
+                (double) info->layer_norm_eps);
+    text_printf(out, "parameters    %lld\n", (long long) info->parameters);
+    text_printf(out, "classes       %d, %d with a label (--classes lists them)\n", info->classes,
+                facts->labelled);
+    text_append_string(out, "preprocess    ");
+    append_preprocess(out, &facts->preprocess);
+    text_printf(out, "\nmemory        %.1f MB weights + %.1f MB for each session at %dx%d\n",
+                (double) info->weight_bytes / MEGABYTE, (double) session->bytes / MEGABYTE,
+                session->input_width, session->input_height);
+    text_printf(out, "arithmetic    fp32, %s, %s kernels, %d threads\n", session->backend,
+                session->instruction_set, session->threads);
+}
+
+static void append_classes(struct text *out, const struct facts *facts) {
+    text_append_string(out, "output  index  wnid       label\n");
+    for (int32_t i = 0; i < facts->info.classes; i++) {
+        struct vitlrp_class found;
+        char label[240];
+        if (vitlrp_model_class(facts->model, i, &found, NULL) != VITLRP_OK) {
+            continue;
+        }
+        text_escape_name(label, sizeof label, found.label);
+        text_printf(out, "%6d  %5d  %-9s  %s\n", found.output, found.index, found.wnid, label);
+    }
+}
+
+static json_t *json_facts(const struct facts *facts) {
+    const struct vitlrp_model_info *info = &facts->info;
+    const struct vitlrp_session_info *session = &facts->session;
+    const struct vitlrp_preprocess *preprocess = &facts->preprocess;
+    return json_pack(
+        "{s:o, s:s, s:s, s:s, s:s, s:[ii], s:[ii], s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:s, s:f, "
+        "s:I, s:I, s:I, s:s, s:s, s:i, s:{s:s, s:i, s:s, s:[ii], s:[fff], s:[fff]}, s:s}",
+        "model", json_text(info->name), "layout", info->layout, "container", info->container,
+        "stored_as", info->stored_as, "weights_sha256", facts->sha256, "input_size",
+        info->image_width, info->image_height, "patch_size", info->patch_width, info->patch_height,
+        "tokens", info->tokens, "dim", info->dim, "depth", info->depth, "heads", info->heads,
+        "mlp_dim", info->mlp_dim, "classes", info->classes, "labels", facts->labelled, "activation",
+        info->activation, "layer_norm_eps", (double) info->layer_norm_eps, "parameters",
+        (json_int_t) info->parameters, "weight_bytes", (json_int_t) info->weight_bytes,
+        "session_bytes", (json_int_t) session->bytes, "backend", session->backend,
+        "instruction_set", session->instruction_set, "threads", session->threads, "preprocess",
+        "resize",
+        preprocess->resize == VITLRP_RESIZE_SHORT    ? "short"
+        : preprocess->resize == VITLRP_RESIZE_SQUASH ? "squash"
+                                                     : "none",
+        "resize_to", preprocess->resize_to, "interpolation",
+        preprocess->interpolation == VITLRP_BICUBIC ? "bicubic" : "bilinear", "crop",
+        preprocess->crop_width, preprocess->crop_height, "mean", (double) preprocess->mean[0],
+        (double) preprocess->mean[1], (double) preprocess->mean[2], "std",
+        (double) preprocess->std[0], (double) preprocess->std[1], (double) preprocess->std[2],
+        "version", vitlrp_version());
+}
+
+static json_t *json_classes(const struct facts *facts) {
+    json_t *list = json_array();
+    for (int32_t i = 0; i < facts->info.classes; i++) {
+        struct vitlrp_class found;
+        if (vitlrp_model_class(facts->model, i, &found, NULL) != VITLRP_OK) {
+            continue;
+        }
+        json_t *entry =
+            json_pack("{s:i, s:i, s:o, s:o}", "output", found.output, "index", found.index, "wnid",
+                      json_text(found.wnid), "label", json_text(found.label));
+        if (json_array_append_new(list, entry) != 0) {
+            json_decref(list);
+            return NULL;
+        }
+    }
+    return list;
+}
+
+static enum status write_json(const struct facts *facts, const char *path, bool with_classes,
+                              struct error *err) {
+    struct text text = {.limit = REPORT_LIMIT};
+    json_t *object = json_facts(facts);
+    enum status status = STATUS_OK;
+    if (object == NULL ||
+        (with_classes && json_object_set_new(object, "class_list", json_classes(facts)) != 0)) {
+        status = fail(err, STATUS_NOMEM, "out of memory for the JSON report");
+        goto cleanup;
+    }
+    json_append(&text, object, 2);
+    text_append_string(&text, "\n");
+    status = text.failed ? fail(err, STATUS_NOMEM, "out of memory for the JSON report")
+                         : output_write(path, text.data, text.length, err);
+
+cleanup:
+    json_decref(object);
+    text_free(&text);
+    return status;
+}
+
+static enum status report(const struct args *args, const struct console *console,
+                          const struct facts *facts, struct error *err) {
+    bool with_classes = args->value[OPTION_CLASSES] != NULL;
+    const char *json_path = args->value[OPTION_JSON];
+    if (json_path != NULL) {
+        TRY(write_json(facts, json_path, with_classes, err));
+    }
+    if (console->verbosity == 0 || (json_path != NULL && strcmp(json_path, "-") == 0)) {
+        return STATUS_OK;
+    }
+    struct text text = {.limit = REPORT_LIMIT};
+    append_facts(&text, facts);
+    if (with_classes) {
+        text_append_string(&text, "\n");
+        append_classes(&text, facts);
+    }
+    enum status status = console_write(&text, err);
+    text_free(&text);
+    return status;
+}
+
+/* info takes its model as an operand or by --model, not both. */
+static enum status choose_operand(const struct args *args, struct settings *settings,
+                                  struct error *err) {
+    if (args->operand_count > 1 ||
+        (args->operand_count == 1 && args->value[OPTION_MODEL] != NULL)) {
+        return fail(err, STATUS_USAGE, "info takes one model (see vitlrp info --help)");
+    }
+    if (args->operand_count == 1) {
+        settings->model_path = args->operands[0];
+    }
+    return STATUS_OK;
+}
+
+enum exit_code info_main(const struct args *args, struct console *console) {
+    struct error err;
+    struct settings settings;
+    struct facts facts = {0};
+    struct vitlrp_model *model = NULL;
+    enum status status = settings_read(args, &settings, &err);
+    if (status == STATUS_OK) {
+        status = choose_operand(args, &settings, &err);
+    }
+    if (status == STATUS_OK) {
+        status = model_choose(&settings, console, &model, &err);
+    }
+    if (status == STATUS_OK) {
+        status = gather(&settings, model, &facts, &err);
+    }
+    enum exit_code code = console_check(status, CODE_INPUT, &err);
+    if (code == CODE_DONE) {
+        code = console_check(report(args, console, &facts, &err), CODE_OUTPUT, &err);
+    }
+    vitlrp_model_close(model);
+    return code;
+}

@@ -1,0 +1,46 @@
+#define _POSIX_C_SOURCE 200809L
+#include "library.h"
+
+#include <time.h>
+
+static enum status status_of(enum vitlrp_status status) {
+    switch (status) {
+    case VITLRP_OK:
+        return STATUS_OK;
+    case VITLRP_USAGE:
+        return STATUS_USAGE;
+    case VITLRP_IO:
+        return STATUS_IO;
+    case VITLRP_FORMAT:
+        return STATUS_FORMAT;
+    case VITLRP_UNSUPPORTED:
+        return STATUS_UNSUPPORTED;
+    case VITLRP_LIMIT:
+        return STATUS_LIMIT;
+    case VITLRP_NOMEM:
+        return STATUS_NOMEM;
+    case VITLRP_MISMATCH:
+        return STATUS_MISMATCH;
+    case VITLRP_NUMERIC:
+        return STATUS_NUMERIC;
+    case VITLRP_CANCELLED:
+        return STATUS_CANCELLED;
+    case VITLRP_INTERNAL:
+        break;
+    }
+    return STATUS_INTERNAL;
+}
+
+enum status from_library(enum vitlrp_status status, const struct vitlrp_error *detail,
+                         struct error *err) {
+    if (status == VITLRP_OK) {
+        return STATUS_OK;
+    }
+    return fail(err, status_of(status), "%s", detail->message);
+}
+
+double clock_ms(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double) now.tv_sec * 1e3 + (double) now.tv_nsec * 1e-6;
+}

@@ -1,0 +1,15 @@
+/* Failures of the library as failures of the command. */
+#ifndef CLI_LIBRARY_H
+#define CLI_LIBRARY_H
+
+#include "base/status.h"
+#include "vitlrp.h"
+
+/* The library's status as ours, with its message in *err. */
+enum status from_library(enum vitlrp_status status, const struct vitlrp_error *detail,
+                         struct error *err);
+
+/* Milliseconds of a clock that only goes forward. */
+double clock_ms(void);
+
+#endif

@@ -1,0 +1,417 @@
+#define _XOPEN_SOURCE 700
+#include "outputs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "names.h"
+
+/* What is particular to each kind of output. */
+struct kind {
+    enum option_id option;
+    const char *spelled;
+    const char *in_folder; /* its name where a folder is given */
+    bool of_class;         /* one for each explained class */
+};
+
+static const struct kind KINDS[OUTPUT_KINDS] = {
+    [OUTPUT_PICTURE] = {OPTION_OUTPUT, "-o", "{stem}.heat.png", true},
+    [OUTPUT_RAW] = {OPTION_RAW, "--raw", "{stem}.raw.npy", true},
+    [OUTPUT_LOGITS] = {OPTION_LOGITS, "--logits", "{stem}.logits.npy", false},
+    [OUTPUT_INPUT] = {OPTION_DUMP_INPUT, "--dump-input", "{stem}.input.npy", false},
+    [OUTPUT_JSON] = {OPTION_JSON, "--json", "{stem}.json", false},
+};
+
+static bool is_stdout(const char *pattern) {
+    return strcmp(pattern, "-") == 0;
+}
+
+static bool is_folder(const char *path) {
+    struct stat info;
+    size_t length = strlen(path);
+    return (length > 0 && path[length - 1] == '/') ||
+           (stat(path, &info) == 0 && S_ISDIR(info.st_mode));
+}
+
+static enum status keep(struct text *text, char **out, struct error *err) {
+    if (text->failed) {
+        return fail(err, STATUS_LIMIT, "output name is longer than %zu bytes", NAME_LIMIT);
+    }
+    *out = text->data;
+    *text = (struct text){.limit = text->limit};
+    return STATUS_OK;
+}
+
+/* The folder's own default name of this kind, behind "folder/". */
+static void append_in_folder(struct text *out, const char *folder, enum output_kind kind) {
+    size_t length = strlen(folder);
+    text_append_string(out, folder);
+    text_append_string(out, length > 0 && folder[length - 1] == '/' ? "" : "/");
+    text_append_string(out, KINDS[kind].in_folder);
+}
+
+/* mkdir for -o, where a folder is what several images need; its parent must be there. */
+static enum status create_folder(const char *path, struct error *err) {
+    if (mkdir(path, 0777) != 0 && errno != EEXIST) {
+        return error_prefix(err, fail_errno(err, errno, "cannot create the folder"), path);
+    }
+    return STATUS_OK;
+}
+
+/* One option's value as a pattern: a folder gets a name, several classes get {class}. */
+static enum status make_pattern(const char *value, enum output_kind kind, bool several_images,
+                                bool several_classes, char **out, struct error *err) {
+    struct text named = {.limit = NAME_LIMIT};
+    struct text classed = {.limit = NAME_LIMIT};
+    enum status status = STATUS_OK;
+    if (value[0] == '\0') {
+        return fail(err, STATUS_USAGE, "%s needs a file name (see vitlrp --help)",
+                    KINDS[kind].spelled);
+    }
+    TRY(name_check(value, err));
+    bool new_folder = several_images && kind == OUTPUT_PICTURE && *name_extension(value) == '\0' &&
+                      !name_has_stem(value) && !is_stdout(value);
+    if (is_stdout(value)) {
+        text_append_string(&named, value);
+    } else if (is_folder(value) || new_folder) {
+        append_in_folder(&named, value, kind);
+    } else {
+        text_append_string(&named, value);
+    }
+    if (KINDS[kind].of_class && several_classes && !named.failed && !is_stdout(value) &&
+        !name_has_class(named.data)) {
+        name_add_class(named.data, &classed);
+        status = keep(&classed, out, err);
+    } else {
+        status = keep(&named, out, err);
+    }
+    text_free(&named);
+    text_free(&classed);
+    return status;
+}
+
+static enum status check_extension(struct outputs *outputs, struct error *err) {
+    const char *pattern = outputs->pattern[OUTPUT_PICTURE];
+    outputs->picture_format = VITLRP_PICTURE_PNG;
+    if (pattern == NULL || is_stdout(pattern)) {
+        return STATUS_OK;
+    }
+    const char *extension = name_extension(pattern);
+    if (strcasecmp(extension, ".npy") == 0) {
+        outputs->picture_is_map = true;
+    } else if (strcasecmp(extension, ".jpg") == 0 || strcasecmp(extension, ".jpeg") == 0) {
+        outputs->picture_format = VITLRP_PICTURE_JPEG;
+    } else if (strcasecmp(extension, ".png") != 0) {
+        return error_prefix(
+            err, fail(err, STATUS_USAGE, "the picture's name must end in .png, .jpg or .npy"),
+            pattern);
+    }
+    return STATUS_OK;
+}
+
+/* Several images or classes need several names; JSON takes one object a line instead. */
+static enum status check_several(const struct outputs *outputs, bool several_images,
+                                 bool several_classes, struct error *err) {
+    for (int i = 0; i < OUTPUT_KINDS; i++) {
+        const char *pattern = outputs->pattern[i];
+        if (pattern == NULL) {
+            continue;
+        }
+        if (!KINDS[i].of_class && i != OUTPUT_JSON && name_has_class(pattern)) {
+            return fail(err, STATUS_USAGE, "%s: {class} has no meaning there", KINDS[i].spelled);
+        }
+        bool one_json = i == OUTPUT_JSON && !name_has_class(pattern);
+        if (several_images && !name_has_stem(pattern) && !one_json) {
+            return fail(err, STATUS_USAGE,
+                        "%s: several images need a folder, or {stem} in the name",
+                        KINDS[i].spelled);
+        }
+        if (several_classes && KINDS[i].of_class && is_stdout(pattern)) {
+            return fail(err, STATUS_USAGE, "%s: several classes cannot go to standard output",
+                        KINDS[i].spelled);
+        }
+    }
+    return STATUS_OK;
+}
+
+static enum status check_stdout(struct outputs *outputs, struct error *err) {
+    int taken_by = -1;
+    for (int i = 0; i < OUTPUT_KINDS; i++) {
+        if (outputs->pattern[i] == NULL || !is_stdout(outputs->pattern[i])) {
+            continue;
+        }
+        if (taken_by >= 0) {
+            return fail(err, STATUS_USAGE, "%s and %s cannot both go to standard output",
+                        KINDS[taken_by].spelled, KINDS[i].spelled);
+        }
+        if (i != OUTPUT_JSON && isatty(STDOUT_FILENO)) {
+            return fail(err, STATUS_USAGE,
+                        "%s -: binary data is not written to a terminal (redirect it or name a "
+                        "file)",
+                        KINDS[i].spelled);
+        }
+        taken_by = i;
+    }
+    outputs->stdout_taken = taken_by >= 0;
+    return STATUS_OK;
+}
+
+/* The folder of a path into out, "." if it names none. */
+static void folder_of(const char *path, char out[PATH_MAX]) {
+    const char *slash = strrchr(path, '/');
+    size_t length = slash == NULL ? 0 : slash == path ? 1 : (size_t) (slash - path);
+    if (length == 0 || length >= PATH_MAX) {
+        memcpy(out, ".", 2);
+        return;
+    }
+    memcpy(out, path, length);
+    out[length] = '\0';
+}
+
+static enum status check_folder(const char *path, struct error *err) {
+    char folder[PATH_MAX];
+    struct stat info;
+    folder_of(path, folder);
+    enum status status = STATUS_OK;
+    if (stat(folder, &info) != 0) {
+        status = fail_errno(err, errno, "cannot write into this folder");
+    } else if (!S_ISDIR(info.st_mode)) {
+        status = fail(err, STATUS_IO, "is not a folder");
+    } else if (stat(path, &info) == 0 && S_ISDIR(info.st_mode)) {
+        return error_prefix(err, fail(err, STATUS_IO, "is a folder, not a file"), path);
+    } else if (access(folder, W_OK | X_OK) != 0) {
+        status = fail_errno(err, errno, "cannot write into this folder");
+    }
+    return error_prefix(err, status, folder);
+}
+
+/* Where a path leads: every symbolic link followed, also for a file that is not there yet. *out is
+ * owned. */
+static enum status canonical_path(const char *path, char **out, struct error *err) {
+    char folder[PATH_MAX];
+    char resolved[PATH_MAX];
+    struct text joined = {.limit = NAME_LIMIT + PATH_MAX};
+    if (realpath(path, resolved) != NULL) {
+        text_append_string(&joined, resolved);
+    } else {
+        const char *slash = strrchr(path, '/');
+        folder_of(path, folder);
+        text_append_string(&joined, realpath(folder, resolved) != NULL ? resolved : folder);
+        text_printf(&joined, "/%s", slash == NULL ? path : slash + 1);
+    }
+    return keep(&joined, out, err);
+}
+
+/* A file of the run: one that is read (kind OUTPUT_KINDS) or one that is to be written. */
+struct claim {
+    char *path; /* owned, canonical */
+    const char *image;
+    int kind;
+};
+
+static int claim_compare(const void *left, const void *right) {
+    const struct claim *a = left;
+    const struct claim *b = right;
+    return strcmp(a->path, b->path);
+}
+
+/* Two claims on one path: allowed only between files that are read. */
+static enum status claim_conflict(const struct claim *a, const struct claim *b, struct error *err) {
+    if (a->kind == OUTPUT_KINDS && b->kind == OUTPUT_KINDS) {
+        return STATUS_OK;
+    }
+    enum status status = STATUS_USAGE;
+    if (a->kind == OUTPUT_KINDS || b->kind == OUTPUT_KINDS) {
+        int kind = a->kind == OUTPUT_KINDS ? b->kind : a->kind;
+        status = fail(err, status, "%s would overwrite this input", KINDS[kind].spelled);
+    } else if (a->kind == b->kind) {
+        char first[100];
+        char second[100];
+        text_escape_name(first, sizeof first, a->image);
+        text_escape_name(second, sizeof second, b->image);
+        status = fail(err, status, "would be written for both %s and %s", first, second);
+    } else {
+        status = fail(err, status, "is named by both %s and %s", KINDS[a->kind].spelled,
+                      KINDS[b->kind].spelled);
+    }
+    return error_prefix(err, status, a->path);
+}
+
+struct claims {
+    struct claim *items; /* owned */
+    size_t count;
+};
+
+static enum status claim_add(struct claims *claims, const char *path, const char *image, int kind,
+                             struct error *err) {
+    struct claim *claim = &claims->items[claims->count];
+    TRY(canonical_path(path, &claim->path, err));
+    claim->image = image;
+    claim->kind = kind;
+    claims->count++;
+    return STATUS_OK;
+}
+
+/* The outputs of one image; those without {stem} are claimed with the first image only. A folder
+ * that {class} names is not known yet. */
+static enum status claim_outputs(struct claims *claims, const struct outputs *outputs,
+                                 const char *image, bool first, struct error *err) {
+    for (int i = 0; i < OUTPUT_KINDS; i++) {
+        const char *pattern = outputs->pattern[i];
+        struct text path = {.limit = NAME_LIMIT};
+        if (pattern == NULL || is_stdout(pattern) || (!first && !name_has_stem(pattern))) {
+            continue;
+        }
+        enum status status = outputs_path(outputs, (enum output_kind) i, image, NULL, &path, err);
+        if (status == STATUS_OK && !name_has_class_folder(path.data)) {
+            status = check_folder(path.data, err);
+        }
+        if (status == STATUS_OK) {
+            status = claim_add(claims, path.data, image, i, err);
+        }
+        text_free(&path);
+        TRY(status);
+    }
+    return STATUS_OK;
+}
+
+static enum status check_claims(const struct args *args, const struct settings *settings,
+                                const struct outputs *outputs, struct claims *claims,
+                                struct error *err) {
+    for (size_t i = 0; i < args->operand_count; i++) {
+        const char *image = args->operands[i];
+        if (strcmp(image, "-") != 0) {
+            TRY(claim_add(claims, image, image, OUTPUT_KINDS, err));
+        }
+        TRY(claim_outputs(claims, outputs, image, i == 0, err));
+    }
+    const char *others[] = {settings->model_path, settings->labels_path};
+    for (size_t i = 0; i < 2; i++) {
+        if (others[i] != NULL) {
+            TRY(claim_add(claims, others[i], others[i], OUTPUT_KINDS, err));
+        }
+    }
+    qsort(claims->items, claims->count, sizeof *claims->items, claim_compare);
+    for (size_t i = 1; i < claims->count; i++) {
+        if (strcmp(claims->items[i - 1].path, claims->items[i].path) == 0) {
+            TRY(claim_conflict(&claims->items[i - 1], &claims->items[i], err));
+        }
+    }
+    return STATUS_OK;
+}
+
+static enum status check_collisions(const struct args *args, const struct settings *settings,
+                                    const struct outputs *outputs, struct error *err) {
+    struct claims claims = {0};
+    claims.items = mem_calloc(args->operand_count + 1, (OUTPUT_KINDS + 2) * sizeof *claims.items);
+    if (claims.items == NULL) {
+        return fail(err, STATUS_NOMEM, "out of memory for %zu images", args->operand_count);
+    }
+    enum status status = check_claims(args, settings, outputs, &claims, err);
+    for (size_t i = 0; i < claims.count; i++) {
+        mem_free(claims.items[i].path);
+    }
+    mem_free(claims.items);
+    return status;
+}
+
+static enum status check_stdin(const struct args *args, struct error *err) {
+    int times = 0;
+    for (size_t i = 0; i < args->operand_count; i++) {
+        times += strcmp(args->operands[i], "-") == 0 ? 1 : 0;
+    }
+    return times > 1 ? fail(err, STATUS_USAGE, "standard input (-) can be read only once")
+                     : STATUS_OK;
+}
+
+enum status outputs_plan(const struct args *args, const struct settings *settings,
+                         struct outputs *outputs, struct error *err) {
+    bool several_images = args->operand_count > 1;
+    bool several_classes = settings->top > 1;
+    bool any = settings->ledger;
+    *outputs = (struct outputs){.inputs = args->operands, .input_count = args->operand_count};
+    TRY(check_stdin(args, err));
+    for (int i = 0; i < OUTPUT_KINDS; i++) {
+        const char *value = args->value[KINDS[i].option];
+        if (value != NULL) {
+            any = true;
+            TRY(make_pattern(value, (enum output_kind) i, several_images, several_classes,
+                             &outputs->pattern[i], err));
+        }
+    }
+    if (!any) {
+        TRY(make_pattern(KINDS[OUTPUT_PICTURE].in_folder, OUTPUT_PICTURE, several_images,
+                         several_classes, &outputs->pattern[OUTPUT_PICTURE], err));
+    }
+    TRY(check_extension(outputs, err));
+    TRY(check_several(outputs, several_images, several_classes, err));
+    TRY(check_stdout(outputs, err));
+    const char *folder = args->value[OPTION_OUTPUT];
+    const char *pattern = outputs->pattern[OUTPUT_PICTURE];
+    if (folder != NULL && !is_stdout(folder) && strcmp(folder, pattern) != 0 &&
+        *name_extension(folder) == '\0') {
+        TRY(create_folder(folder, err));
+    }
+    return check_collisions(args, settings, outputs, err);
+}
+
+void outputs_free(struct outputs *outputs) {
+    for (int i = 0; i < OUTPUT_KINDS; i++) {
+        mem_free(outputs->pattern[i]);
+    }
+    *outputs = (struct outputs){0};
+}
+
+/* True if the path is one of the input files, by whatever name. */
+static bool is_input(const struct outputs *outputs, const char *path) {
+    struct stat output;
+    struct stat input;
+    if (stat(path, &output) != 0) {
+        return false;
+    }
+    for (size_t i = 0; i < outputs->input_count; i++) {
+        if (stat(outputs->inputs[i], &input) == 0 && input.st_dev == output.st_dev &&
+            input.st_ino == output.st_ino) {
+            return true;
+        }
+    }
+    return false;
+}
+
+enum status outputs_path(const struct outputs *outputs, enum output_kind kind,
+                         const char *image_path, const char *class_name, struct text *path,
+                         struct error *err) {
+    const char *pattern = outputs->pattern[kind];
+    struct text stem = {.limit = NAME_LIMIT};
+    name_stem(image_path, &stem);
+    enum status status = STATUS_OK;
+    if (stem.failed) {
+        status = fail(err, STATUS_LIMIT, "image name is longer than %zu bytes", NAME_LIMIT);
+    } else {
+        status = name_expand(pattern, stem.data, class_name, path, err);
+    }
+    text_free(&stem);
+    /* Names without {class} were checked before the work began. */
+    if (status == STATUS_OK && name_has_class(pattern) && is_input(outputs, path->data)) {
+        status = fail(err, STATUS_USAGE, "%s would overwrite this input", KINDS[kind].spelled);
+        error_prefix(err, status, path->data);
+    }
+    return status;
+}
+
+enum status output_write(const char *path, const void *data, size_t size, struct error *err) {
+    if (!is_stdout(path)) {
+        return file_write_atomic(path, data, size, err);
+    }
+    return error_prefix(err, file_write_descriptor(STDOUT_FILENO, data, size, err),
+                        "standard output");
+}

@@ -1,0 +1,49 @@
+/* Which files a run writes. Everything that can be wrong with their names is found here, before any
+ * work: unknown extensions, several images into one file, two outputs of one name, an output that
+ * is an input, a folder that is missing or not writable. */
+#ifndef CLI_OUTPUTS_H
+#define CLI_OUTPUTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "args.h"
+#include "base/status.h"
+#include "base/text.h"
+#include "settings.h"
+
+enum output_kind {
+    OUTPUT_PICTURE, /* -o */
+    OUTPUT_RAW,
+    OUTPUT_LOGITS,
+    OUTPUT_INPUT,
+    OUTPUT_JSON,
+    OUTPUT_KINDS
+};
+
+struct outputs {
+    char *pattern[OUTPUT_KINDS]; /* owned; NULL: not wanted; "-": standard output */
+    bool picture_is_map;         /* -o NAME.npy: the map itself */
+    enum vitlrp_picture_format picture_format;
+    bool stdout_taken;
+    const char *const *inputs; /* files that must not be overwritten; owned by args */
+    size_t input_count;
+};
+
+/* Fills *outputs; outputs_free releases it, after a failure too. USAGE for names that cannot be
+ * meant; IO for folders that cannot be written. Creates the folder of `-o FOLDER`. */
+enum status outputs_plan(const struct args *args, const struct settings *settings,
+                         struct outputs *outputs, struct error *err);
+
+void outputs_free(struct outputs *outputs);
+
+/* The file of one kind for an image and a class (NULL for a kind that has none), appended to *path.
+ * USAGE if it turns out to be an input. */
+enum status outputs_path(const struct outputs *outputs, enum output_kind kind,
+                         const char *image_path, const char *class_name, struct text *path,
+                         struct error *err);
+
+/* Writes the bytes whole to the path, or to standard output for "-". */
+enum status output_write(const char *path, const void *data, size_t size, struct error *err);
+
+#endif

@@ -1,0 +1,135 @@
+#include "photo.h"
+
+#include <limits.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/npy.h"
+#include "library.h"
+
+#define CHANNELS 3
+#define MAX_INPUT_SIDE 16384
+
+static enum status check_input_shape(const struct npy_header *header, struct error *err) {
+    bool fits = header->rank == 3 && header->shape[0] == CHANNELS && header->shape[1] >= 1 &&
+                header->shape[2] >= 1;
+    if (header->kind != 'f' || header->item_size != sizeof(float) || header->fortran_order ||
+        !fits) {
+        return fail(err, STATUS_MISMATCH,
+                    "as a model input, an .npy file must be float32 in C order of shape (3, "
+                    "height, width)");
+    }
+    if (header->shape[1] > MAX_INPUT_SIDE || header->shape[2] > MAX_INPUT_SIDE) {
+        return fail(err, STATUS_LIMIT, "a model input is at most %d pixels a side", MAX_INPUT_SIDE);
+    }
+    return STATUS_OK;
+}
+
+/* A ready model input; its picture is what it shows when the normalisation is undone. */
+static enum status input_from_npy(const struct bytes *bytes,
+                                  const struct vitlrp_preprocess *preprocess, struct photo *photo,
+                                  struct error *err) {
+    struct npy_header header;
+    struct vitlrp_error detail;
+    TRY(npy_parse_header(bytes->data, bytes->size, bytes->size, &header, err));
+    TRY(check_input_shape(&header, err));
+    photo->input = mem_calloc(header.count, sizeof *photo->input);
+    if (photo->input == NULL) {
+        return fail(err, STATUS_NOMEM, "out of memory for its %zu numbers", header.count);
+    }
+    memcpy(photo->input, bytes->data + header.data_offset, header.count * sizeof *photo->input);
+    photo->is_input = true;
+    int32_t height = (int32_t) header.shape[1];
+    int32_t width = (int32_t) header.shape[2];
+    photo->geometry = (struct vitlrp_geometry){
+        .image_width = width,
+        .image_height = height,
+        .input_width = width,
+        .input_height = height,
+        .width = width,
+        .height = height,
+    };
+    return from_library(
+        vitlrp_image_from_input(photo->input, height, width, preprocess, &photo->image, &detail),
+        &detail, err);
+}
+
+static enum status image_from_bytes(const struct bytes *bytes,
+                                    const struct vitlrp_image_options *options, struct photo *photo,
+                                    struct error *err) {
+    struct vitlrp_error detail;
+    return from_library(
+        vitlrp_image_open_memory(bytes->data, bytes->size, options, &photo->image, &detail),
+        &detail, err);
+}
+
+static enum status input_from_image(const struct vitlrp_preprocess *preprocess, struct photo *photo,
+                                    struct error *err) {
+    struct vitlrp_error detail;
+    struct vitlrp_image_info info;
+    size_t count;
+    vitlrp_image_describe(photo->image, &info);
+    TRY(from_library(
+        vitlrp_preprocess_plan(preprocess, info.width, info.height, &photo->geometry, &detail),
+        &detail, err));
+    if (!checked_mul(&count, (size_t) photo->geometry.input_height,
+                     (size_t) photo->geometry.input_width) ||
+        !checked_mul(&count, count, CHANNELS)) {
+        return fail(err, STATUS_LIMIT, "the model input would be too large");
+    }
+    photo->input = mem_calloc(count, sizeof *photo->input);
+    if (photo->input == NULL) {
+        return fail(err, STATUS_NOMEM, "out of memory for a model input of %zu numbers", count);
+    }
+    return from_library(vitlrp_preprocess_apply(preprocess, photo->image, photo->input, &detail),
+                        &detail, err);
+}
+
+static enum status photo_fill(const char *path, const struct vitlrp_preprocess *preprocess,
+                              bool ignore_exif, struct photo *photo, struct error *err) {
+    struct bytes bytes = {0};
+    struct vitlrp_image_options options;
+    vitlrp_image_options_init(&options);
+    options.ignore_exif = ignore_exif ? 1 : 0;
+    double start = clock_ms();
+    enum status status;
+    bool is_stdin = strcmp(path, "-") == 0;
+    if (is_stdin) {
+        status = file_read_descriptor(0, options.max_file_bytes, &bytes, err);
+    } else {
+        TRY(file_read(path, options.max_file_bytes, &bytes, err)); /* names the path itself */
+        status = STATUS_OK;
+    }
+    if (status == STATUS_OK && npy_recognise(bytes.data, bytes.size)) {
+        status = input_from_npy(&bytes, preprocess, photo, err);
+    } else if (status == STATUS_OK) {
+        status = image_from_bytes(&bytes, &options, photo, err);
+    }
+    bytes_free(&bytes);
+    photo->decode_ms = clock_ms() - start;
+    if (status == STATUS_OK && !photo->is_input) {
+        status = input_from_image(preprocess, photo, err);
+        photo->preprocess_ms = clock_ms() - start - photo->decode_ms;
+    }
+    return error_prefix(err, status, is_stdin ? "standard input" : path);
+}
+
+enum status photo_open(const char *path, const struct vitlrp_preprocess *preprocess,
+                       bool ignore_exif, struct photo *photo, struct error *err) {
+    struct photo opened = {0};
+    enum status status = photo_fill(path, preprocess, ignore_exif, &opened, err);
+    if (status != STATUS_OK) {
+        photo_close(&opened);
+        return status;
+    }
+    *photo = opened;
+    return STATUS_OK;
+}
+
+void photo_close(struct photo *photo) {
+    vitlrp_image_close(photo->image);
+    mem_free(photo->input);
+    *photo = (struct photo){0};
+}

@@ -1,0 +1,72 @@
+/* What the options mean: typed values, each checked for its range. Reads nothing but the command
+ * line and the two environment variables; files and models come later. */
+#ifndef CLI_SETTINGS_H
+#define CLI_SETTINGS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "args.h"
+#include "base/status.h"
+#include "vitlrp.h"
+
+/* Longest class list that --class top:K may ask for; a model's own number is checked later. */
+#define TOP_MAX 100000
+
+enum level { LEVEL_PATCH, LEVEL_PIXEL };
+
+enum progress { PROGRESS_AUTO, PROGRESS_ALWAYS, PROGRESS_NEVER, PROGRESS_JSON };
+
+/* Changes to the model's own preprocessing. */
+struct preprocess_changes {
+    bool resize_given;
+    enum vitlrp_resize resize;
+    int32_t resize_to;
+    int32_t crop; /* 0: not given */
+    bool interpolation_given;
+    enum vitlrp_interpolation interpolation;
+    bool mean_given, std_given;
+    float mean[3], std[3];
+    bool ignore_exif;
+};
+
+struct settings {
+    const char *model_path; /* NULL: the built-in model */
+    const char *labels_path;
+    int32_t heads; /* 0: the weights tell */
+    int32_t threads;
+    const char *backend;
+
+    const char *class_text; /* NULL: the most likely class, or top */
+    int32_t top;            /* K of --class top:K, 0 otherwise */
+    const char *versus_text;
+
+    const char *method;
+    bool method_given;
+    struct vitlrp_rules rules; /* of the method, with the options over it */
+
+    struct preprocess_changes preprocess;
+
+    enum level level;
+    enum progress progress;
+    struct vitlrp_render_options render;
+    bool ledger;
+    int32_t runs;
+};
+
+/* The meaning of parsed arguments. USAGE names the option, the value and the range. Strings stay
+ * owned by args and the environment. */
+enum status settings_read(const struct args *args, struct settings *settings, struct error *err);
+
+/* The rules of `method` with the --gamma and --epsilon options of args over it. */
+enum status settings_rules(const struct args *args, const char *method, struct vitlrp_rules *rules,
+                           struct error *err);
+
+/* The model's preprocessing with the changes over it. */
+void preprocess_change(const struct preprocess_changes *changes,
+                       struct vitlrp_preprocess *preprocess);
+
+/* True if any option of the preprocessing was given. */
+bool preprocess_is_changed(const struct preprocess_changes *changes);
+
+#endif
