@@ -1,0 +1,365 @@
+/* The lowest layer: numbers, text, sizes, files, .npy, JSON, SHA-256 and the pool. */
+#define _GNU_SOURCE
+#include <math.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/checked.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/npy.h"
+#include "base/parse.h"
+#include "base/pool.h"
+#include "base/resample.h"
+#include "base/text.h"
+
+#include "support/unit.h"
+
+static void test_integers_are_parsed_strictly(void **unused) {
+    static const char *const bad[] = {
+        "", "-", "+1", "1x", " 1", "1 ", "0x10", "1.", "1e3", "--1", "9223372036854775808"};
+    int64_t value = 7;
+    (void) unused;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_false(parse_int64(bad[i], INT64_MIN, INT64_MAX, &value));
+    }
+    assert_int_equal(value, 7);
+    assert_true(parse_int64("-9223372036854775808", INT64_MIN, INT64_MAX, &value));
+    assert_true(value == INT64_MIN);
+    assert_true(parse_int64("0012", 0, 12, &value) && value == 12);
+    assert_false(parse_int64("13", 0, 12, &value));
+}
+
+static void test_numbers_are_parsed_strictly(void **unused) {
+    static const char *const bad[] = {"", "nan", "inf", "1e400", "0x1p3", "1,5", "1.5x", ".", " 1"};
+    double value = 7.0;
+    (void) unused;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_false(parse_double(bad[i], -1e300, 1e300, &value));
+    }
+    assert_true(value == 7.0);
+    assert_true(parse_double("2.5e-1", 0.0, 1.0, &value) && value == 0.25);
+    assert_false(parse_double("-0.1", 0.0, 1.0, &value));
+}
+
+static void test_sizes_do_not_wrap(void **unused) {
+    size_t out = 3;
+    (void) unused;
+    assert_false(checked_mul(&out, SIZE_MAX / 2, 3));
+    assert_false(checked_add(&out, SIZE_MAX, 1));
+    assert_false(checked_align(&out, SIZE_MAX - 1, 64));
+    assert_int_equal(out, 3);
+    assert_true(checked_align(&out, 65, 64) && out == 128);
+    assert_null(mem_calloc(SIZE_MAX / 2, 4));
+    assert_null(mem_alloc_aligned(SIZE_MAX, 1));
+}
+
+static void test_measured_arena_fits_exactly(void **unused) {
+    struct arena measuring = arena_measuring();
+    (void) unused;
+    assert_null(arena_take(&measuring, 3, 100));
+    assert_null(arena_take(&measuring, 1, 1));
+    void *block = mem_alloc_aligned(measuring.used, 1);
+    struct arena arena = arena_over(block, measuring.used);
+    unsigned char *first = arena_take(&arena, 3, 100);
+    unsigned char *second = arena_take(&arena, 1, 1);
+    assert_non_null(first);
+    assert_true(second >= first + 300);
+    assert_int_equal((uintptr_t) second % MEM_ALIGNMENT, 0);
+    assert_null(arena_take(&arena, 1, 1));
+    assert_true(arena.overflow);
+    mem_free(block);
+    struct arena wrapping = arena_measuring();
+    arena_take(&wrapping, SIZE_MAX / 2, 4);
+    assert_true(wrapping.overflow);
+}
+
+static void test_text_stops_at_its_limit(void **unused) {
+    struct text text = {.limit = 8};
+    (void) unused;
+    text_append_string(&text, "1234567");
+    assert_false(text.failed);
+    assert_string_equal(text.data, "1234567");
+    text_append_string(&text, "8");
+    assert_true(text.failed);
+    assert_string_equal(text.data, "1234567");
+    text_free(&text);
+}
+
+static void test_names_are_escaped(void **unused) {
+    static const struct {
+        const char *name, *shown;
+    } cases[] = {{"cat.jpg", "cat.jpg"},     {"a\nb", "a\\x0Ab"},
+                 {"\x1b[31m", "\\x1B[31m"},  {"\xC3\xA9t\xC3\xA9", "\xC3\xA9t\xC3\xA9"},
+                 {"\xC2\x9B", "\\xC2\\x9B"}, {"\xFF", "\\xFF"},
+                 {"\xC0\x80", "\\xC0\\x80"}, {"\xED\xA0\x80", "\\xED\\xA0\\x80"}};
+    char out[64];
+    char tiny[12];
+    (void) unused;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        text_escape_name(out, sizeof out, cases[i].name);
+        assert_string_equal(out, cases[i].shown);
+    }
+    text_escape_name(tiny, sizeof tiny, "/long/path/to/cat.jpg");
+    assert_string_equal(tiny, ".../cat.jpg");
+}
+
+/* ---- Files ---- */
+
+struct folder {
+    char path[64];
+};
+
+static struct folder make_folder(void) {
+    struct folder folder = {"/tmp/vitlrp-test-XXXXXX"};
+    assert_non_null(mkdtemp(folder.path));
+    return folder;
+}
+
+static const char *in_folder(const struct folder *folder, const char *name, char *out,
+                             size_t size) {
+    snprintf(out, size, "%s/%s", folder->path, name);
+    return out;
+}
+
+static void test_atomic_write_replaces_and_cleans_up(void **unused) {
+    struct folder folder = make_folder();
+    char path[128];
+    struct bytes bytes = {0};
+    struct error err;
+    (void) unused;
+    in_folder(&folder, "out.bin", path, sizeof path);
+    assert_int_equal(file_write_atomic(path, "old", 3, &err), STATUS_OK);
+    assert_int_equal(file_write_atomic(path, "newer", 5, &err), STATUS_OK);
+    assert_int_equal(file_read(path, 100, &bytes, &err), STATUS_OK);
+    assert_int_equal(bytes.size, 5);
+    assert_memory_equal(bytes.data, "newer", 5);
+    bytes_free(&bytes);
+    assert_int_equal(file_read(path, 4, &bytes, &err), STATUS_LIMIT);
+    assert_int_equal(unlink(path), 0);
+    /* rmdir fails if a temporary file was left behind. */
+    assert_int_equal(rmdir(folder.path), 0);
+}
+
+static void test_atomic_write_refuses_what_is_no_file(void **unused) {
+    struct folder folder = make_folder();
+    char path[128];
+    struct error err;
+    (void) unused;
+    assert_int_equal(file_write_atomic(folder.path, "x", 1, &err), STATUS_IO);
+    assert_non_null(strstr(err.message, "directory"));
+    in_folder(&folder, "missing/out", path, sizeof path);
+    assert_int_equal(file_write_atomic(path, "x", 1, &err), STATUS_IO);
+    assert_non_null(strstr(err.message, "missing/out"));
+    assert_int_equal(file_write_atomic("", "x", 1, &err), STATUS_IO);
+    assert_int_equal(rmdir(folder.path), 0);
+}
+
+static void test_reading_refuses_what_is_no_file(void **unused) {
+    struct folder folder = make_folder();
+    char path[128];
+    struct bytes bytes = {0};
+    struct error err;
+    (void) unused;
+    assert_int_equal(file_read(folder.path, 10, &bytes, &err), STATUS_IO);
+    in_folder(&folder, "fifo", path, sizeof path);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_int_equal(file_read(path, 10, &bytes, &err), STATUS_IO);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(file_read(path, 10, &bytes, &err), STATUS_IO);
+    assert_non_null(strstr(err.message, "No such file"));
+    assert_int_equal(file_read("/dev/zero", 10, &bytes, &err), STATUS_IO);
+    assert_int_equal(rmdir(folder.path), 0);
+}
+
+static void test_source_reads_within_its_end(void **unused) {
+    struct source source = source_over("0123456789", 10);
+    char out[4];
+    struct error err;
+    (void) unused;
+    assert_int_equal(source_read(&source, 6, out, 4, &err), STATUS_OK);
+    assert_memory_equal(out, "6789", 4);
+    assert_int_equal(source_read(&source, 7, out, 4, &err), STATUS_FORMAT);
+    assert_int_equal(source_read(&source, UINT64_MAX, out, 4, &err), STATUS_FORMAT);
+}
+
+/* FIPS 180-4's examples: "abc", and one block of 56 bytes. */
+static void test_sha256(void **unused) {
+    char digest[65];
+    struct error err;
+    (void) unused;
+    struct source source = source_over("abc", 3);
+    assert_int_equal(source_sha256(&source, digest, &err), STATUS_OK);
+    assert_string_equal(digest, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    source = source_over("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", 56);
+    assert_int_equal(source_sha256(&source, digest, &err), STATUS_OK);
+    assert_string_equal(digest, "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
+}
+
+/* ---- .npy and JSON ---- */
+
+static void test_npy_round_trip(void **unused) {
+    const float data[6] = {1.0F, -2.5F, 3.0F, 0.0F, 1e-30F, 5.0F};
+    const size_t shape[2] = {2, 3};
+    struct bytes bytes = {0};
+    struct npy_header header;
+    struct error err;
+    (void) unused;
+    assert_int_equal(npy_encode_float32(data, 2, shape, &bytes, &err), STATUS_OK);
+    assert_int_equal(npy_parse_header(bytes.data, bytes.size, bytes.size, &header, &err),
+                     STATUS_OK);
+    assert_int_equal(header.rank, 2);
+    assert_int_equal(header.shape[1], 3);
+    assert_int_equal(header.data_offset % 64, 0);
+    assert_memory_equal(bytes.data + header.data_offset, data, sizeof data);
+    for (size_t cut = 0; cut < bytes.size; cut++) {
+        assert_int_equal(npy_parse_header(bytes.data, cut, cut, &header, &err), STATUS_FORMAT);
+    }
+    bytes_free(&bytes);
+}
+
+/* A version 1.0 file with the given header text and no data. */
+static enum status parse_npy_text(const char *text) {
+    unsigned char file[512] = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0};
+    struct npy_header header;
+    struct error err;
+    size_t length = strlen(text);
+    file[8] = (unsigned char) length;
+    memcpy(file + 10, text, length);
+    return npy_parse_header(file, 10 + length, 10 + length, &header, &err);
+}
+
+static void test_npy_headers_are_checked(void **unused) {
+    (void) unused;
+    assert_int_equal(parse_npy_text("{'descr': '<f4', 'fortran_order': False, 'shape': (0,), }"),
+                     STATUS_OK);
+    assert_int_equal(parse_npy_text("{'descr': '<f4', 'fortran_order': False, 'shape': (1,), }"),
+                     STATUS_FORMAT);
+    assert_int_equal(parse_npy_text("{'descr': '>f4', 'fortran_order': False, 'shape': (0,), }"),
+                     STATUS_UNSUPPORTED);
+    assert_int_equal(parse_npy_text("{'descr': '|O', 'fortran_order': False, 'shape': (0,), }"),
+                     STATUS_UNSUPPORTED);
+    assert_int_equal(parse_npy_text("{'descr': '<f4', 'shape': (0,), }"), STATUS_FORMAT);
+    assert_int_equal(parse_npy_text("{'descr': '<f4', 'fortran_order': False, 'shape': "
+                                    "(4294967296, 4294967296, 4294967296), }"),
+                     STATUS_FORMAT);
+    assert_int_equal(parse_npy_text("{'descr': '<f4', 'fortran_order': Fal"), STATUS_FORMAT);
+}
+
+static void test_json_is_read_strictly(void **unused) {
+    json_t *value = NULL;
+    struct error err;
+    int64_t number = 5;
+    (void) unused;
+    assert_int_equal(json_parse_object("{\"a\":1,\"a\":2}", 13, &value, &err), STATUS_FORMAT);
+    assert_int_equal(json_parse_object("[1]", 3, &value, &err), STATUS_FORMAT);
+    assert_int_equal(json_parse_object("{} x", 4, &value, &err), STATUS_FORMAT);
+    assert_int_equal(json_parse_object("{\"a\":2.5}", 9, &value, &err), STATUS_OK);
+    assert_int_equal(json_get_int(value, "a", 0, 9, &number, &err), STATUS_MISMATCH);
+    assert_int_equal(json_get_int(value, "b", 0, 9, &number, &err), STATUS_OK);
+    assert_int_equal(number, 5);
+    json_decref(value);
+}
+
+static void test_json_writes_nan_as_null(void **unused) {
+    struct text out = {.limit = 1000};
+    (void) unused;
+    json_t *value =
+        json_pack("{s:o,s:o,s:s}", "a", json_number(NAN), "b", json_number(0.1), "c", "\"\n");
+    json_append(&out, value, 0);
+    assert_string_equal(out.data, "{\"a\":null,\"b\":0.1,\"c\":\"\\\"\\n\"}");
+    json_decref(value);
+    text_free(&out);
+}
+
+/* ---- The pool ---- */
+
+enum { TASKS = 1000 };
+
+struct tally {
+    atomic_int runs[TASKS];
+    atomic_int bad_thread;
+};
+
+static void count_run(void *context, size_t index, size_t thread) {
+    struct tally *tally = context;
+    atomic_fetch_add(&tally->runs[index], 1);
+    if (thread >= 4) {
+        atomic_store(&tally->bad_thread, 1);
+    }
+}
+
+static void test_pool_runs_every_task_once(void **unused) {
+    struct error err;
+    (void) unused;
+    for (size_t threads = 1; threads <= 4; threads++) {
+        struct pool *pool = NULL;
+        assert_int_equal(pool_open(threads, NULL, &pool, &err), STATUS_OK);
+        for (size_t job = 0; job < 200; job++) {
+            struct tally *tally = mem_calloc(1, sizeof *tally);
+            size_t count = job % 7 == 0 ? job % 3 : TASKS - job;
+            pool_run(pool, count, count_run, tally);
+            for (size_t i = 0; i < TASKS; i++) {
+                assert_int_equal(atomic_load(&tally->runs[i]), i < count ? 1 : 0);
+            }
+            assert_int_equal(atomic_load(&tally->bad_thread), 0);
+            mem_free(tally);
+        }
+        pool_close(pool);
+    }
+    struct pool *none = NULL;
+    assert_int_equal(pool_open(0, NULL, &none, &err), STATUS_USAGE);
+    assert_null(none);
+    pool_close(none);
+}
+
+/* A constant line stays constant whatever the scaling, and the taps stay inside the line. */
+static void test_resampling_weights_sum_to_one(void **unused) {
+    static const int32_t sizes[][2] = {{1, 1}, {1, 9}, {9, 1}, {320, 224}, {14, 24}, {7, 1000}};
+    struct error err;
+    (void) unused;
+    for (size_t s = 0; s < sizeof sizes / sizeof sizes[0] * 2; s++) {
+        struct resample_taps taps;
+        int32_t in = sizes[s / 2][0];
+        enum resample_filter filter = s % 2 == 0 ? RESAMPLE_BILINEAR : RESAMPLE_BICUBIC;
+        assert_int_equal(resample_taps_make(in, sizes[s / 2][1], filter, &taps, &err), STATUS_OK);
+        for (int32_t i = 0; i < taps.outputs; i++) {
+            double sum = 0.0;
+            for (int32_t k = 0; k < taps.count[i]; k++) {
+                sum += taps.weight[(size_t) i * (size_t) taps.stride + (size_t) k];
+            }
+            assert_true(fabs(sum - 1.0) < 1e-12);
+            assert_true(taps.first[i] >= 0 && taps.first[i] + taps.count[i] <= in);
+        }
+        resample_taps_free(&taps);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_integers_are_parsed_strictly),
+        cmocka_unit_test(test_numbers_are_parsed_strictly),
+        cmocka_unit_test(test_sizes_do_not_wrap),
+        cmocka_unit_test(test_measured_arena_fits_exactly),
+        cmocka_unit_test(test_text_stops_at_its_limit),
+        cmocka_unit_test(test_names_are_escaped),
+        cmocka_unit_test(test_atomic_write_replaces_and_cleans_up),
+        cmocka_unit_test(test_atomic_write_refuses_what_is_no_file),
+        cmocka_unit_test(test_reading_refuses_what_is_no_file),
+        cmocka_unit_test(test_source_reads_within_its_end),
+        cmocka_unit_test(test_sha256),
+        cmocka_unit_test(test_npy_round_trip),
+        cmocka_unit_test(test_npy_headers_are_checked),
+        cmocka_unit_test(test_json_is_read_strictly),
+        cmocka_unit_test(test_json_writes_nan_as_null),
+        cmocka_unit_test(test_pool_runs_every_task_once),
+        cmocka_unit_test(test_resampling_weights_sum_to_one),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
