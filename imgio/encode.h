@@ -1,0 +1,22 @@
+/* Pictures to files: PNG through libpng, JPEG through libjpeg-turbo, both into memory. Writes no
+ * file and chooses no name. */
+#ifndef IMGIO_ENCODE_H
+#define IMGIO_ENCODE_H
+
+#include "base/file.h"
+#include "base/status.h"
+#include "imgio/image.h"
+
+/* The comment (NULL: none) becomes the text chunk "Comment": tEXt if it is ASCII, else iTXt if it
+ * is UTF-8, since tEXt means Latin-1. Equal arguments give equal bytes. *out is owned: bytes_free.
+ */
+enum status encode_png(const struct image *image, const char *comment, struct bytes *out,
+                       struct error *err);
+
+/* Quality 92 without chroma subsampling, which would smear the edges of patches and text. The
+ * comment (NULL: none) goes to COM markers, several if it is longer than one can hold. UNSUPPORTED
+ * beyond 65500 pixels a side. *out is owned: bytes_free. */
+enum status encode_jpeg(const struct image *image, const char *comment, struct bytes *out,
+                        struct error *err);
+
+#endif
