@@ -1,0 +1,45 @@
+/* A signed map laid over a picture: which pixels it covers, and its values there. The values are
+ * interpolated as asked and never shifted or stretched, so that zero stays zero. */
+#ifndef IMGIO_HEATMAP_H
+#define IMGIO_HEATMAP_H
+
+#include <stdint.h>
+
+#include "base/resample.h"
+#include "base/status.h"
+
+struct heatmap {
+    const float *values; /* [height, width], finite; not owned */
+    int32_t height, width;
+    double left, top, span_x, span_y; /* the part of the picture that it covers, in pixels */
+    enum resample_filter filter;      /* RESAMPLE_BOX: nearest neighbour */
+};
+
+/* The same map over the picture scaled by these factors. */
+struct heatmap heatmap_scaled(const struct heatmap *map, double factor_x, double factor_y);
+
+/* The map at the pixels of a picture, computed row by row. A pixel is covered if its centre is; a
+ * map that covers no centre gets the one pixel nearest to its own centre. Map cells smaller than a
+ * pixel are averaged by the filter, as in antialiased resizing. */
+struct heatmap_rows {
+    const struct heatmap *map; /* not owned */
+    int32_t x_begin, x_end, y_begin, y_end;
+    struct resample_taps horizontal, vertical;
+    float *mixed; /* [map->width]: map rows combined for one picture row */
+    float *row;   /* [x_end - x_begin] */
+};
+
+/* The map must outlive *rows, which the caller owns: heatmap_rows_close. */
+enum status heatmap_rows_open(const struct heatmap *map, int32_t picture_width,
+                              int32_t picture_height, struct heatmap_rows *rows, struct error *err);
+
+/* The values of the pixels x_begin to x_end of row y, y_begin <= y < y_end; valid until the next
+ * call. */
+const float *heatmap_rows_get(struct heatmap_rows *rows, int32_t y);
+
+/* The largest absolute value over all covered pixels. */
+float heatmap_rows_peak(struct heatmap_rows *rows);
+
+void heatmap_rows_close(struct heatmap_rows *rows);
+
+#endif

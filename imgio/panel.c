@@ -1,0 +1,297 @@
+#include "imgio/panel.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "imgio/font.h"
+#include "imgio/resize.h"
+
+/* Sizes in pixels. */
+#define MARGIN 24
+#define PANE_GAP 16
+#define PANE_LONG_MIN 320 /* of a picture's long side */
+#define PANE_LONG_MAX 480
+#define PANE_SHORT_MIN 8 /* so that a line of pixels can be seen */
+#define SLOT_MIN 128     /* room for a title, or for the colour bar's labels */
+#define TITLE_GAP 10     /* below the titles */
+#define BAR_GAP 20
+#define BAR_WIDTH 14
+#define TICK_LENGTH 4
+#define TICK_GAP 4
+#define CAPTION_GAP 16
+#define CAPTION_LINES_MAX 12
+#define LEGEND_GAP 10
+#define LEGEND_SWATCH 12
+
+static const uint8_t background_color[3] = {255, 255, 255};
+static const uint8_t text_color[3] = {34, 34, 34};
+static const uint8_t faint_color[3] = {102, 102, 102};
+static const uint8_t frame_color[3] = {176, 176, 176};
+
+static const char *const pane_titles[3] = {"Photograph", "Relevance", "Overlay"};
+static const char bar_title[] = "per pixel";
+static const char legend_text[] = "not seen by the model";
+static const char minus_sign[] = "\xE2\x88\x92";
+static const char ellipsis[] = "\xE2\x80\xA6";
+
+struct rectangle {
+    int32_t x, y, width, height;
+};
+
+struct label {
+    char text[24];
+};
+
+struct layout {
+    struct font regular, bold;
+    struct rectangle picture[3]; /* in the upper left corners of the slots */
+    struct rectangle slot[3];
+    struct rectangle bar;
+    struct label labels[3]; /* +scale, 0, -scale; empty ones are not drawn */
+    bool legend;
+    int32_t caption_y, caption_lines, legend_y;
+    int32_t width, height;
+};
+
+/* ---- Layout ---- */
+
+/* "+0.012" with a proper minus sign and a decimal point in every locale. */
+static struct label scale_label(double value) {
+    char plain[16];
+    struct label label = {""};
+    size_t used = 0;
+    snprintf(plain, sizeof plain, "%+.2g", value);
+    for (const char *p = plain; *p != '\0' && used + sizeof minus_sign < sizeof label.text; p++) {
+        if (*p == '-') {
+            memcpy(label.text + used, minus_sign, sizeof minus_sign - 1);
+            used += sizeof minus_sign - 1;
+        } else {
+            label.text[used++] = *p == ',' ? '.' : *p;
+        }
+    }
+    return label;
+}
+
+static int32_t text_width(const struct font *font, const char *text) {
+    return font_measure(font, text, strlen(text));
+}
+
+static int32_t larger(int32_t a, int32_t b) {
+    return a > b ? a : b;
+}
+
+/* The size at which the photograph is shown. */
+static void fit_picture(const struct image *photo, int32_t *width, int32_t *height) {
+    int32_t side = larger(photo->width, photo->height);
+    double factor = 1.0;
+    if (side < PANE_LONG_MIN) {
+        factor = (double) PANE_LONG_MIN / side;
+    } else if (side > PANE_LONG_MAX) {
+        factor = (double) PANE_LONG_MAX / side;
+    }
+    *width = larger((int32_t) lround(photo->width * factor), PANE_SHORT_MIN);
+    *height = larger((int32_t) lround(photo->height * factor), PANE_SHORT_MIN);
+}
+
+static void place_panes(struct layout *layout, const struct image *photo) {
+    int32_t width;
+    int32_t height;
+    fit_picture(photo, &width, &height);
+    struct rectangle slot = {.x = MARGIN,
+                             .y = MARGIN + layout->bold.line_height + TITLE_GAP,
+                             .width = larger(width, SLOT_MIN),
+                             .height = larger(height, SLOT_MIN)};
+    for (int i = 0; i < 3; i++) {
+        layout->slot[i] = slot;
+        layout->picture[i] =
+            (struct rectangle){.x = slot.x, .y = slot.y, .width = width, .height = height};
+        slot.x += slot.width + PANE_GAP;
+    }
+    layout->bar = (struct rectangle){
+        .x = slot.x - PANE_GAP + BAR_GAP, .y = slot.y, .width = BAR_WIDTH, .height = slot.height};
+}
+
+/* Walks the caption line by line, drawing into `image` if there is one; returns the lines. */
+static int32_t set_caption(const struct layout *layout, const char *caption, struct image *image) {
+    const struct font *font = &layout->regular;
+    int32_t space = layout->width - 2 * MARGIN;
+    size_t left = strlen(caption);
+    int32_t lines = 0;
+    while (left > 0 && lines < CAPTION_LINES_MAX) {
+        bool last = lines == CAPTION_LINES_MAX - 1;
+        int32_t baseline = layout->caption_y + lines * font->line_height + font->ascent;
+        int32_t reserved = last ? text_width(font, ellipsis) : 0;
+        size_t next;
+        size_t length = font_fit(font, caption, left, space - reserved, &next);
+        if (image != NULL) {
+            font_draw(font, image, MARGIN, baseline, text_color, caption, length);
+        }
+        if (image != NULL && last && next < left) {
+            font_draw(font, image, MARGIN + font_measure(font, caption, length), baseline,
+                      text_color, ellipsis, strlen(ellipsis));
+        }
+        caption += next;
+        left -= next;
+        lines++;
+    }
+    return lines;
+}
+
+static void place_texts(struct layout *layout, const char *caption) {
+    int32_t labels = text_width(&layout->regular, bar_title) - BAR_WIDTH - TICK_LENGTH - TICK_GAP;
+    for (int i = 0; i < 3; i++) {
+        labels = larger(labels, text_width(&layout->regular, layout->labels[i].text));
+    }
+    layout->width = layout->bar.x + BAR_WIDTH + TICK_LENGTH + TICK_GAP + labels + MARGIN;
+    int32_t y = layout->bar.y + layout->bar.height;
+    if (layout->legend) {
+        layout->legend_y = y + LEGEND_GAP;
+        y = layout->legend_y + layout->regular.line_height;
+    }
+    if (caption != NULL && caption[0] != '\0') {
+        layout->caption_y = y + CAPTION_GAP;
+        layout->caption_lines = set_caption(layout, caption, NULL);
+        y = layout->caption_y + layout->caption_lines * layout->regular.line_height;
+    }
+    layout->height = y + MARGIN;
+}
+
+static bool is_covered(const struct image *photo, const struct heatmap *map) {
+    const double slack = 0.5;
+    return map->left <= slack && map->top <= slack &&
+           map->left + map->span_x >= photo->width - slack &&
+           map->top + map->span_y >= photo->height - slack;
+}
+
+/* ---- Drawing ---- */
+
+static void fill(struct image *image, const struct rectangle *area, const uint8_t color[3]) {
+    for (int32_t y = area->y; y < area->y + area->height; y++) {
+        uint8_t *pixel = image->rgb + ((size_t) y * (size_t) image->width + (size_t) area->x) * 3;
+        for (int32_t x = 0; x < area->width; x++, pixel += 3) {
+            memcpy(pixel, color, 3);
+        }
+    }
+}
+
+/* The border goes around the area, not into it. */
+static void draw_frame(struct image *image, const struct rectangle *area) {
+    struct rectangle outer = {area->x - 1, area->y - 1, area->width + 2, area->height + 2};
+    fill(image, &outer, frame_color);
+}
+
+static void paste(struct image *image, const struct image *part, int32_t x, int32_t y) {
+    size_t bytes = (size_t) part->width * 3;
+    for (int32_t row = 0; row < part->height; row++) {
+        memcpy(image->rgb + ((size_t) (y + row) * (size_t) image->width + (size_t) x) * 3,
+               part->rgb + (size_t) row * bytes, bytes);
+    }
+}
+
+static void draw_bar(const struct layout *layout, const struct colormap *colors,
+                     struct image *image) {
+    const struct rectangle *bar = &layout->bar;
+    const struct font *font = &layout->regular;
+    draw_frame(image, bar);
+    for (int32_t row = 0; row < bar->height; row++) {
+        float value = 1.0F - 2.0F * ((float) row + 0.5F) / (float) bar->height;
+        struct rectangle line = {bar->x, bar->y + row, bar->width, 1};
+        fill(image, &line, colors->rgb[colormap_index(value)]);
+    }
+    for (int i = 0; i < 3; i++) {
+        const char *text = layout->labels[i].text;
+        int32_t y = bar->y + i * (bar->height - 1) / 2;
+        struct rectangle tick = {bar->x + bar->width + 1, y, TICK_LENGTH, 1};
+        if (text[0] != '\0') {
+            fill(image, &tick, faint_color);
+            font_draw(font, image, tick.x + TICK_LENGTH + TICK_GAP, y + 5, text_color, text,
+                      strlen(text));
+        }
+    }
+}
+
+static void draw_texts(const struct layout *layout, const struct colormap *colors,
+                       const char *caption, struct image *image) {
+    int32_t baseline = layout->slot[0].y - TITLE_GAP - layout->bold.descent;
+    for (int i = 0; i < 3; i++) {
+        font_draw(&layout->bold, image, layout->slot[i].x, baseline, text_color, pane_titles[i],
+                  strlen(pane_titles[i]));
+    }
+    font_draw(&layout->regular, image, layout->bar.x, baseline, faint_color, bar_title,
+              strlen(bar_title));
+    if (layout->legend) {
+        int32_t y = layout->legend_y + layout->regular.ascent;
+        struct rectangle swatch = {MARGIN, y - LEGEND_SWATCH + 1, LEGEND_SWATCH, LEGEND_SWATCH};
+        draw_frame(image, &swatch);
+        render_hatch(image, colors, swatch.x, swatch.y, swatch.width, swatch.height);
+        font_draw(&layout->regular, image, MARGIN + LEGEND_SWATCH + 6, y, faint_color, legend_text,
+                  strlen(legend_text));
+    }
+    if (layout->caption_lines > 0) {
+        set_caption(layout, caption, image);
+    }
+}
+
+/* The three pictures at the panel's size; the scale is the same for map and overlay. */
+struct panes {
+    struct image picture[3];
+    float scale;
+};
+
+static void panes_free(struct panes *panes) {
+    for (int i = 0; i < 3; i++) {
+        image_free(&panes->picture[i]);
+    }
+}
+
+static enum status panes_draw(const struct image *photo, const struct heatmap *map,
+                              const struct render_look *look, struct panes *panes,
+                              struct error *err) {
+    int32_t width;
+    int32_t height;
+    fit_picture(photo, &width, &height);
+    struct heatmap scaled =
+        heatmap_scaled(map, (double) width / photo->width, (double) height / photo->height);
+    struct render_look shared = *look;
+    TRY(render_scale(&scaled, look, width, height, &panes->scale, err));
+    shared.scale = panes->scale;
+    struct resize resize = {.width = width,
+                            .height = height,
+                            .window_width = width,
+                            .window_height = height,
+                            .filter = RESAMPLE_BICUBIC};
+    TRY(image_resize(photo, &resize, &panes->picture[0], err));
+    TRY(render_heat(&scaled, &shared, width, height, &panes->picture[1], err));
+    return render_overlay(&panes->picture[0], &scaled, &shared, &panes->picture[2], err);
+}
+
+enum status panel_draw(const struct image *photo, const struct heatmap *map,
+                       const struct render_look *look, const char *caption, struct image *out,
+                       struct error *err) {
+    struct layout layout = {.regular = font_open(FONT_REGULAR),
+                            .bold = font_open(FONT_BOLD),
+                            .legend = !is_covered(photo, map)};
+    struct panes panes = {.scale = 0.0F};
+    enum status status;
+    TRY_GOTO(status, panes_draw(photo, map, look, &panes, err), done);
+    layout.labels[1] = (struct label){"0"};
+    if (panes.scale > 0.0F) {
+        layout.labels[0] = scale_label((double) panes.scale);
+        layout.labels[2] = scale_label(-(double) panes.scale);
+    }
+    place_panes(&layout, photo);
+    place_texts(&layout, caption);
+    TRY_GOTO(status, image_alloc(layout.width, layout.height, out, err), done);
+    fill(out, &(struct rectangle){0, 0, out->width, out->height}, background_color);
+    for (int i = 0; i < 3; i++) {
+        draw_frame(out, &layout.picture[i]);
+        paste(out, &panes.picture[i], layout.picture[i].x, layout.picture[i].y);
+    }
+    draw_bar(&layout, &look->colors, out);
+    draw_texts(&layout, &look->colors, caption, out);
+done:
+    panes_free(&panes);
+    return status;
+}

@@ -1,0 +1,220 @@
+#include "imgio/render.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#define OPACITY_MAX 0.8F   /* the photograph stays visible below the strongest relevance */
+#define OPACITY_POWER 0.7F /* below 1: weak relevance is shown stronger than in proportion */
+#define ALPHA_ONE 256
+
+/* What is laid over the photograph for each entry of the colour map: out = (photo * keep + add) /
+ * ALPHA_ONE. */
+struct blend {
+    int32_t keep[COLORMAP_ENTRIES];
+    int32_t add[COLORMAP_ENTRIES][3];
+};
+
+/* Diagonal stripes, their width in proportion to the picture. */
+struct hatch {
+    int32_t period, line;
+};
+
+static struct hatch hatch_for(int32_t width, int32_t height) {
+    int32_t side = width > height ? width : height;
+    int32_t period = side / 80 < 8 ? 8 : side / 80;
+    return (struct hatch){.period = period, .line = period / 4};
+}
+
+static bool is_on_line(const struct hatch *hatch, int32_t x, int32_t y) {
+    return (x + y) % hatch->period < hatch->line;
+}
+
+/* The colour of an entry with its neutral part taken out: the step from the neutral colour to it,
+ * made as long as full strength would make it, but no longer than the range of colours allows. Laid
+ * thinly over the photograph it tints, where the entry itself would veil it in white or black. */
+static void tint(const struct colormap *colors, int32_t entry, float strength, float out[3]) {
+    const uint8_t *neutral = colors->rgb[COLORMAP_SIDE];
+    const uint8_t *color = colors->rgb[entry];
+    float stretch = strength > 0.0F ? 1.0F / strength : 1.0F;
+    for (int c = 0; c < 3; c++) {
+        float step = (float) (color[c] - neutral[c]);
+        float space = (float) (step > 0.0F ? 255 - neutral[c] : neutral[c]);
+        if (fabsf(step) * stretch > space) {
+            stretch = space / fabsf(step);
+        }
+    }
+    for (int c = 0; c < 3; c++) {
+        out[c] = (float) neutral[c] + (float) (color[c] - neutral[c]) * stretch;
+    }
+}
+
+static void blend_make(const struct render_look *look, struct blend *blend) {
+    for (int32_t i = 0; i < COLORMAP_ENTRIES; i++) {
+        float strength = fabsf((float) (i - COLORMAP_SIDE) / (float) COLORMAP_SIDE);
+        const uint8_t *plain = look->colors.rgb[i];
+        float color[3] = {(float) plain[0], (float) plain[1], (float) plain[2]};
+        float opacity = look->opacity;
+        if (opacity < 0.0F) {
+            opacity = OPACITY_MAX * powf(strength, OPACITY_POWER);
+            tint(&look->colors, i, strength, color);
+        }
+        int32_t alpha = (int32_t) lroundf(opacity * (float) ALPHA_ONE);
+        blend->keep[i] = ALPHA_ONE - alpha;
+        for (int c = 0; c < 3; c++) {
+            blend->add[i][c] = (int32_t) lroundf(color[c] * (float) alpha) + ALPHA_ONE / 2;
+        }
+    }
+}
+
+static int32_t luma(const uint8_t rgb[3]) {
+    return (299 * rgb[0] + 587 * rgb[1] + 114 * rgb[2] + 500) / 1000;
+}
+
+/* The grey of unseen parts of a heat map: off the neutral colour's brightness, further where that
+ * is dark, because steps between dark greys are hard to see. */
+static uint8_t heat_hatch_level(const struct colormap *colors, bool on_line) {
+    int32_t neutral = luma(colors->rgb[COLORMAP_SIDE]);
+    return (uint8_t) (neutral >= 128 ? neutral - (on_line ? 52 : 24)
+                                     : neutral + (on_line ? 76 : 44));
+}
+
+static void hatch_heat(const struct colormap *colors, const struct hatch *hatch, int32_t x,
+                       int32_t end, int32_t y, uint8_t *row) {
+    uint8_t level[2] = {heat_hatch_level(colors, false), heat_hatch_level(colors, true)};
+    for (; x < end; x++) {
+        uint8_t value = level[is_on_line(hatch, x, y) ? 1 : 0];
+        row[3 * x] = row[3 * x + 1] = row[3 * x + 2] = value;
+    }
+}
+
+static void hatch_photo(const uint8_t *photo, const struct hatch *hatch, int32_t x, int32_t end,
+                        int32_t y, uint8_t *row) {
+    for (; x < end; x++) {
+        int32_t grey = luma(photo + 3 * (ptrdiff_t) x);
+        int32_t dark = grey * 2 / 5 + (is_on_line(hatch, x, y) ? 44 : 26);
+        row[3 * x] = row[3 * x + 1] = row[3 * x + 2] = (uint8_t) dark;
+    }
+}
+
+/* Everything that colouring one row needs. */
+struct painter {
+    const struct image *photo; /* NULL: the map alone */
+    const struct colormap *colors;
+    struct blend blend;
+    struct hatch hatch;
+    float scale; /* 0: all values are 0 */
+};
+
+static void paint_unseen(const struct painter *painter, int32_t x, int32_t end, int32_t y,
+                         size_t offset, uint8_t *row) {
+    if (painter->photo == NULL) {
+        hatch_heat(painter->colors, &painter->hatch, x, end, y, row);
+    } else {
+        hatch_photo(painter->photo->rgb + offset, &painter->hatch, x, end, y, row);
+    }
+}
+
+static int32_t value_index(const struct painter *painter, float value) {
+    return painter->scale > 0.0F ? colormap_index(value / painter->scale) : COLORMAP_SIDE;
+}
+
+static void paint_heat(const struct painter *painter, const float *values, int32_t count,
+                       uint8_t *pixel) {
+    for (int32_t x = 0; x < count; x++, pixel += 3) {
+        const uint8_t *color = painter->colors->rgb[value_index(painter, values[x])];
+        pixel[0] = color[0];
+        pixel[1] = color[1];
+        pixel[2] = color[2];
+    }
+}
+
+static void paint_overlay(const struct painter *painter, const float *values, int32_t count,
+                          const uint8_t *photo, uint8_t *pixel) {
+    for (int32_t x = 0; x < count; x++, pixel += 3, photo += 3) {
+        int32_t index = value_index(painter, values[x]);
+        int32_t keep = painter->blend.keep[index];
+        const int32_t *add = painter->blend.add[index];
+        pixel[0] = (uint8_t) ((photo[0] * keep + add[0]) / ALPHA_ONE);
+        pixel[1] = (uint8_t) ((photo[1] * keep + add[1]) / ALPHA_ONE);
+        pixel[2] = (uint8_t) ((photo[2] * keep + add[2]) / ALPHA_ONE);
+    }
+}
+
+static void paint_row(const struct painter *painter, struct heatmap_rows *rows, int32_t y,
+                      struct image *out) {
+    size_t offset = (size_t) y * (size_t) out->width * 3;
+    uint8_t *row = out->rgb + offset;
+    if (y < rows->y_begin || y >= rows->y_end) {
+        paint_unseen(painter, 0, out->width, y, offset, row);
+        return;
+    }
+    const float *values = heatmap_rows_get(rows, y);
+    size_t begin = (size_t) rows->x_begin * 3;
+    int32_t count = rows->x_end - rows->x_begin;
+    paint_unseen(painter, 0, rows->x_begin, y, offset, row);
+    if (painter->photo == NULL) {
+        paint_heat(painter, values, count, row + begin);
+    } else {
+        paint_overlay(painter, values, count, painter->photo->rgb + offset + begin, row + begin);
+    }
+    paint_unseen(painter, rows->x_end, out->width, y, offset, row);
+}
+
+/* photo NULL: the map alone. */
+static enum status draw(const struct image *photo, const struct heatmap *map,
+                        const struct render_look *look, int32_t width, int32_t height,
+                        struct image *out, struct error *err) {
+    struct heatmap_rows rows = {0};
+    struct painter painter = {.photo = photo,
+                              .colors = &look->colors,
+                              .hatch = hatch_for(width, height),
+                              .scale = look->scale};
+    enum status status = heatmap_rows_open(map, width, height, &rows, err);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    TRY_GOTO(status, image_alloc(width, height, out, err), done);
+    if (look->scale == 0.0F) {
+        painter.scale = heatmap_rows_peak(&rows);
+    }
+    blend_make(look, &painter.blend);
+    for (int32_t y = 0; y < height; y++) {
+        paint_row(&painter, &rows, y, out);
+    }
+done:
+    heatmap_rows_close(&rows);
+    return status;
+}
+
+enum status render_scale(const struct heatmap *map, const struct render_look *look, int32_t width,
+                         int32_t height, float *scale, struct error *err) {
+    struct heatmap_rows rows;
+    if (look->scale > 0.0F) {
+        *scale = look->scale;
+        return STATUS_OK;
+    }
+    TRY(heatmap_rows_open(map, width, height, &rows, err));
+    *scale = heatmap_rows_peak(&rows);
+    heatmap_rows_close(&rows);
+    return STATUS_OK;
+}
+
+enum status render_heat(const struct heatmap *map, const struct render_look *look, int32_t width,
+                        int32_t height, struct image *out, struct error *err) {
+    return draw(NULL, map, look, width, height, out, err);
+}
+
+enum status render_overlay(const struct image *photo, const struct heatmap *map,
+                           const struct render_look *look, struct image *out, struct error *err) {
+    return draw(photo, map, look, photo->width, photo->height, out, err);
+}
+
+void render_hatch(struct image *image, const struct colormap *colors, int32_t left, int32_t top,
+                  int32_t width, int32_t height) {
+    struct hatch hatch = hatch_for(width, height);
+    for (int32_t y = top; y < top + height; y++) {
+        uint8_t *row = image->rgb + (size_t) y * (size_t) image->width * 3;
+        hatch_heat(colors, &hatch, left, left + width, y, row);
+    }
+}

@@ -1,0 +1,188 @@
+/* The public side of drawing: checks what the caller gave and hands it to imgio. */
+#include <math.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "api/api.h"
+#include "api/image_private.h"
+#include "base/checked.h"
+#include "base/mem.h"
+#include "imgio/encode.h"
+#include "imgio/panel.h"
+#include "imgio/render.h"
+#include "vitlrp.h"
+
+#define TEXT_BYTES_MAX ((size_t) 1 << 20)
+#define RELEVANCE_MAX 1e30F /* beyond, interpolation could leave the range of float */
+
+void vitlrp_render_options_init(struct vitlrp_render_options *options) {
+    *options = (struct vitlrp_render_options){.struct_size = sizeof *options,
+                                              .style = VITLRP_STYLE_OVERLAY,
+                                              .colormap = "bwr",
+                                              .upsample = VITLRP_UPSAMPLE_BILINEAR,
+                                              .opacity = -1.0F,
+                                              .format = VITLRP_PICTURE_PNG};
+}
+
+static enum status check_options(const struct vitlrp_render_options *options, struct error *err) {
+    if (options == NULL || options->struct_size != sizeof *options || options->colormap == NULL) {
+        return fail(err, STATUS_USAGE, "render options not initialised");
+    }
+    if (options->style < VITLRP_STYLE_OVERLAY || options->style > VITLRP_STYLE_PANEL ||
+        options->upsample < VITLRP_UPSAMPLE_NEAREST ||
+        options->upsample > VITLRP_UPSAMPLE_BICUBIC || options->format < VITLRP_PICTURE_PNG ||
+        options->format > VITLRP_PICTURE_JPEG) {
+        return fail(err, STATUS_USAGE, "unknown style, upsampling or format");
+    }
+    if (!(options->opacity <= 1.0F)) {
+        return fail(err, STATUS_USAGE, "opacity %g is not within 0 and 1",
+                    (double) options->opacity);
+    }
+    if (!(options->scale >= 0.0F && options->scale <= RELEVANCE_MAX)) {
+        return fail(err, STATUS_USAGE, "scale %g is not a finite number from 0",
+                    (double) options->scale);
+    }
+    if ((options->caption != NULL && strlen(options->caption) > TEXT_BYTES_MAX) ||
+        (options->comment != NULL && strlen(options->comment) > TEXT_BYTES_MAX)) {
+        return fail(err, STATUS_LIMIT, "caption or comment of more than %zu bytes", TEXT_BYTES_MAX);
+    }
+    return STATUS_OK;
+}
+
+/* True if [start, start + span) is a part of [0, size), but for rounding. */
+static bool is_within(double start, double span, int32_t size) {
+    const double slack = 1e-6 * size;
+    return span > 0.0 && start >= -slack && start + span <= size + slack;
+}
+
+static enum status check_geometry(const struct vitlrp_image *image,
+                                  const struct vitlrp_geometry *geometry, struct error *err) {
+    int32_t width = image->pixels.width;
+    int32_t height = image->pixels.height;
+    if (geometry->image_width != width || geometry->image_height != height) {
+        return fail(err, STATUS_MISMATCH, "geometry of a photograph of %d x %d, not %d x %d",
+                    geometry->image_width, geometry->image_height, width, height);
+    }
+    if (geometry->input_width <= 0 || geometry->input_height <= 0) {
+        return fail(err, STATUS_USAGE, "geometry with a model input of %d x %d",
+                    geometry->input_width, geometry->input_height);
+    }
+    if (!is_within(geometry->left, geometry->width, width) ||
+        !is_within(geometry->top, geometry->height, height)) {
+        return fail(
+            err, STATUS_USAGE, "geometry outside of the photograph: %g x %g at (%g, %g) of %d x %d",
+            geometry->width, geometry->height, geometry->left, geometry->top, width, height);
+    }
+    return STATUS_OK;
+}
+
+/* Copies the map as relevance per input pixel: what a patch has is spread over its pixels. *values
+ * is owned by the caller: mem_free. */
+static enum status copy_map(const struct vitlrp_map *map, const struct vitlrp_geometry *geometry,
+                            float **values, struct error *err) {
+    size_t count = 0;
+    if (map->values == NULL || map->height <= 0 || map->width <= 0) {
+        return fail(err, STATUS_USAGE, "map without values");
+    }
+    if (map->height > geometry->input_height || map->width > geometry->input_width) {
+        return fail(err, STATUS_MISMATCH, "map of %d x %d for a model input of %d x %d", map->width,
+                    map->height, geometry->input_width, geometry->input_height);
+    }
+    float *copy = NULL;
+    if (checked_mul(&count, (size_t) map->height, (size_t) map->width)) {
+        copy = mem_calloc(count, sizeof *copy);
+    }
+    if (copy == NULL) {
+        return fail(err, STATUS_NOMEM, "out of memory for a map of %d x %d", map->width,
+                    map->height);
+    }
+    double pixels = ((double) geometry->input_height / map->height) *
+                    ((double) geometry->input_width / map->width);
+    for (size_t i = 0; i < count; i++) {
+        if (!(fabsf(map->values[i]) <= RELEVANCE_MAX)) {
+            mem_free(copy);
+            return fail(err, STATUS_NUMERIC, "map value %g in row %zu, column %zu",
+                        (double) map->values[i], i / (size_t) map->width, i % (size_t) map->width);
+        }
+        copy[i] = (float) ((double) map->values[i] / pixels);
+    }
+    *values = copy;
+    return STATUS_OK;
+}
+
+static enum resample_filter filter_of(enum vitlrp_upsample upsample) {
+    switch (upsample) {
+    case VITLRP_UPSAMPLE_NEAREST:
+        return RESAMPLE_BOX;
+    case VITLRP_UPSAMPLE_BICUBIC:
+        return RESAMPLE_BICUBIC;
+    case VITLRP_UPSAMPLE_BILINEAR:
+        break;
+    }
+    return RESAMPLE_BILINEAR;
+}
+
+static enum status draw_style(const struct image *photo, const struct heatmap *map,
+                              const struct vitlrp_render_options *options, struct image *out,
+                              struct error *err) {
+    struct render_look look = {.opacity = options->opacity, .scale = options->scale};
+    TRY(colormap_make(options->colormap, &look.colors, err));
+    switch (options->style) {
+    case VITLRP_STYLE_HEAT:
+        return render_heat(map, &look, photo->width, photo->height, out, err);
+    case VITLRP_STYLE_PANEL:
+        return panel_draw(photo, map, &look, options->caption, out, err);
+    case VITLRP_STYLE_OVERLAY:
+        break;
+    }
+    return render_overlay(photo, map, &look, out, err);
+}
+
+static enum status draw_and_encode(const struct vitlrp_image *image,
+                                   const struct vitlrp_geometry *geometry,
+                                   const struct vitlrp_map *map,
+                                   const struct vitlrp_render_options *options, struct bytes *file,
+                                   struct error *err) {
+    float *values = NULL;
+    struct image picture = {0};
+    enum status status;
+    TRY(check_options(options, err));
+    TRY(check_geometry(image, geometry, err));
+    TRY(copy_map(map, geometry, &values, err));
+    struct heatmap heatmap = {.values = values,
+                              .height = map->height,
+                              .width = map->width,
+                              .left = geometry->left,
+                              .top = geometry->top,
+                              .span_x = geometry->width,
+                              .span_y = geometry->height,
+                              .filter = filter_of(options->upsample)};
+    TRY_GOTO(status, draw_style(&image->pixels, &heatmap, options, &picture, err), done);
+    status = options->format == VITLRP_PICTURE_JPEG
+                 ? encode_jpeg(&picture, options->comment, file, err)
+                 : encode_png(&picture, options->comment, file, err);
+done:
+    image_free(&picture);
+    mem_free(values);
+    return status;
+}
+
+enum vitlrp_status vitlrp_render(const struct vitlrp_image *image,
+                                 const struct vitlrp_geometry *geometry,
+                                 const struct vitlrp_map *map,
+                                 const struct vitlrp_render_options *options, unsigned char **data,
+                                 size_t *size, struct vitlrp_error *error) {
+    struct error err = {0};
+    struct bytes file = {0};
+    if (image == NULL || geometry == NULL || map == NULL || data == NULL || size == NULL) {
+        return api_fail(error, VITLRP_USAGE,
+                        "vitlrp_render without an image, a geometry, a map or "
+                        "a place for the result");
+    }
+    enum status status = draw_and_encode(image, geometry, map, options, &file, &err);
+    if (status == STATUS_OK) {
+        *data = file.data;
+        *size = file.size;
+    }
+    return api_status(status, &err, error);
+}
