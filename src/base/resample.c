@@ -79,32 +79,54 @@ static void fill_output(struct resample_taps *taps, int32_t i, int32_t in, doubl
     taps->count[i] = end - first;
 }
 
-enum status resample_taps_window(int32_t in, double start, double step, int32_t out,
-                                 enum resample_filter filter, struct resample_taps *taps,
-                                 struct error *err) {
-    int32_t reach = clipped_index(ceil(filter_support(filter, step)), in);
+/* Outputs begin <= i < begin + count of those centred at start + (i + 0.5) * step. */
+struct window {
+    double start, step;
+    int32_t begin, count;
+};
+
+static enum status taps_make(int32_t in, const struct window *window, enum resample_filter filter,
+                             struct resample_taps *taps, struct error *err) {
+    int32_t reach = clipped_index(ceil(filter_support(filter, window->step)), in);
     int32_t stride = reach < in / 2 ? reach * 2 + 1 : in;
-    struct resample_taps made = {.outputs = out, .stride = stride};
+    size_t outputs = (size_t) window->count;
+    struct resample_taps made = {.outputs = window->count, .stride = stride};
     size_t weights = 0;
-    made.first = mem_calloc((size_t) out, sizeof *made.first);
-    made.count = mem_calloc((size_t) out, sizeof *made.count);
-    if (checked_mul(&weights, (size_t) out, (size_t) stride)) {
+    made.first = mem_calloc(outputs, sizeof *made.first);
+    made.count = mem_calloc(outputs, sizeof *made.count);
+    if (checked_mul(&weights, outputs, (size_t) stride)) {
         made.weight = mem_calloc(weights, sizeof *made.weight);
     }
     if (made.first == NULL || made.count == NULL || made.weight == NULL) {
         resample_taps_free(&made);
-        return fail(err, STATUS_NOMEM, "out of memory for scaling %d to %d samples", in, out);
+        return fail(err, STATUS_NOMEM, "out of memory for scaling %d to %d samples", in,
+                    window->count);
     }
-    for (int32_t i = 0; i < out; i++) {
-        fill_output(&made, i, in, start + (i + 0.5) * step, step, filter);
+    for (int32_t i = 0; i < window->count; i++) {
+        double centre = window->start + (window->begin + i + 0.5) * window->step;
+        fill_output(&made, i, in, centre, window->step, filter);
     }
     *taps = made;
     return STATUS_OK;
 }
 
+enum status resample_taps_window(int32_t in, double start, double step, int32_t out,
+                                 enum resample_filter filter, struct resample_taps *taps,
+                                 struct error *err) {
+    struct window window = {.start = start, .step = step, .count = out};
+    return taps_make(in, &window, filter, taps, err);
+}
+
+enum status resample_taps_part(int32_t in, int32_t out, int32_t begin, int32_t count,
+                               enum resample_filter filter, struct resample_taps *taps,
+                               struct error *err) {
+    struct window window = {.step = (double) in / out, .begin = begin, .count = count};
+    return taps_make(in, &window, filter, taps, err);
+}
+
 enum status resample_taps_make(int32_t in, int32_t out, enum resample_filter filter,
                                struct resample_taps *taps, struct error *err) {
-    return resample_taps_window(in, 0.0, (double) in / out, out, filter, taps, err);
+    return resample_taps_part(in, out, 0, out, filter, taps, err);
 }
 
 void resample_taps_free(struct resample_taps *taps) {

@@ -1,0 +1,119 @@
+#include "imgio/preprocess.h"
+
+#include <assert.h>
+#include <math.h>
+
+#define MAX_INPUT_PIXELS 100000000
+#define MAX_SIDE INT32_MAX
+
+/* torchvision's int(size * long / short). */
+static int64_t proportional(int32_t size, int32_t side, int32_t short_side) {
+    return (int64_t) size * side / short_side;
+}
+
+/* Python's round(spare / 2): halves go to the even neighbour. */
+static int32_t centre_offset(int32_t spare) {
+    int32_t half = spare / 2;
+    return spare % 2 != 0 && half % 2 != 0 ? half + 1 : half;
+}
+
+static enum status plan_resize(const struct preprocess *preprocess, struct preprocess_plan *plan,
+                               struct error *err) {
+    int32_t image_width = plan->image_width;
+    int32_t image_height = plan->image_height;
+    int64_t width = image_width;
+    int64_t height = image_height;
+    if (preprocess->resize == PREPROCESS_SQUASH) {
+        width = height = preprocess->resize_to;
+    } else if (preprocess->resize == PREPROCESS_SHORT) {
+        int32_t short_side = image_width < image_height ? image_width : image_height;
+        width = proportional(preprocess->resize_to, image_width, short_side);
+        height = proportional(preprocess->resize_to, image_height, short_side);
+    }
+    if (width > MAX_SIDE || height > MAX_SIDE) {
+        return fail(err, STATUS_LIMIT,
+                    "a photograph of %d x %d pixels, its short side resized to %d, is too long",
+                    image_width, image_height, preprocess->resize_to);
+    }
+    plan->resize.width = (int32_t) width;
+    plan->resize.height = (int32_t) height;
+    plan->resize.filter = preprocess->filter;
+    return STATUS_OK;
+}
+
+static enum status plan_crop(const struct preprocess *preprocess, struct resize *resize,
+                             struct error *err) {
+    resize->window_width = preprocess->crop_width > 0 ? preprocess->crop_width : resize->width;
+    resize->window_height = preprocess->crop_height > 0 ? preprocess->crop_height : resize->height;
+    if (resize->window_width > resize->width || resize->window_height > resize->height) {
+        return fail(err, STATUS_MISMATCH,
+                    "the crop of %d x %d pixels is larger than the %s photograph of %d x %d: "
+                    "resize to more pixels or crop to fewer",
+                    resize->window_width, resize->window_height,
+                    preprocess->resize == PREPROCESS_NONE ? "unresized" : "resized", resize->width,
+                    resize->height);
+    }
+    if (resize->window_width > MAX_INPUT_PIXELS / resize->window_height) {
+        return fail(err, STATUS_LIMIT, "a model input of %d x %d pixels; the limit is %d in all",
+                    resize->window_width, resize->window_height, MAX_INPUT_PIXELS);
+    }
+    resize->left = centre_offset(resize->width - resize->window_width);
+    resize->top = centre_offset(resize->height - resize->window_height);
+    return STATUS_OK;
+}
+
+enum status preprocess_plan_make(const struct preprocess *preprocess, int32_t image_width,
+                                 int32_t image_height, struct preprocess_plan *plan,
+                                 struct error *err) {
+    assert(image_width > 0 && image_height > 0);
+    struct preprocess_plan made = {.image_width = image_width, .image_height = image_height};
+    TRY(plan_resize(preprocess, &made, err));
+    TRY(plan_crop(preprocess, &made.resize, err));
+    double scale_x = (double) image_width / made.resize.width;
+    double scale_y = (double) image_height / made.resize.height;
+    made.left = made.resize.left * scale_x;
+    made.top = made.resize.top * scale_y;
+    made.width = made.resize.window_width * scale_x;
+    made.height = made.resize.window_height * scale_y;
+    *plan = made;
+    return STATUS_OK;
+}
+
+enum status preprocess_pixels(const struct preprocess_plan *plan, const struct image *image,
+                              struct image *out, struct error *err) {
+    assert(image->width == plan->image_width && image->height == plan->image_height);
+    return image_resize(image, &plan->resize, out, err);
+}
+
+/* The 256 results are computed once: a table is exact, and a division a value is slow. */
+void preprocess_normalise(const struct preprocess *preprocess, const struct image *pixels,
+                          float *input) {
+    size_t plane = (size_t) pixels->width * (size_t) pixels->height;
+    for (size_t c = 0; c < 3; c++) {
+        float value[256];
+        for (int i = 0; i < 256; i++) {
+            value[i] = ((float) i / 255.0f - preprocess->mean[c]) / preprocess->std[c];
+        }
+        for (size_t i = 0; i < plane; i++) {
+            input[c * plane + i] = value[pixels->rgb[3 * i + c]];
+        }
+    }
+}
+
+enum status preprocess_denormalise(const struct preprocess *preprocess, const float *input,
+                                   struct image *pixels, struct error *err) {
+    size_t plane = (size_t) pixels->width * (size_t) pixels->height;
+    for (size_t c = 0; c < 3; c++) {
+        for (size_t i = 0; i < plane; i++) {
+            float value = input[c * plane + i];
+            if (!isfinite(value)) {
+                return fail(err, STATUS_NUMERIC, "value %zu of the model input is not finite",
+                            c * plane + i);
+            }
+            value = (value * preprocess->std[c] + preprocess->mean[c]) * 255.0f;
+            value = fminf(fmaxf(value, 0.0f), 255.0f);
+            pixels->rgb[3 * i + c] = (uint8_t) lrintf(value);
+        }
+    }
+    return STATUS_OK;
+}

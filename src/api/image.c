@@ -1,0 +1,262 @@
+/* Photographs and preprocessing for vitlrp.h: imgio's functions behind checked arguments. */
+#include <math.h>
+
+#include "api/api.h"
+#include "api/image_private.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "imgio/decode.h"
+#include "imgio/exif.h"
+#include "imgio/preprocess.h"
+
+#define MAX_FILE_BYTES ((size_t) 256 << 20)
+
+void vitlrp_image_options_init(struct vitlrp_image_options *options) {
+    struct image_limits limits = image_limits_default();
+    *options = (struct vitlrp_image_options){.struct_size = sizeof *options,
+                                             .max_file_bytes = MAX_FILE_BYTES,
+                                             .max_side = limits.max_side,
+                                             .max_pixels = limits.max_pixels};
+}
+
+/* *out = *options, or the defaults for NULL. */
+static enum status read_options(const struct vitlrp_image_options *options,
+                                struct vitlrp_image_options *out, struct error *err) {
+    vitlrp_image_options_init(out);
+    if (options == NULL) {
+        return STATUS_OK;
+    }
+    if (options->struct_size != sizeof *options) {
+        return fail(err, STATUS_USAGE,
+                    "image options that vitlrp_image_options_init did not initialise");
+    }
+    if (options->max_side < 1 || options->max_pixels < 1 || options->max_file_bytes < 1) {
+        return fail(err, STATUS_USAGE, "the limits of the image options must be positive");
+    }
+    *out = *options;
+    return STATUS_OK;
+}
+
+static enum status new_image(struct vitlrp_image **out, struct error *err) {
+    struct vitlrp_image *image = mem_calloc(1, sizeof *image);
+    if (image == NULL) {
+        return fail(err, STATUS_NOMEM, "out of memory for an image");
+    }
+    *out = image;
+    return STATUS_OK;
+}
+
+static enum status decode_upright(const void *data, size_t size,
+                                  const struct vitlrp_image_options *options,
+                                  struct vitlrp_image *image, struct error *err) {
+    struct image_limits limits = image_limits_default();
+    limits.max_side = options->max_side;
+    limits.max_pixels = options->max_pixels;
+    struct decoded decoded;
+    TRY(decode_image(data, size, &limits, &decoded, err));
+    image->pixels = decoded.image;
+    image->orientation = decoded.orientation;
+    image->format = decoded.format;
+    if (options->ignore_exif != 0) {
+        return STATUS_OK;
+    }
+    return image_orient(&image->pixels, decoded.orientation, err);
+}
+
+static enum status open_memory(const void *data, size_t size,
+                               const struct vitlrp_image_options *options,
+                               struct vitlrp_image **out, struct error *err) {
+    if (size > options->max_file_bytes) {
+        return fail(err, STATUS_LIMIT, "an image file of %zu bytes; the limit is %zu", size,
+                    options->max_file_bytes);
+    }
+    struct vitlrp_image *image = NULL;
+    TRY(new_image(&image, err));
+    enum status status = decode_upright(data, size, options, image, err);
+    if (status != STATUS_OK) {
+        vitlrp_image_close(image);
+        return status;
+    }
+    *out = image;
+    return STATUS_OK;
+}
+
+enum vitlrp_status vitlrp_image_open_memory(const void *data, size_t size,
+                                            const struct vitlrp_image_options *options,
+                                            struct vitlrp_image **image,
+                                            struct vitlrp_error *error) {
+    if ((data == NULL && size > 0) || image == NULL) {
+        return api_fail(error, VITLRP_USAGE, "vitlrp_image_open_memory: a NULL argument");
+    }
+    struct error err;
+    struct vitlrp_image_options chosen;
+    enum status status = read_options(options, &chosen, &err);
+    if (status == STATUS_OK) {
+        status = open_memory(data, size, &chosen, image, &err);
+    }
+    return api_status(status, &err, error);
+}
+
+static enum status open_path(const char *path, const struct vitlrp_image_options *options,
+                             struct vitlrp_image **out, struct error *err) {
+    struct bytes bytes;
+    TRY(file_read(path, options->max_file_bytes, &bytes, err));
+    enum status status = open_memory(bytes.data, bytes.size, options, out, err);
+    bytes_free(&bytes);
+    return error_prefix(err, status, path);
+}
+
+enum vitlrp_status vitlrp_image_open(const char *path, const struct vitlrp_image_options *options,
+                                     struct vitlrp_image **image, struct vitlrp_error *error) {
+    if (path == NULL || image == NULL) {
+        return api_fail(error, VITLRP_USAGE, "vitlrp_image_open: a NULL argument");
+    }
+    struct error err;
+    struct vitlrp_image_options chosen;
+    enum status status = read_options(options, &chosen, &err);
+    if (status == STATUS_OK) {
+        status = open_path(path, &chosen, image, &err);
+    }
+    return api_status(status, &err, error);
+}
+
+void vitlrp_image_close(struct vitlrp_image *image) {
+    if (image != NULL) {
+        image_free(&image->pixels);
+        mem_free(image);
+    }
+}
+
+void vitlrp_image_describe(const struct vitlrp_image *image, struct vitlrp_image_info *info) {
+    *info = (struct vitlrp_image_info){.width = image->pixels.width,
+                                       .height = image->pixels.height,
+                                       .orientation = image->orientation,
+                                       .format = image->format,
+                                       .rgb = image->pixels.rgb};
+}
+
+/* The public preprocessing in imgio's terms. */
+static enum status read_preprocess(const struct vitlrp_preprocess *from, struct preprocess *out,
+                                   struct error *err) {
+    if ((int) from->resize < VITLRP_RESIZE_SHORT || (int) from->resize > VITLRP_RESIZE_NONE ||
+        (from->interpolation != VITLRP_BILINEAR && from->interpolation != VITLRP_BICUBIC)) {
+        return fail(err, STATUS_USAGE, "preprocessing of an unknown resize or interpolation");
+    }
+    if (from->resize != VITLRP_RESIZE_NONE && from->resize_to < 1) {
+        return fail(err, STATUS_USAGE, "resizing to %d pixels", from->resize_to);
+    }
+    if (from->crop_height < 0 || from->crop_width < 0) {
+        return fail(err, STATUS_USAGE, "a crop of %d x %d pixels", from->crop_width,
+                    from->crop_height);
+    }
+    *out = (struct preprocess){.resize = from->resize == VITLRP_RESIZE_SHORT    ? PREPROCESS_SHORT
+                                         : from->resize == VITLRP_RESIZE_SQUASH ? PREPROCESS_SQUASH
+                                                                                : PREPROCESS_NONE,
+                               .resize_to = from->resize_to,
+                               .filter = from->interpolation == VITLRP_BICUBIC ? RESAMPLE_BICUBIC
+                                                                               : RESAMPLE_BILINEAR,
+                               .crop_height = from->crop_height,
+                               .crop_width = from->crop_width};
+    for (int c = 0; c < 3; c++) {
+        if (!isfinite(from->mean[c]) || !isfinite(from->std[c]) || !(from->std[c] > 0.0f)) {
+            return fail(err, STATUS_USAGE,
+                        "a mean must be finite and a standard deviation positive");
+        }
+        out->mean[c] = from->mean[c];
+        out->std[c] = from->std[c];
+    }
+    return STATUS_OK;
+}
+
+static enum status from_input(const float *input, int32_t height, int32_t width,
+                              const struct vitlrp_preprocess *preprocess, struct vitlrp_image **out,
+                              struct error *err) {
+    struct preprocess chosen;
+    struct image_limits limits = image_limits_default();
+    if (height < 1 || width < 1) {
+        return fail(err, STATUS_USAGE, "a model input of %d x %d pixels", width, height);
+    }
+    TRY(read_preprocess(preprocess, &chosen, err));
+    TRY(image_check_size(&limits, (uint64_t) width, (uint64_t) height, err));
+    struct vitlrp_image *image = NULL;
+    TRY(new_image(&image, err));
+    image->orientation = 1;
+    image->format = "input";
+    enum status status = image_alloc(width, height, &image->pixels, err);
+    if (status == STATUS_OK) {
+        status = preprocess_denormalise(&chosen, input, &image->pixels, err);
+    }
+    if (status != STATUS_OK) {
+        vitlrp_image_close(image);
+        return status;
+    }
+    *out = image;
+    return STATUS_OK;
+}
+
+enum vitlrp_status vitlrp_image_from_input(const float *input, int32_t height, int32_t width,
+                                           const struct vitlrp_preprocess *preprocess,
+                                           struct vitlrp_image **image,
+                                           struct vitlrp_error *error) {
+    if (input == NULL || preprocess == NULL || image == NULL) {
+        return api_fail(error, VITLRP_USAGE, "vitlrp_image_from_input: a NULL argument");
+    }
+    struct error err;
+    return api_status(from_input(input, height, width, preprocess, image, &err), &err, error);
+}
+
+static enum status make_plan(const struct vitlrp_preprocess *preprocess, int32_t width,
+                             int32_t height, struct preprocess *chosen,
+                             struct preprocess_plan *plan, struct error *err) {
+    if (width < 1 || height < 1) {
+        return fail(err, STATUS_USAGE, "a photograph of %d x %d pixels", width, height);
+    }
+    TRY(read_preprocess(preprocess, chosen, err));
+    return preprocess_plan_make(chosen, width, height, plan, err);
+}
+
+enum vitlrp_status vitlrp_preprocess_plan(const struct vitlrp_preprocess *preprocess,
+                                          int32_t image_width, int32_t image_height,
+                                          struct vitlrp_geometry *geometry,
+                                          struct vitlrp_error *error) {
+    if (preprocess == NULL || geometry == NULL) {
+        return api_fail(error, VITLRP_USAGE, "vitlrp_preprocess_plan: a NULL argument");
+    }
+    struct error err;
+    struct preprocess chosen;
+    struct preprocess_plan plan;
+    enum status status = make_plan(preprocess, image_width, image_height, &chosen, &plan, &err);
+    if (status == STATUS_OK) {
+        *geometry = (struct vitlrp_geometry){.image_width = image_width,
+                                             .image_height = image_height,
+                                             .input_width = plan.resize.window_width,
+                                             .input_height = plan.resize.window_height,
+                                             .left = plan.left,
+                                             .top = plan.top,
+                                             .width = plan.width,
+                                             .height = plan.height};
+    }
+    return api_status(status, &err, error);
+}
+
+static enum status apply(const struct vitlrp_preprocess *preprocess, const struct image *photograph,
+                         float *input, struct error *err) {
+    struct preprocess chosen;
+    struct preprocess_plan plan;
+    struct image pixels;
+    TRY(make_plan(preprocess, photograph->width, photograph->height, &chosen, &plan, err));
+    TRY(preprocess_pixels(&plan, photograph, &pixels, err));
+    preprocess_normalise(&chosen, &pixels, input);
+    image_free(&pixels);
+    return STATUS_OK;
+}
+
+enum vitlrp_status vitlrp_preprocess_apply(const struct vitlrp_preprocess *preprocess,
+                                           const struct vitlrp_image *image, float *input,
+                                           struct vitlrp_error *error) {
+    if (preprocess == NULL || image == NULL || input == NULL) {
+        return api_fail(error, VITLRP_USAGE, "vitlrp_preprocess_apply: a NULL argument");
+    }
+    struct error err;
+    return api_status(apply(preprocess, &image->pixels, input, &err), &err, error);
+}
