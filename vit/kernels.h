@@ -39,8 +39,8 @@ struct kernels {
     /* row = softmax(scale * row), over count entries. */
     void (*softmax_forward)(float *row, size_t count, float scale);
 
-    /* g = a * (g - sum(a * g)) * scale: the softmax rule, Taylor expansion with bias (AttnLRP eq.
-     * 13 in G form). */
+    /* g = a * (g - sum(a * g)) * scale: the softmax rule, a Taylor expansion with its bias
+     * (AttnLRP, proposition 3.1, in G form). */
     void (*softmax_relevance)(float *g, const float *a, size_t count, float scale);
 
     /* out = |x|. */
