@@ -1,0 +1,205 @@
+/* Text and panels: line breaking, odd characters, clipping, and layouts of odd photographs. */
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "imgio/font.h"
+#include "imgio/panel.h"
+
+#include "support/unit.h"
+
+static const uint8_t black[3] = {0, 0, 0};
+
+static struct image make_canvas(int32_t width, int32_t height) {
+    struct image image;
+    assert_int_equal(image_alloc(width, height, &image, NULL), STATUS_OK);
+    memset(image.rgb, 255, (size_t) width * (size_t) height * 3);
+    return image;
+}
+
+static int32_t measure(const struct font *font, const char *text) {
+    return font_measure(font, text, strlen(text));
+}
+
+static void test_font_measures(void **state) {
+    (void) state;
+    struct font regular = font_open(FONT_REGULAR);
+    struct font bold = font_open(FONT_BOLD);
+    assert_int_equal(measure(&regular, ""), 0);
+    assert_true(measure(&regular, "i") < measure(&regular, "W"));
+    assert_true(measure(&regular, "Relevance") < measure(&bold, "Relevance"));
+    assert_int_equal(measure(&regular, "ab"), measure(&regular, "a") + measure(&regular, "b"));
+    assert_true(measure(&regular, "\xC3\xA9") > 0);
+    assert_int_equal(measure(&regular, "\t"), measure(&regular, " "));
+    assert_true(regular.line_height >= regular.ascent);
+}
+
+/* Unknown characters and stray bytes are one box each. */
+static void test_font_boxes(void **state) {
+    (void) state;
+    struct font font = font_open(FONT_REGULAR);
+    int32_t box = measure(&font, "\xEF\xBF\xBD");
+    assert_true(box > 0);
+    assert_int_equal(measure(&font, "\xE6\xBC\xA2"), box);
+    assert_int_equal(measure(&font, "\xF0\x9F\x90\xA8"), box);
+    assert_int_equal(measure(&font, "\xFF\xFE"), 2 * box);
+    assert_int_equal(measure(&font, "\xE6\xBC"), 2 * box);
+    assert_int_equal(measure(&font, "\xC0\xAF"), 2 * box);
+    assert_int_equal(measure(&font, "\x01\x7F"), 2 * box);
+}
+
+static void test_font_draws_inside_its_box(void **state) {
+    (void) state;
+    struct font font = font_open(FONT_REGULAR);
+    const char text[] = "Mj\xC3\x84g|";
+    int32_t width = measure(&font, text);
+    struct image image = make_canvas(width + 20, 60);
+    font_draw(&font, &image, 10, 30, black, text, strlen(text));
+    int dark = 0;
+    for (int32_t y = 0; y < image.height; y++) {
+        for (int32_t x = 0; x < image.width; x++) {
+            bool inside =
+                x >= 9 && x <= width + 11 && y >= 30 - font.ascent && y < 30 + font.descent;
+            bool marked = image.rgb[3 * (y * image.width + x)] < 255;
+            assert_true(inside || !marked);
+            dark += marked ? 1 : 0;
+        }
+    }
+    assert_in_range(dark, 150, 2000);
+    image_free(&image);
+}
+
+static void test_font_clips(void **state) {
+    (void) state;
+    struct font font = font_open(FONT_BOLD);
+    struct image image = make_canvas(9, 7);
+    for (int32_t y = -30; y < 40; y += 3) {
+        for (int32_t x = -60; x < 30; x += 3) {
+            font_draw(&font, &image, x, y, black, "W\xC3\x85y@", 6);
+        }
+    }
+    image_free(&image);
+}
+
+static void assert_line(const char *text, int32_t width, const char *line, const char *rest) {
+    struct font font = font_open(FONT_REGULAR);
+    size_t next = 0;
+    size_t length = font_fit(&font, text, strlen(text), width, &next);
+    assert_int_equal(length, strlen(line));
+    assert_memory_equal(text, line, length);
+    assert_string_equal(text + next, rest);
+}
+
+static void test_font_fit(void **state) {
+    (void) state;
+    struct font font = font_open(FONT_REGULAR);
+    assert_line("one two", 1000, "one two", "");
+    assert_line("one\ntwo", 1000, "one", "two");
+    assert_line("\ntwo", 1000, "", "two");
+    assert_line("one   two", measure(&font, "one tw"), "one  ", "two");
+    assert_line("one two", measure(&font, "one"), "one", "two");
+    assert_line("wwwwww", measure(&font, "www"), "www", "www");
+    assert_line("wwwwww", 0, "w", "wwwww");
+    assert_line("\xC3\xA9\xC3\xA9", 1, "\xC3\xA9", "\xC3\xA9");
+    assert_line("", 10, "", "");
+}
+
+static struct image make_panel(int32_t width, int32_t height, const char *caption) {
+    float values[4] = {1.0F, -0.5F, 0.0F, 0.25F};
+    struct heatmap map = {.values = values,
+                          .height = 2,
+                          .width = 2,
+                          .left = 0.0625 * width,
+                          .top = 0.0625 * height,
+                          .span_x = 0.875 * width,
+                          .span_y = 0.875 * height,
+                          .filter = RESAMPLE_BILINEAR};
+    struct render_look look = {.opacity = -1.0F};
+    struct image photo;
+    struct image out;
+    assert_int_equal(colormap_make("bwr", &look.colors, NULL), STATUS_OK);
+    assert_int_equal(image_alloc(width, height, &photo, NULL), STATUS_OK);
+    assert_int_equal(panel_draw(&photo, &map, &look, caption, &out, NULL), STATUS_OK);
+    image_free(&photo);
+    return out;
+}
+
+/* Nothing reaches into the outer margin, which is where a wrong layout shows first. */
+static void assert_white_margin(const struct image *image) {
+    const int32_t margin = 16;
+    for (int32_t y = 0; y < image->height; y++) {
+        for (int32_t x = 0; x < image->width; x++) {
+            bool border = x < margin || y < margin || x >= image->width - margin ||
+                          y >= image->height - margin;
+            const uint8_t *pixel =
+                image->rgb + 3 * ((size_t) y * (size_t) image->width + (size_t) x);
+            assert_true(!border || (pixel[0] == 255 && pixel[1] == 255 && pixel[2] == 255));
+        }
+    }
+}
+
+static void test_panel_shapes(void **state) {
+    (void) state;
+    const int32_t sizes[][2] = {{1, 1},     {1, 2000}, {2000, 1},  {64, 64},
+                                {400, 300}, {17, 900}, {1200, 800}};
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        struct image panel = make_panel(sizes[i][0], sizes[i][1], "koala (105)  0.93");
+        assert_true(panel.width >= 400 && panel.width <= 1700);
+        assert_true(panel.height >= 150 && panel.height <= 700);
+        assert_white_margin(&panel);
+        image_free(&panel);
+    }
+}
+
+static void test_panel_captions(void **state) {
+    (void) state;
+    char endless[20001];
+    char words[20001];
+    memset(endless, 'w', sizeof endless - 1);
+    endless[sizeof endless - 1] = '\0';
+    for (size_t i = 0; i < sizeof words - 1; i++) {
+        words[i] = i % 6 == 5 ? ' ' : (char) ('a' + i % 26);
+    }
+    words[sizeof words - 1] = '\0';
+    const char *const captions[] = {NULL,     "",          "a\nb\n\nc",
+                                    "\n\n\n", endless,     words,
+                                    "    ",   "\xFF\x80 ", "\xE6\xBC\xA2\xE5\xAD\x97"};
+    struct image plain = make_panel(64, 64, NULL);
+    for (size_t i = 0; i < sizeof captions / sizeof captions[0]; i++) {
+        struct image panel = make_panel(64, 64, captions[i]);
+        assert_int_equal(panel.width, plain.width);
+        assert_true(panel.height >= plain.height && panel.height < plain.height + 300);
+        assert_white_margin(&panel);
+        image_free(&panel);
+    }
+    image_free(&plain);
+}
+
+static void test_panel_of_zeros(void **state) {
+    (void) state;
+    float value = 0.0F;
+    struct heatmap map = {.values = &value, .height = 1, .width = 1, .span_x = 9.0, .span_y = 9.0};
+    struct render_look look = {.opacity = -1.0F};
+    struct image photo;
+    struct image out;
+    assert_int_equal(colormap_make("turbo", &look.colors, NULL), STATUS_OK);
+    assert_int_equal(image_alloc(9, 9, &photo, NULL), STATUS_OK);
+    assert_int_equal(panel_draw(&photo, &map, &look, NULL, &out, NULL), STATUS_OK);
+    assert_white_margin(&out);
+    image_free(&out);
+    image_free(&photo);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_font_measures),
+        cmocka_unit_test(test_font_boxes),
+        cmocka_unit_test(test_font_draws_inside_its_box),
+        cmocka_unit_test(test_font_clips),
+        cmocka_unit_test(test_font_fit),
+        cmocka_unit_test(test_panel_shapes),
+        cmocka_unit_test(test_panel_captions),
+        cmocka_unit_test(test_panel_of_zeros),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,235 @@
+/* vitlrp_render: what it refuses, with which status, and that relevance is per input pixel. */
+#define _GNU_SOURCE /* memmem */
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/image_private.h"
+#include "base/mem.h"
+#include "imgio/decode.h"
+#include "vitlrp.h"
+
+#include "support/unit.h"
+
+enum { WIDTH = 60, HEIGHT = 40, GRID = 4, INPUT = 32 };
+
+/* A valid call; each test spoils or changes one thing. */
+struct call {
+    struct vitlrp_image image;
+    struct vitlrp_geometry geometry;
+    float values[GRID * GRID];
+    struct vitlrp_map map;
+    struct vitlrp_render_options options;
+    unsigned char *data;
+    size_t size;
+    struct vitlrp_error error;
+};
+
+static int set_up(void **state) {
+    struct call *call = calloc(1, sizeof *call);
+    assert_non_null(call);
+    assert_int_equal(image_alloc(WIDTH, HEIGHT, &call->image.pixels, NULL), STATUS_OK);
+    call->geometry = (struct vitlrp_geometry){.image_width = WIDTH,
+                                              .image_height = HEIGHT,
+                                              .input_width = INPUT,
+                                              .input_height = INPUT,
+                                              .left = 10.0,
+                                              .top = 0.0,
+                                              .width = 40.0,
+                                              .height = 40.0};
+    call->values[0] = 64.0F;
+    call->values[GRID * GRID - 1] = -32.0F;
+    call->map = (struct vitlrp_map){.values = call->values, .height = GRID, .width = GRID};
+    vitlrp_render_options_init(&call->options);
+    *state = call;
+    return 0;
+}
+
+static int tear_down(void **state) {
+    struct call *call = *state;
+    image_free(&call->image.pixels);
+    vitlrp_free(call->data);
+    free(call);
+    return 0;
+}
+
+static enum vitlrp_status run(struct call *call) {
+    return vitlrp_render(&call->image, &call->geometry, &call->map, &call->options, &call->data,
+                         &call->size, &call->error);
+}
+
+static void assert_refused(struct call *call, enum vitlrp_status status, const char *message) {
+    assert_int_equal(run(call), status);
+    assert_int_equal(call->error.status, status);
+    assert_non_null(strstr(call->error.message, message));
+    assert_null(call->data);
+    assert_int_equal(call->size, 0);
+}
+
+static struct image decode_result(const struct call *call) {
+    struct image_limits limits = image_limits_default();
+    struct decoded decoded;
+    assert_int_equal(decode_image(call->data, call->size, &limits, &decoded, NULL), STATUS_OK);
+    return decoded.image;
+}
+
+static const uint8_t *pixel_at(const struct image *image, int32_t x, int32_t y) {
+    return image->rgb + 3 * ((size_t) y * (size_t) image->width + (size_t) x);
+}
+
+static void test_defaults(void **state) {
+    struct call *call = *state;
+    assert_int_equal(call->options.style, VITLRP_STYLE_OVERLAY);
+    assert_string_equal(call->options.colormap, "bwr");
+    assert_true(call->options.opacity < 0.0F);
+    assert_true(call->options.scale == 0.0F);
+    assert_int_equal(run(call), VITLRP_OK);
+    struct image picture = decode_result(call);
+    assert_int_equal(picture.width, WIDTH);
+    assert_int_equal(picture.height, HEIGHT);
+    image_free(&picture);
+}
+
+static void test_every_style_and_format(void **state) {
+    struct call *call = *state;
+    for (int style = VITLRP_STYLE_OVERLAY; style <= VITLRP_STYLE_PANEL; style++) {
+        for (int format = VITLRP_PICTURE_PNG; format <= VITLRP_PICTURE_JPEG; format++) {
+            call->options.style = (enum vitlrp_style) style;
+            call->options.format = (enum vitlrp_picture_format) format;
+            call->options.caption = "caption";
+            call->options.comment = "a comment to find";
+            assert_int_equal(run(call), VITLRP_OK);
+            assert_int_equal(call->data[0], format == VITLRP_PICTURE_PNG ? 0x89 : 0xFF);
+            assert_non_null(memmem(call->data, call->size, "a comment to find", 17));
+            struct image picture = decode_result(call);
+            assert_int_equal(picture.width == WIDTH, style != VITLRP_STYLE_PANEL);
+            image_free(&picture);
+            vitlrp_free(call->data);
+            call->data = NULL;
+        }
+    }
+}
+
+/* A patch of 8 x 8 input pixels with relevance 64 has 1 per pixel; a scale of 2 shows it at half
+ * strength, and a pixel map with these values looks the same. */
+static void test_scale_is_per_input_pixel(void **state) {
+    struct call *call = *state;
+    float pixels[INPUT * INPUT] = {0};
+    struct vitlrp_map pixel_map = {.values = pixels, .height = INPUT, .width = INPUT};
+    for (int i = 0; i < INPUT * INPUT; i++) {
+        pixels[i] = call->values[i / INPUT / 8 * GRID + i % INPUT / 8] / 64.0F;
+    }
+    call->options.style = VITLRP_STYLE_HEAT;
+    call->options.upsample = VITLRP_UPSAMPLE_NEAREST;
+    call->options.scale = 2.0F;
+    assert_int_equal(run(call), VITLRP_OK);
+    struct image by_patch = decode_result(call);
+    assert_in_range(pixel_at(&by_patch, 12, 2)[1], 126, 129);
+    assert_int_equal(pixel_at(&by_patch, 12, 2)[0], 255);
+    vitlrp_free(call->data);
+    call->map = pixel_map;
+    assert_int_equal(run(call), VITLRP_OK);
+    struct image by_pixel = decode_result(call);
+    assert_memory_equal(by_patch.rgb, by_pixel.rgb, WIDTH * HEIGHT * 3);
+    image_free(&by_patch);
+    image_free(&by_pixel);
+}
+
+static void test_bad_maps(void **state) {
+    struct call *call = *state;
+    const float bad[] = {NAN, INFINITY, -INFINITY, 1e35F};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        call->values[6] = bad[i];
+        assert_refused(call, VITLRP_NUMERIC, "row 1, column 2");
+    }
+    call->values[6] = 0.0F;
+    call->map.width = INPUT + 1;
+    assert_refused(call, VITLRP_MISMATCH, "33 x 4");
+    call->map.width = 0;
+    assert_refused(call, VITLRP_USAGE, "map");
+    call->map.width = GRID;
+    call->map.values = NULL;
+    assert_refused(call, VITLRP_USAGE, "map");
+}
+
+static void test_bad_options(void **state) {
+    struct call *call = *state;
+    call->options.colormap = "hot";
+    assert_refused(call, VITLRP_USAGE, "coldnhot, coolwarm, viridis");
+    call->options.colormap = NULL;
+    assert_refused(call, VITLRP_USAGE, "initialised");
+    call->options.colormap = "jet";
+    call->options.opacity = 1.5F;
+    assert_refused(call, VITLRP_USAGE, "opacity");
+    call->options.opacity = NAN;
+    assert_refused(call, VITLRP_USAGE, "opacity");
+    call->options.opacity = 1.0F;
+    call->options.scale = -1.0F;
+    assert_refused(call, VITLRP_USAGE, "scale");
+    call->options.scale = INFINITY;
+    assert_refused(call, VITLRP_USAGE, "scale");
+    call->options.scale = 0.0F;
+    call->options.style = (enum vitlrp_style) 3;
+    assert_refused(call, VITLRP_USAGE, "style");
+    call->options.style = VITLRP_STYLE_HEAT;
+    call->options.struct_size = 0;
+    assert_refused(call, VITLRP_USAGE, "initialised");
+}
+
+static void test_bad_geometry(void **state) {
+    struct call *call = *state;
+    const struct vitlrp_geometry good = call->geometry;
+    call->geometry.image_width = WIDTH + 1;
+    assert_refused(call, VITLRP_MISMATCH, "61 x 40");
+    call->geometry = good;
+    call->geometry.left = 30.0;
+    assert_refused(call, VITLRP_USAGE, "outside");
+    call->geometry = good;
+    call->geometry.width = NAN;
+    assert_refused(call, VITLRP_USAGE, "outside");
+    call->geometry = good;
+    call->geometry.height = 0.0;
+    assert_refused(call, VITLRP_USAGE, "outside");
+    call->geometry = good;
+    call->geometry.input_height = 0;
+    assert_refused(call, VITLRP_USAGE, "input");
+    call->geometry = good;
+    call->geometry.top = 1e-7; /* rounding, not a mistake */
+    assert_int_equal(run(call), VITLRP_OK);
+}
+
+static void test_null_arguments(void **state) {
+    struct call *call = *state;
+    unsigned char *data = NULL;
+    size_t size;
+    assert_int_equal(
+        vitlrp_render(NULL, &call->geometry, &call->map, &call->options, &data, &size, NULL),
+        VITLRP_USAGE);
+    assert_int_equal(
+        vitlrp_render(&call->image, NULL, &call->map, &call->options, &data, &size, NULL),
+        VITLRP_USAGE);
+    assert_int_equal(
+        vitlrp_render(&call->image, &call->geometry, NULL, &call->options, &data, &size, NULL),
+        VITLRP_USAGE);
+    assert_int_equal(
+        vitlrp_render(&call->image, &call->geometry, &call->map, NULL, &data, &size, NULL),
+        VITLRP_USAGE);
+    assert_int_equal(
+        vitlrp_render(&call->image, &call->geometry, &call->map, &call->options, NULL, &size, NULL),
+        VITLRP_USAGE);
+    assert_null(data);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_defaults, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_every_style_and_format, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_scale_is_per_input_pixel, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_bad_maps, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_bad_options, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_bad_geometry, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_null_arguments, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
