@@ -114,7 +114,7 @@ static enum status check_extent(const struct bmp *bmp, struct error *err) {
 static uint32_t pixel_index(const uint8_t *row, size_t x, uint32_t depth) {
     size_t bit = x * depth;
     uint32_t shift = 8 - depth - (uint32_t) (bit % 8);
-    return row[bit / 8] >> shift & ((1u << depth) - 1);
+    return (uint32_t) row[bit / 8] >> shift & ((1u << depth) - 1);
 }
 
 /* stb_image takes what lies between header and pixels for the palette. */

@@ -1,0 +1,45 @@
+#include "support/pictures.h"
+
+#include <string.h>
+
+#include "base/file.h"
+#include "support/unit.h"
+
+struct image picture_make(int32_t width, int32_t height) {
+    struct image image;
+    assert_int_equal(image_alloc(width, height, &image, NULL), STATUS_OK);
+    uint8_t *out = image.rgb;
+    for (uint64_t y = 0; y < (uint64_t) height; y++) {
+        for (uint64_t x = 0; x < (uint64_t) width; x++) {
+            for (uint64_t c = 0; c < 3; c++) {
+                *out++ = (uint8_t) (7 * x * x + 13 * y * y + 5 * x * y + 101 * c);
+            }
+        }
+    }
+    return image;
+}
+
+void picture_assert_sha256(const struct image *image, const char *expected) {
+    struct source source =
+        source_over(image->rgb, (size_t) image->width * (size_t) image->height * 3);
+    char digest[65];
+    assert_int_equal(source_sha256(&source, digest, NULL), STATUS_OK);
+    assert_string_equal(digest, expected);
+}
+
+enum status picture_decode(const void *data, size_t size, struct decoded *out, struct error *err) {
+    struct image_limits limits = image_limits_default();
+    return decode_image(data, size, &limits, out, err);
+}
+
+void picture_assert_refused(const void *data, size_t size, enum status status, const char *part) {
+    struct error err = {0};
+    struct decoded decoded = {0};
+    assert_int_equal(picture_decode(data, size, &decoded, &err), status);
+    assert_int_equal(err.status, status);
+    assert_null(decoded.image.rgb);
+    if (strstr(err.message, part) == NULL) {
+        print_error("\"%s\" does not contain \"%s\"\n", err.message, part);
+        fail_msg("wrong message");
+    }
+}

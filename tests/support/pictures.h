@@ -1,0 +1,25 @@
+/* Pictures for tests: made by a formula, compared by hash or pixel by pixel. */
+#ifndef TESTS_PICTURES_H
+#define TESTS_PICTURES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "imgio/decode.h"
+#include "imgio/image.h"
+
+/* Channel c of pixel (x, y) is (7 x^2 + 13 y^2 + 5 x y + 101 c) mod 256, which Python computes as
+ * easily. Owned: image_free. */
+struct image picture_make(int32_t width, int32_t height);
+
+/* Fails the test unless the SHA-256 of the pixels is `expected`. */
+void picture_assert_sha256(const struct image *image, const char *expected);
+
+/* decode_image with the default limits. */
+enum status picture_decode(const void *data, size_t size, struct decoded *out, struct error *err);
+
+/* Fails the test unless decoding gives this status and a message that contains `part`. */
+void picture_assert_refused(const void *data, size_t size, enum status status, const char *part);
+
+#endif
