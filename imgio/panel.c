@@ -147,8 +147,8 @@ static void place_texts(struct layout *layout, const char *caption) {
     layout->width = layout->bar.x + BAR_WIDTH + TICK_LENGTH + TICK_GAP + labels + MARGIN;
     int32_t y = layout->bar.y + layout->bar.height;
     if (layout->legend) {
-        layout->legend_y = y + LEGEND_GAP;
-        y = layout->legend_y + layout->regular.line_height;
+        layout->legend_y = layout->picture[0].y + layout->picture[0].height + LEGEND_GAP;
+        y = larger(y, layout->legend_y + layout->regular.line_height);
     }
     if (caption != NULL && caption[0] != '\0') {
         layout->caption_y = y + CAPTION_GAP;
