@@ -46,7 +46,7 @@ struct vit_weights {
 struct vit_model {
     struct vit_config config;
     struct vit_weights weights;
-    char *name;            /* path or name it came from */
+    char *name;            /* path of the weights' file, or the name given with them */
     const char *layout;    /* "torchvision", "timm", "huggingface", "jax", "random" */
     const char *container; /* "safetensors", "pytorch zip", "pytorch legacy", "npz", "none" */
     const char *stored_as; /* "F32", "F16", "BF16" */

@@ -1,0 +1,28 @@
+/* From a checkpoint's tensors and what is written beside them to the shape of a model. */
+#ifndef VIT_ARCHITECTURE_H
+#define VIT_ARCHITECTURE_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "base/log.h"
+#include "base/status.h"
+#include "vit/layout.h"
+#include "vit/model.h"
+
+/* What may tell more than the tensors do; NULL if absent. */
+struct architecture_hints {
+    int32_t heads;          /* the user's word; 0: none */
+    const json_t *metadata; /* the "vitlrp" object */
+    const json_t *config;   /* Hugging Face config.json */
+    const struct log *log;
+};
+
+/* Fills *config. *position_has_cls: the position embedding has an entry for CLS. UNSUPPORTED for a
+ * configuration of another architecture, MISMATCH for one that contradicts the tensors or where the
+ * heads cannot be told. */
+enum status architecture_infer(const struct layout_binding *binding,
+                               const struct architecture_hints *hints, struct vit_config *config,
+                               bool *position_has_cls, struct error *err);
+
+#endif

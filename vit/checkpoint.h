@@ -1,0 +1,44 @@
+/* A checkpoint file, whatever its container: named tensors, and what is written beside them. The
+ * file is never held whole: tensors are read one by one, straight to where they are wanted. */
+#ifndef VIT_CHECKPOINT_H
+#define VIT_CHECKPOINT_H
+
+#include <jansson.h>
+
+#include "base/file.h"
+#include "base/status.h"
+#include "vit/tensor.h"
+
+#define CHECKPOINT_MAX_BYTES ((uint64_t) 4 << 30)
+
+struct checkpoint {
+    const struct source *source; /* must outlive it */
+    const char *container;       /* "safetensors", "pytorch zip", "pytorch legacy", "npz" */
+    struct tensor_table tensors;
+    json_t *metadata; /* owned; the safetensors metadata, NULL if there is none */
+};
+
+/* Tells the container by its content and reads its table of tensors. FORMAT, with a hint, for the
+ * things that are found under a checkpoint's name by mistake. *out is owned: checkpoint_close. */
+enum status checkpoint_open(const struct source *source, struct checkpoint *out, struct error *err);
+
+void checkpoint_close(struct checkpoint *checkpoint);
+
+/* The readers of the containers, each over a source that its recogniser accepted. They fill
+ * container, tensors and metadata; what they filled is the caller's to close after a failure too.
+ */
+enum status safetensors_read(const struct source *source, struct checkpoint *out,
+                             struct error *err);
+enum status torch_legacy_read(const struct source *source, struct checkpoint *out,
+                              struct error *err);
+
+struct zip;
+
+enum status torch_zip_read(const struct zip *zip, struct checkpoint *out, struct error *err);
+enum status npz_read(const struct zip *zip, struct checkpoint *out, struct error *err);
+
+/* What a file that is no checkpoint seems to be, as a clause for a message ("is an HTML page:
+ * ..."), or NULL. `size` first bytes of the file. */
+const char *checkpoint_hint(const unsigned char *bytes, size_t size);
+
+#endif

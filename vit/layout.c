@@ -1,0 +1,342 @@
+/* Matches a checkpoint's tensors against the layouts. Refuses to leave any tensor unused: a weight
+ * that is not understood would give relevance of another model than the file's. */
+#include "vit/layout.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "vit/checkpoint.h"
+
+#define MAX_DEPTH 1024
+
+/* Put before every name by wrappers around a model; dropped, as often as they occur. */
+static const char *const PREFIXES[] = {"module.", "model.",     "backbone.", "vit.",
+                                       "net.",    "_orig_mod.", "params/",   "opt/target/"};
+
+/* What names give away about architectures that are not supported, most telling first. */
+static const struct {
+    const char *substring;
+    const char *feature;
+} FEATURES[] = {
+    {"ls1.", "LayerScale"},
+    {"ls2.", "LayerScale"},
+    {"gamma_1", "LayerScale"},
+    {"gamma_2", "LayerScale"},
+    {"lambda1", "LayerScale"},
+    {"layer_scale", "LayerScale"},
+    {"register_tokens", "register tokens"},
+    {"reg_token", "register tokens"},
+    {"dist_token", "DeiT's distillation token"},
+    {"distillation", "DeiT's distillation token"},
+    {"head_dist", "DeiT's distillation head"},
+    {"norm_pre", "a norm before the blocks"},
+    {"ln_pre", "a norm before the blocks"},
+    {"pre_layrnorm", "a norm before the blocks"},
+    {"fc_norm", "mean pooling"},
+    {"attn_pool", "attention pooling"},
+    {"MAPHead", "attention pooling"},
+    {"mask_token", "DINOv2 or masked training"},
+    {"w12", "a SwiGLU MLP"},
+    {"fc1_g", "a SwiGLU MLP"},
+    {"weights_in", "a SwiGLU MLP"},
+    {"mlp.w1", "a SwiGLU MLP"},
+    {"mlp.w3", "a SwiGLU MLP"},
+    {"q_norm", "norms of queries and keys"},
+    {"k_norm", "norms of queries and keys"},
+    {"relative_position", "relative position biases"},
+    {"rel_pos", "relative position biases"},
+    {"rope", "rotary position embeddings"},
+    {"pre_logits", "a layer before the head"},
+    {"decoder", "a decoder"},
+    {"running_mean", "batch normalisation"},
+    {"patch_embed.backbone", "a convolutional stem"},
+};
+
+static const char *feature_of(const char *name) {
+    for (size_t i = 0; i < sizeof FEATURES / sizeof FEATURES[0]; i++) {
+        if (strstr(name, FEATURES[i].substring) != NULL) {
+            return FEATURES[i].feature;
+        }
+    }
+    return "no part of a plain Vision Transformer";
+}
+
+static const char *without_prefixes(const char *name) {
+    for (size_t i = 0; i < sizeof PREFIXES / sizeof PREFIXES[0];) {
+        size_t length = strlen(PREFIXES[i]);
+        if (strncmp(name, PREFIXES[i], length) == 0) {
+            name += length;
+            i = 0;
+        } else {
+            i++;
+        }
+    }
+    return name;
+}
+
+/* True if the name is the pattern with '#' replaced by a decimal number below MAX_DEPTH. */
+static bool pattern_matches(const char *pattern, const char *name, size_t *block) {
+    const char *hash = strchr(pattern, '#');
+    *block = 0;
+    if (hash == NULL) {
+        return strcmp(pattern, name) == 0;
+    }
+    size_t before = (size_t) (hash - pattern);
+    if (strncmp(pattern, name, before) != 0) {
+        return false;
+    }
+    const char *digits = name + before;
+    size_t count = strspn(digits, "0123456789");
+    if (count == 0 || count > 4 || (digits[0] == '0' && count > 1)) {
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        *block = *block * 10 + (size_t) (digits[i] - '0');
+    }
+    return *block < MAX_DEPTH && strcmp(hash + 1, digits + count) == 0;
+}
+
+static const struct layout_row *find_row(const struct layout *layout, const char *name,
+                                         size_t *block) {
+    name = without_prefixes(name);
+    for (size_t i = 0; i < layout->row_count; i++) {
+        if (pattern_matches(layout->rows[i].pattern, name, block)) {
+            return &layout->rows[i];
+        }
+    }
+    return NULL;
+}
+
+/* The layout that knows most of the tensors, if that is at least half of them. */
+static const struct layout *recognise(const struct tensor_table *tensors) {
+    const struct layout *best = NULL;
+    size_t best_known = 0;
+    for (size_t i = 0; i < LAYOUT_COUNT; i++) {
+        size_t known = 0;
+        for (size_t k = 0; k < tensors->count; k++) {
+            size_t block;
+            known += find_row(&LAYOUTS[i], tensors->items[k].name, &block) != NULL;
+        }
+        if (known > best_known) {
+            best = &LAYOUTS[i];
+            best_known = known;
+        }
+    }
+    return best_known * 2 >= tensors->count ? best : NULL;
+}
+
+static enum status fail_unknown(const struct tensor_table *tensors, struct error *err) {
+    char names[3][TENSOR_LABEL_TEXT] = {"", "", ""};
+    for (size_t i = 0; i < 3 && i < tensors->count; i++) {
+        tensor_label(names[i], tensors->items[i].name);
+    }
+    return fail(
+        err, STATUS_UNSUPPORTED,
+        "not a Vision Transformer in a layout I know (torchvision, timm, Hugging Face, JAX); "
+        "first tensors: %s %s %s",
+        names[0], names[1], names[2]);
+}
+
+struct bound_tensor *layout_bound(const struct layout_binding *binding, size_t block,
+                                  enum slot slot, enum part part) {
+    return &binding->items[(block * SLOT_COUNT + (size_t) slot) * PART_COUNT + (size_t) part];
+}
+
+static enum status bind_tensor(const struct layout_binding *binding,
+                               const struct tensor_info *tensor, const struct log *log,
+                               struct error *err) {
+    char label[TENSOR_LABEL_TEXT];
+    char other[TENSOR_LABEL_TEXT];
+    size_t block = 0;
+    const struct layout_row *row = find_row(binding->layout, tensor->name, &block);
+    if (row == NULL) {
+        return fail(err, STATUS_UNSUPPORTED, "tensor %s (%s) is not supported yet",
+                    tensor_label(label, tensor->name), feature_of(tensor->name));
+    }
+    if (row->slot == SLOT_COUNT) {
+        log_message(log, LOG_LEVEL_INFO, "tensor %s is not needed for classification: left out",
+                    tensor_label(label, tensor->name));
+        return STATUS_OK;
+    }
+    struct bound_tensor *place = layout_bound(binding, block, row->slot, row->part);
+    if (place->tensor != NULL) {
+        return fail(err, STATUS_MISMATCH, "tensors %s and %s are for the same place",
+                    tensor_label(label, place->tensor->name), tensor_label(other, tensor->name));
+    }
+    *place = (struct bound_tensor){row, tensor};
+    return STATUS_OK;
+}
+
+enum status layout_bind(const struct tensor_table *tensors, const struct log *log,
+                        struct layout_binding *out, struct error *err) {
+    struct layout_binding binding = {.layout = recognise(tensors)};
+    enum status status = STATUS_OK;
+    if (binding.layout == NULL) {
+        return fail_unknown(tensors, err);
+    }
+    for (size_t i = 0; i < tensors->count; i++) {
+        size_t block = 0;
+        const struct layout_row *row = find_row(binding.layout, tensors->items[i].name, &block);
+        if (row != NULL && row->slot >= SLOT_OUTSIDE_COUNT && row->slot < SLOT_COUNT &&
+            block >= binding.depth) {
+            binding.depth = block + 1;
+        }
+    }
+    size_t blocks = binding.depth > 0 ? binding.depth : 1;
+    binding.items = mem_calloc(blocks * SLOT_COUNT * PART_COUNT, sizeof *binding.items);
+    if (binding.items == NULL) {
+        return fail(err, STATUS_NOMEM, "out of memory for the table of tensors");
+    }
+    for (size_t i = 0; i < tensors->count && status == STATUS_OK; i++) {
+        status = bind_tensor(&binding, &tensors->items[i], log, err);
+    }
+    if (status != STATUS_OK) {
+        layout_unbind(&binding);
+        return status;
+    }
+    *out = binding;
+    return STATUS_OK;
+}
+
+void layout_unbind(struct layout_binding *binding) {
+    mem_free(binding->items);
+    *binding = (struct layout_binding){0};
+}
+
+size_t layout_parts(const struct layout *layout, enum slot slot) {
+    for (size_t i = 0; i < layout->row_count; i++) {
+        if (layout->rows[i].slot == slot && layout->rows[i].part != PART_WHOLE) {
+            return PART_COUNT;
+        }
+    }
+    return 1;
+}
+
+/* Learns the sizes that are not known yet from one tensor of the right rank. */
+static void learn_sizes(const struct bound_tensor *bound, size_t sizes[DIMENSION_COUNT]) {
+    size_t rank = 0;
+    while (bound->row->shape[rank] != DIMENSION_END) {
+        rank++;
+    }
+    for (size_t i = 0; i < rank && rank == bound->tensor->rank; i++) {
+        enum dimension dimension = bound->row->shape[i];
+        if (sizes[dimension] == 0) {
+            sizes[dimension] = bound->tensor->shape[i];
+        }
+    }
+}
+
+static enum status check_shape(const struct bound_tensor *bound,
+                               const size_t sizes[DIMENSION_COUNT], struct error *err) {
+    size_t wanted[LAYOUT_MAX_RANK];
+    size_t rank = 0;
+    for (; bound->row->shape[rank] != DIMENSION_END; rank++) {
+        wanted[rank] = sizes[bound->row->shape[rank]];
+    }
+    const struct tensor_info *tensor = bound->tensor;
+    bool positive = true;
+    for (size_t i = 0; i < rank; i++) {
+        positive = positive && wanted[i] > 0;
+    }
+    if (positive && tensor->rank == rank &&
+        memcmp(tensor->shape, wanted, rank * sizeof *wanted) == 0) {
+        return STATUS_OK;
+    }
+    char label[TENSOR_LABEL_TEXT];
+    char got_text[TENSOR_SHAPE_TEXT];
+    char wanted_text[TENSOR_SHAPE_TEXT];
+    tensor_shape_text(got_text, tensor->rank, tensor->shape);
+    tensor_shape_text(wanted_text, rank, wanted);
+    return fail(err, STATUS_MISMATCH, "tensor %s has shape %s, wanted is %s",
+                tensor_label(label, tensor->name), got_text, wanted_text);
+}
+
+/* The name that a pattern stands for in that block. */
+static void pattern_name(char *out, size_t size, const char *pattern, size_t block) {
+    const char *hash = strchr(pattern, '#');
+    if (hash == NULL) {
+        snprintf(out, size, "%s", pattern);
+    } else {
+        snprintf(out, size, "%.*s%zu%s", (int) (hash - pattern), pattern, block, hash + 1);
+    }
+}
+
+static enum status fail_missing(const struct layout_row *row, size_t block,
+                                const size_t sizes[DIMENSION_COUNT], struct error *err) {
+    char name[128];
+    char shape[TENSOR_SHAPE_TEXT];
+    size_t wanted[LAYOUT_MAX_RANK];
+    size_t rank = 0;
+    pattern_name(name, sizeof name, row->pattern, block);
+    for (; row->shape[rank] != DIMENSION_END; rank++) {
+        wanted[rank] = sizes[row->shape[rank]];
+    }
+    tensor_shape_text(shape, rank, wanted);
+    if (row->slot == SLOT_HEAD_WEIGHT) {
+        return fail(err, STATUS_UNSUPPORTED,
+                    "no classification head: this is a feature extractor (tensor '%s' is missing)",
+                    name);
+    }
+    if (row->slot == SLOT_CLS_TOKEN) {
+        return fail(
+            err, STATUS_UNSUPPORTED,
+            "no class token: models that pool patches are not supported yet (tensor '%s' is "
+            "missing)",
+            name);
+    }
+    return fail(err, STATUS_MISMATCH, "tensor '%s' is missing; wanted is shape %s", name, shape);
+}
+
+static enum status check_missing(const struct layout_binding *binding,
+                                 const size_t sizes[DIMENSION_COUNT], struct error *err) {
+    const struct layout *layout = binding->layout;
+    for (size_t i = 0; i < layout->row_count; i++) {
+        const struct layout_row *row = &layout->rows[i];
+        if (row->optional) {
+            continue;
+        }
+        size_t blocks = row->slot < SLOT_OUTSIDE_COUNT ? 1 : binding->depth;
+        for (size_t block = 0; block < blocks; block++) {
+            if (layout_bound(binding, block, row->slot, row->part)->tensor == NULL) {
+                return fail_missing(row, block, sizes, err);
+            }
+        }
+    }
+    if (binding->depth == 0) {
+        return fail(err, STATUS_MISMATCH, "no tensor of any block is there");
+    }
+    return STATUS_OK;
+}
+
+enum status layout_sizes(const struct layout_binding *binding, size_t sizes[DIMENSION_COUNT],
+                         struct error *err) {
+    size_t blocks = binding->depth > 0 ? binding->depth : 1;
+    size_t count = blocks * SLOT_COUNT * PART_COUNT;
+    memset(sizes, 0, DIMENSION_COUNT * sizeof *sizes);
+    sizes[DIMENSION_ONE] = 1;
+    sizes[DIMENSION_CHANNELS] = 3;
+    for (size_t i = 0; i < count; i++) {
+        if (binding->items[i].tensor != NULL) {
+            learn_sizes(&binding->items[i], sizes);
+        }
+    }
+    size_t width = sizes[DIMENSION_WIDTH];
+    if (width > SIZE_MAX / 3) {
+        return fail(err, STATUS_LIMIT, "dim %zu is out of range", width);
+    }
+    sizes[DIMENSION_WIDTH_3] = 3 * width;
+    TRY(check_missing(binding, sizes, err));
+    for (size_t i = 0; i < count; i++) {
+        if (binding->items[i].tensor != NULL) {
+            TRY(check_shape(&binding->items[i], sizes, err));
+        }
+    }
+    if (sizes[DIMENSION_HEADS] > 0 &&
+        (width % sizes[DIMENSION_HEADS] != 0 ||
+         width / sizes[DIMENSION_HEADS] != sizes[DIMENSION_HEAD_SIZE])) {
+        return fail(err, STATUS_MISMATCH, "%zu attention heads of size %zu do not make up dim %zu",
+                    sizes[DIMENSION_HEADS], sizes[DIMENSION_HEAD_SIZE], width);
+    }
+    return STATUS_OK;
+}

@@ -1,0 +1,94 @@
+/* NumPy's .npz: a zip archive of .npy files, one for each array; the published JAX checkpoints of
+ * the ViT paper are such. Refuses arrays in Fortran order. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/npy.h"
+#include "vit/checkpoint.h"
+#include "vit/zip.h"
+
+#define HEAD_SIZE (NPY_MAX_HEADER + 12)
+
+/* The element type that NumPy's kind and size stand for, by its safetensors name. */
+static const struct element_type *type_of(const struct npy_header *header) {
+    static const struct {
+        char kind;
+        size_t size;
+        const char *name;
+    } types[] = {
+        {'f', 4, "F32"}, {'f', 2, "F16"}, {'f', 8, "F64"}, {'i', 8, "I64"},
+        {'i', 4, "I32"}, {'i', 2, "I16"}, {'i', 1, "I8"},  {'u', 8, "U64"},
+        {'u', 4, "U32"}, {'u', 2, "U16"}, {'u', 1, "U8"},  {'b', 1, "BOOL"},
+    };
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+        if (types[i].kind == header->kind && types[i].size == header->item_size) {
+            return element_type_named(types[i].name);
+        }
+    }
+    return NULL;
+}
+
+static enum status read_entry(const struct zip *zip, const struct zip_entry *entry,
+                              unsigned char *head, struct tensor_info *out, struct error *err) {
+    struct payload payload = {0};
+    struct npy_header header;
+    uint64_t size = entry->extent.size;
+    size_t head_size = size < HEAD_SIZE ? (size_t) size : HEAD_SIZE;
+    enum status status = payload_open(zip->source, &entry->extent, &payload, err);
+    if (status == STATUS_OK) {
+        status = payload_read(&payload, head, head_size, err);
+    }
+    payload_close(&payload);
+    TRY(status);
+    TRY(npy_parse_header(head, head_size, (size_t) size, &header, err));
+    struct tensor_info tensor = {.type = type_of(&header),
+                                 .rank = header.rank,
+                                 .extent = entry->extent,
+                                 .skip = header.data_offset};
+    memcpy(tensor.shape, header.shape, sizeof tensor.shape);
+    if (tensor.type == NULL) {
+        return fail(err, STATUS_UNSUPPORTED, "elements of kind '%c%zu' are not known", header.kind,
+                    header.item_size);
+    }
+    if (header.fortran_order && header.rank > 1) {
+        return fail(err, STATUS_UNSUPPORTED,
+                    "it is in Fortran order; save numpy.ascontiguousarray of it instead");
+    }
+    TRY(tensor_count(&tensor, err));
+    if (tensor.count * tensor.type->size != size - header.data_offset) {
+        return fail(err, STATUS_FORMAT, "bytes are left over behind its array");
+    }
+    *out = tensor;
+    return STATUS_OK;
+}
+
+enum status npz_read(const struct zip *zip, struct checkpoint *out, struct error *err) {
+    unsigned char *head = mem_calloc(HEAD_SIZE, 1);
+    enum status status = STATUS_OK;
+    if (head == NULL) {
+        return fail(err, STATUS_NOMEM, "out of memory for an array's header");
+    }
+    out->container = "npz";
+    for (size_t i = 0; i < zip->count && status == STATUS_OK; i++) {
+        const struct zip_entry *entry = &zip->entries[i];
+        struct tensor_info tensor;
+        char label[TENSOR_LABEL_TEXT];
+        char prefix[TENSOR_LABEL_TEXT + 8];
+        size_t length = strlen(entry->name);
+        if (length < 4 || strcmp(entry->name + length - 4, ".npy") != 0) {
+            status = fail(err, STATUS_UNSUPPORTED, "zip entry %s is no array",
+                          tensor_label(label, entry->name));
+            break;
+        }
+        status = read_entry(zip, entry, head, &tensor, err);
+        if (status == STATUS_OK) {
+            status = tensor_table_add(&out->tensors, &tensor, entry->name, length - 4, err);
+        } else {
+            snprintf(prefix, sizeof prefix, "array %s", tensor_label(label, entry->name));
+            status = error_prefix(err, status, prefix);
+        }
+    }
+    mem_free(head);
+    return status;
+}

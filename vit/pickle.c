@@ -1,0 +1,292 @@
+/* The pickle machine: its memory, its limits and the short list of callables it knows. Refuses
+ * every other name, and never calls anything. */
+#include "vit/pickle.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "vit/pickle_private.h"
+
+#define MAX_OPCODES ((size_t) 1000000)
+#define MAX_STACK ((size_t) 10000)
+#define MAX_MEMO ((size_t) 100000)
+#define CHUNK_VALUES ((size_t) 256)
+
+struct pickle_chunk {
+    struct pickle_chunk *next;
+    size_t used;
+    struct pickle_value values[CHUNK_VALUES];
+};
+
+struct pickle_value *pickle_value_new(struct pickle *pickle, enum pickle_kind kind) {
+    struct pickle_chunk *chunk = pickle->chunks;
+    if (chunk == NULL || chunk->used == CHUNK_VALUES) {
+        chunk = mem_calloc(1, sizeof *chunk);
+        if (chunk == NULL) {
+            return NULL;
+        }
+        chunk->next = pickle->chunks;
+        pickle->chunks = chunk;
+    }
+    struct pickle_value *value = &chunk->values[chunk->used++];
+    value->kind = kind;
+    return value;
+}
+
+/* Appends to an array of values, doubling it when it is full. */
+static enum status append(struct pickle_value ***items, size_t *count, size_t *capacity,
+                          struct pickle_value *value, struct error *err) {
+    if (*count == *capacity) {
+        size_t wanted = *capacity == 0 ? 4 : *capacity * 2;
+        struct pickle_value **grown = mem_resize(*items, wanted, sizeof *grown);
+        if (grown == NULL) {
+            return fail(err, STATUS_NOMEM, "out of memory for a pickle");
+        }
+        *items = grown;
+        *capacity = wanted;
+    }
+    (*items)[(*count)++] = value;
+    return STATUS_OK;
+}
+
+enum status pickle_append(struct pickle_value *container, struct pickle_value *item,
+                          struct error *err) {
+    return append(&container->items, &container->count, &container->capacity, item, err);
+}
+
+enum status pickle_note_storage(struct pickle *pickle, struct pickle_value *storage,
+                                struct error *err) {
+    return append(&pickle->storages, &pickle->storage_count, &pickle->storage_capacity, storage,
+                  err);
+}
+
+enum status pickle_push(struct pickle_machine *machine, struct pickle_value *value,
+                        struct error *err) {
+    if (value == NULL) {
+        return fail(err, STATUS_NOMEM, "out of memory for a pickle");
+    }
+    if (machine->stack_count == MAX_STACK) {
+        return fail(err, STATUS_LIMIT, "its pickle stacks more than %zu values", MAX_STACK);
+    }
+    return append(&machine->stack, &machine->stack_count, &machine->stack_capacity, value, err);
+}
+
+enum status pickle_memo_put(struct pickle_machine *machine, uint64_t slot, struct error *err) {
+    if (slot >= MAX_MEMO) {
+        return fail(err, STATUS_LIMIT, "its pickle remembers more than %zu values", MAX_MEMO);
+    }
+    if (machine->stack_count == 0) {
+        return fail(err, STATUS_FORMAT, "its pickle is damaged: nothing to remember");
+    }
+    while (machine->memo_count <= slot) {
+        TRY(append(&machine->memo, &machine->memo_count, &machine->memo_capacity, NULL, err));
+    }
+    machine->memo[slot] = machine->stack[machine->stack_count - 1];
+    return STATUS_OK;
+}
+
+struct known_global {
+    const char *module;
+    const char *name;
+    enum pickle_global global;
+    const char *type; /* element type of a storage, by its safetensors name */
+};
+
+static const struct known_global GLOBALS[] = {
+    {"collections", "OrderedDict", PICKLE_ORDERED_DICT, NULL},
+    {"torch._utils", "_rebuild_tensor", PICKLE_REBUILD_TENSOR, NULL},
+    {"torch._utils", "_rebuild_tensor_v2", PICKLE_REBUILD_TENSOR, NULL},
+    {"torch._utils", "_rebuild_parameter", PICKLE_REBUILD_PARAMETER, NULL},
+    {"torch", "Size", PICKLE_SIZE, NULL},
+    {"torch", "FloatStorage", PICKLE_STORAGE_TYPE, "F32"},
+    {"torch", "HalfStorage", PICKLE_STORAGE_TYPE, "F16"},
+    {"torch", "BFloat16Storage", PICKLE_STORAGE_TYPE, "BF16"},
+    {"torch", "DoubleStorage", PICKLE_STORAGE_TYPE, "F64"},
+    {"torch", "LongStorage", PICKLE_STORAGE_TYPE, "I64"},
+    {"torch", "IntStorage", PICKLE_STORAGE_TYPE, "I32"},
+    {"torch", "ShortStorage", PICKLE_STORAGE_TYPE, "I16"},
+    {"torch", "CharStorage", PICKLE_STORAGE_TYPE, "I8"},
+    {"torch", "ByteStorage", PICKLE_STORAGE_TYPE, "U8"},
+    {"torch", "BoolStorage", PICKLE_STORAGE_TYPE, "BOOL"},
+};
+
+static bool same_text(const char *text, size_t length, const char *wanted) {
+    return strlen(wanted) == length && memcmp(text, wanted, length) == 0;
+}
+
+/* A span of the pickle as a terminated, shortened string for a message. */
+static void copy_span(char *out, size_t size, const char *text, size_t length) {
+    size_t kept = length < size - 1 ? length : size - 1;
+    memcpy(out, text, kept);
+    out[kept] = '\0';
+}
+
+enum status pickle_find_global(struct pickle_machine *machine, const char *module,
+                               size_t module_length, const char *name, size_t name_length,
+                               struct pickle_value **out, struct error *err) {
+    for (size_t i = 0; i < sizeof GLOBALS / sizeof GLOBALS[0]; i++) {
+        const struct known_global *known = &GLOBALS[i];
+        if (!same_text(module, module_length, known->module) ||
+            !same_text(name, name_length, known->name)) {
+            continue;
+        }
+        struct pickle_value *value = pickle_value_new(machine->pickle, PICKLE_GLOBAL);
+        if (value == NULL) {
+            return fail(err, STATUS_NOMEM, "out of memory for a pickle");
+        }
+        value->global = known->global;
+        value->type = known->type == NULL ? NULL : element_type_named(known->type);
+        *out = value;
+        return STATUS_OK;
+    }
+    char module_text[64];
+    char name_text[64];
+    char full[sizeof module_text + sizeof name_text];
+    char escaped[160];
+    copy_span(module_text, sizeof module_text, module, module_length);
+    copy_span(name_text, sizeof name_text, name, name_length);
+    snprintf(full, sizeof full, "%s.%s", module_text, name_text);
+    text_escape_name(escaped, sizeof escaped, full);
+    return fail(err, STATUS_UNSUPPORTED,
+                "its pickle asks for %s, which is not allowed: nothing was executed. Save the "
+                "state_dict alone, best as safetensors",
+                escaped);
+}
+
+/* _rebuild_tensor_v2(storage, offset, shape, stride, requires_grad, hooks[, metadata]). */
+static enum status call_rebuild_tensor(struct pickle_machine *machine,
+                                       const struct pickle_value *arguments,
+                                       struct pickle_value **out, struct error *err) {
+    static const enum pickle_kind KINDS[4] = {PICKLE_STORAGE, PICKLE_INT, PICKLE_TUPLE,
+                                              PICKLE_TUPLE};
+    struct pickle_value *tensor = pickle_value_new(machine->pickle, PICKLE_TENSOR);
+    if (tensor == NULL) {
+        return fail(err, STATUS_NOMEM, "out of memory for a pickle");
+    }
+    for (size_t i = 0; i < 4; i++) {
+        if (i >= arguments->count || arguments->items[i]->kind != KINDS[i]) {
+            return fail(err, STATUS_FORMAT, "its pickle is damaged: a tensor of strange things");
+        }
+        TRY(pickle_append(tensor, arguments->items[i], err));
+    }
+    *out = tensor;
+    return STATUS_OK;
+}
+
+enum status pickle_call(struct pickle_machine *machine, const struct pickle_value *callable,
+                        const struct pickle_value *arguments, struct pickle_value **out,
+                        struct error *err) {
+    if (callable->kind != PICKLE_GLOBAL || arguments->kind != PICKLE_TUPLE) {
+        return fail(err, STATUS_FORMAT, "its pickle is damaged: it calls what is not callable");
+    }
+    switch (callable->global) {
+    case PICKLE_ORDERED_DICT:
+        if (arguments->count == 0) {
+            *out = pickle_value_new(machine->pickle, PICKLE_DICT);
+            return *out != NULL ? STATUS_OK : fail(err, STATUS_NOMEM, "out of memory for a pickle");
+        }
+        break;
+    case PICKLE_REBUILD_TENSOR:
+        return call_rebuild_tensor(machine, arguments, out, err);
+    case PICKLE_REBUILD_PARAMETER:
+        if (arguments->count >= 1 && arguments->items[0]->kind == PICKLE_TENSOR) {
+            *out = arguments->items[0];
+            return STATUS_OK;
+        }
+        break;
+    case PICKLE_SIZE:
+        if (arguments->count == 1 && arguments->items[0]->kind == PICKLE_TUPLE) {
+            *out = arguments->items[0];
+            return STATUS_OK;
+        }
+        break;
+    case PICKLE_STORAGE_TYPE:
+        break;
+    }
+    return fail(err, STATUS_FORMAT, "its pickle is damaged: a call with strange arguments");
+}
+
+enum status pickle_load_storage(struct pickle_machine *machine, const struct pickle_value *id,
+                                struct pickle_value **out, struct error *err) {
+    /* ('storage', type, key, device, elements) and, in the older container, None: a view. */
+    if (id->kind != PICKLE_TUPLE || id->count < 5 || id->count > 6 ||
+        !pickle_is_string(id->items[0], "storage") || id->items[1]->kind != PICKLE_GLOBAL ||
+        id->items[1]->global != PICKLE_STORAGE_TYPE || id->items[2]->kind != PICKLE_STRING ||
+        id->items[4]->kind != PICKLE_INT || id->items[4]->integer < 0) {
+        return fail(err, STATUS_FORMAT, "its pickle is damaged: a strange persistent id");
+    }
+    if (id->count == 6 && id->items[5]->kind != PICKLE_NONE) {
+        return fail(err, STATUS_UNSUPPORTED, "storages that are views of others are not supported");
+    }
+    struct pickle_value *storage = pickle_value_new(machine->pickle, PICKLE_STORAGE);
+    if (storage == NULL) {
+        return fail(err, STATUS_NOMEM, "out of memory for a pickle");
+    }
+    storage->type = id->items[1]->type;
+    storage->text = id->items[2]->text;
+    storage->length = id->items[2]->length;
+    storage->integer = id->items[4]->integer;
+    *out = storage;
+    return pickle_note_storage(machine->pickle, storage, err);
+}
+
+static enum status run_all(struct pickle_machine *machine, struct error *err) {
+    for (size_t i = 0; !machine->stopped; i++) {
+        if (i == MAX_OPCODES) {
+            return fail(err, STATUS_LIMIT, "its pickle has more than %zu opcodes", MAX_OPCODES);
+        }
+        if (machine->next == machine->end) {
+            return fail(err, STATUS_FORMAT, "truncated: its pickle does not end");
+        }
+        unsigned char opcode = *machine->next++;
+        TRY(pickle_run(machine, opcode, err));
+    }
+    return STATUS_OK;
+}
+
+enum status pickle_parse(const unsigned char *bytes, size_t size, size_t *consumed,
+                         struct pickle *out, struct error *err) {
+    size_t marks[PICKLE_MAX_MARKS];
+    struct pickle_machine machine = {
+        .next = bytes, .end = bytes + size, .marks = marks, .pickle = out};
+    *out = (struct pickle){0};
+    enum status status = run_all(&machine, err);
+    if (status == STATUS_OK && (machine.stack_count != 1 || machine.mark_count != 0)) {
+        status = fail(err, STATUS_FORMAT, "its pickle is damaged: it ends in the middle");
+    }
+    if (status == STATUS_OK) {
+        out->root = machine.stack[0];
+        *consumed = (size_t) (machine.next - bytes);
+    }
+    mem_free(machine.stack);
+    mem_free(machine.memo);
+    return status;
+}
+
+void pickle_free(struct pickle *pickle) {
+    while (pickle->chunks != NULL) {
+        struct pickle_chunk *chunk = pickle->chunks;
+        for (size_t i = 0; i < chunk->used; i++) {
+            mem_free(chunk->values[i].items);
+        }
+        pickle->chunks = chunk->next;
+        mem_free(chunk);
+    }
+    mem_free(pickle->storages);
+    *pickle = (struct pickle){0};
+}
+
+bool pickle_is_string(const struct pickle_value *value, const char *text) {
+    return value->kind == PICKLE_STRING && same_text(value->text, value->length, text);
+}
+
+struct pickle_value *pickle_get(const struct pickle_value *dict, const char *key) {
+    for (size_t i = 0; dict->kind == PICKLE_DICT && i + 1 < dict->count; i += 2) {
+        if (pickle_is_string(dict->items[i], key)) {
+            return dict->items[i + 1];
+        }
+    }
+    return NULL;
+}

@@ -1,0 +1,77 @@
+/* The part of Python's pickle format that torch.save writes, read into plain values. Nothing in a
+ * pickle is ever executed: the only callables known are those of a short list, and each of them is
+ * a rearrangement of plain values. There is no fallback. */
+#ifndef VIT_PICKLE_H
+#define VIT_PICKLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "vit/tensor.h"
+
+/* A larger pickle than this is LIMIT: tensors' data are never inside it. */
+#define PICKLE_MAX_BYTES ((size_t) 16 << 20)
+
+enum pickle_kind {
+    PICKLE_NONE,
+    PICKLE_BOOL,
+    PICKLE_INT,
+    PICKLE_FLOAT,
+    PICKLE_BIG_INT, /* beyond 64 bits: kept as a fact, not as a value */
+    PICKLE_STRING,
+    PICKLE_BYTES,
+    PICKLE_TUPLE,
+    PICKLE_LIST, /* sets too */
+    PICKLE_DICT, /* OrderedDict too; items alternate between key and value */
+    PICKLE_GLOBAL,
+    PICKLE_STORAGE,
+    PICKLE_TENSOR /* items: storage, offset, shape, stride */
+};
+
+/* The names of the allow-list, by what they do. */
+enum pickle_global {
+    PICKLE_ORDERED_DICT,
+    PICKLE_REBUILD_TENSOR,
+    PICKLE_REBUILD_PARAMETER,
+    PICKLE_SIZE,
+    PICKLE_STORAGE_TYPE
+};
+
+struct pickle_value {
+    enum pickle_kind kind;
+    bool visited; /* for walks over values that may share and contain each other */
+    enum pickle_global global;
+    const struct element_type *type; /* of a storage, and of the global of its kind */
+    int64_t integer;                 /* of int and bool; elements of a storage */
+    const char *text;                /* of string and bytes; the key of a storage. Not terminated */
+    size_t length;
+    struct pickle_value **items; /* of containers and tensors */
+    size_t count;
+    size_t capacity;
+};
+
+struct pickle {
+    struct pickle_value *root;
+    struct pickle_value **storages; /* in the order of the persistent ids */
+    size_t storage_count;
+    size_t storage_capacity;
+    struct pickle_chunk *chunks; /* the values themselves */
+};
+
+/* Reads the pickle at the beginning of `size` bytes, which must outlive it; *consumed gets its
+ * length. UNSUPPORTED for a name that is not on the list (the message tells which), FORMAT for
+ * anything malformed, LIMIT beyond the limits. *out is the caller's to free after a failure too. */
+enum status pickle_parse(const unsigned char *bytes, size_t size, size_t *consumed,
+                         struct pickle *out, struct error *err);
+
+void pickle_free(struct pickle *pickle);
+
+/* True if the value is that string. */
+bool pickle_is_string(const struct pickle_value *value, const char *text);
+
+/* The value of a string key in a dict, or NULL. */
+struct pickle_value *pickle_get(const struct pickle_value *dict, const char *key);
+
+#endif

@@ -1,0 +1,58 @@
+/* The pickle machine's state, shared by its opcode handlers (pickle_opcodes.c) and the rest
+ * (pickle.c). */
+#ifndef VIT_PICKLE_PRIVATE_H
+#define VIT_PICKLE_PRIVATE_H
+
+#include "vit/pickle.h"
+
+struct pickle_machine {
+    const unsigned char *next;
+    const unsigned char *end;
+    struct pickle_value **stack;
+    size_t stack_count;
+    size_t stack_capacity;
+    struct pickle_value **memo;
+    size_t memo_count; /* highest used slot + 1; slots between may be NULL */
+    size_t memo_capacity;
+    size_t *marks; /* stack heights */
+    size_t mark_count;
+    struct pickle *pickle;
+    bool stopped;
+};
+
+#define PICKLE_MAX_MARKS ((size_t) 64)
+
+/* Runs one opcode, whose byte was taken already. */
+enum status pickle_run(struct pickle_machine *machine, unsigned char opcode, struct error *err);
+
+/* A new empty value, owned by the pickle; NULL without memory. */
+struct pickle_value *pickle_value_new(struct pickle *pickle, enum pickle_kind kind);
+
+/* Appends to a container's items. */
+enum status pickle_append(struct pickle_value *container, struct pickle_value *item,
+                          struct error *err);
+
+/* Remembers a storage in pickle->storages. */
+enum status pickle_note_storage(struct pickle *pickle, struct pickle_value *storage,
+                                struct error *err);
+
+enum status pickle_push(struct pickle_machine *machine, struct pickle_value *value,
+                        struct error *err);
+
+enum status pickle_memo_put(struct pickle_machine *machine, uint64_t slot, struct error *err);
+
+/* The allow-listed global of that name as a value. UNSUPPORTED, naming it, for any other. */
+enum status pickle_find_global(struct pickle_machine *machine, const char *module,
+                               size_t module_length, const char *name, size_t name_length,
+                               struct pickle_value **out, struct error *err);
+
+/* callable(arguments), for the callables of the list. */
+enum status pickle_call(struct pickle_machine *machine, const struct pickle_value *callable,
+                        const struct pickle_value *arguments, struct pickle_value **out,
+                        struct error *err);
+
+/* The storage that a persistent id stands for. */
+enum status pickle_load_storage(struct pickle_machine *machine, const struct pickle_value *id,
+                                struct pickle_value **out, struct error *err);
+
+#endif

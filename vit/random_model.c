@@ -1,0 +1,104 @@
+/* Models of random weights, for benchmarks and tests that need a shape and not a meaning. */
+#include <math.h>
+#include <stdbool.h>
+
+#include "base/mem.h"
+#include "vit/weights.h"
+
+#define CHUNK ((size_t) 8)
+
+/* xoshiro128+ (Blackman, Vigna 2018), eight streams side by side so that the compiler can vectorise
+ * them. */
+struct generator {
+    uint32_t state[4][CHUNK];
+};
+
+static uint64_t splitmix64(uint64_t *state) {
+    uint64_t mixed = *state += UINT64_C(0x9E3779B97F4A7C15);
+    mixed = (mixed ^ mixed >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
+    mixed = (mixed ^ mixed >> 27) * UINT64_C(0x94D049BB133111EB);
+    return mixed ^ mixed >> 31;
+}
+
+static struct generator generator_seeded(uint64_t seed) {
+    struct generator generator;
+    for (size_t i = 0; i < 4; i++) {
+        for (size_t k = 0; k < CHUNK; k++) {
+            generator.state[i][k] = (uint32_t) (splitmix64(&seed) >> 32);
+        }
+    }
+    return generator;
+}
+
+/* CHUNK uniform numbers in [-1, 1). */
+static void generator_next(struct generator *generator, float out[CHUNK]) {
+    uint32_t(*s)[CHUNK] = generator->state;
+    for (size_t k = 0; k < CHUNK; k++) {
+        uint32_t result = s[0][k] + s[3][k];
+        uint32_t shifted = s[1][k] << 9;
+        s[2][k] ^= s[0][k];
+        s[3][k] ^= s[1][k];
+        s[1][k] ^= s[2][k];
+        s[0][k] ^= s[3][k];
+        s[2][k] ^= shifted;
+        s[3][k] = s[3][k] << 11 | s[3][k] >> 21;
+        out[k] = (float) (int32_t) (result & 0xFFFFFF00U) * 0x1p-31F;
+    }
+}
+
+/* out = mean + uniform numbers of that standard deviation. */
+static void fill(struct generator *generator, float *out, size_t count, float mean,
+                 float deviation) {
+    float scale = deviation * 1.7320508F; /* a uniform number in [-1, 1) deviates by 1/sqrt(3) */
+    float chunk[CHUNK];
+    for (size_t i = 0; i < count; i += CHUNK) {
+        size_t used = count - i < CHUNK ? count - i : CHUNK;
+        generator_next(generator, chunk);
+        for (size_t k = 0; k < used; k++) {
+            out[i + k] = mean + scale * chunk[k];
+        }
+    }
+}
+
+static bool is_norm_weight(enum slot slot) {
+    return slot == SLOT_NORM_WEIGHT || slot == SLOT_NORM1_WEIGHT || slot == SLOT_NORM2_WEIGHT;
+}
+
+/* Matrices keep the variance of their input; branches into the residual stream are weaker, so that
+ * it does not grow with the depth. */
+static void fill_slot(struct generator *generator, const struct vit_model *model, enum slot slot,
+                      size_t block) {
+    struct slot_size size = slot_size(&model->config, slot);
+    float mean = is_norm_weight(slot) ? 1.0F : 0.0F;
+    float deviation = 0.02F;
+    if (size.rows > 1 && slot != SLOT_POSITION) {
+        deviation = 1.0F / sqrtf((float) size.columns);
+    }
+    if (slot == SLOT_PROJ_WEIGHT || slot == SLOT_FC2_WEIGHT) {
+        deviation /= sqrtf(2.0F * (float) model->config.depth);
+    }
+    fill(generator, slot_data(model, slot, block), size.rows * size.columns, mean, deviation);
+}
+
+enum status vit_model_random(const struct vit_config *config, uint64_t seed, struct vit_model **out,
+                             struct error *err) {
+    struct vit_model *model = NULL;
+    TRY(weights_allocate(config, "random", &model, err));
+    model->layout = "random";
+    model->container = "none";
+    model->stored_as = "F32";
+    for (enum slot slot = 0; slot < SLOT_COUNT; slot++) {
+        size_t blocks = slot < SLOT_OUTSIDE_COUNT ? 1 : (size_t) config->depth;
+        struct slot_size size = slot_size(config, slot);
+        for (size_t block = 0; block < blocks; block++) {
+            /* A stream for each slot: a shape that differs in one slot keeps the others' weights.
+             */
+            uint64_t stream = block * SLOT_COUNT + slot;
+            struct generator generator = generator_seeded(seed ^ splitmix64(&stream));
+            fill_slot(&generator, model, slot, block);
+            model->parameters += (int64_t) (size.rows * size.columns);
+        }
+    }
+    *out = model;
+    return STATUS_OK;
+}

@@ -1,0 +1,221 @@
+/* Tensor descriptions and the conversion of their elements. Refuses to interpret element types
+ * other than 32- and 16-bit floating point. */
+#include "vit/tensor.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "base/mem.h"
+#include "base/text.h"
+
+#define MAX_TENSORS ((size_t) 4096)
+#define CHUNK ((size_t) 1 << 15) /* elements converted at a time: they stay in cache */
+
+static const struct element_type TYPES[] = {
+    {ELEMENT_F32, 4, "F32"},       {ELEMENT_F16, 2, "F16"},       {ELEMENT_BF16, 2, "BF16"},
+    {ELEMENT_OTHER, 8, "F64"},     {ELEMENT_OTHER, 8, "I64"},     {ELEMENT_OTHER, 4, "I32"},
+    {ELEMENT_OTHER, 2, "I16"},     {ELEMENT_OTHER, 1, "I8"},      {ELEMENT_OTHER, 8, "U64"},
+    {ELEMENT_OTHER, 4, "U32"},     {ELEMENT_OTHER, 2, "U16"},     {ELEMENT_OTHER, 1, "U8"},
+    {ELEMENT_OTHER, 1, "BOOL"},    {ELEMENT_OTHER, 8, "C64"},     {ELEMENT_OTHER, 1, "F8_E4M3"},
+    {ELEMENT_OTHER, 1, "F8_E5M2"}, {ELEMENT_OTHER, 1, "F8_E8M0"},
+};
+
+const struct element_type *element_type_named(const char *name) {
+    for (size_t i = 0; i < sizeof TYPES / sizeof TYPES[0]; i++) {
+        if (strcmp(TYPES[i].name, name) == 0) {
+            return &TYPES[i];
+        }
+    }
+    return NULL;
+}
+
+enum status tensor_count(struct tensor_info *tensor, struct error *err) {
+    size_t count = 1;
+    size_t bytes = 0;
+    for (size_t i = 0; i < tensor->rank; i++) {
+        if (!checked_mul(&count, count, tensor->shape[i])) {
+            return fail(err, STATUS_FORMAT, "its shape overflows");
+        }
+    }
+    if (!checked_mul(&bytes, count, tensor->type->size)) {
+        return fail(err, STATUS_FORMAT, "its shape overflows");
+    }
+    tensor->count = count;
+    return STATUS_OK;
+}
+
+void tensor_shape_text(char out[TENSOR_SHAPE_TEXT], size_t rank, const size_t *shape) {
+    size_t used = 0;
+    out[used++] = '[';
+    for (size_t i = 0; i < rank; i++) {
+        /* 8 dimensions of at most 20 digits always fit. */
+        int length = snprintf(out + used, TENSOR_SHAPE_TEXT - used - 1, "%s%zu", i > 0 ? ", " : "",
+                              shape[i]);
+        used += length > 0 ? (size_t) length : 0;
+    }
+    out[used++] = ']';
+    out[used] = '\0';
+}
+
+const char *tensor_label(char out[TENSOR_LABEL_TEXT], const char *name) {
+    char escaped[TENSOR_LABEL_TEXT - 2];
+    text_escape_name(escaped, sizeof escaped, name);
+    snprintf(out, TENSOR_LABEL_TEXT, "'%s'", escaped);
+    return out;
+}
+
+static enum status table_grow(struct tensor_table *table, struct error *err) {
+    size_t capacity = table->capacity == 0 ? 64 : table->capacity * 2;
+    struct tensor_info *items = mem_resize(table->items, capacity, sizeof *items);
+    if (items == NULL) {
+        return fail(err, STATUS_NOMEM, "out of memory for the table of tensors");
+    }
+    table->items = items;
+    table->capacity = capacity;
+    return STATUS_OK;
+}
+
+enum status tensor_table_add(struct tensor_table *table, const struct tensor_info *tensor,
+                             const char *name, size_t length, struct error *err) {
+    if (length == 0 || length > TENSOR_MAX_NAME || memchr(name, '\0', length) != NULL ||
+        !text_is_utf8(name, length)) {
+        return fail(err, STATUS_FORMAT,
+                    "a tensor's name is empty, not UTF-8 or longer than %zu bytes",
+                    TENSOR_MAX_NAME);
+    }
+    if (table->count == MAX_TENSORS) {
+        return fail(err, STATUS_LIMIT, "more than %zu tensors", MAX_TENSORS);
+    }
+    if (table->count == table->capacity) {
+        TRY(table_grow(table, err));
+    }
+    char *copy = mem_calloc(length + 1, 1);
+    if (copy == NULL) {
+        return fail(err, STATUS_NOMEM, "out of memory for the table of tensors");
+    }
+    memcpy(copy, name, length);
+    table->items[table->count] = *tensor;
+    table->items[table->count].name = copy;
+    table->count++;
+    return STATUS_OK;
+}
+
+static int compare_names(const void *left, const void *right) {
+    const char *const *a = left;
+    const char *const *b = right;
+    return strcmp(*a, *b);
+}
+
+enum status tensor_table_check_unique(const struct tensor_table *table, struct error *err) {
+    char label[TENSOR_LABEL_TEXT];
+    enum status status = STATUS_OK;
+    const char **names = mem_calloc(table->count, sizeof *names);
+    if (names == NULL) {
+        return fail(err, STATUS_NOMEM, "out of memory for the table of tensors");
+    }
+    for (size_t i = 0; i < table->count; i++) {
+        names[i] = table->items[i].name;
+    }
+    qsort(names, table->count, sizeof *names, compare_names);
+    for (size_t i = 1; i < table->count && status == STATUS_OK; i++) {
+        if (strcmp(names[i - 1], names[i]) == 0) {
+            status =
+                fail(err, STATUS_FORMAT, "tensor %s occurs twice", tensor_label(label, names[i]));
+        }
+    }
+    mem_free(names);
+    return status;
+}
+
+void tensor_table_free(struct tensor_table *table) {
+    for (size_t i = 0; i < table->count; i++) {
+        mem_free(table->items[i].name);
+    }
+    mem_free(table->items);
+    *table = (struct tensor_table){0};
+}
+
+enum status tensor_reader_open(const struct source *source, const struct tensor_info *tensor,
+                               struct tensor_reader *out, struct error *err) {
+    *out = (struct tensor_reader){.tensor = tensor};
+    if (tensor->type->element == ELEMENT_OTHER) {
+        return fail(err, STATUS_UNSUPPORTED,
+                    "its elements are %s; F32, F16 and BF16 are read: convert it",
+                    tensor->type->name);
+    }
+    if (tensor->type->element != ELEMENT_F32) {
+        out->buffer = mem_calloc(CHUNK, sizeof(uint16_t));
+        if (out->buffer == NULL) {
+            return fail(err, STATUS_NOMEM, "out of memory for a conversion buffer");
+        }
+    }
+    TRY(payload_open(source, &tensor->extent, &out->payload, err));
+    return payload_skip(&out->payload, tensor->skip, err);
+}
+
+static float float_of_bits(uint32_t bits) {
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+/* IEEE 754 binary16, subnormals included: the bits are placed in a float's fields and the
+ * exponent's bias is corrected by a product, which is exact since a float has room for every half.
+ */
+static float float_of_half(uint16_t half) {
+    uint32_t sign = (uint32_t) (half & 0x8000U) << 16;
+    uint32_t magnitude = (uint32_t) (half & 0x7FFFU) << 13;
+    if (magnitude >= 0x0F800000U) { /* exponent all ones: NaN or infinity */
+        return float_of_bits(sign | magnitude | 0x7F800000U);
+    }
+    float value = float_of_bits(magnitude) * 0x1p112F;
+    return sign != 0 ? -value : value;
+}
+
+static void widen(enum element element, const unsigned char *bytes, float *out, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        uint16_t bits = (uint16_t) (bytes[2 * i] | bytes[2 * i + 1] << 8);
+        out[i] =
+            element == ELEMENT_F16 ? float_of_half(bits) : float_of_bits((uint32_t) bits << 16);
+    }
+}
+
+/* True if no element has its exponent all ones. The loop has no early exit, so that it vectorises.
+ */
+static bool all_finite(const float *values, size_t count) {
+    uint32_t found = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t bits;
+        memcpy(&bits, &values[i], sizeof bits);
+        found |= (uint32_t) ((bits & 0x7F800000U) == 0x7F800000U);
+    }
+    return found == 0;
+}
+
+enum status tensor_reader_next(struct tensor_reader *reader, float *out, size_t count,
+                               struct error *err) {
+    enum element element = reader->tensor->type->element;
+    while (count > 0) {
+        size_t step = count < CHUNK ? count : CHUNK;
+        if (element == ELEMENT_F32) {
+            TRY(payload_read(&reader->payload, out, step * sizeof *out, err));
+        } else {
+            TRY(payload_read(&reader->payload, reader->buffer, step * sizeof(uint16_t), err));
+            widen(element, reader->buffer, out, step);
+        }
+        if (!all_finite(out, step)) {
+            return fail(err, STATUS_NUMERIC, "holds NaN or infinity");
+        }
+        out += step;
+        count -= step;
+    }
+    return STATUS_OK;
+}
+
+void tensor_reader_close(struct tensor_reader *reader) {
+    payload_close(&reader->payload);
+    mem_free(reader->buffer);
+    *reader = (struct tensor_reader){0};
+}

@@ -1,0 +1,83 @@
+/* A tensor as a checkpoint describes it, and its elements as float32. */
+#ifndef VIT_TENSOR_H
+#define VIT_TENSOR_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/file.h"
+#include "base/status.h"
+#include "vit/payload.h"
+
+#define TENSOR_MAX_RANK ((size_t) 8)
+#define TENSOR_MAX_NAME ((size_t) 512)
+
+enum element { ELEMENT_F32, ELEMENT_F16, ELEMENT_BF16, ELEMENT_OTHER };
+
+struct element_type {
+    enum element element;
+    size_t size;      /* bytes of one */
+    const char *name; /* "F32", "I64": static text */
+};
+
+/* The type of a safetensors name, or NULL. The other containers use the same names. */
+const struct element_type *element_type_named(const char *name);
+
+struct tensor_info {
+    char *name; /* owned by the table it is in */
+    const struct element_type *type;
+    size_t rank;
+    size_t shape[TENSOR_MAX_RANK];
+    size_t count; /* product of shape */
+    struct extent extent;
+    uint64_t skip; /* bytes of the extent before the first element */
+};
+
+/* Sets count from the shape; FORMAT if the elements or their bytes overflow. */
+enum status tensor_count(struct tensor_info *tensor, struct error *err);
+
+/* The shape as "[10, 32]". */
+#define TENSOR_SHAPE_TEXT 200
+void tensor_shape_text(char out[TENSOR_SHAPE_TEXT], size_t rank, const size_t *shape);
+
+/* A name from a file for a message: "'name'", escaped and shortened. */
+#define TENSOR_LABEL_TEXT 132
+const char *tensor_label(char out[TENSOR_LABEL_TEXT], const char *name);
+
+/* The tensors of a checkpoint, in the file's order. Zero-initialise. */
+struct tensor_table {
+    struct tensor_info *items; /* owned: tensor_table_free */
+    size_t count;
+    size_t capacity;
+};
+
+/* Appends a copy of *tensor under a copy of the `length` bytes at name. LIMIT beyond 4,096 tensors,
+ * FORMAT for a name that is empty, longer than TENSOR_MAX_NAME, not UTF-8 or has a NUL. */
+enum status tensor_table_add(struct tensor_table *table, const struct tensor_info *tensor,
+                             const char *name, size_t length, struct error *err);
+
+/* FORMAT if two tensors have the same name. */
+enum status tensor_table_check_unique(const struct tensor_table *table, struct error *err);
+
+void tensor_table_free(struct tensor_table *table);
+
+/* Reads the elements in order. */
+struct tensor_reader {
+    const struct tensor_info *tensor;
+    struct payload payload;
+    unsigned char *buffer; /* owned; 16-bit elements on their way to float32 */
+};
+
+/* UNSUPPORTED for elements other than F32, F16 and BF16. tensor_reader_close releases it, after a
+ * failure too. */
+enum status tensor_reader_open(const struct source *source, const struct tensor_info *tensor,
+                               struct tensor_reader *out, struct error *err);
+
+/* The next `count` elements, exactly converted. NUMERIC at NaN and infinity; messages do not name
+ * the tensor. */
+enum status tensor_reader_next(struct tensor_reader *reader, float *out, size_t count,
+                               struct error *err);
+
+void tensor_reader_close(struct tensor_reader *reader);
+
+#endif
