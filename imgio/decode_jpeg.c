@@ -116,8 +116,7 @@ static void on_output(j_common_ptr codec) {
 static void on_progress(j_common_ptr codec) {
     struct jpeg_reader *reader = codec->client_data;
     if (reader->codec.input_scan_number > MAX_SCANS) {
-        fail(reader->err, STATUS_LIMIT, "JPEG of more than %d scans", MAX_SCANS);
-        stop(reader, STATUS_LIMIT);
+        stop(reader, fail(reader->err, STATUS_LIMIT, "JPEG of more than %d scans", MAX_SCANS));
     }
 }
 
@@ -148,8 +147,8 @@ static void open_picture(struct jpeg_reader *reader) {
     }
     read_orientation(reader);
     if (codec->num_components != 1 && codec->num_components != 3 && codec->num_components != 4) {
-        fail(reader->err, STATUS_UNSUPPORTED, "JPEG of %d components", codec->num_components);
-        stop(reader, STATUS_UNSUPPORTED);
+        stop(reader,
+             fail(reader->err, STATUS_UNSUPPORTED, "JPEG of %d components", codec->num_components));
     }
     codec->out_color_space = codec->num_components == 4 ? JCS_CMYK : JCS_RGB;
     jpeg_start_decompress(codec);

@@ -37,8 +37,7 @@ static _Noreturn void stop(struct png_reader *reader, png_structp codec, enum st
 static void on_error(png_structp codec, png_const_charp message) {
     struct png_reader *reader = png_get_error_ptr(codec);
     if (reader->status == STATUS_OK) {
-        fail(reader->err, STATUS_FORMAT, "bad PNG: %s", message);
-        reader->status = STATUS_FORMAT;
+        reader->status = fail(reader->err, STATUS_FORMAT, "bad PNG: %s", message);
     }
     stop(reader, codec, reader->status);
 }
@@ -51,8 +50,7 @@ static void on_warning(png_structp codec, png_const_charp message) {
 static void on_read(png_structp codec, png_bytep out, size_t size) {
     struct png_reader *reader = png_get_io_ptr(codec);
     if (size > reader->input->size - reader->used) {
-        fail(reader->err, STATUS_FORMAT, "truncated PNG");
-        stop(reader, codec, STATUS_FORMAT);
+        stop(reader, codec, fail(reader->err, STATUS_FORMAT, "truncated PNG"));
     }
     memcpy(out, reader->input->data + reader->used, size);
     reader->used += size;
@@ -100,12 +98,13 @@ static void set_limits(struct png_reader *reader) {
     png_set_chunk_cache_max(reader->codec, MAX_CHUNKS);
 }
 
-/* Every kind of PNG to 8-bit RGB. Of 16 bits the upper 8 are kept and alpha is dropped, as Pillow
- * does both. */
+/* Every kind of PNG to 8-bit RGB, but palette indices to a byte each, since libpng does not notice
+ * those beyond the palette where it looks up the colours. Of 16 bits the upper 8 are kept and alpha
+ * is dropped, as Pillow does both. */
 static void set_transforms(png_structp codec, png_infop info) {
     png_byte kind = png_get_color_type(codec, info);
     if (kind == PNG_COLOR_TYPE_PALETTE) {
-        png_set_palette_to_rgb(codec);
+        png_set_packing(codec);
     } else if ((kind & PNG_COLOR_MASK_COLOR) == 0) {
         png_set_expand_gray_1_2_4_to_8(codec);
         png_set_gray_to_rgb(codec);
@@ -123,17 +122,42 @@ static void read_orientation(struct png_reader *reader) {
     }
 }
 
+/* Turns the indices in the first third of each row into colours, from the end so that none is
+ * overwritten before it was read. */
+static void look_up_colours(struct png_reader *reader) {
+    struct image *image = &reader->out->image;
+    png_colorp palette = NULL;
+    int colours = 0;
+    if (png_get_PLTE(reader->codec, reader->info, &palette, &colours) == 0) {
+        png_error(reader->codec, "no palette");
+    }
+    size_t width = (size_t) image->width;
+    for (size_t y = 0; y < (size_t) image->height; y++) {
+        uint8_t *row = image->rgb + y * width * 3;
+        for (size_t x = width; x-- > 0;) {
+            uint8_t index = row[x];
+            if (index >= colours) {
+                png_error(reader->codec, "a palette index beyond the palette");
+            }
+            row[3 * x] = palette[index].red;
+            row[3 * x + 1] = palette[index].green;
+            row[3 * x + 2] = palette[index].blue;
+        }
+    }
+}
+
 static void read_rows(struct png_reader *reader) {
     png_structp codec = reader->codec;
     struct image *image = &reader->out->image;
     png_uint_32 width = png_get_image_width(codec, reader->info);
     png_uint_32 height = png_get_image_height(codec, reader->info);
+    bool palette = png_get_color_type(codec, reader->info) == PNG_COLOR_TYPE_PALETTE;
     int passes = png_set_interlace_handling(codec);
     png_read_update_info(codec, reader->info);
     size_t stride = (size_t) width * 3;
-    if (png_get_rowbytes(codec, reader->info) != stride) {
-        fail(reader->err, STATUS_INTERNAL, "libpng hands out rows that are not RGB");
-        stop(reader, codec, STATUS_INTERNAL);
+    if (png_get_rowbytes(codec, reader->info) != (palette ? width : stride)) {
+        stop(reader, codec,
+             fail(reader->err, STATUS_INTERNAL, "libpng hands out rows that are not RGB"));
     }
     enum status status = image_alloc((int32_t) width, (int32_t) height, image, reader->err);
     if (status != STATUS_OK) {
@@ -144,15 +168,8 @@ static void read_rows(struct png_reader *reader) {
             png_read_row(codec, image->rgb + y * stride, NULL);
         }
     }
-}
-
-static void check_palette(struct png_reader *reader) {
-    png_colorp palette = NULL;
-    int colours = 0;
-    if (png_get_PLTE(reader->codec, reader->info, &palette, &colours) != 0 &&
-        png_get_palette_max(reader->codec, reader->info) >= colours) {
-        fail(reader->err, STATUS_FORMAT, "bad PNG: a palette index beyond the palette");
-        stop(reader, reader->codec, STATUS_FORMAT);
+    if (palette) {
+        look_up_colours(reader);
     }
 }
 
@@ -166,7 +183,6 @@ static enum status read_picture(struct png_reader *reader) {
     png_read_info(reader->codec, reader->info);
     set_transforms(reader->codec, reader->info);
     read_rows(reader);
-    check_palette(reader);
     png_read_end(reader->codec, reader->info);
     read_orientation(reader);
     return STATUS_OK;
