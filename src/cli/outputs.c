@@ -182,6 +182,11 @@ static enum status check_folder(const char *path, struct error *err) {
     struct stat info;
     folder_of(path, folder);
     enum status status = STATUS_OK;
+    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode)) {
+        /* A device or a pipe, which is written to as it is. */
+        status = access(path, W_OK) == 0 ? STATUS_OK : fail_errno(err, errno, "cannot write");
+        return error_prefix(err, status, path);
+    }
     if (stat(folder, &info) != 0) {
         status = fail_errno(err, errno, "cannot write into this folder");
     } else if (!S_ISDIR(info.st_mode)) {

@@ -1,0 +1,42 @@
+# A front door to CMake: `make demo` for a first picture, `make check` for the tests.
+BUILD ?= build
+JOBS ?= $(shell nproc)
+PACKAGES = build-essential cmake ninja-build pkg-config libjpeg62-turbo-dev libpng-dev zlib1g-dev \
+	libjansson-dev libopenblas-openmp-dev libcmocka-dev libstb-dev libssl-dev python3 clang \
+	clang-format
+SUDO = $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+MISSING = $(shell dpkg-query -W -f '$${Package} $${db:Status-Status}\n' $(PACKAGES) 2>/dev/null | \
+	awk '$$2 == "installed" {have[$$1] = 1} \
+	END {n = split("$(PACKAGES)", p, " "); for (i = 1; i <= n; i++) if (!(p[i] in have)) print p[i]}')
+
+.PHONY: all deps configure build demo check install clean
+
+all: build
+
+# Debian packages; does nothing, and needs no rights, where all of them are there.
+deps:
+	@missing="$(MISSING)"; [ -z "$$missing" ] || { \
+	$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get update -q && \
+	$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends \
+	$$missing; }
+
+configure:
+	@cmake -S . -B $(BUILD) -G Ninja $(CMAKE_FLAGS)
+
+build: configure
+	@cmake --build $(BUILD) -j $(JOBS)
+
+demo: deps
+	@$(MAKE) --no-print-directory configure
+	@cmake --build $(BUILD) -j $(JOBS) --target vitlrp
+	$(BUILD)/vitlrp data/goldfish.jpg
+
+check: deps
+	@$(MAKE) --no-print-directory build CMAKE_FLAGS=-DVITLRP_WERROR=ON
+	@ctest --test-dir $(BUILD) --output-on-failure -j $(JOBS)
+
+install: build
+	cmake --install $(BUILD)
+
+clean:
+	rm -rf $(BUILD)

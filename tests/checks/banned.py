@@ -1,0 +1,40 @@
+"""No calls of functions that are unsafe, or that belong to one place only. usage: banned.py ROOT"""
+
+import re
+import sys
+
+import sources
+
+EVERYWHERE = ("atoi atol atoll atof strtok sprintf vsprintf strcpy strcat gets alloca rand srand "
+              "system setlocale popen tmpnam mktemp").split()
+# All allocation, and all files that are written, go through src/base.
+OUTSIDE_BASE = ("malloc calloc realloc free strdup strndup aligned_alloc posix_memalign fopen "
+                "freopen rename renameat").split()
+# The library neither talks nor ends the process.
+IN_LIBRARY = ("exit _exit abort quick_exit printf fprintf vprintf vfprintf puts fputs putchar perror "
+              "getenv secure_getenv signal sigaction").split()
+LIBRARY = ("src/base/", "imgio/", "vit/", "eval/", "src/api/")
+
+
+def banned_for(path):
+    names = set(EVERYWHERE)
+    if not path.startswith(("src/base/", "tests/")):
+        names.update(OUTSIDE_BASE)
+    if path.startswith(LIBRARY):
+        names.update(IN_LIBRARY)
+    return names
+
+
+def check(root):
+    complaints = []
+    for path in sources.c_files(root):
+        code = sources.code_only(sources.read(root, path))
+        names = "|".join(sorted(banned_for(path)))
+        for match in re.finditer(rf"(?<![\w.>])({names})\s*\(", code):
+            line = sources.line_of(code, match.start())
+            complaints.append(f"{path}:{line}: {match.group(1)} is banned here")
+    return complaints
+
+
+if __name__ == "__main__":
+    sources.finish("banned", check(sys.argv[1]))

@@ -1,0 +1,66 @@
+"""A file includes only headers of its own layer and of lower ones; imgio and vit do not know each
+other, and the command knows the public header and base only. usage: layers.py ROOT"""
+
+import os
+import re
+import sys
+
+import sources
+
+# Layer folder: folders whose headers it may include, by their path or by plain name.
+ALLOWED = {
+    "src/base": {"base"},
+    "imgio": {"base", "imgio"},
+    "vit": {"base", "vit"},
+    "eval": {"base", "imgio", "vit", "eval"},
+    "src/api": {"base", "imgio", "vit", "eval", "public", "api"},
+    "src/cli": {"base", "public", "cli"},
+    "include": set(),
+}
+OWN = {"src/base": "base", "src/api": "api", "src/cli": "cli"}
+
+# Other people's libraries, each behind one door.
+DOORS = {
+    "cblas.h": r"vit/gemm_.*",
+    "jpeglib.h": r"imgio/.*",
+    "png.h": r"imgio/.*",
+    "stb_image.h": r"imgio/decode_stb\.c",
+    "openssl/evp.h": r"src/base/.*",
+}
+INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
+
+
+def layer_of(path):
+    return next((layer for layer in ALLOWED if path.startswith(layer + "/")), None)
+
+
+def layer_of_header(root, layer, path, header):
+    if header == "vitlrp.h":
+        return "public"
+    if "/" in header:
+        return header.split("/")[0]
+    if os.path.exists(os.path.join(root, os.path.dirname(path), header)):
+        return OWN.get(layer, layer)
+    return None
+
+
+def check(root):
+    complaints = []
+    for path in sources.c_files(root, endings=(".c", ".h", ".S", ".def")):
+        layer = layer_of(path)
+        if layer is None:
+            continue
+        for mark, header in INCLUDE.findall(sources.read(root, path)):
+            door = DOORS.get(header)
+            if door is not None and not re.fullmatch(door, path):
+                complaints.append(f"{path}: <{header}> is used outside of {door}")
+            if mark == "<":
+                continue
+            found = layer_of_header(root, layer, path, header)
+            if header not in DOORS and found not in ALLOWED[layer]:
+                complaints.append(f'{path}: "{header}" ({found}) is not for {layer}')
+    return complaints
+
+
+if __name__ == "__main__":
+    sources.finish("layers", check(sys.argv[1]))

@@ -1,0 +1,81 @@
+"""The checks can fail: each is shown a small tree with one fault, which it must find, and the same
+tree without it. usage: test_checks.py"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+LONG_FUNCTION = "int f(int a) {\n" + "    a++;\n" * 80 + "    return a;\n}\n"
+
+# check, file, text with a fault
+FAULTS = [
+    ("layers.py", "imgio/a.c", '#include "vit/model.h"\n'),
+    ("layers.py", "vit/a.c", '#include "imgio/image.h"\n'),
+    ("layers.py", "src/base/a.c", '#include "vitlrp.h"\n'),
+    ("layers.py", "src/cli/a.c", '#include "vit/model.h"\n'),
+    ("layers.py", "src/cli/a.c", "#include <png.h>\n"),
+    ("layers.py", "vit/a.c", "#include <cblas.h>\n"),
+    ("banned.py", "vit/a.c", "int f(const char *s) {\n    return atoi(s);\n}\n"),
+    ("banned.py", "vit/a.c", "void *f(void) {\n    return malloc(1);\n}\n"),
+    ("banned.py", "imgio/a.c", 'void f(void) {\n    printf("x");\n}\n'),
+    ("banned.py", "src/cli/a.c", 'void f(void) {\n    rename("a", "b");\n}\n'),
+    ("banned.py", "tests/a.c", "void f(char *a, char *b) {\n    strcpy(a, b);\n}\n"),
+    ("shape.py", "vit/a.c", LONG_FUNCTION),
+    ("shape.py", "vit/a.c", "int x;\n" * 800),
+    ("shape.py", "vit/a.c", "/* " + "TODO" + ": later */\n"),
+    ("shape.py", "vit/a.c", "#if" + " 0\n#endif\n"),
+    ("shape.py", "vit/good.c", "int x;\n"),
+    ("check_format.sh", "vit/a.c", "int  f( void ){return 1;}\n"),
+    ("check_header.sh", "include/vitlrp.h", "size_t f(void);\n"),
+    ("check_header.sh", "include/vitlrp.h", "int class;\n"),
+]
+
+# Looks like faults and is none.
+GOOD = {
+    "include/vitlrp.h": "#include <stddef.h>\nsize_t f(void);\n",
+    "imgio/good.c": '#include "base/mem.h"\n\n/* malloc(1) is not called, nor "printf(". */\n'
+                    'const char *const text = "atoi(\\"1\\")";\n\n'
+                    "int vitlrp_free(int a);\n\nint g(int a) {\n    return vitlrp_free(a);\n}\n",
+    "src/cli/table.c": '#include "vitlrp.h"\n\nconst char *const table[] = {\n'
+                       + f'    "{"x" * 60}",\n' * 90 + "};\n",
+}
+
+
+def run(check, root):
+    command = [sys.executable, "-B"] if check.endswith(".py") else ["sh"]
+    command += [os.path.join(HERE, check), root]
+    if check == "check_header.sh":
+        command += [os.environ.get("CC", "cc"), os.environ.get("CXX", "")]
+    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def tree(root, files):
+    shutil.copy(os.path.join(HERE, "..", "..", ".clang-format"), root)
+    for path, text in files.items():
+        os.makedirs(os.path.dirname(os.path.join(root, path)), exist_ok=True)
+        with open(os.path.join(root, path), "w", encoding="utf-8") as file:
+            file.write(text)
+
+
+def main():
+    failed = 0
+    cases = [(check, None, None) for check in sorted({fault[0] for fault in FAULTS})] + FAULTS
+    for check, path, text in cases:
+        with tempfile.TemporaryDirectory() as root:
+            tree(root, GOOD if path is None else {**GOOD, path: text})
+            result = run(check, root)
+        if result.returncode == 77:
+            continue
+        if (result.returncode == 0) != (path is None):
+            failed += 1
+            fault = "a good tree" if path is None else f"{path}: {text[:60]!r}"
+            print(f"{check}: wrong about {fault}\n{result.stdout}")
+    print(f"{len(cases)} trees, {failed} wrong")
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()

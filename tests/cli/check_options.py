@@ -1,0 +1,66 @@
+"""Every option of options.def is in --help and is taken by the verbs that it names, and by no other.
+usage: check_options.py VITLRP OPTIONS_DEF"""
+
+import re
+import subprocess
+import sys
+
+VERBS = {"FOR_EXPLAIN": "explain", "FOR_INFO": "info", "FOR_BENCH": "bench"}
+ENTRY = re.compile(r'OPTION\(\w+, (NULL|"[^"]+"), (0|\'.\'), (NULL|"[^"]+"),\s+([A-Z_ |]+), GROUP')
+
+
+def read_table(path):
+    with open(path, encoding="utf-8") as file:
+        text = file.read().split("*/", 1)[1]
+    entries = ENTRY.findall(text)
+    assert len(entries) == text.count("OPTION("), "a line of the table was not understood"
+    for name, letter, argument, verbs in entries:
+        spelled = [f"--{name[1:-1]}"] if name != "NULL" else []
+        spelled += [f"-{letter[1]}"] if letter != "0" else []
+        words = VERBS if verbs.strip() == "FOR_ALL" else [word.strip() for word in verbs.split("|")]
+        yield spelled, argument != "NULL", {VERBS[word] for word in words}
+
+
+def run(program, *arguments):
+    return subprocess.run([program, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True)
+
+
+def check_option(program, spelled, takes_value, verbs, helps):
+    """Yields complaints. An option is taken if the complaint is about something else: its value is
+    one that no option accepts silently, and the verb's file does not exist."""
+    for verb in VERBS.values():
+        for word in spelled:
+            shown = re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", helps[verb]) is not None
+            if shown != (verb in verbs):
+                yield f"{word}: wrong in vitlrp {verb} --help"
+            value = ["\x01"] if takes_value else []
+            arguments = [verb, word, *value, "--", "/nonexistent/a", "/nonexistent/b"]
+            said = run(program, *arguments).stderr
+            refused = "unknown option" in said or "is not one of" in said
+            if refused == (verb in verbs):
+                yield f"{word}: {'refused' if refused else 'taken'} by {verb}: {said.strip()}"
+        if takes_value and verb in verbs and "needs a value" not in run(program, verb,
+                                                                        spelled[0]).stderr:
+            yield f"{spelled[0]}: a missing value is not told by {verb}"
+
+
+def main():
+    program, table = sys.argv[1:3]
+    helps = {verb: run(program, verb, "--help").stdout for verb in VERBS.values()}
+    whole = run(program, "--help").stdout
+    complaints = []
+    entries = list(read_table(table))
+    for spelled, takes_value, verbs in entries:
+        complaints += check_option(program, spelled, takes_value, verbs, helps)
+        complaints += [f"{word}: not in vitlrp --help" for word in spelled
+                       if not re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", whole)]
+    too_long = [line for line in whole.splitlines() if len(line) > 90]
+    complaints += [f"--help has a long line: {line}" for line in too_long]
+    print("\n".join(complaints))
+    print(f"{len(entries)} options, {len(complaints)} complaints")
+    sys.exit(1 if complaints or not entries else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""Runs cases.txt. usage: run_cases.py VITLRP DATA PARITY [NAME...]
+
+With VITLRP_PREFIX set (say "valgrind -q --error-exitcode=99"), the command runs under it."""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+import bad_inputs
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TIME_LIMIT = 120
+
+
+def read_cases(path):
+    cases = []
+    with open(path, encoding="utf-8") as file:
+        for number, line in enumerate(file, 1):
+            line = line.rstrip("\n")
+            if line.startswith("== "):
+                cases.append({"name": line[3:], "checks": [], "line": number})
+            elif line.startswith("$ "):
+                cases[-1]["command"] = line[2:]
+            elif line.strip() and not line.startswith("#"):
+                word, _, rest = line.partition(" ")
+                cases[-1]["checks"].append((word, rest))
+    return cases
+
+
+def all_files(folder):
+    found = set()
+    for place, folders, files in os.walk(folder):
+        found.update(os.path.relpath(os.path.join(place, name), folder) for name in folders + files)
+    return found
+
+
+def check(word, rest, result, folder):
+    """None if it holds, else what is wrong."""
+    if word == "exit":
+        return None if result.returncode == int(rest) else f"exit code is {result.returncode}"
+    if word in ("stdout", "stderr"):
+        return None if re.search(rest, getattr(result, word), re.MULTILINE) else "no match"
+    if word == "quiet":
+        return None if not getattr(result, rest) else "something was said"
+    if word == "line":
+        lines = getattr(result, rest).count("\n")
+        return None if lines == 1 else f"{lines} lines"
+    if word == "file":
+        path = os.path.join(folder, rest)
+        return None if os.path.isfile(path) and os.path.getsize(path) > 0 else "not there"
+    if word == "only":
+        wanted = set() if rest == "-" else set(rest.split())
+        found = all_files(folder)
+        return None if found == wanted else f"there are {sorted(found)}"
+    return "unknown check"
+
+
+def run_case(case, environment):
+    with tempfile.TemporaryDirectory() as folder:
+        command = 'vitlrp() { $VITLRP_PREFIX "$program" "$@"; }\n' + case["command"]
+        result = subprocess.run(["sh", "-c", command], cwd=folder, env=environment, text=True,
+                                errors="backslashreplace", timeout=TIME_LIMIT,
+                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE)
+        wrong = [f"{word} {rest}: {problem}" for word, rest in case["checks"]
+                 if (problem := check(word, rest, result, folder)) is not None]
+    if wrong:
+        print(f"FAILED {case['name']} (cases.txt:{case['line']})\n  $ {case['command']}")
+        print("".join(f"  {line}\n" for line in wrong), end="")
+        print(f"  stdout: {result.stdout[:1500]!r}\n  stderr: {result.stderr[:1500]!r}")
+    return not wrong
+
+
+def main():
+    program, data, parity = (os.path.abspath(path) for path in sys.argv[1:4])
+    names = sys.argv[4:]
+    cases = [case for case in read_cases(os.path.join(HERE, "cases.txt"))
+             if not names or case["name"] in names]
+    with tempfile.TemporaryDirectory() as bad:
+        bad_inputs.make(bad, data, parity)
+        environment = {name: value for name, value in os.environ.items()
+                       if name not in ("VITLRP_MODEL", "VITLRP_THREADS")}
+        environment.update(program=program, data=data, parity=parity, bad=bad)
+        environment.setdefault("VITLRP_PREFIX", "")
+        failed = sum(not run_case(case, environment) for case in cases)
+    print(f"{len(cases)} cases, {failed} failed")
+    sys.exit(1 if failed or not cases else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,168 @@
+/* A whole program on the public header alone: a photograph and a weights file in, a heat map of the
+ * most likely class out. It is a test too, built as C and as C++. Copy it and go on from here.
+ *
+ *   explain_example MODEL IMAGE HEAT_MAP.png */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "vitlrp.h"
+
+/* Everything that has to be released at the end; all of it starts as NULL. */
+struct example {
+    struct vitlrp_model *model;
+    struct vitlrp_session *session;
+    struct vitlrp_image *image;
+    float *input;
+    float *logits;
+    float *patches;
+    unsigned char *png;
+    struct vitlrp_error error;
+};
+
+static int32_t most_likely(const float *logits, int32_t classes) {
+    int32_t best = 0;
+    for (int32_t i = 1; i < classes; i++) {
+        if (logits[i] > logits[best]) {
+            best = i;
+        }
+    }
+    return best;
+}
+
+/* Opens the model, the photograph and a session, and allocates the arrays that the library fills.
+ */
+static enum vitlrp_status open_all(struct example *e, const char *model_path,
+                                   const char *image_path, struct vitlrp_model_info *info,
+                                   struct vitlrp_session_info *session_info) {
+    struct vitlrp_session_options options;
+    enum vitlrp_status status = vitlrp_model_open(model_path, NULL, &e->model, &e->error);
+    if (status == VITLRP_OK) {
+        status = vitlrp_image_open(image_path, NULL, &e->image, &e->error);
+    }
+    if (status == VITLRP_OK) {
+        vitlrp_session_options_init(&options);
+        status = vitlrp_session_open(e->model, &options, &e->session, &e->error);
+    }
+    if (status != VITLRP_OK) {
+        return status;
+    }
+    vitlrp_model_info_init(info);
+    vitlrp_model_describe(e->model, info);
+    vitlrp_session_info_init(session_info);
+    vitlrp_session_describe(e->session, session_info);
+    size_t pixels = (size_t) session_info->input_height * (size_t) session_info->input_width;
+    size_t patches = (size_t) session_info->grid_height * (size_t) session_info->grid_width;
+    e->input = (float *) calloc(3 * pixels, sizeof(float));
+    e->logits = (float *) calloc((size_t) info->classes, sizeof(float));
+    e->patches = (float *) calloc(patches, sizeof(float));
+    return e->input != NULL && e->logits != NULL && e->patches != NULL ? VITLRP_OK : VITLRP_NOMEM;
+}
+
+/* Photograph to model input, and the forward pass. The model's own preprocessing gives an input of
+ * the session's size. */
+static enum vitlrp_status predict(struct example *e, struct vitlrp_geometry *geometry) {
+    struct vitlrp_preprocess preprocess;
+    struct vitlrp_image_info picture;
+    vitlrp_model_preprocess(e->model, &preprocess);
+    vitlrp_image_describe(e->image, &picture);
+    enum vitlrp_status status =
+        vitlrp_preprocess_plan(&preprocess, picture.width, picture.height, geometry, &e->error);
+    if (status == VITLRP_OK) {
+        status = vitlrp_preprocess_apply(&preprocess, e->image, e->input, &e->error);
+    }
+    if (status == VITLRP_OK) {
+        status = vitlrp_session_forward(e->session, e->input, e->logits, &e->error);
+    }
+    return status;
+}
+
+/* The relevance of each patch for one class, by the default method. */
+static enum vitlrp_status explain(struct example *e, int32_t output, double *sum) {
+    struct vitlrp_rules rules;
+    struct vitlrp_relevance relevance;
+    const struct vitlrp_target target = {output, 1.0F};
+    enum vitlrp_status status = vitlrp_rules_init(&rules, "attnlrp", &e->error);
+    if (status != VITLRP_OK) {
+        return status;
+    }
+    vitlrp_relevance_init(&relevance);
+    relevance.patches = e->patches;
+    status = vitlrp_session_relevance(e->session, &target, 1, &rules, &relevance, &e->error);
+    *sum = relevance.sum;
+    return status;
+}
+
+static enum vitlrp_status draw(struct example *e, const struct vitlrp_geometry *geometry,
+                               const struct vitlrp_session_info *session_info, size_t *size) {
+    struct vitlrp_render_options options;
+    const struct vitlrp_map map = {e->patches, session_info->grid_height, session_info->grid_width};
+    vitlrp_render_options_init(&options);
+    options.style = VITLRP_STYLE_OVERLAY;
+    options.upsample = VITLRP_UPSAMPLE_BICUBIC;
+    return vitlrp_render(e->image, geometry, &map, &options, &e->png, size, &e->error);
+}
+
+static int write_file(const char *path, const unsigned char *data, size_t size) {
+    FILE *file = fopen(path, "wb");
+    if (file == NULL) {
+        return 1;
+    }
+    size_t written = fwrite(data, 1, size, file);
+    return fclose(file) == 0 && written == size ? 0 : 1;
+}
+
+static enum vitlrp_status run(struct example *e, char **argv, size_t *size) {
+    struct vitlrp_model_info info;
+    struct vitlrp_session_info session_info;
+    struct vitlrp_geometry geometry;
+    struct vitlrp_class best;
+    double sum = 0.0;
+    enum vitlrp_status status = open_all(e, argv[1], argv[2], &info, &session_info);
+    if (status == VITLRP_OK) {
+        status = predict(e, &geometry);
+    }
+    if (status != VITLRP_OK) {
+        return status;
+    }
+    int32_t output = most_likely(e->logits, info.classes);
+    status = vitlrp_model_class(e->model, output, &best, &e->error);
+    if (status == VITLRP_OK) {
+        status = explain(e, output, &sum);
+    }
+    if (status == VITLRP_OK) {
+        printf("%s (%d): logit %.4f, of which the map holds %.4f\n", best.label, (int) best.index,
+               (double) e->logits[output], sum);
+        status = draw(e, &geometry, &session_info, size);
+    }
+    return status;
+}
+
+static void release(struct example *e) {
+    vitlrp_free(e->png);
+    free(e->patches);
+    free(e->logits);
+    free(e->input);
+    vitlrp_session_close(e->session);
+    vitlrp_image_close(e->image);
+    vitlrp_model_close(e->model);
+}
+
+int main(int argc, char **argv) {
+    struct example e = {NULL, NULL, NULL, NULL, NULL, NULL, NULL, {VITLRP_OK, 0, ""}};
+    size_t size = 0;
+    int failed = 1;
+    if (argc != 4) {
+        fprintf(stderr, "usage: explain_example MODEL IMAGE HEAT_MAP.png\n");
+        return 2;
+    }
+    enum vitlrp_status status = run(&e, argv, &size);
+    if (status != VITLRP_OK) {
+        fprintf(stderr, "%s: %s\n", vitlrp_status_name(status), e.error.message);
+    } else if (write_file(argv[3], e.png, size) != 0) {
+        fprintf(stderr, "cannot write %s\n", argv[3]);
+    } else {
+        failed = 0;
+    }
+    release(&e);
+    return failed;
+}
