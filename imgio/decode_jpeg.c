@@ -1,6 +1,7 @@
-/* JPEG through libjpeg-turbo. Refuses what it cannot show exactly: damaged or truncated data (where
- * the library would paint grey and go on), and files that ask for far more work or memory than
- * their size warrants. */
+/* JPEG through libjpeg-turbo. Refuses what it cannot show exactly: truncated data and whatever
+ * damage the library notices (where it would paint grey and go on), and files that ask for far more
+ * work or memory than their size warrants. JPEG has no checksum: other damage shows as a picture.
+ */
 #include <setjmp.h>
 #include <stdbool.h>
 #include <stddef.h>
