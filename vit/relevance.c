@@ -67,7 +67,7 @@ static void pass_norm(struct pass *pass, int32_t block, const char *kind, size_t
     ledger_record(&pass->ledger, block, kind, received, after - before);
 }
 
-/* From the targets to G of the CLS token that leaves the last block, in row 0 of g_x. */
+/* From the targets to G of the tokens that leave the last block, in g_x: all 0 but for CLS. */
 static void pass_head(struct pass *pass, const struct vit_target *targets, size_t target_count) {
     struct vit_session *session = pass->session;
     struct session_scratch *scratch = &session->scratch;
@@ -90,10 +90,10 @@ static void pass_head(struct pass *pass, const struct vit_target *targets, size_
                                .g_x = scratch->g_dim,
                                .scratch = scratch->linear};
     pass_linear(pass, -1, "head", &step);
-    memset(scratch->g_x, 0, session->dim * sizeof *scratch->g_x);
-    pass_norm(pass, -1, "norm", 1, session->model->weights.norm_weight,
-              state->blocks[session->model->config.depth - 1].x_out, state->final, scratch->g_dim,
-              scratch->g_x);
+    const struct block_state *last = &state->blocks[session->model->config.depth - 1];
+    memset(scratch->g_x, 0, last->rows * session->dim * sizeof *scratch->g_x);
+    pass_norm(pass, -1, "norm", 1, session->model->weights.norm_weight, last->x_out, state->final,
+              scratch->g_dim, scratch->g_x);
 }
 
 struct gelu_relevance_job {
