@@ -1,0 +1,374 @@
+/* The classes of a model. Refuses lists of another length than the model's, and words that name no
+ * class or several. */
+#include "api/labels.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/parse.h"
+#include "base/text.h"
+
+#define MAX_LABELS_FILE ((size_t) 16 << 20)
+#define IMAGENET_CLASSES 1000
+
+static int compare_indices(const void *left, const void *right) {
+    int32_t a = *(const int32_t *) left;
+    int32_t b = *(const int32_t *) right;
+    return (a > b) - (a < b);
+}
+
+/* MISMATCH if an index occurs twice. */
+static enum status check_distinct(const int32_t *indices, size_t count, struct error *err) {
+    enum status status = STATUS_OK;
+    int32_t *sorted = mem_calloc(count, sizeof *sorted);
+    if (sorted == NULL) {
+        return fail(err, STATUS_NOMEM, "out of memory for class names");
+    }
+    memcpy(sorted, indices, count * sizeof *sorted);
+    qsort(sorted, count, sizeof *sorted, compare_indices);
+    for (size_t i = 1; i < count && status == STATUS_OK; i++) {
+        if (sorted[i] == sorted[i - 1]) {
+            status = fail(err, STATUS_MISMATCH, "\"class_index\" has %d twice", sorted[i]);
+        }
+    }
+    mem_free(sorted);
+    return status;
+}
+
+/* The indices of the outputs: the metadata's class_index, else the outputs' own numbers. */
+static enum status read_indices(const json_t *array, int32_t *indices, size_t count,
+                                struct error *err) {
+    for (size_t i = 0; array == NULL && i < count; i++) {
+        indices[i] = (int32_t) i;
+    }
+    if (array == NULL) {
+        return STATUS_OK;
+    }
+    if (json_array_size(array) != count) {
+        return fail(err, STATUS_MISMATCH, "\"class_index\" has %zu entries for %zu classes",
+                    json_array_size(array), count);
+    }
+    for (size_t i = 0; i < count; i++) {
+        const json_t *item = json_array_get(array, i);
+        if (!json_is_integer(item) || json_integer_value(item) < 0 ||
+            json_integer_value(item) > INT32_MAX) {
+            return fail(err, STATUS_MISMATCH, "\"class_index\" must be a list of indices");
+        }
+        indices[i] = (int32_t) json_integer_value(item);
+    }
+    return check_distinct(indices, count, err);
+}
+
+/* Names from a file: line by line where the lists are as long and the file has no indices, else by
+ * index. A model of some classes may be named by the list of all. */
+static enum status from_file(const char *path, bool subset, const int32_t *indices, size_t count,
+                             struct class_table *out, struct error *err) {
+    struct bytes bytes = {0};
+    struct class_table table = {0};
+    enum status status = STATUS_OK;
+    TRY(file_read(path, MAX_LABELS_FILE, &bytes, err));
+    TRY_GOTO(status, class_table_parse((const char *) bytes.data, bytes.size, &table, err),
+             cleanup);
+    if (table.count < count || (!subset && table.count > count)) {
+        status =
+            fail(err, STATUS_MISMATCH, "lists %zu classes, the model has %zu", table.count, count);
+    }
+    bool by_output = !table.indexed && table.count == count;
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        const struct class_entry *entry =
+            by_output ? &table.items[i] : class_table_find(&table, indices[i]);
+        status = entry == NULL ? fail(err, STATUS_MISMATCH, "has no class %d, which the model has",
+                                      indices[i])
+                               : class_table_add(out, indices[i], entry->wnid, entry->name, err);
+    }
+
+cleanup:
+    class_table_free(&table);
+    bytes_free(&bytes);
+    return error_prefix(err, status, path);
+}
+
+/* Hugging Face's name of an output, or NULL; its placeholder "LABEL_7" is none. */
+static const char *id2label(const json_t *names, size_t output) {
+    char key[24];
+    char placeholder[32];
+    snprintf(key, sizeof key, "%zu", output);
+    snprintf(placeholder, sizeof placeholder, "LABEL_%zu", output);
+    const char *name = json_get_string(names, key);
+    return name == NULL || strcmp(name, placeholder) == 0 ? NULL : name;
+}
+
+static bool begins_with(const char *string, const char *prefix) {
+    return string != NULL && strncmp(string, prefix, strlen(prefix)) == 0;
+}
+
+/* Names from the model's own words and ImageNet's list, which is meant if its ends are found. */
+static enum status from_model(const struct vit_model *model, const struct class_table *imagenet,
+                              bool subset, const int32_t *indices, struct class_table *out,
+                              struct error *err) {
+    size_t count = (size_t) model->config.classes;
+    const json_t *names = json_object_get(model->config_json, "id2label");
+    bool named = names != NULL && id2label(names, 0) != NULL;
+    bool is_imagenet = subset || (count == IMAGENET_CLASSES &&
+                                  (!named || (begins_with(id2label(names, 0), "tench") &&
+                                              begins_with(id2label(names, 999), "toilet t"))));
+    for (size_t i = 0; i < count; i++) {
+        const struct class_entry *known =
+            is_imagenet && indices[i] < IMAGENET_CLASSES ? &imagenet->items[indices[i]] : NULL;
+        const char *own = named ? id2label(names, i) : NULL;
+        const char *name = own != NULL ? own : known != NULL ? known->name : "";
+        TRY(class_table_add(out, indices[i], known != NULL ? known->wnid : "", name, err));
+    }
+    return STATUS_OK;
+}
+
+enum status labels_open(const struct vit_model *model, const char *path, struct labels **out,
+                        struct error *err) {
+    size_t count = (size_t) model->config.classes;
+    const json_t *class_index = json_object_get(model->metadata, "class_index");
+    int32_t *indices = mem_calloc(count, sizeof *indices);
+    struct labels *labels = mem_calloc(1, sizeof *labels);
+    enum status status = STATUS_OK;
+    if (labels == NULL || indices == NULL) {
+        status = fail(err, STATUS_NOMEM, "out of memory for class names");
+        goto cleanup;
+    }
+    labels->subset = class_index != NULL;
+    TRY_GOTO(status, class_table_imagenet(&labels->imagenet, err), cleanup);
+    status = error_prefix(err, read_indices(class_index, indices, count, err), model->name);
+    if (status == STATUS_OK && path != NULL) {
+        status = from_file(path, labels->subset, indices, count, &labels->classes, err);
+    } else if (status == STATUS_OK) {
+        status =
+            from_model(model, &labels->imagenet, labels->subset, indices, &labels->classes, err);
+    }
+    if (status == STATUS_OK) {
+        *out = labels;
+        labels = NULL;
+    }
+
+cleanup:
+    mem_free(indices);
+    labels_free(labels);
+    return status;
+}
+
+void labels_free(struct labels *labels) {
+    if (labels != NULL) {
+        class_table_free(&labels->classes);
+        class_table_free(&labels->imagenet);
+        mem_free(labels);
+    }
+}
+
+static char lower(char byte) {
+    return (char) (byte >= 'A' && byte <= 'Z' ? byte - 'A' + 'a' : byte);
+}
+
+/* True if text (of `length`), case ignored, begins with the prefix; *rest gets what is behind it.
+ */
+static bool has_prefix(const char *text, size_t length, const char *prefix) {
+    for (size_t i = 0; prefix[i] != '\0'; i++) {
+        if (i == length || lower(text[i]) != lower(prefix[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+enum match { MATCH_NONE, MATCH_INSIDE, MATCH_PREFIX, MATCH_WHOLE };
+
+static enum match match_part(const char *part, size_t length, const char *text) {
+    size_t wanted = strlen(text);
+    if (has_prefix(part, length, text)) {
+        return wanted == length ? MATCH_WHOLE : MATCH_PREFIX;
+    }
+    for (size_t i = 1; i < length; i++) {
+        if (part[i - 1] == ' ' && has_prefix(part + i, length - i, text)) {
+            return MATCH_INSIDE;
+        }
+    }
+    return MATCH_NONE;
+}
+
+/* How well a text names a class: against the whole name and each part between its commas. */
+static enum match match_name(const char *name, const char *text) {
+    enum match best = match_part(name, strlen(name), text);
+    for (const char *part = name; *part != '\0';) {
+        size_t length = strcspn(part, ",");
+        size_t skip = strspn(part, " ");
+        if (skip < length) {
+            enum match match = match_part(part + skip, length - skip, text);
+            best = match > best ? match : best;
+        }
+        part += length + (part[length] == ',');
+    }
+    return best;
+}
+
+/* The classes that a text names equally well. */
+struct matches {
+    enum match quality;
+    size_t count;
+    size_t first;
+    struct text list; /* "281 'tabby'" and so on, of the first few */
+};
+
+#define LISTED 5
+
+static void find_matches(const struct class_table *table, const char *text, struct matches *out) {
+    for (size_t i = 0; i < table->count; i++) {
+        const struct class_entry *entry = &table->items[i];
+        enum match quality = match_name(entry->name, text);
+        if (quality == MATCH_NONE || quality < out->quality) {
+            continue;
+        }
+        if (quality > out->quality) {
+            text_free(&out->list);
+            out->quality = quality;
+            out->count = 0;
+            out->first = i;
+        }
+        if (out->count < LISTED) {
+            text_printf(&out->list, "%s%d '%.40s'", out->count == 0 ? "" : ", ", entry->index,
+                        entry->name);
+        } else if (out->count == LISTED) {
+            text_append_string(&out->list, ", ...");
+        }
+        out->count++;
+    }
+}
+
+/* Says of a class that exists elsewhere in ImageNet that this model does not have it. */
+static enum status fail_lacking(const struct labels *labels, const struct class_entry *entry,
+                                struct error *err) {
+    return fail(
+        err, STATUS_USAGE,
+        "class %d '%s' (%s) is not among the %zu classes of ImageNet that this model knows: "
+        "`vitlrp info` lists them",
+        entry->index, entry->name, entry->wnid, labels->classes.count);
+}
+
+static enum status fail_out_of_range(const struct labels *labels, const char *text,
+                                     struct error *err) {
+    const struct class_table *classes = &labels->classes;
+    char escaped[64];
+    text_escape_name(escaped, sizeof escaped, text);
+    if (!labels->subset) {
+        return fail(err, STATUS_USAGE, "class %s is out of range: this model has classes 0 to %zu",
+                    escaped, classes->count - 1);
+    }
+    int32_t lowest = classes->items[0].index;
+    int32_t highest = lowest;
+    for (size_t i = 1; i < classes->count; i++) {
+        lowest = classes->items[i].index < lowest ? classes->items[i].index : lowest;
+        highest = classes->items[i].index > highest ? classes->items[i].index : highest;
+    }
+    return fail(err, STATUS_USAGE,
+                "class %s is out of range: this model has %zu classes with indices from %d to %d: "
+                "`vitlrp info` lists them",
+                escaped, classes->count, lowest, highest);
+}
+
+static enum status find_index(const struct labels *labels, const char *text, size_t *output,
+                              struct error *err) {
+    const struct class_table *classes = &labels->classes;
+    int64_t index = -1;
+    if (!parse_int64(text, 0, INT32_MAX, &index)) {
+        return fail_out_of_range(labels, text, err);
+    }
+    for (size_t i = 0; i < classes->count; i++) {
+        if (classes->items[i].index == index) {
+            *output = i;
+            return STATUS_OK;
+        }
+    }
+    const struct class_entry *elsewhere =
+        labels->subset ? class_table_find(&labels->imagenet, (int32_t) index) : NULL;
+    return elsewhere != NULL ? fail_lacking(labels, elsewhere, err)
+                             : fail_out_of_range(labels, text, err);
+}
+
+static const struct class_entry *find_wnid(const struct class_table *table, const char *wnid) {
+    for (size_t i = 0; i < table->count; i++) {
+        if (strcmp(table->items[i].wnid, wnid) == 0) {
+            return &table->items[i];
+        }
+    }
+    return NULL;
+}
+
+static bool is_number(const char *text) {
+    const char *digits = text + (*text == '-');
+    return *digits != '\0' && strspn(digits, "0123456789") == strlen(digits);
+}
+
+static bool is_wnid(const char *text) {
+    return text[0] == 'n' && strlen(text) == 9 && strspn(text + 1, "0123456789") == 8;
+}
+
+static enum status fail_unnamed(const struct labels *labels, const char *text,
+                                const struct matches *matches, struct error *err) {
+    char escaped[64];
+    text_escape_name(escaped, sizeof escaped, text);
+    if (matches->quality == MATCH_WHOLE) {
+        return fail(err, STATUS_USAGE, "'%s' names %zu classes, %s: give the index", escaped,
+                    matches->count, matches->list.data);
+    }
+    const struct class_entry *elsewhere = NULL;
+    for (size_t i = 0; labels->subset && elsewhere == NULL && i < labels->imagenet.count; i++) {
+        if (match_name(labels->imagenet.items[i].name, text) == MATCH_WHOLE) {
+            elsewhere = &labels->imagenet.items[i];
+        }
+    }
+    if (elsewhere != NULL) {
+        return fail_lacking(labels, elsewhere, err);
+    }
+    if (matches->count > 0) {
+        return fail(err, STATUS_USAGE, "no class is called '%s'; did you mean %s%s?", escaped,
+                    matches->count > 1 ? "one of " : "", matches->list.data);
+    }
+    return fail(
+        err, STATUS_USAGE,
+        "no class is called '%s'; give an index, a WordNet id or a label (`vitlrp info` lists "
+        "them)",
+        escaped);
+}
+
+enum status labels_find(const struct labels *labels, const char *text, size_t *output,
+                        struct error *err) {
+    if (is_number(text)) {
+        return find_index(labels, text, output, err);
+    }
+    if (is_wnid(text)) {
+        const struct class_entry *entry = find_wnid(&labels->classes, text);
+        if (entry != NULL) {
+            *output = (size_t) (entry - labels->classes.items);
+            return STATUS_OK;
+        }
+        entry = find_wnid(&labels->imagenet, text);
+        return labels->subset && entry != NULL
+                   ? fail_lacking(labels, entry, err)
+                   : fail(err, STATUS_USAGE, "no class has the WordNet id %s", text);
+    }
+    if (*text == '\0') {
+        return fail(err, STATUS_USAGE,
+                    "the class is empty; give an index, a WordNet id or a label");
+    }
+    struct matches matches = {.list = {.limit = 512}};
+    enum status status = STATUS_OK;
+    find_matches(&labels->classes, text, &matches);
+    if (matches.quality == MATCH_WHOLE && matches.count == 1) {
+        *output = matches.first;
+    } else if (matches.count > 0 && matches.list.data == NULL) {
+        status = fail(err, STATUS_NOMEM, "out of memory for class names");
+    } else {
+        status = fail_unnamed(labels, text, &matches, err);
+    }
+    text_free(&matches.list);
+    return status;
+}

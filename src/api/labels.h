@@ -1,0 +1,29 @@
+/* The classes of a model: which index and names each output has, and what a user's word for one
+ * means. */
+#ifndef API_LABELS_H
+#define API_LABELS_H
+
+#include "api/class_table.h"
+#include "base/status.h"
+#include "vit/model.h"
+
+struct labels {
+    struct class_table classes;  /* one for each output, in their order */
+    struct class_table imagenet; /* all of ImageNet-1k's, to explain what a model of some lacks */
+    bool subset;                 /* the model has part of a larger list: indices are not outputs */
+};
+
+/* Puts the classes of a model together from, in this order: the file at `path` (may be NULL), the
+ * model's class_index, its id2label, ImageNet-1k if it has 1000 classes. MISMATCH if the file or
+ * the metadata do not fit the model. *out is owned: labels_free. */
+enum status labels_open(const struct vit_model *model, const char *path, struct labels **out,
+                        struct error *err);
+
+/* The output that `text` names: index, WordNet id or label. USAGE, saying why, if none or several.
+ */
+enum status labels_find(const struct labels *labels, const char *text, size_t *output,
+                        struct error *err);
+
+void labels_free(struct labels *labels);
+
+#endif

@@ -1,0 +1,275 @@
+/* Models for vitlrp.h: vit's loader, with preprocessing and classes put beside the weights. */
+#include <string.h>
+
+#include "api/api.h"
+#include "api/labels.h"
+#include "api/model_preprocess.h"
+#include "api/model_private.h"
+#include "base/file.h"
+#include "base/mem.h"
+
+void vitlrp_model_options_init(struct vitlrp_model_options *options) {
+    *options = (struct vitlrp_model_options){.struct_size = sizeof *options};
+}
+
+void vitlrp_architecture_init(struct vitlrp_architecture *architecture) {
+    *architecture = (struct vitlrp_architecture){.struct_size = sizeof *architecture,
+                                                 .image_size = 224,
+                                                 .patch_size = 16,
+                                                 .dim = 768,
+                                                 .depth = 12,
+                                                 .heads = 12,
+                                                 .mlp_dim = 3072,
+                                                 .classes = 1000};
+}
+
+void vitlrp_model_info_init(struct vitlrp_model_info *info) {
+    *info = (struct vitlrp_model_info){.struct_size = sizeof *info};
+}
+
+/* *out = *options, or the defaults for NULL. */
+static enum status read_options(const struct vitlrp_model_options *options,
+                                struct vitlrp_model_options *out, struct error *err) {
+    vitlrp_model_options_init(out);
+    if (options == NULL) {
+        return STATUS_OK;
+    }
+    if (options->struct_size != sizeof *options) {
+        return fail(err, STATUS_USAGE,
+                    "model options that vitlrp_model_options_init did not initialise");
+    }
+    if (options->heads < 0) {
+        return fail(err, STATUS_USAGE, "the number of attention heads must not be negative");
+    }
+    *out = *options;
+    return STATUS_OK;
+}
+
+/* Puts preprocessing and classes beside the weights, of which it takes ownership, failing or not.
+ */
+static enum status complete(struct vit_model *vit, const char *labels_path,
+                            struct vitlrp_model **out, struct error *err) {
+    enum status status = STATUS_OK;
+    struct vitlrp_model *model = mem_calloc(1, sizeof *model);
+    if (model == NULL) {
+        vit_model_free(vit);
+        return fail(err, STATUS_NOMEM, "out of memory for a model");
+    }
+    model->vit = vit;
+    status = error_prefix(err, model_preprocess(vit, &model->preprocess, err), vit->name);
+    if (status == STATUS_OK) {
+        status = labels_open(vit, labels_path, &model->labels, err);
+    }
+    if (status != STATUS_OK) {
+        vitlrp_model_close(model);
+        return status;
+    }
+    *out = model;
+    return STATUS_OK;
+}
+
+static enum status open_path(const char *path, const struct vitlrp_model_options *options,
+                             struct vitlrp_model **out, struct error *err) {
+    struct vitlrp_model_options chosen;
+    struct vit_model *vit = NULL;
+    struct vitlrp_model *model = NULL;
+    TRY(read_options(options, &chosen, err));
+    struct log log = {chosen.log.write, chosen.log.user};
+    struct vit_load_options load = {.heads = chosen.heads, .log = &log};
+    TRY(vit_model_load(path, &load, &vit, err));
+    TRY(complete(vit, chosen.labels_path, &model, err));
+    model->path = mem_strdup(vit->name);
+    if (model->path == NULL) {
+        vitlrp_model_close(model);
+        return fail(err, STATUS_NOMEM, "out of memory for a model");
+    }
+    *out = model;
+    return STATUS_OK;
+}
+
+enum vitlrp_status vitlrp_model_open(const char *path, const struct vitlrp_model_options *options,
+                                     struct vitlrp_model **model, struct vitlrp_error *error) {
+    if (path == NULL || model == NULL) {
+        return api_fail(error, VITLRP_USAGE, "vitlrp_model_open: a NULL argument");
+    }
+    struct error err;
+    enum status status = open_path(path, options, model, &err);
+    return api_status(status, &err, error);
+}
+
+static enum status open_memory(const void *data, size_t size, const char *name,
+                               const struct vitlrp_model_options *options,
+                               struct vitlrp_model **out, struct error *err) {
+    struct vitlrp_model_options chosen;
+    struct vit_model *vit = NULL;
+    TRY(read_options(options, &chosen, err));
+    struct log log = {chosen.log.write, chosen.log.user};
+    struct vit_load_options load = {.heads = chosen.heads, .log = &log};
+    TRY(vit_model_load_memory(data, size, name, &load, &vit, err));
+    TRY(complete(vit, chosen.labels_path, out, err));
+    (*out)->data = data;
+    (*out)->size = size;
+    return STATUS_OK;
+}
+
+enum vitlrp_status vitlrp_model_open_memory(const void *data, size_t size, const char *name,
+                                            const struct vitlrp_model_options *options,
+                                            struct vitlrp_model **model,
+                                            struct vitlrp_error *error) {
+    if (data == NULL || name == NULL || model == NULL) {
+        return api_fail(error, VITLRP_USAGE, "vitlrp_model_open_memory: a NULL argument");
+    }
+    struct error err;
+    enum status status = open_memory(data, size, name, options, model, &err);
+    return api_status(status, &err, error);
+}
+
+static enum status open_random(const struct vitlrp_architecture *architecture,
+                               struct vitlrp_model **out, struct error *err) {
+    struct vitlrp_architecture shape;
+    struct vit_model *vit = NULL;
+    vitlrp_architecture_init(&shape);
+    if (architecture != NULL) {
+        shape = *architecture;
+    }
+    if (shape.struct_size != sizeof shape) {
+        return fail(err, STATUS_USAGE,
+                    "an architecture that vitlrp_architecture_init did not initialise");
+    }
+    if (shape.patch_size < 1 || shape.image_size < shape.patch_size) {
+        return fail(err, STATUS_USAGE, "image_size %d and patch_size %d make no grid of patches",
+                    shape.image_size, shape.patch_size);
+    }
+    struct vit_config config = {.image_height = shape.image_size,
+                                .image_width = shape.image_size,
+                                .patch_height = shape.patch_size,
+                                .patch_width = shape.patch_size,
+                                .grid_height = shape.image_size / shape.patch_size,
+                                .grid_width = shape.image_size / shape.patch_size,
+                                .dim = shape.dim,
+                                .depth = shape.depth,
+                                .heads = shape.heads,
+                                .mlp_dim = shape.mlp_dim,
+                                .classes = shape.classes,
+                                .layer_norm_eps = 1e-6F,
+                                .activation = VIT_GELU_ERF};
+    TRY(vit_model_random(&config, shape.seed, &vit, err));
+    return complete(vit, NULL, out, err);
+}
+
+enum vitlrp_status vitlrp_model_random(const struct vitlrp_architecture *architecture,
+                                       struct vitlrp_model **model, struct vitlrp_error *error) {
+    if (model == NULL) {
+        return api_fail(error, VITLRP_USAGE, "vitlrp_model_random: a NULL argument");
+    }
+    struct error err;
+    enum status status = open_random(architecture, model, &err);
+    return api_status(status, &err, error);
+}
+
+void vitlrp_model_close(struct vitlrp_model *model) {
+    if (model != NULL) {
+        vit_model_free(model->vit);
+        labels_free(model->labels);
+        mem_free(model->path);
+        mem_free(model);
+    }
+}
+
+static const char *activation_name(enum vit_activation activation) {
+    switch (activation) {
+    case VIT_GELU_ERF:
+        return "gelu";
+    case VIT_GELU_TANH:
+        return "gelu_tanh";
+    case VIT_GELU_QUICK:
+        return "quick_gelu";
+    }
+    return "unknown";
+}
+
+void vitlrp_model_describe(const struct vitlrp_model *model, struct vitlrp_model_info *info) {
+    const struct vit_model *vit = model->vit;
+    const struct vit_config *config = &vit->config;
+    *info = (struct vitlrp_model_info){
+        .struct_size = sizeof *info,
+        .name = vit->name,
+        .layout = vit->layout,
+        .container = vit->container,
+        .stored_as = vit->stored_as,
+        .image_height = config->image_height,
+        .image_width = config->image_width,
+        .patch_height = config->patch_height,
+        .patch_width = config->patch_width,
+        .dim = config->dim,
+        .depth = config->depth,
+        .heads = config->heads,
+        .mlp_dim = config->mlp_dim,
+        .classes = config->classes,
+        .tokens = 1 + config->grid_height * config->grid_width,
+        .layer_norm_eps = config->layer_norm_eps,
+        .activation = activation_name(config->activation),
+        .parameters = vit->parameters,
+        .weight_bytes = vit->storage_bytes,
+    };
+}
+
+void vitlrp_model_preprocess(const struct vitlrp_model *model,
+                             struct vitlrp_preprocess *preprocess) {
+    *preprocess = model->preprocess;
+}
+
+static enum status hash_weights(const struct vitlrp_model *model, char digest[65],
+                                struct error *err) {
+    if (model->data != NULL) {
+        struct source memory = source_over(model->data, model->size);
+        return source_sha256(&memory, digest, err);
+    }
+    if (model->path == NULL) {
+        return fail(err, STATUS_UNSUPPORTED, "a model of random weights has no file to hash");
+    }
+    struct source file;
+    TRY(source_open(model->path, &file, err));
+    enum status status = error_prefix(err, source_sha256(&file, digest, err), model->path);
+    source_close(&file);
+    return status;
+}
+
+enum vitlrp_status vitlrp_model_sha256(const struct vitlrp_model *model, char digest[65],
+                                       struct vitlrp_error *error) {
+    struct error err;
+    enum status status = hash_weights(model, digest, &err);
+    return api_status(status, &err, error);
+}
+
+static struct vitlrp_class class_of(const struct vitlrp_model *model, size_t output) {
+    const struct class_entry *entry = &model->labels->classes.items[output];
+    return (struct vitlrp_class){.output = (int32_t) output,
+                                 .index = entry->index,
+                                 .wnid = entry->wnid,
+                                 .label = entry->name};
+}
+
+enum vitlrp_status vitlrp_model_class(const struct vitlrp_model *model, int32_t output,
+                                      struct vitlrp_class *found, struct vitlrp_error *error) {
+    if (output < 0 || output >= model->vit->config.classes) {
+        return api_fail(error, VITLRP_USAGE, "output %d is out of range: the model has %d classes",
+                        output, model->vit->config.classes);
+    }
+    *found = class_of(model, (size_t) output);
+    return VITLRP_OK;
+}
+
+enum vitlrp_status vitlrp_model_find_class(const struct vitlrp_model *model, const char *text,
+                                           struct vitlrp_class *found, struct vitlrp_error *error) {
+    if (text == NULL) {
+        return api_fail(error, VITLRP_USAGE, "vitlrp_model_find_class: a NULL argument");
+    }
+    struct error err;
+    size_t output = 0;
+    enum status status = labels_find(model->labels, text, &output, &err);
+    if (status == STATUS_OK) {
+        *found = class_of(model, output);
+    }
+    return api_status(status, &err, error);
+}
