@@ -16,19 +16,26 @@ static const char *const GROUPS[GROUP_COUNT] = {
     [GROUP_TALK] = "General",
 };
 
-static const char EXAMPLES[] =
-    "Which pixels made a Vision Transformer decide: relevance maps by AttnLRP.\n"
-    "\n"
-    "Examples\n"
+static const char PURPOSE[] =
+    "Which pixels made a Vision Transformer decide: relevance maps by AttnLRP.\n\n";
+
+static const char EXAMPLES_EXPLAIN[] =
     "  vitlrp goldfish.jpg                         the top prediction, as goldfish.heat.png\n"
     "  vitlrp cat.jpg --model vit_b_16.pth -c 281  a class of a model of yours\n"
     "  vitlrp cat.jpg -c 281 --versus 285 -o d.png what speaks for 281 and against 285\n"
     "  vitlrp cat.jpg -c top:3 -o '{class}.png'    the three most likely classes\n"
     "  vitlrp *.jpg -o maps --style panel          many images, into a folder\n"
-    "  vitlrp cat.jpg --level pixel --raw map.npy  the numbers instead of a picture\n"
-    "  vitlrp info vit_b_16.pth                    what is in a weights file\n"
-    "  vitlrp bench                                how fast this machine is\n"
-    "\n";
+    "  vitlrp cat.jpg --level pixel --raw map.npy  the numbers instead of a picture\n";
+static const char EXAMPLES_INFO[] =
+    "  vitlrp info vit_b_16.pth                    what is in a weights file\n";
+static const char EXAMPLES_BENCH[] =
+    "  vitlrp bench                                how fast this machine is\n";
+
+static const char *const EXAMPLES[VERB_COUNT] = {
+    [VERB_EXPLAIN] = EXAMPLES_EXPLAIN,
+    [VERB_INFO] = EXAMPLES_INFO,
+    [VERB_BENCH] = EXAMPLES_BENCH,
+};
 
 static const char USAGE_EXPLAIN[] =
     "  vitlrp [explain] IMAGE... [options]    - is standard input; a float32 .npy of\n"
@@ -132,16 +139,23 @@ static void append_group(struct text *out, enum help_group group, unsigned verbs
     }
 }
 
-void help_full(struct text *out, const struct args *args) {
-    unsigned verbs = args->verb_given ? 1U << args->verb : FOR_ALL;
-    text_append_string(out, EXAMPLES);
-    text_append_string(out, "Usage\n");
+/* The parts of `texts` that belong to the verbs, under a title. */
+static void append_parts(struct text *out, const char *title, const char *const *texts,
+                         unsigned verbs) {
+    text_printf(out, "%s\n", title);
     for (int i = 0; i < VERB_COUNT; i++) {
         if ((verbs & 1U << i) != 0) {
-            text_append_string(out, USAGE[i]);
+            text_append_string(out, texts[i]);
         }
     }
     text_append_string(out, "\n");
+}
+
+void help_full(struct text *out, const struct args *args) {
+    unsigned verbs = args->verb_given ? 1U << args->verb : FOR_ALL;
+    text_append_string(out, PURPOSE);
+    append_parts(out, "Examples", EXAMPLES, verbs);
+    append_parts(out, "Usage", USAGE, verbs);
     for (enum help_group i = 0; i < GROUP_COUNT; i++) {
         append_group(out, i, verbs);
     }

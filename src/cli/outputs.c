@@ -43,7 +43,7 @@ static bool is_folder(const char *path) {
 }
 
 static enum status keep(struct text *text, char **out, struct error *err) {
-    if (text->failed) {
+    if (text->failed || text->data == NULL) {
         return fail(err, STATUS_LIMIT, "output name is longer than %zu bytes", NAME_LIMIT);
     }
     *out = text->data;
@@ -80,9 +80,7 @@ static enum status make_pattern(const char *value, enum output_kind kind, bool s
     TRY(name_check(value, err));
     bool new_folder = several_images && kind == OUTPUT_PICTURE && *name_extension(value) == '\0' &&
                       !name_has_stem(value) && !is_stdout(value);
-    if (is_stdout(value)) {
-        text_append_string(&named, value);
-    } else if (is_folder(value) || new_folder) {
+    if (!is_stdout(value) && (is_folder(value) || new_folder)) {
         append_in_folder(&named, value, kind);
     } else {
         text_append_string(&named, value);

@@ -26,13 +26,19 @@ def run(program, *arguments):
                           stderr=subprocess.PIPE, text=True)
 
 
+def is_shown(word, text):
+    """True if a line of the help is about this option, not only one that mentions it."""
+    name = re.escape(word)
+    line = rf"^(  -\w, | {{6}}){name}(?![\w-])" if word[1] == "-" else rf"^  {name}[, ]"
+    return re.search(line, text, re.MULTILINE) is not None
+
+
 def check_option(program, spelled, takes_value, verbs, helps):
     """Yields complaints. An option is taken if the complaint is about something else: its value is
     one that no option accepts silently, and the verb's file does not exist."""
     for verb in VERBS.values():
         for word in spelled:
-            shown = re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", helps[verb]) is not None
-            if shown != (verb in verbs):
+            if is_shown(word, helps[verb]) != (verb in verbs):
                 yield f"{word}: wrong in vitlrp {verb} --help"
             value = ["\x01"] if takes_value else []
             arguments = [verb, word, *value, "--", "/nonexistent/a", "/nonexistent/b"]
@@ -54,7 +60,7 @@ def main():
     for spelled, takes_value, verbs in entries:
         complaints += check_option(program, spelled, takes_value, verbs, helps)
         complaints += [f"{word}: not in vitlrp --help" for word in spelled
-                       if not re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", whole)]
+                       if not is_shown(word, whole)]
     too_long = [line for line in whole.splitlines() if len(line) > 90]
     complaints += [f"--help has a long line: {line}" for line in too_long]
     print("\n".join(complaints))
