@@ -15,7 +15,6 @@
 #define STBI_NO_LINEAR
 #define STBI_NO_HDR
 #define STBI_NO_SIMD
-#define STBI_NO_FAILURE_STRINGS
 #define STBI_MAX_DIMENSIONS (1 << 24)
 #define STBI_MALLOC(size) mem_calloc(1, size)
 #define STBI_REALLOC(pointer, size) mem_resize(pointer, 1, size)
@@ -153,8 +152,10 @@ enum status decode_bmp(const struct decode_input *input, struct decoded *out, st
     uint8_t *rgb =
         stbi_load_from_memory(input->data, (int) input->size, &width, &height, &channels, 3);
     if (rgb == NULL) {
-        return fail(err, STATUS_UNSUPPORTED, "BMP of a kind that is not read (%u bits, header %u)",
-                    bmp.depth, bmp.header);
+        const char *reason = stbi_failure_reason(); /* of this thread */
+        return strcmp(reason, "outofmem") == 0
+                   ? fail(err, STATUS_NOMEM, "out of memory for a BMP")
+                   : fail(err, STATUS_UNSUPPORTED, "BMP of a kind that is not read (%s)", reason);
     }
     out->image = (struct image){.rgb = rgb, .width = width, .height = height};
     return STATUS_OK;
