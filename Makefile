@@ -29,7 +29,7 @@ build: configure
 demo: deps
 	@$(MAKE) --no-print-directory configure
 	@cmake --build $(BUILD) -j $(JOBS) --target vitlrp
-	$(BUILD)/vitlrp data/goldfish.jpg
+	$(BUILD)/vitlrp data/goldfish.jpg --style panel -o $(BUILD)/goldfish.heat.png
 
 check: deps
 	@$(MAKE) --no-print-directory build CMAKE_FLAGS=-DVITLRP_WERROR=ON

@@ -94,7 +94,7 @@ static json_t *json_result(const struct bench_result *result) {
     const struct vitlrp_model_info *model = &result->model;
     const struct vitlrp_session_info *session = &result->session;
     return json_pack(
-        "{s:o, s:[ii], s:i, s:i, s:f, s:f, s:f, s:f, s:f, s:o, s:I, s:I, s:f, s:s, s:s, s:i, s:s, "
+        "{s:o, s:[ii], s:i, s:i, s:f, s:f, s:f, s:f, s:f, s:o, s:I, s:I, s:I, s:s, s:s, s:i, s:s, "
         "s:s}",
         "model", json_text(model->name), "input_size", session->input_width, session->input_height,
         "tokens", session->tokens, "runs", result->runs, "gemm_gflops", result->gemm_gflops,
@@ -102,9 +102,9 @@ static json_t *json_result(const struct bench_result *result) {
         "forward_gflops", forward_gflops(result), "forward_per_gemm",
         forward_gflops(result) / result->gemm_gflops, "methods", json_methods(result),
         "weight_bytes", (json_int_t) model->weight_bytes, "session_bytes",
-        (json_int_t) session->bytes, "peak_memory_bytes", result->peak_memory, "backend",
-        session->backend, "instruction_set", session->instruction_set, "threads", session->threads,
-        "cpu", result->cpu, "version", vitlrp_version());
+        (json_int_t) session->bytes, "peak_memory_bytes", (json_int_t) result->peak_memory,
+        "backend", session->backend, "instruction_set", session->instruction_set, "threads",
+        session->threads, "cpu", result->cpu, "version", vitlrp_version());
 }
 
 static enum status write_json(const struct bench_result *result, const char *path,

@@ -1,9 +1,12 @@
 #include "json_report.h"
 
+#include <float.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/parse.h"
 #include "outputs.h"
 
 #define TEXT_LIMIT ((size_t) 1 << 30)
@@ -36,8 +39,31 @@ static void set(json_t *object, const char *key, json_t *value, bool *complete) 
     }
 }
 
+json_t *json_float32(float value) {
+    char decimal[32];
+    double parsed = value;
+    for (int digits = 6; digits <= 9; digits++) {
+        snprintf(decimal, sizeof decimal, "%.*g", digits, (double) value);
+        if (parse_double(decimal, -DBL_MAX, DBL_MAX, &parsed) && (float) parsed == value) {
+            break;
+        }
+    }
+    return json_number(parsed);
+}
+
 static json_t *json_gamma(float gamma) {
-    return isinf(gamma) ? json_string("inf") : json_number(gamma);
+    return isinf(gamma) ? json_string("inf") : json_float32(gamma);
+}
+
+json_t *json_triple(const float values[3]) {
+    json_t *list = json_array();
+    for (int i = 0; i < 3; i++) {
+        if (json_array_append_new(list, json_float32(values[i])) != 0) {
+            json_decref(list);
+            return NULL;
+        }
+    }
+    return list;
 }
 
 json_t *json_rules(const struct vitlrp_rules *rules) {
@@ -51,7 +77,7 @@ json_t *json_rules(const struct vitlrp_rules *rules) {
     set(object, "gamma_fc1", json_gamma(rules->gamma_fc1), &complete);
     set(object, "gamma_fc2", json_gamma(rules->gamma_fc2), &complete);
     set(object, "gamma_head", json_gamma(rules->gamma_head), &complete);
-    set(object, "epsilon", json_number(rules->epsilon), &complete);
+    set(object, "epsilon", json_float32(rules->epsilon), &complete);
     set(object, "precision", json_string("fp32"), &complete);
     if (!complete) {
         json_decref(object);
@@ -99,16 +125,6 @@ static json_t *json_ledger(const struct explanation *explanation, bool *complete
     return list;
 }
 
-static json_t *json_triple(const float values[3], bool *complete) {
-    json_t *list = json_array();
-    for (int i = 0; i < 3; i++) {
-        if (json_array_append_new(list, json_number(values[i])) != 0) {
-            *complete = false;
-        }
-    }
-    return list;
-}
-
 /* How the image became the model input, and which part of it the map covers. */
 static json_t *json_preprocess(const struct explanation *explanation, bool *complete) {
     static const char *const RESIZES[] = {"short", "squash", "none"};
@@ -131,8 +147,8 @@ static json_t *json_preprocess(const struct explanation *explanation, bool *comp
     set(object, "interpolation", json_string(filter), complete);
     set(object, "crop", json_pack("[ii]", preprocess->crop_width, preprocess->crop_height),
         complete);
-    set(object, "mean", json_triple(preprocess->mean, complete), complete);
-    set(object, "std", json_triple(preprocess->std, complete), complete);
+    set(object, "mean", json_triple(preprocess->mean), complete);
+    set(object, "std", json_triple(preprocess->std), complete);
     return object;
 }
 

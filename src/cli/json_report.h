@@ -15,6 +15,12 @@ enum status json_report(const struct explanation *explanation, json_t **out, str
 /* The rules as an object: attention, the gammas ("inf" for infinity), epsilon, precision. */
 json_t *json_rules(const struct vitlrp_rules *rules);
 
+/* The shortest decimal that is this float: 0.05, where the float's own value is 0.0500000007. */
+json_t *json_float32(float value);
+
+/* Three of them as a list. */
+json_t *json_triple(const float values[3]);
+
 /* A string; bytes that are not UTF-8 (and then backslashes too) become \xNN. */
 json_t *json_text(const char *text);
 
