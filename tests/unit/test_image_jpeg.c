@@ -140,6 +140,24 @@ static void test_cut_baseline(void **state) {
     bytes_free(&file);
 }
 
+/* Every row is there, but not the end: in a comment behind the rows. */
+static void test_cut_behind_rows(void **state) {
+    (void) state;
+    struct bytes file = sample(PROJECT_DATA "/goldfish.jpg");
+    size_t rows = file.size - 2;
+    uint8_t *longer = test_malloc(rows + 8);
+    memcpy(longer, file.data, rows);
+    memcpy(longer + rows, "\xff\xfe\0\4xx\xff\xd9", 8);
+    struct decoded decoded;
+    assert_int_equal(picture_decode(longer, rows + 8, &decoded, NULL), STATUS_OK);
+    image_free(&decoded.image);
+    for (size_t size = rows; size < rows + 8; size++) {
+        picture_assert_refused(longer, size, STATUS_FORMAT, "truncated JPEG");
+    }
+    test_free(longer);
+    bytes_free(&file);
+}
+
 static void test_cut_progressive(void **state) {
     (void) state;
     struct image image = picture_make(SIDE, SIDE);
@@ -330,12 +348,19 @@ static void test_exif(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_grey_and_rgb),        cmocka_unit_test(test_cmyk),
-        cmocka_unit_test(test_cut_baseline),        cmocka_unit_test(test_cut_progressive),
-        cmocka_unit_test(test_damaged_data),        cmocka_unit_test(test_extra_bytes),
-        cmocka_unit_test(test_random_damage),       cmocka_unit_test(test_kinds_not_read),
-        cmocka_unit_test(test_sizes_beyond_limits), cmocka_unit_test(test_memory_limit),
-        cmocka_unit_test(test_scan_bomb),           cmocka_unit_test(test_exif),
+        cmocka_unit_test(test_grey_and_rgb),
+        cmocka_unit_test(test_cmyk),
+        cmocka_unit_test(test_cut_baseline),
+        cmocka_unit_test(test_cut_behind_rows),
+        cmocka_unit_test(test_cut_progressive),
+        cmocka_unit_test(test_damaged_data),
+        cmocka_unit_test(test_extra_bytes),
+        cmocka_unit_test(test_random_damage),
+        cmocka_unit_test(test_kinds_not_read),
+        cmocka_unit_test(test_sizes_beyond_limits),
+        cmocka_unit_test(test_memory_limit),
+        cmocka_unit_test(test_scan_bomb),
+        cmocka_unit_test(test_exif),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
