@@ -66,6 +66,8 @@ def run_case(case, environment):
                                 stderr=subprocess.PIPE)
         wrong = [f"{word} {rest}: {problem}" for word, rest in case["checks"]
                  if (problem := check(word, rest, result, folder)) is not None]
+    if "Sanitizer" in result.stderr or "runtime error:" in result.stderr:
+        wrong.append("a sanitizer complained")
     if wrong:
         print(f"FAILED {case['name']} (cases.txt:{case['line']})\n  $ {case['command']}")
         print("".join(f"  {line}\n" for line in wrong), end="")
