@@ -1,6 +1,7 @@
 #include "vit/attention.h"
 
 #include <math.h>
+#include <string.h>
 
 size_t attention_thread_scratch(size_t rows, size_t tokens) {
     return 2 * rows * tokens;
@@ -9,10 +10,11 @@ size_t attention_thread_scratch(size_t rows, size_t tokens) {
 struct attention_job {
     const struct engine *engine;
     const struct attention *attention;
-    bool cp;
+    struct attention_rule rule;
     float *out;
     const float *g_out;
     float *g_qkv;
+    struct attention_maps maps;
 };
 
 static size_t head_size(const struct attention *attention) {
@@ -71,15 +73,26 @@ void attention_forward(const struct engine *engine, const struct attention *atte
     pool_run(engine->pool, attention->heads, forward_head, &job);
 }
 
+static void matrix_of_head(void *context, size_t head, size_t thread) {
+    const struct attention_job *job = context;
+    (void) thread;
+    attention_matrix(job->engine, job->attention, head,
+                     job->maps.a + head * job->attention->rows * job->attention->tokens);
+}
+
+void attention_matrices(const struct engine *engine, const struct attention *attention, float *a) {
+    struct attention_job job = {.engine = engine, .attention = attention, .maps = {.a = a}};
+    pool_run(engine->pool, attention->heads, matrix_of_head, &job);
+}
+
 /* G_V = share * A^T G_O. */
-static void value_relevance(const struct attention_job *job, size_t at, const float *a,
-                            float share) {
+static void value_relevance(const struct attention_job *job, size_t at, const float *a) {
     const struct attention *attention = job->attention;
     job->engine->backend->multiply(&(struct gemm_product){.transpose_a = true,
                                                           .m = attention->tokens,
                                                           .n = head_size(attention),
                                                           .k = attention->rows,
-                                                          .alpha = share,
+                                                          .alpha = job->rule.share,
                                                           .a = a,
                                                           .a_stride = attention->tokens,
                                                           .b = job->g_out + at,
@@ -89,15 +102,15 @@ static void value_relevance(const struct attention_job *job, size_t at, const fl
                                                           .c_stride = 3 * attention->dim});
 }
 
-/* g [rows, tokens] = G_S / (2 sqrt(head size)): from G_A = G_O V^T / 2 through the softmax rule. */
-static void score_relevance(const struct attention_job *job, size_t at, const float *a, float *g) {
+/* g [rows, tokens] = share * G_O V^T, which is G_A. */
+static void matrix_relevance(const struct attention_job *job, size_t at, float *g) {
     const struct attention *attention = job->attention;
     job->engine->backend->multiply(
         &(struct gemm_product){.transpose_b = true,
                                .m = attention->rows,
                                .n = attention->tokens,
                                .k = head_size(attention),
-                               .alpha = 0.5F,
+                               .alpha = job->rule.share,
                                .a = job->g_out + at,
                                .a_stride = attention->dim,
                                .b = attention->qkv + 2 * attention->dim + at,
@@ -105,10 +118,15 @@ static void score_relevance(const struct attention_job *job, size_t at, const fl
                                .beta = 0.0F,
                                .c = g,
                                .c_stride = attention->tokens});
+}
+
+/* g: from G_A to share * G_S / sqrt(head size), through the softmax rule. */
+static void score_relevance(const struct attention_job *job, const float *a, float *g) {
+    const struct attention *attention = job->attention;
     for (size_t r = 0; r < attention->rows; r++) {
         job->engine->kernels->softmax_relevance(g + r * attention->tokens,
                                                 a + r * attention->tokens, attention->tokens,
-                                                0.5F * score_scale(attention));
+                                                job->rule.share * score_scale(attention));
     }
 }
 
@@ -136,6 +154,15 @@ static void query_key_relevance(const struct attention_job *job, size_t at, cons
     job->engine->backend->multiply(&key);
 }
 
+/* Copies a head's matrix to its place among all heads, if anybody wants it. */
+static void keep_matrix(const struct attention *attention, size_t head, const float *matrix,
+                        float *all) {
+    size_t count = attention->rows * attention->tokens;
+    if (all != NULL) {
+        memcpy(all + head * count, matrix, count * sizeof *matrix);
+    }
+}
+
 static void relevance_head(void *context, size_t head, size_t thread) {
     const struct attention_job *job = context;
     const struct attention *attention = job->attention;
@@ -143,16 +170,24 @@ static void relevance_head(void *context, size_t head, size_t thread) {
     float *a = engine_scratch(job->engine, thread);
     float *g = a + attention->rows * attention->tokens;
     attention_matrix(job->engine, attention, head, a);
-    value_relevance(job, at, a, job->cp ? 1.0F : 0.5F);
-    if (!job->cp) {
-        score_relevance(job, at, a, g);
+    keep_matrix(attention, head, a, job->maps.a);
+    value_relevance(job, at, a);
+    if (!job->rule.constant) {
+        matrix_relevance(job, at, g);
+        keep_matrix(attention, head, g, job->maps.g_a);
+        score_relevance(job, a, g);
         query_key_relevance(job, at, g);
     }
 }
 
-void attention_relevance(const struct engine *engine, const struct attention *attention, bool cp,
-                         const float *g_out, float *g_qkv) {
-    struct attention_job job = {
-        .engine = engine, .attention = attention, .cp = cp, .g_out = g_out, .g_qkv = g_qkv};
+void attention_relevance(const struct engine *engine, const struct attention *attention,
+                         struct attention_rule rule, const float *g_out, float *g_qkv,
+                         struct attention_maps maps) {
+    struct attention_job job = {.engine = engine,
+                                .attention = attention,
+                                .rule = rule,
+                                .g_out = g_out,
+                                .g_qkv = g_qkv,
+                                .maps = maps};
     pool_run(engine->pool, attention->heads, relevance_head, &job);
 }

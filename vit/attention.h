@@ -21,11 +21,28 @@ struct attention {
 /* out [rows, dim] = concatenated heads of softmax(q k^T / sqrt(head size)) v. */
 void attention_forward(const struct engine *engine, const struct attention *attention, float *out);
 
-/* g_qkv [tokens, 3 dim] from g_out [rows, dim]. AttnLRP (cp false): half to each operand of both
- * products, softmax by Taylor expansion; q is written in the first `rows` rows only. CP-LRP (cp
- * true): attention weights are constants, so only v is written. */
-void attention_relevance(const struct engine *engine, const struct attention *attention, bool cp,
-                         const float *g_out, float *g_qkv);
+/* How relevance passes the two products. AttnLRP gives half to each operand (share 0.5); the plain
+ * gradient gives all to each (share 1). constant: attention weights are constants (CP-LRP, share
+ * 1). */
+struct attention_rule {
+    float share;
+    bool constant;
+};
+
+/* The attention matrices of a block and their G, for those who want to see them; NULL to skip. */
+struct attention_maps {
+    float *a;   /* [heads, rows, tokens] */
+    float *g_a; /* [heads, rows, tokens], before the softmax's rule; not written if constant */
+};
+
+/* a [heads, rows, tokens]: the attention matrices alone. */
+void attention_matrices(const struct engine *engine, const struct attention *attention, float *a);
+
+/* g_qkv [tokens, 3 dim] from g_out [rows, dim]; softmax by Taylor expansion, which in G form is its
+ * gradient. q is written in the first `rows` rows only; if constant, only v is written. */
+void attention_relevance(const struct engine *engine, const struct attention *attention,
+                         struct attention_rule rule, const float *g_out, float *g_qkv,
+                         struct attention_maps maps);
 
 /* Floats of scratch that a thread needs (struct engine). */
 size_t attention_thread_scratch(size_t rows, size_t tokens);

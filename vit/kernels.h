@@ -30,11 +30,18 @@ struct kernels {
     void (*norm_relevance)(float *g_x, const float *g_y, const float *x, const float *weight,
                            size_t dim, float eps);
 
+    /* g_x += the plain gradient of LayerNorm, std not held constant. */
+    void (*norm_gradient)(float *g_x, const float *g_y, const float *x, const float *weight,
+                          size_t dim, float eps);
+
     /* out = z * Phi(z), Phi per activation. */
     void (*gelu_forward)(float *out, const float *z, size_t count, enum vit_activation activation);
 
     /* g = Phi(z) * g: the identity rule. */
     void (*gelu_relevance)(float *g, const float *z, size_t count, enum vit_activation activation);
+
+    /* g = d(z Phi(z))/dz * g: the plain gradient. */
+    void (*gelu_gradient)(float *g, const float *z, size_t count, enum vit_activation activation);
 
     /* row = softmax(scale * row), over count entries. */
     void (*softmax_forward)(float *row, size_t count, float scale);

@@ -127,6 +127,26 @@ static void norm_relevance(float *g_x, const float *g_y, const float *x, const f
     }
 }
 
+static void norm_gradient(float *g_x, const float *g_y, const float *x, const float *weight,
+                          size_t dim, float eps) {
+    struct row_statistics row = row_statistics_of(x, dim, eps);
+    double sum = 0.0;
+    double along = 0.0; /* of u over the normalised x */
+#pragma omp simd reduction(+ : sum, along)
+    for (size_t i = 0; i < dim; i++) {
+        double u = (double) weight[i] * g_y[i];
+        sum += u;
+        along += u * ((x[i] - row.mean) * row.inverse_std);
+    }
+    float mean = (float) (sum / (double) dim);
+    float slope = (float) (along / (double) dim);
+#pragma omp simd
+    for (size_t i = 0; i < dim; i++) {
+        float normal = (x[i] - row.mean) * row.inverse_std;
+        g_x[i] += (weight[i] * g_y[i] - mean - normal * slope) * row.inverse_std;
+    }
+}
+
 static void gelu_forward(float *out, const float *z, size_t count, enum vit_activation activation) {
     if (activation == VIT_GELU_ERF) {
 #pragma omp simd
@@ -161,6 +181,40 @@ static void gelu_relevance(float *g, const float *z, size_t count, enum vit_acti
 #pragma omp simd
         for (size_t i = 0; i < count; i++) {
             g[i] *= quick_cdf(z[i]);
+        }
+    }
+}
+
+/* Derivatives of x * Phi(x): Phi(x) + x * Phi'(x). */
+static inline float normal_slope(float x) {
+    return normal_cdf(x) + x * 0.398942280F * exp_fast(-0.5F * x * x);
+}
+
+static inline float tanh_slope(float x) {
+    float p = tanh_cdf(x);
+    return p + x * p * (1.0F - p) * 1.59576912F * (1.0F + 3.0F * 0.044715F * x * x);
+}
+
+static inline float quick_slope(float x) {
+    float p = quick_cdf(x);
+    return p + x * p * (1.0F - p) * 1.702F;
+}
+
+static void gelu_gradient(float *g, const float *z, size_t count, enum vit_activation activation) {
+    if (activation == VIT_GELU_ERF) {
+#pragma omp simd
+        for (size_t i = 0; i < count; i++) {
+            g[i] *= normal_slope(z[i]);
+        }
+    } else if (activation == VIT_GELU_TANH) {
+#pragma omp simd
+        for (size_t i = 0; i < count; i++) {
+            g[i] *= tanh_slope(z[i]);
+        }
+    } else {
+#pragma omp simd
+        for (size_t i = 0; i < count; i++) {
+            g[i] *= quick_slope(z[i]);
         }
     }
 }
@@ -268,8 +322,10 @@ const struct kernels KERNELS_TABLE = {
     .name = KERNELS_NAME,
     .norm_forward = norm_forward,
     .norm_relevance = norm_relevance,
+    .norm_gradient = norm_gradient,
     .gelu_forward = gelu_forward,
     .gelu_relevance = gelu_relevance,
+    .gelu_gradient = gelu_gradient,
     .softmax_forward = softmax_forward,
     .softmax_relevance = softmax_relevance,
     .absolute = absolute,

@@ -13,7 +13,15 @@ struct pass {
     struct ledger ledger;
 };
 
+static bool is_gradient(const struct pass *pass) {
+    return pass->rules->propagation == VIT_PROPAGATE_GRADIENT;
+}
+
+/* LRP-0 in G form is the gradient of a linear layer. */
 static struct linear_rule rule_of(const struct pass *pass, float gamma) {
+    if (is_gradient(pass)) {
+        return (struct linear_rule){0};
+    }
     return (struct linear_rule){.gamma = gamma, .epsilon = pass->rules->epsilon};
 }
 
@@ -40,6 +48,8 @@ static void pass_linear(struct pass *pass, int32_t block, const char *kind,
 
 struct norm_relevance_job {
     const struct vit_session *session;
+    void (*rule)(float *g_x, const float *g_y, const float *x, const float *weight, size_t dim,
+                 float eps);
     float *g_x;
     const float *g_y, *x, *weight;
 };
@@ -59,7 +69,14 @@ static void pass_norm(struct pass *pass, int32_t block, const char *kind, size_t
                       const float *weight, const float *x, const float *normed, const float *g_y,
                       float *g_x) {
     size_t dim = pass->session->dim;
-    struct norm_relevance_job job = {pass->session, g_x, g_y, x, weight};
+    const struct kernels *kernels = pass->session->engine.kernels;
+    struct norm_relevance_job job = {.session = pass->session,
+                                     .rule = is_gradient(pass) ? kernels->norm_gradient
+                                                               : kernels->norm_relevance,
+                                     .g_x = g_x,
+                                     .g_y = g_y,
+                                     .x = x,
+                                     .weight = weight};
     double received = relevance_of(pass, normed, g_y, rows, dim, dim);
     double before = relevance_of(pass, x, g_x, rows, dim, dim);
     engine_rows(&pass->session->engine, rows, norm_relevance_rows, &job);
@@ -98,6 +115,7 @@ static void pass_head(struct pass *pass, const struct vit_target *targets, size_
 
 struct gelu_relevance_job {
     const struct vit_session *session;
+    void (*rule)(float *g, const float *z, size_t count, enum vit_activation activation);
     float *g;
     const float *z;
 };
@@ -105,9 +123,8 @@ struct gelu_relevance_job {
 static void gelu_relevance_rows(void *context, size_t first, size_t count) {
     const struct gelu_relevance_job *job = context;
     size_t width = job->session->mlp_dim;
-    job->session->engine.kernels->gelu_relevance(job->g + first * width, job->z + first * width,
-                                                 count * width,
-                                                 job->session->model->config.activation);
+    job->rule(job->g + first * width, job->z + first * width, count * width,
+              job->session->model->config.activation);
 }
 
 static void keep_neurons(struct pass *pass, int32_t block, size_t rows) {
@@ -139,7 +156,12 @@ static void pass_mlp(struct pass *pass, int32_t block, const struct vit_block *w
     size_t count = rows * session->dim;
     struct linear fc1 = block_fc1(session, weights);
     struct linear fc2 = block_fc2(session, weights);
-    struct gelu_relevance_job gelu = {session, scratch->g_wide, state->z};
+    const struct kernels *kernels = session->engine.kernels;
+    struct gelu_relevance_job gelu = {.session = session,
+                                      .rule = is_gradient(pass) ? kernels->gelu_gradient
+                                                                : kernels->gelu_relevance,
+                                      .g = scratch->g_wide,
+                                      .z = state->z};
     struct linear_step step = {.layer = &fc2,
                                .rule = rule_of(pass, pass->rules->gamma_fc2),
                                .rows = rows,
@@ -181,13 +203,25 @@ struct qkv_parts {
 
 static struct qkv_parts parts_with_relevance(const struct pass *pass, size_t rows) {
     size_t tokens = pass->session->tokens;
-    if (pass->rules->cp_attention) {
+    if (pass->rules->propagation == VIT_PROPAGATE_CP_LRP) {
         return (struct qkv_parts){1, {{2, 1, tokens}}};
     }
     if (rows == tokens) {
         return (struct qkv_parts){1, {{0, 3, tokens}}};
     }
     return (struct qkv_parts){2, {{1, 2, tokens}, {0, 1, rows}}};
+}
+
+static void show_attention(const struct vit_attention_visitor *visitor, int32_t block,
+                           const struct attention *attention, const float *a, const float *g_a) {
+    if (visitor->visit != NULL) {
+        visitor->visit(visitor->user, &(struct vit_attention_view){.block = block,
+                                                                   .heads = attention->heads,
+                                                                   .rows = attention->rows,
+                                                                   .tokens = attention->tokens,
+                                                                   .a = a,
+                                                                   .g_a = g_a});
+    }
 }
 
 /* g_row: from G of the concatenated heads; g_wide: to G of q, k, v. */
@@ -198,8 +232,15 @@ static void pass_attention(struct pass *pass, int32_t block, const struct block_
     size_t dim = session->dim;
     struct attention attention = block_attention(session, state);
     double passed = 0.0;
-    attention_relevance(&session->engine, &attention, pass->rules->cp_attention, scratch->g_row,
-                        scratch->g_wide);
+    bool constant = pass->rules->propagation == VIT_PROPAGATE_CP_LRP;
+    bool watched = pass->relevance->visitor.visit != NULL;
+    struct attention_rule rule = {.share = constant || is_gradient(pass) ? 1.0F : 0.5F,
+                                  .constant = constant};
+    struct attention_maps maps = {.a = watched ? scratch->a : NULL,
+                                  .g_a = watched ? scratch->g_a : NULL};
+    attention_relevance(&session->engine, &attention, rule, scratch->g_row, scratch->g_wide, maps);
+    show_attention(&pass->relevance->visitor, block, &attention, scratch->a,
+                   constant ? NULL : scratch->g_a);
     for (size_t i = 0; i < parts->count; i++) {
         size_t at = parts->part[i].first * dim;
         passed += relevance_of(pass, state->qkv + at, scratch->g_wide + at, parts->part[i].rows,
@@ -241,6 +282,17 @@ static void pass_qkv(struct pass *pass, int32_t block, const struct vit_block *w
                   relevance_of(pass, scratch->normed, scratch->g_dim, session->tokens, dim, dim));
 }
 
+static void keep_norm1(struct pass *pass, int32_t block) {
+    const struct vit_session *session = pass->session;
+    size_t bytes = session->tokens * session->dim * sizeof(float);
+    if (block + 1 == session->model->config.depth && pass->relevance->norm1 != NULL) {
+        memcpy(pass->relevance->norm1, session->scratch.normed, bytes);
+    }
+    if (block + 1 == session->model->config.depth && pass->relevance->norm1_g != NULL) {
+        memcpy(pass->relevance->norm1_g, session->scratch.g_dim, bytes);
+    }
+}
+
 /* g_x: from G of x_mid (the first rows) to G of the block's input (all tokens). */
 static void pass_attention_branch(struct pass *pass, int32_t block, const struct vit_block *weights,
                                   const struct block_state *state) {
@@ -266,6 +318,7 @@ static void pass_attention_branch(struct pass *pass, int32_t block, const struct
     session_norm(session, state->x_in, weights->norm1_weight, weights->norm1_bias, session->tokens,
                  scratch->normed);
     pass_qkv(pass, block, weights, state, &parts);
+    keep_norm1(pass, block);
     memset(scratch->g_x + count, 0, (session->tokens * dim - count) * sizeof *scratch->g_x);
     pass_norm(pass, block, "norm1", session->tokens, weights->norm1_weight, state->x_in,
               scratch->normed, scratch->g_dim, scratch->g_x);
@@ -298,6 +351,9 @@ static enum status pass_embedding(struct pass *pass, struct error *err) {
                   0.0);
     pass_linear(pass, -1, "conv", &step);
     relevance->sum = kernels->dot(state->unfolded, scratch->patch, pixels);
+    if (relevance->input_g != NULL) {
+        embed_fold(&session->grid, scratch->patch, relevance->input_g);
+    }
     kernels->multiply(scratch->patch, scratch->patch, state->unfolded, pixels);
     if (!values_are_finite(scratch->patch, pixels)) {
         return fail(err, STATUS_NUMERIC,
@@ -333,6 +389,25 @@ static enum status check_request(const struct vit_session *session,
         return fail(err, STATUS_USAGE, "block %d is out of range: 0 to %d",
                     relevance->neurons_block, config->depth - 1);
     }
+    if (relevance->visitor.visit != NULL && session->scratch.a == NULL) {
+        return fail(err, STATUS_USAGE, "the session was opened without attention_maps");
+    }
+    return STATUS_OK;
+}
+
+enum status vit_visit_attention(struct vit_session *session,
+                                const struct vit_attention_visitor *visitor, struct error *err) {
+    if (!session->has_forward || session->scratch.a == NULL) {
+        return fail(err, STATUS_USAGE,
+                    "no forward pass yet, or the session was opened without attention_maps");
+    }
+    int saved = session->engine.backend->enter();
+    for (int32_t i = session->model->config.depth - 1; i >= 0; i--) {
+        struct attention attention = block_attention(session, &session->state.blocks[i]);
+        attention_matrices(&session->engine, &attention, session->scratch.a);
+        show_attention(visitor, i, &attention, session->scratch.a, NULL);
+    }
+    session->engine.backend->leave(saved);
     return STATUS_OK;
 }
 

@@ -162,8 +162,10 @@ static size_t largest_linear_scratch(const struct vit_session *session) {
                   linear_relevance_scratch(1, (size_t) session->model->config.classes, dim));
 }
 
-static void lay_out_scratch(struct vit_session *session, struct arena *arena, size_t threads) {
+static void lay_out_scratch(struct vit_session *session, struct arena *arena,
+                            const struct vit_session_options *options) {
     struct session_scratch *scratch = &session->scratch;
+    size_t heads = (size_t) session->model->config.heads;
     size_t tokens = session->tokens;
     size_t dim = session->dim;
     size_t classes = (size_t) session->model->config.classes;
@@ -179,14 +181,19 @@ static void lay_out_scratch(struct vit_session *session, struct arena *arena, si
     scratch->linear = take_floats(arena, 1, largest_linear_scratch(session));
     session->engine.thread_floats =
         larger(linear_thread_scratch(), attention_thread_scratch(tokens, tokens));
-    session->engine.thread_scratch = take_floats(arena, threads, session->engine.thread_floats);
+    session->engine.thread_scratch =
+        take_floats(arena, options->threads, session->engine.thread_floats);
+    if (options->attention_maps) {
+        scratch->a = take_floats(arena, heads * tokens, tokens);
+        scratch->g_a = take_floats(arena, heads * tokens, tokens);
+    }
 }
 
 static enum status measure(struct vit_session *session, const struct vit_session_options *options,
                            size_t *bytes, struct error *err) {
     struct arena arena = arena_measuring();
     lay_out_state(session, &arena, options->keep_all_tokens);
-    lay_out_scratch(session, &arena, options->threads);
+    lay_out_scratch(session, &arena, options);
     if (arena.overflow) {
         return fail(err, STATUS_LIMIT, "an input of %d x %d pixels needs more memory than there is",
                     session->input_width, session->input_height);
@@ -225,7 +232,7 @@ static enum status open_resources(struct vit_session *session,
                   err));
     struct arena arena = arena_over(session->block, session->bytes);
     lay_out_state(session, &arena, options->keep_all_tokens);
-    lay_out_scratch(session, &arena, options->threads);
+    lay_out_scratch(session, &arena, options);
     return position_resample(session->model, (int32_t) session->grid.rows,
                              (int32_t) session->grid.columns, session->state.position, err);
 }

@@ -18,6 +18,7 @@ struct vit_session_options {
     int32_t input_height; /* 0: as trained */
     int32_t input_width;
     bool keep_all_tokens; /* the last block computes every token, not only CLS */
+    bool attention_maps;  /* room for the attention matrices of a block: vit_relevance.visitor */
     const char *backend;  /* gemm_backend_find */
     size_t max_bytes;     /* LIMIT beyond; 0: none */
 };
@@ -55,9 +56,17 @@ enum status vit_forward(struct vit_session *session, const float *input, float *
 enum status vit_block_output(const struct vit_session *session, int32_t block, float *output,
                              struct error *err);
 
+/* What the backward pass carries. */
+enum vit_propagation {
+    VIT_PROPAGATE_ATTNLRP,
+    VIT_PROPAGATE_CP_LRP,  /* attention weights are constants */
+    VIT_PROPAGATE_GRADIENT /* the plain gradient of the explained sum: gammas and epsilon are not
+                              read */
+};
+
 /* Rule parameters of one attribution. */
 struct vit_rules {
-    bool cp_attention;
+    enum vit_propagation propagation;
     float gamma_conv, gamma_qkv, gamma_proj, gamma_fc1, gamma_fc2, gamma_head;
     float epsilon;
 };
@@ -73,15 +82,39 @@ struct vit_ledger_entry {
     double absorbed;
 };
 
+/* The attention of one block: matrices of the last forward and, in a backward pass, their G. */
+struct vit_attention_view {
+    int32_t block;
+    size_t heads, rows,
+        tokens;       /* rows: tokens, or 1 (CLS) in the last block without keep_all_tokens */
+    const float *a;   /* [heads, rows, tokens] */
+    const float *g_a; /* the same shape; NULL outside a backward pass and under CP-LRP */
+};
+
+/* Called once per block, last block first. */
+struct vit_attention_visitor {
+    void (*visit)(void *user, const struct vit_attention_view *view); /* NULL: nobody looks */
+    void *user;
+};
+
+/* Shows the attention of every block of the last forward, last block first. USAGE without a forward
+ * or a session with attention_maps. */
+enum status vit_visit_attention(struct vit_session *session,
+                                const struct vit_attention_visitor *visitor, struct error *err);
+
 /* Output arrays are the caller's; NULL ones are skipped. */
 struct vit_relevance {
-    float *pixels;                   /* [3, input_height, input_width] */
-    float *patches;                  /* [grid_height, grid_width] */
-    float *neurons;                  /* [tokens, mlp_dim] of neurons_block */
-    int32_t neurons_block;           /* 0 to depth - 1 */
+    float *pixels;         /* [3, input_height, input_width] */
+    float *patches;        /* [grid_height, grid_width] */
+    float *input_g;        /* [3, input_height, input_width]: G, so that pixels = input * G */
+    float *neurons;        /* [tokens, mlp_dim] of neurons_block */
+    int32_t neurons_block; /* 0 to depth - 1 */
     struct vit_ledger_entry *ledger; /* [vit_ledger_length] */
-    double explained;                /* out: sum of weight * logit */
-    double sum;                      /* out: sum of the pixel map */
+    float *norm1;                    /* [tokens, dim]: output of the last block's first LayerNorm */
+    float *norm1_g;                  /* [tokens, dim]: its G */
+    struct vit_attention_visitor visitor; /* needs a session with attention_maps */
+    double explained;                     /* out: sum of weight * logit */
+    double sum;                           /* out: sum of the pixel map */
 };
 
 size_t vit_ledger_length(const struct vit_config *config);

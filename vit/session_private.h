@@ -41,6 +41,8 @@ struct session_scratch {
     float *y;      /* [tokens, dim]: output of proj or fc2, made from the residual stream */
     float *patch;  /* [patches, 3 ph pw] */
     float *linear; /* linear_relevance_scratch of the largest layer */
+    float *a;      /* [heads, tokens, tokens], NULL without attention_maps */
+    float *g_a;    /* the same */
 };
 
 struct vit_session {

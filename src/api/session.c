@@ -196,7 +196,9 @@ static enum status translate_rules(const struct vitlrp_rules *rules, struct vit_
     if (!(rules->epsilon >= 0.0F) || isinf(rules->epsilon)) {
         return fail(err, STATUS_USAGE, "epsilon must be 0 or positive, and finite");
     }
-    *out = (struct vit_rules){.cp_attention = rules->attention == VITLRP_ATTENTION_CP,
+    *out = (struct vit_rules){.propagation = rules->attention == VITLRP_ATTENTION_CP
+                                                 ? VIT_PROPAGATE_CP_LRP
+                                                 : VIT_PROPAGATE_ATTNLRP,
                               .gamma_conv = rules->gamma_conv,
                               .gamma_qkv = rules->gamma_qkv,
                               .gamma_proj = rules->gamma_proj,

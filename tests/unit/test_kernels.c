@@ -371,7 +371,9 @@ static void check_attention(const struct engine *engine, struct test_random *ran
     c.attention = (struct attention){rows, tokens, heads, dim, c.qkv};
     attention_forward(engine, &c.attention, c.out);
     for (int cp = 0; cp < 2; cp++) {
-        attention_relevance(engine, &c.attention, cp == 1, c.g_out, c.g_qkv);
+        struct attention_rule rule = {.share = cp == 1 ? 1.0F : 0.5F, .constant = cp == 1};
+        attention_relevance(engine, &c.attention, rule, c.g_out, c.g_qkv,
+                            (struct attention_maps){0});
         for (size_t h = 0; h < heads; h++) {
             check_head(&c, h, cp == 1);
         }

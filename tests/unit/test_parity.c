@@ -114,7 +114,8 @@ static void test_block_outputs(void **unused) {
 static struct vit_rules rules_of(const json_t *description) {
     const json_t *gamma = json_object_get(description, "gamma");
     const char *attention = json_get_string(description, "attention");
-    struct vit_rules rules = {.cp_attention = strcmp(attention, "cp") == 0};
+    struct vit_rules rules = {.propagation = strcmp(attention, "cp") == 0 ? VIT_PROPAGATE_CP_LRP
+                                                                          : VIT_PROPAGATE_ATTNLRP};
     rules.gamma_conv = (float) json_number_value(json_object_get(gamma, "conv"));
     rules.gamma_qkv = (float) json_number_value(json_object_get(gamma, "qkv"));
     rules.gamma_proj = (float) json_number_value(json_object_get(gamma, "proj"));
@@ -232,7 +233,7 @@ static void test_gamma_infinity_is_the_limit(void **unused) {
     run_forward(session, logits);
     for (size_t i = 0; i < 3; i++) {
         float g = gammas[i];
-        struct vit_rules rules = {false, g, g, g, g, g, g, 0.0F};
+        struct vit_rules rules = {VIT_PROPAGATE_ATTNLRP, g, g, g, g, g, g, 0.0F};
         struct vit_relevance relevance = {.pixels = maps[i]};
         assert_int_equal(
             vit_relevance(session, &(struct vit_target){8, 1.0F}, 1, &rules, &relevance, &err),
@@ -244,11 +245,36 @@ static void test_gamma_infinity_is_the_limit(void **unused) {
     vit_model_free(model);
 }
 
+/* The plain gradient through the same backward pass, and R = x G. */
+static void test_input_x_gradient(void **unused) {
+    float pixels[INPUT];
+    float input_g[INPUT];
+    float logits[CLASSES];
+    struct error err = {0};
+    (void) unused;
+    struct vit_model *model = load("timm.safetensors");
+    struct vit_session *session = open_session(model, 1, false);
+    run_forward(session, logits);
+    struct vit_rules rules = {.propagation = VIT_PROPAGATE_GRADIENT, .gamma_fc1 = 1.0F};
+    struct vit_relevance relevance = {.pixels = pixels, .input_g = input_g};
+    assert_int_equal(
+        vit_relevance(session, &(struct vit_target){8, 1.0F}, 1, &rules, &relevance, &err),
+        STATUS_OK);
+    assert_true(case_error("relevance", "input_x_gradient", 3, pixels, INPUT) < 1e-4);
+    float *input = golden_read("parity/input.npy", 3, INPUT);
+    for (size_t i = 0; i < INPUT; i++) {
+        assert_true(pixels[i] == input[i] * input_g[i]);
+    }
+    mem_free(input);
+    vit_session_close(session);
+    vit_model_free(model);
+}
+
 static void test_same_input_same_bits(void **unused) {
     float maps[2][INPUT];
     float logits[CLASSES];
     struct error err = {0};
-    struct vit_rules rules = {false, 0.25F, 0.1F, 0.1F, 0.05F, 0.05F, 0.05F, 0.0F};
+    struct vit_rules rules = {VIT_PROPAGATE_ATTNLRP, 0.25F, 0.1F, 0.1F, 0.05F, 0.05F, 0.05F, 0.0F};
     (void) unused;
     struct vit_model *model = load("timm.safetensors");
     for (size_t i = 0; i < 2; i++) {
@@ -301,6 +327,7 @@ int main(void) {
         cmocka_unit_test(test_relevance_cases),
         cmocka_unit_test(test_relevance_cases_with_all_tokens),
         cmocka_unit_test(test_gamma_infinity_is_the_limit),
+        cmocka_unit_test(test_input_x_gradient),
         cmocka_unit_test(test_same_input_same_bits),
         cmocka_unit_test(test_requests_out_of_range_are_refused),
     };
