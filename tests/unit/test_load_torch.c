@@ -1,0 +1,360 @@
+/* PyTorch's containers: what the pickle machine and the zip reader must refuse, with the reason,
+ * and the forms of state_dict that they must accept. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "support/load_checks.h"
+#include "vit/pickle.h"
+
+#include "support/unit.h"
+
+struct made_case {
+    struct pth_options options;
+    enum status status;
+    const char *word;
+};
+
+static void test_refused_archives(void **unused) {
+    static const struct made_case cases[] = {
+        {{.global = "posix\nsystem\n"}, STATUS_UNSUPPORTED, "posix.system"},
+        {{.global = "os\nsystem\n"}, STATUS_UNSUPPORTED, "nothing was executed"},
+        {{.global = "builtins\neval\n"}, STATUS_UNSUPPORTED, "builtins.eval"},
+        {{.global = "argparse\nNamespace\n"}, STATUS_UNSUPPORTED, "argparse.Namespace"},
+        {{.global = "numpy.core.multiarray\nscalar\n"}, STATUS_UNSUPPORTED, "multiarray.scalar"},
+        {{.global = "torch\nload\n"}, STATUS_UNSUPPORTED, "torch.load"},
+        {{.global = "torch.storage\n_load_from_bytes\n"}, STATUS_UNSUPPORTED, "_load_from_bytes"},
+        {{.global = "torch._utils\n_rebuild_tensor_v2x\n"}, STATUS_UNSUPPORTED, "_v2x"},
+        {{.global = "torch\n_utils._rebuild_tensor_v2\n"}, STATUS_UNSUPPORTED, "_utils"},
+        {{.global = "\x1B[2J\nx\n"}, STATUS_UNSUPPORTED, "\\x1B[2J.x"},
+        {{.storage_type = "ComplexFloatStorage"}, STATUS_UNSUPPORTED, "ComplexFloatStorage"},
+        {{.storage_type = "DoubleStorage"}, STATUS_FORMAT, "announced"},
+        {{.extra_elements = 1}, STATUS_FORMAT, "announced"},
+        {{.extra_elements = -1}, STATUS_FORMAT, "beyond its storage"},
+        {{.extra_elements = -100}, STATUS_FORMAT, "persistent id"},
+        {{.extra_elements = INT64_C(1) << 61}, STATUS_FORMAT, "announced"},
+        {{.extra_elements = INT64_MAX - 8}, STATUS_FORMAT, "overflows"},
+        {{.offset = 1}, STATUS_FORMAT, "beyond its storage"},
+        {{.offset = -1}, STATUS_FORMAT, "beyond its storage"},
+        {{.offset = INT64_MAX}, STATUS_FORMAT, "beyond its storage"},
+        {{.stride = 2}, STATUS_UNSUPPORTED, "'cls_token': it is not contiguous"},
+        {{.stride = -1}, STATUS_FORMAT, "strides"},
+        {{.share = true}, STATUS_FORMAT, "beyond its storage"},
+        {{.flags = 1}, STATUS_UNSUPPORTED, "encrypted"},
+        {{.method = 12}, STATUS_UNSUPPORTED, "method 12"},
+        {{.crc_error = 1}, STATUS_FORMAT, "checksum"},
+        {{.local_disagrees = true}, STATUS_FORMAT, "local header"},
+        {{.duplicate = true}, STATUS_FORMAT, "twice"},
+        {{.record_name = "../evil"}, STATUS_FORMAT, "leaves its folder"},
+        {{.record_name = "archive/../../evil"}, STATUS_FORMAT, "leaves its folder"},
+        {{.record_name = "/etc/evil"}, STATUS_FORMAT, "leaves its folder"},
+        {{.record_name = "..\\evil"}, STATUS_FORMAT, "leaves its folder"},
+        {{.record_name = "archive/constants.pkl"}, STATUS_UNSUPPORTED, "TorchScript"},
+        {{.record_name = "archive/byteorder"}, STATUS_UNSUPPORTED, "big-endian"},
+        {{.drop_bytes = 1}, STATUS_FORMAT, "no directory"},
+        {{.drop_bytes = 5000}, STATUS_FORMAT, "no directory"},
+        {{.wrapper = "model", .second_wrapper = "net"}, STATUS_OK, NULL},
+        {{.wrapper = "first", .second_wrapper = "second"}, STATUS_UNSUPPORTED, "several sets"},
+        {{.wrapper = "optimizer"}, STATUS_UNSUPPORTED, "no dictionary"},
+    };
+    (void) unused;
+    struct vit_config config = small_config();
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct pth_list list;
+        struct bytes bytes;
+        pth_timm(&list, &config);
+        pth_make(&list, &cases[i].options, &bytes);
+        if (cases[i].status == STATUS_OK) {
+            vit_model_free(expect_loaded_free(&bytes, 2));
+        } else {
+            expect_refused_free(&bytes, cases[i].status, cases[i].word);
+        }
+    }
+}
+
+static void test_accepted_archives(void **unused) {
+    static const struct pth_options cases[] = {
+        {.wrapper = NULL},
+        {.wrapper = "state_dict"},
+        {.wrapper = "model"},
+        {.wrapper = "anything"},
+        {.parameters = true},
+        {.wrapper = "model", .parameters = true},
+        {.stride = 1}, /* the last stride of a contiguous tensor */
+        {.record_name = "archive/.data/serialization_id"},
+    };
+    static const char *const prefixes[] = {"", "module.", "model.", "backbone.", "module.model."};
+    (void) unused;
+    struct vit_config config = small_config();
+    struct pth_list list;
+    struct bytes bytes;
+    pth_timm(&list, &config);
+    safetensors_make(&list, "F32", NULL, &bytes);
+    struct vit_model *reference = expect_loaded_free(&bytes, 2);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        pth_make(&list, &cases[i], &bytes);
+        struct vit_model *model = expect_loaded_free(&bytes, 2);
+        assert_true(weights_difference(model, reference) == 0.0);
+        assert_string_equal(model->container, "pytorch zip");
+        vit_model_free(model);
+    }
+    for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++) {
+        pth_timm(&list, &config);
+        pth_prefix(&list, prefixes[i]);
+        pth_make(&list, &cases[1], &bytes);
+        vit_model_free(expect_loaded_free(&bytes, 2));
+    }
+    vit_model_free(reference);
+}
+
+/* Tensors that share one storage, each with its offset, are fine: here all but the first see its
+ * beginning, so they must not be larger. */
+static void test_shared_storage(void **unused) {
+    (void) unused;
+    struct vit_config config = small_config();
+    struct pth_list list;
+    struct bytes bytes;
+    struct pth_options shared = {.share = true};
+    pth_timm(&list, &config);
+    struct pth_tensor largest = list.items[0];
+    size_t at = 0;
+    for (size_t i = 0; i < list.count; i++) {
+        if (strstr(list.items[i].name, "patch_embed.proj.weight") != NULL) {
+            largest = list.items[i];
+            at = i;
+        }
+    }
+    list.items[at] = list.items[0];
+    list.items[0] = largest;
+    pth_make(&list, &shared, &bytes);
+    struct vit_model *model = expect_loaded_free(&bytes, 2);
+    assert_true(model->weights.cls_token[3] == pth_value("patch_embed.proj.weight", 3));
+    vit_model_free(model);
+}
+
+struct pickle_case {
+    const char *bytes;
+    size_t size;
+    enum status status;
+    const char *word;
+};
+
+#define PICKLE(text) text, sizeof text - 1
+
+static void test_refused_pickles(void **unused) {
+    static const struct pickle_case cases[] = {
+        {PICKLE(""), STATUS_FORMAT, "truncated"},
+        {PICKLE("\x80"), STATUS_FORMAT, "truncated"},
+        {PICKLE("\x80\x02"), STATUS_FORMAT, "truncated"},
+        {PICKLE("\x80\x01."), STATUS_UNSUPPORTED, "protocol 1"},
+        {PICKLE("\x80\x06."), STATUS_UNSUPPORTED, "protocol 6"},
+        {PICKLE("\x80\x02."), STATUS_FORMAT, "ends in the middle"},
+        {PICKLE("\x80\x02NN."), STATUS_FORMAT, "ends in the middle"},
+        {PICKLE("\x80\x02(N."), STATUS_FORMAT, "ends in the middle"},
+        {PICKLE("\x80\x02N."), STATUS_UNSUPPORTED, "no dictionary"},
+        {PICKLE("\x80\x02}."), STATUS_UNSUPPORTED, "no dictionary"},
+        {PICKLE("\x80\x02\xFF."), STATUS_FORMAT, "opcode 0xFF"},
+        {PICKLE("\x80\x02I1\n."), STATUS_FORMAT, "opcode 0x49"},
+        {PICKLE("\x80\x02\x82\x01."), STATUS_FORMAT, "opcode 0x82"},
+        {PICKLE("\x80\x02"
+                "cposix\nsystem\nX\x04\x00\x00\x00true\x85R."),
+         STATUS_UNSUPPORTED, "posix.system"},
+        {PICKLE("\x80\x04\x95\x17\x00\x00\x00\x00\x00\x00\x00\x8C\x05posix\x94\x8C\x06system\x94"
+                "\x93\x94N\x85R."),
+         STATUS_UNSUPPORTED, "posix.system"},
+        {PICKLE("\x80\x02(iposix\nsystem\n."), STATUS_UNSUPPORTED, "posix.system"},
+        {PICKLE("\x80\x02icollections\nOrderedDict\n."), STATUS_UNSUPPORTED, "constructs"},
+        {PICKLE("\x80\x02"
+                "ccollections\nOrderedDict\n)\x81."),
+         STATUS_UNSUPPORTED, "constructs"},
+        {PICKLE("\x80\x02(N"
+                "o."),
+         STATUS_UNSUPPORTED, "constructs"},
+        {PICKLE("\x80\x02"
+                "cos"),
+         STATUS_FORMAT, "truncated"},
+        {PICKLE("\x80\x02NN\x93."), STATUS_FORMAT, "global without a name"},
+        {PICKLE("\x80\x02\x93."), STATUS_FORMAT, "stack is empty"},
+        {PICKLE("\x80\x02"
+                "0."),
+         STATUS_FORMAT, "stack is empty"},
+        {PICKLE("\x80\x02R."), STATUS_FORMAT, "stack is empty"},
+        {PICKLE("\x80\x02NNR."), STATUS_FORMAT, "not callable"},
+        {PICKLE("\x80\x02"
+                "ctorch\nFloatStorage\n)R."),
+         STATUS_FORMAT, "strange arguments"},
+        {PICKLE("\x80\x02"
+                "ctorch\nSize\nN\x85R."),
+         STATUS_FORMAT, "strange arguments"},
+        {PICKLE("\x80\x02"
+                "ccollections\nOrderedDict\nN\x85R."),
+         STATUS_FORMAT, "strange"},
+        {PICKLE("\x80\x02"
+                "ctorch._utils\n_rebuild_tensor_v2\n)R."),
+         STATUS_FORMAT, "strange"},
+        {PICKLE("\x80\x02"
+                "ctorch._utils\n_rebuild_parameter\n)R."),
+         STATUS_FORMAT, "strange"},
+        {PICKLE("\x80\x02NQ."), STATUS_FORMAT, "persistent id"},
+        {PICKLE("\x80\x02t."), STATUS_FORMAT, "mark is missing"},
+        {PICKLE("\x80\x02u."), STATUS_FORMAT, "mark is missing"},
+        {PICKLE("\x80\x02N(0."), STATUS_FORMAT, "stack is empty"},
+        {PICKLE("\x80\x02N(\x85."), STATUS_FORMAT, "stack is empty"},
+        {PICKLE("\x80\x02N(Nu."), STATUS_FORMAT, "no container"},
+        {PICKLE("\x80\x02}(Nu."), STATUS_FORMAT, "key without a value"},
+        {PICKLE("\x80\x02]}NNs0(NNs."), STATUS_FORMAT, "no container"},
+        {PICKLE("\x80\x02Na."), STATUS_FORMAT, "no container"},
+        {PICKLE("\x80\x02"
+                "a."),
+         STATUS_FORMAT, "stack is empty"},
+        {PICKLE("\x80\x02s."), STATUS_FORMAT, "stack is empty"},
+        {PICKLE("\x80\x02h\x05."), STATUS_FORMAT, "never remembered"},
+        {PICKLE("\x80\x02Nq\x05h\x04."), STATUS_FORMAT, "never remembered"},
+        {PICKLE("\x80\x02j\xFF\xFF\xFF\xFF."), STATUS_FORMAT, "never remembered"},
+        {PICKLE("\x80\x02q\x00."), STATUS_FORMAT, "nothing to remember"},
+        {PICKLE("\x80\x02Nr\xFF\xFF\xFF\xFF."), STATUS_LIMIT, "remembers"},
+        {PICKLE("\x80\x02NNb."), STATUS_FORMAT, "no dictionary"},
+        {PICKLE("\x80\x02N}b."), STATUS_FORMAT, "no OrderedDict"},
+        {PICKLE("\x80\x02X\xFF\xFF\xFF\xFF"
+                "abc."),
+         STATUS_FORMAT, "truncated"},
+        {PICKLE("\x80\x04\x8D\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF."), STATUS_FORMAT, "truncated"},
+        {PICKLE("\x80\x04\x95\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x7F."), STATUS_FORMAT, "frame"},
+        {PICKLE("\x80\x02\x8B\xFF\xFF\xFF\xFF."), STATUS_FORMAT, "truncated"},
+        {PICKLE("\x80\x02]q\x00h\x00"
+                "ah\x00"
+                "a."),
+         STATUS_UNSUPPORTED, "no dictionary"},
+        {PICKLE("\x80\x02}q\x00K\x01h\x00s."), STATUS_UNSUPPORTED, "no dictionary"},
+    };
+    (void) unused;
+    static const struct pth_list empty;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct bytes bytes;
+        struct pth_options options = {.pickle = (const unsigned char *) cases[i].bytes,
+                                      .pickle_size = cases[i].size};
+        pth_make(&empty, &options, &bytes);
+        expect_refused_free(&bytes, cases[i].status, cases[i].word);
+    }
+}
+
+/* The pickle of `head`, then `repeated` `count` times, then STOP. */
+static void expect_pickle_refused(const char *head, const char *repeated, size_t count,
+                                  enum status wanted, const char *word) {
+    struct text pickle = {.limit = (size_t) 1 << 26};
+    struct pickle parsed;
+    struct error err = {0};
+    size_t consumed = 0;
+    text_append(&pickle, "\x80\x02", 2);
+    text_append_string(&pickle, head);
+    for (size_t i = 0; i < count; i++) {
+        text_append_string(&pickle, repeated);
+    }
+    text_append_string(&pickle, ".");
+    enum status status =
+        pickle_parse((const unsigned char *) pickle.data, pickle.length, &consumed, &parsed, &err);
+    pickle_free(&parsed);
+    text_free(&pickle);
+    if (status != wanted || strstr(err.message, word) == NULL) {
+        fail_msg("%s%s x %zu: status %d, %s", head, repeated, count, status, err.message);
+    }
+}
+
+static void test_pickle_limits(void **unused) {
+    (void) unused;
+    expect_pickle_refused("", "N", 10001, STATUS_LIMIT, "stacks");
+    expect_pickle_refused("", "(", 1000000, STATUS_LIMIT, "nests");
+    expect_pickle_refused("", "N0", 600000, STATUS_LIMIT, "opcodes");
+    expect_pickle_refused("]q\x01", "j\x01\x01\x01\x01", 1, STATUS_FORMAT, "never remembered");
+    expect_pickle_refused("N", "\x94", 100001, STATUS_LIMIT, "remembers");
+    /* A list that holds itself a hundred thousand times is walked once. */
+    expect_pickle_refused("]q\x01",
+                          "h\x01"
+                          "a",
+                          100000, STATUS_OK, "");
+}
+
+static void test_values(void **unused) {
+    static const unsigned char PICKLED[] = "\x80\x04(J\xFE\xFF\xFF\xFF\x8A\x02\x00\x80\x8A\x00"
+                                           "\x8B\x01\x00\x00\x00\x05M\x01\x02\x88\x89NG\x3F\xF0\x00"
+                                           "\x00\x00\x00\x00\x00U\x01xC\x01y\x8F(K\x01\x90t.";
+    (void) unused;
+    struct pickle pickle;
+    struct error err = {0};
+    size_t consumed = 0;
+    assert_int_equal(pickle_parse(PICKLED, sizeof PICKLED - 1, &consumed, &pickle, &err),
+                     STATUS_OK);
+    assert_int_equal(consumed, sizeof PICKLED - 1);
+    const struct pickle_value *tuple = pickle.root;
+    assert_int_equal(tuple->kind, PICKLE_TUPLE);
+    assert_int_equal(tuple->count, 12);
+    assert_int_equal(tuple->items[0]->integer, -2);
+    assert_int_equal(tuple->items[1]->integer, -32768);
+    assert_int_equal(tuple->items[2]->integer, 0);
+    assert_int_equal(tuple->items[3]->integer, 5);
+    assert_int_equal(tuple->items[4]->integer, 513);
+    assert_int_equal(tuple->items[5]->kind, PICKLE_BOOL);
+    assert_int_equal(tuple->items[7]->kind, PICKLE_NONE);
+    assert_int_equal(tuple->items[8]->kind, PICKLE_FLOAT);
+    assert_true(pickle_is_string(tuple->items[9], "x"));
+    assert_int_equal(tuple->items[10]->kind, PICKLE_BYTES);
+    assert_int_equal(tuple->items[11]->kind, PICKLE_LIST);
+    assert_int_equal(tuple->items[11]->count, 1);
+    pickle_free(&pickle);
+}
+
+/* The older container: every truncation, and a storage count that is not the announced one. */
+static void test_legacy_damage(void **unused) {
+    struct bytes bytes;
+    struct error err = {0};
+    (void) unused;
+    assert_int_equal(file_read(TEST_DATA "/golden/parity/torchvision_legacy_container.pth",
+                               (size_t) 1 << 24, &bytes, &err),
+                     STATUS_OK);
+    size_t whole = bytes.size;
+    for (size_t size = 8; size < whole; size += 509) {
+        struct bytes cut = {mem_calloc(size, 1), size};
+        assert_non_null(cut.data);
+        memcpy(cut.data, bytes.data, size);
+        expect_refused_free(&cut, size < 14 ? STATUS_UNSUPPORTED : STATUS_FORMAT, "");
+    }
+    bytes.data[6095] ^= 1; /* the first storage's count follows the five pickles */
+    expect_refused(&bytes, STATUS_FORMAT, "announced");
+    bytes.data[6095] ^= 1;
+    unsigned char *little = memchr(bytes.data + 53, '\x88', 100);
+    assert_non_null(little);
+    *little = 0x89;
+    expect_refused(&bytes, STATUS_UNSUPPORTED, "big-endian");
+    *little = 0x88;
+    bytes.data[18] = 0;
+    expect_refused(&bytes, STATUS_UNSUPPORTED, "unknown version");
+    bytes_free(&bytes);
+}
+
+static void test_truncated_archive(void **unused) {
+    (void) unused;
+    struct vit_config config = small_config();
+    struct pth_list list;
+    struct bytes bytes;
+    struct pth_options sound = {0};
+    pth_timm(&list, &config);
+    pth_make(&list, &sound, &bytes);
+    for (size_t size = 8; size < bytes.size; size += 211) {
+        struct bytes cut = {mem_calloc(size, 1), size};
+        assert_non_null(cut.data);
+        memcpy(cut.data, bytes.data, size);
+        expect_refused_free(&cut, STATUS_FORMAT, "truncated");
+    }
+    bytes_free(&bytes);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_refused_archives), cmocka_unit_test(test_accepted_archives),
+        cmocka_unit_test(test_shared_storage),   cmocka_unit_test(test_refused_pickles),
+        cmocka_unit_test(test_pickle_limits),    cmocka_unit_test(test_values),
+        cmocka_unit_test(test_legacy_damage),    cmocka_unit_test(test_truncated_archive),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
