@@ -58,9 +58,8 @@ static void norm_relevance_rows(void *context, size_t first, size_t count) {
     const struct norm_relevance_job *job = context;
     size_t dim = job->session->dim;
     for (size_t r = first; r < first + count; r++) {
-        job->session->engine.kernels->norm_relevance(job->g_x + r * dim, job->g_y + r * dim,
-                                                     job->x + r * dim, job->weight, dim,
-                                                     job->session->model->config.layer_norm_eps);
+        job->rule(job->g_x + r * dim, job->g_y + r * dim, job->x + r * dim, job->weight, dim,
+                  job->session->model->config.layer_norm_eps);
     }
 }
 
