@@ -219,12 +219,31 @@ static void gelu_gradient(float *g, const float *z, size_t count, enum vit_activ
     }
 }
 
-static void softmax_forward(float *row, size_t count, float scale) {
+/* By lanes: without them a compiler must keep the order of comparisons, in case one is with NaN. */
+static float largest(const float *row, size_t count) {
+    enum { LANES = 16 };
+    float lanes[LANES];
     float top = row[0];
-#pragma omp simd reduction(max : top)
-    for (size_t i = 0; i < count; i++) {
+    size_t i = 0;
+    for (size_t lane = 0; lane < LANES; lane++) {
+        lanes[lane] = top;
+    }
+    for (; i + LANES <= count; i += LANES) {
+        for (size_t lane = 0; lane < LANES; lane++) {
+            lanes[lane] = row[i + lane] > lanes[lane] ? row[i + lane] : lanes[lane];
+        }
+    }
+    for (; i < count; i++) {
         top = row[i] > top ? row[i] : top;
     }
+    for (size_t lane = 0; lane < LANES; lane++) {
+        top = lanes[lane] > top ? lanes[lane] : top;
+    }
+    return top;
+}
+
+static void softmax_forward(float *row, size_t count, float scale) {
+    float top = largest(row, count);
     float sum = 0.0F;
 #pragma omp simd reduction(+ : sum)
     for (size_t i = 0; i < count; i++) {
