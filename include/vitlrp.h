@@ -239,8 +239,8 @@ VITLRP_API void vitlrp_model_info_init(struct vitlrp_model_info *info);
 VITLRP_API void vitlrp_model_describe(const struct vitlrp_model *model,
                                       struct vitlrp_model_info *info);
 
-/* The model's own preprocessing: from its metadata or the preprocessor_config.json beside it, else what
- * the framework that its layout is of usually does. */
+/* The model's own preprocessing: from its metadata or the preprocessor_config.json beside it, else
+ * what the framework that its layout is of usually does. */
 VITLRP_API void vitlrp_model_preprocess(const struct vitlrp_model *model,
                                         struct vitlrp_preprocess *preprocess);
 

@@ -38,6 +38,7 @@ static const struct impostor IMPOSTORS[] = {
     {0, BYTES("\xFF\xD8\xFF"), "is a JPEG image, not weights"},
     {0, BYTES("\x89PNG"), "is a PNG image, not weights"},
     {0, BYTES("\x93NUMPY"), "is a single .npy array, not a checkpoint"},
+    {0, BYTES("PK\5\6"), "is an empty zip archive"},
     {0, BYTES("%PDF"), "is a PDF document, not weights"},
 };
 

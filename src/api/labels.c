@@ -249,7 +249,7 @@ static enum status fail_lacking(const struct labels *labels, const struct class_
     return fail(
         err, STATUS_USAGE,
         "class %d '%s' (%s) is not among the %zu classes of ImageNet that this model knows: "
-        "`vitlrp info` lists them",
+        "`vitlrp info --classes` lists them",
         entry->index, entry->name, entry->wnid, labels->classes.count);
 }
 
@@ -270,7 +270,7 @@ static enum status fail_out_of_range(const struct labels *labels, const char *te
     }
     return fail(err, STATUS_USAGE,
                 "class %s is out of range: this model has %zu classes with indices from %d to %d: "
-                "`vitlrp info` lists them",
+                "`vitlrp info --classes` lists them",
                 escaped, classes->count, lowest, highest);
 }
 
@@ -332,11 +332,11 @@ static enum status fail_unnamed(const struct labels *labels, const char *text,
         return fail(err, STATUS_USAGE, "no class is called '%s'; did you mean %s%s?", escaped,
                     matches->count > 1 ? "one of " : "", matches->list.data);
     }
-    return fail(
-        err, STATUS_USAGE,
-        "no class is called '%s'; give an index, a WordNet id or a label (`vitlrp info` lists "
-        "them)",
-        escaped);
+    return fail(err, STATUS_USAGE,
+                "no class is called '%s'; give an index, a WordNet id or a label (`vitlrp info "
+                "--classes` lists "
+                "them)",
+                escaped);
 }
 
 enum status labels_find(const struct labels *labels, const char *text, size_t *output,
