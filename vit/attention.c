@@ -48,29 +48,33 @@ static void attention_matrix(const struct engine *engine, const struct attention
     }
 }
 
-static void forward_head(void *context, size_t head, size_t thread) {
+static void forward_head(void *context, size_t index, size_t thread) {
     const struct attention_job *job = context;
-    const struct attention *attention = job->attention;
+    struct attention attention = *job->attention;
+    size_t image = index / attention.heads;
+    size_t head = index % attention.heads;
+    size_t at = head * head_size(&attention);
     float *a = engine_scratch(job->engine, thread);
-    attention_matrix(job->engine, attention, head, a);
-    size_t at = head * head_size(attention);
+    attention.qkv += image * attention.tokens * 3 * attention.dim;
+    attention_matrix(job->engine, &attention, head, a);
     job->engine->backend->multiply(
-        &(struct gemm_product){.m = attention->rows,
-                               .n = head_size(attention),
-                               .k = attention->tokens,
+        &(struct gemm_product){.m = attention.rows,
+                               .n = head_size(&attention),
+                               .k = attention.tokens,
                                .alpha = 1.0F,
                                .a = a,
-                               .a_stride = attention->tokens,
-                               .b = attention->qkv + 2 * attention->dim + at,
-                               .b_stride = 3 * attention->dim,
+                               .a_stride = attention.tokens,
+                               .b = attention.qkv + 2 * attention.dim + at,
+                               .b_stride = 3 * attention.dim,
                                .beta = 0.0F,
-                               .c = job->out + at,
-                               .c_stride = attention->dim});
+                               .c = job->out + image * attention.rows * attention.dim + at,
+                               .c_stride = attention.dim});
 }
 
-void attention_forward(const struct engine *engine, const struct attention *attention, float *out) {
+void attention_forward(const struct engine *engine, const struct attention *attention,
+                       size_t images, float *out) {
     struct attention_job job = {.engine = engine, .attention = attention, .out = out};
-    pool_run(engine->pool, attention->heads, forward_head, &job);
+    pool_run(engine->pool, images * attention->heads, forward_head, &job);
 }
 
 static void matrix_of_head(void *context, size_t head, size_t thread) {

@@ -18,8 +18,10 @@ struct attention {
     const float *qkv; /* [tokens, 3 dim]: q, k, v; of q only the first `rows` rows are read */
 };
 
-/* out [rows, dim] = concatenated heads of softmax(q k^T / sqrt(head size)) v. */
-void attention_forward(const struct engine *engine, const struct attention *attention, float *out);
+/* out [images, rows, dim] = concatenated heads of softmax(q k^T / sqrt(head size)) v, of `images`
+ * images whose qkv follow each other from attention->qkv on. */
+void attention_forward(const struct engine *engine, const struct attention *attention,
+                       size_t images, float *out);
 
 /* How relevance passes the two products. AttnLRP gives half to each operand (share 0.5); the plain
  * gradient gives all to each (share 1). constant: attention weights are constants (CP-LRP, share

@@ -2,15 +2,13 @@
 
 #include <string.h>
 
+#include "base/checked.h"
+
 /* A tile of |W|, made in a thread's scratch and used at once: 1 MB of floats at most, so that it
  * stays in cache, and wide enough that packing the other operand again for every tile costs little.
  */
 #define TILE_WIDTH 256
 #define TILE_DEPTH 1024
-
-static size_t smaller(size_t a, size_t b) {
-    return a < b ? a : b;
-}
 
 /* How many columns a task takes: an equal share for every thread, none wider than a tile. */
 static size_t share_width(size_t columns, size_t threads) {
@@ -108,12 +106,12 @@ static void total_columns(void *context, size_t index, size_t thread) {
     const struct kernels *kernels = job->engine->kernels;
     float *tile = engine_scratch(job->engine, thread);
     size_t first = index * job->width;
-    size_t count = smaller(job->width, layer->outputs - first);
+    size_t count = size_min(job->width, layer->outputs - first);
     for (size_t r = 0; r < job->step->rows; r++) {
         kernels->absolute(job->total + r * layer->outputs + first, layer->bias + first, count);
     }
     for (size_t k = 0; k < layer->inputs; k += TILE_DEPTH) {
-        size_t depth = smaller(TILE_DEPTH, layer->inputs - k);
+        size_t depth = size_min(TILE_DEPTH, layer->inputs - k);
         for (size_t j = 0; j < count; j++) {
             kernels->absolute(tile + j * depth, layer->weight + (first + j) * layer->inputs + k,
                               depth);
@@ -147,7 +145,7 @@ static void scale_rows(void *context, size_t first, size_t count) {
 static void spread_columns(const struct gamma_job *job, size_t first, size_t count, float *tile) {
     const struct linear *layer = job->step->layer;
     for (size_t k = 0; k < layer->outputs; k += TILE_DEPTH) {
-        size_t depth = smaller(TILE_DEPTH, layer->outputs - k);
+        size_t depth = size_min(TILE_DEPTH, layer->outputs - k);
         for (size_t j = 0; j < depth; j++) {
             job->engine->kernels->absolute(tile + j * count,
                                            layer->weight + (k + j) * layer->inputs + first, count);
@@ -188,7 +186,7 @@ static void combine_columns(void *context, size_t index, size_t thread) {
     const struct linear_step *step = job->step;
     size_t inputs = step->layer->inputs;
     size_t first = index * job->width;
-    size_t count = smaller(job->width, inputs - first);
+    size_t count = size_min(job->width, inputs - first);
     struct gemm_product whole = direct_product(step);
     struct gemm_product part = gemm_columns(&whole, first, count);
     job->engine->backend->multiply(&part);

@@ -30,7 +30,7 @@ static double relevance_of(const struct pass *pass, const float *a, const float 
                            size_t width, size_t stride) {
     double sum = 0.0;
     for (size_t r = 0; pass->ledger.entries != NULL && r < rows; r++) {
-        sum += pass->session->engine.kernels->dot(a + r * stride, g + r * stride, width);
+        sum += pass->session->net.engine.kernels->dot(a + r * stride, g + r * stride, width);
     }
     return sum;
 }
@@ -41,7 +41,7 @@ static void pass_linear(struct pass *pass, int32_t block, const char *kind,
     size_t outputs = step->layer->outputs;
     size_t inputs = step->layer->inputs;
     double received = relevance_of(pass, step->y, step->g_y, step->rows, outputs, step->y_stride);
-    linear_relevance(&pass->session->engine, step);
+    linear_relevance(&pass->session->net.engine, step);
     ledger_record(&pass->ledger, block, kind, received,
                   relevance_of(pass, step->x, step->g_x, step->rows, inputs, inputs));
 }
@@ -56,10 +56,10 @@ struct norm_relevance_job {
 
 static void norm_relevance_rows(void *context, size_t first, size_t count) {
     const struct norm_relevance_job *job = context;
-    size_t dim = job->session->dim;
+    size_t dim = job->session->net.dim;
     for (size_t r = first; r < first + count; r++) {
         job->rule(job->g_x + r * dim, job->g_y + r * dim, job->x + r * dim, job->weight, dim,
-                  job->session->model->config.layer_norm_eps);
+                  job->session->net.model->config.layer_norm_eps);
     }
 }
 
@@ -67,8 +67,8 @@ static void norm_relevance_rows(void *context, size_t first, size_t count) {
 static void pass_norm(struct pass *pass, int32_t block, const char *kind, size_t rows,
                       const float *weight, const float *x, const float *normed, const float *g_y,
                       float *g_x) {
-    size_t dim = pass->session->dim;
-    const struct kernels *kernels = pass->session->engine.kernels;
+    size_t dim = pass->session->net.dim;
+    const struct kernels *kernels = pass->session->net.engine.kernels;
     struct norm_relevance_job job = {.session = pass->session,
                                      .rule = is_gradient(pass) ? kernels->norm_gradient
                                                                : kernels->norm_relevance,
@@ -78,7 +78,7 @@ static void pass_norm(struct pass *pass, int32_t block, const char *kind, size_t
                                      .weight = weight};
     double received = relevance_of(pass, normed, g_y, rows, dim, dim);
     double before = relevance_of(pass, x, g_x, rows, dim, dim);
-    engine_rows(&pass->session->engine, rows, norm_relevance_rows, &job);
+    engine_rows(&pass->session->net.engine, rows, norm_relevance_rows, &job);
     double after = relevance_of(pass, x, g_x, rows, dim, dim);
     ledger_record(&pass->ledger, block, kind, received, after - before);
 }
@@ -88,7 +88,7 @@ static void pass_head(struct pass *pass, const struct vit_target *targets, size_
     struct vit_session *session = pass->session;
     struct session_scratch *scratch = &session->scratch;
     const struct session_state *state = &session->state;
-    struct linear head = session_head(session);
+    struct linear head = network_head(&session->net);
     double explained = 0.0;
     memset(scratch->g_wide, 0, head.outputs * sizeof *scratch->g_wide);
     for (size_t i = 0; i < target_count; i++) {
@@ -106,10 +106,10 @@ static void pass_head(struct pass *pass, const struct vit_target *targets, size_
                                .g_x = scratch->g_dim,
                                .scratch = scratch->linear};
     pass_linear(pass, -1, "head", &step);
-    const struct block_state *last = &state->blocks[session->model->config.depth - 1];
-    memset(scratch->g_x, 0, last->rows * session->dim * sizeof *scratch->g_x);
-    pass_norm(pass, -1, "norm", 1, session->model->weights.norm_weight, last->x_out, state->final,
-              scratch->g_dim, scratch->g_x);
+    const struct block_state *last = &state->blocks[session->net.model->config.depth - 1];
+    memset(scratch->g_x, 0, last->rows * session->net.dim * sizeof *scratch->g_x);
+    pass_norm(pass, -1, "norm", 1, session->net.model->weights.norm_weight, last->x_out,
+              state->final, scratch->g_dim, scratch->g_x);
 }
 
 struct gelu_relevance_job {
@@ -121,28 +121,29 @@ struct gelu_relevance_job {
 
 static void gelu_relevance_rows(void *context, size_t first, size_t count) {
     const struct gelu_relevance_job *job = context;
-    size_t width = job->session->mlp_dim;
+    size_t width = job->session->net.mlp_dim;
     job->rule(job->g + first * width, job->z + first * width, count * width,
-              job->session->model->config.activation);
+              job->session->net.model->config.activation);
 }
 
 static void keep_neurons(struct pass *pass, int32_t block, size_t rows) {
     const struct vit_session *session = pass->session;
     float *neurons = pass->relevance->neurons;
-    size_t count = rows * session->mlp_dim;
+    size_t count = rows * session->net.mlp_dim;
     if (neurons == NULL || pass->relevance->neurons_block != block) {
         return;
     }
-    session->engine.kernels->multiply(neurons, session->scratch.hidden, session->scratch.g_wide,
-                                      count);
-    memset(neurons + count, 0, (session->tokens * session->mlp_dim - count) * sizeof *neurons);
+    session->net.engine.kernels->multiply(neurons, session->scratch.hidden, session->scratch.g_wide,
+                                          count);
+    memset(neurons + count, 0,
+           (session->net.tokens * session->net.mlp_dim - count) * sizeof *neurons);
 }
 
 /* The output of a residual branch, from the stream after and before it. */
 static void branch_output(struct pass *pass, struct linear_rule rule, const float *after,
                           const float *before, size_t count) {
     if (linear_rule_reads_output(rule) || pass->ledger.entries != NULL) {
-        pass->session->engine.kernels->subtract(pass->session->scratch.y, after, before, count);
+        pass->session->net.engine.kernels->subtract(pass->session->scratch.y, after, before, count);
     }
 }
 
@@ -152,10 +153,10 @@ static void pass_mlp(struct pass *pass, int32_t block, const struct vit_block *w
     struct vit_session *session = pass->session;
     struct session_scratch *scratch = &session->scratch;
     size_t rows = state->rows;
-    size_t count = rows * session->dim;
-    struct linear fc1 = block_fc1(session, weights);
-    struct linear fc2 = block_fc2(session, weights);
-    const struct kernels *kernels = session->engine.kernels;
+    size_t count = rows * session->net.dim;
+    struct linear fc1 = network_fc1(&session->net, weights);
+    struct linear fc2 = network_fc2(&session->net, weights);
+    const struct kernels *kernels = session->net.engine.kernels;
     struct gelu_relevance_job gelu = {.session = session,
                                       .rule = is_gradient(pass) ? kernels->gelu_gradient
                                                                 : kernels->gelu_relevance,
@@ -167,16 +168,16 @@ static void pass_mlp(struct pass *pass, int32_t block, const struct vit_block *w
                                .x = scratch->hidden,
                                .y = scratch->y,
                                .g_y = scratch->g_dim,
-                               .y_stride = session->dim,
+                               .y_stride = session->net.dim,
                                .g_x = scratch->g_wide,
                                .scratch = scratch->linear};
-    session_gelu(session, state->z, rows, scratch->hidden);
+    network_gelu(&session->net, state->z, rows, scratch->hidden);
     branch_output(pass, step.rule, state->x_out, state->x_mid, count);
     memcpy(scratch->g_dim, scratch->g_x, count * sizeof *scratch->g_dim);
     pass_linear(pass, block, "fc2", &step);
     keep_neurons(pass, block, rows);
-    engine_rows(&session->engine, rows, gelu_relevance_rows, &gelu);
-    session_norm(session, state->x_mid, weights->norm2_weight, weights->norm2_bias, rows,
+    engine_rows(&session->net.engine, rows, gelu_relevance_rows, &gelu);
+    network_norm(&session->net, state->x_mid, weights->norm2_weight, weights->norm2_bias, rows,
                  scratch->normed);
     step = (struct linear_step){.layer = &fc1,
                                 .rule = rule_of(pass, pass->rules->gamma_fc1),
@@ -184,7 +185,7 @@ static void pass_mlp(struct pass *pass, int32_t block, const struct vit_block *w
                                 .x = scratch->normed,
                                 .y = state->z,
                                 .g_y = scratch->g_wide,
-                                .y_stride = session->mlp_dim,
+                                .y_stride = session->net.mlp_dim,
                                 .g_x = scratch->g_row,
                                 .scratch = scratch->linear};
     pass_linear(pass, block, "fc1", &step);
@@ -201,7 +202,7 @@ struct qkv_parts {
 };
 
 static struct qkv_parts parts_with_relevance(const struct pass *pass, size_t rows) {
-    size_t tokens = pass->session->tokens;
+    size_t tokens = pass->session->net.tokens;
     if (pass->rules->propagation == VIT_PROPAGATE_CP_LRP) {
         return (struct qkv_parts){1, {{2, 1, tokens}}};
     }
@@ -228,8 +229,8 @@ static void pass_attention(struct pass *pass, int32_t block, const struct block_
                            const struct qkv_parts *parts) {
     struct vit_session *session = pass->session;
     struct session_scratch *scratch = &session->scratch;
-    size_t dim = session->dim;
-    struct attention attention = block_attention(session, state);
+    size_t dim = session->net.dim;
+    struct attention attention = network_attention(&session->net, state);
     double passed = 0.0;
     bool constant = pass->rules->propagation == VIT_PROPAGATE_CP_LRP;
     bool watched = pass->relevance->visitor.visit != NULL;
@@ -237,7 +238,8 @@ static void pass_attention(struct pass *pass, int32_t block, const struct block_
                                   .constant = constant};
     struct attention_maps maps = {.a = watched ? scratch->a : NULL,
                                   .g_a = watched ? scratch->g_a : NULL};
-    attention_relevance(&session->engine, &attention, rule, scratch->g_row, scratch->g_wide, maps);
+    attention_relevance(&session->net.engine, &attention, rule, scratch->g_row, scratch->g_wide,
+                        maps);
     show_attention(&pass->relevance->visitor, block, &attention, scratch->a,
                    constant ? NULL : scratch->g_a);
     for (size_t i = 0; i < parts->count; i++) {
@@ -255,13 +257,13 @@ static void pass_qkv(struct pass *pass, int32_t block, const struct vit_block *w
                      const struct block_state *state, const struct qkv_parts *parts) {
     struct vit_session *session = pass->session;
     struct session_scratch *scratch = &session->scratch;
-    size_t dim = session->dim;
+    size_t dim = session->net.dim;
     double received = 0.0;
     for (size_t i = 0; i < parts->count; i++) {
         size_t at = parts->part[i].first * dim;
         size_t rows = parts->part[i].rows;
         struct linear layer =
-            qkv_part(session, weights, parts->part[i].first, parts->part[i].parts);
+            network_qkv_part(&session->net, weights, parts->part[i].first, parts->part[i].parts);
         struct linear_step step = {.layer = &layer,
                                    .rule = rule_of(pass, pass->rules->gamma_qkv),
                                    .rows = rows,
@@ -272,22 +274,23 @@ static void pass_qkv(struct pass *pass, int32_t block, const struct vit_block *w
                                    .g_x = i == 0 ? scratch->g_dim : scratch->g_row,
                                    .scratch = scratch->linear};
         received += relevance_of(pass, step.y, step.g_y, rows, layer.outputs, 3 * dim);
-        linear_relevance(&session->engine, &step);
+        linear_relevance(&session->net.engine, &step);
         if (i > 0) {
-            session->engine.kernels->add(scratch->g_dim, scratch->g_dim, step.g_x, rows * dim);
+            session->net.engine.kernels->add(scratch->g_dim, scratch->g_dim, step.g_x, rows * dim);
         }
     }
-    ledger_record(&pass->ledger, block, "qkv", received,
-                  relevance_of(pass, scratch->normed, scratch->g_dim, session->tokens, dim, dim));
+    ledger_record(
+        &pass->ledger, block, "qkv", received,
+        relevance_of(pass, scratch->normed, scratch->g_dim, session->net.tokens, dim, dim));
 }
 
 static void keep_norm1(struct pass *pass, int32_t block) {
     const struct vit_session *session = pass->session;
-    size_t bytes = session->tokens * session->dim * sizeof(float);
-    if (block + 1 == session->model->config.depth && pass->relevance->norm1 != NULL) {
+    size_t bytes = session->net.tokens * session->net.dim * sizeof(float);
+    if (block + 1 == session->net.model->config.depth && pass->relevance->norm1 != NULL) {
         memcpy(pass->relevance->norm1, session->scratch.normed, bytes);
     }
-    if (block + 1 == session->model->config.depth && pass->relevance->norm1_g != NULL) {
+    if (block + 1 == session->net.model->config.depth && pass->relevance->norm1_g != NULL) {
         memcpy(pass->relevance->norm1_g, session->scratch.g_dim, bytes);
     }
 }
@@ -297,9 +300,9 @@ static void pass_attention_branch(struct pass *pass, int32_t block, const struct
                                   const struct block_state *state) {
     struct vit_session *session = pass->session;
     struct session_scratch *scratch = &session->scratch;
-    size_t dim = session->dim;
+    size_t dim = session->net.dim;
     size_t count = state->rows * dim;
-    struct linear proj = block_proj(session, weights);
+    struct linear proj = network_proj(&session->net, weights);
     struct qkv_parts parts = parts_with_relevance(pass, state->rows);
     struct linear_step step = {.layer = &proj,
                                .rule = rule_of(pass, pass->rules->gamma_proj),
@@ -314,12 +317,12 @@ static void pass_attention_branch(struct pass *pass, int32_t block, const struct
     memcpy(scratch->g_dim, scratch->g_x, count * sizeof *scratch->g_dim);
     pass_linear(pass, block, "proj", &step);
     pass_attention(pass, block, state, &parts);
-    session_norm(session, state->x_in, weights->norm1_weight, weights->norm1_bias, session->tokens,
-                 scratch->normed);
+    network_norm(&session->net, state->x_in, weights->norm1_weight, weights->norm1_bias,
+                 session->net.tokens, scratch->normed);
     pass_qkv(pass, block, weights, state, &parts);
     keep_norm1(pass, block);
-    memset(scratch->g_x + count, 0, (session->tokens * dim - count) * sizeof *scratch->g_x);
-    pass_norm(pass, block, "norm1", session->tokens, weights->norm1_weight, state->x_in,
+    memset(scratch->g_x + count, 0, (session->net.tokens * dim - count) * sizeof *scratch->g_x);
+    pass_norm(pass, block, "norm1", session->net.tokens, weights->norm1_weight, state->x_in,
               scratch->normed, scratch->g_dim, scratch->g_x);
 }
 
@@ -328,14 +331,14 @@ static enum status pass_embedding(struct pass *pass, struct error *err) {
     struct vit_session *session = pass->session;
     struct session_scratch *scratch = &session->scratch;
     const struct session_state *state = &session->state;
-    const struct kernels *kernels = session->engine.kernels;
+    const struct kernels *kernels = session->net.engine.kernels;
     struct vit_relevance *relevance = pass->relevance;
-    size_t dim = session->dim;
-    size_t pixels = session->patches * session->patch_pixels;
-    struct linear layer = session_patch_layer(session);
+    size_t dim = session->net.dim;
+    size_t pixels = session->net.patches * session->net.patch_pixels;
+    struct linear layer = network_patch_layer(&session->net);
     struct linear_step step = {.layer = &layer,
                                .rule = rule_of(pass, pass->rules->gamma_conv),
-                               .rows = session->patches,
+                               .rows = session->net.patches,
                                .x = state->unfolded,
                                .y = state->embedded,
                                .g_y = scratch->g_x + dim,
@@ -343,15 +346,15 @@ static enum status pass_embedding(struct pass *pass, struct error *err) {
                                .g_x = scratch->patch,
                                .scratch = scratch->linear};
     ledger_record(&pass->ledger, -1, "position",
-                  relevance_of(pass, state->position, scratch->g_x, session->tokens, dim, dim),
+                  relevance_of(pass, state->position, scratch->g_x, session->net.tokens, dim, dim),
                   0.0);
-    ledger_record(&pass->ledger, -1, "cls",
-                  relevance_of(pass, session->model->weights.cls_token, scratch->g_x, 1, dim, dim),
-                  0.0);
+    ledger_record(
+        &pass->ledger, -1, "cls",
+        relevance_of(pass, session->net.model->weights.cls_token, scratch->g_x, 1, dim, dim), 0.0);
     pass_linear(pass, -1, "conv", &step);
     relevance->sum = kernels->dot(state->unfolded, scratch->patch, pixels);
     if (relevance->input_g != NULL) {
-        embed_fold(&session->grid, scratch->patch, relevance->input_g);
+        embed_fold(&session->net.grid, scratch->patch, relevance->input_g);
     }
     kernels->multiply(scratch->patch, scratch->patch, state->unfolded, pixels);
     if (!values_are_finite(scratch->patch, pixels)) {
@@ -359,10 +362,10 @@ static enum status pass_embedding(struct pass *pass, struct error *err) {
                     "the relevance is not finite: try another rule (a positive gamma has no pole)");
     }
     if (relevance->pixels != NULL) {
-        embed_fold(&session->grid, scratch->patch, relevance->pixels);
+        embed_fold(&session->net.grid, scratch->patch, relevance->pixels);
     }
     if (relevance->patches != NULL) {
-        embed_patch_sums(&session->grid, scratch->patch, relevance->patches);
+        embed_patch_sums(&session->net.grid, scratch->patch, relevance->patches);
     }
     return STATUS_OK;
 }
@@ -370,7 +373,7 @@ static enum status pass_embedding(struct pass *pass, struct error *err) {
 static enum status check_request(const struct vit_session *session,
                                  const struct vit_target *targets, size_t target_count,
                                  const struct vit_relevance *relevance, struct error *err) {
-    const struct vit_config *config = &session->model->config;
+    const struct vit_config *config = &session->net.model->config;
     if (!session->has_forward) {
         return fail(err, STATUS_USAGE, "no forward pass yet: there is nothing to explain");
     }
@@ -400,13 +403,13 @@ enum status vit_visit_attention(struct vit_session *session,
         return fail(err, STATUS_USAGE,
                     "no forward pass yet, or the session was opened without attention_maps");
     }
-    int saved = session->engine.backend->enter();
-    for (int32_t i = session->model->config.depth - 1; i >= 0; i--) {
-        struct attention attention = block_attention(session, &session->state.blocks[i]);
-        attention_matrices(&session->engine, &attention, session->scratch.a);
+    int saved = session->net.engine.backend->enter();
+    for (int32_t i = session->net.model->config.depth - 1; i >= 0; i--) {
+        struct attention attention = network_attention(&session->net, &session->state.blocks[i]);
+        attention_matrices(&session->net.engine, &attention, session->scratch.a);
         show_attention(visitor, i, &attention, session->scratch.a, NULL);
     }
-    session->engine.backend->leave(saved);
+    session->net.engine.backend->leave(saved);
     return STATUS_OK;
 }
 
@@ -418,15 +421,15 @@ enum status vit_relevance(struct vit_session *session, const struct vit_target *
                         .rules = rules,
                         .relevance = relevance,
                         .ledger = {.entries = relevance->ledger}};
-    int saved = session->engine.backend->enter();
+    int saved = session->net.engine.backend->enter();
     pass_head(&pass, targets, target_count);
-    for (int32_t i = session->model->config.depth - 1; i >= 0; i--) {
-        const struct vit_block *weights = &session->model->weights.blocks[i];
+    for (int32_t i = session->net.model->config.depth - 1; i >= 0; i--) {
+        const struct vit_block *weights = &session->net.model->weights.blocks[i];
         const struct block_state *state = &session->state.blocks[i];
         pass_mlp(&pass, i, weights, state);
         pass_attention_branch(&pass, i, weights, state);
     }
     enum status status = pass_embedding(&pass, err);
-    session->engine.backend->leave(saved);
+    session->net.engine.backend->leave(saved);
     return status;
 }

@@ -48,13 +48,11 @@ void *arena_take(struct arena *arena, size_t count, size_t size) {
     return piece;
 }
 
-size_t arena_mark(const struct arena *arena) {
-    return arena->used;
-}
-
-void arena_rewind(struct arena *arena, size_t mark, size_t *peak) {
-    if (arena->used > *peak) {
-        *peak = arena->used;
+float *arena_take_floats(struct arena *arena, size_t rows, size_t columns) {
+    size_t row_bytes;
+    if (!checked_mul(&row_bytes, columns, sizeof(float))) {
+        arena->overflow = true;
+        return NULL;
     }
-    arena->used = mark;
+    return arena_take(arena, rows, row_bytes);
 }

@@ -23,10 +23,7 @@ struct arena arena_over(void *block, size_t size);
  * overflow. */
 void *arena_take(struct arena *arena, size_t count, size_t size);
 
-/* A position to come back to, so that phases that never run together share the same bytes. */
-size_t arena_mark(const struct arena *arena);
-
-/* Goes back to `mark`; a measuring arena keeps its high-water mark in *peak, which starts at 0. */
-void arena_rewind(struct arena *arena, size_t mark, size_t *peak);
+/* rows * columns floats, as arena_take. */
+float *arena_take_floats(struct arena *arena, size_t rows, size_t columns);
 
 #endif

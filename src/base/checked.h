@@ -36,4 +36,12 @@ static inline bool checked_align(size_t *out, size_t value, size_t alignment) {
     return true;
 }
 
+static inline size_t size_min(size_t a, size_t b) {
+    return a < b ? a : b;
+}
+
+static inline size_t size_max(size_t a, size_t b) {
+    return a > b ? a : b;
+}
+
 #endif

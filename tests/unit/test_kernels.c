@@ -369,7 +369,7 @@ static void check_attention(const struct engine *engine, struct test_random *ran
                                .out = floats(rows * dim),
                                .g_qkv = floats(tokens * 3 * dim)};
     c.attention = (struct attention){rows, tokens, heads, dim, c.qkv};
-    attention_forward(engine, &c.attention, c.out);
+    attention_forward(engine, &c.attention, 1, c.out);
     for (int cp = 0; cp < 2; cp++) {
         struct attention_rule rule = {.share = cp == 1 ? 1.0F : 0.5F, .constant = cp == 1};
         attention_relevance(engine, &c.attention, rule, c.g_out, c.g_qkv,

@@ -1,0 +1,208 @@
+#include "vit/batch.h"
+
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/checked.h"
+#include "base/mem.h"
+#include "vit/network.h"
+#include "vit/position.h"
+
+/* Tokens per batch: enough rows for the products to run at full rate, few enough to stay in cache.
+ */
+#define TOKENS_AT_ONCE 1024
+
+struct batch_buffers {
+    float *position;  /* [tokens, dim] */
+    float *unfolded;  /* [capacity, patches, 3 ph pw] */
+    float *variants;  /* [2, patches, dim]: embedded original and replacement */
+    float *embedded;  /* [capacity, patches, dim] */
+    float *x[2];      /* [capacity, tokens, dim]: in and out of a block, in turn */
+    float *qkv;       /* [capacity, tokens, 3 dim] */
+    float *attention; /* [capacity, tokens, dim] */
+    float *x_mid;     /* [capacity, tokens, dim] */
+    float *z;         /* [capacity, tokens, mlp_dim] */
+    float *normed;    /* [capacity, tokens, dim] */
+    float *cls;       /* [capacity, dim] */
+};
+
+struct vit_batch {
+    struct network net;
+    size_t capacity;
+    size_t inputs;
+    struct batch_buffers buffers;
+    void *block;
+    size_t bytes;
+};
+
+static void lay_out(struct vit_batch *batch, struct arena *arena, size_t threads) {
+    struct batch_buffers *b = &batch->buffers;
+    struct network *net = &batch->net;
+    size_t rows = batch->capacity * net->tokens;
+    b->position = arena_take_floats(arena, net->tokens, net->dim);
+    b->unfolded = arena_take_floats(arena, batch->capacity * net->patches, net->patch_pixels);
+    b->variants = arena_take_floats(arena, 2 * net->patches, net->dim);
+    b->embedded = arena_take_floats(arena, batch->capacity * net->patches, net->dim);
+    b->x[0] = arena_take_floats(arena, rows, net->dim);
+    b->x[1] = arena_take_floats(arena, rows, net->dim);
+    b->qkv = arena_take_floats(arena, rows, 3 * net->dim);
+    b->attention = arena_take_floats(arena, rows, net->dim);
+    b->x_mid = arena_take_floats(arena, rows, net->dim);
+    b->z = arena_take_floats(arena, rows, net->mlp_dim);
+    b->normed = arena_take_floats(arena, rows, net->dim);
+    b->cls = arena_take_floats(arena, batch->capacity, net->dim);
+    net->engine.thread_floats =
+        size_max(linear_thread_scratch(), attention_thread_scratch(net->tokens, net->tokens));
+    net->engine.thread_scratch = arena_take_floats(arena, threads, net->engine.thread_floats);
+}
+
+static enum status measure(struct vit_batch *batch, const struct vit_model *model,
+                           const struct vit_batch_options *options, struct error *err) {
+    TRY(network_set_shape(&batch->net, model, options->input_height, options->input_width, err));
+    size_t at_once = TOKENS_AT_ONCE / batch->net.tokens;
+    batch->capacity = options->capacity > 0 ? options->capacity : at_once > 0 ? at_once : 1;
+    struct arena arena = arena_measuring();
+    lay_out(batch, &arena, options->threads);
+    if (arena.overflow) {
+        return fail(err, STATUS_LIMIT, "a batch of %zu inputs needs more memory than there is",
+                    batch->capacity);
+    }
+    batch->bytes = arena.used;
+    return STATUS_OK;
+}
+
+enum status vit_batch_bytes(const struct vit_model *model, const struct vit_batch_options *options,
+                            size_t *bytes, struct error *err) {
+    struct vit_batch batch = {0};
+    TRY(measure(&batch, model, options, err));
+    *bytes = batch.bytes;
+    return STATUS_OK;
+}
+
+static enum status open_resources(struct vit_batch *batch, const struct vit_model *model,
+                                  const struct vit_batch_options *options, struct error *err) {
+    TRY(measure(batch, model, options, err));
+    batch->block = mem_alloc_aligned(batch->bytes, 1);
+    if (batch->block == NULL) {
+        return fail(err, STATUS_NOMEM, "out of memory: a batch needs %zu bytes", batch->bytes);
+    }
+    TRY(network_open_engine(&batch->net, options->backend, options->threads, err));
+    struct arena arena = arena_over(batch->block, batch->bytes);
+    lay_out(batch, &arena, options->threads);
+    return position_resample(model, (int32_t) batch->net.grid.rows,
+                             (int32_t) batch->net.grid.columns, batch->buffers.position, err);
+}
+
+enum status vit_batch_open(const struct vit_model *model, const struct vit_batch_options *options,
+                           struct vit_batch **out, struct error *err) {
+    struct vit_batch *batch = mem_calloc(1, sizeof *batch);
+    if (batch == NULL) {
+        return fail(err, STATUS_NOMEM, "out of memory for a batch");
+    }
+    enum status status = open_resources(batch, model, options, err);
+    if (status != STATUS_OK) {
+        vit_batch_close(batch);
+        return status;
+    }
+    *out = batch;
+    return STATUS_OK;
+}
+
+void vit_batch_close(struct vit_batch *batch) {
+    if (batch == NULL) {
+        return;
+    }
+    network_close_engine(&batch->net);
+    mem_free(batch->block);
+    mem_free(batch);
+}
+
+size_t vit_batch_inputs(const struct vit_batch *batch) {
+    return batch->inputs;
+}
+
+/* From the embedded patches of `count` <= capacity inputs to their logits. */
+static enum status forward_embedded(struct vit_batch *batch, size_t count, float *logits,
+                                    struct error *err) {
+    const struct network *net = &batch->net;
+    struct batch_buffers *b = &batch->buffers;
+    size_t depth = (size_t) net->model->config.depth;
+    /* Nothing is kept: GELU may overwrite its own input. */
+    struct block_scratch scratch = {.normed = b->normed, .hidden = b->z, .cls = b->cls};
+    network_place_tokens(net, count, b->embedded, b->position, b->x[0]);
+    for (size_t i = 0; i < depth; i++) {
+        struct block_state state = {.x_in = b->x[i % 2],
+                                    .qkv = b->qkv,
+                                    .attention = b->attention,
+                                    .x_mid = b->x_mid,
+                                    .z = b->z,
+                                    .x_out = b->x[(i + 1) % 2],
+                                    .rows = i + 1 < depth ? net->tokens : 1};
+        network_block_forward(net, count, &net->model->weights.blocks[i], &state, &scratch);
+    }
+    network_head_forward(net, count, b->x[depth % 2], b->cls, logits);
+    batch->inputs += count;
+    if (!values_are_finite(logits, count * (size_t) net->model->config.classes)) {
+        return fail(err, STATUS_NUMERIC, "the logits of a perturbed input are not finite");
+    }
+    return STATUS_OK;
+}
+
+/* out [count, patches, dim] from inputs [count, 3, height, width]. */
+static void embed_inputs(struct vit_batch *batch, size_t count, const float *inputs, float *out) {
+    const struct network *net = &batch->net;
+    struct linear layer = network_patch_layer(net);
+    size_t pixels = net->patches * net->patch_pixels;
+    for (size_t i = 0; i < count; i++) {
+        embed_unfold(&net->grid, inputs + i * pixels, batch->buffers.unfolded + i * pixels);
+    }
+    linear_forward(&net->engine, &layer, count * net->patches, batch->buffers.unfolded, out,
+                   net->dim, NULL);
+}
+
+enum status vit_batch_forward(struct vit_batch *batch, size_t count, const float *inputs,
+                              float *logits, struct error *err) {
+    const struct network *net = &batch->net;
+    size_t classes = (size_t) net->model->config.classes;
+    enum status status = STATUS_OK;
+    int saved = net->engine.backend->enter();
+    for (size_t done = 0; done < count && status == STATUS_OK;) {
+        size_t step = size_min(batch->capacity, count - done);
+        embed_inputs(batch, step, inputs + done * net->patches * net->patch_pixels,
+                     batch->buffers.embedded);
+        status = forward_embedded(batch, step, logits + done * classes, err);
+        done += step;
+    }
+    net->engine.backend->leave(saved);
+    return status;
+}
+
+/* Copies the embedded patches that the masks of `count` versions choose. */
+static void mix_variants(struct vit_batch *batch, size_t count, const uint8_t *masks) {
+    const struct network *net = &batch->net;
+    for (size_t row = 0; row < count * net->patches; row++) {
+        size_t variant = masks[row] != 0 ? net->patches : 0;
+        memcpy(batch->buffers.embedded + row * net->dim,
+               batch->buffers.variants + (variant + row % net->patches) * net->dim,
+               net->dim * sizeof(float));
+    }
+}
+
+enum status vit_batch_forward_mixed(struct vit_batch *batch, const float *original,
+                                    const float *replacement, size_t count, const uint8_t *masks,
+                                    float *logits, struct error *err) {
+    const struct network *net = &batch->net;
+    size_t classes = (size_t) net->model->config.classes;
+    enum status status = STATUS_OK;
+    int saved = net->engine.backend->enter();
+    embed_inputs(batch, 1, original, batch->buffers.variants);
+    embed_inputs(batch, 1, replacement, batch->buffers.variants + net->patches * net->dim);
+    for (size_t done = 0; done < count && status == STATUS_OK;) {
+        size_t step = size_min(batch->capacity, count - done);
+        mix_variants(batch, step, masks + done * net->patches);
+        status = forward_embedded(batch, step, logits + done * classes, err);
+        done += step;
+    }
+    net->engine.backend->leave(saved);
+    return status;
+}

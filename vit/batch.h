@@ -1,0 +1,49 @@
+/* Forward passes of many inputs at once, logits only: what perturbation curves and sampling methods
+ * spend their time on. Owns its scratch; one thread at a time. */
+#ifndef VIT_BATCH_H
+#define VIT_BATCH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "vit/model.h"
+
+struct vit_batch;
+
+struct vit_batch_options {
+    size_t threads;       /* 1 to POOL_MAX_THREADS */
+    size_t capacity;      /* inputs computed together; 0: about a thousand tokens' worth */
+    int32_t input_height; /* 0: as trained */
+    int32_t input_width;
+    const char *backend; /* gemm_backend_find */
+};
+
+/* Bytes of the batch's one block. */
+enum status vit_batch_bytes(const struct vit_model *model, const struct vit_batch_options *options,
+                            size_t *bytes, struct error *err);
+
+/* *out is owned: vit_batch_close. The model must outlive it. */
+enum status vit_batch_open(const struct vit_model *model, const struct vit_batch_options *options,
+                           struct vit_batch **out, struct error *err);
+
+/* NULL is ignored. */
+void vit_batch_close(struct vit_batch *batch);
+
+/* logits [count, classes] of inputs [count, 3, input_height, input_width], for any count. An
+ * input's logits do not depend on its neighbours' values. NUMERIC if logits are not finite. */
+enum status vit_batch_forward(struct vit_batch *batch, size_t count, const float *inputs,
+                              float *logits, struct error *err);
+
+/* logits [count, classes] of perturbed versions of one input: version i shows the patches p of
+ * `original` where masks[i * patches + p] is 0, and those of `replacement` where it is 1. Both
+ * inputs [3, input_height, input_width]; the patch embedding is computed once for each. NUMERIC as
+ * above. */
+enum status vit_batch_forward_mixed(struct vit_batch *batch, const float *original,
+                                    const float *replacement, size_t count, const uint8_t *masks,
+                                    float *logits, struct error *err);
+
+/* Inputs that were computed since the batch opened. */
+size_t vit_batch_inputs(const struct vit_batch *batch);
+
+#endif
