@@ -1,0 +1,75 @@
+/* What an evaluation is: the protocol it followed, and for every image and method the perturbation
+ * curves and what follows from them. Written by eval/evaluate, read by the reports; plain data. */
+#ifndef EVAL_EVALUATION_H
+#define EVAL_EVALUATION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+
+enum eval_replacement {
+    EVAL_REPLACE_ZERO, /* 0 after normalisation: the default */
+    EVAL_REPLACE_BLACK,
+    EVAL_REPLACE_MEAN, /* the image's own mean colour */
+    EVAL_REPLACE_BLUR,
+    EVAL_REPLACE_NOISE, /* seeded */
+    EVAL_REPLACE_ROAD   /* noisy linear imputation (Rong et al., ICML 2022) */
+};
+
+enum eval_target { EVAL_TARGET_PREDICTED, EVAL_TARGET_LABEL };
+
+/* Fixed for a whole evaluation and printed with its results. */
+struct eval_protocol {
+    int32_t steps; /* K: points 0 to K, point k has floor(k T / K + 0.5) of T patches replaced */
+    enum eval_replacement replacement;
+    enum eval_target target;
+    uint64_t seed;
+};
+
+/* One method on one image. Curves have steps + 1 points; MoRF replaces by descending score, LeRF in
+ * exactly the reverse order. */
+struct eval_method_result {
+    bool valid; /* false: the method failed on this image */
+    float *morf_logit,
+        *morf_prob; /* [steps + 1], all four in one owned block that begins at morf_logit */
+    float *lerf_logit, *lerf_prob;
+    float *patches;  /* [grid_height, grid_width]: the scores; owned */
+    double pointing; /* 1 or 0; NaN without boxes, as the next two */
+    double mass;     /* share of positive relevance inside the boxes */
+    double rank;     /* relevance rank accuracy */
+};
+
+struct eval_image {
+    char *id;     /* path relative to the dataset; owned */
+    size_t index; /* position in the whole manifest, whatever the shard */
+    enum status status;
+    char *message;  /* why it failed, owned; NULL if it did not */
+    int32_t output; /* explained */
+    int32_t label;  /* output of its label, -1 if it has none that the model knows */
+    int32_t predicted;
+    float logit, probability;           /* of the explained output, unperturbed */
+    struct eval_method_result *methods; /* [method_count], owned; NULL if it failed */
+};
+
+struct evaluation {
+    struct eval_protocol protocol;
+    char **methods; /* names, owned */
+    size_t method_count;
+    int32_t grid_height, grid_width;
+    struct eval_image *images; /* by ascending index, owned */
+    size_t image_count;
+    size_t manifest_count; /* images of the whole dataset, all shards together */
+    int32_t shard, shards; /* 0 of 1 for a whole run */
+    bool cancelled;        /* stopped early: only some images are there */
+
+    /* Hashes and settings that two shards must share to be merged, and that a reader needs to
+     * repeat the run. */
+    char *model_name, *model_sha256, *manifest_sha256,
+        *settings; /* owned; settings is one line of JSON */
+};
+
+void evaluation_free(struct evaluation *evaluation);
+
+#endif
