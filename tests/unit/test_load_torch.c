@@ -142,100 +142,101 @@ struct pickle_case {
 
 #define PICKLE(text) text, sizeof text - 1
 
+static const struct pickle_case BAD_PICKLES[] = {
+    {PICKLE(""), STATUS_FORMAT, "truncated"},
+    {PICKLE("\x80"), STATUS_FORMAT, "truncated"},
+    {PICKLE("\x80\x02"), STATUS_FORMAT, "truncated"},
+    {PICKLE("\x80\x01."), STATUS_UNSUPPORTED, "protocol 1"},
+    {PICKLE("\x80\x06."), STATUS_UNSUPPORTED, "protocol 6"},
+    {PICKLE("\x80\x02."), STATUS_FORMAT, "ends in the middle"},
+    {PICKLE("\x80\x02NN."), STATUS_FORMAT, "ends in the middle"},
+    {PICKLE("\x80\x02(N."), STATUS_FORMAT, "ends in the middle"},
+    {PICKLE("\x80\x02N."), STATUS_UNSUPPORTED, "no dictionary"},
+    {PICKLE("\x80\x02}."), STATUS_UNSUPPORTED, "no dictionary"},
+    {PICKLE("\x80\x02\xFF."), STATUS_FORMAT, "opcode 0xFF"},
+    {PICKLE("\x80\x02I1\n."), STATUS_FORMAT, "opcode 0x49"},
+    {PICKLE("\x80\x02\x82\x01."), STATUS_FORMAT, "opcode 0x82"},
+    {PICKLE("\x80\x02"
+            "cposix\nsystem\nX\x04\x00\x00\x00true\x85R."),
+     STATUS_UNSUPPORTED, "posix.system"},
+    {PICKLE("\x80\x04\x95\x17\x00\x00\x00\x00\x00\x00\x00\x8C\x05posix\x94\x8C\x06system\x94"
+            "\x93\x94N\x85R."),
+     STATUS_UNSUPPORTED, "posix.system"},
+    {PICKLE("\x80\x02(iposix\nsystem\n."), STATUS_UNSUPPORTED, "posix.system"},
+    {PICKLE("\x80\x02icollections\nOrderedDict\n."), STATUS_UNSUPPORTED, "constructs"},
+    {PICKLE("\x80\x02"
+            "ccollections\nOrderedDict\n)\x81."),
+     STATUS_UNSUPPORTED, "constructs"},
+    {PICKLE("\x80\x02(N"
+            "o."),
+     STATUS_UNSUPPORTED, "constructs"},
+    {PICKLE("\x80\x02"
+            "cos"),
+     STATUS_FORMAT, "truncated"},
+    {PICKLE("\x80\x02NN\x93."), STATUS_FORMAT, "global without a name"},
+    {PICKLE("\x80\x02\x93."), STATUS_FORMAT, "stack is empty"},
+    {PICKLE("\x80\x02"
+            "0."),
+     STATUS_FORMAT, "stack is empty"},
+    {PICKLE("\x80\x02R."), STATUS_FORMAT, "stack is empty"},
+    {PICKLE("\x80\x02NNR."), STATUS_FORMAT, "not callable"},
+    {PICKLE("\x80\x02"
+            "ctorch\nFloatStorage\n)R."),
+     STATUS_FORMAT, "strange arguments"},
+    {PICKLE("\x80\x02"
+            "ctorch\nSize\nN\x85R."),
+     STATUS_FORMAT, "strange arguments"},
+    {PICKLE("\x80\x02"
+            "ccollections\nOrderedDict\nN\x85R."),
+     STATUS_FORMAT, "strange"},
+    {PICKLE("\x80\x02"
+            "ctorch._utils\n_rebuild_tensor_v2\n)R."),
+     STATUS_FORMAT, "strange"},
+    {PICKLE("\x80\x02"
+            "ctorch._utils\n_rebuild_parameter\n)R."),
+     STATUS_FORMAT, "strange"},
+    {PICKLE("\x80\x02NQ."), STATUS_FORMAT, "persistent id"},
+    {PICKLE("\x80\x02t."), STATUS_FORMAT, "mark is missing"},
+    {PICKLE("\x80\x02u."), STATUS_FORMAT, "mark is missing"},
+    {PICKLE("\x80\x02N(0."), STATUS_FORMAT, "stack is empty"},
+    {PICKLE("\x80\x02N(\x85."), STATUS_FORMAT, "stack is empty"},
+    {PICKLE("\x80\x02N(Nu."), STATUS_FORMAT, "no container"},
+    {PICKLE("\x80\x02}(Nu."), STATUS_FORMAT, "key without a value"},
+    {PICKLE("\x80\x02]}NNs0(NNs."), STATUS_FORMAT, "no container"},
+    {PICKLE("\x80\x02Na."), STATUS_FORMAT, "no container"},
+    {PICKLE("\x80\x02"
+            "a."),
+     STATUS_FORMAT, "stack is empty"},
+    {PICKLE("\x80\x02s."), STATUS_FORMAT, "stack is empty"},
+    {PICKLE("\x80\x02h\x05."), STATUS_FORMAT, "never remembered"},
+    {PICKLE("\x80\x02Nq\x05h\x04."), STATUS_FORMAT, "never remembered"},
+    {PICKLE("\x80\x02j\xFF\xFF\xFF\xFF."), STATUS_FORMAT, "never remembered"},
+    {PICKLE("\x80\x02q\x00."), STATUS_FORMAT, "nothing to remember"},
+    {PICKLE("\x80\x02Nr\xFF\xFF\xFF\xFF."), STATUS_LIMIT, "remembers"},
+    {PICKLE("\x80\x02NNb."), STATUS_FORMAT, "no dictionary"},
+    {PICKLE("\x80\x02N}b."), STATUS_FORMAT, "no OrderedDict"},
+    {PICKLE("\x80\x02X\xFF\xFF\xFF\xFF"
+            "abc."),
+     STATUS_FORMAT, "truncated"},
+    {PICKLE("\x80\x04\x8D\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF."), STATUS_FORMAT, "truncated"},
+    {PICKLE("\x80\x04\x95\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x7F."), STATUS_FORMAT, "frame"},
+    {PICKLE("\x80\x02\x8B\xFF\xFF\xFF\xFF."), STATUS_FORMAT, "truncated"},
+    {PICKLE("\x80\x02]q\x00h\x00"
+            "ah\x00"
+            "a."),
+     STATUS_UNSUPPORTED, "no dictionary"},
+    {PICKLE("\x80\x02}q\x00K\x01h\x00s."), STATUS_UNSUPPORTED, "no dictionary"},
+};
+
 static void test_refused_pickles(void **unused) {
-    static const struct pickle_case cases[] = {
-        {PICKLE(""), STATUS_FORMAT, "truncated"},
-        {PICKLE("\x80"), STATUS_FORMAT, "truncated"},
-        {PICKLE("\x80\x02"), STATUS_FORMAT, "truncated"},
-        {PICKLE("\x80\x01."), STATUS_UNSUPPORTED, "protocol 1"},
-        {PICKLE("\x80\x06."), STATUS_UNSUPPORTED, "protocol 6"},
-        {PICKLE("\x80\x02."), STATUS_FORMAT, "ends in the middle"},
-        {PICKLE("\x80\x02NN."), STATUS_FORMAT, "ends in the middle"},
-        {PICKLE("\x80\x02(N."), STATUS_FORMAT, "ends in the middle"},
-        {PICKLE("\x80\x02N."), STATUS_UNSUPPORTED, "no dictionary"},
-        {PICKLE("\x80\x02}."), STATUS_UNSUPPORTED, "no dictionary"},
-        {PICKLE("\x80\x02\xFF."), STATUS_FORMAT, "opcode 0xFF"},
-        {PICKLE("\x80\x02I1\n."), STATUS_FORMAT, "opcode 0x49"},
-        {PICKLE("\x80\x02\x82\x01."), STATUS_FORMAT, "opcode 0x82"},
-        {PICKLE("\x80\x02"
-                "cposix\nsystem\nX\x04\x00\x00\x00true\x85R."),
-         STATUS_UNSUPPORTED, "posix.system"},
-        {PICKLE("\x80\x04\x95\x17\x00\x00\x00\x00\x00\x00\x00\x8C\x05posix\x94\x8C\x06system\x94"
-                "\x93\x94N\x85R."),
-         STATUS_UNSUPPORTED, "posix.system"},
-        {PICKLE("\x80\x02(iposix\nsystem\n."), STATUS_UNSUPPORTED, "posix.system"},
-        {PICKLE("\x80\x02icollections\nOrderedDict\n."), STATUS_UNSUPPORTED, "constructs"},
-        {PICKLE("\x80\x02"
-                "ccollections\nOrderedDict\n)\x81."),
-         STATUS_UNSUPPORTED, "constructs"},
-        {PICKLE("\x80\x02(N"
-                "o."),
-         STATUS_UNSUPPORTED, "constructs"},
-        {PICKLE("\x80\x02"
-                "cos"),
-         STATUS_FORMAT, "truncated"},
-        {PICKLE("\x80\x02NN\x93."), STATUS_FORMAT, "global without a name"},
-        {PICKLE("\x80\x02\x93."), STATUS_FORMAT, "stack is empty"},
-        {PICKLE("\x80\x02"
-                "0."),
-         STATUS_FORMAT, "stack is empty"},
-        {PICKLE("\x80\x02R."), STATUS_FORMAT, "stack is empty"},
-        {PICKLE("\x80\x02NNR."), STATUS_FORMAT, "not callable"},
-        {PICKLE("\x80\x02"
-                "ctorch\nFloatStorage\n)R."),
-         STATUS_FORMAT, "strange arguments"},
-        {PICKLE("\x80\x02"
-                "ctorch\nSize\nN\x85R."),
-         STATUS_FORMAT, "strange arguments"},
-        {PICKLE("\x80\x02"
-                "ccollections\nOrderedDict\nN\x85R."),
-         STATUS_FORMAT, "strange"},
-        {PICKLE("\x80\x02"
-                "ctorch._utils\n_rebuild_tensor_v2\n)R."),
-         STATUS_FORMAT, "strange"},
-        {PICKLE("\x80\x02"
-                "ctorch._utils\n_rebuild_parameter\n)R."),
-         STATUS_FORMAT, "strange"},
-        {PICKLE("\x80\x02NQ."), STATUS_FORMAT, "persistent id"},
-        {PICKLE("\x80\x02t."), STATUS_FORMAT, "mark is missing"},
-        {PICKLE("\x80\x02u."), STATUS_FORMAT, "mark is missing"},
-        {PICKLE("\x80\x02N(0."), STATUS_FORMAT, "stack is empty"},
-        {PICKLE("\x80\x02N(\x85."), STATUS_FORMAT, "stack is empty"},
-        {PICKLE("\x80\x02N(Nu."), STATUS_FORMAT, "no container"},
-        {PICKLE("\x80\x02}(Nu."), STATUS_FORMAT, "key without a value"},
-        {PICKLE("\x80\x02]}NNs0(NNs."), STATUS_FORMAT, "no container"},
-        {PICKLE("\x80\x02Na."), STATUS_FORMAT, "no container"},
-        {PICKLE("\x80\x02"
-                "a."),
-         STATUS_FORMAT, "stack is empty"},
-        {PICKLE("\x80\x02s."), STATUS_FORMAT, "stack is empty"},
-        {PICKLE("\x80\x02h\x05."), STATUS_FORMAT, "never remembered"},
-        {PICKLE("\x80\x02Nq\x05h\x04."), STATUS_FORMAT, "never remembered"},
-        {PICKLE("\x80\x02j\xFF\xFF\xFF\xFF."), STATUS_FORMAT, "never remembered"},
-        {PICKLE("\x80\x02q\x00."), STATUS_FORMAT, "nothing to remember"},
-        {PICKLE("\x80\x02Nr\xFF\xFF\xFF\xFF."), STATUS_LIMIT, "remembers"},
-        {PICKLE("\x80\x02NNb."), STATUS_FORMAT, "no dictionary"},
-        {PICKLE("\x80\x02N}b."), STATUS_FORMAT, "no OrderedDict"},
-        {PICKLE("\x80\x02X\xFF\xFF\xFF\xFF"
-                "abc."),
-         STATUS_FORMAT, "truncated"},
-        {PICKLE("\x80\x04\x8D\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF."), STATUS_FORMAT, "truncated"},
-        {PICKLE("\x80\x04\x95\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x7F."), STATUS_FORMAT, "frame"},
-        {PICKLE("\x80\x02\x8B\xFF\xFF\xFF\xFF."), STATUS_FORMAT, "truncated"},
-        {PICKLE("\x80\x02]q\x00h\x00"
-                "ah\x00"
-                "a."),
-         STATUS_UNSUPPORTED, "no dictionary"},
-        {PICKLE("\x80\x02}q\x00K\x01h\x00s."), STATUS_UNSUPPORTED, "no dictionary"},
-    };
     (void) unused;
     static const struct pth_list empty;
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    for (size_t i = 0; i < sizeof BAD_PICKLES / sizeof BAD_PICKLES[0]; i++) {
         struct bytes bytes;
-        struct pth_options options = {.pickle = (const unsigned char *) cases[i].bytes,
-                                      .pickle_size = cases[i].size};
+        struct pth_options options = {.pickle = (const unsigned char *) BAD_PICKLES[i].bytes,
+                                      .pickle_size = BAD_PICKLES[i].size};
         pth_make(&empty, &options, &bytes);
-        expect_refused_free(&bytes, cases[i].status, cases[i].word);
+        expect_refused_free(&bytes, BAD_PICKLES[i].status, BAD_PICKLES[i].word);
     }
 }
 
