@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "vit/weights.h"
+#include "vit/load/weights.h"
 
 #include "support/golden.h"
 #include "support/unit.h"

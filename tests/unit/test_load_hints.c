@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "support/load_checks.h"
-#include "vit/checkpoint.h"
+#include "vit/load/checkpoint.h"
 
 #include "support/unit.h"
 

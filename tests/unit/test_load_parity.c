@@ -5,8 +5,8 @@
 
 #include "support/golden.h"
 #include "support/load_checks.h"
-#include "vit/tensor.h"
-#include "vit/weights.h"
+#include "vit/load/tensor.h"
+#include "vit/load/weights.h"
 
 #include "support/unit.h"
 

@@ -6,7 +6,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "support/load_checks.h"
-#include "vit/pickle.h"
+#include "vit/load/pickle.h"
 
 #include "support/unit.h"
 

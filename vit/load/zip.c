@@ -1,6 +1,6 @@
 /* Zip directories, with the zip64 extension (PKWARE's APPNOTE 6.3). Refuses archives in several
  * parts, encrypted or exotically compressed entries, and names that would leave a folder. */
-#include "vit/zip.h"
+#include "vit/load/zip.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
-#include "vit/tensor.h"
+#include "vit/load/tensor.h"
 
 #define MAX_ENTRIES ((uint64_t) 10000)
 #define MAX_DIRECTORY ((uint64_t) 16 << 20)

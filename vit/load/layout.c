@@ -1,12 +1,12 @@
 /* Matches a checkpoint's tensors against the layouts. Refuses to leave any tensor unused: a weight
  * that is not understood would give relevance of another model than the file's. */
-#include "vit/layout.h"
+#include "vit/load/layout.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
-#include "vit/checkpoint.h"
+#include "vit/load/checkpoint.h"
 
 #define MAX_DEPTH 1024
 

@@ -5,8 +5,8 @@
 
 #include "base/mem.h"
 #include "base/npy.h"
-#include "vit/checkpoint.h"
-#include "vit/zip.h"
+#include "vit/load/checkpoint.h"
+#include "vit/load/zip.h"
 
 #define HEAD_SIZE (NPY_MAX_HEADER + 12)
 

@@ -1,6 +1,6 @@
 /* Sequential reading of stored and deflated bytes, with their checksum. Refuses to give out bytes
  * that the file does not have, and a deflate stream that is longer or shorter than announced. */
-#include "vit/payload.h"
+#include "vit/load/payload.h"
 
 #include "base/mem.h"
 

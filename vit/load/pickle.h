@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "base/status.h"
-#include "vit/tensor.h"
+#include "vit/load/tensor.h"
 
 /* A larger pickle than this is LIMIT: tensors' data are never inside it. */
 #define PICKLE_MAX_BYTES ((size_t) 16 << 20)

@@ -3,7 +3,7 @@
 #ifndef VIT_PICKLE_PRIVATE_H
 #define VIT_PICKLE_PRIVATE_H
 
-#include "vit/pickle.h"
+#include "vit/load/pickle.h"
 
 struct pickle_machine {
     const unsigned char *next;

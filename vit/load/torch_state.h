@@ -3,8 +3,8 @@
 #define VIT_TORCH_STATE_H
 
 #include "base/status.h"
-#include "vit/pickle.h"
-#include "vit/tensor.h"
+#include "vit/load/pickle.h"
+#include "vit/load/tensor.h"
 
 /* Finds the bytes of a storage and checks that they are as many as it has elements. */
 struct storage_finder {

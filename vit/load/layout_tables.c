@@ -1,5 +1,5 @@
 /* The layouts' tables. A row: name, slot, part of it, arrangement, optional, shape. */
-#include "vit/layout.h"
+#include "vit/load/layout.h"
 
 #define ONE DIMENSION_ONE
 #define CHANNELS DIMENSION_CHANNELS

@@ -1,10 +1,10 @@
 /* Opens a checkpoint by its content. Refuses files over 4 GiB, and names what else it was given. */
-#include "vit/checkpoint.h"
+#include "vit/load/checkpoint.h"
 
 #include <string.h>
 
 #include "base/npy.h"
-#include "vit/zip.h"
+#include "vit/load/zip.h"
 
 #define HEAD_SIZE ((size_t) 512)
 #define MIN_SIZE 8 /* of a safetensors file: the length of its header */

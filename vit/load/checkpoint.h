@@ -7,7 +7,7 @@
 
 #include "base/file.h"
 #include "base/status.h"
-#include "vit/tensor.h"
+#include "vit/load/tensor.h"
 
 #define CHECKPOINT_MAX_BYTES ((uint64_t) 4 << 30)
 

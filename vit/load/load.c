@@ -6,10 +6,10 @@
 
 #include "base/json.h"
 #include "base/mem.h"
-#include "vit/architecture.h"
-#include "vit/checkpoint.h"
-#include "vit/layout.h"
-#include "vit/weights.h"
+#include "vit/load/architecture.h"
+#include "vit/load/checkpoint.h"
+#include "vit/load/layout.h"
+#include "vit/load/weights.h"
 
 #define MAX_PATH ((size_t) 4096)
 #define MAX_JSON ((size_t) 16 << 20)

@@ -1,6 +1,6 @@
 /* Finds the state_dict in a pickle. Refuses to guess among several, and to gather tensors that are
  * not contiguous. */
-#include "vit/torch_state.h"
+#include "vit/load/torch_state.h"
 
 #include <stdio.h>
 #include <string.h>

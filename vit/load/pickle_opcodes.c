@@ -3,7 +3,7 @@
  * construction. */
 #include <string.h>
 
-#include "vit/pickle_private.h"
+#include "vit/load/pickle_private.h"
 
 static enum status damaged(const char *what, struct error *err) {
     return fail(err, STATUS_FORMAT, "its pickle is damaged: %s", what);

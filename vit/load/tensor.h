@@ -7,7 +7,7 @@
 
 #include "base/file.h"
 #include "base/status.h"
-#include "vit/payload.h"
+#include "vit/load/payload.h"
 
 #define TENSOR_MAX_RANK ((size_t) 8)
 #define TENSOR_MAX_NAME ((size_t) 512)

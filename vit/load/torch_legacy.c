@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "vit/checkpoint.h"
-#include "vit/pickle.h"
-#include "vit/torch_state.h"
+#include "vit/load/checkpoint.h"
+#include "vit/load/pickle.h"
+#include "vit/load/torch_state.h"
 
 #define PROTOCOL_VERSION 1001
 

@@ -1,11 +1,11 @@
 /* Memory of a model's weights. Refuses shapes that no Vision Transformer has. */
-#include "vit/weights.h"
+#include "vit/load/weights.h"
 
 #include <stddef.h>
 
 #include "base/arena.h"
 #include "base/mem.h"
-#include "vit/checkpoint.h"
+#include "vit/load/checkpoint.h"
 
 #define MAX_SIDE 65536 /* pixels of the trained input, and dim */
 #define MAX_DEPTH 1024

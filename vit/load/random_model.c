@@ -3,7 +3,7 @@
 #include <stdbool.h>
 
 #include "base/mem.h"
-#include "vit/weights.h"
+#include "vit/load/weights.h"
 
 #define CHUNK ((size_t) 8)
 

@@ -7,7 +7,7 @@
 
 #include "base/log.h"
 #include "base/status.h"
-#include "vit/layout.h"
+#include "vit/load/layout.h"
 #include "vit/model.h"
 
 /* What may tell more than the tensors do; NULL if absent. */

@@ -1,6 +1,6 @@
 /* Tensor descriptions and the conversion of their elements. Refuses to interpret element types
  * other than 32- and 16-bit floating point. */
-#include "vit/tensor.h"
+#include "vit/load/tensor.h"
 
 #include <stdio.h>
 #include <stdlib.h>

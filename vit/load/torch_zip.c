@@ -4,10 +4,10 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "vit/checkpoint.h"
-#include "vit/pickle.h"
-#include "vit/torch_state.h"
-#include "vit/zip.h"
+#include "vit/load/checkpoint.h"
+#include "vit/load/pickle.h"
+#include "vit/load/torch_state.h"
+#include "vit/load/zip.h"
 
 #define MAX_PATH ((size_t) 4096 + 64)
 

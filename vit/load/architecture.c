@@ -1,5 +1,5 @@
 /* Infers the architecture. Refuses to guess where neither tensors nor configuration tell. */
-#include "vit/architecture.h"
+#include "vit/load/architecture.h"
 
 #include <string.h>
 

@@ -6,7 +6,7 @@
 
 #include "base/file.h"
 #include "base/status.h"
-#include "vit/payload.h"
+#include "vit/load/payload.h"
 
 struct zip_entry {
     char *name; /* owned by the zip */

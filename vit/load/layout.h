@@ -8,8 +8,8 @@
 
 #include "base/log.h"
 #include "base/status.h"
-#include "vit/tensor.h"
-#include "vit/weights.h"
+#include "vit/load/tensor.h"
+#include "vit/load/weights.h"
 
 /* A size of the architecture, as it stands in tensors' shapes. */
 enum dimension {

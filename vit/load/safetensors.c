@@ -7,7 +7,7 @@
 #include "base/checked.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "vit/checkpoint.h"
+#include "vit/load/checkpoint.h"
 
 #define MAX_HEADER ((uint64_t) 16 << 20)
 

@@ -1,13 +1,13 @@
 /* The pickle machine: its memory, its limits and the short list of callables it knows. Refuses
  * every other name, and never calls anything. */
-#include "vit/pickle.h"
+#include "vit/load/pickle.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "base/text.h"
-#include "vit/pickle_private.h"
+#include "vit/load/pickle_private.h"
 
 #define MAX_OPCODES ((size_t) 1000000)
 #define MAX_STACK ((size_t) 10000)
