@@ -1,0 +1,32 @@
+#include "eval/evaluation.h"
+
+#include "base/mem.h"
+
+static void image_free_parts(struct eval_image *image, size_t method_count) {
+    for (size_t m = 0; image->methods != NULL && m < method_count; m++) {
+        mem_free(image->methods[m].morf_logit);
+        mem_free(image->methods[m].patches);
+    }
+    mem_free(image->methods);
+    mem_free(image->message);
+    mem_free(image->id);
+}
+
+void evaluation_free(struct evaluation *evaluation) {
+    if (evaluation == NULL) {
+        return;
+    }
+    for (size_t i = 0; evaluation->images != NULL && i < evaluation->image_count; i++) {
+        image_free_parts(&evaluation->images[i], evaluation->method_count);
+    }
+    for (size_t m = 0; evaluation->methods != NULL && m < evaluation->method_count; m++) {
+        mem_free(evaluation->methods[m]);
+    }
+    mem_free(evaluation->images);
+    mem_free(evaluation->methods);
+    mem_free(evaluation->model_name);
+    mem_free(evaluation->model_sha256);
+    mem_free(evaluation->manifest_sha256);
+    mem_free(evaluation->settings);
+    *evaluation = (struct evaluation){0};
+}
