@@ -1,0 +1,59 @@
+/* Runs an evaluation: methods over images, curves and localisation of each. Decides nothing about
+ * which images there are (eval/dataset) or how results are shown (the reports). */
+#ifndef EVAL_EVALUATE_H
+#define EVAL_EVALUATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "eval/evaluation.h"
+#include "eval/item.h"
+#include "imgio/image.h"
+#include "imgio/preprocess.h"
+#include "vit/method.h"
+#include "vit/model.h"
+
+struct evaluate_method {
+    const char *name; /* in the results; one method may run twice with different options */
+    const struct vit_method *method;
+    struct vit_method_options options; /* the seed is derived anew for every image from this one */
+};
+
+/* Whom to tell and whom to ask. Both may be NULL. Both are called from any of the workers, by one
+ * at a time. */
+struct evaluate_observer {
+    void (*progress)(void *user, size_t done, size_t total, size_t failed); /* after every image */
+    bool (*cancelled)(void *user); /* before every image; true: begin no more */
+    void *user;
+};
+
+struct evaluate_options {
+    const struct vit_model *model;
+    const struct preprocess *preprocess; /* must yield inputs of one size */
+    struct image_limits limits;
+    size_t max_file_bytes;
+    bool ignore_exif;
+    const struct evaluate_method *methods;
+    size_t method_count;
+    struct eval_protocol protocol;
+    size_t threads; /* images at the same time */
+    const char *backend;
+    struct evaluate_observer observer;
+};
+
+/* The model, the preprocessing and the methods are the caller's; everything else gets defaults. */
+struct evaluate_options evaluate_options_default(void);
+
+/* *out is owned: evaluation_free. An image that can't be read, or whose label is needed and not the
+ * model's, is recorded with its status and message; so is a method that fails on an image. What
+ * would befall every image (no memory, no file descriptors) ends the run and is returned, as is
+ * USAGE for methods, preprocessing or protocol that make no sense. A cancelled run is STATUS_OK
+ * with out->cancelled and the images that were finished. Results are in the order of the items,
+ * whose indices must ascend, and have the same bits for any number of threads. The caller sets
+ * names, hashes and settings; manifest_count is `count`, shard 0 of 1. */
+enum status evaluate_run(const struct evaluate_options *options, const struct eval_item *items,
+                         size_t count, struct evaluation *out, struct error *err);
+
+#endif

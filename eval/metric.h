@@ -1,0 +1,43 @@
+/* One number per image and method from an evaluation's record, and its mean over the images. */
+#ifndef EVAL_METRIC_H
+#define EVAL_METRIC_H
+
+#include <stddef.h>
+
+#include "base/status.h"
+#include "eval/evaluation.h"
+#include "eval/statistics.h"
+
+enum eval_metric {
+    EVAL_DELTA_LOGIT, /* AUC(LeRF) - AUC(MoRF) */
+    EVAL_DELTA_PROB,
+    EVAL_MORF_LOGIT, /* areas under the curves */
+    EVAL_MORF_PROB,
+    EVAL_LERF_LOGIT,
+    EVAL_LERF_PROB,
+    EVAL_AOPC_LOGIT, /* mean drop over the points of MoRF (Samek et al. 2017) */
+    EVAL_AOPC_PROB,
+    EVAL_INSERTION, /* area under the probability while patches are put in, best first */
+    EVAL_DELETION,  /* while they are taken out, best first (Petsiuk et al., RISE, 2018) */
+    EVAL_POINTING,  /* the next three: NaN where the image has no box in view */
+    EVAL_MASS,
+    EVAL_RANK,
+    EVAL_METRIC_COUNT
+};
+
+/* "delta_logit", "delta_prob", "morf_logit", ... as in reports. */
+const char *eval_metric_name(enum eval_metric metric);
+
+/* NaN if the image or the method failed, or the metric is not defined there. */
+double eval_metric_value(const struct evaluation *evaluation, const struct eval_image *image,
+                         size_t method, enum eval_metric metric);
+
+/* Over all images; bootstrap seeded by the protocol's seed. */
+enum status eval_metric_mean(const struct evaluation *evaluation, size_t method,
+                             enum eval_metric metric, struct statistic *out, struct error *err);
+
+/* Mean difference method - other over the images where both have the metric. */
+enum status eval_metric_paired(const struct evaluation *evaluation, size_t method, size_t other,
+                               enum eval_metric metric, struct statistic *out, struct error *err);
+
+#endif

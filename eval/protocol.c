@@ -1,0 +1,76 @@
+#include "eval/protocol.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define DEFAULT_STEPS 28
+#define MAX_STEPS 100000
+
+static const char *const REPLACEMENT_NAMES[] = {
+    [EVAL_REPLACE_ZERO] = "zero", [EVAL_REPLACE_BLACK] = "black", [EVAL_REPLACE_MEAN] = "mean",
+    [EVAL_REPLACE_BLUR] = "blur", [EVAL_REPLACE_NOISE] = "noise", [EVAL_REPLACE_ROAD] = "road"};
+
+#define REPLACEMENT_COUNT (sizeof REPLACEMENT_NAMES / sizeof REPLACEMENT_NAMES[0])
+
+struct eval_protocol eval_protocol_default(void) {
+    return (struct eval_protocol){
+        .steps = DEFAULT_STEPS, .replacement = EVAL_REPLACE_ZERO, .target = EVAL_TARGET_PREDICTED};
+}
+
+enum status eval_protocol_check(const struct eval_protocol *protocol, struct error *err) {
+    if (protocol->steps < 1 || protocol->steps > MAX_STEPS) {
+        return fail(err, STATUS_USAGE, "%d steps: 1 to %d are possible", protocol->steps,
+                    MAX_STEPS);
+    }
+    if ((size_t) protocol->replacement >= REPLACEMENT_COUNT) {
+        return fail(err, STATUS_USAGE, "an unknown replacement (%d)", (int) protocol->replacement);
+    }
+    if (protocol->target != EVAL_TARGET_PREDICTED && protocol->target != EVAL_TARGET_LABEL) {
+        return fail(err, STATUS_USAGE, "an unknown target (%d)", (int) protocol->target);
+    }
+    return STATUS_OK;
+}
+
+const char *eval_replacement_name(enum eval_replacement replacement) {
+    return REPLACEMENT_NAMES[replacement];
+}
+
+enum status eval_replacement_find(const char *name, enum eval_replacement *out, struct error *err) {
+    for (size_t i = 0; i < REPLACEMENT_COUNT; i++) {
+        if (strcmp(name, REPLACEMENT_NAMES[i]) == 0) {
+            *out = (enum eval_replacement) i;
+            return STATUS_OK;
+        }
+    }
+    return fail(err, STATUS_USAGE, "no replacement '%.40s': zero, black, mean, blur, noise or road",
+                name);
+}
+
+size_t protocol_replaced(size_t point, size_t steps, size_t patches) {
+    /* In integers: k T / K in floating point can fall on the wrong side of a half. */
+    return (2 * point * patches + steps) / (2 * steps);
+}
+
+static int compare_ranks(const void *left, const void *right) {
+    const struct ranked_patch *a = left;
+    const struct ranked_patch *b = right;
+    if (a->score != b->score) {
+        return a->score > b->score ? -1 : 1;
+    }
+    return a->patch < b->patch ? -1 : 1;
+}
+
+void protocol_rank(const float *scores, size_t patches, struct ranked_patch *order) {
+    for (size_t p = 0; p < patches; p++) {
+        order[p] = (struct ranked_patch){.score = scores[p], .patch = (uint32_t) p};
+    }
+    qsort(order, patches, sizeof *order, compare_ranks);
+}
+
+double protocol_area(const float *curve, size_t steps) {
+    double sum = 0.5 * ((double) curve[0] + (double) curve[steps]);
+    for (size_t k = 1; k < steps; k++) {
+        sum += (double) curve[k];
+    }
+    return sum / (double) steps;
+}

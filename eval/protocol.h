@@ -1,0 +1,37 @@
+/* The perturbation protocol: in which order patches are replaced, how many at each point, and what
+ * is made of a curve. eval/PROTOCOL.md states it for readers. */
+#ifndef EVAL_PROTOCOL_H
+#define EVAL_PROTOCOL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "eval/evaluation.h"
+
+/* 28 steps, 0 after normalisation, the predicted class, seed 0. */
+struct eval_protocol eval_protocol_default(void);
+
+/* USAGE unless 1 <= steps <= 100000 and the enumerations have named values. */
+enum status eval_protocol_check(const struct eval_protocol *protocol, struct error *err);
+
+/* "zero", "black", "mean", "blur", "noise", "road"; USAGE, listing them, for another name. */
+const char *eval_replacement_name(enum eval_replacement replacement);
+enum status eval_replacement_find(const char *name, enum eval_replacement *out, struct error *err);
+
+/* Patches replaced at point k of K: floor(k T / K + 1/2), exactly. */
+size_t protocol_replaced(size_t point, size_t steps, size_t patches);
+
+/* One patch in an order. */
+struct ranked_patch {
+    float score;
+    uint32_t patch;
+};
+
+/* order [patches]: score descending, equal scores by patch index. The scores must not be NaN. */
+void protocol_rank(const float *scores, size_t patches, struct ranked_patch *order);
+
+/* Trapezoid rule over k / K in [0, 1]; curve [steps + 1]. */
+double protocol_area(const float *curve, size_t steps);
+
+#endif
