@@ -117,6 +117,10 @@ void vit_batch_close(struct vit_batch *batch) {
     mem_free(batch);
 }
 
+size_t vit_batch_capacity(const struct vit_batch *batch) {
+    return batch->capacity;
+}
+
 size_t vit_batch_inputs(const struct vit_batch *batch) {
     return batch->inputs;
 }

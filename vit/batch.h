@@ -43,6 +43,9 @@ enum status vit_batch_forward_mixed(struct vit_batch *batch, const float *origin
                                     const float *replacement, size_t count, const uint8_t *masks,
                                     float *logits, struct error *err);
 
+/* Inputs computed together; work in multiples of it wastes nothing. */
+size_t vit_batch_capacity(const struct vit_batch *batch);
+
 /* Inputs that were computed since the batch opened. */
 size_t vit_batch_inputs(const struct vit_batch *batch);
 

@@ -1,0 +1,299 @@
+#include "eval/curve.h"
+
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/checked.h"
+#include "base/mem.h"
+#include "eval/protocol.h"
+#include "eval/replace.h"
+#include "eval/road.h"
+
+/* Points whose logits are held at once: many batches' worth, so that what a call to the batch costs
+ * beside its points does not show. */
+#define POINTS_AT_ONCE 256
+
+#define WORD_BITS 64
+#define NO_POINT UINT32_MAX
+
+enum direction { MORF, LERF, DIRECTIONS };
+
+struct point {
+    float logit, probability;
+};
+
+struct curve_buffers {
+    struct ranked_patch *order; /* [patches] */
+    uint64_t *set;              /* [words]: the one being built */
+    uint64_t *sets;             /* [max_points, words]: removed patches of each point */
+    uint32_t *slots;            /* [slot_count]: hash table of points, NO_POINT where empty */
+    uint32_t *point_of;         /* [methods, DIRECTIONS, steps + 1] */
+    struct point *points;       /* [max_points] */
+    uint8_t *masks;             /* [at_once, patches] */
+    float *logits;              /* [at_once, classes] */
+    float *replacement;         /* [3, height, width]; ROAD: the noise */
+    float *imputed;             /* [at_once, 3, height, width], for ROAD only */
+};
+
+struct curve_evaluator {
+    struct curve_options options;
+    size_t patches, words, steps, classes, pixels;
+    size_t max_points, slot_count, at_once;
+    size_t point_count; /* of the image at hand */
+    struct curve_buffers buffers;
+    struct road *road; /* NULL for other replacements */
+    void *block;
+};
+
+/* ---- Memory ---- */
+
+static void lay_out(struct curve_evaluator *evaluator, struct arena *arena) {
+    const struct curve_evaluator *e = evaluator;
+    struct curve_buffers *b = &evaluator->buffers;
+    size_t curves = DIRECTIONS * e->options.method_count;
+    bool is_road = e->options.protocol.replacement == EVAL_REPLACE_ROAD;
+    b->order = arena_take(arena, e->patches, sizeof *b->order);
+    b->set = arena_take(arena, e->words, sizeof *b->set);
+    b->sets = arena_take(arena, e->max_points, e->words * sizeof *b->sets);
+    b->slots = arena_take(arena, e->slot_count, sizeof *b->slots);
+    b->point_of = arena_take(arena, curves, (e->steps + 1) * sizeof *b->point_of);
+    b->points = arena_take(arena, e->max_points, sizeof *b->points);
+    b->masks = arena_take(arena, e->at_once, e->patches);
+    b->logits = arena_take_floats(arena, e->at_once, e->classes);
+    b->replacement = arena_take_floats(arena, 1, e->pixels);
+    b->imputed = is_road ? arena_take_floats(arena, e->at_once, e->pixels) : NULL;
+}
+
+/* Sizes, from the options. LIMIT if they make no sense together. */
+static enum status measure(struct curve_evaluator *e, struct error *err) {
+    const struct curve_options *options = &e->options;
+    const struct vit_config *config = &options->model->config;
+    size_t capacity = vit_batch_capacity(options->batch);
+    e->patches = (size_t) (options->input_height / config->patch_height) *
+                 (size_t) (options->input_width / config->patch_width);
+    e->words = (e->patches + WORD_BITS - 1) / WORD_BITS;
+    e->steps = (size_t) options->protocol.steps;
+    e->classes = (size_t) config->classes;
+    e->pixels = 3 * (size_t) options->input_height * (size_t) options->input_width;
+    e->at_once = capacity;
+    if (options->protocol.replacement != EVAL_REPLACE_ROAD && capacity < POINTS_AT_ONCE) {
+        e->at_once = POINTS_AT_ONCE / capacity * capacity;
+    }
+    size_t inner = 0;
+    if (!checked_mul(&inner, DIRECTIONS * (e->steps - 1), options->method_count) ||
+        inner > NO_POINT / 4) {
+        return fail(err, STATUS_LIMIT, "%zu methods with %zu steps are too many points",
+                    options->method_count, e->steps);
+    }
+    e->max_points = inner + 2;
+    e->slot_count = 4;
+    while (e->slot_count < 2 * e->max_points) {
+        e->slot_count *= 2;
+    }
+    return STATUS_OK;
+}
+
+static enum status open_resources(struct curve_evaluator *e, struct error *err) {
+    const struct curve_options *options = &e->options;
+    const struct vit_config *config = &options->model->config;
+    TRY(eval_protocol_check(&options->protocol, err));
+    TRY(measure(e, err));
+    struct arena arena = arena_measuring();
+    lay_out(e, &arena);
+    if (arena.overflow) {
+        return fail(err, STATUS_LIMIT, "curves need more memory than there is");
+    }
+    e->block = mem_alloc_aligned(arena.used, 1);
+    if (e->block == NULL) {
+        return fail(err, STATUS_NOMEM, "out of memory: curves need %zu bytes", arena.used);
+    }
+    arena = arena_over(e->block, arena.used);
+    lay_out(e, &arena);
+    if (options->protocol.replacement != EVAL_REPLACE_ROAD) {
+        return STATUS_OK;
+    }
+    struct road_shape shape = {.height = (size_t) options->input_height,
+                               .width = (size_t) options->input_width,
+                               .patch_height = (size_t) config->patch_height,
+                               .patch_width = (size_t) config->patch_width};
+    return road_open(&shape, &e->road, err);
+}
+
+enum status curve_evaluator_open(const struct curve_options *options, struct curve_evaluator **out,
+                                 struct error *err) {
+    struct curve_evaluator *evaluator = mem_calloc(1, sizeof *evaluator);
+    if (evaluator == NULL) {
+        return fail(err, STATUS_NOMEM, "out of memory for curves");
+    }
+    evaluator->options = *options;
+    enum status status = open_resources(evaluator, err);
+    if (status != STATUS_OK) {
+        curve_evaluator_close(evaluator);
+        return status;
+    }
+    *out = evaluator;
+    return STATUS_OK;
+}
+
+void curve_evaluator_close(struct curve_evaluator *evaluator) {
+    if (evaluator != NULL) {
+        road_close(evaluator->road);
+        mem_free(evaluator->block);
+        mem_free(evaluator);
+    }
+}
+
+/* ---- Which points there are ---- */
+
+static uint64_t hash_set(const uint64_t *set, size_t words) {
+    uint64_t hash = 0;
+    for (size_t i = 0; i < words; i++) {
+        hash = (hash ^ set[i]) * UINT64_C(0x9E3779B97F4A7C15);
+        hash ^= hash >> 29;
+    }
+    return hash;
+}
+
+/* The point of the set being built, a new one if no curve has met it yet. */
+static uint32_t intern_set(struct curve_evaluator *e) {
+    struct curve_buffers *b = &e->buffers;
+    size_t bytes = e->words * sizeof *b->set;
+    size_t slot = (size_t) hash_set(b->set, e->words) & (e->slot_count - 1);
+    while (b->slots[slot] != NO_POINT) {
+        uint32_t point = b->slots[slot];
+        if (memcmp(b->sets + point * e->words, b->set, bytes) == 0) {
+            return point;
+        }
+        slot = (slot + 1) & (e->slot_count - 1);
+    }
+    assert(e->point_count < e->max_points);
+    b->slots[slot] = (uint32_t) e->point_count;
+    memcpy(b->sets + e->point_count * e->words, b->set, bytes);
+    return (uint32_t) e->point_count++;
+}
+
+static void trace_direction(struct curve_evaluator *e, enum direction direction,
+                            uint32_t *point_of) {
+    struct curve_buffers *b = &e->buffers;
+    size_t replaced = 0;
+    memset(b->set, 0, e->words * sizeof *b->set);
+    for (size_t k = 0; k <= e->steps; k++) {
+        size_t wanted = protocol_replaced(k, e->steps, e->patches);
+        for (; replaced < wanted; replaced++) {
+            size_t rank = direction == MORF ? replaced : e->patches - 1 - replaced;
+            uint32_t patch = b->order[rank].patch;
+            b->set[patch / WORD_BITS] |= UINT64_C(1) << patch % WORD_BITS;
+        }
+        point_of[k] = intern_set(e);
+    }
+}
+
+static uint32_t *points_of_curve(const struct curve_evaluator *e, size_t method,
+                                 enum direction direction) {
+    return e->buffers.point_of + (method * DIRECTIONS + direction) * (e->steps + 1);
+}
+
+static void trace_curves(struct curve_evaluator *e, const struct curve_request *request) {
+    memset(e->buffers.slots, 0xFF, e->slot_count * sizeof *e->buffers.slots);
+    e->point_count = 0;
+    for (size_t m = 0; m < request->method_count; m++) {
+        if (request->methods[m].valid) {
+            protocol_rank(request->methods[m].patches, e->patches, e->buffers.order);
+            trace_direction(e, MORF, points_of_curve(e, m, MORF));
+            trace_direction(e, LERF, points_of_curve(e, m, LERF));
+        }
+    }
+}
+
+/* ---- What the model says at them ---- */
+
+static void write_mask(const struct curve_evaluator *e, size_t point, uint8_t *mask) {
+    const uint64_t *set = e->buffers.sets + point * e->words;
+    for (size_t p = 0; p < e->patches; p++) {
+        mask[p] = (uint8_t) (set[p / WORD_BITS] >> p % WORD_BITS & 1);
+    }
+}
+
+static struct point read_point(const struct curve_evaluator *e, const float *logits,
+                               int32_t output) {
+    double largest = (double) logits[0];
+    double sum = 0.0;
+    for (size_t i = 1; i < e->classes; i++) {
+        largest = fmax(largest, (double) logits[i]);
+    }
+    for (size_t i = 0; i < e->classes; i++) {
+        sum += exp((double) logits[i] - largest);
+    }
+    double logit = (double) logits[output];
+    return (struct point){.logit = logits[output],
+                          .probability = (float) (exp(logit - largest) / sum)};
+}
+
+static enum status make_replacement(struct curve_evaluator *e, const struct curve_request *request,
+                                    struct error *err) {
+    const struct vit_config *config = &e->options.model->config;
+    if (e->road != NULL) {
+        replacement_noise(request->seed, ROAD_NOISE, e->pixels, e->buffers.replacement);
+        return STATUS_OK;
+    }
+    struct replacement_request wanted = {.replacement = e->options.protocol.replacement,
+                                         .preprocess = e->options.preprocess,
+                                         .height = (size_t) e->options.input_height,
+                                         .width = (size_t) e->options.input_width,
+                                         .patch_height = (size_t) config->patch_height,
+                                         .patch_width = (size_t) config->patch_width,
+                                         .seed = request->seed};
+    return replacement_make(&wanted, request->input, e->buffers.replacement, err);
+}
+
+/* The logits of points [first, first + count). */
+static enum status forward_points(struct curve_evaluator *e, const float *input, size_t first,
+                                  size_t count, struct error *err) {
+    struct curve_buffers *b = &e->buffers;
+    for (size_t i = 0; i < count; i++) {
+        write_mask(e, first + i, b->masks + i * e->patches);
+    }
+    if (e->road == NULL) {
+        return vit_batch_forward_mixed(e->options.batch, input, b->replacement, count, b->masks,
+                                       b->logits, err);
+    }
+    for (size_t i = 0; i < count; i++) {
+        road_impute(e->road, input, b->masks + i * e->patches, b->replacement,
+                    b->imputed + i * e->pixels);
+    }
+    return vit_batch_forward(e->options.batch, count, b->imputed, b->logits, err);
+}
+
+static void give_curves(const struct curve_evaluator *e, const struct curve_request *request) {
+    for (size_t m = 0; m < request->method_count; m++) {
+        struct eval_method_result *result = &request->methods[m];
+        for (size_t k = 0; result->valid && k <= e->steps; k++) {
+            struct point morf = e->buffers.points[points_of_curve(e, m, MORF)[k]];
+            struct point lerf = e->buffers.points[points_of_curve(e, m, LERF)[k]];
+            result->morf_logit[k] = morf.logit;
+            result->morf_prob[k] = morf.probability;
+            result->lerf_logit[k] = lerf.logit;
+            result->lerf_prob[k] = lerf.probability;
+        }
+    }
+}
+
+enum status curve_evaluate(struct curve_evaluator *evaluator, const struct curve_request *request,
+                           struct error *err) {
+    struct curve_evaluator *e = evaluator;
+    assert(request->method_count <= e->options.method_count);
+    TRY(make_replacement(e, request, err));
+    trace_curves(e, request);
+    for (size_t first = 0; first < e->point_count; first += e->at_once) {
+        size_t count = size_min(e->at_once, e->point_count - first);
+        TRY(forward_points(e, request->input, first, count, err));
+        for (size_t i = 0; i < count; i++) {
+            e->buffers.points[first + i] =
+                read_point(e, e->buffers.logits + i * e->classes, request->output);
+        }
+    }
+    give_curves(e, request);
+    return STATUS_OK;
+}

@@ -1,0 +1,47 @@
+/* The perturbation curves of one image: MoRF and LeRF of any number of methods, every set of
+ * removed patches computed once whichever curves pass through it, the end points above all. */
+#ifndef EVAL_CURVE_H
+#define EVAL_CURVE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "eval/evaluation.h"
+#include "imgio/preprocess.h"
+#include "vit/batch.h"
+#include "vit/model.h"
+
+struct curve_evaluator;
+
+struct curve_options {
+    const struct vit_model *model;
+    struct vit_batch *batch; /* computes the points; the evaluator's size is the batch's */
+    int32_t input_height, input_width;
+    const struct preprocess *preprocess;
+    struct eval_protocol protocol;
+    size_t method_count; /* at most, per image */
+};
+
+/* *out is owned: curve_evaluator_close. Everything that `options` points to must outlive it. All
+ * memory but that of a blurred replacement is allocated here. One thread at a time. */
+enum status curve_evaluator_open(const struct curve_options *options, struct curve_evaluator **out,
+                                 struct error *err);
+
+/* NULL is ignored. */
+void curve_evaluator_close(struct curve_evaluator *evaluator);
+
+struct curve_request {
+    const float *input;                 /* [3, input_height, input_width], normalised */
+    int32_t output;                     /* whose logit and probability are measured */
+    uint64_t seed;                      /* of this image, for replacements with noise */
+    struct eval_method_result *methods; /* valid ones: from patches to the four curves, which the
+                                           caller has allocated */
+    size_t method_count;                /* at most curve_options.method_count */
+};
+
+/* NUMERIC if a logit is not finite. */
+enum status curve_evaluate(struct curve_evaluator *evaluator, const struct curve_request *request,
+                           struct error *err);
+
+#endif

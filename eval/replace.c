@@ -1,0 +1,130 @@
+#include "eval/replace.h"
+
+#include <assert.h>
+#include <math.h>
+
+#include "base/checked.h"
+#include "base/mem.h"
+#include "base/random.h"
+
+/* The normalised value of a colour from 0 (black) to 1 (white). */
+static float normalised(const struct preprocess *preprocess, size_t channel, float colour) {
+    return (colour - preprocess->mean[channel]) / preprocess->std[channel];
+}
+
+static void fill(float *out, size_t count, float value) {
+    for (size_t i = 0; i < count; i++) {
+        out[i] = value;
+    }
+}
+
+static float mean_of(const float *values, size_t count) {
+    double sum = 0.0;
+    for (size_t i = 0; i < count; i++) {
+        sum += (double) values[i];
+    }
+    return (float) (sum / (double) count);
+}
+
+static void make_noise(const struct replacement_request *request, float *out) {
+    struct random_stream stream = random_open(request->seed);
+    size_t area = request->height * request->width;
+    for (size_t i = 0; i < 3 * area; i++) {
+        out[i] = normalised(request->preprocess, i / area, (float) random_uniform(&stream));
+    }
+}
+
+/* ---- Blur ---- */
+
+struct blur {
+    double *weights; /* [radius + 1]: of the centre and one side */
+    double *rows;    /* [height, width]: after the horizontal pass */
+    size_t radius;
+};
+
+/* The blurred value at `position` of a line of `count` values, `stride` apart. */
+static double blurred(const struct blur *blur, const double *line, size_t stride, size_t count,
+                      size_t position) {
+    size_t first = position > blur->radius ? position - blur->radius : 0;
+    size_t last = size_min(position + blur->radius, count - 1);
+    double sum = 0.0;
+    double weights = 0.0;
+    for (size_t i = first; i <= last; i++) {
+        double weight = blur->weights[i > position ? i - position : position - i];
+        sum += weight * line[i * stride];
+        weights += weight;
+    }
+    return sum / weights;
+}
+
+static void blur_plane(const struct blur *blur, size_t height, size_t width, double *plane,
+                       float *out) {
+    for (size_t i = 0; i < height * width; i++) {
+        blur->rows[i] = blurred(blur, plane + i / width * width, 1, width, i % width);
+    }
+    for (size_t i = 0; i < height * width; i++) {
+        out[i] = (float) blurred(blur, blur->rows + i % width, width, height, i / width);
+    }
+}
+
+static enum status make_blur(const struct replacement_request *request, const float *input,
+                             float *out, struct error *err) {
+    size_t area = request->height * request->width;
+    double deviation = 0.5 * (double) size_max(request->patch_height, request->patch_width);
+    struct blur blur = {.radius = (size_t) ceil(3.0 * deviation)};
+    double *plane = mem_calloc(area, sizeof *plane);
+    enum status status = STATUS_OK;
+    blur.weights = mem_calloc(blur.radius + 1, sizeof *blur.weights);
+    blur.rows = mem_calloc(area, sizeof *blur.rows);
+    if (plane == NULL || blur.weights == NULL || blur.rows == NULL) {
+        status = fail(err, STATUS_NOMEM, "out of memory for a blurred input");
+        goto cleanup;
+    }
+    for (size_t i = 0; i <= blur.radius; i++) {
+        double distance = (double) i / deviation;
+        blur.weights[i] = exp(-0.5 * distance * distance);
+    }
+    for (size_t c = 0; c < 3; c++) {
+        for (size_t i = 0; i < area; i++) {
+            plane[i] = (double) input[c * area + i];
+        }
+        blur_plane(&blur, request->height, request->width, plane, out + c * area);
+    }
+cleanup:
+    mem_free(blur.rows);
+    mem_free(blur.weights);
+    mem_free(plane);
+    return status;
+}
+
+/* ---- All of them ---- */
+
+enum status replacement_make(const struct replacement_request *request, const float *input,
+                             float *out, struct error *err) {
+    size_t area = request->height * request->width;
+    assert(request->replacement != EVAL_REPLACE_ROAD);
+    if (request->replacement == EVAL_REPLACE_BLUR) {
+        return make_blur(request, input, out, err);
+    }
+    if (request->replacement == EVAL_REPLACE_NOISE) {
+        make_noise(request, out);
+        return STATUS_OK;
+    }
+    for (size_t c = 0; c < 3; c++) {
+        float value = 0.0F;
+        if (request->replacement == EVAL_REPLACE_BLACK) {
+            value = normalised(request->preprocess, c, 0.0F);
+        } else if (request->replacement == EVAL_REPLACE_MEAN) {
+            value = mean_of(input + c * area, area);
+        }
+        fill(out + c * area, area, value);
+    }
+    return STATUS_OK;
+}
+
+void replacement_noise(uint64_t seed, double deviation, size_t count, float *out) {
+    struct random_stream stream = random_open(seed);
+    for (size_t i = 0; i < count; i++) {
+        out[i] = (float) (deviation * random_normal(&stream));
+    }
+}

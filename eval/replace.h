@@ -1,0 +1,36 @@
+/* What stands where patches were removed, for the replacements that do not depend on which patches
+ * those are: a whole second model input, from which patches are taken. ROAD depends on them: see
+ * eval/road.h. */
+#ifndef EVAL_REPLACE_H
+#define EVAL_REPLACE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "eval/evaluation.h"
+#include "imgio/preprocess.h"
+
+struct replacement_request {
+    enum eval_replacement replacement; /* not EVAL_REPLACE_ROAD */
+    const struct preprocess *preprocess;
+    size_t height, width;             /* of the input */
+    size_t patch_height, patch_width; /* blur: its width follows the patch */
+    uint64_t seed;                    /* noise: the image's own */
+};
+
+/* out [3, height, width] for input [3, height, width], both normalised:
+ *   zero   0, which is the mean colour of the training set;
+ *   black  black;
+ *   mean   the mean colour of the input;
+ *   blur   the input under a Gaussian whose standard deviation is half the longer side of a patch,
+ *          cut at three of them and renormalised at the border;
+ *   noise  every value uniform from black to white.
+ * NOMEM is the only failure. */
+enum status replacement_make(const struct replacement_request *request, const float *input,
+                             float *out, struct error *err);
+
+/* out [count]: normal numbers of that standard deviation. */
+void replacement_noise(uint64_t seed, double deviation, size_t count, float *out);
+
+#endif
