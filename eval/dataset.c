@@ -1,0 +1,342 @@
+#define _XOPEN_SOURCE 700
+#include "eval/dataset.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "eval/row_reader.h"
+
+#define LIST_LIMIT ((size_t) 1 << 31)
+#define MANIFEST_LIMIT ((size_t) 1 << 36)
+#define PART_LIMIT 256
+#define PATH_LIMIT 4096
+
+static const char *const TRUTH_NAMES[] = {"val.txt",
+                                          "val.csv",
+                                          "labels.txt",
+                                          "labels.csv",
+                                          "val_annotations.txt",
+                                          "LOC_val_solution.csv"};
+
+/* An image that may become an item. */
+struct candidate {
+    char *path; /* owned */
+    int32_t label;
+};
+
+/* A dataset on its way from files to items. */
+struct gathering {
+    const struct dataset_options *options;
+    struct candidate *candidates; /* owned */
+    size_t count, capacity;
+    size_t found; /* before any were left out */
+    size_t root;  /* bytes of a path before its id */
+    struct truth truth;
+    char folder[PART_LIMIT]; /* the last folder name that was looked up as a class */
+    int32_t folder_label;
+};
+
+static bool has_kind(const char *path, mode_t kind) {
+    struct stat info;
+    return stat(path, &info) == 0 && (info.st_mode & S_IFMT) == kind;
+}
+
+static int32_t find_class(const struct gathering *gathering, const char *text) {
+    return gathering->options->classes.find(gathering->options->classes.user, text);
+}
+
+/* The label that one folder's name tells. */
+static int32_t label_of_folder(struct gathering *gathering, const char *name, size_t length) {
+    if (length == 0 || length >= PART_LIMIT) {
+        return -1;
+    }
+    if (strlen(gathering->folder) != length || memcmp(gathering->folder, name, length) != 0) {
+        memcpy(gathering->folder, name, length);
+        gathering->folder[length] = '\0';
+        gathering->folder_label = find_class(gathering, gathering->folder);
+    }
+    return gathering->folder_label;
+}
+
+/* The label that the folders around an image tell, the nearest first. */
+static int32_t label_of_folders(struct gathering *gathering, const char *id) {
+    const char *end = strrchr(id, '/');
+    while (end != NULL) {
+        const char *begin = end;
+        while (begin > id && begin[-1] != '/') {
+            begin--;
+        }
+        int32_t label = label_of_folder(gathering, begin, (size_t) (end - begin));
+        if (label >= 0) {
+            return label;
+        }
+        end = begin > id ? begin - 1 : NULL;
+    }
+    return -1;
+}
+
+static enum status add_candidate(struct gathering *gathering, char *path, int32_t label,
+                                 struct error *err) {
+    if (path == NULL) {
+        return fail(err, STATUS_NOMEM, "out of memory for %zu names", gathering->count);
+    }
+    if (gathering->count >= DATASET_LIMIT) {
+        mem_free(path);
+        return fail(err, STATUS_LIMIT, "more than %zu images", DATASET_LIMIT);
+    }
+    if (gathering->count == gathering->capacity) {
+        size_t capacity = gathering->capacity == 0 ? 256 : gathering->capacity * 2;
+        struct candidate *grown = mem_resize(gathering->candidates, capacity, sizeof *grown);
+        if (grown == NULL) {
+            mem_free(path);
+            return fail(err, STATUS_NOMEM, "out of memory for %zu images", capacity);
+        }
+        gathering->candidates = grown;
+        gathering->capacity = capacity;
+    }
+    gathering->candidates[gathering->count++] = (struct candidate){path, label};
+    return STATUS_OK;
+}
+
+/* The labels in a folder: the first of the usual files that is there. */
+static enum status open_folder_truth(struct gathering *gathering, struct error *err) {
+    enum status status = STATUS_OK;
+    bool opened = false;
+    for (size_t i = 0; i < sizeof TRUTH_NAMES / sizeof TRUTH_NAMES[0] && !opened; i++) {
+        struct text path = {.limit = PATH_LIMIT};
+        text_printf(&path, "%s/%s", gathering->options->path, TRUTH_NAMES[i]);
+        opened = !path.failed && has_kind(path.data, S_IFREG);
+        if (opened) {
+            status = truth_open(path.data, &gathering->options->classes, &gathering->truth, err);
+        }
+        text_free(&path);
+    }
+    return status;
+}
+
+static enum status gather_folder(struct gathering *gathering, struct error *err) {
+    const char *root = gathering->options->path;
+    size_t length = strlen(root);
+    struct path_list paths = {0};
+    enum status status = STATUS_OK;
+    gathering->root = length + (root[length - 1] == '/' ? 0 : 1);
+    if (gathering->options->truth_path == NULL) {
+        TRY(open_folder_truth(gathering, err));
+    }
+    status = folder_walk(root, DATASET_LIMIT, &paths, err);
+    for (size_t i = 0; i < paths.count && status == STATUS_OK; i++) {
+        char *path = paths.items[i];
+        paths.items[i] = NULL;
+        status = add_candidate(gathering, path, TRUTH_ABSENT, err);
+    }
+    path_list_free(&paths);
+    return status;
+}
+
+static enum status gather_list(struct gathering *gathering, struct error *err) {
+    struct row_reader reader = {0};
+    struct row row;
+    enum status status = STATUS_OK;
+    TRY(rows_open(gathering->options->path, LIST_LIMIT, "\t", &reader, err));
+    reader.separator = '\t'; /* also where the first row has no label */
+    while (status == STATUS_OK && rows_next(&reader, &row)) {
+        int32_t label = row.count > 1 ? find_class(gathering, row.field[1]) : TRUTH_ABSENT;
+        status = add_candidate(gathering, mem_strdup(row.field[0]), label, err);
+    }
+    rows_close(&reader);
+    return status;
+}
+
+static int compare_candidates(const void *left, const void *right) {
+    const struct candidate *a = left;
+    const struct candidate *b = right;
+    return strcmp(a->path, b->path);
+}
+
+/* Sorts, and leaves each path in once: a list may have been put together from several. */
+static enum status order_candidates(struct gathering *gathering, struct error *err) {
+    size_t kept = 0;
+    struct candidate *list = gathering->candidates;
+    if (gathering->count == 0) {
+        return fail(err, STATUS_FORMAT, "no images (.jpg, .jpeg, .png, .bmp or .pnm)");
+    }
+    qsort(list, gathering->count, sizeof *list, compare_candidates);
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < gathering->count; i++) {
+        bool repeated = kept > 0 && strcmp(list[kept - 1].path, list[i].path) == 0;
+        if (repeated && list[kept - 1].label != list[i].label && status == STATUS_OK) {
+            char shown[200];
+            text_escape_name(shown, sizeof shown, list[i].path);
+            status = fail(err, STATUS_FORMAT, "two labels for %s", shown);
+        }
+        if (repeated) {
+            mem_free(list[i].path);
+        } else {
+            list[kept++] = list[i];
+        }
+    }
+    gathering->count = kept;
+    gathering->found = kept;
+    return status;
+}
+
+/* From the file of labels, else from the list, else from the folders. A file's silence about an
+ * image is an answer: it has no label. */
+static void label_candidates(struct gathering *gathering) {
+    for (size_t i = 0; i < gathering->count; i++) {
+        struct candidate *candidate = &gathering->candidates[i];
+        const char *id = candidate->path + gathering->root;
+        if (gathering->truth.count > 0) {
+            candidate->label = truth_find(&gathering->truth, id);
+        } else if (candidate->label == TRUTH_ABSENT) {
+            candidate->label = label_of_folders(gathering, id);
+        }
+        if (candidate->label < 0) {
+            candidate->label = -1;
+        }
+    }
+}
+
+/* Leaves out the candidates without a label that the model knows. */
+static enum status drop_unlabelled(struct gathering *gathering, struct error *err) {
+    size_t kept = 0;
+    for (size_t i = 0; i < gathering->count; i++) {
+        struct candidate candidate = gathering->candidates[i];
+        if (candidate.label >= 0) {
+            gathering->candidates[kept++] = candidate;
+        } else {
+            mem_free(candidate.path);
+        }
+    }
+    gathering->count = kept;
+    if (kept == 0) {
+        return fail(err, STATUS_MISMATCH,
+                    "none of its %zu images has a label that the model knows (--target predicted "
+                    "needs none)",
+                    gathering->found);
+    }
+    return STATUS_OK;
+}
+
+/* Of `count` images a limit below it keeps those at floor((i + 1/2) count / limit). */
+static void spread(struct gathering *gathering, size_t limit) {
+    size_t kept = 0;
+    size_t count = gathering->count;
+    for (size_t i = 0; i < count; i++) {
+        struct candidate candidate = gathering->candidates[i];
+        if (kept < limit && i == (2 * kept + 1) * count / (2 * limit)) {
+            gathering->candidates[kept++] = candidate;
+        } else {
+            mem_free(candidate.path);
+        }
+    }
+    gathering->count = kept;
+}
+
+static enum status hash_manifest(const struct gathering *gathering, char digest[65],
+                                 struct error *err) {
+    struct text manifest = {.limit = MANIFEST_LIMIT};
+    for (size_t i = 0; i < gathering->count; i++) {
+        const struct candidate *candidate = &gathering->candidates[i];
+        const char *id = candidate->path + gathering->root;
+        text_append(&manifest, id, strlen(id) + 1);
+        text_printf(&manifest, "%d\n", candidate->label);
+    }
+    enum status status = STATUS_OK;
+    if (manifest.failed) {
+        status = fail(err, STATUS_NOMEM, "out of memory for the manifest");
+    } else {
+        struct source source = source_over(manifest.data, manifest.length);
+        status = source_sha256(&source, digest, err);
+    }
+    text_free(&manifest);
+    return status;
+}
+
+/* The items of the shard; their paths go from the candidates to the dataset. */
+static enum status take_shard(struct gathering *gathering, struct dataset *out, struct error *err) {
+    size_t shard = (size_t) gathering->options->shard;
+    size_t shards = (size_t) gathering->options->shards;
+    out->items = mem_calloc(gathering->count / shards + 1, sizeof *out->items);
+    if (out->items == NULL) {
+        return fail(err, STATUS_NOMEM, "out of memory for %zu images", gathering->count);
+    }
+    for (size_t i = shard; i < gathering->count; i += shards) {
+        struct candidate *candidate = &gathering->candidates[i];
+        char *path = candidate->path;
+        candidate->path = NULL;
+        TRY(path_list_add(&out->paths, path, DATASET_LIMIT, err));
+        struct eval_item item = {
+            .path = path, .id = path + gathering->root, .index = i, .label = candidate->label};
+        item.boxes = boxes_find(&out->boxes, item.id, &item.box_count);
+        out->labelled += item.label >= 0 ? 1 : 0;
+        out->boxed += item.box_count > 0 ? 1 : 0;
+        out->items[out->count++] = item;
+    }
+    return STATUS_OK;
+}
+
+/* The manifest, from the disk to its last image. */
+static enum status gather(struct gathering *gathering, struct dataset *out, struct error *err) {
+    const struct dataset_options *options = gathering->options;
+    TRY(has_kind(options->path, S_IFDIR) ? gather_folder(gathering, err)
+                                         : gather_list(gathering, err));
+    TRY(error_prefix(err, order_candidates(gathering, err), options->path));
+    label_candidates(gathering);
+    if (options->target == EVAL_TARGET_LABEL) {
+        TRY(error_prefix(err, drop_unlabelled(gathering, err), options->path));
+    }
+    out->found = gathering->found;
+    out->skipped = gathering->found - gathering->count;
+    if (options->limit > 0 && options->limit < gathering->count) {
+        spread(gathering, options->limit);
+    }
+    out->manifest_count = gathering->count;
+    return hash_manifest(gathering, out->manifest_sha256, err);
+}
+
+enum status dataset_open(const struct dataset_options *options, struct dataset *out,
+                         struct error *err) {
+    struct gathering gathering = {.options = options};
+    struct dataset dataset = {0};
+    enum status status = STATUS_OK;
+    if (options->shards < 1 || options->shard < 0 || options->shard >= options->shards) {
+        return fail(err, STATUS_USAGE, "shard %d of %d: must be from 0 to %d", options->shard,
+                    options->shards, options->shards - 1);
+    }
+    if (options->path[0] == '\0') {
+        return fail(err, STATUS_USAGE, "the dataset has no name");
+    }
+    if (options->truth_path != NULL) {
+        TRY_GOTO(status, truth_open(options->truth_path, &options->classes, &gathering.truth, err),
+                 cleanup);
+    }
+    if (options->boxes_path != NULL) {
+        TRY_GOTO(status, boxes_open(options->boxes_path, &dataset.boxes, err), cleanup);
+    }
+    TRY_GOTO(status, gather(&gathering, &dataset, err), cleanup);
+    TRY_GOTO(status, take_shard(&gathering, &dataset, err), cleanup);
+    *out = dataset;
+    dataset = (struct dataset){0};
+
+cleanup:
+    for (size_t i = 0; i < gathering.count; i++) {
+        mem_free(gathering.candidates[i].path);
+    }
+    mem_free(gathering.candidates);
+    truth_close(&gathering.truth);
+    dataset_close(&dataset);
+    return status;
+}
+
+void dataset_close(struct dataset *dataset) {
+    mem_free(dataset->items);
+    path_list_free(&dataset->paths);
+    boxes_close(&dataset->boxes);
+    *dataset = (struct dataset){0};
+}

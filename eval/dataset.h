@@ -1,0 +1,63 @@
+/* The images that an evaluation runs over, in a fixed order and with what is known of them. Opens
+ * no image.
+ *
+ * A dataset is a folder or a list of files:
+ *   - below a folder every image file counts; its label comes from a file of labels (one that is
+ *     given, or val.txt, val.csv, labels.txt, labels.csv, val_annotations.txt or
+ *     LOC_val_solution.csv in the folder), else from the nearest folder around it that is named
+ *     like a class (ImageFolder, and Tiny-ImageNet's n01443537/images/);
+ *   - a list ("-": standard input) has a path on each line, relative to the current folder, and
+ *     optionally a tab and a label; labels may come from a file too.
+ *
+ * The manifest is the list of those images, sorted by the bytes of their path and each once, less
+ * those that cannot be used, thinned to the limit. An image's index is its place there. */
+#ifndef EVAL_DATASET_H
+#define EVAL_DATASET_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "eval/boxes.h"
+#include "eval/evaluation.h"
+#include "eval/folder_walk.h"
+#include "eval/item.h"
+#include "eval/truth.h"
+
+#define DATASET_LIMIT ((size_t) 10000000)
+
+struct dataset_options {
+    const char *path;
+    const char *truth_path; /* file of labels; NULL: the folder's own, if it has one */
+    const char *boxes_path; /* NULL: none */
+    enum eval_target target;
+    size_t limit; /* of images, spread evenly over the sorted list so that every class has its
+                     share; 0: all */
+    int32_t shard, shards; /* image i belongs to shard i % shards */
+    struct truth_classes classes;
+};
+
+struct dataset {
+    struct eval_item *items; /* of the shard, by ascending index */
+    size_t count;
+    size_t manifest_count; /* of all shards */
+    size_t found;          /* images before any were left out */
+    size_t skipped;        /* for EVAL_TARGET_LABEL: left out, because they have no label that the
+                              model knows */
+    size_t labelled;       /* in the shard: with a label that the model knows */
+    size_t boxed;          /* in the shard: with boxes */
+    char manifest_sha256[65]; /* of every id and label of the manifest */
+
+    struct path_list paths; /* of the shard: items point into it */
+    struct box_list boxes;
+};
+
+/* FORMAT if there is no image, MISMATCH if none can be used, USAGE for a shard that does not exist;
+ * a shard may be empty. *out is owned: dataset_close. */
+enum status dataset_open(const struct dataset_options *options, struct dataset *out,
+                         struct error *err);
+
+/* A zeroed one is fine. */
+void dataset_close(struct dataset *dataset);
+
+#endif

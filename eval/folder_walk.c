@@ -1,0 +1,264 @@
+#define _GNU_SOURCE
+#include "eval/folder_walk.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+
+#define PATH_LIMIT ((size_t) 4096)
+#define FOLDER_LIMIT ((size_t) 10000000)
+
+bool path_is_image(const char *path) {
+    static const char *const ENDINGS[] = {".jpg", ".jpeg", ".png", ".bmp",
+                                          ".pbm", ".pgm",  ".ppm", ".pnm"};
+    const char *dot = strrchr(path, '.');
+    for (size_t i = 0; dot != NULL && i < sizeof ENDINGS / sizeof ENDINGS[0]; i++) {
+        if (strcasecmp(dot, ENDINGS[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+enum status path_list_add(struct path_list *list, char *path, size_t limit, struct error *err) {
+    if (path == NULL) {
+        return fail(err, STATUS_NOMEM, "out of memory for %zu names", list->count);
+    }
+    if (list->count >= limit) {
+        mem_free(path);
+        return fail(err, STATUS_LIMIT, "more than %zu files", limit);
+    }
+    if (list->count == list->capacity) {
+        size_t capacity = list->capacity == 0 ? 64 : list->capacity * 2;
+        char **items = mem_resize(list->items, capacity, sizeof *items);
+        if (items == NULL) {
+            mem_free(path);
+            return fail(err, STATUS_NOMEM, "out of memory for %zu names", capacity);
+        }
+        list->items = items;
+        list->capacity = capacity;
+    }
+    list->items[list->count++] = path;
+    return STATUS_OK;
+}
+
+static int compare_paths(const void *left, const void *right) {
+    return strcmp(*(char *const *) left, *(char *const *) right);
+}
+
+void path_list_sort(struct path_list *list) {
+    if (list->count > 1) {
+        qsort(list->items, list->count, sizeof *list->items, compare_paths);
+    }
+}
+
+void path_list_free(struct path_list *list) {
+    for (size_t i = 0; i < list->count; i++) {
+        mem_free(list->items[i]);
+    }
+    mem_free(list->items);
+    *list = (struct path_list){0};
+}
+
+/* Folders that were entered, by device and inode: a table with open addressing, at most half full.
+ */
+struct visited {
+    struct place {
+        bool used;
+        dev_t device;
+        ino_t inode;
+    } * places;
+    size_t count, capacity;
+};
+
+static struct place *find_place(struct place *places, size_t capacity, dev_t device, ino_t inode) {
+    uint64_t hash = ((uint64_t) inode + ((uint64_t) device << 32)) * 0x9E3779B97F4A7C15U;
+    size_t at = (size_t) (hash >> 20) & (capacity - 1);
+    while (places[at].used && (places[at].device != device || places[at].inode != inode)) {
+        at = (at + 1) & (capacity - 1);
+    }
+    return &places[at];
+}
+
+static enum status grow_visited(struct visited *visited, struct error *err) {
+    size_t capacity = visited->capacity == 0 ? 256 : visited->capacity * 2;
+    struct place *places = mem_calloc(capacity, sizeof *places);
+    if (places == NULL) {
+        return fail(err, STATUS_NOMEM, "out of memory for %zu folders", visited->count);
+    }
+    for (size_t i = 0; i < visited->capacity; i++) {
+        const struct place *old = &visited->places[i];
+        if (old->used) {
+            *find_place(places, capacity, old->device, old->inode) = *old;
+        }
+    }
+    mem_free(visited->places);
+    visited->places = places;
+    visited->capacity = capacity;
+    return STATUS_OK;
+}
+
+/* *is_new: the folder was not entered before; it is now. */
+static enum status visit(struct visited *visited, const struct stat *info, bool *is_new,
+                         struct error *err) {
+    if (visited->count >= visited->capacity / 2) {
+        TRY(grow_visited(visited, err));
+    }
+    struct place *place =
+        find_place(visited->places, visited->capacity, info->st_dev, info->st_ino);
+    *is_new = !place->used;
+    if (*is_new) {
+        *place = (struct place){.used = true, .device = info->st_dev, .inode = info->st_ino};
+        visited->count++;
+    }
+    return STATUS_OK;
+}
+
+struct walk {
+    struct visited visited;
+    struct path_list folders; /* to enter: reached without a link since the last one */
+    struct path_list links;   /* links to folders, for when `folders` is empty */
+    struct path_list *files;
+    size_t limit;
+};
+
+/* "folder/name"; *out is owned. */
+static enum status join(const char *folder, const char *name, char **out, struct error *err) {
+    size_t length = strlen(folder);
+    size_t name_length = strlen(name);
+    size_t slash = length > 0 && folder[length - 1] == '/' ? 0 : 1;
+    if (length + name_length + 2 > PATH_LIMIT) {
+        return fail(err, STATUS_LIMIT, "a path of more than %zu bytes below it", PATH_LIMIT);
+    }
+    char *path = mem_calloc(length + name_length + 2, 1);
+    if (path == NULL) {
+        return fail(err, STATUS_NOMEM, "out of memory for a path");
+    }
+    memcpy(path, folder, length);
+    memcpy(path + length, "/", slash);
+    memcpy(path + length + slash, name, name_length + 1);
+    *out = path;
+    return STATUS_OK;
+}
+
+enum kind { KIND_OTHER, KIND_FILE, KIND_FOLDER, KIND_LINKED_FOLDER };
+
+static enum kind entry_kind(int folder, const struct dirent *entry) {
+    struct stat info;
+    if (entry->d_type == DT_REG) {
+        return KIND_FILE;
+    }
+    if (entry->d_type == DT_DIR) {
+        return KIND_FOLDER;
+    }
+    bool may_be_link = entry->d_type == DT_LNK || entry->d_type == DT_UNKNOWN;
+    if (!may_be_link || fstatat(folder, entry->d_name, &info, 0) != 0) {
+        return KIND_OTHER; /* also a link that leads nowhere */
+    }
+    if (S_ISREG(info.st_mode)) {
+        return KIND_FILE;
+    }
+    if (!S_ISDIR(info.st_mode)) {
+        return KIND_OTHER;
+    }
+    bool is_link =
+        fstatat(folder, entry->d_name, &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(info.st_mode);
+    return is_link ? KIND_LINKED_FOLDER : KIND_FOLDER;
+}
+
+static enum status take_entry(struct walk *walk, const char *path, int folder,
+                              const struct dirent *entry, struct error *err) {
+    if (entry->d_name[0] == '.') {
+        return STATUS_OK;
+    }
+    enum kind kind = entry_kind(folder, entry);
+    if (kind == KIND_OTHER || (kind == KIND_FILE && !path_is_image(entry->d_name))) {
+        return STATUS_OK;
+    }
+    char *joined = NULL;
+    TRY(join(path, entry->d_name, &joined, err));
+    if (kind == KIND_FILE) {
+        return path_list_add(walk->files, joined, walk->limit, err);
+    }
+    struct path_list *to = kind == KIND_FOLDER ? &walk->folders : &walk->links;
+    return path_list_add(to, joined, FOLDER_LIMIT, err);
+}
+
+static enum status read_entries(struct walk *walk, const char *path, DIR *folder,
+                                struct error *err) {
+    for (;;) {
+        errno = 0;
+        const struct dirent *entry = readdir(folder);
+        if (entry == NULL && errno != 0) {
+            return fail_errno(err, errno, "cannot read this folder");
+        }
+        if (entry == NULL) {
+            return STATUS_OK;
+        }
+        TRY(take_entry(walk, path, dirfd(folder), entry, err));
+    }
+}
+
+static enum status read_folder(struct walk *walk, const char *path, struct error *err) {
+    struct stat info;
+    bool is_new = false;
+    int descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK);
+    DIR *folder = descriptor < 0 ? NULL : fdopendir(descriptor);
+    enum status status = STATUS_OK;
+    if (folder == NULL || fstat(descriptor, &info) != 0) {
+        status = fail_errno(err, errno, "cannot read this folder");
+    } else {
+        status = visit(&walk->visited, &info, &is_new, err);
+    }
+    if (status == STATUS_OK && is_new) {
+        status = read_entries(walk, path, folder, err);
+    }
+    if (folder != NULL) {
+        closedir(folder);
+    } else if (descriptor >= 0) {
+        close(descriptor);
+    }
+    return error_prefix(err, status, path);
+}
+
+/* Enters a folder and everything below it that no link is needed for. */
+static enum status walk_below(struct walk *walk, const char *path, struct error *err) {
+    TRY(read_folder(walk, path, err));
+    while (walk->folders.count > 0) {
+        char *next = walk->folders.items[--walk->folders.count];
+        enum status status = read_folder(walk, next, err);
+        mem_free(next);
+        TRY(status);
+    }
+    return STATUS_OK;
+}
+
+enum status folder_walk(const char *root, size_t limit, struct path_list *out, struct error *err) {
+    struct walk walk = {.files = out, .limit = limit};
+    struct path_list links = {0};
+    enum status status = walk_below(&walk, root, err);
+    /* A generation of links at a time, sorted, so that it does not depend on the disk's order by
+     * which of several links a folder is reached. */
+    while (status == STATUS_OK && walk.links.count > 0) {
+        links = walk.links;
+        walk.links = (struct path_list){0};
+        path_list_sort(&links);
+        for (size_t i = 0; i < links.count && status == STATUS_OK; i++) {
+            status = walk_below(&walk, links.items[i], err);
+        }
+        path_list_free(&links);
+    }
+    path_list_sort(out);
+    path_list_free(&walk.folders);
+    path_list_free(&walk.links);
+    mem_free(walk.visited.places);
+    return status;
+}
