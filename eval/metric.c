@@ -1,0 +1,110 @@
+#include "eval/metric.h"
+
+#include <math.h>
+
+#include "base/mem.h"
+#include "eval/protocol.h"
+
+static const char *const METRIC_NAMES[EVAL_METRIC_COUNT] = {[EVAL_DELTA_LOGIT] = "delta_logit",
+                                                            [EVAL_DELTA_PROB] = "delta_prob",
+                                                            [EVAL_MORF_LOGIT] = "morf_logit",
+                                                            [EVAL_MORF_PROB] = "morf_prob",
+                                                            [EVAL_LERF_LOGIT] = "lerf_logit",
+                                                            [EVAL_LERF_PROB] = "lerf_prob",
+                                                            [EVAL_AOPC_LOGIT] = "aopc_logit",
+                                                            [EVAL_AOPC_PROB] = "aopc_prob",
+                                                            [EVAL_INSERTION] = "insertion",
+                                                            [EVAL_DELETION] = "deletion",
+                                                            [EVAL_POINTING] = "pointing",
+                                                            [EVAL_MASS] = "mass",
+                                                            [EVAL_RANK] = "rank"};
+
+const char *eval_metric_name(enum eval_metric metric) {
+    return METRIC_NAMES[metric];
+}
+
+/* 1 / (K + 1) sum over k of f(x_0) - f(x_k) (Samek et al., "Evaluating the Visualization of What a
+ * Deep Neural Network Has Learned", 2017, eq. 12). */
+static double mean_drop(const float *curve, size_t steps) {
+    double sum = 0.0;
+    for (size_t k = 0; k <= steps; k++) {
+        sum += (double) curve[0] - (double) curve[k];
+    }
+    return sum / (double) (steps + 1);
+}
+
+double eval_metric_value(const struct evaluation *evaluation, const struct eval_image *image,
+                         size_t method, enum eval_metric metric) {
+    size_t steps = (size_t) evaluation->protocol.steps;
+    if (image->methods == NULL || !image->methods[method].valid) {
+        return NAN;
+    }
+    const struct eval_method_result *result = &image->methods[method];
+    switch (metric) {
+    case EVAL_DELTA_LOGIT:
+        return protocol_area(result->lerf_logit, steps) - protocol_area(result->morf_logit, steps);
+    case EVAL_DELTA_PROB:
+        return protocol_area(result->lerf_prob, steps) - protocol_area(result->morf_prob, steps);
+    case EVAL_MORF_LOGIT:
+        return protocol_area(result->morf_logit, steps);
+    case EVAL_MORF_PROB:
+    case EVAL_DELETION:
+        return protocol_area(result->morf_prob, steps);
+    case EVAL_LERF_LOGIT:
+        return protocol_area(result->lerf_logit, steps);
+    case EVAL_LERF_PROB:
+    case EVAL_INSERTION:
+        /* Putting patches in, best first, passes through the sets of LeRF from its last point to
+         * its first; the area is the same. */
+        return protocol_area(result->lerf_prob, steps);
+    case EVAL_AOPC_LOGIT:
+        return mean_drop(result->morf_logit, steps);
+    case EVAL_AOPC_PROB:
+        return mean_drop(result->morf_prob, steps);
+    case EVAL_POINTING:
+        return result->pointing;
+    case EVAL_MASS:
+        return result->mass;
+    case EVAL_RANK:
+        return result->rank;
+    case EVAL_METRIC_COUNT:
+        break;
+    }
+    return NAN;
+}
+
+/* values [image_count] of a method. */
+static void gather(const struct evaluation *evaluation, size_t method, enum eval_metric metric,
+                   double *values) {
+    for (size_t i = 0; i < evaluation->image_count; i++) {
+        values[i] = eval_metric_value(evaluation, &evaluation->images[i], method, metric);
+    }
+}
+
+enum status eval_metric_mean(const struct evaluation *evaluation, size_t method,
+                             enum eval_metric metric, struct statistic *out, struct error *err) {
+    double *values = mem_calloc(evaluation->image_count, sizeof *values);
+    if (values == NULL) {
+        return fail(err, STATUS_NOMEM, "out of memory for statistics");
+    }
+    gather(evaluation, method, metric, values);
+    enum status status =
+        statistics_mean(values, evaluation->image_count, evaluation->protocol.seed, out, err);
+    mem_free(values);
+    return status;
+}
+
+enum status eval_metric_paired(const struct evaluation *evaluation, size_t method, size_t other,
+                               enum eval_metric metric, struct statistic *out, struct error *err) {
+    size_t count = evaluation->image_count;
+    double *values = mem_calloc(count, 2 * sizeof *values);
+    if (values == NULL) {
+        return fail(err, STATUS_NOMEM, "out of memory for statistics");
+    }
+    gather(evaluation, method, metric, values);
+    gather(evaluation, other, metric, values + count);
+    enum status status =
+        statistics_paired(values, values + count, count, evaluation->protocol.seed, out, err);
+    mem_free(values);
+    return status;
+}

@@ -1,0 +1,271 @@
+/* Perturbation curves: an independent program's, and a brute-force twin's. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "eval/curve.h"
+#include "eval/protocol.h"
+#include "eval/replace.h"
+#include "eval/road.h"
+#include "support/golden.h"
+#include "support/load_checks.h"
+
+#include "support/unit.h"
+
+enum { CLASSES = 10, SIDE = 32, PATCH = 8, AREA = SIDE * SIDE, INPUT = 3 * AREA };
+enum { COLUMNS = SIDE / PATCH, PATCHES = COLUMNS * COLUMNS, MAX_STEPS = 40, MAX_METHODS = 5 };
+
+static const struct preprocess PREPROCESS = {.mean = {0.4F, 0.5F, 0.3F}, .std = {0.2F, 0.1F, 0.5F}};
+
+/* Everything that curves need on the model of tests/golden/parity. */
+struct bench {
+    struct vit_model *model;
+    struct vit_batch *batch;
+    struct curve_evaluator *evaluator;
+    size_t steps;
+    float patches[MAX_METHODS][PATCHES];
+    float curves[MAX_METHODS][4][MAX_STEPS + 1];
+    struct eval_method_result results[MAX_METHODS];
+};
+
+static void bench_open(struct bench *bench, int32_t steps, enum eval_replacement replacement,
+                       size_t methods, size_t capacity) {
+    struct error err = {0};
+    struct vit_batch_options batch = {.threads = 1, .capacity = capacity, .backend = "auto"};
+    memset(bench, 0, sizeof *bench);
+    bench->steps = (size_t) steps;
+    bench->model = expect_parity("timm.safetensors");
+    assert_int_equal(vit_batch_open(bench->model, &batch, &bench->batch, &err), STATUS_OK);
+    struct curve_options options = {.model = bench->model,
+                                    .batch = bench->batch,
+                                    .input_height = SIDE,
+                                    .input_width = SIDE,
+                                    .preprocess = &PREPROCESS,
+                                    .protocol = {.steps = steps, .replacement = replacement},
+                                    .method_count = methods};
+    assert_int_equal(curve_evaluator_open(&options, &bench->evaluator, &err), STATUS_OK);
+    for (size_t m = 0; m < methods; m++) {
+        bench->results[m] = (struct eval_method_result){.valid = true,
+                                                        .morf_logit = bench->curves[m][0],
+                                                        .morf_prob = bench->curves[m][1],
+                                                        .lerf_logit = bench->curves[m][2],
+                                                        .lerf_prob = bench->curves[m][3],
+                                                        .patches = bench->patches[m]};
+    }
+}
+
+static void bench_close(struct bench *bench) {
+    curve_evaluator_close(bench->evaluator);
+    vit_batch_close(bench->batch);
+    vit_model_free(bench->model);
+}
+
+static void evaluate(struct bench *bench, const float *input, int32_t output, size_t methods) {
+    struct curve_request request = {.input = input,
+                                    .output = output,
+                                    .seed = 77,
+                                    .methods = bench->results,
+                                    .method_count = methods};
+    struct error err = {0};
+    if (curve_evaluate(bench->evaluator, &request, &err) != STATUS_OK) {
+        fail_msg("%s", err.message);
+    }
+}
+
+/* ---- The independent program's curves ---- */
+
+static const char *const CURVES[] = {"morf_logit", "morf_prob", "lerf_logit", "lerf_prob"};
+
+static void compare_golden(const json_t *expected, const char *scores) {
+    struct bench bench;
+    char path[128];
+    int32_t steps = (int32_t) json_integer_value(json_object_get(expected, "steps"));
+    int32_t target = (int32_t) json_integer_value(json_object_get(expected, "target"));
+    float *input = golden_read("parity/input.npy", 3, INPUT);
+    snprintf(path, sizeof path, "parity/%s.npy", scores);
+    float *patches = golden_read(path, 1, PATCHES);
+    assert_in_range(steps, 1, MAX_STEPS);
+    bench_open(&bench, steps, EVAL_REPLACE_ZERO, 1, 0);
+    memcpy(bench.patches[0], patches, sizeof bench.patches[0]);
+    evaluate(&bench, input, target, 1);
+    for (size_t c = 0; c < 4; c++) {
+        const json_t *curve = json_object_get(expected, CURVES[c]);
+        const json_t *area = json_object_get(json_object_get(expected, "auc"), CURVES[c]);
+        assert_int_equal(json_array_size(curve), steps + 1);
+        for (size_t k = 0; k <= bench.steps; k++) {
+            double value = json_real_value(json_array_get(curve, k));
+            assert_true(fabs((double) bench.curves[0][c][k] - value) < 1e-4);
+        }
+        assert_true(fabs(protocol_area(bench.curves[0][c], bench.steps) - json_real_value(area)) <
+                    1e-4);
+    }
+    bench_close(&bench);
+    mem_free(patches);
+    mem_free(input);
+}
+
+static void test_golden_curves(void **unused) {
+    json_t *expected = NULL;
+    struct error err = {0};
+    (void) unused;
+    assert_int_equal(json_read_object(TEST_DATA "/golden/parity/expected.json", (size_t) 1 << 24,
+                                      &expected, &err),
+                     STATUS_OK);
+    const json_t *curves = json_object_get(expected, "curves");
+    compare_golden(json_object_get(curves, "attnlrp_paper"), "patches_attnlrp_paper");
+    compare_golden(json_object_get(curves, "rollout_mean"), "patches_rollout_mean");
+    json_decref(expected);
+}
+
+/* ---- The twin: every point by itself, pixels mixed by hand ---- */
+
+static void mix(const float *input, const float *replacement, const uint8_t *mask, float *out) {
+    for (size_t i = 0; i < INPUT; i++) {
+        size_t patch = i % AREA / SIDE / PATCH * COLUMNS + i % SIDE / PATCH;
+        out[i] = mask[patch] != 0 ? replacement[i] : input[i];
+    }
+}
+
+/* The input with the patches of a mask replaced. */
+static void perturb(enum eval_replacement replacement, const float *input, const uint8_t *mask,
+                    float *out) {
+    float other[INPUT];
+    struct error err = {0};
+    if (replacement == EVAL_REPLACE_ROAD) {
+        struct road_shape shape = {SIDE, SIDE, PATCH, PATCH};
+        struct road *road = NULL;
+        assert_int_equal(road_open(&shape, &road, &err), STATUS_OK);
+        replacement_noise(77, ROAD_NOISE, INPUT, other);
+        road_impute(road, input, mask, other, out);
+        road_close(road);
+        return;
+    }
+    struct replacement_request request = {replacement, &PREPROCESS, SIDE, SIDE, PATCH, PATCH, 77};
+    assert_int_equal(replacement_make(&request, input, other, &err), STATUS_OK);
+    mix(input, other, mask, out);
+}
+
+/* logit and probability after the `count` first patches of the scores' order are replaced; the last
+ * ones if reversed. */
+static void point_alone(struct bench *bench, enum eval_replacement replacement, const float *input,
+                        const float *scores, size_t count, int reversed, double out[2]) {
+    float perturbed[INPUT];
+    float logits[CLASSES];
+    uint8_t mask[PATCHES] = {0};
+    double sum = 0.0;
+    struct error err = {0};
+    for (size_t p = 0; p < PATCHES; p++) {
+        size_t before = 0;
+        for (size_t q = 0; q < PATCHES; q++) {
+            before += scores[q] > scores[p] || (scores[q] == scores[p] && q < p);
+        }
+        mask[p] = reversed ? before >= PATCHES - count : before < count;
+    }
+    perturb(replacement, input, mask, perturbed);
+    assert_int_equal(vit_batch_forward(bench->batch, 1, perturbed, logits, &err), STATUS_OK);
+    for (size_t i = 0; i < CLASSES; i++) {
+        sum += exp((double) logits[i]);
+    }
+    out[0] = (double) logits[4];
+    out[1] = exp((double) logits[4]) / sum;
+}
+
+static void compare_twin(enum eval_replacement replacement, int32_t steps, size_t capacity) {
+    struct bench bench;
+    float input[INPUT];
+    struct test_random random = {(unsigned long long) steps};
+    bench_open(&bench, steps, replacement, 2, capacity);
+    test_fill(&random, input, INPUT, 2.0);
+    test_fill(&random, bench.patches[0], PATCHES, 1.0);
+    for (size_t p = 0; p < PATCHES; p++) {
+        bench.patches[1][p] = (float) test_below(&random, 3); /* ties */
+    }
+    evaluate(&bench, input, 4, 2);
+    for (size_t i = 0; i < 2 * (bench.steps + 1) * 2; i++) {
+        size_t m = i % 2;
+        int lerf = (int) (i / 2 % 2);
+        size_t k = i / 4;
+        double expected[2];
+        size_t count = (size_t) floor((double) k * PATCHES / (double) bench.steps + 0.5);
+        point_alone(&bench, replacement, input, bench.patches[m], count, lerf, expected);
+        assert_true(fabs((double) bench.curves[m][2 * lerf][k] - expected[0]) < 1e-4);
+        assert_true(fabs((double) bench.curves[m][2 * lerf + 1][k] - expected[1]) < 1e-5);
+    }
+    bench_close(&bench);
+}
+
+static void test_twin_for_every_replacement(void **unused) {
+    (void) unused;
+    for (int i = EVAL_REPLACE_ZERO; i <= EVAL_REPLACE_ROAD; i++) {
+        compare_twin((enum eval_replacement) i, 5, 0);
+    }
+}
+
+static void test_twin_for_steps(void **unused) {
+    (void) unused;
+    compare_twin(EVAL_REPLACE_ZERO, 1, 0);
+    compare_twin(EVAL_REPLACE_ZERO, PATCHES, 3);
+    compare_twin(EVAL_REPLACE_ZERO, 28, 1); /* more points than patches */
+}
+
+/* ---- What is computed once ---- */
+
+static void test_points_are_shared(void **unused) {
+    struct bench bench;
+    float input[INPUT];
+    struct test_random random = {1};
+    (void) unused;
+    bench_open(&bench, PATCHES, EVAL_REPLACE_ZERO, 4, 0);
+    test_fill(&random, input, INPUT, 2.0);
+    test_fill(&random, bench.patches[0], PATCHES, 1.0);
+    for (size_t p = 0; p < PATCHES; p++) {
+        bench.patches[1][p] = 3.0F * bench.patches[0][p]; /* the same order */
+        bench.patches[2][p] = -bench.patches[0][p];       /* the reverse */
+        bench.patches[3][p] = 1.0F;
+    }
+    bench.results[3].valid = false;
+    evaluate(&bench, input, 4, 4);
+    /* Both directions of one order: all but the end points twice. */
+    assert_int_equal(vit_batch_inputs(bench.batch), 2 + 2 * (PATCHES - 1));
+    assert_memory_equal(bench.curves[0], bench.curves[1], sizeof bench.curves[0]);
+    assert_memory_equal(bench.curves[0][0], bench.curves[2][2], sizeof bench.curves[0][0]);
+    assert_memory_equal(bench.curves[0][3], bench.curves[2][1], sizeof bench.curves[0][0]);
+    for (size_t k = 0; k <= PATCHES; k++) {
+        assert_true(bench.curves[3][0][k] == 0.0F); /* not valid: not touched */
+    }
+    bench_close(&bench);
+}
+
+static void test_end_points(void **unused) {
+    struct bench bench;
+    float input[INPUT];
+    float both[2 * INPUT] = {0};
+    float logits[2 * CLASSES];
+    struct test_random random = {9};
+    struct error err = {0};
+    (void) unused;
+    bench_open(&bench, 7, EVAL_REPLACE_ZERO, 1, 0);
+    test_fill(&random, input, INPUT, 2.0);
+    test_fill(&random, bench.patches[0], PATCHES, 1.0);
+    memcpy(both, input, sizeof input);
+    evaluate(&bench, input, 2, 1);
+    assert_int_equal(vit_batch_forward(bench.batch, 2, both, logits, &err), STATUS_OK);
+    for (size_t direction = 0; direction < 4; direction += 2) {
+        assert_true(fabsf(bench.curves[0][direction][0] - logits[2]) < 1e-5F);
+        assert_true(fabsf(bench.curves[0][direction][7] - logits[CLASSES + 2]) < 1e-5F);
+    }
+    assert_true(bench.curves[0][0][0] == bench.curves[0][2][0]);
+    assert_true(bench.curves[0][0][7] == bench.curves[0][2][7]);
+    bench_close(&bench);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_golden_curves),  cmocka_unit_test(test_twin_for_every_replacement),
+        cmocka_unit_test(test_twin_for_steps), cmocka_unit_test(test_points_are_shared),
+        cmocka_unit_test(test_end_points),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,103 @@
+/* The protocol's order, counts and areas. */
+#include <math.h>
+#include <string.h>
+
+#include "eval/protocol.h"
+#include "support/golden.h"
+
+#include "support/unit.h"
+
+static void test_order_breaks_ties_by_index(void **unused) {
+    const float scores[] = {1.0F, 3.0F, -0.0F, 3.0F, 0.0F, -INFINITY, 1.0F};
+    const uint32_t expected[] = {1, 3, 0, 6, 2, 4, 5};
+    struct ranked_patch order[7];
+    (void) unused;
+    protocol_rank(scores, 7, order);
+    for (size_t i = 0; i < 7; i++) {
+        assert_int_equal(order[i].patch, expected[i]);
+    }
+}
+
+static void test_order_of_equal_scores_is_the_index(void **unused) {
+    float scores[100] = {0};
+    struct ranked_patch order[100];
+    (void) unused;
+    protocol_rank(scores, 100, order);
+    for (size_t i = 0; i < 100; i++) {
+        assert_int_equal(order[i].patch, i);
+    }
+}
+
+/* floor(k T / K + 1/2) by rational arithmetic done otherwise: the largest n with n - 1/2 <= k T /
+ * K, that is (2 n - 1) K <= 2 k T. */
+static size_t replaced_by_search(size_t point, size_t steps, size_t patches) {
+    size_t n = 0;
+    while ((2 * (n + 1) - 1) * steps <= 2 * point * patches) {
+        n++;
+    }
+    return n;
+}
+
+static void test_replaced_counts(void **unused) {
+    (void) unused;
+    assert_int_equal(protocol_replaced(1, 28, 196), 7);
+    assert_int_equal(protocol_replaced(1, 28, 64), 2);  /* 2.29 */
+    assert_int_equal(protocol_replaced(1, 2, 5), 3);    /* 2.5 goes up */
+    assert_int_equal(protocol_replaced(3, 10, 5), 2);   /* 1.5 goes up */
+    assert_int_equal(protocol_replaced(49, 100, 1), 0); /* 0.49 */
+    for (size_t patches = 1; patches < 40; patches++) {
+        for (size_t steps = 1; steps < 70; steps++) {
+            assert_int_equal(protocol_replaced(0, steps, patches), 0);
+            assert_int_equal(protocol_replaced(steps, steps, patches), patches);
+            for (size_t k = 0; k <= steps; k++) {
+                assert_int_equal(protocol_replaced(k, steps, patches),
+                                 replaced_by_search(k, steps, patches));
+            }
+        }
+    }
+}
+
+static void test_area_is_the_trapezoid_rule(void **unused) {
+    const float two[] = {1.0F, 3.0F};
+    const float five[] = {4.0F, 0.0F, 2.0F, 1.0F, -2.0F};
+    const float flat[] = {2.5F, 2.5F, 2.5F, 2.5F};
+    (void) unused;
+    assert_true(protocol_area(two, 1) == 2.0);
+    assert_true(protocol_area(five, 4) == (2.0 + 1.0 + 1.5 - 0.5) / 4.0);
+    assert_true(protocol_area(flat, 3) == 2.5);
+}
+
+static void test_check_and_names(void **unused) {
+    struct eval_protocol protocol = eval_protocol_default();
+    struct error err = {0};
+    enum eval_replacement found = EVAL_REPLACE_ZERO;
+    (void) unused;
+    assert_int_equal(protocol.steps, 28);
+    assert_int_equal(protocol.replacement, EVAL_REPLACE_ZERO);
+    assert_int_equal(eval_protocol_check(&protocol, &err), STATUS_OK);
+    protocol.steps = 0;
+    assert_int_equal(eval_protocol_check(&protocol, &err), STATUS_USAGE);
+    protocol.steps = 100001;
+    assert_int_equal(eval_protocol_check(&protocol, &err), STATUS_USAGE);
+    protocol = eval_protocol_default();
+    protocol.replacement = (enum eval_replacement) 6;
+    assert_int_equal(eval_protocol_check(&protocol, &err), STATUS_USAGE);
+    for (int i = EVAL_REPLACE_ZERO; i <= EVAL_REPLACE_ROAD; i++) {
+        const char *name = eval_replacement_name((enum eval_replacement) i);
+        assert_int_equal(eval_replacement_find(name, &found, &err), STATUS_OK);
+        assert_int_equal(found, i);
+    }
+    assert_int_equal(eval_replacement_find("grey", &found, &err), STATUS_USAGE);
+    assert_non_null(strstr(err.message, "grey"));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_order_breaks_ties_by_index),
+        cmocka_unit_test(test_order_of_equal_scores_is_the_index),
+        cmocka_unit_test(test_replaced_counts),
+        cmocka_unit_test(test_area_is_the_trapezoid_rule),
+        cmocka_unit_test(test_check_and_names),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
