@@ -41,8 +41,21 @@ struct gemm_backend {
 /* The backend of that name ("auto", "openblas"); UNSUPPORTED, listing them, for another. */
 enum status gemm_backend_find(const char *name, const struct gemm_backend **out, struct error *err);
 
-/* Runs the product on the pool, split along its longer side into pool_threads parts. Not from
- * within a pool task. */
+/* How a product is shared out to threads: along its longer side, in parts that follow from its
+ * shape alone. The last bits of an element depend on where its part begins and ends, so results are
+ * the same for any number of threads. */
+struct gemm_split {
+    bool by_columns; /* else by rows */
+    size_t length;   /* of the side that is split */
+    size_t parts;
+};
+
+struct gemm_split gemm_split_of(size_t m, size_t n);
+
+/* Where part `index` begins; part `parts` is the end. */
+size_t gemm_split_begin(const struct gemm_split *split, size_t index);
+
+/* Runs the product on the pool, split along its longer side. Not from within a pool task. */
 void gemm_run(const struct gemm_backend *backend, struct pool *pool,
               const struct gemm_product *product);
 

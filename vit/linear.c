@@ -10,13 +10,12 @@
 #define TILE_WIDTH 256
 #define TILE_DEPTH 1024
 
-/* How many columns a task takes: an equal share for every thread, none wider than a tile. */
-static size_t share_width(size_t columns, size_t threads) {
-    size_t tasks = threads;
-    while ((columns + tasks - 1) / tasks > TILE_WIDTH) {
-        tasks += threads;
-    }
-    return (columns + tasks - 1) / tasks;
+/* The columns of a product over tiles of |W|, in parts no wider than a tile that follow from the
+ * shape alone. */
+static struct gemm_split tile_split(size_t columns) {
+    struct gemm_split split = gemm_split_of(1, columns);
+    split.parts = size_max(split.parts, (columns + TILE_WIDTH - 1) / TILE_WIDTH);
+    return split;
 }
 
 struct forward_job {
@@ -27,47 +26,49 @@ struct forward_job {
     float *y;
     size_t y_stride;
     const float *residual;
-    size_t parts;
+    struct gemm_split split;
 };
 
-/* Columns of y start as bias (and residual), and the product is added to them. */
+/* A part of y starts as bias (and residual), and the product is added to it. */
 static void forward_part(void *context, size_t index, size_t thread) {
     const struct forward_job *job = context;
     const struct linear *layer = job->layer;
-    (void) thread;
-    size_t first = layer->outputs * index / job->parts;
-    size_t count = layer->outputs * (index + 1) / job->parts - first;
-    for (size_t r = 0; r < job->rows; r++) {
-        float *row = job->y + r * job->y_stride + first;
-        if (job->residual == NULL) {
-            memcpy(row, layer->bias + first, count * sizeof *row);
-        } else {
-            job->engine->kernels->add(row, job->residual + r * layer->outputs + first,
-                                      layer->bias + first, count);
-        }
-    }
+    size_t first = gemm_split_begin(&job->split, index);
+    size_t count = gemm_split_begin(&job->split, index + 1) - first;
     struct gemm_product product = {.transpose_b = true,
                                    .m = job->rows,
-                                   .n = count,
+                                   .n = layer->outputs,
                                    .k = layer->inputs,
                                    .alpha = 1.0F,
                                    .a = job->x,
                                    .a_stride = layer->inputs,
-                                   .b = layer->weight + first * layer->inputs,
+                                   .b = layer->weight,
                                    .b_stride = layer->inputs,
                                    .beta = 1.0F,
-                                   .c = job->y + first,
+                                   .c = job->y,
                                    .c_stride = job->y_stride};
-    if (count > 0) {
-        job->engine->backend->multiply(&product);
+    product = job->split.by_columns ? gemm_columns(&product, first, count)
+                                    : gemm_rows(&product, first, count);
+    size_t row = job->split.by_columns ? 0 : first;
+    size_t column = job->split.by_columns ? first : 0;
+    (void) thread;
+    for (size_t r = 0; r < product.m; r++) {
+        float *out = product.c + r * product.c_stride;
+        if (job->residual == NULL) {
+            memcpy(out, layer->bias + column, product.n * sizeof *out);
+        } else {
+            job->engine->kernels->add(out, job->residual + (row + r) * layer->outputs + column,
+                                      layer->bias + column, product.n);
+        }
     }
+    job->engine->backend->multiply(&product);
 }
 
 void linear_forward(const struct engine *engine, const struct linear *layer, size_t rows,
                     const float *x, float *y, size_t y_stride, const float *residual) {
     struct forward_job job = {engine, layer,    rows,     x,
-                              y,      y_stride, residual, pool_threads(engine->pool)};
-    pool_run(engine->pool, job.parts, forward_part, &job);
+                              y,      y_stride, residual, gemm_split_of(rows, layer->outputs)};
+    pool_run(engine->pool, job.split.parts, forward_part, &job);
 }
 
 bool linear_rule_reads_output(struct linear_rule rule) {
@@ -87,9 +88,9 @@ struct gamma_job {
     const struct engine *engine;
     const struct linear_step *step;
     struct gamma_weights weights;
-    float *spread; /* [rows, inputs]: |x|, later (s sign y) |W| */
-    float *total;  /* [rows, outputs]: t, later s sign(y) */
-    size_t width;  /* columns per task */
+    float *spread;           /* [rows, inputs]: |x|, later (s sign y) |W| */
+    float *total;            /* [rows, outputs]: t, later s sign(y) */
+    struct gemm_split split; /* of the columns */
 };
 
 static void absolute_inputs(void *context, size_t first, size_t count) {
@@ -105,8 +106,8 @@ static void total_columns(void *context, size_t index, size_t thread) {
     const struct linear *layer = job->step->layer;
     const struct kernels *kernels = job->engine->kernels;
     float *tile = engine_scratch(job->engine, thread);
-    size_t first = index * job->width;
-    size_t count = size_min(job->width, layer->outputs - first);
+    size_t first = gemm_split_begin(&job->split, index);
+    size_t count = gemm_split_begin(&job->split, index + 1) - first;
     for (size_t r = 0; r < job->step->rows; r++) {
         kernels->absolute(job->total + r * layer->outputs + first, layer->bias + first, count);
     }
@@ -185,8 +186,8 @@ static void combine_columns(void *context, size_t index, size_t thread) {
     const struct gamma_job *job = context;
     const struct linear_step *step = job->step;
     size_t inputs = step->layer->inputs;
-    size_t first = index * job->width;
-    size_t count = size_min(job->width, inputs - first);
+    size_t first = gemm_split_begin(&job->split, index);
+    size_t count = gemm_split_begin(&job->split, index + 1) - first;
     struct gemm_product whole = direct_product(step);
     struct gemm_product part = gemm_columns(&whole, first, count);
     job->engine->backend->multiply(&part);
@@ -198,24 +199,19 @@ static void combine_columns(void *context, size_t index, size_t thread) {
     }
 }
 
-static size_t tasks_of(size_t columns, size_t width) {
-    return (columns + width - 1) / width;
-}
-
 static void relevance_gamma(const struct engine *engine, const struct linear_step *step) {
     const struct linear *layer = step->layer;
-    size_t threads = pool_threads(engine->pool);
     struct gamma_job job = {.engine = engine,
                             .step = step,
                             .weights = gamma_weights_of(step->rule.gamma),
                             .spread = step->scratch,
                             .total = step->scratch + step->rows * layer->inputs};
     engine_rows(engine, step->rows, absolute_inputs, &job);
-    job.width = share_width(layer->outputs, threads);
-    pool_run(engine->pool, tasks_of(layer->outputs, job.width), total_columns, &job);
+    job.split = tile_split(layer->outputs);
+    pool_run(engine->pool, job.split.parts, total_columns, &job);
     engine_rows(engine, step->rows, scale_rows, &job);
-    job.width = share_width(layer->inputs, threads);
-    pool_run(engine->pool, tasks_of(layer->inputs, job.width), combine_columns, &job);
+    job.split = tile_split(layer->inputs);
+    pool_run(engine->pool, job.split.parts, combine_columns, &job);
 }
 
 static void epsilon_rows(void *context, size_t first, size_t count) {
