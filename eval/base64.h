@@ -1,0 +1,16 @@
+/* Base64 (RFC 4648, with padding): pictures inside of JSON and HTML. */
+#ifndef EVAL_BASE64_H
+#define EVAL_BASE64_H
+
+#include <stddef.h>
+
+#include "base/file.h"
+#include "base/status.h"
+#include "base/text.h"
+
+void base64_append(struct text *out, const void *data, size_t size);
+
+/* FORMAT for anything that base64_append does not write. *out is owned: bytes_free. */
+enum status base64_decode(const char *text, size_t length, struct bytes *out, struct error *err);
+
+#endif

@@ -1,0 +1,272 @@
+#include "eval/merge.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+/* What makes a part another run than the first; NULL if nothing. */
+static const char *find_difference(const struct record *first, const struct record *part) {
+    const struct evaluation *a = &first->evaluation;
+    const struct evaluation *b = &part->evaluation;
+    if (strcmp(first->version, part->version) != 0) {
+        return "it was made by another version";
+    }
+    if (strcmp(a->model_sha256, b->model_sha256) != 0) {
+        return "its weights are others";
+    }
+    if (a->manifest_count != b->manifest_count || first->skipped != part->skipped ||
+        strcmp(a->manifest_sha256, b->manifest_sha256) != 0) {
+        return "its images or their labels are others";
+    }
+    if (a->protocol.steps != b->protocol.steps || a->protocol.target != b->protocol.target ||
+        a->protocol.replacement != b->protocol.replacement ||
+        a->protocol.seed != b->protocol.seed) {
+        return "its protocol is another";
+    }
+    if (strcmp(a->settings, b->settings) != 0) {
+        return "its settings are others";
+    }
+    if (a->shards != b->shards) {
+        return "the run was divided into another number of shards";
+    }
+    /* A shard without images never learned the grid. */
+    if (a->image_count > 0 && b->image_count > 0 &&
+        (a->grid_height != b->grid_height || a->grid_width != b->grid_width)) {
+        return "its grid of patches is another";
+    }
+    if (a->method_count != b->method_count) {
+        return "its methods are others";
+    }
+    for (size_t m = 0; m < a->method_count; m++) {
+        if (strcmp(a->methods[m], b->methods[m]) != 0) {
+            return "its methods are others";
+        }
+    }
+    return NULL;
+}
+
+/* Images of shard i of n in a manifest of `count`. */
+static size_t shard_size(size_t count, size_t shard, size_t shards) {
+    return count / shards + (count % shards > shard ? 1 : 0);
+}
+
+static enum status check_parts(const struct record *const *parts, size_t count, struct error *err) {
+    const struct evaluation *first = &parts[0]->evaluation;
+    for (size_t i = 0; i < count; i++) {
+        const struct evaluation *part = &parts[i]->evaluation;
+        const char *difference = find_difference(parts[0], parts[i]);
+        if (difference != NULL) {
+            return fail(err, STATUS_MISMATCH, "record %zu does not belong to record 1: %s", i + 1,
+                        difference);
+        }
+        for (size_t k = 0; k < i; k++) {
+            if (parts[k]->evaluation.shard == part->shard) {
+                return fail(err, STATUS_MISMATCH, "records %zu and %zu are both shard %d/%d", k + 1,
+                            i + 1, part->shard, part->shards);
+            }
+        }
+        size_t wanted =
+            shard_size(part->manifest_count, (size_t) part->shard, (size_t) part->shards);
+        if (part->image_count != wanted) {
+            return fail(err, STATUS_MISMATCH,
+                        "record %zu (shard %d/%d) has %zu of its %zu images%s", i + 1, part->shard,
+                        part->shards, part->image_count, wanted,
+                        part->cancelled ? ": that run was stopped" : "");
+        }
+    }
+    if (count != (size_t) first->shards) {
+        return fail(err, STATUS_MISMATCH, "%zu of %d shards are there", count, first->shards);
+    }
+    return STATUS_OK;
+}
+
+static float *copy_floats(const float *from, size_t count) {
+    float *copy = mem_calloc(count, sizeof *copy);
+    if (copy != NULL) {
+        memcpy(copy, from, count * sizeof *copy);
+    }
+    return copy;
+}
+
+/* False if memory is short; what was copied stays with the image. */
+static bool copy_result(const struct evaluation *evaluation, const struct eval_method_result *from,
+                        struct eval_method_result *to) {
+    size_t points = (size_t) evaluation->protocol.steps + 1;
+    *to = *from;
+    to->morf_logit = NULL;
+    to->patches = NULL;
+    if (!from->valid) {
+        return true;
+    }
+    to->morf_logit = copy_floats(from->morf_logit, 4 * points);
+    if (to->morf_logit == NULL) {
+        return false;
+    }
+    to->morf_prob = to->morf_logit + points;
+    to->lerf_logit = to->morf_logit + 2 * points;
+    to->lerf_prob = to->morf_logit + 3 * points;
+    if (from->patches != NULL) {
+        to->patches = copy_floats(from->patches, (size_t) evaluation->grid_height *
+                                                     (size_t) evaluation->grid_width);
+    }
+    return from->patches == NULL || to->patches != NULL;
+}
+
+static bool copy_image(const struct evaluation *evaluation, const struct eval_image *from,
+                       struct eval_image *to) {
+    *to = *from;
+    to->id = mem_strdup(from->id);
+    to->message = from->message == NULL ? NULL : mem_strdup(from->message);
+    to->methods = NULL;
+    bool complete = to->id != NULL && (from->message == NULL || to->message != NULL);
+    if (from->methods == NULL || !complete) {
+        return complete;
+    }
+    to->methods = mem_calloc(evaluation->method_count, sizeof *to->methods);
+    complete = to->methods != NULL;
+    for (size_t m = 0; m < evaluation->method_count && complete; m++) {
+        complete = copy_result(evaluation, &from->methods[m], &to->methods[m]);
+    }
+    return complete;
+}
+
+/* Image i of the manifest is the (i / n)th of shard i % n. */
+static bool copy_images(const struct record *const *parts, struct evaluation *out) {
+    size_t shards = (size_t) parts[0]->evaluation.shards;
+    const struct evaluation **by_shard = mem_calloc(shards, sizeof *by_shard);
+    out->images = mem_calloc(out->manifest_count, sizeof *out->images);
+    bool complete = by_shard != NULL && out->images != NULL;
+    for (size_t i = 0; i < shards && complete; i++) {
+        by_shard[parts[i]->evaluation.shard] = &parts[i]->evaluation;
+    }
+    while (complete && out->image_count < out->manifest_count) {
+        size_t i = out->image_count++;
+        const struct evaluation *part = by_shard[i % shards];
+        complete = copy_image(part, &part->images[i / shards], &out->images[i]);
+    }
+    mem_free(by_shard);
+    return complete;
+}
+
+static int compare_classes(const void *left, const void *right) {
+    int32_t a = ((const struct record_class *) left)->output;
+    int32_t b = ((const struct record_class *) right)->output;
+    return (a > b) - (a < b);
+}
+
+/* The classes of all parts, each once. */
+static bool copy_classes(const struct record *const *parts, size_t count, struct record *out) {
+    size_t total = 0;
+    for (size_t i = 0; i < count; i++) {
+        total += parts[i]->class_count;
+    }
+    struct record_class *all = mem_calloc(total, sizeof *all);
+    out->classes = mem_calloc(total, sizeof *out->classes);
+    bool complete = all != NULL && out->classes != NULL;
+    total = 0;
+    for (size_t i = 0; i < count && complete; i++) {
+        for (size_t k = 0; k < parts[i]->class_count; k++) {
+            all[total++] = parts[i]->classes[k];
+        }
+    }
+    if (total > 1) {
+        qsort(all, total, sizeof *all, compare_classes);
+    }
+    for (size_t i = 0; i < total && complete; i++) {
+        if (i > 0 && all[i - 1].output == all[i].output) {
+            continue;
+        }
+        struct record_class *class = &out->classes[out->class_count++];
+        *class = all[i];
+        class->wnid = mem_strdup(all[i].wnid);
+        class->label = mem_strdup(all[i].label);
+        complete = class->wnid != NULL && class->label != NULL;
+    }
+    mem_free(all);
+    return complete;
+}
+
+static int compare_pictures(const void *left, const void *right) {
+    size_t a = ((const struct record_picture *) left)->index;
+    size_t b = ((const struct record_picture *) right)->index;
+    return (a > b) - (a < b);
+}
+
+static bool copy_pictures(const struct record *const *parts, size_t count, struct record *out) {
+    size_t total = 0;
+    for (size_t i = 0; i < count; i++) {
+        total += parts[i]->picture_count;
+    }
+    out->pictures = mem_calloc(total, sizeof *out->pictures);
+    bool complete = out->pictures != NULL;
+    for (size_t i = 0; i < count && complete; i++) {
+        for (size_t k = 0; k < parts[i]->picture_count && complete; k++) {
+            const struct record_picture *from = &parts[i]->pictures[k];
+            struct record_picture *to = &out->pictures[out->picture_count++];
+            to->index = from->index;
+            to->jpeg.data = mem_calloc(from->jpeg.size, 1);
+            complete = to->jpeg.data != NULL;
+            if (complete) {
+                memcpy(to->jpeg.data, from->jpeg.data, from->jpeg.size);
+                to->jpeg.size = from->jpeg.size;
+            }
+        }
+    }
+    if (out->picture_count > 1) {
+        qsort(out->pictures, out->picture_count, sizeof *out->pictures, compare_pictures);
+    }
+    return complete;
+}
+
+static bool copy_methods(const struct evaluation *from, struct evaluation *to) {
+    to->methods = mem_calloc(from->method_count, sizeof *to->methods);
+    bool complete = to->methods != NULL;
+    for (size_t m = 0; m < from->method_count && complete; m++) {
+        to->methods[m] = mem_strdup(from->methods[m]);
+        complete = to->methods[m] != NULL;
+        to->method_count++;
+    }
+    return complete;
+}
+
+static bool copy_head(const struct record *from, struct record *to) {
+    const struct evaluation *a = &from->evaluation;
+    struct evaluation *b = &to->evaluation;
+    b->protocol = a->protocol;
+    b->manifest_count = a->manifest_count;
+    b->shards = 1;
+    b->model_name = mem_strdup(a->model_name);
+    b->model_sha256 = mem_strdup(a->model_sha256);
+    b->manifest_sha256 = mem_strdup(a->manifest_sha256);
+    b->settings = mem_strdup(a->settings);
+    to->version = mem_strdup(from->version);
+    to->dataset = mem_strdup(from->dataset);
+    to->reference = from->reference == NULL ? NULL : mem_strdup(from->reference);
+    to->skipped = from->skipped;
+    return b->model_name != NULL && b->model_sha256 != NULL && b->manifest_sha256 != NULL &&
+           b->settings != NULL && to->version != NULL && to->dataset != NULL &&
+           (from->reference == NULL || to->reference != NULL) && copy_methods(a, b);
+}
+
+enum status record_merge(const struct record *const *parts, size_t count, struct record *out,
+                         struct error *err) {
+    struct record merged = {0};
+    if (count < 1) {
+        return fail(err, STATUS_USAGE, "no records to merge");
+    }
+    TRY(check_parts(parts, count, err));
+    for (size_t i = 0; i < count; i++) {
+        if (parts[i]->evaluation.image_count > 0) {
+            merged.evaluation.grid_height = parts[i]->evaluation.grid_height;
+            merged.evaluation.grid_width = parts[i]->evaluation.grid_width;
+        }
+    }
+    if (!copy_head(parts[0], &merged) || !copy_images(parts, &merged.evaluation) ||
+        !copy_classes(parts, count, &merged) || !copy_pictures(parts, count, &merged)) {
+        record_free(&merged);
+        return fail(err, STATUS_NOMEM, "out of memory for the merged record");
+    }
+    *out = merged;
+    return STATUS_OK;
+}

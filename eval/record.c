@@ -1,0 +1,99 @@
+#include "eval/record.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+void record_free(struct record *record) {
+    evaluation_free(&record->evaluation);
+    for (size_t i = 0; i < record->class_count; i++) {
+        mem_free(record->classes[i].wnid);
+        mem_free(record->classes[i].label);
+    }
+    for (size_t i = 0; i < record->picture_count; i++) {
+        bytes_free(&record->pictures[i].jpeg);
+    }
+    mem_free(record->version);
+    mem_free(record->dataset);
+    mem_free(record->reference);
+    mem_free(record->classes);
+    mem_free(record->pictures);
+    *record = (struct record){0};
+}
+
+/* The places are floor((k + 1/2) count / RECORD_GALLERY). */
+bool record_shows(const struct record *record, size_t index) {
+    size_t count = record->evaluation.manifest_count;
+    if (count <= RECORD_GALLERY) {
+        return index < count;
+    }
+    for (size_t k = 0; k < RECORD_GALLERY; k++) {
+        if ((2 * k + 1) * count / (2 * (size_t) RECORD_GALLERY) == index) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int compare_outputs(const void *left, const void *right) {
+    int32_t a = ((const struct record_class *) left)->output;
+    int32_t b = ((const struct record_class *) right)->output;
+    return (a > b) - (a < b);
+}
+
+const struct record_class *record_class_of(const struct record *record, int32_t output) {
+    const struct record_class key = {.output = output};
+    return record->class_count == 0
+               ? NULL
+               : bsearch(&key, record->classes, record->class_count, sizeof key, compare_outputs);
+}
+
+const struct record_picture *record_picture_of(const struct record *record, size_t index) {
+    for (size_t i = 0; i < record->picture_count; i++) {
+        if (record->pictures[i].index == index) {
+            return &record->pictures[i];
+        }
+    }
+    return NULL;
+}
+
+size_t record_find_method(const struct record *record, const char *name) {
+    size_t i = 0;
+    while (i < record->evaluation.method_count &&
+           strcmp(record->evaluation.methods[i], name) != 0) {
+        i++;
+    }
+    return i;
+}
+
+size_t record_failed(const struct record *record) {
+    size_t failed = 0;
+    for (size_t i = 0; i < record->evaluation.image_count; i++) {
+        failed += record->evaluation.images[i].status != STATUS_OK ? 1 : 0;
+    }
+    return failed;
+}
+
+char *record_text(const char *text) {
+    size_t length = strlen(text);
+    if (text_is_utf8(text, length)) {
+        return mem_strdup(text);
+    }
+    struct text escaped = {.limit = 4 * length + 1};
+    for (size_t i = 0; i < length;) {
+        size_t step = text_utf8_length(text + i, length - i);
+        if (step == 0 || text[i] == '\\') {
+            text_printf(&escaped, "\\x%02X", (unsigned char) text[i]);
+            step = 1;
+        } else {
+            text_append(&escaped, text + i, step);
+        }
+        i += step;
+    }
+    if (escaped.failed) {
+        text_free(&escaped);
+        return NULL;
+    }
+    return escaped.data;
+}

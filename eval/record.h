@@ -1,0 +1,78 @@
+/* An evaluation with all that its reports need and a file keeps: classes by name, the pictures of
+ * the gallery, where the images came from. Reports are functions of a record, so that those of a
+ * merged run are those of a single one, byte for byte. */
+#ifndef EVAL_RECORD_H
+#define EVAL_RECORD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/file.h"
+#include "base/status.h"
+#include "base/text.h"
+#include "eval/evaluation.h"
+#include "eval/summary.h"
+
+/* Longest JSON, CSV or HTML that is made. */
+#define RECORD_TEXT_LIMIT ((size_t) 1 << 33)
+
+/* Images that the reports show. */
+#define RECORD_GALLERY 24
+
+/* A class that an image of the record was explained for, labelled as or predicted to be. */
+struct record_class {
+    int32_t output;
+    int32_t index;      /* the number that users know the class by */
+    char *wnid, *label; /* owned; "" if unknown */
+};
+
+struct record_picture {
+    size_t index;      /* of the image in the manifest */
+    struct bytes jpeg; /* owned: what the model saw, at some readable size */
+};
+
+/* Strings are owned and valid UTF-8, ids and messages of the evaluation included. */
+struct record {
+    struct evaluation evaluation;
+    char *version;                /* of the program that made it */
+    char *dataset;                /* as the user named it */
+    char *reference;              /* method that the others are compared with; NULL: none */
+    size_t skipped;               /* images left out of the manifest */
+    struct record_class *classes; /* owned, by ascending output */
+    size_t class_count;
+    struct record_picture *pictures; /* owned, by ascending index */
+    size_t picture_count;
+};
+
+/* A zeroed one is fine. */
+void record_free(struct record *record);
+
+/* True for the images of the gallery: RECORD_GALLERY of the manifest at most, evenly spaced. */
+bool record_shows(const struct record *record, size_t index);
+
+/* The class of an output, or NULL; output -1 has none. */
+const struct record_class *record_class_of(const struct record *record, int32_t output);
+
+/* The picture of an image, or NULL. */
+const struct record_picture *record_picture_of(const struct record *record, size_t index);
+
+/* The method of that name; method_count if there is none. */
+size_t record_find_method(const struct record *record, const char *name);
+
+/* Images that failed. */
+size_t record_failed(const struct record *record);
+
+/* A copy of the text in which bytes that are not UTF-8 (and then backslashes too) became \xNN;
+ * NULL if memory is short. Owned: mem_free. */
+char *record_text(const char *text);
+
+/* Appends the record as one JSON object, with the summary's means and intervals. Patch scores are
+ * kept for the images of the gallery only. Reading it back gives all other numbers bit for bit. */
+void record_write(const struct record *record, const struct summary *summary, struct text *out);
+
+/* FORMAT, saying where, for anything that record_write would not have written. *out is owned:
+ * record_free. */
+enum status record_read(const char *bytes, size_t size, struct record *out, struct error *err);
+
+#endif

@@ -1,0 +1,43 @@
+/* The table of an evaluation: for every method the mean of each metric with its interval, and the
+ * paired differences to a method of reference. */
+#ifndef EVAL_SUMMARY_H
+#define EVAL_SUMMARY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/status.h"
+#include "eval/evaluation.h"
+#include "eval/metric.h"
+#include "eval/statistics.h"
+
+/* Metrics that are compared with the reference's. */
+enum summary_pair { SUMMARY_PAIR_LOGIT, SUMMARY_PAIR_PROB, SUMMARY_PAIRS };
+
+struct summary_method {
+    struct statistic metrics[EVAL_METRIC_COUNT];
+    struct statistic paired[SUMMARY_PAIRS]; /* of EVAL_DELTA_LOGIT and EVAL_DELTA_PROB: this method
+                                               - the reference; n = 0 for the reference itself */
+};
+
+struct summary {
+    struct summary_method *methods; /* owned: summary_free */
+    size_t method_count;
+    size_t *ranking;  /* owned: methods by EVAL_DELTA_LOGIT, best first; those without any last */
+    size_t reference; /* method_count if there is none */
+};
+
+/* `reference` may be NULL or a method that was not run: then nothing is paired. The same for any
+ * number of threads. *out is owned: summary_free. */
+enum status summary_make(const struct evaluation *evaluation, const char *reference, size_t threads,
+                         struct summary *out, struct error *err);
+
+/* True if the interval does not contain 0. */
+bool summary_is_clear(const struct statistic *statistic);
+
+enum eval_metric summary_pair_metric(enum summary_pair pair);
+
+/* A zeroed one is fine. */
+void summary_free(struct summary *summary);
+
+#endif
