@@ -58,11 +58,11 @@ static void test_edited_models(void **unused) {
         {"head.bias", "head.bias", {4}, STATUS_MISMATCH, "has shape [4], wanted is [3]"},
         {"pos_embed", "pos_embed", {1, 8, 8}, STATUS_MISMATCH, "no square of patches"},
         {NULL,
-         "blocks.0.ls1.gamma",
+         "blocks.0.layer_scale1.lambda1",
          {8},
          STATUS_UNSUPPORTED,
-         "tensor 'blocks.0.ls1.gamma' (LayerScale) is not supported yet"},
-        {NULL, "blocks.0.gamma_1", {8}, STATUS_UNSUPPORTED, "LayerScale"},
+         "tensor 'blocks.0.layer_scale1.lambda1' (LayerScale) is not supported yet"},
+        {NULL, "blocks.0.ls1.gamma", {7}, STATUS_MISMATCH, "has shape [7], wanted is [8]"},
         {NULL, "register_tokens", {1, 4, 8}, STATUS_UNSUPPORTED, "register tokens"},
         {NULL, "dist_token", {1, 1, 8}, STATUS_UNSUPPORTED, "distillation"},
         {NULL, "head_dist.weight", {3, 8}, STATUS_UNSUPPORTED, "distillation"},
@@ -145,6 +145,34 @@ static void test_optional_parts(void **unused) {
     }
     assert_int_equal(model->config.grid_height, 2);
     vit_model_free(model);
+}
+
+/* LayerScale, in timm's naming and in DeiT's: folded into the layer before it, where it is there.
+ */
+static void test_layer_scale_is_folded(void **unused) {
+    static const char *const names[] = {"blocks.1.ls2.gamma", "blocks.1.gamma_2"};
+    (void) unused;
+    for (size_t n = 0; n < 2; n++) {
+        struct vit_config config = small_config();
+        struct pth_list list;
+        struct bytes bytes;
+        pth_timm(&list, &config);
+        pth_add(&list, names[n], 8, 0, 0, 0);
+        safetensors_make(&list, "F32", NULL, &bytes);
+        struct vit_model *model = expect_loaded_free(&bytes, 2);
+        for (size_t i = 0; i < 8 * 16; i++) {
+            float scale = pth_value(names[n], i / 16);
+            assert_true(model->weights.blocks[1].fc2_weight[i] ==
+                        pth_value("blocks.1.mlp.fc2.weight", i) * scale);
+            assert_true(model->weights.blocks[0].fc2_weight[i] ==
+                        pth_value("blocks.0.mlp.fc2.weight", i));
+        }
+        for (size_t i = 0; i < 8; i++) {
+            assert_true(model->weights.blocks[1].fc2_bias[i] ==
+                        pth_value("blocks.1.mlp.fc2.bias", i) * pth_value(names[n], i));
+        }
+        vit_model_free(model);
+    }
 }
 
 struct metadata_case {
@@ -350,13 +378,10 @@ static int drop_folder(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_edited_models),
-        cmocka_unit_test(test_other_networks),
-        cmocka_unit_test(test_optional_parts),
-        cmocka_unit_test(test_metadata),
-        cmocka_unit_test(test_heads),
-        cmocka_unit_test(test_folders),
-        cmocka_unit_test(test_pooler_is_left_out),
+        cmocka_unit_test(test_edited_models),  cmocka_unit_test(test_other_networks),
+        cmocka_unit_test(test_optional_parts), cmocka_unit_test(test_layer_scale_is_folded),
+        cmocka_unit_test(test_metadata),       cmocka_unit_test(test_heads),
+        cmocka_unit_test(test_folders),        cmocka_unit_test(test_pooler_is_left_out),
     };
     return cmocka_run_group_tests(tests, make_folder, drop_folder);
 }

@@ -140,7 +140,8 @@ static enum status fail_unknown(const struct tensor_table *tensors, struct error
 
 struct bound_tensor *layout_bound(const struct layout_binding *binding, size_t block,
                                   enum slot slot, enum part part) {
-    return &binding->items[(block * SLOT_COUNT + (size_t) slot) * PART_COUNT + (size_t) part];
+    return &binding
+                ->items[(block * SLOT_BINDABLE_COUNT + (size_t) slot) * PART_COUNT + (size_t) part];
 }
 
 static enum status bind_tensor(const struct layout_binding *binding,
@@ -154,7 +155,7 @@ static enum status bind_tensor(const struct layout_binding *binding,
         return fail(err, STATUS_UNSUPPORTED, "tensor %s (%s) is not supported yet",
                     tensor_label(label, tensor->name), feature_of(tensor->name));
     }
-    if (row->slot == SLOT_COUNT) {
+    if (row->slot == SLOT_IGNORED) {
         log_message(log, LOG_LEVEL_INFO, "tensor %s is not needed for classification: left out",
                     tensor_label(label, tensor->name));
         return STATUS_OK;
@@ -178,13 +179,13 @@ enum status layout_bind(const struct tensor_table *tensors, const struct log *lo
     for (size_t i = 0; i < tensors->count; i++) {
         size_t block = 0;
         const struct layout_row *row = find_row(binding.layout, tensors->items[i].name, &block);
-        if (row != NULL && row->slot >= SLOT_OUTSIDE_COUNT && row->slot < SLOT_COUNT &&
+        if (row != NULL && row->slot >= SLOT_OUTSIDE_COUNT && row->slot < SLOT_BINDABLE_COUNT &&
             block >= binding.depth) {
             binding.depth = block + 1;
         }
     }
     size_t blocks = binding.depth > 0 ? binding.depth : 1;
-    binding.items = mem_calloc(blocks * SLOT_COUNT * PART_COUNT, sizeof *binding.items);
+    binding.items = mem_calloc(blocks * SLOT_BINDABLE_COUNT * PART_COUNT, sizeof *binding.items);
     if (binding.items == NULL) {
         return fail(err, STATUS_NOMEM, "out of memory for the table of tensors");
     }
@@ -312,7 +313,7 @@ static enum status check_missing(const struct layout_binding *binding,
 enum status layout_sizes(const struct layout_binding *binding, size_t sizes[DIMENSION_COUNT],
                          struct error *err) {
     size_t blocks = binding->depth > 0 ? binding->depth : 1;
-    size_t count = blocks * SLOT_COUNT * PART_COUNT;
+    size_t count = blocks * SLOT_BINDABLE_COUNT * PART_COUNT;
     memset(sizes, 0, DIMENSION_COUNT * sizeof *sizes);
     sizes[DIMENSION_ONE] = 1;
     sizes[DIMENSION_CHANNELS] = 3;

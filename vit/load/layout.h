@@ -41,7 +41,7 @@ enum part { PART_Q, PART_K, PART_V, PART_WHOLE = PART_Q, PART_COUNT = 3 };
 
 struct layout_row {
     const char *pattern; /* the tensor's name, '#' for the block's number */
-    enum slot slot;      /* SLOT_COUNT: known, but not needed for classification */
+    enum slot slot;      /* SLOT_IGNORED: goes nowhere */
     enum part part;
     enum arrangement arrangement;
     bool optional; /* zeros where it is absent */
@@ -66,7 +66,7 @@ struct bound_tensor {
 struct layout_binding {
     const struct layout *layout;
     size_t depth;
-    struct bound_tensor *items; /* owned; [depth or 1][SLOT_COUNT][PART_COUNT] */
+    struct bound_tensor *items; /* owned; [depth or 1][SLOT_BINDABLE_COUNT][PART_COUNT] */
 };
 
 /* The place of a slot's part; slots outside the blocks are in block 0. */

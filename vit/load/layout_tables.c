@@ -78,6 +78,10 @@ static const struct layout_row TIMM[] = {
     {"blocks.#.mlp.fc1.bias", SLOT_FC1_BIAS, OURS, {MLP}},
     {"blocks.#.mlp.fc2.weight", SLOT_FC2_WEIGHT, OURS, {WIDTH, MLP}},
     {"blocks.#.mlp.fc2.bias", SLOT_FC2_BIAS, OURS, {WIDTH}},
+    {"blocks.#.ls1.gamma", SLOT_PROJ_SCALE, OURS_OPTIONAL, {WIDTH}},
+    {"blocks.#.ls2.gamma", SLOT_FC2_SCALE, OURS_OPTIONAL, {WIDTH}},
+    {"blocks.#.gamma_1", SLOT_PROJ_SCALE, OURS_OPTIONAL, {WIDTH}},
+    {"blocks.#.gamma_2", SLOT_FC2_SCALE, OURS_OPTIONAL, {WIDTH}},
     {"norm.weight", SLOT_NORM_WEIGHT, OURS, {WIDTH}},
     {"norm.bias", SLOT_NORM_BIAS, OURS, {WIDTH}},
     {"head.weight", SLOT_HEAD_WEIGHT, OURS, {CLASSES, WIDTH}},
@@ -127,9 +131,9 @@ static const struct layout_row HUGGINGFACE[] = {
     {"layernorm.bias", SLOT_NORM_BIAS, OURS, {WIDTH}},
     {"classifier.weight", SLOT_HEAD_WEIGHT, OURS, {CLASSES, WIDTH}},
     {"classifier.bias", SLOT_HEAD_BIAS, OURS, {CLASSES}},
-    {"pooler.dense.weight", SLOT_COUNT, OURS_OPTIONAL, {DIMENSION_END}},
-    {"pooler.dense.bias", SLOT_COUNT, OURS_OPTIONAL, {DIMENSION_END}},
-    {"embeddings.mask_token", SLOT_COUNT, OURS_OPTIONAL, {DIMENSION_END}},
+    {"pooler.dense.weight", SLOT_IGNORED, OURS_OPTIONAL, {DIMENSION_END}},
+    {"pooler.dense.bias", SLOT_IGNORED, OURS_OPTIONAL, {DIMENSION_END}},
+    {"embeddings.mask_token", SLOT_IGNORED, OURS_OPTIONAL, {DIMENSION_END}},
 };
 
 static const struct layout_row JAX[] = {

@@ -112,6 +112,44 @@ static enum status fill_slot(const struct source *source, const struct layout_bi
     return STATUS_OK;
 }
 
+/* A factor per output and the layer whose outputs it multiplies. */
+struct fold {
+    enum slot scale, weight, bias;
+};
+
+static const struct fold FOLDS[] = {{SLOT_PROJ_SCALE, SLOT_PROJ_WEIGHT, SLOT_PROJ_BIAS},
+                                    {SLOT_FC2_SCALE, SLOT_FC2_WEIGHT, SLOT_FC2_BIAS}};
+
+/* Multiplies the outputs of a layer by LayerScale's factors, if the checkpoint has them. A fixed
+ * factor per output changes z and every contribution to it alike, so that forward pass and
+ * relevance are those of the two steps under every rule. */
+static enum status fold_scale(const struct source *source, const struct layout_binding *binding,
+                              size_t block, const struct fold *fold, struct vit_model *model,
+                              struct error *err) {
+    const struct bound_tensor *bound = layout_bound(binding, block, fold->scale, PART_WHOLE);
+    struct slot_size size = slot_size(&model->config, fold->weight);
+    float *weight = slot_data(model, fold->weight, block);
+    float *bias = slot_data(model, fold->bias, block);
+    if (bound->tensor == NULL) {
+        return STATUS_OK;
+    }
+    float *scale = mem_calloc(size.rows, sizeof *scale);
+    if (scale == NULL) {
+        return fail(err, STATUS_NOMEM, "out of memory for LayerScale");
+    }
+    struct target target = {.data = scale, .arrangement = bound->row->arrangement};
+    enum status status = read_tensor(source, bound->tensor, &target, err);
+    for (size_t row = 0; row < size.rows && status == STATUS_OK; row++) {
+        for (size_t column = 0; column < size.columns; column++) {
+            weight[row * size.columns + column] *= scale[row];
+        }
+        bias[row] *= scale[row];
+    }
+    model->parameters += (int64_t) size.rows;
+    mem_free(scale);
+    return status;
+}
+
 static enum status fill_weights(const struct source *source, const struct layout_binding *binding,
                                 bool position_has_cls, struct vit_model *model, struct error *err) {
     for (enum slot slot = 0; slot < SLOT_OUTSIDE_COUNT; slot++) {
@@ -120,6 +158,9 @@ static enum status fill_weights(const struct source *source, const struct layout
     for (size_t block = 0; block < binding->depth; block++) {
         for (enum slot slot = SLOT_OUTSIDE_COUNT; slot < SLOT_COUNT; slot++) {
             TRY(fill_slot(source, binding, block, slot, position_has_cls, model, err));
+        }
+        for (size_t i = 0; i < sizeof FOLDS / sizeof FOLDS[0]; i++) {
+            TRY(fold_scale(source, binding, block, &FOLDS[i], model, err));
         }
     }
     return STATUS_OK;

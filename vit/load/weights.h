@@ -32,7 +32,12 @@ enum slot {
     SLOT_FC1_BIAS,
     SLOT_FC2_WEIGHT,
     SLOT_FC2_BIAS,
-    SLOT_COUNT
+    SLOT_COUNT, /* those before are stored; those behind only change stored ones while loading */
+    SLOT_PROJ_SCALE =
+        SLOT_COUNT, /* LayerScale of the attention branch: multiplies proj's outputs */
+    SLOT_FC2_SCALE, /* of the MLP branch: multiplies fc2's outputs */
+    SLOT_BINDABLE_COUNT,
+    SLOT_IGNORED = SLOT_BINDABLE_COUNT /* known, but not needed for classification */
 };
 
 /* Rows and columns of a slot; vectors are one row. The sizes of a checked config do not overflow.
