@@ -1,0 +1,194 @@
+#define _POSIX_C_SOURCE 200809L
+#include "eval/eval_bench.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "base/checked.h"
+#include "base/mem.h"
+#include "base/pool.h"
+#include "base/random.h"
+#include "eval/curve.h"
+#include "vit/batch.h"
+#include "vit/gemm.h"
+
+/* One thread's. */
+struct bench_worker {
+    struct vit_batch *batch;
+    struct curve_evaluator *evaluator;
+    struct eval_method_result *methods; /* their arrays lie in `values` */
+    float *values;                      /* [methods, patches + 4 (steps + 1)] */
+    float *inputs;                      /* [capacity, 3, height, width] */
+    float *logits;                      /* [capacity, classes] */
+    struct eval_bench_result sums;
+    enum status status;
+    struct error err;
+};
+
+struct bench {
+    const struct eval_bench_options *options;
+    struct preprocess preprocess; /* not read by the replacement that is timed */
+    size_t patches, pixels;
+    struct bench_worker *workers;
+    size_t worker_count;
+};
+
+static double now(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double) time.tv_sec + 1e-9 * (double) time.tv_nsec;
+}
+
+static void fill(struct random_stream *stream, float *out, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        out[i] = (float) (2.0 * random_uniform(stream) - 1.0);
+    }
+}
+
+/* ---- Opening ---- */
+
+static void place_results(const struct bench *bench, struct bench_worker *worker) {
+    size_t points = (size_t) bench->options->steps + 1;
+    for (size_t m = 0; m < bench->options->methods; m++) {
+        float *values = worker->values + m * (bench->patches + 4 * points);
+        worker->methods[m] =
+            (struct eval_method_result){.valid = true,
+                                        .patches = values,
+                                        .morf_logit = values + bench->patches,
+                                        .morf_prob = values + bench->patches + points,
+                                        .lerf_logit = values + bench->patches + 2 * points,
+                                        .lerf_prob = values + bench->patches + 3 * points};
+    }
+}
+
+static enum status worker_open(const struct bench *bench, struct bench_worker *worker,
+                               struct error *err) {
+    const struct eval_bench_options *options = bench->options;
+    const struct vit_config *config = &options->model->config;
+    struct vit_batch_options batch = {.threads = 1, .backend = options->backend};
+    struct curve_options curves = {.model = options->model,
+                                   .input_height = config->image_height,
+                                   .input_width = config->image_width,
+                                   .preprocess = &bench->preprocess,
+                                   .protocol = {.steps = options->steps},
+                                   .method_count = options->methods};
+    TRY(vit_batch_open(options->model, &batch, &worker->batch, err));
+    curves.batch = worker->batch;
+    TRY(curve_evaluator_open(&curves, &worker->evaluator, err));
+    size_t capacity = vit_batch_capacity(worker->batch);
+    size_t floats = bench->patches + 4 * ((size_t) options->steps + 1);
+    worker->methods = mem_calloc(options->methods, sizeof *worker->methods);
+    worker->values = mem_calloc(options->methods, floats * sizeof *worker->values);
+    worker->inputs = mem_calloc(capacity, bench->pixels * sizeof *worker->inputs);
+    worker->logits = mem_calloc(capacity, (size_t) config->classes * sizeof *worker->logits);
+    if (worker->methods == NULL || worker->values == NULL || worker->inputs == NULL ||
+        worker->logits == NULL) {
+        return fail(err, STATUS_NOMEM, "out of memory for the benchmark's inputs");
+    }
+    place_results(bench, worker);
+    return STATUS_OK;
+}
+
+static void worker_close(struct bench_worker *worker) {
+    curve_evaluator_close(worker->evaluator);
+    vit_batch_close(worker->batch);
+    mem_free(worker->logits);
+    mem_free(worker->inputs);
+    mem_free(worker->values);
+    mem_free(worker->methods);
+}
+
+/* ---- Measuring ---- */
+
+static enum status run_plain(struct bench_worker *worker, size_t points, struct error *err) {
+    size_t capacity = vit_batch_capacity(worker->batch);
+    for (size_t done = 0; done < points; done += capacity) {
+        TRY(vit_batch_forward(worker->batch, size_min(capacity, points - done), worker->inputs,
+                              worker->logits, err));
+    }
+    return STATUS_OK;
+}
+
+static enum status measure_image(const struct bench *bench, struct bench_worker *worker,
+                                 size_t image, struct error *err) {
+    struct random_stream stream = random_open(bench->options->seed + image);
+    struct curve_request request = {.input = worker->inputs,
+                                    .methods = worker->methods,
+                                    .method_count = bench->options->methods};
+    size_t before = vit_batch_inputs(worker->batch);
+    fill(&stream, worker->inputs, vit_batch_capacity(worker->batch) * bench->pixels);
+    for (size_t m = 0; m < bench->options->methods; m++) {
+        fill(&stream, worker->methods[m].patches, bench->patches);
+    }
+    double start = now();
+    TRY(curve_evaluate(worker->evaluator, &request, err));
+    double middle = now();
+    size_t points = vit_batch_inputs(worker->batch) - before;
+    TRY(run_plain(worker, points, err));
+    worker->sums.plain_seconds += now() - middle;
+    worker->sums.evaluator_seconds += middle - start;
+    worker->sums.points += points;
+    return STATUS_OK;
+}
+
+static void measure_task(void *context, size_t index, size_t thread) {
+    struct bench *bench = context;
+    struct bench_worker *worker = &bench->workers[thread];
+    if (worker->status == STATUS_OK) {
+        worker->status = measure_image(bench, worker, index, &worker->err);
+    }
+}
+
+static enum status add_up(const struct bench *bench, struct eval_bench_result *result,
+                          struct error *err) {
+    *result = (struct eval_bench_result){0};
+    for (size_t w = 0; w < bench->worker_count; w++) {
+        const struct bench_worker *worker = &bench->workers[w];
+        if (worker->status != STATUS_OK) {
+            return fail(err, worker->status, "%s", worker->err.message);
+        }
+        result->points += worker->sums.points;
+        result->evaluator_seconds += worker->sums.evaluator_seconds;
+        result->plain_seconds += worker->sums.plain_seconds;
+    }
+    return STATUS_OK;
+}
+
+enum status eval_bench_run(const struct eval_bench_options *options,
+                           struct eval_bench_result *result, struct error *err) {
+    const struct vit_config *config = &options->model->config;
+    const struct gemm_backend *backend = NULL;
+    struct bench bench = {.options = options,
+                          .patches = (size_t) config->grid_height * (size_t) config->grid_width,
+                          .pixels =
+                              3 * (size_t) config->image_height * (size_t) config->image_width};
+    struct pool *pool = NULL;
+    enum status status = STATUS_OK;
+    if (options->images < 1 || options->methods < 1 || options->steps < 1) {
+        return fail(err, STATUS_USAGE, "a benchmark needs images, methods and steps");
+    }
+    TRY(gemm_backend_find(options->backend, &backend, err));
+    TRY(pool_open(options->threads, backend->thread_start, &pool, err));
+    bench.workers = mem_calloc(pool_threads(pool), sizeof *bench.workers);
+    if (bench.workers == NULL) {
+        status = fail(err, STATUS_NOMEM, "out of memory for %zu workers", pool_threads(pool));
+        goto cleanup;
+    }
+    for (; bench.worker_count < pool_threads(pool); bench.worker_count++) {
+        struct bench_worker *worker = &bench.workers[bench.worker_count];
+        status = worker_open(&bench, worker, err);
+        if (status != STATUS_OK) {
+            worker_close(worker);
+            goto cleanup;
+        }
+    }
+    pool_run(pool, options->images, measure_task, &bench);
+    status = add_up(&bench, result, err);
+cleanup:
+    for (size_t w = 0; w < bench.worker_count; w++) {
+        worker_close(&bench.workers[w]);
+    }
+    mem_free(bench.workers);
+    pool_close(pool);
+    return status;
+}

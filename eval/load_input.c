@@ -1,0 +1,89 @@
+#include "eval/load_input.h"
+
+#include <errno.h>
+
+#include "base/file.h"
+#include "imgio/decode.h"
+#include "imgio/exif.h"
+
+void input_source_size(struct input_source *source, const struct vit_model *model) {
+    const struct preprocess *preprocess = source->preprocess;
+    source->height = model->config.image_height;
+    source->width = model->config.image_width;
+    if (preprocess->resize == PREPROCESS_SQUASH) {
+        source->height = source->width = preprocess->resize_to;
+    }
+    if (preprocess->crop_height > 0) {
+        source->height = preprocess->crop_height;
+    }
+    if (preprocess->crop_width > 0) {
+        source->width = preprocess->crop_width;
+    }
+}
+
+static enum status decode_upright(const struct input_source *source, const struct bytes *bytes,
+                                  struct image *out, struct error *err) {
+    struct decoded decoded;
+    TRY(decode_image(bytes->data, bytes->size, &source->limits, &decoded, err));
+    *out = decoded.image;
+    if (source->ignore_exif) {
+        return STATUS_OK;
+    }
+    enum status status = image_orient(out, decoded.orientation, err);
+    if (status != STATUS_OK) {
+        image_free(out);
+    }
+    return status;
+}
+
+static enum status read_photograph(const struct input_source *source, const char *path,
+                                   struct image *out, struct error *err) {
+    struct bytes bytes;
+    TRY(file_read(path, source->max_file_bytes, &bytes, err));
+    enum status status = decode_upright(source, &bytes, out, err);
+    bytes_free(&bytes);
+    return status;
+}
+
+static enum status preprocess_photograph(const struct input_source *source,
+                                         const struct image *photograph, float *input,
+                                         struct preprocess_plan *plan, struct error *err) {
+    struct image pixels;
+    TRY(preprocess_plan_make(source->preprocess, photograph->width, photograph->height, plan, err));
+    if (plan->resize.window_height != source->height ||
+        plan->resize.window_width != source->width) {
+        return fail(err, STATUS_MISMATCH,
+                    "becomes an input of %d x %d pixels, the others are %d x %d: a crop would make "
+                    "them equal",
+                    plan->resize.window_width, plan->resize.window_height, source->width,
+                    source->height);
+    }
+    TRY(preprocess_pixels(plan, photograph, &pixels, err));
+    preprocess_normalise(source->preprocess, &pixels, input);
+    image_free(&pixels);
+    return STATUS_OK;
+}
+
+enum status load_input(const struct input_source *source, const char *path, float *input,
+                       struct preprocess_plan *plan, struct error *err) {
+    struct image photograph;
+    TRY(read_photograph(source, path, &photograph, err));
+    enum status status = preprocess_photograph(source, &photograph, input, plan, err);
+    image_free(&photograph);
+    return status;
+}
+
+bool failure_is_systemic(enum status status, const struct error *err) {
+    switch (status) {
+    case STATUS_NOMEM:
+    case STATUS_USAGE:
+    case STATUS_INTERNAL:
+    case STATUS_CANCELLED:
+        return true;
+    case STATUS_IO:
+        return err->system_errno == EMFILE || err->system_errno == ENFILE ||
+               err->system_errno == ENOMEM;
+    default:
+        return false;
+    }
+}

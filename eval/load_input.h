@@ -1,0 +1,34 @@
+/* A photograph's file as a model input of a fixed size. */
+#ifndef EVAL_LOAD_INPUT_H
+#define EVAL_LOAD_INPUT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "imgio/image.h"
+#include "imgio/preprocess.h"
+#include "vit/model.h"
+
+/* How files become inputs, the same for a whole run. */
+struct input_source {
+    const struct preprocess *preprocess;
+    struct image_limits limits;
+    size_t max_file_bytes;
+    bool ignore_exif;
+    int32_t height, width; /* that every input must have */
+};
+
+/* The input's size: that of the crop, else of the squashed photograph, else as trained. */
+void input_source_size(struct input_source *source, const struct vit_model *model);
+
+/* input [3, height, width], normalised; *plan says where it lies on the upright photograph.
+ * MISMATCH for a photograph that preprocessing turns into another size. */
+enum status load_input(const struct input_source *source, const char *path, float *input,
+                       struct preprocess_plan *plan, struct error *err);
+
+/* True for a failure that the next file would meet as well: no memory, no descriptors, a bug. */
+bool failure_is_systemic(enum status status, const struct error *err);
+
+#endif
