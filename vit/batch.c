@@ -56,11 +56,15 @@ static void lay_out(struct vit_batch *batch, struct arena *arena, size_t threads
     net->engine.thread_scratch = arena_take_floats(arena, threads, net->engine.thread_floats);
 }
 
+size_t vit_batch_default_capacity(size_t tokens) {
+    return size_max(1, TOKENS_AT_ONCE / tokens);
+}
+
 static enum status measure(struct vit_batch *batch, const struct vit_model *model,
                            const struct vit_batch_options *options, struct error *err) {
     TRY(network_set_shape(&batch->net, model, options->input_height, options->input_width, err));
-    size_t at_once = TOKENS_AT_ONCE / batch->net.tokens;
-    batch->capacity = options->capacity > 0 ? options->capacity : at_once > 0 ? at_once : 1;
+    batch->capacity =
+        options->capacity > 0 ? options->capacity : vit_batch_default_capacity(batch->net.tokens);
     struct arena arena = arena_measuring();
     lay_out(batch, &arena, options->threads);
     if (arena.overflow) {

@@ -23,6 +23,9 @@ struct vit_batch_options {
 enum status vit_batch_bytes(const struct vit_model *model, const struct vit_batch_options *options,
                             size_t *bytes, struct error *err);
 
+/* What capacity 0 comes to for an input of that many tokens. */
+size_t vit_batch_default_capacity(size_t tokens);
+
 /* *out is owned: vit_batch_close. The model must outlive it. */
 enum status vit_batch_open(const struct vit_model *model, const struct vit_batch_options *options,
                            struct vit_batch **out, struct error *err);

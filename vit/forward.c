@@ -40,7 +40,9 @@ enum status vit_forward(struct vit_session *session, const float *input, float *
                     "the logits are not finite: the weights do not suit this "
                     "input");
     }
-    memcpy(logits, session->state.logits, classes * sizeof *logits);
+    if (logits != NULL) {
+        memcpy(logits, session->state.logits, classes * sizeof *logits);
+    }
     session->has_forward = true;
     return STATUS_OK;
 }

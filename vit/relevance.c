@@ -83,8 +83,10 @@ static void pass_norm(struct pass *pass, int32_t block, const char *kind, size_t
     ledger_record(&pass->ledger, block, kind, received, after - before);
 }
 
-/* From the targets to G of the tokens that leave the last block, in g_x: all 0 but for CLS. */
-static void pass_head(struct pass *pass, const struct vit_target *targets, size_t target_count) {
+/* From the targets to G of the tokens that leave the last block, in g_x: all 0 but for CLS. Under
+ * the plain gradient, which reads no output of the head, any block may stand for the last one. */
+static void pass_head(struct pass *pass, const struct block_state *last,
+                      const struct vit_target *targets, size_t target_count) {
     struct vit_session *session = pass->session;
     struct session_scratch *scratch = &session->scratch;
     const struct session_state *state = &session->state;
@@ -106,7 +108,6 @@ static void pass_head(struct pass *pass, const struct vit_target *targets, size_
                                .g_x = scratch->g_dim,
                                .scratch = scratch->linear};
     pass_linear(pass, -1, "head", &step);
-    const struct block_state *last = &state->blocks[session->net.model->config.depth - 1];
     memset(scratch->g_x, 0, last->rows * session->net.dim * sizeof *scratch->g_x);
     pass_norm(pass, -1, "norm", 1, session->net.model->weights.norm_weight, last->x_out,
               state->final, scratch->g_dim, scratch->g_x);
@@ -295,6 +296,27 @@ static void keep_norm1(struct pass *pass, int32_t block) {
     }
 }
 
+/* From G of x_mid in g_x (the first rows) to G of the concatenated heads in g_row. */
+static void pass_proj(struct pass *pass, int32_t block, const struct vit_block *weights,
+                      const struct block_state *state) {
+    struct vit_session *session = pass->session;
+    struct session_scratch *scratch = &session->scratch;
+    size_t count = state->rows * session->net.dim;
+    struct linear proj = network_proj(&session->net, weights);
+    struct linear_step step = {.layer = &proj,
+                               .rule = rule_of(pass, pass->rules->gamma_proj),
+                               .rows = state->rows,
+                               .x = state->attention,
+                               .y = scratch->y,
+                               .g_y = scratch->g_dim,
+                               .y_stride = session->net.dim,
+                               .g_x = scratch->g_row,
+                               .scratch = scratch->linear};
+    branch_output(pass, step.rule, state->x_mid, state->x_in, count);
+    memcpy(scratch->g_dim, scratch->g_x, count * sizeof *scratch->g_dim);
+    pass_linear(pass, block, "proj", &step);
+}
+
 /* g_x: from G of x_mid (the first rows) to G of the block's input (all tokens). */
 static void pass_attention_branch(struct pass *pass, int32_t block, const struct vit_block *weights,
                                   const struct block_state *state) {
@@ -302,20 +324,8 @@ static void pass_attention_branch(struct pass *pass, int32_t block, const struct
     struct session_scratch *scratch = &session->scratch;
     size_t dim = session->net.dim;
     size_t count = state->rows * dim;
-    struct linear proj = network_proj(&session->net, weights);
     struct qkv_parts parts = parts_with_relevance(pass, state->rows);
-    struct linear_step step = {.layer = &proj,
-                               .rule = rule_of(pass, pass->rules->gamma_proj),
-                               .rows = state->rows,
-                               .x = state->attention,
-                               .y = scratch->y,
-                               .g_y = scratch->g_dim,
-                               .y_stride = dim,
-                               .g_x = scratch->g_row,
-                               .scratch = scratch->linear};
-    branch_output(pass, step.rule, state->x_mid, state->x_in, count);
-    memcpy(scratch->g_dim, scratch->g_x, count * sizeof *scratch->g_dim);
-    pass_linear(pass, block, "proj", &step);
+    pass_proj(pass, block, weights, state);
     pass_attention(pass, block, state, &parts);
     network_norm(&session->net, state->x_in, weights->norm1_weight, weights->norm1_bias,
                  session->net.tokens, scratch->normed);
@@ -370,9 +380,9 @@ static enum status pass_embedding(struct pass *pass, struct error *err) {
     return STATUS_OK;
 }
 
-static enum status check_request(const struct vit_session *session,
+static enum status check_targets(const struct vit_session *session,
                                  const struct vit_target *targets, size_t target_count,
-                                 const struct vit_relevance *relevance, struct error *err) {
+                                 struct error *err) {
     const struct vit_config *config = &session->net.model->config;
     if (!session->has_forward) {
         return fail(err, STATUS_USAGE, "no forward pass yet: there is nothing to explain");
@@ -386,26 +396,52 @@ static enum status check_request(const struct vit_session *session,
                         config->classes - 1);
         }
     }
-    if (relevance->neurons != NULL &&
-        (relevance->neurons_block < 0 || relevance->neurons_block >= config->depth)) {
-        return fail(err, STATUS_USAGE, "block %d is out of range: 0 to %d",
-                    relevance->neurons_block, config->depth - 1);
+    return STATUS_OK;
+}
+
+static enum status check_block(const struct vit_session *session, int32_t block,
+                               struct error *err) {
+    int32_t depth = session->net.model->config.depth;
+    if (block < 0 || block >= depth) {
+        return fail(err, STATUS_USAGE, "block %d is out of range: 0 to %d", block, depth - 1);
     }
-    if (relevance->visitor.visit != NULL && session->scratch.a == NULL) {
+    return STATUS_OK;
+}
+
+static enum status check_attention_maps(const struct vit_session *session, struct error *err) {
+    if (session->scratch.a == NULL) {
         return fail(err, STATUS_USAGE, "the session was opened without attention_maps");
     }
     return STATUS_OK;
 }
 
+/* The queries that the forward pass left out in a block of which only CLS leaves. The CLS row stays
+ * as it is: made again among others, its last bits could differ. */
+static void complete_queries(struct vit_session *session, const struct vit_block *weights,
+                             struct block_state *state) {
+    size_t dim = session->net.dim;
+    struct linear query = network_qkv_part(&session->net, weights, 0, 1);
+    float *normed = session->scratch.normed;
+    network_norm(&session->net, state->x_in, weights->norm1_weight, weights->norm1_bias,
+                 session->net.tokens, normed);
+    linear_forward(&session->net.engine, &query, session->net.patches, normed + dim,
+                   state->qkv + 3 * dim, 3 * dim, NULL);
+    state->rows = session->net.tokens;
+}
+
 enum status vit_visit_attention(struct vit_session *session,
                                 const struct vit_attention_visitor *visitor, struct error *err) {
-    if (!session->has_forward || session->scratch.a == NULL) {
-        return fail(err, STATUS_USAGE,
-                    "no forward pass yet, or the session was opened without attention_maps");
+    if (!session->has_forward) {
+        return fail(err, STATUS_USAGE, "no forward pass yet: there is nothing to show");
     }
+    TRY(check_attention_maps(session, err));
     int saved = session->net.engine.backend->enter();
     for (int32_t i = session->net.model->config.depth - 1; i >= 0; i--) {
-        struct attention attention = network_attention(&session->net, &session->state.blocks[i]);
+        struct block_state state = session->state.blocks[i];
+        if (state.rows != session->net.tokens) {
+            complete_queries(session, &session->net.model->weights.blocks[i], &state);
+        }
+        struct attention attention = network_attention(&session->net, &state);
         attention_matrices(&session->net.engine, &attention, session->scratch.a);
         show_attention(visitor, i, &attention, session->scratch.a, NULL);
     }
@@ -413,16 +449,45 @@ enum status vit_visit_attention(struct vit_session *session,
     return STATUS_OK;
 }
 
+enum status vit_block_gradient(struct vit_session *session, int32_t block,
+                               const struct vit_target *targets, size_t target_count,
+                               const struct vit_attention_visitor *visitor, struct error *err) {
+    TRY(check_targets(session, targets, target_count, err));
+    TRY(check_block(session, block, err));
+    TRY(check_attention_maps(session, err));
+    const struct vit_block *weights = &session->net.model->weights.blocks[block];
+    const struct vit_rules rules = {.propagation = VIT_PROPAGATE_GRADIENT};
+    struct vit_relevance relevance = {.visitor = *visitor};
+    struct pass pass = {.session = session, .rules = &rules, .relevance = &relevance};
+    struct block_state cls = session->state.blocks[block];
+    cls.rows = 1;
+    struct qkv_parts parts = parts_with_relevance(&pass, cls.rows);
+    int saved = session->net.engine.backend->enter();
+    pass_head(&pass, &cls, targets, target_count);
+    pass_mlp(&pass, block, weights, &cls);
+    pass_proj(&pass, block, weights, &cls);
+    pass_attention(&pass, block, &cls, &parts);
+    session->net.engine.backend->leave(saved);
+    return STATUS_OK;
+}
+
 enum status vit_relevance(struct vit_session *session, const struct vit_target *targets,
                           size_t target_count, const struct vit_rules *rules,
                           struct vit_relevance *relevance, struct error *err) {
-    TRY(check_request(session, targets, target_count, relevance, err));
+    TRY(check_targets(session, targets, target_count, err));
+    if (relevance->neurons != NULL) {
+        TRY(check_block(session, relevance->neurons_block, err));
+    }
+    if (relevance->visitor.visit != NULL) {
+        TRY(check_attention_maps(session, err));
+    }
     struct pass pass = {.session = session,
                         .rules = rules,
                         .relevance = relevance,
                         .ledger = {.entries = relevance->ledger}};
     int saved = session->net.engine.backend->enter();
-    pass_head(&pass, targets, target_count);
+    pass_head(&pass, &session->state.blocks[session->net.model->config.depth - 1], targets,
+              target_count);
     for (int32_t i = session->net.model->config.depth - 1; i >= 0; i--) {
         const struct vit_block *weights = &session->net.model->weights.blocks[i];
         const struct block_state *state = &session->state.blocks[i];

@@ -48,7 +48,8 @@ struct vit_session_info {
 
 struct vit_session_info vit_session_describe(const struct vit_session *session);
 
-/* input [3, input_height, input_width] -> logits [classes]. NUMERIC if either is not finite. */
+/* input [3, input_height, input_width] -> logits [classes] (NULL: not wanted). NUMERIC if either is
+ * not finite. */
 enum status vit_forward(struct vit_session *session, const float *input, float *logits,
                         struct error *err);
 
@@ -85,8 +86,10 @@ struct vit_ledger_entry {
 /* The attention of one block: matrices of the last forward and, in a backward pass, their G. */
 struct vit_attention_view {
     int32_t block;
-    size_t heads, rows,
-        tokens;       /* rows: tokens, or 1 (CLS) in the last block without keep_all_tokens */
+    size_t heads;
+    size_t rows; /* tokens, or 1 (CLS) where G of the others is 0: in the backward pass of the last
+                    block without keep_all_tokens, and in vit_block_gradient */
+    size_t tokens;
     const float *a;   /* [heads, rows, tokens] */
     const float *g_a; /* the same shape; NULL outside a backward pass and under CP-LRP */
 };
@@ -97,8 +100,8 @@ struct vit_attention_visitor {
     void *user;
 };
 
-/* Shows the attention of every block of the last forward, last block first. USAGE without a forward
- * or a session with attention_maps. */
+/* Shows the attention of every block of the last forward, all rows of it, last block first. USAGE
+ * without a forward or a session with attention_maps. */
 enum status vit_visit_attention(struct vit_session *session,
                                 const struct vit_attention_visitor *visitor, struct error *err);
 
@@ -124,6 +127,13 @@ size_t vit_ledger_length(const struct vit_config *config);
 enum status vit_relevance(struct vit_session *session, const struct vit_target *targets,
                           size_t target_count, const struct vit_rules *rules,
                           struct vit_relevance *relevance, struct error *err);
+
+/* Shows the attention of one block and its gradient as if the model ended there: the explained sum
+ * is made of the CLS token that leaves the block, by the final LayerNorm and the head. Only the CLS
+ * row has a gradient, so only it is shown. USAGE as above, and for a block out of range. */
+enum status vit_block_gradient(struct vit_session *session, int32_t block,
+                               const struct vit_target *targets, size_t target_count,
+                               const struct vit_attention_visitor *visitor, struct error *err);
 
 /* Median GFLOP/s of products [tokens, dim] x [dim, mlp_dim] with the session's threads and backend.
  */

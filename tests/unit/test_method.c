@@ -1,0 +1,273 @@
+/* The methods against the maps of an independent float64 program, and what an attributor refuses.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "support/attribution.h"
+#include "support/golden.h"
+
+#include "support/unit.h"
+
+/* Float32 against float64. */
+#define TOLERANCE 1e-4
+
+struct golden_case {
+    const char *method;
+    const char *file; /* patches_FILE.npy, and relevance_FILE.npy where there are pixels */
+    bool pixels;
+    enum vit_head_fusion fusion;
+    double discard_ratio;
+};
+
+static const struct golden_case CASES[] = {
+    {.method = "attnlrp", .file = "attnlrp_paper", .pixels = true},
+    {.method = "cp-lrp", .file = "cplrp_paper", .pixels = true},
+    {.method = "attnlrp-eps", .file = "attnlrp_epsilon", .pixels = true},
+    {.method = "rollout", .file = "rollout_mean"},
+    {.method = "rollout", .file = "rollout_max", .fusion = VIT_FUSE_MAX},
+    {.method = "rollout", .file = "rollout_min", .fusion = VIT_FUSE_MIN},
+    {.method = "rollout",
+     .file = "rollout_max_discard0.9",
+     .fusion = VIT_FUSE_MAX,
+     .discard_ratio = 0.9},
+    {.method = "raw-attention", .file = "raw_attention"},
+    {.method = "grad-rollout", .file = "grad_rollout"},
+    {.method = "chefer", .file = "chefer_generic"},
+    {.method = "attn-gradcam", .file = "attention_gradcam"},
+    {.method = "gradcam", .file = "gradcam_norm1"},
+    {.method = "input-x-gradient", .file = "input_x_gradient", .pixels = true},
+    {.method = "integrated-gradients", .file = "integrated_gradients_32", .pixels = true},
+};
+
+static double error_of(const char *kind, const char *file, size_t rank, const float *found,
+                       size_t count) {
+    char name[128];
+    snprintf(name, sizeof name, "parity/%s_%s.npy", kind, file);
+    float *wanted = golden_read(name, rank, count);
+    double error = relative_error(found, wanted, count);
+    mem_free(wanted);
+    return error;
+}
+
+static void test_golden_maps(void **unused) {
+    float patches[PARITY_PATCHES];
+    float pixels[PARITY_INPUT];
+    (void) unused;
+    struct vit_model *model = parity_model();
+    float *input = parity_input();
+    struct vit_attributor *attributor = attributor_for(model, NULL, 2);
+    attributor_see(attributor, model, input);
+    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+        struct vit_method_options options = defaults_of(CASES[i].method);
+        options.fusion = CASES[i].fusion;
+        options.discard_ratio = CASES[i].discard_ratio;
+        attribute_class(attributor, CASES[i].method, input, PARITY_TARGET, &options, patches,
+                        CASES[i].pixels ? pixels : NULL);
+        double error = error_of("patches", CASES[i].file, 1, patches, PARITY_PATCHES);
+        double pixel_error =
+            CASES[i].pixels ? error_of("relevance", CASES[i].file, 3, pixels, PARITY_INPUT) : 0.0;
+        if (!(error < TOLERANCE && pixel_error < TOLERANCE)) {
+            fail_msg("%s: relative error %g of the patches, %g of the pixels", CASES[i].file, error,
+                     pixel_error);
+        }
+    }
+    vit_attributor_close(attributor);
+    mem_free(input);
+    vit_model_free(model);
+}
+
+/* The comparison can fail: another class gives another map, unless the method ignores it. */
+static void test_other_class_other_map(void **unused) {
+    float maps[2][PARITY_PATCHES];
+    (void) unused;
+    struct vit_model *model = parity_model();
+    float *input = parity_input();
+    struct vit_attributor *attributor = attributor_for(model, NULL, 1);
+    attributor_see(attributor, model, input);
+    for (size_t i = 0; i < vit_method_count(); i++) {
+        const struct vit_method *method = vit_method_at(i);
+        for (int32_t k = 0; k < 2; k++) {
+            attribute_class(attributor, method->name, input, k == 0 ? PARITY_TARGET : 1, NULL,
+                            maps[k], NULL);
+        }
+        bool same = memcmp(maps[0], maps[1], sizeof maps[0]) == 0;
+        if (same != method->ignores_class) {
+            fail_msg("%s: the maps of two classes %s", method->name, same ? "agree" : "differ");
+        }
+    }
+    vit_attributor_close(attributor);
+    mem_free(input);
+    vit_model_free(model);
+}
+
+/* A pixel map sums to the patch map, whatever the method. */
+static void test_pixels_sum_to_patches(void **unused) {
+    float patches[PARITY_PATCHES];
+    float pixels[PARITY_INPUT];
+    (void) unused;
+    struct vit_model *model = parity_model();
+    float *input = parity_input();
+    struct vit_attributor *attributor = attributor_for(model, NULL, 1);
+    attributor_see(attributor, model, input);
+    for (size_t i = 0; i < vit_method_count(); i++) {
+        const struct vit_method *method = vit_method_at(i);
+        double sums[PARITY_PATCHES] = {0.0};
+        if (!method->has_pixels) {
+            continue;
+        }
+        attribute_class(attributor, method->name, input, PARITY_TARGET, NULL, patches, pixels);
+        for (size_t p = 0; p < PARITY_INPUT; p++) {
+            sums[p / 32 % 32 / 8 * 4 + p % 32 / 8] += pixels[p];
+        }
+        for (size_t p = 0; p < PARITY_PATCHES; p++) {
+            assert_true(fabs(sums[p] - patches[p]) < 1e-4 * (fabs(patches[p]) + 0.01));
+        }
+    }
+    vit_attributor_close(attributor);
+    mem_free(input);
+    vit_model_free(model);
+}
+
+/* An explained difference of logits, through the table. */
+static void test_contrast(void **unused) {
+    float patches[PARITY_PATCHES];
+    float pixels[PARITY_INPUT];
+    const struct vit_target targets[2] = {{PARITY_TARGET, 1.0F}, {1, -1.0F}};
+    struct error err = {0};
+    (void) unused;
+    struct vit_model *model = parity_model();
+    float *input = parity_input();
+    struct vit_attributor *attributor = attributor_for(model, vit_method_find("attnlrp"), 1);
+    struct vit_method_options options = defaults_of("attnlrp");
+    struct vit_method_request request = {input, targets, 2, &options, patches, pixels};
+    attributor_see(attributor, model, input);
+    assert_int_equal(vit_attributor_run(attributor, vit_method_find("attnlrp"), &request, &err),
+                     STATUS_OK);
+    assert_true(error_of("relevance", "attnlrp_contrast", 3, pixels, PARITY_INPUT) < TOLERANCE);
+    vit_attributor_close(attributor);
+    mem_free(input);
+    vit_model_free(model);
+}
+
+static void test_table(void **unused) {
+    static const char *const names[] = {"attnlrp",
+                                        "cp-lrp",
+                                        "attnlrp-eps",
+                                        "attnlrp-rollout",
+                                        "attnlrp-masked",
+                                        "rollout",
+                                        "chefer",
+                                        "raw-attention",
+                                        "grad-rollout",
+                                        "attn-gradcam",
+                                        "gradcam",
+                                        "legrad",
+                                        "input-x-gradient",
+                                        "integrated-gradients",
+                                        "smoothgrad",
+                                        "occlusion",
+                                        "rise",
+                                        "random",
+                                        "centre"};
+    (void) unused;
+    assert_int_equal(vit_method_count(), sizeof names / sizeof names[0]);
+    assert_string_equal(vit_method_at(0)->name, "attnlrp");
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        const struct vit_method *method = vit_method_find(names[i]);
+        assert_non_null(method);
+        assert_true(strlen(method->summary) <= 78);
+        assert_true(method->attribute != NULL);
+    }
+    assert_null(vit_method_find("lime"));
+    assert_null(vit_method_find(""));
+}
+
+static enum status try_run(struct vit_attributor *attributor, const char *name,
+                           struct vit_method_request request) {
+    struct error err = {0};
+    return vit_attributor_run(attributor, vit_method_find(name), &request, &err);
+}
+
+static void test_requests_that_are_refused(void **unused) {
+    float patches[PARITY_PATCHES];
+    float pixels[PARITY_INPUT];
+    struct vit_target target = {0, 1.0F};
+    (void) unused;
+    struct vit_model *model = parity_model();
+    float *input = parity_input();
+    struct vit_attributor *one = attributor_for(model, vit_method_find("rollout"), 1);
+    struct vit_attributor *all = attributor_for(model, NULL, 1);
+    struct vit_method_options options = defaults_of("rollout");
+    struct vit_method_request request = {input, &target, 1, &options, patches, NULL};
+    assert_int_equal(try_run(one, "rollout", request), STATUS_USAGE); /* no forward pass */
+    attributor_see(one, model, input);
+    attributor_see(all, model, input);
+    assert_int_equal(try_run(one, "rollout", request), STATUS_OK);
+    assert_int_equal(try_run(one, "chefer", request), STATUS_USAGE);
+    request.pixels = pixels;
+    assert_int_equal(try_run(one, "rollout", request), STATUS_USAGE);
+    request.pixels = NULL;
+    options.discard_ratio = 1.0;
+    assert_int_equal(try_run(one, "rollout", request), STATUS_USAGE);
+    options.discard_ratio = NAN;
+    assert_int_equal(try_run(one, "rollout", request), STATUS_USAGE);
+    options = defaults_of("smoothgrad");
+    options.noise = -0.1;
+    assert_int_equal(try_run(all, "smoothgrad", request), STATUS_USAGE);
+    options = defaults_of("rise");
+    options.samples = 0;
+    assert_int_equal(try_run(all, "rise", request), STATUS_USAGE);
+    options.samples = VIT_MAX_SAMPLES + 1;
+    assert_int_equal(try_run(all, "rise", request), STATUS_USAGE);
+    options = defaults_of("chefer");
+    target.output = PARITY_CLASSES;
+    assert_int_equal(try_run(all, "chefer", request), STATUS_USAGE);
+    assert_int_equal(try_run(all, "occlusion", request), STATUS_USAGE);
+    request.target_count = 0;
+    assert_int_equal(try_run(all, "chefer", request), STATUS_USAGE);
+    vit_attributor_close(one);
+    vit_attributor_close(all);
+    mem_free(input);
+    vit_model_free(model);
+}
+
+static void test_bytes_are_told_and_limited(void **unused) {
+    const struct vit_method *methods[] = {vit_method_find("attnlrp"),
+                                          vit_method_find("attnlrp-rollout")};
+    struct vit_attributor_options options = {
+        .threads = 1, .backend = "auto", .methods = methods, .method_count = 1};
+    struct vit_attributor *attributor = NULL;
+    struct error err = {0};
+    size_t few = 0;
+    size_t many = 0;
+    (void) unused;
+    struct vit_model *model = parity_model();
+    assert_int_equal(vit_attributor_bytes(model, &options, &few, &err), STATUS_OK);
+    options.method_count = 2;
+    assert_int_equal(vit_attributor_bytes(model, &options, &many, &err), STATUS_OK);
+    size_t matrices = PARITY_HEADS * PARITY_TOKENS * PARITY_TOKENS * sizeof(float);
+    assert_true(many - few >= (PARITY_DEPTH + 2) * matrices);
+    options.max_bytes = many - 1;
+    assert_int_equal(vit_attributor_open(model, &options, &attributor, &err), STATUS_LIMIT);
+    assert_null(attributor);
+    options.max_bytes = many;
+    assert_int_equal(vit_attributor_open(model, &options, &attributor, &err), STATUS_OK);
+    vit_attributor_close(attributor);
+    vit_attributor_close(NULL);
+    vit_model_free(model);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_table),
+        cmocka_unit_test(test_golden_maps),
+        cmocka_unit_test(test_other_class_other_map),
+        cmocka_unit_test(test_pixels_sum_to_patches),
+        cmocka_unit_test(test_contrast),
+        cmocka_unit_test(test_requests_that_are_refused),
+        cmocka_unit_test(test_bytes_are_told_and_limited),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
