@@ -2,14 +2,20 @@
 
 #include "base/mem.h"
 
-static void image_free_parts(struct eval_image *image, size_t method_count) {
+void eval_image_drop_results(struct eval_image *image, size_t method_count) {
     for (size_t m = 0; image->methods != NULL && m < method_count; m++) {
         mem_free(image->methods[m].morf_logit);
         mem_free(image->methods[m].patches);
     }
     mem_free(image->methods);
+    image->methods = NULL;
+}
+
+void eval_image_free(struct eval_image *image, size_t method_count) {
+    eval_image_drop_results(image, method_count);
     mem_free(image->message);
     mem_free(image->id);
+    *image = (struct eval_image){0};
 }
 
 void evaluation_free(struct evaluation *evaluation) {
@@ -17,7 +23,7 @@ void evaluation_free(struct evaluation *evaluation) {
         return;
     }
     for (size_t i = 0; evaluation->images != NULL && i < evaluation->image_count; i++) {
-        image_free_parts(&evaluation->images[i], evaluation->method_count);
+        eval_image_free(&evaluation->images[i], evaluation->method_count);
     }
     for (size_t m = 0; evaluation->methods != NULL && m < evaluation->method_count; m++) {
         mem_free(evaluation->methods[m]);

@@ -70,6 +70,11 @@ struct evaluation {
         *settings; /* owned; settings is one line of JSON */
 };
 
+/* Releases what the record holds and clears it; a zeroed record and NULL are fine. */
 void evaluation_free(struct evaluation *evaluation);
+
+/* The parts of one image: the results of its methods; all of it. A zeroed record is fine. */
+void eval_image_drop_results(struct eval_image *image, size_t method_count);
+void eval_image_free(struct eval_image *image, size_t method_count);
 
 #endif
