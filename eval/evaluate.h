@@ -41,6 +41,13 @@ struct evaluate_options {
     size_t threads; /* images at the same time */
     const char *backend;
     struct evaluate_observer observer;
+
+    /* For the sanity checks: no curves, whose pointers in the results stay NULL; and inputs with
+     * noise added, uniform up to this much on normalised values, seeded for each image from
+     * input_noise_seed. */
+    bool maps_only;
+    double input_noise;
+    uint64_t input_noise_seed;
 };
 
 /* The model, the preprocessing and the methods are the caller's; everything else gets defaults. */

@@ -40,6 +40,9 @@ double eval_metric_value(const struct evaluation *evaluation, const struct eval_
         return NAN;
     }
     const struct eval_method_result *result = &image->methods[method];
+    if (metric < EVAL_POINTING && result->morf_logit == NULL) {
+        return NAN; /* maps only */
+    }
     switch (metric) {
     case EVAL_DELTA_LOGIT:
         return protocol_area(result->lerf_logit, steps) - protocol_area(result->morf_logit, steps);

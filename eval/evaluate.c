@@ -1,0 +1,476 @@
+#include "eval/evaluate.h"
+
+#include <math.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/checked.h"
+#include "base/mem.h"
+#include "base/pool.h"
+#include "base/random.h"
+#include "eval/curve.h"
+#include "eval/load_input.h"
+#include "eval/localize.h"
+#include "eval/protocol.h"
+#include "vit/gemm.h"
+
+#define MAX_FILE_BYTES ((size_t) 256 << 20)
+
+/* One thread's tools. */
+struct worker {
+    struct vit_attributor *attributor;
+    struct vit_batch *own_batch; /* NULL if the attributor has one to share */
+    struct curve_evaluator *curves;
+    float *input;     /* [3, height, width] */
+    float *logits;    /* [classes] */
+    double *coverage; /* [patches] */
+};
+
+struct run {
+    const struct evaluate_options *options;
+    const struct eval_item *items;
+    size_t count;
+    struct evaluation *out;
+    bool *finished; /* [count] */
+    struct input_source source;
+    struct localize_grid grid;
+    struct worker *workers;
+    size_t worker_count;
+
+    atomic_bool stop;
+    pthread_mutex_t mutex; /* guards what follows, and the observer's calls */
+    size_t done, failed;
+    bool cancelled;
+    enum status status; /* of the first systemic failure */
+    struct error err;
+};
+
+struct evaluate_options evaluate_options_default(void) {
+    return (struct evaluate_options){.limits = image_limits_default(),
+                                     .max_file_bytes = MAX_FILE_BYTES,
+                                     .protocol = eval_protocol_default(),
+                                     .threads = 1,
+                                     .backend = "auto"};
+}
+
+/* ---- Workers ---- */
+
+static enum status worker_open_attributor(const struct run *run, struct worker *worker,
+                                          struct error *err) {
+    const struct evaluate_options *options = run->options;
+    const struct vit_method **methods = mem_calloc(options->method_count, sizeof *methods);
+    if (methods == NULL) {
+        return fail(err, STATUS_NOMEM, "out of memory for a list of methods");
+    }
+    for (size_t m = 0; m < options->method_count; m++) {
+        methods[m] = options->methods[m].method;
+    }
+    struct vit_attributor_options wanted = {.threads = 1,
+                                            .input_height = run->source.height,
+                                            .input_width = run->source.width,
+                                            .backend = options->backend,
+                                            .methods = methods,
+                                            .method_count = options->method_count};
+    enum status status = vit_attributor_open(options->model, &wanted, &worker->attributor, err);
+    mem_free(methods);
+    return status;
+}
+
+static enum status worker_open_curves(const struct run *run, struct worker *worker,
+                                      struct error *err) {
+    const struct evaluate_options *options = run->options;
+    struct curve_options curves = {.model = options->model,
+                                   .batch = vit_attributor_batch(worker->attributor),
+                                   .input_height = run->source.height,
+                                   .input_width = run->source.width,
+                                   .preprocess = options->preprocess,
+                                   .protocol = options->protocol,
+                                   .method_count = options->method_count};
+    if (curves.batch == NULL) {
+        struct vit_batch_options batch = {.threads = 1,
+                                          .input_height = run->source.height,
+                                          .input_width = run->source.width,
+                                          .backend = options->backend};
+        TRY(vit_batch_open(options->model, &batch, &worker->own_batch, err));
+        curves.batch = worker->own_batch;
+    }
+    return curve_evaluator_open(&curves, &worker->curves, err);
+}
+
+static enum status worker_open(const struct run *run, struct worker *worker, struct error *err) {
+    TRY(worker_open_attributor(run, worker, err));
+    if (!run->options->maps_only) {
+        TRY(worker_open_curves(run, worker, err));
+    }
+    size_t area = (size_t) run->source.height * (size_t) run->source.width;
+    worker->input = mem_calloc(area, 3 * sizeof *worker->input);
+    worker->logits =
+        mem_calloc((size_t) run->options->model->config.classes, sizeof *worker->logits);
+    worker->coverage = mem_calloc(run->grid.rows * run->grid.columns, sizeof *worker->coverage);
+    if (worker->input == NULL || worker->logits == NULL || worker->coverage == NULL) {
+        return fail(err, STATUS_NOMEM, "out of memory for a model input");
+    }
+    return STATUS_OK;
+}
+
+static void worker_close(struct worker *worker) {
+    curve_evaluator_close(worker->curves);
+    vit_batch_close(worker->own_batch);
+    vit_attributor_close(worker->attributor);
+    mem_free(worker->coverage);
+    mem_free(worker->logits);
+    mem_free(worker->input);
+}
+
+/* ---- One image ---- */
+
+static void add_noise(const struct run *run, const struct eval_item *item, float *input) {
+    const struct evaluate_options *options = run->options;
+    size_t count = 3 * (size_t) run->source.height * (size_t) run->source.width;
+    struct random_stream stream = random_open(random_derive(options->input_noise_seed, item->id));
+    for (size_t i = 0; i < count; i++) {
+        double offset = options->input_noise * (2.0 * random_uniform(&stream) - 1.0);
+        input[i] = (float) ((double) input[i] + offset);
+    }
+}
+
+/* Predicts, and settles which output is explained. */
+static enum status predict(const struct run *run, struct worker *worker,
+                           const struct eval_item *item, struct eval_image *image,
+                           struct error *err) {
+    size_t classes = (size_t) run->options->model->config.classes;
+    const float *logits = worker->logits;
+    size_t predicted = 0;
+    double sum = 0.0;
+    TRY(vit_attributor_forward(worker->attributor, worker->input, worker->logits, err));
+    for (size_t i = 1; i < classes; i++) {
+        predicted = logits[i] > logits[predicted] ? i : predicted;
+    }
+    for (size_t i = 0; i < classes; i++) {
+        sum += exp((double) logits[i] - (double) logits[predicted]);
+    }
+    bool by_label = run->options->protocol.target == EVAL_TARGET_LABEL;
+    if (by_label && (item->label < 0 || (size_t) item->label >= classes)) {
+        return fail(err, STATUS_MISMATCH, "has no label that is a class of the model");
+    }
+    image->predicted = (int32_t) predicted;
+    image->output = by_label ? item->label : image->predicted;
+    image->logit = logits[image->output];
+    image->probability = (float) (exp((double) image->logit - (double) logits[predicted]) / sum);
+    return STATUS_OK;
+}
+
+static enum status allocate_curves(const struct run *run, struct eval_method_result *result,
+                                   struct error *err) {
+    size_t points = (size_t) run->options->protocol.steps + 1;
+    result->morf_logit = mem_calloc(points, 4 * sizeof *result->morf_logit);
+    if (result->morf_logit == NULL) {
+        return fail(err, STATUS_NOMEM, "out of memory for the curves of an image");
+    }
+    result->morf_prob = result->morf_logit + points;
+    result->lerf_logit = result->morf_prob + points;
+    result->lerf_prob = result->lerf_logit + points;
+    return STATUS_OK;
+}
+
+static enum status allocate_results(const struct run *run, struct eval_image *image,
+                                    struct error *err) {
+    size_t patches = run->grid.rows * run->grid.columns;
+    image->methods = mem_calloc(run->options->method_count, sizeof *image->methods);
+    if (image->methods == NULL) {
+        return fail(err, STATUS_NOMEM, "out of memory for the results of an image");
+    }
+    for (size_t m = 0; m < run->options->method_count; m++) {
+        struct eval_method_result *result = &image->methods[m];
+        result->patches = mem_calloc(patches, sizeof *result->patches);
+        if (result->patches == NULL) {
+            return fail(err, STATUS_NOMEM, "out of memory for the results of an image");
+        }
+        if (!run->options->maps_only) {
+            TRY(allocate_curves(run, result, err));
+        }
+        result->pointing = result->mass = result->rank = NAN;
+    }
+    return STATUS_OK;
+}
+
+static bool all_finite(const float *values, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        if (!isfinite(values[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The map of one method; a failure that is the method's own leaves its result invalid. */
+static enum status attribute(const struct run *run, struct worker *worker,
+                             const struct eval_item *item, const struct eval_image *image,
+                             size_t index, struct error *err) {
+    const struct evaluate_method *method = &run->options->methods[index];
+    struct eval_method_result *result = &image->methods[index];
+    struct vit_method_options options = method->options;
+    struct vit_target target = {.output = image->output, .weight = 1.0F};
+    struct vit_method_request request = {.input = worker->input,
+                                         .targets = &target,
+                                         .target_count = 1,
+                                         .options = &options,
+                                         .patches = result->patches};
+    /* With one seed for all, a random map would be the same for every image, and the mean over
+     * images that of one order and not of random orders. */
+    options.seed = random_derive(options.seed, item->id);
+    enum status status = vit_attributor_run(worker->attributor, method->method, &request, err);
+    if (status != STATUS_OK && failure_is_systemic(status, err)) {
+        return status;
+    }
+    result->valid =
+        status == STATUS_OK && all_finite(result->patches, run->grid.rows * run->grid.columns);
+    return STATUS_OK;
+}
+
+/* Methods that leave the forward pass alone go first, so that it is repeated as rarely as can be.
+ */
+static enum status attribute_all(const struct run *run, struct worker *worker,
+                                 const struct eval_item *item, const struct eval_image *image,
+                                 struct error *err) {
+    for (int moving = 0; moving < 2; moving++) {
+        for (size_t m = 0; m < run->options->method_count; m++) {
+            if ((int) run->options->methods[m].method->moves_forward == moving) {
+                TRY(attribute(run, worker, item, image, m, err));
+            }
+        }
+    }
+    return STATUS_OK;
+}
+
+static enum status locate(const struct run *run, struct worker *worker,
+                          const struct eval_item *item, const struct preprocess_plan *plan,
+                          const struct eval_image *image, struct error *err) {
+    struct localize_boxes boxes = {.boxes = item->boxes, .count = item->box_count, .plan = plan};
+    if (item->box_count == 0) {
+        return STATUS_OK;
+    }
+    TRY(localize_coverage(&boxes, &run->grid, worker->coverage, err));
+    for (size_t m = 0; m < run->options->method_count; m++) {
+        struct eval_method_result *result = &image->methods[m];
+        struct localization found;
+        if (result->valid) {
+            TRY(localize_map(&boxes, &run->grid, worker->coverage, result->patches, &found, err));
+            result->pointing = found.pointing;
+            result->mass = found.mass;
+            result->rank = found.rank;
+        }
+    }
+    return STATUS_OK;
+}
+
+static enum status measure(const struct run *run, struct worker *worker,
+                           const struct eval_item *item, struct eval_image *image,
+                           struct error *err) {
+    struct preprocess_plan plan;
+    TRY(load_input(&run->source, item->path, worker->input, &plan, err));
+    if (run->options->input_noise > 0.0) {
+        add_noise(run, item, worker->input);
+    }
+    TRY(predict(run, worker, item, image, err));
+    TRY(allocate_results(run, image, err));
+    TRY(attribute_all(run, worker, item, image, err));
+    struct curve_request request = {.input = worker->input,
+                                    .output = image->output,
+                                    .seed = random_derive(run->options->protocol.seed, item->id),
+                                    .methods = image->methods,
+                                    .method_count = run->options->method_count};
+    if (!run->options->maps_only) {
+        TRY(curve_evaluate(worker->curves, &request, err));
+    }
+    return locate(run, worker, item, &plan, image, err);
+}
+
+/* Fills the image's record, also with the failure that befell it. */
+static enum status evaluate_image(const struct run *run, struct worker *worker,
+                                  const struct eval_item *item, struct eval_image *image,
+                                  struct error *err) {
+    *image = (struct eval_image){
+        .index = item->index, .label = item->label, .output = -1, .predicted = -1};
+    image->id = mem_strdup(item->id);
+    if (image->id == NULL) {
+        return fail(err, STATUS_NOMEM, "out of memory for an image's name");
+    }
+    enum status status = measure(run, worker, item, image, err);
+    if (status == STATUS_OK || failure_is_systemic(status, err)) {
+        return status;
+    }
+    eval_image_drop_results(image, run->options->method_count);
+    image->status = status;
+    image->message = mem_strdup(err->message);
+    return image->message == NULL ? fail(err, STATUS_NOMEM, "out of memory for a message")
+                                  : STATUS_OK;
+}
+
+/* ---- All images ---- */
+
+/* True if the image may begin. */
+static bool ask(struct run *run) {
+    const struct evaluate_observer *observer = &run->options->observer;
+    if (atomic_load(&run->stop)) {
+        return false;
+    }
+    pthread_mutex_lock(&run->mutex);
+    if (observer->cancelled != NULL && !run->cancelled && observer->cancelled(observer->user)) {
+        run->cancelled = true;
+        atomic_store(&run->stop, true);
+    }
+    pthread_mutex_unlock(&run->mutex);
+    return !atomic_load(&run->stop);
+}
+
+static void tell(struct run *run, size_t index, enum status status, const struct error *err) {
+    const struct evaluate_observer *observer = &run->options->observer;
+    pthread_mutex_lock(&run->mutex);
+    if (status != STATUS_OK) {
+        if (run->status == STATUS_OK) {
+            run->status = status;
+            run->err = *err;
+        }
+        atomic_store(&run->stop, true);
+    } else {
+        run->finished[index] = true;
+        run->done++;
+        run->failed += run->out->images[index].status != STATUS_OK;
+        if (observer->progress != NULL) {
+            observer->progress(observer->user, run->done, run->count, run->failed);
+        }
+    }
+    pthread_mutex_unlock(&run->mutex);
+}
+
+static void image_task(void *context, size_t index, size_t thread) {
+    struct run *run = context;
+    struct error err = {0};
+    if (ask(run)) {
+        enum status status = evaluate_image(run, &run->workers[thread], &run->items[index],
+                                            &run->out->images[index], &err);
+        tell(run, index, status, &err);
+    }
+}
+
+/* Leaves only finished images, in their order. */
+static void keep_finished(struct run *run) {
+    size_t kept = 0;
+    for (size_t i = 0; i < run->count; i++) {
+        if (run->finished[i]) {
+            run->out->images[kept++] = run->out->images[i];
+        } else {
+            eval_image_free(&run->out->images[i], run->out->method_count);
+        }
+    }
+    run->out->image_count = kept;
+}
+
+static enum status check_options(const struct evaluate_options *options, struct error *err) {
+    TRY(eval_protocol_check(&options->protocol, err));
+    if (options->method_count == 0) {
+        return fail(err, STATUS_USAGE, "an evaluation needs a method");
+    }
+    return STATUS_OK;
+}
+
+static enum status prepare_record(struct run *run, struct error *err) {
+    const struct evaluate_options *options = run->options;
+    struct evaluation *out = run->out;
+    out->protocol = options->protocol;
+    out->grid_height = (int32_t) run->grid.rows;
+    out->grid_width = (int32_t) run->grid.columns;
+    out->manifest_count = run->count;
+    out->shards = 1;
+    out->methods = mem_calloc(options->method_count, sizeof *out->methods);
+    out->images = mem_calloc(run->count, sizeof *out->images);
+    run->finished = mem_calloc(run->count, sizeof *run->finished);
+    if (out->methods == NULL || out->images == NULL || run->finished == NULL) {
+        return fail(err, STATUS_NOMEM, "out of memory for %zu images", run->count);
+    }
+    out->method_count = options->method_count;
+    for (size_t m = 0; m < options->method_count; m++) {
+        out->methods[m] = mem_strdup(options->methods[m].name);
+        if (out->methods[m] == NULL) {
+            return fail(err, STATUS_NOMEM, "out of memory for the names of methods");
+        }
+    }
+    return STATUS_OK;
+}
+
+static enum status open_workers(struct run *run, size_t wanted, struct error *err) {
+    run->workers = mem_calloc(wanted, sizeof *run->workers);
+    if (run->workers == NULL) {
+        return fail(err, STATUS_NOMEM, "out of memory for %zu workers", wanted);
+    }
+    while (run->worker_count < wanted) {
+        TRY(worker_open(run, &run->workers[run->worker_count++], err));
+    }
+    return STATUS_OK;
+}
+
+/* Everything between the mutex's birth and its end. */
+static enum status run_all(struct run *run, struct error *err) {
+    const struct gemm_backend *backend = NULL;
+    struct pool *pool = NULL;
+    enum status status = STATUS_OK;
+    size_t threads = size_max(1, size_min(run->options->threads, run->count));
+    TRY(gemm_backend_find(run->options->backend, &backend, err));
+    TRY(pool_open(threads, backend->thread_start, &pool, err));
+    TRY_GOTO(status, open_workers(run, pool_threads(pool), err), cleanup);
+    pool_run(pool, run->count, image_task, run);
+    if (run->status != STATUS_OK) {
+        status = run->status;
+        if (err != NULL) {
+            *err = run->err;
+        }
+    }
+cleanup:
+    for (size_t w = 0; w < run->worker_count; w++) {
+        worker_close(&run->workers[w]);
+    }
+    mem_free(run->workers);
+    pool_close(pool);
+    return status;
+}
+
+static void set_shape(struct run *run) {
+    const struct evaluate_options *options = run->options;
+    const struct vit_config *config = &options->model->config;
+    run->source = (struct input_source){.preprocess = options->preprocess,
+                                        .limits = options->limits,
+                                        .max_file_bytes = options->max_file_bytes,
+                                        .ignore_exif = options->ignore_exif};
+    input_source_size(&run->source, options->model);
+    run->grid =
+        (struct localize_grid){.rows = (size_t) (run->source.height / config->patch_height),
+                               .columns = (size_t) (run->source.width / config->patch_width),
+                               .patch_height = (size_t) config->patch_height,
+                               .patch_width = (size_t) config->patch_width};
+}
+
+enum status evaluate_run(const struct evaluate_options *options, const struct eval_item *items,
+                         size_t count, struct evaluation *out, struct error *err) {
+    struct evaluation evaluation = {0};
+    struct run run = {.options = options, .items = items, .count = count, .out = &evaluation};
+    TRY(check_options(options, err));
+    set_shape(&run);
+    pthread_mutex_init(&run.mutex, NULL);
+    enum status status = prepare_record(&run, err);
+    if (status == STATUS_OK) {
+        status = run_all(&run, err);
+    }
+    pthread_mutex_destroy(&run.mutex);
+    if (evaluation.images != NULL && run.finished != NULL) {
+        keep_finished(&run);
+    }
+    mem_free(run.finished);
+    if (status != STATUS_OK) {
+        evaluation_free(&evaluation);
+        return status;
+    }
+    evaluation.cancelled = run.cancelled;
+    *out = evaluation;
+    return STATUS_OK;
+}

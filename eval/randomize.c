@@ -1,0 +1,92 @@
+#include "eval/randomize.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/random.h"
+#include "vit/load/weights.h"
+
+size_t randomize_stage_count(const struct vit_config *config) {
+    return (size_t) config->depth + 2;
+}
+
+void randomize_stage_name(const struct vit_config *config, size_t stage, char name[24]) {
+    size_t depth = (size_t) config->depth;
+    if (stage == 0) {
+        snprintf(name, 24, "head");
+    } else if (stage <= depth) {
+        snprintf(name, 24, "block %zu", depth - stage);
+    } else {
+        snprintf(name, 24, "embedding");
+    }
+}
+
+static size_t slot_count(const struct vit_config *config, enum slot slot) {
+    struct slot_size size = slot_size(config, slot);
+    return size.rows * size.columns;
+}
+
+enum status randomize_copy(const struct vit_model *model, struct vit_model **out,
+                           struct error *err) {
+    struct vit_model *copy = NULL;
+    TRY(weights_allocate(&model->config, model->name, &copy, err));
+    copy->layout = model->layout;
+    copy->container = model->container;
+    copy->stored_as = model->stored_as;
+    copy->parameters = model->parameters;
+    for (enum slot slot = 0; slot < SLOT_COUNT; slot++) {
+        size_t blocks = slot < SLOT_OUTSIDE_COUNT ? 1 : (size_t) model->config.depth;
+        for (size_t block = 0; block < blocks; block++) {
+            const float *from = slot_data(model, slot, block);
+            memcpy(slot_data(copy, slot, block), from,
+                   slot_count(&model->config, slot) * sizeof *from);
+        }
+    }
+    *out = copy;
+    return STATUS_OK;
+}
+
+static void redraw(float *values, size_t count, uint64_t seed) {
+    struct random_stream stream = random_open(seed);
+    double mean = 0.0;
+    double variance = 0.0;
+    for (size_t i = 0; i < count; i++) {
+        mean += (double) values[i] / (double) count;
+    }
+    for (size_t i = 0; i < count; i++) {
+        double deviation = (double) values[i] - mean;
+        variance += deviation * deviation / (double) count;
+    }
+    double deviation = sqrt(variance);
+    for (size_t i = 0; i < count; i++) {
+        values[i] = (float) (mean + deviation * random_normal(&stream));
+    }
+}
+
+static size_t stage_of(const struct vit_config *config, enum slot slot, size_t block) {
+    switch (slot) {
+    case SLOT_HEAD_WEIGHT:
+    case SLOT_HEAD_BIAS:
+    case SLOT_NORM_WEIGHT:
+    case SLOT_NORM_BIAS:
+        return 0;
+    default:
+        return slot < SLOT_OUTSIDE_COUNT ? (size_t) config->depth + 1
+                                         : (size_t) config->depth - block;
+    }
+}
+
+void randomize_stage(struct vit_model *model, size_t stage, uint64_t seed) {
+    char place[48];
+    for (enum slot slot = 0; slot < SLOT_COUNT; slot++) {
+        size_t blocks = slot < SLOT_OUTSIDE_COUNT ? 1 : (size_t) model->config.depth;
+        for (size_t block = 0; block < blocks; block++) {
+            if (stage_of(&model->config, slot, block) == stage) {
+                snprintf(place, sizeof place, "%d of %zu", (int) slot, block);
+                redraw(slot_data(model, slot, block), slot_count(&model->config, slot),
+                       random_derive(seed, place));
+            }
+        }
+    }
+}

@@ -1,0 +1,28 @@
+/* A copy of a model whose weights are drawn anew, part by part from the head down: the cascading
+ * randomisation of Adebayo et al., "Sanity Checks for Saliency Maps", NeurIPS 2018. */
+#ifndef EVAL_RANDOMIZE_H
+#define EVAL_RANDOMIZE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "vit/model.h"
+
+/* Stages: 0 the head with the last LayerNorm, then the blocks from the last to the first, then the
+ * embedding (patches, CLS token, positions). depth + 2 in all. */
+size_t randomize_stage_count(const struct vit_config *config);
+
+/* "head", "block 11" ... "block 0", "embedding". */
+void randomize_stage_name(const struct vit_config *config, size_t stage, char name[24]);
+
+/* *out is owned: vit_model_free. Shares nothing with the model. */
+enum status randomize_copy(const struct vit_model *model, struct vit_model **out,
+                           struct error *err);
+
+/* Draws every tensor of a stage from the normal distribution of its own mean and standard
+ * deviation. Only for models of randomize_copy, and while no session uses them. The draw depends on
+ * the seed and the tensor's place alone. */
+void randomize_stage(struct vit_model *model, size_t stage, uint64_t seed);
+
+#endif
