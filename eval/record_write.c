@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "eval/base64.h"
+#include "eval/number_text.h"
 #include "eval/protocol.h"
 #include "eval/record.h"
 #include "eval/record_private.h"
@@ -45,7 +46,7 @@ static void add_number(struct text *out, double value, int digits) {
     } else if (value == 0.0 && signbit(value)) {
         text_append_string(out, "-0.0");
     } else {
-        text_printf(out, "%.*g", digits, value);
+        number_significant(out, value, digits);
     }
 }
 

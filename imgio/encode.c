@@ -16,6 +16,7 @@
 #include "base/text.h"
 
 #define JPEG_QUALITY 92
+#define THUMBNAIL_QUALITY 80
 #define JPEG_COMMENT_BYTES ((size_t) 65533) /* a marker's 16-bit length counts itself too */
 #define JPEG_SIDE_MAX 65500                 /* libjpeg's own limit */
 #define JPEG_BLOCK_BYTES 4096
@@ -183,6 +184,8 @@ struct jpeg_job {
     struct jpeg_destination_mgr destination;
     struct escape escape;
     struct text *sink;
+    int quality;
+    bool subsampled;
     JOCTET block[JPEG_BLOCK_BYTES];
 };
 
@@ -234,8 +237,8 @@ static void jpeg_configure(struct jpeg_job *job, const struct image *image) {
     codec->input_components = 3;
     codec->in_color_space = JCS_RGB;
     jpeg_set_defaults(codec);
-    jpeg_set_quality(codec, JPEG_QUALITY, TRUE);
-    for (int c = 0; c < codec->num_components; c++) {
+    jpeg_set_quality(codec, job->quality, TRUE);
+    for (int c = 0; c < codec->num_components && !job->subsampled; c++) {
         codec->comp_info[c].h_samp_factor = 1;
         codec->comp_info[c].v_samp_factor = 1;
     }
@@ -266,7 +269,7 @@ static void jpeg_write(struct jpeg_job *job, const struct image *image, const ch
     jpeg_finish_compress(codec);
 }
 
-/* Apart from encode_jpeg, so that no variable changes between setjmp and longjmp. */
+/* Apart from jpeg_encode, so that no variable changes between setjmp and longjmp. */
 static bool jpeg_run(struct jpeg_job *job, const struct image *image, const char *comment) {
     job->codec.err = jpeg_std_error(&job->errors);
     job->errors.error_exit = jpeg_failed;
@@ -281,10 +284,10 @@ static bool jpeg_run(struct jpeg_job *job, const struct image *image, const char
     return success;
 }
 
-enum status encode_jpeg(const struct image *image, const char *comment, struct bytes *out,
-                        struct error *err) {
+static enum status jpeg_encode(struct jpeg_job *job, const struct image *image, const char *comment,
+                               struct bytes *out, struct error *err) {
     struct text sink;
-    struct jpeg_job job = {.sink = &sink};
+    job->sink = &sink;
     if (image->width > JPEG_SIDE_MAX || image->height > JPEG_SIDE_MAX) {
         return fail(err, STATUS_UNSUPPORTED,
                     "a JPEG file has at most %d pixels a side, not %d x %d: use PNG", JPEG_SIDE_MAX,
@@ -293,6 +296,17 @@ enum status encode_jpeg(const struct image *image, const char *comment, struct b
     if (!sink_open(image, comment, &sink)) {
         return fail(err, STATUS_NOMEM, "out of memory for the encoded picture");
     }
-    bool success = jpeg_run(&job, image, comment);
-    return sink_close(&sink, success, &job.escape, out, err);
+    bool success = jpeg_run(job, image, comment);
+    return sink_close(&sink, success, &job->escape, out, err);
+}
+
+enum status encode_jpeg(const struct image *image, const char *comment, struct bytes *out,
+                        struct error *err) {
+    struct jpeg_job job = {.quality = JPEG_QUALITY};
+    return jpeg_encode(&job, image, comment, out, err);
+}
+
+enum status encode_thumbnail(const struct image *image, struct bytes *out, struct error *err) {
+    struct jpeg_job job = {.quality = THUMBNAIL_QUALITY, .subsampled = true};
+    return jpeg_encode(&job, image, NULL, out, err);
 }

@@ -1,0 +1,212 @@
+/* Images and methods side by side: what the model saw, and what each method made of it. */
+#include <math.h>
+
+#include "eval/base64.h"
+#include "eval/report_private.h"
+#include "imgio/colormap.h"
+#include "imgio/decode.h"
+#include "imgio/encode.h"
+#include "imgio/heatmap.h"
+#include "imgio/render.h"
+#include "imgio/resize.h"
+
+/* Of the longer side. */
+#define TILE_PIXELS 112
+#define JUMP_PIXELS 56
+
+static enum status append_picture(struct text *out, const struct image *picture,
+                                  const char *class_name, struct error *err) {
+    struct bytes jpeg = {0};
+    TRY(encode_thumbnail(picture, &jpeg, err));
+    text_printf(out,
+                "<img class=\"%s\" width=\"%d\" height=\"%d\" alt=\"\" loading=\"lazy\" "
+                "decoding=\"async\" src=\"data:image/jpeg;base64,",
+                class_name, picture->width, picture->height);
+    base64_append(out, jpeg.data, jpeg.size);
+    text_append_string(out, "\">");
+    bytes_free(&jpeg);
+    return STATUS_OK;
+}
+
+/* What the model saw, its longer side of so many pixels. */
+static enum status open_tile(const struct record_picture *picture, int32_t pixels,
+                             struct image *tile, struct error *err) {
+    struct image_limits limits = image_limits_default();
+    struct decoded decoded = {0};
+    TRY(error_prefix(err,
+                     decode_image(picture->jpeg.data, picture->jpeg.size, &limits, &decoded, err),
+                     "a picture of the gallery"));
+    double larger = fmax(decoded.image.width, decoded.image.height);
+    int32_t width = (int32_t) lround(decoded.image.width * pixels / larger);
+    int32_t height = (int32_t) lround(decoded.image.height * pixels / larger);
+    struct resize resize = {.width = width > 0 ? width : 1,
+                            .height = height > 0 ? height : 1,
+                            .filter = RESAMPLE_BICUBIC};
+    resize.window_width = resize.width;
+    resize.window_height = resize.height;
+    enum status status = image_resize(&decoded.image, &resize, tile, err);
+    image_free(&decoded.image);
+    return status;
+}
+
+/* The method with the largest Δ on the image; method_count if there is none. */
+static size_t best_on(const struct report_page *page, const struct eval_image *image) {
+    const struct evaluation *evaluation = &page->record->evaluation;
+    size_t best = evaluation->method_count;
+    double largest = -INFINITY;
+    for (size_t m = 0; m < evaluation->method_count; m++) {
+        double delta = eval_metric_value(evaluation, image, m, EVAL_DELTA_LOGIT);
+        if (delta > largest) { /* false for NaN */
+            largest = delta;
+            best = m;
+        }
+    }
+    return best;
+}
+
+static enum status append_map(const struct report_page *page, const struct eval_image *image,
+                              size_t method, const struct image *tile, struct error *err) {
+    const struct evaluation *evaluation = &page->record->evaluation;
+    const struct eval_method_result *result = &image->methods[method];
+    struct render_look look = {.opacity = -1.0F};
+    struct image overlay = {0};
+    if (!result->valid || result->patches == NULL) {
+        text_append_string(page->out, "<small>–</small>");
+        return STATUS_OK;
+    }
+    struct heatmap map = {.values = result->patches,
+                          .height = evaluation->grid_height,
+                          .width = evaluation->grid_width,
+                          .span_x = tile->width,
+                          .span_y = tile->height,
+                          .filter = RESAMPLE_BICUBIC};
+    TRY(colormap_make("bwr", &look.colors, err));
+    TRY(render_overlay(tile, &map, &look, &overlay, err));
+    enum status status = append_picture(page->out, &overlay, "tile", err);
+    image_free(&overlay);
+    text_append_string(page->out, "<small>Δ ");
+    report_number(page->out, eval_metric_value(evaluation, image, method, EVAL_DELTA_LOGIT), 2);
+    text_append_string(page->out, "</small>");
+    return status;
+}
+
+/* Which image it is: its class, how sure the model was, and what the label says if that differs. */
+static void append_caption(const struct report_page *page, const struct eval_image *image) {
+    const struct record *record = page->record;
+    struct text *out = page->out;
+    text_append_string(out, "<span class=\"who\">");
+    report_class_name(out, record, image->output);
+    text_append_string(out, "<small>p = ");
+    report_number(out, (double) image->probability, 2);
+    text_append_string(out, "</small>");
+    if (image->label >= 0 && image->label != image->output) {
+        text_append_string(out, "<small>label: ");
+        report_class_name(out, record, image->label);
+        text_append_string(out, "</small>");
+    }
+    text_append_string(out, "</span>");
+}
+
+static enum status append_image_row(const struct report_page *page, const struct eval_image *image,
+                                    const struct record_picture *picture, struct error *err) {
+    struct text *out = page->out;
+    struct image tile = {0};
+    size_t best = best_on(page, image);
+    TRY(open_tile(picture, TILE_PIXELS, &tile, err));
+    text_printf(out, "<tr id=\"i-%zu\"><th class=\"pin\" scope=\"row\"><a href=\"#i-%zu\" title=\"",
+                image->index, image->index);
+    report_escape(out, image->id);
+    text_append_string(out, "\">");
+    enum status status = append_picture(out, &tile, "tile", err);
+    text_append_string(out, "</a>");
+    append_caption(page, image);
+    text_append_string(out, "</th>");
+    for (size_t i = 0; i < page->summary->method_count && status == STATUS_OK; i++) {
+        size_t method = page->summary->ranking[i];
+        text_append_string(out, method == best ? "<td class=\"top1\">" : "<td>");
+        status = append_map(page, image, method, &tile, err);
+        text_append_string(out, "</td>");
+    }
+    text_append_string(out, "</tr>\n");
+    image_free(&tile);
+    return status;
+}
+
+/* The image of a picture, or NULL if it has no results to show. */
+static const struct eval_image *image_of(const struct report_page *page,
+                                         const struct record_picture *picture) {
+    const struct evaluation *evaluation = &page->record->evaluation;
+    for (size_t i = 0; i < evaluation->image_count; i++) {
+        const struct eval_image *image = &evaluation->images[i];
+        if (image->index == picture->index) {
+            return image->methods == NULL ? NULL : image;
+        }
+    }
+    return NULL;
+}
+
+static enum status append_jump(const struct report_page *page, const struct eval_image *image,
+                               const struct record_picture *picture, struct error *err) {
+    struct text *out = page->out;
+    struct image small = {0};
+    TRY(open_tile(picture, JUMP_PIXELS, &small, err));
+    text_printf(out, "<a href=\"#i-%zu\" title=\"", picture->index);
+    report_class_name(out, page->record, image->output);
+    text_append_string(out, "\">");
+    enum status status = append_picture(out, &small, "small", err);
+    text_append_string(out, "</a>\n");
+    image_free(&small);
+    return status;
+}
+
+/* A strip of all pictures, each a link to its row. */
+static enum status append_jumps(const struct report_page *page, struct error *err) {
+    const struct record *record = page->record;
+    text_append_string(page->out, "<nav class=\"jump\" aria-label=\"Images\">\n");
+    for (size_t i = 0; i < record->picture_count; i++) {
+        const struct eval_image *image = image_of(page, &record->pictures[i]);
+        if (image != NULL) {
+            TRY(append_jump(page, image, &record->pictures[i], err));
+        }
+    }
+    text_append_string(page->out, "</nav>\n");
+    return STATUS_OK;
+}
+
+static void append_gallery_head(const struct report_page *page) {
+    struct text *out = page->out;
+    text_append_string(out, "<thead><tr><th class=\"pin\" scope=\"col\">Image</th>");
+    for (size_t i = 0; i < page->summary->method_count; i++) {
+        size_t method = page->summary->ranking[i];
+        text_printf(out, "<th id=\"g-%zu\" scope=\"col\"><a href=\"#m-%zu\">", method, method);
+        report_escape(out, page->record->evaluation.methods[method]);
+        text_append_string(out, "</a></th>");
+    }
+    text_append_string(out, "</tr></thead>\n");
+}
+
+enum status report_gallery(const struct report_page *page, struct error *err) {
+    const struct record *record = page->record;
+    struct text *out = page->out;
+    enum status status = STATUS_OK;
+    if (record->picture_count == 0) {
+        return STATUS_OK;
+    }
+    text_append_string(
+        out, "<section id=\"gallery\">\n<h2>Maps side by side</h2>\n<p>Images spread evenly over "
+             "the dataset, methods from best to worst. Red speaks for the class, blue against it; "
+             "every map has its own scale. Δ is that image’s alone, and the highest is "
+             "outlined.</p>\n");
+    TRY(append_jumps(page, err));
+    text_append_string(out, "<div class=\"panel scroll gallery\" tabindex=\"0\">\n<table>\n");
+    append_gallery_head(page);
+    text_append_string(out, "<tbody>\n");
+    for (size_t i = 0; i < record->picture_count && status == STATUS_OK; i++) {
+        const struct eval_image *image = image_of(page, &record->pictures[i]);
+        if (image != NULL) {
+            status = append_image_row(page, image, &record->pictures[i], err);
+        }
+    }
+    text_append_string(out, "</tbody>\n</table>\n</div>\n</section>\n");
+    return status;
+}

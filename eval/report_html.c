@@ -1,0 +1,453 @@
+/* The page: what was found first, then how it was measured. */
+#include "eval/report.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "eval/protocol.h"
+#include "eval/report_private.h"
+#include "vit/method.h"
+
+#define ESCAPE_LIMIT 4096
+
+void report_escape(struct text *out, const char *text) {
+    char shown[ESCAPE_LIMIT];
+    text_escape_name(shown, sizeof shown, text);
+    for (const char *next = shown; *next != '\0'; next++) {
+        switch (*next) {
+        case '&':
+            text_append_string(out, "&amp;");
+            break;
+        case '<':
+            text_append_string(out, "&lt;");
+            break;
+        case '>':
+            text_append_string(out, "&gt;");
+            break;
+        case '"':
+            text_append_string(out, "&quot;");
+            break;
+        case '\'':
+            text_append_string(out, "&#39;");
+            break;
+        default:
+            text_append(out, next, 1);
+        }
+    }
+}
+
+void report_number(struct text *out, double value, int decimals) {
+    struct text number = {.limit = 512};
+    if (!isfinite(value)) {
+        text_append_string(out, "–");
+        return;
+    }
+    number_fixed(&number, fabs(value), decimals);
+    /* -0.001 with two decimals is 0.00, without a sign. */
+    bool is_zero = !number.failed && strspn(number.data, "0.") == number.length;
+    text_append_string(out, value < 0.0 && !is_zero ? "−" : "");
+    text_append_string(out, number.failed ? "?" : number.data);
+    text_free(&number);
+}
+
+void report_signed_number(struct text *out, double value, int decimals) {
+    text_append_string(out, isfinite(value) && value > 0.0 ? "+" : "");
+    report_number(out, value, decimals);
+}
+
+static bool is_control(const char *method) {
+    return strcmp(method, "random") == 0 || strcmp(method, "centre") == 0;
+}
+
+void report_method_classes(const struct report_page *page, size_t method) {
+    const struct summary *summary = page->summary;
+    char *const *names = page->record->evaluation.methods;
+    size_t place = 0;
+    text_printf(page->out, "k%zu", method);
+    if (is_control(names[method])) {
+        text_append_string(page->out, " control");
+        return;
+    }
+    for (size_t i = 0; summary->ranking[i] != method; i++) {
+        place += is_control(names[summary->ranking[i]]) ? 0 : 1;
+    }
+    text_printf(page->out, " h%zu", place % REPORT_HUES);
+    if (place >= REPORT_HUES) {
+        text_printf(page->out, " dash%d", place < (size_t) 2 * REPORT_HUES ? 1 : 2);
+    }
+}
+
+void report_class_name(struct text *out, const struct record *record, int32_t output) {
+    const struct record_class *class = record_class_of(record, output);
+    char name[ESCAPE_LIMIT];
+    if (class == NULL) {
+        text_append_string(out, "no class of the model");
+        return;
+    }
+    if (class->label[0] == '\0' && class->wnid[0] == '\0') {
+        text_printf(out, "class %d", class->index);
+        return;
+    }
+    snprintf(name, sizeof name, "%s", class->label[0] != '\0' ? class->label : class->wnid);
+    name[strcspn(name, ",")] = '\0';
+    report_escape(out, name);
+}
+
+/* A sample of the method's line, beside its name. */
+static void append_key(const struct report_page *page, size_t method) {
+    text_append_string(page->out, "<svg class=\"key ");
+    report_method_classes(page, method);
+    text_append_string(page->out, "\" aria-hidden=\"true\"><line x1=\"0\" x2=\"100%\" y1=\"50%\" "
+                                  "y2=\"50%\"/></svg>");
+}
+
+static void append_interval(const struct report_page *page, const struct statistic *statistic,
+                            int decimals, bool is_signed) {
+    void (*append)(struct text *, double, int) = is_signed ? report_signed_number : report_number;
+    text_append_string(page->out, "<small>");
+    append(page->out, statistic->lo, decimals);
+    text_append_string(page->out, " to ");
+    append(page->out, statistic->hi, decimals);
+    text_append_string(page->out, "</small>");
+}
+
+static void append_head(const struct report_page *page) {
+    struct text *out = page->out;
+    text_append_string(out,
+                       "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+                       "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
+                       "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
+                       "img-src data:; style-src 'unsafe-inline'\">\n"
+                       "<meta name=\"generator\" content=\"vitlrp ");
+    report_escape(out, page->record->version);
+    text_append_string(out, "\">\n<title>Faithfulness of ");
+    text_printf(out, "%zu methods on ", page->summary->method_count);
+    report_escape(out, page->record->dataset);
+    text_append_string(out, "</title>\n<style>");
+    text_append_string(out, REPORT_STYLE);
+    /* Pointing at a method's name fades the curves of all others. */
+    for (size_t m = 0; m < page->summary->method_count; m++) {
+        text_printf(out, ".curves:has(.legend .k%zu:hover) .curve:not(.k%zu){opacity:.12}", m, m);
+    }
+    text_append_string(out, "</style>\n</head>\n<body>\n");
+}
+
+/* "It is ahead of rollout by +2.98 [...]." */
+static void append_lead_pair(const struct report_page *page, size_t best) {
+    const struct statistic *pair = &page->summary->methods[best].paired[SUMMARY_PAIR_LOGIT];
+    struct text *out = page->out;
+    if (page->summary->reference >= page->summary->method_count || pair->n == 0) {
+        return;
+    }
+    text_append_string(out, " Against ");
+    report_escape(out, page->record->evaluation.methods[page->summary->reference]);
+    text_append_string(out, ", image by image, that is <b>");
+    report_signed_number(out, pair->mean, 2);
+    text_append_string(out, "</b> (");
+    report_signed_number(out, pair->lo, 2);
+    text_append_string(out, " to ");
+    report_signed_number(out, pair->hi, 2);
+    text_append_string(out, summary_is_clear(pair) ? ")." : "), which may be chance.");
+}
+
+static void append_headline(const struct report_page *page) {
+    struct text *out = page->out;
+    size_t best = page->summary->ranking[0];
+    const struct statistic *delta = &page->summary->methods[best].metrics[EVAL_DELTA_LOGIT];
+    if (delta->n == 0) {
+        text_append_string(out, "<h1>No image was measured</h1>\n");
+        return;
+    }
+    text_append_string(out, "<h1>");
+    report_escape(out, page->record->evaluation.methods[best]);
+    text_printf(
+        out, page->summary->method_count > 1 ? " explains best of %zu methods</h1>\n" : "</h1>\n",
+        page->summary->method_count);
+    text_append_string(out, "<p class=\"lead\">The model’s logit falls by <b>Δ = ");
+    report_number(out, delta->mean, 2);
+    text_append_string(out, "</b> more (95 % interval ");
+    report_number(out, delta->lo, 2);
+    text_append_string(out, " to ");
+    report_number(out, delta->hi, 2);
+    text_append_string(out, ") while the patches that it ranks highest are taken away than while "
+                            "those that it ranks lowest are.");
+    append_lead_pair(page, best);
+    text_append_string(out, "</p>\n");
+}
+
+static void append_fact(struct text *out, const char *name, const char *value) {
+    text_printf(out, "<div><dt>%s</dt><dd>", name);
+    report_escape(out, value);
+    text_append_string(out, "</dd></div>\n");
+}
+
+/* The last component of a path. */
+static const char *base_name(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash == NULL || slash[1] == '\0' ? path : slash + 1;
+}
+
+static const char *replacement_words(enum eval_replacement replacement) {
+    switch (replacement) {
+    case EVAL_REPLACE_ZERO:
+        return "0 after normalisation";
+    case EVAL_REPLACE_BLACK:
+        return "black";
+    case EVAL_REPLACE_MEAN:
+        return "the image’s mean colour";
+    case EVAL_REPLACE_BLUR:
+        return "a blurred copy";
+    case EVAL_REPLACE_NOISE:
+        return "noise";
+    case EVAL_REPLACE_ROAD:
+        return "ROAD imputation";
+    }
+    return "?";
+}
+
+static void append_facts(const struct report_page *page) {
+    const struct evaluation *evaluation = &page->record->evaluation;
+    const struct eval_protocol *protocol = &evaluation->protocol;
+    struct text *out = page->out;
+    size_t failed = record_failed(page->record);
+    text_append_string(out, "<dl class=\"facts\">\n");
+    append_fact(out, "Model", base_name(evaluation->model_name));
+    append_fact(out, "Dataset", page->record->dataset);
+    text_printf(out, "<div><dt>Images</dt><dd>%zu", evaluation->image_count - failed);
+    if (failed > 0) {
+        text_printf(out, " <a href=\"#failures\">(%zu failed)</a>", failed);
+    }
+    text_printf(out, "</dd></div>\n<div><dt>Steps</dt><dd>%d</dd></div>\n", protocol->steps);
+    text_printf(out, "<div><dt>Replaced by</dt><dd>%s</dd></div>\n",
+                replacement_words(protocol->replacement));
+    append_fact(out, "Explained class",
+                protocol->target == EVAL_TARGET_LABEL ? "the label" : "the prediction");
+    text_append_string(out, "</dl>\n");
+    if (evaluation->cancelled) {
+        text_printf(
+            out, "<p class=\"notice\">This run was stopped early: it has %zu of its images.</p>\n",
+            evaluation->image_count);
+    }
+    if (evaluation->shards > 1) {
+        text_printf(out,
+                    "<p class=\"notice\">This is shard %d of 0 to %d; <code>vitlrp merge</code> "
+                    "puts all of them together.</p>\n",
+                    evaluation->shard, evaluation->shards - 1);
+    }
+}
+
+/* Columns of the table that only some evaluations have. */
+static bool has_metric(const struct report_page *page, enum eval_metric metric) {
+    for (size_t m = 0; m < page->summary->method_count; m++) {
+        if (page->summary->methods[m].metrics[metric].n > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static const struct column {
+    enum eval_metric metric;
+    const char *title, *hint;
+    int decimals;
+} COLUMNS[] = {
+    {EVAL_DELTA_PROB, "Δ probability", "higher is better", 3},
+    {EVAL_MORF_LOGIT, "MoRF logit", "lower is better", 2},
+    {EVAL_LERF_LOGIT, "LeRF logit", "higher is better", 2},
+    {EVAL_DELETION, "Deletion", "probability, lower", 3},
+    {EVAL_INSERTION, "Insertion", "probability, higher", 3},
+    {EVAL_POINTING, "Pointing game", "peak in the box", 3},
+    {EVAL_MASS, "Mass in box", "of positive relevance", 3},
+    {EVAL_RANK, "Rank in box", "accuracy", 3},
+};
+#define COLUMN_COUNT (sizeof COLUMNS / sizeof COLUMNS[0])
+
+static void append_table_head(const struct report_page *page) {
+    struct text *out = page->out;
+    text_append_string(out, "<thead><tr><th class=\"pin\" scope=\"col\">Method</th>"
+                            "<th class=\"num\" scope=\"col\">Δ logit<small>higher is "
+                            "better</small></th>");
+    if (page->summary->reference < page->summary->method_count) {
+        text_append_string(out, "<th class=\"num\" scope=\"col\">Against ");
+        report_escape(out, page->record->evaluation.methods[page->summary->reference]);
+        text_append_string(out, "<small>paired Δ logit</small></th>");
+    }
+    for (size_t i = 0; i < COLUMN_COUNT; i++) {
+        if (has_metric(page, COLUMNS[i].metric)) {
+            text_printf(out, "<th class=\"num\" scope=\"col\">%s<small>%s</small></th>",
+                        COLUMNS[i].title, COLUMNS[i].hint);
+        }
+    }
+    text_append_string(out, "<th class=\"num\" scope=\"col\">Images</th></tr></thead>\n");
+}
+
+static void append_pair(const struct report_page *page, size_t method) {
+    const struct statistic *pair = &page->summary->methods[method].paired[SUMMARY_PAIR_LOGIT];
+    struct text *out = page->out;
+    if (method == page->summary->reference) {
+        text_append_string(out, "<td class=\"num level\">reference</td>");
+        return;
+    }
+    const char *verdict = !summary_is_clear(pair) ? "level" : pair->lo > 0.0 ? "ahead" : "behind";
+    text_printf(out, "<td class=\"num %s\">", verdict);
+    report_signed_number(out, pair->mean, 2);
+    append_interval(page, pair, 2, true);
+    text_append_string(out, "</td>");
+}
+
+static void append_row(const struct report_page *page, size_t place) {
+    struct text *out = page->out;
+    size_t method = page->summary->ranking[place];
+    const struct summary_method *row = &page->summary->methods[method];
+    const struct statistic *delta = &row->metrics[EVAL_DELTA_LOGIT];
+    bool is_best = place == 0 && delta->n > 0 && page->summary->method_count > 1;
+    text_printf(out, "<tr id=\"m-%zu\"%s><th class=\"pin\" scope=\"row\">", method,
+                is_best ? " class=\"best\"" : "");
+    append_key(page, method);
+    if (page->record->picture_count > 0) {
+        text_printf(out, "<a href=\"#g-%zu\">", method);
+    }
+    report_escape(out, page->record->evaluation.methods[method]);
+    text_append_string(out, page->record->picture_count > 0 ? "</a>" : "");
+    text_append_string(out, is_best ? "<span class=\"chip\">best</span>" : "");
+    text_append_string(out, "</th><td class=\"num\"><b>");
+    report_number(out, delta->mean, 2);
+    text_append_string(out, "</b>");
+    append_interval(page, delta, 2, false);
+    text_append_string(out, "</td>");
+    if (page->summary->reference < page->summary->method_count) {
+        append_pair(page, method);
+    }
+    for (size_t i = 0; i < COLUMN_COUNT; i++) {
+        if (has_metric(page, COLUMNS[i].metric)) {
+            const struct statistic *value = &row->metrics[COLUMNS[i].metric];
+            text_append_string(out, "<td class=\"num\">");
+            report_number(out, value->mean, COLUMNS[i].decimals);
+            append_interval(page, value, COLUMNS[i].decimals, false);
+            text_append_string(out, "</td>");
+        }
+    }
+    text_printf(out, "<td class=\"num\">%zu</td></tr>\n", delta->n);
+}
+
+static void append_table(const struct report_page *page) {
+    struct text *out = page->out;
+    text_append_string(
+        out, "<section id=\"results\">\n<h2>Results</h2>\n<p>Means over the images, with 95 % "
+             "bootstrap intervals below them. Paired differences are taken image by image; they "
+             "are coloured where the interval leaves out 0.</p>\n<div class=\"panel scroll\" "
+             "tabindex=\"0\">\n<table>\n");
+    append_table_head(page);
+    text_append_string(out, "<tbody>\n");
+    for (size_t i = 0; i < page->summary->method_count; i++) {
+        append_row(page, i);
+    }
+    text_append_string(out, "</tbody>\n</table>\n</div>\n</section>\n");
+}
+
+static void append_methods(const struct report_page *page) {
+    struct text *out = page->out;
+    text_append_string(out, "<section id=\"methods\">\n<h2>Methods</h2>\n<dl class=\"panel "
+                            "list\">\n");
+    for (size_t i = 0; i < page->summary->method_count; i++) {
+        size_t method = page->summary->ranking[i];
+        const char *name = page->record->evaluation.methods[method];
+        const struct vit_method *known = vit_method_find(name);
+        text_append_string(out, "<div><dt>");
+        append_key(page, method);
+        text_printf(out, "<a href=\"#m-%zu\">", method);
+        report_escape(out, name);
+        text_append_string(out, "</a></dt><dd>");
+        report_escape(out, known == NULL ? "" : known->summary);
+        text_append_string(out, "</dd></div>\n");
+    }
+    text_append_string(out, "</dl>\n</section>\n");
+}
+
+static void append_failures(const struct report_page *page) {
+    const struct evaluation *evaluation = &page->record->evaluation;
+    struct text *out = page->out;
+    if (record_failed(page->record) == 0) {
+        return;
+    }
+    text_append_string(out, "<section id=\"failures\">\n<h2>Failures</h2>\n<p>These images are in "
+                            "none of the numbers.</p>\n<dl class=\"panel list\">\n");
+    for (size_t i = 0; i < evaluation->image_count; i++) {
+        const struct eval_image *image = &evaluation->images[i];
+        if (image->status != STATUS_OK) {
+            text_append_string(out, "<div><dt>");
+            report_escape(out, image->id);
+            text_append_string(out, "</dt><dd>");
+            report_escape(out, image->message);
+            text_append_string(out, "</dd></div>\n");
+        }
+    }
+    text_append_string(out, "</dl>\n</section>\n");
+}
+
+static void append_code(struct text *out, const char *name, const char *value) {
+    text_printf(out, "<div><dt>%s</dt><dd><code>", name);
+    report_escape(out, value);
+    text_append_string(out, "</code></dd></div>\n");
+}
+
+static void append_protocol(const struct report_page *page) {
+    const struct record *record = page->record;
+    const struct evaluation *evaluation = &record->evaluation;
+    const struct eval_protocol *protocol = &evaluation->protocol;
+    struct text *out = page->out;
+    text_append_string(out, "<section id=\"protocol\">\n<h2>Protocol</h2>\n<p>Everything that a "
+                            "repetition needs.</p>\n<dl class=\"panel list\">\n");
+    text_printf(out,
+                "<div><dt>Unit and order</dt><dd>One patch of the model’s %d × %d grid; by "
+                "descending score, equal scores by patch index. Least relevant first is exactly "
+                "the reverse.</dd></div>\n",
+                evaluation->grid_height, evaluation->grid_width);
+    text_printf(out,
+                "<div><dt>Points</dt><dd>k = 0 to K = %d; at point k, floor(k T / K + ½) of the "
+                "T = %d patches are replaced by %s.</dd></div>\n",
+                protocol->steps, evaluation->grid_height * evaluation->grid_width,
+                replacement_words(protocol->replacement));
+    text_printf(out,
+                "<div><dt>Measured</dt><dd>Logit and softmax probability of the %s class; areas by "
+                "the trapezoid rule over k / K. Δ = area(LeRF) − area(MoRF).</dd></div>\n",
+                protocol->target == EVAL_TARGET_LABEL ? "labelled" : "predicted");
+    text_printf(out,
+                "<div><dt>Intervals</dt><dd>95 %% percentile bootstrap over images, seed "
+                "%llu.</dd></div>\n",
+                (unsigned long long) protocol->seed);
+    text_printf(out,
+                "<div><dt>Images</dt><dd>%zu in the manifest; %zu left out of it for want of "
+                "a label that the model knows.</dd></div>\n",
+                evaluation->manifest_count, record->skipped);
+    append_code(out, "Model", evaluation->model_name);
+    append_code(out, "Weights, SHA-256", evaluation->model_sha256);
+    append_code(out, "Manifest, SHA-256", evaluation->manifest_sha256);
+    append_code(out, "Settings", evaluation->settings);
+    append_code(out, "Version", record->version);
+    text_append_string(out, "</dl>\n</section>\n");
+}
+
+enum status report_html(const struct record *record, const struct summary *summary,
+                        struct text *out, struct error *err) {
+    const struct report_page page = {.record = record, .summary = summary, .out = out};
+    append_head(&page);
+    text_append_string(out, "<header class=\"top\">\n<p class=\"eyebrow\">Faithfulness "
+                            "benchmark</p>\n");
+    append_headline(&page);
+    append_facts(&page);
+    text_append_string(out, "</header>\n<main>\n");
+    append_table(&page);
+    report_forest(&page);
+    TRY(report_curves(&page, err));
+    TRY(report_gallery(&page, err));
+    append_methods(&page);
+    append_failures(&page);
+    append_protocol(&page);
+    text_append_string(out, "</main>\n<footer>Made by vitlrp ");
+    report_escape(out, record->version);
+    text_append_string(out,
+                       ". This page loads nothing from elsewhere.</footer>\n</body>\n</html>\n");
+    return out->failed ? fail(err, STATUS_NOMEM, "out of memory for the report") : STATUS_OK;
+}

@@ -1,0 +1,316 @@
+/* The pictures of the numbers. Lines are SVG stretched to the space there is, while labels are
+ * ordinary text beside them, so that both stay sharp and readable at any width. */
+#include <math.h>
+
+#include "base/mem.h"
+#include "eval/report_private.h"
+
+#define PLOT_WIDTH 1000.0
+#define PLOT_HEIGHT 500.0
+#define TICKS 5 /* about so many */
+
+/* A range of values and round numbers in it. */
+struct axis {
+    double low, high, step;
+    int decimals;
+};
+
+/* An axis from the largest tick below `low` to the smallest above `high`. */
+static struct axis make_axis(double low, double high) {
+    if (!(high - low > 1e-6)) {
+        low -= 0.5;
+        high += 0.5;
+    }
+    double rough = (high - low) / TICKS;
+    double power = pow(10.0, floor(log10(rough)));
+    double ratio = rough / power;
+    double step = power * (ratio <= 1.0 ? 1.0 : ratio <= 2.0 ? 2.0 : ratio <= 5.0 ? 5.0 : 10.0);
+    struct axis axis = {.step = step};
+    axis.low = step * floor(low / step + 1e-9);
+    axis.high = step * ceil(high / step - 1e-9);
+    while (axis.decimals < 6 && step < 0.999 * pow(10.0, -axis.decimals)) {
+        axis.decimals++;
+    }
+    return axis;
+}
+
+static int tick_count(const struct axis *axis) {
+    return (int) lround((axis->high - axis->low) / axis->step);
+}
+
+static double tick_value(const struct axis *axis, int tick) {
+    return axis->low + tick * axis->step;
+}
+
+/* Where a value lies on the axis, 0 to 1. */
+static double place(const struct axis *axis, double value) {
+    return (value - axis->low) / (axis->high - axis->low);
+}
+
+/* "x1="12.34%"" */
+static void append_percent(struct text *out, const char *attribute, const struct axis *axis,
+                           double value) {
+    text_printf(out, " %s=\"", attribute);
+    number_fixed(out, 100.0 * place(axis, value), 2);
+    text_append_string(out, "%\"");
+}
+
+static struct axis forest_axis(const struct summary *summary) {
+    double low = 0.0;
+    double high = 0.0;
+    for (size_t m = 0; m < summary->method_count; m++) {
+        const struct statistic *delta = &summary->methods[m].metrics[EVAL_DELTA_LOGIT];
+        if (delta->n > 0) {
+            low = fmin(low, delta->lo);
+            high = fmax(high, delta->hi);
+        }
+    }
+    return make_axis(low, high);
+}
+
+/* One method's interval between lines that run on through all rows. */
+static void append_track(const struct report_page *page, const struct axis *axis, size_t method) {
+    const struct statistic *delta = &page->summary->methods[method].metrics[EVAL_DELTA_LOGIT];
+    struct text *out = page->out;
+    text_append_string(out, "<svg class=\"track ");
+    report_method_classes(page, method);
+    text_append_string(out, "\" role=\"img\" aria-hidden=\"true\">");
+    for (int tick = 0; tick <= tick_count(axis); tick++) {
+        double value = tick_value(axis, tick);
+        bool is_zero = fabs(value) < 1e-9;
+        text_printf(out, "<line class=\"%s\" y1=\"0\" y2=\"100%%\"", is_zero ? "zero" : "tick");
+        append_percent(out, "x1", axis, value);
+        append_percent(out, "x2", axis, value);
+        text_append_string(out, "/>");
+    }
+    if (delta->n > 0) {
+        text_append_string(out, "<line class=\"ci\" y1=\"50%\" y2=\"50%\"");
+        append_percent(out, "x1", axis, delta->lo);
+        append_percent(out, "x2", axis, delta->hi);
+        text_append_string(out, "/><circle cy=\"50%\" r=\"6\"");
+        append_percent(out, "cx", axis, delta->mean);
+        text_append_string(out, "/>");
+    }
+    text_append_string(out, "</svg>");
+}
+
+void report_forest(const struct report_page *page) {
+    const struct summary *summary = page->summary;
+    struct axis axis = forest_axis(summary);
+    struct text *out = page->out;
+    text_append_string(out, "<section id=\"delta\">\n<h2>Δ logit of each method</h2>\n<p>Area "
+                            "between the curves of least and most relevant first: 0 is what a "
+                            "random order gives.</p>\n<div class=\"panel forest\">\n");
+    for (size_t i = 0; i < summary->method_count; i++) {
+        size_t method = summary->ranking[i];
+        const struct statistic *delta = &summary->methods[method].metrics[EVAL_DELTA_LOGIT];
+        text_printf(out, "<div><a href=\"#m-%zu\">", method);
+        report_escape(out, page->record->evaluation.methods[method]);
+        text_append_string(out, "</a></div><div>");
+        append_track(page, &axis, method);
+        text_append_string(out, "</div><div class=\"value\">");
+        report_number(out, delta->mean, 2);
+        text_append_string(out, " (");
+        report_number(out, delta->lo, 2);
+        text_append_string(out, " to ");
+        report_number(out, delta->hi, 2);
+        text_append_string(out, ")</div>\n");
+    }
+    text_append_string(out, "<div></div><div class=\"axis\">");
+    for (int tick = 0; tick <= tick_count(&axis); tick++) {
+        text_append_string(out, "<span style=\"left:");
+        number_fixed(out, 100.0 * place(&axis, tick_value(&axis, tick)), 2);
+        text_append_string(out, "%\">");
+        report_number(out, tick_value(&axis, tick), axis.decimals);
+        text_append_string(out, "</span>");
+    }
+    text_append_string(out, "</div><div class=\"value\"></div>\n</div>\n</section>\n");
+}
+
+enum curve_kind { CURVE_MORF_LOGIT, CURVE_LERF_LOGIT, CURVE_MORF_PROB, CURVE_LERF_PROB, CURVES };
+
+/* Mean curves: [methods][CURVES][points]; NaN for a method without results. */
+struct curves {
+    double *values; /* owned */
+    size_t points;
+};
+
+static const float *curve_of(const struct eval_method_result *result, enum curve_kind kind) {
+    switch (kind) {
+    case CURVE_MORF_LOGIT:
+        return result->morf_logit;
+    case CURVE_LERF_LOGIT:
+        return result->lerf_logit;
+    case CURVE_MORF_PROB:
+        return result->morf_prob;
+    default:
+        return result->lerf_prob;
+    }
+}
+
+static double *mean_of(const struct curves *curves, size_t method, enum curve_kind kind) {
+    return curves->values + (method * CURVES + (size_t) kind) * curves->points;
+}
+
+static void average(const struct evaluation *evaluation, size_t method, enum curve_kind kind,
+                    const struct curves *curves) {
+    double *mean = mean_of(curves, method, kind);
+    size_t count = 0;
+    for (size_t i = 0; i < evaluation->image_count; i++) {
+        const struct eval_image *image = &evaluation->images[i];
+        if (image->methods == NULL || !image->methods[method].valid) {
+            continue;
+        }
+        const float *curve = curve_of(&image->methods[method], kind);
+        count++;
+        for (size_t k = 0; k < curves->points; k++) {
+            mean[k] += (double) curve[k];
+        }
+    }
+    for (size_t k = 0; k < curves->points; k++) {
+        mean[k] = count > 0 ? mean[k] / (double) count : NAN;
+    }
+}
+
+static enum status curves_open(const struct evaluation *evaluation, struct curves *curves,
+                               struct error *err) {
+    curves->points = (size_t) evaluation->protocol.steps + 1;
+    curves->values =
+        mem_calloc(evaluation->method_count * CURVES, curves->points * sizeof *curves->values);
+    if (curves->values == NULL) {
+        return fail(err, STATUS_NOMEM, "out of memory for the mean curves");
+    }
+    for (size_t m = 0; m < evaluation->method_count; m++) {
+        for (int kind = 0; kind < CURVES; kind++) {
+            average(evaluation, m, (enum curve_kind) kind, curves);
+        }
+    }
+    return STATUS_OK;
+}
+
+/* One axis for MoRF and LeRF of a quantity, so that they can be compared. */
+static struct axis curve_axis(const struct report_page *page, const struct curves *curves,
+                              enum curve_kind morf, enum curve_kind lerf) {
+    double low = 0.0;
+    double high = 0.0;
+    for (size_t m = 0; m < page->summary->method_count; m++) {
+        for (size_t k = 0; k < curves->points; k++) {
+            double values[] = {mean_of(curves, m, morf)[k], mean_of(curves, m, lerf)[k]};
+            /* fmin and fmax pass over NaN. */
+            low = fmin(low, fmin(values[0], values[1]));
+            high = fmax(high, fmax(values[0], values[1]));
+        }
+    }
+    return make_axis(low, high);
+}
+
+static void append_grid(struct text *out, const struct axis *axis) {
+    for (int tick = 0; tick <= tick_count(axis); tick++) {
+        double value = tick_value(axis, tick);
+        text_printf(out, "<line class=\"%s\" x1=\"0\" x2=\"1000\" y1=\"",
+                    fabs(value) < 1e-9 ? "base" : "grid");
+        number_fixed(out, PLOT_HEIGHT * (1.0 - place(axis, value)), 1);
+        text_append_string(out, "\" y2=\"");
+        number_fixed(out, PLOT_HEIGHT * (1.0 - place(axis, value)), 1);
+        text_append_string(out, "\"/>");
+    }
+}
+
+static void append_curve(const struct report_page *page, const struct curves *curves,
+                         const struct axis *axis, size_t method, enum curve_kind kind) {
+    const double *mean = mean_of(curves, method, kind);
+    struct text *out = page->out;
+    if (isnan(mean[0])) {
+        return;
+    }
+    text_append_string(out, "<polyline class=\"curve ");
+    report_method_classes(page, method);
+    text_append_string(out, method == page->summary->ranking[0] ? " first" : "");
+    text_append_string(out, "\" points=\"");
+    for (size_t k = 0; k < curves->points; k++) {
+        text_append_string(out, k == 0 ? "" : " ");
+        number_fixed(out, PLOT_WIDTH * (double) k / (double) (curves->points - 1), 1);
+        text_append_string(out, ",");
+        number_fixed(out, PLOT_HEIGHT * (1.0 - place(axis, mean[k])), 1);
+    }
+    text_append_string(out, "\"><title>");
+    report_escape(out, page->record->evaluation.methods[method]);
+    text_append_string(out, "</title></polyline>");
+}
+
+static void append_labels(struct text *out, const struct axis *axis) {
+    static const char *const ENDS[] = {"xlabel start", "xlabel", "xlabel end"};
+    for (int tick = 0; tick <= tick_count(axis); tick++) {
+        text_append_string(out, "<span class=\"ylabel\" style=\"top:");
+        number_fixed(out, 100.0 * (1.0 - place(axis, tick_value(axis, tick))), 2);
+        text_append_string(out, "%\">");
+        report_number(out, tick_value(axis, tick), axis->decimals);
+        text_append_string(out, "</span>");
+    }
+    for (int i = 0; i < 3; i++) {
+        text_printf(out, "<span class=\"%s\" style=\"left:%d%%\">%d %%%s</span>", ENDS[i], 50 * i,
+                    50 * i, i == 1 ? " of the patches replaced" : "");
+    }
+}
+
+static void append_plot(const struct report_page *page, const struct curves *curves,
+                        const struct axis *axis, enum curve_kind kind) {
+    static const char *const TITLES[CURVES][2] = {
+        [CURVE_MORF_LOGIT] = {"Logit, most relevant first", "MoRF: lower is better"},
+        [CURVE_LERF_LOGIT] = {"Logit, least relevant first", "LeRF: higher is better"},
+        [CURVE_MORF_PROB] = {"Probability, most relevant first", "MoRF: lower is better"},
+        [CURVE_LERF_PROB] = {"Probability, least relevant first", "LeRF: higher is better"},
+    };
+    struct text *out = page->out;
+    text_printf(out,
+                "<figure class=\"plot panel\"><figcaption><h3>%s</h3><span>%s</span></figcaption>"
+                "<div class=\"frame\"><svg viewBox=\"0 0 1000 500\" preserveAspectRatio=\"none\" "
+                "role=\"img\" aria-label=\"%s\">",
+                TITLES[kind][0], TITLES[kind][1], TITLES[kind][0]);
+    append_grid(out, axis);
+    /* The best method last, so that it lies on top. */
+    for (size_t i = page->summary->method_count; i > 0; i--) {
+        append_curve(page, curves, axis, page->summary->ranking[i - 1], kind);
+    }
+    text_append_string(out, "</svg>");
+    append_labels(out, axis);
+    text_append_string(out, "</div></figure>\n");
+}
+
+static void append_legend(const struct report_page *page) {
+    struct text *out = page->out;
+    text_append_string(out, "<ul class=\"legend\">\n");
+    for (size_t i = 0; i < page->summary->method_count; i++) {
+        size_t method = page->summary->ranking[i];
+        text_append_string(out, "<li class=\"");
+        report_method_classes(page, method);
+        text_append_string(out, "\"><svg class=\"key ");
+        report_method_classes(page, method);
+        text_append_string(out, "\" aria-hidden=\"true\"><line x1=\"0\" x2=\"100%\" y1=\"50%\" "
+                                "y2=\"50%\"/></svg>");
+        report_escape(out, page->record->evaluation.methods[method]);
+        text_append_string(out, "</li>\n");
+    }
+    text_append_string(out, "</ul>\n");
+}
+
+enum status report_curves(const struct report_page *page, struct error *err) {
+    struct curves curves;
+    struct text *out = page->out;
+    TRY(curves_open(&page->record->evaluation, &curves, err));
+    struct axis logit = curve_axis(page, &curves, CURVE_MORF_LOGIT, CURVE_LERF_LOGIT);
+    struct axis probability = curve_axis(page, &curves, CURVE_MORF_PROB, CURVE_LERF_PROB);
+    text_append_string(out, "<section id=\"curves\" class=\"curves\">\n<h2>Perturbation "
+                            "curves</h2>\n<p>What is left of the explained class, on average, "
+                            "while patches are replaced. Point at a name to see its curves "
+                            "alone.</p>\n");
+    append_legend(page);
+    text_append_string(out, "<div class=\"plots\">\n");
+    append_plot(page, &curves, &logit, CURVE_MORF_LOGIT);
+    append_plot(page, &curves, &logit, CURVE_LERF_LOGIT);
+    append_plot(page, &curves, &probability, CURVE_MORF_PROB);
+    append_plot(page, &curves, &probability, CURVE_LERF_PROB);
+    text_append_string(out, "</div>\n</section>\n");
+    mem_free(curves.values);
+    return STATUS_OK;
+}

@@ -1,0 +1,45 @@
+/* What the parts of the page share. */
+#ifndef EVAL_REPORT_PRIVATE_H
+#define EVAL_REPORT_PRIVATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "eval/number_text.h"
+#include "eval/record.h"
+#include "eval/report.h"
+#include "eval/summary.h"
+
+/* Hues of the style; methods beyond them get the same ones with dashed lines. */
+#define REPORT_HUES 8
+
+struct report_page {
+    const struct record *record;
+    const struct summary *summary;
+    struct text *out;
+};
+
+/* The style sheet. */
+extern const char *const REPORT_STYLE;
+
+/* Text for HTML, in an attribute too: markup is escaped, control characters and bytes that are not
+ * UTF-8 become \xNN. */
+void report_escape(struct text *out, const char *text);
+
+/* A number with a real minus sign, an en dash for NaN. */
+void report_number(struct text *out, double value, int decimals);
+void report_signed_number(struct text *out, double value, int decimals);
+
+/* Class attributes of a method: "k3" names it, "h1" is its hue, "dash1" its dashes, "control" for
+ * random and centre, which compete with nobody. */
+void report_method_classes(const struct report_page *page, size_t method);
+
+/* The first of a class's names: "tabby" of "tabby, tabby cat"; its WordNet id or index without one.
+ */
+void report_class_name(struct text *out, const struct record *record, int32_t output);
+
+void report_forest(const struct report_page *page);
+enum status report_curves(const struct report_page *page, struct error *err);
+enum status report_gallery(const struct report_page *page, struct error *err);
+
+#endif

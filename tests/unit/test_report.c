@@ -1,0 +1,239 @@
+/* Reports: the page is whole and safe, the spreadsheet has its rows, the table its numbers. */
+#include <stdio.h>
+#include <string.h>
+
+#include "eval/merge.h"
+#include "eval/report.h"
+#include "support/sample_record.h"
+
+#include "support/unit.h"
+
+static const struct sample_shape SHAPE = {
+    .images = 40, .methods = 6, .steps = 28, .grid = 8, .shards = 1};
+
+static struct text make_page(const struct record *record) {
+    struct text text = {.limit = (size_t) 1 << 28};
+    struct summary summary;
+    struct error err = {0};
+    assert_int_equal(summary_make(&record->evaluation, record->reference, 2, &summary, &err),
+                     STATUS_OK);
+    assert_int_equal(report_html(record, &summary, &text, &err), STATUS_OK);
+    summary_free(&summary);
+    return text;
+}
+
+static size_t count_of(const struct text *text, const char *part) {
+    size_t count = 0;
+    for (const char *found = strstr(text->data, part); found != NULL;
+         found = strstr(found + 1, part)) {
+        count++;
+    }
+    return count;
+}
+
+/* Every link within the page leads somewhere, and no anchor is there twice. */
+static void assert_links(const struct text *page) {
+    char anchor[64];
+    size_t links = 0;
+    for (const char *found = strstr(page->data, "href=\"#"); found != NULL;
+         found = strstr(found + 1, "href=\"#")) {
+        const char *name = found + strlen("href=\"#");
+        snprintf(anchor, sizeof anchor, "id=\"%.*s\"", (int) strcspn(name, "\""), name);
+        assert_int_equal(count_of(page, anchor), 1);
+        links++;
+    }
+    assert_true(links > 50);
+}
+
+/* Elements close in the order in which they were opened. */
+static void assert_nesting(const struct text *page) {
+    static const char *const VOID[] = {"!doctype", "meta", "img", "line", "circle"};
+    char open[64][16];
+    size_t depth = 0;
+    const char *body = strstr(page->data, "<body>");
+    for (const char *tag = strchr(body, '<'); tag != NULL; tag = strchr(tag + 1, '<')) {
+        char name[16];
+        const char *end = strchr(tag, '>');
+        bool closes = tag[1] == '/';
+        bool is_void = end[-1] == '/';
+        size_t length = strcspn(tag + 1 + closes, " >/");
+        assert_true(length > 0 && length < sizeof name);
+        memcpy(name, tag + 1 + closes, length);
+        name[length] = '\0';
+        for (size_t i = 0; i < sizeof VOID / sizeof VOID[0]; i++) {
+            is_void = is_void || strcmp(VOID[i], name) == 0;
+        }
+        if (closes && strcmp(name, "html") == 0) {
+            break;
+        }
+        if (closes) {
+            assert_true(depth > 0);
+            assert_string_equal(open[--depth], name);
+        } else if (!is_void) {
+            assert_true(depth < 64);
+            memcpy(open[depth++], name, length + 1);
+        }
+    }
+    assert_int_equal(depth, 0);
+}
+
+static void test_page(void **unused) {
+    struct record record = sample_record(&SHAPE);
+    struct text page = make_page(&record);
+    (void) unused;
+    assert_links(&page);
+    assert_nesting(&page);
+    assert_int_equal(count_of(&page, "<script"), 0);
+    assert_int_equal(count_of(&page, "http"), 1); /* the policy's http-equiv */
+    assert_int_equal(count_of(&page, "src=\""), count_of(&page, "src=\"data:image/jpeg;base64,"));
+    assert_int_equal(count_of(&page, "url("), 0);
+    assert_int_equal(count_of(&page, "@import"), 0);
+    assert_non_null(strstr(page.data, "attnlrp-masked explains best of 6 methods"));
+    assert_non_null(strstr(page.data, "truncated JPEG after 1834 bytes"));
+    assert_non_null(strstr(page.data, "data/&lt;b&gt;.jpg"));
+    assert_non_null(strstr(page.data, "tench &amp; &quot;co&quot;"));
+    assert_int_equal(count_of(&page, "<polyline"), 4 * 6);
+    text_free(&page);
+    record_free(&record);
+}
+
+/* Names that would be markup, or would break out of an attribute. */
+static void test_hostile_names(void **unused) {
+    struct record record = sample_record(&SHAPE);
+    (void) unused;
+    strcpy(record.evaluation.methods[3], "\"><i>x");
+    strcpy(record.evaluation.images[0].id, "'\"><img src=x>\x1B[31m");
+    strcpy(record.evaluation.images[3].message, "</dd><script>alert(1)</script>");
+    strcpy(record.evaluation.model_name, "<b>\n");
+    strcpy(record.dataset, "</title><b>");
+    strcpy(record.version, "0\"<");
+    struct text page = make_page(&record);
+    assert_nesting(&page);
+    assert_int_equal(count_of(&page, "<script"), 0);
+    assert_int_equal(count_of(&page, "<i>"), 0);
+    assert_int_equal(count_of(&page, "<img src=x"), 0);
+    assert_int_equal(count_of(&page, "\x1B"), 0);
+    assert_int_equal(count_of(&page, "</title>"), 1 + count_of(&page, "</title></polyline>"));
+    assert_non_null(strstr(page.data, "&#39;&quot;&gt;&lt;img src=x&gt;\\x1B[31m"));
+    text_free(&page);
+    record_free(&record);
+}
+
+/* A page without images, and one whose only method has no reference, are pages too. */
+static void test_little(void **unused) {
+    static const struct sample_shape SHAPES[] = {
+        {.images = 0, .methods = 3, .steps = 1, .grid = 2, .shards = 1},
+        {.images = 1, .methods = 1, .steps = 1, .grid = 2, .shards = 1},
+        {.images = 9, .methods = 2, .steps = 3, .grid = 2, .shard = 3, .shards = 7}};
+    (void) unused;
+    for (size_t i = 0; i < 3; i++) {
+        struct record record = sample_record(&SHAPES[i]);
+        struct text page = make_page(&record);
+        assert_nesting(&page);
+        assert_int_equal(count_of(&page, "nan"), 0);
+        text_free(&page);
+        record_free(&record);
+    }
+}
+
+/* The page of merged shards is that of the whole run. */
+static void test_merged_page(void **unused) {
+    struct sample_shape shape = SHAPE;
+    struct record shards[3];
+    const struct record *parts[3];
+    struct record merged;
+    struct error err = {0};
+    struct record whole = sample_record(&shape);
+    (void) unused;
+    shape.shards = 3;
+    for (int32_t i = 0; i < 3; i++) {
+        shape.shard = i;
+        struct record shard = sample_record(&shape);
+        struct text json = sample_json(&shard);
+        assert_int_equal(record_read(json.data, json.length, &shards[i], &err), STATUS_OK);
+        parts[i] = &shards[i];
+        text_free(&json);
+        record_free(&shard);
+    }
+    assert_int_equal(record_merge(parts, 3, &merged, &err), STATUS_OK);
+    struct text expected = make_page(&whole);
+    struct text page = make_page(&merged);
+    assert_true(page.length == expected.length &&
+                memcmp(page.data, expected.data, page.length) == 0);
+    text_free(&page);
+    text_free(&expected);
+    record_free(&merged);
+    record_free(&whole);
+    for (size_t i = 0; i < 3; i++) {
+        record_free(&shards[i]);
+    }
+}
+
+static void test_bad_picture(void **unused) {
+    struct record record = sample_record(&SHAPE);
+    struct text text = {.limit = (size_t) 1 << 28};
+    struct summary summary;
+    struct error err = {0};
+    (void) unused;
+    record.pictures[2].jpeg.size /= 2;
+    assert_int_equal(summary_make(&record.evaluation, NULL, 1, &summary, &err), STATUS_OK);
+    assert_int_equal(report_html(&record, &summary, &text, &err), STATUS_FORMAT);
+    assert_non_null(strstr(err.message, "a picture of the gallery"));
+    text_free(&text);
+    summary_free(&summary);
+    record_free(&record);
+}
+
+static void test_csv(void **unused) {
+    struct sample_shape shape = {.images = 6, .methods = 2, .steps = 2, .grid = 2, .shards = 1};
+    struct record record = sample_record(&shape);
+    struct text csv = {.limit = (size_t) 1 << 20};
+    (void) unused;
+    strcpy(record.evaluation.images[0].id, "=cmd|' /C calc'!A0");
+    report_csv(&record, &csv);
+    assert_false(csv.failed);
+    /* Five images with two methods, a failed one, a header, and the newline in the name of 1. */
+    assert_int_equal(count_of(&csv, "\n"), 1 + 5 * 2 + 1 + 2);
+    assert_non_null(strstr(csv.data, "\n0,\"'=cmd|' /C calc'!A0\",ok,,"));
+    assert_non_null(strstr(csv.data, "<script>&\"\"1'\n.jpg\",ok,"));
+    assert_non_null(strstr(csv.data, "3,n01440767/picture_3.jpg,failed,\"data/<b>.jpg: truncated "
+                                     "JPEG after 1834 bytes\",21,,,,,"));
+    /* Method 1 failed on image 5: its numbers are empty. */
+    assert_non_null(strstr(csv.data, ",0.100000001,attnlrp,,,,,,,,,,,,,\n"));
+    assert_non_null(strstr(csv.data, "index,id,status,message,label,class,predicted,logit,"
+                                     "probability,method,delta_logit,delta_prob,"));
+    text_free(&csv);
+    record_free(&record);
+}
+
+static void test_table(void **unused) {
+    struct record record = sample_record(&SHAPE);
+    struct summary summary;
+    struct error err = {0};
+    struct text table = {.limit = (size_t) 1 << 20};
+    (void) unused;
+    strcpy(record.evaluation.methods[5], "r\x1Bnd");
+    assert_int_equal(summary_make(&record.evaluation, "rollout", 1, &summary, &err), STATUS_OK);
+    report_table(&record, &summary, &table);
+    assert_non_null(strstr(table.data, "39 images, 1 more failed, 2 left out for want of a label; "
+                                       "28 steps, replaced by zero, predicted class, seed 7\n"));
+    assert_non_null(strstr(table.data, "\nattnlrp-masked "));
+    assert_non_null(strstr(table.data, "\nr\\x1Bnd "));
+    const char *best = strstr(table.data, "\nattnlrp-masked ");
+    assert_true(best < strstr(table.data, "\nrollout "));
+    assert_true(strstr(table.data, "\nrollout ") < strstr(table.data, "\nr\\x1Bnd "));
+    assert_non_null(strstr(table.data, "- rollout"));
+    text_free(&table);
+    summary_free(&summary);
+    record_free(&record);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_page),        cmocka_unit_test(test_hostile_names),
+        cmocka_unit_test(test_little),      cmocka_unit_test(test_merged_page),
+        cmocka_unit_test(test_bad_picture), cmocka_unit_test(test_csv),
+        cmocka_unit_test(test_table),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
