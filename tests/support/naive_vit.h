@@ -1,0 +1,22 @@
+/* A Vision Transformer in float64, one loop per index, with a hand on its attention matrices: for
+ * finite differences. */
+#ifndef TESTS_NAIVE_VIT_H
+#define TESTS_NAIVE_VIT_H
+
+#include <stdint.h>
+
+#include "vit/model.h"
+
+/* Adds `amount` to one entry of one attention matrix, after the softmax. */
+struct naive_nudge {
+    int32_t block;
+    size_t head, row, column;
+    double amount;
+};
+
+/* logits [classes] of input [3, height, width] at the trained size, exact GELU; made of the CLS
+ * token that leaves block last_block, by the final LayerNorm and the head. */
+void naive_vit(const struct vit_model *model, const float *input, struct naive_nudge nudge,
+               int32_t last_block, double *logits);
+
+#endif
