@@ -1,0 +1,282 @@
+#include "eval/tune.h"
+
+#include <math.h>
+#include <stdbool.h>
+
+#include "base/checked.h"
+#include "base/mem.h"
+#include "eval/metric.h"
+
+#define COARSE_ROUNDS 2
+
+static const float GRID[] = {0.0F, 0.01F, 0.025F, 0.05F, 0.1F, 0.25F, 0.5F, 1.0F, 10.0F, INFINITY};
+
+#define GRID_COUNT (sizeof GRID / sizeof GRID[0])
+
+/* Neighbours on the grid are factors of about 2 to 2.5 apart: first to the middles between them,
+ * then half as far on a log scale. */
+static const float FINE_FACTORS[] = {1.5F, 1.22F};
+
+/* What stands for a neighbour of 0, and of infinity, in each of these rounds. */
+static const float NEAR_ZERO[] = {0.005F, 0.0025F};
+static const float NEAR_INFINITY[] = {30.0F, 100.0F};
+
+#define FINE_ROUNDS (sizeof FINE_FACTORS / sizeof FINE_FACTORS[0])
+
+struct search {
+    const struct tune_options *options;
+    const struct eval_item *items;
+    size_t count;
+    struct tune_result *result;
+};
+
+static const char *const KIND_NAMES[] = {[TUNE_CONV] = "conv",
+                                         [TUNE_MLP] = "fc1/fc2",
+                                         [TUNE_ATTENTION] = "qkv/proj",
+                                         [TUNE_HEAD] = "head"};
+
+const char *tune_kind_name(enum tune_kind kind) {
+    return KIND_NAMES[kind];
+}
+
+void tune_set(struct vit_rules *rules, enum tune_kind kind, float gamma) {
+    switch (kind) {
+    case TUNE_CONV:
+        rules->gamma_conv = gamma;
+        break;
+    case TUNE_MLP:
+        rules->gamma_fc1 = rules->gamma_fc2 = gamma;
+        break;
+    case TUNE_ATTENTION:
+        rules->gamma_qkv = rules->gamma_proj = gamma;
+        break;
+    case TUNE_HEAD:
+        rules->gamma_head = gamma;
+        break;
+    case TUNE_KINDS:
+        break;
+    }
+}
+
+static float gamma_of(const struct vit_rules *rules, enum tune_kind kind) {
+    const float gammas[TUNE_KINDS] = {[TUNE_CONV] = rules->gamma_conv,
+                                      [TUNE_MLP] = rules->gamma_fc1,
+                                      [TUNE_ATTENTION] = rules->gamma_qkv,
+                                      [TUNE_HEAD] = rules->gamma_head};
+    return gammas[kind];
+}
+
+static bool same_rules(const struct vit_rules *a, const struct vit_rules *b) {
+    return a->gamma_conv == b->gamma_conv && a->gamma_qkv == b->gamma_qkv &&
+           a->gamma_proj == b->gamma_proj && a->gamma_fc1 == b->gamma_fc1 &&
+           a->gamma_fc2 == b->gamma_fc2 && a->gamma_head == b->gamma_head;
+}
+
+static bool was_tried(const struct tune_result *result, const struct vit_rules *rules) {
+    for (size_t i = 0; i < result->trial_count; i++) {
+        if (same_rules(&result->trials[i].rules, rules)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- Trying ---- */
+
+/* The evaluation of several rules over the items. */
+static enum status evaluate_rules(const struct tune_options *options, const struct vit_rules *rules,
+                                  size_t rules_count, const struct eval_item *items, size_t count,
+                                  struct evaluation *out, struct error *err) {
+    struct evaluate_options evaluate = *options->evaluate;
+    struct evaluate_method *methods = mem_calloc(rules_count, sizeof *methods);
+    if (methods == NULL) {
+        return fail(err, STATUS_NOMEM, "out of memory for %zu candidates", rules_count);
+    }
+    for (size_t i = 0; i < rules_count; i++) {
+        methods[i] = (struct evaluate_method){
+            .name = options->method->name, .method = options->method, .options = options->preset};
+        methods[i].options.rules = rules[i];
+    }
+    evaluate.methods = methods;
+    evaluate.method_count = rules_count;
+    enum status status = evaluate_run(&evaluate, items, count, out, err);
+    mem_free(methods);
+    if (status == STATUS_OK && out->cancelled) {
+        evaluation_free(out);
+        return fail(err, STATUS_CANCELLED, "cancelled");
+    }
+    return status;
+}
+
+/* Adds the trials [first, trial_count + added) to the table: their rules are already there. */
+static enum status measure_trials(struct search *search, size_t added, struct error *err) {
+    struct tune_result *result = search->result;
+    struct tune_trial *trials = result->trials + result->trial_count;
+    struct vit_rules rules[GRID_COUNT] = {{0}};
+    struct evaluation evaluation;
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < added; i++) {
+        rules[i] = trials[i].rules;
+    }
+    TRY(evaluate_rules(search->options, rules, added, search->items, search->count, &evaluation,
+                       err));
+    for (size_t i = 0; i < added; i++) {
+        TRY_GOTO(status, eval_metric_mean(&evaluation, i, EVAL_DELTA_LOGIT, &trials[i].delta, err),
+                 cleanup);
+        if (search->options->tried != NULL) {
+            search->options->tried(search->options->user, &trials[i]);
+        }
+    }
+    for (size_t i = 0; i < added; i++) {
+        if (trials[i].delta.mean > result->trials[result->best_trial].delta.mean) {
+            result->best_trial = result->trial_count + i;
+        }
+    }
+    result->trial_count += added;
+cleanup:
+    evaluation_free(&evaluation);
+    return status;
+}
+
+/* Tries the best rules so far with other gammas for one kind, leaving out what was tried before. */
+static enum status try_gammas(struct search *search, enum tune_stage stage, enum tune_kind kind,
+                              const float *gammas, size_t count, struct error *err) {
+    struct tune_result *result = search->result;
+    size_t added = 0;
+    size_t room = 0;
+    if (!checked_add(&room, result->trial_count, count)) {
+        return fail(err, STATUS_NOMEM, "out of memory for the table of trials");
+    }
+    struct tune_trial *trials = mem_resize(result->trials, room, sizeof *trials);
+    if (trials == NULL) {
+        return fail(err, STATUS_NOMEM, "out of memory for the table of trials");
+    }
+    result->trials = trials;
+    for (size_t i = 0; i < count; i++) {
+        struct tune_trial trial = {
+            .stage = stage, .kind = kind, .rules = trials[result->best_trial].rules};
+        tune_set(&trial.rules, kind, gammas[i]);
+        if (!was_tried(result, &trial.rules)) {
+            trials[result->trial_count + added++] = trial;
+        }
+    }
+    return added == 0 ? STATUS_OK : measure_trials(search, added, err);
+}
+
+/* ---- The search ---- */
+
+static enum status try_preset(struct search *search, struct error *err) {
+    struct tune_result *result = search->result;
+    result->trials = mem_calloc(1, sizeof *result->trials);
+    if (result->trials == NULL) {
+        return fail(err, STATUS_NOMEM, "out of memory for the table of trials");
+    }
+    result->trials[0] =
+        (struct tune_trial){.stage = TUNE_PRESET, .rules = search->options->preset.rules};
+    TRY(measure_trials(search, 1, err));
+    if (result->trials[0].delta.n == 0) {
+        return fail(err, STATUS_MISMATCH, "none of the %zu calibration images could be evaluated",
+                    search->count);
+    }
+    return STATUS_OK;
+}
+
+static enum status search_coarsely(struct search *search, struct error *err) {
+    for (size_t round = 0; round < COARSE_ROUNDS; round++) {
+        size_t before = search->result->best_trial;
+        for (int kind = 0; kind < TUNE_KINDS; kind++) {
+            TRY(try_gammas(search, TUNE_COARSE, (enum tune_kind) kind, GRID, GRID_COUNT, err));
+        }
+        if (search->result->best_trial == before) {
+            break;
+        }
+    }
+    return STATUS_OK;
+}
+
+/* Writes what lies around gamma; returns how many. */
+static size_t neighbours(float gamma, size_t round, float out[2]) {
+    if (gamma == 0.0F) {
+        out[0] = NEAR_ZERO[round];
+        return 1;
+    }
+    if (isinf(gamma)) {
+        out[0] = NEAR_INFINITY[round];
+        return 1;
+    }
+    out[0] = gamma / FINE_FACTORS[round];
+    out[1] = gamma * FINE_FACTORS[round];
+    return 2;
+}
+
+static enum status search_finely(struct search *search, struct error *err) {
+    for (size_t round = 0; round < FINE_ROUNDS; round++) {
+        for (int kind = 0; kind < TUNE_KINDS; kind++) {
+            const struct tune_result *result = search->result;
+            float gammas[2];
+            float gamma =
+                gamma_of(&result->trials[result->best_trial].rules, (enum tune_kind) kind);
+            size_t count = neighbours(gamma, round, gammas);
+            TRY(try_gammas(search, TUNE_FINE, (enum tune_kind) kind, gammas, count, err));
+        }
+    }
+    return STATUS_OK;
+}
+
+/* ---- What it is worth ---- */
+
+static enum status judge(const struct tune_options *options, const struct eval_item *items,
+                         size_t count, struct tune_result *result, struct error *err) {
+    const struct vit_rules rules[2] = {options->preset.rules, result->best};
+    struct evaluation evaluation = {0};
+    enum status status = STATUS_OK;
+    if (count > 0) {
+        TRY(evaluate_rules(options, rules, 2, items, count, &evaluation, err));
+    }
+    TRY_GOTO(status, eval_metric_mean(&evaluation, 0, EVAL_DELTA_LOGIT, &result->held_preset, err),
+             cleanup);
+    TRY_GOTO(status, eval_metric_mean(&evaluation, 1, EVAL_DELTA_LOGIT, &result->held_best, err),
+             cleanup);
+    status = eval_metric_paired(&evaluation, 1, 0, EVAL_DELTA_LOGIT, &result->held_gain, err);
+cleanup:
+    evaluation_free(&evaluation);
+    return status;
+}
+
+static enum status run_search(struct search *search, struct error *err) {
+    struct tune_result *result = search->result;
+    TRY(try_preset(search, err));
+    TRY(search_coarsely(search, err));
+    TRY(search_finely(search, err));
+    result->best = result->trials[result->best_trial].rules;
+    return STATUS_OK;
+}
+
+enum status tune_run(const struct tune_options *options, const struct eval_item *calibration,
+                     size_t calibration_count, const struct eval_item *held_out,
+                     size_t held_out_count, struct tune_result *out, struct error *err) {
+    struct tune_result result = {0};
+    struct search search = {
+        .options = options, .items = calibration, .count = calibration_count, .result = &result};
+    if ((options->method->reads & VIT_READS_RULES) == 0) {
+        return fail(err, STATUS_USAGE, "method %s has no gamma to tune", options->method->name);
+    }
+    if (calibration_count == 0) {
+        return fail(err, STATUS_USAGE, "tuning needs images to calibrate on");
+    }
+    enum status status = run_search(&search, err);
+    if (status == STATUS_OK) {
+        status = judge(options, held_out, held_out_count, &result, err);
+    }
+    if (status != STATUS_OK) {
+        tune_result_free(&result);
+        return status;
+    }
+    *out = result;
+    return STATUS_OK;
+}
+
+void tune_result_free(struct tune_result *result) {
+    mem_free(result->trials);
+    *result = (struct tune_result){0};
+}

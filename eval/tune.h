@@ -1,0 +1,65 @@
+/* Finds rule parameters for a model: gammas per kind of layer that give the best Delta on a
+ * calibration set, and what that is worth on images that the search has not seen. */
+#ifndef EVAL_TUNE_H
+#define EVAL_TUNE_H
+
+#include <stddef.h>
+
+#include "base/status.h"
+#include "eval/evaluate.h"
+#include "eval/item.h"
+#include "eval/statistics.h"
+#include "vit/method.h"
+
+/* The kinds of layers that share a gamma. */
+enum tune_kind { TUNE_CONV, TUNE_MLP, TUNE_ATTENTION, TUNE_HEAD, TUNE_KINDS };
+
+/* "conv", "fc1/fc2", "qkv/proj", "head". */
+const char *tune_kind_name(enum tune_kind kind);
+
+/* Sets every gamma of a kind. */
+void tune_set(struct vit_rules *rules, enum tune_kind kind, float gamma);
+
+enum tune_stage { TUNE_PRESET, TUNE_COARSE, TUNE_FINE };
+
+struct tune_trial {
+    enum tune_stage stage;
+    enum tune_kind kind; /* varied; of no meaning for TUNE_PRESET */
+    struct vit_rules rules;
+    struct statistic delta; /* Delta (logit) on the calibration set */
+};
+
+struct tune_options {
+    const struct evaluate_options *evaluate; /* its methods are not read */
+    const struct vit_method *method;         /* reads rules */
+    struct vit_method_options preset;        /* where the search starts, and what it must beat */
+    /* After every trial, from the calling thread. NULL: nobody looks. */
+    void (*tried)(void *user, const struct tune_trial *trial);
+    void *user;
+};
+
+struct tune_result {
+    struct vit_rules best;
+    struct tune_trial *trials; /* everything tried, in that order, the preset first; owned */
+    size_t trial_count;
+    size_t best_trial;
+
+    /* Delta (logit) on the held-out images: of the preset, of the best, and best - preset, paired.
+     * n = 0 without such images; a gain of exactly 0 if the preset is the best. */
+    struct statistic held_preset, held_best, held_gain;
+};
+
+/* Coordinate by coordinate over the gammas 0, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 10 and
+ * infinity, until a round changes nothing or two are done; then by smaller factors around what was
+ * found. A coordinate is moved only for a larger mean; of equal ones the first tried stays. The
+ * candidates of one coordinate are evaluated together: one forward pass an image, and points of
+ * their curves shared.
+ * USAGE for a method without rules or a calibration set without images; CANCELLED if the observer
+ * says so; MISMATCH if no calibration image could be used. *out is owned: tune_result_free. */
+enum status tune_run(const struct tune_options *options, const struct eval_item *calibration,
+                     size_t calibration_count, const struct eval_item *held_out,
+                     size_t held_out_count, struct tune_result *out, struct error *err);
+
+void tune_result_free(struct tune_result *result);
+
+#endif

@@ -1,0 +1,318 @@
+/* Evaluations over images: what is recorded, what fails, and that threads change no bit. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "eval/evaluate.h"
+#include "eval/load_input.h"
+#include "eval/metric.h"
+#include "eval/protocol.h"
+#include "support/attribution.h"
+#include "support/golden.h"
+#include "support/photo_set.h"
+
+#include "support/unit.h"
+
+static struct evaluation run(const struct evaluate_options *options, const struct eval_item *items,
+                             size_t count) {
+    struct evaluation out;
+    struct error err = {0};
+    if (evaluate_run(options, items, count, &out, &err) != STATUS_OK) {
+        fail_msg("%s", err.message);
+    }
+    return out;
+}
+
+/* ---- One image, step by step ---- */
+
+static void test_an_image_is_what_its_parts_give(void **unused) {
+    const char *const methods[] = {"rollout", "attnlrp", NULL};
+    struct photo_set set;
+    float input[PARITY_INPUT];
+    float logits[PARITY_CLASSES];
+    float patches[PARITY_PATCHES];
+    struct preprocess_plan plan;
+    struct error err = {0};
+    (void) unused;
+    photo_set_open(&set, 1);
+    struct evaluate_options options = photo_set_options(&set, methods);
+    struct evaluation found = run(&options, set.items, 1);
+    struct input_source source = {
+        .preprocess = &set.preprocess, .limits = image_limits_default(), .max_file_bytes = 1 << 20};
+    input_source_size(&source, set.model);
+    assert_int_equal(load_input(&source, set.paths[0], input, &plan, &err), STATUS_OK);
+    struct vit_attributor *attributor = attributor_for(set.model, vit_method_find("attnlrp"), 1);
+    assert_int_equal(vit_attributor_forward(attributor, input, logits, &err), STATUS_OK);
+    const struct eval_image *image = &found.images[0];
+    assert_string_equal(image->id, "photo_00.ppm");
+    assert_int_equal(image->status, STATUS_OK);
+    assert_int_equal(image->output, image->predicted);
+    assert_true(image->logit == logits[image->output]);
+    for (size_t i = 0; i < PARITY_CLASSES; i++) {
+        assert_true(logits[i] <= image->logit);
+    }
+    attribute_class(attributor, "attnlrp", input, image->output, NULL, patches, NULL);
+    const struct eval_method_result *result = &image->methods[1];
+    assert_memory_equal(result->patches, patches, sizeof patches);
+    assert_true(fabsf(result->morf_logit[0] - image->logit) < 1e-4F);
+    assert_true(fabsf(result->lerf_prob[0] - image->probability) < 1e-5F);
+    assert_true(result->pointing == 0.0 || result->pointing == 1.0);
+    assert_true(result->mass >= 0.0 && result->mass <= 1.0);
+    assert_true(result->rank >= 0.0 && result->rank <= 1.0);
+    assert_true(eval_metric_value(&found, image, 1, EVAL_DELTA_LOGIT) ==
+                protocol_area(result->lerf_logit, 8) - protocol_area(result->morf_logit, 8));
+    assert_true(eval_metric_value(&found, image, 1, EVAL_INSERTION) ==
+                protocol_area(result->lerf_prob, 8));
+    assert_int_equal(found.grid_height, 4);
+    assert_int_equal(found.manifest_count, 1);
+    assert_string_equal(found.methods[1], "attnlrp");
+    vit_attributor_close(attributor);
+    evaluation_free(&found);
+    photo_set_close(&set);
+}
+
+/* ---- Threads ---- */
+
+static void assert_same_bits(const struct evaluation *a, const struct evaluation *b) {
+    size_t points = (size_t) a->protocol.steps + 1;
+    assert_int_equal(a->image_count, b->image_count);
+    for (size_t i = 0; i < a->image_count; i++) {
+        const struct eval_image *left = &a->images[i];
+        const struct eval_image *right = &b->images[i];
+        assert_string_equal(left->id, right->id);
+        assert_int_equal(left->index, right->index);
+        assert_int_equal(left->status, right->status);
+        assert_true(left->logit == right->logit && left->output == right->output);
+        for (size_t m = 0; left->methods != NULL && m < a->method_count; m++) {
+            assert_memory_equal(left->methods[m].morf_logit, right->methods[m].morf_logit,
+                                4 * points * sizeof(float));
+            assert_memory_equal(left->methods[m].patches, right->methods[m].patches,
+                                PARITY_PATCHES * sizeof(float));
+            assert_memory_equal(&left->methods[m].pointing, &right->methods[m].pointing,
+                                3 * sizeof(double));
+        }
+    }
+}
+
+static void test_threads_and_shards_change_no_bit(void **unused) {
+    const char *const methods[] = {"attnlrp", "smoothgrad", "rise",   "random",
+                                   "rollout", "occlusion",  "legrad", NULL};
+    struct photo_set set;
+    (void) unused;
+    photo_set_open(&set, 12);
+    struct evaluate_options options = photo_set_options(&set, methods);
+    set.paths[5][0] = '\0'; /* one that fails */
+    struct evaluation one = run(&options, set.items, set.count);
+    options.threads = 4;
+    struct evaluation four = run(&options, set.items, set.count);
+    assert_same_bits(&one, &four);
+    options.threads = 100;
+    struct evaluation end = run(&options, set.items + 7, 5);
+    for (size_t i = 0; i < 5; i++) {
+        struct evaluation alone = one;
+        struct evaluation again = end;
+        alone.images += 7 + i;
+        again.images += i;
+        alone.image_count = again.image_count = 1;
+        assert_same_bits(&alone, &again);
+    }
+    evaluation_free(&end);
+    evaluation_free(&four);
+    evaluation_free(&one);
+    photo_set_close(&set);
+}
+
+/* ---- Failures ---- */
+
+static void test_bad_images_are_recorded(void **unused) {
+    const char *const methods[] = {"attnlrp", "random", NULL};
+    struct photo_set set;
+    struct statistic found;
+    struct error err = {0};
+    (void) unused;
+    photo_set_open(&set, 5);
+    struct evaluate_options options = photo_set_options(&set, methods);
+    scratch_text(&set.scratch, set.ids[1], "no picture");
+    set.items[3].path = "/nowhere/at/all.jpg";
+    struct evaluation evaluation = run(&options, set.items, 5);
+    assert_int_equal(evaluation.image_count, 5);
+    assert_false(evaluation.cancelled);
+    assert_int_equal(evaluation.images[0].status, STATUS_OK);
+    assert_null(evaluation.images[0].message);
+    assert_int_equal(evaluation.images[1].status, STATUS_FORMAT);
+    assert_non_null(evaluation.images[1].message);
+    assert_null(evaluation.images[1].methods);
+    assert_int_equal(evaluation.images[3].status, STATUS_IO);
+    assert_int_equal(eval_metric_mean(&evaluation, 0, EVAL_DELTA_LOGIT, &found, &err), STATUS_OK);
+    assert_int_equal(found.n, 3);
+    evaluation_free(&evaluation);
+    photo_set_close(&set);
+}
+
+static void test_labels_as_targets(void **unused) {
+    const char *const methods[] = {"attnlrp", NULL};
+    struct photo_set set;
+    (void) unused;
+    photo_set_open(&set, 4);
+    struct evaluate_options options = photo_set_options(&set, methods);
+    options.protocol.target = EVAL_TARGET_LABEL;
+    set.items[2].label = -1;
+    struct evaluation evaluation = run(&options, set.items, 4);
+    for (size_t i = 0; i < 4; i++) {
+        if (i == 2) {
+            assert_int_equal(evaluation.images[i].status, STATUS_MISMATCH);
+            assert_non_null(strstr(evaluation.images[i].message, "label"));
+        } else {
+            assert_int_equal(evaluation.images[i].output, set.items[i].label);
+        }
+    }
+    evaluation_free(&evaluation);
+    photo_set_close(&set);
+}
+
+static void test_inputs_of_other_sizes_are_refused(void **unused) {
+    const char *const methods[] = {"attnlrp", NULL};
+    struct photo_set set;
+    (void) unused;
+    photo_set_open(&set, 1);
+    struct evaluate_options options = photo_set_options(&set, methods);
+    set.preprocess.crop_width = set.preprocess.crop_height = 0;
+    struct evaluation evaluation = run(&options, set.items, 1);
+    assert_int_equal(evaluation.images[0].status, STATUS_MISMATCH);
+    assert_non_null(strstr(evaluation.images[0].message, "35 x 32"));
+    evaluation_free(&evaluation);
+    photo_set_close(&set);
+}
+
+static void test_what_would_befall_every_image_ends_the_run(void **unused) {
+    const char *const methods[] = {"rollout", NULL};
+    struct photo_set set;
+    struct evaluation evaluation = {0};
+    struct error err = {0};
+    (void) unused;
+    photo_set_open(&set, 3);
+    struct evaluate_options options = photo_set_options(&set, methods);
+    set.methods[0].options.discard_ratio = 2.0;
+    assert_int_equal(evaluate_run(&options, set.items, 3, &evaluation, &err), STATUS_USAGE);
+    assert_null(evaluation.images);
+    options.method_count = 0;
+    assert_int_equal(evaluate_run(&options, set.items, 3, &evaluation, &err), STATUS_USAGE);
+    options = photo_set_options(&set, methods);
+    options.protocol.steps = 0;
+    assert_int_equal(evaluate_run(&options, set.items, 3, &evaluation, &err), STATUS_USAGE);
+    photo_set_close(&set);
+}
+
+/* ---- The observer ---- */
+
+struct watch {
+    size_t calls, done, failed, stop_at;
+};
+
+static void watch_progress(void *user, size_t done, size_t total, size_t failed) {
+    struct watch *watch = user;
+    watch->calls++;
+    assert_int_equal(done, watch->calls);
+    assert_int_equal(total, 10);
+    watch->done = done;
+    watch->failed = failed;
+}
+
+static bool watch_cancelled(void *user) {
+    const struct watch *watch = user;
+    return watch->done >= watch->stop_at;
+}
+
+static void test_progress_and_cancelling(void **unused) {
+    const char *const methods[] = {"random", NULL};
+    struct photo_set set;
+    struct watch watch = {.stop_at = 1000};
+    (void) unused;
+    photo_set_open(&set, 10);
+    struct evaluate_options options = photo_set_options(&set, methods);
+    options.observer = (struct evaluate_observer){watch_progress, watch_cancelled, &watch};
+    options.threads = 3;
+    set.items[4].path = "/nowhere/at/all.jpg";
+    struct evaluation evaluation = run(&options, set.items, 10);
+    assert_int_equal(watch.calls, 10);
+    assert_int_equal(watch.failed, 1);
+    evaluation_free(&evaluation);
+    watch = (struct watch){.stop_at = 4};
+    options.threads = 1;
+    evaluation = run(&options, set.items, 10);
+    assert_true(evaluation.cancelled);
+    assert_int_equal(evaluation.image_count, 4);
+    assert_int_equal(evaluation.manifest_count, 10);
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(evaluation.images[i].index, i);
+    }
+    evaluation_free(&evaluation);
+    watch = (struct watch){.stop_at = 0};
+    evaluation = run(&options, set.items, 10);
+    assert_true(evaluation.cancelled);
+    assert_int_equal(evaluation.image_count, 0);
+    evaluation_free(&evaluation);
+    photo_set_close(&set);
+}
+
+static void test_no_images(void **unused) {
+    const char *const methods[] = {"random", NULL};
+    struct photo_set set;
+    struct statistic found;
+    struct error err = {0};
+    (void) unused;
+    photo_set_open(&set, 0);
+    struct evaluate_options options = photo_set_options(&set, methods);
+    struct evaluation evaluation = run(&options, NULL, 0);
+    assert_int_equal(evaluation.image_count, 0);
+    assert_int_equal(eval_metric_mean(&evaluation, 0, EVAL_DELTA_LOGIT, &found, &err), STATUS_OK);
+    assert_int_equal(found.n, 0);
+    evaluation_free(&evaluation);
+    photo_set_close(&set);
+}
+
+/* ---- Controls ---- */
+
+static void test_random_scores_have_no_delta(void **unused) {
+    const char *const methods[] = {"random", "attnlrp", NULL};
+    struct photo_set set;
+    struct statistic random;
+    struct statistic attnlrp;
+    struct statistic paired;
+    struct error err = {0};
+    (void) unused;
+    photo_set_open(&set, PHOTO_SET_MOST);
+    struct evaluate_options options = photo_set_options(&set, methods);
+    struct evaluation evaluation = run(&options, set.items, set.count);
+    /* Not one random map for all. */
+    assert_true(memcmp(evaluation.images[0].methods[0].patches,
+                       evaluation.images[1].methods[0].patches,
+                       PARITY_PATCHES * sizeof(float)) != 0);
+    assert_int_equal(eval_metric_mean(&evaluation, 0, EVAL_DELTA_LOGIT, &random, &err), STATUS_OK);
+    assert_int_equal(eval_metric_mean(&evaluation, 1, EVAL_DELTA_LOGIT, &attnlrp, &err), STATUS_OK);
+    assert_int_equal(eval_metric_paired(&evaluation, 1, 0, EVAL_DELTA_LOGIT, &paired, &err),
+                     STATUS_OK);
+    assert_int_equal(random.n, PHOTO_SET_MOST);
+    assert_true(random.lo < 0.0 && random.hi > 0.0);
+    assert_true(attnlrp.lo > 0.0);
+    assert_true(paired.lo > 0.0);
+    assert_true(fabs(paired.mean - (attnlrp.mean - random.mean)) < 1e-9);
+    evaluation_free(&evaluation);
+    photo_set_close(&set);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_an_image_is_what_its_parts_give),
+        cmocka_unit_test(test_threads_and_shards_change_no_bit),
+        cmocka_unit_test(test_bad_images_are_recorded),
+        cmocka_unit_test(test_labels_as_targets),
+        cmocka_unit_test(test_inputs_of_other_sizes_are_refused),
+        cmocka_unit_test(test_what_would_befall_every_image_ends_the_run),
+        cmocka_unit_test(test_progress_and_cancelling),
+        cmocka_unit_test(test_no_images),
+        cmocka_unit_test(test_random_scores_have_no_delta),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
