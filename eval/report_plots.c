@@ -9,14 +9,15 @@
 #define PLOT_HEIGHT 500.0
 #define TICKS 5 /* about so many */
 
-/* A range of values and round numbers in it. */
+/* A range of values, and the round numbers in it. */
 struct axis {
-    double low, high, step;
-    int decimals;
+    double low, high;
+    double first, step; /* ticks */
+    int ticks, decimals;
 };
 
-/* An axis from the largest tick below `low` to the smallest above `high`. */
-static struct axis make_axis(double low, double high) {
+/* An axis over the range widened by `margin` of its length on either side. */
+static struct axis make_axis(double low, double high, double margin) {
     if (!(high - low > 1e-6)) {
         low -= 0.5;
         high += 0.5;
@@ -24,22 +25,18 @@ static struct axis make_axis(double low, double high) {
     double rough = (high - low) / TICKS;
     double power = pow(10.0, floor(log10(rough)));
     double ratio = rough / power;
-    double step = power * (ratio <= 1.0 ? 1.0 : ratio <= 2.0 ? 2.0 : ratio <= 5.0 ? 5.0 : 10.0);
-    struct axis axis = {.step = step};
-    axis.low = step * floor(low / step + 1e-9);
-    axis.high = step * ceil(high / step - 1e-9);
-    while (axis.decimals < 6 && step < 0.999 * pow(10.0, -axis.decimals)) {
+    struct axis axis = {.low = low - margin * (high - low), .high = high + margin * (high - low)};
+    axis.step = power * (ratio <= 1.0 ? 1.0 : ratio <= 2.0 ? 2.0 : ratio <= 5.0 ? 5.0 : 10.0);
+    axis.first = axis.step * ceil(axis.low / axis.step - 1e-9);
+    axis.ticks = 1 + (int) floor((axis.high - axis.first) / axis.step + 1e-9);
+    while (axis.decimals < 6 && axis.step < 0.999 * pow(10.0, -axis.decimals)) {
         axis.decimals++;
     }
     return axis;
 }
 
-static int tick_count(const struct axis *axis) {
-    return (int) lround((axis->high - axis->low) / axis->step);
-}
-
 static double tick_value(const struct axis *axis, int tick) {
-    return axis->low + tick * axis->step;
+    return axis->first + tick * axis->step;
 }
 
 /* Where a value lies on the axis, 0 to 1. */
@@ -65,7 +62,7 @@ static struct axis forest_axis(const struct summary *summary) {
             high = fmax(high, delta->hi);
         }
     }
-    return make_axis(low, high);
+    return make_axis(low, high, 0.03);
 }
 
 /* One method's interval between lines that run on through all rows. */
@@ -75,7 +72,7 @@ static void append_track(const struct report_page *page, const struct axis *axis
     text_append_string(out, "<svg class=\"track ");
     report_method_classes(page, method);
     text_append_string(out, "\" role=\"img\" aria-hidden=\"true\">");
-    for (int tick = 0; tick <= tick_count(axis); tick++) {
+    for (int tick = 0; tick < axis->ticks; tick++) {
         double value = tick_value(axis, tick);
         bool is_zero = fabs(value) < 1e-9;
         text_printf(out, "<line class=\"%s\" y1=\"0\" y2=\"100%%\"", is_zero ? "zero" : "tick");
@@ -117,7 +114,7 @@ void report_forest(const struct report_page *page) {
         text_append_string(out, ")</div>\n");
     }
     text_append_string(out, "<div></div><div class=\"axis\">");
-    for (int tick = 0; tick <= tick_count(&axis); tick++) {
+    for (int tick = 0; tick < axis.ticks; tick++) {
         text_append_string(out, "<span style=\"left:");
         number_fixed(out, 100.0 * place(&axis, tick_value(&axis, tick)), 2);
         text_append_string(out, "%\">");
@@ -201,11 +198,11 @@ static struct axis curve_axis(const struct report_page *page, const struct curve
             high = fmax(high, fmax(values[0], values[1]));
         }
     }
-    return make_axis(low, high);
+    return make_axis(low, high, 0.0);
 }
 
 static void append_grid(struct text *out, const struct axis *axis) {
-    for (int tick = 0; tick <= tick_count(axis); tick++) {
+    for (int tick = 0; tick < axis->ticks; tick++) {
         double value = tick_value(axis, tick);
         text_printf(out, "<line class=\"%s\" x1=\"0\" x2=\"1000\" y1=\"",
                     fabs(value) < 1e-9 ? "base" : "grid");
@@ -240,7 +237,7 @@ static void append_curve(const struct report_page *page, const struct curves *cu
 
 static void append_labels(struct text *out, const struct axis *axis) {
     static const char *const ENDS[] = {"xlabel start", "xlabel", "xlabel end"};
-    for (int tick = 0; tick <= tick_count(axis); tick++) {
+    for (int tick = 0; tick < axis->ticks; tick++) {
         text_append_string(out, "<span class=\"ylabel\" style=\"top:");
         number_fixed(out, 100.0 * (1.0 - place(axis, tick_value(axis, tick))), 2);
         text_append_string(out, "%\">");

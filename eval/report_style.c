@@ -89,7 +89,7 @@ const char *const REPORT_STYLE =
     ".frame .grid{stroke:var(--line);stroke-width:1;vector-effect:non-scaling-stroke}"
     ".frame .base{stroke:var(--soft);stroke-width:1;vector-effect:non-scaling-stroke}"
     ".ylabel,.xlabel{position:absolute;color:var(--soft);font-size:.76rem;line-height:1;"
-    "font-variant-numeric:tabular-nums}"
+    "font-variant-numeric:tabular-nums;white-space:nowrap}"
     ".ylabel{right:calc(100% + .5rem);transform:translateY(-50%)}"
     ".xlabel{top:calc(100% + .55rem);transform:translateX(-50%)}"
     ".xlabel.end{transform:translateX(-100%)}.xlabel.start{transform:none}"

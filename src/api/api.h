@@ -2,6 +2,8 @@
 #ifndef API_API_H
 #define API_API_H
 
+#include <stddef.h>
+
 #include "base/status.h"
 #include "vitlrp.h"
 
@@ -16,5 +18,8 @@ __attribute__((format(printf, 3, 4)))
 #endif
 enum vitlrp_status
 api_fail(struct vitlrp_error *error, enum vitlrp_status status, const char *format, ...);
+
+/* Processors that this process may run on. */
+size_t api_processors(void);
 
 #endif

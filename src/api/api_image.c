@@ -135,9 +135,8 @@ void vitlrp_image_describe(const struct vitlrp_image *image, struct vitlrp_image
                                        .rgb = image->pixels.rgb};
 }
 
-/* The public preprocessing in imgio's terms. */
-static enum status read_preprocess(const struct vitlrp_preprocess *from, struct preprocess *out,
-                                   struct error *err) {
+enum status image_read_preprocess(const struct vitlrp_preprocess *from, struct preprocess *out,
+                                  struct error *err) {
     if ((int) from->resize < VITLRP_RESIZE_SHORT || (int) from->resize > VITLRP_RESIZE_NONE ||
         (from->interpolation != VITLRP_BILINEAR && from->interpolation != VITLRP_BICUBIC)) {
         return fail(err, STATUS_USAGE, "preprocessing of an unknown resize or interpolation");
@@ -176,7 +175,7 @@ static enum status from_input(const float *input, int32_t height, int32_t width,
     if (height < 1 || width < 1) {
         return fail(err, STATUS_USAGE, "a model input of %d x %d pixels", width, height);
     }
-    TRY(read_preprocess(preprocess, &chosen, err));
+    TRY(image_read_preprocess(preprocess, &chosen, err));
     TRY(image_check_size(&limits, (uint64_t) width, (uint64_t) height, err));
     struct vitlrp_image *image = NULL;
     TRY(new_image(&image, err));
@@ -211,7 +210,7 @@ static enum status make_plan(const struct vitlrp_preprocess *preprocess, int32_t
     if (width < 1 || height < 1) {
         return fail(err, STATUS_USAGE, "a photograph of %d x %d pixels", width, height);
     }
-    TRY(read_preprocess(preprocess, chosen, err));
+    TRY(image_read_preprocess(preprocess, chosen, err));
     return preprocess_plan_make(chosen, width, height, plan, err);
 }
 

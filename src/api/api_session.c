@@ -7,15 +7,15 @@
 
 #include "api/api.h"
 #include "api/model_private.h"
+#include "api/session_private.h"
+#include "base/checked.h"
 #include "base/mem.h"
-#include "vit/session.h"
 
-struct vitlrp_session {
-    struct vit_session *vit;
-    struct vit_target *targets;      /* [classes]: the caller's, in the inner layer's type */
-    struct vit_ledger_entry *ledger; /* [ledger_length] */
-    size_t classes, ledger_length;
-};
+/* What a session can do if nothing is said. */
+static const char DEFAULT_METHODS[] = "attnlrp,cp-lrp,attnlrp-eps";
+
+/* Most methods that a session may be opened for: more than there are. */
+#define MOST_METHODS 64
 
 void vitlrp_session_options_init(struct vitlrp_session_options *options) {
     *options = (struct vitlrp_session_options){.struct_size = sizeof *options, .backend = "auto"};
@@ -29,8 +29,7 @@ void vitlrp_relevance_init(struct vitlrp_relevance *relevance) {
     *relevance = (struct vitlrp_relevance){.struct_size = sizeof *relevance};
 }
 
-/* Processors that this process may run on. */
-static size_t available_processors(void) {
+size_t api_processors(void) {
     cpu_set_t set;
     CPU_ZERO(&set);
     if (sched_getaffinity(0, sizeof set, &set) != 0) {
@@ -40,8 +39,44 @@ static size_t available_processors(void) {
     return count < 1 ? 1 : (size_t) count;
 }
 
+/* The caller's options, and the methods that they name. */
+struct chosen_options {
+    struct vit_attributor_options options;
+    const struct vit_method *methods[MOST_METHODS];
+};
+
+/* The method called by the first `length` bytes of `name`, or NULL. */
+static const struct vit_method *method_of_span(const char *name, size_t length) {
+    for (size_t i = 0; i < vit_method_count(); i++) {
+        const struct vit_method *method = vit_method_at(i);
+        if (strlen(method->name) == length && strncmp(method->name, name, length) == 0) {
+            return method;
+        }
+    }
+    return NULL;
+}
+
+static enum status choose_methods(const char *names, struct chosen_options *out,
+                                  struct error *err) {
+    for (const char *next = names;; next++) {
+        size_t length = strcspn(next, ",");
+        const struct vit_method *method = method_of_span(next, length);
+        if (method == NULL) {
+            return fail(err, STATUS_USAGE, "no method '%.*s'", (int) size_min(length, 40), next);
+        }
+        if (out->options.method_count == MOST_METHODS) {
+            return fail(err, STATUS_USAGE, "more than %d methods", MOST_METHODS);
+        }
+        out->methods[out->options.method_count++] = method;
+        next += length;
+        if (*next == '\0') {
+            return STATUS_OK;
+        }
+    }
+}
+
 static enum status translate_options(const struct vitlrp_session_options *options,
-                                     struct vit_session_options *out, struct error *err) {
+                                     struct chosen_options *out, struct error *err) {
     struct vitlrp_session_options chosen;
     vitlrp_session_options_init(&chosen);
     if (options != NULL) {
@@ -57,26 +92,46 @@ static enum status translate_options(const struct vitlrp_session_options *option
         return fail(err, STATUS_USAGE, "the input size must not be negative");
     }
     size_t threads = chosen.threads > 0 ? (size_t) chosen.threads : available_processors();
-    *out = (struct vit_session_options){.threads =
-                                            threads < POOL_MAX_THREADS ? threads : POOL_MAX_THREADS,
+    out->options =
+        (struct vit_attributor_options){.threads = size_min(threads, POOL_MAX_THREADS),
                                         .input_height = chosen.input_height,
                                         .input_width = chosen.input_width,
                                         .keep_all_tokens = chosen.keep_all_tokens != 0,
                                         .backend = chosen.backend == NULL ? "auto" : chosen.backend,
+                                        .methods = out->methods,
                                         .max_bytes = chosen.max_bytes};
-    return STATUS_OK;
+    return choose_methods(chosen.methods == NULL ? DEFAULT_METHODS : chosen.methods, out, err);
 }
 
 enum vitlrp_status vitlrp_session_bytes(const struct vitlrp_model *model,
                                         const struct vitlrp_session_options *options, size_t *bytes,
                                         struct vitlrp_error *error) {
     struct error err = {0};
-    struct vit_session_options chosen;
+    struct chosen_options chosen;
     enum status status = translate_options(options, &chosen, &err);
     if (status == STATUS_OK) {
-        status = vit_session_bytes(model->vit, &chosen, bytes, &err);
+        status = vit_attributor_bytes(model->vit, &chosen.options, bytes, &err);
     }
     return api_status(status, &err, error);
+}
+
+/* Everything but the attributor. */
+static enum status allocate_records(struct vitlrp_session *session, const struct vit_model *model,
+                                    struct error *err) {
+    struct vit_session_info info = vit_session_describe(session->vit);
+    session->classes = (size_t) model->config.classes;
+    session->ledger_length = vit_ledger_length(&model->config);
+    session->pixels = 3 * (size_t) info.input_height * (size_t) info.input_width;
+    session->patch_count = (size_t) info.grid_height * (size_t) info.grid_width;
+    session->targets = mem_calloc(session->classes, sizeof *session->targets);
+    session->ledger = mem_calloc(session->ledger_length, sizeof *session->ledger);
+    session->input = mem_calloc(session->pixels, sizeof *session->input);
+    session->patches = mem_calloc(session->patch_count, sizeof *session->patches);
+    if (session->targets == NULL || session->ledger == NULL || session->input == NULL ||
+        session->patches == NULL) {
+        return fail(err, STATUS_NOMEM, "out of memory for a session");
+    }
+    return STATUS_OK;
 }
 
 enum vitlrp_status vitlrp_session_open(const struct vitlrp_model *model,
@@ -84,23 +139,18 @@ enum vitlrp_status vitlrp_session_open(const struct vitlrp_model *model,
                                        struct vitlrp_session **session,
                                        struct vitlrp_error *error) {
     struct error err = {0};
-    struct vit_session_options chosen;
+    struct chosen_options chosen;
     enum status status = STATUS_OK;
     struct vitlrp_session *opened = mem_calloc(1, sizeof *opened);
     if (opened == NULL) {
         status = fail(&err, STATUS_NOMEM, "out of memory for a session");
         goto cleanup;
     }
-    opened->classes = (size_t) model->vit->config.classes;
-    opened->ledger_length = vit_ledger_length(&model->vit->config);
-    opened->targets = mem_calloc(opened->classes, sizeof *opened->targets);
-    opened->ledger = mem_calloc(opened->ledger_length, sizeof *opened->ledger);
-    if (opened->targets == NULL || opened->ledger == NULL) {
-        status = fail(&err, STATUS_NOMEM, "out of memory for a session");
-        goto cleanup;
-    }
     TRY_GOTO(status, translate_options(options, &chosen, &err), cleanup);
-    TRY_GOTO(status, vit_session_open(model->vit, &chosen, &opened->vit, &err), cleanup);
+    TRY_GOTO(status, vit_attributor_open(model->vit, &chosen.options, &opened->attributor, &err),
+             cleanup);
+    opened->vit = vit_attributor_session(opened->attributor);
+    TRY_GOTO(status, allocate_records(opened, model->vit, &err), cleanup);
     *session = opened;
     opened = NULL;
 
@@ -111,9 +161,11 @@ cleanup:
 
 void vitlrp_session_close(struct vitlrp_session *session) {
     if (session != NULL) {
-        vit_session_close(session->vit);
+        vit_attributor_close(session->attributor);
         mem_free(session->targets);
         mem_free(session->ledger);
+        mem_free(session->input);
+        mem_free(session->patches);
         mem_free(session);
     }
 }
@@ -147,42 +199,48 @@ enum vitlrp_status vitlrp_session_gemm_rate(struct vitlrp_session *session, doub
 enum vitlrp_status vitlrp_session_forward(struct vitlrp_session *session, const float *input,
                                           float *logits, struct vitlrp_error *error) {
     struct error err = {0};
-    return api_status(vit_forward(session->vit, input, logits, &err), &err, error);
+    memcpy(session->input, input, session->pixels * sizeof *input);
+    return api_status(vit_attributor_forward(session->attributor, input, logits, &err), &err,
+                      error);
 }
 
 enum vitlrp_status vitlrp_session_block_output(struct vitlrp_session *session, int32_t block,
                                                float *output, struct vitlrp_error *error) {
     struct error err = {0};
-    return api_status(vit_block_output(session->vit, block, output, &err), &err, error);
+    enum status status = vit_attributor_restore(session->attributor, session->input, &err);
+    if (status == STATUS_OK) {
+        status = vit_block_output(session->vit, block, output, &err);
+    }
+    return api_status(status, &err, error);
 }
 
-/* The presets of Achtibat et al. 2024: their composite for ViT-B/16, the same with CP attention,
- * and no gamma at all. */
+struct vitlrp_rules session_public_rules(const struct vit_rules *rules) {
+    return (struct vitlrp_rules){.struct_size = sizeof(struct vitlrp_rules),
+                                 .attention = rules->propagation == VIT_PROPAGATE_CP_LRP
+                                                  ? VITLRP_ATTENTION_CP
+                                                  : VITLRP_ATTENTION_ATTNLRP,
+                                 .gamma_conv = rules->gamma_conv,
+                                 .gamma_qkv = rules->gamma_qkv,
+                                 .gamma_proj = rules->gamma_proj,
+                                 .gamma_fc1 = rules->gamma_fc1,
+                                 .gamma_fc2 = rules->gamma_fc2,
+                                 .gamma_head = rules->gamma_head,
+                                 .epsilon = rules->epsilon};
+}
+
 enum vitlrp_status vitlrp_rules_init(struct vitlrp_rules *rules, const char *preset,
                                      struct vitlrp_error *error) {
-    static const struct {
-        const char *name;
-        enum vitlrp_attention_rule attention;
-        float gamma_conv, gamma_mlp_and_head;
-    } presets[] = {{"attnlrp", VITLRP_ATTENTION_ATTNLRP, 0.25F, 0.05F},
-                   {"cp-lrp", VITLRP_ATTENTION_CP, 0.25F, 0.05F},
-                   {"attnlrp-eps", VITLRP_ATTENTION_ATTNLRP, 0.0F, 0.0F}};
-    for (size_t i = 0; i < sizeof presets / sizeof presets[0]; i++) {
-        if (strcmp(preset, presets[i].name) == 0) {
-            *rules = (struct vitlrp_rules){.struct_size = sizeof *rules,
-                                           .attention = presets[i].attention,
-                                           .gamma_conv = presets[i].gamma_conv,
-                                           .gamma_fc1 = presets[i].gamma_mlp_and_head,
-                                           .gamma_fc2 = presets[i].gamma_mlp_and_head,
-                                           .gamma_head = presets[i].gamma_mlp_and_head};
-            return VITLRP_OK;
-        }
+    const struct vit_method *method = vit_method_find(preset);
+    if (method == NULL || !method->has_ledger) {
+        return api_fail(error, VITLRP_USAGE, "no rules '%s': attnlrp, cp-lrp or attnlrp-eps",
+                        preset);
     }
-    return api_fail(error, VITLRP_USAGE, "no method '%s': attnlrp, cp-lrp or attnlrp-eps", preset);
+    *rules = session_public_rules(&method->defaults.rules);
+    return VITLRP_OK;
 }
 
-static enum status translate_rules(const struct vitlrp_rules *rules, struct vit_rules *out,
-                                   struct error *err) {
+enum status session_rules(const struct vitlrp_rules *rules, struct vit_rules *out,
+                          struct error *err) {
     if (rules->struct_size != sizeof *rules) {
         return fail(err, STATUS_USAGE, "rules were not initialised");
     }
@@ -213,8 +271,9 @@ size_t vitlrp_ledger_length(const struct vitlrp_model *model) {
     return vit_ledger_length(&model->vit->config);
 }
 
-static enum status take_targets(struct vitlrp_session *session, const struct vitlrp_target *targets,
-                                size_t target_count, struct error *err) {
+enum status session_take_targets(struct vitlrp_session *session,
+                                 const struct vitlrp_target *targets, size_t target_count,
+                                 struct error *err) {
     if (target_count > session->classes) {
         return fail(err, STATUS_USAGE, "%zu targets are more than the model's %zu outputs",
                     target_count, session->classes);
@@ -245,9 +304,12 @@ enum vitlrp_status vitlrp_session_relevance(struct vitlrp_session *session,
     if (relevance->struct_size != sizeof *relevance) {
         return api_fail(error, VITLRP_USAGE, "the relevance record was not initialised");
     }
-    enum status status = translate_rules(rules, &chosen, &err);
+    enum status status = session_rules(rules, &chosen, &err);
     if (status == STATUS_OK) {
-        status = take_targets(session, targets, target_count, &err);
+        status = session_take_targets(session, targets, target_count, &err);
+    }
+    if (status == STATUS_OK) {
+        status = vit_attributor_restore(session->attributor, session->input, &err);
     }
     if (status == STATUS_OK) {
         struct vit_relevance result = {.pixels = relevance->pixels,

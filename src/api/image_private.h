@@ -4,12 +4,19 @@
 
 #include <stdint.h>
 
+#include "base/status.h"
 #include "imgio/image.h"
+#include "imgio/preprocess.h"
+#include "vitlrp.h"
 
 struct vitlrp_image {
     struct image pixels; /* upright */
     int32_t orientation; /* EXIF, as found; 1 if none */
     const char *format;  /* a string constant: "jpeg", "png", "bmp", "pnm", "input" */
 };
+
+/* The public preprocessing in imgio's terms. USAGE for values without sense. */
+enum status image_read_preprocess(const struct vitlrp_preprocess *from, struct preprocess *out,
+                                  struct error *err);
 
 #endif
