@@ -1,0 +1,188 @@
+/* The search for gammas: what it tries, what it keeps, and what it says of the gain. */
+#include <math.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "eval/eval_bench.h"
+#include "eval/metric.h"
+#include "eval/tune.h"
+#include "support/attribution.h"
+#include "support/photo_set.h"
+
+#include "support/unit.h"
+
+enum { CALIBRATION = 10, HELD_OUT = 6 };
+
+struct log_of_trials {
+    size_t count;
+    double last;
+};
+
+static void count_trial(void *user, const struct tune_trial *trial) {
+    struct log_of_trials *log = user;
+    log->count++;
+    log->last = trial->delta.mean;
+}
+
+static struct tune_options options_for(const struct evaluate_options *evaluate, const char *method,
+                                       struct log_of_trials *log) {
+    struct tune_options options = {.evaluate = evaluate,
+                                   .method = vit_method_find(method),
+                                   .preset = defaults_of(method),
+                                   .tried = count_trial,
+                                   .user = log};
+    return options;
+}
+
+static bool same_rules(const struct vit_rules *a, const struct vit_rules *b) {
+    return memcmp(a, b, sizeof *a) == 0;
+}
+
+/* Delta of these rules on the items, evaluated alone. */
+static double delta_alone(const struct evaluate_options *evaluate, const struct vit_rules *rules,
+                          const struct eval_item *items, size_t count) {
+    struct evaluate_options options = *evaluate;
+    struct evaluate_method method = {.name = "attnlrp", .method = vit_method_find("attnlrp")};
+    struct evaluation evaluation;
+    struct statistic found;
+    struct error err = {0};
+    method.options = defaults_of("attnlrp");
+    method.options.rules = *rules;
+    options.methods = &method;
+    options.method_count = 1;
+    assert_int_equal(evaluate_run(&options, items, count, &evaluation, &err), STATUS_OK);
+    assert_int_equal(eval_metric_mean(&evaluation, 0, EVAL_DELTA_LOGIT, &found, &err), STATUS_OK);
+    evaluation_free(&evaluation);
+    return found.mean;
+}
+
+static void check_trials(const struct tune_result *result, const struct evaluate_options *evaluate,
+                         const struct eval_item *items) {
+    for (size_t i = 0; i < result->trial_count; i++) {
+        const struct tune_trial *trial = &result->trials[i];
+        assert_true(trial->delta.mean <= result->trials[result->best_trial].delta.mean);
+        assert_int_equal(trial->delta.n, CALIBRATION);
+        assert_true(trial->rules.gamma_fc1 == trial->rules.gamma_fc2);
+        for (size_t k = 0; k < i; k++) {
+            assert_false(same_rules(&trial->rules, &result->trials[k].rules));
+        }
+    }
+    /* Candidates that were evaluated side by side have what they have alone. */
+    for (size_t i = 0; i < result->trial_count; i += 7) {
+        const struct tune_trial *trial = &result->trials[i];
+        double alone = delta_alone(evaluate, &trial->rules, items, CALIBRATION);
+        assert_true(fabs(alone - trial->delta.mean) < 1e-4);
+    }
+}
+
+static void test_search(void **unused) {
+    const char *const methods[] = {"random", NULL};
+    struct photo_set set;
+    struct tune_result found;
+    struct log_of_trials log = {0};
+    struct error err = {0};
+    (void) unused;
+    photo_set_open(&set, CALIBRATION + HELD_OUT);
+    struct evaluate_options evaluate = photo_set_options(&set, methods);
+    struct tune_options options = options_for(&evaluate, "attnlrp", &log);
+    const struct eval_item *held_out = set.items + CALIBRATION;
+    evaluate.threads = 2;
+    assert_int_equal(tune_run(&options, set.items, CALIBRATION, held_out, HELD_OUT, &found, &err),
+                     STATUS_OK);
+    assert_int_equal(found.trials[0].stage, TUNE_PRESET);
+    assert_true(same_rules(&found.trials[0].rules, &options.preset.rules));
+    assert_true(same_rules(&found.best, &found.trials[found.best_trial].rules));
+    /* The first coordinate tries the whole grid but for the preset's own 0.25. */
+    for (size_t i = 1; i <= 9; i++) {
+        assert_int_equal(found.trials[i].stage, TUNE_COARSE);
+        assert_int_equal(found.trials[i].kind, TUNE_CONV);
+    }
+    assert_true(isinf(found.trials[9].rules.gamma_conv));
+    assert_int_equal(found.trials[10].kind, TUNE_MLP);
+    assert_int_equal(found.trials[found.trial_count - 1].stage, TUNE_FINE);
+    assert_int_equal(log.count, found.trial_count);
+    assert_true(found.trials[found.best_trial].delta.mean > found.trials[0].delta.mean);
+    check_trials(&found, &evaluate, set.items);
+    assert_int_equal(found.held_gain.n, HELD_OUT);
+    assert_true(fabs(found.held_gain.mean - (found.held_best.mean - found.held_preset.mean)) <
+                1e-9);
+    assert_true(fabs(found.held_best.mean -
+                     delta_alone(&evaluate, &found.best, held_out, HELD_OUT)) < 1e-4);
+    tune_result_free(&found);
+    photo_set_close(&set);
+}
+
+static void test_without_held_out_images(void **unused) {
+    const char *const methods[] = {"random", NULL};
+    struct photo_set set;
+    struct tune_result found;
+    struct log_of_trials log = {0};
+    struct error err = {0};
+    (void) unused;
+    photo_set_open(&set, 2);
+    struct evaluate_options evaluate = photo_set_options(&set, methods);
+    struct tune_options options = options_for(&evaluate, "cp-lrp", &log);
+    evaluate.protocol.steps = 2;
+    assert_int_equal(tune_run(&options, set.items, 2, NULL, 0, &found, &err), STATUS_OK);
+    assert_int_equal(found.best.propagation, VIT_PROPAGATE_CP_LRP);
+    assert_int_equal(found.held_gain.n, 0);
+    assert_true(isnan(found.held_gain.mean));
+    tune_result_free(&found);
+    photo_set_close(&set);
+}
+
+static void test_refusals(void **unused) {
+    const char *const methods[] = {"random", NULL};
+    struct photo_set set;
+    struct tune_result found;
+    struct log_of_trials log = {0};
+    struct error err = {0};
+    (void) unused;
+    photo_set_open(&set, 1);
+    struct evaluate_options evaluate = photo_set_options(&set, methods);
+    struct tune_options options = options_for(&evaluate, "rollout", &log);
+    assert_int_equal(tune_run(&options, set.items, 1, NULL, 0, &found, &err), STATUS_USAGE);
+    options = options_for(&evaluate, "attnlrp", &log);
+    assert_int_equal(tune_run(&options, set.items, 0, NULL, 0, &found, &err), STATUS_USAGE);
+    set.items[0].path = "/nowhere/at/all.jpg";
+    assert_int_equal(tune_run(&options, set.items, 1, NULL, 0, &found, &err), STATUS_MISMATCH);
+    photo_set_close(&set);
+}
+
+static void test_kinds(void **unused) {
+    struct vit_rules rules = {0};
+    (void) unused;
+    for (int kind = 0; kind < TUNE_KINDS; kind++) {
+        tune_set(&rules, (enum tune_kind) kind, (float) (kind + 1));
+    }
+    assert_true(rules.gamma_conv == 1.0F && rules.gamma_fc1 == 2.0F && rules.gamma_fc2 == 2.0F);
+    assert_true(rules.gamma_qkv == 3.0F && rules.gamma_proj == 3.0F && rules.gamma_head == 4.0F);
+    assert_string_equal(tune_kind_name(TUNE_MLP), "fc1/fc2");
+}
+
+/* That both sides compute the same number of inputs; how long they take is for `bench` to say. */
+static void test_bench_counts_points(void **unused) {
+    struct vit_model *model = parity_model();
+    struct eval_bench_result found;
+    struct error err = {0};
+    struct eval_bench_options options = {
+        .model = model, .threads = 2, .backend = "auto", .images = 3, .methods = 2, .steps = 4};
+    (void) unused;
+    assert_int_equal(eval_bench_run(&options, &found, &err), STATUS_OK);
+    assert_in_range(found.points, 3 * (2 + 3), 3 * (2 + 2 * 2 * 3));
+    assert_true(found.evaluator_seconds > 0.0 && found.plain_seconds > 0.0);
+    options.images = 0;
+    assert_int_equal(eval_bench_run(&options, &found, &err), STATUS_USAGE);
+    vit_model_free(model);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_search),
+        cmocka_unit_test(test_without_held_out_images),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_kinds),
+        cmocka_unit_test(test_bench_counts_points),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
