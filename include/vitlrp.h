@@ -288,6 +288,9 @@ struct vitlrp_session_options {
                                 vitlrp_session_block_output) */
     const char *backend;     /* matrix products: "auto" or "openblas" */
     size_t max_bytes;        /* refuse to open beyond this; 0: no limit */
+    const char *methods;     /* what vitlrp_session_attribute will be asked for: names, with commas
+                                between them; NULL: attnlrp, cp-lrp and attnlrp-eps. Others hold more
+                                memory */
 };
 
 VITLRP_API void vitlrp_session_options_init(struct vitlrp_session_options *options);
@@ -395,6 +398,69 @@ vitlrp_session_relevance(struct vitlrp_session *session, const struct vitlrp_tar
                          size_t target_count, const struct vitlrp_rules *rules,
                          struct vitlrp_relevance *relevance, struct vitlrp_error *error);
 
+/* ---- Methods
+ * ---------------------------------------------------------------------------------------------------------
+ */
+
+/* AttnLRP and what it is compared with, one call for all of them. */
+
+/* Number of methods, and their names: 0 to count - 1, NULL beyond. */
+VITLRP_API size_t vitlrp_method_count(void);
+VITLRP_API const char *vitlrp_method_name(size_t index);
+
+/* The options that a method reads, as flags. */
+enum vitlrp_method_reads {
+    VITLRP_READS_RULES = 1,
+    VITLRP_READS_HEAD_FUSION = 2, /* and discard_ratio */
+    VITLRP_READS_SAMPLES = 4,
+    VITLRP_READS_NOISE = 8,
+    VITLRP_READS_SEED = 16
+};
+
+struct vitlrp_method_info {
+    size_t struct_size;
+    const char *name;
+    const char *summary;   /* one line, with its reference */
+    int32_t has_pixels;    /* 0: a map of patches only */
+    int32_t has_ledger;    /* 1: vitlrp_session_relevance computes it too, with a ledger */
+    int32_t ignores_class; /* 1: the same map for every class */
+    uint32_t reads;        /* enum vitlrp_method_reads */
+};
+
+/* USAGE for an unknown name. The strings are constants. Any thread. */
+VITLRP_API void vitlrp_method_info_init(struct vitlrp_method_info *info);
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status
+vitlrp_method_describe(const char *name, struct vitlrp_method_info *info,
+                       struct vitlrp_error *error);
+
+enum vitlrp_head_fusion { VITLRP_FUSE_MEAN, VITLRP_FUSE_MAX, VITLRP_FUSE_MIN };
+
+/* What to run, and how. A method reads only what vitlrp_method_info.reads says. */
+struct vitlrp_method_options {
+    size_t struct_size;
+    const char *method; /* a name of the table */
+    struct vitlrp_rules rules;
+    enum vitlrp_head_fusion head_fusion;
+    double discard_ratio; /* share of the smallest attention entries left out, 0 <= ratio < 1 */
+    int32_t samples;      /* 1 to 1000000 */
+    double noise;         /* standard deviation as a share of the input's range */
+    uint64_t seed;
+};
+
+/* The method's defaults; options->method points to the table's own name. USAGE for another name. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status
+vitlrp_method_options_init(struct vitlrp_method_options *options, const char *method,
+                           struct vitlrp_error *error);
+
+/* The map of a method for the last forward's input, into relevance->pixels and patches (either may
+ * be NULL), explained and sum; ledger and neurons must be NULL. The same bits for any number of
+ * threads. USAGE without a forward, for a method that the session was not opened for, for pixels of
+ * a method without them, and for options out of range; NUMERIC if the map is not finite. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status
+vitlrp_session_attribute(struct vitlrp_session *session, const struct vitlrp_target *targets,
+                         size_t target_count, const struct vitlrp_method_options *options,
+                         struct vitlrp_relevance *relevance, struct vitlrp_error *error);
+
 /* ---- Pictures
  * --------------------------------------------------------------------------------------------------------
  */
@@ -452,6 +518,225 @@ vitlrp_session_gemm_rate(struct vitlrp_session *session, double *gflops,
 
 /* Floating-point operations (2 per multiply-add) of one forward pass of the session. */
 VITLRP_API double vitlrp_session_forward_flops(const struct vitlrp_session *session);
+
+/* ---- Evaluation
+ * ------------------------------------------------------------------------------------------------------
+ */
+
+/* What stands in for a patch that is taken away. */
+enum vitlrp_replacement {
+    VITLRP_REPLACE_ZERO, /* 0 after normalisation */
+    VITLRP_REPLACE_BLACK,
+    VITLRP_REPLACE_MEAN, /* the image's mean colour */
+    VITLRP_REPLACE_BLUR,
+    VITLRP_REPLACE_NOISE,
+    VITLRP_REPLACE_ROAD /* noisy linear imputation (Rong et al., ICML 2022) */
+};
+
+enum vitlrp_eval_target {
+    VITLRP_EVAL_PREDICTED, /* explain the predicted class */
+    VITLRP_EVAL_LABEL      /* explain the label; images whose label the model does not know are left
+                              out */
+};
+
+/* Rule parameters laid over a method's own: NAN leaves what the method has. */
+struct vitlrp_rule_changes {
+    float gamma_conv, gamma_qkv, gamma_proj, gamma_fc1, gamma_fc2, gamma_head;
+    float epsilon;
+};
+
+/* All NAN. */
+VITLRP_API void vitlrp_rule_changes_init(struct vitlrp_rule_changes *changes);
+
+/* Called by any thread of a run, by one at a time. NULL functions are not called. */
+struct vitlrp_eval_observer {
+    void (*progress)(void *user, size_t done, size_t total, size_t failed); /* after every image */
+    int32_t (*cancelled)(void *user); /* before every image; not 0: begin no more */
+    void *user;
+};
+
+struct vitlrp_eval_options {
+    size_t struct_size;
+
+    /* Images: a folder (ImageFolder, or flat with a file of labels), a file with one path a line
+     * and optionally a tab and a label, or "-" for such a list on standard input. Their order is
+     * that of their paths' bytes. */
+    const char *dataset;
+    const char *truth; /* file of labels; NULL: val.txt, labels.csv and the like in the folder, else
+                          the folders' names */
+    const char *boxes; /* CSV of objects' boxes, for the localisation metrics; NULL: none */
+    size_t limit;      /* so many images, spread evenly over all of them; 0: all */
+    int32_t shard, shards; /* only images i with i % shards == shard; default 0 of 1 */
+
+    const char *const *methods; /* names; NULL: attnlrp, cp-lrp, attnlrp-eps, chefer, rollout,
+                                   input-x-gradient, random */
+    size_t method_count;
+    const char *reference;                   /* paired differences are to it; default "rollout" */
+    const struct vitlrp_rule_changes *rules; /* for all methods with gammas of their own,
+                                          attnlrp-eps excepted; NULL: none */
+
+    int32_t steps; /* points of a curve, less one; default 28 */
+    enum vitlrp_replacement replacement;
+    enum vitlrp_eval_target target;
+    uint64_t seed; /* of everything random; at most INT64_MAX */
+
+    const struct vitlrp_preprocess *preprocess; /* NULL: the model's; every image must become an
+                                                   input of one size */
+    int32_t ignore_exif;
+    int32_t threads;     /* images at the same time; 0: one per available processor */
+    const char *backend; /* as of sessions */
+    struct vitlrp_eval_observer observer;
+    struct vitlrp_log log; /* what is known of the dataset */
+};
+
+VITLRP_API void vitlrp_eval_options_init(struct vitlrp_eval_options *options);
+
+/* Measurements of methods on images, and their statistics. Immutable. */
+struct vitlrp_evaluation;
+
+/* Runs methods over a dataset and takes their patches away, most and least relevant first. The
+ * result does not depend on the number of threads. Images that cannot be read are recorded and do
+ * not fail the call; a cancelled run gives VITLRP_OK and what it has. *evaluation is owned:
+ * vitlrp_evaluation_close; it does not need the model. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status
+vitlrp_evaluate(const struct vitlrp_model *model, const struct vitlrp_eval_options *options,
+                struct vitlrp_evaluation **evaluation, struct vitlrp_error *error);
+
+/* An evaluation from the bytes of vitlrp_evaluation_json: the same numbers bit for bit, patch
+ * scores of the gallery's images only. FORMAT, saying where, for anything else. *evaluation is
+ * owned. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status
+vitlrp_evaluation_read(const void *data, size_t size, struct vitlrp_evaluation **evaluation,
+                       struct vitlrp_error *error);
+
+/* The shards of one run as the run that was not divided: its reports are the same bytes. MISMATCH,
+ * saying why, if they are not of one run, or not all of it; parts are counted from 1 in messages.
+ * *evaluation is owned, the parts stay. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status
+vitlrp_evaluation_merge(const struct vitlrp_evaluation *const *parts, size_t count,
+                        struct vitlrp_evaluation **evaluation, struct vitlrp_error *error);
+
+VITLRP_API void vitlrp_evaluation_close(struct vitlrp_evaluation *evaluation);
+
+struct vitlrp_evaluation_info {
+    size_t struct_size;
+    size_t images;   /* in it, failed ones included */
+    size_t failed;   /* that could not be measured */
+    size_t manifest; /* of the whole dataset, all shards together */
+    size_t skipped;  /* left out of the manifest: no label that the model knows */
+    size_t methods;
+    int32_t shard, shards;
+    int32_t cancelled;       /* 1: the run was stopped before its end */
+    const char *first_error; /* of the first image that failed; NULL if none did */
+};
+
+VITLRP_API void vitlrp_evaluation_info_init(struct vitlrp_evaluation_info *info);
+VITLRP_API void vitlrp_evaluation_describe(const struct vitlrp_evaluation *evaluation,
+                                           struct vitlrp_evaluation_info *info);
+
+/* A mean over n images with its 95 % bootstrap interval; NAN for n = 0. */
+struct vitlrp_statistic {
+    double mean, lo, hi;
+    size_t n;
+};
+
+/* A metric of a method: "delta_logit", "delta_prob", "morf_logit", "morf_prob", "lerf_logit",
+ * "lerf_prob", "aopc_logit", "aopc_prob", "insertion", "deletion", "pointing", "mass" or "rank".
+ * USAGE for another name or a method that was not run. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status
+vitlrp_evaluation_metric(const struct vitlrp_evaluation *evaluation, const char *method,
+                         const char *metric, struct vitlrp_statistic *statistic,
+                         struct vitlrp_error *error);
+
+/* Reports. *data is owned (vitlrp_free), *size excludes the terminating zero byte. Equal
+ * evaluations give equal bytes. */
+
+/* Everything, as one JSON object. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status
+vitlrp_evaluation_json(const struct vitlrp_evaluation *evaluation, char **data, size_t *size,
+                       struct vitlrp_error *error);
+
+/* One row for each image and method. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status
+vitlrp_evaluation_csv(const struct vitlrp_evaluation *evaluation, char **data, size_t *size,
+                      struct vitlrp_error *error);
+
+/* One page that loads nothing from elsewhere. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status
+vitlrp_evaluation_html(const struct vitlrp_evaluation *evaluation, char **data, size_t *size,
+                       struct vitlrp_error *error);
+
+/* A table for a terminal, best method first. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status
+vitlrp_evaluation_table(const struct vitlrp_evaluation *evaluation, char **data, size_t *size,
+                        struct vitlrp_error *error);
+
+/* ---- Tuning
+ * ----------------------------------------------------------------------------------------------------------
+ */
+
+/* One setting that was tried. */
+struct vitlrp_tune_trial {
+    const char *stage; /* "preset", "coarse", "fine" */
+    const char *kind;  /* layers whose gamma was varied: "conv", "fc1/fc2", "qkv/proj", "head"; ""
+                          for the preset */
+    struct vitlrp_rules rules;
+    struct vitlrp_statistic delta; /* Delta (logit) on the calibration images */
+};
+
+struct vitlrp_tune_options {
+    size_t struct_size;
+    /* Dataset, limit, protocol, preprocessing, threads and observer are read; of the methods the
+     * first, which must have gammas (default "attnlrp"), with the rule changes as the place where
+     * the search begins. Images 0, 2, 4... of the manifest calibrate, the others are held out. */
+    const struct vitlrp_eval_options *evaluation;
+    void (*tried)(void *user, const struct vitlrp_tune_trial *trial); /* after every trial; may be
+                                                                         NULL */
+    void *user;
+};
+
+VITLRP_API void vitlrp_tune_options_init(struct vitlrp_tune_options *options);
+
+struct vitlrp_tune_result {
+    size_t struct_size;
+    const char *method;        /* a constant */
+    struct vitlrp_rules rules; /* the best found */
+    size_t trials, calibration_images, held_out_images;
+    struct vitlrp_statistic calibration_preset, calibration_tuned; /* Delta (logit) */
+    struct vitlrp_statistic preset, tuned;                         /* on the held-out images */
+    struct vitlrp_statistic gain; /* tuned - preset there, paired */
+};
+
+VITLRP_API void vitlrp_tune_result_init(struct vitlrp_tune_result *result);
+
+/* Searches the gamma of each kind of layer for the largest Delta on the calibration images, coarse
+ * to fine, and measures the gain on images that the search has not seen. CANCELLED if the observer
+ * says so. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status
+vitlrp_tune(const struct vitlrp_model *model, const struct vitlrp_tune_options *options,
+            struct vitlrp_tune_result *result, struct vitlrp_error *error);
+
+/* ---- Cost of an evaluation
+ * -------------------------------------------------------------------------------------------
+ */
+
+struct vitlrp_eval_cost {
+    size_t struct_size;
+    int32_t images, methods, steps; /* to measure with; defaults 50, 8, 28 */
+    int32_t threads;                /* 0: one per available processor */
+    const char *backend;
+    size_t points;            /* out: inputs that were computed, by either side */
+    double evaluator_seconds; /* out: thread seconds of the curves, orders and masks included */
+    double plain_seconds;     /* out: of as many inputs in whole batches */
+};
+
+VITLRP_API void vitlrp_eval_cost_init(struct vitlrp_eval_cost *cost);
+
+/* Measures what the evaluator's forward passes cost against plain batched ones, on made-up images:
+ * the yardstick of `vitlrp bench --eval`. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status vitlrp_eval_measure(const struct vitlrp_model *model,
+                                                                   struct vitlrp_eval_cost *cost,
+                                                                   struct vitlrp_error *error);
 
 #ifdef __cplusplus
 }

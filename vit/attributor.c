@@ -323,6 +323,11 @@ double attributor_explained(const float *logits, const struct vit_target *target
     return sum;
 }
 
+double vit_attributor_explained(const struct vit_attributor *attributor,
+                                const struct vit_target *targets, size_t target_count) {
+    return attributor_explained(attributor->scratch.logits, targets, target_count);
+}
+
 double attributor_probability(const float *logits, size_t classes, const struct vit_target *targets,
                               size_t target_count) {
     double largest = logits[0];

@@ -114,6 +114,10 @@ enum status vit_attributor_restore(struct vit_attributor *attributor, const floa
 enum status vit_attributor_run(struct vit_attributor *attributor, const struct vit_method *method,
                                const struct vit_method_request *request, struct error *err);
 
+/* The explained sum of logits, of the last vit_attributor_forward. */
+double vit_attributor_explained(const struct vit_attributor *attributor,
+                                const struct vit_target *targets, size_t target_count);
+
 struct vit_session *vit_attributor_session(struct vit_attributor *attributor);
 struct vit_batch *
 vit_attributor_batch(struct vit_attributor *attributor); /* NULL if none is needed */

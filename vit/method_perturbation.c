@@ -10,7 +10,7 @@
 enum status method_occlusion(struct vit_attributor *attributor,
                              const struct vit_method_request *request, struct error *err) {
     struct attributor_scratch *scratch = &attributor->scratch;
-    double whole = attributor_explained(scratch->logits, request->targets, request->target_count);
+    double whole = vit_attributor_explained(attributor, request->targets, request->target_count);
     for (size_t first = 0; first < attributor->patches; first += attributor->capacity) {
         size_t count = size_min(attributor->capacity, attributor->patches - first);
         memset(scratch->masks, 0, count * attributor->patches);

@@ -91,7 +91,7 @@ static enum status translate_options(const struct vitlrp_session_options *option
     if (chosen.input_height < 0 || chosen.input_width < 0) {
         return fail(err, STATUS_USAGE, "the input size must not be negative");
     }
-    size_t threads = chosen.threads > 0 ? (size_t) chosen.threads : available_processors();
+    size_t threads = chosen.threads > 0 ? (size_t) chosen.threads : api_processors();
     out->options =
         (struct vit_attributor_options){.threads = size_min(threads, POOL_MAX_THREADS),
                                         .input_height = chosen.input_height,
