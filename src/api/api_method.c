@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "api/api.h"
-#include "api/session_private.h"
+#include "api/api_session.h"
 
 _Static_assert((int) VITLRP_READS_RULES == (int) VIT_READS_RULES, "flags differ");
 _Static_assert((int) VITLRP_READS_HEAD_FUSION == (int) VIT_READS_FUSION, "flags differ");

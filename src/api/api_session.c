@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "api/api.h"
+#include "api/api_session.h"
 #include "api/model_private.h"
-#include "api/session_private.h"
 #include "base/checked.h"
 #include "base/mem.h"
 

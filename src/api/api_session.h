@@ -1,6 +1,6 @@
 /* What a vitlrp_session is inside. For src/api only. */
-#ifndef API_SESSION_PRIVATE_H
-#define API_SESSION_PRIVATE_H
+#ifndef API_API_SESSION_H
+#define API_API_SESSION_H
 
 #include <stddef.h>
 
