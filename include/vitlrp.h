@@ -571,7 +571,7 @@ struct vitlrp_eval_options {
     const char *const *methods; /* names; NULL: attnlrp, cp-lrp, attnlrp-eps, chefer, rollout,
                                    input-x-gradient, random */
     size_t method_count;
-    const char *reference;                   /* paired differences are to it; default "rollout" */
+    const char *reference; /* paired differences are to it; NULL: rollout, if it is run */
     const struct vitlrp_rule_changes *rules; /* for all methods with gammas of their own,
                                           attnlrp-eps excepted; NULL: none */
 

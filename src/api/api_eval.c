@@ -1,0 +1,248 @@
+/* Evaluations for vitlrp.h: datasets, runs, records and reports behind checked arguments. */
+#include <string.h>
+
+#include "api/api.h"
+#include "api/eval_private.h"
+#include "api/eval_setup.h"
+#include "base/mem.h"
+#include "eval/eval_bench.h"
+#include "eval/merge.h"
+#include "eval/report.h"
+
+void vitlrp_evaluation_info_init(struct vitlrp_evaluation_info *info) {
+    *info = (struct vitlrp_evaluation_info){.struct_size = sizeof *info};
+}
+
+struct vitlrp_statistic eval_statistic(const struct statistic *statistic) {
+    return (struct vitlrp_statistic){statistic->mean, statistic->lo, statistic->hi, statistic->n};
+}
+
+static bool ask_cancelled(void *user) {
+    const struct vitlrp_eval_observer *observer = user;
+    return observer->cancelled != NULL && observer->cancelled(observer->user) != 0;
+}
+
+static void tell_progress(void *user, size_t done, size_t total, size_t failed) {
+    const struct vitlrp_eval_observer *observer = user;
+    if (observer->progress != NULL) {
+        observer->progress(observer->user, done, total, failed);
+    }
+}
+
+struct evaluate_observer eval_observer(const struct vitlrp_eval_observer *observer) {
+    return (struct evaluate_observer){
+        .progress = tell_progress, .cancelled = ask_cancelled, .user = (void *) observer};
+}
+
+/* An evaluation around a record, which it takes over, failing or not. */
+static enum status wrap(struct record *record, struct vitlrp_evaluation **out, struct error *err) {
+    struct vitlrp_evaluation *evaluation = mem_calloc(1, sizeof *evaluation);
+    if (evaluation == NULL) {
+        record_free(record);
+        return fail(err, STATUS_NOMEM, "out of memory for an evaluation");
+    }
+    evaluation->record = *record;
+    enum status status = summary_make(&evaluation->record.evaluation, evaluation->record.reference,
+                                      api_processors(), &evaluation->summary, err);
+    if (status != STATUS_OK) {
+        vitlrp_evaluation_close(evaluation);
+        return status;
+    }
+    *out = evaluation;
+    return STATUS_OK;
+}
+
+static enum status run(struct eval_setup *setup, struct vitlrp_evaluation **out,
+                       struct error *err) {
+    struct evaluation evaluation = {0};
+    struct record record;
+    const struct dataset *dataset = &setup->dataset;
+    setup->evaluate.observer = eval_observer(&setup->options.observer);
+    TRY(evaluate_run(&setup->evaluate, dataset->items, dataset->count, &evaluation, err));
+    TRY(eval_record(setup, &evaluation, &record, err));
+    return wrap(&record, out, err);
+}
+
+enum vitlrp_status vitlrp_evaluate(const struct vitlrp_model *model,
+                                   const struct vitlrp_eval_options *options,
+                                   struct vitlrp_evaluation **evaluation,
+                                   struct vitlrp_error *error) {
+    struct error err = {0};
+    struct eval_setup setup;
+    if (model == NULL || options == NULL || evaluation == NULL) {
+        return api_fail(error, VITLRP_USAGE, "vitlrp_evaluate: a NULL argument");
+    }
+    enum status status = eval_setup_open(model, options, &setup, &err);
+    if (status == STATUS_OK) {
+        status = run(&setup, evaluation, &err);
+    }
+    eval_setup_close(&setup);
+    return api_status(status, &err, error);
+}
+
+enum vitlrp_status vitlrp_evaluation_read(const void *data, size_t size,
+                                          struct vitlrp_evaluation **evaluation,
+                                          struct vitlrp_error *error) {
+    struct error err = {0};
+    struct record record;
+    if (data == NULL || evaluation == NULL) {
+        return api_fail(error, VITLRP_USAGE, "vitlrp_evaluation_read: a NULL argument");
+    }
+    enum status status = record_read(data, size, &record, &err);
+    if (status == STATUS_OK) {
+        status = wrap(&record, evaluation, &err);
+    }
+    return api_status(status, &err, error);
+}
+
+static enum status merge(const struct vitlrp_evaluation *const *parts, size_t count,
+                         struct vitlrp_evaluation **out, struct error *err) {
+    struct record record;
+    const struct record **records = mem_calloc(count, sizeof *records);
+    if (records == NULL) {
+        return fail(err, STATUS_NOMEM, "out of memory for %zu records", count);
+    }
+    for (size_t i = 0; i < count; i++) {
+        records[i] = &parts[i]->record;
+    }
+    enum status status = record_merge(records, count, &record, err);
+    mem_free(records);
+    return status == STATUS_OK ? wrap(&record, out, err) : status;
+}
+
+enum vitlrp_status vitlrp_evaluation_merge(const struct vitlrp_evaluation *const *parts,
+                                           size_t count, struct vitlrp_evaluation **evaluation,
+                                           struct vitlrp_error *error) {
+    struct error err = {0};
+    if (parts == NULL || evaluation == NULL || count == 0) {
+        return api_fail(error, VITLRP_USAGE, "vitlrp_evaluation_merge: nothing to merge");
+    }
+    return api_status(merge(parts, count, evaluation, &err), &err, error);
+}
+
+void vitlrp_evaluation_close(struct vitlrp_evaluation *evaluation) {
+    if (evaluation != NULL) {
+        summary_free(&evaluation->summary);
+        record_free(&evaluation->record);
+        mem_free(evaluation);
+    }
+}
+
+void vitlrp_evaluation_describe(const struct vitlrp_evaluation *evaluation,
+                                struct vitlrp_evaluation_info *info) {
+    const struct evaluation *inner = &evaluation->record.evaluation;
+    *info = (struct vitlrp_evaluation_info){
+        .struct_size = sizeof *info,
+        .images = inner->image_count,
+        .failed = record_failed(&evaluation->record),
+        .manifest = inner->manifest_count,
+        .skipped = evaluation->record.skipped,
+        .methods = inner->method_count,
+        .shard = inner->shard,
+        .shards = inner->shards,
+        .cancelled = inner->cancelled ? 1 : 0,
+    };
+    for (size_t i = 0; i < inner->image_count && info->first_error == NULL; i++) {
+        info->first_error = inner->images[i].message;
+    }
+}
+
+enum vitlrp_status vitlrp_evaluation_metric(const struct vitlrp_evaluation *evaluation,
+                                            const char *method, const char *metric,
+                                            struct vitlrp_statistic *statistic,
+                                            struct vitlrp_error *error) {
+    if (evaluation == NULL || method == NULL || metric == NULL || statistic == NULL) {
+        return api_fail(error, VITLRP_USAGE, "vitlrp_evaluation_metric: a NULL argument");
+    }
+    size_t row = record_find_method(&evaluation->record, method);
+    if (row >= evaluation->summary.method_count) {
+        return api_fail(error, VITLRP_USAGE, "no such method was run: %.60s", method);
+    }
+    for (int i = 0; i < EVAL_METRIC_COUNT; i++) {
+        if (strcmp(eval_metric_name((enum eval_metric) i), metric) == 0) {
+            *statistic = eval_statistic(&evaluation->summary.methods[row].metrics[i]);
+            return VITLRP_OK;
+        }
+    }
+    return api_fail(error, VITLRP_USAGE, "no such metric: %.60s", metric);
+}
+
+/* Hands a report over to the caller. */
+static enum vitlrp_status give(enum status status, struct text *text, struct error *err,
+                               char **data, size_t *size, struct vitlrp_error *error) {
+    if (status == STATUS_OK && text->failed) {
+        status = fail(err, STATUS_NOMEM, "out of memory for the report");
+    }
+    if (status == STATUS_OK) {
+        *data = text->data;
+        *size = text->length;
+    } else {
+        text_free(text);
+    }
+    return api_status(status, err, error);
+}
+
+enum vitlrp_status vitlrp_evaluation_json(const struct vitlrp_evaluation *evaluation, char **data,
+                                          size_t *size, struct vitlrp_error *error) {
+    struct error err = {0};
+    struct text text = {.limit = RECORD_TEXT_LIMIT};
+    record_write(&evaluation->record, &evaluation->summary, &text);
+    return give(STATUS_OK, &text, &err, data, size, error);
+}
+
+enum vitlrp_status vitlrp_evaluation_csv(const struct vitlrp_evaluation *evaluation, char **data,
+                                         size_t *size, struct vitlrp_error *error) {
+    struct error err = {0};
+    struct text text = {.limit = RECORD_TEXT_LIMIT};
+    report_csv(&evaluation->record, &text);
+    return give(STATUS_OK, &text, &err, data, size, error);
+}
+
+enum vitlrp_status vitlrp_evaluation_html(const struct vitlrp_evaluation *evaluation, char **data,
+                                          size_t *size, struct vitlrp_error *error) {
+    struct error err = {0};
+    struct text text = {.limit = RECORD_TEXT_LIMIT};
+    enum status status = report_html(&evaluation->record, &evaluation->summary, &text, &err);
+    return give(status, &text, &err, data, size, error);
+}
+
+enum vitlrp_status vitlrp_evaluation_table(const struct vitlrp_evaluation *evaluation, char **data,
+                                           size_t *size, struct vitlrp_error *error) {
+    struct error err = {0};
+    struct text text = {.limit = RECORD_TEXT_LIMIT};
+    report_table(&evaluation->record, &evaluation->summary, &text);
+    return give(STATUS_OK, &text, &err, data, size, error);
+}
+
+void vitlrp_eval_cost_init(struct vitlrp_eval_cost *cost) {
+    *cost = (struct vitlrp_eval_cost){
+        .struct_size = sizeof *cost, .images = 50, .methods = 8, .steps = 28, .backend = "auto"};
+}
+
+enum vitlrp_status vitlrp_eval_measure(const struct vitlrp_model *model,
+                                       struct vitlrp_eval_cost *cost, struct vitlrp_error *error) {
+    struct error err = {0};
+    struct eval_bench_result result;
+    if (model == NULL || cost == NULL || cost->struct_size != sizeof *cost) {
+        return api_fail(error, VITLRP_USAGE,
+                        "vitlrp_eval_measure: the record of costs was not "
+                        "initialised");
+    }
+    if (cost->images < 1 || cost->methods < 1 || cost->steps < 1 || cost->threads < 0) {
+        return api_fail(error, VITLRP_USAGE, "images, methods and steps must be at least 1");
+    }
+    struct eval_bench_options options = {.model = model->vit,
+                                         .threads = cost->threads > 0 ? (size_t) cost->threads
+                                                                      : api_processors(),
+                                         .backend = cost->backend == NULL ? "auto" : cost->backend,
+                                         .images = (size_t) cost->images,
+                                         .methods = (size_t) cost->methods,
+                                         .steps = cost->steps};
+    enum status status = eval_bench_run(&options, &result, &err);
+    if (status == STATUS_OK) {
+        cost->points = result.points;
+        cost->evaluator_seconds = result.evaluator_seconds;
+        cost->plain_seconds = result.plain_seconds;
+    }
+    return api_status(status, &err, error);
+}

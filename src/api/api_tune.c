@@ -1,0 +1,115 @@
+/* Tuning for vitlrp.h. */
+
+#include "api/api.h"
+#include "api/eval_private.h"
+#include "api/eval_setup.h"
+#include "base/mem.h"
+#include "eval/tune.h"
+
+void vitlrp_tune_options_init(struct vitlrp_tune_options *options) {
+    *options = (struct vitlrp_tune_options){.struct_size = sizeof *options};
+}
+
+void vitlrp_tune_result_init(struct vitlrp_tune_result *result) {
+    *result = (struct vitlrp_tune_result){.struct_size = sizeof *result};
+}
+
+static struct vitlrp_rules public_rules(const struct vit_rules *rules) {
+    return (struct vitlrp_rules){.struct_size = sizeof(struct vitlrp_rules),
+                                 .attention = rules->propagation == VIT_PROPAGATE_CP_LRP
+                                                  ? VITLRP_ATTENTION_CP
+                                                  : VITLRP_ATTENTION_ATTNLRP,
+                                 .gamma_conv = rules->gamma_conv,
+                                 .gamma_qkv = rules->gamma_qkv,
+                                 .gamma_proj = rules->gamma_proj,
+                                 .gamma_fc1 = rules->gamma_fc1,
+                                 .gamma_fc2 = rules->gamma_fc2,
+                                 .gamma_head = rules->gamma_head,
+                                 .epsilon = rules->epsilon};
+}
+
+static void tell_trial(void *user, const struct tune_trial *trial) {
+    static const char *const STAGES[] = {"preset", "coarse", "fine"};
+    const struct vitlrp_tune_options *options = user;
+    struct vitlrp_tune_trial shown = {
+        .stage = STAGES[trial->stage],
+        .kind = trial->stage == TUNE_PRESET ? "" : tune_kind_name(trial->kind),
+        .rules = public_rules(&trial->rules),
+        .delta = eval_statistic(&trial->delta),
+    };
+    if (options->tried != NULL) {
+        options->tried(options->user, &shown);
+    }
+}
+
+static void give_result(const struct tune_result *found, const char *method,
+                        struct vitlrp_tune_result *result) {
+    result->method = method;
+    result->rules = public_rules(&found->best);
+    result->trials = found->trial_count;
+    result->calibration_preset = eval_statistic(&found->trials[0].delta);
+    result->calibration_tuned = eval_statistic(&found->trials[found->best_trial].delta);
+    result->preset = eval_statistic(&found->held_preset);
+    result->tuned = eval_statistic(&found->held_best);
+    result->gain = eval_statistic(&found->held_gain);
+}
+
+/* items [calibration..., held out...] with indices that ascend in each part. */
+static enum status tune(struct eval_setup *setup, const struct vitlrp_tune_options *options,
+                        struct vitlrp_tune_result *result, struct error *err) {
+    const struct dataset *dataset = &setup->dataset;
+    size_t calibration = (dataset->count + 1) / 2;
+    struct tune_result found = {0};
+    struct tune_options wanted = {
+        .evaluate = &setup->evaluate,
+        .method = setup->methods[0].method,
+        .preset = setup->methods[0].options,
+        .tried = tell_trial,
+        .user = (void *) options,
+    };
+    struct eval_item *items = mem_calloc(dataset->count, sizeof *items);
+    if (items == NULL) {
+        return fail(err, STATUS_NOMEM, "out of memory for %zu images", dataset->count);
+    }
+    for (size_t i = 0; i < dataset->count; i++) {
+        items[i % 2 == 0 ? i / 2 : calibration + i / 2] = dataset->items[i];
+    }
+    eval_change_rules(setup->options.rules, &wanted.preset.rules);
+    setup->evaluate.observer = eval_observer(&setup->options.observer);
+    enum status status = tune_run(&wanted, items, calibration, items + calibration,
+                                  dataset->count - calibration, &found, err);
+    if (status == STATUS_OK) {
+        give_result(&found, setup->methods[0].method->name, result);
+        result->calibration_images = calibration;
+        result->held_out_images = dataset->count - calibration;
+    }
+    tune_result_free(&found);
+    mem_free(items);
+    return status;
+}
+
+enum vitlrp_status vitlrp_tune(const struct vitlrp_model *model,
+                               const struct vitlrp_tune_options *options,
+                               struct vitlrp_tune_result *result, struct vitlrp_error *error) {
+    static const char *const DEFAULT_METHOD[] = {"attnlrp"};
+    struct error err = {0};
+    struct eval_setup setup;
+    if (model == NULL || options == NULL || result == NULL || options->evaluation == NULL ||
+        options->struct_size != sizeof *options || result->struct_size != sizeof *result) {
+        return api_fail(error, VITLRP_USAGE, "vitlrp_tune: an argument was not initialised");
+    }
+    struct vitlrp_eval_options evaluation = *options->evaluation;
+    if (evaluation.methods == NULL || evaluation.method_count == 0) {
+        evaluation.methods = DEFAULT_METHOD;
+    }
+    evaluation.method_count = 1;
+    evaluation.reference = NULL;
+    evaluation.shard = 0;
+    evaluation.shards = 1;
+    enum status status = eval_setup_open(model, &evaluation, &setup, &err);
+    if (status == STATUS_OK) {
+        status = tune(&setup, options, result, &err);
+    }
+    eval_setup_close(&setup);
+    return api_status(status, &err, error);
+}

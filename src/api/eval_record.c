@@ -1,0 +1,182 @@
+/* From an evaluation to its record. */
+#include <math.h>
+#include <string.h>
+
+#include "api/eval_setup.h"
+#include "api/labels.h"
+#include "base/mem.h"
+#include "eval/load_input.h"
+#include "imgio/encode.h"
+#include "imgio/resize.h"
+
+/* Longer side of a picture that is kept; larger inputs are scaled down. */
+#define PICTURE_PIXELS 160
+
+static const char *const NO_FILE = "none";
+
+/* *text = a copy that is UTF-8. */
+static enum status set_text(char **text, const char *value, struct error *err) {
+    *text = record_text(value);
+    return *text == NULL ? fail(err, STATUS_NOMEM, "out of memory for a record") : STATUS_OK;
+}
+
+static enum status clean_text(char **text, struct error *err) {
+    char *clean = NULL;
+    if (*text != NULL) {
+        TRY(set_text(&clean, *text, err));
+        mem_free(*text);
+        *text = clean;
+    }
+    return STATUS_OK;
+}
+
+/* Names come from the disk in any bytes, and a record's are UTF-8. */
+static enum status clean_names(struct evaluation *evaluation, struct error *err) {
+    for (size_t i = 0; i < evaluation->image_count; i++) {
+        TRY(clean_text(&evaluation->images[i].id, err));
+        TRY(clean_text(&evaluation->images[i].message, err));
+    }
+    return STATUS_OK;
+}
+
+static enum status set_names(const struct eval_setup *setup, struct record *record,
+                             struct error *err) {
+    struct evaluation *evaluation = &record->evaluation;
+    struct vitlrp_error detail;
+    char digest[65] = "";
+    enum vitlrp_status hashed = vitlrp_model_sha256(setup->model, digest, &detail);
+    if (hashed != VITLRP_OK && hashed != VITLRP_UNSUPPORTED) {
+        return fail(err, (enum status) hashed, "%s", detail.message);
+    }
+    TRY(clean_names(evaluation, err));
+    TRY(set_text(&evaluation->model_name, setup->model->vit->name, err));
+    TRY(set_text(&evaluation->model_sha256, hashed == VITLRP_OK ? digest : NO_FILE, err));
+    TRY(set_text(&evaluation->manifest_sha256, setup->dataset.manifest_sha256, err));
+    TRY(eval_settings(setup, &evaluation->settings, err));
+    TRY(set_text(&record->version, vitlrp_version(), err));
+    TRY(set_text(&record->dataset, setup->options.dataset, err));
+    if (setup->options.reference != NULL) {
+        TRY(set_text(&record->reference, setup->options.reference, err));
+    }
+    record->skipped = setup->dataset.skipped;
+    evaluation->manifest_count = setup->dataset.manifest_count;
+    evaluation->shard = setup->options.shard;
+    evaluation->shards = setup->options.shards;
+    return STATUS_OK;
+}
+
+static void mark(bool *used, int32_t output) {
+    if (output >= 0) {
+        used[output] = true;
+    }
+}
+
+/* The classes that images name, by ascending output. */
+static enum status set_classes(const struct eval_setup *setup, struct record *record,
+                               struct error *err) {
+    const struct evaluation *evaluation = &record->evaluation;
+    size_t count = (size_t) setup->model->vit->config.classes;
+    enum status status = STATUS_OK;
+    bool *used = mem_calloc(count, sizeof *used);
+    record->classes = mem_calloc(count, sizeof *record->classes);
+    if (used == NULL || record->classes == NULL) {
+        status = fail(err, STATUS_NOMEM, "out of memory for class names");
+    }
+    for (size_t i = 0; i < evaluation->image_count && status == STATUS_OK; i++) {
+        mark(used, evaluation->images[i].label);
+        mark(used, evaluation->images[i].output);
+        mark(used, evaluation->images[i].predicted);
+    }
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        const struct class_entry *entry = &setup->model->labels->classes.items[i];
+        if (!used[i]) {
+            continue;
+        }
+        struct record_class *class = &record->classes[record->class_count++];
+        class->output = (int32_t) i;
+        class->index = entry->index;
+        status = set_text(&class->wnid, entry->wnid, err);
+        if (status == STATUS_OK) {
+            status = set_text(&class->label, entry->name, err);
+        }
+    }
+    mem_free(used);
+    return status;
+}
+
+/* The model input as a picture of at most PICTURE_PIXELS a side. */
+static enum status make_picture(const struct eval_setup *setup, const struct input_source *source,
+                                const char *path, float *input, struct bytes *jpeg,
+                                struct error *err) {
+    struct preprocess_plan plan;
+    struct image pixels = {0};
+    struct image small = {0};
+    enum status status = STATUS_OK;
+    TRY(load_input(source, path, input, &plan, err));
+    TRY_GOTO(status, image_alloc(source->width, source->height, &pixels, err), cleanup);
+    TRY_GOTO(status, preprocess_denormalise(&setup->preprocess, input, &pixels, err), cleanup);
+    double scale = fmin(1.0, PICTURE_PIXELS / fmax(source->width, source->height));
+    struct resize resize = {.width = (int32_t) fmax(1.0, round(source->width * scale)),
+                            .height = (int32_t) fmax(1.0, round(source->height * scale)),
+                            .filter = RESAMPLE_BICUBIC};
+    resize.window_width = resize.width;
+    resize.window_height = resize.height;
+    TRY_GOTO(status, image_resize(&pixels, &resize, &small, err), cleanup);
+    status = encode_jpeg(&small, NULL, jpeg, err);
+
+cleanup:
+    image_free(&pixels);
+    image_free(&small);
+    return status;
+}
+
+/* Pictures of the gallery's images. One that can no longer be read is left out. */
+static enum status set_pictures(const struct eval_setup *setup, struct record *record,
+                                struct error *err) {
+    const struct evaluation *evaluation = &record->evaluation;
+    struct input_source source = {.preprocess = &setup->preprocess,
+                                  .limits = setup->evaluate.limits,
+                                  .max_file_bytes = setup->evaluate.max_file_bytes,
+                                  .ignore_exif = setup->evaluate.ignore_exif};
+    enum status status = STATUS_OK;
+    input_source_size(&source, setup->model->vit);
+    float *input = mem_calloc((size_t) source.height * (size_t) source.width, 3 * sizeof *input);
+    record->pictures = mem_calloc(RECORD_GALLERY, sizeof *record->pictures);
+    if (input == NULL || record->pictures == NULL) {
+        status = fail(err, STATUS_NOMEM, "out of memory for the gallery");
+    }
+    for (size_t i = 0; i < evaluation->image_count && status == STATUS_OK; i++) {
+        const struct eval_image *image = &evaluation->images[i];
+        if (image->status != STATUS_OK || !record_shows(record, image->index)) {
+            continue;
+        }
+        struct record_picture *picture = &record->pictures[record->picture_count];
+        const struct eval_item *item =
+            &setup->dataset.items[image->index / (size_t) setup->options.shards];
+        picture->index = image->index;
+        status = make_picture(setup, &source, item->path, input, &picture->jpeg, err);
+        record->picture_count += status == STATUS_OK ? 1 : 0;
+        status = failure_is_systemic(status, err) ? status : STATUS_OK;
+    }
+    mem_free(input);
+    return status;
+}
+
+enum status eval_record(const struct eval_setup *setup, struct evaluation *evaluation,
+                        struct record *out, struct error *err) {
+    struct record record = {.evaluation = *evaluation};
+    *evaluation = (struct evaluation){0};
+    enum status status = set_names(setup, &record, err);
+    if (status == STATUS_OK) {
+        status = set_classes(setup, &record, err);
+    }
+    if (status == STATUS_OK) {
+        status = set_pictures(setup, &record, err);
+    }
+    if (status != STATUS_OK) {
+        record_free(&record);
+        return status;
+    }
+    *out = record;
+    return STATUS_OK;
+}

@@ -1,0 +1,228 @@
+#include "api/eval_setup.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "api/api.h"
+#include "api/image_private.h"
+#include "api/labels.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/pool.h"
+#include "base/text.h"
+#include "eval/protocol.h"
+
+#define DEFAULT_STEPS 28
+#define MAX_METHODS 200
+
+static const char *const DEFAULT_METHODS[] = {
+    "attnlrp", "cp-lrp", "attnlrp-eps", "chefer", "rollout", "input-x-gradient", "random"};
+
+/* The two enumerations are one list, so that a cast is the whole translation. */
+_Static_assert((int) EVAL_REPLACE_ZERO == (int) VITLRP_REPLACE_ZERO, "replacements differ");
+_Static_assert((int) EVAL_REPLACE_BLACK == (int) VITLRP_REPLACE_BLACK, "replacements differ");
+_Static_assert((int) EVAL_REPLACE_MEAN == (int) VITLRP_REPLACE_MEAN, "replacements differ");
+_Static_assert((int) EVAL_REPLACE_BLUR == (int) VITLRP_REPLACE_BLUR, "replacements differ");
+_Static_assert((int) EVAL_REPLACE_NOISE == (int) VITLRP_REPLACE_NOISE, "replacements differ");
+_Static_assert((int) EVAL_REPLACE_ROAD == (int) VITLRP_REPLACE_ROAD, "replacements differ");
+
+void vitlrp_rule_changes_init(struct vitlrp_rule_changes *changes) {
+    *changes = (struct vitlrp_rule_changes){.gamma_conv = NAN,
+                                            .gamma_qkv = NAN,
+                                            .gamma_proj = NAN,
+                                            .gamma_fc1 = NAN,
+                                            .gamma_fc2 = NAN,
+                                            .gamma_head = NAN,
+                                            .epsilon = NAN};
+}
+
+void vitlrp_eval_options_init(struct vitlrp_eval_options *options) {
+    *options = (struct vitlrp_eval_options){
+        .struct_size = sizeof *options, .shards = 1, .steps = DEFAULT_STEPS, .backend = "auto"};
+}
+
+static enum status check_rules(const struct vitlrp_rule_changes *rules, struct error *err) {
+    const float gammas[] = {rules->gamma_conv, rules->gamma_qkv, rules->gamma_proj,
+                            rules->gamma_fc1,  rules->gamma_fc2, rules->gamma_head};
+    for (size_t i = 0; i < sizeof gammas / sizeof gammas[0]; i++) {
+        if (gammas[i] < 0.0F) {
+            return fail(err, STATUS_USAGE, "a gamma must be 0, positive or infinity");
+        }
+    }
+    if (rules->epsilon < 0.0F || isinf(rules->epsilon)) {
+        return fail(err, STATUS_USAGE, "epsilon must be 0 or positive, and finite");
+    }
+    return STATUS_OK;
+}
+
+static enum status check_options(const struct vitlrp_eval_options *options, struct error *err) {
+    if (options->struct_size != sizeof *options) {
+        return fail(err, STATUS_USAGE, "evaluation options were not initialised");
+    }
+    if (options->dataset == NULL) {
+        return fail(err, STATUS_USAGE, "an evaluation needs a dataset");
+    }
+    if (options->seed > (uint64_t) INT64_MAX) {
+        return fail(err, STATUS_USAGE, "a seed must be below 2^63");
+    }
+    if (options->threads < 0 || options->threads > POOL_MAX_THREADS) {
+        return fail(err, STATUS_USAGE, "threads must be from 0 to %d", POOL_MAX_THREADS);
+    }
+    if (options->method_count > MAX_METHODS) {
+        return fail(err, STATUS_USAGE, "at most %d methods", MAX_METHODS);
+    }
+    return options->rules == NULL ? STATUS_OK : check_rules(options->rules, err);
+}
+
+static void set_if_given(float value, float *out) {
+    if (!isnan(value)) {
+        *out = value;
+    }
+}
+
+void eval_change_rules(const struct vitlrp_rule_changes *changes, struct vit_rules *rules) {
+    if (changes != NULL) {
+        set_if_given(changes->gamma_conv, &rules->gamma_conv);
+        set_if_given(changes->gamma_qkv, &rules->gamma_qkv);
+        set_if_given(changes->gamma_proj, &rules->gamma_proj);
+        set_if_given(changes->gamma_fc1, &rules->gamma_fc1);
+        set_if_given(changes->gamma_fc2, &rules->gamma_fc2);
+        set_if_given(changes->gamma_head, &rules->gamma_head);
+        set_if_given(changes->epsilon, &rules->epsilon);
+    }
+}
+
+static enum status fail_method(const char *name, struct error *err) {
+    char shown[60];
+    struct text names = {.limit = 1024};
+    for (size_t i = 0; i < vit_method_count(); i++) {
+        text_printf(&names, "%s%s", i == 0 ? "" : ", ", vit_method_at(i)->name);
+    }
+    text_escape_name(shown, sizeof shown, name);
+    enum status status = fail(err, STATUS_USAGE, "no method '%s': there are %s", shown,
+                              names.failed ? "others" : names.data);
+    text_free(&names);
+    return status;
+}
+
+/* attnlrp-eps is what the others' gammas are compared with: changes would make it one of them. */
+static bool takes_changes(const struct vit_method *method) {
+    return (method->reads & VIT_READS_RULES) != 0 && strcmp(method->name, "attnlrp-eps") != 0;
+}
+
+static enum status add_method(struct eval_setup *setup, const char *name, struct error *err) {
+    const struct vit_method *method = vit_method_find(name);
+    struct evaluate_method *added = &setup->methods[setup->method_count];
+    if (method == NULL) {
+        return fail_method(name, err);
+    }
+    for (size_t i = 0; i < setup->method_count; i++) {
+        if (setup->methods[i].method == method) {
+            return fail(err, STATUS_USAGE, "method %s is listed twice", name);
+        }
+    }
+    *added = (struct evaluate_method){.name = method->name, .method = method};
+    vit_method_defaults(method, &added->options);
+    added->options.seed = setup->options.seed;
+    if (takes_changes(method)) {
+        eval_change_rules(setup->options.rules, &added->options.rules);
+    }
+    setup->method_count++;
+    return STATUS_OK;
+}
+
+static enum status choose_methods(struct eval_setup *setup, struct error *err) {
+    struct vitlrp_eval_options *options = &setup->options;
+    if (options->methods == NULL || options->method_count == 0) {
+        options->methods = DEFAULT_METHODS;
+        options->method_count = sizeof DEFAULT_METHODS / sizeof DEFAULT_METHODS[0];
+    }
+    setup->methods = mem_calloc(options->method_count, sizeof *setup->methods);
+    if (setup->methods == NULL) {
+        return fail(err, STATUS_NOMEM, "out of memory for a list of methods");
+    }
+    for (size_t i = 0; i < options->method_count; i++) {
+        TRY(add_method(setup, options->methods[i], err));
+    }
+    const char *wanted = options->reference == NULL ? "rollout" : options->reference;
+    const char *found = NULL;
+    for (size_t i = 0; i < setup->method_count; i++) {
+        found = strcmp(setup->methods[i].name, wanted) == 0 ? setup->methods[i].name : found;
+    }
+    if (found == NULL && options->reference != NULL) {
+        char shown[60];
+        text_escape_name(shown, sizeof shown, wanted);
+        return fail(err, STATUS_USAGE, "the reference '%s' is not one of the methods that are run",
+                    shown);
+    }
+    options->reference = found;
+    return STATUS_OK;
+}
+
+static int32_t find_class(void *labels, const char *text) {
+    size_t output = 0;
+    return labels_find(labels, text, &output, NULL) == STATUS_OK ? (int32_t) output : -1;
+}
+
+static enum status open_dataset(struct eval_setup *setup, struct error *err) {
+    const struct vitlrp_eval_options *options = &setup->options;
+    const struct log log = {options->log.write, options->log.user};
+    struct dataset_options wanted = {
+        .path = options->dataset,
+        .truth_path = options->truth,
+        .boxes_path = options->boxes,
+        .target = setup->evaluate.protocol.target,
+        .limit = options->limit,
+        .shard = options->shard,
+        .shards = options->shards,
+        .classes = {.find = find_class, .user = setup->model->labels},
+    };
+    struct dataset *dataset = &setup->dataset;
+    TRY(dataset_open(&wanted, dataset, err));
+    log_message(&log, LOG_LEVEL_INFO, "%zu images found, %zu in the evaluation, %zu in this shard",
+                dataset->found, dataset->manifest_count, dataset->count);
+    if (dataset->skipped > 0) {
+        log_message(&log, LOG_LEVEL_WARNING,
+                    "%zu of %zu images are left out: they have no label that the model knows",
+                    dataset->skipped, dataset->found);
+    }
+    if (options->boxes != NULL && dataset->boxed < dataset->count) {
+        log_message(&log, LOG_LEVEL_WARNING, "%zu of %zu images have no box",
+                    dataset->count - dataset->boxed, dataset->count);
+    }
+    return STATUS_OK;
+}
+
+enum status eval_setup_open(const struct vitlrp_model *model,
+                            const struct vitlrp_eval_options *options, struct eval_setup *setup,
+                            struct error *err) {
+    *setup = (struct eval_setup){.model = model};
+    TRY(check_options(options, err));
+    setup->options = *options;
+    setup->evaluate = evaluate_options_default();
+    setup->evaluate.protocol =
+        (struct eval_protocol){.steps = options->steps,
+                               .replacement = (enum eval_replacement) options->replacement,
+                               .target = (enum eval_target) options->target,
+                               .seed = options->seed};
+    TRY(eval_protocol_check(&setup->evaluate.protocol, err));
+    TRY(choose_methods(setup, err));
+    setup->public_preprocess =
+        options->preprocess == NULL ? model->preprocess : *options->preprocess;
+    TRY(image_read_preprocess(&setup->public_preprocess, &setup->preprocess, err));
+    TRY(open_dataset(setup, err));
+    setup->evaluate.model = model->vit;
+    setup->evaluate.preprocess = &setup->preprocess;
+    setup->evaluate.ignore_exif = options->ignore_exif != 0;
+    setup->evaluate.methods = setup->methods;
+    setup->evaluate.method_count = setup->method_count;
+    setup->evaluate.threads = options->threads > 0 ? (size_t) options->threads : api_processors();
+    setup->evaluate.backend = options->backend == NULL ? "auto" : options->backend;
+    return STATUS_OK;
+}
+
+void eval_setup_close(struct eval_setup *setup) {
+    dataset_close(&setup->dataset);
+    mem_free(setup->methods);
+    *setup = (struct eval_setup){0};
+}

@@ -1,0 +1,47 @@
+/* The public options of an evaluation in the terms of eval: which images, which methods, how they
+ * become inputs. What a run and a tuning have in common. */
+#ifndef API_EVAL_SETUP_H
+#define API_EVAL_SETUP_H
+
+#include <stddef.h>
+
+#include "api/model_private.h"
+#include "base/status.h"
+#include "eval/dataset.h"
+#include "eval/evaluate.h"
+#include "eval/record.h"
+#include "imgio/preprocess.h"
+#include "vitlrp.h"
+
+struct eval_setup {
+    const struct vitlrp_model *model;
+    struct vitlrp_eval_options options;         /* with the defaults in the places of NULL and 0 */
+    struct vitlrp_preprocess public_preprocess; /* in use */
+    struct preprocess preprocess;               /* the same */
+    struct evaluate_method *methods;            /* owned */
+    size_t method_count;
+    struct dataset dataset;
+    struct evaluate_options evaluate; /* points into this struct, which must stay where it is */
+};
+
+/* Checks the options and finds the images. *setup must stay in its place; eval_setup_close releases
+ * it, after a failure too. */
+enum status eval_setup_open(const struct vitlrp_model *model,
+                            const struct vitlrp_eval_options *options, struct eval_setup *setup,
+                            struct error *err);
+
+void eval_setup_close(struct eval_setup *setup);
+
+/* The part of the rules that the changes name. */
+void eval_change_rules(const struct vitlrp_rule_changes *changes, struct vit_rules *rules);
+
+/* Everything that decides about results and is neither protocol, model nor manifest, as one line of
+ * JSON. *out is owned: mem_free. */
+enum status eval_settings(const struct eval_setup *setup, char **out, struct error *err);
+
+/* Makes a record of an evaluation: names, hashes, classes and the gallery's pictures. Takes the
+ * evaluation over, failing or not. *out is owned: record_free. */
+enum status eval_record(const struct eval_setup *setup, struct evaluation *evaluation,
+                        struct record *out, struct error *err);
+
+#endif
