@@ -113,7 +113,7 @@ void report_forest(const struct report_page *page) {
         report_number(out, delta->hi, 2);
         text_append_string(out, ")</div>\n");
     }
-    text_append_string(out, "<div></div><div class=\"axis\">");
+    text_append_string(out, "<div class=\"axis\"></div><div class=\"axis\">");
     for (int tick = 0; tick < axis.ticks; tick++) {
         text_append_string(out, "<span style=\"left:");
         number_fixed(out, 100.0 * place(&axis, tick_value(&axis, tick)), 2);
@@ -121,7 +121,7 @@ void report_forest(const struct report_page *page) {
         report_number(out, tick_value(&axis, tick), axis.decimals);
         text_append_string(out, "</span>");
     }
-    text_append_string(out, "</div><div class=\"value\"></div>\n</div>\n</section>\n");
+    text_append_string(out, "</div><div class=\"axis value\"></div>\n</div>\n</section>\n");
 }
 
 enum curve_kind { CURVE_MORF_LOGIT, CURVE_LERF_LOGIT, CURVE_MORF_PROB, CURVE_LERF_PROB, CURVES };
