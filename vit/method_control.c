@@ -13,7 +13,7 @@ enum status method_random(struct vit_attributor *attributor,
     return STATUS_OK;
 }
 
-/* Minus the squared distance to the centre, the sides of the input being 1. */
+/* One half, which is a corner's, minus the squared distance to the centre; sides are 1 long. */
 enum status method_centre(struct vit_attributor *attributor,
                           const struct vit_method_request *request, struct error *err) {
     const struct patch_grid *grid = &attributor->grid;
@@ -21,7 +21,7 @@ enum status method_centre(struct vit_attributor *attributor,
     for (size_t p = 0; p < attributor->patches; p++) {
         double y = ((double) (p / grid->columns) + 0.5) / (double) grid->rows - 0.5;
         double x = ((double) (p % grid->columns) + 0.5) / (double) grid->columns - 0.5;
-        request->patches[p] = (float) -(y * y + x * x);
+        request->patches[p] = (float) (0.5 - y * y - x * x);
     }
     return STATUS_OK;
 }

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "bench_report.h"
 #include "library.h"
+#include "method_choice.h"
 #include "model_choice.h"
 #include "settings.h"
 
@@ -72,14 +73,21 @@ static enum status open_session(struct bench *bench, struct error *err) {
 /* The methods to measure: the one asked for, or all. */
 static enum status choose_methods(const struct args *args, struct bench *bench, struct error *err) {
     static const char *const PRESETS[BENCH_METHODS] = {"attnlrp", "cp-lrp", "attnlrp-eps"};
+    struct vitlrp_error detail;
     struct bench_result *result = &bench->result;
     for (int i = 0; i < BENCH_METHODS; i++) {
-        if (bench->settings->method_given && strcmp(PRESETS[i], bench->settings->method) != 0) {
+        if (bench->settings->method_given &&
+            strcmp(PRESETS[i], bench->settings->method.method) != 0) {
             continue;
         }
         struct bench_method *method = &result->methods[result->method_count++];
         method->name = PRESETS[i];
-        TRY(settings_rules(args, PRESETS[i], &method->rules, err));
+        TRY(from_library(vitlrp_rules_init(&method->rules, PRESETS[i], &detail), &detail, err));
+        TRY(method_rules(args, &method->rules, err));
+    }
+    if (result->method_count == 0) {
+        return fail(err, STATUS_USAGE, "bench measures attnlrp, cp-lrp and attnlrp-eps, not %s",
+                    bench->settings->method.method);
     }
     return STATUS_OK;
 }

@@ -7,6 +7,7 @@
 #include "base/npy.h"
 #include "json_report.h"
 #include "library.h"
+#include "method_choice.h"
 #include "names.h"
 #include "text_report.h"
 
@@ -20,9 +21,25 @@ static void sum_channels(struct explain_session *state) {
     }
 }
 
+/* Relevance with its ledger where the method has one, else the map alone. */
+static enum status run_method(struct explain_session *state, const struct vitlrp_target *targets,
+                              size_t count, struct vitlrp_relevance *relevance, struct error *err) {
+    struct vitlrp_error detail;
+    const struct vitlrp_method_options *method = &state->settings->method;
+    enum vitlrp_status status;
+    if (state->settings->method_info.has_ledger != 0) {
+        relevance->ledger = state->ledger;
+        status = vitlrp_session_relevance(state->session, targets, count, &method->rules, relevance,
+                                          &detail);
+    } else {
+        status =
+            vitlrp_session_attribute(state->session, targets, count, method, relevance, &detail);
+    }
+    return from_library(status, &detail, err);
+}
+
 enum status explain_relevance(struct explain_session *state, struct explanation *explanation,
                               struct error *err) {
-    struct vitlrp_error detail;
     struct vitlrp_relevance relevance;
     const struct vitlrp_target targets[2] = {
         {explanation->target.output, 1.0F},
@@ -32,20 +49,16 @@ enum status explain_relevance(struct explain_session *state, struct explanation 
     vitlrp_relevance_init(&relevance);
     relevance.pixels = pixel_level ? state->pixels : NULL;
     relevance.patches = pixel_level ? NULL : state->map;
-    relevance.ledger = state->ledger;
     double start = clock_ms();
-    TRY(from_library(vitlrp_session_relevance(state->session, targets,
-                                              explanation->has_versus ? 2 : 1,
-                                              &state->settings->rules, &relevance, &detail),
-                     &detail, err));
+    TRY(run_method(state, targets, explanation->has_versus ? 2 : 1, &relevance, err));
     explanation->timing.backward = clock_ms() - start;
     if (pixel_level) {
         sum_channels(state);
     }
     explanation->explained = relevance.explained;
     explanation->sum = relevance.sum;
-    explanation->ledger = state->ledger;
-    explanation->ledger_length = state->ledger_length;
+    explanation->ledger = relevance.ledger;
+    explanation->ledger_length = relevance.ledger == NULL ? 0 : state->ledger_length;
     return STATUS_OK;
 }
 
@@ -57,20 +70,17 @@ static void append_caption(struct text *out, const struct explanation *explanati
     }
     text_printf(out, "  %.1f %%  %s",
                 100.0 * explanation->prediction->probability[explanation->target.output],
-                explanation->settings->method);
+                explanation->settings->method_info.name);
 }
 
-/* What a picture says about itself: program, class, method and its gammas. */
+/* What a picture says about itself: program, class, method and its options. */
 static void append_comment(struct text *out, const struct explanation *explanation) {
-    const struct vitlrp_rules *rules = &explanation->settings->rules;
     text_printf(out, "vitlrp %s; class %d", vitlrp_version(), explanation->target.index);
     if (explanation->has_versus) {
         text_printf(out, " versus %d", explanation->versus.index);
     }
-    text_printf(out, "; %s, gamma conv %g qkv %g proj %g fc1 %g fc2 %g head %g, epsilon %g",
-                explanation->settings->method, (double) rules->gamma_conv,
-                (double) rules->gamma_qkv, (double) rules->gamma_proj, (double) rules->gamma_fc1,
-                (double) rules->gamma_fc2, (double) rules->gamma_head, (double) rules->epsilon);
+    text_append_string(out, "; ");
+    method_append(out, &explanation->settings->method_info, &explanation->settings->method);
 }
 
 enum status explain_render(const struct explain_session *state, struct explanation *explanation,

@@ -46,6 +46,11 @@ enum status explain_session_open(const struct settings *settings, struct console
     preprocess_change(&settings->preprocess, &state->preprocess);
     TRY(prediction_open(info.classes, &state->prediction, err));
     TRY(find_classes(state, err));
+    if (settings->method_info.ignores_class != 0 &&
+        (state->has_class || state->has_versus || settings->top > 1)) {
+        console_warn(console, "the map of %s is the same for every class",
+                     settings->method_info.name);
+    }
     if (settings->preprocess.crop > 0) {
         TRY(session_choose(settings, state->model, settings->preprocess.crop,
                            settings->preprocess.crop, &unused, err));

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "vitlrp.h"
+
 #define WIDTH 80
 #define INDENT 26 /* column of the explanations */
 
@@ -139,6 +141,20 @@ static void append_group(struct text *out, enum help_group group, unsigned verbs
     }
 }
 
+static void append_methods(struct text *out) {
+    text_append_string(out, "Methods (--method)\n");
+    for (size_t i = 0; i < vitlrp_method_count(); i++) {
+        struct vitlrp_method_info info;
+        size_t start = out->length;
+        vitlrp_method_info_init(&info);
+        if (vitlrp_method_describe(vitlrp_method_name(i), &info, NULL) == VITLRP_OK) {
+            text_printf(out, "  %s", info.name);
+            append_wrapped(out, out->length - start, info.summary);
+        }
+    }
+    text_append_string(out, "\n");
+}
+
 /* The parts of `texts` that belong to the verbs, under a title. */
 static void append_parts(struct text *out, const char *title, const char *const *texts,
                          unsigned verbs) {
@@ -158,6 +174,9 @@ void help_full(struct text *out, const struct args *args) {
     append_parts(out, "Usage", USAGE, verbs);
     for (enum help_group i = 0; i < GROUP_COUNT; i++) {
         append_group(out, i, verbs);
+        if (i == GROUP_METHOD && (verbs & FOR_EXPLAIN) != 0) {
+            append_methods(out);
+        }
     }
     text_append_string(out, CLOSING);
 }

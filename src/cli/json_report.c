@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "base/parse.h"
+#include "method_choice.h"
 #include "outputs.h"
 
 #define TEXT_LIMIT ((size_t) 1 << 30)
@@ -86,6 +87,35 @@ json_t *json_rules(const struct vitlrp_rules *rules) {
     return object;
 }
 
+json_t *json_method_parameters(const struct vitlrp_method_info *info,
+                               const struct vitlrp_method_options *options) {
+    bool complete = true;
+    bool rules = (info->reads & VITLRP_READS_RULES) != 0;
+    json_t *object = rules ? json_rules(&options->rules) : json_object();
+    if ((info->reads & VITLRP_READS_HEAD_FUSION) != 0) {
+        set(object, "head_fusion", json_string(method_fusion_name(options->head_fusion)),
+            &complete);
+        set(object, "discard_ratio", json_number(options->discard_ratio), &complete);
+    }
+    if ((info->reads & VITLRP_READS_SAMPLES) != 0) {
+        set(object, "samples", json_integer(options->samples), &complete);
+    }
+    if ((info->reads & VITLRP_READS_NOISE) != 0) {
+        set(object, "noise", json_number(options->noise), &complete);
+    }
+    if ((info->reads & VITLRP_READS_SEED) != 0) {
+        set(object, "seed", json_integer((json_int_t) options->seed), &complete);
+    }
+    if (!rules) {
+        set(object, "precision", json_string("fp32"), &complete);
+    }
+    if (!complete) {
+        json_decref(object);
+        return NULL;
+    }
+    return object;
+}
+
 static json_t *json_top(const struct explanation *explanation, bool *complete) {
     const struct prediction *prediction = explanation->prediction;
     int32_t wanted = explanation->settings->top;
@@ -111,6 +141,9 @@ static json_t *json_top(const struct explanation *explanation, bool *complete) {
 }
 
 static json_t *json_ledger(const struct explanation *explanation, bool *complete) {
+    if (explanation->ledger == NULL) {
+        return json_null();
+    }
     json_t *list = json_array();
     for (size_t i = 0; i < explanation->ledger_length; i++) {
         const struct vitlrp_ledger_entry *line = &explanation->ledger[i];
@@ -171,8 +204,10 @@ static void set_target(json_t *object, const struct explanation *explanation, bo
         set(object, "versus_logit", json_number(prediction->logits[explanation->versus.output]),
             complete);
     }
-    set(object, "method", json_string(explanation->settings->method), complete);
-    set(object, "parameters", json_rules(&explanation->settings->rules), complete);
+    set(object, "method", json_string(explanation->settings->method_info.name), complete);
+    set(object, "parameters",
+        json_method_parameters(&explanation->settings->method_info, &explanation->settings->method),
+        complete);
     set(object, "logit", json_number(prediction->logits[output]), complete);
     set(object, "probability", json_number(prediction->probability[output]), complete);
     set(object, "relevance_sum", json_number(explanation->sum), complete);

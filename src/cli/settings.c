@@ -7,7 +7,8 @@
 
 #include "base/parse.h"
 #include "base/text.h"
-#include "library.h"
+#include "method_choice.h"
+#include "option_value.h"
 
 #define MAX_PIXELS_A_SIDE 16384
 #define MAX_THREADS 1024
@@ -25,133 +26,6 @@ static const char *const COLORMAPS[] = {"bwr",     "seismic", "coldnhot", "coolw
 static const char *const BACKENDS[] = {"auto", "openblas", NULL};
 static const char *const PRECISIONS[] = {"fp32", NULL};
 
-/* Values that a later version will take. */
-static const char *const LATER[] = {"onednn", "mixed", "bf16", NULL};
-
-static enum status fail_value(const char *option, const char *value, const char *wanted,
-                              struct error *err) {
-    char shown[80];
-    text_escape_name(shown, sizeof shown, value);
-    return fail(err, STATUS_USAGE, "%s '%s': must be %s", option, shown, wanted);
-}
-
-static bool is_listed(const char *value, const char *const *list, int *index) {
-    for (int i = 0; list[i] != NULL; i++) {
-        if (strcmp(value, list[i]) == 0) {
-            *index = i;
-            return true;
-        }
-    }
-    return false;
-}
-
-/* "a, b or c" */
-static void append_choices(struct text *out, const char *const *list) {
-    for (int i = 0; list[i] != NULL; i++) {
-        const char *join = i == 0 ? "" : list[i + 1] == NULL ? " or " : ", ";
-        text_printf(out, "%s%s", join, list[i]);
-    }
-}
-
-/* The place of an option's value in a list; *index stays as it is if the option was not given. */
-static enum status read_choice(const struct args *args, enum option_id option,
-                               const char *const *list, int *index, struct error *err) {
-    const char *value = args->value[option];
-    int later;
-    if (value == NULL || is_listed(value, list, index)) {
-        return STATUS_OK;
-    }
-    const char *name = option_table()[option].name;
-    if (is_listed(value, LATER, &later) &&
-        (option == OPTION_PRECISION || option == OPTION_BACKEND)) {
-        return fail(err, STATUS_USAGE, "--%s %s: not in this version (use %s)", name, value,
-                    list[0]);
-    }
-    char spelled[48];
-    struct text wanted = {.limit = 512};
-    append_choices(&wanted, list);
-    text_escape_name(spelled, sizeof spelled, value);
-    enum status status = fail(err, STATUS_USAGE, "--%s '%s': must be %s", name, spelled,
-                              wanted.failed ? "another name" : wanted.data);
-    text_free(&wanted);
-    return status;
-}
-
-static enum status read_int(const char *name, const char *value, int32_t min, int32_t max,
-                            int32_t *out, struct error *err) {
-    int64_t number;
-    if (value == NULL) {
-        return STATUS_OK;
-    }
-    if (!parse_int64(value, min, max, &number)) {
-        char shown[80];
-        text_escape_name(shown, sizeof shown, value);
-        return fail(err, STATUS_USAGE, "%s '%s': must be a whole number from %d to %d", name, shown,
-                    min, max);
-    }
-    *out = (int32_t) number;
-    return STATUS_OK;
-}
-
-static enum status read_gamma(const struct args *args, enum option_id option, float *out,
-                              struct error *err) {
-    const char *value = args->value[option];
-    double number;
-    if (value == NULL) {
-        return STATUS_OK;
-    }
-    if (strcmp(value, "inf") == 0) {
-        *out = INFINITY;
-        return STATUS_OK;
-    }
-    if (!parse_double(value, 0.0, FLT_MAX, &number)) {
-        char shown[80];
-        text_escape_name(shown, sizeof shown, value);
-        return fail(err, STATUS_USAGE, "--%s '%s': must be a number from 0 to 3.4e38, or inf",
-                    option_table()[option].name, shown);
-    }
-    *out = (float) number;
-    return STATUS_OK;
-}
-
-enum status settings_rules(const struct args *args, const char *method, struct vitlrp_rules *rules,
-                           struct error *err) {
-    struct vitlrp_error detail;
-    TRY(from_library(vitlrp_rules_init(rules, method, &detail), &detail, err));
-    float linear = -1.0F;
-    TRY(read_gamma(args, OPTION_GAMMA_LINEAR, &linear, err));
-    if (linear >= 0.0F) {
-        rules->gamma_fc1 = linear;
-        rules->gamma_fc2 = linear;
-        rules->gamma_head = linear;
-    }
-    TRY(read_gamma(args, OPTION_GAMMA_CONV, &rules->gamma_conv, err));
-    TRY(read_gamma(args, OPTION_GAMMA_QKV, &rules->gamma_qkv, err));
-    TRY(read_gamma(args, OPTION_GAMMA_PROJ, &rules->gamma_proj, err));
-    TRY(read_gamma(args, OPTION_GAMMA_FC1, &rules->gamma_fc1, err));
-    TRY(read_gamma(args, OPTION_GAMMA_FC2, &rules->gamma_fc2, err));
-    TRY(read_gamma(args, OPTION_GAMMA_HEAD, &rules->gamma_head, err));
-    const char *value = args->value[OPTION_EPSILON];
-    double epsilon = 0.0;
-    if (value != NULL && !parse_double(value, 0.0, FLT_MAX, &epsilon)) {
-        return fail_value("--epsilon", value, "a number from 0 to 3.4e38", err);
-    }
-    if (value != NULL) {
-        rules->epsilon = (float) epsilon;
-    }
-    return STATUS_OK;
-}
-
-static enum status read_method(const struct args *args, struct settings *settings,
-                               struct error *err) {
-    static const char *const METHODS[] = {"attnlrp", "cp-lrp", "attnlrp-eps", NULL};
-    int method = 0;
-    TRY(read_choice(args, OPTION_METHOD, METHODS, &method, err));
-    settings->method = METHODS[method];
-    settings->method_given = args->value[OPTION_METHOD] != NULL;
-    return settings_rules(args, settings->method, &settings->rules, err);
-}
-
 /* "a,b,c" of an option; each value at least `min`, and above it if min is 0. */
 static enum status read_triple(const char *name, const char *value, double min, float out[3],
                                struct error *err) {
@@ -163,11 +37,11 @@ static enum status read_triple(const char *name, const char *value, double min, 
         double parsed;
         size_t length = strcspn(next, ",");
         if (length >= sizeof number || (next[length] == '\0') != (i == 2)) {
-            return fail_value(name, value, wanted, err);
+            return option_fail(name, value, wanted, err);
         }
         memcpy(number, next, length);
         if (!parse_double(number, min, 1e6, &parsed) || (min >= 0.0 && (float) parsed <= 0.0F)) {
-            return fail_value(name, value, wanted, err);
+            return option_fail(name, value, wanted, err);
         }
         out[i] = (float) parsed;
         next += length + 1;
@@ -188,7 +62,7 @@ static enum status read_resize(const char *value, struct preprocess_changes *cha
     bool is_squash = strncmp(value, "squash:", 7) == 0;
     if ((!is_short && !is_squash) ||
         !parse_int64(value + (is_short ? 6 : 7), 1, MAX_PIXELS_A_SIDE, &size)) {
-        return fail_value("--resize", value, WANTED, err);
+        return option_fail("--resize", value, WANTED, err);
     }
     changes->resize = is_short ? VITLRP_RESIZE_SHORT : VITLRP_RESIZE_SQUASH;
     changes->resize_to = (int32_t) size;
@@ -201,9 +75,9 @@ static enum status read_preprocess(const struct args *args, struct preprocess_ch
     if (value[OPTION_RESIZE] != NULL) {
         TRY(read_resize(value[OPTION_RESIZE], changes, err));
     }
-    TRY(read_int("--crop", value[OPTION_CROP], 1, MAX_PIXELS_A_SIDE, &changes->crop, err));
+    TRY(option_int("--crop", value[OPTION_CROP], 1, MAX_PIXELS_A_SIDE, &changes->crop, err));
     int interpolation = 0;
-    TRY(read_choice(args, OPTION_INTERPOLATION, INTERPOLATIONS, &interpolation, err));
+    TRY(option_choice(args, OPTION_INTERPOLATION, INTERPOLATIONS, &interpolation, err));
     changes->interpolation_given = value[OPTION_INTERPOLATION] != NULL;
     changes->interpolation = interpolation == 0 ? VITLRP_BILINEAR : VITLRP_BICUBIC;
     if (value[OPTION_MEAN] != NULL) {
@@ -230,7 +104,7 @@ static enum status read_number_or_auto(const struct args *args, enum option_id o
     if (!parse_double(value, min, max, &number)) {
         char name[32] = "--";
         strncat(name, option_table()[option].name, sizeof name - 3);
-        return fail_value(name, value, wanted, err);
+        return option_fail(name, value, wanted, err);
     }
     *out = (float) number;
     return STATUS_OK;
@@ -245,11 +119,11 @@ static enum status read_render(const struct args *args, struct settings *setting
     int level = 0;
     int progress = 0;
     vitlrp_render_options_init(render);
-    TRY(read_choice(args, OPTION_STYLE, STYLES, &style, err));
-    TRY(read_choice(args, OPTION_CMAP, COLORMAPS, &colormap, err));
-    TRY(read_choice(args, OPTION_UPSAMPLE, UPSAMPLES, &upsample, err));
-    TRY(read_choice(args, OPTION_LEVEL, LEVELS, &level, err));
-    TRY(read_choice(args, OPTION_PROGRESS, PROGRESSES, &progress, err));
+    TRY(option_choice(args, OPTION_STYLE, STYLES, &style, err));
+    TRY(option_choice(args, OPTION_CMAP, COLORMAPS, &colormap, err));
+    TRY(option_choice(args, OPTION_UPSAMPLE, UPSAMPLES, &upsample, err));
+    TRY(option_choice(args, OPTION_LEVEL, LEVELS, &level, err));
+    TRY(option_choice(args, OPTION_PROGRESS, PROGRESSES, &progress, err));
     TRY(read_number_or_auto(args, OPTION_OPACITY, 0.0, 1.0, "a number from 0 to 1, or auto",
                             &render->opacity, err));
     TRY(read_number_or_auto(args, OPTION_SCALE, FLT_MIN, FLT_MAX, "a number above 0, or auto",
@@ -266,7 +140,7 @@ static enum status read_class(const struct args *args, struct settings *settings
                               struct error *err) {
     const char *value = args->value[OPTION_CLASS];
     if (value != NULL && strncmp(value, "top:", 4) == 0) {
-        return read_int("--class top:", value + 4, 1, TOP_MAX, &settings->top, err);
+        return option_int("--class top:", value + 4, 1, TOP_MAX, &settings->top, err);
     }
     settings->class_text = value;
     return STATUS_OK;
@@ -294,19 +168,25 @@ enum status settings_read(const struct args *args, struct settings *settings, st
     settings->model_path = option_or_variable(args, OPTION_MODEL, "--model", "VITLRP_MODEL", &name);
     const char *threads =
         option_or_variable(args, OPTION_THREADS, "--threads", "VITLRP_THREADS", &name);
-    TRY(read_int(name, threads, 1, MAX_THREADS, &settings->threads, err));
+    TRY(option_int(name, threads, 1, MAX_THREADS, &settings->threads, err));
     settings->labels_path = args->value[OPTION_LABELS];
-    TRY(read_int("--heads", args->value[OPTION_HEADS], 1, MAX_HEADS, &settings->heads, err));
-    TRY(read_int("--runs", args->value[OPTION_RUNS], 1, MAX_RUNS, &settings->runs, err));
-    TRY(read_choice(args, OPTION_BACKEND, BACKENDS, &backend, err));
-    TRY(read_choice(args, OPTION_PRECISION, PRECISIONS, &precision, err));
+    TRY(option_int("--heads", args->value[OPTION_HEADS], 1, MAX_HEADS, &settings->heads, err));
+    TRY(option_int("--runs", args->value[OPTION_RUNS], 1, MAX_RUNS, &settings->runs, err));
+    TRY(option_choice(args, OPTION_BACKEND, BACKENDS, &backend, err));
+    TRY(option_choice(args, OPTION_PRECISION, PRECISIONS, &precision, err));
     settings->backend = BACKENDS[backend];
     settings->versus_text = args->value[OPTION_VERSUS];
     settings->ledger = args->value[OPTION_LEDGER] != NULL;
     TRY(read_class(args, settings, err));
-    TRY(read_method(args, settings, err));
     TRY(read_preprocess(args, &settings->preprocess, err));
-    return read_render(args, settings, err);
+    TRY(read_render(args, settings, err));
+    settings->method_given = args->value[OPTION_METHOD] != NULL;
+    TRY(method_choose(args, &settings->method_info, &settings->method, err));
+    if (settings->level == LEVEL_PIXEL && !settings->method_info.has_pixels) {
+        return fail(err, STATUS_USAGE, "--level pixel: %s has a map of patches only",
+                    settings->method_info.name);
+    }
+    return STATUS_OK;
 }
 
 void preprocess_change(const struct preprocess_changes *changes,

@@ -41,9 +41,9 @@ struct settings {
     int32_t top;            /* K of --class top:K, 0 otherwise */
     const char *versus_text;
 
-    const char *method;
     bool method_given;
-    struct vitlrp_rules rules; /* of the method, with the options over it */
+    struct vitlrp_method_info method_info;
+    struct vitlrp_method_options method; /* its defaults with the options over them */
 
     struct preprocess_changes preprocess;
 
@@ -57,10 +57,6 @@ struct settings {
 /* The meaning of parsed arguments. USAGE names the option, the value and the range. Strings stay
  * owned by args and the environment. */
 enum status settings_read(const struct args *args, struct settings *settings, struct error *err);
-
-/* The rules of `method` with the --gamma and --epsilon options of args over it. */
-enum status settings_rules(const struct args *args, const char *method, struct vitlrp_rules *rules,
-                           struct error *err);
 
 /* The model's preprocessing with the changes over it. */
 void preprocess_change(const struct preprocess_changes *changes,

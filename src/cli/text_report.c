@@ -36,8 +36,10 @@ void report_class(struct text *out, const struct explanation *explanation) {
         text_printf(out, ", %.1f %%, logit %.4g",
                     100.0 * explanation->prediction->probability[output], explanation->explained);
     }
-    text_printf(out, "; the map holds %.4g of it (%s)\n", explanation->sum,
-                explanation->settings->method);
+    if (explanation->settings->method_info.has_ledger != 0) {
+        text_printf(out, "; the map holds %.4g of it", explanation->sum);
+    }
+    text_printf(out, " (%s)\n", explanation->settings->method_info.name);
 }
 
 /* The kinds that occur inside the blocks, in the ledger's order. */

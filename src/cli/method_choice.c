@@ -1,0 +1,180 @@
+#include "method_choice.h"
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/parse.h"
+#include "base/text.h"
+#include "library.h"
+#include "option_value.h"
+
+#define MAX_SAMPLES 1000000
+#define MAX_NOISE 1000.0
+
+/* Below 1: something must be left. */
+#define MAX_DISCARD_RATIO 0.999999
+
+static const char *const FUSIONS[] = {"mean", "max", "min", NULL};
+
+/* Which options only some methods read. */
+static const struct {
+    enum option_id option;
+    uint32_t reads; /* 0: of the methods with a ledger */
+} PARTICULAR[] = {{OPTION_GAMMA_CONV, VITLRP_READS_RULES},
+                  {OPTION_GAMMA_LINEAR, VITLRP_READS_RULES},
+                  {OPTION_GAMMA_QKV, VITLRP_READS_RULES},
+                  {OPTION_GAMMA_PROJ, VITLRP_READS_RULES},
+                  {OPTION_GAMMA_FC1, VITLRP_READS_RULES},
+                  {OPTION_GAMMA_FC2, VITLRP_READS_RULES},
+                  {OPTION_GAMMA_HEAD, VITLRP_READS_RULES},
+                  {OPTION_EPSILON, VITLRP_READS_RULES},
+                  {OPTION_HEAD_FUSION, VITLRP_READS_HEAD_FUSION},
+                  {OPTION_DISCARD_RATIO, VITLRP_READS_HEAD_FUSION},
+                  {OPTION_SAMPLES, VITLRP_READS_SAMPLES},
+                  {OPTION_NOISE, VITLRP_READS_NOISE},
+                  {OPTION_SEED, VITLRP_READS_SEED},
+                  {OPTION_LEDGER, 0}};
+
+static enum status read_gamma(const struct args *args, enum option_id option, float *out,
+                              struct error *err) {
+    const char *value = args->value[option];
+    double number;
+    if (value == NULL) {
+        return STATUS_OK;
+    }
+    if (strcmp(value, "inf") == 0) {
+        *out = INFINITY;
+        return STATUS_OK;
+    }
+    if (!parse_double(value, 0.0, FLT_MAX, &number)) {
+        char name[32] = "--";
+        strncat(name, option_table()[option].name, sizeof name - 3);
+        return option_fail(name, value, "a number from 0 to 3.4e38, or inf", err);
+    }
+    *out = (float) number;
+    return STATUS_OK;
+}
+
+enum status method_rules(const struct args *args, struct vitlrp_rules *rules, struct error *err) {
+    float linear = -1.0F;
+    TRY(read_gamma(args, OPTION_GAMMA_LINEAR, &linear, err));
+    if (linear >= 0.0F) {
+        rules->gamma_fc1 = linear;
+        rules->gamma_fc2 = linear;
+        rules->gamma_head = linear;
+    }
+    TRY(read_gamma(args, OPTION_GAMMA_CONV, &rules->gamma_conv, err));
+    TRY(read_gamma(args, OPTION_GAMMA_QKV, &rules->gamma_qkv, err));
+    TRY(read_gamma(args, OPTION_GAMMA_PROJ, &rules->gamma_proj, err));
+    TRY(read_gamma(args, OPTION_GAMMA_FC1, &rules->gamma_fc1, err));
+    TRY(read_gamma(args, OPTION_GAMMA_FC2, &rules->gamma_fc2, err));
+    TRY(read_gamma(args, OPTION_GAMMA_HEAD, &rules->gamma_head, err));
+    double epsilon = rules->epsilon;
+    TRY(option_number(args, OPTION_EPSILON, 0.0, FLT_MAX, "a number from 0 to 3.4e38", &epsilon,
+                      err));
+    rules->epsilon = (float) epsilon;
+    return STATUS_OK;
+}
+
+/* The known names as one line of text. */
+static void append_names(struct text *out) {
+    size_t count = vitlrp_method_count();
+    for (size_t i = 0; i < count; i++) {
+        text_printf(out, "%s%s",
+                    i == 0           ? ""
+                    : i + 1 == count ? " or "
+                                     : ", ",
+                    vitlrp_method_name(i));
+    }
+}
+
+static enum status find_method(const char *name, struct vitlrp_method_info *info,
+                               struct vitlrp_method_options *options, struct error *err) {
+    struct text names = {.limit = 1024};
+    enum status status = STATUS_OK;
+    vitlrp_method_info_init(info);
+    if (vitlrp_method_describe(name, info, NULL) != VITLRP_OK ||
+        vitlrp_method_options_init(options, name, NULL) != VITLRP_OK) {
+        append_names(&names);
+        status = option_fail("--method", name, names.failed ? "another name" : names.data, err);
+    }
+    text_free(&names);
+    return status;
+}
+
+static enum status check_particular(const struct args *args, const struct vitlrp_method_info *info,
+                                    struct error *err) {
+    for (size_t i = 0; i < sizeof PARTICULAR / sizeof PARTICULAR[0]; i++) {
+        uint32_t reads = PARTICULAR[i].reads;
+        bool taken = reads == 0 ? info->has_ledger != 0 : (info->reads & reads) != 0;
+        if (args->value[PARTICULAR[i].option] != NULL && !taken) {
+            return fail(err, STATUS_USAGE, "--%s is not an option of the method %s",
+                        option_table()[PARTICULAR[i].option].name, info->name);
+        }
+    }
+    return STATUS_OK;
+}
+
+static enum status read_seed(const char *value, uint64_t *out, struct error *err) {
+    int64_t seed;
+    if (value == NULL) {
+        return STATUS_OK;
+    }
+    if (!parse_int64(value, 0, INT64_MAX, &seed)) {
+        return option_fail("--seed", value, "a whole number from 0 to 9223372036854775807", err);
+    }
+    *out = (uint64_t) seed;
+    return STATUS_OK;
+}
+
+enum status method_choose(const struct args *args, struct vitlrp_method_info *info,
+                          struct vitlrp_method_options *options, struct error *err) {
+    const char *name = args->value[OPTION_METHOD];
+    int fusion = 0;
+    TRY(find_method(name == NULL ? vitlrp_method_name(0) : name, info, options, err));
+    TRY(check_particular(args, info, err));
+    TRY(method_rules(args, &options->rules, err));
+    TRY(option_choice(args, OPTION_HEAD_FUSION, FUSIONS, &fusion, err));
+    options->head_fusion = (enum vitlrp_head_fusion) fusion;
+    TRY(option_number(args, OPTION_DISCARD_RATIO, 0.0, MAX_DISCARD_RATIO,
+                      "a number from 0 to below 1", &options->discard_ratio, err));
+    TRY(option_int("--samples", args->value[OPTION_SAMPLES], 1, MAX_SAMPLES, &options->samples,
+                   err));
+    TRY(option_number(args, OPTION_NOISE, 0.0, MAX_NOISE, "a number from 0 to 1000",
+                      &options->noise, err));
+    return read_seed(args->value[OPTION_SEED], &options->seed, err);
+}
+
+const char *method_fusion_name(enum vitlrp_head_fusion fusion) {
+    return FUSIONS[fusion];
+}
+
+/* What a rule method adds to its name. */
+static void append_rules(struct text *out, const struct vitlrp_rules *rules) {
+    text_printf(out, ", gamma conv %g qkv %g proj %g fc1 %g fc2 %g head %g, epsilon %g",
+                (double) rules->gamma_conv, (double) rules->gamma_qkv, (double) rules->gamma_proj,
+                (double) rules->gamma_fc1, (double) rules->gamma_fc2, (double) rules->gamma_head,
+                (double) rules->epsilon);
+}
+
+void method_append(struct text *out, const struct vitlrp_method_info *info,
+                   const struct vitlrp_method_options *options) {
+    text_append_string(out, info->name);
+    if ((info->reads & VITLRP_READS_RULES) != 0) {
+        append_rules(out, &options->rules);
+    }
+    if ((info->reads & VITLRP_READS_HEAD_FUSION) != 0) {
+        text_printf(out, ", %s of heads, discard ratio %g",
+                    method_fusion_name(options->head_fusion), options->discard_ratio);
+    }
+    if ((info->reads & VITLRP_READS_SAMPLES) != 0) {
+        text_printf(out, ", %d samples", options->samples);
+    }
+    if ((info->reads & VITLRP_READS_NOISE) != 0) {
+        text_printf(out, ", noise %g", options->noise);
+    }
+    if ((info->reads & VITLRP_READS_SEED) != 0) {
+        text_printf(out, ", seed %llu", (unsigned long long) options->seed);
+    }
+}

@@ -1,0 +1,86 @@
+#include "option_value.h"
+
+#include <string.h>
+
+#include "base/parse.h"
+#include "base/text.h"
+
+/* Values that a later version will take. */
+static const char *const LATER[] = {"onednn", "mixed", "bf16", NULL};
+
+enum status option_fail(const char *option, const char *value, const char *wanted,
+                        struct error *err) {
+    char shown[80];
+    text_escape_name(shown, sizeof shown, value);
+    return fail(err, STATUS_USAGE, "%s '%s': must be %s", option, shown, wanted);
+}
+
+static bool is_listed(const char *value, const char *const *list, int *index) {
+    for (int i = 0; list[i] != NULL; i++) {
+        if (strcmp(value, list[i]) == 0) {
+            *index = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* "a, b or c" */
+static void append_choices(struct text *out, const char *const *list) {
+    for (int i = 0; list[i] != NULL; i++) {
+        const char *join = i == 0 ? "" : list[i + 1] == NULL ? " or " : ", ";
+        text_printf(out, "%s%s", join, list[i]);
+    }
+}
+
+enum status option_choice(const struct args *args, enum option_id option, const char *const *list,
+                          int *index, struct error *err) {
+    const char *value = args->value[option];
+    int later;
+    if (value == NULL || is_listed(value, list, index)) {
+        return STATUS_OK;
+    }
+    const char *name = option_table()[option].name;
+    if (is_listed(value, LATER, &later) &&
+        (option == OPTION_PRECISION || option == OPTION_BACKEND)) {
+        return fail(err, STATUS_USAGE, "--%s %s: not in this version (use %s)", name, value,
+                    list[0]);
+    }
+    char spelled[48];
+    struct text wanted = {.limit = 512};
+    append_choices(&wanted, list);
+    text_escape_name(spelled, sizeof spelled, value);
+    enum status status = fail(err, STATUS_USAGE, "--%s '%s': must be %s", name, spelled,
+                              wanted.failed ? "another name" : wanted.data);
+    text_free(&wanted);
+    return status;
+}
+
+enum status option_int(const char *name, const char *value, int32_t min, int32_t max, int32_t *out,
+                       struct error *err) {
+    int64_t number;
+    if (value == NULL) {
+        return STATUS_OK;
+    }
+    if (!parse_int64(value, min, max, &number)) {
+        char shown[80];
+        text_escape_name(shown, sizeof shown, value);
+        return fail(err, STATUS_USAGE, "%s '%s': must be a whole number from %d to %d", name, shown,
+                    min, max);
+    }
+    *out = (int32_t) number;
+    return STATUS_OK;
+}
+
+enum status option_number(const struct args *args, enum option_id option, double min, double max,
+                          const char *wanted, double *out, struct error *err) {
+    const char *value = args->value[option];
+    if (value != NULL && !parse_double(value, min, max, out)) {
+        struct text name = {.limit = 64};
+        text_printf(&name, "--%s", option_table()[option].name);
+        enum status status = option_fail(name.failed ? "an option" : name.data, value, wanted, err);
+        text_free(&name);
+        return status;
+    }
+    return STATUS_OK;
+}

@@ -1,0 +1,27 @@
+/* Values of options: choices and numbers, with the complaint that names the option, the value and
+ * what it should have been. An option that was not given leaves *out as it is. */
+#ifndef CLI_OPTION_VALUE_H
+#define CLI_OPTION_VALUE_H
+
+#include <stdint.h>
+
+#include "args.h"
+#include "base/status.h"
+
+/* USAGE: option 'value': must be `wanted`. */
+enum status option_fail(const char *option, const char *value, const char *wanted,
+                        struct error *err);
+
+/* The place of an option's value in a list that ends in NULL. */
+enum status option_choice(const struct args *args, enum option_id option, const char *const *list,
+                          int *index, struct error *err);
+
+/* A whole number; `value` NULL: not given. */
+enum status option_int(const char *name, const char *value, int32_t min, int32_t max, int32_t *out,
+                       struct error *err);
+
+/* A number of [min, max], which `wanted` says in words. */
+enum status option_number(const struct args *args, enum option_id option, double min, double max,
+                          const char *wanted, double *out, struct error *err);
+
+#endif
