@@ -13,17 +13,21 @@
 #define TOKENS_AT_ONCE 1024
 
 struct batch_buffers {
-    float *position;  /* [tokens, dim] */
-    float *unfolded;  /* [capacity, patches, 3 ph pw] */
-    float *variants;  /* [2, patches, dim]: embedded original and replacement */
-    float *embedded;  /* [capacity, patches, dim] */
-    float *x[2];      /* [capacity, tokens, dim]: in and out of a block, in turn */
-    float *qkv;       /* [capacity, tokens, 3 dim] */
-    float *attention; /* [capacity, tokens, dim] */
-    float *x_mid;     /* [capacity, tokens, dim] */
-    float *z;         /* [capacity, tokens, mlp_dim] */
-    float *normed;    /* [capacity, tokens, dim] */
-    float *cls;       /* [capacity, dim] */
+    float *position; /* [tokens, dim] */
+    float *unfolded; /* [capacity, patches, 3 ph pw] */
+    struct {
+        float *embedded; /* [patches, dim] */
+        float *x;        /* [tokens, dim] */
+        float *qkv;      /* [tokens, 3 dim] of the first block */
+    } variants[2];       /* original and replacement */
+    float *embedded;     /* [capacity, patches, dim] */
+    float *x[2];         /* [capacity, tokens, dim]: in and out of a block, in turn */
+    float *qkv;          /* [capacity, tokens, 3 dim] */
+    float *attention;    /* [capacity, tokens, dim] */
+    float *x_mid;        /* [capacity, tokens, dim] */
+    float *z;            /* [capacity, tokens, mlp_dim] */
+    float *normed;       /* [capacity, tokens, dim] */
+    float *cls;          /* [capacity, dim] */
 };
 
 struct vit_batch {
@@ -41,7 +45,11 @@ static void lay_out(struct vit_batch *batch, struct arena *arena, size_t threads
     size_t rows = batch->capacity * net->tokens;
     b->position = arena_take_floats(arena, net->tokens, net->dim);
     b->unfolded = arena_take_floats(arena, batch->capacity * net->patches, net->patch_pixels);
-    b->variants = arena_take_floats(arena, 2 * net->patches, net->dim);
+    for (size_t i = 0; i < 2; i++) {
+        b->variants[i].embedded = arena_take_floats(arena, net->patches, net->dim);
+        b->variants[i].x = arena_take_floats(arena, net->tokens, net->dim);
+        b->variants[i].qkv = arena_take_floats(arena, net->tokens, 3 * net->dim);
+    }
     b->embedded = arena_take_floats(arena, batch->capacity * net->patches, net->dim);
     b->x[0] = arena_take_floats(arena, rows, net->dim);
     b->x[1] = arena_take_floats(arena, rows, net->dim);
@@ -129,26 +137,40 @@ size_t vit_batch_inputs(const struct vit_batch *batch) {
     return batch->inputs;
 }
 
-/* From the embedded patches of `count` <= capacity inputs to their logits. */
-static enum status forward_embedded(struct vit_batch *batch, size_t count, float *logits,
+/* The state of a block. Nothing is kept: what comes in and goes out changes places. */
+static struct block_state state_of(const struct vit_batch *batch, size_t block) {
+    const struct batch_buffers *b = &batch->buffers;
+    size_t depth = (size_t) batch->net.model->config.depth;
+    return (struct block_state){.x_in = b->x[block % 2],
+                                .qkv = b->qkv,
+                                .attention = b->attention,
+                                .x_mid = b->x_mid,
+                                .z = b->z,
+                                .x_out = b->x[(block + 1) % 2],
+                                .rows = block + 1 < depth ? batch->net.tokens : 1};
+}
+
+/* GELU may overwrite its own input. */
+static struct block_scratch scratch_of(const struct vit_batch *batch) {
+    const struct batch_buffers *b = &batch->buffers;
+    return (struct block_scratch){.normed = b->normed, .hidden = b->z, .cls = b->cls};
+}
+
+/* From x_in and qkv of the first block for `count` <= capacity inputs to their logits. */
+static enum status forward_from_qkv(struct vit_batch *batch, size_t count, float *logits,
                                     struct error *err) {
     const struct network *net = &batch->net;
-    struct batch_buffers *b = &batch->buffers;
+    const struct vit_block *blocks = net->model->weights.blocks;
+    struct block_scratch scratch = scratch_of(batch);
     size_t depth = (size_t) net->model->config.depth;
-    /* Nothing is kept: GELU may overwrite its own input. */
-    struct block_scratch scratch = {.normed = b->normed, .hidden = b->z, .cls = b->cls};
-    network_place_tokens(net, count, b->embedded, b->position, b->x[0]);
     for (size_t i = 0; i < depth; i++) {
-        struct block_state state = {.x_in = b->x[i % 2],
-                                    .qkv = b->qkv,
-                                    .attention = b->attention,
-                                    .x_mid = b->x_mid,
-                                    .z = b->z,
-                                    .x_out = b->x[(i + 1) % 2],
-                                    .rows = i + 1 < depth ? net->tokens : 1};
-        network_block_forward(net, count, &net->model->weights.blocks[i], &state, &scratch);
+        struct block_state state = state_of(batch, i);
+        if (i > 0) {
+            network_block_qkv(net, count, &blocks[i], &state, &scratch);
+        }
+        network_block_finish(net, count, &blocks[i], &state, &scratch);
     }
-    network_head_forward(net, count, b->x[depth % 2], b->cls, logits);
+    network_head_forward(net, count, batch->buffers.x[depth % 2], batch->buffers.cls, logits);
     batch->inputs += count;
     if (!values_are_finite(logits, count * (size_t) net->model->config.classes)) {
         return fail(err, STATUS_NUMERIC, "the logits of a perturbed input are not finite");
@@ -171,28 +193,50 @@ static void embed_inputs(struct vit_batch *batch, size_t count, const float *inp
 enum status vit_batch_forward(struct vit_batch *batch, size_t count, const float *inputs,
                               float *logits, struct error *err) {
     const struct network *net = &batch->net;
+    struct batch_buffers *b = &batch->buffers;
+    struct block_state first = state_of(batch, 0);
+    struct block_scratch scratch = scratch_of(batch);
     size_t classes = (size_t) net->model->config.classes;
     enum status status = STATUS_OK;
     int saved = net->engine.backend->enter();
     for (size_t done = 0; done < count && status == STATUS_OK;) {
         size_t step = size_min(batch->capacity, count - done);
-        embed_inputs(batch, step, inputs + done * net->patches * net->patch_pixels,
-                     batch->buffers.embedded);
-        status = forward_embedded(batch, step, logits + done * classes, err);
+        embed_inputs(batch, step, inputs + done * net->patches * net->patch_pixels, b->embedded);
+        network_place_tokens(net, step, b->embedded, b->position, first.x_in);
+        network_block_qkv(net, step, &net->model->weights.blocks[0], &first, &scratch);
+        status = forward_from_qkv(batch, step, logits + done * classes, err);
         done += step;
     }
     net->engine.backend->leave(saved);
     return status;
 }
 
-/* Copies the embedded patches that the masks of `count` versions choose. */
+/* Before the first attention a token depends on its own patch alone: what becomes of it up to there
+ * is computed once for each of the two inputs. */
+static void make_variant(struct vit_batch *batch, size_t variant, const float *input) {
+    const struct network *net = &batch->net;
+    struct batch_buffers *b = &batch->buffers;
+    struct block_state first = state_of(batch, 0);
+    struct block_scratch scratch = scratch_of(batch);
+    first.x_in = b->variants[variant].x;
+    first.qkv = b->variants[variant].qkv;
+    embed_inputs(batch, 1, input, b->variants[variant].embedded);
+    network_place_tokens(net, 1, b->variants[variant].embedded, b->position, first.x_in);
+    network_block_qkv(net, 1, &net->model->weights.blocks[0], &first, &scratch);
+}
+
+/* Copies the tokens that the masks of `count` versions choose. */
 static void mix_variants(struct vit_batch *batch, size_t count, const uint8_t *masks) {
     const struct network *net = &batch->net;
-    for (size_t row = 0; row < count * net->patches; row++) {
-        size_t variant = masks[row] != 0 ? net->patches : 0;
-        memcpy(batch->buffers.embedded + row * net->dim,
-               batch->buffers.variants + (variant + row % net->patches) * net->dim,
+    struct batch_buffers *b = &batch->buffers;
+    for (size_t row = 0; row < count * net->tokens; row++) {
+        size_t token = row % net->tokens;
+        const uint8_t *mask = masks + row / net->tokens * net->patches;
+        size_t variant = token > 0 && mask[token - 1] != 0 ? 1 : 0;
+        memcpy(b->x[0] + row * net->dim, b->variants[variant].x + token * net->dim,
                net->dim * sizeof(float));
+        memcpy(b->qkv + row * 3 * net->dim, b->variants[variant].qkv + token * 3 * net->dim,
+               3 * net->dim * sizeof(float));
     }
 }
 
@@ -203,12 +247,12 @@ enum status vit_batch_forward_mixed(struct vit_batch *batch, const float *origin
     size_t classes = (size_t) net->model->config.classes;
     enum status status = STATUS_OK;
     int saved = net->engine.backend->enter();
-    embed_inputs(batch, 1, original, batch->buffers.variants);
-    embed_inputs(batch, 1, replacement, batch->buffers.variants + net->patches * net->dim);
+    make_variant(batch, 0, original);
+    make_variant(batch, 1, replacement);
     for (size_t done = 0; done < count && status == STATUS_OK;) {
         size_t step = size_min(batch->capacity, count - done);
         mix_variants(batch, step, masks + done * net->patches);
-        status = forward_embedded(batch, step, logits + done * classes, err);
+        status = forward_from_qkv(batch, step, logits + done * classes, err);
         done += step;
     }
     net->engine.backend->leave(saved);

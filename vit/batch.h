@@ -40,8 +40,8 @@ enum status vit_batch_forward(struct vit_batch *batch, size_t count, const float
 
 /* logits [count, classes] of perturbed versions of one input: version i shows the patches p of
  * `original` where masks[i * patches + p] is 0, and those of `replacement` where it is 1. Both
- * inputs [3, input_height, input_width]; the patch embedding is computed once for each. NUMERIC as
- * above. */
+ * inputs [3, input_height, input_width]; all that precedes the first attention is computed once for
+ * each. NUMERIC as above. */
 enum status vit_batch_forward_mixed(struct vit_batch *batch, const float *original,
                                     const float *replacement, size_t count, const uint8_t *masks,
                                     float *logits, struct error *err);

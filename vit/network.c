@@ -179,9 +179,15 @@ static void project_qkv(const struct network *net, size_t images, const struct v
                    NULL);
 }
 
-void network_block_forward(const struct network *net, size_t images,
-                           const struct vit_block *weights, const struct block_state *state,
-                           const struct block_scratch *scratch) {
+void network_block_qkv(const struct network *net, size_t images, const struct vit_block *weights,
+                       const struct block_state *state, const struct block_scratch *scratch) {
+    network_norm(net, state->x_in, weights->norm1_weight, weights->norm1_bias, images * net->tokens,
+                 scratch->normed);
+    project_qkv(net, images, weights, state, scratch);
+}
+
+void network_block_finish(const struct network *net, size_t images, const struct vit_block *weights,
+                          const struct block_state *state, const struct block_scratch *scratch) {
     const struct engine *engine = &net->engine;
     struct linear proj = network_proj(net, weights);
     struct linear fc1 = network_fc1(net, weights);
@@ -189,9 +195,6 @@ void network_block_forward(const struct network *net, size_t images,
     struct attention attention = network_attention(net, state);
     const float *residual = state->x_in;
     size_t rows = images * state->rows;
-    network_norm(net, state->x_in, weights->norm1_weight, weights->norm1_bias, images * net->tokens,
-                 scratch->normed);
-    project_qkv(net, images, weights, state, scratch);
     attention_forward(engine, &attention, images, state->attention);
     if (state->rows != net->tokens) {
         gather_cls(net, images, state->x_in, scratch->cls);
@@ -203,6 +206,13 @@ void network_block_forward(const struct network *net, size_t images,
     linear_forward(engine, &fc1, rows, scratch->normed, state->z, net->mlp_dim, NULL);
     network_gelu(net, state->z, rows, scratch->hidden);
     linear_forward(engine, &fc2, rows, scratch->hidden, state->x_out, net->dim, state->x_mid);
+}
+
+void network_block_forward(const struct network *net, size_t images,
+                           const struct vit_block *weights, const struct block_state *state,
+                           const struct block_scratch *scratch) {
+    network_block_qkv(net, images, weights, state, scratch);
+    network_block_finish(net, images, weights, state, scratch);
 }
 
 void network_head_forward(const struct network *net, size_t images, const float *cls, float *final,

@@ -69,7 +69,15 @@ struct block_scratch {
     float *cls;    /* [images, dim] */
 };
 
-/* From x_in to x_out. */
+/* The first part of a block: from x_in to qkv. A token's depend on that token alone. */
+void network_block_qkv(const struct network *net, size_t images, const struct vit_block *weights,
+                       const struct block_state *state, const struct block_scratch *scratch);
+
+/* The rest: from x_in and qkv to x_out. */
+void network_block_finish(const struct network *net, size_t images, const struct vit_block *weights,
+                          const struct block_state *state, const struct block_scratch *scratch);
+
+/* Both: from x_in to x_out. */
 void network_block_forward(const struct network *net, size_t images,
                            const struct vit_block *weights, const struct block_state *state,
                            const struct block_scratch *scratch);

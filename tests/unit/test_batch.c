@@ -92,7 +92,50 @@ static void test_mixed_equals_mixing_pixels(void **unused) {
         mix_pixels(both, both + INPUT, masks + i * PATCHES, inputs + i * INPUT);
     }
     one_by_one(model, inputs, expected);
-    struct vit_batch *batch = open_batch(model, 2, 3);
+    for (size_t capacity = 0; capacity <= 3; capacity++) {
+        struct vit_batch *batch = open_batch(model, 2, capacity);
+        assert_int_equal(
+            vit_batch_forward_mixed(batch, both, both + INPUT, COUNT, masks, logits, &err),
+            STATUS_OK);
+        assert_true(largest_difference(logits, expected, COUNT * CLASSES) < 1e-5);
+        vit_batch_close(batch);
+    }
+    vit_model_free(model);
+}
+
+/* The first block is the last one too: of its queries only CLS's are there. */
+static void test_mixed_with_one_block(void **unused) {
+    struct vit_config config = {.image_height = 32,
+                                .image_width = 32,
+                                .patch_height = 8,
+                                .patch_width = 8,
+                                .grid_height = 4,
+                                .grid_width = 4,
+                                .dim = 32,
+                                .depth = 1,
+                                .heads = 4,
+                                .mlp_dim = 64,
+                                .classes = CLASSES,
+                                .layer_norm_eps = 1e-6F};
+    struct vit_model *model = NULL;
+    float both[2 * INPUT];
+    float inputs[COUNT * INPUT];
+    float expected[COUNT * CLASSES];
+    float logits[COUNT * CLASSES];
+    uint8_t masks[COUNT * PATCHES];
+    struct test_random random = {7};
+    struct error err = {0};
+    (void) unused;
+    assert_int_equal(vit_model_random(&config, 1, &model, &err), STATUS_OK);
+    test_fill(&random, both, 2 * INPUT, 2.0);
+    for (size_t i = 0; i < COUNT; i++) {
+        for (size_t p = 0; p < PATCHES; p++) {
+            masks[i * PATCHES + p] = (uint8_t) test_below(&random, 2);
+        }
+        mix_pixels(both, both + INPUT, masks + i * PATCHES, inputs + i * INPUT);
+    }
+    one_by_one(model, inputs, expected);
+    struct vit_batch *batch = open_batch(model, 1, 2);
     assert_int_equal(vit_batch_forward_mixed(batch, both, both + INPUT, COUNT, masks, logits, &err),
                      STATUS_OK);
     assert_true(largest_difference(logits, expected, COUNT * CLASSES) < 1e-5);
@@ -104,6 +147,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_batch_equals_sessions),
         cmocka_unit_test(test_mixed_equals_mixing_pixels),
+        cmocka_unit_test(test_mixed_with_one_block),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
