@@ -1,0 +1,223 @@
+/* The methods through the public header. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "support/golden.h"
+#include "vitlrp.h"
+
+#include "support/unit.h"
+
+enum { INPUT = 3 * 32 * 32, PATCHES = 16, CLASSES = 10, TOKENS = 17, DIM = 32 };
+
+static const struct vitlrp_target TARGET = {8, 1.0F};
+
+static struct vitlrp_model *open_model(void) {
+    char path[512];
+    struct vitlrp_model *model = NULL;
+    struct vitlrp_error error;
+    struct vitlrp_model_options options;
+    vitlrp_model_options_init(&options);
+    options.heads = 4;
+    snprintf(path, sizeof path, "%s/golden/parity/timm.safetensors", TEST_DATA);
+    if (vitlrp_model_open(path, &options, &model, &error) != VITLRP_OK) {
+        fail_msg("%s", error.message);
+    }
+    return model;
+}
+
+static enum vitlrp_status try_open(const struct vitlrp_model *model, const char *methods,
+                                   struct vitlrp_session **session) {
+    struct vitlrp_session_options options;
+    vitlrp_session_options_init(&options);
+    options.threads = 1;
+    options.methods = methods;
+    return vitlrp_session_open(model, &options, session, NULL);
+}
+
+static struct vitlrp_session *open_seen(const struct vitlrp_model *model, const char *methods) {
+    struct vitlrp_session *session = NULL;
+    float logits[CLASSES];
+    float *input = golden_read("parity/input.npy", 3, INPUT);
+    assert_int_equal(try_open(model, methods, &session), VITLRP_OK);
+    assert_int_equal(vitlrp_session_forward(session, input, logits, NULL), VITLRP_OK);
+    mem_free(input);
+    return session;
+}
+
+static enum vitlrp_status attribute(struct vitlrp_session *session, const char *method,
+                                    struct vitlrp_relevance *relevance) {
+    struct vitlrp_method_options options;
+    assert_int_equal(vitlrp_method_options_init(&options, method, NULL), VITLRP_OK);
+    return vitlrp_session_attribute(session, &TARGET, 1, &options, relevance, NULL);
+}
+
+static void test_names_and_descriptions(void **unused) {
+    struct vitlrp_method_info info;
+    struct vitlrp_method_options options;
+    struct vitlrp_error error;
+    (void) unused;
+    assert_true(vitlrp_method_count() >= 19);
+    assert_string_equal(vitlrp_method_name(0), "attnlrp");
+    assert_null(vitlrp_method_name(vitlrp_method_count()));
+    vitlrp_method_info_init(&info);
+    for (size_t i = 0; i < vitlrp_method_count(); i++) {
+        assert_int_equal(vitlrp_method_describe(vitlrp_method_name(i), &info, &error), VITLRP_OK);
+        assert_string_equal(info.name, vitlrp_method_name(i));
+        assert_true(strlen(info.summary) > 10);
+    }
+    assert_int_equal(vitlrp_method_describe("rollout", &info, &error), VITLRP_OK);
+    assert_true(info.ignores_class == 1 && info.has_pixels == 0 && info.has_ledger == 0);
+    assert_int_equal(info.reads, VITLRP_READS_HEAD_FUSION);
+    assert_int_equal(vitlrp_method_describe("lime", &info, &error), VITLRP_USAGE);
+    assert_non_null(strstr(error.message, "lime"));
+    assert_int_equal(vitlrp_method_options_init(&options, "lime", &error), VITLRP_USAGE);
+    assert_int_equal(vitlrp_method_options_init(&options, "attnlrp-masked", &error), VITLRP_OK);
+    assert_true(options.rules.gamma_conv == 0.25F && options.samples == 8);
+}
+
+static void test_golden_map_and_its_sum(void **unused) {
+    float patches[PATCHES];
+    double sum = 0.0;
+    struct vitlrp_relevance relevance;
+    (void) unused;
+    struct vitlrp_model *model = open_model();
+    struct vitlrp_session *session = open_seen(model, "random,chefer");
+    float *wanted = golden_read("parity/patches_chefer_generic.npy", 1, PATCHES);
+    float *logits = golden_read("parity/logits.npy", 1, CLASSES);
+    vitlrp_relevance_init(&relevance);
+    relevance.patches = patches;
+    assert_int_equal(attribute(session, "chefer", &relevance), VITLRP_OK);
+    assert_true(relative_error(patches, wanted, PATCHES) < 1e-4);
+    for (size_t p = 0; p < PATCHES; p++) {
+        sum += patches[p];
+    }
+    assert_true(relevance.sum == sum);
+    assert_true(fabs(relevance.explained - logits[TARGET.output]) < 1e-4);
+    relevance.patches = NULL;
+    relevance.sum = 0.0;
+    assert_int_equal(attribute(session, "chefer", &relevance), VITLRP_OK);
+    assert_true(relevance.sum == sum);
+    mem_free(wanted);
+    mem_free(logits);
+    vitlrp_session_close(session);
+    vitlrp_model_close(model);
+}
+
+/* A rule method is the same map by both calls. */
+static void test_both_calls_agree(void **unused) {
+    float pixels[2][INPUT];
+    struct vitlrp_relevance relevance;
+    struct vitlrp_rules rules;
+    (void) unused;
+    struct vitlrp_model *model = open_model();
+    struct vitlrp_session *session = open_seen(model, NULL);
+    vitlrp_relevance_init(&relevance);
+    relevance.pixels = pixels[0];
+    assert_int_equal(attribute(session, "cp-lrp", &relevance), VITLRP_OK);
+    assert_int_equal(vitlrp_rules_init(&rules, "cp-lrp", NULL), VITLRP_OK);
+    relevance.pixels = pixels[1];
+    assert_int_equal(vitlrp_session_relevance(session, &TARGET, 1, &rules, &relevance, NULL),
+                     VITLRP_OK);
+    assert_memory_equal(pixels[0], pixels[1], sizeof pixels[0]);
+    vitlrp_session_close(session);
+    vitlrp_model_close(model);
+}
+
+/* Methods that look at other inputs leave no trace: relevance and block outputs afterwards are
+ * those of the last forward. */
+static void test_a_moving_method_leaves_no_trace(void **unused) {
+    float maps[2][PATCHES];
+    float outputs[2][TOKENS * DIM];
+    float unwanted[PATCHES];
+    struct vitlrp_rules rules;
+    (void) unused;
+    struct vitlrp_model *model = open_model();
+    struct vitlrp_session *session = open_seen(model, "smoothgrad,attnlrp-masked");
+    assert_int_equal(vitlrp_rules_init(&rules, "attnlrp", NULL), VITLRP_OK);
+    for (size_t i = 0; i < 2; i++) {
+        struct vitlrp_relevance relevance;
+        vitlrp_relevance_init(&relevance);
+        relevance.patches = maps[i];
+        assert_int_equal(vitlrp_session_relevance(session, &TARGET, 1, &rules, &relevance, NULL),
+                         VITLRP_OK);
+        relevance.patches = unwanted;
+        assert_int_equal(attribute(session, "attnlrp-masked", &relevance), VITLRP_OK);
+        assert_int_equal(vitlrp_session_block_output(session, 0, outputs[i], NULL), VITLRP_OK);
+        assert_int_equal(attribute(session, "smoothgrad", &relevance), VITLRP_OK);
+    }
+    assert_memory_equal(maps[0], maps[1], sizeof maps[0]);
+    assert_memory_equal(outputs[0], outputs[1], sizeof outputs[0]);
+    vitlrp_session_close(session);
+    vitlrp_model_close(model);
+}
+
+static void test_requests_that_are_refused(void **unused) {
+    float patches[PATCHES];
+    float pixels[INPUT];
+    struct vitlrp_ledger_entry ledger[64];
+    struct vitlrp_session *session = NULL;
+    struct vitlrp_relevance relevance;
+    struct vitlrp_method_options options;
+    (void) unused;
+    struct vitlrp_model *model = open_model();
+    assert_int_equal(try_open(model, "attnlrp,lime", &session), VITLRP_USAGE);
+    assert_int_equal(try_open(model, "attnlrp,", &session), VITLRP_USAGE);
+    assert_int_equal(try_open(model, "", &session), VITLRP_USAGE);
+    assert_null(session);
+    vitlrp_relevance_init(&relevance);
+    relevance.patches = patches;
+    assert_int_equal(try_open(model, "rollout", &session), VITLRP_OK);
+    assert_int_equal(attribute(session, "rollout", &relevance), VITLRP_USAGE); /* no forward */
+    vitlrp_session_close(session);
+    session = open_seen(model, "rollout");
+    assert_int_equal(attribute(session, "rollout", &relevance), VITLRP_OK);
+    assert_int_equal(attribute(session, "chefer", &relevance), VITLRP_USAGE);
+    relevance.ledger = ledger;
+    assert_int_equal(attribute(session, "rollout", &relevance), VITLRP_USAGE);
+    relevance.ledger = NULL;
+    relevance.pixels = pixels;
+    assert_int_equal(attribute(session, "rollout", &relevance), VITLRP_USAGE);
+    relevance.pixels = NULL;
+    assert_int_equal(vitlrp_method_options_init(&options, "rollout", NULL), VITLRP_OK);
+    options.discard_ratio = -0.5;
+    assert_int_equal(vitlrp_session_attribute(session, &TARGET, 1, &options, &relevance, NULL),
+                     VITLRP_USAGE);
+    options.struct_size = 0;
+    assert_int_equal(vitlrp_session_attribute(session, &TARGET, 1, &options, &relevance, NULL),
+                     VITLRP_USAGE);
+    vitlrp_session_close(session);
+    vitlrp_model_close(model);
+}
+
+/* More methods, more memory; a limit below it is told before anything is allocated. */
+static void test_bytes(void **unused) {
+    struct vitlrp_session_options options;
+    struct vitlrp_session *session = NULL;
+    size_t few = 0;
+    size_t many = 0;
+    (void) unused;
+    struct vitlrp_model *model = open_model();
+    vitlrp_session_options_init(&options);
+    options.threads = 1;
+    assert_int_equal(vitlrp_session_bytes(model, &options, &few, NULL), VITLRP_OK);
+    options.methods = "attnlrp,rise";
+    assert_int_equal(vitlrp_session_bytes(model, &options, &many, NULL), VITLRP_OK);
+    assert_true(many > few);
+    options.max_bytes = many - 1;
+    assert_int_equal(vitlrp_session_open(model, &options, &session, NULL), VITLRP_LIMIT);
+    vitlrp_model_close(model);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_names_and_descriptions),
+        cmocka_unit_test(test_golden_map_and_its_sum),
+        cmocka_unit_test(test_both_calls_agree),
+        cmocka_unit_test(test_a_moving_method_leaves_no_trace),
+        cmocka_unit_test(test_requests_that_are_refused),
+        cmocka_unit_test(test_bytes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
