@@ -9,7 +9,7 @@
 
 #include "support/unit.h"
 
-enum { WIDTH = 40, HEIGHT = 36, HEADER = 13 };
+enum { WIDTH = 40, HEIGHT = 36, HEADER = 13, MOST_SAMPLES = 16 };
 
 static void write_photo(struct photo_set *set, size_t index) {
     struct test_random random = {index + 1};
@@ -69,6 +69,9 @@ struct evaluate_options photo_set_options(struct photo_set *set, const char *con
         assert_in_range(count, 0, PHOTO_SET_METHODS - 1);
         set->methods[count] = (struct evaluate_method){.name = methods[count], .method = method};
         vit_method_defaults(method, &set->methods[count].options);
+        if (set->methods[count].options.samples > MOST_SAMPLES) {
+            set->methods[count].options.samples = MOST_SAMPLES;
+        }
     }
     options.model = set->model;
     options.preprocess = &set->preprocess;

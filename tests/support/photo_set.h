@@ -29,8 +29,8 @@ struct photo_set {
 void photo_set_open(struct photo_set *set, size_t count);
 void photo_set_close(struct photo_set *set);
 
-/* Options for these methods (a NULL-terminated list of names), 8 steps, one thread. They point into
- * the set. */
+/* Options for these methods (a NULL-terminated list of names), at most 16 samples, 8 steps, one
+ * thread. They point into the set. */
 struct evaluate_options photo_set_options(struct photo_set *set, const char *const *methods);
 
 #endif
