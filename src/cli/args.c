@@ -22,10 +22,11 @@ static const struct option_entry OPTIONS[OPTION_COUNT] = {
 };
 
 static const char *const VERBS[VERB_COUNT] = {
-    [VERB_EXPLAIN] = "explain", [VERB_INFO] = "info", [VERB_BENCH] = "bench"};
+    [VERB_EXPLAIN] = "explain", [VERB_EVAL] = "eval", [VERB_MERGE] = "merge",
+    [VERB_TUNE] = "tune",       [VERB_INFO] = "info", [VERB_BENCH] = "bench"};
 
 /* Words kept for verbs to come, so that no script starts to use them as file names. */
-static const char *const RESERVED[] = {"batch", "eval", "merge"};
+static const char *const RESERVED[] = {"batch"};
 
 const struct option_entry *option_table(void) {
     return OPTIONS;

@@ -8,19 +8,26 @@
 
 #include "base/status.h"
 
-enum verb { VERB_EXPLAIN, VERB_INFO, VERB_BENCH, VERB_COUNT };
+enum verb { VERB_EXPLAIN, VERB_EVAL, VERB_MERGE, VERB_TUNE, VERB_INFO, VERB_BENCH, VERB_COUNT };
 
 enum verb_set {
     FOR_EXPLAIN = 1 << VERB_EXPLAIN,
+    FOR_EVAL = 1 << VERB_EVAL,
+    FOR_MERGE = 1 << VERB_MERGE,
+    FOR_TUNE = 1 << VERB_TUNE,
     FOR_INFO = 1 << VERB_INFO,
     FOR_BENCH = 1 << VERB_BENCH,
-    FOR_ALL = FOR_EXPLAIN | FOR_INFO | FOR_BENCH
+    FOR_IMAGES = FOR_EXPLAIN | FOR_EVAL | FOR_TUNE, /* photographs become inputs */
+    FOR_RULES = FOR_IMAGES | FOR_BENCH,             /* something is attributed */
+    FOR_MODEL = FOR_RULES | FOR_INFO,               /* there is a model */
+    FOR_ALL = FOR_MODEL | FOR_MERGE
 };
 
 enum help_group {
     GROUP_MODEL,
     GROUP_TARGET,
     GROUP_METHOD,
+    GROUP_EVAL,
     GROUP_PREPROCESS,
     GROUP_PICTURE,
     GROUP_DATA,

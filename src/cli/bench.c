@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "bench_eval.h"
 #include "bench_report.h"
 #include "library.h"
 #include "method_choice.h"
@@ -186,6 +187,9 @@ enum exit_code bench_main(const struct args *args, struct console *console) {
         return CODE_USAGE;
     }
     enum status status = settings_read(args, &settings, &err);
+    if (status == STATUS_OK && args->value[OPTION_EVAL] != NULL) {
+        return bench_eval_main(args, &settings, console);
+    }
     if (status == STATUS_OK) {
         status = run(args, console, &bench, &err);
     }

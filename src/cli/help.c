@@ -11,6 +11,7 @@ static const char *const GROUPS[GROUP_COUNT] = {
     [GROUP_MODEL] = "Model",
     [GROUP_TARGET] = "What is explained",
     [GROUP_METHOD] = "How it is explained",
+    [GROUP_EVAL] = "Evaluation and tuning",
     [GROUP_PREPROCESS] = "Preprocessing, over the model's own",
     [GROUP_PICTURE] = "Picture",
     [GROUP_DATA] = "Data",
@@ -28,28 +29,41 @@ static const char EXAMPLES_EXPLAIN[] =
     "  vitlrp cat.jpg -c top:3 -o '{class}.png'    the three most likely classes\n"
     "  vitlrp *.jpg -o maps --style panel          many images, into a folder\n"
     "  vitlrp cat.jpg --level pixel --raw map.npy  the numbers instead of a picture\n";
+static const char EXAMPLES_EVAL[] =
+    "  vitlrp eval imagenet/val --limit 500 --html r.html   how faithful the methods are\n"
+    "  vitlrp eval val --methods attnlrp,rise --shard 0/4 --json 0.json   a quarter of it\n";
+static const char EXAMPLES_MERGE[] =
+    "  vitlrp merge 0.json 1.json 2.json 3.json --html report.html\n";
+static const char EXAMPLES_TUNE[] =
+    "  vitlrp tune imagenet/val --limit 200 -o tuned.json   gammas for a model\n"
+    "  vitlrp cat.jpg --settings tuned.json                 and their use\n";
 static const char EXAMPLES_INFO[] =
     "  vitlrp info vit_b_16.pth                    what is in a weights file\n";
 static const char EXAMPLES_BENCH[] =
     "  vitlrp bench                                how fast this machine is\n";
 
 static const char *const EXAMPLES[VERB_COUNT] = {
-    [VERB_EXPLAIN] = EXAMPLES_EXPLAIN,
-    [VERB_INFO] = EXAMPLES_INFO,
-    [VERB_BENCH] = EXAMPLES_BENCH,
+    [VERB_EXPLAIN] = EXAMPLES_EXPLAIN, [VERB_EVAL] = EXAMPLES_EVAL, [VERB_MERGE] = EXAMPLES_MERGE,
+    [VERB_TUNE] = EXAMPLES_TUNE,       [VERB_INFO] = EXAMPLES_INFO, [VERB_BENCH] = EXAMPLES_BENCH,
 };
 
 static const char USAGE_EXPLAIN[] =
     "  vitlrp [explain] IMAGE... [options]    - is standard input; a float32 .npy of\n"
     "                                         shape (3, height, width) is a model input\n";
+static const char USAGE_EVAL[] =
+    "  vitlrp eval DIR [options]              a folder for each class, or one folder with\n"
+    "                                         val.txt, or a file with a path (and a tab\n"
+    "                                         and a label) on each line; - is such a list\n";
+static const char USAGE_MERGE[] = "  vitlrp merge JSON... [options]\n";
+static const char USAGE_TUNE[] =
+    "  vitlrp tune DIR [options]              every second image tunes, the others judge\n";
 static const char USAGE_INFO[] = "  vitlrp info [MODEL] [options]\n";
 static const char USAGE_BENCH[] =
     "  vitlrp bench [options]                 ViT-B/16 with random weights, or --model\n";
 
 static const char *const USAGE[VERB_COUNT] = {
-    [VERB_EXPLAIN] = USAGE_EXPLAIN,
-    [VERB_INFO] = USAGE_INFO,
-    [VERB_BENCH] = USAGE_BENCH,
+    [VERB_EXPLAIN] = USAGE_EXPLAIN, [VERB_EVAL] = USAGE_EVAL, [VERB_MERGE] = USAGE_MERGE,
+    [VERB_TUNE] = USAGE_TUNE,       [VERB_INFO] = USAGE_INFO, [VERB_BENCH] = USAGE_BENCH,
 };
 
 static const char CLOSING[] =
@@ -59,17 +73,19 @@ static const char CLOSING[] =
     "\n"
     "Exit status\n"
     "  0 done, 1 finished but some images failed, 2 usage, 3 model or only image unusable,\n"
-    "  4 output or system failure, 5 limit or memory, 70 internal error\n"
+    "  4 output or system failure, 5 limit or memory, 70 internal error, 130 and 143 stopped by\n"
+    "  a signal, what was done being written\n"
     "\n"
     "The last of a repeated option counts; -- ends the options; ./info is a file, not the verb.\n";
 
 void help_short(struct text *out) {
-    text_append_string(out, "Usage: vitlrp IMAGE... [-c CLASS] [-m MODEL] [-o FILE] [options]\n"
-                            "       vitlrp info [MODEL] | vitlrp bench\n"
-                            "Writes IMAGE.heat.png, a heat map of what made the model decide.\n"
-                            "  -c, --class C    index, WordNet id, label or top:K\n"
-                            "  -m, --model FILE weights (default: a small built-in model)\n"
-                            "Everything else, with examples: vitlrp --help\n");
+    text_append_string(out,
+                       "Usage: vitlrp IMAGE... [-c CLASS] [-m MODEL] [-o FILE] [options]\n"
+                       "       vitlrp eval DIR | merge JSON... | tune DIR | info [MODEL] | bench\n"
+                       "Writes IMAGE.heat.png, a heat map of what made the model decide.\n"
+                       "  -c, --class C    index, WordNet id, label or top:K\n"
+                       "  -m, --model FILE weights (default: a small built-in model)\n"
+                       "Everything else, with examples: vitlrp --help\n");
 }
 
 /* Words of `words` in the column at INDENT; the cursor stands at column `column`. */
@@ -96,6 +112,18 @@ static void append_wrapped(struct text *out, size_t column, const char *words) {
     text_append_string(out, "\n");
 }
 
+/* "(eval, tune) ": what an option belongs to that explain does not have. */
+static void append_verbs(struct text *out, unsigned verbs) {
+    const char *join = "(";
+    for (enum verb i = 0; i < VERB_COUNT; i++) {
+        if ((verbs & 1U << i) != 0) {
+            text_printf(out, "%s%s", join, verb_name(i));
+            join = ", ";
+        }
+    }
+    text_append_string(out, ") ");
+}
+
 static void append_option(struct text *out, const struct option_entry *entry, bool name_verbs) {
     size_t start = out->length;
     if (entry->letter != 0) {
@@ -116,7 +144,7 @@ static void append_option(struct text *out, const struct option_entry *entry, bo
     }
     struct text words = {.limit = 2048};
     if (name_verbs && (entry->verbs & FOR_EXPLAIN) == 0) {
-        text_printf(&words, "(%s) ", entry->verbs == FOR_INFO ? "info" : "bench");
+        append_verbs(&words, entry->verbs);
     }
     text_append_string(&words, entry->help);
     append_wrapped(out, column, words.failed ? entry->help : words.data);
@@ -142,7 +170,7 @@ static void append_group(struct text *out, enum help_group group, unsigned verbs
 }
 
 static void append_methods(struct text *out) {
-    text_append_string(out, "Methods (--method)\n");
+    text_append_string(out, "Methods (--method, --methods)\n");
     for (size_t i = 0; i < vitlrp_method_count(); i++) {
         struct vitlrp_method_info info;
         size_t start = out->length;
@@ -174,7 +202,7 @@ void help_full(struct text *out, const struct args *args) {
     append_parts(out, "Usage", USAGE, verbs);
     for (enum help_group i = 0; i < GROUP_COUNT; i++) {
         append_group(out, i, verbs);
-        if (i == GROUP_METHOD && (verbs & FOR_EXPLAIN) != 0) {
+        if (i == GROUP_METHOD && (verbs & (FOR_EXPLAIN | FOR_EVAL)) != 0) {
             append_methods(out);
         }
     }

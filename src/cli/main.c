@@ -4,15 +4,16 @@
 #include "args.h"
 #include "bench.h"
 #include "console.h"
+#include "eval_main.h"
 #include "explain.h"
 #include "general.h"
 #include "info.h"
+#include "tune_main.h"
 
 static enum exit_code run(const struct args *args) {
     static enum exit_code (*const VERBS[VERB_COUNT])(const struct args *, struct console *) = {
-        [VERB_EXPLAIN] = explain_main,
-        [VERB_INFO] = info_main,
-        [VERB_BENCH] = bench_main,
+        [VERB_EXPLAIN] = explain_main, [VERB_EVAL] = eval_main, [VERB_MERGE] = merge_main,
+        [VERB_TUNE] = tune_main,       [VERB_INFO] = info_main, [VERB_BENCH] = bench_main,
     };
     struct console console = {.verbosity = args->verbosity};
     if (general_is_wanted(args)) {

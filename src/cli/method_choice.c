@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "library.h"
 #include "option_value.h"
+#include "rule_changes.h"
 
 #define MAX_SAMPLES 1000000
 #define MAX_NOISE 1000.0
@@ -29,6 +30,7 @@ static const struct {
                   {OPTION_GAMMA_FC2, VITLRP_READS_RULES},
                   {OPTION_GAMMA_HEAD, VITLRP_READS_RULES},
                   {OPTION_EPSILON, VITLRP_READS_RULES},
+                  {OPTION_SETTINGS, VITLRP_READS_RULES},
                   {OPTION_HEAD_FUSION, VITLRP_READS_HEAD_FUSION},
                   {OPTION_DISCARD_RATIO, VITLRP_READS_HEAD_FUSION},
                   {OPTION_SAMPLES, VITLRP_READS_SAMPLES},
@@ -58,6 +60,7 @@ static enum status read_gamma(const struct args *args, enum option_id option, fl
 
 enum status method_rules(const struct args *args, struct vitlrp_rules *rules, struct error *err) {
     float linear = -1.0F;
+    TRY(rule_settings_apply(args, rules, err));
     TRY(read_gamma(args, OPTION_GAMMA_LINEAR, &linear, err));
     if (linear >= 0.0F) {
         rules->gamma_fc1 = linear;

@@ -12,7 +12,7 @@
 enum status method_choose(const struct args *args, struct vitlrp_method_info *info,
                           struct vitlrp_method_options *options, struct error *err);
 
-/* The --gamma and --epsilon options of args over *rules. */
+/* The file of --settings over *rules, and the --gamma and --epsilon options over that. */
 enum status method_rules(const struct args *args, struct vitlrp_rules *rules, struct error *err);
 
 /* "mean", "max" or "min". */

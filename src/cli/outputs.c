@@ -175,7 +175,7 @@ static void folder_of(const char *path, char out[PATH_MAX]) {
     out[length] = '\0';
 }
 
-static enum status check_folder(const char *path, struct error *err) {
+enum status output_check(const char *path, struct error *err) {
     char folder[PATH_MAX];
     struct stat info;
     folder_of(path, folder);
@@ -276,7 +276,7 @@ static enum status claim_outputs(struct claims *claims, const struct outputs *ou
         }
         enum status status = outputs_path(outputs, (enum output_kind) i, image, NULL, &path, err);
         if (status == STATUS_OK && !name_has_class_folder(path.data)) {
-            status = check_folder(path.data, err);
+            status = output_check(path.data, err);
         }
         if (status == STATUS_OK) {
             status = claim_add(claims, path.data, image, i, err);

@@ -43,6 +43,10 @@ enum status outputs_path(const struct outputs *outputs, enum output_kind kind,
                          const char *image_path, const char *class_name, struct text *path,
                          struct error *err);
 
+/* Finds out whether a file of that name can be written. IO for a folder in its place, or one around
+ * it that is missing or not writable. */
+enum status output_check(const char *path, struct error *err);
+
 /* Writes the bytes whole to the path, or to standard output for "-". */
 enum status output_write(const char *path, const void *data, size_t size, struct error *err);
 

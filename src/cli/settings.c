@@ -180,6 +180,9 @@ enum status settings_read(const struct args *args, struct settings *settings, st
     TRY(read_class(args, settings, err));
     TRY(read_preprocess(args, &settings->preprocess, err));
     TRY(read_render(args, settings, err));
+    if ((FOR_EVAL & 1U << args->verb) != 0 || (FOR_TUNE & 1U << args->verb) != 0) {
+        return STATUS_OK; /* eval_choice reads their methods */
+    }
     settings->method_given = args->value[OPTION_METHOD] != NULL;
     TRY(method_choose(args, &settings->method_info, &settings->method, err));
     if (settings->level == LEVEL_PIXEL && !settings->method_info.has_pixels) {

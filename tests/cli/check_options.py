@@ -5,7 +5,12 @@ import re
 import subprocess
 import sys
 
-VERBS = {"FOR_EXPLAIN": "explain", "FOR_INFO": "info", "FOR_BENCH": "bench"}
+VERBS = {f"FOR_{verb.upper()}": verb
+         for verb in ("explain", "eval", "merge", "tune", "info", "bench")}
+SETS = {"FOR_IMAGES": {"explain", "eval", "tune"}}
+SETS["FOR_RULES"] = SETS["FOR_IMAGES"] | {"bench"}
+SETS["FOR_MODEL"] = SETS["FOR_RULES"] | {"info"}
+SETS["FOR_ALL"] = SETS["FOR_MODEL"] | {"merge"}
 ENTRY = re.compile(r'OPTION\(\w+, (NULL|"[^"]+"), (0|\'.\'), (NULL|"[^"]+"),\s+([A-Z_ |]+), GROUP')
 
 
@@ -17,8 +22,9 @@ def read_table(path):
     for name, letter, argument, verbs in entries:
         spelled = [f"--{name[1:-1]}"] if name != "NULL" else []
         spelled += [f"-{letter[1]}"] if letter != "0" else []
-        words = VERBS if verbs.strip() == "FOR_ALL" else [word.strip() for word in verbs.split("|")]
-        yield spelled, argument != "NULL", {VERBS[word] for word in words}
+        words = [word.strip() for word in verbs.split("|")]
+        taken = set().union(*(SETS.get(word, {VERBS.get(word)}) for word in words))
+        yield spelled, argument != "NULL", taken
 
 
 def run(program, *arguments):

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "eval/merge.h"
 #include "eval/report.h"
 #include "support/sample_record.h"
@@ -29,6 +30,12 @@ static size_t count_of(const struct text *text, const char *part) {
         count++;
     }
     return count;
+}
+
+static void replace(char **string, const char *by) {
+    mem_free(*string);
+    *string = mem_strdup(by);
+    assert_non_null(*string);
 }
 
 /* Every link within the page leads somewhere, and no anchor is there twice. */
@@ -101,12 +108,12 @@ static void test_page(void **unused) {
 static void test_hostile_names(void **unused) {
     struct record record = sample_record(&SHAPE);
     (void) unused;
-    strcpy(record.evaluation.methods[3], "\"><i>x");
-    strcpy(record.evaluation.images[0].id, "'\"><img src=x>\x1B[31m");
-    strcpy(record.evaluation.images[3].message, "</dd><script>alert(1)</script>");
-    strcpy(record.evaluation.model_name, "<b>\n");
-    strcpy(record.dataset, "</title><b>");
-    strcpy(record.version, "0\"<");
+    replace(&record.evaluation.methods[3], "\"><i>x");
+    replace(&record.evaluation.images[0].id, "'\"><img src=x>\x1B[31m");
+    replace(&record.evaluation.images[3].message, "</dd><script>alert(1)</script>");
+    replace(&record.evaluation.model_name, "<b>\n");
+    replace(&record.dataset, "</title><b>");
+    replace(&record.version, "0\"<");
     struct text page = make_page(&record);
     assert_nesting(&page);
     assert_int_equal(count_of(&page, "<script"), 0);
@@ -189,7 +196,7 @@ static void test_csv(void **unused) {
     struct record record = sample_record(&shape);
     struct text csv = {.limit = (size_t) 1 << 20};
     (void) unused;
-    strcpy(record.evaluation.images[0].id, "=cmd|' /C calc'!A0");
+    replace(&record.evaluation.images[0].id, "=cmd|' /C calc'!A0");
     report_csv(&record, &csv);
     assert_false(csv.failed);
     /* Five images with two methods, a failed one, a header, and the newline in the name of 1. */
@@ -212,7 +219,7 @@ static void test_table(void **unused) {
     struct error err = {0};
     struct text table = {.limit = (size_t) 1 << 20};
     (void) unused;
-    strcpy(record.evaluation.methods[5], "r\x1Bnd");
+    replace(&record.evaluation.methods[5], "r\x1Bnd");
     assert_int_equal(summary_make(&record.evaluation, "rollout", 1, &summary, &err), STATUS_OK);
     report_table(&record, &summary, &table);
     assert_non_null(strstr(table.data, "39 images, 1 more failed, 2 left out for want of a label; "

@@ -1,0 +1,66 @@
+#include "base/file.h"
+#include "base/mem.h"
+#include "eval_files.h"
+#include "eval_main.h"
+#include "eval_report.h"
+#include "library.h"
+
+/* Of one record; as much as the library writes. */
+#define RECORD_LIMIT ((size_t) 1 << 33)
+
+static enum status read_record(const char *path, struct vitlrp_evaluation **out,
+                               struct error *err) {
+    struct vitlrp_error detail;
+    struct bytes bytes;
+    TRY(file_read(path, RECORD_LIMIT, &bytes, err));
+    enum status status =
+        from_library(vitlrp_evaluation_read(bytes.data, bytes.size, out, &detail), &detail, err);
+    bytes_free(&bytes);
+    return error_prefix(err, status, path);
+}
+
+static enum status merge(const struct args *args, struct vitlrp_evaluation **out,
+                         struct error *err) {
+    struct vitlrp_error detail;
+    size_t count = args->operand_count;
+    enum status status = STATUS_OK;
+    struct vitlrp_evaluation **parts = mem_calloc(count, sizeof *parts);
+    if (parts == NULL) {
+        return fail(err, STATUS_NOMEM, "out of memory for %zu records", count);
+    }
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        status = read_record(args->operands[i], &parts[i], err);
+    }
+    if (status == STATUS_OK) {
+        status =
+            from_library(vitlrp_evaluation_merge((const struct vitlrp_evaluation *const *) parts,
+                                                 count, out, &detail),
+                         &detail, err);
+    }
+    for (size_t i = 0; i < count; i++) {
+        vitlrp_evaluation_close(parts[i]);
+    }
+    mem_free(parts);
+    return status;
+}
+
+enum exit_code merge_main(const struct args *args, struct console *console) {
+    struct error err;
+    struct eval_files files;
+    struct vitlrp_evaluation *evaluation = NULL;
+    if (args->operand_count == 0) {
+        console_error("merge takes the JSON files of an evaluation's shards (see vitlrp merge "
+                      "--help)");
+        return CODE_USAGE;
+    }
+    enum exit_code code = console_check(eval_files_plan(args, &files, &err), CODE_OUTPUT, &err);
+    if (code == CODE_DONE) {
+        console->stdout_taken = files.stdout_taken;
+        code = console_check(merge(args, &evaluation, &err), CODE_INPUT, &err);
+    }
+    if (code == CODE_DONE) {
+        code = eval_report(evaluation, &files, console);
+    }
+    vitlrp_evaluation_close(evaluation);
+    return code;
+}

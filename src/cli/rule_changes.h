@@ -1,0 +1,20 @@
+/* Gammas and epsilon from a settings file and from the command line, which goes before it. */
+#ifndef CLI_RULE_CHANGES_H
+#define CLI_RULE_CHANGES_H
+
+#include "args.h"
+#include "base/status.h"
+#include "vitlrp.h"
+
+#define SETTINGS_FORMAT "vitlrp settings 1"
+
+/* NAN for what neither the file of --settings nor an option says. */
+enum status rule_changes_read(const struct args *args, struct vitlrp_rule_changes *changes,
+                              struct error *err);
+
+/* The file of --settings over *rules; they stay as they are without one. The file is one that
+ * `vitlrp tune` wrote, or an object like it: "format", and any of the gammas and epsilon. */
+enum status rule_settings_apply(const struct args *args, struct vitlrp_rules *rules,
+                                struct error *err);
+
+#endif
