@@ -626,8 +626,9 @@ struct vitlrp_evaluation_info {
     size_t skipped;  /* left out of the manifest: no label that the model knows */
     size_t methods;
     int32_t shard, shards;
-    int32_t cancelled;       /* 1: the run was stopped before its end */
-    const char *first_error; /* of the first image that failed; NULL if none did */
+    int32_t cancelled;        /* 1: the run was stopped before its end */
+    const char *first_failed; /* name of the first image that failed; NULL if none did */
+    const char *first_error;  /* why it did */
 };
 
 VITLRP_API void vitlrp_evaluation_info_init(struct vitlrp_evaluation_info *info);

@@ -144,6 +144,7 @@ void vitlrp_evaluation_describe(const struct vitlrp_evaluation *evaluation,
     };
     for (size_t i = 0; i < inner->image_count && info->first_error == NULL; i++) {
         info->first_error = inner->images[i].message;
+        info->first_failed = inner->images[i].id;
     }
 }
 

@@ -1,5 +1,7 @@
 #include "eval_report.h"
 
+#include <string.h>
+
 #include "base/text.h"
 #include "library.h"
 
@@ -28,7 +30,11 @@ enum exit_code eval_report(const struct vitlrp_evaluation *evaluation,
     if (code != CODE_DONE || info.failed == 0) {
         return code;
     }
-    console_warn(console, "%zu of %zu images failed; the first: %s", info.failed, info.images,
-                 info.first_error);
+    /* Messages about opening a file name it themselves. */
+    bool named = strstr(info.first_error, info.first_failed) != NULL;
+    char shown[200];
+    text_escape_name(shown, sizeof shown, info.first_failed);
+    console_warn(console, "%zu of %zu images failed; the first: %s%s%s", info.failed, info.images,
+                 named ? "" : shown, named ? "" : ": ", info.first_error);
     return info.failed == info.images ? CODE_INPUT : CODE_ITEMS;
 }
