@@ -1,0 +1,267 @@
+/* The public functions of evaluations: arguments, cancelling, reading back, tuning. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "support/scratch.h"
+#include "vitlrp.h"
+
+#include "support/unit.h"
+
+static struct vitlrp_model *open_model(void) {
+    struct vitlrp_model *model = NULL;
+    assert_int_equal(
+        vitlrp_model_open(PROJECT_DATA "/vit-tiny-patch8-64.safetensors", NULL, &model, NULL),
+        VITLRP_OK);
+    return model;
+}
+
+/* A folder with the six photographs of the project. */
+static struct scratch photographs(void) {
+    static const char *const NAMES[] = {"goldfish.jpg", "koala.jpg",      "panda.jpg",
+                                        "moose.jpg",    "volleyball.jpg", "dam.jpg"};
+    struct scratch scratch = scratch_open();
+    for (size_t i = 0; i < 6; i++) {
+        struct bytes bytes;
+        struct error err = {0};
+        char path[512];
+        snprintf(path, sizeof path, "%s/%s", PROJECT_DATA, NAMES[i]);
+        assert_int_equal(file_read(path, 1 << 24, &bytes, &err), STATUS_OK);
+        scratch_write(&scratch, NAMES[i], bytes.data, bytes.size);
+        bytes_free(&bytes);
+    }
+    return scratch;
+}
+
+static const char *const METHODS[] = {"attnlrp", "random"};
+
+static struct vitlrp_eval_options small_options(const struct scratch *scratch) {
+    struct vitlrp_eval_options options;
+    vitlrp_eval_options_init(&options);
+    options.dataset = scratch->path;
+    options.methods = METHODS;
+    options.method_count = 2;
+    options.steps = 3;
+    options.threads = 2;
+    return options;
+}
+
+static void test_evaluate(void **unused) {
+    struct scratch scratch = photographs();
+    struct vitlrp_model *model = open_model();
+    struct vitlrp_eval_options options = small_options(&scratch);
+    struct vitlrp_evaluation *evaluation = NULL;
+    struct vitlrp_evaluation *read = NULL;
+    struct vitlrp_evaluation_info info;
+    struct vitlrp_statistic delta;
+    struct vitlrp_error error;
+    char *json = NULL;
+    char *again = NULL;
+    size_t size = 0;
+    size_t again_size = 0;
+    (void) unused;
+    assert_int_equal(vitlrp_evaluate(model, &options, &evaluation, &error), VITLRP_OK);
+    vitlrp_model_close(model); /* the evaluation does not need it */
+    vitlrp_evaluation_info_init(&info);
+    vitlrp_evaluation_describe(evaluation, &info);
+    assert_int_equal(info.images, 6);
+    assert_int_equal(info.failed, 0);
+    assert_int_equal(info.methods, 2);
+    assert_null(info.first_error);
+    assert_int_equal(vitlrp_evaluation_metric(evaluation, "attnlrp", "delta_logit", &delta, &error),
+                     VITLRP_OK);
+    assert_true(delta.n == 6 && delta.lo <= delta.mean && delta.mean <= delta.hi);
+    assert_int_equal(vitlrp_evaluation_metric(evaluation, "attnlrp", "mass", &delta, &error),
+                     VITLRP_OK);
+    assert_true(delta.n == 0 && isnan(delta.mean));
+    assert_int_equal(vitlrp_evaluation_metric(evaluation, "chefer", "mass", &delta, &error),
+                     VITLRP_USAGE);
+    assert_int_equal(vitlrp_evaluation_metric(evaluation, "attnlrp", "masses", &delta, &error),
+                     VITLRP_USAGE);
+    assert_int_equal(vitlrp_evaluation_json(evaluation, &json, &size, &error), VITLRP_OK);
+    assert_int_equal(vitlrp_evaluation_read(json, size, &read, &error), VITLRP_OK);
+    assert_int_equal(vitlrp_evaluation_json(read, &again, &again_size, &error), VITLRP_OK);
+    assert_int_equal(size, again_size);
+    assert_string_equal(json, again);
+    assert_int_equal(vitlrp_evaluation_read(json, size / 2, &evaluation, &error), VITLRP_FORMAT);
+    vitlrp_free(json);
+    vitlrp_free(again);
+    vitlrp_evaluation_close(evaluation);
+    vitlrp_evaluation_close(read);
+    vitlrp_evaluation_close(NULL);
+    scratch_close(&scratch);
+}
+
+/* Gives leave to begin so many images. */
+static int32_t cancel_after(void *user) {
+    int *left = user;
+    return (*left)-- <= 0;
+}
+
+static void test_cancel(void **unused) {
+    struct scratch scratch = photographs();
+    struct vitlrp_model *model = open_model();
+    struct vitlrp_eval_options options = small_options(&scratch);
+    struct vitlrp_evaluation *evaluation = NULL;
+    struct vitlrp_evaluation_info info;
+    int left = 2;
+    (void) unused;
+    options.observer.cancelled = cancel_after;
+    options.observer.user = &left;
+    assert_int_equal(vitlrp_evaluate(model, &options, &evaluation, NULL), VITLRP_OK);
+    vitlrp_evaluation_info_init(&info);
+    vitlrp_evaluation_describe(evaluation, &info);
+    assert_int_equal(info.images, 2);
+    assert_int_equal(info.manifest, 6);
+    assert_int_equal(info.cancelled, 1);
+    vitlrp_evaluation_close(evaluation);
+    vitlrp_model_close(model);
+    scratch_close(&scratch);
+}
+
+static void assert_usage(const struct vitlrp_model *model,
+                         const struct vitlrp_eval_options *options, const char *part) {
+    struct vitlrp_evaluation *evaluation = NULL;
+    struct vitlrp_error error = {0};
+    assert_int_equal(vitlrp_evaluate(model, options, &evaluation, &error), VITLRP_USAGE);
+    assert_null(evaluation);
+    if (strstr(error.message, part) == NULL) {
+        fail_msg("'%s' is not in '%s'", part, error.message);
+    }
+}
+
+static void test_usage(void **unused) {
+    struct scratch scratch = photographs();
+    struct vitlrp_model *model = open_model();
+    struct vitlrp_eval_options options = small_options(&scratch);
+    struct vitlrp_rule_changes rules;
+    (void) unused;
+    options.struct_size--;
+    assert_usage(model, &options, "not initialised");
+    options = small_options(&scratch);
+    options.dataset = NULL;
+    assert_usage(model, &options, "dataset");
+    options = small_options(&scratch);
+    options.steps = 0;
+    assert_usage(model, &options, "steps");
+    options = small_options(&scratch);
+    options.seed = UINT64_MAX;
+    assert_usage(model, &options, "seed");
+    options = small_options(&scratch);
+    options.replacement = (enum vitlrp_replacement) 99;
+    assert_usage(model, &options, "");
+    options = small_options(&scratch);
+    options.shard = 1;
+    assert_usage(model, &options, "shard 1 of 1");
+    options = small_options(&scratch);
+    options.reference = "rollout";
+    assert_usage(model, &options, "reference");
+    options = small_options(&scratch);
+    vitlrp_rule_changes_init(&rules);
+    rules.gamma_conv = -1.0F;
+    options.rules = &rules;
+    assert_usage(model, &options, "gamma");
+    options = small_options(&scratch);
+    options.threads = -1;
+    assert_usage(model, &options, "threads");
+    assert_usage(NULL, &options, "NULL");
+    vitlrp_model_close(model);
+    scratch_close(&scratch);
+}
+
+/* Gammas change the methods that have them, and attnlrp-eps not. */
+static void test_rules(void **unused) {
+    static const char *const FAMILY[] = {"attnlrp", "attnlrp-eps", "random"};
+    struct scratch scratch = photographs();
+    struct vitlrp_model *model = open_model();
+    struct vitlrp_eval_options options = small_options(&scratch);
+    struct vitlrp_rule_changes rules;
+    struct vitlrp_evaluation *runs[2] = {NULL, NULL};
+    struct vitlrp_statistic deltas[2];
+    (void) unused;
+    options.methods = FAMILY;
+    options.method_count = 3;
+    vitlrp_rule_changes_init(&rules);
+    rules.gamma_conv = INFINITY;
+    rules.gamma_fc1 = 10.0F;
+    for (int i = 0; i < 2; i++) {
+        options.rules = i == 0 ? NULL : &rules;
+        assert_int_equal(vitlrp_evaluate(model, &options, &runs[i], NULL), VITLRP_OK);
+    }
+    for (int m = 0; m < 3; m++) {
+        for (int i = 0; i < 2; i++) {
+            assert_int_equal(
+                vitlrp_evaluation_metric(runs[i], FAMILY[m], "morf_logit", &deltas[i], NULL),
+                VITLRP_OK);
+        }
+        assert_int_equal(deltas[0].mean == deltas[1].mean, m > 0);
+    }
+    vitlrp_evaluation_close(runs[0]);
+    vitlrp_evaluation_close(runs[1]);
+    vitlrp_model_close(model);
+    scratch_close(&scratch);
+}
+
+static void count_trial(void *user, const struct vitlrp_tune_trial *trial) {
+    size_t *count = user;
+    assert_true(trial->delta.n == 3);
+    assert_int_equal(strcmp(trial->stage, "preset") == 0, *count == 0);
+    (*count)++;
+}
+
+static void test_tune(void **unused) {
+    struct scratch scratch = photographs();
+    struct vitlrp_model *model = open_model();
+    struct vitlrp_eval_options evaluation = small_options(&scratch);
+    struct vitlrp_tune_options options;
+    struct vitlrp_tune_result result;
+    struct vitlrp_error error;
+    size_t trials = 0;
+    (void) unused;
+    evaluation.methods = NULL;
+    evaluation.steps = 1;
+    vitlrp_tune_options_init(&options);
+    vitlrp_tune_result_init(&result);
+    options.evaluation = &evaluation;
+    options.tried = count_trial;
+    options.user = &trials;
+    assert_int_equal(vitlrp_tune(model, &options, &result, &error), VITLRP_OK);
+    assert_string_equal(result.method, "attnlrp");
+    assert_int_equal(result.trials, trials);
+    assert_int_equal(result.calibration_images, 3);
+    assert_int_equal(result.held_out_images, 3);
+    assert_true(result.calibration_tuned.mean >= result.calibration_preset.mean);
+    assert_true(fabs(result.gain.mean - (result.tuned.mean - result.preset.mean)) < 1e-6);
+    int left = 1;
+    evaluation.observer.cancelled = cancel_after;
+    evaluation.observer.user = &left;
+    options.tried = NULL;
+    assert_int_equal(vitlrp_tune(model, &options, &result, &error), VITLRP_CANCELLED);
+    vitlrp_model_close(model);
+    scratch_close(&scratch);
+}
+
+static void test_cost(void **unused) {
+    struct vitlrp_model *model = open_model();
+    struct vitlrp_eval_cost cost;
+    (void) unused;
+    vitlrp_eval_cost_init(&cost);
+    cost.images = 2;
+    cost.methods = 2;
+    cost.steps = 4;
+    assert_int_equal(vitlrp_eval_measure(model, &cost, NULL), VITLRP_OK);
+    assert_true(cost.points >= 2 * 2 * 3 && cost.evaluator_seconds > 0 && cost.plain_seconds > 0);
+    cost.steps = 0;
+    assert_int_equal(vitlrp_eval_measure(model, &cost, NULL), VITLRP_USAGE);
+    vitlrp_model_close(model);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_evaluate), cmocka_unit_test(test_cancel),
+        cmocka_unit_test(test_usage),    cmocka_unit_test(test_rules),
+        cmocka_unit_test(test_tune),     cmocka_unit_test(test_cost),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
