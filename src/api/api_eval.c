@@ -185,6 +185,9 @@ static enum vitlrp_status give(enum status status, struct text *text, struct err
 
 enum vitlrp_status vitlrp_evaluation_json(const struct vitlrp_evaluation *evaluation, char **data,
                                           size_t *size, struct vitlrp_error *error) {
+    if (evaluation == NULL || data == NULL || size == NULL) {
+        return api_fail(error, VITLRP_USAGE, "vitlrp_evaluation_json: a NULL argument");
+    }
     struct error err = {0};
     struct text text = {.limit = RECORD_TEXT_LIMIT};
     record_write(&evaluation->record, &evaluation->summary, &text);
@@ -193,6 +196,9 @@ enum vitlrp_status vitlrp_evaluation_json(const struct vitlrp_evaluation *evalua
 
 enum vitlrp_status vitlrp_evaluation_csv(const struct vitlrp_evaluation *evaluation, char **data,
                                          size_t *size, struct vitlrp_error *error) {
+    if (evaluation == NULL || data == NULL || size == NULL) {
+        return api_fail(error, VITLRP_USAGE, "vitlrp_evaluation_csv: a NULL argument");
+    }
     struct error err = {0};
     struct text text = {.limit = RECORD_TEXT_LIMIT};
     report_csv(&evaluation->record, &text);
@@ -201,6 +207,9 @@ enum vitlrp_status vitlrp_evaluation_csv(const struct vitlrp_evaluation *evaluat
 
 enum vitlrp_status vitlrp_evaluation_html(const struct vitlrp_evaluation *evaluation, char **data,
                                           size_t *size, struct vitlrp_error *error) {
+    if (evaluation == NULL || data == NULL || size == NULL) {
+        return api_fail(error, VITLRP_USAGE, "vitlrp_evaluation_html: a NULL argument");
+    }
     struct error err = {0};
     struct text text = {.limit = RECORD_TEXT_LIMIT};
     enum status status = report_html(&evaluation->record, &evaluation->summary, &text, &err);
@@ -209,6 +218,9 @@ enum vitlrp_status vitlrp_evaluation_html(const struct vitlrp_evaluation *evalua
 
 enum vitlrp_status vitlrp_evaluation_table(const struct vitlrp_evaluation *evaluation, char **data,
                                            size_t *size, struct vitlrp_error *error) {
+    if (evaluation == NULL || data == NULL || size == NULL) {
+        return api_fail(error, VITLRP_USAGE, "vitlrp_evaluation_table: a NULL argument");
+    }
     struct error err = {0};
     struct text text = {.limit = RECORD_TEXT_LIMIT};
     report_table(&evaluation->record, &evaluation->summary, &text);

@@ -84,6 +84,7 @@ static void test_evaluate(void **unused) {
     assert_int_equal(vitlrp_evaluation_json(read, &again, &again_size, &error), VITLRP_OK);
     assert_int_equal(size, again_size);
     assert_string_equal(json, again);
+    assert_int_equal(vitlrp_evaluation_html(NULL, &again, &again_size, &error), VITLRP_USAGE);
     assert_int_equal(vitlrp_evaluation_read(json, size / 2, &evaluation, &error), VITLRP_FORMAT);
     vitlrp_free(json);
     vitlrp_free(again);
