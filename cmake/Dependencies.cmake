@@ -15,3 +15,10 @@ find_path(OPENBLAS_INCLUDE_DIR cblas.h
                   ${CMAKE_LIBRARY_ARCHITECTURE}/openblas openblas REQUIRED)
 find_library(OPENBLAS_LIBRARY openblas
     PATH_SUFFIXES openblas-openmp openblas REQUIRED)
+
+# Optional: a second backend for matrix products.
+option(VITLRP_ONEDNN "Build the oneDNN backend if oneDNN is found" ON)
+if(VITLRP_ONEDNN)
+    find_path(ONEDNN_INCLUDE_DIR dnnl.h)
+    find_library(ONEDNN_LIBRARY dnnl)
+endif()

@@ -286,7 +286,7 @@ struct vitlrp_session_options {
     int32_t input_width;
     int32_t keep_all_tokens; /* 1: the last block computes every token, not only CLS (for
                                 vitlrp_session_block_output) */
-    const char *backend;     /* matrix products: "auto" or "openblas" */
+    const char *backend;     /* matrix products: "auto", "openblas" or, where built, "onednn" */
     size_t max_bytes;        /* refuse to open beyond this; 0: no limit */
     const char *methods;     /* what vitlrp_session_attribute will be asked for: names, with commas
                                 between them; NULL: attnlrp, cp-lrp and attnlrp-eps. Others hold more
@@ -314,7 +314,7 @@ struct vitlrp_session_info {
     int32_t input_height, input_width;
     int32_t grid_height, grid_width; /* patches */
     int32_t tokens;
-    const char *backend;         /* "openblas" */
+    const char *backend;         /* "openblas", "onednn" */
     const char *instruction_set; /* of the library's own kernels: "avx512", "avx2", "baseline" */
     size_t bytes;
 };

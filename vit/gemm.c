@@ -5,13 +5,26 @@
 #include "base/checked.h"
 #include "vit/gemm_backends.h"
 
+#ifdef VIT_HAVE_ONEDNN
+#define ONEDNN_NAME " or onednn"
+#else
+#define ONEDNN_NAME "; onednn was not found when it was built"
+#endif
+
 enum status gemm_backend_find(const char *name, const struct gemm_backend **out,
                               struct error *err) {
     if (strcmp(name, "auto") == 0 || strcmp(name, "openblas") == 0) {
         *out = gemm_openblas();
         return STATUS_OK;
     }
-    return fail(err, STATUS_UNSUPPORTED, "no backend '%s' in this build: auto or openblas", name);
+#ifdef VIT_HAVE_ONEDNN
+    if (strcmp(name, "onednn") == 0) {
+        *out = gemm_onednn();
+        return STATUS_OK;
+    }
+#endif
+    return fail(err, STATUS_UNSUPPORTED, "no backend '%.40s' in this build: openblas" ONEDNN_NAME,
+                name);
 }
 
 struct gemm_product gemm_columns(const struct gemm_product *product, size_t first, size_t count) {

@@ -38,7 +38,8 @@ struct gemm_backend {
     void (*multiply)(const struct gemm_product *product);
 };
 
-/* The backend of that name ("auto", "openblas"); UNSUPPORTED, listing them, for another. */
+/* The backend of that name ("auto", "openblas", "onednn" where built); UNSUPPORTED, listing them,
+ * for another. */
 enum status gemm_backend_find(const char *name, const struct gemm_backend **out, struct error *err);
 
 /* How a product is shared out to threads: along its longer side, in parts that follow from its

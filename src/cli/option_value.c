@@ -6,7 +6,7 @@
 #include "base/text.h"
 
 /* Values that a later version will take. */
-static const char *const LATER[] = {"onednn", "mixed", "bf16", NULL};
+static const char *const LATER[] = {"mixed", "bf16", NULL};
 
 enum status option_fail(const char *option, const char *value, const char *wanted,
                         struct error *err) {
@@ -41,8 +41,7 @@ enum status option_choice(const struct args *args, enum option_id option, const 
         return STATUS_OK;
     }
     const char *name = option_table()[option].name;
-    if (is_listed(value, LATER, &later) &&
-        (option == OPTION_PRECISION || option == OPTION_BACKEND)) {
+    if (option == OPTION_PRECISION && is_listed(value, LATER, &later)) {
         return fail(err, STATUS_USAGE, "--%s %s: not in this version (use %s)", name, value,
                     list[0]);
     }

@@ -23,7 +23,7 @@ static const char *const PROGRESSES[] = {"auto", "always", "never", "json", NULL
 static const char *const COLORMAPS[] = {"bwr",     "seismic", "coldnhot", "coolwarm",
                                         "viridis", "inferno", "magma",    "turbo",
                                         "jet",     "gray",    NULL};
-static const char *const BACKENDS[] = {"auto", "openblas", NULL};
+static const char *const BACKENDS[] = {"auto", "openblas", "onednn", NULL};
 static const char *const PRECISIONS[] = {"fp32", NULL};
 
 /* "a,b,c" of an option; each value at least `min`, and above it if min is 0. */

@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "support/golden.h"
+#include "vit/gemm.h"
 #include "vit/session.h"
 
 #include "support/unit.h"
@@ -24,16 +25,21 @@ static struct vit_model *load(const char *file) {
     return model;
 }
 
-static struct vit_session *open_session(const struct vit_model *model, size_t threads,
-                                        bool keep_all_tokens) {
+static struct vit_session *open_session_on(const struct vit_model *model, const char *backend,
+                                           size_t threads, bool keep_all_tokens) {
     struct vit_session *session = NULL;
     struct error err = {0};
     struct vit_session_options options = {
-        .threads = threads, .keep_all_tokens = keep_all_tokens, .backend = "auto"};
+        .threads = threads, .keep_all_tokens = keep_all_tokens, .backend = backend};
     if (vit_session_open(model, &options, &session, &err) != STATUS_OK) {
         fail_msg("%s", err.message);
     }
     return session;
+}
+
+static struct vit_session *open_session(const struct vit_model *model, size_t threads,
+                                        bool keep_all_tokens) {
+    return open_session_on(model, "auto", threads, keep_all_tokens);
 }
 
 static void run_forward(struct vit_session *session, float *logits) {
@@ -185,7 +191,7 @@ static void check_case(struct vit_session *session, const struct vit_model *mode
 }
 
 /* Every LRP case of expected.json, after one forward pass. */
-static void check_all_cases(size_t threads, bool keep_all_tokens) {
+static void check_all_cases(const char *backend, size_t threads, bool keep_all_tokens) {
     char path[512];
     float logits[CLASSES];
     json_t *expected = NULL;
@@ -196,7 +202,7 @@ static void check_all_cases(size_t threads, bool keep_all_tokens) {
     snprintf(path, sizeof path, "%s/golden/parity/expected.json", TEST_DATA);
     assert_int_equal(json_read_object(path, (size_t) 1 << 20, &expected, &err), STATUS_OK);
     struct vit_model *model = load("timm.safetensors");
-    struct vit_session *session = open_session(model, threads, keep_all_tokens);
+    struct vit_session *session = open_session_on(model, backend, threads, keep_all_tokens);
     run_forward(session, logits);
     json_object_foreach(json_object_get(expected, "cases"), name, description) {
         if (json_object_get(description, "gamma") != NULL) {
@@ -212,12 +218,25 @@ static void check_all_cases(size_t threads, bool keep_all_tokens) {
 
 static void test_relevance_cases(void **unused) {
     (void) unused;
-    check_all_cases(1, false);
+    check_all_cases("openblas", 1, false);
 }
 
 static void test_relevance_cases_with_all_tokens(void **unused) {
     (void) unused;
-    check_all_cases(3, true);
+    check_all_cases("openblas", 3, true);
+}
+
+/* The same with oneDNN; a build without it must say so. */
+static void test_relevance_cases_with_onednn(void **unused) {
+    const struct gemm_backend *backend = NULL;
+    struct error err = {0};
+    (void) unused;
+    if (gemm_backend_find("onednn", &backend, &err) == STATUS_OK) {
+        check_all_cases("onednn", 1, false);
+        check_all_cases("onednn", 2, true);
+    } else {
+        assert_non_null(strstr(err.message, "onednn was not found"));
+    }
 }
 
 /* gamma = infinity is the limit of large gammas, and stays finite where gamma itself would
@@ -329,6 +348,7 @@ int main(void) {
         cmocka_unit_test(test_block_outputs),
         cmocka_unit_test(test_relevance_cases),
         cmocka_unit_test(test_relevance_cases_with_all_tokens),
+        cmocka_unit_test(test_relevance_cases_with_onednn),
         cmocka_unit_test(test_gamma_infinity_is_the_limit),
         cmocka_unit_test(test_input_x_gradient),
         cmocka_unit_test(test_same_input_same_bits),
