@@ -55,6 +55,17 @@ struct evaluate_options evaluate_options_default(void) {
 
 /* ---- Workers ---- */
 
+/* True if several methods with rules attribute the same forward pass. */
+static bool shares_forward(const struct evaluate_options *options) {
+    size_t count = 0;
+    for (size_t m = 0; m < options->method_count; m++) {
+        const struct vit_method *method = options->methods[m].method;
+        bool has_rules = ((unsigned) method->reads & VIT_READS_RULES) != 0;
+        count += has_rules && !method->moves_forward ? 1 : 0;
+    }
+    return count > 1;
+}
+
 static enum status worker_open_attributor(const struct run *run, struct worker *worker,
                                           struct error *err) {
     const struct evaluate_options *options = run->options;
@@ -70,7 +81,8 @@ static enum status worker_open_attributor(const struct run *run, struct worker *
                                             .input_width = run->source.width,
                                             .backend = options->backend,
                                             .methods = methods,
-                                            .method_count = options->method_count};
+                                            .method_count = options->method_count,
+                                            .keep_totals = shares_forward(options)};
     enum status status = vit_attributor_open(options->model, &wanted, &worker->attributor, err);
     mem_free(methods);
     return status;

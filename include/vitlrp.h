@@ -291,6 +291,8 @@ struct vitlrp_session_options {
     const char *methods;     /* what vitlrp_session_attribute will be asked for: names, with commas
                                 between them; NULL: attnlrp, cp-lrp and attnlrp-eps. Others hold more
                                 memory */
+    int32_t attributions;    /* how many will follow a forward pass: above 1, further ones cost less
+                                and the session holds more memory; default 1 */
 };
 
 VITLRP_API void vitlrp_session_options_init(struct vitlrp_session_options *options);

@@ -29,6 +29,7 @@ static struct vit_session_options session_options(const struct vit_attributor_op
                                         .input_height = options->input_height,
                                         .input_width = options->input_width,
                                         .keep_all_tokens = options->keep_all_tokens,
+                                        .keep_totals = options->keep_totals,
                                         .attention_maps = needs_of(options).attention,
                                         .backend = options->backend,
                                         .max_bytes = options->max_bytes};

@@ -24,6 +24,10 @@ enum status vit_forward(struct vit_session *session, const float *input, float *
                                     .cls = session->scratch.g_dim};
     size_t classes = (size_t) config->classes;
     session->has_forward = false;
+    for (int32_t i = 0; i < config->depth; i++) {
+        state->totals[i].has_fc1 = false;
+        state->totals[i].has_fc2 = false;
+    }
     if (!values_are_finite(input, session->net.patches * session->net.patch_pixels)) {
         return fail(err, STATUS_NUMERIC, "the model input holds NaN or infinity");
     }

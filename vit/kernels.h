@@ -53,8 +53,9 @@ struct kernels {
     /* out = |x|. */
     void (*absolute)(float *out, const float *x, size_t count);
 
-    /* In: g = G_y, t = |x||W|^T + |b|. Out: g = s, t = s * sign(y), 0 where y = 0. */
-    void (*gamma_scale)(float *g, float *t, const float *y, size_t count,
+    /* g: from G_y to s; signed_s = s * sign(y), 0 where y = 0; t = |x||W|^T + |b|. signed_s may
+     * be t. */
+    void (*gamma_scale)(float *g, float *signed_s, const float *t, const float *y, size_t count,
                         struct gamma_weights weights);
 
     /* g = weights.direct * g + weights.absolute * sign(x) * u. */

@@ -277,7 +277,7 @@ static void absolute(float *out, const float *x, size_t count) {
     }
 }
 
-static void gamma_scale(float *g, float *t, const float *y, size_t count,
+static void gamma_scale(float *g, float *signed_s, const float *t, const float *y, size_t count,
                         struct gamma_weights weights) {
 #pragma omp simd
     for (size_t i = 0; i < count; i++) {
@@ -286,7 +286,7 @@ static void gamma_scale(float *g, float *t, const float *y, size_t count,
         /* Where y is 0 the numerator is 0; only the 0/0 of an all-zero line has to be kept out. */
         float s = g[i] * size / (below > 0.0F ? below : 1.0F);
         g[i] = s;
-        t[i] = s * sign_of(y[i]);
+        signed_s[i] = s * sign_of(y[i]);
     }
 }
 

@@ -76,7 +76,7 @@ bool linear_rule_reads_output(struct linear_rule rule) {
 }
 
 size_t linear_relevance_scratch(size_t rows, size_t outputs, size_t inputs) {
-    /* |x| or the columns of the second product, and t. */
+    /* |x| or the columns of the second product, and t or s sign(y). */
     return rows * inputs + rows * outputs;
 }
 
@@ -89,7 +89,8 @@ struct gamma_job {
     const struct linear_step *step;
     struct gamma_weights weights;
     float *spread;           /* [rows, inputs]: |x|, later (s sign y) |W| */
-    float *total;            /* [rows, outputs]: t, later s sign(y) */
+    float *total;            /* [rows, outputs]: t */
+    float *signed_s;         /* [rows, outputs]: s sign(y); may be total */
     struct gemm_split split; /* of the columns */
 };
 
@@ -137,7 +138,8 @@ static void scale_rows(void *context, size_t first, size_t count) {
     const struct linear_step *step = job->step;
     size_t outputs = step->layer->outputs;
     for (size_t r = first; r < first + count; r++) {
-        job->engine->kernels->gamma_scale(step->g_y + r * step->y_stride, job->total + r * outputs,
+        job->engine->kernels->gamma_scale(step->g_y + r * step->y_stride,
+                                          job->signed_s + r * outputs, job->total + r * outputs,
                                           step->y + r * step->y_stride, outputs, job->weights);
     }
 }
@@ -155,7 +157,7 @@ static void spread_columns(const struct gamma_job *job, size_t first, size_t cou
                                                               .n = count,
                                                               .k = depth,
                                                               .alpha = 1.0F,
-                                                              .a = job->total + k,
+                                                              .a = job->signed_s + k,
                                                               .a_stride = layer->outputs,
                                                               .b = tile,
                                                               .b_stride = count,
@@ -205,10 +207,13 @@ static void relevance_gamma(const struct engine *engine, const struct linear_ste
                             .step = step,
                             .weights = gamma_weights_of(step->rule.gamma),
                             .spread = step->scratch,
-                            .total = step->scratch + step->rows * layer->inputs};
-    engine_rows(engine, step->rows, absolute_inputs, &job);
-    job.split = tile_split(layer->outputs);
-    pool_run(engine->pool, job.split.parts, total_columns, &job);
+                            .signed_s = step->scratch + step->rows * layer->inputs};
+    job.total = step->total != NULL ? step->total : job.signed_s;
+    if (step->total == NULL || !step->total_is_made) {
+        engine_rows(engine, step->rows, absolute_inputs, &job);
+        job.split = tile_split(layer->outputs);
+        pool_run(engine->pool, job.split.parts, total_columns, &job);
+    }
     engine_rows(engine, step->rows, scale_rows, &job);
     job.split = tile_split(layer->inputs);
     pool_run(engine->pool, job.split.parts, combine_columns, &job);

@@ -36,6 +36,11 @@ struct linear_step {
     size_t y_stride;
     float *g_x;     /* [rows, inputs] */
     float *scratch; /* linear_relevance_scratch floats; unused under LRP-0 and epsilon */
+
+    /* t = |x||W|^T + |b| of the gamma rule [rows, outputs], which depends on x alone: kept between
+     * steps over the same x if total is not NULL, and not made again if total_is_made. */
+    float *total;
+    bool total_is_made;
 };
 
 /* True if the rule needs y. */

@@ -86,6 +86,7 @@ struct vit_attributor_options {
     size_t method_count;
     bool keep_all_tokens; /* of the session, for vit_block_output */
     size_t max_bytes;     /* LIMIT beyond; 0: none */
+    bool keep_totals;     /* of the session, for several attributions of one forward pass */
 };
 
 /* Bytes that an attributor holds: its session, its batch and its scratch. */

@@ -153,6 +153,7 @@ static void pass_mlp(struct pass *pass, int32_t block, const struct vit_block *w
                      const struct block_state *state) {
     struct vit_session *session = pass->session;
     struct session_scratch *scratch = &session->scratch;
+    struct kept_totals *totals = &session->state.totals[block];
     size_t rows = state->rows;
     size_t count = rows * session->net.dim;
     struct linear fc1 = network_fc1(&session->net, weights);
@@ -171,11 +172,14 @@ static void pass_mlp(struct pass *pass, int32_t block, const struct vit_block *w
                                .g_y = scratch->g_dim,
                                .y_stride = session->net.dim,
                                .g_x = scratch->g_wide,
-                               .scratch = scratch->linear};
+                               .scratch = scratch->linear,
+                               .total = totals->fc2,
+                               .total_is_made = totals->has_fc2};
     network_gelu(&session->net, state->z, rows, scratch->hidden);
     branch_output(pass, step.rule, state->x_out, state->x_mid, count);
     memcpy(scratch->g_dim, scratch->g_x, count * sizeof *scratch->g_dim);
     pass_linear(pass, block, "fc2", &step);
+    totals->has_fc2 = totals->has_fc2 || step.rule.gamma != 0.0F;
     keep_neurons(pass, block, rows);
     engine_rows(&session->net.engine, rows, gelu_relevance_rows, &gelu);
     network_norm(&session->net, state->x_mid, weights->norm2_weight, weights->norm2_bias, rows,
@@ -188,8 +192,11 @@ static void pass_mlp(struct pass *pass, int32_t block, const struct vit_block *w
                                 .g_y = scratch->g_wide,
                                 .y_stride = session->net.mlp_dim,
                                 .g_x = scratch->g_row,
-                                .scratch = scratch->linear};
+                                .scratch = scratch->linear,
+                                .total = totals->fc1,
+                                .total_is_made = totals->has_fc1};
     pass_linear(pass, block, "fc1", &step);
+    totals->has_fc1 = totals->has_fc1 || step.rule.gamma != 0.0F;
     pass_norm(pass, block, "norm2", rows, weights->norm2_weight, state->x_mid, scratch->normed,
               scratch->g_row, scratch->g_x);
 }

@@ -7,6 +7,23 @@
 
 /* ---- Opening ---- */
 
+/* Room for what the attributions of one forward pass share. */
+static void lay_out_totals(struct vit_session *session, struct arena *arena, bool keep_totals) {
+    size_t depth = (size_t) session->net.model->config.depth;
+    struct kept_totals *totals = arena_take(arena, depth, sizeof *totals);
+    session->state.totals = totals;
+    for (size_t i = 0; i < depth; i++) {
+        struct kept_totals kept = {0};
+        if (keep_totals) {
+            kept.fc1 = arena_take_floats(arena, session->net.tokens, session->net.mlp_dim);
+            kept.fc2 = arena_take_floats(arena, session->net.tokens, session->net.dim);
+        }
+        if (totals != NULL) {
+            totals[i] = kept;
+        }
+    }
+}
+
 static void lay_out_state(struct vit_session *session, struct arena *arena, bool keep_all_tokens) {
     struct session_state *state = &session->state;
     size_t tokens = session->net.tokens;
@@ -77,6 +94,7 @@ static enum status measure(struct vit_session *session, const struct vit_session
                            size_t *bytes, struct error *err) {
     struct arena arena = arena_measuring();
     lay_out_state(session, &arena, options->keep_all_tokens);
+    lay_out_totals(session, &arena, options->keep_totals);
     lay_out_scratch(session, &arena, options);
     if (arena.overflow) {
         return fail(err, STATUS_LIMIT, "an input of %d x %d pixels needs more memory than there is",
@@ -110,6 +128,7 @@ static enum status open_resources(struct vit_session *session,
     TRY(network_open_engine(&session->net, options->backend, options->threads, err));
     struct arena arena = arena_over(session->block, session->bytes);
     lay_out_state(session, &arena, options->keep_all_tokens);
+    lay_out_totals(session, &arena, options->keep_totals);
     lay_out_scratch(session, &arena, options);
     return position_resample(session->net.model, (int32_t) session->net.grid.rows,
                              (int32_t) session->net.grid.columns, session->state.position, err);

@@ -18,9 +18,11 @@ struct vit_session_options {
     int32_t input_height; /* 0: as trained */
     int32_t input_width;
     bool keep_all_tokens; /* the last block computes every token, not only CLS */
-    bool attention_maps;  /* room for the attention matrices of a block: vit_relevance.visitor */
-    const char *backend;  /* gemm_backend_find */
-    size_t max_bytes;     /* LIMIT beyond; 0: none */
+    bool keep_totals; /* several attributions will follow a forward pass: what the gamma rule of the
+                         MLP needs of it is kept, 5 floats per token, channel and block */
+    bool attention_maps; /* room for the attention matrices of a block: vit_relevance.visitor */
+    const char *backend; /* gemm_backend_find */
+    size_t max_bytes;    /* LIMIT beyond; 0: none */
 };
 
 /* Bytes of the session's one block. MISMATCH if the input is not a multiple of the patch. */

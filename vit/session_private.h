@@ -9,6 +9,13 @@
 
 /* What the backward pass needs, kept by the forward pass: for every block 10 floats per token and
  * channel. LayerNorm, GELU and softmax are made again instead. */
+/* t of the gamma rule (linear_step.total) in a block's MLP; arrays NULL without keep_totals. */
+struct kept_totals {
+    float *fc1;            /* [rows, mlp_dim] */
+    float *fc2;            /* [rows, dim] */
+    bool has_fc1, has_fc2; /* made since the last forward pass */
+};
+
 struct session_state {
     float *position; /* [tokens, dim] at this input size */
     float *unfolded; /* [patches, 3 ph pw]: the input */
@@ -16,6 +23,7 @@ struct session_state {
     float *final;    /* [dim]: normalised CLS token, input of the head */
     float *logits;   /* [classes] */
     struct block_state *blocks;
+    struct kept_totals *totals; /* [depth] */
 };
 
 /* Scratch of a pass; the forward pass uses the first two. */

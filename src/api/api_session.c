@@ -18,7 +18,8 @@ static const char DEFAULT_METHODS[] = "attnlrp,cp-lrp,attnlrp-eps";
 #define MOST_METHODS 64
 
 void vitlrp_session_options_init(struct vitlrp_session_options *options) {
-    *options = (struct vitlrp_session_options){.struct_size = sizeof *options, .backend = "auto"};
+    *options = (struct vitlrp_session_options){
+        .struct_size = sizeof *options, .backend = "auto", .attributions = 1};
 }
 
 void vitlrp_session_info_init(struct vitlrp_session_info *info) {
@@ -97,6 +98,7 @@ static enum status translate_options(const struct vitlrp_session_options *option
                                         .input_height = chosen.input_height,
                                         .input_width = chosen.input_width,
                                         .keep_all_tokens = chosen.keep_all_tokens != 0,
+                                        .keep_totals = chosen.attributions > 1,
                                         .backend = chosen.backend == NULL ? "auto" : chosen.backend,
                                         .methods = out->methods,
                                         .max_bytes = chosen.max_bytes};

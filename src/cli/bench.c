@@ -20,7 +20,8 @@ struct bench {
     float *input;                   /* owned */
     float *logits;                  /* owned */
     float *pixels;                  /* owned */
-    double *samples; /* owned: [2 + BENCH_METHODS][runs]: GEMM rate, forward, each method */
+    double *samples; /* owned: [2 + 2 BENCH_METHODS][runs]: GEMM rate, forward, each method's first
+                        class with its forward pass and a further class of the same pass */
     struct bench_result result;
 };
 
@@ -54,6 +55,7 @@ static enum status open_session(struct bench *bench, struct error *err) {
     vitlrp_model_describe(bench->model, &result->model);
     TRY(session_choose(bench->settings, bench->model, crop > 0 ? crop : result->model.image_height,
                        crop > 0 ? crop : result->model.image_width, &options, err));
+    options.attributions = 2;
     TRY(from_library(vitlrp_session_open(bench->model, &options, &bench->session, &detail), &detail,
                      err));
     vitlrp_session_info_init(&result->session);
@@ -62,7 +64,7 @@ static enum status open_session(struct bench *bench, struct error *err) {
     bench->input = mem_calloc(count, sizeof *bench->input);
     bench->pixels = mem_calloc(count, sizeof *bench->pixels);
     bench->logits = mem_calloc((size_t) result->model.classes, sizeof *bench->logits);
-    bench->samples = mem_calloc((size_t) result->runs * (2 + BENCH_METHODS), sizeof(double));
+    bench->samples = mem_calloc((size_t) result->runs * (2 + 2 * BENCH_METHODS), sizeof(double));
     if (bench->input == NULL || bench->pixels == NULL || bench->logits == NULL ||
         bench->samples == NULL) {
         return fail(err, STATUS_NOMEM, "out of memory for the measurement");
@@ -93,22 +95,41 @@ static enum status choose_methods(const struct args *args, struct bench *bench, 
     return STATUS_OK;
 }
 
-static enum status measure_method(struct bench *bench, const struct vitlrp_rules *rules, double *ms,
-                                  struct error *err) {
+static enum status run_forward(struct bench *bench, struct error *err) {
+    struct vitlrp_error detail;
+    return from_library(
+        vitlrp_session_forward(bench->session, bench->input, bench->logits, &detail), &detail, err);
+}
+
+static enum status run_relevance(struct bench *bench, const struct vitlrp_rules *rules,
+                                 int32_t output, struct error *err) {
     struct vitlrp_error detail;
     struct vitlrp_relevance relevance;
-    const struct vitlrp_target target = {0, 1.0F};
+    const struct vitlrp_target target = {output, 1.0F};
     vitlrp_relevance_init(&relevance);
     relevance.pixels = bench->pixels;
+    return from_library(
+        vitlrp_session_relevance(bench->session, &target, 1, rules, &relevance, &detail), &detail,
+        err);
+}
+
+static enum status measure_forward(struct bench *bench, double *ms, struct error *err) {
     double start = clock_ms();
-    TRY(from_library(vitlrp_session_forward(bench->session, bench->input, bench->logits, &detail),
-                     &detail, err));
-    if (rules != NULL) {
-        TRY(from_library(
-            vitlrp_session_relevance(bench->session, &target, 1, rules, &relevance, &detail),
-            &detail, err));
-    }
+    TRY(run_forward(bench, err));
     *ms = clock_ms() - start;
+    return STATUS_OK;
+}
+
+/* *first_ms: a forward pass and a class; *further_ms: another class of the same pass. */
+static enum status measure_method(struct bench *bench, const struct vitlrp_rules *rules,
+                                  double *first_ms, double *further_ms, struct error *err) {
+    double start = clock_ms();
+    TRY(run_forward(bench, err));
+    TRY(run_relevance(bench, rules, 0, err));
+    double middle = clock_ms();
+    TRY(run_relevance(bench, rules, bench->result.model.classes - 1, err));
+    *first_ms = middle - start;
+    *further_ms = clock_ms() - middle;
     return STATUS_OK;
 }
 
@@ -120,9 +141,10 @@ static enum status measure_round(struct bench *bench, int32_t round, struct erro
     double *samples = bench->samples + round;
     size_t runs = (size_t) result->runs;
     TRY(from_library(vitlrp_session_gemm_rate(bench->session, &samples[0], &detail), &detail, err));
-    TRY(measure_method(bench, NULL, &samples[runs], err));
+    TRY(measure_forward(bench, &samples[runs], err));
     for (size_t i = 0; i < result->method_count; i++) {
-        TRY(measure_method(bench, &result->methods[i].rules, &samples[(2 + i) * runs], err));
+        TRY(measure_method(bench, &result->methods[i].rules, &samples[(2 + 2 * i) * runs],
+                           &samples[(3 + 2 * i) * runs], err));
     }
     return STATUS_OK;
 }
@@ -141,10 +163,10 @@ static double median(double *values, size_t count) {
 static enum status measure(struct bench *bench, struct error *err) {
     struct bench_result *result = &bench->result;
     size_t runs = (size_t) result->runs;
-    double unused;
+    double unused[2];
     /* Untimed: first touch of memory, libraries that wake up. */
     for (size_t i = 0; i < result->method_count; i++) {
-        TRY(measure_method(bench, &result->methods[i].rules, &unused, err));
+        TRY(measure_method(bench, &result->methods[i].rules, &unused[0], &unused[1], err));
     }
     for (int32_t round = 0; round < result->runs; round++) {
         TRY(measure_round(bench, round, err));
@@ -152,7 +174,8 @@ static enum status measure(struct bench *bench, struct error *err) {
     result->gemm_gflops = median(bench->samples, runs);
     result->forward_ms = median(bench->samples + runs, runs);
     for (size_t i = 0; i < result->method_count; i++) {
-        result->methods[i].ms = median(bench->samples + (2 + i) * runs, runs);
+        result->methods[i].ms = median(bench->samples + (2 + 2 * i) * runs, runs);
+        result->methods[i].further_ms = median(bench->samples + (3 + 2 * i) * runs, runs);
     }
     result->forward_flops = vitlrp_session_forward_flops(bench->session);
     return STATUS_OK;

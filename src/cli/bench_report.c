@@ -69,6 +69,8 @@ static void append_table(struct text *out, const struct bench_result *result) {
         char name[48];
         snprintf(name, sizeof name, "forward + %s", method->name);
         text_printf(out, "%-24s %9.1f %9.2f\n", name, method->ms, method->ms / result->forward_ms);
+        text_printf(out, "%-24s %9.1f %9.2f\n", "  each further class", method->further_ms,
+                    method->further_ms / result->forward_ms);
     }
     text_printf(out, "\nmemory: %.1f MB weights, %.1f MB session, %.1f MB peak of the process\n",
                 (double) model->weight_bytes / MEGABYTE, (double) session->bytes / MEGABYTE,
@@ -79,9 +81,11 @@ static json_t *json_methods(const struct bench_result *result) {
     json_t *list = json_object();
     for (size_t i = 0; i < result->method_count; i++) {
         const struct bench_method *method = &result->methods[i];
-        json_t *entry =
-            json_pack("{s:f, s:f, s:o}", "attribution_ms", method->ms, "attribution_per_forward",
-                      method->ms / result->forward_ms, "parameters", json_rules(&method->rules));
+        json_t *entry = json_pack(
+            "{s:f, s:f, s:f, s:f, s:o}", "attribution_ms", method->ms, "attribution_per_forward",
+            method->ms / result->forward_ms, "further_class_ms", method->further_ms,
+            "further_class_per_forward", method->further_ms / result->forward_ms, "parameters",
+            json_rules(&method->rules));
         if (json_object_set_new(list, method->name, entry) != 0) {
             json_decref(list);
             return NULL;

@@ -13,7 +13,8 @@
 struct bench_method {
     const char *name;
     struct vitlrp_rules rules;
-    double ms; /* median of forward and relevance together */
+    double ms;         /* median of forward and relevance together */
+    double further_ms; /* median of another class of the same forward pass */
 };
 
 struct bench_result {

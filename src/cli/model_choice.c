@@ -42,5 +42,6 @@ enum status session_choose(const struct settings *settings, const struct vitlrp_
     options->methods = settings->method.method;
     options->input_height = input_height;
     options->input_width = input_width;
+    options->attributions = settings->top > 0 ? settings->top : 1;
     return STATUS_OK;
 }

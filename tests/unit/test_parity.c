@@ -314,6 +314,43 @@ static void test_same_input_same_bits(void **unused) {
     vit_model_free(model);
 }
 
+/* What several attributions of a forward pass share is kept on request, and changes no bit: not for
+ * another gamma, not after another input. */
+static void test_kept_totals_change_nothing(void **unused) {
+    static const float gammas[] = {0.05F, 1.0F, 0.0F, INFINITY};
+    float maps[2][INPUT];
+    float logits[CLASSES];
+    struct error err = {0};
+    struct vit_session *sessions[2] = {NULL, NULL};
+    (void) unused;
+    struct vit_model *model = load("timm.safetensors");
+    float *input = golden_read("parity/input.npy", 3, INPUT);
+    for (size_t i = 0; i < 2; i++) {
+        struct vit_session_options options = {
+            .threads = 1, .keep_totals = i == 1, .backend = "auto"};
+        assert_int_equal(vit_session_open(model, &options, &sessions[i], &err), STATUS_OK);
+    }
+    for (size_t round = 0; round < 8; round++) {
+        float g = gammas[round % 4];
+        struct vit_rules rules = {VIT_PROPAGATE_ATTNLRP, 0.25F, g, 0.0F, g, g, g, 0.0F};
+        struct vit_target target = {(int32_t) round, 1.0F};
+        for (size_t i = 0; i < 2; i++) {
+            struct vit_relevance relevance = {.pixels = maps[i]};
+            if (round % 4 == 0) {
+                assert_int_equal(vit_forward(sessions[i], input, logits, &err), STATUS_OK);
+            }
+            assert_int_equal(vit_relevance(sessions[i], &target, 1, &rules, &relevance, &err),
+                             STATUS_OK);
+        }
+        assert_memory_equal(maps[0], maps[1], sizeof maps[0]);
+        input[round] += 1.0F;
+    }
+    vit_session_close(sessions[0]);
+    vit_session_close(sessions[1]);
+    mem_free(input);
+    vit_model_free(model);
+}
+
 static void test_requests_out_of_range_are_refused(void **unused) {
     float logits[CLASSES];
     float pixels[INPUT];
@@ -352,6 +389,7 @@ int main(void) {
         cmocka_unit_test(test_gamma_infinity_is_the_limit),
         cmocka_unit_test(test_input_x_gradient),
         cmocka_unit_test(test_same_input_same_bits),
+        cmocka_unit_test(test_kept_totals_change_nothing),
         cmocka_unit_test(test_requests_out_of_range_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
