@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/checked.h"
 #include "base/mem.h"
+#include "vit/cls_attention.h"
 #include "vit/network.h"
 #include "vit/position.h"
 
@@ -34,6 +35,7 @@ struct vit_batch {
     struct network net;
     size_t capacity;
     size_t inputs;
+    bool absorbs; /* the last block takes its products in the order of vit/cls_attention.h */
     struct batch_buffers buffers;
     void *block;
     size_t bytes;
@@ -61,6 +63,8 @@ static void lay_out(struct vit_batch *batch, struct arena *arena, size_t threads
     b->cls = arena_take_floats(arena, batch->capacity, net->dim);
     net->engine.thread_floats =
         size_max(linear_thread_scratch(), attention_thread_scratch(net->tokens, net->tokens));
+    net->engine.thread_floats =
+        size_max(net->engine.thread_floats, cls_attention_thread_scratch(net));
     net->engine.thread_scratch = arena_take_floats(arena, threads, net->engine.thread_floats);
 }
 
@@ -73,6 +77,8 @@ static enum status measure(struct vit_batch *batch, const struct vit_model *mode
     TRY(network_set_shape(&batch->net, model, options->input_height, options->input_width, err));
     batch->capacity =
         options->capacity > 0 ? options->capacity : vit_batch_default_capacity(batch->net.tokens);
+    /* Its scratch is the buffer of qkv, which many heads on few tokens would overrun. */
+    batch->absorbs = 2 * (size_t) model->config.heads <= 3 * batch->net.tokens;
     struct arena arena = arena_measuring();
     lay_out(batch, &arena, options->threads);
     if (arena.overflow) {
@@ -156,6 +162,25 @@ static struct block_scratch scratch_of(const struct vit_batch *batch) {
     return (struct block_scratch){.normed = b->normed, .hidden = b->z, .cls = b->cls};
 }
 
+/* The last of several blocks, from x_in to x_out. The buffer of qkv is free: no keys and values are
+ * made. */
+static void forward_last_block(struct vit_batch *batch, size_t count) {
+    const struct network *net = &batch->net;
+    size_t last = (size_t) net->model->config.depth - 1;
+    const struct vit_block *weights = &net->model->weights.blocks[last];
+    struct block_state state = state_of(batch, last);
+    struct block_scratch scratch = scratch_of(batch);
+    size_t absorbed = count * (size_t) net->model->config.heads * net->dim;
+    struct cls_attention_scratch cls = {.cls = scratch.cls,
+                                        .queries = state.x_mid,
+                                        .keys = state.qkv,
+                                        .values = state.qkv + absorbed};
+    network_norm(net, state.x_in, weights->norm1_weight, weights->norm1_bias, count * net->tokens,
+                 scratch.normed);
+    cls_attention_forward(net, count, weights, scratch.normed, &cls, state.attention);
+    network_block_mix(net, count, weights, &state, &scratch);
+}
+
 /* From x_in and qkv of the first block for `count` <= capacity inputs to their logits. */
 static enum status forward_from_qkv(struct vit_batch *batch, size_t count, float *logits,
                                     struct error *err) {
@@ -165,6 +190,10 @@ static enum status forward_from_qkv(struct vit_batch *batch, size_t count, float
     size_t depth = (size_t) net->model->config.depth;
     for (size_t i = 0; i < depth; i++) {
         struct block_state state = state_of(batch, i);
+        if (i > 0 && i + 1 == depth && batch->absorbs) {
+            forward_last_block(batch, count);
+            continue;
+        }
         if (i > 0) {
             network_block_qkv(net, count, &blocks[i], &state, &scratch);
         }

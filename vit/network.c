@@ -153,8 +153,7 @@ void network_place_tokens(const struct network *net, size_t images, const float 
     }
 }
 
-/* out [images, dim]: the CLS row of every image of x [images, tokens, dim]. */
-static void gather_cls(const struct network *net, size_t images, const float *x, float *out) {
+void network_gather_cls(const struct network *net, size_t images, const float *x, float *out) {
     for (size_t i = 0; i < images; i++) {
         memcpy(out + i * net->dim, x + i * net->tokens * net->dim, net->dim * sizeof *out);
     }
@@ -174,7 +173,7 @@ static void project_qkv(const struct network *net, size_t images, const struct v
     struct linear key_value = network_qkv_part(net, weights, 1, 2);
     linear_forward(&net->engine, &key_value, rows, scratch->normed, state->qkv + net->dim, stride,
                    NULL);
-    gather_cls(net, images, scratch->normed, scratch->cls);
+    network_gather_cls(net, images, scratch->normed, scratch->cls);
     linear_forward(&net->engine, &query, images, scratch->cls, state->qkv, net->tokens * stride,
                    NULL);
 }
@@ -188,16 +187,21 @@ void network_block_qkv(const struct network *net, size_t images, const struct vi
 
 void network_block_finish(const struct network *net, size_t images, const struct vit_block *weights,
                           const struct block_state *state, const struct block_scratch *scratch) {
+    struct attention attention = network_attention(net, state);
+    attention_forward(&net->engine, &attention, images, state->attention);
+    network_block_mix(net, images, weights, state, scratch);
+}
+
+void network_block_mix(const struct network *net, size_t images, const struct vit_block *weights,
+                       const struct block_state *state, const struct block_scratch *scratch) {
     const struct engine *engine = &net->engine;
     struct linear proj = network_proj(net, weights);
     struct linear fc1 = network_fc1(net, weights);
     struct linear fc2 = network_fc2(net, weights);
-    struct attention attention = network_attention(net, state);
     const float *residual = state->x_in;
     size_t rows = images * state->rows;
-    attention_forward(engine, &attention, images, state->attention);
     if (state->rows != net->tokens) {
-        gather_cls(net, images, state->x_in, scratch->cls);
+        network_gather_cls(net, images, state->x_in, scratch->cls);
         residual = scratch->cls;
     }
     linear_forward(engine, &proj, rows, state->attention, state->x_mid, net->dim, residual);

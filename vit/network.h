@@ -77,6 +77,13 @@ void network_block_qkv(const struct network *net, size_t images, const struct vi
 void network_block_finish(const struct network *net, size_t images, const struct vit_block *weights,
                           const struct block_state *state, const struct block_scratch *scratch);
 
+/* What follows the attention: from state->attention to x_out. */
+void network_block_mix(const struct network *net, size_t images, const struct vit_block *weights,
+                       const struct block_state *state, const struct block_scratch *scratch);
+
+/* out [images, dim]: the CLS row of every image of x [images, tokens, dim]. */
+void network_gather_cls(const struct network *net, size_t images, const float *x, float *out);
+
 /* Both: from x_in to x_out. */
 void network_block_forward(const struct network *net, size_t images,
                            const struct vit_block *weights, const struct block_state *state,
