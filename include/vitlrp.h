@@ -618,6 +618,13 @@ VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_evaluation_merge(const struct vitlrp_evaluation *const *parts, size_t count,
                         struct vitlrp_evaluation **evaluation, struct vitlrp_error *error);
 
+/* Pairs the methods with another one than the run did: the paired differences of all reports are
+ * then to `reference`. USAGE, with everything as it was, if it was not run. Not from two threads at
+ * once. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status
+vitlrp_evaluation_compare(struct vitlrp_evaluation *evaluation, const char *reference,
+                          struct vitlrp_error *error);
+
 VITLRP_API void vitlrp_evaluation_close(struct vitlrp_evaluation *evaluation);
 
 struct vitlrp_evaluation_info {

@@ -120,6 +120,43 @@ enum vitlrp_status vitlrp_evaluation_merge(const struct vitlrp_evaluation *const
     return api_status(merge(parts, count, evaluation, &err), &err, error);
 }
 
+static bool was_run(const struct evaluation *evaluation, const char *method) {
+    for (size_t m = 0; m < evaluation->method_count; m++) {
+        if (strcmp(evaluation->methods[m], method) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+enum vitlrp_status vitlrp_evaluation_compare(struct vitlrp_evaluation *evaluation,
+                                             const char *reference, struct vitlrp_error *error) {
+    struct error err = {0};
+    struct summary summary = {0};
+    struct record *record = evaluation == NULL ? NULL : &evaluation->record;
+    if (record == NULL || reference == NULL) {
+        return api_fail(error, VITLRP_USAGE, "vitlrp_evaluation_compare: a NULL argument");
+    }
+    if (!was_run(&record->evaluation, reference)) {
+        return api_fail(error, VITLRP_USAGE, "method '%.60s' was not run", reference);
+    }
+    char *name = mem_strdup(reference);
+    if (name == NULL) {
+        return api_fail(error, VITLRP_NOMEM, "out of memory for a name");
+    }
+    enum status status =
+        summary_make(&record->evaluation, reference, api_processors(), &summary, &err);
+    if (status != STATUS_OK) {
+        mem_free(name);
+        return api_status(status, &err, error);
+    }
+    summary_free(&evaluation->summary);
+    mem_free(record->reference);
+    evaluation->summary = summary;
+    record->reference = name;
+    return VITLRP_OK;
+}
+
 void vitlrp_evaluation_close(struct vitlrp_evaluation *evaluation) {
     if (evaluation != NULL) {
         summary_free(&evaluation->summary);

@@ -37,6 +37,11 @@ static enum status merge(const struct args *args, struct vitlrp_evaluation **out
                                                  count, out, &detail),
                          &detail, err);
     }
+    if (status == STATUS_OK && args->value[OPTION_REFERENCE] != NULL) {
+        status = from_library(
+            vitlrp_evaluation_compare(*out, args->value[OPTION_REFERENCE], &detail), &detail, err);
+        error_prefix(err, status, "--reference");
+    }
     for (size_t i = 0; i < count; i++) {
         vitlrp_evaluation_close(parts[i]);
     }
