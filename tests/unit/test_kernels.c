@@ -13,7 +13,7 @@
 #include "support/unit.h"
 
 static const char *const tables[] = {"baseline", "avx2", "avx512"};
-enum { TABLES = 3, ROUNDS = 12 };
+enum { TABLES = 3, ROUNDS = 12, MOST_ROWS = 320 };
 
 /* A float's share of relative error, with room for sums over a few hundred terms. */
 #define TOLERANCE 2e-5
@@ -58,20 +58,21 @@ struct bench {
 
 /* With oneDNN, where it was built in, for 3 threads. */
 static struct engine open_engine(const char *table, size_t threads, size_t thread_floats) {
-    struct engine engine = {.kernels = kernels_by_name(table), .thread_floats = thread_floats};
+    struct engine engine = {.thread_floats = thread_floats};
     struct error err;
-    if (threads % 3 != 0 || gemm_backend_find("onednn", &engine.backend, &err) != STATUS_OK) {
-        assert_int_equal(gemm_backend_find("openblas", &engine.backend, &err), STATUS_OK);
+    if (engine_open(&engine, threads % 3 == 0 ? "auto" : "openblas", threads, &err) != STATUS_OK) {
+        fail_msg("%s", err.message);
     }
-    assert_int_equal(pool_open(threads, engine.backend->thread_start, &engine.pool, &err),
-                     STATUS_OK);
+    engine.kernels = kernels_by_name(table);
     engine.thread_scratch = floats(threads * thread_floats);
+    engine.operand = mem_calloc(1, linear_relevance_operand(MOST_ROWS, MOST_ROWS));
     return engine;
 }
 
 static void close_engine(struct engine *engine) {
-    pool_close(engine->pool);
+    engine_close(engine);
     mem_free(engine->thread_scratch);
+    mem_free(engine->operand);
 }
 
 /* ---- Linear layers ---- */
@@ -132,7 +133,7 @@ static void check_rule(const struct engine *engine, const struct linear_case *c,
     float *g_y = pack(c->g_y, c->rows, c->stride, c->stride);
     float *dense_g_y = pack(c->g_y, c->rows, outputs, c->stride);
     float *g_x = floats(c->rows * inputs);
-    float *scratch = floats(linear_relevance_scratch(c->rows, outputs, inputs));
+    float *scratch = floats(c->rows * outputs);
     double *expected = doubles(c->rows * inputs);
     linear_relevance(engine, &(struct linear_step){.layer = &c->layer,
                                                    .rule = rule,
@@ -211,7 +212,7 @@ static void test_zero_output_passes_nothing(void **unused) {
     float g_y[] = {3.0F, 5.0F};
     float g_x[] = {9.0F, 9.0F};
     float scratch[8];
-    struct linear layer = {weight, bias, 2, 2};
+    struct linear layer = {.weight = weight, .bias = bias, .outputs = 2, .inputs = 2};
     linear_relevance(&engine, &(struct linear_step){.layer = &layer,
                                                     .rule = {INFINITY, 0.0F},
                                                     .rows = 1,
