@@ -8,7 +8,7 @@
  * it costs more than a few per cent; a narrow layer is cut finer, as it has nothing else to share
  * out. */
 #define MOST_PARTS ((size_t) 8)
-#define PART_WIDTH ((size_t) 128)
+#define PART_WIDTH ((size_t) 192)
 #define NARROW_PARTS ((size_t) 4)
 
 struct gemm_parts gemm_parts_of(size_t columns) {

@@ -219,6 +219,13 @@ enum status packs_choose(const struct vit_model *model, const struct engine *eng
     return STATUS_OK;
 }
 
+void packs_forget(struct vit_model *model) {
+    for (size_t use = 0; use < PACK_USES; use++) {
+        close_use(model->packs, (enum pack_use) use);
+        model->packs->made[use] = false;
+    }
+}
+
 size_t packs_bytes(const struct vit_model *model) {
     struct pack_store *store = model->packs;
     size_t bytes = 0;

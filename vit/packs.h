@@ -44,6 +44,9 @@ enum status packs_choose(const struct vit_model *model, const struct engine *eng
                          const struct packs_request *request, struct linear_packs *packs,
                          struct error *err);
 
+/* Drops what has been arranged, for those who change weights. No session may be open. */
+void packs_forget(struct vit_model *model);
+
 /* Bytes of everything that has been arranged for the model. */
 size_t packs_bytes(const struct vit_model *model);
 

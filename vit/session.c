@@ -200,5 +200,6 @@ struct vit_session_info vit_session_describe(const struct vit_session *session) 
                                      .precision = session->precision,
                                      .instruction_set = session->net.engine.kernels->name,
                                      .bytes = session->bytes,
+                                     .arranged_bytes = packs_bytes(session->net.model),
                                      .forward_flops = forward_flops(session)};
 }

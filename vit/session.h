@@ -49,6 +49,7 @@ struct vit_session_info {
     enum vit_precision precision; /* in use */
     const char *instruction_set;
     size_t bytes;
+    size_t arranged_bytes; /* packs_bytes of the model */
     double forward_flops;
 };
 

@@ -24,7 +24,7 @@ static const char *const COLORMAPS[] = {"bwr",     "seismic", "coldnhot", "coolw
                                         "viridis", "inferno", "magma",    "turbo",
                                         "jet",     "gray",    NULL};
 static const char *const BACKENDS[] = {"auto", "openblas", "onednn", NULL};
-static const char *const PRECISIONS[] = {"fp32", NULL};
+static const char *const PRECISIONS[] = {"fp32", "mixed", "bf16", NULL};
 
 /* "a,b,c" of an option; each value at least `min`, and above it if min is 0. */
 static enum status read_triple(const char *name, const char *value, double min, float out[3],
@@ -175,6 +175,7 @@ enum status settings_read(const struct args *args, struct settings *settings, st
     TRY(option_choice(args, OPTION_BACKEND, BACKENDS, &backend, err));
     TRY(option_choice(args, OPTION_PRECISION, PRECISIONS, &precision, err));
     settings->backend = BACKENDS[backend];
+    settings->precision = (enum vitlrp_precision) precision;
     settings->versus_text = args->value[OPTION_VERSUS];
     settings->ledger = args->value[OPTION_LEDGER] != NULL;
     TRY(read_class(args, settings, err));
@@ -190,6 +191,10 @@ enum status settings_read(const struct args *args, struct settings *settings, st
                     settings->method_info.name);
     }
     return STATUS_OK;
+}
+
+const char *precision_name(enum vitlrp_precision precision) {
+    return PRECISIONS[precision];
 }
 
 void preprocess_change(const struct preprocess_changes *changes,
