@@ -12,8 +12,8 @@
 enum gemm_format { GEMM_FP32, GEMM_BF16, GEMM_INT8, GEMM_FORMATS };
 
 /* Most rows and columns of a tile: with its operands it stays in a second-level cache of 1 MB. */
-#define GEMM_TILE_ROWS ((size_t) 224)
-#define GEMM_TILE_COLUMNS ((size_t) 384)
+#define GEMM_TILE_ROWS ((size_t) 448)
+#define GEMM_TILE_COLUMNS ((size_t) 192)
 #define GEMM_TILE_FLOATS (GEMM_TILE_ROWS * GEMM_TILE_COLUMNS)
 
 /* The columns of B, cut into parts at multiples of 64, the width that oneDNN arranges at once. */

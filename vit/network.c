@@ -147,12 +147,7 @@ void network_gelu(const struct network *net, const float *z, size_t rows, float 
 }
 
 bool values_are_finite(const float *values, size_t count) {
-    for (size_t i = 0; i < count; i++) {
-        if (!isfinite(values[i])) {
-            return false;
-        }
-    }
-    return true;
+    return kernels_select()->all_finite(values, count);
 }
 
 /* ---- The forward pass ---- */
