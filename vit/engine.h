@@ -9,12 +9,15 @@
 #include "vit/gemm.h"
 #include "vit/kernels.h"
 
+struct profile;
+
 struct engine {
     struct pool *pool; /* NULL: one thread */
     const struct gemm_backend *backend;
     const struct kernels *kernels;
     float *thread_scratch; /* [threads, thread_floats] */
     size_t thread_floats;
+    struct profile *profile; /* NULL: nobody measures (vit/profile.h) */
 };
 
 /* Scratch of one thread of the pool. */
