@@ -769,18 +769,21 @@ vitlrp_tune(const struct vitlrp_model *model, const struct vitlrp_tune_options *
 
 struct vitlrp_eval_cost {
     size_t struct_size;
-    int32_t images, methods, steps; /* to measure with; defaults 50, 8, 28 */
-    int32_t threads;                /* 0: one per available processor */
-    const char *backend;
+    int32_t images;           /* in: 0: one for each thread; default 50; out: how many there were */
+    int32_t methods, steps;   /* in: defaults 8, 28 */
+    int32_t threads;          /* in: 0: one per available processor; out: how many there were */
+    const char *backend;      /* in: as of sessions; out: its name, a constant */
     size_t points;            /* out: inputs that were computed, by either side */
     double evaluator_seconds; /* out: thread seconds of the curves, orders and masks included */
     double plain_seconds;     /* out: of as many inputs in whole batches */
+    size_t single_points;     /* out: inputs that a session of one thread computed one by one */
+    double single_seconds;    /* out: of those */
 };
 
 VITLRP_API void vitlrp_eval_cost_init(struct vitlrp_eval_cost *cost);
 
-/* Measures what the evaluator's forward passes cost against plain batched ones, on made-up images:
- * the yardstick of `vitlrp bench --eval`. */
+/* Measures what the evaluator's forward passes cost against plain ones, in batches and one by one,
+ * on made-up images: the yardstick of `vitlrp bench --eval`. */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status vitlrp_eval_measure(const struct vitlrp_model *model,
                                                                    struct vitlrp_eval_cost *cost,
                                                                    struct vitlrp_error *error);
