@@ -179,6 +179,7 @@ static enum status add_up(const struct bench *bench, struct eval_bench_result *r
 enum status eval_bench_run(const struct eval_bench_options *options,
                            struct eval_bench_result *result, struct error *err) {
     const struct vit_config *config = &options->model->config;
+    const struct gemm_backend *backend = NULL;
     struct bench bench = {.options = options,
                           .patches = (size_t) config->grid_height * (size_t) config->grid_width,
                           .pixels =
@@ -188,8 +189,9 @@ enum status eval_bench_run(const struct eval_bench_options *options,
     if (options->methods < 1 || options->steps < 1) {
         return fail(err, STATUS_USAGE, "a benchmark needs methods and steps");
     }
-    TRY(gemm_backend_find(options->backend, &bench.backend, err));
-    TRY(pool_open(options->threads, bench.backend->thread_start, &pool, err));
+    TRY(gemm_backend_find(options->backend, &backend, err));
+    bench.backend = backend;
+    TRY(pool_open(options->threads, backend->thread_start, &pool, err));
     bench.workers = mem_calloc(pool_threads(pool), sizeof *bench.workers);
     if (bench.workers == NULL) {
         status = fail(err, STATUS_NOMEM, "out of memory for %zu workers", pool_threads(pool));

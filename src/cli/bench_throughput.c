@@ -25,6 +25,9 @@ enum job { JOB_FORWARD, JOB_ATTRIBUTION, JOBS };
 
 enum shape { SHAPE_IMAGE_A_THREAD, SHAPE_ONE_IMAGE, SHAPES };
 
+/* Every job in every shape. */
+enum { CELLS = JOBS * SHAPES };
+
 static const char *const JOB_NAMES[JOBS] = {"forward", "attribution"};
 static const char *const SHAPE_NAMES[SHAPES] = {"image_per_thread", "threads_in_image"};
 
@@ -49,7 +52,7 @@ struct throughput {
     const struct settings *settings;
     struct vitlrp_model *model; /* owned */
     struct vitlrp_model_info info;
-    struct vitlrp_session_info session; /* of the widest session */
+    struct vitlrp_session_info session; /* of one of them: all but the threads are alike */
     struct bench_method methods[BENCH_METHODS];
     float *input; /* owned */
     size_t pixels;
@@ -90,7 +93,7 @@ static void seat_close(struct seat *seat) {
 }
 
 static enum status rung_open(struct throughput *all, struct rung *rung, struct error *err) {
-    for (size_t i = 0; i < JOBS * SHAPES; i++) {
+    for (size_t i = 0; i < CELLS; i++) {
         double *samples = mem_calloc((size_t) all->settings->runs, sizeof *samples);
         rung->samples[i / SHAPES][i % SHAPES] = samples;
         if (samples == NULL) {
@@ -148,7 +151,7 @@ static enum status open_all(struct throughput *all, const struct args *args,
 static void close_all(struct throughput *all) {
     for (size_t i = 0; i < all->rung_count; i++) {
         seat_close(&all->rungs[i].wide);
-        for (size_t j = 0; j < JOBS * SHAPES; j++) {
+        for (size_t j = 0; j < CELLS; j++) {
             mem_free(all->rungs[i].samples[j / SHAPES][j % SHAPES]);
         }
     }
@@ -238,7 +241,7 @@ static void conclude(struct throughput *all) {
     size_t runs = (size_t) all->settings->runs;
     for (size_t i = 0; i < all->rung_count; i++) {
         struct rung *rung = &all->rungs[i];
-        for (size_t j = 0; j < JOBS * SHAPES; j++) {
+        for (size_t j = 0; j < CELLS; j++) {
             size_t job = j / SHAPES;
             size_t shape = j % SHAPES;
             const double *one = all->rungs[0].samples[job][SHAPE_IMAGE_A_THREAD];
@@ -287,7 +290,7 @@ static void append_report(struct text *out, const struct throughput *all) {
     for (size_t i = 0; i < all->rung_count; i++) {
         const struct rung *rung = &all->rungs[i];
         text_printf(out, "%-10zu", rung->threads);
-        for (size_t j = 0; j < JOBS * SHAPES; j++) {
+        for (size_t j = 0; j < CELLS; j++) {
             text_printf(out, "%*s%9.2f %6.2fx", j == SHAPES ? 4 : 0, "",
                         rung->images_per_second[j / SHAPES][j % SHAPES],
                         rung->per_one_thread[j / SHAPES][j % SHAPES]);
