@@ -25,6 +25,8 @@ static const char *const COLORMAPS[] = {"bwr",     "seismic", "coldnhot", "coolw
                                         "jet",     "gray",    NULL};
 static const char *const BACKENDS[] = {"auto", "openblas", "onednn", NULL};
 static const char *const PRECISIONS[] = {"fp32", "mixed", "bf16", NULL};
+static const char *const BENCH_PRECISIONS[] = {"fp32", "mixed", "bf16", "all", NULL};
+static const char *const BENCH_BACKENDS[] = {"auto", "openblas", "onednn", "all", NULL};
 
 /* "a,b,c" of an option; each value at least `min`, and above it if min is 0. */
 static enum status read_triple(const char *name, const char *value, double min, float out[3],
@@ -172,10 +174,14 @@ enum status settings_read(const struct args *args, struct settings *settings, st
     settings->labels_path = args->value[OPTION_LABELS];
     TRY(option_int("--heads", args->value[OPTION_HEADS], 1, MAX_HEADS, &settings->heads, err));
     TRY(option_int("--runs", args->value[OPTION_RUNS], 1, MAX_RUNS, &settings->runs, err));
-    TRY(option_choice(args, OPTION_BACKEND, BACKENDS, &backend, err));
-    TRY(option_choice(args, OPTION_PRECISION, PRECISIONS, &precision, err));
-    settings->backend = BACKENDS[backend];
-    settings->precision = (enum vitlrp_precision) precision;
+    const char *const *backends = args->verb == VERB_BENCH ? BENCH_BACKENDS : BACKENDS;
+    TRY(option_choice(args, OPTION_BACKEND, backends, &backend, err));
+    TRY(option_choice(args, OPTION_PRECISION,
+                      args->verb == VERB_BENCH ? BENCH_PRECISIONS : PRECISIONS, &precision, err));
+    settings->every_precision = precision > VITLRP_PRECISION_BF16;
+    settings->backend = backends[backend];
+    settings->precision =
+        settings->every_precision ? VITLRP_PRECISION_FP32 : (enum vitlrp_precision) precision;
     settings->versus_text = args->value[OPTION_VERSUS];
     settings->ledger = args->value[OPTION_LEDGER] != NULL;
     TRY(read_class(args, settings, err));
