@@ -64,14 +64,16 @@ static void lay_out_scratch(struct vit_session *session, struct arena *arena,
     size_t dim = session->net.dim;
     size_t classes = (size_t) session->net.model->config.classes;
     size_t wide = size_max(tokens * size_max(session->net.mlp_dim, 3 * dim), classes);
+    size_t pixels = session->net.patches * session->net.patch_pixels;
     scratch->normed = arena_take_floats(arena, tokens, dim);
-    scratch->hidden = arena_take_floats(arena, tokens, session->net.mlp_dim);
+    scratch->y = scratch->normed;
+    scratch->hidden =
+        arena_take_floats(arena, 1, size_max(tokens * size_max(session->net.mlp_dim, dim), pixels));
+    scratch->g_row = scratch->hidden;
+    scratch->patch = scratch->hidden;
     scratch->g_x = arena_take_floats(arena, tokens, dim);
     scratch->g_dim = arena_take_floats(arena, tokens, dim);
-    scratch->g_row = arena_take_floats(arena, tokens, dim);
     scratch->g_wide = arena_take_floats(arena, 1, wide);
-    scratch->y = arena_take_floats(arena, tokens, dim);
-    scratch->patch = arena_take_floats(arena, session->net.patches, session->net.patch_pixels);
     scratch->linear = arena_take_floats(arena, 1, wide);
     session->net.engine.operand =
         arena_take(arena,
