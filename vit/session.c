@@ -77,14 +77,13 @@ static void lay_out_scratch(struct vit_session *session, struct arena *arena,
     size_t pixels = session->net.patches * session->net.patch_pixels;
     scratch->normed = arena_take_floats(arena, tokens, dim);
     scratch->y = scratch->normed;
-    scratch->hidden =
-        arena_take_floats(arena, 1, size_max(tokens * size_max(session->net.mlp_dim, dim), pixels));
-    scratch->g_row = scratch->hidden;
-    scratch->patch = scratch->hidden;
+    scratch->hidden = arena_take_floats(arena, 1, wide);
+    scratch->linear = scratch->hidden;
     scratch->g_x = arena_take_floats(arena, tokens, dim);
     scratch->g_dim = arena_take_floats(arena, tokens, dim);
-    scratch->g_wide = arena_take_floats(arena, 1, wide);
-    scratch->linear = arena_take_floats(arena, 1, wide);
+    scratch->g_row = arena_take_floats(arena, tokens, dim);
+    scratch->g_wide = arena_take_floats(arena, 1, size_max(wide, pixels));
+    scratch->patch = scratch->g_wide;
     session->net.engine.operand =
         arena_take(arena,
                    size_max(linear_relevance_operand(tokens, widest_layer(&session->net)),
