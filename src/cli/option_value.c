@@ -33,8 +33,9 @@ static void append_choices(struct text *out, const char *const *list) {
     }
 }
 
-enum status option_choice(const struct args *args, enum option_id option, const char *const *list,
-                          int *index, struct error *err) {
+enum status option_choice(const struct args *args, enum option_id option, int *index,
+                          struct error *err) {
+    const char *const *list = option_choices(option);
     const char *value = args->value[option];
     int later;
     if (value == NULL || is_listed(value, list, index)) {

@@ -12,9 +12,9 @@
 enum status option_fail(const char *option, const char *value, const char *wanted,
                         struct error *err);
 
-/* The place of an option's value in a list that ends in NULL. */
-enum status option_choice(const struct args *args, enum option_id option, const char *const *list,
-                          int *index, struct error *err);
+/* The place of an option's value among its choices (options.def). */
+enum status option_choice(const struct args *args, enum option_id option, int *index,
+                          struct error *err);
 
 /* A whole number; `value` NULL: not given. */
 enum status option_int(const char *name, const char *value, int32_t min, int32_t max, int32_t *out,
