@@ -9,7 +9,7 @@ MISSING = $(shell dpkg-query -W -f '$${Package} $${db:Status-Status}\n' $(PACKAG
 	awk '$$2 == "installed" {have[$$1] = 1} \
 	END {n = split("$(PACKAGES)", p, " "); for (i = 1; i <= n; i++) if (!(p[i] in have)) print p[i]}')
 
-.PHONY: all deps configure build demo check install clean
+.PHONY: all deps configure build demo check install package clean
 
 all: build
 
@@ -38,5 +38,11 @@ check: deps
 install: build
 	cmake --install $(BUILD)
 
+# Debian packages, in $(BUILD)-package. Built apart: with Debian's prefix, without tests.
+package: deps
+	@cmake -S . -B $(BUILD)-package -G Ninja -DCMAKE_INSTALL_PREFIX=/usr -DVITLRP_TESTS=OFF \
+	$(CMAKE_FLAGS)
+	@cmake --build $(BUILD)-package -j $(JOBS) --target package
+
 clean:
-	rm -rf $(BUILD)
+	rm -rf $(BUILD) $(BUILD)-package
