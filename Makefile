@@ -3,13 +3,15 @@ BUILD ?= build
 JOBS ?= $(shell nproc)
 PACKAGES = build-essential cmake ninja-build pkg-config libjpeg62-turbo-dev libpng-dev zlib1g-dev \
 	libjansson-dev libopenblas-openmp-dev libcmocka-dev libstb-dev libssl-dev libdnnl-dev python3 clang \
-	clang-format
+	clang-format file
+# Programs that some tests try the pages and packages with; they say so where one is missing.
+CHECK_PACKAGES = fish lintian man-db mandoc shellcheck zsh
 SUDO = $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 MISSING = $(shell dpkg-query -W -f '$${Package} $${db:Status-Status}\n' $(PACKAGES) 2>/dev/null | \
 	awk '$$2 == "installed" {have[$$1] = 1} \
 	END {n = split("$(PACKAGES)", p, " "); for (i = 1; i <= n; i++) if (!(p[i] in have)) print p[i]}')
 
-.PHONY: all deps configure build demo check install package clean
+.PHONY: all deps check-deps configure build demo check install package clean
 
 all: build
 
@@ -19,6 +21,9 @@ deps:
 	$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get update -q && \
 	$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends \
 	$$missing; }
+
+check-deps:
+	@$(MAKE) --no-print-directory deps PACKAGES="$(PACKAGES) $(CHECK_PACKAGES)"
 
 configure:
 	@cmake -S . -B $(BUILD) -G Ninja $(CMAKE_FLAGS)

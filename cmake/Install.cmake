@@ -20,7 +20,8 @@ write_basic_package_version_file(vitlrpConfigVersion.cmake COMPATIBILITY SameMaj
 install(FILES ${PROJECT_BINARY_DIR}/vitlrpConfig.cmake ${PROJECT_BINARY_DIR}/vitlrpConfigVersion.cmake
     DESTINATION ${CONFIG_FOLDER} COMPONENT development)
 
-# pkg-config. What the static library needs and pkg-config does not know is named with its folder.
+# pkg-config. What the static library needs and pkg-config does not know is named, with its folder
+# where the linker does not look by itself.
 set(PC_FOLDER ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 set(PC_PREFIX ${CMAKE_INSTALL_PREFIX})
 if(NOT IS_ABSOLUTE ${PC_FOLDER})
@@ -36,7 +37,9 @@ foreach(library ${OPENBLAS_LIBRARY} ${ONEDNN_LIBRARY})
     get_filename_component(folder ${library} DIRECTORY)
     get_filename_component(name ${library} NAME_WE)
     string(REGEX REPLACE "^lib" "" name ${name})
-    if(NOT folder IN_LIST CMAKE_C_IMPLICIT_LINK_DIRECTORIES)
+    find_library(PLAIN_${name} ${name} PATHS ${CMAKE_C_IMPLICIT_LINK_DIRECTORIES} NO_DEFAULT_PATH)
+    mark_as_advanced(PLAIN_${name})
+    if(NOT PLAIN_${name})
         string(APPEND PC_LIBRARIES "-L${folder} ")
     endif()
     string(APPEND PC_LIBRARIES "-l${name} ")

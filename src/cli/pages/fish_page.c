@@ -83,7 +83,7 @@ static void append_choices(struct text *out, enum option_id option) {
     for (size_t i = 0; (word = page_choice(option, i, &summary)) != NULL; i++) {
         text_printf(out, " \\\n        %s '", word);
         if (summary != NULL) {
-            page_append_quoted(out, summary, page_brief_length(summary), QUOTED);
+            page_append_quoted(out, summary, strlen(summary), QUOTED);
         }
         text_append_string(out, "'");
     }

@@ -1,4 +1,6 @@
 /* The completion for zsh 5: a function _vitlrp for the shell's own _arguments. */
+#include <string.h>
+
 #include "cli/help.h"
 #include "page.h"
 
@@ -64,7 +66,7 @@ static void append_choice_function(struct text *out, enum option_id option) {
         text_printf(out, "        '%s", word);
         if (summary != NULL) {
             text_append_string(out, ":");
-            append_brief(out, summary, "\\:");
+            append_text(out, summary, strlen(summary), "\\:");
         }
         text_append_string(out, "'\n");
     }
