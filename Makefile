@@ -3,7 +3,9 @@ BUILD ?= build
 JOBS ?= $(shell nproc)
 PACKAGES = build-essential cmake ninja-build pkg-config libjpeg62-turbo-dev libpng-dev zlib1g-dev \
 	libjansson-dev libopenblas-openmp-dev libcmocka-dev libstb-dev libssl-dev libdnnl-dev python3 clang \
-	clang-format file
+	clang-format
+# CPack tells by it which of a package's files are libraries.
+PACKAGES += file
 # Programs that some tests try the pages and packages with; they say so where one is missing.
 CHECK_PACKAGES = fish lintian man-db mandoc shellcheck zsh
 SUDO = $(shell [ "$$(id -u)" = 0 ] || echo sudo)

@@ -33,7 +33,7 @@ static const char EXAMPLES_EVAL[] =
     "  vitlrp eval imagenet/val --limit 500 --html r.html   how faithful the methods are\n"
     "  vitlrp eval val --methods attnlrp,rise --shard 0/4 --json 0.json   a quarter of it\n";
 static const char EXAMPLES_MERGE[] =
-    "  vitlrp merge 0.json 1.json 2.json --html report.html   as if it were one run\n";
+    "  vitlrp merge 0.json 1.json 2.json 3.json --html report.html\n";
 static const char EXAMPLES_TUNE[] =
     "  vitlrp tune imagenet/val --limit 200 -o tuned.json   gammas for a model\n"
     "  vitlrp cat.jpg --settings tuned.json                 and their use\n";
@@ -95,34 +95,6 @@ static const struct help_entry EXIT_STATUS[] = {
 
 static const char CLOSING[] =
     "The last of a repeated option counts; -- ends the options; ./info is a file, not the verb.";
-
-const char *help_group_title(enum help_group group) {
-    return GROUPS[group];
-}
-
-const char *help_verb_summary(enum verb verb) {
-    return SUMMARIES[verb];
-}
-
-const char *help_verb_usage(enum verb verb) {
-    return USAGE[verb];
-}
-
-const char *help_verb_examples(enum verb verb) {
-    return EXAMPLES[verb];
-}
-
-const struct help_entry *help_environment(void) {
-    return ENVIRONMENT;
-}
-
-const struct help_entry *help_exit_status(void) {
-    return EXIT_STATUS;
-}
-
-const char *help_closing(void) {
-    return CLOSING;
-}
 
 void help_short(struct text *out) {
     text_append_string(out,
@@ -264,4 +236,32 @@ void help_full(struct text *out, const struct args *args) {
     append_entries(out, "Environment", ENVIRONMENT);
     append_entries(out, "Exit status", EXIT_STATUS);
     text_printf(out, "%s\n", CLOSING);
+}
+
+const char *help_group_title(enum help_group group) {
+    return GROUPS[group];
+}
+
+const char *help_verb_summary(enum verb verb) {
+    return SUMMARIES[verb];
+}
+
+const char *help_verb_usage(enum verb verb) {
+    return USAGE[verb];
+}
+
+const char *help_verb_examples(enum verb verb) {
+    return EXAMPLES[verb];
+}
+
+const struct help_entry *help_environment(void) {
+    return ENVIRONMENT;
+}
+
+const struct help_entry *help_exit_status(void) {
+    return EXIT_STATUS;
+}
+
+const char *help_closing(void) {
+    return CLOSING;
 }

@@ -2,7 +2,6 @@
 
 #include <math.h>
 
-#include "args.h"
 #include "json_report.h"
 #include "rule_changes.h"
 

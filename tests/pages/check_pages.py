@@ -51,7 +51,7 @@ def read_man(page):
     for section in re.split(r"^\.SH ", page, flags=re.MULTILINE)[1:]:
         title, text = section.split("\n", 1)
         entries = {}
-        for entry in re.split(r"^\.TP\n", text, flags=re.MULTILINE)[1:]:
+        for entry in re.split(r"^\.[TP]P\n", text, flags=re.MULTILINE)[1:]:
             tag, body = re.sub(r"\\f[BIR]", "", entry).replace(r"\-", "-").split("\n", 1)
             entries[tag] = " ".join(re.sub(r"^\.S[HS].*", "", body, flags=re.MULTILINE).split())
         sections[title] = entries

@@ -162,6 +162,8 @@ static void append_head(struct text *out) {
              "classes of ImageNet.");
 }
 
+/* Every verb with its lines of the usage; where one says nothing beyond the synopsis, it is left
+ * out. */
 static void append_verbs(struct text *out) {
     text_append_string(out, ".SH VERBS\n");
     for (enum verb verb = 0; verb < VERB_COUNT; verb++) {
@@ -172,6 +174,8 @@ static void append_verbs(struct text *out) {
         while (next_entry(&usage, &entry)) {
             if (entry.explanation_length > 0) {
                 text_append_string(out, ".br\n");
+                append_usage(out, entry.typed, entry.typed_length);
+                text_append_string(out, ":\n");
                 append_sentences(out, entry.explanation, entry.explanation_length);
             }
         }
@@ -234,10 +238,13 @@ static void append_examples(struct text *out) {
         struct entry entry;
         const char *examples = help_verb_examples(verb);
         while (next_entry(&examples, &entry)) {
-            text_append_string(out, ".TP\n");
+            bool explained = entry.explanation_length > 0;
+            text_append_string(out, explained ? ".TP\n" : ".PP\n");
             append_font(out, 'B', entry.typed, entry.typed_length);
             text_append_string(out, "\n");
-            append_sentences(out, entry.explanation, entry.explanation_length);
+            if (explained) {
+                append_sentences(out, entry.explanation, entry.explanation_length);
+            }
         }
     }
 }
