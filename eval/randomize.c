@@ -6,6 +6,7 @@
 
 #include "base/random.h"
 #include "vit/load/weights.h"
+#include "vit/packs.h"
 
 size_t randomize_stage_count(const struct vit_config *config) {
     return (size_t) config->depth + 2;
@@ -79,6 +80,7 @@ static size_t stage_of(const struct vit_config *config, enum slot slot, size_t b
 
 void randomize_stage(struct vit_model *model, size_t stage, uint64_t seed) {
     char place[48];
+    packs_forget(model);
     for (enum slot slot = 0; slot < SLOT_COUNT; slot++) {
         size_t blocks = slot < SLOT_OUTSIDE_COUNT ? 1 : (size_t) model->config.depth;
         for (size_t block = 0; block < blocks; block++) {

@@ -278,6 +278,14 @@ vitlrp_model_find_class(const struct vitlrp_model *model, const char *text,
 
 struct vitlrp_session;
 
+/* Arithmetic of the products with the weights of the blocks; everything else is float32. */
+enum vitlrp_precision {
+    VITLRP_PRECISION_FP32,
+    VITLRP_PRECISION_MIXED, /* but for the gamma rule's two products with |W| in the MLPs: bytes and
+                               bfloat16. Maps differ from fp32 by less than 1e-3 (relative L2) */
+    VITLRP_PRECISION_BF16   /* bfloat16, forward and backward */
+};
+
 struct vitlrp_session_options {
     size_t struct_size;
     int32_t threads;      /* 0: one per available processor */
@@ -293,6 +301,10 @@ struct vitlrp_session_options {
                                 memory */
     int32_t attributions;    /* how many will follow a forward pass: above 1, further ones cost less
                                 and the session holds more memory; default 1 */
+    enum vitlrp_precision precision; /* fp32 is used instead where the backend or the processor has
+                                        nothing faster: see vitlrp_session_info */
+    int32_t passes; /* about how many forward passes will be run: from 32 on, the model holds its
+                       weights a second time, arranged for speed; default 1 */
 };
 
 VITLRP_API void vitlrp_session_options_init(struct vitlrp_session_options *options);
@@ -319,6 +331,9 @@ struct vitlrp_session_info {
     const char *backend;         /* "openblas", "onednn" */
     const char *instruction_set; /* of the library's own kernels: "avx512", "avx2", "baseline" */
     size_t bytes;
+    enum vitlrp_precision precision; /* in use */
+    size_t arranged_bytes;           /* of weights that the model holds a second time, for all its
+                                        sessions */
 };
 
 VITLRP_API void vitlrp_session_info_init(struct vitlrp_session_info *info);

@@ -32,14 +32,18 @@ static struct vit_session_options session_options(const struct vit_attributor_op
                                         .keep_totals = options->keep_totals,
                                         .attention_maps = needs_of(options).attention,
                                         .backend = options->backend,
-                                        .max_bytes = options->max_bytes};
+                                        .max_bytes = options->max_bytes,
+                                        .precision = options->precision,
+                                        .many_passes = options->many_passes};
 }
 
 static struct vit_batch_options batch_options(const struct vit_attributor_options *options) {
     return (struct vit_batch_options){.threads = options->threads,
                                       .input_height = options->input_height,
                                       .input_width = options->input_width,
-                                      .backend = options->backend};
+                                      .backend = options->backend,
+                                      .precision = options->precision,
+                                      .many_passes = options->many_passes};
 }
 
 static enum status set_shape(struct vit_attributor *attributor, const struct vit_model *model,

@@ -33,6 +33,7 @@ struct batch_buffers {
 
 struct vit_batch {
     struct network net;
+    struct linear_packs *packs; /* [depth, PACKED_LAYERS] */
     size_t capacity;
     size_t inputs;
     bool absorbs; /* the last block takes its products in the order of vit/cls_attention.h */
@@ -45,6 +46,8 @@ static void lay_out(struct vit_batch *batch, struct arena *arena, size_t threads
     struct batch_buffers *b = &batch->buffers;
     struct network *net = &batch->net;
     size_t rows = batch->capacity * net->tokens;
+    size_t layers = (size_t) net->model->config.depth * PACKED_LAYERS;
+    batch->packs = arena_take(arena, layers, sizeof *batch->packs);
     b->position = arena_take_floats(arena, net->tokens, net->dim);
     b->unfolded = arena_take_floats(arena, batch->capacity * net->patches, net->patch_pixels);
     for (size_t i = 0; i < 2; i++) {
@@ -66,6 +69,8 @@ static void lay_out(struct vit_batch *batch, struct arena *arena, size_t threads
     net->engine.thread_floats =
         size_max(net->engine.thread_floats, cls_attention_thread_scratch(net));
     net->engine.thread_scratch = arena_take_floats(arena, threads, net->engine.thread_floats);
+    net->engine.operand = arena_take(
+        arena, linear_forward_operand(rows, size_max(net->mlp_dim, net->patch_pixels)), 1);
 }
 
 size_t vit_batch_default_capacity(size_t tokens) {
@@ -104,9 +109,14 @@ static enum status open_resources(struct vit_batch *batch, const struct vit_mode
     if (batch->block == NULL) {
         return fail(err, STATUS_NOMEM, "out of memory: a batch needs %zu bytes", batch->bytes);
     }
-    TRY(network_open_engine(&batch->net, options->backend, options->threads, err));
+    TRY(engine_open(&batch->net.engine, options->backend, options->threads, err));
     struct arena arena = arena_over(batch->block, batch->bytes);
     lay_out(batch, &arena, options->threads);
+    const struct packs_request request = {
+        .precision = packs_precision(batch->net.engine.backend, options->precision),
+        .many_passes = options->many_passes};
+    TRY(packs_choose(model, &batch->net.engine, &request, batch->packs, err));
+    batch->net.packs = batch->packs;
     return position_resample(model, (int32_t) batch->net.grid.rows,
                              (int32_t) batch->net.grid.columns, batch->buffers.position, err);
 }
@@ -130,7 +140,7 @@ void vit_batch_close(struct vit_batch *batch) {
     if (batch == NULL) {
         return;
     }
-    network_close_engine(&batch->net);
+    engine_close(&batch->net.engine);
     mem_free(batch->block);
     mem_free(batch);
 }
@@ -204,7 +214,7 @@ static enum status forward_from_qkv(struct vit_batch *batch, size_t count, float
     if (!values_are_finite(logits, count * (size_t) net->model->config.classes)) {
         return fail(err, STATUS_NUMERIC, "the logits of a perturbed input are not finite");
     }
-    return STATUS_OK;
+    return engine_check(&batch->net.engine, err);
 }
 
 /* out [count, patches, dim] from inputs [count, 3, height, width]. */

@@ -8,6 +8,7 @@
 
 #include "base/status.h"
 #include "vit/model.h"
+#include "vit/packs.h"
 
 struct vit_batch;
 
@@ -17,6 +18,8 @@ struct vit_batch_options {
     int32_t input_height; /* 0: as trained */
     int32_t input_width;
     const char *backend; /* gemm_backend_find */
+    enum vit_precision precision;
+    bool many_passes; /* the model may hold its weights a second time for faster passes */
 };
 
 /* Bytes of the batch's one block. */

@@ -1,5 +1,47 @@
 #include "vit/engine.h"
 
+#include "base/mem.h"
+#include "vit/gemm_weights.h"
+
+enum status engine_open(struct engine *engine, const char *backend, size_t threads,
+                        struct error *err) {
+    TRY(gemm_backend_find(backend, &engine->backend, err));
+    engine->kernels = kernels_select();
+    int saved = engine->backend->enter();
+    engine->backend->thread_start();
+    engine->backend->leave(saved);
+    TRY(pool_open(threads, engine->backend->thread_start, &engine->pool, err));
+    engine->threads = mem_calloc(pool_threads(engine->pool), sizeof *engine->threads);
+    if (engine->threads == NULL) {
+        return fail(err, STATUS_NOMEM, "out of memory for %zu threads", threads);
+    }
+    for (size_t i = 0; engine->backend->packing != NULL && i < pool_threads(engine->pool); i++) {
+        TRY(engine->backend->packing->context_open(&engine->threads[i].context, err));
+    }
+    return STATUS_OK;
+}
+
+void engine_close(struct engine *engine) {
+    for (size_t i = 0; engine->threads != NULL && i < pool_threads(engine->pool); i++) {
+        if (engine->threads[i].context != NULL) {
+            engine->backend->packing->context_close(engine->threads[i].context);
+        }
+    }
+    mem_free(engine->threads);
+    pool_close(engine->pool);
+    engine->threads = NULL;
+    engine->pool = NULL;
+}
+
+enum status engine_check(const struct engine *engine, struct error *err) {
+    bool failed = false;
+    for (size_t i = 0; i < pool_threads(engine->pool); i++) {
+        failed = failed || engine->threads[i].failed;
+        engine->threads[i].failed = false;
+    }
+    return failed ? fail(err, STATUS_NOMEM, "out of memory for a matrix product") : STATUS_OK;
+}
+
 /* Rows per task: enough work to be worth handing over, few enough to share out evenly. */
 #define ROWS_PER_TASK 16
 

@@ -39,6 +39,7 @@ enum status vit_forward(struct vit_session *session, const float *input, float *
     network_head_forward(net, 1, state->blocks[config->depth - 1].x_out, state->final,
                          state->logits);
     session->net.engine.backend->leave(saved);
+    TRY(engine_check(&net->engine, err));
     if (!values_are_finite(session->state.logits, classes)) {
         return fail(err, STATUS_NUMERIC,
                     "the logits are not finite: the weights do not suit this "

@@ -1,5 +1,6 @@
 /* The seam through which every matrix product goes: a backend computes one product in the calling
- * thread, this layer splits large ones over the pool. Matrices are row-major float32. */
+ * thread. Matrices are row-major. Products of any two float32 matrices are here; those with a
+ * layer's weights, which may be arranged beforehand and in fewer bits, in vit/gemm_weights.h. */
 #ifndef VIT_GEMM_H
 #define VIT_GEMM_H
 
@@ -24,6 +25,9 @@ struct gemm_product {
     size_t c_stride;
 };
 
+struct gemm_context;
+struct gemm_packing;
+
 struct gemm_backend {
     const char *name;
 
@@ -36,34 +40,12 @@ struct gemm_backend {
     void (*leave)(int saved);
 
     void (*multiply)(const struct gemm_product *product);
+
+    const struct gemm_packing *packing; /* NULL: multiply is all it has */
 };
 
 /* The backend of that name ("auto", "openblas", "onednn" where built); UNSUPPORTED, listing them,
  * for another. */
 enum status gemm_backend_find(const char *name, const struct gemm_backend **out, struct error *err);
-
-/* How a product is shared out to threads: along its longer side, in parts that follow from its
- * shape alone. The last bits of an element depend on where its part begins and ends, so results are
- * the same for any number of threads. */
-struct gemm_split {
-    bool by_columns; /* else by rows */
-    size_t length;   /* of the side that is split */
-    size_t parts;
-};
-
-struct gemm_split gemm_split_of(size_t m, size_t n);
-
-/* Where part `index` begins; part `parts` is the end. */
-size_t gemm_split_begin(const struct gemm_split *split, size_t index);
-
-/* Runs the product on the pool, split along its longer side. Not from within a pool task. */
-void gemm_run(const struct gemm_backend *backend, struct pool *pool,
-              const struct gemm_product *product);
-
-/* The part of a product that computes columns [first, first + count) of C. */
-struct gemm_product gemm_columns(const struct gemm_product *product, size_t first, size_t count);
-
-/* The part of a product that computes rows [first, first + count) of C. */
-struct gemm_product gemm_rows(const struct gemm_product *product, size_t first, size_t count);
 
 #endif

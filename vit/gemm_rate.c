@@ -20,30 +20,39 @@ static int compare_doubles(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
+struct rate_job {
+    const struct engine *engine;
+    struct gemm_weights weights;
+    struct operand operand;
+    struct gemm_grid grid;
+};
+
+static void rate_tile(void *context, size_t index, size_t thread) {
+    const struct rate_job *job = context;
+    struct gemm_place place = gemm_grid_place(&job->grid, index);
+    operand_tile(job->engine, thread, &job->operand, &job->weights, &place,
+                 engine_scratch(job->engine, thread));
+}
+
 double vit_session_gemm_rate(struct vit_session *session) {
-    const struct vit_block *weights = &session->net.model->weights.blocks[0];
-    struct gemm_product product = {.transpose_b = true,
-                                   .m = session->net.tokens,
-                                   .n = session->net.mlp_dim,
-                                   .k = session->net.dim,
-                                   .alpha = 1.0F,
-                                   .a = session->state.blocks[0].x_in,
-                                   .a_stride = session->net.dim,
-                                   .b = weights->fc1_weight,
-                                   .b_stride = session->net.dim,
-                                   .beta = 0.0F,
-                                   .c = session->scratch.hidden,
-                                   .c_stride = session->net.mlp_dim};
-    double flops = 2.0 * (double) product.m * (double) product.n * (double) product.k;
+    const struct network *net = &session->net;
+    struct linear layer = network_fc1(net, &net->model->weights.blocks[0]);
+    struct rate_job job = {.engine = &net->engine,
+                           .weights = linear_forward_weights(&layer),
+                           .grid = gemm_grid_of(net->tokens, layer.outputs)};
+    double flops = 2.0 * (double) net->tokens * (double) layer.outputs * (double) layer.inputs;
     double seconds[REPETITIONS];
-    int saved = session->net.engine.backend->enter();
-    gemm_run(session->net.engine.backend, session->net.engine.pool, &product);
+    int saved = net->engine.backend->enter();
+    job.operand =
+        operand_prepare(&net->engine, &job.weights, net->tokens, session->state.blocks[0].x_in,
+                        net->dim, false, net->engine.operand);
+    pool_run(net->engine.pool, gemm_grid_tiles(&job.grid), rate_tile, &job);
     for (size_t i = 0; i < REPETITIONS; i++) {
         double start = seconds_now();
-        gemm_run(session->net.engine.backend, session->net.engine.pool, &product);
+        pool_run(net->engine.pool, gemm_grid_tiles(&job.grid), rate_tile, &job);
         seconds[i] = seconds_now() - start;
     }
-    session->net.engine.backend->leave(saved);
+    net->engine.backend->leave(saved);
     qsort(seconds, REPETITIONS, sizeof seconds[0], compare_doubles);
     return flops / seconds[REPETITIONS / 2] * 1e-9;
 }

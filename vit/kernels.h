@@ -6,6 +6,7 @@
 #define VIT_KERNELS_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "vit/model.h"
 
@@ -65,10 +66,26 @@ struct kernels {
     /* g = g * |y| / (|y| + epsilon), 0 where y = 0. */
     void (*epsilon_scale)(float *g, const float *y, size_t count, float epsilon);
 
+    /* out = a + |b|. */
+    void (*add_absolute)(float *out, const float *a, const float *b, size_t count);
+
     /* out = a + b; out = a - b; out = a * b. */
     void (*add)(float *out, const float *a, const float *b, size_t count);
     void (*subtract)(float *out, const float *a, const float *b, size_t count);
     void (*multiply)(float *out, const float *a, const float *b, size_t count);
+
+    /* out = x as bfloat16, rounded to the nearest, ties to even. x is finite. */
+    void (*narrow)(uint16_t *out, const float *x, size_t count);
+
+    /* The largest |x|. */
+    float (*largest)(const float *x, size_t count);
+
+    /* out = |x| * scale, rounded; the caller's scale keeps it within 255. */
+    void (*quantize)(uint8_t *out, const float *x, float scale, size_t count);
+
+    /* out = sum * row_scale * column_scale + |addend|: a row of INT8's product. out may be sum. */
+    void (*dequantize)(float *out, const int32_t *sum, float row_scale, const float *column_scale,
+                       const float *addend, size_t count);
 
     /* Sum of a * b in double. */
     double (*dot)(const float *a, const float *b, size_t count);

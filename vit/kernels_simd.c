@@ -327,6 +327,46 @@ static void multiply(float *out, const float *a, const float *b, size_t count) {
     }
 }
 
+static void add_absolute(float *out, const float *a, const float *b, size_t count) {
+#pragma omp simd
+    for (size_t i = 0; i < count; i++) {
+        out[i] = a[i] + fabsf(b[i]);
+    }
+}
+
+static void narrow(uint16_t *out, const float *x, size_t count) {
+#pragma omp simd
+    for (size_t i = 0; i < count; i++) {
+        uint32_t bits = bits_of_float(x[i]);
+        out[i] = (uint16_t) ((bits + 0x7FFFU + (bits >> 16 & 1U)) >> 16);
+    }
+}
+
+static float largest_size(const float *x, size_t count) {
+    float most = 0.0F;
+#pragma omp simd reduction(max : most)
+    for (size_t i = 0; i < count; i++) {
+        float size = fabsf(x[i]);
+        most = size > most ? size : most;
+    }
+    return most;
+}
+
+static void quantize(uint8_t *out, const float *x, float scale, size_t count) {
+#pragma omp simd
+    for (size_t i = 0; i < count; i++) {
+        out[i] = (uint8_t) (int32_t) (fabsf(x[i]) * scale + 0.5F);
+    }
+}
+
+static void dequantize(float *out, const int32_t *sum, float row_scale, const float *column_scale,
+                       const float *addend, size_t count) {
+#pragma omp simd
+    for (size_t i = 0; i < count; i++) {
+        out[i] = (float) sum[i] * (row_scale * column_scale[i]) + fabsf(addend[i]);
+    }
+}
+
 static double dot(const float *a, const float *b, size_t count) {
     double sum = 0.0;
 #pragma omp simd reduction(+ : sum)
@@ -351,8 +391,13 @@ const struct kernels KERNELS_TABLE = {
     .gamma_scale = gamma_scale,
     .gamma_combine = gamma_combine,
     .epsilon_scale = epsilon_scale,
+    .add_absolute = add_absolute,
     .add = add,
     .subtract = subtract,
     .multiply = multiply,
+    .narrow = narrow,
+    .largest = largest_size,
+    .quantize = quantize,
+    .dequantize = dequantize,
     .dot = dot,
 };

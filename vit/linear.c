@@ -1,226 +1,116 @@
 #include "vit/linear.h"
 
+#include <stdint.h>
 #include <string.h>
 
 #include "base/checked.h"
+#include "vit/linear_private.h"
 
-/* A tile of |W|, made in a thread's scratch and used at once: 1 MB of floats at most, so that it
- * stays in cache, and wide enough that packing the other operand again for every tile costs little.
- */
-#define TILE_WIDTH 256
-#define TILE_DEPTH 1024
+size_t linear_thread_scratch(void) {
+    return 2 * GEMM_TILE_FLOATS + LINEAR_SLICE_FLOATS;
+}
 
-/* The columns of a product over tiles of |W|, in parts no wider than a tile that follow from the
- * shape alone. */
-static struct gemm_split tile_split(size_t columns) {
-    struct gemm_split split = gemm_split_of(1, columns);
-    split.parts = size_max(split.parts, (columns + TILE_WIDTH - 1) / TILE_WIDTH);
-    return split;
+size_t linear_forward_operand(size_t rows, size_t widest) {
+    return operand_bytes(rows, widest, sizeof(uint16_t));
+}
+
+/* |x| as floats, or s and s sign(y) in two bytes each. */
+size_t linear_relevance_operand(size_t rows, size_t widest) {
+    return size_max(operand_bytes(rows, widest, sizeof(float)),
+                    2 * operand_bytes(rows, widest, sizeof(uint16_t)));
+}
+
+struct linear_scratch linear_scratch_of(const struct engine *engine, size_t thread) {
+    float *floats = engine_scratch(engine, thread);
+    return (struct linear_scratch){
+        .tile = floats, .other = floats + GEMM_TILE_FLOATS, .slice = floats + 2 * GEMM_TILE_FLOATS};
+}
+
+struct gemm_weights linear_forward_weights(const struct linear *layer) {
+    return (struct gemm_weights){.n = layer->outputs,
+                                 .k = layer->inputs,
+                                 .values = layer->weight,
+                                 .transposed = true,
+                                 .pack = layer->packs.forward};
+}
+
+struct gemm_weights linear_backward_weights(const struct linear *layer) {
+    return (struct gemm_weights){.n = layer->inputs,
+                                 .k = layer->outputs,
+                                 .values = layer->weight,
+                                 .pack = layer->packs.backward};
 }
 
 struct forward_job {
     const struct engine *engine;
     const struct linear *layer;
-    size_t rows;
-    const float *x;
+    struct gemm_weights weights;
+    struct operand operand;
+    struct gemm_grid grid;
     float *y;
     size_t y_stride;
     const float *residual;
-    struct gemm_split split;
 };
 
-/* A part of y starts as bias (and residual), and the product is added to it. */
-static void forward_part(void *context, size_t index, size_t thread) {
+/* A tile of y: the product, and what is added to it while it is in cache. */
+static void forward_tile(void *context, size_t index, size_t thread) {
     const struct forward_job *job = context;
-    const struct linear *layer = job->layer;
-    size_t first = gemm_split_begin(&job->split, index);
-    size_t count = gemm_split_begin(&job->split, index + 1) - first;
-    struct gemm_product product = {.transpose_b = true,
-                                   .m = job->rows,
-                                   .n = layer->outputs,
-                                   .k = layer->inputs,
-                                   .alpha = 1.0F,
-                                   .a = job->x,
-                                   .a_stride = layer->inputs,
-                                   .b = layer->weight,
-                                   .b_stride = layer->inputs,
-                                   .beta = 1.0F,
-                                   .c = job->y,
-                                   .c_stride = job->y_stride};
-    product = job->split.by_columns ? gemm_columns(&product, first, count)
-                                    : gemm_rows(&product, first, count);
-    size_t row = job->split.by_columns ? 0 : first;
-    size_t column = job->split.by_columns ? first : 0;
-    (void) thread;
-    for (size_t r = 0; r < product.m; r++) {
-        float *out = product.c + r * product.c_stride;
-        if (job->residual == NULL) {
-            memcpy(out, layer->bias + column, product.n * sizeof *out);
-        } else {
-            job->engine->kernels->add(out, job->residual + (row + r) * layer->outputs + column,
-                                      layer->bias + column, product.n);
+    const struct kernels *kernels = job->engine->kernels;
+    struct gemm_place place = gemm_grid_place(&job->grid, index);
+    float *tile = linear_scratch_of(job->engine, thread).tile;
+    operand_tile(job->engine, thread, &job->operand, &job->weights, &place, tile);
+    for (size_t r = 0; r < place.rows; r++) {
+        float *out = job->y + (place.row + r) * job->y_stride + place.column;
+        kernels->add(out, tile + r * place.columns, job->layer->bias + place.column, place.columns);
+        if (job->residual != NULL) {
+            kernels->add(out, out,
+                         job->residual + (place.row + r) * job->layer->outputs + place.column,
+                         place.columns);
         }
     }
-    job->engine->backend->multiply(&product);
 }
 
 void linear_forward(const struct engine *engine, const struct linear *layer, size_t rows,
                     const float *x, float *y, size_t y_stride, const float *residual) {
-    struct forward_job job = {engine, layer,    rows,     x,
-                              y,      y_stride, residual, gemm_split_of(rows, layer->outputs)};
-    pool_run(engine->pool, job.split.parts, forward_part, &job);
+    struct forward_job job = {.engine = engine,
+                              .layer = layer,
+                              .weights = linear_forward_weights(layer),
+                              .grid = gemm_grid_of(rows, layer->outputs),
+                              .y = y,
+                              .y_stride = y_stride,
+                              .residual = residual};
+    job.operand =
+        operand_prepare(engine, &job.weights, rows, x, layer->inputs, false, engine->operand);
+    pool_run(engine->pool, gemm_grid_tiles(&job.grid), forward_tile, &job);
 }
 
 bool linear_rule_reads_output(struct linear_rule rule) {
     return rule.gamma != 0.0F || rule.epsilon != 0.0F;
 }
 
-size_t linear_relevance_scratch(size_t rows, size_t outputs, size_t inputs) {
-    /* |x| or the columns of the second product, and t or s sign(y). */
-    return rows * inputs + rows * outputs;
-}
-
-size_t linear_thread_scratch(void) {
-    return (size_t) TILE_WIDTH * TILE_DEPTH;
-}
-
-struct gamma_job {
+struct backward_job {
     const struct engine *engine;
     const struct linear_step *step;
-    struct gamma_weights weights;
-    float *spread;           /* [rows, inputs]: |x|, later (s sign y) |W| */
-    float *total;            /* [rows, outputs]: t */
-    float *signed_s;         /* [rows, outputs]: s sign(y); may be total */
-    struct gemm_split split; /* of the columns */
+    struct gemm_weights weights;
+    struct operand operand;
+    struct gemm_grid grid;
 };
 
-static void absolute_inputs(void *context, size_t first, size_t count) {
-    const struct gamma_job *job = context;
+/* A tile of G_x = s W. */
+static void backward_tile(void *context, size_t index, size_t thread) {
+    const struct backward_job *job = context;
+    struct gemm_place place = gemm_grid_place(&job->grid, index);
     size_t inputs = job->step->layer->inputs;
-    job->engine->kernels->absolute(job->spread + first * inputs, job->step->x + first * inputs,
-                                   count * inputs);
-}
-
-/* Columns of t = |x||W|^T + |b|. */
-static void total_columns(void *context, size_t index, size_t thread) {
-    const struct gamma_job *job = context;
-    const struct linear *layer = job->step->layer;
-    const struct kernels *kernels = job->engine->kernels;
-    float *tile = engine_scratch(job->engine, thread);
-    size_t first = gemm_split_begin(&job->split, index);
-    size_t count = gemm_split_begin(&job->split, index + 1) - first;
-    for (size_t r = 0; r < job->step->rows; r++) {
-        kernels->absolute(job->total + r * layer->outputs + first, layer->bias + first, count);
+    float *tile = linear_scratch_of(job->engine, thread).tile;
+    operand_tile(job->engine, thread, &job->operand, &job->weights, &place, tile);
+    for (size_t r = 0; r < place.rows; r++) {
+        memcpy(job->step->g_x + (place.row + r) * inputs + place.column, tile + r * place.columns,
+               place.columns * sizeof *tile);
     }
-    for (size_t k = 0; k < layer->inputs; k += TILE_DEPTH) {
-        size_t depth = size_min(TILE_DEPTH, layer->inputs - k);
-        for (size_t j = 0; j < count; j++) {
-            kernels->absolute(tile + j * depth, layer->weight + (first + j) * layer->inputs + k,
-                              depth);
-        }
-        job->engine->backend->multiply(&(struct gemm_product){.transpose_b = true,
-                                                              .m = job->step->rows,
-                                                              .n = count,
-                                                              .k = depth,
-                                                              .alpha = 1.0F,
-                                                              .a = job->spread + k,
-                                                              .a_stride = layer->inputs,
-                                                              .b = tile,
-                                                              .b_stride = depth,
-                                                              .beta = 1.0F,
-                                                              .c = job->total + first,
-                                                              .c_stride = layer->outputs});
-    }
-}
-
-static void scale_rows(void *context, size_t first, size_t count) {
-    const struct gamma_job *job = context;
-    const struct linear_step *step = job->step;
-    size_t outputs = step->layer->outputs;
-    for (size_t r = first; r < first + count; r++) {
-        job->engine->kernels->gamma_scale(step->g_y + r * step->y_stride,
-                                          job->signed_s + r * outputs, job->total + r * outputs,
-                                          step->y + r * step->y_stride, outputs, job->weights);
-    }
-}
-
-/* Columns of (s sign y) |W|. */
-static void spread_columns(const struct gamma_job *job, size_t first, size_t count, float *tile) {
-    const struct linear *layer = job->step->layer;
-    for (size_t k = 0; k < layer->outputs; k += TILE_DEPTH) {
-        size_t depth = size_min(TILE_DEPTH, layer->outputs - k);
-        for (size_t j = 0; j < depth; j++) {
-            job->engine->kernels->absolute(tile + j * count,
-                                           layer->weight + (k + j) * layer->inputs + first, count);
-        }
-        job->engine->backend->multiply(&(struct gemm_product){.m = job->step->rows,
-                                                              .n = count,
-                                                              .k = depth,
-                                                              .alpha = 1.0F,
-                                                              .a = job->signed_s + k,
-                                                              .a_stride = layer->outputs,
-                                                              .b = tile,
-                                                              .b_stride = count,
-                                                              .beta = k == 0 ? 0.0F : 1.0F,
-                                                              .c = job->spread + first,
-                                                              .c_stride = layer->inputs});
-    }
-}
-
-/* The product s W, the part that LRP-0 and the gamma rule share. */
-static struct gemm_product direct_product(const struct linear_step *step) {
-    const struct linear *layer = step->layer;
-    return (struct gemm_product){.m = step->rows,
-                                 .n = layer->inputs,
-                                 .k = layer->outputs,
-                                 .alpha = 1.0F,
-                                 .a = step->g_y,
-                                 .a_stride = step->y_stride,
-                                 .b = layer->weight,
-                                 .b_stride = layer->inputs,
-                                 .beta = 0.0F,
-                                 .c = step->g_x,
-                                 .c_stride = layer->inputs};
-}
-
-/* Columns of G_x: both products and their combination. */
-static void combine_columns(void *context, size_t index, size_t thread) {
-    const struct gamma_job *job = context;
-    const struct linear_step *step = job->step;
-    size_t inputs = step->layer->inputs;
-    size_t first = gemm_split_begin(&job->split, index);
-    size_t count = gemm_split_begin(&job->split, index + 1) - first;
-    struct gemm_product whole = direct_product(step);
-    struct gemm_product part = gemm_columns(&whole, first, count);
-    job->engine->backend->multiply(&part);
-    spread_columns(job, first, count, engine_scratch(job->engine, thread));
-    for (size_t r = 0; r < step->rows; r++) {
-        size_t at = r * inputs + first;
-        job->engine->kernels->gamma_combine(step->g_x + at, job->spread + at, step->x + at, count,
-                                            job->weights);
-    }
-}
-
-static void relevance_gamma(const struct engine *engine, const struct linear_step *step) {
-    const struct linear *layer = step->layer;
-    struct gamma_job job = {.engine = engine,
-                            .step = step,
-                            .weights = gamma_weights_of(step->rule.gamma),
-                            .spread = step->scratch,
-                            .signed_s = step->scratch + step->rows * layer->inputs};
-    job.total = step->total != NULL ? step->total : job.signed_s;
-    if (step->total == NULL || !step->total_is_made) {
-        engine_rows(engine, step->rows, absolute_inputs, &job);
-        job.split = tile_split(layer->outputs);
-        pool_run(engine->pool, job.split.parts, total_columns, &job);
-    }
-    engine_rows(engine, step->rows, scale_rows, &job);
-    job.split = tile_split(layer->inputs);
-    pool_run(engine->pool, job.split.parts, combine_columns, &job);
 }
 
 static void epsilon_rows(void *context, size_t first, size_t count) {
-    const struct gamma_job *job = context;
+    const struct backward_job *job = context;
     const struct linear_step *step = job->step;
     for (size_t r = first; r < first + count; r++) {
         job->engine->kernels->epsilon_scale(step->g_y + r * step->y_stride,
@@ -231,13 +121,17 @@ static void epsilon_rows(void *context, size_t first, size_t count) {
 
 void linear_relevance(const struct engine *engine, const struct linear_step *step) {
     if (step->rule.gamma != 0.0F) {
-        relevance_gamma(engine, step);
+        linear_relevance_gamma(engine, step);
         return;
     }
+    struct backward_job job = {.engine = engine,
+                               .step = step,
+                               .weights = linear_backward_weights(step->layer),
+                               .grid = gemm_grid_of(step->rows, step->layer->inputs)};
     if (step->rule.epsilon != 0.0F) {
-        struct gamma_job job = {.engine = engine, .step = step};
         engine_rows(engine, step->rows, epsilon_rows, &job);
     }
-    struct gemm_product product = direct_product(step);
-    gemm_run(engine->backend, engine->pool, &product);
+    job.operand = operand_prepare(engine, &job.weights, step->rows, step->g_y, step->y_stride,
+                                  false, engine->operand);
+    pool_run(engine->pool, gemm_grid_tiles(&job.grid), backward_tile, &job);
 }

@@ -84,9 +84,11 @@ struct vit_attributor_options {
     const char *backend;
     const struct vit_method *const *methods; /* the methods that will be run; copied */
     size_t method_count;
-    bool keep_all_tokens; /* of the session, for vit_block_output */
-    size_t max_bytes;     /* LIMIT beyond; 0: none */
-    bool keep_totals;     /* of the session, for several attributions of one forward pass */
+    bool keep_all_tokens;         /* of the session, for vit_block_output */
+    size_t max_bytes;             /* LIMIT beyond; 0: none */
+    bool keep_totals;             /* of the session, for several attributions of one forward pass */
+    enum vit_precision precision; /* of the session and the batch */
+    bool many_passes;             /* of both */
 };
 
 /* Bytes that an attributor holds: its session, its batch and its scratch. */

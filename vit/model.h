@@ -43,6 +43,8 @@ struct vit_weights {
     const float *head_weight, *head_bias;   /* [classes, dim], [classes] */
 };
 
+struct pack_store;
+
 struct vit_model {
     struct vit_config config;
     struct vit_weights weights;
@@ -53,6 +55,7 @@ struct vit_model {
     int64_t parameters;
     float *storage; /* all weights in one block of storage_bytes */
     size_t storage_bytes;
+    struct pack_store *packs; /* weights arranged for backends, made on demand (vit/packs.h) */
 
     /* What the checkpoint says beside its tensors, for the layers above; NULL if absent. */
     json_t *metadata;     /* the "vitlrp" object of the safetensors metadata */

@@ -30,28 +30,26 @@ enum status network_set_shape(struct network *net, const struct vit_model *model
     return STATUS_OK;
 }
 
-enum status network_open_engine(struct network *net, const char *backend, size_t threads,
-                                struct error *err) {
-    TRY(gemm_backend_find(backend, &net->engine.backend, err));
-    net->engine.kernels = kernels_select();
-    int saved = net->engine.backend->enter();
-    net->engine.backend->thread_start();
-    net->engine.backend->leave(saved);
-    return pool_open(threads, net->engine.backend->thread_start, &net->engine.pool, err);
-}
-
-void network_close_engine(struct network *net) {
-    pool_close(net->engine.pool);
-    net->engine.pool = NULL;
-}
-
 /* ---- Layers ---- */
+
+static struct linear_packs packs_of(const struct network *net, const struct vit_block *block,
+                                    enum packed_layer layer) {
+    size_t index = (size_t) (block - net->model->weights.blocks);
+    return net->packs == NULL ? (struct linear_packs){0}
+                              : net->packs[index * PACKED_LAYERS + layer];
+}
 
 struct linear network_qkv_part(const struct network *net, const struct vit_block *block,
                                size_t first, size_t count) {
     size_t dim = net->dim;
-    return (struct linear){block->qkv_weight + first * dim * dim, block->qkv_bias + first * dim,
-                           count * dim, dim};
+    struct linear layer = {.weight = block->qkv_weight + first * dim * dim,
+                           .bias = block->qkv_bias + first * dim,
+                           .outputs = count * dim,
+                           .inputs = dim};
+    if (count == 3) {
+        layer.packs = packs_of(net, block, PACKED_QKV);
+    }
+    return layer;
 }
 
 struct linear network_qkv(const struct network *net, const struct vit_block *block) {
@@ -59,26 +57,43 @@ struct linear network_qkv(const struct network *net, const struct vit_block *blo
 }
 
 struct linear network_proj(const struct network *net, const struct vit_block *block) {
-    return (struct linear){block->proj_weight, block->proj_bias, net->dim, net->dim};
+    return (struct linear){.weight = block->proj_weight,
+                           .bias = block->proj_bias,
+                           .outputs = net->dim,
+                           .inputs = net->dim,
+                           .packs = packs_of(net, block, PACKED_PROJ)};
 }
 
 struct linear network_fc1(const struct network *net, const struct vit_block *block) {
-    return (struct linear){block->fc1_weight, block->fc1_bias, net->mlp_dim, net->dim};
+    return (struct linear){.weight = block->fc1_weight,
+                           .bias = block->fc1_bias,
+                           .outputs = net->mlp_dim,
+                           .inputs = net->dim,
+                           .packs = packs_of(net, block, PACKED_FC1)};
 }
 
 struct linear network_fc2(const struct network *net, const struct vit_block *block) {
-    return (struct linear){block->fc2_weight, block->fc2_bias, net->dim, net->mlp_dim};
+    return (struct linear){.weight = block->fc2_weight,
+                           .bias = block->fc2_bias,
+                           .outputs = net->dim,
+                           .inputs = net->mlp_dim,
+                           .packs = packs_of(net, block, PACKED_FC2)};
 }
 
 struct linear network_patch_layer(const struct network *net) {
     const struct vit_weights *weights = &net->model->weights;
-    return (struct linear){weights->patch_weight, weights->patch_bias, net->dim, net->patch_pixels};
+    return (struct linear){.weight = weights->patch_weight,
+                           .bias = weights->patch_bias,
+                           .outputs = net->dim,
+                           .inputs = net->patch_pixels};
 }
 
 struct linear network_head(const struct network *net) {
     const struct vit_weights *weights = &net->model->weights;
-    return (struct linear){weights->head_weight, weights->head_bias,
-                           (size_t) net->model->config.classes, net->dim};
+    return (struct linear){.weight = weights->head_weight,
+                           .bias = weights->head_bias,
+                           .outputs = (size_t) net->model->config.classes,
+                           .inputs = net->dim};
 }
 
 struct attention network_attention(const struct network *net, const struct block_state *state) {

@@ -12,10 +12,12 @@
 #include "vit/engine.h"
 #include "vit/linear.h"
 #include "vit/model.h"
+#include "vit/packs.h"
 
 struct network {
     const struct vit_model *model;
     struct engine engine;
+    const struct linear_packs *packs; /* [depth, PACKED_LAYERS], or NULL: weights as stored */
     struct patch_grid grid;
     size_t patches, tokens, dim, mlp_dim, patch_pixels;
     int32_t input_height, input_width;
@@ -25,12 +27,6 @@ struct network {
  * the patch. */
 enum status network_set_shape(struct network *net, const struct vit_model *model,
                               int32_t input_height, int32_t input_width, struct error *err);
-
-/* Opens the engine's backend, kernels and pool; network_close_engine releases them. Thread scratch
- * is the caller's. */
-enum status network_open_engine(struct network *net, const char *backend, size_t threads,
-                                struct error *err);
-void network_close_engine(struct network *net);
 
 /* The layers as linear_forward and linear_relevance take them. */
 struct linear network_qkv(const struct network *net, const struct vit_block *block);

@@ -453,7 +453,7 @@ enum status vit_visit_attention(struct vit_session *session,
         show_attention(visitor, i, &attention, session->scratch.a, NULL);
     }
     session->net.engine.backend->leave(saved);
-    return STATUS_OK;
+    return engine_check(&session->net.engine, err);
 }
 
 enum status vit_block_gradient(struct vit_session *session, int32_t block,
@@ -475,7 +475,7 @@ enum status vit_block_gradient(struct vit_session *session, int32_t block,
     pass_proj(&pass, block, weights, &cls);
     pass_attention(&pass, block, &cls, &parts);
     session->net.engine.backend->leave(saved);
-    return STATUS_OK;
+    return engine_check(&session->net.engine, err);
 }
 
 enum status vit_relevance(struct vit_session *session, const struct vit_target *targets,
@@ -503,5 +503,6 @@ enum status vit_relevance(struct vit_session *session, const struct vit_target *
     }
     enum status status = pass_embedding(&pass, err);
     session->net.engine.backend->leave(saved);
+    TRY(engine_check(&session->net.engine, err));
     return status;
 }

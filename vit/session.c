@@ -51,16 +51,9 @@ static void lay_out_state(struct vit_session *session, struct arena *arena, bool
     }
 }
 
-/* The largest scratch that any layer's relevance asks for. */
-static size_t largest_linear_scratch(const struct vit_session *session) {
-    size_t tokens = session->net.tokens;
-    size_t dim = session->net.dim;
-    size_t floats = linear_relevance_scratch(tokens, session->net.mlp_dim, dim);
-    floats = size_max(floats, linear_relevance_scratch(tokens, 3 * dim, dim));
-    floats = size_max(
-        floats, linear_relevance_scratch(session->net.patches, dim, session->net.patch_pixels));
-    return size_max(floats,
-                    linear_relevance_scratch(1, (size_t) session->net.model->config.classes, dim));
+/* The most inputs or outputs of a layer over all tokens. */
+static size_t widest_layer(const struct network *net) {
+    return size_max(size_max(net->mlp_dim, 3 * net->dim), net->patch_pixels);
 }
 
 static void lay_out_scratch(struct vit_session *session, struct arena *arena,
@@ -79,7 +72,12 @@ static void lay_out_scratch(struct vit_session *session, struct arena *arena,
     scratch->g_wide = arena_take_floats(arena, 1, wide);
     scratch->y = arena_take_floats(arena, tokens, dim);
     scratch->patch = arena_take_floats(arena, session->net.patches, session->net.patch_pixels);
-    scratch->linear = arena_take_floats(arena, 1, largest_linear_scratch(session));
+    scratch->linear = arena_take_floats(arena, 1, wide);
+    session->net.engine.operand =
+        arena_take(arena,
+                   size_max(linear_relevance_operand(tokens, widest_layer(&session->net)),
+                            linear_relevance_operand(1, classes)),
+                   1);
     session->net.engine.thread_floats =
         size_max(linear_thread_scratch(), attention_thread_scratch(tokens, tokens));
     session->net.engine.thread_scratch =
@@ -90,12 +88,19 @@ static void lay_out_scratch(struct vit_session *session, struct arena *arena,
     }
 }
 
+static void lay_out(struct vit_session *session, struct arena *arena,
+                    const struct vit_session_options *options) {
+    size_t layers = (size_t) session->net.model->config.depth * PACKED_LAYERS;
+    session->packs = arena_take(arena, layers, sizeof *session->packs);
+    lay_out_state(session, arena, options->keep_all_tokens);
+    lay_out_totals(session, arena, options->keep_totals);
+    lay_out_scratch(session, arena, options);
+}
+
 static enum status measure(struct vit_session *session, const struct vit_session_options *options,
                            size_t *bytes, struct error *err) {
     struct arena arena = arena_measuring();
-    lay_out_state(session, &arena, options->keep_all_tokens);
-    lay_out_totals(session, &arena, options->keep_totals);
-    lay_out_scratch(session, &arena, options);
+    lay_out(session, &arena, options);
     if (arena.overflow) {
         return fail(err, STATUS_LIMIT, "an input of %d x %d pixels needs more memory than there is",
                     session->net.input_width, session->net.input_height);
@@ -125,11 +130,16 @@ static enum status open_resources(struct vit_session *session,
     if (session->block == NULL) {
         return fail(err, STATUS_NOMEM, "out of memory: a session needs %zu bytes", session->bytes);
     }
-    TRY(network_open_engine(&session->net, options->backend, options->threads, err));
+    TRY(engine_open(&session->net.engine, options->backend, options->threads, err));
     struct arena arena = arena_over(session->block, session->bytes);
-    lay_out_state(session, &arena, options->keep_all_tokens);
-    lay_out_totals(session, &arena, options->keep_totals);
-    lay_out_scratch(session, &arena, options);
+    lay_out(session, &arena, options);
+    session->precision = packs_precision(session->net.engine.backend, options->precision);
+    session->net.packs = session->packs;
+    TRY(packs_choose(session->net.model, &session->net.engine,
+                     &(struct packs_request){.precision = session->precision,
+                                             .backward = true,
+                                             .many_passes = options->many_passes},
+                     session->packs, err));
     return position_resample(session->net.model, (int32_t) session->net.grid.rows,
                              (int32_t) session->net.grid.columns, session->state.position, err);
 }
@@ -158,7 +168,7 @@ void vit_session_close(struct vit_session *session) {
     if (session == NULL) {
         return;
     }
-    network_close_engine(&session->net);
+    engine_close(&session->net.engine);
     mem_free(session->block);
     mem_free(session);
 }
@@ -187,7 +197,9 @@ struct vit_session_info vit_session_describe(const struct vit_session *session) 
                                      .grid_width = (int32_t) session->net.grid.columns,
                                      .tokens = (int32_t) session->net.tokens,
                                      .backend = session->net.engine.backend->name,
+                                     .precision = session->precision,
                                      .instruction_set = session->net.engine.kernels->name,
                                      .bytes = session->bytes,
+                                     .arranged_bytes = packs_bytes(session->net.model),
                                      .forward_flops = forward_flops(session)};
 }

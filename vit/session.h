@@ -10,6 +10,7 @@
 #include "base/status.h"
 #include "vit/linear.h"
 #include "vit/model.h"
+#include "vit/packs.h"
 
 struct vit_session;
 
@@ -23,6 +24,8 @@ struct vit_session_options {
     bool attention_maps; /* room for the attention matrices of a block: vit_relevance.visitor */
     const char *backend; /* gemm_backend_find */
     size_t max_bytes;    /* LIMIT beyond; 0: none */
+    enum vit_precision precision;
+    bool many_passes; /* the model may hold its weights a second time for faster forward passes */
 };
 
 /* Bytes of the session's one block. MISMATCH if the input is not a multiple of the patch. */
@@ -43,8 +46,10 @@ struct vit_session_info {
     int32_t grid_height, grid_width;
     int32_t tokens;
     const char *backend;
+    enum vit_precision precision; /* in use */
     const char *instruction_set;
     size_t bytes;
+    size_t arranged_bytes; /* packs_bytes of the model */
     double forward_flops;
 };
 

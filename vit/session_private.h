@@ -36,13 +36,15 @@ struct session_scratch {
     float *g_wide; /* [tokens, max(mlp_dim, 3 dim, classes / tokens)] */
     float *y;      /* [tokens, dim]: output of proj or fc2, made from the residual stream */
     float *patch;  /* [patches, 3 ph pw] */
-    float *linear; /* linear_relevance_scratch of the largest layer */
+    float *linear; /* the size of g_wide */
     float *a;      /* [heads, tokens, tokens], NULL without attention_maps */
     float *g_a;    /* the same */
 };
 
 struct vit_session {
     struct network net;
+    struct linear_packs *packs; /* [depth, PACKED_LAYERS] */
+    enum vit_precision precision;
     struct session_state state;
     struct session_scratch scratch;
     void *block;

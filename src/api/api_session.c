@@ -14,12 +14,15 @@
 /* What a session can do if nothing is said. */
 static const char DEFAULT_METHODS[] = "attnlrp,cp-lrp,attnlrp-eps";
 
+/* Arranging the weights takes as long as some ten forward passes and saves a tenth of each. */
+#define MANY_PASSES 32
+
 /* Most methods that a session may be opened for: more than there are. */
 #define MOST_METHODS 64
 
 void vitlrp_session_options_init(struct vitlrp_session_options *options) {
     *options = (struct vitlrp_session_options){
-        .struct_size = sizeof *options, .backend = "auto", .attributions = 1};
+        .struct_size = sizeof *options, .backend = "auto", .attributions = 1, .passes = 1};
 }
 
 void vitlrp_session_info_init(struct vitlrp_session_info *info) {
@@ -92,6 +95,9 @@ static enum status translate_options(const struct vitlrp_session_options *option
     if (chosen.input_height < 0 || chosen.input_width < 0) {
         return fail(err, STATUS_USAGE, "the input size must not be negative");
     }
+    if (chosen.precision < VITLRP_PRECISION_FP32 || chosen.precision > VITLRP_PRECISION_BF16) {
+        return fail(err, STATUS_USAGE, "there is no precision %d", (int) chosen.precision);
+    }
     size_t threads = chosen.threads > 0 ? (size_t) chosen.threads : api_processors();
     out->options =
         (struct vit_attributor_options){.threads = size_min(threads, POOL_MAX_THREADS),
@@ -101,7 +107,9 @@ static enum status translate_options(const struct vitlrp_session_options *option
                                         .keep_totals = chosen.attributions > 1,
                                         .backend = chosen.backend == NULL ? "auto" : chosen.backend,
                                         .methods = out->methods,
-                                        .max_bytes = chosen.max_bytes};
+                                        .max_bytes = chosen.max_bytes,
+                                        .precision = (enum vit_precision) chosen.precision,
+                                        .many_passes = chosen.passes >= MANY_PASSES};
     return choose_methods(chosen.methods == NULL ? DEFAULT_METHODS : chosen.methods, out, err);
 }
 
@@ -184,7 +192,9 @@ void vitlrp_session_describe(const struct vitlrp_session *session,
                                          .tokens = found.tokens,
                                          .backend = found.backend,
                                          .instruction_set = found.instruction_set,
-                                         .bytes = found.bytes};
+                                         .bytes = found.bytes,
+                                         .precision = (enum vitlrp_precision) found.precision,
+                                         .arranged_bytes = found.arranged_bytes};
 }
 
 double vitlrp_session_forward_flops(const struct vitlrp_session *session) {

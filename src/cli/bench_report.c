@@ -85,7 +85,7 @@ static json_t *json_methods(const struct bench_result *result) {
             "{s:f, s:f, s:f, s:f, s:o}", "attribution_ms", method->ms, "attribution_per_forward",
             method->ms / result->forward_ms, "further_class_ms", method->further_ms,
             "further_class_per_forward", method->further_ms / result->forward_ms, "parameters",
-            json_rules(&method->rules));
+            json_rules(&method->rules, result->session.precision));
         if (json_object_set_new(list, method->name, entry) != 0) {
             json_decref(list);
             return NULL;

@@ -58,6 +58,7 @@ enum status explain_relevance(struct explain_session *state, struct explanation 
     explanation->explained = relevance.explained;
     explanation->sum = relevance.sum;
     explanation->ledger = relevance.ledger;
+    explanation->precision = state->info.precision;
     explanation->ledger_length = relevance.ledger == NULL ? 0 : state->ledger_length;
     return STATUS_OK;
 }

@@ -96,6 +96,15 @@ static enum status allocate_maps(struct explain_session *state, struct error *er
     return STATUS_OK;
 }
 
+static void warn_of_precision(const struct explain_session *state) {
+    enum vitlrp_precision wanted = state->settings->precision;
+    if (state->info.precision != wanted) {
+        console_warn(state->console, "--precision %s: %s has nothing faster here; computed in %s",
+                     precision_name(wanted), state->info.backend,
+                     precision_name(state->info.precision));
+    }
+}
+
 enum status explain_session_fit(struct explain_session *state, int32_t height, int32_t width,
                                 struct error *err) {
     struct vitlrp_error detail;
@@ -110,6 +119,7 @@ enum status explain_session_fit(struct explain_session *state, int32_t height, i
                      err));
     vitlrp_session_info_init(&state->info);
     vitlrp_session_describe(state->session, &state->info);
+    warn_of_precision(state);
     enum status status = allocate_maps(state, err);
     if (status != STATUS_OK) {
         release_session(state);

@@ -25,6 +25,7 @@ struct explanation {
     const struct settings *settings;
     const struct prediction *prediction;
     const char *weights_sha256;
+    enum vitlrp_precision precision; /* in use */
     struct vitlrp_class target;
     bool has_versus;
     struct vitlrp_class versus;

@@ -67,7 +67,7 @@ json_t *json_triple(const float values[3]) {
     return list;
 }
 
-json_t *json_rules(const struct vitlrp_rules *rules) {
+json_t *json_rules(const struct vitlrp_rules *rules, enum vitlrp_precision precision) {
     bool complete = true;
     json_t *object = json_object();
     const char *attention = rules->attention == VITLRP_ATTENTION_CP ? "cp" : "attnlrp";
@@ -79,7 +79,7 @@ json_t *json_rules(const struct vitlrp_rules *rules) {
     set(object, "gamma_fc2", json_gamma(rules->gamma_fc2), &complete);
     set(object, "gamma_head", json_gamma(rules->gamma_head), &complete);
     set(object, "epsilon", json_float32(rules->epsilon), &complete);
-    set(object, "precision", json_string("fp32"), &complete);
+    set(object, "precision", json_string(precision_name(precision)), &complete);
     if (!complete) {
         json_decref(object);
         return NULL;
@@ -88,10 +88,11 @@ json_t *json_rules(const struct vitlrp_rules *rules) {
 }
 
 json_t *json_method_parameters(const struct vitlrp_method_info *info,
-                               const struct vitlrp_method_options *options) {
+                               const struct vitlrp_method_options *options,
+                               enum vitlrp_precision precision) {
     bool complete = true;
     bool rules = (info->reads & VITLRP_READS_RULES) != 0;
-    json_t *object = rules ? json_rules(&options->rules) : json_object();
+    json_t *object = rules ? json_rules(&options->rules, precision) : json_object();
     if ((info->reads & VITLRP_READS_HEAD_FUSION) != 0) {
         set(object, "head_fusion", json_string(method_fusion_name(options->head_fusion)),
             &complete);
@@ -107,7 +108,7 @@ json_t *json_method_parameters(const struct vitlrp_method_info *info,
         set(object, "seed", json_integer((json_int_t) options->seed), &complete);
     }
     if (!rules) {
-        set(object, "precision", json_string("fp32"), &complete);
+        set(object, "precision", json_string(precision_name(precision)), &complete);
     }
     if (!complete) {
         json_decref(object);
@@ -206,7 +207,8 @@ static void set_target(json_t *object, const struct explanation *explanation, bo
     }
     set(object, "method", json_string(explanation->settings->method_info.name), complete);
     set(object, "parameters",
-        json_method_parameters(&explanation->settings->method_info, &explanation->settings->method),
+        json_method_parameters(&explanation->settings->method_info, &explanation->settings->method,
+                               explanation->precision),
         complete);
     set(object, "logit", json_number(prediction->logits[output]), complete);
     set(object, "probability", json_number(prediction->probability[output]), complete);

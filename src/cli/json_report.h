@@ -13,12 +13,13 @@
 enum status json_report(const struct explanation *explanation, json_t **out, struct error *err);
 
 /* The rules as an object: attention, the gammas ("inf" for infinity), epsilon, precision. */
-json_t *json_rules(const struct vitlrp_rules *rules);
+json_t *json_rules(const struct vitlrp_rules *rules, enum vitlrp_precision precision);
 
 /* What the method reads, as an object: those of json_rules where it reads rules, samples, seed and
  * so on; precision always. */
 json_t *json_method_parameters(const struct vitlrp_method_info *info,
-                               const struct vitlrp_method_options *options);
+                               const struct vitlrp_method_options *options,
+                               enum vitlrp_precision precision);
 
 /* The shortest decimal that is this float: 0.05, where the float's own value is 0.0500000007. */
 json_t *json_float32(float value);

@@ -39,6 +39,7 @@ enum status session_choose(const struct settings *settings, const struct vitlrp_
     vitlrp_session_options_init(options);
     options->threads = settings->threads;
     options->backend = settings->backend;
+    options->precision = settings->precision;
     options->methods = settings->method.method;
     options->input_height = input_height;
     options->input_width = input_width;

@@ -5,9 +5,6 @@
 #include "base/parse.h"
 #include "base/text.h"
 
-/* Values that a later version will take. */
-static const char *const LATER[] = {"mixed", "bf16", NULL};
-
 enum status option_fail(const char *option, const char *value, const char *wanted,
                         struct error *err) {
     char shown[80];
@@ -37,15 +34,10 @@ enum status option_choice(const struct args *args, enum option_id option, int *i
                           struct error *err) {
     const char *const *list = option_choices(option);
     const char *value = args->value[option];
-    int later;
     if (value == NULL || is_listed(value, list, index)) {
         return STATUS_OK;
     }
     const char *name = option_table()[option].name;
-    if (option == OPTION_PRECISION && is_listed(value, LATER, &later)) {
-        return fail(err, STATUS_USAGE, "--%s %s: not in this version (use %s)", name, value,
-                    list[0]);
-    }
     char spelled[48];
     struct text wanted = {.limit = 512};
     append_choices(&wanted, list);

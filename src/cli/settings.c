@@ -164,6 +164,7 @@ enum status settings_read(const struct args *args, struct settings *settings, st
     TRY(option_choice(args, OPTION_BACKEND, &backend, err));
     TRY(option_choice(args, OPTION_PRECISION, &precision, err));
     settings->backend = option_choices(OPTION_BACKEND)[backend];
+    settings->precision = (enum vitlrp_precision) precision;
     settings->versus_text = args->value[OPTION_VERSUS];
     settings->ledger = args->value[OPTION_LEDGER] != NULL;
     TRY(read_class(args, settings, err));
@@ -179,6 +180,10 @@ enum status settings_read(const struct args *args, struct settings *settings, st
                     settings->method_info.name);
     }
     return STATUS_OK;
+}
+
+const char *precision_name(enum vitlrp_precision precision) {
+    return option_choices(OPTION_PRECISION)[precision];
 }
 
 void preprocess_change(const struct preprocess_changes *changes,

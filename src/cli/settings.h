@@ -36,6 +36,7 @@ struct settings {
     int32_t heads; /* 0: the weights tell */
     int32_t threads;
     const char *backend;
+    enum vitlrp_precision precision;
 
     const char *class_text; /* NULL: the most likely class, or top */
     int32_t top;            /* K of --class top:K, 0 otherwise */
@@ -57,6 +58,9 @@ struct settings {
 /* The meaning of parsed arguments. USAGE names the option, the value and the range. Strings stay
  * owned by args and the environment. */
 enum status settings_read(const struct args *args, struct settings *settings, struct error *err);
+
+/* As --precision takes it. */
+const char *precision_name(enum vitlrp_precision precision);
 
 /* The model's preprocessing with the changes over it. */
 void preprocess_change(const struct preprocess_changes *changes,

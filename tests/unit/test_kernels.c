@@ -13,7 +13,7 @@
 #include "support/unit.h"
 
 static const char *const tables[] = {"baseline", "avx2", "avx512"};
-enum { TABLES = 3, ROUNDS = 12 };
+enum { TABLES = 3, ROUNDS = 12, MOST_ROWS = 320 };
 
 /* A float's share of relative error, with room for sums over a few hundred terms. */
 #define TOLERANCE 2e-5
@@ -58,20 +58,21 @@ struct bench {
 
 /* With oneDNN, where it was built in, for 3 threads. */
 static struct engine open_engine(const char *table, size_t threads, size_t thread_floats) {
-    struct engine engine = {.kernels = kernels_by_name(table), .thread_floats = thread_floats};
+    struct engine engine = {.thread_floats = thread_floats};
     struct error err;
-    if (threads % 3 != 0 || gemm_backend_find("onednn", &engine.backend, &err) != STATUS_OK) {
-        assert_int_equal(gemm_backend_find("openblas", &engine.backend, &err), STATUS_OK);
+    if (engine_open(&engine, threads % 3 == 0 ? "auto" : "openblas", threads, &err) != STATUS_OK) {
+        fail_msg("%s", err.message);
     }
-    assert_int_equal(pool_open(threads, engine.backend->thread_start, &engine.pool, &err),
-                     STATUS_OK);
+    engine.kernels = kernels_by_name(table);
     engine.thread_scratch = floats(threads * thread_floats);
+    engine.operand = mem_calloc(1, linear_relevance_operand(MOST_ROWS, MOST_ROWS));
     return engine;
 }
 
 static void close_engine(struct engine *engine) {
-    pool_close(engine->pool);
+    engine_close(engine);
     mem_free(engine->thread_scratch);
+    mem_free(engine->operand);
 }
 
 /* ---- Linear layers ---- */
@@ -132,7 +133,7 @@ static void check_rule(const struct engine *engine, const struct linear_case *c,
     float *g_y = pack(c->g_y, c->rows, c->stride, c->stride);
     float *dense_g_y = pack(c->g_y, c->rows, outputs, c->stride);
     float *g_x = floats(c->rows * inputs);
-    float *scratch = floats(linear_relevance_scratch(c->rows, outputs, inputs));
+    float *scratch = floats(c->rows * outputs);
     double *expected = doubles(c->rows * inputs);
     linear_relevance(engine, &(struct linear_step){.layer = &c->layer,
                                                    .rule = rule,
@@ -211,7 +212,7 @@ static void test_zero_output_passes_nothing(void **unused) {
     float g_y[] = {3.0F, 5.0F};
     float g_x[] = {9.0F, 9.0F};
     float scratch[8];
-    struct linear layer = {weight, bias, 2, 2};
+    struct linear layer = {.weight = weight, .bias = bias, .outputs = 2, .inputs = 2};
     linear_relevance(&engine, &(struct linear_step){.layer = &layer,
                                                     .rule = {INFINITY, 0.0F},
                                                     .rows = 1,
@@ -420,6 +421,64 @@ static void test_softmax_saturates_without_nan(void **unused) {
     }
 }
 
+/* x in bfloat16 by the definition: the nearest of the two neighbours, the even one of equals. */
+static float nearest_bfloat16(float x) {
+    uint32_t bits;
+    float low;
+    float high;
+    memcpy(&bits, &x, sizeof bits);
+    uint32_t below = bits & 0xFFFF0000U;
+    uint32_t above = below + 0x10000U;
+    memcpy(&low, &below, sizeof low);
+    memcpy(&high, &above, sizeof high);
+    double to_low = fabs((double) x - (double) low);
+    double to_high = fabs((double) high - (double) x);
+    bool even = (below >> 16 & 1U) == 0;
+    return to_low < to_high || (to_low == to_high && even) ? low : high;
+}
+
+static void check_conversions(const struct kernels *kernels, const float *x, size_t count) {
+    uint16_t narrow[64];
+    uint8_t bytes[64];
+    float back[64];
+    int32_t sums[64];
+    float top = 0.0F;
+    kernels->narrow(narrow, x, count);
+    for (size_t i = 0; i < count; i++) {
+        uint32_t bits = (uint32_t) narrow[i] << 16;
+        float value;
+        memcpy(&value, &bits, sizeof value);
+        assert_true(value == nearest_bfloat16(x[i]));
+        top = fmaxf(top, fabsf(x[i]));
+        sums[i] = (int32_t) i - 20;
+    }
+    assert_true(kernels->largest(x, count) == top);
+    kernels->quantize(bytes, x, 255.0F / top, count);
+    for (size_t i = 0; i < count; i++) {
+        assert_true(fabsf(fabsf(x[i]) * 255.0F / top - (float) bytes[i]) <= 0.5001F);
+    }
+    kernels->dequantize(back, sums, 0.5F, x, x, count);
+    for (size_t i = 0; i < count; i++) {
+        double wanted = (double) sums[i] * 0.5 * (double) x[i] + fabs((double) x[i]);
+        assert_true(fabs((double) back[i] - wanted) <= 1e-5 * (1.0 + fabs(wanted)));
+    }
+}
+
+static void test_conversions(void **unused) {
+    static const float corners[] = {0.0F, -0.0F, 1.0F, 0x1.01p0F, 0x1.03p0F, -0x1.0101p0F, 1e-39F};
+    struct test_random random = {31};
+    float x[64];
+    (void) unused;
+    for (size_t t = 0; t < TABLES; t++) {
+        const struct kernels *kernels = kernels_by_name(tables[t]);
+        for (size_t round = 0; kernels != NULL && round < ROUNDS; round++) {
+            test_fill(&random, x, 64, 3.0);
+            memcpy(x, corners, sizeof corners);
+            check_conversions(kernels, x, 7 + 5 * round);
+        }
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_linear),
@@ -429,6 +488,7 @@ int main(void) {
         cmocka_unit_test(test_gelu),
         cmocka_unit_test(test_attention),
         cmocka_unit_test(test_softmax_saturates_without_nan),
+        cmocka_unit_test(test_conversions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "base/mem.h"
 #include "vit/load/checkpoint.h"
+#include "vit/packs.h"
 
 #define MAX_SIDE 65536 /* pixels of the trained input, and dim */
 #define MAX_DEPTH 1024
@@ -145,7 +146,8 @@ enum status weights_allocate(const struct vit_config *config, const char *name,
     model->config = *config;
     model->name = mem_strdup(name);
     model->weights.blocks = mem_calloc((size_t) config->depth, sizeof *model->weights.blocks);
-    if (model->name == NULL || model->weights.blocks == NULL) {
+    model->packs = pack_store_open((size_t) config->depth);
+    if (model->name == NULL || model->weights.blocks == NULL || model->packs == NULL) {
         status = fail(err, STATUS_NOMEM, "out of memory for a model");
         goto cleanup;
     }
@@ -179,6 +181,7 @@ void vit_model_free(struct vit_model *model) {
     json_decref(model->metadata);
     json_decref(model->config_json);
     json_decref(model->preprocessor);
+    pack_store_close(model->packs);
     mem_free(model->weights.blocks);
     mem_free(model->storage);
     mem_free(model->name);
