@@ -4,14 +4,15 @@ JOBS ?= $(shell nproc)
 PACKAGES = build-essential cmake ninja-build pkg-config libjpeg62-turbo-dev libpng-dev zlib1g-dev \
 	libjansson-dev libopenblas-openmp-dev libcmocka-dev libstb-dev libssl-dev libdnnl-dev python3 clang \
 	clang-format
-# CPack tells by it which of a package's files are libraries.
-PACKAGES += file
-# Programs that some tests try the pages and packages with; they say so where one is missing.
-CHECK_PACKAGES = fish lintian man-db mandoc shellcheck zsh
 SUDO = $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 MISSING = $(shell dpkg-query -W -f '$${Package} $${db:Status-Status}\n' $(PACKAGES) 2>/dev/null | \
 	awk '$$2 == "installed" {have[$$1] = 1} \
 	END {n = split("$(PACKAGES)", p, " "); for (i = 1; i <= n; i++) if (!(p[i] in have)) print p[i]}')
+
+# CPack tells by it which of a package's files are libraries.
+PACKAGES += file
+# Programs that some tests try the pages and packages with; they say so where one is missing.
+CHECK_PACKAGES = fish lintian man-db mandoc shellcheck zsh
 
 .PHONY: all deps check-deps configure build demo check install package clean
 
