@@ -1,21 +1,25 @@
-#define _POSIX_C_SOURCE 200809L
 #include "eval/eval_bench.h"
 
 #include <string.h>
-#include <time.h>
 
 #include "base/checked.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/pool.h"
 #include "base/random.h"
 #include "eval/curve.h"
 #include "vit/batch.h"
 #include "vit/gemm.h"
+#include "vit/session.h"
+
+/* Inputs of the evaluator for each that a session computes on its own. */
+#define POINTS_PER_SINGLE 8
 
 /* One thread's. */
 struct bench_worker {
     struct vit_batch *batch;
     struct curve_evaluator *evaluator;
+    struct vit_session *session;
     struct eval_method_result *methods; /* their arrays lie in `values` */
     float *values;                      /* [methods, patches + 4 (steps + 1)] */
     float *inputs;                      /* [capacity, 3, height, width] */
@@ -28,16 +32,11 @@ struct bench_worker {
 struct bench {
     const struct eval_bench_options *options;
     struct preprocess preprocess; /* not read by the replacement that is timed */
+    const struct gemm_backend *backend;
     size_t patches, pixels;
     struct bench_worker *workers;
     size_t worker_count;
 };
-
-static double now(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double) time.tv_sec + 1e-9 * (double) time.tv_nsec;
-}
 
 static void fill(struct random_stream *stream, float *out, size_t count) {
     for (size_t i = 0; i < count; i++) {
@@ -66,6 +65,7 @@ static enum status worker_open(const struct bench *bench, struct bench_worker *w
     const struct eval_bench_options *options = bench->options;
     const struct vit_config *config = &options->model->config;
     struct vit_batch_options batch = {.threads = 1, .backend = options->backend};
+    struct vit_session_options session = {.threads = 1, .backend = options->backend};
     struct curve_options curves = {.model = options->model,
                                    .input_height = config->image_height,
                                    .input_width = config->image_width,
@@ -75,6 +75,7 @@ static enum status worker_open(const struct bench *bench, struct bench_worker *w
     TRY(vit_batch_open(options->model, &batch, &worker->batch, err));
     curves.batch = worker->batch;
     TRY(curve_evaluator_open(&curves, &worker->evaluator, err));
+    TRY(vit_session_open(options->model, &session, &worker->session, err));
     size_t capacity = vit_batch_capacity(worker->batch);
     size_t floats = bench->patches + 4 * ((size_t) options->steps + 1);
     worker->methods = mem_calloc(options->methods, sizeof *worker->methods);
@@ -90,6 +91,7 @@ static enum status worker_open(const struct bench *bench, struct bench_worker *w
 }
 
 static void worker_close(struct bench_worker *worker) {
+    vit_session_close(worker->session);
     curve_evaluator_close(worker->evaluator);
     vit_batch_close(worker->batch);
     mem_free(worker->logits);
@@ -109,6 +111,16 @@ static enum status run_plain(struct bench_worker *worker, size_t points, struct 
     return STATUS_OK;
 }
 
+static enum status run_single(const struct bench *bench, struct bench_worker *worker, size_t points,
+                              struct error *err) {
+    size_t capacity = vit_batch_capacity(worker->batch);
+    for (size_t i = 0; i < points; i++) {
+        TRY(vit_forward(worker->session, worker->inputs + i % capacity * bench->pixels,
+                        worker->logits, err));
+    }
+    return STATUS_OK;
+}
+
 static enum status measure_image(const struct bench *bench, struct bench_worker *worker,
                                  size_t image, struct error *err) {
     struct random_stream stream = random_open(bench->options->seed + image);
@@ -120,14 +132,20 @@ static enum status measure_image(const struct bench *bench, struct bench_worker 
     for (size_t m = 0; m < bench->options->methods; m++) {
         fill(&stream, worker->methods[m].patches, bench->patches);
     }
-    double start = now();
+    double start = clock_seconds();
     TRY(curve_evaluate(worker->evaluator, &request, err));
-    double middle = now();
+    double evaluated = clock_seconds();
     size_t points = vit_batch_inputs(worker->batch) - before;
+    size_t singles = size_max(1, points / POINTS_PER_SINGLE);
     TRY(run_plain(worker, points, err));
-    worker->sums.plain_seconds += now() - middle;
-    worker->sums.evaluator_seconds += middle - start;
+    double batched = clock_seconds();
+    TRY(run_single(bench, worker, singles, err));
+    worker->sums.single_seconds += clock_seconds() - batched;
+    worker->sums.plain_seconds += batched - evaluated;
+    worker->sums.evaluator_seconds += evaluated - start;
     worker->sums.points += points;
+    worker->sums.single_points += singles;
+    worker->sums.images++;
     return STATUS_OK;
 }
 
@@ -141,13 +159,17 @@ static void measure_task(void *context, size_t index, size_t thread) {
 
 static enum status add_up(const struct bench *bench, struct eval_bench_result *result,
                           struct error *err) {
-    *result = (struct eval_bench_result){0};
+    *result =
+        (struct eval_bench_result){.threads = bench->worker_count, .backend = bench->backend->name};
     for (size_t w = 0; w < bench->worker_count; w++) {
         const struct bench_worker *worker = &bench->workers[w];
         if (worker->status != STATUS_OK) {
             return fail(err, worker->status, "%s", worker->err.message);
         }
+        result->images += worker->sums.images;
         result->points += worker->sums.points;
+        result->single_points += worker->sums.single_points;
+        result->single_seconds += worker->sums.single_seconds;
         result->evaluator_seconds += worker->sums.evaluator_seconds;
         result->plain_seconds += worker->sums.plain_seconds;
     }
@@ -164,10 +186,11 @@ enum status eval_bench_run(const struct eval_bench_options *options,
                               3 * (size_t) config->image_height * (size_t) config->image_width};
     struct pool *pool = NULL;
     enum status status = STATUS_OK;
-    if (options->images < 1 || options->methods < 1 || options->steps < 1) {
-        return fail(err, STATUS_USAGE, "a benchmark needs images, methods and steps");
+    if (options->methods < 1 || options->steps < 1) {
+        return fail(err, STATUS_USAGE, "a benchmark needs methods and steps");
     }
     TRY(gemm_backend_find(options->backend, &backend, err));
+    bench.backend = backend;
     TRY(pool_open(options->threads, backend->thread_start, &pool, err));
     bench.workers = mem_calloc(pool_threads(pool), sizeof *bench.workers);
     if (bench.workers == NULL) {
@@ -182,7 +205,8 @@ enum status eval_bench_run(const struct eval_bench_options *options,
             goto cleanup;
         }
     }
-    pool_run(pool, options->images, measure_task, &bench);
+    pool_run(pool, options->images > 0 ? options->images : pool_threads(pool), measure_task,
+             &bench);
     status = add_up(&bench, result, err);
 cleanup:
     for (size_t w = 0; w < bench.worker_count; w++) {

@@ -13,20 +13,25 @@ struct eval_bench_options {
     const struct vit_model *model;
     size_t threads; /* images at the same time, as in an evaluation */
     const char *backend;
-    size_t images, methods; /* methods: random orders, which share no points but the end points */
+    size_t images;  /* 0: one for each thread */
+    size_t methods; /* random orders, which share no points but the end points */
     int32_t steps;
     uint64_t seed;
 };
 
 struct eval_bench_result {
-    size_t points; /* inputs computed, by either side */
-    /* Thread seconds, summed over the images. Both sides of an image are measured one right after
-     * the other, so that a machine that slows down slows down both. */
+    size_t images, threads;
+    const char *backend;  /* its name */
+    size_t points;        /* inputs computed, by the evaluator and in plain batches alike */
+    size_t single_points; /* by a session, one at a time: fewer, as they take longer */
+    /* Thread seconds, summed over the images. All sides of an image are measured one right after
+     * the other, so that a machine that slows down slows down all of them. */
     double evaluator_seconds; /* curves: orders, sets, masks, forward passes, softmax */
-    double plain_seconds; /* as many inputs through vit_batch_forward, whole batches at a time */
+    double plain_seconds;  /* as many inputs through vit_batch_forward, whole batches at a time */
+    double single_seconds; /* of single_points through vit_forward */
 };
 
-/* USAGE for counts of 0; NOMEM. */
+/* USAGE for counts of 0, images excepted; NOMEM. */
 enum status eval_bench_run(const struct eval_bench_options *options,
                            struct eval_bench_result *result, struct error *err);
 

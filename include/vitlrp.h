@@ -536,6 +536,43 @@ vitlrp_session_gemm_rate(struct vitlrp_session *session, double *gflops,
 /* Floating-point operations (2 per multiply-add) of one forward pass of the session. */
 VITLRP_API double vitlrp_session_forward_flops(const struct vitlrp_session *session);
 
+/* The names that a session's backend may have in this build, beside "auto": 0 and on, NULL beyond
+ * the last. Constants. Any thread. */
+VITLRP_API const char *vitlrp_backend_name(size_t index);
+
+/* What one kind of operation took. */
+struct vitlrp_profile_entry {
+    const char *name; /* constant: "conv" (patch embedding), "norm", "qkv", "attention", "proj",
+                         "fc1", "gelu", "fc2", "head", "other" (checks, copies, maps) */
+    double seconds;
+    double flops; /* of matrix products, 2 per multiply-add that the rules ask for: what is made
+                     again instead of kept is not counted. 0 where none are */
+};
+
+/* Forward and backward passes by kind of operation. The kinds add up to the passes. Arrays are the
+ * caller's; NULL ones are skipped. */
+struct vitlrp_profile {
+    size_t struct_size;
+    struct vitlrp_profile_entry *forward;  /* [vitlrp_profile_length] */
+    struct vitlrp_profile_entry *backward; /* [vitlrp_profile_length] */
+    size_t forward_passes;                 /* out: how many were measured */
+    size_t backward_passes;
+};
+
+VITLRP_API void vitlrp_profile_init(struct vitlrp_profile *profile);
+
+VITLRP_API size_t vitlrp_profile_length(void);
+
+/* Measures the session's passes from here on, from zero, until the stop. Results are the same bits
+ * with and without. A pass costs some microseconds more. */
+VITLRP_API void vitlrp_session_profile_start(struct vitlrp_session *session);
+VITLRP_API void vitlrp_session_profile_stop(struct vitlrp_session *session);
+
+/* What was measured since the last start, summed over the passes. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status
+vitlrp_session_profile(const struct vitlrp_session *session, struct vitlrp_profile *profile,
+                       struct vitlrp_error *error);
+
 /* ---- Evaluation
  * ------------------------------------------------------------------------------------------------------
  */
@@ -747,18 +784,21 @@ vitlrp_tune(const struct vitlrp_model *model, const struct vitlrp_tune_options *
 
 struct vitlrp_eval_cost {
     size_t struct_size;
-    int32_t images, methods, steps; /* to measure with; defaults 50, 8, 28 */
-    int32_t threads;                /* 0: one per available processor */
-    const char *backend;
+    int32_t images;           /* in: 0: one for each thread; default 50; out: how many there were */
+    int32_t methods, steps;   /* in: defaults 8, 28 */
+    int32_t threads;          /* in: 0: one per available processor; out: how many there were */
+    const char *backend;      /* in: as of sessions; out: its name, a constant */
     size_t points;            /* out: inputs that were computed, by either side */
     double evaluator_seconds; /* out: thread seconds of the curves, orders and masks included */
     double plain_seconds;     /* out: of as many inputs in whole batches */
+    size_t single_points;     /* out: inputs that a session of one thread computed one by one */
+    double single_seconds;    /* out: of those */
 };
 
 VITLRP_API void vitlrp_eval_cost_init(struct vitlrp_eval_cost *cost);
 
-/* Measures what the evaluator's forward passes cost against plain batched ones, on made-up images:
- * the yardstick of `vitlrp bench --eval`. */
+/* Measures what the evaluator's forward passes cost against plain ones, in batches and one by one,
+ * on made-up images: the yardstick of `vitlrp bench --eval`. */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status vitlrp_eval_measure(const struct vitlrp_model *model,
                                                                    struct vitlrp_eval_cost *cost,
                                                                    struct vitlrp_error *error);

@@ -10,6 +10,8 @@
 #include "vit/gemm.h"
 #include "vit/kernels.h"
 
+struct profile;
+
 /* Of one thread of the pool. */
 struct engine_thread {
     struct gemm_context *context; /* NULL: the backend needs none */
@@ -23,7 +25,8 @@ struct engine {
     struct engine_thread *threads; /* [pool_threads(pool)] */
     float *thread_scratch;         /* [threads, thread_floats] */
     size_t thread_floats;
-    void *operand; /* operand_bytes of the largest operand (vit/operand.h) */
+    void *operand;           /* operand_bytes of the largest operand (vit/operand.h) */
+    struct profile *profile; /* NULL: nobody measures (vit/profile.h) */
 };
 
 /* Opens backend, kernels, pool and what every thread needs for the backend; engine_close releases

@@ -2,6 +2,7 @@
  * what relevance needs. */
 #include <string.h>
 
+#include "vit/flops.h"
 #include "vit/session_private.h"
 
 static void embed_input(struct vit_session *session, const float *input) {
@@ -12,10 +13,11 @@ static void embed_input(struct vit_session *session, const float *input) {
     linear_forward(&net->engine, &layer, net->patches, state->unfolded, state->embedded, net->dim,
                    NULL);
     network_place_tokens(net, 1, state->embedded, state->position, state->blocks[0].x_in);
+    profile_lap(net->engine.profile, PROFILE_CONV, flops_linear(&layer, net->patches));
 }
 
-enum status vit_forward(struct vit_session *session, const float *input, float *logits,
-                        struct error *err) {
+static enum status forward_pass(struct vit_session *session, const float *input, float *logits,
+                                struct error *err) {
     const struct network *net = &session->net;
     const struct vit_config *config = &net->model->config;
     struct session_state *state = &session->state;
@@ -31,6 +33,7 @@ enum status vit_forward(struct vit_session *session, const float *input, float *
     if (!values_are_finite(input, session->net.patches * session->net.patch_pixels)) {
         return fail(err, STATUS_NUMERIC, "the model input holds NaN or infinity");
     }
+    profile_lap(net->engine.profile, PROFILE_OTHER, 0.0);
     int saved = session->net.engine.backend->enter();
     embed_input(session, input);
     for (int32_t i = 0; i < config->depth; i++) {
@@ -50,6 +53,14 @@ enum status vit_forward(struct vit_session *session, const float *input, float *
     }
     session->has_forward = true;
     return STATUS_OK;
+}
+
+enum status vit_forward(struct vit_session *session, const float *input, float *logits,
+                        struct error *err) {
+    profile_begin(session->net.engine.profile, PROFILE_FORWARD);
+    enum status status = forward_pass(session, input, logits, err);
+    profile_end(session->net.engine.profile);
+    return status;
 }
 
 enum status vit_block_output(const struct vit_session *session, int32_t block, float *output,

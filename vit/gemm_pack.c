@@ -15,10 +15,9 @@ static size_t element_bytes(enum gemm_format format) {
 
 /* One pack in the making. */
 struct packing_job {
-    const struct gemm_weights *weights;
+    const struct gemm_pack_request *request;
     struct gemm_context *context;
     const struct kernels *kernels;
-    bool absolute;
     struct gemm_parts parts;
     struct gemm_pack *pack;
     float *row;  /* [max(n, k)]: a row of the part as it goes into the format */
@@ -35,7 +34,7 @@ static void convert_row(const struct packing_job *job, const float *from, size_t
         job->kernels->quantize(to, from, largest > 0.0F ? LARGEST_INT8 / largest : 0.0F, count);
         return;
     }
-    if (job->absolute) {
+    if (job->request->absolute) {
         job->kernels->absolute(job->row, from, count);
         values = job->row;
     }
@@ -48,7 +47,7 @@ static void convert_row(const struct packing_job *job, const float *from, size_t
 
 /* Fills job->dense with a part, [columns, k] or [k, columns] as the weights are stored. */
 static void convert_part(const struct packing_job *job, size_t first, size_t columns) {
-    const struct gemm_weights *weights = job->weights;
+    const struct gemm_weights *weights = job->request->weights;
     size_t rows = weights->transposed ? columns : weights->k;
     size_t width = weights->transposed ? weights->k : columns;
     size_t bytes = element_bytes(job->pack->format) * width;
@@ -61,84 +60,99 @@ static void convert_part(const struct packing_job *job, size_t first, size_t col
     }
 }
 
-/* Adds up the parts' bytes; 0 if one of them is not supported. */
-static size_t block_bytes(const struct packing_job *job) {
-    size_t total = 0;
-    for (size_t p = 0; p < job->parts.count; p++) {
-        size_t columns = gemm_part_begin(&job->parts, p + 1) - gemm_part_begin(&job->parts, p);
-        size_t bytes = job->pack->packing->part_bytes(job->context, job->pack->format, columns,
-                                                      job->weights->k);
-        if (bytes == 0 || !checked_align(&bytes, bytes, MEM_ALIGNMENT) ||
-            !checked_add(&total, total, bytes)) {
-            return 0;
-        }
-    }
-    return total;
+static size_t part_columns(const struct gemm_parts *parts, size_t part) {
+    return gemm_part_begin(parts, part + 1) - gemm_part_begin(parts, part);
 }
 
-static enum status arrange_parts(struct packing_job *job, struct error *err) {
-    struct gemm_pack *pack = job->pack;
-    size_t used = 0;
-    for (size_t p = 0; p < job->parts.count; p++) {
-        size_t first = gemm_part_begin(&job->parts, p);
-        size_t columns = gemm_part_begin(&job->parts, p + 1) - first;
-        size_t bytes =
-            pack->packing->part_bytes(job->context, pack->format, columns, job->weights->k);
-        convert_part(job, first, columns);
-        TRY(pack->packing->part_open(job->context, pack->format, columns, job->weights->k,
-                                     job->dense, job->weights->transposed,
-                                     (unsigned char *) pack->block + used, &pack->parts[p], err));
-        used += (bytes + MEM_ALIGNMENT - 1) / MEM_ALIGNMENT * MEM_ALIGNMENT;
+/* Bytes of a part, the next one beginning where its own end is aligned; 0 if not supported. Most
+ * parts are as wide as the one before, and asking takes a while. */
+static size_t part_bytes(const struct gemm_pack_request *request, struct gemm_context *context,
+                         const struct gemm_parts *parts, size_t part, size_t previous) {
+    size_t columns = part_columns(parts, part);
+    if (part > 0 && columns == part_columns(parts, part - 1)) {
+        return previous;
+    }
+    size_t bytes = request->backend->packing->part_bytes(context, request->format, columns,
+                                                         request->weights->k);
+    return checked_align(&bytes, bytes, MEM_ALIGNMENT) ? bytes : 0;
+}
+
+enum status gemm_pack_bytes(const struct gemm_pack_request *request, struct gemm_context *context,
+                            size_t *bytes, struct error *err) {
+    const struct gemm_packing *packing = request->backend->packing;
+    const struct gemm_weights *weights = request->weights;
+    struct gemm_parts parts = gemm_parts_of(weights->n);
+    size_t part = 0;
+    /* Scales go by column, and only sizes are kept. */
+    bool bytes_apply = request->absolute && weights->transposed;
+    if (packing == NULL || !packing->supports(request->format) ||
+        (request->format == GEMM_INT8 && !bytes_apply)) {
+        return fail(err, STATUS_UNSUPPORTED, "the backend %s does not arrange weights like this",
+                    request->backend->name);
+    }
+    *bytes = 0;
+    for (size_t p = 0; p < parts.count; p++) {
+        part = part_bytes(request, context, &parts, p, part);
+        if (part == 0 || !checked_add(bytes, *bytes, part)) {
+            return fail(err, STATUS_UNSUPPORTED,
+                        "weights [%zu, %zu] cannot be arranged for products", weights->n,
+                        weights->k);
+        }
     }
     return STATUS_OK;
 }
 
-static enum status fill_pack(struct packing_job *job, struct error *err) {
-    struct gemm_pack *pack = job->pack;
-    size_t elements = 0;
-    size_t widest = size_min(GEMM_TILE_COLUMNS, job->weights->n);
-    pack->bytes = block_bytes(job);
-    if (pack->bytes == 0 || !checked_mul(&elements, widest, job->weights->k)) {
-        return fail(err, STATUS_UNSUPPORTED, "weights [%zu, %zu] cannot be arranged for products",
-                    job->weights->n, job->weights->k);
+static enum status arrange_parts(struct packing_job *job, unsigned char *block, struct error *err) {
+    const struct gemm_pack_request *request = job->request;
+    size_t bytes = 0;
+    for (size_t p = 0; p < job->parts.count; p++) {
+        size_t columns = part_columns(&job->parts, p);
+        convert_part(job, gemm_part_begin(&job->parts, p), columns);
+        TRY(job->pack->packing->part_open(
+            job->context, request->format, columns, request->weights->k, job->dense,
+            request->weights->transposed, block, &job->pack->parts[p], err));
+        bytes = part_bytes(request, job->context, &job->parts, p, bytes);
+        block += bytes;
     }
-    pack->block = mem_alloc_aligned(pack->bytes, 1);
-    pack->parts = mem_calloc(job->parts.count, sizeof *pack->parts);
-    pack->scales =
-        pack->format == GEMM_INT8 ? mem_calloc(job->weights->n, sizeof *pack->scales) : NULL;
-    job->row = mem_calloc(size_max(job->weights->n, job->weights->k), sizeof *job->row);
-    job->dense = mem_alloc_aligned(elements, element_bytes(pack->format));
-    if (pack->block == NULL || pack->parts == NULL || job->row == NULL || job->dense == NULL ||
-        (pack->format == GEMM_INT8 && pack->scales == NULL)) {
-        return fail(err, STATUS_NOMEM, "out of memory: %zu bytes for arranged weights",
-                    pack->bytes);
-    }
-    pack->part_count = job->parts.count;
-    return arrange_parts(job, err);
+    return STATUS_OK;
 }
 
-enum status gemm_pack_open(const struct gemm_backend *backend, struct gemm_context *context,
-                           const struct gemm_weights *weights, enum gemm_format format,
-                           bool absolute, struct gemm_pack **out, struct error *err) {
-    bool whole_bytes = absolute && weights->transposed; /* what INT8 is for: scales go by column */
-    if (backend->packing == NULL || !backend->packing->supports(format) ||
-        (format == GEMM_INT8 && !whole_bytes)) {
-        return fail(err, STATUS_UNSUPPORTED, "the backend %s does not arrange weights like this",
-                    backend->name);
+static enum status fill_pack(struct packing_job *job, void *block, struct error *err) {
+    const struct gemm_weights *weights = job->request->weights;
+    struct gemm_pack *pack = job->pack;
+    bool scaled = pack->format == GEMM_INT8;
+    size_t elements = 0;
+    if (!checked_mul(&elements, size_min(GEMM_TILE_COLUMNS, weights->n), weights->k)) {
+        return fail(err, STATUS_LIMIT, "weights [%zu, %zu] are too large", weights->n, weights->k);
     }
+    pack->parts = mem_calloc(job->parts.count, sizeof *pack->parts);
+    pack->scales = scaled ? mem_calloc(weights->n, sizeof *pack->scales) : NULL;
+    job->row = mem_calloc(size_max(weights->n, weights->k), sizeof *job->row);
+    job->dense = mem_alloc_aligned(elements, element_bytes(pack->format));
+    if (pack->parts == NULL || (scaled && pack->scales == NULL) || job->row == NULL ||
+        job->dense == NULL) {
+        return fail(err, STATUS_NOMEM, "out of memory for arranging weights");
+    }
+    pack->part_count = job->parts.count;
+    return arrange_parts(job, block, err);
+}
+
+enum status gemm_pack_open(const struct gemm_pack_request *request, struct gemm_context *context,
+                           void *block, struct gemm_pack **out, struct error *err) {
     struct gemm_pack *pack = mem_calloc(1, sizeof *pack);
     if (pack == NULL) {
         return fail(err, STATUS_NOMEM, "out of memory for arranged weights");
     }
-    *pack = (struct gemm_pack){
-        .packing = backend->packing, .format = format, .n = weights->n, .k = weights->k};
-    struct packing_job job = {.weights = weights,
+    *pack = (struct gemm_pack){.packing = request->backend->packing,
+                               .format = request->format,
+                               .n = request->weights->n,
+                               .k = request->weights->k};
+    struct packing_job job = {.request = request,
                               .context = context,
                               .kernels = kernels_select(),
-                              .absolute = absolute,
-                              .parts = gemm_parts_of(weights->n),
+                              .parts = gemm_parts_of(request->weights->n),
                               .pack = pack};
-    enum status status = fill_pack(&job, err);
+    enum status status = fill_pack(&job, block, err);
     mem_free(job.row);
     mem_free(job.dense);
     if (status != STATUS_OK) {
@@ -157,7 +171,6 @@ void gemm_pack_close(struct gemm_pack *pack) {
         pack->packing->part_close(pack->parts[p]);
     }
     mem_free(pack->parts);
-    mem_free(pack->block);
     mem_free(pack->scales);
     mem_free(pack);
 }

@@ -7,8 +7,12 @@
 /* Enough parts for the cores of a desktop, none so narrow that reading the other operand again for
  * it costs more than a few per cent; a narrow layer is cut finer, as it has nothing else to share
  * out. */
-#define MOST_PARTS ((size_t) 8)
+#define MOST_PARTS ((size_t) 32)
 #define PART_WIDTH ((size_t) 192)
+/* Below this, a product is bound by reading the weights, and compiling it takes longer than running
+ * it for a while. */
+#define FEW_ROWS ((size_t) 8)
+
 #define NARROW_PARTS ((size_t) 4)
 
 struct gemm_parts gemm_parts_of(size_t columns) {
@@ -68,7 +72,8 @@ static struct gemm_product plain_product(const struct gemm_tile *tile) {
 
 bool gemm_tile_multiply(const struct gemm_backend *backend, struct gemm_context *context,
                         const struct gemm_tile *tile) {
-    if (backend->packing != NULL && context != NULL) {
+    bool few = tile->rows < FEW_ROWS && tile->weights->pack == NULL;
+    if (backend->packing != NULL && context != NULL && !few) {
         return backend->packing->multiply(context, tile);
     }
     struct gemm_product product = plain_product(tile);

@@ -12,8 +12,8 @@
 enum gemm_format { GEMM_FP32, GEMM_BF16, GEMM_INT8, GEMM_FORMATS };
 
 /* Most rows and columns of a tile: with its operands it stays in a second-level cache of 1 MB. */
-#define GEMM_TILE_ROWS ((size_t) 224)
-#define GEMM_TILE_COLUMNS ((size_t) 384)
+#define GEMM_TILE_ROWS ((size_t) 448)
+#define GEMM_TILE_COLUMNS ((size_t) 192)
 #define GEMM_TILE_FLOATS (GEMM_TILE_ROWS * GEMM_TILE_COLUMNS)
 
 /* The columns of B, cut into parts at multiples of 64, the width that oneDNN arranges at once. */
@@ -45,13 +45,11 @@ struct gemm_place {
 struct gemm_place gemm_grid_place(const struct gemm_grid *grid, size_t tile);
 
 /* Weights as the second operand B [k, n] of products, all parts of their columns arranged as a
- * backend likes them best. Immutable. */
+ * backend likes them best, in a block that its owner keeps. Immutable. */
 struct gemm_pack {
     const struct gemm_packing *packing;
     enum gemm_format format;
     size_t n, k;
-    size_t bytes;  /* of the block, for reports */
-    void *block;   /* the elements of all parts */
     void **parts;  /* [parts]: the backend's handles */
     float *scales; /* INT8: [n], the value of 1 in each column; else NULL */
     size_t part_count;
@@ -102,11 +100,23 @@ struct gemm_packing {
 bool gemm_tile_multiply(const struct gemm_backend *backend, struct gemm_context *context,
                         const struct gemm_tile *tile);
 
-/* Arranges weights (without a pack) in a format; absolute: |W|. *out is owned: gemm_pack_close.
- * UNSUPPORTED if the backend does not do that. Uses no pool: callers run several at once. */
-enum status gemm_pack_open(const struct gemm_backend *backend, struct gemm_context *context,
-                           const struct gemm_weights *weights, enum gemm_format format,
-                           bool absolute, struct gemm_pack **out, struct error *err);
+/* How weights (without a pack) are to be arranged; absolute: |W|. */
+struct gemm_pack_request {
+    const struct gemm_backend *backend;
+    const struct gemm_weights *weights;
+    enum gemm_format format;
+    bool absolute;
+};
+
+/* Bytes of the block that takes a pack's elements. UNSUPPORTED if the backend does not do that. */
+enum status gemm_pack_bytes(const struct gemm_pack_request *request, struct gemm_context *context,
+                            size_t *bytes, struct error *err);
+
+/* Arranges weights into a block of gemm_pack_bytes, aligned to MEM_ALIGNMENT, that stays the
+ * caller's and must outlive the pack. *out is owned: gemm_pack_close. Uses no pool: callers run
+ * several at once. */
+enum status gemm_pack_open(const struct gemm_pack_request *request, struct gemm_context *context,
+                           void *block, struct gemm_pack **out, struct error *err);
 void gemm_pack_close(struct gemm_pack *pack); /* NULL is ignored */
 
 #endif

@@ -5,6 +5,7 @@
 #ifndef VIT_KERNELS_H
 #define VIT_KERNELS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -54,8 +55,7 @@ struct kernels {
     /* out = |x|. */
     void (*absolute)(float *out, const float *x, size_t count);
 
-    /* g: from G_y to s; signed_s = s * sign(y), 0 where y = 0; t = |x||W|^T + |b|. signed_s may
-     * be t. */
+    /* g: from G_y to s; signed_s = s * sign(y), 0 where y = 0; t = |x||W|^T + |b|. */
     void (*gamma_scale)(float *g, float *signed_s, const float *t, const float *y, size_t count,
                         struct gamma_weights weights);
 
@@ -76,6 +76,13 @@ struct kernels {
 
     /* out = x as bfloat16, rounded to the nearest, ties to even. x is finite. */
     void (*narrow)(uint16_t *out, const float *x, size_t count);
+
+    /* out = x, which is bfloat16, or IEEE 754 binary16 (subnormals, infinities and NaN too). */
+    void (*widen)(float *out, const uint16_t *x, size_t count);
+    void (*widen_half)(float *out, const uint16_t *x, size_t count);
+
+    /* True if no x is NaN or infinite. */
+    bool (*all_finite)(const float *x, size_t count);
 
     /* The largest |x|. */
     float (*largest)(const float *x, size_t count);

@@ -342,6 +342,36 @@ static void narrow(uint16_t *out, const float *x, size_t count) {
     }
 }
 
+static void widen(float *out, const uint16_t *x, size_t count) {
+#pragma omp simd
+    for (size_t i = 0; i < count; i++) {
+        out[i] = float_of_bits((uint32_t) x[i] << 16);
+    }
+}
+
+/* The bits are placed in a float's fields and the exponent's bias is corrected by a product, which
+ * is exact since a float has room for every half; an exponent of all ones stays all ones. */
+static void widen_half(float *out, const uint16_t *x, size_t count) {
+#pragma omp simd
+    for (size_t i = 0; i < count; i++) {
+        uint32_t magnitude = (x[i] & 0x7FFFU) << 13;
+        uint32_t number = bits_of_float(float_of_bits(magnitude) * 0x1p112F);
+        uint32_t special = magnitude | 0x7F800000U;
+        uint32_t bits = magnitude >= 0x0F800000U ? special : number;
+        out[i] = float_of_bits(bits | (x[i] & 0x8000U) << 16);
+    }
+}
+
+/* Without an early exit, so that it vectorises. */
+static bool all_finite(const float *x, size_t count) {
+    uint32_t found = 0;
+#pragma omp simd reduction(| : found)
+    for (size_t i = 0; i < count; i++) {
+        found |= (uint32_t) ((bits_of_float(x[i]) & 0x7F800000U) == 0x7F800000U);
+    }
+    return found == 0;
+}
+
 static float largest_size(const float *x, size_t count) {
     float most = 0.0F;
 #pragma omp simd reduction(max : most)
@@ -396,6 +426,9 @@ const struct kernels KERNELS_TABLE = {
     .subtract = subtract,
     .multiply = multiply,
     .narrow = narrow,
+    .widen = widen,
+    .widen_half = widen_half,
+    .all_finite = all_finite,
     .largest = largest_size,
     .quantize = quantize,
     .dequantize = dequantize,

@@ -9,8 +9,7 @@ struct gamma_job {
     const struct engine *engine;
     const struct linear_step *step;
     struct gamma_weights factors;
-    float *total;    /* [rows, outputs]: t */
-    float *signed_s; /* [rows, outputs]: s sign(y); may be total */
+    float *signed_s; /* [rows, outputs]: s sign(y) */
     struct gemm_grid grid;
     struct gemm_weights direct, absolute;
     struct operand direct_operand, absolute_operand;
@@ -66,25 +65,39 @@ static void absolute_tile(const struct gamma_job *job, size_t thread,
     }
 }
 
-/* A tile of t. */
+/* From G_y to s and s sign(y), over part of a row. */
+static void scale(const struct gamma_job *job, size_t row, size_t column, size_t count,
+                  const float *total) {
+    const struct linear_step *step = job->step;
+    size_t at = row * step->y_stride + column;
+    job->engine->kernels->gamma_scale(step->g_y + at,
+                                      job->signed_s + row * step->layer->outputs + column, total,
+                                      step->y + at, count, job->factors);
+}
+
+/* A tile of t, kept if somebody wants it, and what it is for while it is in cache. */
 static void total_tile(void *context, size_t index, size_t thread) {
     const struct gamma_job *job = context;
     const struct kernels *kernels = job->engine->kernels;
-    const struct linear *layer = job->step->layer;
+    const struct linear_step *step = job->step;
     struct gemm_place place = gemm_grid_place(&job->grid, index);
     struct linear_scratch scratch = linear_scratch_of(job->engine, thread);
+    const float *bias = step->layer->bias + place.column;
     absolute_tile(job, thread, &place, scratch.slice, scratch.tile);
     for (size_t r = 0; r < place.rows; r++) {
-        float *out = job->total + (place.row + r) * layer->outputs + place.column;
-        const float *row = scratch.tile + r * place.columns;
-        const float *bias = layer->bias + place.column;
+        const float *product = scratch.tile + r * place.columns;
+        size_t row = place.row + r;
+        float *total = step->total == NULL
+                           ? scratch.other
+                           : step->total + row * step->layer->outputs + place.column;
         if (job->absolute_operand.scales != NULL) {
-            kernels->dequantize(out, (const int32_t *) (const void *) row,
-                                job->absolute_operand.scales[place.row + r],
+            kernels->dequantize(total, (const int32_t *) (const void *) product,
+                                job->absolute_operand.scales[row],
                                 job->absolute.pack->scales + place.column, bias, place.columns);
         } else {
-            kernels->add_absolute(out, row, bias, place.columns);
+            kernels->add_absolute(total, product, bias, place.columns);
         }
+        scale(job, row, place.column, place.columns, total);
     }
 }
 
@@ -99,14 +112,12 @@ static void make_total(struct gamma_job *job) {
     pool_run(job->engine->pool, gemm_grid_tiles(&job->grid), total_tile, job);
 }
 
+/* With t at hand. */
 static void scale_rows(void *context, size_t first, size_t count) {
     const struct gamma_job *job = context;
-    const struct linear_step *step = job->step;
-    size_t outputs = step->layer->outputs;
+    size_t outputs = job->step->layer->outputs;
     for (size_t r = first; r < first + count; r++) {
-        job->engine->kernels->gamma_scale(step->g_y + r * step->y_stride,
-                                          job->signed_s + r * outputs, job->total + r * outputs,
-                                          step->y + r * step->y_stride, outputs, job->factors);
+        scale(job, r, 0, outputs, job->step->total + r * outputs);
     }
 }
 
@@ -150,10 +161,10 @@ void linear_relevance_gamma(const struct engine *engine, const struct linear_ste
                             .step = step,
                             .factors = gamma_weights_of(step->rule.gamma),
                             .signed_s = step->scratch};
-    job.total = step->total != NULL ? step->total : job.signed_s;
-    if (step->total == NULL || !step->total_is_made) {
+    if (step->total != NULL && step->total_is_made) {
+        engine_rows(engine, step->rows, scale_rows, &job);
+    } else {
         make_total(&job);
     }
-    engine_rows(engine, step->rows, scale_rows, &job);
     combine(&job);
 }

@@ -13,7 +13,7 @@ struct linear_scratch {
 
 /* A slice is as wide as a tile and so deep, in either order: it stays in cache beside a tile. Its
  * rows keep off multiples of 4096 bytes, which would fall into one set of the cache. */
-#define LINEAR_SLICE_DEPTH ((size_t) 256)
+#define LINEAR_SLICE_DEPTH ((size_t) 768)
 #define LINEAR_SLICE_PADDING ((size_t) 16)
 #define LINEAR_SLICE_FLOATS                                                                        \
     ((LINEAR_SLICE_DEPTH + LINEAR_SLICE_PADDING) * (GEMM_TILE_COLUMNS + LINEAR_SLICE_PADDING))

@@ -3,6 +3,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "vit/flops.h"
+#include "vit/profile.h"
+
 enum status network_set_shape(struct network *net, const struct vit_model *model,
                               int32_t input_height, int32_t input_width, struct error *err) {
     const struct vit_config *config = &model->config;
@@ -126,6 +129,7 @@ void network_norm(const struct network *net, const float *x, const float *weight
                   size_t rows, float *out) {
     struct norm_job job = {net, x, weight, bias, out};
     engine_rows(&net->engine, rows, norm_rows, &job);
+    profile_lap(net->engine.profile, PROFILE_NORM, 0.0);
 }
 
 struct gelu_job {
@@ -144,18 +148,19 @@ static void gelu_rows(void *context, size_t first, size_t count) {
 void network_gelu(const struct network *net, const float *z, size_t rows, float *out) {
     struct gelu_job job = {net, z, out};
     engine_rows(&net->engine, rows, gelu_rows, &job);
+    profile_lap(net->engine.profile, PROFILE_GELU, 0.0);
 }
 
 bool values_are_finite(const float *values, size_t count) {
-    for (size_t i = 0; i < count; i++) {
-        if (!isfinite(values[i])) {
-            return false;
-        }
-    }
-    return true;
+    return kernels_select()->all_finite(values, count);
 }
 
 /* ---- The forward pass ---- */
+
+static void lap_linear(const struct network *net, enum profile_kind kind,
+                       const struct linear *layer, size_t rows) {
+    profile_lap(net->engine.profile, kind, flops_linear(layer, rows));
+}
 
 void network_place_tokens(const struct network *net, size_t images, const float *embedded,
                           const float *position, float *x) {
@@ -182,15 +187,18 @@ static void project_qkv(const struct network *net, size_t images, const struct v
     if (state->rows == net->tokens) {
         struct linear all = network_qkv(net, weights);
         linear_forward(&net->engine, &all, rows, scratch->normed, state->qkv, stride, NULL);
+        lap_linear(net, PROFILE_QKV, &all, rows);
         return;
     }
     struct linear query = network_qkv_part(net, weights, 0, 1);
     struct linear key_value = network_qkv_part(net, weights, 1, 2);
     linear_forward(&net->engine, &key_value, rows, scratch->normed, state->qkv + net->dim, stride,
                    NULL);
+    lap_linear(net, PROFILE_QKV, &key_value, rows);
     network_gather_cls(net, images, scratch->normed, scratch->cls);
     linear_forward(&net->engine, &query, images, scratch->cls, state->qkv, net->tokens * stride,
                    NULL);
+    lap_linear(net, PROFILE_QKV, &query, images);
 }
 
 void network_block_qkv(const struct network *net, size_t images, const struct vit_block *weights,
@@ -204,6 +212,7 @@ void network_block_finish(const struct network *net, size_t images, const struct
                           const struct block_state *state, const struct block_scratch *scratch) {
     struct attention attention = network_attention(net, state);
     attention_forward(&net->engine, &attention, images, state->attention);
+    profile_lap(net->engine.profile, PROFILE_ATTENTION, flops_attention(&attention, images));
     network_block_mix(net, images, weights, state, scratch);
 }
 
@@ -220,11 +229,14 @@ void network_block_mix(const struct network *net, size_t images, const struct vi
         residual = scratch->cls;
     }
     linear_forward(engine, &proj, rows, state->attention, state->x_mid, net->dim, residual);
+    lap_linear(net, PROFILE_PROJ, &proj, rows);
     network_norm(net, state->x_mid, weights->norm2_weight, weights->norm2_bias, rows,
                  scratch->normed);
     linear_forward(engine, &fc1, rows, scratch->normed, state->z, net->mlp_dim, NULL);
+    lap_linear(net, PROFILE_FC1, &fc1, rows);
     network_gelu(net, state->z, rows, scratch->hidden);
     linear_forward(engine, &fc2, rows, scratch->hidden, state->x_out, net->dim, state->x_mid);
+    lap_linear(net, PROFILE_FC2, &fc2, rows);
 }
 
 void network_block_forward(const struct network *net, size_t images,
@@ -240,4 +252,5 @@ void network_head_forward(const struct network *net, size_t images, const float 
     struct linear head = network_head(net);
     network_norm(net, cls, weights->norm_weight, weights->norm_bias, images, final);
     linear_forward(&net->engine, &head, images, final, logits, head.outputs, NULL);
+    lap_linear(net, PROFILE_HEAD, &head, images);
 }

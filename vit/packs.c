@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 
+#include "base/checked.h"
 #include "base/mem.h"
 
 /* Every arrangement that some session may want, of every layer that can have it. */
@@ -36,6 +37,9 @@ struct pack_store {
     size_t depth;
     bool made[PACK_USES];
     struct gemm_pack **packs[PACK_USES]; /* [depth, PACKED_LAYERS] */
+    void *blocks[PACK_USES]; /* the elements of all packs of a use: one block, so that it lies on
+                                huge pages, whose addresses a processor translates faster */
+    size_t bytes[PACK_USES];
 };
 
 struct pack_store *pack_store_open(size_t depth) {
@@ -60,6 +64,10 @@ static void close_use(struct pack_store *store, enum pack_use use) {
         gemm_pack_close(store->packs[use][i]);
         store->packs[use][i] = NULL;
     }
+    mem_free(store->blocks[use]);
+    store->blocks[use] = NULL;
+    store->bytes[use] = 0;
+    store->made[use] = false;
 }
 
 void pack_store_close(struct pack_store *store) {
@@ -91,8 +99,10 @@ struct make_job {
     const struct engine *engine;
     const struct use_row *row;
     struct gemm_pack **packs;
-    enum status *statuses; /* [depth, PACKED_LAYERS] */
-    struct error *errors;  /* the same */
+    unsigned char *block;
+    size_t layer_bytes[PACKED_LAYERS]; /* 0 where a layer has no such use */
+    enum status *statuses;             /* [depth, PACKED_LAYERS] */
+    struct error *errors;              /* the same */
 };
 
 static struct linear layer_of(const struct vit_model *model, size_t index) {
@@ -115,15 +125,55 @@ static bool has_use(const struct use_row *row, size_t index) {
     return !row->mlp_only || index % PACKED_LAYERS >= PACKED_FC1;
 }
 
+static struct gemm_weights weights_of(const struct make_job *job, const struct linear *layer) {
+    return job->row->backward ? linear_backward_weights(layer) : linear_forward_weights(layer);
+}
+
+static struct gemm_pack_request request_of(const struct make_job *job,
+                                           const struct gemm_weights *weights) {
+    return (struct gemm_pack_request){.backend = job->engine->backend,
+                                      .weights = weights,
+                                      .format = job->row->format,
+                                      .absolute = job->row->absolute};
+}
+
+/* All blocks are alike, so the first one tells. */
+static enum status measure_layers(struct make_job *job, size_t *total, struct error *err) {
+    size_t block = 0;
+    for (size_t i = 0; i < PACKED_LAYERS; i++) {
+        if (has_use(job->row, i)) {
+            struct linear layer = layer_of(job->model, i);
+            struct gemm_weights weights = weights_of(job, &layer);
+            struct gemm_pack_request request = request_of(job, &weights);
+            TRY(gemm_pack_bytes(&request, job->engine->threads[0].context, &job->layer_bytes[i],
+                                err));
+            block += job->layer_bytes[i];
+        }
+    }
+    return checked_mul(total, block, (size_t) job->model->config.depth)
+               ? STATUS_OK
+               : fail(err, STATUS_LIMIT, "arranged weights need more memory than there is");
+}
+
+static size_t place_of(const struct make_job *job, size_t index) {
+    size_t before = 0;
+    size_t block = 0;
+    for (size_t i = 0; i < PACKED_LAYERS; i++) {
+        before += i < index % PACKED_LAYERS ? job->layer_bytes[i] : 0;
+        block += job->layer_bytes[i];
+    }
+    return index / PACKED_LAYERS * block + before;
+}
+
 static void make_pack(void *context, size_t index, size_t thread) {
     const struct make_job *job = context;
     struct linear layer = layer_of(job->model, index);
-    struct gemm_weights weights =
-        job->row->backward ? linear_backward_weights(&layer) : linear_forward_weights(&layer);
+    struct gemm_weights weights = weights_of(job, &layer);
+    struct gemm_pack_request request = request_of(job, &weights);
     if (has_use(job->row, index)) {
-        job->statuses[index] = gemm_pack_open(
-            job->engine->backend, job->engine->threads[thread].context, &weights, job->row->format,
-            job->row->absolute, &job->packs[index], &job->errors[index]);
+        job->statuses[index] = gemm_pack_open(&request, job->engine->threads[thread].context,
+                                              job->block + place_of(job, index), &job->packs[index],
+                                              &job->errors[index]);
     }
 }
 
@@ -136,32 +186,45 @@ static enum status first_failure(const struct make_job *job, size_t count, struc
     return STATUS_OK;
 }
 
+static enum status make_packs(struct make_job *job, size_t count, struct error *err) {
+    job->statuses = mem_calloc(count, sizeof *job->statuses);
+    job->errors = mem_calloc(count, sizeof *job->errors);
+    enum status status = STATUS_OK;
+    if (job->statuses == NULL || job->errors == NULL) {
+        status = fail(err, STATUS_NOMEM, "out of memory for arranged weights");
+    } else {
+        pool_run(job->engine->pool, count, make_pack, job);
+        status = first_failure(job, count, err);
+    }
+    mem_free(job->statuses);
+    mem_free(job->errors);
+    return status;
+}
+
 /* With the store's mutex held. */
 static enum status make_use(const struct vit_model *model, const struct engine *engine,
                             enum pack_use use, struct error *err) {
     struct pack_store *store = model->packs;
-    size_t count = store->depth * PACKED_LAYERS;
-    struct make_job job = {.model = model,
-                           .engine = engine,
-                           .row = &USES[use],
-                           .packs = store->packs[use],
-                           .statuses = mem_calloc(count, sizeof *job.statuses),
-                           .errors = mem_calloc(count, sizeof *job.errors)};
-    enum status status;
-    if (job.statuses == NULL || job.errors == NULL) {
-        status = fail(err, STATUS_NOMEM, "out of memory for arranged weights");
-    } else {
-        int saved = engine->backend->enter();
-        pool_run(engine->pool, count, make_pack, &job);
-        engine->backend->leave(saved);
-        status = first_failure(&job, count, err);
+    struct make_job job = {
+        .model = model, .engine = engine, .row = &USES[use], .packs = store->packs[use]};
+    enum status status = STATUS_OK;
+    int saved = engine->backend->enter();
+    TRY_GOTO(status, measure_layers(&job, &store->bytes[use], err), cleanup);
+    store->blocks[use] = mem_alloc_aligned(store->bytes[use], 1);
+    if (store->blocks[use] == NULL) {
+        status = fail(err, STATUS_NOMEM, "out of memory: %zu bytes for arranged weights",
+                      store->bytes[use]);
+        goto cleanup;
     }
-    store->made[use] = status == STATUS_OK;
+    job.block = store->blocks[use];
+    TRY_GOTO(status, make_packs(&job, store->depth * PACKED_LAYERS, err), cleanup);
+    store->made[use] = true;
+
+cleanup:
+    engine->backend->leave(saved);
     if (status != STATUS_OK) {
         close_use(store, use);
     }
-    mem_free(job.statuses);
-    mem_free(job.errors);
     return status;
 }
 
@@ -222,7 +285,6 @@ enum status packs_choose(const struct vit_model *model, const struct engine *eng
 void packs_forget(struct vit_model *model) {
     for (size_t use = 0; use < PACK_USES; use++) {
         close_use(model->packs, (enum pack_use) use);
-        model->packs->made[use] = false;
     }
 }
 
@@ -231,9 +293,7 @@ size_t packs_bytes(const struct vit_model *model) {
     size_t bytes = 0;
     pthread_mutex_lock(&store->mutex);
     for (size_t use = 0; use < PACK_USES; use++) {
-        for (size_t i = 0; i < store->depth * PACKED_LAYERS; i++) {
-            bytes += store->packs[use][i] == NULL ? 0 : store->packs[use][i]->bytes;
-        }
+        bytes += store->bytes[use];
     }
     pthread_mutex_unlock(&store->mutex);
     return bytes;

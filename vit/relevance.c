@@ -2,6 +2,7 @@
  * relevance is a * G. vit/RULES.md has the rules with their equations. */
 #include <string.h>
 
+#include "vit/flops.h"
 #include "vit/ledger.h"
 #include "vit/session_private.h"
 
@@ -35,14 +36,19 @@ static double relevance_of(const struct pass *pass, const float *a, const float 
     return sum;
 }
 
-/* Relevance of a linear layer, with its line in the ledger. */
-static void pass_linear(struct pass *pass, int32_t block, const char *kind,
+static void lap(const struct pass *pass, enum profile_kind kind, double flops) {
+    profile_lap(pass->session->net.engine.profile, kind, flops);
+}
+
+/* Relevance of a linear layer, with its line in the ledger, whose kinds are those of a profile. */
+static void pass_linear(struct pass *pass, int32_t block, enum profile_kind kind,
                         const struct linear_step *step) {
     size_t outputs = step->layer->outputs;
     size_t inputs = step->layer->inputs;
     double received = relevance_of(pass, step->y, step->g_y, step->rows, outputs, step->y_stride);
     linear_relevance(&pass->session->net.engine, step);
-    ledger_record(&pass->ledger, block, kind, received,
+    lap(pass, kind, flops_linear_relevance(step));
+    ledger_record(&pass->ledger, block, profile_kind_name(kind), received,
                   relevance_of(pass, step->x, step->g_x, step->rows, inputs, inputs));
 }
 
@@ -79,6 +85,7 @@ static void pass_norm(struct pass *pass, int32_t block, const char *kind, size_t
     double received = relevance_of(pass, normed, g_y, rows, dim, dim);
     double before = relevance_of(pass, x, g_x, rows, dim, dim);
     engine_rows(&pass->session->net.engine, rows, norm_relevance_rows, &job);
+    lap(pass, PROFILE_NORM, 0.0);
     double after = relevance_of(pass, x, g_x, rows, dim, dim);
     ledger_record(&pass->ledger, block, kind, received, after - before);
 }
@@ -107,7 +114,7 @@ static void pass_head(struct pass *pass, const struct block_state *last,
                                .y_stride = head.outputs,
                                .g_x = scratch->g_dim,
                                .scratch = scratch->linear};
-    pass_linear(pass, -1, "head", &step);
+    pass_linear(pass, -1, PROFILE_HEAD, &step);
     memset(scratch->g_x, 0, last->rows * session->net.dim * sizeof *scratch->g_x);
     pass_norm(pass, -1, "norm", 1, session->net.model->weights.norm_weight, last->x_out,
               state->final, scratch->g_dim, scratch->g_x);
@@ -178,10 +185,11 @@ static void pass_mlp(struct pass *pass, int32_t block, const struct vit_block *w
     network_gelu(&session->net, state->z, rows, scratch->hidden);
     branch_output(pass, step.rule, state->x_out, state->x_mid, count);
     memcpy(scratch->g_dim, scratch->g_x, count * sizeof *scratch->g_dim);
-    pass_linear(pass, block, "fc2", &step);
+    pass_linear(pass, block, PROFILE_FC2, &step);
     totals->has_fc2 = totals->has_fc2 || step.rule.gamma != 0.0F;
     keep_neurons(pass, block, rows);
     engine_rows(&session->net.engine, rows, gelu_relevance_rows, &gelu);
+    lap(pass, PROFILE_GELU, 0.0);
     network_norm(&session->net, state->x_mid, weights->norm2_weight, weights->norm2_bias, rows,
                  scratch->normed);
     step = (struct linear_step){.layer = &fc1,
@@ -195,7 +203,7 @@ static void pass_mlp(struct pass *pass, int32_t block, const struct vit_block *w
                                 .scratch = scratch->linear,
                                 .total = totals->fc1,
                                 .total_is_made = totals->has_fc1};
-    pass_linear(pass, block, "fc1", &step);
+    pass_linear(pass, block, PROFILE_FC1, &step);
     totals->has_fc1 = totals->has_fc1 || step.rule.gamma != 0.0F;
     pass_norm(pass, block, "norm2", rows, weights->norm2_weight, state->x_mid, scratch->normed,
               scratch->g_row, scratch->g_x);
@@ -248,6 +256,7 @@ static void pass_attention(struct pass *pass, int32_t block, const struct block_
                                   .g_a = watched ? scratch->g_a : NULL};
     attention_relevance(&session->net.engine, &attention, rule, scratch->g_row, scratch->g_wide,
                         maps);
+    lap(pass, PROFILE_ATTENTION, flops_attention_relevance(&attention, rule));
     show_attention(&pass->relevance->visitor, block, &attention, scratch->a,
                    constant ? NULL : scratch->g_a);
     for (size_t i = 0; i < parts->count; i++) {
@@ -286,6 +295,7 @@ static void pass_qkv(struct pass *pass, int32_t block, const struct vit_block *w
         if (i > 0) {
             session->net.engine.kernels->add(scratch->g_dim, scratch->g_dim, step.g_x, rows * dim);
         }
+        lap(pass, PROFILE_QKV, flops_linear_relevance(&step));
     }
     ledger_record(
         &pass->ledger, block, "qkv", received,
@@ -321,7 +331,7 @@ static void pass_proj(struct pass *pass, int32_t block, const struct vit_block *
                                .scratch = scratch->linear};
     branch_output(pass, step.rule, state->x_mid, state->x_in, count);
     memcpy(scratch->g_dim, scratch->g_x, count * sizeof *scratch->g_dim);
-    pass_linear(pass, block, "proj", &step);
+    pass_linear(pass, block, PROFILE_PROJ, &step);
 }
 
 /* g_x: from G of x_mid (the first rows) to G of the block's input (all tokens). */
@@ -368,7 +378,7 @@ static enum status pass_embedding(struct pass *pass, struct error *err) {
     ledger_record(
         &pass->ledger, -1, "cls",
         relevance_of(pass, session->net.model->weights.cls_token, scratch->g_x, 1, dim, dim), 0.0);
-    pass_linear(pass, -1, "conv", &step);
+    pass_linear(pass, -1, PROFILE_CONV, &step);
     relevance->sum = kernels->dot(state->unfolded, scratch->patch, pixels);
     if (relevance->input_g != NULL) {
         embed_fold(&session->net.grid, scratch->patch, relevance->input_g);
@@ -492,6 +502,7 @@ enum status vit_relevance(struct vit_session *session, const struct vit_target *
                         .rules = rules,
                         .relevance = relevance,
                         .ledger = {.entries = relevance->ledger}};
+    profile_begin(session->net.engine.profile, PROFILE_BACKWARD);
     int saved = session->net.engine.backend->enter();
     pass_head(&pass, &session->state.blocks[session->net.model->config.depth - 1], targets,
               target_count);
@@ -503,6 +514,7 @@ enum status vit_relevance(struct vit_session *session, const struct vit_target *
     }
     enum status status = pass_embedding(&pass, err);
     session->net.engine.backend->leave(saved);
+    profile_end(session->net.engine.profile);
     TRY(engine_check(&session->net.engine, err));
     return status;
 }

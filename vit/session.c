@@ -203,3 +203,16 @@ struct vit_session_info vit_session_describe(const struct vit_session *session) 
                                      .arranged_bytes = packs_bytes(session->net.model),
                                      .forward_flops = forward_flops(session)};
 }
+
+void vit_session_profile_start(struct vit_session *session) {
+    session->profile = (struct profile){0};
+    session->net.engine.profile = &session->profile;
+}
+
+void vit_session_profile_stop(struct vit_session *session) {
+    session->net.engine.profile = NULL;
+}
+
+const struct profile *vit_session_profile(const struct vit_session *session) {
+    return &session->profile;
+}

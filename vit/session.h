@@ -11,6 +11,7 @@
 #include "vit/linear.h"
 #include "vit/model.h"
 #include "vit/packs.h"
+#include "vit/profile.h"
 
 struct vit_session;
 
@@ -141,6 +142,13 @@ enum status vit_relevance(struct vit_session *session, const struct vit_target *
 enum status vit_block_gradient(struct vit_session *session, int32_t block,
                                const struct vit_target *targets, size_t target_count,
                                const struct vit_attention_visitor *visitor, struct error *err);
+
+/* Measures the passes that follow, from zero, until vit_session_profile_stop. */
+void vit_session_profile_start(struct vit_session *session);
+void vit_session_profile_stop(struct vit_session *session);
+
+/* What was measured since the last start. */
+const struct profile *vit_session_profile(const struct vit_session *session);
 
 /* Median GFLOP/s of products [tokens, dim] x [dim, mlp_dim] with the session's threads and backend.
  */

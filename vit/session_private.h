@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "vit/network.h"
+#include "vit/profile.h"
 #include "vit/session.h"
 
 /* What the backward pass needs, kept by the forward pass: for every block 10 floats per token and
@@ -50,6 +51,7 @@ struct vit_session {
     void *block;
     size_t bytes;
     bool has_forward;
+    struct profile profile; /* the engine's, while it is measured */
 };
 
 #endif

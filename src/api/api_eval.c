@@ -278,8 +278,9 @@ enum vitlrp_status vitlrp_eval_measure(const struct vitlrp_model *model,
                         "vitlrp_eval_measure: the record of costs was not "
                         "initialised");
     }
-    if (cost->images < 1 || cost->methods < 1 || cost->steps < 1 || cost->threads < 0) {
-        return api_fail(error, VITLRP_USAGE, "images, methods and steps must be at least 1");
+    if (cost->images < 0 || cost->methods < 1 || cost->steps < 1 || cost->threads < 0) {
+        return api_fail(error, VITLRP_USAGE,
+                        "methods and steps must be at least 1, images and threads not negative");
     }
     struct eval_bench_options options = {.model = model->vit,
                                          .threads = cost->threads > 0 ? (size_t) cost->threads
@@ -290,9 +291,14 @@ enum vitlrp_status vitlrp_eval_measure(const struct vitlrp_model *model,
                                          .steps = cost->steps};
     enum status status = eval_bench_run(&options, &result, &err);
     if (status == STATUS_OK) {
+        cost->images = (int32_t) result.images;
+        cost->threads = (int32_t) result.threads;
+        cost->backend = result.backend;
         cost->points = result.points;
         cost->evaluator_seconds = result.evaluator_seconds;
         cost->plain_seconds = result.plain_seconds;
+        cost->single_points = result.single_points;
+        cost->single_seconds = result.single_seconds;
     }
     return api_status(status, &err, error);
 }

@@ -1,8 +1,10 @@
-#define _POSIX_C_SOURCE 200809L
+#define _DEFAULT_SOURCE
 #include "base/mem.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/checked.h"
 
@@ -14,6 +16,11 @@ void *mem_calloc(size_t count, size_t size) {
     return calloc(1, total == 0 ? 1 : total);
 }
 
+/* Large blocks lie on huge pages where the system gives them: on virtual machines the first touch
+ * of a page costs microseconds, and a model has 512 times fewer of these. */
+#define HUGE_PAGE ((size_t) 2 << 20)
+#define LARGE_BLOCK (2 * HUGE_PAGE)
+
 void *mem_alloc_aligned(size_t count, size_t size) {
     size_t total;
     void *block = NULL;
@@ -21,7 +28,17 @@ void *mem_alloc_aligned(size_t count, size_t size) {
         !checked_align(&total, total == 0 ? 1 : total, MEM_ALIGNMENT)) {
         return NULL;
     }
-    return posix_memalign(&block, MEM_ALIGNMENT, total) == 0 ? block : NULL;
+    bool large = total >= LARGE_BLOCK;
+    if (posix_memalign(&block, large ? HUGE_PAGE : MEM_ALIGNMENT, total) != 0) {
+        return NULL;
+    }
+#ifdef MADV_HUGEPAGE
+    if (large) {
+        /* A wish: a system that does not grant it serves small pages. */
+        (void) madvise(block, total, MADV_HUGEPAGE);
+    }
+#endif
+    return block;
 }
 
 void *mem_resize(void *pointer, size_t count, size_t size) {

@@ -25,6 +25,12 @@ static const char *const *const CHOICES_OF[OPTION_COUNT] = {
 #include "options.def"
 };
 
+static const struct more_choices MORE_CHOICES_OF[OPTION_COUNT] = {
+#define MORE_CHOICES(identifier, verbs, ...)                                                       \
+    [OPTION_##identifier] = {verbs, (const char *const[]){__VA_ARGS__, NULL}},
+#include "options.def"
+};
+
 static const char *const VERBS[VERB_COUNT] = {
     [VERB_EXPLAIN] = "explain", [VERB_EVAL] = "eval", [VERB_MERGE] = "merge",
     [VERB_TUNE] = "tune",       [VERB_INFO] = "info", [VERB_BENCH] = "bench"};
@@ -38,6 +44,10 @@ const struct option_entry *option_table(void) {
 
 const char *const *option_choices(enum option_id option) {
     return CHOICES_OF[option];
+}
+
+const struct more_choices *option_more_choices(enum option_id option) {
+    return &MORE_CHOICES_OF[option];
 }
 
 const char *verb_name(enum verb verb) {

@@ -60,6 +60,14 @@ const struct option_entry *option_table(void);
 /* The words that an option takes, NULL behind the last; NULL if there is no such list. */
 const char *const *option_choices(enum option_id option);
 
+struct more_choices {
+    unsigned verbs;           /* 0: there are none */
+    const char *const *words; /* NULL behind the last */
+};
+
+/* The words that an option takes beyond its choices with some verbs only. */
+const struct more_choices *option_more_choices(enum option_id option);
+
 /* The verb's word. */
 const char *verb_name(enum verb verb);
 

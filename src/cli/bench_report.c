@@ -1,143 +1,180 @@
-#define _GNU_SOURCE
 #include "bench_report.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
-#include "console.h"
-#include "json_report.h"
-#include "outputs.h"
+#include "bench_machine.h"
 
-#define REPORT_LIMIT ((size_t) 1 << 20)
 #define MEGABYTE 1048576.0
 
-/* The model name in /proc/cpuinfo, if there is such a file; file_read refuses it, as its size is
- * told as 0, and its beginning is all that is needed. */
-static void read_cpu(char *out, size_t size) {
-    char head[4096];
-    int descriptor = open("/proc/cpuinfo", O_RDONLY | O_CLOEXEC);
-    out[0] = '\0';
-    if (descriptor < 0) {
-        return;
-    }
-    ssize_t got = read(descriptor, head, sizeof head - 1);
-    close(descriptor);
-    if (got <= 0) {
-        return;
-    }
-    head[got] = '\0';
-    const char *line = strstr(head, "model name");
-    const char *colon = line != NULL ? strchr(line, ':') : NULL;
-    if (colon != NULL) {
-        colon += 1 + strspn(colon + 1, " \t");
-        snprintf(out, size, "%.*s", (int) strcspn(colon, "\n"), colon);
+/* Decimals of a column: those of the forward pass' number, so that small models show something. */
+static int decimals(double forward) {
+    return forward < 0.1 ? 4 : forward < 10.0 ? 3 : 1;
+}
+
+/* ---- One variant ---- */
+
+static void append_job(struct text *out, const char *name, const struct bench_job *job,
+                       const struct bench_variant *variant) {
+    int ms = decimals(variant->forward.ms);
+    text_printf(out, "%-26s%10.*f%10.2f%10.*f%10.1f%11.*f%9.2fx\n", name, ms, job->ms,
+                job->per_forward, decimals(variant->forward.gflop), job->gflop,
+                job->gflop / job->ms * 1e3, ms, job->gflop / variant->gemm_gflops * 1e3,
+                job->per_floor);
+}
+
+static void append_jobs(struct text *out, const struct bench_result *result,
+                        const struct bench_variant *variant) {
+    text_printf(out, "%-26s%10s%10s%10s%10s%11s%10s\n", "", "ms", "forwards", "GFLOP", "GFLOP/s",
+                "floor, ms", "to floor");
+    text_printf(out, "%-26s%10s%10s%10s%10.1f\n", "matrix product (GEMM)", "", "", "",
+                variant->gemm_gflops);
+    append_job(out, "forward", &variant->forward, variant);
+    for (size_t i = 0; i < result->method_count; i++) {
+        char name[48];
+        snprintf(name, sizeof name, "forward + %s", result->methods[i].name);
+        append_job(out, name, &variant->methods[i].first, variant);
+        append_job(out, "  each further class", &variant->methods[i].further, variant);
     }
 }
 
-void bench_read_machine(struct bench_result *result) {
-    struct rusage usage;
-    read_cpu(result->cpu, sizeof result->cpu);
-    if (getrusage(RUSAGE_SELF, &usage) == 0) {
-        result->peak_memory = (double) usage.ru_maxrss * 1024.0;
+static double total_ms(const struct bench_operation *operations, size_t count) {
+    double sum = 0.0;
+    for (size_t i = 0; i < count; i++) {
+        sum += operations[i].ms;
+    }
+    return sum;
+}
+
+/* Four columns; `blank` wide where nothing is counted. */
+static void append_operation(struct text *out, const struct bench_operation *operation,
+                             double total, double gemm_gflops, int blank) {
+    int ms = total < 10.0 ? 3 : 2;
+    double gflops = operation->gflop / operation->ms * 1e3;
+    text_printf(out, "%9.*f%7.1f %%", ms, operation->ms, 100.0 * operation->ms / total);
+    if (operation->gflop > 0.0) {
+        text_printf(out, "%9.1f%7.0f %%", gflops, 100.0 * gflops / gemm_gflops);
+    } else {
+        text_printf(out, "%*s", blank, "");
     }
 }
 
-static double forward_gflops(const struct bench_result *result) {
-    return result->forward_flops / (result->forward_ms * 1e6);
+static void append_operations(struct text *out, const struct bench_result *result,
+                              const struct bench_variant *variant, size_t method) {
+    const struct bench_operation *forward = variant->operations;
+    const struct bench_operation *backward = variant->methods[method].operations;
+    double forward_ms = total_ms(forward, result->operation_count);
+    double backward_ms = total_ms(backward, result->operation_count);
+    text_printf(out, "\n%-12s     forward%28sbackward, %s\n", "", "", result->methods[method].name);
+    text_printf(out, "%-12s%9s%9s%9s%9s%13s%9s%9s%9s\n", "operation", "ms", "share", "GFLOP/s",
+                "of GEMM", "ms", "share", "GFLOP/s", "of GEMM");
+    for (size_t i = 0; i < result->operation_count; i++) {
+        text_printf(out, "%-12s", forward[i].name);
+        append_operation(out, &forward[i], forward_ms, variant->gemm_gflops, 18);
+        text_append_string(out, "    ");
+        append_operation(out, &backward[i], backward_ms, variant->gemm_gflops, 0);
+        text_append_string(out, "\n");
+    }
+    text_printf(out, "%-12s%9.*f%40.*f\n", "sum", forward_ms < 10.0 ? 3 : 2, forward_ms,
+                backward_ms < 10.0 ? 3 : 2, backward_ms);
 }
 
-static void append_table(struct text *out, const struct bench_result *result) {
+static void append_variant(struct text *out, const struct bench_result *result,
+                           const struct bench_variant *variant, bool every_method) {
+    const struct vitlrp_session_info *session = &variant->session;
+    text_printf(out, "\n%s, %s, %s kernels, %d thread%s\n", session->backend,
+                precision_name(session->precision), session->instruction_set, session->threads,
+                session->threads == 1 ? "" : "s");
+    append_jobs(out, result, variant);
+    for (size_t i = 0; i < (every_method ? result->method_count : 1); i++) {
+        append_operations(out, result, variant, i);
+    }
+    text_printf(out, "session opened in %.0f ms; first forward %.1f ms, %.2f of the median\n",
+                variant->session_open_ms, variant->first_forward_ms,
+                variant->first_forward_ms / variant->forward.ms);
+}
+
+/* ---- All of them ---- */
+
+static void append_ratios(struct text *out, const struct bench_result *result, const char *name,
+                          double (*ratio)(const struct bench_variant *variant, size_t method),
+                          size_t method) {
+    text_printf(out, "%-26s", name);
+    for (size_t i = 0; i < result->variant_count; i++) {
+        text_printf(out, "%18.2f", ratio(&result->variants[i], method));
+    }
+    text_append_string(out, "\n");
+}
+
+static double gemm_ratio(const struct bench_variant *variant, size_t method) {
+    (void) method;
+    return variant->gemm_per_first;
+}
+
+static double forward_ratio(const struct bench_variant *variant, size_t method) {
+    (void) method;
+    return variant->forward.per_first;
+}
+
+static double first_ratio(const struct bench_variant *variant, size_t method) {
+    return variant->methods[method].first.per_first;
+}
+
+static double further_ratio(const struct bench_variant *variant, size_t method) {
+    return variant->methods[method].further.per_first;
+}
+
+static void append_comparison(struct text *out, const struct bench_result *result) {
+    text_printf(out, "\n%-26s", "time, to the first's");
+    for (size_t i = 0; i < result->variant_count; i++) {
+        char name[40];
+        snprintf(name, sizeof name, "%s %s", result->variants[i].session.backend,
+                 precision_name(result->variants[i].session.precision));
+        text_printf(out, "%18s", name);
+    }
+    text_append_string(out, "\n");
+    append_ratios(out, result, "matrix product (GEMM)", gemm_ratio, 0);
+    append_ratios(out, result, "forward", forward_ratio, 0);
+    for (size_t i = 0; i < result->method_count; i++) {
+        char name[48];
+        snprintf(name, sizeof name, "forward + %s", result->methods[i].name);
+        append_ratios(out, result, name, first_ratio, i);
+        append_ratios(out, result, "  each further class", further_ratio, i);
+    }
+}
+
+static void append_memory(struct text *out, const struct bench_result *result) {
+    text_printf(out, "\nmodel %s in %.0f ms\n",
+                strcmp(result->model.layout, BENCH_RANDOM_MODEL) == 0 ? "made" : "opened",
+                result->model_open_ms);
+    text_printf(out, "memory: %.1f MB weights, %.1f MB peak of the process\nsession: ",
+                (double) result->model.weight_bytes / MEGABYTE, result->peak_memory / MEGABYTE);
+    for (size_t i = 0; i < BENCH_CLASS_COUNTS; i++) {
+        const struct bench_class_bytes *entry = &result->class_bytes[i];
+        text_printf(out, "%s%.1f MB to explain %d class%s", i == 0 ? "" : ", ",
+                    (double) entry->bytes / MEGABYTE, entry->classes,
+                    entry->classes == 1 ? "" : "es");
+    }
+    text_append_string(out, "\n");
+}
+
+void bench_append_report(struct text *out, const struct bench_result *result, bool every_method) {
     const struct vitlrp_model_info *model = &result->model;
-    const struct vitlrp_session_info *session = &result->session;
+    const struct vitlrp_session_info *session = &result->variants[0].session;
     text_printf(out, "%s: input %dx%d, %d tokens, dim %d, %d blocks\n", model->name,
                 session->input_width, session->input_height, session->tokens, model->dim,
                 model->depth);
-    text_printf(out, "%s, %d threads, %s, %s kernels, fp32\n",
-                result->cpu[0] != '\0' ? result->cpu : "unknown processor", session->threads,
-                session->backend, session->instruction_set);
-    text_printf(out, "medians of %d interleaved rounds\n\n", result->runs);
-    text_printf(out, "%-24s %9s %9s %9s\n", "", "ms", "forwards", "GFLOP/s");
-    text_printf(out, "%-24s %9s %9s %9.1f\n", "matrix product", "", "", result->gemm_gflops);
-    text_printf(out, "%-24s %9.1f %9.2f %9.1f  %.0f %% of the matrix product\n", "forward",
-                result->forward_ms, 1.0, forward_gflops(result),
-                100.0 * forward_gflops(result) / result->gemm_gflops);
-    for (size_t i = 0; i < result->method_count; i++) {
-        const struct bench_method *method = &result->methods[i];
-        char name[48];
-        snprintf(name, sizeof name, "forward + %s", method->name);
-        text_printf(out, "%-24s %9.1f %9.2f\n", name, method->ms, method->ms / result->forward_ms);
-        text_printf(out, "%-24s %9.1f %9.2f\n", "  each further class", method->further_ms,
-                    method->further_ms / result->forward_ms);
+    text_printf(out,
+                "%s; %d interleaved round%s: medians of times, and of the rounds' own ratios\n",
+                result->cpu[0] != '\0' ? result->cpu : "unknown processor", result->runs,
+                result->runs == 1 ? "" : "s");
+    for (size_t i = 0; i < result->variant_count; i++) {
+        append_variant(out, result, &result->variants[i], every_method);
     }
-    text_printf(out, "\nmemory: %.1f MB weights, %.1f MB session, %.1f MB peak of the process\n",
-                (double) model->weight_bytes / MEGABYTE, (double) session->bytes / MEGABYTE,
-                result->peak_memory / MEGABYTE);
-}
-
-static json_t *json_methods(const struct bench_result *result) {
-    json_t *list = json_object();
-    for (size_t i = 0; i < result->method_count; i++) {
-        const struct bench_method *method = &result->methods[i];
-        json_t *entry = json_pack(
-            "{s:f, s:f, s:f, s:f, s:o}", "attribution_ms", method->ms, "attribution_per_forward",
-            method->ms / result->forward_ms, "further_class_ms", method->further_ms,
-            "further_class_per_forward", method->further_ms / result->forward_ms, "parameters",
-            json_rules(&method->rules, result->session.precision));
-        if (json_object_set_new(list, method->name, entry) != 0) {
-            json_decref(list);
-            return NULL;
-        }
+    if (result->variant_count > 1) {
+        append_comparison(out, result);
     }
-    return list;
-}
-
-static json_t *json_result(const struct bench_result *result) {
-    const struct vitlrp_model_info *model = &result->model;
-    const struct vitlrp_session_info *session = &result->session;
-    return json_pack(
-        "{s:o, s:[ii], s:i, s:i, s:f, s:f, s:f, s:f, s:f, s:o, s:I, s:I, s:I, s:s, s:s, s:i, s:s, "
-        "s:s}",
-        "model", json_text(model->name), "input_size", session->input_width, session->input_height,
-        "tokens", session->tokens, "runs", result->runs, "gemm_gflops", result->gemm_gflops,
-        "forward_ms", result->forward_ms, "forward_gflop", result->forward_flops * 1e-9,
-        "forward_gflops", forward_gflops(result), "forward_per_gemm",
-        forward_gflops(result) / result->gemm_gflops, "methods", json_methods(result),
-        "weight_bytes", (json_int_t) model->weight_bytes, "session_bytes",
-        (json_int_t) session->bytes, "peak_memory_bytes", (json_int_t) result->peak_memory,
-        "backend", session->backend, "instruction_set", session->instruction_set, "threads",
-        session->threads, "cpu", result->cpu, "version", vitlrp_version());
-}
-
-static enum status write_json(const struct bench_result *result, const char *path,
-                              struct error *err) {
-    struct text text = {.limit = REPORT_LIMIT};
-    json_t *object = json_result(result);
-    if (object != NULL) {
-        json_append(&text, object, 2);
-        text_append_string(&text, "\n");
-    }
-    enum status status = object == NULL || text.failed
-                             ? fail(err, STATUS_NOMEM, "out of memory for the JSON report")
-                             : output_write(path, text.data, text.length, err);
-    json_decref(object);
-    text_free(&text);
-    return status;
-}
-
-enum status bench_report(const struct bench_result *result, const char *json_path, bool table,
-                         struct error *err) {
-    if (json_path != NULL) {
-        TRY(write_json(result, json_path, err));
-    }
-    if (!table || (json_path != NULL && strcmp(json_path, "-") == 0)) {
-        return STATUS_OK;
-    }
-    struct text text = {.limit = REPORT_LIMIT};
-    append_table(&text, result);
-    enum status status = console_write(&text, err);
-    text_free(&text);
-    return status;
+    append_memory(out, result);
+    text_append_string(
+        out, "floor: the operations of the products at the rate of this run's matrix product\n");
 }

@@ -40,7 +40,10 @@ static const char EXAMPLES_TUNE[] =
 static const char EXAMPLES_INFO[] =
     "  vitlrp info vit_b_16.pth                    what is in a weights file\n";
 static const char EXAMPLES_BENCH[] =
-    "  vitlrp bench                                how fast this machine is\n";
+    "  vitlrp bench                                how fast, and where the time goes\n"
+    "  vitlrp bench --backend all                  the backends, measured side by side\n"
+    "  vitlrp bench --throughput                   images per second by threads\n"
+    "  vitlrp bench --eval --model random          an evaluation's forward passes on ViT-B/16\n";
 
 static const char *const EXAMPLES[VERB_COUNT] = {
     [VERB_EXPLAIN] = EXAMPLES_EXPLAIN, [VERB_EVAL] = EXAMPLES_EVAL, [VERB_MERGE] = EXAMPLES_MERGE,

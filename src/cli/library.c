@@ -1,7 +1,6 @@
-#define _POSIX_C_SOURCE 200809L
 #include "library.h"
 
-#include <time.h>
+#include "base/clock.h"
 
 static enum status status_of(enum vitlrp_status status) {
     switch (status) {
@@ -40,7 +39,5 @@ enum status from_library(enum vitlrp_status status, const struct vitlrp_error *d
 }
 
 double clock_ms(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double) now.tv_sec * 1e3 + (double) now.tv_nsec * 1e-6;
+    return clock_seconds() * 1e3;
 }

@@ -163,8 +163,10 @@ enum status settings_read(const struct args *args, struct settings *settings, st
     TRY(option_int("--runs", args->value[OPTION_RUNS], 1, MAX_RUNS, &settings->runs, err));
     TRY(option_choice(args, OPTION_BACKEND, &backend, err));
     TRY(option_choice(args, OPTION_PRECISION, &precision, err));
-    settings->backend = option_choices(OPTION_BACKEND)[backend];
-    settings->precision = (enum vitlrp_precision) precision;
+    settings->backend = option_choice_word(args, OPTION_BACKEND, backend);
+    settings->every_precision = precision > VITLRP_PRECISION_BF16;
+    settings->precision =
+        settings->every_precision ? VITLRP_PRECISION_FP32 : (enum vitlrp_precision) precision;
     settings->versus_text = args->value[OPTION_VERSUS];
     settings->ledger = args->value[OPTION_LEDGER] != NULL;
     TRY(read_class(args, settings, err));

@@ -37,6 +37,7 @@ struct settings {
     int32_t threads;
     const char *backend;
     enum vitlrp_precision precision;
+    bool every_precision; /* bench: all of them, compared */
 
     const char *class_text; /* NULL: the most likely class, or top */
     int32_t top;            /* K of --class top:K, 0 otherwise */

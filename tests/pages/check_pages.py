@@ -13,6 +13,7 @@ import tempfile
 import shells
 
 CHOICES = re.compile(r"^CHOICES\((\w+),([^)]*)\)", re.MULTILINE)
+MORE_CHOICES = re.compile(r"^MORE_CHOICES\((\w+), ([A-Z_ |]+),([^)]*)\)", re.MULTILINE)
 FILES = {shells.Bash: "vitlrp", shells.Zsh: "_vitlrp", shells.Fish: "vitlrp.fish"}
 
 # Programs that say nothing about a good page.
@@ -35,13 +36,20 @@ def missing(what, wanted, got):
             + [f"{what}: {word} should not be there" for word in sorted(got - wanted)])
 
 
-def read_choices(table, methods):
-    """{long option: its words}"""
+def read_choices(table, verbs, methods):
+    """{long option: {verb: its words}}"""
     choices = {}
-    for name, words in CHOICES.findall(table):
-        spelled = re.search(rf'OPTION\({name}, "([^"]+)"', table).group(1)
-        listed = set(re.findall(r'"([^"]+)"', words))
-        choices[f"--{spelled}"] = methods if "ANY_METHOD" in words else listed
+
+    def spelled(identifier):
+        return "--" + re.search(rf'OPTION\({identifier}, "([^"]+)"', table).group(1)
+
+    for identifier, text in CHOICES.findall(table):
+        words = methods if "ANY_METHOD" in text else set(re.findall(r'"([^"]+)"', text))
+        choices[spelled(identifier)] = {verb: set(words) for verb in verbs}
+    for identifier, some, text in MORE_CHOICES.findall(table):
+        for name in some.split(" | "):
+            verb = name.replace("FOR_", "").lower()
+            choices[spelled(identifier)][verb] |= set(re.findall(r'"([^"]+)"', text))
     return choices
 
 
@@ -70,7 +78,8 @@ def check_man(page, options, choices, verbs, methods, whole_help):
         tag = tags.get(spelled[0], ("", ""))[0]
         if (" " in tag.split(", ")[-1]) != takes_value:
             yield f"vitlrp.1: {spelled[0]}: wrong about its value"
-    for name, words in choices.items():
+    for name, by_verb in choices.items():
+        words = set().union(*by_verb.values())
         if words != methods and name in tags:
             said = set(re.findall(r"[\w-]+", tags[name][1]))
             yield from missing(f"help of {name}", words, words & said)
@@ -81,9 +90,9 @@ def check_man(page, options, choices, verbs, methods, whole_help):
         if not sections[title]:
             yield f"vitlrp.1: {title} is empty"
         for tag, text in sections[title].items():
-            plain = tag.replace(r"\(aq", "'")
-            if f"{plain} {text}".strip() not in squeezed:
-                yield f"vitlrp.1, {title}: not in --help: {plain} {text}"
+            plain = f"{tag} {text}".replace(r"\(aq", "'").strip()
+            if plain not in squeezed:
+                yield f"vitlrp.1, {title}: not in --help: {plain}"
 
 
 def check_words(shell, options, choices, verbs):
@@ -101,14 +110,15 @@ def check_words(shell, options, choices, verbs):
             yield from offers("vitlrp -", wanted)
             yield from offers(f"vitlrp {FILE} -", wanted)
     for spelled, takes_value, taken in options:
-        if takes_value:
-            line = f"vitlrp {min(taken)} {spelled[0]}"
-            words = choices.get(spelled[0])
-            if words is None:
-                yield from missing(f"{shell.name}, {line!r}", set(),
-                                   shell.completions(line + " ") - {FILE})
-            else:
-                yield from check_choices(shell, line, words, offers)
+        by_verb = choices.get(spelled[0])
+        if by_verb is not None:
+            # With one verb of those that have the same words.
+            for verb in {tuple(sorted(by_verb[verb])): verb for verb in sorted(taken)}.values():
+                line = f"vitlrp {verb} {spelled[0]}"
+                yield from check_choices(shell, line, by_verb[verb], offers)
+        elif takes_value:
+            line = f"vitlrp {min(taken)} {spelled[0]} "
+            yield from missing(f"{shell.name}, {line!r}", set(), shell.completions(line) - {FILE})
     yield from offers("vitlrp --model ", {FILE} if shell.completes_files else set())
     yield from offers("vitlrp --heads ", set())
     yield from offers("vitlrp ", verbs | {FILE})
@@ -184,7 +194,7 @@ def main():
     whole_help = check_options.run(program, "--help").stdout
     listed = re.search(r"^Methods .*\n((?:  .*\n)+)", whole_help, re.MULTILINE).group(1)
     methods = set(re.findall(r"^  ([\w-]+)", listed, re.MULTILINE))
-    choices = read_choices(read(table_path), methods)
+    choices = read_choices(read(table_path), verbs, methods)
     facts = (options, choices, verbs, methods)
     complaints = list(check_readers(pages))
     for _, found in check_all(pages, facts, whole_help):

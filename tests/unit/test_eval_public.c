@@ -253,6 +253,11 @@ static void test_cost(void **unused) {
     cost.steps = 4;
     assert_int_equal(vitlrp_eval_measure(model, &cost, NULL), VITLRP_OK);
     assert_true(cost.points >= 2 * 2 * 3 && cost.evaluator_seconds > 0 && cost.plain_seconds > 0);
+    assert_true(cost.single_points >= 2 && cost.single_seconds > 0);
+    assert_true(cost.images == 2 && cost.threads >= 1 && strcmp(cost.backend, "auto") != 0);
+    cost.images = 0;
+    assert_int_equal(vitlrp_eval_measure(model, &cost, NULL), VITLRP_OK);
+    assert_int_equal(cost.images, cost.threads);
     cost.steps = 0;
     assert_int_equal(vitlrp_eval_measure(model, &cost, NULL), VITLRP_USAGE);
     vitlrp_model_close(model);

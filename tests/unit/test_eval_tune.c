@@ -160,7 +160,7 @@ static void test_kinds(void **unused) {
     assert_string_equal(tune_kind_name(TUNE_MLP), "fc1/fc2");
 }
 
-/* That both sides compute the same number of inputs; how long they take is for `bench` to say. */
+/* How many inputs each side computes; how long they take is for `bench` to say. */
 static void test_bench_counts_points(void **unused) {
     struct vit_model *model = parity_model();
     struct eval_bench_result found;
@@ -171,7 +171,12 @@ static void test_bench_counts_points(void **unused) {
     assert_int_equal(eval_bench_run(&options, &found, &err), STATUS_OK);
     assert_in_range(found.points, 3 * (2 + 3), 3 * (2 + 2 * 2 * 3));
     assert_true(found.evaluator_seconds > 0.0 && found.plain_seconds > 0.0);
+    assert_true(found.single_points >= 3 && found.single_seconds > 0.0);
+    assert_true(found.images == 3 && found.threads >= 1 && found.backend != NULL);
     options.images = 0;
+    assert_int_equal(eval_bench_run(&options, &found, &err), STATUS_OK);
+    assert_true(found.images == found.threads);
+    options.methods = 0;
     assert_int_equal(eval_bench_run(&options, &found, &err), STATUS_USAGE);
     vit_model_free(model);
 }

@@ -111,19 +111,23 @@ static void check_format(struct product_case *c, enum gemm_format format, const 
     struct gemm_pack *pack = NULL;
     struct error err;
     const struct gemm_packing *packing = c->engine.backend->packing;
-    enum status status = gemm_pack_open(c->engine.backend, c->engine.threads[0].context,
-                                        &c->weights, format, c->absolute, &pack, &err);
+    struct gemm_context *context = c->engine.threads[0].context;
+    struct gemm_pack_request request = {c->engine.backend, &c->weights, format, c->absolute};
+    size_t bytes = 0;
+    enum status status = gemm_pack_bytes(&request, context, &bytes, &err);
     if (packing == NULL || !packing->supports(format)) {
         assert_int_equal(status, STATUS_UNSUPPORTED);
         return;
     }
-    if (status != STATUS_OK) {
+    void *block = mem_alloc_aligned(bytes, 1);
+    if (status != STATUS_OK || gemm_pack_open(&request, context, block, &pack, &err) != STATUS_OK) {
         fail_msg("%s: %s", what, err.message);
     }
     c->weights.pack = pack;
     check_product(c, what);
     c->weights.pack = NULL;
     gemm_pack_close(pack);
+    mem_free(block);
 }
 
 static void check_shape(struct product_case *c) {
@@ -182,18 +186,17 @@ static void test_bytes_are_refused_elsewhere(void **unused) {
     static const float values[64 * 64];
     struct gemm_weights weights = {.n = 64, .k = 64, .values = values, .transposed = true};
     struct engine engine = {0};
-    struct gemm_pack *pack = NULL;
     struct error err;
+    size_t bytes = 0;
     (void) unused;
     assert_int_equal(engine_open(&engine, "auto", 1, &err), STATUS_OK);
-    assert_int_equal(gemm_pack_open(engine.backend, engine.threads[0].context, &weights, GEMM_INT8,
-                                    false, &pack, &err),
+    struct gemm_pack_request request = {engine.backend, &weights, GEMM_INT8, false};
+    assert_int_equal(gemm_pack_bytes(&request, engine.threads[0].context, &bytes, &err),
                      STATUS_UNSUPPORTED);
     weights.transposed = false;
-    assert_int_equal(gemm_pack_open(engine.backend, engine.threads[0].context, &weights, GEMM_INT8,
-                                    true, &pack, &err),
+    request.absolute = true;
+    assert_int_equal(gemm_pack_bytes(&request, engine.threads[0].context, &bytes, &err),
                      STATUS_UNSUPPORTED);
-    assert_null(pack);
     engine_close(&engine);
 }
 

@@ -444,11 +444,13 @@ static void check_conversions(const struct kernels *kernels, const float *x, siz
     int32_t sums[64];
     float top = 0.0F;
     kernels->narrow(narrow, x, count);
+    kernels->widen(back, narrow, count);
     for (size_t i = 0; i < count; i++) {
         uint32_t bits = (uint32_t) narrow[i] << 16;
         float value;
         memcpy(&value, &bits, sizeof value);
         assert_true(value == nearest_bfloat16(x[i]));
+        assert_true(value == back[i]);
         top = fmaxf(top, fabsf(x[i]));
         sums[i] = (int32_t) i - 20;
     }
@@ -464,6 +466,31 @@ static void check_conversions(const struct kernels *kernels, const float *x, siz
     }
 }
 
+/* Every binary16, by its definition: (-1)^sign 2^(exponent - 15) 1.fraction, or 2^-14 0.fraction.
+ */
+static void check_halves(const struct kernels *kernels) {
+    uint16_t half[256];
+    float value[256];
+    for (uint32_t first = 0; first < 65536; first += 256) {
+        for (uint32_t i = 0; i < 256; i++) {
+            half[i] = (uint16_t) (first + i);
+        }
+        kernels->widen_half(value, half, 256);
+        for (size_t i = 0; i < 256; i++) {
+            int exponent = half[i] >> 10 & 31;
+            double fraction = (half[i] & 1023) / 1024.0;
+            double size =
+                exponent == 0 ? ldexp(fraction, -14) : ldexp(1.0 + fraction, exponent - 15);
+            double wanted = half[i] >> 15 != 0 ? -size : size;
+            bool right = exponent < 31    ? (double) value[i] == wanted
+                         : fraction > 0.0 ? isnan(value[i])
+                                          : isinf(value[i]) && (value[i] > 0.0F) == (wanted > 0.0);
+            assert_true(right);
+            assert_true(kernels->all_finite(&value[i], 1) == (exponent < 31));
+        }
+    }
+}
+
 static void test_conversions(void **unused) {
     static const float corners[] = {0.0F, -0.0F, 1.0F, 0x1.01p0F, 0x1.03p0F, -0x1.0101p0F, 1e-39F};
     struct test_random random = {31};
@@ -471,6 +498,9 @@ static void test_conversions(void **unused) {
     (void) unused;
     for (size_t t = 0; t < TABLES; t++) {
         const struct kernels *kernels = kernels_by_name(tables[t]);
+        if (kernels != NULL) {
+            check_halves(kernels);
+        }
         for (size_t round = 0; kernels != NULL && round < ROUNDS; round++) {
             test_fill(&random, x, 64, 3.0);
             memcpy(x, corners, sizeof corners);

@@ -9,6 +9,7 @@
 #include "base/checked.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "vit/kernels.h"
 
 #define MAX_TENSORS ((size_t) 4096)
 #define CHUNK ((size_t) 1 << 15) /* elements converted at a time: they stay in cache */
@@ -155,57 +156,21 @@ enum status tensor_reader_open(const struct source *source, const struct tensor_
     return payload_skip(&out->payload, tensor->skip, err);
 }
 
-static float float_of_bits(uint32_t bits) {
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
-/* IEEE 754 binary16, subnormals included: the bits are placed in a float's fields and the
- * exponent's bias is corrected by a product, which is exact since a float has room for every half.
- */
-static float float_of_half(uint16_t half) {
-    uint32_t sign = (uint32_t) (half & 0x8000U) << 16;
-    uint32_t magnitude = (uint32_t) (half & 0x7FFFU) << 13;
-    if (magnitude >= 0x0F800000U) { /* exponent all ones: NaN or infinity */
-        return float_of_bits(sign | magnitude | 0x7F800000U);
-    }
-    float value = float_of_bits(magnitude) * 0x1p112F;
-    return sign != 0 ? -value : value;
-}
-
-static void widen(enum element element, const unsigned char *bytes, float *out, size_t count) {
-    for (size_t i = 0; i < count; i++) {
-        uint16_t bits = (uint16_t) (bytes[2 * i] | bytes[2 * i + 1] << 8);
-        out[i] =
-            element == ELEMENT_F16 ? float_of_half(bits) : float_of_bits((uint32_t) bits << 16);
-    }
-}
-
-/* True if no element has its exponent all ones. The loop has no early exit, so that it vectorises.
- */
-static bool all_finite(const float *values, size_t count) {
-    uint32_t found = 0;
-    for (size_t i = 0; i < count; i++) {
-        uint32_t bits;
-        memcpy(&bits, &values[i], sizeof bits);
-        found |= (uint32_t) ((bits & 0x7F800000U) == 0x7F800000U);
-    }
-    return found == 0;
-}
-
 enum status tensor_reader_next(struct tensor_reader *reader, float *out, size_t count,
                                struct error *err) {
+    const struct kernels *kernels = kernels_select();
     enum element element = reader->tensor->type->element;
+    void (*widen)(float *, const uint16_t *, size_t) =
+        element == ELEMENT_F16 ? kernels->widen_half : kernels->widen;
     while (count > 0) {
         size_t step = count < CHUNK ? count : CHUNK;
         if (element == ELEMENT_F32) {
             TRY(payload_read(&reader->payload, out, step * sizeof *out, err));
         } else {
             TRY(payload_read(&reader->payload, reader->buffer, step * sizeof(uint16_t), err));
-            widen(element, reader->buffer, out, step);
+            widen(out, reader->buffer, step);
         }
-        if (!all_finite(out, step)) {
+        if (!kernels->all_finite(out, step)) {
             return fail(err, STATUS_NUMERIC, "holds NaN or infinity");
         }
         out += step;

@@ -65,7 +65,7 @@ void tensor_table_free(struct tensor_table *table);
 struct tensor_reader {
     const struct tensor_info *tensor;
     struct payload payload;
-    unsigned char *buffer; /* owned; 16-bit elements on their way to float32 */
+    uint16_t *buffer; /* owned; 16-bit elements on their way to float32 */
 };
 
 /* UNSUPPORTED for elements other than F32, F16 and BF16. tensor_reader_close releases it, after a

@@ -26,12 +26,6 @@ static void append_pattern(struct text *out, enum page_value value) {
     text_append_string(out, any ? ")\n" : "    '')\n");
 }
 
-static void append_verb_names(struct text *out, const char *join) {
-    for (enum verb verb = 0; verb < VERB_COUNT; verb++) {
-        text_printf(out, "%s%s", verb == 0 ? "" : join, verb_name(verb));
-    }
-}
-
 /* The function that finds the verb: as the command does, the first word that is neither an option
  * nor the value of one. */
 static void append_verb_function(struct text *out) {
@@ -52,7 +46,7 @@ static void append_verb_function(struct text *out) {
              "        --) echo explain && return ;;\n"
              "        -?*) ;;\n"
              "        ");
-    append_verb_names(out, "|");
+    page_append_verbs(out, FOR_ALL, "|");
     text_append_string(out, ") echo \"$word\" && return ;;\n"
                             "        *) echo explain && return ;;\n"
                             "        esac\n"
@@ -70,7 +64,18 @@ static void append_value_function(struct text *out) {
     text_append_string(out, "    esac\n    return 1\n}\n\n");
 }
 
-/* The function that knows the words of each option. */
+/* What an option takes with some verbs only. */
+static void append_more_choices(struct text *out, const struct more_choices *more) {
+    text_append_string(out, " && case $2 in ");
+    page_append_verbs(out, more->verbs, "|");
+    text_append_string(out, ") echo '");
+    for (size_t i = 0; more->words[i] != NULL; i++) {
+        text_printf(out, i == 0 ? "%s" : " %s", more->words[i]);
+    }
+    text_append_string(out, "' ;; esac");
+}
+
+/* The function that knows the words of each option, with a verb. */
 static void append_choice_function(struct text *out) {
     text_append_string(out, "_vitlrp_choices() {\n    case $1 in\n");
     for (enum option_id i = 0; i < OPTION_COUNT; i++) {
@@ -79,7 +84,11 @@ static void append_choice_function(struct text *out) {
             append_names(out, &option_table()[i], "|");
             text_append_string(out, ") echo '");
             page_append_choices(out, i);
-            text_append_string(out, "' ;;\n");
+            text_append_string(out, "'");
+            if (option_more_choices(i)->verbs != 0) {
+                append_more_choices(out, option_more_choices(i));
+            }
+            text_append_string(out, " ;;\n");
         }
     }
     text_append_string(out, "    esac\n}\n\n");
@@ -106,24 +115,25 @@ static void append_option_function(struct text *out) {
 
 /* The branches for the value of the option in $option. */
 static void append_values(struct text *out) {
-    text_append_string(out, "    case $option in\n");
+    text_append_string(out, "    verb=$(_vitlrp_verb)\n"
+                            "    words=$(_vitlrp_choices \"$option\" \"${verb:-explain}\")\n"
+                            "    case $option in\n");
     append_pattern(out, PAGE_FILE);
     text_append_string(out, "        return\n        ;;\n");
     append_pattern(out, PAGE_WORD);
-    text_append_string(
-        out, "        mapfile -t COMPREPLY < <(compgen -W \"$(_vitlrp_choices \"$option\")\" -- "
-             "\"$current\")\n"
-             "        compopt +o default +o bashdefault\n"
-             "        return\n"
-             "        ;;\n");
+    text_append_string(out,
+                       "        mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$current\")\n"
+                       "        compopt +o default +o bashdefault\n"
+                       "        return\n"
+                       "        ;;\n");
     append_pattern(out, PAGE_LIST);
-    text_append_string(
-        out, "        [[ $current == *,* ]] && before=${current%,*},\n"
-             "        mapfile -t COMPREPLY < <(compgen -P \"$before\" -W \"$(_vitlrp_choices "
-             "\"$option\")\" -- \"${current##*,}\")\n"
-             "        compopt -o nospace +o default +o bashdefault\n"
-             "        return\n"
-             "        ;;\n");
+    text_append_string(out,
+                       "        [[ $current == *,* ]] && before=${current%,*},\n"
+                       "        mapfile -t COMPREPLY < <(compgen -P \"$before\" -W \"$words\" -- "
+                       "\"${current##*,}\")\n"
+                       "        compopt -o nospace +o default +o bashdefault\n"
+                       "        return\n"
+                       "        ;;\n");
     append_pattern(out, PAGE_OTHER);
     text_append_string(out, "        compopt +o default +o bashdefault\n"
                             "        return\n"
@@ -135,7 +145,7 @@ static void append_main(struct text *out) {
     text_append_string(out, "_vitlrp() {\n"
                             "    local current=${COMP_WORDS[COMP_CWORD]}\n"
                             "    local option=${COMP_WORDS[COMP_CWORD - 1]}\n"
-                            "    local before='' verb\n"
+                            "    local before='' verb words\n"
                             "    COMPREPLY=()\n"
                             "    # --style=panel is three words here.\n"
                             "    if [[ $current == '=' ]]; then\n"
@@ -146,14 +156,13 @@ static void append_main(struct text *out) {
     append_values(out);
     text_append_string(
         out,
-        "    verb=$(_vitlrp_verb)\n"
         "    if [[ $current == -* ]]; then\n"
         "        mapfile -t COMPREPLY < <(compgen -W \"$(_vitlrp_options \"${verb:-explain}\")\" "
         "-- \"$current\")\n"
         "        compopt +o default +o bashdefault\n"
         "    elif [[ -z $verb ]]; then\n"
         "        mapfile -t COMPREPLY < <(compgen -W '");
-    append_verb_names(out, " ");
+    page_append_verbs(out, FOR_ALL, " ");
     text_append_string(out,
                        "' -- \"$current\")\n"
                        "        # Files too, unless no verb begins like this: then readline "

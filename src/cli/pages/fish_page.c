@@ -43,10 +43,8 @@ static void append_functions(struct text *out) {
                             "                echo explain\n"
                             "                return\n"
                             "            case '-?*'\n"
-                            "            case");
-    for (enum verb verb = 0; verb < VERB_COUNT; verb++) {
-        text_printf(out, " %s", verb_name(verb));
-    }
+                            "            case ");
+    page_append_verbs(out, FOR_ALL, " ");
     text_append_string(out, "\n"
                             "                echo $word\n"
                             "                return\n"
@@ -87,6 +85,15 @@ static void append_choices(struct text *out, enum option_id option) {
         }
         text_append_string(out, "'");
     }
+    const struct more_choices *more = option_more_choices(option);
+    if (more->verbs != 0) {
+        text_append_string(out, "\n    __vitlrp_is ");
+        page_append_verbs(out, more->verbs, " ");
+        text_append_string(out, "; and printf '%s\\n'");
+        for (size_t i = 0; more->words[i] != NULL; i++) {
+            text_printf(out, " %s", more->words[i]);
+        }
+    }
     text_append_string(out, "\nend\n\n");
 }
 
@@ -95,12 +102,8 @@ static void append_option(struct text *out, enum option_id option) {
     enum page_value value = page_value_of(option);
     text_append_string(out, "complete -c vitlrp");
     if (entry->verbs != FOR_ALL) {
-        text_append_string(out, " -n '__vitlrp_is");
-        for (enum verb verb = 0; verb < VERB_COUNT; verb++) {
-            if ((entry->verbs & 1U << verb) != 0) {
-                text_printf(out, " %s", verb_name(verb));
-            }
-        }
+        text_append_string(out, " -n '__vitlrp_is ");
+        page_append_verbs(out, entry->verbs, " ");
         text_append_string(out, "'");
     }
     if (entry->letter != 0) {

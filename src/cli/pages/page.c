@@ -41,6 +41,16 @@ void page_append_choices(struct text *out, enum option_id option) {
     }
 }
 
+void page_append_verbs(struct text *out, unsigned verbs, const char *join) {
+    bool any = false;
+    for (enum verb verb = 0; verb < VERB_COUNT; verb++) {
+        if ((verbs & 1U << verb) != 0) {
+            text_printf(out, "%s%s", any ? join : "", verb_name(verb));
+            any = true;
+        }
+    }
+}
+
 size_t page_brief_length(const char *help) {
     int depth = 0;
     size_t i = 0;

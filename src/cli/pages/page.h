@@ -26,12 +26,15 @@ enum page_value {
 
 enum page_value page_value_of(enum option_id option);
 
-/* The i-th word that an option takes, NULL beyond; with *summary, which may be NULL: a few words
- * about it, or NULL where there are none. */
+/* The i-th word that an option takes with every verb, NULL beyond; with *summary, which may be
+ * NULL: a few words about it, or NULL where there are none. */
 const char *page_choice(enum option_id option, size_t i, const char **summary);
 
-/* All words that an option takes, with a blank between two of them. */
+/* All words that an option takes with every verb, with a blank between two of them. */
 void page_append_choices(struct text *out, enum option_id option);
+
+/* The names of a set of verbs, with `join` between two of them. */
+void page_append_verbs(struct text *out, unsigned verbs, const char *join);
 
 /* The beginning of an option's help that says what it is: up to the first colon, semicolon or full
  * stop outside parentheses. Returns its length. */

@@ -46,9 +46,7 @@ static void append_verb_function(struct text *out) {
                             "        --) verb=explain && return ;;\n"
                             "        -?*) ;;\n"
                             "        ");
-    for (enum verb verb = 0; verb < VERB_COUNT; verb++) {
-        text_printf(out, "%s%s", verb == 0 ? "" : "|", verb_name(verb));
-    }
+    page_append_verbs(out, FOR_ALL, "|");
     text_append_string(out, ") verb=$words[i] place=$i && return ;;\n"
                             "        *) verb=explain && return ;;\n"
                             "        esac\n"
@@ -57,7 +55,8 @@ static void append_verb_function(struct text *out) {
                             "}\n\n");
 }
 
-/* A function that offers an option's words, each with what it means if that is known. */
+/* A function that offers an option's words, each with what it means if that is known; called where
+ * $verb is the verb. */
 static void append_choice_function(struct text *out, enum option_id option) {
     const char *word;
     const char *summary;
@@ -70,8 +69,18 @@ static void append_choice_function(struct text *out, enum option_id option) {
         }
         text_append_string(out, "'\n");
     }
+    text_append_string(out, "    )\n");
+    const struct more_choices *more = option_more_choices(option);
+    if (more->verbs != 0) {
+        text_append_string(out, "    [[ $verb == (");
+        page_append_verbs(out, more->verbs, "|");
+        text_append_string(out, ") ]] && choices+=(");
+        for (size_t i = 0; more->words[i] != NULL; i++) {
+            text_printf(out, i == 0 ? "%s" : " %s", more->words[i]);
+        }
+        text_append_string(out, ")\n");
+    }
     text_printf(out,
-                "    )\n"
                 "    _describe -t choices '%s' choices \"$@\"\n"
                 "}\n\n",
                 option_table()[option].name);
