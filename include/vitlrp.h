@@ -80,9 +80,7 @@ struct vitlrp_log {
 /* Releases memory that a function of this header returned with "vitlrp_free". */
 VITLRP_API void vitlrp_free(void *pointer);
 
-/* ---- Preprocessing
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- Preprocessing ---- */
 
 enum vitlrp_resize {
     VITLRP_RESIZE_SHORT,  /* short side to resize_to, keeping the aspect ratio */
@@ -112,9 +110,7 @@ struct vitlrp_geometry {
     double left, top, width, height;   /* the part of the photograph that the input shows */
 };
 
-/* ---- Images
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- Images ---- */
 
 struct vitlrp_image;
 
@@ -170,9 +166,7 @@ VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_preprocess_apply(const struct vitlrp_preprocess *preprocess,
                         const struct vitlrp_image *image, float *input, struct vitlrp_error *error);
 
-/* ---- Models
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- Models ---- */
 
 struct vitlrp_model;
 
@@ -272,9 +266,7 @@ VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_model_find_class(const struct vitlrp_model *model, const char *text,
                         struct vitlrp_class *found, struct vitlrp_error *error);
 
-/* ---- Sessions
- * --------------------------------------------------------------------------------------------------------
- */
+/* ---- Sessions ---- */
 
 struct vitlrp_session;
 
@@ -353,9 +345,7 @@ VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_session_block_output(struct vitlrp_session *session, int32_t block, float *output,
                             struct vitlrp_error *error);
 
-/* ---- Relevance
- * -------------------------------------------------------------------------------------------------------
- */
+/* ---- Relevance ---- */
 
 enum vitlrp_attention_rule {
     VITLRP_ATTENTION_ATTNLRP, /* relevance flows through the softmax (AttnLRP) */
@@ -415,9 +405,7 @@ vitlrp_session_relevance(struct vitlrp_session *session, const struct vitlrp_tar
                          size_t target_count, const struct vitlrp_rules *rules,
                          struct vitlrp_relevance *relevance, struct vitlrp_error *error);
 
-/* ---- Methods
- * ---------------------------------------------------------------------------------------------------------
- */
+/* ---- Methods ---- */
 
 /* AttnLRP and what it is compared with, one call for all of them. */
 
@@ -478,9 +466,7 @@ vitlrp_session_attribute(struct vitlrp_session *session, const struct vitlrp_tar
                          size_t target_count, const struct vitlrp_method_options *options,
                          struct vitlrp_relevance *relevance, struct vitlrp_error *error);
 
-/* ---- Pictures
- * --------------------------------------------------------------------------------------------------------
- */
+/* ---- Pictures ---- */
 
 enum vitlrp_style {
     VITLRP_STYLE_OVERLAY, /* the map over the photograph */
@@ -523,9 +509,7 @@ vitlrp_render(const struct vitlrp_image *image, const struct vitlrp_geometry *ge
               const struct vitlrp_map *map, const struct vitlrp_render_options *options,
               unsigned char **data, size_t *size, struct vitlrp_error *error);
 
-/* ---- Measuring
- * -------------------------------------------------------------------------------------------------------
- */
+/* ---- Measuring ---- */
 
 /* Median floating-point rate, in GFLOP/s, of this machine's matrix product on the shapes of the
  * session's MLP, with its backend and threads: the yardstick of `vitlrp bench`. */
@@ -573,9 +557,7 @@ VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_session_profile(const struct vitlrp_session *session, struct vitlrp_profile *profile,
                        struct vitlrp_error *error);
 
-/* ---- Evaluation
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- Evaluation ---- */
 
 /* What stands in for a patch that is taken away. */
 enum vitlrp_replacement {
@@ -733,9 +715,7 @@ VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_evaluation_table(const struct vitlrp_evaluation *evaluation, char **data, size_t *size,
                         struct vitlrp_error *error);
 
-/* ---- Tuning
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- Tuning ---- */
 
 /* One setting that was tried. */
 struct vitlrp_tune_trial {
@@ -778,9 +758,7 @@ VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_tune(const struct vitlrp_model *model, const struct vitlrp_tune_options *options,
             struct vitlrp_tune_result *result, struct vitlrp_error *error);
 
-/* ---- Cost of an evaluation
- * -------------------------------------------------------------------------------------------
- */
+/* ---- Cost of an evaluation ---- */
 
 struct vitlrp_eval_cost {
     size_t struct_size;

@@ -1,6 +1,6 @@
-/* Multi-head self-attention, one head per task. Attention matrices live in a thread's scratch only:
- * the backward pass makes them again, so that memory does not grow with tokens squared times
- * layers. */
+/* Multi-head self-attention, by blocks of query rows. Of an attention matrix only a block exists at
+ * a time, in a thread's scratch, and the backward pass makes it again: memory grows linearly with
+ * tokens. */
 #ifndef VIT_ATTENTION_H
 #define VIT_ATTENTION_H
 
@@ -46,7 +46,8 @@ void attention_relevance(const struct engine *engine, const struct attention *at
                          struct attention_rule rule, const float *g_out, float *g_qkv,
                          struct attention_maps maps);
 
-/* Floats of scratch that a thread needs (struct engine). */
+/* Floats of scratch that a thread needs (struct engine) for that many query rows, or for one; at
+ * most 1 MB until a single row is half of that. */
 size_t attention_thread_scratch(size_t rows, size_t tokens);
 
 #endif

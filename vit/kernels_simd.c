@@ -19,15 +19,15 @@ static inline uint32_t bits_of_float(float value) {
     return bits;
 }
 
-/* e^x to 2 units in the last place; x is clamped to the range whose results are normal numbers. */
-static inline float exp_fast(float x) {
+/* e^x to 2 units in the last place, for x up to 88.3; clamped from below to where results are
+ * normal numbers. */
+static inline float exp_bounded(float x) {
     /* Adding 1.5 * 2^23 rounds to an integer and leaves it in the low mantissa bits. */
     const float round_magic = 12582912.0F;
     const float log2_e = 1.44269504F;
     const float ln2_high = 0.693359375F; /* few bits: exact times any exponent */
     const float ln2_low = -2.12194440e-4F;
     x = x < -87.3F ? -87.3F : x;
-    x = x > 88.3F ? 88.3F : x;
     float shifted = x * log2_e + round_magic;
     float n = shifted - round_magic;
     float r = x - n * ln2_high;
@@ -42,6 +42,11 @@ static inline float exp_fast(float x) {
     p = p * r + 1.0F;
     p = p * r + 1.0F;
     return p * float_of_bits((bits_of_float(shifted) + 127U) << 23);
+}
+
+/* The same for any x, clamped on both sides. */
+static inline float exp_fast(float x) {
+    return exp_bounded(x > 88.3F ? 88.3F : x);
 }
 
 /* The normal distribution function, 0.5 erfc(-x / sqrt 2), to a relative error of a few 1e-7 on
@@ -60,7 +65,7 @@ static inline float normal_cdf(float x) {
     p = p * t + 0.20368559F;
     p = p * t + 0.21394442F;
     p = p * t + 0.21440983F;
-    float tail = 0.5F * p * t * exp_fast(-a * a);
+    float tail = 0.5F * p * t * exp_bounded(-a * a);
     return x > 0.0F ? 1.0F - tail : tail;
 }
 
@@ -187,7 +192,7 @@ static void gelu_relevance(float *g, const float *z, size_t count, enum vit_acti
 
 /* Derivatives of x * Phi(x): Phi(x) + x * Phi'(x). */
 static inline float normal_slope(float x) {
-    return normal_cdf(x) + x * 0.398942280F * exp_fast(-0.5F * x * x);
+    return normal_cdf(x) + x * 0.398942280F * exp_bounded(-0.5F * x * x);
 }
 
 static inline float tanh_slope(float x) {
@@ -219,42 +224,98 @@ static void gelu_gradient(float *g, const float *z, size_t count, enum vit_activ
     }
 }
 
-/* By lanes: without them a compiler must keep the order of comparisons, in case one is with NaN. */
+/* Sums and maxima are kept by lanes: a compiler may not reorder comparisons by itself, in case one
+ * is with NaN. The largest register holds 16 floats. */
+enum { LANES = 16 };
+
+static inline float larger(float a, float b) {
+    return a > b ? a : b;
+}
+
+/* The largest of count >= LANES entries. The last LANES of them are taken as a whole, whether or
+ * not others have been there before. */
 static float largest(const float *row, size_t count) {
-    enum { LANES = 16 };
     float lanes[LANES];
-    float top = row[0];
-    size_t i = 0;
-    for (size_t lane = 0; lane < LANES; lane++) {
-        lanes[lane] = top;
+    const float *last = row + count - LANES;
+#pragma omp simd
+    for (uint32_t l = 0; l < LANES; l++) {
+        lanes[l] = larger(row[l], last[l]);
     }
-    for (; i + LANES <= count; i += LANES) {
-        for (size_t lane = 0; lane < LANES; lane++) {
-            lanes[lane] = row[i + lane] > lanes[lane] ? row[i + lane] : lanes[lane];
+    for (size_t i = LANES; i + LANES <= count; i += LANES) {
+#pragma omp simd
+        for (uint32_t l = 0; l < LANES; l++) {
+            lanes[l] = larger(row[i + l], lanes[l]);
         }
     }
-    for (; i < count; i++) {
-        top = row[i] > top ? row[i] : top;
+#pragma omp simd
+    for (uint32_t l = 0; l < LANES / 2; l++) {
+        lanes[l] = larger(lanes[l], lanes[l + LANES / 2]);
     }
-    for (size_t lane = 0; lane < LANES; lane++) {
-        top = lanes[lane] > top ? lanes[lane] : top;
+#pragma omp simd
+    for (uint32_t l = 0; l < LANES / 4; l++) {
+        lanes[l] = larger(lanes[l], lanes[l + LANES / 4]);
     }
-    return top;
+    return larger(larger(lanes[0], lanes[2]), larger(lanes[1], lanes[3]));
+}
+
+/* Leaves the lanes changed. */
+static float sum_of_lanes(float *lanes) {
+#pragma omp simd
+    for (uint32_t l = 0; l < LANES / 2; l++) {
+        lanes[l] += lanes[l + LANES / 2];
+    }
+#pragma omp simd
+    for (uint32_t l = 0; l < LANES / 4; l++) {
+        lanes[l] += lanes[l + LANES / 4];
+    }
+    return (lanes[0] + lanes[2]) + (lanes[1] + lanes[3]);
+}
+
+/* softmax_forward of count >= LANES entries. Rows end in the middle of a register nearly always,
+ * the CLS token being one more than a grid of patches: the last LANES entries are computed as a
+ * whole, some for the second time, and written when all others are, so that no entry is computed
+ * alone. */
+static void softmax_row(float *row, size_t count, float scale) {
+    float lanes[LANES];
+    float end[LANES];
+    float *last = row + count - LANES;
+    size_t whole = count - count % LANES;
+    uint32_t twice = (uint32_t) (LANES - count % LANES);
+    float top = largest(row, count);
+#pragma omp simd
+    for (uint32_t l = 0; l < LANES; l++) {
+        end[l] = exp_bounded((last[l] - top) * scale);
+        lanes[l] = l < twice ? 0.0F : end[l];
+    }
+    for (size_t i = 0; i < whole; i += LANES) {
+#pragma omp simd
+        for (uint32_t l = 0; l < LANES; l++) {
+            row[i + l] = exp_bounded((row[i + l] - top) * scale);
+            lanes[l] += row[i + l];
+        }
+    }
+    float inverse = 1.0F / sum_of_lanes(lanes);
+#pragma omp simd
+    for (size_t i = 0; i < whole; i++) {
+        row[i] *= inverse;
+    }
+#pragma omp simd
+    for (uint32_t l = 0; l < LANES; l++) {
+        last[l] = end[l] * inverse;
+    }
 }
 
 static void softmax_forward(float *row, size_t count, float scale) {
-    float top = largest(row, count);
-    float sum = 0.0F;
-#pragma omp simd reduction(+ : sum)
-    for (size_t i = 0; i < count; i++) {
-        row[i] = exp_fast((row[i] - top) * scale);
-        sum += row[i];
+    float padded[LANES];
+    if (count >= LANES) {
+        softmax_row(row, count, scale);
+        return;
     }
-    float inverse = 1.0F / sum;
-#pragma omp simd
-    for (size_t i = 0; i < count; i++) {
-        row[i] *= inverse;
+    for (size_t l = 0; l < LANES; l++) {
+        padded[l] = l < count ? row[l] : -INFINITY;
     }
+    softmax_row(padded, LANES, scale);
+    memcpy(row, padded, count * sizeof *row);
 }
 
 static void softmax_relevance(float *g, const float *a, size_t count, float scale) {

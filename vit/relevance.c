@@ -179,7 +179,7 @@ static void pass_mlp(struct pass *pass, int32_t block, const struct vit_block *w
                                .g_y = scratch->g_dim,
                                .y_stride = session->net.dim,
                                .g_x = scratch->g_wide,
-                               .scratch = scratch->linear,
+                               .scratch = scratch->g_row,
                                .total = totals->fc2,
                                .total_is_made = totals->has_fc2};
     network_gelu(&session->net, state->z, rows, scratch->hidden);

@@ -7,16 +7,25 @@
 
 /* ---- Opening ---- */
 
+/* Tokens that leave a block. */
+static size_t rows_of(const struct vit_session *session, const struct vit_session_options *options,
+                      size_t block) {
+    bool last = block + 1 == (size_t) session->net.model->config.depth;
+    return last && !options->keep_all_tokens ? 1 : session->net.tokens;
+}
+
 /* Room for what the attributions of one forward pass share. */
-static void lay_out_totals(struct vit_session *session, struct arena *arena, bool keep_totals) {
+static void lay_out_totals(struct vit_session *session, struct arena *arena,
+                           const struct vit_session_options *options) {
     size_t depth = (size_t) session->net.model->config.depth;
     struct kept_totals *totals = arena_take(arena, depth, sizeof *totals);
     session->state.totals = totals;
     for (size_t i = 0; i < depth; i++) {
         struct kept_totals kept = {0};
-        if (keep_totals) {
-            kept.fc1 = arena_take_floats(arena, session->net.tokens, session->net.mlp_dim);
-            kept.fc2 = arena_take_floats(arena, session->net.tokens, session->net.dim);
+        if (options->keep_totals) {
+            size_t rows = rows_of(session, options, i);
+            kept.fc1 = arena_take_floats(arena, rows, session->net.mlp_dim);
+            kept.fc2 = arena_take_floats(arena, rows, session->net.dim);
         }
         if (totals != NULL) {
             totals[i] = kept;
@@ -24,7 +33,8 @@ static void lay_out_totals(struct vit_session *session, struct arena *arena, boo
     }
 }
 
-static void lay_out_state(struct vit_session *session, struct arena *arena, bool keep_all_tokens) {
+static void lay_out_state(struct vit_session *session, struct arena *arena,
+                          const struct vit_session_options *options) {
     struct session_state *state = &session->state;
     size_t tokens = session->net.tokens;
     size_t dim = session->net.dim;
@@ -37,7 +47,7 @@ static void lay_out_state(struct vit_session *session, struct arena *arena, bool
     state->blocks = arena_take(arena, depth, sizeof *state->blocks);
     float *x_in = arena_take_floats(arena, tokens, dim);
     for (size_t i = 0; i < depth; i++) {
-        size_t rows = i + 1 == depth && !keep_all_tokens ? 1 : tokens;
+        size_t rows = rows_of(session, options, i);
         struct block_state block = {.x_in = x_in, .rows = rows};
         block.qkv = arena_take_floats(arena, tokens, 3 * dim);
         block.attention = arena_take_floats(arena, rows, dim);
@@ -64,15 +74,16 @@ static void lay_out_scratch(struct vit_session *session, struct arena *arena,
     size_t dim = session->net.dim;
     size_t classes = (size_t) session->net.model->config.classes;
     size_t wide = size_max(tokens * size_max(session->net.mlp_dim, 3 * dim), classes);
+    size_t pixels = session->net.patches * session->net.patch_pixels;
     scratch->normed = arena_take_floats(arena, tokens, dim);
-    scratch->hidden = arena_take_floats(arena, tokens, session->net.mlp_dim);
+    scratch->y = scratch->normed;
+    scratch->hidden = arena_take_floats(arena, 1, wide);
+    scratch->linear = scratch->hidden;
     scratch->g_x = arena_take_floats(arena, tokens, dim);
     scratch->g_dim = arena_take_floats(arena, tokens, dim);
     scratch->g_row = arena_take_floats(arena, tokens, dim);
-    scratch->g_wide = arena_take_floats(arena, 1, wide);
-    scratch->y = arena_take_floats(arena, tokens, dim);
-    scratch->patch = arena_take_floats(arena, session->net.patches, session->net.patch_pixels);
-    scratch->linear = arena_take_floats(arena, 1, wide);
+    scratch->g_wide = arena_take_floats(arena, 1, size_max(wide, pixels));
+    scratch->patch = scratch->g_wide;
     session->net.engine.operand =
         arena_take(arena,
                    size_max(linear_relevance_operand(tokens, widest_layer(&session->net)),
@@ -92,8 +103,8 @@ static void lay_out(struct vit_session *session, struct arena *arena,
                     const struct vit_session_options *options) {
     size_t layers = (size_t) session->net.model->config.depth * PACKED_LAYERS;
     session->packs = arena_take(arena, layers, sizeof *session->packs);
-    lay_out_state(session, arena, options->keep_all_tokens);
-    lay_out_totals(session, arena, options->keep_totals);
+    lay_out_state(session, arena, options);
+    lay_out_totals(session, arena, options);
     lay_out_scratch(session, arena, options);
 }
 

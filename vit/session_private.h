@@ -27,7 +27,8 @@ struct session_state {
     struct kept_totals *totals; /* [depth] */
 };
 
-/* Scratch of a pass; the forward pass uses the first two. */
+/* Scratch of a pass; the forward pass uses the first two. What is never alive at the same time lies
+ * in the same place: fc2's relevance needs all of the places at once. */
 struct session_scratch {
     float *normed; /* [tokens, dim] */
     float *hidden; /* [tokens, mlp_dim] */
@@ -35,9 +36,11 @@ struct session_scratch {
     float *g_dim;  /* [tokens, dim] */
     float *g_row;  /* [tokens, dim] */
     float *g_wide; /* [tokens, max(mlp_dim, 3 dim, classes / tokens)] */
-    float *y;      /* [tokens, dim]: output of proj or fc2, made from the residual stream */
-    float *patch;  /* [patches, 3 ph pw] */
-    float *linear; /* the size of g_wide */
+    float *y;      /* [tokens, dim]: output of proj or fc2, made from the residual stream; in the
+                      place of normed, which is made after it */
+    float *linear; /* linear_step.scratch of every layer but fc2; in the place of hidden, which only
+                      fc2 reads */
+    float *patch;  /* [patches, 3 ph pw], after the last block; in the place of g_wide */
     float *a;      /* [heads, tokens, tokens], NULL without attention_maps */
     float *g_a;    /* the same */
 };

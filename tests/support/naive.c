@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 void naive_linear(const float *x, const float *weight, const float *bias, size_t rows,
                   size_t inputs, size_t outputs, double *y) {
@@ -185,4 +186,32 @@ void naive_attention_relevance(const float *q, const float *k, const float *v, s
     free(o);
     free(relevance);
     free(scores);
+}
+
+void naive_attention_gradient(const float *q, const float *k, const float *v, size_t stride,
+                              size_t rows, size_t tokens, size_t size, const float *g_o,
+                              double *g_q, double *g_k, double *g_v) {
+    double *a = calloc(rows * tokens, sizeof *a);
+    double *o = calloc(rows * size, sizeof *o);
+    naive_attention(q, k, v, stride, rows, tokens, size, a, o);
+    memset(g_q, 0, rows * size * sizeof *g_q);
+    memset(g_k, 0, tokens * size * sizeof *g_k);
+    memset(g_v, 0, tokens * size * sizeof *g_v);
+    for (size_t r = 0; r < rows; r++) {
+        for (size_t t = 0; t < tokens; t++) {
+            /* d o_d / d score_t = a_t (v_td - o_d) */
+            double g_score = 0.0;
+            double weight = a[r * tokens + t];
+            for (size_t d = 0; d < size; d++) {
+                g_score += g_o[r * size + d] * weight * (v[t * stride + d] - o[r * size + d]);
+                g_v[t * size + d] += weight * g_o[r * size + d];
+            }
+            for (size_t d = 0; d < size; d++) {
+                g_q[r * size + d] += g_score * k[t * stride + d] / sqrt((double) size);
+                g_k[t * size + d] += g_score * q[r * stride + d] / sqrt((double) size);
+            }
+        }
+    }
+    free(a);
+    free(o);
 }

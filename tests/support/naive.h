@@ -38,4 +38,9 @@ void naive_attention_relevance(const float *q, const float *k, const float *v, s
                                size_t rows, size_t tokens, size_t size, const float *g_o, bool cp,
                                double *r_q, double *r_k, double *r_v);
 
+/* Gradients of q, k, v from g_o. */
+void naive_attention_gradient(const float *q, const float *k, const float *v, size_t stride,
+                              size_t rows, size_t tokens, size_t size, const float *g_o,
+                              double *g_q, double *g_k, double *g_v);
+
 #endif

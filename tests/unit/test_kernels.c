@@ -1,50 +1,18 @@
-/* Every operation of the forward and the backward pass against its naive float64 twin, on random
- * shapes with ones, odd numbers and numbers that are no multiple of 16, for every instruction set
- * that this machine runs and with 1 and 3 threads. */
+/* Every operation of the forward and the backward pass but attention (test_attention.c) against its
+ * naive float64 twin, on random shapes with ones, odd numbers and numbers that are no multiple of
+ * 16, for every instruction set that this machine runs and with 1 and 3 threads. */
 #include <math.h>
 #include <string.h>
 
 #include "base/mem.h"
-#include "support/golden.h"
+#include "support/arrays.h"
 #include "support/naive.h"
-#include "vit/attention.h"
 #include "vit/linear.h"
 
 #include "support/unit.h"
 
 static const char *const tables[] = {"baseline", "avx2", "avx512"};
 enum { TABLES = 3, ROUNDS = 12, MOST_ROWS = 320 };
-
-/* A float's share of relative error, with room for sums over a few hundred terms. */
-#define TOLERANCE 2e-5
-
-static float *floats(size_t count) {
-    return mem_calloc(count, sizeof(float));
-}
-
-static double *doubles(size_t count) {
-    return mem_calloc(count, sizeof(double));
-}
-
-static float *random_floats(struct test_random *random, size_t count, double scale) {
-    float *data = floats(count);
-    test_fill(random, data, count, scale);
-    return data;
-}
-
-/* ||a - b|| / ||b||. */
-static void assert_close(const float *a, const double *b, size_t count, const char *what) {
-    double difference = 0.0;
-    double norm = 0.0;
-    for (size_t i = 0; i < count; i++) {
-        difference += ((double) a[i] - b[i]) * ((double) a[i] - b[i]);
-        norm += b[i] * b[i];
-    }
-    double error = sqrt(difference) / (sqrt(norm) + 1e-12);
-    if (!(error < TOLERANCE)) {
-        fail_msg("%s: relative error %g over %zu values", what, error, count);
-    }
-}
 
 /* 1, odd, even and larger than a register, in turn. */
 static size_t shape(struct test_random *random, size_t round) {
@@ -104,15 +72,6 @@ static void free_linear(struct linear_case *c) {
     mem_free(c->g_y);
     mem_free(c->weight);
     mem_free(c->bias);
-}
-
-/* [rows, width] without the padding of its stride. */
-static float *pack(const float *data, size_t rows, size_t width, size_t stride) {
-    float *packed = floats(rows * width);
-    for (size_t r = 0; r < rows; r++) {
-        memcpy(packed + r * width, data + r * stride, width * sizeof *packed);
-    }
-    return packed;
 }
 
 static void check_forward(const struct engine *engine, struct linear_case *c) {
@@ -310,98 +269,65 @@ static void test_gelu(void **unused) {
     }
 }
 
-/* ---- Attention ---- */
+/* ---- Softmax ---- */
 
-struct attention_case {
-    struct attention attention;
-    float *qkv, *g_out, *out, *g_qkv;
-    size_t size;
-};
-
-/* Head `h` of a result in the layout of qkv, times the activation: relevance, packed to [tokens,
- * size]. */
-static float *head_relevance(const struct attention_case *c, size_t part, size_t h, size_t rows) {
-    size_t dim = c->attention.dim;
-    float *packed = floats(rows * c->size);
-    for (size_t r = 0; r < rows; r++) {
-        for (size_t d = 0; d < c->size; d++) {
-            size_t at = r * 3 * dim + part * dim + h * c->size + d;
-            packed[r * c->size + d] = c->qkv[at] * c->g_qkv[at];
+/* Entry by entry, on rows that end anywhere in a register, between neighbours that stay as they
+ * are. Errors are those of exp, of its argument, and of the sum. */
+static void check_softmax(const struct kernels *kernels, struct test_random *random, size_t count) {
+    float *row = random_floats(random, count + 2, 40.0);
+    float *scores = pack(row, 1, count + 2, count + 2);
+    double total = 0.0;
+    double top = -1e30;
+    kernels->softmax_forward(row + 1, count, 0.3F);
+    for (size_t i = 1; i <= count; i++) {
+        top = fmax(top, scores[i]);
+    }
+    for (size_t i = 1; i <= count; i++) {
+        total += exp((scores[i] - top) * (double) 0.3F);
+    }
+    for (size_t i = 1; i <= count; i++) {
+        double exponent = (scores[i] - top) * (double) 0.3F;
+        double expected = exp(exponent) / total;
+        if (!(fabs(row[i] - expected) <= (6e-7 + 1.2e-7 * fabs(exponent)) * expected)) {
+            fail_msg("softmax of %zu: entry %zu is %.9g, not %.9g", count, i - 1, (double) row[i],
+                     expected);
         }
     }
-    return packed;
+    assert_true(row[0] == scores[0] && row[count + 1] == scores[count + 1]);
+    mem_free(row);
+    mem_free(scores);
 }
 
-static void check_head(const struct attention_case *c, size_t h, bool cp) {
-    size_t rows = c->attention.rows;
-    size_t tokens = c->attention.tokens;
-    size_t dim = c->attention.dim;
-    size_t count = tokens * c->size;
-    const float *q = c->qkv + h * c->size;
-    double *a = doubles(rows * tokens);
-    double *expected[3] = {doubles(count), doubles(count), doubles(count)};
-    naive_attention(q, q + dim, q + 2 * dim, 3 * dim, rows, tokens, c->size, a, expected[0]);
-    float *out = pack(c->out + h * c->size, rows, c->size, dim);
-    assert_close(out, expected[0], rows * c->size, "attention forward");
-    float *g_out = pack(c->g_out + h * c->size, rows, c->size, dim);
-    naive_attention_relevance(q, q + dim, q + 2 * dim, 3 * dim, rows, tokens, c->size, g_out, cp,
-                              expected[0], expected[1], expected[2]);
-    for (size_t part = cp ? 2 : 0; part < 3; part++) {
-        size_t part_rows = part == 0 ? rows : tokens;
-        float *relevance = head_relevance(c, part, h, part_rows);
-        /* One token: the softmax is constant and passes 0 but for rounding. */
-        if (tokens > 1 || part == 2) {
-            assert_close(relevance, expected[part], part_rows * c->size, "attention relevance");
-        }
-        mem_free(relevance);
-        mem_free(expected[part]);
-    }
-    for (size_t part = 0; cp && part < 2; part++) {
-        mem_free(expected[part]);
-    }
-    mem_free(a);
-    mem_free(out);
-    mem_free(g_out);
-}
-
-static void check_attention(const struct engine *engine, struct test_random *random, size_t tokens,
-                            size_t rows, size_t heads, size_t size) {
-    size_t dim = heads * size;
-    struct attention_case c = {.size = size,
-                               .qkv = random_floats(random, tokens * 3 * dim, 2.0),
-                               .g_out = random_floats(random, rows * dim, 1.0),
-                               .out = floats(rows * dim),
-                               .g_qkv = floats(tokens * 3 * dim)};
-    c.attention = (struct attention){rows, tokens, heads, dim, c.qkv};
-    attention_forward(engine, &c.attention, 1, c.out);
-    for (int cp = 0; cp < 2; cp++) {
-        struct attention_rule rule = {.share = cp == 1 ? 1.0F : 0.5F, .constant = cp == 1};
-        attention_relevance(engine, &c.attention, rule, c.g_out, c.g_qkv,
-                            (struct attention_maps){0});
-        for (size_t h = 0; h < heads; h++) {
-            check_head(&c, h, cp == 1);
-        }
-    }
-    mem_free(c.qkv);
-    mem_free(c.g_out);
-    mem_free(c.out);
-    mem_free(c.g_qkv);
-}
-
-static void test_attention(void **unused) {
+static void test_softmax(void **unused) {
     struct test_random random = {4};
     (void) unused;
     for (size_t t = 0; t < TABLES; t++) {
-        for (size_t round = 0; round < ROUNDS && kernels_by_name(tables[t]) != NULL; round++) {
-            size_t tokens = 1 + test_below(&random, round % 3 == 0 ? 3 : 70);
-            size_t rows = round % 2 == 0 ? tokens : 1;
-            struct engine engine =
-                open_engine(tables[t], 1 + round % 3, attention_thread_scratch(tokens, tokens));
-            int saved = engine.backend->enter();
-            check_attention(&engine, &random, tokens, rows, 1 + round % 4,
-                            1 + test_below(&random, 20));
-            engine.backend->leave(saved);
-            close_engine(&engine);
+        const struct kernels *kernels = kernels_by_name(tables[t]);
+        for (size_t count = 1; count < 100 && kernels != NULL; count++) {
+            check_softmax(kernels, &random, count);
+        }
+        for (size_t i = 0; i < 3 && kernels != NULL; i++) {
+            static const size_t counts[] = {197, 577, 1370};
+            check_softmax(kernels, &random, counts[i]);
+        }
+    }
+}
+
+/* A session finds out that something is not finite by its results: NaN must not be lost on the way,
+ * wherever in a row it is. */
+static void test_softmax_keeps_nan(void **unused) {
+    enum { MOST = 50 };
+    (void) unused;
+    for (size_t t = 0; t < TABLES; t++) {
+        const struct kernels *kernels = kernels_by_name(tables[t]);
+        for (size_t i = 0; i < MOST * MOST && kernels != NULL; i++) {
+            float row[MOST] = {0.0F};
+            size_t count = i / MOST + 1;
+            row[i % MOST % count] = NAN;
+            kernels->softmax_forward(row, count, 1.0F);
+            for (size_t j = 0; j < count; j++) {
+                assert_true(isnan(row[j]));
+            }
         }
     }
 }
@@ -516,7 +442,8 @@ int main(void) {
         cmocka_unit_test(test_zero_output_passes_nothing),
         cmocka_unit_test(test_norm),
         cmocka_unit_test(test_gelu),
-        cmocka_unit_test(test_attention),
+        cmocka_unit_test(test_softmax),
+        cmocka_unit_test(test_softmax_keeps_nan),
         cmocka_unit_test(test_softmax_saturates_without_nan),
         cmocka_unit_test(test_conversions),
     };

@@ -1,0 +1,81 @@
+/* What a session needs beside the weights, by input size and purpose: printed as the table of
+ * src/ARCHITECTURE.md, and bounded where the bound is promised. Sizes follow from the model's shape
+ * alone, so the models here have no weights. */
+#include <stdio.h>
+
+#include "vit/session.h"
+
+#include "support/unit.h"
+
+#define MEGABYTE 1e6
+
+static struct vit_model vit_base(int32_t size, int32_t patch) {
+    return (struct vit_model){.config = {.image_height = size,
+                                         .image_width = size,
+                                         .patch_height = patch,
+                                         .patch_width = patch,
+                                         .grid_height = size / patch,
+                                         .grid_width = size / patch,
+                                         .dim = 768,
+                                         .depth = 12,
+                                         .heads = 12,
+                                         .mlp_dim = 3072,
+                                         .classes = 1000}};
+}
+
+static double session_megabytes(int32_t size, int32_t patch,
+                                const struct vit_session_options *options) {
+    struct vit_model model = vit_base(size, patch);
+    struct error err = {0};
+    size_t bytes = 0;
+    assert_int_equal(vit_session_bytes(&model, options, &bytes, &err), STATUS_OK);
+    return (double) bytes / MEGABYTE;
+}
+
+static void test_table(void **unused) {
+    static const struct { int32_t size, patch; } inputs[] = {{224, 16}, {384, 16}, {518, 14}};
+    const struct vit_session_options one = {.threads = 2, .backend = "auto"};
+    const struct vit_session_options more = {.threads = 2, .keep_totals = true, .backend = "auto"};
+    const struct vit_session_options maps = {
+        .threads = 2, .attention_maps = true, .backend = "auto"};
+    (void) unused;
+    printf("ViT-B, 2 threads, MB beside the weights\n");
+    printf("| input | tokens | one class | several classes | attention maps |\n");
+    printf("| --- | --- | --- | --- | --- |\n");
+    for (size_t i = 0; i < sizeof inputs / sizeof inputs[0]; i++) {
+        int32_t size = inputs[i].size;
+        int32_t patch = inputs[i].patch;
+        int32_t side = size / patch;
+        printf("| %d px, patch %d | %d | %.0f | %.0f | %.0f |\n", size, patch, side * side + 1,
+               session_megabytes(size, patch, &one), session_megabytes(size, patch, &more),
+               session_megabytes(size, patch, &maps));
+    }
+}
+
+/* The promise: a class explained at 1370 tokens takes less than 700 MB, for any ordinary number of
+ * threads. */
+static void test_many_tokens(void **unused) {
+    (void) unused;
+    for (size_t threads = 1; threads <= 64; threads *= 2) {
+        const struct vit_session_options options = {.threads = threads, .backend = "auto"};
+        assert_true(session_megabytes(518, 14, &options) < 700.0);
+    }
+}
+
+/* With 16 times the tokens, 16 times the memory and no more. */
+static void test_growth_is_linear(void **unused) {
+    const struct vit_session_options options = {.threads = 8, .backend = "auto"};
+    (void) unused;
+    double small = session_megabytes(518, 14, &options) / (37.0 * 37.0 + 1.0);
+    double large = session_megabytes(4 * 518, 14, &options) / (148.0 * 148.0 + 1.0);
+    assert_true(large <= small);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_table),
+        cmocka_unit_test(test_many_tokens),
+        cmocka_unit_test(test_growth_is_linear),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
