@@ -9,7 +9,12 @@ MISSING = $(shell dpkg-query -W -f '$${Package} $${db:Status-Status}\n' $(PACKAG
 	awk '$$2 == "installed" {have[$$1] = 1} \
 	END {n = split("$(PACKAGES)", p, " "); for (i = 1; i <= n; i++) if (!(p[i] in have)) print p[i]}')
 
-.PHONY: all deps configure build demo check install clean
+# CPack tells by it which of a package's files are libraries.
+PACKAGES += file
+# Programs that some tests try the pages and packages with; they say so where one is missing.
+CHECK_PACKAGES = fish lintian man-db mandoc shellcheck zsh
+
+.PHONY: all deps check-deps configure build demo check install package clean
 
 all: build
 
@@ -19,6 +24,9 @@ deps:
 	$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get update -q && \
 	$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends \
 	$$missing; }
+
+check-deps:
+	@$(MAKE) --no-print-directory deps PACKAGES="$(PACKAGES) $(CHECK_PACKAGES)"
 
 configure:
 	@cmake -S . -B $(BUILD) -G Ninja $(CMAKE_FLAGS)
@@ -38,5 +46,11 @@ check: deps
 install: build
 	cmake --install $(BUILD)
 
+# Debian packages, in $(BUILD)-package. Built apart: with Debian's prefix, without tests.
+package: deps
+	@cmake -S . -B $(BUILD)-package -G Ninja -DCMAKE_INSTALL_PREFIX=/usr -DVITLRP_TESTS=OFF \
+	$(CMAKE_FLAGS)
+	@cmake --build $(BUILD)-package -j $(JOBS) --target package
+
 clean:
-	rm -rf $(BUILD)
+	rm -rf $(BUILD) $(BUILD)-package

@@ -1,4 +1,5 @@
-# The libraries the project stands on; src/ARCHITECTURE.md says why each of them.
+# The libraries the project stands on; src/ARCHITECTURE.md says why each of them. What is added here
+# must be added to vitlrpConfig.cmake.in and vitlrp.pc.in too, for who links the static library.
 find_package(Threads REQUIRED)
 find_package(PkgConfig REQUIRED)
 find_package(JPEG REQUIRED)
@@ -15,10 +16,17 @@ find_path(OPENBLAS_INCLUDE_DIR cblas.h
                   ${CMAKE_LIBRARY_ARCHITECTURE}/openblas openblas REQUIRED)
 find_library(OPENBLAS_LIBRARY openblas
     PATH_SUFFIXES openblas-openmp openblas REQUIRED)
+# By a name instead of a path, so that the installed library is not tied to this machine's folders.
+add_library(vitlrp::openblas UNKNOWN IMPORTED)
+set_target_properties(vitlrp::openblas PROPERTIES IMPORTED_LOCATION ${OPENBLAS_LIBRARY})
 
 # Optional: a second backend for matrix products.
 option(VITLRP_ONEDNN "Build the oneDNN backend if oneDNN is found" ON)
 if(VITLRP_ONEDNN)
     find_path(ONEDNN_INCLUDE_DIR dnnl.h)
     find_library(ONEDNN_LIBRARY dnnl)
+    if(ONEDNN_LIBRARY)
+        add_library(vitlrp::onednn UNKNOWN IMPORTED)
+        set_target_properties(vitlrp::onednn PROPERTIES IMPORTED_LOCATION ${ONEDNN_LIBRARY})
+    endif()
 endif()

@@ -18,7 +18,17 @@ static const struct option_entry OPTIONS[OPTION_COUNT] = {
 #define OPTION(identifier, name, letter, argument, verbs, group, help)                             \
     [OPTION_##identifier] = {name, letter, argument, verbs, group, help},
 #include "options.def"
-#undef OPTION
+};
+
+static const char *const *const CHOICES_OF[OPTION_COUNT] = {
+#define CHOICES(identifier, ...) [OPTION_##identifier] = (const char *const[]){__VA_ARGS__, NULL},
+#include "options.def"
+};
+
+static const struct more_choices MORE_CHOICES_OF[OPTION_COUNT] = {
+#define MORE_CHOICES(identifier, verbs, ...)                                                       \
+    [OPTION_##identifier] = {verbs, (const char *const[]){__VA_ARGS__, NULL}},
+#include "options.def"
 };
 
 static const char *const VERBS[VERB_COUNT] = {
@@ -30,6 +40,14 @@ static const char *const RESERVED[] = {"batch"};
 
 const struct option_entry *option_table(void) {
     return OPTIONS;
+}
+
+const char *const *option_choices(enum option_id option) {
+    return CHOICES_OF[option];
+}
+
+const struct more_choices *option_more_choices(enum option_id option) {
+    return &MORE_CHOICES_OF[option];
 }
 
 const char *verb_name(enum verb verb) {

@@ -39,7 +39,6 @@ enum help_group {
 enum option_id {
 #define OPTION(identifier, name, letter, argument, verbs, group, help) OPTION_##identifier,
 #include "options.def"
-#undef OPTION
     OPTION_COUNT
 };
 
@@ -54,6 +53,20 @@ struct option_entry {
 
 /* The table of options.def, OPTION_COUNT entries. */
 const struct option_entry *option_table(void);
+
+/* Among an option's choices: any name of a method, which the library knows. */
+#define ANY_METHOD "METHOD"
+
+/* The words that an option takes, NULL behind the last; NULL if there is no such list. */
+const char *const *option_choices(enum option_id option);
+
+struct more_choices {
+    unsigned verbs;           /* 0: there are none */
+    const char *const *words; /* NULL behind the last */
+};
+
+/* The words that an option takes beyond its choices with some verbs only. */
+const struct more_choices *option_more_choices(enum option_id option);
 
 /* The verb's word. */
 const char *verb_name(enum verb verb);

@@ -14,9 +14,6 @@
 #define MAX_LIMIT 10000000
 #define MAX_SHARDS 1000000
 
-static const char *const REPLACEMENTS[] = {"zero", "black", "mean", "blur", "noise", "road", NULL};
-static const char *const TARGETS[] = {"predicted", "label", NULL};
-
 /* "a,b,c" taken apart. */
 static enum status read_methods(const char *value, struct eval_choice *choice, struct error *err) {
     size_t count = 1;
@@ -73,8 +70,8 @@ static enum status read_protocol(const struct args *args, struct vitlrp_eval_opt
     int64_t number = 0;
     TRY(option_int("--steps", value[OPTION_STEPS], 1, MAX_STEPS, &options->steps, err));
     TRY(option_int("--limit", value[OPTION_LIMIT], 1, MAX_LIMIT, &limit, err));
-    TRY(option_choice(args, OPTION_REPLACE, REPLACEMENTS, &replacement, err));
-    TRY(option_choice(args, OPTION_TARGET, TARGETS, &target, err));
+    TRY(option_choice(args, OPTION_REPLACE, &replacement, err));
+    TRY(option_choice(args, OPTION_TARGET, &target, err));
     if (seed != NULL && !parse_int64(seed, 0, INT64_MAX, &number)) {
         return option_fail("--seed", seed, "a whole number from 0 to 9223372036854775807", err);
     }

@@ -25,7 +25,7 @@ static const char PURPOSE[] =
 static const char EXAMPLES_EXPLAIN[] =
     "  vitlrp goldfish.jpg                         the top prediction, as goldfish.heat.png\n"
     "  vitlrp cat.jpg --model vit_b_16.pth -c 281  a class of a model of yours\n"
-    "  vitlrp cat.jpg -c 281 --versus 285 -o d.png what speaks for 281 and against 285\n"
+    "  vitlrp cat.jpg -c 281 --versus 285          what speaks for 281 and against 285\n"
     "  vitlrp cat.jpg -c top:3 -o '{class}.png'    the three most likely classes\n"
     "  vitlrp *.jpg -o maps --style panel          many images, into a folder\n"
     "  vitlrp cat.jpg --level pixel --raw map.npy  the numbers instead of a picture\n";
@@ -69,17 +69,35 @@ static const char *const USAGE[VERB_COUNT] = {
     [VERB_TUNE] = USAGE_TUNE,       [VERB_INFO] = USAGE_INFO, [VERB_BENCH] = USAGE_BENCH,
 };
 
+static const char *const SUMMARIES[VERB_COUNT] = {
+    [VERB_EXPLAIN] = "heat maps of images; the verb that is meant where none is given",
+    [VERB_EVAL] = "how faithful methods are, measured over a set of images",
+    [VERB_MERGE] = "put the parts of an evaluation together",
+    [VERB_TUNE] = "find gammas for a model",
+    [VERB_INFO] = "tell what is in a weights file",
+    [VERB_BENCH] = "measure how fast this machine is",
+};
+
+static const struct help_entry ENVIRONMENT[] = {
+    {"VITLRP_MODEL", "--model, where that is not given"},
+    {"VITLRP_THREADS", "--threads, likewise"},
+    {NULL, NULL},
+};
+
+static const struct help_entry EXIT_STATUS[] = {
+    {"0", "done"},
+    {"1", "finished, but some images failed"},
+    {"2", "usage"},
+    {"3", "model or only image unusable"},
+    {"4", "output or system failure"},
+    {"5", "limit or memory"},
+    {"70", "internal error"},
+    {"130, 143", "stopped by a signal, what was done being written"},
+    {NULL, NULL},
+};
+
 static const char CLOSING[] =
-    "Environment, each overruled by its option\n"
-    "  VITLRP_MODEL            --model\n"
-    "  VITLRP_THREADS          --threads\n"
-    "\n"
-    "Exit status\n"
-    "  0 done, 1 finished but some images failed, 2 usage, 3 model or only image unusable,\n"
-    "  4 output or system failure, 5 limit or memory, 70 internal error, 130 and 143 stopped by\n"
-    "  a signal, what was done being written\n"
-    "\n"
-    "The last of a repeated option counts; -- ends the options; ./info is a file, not the verb.\n";
+    "The last of a repeated option counts; -- ends the options; ./info is a file, not the verb.";
 
 void help_short(struct text *out) {
     text_append_string(out,
@@ -115,8 +133,7 @@ static void append_wrapped(struct text *out, size_t column, const char *words) {
     text_append_string(out, "\n");
 }
 
-/* "(eval, tune) ": what an option belongs to that explain does not have. */
-static void append_verbs(struct text *out, unsigned verbs) {
+void help_append_verbs(struct text *out, unsigned verbs) {
     const char *join = "(";
     for (enum verb i = 0; i < VERB_COUNT; i++) {
         if ((verbs & 1U << i) != 0) {
@@ -147,7 +164,7 @@ static void append_option(struct text *out, const struct option_entry *entry, bo
     }
     struct text words = {.limit = 2048};
     if (name_verbs && (entry->verbs & FOR_EXPLAIN) == 0) {
-        append_verbs(&words, entry->verbs);
+        help_append_verbs(&words, entry->verbs);
     }
     text_append_string(&words, entry->help);
     append_wrapped(out, column, words.failed ? entry->help : words.data);
@@ -198,6 +215,16 @@ static void append_parts(struct text *out, const char *title, const char *const 
     text_append_string(out, "\n");
 }
 
+static void append_entries(struct text *out, const char *title, const struct help_entry *entry) {
+    text_printf(out, "%s\n", title);
+    for (; entry->name != NULL; entry++) {
+        size_t start = out->length;
+        text_printf(out, "  %s", entry->name);
+        append_wrapped(out, out->length - start, entry->text);
+    }
+    text_append_string(out, "\n");
+}
+
 void help_full(struct text *out, const struct args *args) {
     unsigned verbs = args->verb_given ? 1U << args->verb : FOR_ALL;
     text_append_string(out, PURPOSE);
@@ -209,5 +236,35 @@ void help_full(struct text *out, const struct args *args) {
             append_methods(out);
         }
     }
-    text_append_string(out, CLOSING);
+    append_entries(out, "Environment", ENVIRONMENT);
+    append_entries(out, "Exit status", EXIT_STATUS);
+    text_printf(out, "%s\n", CLOSING);
+}
+
+const char *help_group_title(enum help_group group) {
+    return GROUPS[group];
+}
+
+const char *help_verb_summary(enum verb verb) {
+    return SUMMARIES[verb];
+}
+
+const char *help_verb_usage(enum verb verb) {
+    return USAGE[verb];
+}
+
+const char *help_verb_examples(enum verb verb) {
+    return EXAMPLES[verb];
+}
+
+const struct help_entry *help_environment(void) {
+    return ENVIRONMENT;
+}
+
+const struct help_entry *help_exit_status(void) {
+    return EXIT_STATUS;
+}
+
+const char *help_closing(void) {
+    return CLOSING;
 }

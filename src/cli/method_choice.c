@@ -16,8 +16,6 @@
 /* Below 1: something must be left. */
 #define MAX_DISCARD_RATIO 0.999999
 
-static const char *const FUSIONS[] = {"mean", "max", "min", NULL};
-
 /* Which options only some methods read. */
 static const struct {
     enum option_id option;
@@ -138,7 +136,7 @@ enum status method_choose(const struct args *args, struct vitlrp_method_info *in
     TRY(find_method(name == NULL ? vitlrp_method_name(0) : name, info, options, err));
     TRY(check_particular(args, info, err));
     TRY(method_rules(args, &options->rules, err));
-    TRY(option_choice(args, OPTION_HEAD_FUSION, FUSIONS, &fusion, err));
+    TRY(option_choice(args, OPTION_HEAD_FUSION, &fusion, err));
     options->head_fusion = (enum vitlrp_head_fusion) fusion;
     TRY(option_number(args, OPTION_DISCARD_RATIO, 0.0, MAX_DISCARD_RATIO,
                       "a number from 0 to below 1", &options->discard_ratio, err));
@@ -150,7 +148,7 @@ enum status method_choose(const struct args *args, struct vitlrp_method_info *in
 }
 
 const char *method_fusion_name(enum vitlrp_head_fusion fusion) {
-    return FUSIONS[fusion];
+    return option_choices(OPTION_HEAD_FUSION)[fusion];
 }
 
 /* What a rule method adds to its name. */

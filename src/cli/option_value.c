@@ -12,34 +12,46 @@ enum status option_fail(const char *option, const char *value, const char *wante
     return fail(err, STATUS_USAGE, "%s '%s': must be %s", option, shown, wanted);
 }
 
-static bool is_listed(const char *value, const char *const *list, int *index) {
-    for (int i = 0; list[i] != NULL; i++) {
-        if (strcmp(value, list[i]) == 0) {
-            *index = i;
-            return true;
-        }
+const char *option_choice_word(const struct args *args, enum option_id option, int index) {
+    const char *const *choices = option_choices(option);
+    const struct more_choices *more = option_more_choices(option);
+    int count = 0;
+    while (choices[count] != NULL) {
+        count++;
     }
-    return false;
+    if (index < count) {
+        return choices[index];
+    }
+    return (more->verbs & 1U << args->verb) != 0 ? more->words[index - count] : NULL;
 }
 
 /* "a, b or c" */
-static void append_choices(struct text *out, const char *const *list) {
-    for (int i = 0; list[i] != NULL; i++) {
-        const char *join = i == 0 ? "" : list[i + 1] == NULL ? " or " : ", ";
-        text_printf(out, "%s%s", join, list[i]);
+static void append_choices(struct text *out, const struct args *args, enum option_id option) {
+    const char *word = option_choice_word(args, option, 0);
+    for (int i = 0; word != NULL; i++) {
+        const char *next = option_choice_word(args, option, i + 1);
+        text_printf(out, "%s%s", i == 0 ? "" : next == NULL ? " or " : ", ", word);
+        word = next;
     }
 }
 
-enum status option_choice(const struct args *args, enum option_id option, const char *const *list,
-                          int *index, struct error *err) {
+enum status option_choice(const struct args *args, enum option_id option, int *index,
+                          struct error *err) {
     const char *value = args->value[option];
-    if (value == NULL || is_listed(value, list, index)) {
+    const char *word;
+    if (value == NULL) {
         return STATUS_OK;
+    }
+    for (int i = 0; (word = option_choice_word(args, option, i)) != NULL; i++) {
+        if (strcmp(value, word) == 0) {
+            *index = i;
+            return STATUS_OK;
+        }
     }
     const char *name = option_table()[option].name;
     char spelled[48];
     struct text wanted = {.limit = 512};
-    append_choices(&wanted, list);
+    append_choices(&wanted, args, option);
     text_escape_name(spelled, sizeof spelled, value);
     enum status status = fail(err, STATUS_USAGE, "--%s '%s': must be %s", name, spelled,
                               wanted.failed ? "another name" : wanted.data);

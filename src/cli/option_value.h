@@ -12,9 +12,13 @@
 enum status option_fail(const char *option, const char *value, const char *wanted,
                         struct error *err);
 
-/* The place of an option's value in a list that ends in NULL. */
-enum status option_choice(const struct args *args, enum option_id option, const char *const *list,
-                          int *index, struct error *err);
+/* The word at a place among the choices that an option has with the verb, those with some verbs
+ * only behind the others (options.def); NULL at the first place beyond. */
+const char *option_choice_word(const struct args *args, enum option_id option, int index);
+
+/* The place of an option's value among these. */
+enum status option_choice(const struct args *args, enum option_id option, int *index,
+                          struct error *err);
 
 /* A whole number; `value` NULL: not given. */
 enum status option_int(const char *name, const char *value, int32_t min, int32_t max, int32_t *out,

@@ -15,19 +15,6 @@
 #define MAX_HEADS 1024
 #define MAX_RUNS 10000
 
-static const char *const INTERPOLATIONS[] = {"bilinear", "bicubic", NULL};
-static const char *const STYLES[] = {"overlay", "heat", "panel", NULL};
-static const char *const LEVELS[] = {"patch", "pixel", NULL};
-static const char *const UPSAMPLES[] = {"nearest", "bilinear", "bicubic", NULL};
-static const char *const PROGRESSES[] = {"auto", "always", "never", "json", NULL};
-static const char *const COLORMAPS[] = {"bwr",     "seismic", "coldnhot", "coolwarm",
-                                        "viridis", "inferno", "magma",    "turbo",
-                                        "jet",     "gray",    NULL};
-static const char *const BACKENDS[] = {"auto", "openblas", "onednn", NULL};
-static const char *const PRECISIONS[] = {"fp32", "mixed", "bf16", NULL};
-static const char *const BENCH_PRECISIONS[] = {"fp32", "mixed", "bf16", "all", NULL};
-static const char *const BENCH_BACKENDS[] = {"auto", "openblas", "onednn", "all", NULL};
-
 /* "a,b,c" of an option; each value at least `min`, and above it if min is 0. */
 static enum status read_triple(const char *name, const char *value, double min, float out[3],
                                struct error *err) {
@@ -79,7 +66,7 @@ static enum status read_preprocess(const struct args *args, struct preprocess_ch
     }
     TRY(option_int("--crop", value[OPTION_CROP], 1, MAX_PIXELS_A_SIDE, &changes->crop, err));
     int interpolation = 0;
-    TRY(option_choice(args, OPTION_INTERPOLATION, INTERPOLATIONS, &interpolation, err));
+    TRY(option_choice(args, OPTION_INTERPOLATION, &interpolation, err));
     changes->interpolation_given = value[OPTION_INTERPOLATION] != NULL;
     changes->interpolation = interpolation == 0 ? VITLRP_BILINEAR : VITLRP_BICUBIC;
     if (value[OPTION_MEAN] != NULL) {
@@ -121,17 +108,17 @@ static enum status read_render(const struct args *args, struct settings *setting
     int level = 0;
     int progress = 0;
     vitlrp_render_options_init(render);
-    TRY(option_choice(args, OPTION_STYLE, STYLES, &style, err));
-    TRY(option_choice(args, OPTION_CMAP, COLORMAPS, &colormap, err));
-    TRY(option_choice(args, OPTION_UPSAMPLE, UPSAMPLES, &upsample, err));
-    TRY(option_choice(args, OPTION_LEVEL, LEVELS, &level, err));
-    TRY(option_choice(args, OPTION_PROGRESS, PROGRESSES, &progress, err));
+    TRY(option_choice(args, OPTION_STYLE, &style, err));
+    TRY(option_choice(args, OPTION_CMAP, &colormap, err));
+    TRY(option_choice(args, OPTION_UPSAMPLE, &upsample, err));
+    TRY(option_choice(args, OPTION_LEVEL, &level, err));
+    TRY(option_choice(args, OPTION_PROGRESS, &progress, err));
     TRY(read_number_or_auto(args, OPTION_OPACITY, 0.0, 1.0, "a number from 0 to 1, or auto",
                             &render->opacity, err));
     TRY(read_number_or_auto(args, OPTION_SCALE, FLT_MIN, FLT_MAX, "a number above 0, or auto",
                             &render->scale, err));
     render->style = (enum vitlrp_style) style;
-    render->colormap = COLORMAPS[colormap];
+    render->colormap = option_choices(OPTION_CMAP)[colormap];
     render->upsample = (enum vitlrp_upsample) upsample;
     settings->level = (enum level) level;
     settings->progress = (enum progress) progress;
@@ -174,12 +161,10 @@ enum status settings_read(const struct args *args, struct settings *settings, st
     settings->labels_path = args->value[OPTION_LABELS];
     TRY(option_int("--heads", args->value[OPTION_HEADS], 1, MAX_HEADS, &settings->heads, err));
     TRY(option_int("--runs", args->value[OPTION_RUNS], 1, MAX_RUNS, &settings->runs, err));
-    const char *const *backends = args->verb == VERB_BENCH ? BENCH_BACKENDS : BACKENDS;
-    TRY(option_choice(args, OPTION_BACKEND, backends, &backend, err));
-    TRY(option_choice(args, OPTION_PRECISION,
-                      args->verb == VERB_BENCH ? BENCH_PRECISIONS : PRECISIONS, &precision, err));
+    TRY(option_choice(args, OPTION_BACKEND, &backend, err));
+    TRY(option_choice(args, OPTION_PRECISION, &precision, err));
+    settings->backend = option_choice_word(args, OPTION_BACKEND, backend);
     settings->every_precision = precision > VITLRP_PRECISION_BF16;
-    settings->backend = backends[backend];
     settings->precision =
         settings->every_precision ? VITLRP_PRECISION_FP32 : (enum vitlrp_precision) precision;
     settings->versus_text = args->value[OPTION_VERSUS];
@@ -200,7 +185,7 @@ enum status settings_read(const struct args *args, struct settings *settings, st
 }
 
 const char *precision_name(enum vitlrp_precision precision) {
-    return PRECISIONS[precision];
+    return option_choices(OPTION_PRECISION)[precision];
 }
 
 void preprocess_change(const struct preprocess_changes *changes,

@@ -17,17 +17,15 @@ static json_t *json_gamma(float gamma) {
 
 /* How the settings were found, for people. */
 static json_t *json_search(const struct tune_report *report) {
-    static const char *const REPLACEMENTS[] = {"zero", "black", "mean", "blur", "noise", "road"};
     const struct vitlrp_tune_result *result = report->result;
     const struct vitlrp_eval_options *options = report->options;
     return json_pack(
         "{s:o, s:s, s:o, s:I, s:i, s:s, s:s, s:I, s:{s:I, s:o, s:o}, s:{s:I, s:o, s:o, s:o}}",
         "model", json_text(report->model), "weights_sha256", report->weights_sha256, "dataset",
         json_text(report->dataset), "trials", (json_int_t) result->trials, "steps", options->steps,
-        "replace", REPLACEMENTS[options->replacement], "target",
-        options->target == VITLRP_EVAL_LABEL ? "label" : "predicted", "seed",
-        (json_int_t) options->seed, "calibration", "images",
-        (json_int_t) result->calibration_images, "preset",
+        "replace", option_choices(OPTION_REPLACE)[options->replacement], "target",
+        option_choices(OPTION_TARGET)[options->target], "seed", (json_int_t) options->seed,
+        "calibration", "images", (json_int_t) result->calibration_images, "preset",
         json_statistic(&result->calibration_preset), "tuned",
         json_statistic(&result->calibration_tuned), "held_out", "images",
         (json_int_t) result->held_out_images, "preset", json_statistic(&result->preset), "tuned",

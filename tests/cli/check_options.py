@@ -18,7 +18,8 @@ def read_table(path):
     with open(path, encoding="utf-8") as file:
         text = file.read().split("*/", 1)[1]
     entries = ENTRY.findall(text)
-    assert len(entries) == text.count("OPTION("), "a line of the table was not understood"
+    lines = re.findall(r"^OPTION\(", text, re.MULTILINE)
+    assert len(entries) == len(lines), "a line of the table was not understood"
     for name, letter, argument, verbs in entries:
         spelled = [f"--{name[1:-1]}"] if name != "NULL" else []
         spelled += [f"-{letter[1]}"] if letter != "0" else []
