@@ -306,8 +306,9 @@ VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_session_bytes(const struct vitlrp_model *model, const struct vitlrp_session_options *options,
                      size_t *bytes, struct vitlrp_error *error);
 
-/* Allocates everything that forward and relevance need: nothing is allocated after this call.
- * *session is owned: vitlrp_session_close. It keeps a pointer to the model. */
+/* Allocates everything that forward and relevance need; after this call only oneDNN takes memory,
+ * when it first meets the shape of a product. *session is owned: vitlrp_session_close. It keeps a
+ * pointer to the model. */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_session_open(const struct vitlrp_model *model, const struct vitlrp_session_options *options,
                     struct vitlrp_session **session, struct vitlrp_error *error);
