@@ -135,6 +135,13 @@ VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_image_open_memory(const void *data, size_t size, const struct vitlrp_image_options *options,
                          struct vitlrp_image **image, struct vitlrp_error *error);
 
+/* A photograph that is decoded already: a copy of `rgb` [height, width, 3]. LIMIT beyond the
+ * default limits of vitlrp_image_options. Any thread. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status vitlrp_image_from_rgb(const uint8_t *rgb,
+                                                                     int32_t height, int32_t width,
+                                                                     struct vitlrp_image **image,
+                                                                     struct vitlrp_error *error);
+
 /* The picture that a normalised model input [3, height, width] shows, for inputs that came without
  * a photograph. */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
@@ -147,7 +154,7 @@ VITLRP_API void vitlrp_image_close(struct vitlrp_image *image);
 struct vitlrp_image_info {
     int32_t width, height; /* upright */
     int32_t orientation;   /* EXIF 1..8 as found, 1 if none */
-    const char *format;    /* "jpeg", "png", "bmp", "pnm", "input" */
+    const char *format;    /* "jpeg", "png", "bmp", "pnm", "rgb", "input" */
     const uint8_t *rgb;    /* [height, width, 3], owned by the image */
 };
 
@@ -195,6 +202,12 @@ VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_model_open_memory(const void *data, size_t size, const char *name,
                          const struct vitlrp_model_options *options, struct vitlrp_model **model,
                          struct vitlrp_error *error);
+
+/* The small model that comes with the library (data/MODEL_CARD.md), with the options' labels; no
+ * file is read. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status
+vitlrp_model_open_builtin(const struct vitlrp_model_options *options, struct vitlrp_model **model,
+                          struct vitlrp_error *error);
 
 /* Shape of a model with random weights, for benchmarks. Defaults: ViT-B/16 at 224 with 1000
  * classes. */
