@@ -685,11 +685,16 @@ struct vitlrp_evaluation_info {
     int32_t cancelled;        /* 1: the run was stopped before its end */
     const char *first_failed; /* name of the first image that failed; NULL if none did */
     const char *first_error;  /* why it did */
+    const char *reference;    /* method that the others are compared with; NULL if there is none */
 };
 
 VITLRP_API void vitlrp_evaluation_info_init(struct vitlrp_evaluation_info *info);
 VITLRP_API void vitlrp_evaluation_describe(const struct vitlrp_evaluation *evaluation,
                                            struct vitlrp_evaluation_info *info);
+
+/* The methods that were run, in that order: 0 to info.methods - 1, NULL beyond. */
+VITLRP_API const char *vitlrp_evaluation_method(const struct vitlrp_evaluation *evaluation,
+                                                size_t index);
 
 /* A mean over n images with its 95 % bootstrap interval; NAN for n = 0. */
 struct vitlrp_statistic {
@@ -702,6 +707,14 @@ struct vitlrp_statistic {
  * USAGE for another name or a method that was not run. */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_evaluation_metric(const struct vitlrp_evaluation *evaluation, const char *method,
+                         const char *metric, struct vitlrp_statistic *statistic,
+                         struct vitlrp_error *error);
+
+/* "delta_logit" or "delta_prob" of a method less that of the reference, image by image; n = 0 for
+ * the reference itself and where there is none. USAGE for another metric or a method that was not
+ * run. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status
+vitlrp_evaluation_paired(const struct vitlrp_evaluation *evaluation, const char *method,
                          const char *metric, struct vitlrp_statistic *statistic,
                          struct vitlrp_error *error);
 

@@ -165,6 +165,11 @@ void vitlrp_evaluation_close(struct vitlrp_evaluation *evaluation) {
     }
 }
 
+const char *vitlrp_evaluation_method(const struct vitlrp_evaluation *evaluation, size_t index) {
+    const struct evaluation *inner = &evaluation->record.evaluation;
+    return index < inner->method_count ? inner->methods[index] : NULL;
+}
+
 void vitlrp_evaluation_describe(const struct vitlrp_evaluation *evaluation,
                                 struct vitlrp_evaluation_info *info) {
     const struct evaluation *inner = &evaluation->record.evaluation;
@@ -178,11 +183,23 @@ void vitlrp_evaluation_describe(const struct vitlrp_evaluation *evaluation,
         .shard = inner->shard,
         .shards = inner->shards,
         .cancelled = inner->cancelled ? 1 : 0,
+        .reference = vitlrp_evaluation_method(evaluation, evaluation->summary.reference),
     };
     for (size_t i = 0; i < inner->image_count && info->first_error == NULL; i++) {
         info->first_error = inner->images[i].message;
         info->first_failed = inner->images[i].id;
     }
+}
+
+/* The row of a method; NULL, with *error filled, if it was not run. */
+static const struct summary_method *find_row(const struct vitlrp_evaluation *evaluation,
+                                             const char *method, struct vitlrp_error *error) {
+    size_t row = record_find_method(&evaluation->record, method);
+    if (row >= evaluation->summary.method_count) {
+        api_fail(error, VITLRP_USAGE, "no such method was run: %.60s", method);
+        return NULL;
+    }
+    return &evaluation->summary.methods[row];
 }
 
 enum vitlrp_status vitlrp_evaluation_metric(const struct vitlrp_evaluation *evaluation,
@@ -192,17 +209,37 @@ enum vitlrp_status vitlrp_evaluation_metric(const struct vitlrp_evaluation *eval
     if (evaluation == NULL || method == NULL || metric == NULL || statistic == NULL) {
         return api_fail(error, VITLRP_USAGE, "vitlrp_evaluation_metric: a NULL argument");
     }
-    size_t row = record_find_method(&evaluation->record, method);
-    if (row >= evaluation->summary.method_count) {
-        return api_fail(error, VITLRP_USAGE, "no such method was run: %.60s", method);
+    const struct summary_method *row = find_row(evaluation, method, error);
+    if (row == NULL) {
+        return VITLRP_USAGE;
     }
     for (int i = 0; i < EVAL_METRIC_COUNT; i++) {
         if (strcmp(eval_metric_name((enum eval_metric) i), metric) == 0) {
-            *statistic = eval_statistic(&evaluation->summary.methods[row].metrics[i]);
+            *statistic = eval_statistic(&row->metrics[i]);
             return VITLRP_OK;
         }
     }
     return api_fail(error, VITLRP_USAGE, "no such metric: %.60s", metric);
+}
+
+enum vitlrp_status vitlrp_evaluation_paired(const struct vitlrp_evaluation *evaluation,
+                                            const char *method, const char *metric,
+                                            struct vitlrp_statistic *statistic,
+                                            struct vitlrp_error *error) {
+    if (evaluation == NULL || method == NULL || metric == NULL || statistic == NULL) {
+        return api_fail(error, VITLRP_USAGE, "vitlrp_evaluation_paired: a NULL argument");
+    }
+    const struct summary_method *row = find_row(evaluation, method, error);
+    if (row == NULL) {
+        return VITLRP_USAGE;
+    }
+    for (int i = 0; i < SUMMARY_PAIRS; i++) {
+        if (strcmp(eval_metric_name(summary_pair_metric((enum summary_pair) i)), metric) == 0) {
+            *statistic = eval_statistic(&row->paired[i]);
+            return VITLRP_OK;
+        }
+    }
+    return api_fail(error, VITLRP_USAGE, "no such difference: %.60s", metric);
 }
 
 /* Hands a report over to the caller. */
