@@ -186,8 +186,10 @@ void vitlrp_evaluation_describe(const struct vitlrp_evaluation *evaluation,
         .reference = vitlrp_evaluation_method(evaluation, evaluation->summary.reference),
     };
     for (size_t i = 0; i < inner->image_count && info->first_error == NULL; i++) {
-        info->first_error = inner->images[i].message;
-        info->first_failed = inner->images[i].id;
+        if (inner->images[i].message != NULL) {
+            info->first_error = inner->images[i].message;
+            info->first_failed = inner->images[i].id;
+        }
     }
 }
 

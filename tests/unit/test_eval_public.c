@@ -69,6 +69,7 @@ static void test_evaluate(void **unused) {
     assert_int_equal(info.failed, 0);
     assert_int_equal(info.methods, 2);
     assert_null(info.first_error);
+    assert_null(info.first_failed);
     assert_int_equal(vitlrp_evaluation_metric(evaluation, "attnlrp", "delta_logit", &delta, &error),
                      VITLRP_OK);
     assert_true(delta.n == 6 && delta.lo <= delta.mean && delta.mean <= delta.hi);
