@@ -18,6 +18,7 @@ from ._library import call, lib, new_record, take_bytes, version
 from .errors import UsageError
 from .method import GAMMAS
 
+_LABEL_BYTES = 119  # of a label in a caption
 _FORMATS = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg"}
 
 
@@ -159,9 +160,9 @@ class Explanation:
     @property
     def caption(self) -> str:
         """What a panel says under its pictures."""
-        versus = f" versus {_printable(self.versus)}" if self.versus else ""
+        versus = f" versus {_shown(self.versus)}" if self.versus else ""
         share = f"{100.0 * self.probability:.1f} %"
-        return f"{_printable(self.target)}{versus}  {share}  {self.method}"
+        return f"{_shown(self.target)}{versus}  {share}  {self.method}"
 
     def _comment(self) -> str:
         """What a picture's file says about itself: program, class, method and its parameters."""
@@ -202,8 +203,13 @@ def probabilities(logits: _check.Floats) -> npt.NDArray[np.float64]:
     return np.asarray(shifted / shifted.sum())
 
 
-def _printable(target: Class) -> str:
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(target))
+def _shown(target: Class) -> str:
+    """The class for a caption: of a long label the end, as the command shows it."""
+    label = target.label.encode()
+    if len(label) <= _LABEL_BYTES:
+        return str(target)
+    end = label[3 - _LABEL_BYTES :].decode(errors="ignore")
+    return str(dataclasses.replace(target, label=f"...{end}"))
 
 
 def _told(parameters: dict[str, Any]) -> str:

@@ -111,9 +111,7 @@ class Layout(unittest.TestCase):
                 self.assertEqual(self.values[constant], value, constant)
         for word, flag in _capi.METHOD_READS.items():
             self.assertEqual(self.values[f"VITLRP_READS_{word.upper()}"], flag)
-        self.assertEqual(
-            len(_capi.METHOD_READS), len(self.header.enums["vitlrp_method_reads"])
-        )
+        self.assertEqual(len(_capi.METHOD_READS), len(self.header.enums["vitlrp_method_reads"]))
 
     def test_an_exception_for_every_status(self):
         words = tuple(error.status for error in errors.BY_STATUS)
