@@ -348,7 +348,7 @@ class Search(unittest.TestCase):
             self.assertIn("VITLRP_LIBRARY=build/src/api/libvitlrp.so", result.stdout)
 
     def test_another_library(self):
-        result = self.run_import(VITLRP_LIBRARY=np.core._multiarray_umath.__file__)
+        result = self.run_import(VITLRP_LIBRARY=np.linalg._umath_linalg.__file__)
         self.assertNotEqual(result.returncode, 0)
         self.assertIn("has no vitlrp_version", result.stdout)
 
