@@ -1,5 +1,5 @@
-"""_capi.py against include/vitlrp.h: every field, enumerator and parameter. ctypes believes whatever
-it is told, so a field too many would be written over somebody else's memory."""
+"""_capi.py against include/vitlrp.h: every field, enumerator and parameter. ctypes believes what it
+is told, and a field too few is written over somebody else's memory."""
 
 import ctypes
 import inspect

@@ -222,7 +222,7 @@ class Life(unittest.TestCase):
             pickle.dumps(self.model)
 
     def test_openmp_setting_of_the_caller_stays(self):
-        """A session works in the caller's thread: numpy's and torch's number of threads is not its."""
+        """A session works in the caller's thread, whose threads of OpenMP numpy and torch use."""
         code = (
             "import ctypes, vitlrp\n"
             "openmp = ctypes.CDLL('libgomp.so.1')\n"
