@@ -41,8 +41,7 @@ extern "C" {
 #define VITLRP_NODISCARD
 #endif
 
-/* ---- Version, status, errors
- * --------------------------------------------------------------------------------------- */
+/* ---- Version, status, errors ---- */
 
 /* "MAJOR.MINOR.PATCH". */
 VITLRP_API const char *vitlrp_version(void);

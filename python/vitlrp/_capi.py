@@ -32,6 +32,7 @@ ENUMS = {
     ),
     "resize": ("short", "squash", "none"),
     "interpolation": ("bilinear", "bicubic"),
+    "precision": ("fp32", "mixed", "bf16"),
     "attention_rule": ("attnlrp", "cp"),
     "head_fusion": ("mean", "max", "min"),
     "style": ("overlay", "heat", "panel"),
@@ -167,6 +168,8 @@ class SessionOptions(Structure):
         ("max_bytes", c_size_t),
         ("methods", c_char_p),
         ("attributions", c_int32),
+        ("precision", c_int),
+        ("passes", c_int32),
     ]
 
 
@@ -182,6 +185,8 @@ class SessionInfo(Structure):
         ("backend", c_char_p),
         ("instruction_set", c_char_p),
         ("bytes", c_size_t),
+        ("precision", c_int),
+        ("arranged_bytes", c_size_t),
     ]
 
 

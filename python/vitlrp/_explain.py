@@ -46,6 +46,10 @@ class Explaining:
     ) -> None:
         self._model, self._session = model, session
         self._source, self._method, self._options = source, method, options
+        info = new_record(_capi.SessionInfo, lib.vitlrp_session_info_init)
+        lib.vitlrp_session_describe(session, ctypes.byref(info))
+        self._grid = info.grid_height, info.grid_width
+        self.precision = _capi.ENUMS["precision"][info.precision]  # in use
         self._logits = np.empty(0, np.float32)
         self._ranked: list[Class] = []  # most likely first
         self._top: tuple[Prediction, ...] = ()
@@ -85,7 +89,7 @@ class Explaining:
             ledger = self._attribute(relevance, target, versus)
             heatmap = (pixels[0].astype(np.float64) + pixels[1] + pixels[2]).astype(np.float32)
         else:
-            heatmap = np.empty(self._grid(), np.float32)
+            heatmap = np.empty(self._grid, np.float32)
             relevance.patches = _check.floats(heatmap)
             ledger = self._attribute(relevance, target, versus)
         return Explanation(
@@ -99,7 +103,10 @@ class Explaining:
             relevance_sum=relevance.sum,
             ledger=ledger,
             method=self._method.name,
-            parameters=_method.parameters_in_use(self._method, self._options),
+            parameters={
+                **_method.parameters_in_use(self._method, self._options),
+                "precision": self.precision,
+            },
             photo=self._source.photo,
             geometry=self._source.geometry,
         )
@@ -121,11 +128,6 @@ class Explaining:
         rules = ctypes.byref(self._options.rules)
         call(lib.vitlrp_session_relevance, *what, rules, ctypes.byref(relevance))
         return tuple(LedgerEntry(e.block, e.kind.decode(), e.absorbed) for e in ledger)
-
-    def _grid(self) -> tuple[int, int]:
-        info = new_record(_capi.SessionInfo, lib.vitlrp_session_info_init)
-        lib.vitlrp_session_describe(self._session, ctypes.byref(info))
-        return info.grid_height, info.grid_width
 
 
 def check_contrast(target: Class, versus: Class | None) -> None:

@@ -22,6 +22,7 @@ class SessionSettings(NamedTuple):
     method: str
     several: bool  # attributions follow one forward pass
     backend: bytes
+    precision: int
 
 
 class SessionPool:
@@ -31,8 +32,9 @@ class SessionPool:
     that going back and forth between two methods or sizes opens nothing anew; the oldest goes.
     """
 
-    def __init__(self, model: Handle) -> None:
+    def __init__(self, model: Handle, passes: int) -> None:
         self._model = model
+        self._passes = passes  # forward passes to be expected
         self._lock = threading.Lock()
         self._idle: list[tuple[SessionSettings, Handle]] = []
         self._taken = 0
@@ -69,7 +71,8 @@ class SessionPool:
         options = new_record(_capi.SessionOptions, lib.vitlrp_session_options_init)
         options.threads = settings.threads
         options.input_height, options.input_width = settings.height, settings.width
-        options.backend = settings.backend
+        options.backend, options.precision = settings.backend, settings.precision
+        options.passes = self._passes
         options.methods = settings.method.encode()
         options.attributions = 2 if settings.several else 1
         pointer = _capi.SessionPointer()

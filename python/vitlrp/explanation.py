@@ -68,7 +68,7 @@ class Explanation:
     relevance_sum: float  # of the map; explained = relevance_sum + all absorbed, up to rounding
     ledger: tuple[LedgerEntry, ...] | None  # from the output to the input; None if there is none
     method: str
-    parameters: dict[str, Any]  # that the method was run with
+    parameters: dict[str, Any]  # that the method was run with, and the precision
     photo: _check.Pixels  # uint8 (height, width, 3), upright, read-only
     geometry: _image.Geometry  # where the map lies on it
 

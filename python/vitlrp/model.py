@@ -65,6 +65,7 @@ class ExplainOptions(_method.Parameters, total=False):
     ignore_exif: bool
     threads: int | None
     backend: str
+    precision: str
 
 
 class Model:
@@ -76,6 +77,8 @@ class Model:
     heads   attention heads, where the weights do not tell
     labels  file of class names: one a line, or index<TAB>wnid<TAB>name; None: the model's, else
             ImageNet's
+    passes  about how many images will be explained: from 32 on, the weights are held a second
+            time, arranged for speed
 
     A forked process must not use a model that was opened before the fork: ForkError. Open it in
     the child, or start children by "spawn".
@@ -86,6 +89,8 @@ class Model:
         path: _check.StrPath | None = None,
         heads: int | None = None,
         labels: _check.StrPath | None = None,
+        *,
+        passes: int = 1,
     ) -> None:
         options = new_record(_capi.ModelOptions, lib.vitlrp_model_options_init)
         options.log = logger()
@@ -93,6 +98,7 @@ class Model:
             options.heads = _check.whole("heads", heads, 1, _check.INT32_MAX)
         if labels is not None:
             options.labels_path = _check.path("labels", labels)
+        passes = _check.whole("passes", passes, 1, _check.INT32_MAX)
         pointer = _capi.ModelPointer()
         places = (ctypes.byref(options), ctypes.byref(pointer))
         if path is None:
@@ -100,7 +106,7 @@ class Model:
         else:
             call(lib.vitlrp_model_open, _check.path("path", path), *places)
         self._handle = Handle(pointer, lib.vitlrp_model_close)
-        self._sessions = SessionPool(self._handle)
+        self._sessions = SessionPool(self._handle, passes)
         self._lock = threading.Lock()
         self._users = 0
         self._closed = False
@@ -249,6 +255,7 @@ class Model:
         ignore_exif: bool = False,
         threads: int | None = None,
         backend: str = "auto",
+        precision: str = "fp32",
         **parameters: Any,
     ) -> Any:
         """Explains one class of an image, or several after one forward pass.
@@ -265,6 +272,7 @@ class Model:
         ignore_exif    leave a file's pixels as stored
         threads        None: one per available processor. Use 1 where several threads explain
         backend        matrix products: "auto", "openblas" or, where built, "onednn"
+        precision      "fp32", "mixed" (the gamma rule's products with |W| in fewer bits), "bf16"
         parameters     over the method's own: gamma_conv, gamma_linear, gamma_qkv, gamma_proj,
                        gamma_fc1, gamma_fc2, gamma_head (0 or more, or inf), epsilon; head_fusion,
                        discard_ratio; samples; noise; seed. See vitlrp.Parameters
@@ -284,10 +292,14 @@ class Model:
             method=chosen.name,
             several=wanted.count > 1,
             backend=_check.text("backend", backend),
+            precision=_check.choice("precision", precision, "precision"),
         )
         classes = self.classes
         with self._in_use() as model, self._sessions.session(settings) as session:
             work = Explaining(model, session, source, chosen, options)
+            if work.precision != precision:
+                message = f"nothing faster for {precision} here: computed in {work.precision}"
+                warnings.warn(message, stacklevel=2)
             found = work.run(classes, wanted, level)
         return found if wanted.several else found[0]
 

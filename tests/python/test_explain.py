@@ -223,6 +223,7 @@ class Classes(Explain):
             ({"threads": -1}, "threads"),
             ({"threads": 2**40}, "threads"),
             ({"backend": 3}, "backend"),
+            ({"precision": "fp16"}, "bf16"),
             ({"preprocessing": "short:64"}, "preprocessing"),
         ]
         for arguments, words in cases:
@@ -261,9 +262,11 @@ class Results(Explain):
             self.found.parameters,
             {
                 "gamma_conv": 0.25, "gamma_qkv": 0.0, "gamma_proj": 0.0, "gamma_fc1": 0.05,
-                "gamma_fc2": 0.05, "gamma_head": 0.05, "epsilon": 0.0,
+                "gamma_fc2": 0.05, "precision": "fp32", "gamma_head": 0.05, "epsilon": 0.0,
             },
         )  # fmt: skip
+        again = self.model.explain(support.GOLDFISH, **self.found.parameters)
+        self.assertEqual(again.heatmap.tobytes(), self.found.heatmap.tobytes())
         found = self.model.explain(support.GOLDFISH, method="rollout", head_fusion="max")
         self.assertEqual(found.parameters["head_fusion"], "max")
         found = self.model.explain(support.GOLDFISH, method="rise", samples=5, seed=3)

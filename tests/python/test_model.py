@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import unittest
+import warnings
 import weakref
 
 import numpy as np
@@ -168,6 +169,22 @@ class Life(unittest.TestCase):
         for name in ("rollout", "chefer", "legrad", "random"):
             self.model.explain(support.GOLDFISH, method=name)
         self.assertEqual(len(pool._idle), 2)
+
+    def test_many_passes(self):
+        with vitlrp.Model(passes=64) as model:
+            heatmap = model.explain(support.GOLDFISH).heatmap
+        wanted = np.frombuffer(self.wanted, np.float32).reshape(heatmap.shape)
+        self.assertLess(support.relative_error(heatmap, wanted), support.EXACT)
+        with self.assertRaisesRegex(errors.UsageError, "passes"):
+            vitlrp.Model(passes=0)
+
+    def test_precision_in_use_is_told(self):
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            found = self.model.explain(support.GOLDFISH, precision="bf16")
+        used = found.parameters["precision"]
+        self.assertEqual(bool(told), used != "bf16")
+        self.assertEqual(self.model.explain(support.GOLDFISH).parameters["precision"], "fp32")
 
     def test_a_failure_leaves_the_session_usable(self):
         for _ in range(3):

@@ -4,6 +4,7 @@ and container; and the same bits as the command's."""
 import math
 import os
 import unittest
+import warnings
 
 import numpy as np
 
@@ -152,6 +153,12 @@ class SameAsTheCommand(unittest.TestCase):
         look = {"style": "heat", "cmap": "turbo", "upsample": "nearest", "scale": 0.002}
         self.compare(options, look=look)
         self.compare(["--opacity", "0.5"], picture="picture.jpg", look={"opacity": 0.5})
+
+    def test_precision(self):
+        for precision in ("mixed", "bf16"):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # nothing faster on some processors
+                self.compare(["--precision", precision], precision=precision)
 
     def test_other_input_size(self):
         preprocessing = vitlrp.Model().preprocessing.for_input(96)
