@@ -464,10 +464,6 @@ FUNCTIONS = {
         c_int,
         (EvaluationPointer, c_char_p, c_char_p, POINTER(Statistic), POINTER(Error)),
     ),
-    "vitlrp_evaluation_paired": (
-        c_int,
-        (EvaluationPointer, c_char_p, c_char_p, POINTER(Statistic), POINTER(Error)),
-    ),
     "vitlrp_evaluation_json": _report,
     "vitlrp_evaluation_csv": _report,
     "vitlrp_evaluation_html": _report,

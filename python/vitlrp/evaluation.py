@@ -88,12 +88,12 @@ class Evaluation:
         "delta_logit", the area between the curves of least and most relevant patches first, is the
         one to rank by: higher is better, a random order gives 0.
         """
-        return self._table(lib.vitlrp_evaluation_metric, METRICS)
+        return self._table(METRICS)
 
     @property
     def paired(self) -> dict[str, dict[str, Statistic]]:
         """paired[method][metric]: each method less the reference, image by image."""
-        return self._table(lib.vitlrp_evaluation_paired, PAIRED_METRICS)
+        return self._table(PAIRED_METRICS, "paired_")
 
     def json(self, path: _check.StrPath | None = None) -> str:
         """Everything as JSON (data/FORMATS.md), which read() takes back; also to a file."""
@@ -113,16 +113,16 @@ class Evaluation:
     def __repr__(self) -> str:
         return f"<Evaluation: {self.images} images, {', '.join(self.methods)}>"
 
-    def _table(self, function: Any, metrics: Sequence[str]) -> dict[str, dict[str, Statistic]]:
+    def _table(self, metrics: Sequence[str], prefix: str = "") -> dict[str, dict[str, Statistic]]:
         return {
-            method: {metric: self._statistic(function, method, metric) for metric in metrics}
+            method: {metric: self._statistic(method, prefix + metric) for metric in metrics}
             for method in self.methods
         }
 
-    def _statistic(self, function: Any, method: str, metric: str) -> Statistic:
+    def _statistic(self, method: str, metric: str) -> Statistic:
         found = _capi.Statistic()
-        pointer = self._handle.pointer
-        call(function, pointer, method.encode(), metric.encode(), ctypes.byref(found))
+        which = self._handle.pointer, method.encode(), metric.encode()
+        call(lib.vitlrp_evaluation_metric, *which, ctypes.byref(found))
         return Statistic(found.mean, found.lo, found.hi, found.n)
 
     def _report(self, function: Any, path: _check.StrPath | None) -> str:

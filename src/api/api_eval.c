@@ -193,15 +193,24 @@ void vitlrp_evaluation_describe(const struct vitlrp_evaluation *evaluation,
     }
 }
 
-/* The row of a method; NULL, with *error filled, if it was not run. */
-static const struct summary_method *find_row(const struct vitlrp_evaluation *evaluation,
-                                             const char *method, struct vitlrp_error *error) {
-    size_t row = record_find_method(&evaluation->record, method);
-    if (row >= evaluation->summary.method_count) {
-        api_fail(error, VITLRP_USAGE, "no such method was run: %.60s", method);
+/* The statistic of that name in a method's row; NULL if there is none. */
+static const struct statistic *find_statistic(const struct summary_method *row, const char *name) {
+    static const char PAIRED[] = "paired_";
+    for (int i = 0; i < EVAL_METRIC_COUNT; i++) {
+        if (strcmp(eval_metric_name((enum eval_metric) i), name) == 0) {
+            return &row->metrics[i];
+        }
+    }
+    if (strncmp(name, PAIRED, sizeof PAIRED - 1) != 0) {
         return NULL;
     }
-    return &evaluation->summary.methods[row];
+    for (int i = 0; i < SUMMARY_PAIRS; i++) {
+        enum eval_metric metric = summary_pair_metric((enum summary_pair) i);
+        if (strcmp(eval_metric_name(metric), name + sizeof PAIRED - 1) == 0) {
+            return &row->paired[i];
+        }
+    }
+    return NULL;
 }
 
 enum vitlrp_status vitlrp_evaluation_metric(const struct vitlrp_evaluation *evaluation,
@@ -211,37 +220,16 @@ enum vitlrp_status vitlrp_evaluation_metric(const struct vitlrp_evaluation *eval
     if (evaluation == NULL || method == NULL || metric == NULL || statistic == NULL) {
         return api_fail(error, VITLRP_USAGE, "vitlrp_evaluation_metric: a NULL argument");
     }
-    const struct summary_method *row = find_row(evaluation, method, error);
-    if (row == NULL) {
-        return VITLRP_USAGE;
+    size_t row = record_find_method(&evaluation->record, method);
+    if (row >= evaluation->summary.method_count) {
+        return api_fail(error, VITLRP_USAGE, "no such method was run: %.60s", method);
     }
-    for (int i = 0; i < EVAL_METRIC_COUNT; i++) {
-        if (strcmp(eval_metric_name((enum eval_metric) i), metric) == 0) {
-            *statistic = eval_statistic(&row->metrics[i]);
-            return VITLRP_OK;
-        }
+    const struct statistic *found = find_statistic(&evaluation->summary.methods[row], metric);
+    if (found == NULL) {
+        return api_fail(error, VITLRP_USAGE, "no such metric: %.60s", metric);
     }
-    return api_fail(error, VITLRP_USAGE, "no such metric: %.60s", metric);
-}
-
-enum vitlrp_status vitlrp_evaluation_paired(const struct vitlrp_evaluation *evaluation,
-                                            const char *method, const char *metric,
-                                            struct vitlrp_statistic *statistic,
-                                            struct vitlrp_error *error) {
-    if (evaluation == NULL || method == NULL || metric == NULL || statistic == NULL) {
-        return api_fail(error, VITLRP_USAGE, "vitlrp_evaluation_paired: a NULL argument");
-    }
-    const struct summary_method *row = find_row(evaluation, method, error);
-    if (row == NULL) {
-        return VITLRP_USAGE;
-    }
-    for (int i = 0; i < SUMMARY_PAIRS; i++) {
-        if (strcmp(eval_metric_name(summary_pair_metric((enum summary_pair) i)), metric) == 0) {
-            *statistic = eval_statistic(&row->paired[i]);
-            return VITLRP_OK;
-        }
-    }
-    return api_fail(error, VITLRP_USAGE, "no such difference: %.60s", metric);
+    *statistic = eval_statistic(found);
+    return VITLRP_OK;
 }
 
 /* Hands a report over to the caller. */

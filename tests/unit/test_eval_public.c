@@ -113,29 +113,31 @@ static void test_names_and_pairs(void **unused) {
     assert_string_equal(vitlrp_evaluation_method(evaluation, 1), "random");
     assert_null(vitlrp_evaluation_method(evaluation, 2));
     assert_null(info.reference);
-    assert_int_equal(vitlrp_evaluation_paired(evaluation, "attnlrp", "delta_prob", &pair, NULL),
-                     VITLRP_OK);
+    assert_int_equal(
+        vitlrp_evaluation_metric(evaluation, "attnlrp", "paired_delta_prob", &pair, NULL),
+        VITLRP_OK);
     assert_int_equal(pair.n, 0);
     assert_int_equal(vitlrp_evaluation_compare(evaluation, "random", NULL), VITLRP_OK);
     vitlrp_evaluation_describe(evaluation, &info);
     assert_string_equal(info.reference, "random");
-    assert_int_equal(vitlrp_evaluation_paired(evaluation, "random", "delta_logit", &pair, NULL),
-                     VITLRP_OK);
+    assert_int_equal(
+        vitlrp_evaluation_metric(evaluation, "random", "paired_delta_logit", &pair, NULL),
+        VITLRP_OK);
     assert_int_equal(pair.n, 0);
-    assert_int_equal(vitlrp_evaluation_paired(evaluation, "attnlrp", "delta_logit", &pair, NULL),
-                     VITLRP_OK);
+    assert_int_equal(
+        vitlrp_evaluation_metric(evaluation, "attnlrp", "paired_delta_logit", &pair, NULL),
+        VITLRP_OK);
     assert_int_equal(vitlrp_evaluation_metric(evaluation, "attnlrp", "delta_logit", &mine, NULL),
                      VITLRP_OK);
     assert_int_equal(vitlrp_evaluation_metric(evaluation, "random", "delta_logit", &other, NULL),
                      VITLRP_OK);
     assert_int_equal(pair.n, 6);
     assert_true(fabs(pair.mean - (mine.mean - other.mean)) < 1e-12);
-    assert_int_equal(vitlrp_evaluation_paired(evaluation, "attnlrp", "mass", &pair, NULL),
+    assert_int_equal(vitlrp_evaluation_metric(evaluation, "attnlrp", "paired_mass", &pair, NULL),
                      VITLRP_USAGE);
-    assert_int_equal(vitlrp_evaluation_paired(evaluation, "rise", "delta_logit", &pair, NULL),
-                     VITLRP_USAGE);
-    assert_int_equal(vitlrp_evaluation_paired(NULL, "attnlrp", "delta_logit", &pair, NULL),
-                     VITLRP_USAGE);
+    assert_int_equal(
+        vitlrp_evaluation_metric(evaluation, "rise", "paired_delta_logit", &pair, NULL),
+        VITLRP_USAGE);
     vitlrp_evaluation_close(evaluation);
     vitlrp_model_close(model);
     scratch_close(&scratch);
