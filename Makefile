@@ -2,8 +2,8 @@
 BUILD ?= build
 JOBS ?= $(shell nproc)
 PACKAGES = build-essential cmake ninja-build pkg-config libjpeg62-turbo-dev libpng-dev zlib1g-dev \
-	libjansson-dev libopenblas-openmp-dev libcmocka-dev libstb-dev libssl-dev libdnnl-dev python3 clang \
-	clang-format
+	libjansson-dev libopenblas-openmp-dev libcmocka-dev libstb-dev libssl-dev libdnnl-dev python3 \
+	python3-numpy clang clang-format
 SUDO = $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 MISSING = $(shell dpkg-query -W -f '$${Package} $${db:Status-Status}\n' $(PACKAGES) 2>/dev/null | \
 	awk '$$2 == "installed" {have[$$1] = 1} \

@@ -41,8 +41,7 @@ extern "C" {
 #define VITLRP_NODISCARD
 #endif
 
-/* ---- Version, status, errors
- * --------------------------------------------------------------------------------------- */
+/* ---- Version, status, errors ---- */
 
 /* "MAJOR.MINOR.PATCH". */
 VITLRP_API const char *vitlrp_version(void);
@@ -70,8 +69,7 @@ struct vitlrp_error {
 /* The status in one word ("format"); "unknown" for other values. */
 VITLRP_API const char *vitlrp_status_name(enum vitlrp_status status);
 
-/* Messages for people. level 1 warning, 2 info, 3 debug; called from the thread that called the
- * library. */
+/* Messages for people, in the thread that called the library. level 1 warning, 2 info, 3 debug. */
 struct vitlrp_log {
     void (*write)(void *user, int level, const char *message); /* NULL: no messages */
     void *user;
@@ -135,8 +133,14 @@ VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_image_open_memory(const void *data, size_t size, const struct vitlrp_image_options *options,
                          struct vitlrp_image **image, struct vitlrp_error *error);
 
-/* The picture that a normalised model input [3, height, width] shows, for inputs that came without
- * a photograph. */
+/* A copy of a decoded photograph, `rgb` [height, width, 3], within the default limits. Any thread.
+ */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status vitlrp_image_from_rgb(const uint8_t *rgb,
+                                                                     int32_t height, int32_t width,
+                                                                     struct vitlrp_image **image,
+                                                                     struct vitlrp_error *error);
+
+/* What a normalised model input [3, height, width] shows, for inputs without a photograph. */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_image_from_input(const float *input, int32_t height, int32_t width,
                         const struct vitlrp_preprocess *preprocess, struct vitlrp_image **image,
@@ -147,7 +151,7 @@ VITLRP_API void vitlrp_image_close(struct vitlrp_image *image);
 struct vitlrp_image_info {
     int32_t width, height; /* upright */
     int32_t orientation;   /* EXIF 1..8 as found, 1 if none */
-    const char *format;    /* "jpeg", "png", "bmp", "pnm", "input" */
+    const char *format;    /* "jpeg", "png", "bmp", "pnm", "rgb", "input" */
     const uint8_t *rgb;    /* [height, width, 3], owned by the image */
 };
 
@@ -160,8 +164,7 @@ vitlrp_preprocess_plan(const struct vitlrp_preprocess *preprocess, int32_t image
                        int32_t image_height, struct vitlrp_geometry *geometry,
                        struct vitlrp_error *error);
 
-/* Writes the model input [3, input_height, input_width] of vitlrp_preprocess_plan to `input`. Any
- * thread. */
+/* Writes the model input [3, input_height, input_width] of the plan to `input`. Any thread. */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_preprocess_apply(const struct vitlrp_preprocess *preprocess,
                         const struct vitlrp_image *image, float *input, struct vitlrp_error *error);
@@ -189,15 +192,18 @@ VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_model_open(const char *path, const struct vitlrp_model_options *options,
                   struct vitlrp_model **model, struct vitlrp_error *error);
 
-/* As vitlrp_model_open over `size` bytes, which must stay valid as long as the model. `name` is
- * used in messages. */
+/* As vitlrp_model_open over `size` bytes that must outlive the model. `name` is for messages. */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_model_open_memory(const void *data, size_t size, const char *name,
                          const struct vitlrp_model_options *options, struct vitlrp_model **model,
                          struct vitlrp_error *error);
 
-/* Shape of a model with random weights, for benchmarks. Defaults: ViT-B/16 at 224 with 1000
- * classes. */
+/* The small model that comes with the library (data/MODEL_CARD.md). */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status
+vitlrp_model_open_builtin(const struct vitlrp_model_options *options, struct vitlrp_model **model,
+                          struct vitlrp_error *error);
+
+/* A model with random weights, for benchmarks. Defaults: ViT-B/16 at 224 with 1000 classes. */
 struct vitlrp_architecture {
     size_t struct_size;
     int32_t image_size, patch_size, dim, depth, heads, mlp_dim, classes;
@@ -353,8 +359,7 @@ enum vitlrp_attention_rule {
     VITLRP_ATTENTION_CP       /* attention weights are constants (CP-LRP) */
 };
 
-/* Rule parameters. A gamma is 0 (LRP-0), positive, or INFINITY (the z+ like limit). See
- * vit/RULES.md. */
+/* Rule parameters. A gamma is 0 (LRP-0), positive, or INFINITY (z+ like). See vit/RULES.md. */
 struct vitlrp_rules {
     size_t struct_size;
     enum vitlrp_attention_rule attention;
@@ -362,8 +367,7 @@ struct vitlrp_rules {
     float epsilon; /* stabiliser of the layers whose gamma is 0; 0: none */
 };
 
-/* Fills *rules with a preset: "attnlrp" (the default), "cp-lrp" or "attnlrp-eps". USAGE for another
- * name. */
+/* Fills *rules with a preset: "attnlrp" (default), "cp-lrp", "attnlrp-eps". USAGE for others. */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_rules_init(struct vitlrp_rules *rules, const char *preset, struct vitlrp_error *error);
 
@@ -673,11 +677,16 @@ struct vitlrp_evaluation_info {
     int32_t cancelled;        /* 1: the run was stopped before its end */
     const char *first_failed; /* name of the first image that failed; NULL if none did */
     const char *first_error;  /* why it did */
+    const char *reference;    /* method that the others are compared with; NULL if there is none */
 };
 
 VITLRP_API void vitlrp_evaluation_info_init(struct vitlrp_evaluation_info *info);
 VITLRP_API void vitlrp_evaluation_describe(const struct vitlrp_evaluation *evaluation,
                                            struct vitlrp_evaluation_info *info);
+
+/* The methods that were run, in that order: 0 to info.methods - 1, NULL beyond. */
+VITLRP_API const char *vitlrp_evaluation_method(const struct vitlrp_evaluation *evaluation,
+                                                size_t index);
 
 /* A mean over n images with its 95 % bootstrap interval; NAN for n = 0. */
 struct vitlrp_statistic {
@@ -686,7 +695,8 @@ struct vitlrp_statistic {
 };
 
 /* A metric of a method: "delta_logit", "delta_prob", "morf_logit", "morf_prob", "lerf_logit",
- * "lerf_prob", "aopc_logit", "aopc_prob", "insertion", "deletion", "pointing", "mass" or "rank".
+ * "lerf_prob", "aopc_logit", "aopc_prob", "insertion", "deletion", "pointing", "mass" or "rank"; or
+ * "paired_delta_logit", "paired_delta_prob": less the reference's, image by image, n = 0 without.
  * USAGE for another name or a method that was not run. */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_evaluation_metric(const struct vitlrp_evaluation *evaluation, const char *method,

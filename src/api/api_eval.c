@@ -165,6 +165,11 @@ void vitlrp_evaluation_close(struct vitlrp_evaluation *evaluation) {
     }
 }
 
+const char *vitlrp_evaluation_method(const struct vitlrp_evaluation *evaluation, size_t index) {
+    const struct evaluation *inner = &evaluation->record.evaluation;
+    return index < inner->method_count ? inner->methods[index] : NULL;
+}
+
 void vitlrp_evaluation_describe(const struct vitlrp_evaluation *evaluation,
                                 struct vitlrp_evaluation_info *info) {
     const struct evaluation *inner = &evaluation->record.evaluation;
@@ -178,11 +183,34 @@ void vitlrp_evaluation_describe(const struct vitlrp_evaluation *evaluation,
         .shard = inner->shard,
         .shards = inner->shards,
         .cancelled = inner->cancelled ? 1 : 0,
+        .reference = vitlrp_evaluation_method(evaluation, evaluation->summary.reference),
     };
     for (size_t i = 0; i < inner->image_count && info->first_error == NULL; i++) {
-        info->first_error = inner->images[i].message;
-        info->first_failed = inner->images[i].id;
+        if (inner->images[i].message != NULL) {
+            info->first_error = inner->images[i].message;
+            info->first_failed = inner->images[i].id;
+        }
     }
+}
+
+/* The statistic of that name in a method's row; NULL if there is none. */
+static const struct statistic *find_statistic(const struct summary_method *row, const char *name) {
+    static const char PAIRED[] = "paired_";
+    for (int i = 0; i < EVAL_METRIC_COUNT; i++) {
+        if (strcmp(eval_metric_name((enum eval_metric) i), name) == 0) {
+            return &row->metrics[i];
+        }
+    }
+    if (strncmp(name, PAIRED, sizeof PAIRED - 1) != 0) {
+        return NULL;
+    }
+    for (int i = 0; i < SUMMARY_PAIRS; i++) {
+        enum eval_metric metric = summary_pair_metric((enum summary_pair) i);
+        if (strcmp(eval_metric_name(metric), name + sizeof PAIRED - 1) == 0) {
+            return &row->paired[i];
+        }
+    }
+    return NULL;
 }
 
 enum vitlrp_status vitlrp_evaluation_metric(const struct vitlrp_evaluation *evaluation,
@@ -196,13 +224,12 @@ enum vitlrp_status vitlrp_evaluation_metric(const struct vitlrp_evaluation *eval
     if (row >= evaluation->summary.method_count) {
         return api_fail(error, VITLRP_USAGE, "no such method was run: %.60s", method);
     }
-    for (int i = 0; i < EVAL_METRIC_COUNT; i++) {
-        if (strcmp(eval_metric_name((enum eval_metric) i), metric) == 0) {
-            *statistic = eval_statistic(&evaluation->summary.methods[row].metrics[i]);
-            return VITLRP_OK;
-        }
+    const struct statistic *found = find_statistic(&evaluation->summary.methods[row], metric);
+    if (found == NULL) {
+        return api_fail(error, VITLRP_USAGE, "no such metric: %.60s", metric);
     }
-    return api_fail(error, VITLRP_USAGE, "no such metric: %.60s", metric);
+    *statistic = eval_statistic(found);
+    return VITLRP_OK;
 }
 
 /* Hands a report over to the caller. */

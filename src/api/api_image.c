@@ -1,5 +1,6 @@
 /* Photographs and preprocessing for vitlrp.h: imgio's functions behind checked arguments. */
 #include <math.h>
+#include <string.h>
 
 #include "api/api.h"
 #include "api/image_private.h"
@@ -167,24 +168,54 @@ enum status image_read_preprocess(const struct vitlrp_preprocess *from, struct p
     return STATUS_OK;
 }
 
+/* A black image of that size within the default limits. *out is owned: vitlrp_image_close. */
+static enum status blank_image(int32_t height, int32_t width, const char *format,
+                               struct vitlrp_image **out, struct error *err) {
+    struct image_limits limits = image_limits_default();
+    struct vitlrp_image *image = NULL;
+    TRY(image_check_size(&limits, (uint64_t) width, (uint64_t) height, err));
+    TRY(new_image(&image, err));
+    image->orientation = 1;
+    image->format = format;
+    enum status status = image_alloc(width, height, &image->pixels, err);
+    if (status != STATUS_OK) {
+        vitlrp_image_close(image);
+        return status;
+    }
+    *out = image;
+    return STATUS_OK;
+}
+
+static enum status from_rgb(const uint8_t *rgb, int32_t height, int32_t width,
+                            struct vitlrp_image **out, struct error *err) {
+    if (height < 1 || width < 1) {
+        return fail(err, STATUS_USAGE, "a photograph of %d x %d pixels", width, height);
+    }
+    TRY(blank_image(height, width, "rgb", out, err));
+    memcpy((*out)->pixels.rgb, rgb, (size_t) height * (size_t) width * 3);
+    return STATUS_OK;
+}
+
+enum vitlrp_status vitlrp_image_from_rgb(const uint8_t *rgb, int32_t height, int32_t width,
+                                         struct vitlrp_image **image, struct vitlrp_error *error) {
+    if (rgb == NULL || image == NULL) {
+        return api_fail(error, VITLRP_USAGE, "vitlrp_image_from_rgb: a NULL argument");
+    }
+    struct error err;
+    return api_status(from_rgb(rgb, height, width, image, &err), &err, error);
+}
+
 static enum status from_input(const float *input, int32_t height, int32_t width,
                               const struct vitlrp_preprocess *preprocess, struct vitlrp_image **out,
                               struct error *err) {
     struct preprocess chosen;
-    struct image_limits limits = image_limits_default();
+    struct vitlrp_image *image = NULL;
     if (height < 1 || width < 1) {
         return fail(err, STATUS_USAGE, "a model input of %d x %d pixels", width, height);
     }
     TRY(image_read_preprocess(preprocess, &chosen, err));
-    TRY(image_check_size(&limits, (uint64_t) width, (uint64_t) height, err));
-    struct vitlrp_image *image = NULL;
-    TRY(new_image(&image, err));
-    image->orientation = 1;
-    image->format = "input";
-    enum status status = image_alloc(width, height, &image->pixels, err);
-    if (status == STATUS_OK) {
-        status = preprocess_denormalise(&chosen, input, &image->pixels, err);
-    }
+    TRY(blank_image(height, width, "input", &image, err));
+    enum status status = preprocess_denormalise(&chosen, input, &image->pixels, err);
     if (status != STATUS_OK) {
         vitlrp_image_close(image);
         return status;

@@ -12,7 +12,7 @@
 struct vitlrp_image {
     struct image pixels; /* upright */
     int32_t orientation; /* EXIF, as found; 1 if none */
-    const char *format;  /* a string constant: "jpeg", "png", "bmp", "pnm", "input" */
+    const char *format;  /* a string constant: "jpeg", "png", "bmp", "pnm", "rgb", "input" */
 };
 
 /* The public preprocessing in imgio's terms. USAGE for values without sense. */

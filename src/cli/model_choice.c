@@ -1,6 +1,5 @@
 #include "model_choice.h"
 
-#include "builtin.h"
 #include "library.h"
 
 enum status model_choose(const struct settings *settings, const struct console *console,
@@ -16,8 +15,7 @@ enum status model_choose(const struct settings *settings, const struct console *
     if (settings->model_path != NULL) {
         status = vitlrp_model_open(settings->model_path, &options, model, &detail);
     } else {
-        status = vitlrp_model_open_memory(builtin_model, builtin_model_size, BUILTIN_MODEL_NAME,
-                                          &options, model, &detail);
+        status = vitlrp_model_open_builtin(&options, model, &detail);
     }
     return from_library(status, &detail, err);
 }

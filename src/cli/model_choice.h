@@ -1,4 +1,4 @@
-/* The model that the settings choose: a file, or the one built into the command. */
+/* The model that the settings choose: a file, or the one built into the library. */
 #ifndef CLI_MODEL_CHOICE_H
 #define CLI_MODEL_CHOICE_H
 

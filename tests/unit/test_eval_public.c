@@ -69,6 +69,7 @@ static void test_evaluate(void **unused) {
     assert_int_equal(info.failed, 0);
     assert_int_equal(info.methods, 2);
     assert_null(info.first_error);
+    assert_null(info.first_failed);
     assert_int_equal(vitlrp_evaluation_metric(evaluation, "attnlrp", "delta_logit", &delta, &error),
                      VITLRP_OK);
     assert_true(delta.n == 6 && delta.lo <= delta.mean && delta.mean <= delta.hi);
@@ -91,6 +92,54 @@ static void test_evaluate(void **unused) {
     vitlrp_evaluation_close(evaluation);
     vitlrp_evaluation_close(read);
     vitlrp_evaluation_close(NULL);
+    scratch_close(&scratch);
+}
+
+/* Names, reference and paired differences: what a table is made of. */
+static void test_names_and_pairs(void **unused) {
+    struct scratch scratch = photographs();
+    struct vitlrp_model *model = open_model();
+    struct vitlrp_eval_options options = small_options(&scratch);
+    struct vitlrp_evaluation *evaluation = NULL;
+    struct vitlrp_evaluation_info info;
+    struct vitlrp_statistic pair;
+    struct vitlrp_statistic mine;
+    struct vitlrp_statistic other;
+    (void) unused;
+    assert_int_equal(vitlrp_evaluate(model, &options, &evaluation, NULL), VITLRP_OK);
+    vitlrp_evaluation_info_init(&info);
+    vitlrp_evaluation_describe(evaluation, &info);
+    assert_string_equal(vitlrp_evaluation_method(evaluation, 0), "attnlrp");
+    assert_string_equal(vitlrp_evaluation_method(evaluation, 1), "random");
+    assert_null(vitlrp_evaluation_method(evaluation, 2));
+    assert_null(info.reference);
+    assert_int_equal(
+        vitlrp_evaluation_metric(evaluation, "attnlrp", "paired_delta_prob", &pair, NULL),
+        VITLRP_OK);
+    assert_int_equal(pair.n, 0);
+    assert_int_equal(vitlrp_evaluation_compare(evaluation, "random", NULL), VITLRP_OK);
+    vitlrp_evaluation_describe(evaluation, &info);
+    assert_string_equal(info.reference, "random");
+    assert_int_equal(
+        vitlrp_evaluation_metric(evaluation, "random", "paired_delta_logit", &pair, NULL),
+        VITLRP_OK);
+    assert_int_equal(pair.n, 0);
+    assert_int_equal(
+        vitlrp_evaluation_metric(evaluation, "attnlrp", "paired_delta_logit", &pair, NULL),
+        VITLRP_OK);
+    assert_int_equal(vitlrp_evaluation_metric(evaluation, "attnlrp", "delta_logit", &mine, NULL),
+                     VITLRP_OK);
+    assert_int_equal(vitlrp_evaluation_metric(evaluation, "random", "delta_logit", &other, NULL),
+                     VITLRP_OK);
+    assert_int_equal(pair.n, 6);
+    assert_true(fabs(pair.mean - (mine.mean - other.mean)) < 1e-12);
+    assert_int_equal(vitlrp_evaluation_metric(evaluation, "attnlrp", "paired_mass", &pair, NULL),
+                     VITLRP_USAGE);
+    assert_int_equal(
+        vitlrp_evaluation_metric(evaluation, "rise", "paired_delta_logit", &pair, NULL),
+        VITLRP_USAGE);
+    vitlrp_evaluation_close(evaluation);
+    vitlrp_model_close(model);
     scratch_close(&scratch);
 }
 
@@ -265,9 +314,10 @@ static void test_cost(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_evaluate), cmocka_unit_test(test_cancel),
-        cmocka_unit_test(test_usage),    cmocka_unit_test(test_rules),
-        cmocka_unit_test(test_tune),     cmocka_unit_test(test_cost),
+        cmocka_unit_test(test_evaluate), cmocka_unit_test(test_names_and_pairs),
+        cmocka_unit_test(test_cancel),   cmocka_unit_test(test_usage),
+        cmocka_unit_test(test_rules),    cmocka_unit_test(test_tune),
+        cmocka_unit_test(test_cost),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -450,6 +450,33 @@ static void test_arguments(void **unused) {
     assert_null(model);
 }
 
+/* The one inside the library is the file in data/, and takes the same options. */
+static void test_builtin(void **unused) {
+    (void) unused;
+    struct vitlrp_error error;
+    struct vitlrp_model_info info;
+    struct vitlrp_model_options options;
+    struct vitlrp_model *inside = NULL;
+    struct vitlrp_model *file = open_model(BUILT_IN, 0, NULL);
+    char inside_digest[65];
+    char file_digest[65];
+    assert_int_equal(vitlrp_model_open_builtin(NULL, &inside, &error), VITLRP_OK);
+    assert_int_equal(vitlrp_model_sha256(inside, inside_digest, &error), VITLRP_OK);
+    assert_int_equal(vitlrp_model_sha256(file, file_digest, &error), VITLRP_OK);
+    assert_string_equal(inside_digest, file_digest);
+    vitlrp_model_info_init(&info);
+    vitlrp_model_describe(inside, &info);
+    assert_string_equal(info.name, "built-in vit-tiny-patch8-64");
+    vitlrp_model_close(inside);
+    vitlrp_model_close(file);
+    inside = NULL;
+    vitlrp_model_options_init(&options);
+    options.labels_path = PARITY "nowhere.txt";
+    assert_int_equal(vitlrp_model_open_builtin(&options, &inside, &error), VITLRP_IO);
+    assert_int_equal(vitlrp_model_open_builtin(NULL, NULL, &error), VITLRP_USAGE);
+    assert_null(inside);
+}
+
 static int make_labels(void **state) {
     (void) state;
     int descriptor = mkstemp(labels_path);
@@ -475,6 +502,7 @@ int main(void) {
         cmocka_unit_test(test_preprocess),
         cmocka_unit_test(test_preprocess_of_full_size),
         cmocka_unit_test(test_hash),
+        cmocka_unit_test(test_builtin),
         cmocka_unit_test(test_random_weights),
         cmocka_unit_test(test_arguments),
     };

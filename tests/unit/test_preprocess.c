@@ -281,6 +281,31 @@ static void test_image_from_input(void **state) {
     vitlrp_image_close(photograph);
 }
 
+static void test_image_from_rgb(void **state) {
+    (void) state;
+    uint8_t rgb[] = {1, 2, 3, 4, 5, 6};
+    const uint8_t copied[] = {1, 2, 3, 4, 5, 6};
+    struct vitlrp_image *image = NULL;
+    struct vitlrp_image_info info;
+    struct vitlrp_error error;
+    assert_int_equal(vitlrp_image_from_rgb(rgb, 2, 1, &image, &error), VITLRP_OK);
+    memset(rgb, 0, sizeof rgb);
+    vitlrp_image_describe(image, &info);
+    assert_string_equal(info.format, "rgb");
+    assert_int_equal(info.orientation, 1);
+    assert_int_equal(info.height, 2);
+    assert_int_equal(info.width, 1);
+    assert_memory_equal(info.rgb, copied, sizeof copied);
+    vitlrp_image_close(image);
+    image = NULL;
+    assert_int_equal(vitlrp_image_from_rgb(rgb, 0, 1, &image, &error), VITLRP_USAGE);
+    assert_int_equal(vitlrp_image_from_rgb(rgb, 1, -1, &image, &error), VITLRP_USAGE);
+    assert_int_equal(vitlrp_image_from_rgb(NULL, 1, 1, &image, &error), VITLRP_USAGE);
+    assert_int_equal(vitlrp_image_from_rgb(rgb, 16385, 1, &image, &error), VITLRP_LIMIT);
+    assert_int_equal(vitlrp_image_from_rgb(rgb, 16384, 16384, &image, &error), VITLRP_LIMIT);
+    assert_null(image);
+}
+
 /* A PNG of 1 x 2 pixels, 1 2 3 over 4 5 6, with an eXIf chunk of orientation 6. */
 static const uint8_t turned_png[] = {
     0x89, 'P',  'N',  'G',  '\r', '\n', 0x1a, '\n', 0,    0,    0,    13,   'I',  'H',  'D',  'R',
@@ -362,6 +387,7 @@ int main(void) {
         cmocka_unit_test(test_plan_refusals),
         cmocka_unit_test(test_small_and_long_images),
         cmocka_unit_test(test_image_from_input),
+        cmocka_unit_test(test_image_from_rgb),
         cmocka_unit_test(test_orientation),
         cmocka_unit_test(test_open_refusals),
     };

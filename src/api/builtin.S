@@ -2,11 +2,13 @@
     .section .rodata
     .balign 64
     .globl builtin_model
+    .hidden builtin_model
 builtin_model:
     .incbin "vit-tiny-patch8-64.safetensors"
 builtin_model_end:
     .balign 8
     .globl builtin_model_size
+    .hidden builtin_model_size
 builtin_model_size:
     .8byte builtin_model_end - builtin_model
 

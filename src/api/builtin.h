@@ -1,7 +1,7 @@
-/* The model that is part of the command: data/vit-tiny-patch8-64.safetensors, put in by builtin.S.
+/* The model that is part of the library: data/vit-tiny-patch8-64.safetensors, put in by builtin.S.
  */
-#ifndef CLI_BUILTIN_H
-#define CLI_BUILTIN_H
+#ifndef API_BUILTIN_H
+#define API_BUILTIN_H
 
 #include <stdint.h>
 

@@ -1,0 +1,49 @@
+"""vitlrp: which pixels made a Vision Transformer decide?
+
+    import vitlrp
+
+    model = vitlrp.Model()  # the small built-in one; or the path of any published ViT checkpoint
+    found = model.explain("goldfish.jpg")
+    found.heatmap  # float32 (rows, columns)
+    found.save("goldfish.heat.png", style="panel")
+
+Relevance by AttnLRP with the gamma rule (Achtibat et al., ICML 2024), and other methods to compare
+it with, computed by the C library libvitlrp. It is the one that the environment variable
+VITLRP_LIBRARY names, else one beside this package, else the system's.
+
+A Model may be used by any number of threads; calls run in parallel, as C does not hold Python's
+lock. Messages of the library go to the logger "vitlrp".
+"""
+
+from . import errors
+from ._library import version
+from .errors import VitlrpError
+from .evaluation import METRICS, Evaluation, Statistic
+from .explanation import Class, Explanation, LedgerEntry, Prediction
+from .image import Geometry, Preprocessing
+from .method import Method, Parameters, RuleParameters, methods, read_settings
+from .model import Model, ModelInfo
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "METRICS",
+    "Class",
+    "Evaluation",
+    "Explanation",
+    "Geometry",
+    "LedgerEntry",
+    "Method",
+    "Model",
+    "ModelInfo",
+    "Parameters",
+    "Prediction",
+    "Preprocessing",
+    "RuleParameters",
+    "Statistic",
+    "VitlrpError",
+    "errors",
+    "methods",
+    "read_settings",
+    "version",
+]

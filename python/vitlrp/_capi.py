@@ -1,0 +1,471 @@
+"""include/vitlrp.h for ctypes: its enumerations, structures and functions, in its order.
+
+tests/python/test_layout.py compares them with the header and with what the C compiler made of it.
+"""
+
+from __future__ import annotations
+
+from ctypes import (
+    CFUNCTYPE,
+    POINTER,
+    Structure,
+    c_char,
+    c_char_p,
+    c_double,
+    c_float,
+    c_int,
+    c_int32,
+    c_int64,
+    c_size_t,
+    c_ubyte,
+    c_uint8,
+    c_uint32,
+    c_uint64,
+    c_void_p,
+)
+
+# Enumerations: a name's place is its value.
+ENUMS = {
+    "status": (
+        "ok", "usage", "io", "format", "unsupported", "limit", "nomem", "mismatch", "numeric",
+        "cancelled", "internal",
+    ),
+    "resize": ("short", "squash", "none"),
+    "interpolation": ("bilinear", "bicubic"),
+    "precision": ("fp32", "mixed", "bf16"),
+    "attention_rule": ("attnlrp", "cp"),
+    "head_fusion": ("mean", "max", "min"),
+    "style": ("overlay", "heat", "panel"),
+    "upsample": ("nearest", "bilinear", "bicubic"),
+    "picture_format": ("png", "jpeg"),
+    "replacement": ("zero", "black", "mean", "blur", "noise", "road"),
+    "eval_target": ("predicted", "label"),
+}  # fmt: skip
+
+# The flags of enum vitlrp_method_reads.
+METHOD_READS = {"rules": 1, "head_fusion": 2, "samples": 4, "noise": 8, "seed": 16}
+
+
+class ModelPointer(c_void_p):
+    """struct vitlrp_model *"""
+
+
+class SessionPointer(c_void_p):
+    """struct vitlrp_session *"""
+
+
+class ImagePointer(c_void_p):
+    """struct vitlrp_image *"""
+
+
+class EvaluationPointer(c_void_p):
+    """struct vitlrp_evaluation *"""
+
+
+LogWrite = CFUNCTYPE(None, c_void_p, c_int, c_char_p)
+EvalProgress = CFUNCTYPE(None, c_void_p, c_size_t, c_size_t, c_size_t)
+EvalCancelled = CFUNCTYPE(c_int32, c_void_p)
+
+
+class Error(Structure):
+    _fields_ = [("status", c_int), ("system_errno", c_int), ("message", c_char * 512)]
+
+
+class Log(Structure):
+    _fields_ = [("write", LogWrite), ("user", c_void_p)]
+
+
+class Preprocess(Structure):
+    _fields_ = [
+        ("resize", c_int),
+        ("resize_to", c_int32),
+        ("interpolation", c_int),
+        ("crop_height", c_int32),
+        ("crop_width", c_int32),
+        ("mean", c_float * 3),
+        ("std", c_float * 3),
+    ]
+
+
+class Geometry(Structure):
+    _fields_ = [
+        ("image_width", c_int32),
+        ("image_height", c_int32),
+        ("input_width", c_int32),
+        ("input_height", c_int32),
+        ("left", c_double),
+        ("top", c_double),
+        ("width", c_double),
+        ("height", c_double),
+    ]
+
+
+class ImageOptions(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("ignore_exif", c_int32),
+        ("max_file_bytes", c_size_t),
+        ("max_side", c_int32),
+        ("max_pixels", c_int64),
+    ]
+
+
+class ImageInfo(Structure):
+    _fields_ = [
+        ("width", c_int32),
+        ("height", c_int32),
+        ("orientation", c_int32),
+        ("format", c_char_p),
+        ("rgb", POINTER(c_uint8)),
+    ]
+
+
+class ModelOptions(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("heads", c_int32),
+        ("labels_path", c_char_p),
+        ("log", Log),
+    ]
+
+
+class ModelInfo(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("name", c_char_p),
+        ("layout", c_char_p),
+        ("container", c_char_p),
+        ("stored_as", c_char_p),
+        ("image_height", c_int32),
+        ("image_width", c_int32),
+        ("patch_height", c_int32),
+        ("patch_width", c_int32),
+        ("dim", c_int32),
+        ("depth", c_int32),
+        ("heads", c_int32),
+        ("mlp_dim", c_int32),
+        ("classes", c_int32),
+        ("tokens", c_int32),
+        ("layer_norm_eps", c_float),
+        ("activation", c_char_p),
+        ("parameters", c_int64),
+        ("weight_bytes", c_size_t),
+    ]
+
+
+class Class(Structure):
+    _fields_ = [("output", c_int32), ("index", c_int32), ("wnid", c_char_p), ("label", c_char_p)]
+
+
+class SessionOptions(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("threads", c_int32),
+        ("input_height", c_int32),
+        ("input_width", c_int32),
+        ("keep_all_tokens", c_int32),
+        ("backend", c_char_p),
+        ("max_bytes", c_size_t),
+        ("methods", c_char_p),
+        ("attributions", c_int32),
+        ("precision", c_int),
+        ("passes", c_int32),
+    ]
+
+
+class SessionInfo(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("threads", c_int32),
+        ("input_height", c_int32),
+        ("input_width", c_int32),
+        ("grid_height", c_int32),
+        ("grid_width", c_int32),
+        ("tokens", c_int32),
+        ("backend", c_char_p),
+        ("instruction_set", c_char_p),
+        ("bytes", c_size_t),
+        ("precision", c_int),
+        ("arranged_bytes", c_size_t),
+    ]
+
+
+class Rules(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("attention", c_int),
+        ("gamma_conv", c_float),
+        ("gamma_qkv", c_float),
+        ("gamma_proj", c_float),
+        ("gamma_fc1", c_float),
+        ("gamma_fc2", c_float),
+        ("gamma_head", c_float),
+        ("epsilon", c_float),
+    ]
+
+
+class Target(Structure):
+    _fields_ = [("output", c_int32), ("weight", c_float)]
+
+
+class LedgerEntry(Structure):
+    _fields_ = [("block", c_int32), ("kind", c_char_p), ("absorbed", c_double)]
+
+
+class Relevance(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("pixels", POINTER(c_float)),
+        ("patches", POINTER(c_float)),
+        ("neurons", POINTER(c_float)),
+        ("neurons_block", c_int32),
+        ("ledger", POINTER(LedgerEntry)),
+        ("explained", c_double),
+        ("sum", c_double),
+    ]
+
+
+class MethodInfo(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("name", c_char_p),
+        ("summary", c_char_p),
+        ("has_pixels", c_int32),
+        ("has_ledger", c_int32),
+        ("ignores_class", c_int32),
+        ("reads", c_uint32),
+    ]
+
+
+class MethodOptions(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("method", c_char_p),
+        ("rules", Rules),
+        ("head_fusion", c_int),
+        ("discard_ratio", c_double),
+        ("samples", c_int32),
+        ("noise", c_double),
+        ("seed", c_uint64),
+    ]
+
+
+class RenderOptions(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("style", c_int),
+        ("colormap", c_char_p),
+        ("upsample", c_int),
+        ("opacity", c_float),
+        ("scale", c_float),
+        ("format", c_int),
+        ("caption", c_char_p),
+        ("comment", c_char_p),
+    ]
+
+
+class Map(Structure):
+    _fields_ = [("values", POINTER(c_float)), ("height", c_int32), ("width", c_int32)]
+
+
+class RuleChanges(Structure):
+    _fields_ = [
+        ("gamma_conv", c_float),
+        ("gamma_qkv", c_float),
+        ("gamma_proj", c_float),
+        ("gamma_fc1", c_float),
+        ("gamma_fc2", c_float),
+        ("gamma_head", c_float),
+        ("epsilon", c_float),
+    ]
+
+
+class EvalObserver(Structure):
+    _fields_ = [("progress", EvalProgress), ("cancelled", EvalCancelled), ("user", c_void_p)]
+
+
+class EvalOptions(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("dataset", c_char_p),
+        ("truth", c_char_p),
+        ("boxes", c_char_p),
+        ("limit", c_size_t),
+        ("shard", c_int32),
+        ("shards", c_int32),
+        ("methods", POINTER(c_char_p)),
+        ("method_count", c_size_t),
+        ("reference", c_char_p),
+        ("rules", POINTER(RuleChanges)),
+        ("steps", c_int32),
+        ("replacement", c_int),
+        ("target", c_int),
+        ("seed", c_uint64),
+        ("preprocess", POINTER(Preprocess)),
+        ("ignore_exif", c_int32),
+        ("threads", c_int32),
+        ("backend", c_char_p),
+        ("observer", EvalObserver),
+        ("log", Log),
+    ]
+
+
+class EvaluationInfo(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("images", c_size_t),
+        ("failed", c_size_t),
+        ("manifest", c_size_t),
+        ("skipped", c_size_t),
+        ("methods", c_size_t),
+        ("shard", c_int32),
+        ("shards", c_int32),
+        ("cancelled", c_int32),
+        ("first_failed", c_char_p),
+        ("first_error", c_char_p),
+        ("reference", c_char_p),
+    ]
+
+
+class Statistic(Structure):
+    _fields_ = [("mean", c_double), ("lo", c_double), ("hi", c_double), ("n", c_size_t)]
+
+
+_text_out = (POINTER(c_void_p), POINTER(c_size_t), POINTER(Error))
+_report = (c_int, (EvaluationPointer, *_text_out))
+
+# Result and parameters of every function that is used.
+FUNCTIONS = {
+    "vitlrp_version": (c_char_p, ()),
+    "vitlrp_free": (None, (c_void_p,)),
+    "vitlrp_image_options_init": (None, (POINTER(ImageOptions),)),
+    "vitlrp_image_open": (
+        c_int,
+        (c_char_p, POINTER(ImageOptions), POINTER(ImagePointer), POINTER(Error)),
+    ),
+    "vitlrp_image_open_memory": (
+        c_int,
+        (c_void_p, c_size_t, POINTER(ImageOptions), POINTER(ImagePointer), POINTER(Error)),
+    ),
+    "vitlrp_image_from_rgb": (
+        c_int,
+        (POINTER(c_uint8), c_int32, c_int32, POINTER(ImagePointer), POINTER(Error)),
+    ),
+    "vitlrp_image_from_input": (
+        c_int,
+        (
+            POINTER(c_float),
+            c_int32,
+            c_int32,
+            POINTER(Preprocess),
+            POINTER(ImagePointer),
+            POINTER(Error),
+        ),
+    ),
+    "vitlrp_image_close": (None, (ImagePointer,)),
+    "vitlrp_image_describe": (None, (ImagePointer, POINTER(ImageInfo))),
+    "vitlrp_preprocess_plan": (
+        c_int,
+        (POINTER(Preprocess), c_int32, c_int32, POINTER(Geometry), POINTER(Error)),
+    ),
+    "vitlrp_preprocess_apply": (
+        c_int,
+        (POINTER(Preprocess), ImagePointer, POINTER(c_float), POINTER(Error)),
+    ),
+    "vitlrp_model_options_init": (None, (POINTER(ModelOptions),)),
+    "vitlrp_model_open": (
+        c_int,
+        (c_char_p, POINTER(ModelOptions), POINTER(ModelPointer), POINTER(Error)),
+    ),
+    "vitlrp_model_open_builtin": (
+        c_int,
+        (POINTER(ModelOptions), POINTER(ModelPointer), POINTER(Error)),
+    ),
+    "vitlrp_model_close": (None, (ModelPointer,)),
+    "vitlrp_model_info_init": (None, (POINTER(ModelInfo),)),
+    "vitlrp_model_describe": (None, (ModelPointer, POINTER(ModelInfo))),
+    "vitlrp_model_preprocess": (None, (ModelPointer, POINTER(Preprocess))),
+    "vitlrp_model_sha256": (c_int, (ModelPointer, c_char_p, POINTER(Error))),
+    "vitlrp_model_class": (c_int, (ModelPointer, c_int32, POINTER(Class), POINTER(Error))),
+    "vitlrp_model_find_class": (c_int, (ModelPointer, c_char_p, POINTER(Class), POINTER(Error))),
+    "vitlrp_session_options_init": (None, (POINTER(SessionOptions),)),
+    "vitlrp_session_open": (
+        c_int,
+        (ModelPointer, POINTER(SessionOptions), POINTER(SessionPointer), POINTER(Error)),
+    ),
+    "vitlrp_session_close": (None, (SessionPointer,)),
+    "vitlrp_session_info_init": (None, (POINTER(SessionInfo),)),
+    "vitlrp_session_describe": (None, (SessionPointer, POINTER(SessionInfo))),
+    "vitlrp_session_forward": (
+        c_int,
+        (SessionPointer, POINTER(c_float), POINTER(c_float), POINTER(Error)),
+    ),
+    "vitlrp_relevance_init": (None, (POINTER(Relevance),)),
+    "vitlrp_ledger_length": (c_size_t, (ModelPointer,)),
+    "vitlrp_session_relevance": (
+        c_int,
+        (
+            SessionPointer,
+            POINTER(Target),
+            c_size_t,
+            POINTER(Rules),
+            POINTER(Relevance),
+            POINTER(Error),
+        ),
+    ),
+    "vitlrp_method_count": (c_size_t, ()),
+    "vitlrp_method_name": (c_char_p, (c_size_t,)),
+    "vitlrp_method_info_init": (None, (POINTER(MethodInfo),)),
+    "vitlrp_method_describe": (c_int, (c_char_p, POINTER(MethodInfo), POINTER(Error))),
+    "vitlrp_method_options_init": (c_int, (POINTER(MethodOptions), c_char_p, POINTER(Error))),
+    "vitlrp_session_attribute": (
+        c_int,
+        (
+            SessionPointer,
+            POINTER(Target),
+            c_size_t,
+            POINTER(MethodOptions),
+            POINTER(Relevance),
+            POINTER(Error),
+        ),
+    ),
+    "vitlrp_render_options_init": (None, (POINTER(RenderOptions),)),
+    "vitlrp_render": (
+        c_int,
+        (
+            ImagePointer,
+            POINTER(Geometry),
+            POINTER(Map),
+            POINTER(RenderOptions),
+            POINTER(POINTER(c_ubyte)),
+            POINTER(c_size_t),
+            POINTER(Error),
+        ),
+    ),
+    "vitlrp_rule_changes_init": (None, (POINTER(RuleChanges),)),
+    "vitlrp_eval_options_init": (None, (POINTER(EvalOptions),)),
+    "vitlrp_evaluate": (
+        c_int,
+        (ModelPointer, POINTER(EvalOptions), POINTER(EvaluationPointer), POINTER(Error)),
+    ),
+    "vitlrp_evaluation_read": (
+        c_int,
+        (c_void_p, c_size_t, POINTER(EvaluationPointer), POINTER(Error)),
+    ),
+    "vitlrp_evaluation_merge": (
+        c_int,
+        (POINTER(EvaluationPointer), c_size_t, POINTER(EvaluationPointer), POINTER(Error)),
+    ),
+    "vitlrp_evaluation_close": (None, (EvaluationPointer,)),
+    "vitlrp_evaluation_info_init": (None, (POINTER(EvaluationInfo),)),
+    "vitlrp_evaluation_describe": (None, (EvaluationPointer, POINTER(EvaluationInfo))),
+    "vitlrp_evaluation_method": (c_char_p, (EvaluationPointer, c_size_t)),
+    "vitlrp_evaluation_metric": (
+        c_int,
+        (EvaluationPointer, c_char_p, c_char_p, POINTER(Statistic), POINTER(Error)),
+    ),
+    "vitlrp_evaluation_json": _report,
+    "vitlrp_evaluation_csv": _report,
+    "vitlrp_evaluation_html": _report,
+    "vitlrp_evaluation_table": _report,
+}

@@ -1,0 +1,144 @@
+"""The way from a model input to explanations."""
+
+from __future__ import annotations
+
+import ctypes
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from . import _capi, _check
+from . import method as _method
+from ._library import call, lib, new_record
+from .errors import UsageError
+from .explanation import Class, Explanation, LedgerEntry, Prediction, probabilities
+from .image import Input
+
+# Likely classes that every explanation tells.
+TOP_SHOWN = 5
+
+
+@dataclasses.dataclass(frozen=True)
+class Wanted:
+    """Which classes are to be explained: those listed, or the `top` most likely ones."""
+
+    listed: tuple[Class, ...]
+    top: int  # 0 if they are listed
+    versus: Class | None
+    several: bool  # the caller gets a list
+
+    @property
+    def count(self) -> int:
+        return max(len(self.listed), self.top)
+
+
+class Explaining:
+    """One image in one session: a forward pass, and any number of classes after it."""
+
+    def __init__(
+        self,
+        model: _capi.ModelPointer,
+        session: _capi.SessionPointer,
+        source: Input,
+        method: _method.Method,
+        options: _capi.MethodOptions,
+    ) -> None:
+        self._model, self._session = model, session
+        self._source, self._method, self._options = source, method, options
+        info = new_record(_capi.SessionInfo, lib.vitlrp_session_info_init)
+        lib.vitlrp_session_describe(session, ctypes.byref(info))
+        self._grid = info.grid_height, info.grid_width
+        self.precision = _capi.ENUMS["precision"][info.precision]  # in use
+        self._logits = np.empty(0, np.float32)
+        self._ranked: list[Class] = []  # most likely first
+        self._top: tuple[Prediction, ...] = ()
+
+    def run(self, classes: tuple[Class, ...], wanted: Wanted, level: str) -> list[Explanation]:
+        """Everything that is wanted, of a model with these classes."""
+        self._forward(classes, max(wanted.top, TOP_SHOWN))
+        targets = wanted.listed or tuple(self._ranked[: wanted.top])
+        if wanted.several:
+            targets = tuple(target for target in targets if target != wanted.versus)
+        for target in targets:
+            check_contrast(target, wanted.versus)
+        return [self._explain(target, wanted.versus, level) for target in targets]
+
+    def _forward(self, classes: tuple[Class, ...], shown: int) -> None:
+        self._logits = np.empty(len(classes), np.float32)
+        values, logits = _check.floats(self._source.values), _check.floats(self._logits)
+        call(lib.vitlrp_session_forward, self._session, values, logits)
+        likely = probabilities(self._logits)
+        order = np.argsort(-self._logits, kind="stable")
+        self._ranked = [classes[i] for i in order]
+        self._top = tuple(
+            Prediction(
+                **dataclasses.asdict(classes[i]),
+                logit=float(self._logits[i]),
+                probability=float(likely[i]),
+            )
+            for i in order[:shown]
+        )
+
+    def _explain(self, target: Class, versus: Class | None, level: str) -> Explanation:
+        relevance = new_record(_capi.Relevance, lib.vitlrp_relevance_init)
+        pixels = None
+        if level == "pixel":
+            pixels = np.empty(self._source.values.shape, np.float32)
+            relevance.pixels = _check.floats(pixels)
+            ledger = self._attribute(relevance, target, versus)
+            heatmap = (pixels[0].astype(np.float64) + pixels[1] + pixels[2]).astype(np.float32)
+        else:
+            heatmap = np.empty(self._grid, np.float32)
+            relevance.patches = _check.floats(heatmap)
+            ledger = self._attribute(relevance, target, versus)
+        return Explanation(
+            heatmap=heatmap,
+            pixels=pixels,
+            logits=self._logits.copy(),
+            target=target,
+            versus=versus,
+            top=self._top,
+            explained=relevance.explained,
+            relevance_sum=relevance.sum,
+            ledger=ledger,
+            method=self._method.name,
+            parameters={
+                **_method.parameters_in_use(self._method, self._options),
+                "precision": self.precision,
+            },
+            photo=self._source.photo,
+            geometry=self._source.geometry,
+        )
+
+    def _attribute(
+        self, relevance: _capi.Relevance, target: Class, versus: Class | None
+    ) -> tuple[LedgerEntry, ...] | None:
+        """Fills the record's maps; returns the ledger, if the method has one."""
+        targets = [_capi.Target(target.output, 1.0)]
+        if versus is not None:
+            targets.append(_capi.Target(versus.output, -1.0))
+        what: Any = (self._session, (_capi.Target * len(targets))(*targets), len(targets))
+        if not self._method.has_ledger:
+            options = ctypes.byref(self._options)
+            call(lib.vitlrp_session_attribute, *what, options, ctypes.byref(relevance))
+            return None
+        ledger = (_capi.LedgerEntry * lib.vitlrp_ledger_length(self._model))()
+        relevance.ledger = ledger
+        rules = ctypes.byref(self._options.rules)
+        call(lib.vitlrp_session_relevance, *what, rules, ctypes.byref(relevance))
+        return tuple(LedgerEntry(e.block, e.kind.decode(), e.absorbed) for e in ledger)
+
+
+def check_contrast(target: Class, versus: Class | None) -> None:
+    """UsageError for a class that is its own contrast."""
+    if target == versus:
+        raise UsageError(f"target and versus are the same class, {target}")
+
+
+def check_level(level: str, method: _method.Method) -> None:
+    """UsageError for an unknown level, or one that the method has no map of."""
+    if level not in ("patch", "pixel"):
+        raise UsageError(f'level must be "patch" or "pixel", not {level!r}')
+    if level == "pixel" and not method.has_pixels:
+        raise UsageError(f'level "pixel": {method.name} has a map of patches only')

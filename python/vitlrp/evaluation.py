@@ -1,0 +1,268 @@
+"""What evaluate returns: how faithful the methods are, as tables and reports."""
+
+from __future__ import annotations
+
+import ctypes
+import dataclasses
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, NamedTuple
+
+from . import _capi, _check, image, method
+from ._files import write_atomic
+from ._handle import Handle
+from ._library import call, lib, logger, new_record, take_bytes
+from .errors import UsageError
+
+METRICS = (
+    "delta_logit", "delta_prob", "morf_logit", "morf_prob", "lerf_logit", "lerf_prob", "aopc_logit",
+    "aopc_prob", "insertion", "deletion", "pointing", "mass", "rank",
+)  # fmt: skip
+PAIRED_METRICS = ("delta_logit", "delta_prob")
+
+Progress = Callable[[int, int, int], None]
+
+# Keeps a model open for the length of a block.
+ModelInUse = Callable[[], AbstractContextManager[_capi.ModelPointer]]
+
+
+class Statistic(NamedTuple):
+    """A mean over n images with its 95 % bootstrap interval; NaN for n = 0."""
+
+    mean: float
+    lo: float
+    hi: float
+    n: int
+
+    def __str__(self) -> str:
+        if self.n == 0:
+            return "not measured"
+        return f"{self.mean:.3f} [{self.lo:.3f}, {self.hi:.3f}]"
+
+
+class Evaluation:
+    """Measurements of methods on images, and their statistics. Needs no model any more."""
+
+    def __init__(self, handle: Handle) -> None:
+        """Evaluations come from Model.evaluate, read and merge."""
+        info = new_record(_capi.EvaluationInfo, lib.vitlrp_evaluation_info_init)
+        lib.vitlrp_evaluation_describe(handle.pointer, ctypes.byref(info))
+        self._handle = handle
+        self.methods: tuple[str, ...] = tuple(
+            lib.vitlrp_evaluation_method(handle.pointer, i).decode() for i in range(info.methods)
+        )
+        self.reference: str | None = info.reference.decode() if info.reference else None
+        self.images: int = info.images  # in it, failed ones included
+        self.failed: int = info.failed  # that could not be measured
+        self.skipped: int = info.skipped  # left out: no label that the model knows
+        self.manifest: int = info.manifest  # images of the whole dataset, all shards together
+        self.shard: tuple[int, int] = (info.shard, info.shards)  # number and count
+        self.first_failed: tuple[str, str] | None = None  # image and reason
+        if info.first_failed:
+            self.first_failed = (
+                info.first_failed.decode(errors="replace"),
+                info.first_error.decode(errors="replace"),
+            )
+
+    @classmethod
+    def read(cls, source: _check.StrPath | bytes) -> Evaluation:
+        """From a file that json() or `vitlrp eval --json` wrote, or its bytes: the same numbers."""
+        if not isinstance(source, bytes):
+            with open(source, "rb") as file:
+                source = file.read()
+        return cls(_make(lib.vitlrp_evaluation_read, source, len(source)))
+
+    @classmethod
+    def merge(cls, parts: Sequence[Evaluation]) -> Evaluation:
+        """The shards of a run as the run that was not divided; MismatchError if one is missing."""
+        if not parts:
+            raise UsageError("nothing to merge")
+        pointers = (_capi.EvaluationPointer * len(parts))(*(p._handle.pointer for p in parts))
+        return cls(_make(lib.vitlrp_evaluation_merge, pointers, len(parts)))
+
+    @property
+    def metrics(self) -> dict[str, dict[str, Statistic]]:
+        """metrics[method][metric]: how each method did, by METRICS.
+
+        "delta_logit", the area between the curves of least and most relevant patches first, is the
+        one to rank by: higher is better, a random order gives 0.
+        """
+        return self._table(METRICS)
+
+    @property
+    def paired(self) -> dict[str, dict[str, Statistic]]:
+        """paired[method][metric]: each method less the reference, image by image."""
+        return self._table(PAIRED_METRICS, "paired_")
+
+    def json(self, path: _check.StrPath | None = None) -> str:
+        """Everything as JSON (data/FORMATS.md), which read() takes back; also to a file."""
+        return self._report(lib.vitlrp_evaluation_json, path)
+
+    def csv(self, path: _check.StrPath | None = None) -> str:
+        """One row for each image and method; also to a file."""
+        return self._report(lib.vitlrp_evaluation_csv, path)
+
+    def html(self, path: _check.StrPath | None = None) -> str:
+        """One page that loads nothing from elsewhere; also to a file."""
+        return self._report(lib.vitlrp_evaluation_html, path)
+
+    def __str__(self) -> str:
+        return self._report(lib.vitlrp_evaluation_table, None)
+
+    def __repr__(self) -> str:
+        return f"<Evaluation: {self.images} images, {', '.join(self.methods)}>"
+
+    def _table(self, metrics: Sequence[str], prefix: str = "") -> dict[str, dict[str, Statistic]]:
+        return {
+            method: {metric: self._statistic(method, prefix + metric) for metric in metrics}
+            for method in self.methods
+        }
+
+    def _statistic(self, method: str, metric: str) -> Statistic:
+        found = _capi.Statistic()
+        which = self._handle.pointer, method.encode(), metric.encode()
+        call(lib.vitlrp_evaluation_metric, *which, ctypes.byref(found))
+        return Statistic(found.mean, found.lo, found.hi, found.n)
+
+    def _report(self, function: Any, path: _check.StrPath | None) -> str:
+        data, size = ctypes.c_void_p(), ctypes.c_size_t()
+        call(function, self._handle.pointer, ctypes.byref(data), ctypes.byref(size))
+        report = take_bytes(data, size.value)
+        if path is not None:
+            write_atomic(path, report)
+        return report.decode()
+
+
+def _make(function: Any, *arguments: Any) -> Handle:
+    pointer = _capi.EvaluationPointer()
+    call(function, *arguments, ctypes.byref(pointer))
+    return Handle(pointer, lib.vitlrp_evaluation_close)
+
+
+class _Run:
+    """One call of vitlrp_evaluate, in a thread of its own: the calling one can take a Ctrl-C."""
+
+    def __init__(self, progress: Progress | None) -> None:
+        self._progress = progress
+        self._cancelled = False
+        self._done = threading.Event()
+        self._error: BaseException | None = None
+        self._handle: Handle | None = None
+        self.observer = _capi.EvalObserver(
+            progress=_capi.EvalProgress(self._tell), cancelled=_capi.EvalCancelled(self._ask)
+        )
+
+    def _tell(self, _user: int | None, done: int, total: int, failed: int) -> None:
+        try:
+            if self._progress is not None and self._error is None:
+                self._progress(done, total, failed)
+        except BaseException as error:
+            self._error = error
+
+    def _ask(self, _user: int | None) -> int:
+        return int(self._cancelled or self._error is not None)
+
+    def _work(self, model_in_use: ModelInUse, options: _capi.EvalOptions) -> None:
+        try:
+            with model_in_use() as model:
+                self._handle = _make(lib.vitlrp_evaluate, model, ctypes.byref(options))
+        except BaseException as error:
+            self._error = error
+        finally:
+            self._done.set()
+
+    def finish(self, model_in_use: ModelInUse, options: _capi.EvalOptions) -> Handle:
+        """The evaluation; after an interrupt no more images are begun, and it is raised."""
+        what = (model_in_use, options)
+        threading.Thread(target=self._work, args=what, name="vitlrp-evaluate").start()
+        try:
+            self._done.wait()  # not join(), which takes an interrupted thread for one that ended
+        except BaseException:
+            self._cancelled = True
+            self._done.wait()
+            raise
+        if self._error is not None:
+            raise self._error
+        assert self._handle is not None
+        return self._handle
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """The arguments of Model.evaluate."""
+
+    dataset: _check.StrPath
+    methods: Sequence[str] | None
+    limit: int | None
+    steps: int
+    target: str
+    replace: str
+    reference: str | None
+    truth: _check.StrPath | None
+    boxes: _check.StrPath | None
+    shard: tuple[int, int]
+    seed: int
+    preprocessing: image.Preprocessing
+    ignore_exif: bool
+    threads: int | None
+    backend: str
+    rules: Mapping[str, Any]
+
+    def record(self) -> _capi.EvalOptions:
+        """For C; it keeps what it points to."""
+        options = new_record(_capi.EvalOptions, lib.vitlrp_eval_options_init)
+        options.dataset = _check.path("dataset", self.dataset)
+        self._set_protocol(options)
+        self._set_methods(options)
+        if self.truth is not None:
+            options.truth = _check.path("truth", self.truth)
+        if self.boxes is not None:
+            options.boxes = _check.path("boxes", self.boxes)
+        options.preprocess = ctypes.pointer(self.preprocessing._record())
+        options.ignore_exif = int(self.ignore_exif)
+        options.threads = _check.whole("threads", self.threads or 0, 0, _check.INT32_MAX)
+        options.backend = _check.text("backend", self.backend)
+        options.log = logger()
+        return options
+
+    def _set_protocol(self, options: _capi.EvalOptions) -> None:
+        most = _check.INT32_MAX
+        try:
+            shard, shards = self.shard
+        except (TypeError, ValueError):
+            raise UsageError(f"shard must be two numbers, as (0, 4), not {self.shard!r}") from None
+        options.shards = _check.whole("the number of shards", shards, 1, most)
+        options.shard = _check.whole("shard", shard, 0, shards - 1)
+        if self.limit is not None:
+            options.limit = _check.whole("limit", self.limit, 1, 2**63 - 1)
+        options.steps = _check.whole("steps", self.steps, 1, 100000)
+        options.target = _check.choice("target", self.target, "eval_target")
+        options.replacement = _check.choice("replace", self.replace, "replacement")
+        options.seed = _check.whole("seed", self.seed, 0, 2**63 - 1)
+
+    def _set_methods(self, options: _capi.EvalOptions) -> None:
+        if self.methods is not None:
+            names = _check.names("methods", self.methods)
+            if not names:
+                raise UsageError("methods is an empty list")
+            options.methods = (ctypes.c_char_p * len(names))(*names)
+            options.method_count = len(names)
+        if self.reference is not None:
+            options.reference = _check.text("reference", self.reference)
+        unknown = set(self.rules) - set(method.RuleParameters.__annotations__)
+        if unknown:
+            raise UsageError(f"evaluate has no parameter {min(unknown)!r}")
+        changes = _capi.RuleChanges()
+        lib.vitlrp_rule_changes_init(ctypes.byref(changes))
+        for name, value in method.rule_values(self.rules).items():
+            setattr(changes, name, value)
+        options.rules = ctypes.pointer(changes)
+
+
+def run(model_in_use: ModelInUse, settings: Settings, progress: Progress | None) -> Evaluation:
+    """Evaluates a model, and reports every image to `progress`."""
+    options = settings.record()
+    work = _Run(progress)
+    options.observer = work.observer
+    return Evaluation(work.finish(model_in_use, options))

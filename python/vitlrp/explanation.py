@@ -1,0 +1,232 @@
+"""What explain returns: the map, what it explains, and pictures of it."""
+
+from __future__ import annotations
+
+import ctypes
+import dataclasses
+import io
+import os
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _capi, _check
+from . import image as _image
+from ._files import write_atomic
+from ._library import call, lib, new_record, take_bytes, version
+from .errors import UsageError
+from .method import GAMMAS
+
+_LABEL_BYTES = 119  # of a label in a caption
+_FORMATS = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Class:
+    """One class of a model."""
+
+    output: int  # position in the logits
+    index: int  # the number that users know it by, ImageNet's for the built-in model
+    wnid: str  # WordNet id, "" if unknown
+    label: str  # "" if unknown
+
+    def __str__(self) -> str:
+        return f"{self.label} ({self.index})" if self.label else f"class {self.index}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Prediction(Class):
+    """A class with what the model says of it."""
+
+    logit: float
+    probability: float  # softmax, 0 to 1
+
+
+class LedgerEntry(NamedTuple):
+    """Relevance absorbed by one kind of operation: what enters it less what leaves it."""
+
+    block: int  # -1 outside the blocks
+    kind: str  # "head", "norm", "fc2", "fc1", "norm2", "proj", "softmax", "qkv", ...
+    absorbed: float  # in units of the logit
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Explanation:
+    """A map of relevance: red, positive values speak for what is explained, blue ones against it.
+
+    Plain data: it needs no model any more, can be pickled, and belongs to no thread.
+    """
+
+    heatmap: _check.Floats  # float32 (height, width), or (rows, columns) of patches
+    pixels: _check.Floats | None  # (3, height, width): of each channel; None at level "patch"
+    logits: _check.Floats  # float32 (classes,)
+    target: Class
+    versus: Class | None  # the class that it is contrasted with
+    top: tuple[Prediction, ...]  # the most likely classes, best first
+    explained: float  # logit of target, less that of versus
+    relevance_sum: float  # of the map; explained = relevance_sum + all absorbed, up to rounding
+    ledger: tuple[LedgerEntry, ...] | None  # from the output to the input; None if there is none
+    method: str
+    parameters: dict[str, Any]  # that the method was run with, and the precision
+    photo: _check.Pixels  # uint8 (height, width, 3), upright, read-only
+    geometry: _image.Geometry  # where the map lies on it
+
+    @property
+    def logit(self) -> float:
+        """Of target."""
+        return float(self.logits[self.target.output])
+
+    @property
+    def probability(self) -> float:
+        """Softmax probability of target, 0 to 1."""
+        return float(probabilities(self.logits)[self.target.output])
+
+    def picture(
+        self,
+        style: str = "overlay",
+        cmap: str = "bwr",
+        *,
+        upsample: str = "bicubic",
+        opacity: float | None = None,
+        scale: float | None = None,
+    ) -> _check.Pixels:
+        """The picture as uint8 (height, width, 3), in the coordinates of the photograph.
+
+        style     "overlay", "heat" or "panel" (photograph, map, overlay, colour bar, caption)
+        cmap      "bwr", "seismic", "coldnhot", "coolwarm", "viridis", "inferno", "magma", "turbo",
+                  "jet", "gray"
+        upsample  "nearest", "bilinear" or "bicubic"
+        opacity   of the overlay, 0 to 1; None: follows the strength of the relevance
+        scale     relevance per input pixel that gets the full colour; None: the map's largest
+        """
+        data = self.encode(
+            "png", style=style, cmap=cmap, upsample=upsample, opacity=opacity, scale=scale
+        )
+        options = new_record(_capi.ImageOptions, lib.vitlrp_image_options_init)
+        options.max_side, options.max_pixels = _check.INT32_MAX, 2**63 - 1
+        options.max_file_bytes = len(data)
+        image = _image.handle_of(
+            lib.vitlrp_image_open_memory, data, len(data), ctypes.byref(options)
+        )
+        try:
+            return _image.pixels_of_image(image)
+        finally:
+            image.close()
+
+    def encode(
+        self,
+        format: str = "png",
+        *,
+        style: str = "overlay",
+        cmap: str = "bwr",
+        upsample: str = "bicubic",
+        opacity: float | None = None,
+        scale: float | None = None,
+    ) -> bytes:
+        """The picture as the bytes of a "png" or "jpeg" file; the rest as of picture()."""
+        options = new_record(_capi.RenderOptions, lib.vitlrp_render_options_init)
+        options.style = _check.choice("style", style, "style")
+        options.colormap = _check.text("cmap", cmap)
+        options.upsample = _check.choice("upsample", upsample, "upsample")
+        options.format = _check.choice("format", format, "picture_format")
+        options.caption = self.caption.encode(errors="replace")
+        options.comment = self._comment().encode(errors="replace")
+        if opacity is not None:
+            options.opacity = _check.real("opacity", opacity, 0.0, 1.0)
+        if scale is not None:
+            smallest = float(np.finfo(np.float32).tiny)
+            options.scale = _check.real("scale", scale, smallest, _check.FLOAT32_MAX)
+        return self._render(options)
+
+    def save(
+        self, path: _check.StrPath, style: str = "overlay", cmap: str = "bwr", **look: Any
+    ) -> None:
+        """Writes the picture as .png or .jpg, or the map as .npy; the file appears whole.
+
+        `look` is upsample, opacity and scale of picture(). OSError if it cannot be written.
+        """
+        ending = os.path.splitext(os.fspath(path))[1].lower()
+        if ending == ".npy":
+            buffer = io.BytesIO()
+            np.save(buffer, self.heatmap)
+            data = buffer.getvalue()
+        elif ending in _FORMATS:
+            data = self.encode(_FORMATS[ending], style=style, cmap=cmap, **look)
+        else:
+            raise UsageError(f"{path}: the picture's name must end in .png, .jpg or .npy")
+        write_atomic(path, data)
+
+    @property
+    def caption(self) -> str:
+        """What a panel says under its pictures."""
+        versus = f" versus {_shown(self.versus)}" if self.versus else ""
+        share = f"{100.0 * self.probability:.1f} %"
+        return f"{_shown(self.target)}{versus}  {share}  {self.method}"
+
+    def _comment(self) -> str:
+        """What a picture's file says about itself: program, class, method and its parameters."""
+        versus = f" versus {self.versus.index}" if self.versus else ""
+        told = _told(self.parameters)
+        return f"vitlrp {version()}; class {self.target.index}{versus}; {self.method}{told}"
+
+    def _render(self, options: _capi.RenderOptions) -> bytes:
+        values = np.ascontiguousarray(self.heatmap, np.float32)
+        drawn = _capi.Map(_check.floats(values), *values.shape)
+        data, size = ctypes.POINTER(ctypes.c_ubyte)(), ctypes.c_size_t()
+        image = _image.image_of_pixels(self.photo)
+        try:
+            call(
+                lib.vitlrp_render,
+                image.pointer,
+                ctypes.byref(self.geometry._record()),
+                ctypes.byref(drawn),
+                ctypes.byref(options),
+                ctypes.byref(data),
+                ctypes.byref(size),
+            )
+        finally:
+            image.close()
+        return take_bytes(data, size.value)
+
+    def _repr_png_(self) -> bytes:
+        return self.encode("png", style="panel")
+
+    def __repr__(self) -> str:
+        rows, columns = self.heatmap.shape
+        return f"<Explanation: {self.caption}, map of {rows} x {columns}>"
+
+
+def probabilities(logits: _check.Floats) -> npt.NDArray[np.float64]:
+    """Softmax, float64."""
+    shifted = np.exp(logits.astype(np.float64) - float(logits.max()))
+    return np.asarray(shifted / shifted.sum())
+
+
+def _shown(target: Class) -> str:
+    """The class for a caption: of a long label the end, as the command shows it."""
+    label = target.label.encode()
+    if len(label) <= _LABEL_BYTES:
+        return str(target)
+    end = label[3 - _LABEL_BYTES :].decode(errors="ignore")
+    return str(dataclasses.replace(target, label=f"...{end}"))
+
+
+def _told(parameters: dict[str, Any]) -> str:
+    """The parameters as the command writes them into its pictures."""
+    parts = []
+    if "epsilon" in parameters:
+        gammas = " ".join(f"{name[6:]} {parameters[name]:g}" for name in GAMMAS)
+        parts += [f"gamma {gammas}", f"epsilon {parameters['epsilon']:g}"]
+    if "head_fusion" in parameters:
+        parts += [
+            f"{parameters['head_fusion']} of heads",
+            f"discard ratio {parameters['discard_ratio']:g}",
+        ]
+    if "samples" in parameters:
+        parts.append(f"{parameters['samples']} samples")
+    if "noise" in parameters:
+        parts.append(f"noise {parameters['noise']:g}")
+    if "seed" in parameters:
+        parts.append(f"seed {parameters['seed']}")
+    return "".join(f", {part}" for part in parts)

@@ -1,0 +1,228 @@
+"""Photographs and model inputs: what explain and preprocess accept, and how it becomes a tensor."""
+
+from __future__ import annotations
+
+import ctypes
+import dataclasses
+import os
+import stat
+from typing import Any, Union
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _capi, _check
+from ._handle import Handle
+from ._library import call, lib, new_record
+from .errors import FormatError, UsageError
+
+# What stands for an image: a path, the bytes of a file, an array, or anything with PIL's convert().
+ImageLike = Union[_check.StrPath, bytes, npt.NDArray[Any], Any]
+
+_NPY = b"\x93NUMPY"
+_ARRAYS = (
+    "an image array is a photograph, uint8 of shape (height, width, 3), or a model input, "
+    "float32 of shape (3, height, width)"
+)
+
+
+def _triple(values: Any) -> tuple[float, float, float]:
+    red, green, blue = map(_check.shortest, values)
+    return red, green, blue
+
+
+@dataclasses.dataclass(frozen=True)
+class Preprocessing:
+    """How a photograph becomes a model input: resize, centre crop, / 255, - mean, / std.
+
+    Resizing is antialiased and equals Pillow's bit for bit. Change a model's own with
+    `dataclasses.replace(model.preprocessing, interpolation="bicubic")` or `for_input`.
+    """
+
+    resize: str  # "short": the short side to resize_to; "squash": both sides; "none"
+    resize_to: int  # pixels
+    interpolation: str  # "bilinear", "bicubic"
+    crop_height: int  # pixels; 0: no crop
+    crop_width: int
+    mean: tuple[float, float, float]  # of red, green, blue, 0 to 1
+    std: tuple[float, float, float]
+
+    def for_input(self, side: int) -> Preprocessing:
+        """The same for inputs of side x side pixels: the crop stays the same part of the image."""
+        side = _check.whole("side", side, 1, 16384)
+        old = self.crop_height or self.resize_to
+        resize_to = self.resize_to * side // old if old else self.resize_to
+        return dataclasses.replace(self, resize_to=resize_to, crop_height=side, crop_width=side)
+
+    def _record(self) -> _capi.Preprocess:
+        record = _capi.Preprocess(
+            resize=_check.choice("resize", self.resize, "resize"),
+            resize_to=_check.whole("resize_to", self.resize_to, 0, _check.INT32_MAX),
+            interpolation=_check.choice("interpolation", self.interpolation, "interpolation"),
+            crop_height=_check.whole("crop_height", self.crop_height, 0, _check.INT32_MAX),
+            crop_width=_check.whole("crop_width", self.crop_width, 0, _check.INT32_MAX),
+        )
+        for name in ("mean", "std"):
+            values = getattr(self, name)
+            if len(values) != 3:
+                raise UsageError(f"{name} must be three numbers, not {values!r}")
+            limit = _check.FLOAT32_MAX
+            setattr(record, name, tuple(_check.real(name, v, -limit, limit) for v in values))
+        return record
+
+    @classmethod
+    def _of(cls, record: _capi.Preprocess) -> Preprocessing:
+        return cls(
+            _capi.ENUMS["resize"][record.resize],
+            record.resize_to,
+            _capi.ENUMS["interpolation"][record.interpolation],
+            record.crop_height,
+            record.crop_width,
+            _triple(record.mean),
+            _triple(record.std),
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Geometry:
+    """Where the model input lies on the photograph, in photograph pixels (fractions possible)."""
+
+    image_width: int  # the upright photograph
+    image_height: int
+    input_width: int  # the model input
+    input_height: int
+    left: float  # the part of the photograph that the input shows
+    top: float
+    width: float
+    height: float
+
+    def _record(self) -> _capi.Geometry:
+        return _capi.Geometry(*dataclasses.astuple(self))
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Input:
+    """A model input and the photograph that it shows."""
+
+    values: _check.Floats  # float32 (3, height, width), normalised
+    photo: _check.Pixels  # uint8 (height, width, 3), upright, read-only
+    geometry: Geometry
+
+
+def handle_of(function: Any, *arguments: Any) -> Handle:
+    """The image that a function of the library makes."""
+    pointer = _capi.ImagePointer()
+    call(function, *arguments, ctypes.byref(pointer))
+    return Handle(pointer, lib.vitlrp_image_close)
+
+
+def image_of_pixels(pixels: _check.Pixels) -> Handle:
+    """The library's image of a photograph, uint8 (height, width, 3)."""
+    packed = np.ascontiguousarray(pixels)
+    height, width, _ = (_check.whole("a side", side, 0, _check.INT32_MAX) for side in packed.shape)
+    data = packed.ctypes.data_as(ctypes.POINTER(ctypes.c_uint8))
+    return handle_of(lib.vitlrp_image_from_rgb, data, height, width)
+
+
+def pixels_of_image(image: Handle) -> _check.Pixels:
+    """A copy of an image's pixels, uint8 (height, width, 3)."""
+    info = _capi.ImageInfo()
+    lib.vitlrp_image_describe(image.pointer, ctypes.byref(info))
+    return np.ctypeslib.as_array(info.rgb, (info.height, info.width, 3)).copy()
+
+
+def _options(ignore_exif: bool) -> Any:
+    options = new_record(_capi.ImageOptions, lib.vitlrp_image_options_init)
+    options.ignore_exif = int(ignore_exif)
+    return ctypes.byref(options)
+
+
+def _is_npy(path: _check.StrPath) -> bool:
+    """Told by content, as the library tells images; pipes and devices are not opened."""
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            return False
+        with open(path, "rb") as file:
+            return file.read(len(_NPY)) == _NPY
+    except OSError:
+        return False
+
+
+def _read_npy(path: _check.StrPath) -> _check.Floats:
+    try:
+        array: _check.Floats = np.load(path, allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise FormatError(f"{os.fspath(path)}: {error}") from None
+    if array.dtype != np.float32 or array.ndim != 3 or array.shape[0] != 3:
+        raise UsageError(
+            f"{os.fspath(path)}: as a model input, an .npy file must be float32 of shape "
+            f"(3, height, width), not {array.dtype} of shape {array.shape}"
+        )
+    return array
+
+
+def _resolve(image: ImageLike, ignore_exif: bool) -> Handle | _check.Floats:
+    """The library's image of a photograph, or an array that is a model input."""
+    if isinstance(image, (str, os.PathLike)):
+        path = _check.path("image", image)
+        if _is_npy(image):
+            return _read_npy(image)
+        return handle_of(lib.vitlrp_image_open, path, _options(ignore_exif))
+    if isinstance(image, (bytes, bytearray, memoryview)):
+        data = bytes(image)
+        return handle_of(lib.vitlrp_image_open_memory, data, len(data), _options(ignore_exif))
+    convert = getattr(image, "convert", None)
+    array = np.asarray(convert("RGB") if callable(convert) else image)
+    if array.dtype == np.uint8 and array.ndim == 3 and array.shape[2] == 3:
+        return image_of_pixels(array)
+    if array.dtype.kind == "f" and array.ndim == 3 and array.shape[0] == 3:
+        return array
+    raise UsageError(f"{_ARRAYS}; this one is {array.dtype} of shape {array.shape}")
+
+
+def _from_photo(image: Handle, preprocess: _capi.Preprocess) -> Input:
+    photo = pixels_of_image(image)
+    height, width, _ = photo.shape
+    geometry = _capi.Geometry()
+    call(
+        lib.vitlrp_preprocess_plan,
+        ctypes.byref(preprocess),
+        width,
+        height,
+        ctypes.byref(geometry),
+    )
+    values = np.empty((3, geometry.input_height, geometry.input_width), np.float32)
+    call(
+        lib.vitlrp_preprocess_apply,
+        ctypes.byref(preprocess),
+        image.pointer,
+        _check.floats(values),
+    )
+    photo.flags.writeable = False
+    names = (field.name for field in dataclasses.fields(Geometry))
+    return Input(values, photo, Geometry(*(getattr(geometry, name) for name in names)))
+
+
+def _from_values(array: _check.Floats, preprocess: _capi.Preprocess) -> Input:
+    values = np.ascontiguousarray(array, np.float32)
+    _, height, width = (_check.whole("a side", side, 0, _check.INT32_MAX) for side in values.shape)
+    data = _check.floats(values)
+    shown = handle_of(lib.vitlrp_image_from_input, data, height, width, ctypes.byref(preprocess))
+    photo = pixels_of_image(shown)
+    photo.flags.writeable = False
+    shown.close()
+    return Input(values, photo, Geometry(width, height, width, height, 0.0, 0.0, width, height))
+
+
+def read(image: ImageLike, preprocessing: Preprocessing, ignore_exif: bool) -> Input:
+    """Whatever stands for an image, as a model input with its photograph."""
+    if not isinstance(preprocessing, Preprocessing):
+        raise UsageError(f"preprocessing must be a vitlrp.Preprocessing, not {preprocessing!r}")
+    preprocess = preprocessing._record()
+    found = _resolve(image, ignore_exif)
+    if isinstance(found, np.ndarray):
+        return _from_values(found, preprocess)
+    try:
+        return _from_photo(found, preprocess)
+    finally:
+        found.close()

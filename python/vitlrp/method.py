@@ -1,0 +1,170 @@
+"""The methods that can explain, and their parameters."""
+
+from __future__ import annotations
+
+import ctypes
+import dataclasses
+import json
+import math
+from collections.abc import Mapping
+from typing import Any, TypedDict, cast
+
+from . import _capi, _check
+from ._library import call, lib, new_record
+from .errors import FormatError, LibraryError, MismatchError, UsageError
+
+GAMMAS = ("gamma_conv", "gamma_qkv", "gamma_proj", "gamma_fc1", "gamma_fc2", "gamma_head")
+_LINEAR = ("gamma_fc1", "gamma_fc2", "gamma_head")
+_SETTINGS_FORMAT = "vitlrp settings 1"
+
+
+class RuleParameters(TypedDict, total=False):
+    """Rule parameters over a method's own; a gamma is 0 or more, or inf."""
+
+    gamma_conv: float  # patch embedding
+    gamma_linear: float  # fc1, fc2 and head together; each one's own goes before it
+    gamma_qkv: float
+    gamma_proj: float
+    gamma_fc1: float
+    gamma_fc2: float
+    gamma_head: float
+    epsilon: float  # stabiliser of the layers whose gamma is 0
+
+
+class Parameters(RuleParameters, total=False):
+    """All parameters of methods; which of them a method reads, Method.parameters tells."""
+
+    head_fusion: str  # "mean", "max", "min" of the attention heads
+    discard_ratio: float  # share of the smallest attention entries left out, below 1
+    samples: int
+    noise: float  # standard deviation as a share of the input's range
+    seed: int
+
+
+_READS = {
+    "rules": (*GAMMAS, "gamma_linear", "epsilon"),
+    "head_fusion": ("head_fusion", "discard_ratio"),
+    "samples": ("samples",),
+    "noise": ("noise",),
+    "seed": ("seed",),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Method:
+    """One method of the table."""
+
+    name: str
+    summary: str  # one line, with its reference
+    has_pixels: bool  # False: a map of patches only
+    has_ledger: bool  # True: it tells where relevance was absorbed
+    ignores_class: bool  # True: the same map for every class
+    parameters: tuple[str, ...]  # of Parameters, those that it reads
+
+
+def describe(name: str) -> Method:
+    """The method of that name; UsageError, listing them, for another."""
+    info = new_record(_capi.MethodInfo, lib.vitlrp_method_info_init)
+    known = [lib.vitlrp_method_name(i) for i in range(lib.vitlrp_method_count())]
+    wanted = _check.text("method", name)
+    if wanted not in known:
+        listed = ", ".join(method.decode() for method in known)
+        raise UsageError(f"no method {name!r}: there are {listed}")
+    call(lib.vitlrp_method_describe, wanted, ctypes.byref(info))
+    read = [_READS[kind] for kind, flag in _capi.METHOD_READS.items() if info.reads & flag]
+    return Method(
+        name,
+        info.summary.decode(),
+        bool(info.has_pixels),
+        bool(info.has_ledger),
+        bool(info.ignores_class),
+        tuple(parameter for group in read for parameter in group),
+    )
+
+
+def methods() -> dict[str, Method]:
+    """All methods by name, "attnlrp" first."""
+    count = lib.vitlrp_method_count()
+    return {
+        name: describe(name) for name in (lib.vitlrp_method_name(i).decode() for i in range(count))
+    }
+
+
+def rule_values(changes: Mapping[str, Any]) -> dict[str, float]:
+    """Rule parameters by the names of the library's fields, gamma_linear spread out."""
+    values = {}
+    for name in ("gamma_linear", *GAMMAS):
+        if changes.get(name) is not None:
+            gamma = _check.real(name, changes[name], 0.0, _check.FLOAT32_MAX, infinite=True)
+            values.update(dict.fromkeys(_LINEAR if name == "gamma_linear" else (name,), gamma))
+    if changes.get("epsilon") is not None:
+        values["epsilon"] = _check.real("epsilon", changes["epsilon"], 0.0, _check.FLOAT32_MAX)
+    return values
+
+
+def _set(options: _capi.MethodOptions, name: str, value: Any) -> None:
+    if name == "head_fusion":
+        options.head_fusion = _check.choice(name, value, "head_fusion")
+    elif name == "samples":
+        options.samples = _check.whole(name, value, 1, 1000000)
+    elif name == "seed":
+        options.seed = _check.whole(name, value, 0, 2**64 - 1)
+    elif name == "discard_ratio":
+        options.discard_ratio = _check.real(name, value, 0.0, math.nextafter(1.0, 0.0))
+    else:
+        options.noise = _check.real(name, value, 0.0, 1000.0)
+
+
+def method_options(method: Method, changes: Mapping[str, Any]) -> _capi.MethodOptions:
+    """The method's defaults with the changes over them; None leaves a default."""
+    init = lib.vitlrp_method_options_init
+    options = new_record(_capi.MethodOptions, init, method.name.encode())
+    if options.rules.struct_size != ctypes.sizeof(_capi.Rules):
+        raise LibraryError("the library's rules have other fields than this package's")
+    for name, value in changes.items():
+        if name not in Parameters.__annotations__:
+            raise UsageError(
+                f"no parameter {name!r}: there are {', '.join(Parameters.__annotations__)}"
+            )
+        if value is not None and name not in method.parameters:
+            raise UsageError(
+                f"{name} is not a parameter of the method {method.name}, which reads "
+                f"{', '.join(method.parameters) or 'none'}"
+            )
+        if value is not None and name not in _READS["rules"]:
+            _set(options, name, value)
+    for name, number in rule_values(changes).items():
+        setattr(options.rules, name, number)
+    return options
+
+
+def parameters_in_use(method: Method, options: _capi.MethodOptions) -> dict[str, Any]:
+    """What the method was run with, by the names of Parameters."""
+    values: dict[str, Any] = {}
+    for name in method.parameters:
+        if name == "head_fusion":
+            values[name] = _capi.ENUMS["head_fusion"][options.head_fusion]
+        elif name in _READS["rules"]:
+            if name != "gamma_linear":
+                values[name] = _check.shortest(getattr(options.rules, name))
+        else:
+            values[name] = getattr(options, name)
+    return values
+
+
+def read_settings(path: _check.StrPath) -> RuleParameters:
+    """Gammas and epsilon from a file that `vitlrp tune` wrote: model.explain(image, **settings)."""
+    with open(path, encoding="utf-8") as file:
+        try:
+            settings = json.load(file)
+        except ValueError as error:
+            raise FormatError(f"{path}: {error}") from None
+    if not isinstance(settings, dict) or settings.get("format") != _SETTINGS_FORMAT:
+        raise FormatError(f"{path}: not a settings file of vitlrp tune")
+    found: Any = {name: settings[name] for name in (*GAMMAS, "epsilon") if name in settings}
+    for name, value in found.items():
+        number = math.inf if value == "inf" and name != "epsilon" else value
+        if isinstance(number, bool) or not isinstance(number, (int, float)) or not number >= 0:
+            raise MismatchError(f'{path}: "{name}" must be a number from 0, or "inf" for a gamma')
+        found[name] = float(number)
+    return cast(RuleParameters, found)

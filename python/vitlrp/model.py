@@ -1,0 +1,407 @@
+"""Models: weights in, explanations and evaluations out."""
+
+from __future__ import annotations
+
+import ctypes
+import dataclasses
+import operator
+import os
+import threading
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NoReturn, Union, overload
+
+from . import _capi, _check, evaluation
+from . import image as _image
+from . import method as _method
+from ._explain import Explaining, Wanted, check_contrast, check_level
+from ._handle import Handle
+from ._library import call, lib, logger, new_record
+from ._sessions import SessionPool, SessionSettings
+from .errors import ForkError, UsageError
+from .explanation import Class, Explanation
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+ClassLike = Union[int, str, Class]
+
+MOST_THREADS = 1024
+_TOP = "top:"
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelInfo:
+    """What is in a weights file. Sizes in pixels."""
+
+    name: str  # the path that it was opened with
+    layout: str  # whose names its tensors have: "torchvision", "timm", "huggingface", "jax"
+    container: str  # "safetensors", "pytorch zip", "pytorch legacy", "npz"
+    stored_as: str  # element type in the file: "F32", "F16", "BF16"
+    image_height: int  # of the inputs that it was trained on
+    image_width: int
+    patch_height: int
+    patch_width: int
+    dim: int
+    depth: int
+    heads: int
+    mlp_dim: int
+    classes: int
+    tokens: int  # CLS and patches at the trained size
+    layer_norm_eps: float
+    activation: str  # "gelu" (erf), "gelu_tanh", "quick_gelu"
+    parameters: int
+    weight_bytes: int  # of memory held
+
+
+class ExplainOptions(_method.Parameters, total=False):
+    """Keywords of Model.explain, for type checkers."""
+
+    versus: ClassLike | None
+    method: str
+    level: str
+    preprocessing: _image.Preprocessing | None
+    ignore_exif: bool
+    threads: int | None
+    backend: str
+    precision: str
+
+
+class Model:
+    """A Vision Transformer. Immutable, and shared by any number of threads: every call that
+    computes takes a session of its own from the model's pool.
+
+    path    .safetensors, .pth, .pt, .bin, .npz or a Hugging Face folder; None: the small built-in
+            model for 200 ImageNet classes at 64 x 64 pixels
+    heads   attention heads, where the weights do not tell
+    labels  file of class names: one a line, or index<TAB>wnid<TAB>name; None: the model's, else
+            ImageNet's
+    passes  about how many images will be explained: from 32 on, the weights are held a second
+            time, arranged for speed
+
+    A forked process must not use a model that was opened before the fork: ForkError. Open it in
+    the child, or start children by "spawn".
+    """
+
+    def __init__(
+        self,
+        path: _check.StrPath | None = None,
+        heads: int | None = None,
+        labels: _check.StrPath | None = None,
+        *,
+        passes: int = 1,
+    ) -> None:
+        options = new_record(_capi.ModelOptions, lib.vitlrp_model_options_init)
+        options.log = logger()
+        if heads is not None:
+            options.heads = _check.whole("heads", heads, 1, _check.INT32_MAX)
+        if labels is not None:
+            options.labels_path = _check.path("labels", labels)
+        passes = _check.whole("passes", passes, 1, _check.INT32_MAX)
+        pointer = _capi.ModelPointer()
+        places = (ctypes.byref(options), ctypes.byref(pointer))
+        if path is None:
+            call(lib.vitlrp_model_open_builtin, *places)
+        else:
+            call(lib.vitlrp_model_open, _check.path("path", path), *places)
+        self._handle = Handle(pointer, lib.vitlrp_model_close)
+        self._sessions = SessionPool(self._handle, passes)
+        self._lock = threading.Lock()
+        self._users = 0
+        self._closed = False
+        self._classes: tuple[Class, ...] | None = None
+        self.info = _describe(pointer)
+        self.preprocessing = _preprocessing(pointer)  # the model's own
+
+    # ---- Lifetime
+
+    def close(self) -> None:
+        """Releases the model, once calls of other threads are done with it. Twice is fine."""
+        if os.getpid() != self._handle.owner:
+            return
+        with self._lock:
+            self._closed = True
+            last = self._users == 0
+        if last:
+            self._release()
+
+    def __enter__(self) -> Model:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        info = self.info
+        size = f"{info.image_width} x {info.image_height}"
+        return f"<Model: {info.name}, {size} pixels, {info.classes} classes>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a vitlrp.Model cannot be pickled: open it in every process")
+
+    def _release(self) -> None:
+        self._sessions.close()
+        self._handle.close()
+
+    @contextmanager
+    def _in_use(self) -> Iterator[_capi.ModelPointer]:
+        """The model for the length of a block, during which it stays open."""
+        if os.getpid() != self._handle.owner:
+            raise ForkError(
+                "this model was opened before the process was forked: open it in the child, or "
+                'start children by "spawn"'
+            )
+        with self._lock:
+            if self._closed:
+                raise UsageError("the model is closed")
+            self._users += 1
+        try:
+            yield self._handle.pointer
+        finally:
+            with self._lock:
+                self._users -= 1
+                last = self._closed and self._users == 0
+            if last:
+                self._release()
+
+    # ---- What it is
+
+    @property
+    def classes(self) -> tuple[Class, ...]:
+        """All classes, in the order of the logits."""
+        if self._classes is None:
+            found = _capi.Class()
+            listed = []
+            with self._in_use() as model:
+                for output in range(self.info.classes):
+                    call(lib.vitlrp_model_class, model, output, ctypes.byref(found))
+                    listed.append(_class_of(found))
+            self._classes = tuple(listed)
+        return self._classes
+
+    def find_class(self, name: ClassLike) -> Class:
+        """The class of an index (281), a WordNet id ("n02123045") or a label ("tabby").
+
+        UsageError, saying why, if there is none or several.
+        """
+        if isinstance(name, Class):
+            name = name.index
+        if not isinstance(name, str):
+            try:
+                name = str(operator.index(name))
+            except TypeError:
+                raise UsageError(
+                    f"a class is an index, a WordNet id or a label, not {name!r}"
+                ) from None
+        found = _capi.Class()
+        wanted = _check.text("class", name)
+        with self._in_use() as model:
+            call(lib.vitlrp_model_find_class, model, wanted, ctypes.byref(found))
+            return _class_of(found)
+
+    def sha256(self) -> str:
+        """SHA-256 of the weights file, as 64 hexadecimal digits; reads it again."""
+        digest = ctypes.create_string_buffer(65)
+        with self._in_use() as model:
+            call(lib.vitlrp_model_sha256, model, digest)
+        return digest.value.decode()
+
+    # ---- Explaining
+
+    def preprocess(
+        self,
+        image: _image.ImageLike,
+        *,
+        preprocessing: _image.Preprocessing | None = None,
+        ignore_exif: bool = False,
+    ) -> _check.Floats:
+        """The model input of an image, float32 (3, height, width); arguments as of explain."""
+        return _image.read(image, preprocessing or self.preprocessing, ignore_exif).values
+
+    @overload
+    def explain(
+        self,
+        image: _image.ImageLike,
+        target: int | Class | None = ...,
+        **options: Unpack[ExplainOptions],
+    ) -> Explanation:
+        ...
+
+    @overload
+    def explain(
+        self,
+        image: _image.ImageLike,
+        target: list[int] | list[str] | list[Class] | list[ClassLike],
+        **options: Unpack[ExplainOptions],
+    ) -> list[Explanation]:
+        ...
+
+    @overload
+    def explain(
+        self, image: _image.ImageLike, target: str, **options: Unpack[ExplainOptions]
+    ) -> Any:
+        ...
+
+    def explain(
+        self,
+        image: _image.ImageLike,
+        target: Any = None,
+        *,
+        versus: ClassLike | None = None,
+        method: str = "attnlrp",
+        level: str = "patch",
+        preprocessing: _image.Preprocessing | None = None,
+        ignore_exif: bool = False,
+        threads: int | None = None,
+        backend: str = "auto",
+        precision: str = "fp32",
+        **parameters: Any,
+    ) -> Any:
+        """Explains one class of an image, or several after one forward pass.
+
+        image          path of a JPEG, PNG, BMP, PNM or .npy file; bytes of such a photograph; uint8
+                       array (height, width, 3); PIL image (its pixels as they are: EXIF orientation
+                       is honoured in files only); or a model input, float32 (3, height, width)
+        target         index, WordNet id or label of a class; None: the most likely one. A list of
+                       these, or "top:3" for the most likely ones, gives a list of explanations
+        versus         explain the difference to this class; a list leaves it out
+        method         a name of vitlrp.methods()
+        level          "patch": a map of patches; "pixel": of input pixels, summed over channels
+        preprocessing  instead of the model's own
+        ignore_exif    leave a file's pixels as stored
+        threads        None: one per available processor. Use 1 where several threads explain
+        backend        matrix products: "auto", "openblas" or, where built, "onednn"
+        precision      "fp32", "mixed" (the gamma rule's products with |W| in fewer bits), "bf16"
+        parameters     over the method's own: gamma_conv, gamma_linear, gamma_qkv, gamma_proj,
+                       gamma_fc1, gamma_fc2, gamma_head (0 or more, or inf), epsilon; head_fusion,
+                       discard_ratio; samples; noise; seed. See vitlrp.Parameters
+        """
+        chosen = _method.describe(method)
+        options = _method.method_options(chosen, parameters)
+        check_level(level, chosen)
+        wanted = self._wanted(target, versus)
+        if chosen.ignores_class and (target is not None or versus is not None):
+            warnings.warn(f"the map of {method} is the same for every class", stacklevel=2)
+        source = _image.read(image, preprocessing or self.preprocessing, ignore_exif)
+        _, height, width = source.values.shape
+        settings = SessionSettings(
+            threads=_check.whole("threads", threads or 0, 0, MOST_THREADS),
+            height=height,
+            width=width,
+            method=chosen.name,
+            several=wanted.count > 1,
+            backend=_check.text("backend", backend),
+            precision=_check.choice("precision", precision, "precision"),
+        )
+        classes = self.classes
+        with self._in_use() as model, self._sessions.session(settings) as session:
+            work = Explaining(model, session, source, chosen, options)
+            if work.precision != precision:
+                message = f"nothing faster for {precision} here: computed in {work.precision}"
+                warnings.warn(message, stacklevel=2)
+            found = work.run(classes, wanted, level)
+        return found if wanted.several else found[0]
+
+    def _wanted(self, target: Any, versus: ClassLike | None) -> Wanted:
+        against = None if versus is None else self.find_class(versus)
+        if target is None:
+            return Wanted((), 1, against, several=False)
+        if isinstance(target, str) and target.startswith(_TOP):
+            number = target[len(_TOP) :]
+            if not (number.isascii() and number.isdecimal()):
+                raise UsageError(f'target must be a class, or as "top:3", not {target!r}')
+            top = _check.whole("K of top:K", int(number), 1, self.info.classes)
+            return Wanted((), top, against, several=True)
+        several = isinstance(target, (list, tuple))
+        listed = tuple(self.find_class(one) for one in (target if several else [target]))
+        if not listed:
+            raise UsageError("target is an empty list")
+        for one in listed:
+            check_contrast(one, None if several else against)
+        return Wanted(listed, 0, against, several)
+
+    # ---- Evaluating
+
+    def evaluate(
+        self,
+        dataset: _check.StrPath,
+        methods: Sequence[str] | None = None,
+        *,
+        limit: int | None = None,
+        steps: int = 28,
+        target: str = "predicted",
+        replace: str = "zero",
+        reference: str | None = None,
+        truth: _check.StrPath | None = None,
+        boxes: _check.StrPath | None = None,
+        shard: tuple[int, int] = (0, 1),
+        seed: int = 0,
+        preprocessing: _image.Preprocessing | None = None,
+        ignore_exif: bool = False,
+        threads: int | None = None,
+        backend: str = "auto",
+        progress: evaluation.Progress | None = None,
+        **rules: Unpack[_method.RuleParameters],
+    ) -> evaluation.Evaluation:
+        """Measures how faithful methods are: patches are replaced, most and least relevant first.
+
+        dataset        ImageFolder, flat folder with a file of labels, or a file that lists images
+        methods        names of vitlrp.methods(); None: a choice of seven
+        limit          so many images, spread evenly over all of them; None: all
+        steps          points of a curve, less one
+        target         explain the "predicted" class or the "label"
+        replace        what stands in for a patch: "zero" (after normalisation), "black", "mean",
+                       "blur", "noise", "road"
+        reference      paired differences are to this method; None: rollout, if it is run
+        truth, boxes   files of labels and of objects' boxes (data/FORMATS.md)
+        shard          (i, n): every n-th image from the i-th only; Evaluation.merge joins them
+        seed           of everything random
+        threads        images at the same time; None: one per available processor
+        progress       called with (done, total, failed) after every image, from other threads
+        rules          gammas and epsilon of all methods that have them, attnlrp-eps excepted
+
+        Images that cannot be read are recorded and do not fail the call. Ctrl-C begins no more
+        images, waits for those at work and raises.
+        """
+        chosen = evaluation.Settings(
+            dataset=dataset,
+            methods=methods,
+            limit=limit,
+            steps=steps,
+            target=target,
+            replace=replace,
+            reference=reference,
+            truth=truth,
+            boxes=boxes,
+            shard=shard,
+            seed=seed,
+            preprocessing=preprocessing or self.preprocessing,
+            ignore_exif=ignore_exif,
+            threads=threads,
+            backend=backend,
+            rules=rules,
+        )
+        return evaluation.run(self._in_use, chosen, progress)
+
+
+def _text(value: bytes) -> str:
+    return value.decode(errors="replace")
+
+
+def _class_of(found: _capi.Class) -> Class:
+    return Class(found.output, found.index, _text(found.wnid), _text(found.label))
+
+
+def _describe(model: _capi.ModelPointer) -> ModelInfo:
+    info = new_record(_capi.ModelInfo, lib.vitlrp_model_info_init)
+    lib.vitlrp_model_describe(model, ctypes.byref(info))
+    found = {field.name: getattr(info, field.name) for field in dataclasses.fields(ModelInfo)}
+    found["layer_norm_eps"] = _check.shortest(info.layer_norm_eps)
+    return ModelInfo(**{k: os.fsdecode(v) if isinstance(v, bytes) else v for k, v in found.items()})
+
+
+def _preprocessing(model: _capi.ModelPointer) -> _image.Preprocessing:
+    record = _capi.Preprocess()
+    lib.vitlrp_model_preprocess(model, ctypes.byref(record))
+    return _image.Preprocessing._of(record)

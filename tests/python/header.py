@@ -1,0 +1,79 @@
+"""Reads include/vitlrp.h: its structures, enumerations and functions, as text. Not a C parser: it
+knows the forms that the header uses, and complains about any other.
+
+usage: header.py HEADER OUTPUT    writes the lines for layout_dump.c"""
+
+import re
+import sys
+
+COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
+DIRECTIVE = re.compile(r"^\s*#(?:.*\\\n)*.*$", re.MULTILINE)
+STRUCT = re.compile(r"\bstruct (vitlrp_\w+) \{(.*?)\};", re.DOTALL)
+ENUM = re.compile(r"\benum (vitlrp_\w+) \{(.*?)\};", re.DOTALL)
+FUNCTION = re.compile(r"\bVITLRP_API\s+([^;{}]*?)\b(vitlrp_\w+)\(([^;]*)\);", re.DOTALL)
+FUNCTION_FIELD = re.compile(r"\w+ \(\*(\w+)\)\((.*)\)", re.DOTALL)
+DECLARATOR = re.compile(r"(.*?[\s*])(\w+)((?:\[\w+\])?)$", re.DOTALL)
+
+
+def spaced(text):
+    return " ".join(text.replace("*", " * ").split())
+
+
+def split_fields(body):
+    """[(name, type)] of a structure's body; a function pointer's type is "function"."""
+    fields = []
+    for declaration in (part.strip() for part in body.split(";")):
+        pointer = FUNCTION_FIELD.fullmatch(declaration)
+        if pointer:
+            fields.append((pointer.group(1), "function"))
+            continue
+        if not declaration:
+            continue
+        first, *others = [part.strip() for part in declaration.split(",")]
+        kind, name, array = DECLARATOR.fullmatch(first).groups()
+        fields.append((name, spaced(kind) + array))
+        for other in others:
+            name, array = re.fullmatch(r"(\w+)((?:\[\w+\])?)", other).groups()
+            fields.append((name, spaced(kind) + array))
+    return fields
+
+
+def parameter_type(text):
+    """The type of one parameter, its name left out."""
+    kind, _, array = DECLARATOR.fullmatch(text.strip()).groups()
+    return spaced(kind) + (" *" if array else "")
+
+
+class Header:
+    def __init__(self, path):
+        with open(path, encoding="utf-8") as file:
+            text = COMMENT.sub(" ", DIRECTIVE.sub("", file.read()))
+        self.structs = {name: split_fields(body) for name, body in STRUCT.findall(text)}
+        self.enums = {
+            name: [part.split("=")[0].strip() for part in body.split(",") if part.strip()]
+            for name, body in ENUM.findall(text)
+        }
+        self.functions = {
+            name: (spaced(result), self.parameters(parameters))
+            for result, name, parameters in FUNCTION.findall(text)
+        }
+
+    @staticmethod
+    def parameters(text):
+        return [] if text.strip() == "void" else [parameter_type(p) for p in text.split(",")]
+
+
+def main():
+    header = Header(sys.argv[1])
+    lines = []
+    for struct, fields in header.structs.items():
+        lines.append(f"STRUCT({struct})")
+        lines += [f"FIELD({struct}, {name})" for name, _ in fields]
+    for names in header.enums.values():
+        lines += [f"VALUE({name})" for name in names]
+    with open(sys.argv[2], "w", encoding="utf-8") as file:
+        file.write("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""What the tests have in common: where things are, the command to compare with, golden values."""
+
+import contextlib
+import json
+import os
+import subprocess
+import tempfile
+
+import numpy as np
+
+import vitlrp
+
+SOURCE = os.environ["VITLRP_SOURCE"]
+PROGRAM = os.environ["VITLRP_PROGRAM"]
+LIBRARY = os.environ["VITLRP_LIBRARY"]
+DATA = os.path.join(SOURCE, "data")
+PARITY = os.path.join(SOURCE, "tests", "golden", "parity")
+GOLDFISH, KOALA = os.path.join(DATA, "goldfish.jpg"), os.path.join(DATA, "koala.jpg")
+
+# Allowed relative L2 error against the float64 reference (tests/TESTING.md).
+EXACT = 1e-4
+
+
+def parity_model(name="timm.safetensors"):
+    return vitlrp.Model(os.path.join(PARITY, name), heads=4)
+
+
+def golden(name):
+    return np.load(os.path.join(PARITY, name + ".npy"))
+
+
+def golden_cases():
+    with open(os.path.join(PARITY, "expected.json"), encoding="utf-8") as file:
+        return json.load(file)["cases"]
+
+
+def relative_error(found, wanted):
+    return np.linalg.norm(found - wanted) / np.linalg.norm(wanted)
+
+
+@contextlib.contextmanager
+def scratch():
+    """A folder of the test's own."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield folder
+
+
+def command(*arguments):
+    """Runs the command; returns what it says."""
+    environment = {k: v for k, v in os.environ.items() if k not in ("VITLRP_MODEL", "LD_PRELOAD")}
+    result = subprocess.run(
+        [PROGRAM, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment
+    )
+    if result.returncode != 0:
+        raise AssertionError(f"vitlrp {' '.join(arguments)}: {result.stdout.decode()}")
+    return result.stdout.decode()
+
+
+def read(path):
+    with open(path, "rb") as file:
+        return file.read()

@@ -1,0 +1,213 @@
+"""Model.evaluate: the same numbers as the command's, tables, reports, shards, stopping."""
+
+import json
+import math
+import os
+import shutil
+import signal
+import threading
+import time
+import unittest
+
+import support
+import vitlrp
+from vitlrp import errors
+
+NAMES = ("goldfish", "koala", "panda", "dam")
+METHODS = ["attnlrp", "rollout", "random"]
+
+
+class Evaluate(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.scratch = support.scratch()
+        cls.folder = cls.scratch.__enter__()
+        cls.dataset = os.path.join(cls.folder, "images")
+        os.mkdir(cls.dataset)
+        for name in NAMES:
+            shutil.copy(os.path.join(support.DATA, name + ".jpg"), cls.dataset)
+        cls.model = vitlrp.Model()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.model.close()
+        cls.scratch.__exit__(None, None, None)
+
+    def evaluate(self, methods=METHODS, **options):
+        return self.model.evaluate(self.dataset, methods, **{"steps": 3, **options})
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+
+class Numbers(Evaluate):
+    def test_the_same_as_the_command(self):
+        files = [self.path(name) for name in ("c.json", "c.csv", "c.html")]
+        mine = [self.path(name) for name in ("m.json", "m.csv", "m.html")]
+        arguments = ["--steps", "3", "--seed", "5", "--replace", "blur", "--gamma-conv", "0.5"]
+        outputs = ["--json", files[0], "--csv", files[1], "--html", files[2]]
+        listed = ["--methods", ",".join(METHODS)]
+        support.command("eval", self.dataset, "-q", *arguments, *outputs, *listed)
+        found = self.evaluate(seed=5, replace="blur", gamma_conv=0.5)
+        for report, path in zip((found.json, found.csv, found.html), mine):
+            text = report(path)
+            self.assertEqual(text.encode(), support.read(path))
+        for path, wanted in zip(mine, files):
+            self.assertEqual(support.read(path), support.read(wanted), path)
+
+    def test_tables(self):
+        found = self.evaluate()
+        document = json.loads(found.json())
+        self.assertEqual(found.methods, tuple(METHODS))
+        self.assertEqual(found.reference, "rollout")
+        self.assertEqual((found.images, found.failed, found.skipped), (4, 0, 0))
+        self.assertEqual((found.manifest, found.shard, found.first_failed), (4, (0, 1), None))
+        for method in METHODS:
+            self.assertEqual(tuple(found.metrics[method]), vitlrp.METRICS)
+            for metric, told in document["methods"][method].items():
+                statistic = found.metrics[method][metric]
+                if told["n"] == 0:
+                    self.assertEqual((statistic.n, told["mean"]), (0, None))
+                    self.assertTrue(math.isnan(statistic.mean))
+                    self.assertEqual(str(statistic), "not measured")
+                else:
+                    self.assertEqual(statistic.n, told["n"])
+                    for part in ("mean", "lo", "hi"):  # the JSON has 9 digits
+                        exact = getattr(statistic, part)
+                        self.assertEqual(float(f"{exact:.9g}"), told[part], f"{method} {metric}")
+        delta = found.metrics["attnlrp"]["delta_logit"]
+        self.assertTrue(delta.lo <= delta.mean <= delta.hi and delta.n == 4)
+        pair = found.paired["attnlrp"]["delta_logit"]
+        difference = delta.mean - found.metrics["rollout"]["delta_logit"].mean
+        self.assertAlmostEqual(pair.mean, difference, places=10)
+        self.assertEqual(found.paired["rollout"]["delta_logit"].n, 0)
+        self.assertIn("attnlrp", str(found))
+        self.assertIn("4 images", repr(found))
+
+    def test_reading_and_merging(self):
+        whole = self.evaluate(reference="random")
+        parts = [self.evaluate(reference="random", shard=(i, 3)) for i in range(3)]
+        self.assertEqual([part.images for part in parts], [2, 1, 1])
+        path = self.path("part.json")
+        parts[1].json(path)
+        read = [vitlrp.Evaluation.read(path), vitlrp.Evaluation.read(parts[2].json().encode())]
+        merged = vitlrp.Evaluation.merge([parts[0], *read])
+        self.assertEqual(merged.json(), whole.json())
+        self.assertEqual(merged.html(), whole.html())
+        with self.assertRaisesRegex(errors.MismatchError, "3"):
+            vitlrp.Evaluation.merge(parts[:2])
+        with self.assertRaises(errors.UsageError):
+            vitlrp.Evaluation.merge([])
+        with self.assertRaises(errors.FormatError):
+            vitlrp.Evaluation.read(b"{}")
+        with self.assertRaises(FileNotFoundError):
+            vitlrp.Evaluation.read(self.path("nowhere.json"))
+
+    def test_defaults_limit_and_labels(self):
+        found = self.model.evaluate(self.dataset, limit=1, steps=1)
+        self.assertEqual(len(found.methods), 7)
+        self.assertEqual(found.images, 1)
+        truth = self.path("truth.csv")
+        with open(truth, "w", encoding="utf-8") as file:
+            file.write("goldfish.jpg,1\nkoala.jpg,koala\n")
+        with self.assertLogs("vitlrp", "WARNING") as logs:
+            found = self.evaluate(["random"], target="label", truth=truth)
+        self.assertIn("2 of 4 images are left out", logs.output[0])
+        self.assertEqual((found.images, found.skipped), (2, 2))
+
+    def test_preprocessing(self):
+        larger = self.model.preprocessing.for_input(96)
+        found = self.evaluate(["random"], preprocessing=larger, threads=1)
+        self.assertEqual(json.loads(found.json())["protocol"]["grid"], [12, 12])
+
+    def test_a_bad_image_is_recorded(self):
+        folder = self.path("bad")
+        shutil.copytree(self.dataset, folder)
+        with open(os.path.join(folder, "broken.jpg"), "wb") as file:
+            file.write(b"no picture")
+        found = self.model.evaluate(folder, ["random"], steps=1)
+        self.assertEqual((found.images, found.failed), (5, 1))
+        self.assertEqual(found.first_failed[0], "broken.jpg")
+        self.assertIn("not a JPEG", found.first_failed[1])
+
+    def test_outlives_its_model(self):
+        with vitlrp.Model() as model:
+            found = model.evaluate(self.dataset, ["random"], steps=1)
+        del model
+        self.assertIn("random", found.html())
+
+    def test_refused(self):
+        cases = [
+            ({"methods": "attnlrp"}, "list of names"),
+            ({"methods": []}, "empty"),
+            ({"methods": ["lime"]}, "no method 'lime'"),
+            ({"methods": ["random", "random"]}, "twice"),
+            ({"methods": ["a\0b"]}, "zero byte"),
+            ({"methods": [3]}, "string"),
+            ({"reference": "rise"}, "rise"),
+            ({"steps": 0}, "steps"),
+            ({"limit": 0}, "limit"),
+            ({"limit": -1}, "limit"),
+            ({"target": "true"}, "predicted"),
+            ({"replace": "grey"}, "road"),
+            ({"shard": 3}, "two numbers"),
+            ({"shard": (3, 3)}, "shard"),
+            ({"shard": (0, 0)}, "shards"),
+            ({"seed": -1}, "seed"),
+            ({"seed": 2**63}, "seed"),
+            ({"threads": -1}, "threads"),
+            ({"threads": 2**40}, "threads"),
+            ({"samples": 3}, "no parameter 'samples'"),
+            ({"gamma_conv": -1}, "gamma_conv"),
+            ({"gamma_conv": float("nan")}, "gamma_conv"),
+            ({"epsilon": float("inf")}, "epsilon"),
+        ]
+        for arguments, words in cases:
+            with self.subTest(**arguments), self.assertRaisesRegex(errors.UsageError, words):
+                self.evaluate(**arguments)
+        with self.assertRaisesRegex(errors.IoError, "nowhere"):
+            self.model.evaluate(self.path("nowhere"), METHODS)
+        with self.assertRaises(errors.UsageError):
+            self.model.evaluate(None)
+        found = self.evaluate(["random"])
+        with self.assertRaises(FileNotFoundError):
+            found.html(self.path("missing/x.html"))
+
+
+class Progress(Evaluate):
+    def test_every_image_is_told(self):
+        told = []
+        self.evaluate(["random"], progress=lambda *numbers: told.append(numbers))
+        self.assertEqual(told, [(i + 1, 4, 0) for i in range(4)])
+
+    def test_an_exception_stops_the_run(self):
+        told = []
+
+        def progress(*numbers):
+            told.append(numbers)
+            raise KeyError("enough")
+
+        with self.assertRaisesRegex(KeyError, "enough"):
+            self.evaluate(["random"], progress=progress, threads=1)
+        self.assertEqual(len(told), 1)
+        self.assertEqual(self.evaluate(["random"]).images, 4)
+
+    def test_interrupt(self):
+        """Ctrl-C in the main thread: no image is begun after it, and the model is free again."""
+        done = []
+
+        def progress(count, *_):
+            done.append(count)
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.2)  # until the main thread has taken it
+
+        with self.assertRaises(KeyboardInterrupt):
+            self.evaluate(["random"], progress=progress, threads=1)
+        self.assertLess(len(done), 4)
+        self.assertEqual(self.model._users, 0)
+        names = [thread.name for thread in threading.enumerate()]
+        self.assertNotIn("vitlrp-evaluate", names)
+
+
+if __name__ == "__main__":
+    unittest.main()

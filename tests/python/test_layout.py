@@ -1,0 +1,162 @@
+"""_capi.py against include/vitlrp.h: every field, enumerator and parameter. ctypes believes what it
+is told, and a field too few is written over somebody else's memory."""
+
+import ctypes
+import inspect
+import os
+import subprocess
+import unittest
+
+import header
+import support
+from vitlrp import _capi, _library, errors
+
+INTEGERS = {
+    "int": ctypes.c_int,
+    "int32_t": ctypes.c_int32,
+    "int64_t": ctypes.c_int64,
+    "uint8_t": ctypes.c_uint8,
+    "uint32_t": ctypes.c_uint32,
+    "uint64_t": ctypes.c_uint64,
+    "size_t": ctypes.c_size_t,
+    "char": ctypes.c_char,
+    "unsigned char": ctypes.c_ubyte,
+    "float": ctypes.c_float,
+    "double": ctypes.c_double,
+}
+STRUCTS = {
+    name: kind
+    for name, kind in vars(_capi).items()
+    if inspect.isclass(kind) and issubclass(kind, ctypes.Structure) and kind is not ctypes.Structure
+}
+FUNCTION_POINTER = type(_capi.LogWrite)
+
+
+def c_name(python_name):
+    """ModelInfo -> vitlrp_model_info"""
+    return "vitlrp" + "".join(f"_{c.lower()}" if c.isupper() else c for c in python_name)
+
+
+def python_name(c_name):
+    return "".join(part.capitalize() for part in c_name.split("_")[1:])
+
+
+def meanings(c_type):
+    """The ctypes types that may stand for a C type."""
+    words = [word for word in c_type.split() if word != "const"]
+    stars = words.count("*")
+    base = " ".join(word for word in words if word != "*")
+    if base.endswith("]"):
+        base, count = base[:-1].split("[")
+        return {INTEGERS[base] * int(count)}
+    if base == "void":
+        found = {1: {ctypes.c_void_p}, 0: {None}}[min(stars, 1)]
+        stars -= 1
+    elif base == "char" and stars > 0:
+        found = {ctypes.c_char_p, ctypes.c_void_p}
+        stars -= 1
+    elif base.startswith("struct ") and python_name(base[7:]) in STRUCTS:
+        found = {STRUCTS[python_name(base[7:])]}
+    elif base.startswith("struct "):
+        found = {getattr(_capi, python_name(base[7:]) + "Pointer")}
+        stars -= 1
+    else:
+        found = {ctypes.c_int if base.startswith("enum ") else INTEGERS[base]}
+    for _ in range(stars):
+        found = {ctypes.POINTER(kind) for kind in found}
+    return found
+
+
+class Layout(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.header = header.Header(os.path.join(support.SOURCE, "include", "vitlrp.h"))
+        told = subprocess.run([os.environ["VITLRP_LAYOUT"]], stdout=subprocess.PIPE, check=True)
+        cls.sizes, cls.fields, cls.values = {}, {}, {}
+        for kind, name, *rest in (line.split() for line in told.stdout.decode().splitlines()):
+            if kind == "struct":
+                cls.sizes[name] = int(rest[0])
+            elif kind == "field":
+                cls.fields.setdefault(name, {})[rest[0]] = (int(rest[1]), int(rest[2]))
+            else:
+                cls.values[name] = int(rest[0])
+
+    def test_structures(self):
+        self.assertGreater(len(STRUCTS), 20)
+        for name, kind in STRUCTS.items():
+            wanted = self.fields[c_name(name)]
+            found = {
+                field: (getattr(kind, field).offset, getattr(kind, field).size)
+                for field, *_ in kind._fields_
+            }
+            self.assertEqual(found, wanted, name)
+            self.assertEqual(list(found), list(wanted), name)
+            self.assertEqual(ctypes.sizeof(kind), self.sizes[c_name(name)], name)
+
+    def test_types_of_fields(self):
+        for name, kind in STRUCTS.items():
+            declared = dict(self.header.structs[c_name(name)])
+            for field, found in kind._fields_:
+                if declared[field] == "function":
+                    self.assertIsInstance(found, FUNCTION_POINTER, f"{name}.{field}")
+                else:
+                    self.assertIn(found, meanings(declared[field]), f"{name}.{field}")
+
+    def test_enumerations(self):
+        for name, words in _capi.ENUMS.items():
+            declared = self.header.enums[f"vitlrp_{name}"]
+            self.assertEqual(len(words), len(declared), name)
+            for value, (word, constant) in enumerate(zip(words, declared)):
+                self.assertTrue(constant.lower().endswith("_" + word), f"{constant}, {word}")
+                self.assertEqual(self.values[constant], value, constant)
+        for word, flag in _capi.METHOD_READS.items():
+            self.assertEqual(self.values[f"VITLRP_READS_{word.upper()}"], flag)
+        self.assertEqual(len(_capi.METHOD_READS), len(self.header.enums["vitlrp_method_reads"]))
+
+    def test_an_exception_for_every_status(self):
+        words = tuple(error.status for error in errors.BY_STATUS)
+        self.assertEqual(("ok", *words), _capi.ENUMS["status"])
+
+    def test_functions(self):
+        self.assertGreater(len(_capi.FUNCTIONS), 40)
+        for name, (result, parameters) in _capi.FUNCTIONS.items():
+            declared_result, declared = self.header.functions[name]
+            self.assertIn(result, meanings(declared_result), name)
+            self.assertEqual(len(parameters), len(declared), name)
+            for place, (found, wanted) in enumerate(zip(parameters, declared)):
+                self.assertIn(found, meanings(wanted), f"{name}, parameter {place}: {wanted}")
+
+    def test_wrong_declarations_are_found(self):
+        """The check itself: what it must refuse."""
+        self.assertNotIn(ctypes.c_int64, meanings("int32_t"))
+        self.assertNotIn(_capi.SessionPointer, meanings("const struct vitlrp_model *"))
+        self.assertNotIn(ctypes.c_float, meanings("float *"))
+        self.assertNotIn(ctypes.POINTER(_capi.Map), meanings("struct vitlrp_target *"))
+        self.assertNotIn(ctypes.c_char * 511, meanings("char[512]"))
+        self.assertIn(ctypes.POINTER(_capi.ModelPointer), meanings("struct vitlrp_model * *"))
+
+
+class Newer(unittest.TestCase):
+    """Records of a library that knows more fields, or fewer, than this package."""
+
+    @staticmethod
+    def init(size):
+        def fill(record):
+            address = ctypes.addressof(record._obj)
+            ctypes.memset(address, 7, size)
+            ctypes.c_size_t.from_address(address).value = size
+
+        fill.restype = None
+        return fill
+
+    def test_more_fields(self):
+        size = ctypes.sizeof(_capi.SessionOptions) + 24
+        record = _library.new_record(_capi.SessionOptions, self.init(size))
+        self.assertEqual(record.struct_size, size)
+        behind = ctypes.string_at(ctypes.addressof(record) + size - 24, 24)
+        self.assertEqual(behind, b"\7" * 24)
+
+    def test_fewer_fields(self):
+        size = ctypes.sizeof(_capi.SessionOptions) - 8
+        with self.assertRaisesRegex(errors.LibraryError, "SessionOptions has"):
+            _library.new_record(_capi.SessionOptions, self.init(size))

@@ -1,0 +1,84 @@
+"""The package as its users get it: pip, the README's code, the example."""
+
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+import unittest
+
+import support
+
+
+def run(*arguments, **changes):
+    """Runs Python; fails with what it said."""
+    environment = {**os.environ, **changes}
+    result = subprocess.run(
+        [sys.executable, "-B", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=environment,
+        cwd=changes.get("PWD"),
+    )
+    if result.returncode != 0:
+        raise AssertionError(f"python3 {' '.join(arguments)}: {result.stdout}")
+    return result.stdout
+
+
+def photographs(folder, *names):
+    os.makedirs(folder, exist_ok=True)
+    for name in names:
+        shutil.copy(os.path.join(support.DATA, name), folder)
+
+
+class Documents(unittest.TestCase):
+    def test_readme(self):
+        """Every block of Python in README.md, one after the other."""
+        with open(os.path.join(support.SOURCE, "python", "README.md"), encoding="utf-8") as file:
+            blocks = re.findall(r"```python\n(.*?)```", file.read(), re.DOTALL)
+        self.assertEqual(len(blocks), 4)
+        with support.scratch() as folder:
+            photographs(folder, "goldfish.jpg")
+            photographs(os.path.join(folder, "photos"), "goldfish.jpg", "koala.jpg")
+            code = "\n".join(blocks).replace("steps=28", "steps=2")
+            said = run("-c", code, PWD=folder)
+            self.assertIn("goldfish (1) 45% (8, 8)", said)
+            written = {"goldfish.heat.png", "report.html", "result.json"}
+            self.assertLessEqual(written, set(os.listdir(folder)))
+
+    def test_example_makes_the_picture_of_the_readme(self):
+        with support.scratch() as folder:
+            examples = os.path.join(folder, "python", "examples")
+            shutil.copytree(os.path.join(support.SOURCE, "python", "examples"), examples)
+            photographs(os.path.join(folder, "data"), "goldfish.jpg")
+            said = run("goldfish.py", PWD=examples)
+            self.assertIn("goldfish (1)", said)
+            wanted = os.path.join(folder, "wanted.jpg")
+            support.command(support.GOLDFISH, "-q", "--style", "panel", "-o", wanted)
+            drawn = support.read(os.path.join(examples, "goldfish.panel.jpg"))
+            self.assertEqual(drawn, support.read(wanted))
+
+
+class Pip(unittest.TestCase):
+    def test_install_from_the_tree(self):
+        for module in ("pip", "setuptools", "wheel"):
+            if importlib.util.find_spec(module) is None:
+                self.skipTest(f"no {module} (Debian: python3-pip, which brings setuptools)")
+        with support.scratch() as folder:
+            tree, target = os.path.join(folder, "python"), os.path.join(folder, "site")
+            shutil.copytree(os.path.join(support.SOURCE, "python"), tree)
+            options = "--no-build-isolation --no-deps --no-index --quiet --target".split()
+            run("-m", "pip", "install", *options, target, tree, PIP_DISABLE_PIP_VERSION_CHECK="1")
+            code = "import vitlrp; print(vitlrp.__file__, vitlrp.Model().explain(%r))"
+            said = run("-c", code % support.GOLDFISH, PYTHONPATH=target, PWD=folder)
+            self.assertIn(os.path.join(target, "vitlrp"), said)
+            self.assertIn("goldfish (1)", said)
+            self.assertTrue(os.path.exists(os.path.join(target, "vitlrp", "py.typed")))
+            metadata = [name for name in os.listdir(target) if name.endswith(".dist-info")]
+            self.assertEqual(metadata, ["vitlrp-0.1.0.dist-info"])
+
+
+if __name__ == "__main__":
+    unittest.main()
