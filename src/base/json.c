@@ -1,14 +1,31 @@
 #include "base/json.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "base/file.h"
+#include "base/json_scan.h"
 #include "base/mem.h"
 
+/* Of a text whose grammar is right: jansson calls a string that it found no memory for a syntax
+ * error, and other blocks nothing at all. */
+static bool is_no_memory(const json_error_t *detail) {
+    enum json_error_code code = json_error_code(detail);
+    return code == json_error_unknown || code == json_error_out_of_memory ||
+           code == json_error_invalid_syntax;
+}
+
 enum status json_parse_object(const char *bytes, size_t size, json_t **out, struct error *err) {
-    json_error_t detail;
+    json_error_t detail = {0}; /* jansson leaves its code unset where it has no memory at all */
+    enum json_verdict verdict = json_scan(bytes, size);
+    if (verdict == JSON_TOO_DEEP) {
+        return fail(err, STATUS_LIMIT, "its JSON nests deeper than %d", JSON_MAX_DEPTH);
+    }
     json_t *value = json_loadb(bytes, size, JSON_REJECT_DUPLICATES, &detail);
+    if (value == NULL && verdict == JSON_WELL_FORMED && is_no_memory(&detail)) {
+        return fail(err, STATUS_NOMEM, "out of memory for %zu bytes of JSON", size);
+    }
     if (value == NULL) {
         return fail(err, STATUS_FORMAT, "not valid JSON: %s (line %d, column %d)", detail.text,
                     detail.line, detail.column);

@@ -8,7 +8,7 @@
 #include "imgio/preprocess.h"
 #include "vitlrp.h"
 
-#define MAX_SIDE 96
+#define MAX_SIDE 40
 #define MAX_CELLS 32
 
 static void take_preprocess(struct fuzz_input *input, struct vitlrp_preprocess *out) {
@@ -19,7 +19,7 @@ static void take_preprocess(struct fuzz_input *input, struct vitlrp_preprocess *
                                       .crop_height = fuzz_byte(input),
                                       .crop_width = fuzz_byte(input)};
     if ((kind & 0x10) == 0) {
-        out->resize_to %= 200;
+        out->resize_to %= 64;
     }
     for (int i = 0; i < 3; i++) {
         out->mean[i] = 0.5F;

@@ -8,6 +8,7 @@
 
 #include "api/class_table.h"
 #include "base/json.h"
+#include "base/json_scan.h"
 #include "eval/dataset.h"
 #include "fuzz/fuzz_load.h"
 #include "vitlrp.h"
@@ -19,8 +20,12 @@ static void read_json(const struct fuzz_input *input) {
     enum status status = json_parse_object((const char *) input->data, input->size, &object, &err);
     if (status != STATUS_OK) {
         fuzz_check_failure(status, &err);
+        /* Memory is not short: base/json_scan and jansson see the same grammar. */
+        fuzz_check(status != STATUS_NOMEM, err.message);
         return;
     }
+    fuzz_check(json_scan((const char *) input->data, input->size) == JSON_WELL_FORMED,
+               "an object that the scan does not take for one");
     json_append(&text, object, 1);
     fuzz_check(text.failed || text_is_utf8(text.data, text.length), "JSON that is not UTF-8");
     text_free(&text);

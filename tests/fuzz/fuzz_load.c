@@ -5,10 +5,21 @@
 
 #include "api/model_private.h"
 #include "base/mem.h"
+#include "vit/load/weights.h"
 
 #define LOCAL_SIZE ((size_t) 30)
 #define CENTRAL_SIZE ((size_t) 46)
 #define END_SIZE ((size_t) 22)
+
+static void touch_weights(const struct vit_model *model) {
+    for (enum slot slot = 0; slot < SLOT_COUNT; slot++) {
+        size_t blocks = slot < SLOT_OUTSIDE_COUNT ? 1 : (size_t) model->config.depth;
+        struct slot_size size = slot_size(&model->config, slot);
+        for (size_t block = 0; block < blocks; block++) {
+            fuzz_touch(slot_data(model, slot, block), size.rows * size.columns * sizeof(float));
+        }
+    }
+}
 
 static void check_open(const struct vitlrp_model *model) {
     struct vitlrp_model_info info;
@@ -17,7 +28,7 @@ static void check_open(const struct vitlrp_model *model) {
     vitlrp_model_info_init(&info);
     vitlrp_model_describe(model, &info);
     fuzz_check(info.dim > 0 && info.heads > 0 && info.dim % info.heads == 0, "strange heads");
-    fuzz_touch(model->vit->storage, model->vit->storage_bytes);
+    touch_weights(model->vit);
     vitlrp_model_preprocess(model, &preprocess);
     fuzz_touch(&preprocess, sizeof preprocess.mean);
     for (int32_t i = 0; i < info.classes && i < 1000; i++) {

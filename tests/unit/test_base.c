@@ -108,6 +108,31 @@ static void test_names_are_escaped(void **unused) {
     }
     text_escape_name(tiny, sizeof tiny, "/long/path/to/cat.jpg");
     assert_string_equal(tiny, ".../cat.jpg");
+    text_escape_line(tiny, sizeof tiny, "one two three");
+    assert_string_equal(tiny, "one two thr");
+    text_escape_line(tiny, sizeof tiny, "12345678\n\xC3\xA9");
+    assert_string_equal(tiny, "12345678");
+}
+
+/* Whatever they quote, and wherever they are cut, they are one line of UTF-8. */
+static void test_messages_are_one_line(void **unused) {
+    (void) unused;
+    struct error err;
+    struct error longer;
+    char word[600];
+    (fail)(&err, STATUS_FORMAT, "near '%s'", "\x1B]0;x\a\n");
+    assert_string_equal(err.message, "near '\\x1B]0;x\\x07\\x0A'");
+    memset(word, 'x', sizeof word - 1);
+    word[sizeof word - 1] = '\0';
+    for (size_t start = 480; start < 512; start++) {
+        memcpy(word + start, "\xE2\x82\xAC", 3);
+        (fail)(&err, STATUS_FORMAT, "%s", word);
+        assert_true(text_is_utf8(err.message, strlen(err.message)));
+        longer = err;
+        error_prefix(&longer, STATUS_FORMAT, "folder/file");
+        assert_true(text_is_utf8(longer.message, strlen(longer.message)));
+        memset(word + start, 'x', 3);
+    }
 }
 
 /* ---- Files ---- */
@@ -349,6 +374,7 @@ int main(void) {
         cmocka_unit_test(test_measured_arena_fits_exactly),
         cmocka_unit_test(test_text_stops_at_its_limit),
         cmocka_unit_test(test_names_are_escaped),
+        cmocka_unit_test(test_messages_are_one_line),
         cmocka_unit_test(test_atomic_write_replaces_and_cleans_up),
         cmocka_unit_test(test_atomic_write_refuses_what_is_no_file),
         cmocka_unit_test(test_reading_refuses_what_is_no_file),
