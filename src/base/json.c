@@ -16,9 +16,37 @@ static bool is_no_memory(const json_error_t *detail) {
            code == json_error_invalid_syntax;
 }
 
+/* The length of all strings and keys of a value; it is not deeper than JSON_MAX_DEPTH. */
+static size_t string_bytes_of(json_t *value) {
+    size_t total = json_is_string(value) ? json_string_length(value) : 0;
+    size_t index;
+    const char *key;
+    json_t *item;
+    if (json_is_object(value)) {
+        json_object_foreach(value, key, item) {
+            total += strlen(key) + string_bytes_of(item);
+        }
+    } else if (json_is_array(value)) {
+        json_array_foreach(value, index, item) {
+            total += string_bytes_of(item);
+        }
+    }
+    return total;
+}
+
+/* jansson drops characters where its buffer for a word cannot grow, and goes on: a string that lost
+ * some is shorter than in the text. */
+static enum status check_whole(json_t *value, size_t string_bytes, size_t size, struct error *err) {
+    return string_bytes_of(value) == string_bytes
+               ? STATUS_OK
+               : fail(err, STATUS_NOMEM, "out of memory for %zu bytes of JSON", size);
+}
+
 enum status json_parse_object(const char *bytes, size_t size, json_t **out, struct error *err) {
-    json_error_t detail = {0}; /* jansson leaves its code unset where it has no memory at all */
-    enum json_verdict verdict = json_scan(bytes, size);
+    /* Cleared, since jansson does not set its code where it has no memory at all. */
+    json_error_t detail = {0};
+    size_t string_bytes = 0;
+    enum json_verdict verdict = json_scan(bytes, size, &string_bytes);
     if (verdict == JSON_TOO_DEEP) {
         return fail(err, STATUS_LIMIT, "its JSON nests deeper than %d", JSON_MAX_DEPTH);
     }
@@ -30,9 +58,11 @@ enum status json_parse_object(const char *bytes, size_t size, json_t **out, stru
         return fail(err, STATUS_FORMAT, "not valid JSON: %s (line %d, column %d)", detail.text,
                     detail.line, detail.column);
     }
-    if (!json_is_object(value)) {
+    enum status status = json_is_object(value) ? check_whole(value, string_bytes, size, err)
+                                               : fail(err, STATUS_FORMAT, "not a JSON object");
+    if (status != STATUS_OK) {
         json_decref(value);
-        return fail(err, STATUS_FORMAT, "not a JSON object");
+        return status;
     }
     *out = value;
     return STATUS_OK;

@@ -6,6 +6,7 @@
 struct scan {
     const char *next, *end;
     size_t depth;
+    size_t string_bytes;
     bool too_deep;
 };
 
@@ -76,10 +77,13 @@ static bool scan_escape(struct scan *scan) {
     if (!take(scan, 'u')) {
         bool known = peek(scan) != '\0' && strchr("\"\\/bfnrt", peek(scan)) != NULL;
         scan->next += known ? 1 : 0;
+        scan->string_bytes++;
         return known;
     }
     int unit = take_unit(scan);
+    scan->string_bytes += unit < 0x80 ? 1 : unit < 0x800 ? 2 : 3;
     if (unit >= 0xD800 && unit <= 0xDBFF) {
+        scan->string_bytes++;
         int second = take(scan, '\\') && take(scan, 'u') ? take_unit(scan) : -1;
         return second >= 0xDC00 && second <= 0xDFFF;
     }
@@ -99,6 +103,7 @@ static bool scan_string(struct scan *scan) {
             return false;
         } else {
             scan->next++;
+            scan->string_bytes++;
         }
     }
     return scan->next[-1] == '"';
@@ -171,11 +176,12 @@ static bool scan_value(struct scan *scan) {
     }
 }
 
-enum json_verdict json_scan(const char *bytes, size_t size) {
+enum json_verdict json_scan(const char *bytes, size_t size, size_t *string_bytes) {
     struct scan scan = {.next = bytes, .end = bytes + size};
     skip_blanks(&scan);
     bool well_formed = (peek(&scan) == '{' || peek(&scan) == '[') && scan_value(&scan);
     skip_blanks(&scan);
+    *string_bytes = scan.string_bytes;
     if (scan.too_deep) {
         return JSON_TOO_DEEP;
     }

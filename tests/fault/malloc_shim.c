@@ -15,7 +15,7 @@ extern void *__libc_calloc(size_t count, size_t size);
 extern void *__libc_realloc(void *pointer, size_t size);
 extern void *__libc_memalign(size_t alignment, size_t size);
 
-__attribute__((noinline)) static void *refuse(void) {
+static void *refuse(void) {
     errno = ENOMEM;
     return NULL;
 }

@@ -24,7 +24,8 @@ static void read_json(const struct fuzz_input *input) {
         fuzz_check(status != STATUS_NOMEM, err.message);
         return;
     }
-    fuzz_check(json_scan((const char *) input->data, input->size) == JSON_WELL_FORMED,
+    size_t length = 0;
+    fuzz_check(json_scan((const char *) input->data, input->size, &length) == JSON_WELL_FORMED,
                "an object that the scan does not take for one");
     json_append(&text, object, 1);
     fuzz_check(text.failed || text_is_utf8(text.data, text.length), "JSON that is not UTF-8");

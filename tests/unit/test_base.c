@@ -12,6 +12,7 @@
 #include "base/checked.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/json_scan.h"
 #include "base/mem.h"
 #include "base/npy.h"
 #include "base/parse.h"
@@ -292,6 +293,74 @@ static void test_json_is_read_strictly(void **unused) {
     json_decref(value);
 }
 
+static void test_json_is_as_deep_as_allowed(void **unused) {
+    char text[2 * JSON_MAX_DEPTH + 8];
+    json_t *value = NULL;
+    struct error err;
+    (void) unused;
+    for (size_t deep = JSON_MAX_DEPTH - 1; deep <= JSON_MAX_DEPTH; deep++) {
+        memcpy(text, "{\"a\":", 5);
+        memset(text + 5, '[', deep);
+        memset(text + 5 + deep, ']', deep);
+        text[5 + 2 * deep] = '}';
+        enum status status = json_parse_object(text, 6 + 2 * deep, &value, &err);
+        assert_int_equal(status, deep < JSON_MAX_DEPTH ? STATUS_OK : STATUS_LIMIT);
+    }
+    json_decref(value);
+}
+
+/* The scan has jansson's grammar. */
+static void test_json_scan(void **unused) {
+    static const char *const whole[] = {"{}",
+                                        " [ ] ",
+                                        "[1,-0,0.5,1e9,-1.25E-7]",
+                                        "[true,false,null]",
+                                        "[\"\\u00e9\\n\\/\"]",
+                                        "[\"\\uD83D\\uDE00\"]",
+                                        "{\"a\":{\"b\":[]}}"};
+    static const char *const broken[] = {"",
+                                         "1",
+                                         "[",
+                                         "[1,]",
+                                         "{\"a\"}",
+                                         "{\"a\":1,}",
+                                         "[01]",
+                                         "[1.]",
+                                         "[.5]",
+                                         "[+1]",
+                                         "[1e]",
+                                         "[-]",
+                                         "[tru]",
+                                         "[truex]",
+                                         "[\"]",
+                                         "[\"\n\"]",
+                                         "[\"\\x\"]",
+                                         "[\"\\u12g4\"]",
+                                         "[\"\\uD83D\"]",
+                                         "[\"\\uDE00\"]",
+                                         "[] x",
+                                         "{a:1}",
+                                         "['a']",
+                                         "[1 2]",
+                                         "[\"a\":1]"};
+    size_t length = 0;
+    json_t *value = NULL;
+    (void) unused;
+    for (size_t i = 0; i < sizeof whole / sizeof whole[0]; i++) {
+        assert_int_equal(json_scan(whole[i], strlen(whole[i]), &length), JSON_WELL_FORMED);
+        value = json_loadb(whole[i], strlen(whole[i]), 0, NULL);
+        assert_non_null(value);
+        json_decref(value);
+    }
+    for (size_t i = 0; i < sizeof broken / sizeof broken[0]; i++) {
+        assert_int_equal(json_scan(broken[i], strlen(broken[i]), &length), JSON_MALFORMED);
+        assert_null(json_loadb(broken[i], strlen(broken[i]), 0, NULL));
+    }
+    assert_int_equal(json_scan("{\"ab\":\"\\u00e9\\uD83D\\uDE00\\n\"}", 29, &length),
+                     JSON_WELL_FORMED);
+    assert_int_equal(length, 2 + 2 + 4 + 1);
+}
+
 static void test_json_writes_nan_as_null(void **unused) {
     struct text out = {.limit = 1000};
     (void) unused;
@@ -383,6 +452,8 @@ int main(void) {
         cmocka_unit_test(test_npy_round_trip),
         cmocka_unit_test(test_npy_headers_are_checked),
         cmocka_unit_test(test_json_is_read_strictly),
+        cmocka_unit_test(test_json_is_as_deep_as_allowed),
+        cmocka_unit_test(test_json_scan),
         cmocka_unit_test(test_json_writes_nan_as_null),
         cmocka_unit_test(test_pool_runs_every_task_once),
         cmocka_unit_test(test_resampling_weights_sum_to_one),
