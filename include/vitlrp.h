@@ -1,17 +1,19 @@
 /* vitlrp: relevance maps for Vision Transformers, AttnLRP with the gamma rule.
  *
- *   Model    weights and architecture. Immutable once open; any number of threads and sessions may
- * share it. Session  all scratch memory of one line of work on a model. One thread at a time; never
- * shared. Image    decoded photograph. Immutable.
+ * Model: weights and architecture. Immutable once open; any number of threads and sessions may
+ * share it.
+ * Session: all scratch memory of one line of work on a model. One thread at a time; never shared.
+ * Image: decoded photograph. Immutable.
+ * Benchmarks of explanations are in vitlrp_eval.h.
  *
  * Conventions, where a function does not say otherwise:
  *   - Functions that can fail return a vitlrp_status and fill *error (owned by the caller, may be
- * NULL). A failed call leaves what its out-parameters point to unchanged and its inputs usable.
+ *     NULL). A failed call leaves what its out-parameters point to unchanged, its inputs usable.
  *   - Structures whose first field is struct_size are filled by their _init function and then
- * changed by the caller; new fields are only ever added at the end. Passing one that was not
- * initialised is VITLRP_USAGE.
+ *     changed by the caller; new fields are only ever added at the end. Passing one that was not
+ *     initialised is VITLRP_USAGE.
  *   - Strings are UTF-8. Those in a returned structure belong to the object it was asked of and
- * live as long as it.
+ *     live as long as it.
  *   - close functions accept NULL. A model must outlive its sessions.
  *   - Arrays are dense, float32, last index fastest; shapes are written [rows, columns].
  *   - Nothing here prints, exits, reads the environment or keeps global state.
@@ -561,236 +563,6 @@ VITLRP_API void vitlrp_session_profile_stop(struct vitlrp_session *session);
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_session_profile(const struct vitlrp_session *session, struct vitlrp_profile *profile,
                        struct vitlrp_error *error);
-
-/* ---- Evaluation ---- */
-
-/* What stands in for a patch that is taken away. */
-enum vitlrp_replacement {
-    VITLRP_REPLACE_ZERO, /* 0 after normalisation */
-    VITLRP_REPLACE_BLACK,
-    VITLRP_REPLACE_MEAN, /* the image's mean colour */
-    VITLRP_REPLACE_BLUR,
-    VITLRP_REPLACE_NOISE,
-    VITLRP_REPLACE_ROAD /* noisy linear imputation (Rong et al., ICML 2022) */
-};
-
-enum vitlrp_eval_target {
-    VITLRP_EVAL_PREDICTED, /* explain the predicted class */
-    VITLRP_EVAL_LABEL      /* explain the label; images whose label the model does not know are left
-                              out */
-};
-
-/* Rule parameters laid over a method's own: NAN leaves what the method has. */
-struct vitlrp_rule_changes {
-    float gamma_conv, gamma_qkv, gamma_proj, gamma_fc1, gamma_fc2, gamma_head;
-    float epsilon;
-};
-
-/* All NAN. */
-VITLRP_API void vitlrp_rule_changes_init(struct vitlrp_rule_changes *changes);
-
-/* Called by any thread of a run, by one at a time. NULL functions are not called. */
-struct vitlrp_eval_observer {
-    void (*progress)(void *user, size_t done, size_t total, size_t failed); /* after every image */
-    int32_t (*cancelled)(void *user); /* before every image; not 0: begin no more */
-    void *user;
-};
-
-struct vitlrp_eval_options {
-    size_t struct_size;
-
-    /* Images: a folder (ImageFolder, or flat with a file of labels), a file with one path a line
-     * and optionally a tab and a label, or "-" for such a list on standard input. Their order is
-     * that of their paths' bytes. */
-    const char *dataset;
-    const char *truth; /* file of labels; NULL: val.txt, labels.csv and the like in the folder, else
-                          the folders' names */
-    const char *boxes; /* CSV of objects' boxes, for the localisation metrics; NULL: none */
-    size_t limit;      /* so many images, spread evenly over all of them; 0: all */
-    int32_t shard, shards; /* only images i with i % shards == shard; default 0 of 1 */
-
-    const char *const *methods; /* names; NULL: attnlrp, cp-lrp, attnlrp-eps, chefer, rollout,
-                                   input-x-gradient, random */
-    size_t method_count;
-    const char *reference; /* paired differences are to it; NULL: rollout, if it is run */
-    const struct vitlrp_rule_changes *rules; /* for all methods with gammas of their own,
-                                          attnlrp-eps excepted; NULL: none */
-
-    int32_t steps; /* points of a curve, less one; default 28 */
-    enum vitlrp_replacement replacement;
-    enum vitlrp_eval_target target;
-    uint64_t seed; /* of everything random; at most INT64_MAX */
-
-    const struct vitlrp_preprocess *preprocess; /* NULL: the model's; every image must become an
-                                                   input of one size */
-    int32_t ignore_exif;
-    int32_t threads;     /* images at the same time; 0: one per available processor */
-    const char *backend; /* as of sessions */
-    struct vitlrp_eval_observer observer;
-    struct vitlrp_log log; /* what is known of the dataset */
-};
-
-VITLRP_API void vitlrp_eval_options_init(struct vitlrp_eval_options *options);
-
-/* Measurements of methods on images, and their statistics. Immutable. */
-struct vitlrp_evaluation;
-
-/* Runs methods over a dataset and takes their patches away, most and least relevant first. The
- * result does not depend on the number of threads. Images that cannot be read are recorded and do
- * not fail the call; a cancelled run gives VITLRP_OK and what it has. *evaluation is owned:
- * vitlrp_evaluation_close; it does not need the model. */
-VITLRP_NODISCARD VITLRP_API enum vitlrp_status
-vitlrp_evaluate(const struct vitlrp_model *model, const struct vitlrp_eval_options *options,
-                struct vitlrp_evaluation **evaluation, struct vitlrp_error *error);
-
-/* An evaluation from the bytes of vitlrp_evaluation_json: the same numbers bit for bit, patch
- * scores of the gallery's images only. FORMAT, saying where, for anything else. *evaluation is
- * owned. */
-VITLRP_NODISCARD VITLRP_API enum vitlrp_status
-vitlrp_evaluation_read(const void *data, size_t size, struct vitlrp_evaluation **evaluation,
-                       struct vitlrp_error *error);
-
-/* The shards of one run as the run that was not divided: its reports are the same bytes. MISMATCH,
- * saying why, if they are not of one run, or not all of it; parts are counted from 1 in messages.
- * *evaluation is owned, the parts stay. */
-VITLRP_NODISCARD VITLRP_API enum vitlrp_status
-vitlrp_evaluation_merge(const struct vitlrp_evaluation *const *parts, size_t count,
-                        struct vitlrp_evaluation **evaluation, struct vitlrp_error *error);
-
-/* Pairs the methods with another one than the run did: the paired differences of all reports are
- * then to `reference`. USAGE, with everything as it was, if it was not run. Not from two threads at
- * once. */
-VITLRP_NODISCARD VITLRP_API enum vitlrp_status
-vitlrp_evaluation_compare(struct vitlrp_evaluation *evaluation, const char *reference,
-                          struct vitlrp_error *error);
-
-VITLRP_API void vitlrp_evaluation_close(struct vitlrp_evaluation *evaluation);
-
-struct vitlrp_evaluation_info {
-    size_t struct_size;
-    size_t images;   /* in it, failed ones included */
-    size_t failed;   /* that could not be measured */
-    size_t manifest; /* of the whole dataset, all shards together */
-    size_t skipped;  /* left out of the manifest: no label that the model knows */
-    size_t methods;
-    int32_t shard, shards;
-    int32_t cancelled;        /* 1: the run was stopped before its end */
-    const char *first_failed; /* name of the first image that failed; NULL if none did */
-    const char *first_error;  /* why it did */
-    const char *reference;    /* method that the others are compared with; NULL if there is none */
-};
-
-VITLRP_API void vitlrp_evaluation_info_init(struct vitlrp_evaluation_info *info);
-VITLRP_API void vitlrp_evaluation_describe(const struct vitlrp_evaluation *evaluation,
-                                           struct vitlrp_evaluation_info *info);
-
-/* The methods that were run, in that order: 0 to info.methods - 1, NULL beyond. */
-VITLRP_API const char *vitlrp_evaluation_method(const struct vitlrp_evaluation *evaluation,
-                                                size_t index);
-
-/* A mean over n images with its 95 % bootstrap interval; NAN for n = 0. */
-struct vitlrp_statistic {
-    double mean, lo, hi;
-    size_t n;
-};
-
-/* A metric of a method: "delta_logit", "delta_prob", "morf_logit", "morf_prob", "lerf_logit",
- * "lerf_prob", "aopc_logit", "aopc_prob", "insertion", "deletion", "pointing", "mass" or "rank"; or
- * "paired_delta_logit", "paired_delta_prob": less the reference's, image by image, n = 0 without.
- * USAGE for another name or a method that was not run. */
-VITLRP_NODISCARD VITLRP_API enum vitlrp_status
-vitlrp_evaluation_metric(const struct vitlrp_evaluation *evaluation, const char *method,
-                         const char *metric, struct vitlrp_statistic *statistic,
-                         struct vitlrp_error *error);
-
-/* Reports. *data is owned (vitlrp_free), *size excludes the terminating zero byte. Equal
- * evaluations give equal bytes. */
-
-/* Everything, as one JSON object. */
-VITLRP_NODISCARD VITLRP_API enum vitlrp_status
-vitlrp_evaluation_json(const struct vitlrp_evaluation *evaluation, char **data, size_t *size,
-                       struct vitlrp_error *error);
-
-/* One row for each image and method. */
-VITLRP_NODISCARD VITLRP_API enum vitlrp_status
-vitlrp_evaluation_csv(const struct vitlrp_evaluation *evaluation, char **data, size_t *size,
-                      struct vitlrp_error *error);
-
-/* One page that loads nothing from elsewhere. */
-VITLRP_NODISCARD VITLRP_API enum vitlrp_status
-vitlrp_evaluation_html(const struct vitlrp_evaluation *evaluation, char **data, size_t *size,
-                       struct vitlrp_error *error);
-
-/* A table for a terminal, best method first. */
-VITLRP_NODISCARD VITLRP_API enum vitlrp_status
-vitlrp_evaluation_table(const struct vitlrp_evaluation *evaluation, char **data, size_t *size,
-                        struct vitlrp_error *error);
-
-/* ---- Tuning ---- */
-
-/* One setting that was tried. */
-struct vitlrp_tune_trial {
-    const char *stage; /* "preset", "coarse", "fine" */
-    const char *kind;  /* layers whose gamma was varied: "conv", "fc1/fc2", "qkv/proj", "head"; ""
-                          for the preset */
-    struct vitlrp_rules rules;
-    struct vitlrp_statistic delta; /* Delta (logit) on the calibration images */
-};
-
-struct vitlrp_tune_options {
-    size_t struct_size;
-    /* Dataset, limit, protocol, preprocessing, threads and observer are read; of the methods the
-     * first, which must have gammas (default "attnlrp"), with the rule changes as the place where
-     * the search begins. Images 0, 2, 4... of the manifest calibrate, the others are held out. */
-    const struct vitlrp_eval_options *evaluation;
-    void (*tried)(void *user, const struct vitlrp_tune_trial *trial); /* after every trial; may be
-                                                                         NULL */
-    void *user;
-};
-
-VITLRP_API void vitlrp_tune_options_init(struct vitlrp_tune_options *options);
-
-struct vitlrp_tune_result {
-    size_t struct_size;
-    const char *method;        /* a constant */
-    struct vitlrp_rules rules; /* the best found */
-    size_t trials, calibration_images, held_out_images;
-    struct vitlrp_statistic calibration_preset, calibration_tuned; /* Delta (logit) */
-    struct vitlrp_statistic preset, tuned;                         /* on the held-out images */
-    struct vitlrp_statistic gain; /* tuned - preset there, paired */
-};
-
-VITLRP_API void vitlrp_tune_result_init(struct vitlrp_tune_result *result);
-
-/* Searches the gamma of each kind of layer for the largest Delta on the calibration images, coarse
- * to fine, and measures the gain on images that the search has not seen. CANCELLED if the observer
- * says so. */
-VITLRP_NODISCARD VITLRP_API enum vitlrp_status
-vitlrp_tune(const struct vitlrp_model *model, const struct vitlrp_tune_options *options,
-            struct vitlrp_tune_result *result, struct vitlrp_error *error);
-
-/* ---- Cost of an evaluation ---- */
-
-struct vitlrp_eval_cost {
-    size_t struct_size;
-    int32_t images;           /* in: 0: one for each thread; default 50; out: how many there were */
-    int32_t methods, steps;   /* in: defaults 8, 28 */
-    int32_t threads;          /* in: 0: one per available processor; out: how many there were */
-    const char *backend;      /* in: as of sessions; out: its name, a constant */
-    size_t points;            /* out: inputs that were computed, by either side */
-    double evaluator_seconds; /* out: thread seconds of the curves, orders and masks included */
-    double plain_seconds;     /* out: of as many inputs in whole batches */
-    size_t single_points;     /* out: inputs that a session of one thread computed one by one */
-    double single_seconds;    /* out: of those */
-};
-
-VITLRP_API void vitlrp_eval_cost_init(struct vitlrp_eval_cost *cost);
-
-/* Measures what the evaluator's forward passes cost against plain ones, in batches and one by one,
- * on made-up images: the yardstick of `vitlrp bench --eval`. */
-VITLRP_NODISCARD VITLRP_API enum vitlrp_status vitlrp_eval_measure(const struct vitlrp_model *model,
-                                                                   struct vitlrp_eval_cost *cost,
-                                                                   struct vitlrp_error *error);
 
 #ifdef __cplusplus
 }

@@ -1,6 +1,7 @@
-"""include/vitlrp.h for ctypes: its enumerations, structures and functions, in its order.
+"""The headers in include for ctypes: their enumerations, structures and functions, in
+their order.
 
-tests/python/test_layout.py compares them with the header and with what the C compiler made of it.
+tests/python/test_layout.py compares them with the headers and with what the C compiler made of it.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@
 
 #include "eval/record.h"
 #include "eval/summary.h"
-#include "vitlrp.h"
+#include "vitlrp_eval.h"
 
 struct vitlrp_evaluation {
     struct record record;

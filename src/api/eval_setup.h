@@ -11,7 +11,7 @@
 #include "eval/evaluate.h"
 #include "eval/record.h"
 #include "imgio/preprocess.h"
-#include "vitlrp.h"
+#include "vitlrp_eval.h"
 
 struct eval_setup {
     const struct vitlrp_model *model;

@@ -3,6 +3,7 @@
 #include "bench_machine.h"
 #include "json_report.h"
 #include "library.h"
+#include "vitlrp_eval.h"
 
 #define TEXT_LIMIT ((size_t) 1 << 16)
 

@@ -5,7 +5,7 @@
 #include "args.h"
 #include "base/status.h"
 #include "settings.h"
-#include "vitlrp.h"
+#include "vitlrp_eval.h"
 
 struct eval_choice {
     struct vitlrp_eval_options options; /* points into this struct, which must stay where it is */

@@ -6,7 +6,7 @@
 
 #include "args.h"
 #include "base/status.h"
-#include "vitlrp.h"
+#include "vitlrp_eval.h"
 
 enum eval_file { EVAL_FILE_JSON, EVAL_FILE_CSV, EVAL_FILE_HTML, EVAL_FILES };
 

@@ -4,7 +4,7 @@
 
 #include "console.h"
 #include "eval_files.h"
-#include "vitlrp.h"
+#include "vitlrp_eval.h"
 
 /* Writes the files and the table, and tells of images that failed. CODE_ITEMS if some did,
  * CODE_INPUT if all did. */

@@ -6,7 +6,7 @@
 #include "console.h"
 #include "progress.h"
 #include "settings.h"
-#include "vitlrp.h"
+#include "vitlrp_eval.h"
 
 struct eval_watch {
     struct progress_meter meter;

@@ -4,7 +4,7 @@
 
 #include "args.h"
 #include "base/status.h"
-#include "vitlrp.h"
+#include "vitlrp_eval.h"
 
 #define SETTINGS_FORMAT "vitlrp settings 1"
 

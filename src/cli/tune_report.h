@@ -5,7 +5,7 @@
 #include "base/json.h"
 #include "base/status.h"
 #include "base/text.h"
-#include "vitlrp.h"
+#include "vitlrp_eval.h"
 
 struct tune_report {
     const struct vitlrp_tune_result *result;

@@ -15,6 +15,8 @@ FAULTS = [
     ("layers.py", "imgio/a.c", '#include "vit/model.h"\n'),
     ("layers.py", "vit/a.c", '#include "imgio/image.h"\n'),
     ("layers.py", "src/base/a.c", '#include "vitlrp.h"\n'),
+    ("layers.py", "include/vitlrp.h", '#include "base/mem.h"\n'),
+    ("layers.py", "vit/a.c", '#include "vitlrp_eval.h"\n'),
     ("layers.py", "src/cli/a.c", '#include "vit/model.h"\n'),
     ("layers.py", "src/cli/a.c", "#include <png.h>\n"),
     ("layers.py", "vit/a.c", "#include <cblas.h>\n"),
@@ -31,6 +33,7 @@ FAULTS = [
     ("check_format.sh", "vit/a.c", "int  f( void ){return 1;}\n"),
     ("check_header.sh", "include/vitlrp.h", "size_t f(void);\n"),
     ("check_header.sh", "include/vitlrp.h", "int class;\n"),
+    ("check_header.sh", "include/vitlrp_eval.h", "int class;\n"),
 ]
 
 # Looks like faults and is none.

@@ -1,6 +1,8 @@
-"""Both libraries show exactly the functions that the header declares with VITLRP_API, the shared one
-all with the same version. usage: check_symbols.py HEADER SHARED STATIC VERSION"""
+"""Both libraries show exactly the functions that the public headers declare with VITLRP_API, the
+shared one all with the same version. usage: check_symbols.py FOLDER SHARED STATIC VERSION"""
 
+import glob
+import os
 import re
 import subprocess
 import sys
@@ -26,15 +28,15 @@ def exported(*arguments):
 
 
 def main():
-    header, shared, static, version = sys.argv[1:5]
-    functions = declared(header)
+    folder, shared, static, version = sys.argv[1:5]
+    functions = set().union(*map(declared, glob.glob(os.path.join(folder, "*.h"))))
     checks = [(shared, {f"{name}@@{version}" for name in functions},
                exported("--dynamic", "--with-symbol-versions", shared)),
               (static, functions, exported(static))]
     complaints = []
     for library, wanted, got in checks:
         complaints += [f"{library}: {name} is missing" for name in sorted(wanted - got)]
-        complaints += [f"{library}: {name} is not in the header" for name in sorted(got - wanted)]
+        complaints += [f"{library}: {name} is not in a header" for name in sorted(got - wanted)]
     print("\n".join(complaints))
     print(f"{len(functions)} functions, {len(complaints)} complaints")
     sys.exit(1 if complaints or not functions else 0)

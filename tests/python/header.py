@@ -1,8 +1,10 @@
-"""Reads include/vitlrp.h: its structures, enumerations and functions, as text. Not a C parser: it
-knows the forms that the header uses, and complains about any other.
+"""Reads the headers in include: their structures, enumerations and functions, as text. Not a C parser: it
+knows the forms that the headers use, and complains about any other.
 
-usage: header.py HEADER OUTPUT    writes the lines for layout_dump.c"""
+usage: header.py FOLDER OUTPUT    writes the lines for layout_dump.c"""
 
+import glob
+import os
 import re
 import sys
 
@@ -44,10 +46,17 @@ def parameter_type(text):
     return spaced(kind) + (" *" if array else "")
 
 
+def code(path):
+    """The text of a header without comments and preprocessor lines."""
+    with open(path, encoding="utf-8") as file:
+        return COMMENT.sub(" ", DIRECTIVE.sub("", file.read()))
+
+
 class Header:
-    def __init__(self, path):
-        with open(path, encoding="utf-8") as file:
-            text = COMMENT.sub(" ", DIRECTIVE.sub("", file.read()))
+    """What all headers of a folder declare."""
+
+    def __init__(self, folder):
+        text = "\n".join(code(path) for path in sorted(glob.glob(os.path.join(folder, "*.h"))))
         self.structs = {name: split_fields(body) for name, body in STRUCT.findall(text)}
         self.enums = {
             name: [part.split("=")[0].strip() for part in body.split(",") if part.strip()]

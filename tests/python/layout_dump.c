@@ -1,9 +1,9 @@
-/* What the C compiler made of include/vitlrp.h: size of every structure, place and size of every
+/* What the C compiler made of the public headers: size of every structure, place and size of every
  * field, value of every enumerator, for test_layout.py. header.py wrote the list. */
 #include <stddef.h>
 #include <stdio.h>
 
-#include "vitlrp.h"
+#include "vitlrp_eval.h"
 
 #define STRUCT(name) printf("struct %s %zu\n", #name, sizeof(struct name));
 #define FIELD(name, field)                                                                         \

@@ -1,4 +1,4 @@
-"""_capi.py against include/vitlrp.h: every field, enumerator and parameter. ctypes believes what it
+"""_capi.py against the headers in include: every field, enumerator and parameter. ctypes believes what it
 is told, and a field too few is written over somebody else's memory."""
 
 import ctypes
@@ -70,7 +70,7 @@ def meanings(c_type):
 class Layout(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.header = header.Header(os.path.join(support.SOURCE, "include", "vitlrp.h"))
+        cls.header = header.Header(os.path.join(support.SOURCE, "include"))
         told = subprocess.run([os.environ["VITLRP_LAYOUT"]], stdout=subprocess.PIPE, check=True)
         cls.sizes, cls.fields, cls.values = {}, {}, {}
         for kind, name, *rest in (line.split() for line in told.stdout.decode().splitlines()):

@@ -5,7 +5,7 @@
 
 #include "base/file.h"
 #include "support/scratch.h"
-#include "vitlrp.h"
+#include "vitlrp_eval.h"
 
 #include "support/unit.h"
 
