@@ -34,12 +34,20 @@ static size_t string_bytes_of(json_t *value) {
     return total;
 }
 
-/* jansson drops characters where its buffer for a word cannot grow, and goes on: a string that lost
- * some is shorter than in the text. */
-static enum status check_whole(json_t *value, size_t string_bytes, size_t size, struct error *err) {
+/* jansson takes a zero byte behind a number or a word for nothing, and one behind the whole text
+ * for its end. And it drops characters where its buffer for a word cannot grow, and goes on: a
+ * string that lost some is shorter than in the text. */
+static enum status check_whole(json_t *value, enum json_verdict verdict, size_t string_bytes,
+                               struct error *err) {
+    if (!json_is_object(value)) {
+        return fail(err, STATUS_FORMAT, "not a JSON object");
+    }
+    if (verdict != JSON_WELL_FORMED) {
+        return fail(err, STATUS_FORMAT, "not valid JSON: a zero byte in it");
+    }
     return string_bytes_of(value) == string_bytes
                ? STATUS_OK
-               : fail(err, STATUS_NOMEM, "out of memory for %zu bytes of JSON", size);
+               : fail(err, STATUS_NOMEM, "out of memory for JSON");
 }
 
 enum status json_parse_object(const char *bytes, size_t size, json_t **out, struct error *err) {
@@ -58,8 +66,7 @@ enum status json_parse_object(const char *bytes, size_t size, json_t **out, stru
         return fail(err, STATUS_FORMAT, "not valid JSON: %s (line %d, column %d)", detail.text,
                     detail.line, detail.column);
     }
-    enum status status = json_is_object(value) ? check_whole(value, string_bytes, size, err)
-                                               : fail(err, STATUS_FORMAT, "not a JSON object");
+    enum status status = check_whole(value, verdict, string_bytes, err);
     if (status != STATUS_OK) {
         json_decref(value);
         return status;

@@ -14,7 +14,7 @@
 #include "support/pictures.h"
 #include "support/sample_record.h"
 #include "support/scratch.h"
-#include "vitlrp.h"
+#include "vitlrp_eval.h"
 
 #include "support/unit.h"
 

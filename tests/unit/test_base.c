@@ -286,6 +286,9 @@ static void test_json_is_read_strictly(void **unused) {
     assert_int_equal(json_parse_object("{\"a\":1,\"a\":2}", 13, &value, &err), STATUS_FORMAT);
     assert_int_equal(json_parse_object("[1]", 3, &value, &err), STATUS_FORMAT);
     assert_int_equal(json_parse_object("{} x", 4, &value, &err), STATUS_FORMAT);
+    assert_int_equal(json_parse_object("{}\0x", 4, &value, &err), STATUS_FORMAT);
+    assert_int_equal(json_parse_object("{\"a\":1\0}", 8, &value, &err), STATUS_FORMAT);
+    assert_int_equal(json_parse_object("{\"a\\u0000\":1}", 13, &value, &err), STATUS_FORMAT);
     assert_int_equal(json_parse_object("{\"a\":2.5}", 9, &value, &err), STATUS_OK);
     assert_int_equal(json_get_int(value, "a", 0, 9, &number, &err), STATUS_MISMATCH);
     assert_int_equal(json_get_int(value, "b", 0, 9, &number, &err), STATUS_OK);
