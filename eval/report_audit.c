@@ -17,7 +17,7 @@ static void append_cell(struct text *out, const struct audit *audit, int decimal
     report_number(out, audit->mean_abs, decimals);
     text_append_string(out, "<small>at most ");
     report_number(out, audit->max_abs, decimals);
-    text_append_string(out, "<br>");
+    text_append_string(out, "</small><small>");
     report_number(out, 100.0 * audit->per_half_width, 1);
     text_append_string(out, " %</small></td>");
 }

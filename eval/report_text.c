@@ -102,8 +102,9 @@ static void append_audit(struct text *out, const struct record *record,
     const struct evaluation *evaluation = &record->evaluation;
     char name[NAME_LIMIT];
     text_printf(out,
-                "\naudit: the curves of %zu images in fp32 too. Absolute difference: mean "
-                "(largest); the difference's mean, to the interval's half-width\n%-*s",
+                "\naudit: the curves of %zu images in fp32 too\n"
+                "absolute difference of the areas: mean (largest); their mean difference, to the "
+                "half-width of the interval above\n%-*s",
                 audit_images(evaluation), width, "method");
     for (size_t i = 0; i < sizeof COLUMNS / sizeof COLUMNS[0]; i++) {
         text_printf(out, "  %-23s", COLUMNS[i].title);
