@@ -1,0 +1,96 @@
+/* Preloaded into the command: makes the n-th call of one kind that writes a file fail, or stop
+ * halfway. VITLRP_FAULT is "KIND:N:WHAT", KIND one of create, write, fsync, close and rename, WHAT
+ * an errno's number or "short"; VITLRP_FAULT_LOG is a file that exists once the fault has happened.
+ * Standard streams are left alone. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define SHORT (-1)
+
+#pragma GCC visibility push(default)
+
+/* Appends a line by calls that are not ours. */
+static void trace(const char *kind) {
+    const char *path = getenv("VITLRP_FAULT_TRACE");
+    long fd = path == NULL
+                  ? -1
+                  : syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_APPEND, 0666);
+    if (fd >= 0) {
+        syscall(SYS_write, fd, kind, strlen(kind));
+        syscall(SYS_write, fd, "\n", 1);
+        syscall(SYS_close, fd);
+    }
+}
+
+/* 0: the call is to go its way; else an errno, or SHORT. */
+static int fault_of(const char *kind) {
+    static long calls;
+    const char *wanted = getenv("VITLRP_FAULT");
+    const char *log = getenv("VITLRP_FAULT_LOG");
+    size_t length = strlen(kind);
+    trace(kind);
+    if (wanted == NULL || log == NULL || strncmp(wanted, kind, length) != 0 ||
+        wanted[length] != ':') {
+        return 0;
+    }
+    char *end = NULL;
+    long nth = strtol(wanted + length + 1, &end, 10);
+    if (++calls != nth || *end != ':') {
+        return 0;
+    }
+    long fd = syscall(SYS_openat, AT_FDCWD, log, O_WRONLY | O_CREAT, 0666);
+    if (fd >= 0) {
+        syscall(SYS_close, fd);
+    }
+    return strcmp(end + 1, "short") == 0 ? SHORT : (int) strtol(end + 1, NULL, 10);
+}
+
+static int refuse(int fault) {
+    errno = fault;
+    return -1;
+}
+
+ssize_t write(int fd, const void *data, size_t size) {
+    int fault = fd > 2 ? fault_of("write") : 0;
+    if (fault > 0) {
+        return refuse(fault);
+    }
+    size = fault == SHORT && size > 1 ? size / 2 : size;
+    return syscall(SYS_write, fd, data, size);
+}
+
+int fsync(int fd) {
+    int fault = fault_of("fsync");
+    return fault > 0 ? refuse(fault) : (int) syscall(SYS_fsync, fd);
+}
+
+/* Only of descriptors that are written to: close is not asked about the others. */
+int close(int fd) {
+    int flags = fcntl(fd, F_GETFL);
+    bool written = flags >= 0 && (flags & O_ACCMODE) != O_RDONLY && fd > 2;
+    int fault = written ? fault_of("close") : 0;
+    int result = (int) syscall(SYS_close, fd);
+    return fault > 0 ? refuse(fault) : result;
+}
+
+int renameat(int from, const char *old, int to, const char *new) {
+    int fault = fault_of("rename");
+    return fault > 0 ? refuse(fault) : (int) syscall(SYS_renameat2, from, old, to, new, 0);
+}
+
+int openat(int folder, const char *path, int flags, ...) {
+    va_list arguments;
+    va_start(arguments, flags);
+    mode_t mode = (flags & O_CREAT) != 0 ? va_arg(arguments, mode_t) : 0;
+    va_end(arguments);
+    int fault = (flags & O_CREAT) != 0 ? fault_of("create") : 0;
+    return fault > 0 ? refuse(fault) : (int) syscall(SYS_openat, folder, path, flags, mode);
+}

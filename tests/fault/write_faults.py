@@ -1,0 +1,130 @@
+"""Every call that writes a file made to fail in turn: the old file or the whole new one is there, no
+temporary file is left, the exit code is 4 and one line names the file; after a short write or an
+interruption all is as without. The calls come in the order that a loss of power asks for.
+usage: write_faults.py VITLRP IO_SHIM DATA"""
+
+import errno
+import itertools
+import os
+import subprocess
+import sys
+import tempfile
+
+OUTPUTS = ("picture.png", "map.npy", "report.json", "logits.npy")
+KINDS = ("create", "write", "fsync", "close", "rename")
+OLD = b"what was there before\n"
+MOST = 40
+
+
+def run(program, shim, photo, folder, fault=None):
+    """(exit code, standard error, whether the fault has happened)"""
+    log = os.path.join(folder, os.pardir, "fault.log")
+    environment = dict(os.environ, VITLRP_FAULT_LOG=log)
+    if fault is not None:
+        environment.update(LD_PRELOAD=shim, VITLRP_FAULT=fault)
+        options = environment.get("ASAN_OPTIONS", "")
+        environment["ASAN_OPTIONS"] = options + ":verify_asan_link_order=0"
+    command = [program, photo, "-q", "-o", OUTPUTS[0], "--raw", OUTPUTS[1], "--json", OUTPUTS[2],
+               "--logits", OUTPUTS[3], "--threads", "1"]
+    done = subprocess.run(command, cwd=folder, env=environment, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120)
+    happened = os.path.exists(log)
+    if happened:
+        os.remove(log)
+    return done.returncode, done.stderr.decode(errors="replace"), happened
+
+
+def check_order(program, shim, photo):
+    """Each file: made, written, on the disk before its name, and its name before the end."""
+    with tempfile.TemporaryDirectory() as scratch:
+        path = os.path.join(scratch, "trace")
+        environment = dict(os.environ, LD_PRELOAD=shim, VITLRP_FAULT_TRACE=path)
+        environment["ASAN_OPTIONS"] = (environment.get("ASAN_OPTIONS", "") +
+                                       ":verify_asan_link_order=0")
+        subprocess.run([program, photo, "-q", "-o", "a.png", "--raw", "b.npy"], cwd=scratch,
+                       env=environment, check=True, timeout=120)
+        with open(path, encoding="ascii") as file:
+            calls = file.read().split()
+    order = [call for call, _ in itertools.groupby(calls)]
+    if order == ["create", "write", "fsync", "close", "rename", "fsync"] * 2:
+        return []
+    return [f"order of calls: {' '.join(calls)}"]
+
+
+def contents(folder):
+    found = {}
+    for name in os.listdir(folder):
+        with open(os.path.join(folder, name), "rb") as file:
+            found[name] = file.read()
+    return found
+
+
+def without_times(name, data):
+    """A report has timings; everything else must be equal byte for byte."""
+    return b"" if name == "report.json" else data
+
+
+def judge(code, stderr, found, wanted, harmless):
+    """None, or what is wrong."""
+    if set(found) != set(OUTPUTS):
+        return f"files {sorted(found)}"
+    for name, data in found.items():
+        new = without_times(name, data) == without_times(name, wanted[name]) and data != OLD
+        if not new and (harmless or data != OLD):
+            return f"{name} is neither the old nor the new file"
+    if harmless:
+        return None if code == 0 else f"exit code {code}"
+    if code != 4:
+        return f"exit code {code}"
+    if stderr.count("\n") != 1 or not any(name in stderr for name in OUTPUTS):
+        return f"message {stderr!r}"
+    return None
+
+
+def sweep(kind, what, context):
+    """(faults, complaints)"""
+    program, shim, photo, wanted = context
+    harmless = what in ("short", str(errno.EINTR))
+    complaints = []
+    for nth in range(1, MOST):
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = os.path.join(scratch, "out")
+            os.mkdir(folder)
+            for name in OUTPUTS:
+                with open(os.path.join(folder, name), "wb") as file:
+                    file.write(OLD)
+            code, stderr, happened = run(program, shim, photo, folder, f"{kind}:{nth}:{what}")
+            if not happened:
+                return nth - 1, complaints
+            wrong = judge(code, stderr, contents(folder), wanted, harmless)
+            if wrong is not None:
+                complaints.append(f"{kind} {nth}, {what}: {wrong}")
+    return MOST, complaints
+
+
+def main():
+    program, shim, data = (os.path.abspath(path) for path in sys.argv[1:4])
+    photo = os.path.join(data, "goldfish.jpg")
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = os.path.join(scratch, "out")
+        os.mkdir(folder)
+        code, stderr, _ = run(program, shim, photo, folder)
+        assert code == 0, stderr
+        wanted = contents(folder)
+    faults, complaints = 0, check_order(program, shim, photo)
+    for kind in KINDS:
+        codes = [errno.ENOSPC, errno.EIO]
+        codes += {"create": [errno.EROFS, errno.EACCES, errno.EMFILE],
+                  "write": [errno.EDQUOT, errno.EINTR], "rename": [errno.EROFS]}.get(kind, [])
+        for what in [str(code) for code in codes] + (["short"] if kind == "write" else []):
+            count, wrong = sweep(kind, what, (program, shim, photo, wanted))
+            if count < len(OUTPUTS):
+                wrong.append(f"{kind}, {what}: only {count} faults")
+            faults += count
+            complaints += wrong
+    print("\n".join(complaints + [f"{faults} faults, {len(complaints)} complaints"]))
+    sys.exit(1 if complaints else 0)
+
+
+if __name__ == "__main__":
+    main()
