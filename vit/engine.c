@@ -1,12 +1,27 @@
 #include "vit/engine.h"
 
+#include "base/checked.h"
 #include "base/mem.h"
 #include "vit/gemm_weights.h"
+
+/* OpenBLAS never returns from a thread's first product if its buffer does not fit. */
+static enum status check_reserve(const struct gemm_backend *backend, size_t threads,
+                                 struct error *err) {
+    size_t bytes;
+    if (checked_mul(&bytes, threads, backend->thread_reserve) && mem_can_reserve(bytes)) {
+        return STATUS_OK;
+    }
+    return fail(err, STATUS_NOMEM,
+                "out of memory: matrix products in %zu threads need %zu MiB of address space (see "
+                "ulimit -v); take fewer threads",
+                threads, threads * (backend->thread_reserve >> 20));
+}
 
 enum status engine_open(struct engine *engine, const char *backend, size_t threads,
                         struct error *err) {
     TRY(gemm_backend_find(backend, &engine->backend, err));
     engine->kernels = kernels_select();
+    TRY(check_reserve(engine->backend, threads, err));
     int saved = engine->backend->enter();
     engine->backend->thread_start();
     engine->backend->leave(saved);

@@ -32,6 +32,9 @@ struct gemm_packing;
 struct gemm_backend {
     const char *name;
 
+    /* Address space that a thread's first product takes; it must be there. */
+    size_t thread_reserve;
+
     /* Once per thread before its first product: single-threaded mode for that thread, buffers
      * touched. */
     void (*thread_start)(void);

@@ -4,6 +4,10 @@
 
 #include "vit/gemm.h"
 
+/* OpenBLAS's buffer on x86-64, with what it adds: strace shows mmap of 134225920 and of 135266304
+ * bytes. */
+#define OPENBLAS_THREAD_RESERVE ((size_t) 130 << 20)
+
 const struct gemm_backend *gemm_openblas(void);
 
 /* Defined where VIT_HAVE_ONEDNN is. */

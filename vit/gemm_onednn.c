@@ -332,6 +332,7 @@ const struct gemm_backend *gemm_onednn(void) {
                                                 .part_close = part_close,
                                                 .multiply = multiply_tile};
     static const struct gemm_backend backend = {.name = "onednn",
+                                                .thread_reserve = OPENBLAS_THREAD_RESERVE,
                                                 .thread_start = thread_start,
                                                 .enter = enter,
                                                 .leave = leave,

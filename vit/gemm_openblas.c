@@ -61,6 +61,7 @@ static void describe(struct text *out) {
 
 const struct gemm_backend *gemm_openblas(void) {
     static const struct gemm_backend backend = {.name = "openblas",
+                                                .thread_reserve = OPENBLAS_THREAD_RESERVE,
                                                 .thread_start = thread_start,
                                                 .enter = enter,
                                                 .leave = leave,

@@ -1,4 +1,4 @@
-#define _DEFAULT_SOURCE
+#define _GNU_SOURCE
 #include "base/mem.h"
 
 #include <stdbool.h>
@@ -56,6 +56,18 @@ char *mem_strdup(const char *string) {
         memcpy(copy, string, length);
     }
     return copy;
+}
+
+bool mem_can_reserve(size_t bytes) {
+    if (bytes == 0) {
+        return true;
+    }
+    void *room = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (room == MAP_FAILED) {
+        return false;
+    }
+    munmap(room, bytes);
+    return true;
 }
 
 void mem_free(void *pointer) {

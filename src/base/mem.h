@@ -3,6 +3,7 @@
 #ifndef BASE_MEM_H
 #define BASE_MEM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define MEM_ALIGNMENT ((size_t) 64) /* a cache line, and the widest vector register */
@@ -20,6 +21,10 @@ void *mem_resize(void *pointer, size_t count, size_t size);
 
 /* A copy of the string, or NULL. */
 char *mem_strdup(const char *string);
+
+/* True if the address space has room for so many bytes more; takes none. For libraries that do not
+ * survive it if there is not. */
+bool mem_can_reserve(size_t bytes);
 
 /* Releases any block of this header; NULL is ignored. */
 void mem_free(void *pointer);

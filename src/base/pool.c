@@ -11,6 +11,10 @@
  * through the kernel, short enough that another program on the same core is not kept waiting. */
 #define SPIN_LIMIT 2000
 
+/* Of a worker, whatever the limit of the stack is (ulimit -s), which would be the default: OpenBLAS
+ * and oneDNN need some hundred KiB. */
+#define STACK_BYTES ((size_t) 2 << 20)
+
 struct worker {
     struct pool *pool;
     pthread_t thread;
@@ -114,6 +118,27 @@ static void wait_until_done(struct pool *pool) {
     pthread_mutex_unlock(&pool->mutex);
 }
 
+/* As many as the system gives. */
+static void start_workers(struct pool *pool, size_t threads) {
+    pthread_attr_t attributes;
+    if (pthread_attr_init(&attributes) != 0) {
+        return;
+    }
+    bool started = pthread_attr_setstacksize(&attributes, STACK_BYTES) == 0;
+    while (started && pool->threads < threads) {
+        struct worker *worker = &pool->workers[pool->threads - 1];
+        *worker = (struct worker){.pool = pool, .number = pool->threads};
+        atomic_fetch_add(&pool->busy, 1);
+        started = pthread_create(&worker->thread, &attributes, worker_main, worker) == 0;
+        if (started) {
+            pool->threads++;
+        } else {
+            atomic_fetch_sub(&pool->busy, 1);
+        }
+    }
+    pthread_attr_destroy(&attributes);
+}
+
 enum status pool_open(size_t threads, void (*at_start)(void), struct pool **out,
                       struct error *err) {
     if (threads < 1 || threads > POOL_MAX_THREADS) {
@@ -132,16 +157,7 @@ enum status pool_open(size_t threads, void (*at_start)(void), struct pool **out,
     pthread_mutex_init(&pool->mutex, NULL);
     pthread_cond_init(&pool->wake, NULL);
     pthread_cond_init(&pool->done, NULL);
-    while (pool->threads < threads) {
-        struct worker *worker = &workers[pool->threads - 1];
-        *worker = (struct worker){.pool = pool, .number = pool->threads};
-        atomic_fetch_add(&pool->busy, 1);
-        if (pthread_create(&worker->thread, NULL, worker_main, worker) != 0) {
-            atomic_fetch_sub(&pool->busy, 1);
-            break;
-        }
-        pool->threads++;
-    }
+    start_workers(pool, threads);
     wait_until_done(pool);
     *out = pool;
     return STATUS_OK;

@@ -1,10 +1,13 @@
-/* Preloaded into the command: makes the n-th call of one kind that writes a file fail, or stop
- * halfway. VITLRP_FAULT is "KIND:N:WHAT", KIND one of create, write, fsync, close and rename, WHAT
- * an errno's number or "short"; VITLRP_FAULT_LOG is a file that exists once the fault has happened.
- * Standard streams are left alone. */
+/* Preloaded into the command: makes the n-th call of one kind that writes a file or starts a thread
+ * fail, or stop halfway. VITLRP_FAULT is "KIND:N:WHAT": KIND one of create, write, fsync, close,
+ * rename and thread, N a number or * for every call, WHAT an errno's number or "short".
+ * VITLRP_FAULT_LOG is a file that exists once the fault has happened. VITLRP_FAULT_TRACE is a file
+ * that gets the kind of every such call, a line each. Standard streams are left alone. */
 #define _GNU_SOURCE
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -42,8 +45,10 @@ static int fault_of(const char *kind) {
         return 0;
     }
     char *end = NULL;
-    long nth = strtol(wanted + length + 1, &end, 10);
-    if (++calls != nth || *end != ':') {
+    bool always = wanted[length + 1] == '*';
+    long nth = always ? 0 : strtol(wanted + length + 1, &end, 10);
+    end = always ? (char *) wanted + length + 2 : end;
+    if ((!always && ++calls != nth) || *end != ':') {
         return 0;
     }
     long fd = syscall(SYS_openat, AT_FDCWD, log, O_WRONLY | O_CREAT, 0666);
@@ -93,4 +98,12 @@ int openat(int folder, const char *path, int flags, ...) {
     va_end(arguments);
     int fault = (flags & O_CREAT) != 0 ? fault_of("create") : 0;
     return fault > 0 ? refuse(fault) : (int) syscall(SYS_openat, folder, path, flags, mode);
+}
+
+int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *),
+                   void *argument) {
+    int (*next)(pthread_t *, const pthread_attr_t *, void *(*) (void *), void *);
+    *(void **) &next = dlsym(RTLD_NEXT, "pthread_create");
+    int fault = fault_of("thread");
+    return fault > 0 ? fault : next(thread, attributes, run, argument);
 }
