@@ -19,6 +19,14 @@ __attribute__((format(printf, 3, 4)))
 enum vitlrp_status
 api_fail(struct vitlrp_error *error, enum vitlrp_status status, const char *format, ...);
 
+/* Ends a public function with USAGE where an argument that it needs is NULL. */
+#define API_NEEDS(condition, error)                                                                \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            return api_fail(error, VITLRP_USAGE, "%s: a NULL argument", __func__);                 \
+        }                                                                                          \
+    } while (0)
+
 /* Processors that this process may run on. */
 size_t api_processors(void);
 

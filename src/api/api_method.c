@@ -35,6 +35,7 @@ static enum status find_method(const char *name, const struct vit_method **out, 
 
 enum vitlrp_status vitlrp_method_describe(const char *name, struct vitlrp_method_info *info,
                                           struct vitlrp_error *error) {
+    API_NEEDS(name != NULL && info != NULL, error);
     struct error err = {0};
     const struct vit_method *method = NULL;
     if (info->struct_size != sizeof *info) {
@@ -55,6 +56,7 @@ enum vitlrp_status vitlrp_method_describe(const char *name, struct vitlrp_method
 
 enum vitlrp_status vitlrp_method_options_init(struct vitlrp_method_options *options,
                                               const char *method, struct vitlrp_error *error) {
+    API_NEEDS(options != NULL && method != NULL, error);
     struct error err = {0};
     const struct vit_method *found = NULL;
     enum status status = find_method(method, &found, &err);
@@ -135,6 +137,7 @@ enum vitlrp_status
 vitlrp_session_attribute(struct vitlrp_session *session, const struct vitlrp_target *targets,
                          size_t target_count, const struct vitlrp_method_options *options,
                          struct vitlrp_relevance *relevance, struct vitlrp_error *error) {
+    API_NEEDS(session != NULL && targets != NULL && options != NULL && relevance != NULL, error);
     struct error err = {0};
     return api_status(attribute(session, targets, target_count, options, relevance, &err), &err,
                       error);

@@ -41,6 +41,7 @@ static void give_entries(const struct profile_entry *from, struct vitlrp_profile
 enum vitlrp_status vitlrp_session_profile(const struct vitlrp_session *session,
                                           struct vitlrp_profile *profile,
                                           struct vitlrp_error *error) {
+    API_NEEDS(session != NULL && profile != NULL, error);
     const struct profile *found = vit_session_profile(session->vit);
     if (profile->struct_size != sizeof *profile) {
         return api_fail(error, VITLRP_USAGE, "the profile was not initialised");

@@ -116,6 +116,7 @@ static enum status translate_options(const struct vitlrp_session_options *option
 enum vitlrp_status vitlrp_session_bytes(const struct vitlrp_model *model,
                                         const struct vitlrp_session_options *options, size_t *bytes,
                                         struct vitlrp_error *error) {
+    API_NEEDS(model != NULL && bytes != NULL, error);
     struct error err = {0};
     struct chosen_options chosen;
     enum status status = translate_options(options, &chosen, &err);
@@ -148,6 +149,7 @@ enum vitlrp_status vitlrp_session_open(const struct vitlrp_model *model,
                                        const struct vitlrp_session_options *options,
                                        struct vitlrp_session **session,
                                        struct vitlrp_error *error) {
+    API_NEEDS(model != NULL && session != NULL, error);
     struct error err = {0};
     struct chosen_options chosen;
     enum status status = STATUS_OK;
@@ -203,13 +205,14 @@ double vitlrp_session_forward_flops(const struct vitlrp_session *session) {
 
 enum vitlrp_status vitlrp_session_gemm_rate(struct vitlrp_session *session, double *gflops,
                                             struct vitlrp_error *error) {
-    (void) error;
+    API_NEEDS(session != NULL && gflops != NULL, error);
     *gflops = vit_session_gemm_rate(session->vit);
     return VITLRP_OK;
 }
 
 enum vitlrp_status vitlrp_session_forward(struct vitlrp_session *session, const float *input,
                                           float *logits, struct vitlrp_error *error) {
+    API_NEEDS(session != NULL && input != NULL, error);
     struct error err = {0};
     memcpy(session->input, input, session->pixels * sizeof *input);
     return api_status(vit_attributor_forward(session->attributor, input, logits, &err), &err,
@@ -218,6 +221,7 @@ enum vitlrp_status vitlrp_session_forward(struct vitlrp_session *session, const 
 
 enum vitlrp_status vitlrp_session_block_output(struct vitlrp_session *session, int32_t block,
                                                float *output, struct vitlrp_error *error) {
+    API_NEEDS(session != NULL && output != NULL, error);
     struct error err = {0};
     enum status status = vit_attributor_restore(session->attributor, session->input, &err);
     if (status == STATUS_OK) {
@@ -242,6 +246,7 @@ struct vitlrp_rules session_public_rules(const struct vit_rules *rules) {
 
 enum vitlrp_status vitlrp_rules_init(struct vitlrp_rules *rules, const char *preset,
                                      struct vitlrp_error *error) {
+    API_NEEDS(rules != NULL && preset != NULL, error);
     const struct vit_method *method = vit_method_find(preset);
     if (method == NULL || !method->has_ledger) {
         return api_fail(error, VITLRP_USAGE, "no rules '%s': attnlrp, cp-lrp or attnlrp-eps",
@@ -311,6 +316,7 @@ enum vitlrp_status vitlrp_session_relevance(struct vitlrp_session *session,
                                             size_t target_count, const struct vitlrp_rules *rules,
                                             struct vitlrp_relevance *relevance,
                                             struct vitlrp_error *error) {
+    API_NEEDS(session != NULL && targets != NULL && rules != NULL && relevance != NULL, error);
     struct error err = {0};
     struct vit_rules chosen;
     if (relevance->struct_size != sizeof *relevance) {

@@ -237,6 +237,7 @@ static enum status hash_weights(const struct vitlrp_model *model, char digest[65
 
 enum vitlrp_status vitlrp_model_sha256(const struct vitlrp_model *model, char digest[65],
                                        struct vitlrp_error *error) {
+    API_NEEDS(model != NULL && digest != NULL, error);
     struct error err;
     enum status status = hash_weights(model, digest, &err);
     return api_status(status, &err, error);
@@ -252,6 +253,7 @@ static struct vitlrp_class class_of(const struct vitlrp_model *model, size_t out
 
 enum vitlrp_status vitlrp_model_class(const struct vitlrp_model *model, int32_t output,
                                       struct vitlrp_class *found, struct vitlrp_error *error) {
+    API_NEEDS(model != NULL && found != NULL, error);
     if (output < 0 || output >= model->vit->config.classes) {
         return api_fail(error, VITLRP_USAGE, "output %d is out of range: the model has %d classes",
                         output, model->vit->config.classes);
@@ -262,7 +264,7 @@ enum vitlrp_status vitlrp_model_class(const struct vitlrp_model *model, int32_t 
 
 enum vitlrp_status vitlrp_model_find_class(const struct vitlrp_model *model, const char *text,
                                            struct vitlrp_class *found, struct vitlrp_error *error) {
-    if (text == NULL) {
+    if (model == NULL || text == NULL || found == NULL) {
         return api_fail(error, VITLRP_USAGE, "vitlrp_model_find_class: a NULL argument");
     }
     struct error err;

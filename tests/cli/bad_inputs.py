@@ -6,6 +6,7 @@ import os
 import pickle
 import struct
 import zipfile
+import zlib
 
 
 def safetensors(tensors, header=None):
@@ -54,6 +55,28 @@ def evil_pth():
     return out.getvalue()
 
 
+def png(width, height, data):
+    """An RGB picture whose pixels are what `data` holds, deflated."""
+    def chunk(kind, body):
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(data)) +
+            chunk(b"IEND", b""))
+
+
+def pictures():
+    return {
+        "small.png": png(8, 8, bytes(25 * 8)),
+        "million.png": png(1000000, 1000000, bytes(64)),
+        "bomb.png": png(8, 8, bytes(200 << 20)),
+        "one.byte": b"\xff",
+        "wide.pgm": b"P5 99999999999 1 255\n",
+        "huge.pgm": b"P5 65500 65500 255\n",
+        "negative.ppm": b"P6 -3 4 255\n" + bytes(36),
+        "names.txt": b"\xff\xfe\n" * 10,
+    }
+
+
 def make(folder, data, parity):
     with open(os.path.join(data, "goldfish.jpg"), "rb") as file:
         jpeg = file.read()
@@ -77,6 +100,7 @@ def make(folder, data, parity):
             "fc.weight": ("F32", [10, 4], [2368, 2528])}),
         "missing_tensor.safetensors": without_tensor(timm, "blocks.1.mlp.fc1.bias"),
     }
+    files.update(pictures())
     os.makedirs(folder, exist_ok=True)
     for name, content in files.items():
         with open(os.path.join(folder, name), "wb") as file:

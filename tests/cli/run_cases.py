@@ -1,4 +1,4 @@
-"""Runs cases.txt. usage: run_cases.py VITLRP DATA PARITY [NAME...]
+"""Runs cases.txt, or another file of that form. usage: run_cases.py VITLRP DATA PARITY [FILE.txt] [NAME...]
 
 With VITLRP_PREFIX set (say "valgrind -q --error-exitcode=99"), the command runs under it."""
 
@@ -69,7 +69,7 @@ def run_case(case, environment):
     if "Sanitizer" in result.stderr or "runtime error:" in result.stderr:
         wrong.append("a sanitizer complained")
     if wrong:
-        print(f"FAILED {case['name']} (cases.txt:{case['line']})\n  $ {case['command']}")
+        print(f"FAILED {case['name']} (line {case['line']})\n  $ {case['command']}")
         print("".join(f"  {line}\n" for line in wrong), end="")
         print(f"  stdout: {result.stdout[:1500]!r}\n  stderr: {result.stderr[:1500]!r}")
     return not wrong
@@ -77,9 +77,10 @@ def run_case(case, environment):
 
 def main():
     program, data, parity = (os.path.abspath(path) for path in sys.argv[1:4])
-    names = sys.argv[4:]
-    cases = [case for case in read_cases(os.path.join(HERE, "cases.txt"))
-             if not names or case["name"] in names]
+    rest = sys.argv[4:]
+    file = rest.pop(0) if rest and rest[0].endswith(".txt") else "cases.txt"
+    cases = [case for case in read_cases(os.path.join(HERE, file))
+             if not rest or case["name"] in rest]
     with tempfile.TemporaryDirectory() as bad:
         bad_inputs.make(bad, data, parity)
         environment = {name: value for name, value in os.environ.items()
