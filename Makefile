@@ -9,6 +9,8 @@ MISSING = $(shell dpkg-query -W -f '$${Package} $${db:Status-Status}\n' $(PACKAG
 	awk '$$2 == "installed" {have[$$1] = 1} \
 	END {n = split("$(PACKAGES)", p, " "); for (i = 1; i <= n; i++) if (!(p[i] in have)) print p[i]}')
 
+# Debian 13's libcrypto needs it where a program is linked statically.
+PACKAGES += libzstd-dev
 # CPack tells by it which of a package's files are libraries.
 PACKAGES += file
 # Programs that some tests try the pages and packages with; they say so where one is missing.

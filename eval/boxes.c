@@ -117,7 +117,7 @@ static enum status add_box(struct box_list *list, size_t *capacity, const struct
 
 static enum status read_rows(struct row_reader *reader, struct box_list *list, struct error *err) {
     struct row row;
-    struct columns columns;
+    struct columns columns = {0};
     struct box_entry entry;
     size_t capacity = 0;
     bool first = true;

@@ -16,7 +16,7 @@ struct photo_set {
     size_t count;
     struct eval_item items[PHOTO_SET_MOST];
     struct eval_box boxes[PHOTO_SET_MOST];
-    char ids[PHOTO_SET_MOST][16];
+    char ids[PHOTO_SET_MOST][32];
     char paths[PHOTO_SET_MOST][128];
 
     struct vit_model *model;
