@@ -22,9 +22,9 @@ static enum batch_file find_file(const char *word, size_t length) {
 
 static enum status read_files(const char *value, bool writes[BATCH_FILES], struct error *err) {
     writes[BATCH_PNG] = value == NULL;
-    while (value != NULL) {
-        size_t length = strcspn(value, ",");
-        enum batch_file file = find_file(value, length);
+    for (const char *next = value; next != NULL;) {
+        size_t length = strcspn(next, ",");
+        enum batch_file file = find_file(next, length);
         if (file == BATCH_FILES) {
             return option_fail("--write", value,
                                "png, jpg, raw, logits, input or json, with one comma between two "
@@ -32,7 +32,7 @@ static enum status read_files(const char *value, bool writes[BATCH_FILES], struc
                                err);
         }
         writes[file] = true;
-        value = value[length] == ',' ? value + length + 1 : NULL;
+        next = next[length] == ',' ? next + length + 1 : NULL;
     }
     return STATUS_OK;
 }

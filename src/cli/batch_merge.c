@@ -36,6 +36,15 @@ static enum status check_args(const struct args *args, const char **folder, stru
                         option_table()[UNREAD[i]].name);
         }
     }
+    for (size_t i = 0; i < args->operand_count; i++) {
+        if (!is_folder(args->operands[i])) {
+            return error_prefix(err,
+                                fail(err, STATUS_USAGE,
+                                     "is not a folder (the shards of a batch are folders, those of "
+                                     "an evaluation files)"),
+                                args->operands[i]);
+        }
+    }
     *folder = args->value[OPTION_OUTPUT];
     if (*folder == NULL && args->operand_count > 1) {
         return fail(err, STATUS_USAGE,
@@ -158,6 +167,26 @@ static enum status write_results(const struct batch_shards *shards, const struct
     return error_prefix(err, status, path);
 }
 
+/* A folder that holds another run keeps it. */
+static enum status check_old_run(const struct batch_store *store, const json_t *config,
+                                 struct error *err) {
+    struct text path = {.limit = 2 * NAME_LIMIT};
+    struct stat info;
+    json_t *old = NULL;
+    batch_append_name(&path, store->folder, "run", ".json", 0, 1);
+    enum status status = STATUS_OK;
+    if (stat(path.data, &info) == 0) {
+        status = batch_config_read(path.data, &old, err);
+        if (status == STATUS_OK) {
+            status = batch_config_compare(old, config, "the run that is there", "the shards", err);
+        }
+        error_prefix(err, status, path.data);
+    }
+    json_decref(old);
+    text_free(&path);
+    return status;
+}
+
 static enum status write_run(const struct batch_shards *shards, const struct batch_store *store,
                              json_t **config, struct error *err) {
     struct text text = {.limit = (size_t) 1 << 24};
@@ -188,6 +217,7 @@ static enum status write_all(const struct batch_shards *shards, const struct bat
     json_t *config = NULL;
     enum status status = STATUS_OK;
     batch_append_name(&path, store->folder, "results", ".jsonl", 0, 1);
+    status = check_old_run(store, shards->parts[0].config, err);
     for (size_t i = 0; i < shards->count && status == STATUS_OK; i++) {
         if (!same_folder(shards->parts[i].folder, store->folder)) {
             status = copy_part(store, &shards->parts[i], err);

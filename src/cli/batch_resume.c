@@ -37,8 +37,7 @@ static enum status begin(const struct batch_plan *plan, const struct settings *s
 static enum status compare(const char *run_path, const json_t *config, struct error *err) {
     json_t *old = NULL;
     TRY(batch_config_read(run_path, &old, err));
-    enum status status =
-        batch_config_compare(old, config, "the run that was begun here", "this one", err);
+    enum status status = batch_config_compare(old, config, "the old run", "this one", err);
     json_decref(old);
     if (status != STATUS_MISMATCH) {
         return error_prefix(err, status, run_path);

@@ -72,13 +72,14 @@ enum status batch_store_open(const char *folder, int32_t shard, int32_t shards,
     }
     TRY(make_folder(folder, err));
     TRY(lock(store, shard, shards, console, err));
+    store->locked = true;
     TRY(make_folder(store->staging.data, err));
     remove_files(store->staging.data);
     return STATUS_OK;
 }
 
 void batch_store_close(struct batch_store *store) {
-    if (store->lock.folder >= 0) {
+    if (store->locked) {
         rmdir(store->staging.data);
     }
     batch_lock_release(&store->lock);

@@ -3,6 +3,7 @@
 #ifndef CLI_BATCH_STORE_H
 #define CLI_BATCH_STORE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,6 +17,7 @@ struct batch_store {
     struct text hidden;  /* owned */
     struct text staging; /* owned: of this shard alone */
     struct batch_lock lock;
+    bool locked; /* the staging folder is this process's */
 };
 
 /* Creates the folder, if the one around it is there, and locks it. `folder` must outlive the store.
