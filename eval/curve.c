@@ -33,6 +33,7 @@ struct curve_buffers {
     struct point *points;       /* [max_points] */
     uint8_t *masks;             /* [at_once, patches] */
     float *logits;              /* [at_once, classes] */
+    float *curve;               /* [steps + 1] */
     float *replacement;         /* [3, height, width]; ROAD: the noise */
     float *imputed;             /* [at_once, 3, height, width], for ROAD only */
 };
@@ -62,6 +63,7 @@ static void lay_out(struct curve_evaluator *evaluator, struct arena *arena) {
     b->points = arena_take(arena, e->max_points, sizeof *b->points);
     b->masks = arena_take(arena, e->at_once, e->patches);
     b->logits = arena_take_floats(arena, e->at_once, e->classes);
+    b->curve = arena_take_floats(arena, 1, e->steps + 1);
     b->replacement = arena_take_floats(arena, 1, e->pixels);
     b->imputed = is_road ? arena_take_floats(arena, e->at_once, e->pixels) : NULL;
 }
@@ -249,33 +251,66 @@ static enum status make_replacement(struct curve_evaluator *e, const struct curv
 }
 
 /* The logits of points [first, first + count). */
-static enum status forward_points(struct curve_evaluator *e, const float *input, size_t first,
-                                  size_t count, struct error *err) {
+static enum status forward_points(struct curve_evaluator *e, struct vit_batch *batch,
+                                  const float *input, size_t first, size_t count,
+                                  struct error *err) {
     struct curve_buffers *b = &e->buffers;
     for (size_t i = 0; i < count; i++) {
         write_mask(e, first + i, b->masks + i * e->patches);
     }
     if (e->road == NULL) {
-        return vit_batch_forward_mixed(e->options.batch, input, b->replacement, count, b->masks,
-                                       b->logits, err);
+        return vit_batch_forward_mixed(batch, input, b->replacement, count, b->masks, b->logits,
+                                       err);
     }
     for (size_t i = 0; i < count; i++) {
         road_impute(e->road, input, b->masks + i * e->patches, b->replacement,
                     b->imputed + i * e->pixels);
     }
-    return vit_batch_forward(e->options.batch, count, b->imputed, b->logits, err);
+    return vit_batch_forward(batch, count, b->imputed, b->logits, err);
+}
+
+static enum status compute_points(struct curve_evaluator *e, struct vit_batch *batch,
+                                  const struct curve_request *request, struct error *err) {
+    for (size_t first = 0; first < e->point_count; first += e->at_once) {
+        size_t count = size_min(e->at_once, e->point_count - first);
+        TRY(forward_points(e, batch, request->input, first, count, err));
+        for (size_t i = 0; i < count; i++) {
+            e->buffers.points[first + i] =
+                read_point(e, e->buffers.logits + i * e->classes, request->output);
+        }
+    }
+    return STATUS_OK;
+}
+
+static void read_curve(const struct curve_evaluator *e, size_t method, enum eval_curve curve,
+                       float *out) {
+    bool is_morf = curve == EVAL_CURVE_MORF_LOGIT || curve == EVAL_CURVE_MORF_PROB;
+    bool is_logit = curve == EVAL_CURVE_MORF_LOGIT || curve == EVAL_CURVE_LERF_LOGIT;
+    const uint32_t *point_of = points_of_curve(e, method, is_morf ? MORF : LERF);
+    for (size_t k = 0; k <= e->steps; k++) {
+        struct point point = e->buffers.points[point_of[k]];
+        out[k] = is_logit ? point.logit : point.probability;
+    }
 }
 
 static void give_curves(const struct curve_evaluator *e, const struct curve_request *request) {
     for (size_t m = 0; m < request->method_count; m++) {
         struct eval_method_result *result = &request->methods[m];
-        for (size_t k = 0; result->valid && k <= e->steps; k++) {
-            struct point morf = e->buffers.points[points_of_curve(e, m, MORF)[k]];
-            struct point lerf = e->buffers.points[points_of_curve(e, m, LERF)[k]];
-            result->morf_logit[k] = morf.logit;
-            result->morf_prob[k] = morf.probability;
-            result->lerf_logit[k] = lerf.logit;
-            result->lerf_prob[k] = lerf.probability;
+        if (result->valid) {
+            read_curve(e, m, EVAL_CURVE_MORF_LOGIT, result->morf_logit);
+            read_curve(e, m, EVAL_CURVE_MORF_PROB, result->morf_prob);
+            read_curve(e, m, EVAL_CURVE_LERF_LOGIT, result->lerf_logit);
+            read_curve(e, m, EVAL_CURVE_LERF_PROB, result->lerf_prob);
+        }
+    }
+}
+
+static void give_areas(const struct curve_evaluator *e, const struct curve_request *request) {
+    for (size_t m = 0; m < request->method_count; m++) {
+        struct eval_method_result *result = &request->methods[m];
+        for (int curve = 0; result->valid && curve < EVAL_CURVES; curve++) {
+            read_curve(e, m, (enum eval_curve) curve, e->buffers.curve);
+            result->fp32_areas[curve] = protocol_area(e->buffers.curve, e->steps);
         }
     }
 }
@@ -284,16 +319,14 @@ enum status curve_evaluate(struct curve_evaluator *evaluator, const struct curve
                            struct error *err) {
     struct curve_evaluator *e = evaluator;
     assert(request->method_count <= e->options.method_count);
+    assert(!request->audited || e->options.audit != NULL);
     TRY(make_replacement(e, request, err));
     trace_curves(e, request);
-    for (size_t first = 0; first < e->point_count; first += e->at_once) {
-        size_t count = size_min(e->at_once, e->point_count - first);
-        TRY(forward_points(e, request->input, first, count, err));
-        for (size_t i = 0; i < count; i++) {
-            e->buffers.points[first + i] =
-                read_point(e, e->buffers.logits + i * e->classes, request->output);
-        }
-    }
+    TRY(compute_points(e, e->options.batch, request, err));
     give_curves(e, request);
+    if (request->audited) {
+        TRY(compute_points(e, e->options.audit, request, err));
+        give_areas(e, request);
+    }
     return STATUS_OK;
 }

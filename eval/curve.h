@@ -3,6 +3,7 @@
 #ifndef EVAL_CURVE_H
 #define EVAL_CURVE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,6 +18,7 @@ struct curve_evaluator;
 struct curve_options {
     const struct vit_model *model;
     struct vit_batch *batch; /* computes the points; the evaluator's size is the batch's */
+    struct vit_batch *audit; /* in float32, for requests that want audits; may be NULL otherwise */
     int32_t input_height, input_width;
     const struct preprocess *preprocess;
     struct eval_protocol protocol;
@@ -38,6 +40,7 @@ struct curve_request {
     struct eval_method_result *methods; /* valid ones: from patches to the four curves, which the
                                            caller has allocated */
     size_t method_count;                /* at most curve_options.method_count */
+    bool audited; /* computes the points by the audit's batch too: fills fp32_areas */
 };
 
 /* NUMERIC if a logit is not finite. */

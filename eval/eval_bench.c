@@ -17,7 +17,8 @@
 
 /* One thread's. */
 struct bench_worker {
-    struct vit_batch *batch;
+    struct vit_batch *points; /* the evaluator's */
+    struct vit_batch *batch;  /* the plain one */
     struct curve_evaluator *evaluator;
     struct vit_session *session;
     struct eval_method_result *methods; /* their arrays lie in `values` */
@@ -73,7 +74,9 @@ static enum status worker_open(const struct bench *bench, struct bench_worker *w
                                    .protocol = {.steps = options->steps},
                                    .method_count = options->methods};
     TRY(vit_batch_open(options->model, &batch, &worker->batch, err));
-    curves.batch = worker->batch;
+    batch.precision = options->precision;
+    TRY(vit_batch_open(options->model, &batch, &worker->points, err));
+    curves.batch = worker->points;
     TRY(curve_evaluator_open(&curves, &worker->evaluator, err));
     TRY(vit_session_open(options->model, &session, &worker->session, err));
     size_t capacity = vit_batch_capacity(worker->batch);
@@ -93,6 +96,7 @@ static enum status worker_open(const struct bench *bench, struct bench_worker *w
 static void worker_close(struct bench_worker *worker) {
     vit_session_close(worker->session);
     curve_evaluator_close(worker->evaluator);
+    vit_batch_close(worker->points);
     vit_batch_close(worker->batch);
     mem_free(worker->logits);
     mem_free(worker->inputs);
@@ -127,7 +131,7 @@ static enum status measure_image(const struct bench *bench, struct bench_worker 
     struct curve_request request = {.input = worker->inputs,
                                     .methods = worker->methods,
                                     .method_count = bench->options->methods};
-    size_t before = vit_batch_inputs(worker->batch);
+    size_t before = vit_batch_inputs(worker->points);
     fill(&stream, worker->inputs, vit_batch_capacity(worker->batch) * bench->pixels);
     for (size_t m = 0; m < bench->options->methods; m++) {
         fill(&stream, worker->methods[m].patches, bench->patches);
@@ -135,7 +139,7 @@ static enum status measure_image(const struct bench *bench, struct bench_worker 
     double start = clock_seconds();
     TRY(curve_evaluate(worker->evaluator, &request, err));
     double evaluated = clock_seconds();
-    size_t points = vit_batch_inputs(worker->batch) - before;
+    size_t points = vit_batch_inputs(worker->points) - before;
     size_t singles = size_max(1, points / POINTS_PER_SINGLE);
     TRY(run_plain(worker, points, err));
     double batched = clock_seconds();
@@ -159,8 +163,10 @@ static void measure_task(void *context, size_t index, size_t thread) {
 
 static enum status add_up(const struct bench *bench, struct eval_bench_result *result,
                           struct error *err) {
-    *result =
-        (struct eval_bench_result){.threads = bench->worker_count, .backend = bench->backend->name};
+    *result = (struct eval_bench_result){
+        .threads = bench->worker_count,
+        .backend = bench->backend->name,
+        .precision = packs_precision(bench->backend, bench->options->precision)};
     for (size_t w = 0; w < bench->worker_count; w++) {
         const struct bench_worker *worker = &bench->workers[w];
         if (worker->status != STATUS_OK) {

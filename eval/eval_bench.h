@@ -8,6 +8,7 @@
 
 #include "base/status.h"
 #include "vit/model.h"
+#include "vit/packs.h"
 
 struct eval_bench_options {
     const struct vit_model *model;
@@ -17,13 +18,15 @@ struct eval_bench_options {
     size_t methods; /* random orders, which share no points but the end points */
     int32_t steps;
     uint64_t seed;
+    enum vit_precision precision; /* of the evaluator; the others are in float32 */
 };
 
 struct eval_bench_result {
     size_t images, threads;
-    const char *backend;  /* its name */
-    size_t points;        /* inputs computed, by the evaluator and in plain batches alike */
-    size_t single_points; /* by a session, one at a time: fewer, as they take longer */
+    const char *backend;          /* its name */
+    enum vit_precision precision; /* in use */
+    size_t points;                /* inputs computed, by the evaluator and in plain batches alike */
+    size_t single_points;         /* by a session, one at a time: fewer, as they take longer */
     /* Thread seconds, summed over the images. All sides of an image are measured one right after
      * the other, so that a machine that slows down slows down all of them. */
     double evaluator_seconds; /* curves: orders, sets, masks, forward passes, softmax */

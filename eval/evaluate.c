@@ -8,18 +8,22 @@
 #include "base/mem.h"
 #include "base/pool.h"
 #include "base/random.h"
+#include "eval/audit.h"
 #include "eval/curve.h"
 #include "eval/load_input.h"
 #include "eval/localize.h"
 #include "eval/protocol.h"
 #include "vit/gemm.h"
+#include "vit/network.h"
+#include "vit/packs.h"
 
 #define MAX_FILE_BYTES ((size_t) 256 << 20)
 
 /* One thread's tools. */
 struct worker {
     struct vit_attributor *attributor;
-    struct vit_batch *own_batch; /* NULL if the attributor has one to share */
+    struct vit_batch *curve_batch; /* NULL if the attributor has one to share */
+    struct vit_batch *audit_batch; /* NULL as well, and without audits */
     struct curve_evaluator *curves;
     float *input;     /* [3, height, width] */
     float *logits;    /* [classes] */
@@ -34,6 +38,7 @@ struct run {
     bool *finished; /* [count] */
     struct input_source source;
     struct localize_grid grid;
+    const struct gemm_backend *backend;
     struct worker *workers;
     size_t worker_count;
 
@@ -76,35 +81,51 @@ static enum status worker_open_attributor(const struct run *run, struct worker *
     for (size_t m = 0; m < options->method_count; m++) {
         methods[m] = options->methods[m].method;
     }
-    struct vit_attributor_options wanted = {.threads = 1,
-                                            .input_height = run->source.height,
-                                            .input_width = run->source.width,
-                                            .backend = options->backend,
-                                            .methods = methods,
-                                            .method_count = options->method_count,
-                                            .keep_totals = shares_forward(options)};
+    struct vit_attributor_options wanted = {
+        .threads = 1,
+        .input_height = run->source.height,
+        .input_width = run->source.width,
+        .backend = options->backend,
+        .methods = methods,
+        .method_count = options->method_count,
+        .keep_totals = shares_forward(options),
+        .precision = run->out->precision == VIT_MIXED ? VIT_MIXED : VIT_FP32};
     enum status status = vit_attributor_open(options->model, &wanted, &worker->attributor, err);
     mem_free(methods);
     return status;
 }
 
+/* The attributor's batch where it has one, float32 being wanted; else one of the worker's own. */
+static enum status choose_batch(const struct run *run, struct worker *worker,
+                                enum vit_precision precision, struct vit_batch **own,
+                                struct vit_batch **out, struct error *err) {
+    struct vit_batch_options options = {.threads = 1,
+                                        .input_height = run->source.height,
+                                        .input_width = run->source.width,
+                                        .backend = run->options->backend,
+                                        .precision = precision};
+    *out = precision == VIT_FP32 ? vit_attributor_batch(worker->attributor) : NULL;
+    if (*out == NULL) {
+        TRY(vit_batch_open(run->options->model, &options, own, err));
+        *out = *own;
+    }
+    return STATUS_OK;
+}
+
 static enum status worker_open_curves(const struct run *run, struct worker *worker,
                                       struct error *err) {
     const struct evaluate_options *options = run->options;
+    bool fewer_bits = run->out->precision == VIT_BF16;
     struct curve_options curves = {.model = options->model,
-                                   .batch = vit_attributor_batch(worker->attributor),
                                    .input_height = run->source.height,
                                    .input_width = run->source.width,
                                    .preprocess = options->preprocess,
                                    .protocol = options->protocol,
                                    .method_count = options->method_count};
-    if (curves.batch == NULL) {
-        struct vit_batch_options batch = {.threads = 1,
-                                          .input_height = run->source.height,
-                                          .input_width = run->source.width,
-                                          .backend = options->backend};
-        TRY(vit_batch_open(options->model, &batch, &worker->own_batch, err));
-        curves.batch = worker->own_batch;
+    TRY(choose_batch(run, worker, fewer_bits ? VIT_BF16 : VIT_FP32, &worker->curve_batch,
+                     &curves.batch, err));
+    if (fewer_bits) {
+        TRY(choose_batch(run, worker, VIT_FP32, &worker->audit_batch, &curves.audit, err));
     }
     return curve_evaluator_open(&curves, &worker->curves, err);
 }
@@ -127,7 +148,8 @@ static enum status worker_open(const struct run *run, struct worker *worker, str
 
 static void worker_close(struct worker *worker) {
     curve_evaluator_close(worker->curves);
-    vit_batch_close(worker->own_batch);
+    vit_batch_close(worker->curve_batch);
+    vit_batch_close(worker->audit_batch);
     vit_attributor_close(worker->attributor);
     mem_free(worker->coverage);
     mem_free(worker->logits);
@@ -206,15 +228,6 @@ static enum status allocate_results(const struct run *run, struct eval_image *im
     return STATUS_OK;
 }
 
-static bool all_finite(const float *values, size_t count) {
-    for (size_t i = 0; i < count; i++) {
-        if (!isfinite(values[i])) {
-            return false;
-        }
-    }
-    return true;
-}
-
 /* The map of one method; a failure that is the method's own leaves its result invalid. */
 static enum status attribute(const struct run *run, struct worker *worker,
                              const struct eval_item *item, const struct eval_image *image,
@@ -235,8 +248,8 @@ static enum status attribute(const struct run *run, struct worker *worker,
     if (status != STATUS_OK && failure_is_systemic(status, err)) {
         return status;
     }
-    result->valid =
-        status == STATUS_OK && all_finite(result->patches, run->grid.rows * run->grid.columns);
+    result->valid = status == STATUS_OK &&
+                    values_are_finite(result->patches, run->grid.rows * run->grid.columns);
     return STATUS_OK;
 }
 
@@ -291,7 +304,8 @@ static enum status measure(const struct run *run, struct worker *worker,
                                     .output = image->output,
                                     .seed = random_derive(run->options->protocol.seed, item->id),
                                     .methods = image->methods,
-                                    .method_count = run->options->method_count};
+                                    .method_count = run->options->method_count,
+                                    .audited = audit_covers(run->out, item->index)};
     if (!run->options->maps_only) {
         TRY(curve_evaluate(worker->curves, &request, err));
     }
@@ -391,9 +405,10 @@ static enum status prepare_record(struct run *run, struct error *err) {
     const struct evaluate_options *options = run->options;
     struct evaluation *out = run->out;
     out->protocol = options->protocol;
+    out->precision = packs_precision(run->backend, options->precision);
     out->grid_height = (int32_t) run->grid.rows;
     out->grid_width = (int32_t) run->grid.columns;
-    out->manifest_count = run->count;
+    out->manifest_count = options->manifest_count > 0 ? options->manifest_count : run->count;
     out->shards = 1;
     out->methods = mem_calloc(options->method_count, sizeof *out->methods);
     out->images = mem_calloc(run->count, sizeof *out->images);
@@ -424,12 +439,10 @@ static enum status open_workers(struct run *run, size_t wanted, struct error *er
 
 /* Everything between the mutex's birth and its end. */
 static enum status run_all(struct run *run, struct error *err) {
-    const struct gemm_backend *backend = NULL;
     struct pool *pool = NULL;
     enum status status = STATUS_OK;
     size_t threads = size_max(1, size_min(run->options->threads, run->count));
-    TRY(gemm_backend_find(run->options->backend, &backend, err));
-    TRY(pool_open(threads, backend->thread_start, &pool, err));
+    TRY(pool_open(threads, run->backend->thread_start, &pool, err));
     TRY_GOTO(status, open_workers(run, pool_threads(pool), err), cleanup);
     pool_run(pool, run->count, image_task, run);
     if (run->status != STATUS_OK) {
@@ -467,6 +480,7 @@ enum status evaluate_run(const struct evaluate_options *options, const struct ev
     struct evaluation evaluation = {0};
     struct run run = {.options = options, .items = items, .count = count, .out = &evaluation};
     TRY(check_options(options, err));
+    TRY(gemm_backend_find(options->backend, &run.backend, err));
     set_shape(&run);
     pthread_mutex_init(&run.mutex, NULL);
     enum status status = prepare_record(&run, err);

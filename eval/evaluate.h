@@ -40,6 +40,8 @@ struct evaluate_options {
     struct eval_protocol protocol;
     size_t threads; /* images at the same time */
     const char *backend;
+    enum vit_precision precision; /* VIT_MIXED: attributions; VIT_BF16: curves, with audits */
+    size_t manifest_count; /* images of the whole dataset, of which audits are chosen; 0: `count` */
     struct evaluate_observer observer;
 
     /* For the sanity checks: no curves, whose pointers in the results stay NULL; and inputs with
@@ -59,7 +61,7 @@ struct evaluate_options evaluate_options_default(void);
  * USAGE for methods, preprocessing or protocol that make no sense. A cancelled run is STATUS_OK
  * with out->cancelled and the images that were finished. Results are in the order of the items,
  * whose indices must ascend, and have the same bits for any number of threads. The caller sets
- * names, hashes and settings; manifest_count is `count`, shard 0 of 1. */
+ * names, hashes, settings and the shard, which is 0 of 1. */
 enum status evaluate_run(const struct evaluate_options *options, const struct eval_item *items,
                          size_t count, struct evaluation *out, struct error *err);
 

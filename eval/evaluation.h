@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/status.h"
+#include "vit/packs.h"
 
 enum eval_replacement {
     EVAL_REPLACE_ZERO, /* 0 after normalisation: the default */
@@ -28,6 +29,14 @@ struct eval_protocol {
     uint64_t seed;
 };
 
+enum eval_curve {
+    EVAL_CURVE_MORF_LOGIT,
+    EVAL_CURVE_MORF_PROB,
+    EVAL_CURVE_LERF_LOGIT,
+    EVAL_CURVE_LERF_PROB,
+    EVAL_CURVES
+};
+
 /* One method on one image. Curves have steps + 1 points; MoRF replaces by descending score, LeRF in
  * exactly the reverse order. */
 struct eval_method_result {
@@ -35,10 +44,12 @@ struct eval_method_result {
     float *morf_logit,
         *morf_prob; /* [steps + 1], all four in one owned block that begins at morf_logit */
     float *lerf_logit, *lerf_prob;
-    float *patches;  /* [grid_height, grid_width]: the scores; owned */
-    double pointing; /* 1 or 0; NaN without boxes, as the next two */
-    double mass;     /* share of positive relevance inside the boxes */
-    double rank;     /* relevance rank accuracy */
+    float *patches;                 /* [grid_height, grid_width]: the scores; owned */
+    double pointing;                /* 1 or 0; NaN without boxes, as the next two */
+    double mass;                    /* share of positive relevance inside the boxes */
+    double rank;                    /* relevance rank accuracy */
+    double fp32_areas[EVAL_CURVES]; /* under the same curves in float32, of an audited image
+                                       (eval/audit.h); unused otherwise */
 };
 
 struct eval_image {
@@ -55,6 +66,8 @@ struct eval_image {
 
 struct evaluation {
     struct eval_protocol protocol;
+    enum vit_precision
+        precision;  /* in use: VIT_MIXED in the attributions, VIT_BF16 in the curves */
     char **methods; /* names, owned */
     size_t method_count;
     int32_t grid_height, grid_width;

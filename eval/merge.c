@@ -24,6 +24,9 @@ static const char *find_difference(const struct record *first, const struct reco
         a->protocol.seed != b->protocol.seed) {
         return "its protocol is another";
     }
+    if (a->precision != b->precision) {
+        return "it was computed in another precision";
+    }
     if (strcmp(a->settings, b->settings) != 0) {
         return "its settings are others";
     }
@@ -234,6 +237,7 @@ static bool copy_head(const struct record *from, struct record *to) {
     const struct evaluation *a = &from->evaluation;
     struct evaluation *b = &to->evaluation;
     b->protocol = a->protocol;
+    b->precision = a->precision;
     b->manifest_count = a->manifest_count;
     b->shards = 1;
     b->model_name = mem_strdup(a->model_name);

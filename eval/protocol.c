@@ -12,6 +12,11 @@ static const char *const REPLACEMENT_NAMES[] = {
 
 #define REPLACEMENT_COUNT (sizeof REPLACEMENT_NAMES / sizeof REPLACEMENT_NAMES[0])
 
+static const char *const PRECISION_NAMES[] = {
+    [VIT_FP32] = "fp32", [VIT_MIXED] = "mixed", [VIT_BF16] = "bf16"};
+
+#define PRECISION_COUNT (sizeof PRECISION_NAMES / sizeof PRECISION_NAMES[0])
+
 struct eval_protocol eval_protocol_default(void) {
     return (struct eval_protocol){
         .steps = DEFAULT_STEPS, .replacement = EVAL_REPLACE_ZERO, .target = EVAL_TARGET_PREDICTED};
@@ -44,6 +49,20 @@ enum status eval_replacement_find(const char *name, enum eval_replacement *out, 
     }
     return fail(err, STATUS_USAGE, "no replacement '%.40s': zero, black, mean, blur, noise or road",
                 name);
+}
+
+const char *eval_precision_name(enum vit_precision precision) {
+    return PRECISION_NAMES[precision];
+}
+
+enum status eval_precision_find(const char *name, enum vit_precision *out, struct error *err) {
+    for (size_t i = 0; i < PRECISION_COUNT; i++) {
+        if (strcmp(name, PRECISION_NAMES[i]) == 0) {
+            *out = (enum vit_precision) i;
+            return STATUS_OK;
+        }
+    }
+    return fail(err, STATUS_USAGE, "no precision '%.40s': fp32, mixed or bf16", name);
 }
 
 size_t protocol_replaced(size_t point, size_t steps, size_t patches) {

@@ -19,6 +19,10 @@ enum status eval_protocol_check(const struct eval_protocol *protocol, struct err
 const char *eval_replacement_name(enum eval_replacement replacement);
 enum status eval_replacement_find(const char *name, enum eval_replacement *out, struct error *err);
 
+/* "fp32", "mixed", "bf16"; USAGE, listing them, for another name. */
+const char *eval_precision_name(enum vit_precision precision);
+enum status eval_precision_find(const char *name, enum vit_precision *out, struct error *err);
+
 /* Patches replaced at point k of K: floor(k T / K + 1/2), exactly. */
 size_t protocol_replaced(size_t point, size_t steps, size_t patches);
 

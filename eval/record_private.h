@@ -2,9 +2,14 @@
 #ifndef EVAL_RECORD_PRIVATE_H
 #define EVAL_RECORD_PRIVATE_H
 
-#define RECORD_FORMAT "vitlrp evaluation 1"
+#include "eval/evaluation.h"
+
+#define RECORD_FORMAT "vitlrp evaluation 2"
 
 /* Names of enum status, ended by NULL. */
 extern const char *const RECORD_STATUSES[];
+
+/* Names of enum eval_curve. */
+extern const char *const RECORD_CURVES[EVAL_CURVES];
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "eval/audit.h"
 #include "eval/base64.h"
 #include "eval/protocol.h"
 #include "eval/record.h"
@@ -94,6 +95,7 @@ static enum status read_protocol(struct reading *reading, struct error *err) {
     const json_t *grid = json_object_get(object, "grid");
     const char *replacement = json_get_string(object, "replace");
     const char *target = json_get_string(object, "target");
+    const char *precision = json_get_string(object, "precision");
     int64_t steps = 0;
     int64_t seed = 0;
     TRY(need_int(object, "steps", 1, MAX_STEPS, &steps, err));
@@ -111,6 +113,10 @@ static enum status read_protocol(struct reading *reading, struct error *err) {
     if (json_array_size(grid) != 2 || height < 0 || height > MAX_GRID || width < 0 ||
         width > MAX_GRID) {
         return fail_key("grid", err);
+    }
+    if (precision == NULL ||
+        eval_precision_find(precision, &evaluation->precision, NULL) != STATUS_OK) {
+        return fail_key("precision", err);
     }
     evaluation->protocol.steps = (int32_t) steps;
     evaluation->protocol.seed = (uint64_t) seed;
@@ -265,7 +271,19 @@ static enum status read_curves(const struct reading *reading, const json_t *obje
     return need_floats(object, "lerf_prob", result->lerf_prob, points, err);
 }
 
-static enum status read_result(const struct reading *reading, const json_t *object,
+static enum status read_areas(const json_t *object, double areas[EVAL_CURVES], struct error *err) {
+    const json_t *list = json_object_get(object, "fp32_areas");
+    for (int curve = 0; curve < EVAL_CURVES; curve++) {
+        const json_t *value = json_object_get(list, RECORD_CURVES[curve]);
+        if (!json_is_number(value)) {
+            return fail_key("fp32_areas", err);
+        }
+        areas[curve] = json_number_value(value);
+    }
+    return STATUS_OK;
+}
+
+static enum status read_result(const struct reading *reading, const json_t *object, bool audited,
                                struct eval_method_result *result, struct error *err) {
     const struct evaluation *evaluation = &reading->record->evaluation;
     size_t patches = (size_t) evaluation->grid_height * (size_t) evaluation->grid_width;
@@ -274,6 +292,9 @@ static enum status read_result(const struct reading *reading, const json_t *obje
     }
     result->valid = true;
     TRY(read_curves(reading, object, result, err));
+    if (audited) {
+        TRY(read_areas(object, result->fp32_areas, err));
+    }
     TRY(need_double(object, "pointing", &result->pointing, err));
     TRY(need_double(object, "mass", &result->mass, err));
     TRY(need_double(object, "rank", &result->rank, err));
@@ -291,6 +312,7 @@ static enum status read_results(const struct reading *reading, const json_t *obj
                                 struct eval_image *image, struct error *err) {
     const struct evaluation *evaluation = &reading->record->evaluation;
     const json_t *methods = json_object_get(object, "methods");
+    bool audited = audit_covers(evaluation, image->index);
     image->methods = mem_calloc(evaluation->method_count, sizeof *image->methods);
     if (image->methods == NULL) {
         return fail(err, STATUS_NOMEM, "out of memory for a record");
@@ -298,7 +320,7 @@ static enum status read_results(const struct reading *reading, const json_t *obj
     for (size_t m = 0; m < evaluation->method_count; m++) {
         const json_t *result = json_object_get(methods, evaluation->methods[m]);
         TRY(result == NULL ? fail_key(evaluation->methods[m], err)
-                           : read_result(reading, result, &image->methods[m], err));
+                           : read_result(reading, result, audited, &image->methods[m], err));
     }
     return STATUS_OK;
 }

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "eval/audit.h"
 #include "eval/base64.h"
 #include "eval/number_text.h"
 #include "eval/protocol.h"
@@ -22,6 +23,11 @@ const char *const RECORD_STATUSES[] = {[STATUS_OK] = "ok",
                                        [STATUS_CANCELLED] = "cancelled",
                                        [STATUS_INTERNAL] = "internal",
                                        NULL};
+
+const char *const RECORD_CURVES[EVAL_CURVES] = {[EVAL_CURVE_MORF_LOGIT] = "morf_logit",
+                                                [EVAL_CURVE_MORF_PROB] = "morf_prob",
+                                                [EVAL_CURVE_LERF_LOGIT] = "lerf_logit",
+                                                [EVAL_CURVE_LERF_PROB] = "lerf_prob"};
 
 static void add_string(struct text *out, const char *string) {
     text_append_string(out, "\"");
@@ -77,11 +83,11 @@ static void add_protocol(struct text *out, const struct evaluation *evaluation) 
     const struct eval_protocol *protocol = &evaluation->protocol;
     text_printf(out,
                 "  \"protocol\": {\"unit\": \"patch\", \"steps\": %d, \"replace\": \"%s\", "
-                "\"target\": \"%s\", \"seed\": %llu, \"grid\": [%d, %d]},\n",
+                "\"target\": \"%s\", \"seed\": %llu, \"grid\": [%d, %d], \"precision\": \"%s\"},\n",
                 protocol->steps, eval_replacement_name(protocol->replacement),
                 protocol->target == EVAL_TARGET_LABEL ? "label" : "predicted",
                 (unsigned long long) protocol->seed, evaluation->grid_height,
-                evaluation->grid_width);
+                evaluation->grid_width, eval_precision_name(evaluation->precision));
 }
 
 static void add_head(struct text *out, const struct record *record) {
@@ -145,6 +151,47 @@ static void add_summary(struct text *out, const struct record *record,
     text_append_string(out, "},\n");
 }
 
+static void add_audit_cell(struct text *out, const char *key, const struct audit *audit) {
+    const struct {
+        const char *key;
+        double value;
+    } numbers[] = {{"mean", audit->mean},
+                   {"mean_abs", audit->mean_abs},
+                   {"max_abs", audit->max_abs},
+                   {"per_half_width", audit->per_half_width}};
+    text_printf(out, "\"%s\": {", key);
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        text_printf(out, "\"%s\": ", numbers[i].key);
+        add_number(out, numbers[i].value, 9);
+        text_append_string(out, ", ");
+    }
+    text_printf(out, "\"n\": %zu}", audit->n);
+}
+
+/* Null where all curves are float32's. */
+static void add_audit(struct text *out, const struct record *record,
+                      const struct summary *summary) {
+    const struct evaluation *evaluation = &record->evaluation;
+    if (evaluation->precision != VIT_BF16) {
+        text_append_string(out, "  \"audit\": null,\n");
+        return;
+    }
+    text_printf(out, "  \"audit\": {\"images\": %zu, \"methods\": {", audit_images(evaluation));
+    for (size_t m = 0; m < summary->method_count; m++) {
+        text_append_string(out, m == 0 ? "\n    " : ",\n    ");
+        add_string(out, evaluation->methods[m]);
+        text_append_string(out, ": {");
+        for (int metric = 0; metric < AUDIT_METRICS; metric++) {
+            struct audit audit = audit_measure(evaluation, m, (enum eval_metric) metric,
+                                               &summary->methods[m].metrics[metric]);
+            text_append_string(out, metric == 0 ? "\n      " : ",\n      ");
+            add_audit_cell(out, eval_metric_name((enum eval_metric) metric), &audit);
+        }
+        text_append_string(out, "}");
+    }
+    text_append_string(out, "}},\n");
+}
+
 static void add_classes(struct text *out, const struct record *record) {
     text_append_string(out, "  \"classes\": [");
     for (size_t i = 0; i < record->class_count; i++) {
@@ -170,6 +217,16 @@ static void add_class(struct text *out, const struct record *record, const char 
     }
 }
 
+/* Of the curves in float32. */
+static void add_areas(struct text *out, const double areas[EVAL_CURVES]) {
+    text_append_string(out, ",\"fp32_areas\":{");
+    for (int curve = 0; curve < EVAL_CURVES; curve++) {
+        text_printf(out, "%s\"%s\":", curve == 0 ? "" : ",", RECORD_CURVES[curve]);
+        add_number(out, areas[curve], 17);
+    }
+    text_append_string(out, "}");
+}
+
 static void add_result(struct text *out, const struct record *record,
                        const struct eval_image *image, size_t method) {
     const struct evaluation *evaluation = &record->evaluation;
@@ -187,6 +244,9 @@ static void add_result(struct text *out, const struct record *record,
     add_floats(out, "morf_prob", result->morf_prob, points);
     add_floats(out, "lerf_logit", result->lerf_logit, points);
     add_floats(out, "lerf_prob", result->lerf_prob, points);
+    if (audit_covers(evaluation, image->index)) {
+        add_areas(out, result->fp32_areas);
+    }
     text_append_string(out, ",\"pointing\":");
     add_number(out, result->pointing, 17);
     text_append_string(out, ",\"mass\":");
@@ -233,6 +293,7 @@ void record_write(const struct record *record, const struct summary *summary, st
     const struct evaluation *evaluation = &record->evaluation;
     add_head(out, record);
     add_summary(out, record, summary);
+    add_audit(out, record, summary);
     add_classes(out, record);
     text_append_string(out, "  \"images\": [");
     for (size_t i = 0; i < evaluation->image_count; i++) {

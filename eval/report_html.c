@@ -94,8 +94,7 @@ void report_class_name(struct text *out, const struct record *record, int32_t ou
     report_escape(out, name);
 }
 
-/* A sample of the method's line, beside its name. */
-static void append_key(const struct report_page *page, size_t method) {
+void report_key(const struct report_page *page, size_t method) {
     text_append_string(page->out, "<svg class=\"key ");
     report_method_classes(page, method);
     text_append_string(page->out, "\" aria-hidden=\"true\"><line x1=\"0\" x2=\"100%\" y1=\"50%\" "
@@ -304,7 +303,7 @@ static void append_row(const struct report_page *page, size_t place) {
     bool is_best = place == 0 && delta->n > 0 && page->summary->method_count > 1;
     text_printf(out, "<tr id=\"m-%zu\"%s><th class=\"pin\" scope=\"row\">", method,
                 is_best ? " class=\"best\"" : "");
-    append_key(page, method);
+    report_key(page, method);
     if (page->record->picture_count > 0) {
         text_printf(out, "<a href=\"#g-%zu\">", method);
     }
@@ -355,7 +354,7 @@ static void append_methods(const struct report_page *page) {
         const char *name = page->record->evaluation.methods[method];
         const struct vit_method *known = vit_method_find(name);
         text_append_string(out, "<div><dt>");
-        append_key(page, method);
+        report_key(page, method);
         text_printf(out, "<a href=\"#m-%zu\">", method);
         report_escape(out, name);
         text_append_string(out, "</a></dt><dd>");
@@ -392,6 +391,19 @@ static void append_code(struct text *out, const char *name, const char *value) {
     text_append_string(out, "</code></dd></div>\n");
 }
 
+static const char *precision_words(enum vit_precision precision) {
+    switch (precision) {
+    case VIT_MIXED:
+        return "Curves in fp32; attributions in mixed precision: the gamma rule’s products with "
+               "|W| in fewer bits.";
+    case VIT_BF16:
+        return "Curves in bf16, attributions in fp32.";
+    case VIT_FP32:
+        break;
+    }
+    return "fp32 throughout.";
+}
+
 static void append_protocol(const struct report_page *page) {
     const struct record *record = page->record;
     const struct evaluation *evaluation = &record->evaluation;
@@ -413,6 +425,8 @@ static void append_protocol(const struct report_page *page) {
                 "<div><dt>Measured</dt><dd>Logit and softmax probability of the %s class; areas by "
                 "the trapezoid rule over k / K. Δ = area(LeRF) − area(MoRF).</dd></div>\n",
                 protocol->target == EVAL_TARGET_LABEL ? "labelled" : "predicted");
+    text_printf(out, "<div><dt>Precision</dt><dd>%s</dd></div>\n",
+                precision_words(evaluation->precision));
     text_printf(out,
                 "<div><dt>Intervals</dt><dd>95 %% percentile bootstrap over images, seed "
                 "%llu.</dd></div>\n",
@@ -439,6 +453,7 @@ enum status report_html(const struct record *record, const struct summary *summa
     append_facts(&page);
     text_append_string(out, "</header>\n<main>\n");
     append_table(&page);
+    report_audit(&page);
     report_forest(&page);
     TRY(report_curves(&page, err));
     TRY(report_gallery(&page, err));

@@ -38,6 +38,11 @@ void report_method_classes(const struct report_page *page, size_t method);
  */
 void report_class_name(struct text *out, const struct record *record, int32_t output);
 
+/* A sample of the method's line, for beside its name. */
+void report_key(const struct report_page *page, size_t method);
+
+/* Nothing where all curves are float32's. */
+void report_audit(const struct report_page *page);
 void report_forest(const struct report_page *page);
 enum status report_curves(const struct report_page *page, struct error *err);
 enum status report_gallery(const struct report_page *page, struct error *err);

@@ -1,7 +1,9 @@
 /* The table for a terminal. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "eval/audit.h"
 #include "eval/number_text.h"
 #include "eval/protocol.h"
 #include "eval/report.h"
@@ -39,10 +41,16 @@ static void append_heading(struct text *out, const struct record *record) {
     if (record->skipped > 0) {
         text_printf(out, ", %zu left out for want of a label", record->skipped);
     }
-    text_printf(out, "; %d steps, replaced by %s, %s class, seed %llu\n", protocol->steps,
+    text_printf(out, "; %d steps, replaced by %s, %s class, seed %llu", protocol->steps,
                 eval_replacement_name(protocol->replacement),
                 protocol->target == EVAL_TARGET_LABEL ? "labelled" : "predicted",
                 (unsigned long long) protocol->seed);
+    if (evaluation->precision != VIT_FP32) {
+        text_printf(out, "; %s in %s",
+                    evaluation->precision == VIT_MIXED ? "attributions" : "curves",
+                    eval_precision_name(evaluation->precision));
+    }
+    text_append_string(out, "\n");
     if (evaluation->cancelled) {
         text_printf(out, "stopped early: %zu of the images are there\n", evaluation->image_count);
     }
@@ -60,6 +68,61 @@ static int name_width(const struct evaluation *evaluation) {
         width = strlen(name) > width ? strlen(name) : width;
     }
     return (int) width;
+}
+
+static void append_audit_cell(struct text *out, const struct audit *audit, int decimals) {
+    struct text text = {.limit = CELL_LIMIT};
+    if (audit->n > 0) {
+        number_fixed(&text, audit->mean_abs, decimals);
+        text_append_string(&text, " (");
+        number_fixed(&text, audit->max_abs, decimals);
+        text_append_string(&text, ")");
+    }
+    if (isfinite(audit->per_half_width)) {
+        text_append_string(&text, ", ");
+        number_fixed(&text, 100.0 * audit->per_half_width, 1);
+        text_append_string(&text, " %");
+    }
+    const char *cell = text.failed ? "?" : audit->n == 0 ? "-" : text.data;
+    text_printf(out, "  %-23s", cell);
+    text_free(&text);
+}
+
+/* What the curves' fewer bits have changed. */
+static void append_audit(struct text *out, const struct record *record,
+                         const struct summary *summary, int width) {
+    static const struct {
+        enum eval_metric metric;
+        const char *title;
+        int decimals;
+    } COLUMNS[] = {{EVAL_DELTA_LOGIT, "delta logit", 4},
+                   {EVAL_MORF_LOGIT, "MoRF logit", 4},
+                   {EVAL_LERF_LOGIT, "LeRF logit", 4},
+                   {EVAL_DELTA_PROB, "delta probability", 5}};
+    const struct evaluation *evaluation = &record->evaluation;
+    char name[NAME_LIMIT];
+    text_printf(out,
+                "\naudit: the curves of %zu images in fp32 too\n"
+                "absolute difference of the areas: mean (largest); their mean difference, to the "
+                "half-width of the interval above\n%-*s",
+                audit_images(evaluation), width, "method");
+    for (size_t i = 0; i < sizeof COLUMNS / sizeof COLUMNS[0]; i++) {
+        text_printf(out, "  %-23s", COLUMNS[i].title);
+    }
+    text_append_string(out, "  n\n");
+    for (size_t i = 0; i < summary->method_count; i++) {
+        size_t method = summary->ranking[i];
+        const struct statistic *metrics = summary->methods[method].metrics;
+        struct audit audit = {0};
+        text_escape_name(name, sizeof name, evaluation->methods[method]);
+        text_printf(out, "%-*s", width, name);
+        for (size_t k = 0; k < sizeof COLUMNS / sizeof COLUMNS[0]; k++) {
+            audit =
+                audit_measure(evaluation, method, COLUMNS[k].metric, &metrics[COLUMNS[k].metric]);
+            append_audit_cell(out, &audit, COLUMNS[k].decimals);
+        }
+        text_printf(out, "  %zu\n", audit.n);
+    }
 }
 
 void report_table(const struct record *record, const struct summary *summary, struct text *out) {
@@ -93,5 +156,8 @@ void report_table(const struct record *record, const struct summary *summary, st
         text_printf(out, "  %-19s", cell);
         make_cell(cell, &row->metrics[EVAL_LERF_LOGIT], 2, "");
         text_printf(out, "  %-19s  %zu\n", cell, row->metrics[EVAL_DELTA_LOGIT].n);
+    }
+    if (evaluation->precision == VIT_BF16) {
+        append_audit(out, record, summary, width);
     }
 }

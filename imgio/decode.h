@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/status.h"
+#include "base/text.h"
 #include "imgio/image.h"
 
 struct decode_input {
@@ -37,5 +38,9 @@ enum status decode_jpeg(const struct decode_input *input, struct decoded *out, s
 enum status decode_png(const struct decode_input *input, struct decoded *out, struct error *err);
 enum status decode_bmp(const struct decode_input *input, struct decoded *out, struct error *err);
 enum status decode_pnm(const struct decode_input *input, struct decoded *out, struct error *err);
+
+/* Append the name and version of the library behind a reader. */
+void decode_jpeg_describe(struct text *out);
+void decode_png_describe(struct text *out);
 
 #endif

@@ -227,3 +227,15 @@ enum status decode_jpeg(const struct decode_input *input, struct decoded *out, s
     }
     return status;
 }
+
+#define QUOTED(token) #token
+#define TEXT_OF(macro) QUOTED(macro)
+
+/* The library does not tell its version when it runs: this is the one that was built with. */
+void decode_jpeg_describe(struct text *out) {
+#ifdef LIBJPEG_TURBO_VERSION
+    text_append_string(out, "libjpeg-turbo " TEXT_OF(LIBJPEG_TURBO_VERSION));
+#else
+    text_append_string(out, "libjpeg " TEXT_OF(JPEG_LIB_VERSION));
+#endif
+}

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include <png.h>
+#include <zlib.h>
 
 #include "base/mem.h"
 #include "imgio/decode.h"
@@ -207,4 +208,8 @@ enum status decode_png(const struct decode_input *input, struct decoded *out, st
         image_free(&out->image);
     }
     return status;
+}
+
+void decode_png_describe(struct text *out) {
+    text_printf(out, "libpng %s, zlib %s", png_get_libpng_ver(NULL), zlibVersion());
 }

@@ -48,6 +48,11 @@ extern "C" {
 /* "MAJOR.MINOR.PATCH". */
 VITLRP_API const char *vitlrp_version(void);
 
+/* What this build computes and reads with, for the report of a fault: a line each for the kernels,
+ * the precisions of this processor, and every library with its version. text has `size` bytes and
+ * is terminated; what does not fit is left out. Any thread. */
+VITLRP_API void vitlrp_describe_build(char *text, size_t size);
+
 enum vitlrp_status {
     VITLRP_OK = 0,
     VITLRP_USAGE,       /* an argument is out of its documented range */

@@ -76,6 +76,12 @@ struct vitlrp_eval_options {
     const char *backend; /* as of sessions */
     struct vitlrp_eval_observer observer;
     struct vitlrp_log log; /* what is known of the dataset */
+
+    /* MIXED is for attributions; BF16 for the forward passes of the curves, which are most of the
+     * work, while attributions stay in fp32. Of every 20 images one then has its curves in fp32
+     * too: vitlrp_evaluation_audit. fp32 is used, with a warning to the log, where the backend or
+     * the processor has nothing faster. */
+    enum vitlrp_precision precision;
 };
 
 VITLRP_API void vitlrp_eval_options_init(struct vitlrp_eval_options *options);
@@ -177,6 +183,8 @@ struct vitlrp_evaluation_info {
     const char *first_failed; /* name of the first image that failed; NULL if none did */
     const char *first_error;  /* why it did */
     const char *reference;    /* method that the others are compared with; NULL if there is none */
+    enum vitlrp_precision precision; /* that was in use */
+    size_t audited; /* images whose curves were computed in fp32 too, failed ones excluded */
 };
 
 VITLRP_API void vitlrp_evaluation_info_init(struct vitlrp_evaluation_info *info);
@@ -201,6 +209,19 @@ VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_evaluation_metric(const struct vitlrp_evaluation *evaluation, const char *method,
                          const char *metric, struct vitlrp_statistic *statistic,
                          struct vitlrp_error *error);
+
+/* What bf16 has changed, over the audited images: value in bf16 - value in fp32. NAN for n = 0. */
+struct vitlrp_audit {
+    double mean, mean_abs, max_abs; /* of the differences */
+    double per_half_width; /* |mean|, to half the width of the metric's interval over all images */
+    size_t n;
+};
+
+/* "delta_logit", "delta_prob", "morf_logit", "morf_prob", "lerf_logit" or "lerf_prob" of a method;
+ * n = 0 if the curves are in fp32. USAGE for another name or a method that was not run. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status
+vitlrp_evaluation_audit(const struct vitlrp_evaluation *evaluation, const char *method,
+                        const char *metric, struct vitlrp_audit *audit, struct vitlrp_error *error);
 
 /* Reports. *data is owned (vitlrp_free), *size excludes the terminating zero byte. Equal
  * evaluations give equal bytes. */
@@ -281,6 +302,8 @@ struct vitlrp_eval_cost {
     double plain_seconds;     /* out: of as many inputs in whole batches */
     size_t single_points;     /* out: inputs that a session of one thread computed one by one */
     double single_seconds;    /* out: of those */
+    enum vitlrp_precision precision; /* in: of the evaluator, FP32 or BF16; the plain inputs are in
+                                        fp32; out: that was in use */
 };
 
 VITLRP_API void vitlrp_eval_cost_init(struct vitlrp_eval_cost *cost);

@@ -9,6 +9,7 @@
 
 #include "base/pool.h"
 #include "base/status.h"
+#include "base/text.h"
 
 /* C [m, n] = alpha * op(A) [m, k] * op(B) [k, n] + beta * C, op the transpose where flagged;
  * strides in floats. */
@@ -42,6 +43,9 @@ struct gemm_backend {
     void (*multiply)(const struct gemm_product *product);
 
     const struct gemm_packing *packing; /* NULL: multiply is all it has */
+
+    /* Appends the library's name, version and kind. */
+    void (*describe)(struct text *out);
 };
 
 /* The backend of that name ("auto", "openblas", "onednn" where built); UNSUPPORTED, listing them,

@@ -318,6 +318,11 @@ static enum status part_open(struct gemm_context *context, enum gemm_format form
     return STATUS_OK;
 }
 
+static void describe(struct text *out) {
+    const dnnl_version_t *version = dnnl_version();
+    text_printf(out, "oneDNN %d.%d.%d", version->major, version->minor, version->patch);
+}
+
 const struct gemm_backend *gemm_onednn(void) {
     static const struct gemm_packing packing = {.supports = supports,
                                                 .context_open = context_open,
@@ -331,6 +336,7 @@ const struct gemm_backend *gemm_onednn(void) {
                                                 .enter = enter,
                                                 .leave = leave,
                                                 .multiply = multiply,
-                                                .packing = &packing};
+                                                .packing = &packing,
+                                                .describe = describe};
     return &backend;
 }

@@ -51,11 +51,20 @@ static void thread_start(void) {
                                     .c_stride = SIDE});
 }
 
+static void describe(struct text *out) {
+    int kind = openblas_get_parallel();
+    text_printf(out, "%s (kernels for %s, %s)", openblas_get_config(), openblas_get_corename(),
+                kind == OPENBLAS_OPENMP   ? "OpenMP"
+                : kind == OPENBLAS_THREAD ? "threads of its own"
+                                          : "serial");
+}
+
 const struct gemm_backend *gemm_openblas(void) {
     static const struct gemm_backend backend = {.name = "openblas",
                                                 .thread_start = thread_start,
                                                 .enter = enter,
                                                 .leave = leave,
-                                                .multiply = multiply};
+                                                .multiply = multiply,
+                                                .describe = describe};
     return &backend;
 }

@@ -18,7 +18,7 @@ lock. Messages of the library go to the logger "vitlrp".
 from . import errors
 from ._library import version
 from .errors import VitlrpError
-from .evaluation import METRICS, Evaluation, Statistic
+from .evaluation import METRICS, Audit, Evaluation, Statistic
 from .explanation import Class, Explanation, LedgerEntry, Prediction
 from .image import Geometry, Preprocessing
 from .method import Method, Parameters, RuleParameters, methods, read_settings

@@ -308,6 +308,7 @@ class EvalOptions(Structure):
         ("backend", c_char_p),
         ("observer", EvalObserver),
         ("log", Log),
+        ("precision", c_int),
     ]
 
 
@@ -325,11 +326,23 @@ class EvaluationInfo(Structure):
         ("first_failed", c_char_p),
         ("first_error", c_char_p),
         ("reference", c_char_p),
+        ("precision", c_int),
+        ("audited", c_size_t),
     ]
 
 
 class Statistic(Structure):
     _fields_ = [("mean", c_double), ("lo", c_double), ("hi", c_double), ("n", c_size_t)]
+
+
+class Audit(Structure):
+    _fields_ = [
+        ("mean", c_double),
+        ("mean_abs", c_double),
+        ("max_abs", c_double),
+        ("per_half_width", c_double),
+        ("n", c_size_t),
+    ]
 
 
 _text_out = (POINTER(c_void_p), POINTER(c_size_t), POINTER(Error))
@@ -464,6 +477,10 @@ FUNCTIONS = {
     "vitlrp_evaluation_metric": (
         c_int,
         (EvaluationPointer, c_char_p, c_char_p, POINTER(Statistic), POINTER(Error)),
+    ),
+    "vitlrp_evaluation_audit": (
+        c_int,
+        (EvaluationPointer, c_char_p, c_char_p, POINTER(Audit), POINTER(Error)),
     ),
     "vitlrp_evaluation_json": _report,
     "vitlrp_evaluation_csv": _report,

@@ -19,6 +19,7 @@ METRICS = (
     "delta_logit", "delta_prob", "morf_logit", "morf_prob", "lerf_logit", "lerf_prob", "aopc_logit",
     "aopc_prob", "insertion", "deletion", "pointing", "mass", "rank",
 )  # fmt: skip
+AUDITED_METRICS = METRICS[:6]
 PAIRED_METRICS = ("delta_logit", "delta_prob")
 
 Progress = Callable[[int, int, int], None]
@@ -41,6 +42,16 @@ class Statistic(NamedTuple):
         return f"{self.mean:.3f} [{self.lo:.3f}, {self.hi:.3f}]"
 
 
+class Audit(NamedTuple):
+    """How a metric in bf16 differs from that in fp32, over n images; NaN for n = 0."""
+
+    mean: float
+    mean_abs: float
+    max_abs: float
+    per_half_width: float  # |mean|, to half the width of the metric's interval over all images
+    n: int
+
+
 class Evaluation:
     """Measurements of methods on images, and their statistics. Needs no model any more."""
 
@@ -57,6 +68,8 @@ class Evaluation:
         self.failed: int = info.failed  # that could not be measured
         self.skipped: int = info.skipped  # left out: no label that the model knows
         self.manifest: int = info.manifest  # images of the whole dataset, all shards together
+        self.precision: str = _capi.ENUMS["precision"][info.precision]  # in use
+        self.audited: int = info.audited  # images whose curves were computed in fp32 too
         self.shard: tuple[int, int] = (info.shard, info.shards)  # number and count
         self.first_failed: tuple[str, str] | None = None  # image and reason
         if info.first_failed:
@@ -95,6 +108,16 @@ class Evaluation:
         """paired[method][metric]: each method less the reference, image by image."""
         return self._table(PAIRED_METRICS, "paired_")
 
+    @property
+    def audit(self) -> dict[str, dict[str, Audit]]:
+        """audit[method][metric]: what bf16 has changed in areas and deltas; {} if it was not used."""
+        if self.precision != "bf16":
+            return {}
+        return {
+            method: {metric: self._audit(method, metric) for metric in AUDITED_METRICS}
+            for method in self.methods
+        }
+
     def json(self, path: _check.StrPath | None = None) -> str:
         """Everything as JSON (data/FORMATS.md), which read() takes back; also to a file."""
         return self._report(lib.vitlrp_evaluation_json, path)
@@ -124,6 +147,14 @@ class Evaluation:
         which = self._handle.pointer, method.encode(), metric.encode()
         call(lib.vitlrp_evaluation_metric, *which, ctypes.byref(found))
         return Statistic(found.mean, found.lo, found.hi, found.n)
+
+    def _audit(self, method: str, metric: str) -> Audit:
+        found = _capi.Audit()
+        which = self._handle.pointer, method.encode(), metric.encode()
+        call(lib.vitlrp_evaluation_audit, *which, ctypes.byref(found))
+        return Audit(
+            found.mean, found.mean_abs, found.max_abs, found.per_half_width, found.n
+        )
 
     def _report(self, function: Any, path: _check.StrPath | None) -> str:
         data, size = ctypes.c_void_p(), ctypes.c_size_t()
@@ -207,6 +238,7 @@ class Settings:
     ignore_exif: bool
     threads: int | None
     backend: str
+    precision: str
     rules: Mapping[str, Any]
 
     def record(self) -> _capi.EvalOptions:
@@ -223,6 +255,7 @@ class Settings:
         options.ignore_exif = int(self.ignore_exif)
         options.threads = _check.whole("threads", self.threads or 0, 0, _check.INT32_MAX)
         options.backend = _check.text("backend", self.backend)
+        options.precision = _check.choice("precision", self.precision, "precision")
         options.log = logger()
         return options
 

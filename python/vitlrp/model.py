@@ -341,6 +341,7 @@ class Model:
         ignore_exif: bool = False,
         threads: int | None = None,
         backend: str = "auto",
+        precision: str = "fp32",
         progress: evaluation.Progress | None = None,
         **rules: Unpack[_method.RuleParameters],
     ) -> evaluation.Evaluation:
@@ -358,6 +359,8 @@ class Model:
         shard          (i, n): every n-th image from the i-th only; Evaluation.merge joins them
         seed           of everything random
         threads        images at the same time; None: one per available processor
+        precision      "fp32", "mixed" (attributions) or "bf16" (curves: Evaluation.audit says what
+                       that changes)
         progress       called with (done, total, failed) after every image, from other threads
         rules          gammas and epsilon of all methods that have them, attnlrp-eps excepted
 
@@ -380,6 +383,7 @@ class Model:
             ignore_exif=ignore_exif,
             threads=threads,
             backend=backend,
+            precision=precision,
             rules=rules,
         )
         return evaluation.run(self._in_use, chosen, progress)

@@ -5,6 +5,7 @@
 #include "api/eval_private.h"
 #include "api/eval_setup.h"
 #include "base/mem.h"
+#include "eval/audit.h"
 #include "eval/eval_bench.h"
 #include "eval/merge.h"
 #include "eval/report.h"
@@ -184,6 +185,8 @@ void vitlrp_evaluation_describe(const struct vitlrp_evaluation *evaluation,
         .shards = inner->shards,
         .cancelled = inner->cancelled ? 1 : 0,
         .reference = vitlrp_evaluation_method(evaluation, evaluation->summary.reference),
+        .precision = (enum vitlrp_precision) inner->precision,
+        .audited = audit_images(inner),
     };
     for (size_t i = 0; i < inner->image_count && info->first_error == NULL; i++) {
         if (inner->images[i].message != NULL) {
@@ -230,6 +233,29 @@ enum vitlrp_status vitlrp_evaluation_metric(const struct vitlrp_evaluation *eval
     }
     *statistic = eval_statistic(found);
     return VITLRP_OK;
+}
+
+enum vitlrp_status vitlrp_evaluation_audit(const struct vitlrp_evaluation *evaluation,
+                                           const char *method, const char *metric,
+                                           struct vitlrp_audit *audit, struct vitlrp_error *error) {
+    if (evaluation == NULL || method == NULL || metric == NULL || audit == NULL) {
+        return api_fail(error, VITLRP_USAGE, "vitlrp_evaluation_audit: a NULL argument");
+    }
+    size_t row = record_find_method(&evaluation->record, method);
+    if (row >= evaluation->summary.method_count) {
+        return api_fail(error, VITLRP_USAGE, "no such method was run: %.60s", method);
+    }
+    for (int i = 0; i < AUDIT_METRICS; i++) {
+        enum eval_metric which = (enum eval_metric) i;
+        if (strcmp(eval_metric_name(which), metric) == 0) {
+            struct audit found = audit_measure(&evaluation->record.evaluation, row, which,
+                                               &evaluation->summary.methods[row].metrics[which]);
+            *audit = (struct vitlrp_audit){found.mean, found.mean_abs, found.max_abs,
+                                           found.per_half_width, found.n};
+            return VITLRP_OK;
+        }
+    }
+    return api_fail(error, VITLRP_USAGE, "no such metric is audited: %.60s", metric);
 }
 
 /* Hands a report over to the caller. */
@@ -305,6 +331,10 @@ enum vitlrp_status vitlrp_eval_measure(const struct vitlrp_model *model,
                         "vitlrp_eval_measure: the record of costs was not "
                         "initialised");
     }
+    if (cost->precision != VITLRP_PRECISION_FP32 && cost->precision != VITLRP_PRECISION_BF16) {
+        return api_fail(error, VITLRP_USAGE,
+                        "the forward passes of an evaluation are in fp32 or bf16");
+    }
     if (cost->images < 0 || cost->methods < 1 || cost->steps < 1 || cost->threads < 0) {
         return api_fail(error, VITLRP_USAGE,
                         "methods and steps must be at least 1, images and threads not negative");
@@ -315,12 +345,14 @@ enum vitlrp_status vitlrp_eval_measure(const struct vitlrp_model *model,
                                          .backend = cost->backend == NULL ? "auto" : cost->backend,
                                          .images = (size_t) cost->images,
                                          .methods = (size_t) cost->methods,
-                                         .steps = cost->steps};
+                                         .steps = cost->steps,
+                                         .precision = (enum vit_precision) cost->precision};
     enum status status = eval_bench_run(&options, &result, &err);
     if (status == STATUS_OK) {
         cost->images = (int32_t) result.images;
         cost->threads = (int32_t) result.threads;
         cost->backend = result.backend;
+        cost->precision = (enum vitlrp_precision) result.precision;
         cost->points = result.points;
         cost->evaluator_seconds = result.evaluator_seconds;
         cost->plain_seconds = result.plain_seconds;

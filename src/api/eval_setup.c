@@ -11,6 +11,8 @@
 #include "base/pool.h"
 #include "base/text.h"
 #include "eval/protocol.h"
+#include "vit/gemm.h"
+#include "vit/packs.h"
 
 #define DEFAULT_STEPS 28
 #define MAX_METHODS 200
@@ -70,6 +72,9 @@ static enum status check_options(const struct vitlrp_eval_options *options, stru
     }
     if (options->method_count > MAX_METHODS) {
         return fail(err, STATUS_USAGE, "at most %d methods", MAX_METHODS);
+    }
+    if (options->precision < VITLRP_PRECISION_FP32 || options->precision > VITLRP_PRECISION_BF16) {
+        return fail(err, STATUS_USAGE, "there is no precision %d", (int) options->precision);
     }
     return options->rules == NULL ? STATUS_OK : check_rules(options->rules, err);
 }
@@ -197,6 +202,22 @@ static enum status open_dataset(struct eval_setup *setup, struct error *err) {
     return STATUS_OK;
 }
 
+/* Sets backend and precision, and says what becomes of one that there is not. */
+static enum status choose_arithmetic(struct eval_setup *setup, struct error *err) {
+    const struct vitlrp_eval_options *options = &setup->options;
+    const struct log log = {options->log.write, options->log.user};
+    const struct gemm_backend *backend = NULL;
+    enum vit_precision wanted = (enum vit_precision) options->precision;
+    setup->evaluate.backend = options->backend == NULL ? "auto" : options->backend;
+    setup->evaluate.precision = wanted;
+    TRY(gemm_backend_find(setup->evaluate.backend, &backend, err));
+    if (packs_precision(backend, wanted) != wanted) {
+        log_message(&log, LOG_LEVEL_WARNING, "%s: %s has nothing faster here; computed in fp32",
+                    eval_precision_name(wanted), backend->name);
+    }
+    return STATUS_OK;
+}
+
 enum status eval_setup_open(const struct vitlrp_model *model,
                             const struct vitlrp_eval_options *options, struct eval_setup *setup,
                             struct error *err) {
@@ -211,6 +232,7 @@ enum status eval_setup_open(const struct vitlrp_model *model,
                                .seed = options->seed};
     TRY(eval_protocol_check(&setup->evaluate.protocol, err));
     TRY(choose_methods(setup, err));
+    TRY(choose_arithmetic(setup, err));
     setup->public_preprocess =
         options->preprocess == NULL ? model->preprocess : *options->preprocess;
     TRY(image_read_preprocess(&setup->public_preprocess, &setup->preprocess, err));
@@ -221,7 +243,7 @@ enum status eval_setup_open(const struct vitlrp_model *model,
     setup->evaluate.methods = setup->methods;
     setup->evaluate.method_count = setup->method_count;
     setup->evaluate.threads = options->threads > 0 ? (size_t) options->threads : api_processors();
-    setup->evaluate.backend = options->backend == NULL ? "auto" : options->backend;
+    setup->evaluate.manifest_count = setup->dataset.manifest_count;
     return STATUS_OK;
 }
 

@@ -77,3 +77,7 @@ void json_append(struct text *out, const json_t *value, size_t indent) {
         out->failed = true;
     }
 }
+
+void json_describe(struct text *out) {
+    text_printf(out, "jansson %s", jansson_version_str());
+}

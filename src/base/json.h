@@ -31,6 +31,9 @@ const char *json_get_string(const json_t *object, const char *key);
 /* A number, or null where JSON has none (NaN, infinity). */
 json_t *json_number(double value);
 
+/* Appends the name and version of the library behind this. */
+void json_describe(struct text *out);
+
 /* Appends the value as text, keys in insertion order, numbers with 9 significant digits (enough for
  * a float32). indent 0 gives one line. Strings that are not UTF-8 must be escaped before they enter
  * a json_t. */

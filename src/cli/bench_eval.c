@@ -41,6 +41,7 @@ static enum status measure(const struct settings *settings, const struct console
     vitlrp_eval_cost_init(cost);
     cost->threads = settings->threads;
     cost->backend = settings->backend;
+    cost->precision = settings->precision;
     choose_size(bench);
     TRY(from_library(vitlrp_eval_measure(bench->model, cost, &detail), &detail, err));
     bench->evaluator_ms = 1e3 * cost->evaluator_seconds / (double) cost->points;
@@ -61,9 +62,10 @@ static void append_report(struct text *out, const struct eval_bench *bench) {
     text_printf(out, "%s: input %dx%d, %d tokens, dim %d, %d blocks\n", bench->info.name,
                 bench->info.image_width, bench->info.image_height, bench->info.tokens,
                 bench->info.dim, bench->info.depth);
-    text_printf(out, "%s; %s, fp32, %d thread%s\n",
+    text_printf(out, "%s; %s, %s, %d thread%s\n",
                 bench->cpu[0] != '\0' ? bench->cpu : "unknown processor", cost->backend,
-                cost->threads, cost->threads == 1 ? "" : "s, an image on each");
+                precision_name(cost->precision), cost->threads,
+                cost->threads == 1 ? "" : "s, an image on each");
     text_printf(out, "%d image%s, %d method%s, %d steps\n\n", cost->images,
                 cost->images == 1 ? "" : "s", cost->methods, cost->methods == 1 ? "" : "s",
                 cost->steps);
@@ -87,8 +89,9 @@ static json_t *json_result(const struct eval_bench *bench) {
         (json_int_t) cost->single_points, "single_seconds", cost->single_seconds, "evaluator_ms",
         bench->evaluator_ms, "plain_ms", bench->batched_ms, "single_ms", bench->single_ms,
         "evaluator_per_single", bench->evaluator_ms / bench->single_ms, "plain_per_single",
-        bench->batched_ms / bench->single_ms, "backend", cost->backend, "precision", "fp32",
-        "threads", cost->threads, "cpu", bench->cpu, "version", vitlrp_version());
+        bench->batched_ms / bench->single_ms, "backend", cost->backend, "precision",
+        precision_name(cost->precision), "threads", cost->threads, "cpu", bench->cpu, "version",
+        vitlrp_version());
 }
 
 enum exit_code bench_eval_main(const struct args *args, const struct settings *settings,

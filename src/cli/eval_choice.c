@@ -80,6 +80,7 @@ enum status eval_choose(const struct args *args, const struct settings *settings
     options->reference = args->value[OPTION_REFERENCE];
     options->threads = settings->threads;
     options->backend = settings->backend;
+    options->precision = settings->precision;
     options->ignore_exif = settings->preprocess.ignore_exif ? 1 : 0;
     TRY(read_methods(args->value[args->verb == VERB_TUNE ? OPTION_METHOD : OPTION_METHODS], choice,
                      err));

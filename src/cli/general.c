@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "bench_machine.h"
 #include "help.h"
 #include "vitlrp.h"
 
@@ -28,6 +29,19 @@ bool general_is_wanted(const struct args *args) {
            args->value[OPTION_VERSION] != NULL;
 }
 
+/* One line, and if `full` what a report of a fault should hold. */
+static void append_version(struct text *text, bool full) {
+    char build[2048];
+    text_printf(text, "vitlrp %s\n", vitlrp_version());
+    if (full) {
+        char cpu[128];
+        bench_read_cpu(cpu, sizeof cpu);
+        vitlrp_describe_build(build, sizeof build);
+        text_printf(text, "processor: %s, %ld threads\n%s", cpu[0] != '\0' ? cpu : "unknown",
+                    sysconf(_SC_NPROCESSORS_ONLN), build);
+    }
+}
+
 enum exit_code general_main(const struct args *args) {
     struct error err;
     struct text text = {.limit = HELP_LIMIT};
@@ -36,7 +50,7 @@ enum exit_code general_main(const struct args *args) {
     } else if (args->value[OPTION_HELP_SHORT] != NULL) {
         help_short(&text);
     } else {
-        text_printf(&text, "vitlrp %s\n", vitlrp_version());
+        append_version(&text, args->verbosity > 1);
     }
     enum exit_code code = console_check(console_write(&text, &err), CODE_OUTPUT, &err);
     text_free(&text);

@@ -84,6 +84,27 @@ class Numbers(Evaluate):
         self.assertIn("attnlrp", str(found))
         self.assertIn("4 images", repr(found))
 
+    def test_precision(self):
+        found = self.evaluate(["attnlrp", "random"])
+        self.assertEqual((found.precision, found.audited, found.audit), ("fp32", 0, {}))
+        with self.assertLogs("vitlrp", "WARNING") as log:
+            fallback = self.evaluate(["random"], precision="bf16", backend="openblas")
+        self.assertEqual((fallback.precision, fallback.audit), ("fp32", {}))
+        self.assertIn("bf16: openblas has nothing faster here", log.output[0])
+        found = self.evaluate(["attnlrp", "random"], precision="bf16")
+        if found.precision == "bf16":
+            self.assertEqual(found.audited, 1)
+            document = json.loads(found.json())["audit"]["methods"]
+            for method, metric in (("attnlrp", "delta_logit"), ("random", "lerf_prob")):
+                audit = found.audit[method][metric]
+                told = document[method][metric]
+                self.assertEqual(audit.n, 1)
+                self.assertTrue(0.0 < audit.mean_abs == audit.max_abs == abs(audit.mean))
+                for part in ("mean", "mean_abs", "max_abs", "per_half_width"):
+                    self.assertEqual(float(f"{getattr(audit, part):.9g}"), told[part])
+        with self.assertRaisesRegex(errors.UsageError, "bf16"):
+            self.evaluate(precision="fp16")
+
     def test_reading_and_merging(self):
         whole = self.evaluate(reference="random")
         parts = [self.evaluate(reference="random", shard=(i, 3)) for i in range(3)]

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "eval/audit.h"
+#include "eval/protocol.h"
 #include "imgio/encode.h"
 #include "support/golden.h"
 #include "support/pictures.h"
@@ -49,6 +51,12 @@ static void fill_result(const struct record *record, const struct eval_image *im
         result->lerf_prob[k] = (float) (1.0 / (1.0 + exp(4.0 - lerf)));
     }
     result->morf_logit[points - 1] = -0.0F;
+    const float *const curves[EVAL_CURVES] = {result->morf_logit, result->morf_prob,
+                                              result->lerf_logit, result->lerf_prob};
+    struct test_random audit = {2000 * image->index + method + 1};
+    for (size_t c = 0; audit_covers(evaluation, image->index) && c < EVAL_CURVES; c++) {
+        result->fp32_areas[c] = protocol_area(curves[c], points - 1) + 0.001 * test_uniform(&audit);
+    }
     result->patches = mem_calloc(patches, sizeof(float));
     assert_non_null(result->patches);
     test_fill(&random, result->patches, patches, 1.0);
@@ -119,6 +127,7 @@ struct record sample_record(const struct sample_shape *shape) {
     struct record record = {0};
     struct evaluation *evaluation = &record.evaluation;
     evaluation->protocol = (struct eval_protocol){.steps = shape->steps, .seed = 7};
+    evaluation->precision = shape->precision;
     evaluation->grid_height = evaluation->grid_width = shape->grid;
     evaluation->manifest_count = shape->images;
     evaluation->shard = shape->shard;

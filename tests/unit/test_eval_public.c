@@ -1,5 +1,6 @@
 /* The public functions of evaluations: arguments, cancelling, reading back, tuning. */
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -170,6 +171,19 @@ static void test_cancel(void **unused) {
     scratch_close(&scratch);
 }
 
+struct told {
+    int warnings;
+};
+
+static void note_warning(void *user, int level, const char *message) {
+    struct told *told = user;
+    if (level == 1) {
+        assert_non_null(strstr(message, "bf16: "));
+        assert_non_null(strstr(message, "computed in fp32"));
+        told->warnings++;
+    }
+}
+
 static void assert_usage(const struct vitlrp_model *model,
                          const struct vitlrp_eval_options *options, const char *part) {
     struct vitlrp_evaluation *evaluation = NULL;
@@ -179,6 +193,53 @@ static void assert_usage(const struct vitlrp_model *model,
     if (strstr(error.message, part) == NULL) {
         fail_msg("'%s' is not in '%s'", part, error.message);
     }
+}
+
+/* What a run in fewer bits tells: where the machine has none, that it was float32. */
+static void test_precision(void **unused) {
+    struct scratch scratch = photographs();
+    struct vitlrp_model *model = open_model();
+    struct vitlrp_eval_options options = small_options(&scratch);
+    struct vitlrp_evaluation *evaluation = NULL;
+    struct vitlrp_evaluation_info info;
+    struct vitlrp_audit audit;
+    struct told told = {0};
+    (void) unused;
+    options.log = (struct vitlrp_log){.write = note_warning, .user = &told};
+    options.precision = VITLRP_PRECISION_BF16;
+    assert_int_equal(vitlrp_evaluate(model, &options, &evaluation, NULL), VITLRP_OK);
+    vitlrp_evaluation_info_init(&info);
+    vitlrp_evaluation_describe(evaluation, &info);
+    bool in_use = info.precision == VITLRP_PRECISION_BF16;
+    assert_int_equal(told.warnings, in_use ? 0 : 1);
+    assert_int_equal(info.audited, in_use ? 1 : 0);
+    assert_int_equal(vitlrp_evaluation_audit(evaluation, "attnlrp", "delta_logit", &audit, NULL),
+                     VITLRP_OK);
+    assert_int_equal(audit.n, info.audited);
+    if (in_use) {
+        assert_true(audit.max_abs > 0.0 && audit.max_abs == audit.mean_abs);
+        assert_true(fabs(audit.mean) == audit.mean_abs && audit.per_half_width < 0.5);
+    }
+    assert_int_equal(vitlrp_evaluation_audit(evaluation, "rise", "delta_logit", &audit, NULL),
+                     VITLRP_USAGE);
+    assert_int_equal(vitlrp_evaluation_audit(evaluation, "random", "mass", &audit, NULL),
+                     VITLRP_USAGE);
+    assert_int_equal(vitlrp_evaluation_audit(evaluation, "random", "lerf_prob", NULL, NULL),
+                     VITLRP_USAGE);
+    vitlrp_evaluation_close(evaluation);
+    options.backend = "openblas"; /* has no fewer bits */
+    told.warnings = 0;
+    assert_int_equal(vitlrp_evaluate(model, &options, &evaluation, NULL), VITLRP_OK);
+    vitlrp_evaluation_describe(evaluation, &info);
+    assert_int_equal(info.precision, VITLRP_PRECISION_FP32);
+    assert_int_equal(info.audited, 0);
+    assert_int_equal(told.warnings, 1);
+    assert_int_equal(vitlrp_evaluation_audit(evaluation, "attnlrp", "delta_logit", &audit, NULL),
+                     VITLRP_OK);
+    assert_true(audit.n == 0 && isnan(audit.mean));
+    vitlrp_evaluation_close(evaluation);
+    vitlrp_model_close(model);
+    scratch_close(&scratch);
 }
 
 static void test_usage(void **unused) {
@@ -195,6 +256,9 @@ static void test_usage(void **unused) {
     options = small_options(&scratch);
     options.steps = 0;
     assert_usage(model, &options, "steps");
+    options = small_options(&scratch);
+    options.precision = (enum vitlrp_precision) 3;
+    assert_usage(model, &options, "no precision 3");
     options = small_options(&scratch);
     options.seed = UINT64_MAX;
     assert_usage(model, &options, "seed");
@@ -317,7 +381,7 @@ int main(void) {
         cmocka_unit_test(test_evaluate), cmocka_unit_test(test_names_and_pairs),
         cmocka_unit_test(test_cancel),   cmocka_unit_test(test_usage),
         cmocka_unit_test(test_rules),    cmocka_unit_test(test_tune),
-        cmocka_unit_test(test_cost),
+        cmocka_unit_test(test_cost),     cmocka_unit_test(test_precision),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -284,6 +284,19 @@ static void test_backends(void **unused) {
     vitlrp_model_close(model);
 }
 
+static void test_description_of_the_build(void **state) {
+    (void) state;
+    char whole[4096];
+    char cut[10] = "xxxxxxxxx";
+    vitlrp_describe_build(whole, sizeof whole);
+    assert_non_null(strstr(whole, "OpenBLAS 0."));
+    assert_int_equal(whole[strlen(whole) - 1], '\n');
+    vitlrp_describe_build(cut, sizeof cut);
+    assert_string_equal(cut, "kernels: ");
+    vitlrp_describe_build(cut, 0);
+    assert_string_equal(cut, "kernels: ");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_forward_adds_up),
@@ -293,6 +306,7 @@ int main(void) {
         cmocka_unit_test(test_only_passes_count),
         cmocka_unit_test(test_public),
         cmocka_unit_test(test_backends),
+        cmocka_unit_test(test_description_of_the_build),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

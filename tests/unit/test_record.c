@@ -50,13 +50,16 @@ static void assert_results_equal(const struct eval_method_result *a,
     assert_true(a->pointing == b->pointing || (isnan(a->pointing) && isnan(b->pointing)));
 }
 
-static void test_round_trip(void **unused) {
-    struct record record = sample_record(&SMALL);
+static void check_round_trip(enum vit_precision precision) {
+    struct sample_shape shape = SMALL;
+    shape.images = RECORD_GALLERY; /* all of which keep their scores */
+    shape.precision = precision;
+    struct record record = sample_record(&shape);
     struct text json = sample_json(&record);
     struct record read = read_good(&json);
     const struct evaluation *a = &record.evaluation;
     const struct evaluation *b = &read.evaluation;
-    (void) unused;
+    assert_int_equal(b->precision, precision);
     assert_int_equal(b->image_count, a->image_count);
     assert_int_equal(b->method_count, a->method_count);
     for (size_t i = 0; i < a->image_count; i++) {
@@ -69,6 +72,8 @@ static void test_round_trip(void **unused) {
         assert_same(&x->logit, &y->logit, sizeof x->logit);
         for (size_t m = 0; m < a->method_count && x->methods != NULL; m++) {
             assert_results_equal(&x->methods[m], &y->methods[m], 5, 9);
+            assert_same(x->methods[m].fp32_areas, y->methods[m].fp32_areas,
+                        sizeof x->methods[m].fp32_areas);
         }
     }
     assert_string_equal(a->settings, b->settings);
@@ -79,6 +84,13 @@ static void test_round_trip(void **unused) {
     text_free(&json);
     record_free(&read);
     record_free(&record);
+}
+
+static void test_round_trip(void **unused) {
+    (void) unused;
+    check_round_trip(VIT_FP32);
+    check_round_trip(VIT_MIXED);
+    check_round_trip(VIT_BF16);
 }
 
 /* Any float32 comes back with its bits. */
@@ -146,6 +158,39 @@ static void test_keys(void **unused) {
     record_free(&record);
 }
 
+/* The audit is there for curves in bf16, with the images and numbers that were put in. */
+static void test_keys_of_the_audit(void **unused) {
+    struct sample_shape shape = SMALL;
+    struct error err = {0};
+    (void) unused;
+    for (int precision = VIT_FP32; precision <= VIT_BF16; precision++) {
+        json_t *root = NULL;
+        shape.images = 45;
+        shape.precision = (enum vit_precision) precision;
+        struct record record = sample_record(&shape);
+        struct text json = sample_json(&record);
+        assert_int_equal(json_parse_object(json.data, json.length, &root, &err), STATUS_OK);
+        const json_t *audit = json_object_get(root, "audit");
+        if (precision != VIT_BF16) {
+            assert_true(json_is_null(audit));
+            assert_null(strstr(json.data, "fp32_areas"));
+        } else {
+            assert_int_equal(json_integer_value(json_object_get(audit, "images")), 3);
+            const json_t *cell = json_object_get(
+                json_object_get(json_object_get(audit, "methods"), "rollout"), "morf_logit");
+            double mean_abs = json_number_value(json_object_get(cell, "mean_abs"));
+            double max_abs = json_number_value(json_object_get(cell, "max_abs"));
+            assert_int_equal(json_integer_value(json_object_get(cell, "n")), 3);
+            assert_true(0.0 < mean_abs && mean_abs < max_abs && max_abs < 0.001);
+            assert_true(fabs(json_number_value(json_object_get(cell, "mean"))) <= mean_abs);
+            assert_true(json_number_value(json_object_get(cell, "per_half_width")) > 0.0);
+        }
+        json_decref(root);
+        text_free(&json);
+        record_free(&record);
+    }
+}
+
 /* The text with its first `from` replaced. Owned: text_free. */
 static struct text with_change(const struct text *json, const char *from, const char *to) {
     struct text changed = {.limit = json->length + 1000};
@@ -164,14 +209,19 @@ static void test_damage(void **unused) {
         const char *from, *to, *part;
     } CHANGES[] = {
         {"{", "[", "JSON"},
-        {"vitlrp evaluation 1", "vitlrp evaluation 2", "not a record"},
+        {"vitlrp evaluation 2", "vitlrp evaluation 1", "not a record"},
         {"\"weights_sha256\"", "\"weights\"", "weights_sha256"},
         {"\"steps\": 4", "\"steps\": 5", "morf_logit"},
         {"\"steps\": 4", "\"steps\": 4.0", "steps"},
         {"\"steps\": 4", "\"steps\": 2147483648", "steps"},
-        {"\"seed\": 7", "\"seed\": -7", "seed"},
+        {"\"seed\": 9", "\"seed\": -9", "seed"},
         {"\"zero\"", "\"zeros\"", "replace"},
         {"\"predicted\"", "\"foretold\"", "target"},
+        {"\"precision\": \"bf16\"", "\"precision\": \"bf17\"", "precision"},
+        {"\"precision\": \"bf16\"", "\"precise\": \"bf16\"", "precision"},
+        {"\"fp32_areas\"", "\"areas\"", "\"fp32_areas\""},
+        {"\"fp32_areas\":{\"morf_logit\":", "\"fp32_areas\":{\"morf_logit\":null,\"x\":",
+         "\"fp32_areas\""},
         {"\"grid\": [3, 3]", "\"grid\": [3, 4]", "patches"},
         {"\"grid\": [3, 3]", "\"grid\": [3]", "grid"},
         {"\"count\": 9", "\"count\": 8", "images"},
@@ -194,7 +244,10 @@ static void test_damage(void **unused) {
         {"\"jpeg\":\"/9j/", "\"jpeg\":\"/9j*", "base64"},
         {"\"jpeg\":\"/9j/", "\"jpeg\":\"/9j", "base64"},
     };
-    struct record record = sample_record(&SMALL);
+    struct sample_shape shape = SMALL;
+    shape.precision = VIT_BF16;
+    struct record record = sample_record(&shape);
+    record.evaluation.protocol.seed = 9; /* audits an image that did not fail */
     struct text json = sample_json(&record);
     (void) unused;
     for (size_t i = 0; i < sizeof CHANGES / sizeof CHANGES[0]; i++) {
@@ -240,11 +293,11 @@ static void test_mutants(void **unused) {
 }
 
 /* Shards, written and read back and in any order, merge to the bytes of the whole run. */
-static void test_merge(void **unused) {
-    struct sample_shape shape = {.images = 50, .methods = 2, .steps = 3, .grid = 2, .shards = 1};
+static void check_merge(enum vit_precision precision) {
+    struct sample_shape shape = {
+        .images = 50, .methods = 2, .steps = 3, .grid = 2, .shards = 1, .precision = precision};
     struct record whole = sample_record(&shape);
     struct text expected = sample_json(&whole);
-    (void) unused;
     for (shape.shards = 1; shape.shards <= 60; shape.shards += 29) {
         struct record shards[60];
         const struct record *parts[60];
@@ -276,6 +329,12 @@ static void test_merge(void **unused) {
     record_free(&whole);
 }
 
+static void test_merge(void **unused) {
+    (void) unused;
+    check_merge(VIT_FP32);
+    check_merge(VIT_BF16);
+}
+
 static void replace(char **string, const char *by) {
     mem_free(*string);
     *string = mem_strdup(by);
@@ -305,6 +364,9 @@ static void test_merge_refusals(void **unused) {
     second.evaluation.protocol.seed++;
     assert_unmergeable(&first, &second, "its protocol");
     second.evaluation.protocol.seed--;
+    second.evaluation.precision = VIT_BF16;
+    assert_unmergeable(&first, &second, "in another precision");
+    second.evaluation.precision = VIT_FP32;
     second.skipped++;
     assert_unmergeable(&first, &second, "its images");
     second.skipped--;
@@ -391,10 +453,11 @@ static void test_base64(void **unused) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip),     cmocka_unit_test(test_all_floats),
-        cmocka_unit_test(test_keys),           cmocka_unit_test(test_damage),
-        cmocka_unit_test(test_mutants),        cmocka_unit_test(test_merge),
-        cmocka_unit_test(test_merge_refusals), cmocka_unit_test(test_gallery_choice),
-        cmocka_unit_test(test_text),           cmocka_unit_test(test_base64),
+        cmocka_unit_test(test_keys),           cmocka_unit_test(test_keys_of_the_audit),
+        cmocka_unit_test(test_damage),         cmocka_unit_test(test_mutants),
+        cmocka_unit_test(test_merge),          cmocka_unit_test(test_merge_refusals),
+        cmocka_unit_test(test_gallery_choice), cmocka_unit_test(test_text),
+        cmocka_unit_test(test_base64),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

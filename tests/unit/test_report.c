@@ -146,6 +146,7 @@ static void test_little(void **unused) {
 /* The page of merged shards is that of the whole run. */
 static void test_merged_page(void **unused) {
     struct sample_shape shape = SHAPE;
+    shape.precision = VIT_BF16;
     struct record shards[3];
     const struct record *parts[3];
     struct record merged;
@@ -173,6 +174,37 @@ static void test_merged_page(void **unused) {
     record_free(&whole);
     for (size_t i = 0; i < 3; i++) {
         record_free(&shards[i]);
+    }
+}
+
+/* Every report tells of curves in fewer bits, and of nothing where there are none. */
+static void test_audit(void **unused) {
+    struct sample_shape shape = SHAPE;
+    (void) unused;
+    for (int precision = VIT_FP32; precision <= VIT_BF16; precision++) {
+        bool fewer_bits = precision == VIT_BF16;
+        struct summary summary;
+        struct error err = {0};
+        struct text table = {.limit = (size_t) 1 << 20};
+        shape.precision = (enum vit_precision) precision;
+        struct record record = sample_record(&shape);
+        struct text page = make_page(&record);
+        assert_nesting(&page);
+        assert_int_equal(count_of(&page, "id=\"audit\""), fewer_bits ? 1 : 0);
+        assert_int_equal(count_of(&page, "those of 2 images, chosen"), fewer_bits ? 1 : 0);
+        assert_int_equal(count_of(&page, "fp32 throughout"), precision == VIT_FP32 ? 1 : 0);
+        assert_int_equal(summary_make(&record.evaluation, NULL, 1, &summary, &err), STATUS_OK);
+        report_table(&record, &summary, &table);
+        assert_int_equal(count_of(&table, "\naudit: the curves of 2 images"), fewer_bits ? 1 : 0);
+        assert_int_equal(count_of(&table, "; curves in bf16\n"), fewer_bits ? 1 : 0);
+        assert_int_equal(count_of(&table, "; attributions in mixed\n"),
+                         precision == VIT_MIXED ? 1 : 0);
+        assert_int_equal(count_of(&table, "\nrollout "), fewer_bits ? 2 : 1);
+        assert_int_equal(count_of(&table, " (0.0"), fewer_bits ? 6 * 4 : 0);
+        text_free(&table);
+        summary_free(&summary);
+        text_free(&page);
+        record_free(&record);
     }
 }
 
@@ -240,7 +272,7 @@ int main(void) {
         cmocka_unit_test(test_page),        cmocka_unit_test(test_hostile_names),
         cmocka_unit_test(test_little),      cmocka_unit_test(test_merged_page),
         cmocka_unit_test(test_bad_picture), cmocka_unit_test(test_csv),
-        cmocka_unit_test(test_table),
+        cmocka_unit_test(test_table),       cmocka_unit_test(test_audit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

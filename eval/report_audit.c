@@ -1,0 +1,63 @@
+/* The audit of curves in fewer bits, for the page. */
+#include <math.h>
+
+#include "eval/audit.h"
+#include "eval/report_private.h"
+
+static const struct {
+    const char *title;
+    int decimals;
+} COLUMNS[AUDIT_METRICS] = {
+    [EVAL_DELTA_LOGIT] = {"Δ logit", 4},   [EVAL_DELTA_PROB] = {"Δ probability", 5},
+    [EVAL_MORF_LOGIT] = {"MoRF logit", 4}, [EVAL_MORF_PROB] = {"MoRF probability", 5},
+    [EVAL_LERF_LOGIT] = {"LeRF logit", 4}, [EVAL_LERF_PROB] = {"LeRF probability", 5}};
+
+static void append_cell(struct text *out, const struct audit *audit, int decimals) {
+    text_append_string(out, "<td class=\"num\">");
+    report_number(out, audit->mean_abs, decimals);
+    text_append_string(out, "<small>at most ");
+    report_number(out, audit->max_abs, decimals);
+    text_append_string(out, "</small><small>");
+    report_number(out, 100.0 * audit->per_half_width, 1);
+    text_append_string(out, " %</small></td>");
+}
+
+static void append_row(const struct report_page *page, size_t method) {
+    struct text *out = page->out;
+    const struct evaluation *evaluation = &page->record->evaluation;
+    struct audit audit = {0};
+    text_append_string(out, "<tr><th class=\"pin\" scope=\"row\">");
+    report_key(page, method);
+    report_escape(out, evaluation->methods[method]);
+    text_append_string(out, "</th>");
+    for (int metric = 0; metric < AUDIT_METRICS; metric++) {
+        audit = audit_measure(evaluation, method, (enum eval_metric) metric,
+                              &page->summary->methods[method].metrics[metric]);
+        append_cell(out, &audit, COLUMNS[metric].decimals);
+    }
+    text_printf(out, "<td class=\"num\">%zu</td></tr>\n", audit.n);
+}
+
+void report_audit(const struct report_page *page) {
+    struct text *out = page->out;
+    const struct evaluation *evaluation = &page->record->evaluation;
+    if (evaluation->precision != VIT_BF16) {
+        return;
+    }
+    text_printf(out,
+                "<section id=\"audit\">\n<h2>Audit of the precision</h2>\n<p>The curves are "
+                "computed in bf16; those of %zu images, chosen by the seed, in fp32 too. Each "
+                "cell: the mean absolute difference of the areas, the largest, and the mean "
+                "difference as a share of the half-width of the interval above.</p>\n<div "
+                "class=\"panel scroll\" tabindex=\"0\">\n<table>\n<thead><tr><th class=\"pin\" "
+                "scope=\"col\">Method</th>",
+                audit_images(evaluation));
+    for (int metric = 0; metric < AUDIT_METRICS; metric++) {
+        text_printf(out, "<th class=\"num\" scope=\"col\">%s</th>", COLUMNS[metric].title);
+    }
+    text_append_string(out, "<th class=\"num\" scope=\"col\">Images</th></tr></thead>\n<tbody>\n");
+    for (size_t i = 0; i < page->summary->method_count; i++) {
+        append_row(page, page->summary->ranking[i]);
+    }
+    text_append_string(out, "</tbody>\n</table>\n</div>\n</section>\n");
+}

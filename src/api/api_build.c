@@ -1,0 +1,59 @@
+#include <string.h>
+
+#include "api/api.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "imgio/decode.h"
+#include "vit/gemm.h"
+#include "vit/kernels.h"
+#include "vit/packs.h"
+
+#define BUILD_LIMIT ((size_t) 1 << 16)
+
+/* "fp32, mixed, bf16": those that the backend computes as asked for on this processor. */
+static void append_precisions(const struct gemm_backend *backend, struct text *out) {
+    static const struct {
+        enum vit_precision precision;
+        const char *name;
+    } ALL[] = {{VIT_FP32, "fp32"}, {VIT_MIXED, "mixed"}, {VIT_BF16, "bf16"}};
+    const char *separator = ": ";
+    for (size_t i = 0; i < sizeof ALL / sizeof *ALL; i++) {
+        if (packs_precision(backend, ALL[i].precision) == ALL[i].precision) {
+            text_printf(out, "%s%s", separator, ALL[i].name);
+            separator = ", ";
+        }
+    }
+    text_append_string(out, "\n");
+}
+
+static void append_backends(struct text *out) {
+    const struct gemm_backend *backend;
+    struct error err;
+    const char *name;
+    for (size_t i = 0; (name = vitlrp_backend_name(i)) != NULL; i++) {
+        if (gemm_backend_find(name, &backend, &err) == STATUS_OK) {
+            backend->describe(out);
+            append_precisions(backend, out);
+        }
+    }
+}
+
+void vitlrp_describe_build(char *text, size_t size) {
+    struct text lines = {.limit = BUILD_LIMIT};
+    text_printf(&lines, "kernels: %s\n", kernels_select()->name);
+    append_backends(&lines);
+    decode_jpeg_describe(&lines);
+    text_append_string(&lines, "\n");
+    decode_png_describe(&lines);
+    text_append_string(&lines, "\n");
+    json_describe(&lines);
+    text_append_string(&lines, "\n");
+    if (size > 0) {
+        size_t length = lines.length < size - 1 ? lines.length : size - 1;
+        if (length > 0) {
+            memcpy(text, lines.data, length);
+        }
+        text[length] = '\0';
+    }
+    text_free(&lines);
+}
