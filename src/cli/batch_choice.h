@@ -21,8 +21,8 @@ enum batch_file {
 
 struct batch_choice {
     const char *dataset;
-    const char *truth; /* NULL: none given */
-    const char *folder;
+    const char *truth;  /* NULL: none given */
+    const char *folder; /* NULL: not known yet (bench) */
     bool writes[BATCH_FILES];
     int32_t limit; /* 0: all */
     int32_t shard, shards;

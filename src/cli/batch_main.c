@@ -1,20 +1,14 @@
-#define _POSIX_C_SOURCE 200809L
 #include "batch_main.h"
-
-#include <stdio.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "batch_config.h"
 #include "batch_finish.h"
-#include "batch_names.h"
 #include "batch_plan.h"
 #include "batch_resume.h"
 #include "batch_run.h"
+#include "batch_session.h"
 #include "eval_watch.h"
 #include "library.h"
 #include "model_choice.h"
-#include "names.h"
 
 /* Shells' way to tell of a signal. */
 #define CODE_SIGNAL 128
@@ -28,33 +22,13 @@ struct batch {
     struct batch_plan plan;
     struct batch_store store;
     struct batch_journal journal;
+    struct vitlrp_model *model; /* owned */
     struct explain_session first;
+    size_t threads;
     json_t *config;
     size_t resumed; /* images that an earlier run has done */
     double start_ms;
 };
-
-/* The first worker's session: it tells how many threads there are, and what the arithmetic is. */
-static enum status open_session(struct batch *batch, struct console *console, struct error *err) {
-    struct explain_session *state = &batch->first;
-    struct settings *settings = &batch->settings;
-    struct vitlrp_error detail;
-    struct vitlrp_model *model = state->model;
-    state->without_ledger = !batch->choice.writes[BATCH_JSON];
-    state->passes = (int32_t) batch->plan.info.manifest;
-    TRY(explain_session_open_on(settings, console, model, state, err));
-    return from_library(vitlrp_model_sha256(model, state->weights_sha256, &detail), &detail, err);
-}
-
-/* Fits the session to the size that images will have, as far as that is known. */
-static enum status fit_session(struct explain_session *state, struct error *err) {
-    struct vitlrp_model_info info;
-    vitlrp_model_info_init(&info);
-    vitlrp_model_describe(state->model, &info);
-    bool cropped = state->preprocess.crop_height > 0;
-    return explain_session_fit(state, cropped ? state->preprocess.crop_height : info.image_height,
-                               cropped ? state->preprocess.crop_width : info.image_width, err);
-}
 
 static void tell_plan(const struct batch *batch, const struct console *console) {
     const struct vitlrp_dataset_info *info = &batch->plan.info;
@@ -65,26 +39,24 @@ static void tell_plan(const struct batch *batch, const struct console *console) 
     }
 }
 
+static enum status open_first(struct batch *batch, struct console *console, struct error *err) {
+    struct vitlrp_error detail;
+    TRY(batch_session_open(&batch->settings, &batch->plan, batch->model, console, &batch->first,
+                           err));
+    TRY(from_library(vitlrp_model_sha256(batch->model, batch->first.weights_sha256, &detail),
+                     &detail, err));
+    return batch_config_make(&batch->plan, &batch->first, &batch->config, err);
+}
+
 static enum status open_batch(const struct args *args, struct batch *batch, struct console *console,
                               struct error *err) {
     TRY(settings_read(args, &batch->settings, err));
     TRY(batch_choose(args, &batch->choice, err));
-    TRY(model_choose(&batch->settings, console, &batch->first.model, err));
-    batch->first.owns_model = true;
-    TRY(batch_plan_open(&batch->choice, &batch->settings, batch->first.model, &batch->plan, err));
+    batch->threads = batch_take_threads(&batch->settings);
+    TRY(model_choose(&batch->settings, console, &batch->model, err));
+    TRY(batch_plan_open(&batch->choice, &batch->settings, batch->model, &batch->plan, err));
     tell_plan(batch, console);
-    return STATUS_OK;
-}
-
-/* One image on each thread: sessions of one. */
-static enum status open_sessions(struct batch *batch, struct console *console, size_t *threads,
-                                 struct error *err) {
-    int32_t wanted = batch->settings.threads;
-    *threads = wanted > 0 ? (size_t) wanted : available_processors();
-    batch->settings.threads = 1;
-    TRY(open_session(batch, console, err));
-    TRY(fit_session(&batch->first, err));
-    return batch_config_make(&batch->plan, &batch->first, &batch->config, err);
+    return open_first(batch, console, err);
 }
 
 static void append_failures(struct text *out, const struct batch_run *run) {
@@ -140,7 +112,7 @@ static enum exit_code conclude(struct batch *batch, const struct batch_run *run,
     return failed > 0 ? CODE_ITEMS : CODE_DONE;
 }
 
-static enum exit_code run_batch(struct batch *batch, size_t threads, struct console *console) {
+static enum exit_code run_batch(struct batch *batch, struct console *console) {
     struct eval_watch watch;
     eval_watch_start(batch->settings.progress, console, &watch);
     batch->start_ms = clock_ms();
@@ -149,7 +121,7 @@ static enum exit_code run_batch(struct batch *batch, size_t threads, struct cons
         .store = &batch->store,
         .journal = &batch->journal,
         .first = &batch->first,
-        .threads = threads,
+        .threads = batch->threads,
         .console = console,
         .observer = eval_watch_observer(&watch),
         .stage = CODE_OUTPUT,
@@ -165,11 +137,7 @@ static enum exit_code run_batch(struct batch *batch, size_t threads, struct cons
 
 static enum exit_code work(const struct args *args, struct batch *batch, struct console *console) {
     struct error err;
-    size_t threads = 1;
     enum exit_code code = console_check(open_batch(args, batch, console, &err), CODE_INPUT, &err);
-    if (code == CODE_DONE) {
-        code = console_check(open_sessions(batch, console, &threads, &err), CODE_INPUT, &err);
-    }
     if (code == CODE_DONE) {
         const struct batch_choice *choice = &batch->choice;
         code = console_check(batch_store_open(choice->folder, choice->shard, choice->shards,
@@ -185,7 +153,7 @@ static enum exit_code work(const struct args *args, struct batch *batch, struct 
         return code;
     }
     batch->resumed = batch->journal.count - batch_journal_count(&batch->journal, BATCH_OPEN);
-    return run_batch(batch, threads, console);
+    return run_batch(batch, console);
 }
 
 enum exit_code batch_main(const struct args *args, struct console *console) {
@@ -197,5 +165,6 @@ enum exit_code batch_main(const struct args *args, struct console *console) {
     batch_store_close(&batch.store);
     batch_plan_close(&batch.plan);
     explain_session_close(&batch.first);
+    vitlrp_model_close(batch.model);
     return code;
 }

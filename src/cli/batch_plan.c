@@ -154,7 +154,7 @@ enum status batch_plan_open(const struct batch_choice *choice, const struct sett
     struct stat info;
     *plan = (struct batch_plan){.choice = choice};
     plan->is_folder = stat(choice->dataset, &info) == 0 && S_ISDIR(info.st_mode);
-    if (plan->is_folder) {
+    if (plan->is_folder && choice->folder != NULL) {
         TRY(check_folder(choice, err));
     }
     vitlrp_dataset_options_init(&options);
