@@ -15,8 +15,10 @@ PACKAGES += libzstd-dev
 PACKAGES += file
 # Programs that some tests try the pages and packages with; they say so where one is missing.
 CHECK_PACKAGES = fish lintian man-db mandoc shellcheck zsh
+# What tests/nightly needs beside these.
+NIGHTLY_PACKAGES = gcovr libclang-rt-14-dev strace valgrind
 
-.PHONY: all deps check-deps configure build demo check install package clean
+.PHONY: all deps check-deps nightly-deps configure build demo check install package clean
 
 all: build
 
@@ -29,6 +31,9 @@ deps:
 
 check-deps:
 	@$(MAKE) --no-print-directory deps PACKAGES="$(PACKAGES) $(CHECK_PACKAGES)"
+
+nightly-deps:
+	@$(MAKE) --no-print-directory deps PACKAGES="$(PACKAGES) $(NIGHTLY_PACKAGES)"
 
 configure:
 	@cmake -S . -B $(BUILD) -G Ninja $(CMAKE_FLAGS)

@@ -26,4 +26,8 @@ if(VITLRP_SANITIZE)
 else()
     add_compile_options($<$<AND:$<COMPILE_LANGUAGE:C>,$<CONFIG:Release>>:-D_FORTIFY_SOURCE=2>)
 endif()
+if(VITLRP_FUZZ)
+    # Our own asserts count as findings.
+    add_compile_options(-fsanitize=fuzzer-no-link -UNDEBUG)
+endif()
 add_link_options(-Wl,-z,relro,-z,now)

@@ -44,10 +44,14 @@ void report_number(struct text *out, double value, int decimals) {
         return;
     }
     number_fixed(&number, fabs(value), decimals);
-    /* -0.001 with two decimals is 0.00, without a sign. */
-    bool is_zero = !number.failed && strspn(number.data, "0.") == number.length;
-    text_append_string(out, value < 0.0 && !is_zero ? "−" : "");
-    text_append_string(out, number.failed ? "?" : number.data);
+    if (number.failed) {
+        out->failed = true;
+    } else {
+        /* -0.001 with two decimals is 0.00, without a sign. */
+        bool is_zero = strspn(number.data, "0.") == number.length;
+        text_append_string(out, value < 0.0 && !is_zero ? "−" : "");
+        text_append_string(out, number.data);
+    }
     text_free(&number);
 }
 

@@ -11,9 +11,10 @@
 #define CELL_LIMIT 64
 #define NAME_LIMIT 41 /* of a method */
 
-/* "3.77 [3.61, 3.93]", with signs if asked; "-" for no value. */
-static void make_cell(char cell[CELL_LIMIT], const struct statistic *statistic, int decimals,
-                      const char *sign) {
+/* "3.77 [3.61, 3.93]", with signs if asked, in so many columns; "-" for no value, "?" for one that
+ * is too long. */
+static void append_cell(struct text *out, int columns, const struct statistic *statistic,
+                        int decimals, const char *sign) {
     struct text text = {.limit = CELL_LIMIT};
     const double numbers[] = {statistic->mean, statistic->lo, statistic->hi};
     static const char *const BEFORE[] = {"", " [", ", "};
@@ -26,7 +27,8 @@ static void make_cell(char cell[CELL_LIMIT], const struct statistic *statistic, 
         number_fixed(&text, numbers[i], decimals);
     }
     text_append_string(&text, statistic->n > 0 ? "]" : "");
-    snprintf(cell, CELL_LIMIT, "%s", text.failed || text.data == NULL ? "?" : text.data);
+    out->failed |= text.data == NULL;
+    text_printf(out, "  %-*s", columns, text.failed ? "?" : text.data);
     text_free(&text);
 }
 
@@ -144,18 +146,14 @@ void report_table(const struct record *record, const struct summary *summary, st
         const struct summary_method *row = &summary->methods[summary->ranking[i]];
         text_escape_name(name, sizeof name, evaluation->methods[summary->ranking[i]]);
         text_printf(out, "%-*s", width, name);
-        make_cell(cell, &row->metrics[EVAL_DELTA_LOGIT], 2, "");
-        text_printf(out, "  %-20s", cell);
+        append_cell(out, 20, &row->metrics[EVAL_DELTA_LOGIT], 2, "");
         if (paired) {
-            make_cell(cell, &row->paired[SUMMARY_PAIR_LOGIT], 2, "+");
-            text_printf(out, "  %-23s", cell);
+            append_cell(out, 23, &row->paired[SUMMARY_PAIR_LOGIT], 2, "+");
         }
-        make_cell(cell, &row->metrics[EVAL_DELTA_PROB], 3, "");
-        text_printf(out, "  %-24s", cell);
-        make_cell(cell, &row->metrics[EVAL_MORF_LOGIT], 2, "");
-        text_printf(out, "  %-19s", cell);
-        make_cell(cell, &row->metrics[EVAL_LERF_LOGIT], 2, "");
-        text_printf(out, "  %-19s  %zu\n", cell, row->metrics[EVAL_DELTA_LOGIT].n);
+        append_cell(out, 24, &row->metrics[EVAL_DELTA_PROB], 3, "");
+        append_cell(out, 19, &row->metrics[EVAL_MORF_LOGIT], 2, "");
+        append_cell(out, 19, &row->metrics[EVAL_LERF_LOGIT], 2, "");
+        text_printf(out, "  %zu\n", row->metrics[EVAL_DELTA_LOGIT].n);
     }
     if (evaluation->precision == VIT_BF16) {
         append_audit(out, record, summary, width);

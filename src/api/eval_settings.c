@@ -23,7 +23,11 @@ static json_t *json_float(float value) {
         number_significant(&decimal, (double) value, digits);
         bool exact = !decimal.failed && parse_double(decimal.data, -DBL_MAX, DBL_MAX, &parsed) &&
                      (float) parsed == value;
+        bool failed = decimal.failed;
         text_free(&decimal);
+        if (failed) {
+            return NULL; /* memory; json_pack passes it on */
+        }
         if (exact) {
             break;
         }

@@ -1,21 +1,75 @@
 #include "base/json.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "base/file.h"
+#include "base/json_scan.h"
 #include "base/mem.h"
 
+/* Of a text whose grammar is right: jansson calls a string that it found no memory for a syntax
+ * error, and other blocks nothing at all. */
+static bool is_no_memory(const json_error_t *detail) {
+    enum json_error_code code = json_error_code(detail);
+    return code == json_error_unknown || code == json_error_out_of_memory ||
+           code == json_error_invalid_syntax;
+}
+
+/* The length of all strings and keys of a value; it is not deeper than JSON_MAX_DEPTH. */
+static size_t string_bytes_of(json_t *value) {
+    size_t total = json_is_string(value) ? json_string_length(value) : 0;
+    size_t index;
+    const char *key;
+    json_t *item;
+    if (json_is_object(value)) {
+        json_object_foreach(value, key, item) {
+            total += strlen(key) + string_bytes_of(item);
+        }
+    } else if (json_is_array(value)) {
+        json_array_foreach(value, index, item) {
+            total += string_bytes_of(item);
+        }
+    }
+    return total;
+}
+
+/* jansson takes a zero byte behind a number or a word for nothing, and one behind the whole text
+ * for its end. And it drops characters where its buffer for a word cannot grow, and goes on: a
+ * string that lost some is shorter than in the text. */
+static enum status check_whole(json_t *value, enum json_verdict verdict, size_t string_bytes,
+                               struct error *err) {
+    if (!json_is_object(value)) {
+        return fail(err, STATUS_FORMAT, "not a JSON object");
+    }
+    if (verdict != JSON_WELL_FORMED) {
+        return fail(err, STATUS_FORMAT, "not valid JSON: a zero byte in it");
+    }
+    return string_bytes_of(value) == string_bytes
+               ? STATUS_OK
+               : fail(err, STATUS_NOMEM, "out of memory for JSON");
+}
+
 enum status json_parse_object(const char *bytes, size_t size, json_t **out, struct error *err) {
-    json_error_t detail;
+    /* Cleared, since jansson does not set its code where it has no memory at all. */
+    json_error_t detail = {0};
+    size_t string_bytes = 0;
+    enum json_verdict verdict = json_scan(bytes, size, &string_bytes);
+    if (verdict == JSON_TOO_DEEP) {
+        return fail(err, STATUS_LIMIT, "its JSON nests deeper than %d", JSON_MAX_DEPTH);
+    }
     json_t *value = json_loadb(bytes, size, JSON_REJECT_DUPLICATES, &detail);
+    if (value == NULL && verdict == JSON_WELL_FORMED && is_no_memory(&detail)) {
+        return fail(err, STATUS_NOMEM, "out of memory for %zu bytes of JSON", size);
+    }
     if (value == NULL) {
         return fail(err, STATUS_FORMAT, "not valid JSON: %s (line %d, column %d)", detail.text,
                     detail.line, detail.column);
     }
-    if (!json_is_object(value)) {
+    enum status status = check_whole(value, verdict, string_bytes, err);
+    if (status != STATUS_OK) {
         json_decref(value);
-        return fail(err, STATUS_FORMAT, "not a JSON object");
+        return status;
     }
     *out = value;
     return STATUS_OK;

@@ -10,8 +10,8 @@
 #include "base/status.h"
 #include "base/text.h"
 
-/* Parses one object; duplicate keys, other top-level values and trailing bytes are FORMAT. *out is
- * owned by the caller. */
+/* Parses one object; duplicate keys, other top-level values and trailing bytes are FORMAT, LIMIT is
+ * for what nests deeper than JSON_MAX_DEPTH. *out is owned by the caller. */
 enum status json_parse_object(const char *bytes, size_t size, json_t **out, struct error *err);
 
 /* Reads and parses a file of at most `limit` bytes. The message names the path. */

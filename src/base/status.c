@@ -7,13 +7,17 @@
 
 #include "base/text.h"
 
+/* Whatever a message quotes from a file, it stays one line that a terminal can be given: words of
+ * libraries (jansson's "near") hold bytes of their input. */
 static void record(struct error *err, enum status status, int system_errno, const char *format,
                    va_list arguments) {
+    char text[sizeof err->message];
     err->status = status;
     err->system_errno = system_errno;
-    if (vsnprintf(err->message, sizeof err->message, format, arguments) < 0) {
-        err->message[0] = '\0';
+    if (vsnprintf(text, sizeof text, format, arguments) < 0) {
+        text[0] = '\0';
     }
+    text_escape_line(err->message, sizeof err->message, text);
 }
 
 enum status fail(struct error *err, enum status status, const char *format, ...) {
@@ -47,11 +51,9 @@ enum status error_prefix(struct error *err, enum status status, const char *pref
         return status;
     }
     char name[200];
-    char joined[sizeof err->message];
+    char joined[sizeof name + sizeof ": " + sizeof err->message];
     text_escape_name(name, sizeof name, prefix);
-    int length = snprintf(joined, sizeof joined, "%s: %s", name, err->message);
-    if (length > 0) {
-        memcpy(err->message, joined, sizeof joined);
-    }
+    snprintf(joined, sizeof joined, "%s: %s", name, err->message);
+    text_escape_line(err->message, sizeof err->message, joined);
     return status;
 }

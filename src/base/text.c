@@ -148,3 +148,19 @@ void text_escape_name(char *out, size_t size, const char *name) {
     }
     out[used] = '\0';
 }
+
+void text_escape_line(char *out, size_t size, const char *line) {
+    size_t length = strlen(line);
+    size_t used = 0;
+    char piece[8];
+    for (size_t i = 0; i < length;) {
+        i += escape_one(piece, sizeof piece, line + i, length - i);
+        size_t piece_length = strlen(piece);
+        if (used + piece_length >= size) {
+            break;
+        }
+        memcpy(out + used, piece, piece_length);
+        used += piece_length;
+    }
+    out[used] = '\0';
+}

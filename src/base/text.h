@@ -27,6 +27,9 @@ void text_free(struct text *text);
  * become \xNN; if it is too long its beginning is replaced by "...". */
 void text_escape_name(char *out, size_t size, const char *name);
 
+/* As text_escape_name for whole messages: what is too long loses its end. */
+void text_escape_line(char *out, size_t size, const char *line);
+
 /* Length of the valid UTF-8 sequence at `bytes` (1 to 4), or 0. Overlong forms and surrogates are
  * not valid. */
 size_t text_utf8_length(const char *bytes, size_t available);

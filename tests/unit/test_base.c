@@ -12,6 +12,7 @@
 #include "base/checked.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/json_scan.h"
 #include "base/mem.h"
 #include "base/npy.h"
 #include "base/parse.h"
@@ -108,6 +109,31 @@ static void test_names_are_escaped(void **unused) {
     }
     text_escape_name(tiny, sizeof tiny, "/long/path/to/cat.jpg");
     assert_string_equal(tiny, ".../cat.jpg");
+    text_escape_line(tiny, sizeof tiny, "one two three");
+    assert_string_equal(tiny, "one two thr");
+    text_escape_line(tiny, sizeof tiny, "12345678\n\xC3\xA9");
+    assert_string_equal(tiny, "12345678");
+}
+
+/* Whatever they quote, and wherever they are cut, they are one line of UTF-8. */
+static void test_messages_are_one_line(void **unused) {
+    (void) unused;
+    struct error err;
+    struct error longer;
+    char word[600];
+    (fail)(&err, STATUS_FORMAT, "near '%s'", "\x1B]0;x\a\n");
+    assert_string_equal(err.message, "near '\\x1B]0;x\\x07\\x0A'");
+    memset(word, 'x', sizeof word - 1);
+    word[sizeof word - 1] = '\0';
+    for (size_t start = 480; start < 512; start++) {
+        memcpy(word + start, "\xE2\x82\xAC", 3);
+        (fail)(&err, STATUS_FORMAT, "%s", word);
+        assert_true(text_is_utf8(err.message, strlen(err.message)));
+        longer = err;
+        error_prefix(&longer, STATUS_FORMAT, "folder/file");
+        assert_true(text_is_utf8(longer.message, strlen(longer.message)));
+        memset(word + start, 'x', 3);
+    }
 }
 
 /* ---- Files ---- */
@@ -260,11 +286,82 @@ static void test_json_is_read_strictly(void **unused) {
     assert_int_equal(json_parse_object("{\"a\":1,\"a\":2}", 13, &value, &err), STATUS_FORMAT);
     assert_int_equal(json_parse_object("[1]", 3, &value, &err), STATUS_FORMAT);
     assert_int_equal(json_parse_object("{} x", 4, &value, &err), STATUS_FORMAT);
+    assert_int_equal(json_parse_object("{}\0x", 4, &value, &err), STATUS_FORMAT);
+    assert_int_equal(json_parse_object("{\"a\":1\0}", 8, &value, &err), STATUS_FORMAT);
+    assert_int_equal(json_parse_object("{\"a\\u0000\":1}", 13, &value, &err), STATUS_FORMAT);
     assert_int_equal(json_parse_object("{\"a\":2.5}", 9, &value, &err), STATUS_OK);
     assert_int_equal(json_get_int(value, "a", 0, 9, &number, &err), STATUS_MISMATCH);
     assert_int_equal(json_get_int(value, "b", 0, 9, &number, &err), STATUS_OK);
     assert_int_equal(number, 5);
     json_decref(value);
+}
+
+static void test_json_is_as_deep_as_allowed(void **unused) {
+    char text[2 * JSON_MAX_DEPTH + 8];
+    json_t *value = NULL;
+    struct error err;
+    (void) unused;
+    for (size_t deep = JSON_MAX_DEPTH - 1; deep <= JSON_MAX_DEPTH; deep++) {
+        memcpy(text, "{\"a\":", 5);
+        memset(text + 5, '[', deep);
+        memset(text + 5 + deep, ']', deep);
+        text[5 + 2 * deep] = '}';
+        enum status status = json_parse_object(text, 6 + 2 * deep, &value, &err);
+        assert_int_equal(status, deep < JSON_MAX_DEPTH ? STATUS_OK : STATUS_LIMIT);
+    }
+    json_decref(value);
+}
+
+/* The scan has jansson's grammar. */
+static void test_json_scan(void **unused) {
+    static const char *const whole[] = {"{}",
+                                        " [ ] ",
+                                        "[1,-0,0.5,1e9,-1.25E-7]",
+                                        "[true,false,null]",
+                                        "[\"\\u00e9\\n\\/\"]",
+                                        "[\"\\uD83D\\uDE00\"]",
+                                        "{\"a\":{\"b\":[]}}"};
+    static const char *const broken[] = {"",
+                                         "1",
+                                         "[",
+                                         "[1,]",
+                                         "{\"a\"}",
+                                         "{\"a\":1,}",
+                                         "[01]",
+                                         "[1.]",
+                                         "[.5]",
+                                         "[+1]",
+                                         "[1e]",
+                                         "[-]",
+                                         "[tru]",
+                                         "[truex]",
+                                         "[\"]",
+                                         "[\"\n\"]",
+                                         "[\"\\x\"]",
+                                         "[\"\\u12g4\"]",
+                                         "[\"\\uD83D\"]",
+                                         "[\"\\uDE00\"]",
+                                         "[] x",
+                                         "{a:1}",
+                                         "['a']",
+                                         "[1 2]",
+                                         "[\"a\":1]"};
+    size_t length = 0;
+    json_t *value = NULL;
+    (void) unused;
+    for (size_t i = 0; i < sizeof whole / sizeof whole[0]; i++) {
+        assert_int_equal(json_scan(whole[i], strlen(whole[i]), &length), JSON_WELL_FORMED);
+        value = json_loadb(whole[i], strlen(whole[i]), 0, NULL);
+        assert_non_null(value);
+        json_decref(value);
+    }
+    for (size_t i = 0; i < sizeof broken / sizeof broken[0]; i++) {
+        assert_int_equal(json_scan(broken[i], strlen(broken[i]), &length), JSON_MALFORMED);
+        assert_null(json_loadb(broken[i], strlen(broken[i]), 0, NULL));
+    }
+    assert_int_equal(json_scan("{\"ab\":\"\\u00e9\\uD83D\\uDE00\\n\"}", 29, &length),
+                     JSON_WELL_FORMED);
+    assert_int_equal(length, 2 + 2 + 4 + 1);
 }
 
 static void test_json_writes_nan_as_null(void **unused) {
@@ -349,6 +446,7 @@ int main(void) {
         cmocka_unit_test(test_measured_arena_fits_exactly),
         cmocka_unit_test(test_text_stops_at_its_limit),
         cmocka_unit_test(test_names_are_escaped),
+        cmocka_unit_test(test_messages_are_one_line),
         cmocka_unit_test(test_atomic_write_replaces_and_cleans_up),
         cmocka_unit_test(test_atomic_write_refuses_what_is_no_file),
         cmocka_unit_test(test_reading_refuses_what_is_no_file),
@@ -357,6 +455,8 @@ int main(void) {
         cmocka_unit_test(test_npy_round_trip),
         cmocka_unit_test(test_npy_headers_are_checked),
         cmocka_unit_test(test_json_is_read_strictly),
+        cmocka_unit_test(test_json_is_as_deep_as_allowed),
+        cmocka_unit_test(test_json_scan),
         cmocka_unit_test(test_json_writes_nan_as_null),
         cmocka_unit_test(test_pool_runs_every_task_once),
         cmocka_unit_test(test_resampling_weights_sum_to_one),

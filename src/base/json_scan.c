@@ -1,0 +1,189 @@
+#include "base/json_scan.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+struct scan {
+    const char *next, *end;
+    size_t depth;
+    size_t string_bytes;
+    bool too_deep;
+};
+
+static bool is_digit(char byte) {
+    return byte >= '0' && byte <= '9';
+}
+
+static char peek(const struct scan *scan) {
+    return scan->next < scan->end ? *scan->next : '\0';
+}
+
+static bool take(struct scan *scan, char wanted) {
+    bool found = scan->next < scan->end && *scan->next == wanted;
+    scan->next += found ? 1 : 0;
+    return found;
+}
+
+static void skip_blanks(struct scan *scan) {
+    while (scan->next < scan->end && strchr(" \t\n\r", *scan->next) != NULL &&
+           *scan->next != '\0') {
+        scan->next++;
+    }
+}
+
+static bool take_digits(struct scan *scan) {
+    const char *start = scan->next;
+    while (is_digit(peek(scan))) {
+        scan->next++;
+    }
+    return scan->next > start;
+}
+
+static bool scan_number(struct scan *scan) {
+    take(scan, '-');
+    bool zero = take(scan, '0');
+    if (zero ? is_digit(peek(scan)) : !take_digits(scan)) {
+        return false;
+    }
+    if (take(scan, '.') && !take_digits(scan)) {
+        return false;
+    }
+    if (take(scan, 'e') || take(scan, 'E')) {
+        if (!take(scan, '+')) {
+            take(scan, '-');
+        }
+        return take_digits(scan);
+    }
+    return true;
+}
+
+/* The four digits of \uXXXX; -1 for anything else. */
+static int take_unit(struct scan *scan) {
+    static const char DIGITS[] = "0123456789abcdef0123456789ABCDEF";
+    int value = 0;
+    for (int i = 0; i < 4; i++) {
+        const char *digit = peek(scan) == '\0' ? NULL : strchr(DIGITS, peek(scan));
+        if (digit == NULL) {
+            return -1;
+        }
+        value = value * 16 + (int) (digit - DIGITS) % 16;
+        scan->next++;
+    }
+    return value;
+}
+
+/* What stands behind a backslash. Surrogates come in pairs. */
+static bool scan_escape(struct scan *scan) {
+    if (!take(scan, 'u')) {
+        bool known = peek(scan) != '\0' && strchr("\"\\/bfnrt", peek(scan)) != NULL;
+        scan->next += known ? 1 : 0;
+        scan->string_bytes++;
+        return known;
+    }
+    int unit = take_unit(scan);
+    scan->string_bytes += unit < 0x80 ? 1 : unit < 0x800 ? 2 : 3;
+    if (unit >= 0xD800 && unit <= 0xDBFF) {
+        scan->string_bytes++;
+        int second = take(scan, '\\') && take(scan, 'u') ? take_unit(scan) : -1;
+        return second >= 0xDC00 && second <= 0xDFFF;
+    }
+    return unit >= 0 && (unit < 0xDC00 || unit > 0xDFFF);
+}
+
+static bool scan_string(struct scan *scan) {
+    if (!take(scan, '"')) {
+        return false;
+    }
+    while (scan->next < scan->end && !take(scan, '"')) {
+        if (take(scan, '\\')) {
+            if (!scan_escape(scan)) {
+                return false;
+            }
+        } else if ((unsigned char) *scan->next < 0x20) {
+            return false;
+        } else {
+            scan->next++;
+            scan->string_bytes++;
+        }
+    }
+    return scan->next[-1] == '"';
+}
+
+static bool scan_word(struct scan *scan, const char *word) {
+    size_t length = strlen(word);
+    bool found =
+        (size_t) (scan->end - scan->next) >= length && memcmp(scan->next, word, length) == 0;
+    scan->next += found ? length : 0;
+    return found;
+}
+
+static bool scan_value(struct scan *scan);
+
+/* Behind the opening bracket. */
+static bool scan_items(struct scan *scan, char closing) {
+    skip_blanks(scan);
+    if (take(scan, closing)) {
+        return true;
+    }
+    do {
+        skip_blanks(scan);
+        if (closing == '}') {
+            if (!scan_string(scan)) {
+                return false;
+            }
+            skip_blanks(scan);
+            if (!take(scan, ':')) {
+                return false;
+            }
+        }
+        if (!scan_value(scan)) {
+            return false;
+        }
+        skip_blanks(scan);
+    } while (take(scan, ','));
+    return take(scan, closing);
+}
+
+static bool scan_container(struct scan *scan, char closing) {
+    if (scan->depth == JSON_MAX_DEPTH) {
+        scan->too_deep = true;
+        return false;
+    }
+    scan->next++;
+    scan->depth++;
+    bool well_formed = scan_items(scan, closing);
+    scan->depth--;
+    return well_formed;
+}
+
+static bool scan_value(struct scan *scan) {
+    skip_blanks(scan);
+    switch (peek(scan)) {
+    case '{':
+        return scan_container(scan, '}');
+    case '[':
+        return scan_container(scan, ']');
+    case '"':
+        return scan_string(scan);
+    case 't':
+        return scan_word(scan, "true");
+    case 'f':
+        return scan_word(scan, "false");
+    case 'n':
+        return scan_word(scan, "null");
+    default:
+        return scan_number(scan);
+    }
+}
+
+enum json_verdict json_scan(const char *bytes, size_t size, size_t *string_bytes) {
+    struct scan scan = {.next = bytes, .end = bytes + size};
+    skip_blanks(&scan);
+    bool well_formed = (peek(&scan) == '{' || peek(&scan) == '[') && scan_value(&scan);
+    skip_blanks(&scan);
+    *string_bytes = scan.string_bytes;
+    if (scan.too_deep) {
+        return JSON_TOO_DEEP;
+    }
+    return well_formed && scan.next == scan.end ? JSON_WELL_FORMED : JSON_MALFORMED;
+}

@@ -1,0 +1,488 @@
+/* Every allocation made to fail in turn, alone and with all that follow it: each piece of work ends
+ * with a result as without the fault, or says that memory is short; nothing is leaked; and a
+ * session that was open all the while computes the same bits afterwards. usage: torture RUNS: at
+ * most so many faults in each piece of work, spread evenly; 0: all. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/parse.h"
+#include "fault/failing_memory.h"
+#include "imgio/encode.h"
+#include "support/load_checks.h"
+#include "support/pictures.h"
+#include "support/sample_record.h"
+#include "support/scratch.h"
+#include "vitlrp_eval.h"
+
+#include "support/unit.h"
+
+#define CLASSES 3
+#define SIDE 8
+#define PATCHES 4
+
+/* What the pieces of work are done with, made before any fault. */
+struct bench {
+    struct bytes safetensors, torch, npz, png, jpeg, ppm, record;
+    char photograph[128]; /* paths */
+    char list[128];
+    char output[128];
+    struct vitlrp_model *model;
+    struct vitlrp_session *session; /* open all the while */
+    struct vitlrp_image *image;
+    float input[3 * SIDE * SIDE];
+};
+
+/* A result as bytes, to be compared with those without a fault. */
+struct result {
+    unsigned char data[1024];
+    size_t size;
+};
+
+static void keep(struct result *result, const void *data, size_t size) {
+    size_t room = sizeof result->data - result->size;
+    size = size < room ? size : room;
+    memcpy(result->data + result->size, data, size);
+    result->size += size;
+}
+
+/* Releases what it makes, whatever fails. */
+struct work {
+    const char *name;
+    enum vitlrp_status (*run)(const struct bench *bench, struct result *result,
+                              struct vitlrp_error *error);
+};
+
+static enum vitlrp_status open_model(const struct bytes *file, struct result *result,
+                                     struct vitlrp_error *error) {
+    struct vitlrp_model *model = NULL;
+    struct vitlrp_model_options options;
+    vitlrp_model_options_init(&options);
+    options.heads = 2;
+    enum vitlrp_status status =
+        vitlrp_model_open_memory(file->data, file->size, "made", &options, &model, error);
+    if (status == VITLRP_OK) {
+        struct vitlrp_model_info info;
+        vitlrp_model_info_init(&info);
+        vitlrp_model_describe(model, &info);
+        keep(result, &info.parameters, sizeof info.parameters);
+    }
+    vitlrp_model_close(model);
+    return status;
+}
+
+static enum vitlrp_status open_safetensors(const struct bench *bench, struct result *result,
+                                           struct vitlrp_error *error) {
+    return open_model(&bench->safetensors, result, error);
+}
+
+static enum vitlrp_status open_torch(const struct bench *bench, struct result *result,
+                                     struct vitlrp_error *error) {
+    return open_model(&bench->torch, result, error);
+}
+
+static enum vitlrp_status open_npz(const struct bench *bench, struct result *result,
+                                   struct vitlrp_error *error) {
+    return open_model(&bench->npz, result, error);
+}
+
+static enum vitlrp_status open_image(const struct bytes *file, struct result *result,
+                                     struct vitlrp_error *error) {
+    struct vitlrp_image *image = NULL;
+    struct vitlrp_image_info info;
+    enum vitlrp_status status =
+        vitlrp_image_open_memory(file->data, file->size, NULL, &image, error);
+    if (status == VITLRP_OK) {
+        vitlrp_image_describe(image, &info);
+        keep(result, info.rgb, (size_t) info.width * (size_t) info.height * 3);
+    }
+    vitlrp_image_close(image);
+    return status;
+}
+
+static enum vitlrp_status open_png(const struct bench *bench, struct result *result,
+                                   struct vitlrp_error *error) {
+    return open_image(&bench->png, result, error);
+}
+
+static enum vitlrp_status open_jpeg(const struct bench *bench, struct result *result,
+                                    struct vitlrp_error *error) {
+    return open_image(&bench->jpeg, result, error);
+}
+
+static enum vitlrp_status open_pnm(const struct bench *bench, struct result *result,
+                                   struct vitlrp_error *error) {
+    return open_image(&bench->ppm, result, error);
+}
+
+/* One explanation in the session given. */
+static enum vitlrp_status explain_in(const struct bench *bench, struct vitlrp_session *session,
+                                     const char *method, struct result *result,
+                                     struct vitlrp_error *error) {
+    float logits[CLASSES];
+    float patches[PATCHES];
+    struct vitlrp_target target = {1, 1.0F};
+    struct vitlrp_method_options options;
+    struct vitlrp_relevance relevance;
+    enum vitlrp_status status = vitlrp_session_forward(session, bench->input, logits, error);
+    if (status == VITLRP_OK) {
+        status = vitlrp_method_options_init(&options, method, error);
+    }
+    vitlrp_relevance_init(&relevance);
+    relevance.patches = patches;
+    options.samples = 2;
+    if (status == VITLRP_OK) {
+        status = vitlrp_session_attribute(session, &target, 1, &options, &relevance, error);
+    }
+    if (status == VITLRP_OK) {
+        keep(result, logits, sizeof logits);
+        keep(result, patches, sizeof patches);
+    }
+    return status;
+}
+
+static enum vitlrp_status open_session(const struct bench *bench, const char *backend,
+                                       const char *method, struct result *result,
+                                       struct vitlrp_error *error) {
+    struct vitlrp_session *session = NULL;
+    struct vitlrp_session_options options;
+    vitlrp_session_options_init(&options);
+    options.threads = 1;
+    options.backend = backend;
+    options.methods = method;
+    enum vitlrp_status status = vitlrp_session_open(bench->model, &options, &session, error);
+    if (status == VITLRP_OK) {
+        status = explain_in(bench, session, method, result, error);
+    }
+    vitlrp_session_close(session);
+    return status;
+}
+
+static enum vitlrp_status explain(const struct bench *bench, struct result *result,
+                                  struct vitlrp_error *error) {
+    return open_session(bench, "openblas", "attnlrp", result, error);
+}
+
+static enum vitlrp_status explain_by_samples(const struct bench *bench, struct result *result,
+                                             struct vitlrp_error *error) {
+    return open_session(bench, "openblas", "rise", result, error);
+}
+
+static enum vitlrp_status explain_by_attention(const struct bench *bench, struct result *result,
+                                               struct vitlrp_error *error) {
+    return open_session(bench, "openblas", "attnlrp-rollout", result, error);
+}
+
+static enum vitlrp_status explain_in_open_session(const struct bench *bench, struct result *result,
+                                                  struct vitlrp_error *error) {
+    return explain_in(bench, bench->session, "attnlrp", result, error);
+}
+
+static enum vitlrp_status draw(const struct bench *bench, enum vitlrp_style style,
+                               enum vitlrp_picture_format format, struct result *result,
+                               struct vitlrp_error *error) {
+    static const float VALUES[PATCHES] = {0.5F, -1.0F, 0.25F, 0.0F};
+    struct vitlrp_map map = {VALUES, 2, 2};
+    struct vitlrp_preprocess preprocess;
+    struct vitlrp_geometry geometry;
+    struct vitlrp_image_info info;
+    struct vitlrp_render_options options;
+    unsigned char *file = NULL;
+    size_t size = 0;
+    vitlrp_model_preprocess(bench->model, &preprocess);
+    vitlrp_image_describe(bench->image, &info);
+    enum vitlrp_status status =
+        vitlrp_preprocess_plan(&preprocess, info.width, info.height, &geometry, error);
+    vitlrp_render_options_init(&options);
+    options.style = style;
+    options.format = format;
+    options.caption = "caption";
+    options.comment = "a comment \xC3\xA9";
+    if (status == VITLRP_OK) {
+        status = vitlrp_render(bench->image, &geometry, &map, &options, &file, &size, error);
+    }
+    if (status == VITLRP_OK) {
+        keep(result, file, size);
+    }
+    vitlrp_free(file);
+    return status;
+}
+
+static enum vitlrp_status draw_overlay(const struct bench *bench, struct result *result,
+                                       struct vitlrp_error *error) {
+    return draw(bench, VITLRP_STYLE_OVERLAY, VITLRP_PICTURE_PNG, result, error);
+}
+
+static enum vitlrp_status draw_panel(const struct bench *bench, struct result *result,
+                                     struct vitlrp_error *error) {
+    return draw(bench, VITLRP_STYLE_PANEL, VITLRP_PICTURE_JPEG, result, error);
+}
+
+static enum vitlrp_status preprocess(const struct bench *bench, struct result *result,
+                                     struct vitlrp_error *error) {
+    float values[3 * SIDE * SIDE];
+    struct vitlrp_preprocess steps;
+    struct vitlrp_image *shown = NULL;
+    vitlrp_model_preprocess(bench->model, &steps);
+    enum vitlrp_status status = vitlrp_preprocess_apply(&steps, bench->image, values, error);
+    if (status == VITLRP_OK) {
+        status = vitlrp_image_from_input(values, SIDE, SIDE, &steps, &shown, error);
+        keep(result, values, sizeof values);
+    }
+    vitlrp_image_close(shown);
+    return status;
+}
+
+static enum vitlrp_status report(struct vitlrp_evaluation *evaluation, struct result *result,
+                                 struct vitlrp_error *error) {
+    static enum vitlrp_status (*const reports[])(const struct vitlrp_evaluation *, char **,
+                                                 size_t *, struct vitlrp_error *) = {
+        vitlrp_evaluation_json, vitlrp_evaluation_csv, vitlrp_evaluation_html,
+        vitlrp_evaluation_table};
+    for (size_t i = 0; i < sizeof reports / sizeof reports[0]; i++) {
+        char *text = NULL;
+        size_t size = 0;
+        enum vitlrp_status status = reports[i](evaluation, &text, &size, error);
+        if (status != VITLRP_OK) {
+            return status;
+        }
+        keep(result, &size, sizeof size);
+        vitlrp_free(text);
+    }
+    return VITLRP_OK;
+}
+
+static enum vitlrp_status evaluate(const struct bench *bench, struct result *result,
+                                   struct vitlrp_error *error) {
+    static const char *const METHODS[] = {"attnlrp", "random"};
+    struct vitlrp_evaluation *evaluation = NULL;
+    struct vitlrp_eval_options options;
+    struct vitlrp_evaluation_info info;
+    vitlrp_eval_options_init(&options);
+    options.dataset = bench->list;
+    options.methods = METHODS;
+    options.method_count = 2;
+    options.steps = 2;
+    options.threads = 1;
+    options.backend = "openblas";
+    enum vitlrp_status status = vitlrp_evaluate(bench->model, &options, &evaluation, error);
+    if (status == VITLRP_OK) {
+        vitlrp_evaluation_info_init(&info);
+        vitlrp_evaluation_describe(evaluation, &info);
+        /* Memory that is short for one image counts as that image's failure. */
+        status = info.failed > 0 ? VITLRP_NOMEM : report(evaluation, result, error);
+    }
+    vitlrp_evaluation_close(evaluation);
+    return status;
+}
+
+static enum vitlrp_status read_record(const struct bench *bench, struct result *result,
+                                      struct vitlrp_error *error) {
+    struct vitlrp_evaluation *evaluation = NULL;
+    enum vitlrp_status status =
+        vitlrp_evaluation_read(bench->record.data, bench->record.size, &evaluation, error);
+    if (status == VITLRP_OK) {
+        struct vitlrp_evaluation *whole = NULL;
+        const struct vitlrp_evaluation *parts[] = {evaluation};
+        status = vitlrp_evaluation_merge(parts, 1, &whole, error);
+        if (status == VITLRP_OK) {
+            status = report(whole, result, error);
+        }
+        vitlrp_evaluation_close(whole);
+    }
+    vitlrp_evaluation_close(evaluation);
+    return status;
+}
+
+static enum vitlrp_status open_and_hash(const struct bench *bench, struct result *result,
+                                        struct vitlrp_error *error) {
+    struct vitlrp_image *image = NULL;
+    enum vitlrp_status status = vitlrp_image_open(bench->photograph, NULL, &image, error);
+    vitlrp_image_close(image);
+    struct error inner = {0};
+    if (status == VITLRP_OK &&
+        file_write_atomic(bench->output, bench->ppm.data, bench->ppm.size, &inner) != STATUS_OK) {
+        error->status = (enum vitlrp_status) inner.status;
+        memcpy(error->message, inner.message, sizeof error->message);
+        status = error->status;
+    }
+    keep(result, "done", 4);
+    return status;
+}
+
+static const struct work WORKS[] = {
+    {"open safetensors", open_safetensors},
+    {"open a PyTorch file", open_torch},
+    {"open .npz", open_npz},
+    {"decode PNG", open_png},
+    {"decode JPEG", open_jpeg},
+    {"decode PNM", open_pnm},
+    {"preprocess", preprocess},
+    {"explain", explain},
+    {"explain by masks", explain_by_samples},
+    {"explain by attention", explain_by_attention},
+    {"explain in an open session", explain_in_open_session},
+    {"draw an overlay", draw_overlay},
+    {"draw a panel", draw_panel},
+    {"evaluate", evaluate},
+    {"read a record and merge", read_record},
+    {"read and write files", open_and_hash},
+};
+
+/* ---- The bench ---- */
+
+static void make_checkpoints(struct bench *bench) {
+    static struct pth_list list;
+    struct vit_config config = small_config();
+    pth_timm(&list, &config);
+    safetensors_make(&list, "F16", "{\"num_heads\":2,\"resize\":\"squash\",\"resize_to\":8}",
+                     &bench->safetensors);
+    pth_make(&list, &(struct pth_options){.wrapper = "model", .parameters = true}, &bench->torch);
+    npz_make(&list, true, &bench->npz);
+}
+
+static void make_pictures(struct bench *bench) {
+    static const char HEADER[] = "P6 40 30 255\n";
+    struct image picture = picture_make(40, 30);
+    struct error err;
+    assert_int_equal(encode_png(&picture, "comment", &bench->png, &err), STATUS_OK);
+    assert_int_equal(encode_jpeg(&picture, NULL, &bench->jpeg, &err), STATUS_OK);
+    bench->ppm.size = strlen(HEADER) + 40 * 30 * 3;
+    bench->ppm.data = mem_calloc(bench->ppm.size, 1);
+    assert_non_null(bench->ppm.data);
+    memcpy(bench->ppm.data, HEADER, strlen(HEADER));
+    memcpy(bench->ppm.data + strlen(HEADER), picture.rgb, 40 * 30 * 3);
+    assert_int_equal(vitlrp_image_from_rgb(picture.rgb, 30, 40, &bench->image, NULL), VITLRP_OK);
+    image_free(&picture);
+    for (size_t i = 0; i < 3 * SIDE * SIDE; i++) {
+        bench->input[i] = (float) (i % 17) / 8.0F - 1.0F;
+    }
+}
+
+static void make_files(struct bench *bench, const struct scratch *scratch) {
+    char line[160];
+    scratch_path(scratch, "photo.jpg", bench->photograph, sizeof bench->photograph);
+    scratch_path(scratch, "list.txt", bench->list, sizeof bench->list);
+    scratch_path(scratch, "output.bin", bench->output, sizeof bench->output);
+    scratch_write(scratch, "photo.jpg", bench->jpeg.data, bench->jpeg.size);
+    snprintf(line, sizeof line, "%s\t1\n", bench->photograph);
+    scratch_text(scratch, "list.txt", line);
+}
+
+static void make_record(struct bench *bench) {
+    struct text text = {0};
+    struct record record = sample_record(&(struct sample_shape){
+        .images = 4, .methods = 3, .steps = 2, .grid = 2, .shard = 0, .shards = 1});
+    text = sample_json(&record);
+    record_free(&record);
+    bench->record = (struct bytes){(unsigned char *) text.data, text.length};
+}
+
+static void bench_open(struct bench *bench, const struct scratch *scratch) {
+    struct vitlrp_session_options options;
+    struct vitlrp_model_options model_options;
+    make_checkpoints(bench);
+    make_pictures(bench);
+    make_files(bench, scratch);
+    make_record(bench);
+    vitlrp_model_options_init(&model_options);
+    model_options.heads = 2;
+    assert_int_equal(vitlrp_model_open_memory(bench->safetensors.data, bench->safetensors.size,
+                                              "made", &model_options, &bench->model, NULL),
+                     VITLRP_OK);
+    vitlrp_session_options_init(&options);
+    options.threads = 1;
+    options.backend = "openblas";
+    assert_int_equal(vitlrp_session_open(bench->model, &options, &bench->session, NULL), VITLRP_OK);
+}
+
+static void bench_close(struct bench *bench) {
+    struct bytes *files[] = {&bench->safetensors, &bench->torch, &bench->npz,   &bench->png,
+                             &bench->jpeg,        &bench->ppm,   &bench->record};
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        bytes_free(files[i]);
+    }
+    vitlrp_session_close(bench->session);
+    vitlrp_model_close(bench->model);
+    vitlrp_image_close(bench->image);
+}
+
+/* ---- Faults ---- */
+
+static bool same(const struct result *a, const struct result *b) {
+    return a->size == b->size && memcmp(a->data, b->data, a->size) == 0;
+}
+
+/* The work with the n-th allocation failing. False, with a line, for anything but the two good
+ * ends. */
+static bool survives(const struct bench *bench, const struct work *work, size_t nth, bool on,
+                     const struct result *wanted) {
+    struct result result = {0};
+    struct vitlrp_error error = {0};
+    size_t before = failing_memory_held();
+    failing_memory_start(nth, on);
+    enum vitlrp_status status = work->run(bench, &result, &error);
+    failing_memory_stop();
+    bool good = status == VITLRP_NOMEM || (status == VITLRP_OK && same(&result, wanted));
+    size_t leaked = failing_memory_held() - before;
+    if (!good || leaked != 0) {
+        printf("%s, allocation %zu%s: %s, %zu blocks leaked, %s\n", work->name, nth,
+               on ? " and on" : "", vitlrp_status_name(status), leaked, error.message);
+    }
+    return good && leaked == 0;
+}
+
+/* All faults of one piece of work; how many there were. */
+static size_t torture(const struct bench *bench, const struct work *work, size_t runs,
+                      size_t *failures) {
+    struct result wanted = {0};
+    struct result again = {0};
+    struct result session = {0};
+    struct vitlrp_error error = {0};
+    size_t count = 0;
+    /* Twice: what is made once and kept (tables of the C library, say) is made in the first. */
+    for (int i = 0; i < 2; i++) {
+        wanted.size = 0;
+        failing_memory_start(0, false);
+        enum vitlrp_status status = work->run(bench, &wanted, &error);
+        count = failing_memory_stop();
+        if (status != VITLRP_OK) {
+            fail_msg("%s: %s", work->name, error.message);
+        }
+    }
+    assert_int_equal(explain_in_open_session(bench, &session, &error), VITLRP_OK);
+    size_t stride = runs == 0 || count <= runs ? 1 : (count + runs - 1) / runs;
+    size_t faults = 0;
+    for (size_t nth = 1; nth <= count; nth += stride, faults += 2) {
+        *failures += !survives(bench, work, nth, false, &wanted);
+        *failures += !survives(bench, work, nth, true, &wanted);
+    }
+    *failures += !survives(bench, work, 0, false, &wanted);
+    assert_int_equal(explain_in_open_session(bench, &again, &error), VITLRP_OK);
+    assert_true(same(&session, &again));
+    printf("%-28s %6zu allocations, %6zu faults\n", work->name, count, faults);
+    return faults;
+}
+
+int main(int argc, char **argv) {
+    struct bench bench = {0};
+    int64_t runs = 0;
+    size_t faults = 0;
+    size_t failures = 0;
+    if (argc != 2 || !parse_int64(argv[1], 0, INT32_MAX, &runs)) {
+        fprintf(stderr, "usage: torture RUNS\n");
+        return 2;
+    }
+    failing_memory_install();
+    struct scratch scratch = scratch_open();
+    bench_open(&bench, &scratch);
+    for (size_t i = 0; i < sizeof WORKS / sizeof WORKS[0]; i++) {
+        faults += torture(&bench, &WORKS[i], (size_t) runs, &failures);
+    }
+    bench_close(&bench);
+    scratch_close(&scratch);
+    size_t held = failing_memory_held();
+    printf("%zu faults, %zu not survived, %zu blocks held at the end\n", faults, failures, held);
+    return failures == 0 && faults > 0 && held == 0 ? 0 : 1;
+}

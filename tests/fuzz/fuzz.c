@@ -1,0 +1,79 @@
+#define _GNU_SOURCE
+#include "fuzz/fuzz.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/text.h"
+
+uint8_t fuzz_byte(struct fuzz_input *input) {
+    return input->size > 0 ? input->data[--input->size] : 0;
+}
+
+uint32_t fuzz_number(struct fuzz_input *input) {
+    uint32_t high = fuzz_byte(input);
+    return high << 8 | fuzz_byte(input);
+}
+
+float fuzz_float(struct fuzz_input *input) {
+    uint32_t bits = fuzz_number(input) << 16;
+    bits |= fuzz_number(input);
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+void fuzz_check(bool holds, const char *what) {
+    if (!holds) {
+        fprintf(stderr, "fuzz_check: %s\n", what);
+        abort();
+    }
+}
+
+void fuzz_check_failure(enum status status, const struct error *err) {
+    size_t length = strlen(err->message);
+    fuzz_check(status != STATUS_OK && err->status == status, "the record has another status");
+    fuzz_check(status != STATUS_INTERNAL, err->message);
+    fuzz_check(length > 0 && text_is_utf8(err->message, length), "a message that is not UTF-8");
+    for (size_t i = 0; i < length; i++) {
+        fuzz_check((unsigned char) err->message[i] >= 0x20, "a message with a control byte");
+    }
+}
+
+void fuzz_touch(const void *data, size_t size) {
+    const unsigned char *bytes = data;
+    volatile unsigned char sum = 0;
+    for (size_t i = 0; i < size; i++) {
+        sum = (unsigned char) (sum + bytes[i]);
+    }
+}
+
+void fuzz_touch_image(const struct image *image) {
+    fuzz_check(image->width > 0 && image->height > 0, "a picture without pixels");
+    fuzz_touch(image->rgb, (size_t) image->width * (size_t) image->height * 3);
+}
+
+struct image_limits fuzz_limits(void) {
+    struct image_limits limits = image_limits_default();
+    limits.max_pixels = 1 << 20;
+    limits.max_memory = (size_t) 64 << 20;
+    return limits;
+}
+
+const char *fuzz_file(const struct fuzz_input *input, int place) {
+    static int descriptors[2] = {-1, -1};
+    static char paths[2][32];
+    if (descriptors[place] < 0) {
+        descriptors[place] = memfd_create("fuzz", 0);
+        snprintf(paths[place], sizeof paths[place], "/proc/self/fd/%d", descriptors[place]);
+    }
+    int fd = descriptors[place];
+    bool written =
+        ftruncate(fd, 0) == 0 &&
+        (input->size == 0 || pwrite(fd, input->data, input->size, 0) == (ssize_t) input->size);
+    fuzz_check(written, "no memory for a file");
+    return paths[place];
+}

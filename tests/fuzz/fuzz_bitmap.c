@@ -1,0 +1,43 @@
+/* BMP, PNM and everything whose format decode_image must find out. A PNM that is read is written by
+ * hand as a raw one, which must give the same pixels. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "fuzz/fuzz.h"
+#include "imgio/decode.h"
+
+static void check_raw_twin(const struct image *image) {
+    struct image_limits limits = fuzz_limits();
+    char header[64];
+    struct decoded again;
+    struct error err;
+    size_t pixels = (size_t) image->width * (size_t) image->height * 3;
+    size_t length =
+        (size_t) snprintf(header, sizeof header, "P6 %d %d 255\n", image->width, image->height);
+    uint8_t *file = mem_calloc(length + pixels, 1);
+    fuzz_check(file != NULL, "no memory");
+    memcpy(file, header, length);
+    memcpy(file + length, image->rgb, pixels);
+    enum status status = decode_image(file, length + pixels, &limits, &again, &err);
+    fuzz_check(status == STATUS_OK, "a raw PNM that is not read");
+    fuzz_check(memcmp(again.image.rgb, image->rgb, pixels) == 0, "other pixels than written");
+    image_free(&again.image);
+    mem_free(file);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    struct image_limits limits = fuzz_limits();
+    struct decoded decoded = {0};
+    struct error err;
+    enum status status = decode_image(data, size, &limits, &decoded, &err);
+    if (status != STATUS_OK) {
+        fuzz_check_failure(status, &err);
+        fuzz_check(decoded.image.rgb == NULL, "a picture after a failure");
+        return 0;
+    }
+    fuzz_touch_image(&decoded.image);
+    check_raw_twin(&decoded.image);
+    image_free(&decoded.image);
+    return 0;
+}

@@ -1,0 +1,42 @@
+/* EXIF blocks, bare and in a JPEG's segment, and the turns they ask for. */
+#include <string.h>
+
+#include "fuzz/fuzz.h"
+#include "imgio/exif.h"
+
+#define SIDE_LIMIT 40
+
+/* What turns a picture back. */
+static int32_t inverse_of(int32_t orientation) {
+    return orientation == 6 ? 8 : orientation == 8 ? 6 : orientation;
+}
+
+static void check_turns(int32_t width, int32_t height, int32_t orientation) {
+    struct image image;
+    struct error err;
+    uint8_t stored[SIDE_LIMIT * SIDE_LIMIT * 3];
+    size_t size = (size_t) width * (size_t) height * 3;
+    fuzz_check(image_alloc(width, height, &image, &err) == STATUS_OK, "no memory");
+    for (size_t i = 0; i < size; i++) {
+        image.rgb[i] = (uint8_t) (i * 7 + i / 256);
+    }
+    memcpy(stored, image.rgb, size);
+    bool turned = image_orient(&image, orientation, &err) == STATUS_OK &&
+                  image_orient(&image, inverse_of(orientation), &err) == STATUS_OK;
+    fuzz_check(turned && image.width == width && image.height == height, "not turned back");
+    fuzz_check(memcmp(stored, image.rgb, size) == 0, "turned back to another picture");
+    image_free(&image);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    struct fuzz_input input = {data, size};
+    int32_t width = 1 + fuzz_byte(&input) % SIDE_LIMIT;
+    int32_t height = 1 + fuzz_byte(&input) % SIDE_LIMIT;
+    int32_t bare = exif_orientation(input.data, input.size);
+    int32_t segment = exif_orientation_app1(input.data, input.size);
+    fuzz_check(bare >= 0 && bare <= 8 && segment >= 0 && segment <= 8, "an unknown orientation");
+    if (bare != 0 || segment != 0) {
+        check_turns(width, height, bare != 0 ? bare : segment);
+    }
+    return 0;
+}

@@ -1,0 +1,194 @@
+/* Text that stands beside models and pictures: JSON of every kind that is read, lists of files,
+ * labels, boxes and classes. The last byte says as which of them the others are read. */
+#define _GNU_SOURCE
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "api/class_table.h"
+#include "base/json.h"
+#include "eval/dataset.h"
+#include "fuzz/fuzz_load.h"
+#include "vitlrp_eval.h"
+
+/* What jansson alone makes of it, but for the zero bytes that it passes over. */
+static bool is_object(const struct fuzz_input *input) {
+    json_t *value =
+        json_loadb((const char *) input->data, input->size, JSON_REJECT_DUPLICATES, NULL);
+    bool object =
+        json_is_object(value) && (input->size == 0 || memchr(input->data, 0, input->size) == NULL);
+    json_decref(value);
+    return object;
+}
+
+static void read_json(const struct fuzz_input *input) {
+    json_t *object = NULL;
+    struct error err;
+    struct text text = {.limit = (size_t) 1 << 24};
+    enum status status = json_parse_object((const char *) input->data, input->size, &object, &err);
+    fuzz_check(status == STATUS_LIMIT || (status == STATUS_OK) == is_object(input),
+               "jansson and base/json_scan do not agree");
+    if (status != STATUS_OK) {
+        fuzz_check_failure(status, &err);
+        fuzz_check(status != STATUS_NOMEM, err.message);
+        return;
+    }
+    json_append(&text, object, 1);
+    fuzz_check(text.failed || text_is_utf8(text.data, text.length), "JSON that is not UTF-8");
+    text_free(&text);
+    json_decref(object);
+}
+
+/* A record that is read is written as text that gives the same text again. */
+static void read_record(const struct fuzz_input *input) {
+    struct vitlrp_evaluation *evaluation = NULL;
+    struct vitlrp_evaluation *again = NULL;
+    char *text = NULL;
+    char *second = NULL;
+    size_t size = 0;
+    size_t second_size = 0;
+    struct vitlrp_error error;
+    if (vitlrp_evaluation_read(input->data, input->size, &evaluation, &error) != VITLRP_OK) {
+        fuzz_check(error.message[0] != '\0', "a failure without a word");
+        return;
+    }
+    if (vitlrp_evaluation_json(evaluation, &text, &size, &error) == VITLRP_OK &&
+        vitlrp_evaluation_read(text, size, &again, &error) == VITLRP_OK) {
+        fuzz_check(vitlrp_evaluation_json(again, &second, &second_size, &error) == VITLRP_OK &&
+                       size == second_size && memcmp(text, second, size) == 0,
+                   "a record that changes when it is written");
+    } else {
+        fuzz_check(false, error.message);
+    }
+    vitlrp_free(text);
+    vitlrp_free(second);
+    vitlrp_evaluation_close(again);
+    char *page = NULL;
+    if (vitlrp_evaluation_html(evaluation, &page, &size, &error) == VITLRP_OK) {
+        fuzz_check(text_is_utf8(page, size), "a page that is not UTF-8");
+        vitlrp_free(page);
+    }
+    if (vitlrp_evaluation_csv(evaluation, &page, &size, &error) == VITLRP_OK) {
+        fuzz_touch(page, size);
+        vitlrp_free(page);
+    }
+    vitlrp_evaluation_close(evaluation);
+}
+
+static int32_t find_class(void *unused, const char *text) {
+    (void) unused;
+    return text[0] == 'n' ? 1 : text[0] >= '0' && text[0] <= '9' ? text[0] - '0' : -1;
+}
+
+/* A list of files, with labels or boxes from the second half of the input where asked for. */
+static void read_dataset(struct fuzz_input *input, bool truth, bool boxes) {
+    struct dataset dataset = {0};
+    struct error err;
+    size_t split = truth || boxes ? input->size / 2 : input->size;
+    struct fuzz_input list = {input->data, split};
+    struct fuzz_input beside = {input->data + split, input->size - split};
+    struct dataset_options options = {.path = fuzz_file(&list, 0), .shards = 1};
+    options.classes = (struct truth_classes){find_class, NULL};
+    options.truth_path = truth ? fuzz_file(&beside, 1) : NULL;
+    options.boxes_path = boxes ? fuzz_file(&beside, 1) : NULL;
+    enum status status = dataset_open(&options, &dataset, &err);
+    if (status != STATUS_OK) {
+        fuzz_check_failure(status, &err);
+        return;
+    }
+    for (size_t i = 0; i < dataset.count; i++) {
+        fuzz_touch(dataset.items[i].path, strlen(dataset.items[i].path));
+    }
+    dataset_close(&dataset);
+}
+
+static void read_classes(const struct fuzz_input *input) {
+    struct class_table table = {0};
+    struct error err;
+    enum status status = class_table_parse((const char *) input->data, input->size, &table, &err);
+    if (status != STATUS_OK) {
+        fuzz_check_failure(status, &err);
+    }
+    for (size_t i = 0; i < table.count; i++) {
+        fuzz_touch(table.items[i].name, strlen(table.items[i].name));
+        fuzz_touch(table.items[i].wnid, strlen(table.items[i].wnid));
+    }
+    class_table_free(&table);
+}
+
+static char folder[64];
+
+static void remove_folder(void) {
+    static const char *const names[] = {"model.safetensors", "config.json",
+                                        "preprocessor_config.json"};
+    char path[128];
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
+        unlink(path);
+    }
+    rmdir(folder);
+}
+
+static void make_link(const char *name, const char *target) {
+    char path[128];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    fuzz_check(symlink(target, path) == 0, "no link");
+}
+
+/* A Hugging Face folder, its config.json the first half of the input (or all of it), and
+ * preprocessor_config.json the second. */
+static void read_sidecars(const struct fuzz_input *input, bool both) {
+    struct vitlrp_model *model = NULL;
+    struct vitlrp_error error;
+    size_t split = both ? input->size / 2 : input->size;
+    struct fuzz_input config = {input->data, split};
+    struct fuzz_input preprocessor = {input->data + split, input->size - split};
+    if (!both) {
+        preprocessor = (struct fuzz_input){(const uint8_t *) "{}", 2};
+    }
+    const char *first = fuzz_file(&config, 0);
+    const char *second = fuzz_file(&preprocessor, 1);
+    if (folder[0] == '\0') {
+        snprintf(folder, sizeof folder, "/tmp/vitlrp-fuzz-XXXXXX");
+        fuzz_check(mkdtemp(folder) != NULL, "no folder");
+        atexit(remove_folder);
+        make_link("model.safetensors", TEST_DATA "/golden/parity/huggingface/model.safetensors");
+        make_link("config.json", first);
+        make_link("preprocessor_config.json", second);
+    }
+    enum vitlrp_status status = vitlrp_model_open(folder, NULL, &model, &error);
+    fuzz_check((status == VITLRP_OK) == (model != NULL), "a model after a failure");
+    vitlrp_model_close(model);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    struct fuzz_input input = {data, size};
+    switch (fuzz_byte(&input) % 8) {
+    case 0:
+        read_json(&input);
+        break;
+    case 1:
+        read_record(&input);
+        break;
+    case 2:
+        read_dataset(&input, false, false);
+        break;
+    case 3:
+        read_dataset(&input, true, false);
+        break;
+    case 4:
+        read_dataset(&input, false, true);
+        break;
+    case 5:
+        read_classes(&input);
+        break;
+    case 6:
+        read_sidecars(&input, false);
+        break;
+    default:
+        read_sidecars(&input, true);
+        break;
+    }
+    return 0;
+}

@@ -1,0 +1,23 @@
+/* What the targets for checkpoints share. */
+#ifndef TESTS_FUZZ_LOAD_H
+#define TESTS_FUZZ_LOAD_H
+
+#include "fuzz/fuzz.h"
+
+/* Opens the input as a model, with heads where the file does not tell, and looks at all it has. */
+void fuzz_load(const struct fuzz_input *input, int32_t heads);
+
+/* Gives every stored entry of a zip archive the checksum that its bytes have, wherever its records
+ * lie within the file: without, a fuzzer would not get behind the first changed byte. */
+void fuzz_repair_zip(uint8_t *data, size_t size);
+
+/* A zip archive of stored entries in memory. Owned: mem_free. */
+struct fuzz_part {
+    const char *name;
+    const uint8_t *data;
+    size_t size;
+};
+
+uint8_t *fuzz_make_zip(const struct fuzz_part *parts, size_t count, size_t *size);
+
+#endif

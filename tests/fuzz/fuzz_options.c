@@ -1,0 +1,59 @@
+/* Command lines: words separated by newlines, parsed and given their meaning as the command does,
+ * but for opening what they name. */
+#include <getopt.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "eval_choice.h"
+#include "fuzz/fuzz.h"
+#include "settings.h"
+
+#define MAX_WORDS 64
+
+static void read_choices(const struct args *args) {
+    struct settings settings;
+    struct eval_choice choice;
+    struct error err;
+    enum status status = settings_read(args, &settings, &err);
+    if (status != STATUS_OK) {
+        fuzz_check_failure(status, &err);
+        return;
+    }
+    struct vitlrp_preprocess preprocess = {.resize_to = 256, .crop_height = 224, .crop_width = 224};
+    preprocess_change(&settings.preprocess, &preprocess);
+    fuzz_touch(&preprocess, sizeof preprocess);
+    if (args->verb == VERB_EVAL || args->verb == VERB_TUNE) {
+        status = eval_choose(args, &settings, &choice, &err);
+        if (status != STATUS_OK) {
+            fuzz_check_failure(status, &err);
+        }
+        eval_choice_free(&choice);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    char *text = mem_calloc(size + 1, 1);
+    char *words[MAX_WORDS + 2] = {(char[]){"vitlrp"}};
+    int count = 1;
+    struct args args;
+    struct error err;
+    fuzz_check(text != NULL, "no memory");
+    memcpy(text, data, size);
+    for (char *next = text; next != NULL && count <= MAX_WORDS; count++) {
+        words[count] = next;
+        next = strchr(next, '\n');
+        if (next != NULL) {
+            *next++ = '\0';
+        }
+    }
+    optind = 0; /* glibc: begin anew */
+    enum status status = args_parse(count, words, &args, &err);
+    if (status == STATUS_OK) {
+        read_choices(&args);
+    } else {
+        fuzz_check_failure(status, &err);
+    }
+    args_free(&args);
+    mem_free(text);
+    return 0;
+}

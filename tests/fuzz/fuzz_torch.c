@@ -1,0 +1,66 @@
+/* torch.save's files, as they are or with their checksums put right; and pickles alone, which find
+ * storages of whatever size they ask for. */
+#include <string.h>
+
+#include "base/mem.h"
+#include "fuzz/fuzz_load.h"
+#include "vit/load/pickle.h"
+
+static void load_repaired(const struct fuzz_input *input, int32_t heads) {
+    uint8_t *copy = mem_calloc(input->size, 1);
+    fuzz_check(copy != NULL, "no memory");
+    memcpy(copy, input->data, input->size);
+    fuzz_repair_zip(copy, input->size);
+    fuzz_load(&(struct fuzz_input){copy, input->size}, heads);
+    mem_free(copy);
+}
+
+/* The pickle in an archive with one storage, "0". */
+static void load_pickle(struct fuzz_input *input, int32_t heads) {
+    static const uint8_t zeros[4096];
+    size_t size = 0;
+    size_t storage = fuzz_number(input) % (sizeof zeros + 1);
+    const struct fuzz_part parts[] = {
+        {"a/data.pkl", input->data, input->size},
+        {"a/data/0", zeros, storage},
+        {"a/version", (const uint8_t *) "3\n", 2},
+    };
+    uint8_t *file = fuzz_make_zip(parts, 3, &size);
+    fuzz_load(&(struct fuzz_input){file, size}, heads);
+    mem_free(file);
+}
+
+static void parse_pickle(const struct fuzz_input *input) {
+    struct pickle pickle;
+    struct error err;
+    size_t consumed = 0;
+    enum status status = pickle_parse(input->data, input->size, &consumed, &pickle, &err);
+    if (status == STATUS_OK) {
+        fuzz_check(pickle.root != NULL && consumed <= input->size, "a strange end of the pickle");
+        fuzz_touch(input->data, consumed);
+    } else {
+        fuzz_check_failure(status, &err);
+    }
+    pickle_free(&pickle);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    struct fuzz_input input = {data, size};
+    uint8_t way = fuzz_byte(&input);
+    int32_t heads = way >> 2 & 7;
+    switch (way & 3) {
+    case 0:
+        fuzz_load(&input, heads);
+        break;
+    case 1:
+        load_repaired(&input, heads);
+        break;
+    case 2:
+        load_pickle(&input, heads);
+        break;
+    default:
+        parse_pickle(&input);
+        break;
+    }
+    return 0;
+}

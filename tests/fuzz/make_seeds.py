@@ -1,0 +1,100 @@
+"""The inputs that the fuzz targets begin with. usage: make_seeds.py ROOT FOLDER
+
+Small files, made without any library beyond Python's own; FOLDER gets a folder for each target. The
+last bytes of an input choose the target's options (fuzz.h)."""
+
+import os
+import struct
+import sys
+
+import seed_checkpoints
+import seed_pictures
+
+
+def read(root, *path):
+    with open(os.path.join(root, *path), "rb") as file:
+        return file.read()
+
+
+def texts():
+    config = (b'{"model_type":"vit","hidden_size":32,"num_hidden_layers":3,"num_attention_heads":4,'
+              b'"intermediate_size":128,"image_size":32,"patch_size":8,"hidden_act":"gelu",'
+              b'"layer_norm_eps":1e-06,"id2label":{"0":"a","1":"b","9":"c"}}')
+    preprocessor = (b'{"do_resize":true,"size":{"height":32,"width":32},"resample":2,'
+                    b'"image_mean":[0.5,0.5,0.5],"image_std":[0.5,0.5,0.5],"crop_size":32,'
+                    b'"rescale_factor":0.00392156862745098}')
+    paths = b"a/b.jpg\nc.png\tn01443537\n\n./d e.ppm\t3\n"
+    labels = b"ImageId,label\na/b.jpg,n01443537\nc.png,2\nd e.ppm,7\n        "
+    boxes = b"path,xmin,ymin,xmax,ymax\nb.jpg,1,2,3,4\nc.png,0,0,9.5,7\n"
+    half = len(config) - len(preprocessor)
+    return {
+        "object": (b'{"a":[1,2.5,-3e-7,null,true,"\\u00e9"],"b":{"c":{}}}', 0),
+        "deep": (b'{"a":' + b"[" * 70 + b"]" * 70 + b"}", 0),
+        "twice": (b'{"a":1,"a":2}', 0),
+        "list": (paths, 2),
+        "labels": (paths.ljust(len(labels), b"\n") + labels, 3),
+        "boxes": (paths.ljust(len(boxes), b"\n") + boxes, 4),
+        "classes": (b"index\twnid\tname\n0\tn01440764\ttench\n5\tn01496331\telectric ray, ray\n", 5),
+        "names": (b"\xef\xbb\xbftench\r\ngoldfish\r\n\r\n", 5),
+        "config": (config, 6),
+        "sidecars": (config + preprocessor + b" " * half, 7),
+    }
+
+
+def command_lines():
+    return [
+        "a.jpg -o heat.png --class 281 --versus 285 --style panel --cmap viridis --opacity 0.5",
+        "explain a.jpg b.png -o {stem}.{class}.png --class top:3 --method rollout -v --json -",
+        "eval folder --methods attnlrp,rollout --steps 28 --limit 9 --seed 3 --shard 0/4 --html a",
+        "tune folder --method attnlrp --limit 20 --json b.json",
+        "merge a.json b.json --json c.json --csv d.csv",
+        "info --model w.safetensors --heads 4 --labels l.txt --json -",
+        "bench --runs 3 --threads 2 --backend openblas --precision bf16",
+        "a.jpg --gamma-conv 0.25 --gamma-linear inf --gamma-fc1 0 --epsilon 1e-6 --ledger",
+        "a.jpg --resize short:256 --crop 224 --interpolation bicubic --mean .5,.5,.5 --std 1,1,1",
+        "a.jpg --method rise --samples 10 --seed 1 --progress json --level patch --scale 2",
+        "-h", "-V", "--", "-", "--cla 1", "--class", "-o",
+    ]
+
+
+def seeds(root):
+    """{target: {name: bytes}}"""
+    found = {
+        "jpeg": seed_pictures.jpegs(),
+        "png": seed_pictures.pngs(),
+        "bitmap": seed_pictures.bitmaps(),
+        "exif": seed_pictures.exifs(),
+        "safetensors": {name: data + b"\x02" for name, data in
+                        seed_checkpoints.safetensors_files().items()},
+        "torch": {name: data + bytes([8 | way]) for name, (data, way) in
+                  seed_checkpoints.torch_files().items()},
+        "numpy": {name: data + bytes([way]) for name, (data, way) in
+                  seed_checkpoints.numpy_files().items()},
+        "json": {name: data + bytes([way]) for name, (data, way) in texts().items()},
+        "options": {f"line{i}": line.replace(" ", "\n").encode()
+                    for i, line in enumerate(command_lines())},
+        "geometry": {f"bytes{i}": bytes((k * (2 * i + 1) + i * 29) & 0xFF for k in range(64))
+                     for i in range(24)},
+        "explain": {f"bytes{i}": bytes((k * (4 * i + 3) + i * 53) % 244 + 12 for k in range(200 + i))
+                    for i in range(24)},
+    }
+    found["exif"]["empty"] = b""
+    found["bitmap"]["panda"] = struct.pack("<3s", b"BM\0")
+    found["torch"]["parity"] = read(root, "tests/golden/parity/torchvision_legacy_container.pth") + b"\x10"
+    return found
+
+
+def main():
+    root, folder = sys.argv[1:3]
+    count = 0
+    for target, files in seeds(root).items():
+        os.makedirs(os.path.join(folder, target), exist_ok=True)
+        for name, data in files.items():
+            with open(os.path.join(folder, target, name), "wb") as file:
+                file.write(data)
+            count += 1
+    print(f"{count} seeds")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+/* Feeds files to a fuzz target without a fuzzer: a crash that was found once is not seen again.
+ * usage: replay_NAME [FILE or FOLDER]...; a folder counts with everything below it. */
+#define _GNU_SOURCE
+#include <fts.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "fuzz/fuzz.h"
+
+#define FILE_LIMIT ((size_t) 16 << 20)
+
+/* A copy of exactly the file's size, so that a read beyond its end is one beyond the block's. */
+static void replay(const char *path) {
+    struct bytes file;
+    struct error err;
+    if (file_read(path, FILE_LIMIT, &file, &err) != STATUS_OK) {
+        fprintf(stderr, "%s\n", err.message);
+        exit(1);
+    }
+    uint8_t *copy = mem_calloc(file.size, 1);
+    fuzz_check(copy != NULL, "no memory");
+    for (size_t i = 0; i < file.size; i++) {
+        copy[i] = file.data[i];
+    }
+    bytes_free(&file);
+    printf("%s\n", path);
+    fflush(stdout);
+    LLVMFuzzerTestOneInput(copy, file.size);
+    mem_free(copy);
+}
+
+int main(int argc, char **argv) {
+    size_t count = 0;
+    if (argc < 2) {
+        fprintf(stderr, "usage: %s [FILE or FOLDER]...\n", argv[0]);
+        return 2;
+    }
+    FTS *walk = fts_open(argv + 1, FTS_LOGICAL | FTS_NOCHDIR, NULL);
+    FTSENT *entry;
+    while (walk != NULL && (entry = fts_read(walk)) != NULL) {
+        if (entry->fts_info == FTS_NS || entry->fts_info == FTS_DNR) {
+            fprintf(stderr, "%s: cannot be read\n", entry->fts_path);
+            return 1;
+        }
+        if (entry->fts_info == FTS_F) {
+            replay(entry->fts_accpath);
+            count++;
+        }
+    }
+    if (walk != NULL) {
+        fts_close(walk);
+    }
+    printf("%zu files\n", count);
+    return count > 0 ? 0 : 1;
+}

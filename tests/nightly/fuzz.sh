@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# Every fuzz target for a while, with AddressSanitizer and UndefinedBehaviorSanitizer (clang with
+# libFuzzer: Debian's clang-14 and libclang-rt-14-dev). Prints what each has run, and fails on a
+# finding; the input of a finding is left in BUILD/fuzz/TARGET/found.
+#   FUZZ_SECONDS  for each target (1200)      FUZZ_JOBS  targets at the same time (1)
+#   FUZZ_TARGETS  names (all)                 BUILD      (build-fuzz)
+# What is found goes into tests/bad/TARGET, what reaches new code into tests/fuzz/corpus/TARGET
+# (fuzz_TARGET -merge=1), as tests/TESTING.md says.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+export BUILD=${BUILD:-build-fuzz}
+export FUZZ_SECONDS=${FUZZ_SECONDS:-1200}
+jobs=${FUZZ_JOBS:-1}
+targets=${FUZZ_TARGETS:-jpeg png bitmap exif safetensors torch numpy json options geometry explain}
+export ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1
+export UBSAN_OPTIONS=print_stacktrace=1
+
+cmake -S . -B "$BUILD" -G Ninja -DCMAKE_C_COMPILER=clang -DVITLRP_FUZZ=ON -DVITLRP_SANITIZE=ON
+cmake --build "$BUILD" --target fuzzers
+python3 -B tests/fuzz/make_seeds.py . "$BUILD/fuzz-seeds"
+
+run_target() {
+    local target=$1
+    local folder=$BUILD/fuzz/$target
+    local known=("$BUILD/fuzz-seeds/$target")
+    local limits=(-max_len=16384)
+    mkdir -p "$folder/corpus" "$folder/found"
+    for place in tests/fuzz/corpus tests/bad; do
+        [ ! -d "$place/$target" ] || known+=("$place/$target")
+    done
+    case $target in
+        exif | geometry) limits=(-max_len=512) ;;
+        options) limits=(-max_len=2048 -dict=tests/fuzz/options.dict) ;;
+        explain) limits=(-max_len=2048) ;;
+        json) limits=(-max_len=32768 -dict=tests/fuzz/json.dict) ;;
+        safetensors) limits+=(-dict=tests/fuzz/json.dict) ;;
+        torch | numpy) limits+=(-dict=tests/fuzz/torch.dict) ;;
+    esac
+    local code=0
+    "$BUILD/tests/fuzz/fuzz_$target" "$folder/corpus" "${known[@]}" "${limits[@]}" \
+        "-max_total_time=$FUZZ_SECONDS" -rss_limit_mb=2048 -timeout=10 \
+        "-artifact_prefix=$folder/found/" -print_final_stats=1 >"$folder/log" 2>&1 || code=$?
+    local runs coverage
+    runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$folder/log")
+    coverage=$(grep -o 'cov: [0-9]*' "$folder/log" | tail -1)
+    printf '%-12s %5s s %12s executions  %-10s %s findings\n' "$target" "$FUZZ_SECONDS" \
+        "${runs:-?}" "${coverage:-cov: ?}" "$(find "$folder/found" -type f | wc -l)"
+    return "$code"
+}
+export -f run_target
+
+# shellcheck disable=SC2086 # names without blanks
+printf '%s\n' $targets | xargs -P "$jobs" -I {} bash -c 'run_target {}'
