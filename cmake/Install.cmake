@@ -62,3 +62,8 @@ foreach(document ${DOCUMENTS})
     get_filename_component(folder ${document} DIRECTORY)
     install(FILES ${document} DESTINATION ${CMAKE_INSTALL_DOCDIR}/${folder} COMPONENT command)
 endforeach()
+
+# Ready jobs for clusters, to be copied and changed.
+install(FILES jobs/README.md jobs/batch.slurm DESTINATION ${CMAKE_INSTALL_DOCDIR}/jobs
+    COMPONENT command)
+install(PROGRAMS jobs/batch_parallel DESTINATION ${CMAKE_INSTALL_DOCDIR}/jobs COMPONENT command)

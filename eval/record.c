@@ -81,16 +81,7 @@ char *record_text(const char *text) {
         return mem_strdup(text);
     }
     struct text escaped = {.limit = 4 * length + 1};
-    for (size_t i = 0; i < length;) {
-        size_t step = text_utf8_length(text + i, length - i);
-        if (step == 0 || text[i] == '\\') {
-            text_printf(&escaped, "\\x%02X", (unsigned char) text[i]);
-            step = 1;
-        } else {
-            text_append(&escaped, text + i, step);
-        }
-        i += step;
-    }
+    text_append_escaped(&escaped, text);
     if (escaped.failed) {
         text_free(&escaped);
         return NULL;

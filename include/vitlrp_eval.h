@@ -86,6 +86,57 @@ struct vitlrp_eval_options {
 
 VITLRP_API void vitlrp_eval_options_init(struct vitlrp_eval_options *options);
 
+/* ---- Datasets ---- */
+
+/* The images of a dataset in their fixed order, and what is known of them. Immutable. */
+struct vitlrp_dataset;
+
+struct vitlrp_dataset_options {
+    size_t struct_size;
+    const char *path;  /* as the dataset of an evaluation */
+    const char *truth; /* likewise, as all of these */
+    enum vitlrp_eval_target target;
+    size_t limit;
+    int32_t shard, shards;
+};
+
+VITLRP_API void vitlrp_dataset_options_init(struct vitlrp_dataset_options *options);
+
+/* Finds the images; opens none. FORMAT if there is none, MISMATCH if none can be used. *dataset is
+ * owned: vitlrp_dataset_close; it does not need the model. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status
+vitlrp_dataset_open(const struct vitlrp_model *model, const struct vitlrp_dataset_options *options,
+                    struct vitlrp_dataset **dataset, struct vitlrp_error *error);
+
+VITLRP_API void vitlrp_dataset_close(struct vitlrp_dataset *dataset);
+
+struct vitlrp_dataset_info {
+    size_t struct_size;
+    size_t images;      /* of the shard */
+    size_t manifest;    /* of all shards together */
+    size_t found;       /* before any were left out */
+    size_t skipped;     /* left out: no label that the model knows */
+    const char *sha256; /* of every name and label of the manifest (data/FORMATS.md) */
+};
+
+VITLRP_API void vitlrp_dataset_info_init(struct vitlrp_dataset_info *info);
+VITLRP_API void vitlrp_dataset_describe(const struct vitlrp_dataset *dataset,
+                                        struct vitlrp_dataset_info *info);
+
+struct vitlrp_dataset_image {
+    const char *path; /* to open */
+    const char *id;   /* relative to the dataset's folder; of a list, the path */
+    size_t index;     /* in the manifest */
+    int32_t label;    /* output; -1 without one that the model knows */
+};
+
+/* The image at a place of the shard; USAGE beyond the last. Any thread. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status
+vitlrp_dataset_image_at(const struct vitlrp_dataset *dataset, size_t place,
+                        struct vitlrp_dataset_image *image, struct vitlrp_error *error);
+
+/* ---- Results ---- */
+
 /* Measurements of methods on images, and their statistics. Immutable. */
 struct vitlrp_evaluation;
 

@@ -25,3 +25,19 @@ enum status gemm_backend_find(const char *name, const struct gemm_backend **out,
     return fail(err, STATUS_UNSUPPORTED, "no backend '%.40s' in this build: openblas" ONEDNN_NAME,
                 name);
 }
+
+void gemm_warm_up(void (*multiply)(const struct gemm_product *product)) {
+    enum { SIDE = 64 };
+    static const float zeros[SIDE * SIDE];
+    float c[SIDE * SIDE];
+    multiply(&(struct gemm_product){.m = SIDE,
+                                    .n = SIDE,
+                                    .k = SIDE,
+                                    .alpha = 1.0F,
+                                    .a = zeros,
+                                    .a_stride = SIDE,
+                                    .b = zeros,
+                                    .b_stride = SIDE,
+                                    .c = c,
+                                    .c_stride = SIDE});
+}

@@ -10,6 +10,9 @@
 
 const struct gemm_backend *gemm_openblas(void);
 
+/* A small product, for what a library does at a thread's first. */
+void gemm_warm_up(void (*multiply)(const struct gemm_product *product));
+
 /* Defined where VIT_HAVE_ONEDNN is. */
 const struct gemm_backend *gemm_onednn(void);
 

@@ -25,20 +25,8 @@ static void multiply(const struct gemm_product *product) {
 
 /* The first product compiles; later threads find the code. */
 static void thread_start(void) {
-    enum { SIDE = 64 };
-    static const float zeros[SIDE * SIDE];
-    float c[SIDE * SIDE];
     gemm_openblas()->thread_start();
-    multiply(&(struct gemm_product){.m = SIDE,
-                                    .n = SIDE,
-                                    .k = SIDE,
-                                    .alpha = 1.0F,
-                                    .a = zeros,
-                                    .a_stride = SIDE,
-                                    .b = zeros,
-                                    .b_stride = SIDE,
-                                    .c = c,
-                                    .c_stride = SIDE});
+    gemm_warm_up(multiply);
 }
 
 /* Debian's oneDNN runs on OpenMP too and obeys the same per-thread setting. */

@@ -35,20 +35,8 @@ static void multiply(const struct gemm_product *product) {
 /* OpenBLAS allocates at a thread's first product, and loops for ever if the address space is
  * exhausted by then. */
 static void thread_start(void) {
-    enum { SIDE = 64 };
-    static const float zeros[SIDE * SIDE];
-    float c[SIDE * SIDE];
     enter();
-    multiply(&(struct gemm_product){.m = SIDE,
-                                    .n = SIDE,
-                                    .k = SIDE,
-                                    .alpha = 1.0F,
-                                    .a = zeros,
-                                    .a_stride = SIDE,
-                                    .b = zeros,
-                                    .b_stride = SIDE,
-                                    .c = c,
-                                    .c_stride = SIDE});
+    gemm_warm_up(multiply);
 }
 
 static void describe(struct text *out) {

@@ -1,6 +1,7 @@
 /* Tuning for vitlrp.h. */
 
 #include "api/api.h"
+#include "api/api_session.h"
 #include "api/eval_private.h"
 #include "api/eval_setup.h"
 #include "base/mem.h"
@@ -14,27 +15,13 @@ void vitlrp_tune_result_init(struct vitlrp_tune_result *result) {
     *result = (struct vitlrp_tune_result){.struct_size = sizeof *result};
 }
 
-static struct vitlrp_rules public_rules(const struct vit_rules *rules) {
-    return (struct vitlrp_rules){.struct_size = sizeof(struct vitlrp_rules),
-                                 .attention = rules->propagation == VIT_PROPAGATE_CP_LRP
-                                                  ? VITLRP_ATTENTION_CP
-                                                  : VITLRP_ATTENTION_ATTNLRP,
-                                 .gamma_conv = rules->gamma_conv,
-                                 .gamma_qkv = rules->gamma_qkv,
-                                 .gamma_proj = rules->gamma_proj,
-                                 .gamma_fc1 = rules->gamma_fc1,
-                                 .gamma_fc2 = rules->gamma_fc2,
-                                 .gamma_head = rules->gamma_head,
-                                 .epsilon = rules->epsilon};
-}
-
 static void tell_trial(void *user, const struct tune_trial *trial) {
     static const char *const STAGES[] = {"preset", "coarse", "fine"};
     const struct vitlrp_tune_options *options = user;
     struct vitlrp_tune_trial shown = {
         .stage = STAGES[trial->stage],
         .kind = trial->stage == TUNE_PRESET ? "" : tune_kind_name(trial->kind),
-        .rules = public_rules(&trial->rules),
+        .rules = session_public_rules(&trial->rules),
         .delta = eval_statistic(&trial->delta),
     };
     if (options->tried != NULL) {
@@ -45,7 +32,7 @@ static void tell_trial(void *user, const struct tune_trial *trial) {
 static void give_result(const struct tune_result *found, const char *method,
                         struct vitlrp_tune_result *result) {
     result->method = method;
-    result->rules = public_rules(&found->best);
+    result->rules = session_public_rules(&found->best);
     result->trials = found->trial_count;
     result->calibration_preset = eval_statistic(&found->trials[0].delta);
     result->calibration_tuned = eval_statistic(&found->trials[found->best_trial].delta);

@@ -169,6 +169,10 @@ static int32_t find_class(void *labels, const char *text) {
     return labels_find(labels, text, &output, NULL) == STATUS_OK ? (int32_t) output : -1;
 }
 
+struct truth_classes eval_classes(const struct vitlrp_model *model) {
+    return (struct truth_classes){.find = find_class, .user = model->labels};
+}
+
 static enum status open_dataset(struct eval_setup *setup, struct error *err) {
     const struct vitlrp_eval_options *options = &setup->options;
     const struct log log = {options->log.write, options->log.user};
@@ -180,7 +184,7 @@ static enum status open_dataset(struct eval_setup *setup, struct error *err) {
         .limit = options->limit,
         .shard = options->shard,
         .shards = options->shards,
-        .classes = {.find = find_class, .user = setup->model->labels},
+        .classes = eval_classes(setup->model),
     };
     struct dataset *dataset = &setup->dataset;
     TRY(dataset_open(&wanted, dataset, err));

@@ -32,6 +32,9 @@ enum status eval_setup_open(const struct vitlrp_model *model,
 
 void eval_setup_close(struct eval_setup *setup);
 
+/* How a dataset's words for classes become outputs of the model, which must outlive them. */
+struct truth_classes eval_classes(const struct vitlrp_model *model);
+
 /* The part of the rules that the changes name. */
 void eval_change_rules(const struct vitlrp_rule_changes *changes, struct vit_rules *rules);
 

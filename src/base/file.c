@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/draft.h"
 #include "base/mem.h"
 
 #define READ_STEP ((size_t) 1 << 20)
@@ -129,64 +130,19 @@ enum status file_write_descriptor(int descriptor, const void *data, size_t size,
     return STATUS_OK;
 }
 
-/* Splits path into its directory ("." if none), kept open as *directory, and its last component. */
-static enum status open_directory(const char *path, int *directory, const char **name,
-                                  struct error *err) {
-    const char *slash = strrchr(path, '/');
-    *name = slash == NULL ? path : slash + 1;
-    if (**name == '\0' || strcmp(*name, ".") == 0 || strcmp(*name, "..") == 0) {
-        return fail(err, STATUS_IO, "does not name a file");
-    }
-    char parent[PATH_MAX] = ".";
-    if (slash != NULL) {
-        size_t length = slash == path ? 1 : (size_t) (slash - path);
-        if (length >= sizeof parent) {
-            return fail_errno(err, ENAMETOOLONG, "cannot write");
-        }
-        memcpy(parent, path, length);
-        parent[length] = '\0';
-    }
-    *directory = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (*directory < 0) {
-        return fail_errno(err, errno, "cannot open its directory");
-    }
-    return STATUS_OK;
-}
-
-/* Creates a new file with an unused hidden name in the directory; its name goes to temporary. */
-static int create_temporary(int directory, char *temporary, size_t size) {
-    for (unsigned attempt = 0; attempt < 1000; attempt++) {
-        snprintf(temporary, size, ".vitlrp-%ld-%u.tmp", (long) getpid(), attempt);
-        int fd = openat(directory, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
-                        0666);
-        if (fd >= 0 || errno != EEXIST) {
-            return fd;
-        }
-    }
-    return -1;
-}
-
-static enum status write_temporary(int fd, const void *data, size_t size, struct error *err) {
-    TRY(file_write_descriptor(fd, data, size, err));
-    if (fsync(fd) != 0) {
-        return fail_errno(err, errno, "cannot write");
-    }
-    return STATUS_OK;
-}
-
-static bool is_link(int directory, const char *name) {
+static bool is_link(const char *path) {
     struct stat info;
-    return fstatat(directory, name, &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(info.st_mode);
+    return lstat(path, &info) == 0 && S_ISLNK(info.st_mode);
 }
 
 /* Devices, pipes (/dev/null, say) and links that lead to an open descriptor are written to: a
  * rename would put a file in their place. */
-static enum status write_special(int directory, const char *name, const struct stat *existing,
-                                 const void *data, size_t size, struct error *err) {
+static enum status write_special(const char *path, const struct stat *existing, const void *data,
+                                 size_t size, struct error *err) {
     if (S_ISDIR(existing->st_mode)) {
         return fail(err, STATUS_IO, "is a directory, not a file");
     }
-    int fd = openat(directory, name, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+    int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
     if (fd < 0) {
         return fail_errno(err, errno, "cannot open");
     }
@@ -199,53 +155,24 @@ static enum status write_special(int directory, const char *name, const struct s
 
 static enum status replace_file(const char *path, const void *data, size_t size,
                                 struct error *err) {
-    int directory = -1;
-    int fd = -1;
-    const char *name = NULL;
-    char temporary[64] = "";
-    enum status status = STATUS_OK;
     struct stat existing;
-    TRY_GOTO(status, open_directory(path, &directory, &name, err), cleanup);
-    if (fstatat(directory, name, &existing, 0) == 0 &&
-        (!S_ISREG(existing.st_mode) || is_link(directory, name))) {
-        status = write_special(directory, name, &existing, data, size, err);
-        goto cleanup;
+    struct draft draft;
+    if (stat(path, &existing) == 0 && (!S_ISREG(existing.st_mode) || is_link(path))) {
+        return write_special(path, &existing, data, size, err);
     }
-    fd = create_temporary(directory, temporary, sizeof temporary);
-    if (fd < 0) {
-        status = fail_errno(err, errno, "cannot create");
-        temporary[0] = '\0';
-        goto cleanup;
+    TRY(draft_open(path, NULL, &draft, err));
+    enum status status = draft_write(&draft, data, size, err);
+    if (status != STATUS_OK) {
+        draft_discard(&draft);
+        return status;
     }
-    TRY_GOTO(status, write_temporary(fd, data, size, err), cleanup);
-    int closed = close(fd);
-    fd = -1;
-    if (closed != 0 || renameat(directory, temporary, directory, name) != 0) {
-        status = fail_errno(err, errno, "cannot write");
-        goto cleanup;
-    }
-    temporary[0] = '\0';
-    if (fsync(directory) != 0) {
-        status = fail_errno(err, errno, "cannot write its directory");
-    }
-
-cleanup:
-    if (fd >= 0) {
-        close(fd);
-    }
-    if (temporary[0] != '\0') {
-        unlinkat(directory, temporary, 0);
-    }
-    if (directory >= 0) {
-        close(directory);
-    }
-    return status;
+    return draft_commit(&draft, err);
 }
 
 enum status file_write_atomic(const char *path, const void *data, size_t size, struct error *err) {
     char resolved[PATH_MAX];
     /* The file behind a symbolic link is replaced, not the link. A link to nothing is. */
-    bool resolves = is_link(AT_FDCWD, path) && realpath(path, resolved) != NULL;
+    bool resolves = is_link(path) && realpath(path, resolved) != NULL;
     const char *target = resolves ? resolved : path;
     return error_prefix(err, replace_file(target, data, size, err), path);
 }

@@ -149,6 +149,20 @@ void text_escape_name(char *out, size_t size, const char *name) {
     out[used] = '\0';
 }
 
+void text_append_escaped(struct text *text, const char *string) {
+    size_t length = strlen(string);
+    for (size_t i = 0; i < length;) {
+        size_t step = text_utf8_length(string + i, length - i);
+        if (step == 0 || string[i] == '\\') {
+            text_printf(text, "\\x%02X", (unsigned char) string[i]);
+            step = 1;
+        } else {
+            text_append(text, string + i, step);
+        }
+        i += step;
+    }
+}
+
 void text_escape_line(char *out, size_t size, const char *line) {
     size_t length = strlen(line);
     size_t used = 0;

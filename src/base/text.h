@@ -23,6 +23,10 @@ __attribute__((format(printf, 2, 3)))
 void text_printf(struct text *text, const char *format, ...);
 void text_free(struct text *text);
 
+/* Appends the string, its backslashes and the bytes that are not UTF-8 as \xNN: at most four times
+ * its length, and no two strings alike. */
+void text_append_escaped(struct text *text, const char *string);
+
 /* Writes `name` for a terminal into out (size > 8): control bytes and bytes that are not UTF-8
  * become \xNN; if it is too long its beginning is replaced by "...". */
 void text_escape_name(char *out, size_t size, const char *name);

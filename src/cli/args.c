@@ -32,11 +32,9 @@ static const struct more_choices MORE_CHOICES_OF[OPTION_COUNT] = {
 };
 
 static const char *const VERBS[VERB_COUNT] = {
-    [VERB_EXPLAIN] = "explain", [VERB_EVAL] = "eval", [VERB_MERGE] = "merge",
-    [VERB_TUNE] = "tune",       [VERB_INFO] = "info", [VERB_BENCH] = "bench"};
-
-/* Words kept for verbs to come, so that no script starts to use them as file names. */
-static const char *const RESERVED[] = {"batch"};
+    [VERB_EXPLAIN] = "explain", [VERB_BATCH] = "batch", [VERB_EVAL] = "eval",
+    [VERB_MERGE] = "merge",     [VERB_TUNE] = "tune",   [VERB_INFO] = "info",
+    [VERB_BENCH] = "bench"};
 
 const struct option_entry *option_table(void) {
     return OPTIONS;
@@ -165,24 +163,16 @@ static enum status take_option(struct args *args, int code, char **argv, struct 
 }
 
 /* The first operand may be a verb. */
-static enum status take_operand(struct args *args, const char *word, struct error *err) {
+static void take_operand(struct args *args, const char *word) {
     bool first = args->operand_count == 0 && !args->verb_given;
-    for (size_t i = 0; first && i < sizeof RESERVED / sizeof RESERVED[0]; i++) {
-        if (strcmp(word, RESERVED[i]) == 0) {
-            return fail(err, STATUS_USAGE,
-                        "this version does not have '%s' yet (write ./%s for a file of that name)",
-                        word, word);
-        }
-    }
     for (enum verb i = 0; first && i < VERB_COUNT; i++) {
         if (strcmp(word, VERBS[i]) == 0) {
             args->verb = i;
             args->verb_given = true;
-            return STATUS_OK;
+            return;
         }
     }
     args->operands[args->operand_count++] = word;
-    return STATUS_OK;
 }
 
 static enum status check_verb(const struct args *args, struct error *err) {
@@ -213,7 +203,7 @@ enum status args_parse(int argc, char **argv, struct args *args, struct error *e
             break;
         }
         if (code == OPERAND) {
-            TRY(take_operand(args, optarg, err));
+            take_operand(args, optarg);
         } else {
             TRY(take_option(args, code, argv, err));
         }

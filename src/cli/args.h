@@ -8,18 +8,30 @@
 
 #include "base/status.h"
 
-enum verb { VERB_EXPLAIN, VERB_EVAL, VERB_MERGE, VERB_TUNE, VERB_INFO, VERB_BENCH, VERB_COUNT };
+enum verb {
+    VERB_EXPLAIN,
+    VERB_BATCH,
+    VERB_EVAL,
+    VERB_MERGE,
+    VERB_TUNE,
+    VERB_INFO,
+    VERB_BENCH,
+    VERB_COUNT
+};
 
 enum verb_set {
     FOR_EXPLAIN = 1 << VERB_EXPLAIN,
+    FOR_BATCH = 1 << VERB_BATCH,
     FOR_EVAL = 1 << VERB_EVAL,
     FOR_MERGE = 1 << VERB_MERGE,
     FOR_TUNE = 1 << VERB_TUNE,
     FOR_INFO = 1 << VERB_INFO,
     FOR_BENCH = 1 << VERB_BENCH,
-    FOR_IMAGES = FOR_EXPLAIN | FOR_EVAL | FOR_TUNE, /* photographs become inputs */
-    FOR_RULES = FOR_IMAGES | FOR_BENCH,             /* something is attributed */
-    FOR_MODEL = FOR_RULES | FOR_INFO,               /* there is a model */
+    FOR_MAPS = FOR_EXPLAIN | FOR_BATCH,            /* heat maps are made */
+    FOR_DATASET = FOR_BATCH | FOR_EVAL | FOR_TUNE, /* there is a dataset */
+    FOR_IMAGES = FOR_MAPS | FOR_EVAL | FOR_TUNE,   /* photographs become inputs */
+    FOR_RULES = FOR_IMAGES | FOR_BENCH,            /* something is attributed */
+    FOR_MODEL = FOR_RULES | FOR_INFO,              /* there is a model */
     FOR_ALL = FOR_MODEL | FOR_MERGE
 };
 

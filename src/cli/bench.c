@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "bench_batch.h"
 #include "bench_eval.h"
 #include "bench_json.h"
 #include "bench_machine.h"
@@ -19,17 +20,18 @@ static enum status check_options(const struct args *args, const struct settings 
     static const enum option_id UNREAD[] = {OPTION_CROP, OPTION_METHOD, OPTION_RUNS};
     const char *json = args->value[OPTION_JSON];
     bool eval = args->value[OPTION_EVAL] != NULL;
+    bool batch = args->value[OPTION_BATCH] != NULL;
     bool throughput = args->value[OPTION_THROUGHPUT] != NULL;
-    if (eval && throughput) {
-        return fail(err, STATUS_USAGE, "--eval and --throughput are two measurements: give one");
+    const char *name = eval ? "eval" : batch ? "batch" : "throughput";
+    if (eval + batch + throughput > 1) {
+        return fail(err, STATUS_USAGE, "--%s and --%s are two measurements: give one", name,
+                    eval && batch ? "batch" : "throughput");
     }
-    if ((eval || throughput) && settings->every_precision) {
-        return fail(err, STATUS_USAGE, "--precision all: not with --%s, which measures one",
-                    eval ? "eval" : "throughput");
+    if ((eval || batch || throughput) && settings->every_precision) {
+        return fail(err, STATUS_USAGE, "--precision all: not with --%s, which measures one", name);
     }
-    if ((eval || throughput) && strcmp(settings->backend, "all") == 0) {
-        return fail(err, STATUS_USAGE, "--backend all: not with --%s, which measures one",
-                    eval ? "eval" : "throughput");
+    if ((eval || batch || throughput) && strcmp(settings->backend, "all") == 0) {
+        return fail(err, STATUS_USAGE, "--backend all: not with --%s, which measures one", name);
     }
     for (size_t i = 0; eval && i < sizeof UNREAD / sizeof UNREAD[0]; i++) {
         if (args->value[UNREAD[i]] != NULL) {
@@ -82,6 +84,9 @@ enum exit_code bench_main(const struct args *args, struct console *console) {
     }
     if (args->value[OPTION_EVAL] != NULL) {
         return bench_eval_main(args, &settings, console);
+    }
+    if (args->value[OPTION_BATCH] != NULL) {
+        return bench_batch_main(args, &settings, console);
     }
     if (args->value[OPTION_THROUGHPUT] != NULL) {
         return bench_throughput_main(args, &settings, console);

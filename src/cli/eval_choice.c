@@ -12,7 +12,6 @@
 
 #define MAX_STEPS 100000
 #define MAX_LIMIT 10000000
-#define MAX_SHARDS 1000000
 
 /* "a,b,c" taken apart. */
 static enum status read_methods(const char *value, struct eval_choice *choice, struct error *err) {
@@ -39,24 +38,6 @@ static enum status read_methods(const char *value, struct eval_choice *choice, s
     }
     choice->options.methods = choice->methods;
     choice->options.method_count = count;
-    return STATUS_OK;
-}
-
-/* "i/N" with 0 <= i < N. */
-static enum status read_shard(const char *value, struct vitlrp_eval_options *options,
-                              struct error *err) {
-    int64_t shard = 0;
-    int64_t shards = 0;
-    const char *slash = value == NULL ? NULL : strchr(value, '/');
-    if (value == NULL) {
-        return STATUS_OK;
-    }
-    if (slash == NULL || !parse_int64(slash + 1, 1, MAX_SHARDS, &shards) ||
-        !parse_int64_span(value, (size_t) (slash - value), 0, shards - 1, &shard)) {
-        return option_fail("--shard", value, "i/N with i from 0 to N - 1, as 0/4", err);
-    }
-    options->shard = (int32_t) shard;
-    options->shards = (int32_t) shards;
     return STATUS_OK;
 }
 
@@ -103,7 +84,7 @@ enum status eval_choose(const struct args *args, const struct settings *settings
     options->ignore_exif = settings->preprocess.ignore_exif ? 1 : 0;
     TRY(read_methods(args->value[args->verb == VERB_TUNE ? OPTION_METHOD : OPTION_METHODS], choice,
                      err));
-    TRY(read_shard(args->value[OPTION_SHARD], options, err));
+    TRY(option_shard(args->value[OPTION_SHARD], &options->shard, &options->shards, err));
     TRY(read_protocol(args, options, err));
     TRY(rule_changes_read(args, &choice->rules, err));
     options->rules = &choice->rules;

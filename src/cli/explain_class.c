@@ -28,7 +28,7 @@ static enum status run_method(struct explain_session *state, const struct vitlrp
     const struct vitlrp_method_options *method = &state->settings->method;
     enum vitlrp_status status;
     if (state->settings->method_info.has_ledger != 0) {
-        relevance->ledger = state->ledger;
+        relevance->ledger = state->without_ledger ? NULL : state->ledger;
         status = vitlrp_session_relevance(state->session, targets, count, &method->rules, relevance,
                                           &detail);
     } else {

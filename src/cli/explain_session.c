@@ -35,11 +35,20 @@ static enum status find_classes(struct explain_session *state, struct error *err
 
 enum status explain_session_open(const struct settings *settings, struct console *console,
                                  struct explain_session *state, struct error *err) {
+    struct vitlrp_model *model = NULL;
+    TRY(model_choose(settings, console, &model, err));
+    state->owns_model = true;
+    return explain_session_open_on(settings, console, model, state, err);
+}
+
+enum status explain_session_open_on(const struct settings *settings, struct console *console,
+                                    struct vitlrp_model *model, struct explain_session *state,
+                                    struct error *err) {
     struct vitlrp_model_info info;
     struct vitlrp_session_options unused;
     state->settings = settings;
     state->console = console;
-    TRY(model_choose(settings, console, &state->model, err));
+    state->model = model;
     vitlrp_model_info_init(&info);
     vitlrp_model_describe(state->model, &info);
     vitlrp_model_preprocess(state->model, &state->preprocess);
@@ -74,7 +83,9 @@ static void release_session(struct explain_session *state) {
 
 void explain_session_close(struct explain_session *state) {
     release_session(state);
-    vitlrp_model_close(state->model);
+    if (state->owns_model) {
+        vitlrp_model_close(state->model);
+    }
     prediction_close(&state->prediction);
     mem_free(state->ledger);
     outputs_free(&state->outputs);
@@ -114,6 +125,7 @@ enum status explain_session_fit(struct explain_session *state, int32_t height, i
         return STATUS_OK;
     }
     TRY(session_choose(state->settings, state->model, height, width, &options, err));
+    options.passes = state->passes > 0 ? state->passes : options.passes;
     release_session(state);
     TRY(from_library(vitlrp_session_open(state->model, &options, &state->session, &detail), &detail,
                      err));

@@ -14,7 +14,8 @@
 struct explain_session {
     const struct settings *settings;
     struct console *console;
-    struct vitlrp_model *model;     /* owned */
+    struct vitlrp_model *model;
+    bool owns_model;
     struct vitlrp_session *session; /* owned; NULL before the first image */
     struct vitlrp_session_info info;
     struct vitlrp_preprocess preprocess;
@@ -31,6 +32,8 @@ struct explain_session {
     int32_t map_height, map_width;
     struct vitlrp_ledger_entry *ledger; /* owned */
     size_t ledger_length;
+    bool without_ledger; /* nobody reads it */
+    int32_t passes;      /* forward passes to come, about; 0: few */
 
     struct outputs outputs;
     struct json_sink sink;
@@ -40,6 +43,11 @@ struct explain_session {
  * size. explain_session_close releases it, after a failure too. */
 enum status explain_session_open(const struct settings *settings, struct console *console,
                                  struct explain_session *state, struct error *err);
+
+/* As explain_session_open, on a model that the caller keeps: one session of several. */
+enum status explain_session_open_on(const struct settings *settings, struct console *console,
+                                    struct vitlrp_model *model, struct explain_session *state,
+                                    struct error *err);
 
 void explain_session_close(struct explain_session *state);
 

@@ -11,7 +11,7 @@ static const char *const GROUPS[GROUP_COUNT] = {
     [GROUP_MODEL] = "Model",
     [GROUP_TARGET] = "What is explained",
     [GROUP_METHOD] = "How it is explained",
-    [GROUP_EVAL] = "Evaluation and tuning",
+    [GROUP_EVAL] = "Datasets, evaluation and tuning",
     [GROUP_PREPROCESS] = "Preprocessing, over the model's own",
     [GROUP_PICTURE] = "Picture",
     [GROUP_DATA] = "Data",
@@ -29,11 +29,16 @@ static const char EXAMPLES_EXPLAIN[] =
     "  vitlrp cat.jpg -c top:3 -o '{class}.png'    the three most likely classes\n"
     "  vitlrp *.jpg -o maps --style panel          many images, into a folder\n"
     "  vitlrp cat.jpg --level pixel --raw map.npy  the numbers instead of a picture\n";
+static const char EXAMPLES_BATCH[] =
+    "  vitlrp batch imagenet/val -o maps           heat maps of a tree; again: goes on\n"
+    "  vitlrp batch val -o maps --shard 0/4        a quarter of it; then vitlrp merge maps\n"
+    "  vitlrp batch val -o maps --class label      of each image's own class\n";
 static const char EXAMPLES_EVAL[] =
     "  vitlrp eval imagenet/val --limit 500 --html r.html   how faithful the methods are\n"
     "  vitlrp eval val --methods attnlrp,rise --shard 0/4 --json 0.json   a quarter of it\n";
 static const char EXAMPLES_MERGE[] =
-    "  vitlrp merge 0.json 1.json 2.json 3.json --html report.html\n";
+    "  vitlrp merge 0.json 1.json 2.json 3.json --html report.html\n"
+    "  vitlrp merge maps                           the shards of a batch\n";
 static const char EXAMPLES_TUNE[] =
     "  vitlrp tune imagenet/val --limit 200 -o tuned.json   gammas for a model\n"
     "  vitlrp cat.jpg --settings tuned.json                 and their use\n";
@@ -46,18 +51,24 @@ static const char EXAMPLES_BENCH[] =
     "  vitlrp bench --eval --model random          an evaluation's forward passes on ViT-B/16\n";
 
 static const char *const EXAMPLES[VERB_COUNT] = {
-    [VERB_EXPLAIN] = EXAMPLES_EXPLAIN, [VERB_EVAL] = EXAMPLES_EVAL, [VERB_MERGE] = EXAMPLES_MERGE,
-    [VERB_TUNE] = EXAMPLES_TUNE,       [VERB_INFO] = EXAMPLES_INFO, [VERB_BENCH] = EXAMPLES_BENCH,
+    [VERB_EXPLAIN] = EXAMPLES_EXPLAIN, [VERB_BATCH] = EXAMPLES_BATCH, [VERB_EVAL] = EXAMPLES_EVAL,
+    [VERB_MERGE] = EXAMPLES_MERGE,     [VERB_TUNE] = EXAMPLES_TUNE,   [VERB_INFO] = EXAMPLES_INFO,
+    [VERB_BENCH] = EXAMPLES_BENCH,
 };
 
 static const char USAGE_EXPLAIN[] =
     "  vitlrp [explain] IMAGE... [options]    - is standard input; a float32 .npy of\n"
     "                                         shape (3, height, width) is a model input\n";
+static const char USAGE_BATCH[] =
+    "  vitlrp batch DIR -o FOLDER [options]   DIR as of eval; the same command again goes on\n"
+    "                                         where the last one was stopped\n";
 static const char USAGE_EVAL[] =
     "  vitlrp eval DIR [options]              a folder for each class, or one folder with\n"
     "                                         val.txt, or a file with a path (and a tab\n"
     "                                         and a label) on each line; - is such a list\n";
-static const char USAGE_MERGE[] = "  vitlrp merge JSON... [options]\n";
+static const char USAGE_MERGE[] =
+    "  vitlrp merge JSON... [options]         shards of an evaluation\n"
+    "  vitlrp merge FOLDER... [-o FOLDER]     shards of a batch\n";
 static const char USAGE_TUNE[] =
     "  vitlrp tune DIR [options]              every second image tunes, the others judge\n";
 static const char USAGE_INFO[] = "  vitlrp info [MODEL] [options]\n";
@@ -65,14 +76,16 @@ static const char USAGE_BENCH[] =
     "  vitlrp bench [options]                 ViT-B/16 with random weights, or --model\n";
 
 static const char *const USAGE[VERB_COUNT] = {
-    [VERB_EXPLAIN] = USAGE_EXPLAIN, [VERB_EVAL] = USAGE_EVAL, [VERB_MERGE] = USAGE_MERGE,
-    [VERB_TUNE] = USAGE_TUNE,       [VERB_INFO] = USAGE_INFO, [VERB_BENCH] = USAGE_BENCH,
+    [VERB_EXPLAIN] = USAGE_EXPLAIN, [VERB_BATCH] = USAGE_BATCH, [VERB_EVAL] = USAGE_EVAL,
+    [VERB_MERGE] = USAGE_MERGE,     [VERB_TUNE] = USAGE_TUNE,   [VERB_INFO] = USAGE_INFO,
+    [VERB_BENCH] = USAGE_BENCH,
 };
 
 static const char *const SUMMARIES[VERB_COUNT] = {
     [VERB_EXPLAIN] = "heat maps of images; the verb that is meant where none is given",
+    [VERB_BATCH] = "heat maps of a dataset, resumable and in shards",
     [VERB_EVAL] = "how faithful methods are, measured over a set of images",
-    [VERB_MERGE] = "put the parts of an evaluation together",
+    [VERB_MERGE] = "put the parts of an evaluation or a batch together",
     [VERB_TUNE] = "find gammas for a model",
     [VERB_INFO] = "tell what is in a weights file",
     [VERB_BENCH] = "measure how fast this machine is",
@@ -102,7 +115,8 @@ static const char CLOSING[] =
 void help_short(struct text *out) {
     text_append_string(out,
                        "Usage: vitlrp IMAGE... [-c CLASS] [-m MODEL] [-o FILE] [options]\n"
-                       "       vitlrp eval DIR | merge JSON... | tune DIR | info [MODEL] | bench\n"
+                       "       vitlrp batch DIR -o FOLDER | eval DIR | merge PART... | tune DIR\n"
+                       "       vitlrp info [MODEL] | bench\n"
                        "Writes IMAGE.heat.png, a heat map of what made the model decide.\n"
                        "  -c, --class C    index, WordNet id, label or top:K\n"
                        "  -m, --model FILE weights (default: a small built-in model)\n"
@@ -232,7 +246,7 @@ void help_full(struct text *out, const struct args *args) {
     append_parts(out, "Usage", USAGE, verbs);
     for (enum help_group i = 0; i < GROUP_COUNT; i++) {
         append_group(out, i, verbs);
-        if (i == GROUP_METHOD && (verbs & (FOR_EXPLAIN | FOR_EVAL)) != 0) {
+        if (i == GROUP_METHOD && (verbs & (FOR_MAPS | FOR_EVAL)) != 0) {
             append_methods(out);
         }
     }

@@ -2,6 +2,7 @@
  * file.
  */
 #include "args.h"
+#include "batch_main.h"
 #include "bench.h"
 #include "console.h"
 #include "eval_main.h"
@@ -12,8 +13,9 @@
 
 static enum exit_code run(const struct args *args) {
     static enum exit_code (*const VERBS[VERB_COUNT])(const struct args *, struct console *) = {
-        [VERB_EXPLAIN] = explain_main, [VERB_EVAL] = eval_main, [VERB_MERGE] = merge_main,
-        [VERB_TUNE] = tune_main,       [VERB_INFO] = info_main, [VERB_BENCH] = bench_main,
+        [VERB_EXPLAIN] = explain_main, [VERB_BATCH] = batch_main, [VERB_EVAL] = eval_main,
+        [VERB_MERGE] = merge_main,     [VERB_TUNE] = tune_main,   [VERB_INFO] = info_main,
+        [VERB_BENCH] = bench_main,
     };
     struct console console = {.verbosity = args->verbosity};
     if (general_is_wanted(args)) {

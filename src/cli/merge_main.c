@@ -1,5 +1,6 @@
 #include "base/file.h"
 #include "base/mem.h"
+#include "batch_merge.h"
 #include "eval_files.h"
 #include "eval_main.h"
 #include "eval_report.h"
@@ -54,9 +55,12 @@ enum exit_code merge_main(const struct args *args, struct console *console) {
     struct eval_files files;
     struct vitlrp_evaluation *evaluation = NULL;
     if (args->operand_count == 0) {
-        console_error("merge takes the JSON files of an evaluation's shards (see vitlrp merge "
-                      "--help)");
+        console_error("merge takes the JSON files of an evaluation's shards, or the folders of a "
+                      "batch's (see vitlrp merge --help)");
         return CODE_USAGE;
+    }
+    if (batch_merge_is_meant(args)) {
+        return batch_merge_main(args, console);
     }
     enum exit_code code = console_check(eval_files_plan(args, &files, &err), CODE_OUTPUT, &err);
     if (code == CODE_DONE) {

@@ -5,6 +5,8 @@
 #include "base/parse.h"
 #include "base/text.h"
 
+#define MAX_SHARDS 1000000
+
 enum status option_fail(const char *option, const char *value, const char *wanted,
                         struct error *err) {
     char shown[80];
@@ -85,5 +87,21 @@ enum status option_number(const struct args *args, enum option_id option, double
         text_free(&name);
         return status;
     }
+    return STATUS_OK;
+}
+
+enum status option_shard(const char *value, int32_t *shard, int32_t *shards, struct error *err) {
+    int64_t place = 0;
+    int64_t count = 0;
+    const char *slash = value == NULL ? NULL : strchr(value, '/');
+    if (value == NULL) {
+        return STATUS_OK;
+    }
+    if (slash == NULL || !parse_int64(slash + 1, 1, MAX_SHARDS, &count) ||
+        !parse_int64_span(value, (size_t) (slash - value), 0, count - 1, &place)) {
+        return option_fail("--shard", value, "i/N with i from 0 to N - 1, as 0/4", err);
+    }
+    *shard = (int32_t) place;
+    *shards = (int32_t) count;
     return STATUS_OK;
 }

@@ -28,4 +28,7 @@ enum status option_int(const char *name, const char *value, int32_t min, int32_t
 enum status option_number(const struct args *args, enum option_id option, double min, double max,
                           const char *wanted, double *out, struct error *err);
 
+/* "i/N" with 0 <= i < N. */
+enum status option_shard(const char *value, int32_t *shard, int32_t *shards, struct error *err);
+
 #endif

@@ -28,18 +28,19 @@ static enum status check_input_shape(const struct npy_header *header, struct err
 }
 
 /* A ready model input; its picture is what it shows when the normalisation is undone. */
-static enum status input_from_npy(const struct bytes *bytes,
+static enum status input_from_npy(const void *data, size_t size,
                                   const struct vitlrp_preprocess *preprocess, struct photo *photo,
                                   struct error *err) {
     struct npy_header header;
     struct vitlrp_error detail;
-    TRY(npy_parse_header(bytes->data, bytes->size, bytes->size, &header, err));
+    TRY(npy_parse_header(data, size, size, &header, err));
     TRY(check_input_shape(&header, err));
     photo->input = mem_calloc(header.count, sizeof *photo->input);
     if (photo->input == NULL) {
         return fail(err, STATUS_NOMEM, "out of memory for its %zu numbers", header.count);
     }
-    memcpy(photo->input, bytes->data + header.data_offset, header.count * sizeof *photo->input);
+    memcpy(photo->input, (const unsigned char *) data + header.data_offset,
+           header.count * sizeof *photo->input);
     photo->is_input = true;
     int32_t height = (int32_t) header.shape[1];
     int32_t width = (int32_t) header.shape[2];
@@ -53,15 +54,6 @@ static enum status input_from_npy(const struct bytes *bytes,
     };
     return from_library(
         vitlrp_image_from_input(photo->input, height, width, preprocess, &photo->image, &detail),
-        &detail, err);
-}
-
-static enum status image_from_bytes(const struct bytes *bytes,
-                                    const struct vitlrp_image_options *options, struct photo *photo,
-                                    struct error *err) {
-    struct vitlrp_error detail;
-    return from_library(
-        vitlrp_image_open_memory(bytes->data, bytes->size, options, &photo->image, &detail),
         &detail, err);
 }
 
@@ -87,45 +79,62 @@ static enum status input_from_image(const struct vitlrp_preprocess *preprocess, 
                         &detail, err);
 }
 
-static enum status photo_fill(const char *path, const struct vitlrp_preprocess *preprocess,
-                              bool ignore_exif, struct photo *photo, struct error *err) {
-    struct bytes bytes = {0};
+static enum status fill(const void *data, size_t size, const struct vitlrp_preprocess *preprocess,
+                        bool ignore_exif, struct photo *photo, struct error *err) {
+    struct vitlrp_error detail;
     struct vitlrp_image_options options;
+    double start = clock_ms();
+    if (npy_recognise(data, size)) {
+        TRY(input_from_npy(data, size, preprocess, photo, err));
+        photo->decode_ms = clock_ms() - start;
+        return STATUS_OK;
+    }
     vitlrp_image_options_init(&options);
     options.ignore_exif = ignore_exif ? 1 : 0;
-    double start = clock_ms();
-    enum status status;
-    bool is_stdin = strcmp(path, "-") == 0;
-    if (is_stdin) {
-        status = file_read_descriptor(0, options.max_file_bytes, &bytes, err);
-    } else {
-        TRY(file_read(path, options.max_file_bytes, &bytes, err)); /* names the path itself */
-        status = STATUS_OK;
-    }
-    if (status == STATUS_OK && npy_recognise(bytes.data, bytes.size)) {
-        status = input_from_npy(&bytes, preprocess, photo, err);
-    } else if (status == STATUS_OK) {
-        status = image_from_bytes(&bytes, &options, photo, err);
-    }
-    bytes_free(&bytes);
+    TRY(from_library(vitlrp_image_open_memory(data, size, &options, &photo->image, &detail),
+                     &detail, err));
     photo->decode_ms = clock_ms() - start;
-    if (status == STATUS_OK && !photo->is_input) {
-        status = input_from_image(preprocess, photo, err);
-        photo->preprocess_ms = clock_ms() - start - photo->decode_ms;
-    }
-    return error_prefix(err, status, is_stdin ? "standard input" : path);
+    TRY(input_from_image(preprocess, photo, err));
+    photo->preprocess_ms = clock_ms() - start - photo->decode_ms;
+    return STATUS_OK;
 }
 
-enum status photo_open(const char *path, const struct vitlrp_preprocess *preprocess,
-                       bool ignore_exif, struct photo *photo, struct error *err) {
+enum status photo_decode(const void *data, size_t size, const struct vitlrp_preprocess *preprocess,
+                         bool ignore_exif, struct photo *photo, struct error *err) {
     struct photo opened = {0};
-    enum status status = photo_fill(path, preprocess, ignore_exif, &opened, err);
+    enum status status = fill(data, size, preprocess, ignore_exif, &opened, err);
     if (status != STATUS_OK) {
         photo_close(&opened);
         return status;
     }
     *photo = opened;
     return STATUS_OK;
+}
+
+size_t photo_most_bytes(void) {
+    struct vitlrp_image_options options;
+    vitlrp_image_options_init(&options);
+    return options.max_file_bytes;
+}
+
+enum status photo_open(const char *path, const struct vitlrp_preprocess *preprocess,
+                       bool ignore_exif, struct photo *photo, struct error *err) {
+    struct bytes bytes = {0};
+    bool is_stdin = strcmp(path, "-") == 0;
+    const char *name = is_stdin ? "standard input" : path;
+    double start = clock_ms();
+    if (is_stdin) {
+        TRY(error_prefix(err, file_read_descriptor(0, photo_most_bytes(), &bytes, err), name));
+    } else {
+        TRY(file_read(path, photo_most_bytes(), &bytes, err)); /* names the path itself */
+    }
+    double read_ms = clock_ms() - start;
+    enum status status = photo_decode(bytes.data, bytes.size, preprocess, ignore_exif, photo, err);
+    bytes_free(&bytes);
+    if (status == STATUS_OK) {
+        photo->decode_ms += read_ms;
+    }
+    return error_prefix(err, status, name);
 }
 
 void photo_close(struct photo *photo) {

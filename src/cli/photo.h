@@ -20,6 +20,13 @@ struct photo {
 enum status photo_open(const char *path, const struct vitlrp_preprocess *preprocess,
                        bool ignore_exif, struct photo *photo, struct error *err);
 
+/* As photo_open, of a file's bytes; messages name no file. */
+enum status photo_decode(const void *data, size_t size, const struct vitlrp_preprocess *preprocess,
+                         bool ignore_exif, struct photo *photo, struct error *err);
+
+/* The most bytes that an image file may have. */
+size_t photo_most_bytes(void);
+
 void photo_close(struct photo *photo);
 
 #endif

@@ -131,7 +131,9 @@ static enum status read_class(const struct args *args, struct settings *settings
     if (value != NULL && strncmp(value, "top:", 4) == 0) {
         return option_int("--class top:", value + 4, 1, TOP_MAX, &settings->top, err);
     }
-    settings->class_text = value;
+    settings->class_is_label =
+        args->verb == VERB_BATCH && value != NULL && strcmp(value, "label") == 0;
+    settings->class_text = settings->class_is_label ? NULL : value;
     return STATUS_OK;
 }
 
@@ -153,7 +155,7 @@ enum status settings_read(const struct args *args, struct settings *settings, st
     const char *name;
     int backend = 0;
     int precision = 0;
-    *settings = (struct settings){.runs = 7};
+    *settings = (struct settings){.runs = args->value[OPTION_BATCH] != NULL ? 1 : 7};
     settings->model_path = option_or_variable(args, OPTION_MODEL, "--model", "VITLRP_MODEL", &name);
     const char *threads =
         option_or_variable(args, OPTION_THREADS, "--threads", "VITLRP_THREADS", &name);

@@ -39,8 +39,9 @@ struct settings {
     enum vitlrp_precision precision;
     bool every_precision; /* bench: all of them, compared */
 
-    const char *class_text; /* NULL: the most likely class, or top */
+    const char *class_text; /* NULL: the most likely class, top, or the label */
     int32_t top;            /* K of --class top:K, 0 otherwise */
+    bool class_is_label;    /* batch: each image's own */
     const char *versus_text;
 
     bool method_given;

@@ -6,8 +6,9 @@ import subprocess
 import sys
 
 VERBS = {f"FOR_{verb.upper()}": verb
-         for verb in ("explain", "eval", "merge", "tune", "info", "bench")}
-SETS = {"FOR_IMAGES": {"explain", "eval", "tune"}}
+         for verb in ("explain", "batch", "eval", "merge", "tune", "info", "bench")}
+SETS = {"FOR_MAPS": {"explain", "batch"}, "FOR_DATASET": {"batch", "eval", "tune"}}
+SETS["FOR_IMAGES"] = SETS["FOR_MAPS"] | SETS["FOR_DATASET"]
 SETS["FOR_RULES"] = SETS["FOR_IMAGES"] | {"bench"}
 SETS["FOR_MODEL"] = SETS["FOR_RULES"] | {"info"}
 SETS["FOR_ALL"] = SETS["FOR_MODEL"] | {"merge"}

@@ -1,0 +1,291 @@
+#define _GNU_SOURCE
+#include "batch_journal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/draft.h"
+#include "base/file.h"
+#include "base/mem.h"
+
+#define LINE_LIMIT ((size_t) 1 << 28)
+#define READ_STEP ((size_t) 1 << 20)
+
+/* What a line is about. */
+struct line {
+    size_t place;
+    enum batch_state state;
+};
+
+static enum status parse_line(const struct batch_journal *journal, const char *bytes, size_t size,
+                              struct line *out, struct error *err) {
+    json_t *object = NULL;
+    int64_t index = -1;
+    TRY(json_parse_object(bytes, size, &object, err));
+    const char *state = json_get_string(object, "status");
+    enum status status = json_get_int(object, "index", 0, INT64_MAX, &index, err);
+    if (status == STATUS_OK && (state == NULL || index < 0)) {
+        status = fail(err, STATUS_FORMAT, "has no index or status");
+    }
+    if (status == STATUS_OK) {
+        size_t place = (size_t) index / journal->shards;
+        *out = (struct line){place, strcmp(state, "ok") == 0 ? BATCH_DONE : BATCH_FAILED};
+        if ((size_t) index % journal->shards != journal->shard || place >= journal->count) {
+            status =
+                fail(err, STATUS_FORMAT, "image %lld is not one of this list", (long long) index);
+        }
+    }
+    json_decref(object);
+    return status;
+}
+
+static void note_line(struct batch_journal *journal, size_t place, enum batch_state state,
+                      size_t length) {
+    struct batch_entry *entry = &journal->entries[place];
+    journal->repeated += entry->length > 0 ? 1 : 0;
+    journal->ordered = journal->ordered && place == journal->next;
+    *entry = (struct batch_entry){journal->end, (uint32_t) length, (uint8_t) state};
+    journal->end += length;
+    journal->next = place + 1;
+}
+
+/* A file taken line by line. */
+struct line_reader {
+    int descriptor;
+    off_t at;           /* of what will be read next */
+    struct text buffer; /* owned */
+    size_t begin;       /* in the buffer: of what was not taken yet */
+    char *step;         /* owned: [READ_STEP] */
+};
+
+/* Reads on behind what is in the buffer; *more: there was something. */
+static enum status read_more(struct line_reader *reader, bool *more, struct error *err) {
+    struct text *buffer = &reader->buffer;
+    if (reader->begin > 0) {
+        buffer->length -= reader->begin;
+        memmove(buffer->data, buffer->data + reader->begin, buffer->length);
+        reader->begin = 0;
+    }
+    ssize_t got = pread(reader->descriptor, reader->step, READ_STEP, reader->at);
+    while (got < 0 && errno == EINTR) {
+        got = pread(reader->descriptor, reader->step, READ_STEP, reader->at);
+    }
+    if (got < 0) {
+        return fail_errno(err, errno, "cannot read");
+    }
+    *more = got > 0;
+    reader->at += got;
+    text_append(buffer, reader->step, (size_t) got);
+    return buffer->failed ? fail(err, STATUS_LIMIT, "a line of more than %zu bytes", LINE_LIMIT)
+                          : STATUS_OK;
+}
+
+/* The next whole line, its newline included; *line NULL: there is none. What is behind the last
+ * newline is not a line. */
+static enum status next_line(struct line_reader *reader, const char **line, size_t *length,
+                             struct error *err) {
+    size_t searched = 0;
+    bool more = true;
+    *line = NULL;
+    while (more) {
+        size_t available = reader->buffer.length - reader->begin;
+        const char *start = available == 0 ? NULL : reader->buffer.data + reader->begin;
+        const char *newline =
+            available == searched ? NULL : memchr(start + searched, '\n', available - searched);
+        if (newline != NULL) {
+            *line = start;
+            *length = (size_t) (newline - start) + 1;
+            reader->begin += *length;
+            return STATUS_OK;
+        }
+        searched = available;
+        TRY(read_more(reader, &more, err));
+    }
+    return STATUS_OK;
+}
+
+static enum status scan_lines(struct batch_journal *journal, struct line_reader *reader,
+                              struct error *err) {
+    for (size_t number = 1;; number++) {
+        struct line parsed;
+        const char *line;
+        size_t length = 0;
+        TRY(next_line(reader, &line, &length, err));
+        if (line == NULL) {
+            return STATUS_OK;
+        }
+        enum status status = parse_line(journal, line, length - 1, &parsed, err);
+        if (status != STATUS_OK) {
+            char where[40] = "";
+            snprintf(where, sizeof where, "line %zu", number);
+            return error_prefix(err, status, where);
+        }
+        note_line(journal, parsed.place, parsed.state, length);
+    }
+}
+
+static enum status scan(struct batch_journal *journal, struct error *err) {
+    struct line_reader reader = {.descriptor = journal->descriptor,
+                                 .buffer = {.limit = LINE_LIMIT + READ_STEP}};
+    reader.step = mem_calloc(READ_STEP, 1);
+    enum status status = reader.step == NULL
+                             ? fail(err, STATUS_NOMEM, "out of memory for the results")
+                             : scan_lines(journal, &reader, err);
+    mem_free(reader.step);
+    text_free(&reader.buffer);
+    return status;
+}
+
+static enum status open_and_scan(struct batch_journal *journal, bool to_write, struct error *err) {
+    int flags = to_write ? O_RDWR | O_CREAT : O_RDONLY;
+    journal->descriptor = open(journal->path, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0666);
+    if (journal->descriptor < 0) {
+        return fail_errno(err, errno, "cannot open");
+    }
+    TRY(scan(journal, err));
+    if (to_write && ftruncate(journal->descriptor, (off_t) journal->end) != 0) {
+        return fail_errno(err, errno, "cannot cut off a torn line");
+    }
+    return STATUS_OK;
+}
+
+enum status batch_journal_open(const char *path, size_t count, int32_t shard, int32_t shards,
+                               bool to_write, struct batch_journal *journal, struct error *err) {
+    *journal = (struct batch_journal){.descriptor = -1,
+                                      .count = count,
+                                      .shard = (size_t) shard,
+                                      .shards = (size_t) shards,
+                                      .ordered = true};
+    journal->path = mem_strdup(path);
+    journal->entries = mem_calloc(count, sizeof *journal->entries);
+    if (journal->path == NULL || journal->entries == NULL) {
+        return fail(err, STATUS_NOMEM, "out of memory for the results of %zu images", count);
+    }
+    return error_prefix(err, open_and_scan(journal, to_write, err), path);
+}
+
+void batch_journal_close(struct batch_journal *journal) {
+    if (journal->descriptor >= 0) {
+        close(journal->descriptor);
+    }
+    mem_free(journal->path);
+    mem_free(journal->entries);
+    *journal = (struct batch_journal){.descriptor = -1};
+}
+
+static enum status write_at(int descriptor, const char *bytes, size_t size, uint64_t offset,
+                            struct error *err) {
+    while (size > 0) {
+        ssize_t written = pwrite(descriptor, bytes, size, (off_t) offset);
+        if (written < 0 && errno != EINTR) {
+            return fail_errno(err, errno, "cannot write");
+        }
+        size_t step = written > 0 ? (size_t) written : 0;
+        bytes += step;
+        offset += step;
+        size -= step;
+    }
+    return STATUS_OK;
+}
+
+enum status batch_journal_add(struct batch_journal *journal, size_t place, enum batch_state state,
+                              const char *line, size_t length, struct error *err) {
+    enum status status = write_at(journal->descriptor, line, length, journal->end, err);
+    if (status == STATUS_OK) {
+        note_line(journal, place, state, length);
+    } else if (ftruncate(journal->descriptor, (off_t) journal->end) != 0) {
+        errno = 0; /* the next run cuts it off */
+    }
+    return error_prefix(err, status, journal->path);
+}
+
+enum status batch_journal_sync(const struct batch_journal *journal, struct error *err) {
+    if (fsync(journal->descriptor) != 0) {
+        return error_prefix(err, fail_errno(err, errno, "cannot write"), journal->path);
+    }
+    return STATUS_OK;
+}
+
+enum status batch_journal_line(const struct batch_journal *journal, size_t place, struct text *out,
+                               struct error *err) {
+    const struct batch_entry *entry = &journal->entries[place];
+    struct source source = {.descriptor = journal->descriptor, .size = journal->end};
+    char *bytes = mem_calloc(entry->length, 1);
+    enum status status = bytes == NULL
+                             ? fail(err, STATUS_NOMEM, "out of memory for a line of results")
+                             : source_read(&source, entry->offset, bytes, entry->length, err);
+    out->length = 0;
+    if (status == STATUS_OK) {
+        text_append(out, bytes, entry->length - 1);
+        status = out->failed ? fail(err, STATUS_NOMEM, "out of memory for a line of results")
+                             : STATUS_OK;
+    }
+    mem_free(bytes);
+    return error_prefix(err, status, journal->path);
+}
+
+enum status batch_journal_read(const struct batch_journal *journal, size_t place, json_t **out,
+                               struct error *err) {
+    struct text line = {.limit = LINE_LIMIT};
+    enum status status = batch_journal_line(journal, place, &line, err);
+    if (status == STATUS_OK) {
+        status =
+            error_prefix(err, json_parse_object(line.data, line.length, out, err), journal->path);
+    }
+    text_free(&line);
+    return status;
+}
+
+void batch_journal_reopen(struct batch_journal *journal, size_t place) {
+    journal->entries[place].state = BATCH_OPEN;
+}
+
+size_t batch_journal_count(const struct batch_journal *journal, enum batch_state state) {
+    size_t count = 0;
+    for (size_t i = 0; i < journal->count; i++) {
+        count += journal->entries[i].state == (uint8_t) state ? 1 : 0;
+    }
+    return count;
+}
+
+static enum status write_in_order(const struct batch_journal *journal, struct draft *draft,
+                                  struct error *err) {
+    struct text buffer = {.limit = LINE_LIMIT + READ_STEP};
+    struct text line = {.limit = LINE_LIMIT};
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < journal->count && status == STATUS_OK; i++) {
+        status = batch_journal_line(journal, i, &line, err);
+        if (status == STATUS_OK) {
+            text_append(&buffer, line.data, line.length);
+            text_append(&buffer, "\n", 1);
+            status = buffer.failed ? fail(err, STATUS_NOMEM, "out of memory") : STATUS_OK;
+        }
+        if (status == STATUS_OK && (buffer.length >= READ_STEP || i + 1 == journal->count)) {
+            status = draft_write(draft, buffer.data, buffer.length, err);
+            buffer.length = 0;
+        }
+    }
+    text_free(&buffer);
+    text_free(&line);
+    return status;
+}
+
+enum status batch_journal_finish(struct batch_journal *journal, const char *staging,
+                                 struct error *err) {
+    struct draft draft;
+    if (journal->ordered && journal->next == journal->count) {
+        return batch_journal_sync(journal, err);
+    }
+    enum status status = draft_open(journal->path, staging, &draft, err);
+    if (status == STATUS_OK) {
+        status = write_in_order(journal, &draft, err);
+        if (status == STATUS_OK) {
+            status = draft_commit(&draft, err);
+        }
+        draft_discard(&draft);
+    }
+    return error_prefix(err, status, journal->path);
+}

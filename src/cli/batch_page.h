@@ -1,0 +1,20 @@
+/* The contact sheet of a batch: one page that finds the pictures beside itself and needs nothing
+ * from elsewhere. */
+#ifndef CLI_BATCH_PAGE_H
+#define CLI_BATCH_PAGE_H
+
+#include "base/json.h"
+#include "base/status.h"
+#include "base/text.h"
+#include "batch_journal.h"
+
+/* The page of a complete journal. */
+enum status batch_page(const struct batch_journal *journal, const json_t *config, struct text *out,
+                       struct error *err);
+
+/* The page's parts that do not depend on the results. */
+extern const char BATCH_PAGE_STYLE[];
+extern const char BATCH_PAGE_BODY[];
+extern const char BATCH_PAGE_SCRIPT[];
+
+#endif

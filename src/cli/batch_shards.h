@@ -1,0 +1,34 @@
+/* The shards of a batch, found in the folders that hold them, and whether they are all of one run.
+ */
+#ifndef CLI_BATCH_SHARDS_H
+#define CLI_BATCH_SHARDS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/json.h"
+#include "base/status.h"
+#include "batch_journal.h"
+
+/* One shard, or a run that is not divided. */
+struct batch_part {
+    const char *folder;
+    int32_t shard, shards;
+    json_t *config; /* owned */
+    struct batch_journal journal;
+};
+
+struct batch_shards {
+    struct batch_part *parts; /* owned: by shard */
+    size_t count, capacity;
+    size_t images; /* of all together */
+};
+
+/* Finds them in the folders. MISMATCH, naming them, for shards that are missing, there twice, not
+ * complete or of different settings. batch_shards_close releases it, after a failure too. */
+enum status batch_shards_open(const char *const *folders, size_t count, struct batch_shards *shards,
+                              struct error *err);
+
+void batch_shards_close(struct batch_shards *shards);
+
+#endif

@@ -1,0 +1,264 @@
+/* The parts of vitlrp batch that can be tried alone: names, the journal and the queue. */
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "cli/batch_journal.h"
+#include "cli/batch_names.h"
+#include "cli/batch_queue.h"
+#include "support/scratch.h"
+
+#include "support/unit.h"
+
+#define LIMIT ((size_t) 8192)
+
+/* ---- Names ---- */
+
+static void assert_stem(const char *id, const char *wanted) {
+    struct text stem = {.limit = LIMIT};
+    enum status status = batch_stem(id, &stem, NULL);
+    assert_int_equal(status, wanted == NULL ? STATUS_USAGE : STATUS_OK);
+    if (wanted != NULL) {
+        assert_string_equal(stem.data, wanted);
+    }
+    text_free(&stem);
+}
+
+static void test_stems(void **unused) {
+    (void) unused;
+    assert_stem("a/b/x.JPEG", "a/b/x");
+    assert_stem("x.y.jpg", "x.y");
+    assert_stem("/root/x.png", "root/x");
+    assert_stem("./a//b/./x.png", "a/b/x");
+    assert_stem("a/..b/x..png", "a/..b/x.");
+    assert_stem("a.b/x", "a.b/x");
+    assert_stem("../x.png", NULL);
+    assert_stem("a/../../x.png", NULL);
+    assert_stem("a/...png", NULL);
+}
+
+static void assert_suffix(enum batch_file file, int32_t class_index, const char *wanted) {
+    struct text out = {.limit = LIMIT};
+    batch_append_suffix(&out, file, class_index);
+    assert_string_equal(out.data, wanted);
+    text_free(&out);
+}
+
+static void test_suffixes(void **unused) {
+    char stem[300];
+    (void) unused;
+    assert_suffix(BATCH_PNG, -1, ".heat.png");
+    assert_suffix(BATCH_JPG, 281, ".heat.281.jpg");
+    assert_suffix(BATCH_RAW, 0, ".raw.0.npy");
+    assert_suffix(BATCH_LOGITS, 5, ".logits.npy");
+    assert_suffix(BATCH_JSON, 5, ".heat.json");
+    memset(stem, 'x', sizeof stem);
+    memcpy(stem, "folder/", 7);
+    stem[7 + 238] = '\0';
+    assert_false(batch_stem_is_long(stem));
+    stem[7 + 238] = 'x';
+    stem[7 + 239] = '\0';
+    assert_true(batch_stem_is_long(stem));
+}
+
+static void test_names_of_runs(void **unused) {
+    static const char *const WRONG[] = {
+        "run.json.bak",        "run.4-of-4.json",  "run.-1-of-4.json",
+        "run.1-of-1.json",     "run.1-of-4.jsonl", "run.x-of-4.json",
+        "results.1-of-4.json", "run.1-of-4",       "run.-of-.json"};
+    struct text out = {.limit = LIMIT};
+    int32_t shard = -1;
+    int32_t shards = -1;
+    (void) unused;
+    assert_true(batch_parse_run_name("run.json", &shard, &shards));
+    assert_true(shard == 0 && shards == 1);
+    assert_true(batch_parse_run_name("run.12-of-40.json", &shard, &shards));
+    assert_true(shard == 12 && shards == 40);
+    for (size_t i = 0; i < sizeof WRONG / sizeof WRONG[0]; i++) {
+        if (batch_parse_run_name(WRONG[i], &shard, &shards)) {
+            fail_msg("%s was taken", WRONG[i]);
+        }
+    }
+    batch_append_name(&out, "f", "run", ".json", 12, 40);
+    assert_string_equal(out.data, "f/run.12-of-40.json");
+    text_free(&out);
+}
+
+static void assert_path(const char *path, bool escaped, const char *wanted) {
+    struct text out = {.limit = LIMIT};
+    batch_append_path(&out, path, escaped);
+    assert_string_equal(out.data, wanted);
+    text_free(&out);
+}
+
+static void test_escaped_paths(void **unused) {
+    (void) unused;
+    assert_path("a\\xFF.png", false, "a\\xFF.png");
+    assert_path("a\\xFF\\x5Cb", true, "a\xff\\b");
+    assert_path("a\\x", true, "a\\x");
+    assert_path("a\\xF", true, "a\\xF");
+    assert_path("a\\xG0", true, "a\\xG0");
+}
+
+/* ---- The journal ---- */
+
+struct desk {
+    struct scratch scratch;
+    char path[128];
+    struct batch_journal journal;
+};
+
+static struct desk desk_open(const char *content) {
+    struct desk desk = {.scratch = scratch_open(), .journal = {.descriptor = -1}};
+    scratch_path(&desk.scratch, "results.jsonl", desk.path, sizeof desk.path);
+    if (content != NULL) {
+        scratch_text(&desk.scratch, "results.jsonl", content);
+    }
+    return desk;
+}
+
+static void desk_close(struct desk *desk) {
+    batch_journal_close(&desk->journal);
+    scratch_close(&desk->scratch);
+}
+
+static void add(struct desk *desk, size_t place, size_t index, const char *status) {
+    char line[100];
+    int length = snprintf(line, sizeof line, "{\"index\":%zu,\"status\":\"%s\"}\n", index, status);
+    enum batch_state state = strcmp(status, "ok") == 0 ? BATCH_DONE : BATCH_FAILED;
+    assert_int_equal(batch_journal_add(&desk->journal, place, state, line, (size_t) length, NULL),
+                     STATUS_OK);
+}
+
+static void assert_file(const struct desk *desk, const char *wanted) {
+    struct bytes bytes;
+    assert_int_equal(file_read(desk->path, LIMIT, &bytes, NULL), STATUS_OK);
+    assert_int_equal(bytes.size, strlen(wanted));
+    assert_memory_equal(bytes.data, wanted, bytes.size);
+    bytes_free(&bytes);
+}
+
+#define LINE(index, status) "{\"index\":" index ",\"status\":\"" status "\"}\n"
+
+static void test_journal(void **unused) {
+    struct desk desk = desk_open(NULL);
+    struct text line = {.limit = LIMIT};
+    (void) unused;
+    /* Images 1, 4, 7 and 10 of shard 1 of 3. */
+    assert_int_equal(batch_journal_open(desk.path, 4, 1, 3, true, &desk.journal, NULL), STATUS_OK);
+    assert_int_equal(batch_journal_count(&desk.journal, BATCH_OPEN), 4);
+    add(&desk, 2, 7, "ok");
+    add(&desk, 0, 1, "format");
+    add(&desk, 3, 10, "ok");
+    batch_journal_close(&desk.journal);
+    scratch_text(&desk.scratch, "results.jsonl",
+                 LINE("7", "ok") LINE("1", "format") LINE("10", "ok") "{\"index\":4,\"sta");
+
+    assert_int_equal(batch_journal_open(desk.path, 4, 1, 3, true, &desk.journal, NULL), STATUS_OK);
+    assert_file(&desk, LINE("7", "ok") LINE("1", "format") LINE("10", "ok"));
+    assert_int_equal(batch_journal_count(&desk.journal, BATCH_OPEN), 1);
+    assert_int_equal(batch_journal_count(&desk.journal, BATCH_FAILED), 1);
+    assert_int_equal(desk.journal.entries[1].state, BATCH_OPEN);
+    batch_journal_reopen(&desk.journal, 0);
+    add(&desk, 1, 4, "ok");
+    add(&desk, 0, 1, "ok");
+    assert_int_equal(desk.journal.repeated, 1);
+    assert_int_equal(batch_journal_line(&desk.journal, 0, &line, NULL), STATUS_OK);
+    assert_string_equal(line.data, "{\"index\":1,\"status\":\"ok\"}");
+    assert_int_equal(batch_journal_finish(&desk.journal, NULL, NULL), STATUS_OK);
+    assert_file(&desk, LINE("1", "ok") LINE("4", "ok") LINE("7", "ok") LINE("10", "ok"));
+    batch_journal_close(&desk.journal);
+
+    assert_int_equal(batch_journal_open(desk.path, 4, 1, 3, false, &desk.journal, NULL), STATUS_OK);
+    assert_true(desk.journal.ordered);
+    assert_int_equal(desk.journal.repeated, 0);
+    text_free(&line);
+    desk_close(&desk);
+}
+
+/* Lines across the borders of what is read at once. */
+static void test_long_journal(void **unused) {
+    enum { COUNT = 60000 };
+    struct desk desk = desk_open(NULL);
+    (void) unused;
+    assert_int_equal(batch_journal_open(desk.path, COUNT, 0, 1, true, &desk.journal, NULL),
+                     STATUS_OK);
+    for (size_t i = COUNT; i-- > 0;) {
+        add(&desk, i, i, "ok");
+    }
+    assert_int_equal(batch_journal_finish(&desk.journal, NULL, NULL), STATUS_OK);
+    batch_journal_close(&desk.journal);
+    assert_int_equal(batch_journal_open(desk.path, COUNT, 0, 1, false, &desk.journal, NULL),
+                     STATUS_OK);
+    assert_true(desk.journal.ordered);
+    assert_int_equal(batch_journal_count(&desk.journal, BATCH_DONE), COUNT);
+    desk_close(&desk);
+}
+
+static void assert_bad_line(const char *content, const char *part) {
+    struct desk desk = desk_open(content);
+    struct error err;
+    enum status status = batch_journal_open(desk.path, 2, 0, 2, true, &desk.journal, &err);
+    if (status != STATUS_FORMAT && status != STATUS_MISMATCH) {
+        fail_msg("%s was taken", content);
+    }
+    if (strstr(err.message, part) == NULL) {
+        fail_msg("'%s' is not in '%s'", part, err.message);
+    }
+    assert_file(&desk, content);
+    desk_close(&desk);
+}
+
+static void test_bad_lines(void **unused) {
+    (void) unused;
+    assert_bad_line("garbage\n", "line 1: not valid JSON");
+    assert_bad_line(LINE("0", "ok") "\n" LINE("2", "ok"), "line 2: not valid JSON");
+    assert_bad_line(LINE("1", "ok"), "line 1: image 1 is not one of this list");
+    assert_bad_line(LINE("4", "ok"), "line 1: image 4 is not one of this list");
+    assert_bad_line(LINE("-2", "ok"), "line 1: ");
+    assert_bad_line("{\"index\":0}\n", "line 1: has no index or status");
+    assert_bad_line("{\"status\":\"ok\"}\n", "line 1: has no index or status");
+}
+
+/* ---- The queue ---- */
+
+#define ITEMS ((size_t) 20000)
+
+static void *push_all(void *context) {
+    static int items[ITEMS];
+    for (size_t i = 0; i < ITEMS; i++) {
+        items[i] = (int) i;
+        batch_queue_push(context, &items[i]);
+    }
+    batch_queue_end(context);
+    return NULL;
+}
+
+static void test_queue(void **unused) {
+    struct batch_queue *queue = NULL;
+    pthread_t thread;
+    (void) unused;
+    assert_int_equal(batch_queue_open(3, &queue, NULL), STATUS_OK);
+    assert_int_equal(pthread_create(&thread, NULL, push_all, queue), 0);
+    for (size_t i = 0; i < ITEMS; i++) {
+        const int *item = batch_queue_pop(queue);
+        assert_non_null(item);
+        assert_int_equal(*item, i);
+    }
+    assert_null(batch_queue_pop(queue));
+    assert_null(batch_queue_pop(queue));
+    pthread_join(thread, NULL);
+    batch_queue_close(queue);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_stems),         cmocka_unit_test(test_suffixes),
+        cmocka_unit_test(test_names_of_runs), cmocka_unit_test(test_escaped_paths),
+        cmocka_unit_test(test_journal),       cmocka_unit_test(test_long_journal),
+        cmocka_unit_test(test_bad_lines),     cmocka_unit_test(test_queue),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

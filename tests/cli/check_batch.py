@@ -1,0 +1,468 @@
+"""vitlrp batch and the merge of its shards: what it writes, and what it makes of being killed, stopped,
+locked out, out of disk, or asked for something else. usage: check_batch.py VITLRP DATA [TEST...]
+
+Runs are compared byte for byte, file by file. VITLRP_KILLS is how often a run is killed at a random
+moment (default 5)."""
+
+import contextlib
+import json
+import os
+import random
+import re
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+PROGRAM, DATA = (os.path.abspath(path) for path in sys.argv[1:3])
+KILLS = int(os.environ.get("VITLRP_KILLS", "5"))
+IMAGES = 60
+TIME_LIMIT = 240
+GOLDFISH = os.path.join(DATA, "goldfish.jpg")
+ODD_NAMES = (b"sp ace.ppm", b"<script>alert(1)<img>.ppm", "\u00e4.ppm".encode(), b"bad\xff\\name.ppm",
+             b"per%41cent#.ppm", b'quo"te\'.ppm', b"line\nbreak.ppm")
+CONTROL = ("results.jsonl", "run.json", "index.html")
+
+
+def picture(seed, width=72, height=54):
+    source = random.Random(seed)
+    colours = [bytes(source.randrange(256) for _ in range(3)) for _ in range(4)]
+    rows = [b"".join(colours[(x // 9 + y // 7 * (seed % 3 + 1)) % 4] for x in range(width))
+            for y in range(height)]
+    return b"P6 %d %d 255\n" % (width, height) + b"".join(rows)
+
+
+def write(path, data):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "wb") as file:
+        file.write(data)
+
+
+def read(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def command(*arguments):
+    return [PROGRAM, *arguments]
+
+
+def run(*arguments, **more):
+    return subprocess.run(command(*arguments), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, timeout=TIME_LIMIT, **more)
+
+
+def files_of(folder):
+    """Every file below the folder with its bytes, hidden ones too."""
+    folder = os.fsencode(folder)
+    return {os.path.relpath(os.path.join(place, name), folder): read(os.path.join(place, name))
+            for place, _, names in os.walk(folder) for name in names}
+
+
+def lines_of(folder, name="results.jsonl"):
+    return [json.loads(line) for line in read(os.path.join(folder, name)).splitlines()]
+
+
+class Batch(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.base = tempfile.mkdtemp()
+        cls.images = os.path.join(cls.base, "images")
+        for i in range(IMAGES):
+            write(os.path.join(cls.images, f"{'abc'[i % 3]}/deep/{i:03}.ppm"), picture(i))
+        for name in ODD_NAMES:
+            write(os.path.join(os.fsencode(cls.images), b"odd", name), picture(len(name)))
+        write(os.path.join(cls.images, "a/cut.jpg"), read(GOLDFISH)[:2000])
+        write(os.path.join(cls.images, "z/empty.png"), b"")
+        cls.count = IMAGES + len(ODD_NAMES) + 2
+        cls.whole = os.path.join(cls.base, "whole")
+        cls.result = run("batch", cls.images, "-o", cls.whole)
+        cls.files = files_of(cls.whole)
+
+    @classmethod
+    def tearDownClass(cls):
+        shutil.rmtree(cls.base)
+
+    def setUp(self):
+        self.folder = os.path.join(self.base, "out")
+
+    def tearDown(self):
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def batch(self, *arguments, code=1, **more):
+        result = run("batch", self.images, "-o", self.folder, *arguments, **more)
+        self.assertEqual(result.returncode, code, result.stderr)
+        return result
+
+    def assert_whole(self, folder=None, besides=()):
+        found = files_of(folder or self.folder)
+        found = {name: data for name, data in found.items() if os.fsdecode(name) not in besides}
+        self.assertEqual(sorted(found), sorted(self.files))
+        self.assertEqual([name for name in found if found[name] != self.files[name]], [])
+
+    # ---- What it writes ----
+
+    def test_results(self):
+        self.assertEqual(self.result.returncode, 1, self.result.stderr)
+        self.assertIn(f"{self.count} of {self.count} images, 2 failed".encode(), self.result.stdout)
+        lines = lines_of(self.whole)
+        self.assertEqual([line["index"] for line in lines], list(range(self.count)))
+        failed = {line["id"]: line for line in lines if line["status"] != "ok"}
+        self.assertEqual(set(failed), {"a/cut.jpg", "z/empty.png"})
+        self.assertEqual(failed["a/cut.jpg"]["status"], "format")
+        self.assertIn("truncated", failed["a/cut.jpg"]["message"])
+        self.assertNotIn("files", failed["z/empty.png"])
+        told = [name for line in lines for name in line.get("files", ())
+                if not line.get("escaped")]
+        self.assertEqual(len(told), self.count - 3)
+        for name in told:
+            self.assertTrue(self.files[os.fsencode(name)].startswith(b"\x89PNG"), name)
+        self.assertEqual(len(self.files), self.count - 2 + len(CONTROL))
+        first = lines[1]
+        self.assertEqual((lines[0]["id"], first["id"]), ("a/cut.jpg", "a/deep/000.ppm"))
+        self.assertEqual(first["files"], ["a/deep/000.heat.png"])
+        self.assertEqual(first["method"], "attnlrp")
+        self.assertTrue(0 < first["probability"] < 1 and first["name"] and first["wnid"])
+
+    def test_order_is_that_of_the_bytes(self):
+        ids = [os.path.relpath(os.path.join(os.fsencode(place), os.fsencode(name)),
+                               os.fsencode(self.images))
+               for place, _, names in os.walk(self.images) for name in names]
+        plain = [name.decode() for name in sorted(ids) if b"\xff" not in name]
+        told = [line["id"] for line in lines_of(self.whole) if not line.get("escaped")]
+        self.assertEqual(told, plain)
+
+    def test_names_that_are_not_utf8(self):
+        line, = [line for line in lines_of(self.whole) if line.get("escaped")]
+        self.assertEqual(line["id"], "odd/bad\\xFF\\x5Cname.ppm")
+        self.assertIn(b"odd/bad\xff\\name.heat.png", self.files)
+
+    def test_as_explain(self):
+        self.batch("--write", "raw,png,json,logits,input,jpg", "--limit", "6", code=0)
+        done = [line for line in lines_of(self.folder)
+                if line["status"] == "ok" and not line.get("escaped")]
+        self.assertGreater(len(done), 3)
+        for line in done:
+            stem = os.path.join(self.folder, line["files"][0][:-len(".heat.png")])
+            with tempfile.TemporaryDirectory() as beside:
+                result = run("explain", os.path.join(self.images, line["id"]), "-q", "-o",
+                             "x.png", "--raw", "x.npy", "--logits", "l.npy", "--dump-input",
+                             "i.npy", "--json", "x.json", cwd=beside)
+                self.assertEqual(result.returncode, 0, result.stderr)
+                for ours, theirs in ((".heat.png", "x.png"), (".raw.npy", "x.npy"),
+                                     (".logits.npy", "l.npy"), (".input.npy", "i.npy")):
+                    self.assertEqual(read(stem + ours), read(os.path.join(beside, theirs)), ours)
+                told = json.loads(read(stem + ".heat.json"))
+                wanted = json.loads(read(os.path.join(beside, "x.json")))
+                wanted.pop("timing_ms")
+                self.assertEqual(told.pop("image"), line["id"])
+                wanted.pop("image")
+                self.assertEqual(told, wanted)
+                self.assertEqual(line["probability"], told["probability"])
+            self.assertTrue(read(stem + ".heat.jpg").startswith(b"\xff\xd8"))
+            self.assertEqual(len(line["files"]), 6)
+
+    def test_several_classes(self):
+        self.batch("--class", "top:3", "--limit", "4", "--write", "png,json", code=0)
+        for line in lines_of(self.folder):
+            classes = [line["class"]] + [entry["class"] for entry in line["further"]]
+            self.assertEqual(len(set(classes)), 3)
+            stem = line["id"].rsplit(".", 1)[0]
+            self.assertEqual(line["files"],
+                             [f"{stem}.heat.{classes[0]}.png", f"{stem}.heat.json"])
+            self.assertEqual(line["further"][1]["files"], [f"{stem}.heat.{classes[2]}.png"])
+            report = read(os.path.join(self.folder, stem + ".heat.json")).splitlines()
+            self.assertEqual([json.loads(row)["class"] for row in report], classes)
+
+    def test_threads_do_not_matter(self):
+        for threads in ("1", "5"):
+            self.batch("--threads", threads)
+            self.assert_whole()
+            shutil.rmtree(self.folder)
+
+    def test_labels_as_classes(self):
+        photos = os.path.join(self.base, "photos")
+        write(os.path.join(photos, "n01443537/goldfish.jpg"), read(GOLDFISH))
+        write(os.path.join(photos, "n00000000/x.ppm"), picture(1))
+        write(os.path.join(photos, "n02509815/y.ppm"), picture(2))
+        result = run("batch", photos, "-o", self.folder, "--class", "label")
+        lines = lines_of(self.folder)
+        self.assertTrue(lines)
+        for line in lines:
+            self.assertEqual(line["class"], line["label"])
+            self.assertEqual(line["wnid"], line["id"].split("/")[0])
+        self.assertNotIn("n00000000/x.ppm", [line["id"] for line in lines])
+        self.assertIn(b"have no label that the model knows", result.stderr)
+
+    def test_list_of_files(self):
+        listing = os.path.join(self.base, "list.txt")
+        path = os.path.join(self.images, "a/deep/000.ppm")
+        write(listing, f"{path}\n{GOLDFISH}\n".encode())
+        result = run("batch", listing, "-o", self.folder, "-q")
+        self.assertEqual((result.returncode, result.stdout), (0, b""), result.stderr)
+        for line in lines_of(self.folder):
+            place, = line["files"]
+            self.assertEqual(place, os.path.splitext(line["id"])[0].lstrip("/") + ".heat.png")
+            self.assertTrue(os.path.isfile(os.path.join(self.folder, place)))
+
+    def test_page(self):
+        page = self.files[b"index.html"].decode()
+        self.assertNotIn("<script>alert", page)
+        self.assertNotIn("http", page)
+        tiles = json.loads(re.search(r'id="data">(.*?)</script>', page, re.DOTALL).group(1))
+        self.assertEqual(len(tiles), self.count)
+        addresses = {tile[0]: tile[1] for tile in tiles}
+        self.assertEqual(addresses["odd/per%41cent#.ppm"], "odd/per%2541cent%23.heat.png")
+        self.assertEqual(addresses["odd/bad\\xFF\\x5Cname.ppm"], "odd/bad%FF%5Cname.heat.png")
+        self.assertIsNone(addresses["z/empty.png"])
+
+    # ---- Being stopped ----
+
+    def test_killed_at_random_moments(self):
+        moments = random.Random(7)
+        for _ in range(KILLS):
+            process = subprocess.Popen(command("batch", self.images, "-o", self.folder, "-q"))
+            time.sleep(moments.uniform(0.01, 0.5))
+            process.kill()
+            process.wait()
+            for name, data in files_of(self.folder).items() if os.path.isdir(self.folder) else ():
+                if name.endswith(b".png") and not name.startswith(b".vitlrp"):
+                    self.assertEqual(data, self.files[name])
+            if moments.random() < 0.3:
+                shutil.rmtree(self.folder, ignore_errors=True)
+        self.batch()
+        self.assert_whole()
+
+    def wait_for_lines(self, process, count, name="results.jsonl"):
+        path = os.path.join(self.folder, name)
+        while process.poll() is None:
+            if os.path.exists(path) and read(path).count(b"\n") >= count:
+                return
+            time.sleep(0.002)
+
+    def test_interrupted(self):
+        for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
+            process = subprocess.Popen(command("batch", self.images, "-o", self.folder, "-j", "1"),
+                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            self.wait_for_lines(process, 5)
+            process.send_signal(number)
+            out, err = process.communicate(timeout=TIME_LIMIT)
+            self.assertEqual(process.returncode, code, err)
+            self.assertIn(b"the same command goes on", out)
+            self.assertNotIn(b"index.html", files_of(self.folder))
+            done = len(lines_of(self.folder))
+            self.assertGreaterEqual(done, 5)
+            result = self.batch()
+            self.assertIn(f"; {done} were there already".encode(), result.stdout)
+            self.assert_whole()
+            shutil.rmtree(self.folder)
+
+    def test_torn_line_and_missing_files(self):
+        self.batch()
+        path = os.path.join(self.folder, "results.jsonl")
+        data = read(path)
+        write(path, data[:-40])
+        os.unlink(os.path.join(self.folder, "b/deep/001.heat.png"))
+        os.unlink(os.path.join(self.folder, "index.html"))
+        write(os.path.join(self.folder, ".vitlrp/staging/.vitlrp-1-0.tmp"), b"half a file")
+        result = self.batch()
+        self.assertIn(b"; 2 in ", result.stdout)
+        self.assert_whole()
+
+    def test_nothing_left_to_do(self):
+        self.batch()
+        self.assertNotIn(b" s, ", self.batch().stdout)
+        self.assert_whole()
+
+    def test_line_that_is_none(self):
+        self.batch()
+        path = os.path.join(self.folder, "results.jsonl")
+        rows = read(path).splitlines(keepends=True)
+        write(path, rows[0] + b"garbage\n" + b"".join(rows[1:]))
+        self.assertIn(b"results.jsonl: line 2: not valid JSON", self.batch(code=4).stderr)
+        write(path, rows[0].replace(b'"index":0', b'"index":999') + b"".join(rows[1:]))
+        self.assertIn(b"image 999 is not one of this list", self.batch(code=4).stderr)
+
+    def test_failed_images_again(self):
+        images = os.path.join(self.base, "mended")
+        write(os.path.join(images, "x.ppm"), b"P6 1 1 255\n")
+        write(os.path.join(images, "y.ppm"), picture(3))
+        arguments = ("batch", images, "-o", self.folder)
+        self.assertEqual(run(*arguments).returncode, 1)
+        write(os.path.join(images, "x.ppm"), picture(4))
+        self.assertEqual(run(*arguments).returncode, 1)
+        self.assertEqual(lines_of(self.folder)[0]["status"], "format")
+        self.assertEqual(run(*arguments, "--retry-failed").returncode, 0)
+        self.assertEqual([line["status"] for line in lines_of(self.folder)], ["ok", "ok"])
+
+    # ---- Other settings, other processes, other disks ----
+
+    def test_other_settings(self):
+        self.batch("--limit", "9", code=0)
+        before = files_of(self.folder)
+        for arguments, told in ((("--method", "rollout"), b"settings.method"),
+                                (("--gamma-conv", "1"), b"settings.parameters.gamma_conv"),
+                                (("--style", "heat"), b"settings.picture.style"),
+                                (("--class", "1"), b"settings.target.class"),
+                                (("--write", "raw"), b"settings.write"),
+                                (("--limit", "8"), b"manifest.count is 9 in the old run")):
+            result = self.batch("--limit", "9", *arguments, code=2)
+            self.assertIn(told, result.stderr)
+            self.assertEqual(result.stderr.count(b"\n"), 1)
+        self.batch("--limit", "9", "--threads", "2", code=0)
+        self.assertEqual(files_of(self.folder), before)
+
+    def test_other_images(self):
+        images = os.path.join(self.base, "growing")
+        write(os.path.join(images, "x.ppm"), picture(1))
+        self.assertEqual(run("batch", images, "-o", self.folder).returncode, 0)
+        write(os.path.join(images, "y.ppm"), picture(2))
+        result = run("batch", images, "-o", self.folder)
+        self.assertEqual(result.returncode, 2)
+        self.assertIn(b"manifest.count is 1 in the old run and 2 in this one", result.stderr)
+
+    def test_files_in_the_way(self):
+        write(os.path.join(self.folder, "a/deep/000.heat.png"), b"mine")
+        self.assertIn(b"a/deep/000.heat.png: is there already", self.batch(code=2).stderr)
+        self.assertEqual(read(os.path.join(self.folder, "a/deep/000.heat.png")), b"mine")
+
+    @contextlib.contextmanager
+    def stopped_run(self, *arguments):
+        """A run that holds its locks and does nothing."""
+        process = subprocess.Popen(command("batch", self.images, "-o", self.folder, "-q", "-j",
+                                           "1", *arguments))
+        name = "results.jsonl" if not arguments else "results.0-of-4.jsonl"
+        self.wait_for_lines(process, 1, name)
+        process.send_signal(signal.SIGSTOP)
+        self.assertIsNone(process.poll())
+        try:
+            yield process
+        finally:
+            process.send_signal(signal.SIGCONT)
+            self.assertEqual(process.wait(), 1)
+
+    def test_locked(self):
+        with self.stopped_run() as process:
+            owner = b"locked by process %d on " % process.pid
+            self.assertIn(owner, self.batch(code=4).stderr)
+            self.assertIn(owner, self.batch("--shard", "1/4", code=4).stderr)
+        self.batch()
+        self.assert_whole()
+
+    def test_locked_shard(self):
+        with self.stopped_run("--shard", "0/4") as process:
+            owner = b"lock.0-of-4: is locked by process %d on " % process.pid
+            self.assertIn(owner, self.batch("--shard", "0/4", code=4).stderr)
+            self.batch("--shard", "1/4", code=0)
+            self.assertIn(b"is locked by", self.batch(code=4).stderr)
+            self.assertEqual(run("merge", self.folder).returncode, 4)
+
+    def test_disk_full(self):
+        """On a small file system of its own; without leave to mount one, by a limit on files."""
+        os.makedirs(self.folder)
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "none", self.folder],
+                                 stderr=subprocess.DEVNULL).returncode == 0
+        try:
+            if mounted:
+                result = self.batch(code=4)
+                self.assertIn(b"No space left on device", result.stderr)
+            else:
+                limit = len(self.files[b"results.jsonl"]) // 2
+                result = self.batch(code=4, restore_signals=False, preexec_fn=lambda: (
+                    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))))
+                self.assertIn(b"File too large", result.stderr)
+            self.assertEqual(result.stderr.count(b"\n"), 1)
+            self.assertIn(b"the same command goes on", result.stdout)
+            for name, data in files_of(self.folder).items():
+                if name.endswith(b".png"):
+                    self.assertEqual(data, self.files[name])
+            self.assertGreater(len(lines_of(self.folder)), 1)
+            if mounted:
+                subprocess.run(["mount", "-o", "remount,size=64m", self.folder], check=True)
+            self.batch()
+            self.assert_whole()
+        finally:
+            if mounted:
+                subprocess.run(["umount", self.folder], check=True)
+
+    # ---- Shards ----
+
+    def shards(self, count, folder="{}", **more):
+        for i in range(count):
+            place = os.path.join(self.folder, folder.format(i) if folder != "{}" else "")
+            os.makedirs(self.folder, exist_ok=True)
+            result = run("batch", self.images, "-o", place, "--shard", f"{i}/{count}", **more)
+            self.assertIn(result.returncode, (0, 1), result.stderr)
+
+    def merge(self, *arguments, code=1):
+        result = run("merge", *arguments)
+        self.assertEqual(result.returncode, code, result.stderr)
+        return result
+
+    def test_merged_shards(self):
+        for count in (2, 4, 7):
+            self.shards(count)
+            self.merge(self.folder)
+            parts = [f"{name}.{i}-of-{count}.{ending}" for i in range(count)
+                     for name, ending in (("run", "json"), ("results", "jsonl"))]
+            self.assert_whole(besides=parts)
+            self.merge(self.folder)
+            self.assert_whole(besides=parts)
+            shutil.rmtree(self.folder)
+
+    def test_more_shards_than_images(self):
+        for i in range(5):
+            self.batch("--limit", "3", "--shard", f"{i}/5", code=0)
+        self.merge(self.folder, code=0)
+        self.assertEqual(len(lines_of(self.folder)), 3)
+
+    def test_shards_in_folders_of_their_own(self):
+        self.shards(3, "part{}")
+        parts = [os.path.join(self.folder, f"part{i}") for i in range(3)]
+        self.merge(*parts, code=2)
+        together = os.path.join(self.folder, "together")
+        self.merge(*parts, "-o", together)
+        self.assert_whole(together)
+
+    def test_killed_shard(self):
+        for i in (0, 1, 3):
+            run("batch", self.images, "-o", self.folder, "--shard", f"{i}/4")
+        self.assertIn(b"shard 2 of 4 is missing", self.merge(self.folder, code=3).stderr)
+        for name in lines_of(self.folder, "results.1-of-4.jsonl")[3]["files"]:
+            os.unlink(os.path.join(self.folder, name))
+        path = os.path.join(self.folder, "results.1-of-4.jsonl")
+        write(path, read(path)[:-3])
+        self.batch("--shard", "2/4", code=0)
+        self.assertIn(b"shard 1 of 4 has 1 of its", self.merge(self.folder, code=3).stderr)
+        self.batch("--shard", "1/4", code=0)
+        self.merge(self.folder)
+        parts = [f"{name}.{i}-of-4.{ending}" for i in range(4)
+                 for name, ending in (("run", "json"), ("results", "jsonl"))]
+        self.assert_whole(besides=parts)
+
+    def test_shards_that_do_not_fit(self):
+        self.shards(2, "part{}")
+        one, two = (os.path.join(self.folder, f"part{i}") for i in range(2))
+        copy = os.path.join(self.folder, "copy")
+        shutil.copytree(one, copy)
+        together = os.path.join(self.folder, "together")
+        said = self.merge(one, copy, two, "-o", together, code=3).stderr
+        self.assertIn(b"shard 0 of 2 is there twice", said)
+        other = os.path.join(self.folder, "other")
+        run("batch", self.images, "-o", other, "--shard", "1/2", "--method", "rollout")
+        said = self.merge(one, other, "-o", together, code=3).stderr
+        self.assertIn(b'settings.method is "attnlrp" in shard 0 and "rollout" in shard 1', said)
+        run("batch", self.images, "-o", other + "3", "--shard", "1/3")
+        said = self.merge(one, other + "3", "-o", together, code=3).stderr
+        self.assertIn(b"shards of 2 and shards of 3", said)
+        self.assertNotIn(b"results.jsonl", files_of(together))
+        for option in ("--csv", "--html", "--json"):
+            self.merge(one, two, "-o", together, option, "x", code=2)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=[sys.argv[0], *(f"Batch.{name}" for name in sys.argv[3:])], verbosity=1)
