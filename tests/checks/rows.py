@@ -1,0 +1,38 @@
+"""The table of bad inputs in tests/TESTING.md has every row once, and what it names exists. usage: rows.py ROOT"""
+
+import os
+import re
+import sys
+
+import sources
+
+ROWS = [f"{letter}{number}" for letter, count in (("I", 15), ("W", 14), ("A", 6), ("F", 12), ("T", 6))
+        for number in range(1, count + 1)]
+OTHERS = {"batch", "checks/rows", "../", "-", "name", '"name"', "path"}
+
+
+def check(root):
+    lines = [line for line in sources.read(root, "tests/TESTING.md").splitlines()
+             if re.match(r"\| [A-Z]\d+ \|", line)]
+    found = [line.split("|")[1].strip() for line in lines]
+    complaints = [f"row {row}: there {found.count(row)} times" for row in ROWS
+                  if found.count(row) != 1]
+    functions = set()
+    for path in sources.c_files(root, ("tests",)):
+        functions.update(re.findall(r"^static void (test_\w+)\(", sources.read(root, path), re.MULTILINE))
+    cases = set()
+    for name in sorted(os.listdir(os.path.join(root, "tests/cli"))):
+        if name.endswith(".txt"):
+            cases.update(re.findall(r"^== (.*)$", sources.read(root, "tests/cli/" + name), re.MULTILINE))
+    for line in lines:
+        row, shown = line.split("|")[1].strip(), line.rsplit("|", 2)[1]
+        for name in re.findall(r"`([^`]*)`", shown):
+            exists = (name in OTHERS or name in functions or name.strip('"') in cases or
+                      ("/" in name and os.path.exists(os.path.join(root, name))))
+            if not exists:
+                complaints.append(f"row {row}: there is no {name}")
+    return complaints
+
+
+if __name__ == "__main__":
+    sources.finish("rows", check(sys.argv[1]))

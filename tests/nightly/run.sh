@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Everything that takes too long for every change: `make nightly-deps` first. One part that fails does
+# not keep the others from running.
+set -uo pipefail
+cd "$(dirname "$0")/../.." || exit 1
+
+failed=0
+part() {
+    echo "== $*"
+    "$@" || failed=1
+}
+
+make build BUILD=build
+part build/tests/fault/torture 0
+part tests/nightly/valgrind.sh
+part tests/nightly/threads.sh
+part tests/nightly/coverage.sh
+part tests/nightly/fuzz.sh
+exit "$failed"
