@@ -187,6 +187,8 @@ struct vitlrp_model_options {
     const char *labels_path; /* class names, one a line or "index<TAB>wnid<TAB>name"; NULL: the
                                 model's, else ImageNet's */
     struct vitlrp_log log;
+    size_t max_bytes; /* LIMIT beyond, of the file and of its weights in memory; 4 GiB at most,
+                         which is the default and what 0 stands for */
 };
 
 VITLRP_API void vitlrp_model_options_init(struct vitlrp_model_options *options);

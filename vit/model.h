@@ -64,7 +64,8 @@ struct vit_model {
 };
 
 struct vit_load_options {
-    int32_t heads; /* 0: from the configuration, else dim / 64 */
+    int32_t heads;      /* 0: from the configuration, else dim / 64 */
+    uint64_t max_bytes; /* LIMIT for a file or for weights in memory beyond; 0: 4 GiB */
     const struct log *log;
 };
 

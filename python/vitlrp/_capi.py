@@ -127,6 +127,7 @@ class ModelOptions(Structure):
         ("heads", c_int32),
         ("labels_path", c_char_p),
         ("log", Log),
+        ("max_bytes", c_size_t),
     ]
 
 

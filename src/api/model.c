@@ -9,7 +9,8 @@
 #include "base/mem.h"
 
 void vitlrp_model_options_init(struct vitlrp_model_options *options) {
-    *options = (struct vitlrp_model_options){.struct_size = sizeof *options};
+    *options = (struct vitlrp_model_options){.struct_size = sizeof *options,
+                                             .max_bytes = (size_t) 4 << 30};
 }
 
 void vitlrp_architecture_init(struct vitlrp_architecture *architecture) {
@@ -75,7 +76,8 @@ static enum status open_path(const char *path, const struct vitlrp_model_options
     struct vitlrp_model *model = NULL;
     TRY(read_options(options, &chosen, err));
     struct log log = {chosen.log.write, chosen.log.user};
-    struct vit_load_options load = {.heads = chosen.heads, .log = &log};
+    struct vit_load_options load = {
+        .heads = chosen.heads, .max_bytes = chosen.max_bytes, .log = &log};
     TRY(vit_model_load(path, &load, &vit, err));
     TRY(complete(vit, chosen.labels_path, &model, err));
     model->path = mem_strdup(vit->name);
@@ -104,7 +106,8 @@ static enum status open_memory(const void *data, size_t size, const char *name,
     struct vit_model *vit = NULL;
     TRY(read_options(options, &chosen, err));
     struct log log = {chosen.log.write, chosen.log.user};
-    struct vit_load_options load = {.heads = chosen.heads, .log = &log};
+    struct vit_load_options load = {
+        .heads = chosen.heads, .max_bytes = chosen.max_bytes, .log = &log};
     TRY(vit_model_load_memory(data, size, name, &load, &vit, err));
     TRY(complete(vit, chosen.labels_path, out, err));
     (*out)->data = data;

@@ -93,6 +93,37 @@ static void test_w2_names_and_numbers(void **unused) {
     }
 }
 
+/* A limit of the caller's for the file, and for what it unfolds to: the message has the number. */
+static void test_w11_limit_of_weights(void **unused) {
+    struct pth_list list;
+    struct bytes file;
+    struct vit_config config = small_config();
+    struct vitlrp_model *model = NULL;
+    struct vitlrp_model_options options;
+    struct vitlrp_error error;
+    (void) unused;
+    pth_timm(&list, &config);
+    npz_make(&list, true, &file);
+    vitlrp_model_options_init(&options);
+    options.heads = 2;
+    options.max_bytes = file.size - 1;
+    assert_int_equal(
+        vitlrp_model_open_memory(file.data, file.size, "made", &options, &model, &error),
+        VITLRP_LIMIT);
+    assert_non_null(strstr(error.message, "bytes are more than the limit"));
+    bytes_free(&file);
+    safetensors_make(&list, "F16", NULL, &file);
+    options.max_bytes = file.size;
+    for (int i = 0; i < 2; i++, options.max_bytes = 0) {
+        enum vitlrp_status status =
+            vitlrp_model_open_memory(file.data, file.size, "made", &options, &model, &error);
+        assert_int_equal(status, i == 0 ? VITLRP_LIMIT : VITLRP_OK);
+    }
+    assert_non_null(strstr(error.message, "its weights need"));
+    vitlrp_model_close(model);
+    bytes_free(&file);
+}
+
 #define THREADS 8
 #define ROUNDS 3
 
@@ -205,6 +236,7 @@ int main(void) {
         cmocka_unit_test(test_i15_file_that_changes),
         cmocka_unit_test(test_w12_file_cut_after_loading),
         cmocka_unit_test(test_w2_names_and_numbers),
+        cmocka_unit_test(test_w11_limit_of_weights),
         cmocka_unit_test(test_t2_sessions_in_threads),
         cmocka_unit_test(test_t4_null_everywhere),
     };

@@ -196,7 +196,7 @@ static enum status build_model(const struct checkpoint *checkpoint,
                                        .config = huggingface ? sidecars->config : NULL,
                                        .log = options->log};
     TRY_GOTO(status, architecture_infer(binding, &hints, &config, &position_has_cls, err), cleanup);
-    TRY_GOTO(status, weights_allocate(&config, name, &model, err), cleanup);
+    TRY_GOTO(status, weights_allocate(&config, name, options->max_bytes, &model, err), cleanup);
     TRY_GOTO(status, fill_weights(checkpoint->source, binding, position_has_cls, model, err),
              cleanup);
     model->layout = binding->layout->name;
@@ -301,6 +301,10 @@ static enum status load_source(const struct source *source, const char *path, co
     struct layout_binding binding = {0};
     struct sidecars sidecars = {0};
     enum status status = STATUS_OK;
+    if (options->max_bytes != 0 && source->size > options->max_bytes) {
+        return fail(err, STATUS_LIMIT, "%llu bytes are more than the limit of %llu",
+                    (unsigned long long) source->size, (unsigned long long) options->max_bytes);
+    }
     TRY(checkpoint_open(source, &checkpoint, err));
     TRY_GOTO(status, layout_bind(&checkpoint.tensors, options->log, &binding, err), cleanup);
     if (path != NULL) {

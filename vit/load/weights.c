@@ -135,9 +135,10 @@ static void lay_out(struct vit_model *model, struct arena *arena) {
     }
 }
 
-enum status weights_allocate(const struct vit_config *config, const char *name,
+enum status weights_allocate(const struct vit_config *config, const char *name, uint64_t max_bytes,
                              struct vit_model **out, struct error *err) {
     enum status status = STATUS_OK;
+    uint64_t limit = max_bytes == 0 ? CHECKPOINT_MAX_BYTES : max_bytes;
     TRY(check_config(config, err));
     struct vit_model *model = mem_calloc(1, sizeof *model);
     if (model == NULL) {
@@ -153,9 +154,10 @@ enum status weights_allocate(const struct vit_config *config, const char *name,
     }
     struct arena arena = arena_measuring();
     lay_out(model, &arena);
-    if (arena.overflow || arena.used > CHECKPOINT_MAX_BYTES) {
-        status = fail(err, STATUS_LIMIT, "its weights need more than %llu bytes of memory",
-                      (unsigned long long) CHECKPOINT_MAX_BYTES);
+    if (arena.overflow || arena.used > limit) {
+        status = fail(err, STATUS_LIMIT,
+                      "its weights need %zu bytes of memory, more than the limit of %llu",
+                      arena.used, (unsigned long long) limit);
         goto cleanup;
     }
     model->storage_bytes = arena.used;
