@@ -34,7 +34,8 @@ const char BATCH_PAGE_STYLE[] =
     "dialog img { flex: 1; min-height: 0; object-fit: contain; }\n"
     "dialog p { margin: 0; overflow-wrap: anywhere; }\n"
     "dialog button { font: inherit; padding: .3rem .7rem; }\n"
-    "::backdrop { background: #000c; }\n";
+    "::backdrop { background: #000c; }\n"
+    "@media (max-width: 36rem) { header { position: static; } }\n";
 
 const char BATCH_PAGE_BODY[] =
     "<form>\n"
