@@ -86,7 +86,7 @@ static void append_audit_cell(struct text *out, const struct audit *audit, int d
         text_append_string(&text, " %");
     }
     const char *cell = text.failed ? "?" : audit->n == 0 ? "-" : text.data;
-    text_printf(out, "  %-23s", cell);
+    text_printf(out, "  %-24s", cell);
     text_free(&text);
 }
 
@@ -109,7 +109,7 @@ static void append_audit(struct text *out, const struct record *record,
                 "half-width of the interval above\n%-*s",
                 audit_images(evaluation), width, "method");
     for (size_t i = 0; i < sizeof COLUMNS / sizeof COLUMNS[0]; i++) {
-        text_printf(out, "  %-23s", COLUMNS[i].title);
+        text_printf(out, "  %-24s", COLUMNS[i].title);
     }
     text_append_string(out, "  n\n");
     for (size_t i = 0; i < summary->method_count; i++) {

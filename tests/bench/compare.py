@@ -86,7 +86,8 @@ def collect(result):
 
 
 def check_setting(old, new):
-    for key in SETTING:
+    # Where there are no variants, the precision is that of the whole measurement.
+    for key in SETTING if "variants" in old else (*SETTING, "precision"):
         if old.get(key) != new.get(key):
             raise Refused(f"{key} is {old.get(key)!r} in one and {new.get(key)!r} in the other")
 

@@ -109,6 +109,10 @@ def check_refusals(cases):
     bad = {"no JSON": "{", "a list": "[]", "another object": {"format": "x"}}
     for name, value in bad.items():
         cases.expect(name, run(good, cases.write("bad.json", value)), 2, "bad.json")
+    counted = {"format": "vitlrp bench eval 1", "precision": "fp32", "ratio": 0.9}
+    pair = [cases.write(f"{precision}.json", {**counted, "precision": precision})
+            for precision in ("fp32", "bf16")]
+    cases.expect("another precision", run(*pair), 2, "precision is 'fp32' in one")
     cases.expect("no file", run(good, os.path.join(cases.folder, "none.json")), 2, "none.json")
     cases.expect("one file", run(good), 2, "two files")
     cases.expect("no tolerance", run(good, good, "--tolerance", "0"), 2, "above 0")
