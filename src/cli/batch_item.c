@@ -297,8 +297,9 @@ enum status batch_item_explain(struct batch_item *item, const struct batch_choic
     }
     item->state = item->status == STATUS_OK ? BATCH_DONE : BATCH_FAILED;
     if (is_everybodys(item->status, &item->err)) {
-        *err = item->err;
-        status = error_prefix(err, item->status, item->image.id);
+        const char *message = without_path(item->err.message, item->image.path);
+        status = fail(err, item->status, "%s", message);
+        error_prefix(err, status, item->image.id);
     } else {
         status = write_line(&passage, err);
     }

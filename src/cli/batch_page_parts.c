@@ -34,7 +34,8 @@ const char BATCH_PAGE_STYLE[] =
     "dialog img { flex: 1; min-height: 0; object-fit: contain; }\n"
     "dialog p { margin: 0; overflow-wrap: anywhere; }\n"
     "dialog button { font: inherit; padding: .3rem .7rem; }\n"
-    "::backdrop { background: #000c; }\n";
+    "::backdrop { background: #000c; }\n"
+    "@media (max-width: 36rem) { header { position: static; } }\n";
 
 const char BATCH_PAGE_BODY[] =
     "<form>\n"
@@ -70,7 +71,7 @@ const char BATCH_PAGE_SCRIPT[] =
     "const title = (tile) => tile[CLASS] === null ? \"failed\"\n"
     "  : (tile[NAME] || \"class \" + tile[CLASS]) + \" (\" + tile[CLASS] + \")\";\n"
     "const percent = (tile) => tile[PROBABILITY] === null ? \"\"\n"
-    "  : (100 * tile[PROBABILITY]).toFixed(1) + \" %\";\n"
+    "  : (100 * tile[PROBABILITY]).toFixed(1) + \"\\u00a0%\";\n"
     "const words = all.map((tile) => (tile[ID] + \" \" + title(tile)).toLowerCase());\n"
     "\n"
     "function element(name, text, kind) {\n"
@@ -96,9 +97,12 @@ const char BATCH_PAGE_SCRIPT[] =
     "    button.append(image);\n"
     "  }\n"
     "  const lines = element(\"div\", title(tile) + \" \" + percent(tile));\n"
-    "  lines.append(document.createElement(\"br\"),\n"
-    "    element(\"small\", tile[ID] + (tile[MESSAGE] === null ? \"\" : \": \" + "
-    "tile[MESSAGE])));\n"
+    "  const small = element(\"small\", \"\");\n"
+    "  for (const part of tile[ID].split(/(?<=[/_])/)) {\n"
+    "    small.append(part, document.createElement(\"wbr\"));\n"
+    "  }\n"
+    "  if (tile[MESSAGE] !== null) small.append(\": \" + tile[MESSAGE]);\n"
+    "  lines.append(document.createElement(\"br\"), small);\n"
     "  button.append(lines);\n"
     "  button.addEventListener(\"click\", () => view(place));\n"
     "  return button;\n"

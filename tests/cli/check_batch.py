@@ -389,6 +389,52 @@ class Batch(unittest.TestCase):
             if mounted:
                 subprocess.run(["umount", self.folder], check=True)
 
+    def test_no_file_descriptors(self):
+        result = self.batch("-j", "1", code=4, preexec_fn=lambda: (
+            resource.setrlimit(resource.RLIMIT_NOFILE, (7, 7))))
+        self.assertIn(b"Too many open files", result.stderr)
+        self.assertEqual(result.stderr.count(b"\n"), 1)
+        self.batch()
+        self.assert_whole()
+
+    def test_dataset_that_goes_away(self):
+        aside = self.images + ".aside"
+        process = subprocess.Popen(command("batch", self.images, "-o", self.folder, "-j", "1"),
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.wait_for_lines(process, 3)
+        os.rename(self.images, aside)
+        try:
+            _, err = process.communicate(timeout=TIME_LIMIT)
+        finally:
+            os.rename(aside, self.images)
+        self.assertEqual(process.returncode, 4, err)
+        self.assertIn(b"images: the dataset is no longer there", err)
+        self.batch()
+        self.assert_whole()
+
+    @unittest.skipUnless(shutil.which("strace"), "strace is not there")
+    def test_on_the_disk_before_it_is_told(self):
+        """A file is synced, renamed and its folder synced before its line is written."""
+        trace = os.path.join(self.base, "trace")
+        subprocess.run(["strace", "-f", "-y", "-o", trace, "-e", "trace=fsync,renameat,pwrite64",
+                        *command("batch", self.images, "-o", self.folder, "-q", "--limit", "6")],
+                       check=True, timeout=TIME_LIMIT)
+        calls = {}
+        for line in read(trace).decode(errors="replace").splitlines():
+            thread, _, call = line.partition(" ")
+            if not call.lstrip().startswith("<"): # the end of one that was told before
+                calls.setdefault(thread, []).append(call.strip())
+        files = 0
+        for of_thread in calls.values():
+            for place, call in enumerate(of_thread):
+                if call.startswith("renameat") and ".heat.png" in call:
+                    files += 1
+                    before, after, line = (of_thread[place + step] for step in (-1, 1, 2))
+                    self.assertRegex(before, r"^fsync\(\d+<.*/staging/\.vitlrp-.*\.tmp>")
+                    self.assertRegex(after, r"^fsync\(\d+<.*/out")
+                    self.assertRegex(line, r"^pwrite64\(\d+<.*/results\.jsonl>")
+        self.assertEqual(files, 6)
+
     # ---- Shards ----
 
     def shards(self, count, folder="{}", **more):
