@@ -9,7 +9,7 @@
 #define CONFIG_LIMIT ((size_t) 1 << 24)
 #define MOST_IMAGES INT64_C(10000000)
 #define MOST_DIFFERENCES 3
-#define SHOWN_VALUE 60
+#define SHOWN_VALUE 40
 
 /* What may differ: names of the same things, and the part of the work. */
 static const char *const NAMES_ONLY[] = {"dataset", "model", "shard"};
@@ -200,17 +200,18 @@ struct differences {
 
 static void append_value(struct text *out, const json_t *value) {
     struct text text = {.limit = CONFIG_LIMIT};
-    char shown[SHOWN_VALUE];
+    char shown[SHOWN_VALUE + 8];
     if (value == NULL) {
         text_append_string(out, "absent");
         return;
     }
     json_append(&text, value, 0);
-    if (!text.failed && text.length >= sizeof shown) {
-        text.data[sizeof shown - 4] = '\0';
+    bool cut = !text.failed && text.length > SHOWN_VALUE;
+    if (cut) {
+        text.data[SHOWN_VALUE] = '\0';
     }
     text_escape_name(shown, sizeof shown, text.failed ? "?" : text.data);
-    text_append_string(out, shown);
+    text_printf(out, "%s%s", shown, cut ? "..." : "");
     text_free(&text);
 }
 
