@@ -237,7 +237,8 @@ enum status vit_batch_forward(struct vit_batch *batch, size_t count, const float
     struct block_scratch scratch = scratch_of(batch);
     size_t classes = (size_t) net->model->config.classes;
     enum status status = STATUS_OK;
-    int saved = net->engine.backend->enter();
+    struct gemm_entry saved;
+    net->engine.backend->enter(&saved);
     for (size_t done = 0; done < count && status == STATUS_OK;) {
         size_t step = size_min(batch->capacity, count - done);
         embed_inputs(batch, step, inputs + done * net->patches * net->patch_pixels, b->embedded);
@@ -246,7 +247,7 @@ enum status vit_batch_forward(struct vit_batch *batch, size_t count, const float
         status = forward_from_qkv(batch, step, logits + done * classes, err);
         done += step;
     }
-    net->engine.backend->leave(saved);
+    net->engine.backend->leave(&saved);
     return status;
 }
 
@@ -285,7 +286,8 @@ enum status vit_batch_forward_mixed(struct vit_batch *batch, const float *origin
     const struct network *net = &batch->net;
     size_t classes = (size_t) net->model->config.classes;
     enum status status = STATUS_OK;
-    int saved = net->engine.backend->enter();
+    struct gemm_entry saved;
+    net->engine.backend->enter(&saved);
     make_variant(batch, 0, original);
     make_variant(batch, 1, replacement);
     for (size_t done = 0; done < count && status == STATUS_OK;) {
@@ -294,6 +296,6 @@ enum status vit_batch_forward_mixed(struct vit_batch *batch, const float *origin
         status = forward_from_qkv(batch, step, logits + done * classes, err);
         done += step;
     }
-    net->engine.backend->leave(saved);
+    net->engine.backend->leave(&saved);
     return status;
 }

@@ -22,9 +22,10 @@ enum status engine_open(struct engine *engine, const char *backend, size_t threa
     TRY(gemm_backend_find(backend, &engine->backend, err));
     engine->kernels = kernels_select();
     TRY(check_reserve(engine->backend, threads, err));
-    int saved = engine->backend->enter();
+    struct gemm_entry saved;
+    engine->backend->enter(&saved);
     engine->backend->thread_start();
-    engine->backend->leave(saved);
+    engine->backend->leave(&saved);
     TRY(pool_open(threads, engine->backend->thread_start, &engine->pool, err));
     engine->threads = mem_calloc(pool_threads(engine->pool), sizeof *engine->threads);
     if (engine->threads == NULL) {

@@ -34,14 +34,15 @@ static enum status forward_pass(struct vit_session *session, const float *input,
         return fail(err, STATUS_NUMERIC, "the model input holds NaN or infinity");
     }
     profile_lap(net->engine.profile, PROFILE_OTHER, 0.0);
-    int saved = session->net.engine.backend->enter();
+    struct gemm_entry saved;
+    session->net.engine.backend->enter(&saved);
     embed_input(session, input);
     for (int32_t i = 0; i < config->depth; i++) {
         network_block_forward(net, 1, &net->model->weights.blocks[i], &state->blocks[i], &scratch);
     }
     network_head_forward(net, 1, state->blocks[config->depth - 1].x_out, state->final,
                          state->logits);
-    session->net.engine.backend->leave(saved);
+    session->net.engine.backend->leave(&saved);
     TRY(engine_check(&net->engine, err));
     if (!values_are_finite(session->state.logits, classes)) {
         return fail(err, STATUS_NUMERIC,

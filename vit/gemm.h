@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "base/pool.h"
+#include "base/signals.h"
 #include "base/status.h"
 #include "base/text.h"
 
@@ -29,6 +30,12 @@ struct gemm_product {
 struct gemm_context;
 struct gemm_packing;
 
+/* What a foreign thread had before a backend made it one of its own. */
+struct gemm_entry {
+    int threads;
+    struct signals signals;
+};
+
 struct gemm_backend {
     const char *name;
 
@@ -39,9 +46,9 @@ struct gemm_backend {
      * touched. */
     void (*thread_start)(void);
 
-    /* Around the products of a call from a foreign thread: returns what leave needs to restore. */
-    int (*enter)(void);
-    void (*leave)(int saved);
+    /* Around the products of a call from a foreign thread; leave restores what enter stored. */
+    void (*enter)(struct gemm_entry *saved);
+    void (*leave)(const struct gemm_entry *saved);
 
     void (*multiply)(const struct gemm_product *product);
 

@@ -6,6 +6,7 @@
 
 #include "base/checked.h"
 #include "base/mem.h"
+#include "base/signals.h"
 #include "vit/gemm_backends.h"
 #include "vit/gemm_onednn_version.h"
 #include "vit/gemm_weights.h"
@@ -29,12 +30,17 @@ static void thread_start(void) {
     gemm_warm_up(multiply);
 }
 
-/* Debian's oneDNN runs on OpenMP too and obeys the same per-thread setting. */
-static int enter(void) {
-    return gemm_openblas()->enter();
+/* Debian's oneDNN runs on OpenMP too and obeys the same per-thread setting. Signals have to wait:
+ * the kernels behind dnnl_sgemm (jit_avx512_common_gemm_f32.cpp and its neighbours) point the stack
+ * pointer at the beginning of a buffer on the heap, and a handler's frame would be written over
+ * what lies before it. */
+static void enter(struct gemm_entry *saved) {
+    gemm_openblas()->enter(saved);
+    signals_hold(&saved->signals);
 }
 
-static void leave(int saved) {
+static void leave(const struct gemm_entry *saved) {
+    signals_release(&saved->signals);
     gemm_openblas()->leave(saved);
 }
 

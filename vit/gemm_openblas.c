@@ -10,18 +10,17 @@
 void omp_set_num_threads(int threads);
 int omp_get_max_threads(void);
 
-static int enter(void) {
-    int saved = omp_get_max_threads();
+static void enter(struct gemm_entry *saved) {
+    saved->threads = omp_get_max_threads();
     omp_set_num_threads(1);
     if (openblas_get_parallel() == OPENBLAS_THREAD && openblas_get_num_threads() != 1) {
         /* The pthread flavour knows only one setting for the whole process. */
         openblas_set_num_threads(1);
     }
-    return saved;
 }
 
-static void leave(int saved) {
-    omp_set_num_threads(saved);
+static void leave(const struct gemm_entry *saved) {
+    omp_set_num_threads(saved->threads);
 }
 
 static void multiply(const struct gemm_product *product) {
@@ -35,7 +34,8 @@ static void multiply(const struct gemm_product *product) {
 /* OpenBLAS allocates at a thread's first product, and loops for ever if the address space is
  * exhausted by then. */
 static void thread_start(void) {
-    enter();
+    struct gemm_entry ours;
+    enter(&ours);
     gemm_warm_up(multiply);
 }
 

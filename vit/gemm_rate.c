@@ -42,7 +42,8 @@ double vit_session_gemm_rate(struct vit_session *session) {
                            .grid = gemm_grid_of(net->tokens, layer.outputs)};
     double flops = 2.0 * (double) net->tokens * (double) layer.outputs * (double) layer.inputs;
     double seconds[REPETITIONS];
-    int saved = net->engine.backend->enter();
+    struct gemm_entry saved;
+    net->engine.backend->enter(&saved);
     job.operand =
         operand_prepare(&net->engine, &job.weights, net->tokens, session->state.blocks[0].x_in,
                         net->dim, false, net->engine.operand);
@@ -52,7 +53,7 @@ double vit_session_gemm_rate(struct vit_session *session) {
         pool_run(net->engine.pool, gemm_grid_tiles(&job.grid), rate_tile, &job);
         seconds[i] = seconds_now() - start;
     }
-    net->engine.backend->leave(saved);
+    net->engine.backend->leave(&saved);
     qsort(seconds, REPETITIONS, sizeof seconds[0], compare_doubles);
     return flops / seconds[REPETITIONS / 2] * 1e-9;
 }

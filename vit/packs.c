@@ -208,7 +208,8 @@ static enum status make_use(const struct vit_model *model, const struct engine *
     struct make_job job = {
         .model = model, .engine = engine, .row = &USES[use], .packs = store->packs[use]};
     enum status status = STATUS_OK;
-    int saved = engine->backend->enter();
+    struct gemm_entry saved;
+    engine->backend->enter(&saved);
     TRY_GOTO(status, measure_layers(&job, &store->bytes[use], err), cleanup);
     store->blocks[use] = mem_alloc_aligned(store->bytes[use], 1);
     if (store->blocks[use] == NULL) {
@@ -221,7 +222,7 @@ static enum status make_use(const struct vit_model *model, const struct engine *
     store->made[use] = true;
 
 cleanup:
-    engine->backend->leave(saved);
+    engine->backend->leave(&saved);
     if (status != STATUS_OK) {
         close_use(store, use);
     }

@@ -452,7 +452,8 @@ enum status vit_visit_attention(struct vit_session *session,
         return fail(err, STATUS_USAGE, "no forward pass yet: there is nothing to show");
     }
     TRY(check_attention_maps(session, err));
-    int saved = session->net.engine.backend->enter();
+    struct gemm_entry saved;
+    session->net.engine.backend->enter(&saved);
     for (int32_t i = session->net.model->config.depth - 1; i >= 0; i--) {
         struct block_state state = session->state.blocks[i];
         if (state.rows != session->net.tokens) {
@@ -462,7 +463,7 @@ enum status vit_visit_attention(struct vit_session *session,
         attention_matrices(&session->net.engine, &attention, session->scratch.a);
         show_attention(visitor, i, &attention, session->scratch.a, NULL);
     }
-    session->net.engine.backend->leave(saved);
+    session->net.engine.backend->leave(&saved);
     return engine_check(&session->net.engine, err);
 }
 
@@ -479,12 +480,13 @@ enum status vit_block_gradient(struct vit_session *session, int32_t block,
     struct block_state cls = session->state.blocks[block];
     cls.rows = 1;
     struct qkv_parts parts = parts_with_relevance(&pass, cls.rows);
-    int saved = session->net.engine.backend->enter();
+    struct gemm_entry saved;
+    session->net.engine.backend->enter(&saved);
     pass_head(&pass, &cls, targets, target_count);
     pass_mlp(&pass, block, weights, &cls);
     pass_proj(&pass, block, weights, &cls);
     pass_attention(&pass, block, &cls, &parts);
-    session->net.engine.backend->leave(saved);
+    session->net.engine.backend->leave(&saved);
     return engine_check(&session->net.engine, err);
 }
 
@@ -503,7 +505,8 @@ enum status vit_relevance(struct vit_session *session, const struct vit_target *
                         .relevance = relevance,
                         .ledger = {.entries = relevance->ledger}};
     profile_begin(session->net.engine.profile, PROFILE_BACKWARD);
-    int saved = session->net.engine.backend->enter();
+    struct gemm_entry saved;
+    session->net.engine.backend->enter(&saved);
     pass_head(&pass, &session->state.blocks[session->net.model->config.depth - 1], targets,
               target_count);
     for (int32_t i = session->net.model->config.depth - 1; i >= 0; i--) {
@@ -513,7 +516,7 @@ enum status vit_relevance(struct vit_session *session, const struct vit_target *
         pass_attention_branch(&pass, i, weights, state);
     }
     enum status status = pass_embedding(&pass, err);
-    session->net.engine.backend->leave(saved);
+    session->net.engine.backend->leave(&saved);
     profile_end(session->net.engine.profile);
     TRY(engine_check(&session->net.engine, err));
     return status;

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "base/mem.h"
+#include "base/signals.h"
 
 /* How often a waiting thread looks before it sleeps: some ten microseconds, shorter than a wake-up
  * through the kernel, short enough that another program on the same core is not kept waiting. */
@@ -124,7 +125,9 @@ static void start_workers(struct pool *pool, size_t threads) {
     if (pthread_attr_init(&attributes) != 0) {
         return;
     }
+    struct signals saved;
     bool started = pthread_attr_setstacksize(&attributes, STACK_BYTES) == 0;
+    signals_hold(&saved);
     while (started && pool->threads < threads) {
         struct worker *worker = &pool->workers[pool->threads - 1];
         *worker = (struct worker){.pool = pool, .number = pool->threads};
@@ -136,6 +139,7 @@ static void start_workers(struct pool *pool, size_t threads) {
             atomic_fetch_sub(&pool->busy, 1);
         }
     }
+    signals_release(&saved);
     pthread_attr_destroy(&attributes);
 }
 

@@ -2,6 +2,7 @@
 #include "eval_watch.h"
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <stddef.h>
 
 #include "library.h"
@@ -9,8 +10,8 @@
 /* Between two lines of progress. */
 #define SHOW_EVERY_MS 150.0
 
-/* A handler has no other way to tell. */
-static volatile sig_atomic_t caught_signal;
+/* A handler has no other way to tell; threads of a run read it. */
+static atomic_int caught_signal;
 
 static void catch_signal(int number) {
     caught_signal = number;
@@ -48,5 +49,5 @@ struct vitlrp_eval_observer eval_watch_observer(struct eval_watch *watch) {
 }
 
 int eval_watch_signal(void) {
-    return (int) caught_signal;
+    return caught_signal;
 }

@@ -81,14 +81,15 @@ static void free_case(struct attention_case *c) {
 }
 
 static void compute(const struct engine *engine, struct attention_case *c) {
-    int saved = engine->backend->enter();
+    struct gemm_entry saved;
+    engine->backend->enter(&saved);
     attention_forward(engine, &c->attention, IMAGES, c->out);
     attention_matrices(engine, &c->attention, c->a);
     for (size_t p = 0; p < PROPAGATIONS; p++) {
         attention_relevance(engine, &c->attention, rules[p], c->g_out, c->g_qkv[p],
                             (struct attention_maps){c->kept_a[p], c->kept_g[p]});
     }
-    engine->backend->leave(saved);
+    engine->backend->leave(&saved);
 }
 
 /* ---- Against the twin ---- */
@@ -269,10 +270,11 @@ static void test_unwatched(void **unused) {
     size_t count = TOKENS * 3 * c.attention.dim;
     float *g_qkv = floats(count);
     compute(&engine, &c);
-    int saved = engine.backend->enter();
+    struct gemm_entry saved;
+    engine.backend->enter(&saved);
     attention_relevance(&engine, &c.attention, rules[ATTNLRP], c.g_out, g_qkv,
                         (struct attention_maps){0});
-    engine.backend->leave(saved);
+    engine.backend->leave(&saved);
     assert_memory_equal(g_qkv, c.g_qkv[ATTNLRP], count * sizeof *g_qkv);
     mem_free(g_qkv);
     free_case(&c);

@@ -128,12 +128,13 @@ static void test_linear(void **unused) {
             struct engine engine =
                 open_engine(tables[t], round % 2 == 0 ? 1 : 3, linear_thread_scratch());
             struct linear_case c = make_linear(&random, round);
-            int saved = engine.backend->enter();
+            struct gemm_entry saved;
+            engine.backend->enter(&saved);
             check_forward(&engine, &c);
             for (size_t r = 0; r < sizeof rules / sizeof rules[0]; r++) {
                 check_rule(&engine, &c, rules[r]);
             }
-            engine.backend->leave(saved);
+            engine.backend->leave(&saved);
             free_linear(&c);
             close_engine(&engine);
         }

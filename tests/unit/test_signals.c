@@ -1,0 +1,130 @@
+/* A handler that runs at any moment of a pass finds a stack that it may write to: the passes of
+ * every backend under a profiling timer, whose handler looks where its own frame lies. */
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/time.h>
+
+#include "vitlrp.h"
+
+#include "support/unit.h"
+
+enum {
+    PERIOD_US = 200,
+    PASSES = 40,
+    FEWEST_TICKS = 20,
+    PIXELS = 3 * 64 * 64,
+    PATCHES = 64,
+    CLASSES = 200
+};
+
+static const char *stack_begin, *stack_end; /* of the thread that takes the signals */
+static atomic_int ticks, outside;
+
+static void look(int number) {
+    char frame[2048];
+    (void) number;
+    memset(frame, 0, sizeof frame);
+    atomic_fetch_add(&ticks, 1);
+    if ((const char *) frame < stack_begin || (const char *) frame >= stack_end) {
+        atomic_fetch_add(&outside, 1);
+    }
+}
+
+static void find_stack(void) {
+    pthread_attr_t attributes;
+    void *begin;
+    size_t size;
+    assert_int_equal(pthread_getattr_np(pthread_self(), &attributes), 0);
+    assert_int_equal(pthread_attr_getstack(&attributes, &begin, &size), 0);
+    pthread_attr_destroy(&attributes);
+    stack_begin = begin;
+    stack_end = stack_begin + size;
+}
+
+static void run_timer(long period_us) {
+    const struct itimerval timer = {{0, period_us}, {0, period_us}};
+    assert_int_equal(setitimer(ITIMER_PROF, &timer, NULL), 0);
+}
+
+static void explain(struct vitlrp_session *session, float *patches) {
+    static float input[PIXELS], logits[CLASSES];
+    const struct vitlrp_target target = {.output = 0, .weight = 1.0F};
+    struct vitlrp_rules rules;
+    struct vitlrp_relevance relevance;
+    for (size_t i = 0; i < PIXELS; i++) {
+        input[i] = (float) (i % 97) / 48.0F - 1.0F;
+    }
+    vitlrp_relevance_init(&relevance);
+    relevance.patches = patches;
+    assert_int_equal(vitlrp_rules_init(&rules, "attnlrp", NULL), VITLRP_OK);
+    assert_int_equal(vitlrp_session_forward(session, input, logits, NULL), VITLRP_OK);
+    assert_int_equal(vitlrp_session_relevance(session, &target, 1, &rules, &relevance, NULL),
+                     VITLRP_OK);
+}
+
+static void check_backend(const struct vitlrp_model *model, const char *backend) {
+    struct vitlrp_session_options options;
+    struct vitlrp_session *session = NULL;
+    float quiet[PATCHES], disturbed[PATCHES];
+    vitlrp_session_options_init(&options);
+    options.backend = backend;
+    options.threads = 2;
+    assert_int_equal(vitlrp_session_open(model, &options, &session, NULL), VITLRP_OK);
+    explain(session, quiet);
+    run_timer(PERIOD_US);
+    for (int i = 0; i < PASSES || (atomic_load(&ticks) < FEWEST_TICKS && i < 100 * PASSES); i++) {
+        explain(session, disturbed);
+        assert_memory_equal(disturbed, quiet, sizeof quiet);
+    }
+    run_timer(0);
+    vitlrp_session_close(session);
+}
+
+static void test_handlers_have_a_stack(void **unused) {
+    struct sigaction action = {.sa_handler = look, .sa_flags = (int) SA_RESTART};
+    struct vitlrp_model *model = NULL;
+    const char *backend;
+    (void) unused;
+    find_stack();
+    assert_int_equal(vitlrp_model_open_builtin(NULL, &model, NULL), VITLRP_OK);
+    assert_int_equal(sigaction(SIGPROF, &action, NULL), 0);
+    for (size_t i = 0; (backend = vitlrp_backend_name(i)) != NULL; i++) {
+        atomic_store(&ticks, 0);
+        check_backend(model, backend);
+        assert_true(atomic_load(&ticks) >= FEWEST_TICKS);
+        assert_int_equal(atomic_load(&outside), 0);
+    }
+    vitlrp_model_close(model);
+}
+
+/* What was blocked before a call is blocked after it, and nothing else. */
+static void test_signals_are_given_back(void **unused) {
+    sigset_t before, after;
+    struct vitlrp_session_options options;
+    struct vitlrp_session *session = NULL;
+    struct vitlrp_model *model = NULL;
+    float patches[PATCHES];
+    (void) unused;
+    assert_int_equal(pthread_sigmask(SIG_BLOCK, NULL, &before), 0);
+    assert_int_equal(vitlrp_model_open_builtin(NULL, &model, NULL), VITLRP_OK);
+    vitlrp_session_options_init(&options);
+    assert_int_equal(vitlrp_session_open(model, &options, &session, NULL), VITLRP_OK);
+    explain(session, patches);
+    assert_int_equal(pthread_sigmask(SIG_BLOCK, NULL, &after), 0);
+    for (int number = 1; number < NSIG; number++) {
+        assert_int_equal(sigismember(&after, number), sigismember(&before, number));
+    }
+    vitlrp_session_close(session);
+    vitlrp_model_close(model);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_handlers_have_a_stack),
+        cmocka_unit_test(test_signals_are_given_back),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
