@@ -13,8 +13,9 @@
 #define STRIP_BYTES (3 * STRIP_ROWS) /* one column of a strip: a whole number of vectors */
 #define BLOCK ((size_t) 64)          /* samples of a row that the second pass sums at a time */
 
-/* The sums are 32-bit products, which plain x86-64 has no vector instruction for. The loader chooses
- * between the clones before ThreadSanitizer, which instruments the choice, is ready. */
+/* The sums are 32-bit products, which plain x86-64 has no vector instruction for. Not under
+ * ThreadSanitizer, which the choice between them, made while the program is loaded, comes too early
+ * for. */
 #if defined(__x86_64__) && defined(__gnu_linux__) && !defined(__SANITIZE_THREAD__)
 #define VECTOR_CLONES __attribute__((target_clones("avx2", "default")))
 #else

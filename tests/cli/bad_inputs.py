@@ -5,8 +5,13 @@ import json
 import os
 import pickle
 import struct
+import sys
 import zipfile
 import zlib
+
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "fuzz"))
+import seed_checkpoints
 
 
 def safetensors(tensors, header=None):
@@ -94,6 +99,7 @@ def make(folder, data, parity):
         "overflow.safetensors": safetensors({"a": ("F32", [1 << 32, 1 << 32], [0, 16])}),
         "short.safetensors": weights[:len(weights) // 2],
         "evil.pth": evil_pth(),
+        "zip64.npz": seed_checkpoints.zip64(seed_checkpoints.npz(seed_checkpoints.jax())),
         "resnet.safetensors": safetensors({
             "conv1.weight": ("F32", [4, 3, 7, 7], [0, 2352]),
             "bn1.weight": ("F32", [4], [2352, 2368]),

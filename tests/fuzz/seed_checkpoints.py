@@ -185,6 +185,7 @@ def torch_files():
         "zip": (torch_zip(state(tensors), tensors), 1),
         "zip_wrapped": (torch_zip(wrapped, tensors), 1),
         "zip_4": (torch_zip(state(small), small, 4), 1),
+        "zip64": (zip64(torch_zip(state(tensors), tensors)), 1),
         "legacy": (torch_legacy(state(tensors), tensors), 0),
         "legacy_small": (torch_legacy(state(small), small), 0),
     }
@@ -219,10 +220,49 @@ def npz(tensors, method=zipfile.ZIP_STORED):
     return out.getvalue()
 
 
+def zip64(data):
+    """The archive with every size, and the place of its directory, in the fields of zip64."""
+    end = data.rindex(b"PK\5\6")
+    entries, size, start = struct.unpack("<HII", data[end + 10:end + 20])
+    directory, at = b"", start
+    for _ in range(entries):
+        fields = list(struct.unpack("<4s6H3I5H2I", data[at:at + 46]))
+        name_length, extra_length = fields[10], fields[11]
+        name = data[at + 46:at + 46 + name_length]
+        extra = struct.pack("<HHQQQ", 1, 24, fields[9], fields[8], fields[16])
+        at += 46 + name_length + extra_length + fields[12]
+        fields[8] = fields[9] = fields[16] = 0xFFFFFFFF
+        fields[11], fields[12] = len(extra) + 8, 0
+        directory += struct.pack("<4s6H3I5H2I", *fields) + name + struct.pack("<HHI", 9, 4, 7) + extra
+    record = struct.pack("<4sQHHIIQQQQ", b"PK\6\6", 44, 45, 45, 0, 0, entries, entries,
+                         len(directory), start)
+    locator = struct.pack("<4sIQI", b"PK\6\7", 0, start + len(directory), 1)
+    last = struct.pack("<4sHHHHIIH", b"PK\5\6", 0, 0, 0xFFFF, 0xFFFF, 0xFFFFFFFF, 0xFFFFFFFF, 0)
+    return data[:start] + directory + record + locator + last
+
+
+def strange_npz():
+    """Archives whose only array is what no checkpoint has."""
+    def one(content, name="embedding/bias.npy"):
+        out = io.BytesIO()
+        with zipfile.ZipFile(out, "w") as archive:
+            archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), content)
+        return out.getvalue()
+    return {
+        "other_entry": one(b"text", "readme.txt"), "no_array": one(b"text"), "empty": one(b""),
+        "doubles": one(npy((2,), bytes(16), "<f8")), "half": one(npy((2,), bytes(4), "<f2")),
+        "odd": one(npy((2,), bytes(6), "<f3")), "int": one(npy((2,), bytes(8), "<i4")),
+        "fortran": one(npy((2, 2), bytes(16), order=True)), "more": one(npy((2,), bytes(12))),
+        "less": one(npy((9,), bytes(12))), "overflow": one(npy((1 << 62, 1 << 62), b"")),
+    }
+
+
 def numpy_files():
     """{name: (bytes, way)}; the ways are those of fuzz_numpy.c."""
     found = {"jax": (npz(jax()), 1), "jax_deflated": (npz(jax(), zipfile.ZIP_DEFLATED), 0),
              "timm": (npz(timm()), 9), "small": (npz({"a": (2, 2)}), 1)}
+    found.update({"zip64": (zip64(npz(jax())), 1), "zip64_small": (zip64(npz({"a": (2, 2)})), 1)})
+    found.update({name: (data, 1) for name, data in strange_npz().items()})
     arrays = {"one": npy((3,), bytes(12)), "two": npy((2, 3), bytes(24), version=2),
               "none": npy((), bytes(4), version=3), "zero": npy((0, 5), b""),
               "double": npy((2,), bytes(16), "<f8"), "big": npy((2,), bytes(8), ">f4"),
