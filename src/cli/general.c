@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "bench_machine.h"
+#include "cli/bench/bench_machine.h"
 #include "help.h"
 #include "vitlrp.h"
 

@@ -2,14 +2,14 @@
  * file.
  */
 #include "args.h"
-#include "batch_main.h"
-#include "bench.h"
+#include "cli/batch/batch_main.h"
+#include "cli/bench/bench.h"
+#include "cli/eval/eval_main.h"
+#include "cli/eval/tune_main.h"
+#include "cli/explain/explain.h"
 #include "console.h"
-#include "eval_main.h"
-#include "explain.h"
 #include "general.h"
 #include "info.h"
-#include "tune_main.h"
 
 static enum exit_code run(const struct args *args) {
     static enum exit_code (*const VERBS[VERB_COUNT])(const struct args *, struct console *) = {

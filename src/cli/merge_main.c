@@ -1,9 +1,9 @@
 #include "base/file.h"
 #include "base/mem.h"
-#include "batch_merge.h"
-#include "eval_files.h"
-#include "eval_main.h"
-#include "eval_report.h"
+#include "cli/batch/batch_merge.h"
+#include "cli/eval/eval_files.h"
+#include "cli/eval/eval_main.h"
+#include "cli/eval/eval_report.h"
 #include "library.h"
 
 /* Of one record; as much as the library writes. */

@@ -5,9 +5,9 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "cli/batch_journal.h"
-#include "cli/batch_names.h"
-#include "cli/batch_queue.h"
+#include "cli/batch/batch_journal.h"
+#include "cli/batch/batch_names.h"
+#include "cli/batch/batch_queue.h"
 #include "support/scratch.h"
 
 #include "support/unit.h"

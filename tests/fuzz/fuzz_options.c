@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "eval_choice.h"
+#include "cli/eval/eval_choice.h"
+#include "cli/settings.h"
 #include "fuzz/fuzz.h"
-#include "settings.h"
 
 #define MAX_WORDS 64
 

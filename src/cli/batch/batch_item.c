@@ -1,0 +1,318 @@
+#include "batch_item.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/npy.h"
+#include "batch_names.h"
+#include "cli/explain/explain_class.h"
+#include "cli/json_report.h"
+#include "cli/library.h"
+#include "cli/names.h"
+
+#define LINE_LIMIT ((size_t) 1 << 28)
+
+/* What an image's explanation goes through. */
+struct passage {
+    struct batch_item *item;
+    const struct batch_choice *choice;
+    struct explain_session *state;
+    struct explanation explanation;
+    struct photo photo;
+    struct text stem; /* owned */
+    struct text json; /* owned: of --write json */
+    json_t *first;    /* owned: members of the line for the first class */
+    json_t *further;  /* owned: the same of the others, as a list */
+    json_t *files;    /* of the class at hand; belongs to its object */
+};
+
+static void free_memory(void *data) {
+    mem_free(data);
+}
+
+/* Takes the data over, failing or not. */
+static enum status add_output(struct passage *passage, enum batch_file file, int32_t class_index,
+                              unsigned char *data, size_t size, void (*release)(void *),
+                              struct error *err) {
+    struct batch_item *item = passage->item;
+    struct text path = {.limit = NAME_LIMIT};
+    text_append_string(&path, passage->stem.data);
+    batch_append_suffix(&path, file, class_index);
+    if (item->output_count == item->output_capacity) {
+        size_t capacity = 2 * item->output_capacity + BATCH_FILES;
+        struct batch_output *grown = mem_resize(item->outputs, capacity, sizeof *grown);
+        item->outputs = grown != NULL ? grown : item->outputs;
+        item->output_capacity = grown != NULL ? capacity : item->output_capacity;
+    }
+    json_t *shown = path.failed ? NULL : json_text(path.data);
+    if (item->output_count == item->output_capacity || shown == NULL ||
+        json_array_append_new(passage->files, shown) != 0) {
+        release(data);
+        text_free(&path);
+        return fail(err, STATUS_NOMEM, "out of memory for the results of an image");
+    }
+    item->outputs[item->output_count++] = (struct batch_output){path.data, data, size, release};
+    return STATUS_OK;
+}
+
+static enum status add_array(struct passage *passage, enum batch_file file, int32_t class_index,
+                             const float *values, size_t rank, const size_t *shape,
+                             struct error *err) {
+    struct bytes bytes = {0};
+    if (!passage->choice->writes[file]) {
+        return STATUS_OK;
+    }
+    TRY(npy_encode_float32(values, rank, shape, &bytes, err));
+    return add_output(passage, file, class_index, bytes.data, bytes.size, free_memory, err);
+}
+
+static enum status add_picture(struct passage *passage, enum batch_file file, int32_t class_index,
+                               enum vitlrp_picture_format format, struct error *err) {
+    unsigned char *data = NULL;
+    size_t size = 0;
+    if (!passage->choice->writes[file]) {
+        return STATUS_OK;
+    }
+    passage->state->outputs.picture_format = format;
+    TRY(explain_render(passage->state, &passage->explanation, &data, &size, err));
+    return add_output(passage, file, class_index, data, size, vitlrp_free, err);
+}
+
+/* What explain --json says, less the times, which no two runs share. */
+static enum status add_json_line(struct passage *passage, bool several, struct error *err) {
+    json_t *object = NULL;
+    if (!passage->choice->writes[BATCH_JSON]) {
+        return STATUS_OK;
+    }
+    TRY(json_report(&passage->explanation, &object, err));
+    json_object_del(object, "timing_ms");
+    json_append(&passage->json, object, several ? 0 : 2);
+    text_append_string(&passage->json, "\n");
+    json_decref(object);
+    return passage->json.failed ? fail(err, STATUS_NOMEM, "out of memory for the JSON report")
+                                : STATUS_OK;
+}
+
+/* The members of a line that belong to a class. */
+static json_t *describe_class(const struct explanation *explanation) {
+    const struct prediction *prediction = explanation->prediction;
+    const struct vitlrp_class *target = &explanation->target;
+    return json_pack("{s:i, s:o, s:o, s:o, s:o, s:o, s:[]}", "class", target->index, "wnid",
+                     json_text(target->wnid), "name", json_text(target->label), "probability",
+                     json_number(prediction->probability[target->output]), "logit",
+                     json_number(prediction->logits[target->output]), "relevance_sum",
+                     json_number(explanation->sum), "files");
+}
+
+static enum status explain_one(struct passage *passage, bool several, struct error *err) {
+    struct explain_session *state = passage->state;
+    const size_t shape[2] = {(size_t) state->map_height, (size_t) state->map_width};
+    int32_t class_index = several ? passage->explanation.target.index : -1;
+    TRY(explain_relevance(state, &passage->explanation, err));
+    json_t *object = describe_class(&passage->explanation);
+    json_t *list = passage->first == NULL ? NULL : passage->further;
+    passage->files = json_object_get(object, "files");
+    if (passage->first == NULL) {
+        passage->first = object;
+    } else if (json_array_append_new(list, object) != 0) {
+        object = NULL;
+    }
+    if (object == NULL) {
+        return fail(err, STATUS_NOMEM, "out of memory for the results of an image");
+    }
+    TRY(add_picture(passage, BATCH_PNG, class_index, VITLRP_PICTURE_PNG, err));
+    TRY(add_picture(passage, BATCH_JPG, class_index, VITLRP_PICTURE_JPEG, err));
+    TRY(add_array(passage, BATCH_RAW, class_index, state->map, 2, shape, err));
+    return add_json_line(passage, several, err);
+}
+
+/* The class at place `rank` of those to explain; *skip: of several, the one of --versus. */
+static enum status choose_target(struct passage *passage, int32_t rank, bool *skip,
+                                 struct error *err) {
+    struct vitlrp_error detail;
+    const struct explain_session *state = passage->state;
+    struct explanation *explanation = &passage->explanation;
+    int32_t output = state->settings->class_is_label ? passage->item->image.label
+                                                     : state->prediction.order[rank];
+    explanation->target = state->target;
+    explanation->has_versus = state->has_versus;
+    explanation->versus = state->versus;
+    if (!state->has_class) {
+        TRY(from_library(vitlrp_model_class(state->model, output, &explanation->target, &detail),
+                         &detail, err));
+    }
+    *skip = state->has_versus && explanation->target.output == state->versus.output;
+    if (*skip && state->settings->top <= 1) {
+        return fail(err, STATUS_MISMATCH, "its class %d is the one of --versus",
+                    state->versus.index);
+    }
+    return STATUS_OK;
+}
+
+static enum status explain_classes(struct passage *passage, struct error *err) {
+    int32_t classes = passage->state->settings->top > 0 ? passage->state->settings->top : 1;
+    for (int32_t rank = 0; rank < classes; rank++) {
+        bool skip = false;
+        TRY(choose_target(passage, rank, &skip, err));
+        if (!skip) {
+            TRY(explain_one(passage, classes > 1, err));
+        }
+    }
+    return STATUS_OK;
+}
+
+/* The files that do not depend on the class are told with those of the first. */
+static enum status add_image_outputs(struct passage *passage, struct error *err) {
+    const struct explain_session *state = passage->state;
+    const size_t classes = (size_t) state->prediction.classes;
+    const size_t shape[3] = {3, (size_t) state->info.input_height,
+                             (size_t) state->info.input_width};
+    passage->files = json_object_get(passage->first, "files");
+    TRY(add_array(passage, BATCH_LOGITS, -1, state->prediction.logits, 1, &classes, err));
+    TRY(add_array(passage, BATCH_INPUT, -1, passage->photo.input, 3, shape, err));
+    if (passage->json.length > 0) {
+        struct text *json = &passage->json;
+        unsigned char *data = (unsigned char *) json->data;
+        size_t size = json->length;
+        *json = (struct text){0};
+        return add_output(passage, BATCH_JSON, -1, data, size, free_memory, err);
+    }
+    return STATUS_OK;
+}
+
+static enum status explain_photo(struct passage *passage, struct error *err) {
+    struct vitlrp_error detail;
+    struct explain_session *state = passage->state;
+    const struct vitlrp_geometry *geometry = &passage->photo.geometry;
+    TRY(explain_session_fit(state, geometry->input_height, geometry->input_width, err));
+    TRY(from_library(vitlrp_session_forward(state->session, passage->photo.input,
+                                            state->prediction.logits, &detail),
+                     &detail, err));
+    prediction_rank(&state->prediction);
+    TRY(explain_classes(passage, err));
+    return passage->first == NULL ? STATUS_OK : add_image_outputs(passage, err);
+}
+
+/* From bytes to outputs; what fails here is the image's own affair, memory and our bugs excepted.
+ */
+static enum status pass(struct passage *passage, struct error *err) {
+    struct batch_item *item = passage->item;
+    struct explain_session *state = passage->state;
+    TRY(batch_stem(item->image.id, &passage->stem, err));
+    if (batch_stem_is_long(passage->stem.data)) {
+        return fail(err, STATUS_LIMIT, "its name is too long for those of its results");
+    }
+    TRY(photo_decode(item->bytes.data, item->bytes.size, &state->preprocess,
+                     state->settings->preprocess.ignore_exif, &passage->photo, err));
+    bytes_free(&item->bytes);
+    passage->explanation = (struct explanation){
+        .image_path = item->image.id,
+        .photo = &passage->photo,
+        .model = state->model,
+        .preprocess = &state->preprocess,
+        .settings = state->settings,
+        .prediction = &state->prediction,
+        .weights_sha256 = state->weights_sha256,
+    };
+    passage->further = json_array();
+    return explain_photo(passage, err);
+}
+
+static void free_outputs(struct batch_item *item) {
+    for (size_t i = 0; i < item->output_count; i++) {
+        mem_free(item->outputs[i].path);
+        item->outputs[i].release(item->outputs[i].data);
+    }
+    mem_free(item->outputs);
+    item->outputs = NULL;
+    item->output_count = 0;
+    item->output_capacity = 0;
+}
+
+/* Messages of files begin with their path, which may differ between the machines of a run; the line
+ * has the image's name. */
+static const char *without_path(const char *message, const char *path) {
+    size_t length = strlen(path);
+    bool named = strncmp(message, path, length) == 0 && strncmp(message + length, ": ", 2) == 0;
+    return named ? message + length + 2 : message;
+}
+
+static enum status write_line(struct passage *passage, struct error *err) {
+    struct batch_item *item = passage->item;
+    const struct vitlrp_dataset_image *image = &item->image;
+    bool done = item->status == STATUS_OK;
+    struct vitlrp_class label = {0};
+    bool labelled = image->label >= 0 && vitlrp_model_class(passage->state->model, image->label,
+                                                            &label, NULL) == VITLRP_OK;
+    const char *method = passage->state->settings->method_info.name;
+    const char *state = done ? "ok" : vitlrp_status_name((enum vitlrp_status)(int) item->status);
+    json_t *line = json_pack("{s:i, s:I, s:o, s:s}", "v", 1, "index", (json_int_t) image->index,
+                             "id", json_text(image->id), "status", state);
+    int wrong = line == NULL ? 1 : 0;
+    if (!text_is_utf8(image->id, strlen(image->id))) {
+        wrong |= json_object_set_new(line, "escaped", json_true());
+    }
+    wrong |= json_object_set_new(line, "label", labelled ? json_integer(label.index) : json_null());
+    wrong |= json_object_set_new(line, "method", json_string(method));
+    if (!done) {
+        const char *message = without_path(item->err.message, image->path);
+        wrong |= json_object_set_new(line, "message", json_text(message));
+    } else if (passage->first != NULL) {
+        wrong |= json_object_update(line, passage->first);
+    }
+    if (done && json_array_size(passage->further) > 0) {
+        wrong |= json_object_set(line, "further", passage->further);
+    }
+    json_append(&item->line, line, 0);
+    text_append_string(&item->line, "\n");
+    json_decref(line);
+    return wrong != 0 || item->line.failed
+               ? fail(err, STATUS_NOMEM, "out of memory for the results of an image")
+               : STATUS_OK;
+}
+
+/* True for what would meet every other image as well. */
+static bool is_everybodys(enum status status, const struct error *err) {
+    bool descriptors =
+        status == STATUS_IO && (err->system_errno == EMFILE || err->system_errno == ENFILE);
+    return status == STATUS_NOMEM || status == STATUS_INTERNAL || descriptors;
+}
+
+enum status batch_item_explain(struct batch_item *item, const struct batch_choice *choice,
+                               struct explain_session *state, struct error *err) {
+    struct passage passage = {.item = item,
+                              .choice = choice,
+                              .state = state,
+                              .stem = {.limit = NAME_LIMIT},
+                              .json = {.limit = LINE_LIMIT}};
+    enum status status = STATUS_OK;
+    item->line = (struct text){.limit = LINE_LIMIT};
+    if (item->status == STATUS_OK) {
+        item->status = pass(&passage, &item->err);
+    }
+    bytes_free(&item->bytes);
+    if (item->status != STATUS_OK) {
+        free_outputs(item);
+    }
+    item->state = item->status == STATUS_OK ? BATCH_DONE : BATCH_FAILED;
+    if (is_everybodys(item->status, &item->err)) {
+        const char *message = without_path(item->err.message, item->image.path);
+        status = fail(err, item->status, "%s", message);
+        error_prefix(err, status, item->image.id);
+    } else {
+        status = write_line(&passage, err);
+    }
+    photo_close(&passage.photo);
+    text_free(&passage.stem);
+    text_free(&passage.json);
+    json_decref(passage.first);
+    json_decref(passage.further);
+    return status;
+}
+
+void batch_item_free(struct batch_item *item) {
+    free_outputs(item);
+    bytes_free(&item->bytes);
+    text_free(&item->line);
+}

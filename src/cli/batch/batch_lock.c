@@ -1,0 +1,126 @@
+#define _GNU_SOURCE
+#include "batch_lock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli/names.h"
+
+#define OWNER_BYTES 200
+#define MOST_ATTEMPTS 100
+
+/* What the owner wrote about itself, for a message. */
+static void read_owner(int descriptor, char *out, size_t size) {
+    char owner[OWNER_BYTES] = "";
+    ssize_t got = pread(descriptor, owner, sizeof owner - 1, 0);
+    owner[got > 0 ? got : 0] = '\0';
+    owner[strcspn(owner, "\n")] = '\0';
+    text_escape_name(out, size, owner[0] == '\0' ? "another process" : owner);
+}
+
+/* For people only: the lock is the kernel's, whatever is written here. */
+static void write_owner(int descriptor) {
+    char host[80] = "";
+    struct text owner = {.limit = OWNER_BYTES};
+    if (gethostname(host, sizeof host - 1) != 0) {
+        host[0] = '\0';
+    }
+    text_printf(&owner, "process %ld on %s\n", (long) getpid(), host);
+    if (!owner.failed && ftruncate(descriptor, 0) == 0 &&
+        pwrite(descriptor, owner.data, owner.length, 0) < 0) {
+        errno = 0;
+    }
+    text_free(&owner);
+}
+
+/* True if the path still leads to the open file: its last owner may have removed it meanwhile. */
+static bool is_current(int descriptor, const char *path) {
+    struct stat open_file;
+    struct stat named;
+    return fstat(descriptor, &open_file) == 0 && stat(path, &named) == 0 &&
+           open_file.st_dev == named.st_dev && open_file.st_ino == named.st_ino;
+}
+
+static enum status lock_open_file(const char *path, int descriptor, int kind,
+                                  const struct console *console, struct error *err) {
+    if (flock(descriptor, kind | LOCK_NB) == 0) {
+        return STATUS_OK;
+    }
+    if (errno == EWOULDBLOCK) {
+        char owner[OWNER_BYTES];
+        read_owner(descriptor, owner, sizeof owner);
+        return fail(err, STATUS_IO, "is locked by %s (wait for it, or give another folder)", owner);
+    }
+    if (errno == ENOLCK || errno == ENOTSUP || errno == ENOSYS || errno == EINVAL) {
+        console_warn(console,
+                     "%s: this file system has no locks; take care that no other process "
+                     "writes here",
+                     path);
+        return STATUS_OK;
+    }
+    return fail_errno(err, errno, "cannot lock");
+}
+
+static enum status take(const char *path, int kind, const struct console *console, int *out,
+                        struct error *err) {
+    for (int attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
+        int descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+        if (descriptor < 0) {
+            return fail_errno(err, errno, "cannot open");
+        }
+        enum status status = lock_open_file(path, descriptor, kind, console, err);
+        if (status == STATUS_OK && is_current(descriptor, path)) {
+            write_owner(descriptor);
+            *out = descriptor;
+            return STATUS_OK;
+        }
+        close(descriptor);
+        TRY(status);
+    }
+    return fail(err, STATUS_IO, "was removed again and again");
+}
+
+enum status batch_lock_take(const char *hidden, int32_t shard, int32_t shards,
+                            const struct console *console, struct batch_lock *lock,
+                            struct error *err) {
+    bool divided = shards > 1;
+    *lock = (struct batch_lock){.folder = -1,
+                                .shard = -1,
+                                .folder_path = {.limit = NAME_LIMIT},
+                                .shard_path = {.limit = NAME_LIMIT}};
+    text_printf(&lock->folder_path, "%s/lock", hidden);
+    text_printf(&lock->shard_path, "%s/lock.%d-of-%d", hidden, shard, shards);
+    if (lock->folder_path.failed || lock->shard_path.failed) {
+        return fail(err, STATUS_LIMIT, "the folder's name is longer than %zu bytes", NAME_LIMIT);
+    }
+    const char *path = lock->folder_path.data;
+    TRY(error_prefix(err, take(path, divided ? LOCK_SH : LOCK_EX, console, &lock->folder, err),
+                     path));
+    if (divided) {
+        path = lock->shard_path.data;
+        TRY(error_prefix(err, take(path, LOCK_EX, console, &lock->shard, err), path));
+    }
+    return STATUS_OK;
+}
+
+void batch_lock_release(struct batch_lock *lock) {
+    if (lock->shard >= 0) {
+        unlink(lock->shard_path.data);
+        close(lock->shard);
+    }
+    if (lock->folder >= 0) {
+        /* The file goes with its last owner. */
+        if (flock(lock->folder, LOCK_EX | LOCK_NB) == 0) {
+            unlink(lock->folder_path.data);
+        }
+        close(lock->folder);
+    }
+    text_free(&lock->folder_path);
+    text_free(&lock->shard_path);
+    lock->folder = -1;
+    lock->shard = -1;
+}

@@ -1,0 +1,170 @@
+#include "batch_main.h"
+
+#include "batch_config.h"
+#include "batch_finish.h"
+#include "batch_plan.h"
+#include "batch_resume.h"
+#include "batch_run.h"
+#include "batch_session.h"
+#include "cli/eval/eval_watch.h"
+#include "cli/library.h"
+#include "cli/model_choice.h"
+
+/* Shells' way to tell of a signal. */
+#define CODE_SIGNAL 128
+
+#define SUMMARY_LIMIT ((size_t) 1 << 16)
+
+/* A run from its options to its end. */
+struct batch {
+    struct settings settings;
+    struct batch_choice choice;
+    struct batch_plan plan;
+    struct batch_store store;
+    struct batch_journal journal;
+    struct vitlrp_model *model; /* owned */
+    struct explain_session first;
+    size_t threads;
+    json_t *config;
+    size_t resumed; /* images that an earlier run has done */
+    double start_ms;
+};
+
+static void tell_plan(const struct batch *batch, const struct console *console) {
+    const struct vitlrp_dataset_info *info = &batch->plan.info;
+    if (info->skipped > 0) {
+        console_warn(console,
+                     "%zu of %zu images are left out: they have no label that the model knows",
+                     info->skipped, info->found);
+    }
+}
+
+static enum status open_first(struct batch *batch, struct console *console, struct error *err) {
+    struct vitlrp_error detail;
+    TRY(batch_session_open(&batch->settings, &batch->plan, batch->model, console, &batch->first,
+                           err));
+    TRY(from_library(vitlrp_model_sha256(batch->model, batch->first.weights_sha256, &detail),
+                     &detail, err));
+    return batch_config_make(&batch->plan, &batch->first, &batch->config, err);
+}
+
+static enum status open_batch(const struct args *args, struct batch *batch, struct console *console,
+                              struct error *err) {
+    TRY(settings_read(args, &batch->settings, err));
+    TRY(batch_choose(args, &batch->choice, err));
+    batch->threads = batch_take_threads(&batch->settings);
+    TRY(model_choose(&batch->settings, console, &batch->model, err));
+    TRY(batch_plan_open(&batch->choice, &batch->settings, batch->model, &batch->plan, err));
+    tell_plan(batch, console);
+    return open_first(batch, console, err);
+}
+
+static void append_failures(struct text *out, const struct batch_run *run) {
+    for (size_t i = 0; i < run->failed && i < BATCH_TOLD_FAILURES; i++) {
+        text_printf(out, "  %s: %s\n", run->failures[i].image, run->failures[i].message);
+    }
+    if (run->failed > BATCH_TOLD_FAILURES) {
+        text_printf(out, "  and %zu more: see the results\n", run->failed - BATCH_TOLD_FAILURES);
+    }
+}
+
+static enum status say_summary(const struct batch *batch, const struct batch_run *run,
+                               const struct console *console, struct error *err) {
+    char shown[200];
+    struct text out = {.limit = SUMMARY_LIMIT};
+    double seconds = (clock_ms() - batch->start_ms) * 1e-3;
+    size_t failed = batch_journal_count(&batch->journal, BATCH_FAILED);
+    size_t left = batch_journal_count(&batch->journal, BATCH_OPEN);
+    if (console->verbosity == 0) {
+        return STATUS_OK;
+    }
+    text_escape_name(shown, sizeof shown, batch->choice.folder);
+    text_printf(&out, "%s: %zu of %zu images, %zu failed", shown, batch->journal.count - left,
+                batch->journal.count, failed);
+    if (batch->resumed > 0) {
+        text_printf(&out, "; %zu were there already", batch->resumed);
+    }
+    if (run->done > 0 && seconds > 0.0) {
+        text_printf(&out, "; %zu in %.1f s, %.1f images/s", run->done, seconds,
+                    (double) run->done / seconds);
+    }
+    text_append_string(&out, left > 0 ? "; the same command goes on\n" : "\n");
+    append_failures(&out, run);
+    enum status status = console_write(&out, err);
+    text_free(&out);
+    return status;
+}
+
+static enum exit_code conclude(struct batch *batch, const struct batch_run *run,
+                               const struct console *console) {
+    struct error err;
+    enum exit_code code = console_check(run->status, run->stage, &run->err);
+    size_t failed = batch_journal_count(&batch->journal, BATCH_FAILED);
+    if (code == CODE_DONE && !run->cancelled) {
+        code = console_check(batch_finish(&batch->store, &batch->journal, batch->config,
+                                          batch->choice.shards == 1, &err),
+                             CODE_OUTPUT, &err);
+    }
+    enum exit_code said = console_check(say_summary(batch, run, console, &err), CODE_OUTPUT, &err);
+    if (code != CODE_DONE || said != CODE_DONE) {
+        return code != CODE_DONE ? code : said;
+    }
+    return failed > 0 ? CODE_ITEMS : CODE_DONE;
+}
+
+static enum exit_code run_batch(struct batch *batch, struct console *console) {
+    struct eval_watch watch;
+    eval_watch_start(batch->settings.progress, console, &watch);
+    batch->start_ms = clock_ms();
+    struct batch_run run = {
+        .plan = &batch->plan,
+        .store = &batch->store,
+        .journal = &batch->journal,
+        .first = &batch->first,
+        .threads = batch->threads,
+        .console = console,
+        .observer = eval_watch_observer(&watch),
+        .stage = CODE_OUTPUT,
+    };
+    batch_run(&run);
+    enum exit_code code = conclude(batch, &run, console);
+    if (run.cancelled && code != CODE_OUTPUT) {
+        console_warn(console, "stopped; what was done is written");
+        code = (enum exit_code)(CODE_SIGNAL + eval_watch_signal());
+    }
+    return code;
+}
+
+static enum exit_code work(const struct args *args, struct batch *batch, struct console *console) {
+    struct error err;
+    enum exit_code code = console_check(open_batch(args, batch, console, &err), CODE_INPUT, &err);
+    if (code == CODE_DONE) {
+        const struct batch_choice *choice = &batch->choice;
+        code = console_check(batch_store_open(choice->folder, choice->shard, choice->shards,
+                                              console, &batch->store, &err),
+                             CODE_OUTPUT, &err);
+    }
+    if (code == CODE_DONE) {
+        code = console_check(batch_resume(&batch->plan, &batch->settings, &batch->store,
+                                          batch->config, &batch->journal, &err),
+                             CODE_OUTPUT, &err);
+    }
+    if (code != CODE_DONE) {
+        return code;
+    }
+    batch->resumed = batch->journal.count - batch_journal_count(&batch->journal, BATCH_OPEN);
+    return run_batch(batch, console);
+}
+
+enum exit_code batch_main(const struct args *args, struct console *console) {
+    struct batch batch = {.journal = {.descriptor = -1},
+                          .store = {.lock = {.folder = -1, .shard = -1}}};
+    enum exit_code code = work(args, &batch, console);
+    json_decref(batch.config);
+    batch_journal_close(&batch.journal);
+    batch_store_close(&batch.store);
+    batch_plan_close(&batch.plan);
+    explain_session_close(&batch.first);
+    vitlrp_model_close(batch.model);
+    return code;
+}

@@ -1,0 +1,293 @@
+#define _XOPEN_SOURCE 700
+#include "batch_merge.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/draft.h"
+#include "base/file.h"
+#include "batch_config.h"
+#include "batch_finish.h"
+#include "batch_names.h"
+#include "batch_shards.h"
+#include "batch_store.h"
+#include "cli/names.h"
+
+#define LINE_LIMIT ((size_t) 1 << 28)
+#define WRITE_STEP ((size_t) 1 << 20)
+#define COPY_LIMIT ((size_t) 1 << 32)
+
+static bool is_folder(const char *path) {
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+bool batch_merge_is_meant(const struct args *args) {
+    return is_folder(args->operands[0]);
+}
+
+static enum status check_args(const struct args *args, const char **folder, struct error *err) {
+    static const enum option_id UNREAD[] = {OPTION_REFERENCE, OPTION_CSV, OPTION_HTML, OPTION_JSON};
+    for (size_t i = 0; i < sizeof UNREAD / sizeof UNREAD[0]; i++) {
+        if (args->value[UNREAD[i]] != NULL) {
+            return fail(err, STATUS_USAGE, "--%s: a batch has none",
+                        option_table()[UNREAD[i]].name);
+        }
+    }
+    for (size_t i = 0; i < args->operand_count; i++) {
+        if (!is_folder(args->operands[i])) {
+            return error_prefix(err,
+                                fail(err, STATUS_USAGE,
+                                     "is not a folder (the shards of a batch are folders, those of "
+                                     "an evaluation files)"),
+                                args->operands[i]);
+        }
+    }
+    *folder = args->value[OPTION_OUTPUT];
+    if (*folder == NULL && args->operand_count > 1) {
+        return fail(err, STATUS_USAGE,
+                    "several folders need another one in which they come together (-o FOLDER)");
+    }
+    *folder = *folder == NULL ? args->operands[0] : *folder;
+    return (*folder)[0] == '\0' ? fail(err, STATUS_USAGE, "-o needs a folder") : STATUS_OK;
+}
+
+/* ---- Files of other folders ---- */
+
+static bool same_folder(const char *a, const char *b) {
+    struct stat first;
+    struct stat second;
+    return stat(a, &first) == 0 && stat(b, &second) == 0 && first.st_dev == second.st_dev &&
+           first.st_ino == second.st_ino;
+}
+
+static enum status copy_file(const struct batch_store *store, const char *folder, const char *path,
+                             struct error *err) {
+    struct text from = {.limit = 2 * NAME_LIMIT};
+    struct bytes bytes = {0};
+    text_printf(&from, "%s/%s", folder, path);
+    enum status status = from.failed ? fail(err, STATUS_LIMIT, "a file's name is too long")
+                                     : file_read(from.data, COPY_LIMIT, &bytes, err);
+    if (status == STATUS_OK) {
+        status = batch_store_write(store, path, bytes.data, bytes.size, err);
+    }
+    bytes_free(&bytes);
+    text_free(&from);
+    return status;
+}
+
+/* False for an absolute path and one that leaves its folder: results may come from anywhere. */
+static bool stays_below(const char *path) {
+    for (const char *next = path; *next != '\0'; next += strspn(next, "/")) {
+        size_t length = strcspn(next, "/");
+        if (length == 0 || (length == 2 && next[0] == '.' && next[1] == '.')) {
+            return false;
+        }
+        next += length;
+    }
+    return path[0] != '\0';
+}
+
+static enum status copy_files(const struct batch_store *store, const char *folder,
+                              const json_t *of_class, bool escaped, struct error *err) {
+    size_t i;
+    json_t *file;
+    json_array_foreach(json_object_get(of_class, "files"), i, file) {
+        struct text path = {.limit = NAME_LIMIT};
+        const char *name = json_string_value(file);
+        batch_append_path(&path, name == NULL ? "" : name, escaped);
+        enum status status =
+            name == NULL || path.failed || path.length == 0 || !stays_below(path.data)
+                ? fail(err, STATUS_FORMAT, "a file's name leaves its folder")
+                : copy_file(store, folder, path.data, err);
+        text_free(&path);
+        TRY(status);
+    }
+    return STATUS_OK;
+}
+
+static enum status copy_part(const struct batch_store *store, const struct batch_part *part,
+                             struct error *err) {
+    for (size_t i = 0; i < part->journal.count; i++) {
+        json_t *line = NULL;
+        size_t j;
+        json_t *of_class;
+        TRY(batch_journal_read(&part->journal, i, &line, err));
+        bool escaped = json_is_true(json_object_get(line, "escaped"));
+        enum status status = copy_files(store, part->folder, line, escaped, err);
+        json_array_foreach(json_object_get(line, "further"), j, of_class) {
+            status = status == STATUS_OK ? copy_files(store, part->folder, of_class, escaped, err)
+                                         : status;
+        }
+        json_decref(line);
+        TRY(status);
+    }
+    return STATUS_OK;
+}
+
+/* ---- One run ---- */
+
+/* The lines of all shards by turns, which is the order of the images. */
+static enum status append_lines(const struct batch_shards *shards, struct draft *draft,
+                                struct error *err) {
+    struct text buffer = {.limit = LINE_LIMIT + WRITE_STEP};
+    struct text line = {.limit = LINE_LIMIT};
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < shards->images && status == STATUS_OK; i++) {
+        const struct batch_part *part = &shards->parts[i % shards->count];
+        status = batch_journal_line(&part->journal, i / shards->count, &line, err);
+        text_append(&buffer, line.data, line.length);
+        text_append_string(&buffer, "\n");
+        if (status == STATUS_OK && buffer.failed) {
+            status = fail(err, STATUS_NOMEM, "out of memory for the results");
+        }
+        if (status == STATUS_OK && (buffer.length >= WRITE_STEP || i + 1 == shards->images)) {
+            status = draft_write(draft, buffer.data, buffer.length, err);
+            buffer.length = 0;
+        }
+    }
+    text_free(&buffer);
+    text_free(&line);
+    return status;
+}
+
+static enum status write_results(const struct batch_shards *shards, const struct batch_store *store,
+                                 const char *path, struct error *err) {
+    struct draft draft;
+    enum status status = draft_open(path, store->staging.data, &draft, err);
+    if (status == STATUS_OK) {
+        status = append_lines(shards, &draft, err);
+        if (status == STATUS_OK) {
+            status = draft_commit(&draft, err);
+        }
+        draft_discard(&draft);
+    }
+    return error_prefix(err, status, path);
+}
+
+/* A folder that holds another run keeps it. */
+static enum status check_old_run(const struct batch_store *store, const json_t *config,
+                                 struct error *err) {
+    struct text path = {.limit = 2 * NAME_LIMIT};
+    struct stat info;
+    json_t *old = NULL;
+    batch_append_name(&path, store->folder, "run", ".json", 0, 1);
+    enum status status = STATUS_OK;
+    if (stat(path.data, &info) == 0) {
+        status = batch_config_read(path.data, &old, err);
+        if (status == STATUS_OK) {
+            status = batch_config_compare(old, config, "the run that is there", "the shards", err);
+        }
+        error_prefix(err, status, path.data);
+    }
+    json_decref(old);
+    text_free(&path);
+    return status;
+}
+
+static enum status write_run(const struct batch_shards *shards, const struct batch_store *store,
+                             json_t **config, struct error *err) {
+    struct text text = {.limit = (size_t) 1 << 24};
+    *config = json_copy(shards->parts[0].config);
+    json_object_del(*config, "shard");
+    enum status status = batch_config_write(*config, &text, err);
+    if (status == STATUS_OK) {
+        status = batch_store_write(store, "run.json", text.data, text.length, err);
+    }
+    text_free(&text);
+    return status;
+}
+
+static enum status finish(const struct batch_shards *shards, const struct batch_store *store,
+                          const char *path, const json_t *config, struct error *err) {
+    struct batch_journal journal;
+    enum status status = batch_journal_open(path, shards->images, 0, 1, false, &journal, err);
+    if (status == STATUS_OK) {
+        status = batch_finish(store, &journal, config, true, err);
+    }
+    batch_journal_close(&journal);
+    return status;
+}
+
+static enum status write_all(const struct batch_shards *shards, const struct batch_store *store,
+                             struct error *err) {
+    struct text path = {.limit = 2 * NAME_LIMIT};
+    json_t *config = NULL;
+    enum status status = STATUS_OK;
+    batch_append_name(&path, store->folder, "results", ".jsonl", 0, 1);
+    status = check_old_run(store, shards->parts[0].config, err);
+    for (size_t i = 0; i < shards->count && status == STATUS_OK; i++) {
+        if (!same_folder(shards->parts[i].folder, store->folder)) {
+            status = copy_part(store, &shards->parts[i], err);
+        }
+    }
+    if (status == STATUS_OK) {
+        status = write_run(shards, store, &config, err);
+    }
+    if (status == STATUS_OK) {
+        status = write_results(shards, store, path.data, err);
+    }
+    if (status == STATUS_OK) {
+        status = finish(shards, store, path.data, config, err);
+    }
+    json_decref(config);
+    text_free(&path);
+    return status;
+}
+
+static size_t count_failed(const struct batch_shards *shards) {
+    size_t failed = 0;
+    for (size_t i = 0; i < shards->count; i++) {
+        failed += batch_journal_count(&shards->parts[i].journal, BATCH_FAILED);
+    }
+    return failed;
+}
+
+static enum status say(const struct batch_shards *shards, const char *folder, size_t failed,
+                       const struct console *console, struct error *err) {
+    char shown[200];
+    struct text out = {.limit = 1024};
+    text_escape_name(shown, sizeof shown, folder);
+    text_printf(&out, "%s: %zu images of %zu shard%s, %zu failed\n", shown, shards->images,
+                shards->count, shards->count == 1 ? "" : "s", failed);
+    enum status status = console->verbosity > 0 ? console_write(&out, err) : STATUS_OK;
+    text_free(&out);
+    return status;
+}
+
+static enum exit_code merge(const struct args *args, const char *folder,
+                            struct batch_shards *shards, struct batch_store *store,
+                            const struct console *console) {
+    struct error err;
+    enum exit_code code =
+        console_check(batch_store_open(folder, 0, 1, console, store, &err), CODE_OUTPUT, &err);
+    if (code == CODE_DONE) {
+        code = console_check(batch_shards_open(args->operands, args->operand_count, shards, &err),
+                             CODE_INPUT, &err);
+    }
+    if (code == CODE_DONE) {
+        code = console_check(write_all(shards, store, &err), CODE_OUTPUT, &err);
+    }
+    if (code == CODE_DONE) {
+        size_t failed = count_failed(shards);
+        code = console_check(say(shards, folder, failed, console, &err), CODE_OUTPUT, &err);
+        code = code == CODE_DONE && failed > 0 ? CODE_ITEMS : code;
+    }
+    return code;
+}
+
+enum exit_code batch_merge_main(const struct args *args, struct console *console) {
+    struct error err;
+    const char *folder = NULL;
+    struct batch_shards shards = {0};
+    struct batch_store store = {.lock = {.folder = -1, .shard = -1}};
+    enum exit_code code = console_check(check_args(args, &folder, &err), CODE_INPUT, &err);
+    if (code == CODE_DONE) {
+        code = merge(args, folder, &shards, &store, console);
+    }
+    batch_shards_close(&shards);
+    batch_store_close(&store);
+    return code;
+}

@@ -1,0 +1,322 @@
+#define _GNU_SOURCE
+#include "batch_run.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/mem.h"
+#include "batch_item.h"
+#include "batch_queue.h"
+#include "cli/photo.h"
+
+/* Writing waits for the disk, several times a file: a few threads keep it busy. */
+#define WRITERS 4
+
+/* Between two times that the journal is sent to the disk. */
+#define SYNC_EVERY 256
+
+struct engine {
+    struct batch_run *run;
+    struct batch_queue *read, *explained; /* owned */
+    size_t total;                         /* images to do */
+
+    pthread_mutex_t mutex; /* over everything below, the run's results and the journal */
+    size_t next;           /* place to look for the next image at */
+    size_t workers;        /* that have not ended */
+    bool stopped;
+};
+
+struct worker {
+    struct engine *engine;
+    struct explain_session *state;
+    struct explain_session own; /* all but the first one's */
+    struct settings settings;
+    struct console console; /* silent: the first one has said everything */
+    pthread_t thread;
+};
+
+/* The first failure counts; nothing new is begun after it. */
+static void stop(struct engine *engine, enum status status, enum exit_code stage,
+                 const struct error *err) {
+    pthread_mutex_lock(&engine->mutex);
+    if (engine->run->status == STATUS_OK && status != STATUS_OK) {
+        engine->run->status = status;
+        engine->run->stage = stage;
+        engine->run->err = *err;
+    }
+    engine->stopped = true;
+    pthread_mutex_unlock(&engine->mutex);
+}
+
+static bool is_stopped(struct engine *engine) {
+    pthread_mutex_lock(&engine->mutex);
+    const struct vitlrp_eval_observer *observer = &engine->run->observer;
+    if (!engine->stopped && observer->cancelled != NULL && observer->cancelled(observer->user)) {
+        engine->run->cancelled = true;
+        engine->stopped = true;
+    }
+    bool stopped = engine->stopped;
+    pthread_mutex_unlock(&engine->mutex);
+    return stopped;
+}
+
+static void release(struct batch_item *item) {
+    batch_item_free(item);
+    mem_free(item);
+}
+
+/* ---- Reading ---- */
+
+/* A folder that is no longer there, a mount say, takes all its images along: no fault of theirs. */
+static bool dataset_is_gone(const struct batch_plan *plan) {
+    struct stat info;
+    return plan->is_folder && stat(plan->choice->dataset, &info) != 0;
+}
+
+static enum status read_item(const struct batch_run *run, struct batch_item *item,
+                             struct error *err) {
+    item->status = file_read(item->image.path, photo_most_bytes(), &item->bytes, &item->err);
+    if (item->status == STATUS_IO && dataset_is_gone(run->plan)) {
+        return error_prefix(err, fail(err, STATUS_IO, "the dataset is no longer there"),
+                            run->plan->choice->dataset);
+    }
+    return STATUS_OK;
+}
+
+/* The next place without a result, count behind the last. */
+static size_t next_place(struct engine *engine) {
+    const struct batch_journal *journal = engine->run->journal;
+    while (engine->next < journal->count && journal->entries[engine->next].state != BATCH_OPEN) {
+        engine->next++;
+    }
+    return engine->next < journal->count ? engine->next++ : journal->count;
+}
+
+static void read_all(struct engine *engine) {
+    struct error err;
+    enum status status = STATUS_OK;
+    while (status == STATUS_OK && !is_stopped(engine)) {
+        pthread_mutex_lock(&engine->mutex);
+        size_t place = next_place(engine);
+        pthread_mutex_unlock(&engine->mutex);
+        if (place == engine->run->journal->count) {
+            break;
+        }
+        struct batch_item *item = mem_calloc(1, sizeof *item);
+        if (item == NULL) {
+            status = fail(&err, STATUS_NOMEM, "out of memory for an image");
+            break;
+        }
+        item->place = place;
+        item->image = batch_plan_image(engine->run->plan, place);
+        status = read_item(engine->run, item, &err);
+        if (status == STATUS_OK) {
+            batch_queue_push(engine->read, item);
+        } else {
+            release(item);
+        }
+    }
+    if (status != STATUS_OK) {
+        stop(engine, status, CODE_OUTPUT, &err);
+    }
+    batch_queue_end(engine->read);
+}
+
+/* ---- Explaining ---- */
+
+static enum status open_worker(struct worker *worker, struct error *err) {
+    const struct explain_session *first = worker->engine->run->first;
+    if (worker->state == first) {
+        return STATUS_OK;
+    }
+    worker->state = &worker->own;
+    worker->own.without_ledger = first->without_ledger;
+    worker->own.passes = first->passes;
+    memcpy(worker->own.weights_sha256, first->weights_sha256, sizeof first->weights_sha256);
+    return explain_session_open_on(first->settings, &worker->console, first->model, &worker->own,
+                                   err);
+}
+
+static void *explain_some(void *context) {
+    struct worker *worker = context;
+    struct engine *engine = worker->engine;
+    struct error err;
+    enum status status = open_worker(worker, &err);
+    if (status != STATUS_OK) {
+        stop(engine, status, CODE_INPUT, &err);
+    }
+    struct batch_item *item;
+    while ((item = batch_queue_pop(engine->read)) != NULL) {
+        if (is_stopped(engine)) {
+            release(item);
+            continue;
+        }
+        status = batch_item_explain(item, engine->run->plan->choice, worker->state, &err);
+        if (status == STATUS_OK) {
+            batch_queue_push(engine->explained, item);
+        } else {
+            stop(engine, status, CODE_OUTPUT, &err);
+            release(item);
+        }
+    }
+    pthread_mutex_lock(&engine->mutex);
+    bool last = --engine->workers == 0;
+    pthread_mutex_unlock(&engine->mutex);
+    if (last) {
+        batch_queue_end(engine->explained);
+    }
+    return NULL;
+}
+
+/* ---- Writing ---- */
+
+static enum status write_outputs(const struct batch_run *run, const struct batch_item *item,
+                                 struct error *err) {
+    for (size_t i = 0; i < item->output_count; i++) {
+        const struct batch_output *output = &item->outputs[i];
+        TRY(batch_store_write(run->store, output->path, output->data, output->size, err));
+    }
+    return STATUS_OK;
+}
+
+static void note_failure(struct batch_run *run, const struct batch_item *item) {
+    if (run->failed < BATCH_TOLD_FAILURES) {
+        struct batch_failure *failure = &run->failures[run->failed];
+        text_escape_name(failure->image, sizeof failure->image, item->image.id);
+        snprintf(failure->message, sizeof failure->message, "%.*s",
+                 (int) sizeof failure->message - 1, item->err.message);
+    }
+    run->failed++;
+}
+
+static enum status add_line(struct engine *engine, const struct batch_item *item,
+                            struct error *err) {
+    struct batch_run *run = engine->run;
+    TRY(batch_journal_add(run->journal, item->place, item->state, item->line.data,
+                          item->line.length, err));
+    run->done++;
+    if (item->state == BATCH_FAILED) {
+        note_failure(run, item);
+    }
+    if (run->done % SYNC_EVERY == 0) {
+        TRY(batch_journal_sync(run->journal, err));
+    }
+    if (run->observer.progress != NULL) {
+        run->observer.progress(run->observer.user, run->done, engine->total, run->failed);
+    }
+    return STATUS_OK;
+}
+
+/* An image that is explained is written even if the run was cancelled meanwhile; not after a
+ * failure, whose cause it would meet. */
+static void *write_some(void *context) {
+    struct engine *engine = context;
+    struct batch_item *item;
+    while ((item = batch_queue_pop(engine->explained)) != NULL) {
+        struct error err;
+        pthread_mutex_lock(&engine->mutex);
+        bool failed = engine->run->status != STATUS_OK;
+        pthread_mutex_unlock(&engine->mutex);
+        enum status status = failed ? STATUS_OK : write_outputs(engine->run, item, &err);
+        if (!failed && status == STATUS_OK) {
+            pthread_mutex_lock(&engine->mutex);
+            status = add_line(engine, item, &err);
+            pthread_mutex_unlock(&engine->mutex);
+        }
+        if (status != STATUS_OK) {
+            stop(engine, status, CODE_OUTPUT, &err);
+        }
+        release(item);
+    }
+    return NULL;
+}
+
+/* ---- All of it ---- */
+
+/* Starts as many threads as the system gives; fewer are a warning, none a failure. */
+static size_t start_workers(struct engine *engine, struct worker *workers, size_t wanted) {
+    size_t started = 0;
+    engine->workers = wanted;
+    while (started < wanted) {
+        struct worker *worker = &workers[started];
+        *worker = (struct worker){.engine = engine};
+        worker->state = started == 0 ? engine->run->first : NULL;
+        if (pthread_create(&worker->thread, NULL, explain_some, worker) != 0) {
+            break;
+        }
+        started++;
+    }
+    pthread_mutex_lock(&engine->mutex);
+    engine->workers -= wanted - started;
+    bool none = engine->workers == 0;
+    pthread_mutex_unlock(&engine->mutex);
+    if (none) {
+        batch_queue_end(engine->explained);
+    }
+    if (started > 0 && started < wanted) {
+        console_warn(engine->run->console, "the system gives no more than %zu threads", started);
+    }
+    return started;
+}
+
+static size_t start_writers(struct engine *engine, pthread_t threads[WRITERS]) {
+    size_t started = 0;
+    while (started < WRITERS && pthread_create(&threads[started], NULL, write_some, engine) == 0) {
+        started++;
+    }
+    return started;
+}
+
+/* This thread reads; the others explain and write what it has read. */
+static void run_threads(struct engine *engine, struct worker *workers, size_t count) {
+    pthread_t writers[WRITERS];
+    struct error err;
+    size_t writing = start_writers(engine, writers);
+    size_t working = start_workers(engine, workers, writing == 0 ? 0 : count);
+    if (working == 0) {
+        stop(engine, fail(&err, STATUS_LIMIT, "the system gives no threads"), CODE_OUTPUT, &err);
+    }
+    read_all(engine);
+    for (size_t i = 0; i < working; i++) {
+        pthread_join(workers[i].thread, NULL);
+        explain_session_close(&workers[i].own);
+    }
+    for (size_t i = 0; i < writing; i++) {
+        pthread_join(writers[i], NULL);
+    }
+}
+
+static enum status open_queues(struct engine *engine, size_t workers, struct error *err) {
+    TRY(batch_queue_open(2 * workers, &engine->read, err));
+    return batch_queue_open(workers + WRITERS, &engine->explained, err);
+}
+
+void batch_run(struct batch_run *run) {
+    struct engine engine = {.run = run,
+                            .total = batch_journal_count(run->journal, BATCH_OPEN),
+                            .mutex = PTHREAD_MUTEX_INITIALIZER};
+    size_t count = run->threads < engine.total ? run->threads : engine.total;
+    if (count == 0) {
+        return;
+    }
+    struct worker *workers = mem_calloc(count, sizeof *workers);
+    enum status status = workers == NULL
+                             ? fail(&run->err, STATUS_NOMEM, "out of memory for %zu threads", count)
+                             : open_queues(&engine, count, &run->err);
+    if (status != STATUS_OK) {
+        run->status = status;
+        run->stage = CODE_OUTPUT;
+    } else {
+        run_threads(&engine, workers, count);
+        struct error err;
+        status = batch_journal_sync(run->journal, &err);
+        if (status != STATUS_OK) {
+            stop(&engine, status, CODE_OUTPUT, &err);
+        }
+    }
+    batch_queue_close(engine.read);
+    batch_queue_close(engine.explained);
+    mem_free(workers);
+}

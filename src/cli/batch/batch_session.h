@@ -1,0 +1,23 @@
+/* The session of a batch's first worker: it stands for those of all. */
+#ifndef CLI_BATCH_SESSION_H
+#define CLI_BATCH_SESSION_H
+
+#include <stddef.h>
+
+#include "base/status.h"
+#include "batch_plan.h"
+#include "cli/console.h"
+#include "cli/explain/explain_session.h"
+
+/* Opens a session for the size that images will have, as far as that is known: a crop's, else the
+ * one that the model was trained with. The model stays the caller's. explain_session_close releases
+ * it, after a failure too. */
+enum status batch_session_open(const struct settings *settings, const struct batch_plan *plan,
+                               struct vitlrp_model *model, struct console *console,
+                               struct explain_session *state, struct error *err);
+
+/* How many images are explained at once: the settings' threads, which become one for each image's
+ * session. */
+size_t batch_take_threads(struct settings *settings);
+
+#endif

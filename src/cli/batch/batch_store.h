@@ -1,0 +1,36 @@
+/* The folder of a batch as a place to write: locked for this process, with a hidden folder in which
+ * files come into being. What a process that was killed left there is removed by the next. */
+#ifndef CLI_BATCH_STORE_H
+#define CLI_BATCH_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "base/text.h"
+#include "batch_lock.h"
+#include "cli/console.h"
+
+struct batch_store {
+    const char *folder;
+    struct text hidden;  /* owned */
+    struct text staging; /* owned: of this shard alone */
+    struct batch_lock lock;
+    bool locked; /* the staging folder is this process's */
+};
+
+/* Creates the folder, if the one around it is there, and locks it. `folder` must outlive the store.
+ * batch_store_close releases it, after a failure too. */
+enum status batch_store_open(const char *folder, int32_t shard, int32_t shards,
+                             const struct console *console, struct batch_store *store,
+                             struct error *err);
+
+void batch_store_close(struct batch_store *store);
+
+/* Writes a file whole, or not at all, with the folders that its path below the store's asks for.
+ * Any thread. */
+enum status batch_store_write(const struct batch_store *store, const char *path, const void *data,
+                              size_t size, struct error *err);
+
+#endif

@@ -1,0 +1,95 @@
+#include "bench.h"
+
+#include <string.h>
+
+#include "bench_batch.h"
+#include "bench_eval.h"
+#include "bench_json.h"
+#include "bench_machine.h"
+#include "bench_measure.h"
+#include "bench_report.h"
+#include "bench_throughput.h"
+#include "cli/outputs.h"
+#include "cli/settings.h"
+
+#define REPORT_LIMIT ((size_t) 1 << 20)
+
+/* Refuses what a measurement would not read, and results without a name. */
+static enum status check_options(const struct args *args, const struct settings *settings,
+                                 struct error *err) {
+    static const enum option_id UNREAD[] = {OPTION_CROP, OPTION_METHOD, OPTION_RUNS};
+    const char *json = args->value[OPTION_JSON];
+    bool eval = args->value[OPTION_EVAL] != NULL;
+    bool batch = args->value[OPTION_BATCH] != NULL;
+    bool throughput = args->value[OPTION_THROUGHPUT] != NULL;
+    const char *name = eval ? "eval" : batch ? "batch" : "throughput";
+    if (eval + batch + throughput > 1) {
+        return fail(err, STATUS_USAGE, "--%s and --%s are two measurements: give one", name,
+                    eval && batch ? "batch" : "throughput");
+    }
+    if ((eval || batch || throughput) && settings->every_precision) {
+        return fail(err, STATUS_USAGE, "--precision all: not with --%s, which measures one", name);
+    }
+    if ((eval || batch || throughput) && strcmp(settings->backend, "all") == 0) {
+        return fail(err, STATUS_USAGE, "--backend all: not with --%s, which measures one", name);
+    }
+    for (size_t i = 0; eval && i < sizeof UNREAD / sizeof UNREAD[0]; i++) {
+        if (args->value[UNREAD[i]] != NULL) {
+            return fail(err, STATUS_USAGE, "--%s: --eval does not read it",
+                        option_table()[UNREAD[i]].name);
+        }
+    }
+    if (json != NULL && json[0] == '\0') {
+        return fail(err, STATUS_USAGE, "--json needs a file name");
+    }
+    return STATUS_OK;
+}
+
+static enum exit_code bench_passes_main(const struct args *args, const struct settings *settings,
+                                        const struct console *console) {
+    struct error err;
+    struct bench bench;
+    enum exit_code code =
+        console_check(bench_measure(args, settings, console, &bench, &err), CODE_INPUT, &err);
+    if (code == CODE_DONE) {
+        struct text table = {.limit = REPORT_LIMIT};
+        bench_append_report(&table, &bench.result, console->verbosity > 1);
+        code = console_check(
+            bench_write(bench_json(&bench.result), args->value[OPTION_JSON], &table, console, &err),
+            CODE_OUTPUT, &err);
+        text_free(&table);
+    }
+    bench_close(&bench);
+    return code;
+}
+
+enum exit_code bench_main(const struct args *args, struct console *console) {
+    struct error err;
+    struct settings settings;
+    const char *json = args->value[OPTION_JSON];
+    if (args->operand_count > 0) {
+        console_error("bench takes no file (--model FILE measures another model)");
+        return CODE_USAGE;
+    }
+    enum status status = settings_read(args, &settings, &err);
+    if (status == STATUS_OK) {
+        status = check_options(args, &settings, &err);
+    }
+    enum exit_code code = console_check(status, CODE_INPUT, &err);
+    if (code == CODE_DONE && json != NULL && strcmp(json, "-") != 0) {
+        code = console_check(output_check(json, &err), CODE_OUTPUT, &err);
+    }
+    if (code != CODE_DONE) {
+        return code;
+    }
+    if (args->value[OPTION_EVAL] != NULL) {
+        return bench_eval_main(args, &settings, console);
+    }
+    if (args->value[OPTION_BATCH] != NULL) {
+        return bench_batch_main(args, &settings, console);
+    }
+    if (args->value[OPTION_THROUGHPUT] != NULL) {
+        return bench_throughput_main(args, &settings, console);
+    }
+    return bench_passes_main(args, &settings, console);
+}

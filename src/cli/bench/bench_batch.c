@@ -1,0 +1,312 @@
+#define _GNU_SOURCE
+#include "bench_batch.h"
+
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "base/pool.h"
+#include "bench_machine.h"
+#include "bench_samples.h"
+#include "cli/batch/batch_config.h"
+#include "cli/batch/batch_finish.h"
+#include "cli/batch/batch_run.h"
+#include "cli/batch/batch_session.h"
+#include "cli/explain/explain_class.h"
+#include "cli/json_report.h"
+#include "cli/library.h"
+#include "cli/names.h"
+#include "cli/photo.h"
+
+#define REPORT_LIMIT ((size_t) 1 << 16)
+#define MOST_OPEN_FOLDERS 16
+
+/* A session of the attributions alone. */
+struct seat {
+    struct explain_session state;
+    enum status status;
+    struct error err;
+};
+
+struct batch_bench {
+    struct settings settings;
+    struct batch_choice choice;
+    struct batch_plan plan;
+    struct vitlrp_model *model;   /* owned */
+    struct explain_session first; /* the batch's */
+    struct seat *seats;           /* owned: [threads] */
+    struct pool *pool;            /* owned */
+    struct photo photo;           /* owned: the first image, which stands for all */
+    size_t threads;
+    struct console silent;
+    char folder[64]; /* of the batch; "" if there is none */
+    double *alone;   /* owned: [runs] images per second */
+    double *whole;   /* owned: likewise */
+    double *scratch; /* owned */
+    char cpu[128];
+};
+
+/* ---- Attributions alone ---- */
+
+static enum status attribute(struct batch_bench *bench, struct seat *seat, struct error *err) {
+    struct vitlrp_error detail;
+    struct explain_session *state = &seat->state;
+    struct explanation explanation = {.settings = state->settings,
+                                      .prediction = &state->prediction};
+    TRY(from_library(vitlrp_session_forward(state->session, bench->photo.input,
+                                            state->prediction.logits, &detail),
+                     &detail, err));
+    prediction_rank(&state->prediction);
+    TRY(from_library(
+        vitlrp_model_class(bench->model, state->prediction.order[0], &explanation.target, &detail),
+        &detail, err));
+    return explain_relevance(state, &explanation, err);
+}
+
+/* A thread's share of as many images as the batch has. */
+static void attribute_share(void *context, size_t index, size_t thread) {
+    struct batch_bench *bench = context;
+    struct seat *seat = &bench->seats[index];
+    (void) thread;
+    seat->status = STATUS_OK;
+    for (size_t i = index; i < bench->plan.count && seat->status == STATUS_OK;
+         i += bench->threads) {
+        seat->status = attribute(bench, seat, &seat->err);
+    }
+}
+
+static enum status measure_alone(struct batch_bench *bench, double *rate, struct error *err) {
+    double start = clock_ms();
+    pool_run(bench->pool, bench->threads, attribute_share, bench);
+    *rate = (double) bench->plan.count * 1e3 / (clock_ms() - start);
+    for (size_t i = 0; i < bench->threads; i++) {
+        if (bench->seats[i].status != STATUS_OK) {
+            *err = bench->seats[i].err;
+            return bench->seats[i].status;
+        }
+    }
+    return STATUS_OK;
+}
+
+/* ---- The batch ---- */
+
+static int remove_entry(const char *path, const struct stat *info, int kind, struct FTW *place) {
+    (void) info;
+    (void) kind;
+    (void) place;
+    return remove(path);
+}
+
+static void remove_folder(struct batch_bench *bench) {
+    if (bench->folder[0] != '\0') {
+        nftw(bench->folder, remove_entry, MOST_OPEN_FOLDERS, FTW_DEPTH | FTW_PHYS);
+        bench->folder[0] = '\0';
+    }
+}
+
+/* A folder of its own where temporary files are kept. */
+static enum status make_folder(struct batch_bench *bench, struct error *err) {
+    const char *place = getenv("TMPDIR");
+    struct text path = {.limit = sizeof bench->folder};
+    text_printf(&path, "%s/vitlrp-bench-XXXXXX", place == NULL || *place == '\0' ? "/tmp" : place);
+    if (path.failed || mkdtemp(path.data) == NULL) {
+        text_free(&path);
+        return fail(err, STATUS_IO, "cannot create a folder for temporary files (TMPDIR)");
+    }
+    snprintf(bench->folder, sizeof bench->folder, "%s", path.data);
+    text_free(&path);
+    return STATUS_OK;
+}
+
+static enum status run_whole(struct batch_bench *bench, const struct batch_store *store,
+                             struct batch_journal *journal, struct error *err) {
+    struct batch_run run = {.plan = &bench->plan,
+                            .store = store,
+                            .journal = journal,
+                            .first = &bench->first,
+                            .threads = bench->threads,
+                            .console = &bench->silent};
+    json_t *config = NULL;
+    batch_run(&run);
+    if (run.status != STATUS_OK) {
+        *err = run.err;
+        return run.status;
+    }
+    if (run.failed > 0) {
+        return fail(err, STATUS_FORMAT, "%s: %s (a measurement wants images that can be read)",
+                    run.failures[0].image, run.failures[0].message);
+    }
+    TRY(batch_config_make(&bench->plan, &bench->first, &config, err));
+    enum status status = batch_finish(store, journal, config, true, err);
+    json_decref(config);
+    return status;
+}
+
+static enum status measure_whole(struct batch_bench *bench, double *rate, struct error *err) {
+    struct batch_store store;
+    struct batch_journal journal = {.descriptor = -1};
+    struct text path = {.limit = NAME_LIMIT};
+    TRY(make_folder(bench, err));
+    double start = clock_ms();
+    text_printf(&path, "%s/results.jsonl", bench->folder);
+    enum status status = batch_store_open(bench->folder, 0, 1, &bench->silent, &store, err);
+    if (status == STATUS_OK) {
+        status = batch_journal_open(path.data, bench->plan.count, 0, 1, true, &journal, err);
+    }
+    if (status == STATUS_OK) {
+        status = run_whole(bench, &store, &journal, err);
+    }
+    *rate = (double) bench->plan.count * 1e3 / (clock_ms() - start);
+    batch_journal_close(&journal);
+    batch_store_close(&store);
+    text_free(&path);
+    remove_folder(bench);
+    return status;
+}
+
+/* ---- All of it ---- */
+
+static enum status open_seats(struct batch_bench *bench, struct error *err) {
+    bench->seats = mem_calloc(bench->threads, sizeof *bench->seats);
+    if (bench->seats == NULL) {
+        return fail(err, STATUS_NOMEM, "out of memory for %zu sessions", bench->threads);
+    }
+    for (size_t i = 0; i < bench->threads; i++) {
+        TRY(batch_session_open(&bench->settings, &bench->plan, bench->model, &bench->silent,
+                               &bench->seats[i].state, err));
+    }
+    return pool_open(bench->threads, NULL, &bench->pool, err);
+}
+
+/* Attributions alone are of a real input: it costs what those of the batch cost. */
+static enum status open_photo(struct batch_bench *bench, struct error *err) {
+    const struct explain_session *state = &bench->first;
+    const char *path = batch_plan_image(&bench->plan, 0).path;
+    TRY(photo_open(path, &state->preprocess, state->settings->preprocess.ignore_exif, &bench->photo,
+                   err));
+    const struct vitlrp_geometry *geometry = &bench->photo.geometry;
+    if (geometry->input_height != state->info.input_height ||
+        geometry->input_width != state->info.input_width) {
+        return error_prefix(
+            err, fail(err, STATUS_MISMATCH, "is not of the size that the model takes"), path);
+    }
+    return STATUS_OK;
+}
+
+static enum status open_all(const struct args *args, struct batch_bench *bench,
+                            struct console *console, struct error *err) {
+    size_t runs = (size_t) bench->settings.runs;
+    bench->threads = batch_take_threads(&bench->settings);
+    bench->choice =
+        (struct batch_choice){.dataset = args->value[OPTION_BATCH], .shards = 1, .writes = {true}};
+    TRY(bench_open_model(&bench->settings, BENCH_RANDOM_MODEL, console, &bench->model, err));
+    TRY(batch_plan_open(&bench->choice, &bench->settings, bench->model, &bench->plan, err));
+    TRY(batch_session_open(&bench->settings, &bench->plan, bench->model, console, &bench->first,
+                           err));
+    TRY(open_seats(bench, err));
+    bench->alone = mem_calloc(runs, sizeof *bench->alone);
+    bench->whole = mem_calloc(runs, sizeof *bench->whole);
+    bench->scratch = mem_calloc(runs, sizeof *bench->scratch);
+    if (bench->alone == NULL || bench->whole == NULL || bench->scratch == NULL) {
+        return fail(err, STATUS_NOMEM, "out of memory for the measurement");
+    }
+    bench_read_cpu(bench->cpu, sizeof bench->cpu);
+    return open_photo(bench, err);
+}
+
+static void close_all(struct batch_bench *bench) {
+    for (size_t i = 0; bench->seats != NULL && i < bench->threads; i++) {
+        explain_session_close(&bench->seats[i].state);
+    }
+    explain_session_close(&bench->first);
+    pool_close(bench->pool);
+    batch_plan_close(&bench->plan);
+    vitlrp_model_close(bench->model);
+    mem_free(bench->seats);
+    photo_close(&bench->photo);
+    mem_free(bench->alone);
+    mem_free(bench->whole);
+    mem_free(bench->scratch);
+}
+
+/* One after the other, so that a machine that slows down slows both. */
+static enum status measure(const struct args *args, struct batch_bench *bench,
+                           struct console *console, struct error *err) {
+    TRY(open_all(args, bench, console, err));
+    for (size_t i = 0; i < bench->threads; i++) {
+        TRY(attribute(bench, &bench->seats[i], err)); /* memory is touched, libraries wake up */
+    }
+    for (int32_t round = 0; round < bench->settings.runs; round++) {
+        TRY(measure_alone(bench, &bench->alone[round], err));
+        TRY(measure_whole(bench, &bench->whole[round], err));
+    }
+    return STATUS_OK;
+}
+
+struct figures {
+    double alone, whole, ratio;
+};
+
+static struct figures conclude(struct batch_bench *bench) {
+    size_t runs = (size_t) bench->settings.runs;
+    return (struct figures){.alone = samples_median(bench->alone, NULL, runs, bench->scratch),
+                            .whole = samples_median(bench->whole, NULL, runs, bench->scratch),
+                            .ratio =
+                                samples_median(bench->whole, bench->alone, runs, bench->scratch)};
+}
+
+static void append_report(struct text *out, const struct batch_bench *bench,
+                          const struct figures *figures) {
+    const struct vitlrp_session_info *info = &bench->first.info;
+    struct vitlrp_model_info model;
+    vitlrp_model_info_init(&model);
+    vitlrp_model_describe(bench->model, &model);
+    text_printf(out, "%s: input %dx%d, %d tokens, dim %d, %d blocks\n", model.name,
+                info->input_width, info->input_height, info->tokens, model.dim, model.depth);
+    text_printf(out, "%s; %s, %s, %zu thread%s\n",
+                bench->cpu[0] != '\0' ? bench->cpu : "unknown processor", info->backend,
+                precision_name(info->precision), bench->threads,
+                bench->threads == 1 ? "" : "s, an image on each");
+    text_printf(out, "%zu images of %s, %d round%s\n\n", bench->plan.count, bench->choice.dataset,
+                bench->settings.runs, bench->settings.runs == 1 ? "" : "s");
+    text_printf(out, "%-24s%12s\n", "", "images/s");
+    text_printf(out, "%-24s%12.2f\n", "attribution alone", figures->alone);
+    text_printf(out, "%-24s%12.2f%9.1f %%\n", "batch, files and all", figures->whole,
+                100.0 * figures->ratio);
+}
+
+static json_t *json_result(const struct batch_bench *bench, const struct figures *figures) {
+    const struct vitlrp_session_info *info = &bench->first.info;
+    struct vitlrp_model_info model;
+    vitlrp_model_info_init(&model);
+    vitlrp_model_describe(bench->model, &model);
+    return json_pack("{s:s, s:o, s:[ii], s:i, s:i, s:I, s:s, s:f, s:f, s:f, s:s, s:s, s:i, s:s, "
+                     "s:s}",
+                     "format", "vitlrp bench batch 1", "model", json_text(model.name), "input_size",
+                     info->input_width, info->input_height, "tokens", info->tokens, "runs",
+                     bench->settings.runs, "images", (json_int_t) bench->plan.count, "method",
+                     bench->settings.method_info.name, "attribution_images_per_second",
+                     figures->alone, "batch_images_per_second", figures->whole,
+                     "batch_per_attribution", figures->ratio, "backend", info->backend, "precision",
+                     precision_name(info->precision), "threads", (int) bench->threads, "cpu",
+                     bench->cpu, "version", vitlrp_version());
+}
+
+enum exit_code bench_batch_main(const struct args *args, const struct settings *settings,
+                                struct console *console) {
+    struct error err;
+    struct batch_bench bench = {.settings = *settings};
+    enum exit_code code = console_check(measure(args, &bench, console, &err), CODE_INPUT, &err);
+    if (code == CODE_DONE) {
+        struct figures figures = conclude(&bench);
+        struct text table = {.limit = REPORT_LIMIT};
+        append_report(&table, &bench, &figures);
+        code = console_check(bench_write(json_result(&bench, &figures), args->value[OPTION_JSON],
+                                         &table, console, &err),
+                             CODE_OUTPUT, &err);
+        text_free(&table);
+    }
+    close_all(&bench);
+    return code;
+}

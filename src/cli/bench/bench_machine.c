@@ -1,0 +1,98 @@
+#define _GNU_SOURCE
+#include "bench_machine.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "cli/library.h"
+#include "cli/model_choice.h"
+#include "cli/outputs.h"
+
+#define JSON_LIMIT ((size_t) 1 << 20)
+
+enum status bench_open_model(const struct settings *settings, const char *fallback,
+                             const struct console *console, struct vitlrp_model **model,
+                             struct error *err) {
+    struct vitlrp_error detail;
+    struct vitlrp_architecture architecture;
+    const char *name = settings->model_path != NULL ? settings->model_path : fallback;
+    if (name == NULL || strcmp(name, BENCH_RANDOM_MODEL) != 0) {
+        return model_choose(settings, console, model, err);
+    }
+    vitlrp_architecture_init(&architecture);
+    if (settings->heads > 0) {
+        architecture.heads = settings->heads;
+    }
+    return from_library(vitlrp_model_random(&architecture, model, &detail), &detail, err);
+}
+
+enum status bench_session_options(const struct settings *settings, const struct vitlrp_model *model,
+                                  struct vitlrp_session_options *options, struct error *err) {
+    struct vitlrp_model_info info;
+    int32_t crop = settings->preprocess.crop;
+    vitlrp_model_info_init(&info);
+    vitlrp_model_describe(model, &info);
+    return session_choose(settings, model, crop > 0 ? crop : info.image_height,
+                          crop > 0 ? crop : info.image_width, options, err);
+}
+
+void bench_fill_input(float *input, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        input[i] = (float) ((double) (i * 2654435761U % 1024U) / 512.0 - 1.0);
+    }
+}
+
+/* The model name in /proc/cpuinfo, if there is such a file; file_read refuses it, as its size is
+ * told as 0, and its beginning is all that is needed. */
+void bench_read_cpu(char *out, size_t size) {
+    char head[4096];
+    int descriptor = open("/proc/cpuinfo", O_RDONLY | O_CLOEXEC);
+    out[0] = '\0';
+    if (descriptor < 0) {
+        return;
+    }
+    ssize_t got = read(descriptor, head, sizeof head - 1);
+    close(descriptor);
+    if (got <= 0) {
+        return;
+    }
+    head[got] = '\0';
+    const char *line = strstr(head, "model name");
+    const char *colon = line != NULL ? strchr(line, ':') : NULL;
+    if (colon != NULL) {
+        colon += 1 + strspn(colon + 1, " \t");
+        snprintf(out, size, "%.*s", (int) strcspn(colon, "\n"), colon);
+    }
+}
+
+double bench_peak_memory(void) {
+    struct rusage usage;
+    return getrusage(RUSAGE_SELF, &usage) == 0 ? (double) usage.ru_maxrss * 1024.0 : 0.0;
+}
+
+static enum status write_json(const json_t *object, const char *path, struct error *err) {
+    struct text text = {.limit = JSON_LIMIT};
+    if (object != NULL) {
+        json_append(&text, object, 2);
+        text_append_string(&text, "\n");
+    }
+    enum status status = object == NULL || text.failed
+                             ? fail(err, STATUS_NOMEM, "out of memory for the JSON report")
+                             : output_write(path, text.data, text.length, err);
+    text_free(&text);
+    return status;
+}
+
+enum status bench_write(json_t *object, const char *json_path, const struct text *table,
+                        const struct console *console, struct error *err) {
+    enum status status = json_path != NULL ? write_json(object, json_path, err) : STATUS_OK;
+    bool shown = console->verbosity > 0 && (json_path == NULL || strcmp(json_path, "-") != 0);
+    json_decref(object);
+    if (status == STATUS_OK && shown) {
+        status = console_write(table, err);
+    }
+    return status;
+}

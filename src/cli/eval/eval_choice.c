@@ -1,0 +1,105 @@
+#include "eval_choice.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/parse.h"
+#include "base/text.h"
+#include "cli/option_value.h"
+#include "cli/rule_changes.h"
+
+#define MAX_STEPS 100000
+#define MAX_LIMIT 10000000
+
+/* "a,b,c" taken apart. */
+static enum status read_methods(const char *value, struct eval_choice *choice, struct error *err) {
+    size_t count = 1;
+    if (value == NULL) {
+        return STATUS_OK;
+    }
+    for (const char *comma = strchr(value, ','); comma != NULL; comma = strchr(comma + 1, ',')) {
+        count++;
+    }
+    choice->names = mem_strdup(value);
+    choice->methods = mem_calloc(count, sizeof *choice->methods);
+    if (choice->names == NULL || choice->methods == NULL) {
+        return fail(err, STATUS_NOMEM, "out of memory for a list of methods");
+    }
+    char *next = choice->names;
+    for (size_t i = 0; i < count; i++) {
+        choice->methods[i] = next;
+        next += strcspn(next, ",");
+        *next++ = '\0';
+        if (choice->methods[i][0] == '\0') {
+            return option_fail("--methods", value, "names with one comma between two of them", err);
+        }
+    }
+    choice->options.methods = choice->methods;
+    choice->options.method_count = count;
+    return STATUS_OK;
+}
+
+static enum status read_protocol(const struct args *args, struct vitlrp_eval_options *options,
+                                 struct error *err) {
+    const char *const *value = args->value;
+    const char *seed = value[OPTION_SEED];
+    int replacement = 0;
+    int target = 0;
+    int32_t limit = 0;
+    int64_t number = 0;
+    TRY(option_int("--steps", value[OPTION_STEPS], 1, MAX_STEPS, &options->steps, err));
+    TRY(option_int("--limit", value[OPTION_LIMIT], 1, MAX_LIMIT, &limit, err));
+    TRY(option_choice(args, OPTION_REPLACE, &replacement, err));
+    TRY(option_choice(args, OPTION_TARGET, &target, err));
+    if (seed != NULL && !parse_int64(seed, 0, INT64_MAX, &number)) {
+        return option_fail("--seed", seed, "a whole number from 0 to 9223372036854775807", err);
+    }
+    options->limit = (size_t) limit;
+    options->replacement = (enum vitlrp_replacement) replacement;
+    options->target = (enum vitlrp_eval_target) target;
+    options->seed = (uint64_t) number;
+    return STATUS_OK;
+}
+
+enum status eval_choose(const struct args *args, const struct settings *settings,
+                        struct eval_choice *choice, struct error *err) {
+    struct vitlrp_eval_options *options = &choice->options;
+    *choice = (struct eval_choice){0};
+    vitlrp_eval_options_init(options);
+    if (args->operand_count != 1) {
+        return fail(err, STATUS_USAGE,
+                    "%s takes one dataset: a folder, or a list of files (see "
+                    "vitlrp %s --help)",
+                    verb_name(args->verb), verb_name(args->verb));
+    }
+    options->dataset = args->operands[0];
+    options->truth = args->value[OPTION_TRUTH];
+    options->boxes = args->value[OPTION_BOXES];
+    options->reference = args->value[OPTION_REFERENCE];
+    options->threads = settings->threads;
+    options->backend = settings->backend;
+    options->precision = settings->precision;
+    options->ignore_exif = settings->preprocess.ignore_exif ? 1 : 0;
+    TRY(read_methods(args->value[args->verb == VERB_TUNE ? OPTION_METHOD : OPTION_METHODS], choice,
+                     err));
+    TRY(option_shard(args->value[OPTION_SHARD], &options->shard, &options->shards, err));
+    TRY(read_protocol(args, options, err));
+    TRY(rule_changes_read(args, &choice->rules, err));
+    options->rules = &choice->rules;
+    return STATUS_OK;
+}
+
+void eval_choose_preprocess(const struct settings *settings, const struct vitlrp_model *model,
+                            struct eval_choice *choice) {
+    vitlrp_model_preprocess(model, &choice->preprocess);
+    preprocess_change(&settings->preprocess, &choice->preprocess);
+    choice->options.preprocess = &choice->preprocess;
+}
+
+void eval_choice_free(struct eval_choice *choice) {
+    mem_free(choice->names);
+    mem_free(choice->methods);
+    *choice = (struct eval_choice){0};
+}

@@ -1,0 +1,30 @@
+/* What the options of eval and tune mean, as the library takes them. */
+#ifndef CLI_EVAL_CHOICE_H
+#define CLI_EVAL_CHOICE_H
+
+#include "base/status.h"
+#include "cli/args.h"
+#include "cli/settings.h"
+#include "vitlrp_eval.h"
+
+struct eval_choice {
+    struct vitlrp_eval_options options; /* points into this struct, which must stay where it is */
+    struct vitlrp_rule_changes rules;
+    struct vitlrp_preprocess preprocess;
+    char *names;          /* owned: --methods, taken apart */
+    const char **methods; /* owned */
+};
+
+/* Reads the one operand and the options of the protocol, the dataset and the rules. USAGE names the
+ * option; other failures are those of a settings file. eval_choice_free releases it, after a
+ * failure too. */
+enum status eval_choose(const struct args *args, const struct settings *settings,
+                        struct eval_choice *choice, struct error *err);
+
+/* Puts the preprocessing of the model, with the settings' changes over it, into the choice. */
+void eval_choose_preprocess(const struct settings *settings, const struct vitlrp_model *model,
+                            struct eval_choice *choice);
+
+void eval_choice_free(struct eval_choice *choice);
+
+#endif

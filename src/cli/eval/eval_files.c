@@ -1,0 +1,82 @@
+#define _POSIX_C_SOURCE 200809L
+#include "eval_files.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+#include "cli/library.h"
+#include "cli/outputs.h"
+
+static const char *const SPELLED[EVAL_FILES] = {"--json", "--csv", "--html"};
+
+/* True if both paths lead to one existing file. */
+static bool same_file(const char *a, const char *b) {
+    struct stat first;
+    struct stat second;
+    return stat(a, &first) == 0 && stat(b, &second) == 0 && S_ISREG(first.st_mode) &&
+           first.st_dev == second.st_dev && first.st_ino == second.st_ino;
+}
+
+static enum status check_path(const struct args *args, const struct eval_files *files, int kind,
+                              struct error *err) {
+    const char *path = files->path[kind];
+    for (int i = 0; i < kind; i++) {
+        const char *other = files->path[i];
+        if (other != NULL && (strcmp(other, path) == 0 || same_file(other, path))) {
+            return fail(err, STATUS_USAGE, "%s and %s name the same file", SPELLED[i],
+                        SPELLED[kind]);
+        }
+    }
+    if (strcmp(path, "-") == 0) {
+        return STATUS_OK;
+    }
+    for (size_t i = 0; i < args->operand_count; i++) {
+        if (same_file(args->operands[i], path)) {
+            return fail(err, STATUS_USAGE, "%s would overwrite what is read", SPELLED[kind]);
+        }
+    }
+    return output_check(path, err);
+}
+
+enum status eval_files_plan(const struct args *args, struct eval_files *files, struct error *err) {
+    const char *const *value = args->value;
+    *files =
+        (struct eval_files){.path = {value[OPTION_JSON], value[OPTION_CSV], value[OPTION_HTML]}};
+    if (args->verb == VERB_MERGE && value[OPTION_OUTPUT] != NULL) {
+        if (value[OPTION_JSON] != NULL) {
+            return fail(err, STATUS_USAGE, "-o and --json are one option here: give one of them");
+        }
+        files->path[EVAL_FILE_JSON] = value[OPTION_OUTPUT];
+    }
+    for (int i = 0; i < EVAL_FILES; i++) {
+        const char *path = files->path[i];
+        if (path != NULL && path[0] == '\0') {
+            return fail(err, STATUS_USAGE, "%s needs a file name", SPELLED[i]);
+        }
+        if (path != NULL) {
+            TRY(check_path(args, files, i, err));
+            files->stdout_taken = files->stdout_taken || strcmp(path, "-") == 0;
+        }
+    }
+    return STATUS_OK;
+}
+
+enum status eval_files_write(const struct eval_files *files,
+                             const struct vitlrp_evaluation *evaluation, struct error *err) {
+    static enum vitlrp_status (*const MAKERS[EVAL_FILES])(const struct vitlrp_evaluation *, char **,
+                                                          size_t *, struct vitlrp_error *) = {
+        vitlrp_evaluation_json, vitlrp_evaluation_csv, vitlrp_evaluation_html};
+    for (int i = 0; i < EVAL_FILES; i++) {
+        struct vitlrp_error detail;
+        char *data = NULL;
+        size_t size = 0;
+        if (files->path[i] == NULL) {
+            continue;
+        }
+        TRY(from_library(MAKERS[i](evaluation, &data, &size, &detail), &detail, err));
+        enum status status = output_write(files->path[i], data, size, err);
+        vitlrp_free(data);
+        TRY(status);
+    }
+    return STATUS_OK;
+}

@@ -1,0 +1,26 @@
+/* The files of an evaluation's reports: --json, --csv and --html, and -o for the JSON of merge. */
+#ifndef CLI_EVAL_FILES_H
+#define CLI_EVAL_FILES_H
+
+#include <stdbool.h>
+
+#include "base/status.h"
+#include "cli/args.h"
+#include "vitlrp_eval.h"
+
+enum eval_file { EVAL_FILE_JSON, EVAL_FILE_CSV, EVAL_FILE_HTML, EVAL_FILES };
+
+struct eval_files {
+    const char *path[EVAL_FILES]; /* NULL: not wanted; "-": standard output; owned by args */
+    bool stdout_taken;
+};
+
+/* Finds out before the work whether the files can be written. USAGE for two reports in one file or
+ * a report in place of an operand, IO for folders that cannot be written to. */
+enum status eval_files_plan(const struct args *args, struct eval_files *files, struct error *err);
+
+/* Writes those that are wanted, each whole or not at all. */
+enum status eval_files_write(const struct eval_files *files,
+                             const struct vitlrp_evaluation *evaluation, struct error *err);
+
+#endif

@@ -1,0 +1,59 @@
+#include "eval_main.h"
+
+#include "cli/library.h"
+#include "cli/model_choice.h"
+#include "cli/settings.h"
+#include "eval_choice.h"
+#include "eval_files.h"
+#include "eval_report.h"
+#include "eval_watch.h"
+
+/* Shells' way to tell of a signal. */
+#define CODE_SIGNAL 128
+
+static enum status run(const struct settings *settings, const struct console *console,
+                       struct eval_choice *choice, struct vitlrp_evaluation **evaluation,
+                       struct error *err) {
+    struct vitlrp_error detail;
+    struct vitlrp_model *model = NULL;
+    struct eval_watch watch;
+    TRY(model_choose(settings, console, &model, err));
+    eval_choose_preprocess(settings, model, choice);
+    eval_watch_start(settings->progress, console, &watch);
+    choice->options.observer = eval_watch_observer(&watch);
+    choice->options.log = (struct vitlrp_log){.write = console_log, .user = (void *) console};
+    enum status status =
+        from_library(vitlrp_evaluate(model, &choice->options, evaluation, &detail), &detail, err);
+    vitlrp_model_close(model);
+    return status;
+}
+
+enum exit_code eval_main(const struct args *args, struct console *console) {
+    struct error err;
+    struct settings settings;
+    struct eval_choice choice = {0};
+    struct eval_files files;
+    struct vitlrp_evaluation *evaluation = NULL;
+    enum status status = settings_read(args, &settings, &err);
+    if (status == STATUS_OK) {
+        status = eval_choose(args, &settings, &choice, &err);
+    }
+    enum exit_code code = console_check(status, CODE_INPUT, &err);
+    if (code == CODE_DONE) {
+        code = console_check(eval_files_plan(args, &files, &err), CODE_OUTPUT, &err);
+    }
+    if (code == CODE_DONE) {
+        console->stdout_taken = files.stdout_taken;
+        code = console_check(run(&settings, console, &choice, &evaluation, &err), CODE_INPUT, &err);
+    }
+    if (code == CODE_DONE) {
+        code = eval_report(evaluation, &files, console);
+    }
+    if (evaluation != NULL && eval_watch_signal() != 0 && code != CODE_OUTPUT) {
+        console_warn(console, "stopped; what was done is written");
+        code = (enum exit_code)(CODE_SIGNAL + eval_watch_signal());
+    }
+    vitlrp_evaluation_close(evaluation);
+    eval_choice_free(&choice);
+    return code;
+}

@@ -1,0 +1,40 @@
+#include "eval_report.h"
+
+#include <string.h>
+
+#include "base/text.h"
+#include "cli/library.h"
+
+static enum status say_table(const struct vitlrp_evaluation *evaluation, struct error *err) {
+    struct vitlrp_error detail;
+    char *data = NULL;
+    size_t size = 0;
+    TRY(from_library(vitlrp_evaluation_table(evaluation, &data, &size, &detail), &detail, err));
+    struct text table = {.data = data, .length = size};
+    enum status status = console_write(&table, err);
+    vitlrp_free(data);
+    return status;
+}
+
+enum exit_code eval_report(const struct vitlrp_evaluation *evaluation,
+                           const struct eval_files *files, const struct console *console) {
+    struct error err;
+    struct vitlrp_evaluation_info info;
+    enum status status = eval_files_write(files, evaluation, &err);
+    if (status == STATUS_OK && console->verbosity > 0 && !files->stdout_taken) {
+        status = say_table(evaluation, &err);
+    }
+    enum exit_code code = console_check(status, CODE_OUTPUT, &err);
+    vitlrp_evaluation_info_init(&info);
+    vitlrp_evaluation_describe(evaluation, &info);
+    if (code != CODE_DONE || info.failed == 0) {
+        return code;
+    }
+    /* Messages about opening a file name it themselves. */
+    bool named = strstr(info.first_error, info.first_failed) != NULL;
+    char shown[200];
+    text_escape_name(shown, sizeof shown, info.first_failed);
+    console_warn(console, "%zu of %zu images failed; the first: %s%s%s", info.failed, info.images,
+                 named ? "" : shown, named ? "" : ": ", info.first_error);
+    return info.failed == info.images ? CODE_INPUT : CODE_ITEMS;
+}

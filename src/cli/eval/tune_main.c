@@ -1,0 +1,146 @@
+#include "tune_main.h"
+
+#include <string.h>
+
+#include "cli/library.h"
+#include "cli/model_choice.h"
+#include "cli/outputs.h"
+#include "cli/settings.h"
+#include "eval_choice.h"
+#include "eval_watch.h"
+#include "tune_report.h"
+
+#define TEXT_LIMIT ((size_t) 1 << 20)
+#define CODE_SIGNAL 128
+
+/* A run of tune. */
+struct tuning {
+    const struct args *args;
+    struct console *console;
+    struct settings settings;
+    struct eval_choice choice;
+    struct eval_watch watch;
+    struct vitlrp_model *model; /* owned */
+    char sha256[65];
+    bool preset_known;
+    struct vitlrp_rules preset;
+    struct vitlrp_tune_result result;
+};
+
+/* The first trial is the preset; every one is a line for those who asked for them. */
+static void show_trial(void *user, const struct vitlrp_tune_trial *trial) {
+    struct tuning *tuning = user;
+    struct text line = {.limit = 1024};
+    if (!tuning->preset_known) {
+        tuning->preset = trial->rules;
+        tuning->preset_known = true;
+    }
+    tune_append_trial(&line, trial);
+    console_log(tuning->console, 2, line.failed ? "a trial" : line.data);
+    text_free(&line);
+}
+
+static enum status search(struct tuning *tuning, struct error *err) {
+    struct vitlrp_error detail;
+    struct vitlrp_tune_options options;
+    TRY(model_choose(&tuning->settings, tuning->console, &tuning->model, err));
+    if (vitlrp_model_sha256(tuning->model, tuning->sha256, NULL) != VITLRP_OK) {
+        tuning->sha256[0] = '\0';
+    }
+    eval_choose_preprocess(&tuning->settings, tuning->model, &tuning->choice);
+    eval_watch_start(tuning->settings.progress, tuning->console, &tuning->watch);
+    tuning->choice.options.observer = eval_watch_observer(&tuning->watch);
+    tuning->choice.options.log =
+        (struct vitlrp_log){.write = console_log, .user = (void *) tuning->console};
+    vitlrp_tune_options_init(&options);
+    vitlrp_tune_result_init(&tuning->result);
+    options.evaluation = &tuning->choice.options;
+    options.tried = show_trial;
+    options.user = tuning;
+    return from_library(vitlrp_tune(tuning->model, &options, &tuning->result, &detail), &detail,
+                        err);
+}
+
+/* Writes one JSON object to the files of -o and --json. */
+static enum status write_settings(const struct tuning *tuning, const struct tune_report *report,
+                                  struct error *err) {
+    const char *const paths[] = {tuning->args->value[OPTION_OUTPUT],
+                                 tuning->args->value[OPTION_JSON]};
+    struct text text = {.limit = TEXT_LIMIT};
+    json_t *object = NULL;
+    TRY(tune_settings(report, &object, err));
+    json_append(&text, object, 2);
+    text_append_string(&text, "\n");
+    json_decref(object);
+    enum status status =
+        text.failed ? fail(err, STATUS_NOMEM, "out of memory for the settings") : STATUS_OK;
+    for (int i = 0; i < 2 && status == STATUS_OK; i++) {
+        if (paths[i] != NULL) {
+            status = output_write(paths[i], text.data, text.length, err);
+        }
+    }
+    text_free(&text);
+    return status;
+}
+
+static enum status report(struct tuning *tuning, struct error *err) {
+    struct vitlrp_model_info info;
+    struct text text = {.limit = TEXT_LIMIT};
+    vitlrp_model_info_init(&info);
+    vitlrp_model_describe(tuning->model, &info);
+    const struct tune_report report = {.result = &tuning->result,
+                                       .preset = tuning->preset,
+                                       .model = info.name,
+                                       .weights_sha256 = tuning->sha256,
+                                       .dataset = tuning->choice.options.dataset,
+                                       .options = &tuning->choice.options};
+    TRY(write_settings(tuning, &report, err));
+    if (tuning->console->stdout_taken || tuning->console->verbosity == 0) {
+        return STATUS_OK;
+    }
+    tune_append_report(&text, &report);
+    enum status status = console_write(&text, err);
+    text_free(&text);
+    return status;
+}
+
+/* Whether what comes out can be written is found out before the work. */
+static enum status check_outputs(struct tuning *tuning, struct error *err) {
+    static const enum option_id OPTIONS[] = {OPTION_OUTPUT, OPTION_JSON};
+    for (int i = 0; i < 2; i++) {
+        const char *path = tuning->args->value[OPTIONS[i]];
+        if (path != NULL && path[0] == '\0') {
+            return fail(err, STATUS_USAGE, "-o and --json need a file name");
+        }
+        if (path != NULL && strcmp(path, "-") == 0) {
+            tuning->console->stdout_taken = true;
+        } else if (path != NULL) {
+            TRY(output_check(path, err));
+        }
+    }
+    return STATUS_OK;
+}
+
+enum exit_code tune_main(const struct args *args, struct console *console) {
+    struct error err;
+    struct tuning tuning = {.args = args, .console = console};
+    enum status status = settings_read(args, &tuning.settings, &err);
+    if (status == STATUS_OK) {
+        status = eval_choose(args, &tuning.settings, &tuning.choice, &err);
+    }
+    enum exit_code code = console_check(status, CODE_INPUT, &err);
+    if (code == CODE_DONE) {
+        code = console_check(check_outputs(&tuning, &err), CODE_OUTPUT, &err);
+    }
+    if (code == CODE_DONE) {
+        code = console_check(search(&tuning, &err), CODE_INPUT, &err);
+    }
+    if (code == CODE_DONE) {
+        code = console_check(report(&tuning, &err), CODE_OUTPUT, &err);
+    } else if (eval_watch_signal() != 0) {
+        code = (enum exit_code)(CODE_SIGNAL + eval_watch_signal());
+    }
+    vitlrp_model_close(tuning.model);
+    eval_choice_free(&tuning.choice);
+    return code;
+}

@@ -1,0 +1,88 @@
+#include "tune_report.h"
+
+#include <math.h>
+
+#include "cli/json_report.h"
+#include "cli/rule_changes.h"
+
+static json_t *json_statistic(const struct vitlrp_statistic *statistic) {
+    return json_pack("{s:o, s:o, s:o, s:I}", "mean", json_number(statistic->mean), "lo",
+                     json_number(statistic->lo), "hi", json_number(statistic->hi), "n",
+                     (json_int_t) statistic->n);
+}
+
+static json_t *json_gamma(float gamma) {
+    return isinf(gamma) ? json_string("inf") : json_float32(gamma);
+}
+
+/* How the settings were found, for people. */
+static json_t *json_search(const struct tune_report *report) {
+    const struct vitlrp_tune_result *result = report->result;
+    const struct vitlrp_eval_options *options = report->options;
+    return json_pack(
+        "{s:o, s:s, s:o, s:I, s:i, s:s, s:s, s:I, s:{s:I, s:o, s:o}, s:{s:I, s:o, s:o, s:o}}",
+        "model", json_text(report->model), "weights_sha256", report->weights_sha256, "dataset",
+        json_text(report->dataset), "trials", (json_int_t) result->trials, "steps", options->steps,
+        "replace", option_choices(OPTION_REPLACE)[options->replacement], "target",
+        option_choices(OPTION_TARGET)[options->target], "seed", (json_int_t) options->seed,
+        "calibration", "images", (json_int_t) result->calibration_images, "preset",
+        json_statistic(&result->calibration_preset), "tuned",
+        json_statistic(&result->calibration_tuned), "held_out", "images",
+        (json_int_t) result->held_out_images, "preset", json_statistic(&result->preset), "tuned",
+        json_statistic(&result->tuned), "gain", json_statistic(&result->gain));
+}
+
+enum status tune_settings(const struct tune_report *report, json_t **out, struct error *err) {
+    const struct vitlrp_rules *rules = &report->result->rules;
+    *out = json_pack(
+        "{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s}", "format", SETTINGS_FORMAT,
+        "method", report->result->method, "gamma_conv", json_gamma(rules->gamma_conv), "gamma_qkv",
+        json_gamma(rules->gamma_qkv), "gamma_proj", json_gamma(rules->gamma_proj), "gamma_fc1",
+        json_gamma(rules->gamma_fc1), "gamma_fc2", json_gamma(rules->gamma_fc2), "gamma_head",
+        json_gamma(rules->gamma_head), "epsilon", json_float32(rules->epsilon), "search",
+        json_search(report), "version", vitlrp_version());
+    return *out == NULL ? fail(err, STATUS_NOMEM, "out of memory for the settings") : STATUS_OK;
+}
+
+static void append_rules(struct text *out, const struct vitlrp_rules *rules) {
+    text_printf(out, "conv %g  fc1 %g  fc2 %g  qkv %g  proj %g  head %g",
+                (double) rules->gamma_conv, (double) rules->gamma_fc1, (double) rules->gamma_fc2,
+                (double) rules->gamma_qkv, (double) rules->gamma_proj, (double) rules->gamma_head);
+}
+
+static void append_statistic(struct text *out, const struct vitlrp_statistic *statistic) {
+    if (statistic->n == 0) {
+        text_append_string(out, "not measured");
+    } else {
+        text_printf(out, "%.3f [%.3f, %.3f]", statistic->mean, statistic->lo, statistic->hi);
+    }
+}
+
+void tune_append_trial(struct text *out, const struct vitlrp_tune_trial *trial) {
+    text_printf(out, "%-6s  %-8s  delta ", trial->stage, trial->kind);
+    append_statistic(out, &trial->delta);
+    text_append_string(out, "  ");
+    append_rules(out, &trial->rules);
+}
+
+void tune_append_report(struct text *out, const struct tune_report *report) {
+    const struct vitlrp_tune_result *result = report->result;
+    text_printf(out, "%s, %zu settings tried on %zu images\n", result->method, result->trials,
+                result->calibration_images);
+    text_append_string(out, "preset      gamma ");
+    append_rules(out, &report->preset);
+    text_append_string(out, "\n            delta ");
+    append_statistic(out, &result->calibration_preset);
+    text_append_string(out, "\ntuned       gamma ");
+    append_rules(out, &result->rules);
+    text_append_string(out, "\n            delta ");
+    append_statistic(out, &result->calibration_tuned);
+    text_printf(out, "\nheld out    %zu images\n", result->held_out_images);
+    text_append_string(out, "            preset ");
+    append_statistic(out, &result->preset);
+    text_append_string(out, "\n            tuned  ");
+    append_statistic(out, &result->tuned);
+    text_append_string(out, "\n            gain   ");
+    append_statistic(out, &result->gain);
+    text_append_string(out, "\n");
+}

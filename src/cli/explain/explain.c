@@ -1,0 +1,233 @@
+#include "explain.h"
+
+#include "cli/library.h"
+#include "cli/photo.h"
+#include "cli/progress.h"
+#include "cli/text_report.h"
+#include "explain_class.h"
+#include "explain_session.h"
+#include "explanation.h"
+
+#define REPORT_LIMIT ((size_t) 1 << 24)
+
+/* How one image went. */
+struct outcome {
+    enum exit_code code;
+    bool stop; /* the failure would meet every other image too */
+};
+
+/* Turns a step's status into the image's outcome, and tells the user; true if the step worked. */
+static bool step(struct outcome *outcome, enum status status, enum exit_code stage,
+                 const struct error *err) {
+    outcome->code = console_check(status, stage, err);
+    outcome->stop = status == STATUS_NOMEM || status == STATUS_INTERNAL ||
+                    (status != STATUS_OK && stage == CODE_OUTPUT);
+    return status == STATUS_OK;
+}
+
+static enum status say(const struct explain_session *state, const struct text *report,
+                       struct error *err) {
+    bool silent = state->console->verbosity == 0 || state->console->stdout_taken;
+    return silent ? STATUS_OK : console_write(report, err);
+}
+
+/* The class at place `rank` among those to explain, and its contrast. One that is its own contrast
+ * is an error, or *skip among several. */
+static enum status choose_target(const struct explain_session *state, int32_t rank,
+                                 struct explanation *explanation, bool *skip, struct error *err) {
+    struct vitlrp_error detail;
+    explanation->target = state->target;
+    explanation->has_versus = state->has_versus;
+    explanation->versus = state->versus;
+    if (!state->has_class) {
+        TRY(from_library(vitlrp_model_class(state->model, state->prediction.order[rank],
+                                            &explanation->target, &detail),
+                         &detail, err));
+    }
+    *skip = state->has_versus && explanation->target.output == state->versus.output;
+    if (*skip && state->settings->top == 0) {
+        return fail(err, STATUS_USAGE,
+                    "the most likely class is %d, the one of --versus (name another with --class)",
+                    state->versus.index);
+    }
+    if (*skip) {
+        console_warn(state->console, "class %d is skipped: it is the one of --versus",
+                     state->versus.index);
+    }
+    return STATUS_OK;
+}
+
+static void explain_one_class(struct explain_session *state, struct explanation *explanation,
+                              struct outcome *outcome) {
+    struct error err;
+    struct text report = {.limit = REPORT_LIMIT};
+    unsigned char *picture = NULL;
+    size_t size = 0;
+    bool draws = state->outputs.pattern[OUTPUT_PICTURE] != NULL && !state->outputs.picture_is_map;
+    enum status status = explain_relevance(state, explanation, &err);
+    error_prefix(&err, status, explanation->image_path);
+    if (!step(outcome, status, CODE_INPUT, &err)) {
+        goto cleanup;
+    }
+    report_class(&report, explanation);
+    if (state->settings->ledger) {
+        report_ledger(&report, explanation);
+    }
+    if (draws && !step(outcome, explain_render(state, explanation, &picture, &size, &err),
+                       CODE_INPUT, &err)) {
+        goto cleanup;
+    }
+    status = explain_write(state, explanation, picture, size, &report, &err);
+    if (status == STATUS_OK) {
+        status = say(state, &report, &err);
+    }
+    step(outcome, status, CODE_OUTPUT, &err);
+
+cleanup:
+    vitlrp_free(picture);
+    text_free(&report);
+}
+
+/* The outputs that do not depend on the class. */
+static enum status write_image_outputs(struct explain_session *state,
+                                       const struct explanation *explanation, struct error *err) {
+    struct text report = {.limit = REPORT_LIMIT};
+    const size_t classes = (size_t) state->prediction.classes;
+    const size_t shape[3] = {3, (size_t) state->info.input_height,
+                             (size_t) state->info.input_width};
+    report_prediction(&report, explanation);
+    enum status status = explain_write_array(state, OUTPUT_LOGITS, explanation, NULL,
+                                             state->prediction.logits, 1, &classes, &report, err);
+    if (status == STATUS_OK) {
+        status = explain_write_array(state, OUTPUT_INPUT, explanation, NULL,
+                                     explanation->photo->input, 3, shape, &report, err);
+    }
+    if (status == STATUS_OK) {
+        status = say(state, &report, err);
+    }
+    text_free(&report);
+    return status;
+}
+
+static enum status run_forward(struct explain_session *state, const struct photo *photo,
+                               struct timing *timing, struct error *err) {
+    struct vitlrp_error detail;
+    TRY(explain_session_fit(state, photo->geometry.input_height, photo->geometry.input_width, err));
+    double start = clock_ms();
+    TRY(from_library(
+        vitlrp_session_forward(state->session, photo->input, state->prediction.logits, &detail),
+        &detail, err));
+    timing->forward = clock_ms() - start;
+    timing->decode = photo->decode_ms;
+    timing->preprocess = photo->preprocess_ms;
+    prediction_rank(&state->prediction);
+    return STATUS_OK;
+}
+
+static void explain_classes(struct explain_session *state, struct explanation *explanation,
+                            struct outcome *outcome) {
+    int32_t classes = state->settings->top > 0 ? state->settings->top : 1;
+    for (int32_t rank = 0; rank < classes && outcome->code == CODE_DONE; rank++) {
+        struct error err;
+        bool skip = false;
+        enum status status = choose_target(state, rank, explanation, &skip, &err);
+        error_prefix(&err, status, explanation->image_path);
+        if (step(outcome, status, CODE_INPUT, &err) && !skip) {
+            explain_one_class(state, explanation, outcome);
+        }
+    }
+}
+
+static struct outcome explain_image(struct explain_session *state, const char *path) {
+    struct error err;
+    struct outcome outcome = {0};
+    struct photo photo = {0};
+    struct explanation explanation = {
+        .image_path = path,
+        .photo = &photo,
+        .model = state->model,
+        .preprocess = &state->preprocess,
+        .settings = state->settings,
+        .prediction = &state->prediction,
+        .weights_sha256 = state->weights_sha256,
+    };
+    enum status status =
+        photo_open(path, &state->preprocess, state->settings->preprocess.ignore_exif, &photo, &err);
+    if (!step(&outcome, status, CODE_INPUT, &err)) {
+        return outcome;
+    }
+    if (photo.is_input && preprocess_is_changed(&state->settings->preprocess)) {
+        console_warn(state->console, "preprocessing options have no effect on a ready model input");
+    }
+    status = run_forward(state, &photo, &explanation.timing, &err);
+    error_prefix(&err, status, path);
+    if (step(&outcome, status, CODE_INPUT, &err) &&
+        step(&outcome, write_image_outputs(state, &explanation, &err), CODE_OUTPUT, &err)) {
+        explain_classes(state, &explanation, &outcome);
+    }
+    photo_close(&photo);
+    return outcome;
+}
+
+/* All images; a bad one among several is told and skipped. */
+static enum exit_code explain_images(const struct args *args, struct explain_session *state) {
+    size_t failed = 0;
+    size_t total = args->operand_count;
+    struct progress_meter meter = progress_start(state->settings->progress, state->console, total);
+    for (size_t i = 0; i < total; i++) {
+        struct outcome outcome = explain_image(state, args->operands[i]);
+        if (outcome.code != CODE_DONE) {
+            failed++;
+        }
+        if (outcome.stop || (outcome.code != CODE_DONE && total == 1)) {
+            return outcome.code;
+        }
+        progress_show(&meter, i + 1, failed);
+    }
+    return failed > 0 ? CODE_ITEMS : CODE_DONE;
+}
+
+static enum exit_code explain_with(const struct args *args, const struct settings *settings,
+                                   struct explain_session *state) {
+    struct error err;
+    struct vitlrp_error detail;
+    enum exit_code code = console_check(explain_session_open(settings, state->console, state, &err),
+                                        CODE_INPUT, &err);
+    if (code != CODE_DONE) {
+        return code;
+    }
+    if (state->outputs.pattern[OUTPUT_JSON] != NULL) {
+        enum status status = from_library(
+            vitlrp_model_sha256(state->model, state->weights_sha256, &detail), &detail, &err);
+        code = console_check(status, CODE_INPUT, &err);
+        if (code != CODE_DONE) {
+            return code;
+        }
+    }
+    json_sink_init(&state->sink, args->operand_count > 1 || settings->top > 1);
+    code = explain_images(args, state);
+    enum exit_code finished =
+        console_check(json_sink_finish(&state->sink, &err), CODE_OUTPUT, &err);
+    return finished != CODE_DONE ? finished : code;
+}
+
+enum exit_code explain_main(const struct args *args, struct console *console) {
+    struct error err;
+    struct settings settings;
+    struct explain_session state = {.console = console};
+    if (args->operand_count == 0) {
+        console_error("no image given (vitlrp IMAGE, see vitlrp --help)");
+        return CODE_USAGE;
+    }
+    enum exit_code code = console_check(settings_read(args, &settings, &err), CODE_INPUT, &err);
+    if (code == CODE_DONE) {
+        code =
+            console_check(outputs_plan(args, &settings, &state.outputs, &err), CODE_OUTPUT, &err);
+    }
+    if (code == CODE_DONE) {
+        console->stdout_taken = state.outputs.stdout_taken;
+        code = explain_with(args, &settings, &state);
+    }
+    explain_session_close(&state);
+    return code;
+}
