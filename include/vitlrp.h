@@ -348,8 +348,9 @@ VITLRP_API void vitlrp_session_info_init(struct vitlrp_session_info *info);
 VITLRP_API void vitlrp_session_describe(const struct vitlrp_session *session,
                                         struct vitlrp_session_info *info);
 
-/* The forward pass: input [3, input_height, input_width], logits [classes]. What relevance needs is
- * kept in the session until the next forward. NUMERIC if the input or the logits are not finite. */
+/* The forward pass: input [3, input_height, input_width], logits [classes] or NULL. What relevance
+ * needs is kept in the session until the next forward. NUMERIC if the input or the logits are not
+ * finite. */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_session_forward(struct vitlrp_session *session, const float *input, float *logits,
                        struct vitlrp_error *error);

@@ -1,5 +1,6 @@
 /* Attributors: what methods share, checked and allocated once. */
 #include <math.h>
+#include <string.h>
 
 #include "base/checked.h"
 #include "base/mem.h"
@@ -234,8 +235,8 @@ enum status vit_attributor_forward(struct vit_attributor *attributor, const floa
     attributor->has_forward = false;
     attributor->moved = false;
     TRY(vit_forward(attributor->session, input, attributor->scratch.logits, err));
-    for (size_t i = 0; i < attributor->classes; i++) {
-        logits[i] = attributor->scratch.logits[i];
+    if (logits != NULL) {
+        memcpy(logits, attributor->scratch.logits, attributor->classes * sizeof *logits);
     }
     attributor->has_forward = true;
     return STATUS_OK;

@@ -101,7 +101,8 @@ enum status vit_attributor_open(const struct vit_model *model,
                                 struct vit_attributor **out, struct error *err);
 void vit_attributor_close(struct vit_attributor *attributor);
 
-/* The forward pass that the following attributions share. NUMERIC as vit_forward. */
+/* The forward pass that the following attributions share; logits may be NULL. NUMERIC as
+ * vit_forward. */
 enum status vit_attributor_forward(struct vit_attributor *attributor, const float *input,
                                    float *logits, struct error *err);
 
