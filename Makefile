@@ -13,8 +13,8 @@ MISSING = $(shell dpkg-query -W -f '$${Package} $${db:Status-Status}\n' $(PACKAG
 PACKAGES += libzstd-dev
 # CPack tells by it which of a package's files are libraries.
 PACKAGES += file
-# Programs that some tests try the pages and packages with; they say so where one is missing.
-CHECK_PACKAGES = fish lintian man-db mandoc shellcheck zsh
+# Programs that some tests try the pages, packages and batches with; they say so where one is missing.
+CHECK_PACKAGES = fish lintian man-db mandoc shellcheck strace zsh
 # What tests/nightly needs beside these.
 NIGHTLY_PACKAGES = gcovr libclang-rt-14-dev strace valgrind
 
