@@ -1,4 +1,5 @@
-"""The table of bad inputs in tests/TESTING.md has every row once, and what it names exists. usage: rows.py ROOT"""
+"""The table of bad inputs in tests/TESTING.md has every row once, and what it names exists.
+usage: rows.py ROOT"""
 
 import os
 import re
@@ -6,9 +7,13 @@ import sys
 
 import sources
 
-ROWS = [f"{letter}{number}" for letter, count in (("I", 15), ("W", 14), ("A", 6), ("F", 12), ("T", 6))
-        for number in range(1, count + 1)]
-OTHERS = {"batch", "checks/rows", "../", "-", "name", '"name"', "path"}
+TABLES = (("I", 15), ("W", 14), ("A", 6), ("F", 12), ("T", 6))
+ROWS = [f"{letter}{number}" for letter, count in TABLES for number in range(1, count + 1)]
+OTHERS = {"checks/rows", "../", "-", "name", '"name"', "path"}
+
+
+def matches(root, path, pattern):
+    return re.findall(pattern, sources.read(root, path), re.MULTILINE)
 
 
 def check(root):
@@ -19,11 +24,15 @@ def check(root):
                   if found.count(row) != 1]
     functions = set()
     for path in sources.c_files(root, ("tests",)):
-        functions.update(re.findall(r"^static void (test_\w+)\(", sources.read(root, path), re.MULTILINE))
+        functions.update(matches(root, path, r"^static void (test_\w+)\("))
+    for folder, _, names in os.walk(os.path.join(root, "tests")):
+        for name in sorted(name for name in names if name.endswith(".py")):
+            path = os.path.relpath(os.path.join(folder, name), root)
+            functions.update(matches(root, path, r"^    def (test_\w+)\("))
     cases = set()
     for name in sorted(os.listdir(os.path.join(root, "tests/cli"))):
         if name.endswith(".txt"):
-            cases.update(re.findall(r"^== (.*)$", sources.read(root, "tests/cli/" + name), re.MULTILINE))
+            cases.update(matches(root, "tests/cli/" + name, r"^== (.*)$"))
     for line in lines:
         row, shown = line.split("|")[1].strip(), line.rsplit("|", 2)[1]
         for name in re.findall(r"`([^`]*)`", shown):

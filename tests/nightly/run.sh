@@ -15,5 +15,7 @@ part build/tests/fault/torture 0
 part tests/nightly/valgrind.sh
 part tests/nightly/threads.sh
 part tests/nightly/coverage.sh
+part env VITLRP_KILLS=200 ctest --test-dir build -R cli/batch --output-on-failure
+part python3 -B tests/nightly/soak.py build/vitlrp data/goldfish.jpg
 part tests/nightly/fuzz.sh
 exit "$failed"
