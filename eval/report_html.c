@@ -14,27 +14,7 @@
 void report_escape(struct text *out, const char *text) {
     char shown[ESCAPE_LIMIT];
     text_escape_name(shown, sizeof shown, text);
-    for (const char *next = shown; *next != '\0'; next++) {
-        switch (*next) {
-        case '&':
-            text_append_string(out, "&amp;");
-            break;
-        case '<':
-            text_append_string(out, "&lt;");
-            break;
-        case '>':
-            text_append_string(out, "&gt;");
-            break;
-        case '"':
-            text_append_string(out, "&quot;");
-            break;
-        case '\'':
-            text_append_string(out, "&#39;");
-            break;
-        default:
-            text_append(out, next, 1);
-        }
-    }
+    text_append_html(out, shown);
 }
 
 void report_number(struct text *out, double value, int decimals) {

@@ -178,3 +178,27 @@ void text_escape_line(char *out, size_t size, const char *line) {
     }
     out[used] = '\0';
 }
+
+void text_append_html(struct text *text, const char *string) {
+    for (; *string != '\0'; string++) {
+        switch (*string) {
+        case '&':
+            text_append_string(text, "&amp;");
+            break;
+        case '<':
+            text_append_string(text, "&lt;");
+            break;
+        case '>':
+            text_append_string(text, "&gt;");
+            break;
+        case '"':
+            text_append_string(text, "&quot;");
+            break;
+        case '\'':
+            text_append_string(text, "&#39;");
+            break;
+        default:
+            text_append(text, string, 1);
+        }
+    }
+}

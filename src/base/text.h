@@ -27,6 +27,9 @@ void text_free(struct text *text);
  * its length, and no two strings alike. */
 void text_append_escaped(struct text *text, const char *string);
 
+/* Appends the string as text of an HTML page, in or outside of a quoted attribute. */
+void text_append_html(struct text *text, const char *string);
+
 /* Writes `name` for a terminal into out (size > 8): control bytes and bytes that are not UTF-8
  * become \xNN; if it is too long its beginning is replaced by "...". */
 void text_escape_name(char *out, size_t size, const char *name);

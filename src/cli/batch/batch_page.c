@@ -11,27 +11,6 @@
 /* More would be of no use to anybody, and too much for a browser. */
 #define MOST_TILES 100000
 
-static void append_html(struct text *out, const char *words) {
-    for (; *words != '\0'; words++) {
-        switch (*words) {
-        case '<':
-            text_append_string(out, "&lt;");
-            break;
-        case '>':
-            text_append_string(out, "&gt;");
-            break;
-        case '&':
-            text_append_string(out, "&amp;");
-            break;
-        case '"':
-            text_append_string(out, "&quot;");
-            break;
-        default:
-            text_append(out, words, 1);
-        }
-    }
-}
-
 /* JSON inside of a script element: no "</script>" may be in it. */
 static void append_json(struct text *out, const json_t *value) {
     struct text plain = {.limit = LINE_LIMIT};
@@ -125,7 +104,7 @@ static void append_member(struct text *out, const json_t *object, const char *ke
                           const char *title) {
     const char *value = json_get_string(object, key);
     text_printf(out, "<dt>%s</dt><dd>", title);
-    append_html(out, value == NULL ? "" : value);
+    text_append_html(out, value == NULL ? "" : value);
     text_append_string(out, "</dd>");
 }
 
@@ -135,7 +114,7 @@ static void append_head(struct text *out, const struct batch_journal *journal, c
                             "<meta name=\"viewport\" content=\"width=device-width\">\n"
                             "<title>Heat maps: ");
     const char *dataset = json_get_string(config, "dataset");
-    append_html(out, dataset == NULL ? "" : dataset);
+    text_append_html(out, dataset == NULL ? "" : dataset);
     text_printf(out, "</title>\n<style>\n%s</style>\n<header>\n<dl>", BATCH_PAGE_STYLE);
     append_member(out, config, "dataset", "Images");
     append_member(out, config, "model", "Model");
