@@ -3,6 +3,7 @@
 #include "api/api.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "eval/protocol.h"
 #include "imgio/decode.h"
 #include "vit/gemm.h"
 #include "vit/kernels.h"
@@ -12,14 +13,11 @@
 
 /* "fp32, mixed, bf16": those that the backend computes as asked for on this processor. */
 static void append_precisions(const struct gemm_backend *backend, struct text *out) {
-    static const struct {
-        enum vit_precision precision;
-        const char *name;
-    } ALL[] = {{VIT_FP32, "fp32"}, {VIT_MIXED, "mixed"}, {VIT_BF16, "bf16"}};
+    static const enum vit_precision ALL[] = {VIT_FP32, VIT_MIXED, VIT_BF16};
     const char *separator = ": ";
     for (size_t i = 0; i < sizeof ALL / sizeof *ALL; i++) {
-        if (packs_precision(backend, ALL[i].precision) == ALL[i].precision) {
-            text_printf(out, "%s%s", separator, ALL[i].name);
+        if (packs_precision(backend, ALL[i]) == ALL[i]) {
+            text_printf(out, "%s%s", separator, eval_precision_name(ALL[i]));
             separator = ", ";
         }
     }
