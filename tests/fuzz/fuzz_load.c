@@ -73,7 +73,7 @@ static void put16(uint8_t *at, size_t value) {
     at[1] = (uint8_t) (value >> 8);
 }
 
-void fuzz_repair_zip(uint8_t *data, size_t size) {
+static void repair_zip(uint8_t *data, size_t size) {
     for (size_t at = 0; at + CENTRAL_SIZE <= size; at++) {
         uint8_t *central = data + at;
         size_t local = get32(central + 42);
@@ -91,6 +91,15 @@ void fuzz_repair_zip(uint8_t *data, size_t size) {
         put32(central + 16, crc);
         put32(header + 14, crc);
     }
+}
+
+void fuzz_load_repaired(const struct fuzz_input *input, int32_t heads) {
+    uint8_t *copy = mem_calloc(input->size, 1);
+    fuzz_check(copy != NULL, "no memory");
+    memcpy(copy, input->data, input->size);
+    repair_zip(copy, input->size);
+    fuzz_load(&(struct fuzz_input){copy, input->size}, heads);
+    mem_free(copy);
 }
 
 /* What the local and the central record have in common, from "version needed" on. */

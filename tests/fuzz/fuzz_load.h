@@ -7,9 +7,10 @@
 /* Opens the input as a model, with heads where the file does not tell, and looks at all it has. */
 void fuzz_load(const struct fuzz_input *input, int32_t heads);
 
-/* Gives every stored entry of a zip archive the checksum that its bytes have, wherever its records
- * lie within the file: without, a fuzzer would not get behind the first changed byte. */
-void fuzz_repair_zip(uint8_t *data, size_t size);
+/* As fuzz_load, once every stored entry of the zip archive has the checksum of its bytes, wherever
+ * its records lie within the file: without, a fuzzer would not get behind the first changed byte.
+ */
+void fuzz_load_repaired(const struct fuzz_input *input, int32_t heads);
 
 /* A zip archive of stored entries in memory. Owned: mem_free. */
 struct fuzz_part {

@@ -6,15 +6,6 @@
 #include "base/npy.h"
 #include "fuzz/fuzz_load.h"
 
-static void load_repaired(const struct fuzz_input *input, int32_t heads) {
-    uint8_t *copy = mem_calloc(input->size, 1);
-    fuzz_check(copy != NULL, "no memory");
-    memcpy(copy, input->data, input->size);
-    fuzz_repair_zip(copy, input->size);
-    fuzz_load(&(struct fuzz_input){copy, input->size}, heads);
-    mem_free(copy);
-}
-
 /* The input as the only array of an archive. */
 static void load_array(const struct fuzz_input *input, int32_t heads) {
     size_t size = 0;
@@ -63,7 +54,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         fuzz_load(&input, way >> 2 & 7);
         break;
     case 1:
-        load_repaired(&input, way >> 2 & 7);
+        fuzz_load_repaired(&input, way >> 2 & 7);
         break;
     case 2:
         load_array(&input, way >> 2 & 7);

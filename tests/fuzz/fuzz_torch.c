@@ -1,19 +1,8 @@
 /* torch.save's files, as they are or with their checksums put right; and pickles alone, which find
  * storages of whatever size they ask for. */
-#include <string.h>
-
 #include "base/mem.h"
 #include "fuzz/fuzz_load.h"
 #include "vit/load/pickle.h"
-
-static void load_repaired(const struct fuzz_input *input, int32_t heads) {
-    uint8_t *copy = mem_calloc(input->size, 1);
-    fuzz_check(copy != NULL, "no memory");
-    memcpy(copy, input->data, input->size);
-    fuzz_repair_zip(copy, input->size);
-    fuzz_load(&(struct fuzz_input){copy, input->size}, heads);
-    mem_free(copy);
-}
 
 /* The pickle in an archive with one storage, "0". */
 static void load_pickle(struct fuzz_input *input, int32_t heads) {
@@ -53,7 +42,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         fuzz_load(&input, heads);
         break;
     case 1:
-        load_repaired(&input, heads);
+        fuzz_load_repaired(&input, heads);
         break;
     case 2:
         load_pickle(&input, heads);
