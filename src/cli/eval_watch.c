@@ -5,7 +5,7 @@
 #include <stdatomic.h>
 #include <stddef.h>
 
-#include "cli/library.h"
+#include "library.h"
 
 /* Between two lines of progress. */
 #define SHOW_EVERY_MS 150.0

@@ -3,9 +3,9 @@
 #ifndef CLI_EVAL_WATCH_H
 #define CLI_EVAL_WATCH_H
 
-#include "cli/console.h"
-#include "cli/progress.h"
-#include "cli/settings.h"
+#include "console.h"
+#include "progress.h"
+#include "settings.h"
 #include "vitlrp_eval.h"
 
 struct eval_watch {

@@ -5,11 +5,11 @@
 
 #include "base/file.h"
 #include "base/npy.h"
-#include "cli/json_report.h"
-#include "cli/library.h"
-#include "cli/method_choice.h"
-#include "cli/names.h"
-#include "cli/text_report.h"
+#include "json_report.h"
+#include "library.h"
+#include "method_choice.h"
+#include "names.h"
+#include "text_report.h"
 
 /* The pixel map summed over its channels: what is drawn and written at --level pixel. */
 static void sum_channels(struct explain_session *state) {

@@ -1,8 +1,8 @@
 #include "explain_session.h"
 
 #include "base/mem.h"
-#include "cli/library.h"
-#include "cli/model_choice.h"
+#include "library.h"
+#include "model_choice.h"
 
 static enum status find_class(const struct vitlrp_model *model, const char *option,
                               const char *text, struct vitlrp_class *found, struct error *err) {

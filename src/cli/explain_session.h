@@ -4,11 +4,11 @@
 #define CLI_EXPLAIN_SESSION_H
 
 #include "base/status.h"
-#include "cli/console.h"
-#include "cli/json_report.h"
-#include "cli/outputs.h"
-#include "cli/prediction.h"
-#include "cli/settings.h"
+#include "console.h"
+#include "json_report.h"
+#include "outputs.h"
+#include "prediction.h"
+#include "settings.h"
 #include "vitlrp.h"
 
 struct explain_session {

@@ -5,9 +5,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "cli/photo.h"
-#include "cli/prediction.h"
-#include "cli/settings.h"
+#include "photo.h"
+#include "prediction.h"
+#include "settings.h"
 #include "vitlrp.h"
 
 /* Likeliest classes that are reported, at least. */

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "cli/bench/bench_machine.h"
 #include "help.h"
+#include "machine.h"
 #include "vitlrp.h"
 
 #define HELP_LIMIT ((size_t) 1 << 16)
@@ -35,7 +35,7 @@ static void append_version(struct text *text, bool full) {
     text_printf(text, "vitlrp %s\n", vitlrp_version());
     if (full) {
         char cpu[128];
-        bench_read_cpu(cpu, sizeof cpu);
+        machine_cpu(cpu, sizeof cpu);
         vitlrp_describe_build(build, sizeof build);
         text_printf(text, "processor: %s, %ld threads\n%s", cpu[0] != '\0' ? cpu : "unknown",
                     sysconf(_SC_NPROCESSORS_ONLN), build);

@@ -7,7 +7,7 @@
 #include "base/json.h"
 #include "base/status.h"
 #include "base/text.h"
-#include "cli/explain/explanation.h"
+#include "explanation.h"
 
 /* One explained class as an object. *out is owned: json_decref. */
 enum status json_report(const struct explanation *explanation, json_t **out, struct error *err);

@@ -3,7 +3,7 @@
 #define CLI_TEXT_REPORT_H
 
 #include "base/text.h"
-#include "cli/explain/explanation.h"
+#include "explanation.h"
 
 /* The image and the model's most likely classes. */
 void report_prediction(struct text *out, const struct explanation *explanation);

@@ -10,7 +10,7 @@
 #include "base/status.h"
 #include "batch_choice.h"
 #include "batch_plan.h"
-#include "cli/explain/explain_session.h"
+#include "cli/explain_session.h"
 
 /* The configuration of a run; `state` has an open session. *out is owned: json_decref. */
 enum status batch_config_make(const struct batch_plan *plan, const struct explain_session *state,

@@ -6,7 +6,7 @@
 #include "base/mem.h"
 #include "base/npy.h"
 #include "batch_names.h"
-#include "cli/explain/explain_class.h"
+#include "cli/explain_class.h"
 #include "cli/json_report.h"
 #include "cli/library.h"
 #include "cli/names.h"

@@ -9,7 +9,7 @@
 #include "base/text.h"
 #include "batch_choice.h"
 #include "batch_journal.h"
-#include "cli/explain/explain_session.h"
+#include "cli/explain_session.h"
 #include "vitlrp_eval.h"
 
 /* A file to be written. */

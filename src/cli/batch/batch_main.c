@@ -6,7 +6,7 @@
 #include "batch_resume.h"
 #include "batch_run.h"
 #include "batch_session.h"
-#include "cli/eval/eval_watch.h"
+#include "cli/eval_watch.h"
 #include "cli/library.h"
 #include "cli/model_choice.h"
 

@@ -12,7 +12,7 @@
 #include "batch_plan.h"
 #include "batch_store.h"
 #include "cli/console.h"
-#include "cli/explain/explain_session.h"
+#include "cli/explain_session.h"
 #include "vitlrp_eval.h"
 
 #define BATCH_TOLD_FAILURES 5

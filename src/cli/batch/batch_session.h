@@ -7,7 +7,7 @@
 #include "base/status.h"
 #include "batch_plan.h"
 #include "cli/console.h"
-#include "cli/explain/explain_session.h"
+#include "cli/explain_session.h"
 
 /* Opens a session for the size that images will have, as far as that is known: a crop's, else the
  * one that the model was trained with. The model stays the caller's. explain_session_close releases

@@ -13,9 +13,10 @@
 #include "cli/batch/batch_finish.h"
 #include "cli/batch/batch_run.h"
 #include "cli/batch/batch_session.h"
-#include "cli/explain/explain_class.h"
+#include "cli/explain_class.h"
 #include "cli/json_report.h"
 #include "cli/library.h"
+#include "cli/machine.h"
 #include "cli/names.h"
 #include "cli/photo.h"
 
@@ -211,7 +212,7 @@ static enum status open_all(const struct args *args, struct batch_bench *bench,
     if (bench->alone == NULL || bench->whole == NULL || bench->scratch == NULL) {
         return fail(err, STATUS_NOMEM, "out of memory for the measurement");
     }
-    bench_read_cpu(bench->cpu, sizeof bench->cpu);
+    machine_cpu(bench->cpu, sizeof bench->cpu);
     return open_photo(bench, err);
 }
 

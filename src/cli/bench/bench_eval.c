@@ -3,6 +3,7 @@
 #include "bench_machine.h"
 #include "cli/json_report.h"
 #include "cli/library.h"
+#include "cli/machine.h"
 #include "vitlrp_eval.h"
 
 #define TEXT_LIMIT ((size_t) 1 << 16)
@@ -47,7 +48,7 @@ static enum status measure(const struct settings *settings, const struct console
     bench->evaluator_ms = 1e3 * cost->evaluator_seconds / (double) cost->points;
     bench->batched_ms = 1e3 * cost->plain_seconds / (double) cost->points;
     bench->single_ms = 1e3 * cost->single_seconds / (double) cost->single_points;
-    bench_read_cpu(bench->cpu, sizeof bench->cpu);
+    machine_cpu(bench->cpu, sizeof bench->cpu);
     return STATUS_OK;
 }
 

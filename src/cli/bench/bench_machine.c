@@ -1,11 +1,8 @@
 #define _GNU_SOURCE
 #include "bench_machine.h"
 
-#include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 #include "cli/library.h"
 #include "cli/model_choice.h"
@@ -42,29 +39,6 @@ enum status bench_session_options(const struct settings *settings, const struct 
 void bench_fill_input(float *input, size_t count) {
     for (size_t i = 0; i < count; i++) {
         input[i] = (float) ((double) (i * 2654435761U % 1024U) / 512.0 - 1.0);
-    }
-}
-
-/* The model name in /proc/cpuinfo, if there is such a file; file_read refuses it, as its size is
- * told as 0, and its beginning is all that is needed. */
-void bench_read_cpu(char *out, size_t size) {
-    char head[4096];
-    int descriptor = open("/proc/cpuinfo", O_RDONLY | O_CLOEXEC);
-    out[0] = '\0';
-    if (descriptor < 0) {
-        return;
-    }
-    ssize_t got = read(descriptor, head, sizeof head - 1);
-    close(descriptor);
-    if (got <= 0) {
-        return;
-    }
-    head[got] = '\0';
-    const char *line = strstr(head, "model name");
-    const char *colon = line != NULL ? strchr(line, ':') : NULL;
-    if (colon != NULL) {
-        colon += 1 + strspn(colon + 1, " \t");
-        snprintf(out, size, "%.*s", (int) strcspn(colon, "\n"), colon);
     }
 }
 

@@ -26,9 +26,6 @@ enum status bench_session_options(const struct settings *settings, const struct 
 /* A picture of no meaning, the same every time, in which no value is special. */
 void bench_fill_input(float *input, size_t count);
 
-/* The processor's name, "" if unknown. */
-void bench_read_cpu(char *out, size_t size);
-
 /* Bytes resident at most so far, of the whole process; 0 if unknown. */
 double bench_peak_memory(void);
 

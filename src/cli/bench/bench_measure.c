@@ -7,6 +7,7 @@
 #include "bench_machine.h"
 #include "bench_samples.h"
 #include "cli/library.h"
+#include "cli/machine.h"
 #include "cli/method_choice.h"
 
 /* Rows of a lane's samples. Those of operations follow: for the forward pass, then for the backward
@@ -341,7 +342,7 @@ enum status bench_measure(const struct args *args, const struct settings *settin
     for (size_t lane = 0; lane < result->variant_count; lane++) {
         conclude(bench, lane);
     }
-    bench_read_cpu(result->cpu, sizeof result->cpu);
+    machine_cpu(result->cpu, sizeof result->cpu);
     result->peak_memory = bench_peak_memory();
     return STATUS_OK;
 }

@@ -10,6 +10,7 @@
 #include "bench_samples.h"
 #include "cli/json_report.h"
 #include "cli/library.h"
+#include "cli/machine.h"
 
 #define REPORT_LIMIT ((size_t) 1 << 18)
 
@@ -144,7 +145,7 @@ static enum status open_all(struct throughput *all, const struct args *args,
         return fail(err, STATUS_NOMEM, "out of memory for the measurement");
     }
     bench_fill_input(all->input, all->pixels);
-    bench_read_cpu(all->cpu, sizeof all->cpu);
+    machine_cpu(all->cpu, sizeof all->cpu);
     return STATUS_OK;
 }
 

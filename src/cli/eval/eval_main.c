@@ -1,12 +1,12 @@
 #include "eval_main.h"
 
+#include "cli/eval_watch.h"
 #include "cli/library.h"
 #include "cli/model_choice.h"
 #include "cli/settings.h"
 #include "eval_choice.h"
 #include "eval_files.h"
 #include "eval_report.h"
-#include "eval_watch.h"
 
 /* Shells' way to tell of a signal. */
 #define CODE_SIGNAL 128

@@ -2,12 +2,12 @@
 
 #include <string.h>
 
+#include "cli/eval_watch.h"
 #include "cli/library.h"
 #include "cli/model_choice.h"
 #include "cli/outputs.h"
 #include "cli/settings.h"
 #include "eval_choice.h"
-#include "eval_watch.h"
 #include "tune_report.h"
 
 #define TEXT_LIMIT ((size_t) 1 << 20)

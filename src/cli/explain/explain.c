@@ -1,12 +1,12 @@
 #include "explain.h"
 
+#include "cli/explain_class.h"
+#include "cli/explain_session.h"
+#include "cli/explanation.h"
 #include "cli/library.h"
 #include "cli/photo.h"
 #include "cli/progress.h"
 #include "cli/text_report.h"
-#include "explain_class.h"
-#include "explain_session.h"
-#include "explanation.h"
 
 #define REPORT_LIMIT ((size_t) 1 << 24)
 
