@@ -279,10 +279,16 @@ static void test_npy_headers_are_checked(void **unused) {
     assert_int_equal(parse_npy_text("{'descr': '|O', 'fortran_order': False, 'shape': (0,), }"),
                      STATUS_UNSUPPORTED);
     assert_int_equal(parse_npy_text("{'descr': '<f4', 'shape': (0,), }"), STATUS_FORMAT);
+    struct npy_header header;
+    assert_int_equal(npy_parse_header("\x93NUMPY\1\1\2\0{}", 12, 12, &header, NULL), STATUS_FORMAT);
     assert_int_equal(parse_npy_text("{'descr': '<f4', 'fortran_order': False, 'shape': "
                                     "(4294967296, 4294967296, 4294967296), }"),
                      STATUS_FORMAT);
     assert_int_equal(parse_npy_text("{'descr': '<f4', 'fortran_order': Fal"), STATUS_FORMAT);
+    assert_int_equal(
+        parse_npy_text("{'descr': '<f4', 'fortran_order': False, 'shape': (0,), }  \n"), STATUS_OK);
+    assert_int_equal(parse_npy_text("{'descr': '<f4', 'fortran_order': False, 'shape': (0,), } 1"),
+                     STATUS_FORMAT);
 }
 
 static void test_json_is_read_strictly(void **unused) {

@@ -188,6 +188,7 @@ static void test_bad_bmp(void **state) {
         {14, 4, 16, STATUS_UNSUPPORTED, "header of 16"},
         {14, 4, 64, STATUS_FORMAT, ""},
         {74, 1, 5, STATUS_FORMAT, "palette index"},
+        {46, 4, 4, STATUS_FORMAT, "palette index"},
         {26, 2, 2, STATUS_UNSUPPORTED, "not read"},
     };
     for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {

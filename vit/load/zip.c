@@ -28,6 +28,8 @@
 #define FLAG_DESCRIPTOR 0x0008U /* sizes and checksum follow the data, not in the local header */
 #define FLAG_STRONG 0x0040U
 #define FLAG_MASKED 0x2000U
+/* Beside the descriptor: how hard deflate tried, and that names are UTF-8. */
+#define FLAGS_KNOWN (FLAG_DESCRIPTOR | 0x0006U | 0x0800U)
 
 static uint16_t get16(const unsigned char *bytes) {
     return (uint16_t) (bytes[0] | bytes[1] << 8);
@@ -59,7 +61,8 @@ static enum status read_end64(const struct source *source, uint64_t end, struct 
         return STATUS_OK;
     }
     TRY(source_read(source, get64(locator + 8), record, sizeof record, err));
-    if (get32(record) != END64_SIGNATURE || get32(record + 16) != 0 || get32(record + 20) != 0) {
+    if (get32(record) != END64_SIGNATURE || get32(record + 16) != 0 || get32(record + 20) != 0 ||
+        get64(record + 24) != get64(record + 32)) {
         return fail(err, STATUS_FORMAT, "damaged zip64 directory");
     }
     *out = (struct directory){
@@ -85,7 +88,8 @@ static enum status find_directory(const struct source *source, struct directory 
         if (get32(end) != END_SIGNATURE || at + END_SIZE + get16(end + 20) != size) {
             continue;
         }
-        if (get16(end + 4) != 0 || get16(end + 6) != 0) {
+        bool is_whole = get16(end + 4) == 0 && get16(end + 6) == 0;
+        if (!is_whole || get16(end + 8) != get16(end + 10)) {
             status = fail(err, STATUS_UNSUPPORTED, "a zip archive in several parts");
             break;
         }
@@ -150,6 +154,14 @@ static enum status check_kind(const unsigned char *record, const char *name, str
     uint16_t method = get16(record + 10);
     if ((flags & (FLAG_ENCRYPTED | FLAG_STRONG | FLAG_MASKED)) != 0) {
         return fail(err, STATUS_UNSUPPORTED, "zip entry %s is encrypted",
+                    tensor_label(label, name));
+    }
+    if ((flags & ~FLAGS_KNOWN) != 0) {
+        return fail(err, STATUS_UNSUPPORTED, "zip entry %s is of a kind that is not read",
+                    tensor_label(label, name));
+    }
+    if (get16(record + 34) != 0) {
+        return fail(err, STATUS_UNSUPPORTED, "zip entry %s lies in another part of the archive",
                     tensor_label(label, name));
     }
     if (method != 0 && method != 8) {
