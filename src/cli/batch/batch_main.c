@@ -6,9 +6,9 @@
 #include "batch_resume.h"
 #include "batch_run.h"
 #include "batch_session.h"
-#include "cli/eval_watch.h"
 #include "cli/library.h"
 #include "cli/model_choice.h"
+#include "cli/run_watch.h"
 
 /* Shells' way to tell of a signal. */
 #define CODE_SIGNAL 128
@@ -113,8 +113,8 @@ static enum exit_code conclude(struct batch *batch, const struct batch_run *run,
 }
 
 static enum exit_code run_batch(struct batch *batch, struct console *console) {
-    struct eval_watch watch;
-    eval_watch_start(batch->settings.progress, console, &watch);
+    struct run_watch watch;
+    run_watch_start(batch->settings.progress, console, &watch);
     batch->start_ms = clock_ms();
     struct batch_run run = {
         .plan = &batch->plan,
@@ -123,14 +123,14 @@ static enum exit_code run_batch(struct batch *batch, struct console *console) {
         .first = &batch->first,
         .threads = batch->threads,
         .console = console,
-        .observer = eval_watch_observer(&watch),
+        .observer = run_watch_observer(&watch),
         .stage = CODE_OUTPUT,
     };
     batch_run(&run);
     enum exit_code code = conclude(batch, &run, console);
     if (run.cancelled && code != CODE_OUTPUT) {
         console_warn(console, "stopped; what was done is written");
-        code = (enum exit_code)(CODE_SIGNAL + eval_watch_signal());
+        code = (enum exit_code)(CODE_SIGNAL + run_watch_signal());
     }
     return code;
 }

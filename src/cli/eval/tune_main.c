@@ -2,10 +2,10 @@
 
 #include <string.h>
 
-#include "cli/eval_watch.h"
 #include "cli/library.h"
 #include "cli/model_choice.h"
 #include "cli/outputs.h"
+#include "cli/run_watch.h"
 #include "cli/settings.h"
 #include "eval_choice.h"
 #include "tune_report.h"
@@ -19,7 +19,7 @@ struct tuning {
     struct console *console;
     struct settings settings;
     struct eval_choice choice;
-    struct eval_watch watch;
+    struct run_watch watch;
     struct vitlrp_model *model; /* owned */
     char sha256[65];
     bool preset_known;
@@ -48,8 +48,8 @@ static enum status search(struct tuning *tuning, struct error *err) {
         tuning->sha256[0] = '\0';
     }
     eval_choose_preprocess(&tuning->settings, tuning->model, &tuning->choice);
-    eval_watch_start(tuning->settings.progress, tuning->console, &tuning->watch);
-    tuning->choice.options.observer = eval_watch_observer(&tuning->watch);
+    run_watch_start(tuning->settings.progress, tuning->console, &tuning->watch);
+    tuning->choice.options.observer = run_watch_observer(&tuning->watch);
     tuning->choice.options.log =
         (struct vitlrp_log){.write = console_log, .user = (void *) tuning->console};
     vitlrp_tune_options_init(&options);
@@ -137,8 +137,8 @@ enum exit_code tune_main(const struct args *args, struct console *console) {
     }
     if (code == CODE_DONE) {
         code = console_check(report(&tuning, &err), CODE_OUTPUT, &err);
-    } else if (eval_watch_signal() != 0) {
-        code = (enum exit_code)(CODE_SIGNAL + eval_watch_signal());
+    } else if (run_watch_signal() != 0) {
+        code = (enum exit_code)(CODE_SIGNAL + run_watch_signal());
     }
     vitlrp_model_close(tuning.model);
     eval_choice_free(&tuning.choice);

@@ -1,5 +1,5 @@
 #define _POSIX_C_SOURCE 200809L
-#include "eval_watch.h"
+#include "run_watch.h"
 
 #include <signal.h>
 #include <stdatomic.h>
@@ -17,12 +17,12 @@ static void catch_signal(int number) {
     caught_signal = number;
 }
 
-void eval_watch_start(enum progress when, const struct console *console, struct eval_watch *watch) {
+void run_watch_start(enum progress when, const struct console *console, struct run_watch *watch) {
     struct sigaction action = {.sa_handler = catch_signal, .sa_flags = (int) SA_RESETHAND};
     /* The report comes at the end, so that it does not meet the progress on a terminal. */
     struct console quiet_stdout = *console;
     quiet_stdout.stdout_taken = true;
-    *watch = (struct eval_watch){.meter = progress_start(when, &quiet_stdout, 2)};
+    *watch = (struct run_watch){.meter = progress_start(when, &quiet_stdout, 2)};
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
@@ -34,7 +34,7 @@ static int32_t is_cancelled(void *user) {
 }
 
 static void show(void *user, size_t done, size_t total, size_t failed) {
-    struct eval_watch *watch = user;
+    struct run_watch *watch = user;
     double now = clock_ms();
     if (done == total || now - watch->shown_ms >= SHOW_EVERY_MS) {
         watch->shown_ms = now;
@@ -43,11 +43,11 @@ static void show(void *user, size_t done, size_t total, size_t failed) {
     }
 }
 
-struct vitlrp_eval_observer eval_watch_observer(struct eval_watch *watch) {
+struct vitlrp_eval_observer run_watch_observer(struct run_watch *watch) {
     return (struct vitlrp_eval_observer){
         .progress = show, .cancelled = is_cancelled, .user = watch};
 }
 
-int eval_watch_signal(void) {
+int run_watch_signal(void) {
     return caught_signal;
 }
