@@ -13,13 +13,17 @@ struct run_watch {
     double shown_ms; /* when progress was last shown */
 };
 
-/* Listens to SIGINT and SIGTERM from here on: the first ends the run when the images at hand are
- * done, the second ends the process. */
+/* Listens to SIGINT, SIGTERM and SIGHUP from here on, but for those that are ignored: the first
+ * ends the run when the images at hand are done, the second ends the process. */
 void run_watch_start(enum progress when, const struct console *console, struct run_watch *watch);
 
 struct vitlrp_eval_observer run_watch_observer(struct run_watch *watch);
 
 /* The signal that came, or 0. */
 int run_watch_signal(void);
+
+/* Between the run and what is said of it: if a terminal that hung up has ended the run, what would
+ * be written there goes nowhere, instead of failing. */
+void run_watch_end(void);
 
 #endif

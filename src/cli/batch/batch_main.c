@@ -127,6 +127,7 @@ static enum exit_code run_batch(struct batch *batch, struct console *console) {
         .stage = CODE_OUTPUT,
     };
     batch_run(&run);
+    run_watch_end();
     enum exit_code code = conclude(batch, &run, console);
     if (run.cancelled && code != CODE_OUTPUT) {
         console_warn(console, "stopped; what was done is written");

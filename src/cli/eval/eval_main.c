@@ -24,6 +24,7 @@ static enum status run(const struct settings *settings, const struct console *co
     choice->options.log = (struct vitlrp_log){.write = console_log, .user = (void *) console};
     enum status status =
         from_library(vitlrp_evaluate(model, &choice->options, evaluation, &detail), &detail, err);
+    run_watch_end();
     vitlrp_model_close(model);
     return status;
 }

@@ -57,8 +57,9 @@ static enum status search(struct tuning *tuning, struct error *err) {
     options.evaluation = &tuning->choice.options;
     options.tried = show_trial;
     options.user = tuning;
-    return from_library(vitlrp_tune(tuning->model, &options, &tuning->result, &detail), &detail,
-                        err);
+    enum vitlrp_status status = vitlrp_tune(tuning->model, &options, &tuning->result, &detail);
+    run_watch_end();
+    return from_library(status, &detail, err);
 }
 
 /* Writes one JSON object to the files of -o and --json. */
