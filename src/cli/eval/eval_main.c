@@ -41,7 +41,8 @@ enum exit_code eval_main(const struct args *args, struct console *console) {
     }
     enum exit_code code = console_check(status, CODE_INPUT, &err);
     if (code == CODE_DONE) {
-        code = console_check(eval_files_plan(args, &files, &err), CODE_OUTPUT, &err);
+        code = console_check(eval_files_plan(args, settings.model_path, &files, &err), CODE_OUTPUT,
+                             &err);
     }
     if (code == CODE_DONE) {
         console->stdout_taken = files.stdout_taken;

@@ -108,6 +108,7 @@ static enum status report(struct tuning *tuning, struct error *err) {
 /* Whether what comes out can be written is found out before the work. */
 static enum status check_outputs(struct tuning *tuning, struct error *err) {
     static const enum option_id OPTIONS[] = {OPTION_OUTPUT, OPTION_JSON};
+    static const char *const SPELLED[] = {"-o", "--json"};
     for (int i = 0; i < 2; i++) {
         const char *path = tuning->args->value[OPTIONS[i]];
         if (path != NULL && path[0] == '\0') {
@@ -116,6 +117,8 @@ static enum status check_outputs(struct tuning *tuning, struct error *err) {
         if (path != NULL && strcmp(path, "-") == 0) {
             tuning->console->stdout_taken = true;
         } else if (path != NULL) {
+            TRY(output_check_inputs(SPELLED[i], path, tuning->args, tuning->settings.model_path,
+                                    err));
             TRY(output_check(path, err));
         }
     }
