@@ -341,6 +341,41 @@ class Batch(unittest.TestCase):
         self.assertEqual(run(*arguments, "--retry-failed").returncode, 0)
         self.assertEqual([line["status"] for line in lines_of(self.folder)], ["ok", "ok"])
 
+    def test_too_many_failures(self):
+        """Bad pictures first, so that a run that does not stop would be seen to go on."""
+        images = os.path.join(self.base, "mostly_bad")
+        for i in range(80):
+            bad = i < 40
+            write(os.path.join(images, f"{i:02}.ppm"), b"P6 1 1 255\n" if bad else picture(i % 3))
+        whole = os.path.join(self.base, "mostly_bad_whole")
+        self.assertEqual(run("batch", images, "-o", whole).returncode, 1)
+        arguments = ("batch", images, "-o", self.folder, "-j", "1", "--max-failures")
+        for limit, least in (("3", 4), ("10%", 20)):
+            result = run(*arguments, limit)
+            self.assertEqual(result.returncode, 1)
+            told = re.fullmatch(rb"vitlrp: given up: (\d+) of (\d+) images failed \(--max-failures " +
+                                limit.encode() + rb"\); what was done is written\n", result.stderr)
+            self.assertTrue(told, result.stderr)
+            lines = lines_of(self.folder)
+            self.assertEqual([int(number) for number in told.groups()], [len(lines)] * 2)
+            self.assertTrue(least <= len(lines) < 40, len(lines))
+            self.assertIn(b"the same command goes on", result.stdout)
+            self.assertNotIn(b"index.html", files_of(self.folder))
+            shutil.rmtree(self.folder)
+        self.assertEqual(run(*arguments, "3").returncode, 1)
+        before = len(lines_of(self.folder))
+        result = run(*arguments, "40")
+        self.assertEqual((result.returncode, result.stderr), (1, b""))
+        self.assertIn(f"; {before} were there already".encode(), result.stdout)
+        self.assertEqual(files_of(self.folder), files_of(whole))
+        shutil.rmtree(self.folder)
+        result = run(*arguments, "39")
+        self.assertIn(b"given up: 40 of ", result.stderr)
+
+    def test_failures_of_the_last_images(self):
+        self.batch("--max-failures", "1", "-j", "1")
+        self.assert_whole()
+
     # ---- Other settings, other processes, other disks ----
 
     def test_other_settings(self):

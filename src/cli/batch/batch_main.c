@@ -1,5 +1,7 @@
 #include "batch_main.h"
 
+#include <stdio.h>
+
 #include "batch_config.h"
 #include "batch_finish.h"
 #include "batch_plan.h"
@@ -100,7 +102,7 @@ static enum exit_code conclude(struct batch *batch, const struct batch_run *run,
     struct error err;
     enum exit_code code = console_check(run->status, run->stage, &run->err);
     size_t failed = batch_journal_count(&batch->journal, BATCH_FAILED);
-    if (code == CODE_DONE && !run->cancelled) {
+    if (code == CODE_DONE && !run->cancelled && !run->gave_up) {
         code = console_check(batch_finish(&batch->store, &batch->journal, batch->config,
                                           batch->choice.shards == 1, &err),
                              CODE_OUTPUT, &err);
@@ -110,6 +112,14 @@ static enum exit_code conclude(struct batch *batch, const struct batch_run *run,
         return code != CODE_DONE ? code : said;
     }
     return failed > 0 ? CODE_ITEMS : CODE_DONE;
+}
+
+static void tell_giving_up(const struct batch *batch, const struct batch_run *run) {
+    char message[200];
+    snprintf(message, sizeof message,
+             "given up: %zu of %zu images failed (--max-failures %s); what was done is written",
+             run->failed, run->done, batch->choice.max_failures.text);
+    console_error(message);
 }
 
 static enum exit_code run_batch(struct batch *batch, struct console *console) {
@@ -129,6 +139,9 @@ static enum exit_code run_batch(struct batch *batch, struct console *console) {
     batch_run(&run);
     run_watch_end();
     enum exit_code code = conclude(batch, &run, console);
+    if (run.gave_up) {
+        tell_giving_up(batch, &run);
+    }
     if (run.cancelled && code != CODE_OUTPUT) {
         console_warn(console, "stopped; what was done is written");
         code = (enum exit_code)(CODE_SIGNAL + run_watch_signal());
