@@ -35,6 +35,13 @@ static void test_integers_are_parsed_strictly(void **unused) {
     assert_true(value == INT64_MIN);
     assert_true(parse_int64("0012", 0, 12, &value) && value == 12);
     assert_false(parse_int64("13", 0, 12, &value));
+    assert_true(parse_bytes_span("8GiBxx", 4, 1, INT64_MAX, &value) && value == (int64_t) 8 << 30);
+    assert_true(parse_bytes_span("3KiB", 4, 1, 3072, &value) && value == 3072);
+    assert_true(parse_bytes_span("17", 2, 1, 17, &value) && value == 17);
+    assert_false(parse_bytes_span("3KiB", 4, 1, 3071, &value));
+    assert_false(parse_bytes_span("KiB", 3, 0, 10, &value));
+    assert_false(parse_bytes_span("1kib", 4, 0, INT64_MAX, &value));
+    assert_false(parse_bytes_span("9223372036GiB", 13, 0, INT64_MAX, &value));
 }
 
 static void test_numbers_are_parsed_strictly(void **unused) {

@@ -253,8 +253,8 @@ static void expect_pickle_refused(const char *head, const char *repeated, size_t
         text_append_string(&pickle, repeated);
     }
     text_append_string(&pickle, ".");
-    enum status status =
-        pickle_parse((const unsigned char *) pickle.data, pickle.length, &consumed, &parsed, &err);
+    enum status status = pickle_parse((const unsigned char *) pickle.data, pickle.length, 1000000,
+                                      &consumed, &parsed, &err);
     pickle_free(&parsed);
     text_free(&pickle);
     if (status != wanted || strstr(err.message, word) == NULL) {
@@ -284,7 +284,7 @@ static void test_values(void **unused) {
     struct pickle pickle;
     struct error err = {0};
     size_t consumed = 0;
-    assert_int_equal(pickle_parse(PICKLED, sizeof PICKLED - 1, &consumed, &pickle, &err),
+    assert_int_equal(pickle_parse(PICKLED, sizeof PICKLED - 1, 10000, &consumed, &pickle, &err),
                      STATUS_OK);
     assert_int_equal(consumed, sizeof PICKLED - 1);
     const struct pickle_value *tuple = pickle.root;

@@ -10,8 +10,6 @@
 #include "base/text.h"
 #include "vit/load/tensor.h"
 
-#define MAX_ENTRIES ((uint64_t) 10000)
-#define MAX_DIRECTORY ((uint64_t) 16 << 20)
 #define MAX_NAME ((size_t) 4096)
 
 #define LOCAL_SIGNATURE 0x04034B50U
@@ -272,19 +270,19 @@ static enum status check_names(struct zip *zip, struct error *err) {
     return STATUS_OK;
 }
 
-enum status zip_open(const struct source *source, struct zip *out, struct error *err) {
+enum status zip_open(const struct source *source, const struct vit_load_limits *limits,
+                     struct zip *out, struct error *err) {
     struct directory directory = {0};
     struct bytes bytes = {0};
     enum status status = STATUS_OK;
     *out = (struct zip){.source = source};
     TRY(find_directory(source, &directory, err));
-    if (directory.entries > MAX_ENTRIES) {
-        return fail(err, STATUS_LIMIT, "more than %llu zip entries",
-                    (unsigned long long) MAX_ENTRIES);
+    if (directory.entries > limits->max_zip_entries) {
+        return fail(err, STATUS_LIMIT, "more than %zu zip entries", limits->max_zip_entries);
     }
     struct extent extent = {
         .offset = directory.offset, .stored = directory.size, .size = directory.size};
-    TRY(payload_read_all(source, &extent, (size_t) MAX_DIRECTORY, &bytes, err));
+    TRY(payload_read_all(source, &extent, limits->max_table, &bytes, err));
     out->entries = mem_calloc((size_t) directory.entries, sizeof *out->entries);
     if (out->entries == NULL) {
         status = fail(err, STATUS_NOMEM, "out of memory for a zip directory");
