@@ -106,7 +106,7 @@ static const struct help_entry EXIT_STATUS[] = {
     {"4", "output or system failure"},
     {"5", "limit or memory"},
     {"70", "internal error"},
-    {"130, 143", "stopped by a signal, what was done being written"},
+    {"129, 130, 143", "stopped by a signal, what was done being written"},
     {NULL, NULL},
 };
 

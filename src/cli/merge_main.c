@@ -62,7 +62,8 @@ enum exit_code merge_main(const struct args *args, struct console *console) {
     if (batch_merge_is_meant(args)) {
         return batch_merge_main(args, console);
     }
-    enum exit_code code = console_check(eval_files_plan(args, &files, &err), CODE_OUTPUT, &err);
+    enum exit_code code =
+        console_check(eval_files_plan(args, NULL, &files, &err), CODE_OUTPUT, &err);
     if (code == CODE_DONE) {
         console->stdout_taken = files.stdout_taken;
         code = console_check(merge(args, &evaluation, &err), CODE_INPUT, &err);

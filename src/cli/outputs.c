@@ -249,6 +249,9 @@ static enum status claim_conflict(const struct claim *a, const struct claim *b, 
     return error_prefix(err, status, a->path);
 }
 
+/* Files that are read beside the images. */
+#define OTHER_INPUTS 3
+
 struct claims {
     struct claim *items; /* owned */
     size_t count;
@@ -297,8 +300,9 @@ static enum status check_claims(const struct args *args, const struct settings *
         }
         TRY(claim_outputs(claims, outputs, image, i == 0, err));
     }
-    const char *others[] = {settings->model_path, settings->labels_path};
-    for (size_t i = 0; i < 2; i++) {
+    const char *others[] = {settings->model_path, settings->labels_path,
+                            args->value[OPTION_SETTINGS]};
+    for (size_t i = 0; i < OTHER_INPUTS; i++) {
         if (others[i] != NULL) {
             TRY(claim_add(claims, others[i], others[i], OUTPUT_KINDS, err));
         }
@@ -315,7 +319,8 @@ static enum status check_claims(const struct args *args, const struct settings *
 static enum status check_collisions(const struct args *args, const struct settings *settings,
                                     const struct outputs *outputs, struct error *err) {
     struct claims claims = {0};
-    claims.items = mem_calloc(args->operand_count + 1, (OUTPUT_KINDS + 2) * sizeof *claims.items);
+    claims.items =
+        mem_calloc(args->operand_count + 1, (OUTPUT_KINDS + OTHER_INPUTS) * sizeof *claims.items);
     if (claims.items == NULL) {
         return fail(err, STATUS_NOMEM, "out of memory for %zu images", args->operand_count);
     }
@@ -374,20 +379,33 @@ void outputs_free(struct outputs *outputs) {
     *outputs = (struct outputs){0};
 }
 
-/* True if the path is one of the input files, by whatever name. */
-static bool is_input(const struct outputs *outputs, const char *path) {
+/* True if the path is one of the files (NULL: none), by whatever name. */
+static bool is_one_of(const char *const *files, size_t count, const char *path) {
     struct stat output;
     struct stat input;
-    if (stat(path, &output) != 0) {
+    if (stat(path, &output) != 0 || !S_ISREG(output.st_mode)) {
         return false;
     }
-    for (size_t i = 0; i < outputs->input_count; i++) {
-        if (stat(outputs->inputs[i], &input) == 0 && input.st_dev == output.st_dev &&
+    for (size_t i = 0; i < count; i++) {
+        if (files[i] != NULL && stat(files[i], &input) == 0 && input.st_dev == output.st_dev &&
             input.st_ino == output.st_ino) {
             return true;
         }
     }
     return false;
+}
+
+enum status output_check_inputs(const char *option, const char *path, const struct args *args,
+                                const char *model_path, struct error *err) {
+    const char *const *value = args->value;
+    const char *const others[] = {model_path, value[OPTION_LABELS], value[OPTION_SETTINGS],
+                                  value[OPTION_TRUTH], value[OPTION_BOXES]};
+    if (!is_stdout(path) && (is_one_of(args->operands, args->operand_count, path) ||
+                             is_one_of(others, sizeof others / sizeof others[0], path))) {
+        return error_prefix(err, fail(err, STATUS_USAGE, "%s would overwrite this input", option),
+                            path);
+    }
+    return STATUS_OK;
 }
 
 enum status outputs_path(const struct outputs *outputs, enum output_kind kind,
@@ -404,7 +422,8 @@ enum status outputs_path(const struct outputs *outputs, enum output_kind kind,
     }
     text_free(&stem);
     /* Names without {class} were checked before the work began. */
-    if (status == STATUS_OK && name_has_class(pattern) && is_input(outputs, path->data)) {
+    if (status == STATUS_OK && name_has_class(pattern) &&
+        is_one_of(outputs->inputs, outputs->input_count, path->data)) {
         status = fail(err, STATUS_USAGE, "%s would overwrite this input", KINDS[kind].spelled);
         error_prefix(err, status, path->data);
     }

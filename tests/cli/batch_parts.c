@@ -1,4 +1,4 @@
-/* The parts of vitlrp batch that can be tried alone: names, the journal and the queue. */
+/* The parts of vitlrp batch that can be tried alone: names, the journal, the queue and limits. */
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "cli/batch/batch_journal.h"
+#include "cli/batch/batch_limit.h"
 #include "cli/batch/batch_names.h"
 #include "cli/batch/batch_queue.h"
 #include "support/scratch.h"
@@ -253,12 +254,64 @@ static void test_queue(void **unused) {
     batch_queue_close(queue);
 }
 
+/* ---- Limits ---- */
+
+static void assert_limit(const char *text, size_t failed, size_t done, bool passed) {
+    struct batch_limit limit;
+    assert_true(batch_limit_parse(text, &limit));
+    if (batch_limit_is_passed(&limit, failed, done) != passed) {
+        fail_msg("%s: %zu of %zu", text, failed, done);
+    }
+}
+
+static void test_failures_allowed(void **unused) {
+    static const char *const WRONG[] = {"",
+                                        "%",
+                                        "-1",
+                                        "1.5",
+                                        "5 %",
+                                        "%5",
+                                        "101%",
+                                        "-1%",
+                                        "x%",
+                                        "nan%",
+                                        "10000001",
+                                        "5%%",
+                                        "00000000000000000000000000000001%"};
+    static const struct batch_limit NONE = {0};
+    (void) unused;
+    assert_limit("0", 0, 100, false);
+    assert_limit("0", 1, 1, true);
+    assert_limit("5", 5, 5, false);
+    assert_limit("5", 6, 1000, true);
+    assert_limit("10%", 19, 19, false);
+    assert_limit("10%", 2, 20, false);
+    assert_limit("10%", 3, 20, true);
+    assert_limit("10%", 10, 100, false);
+    assert_limit("0%", 1, 20, true);
+    assert_limit("2.5%", 1, 40, false);
+    assert_limit("2.5%", 1, 39, true);
+    assert_limit("100%", 50, 50, false);
+    assert_false(batch_limit_is_passed(&NONE, 1000, 1000));
+    for (size_t i = 0; i < sizeof WRONG / sizeof WRONG[0]; i++) {
+        struct batch_limit limit;
+        if (batch_limit_parse(WRONG[i], &limit)) {
+            fail_msg("%s was taken", WRONG[i]);
+        }
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_stems),         cmocka_unit_test(test_suffixes),
-        cmocka_unit_test(test_names_of_runs), cmocka_unit_test(test_escaped_paths),
-        cmocka_unit_test(test_journal),       cmocka_unit_test(test_long_journal),
-        cmocka_unit_test(test_bad_lines),     cmocka_unit_test(test_queue),
+        cmocka_unit_test(test_stems),
+        cmocka_unit_test(test_suffixes),
+        cmocka_unit_test(test_names_of_runs),
+        cmocka_unit_test(test_escaped_paths),
+        cmocka_unit_test(test_journal),
+        cmocka_unit_test(test_long_journal),
+        cmocka_unit_test(test_bad_lines),
+        cmocka_unit_test(test_queue),
+        cmocka_unit_test(test_failures_allowed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

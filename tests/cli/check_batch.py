@@ -5,6 +5,7 @@ Runs are compared byte for byte, file by file. VITLRP_KILLS is how often a run i
 moment (default 5)."""
 
 import contextlib
+import fcntl
 import json
 import os
 import random
@@ -15,6 +16,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 import unittest
 
@@ -49,6 +51,12 @@ def read(path):
 
 def command(*arguments):
     return [PROGRAM, *arguments]
+
+
+def heed_signals():
+    """Before a program starts: whatever this one was started with, under nohup, say."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def run(*arguments, **more):
@@ -244,10 +252,13 @@ class Batch(unittest.TestCase):
                 return
             time.sleep(0.002)
 
+    def start(self, before=heed_signals, **more):
+        return subprocess.Popen(command("batch", self.images, "-o", self.folder, "-j", "1"),
+                                preexec_fn=before, **more)
+
     def test_interrupted(self):
-        for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
-            process = subprocess.Popen(command("batch", self.images, "-o", self.folder, "-j", "1"),
-                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)):
+            process = self.start(stdout=subprocess.PIPE, stderr=subprocess.PIPE)
             self.wait_for_lines(process, 5)
             process.send_signal(number)
             out, err = process.communicate(timeout=TIME_LIMIT)
@@ -260,6 +271,37 @@ class Batch(unittest.TestCase):
             self.assertIn(f"; {done} were there already".encode(), result.stdout)
             self.assert_whole()
             shutil.rmtree(self.folder)
+
+    def test_second_signal(self):
+        process = self.start(stdout=subprocess.DEVNULL)
+        self.wait_for_lines(process, 5)
+        for number in (signal.SIGSTOP, signal.SIGINT, signal.SIGHUP, signal.SIGCONT):
+            process.send_signal(number)
+        self.assertIn(process.wait(TIME_LIMIT), (-signal.SIGINT, -signal.SIGHUP))
+        self.batch()
+        self.assert_whole()
+
+    def test_ignored_signals(self):
+        numbers = signal.SIGHUP, signal.SIGINT
+        process = self.start(lambda: [signal.signal(number, signal.SIG_IGN) for number in numbers],
+                             stdout=subprocess.DEVNULL)
+        self.wait_for_lines(process, 5)
+        for number in numbers:
+            process.send_signal(number)
+        self.assertEqual(process.wait(TIME_LIMIT), 1)
+        self.assert_whole()
+
+    def test_terminal_that_hangs_up(self):
+        ours, terminal = os.openpty()
+        process = self.start(lambda: (heed_signals(), fcntl.ioctl(1, termios.TIOCSCTTY, 0)),
+                             start_new_session=True, stdin=terminal, stdout=terminal,
+                             stderr=terminal)
+        os.close(terminal)
+        self.wait_for_lines(process, 5)
+        os.close(ours)
+        self.assertEqual(process.wait(TIME_LIMIT), 129)
+        self.batch()
+        self.assert_whole()
 
     def test_torn_line_and_missing_files(self):
         self.batch()
@@ -298,6 +340,41 @@ class Batch(unittest.TestCase):
         self.assertEqual(lines_of(self.folder)[0]["status"], "format")
         self.assertEqual(run(*arguments, "--retry-failed").returncode, 0)
         self.assertEqual([line["status"] for line in lines_of(self.folder)], ["ok", "ok"])
+
+    def test_too_many_failures(self):
+        """Bad pictures first, so that a run that does not stop would be seen to go on."""
+        images = os.path.join(self.base, "mostly_bad")
+        for i in range(80):
+            bad = i < 40
+            write(os.path.join(images, f"{i:02}.ppm"), b"P6 1 1 255\n" if bad else picture(i % 3))
+        whole = os.path.join(self.base, "mostly_bad_whole")
+        self.assertEqual(run("batch", images, "-o", whole).returncode, 1)
+        arguments = ("batch", images, "-o", self.folder, "-j", "1", "--max-failures")
+        for limit, least in (("3", 4), ("10%", 20)):
+            result = run(*arguments, limit)
+            self.assertEqual(result.returncode, 1)
+            told = re.fullmatch(rb"vitlrp: given up: (\d+) of (\d+) images failed \(--max-failures " +
+                                limit.encode() + rb"\); what was done is written\n", result.stderr)
+            self.assertTrue(told, result.stderr)
+            lines = lines_of(self.folder)
+            self.assertEqual([int(number) for number in told.groups()], [len(lines)] * 2)
+            self.assertTrue(least <= len(lines) < 40, len(lines))
+            self.assertIn(b"the same command goes on", result.stdout)
+            self.assertNotIn(b"index.html", files_of(self.folder))
+            shutil.rmtree(self.folder)
+        self.assertEqual(run(*arguments, "3").returncode, 1)
+        before = len(lines_of(self.folder))
+        result = run(*arguments, "40")
+        self.assertEqual((result.returncode, result.stderr), (1, b""))
+        self.assertIn(f"; {before} were there already".encode(), result.stdout)
+        self.assertEqual(files_of(self.folder), files_of(whole))
+        shutil.rmtree(self.folder)
+        result = run(*arguments, "39")
+        self.assertIn(b"given up: 40 of ", result.stderr)
+
+    def test_failures_of_the_last_images(self):
+        self.batch("--max-failures", "1", "-j", "1")
+        self.assert_whole()
 
     # ---- Other settings, other processes, other disks ----
 

@@ -4,6 +4,7 @@ With VITLRP_PREFIX set (say "valgrind -q --error-exitcode=99"), the command runs
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -57,13 +58,19 @@ def check(word, rest, result, folder):
     return "unknown check"
 
 
+def heed_signals():
+    """A shell cannot undo that its starter, nohup say, ignored a signal."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 def run_case(case, environment):
     with tempfile.TemporaryDirectory() as folder:
         command = 'vitlrp() { $VITLRP_PREFIX "$program" "$@"; }\n' + case["command"]
         result = subprocess.run(["sh", "-c", command], cwd=folder, env=environment, text=True,
                                 errors="backslashreplace", timeout=TIME_LIMIT,
                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                stderr=subprocess.PIPE)
+                                stderr=subprocess.PIPE, preexec_fn=heed_signals)
         wrong = [f"{word} {rest}: {problem}" for word, rest in case["checks"]
                  if (problem := check(word, rest, result, folder)) is not None]
     if "Sanitizer" in result.stderr or "runtime error:" in result.stderr:

@@ -37,6 +37,14 @@ static enum status read_files(const char *value, bool writes[BATCH_FILES], struc
     return STATUS_OK;
 }
 
+static enum status read_max_failures(const char *value, struct batch_limit *limit,
+                                     struct error *err) {
+    return value == NULL || batch_limit_parse(value, limit)
+               ? STATUS_OK
+               : option_fail("--max-failures", value,
+                             "a number of images from 0 to 10000000, or a percentage, as 5%", err);
+}
+
 enum status batch_choose(const struct args *args, struct batch_choice *choice, struct error *err) {
     const char *const *value = args->value;
     *choice = (struct batch_choice){.shards = 1};
@@ -52,6 +60,7 @@ enum status batch_choose(const struct args *args, struct batch_choice *choice, s
     choice->truth = value[OPTION_TRUTH];
     choice->folder = value[OPTION_OUTPUT];
     choice->retry_failed = value[OPTION_RETRY_FAILED] != NULL;
+    TRY(read_max_failures(value[OPTION_MAX_FAILURES], &choice->max_failures, err));
     TRY(option_int("--limit", value[OPTION_LIMIT], 1, MAX_LIMIT, &choice->limit, err));
     TRY(option_shard(value[OPTION_SHARD], &choice->shard, &choice->shards, err));
     return read_files(value[OPTION_WRITE], choice->writes, err);

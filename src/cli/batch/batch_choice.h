@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/status.h"
+#include "batch_limit.h"
 #include "cli/args.h"
 
 /* Kinds of files, in the order of --write's words. */
@@ -27,6 +28,7 @@ struct batch_choice {
     int32_t limit; /* 0: all */
     int32_t shard, shards;
     bool retry_failed;
+    struct batch_limit max_failures; /* of a run, not of all that led to the results */
 };
 
 /* Reads the one operand and the options that are batch's alone. USAGE names the option. Strings

@@ -1,14 +1,16 @@
 #include "batch_main.h"
 
+#include <stdio.h>
+
 #include "batch_config.h"
 #include "batch_finish.h"
 #include "batch_plan.h"
 #include "batch_resume.h"
 #include "batch_run.h"
 #include "batch_session.h"
-#include "cli/eval_watch.h"
 #include "cli/library.h"
 #include "cli/model_choice.h"
+#include "cli/run_watch.h"
 
 /* Shells' way to tell of a signal. */
 #define CODE_SIGNAL 128
@@ -100,7 +102,7 @@ static enum exit_code conclude(struct batch *batch, const struct batch_run *run,
     struct error err;
     enum exit_code code = console_check(run->status, run->stage, &run->err);
     size_t failed = batch_journal_count(&batch->journal, BATCH_FAILED);
-    if (code == CODE_DONE && !run->cancelled) {
+    if (code == CODE_DONE && !run->cancelled && !run->gave_up) {
         code = console_check(batch_finish(&batch->store, &batch->journal, batch->config,
                                           batch->choice.shards == 1, &err),
                              CODE_OUTPUT, &err);
@@ -112,9 +114,17 @@ static enum exit_code conclude(struct batch *batch, const struct batch_run *run,
     return failed > 0 ? CODE_ITEMS : CODE_DONE;
 }
 
+static void tell_giving_up(const struct batch *batch, const struct batch_run *run) {
+    char message[200];
+    snprintf(message, sizeof message,
+             "given up: %zu of %zu images failed (--max-failures %s); what was done is written",
+             run->failed, run->done, batch->choice.max_failures.text);
+    console_error(message);
+}
+
 static enum exit_code run_batch(struct batch *batch, struct console *console) {
-    struct eval_watch watch;
-    eval_watch_start(batch->settings.progress, console, &watch);
+    struct run_watch watch;
+    run_watch_start(batch->settings.progress, console, &watch);
     batch->start_ms = clock_ms();
     struct batch_run run = {
         .plan = &batch->plan,
@@ -123,14 +133,18 @@ static enum exit_code run_batch(struct batch *batch, struct console *console) {
         .first = &batch->first,
         .threads = batch->threads,
         .console = console,
-        .observer = eval_watch_observer(&watch),
+        .observer = run_watch_observer(&watch),
         .stage = CODE_OUTPUT,
     };
     batch_run(&run);
+    run_watch_end();
     enum exit_code code = conclude(batch, &run, console);
+    if (run.gave_up) {
+        tell_giving_up(batch, &run);
+    }
     if (run.cancelled && code != CODE_OUTPUT) {
         console_warn(console, "stopped; what was done is written");
-        code = (enum exit_code)(CODE_SIGNAL + eval_watch_signal());
+        code = (enum exit_code)(CODE_SIGNAL + run_watch_signal());
     }
     return code;
 }

@@ -192,6 +192,15 @@ static void note_failure(struct batch_run *run, const struct batch_item *item) {
     run->failed++;
 }
 
+static void check_limit(struct engine *engine) {
+    struct batch_run *run = engine->run;
+    if (!engine->stopped &&
+        batch_limit_is_passed(&run->plan->choice->max_failures, run->failed, run->done)) {
+        run->gave_up = true;
+        engine->stopped = true;
+    }
+}
+
 static enum status add_line(struct engine *engine, const struct batch_item *item,
                             struct error *err) {
     struct batch_run *run = engine->run;
@@ -201,6 +210,7 @@ static enum status add_line(struct engine *engine, const struct batch_item *item
     if (item->state == BATCH_FAILED) {
         note_failure(run, item);
     }
+    check_limit(engine);
     if (run->done % SYNC_EVERY == 0) {
         TRY(batch_journal_sync(run->journal, err));
     }
@@ -210,8 +220,8 @@ static enum status add_line(struct engine *engine, const struct batch_item *item
     return STATUS_OK;
 }
 
-/* An image that is explained is written even if the run was cancelled meanwhile; not after a
- * failure, whose cause it would meet. */
+/* An image that is explained is written even if the run was cancelled or given up meanwhile; not
+ * after a failure, whose cause it would meet. */
 static void *write_some(void *context) {
     struct engine *engine = context;
     struct batch_item *item;
@@ -310,8 +320,10 @@ void batch_run(struct batch_run *run) {
         run->status = status;
         run->stage = CODE_OUTPUT;
     } else {
-        run_threads(&engine, workers, count);
         struct error err;
+        run_threads(&engine, workers, count);
+        /* Over the last images there is nothing left to be given up. */
+        run->gave_up = run->gave_up && batch_journal_count(run->journal, BATCH_OPEN) > 0;
         status = batch_journal_sync(run->journal, &err);
         if (status != STATUS_OK) {
             stop(&engine, status, CODE_OUTPUT, &err);

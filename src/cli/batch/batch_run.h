@@ -35,6 +35,7 @@ struct batch_run {
     /* What came of it. */
     size_t done, failed; /* images of this run */
     bool cancelled;
+    bool gave_up;                                       /* too many failed, and some are left */
     struct batch_failure failures[BATCH_TOLD_FAILURES]; /* the first `failed` of this run */
     enum status status;
     struct error err;
@@ -42,7 +43,7 @@ struct batch_run {
 };
 
 /* Does every image that is open in the journal. The result is in the run: its status is that of
- * what stopped it, or OK. Images that failed do not stop it. */
+ * what stopped it, or OK. Images that failed do not stop it, as long as they are not too many. */
 void batch_run(struct batch_run *run);
 
 #endif

@@ -42,7 +42,8 @@ static enum status check_options(const struct args *args, const struct settings 
     if (json != NULL && json[0] == '\0') {
         return fail(err, STATUS_USAGE, "--json needs a file name");
     }
-    return STATUS_OK;
+    return json == NULL ? STATUS_OK
+                        : output_check_inputs("--json", json, args, settings->model_path, err);
 }
 
 static enum exit_code bench_passes_main(const struct args *args, const struct settings *settings,

@@ -17,8 +17,8 @@ static bool same_file(const char *a, const char *b) {
            first.st_dev == second.st_dev && first.st_ino == second.st_ino;
 }
 
-static enum status check_path(const struct args *args, const struct eval_files *files, int kind,
-                              struct error *err) {
+static enum status check_path(const struct args *args, const char *model_path,
+                              const struct eval_files *files, int kind, struct error *err) {
     const char *path = files->path[kind];
     for (int i = 0; i < kind; i++) {
         const char *other = files->path[i];
@@ -30,15 +30,12 @@ static enum status check_path(const struct args *args, const struct eval_files *
     if (strcmp(path, "-") == 0) {
         return STATUS_OK;
     }
-    for (size_t i = 0; i < args->operand_count; i++) {
-        if (same_file(args->operands[i], path)) {
-            return fail(err, STATUS_USAGE, "%s would overwrite what is read", SPELLED[kind]);
-        }
-    }
+    TRY(output_check_inputs(SPELLED[kind], path, args, model_path, err));
     return output_check(path, err);
 }
 
-enum status eval_files_plan(const struct args *args, struct eval_files *files, struct error *err) {
+enum status eval_files_plan(const struct args *args, const char *model_path,
+                            struct eval_files *files, struct error *err) {
     const char *const *value = args->value;
     *files =
         (struct eval_files){.path = {value[OPTION_JSON], value[OPTION_CSV], value[OPTION_HTML]}};
@@ -54,7 +51,7 @@ enum status eval_files_plan(const struct args *args, struct eval_files *files, s
             return fail(err, STATUS_USAGE, "%s needs a file name", SPELLED[i]);
         }
         if (path != NULL) {
-            TRY(check_path(args, files, i, err));
+            TRY(check_path(args, model_path, files, i, err));
             files->stdout_taken = files->stdout_taken || strcmp(path, "-") == 0;
         }
     }

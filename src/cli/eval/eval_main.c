@@ -1,8 +1,8 @@
 #include "eval_main.h"
 
-#include "cli/eval_watch.h"
 #include "cli/library.h"
 #include "cli/model_choice.h"
+#include "cli/run_watch.h"
 #include "cli/settings.h"
 #include "eval_choice.h"
 #include "eval_files.h"
@@ -16,14 +16,15 @@ static enum status run(const struct settings *settings, const struct console *co
                        struct error *err) {
     struct vitlrp_error detail;
     struct vitlrp_model *model = NULL;
-    struct eval_watch watch;
+    struct run_watch watch;
     TRY(model_choose(settings, console, &model, err));
     eval_choose_preprocess(settings, model, choice);
-    eval_watch_start(settings->progress, console, &watch);
-    choice->options.observer = eval_watch_observer(&watch);
+    run_watch_start(settings->progress, console, &watch);
+    choice->options.observer = run_watch_observer(&watch);
     choice->options.log = (struct vitlrp_log){.write = console_log, .user = (void *) console};
     enum status status =
         from_library(vitlrp_evaluate(model, &choice->options, evaluation, &detail), &detail, err);
+    run_watch_end();
     vitlrp_model_close(model);
     return status;
 }
@@ -40,7 +41,8 @@ enum exit_code eval_main(const struct args *args, struct console *console) {
     }
     enum exit_code code = console_check(status, CODE_INPUT, &err);
     if (code == CODE_DONE) {
-        code = console_check(eval_files_plan(args, &files, &err), CODE_OUTPUT, &err);
+        code = console_check(eval_files_plan(args, settings.model_path, &files, &err), CODE_OUTPUT,
+                             &err);
     }
     if (code == CODE_DONE) {
         console->stdout_taken = files.stdout_taken;
@@ -49,9 +51,9 @@ enum exit_code eval_main(const struct args *args, struct console *console) {
     if (code == CODE_DONE) {
         code = eval_report(evaluation, &files, console);
     }
-    if (evaluation != NULL && eval_watch_signal() != 0 && code != CODE_OUTPUT) {
+    if (evaluation != NULL && run_watch_signal() != 0 && code != CODE_OUTPUT) {
         console_warn(console, "stopped; what was done is written");
-        code = (enum exit_code)(CODE_SIGNAL + eval_watch_signal());
+        code = (enum exit_code)(CODE_SIGNAL + run_watch_signal());
     }
     vitlrp_evaluation_close(evaluation);
     eval_choice_free(&choice);

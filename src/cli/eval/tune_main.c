@@ -2,10 +2,10 @@
 
 #include <string.h>
 
-#include "cli/eval_watch.h"
 #include "cli/library.h"
 #include "cli/model_choice.h"
 #include "cli/outputs.h"
+#include "cli/run_watch.h"
 #include "cli/settings.h"
 #include "eval_choice.h"
 #include "tune_report.h"
@@ -19,7 +19,7 @@ struct tuning {
     struct console *console;
     struct settings settings;
     struct eval_choice choice;
-    struct eval_watch watch;
+    struct run_watch watch;
     struct vitlrp_model *model; /* owned */
     char sha256[65];
     bool preset_known;
@@ -48,8 +48,8 @@ static enum status search(struct tuning *tuning, struct error *err) {
         tuning->sha256[0] = '\0';
     }
     eval_choose_preprocess(&tuning->settings, tuning->model, &tuning->choice);
-    eval_watch_start(tuning->settings.progress, tuning->console, &tuning->watch);
-    tuning->choice.options.observer = eval_watch_observer(&tuning->watch);
+    run_watch_start(tuning->settings.progress, tuning->console, &tuning->watch);
+    tuning->choice.options.observer = run_watch_observer(&tuning->watch);
     tuning->choice.options.log =
         (struct vitlrp_log){.write = console_log, .user = (void *) tuning->console};
     vitlrp_tune_options_init(&options);
@@ -57,8 +57,9 @@ static enum status search(struct tuning *tuning, struct error *err) {
     options.evaluation = &tuning->choice.options;
     options.tried = show_trial;
     options.user = tuning;
-    return from_library(vitlrp_tune(tuning->model, &options, &tuning->result, &detail), &detail,
-                        err);
+    enum vitlrp_status status = vitlrp_tune(tuning->model, &options, &tuning->result, &detail);
+    run_watch_end();
+    return from_library(status, &detail, err);
 }
 
 /* Writes one JSON object to the files of -o and --json. */
@@ -107,6 +108,7 @@ static enum status report(struct tuning *tuning, struct error *err) {
 /* Whether what comes out can be written is found out before the work. */
 static enum status check_outputs(struct tuning *tuning, struct error *err) {
     static const enum option_id OPTIONS[] = {OPTION_OUTPUT, OPTION_JSON};
+    static const char *const SPELLED[] = {"-o", "--json"};
     for (int i = 0; i < 2; i++) {
         const char *path = tuning->args->value[OPTIONS[i]];
         if (path != NULL && path[0] == '\0') {
@@ -115,6 +117,8 @@ static enum status check_outputs(struct tuning *tuning, struct error *err) {
         if (path != NULL && strcmp(path, "-") == 0) {
             tuning->console->stdout_taken = true;
         } else if (path != NULL) {
+            TRY(output_check_inputs(SPELLED[i], path, tuning->args, tuning->settings.model_path,
+                                    err));
             TRY(output_check(path, err));
         }
     }
@@ -137,8 +141,8 @@ enum exit_code tune_main(const struct args *args, struct console *console) {
     }
     if (code == CODE_DONE) {
         code = console_check(report(&tuning, &err), CODE_OUTPUT, &err);
-    } else if (eval_watch_signal() != 0) {
-        code = (enum exit_code)(CODE_SIGNAL + eval_watch_signal());
+    } else if (run_watch_signal() != 0) {
+        code = (enum exit_code)(CODE_SIGNAL + run_watch_signal());
     }
     vitlrp_model_close(tuning.model);
     eval_choice_free(&tuning.choice);

@@ -1,0 +1,88 @@
+#define _POSIX_C_SOURCE 200809L
+#include "run_watch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <unistd.h>
+
+#include "library.h"
+
+/* Between two lines of progress. */
+#define SHOW_EVERY_MS 150.0
+
+/* A handler has no other way to tell; threads of a run read it. */
+static atomic_int caught_signal;
+
+/* By now the default action is back in place, so that what is raised here ends the process. */
+static void catch_signal(int number) {
+    int none = 0;
+    if (!atomic_compare_exchange_strong(&caught_signal, &none, number)) {
+        raise(number);
+    }
+}
+
+/* Whoever started the program with the signal ignored wants it to go on: nohup does, and a shell
+ * for what it runs in the background. */
+static void listen_to(int number) {
+    struct sigaction action = {.sa_handler = catch_signal, .sa_flags = (int) SA_RESETHAND};
+    struct sigaction before;
+    sigemptyset(&action.sa_mask);
+    if (sigaction(number, NULL, &before) == 0 && before.sa_handler != SIG_IGN) {
+        sigaction(number, &action, NULL);
+    }
+}
+
+void run_watch_start(enum progress when, const struct console *console, struct run_watch *watch) {
+    /* The report comes at the end, so that it does not meet the progress on a terminal. */
+    struct console quiet_stdout = *console;
+    quiet_stdout.stdout_taken = true;
+    *watch = (struct run_watch){.meter = progress_start(when, &quiet_stdout, 2)};
+    listen_to(SIGINT);
+    listen_to(SIGTERM);
+    listen_to(SIGHUP);
+}
+
+static int32_t is_cancelled(void *user) {
+    (void) user;
+    return caught_signal != 0;
+}
+
+static void show(void *user, size_t done, size_t total, size_t failed) {
+    struct run_watch *watch = user;
+    double now = clock_ms();
+    if (done == total || now - watch->shown_ms >= SHOW_EVERY_MS) {
+        watch->shown_ms = now;
+        watch->meter.total = total;
+        progress_show(&watch->meter, done, failed);
+    }
+}
+
+struct vitlrp_eval_observer run_watch_observer(struct run_watch *watch) {
+    return (struct vitlrp_eval_observer){
+        .progress = show, .cancelled = is_cancelled, .user = watch};
+}
+
+int run_watch_signal(void) {
+    return caught_signal;
+}
+
+/* True for a terminal that has hung up: whatever is done with it fails. */
+static bool is_gone(int descriptor) {
+    return isatty(descriptor) == 0 && errno == EIO;
+}
+
+void run_watch_end(void) {
+    int nowhere = caught_signal == SIGHUP ? open("/dev/null", O_WRONLY | O_CLOEXEC) : -1;
+    if (nowhere < 0) {
+        return;
+    }
+    for (int descriptor = STDOUT_FILENO; descriptor <= STDERR_FILENO; descriptor++) {
+        if (is_gone(descriptor)) {
+            dup2(nowhere, descriptor);
+        }
+    }
+    close(nowhere);
+}
