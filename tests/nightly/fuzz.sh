@@ -4,6 +4,8 @@
 # finding; the input of a finding is left in BUILD/fuzz/TARGET/found.
 #   FUZZ_SECONDS  for each target (1200)      FUZZ_JOBS  targets at the same time (1)
 #   FUZZ_TARGETS  names (all)                 BUILD      (build-fuzz)
+#   FUZZ_CODECS   sources of the image libraries, to be instrumented too (codecs.sh); none: the
+#                 system's, into which no coverage leads
 # What is found goes into tests/bad/TARGET, what reaches new code into tests/fuzz/corpus/TARGET
 # (fuzz_TARGET -merge=1), as tests/TESTING.md says.
 set -euo pipefail
@@ -16,7 +18,12 @@ targets=${FUZZ_TARGETS:-jpeg png bitmap exif safetensors torch numpy json option
 export ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1
 export UBSAN_OPTIONS=print_stacktrace=1
 
-cmake -S . -B "$BUILD" -G Ninja -DCMAKE_C_COMPILER=clang -DVITLRP_FUZZ=ON -DVITLRP_SANITIZE=ON
+settings=()
+if [ -n "${FUZZ_CODECS:-}" ]; then
+    read -r -d '' -a settings < <(tests/nightly/codecs.sh "$FUZZ_CODECS" "$BUILD/codecs" && printf '\0')
+fi
+cmake -S . -B "$BUILD" -G Ninja -DCMAKE_C_COMPILER=clang -DVITLRP_FUZZ=ON -DVITLRP_SANITIZE=ON \
+    "${settings[@]}"
 cmake --build "$BUILD" --target fuzzers
 python3 -B tests/fuzz/make_seeds.py . "$BUILD/fuzz-seeds"
 
