@@ -474,6 +474,22 @@ class Batch(unittest.TestCase):
         self.batch()
         self.assert_whole()
 
+    def test_little_address_space(self):
+        """Each worker asked for seven of them would wait for OpenBLAS for ever."""
+        def limit(mib):
+            return lambda: resource.setrlimit(resource.RLIMIT_AS, (mib << 20, mib << 20))
+        if run("--version", preexec_fn=limit(1600)).returncode != 0:
+            self.skipTest("the program does not start in so little, with a sanitizer say")
+        for mib in (1200, 1600, 2000):
+            result = self.batch("-j", "7", preexec_fn=limit(mib))
+            told = re.fullmatch(rb"vitlrp: warning: (\d) threads instead of 7: each may take "
+                                rb"\d+ MB of address space \(ulimit -v\), of which \d+ MB are left\n",
+                                result.stderr)
+            self.assertTrue(told, result.stderr)
+            self.assertTrue(1 <= int(told.group(1)) < 7)
+            self.assert_whole()
+            shutil.rmtree(self.folder)
+
     def test_dataset_that_goes_away(self):
         aside = self.images + ".aside"
         process = subprocess.Popen(command("batch", self.images, "-o", self.folder, "-j", "1"),

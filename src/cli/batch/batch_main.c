@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "base/checked.h"
 #include "batch_config.h"
 #include "batch_finish.h"
 #include "batch_plan.h"
@@ -166,8 +167,12 @@ static enum exit_code work(const struct args *args, struct batch *batch, struct 
     if (code != CODE_DONE) {
         return code;
     }
-    batch->resumed = batch->journal.count - batch_journal_count(&batch->journal, BATCH_OPEN);
-    return run_batch(batch, console);
+    size_t left = batch_journal_count(&batch->journal, BATCH_OPEN);
+    batch->resumed = batch->journal.count - left;
+    code = console_check(
+        batch_session_workers(&batch->first, size_min(batch->threads, left), &batch->threads, &err),
+        CODE_INPUT, &err);
+    return code == CODE_DONE ? run_batch(batch, console) : code;
 }
 
 enum exit_code batch_main(const struct args *args, struct console *console) {
