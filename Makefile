@@ -16,7 +16,7 @@ PACKAGES += file
 # Programs that some tests try the pages, packages and batches with; they say so where one is missing.
 CHECK_PACKAGES = fish lintian man-db mandoc shellcheck strace zsh
 # What tests/nightly needs beside these.
-NIGHTLY_PACKAGES = gcovr libclang-rt-14-dev strace valgrind
+NIGHTLY_PACKAGES = gcovr libclang-rt-14-dev python3-pil python3-torch strace valgrind
 
 .PHONY: all deps check-deps nightly-deps configure build demo check install package clean
 

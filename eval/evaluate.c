@@ -17,8 +17,6 @@
 #include "vit/network.h"
 #include "vit/packs.h"
 
-#define MAX_FILE_BYTES ((size_t) 256 << 20)
-
 /* One thread's tools. */
 struct worker {
     struct vit_attributor *attributor;
@@ -52,7 +50,6 @@ struct run {
 
 struct evaluate_options evaluate_options_default(void) {
     return (struct evaluate_options){.limits = image_limits_default(),
-                                     .max_file_bytes = MAX_FILE_BYTES,
                                      .protocol = eval_protocol_default(),
                                      .threads = 1,
                                      .backend = "auto"};
@@ -465,7 +462,6 @@ static void set_shape(struct run *run) {
     const struct vit_config *config = &options->model->config;
     run->source = (struct input_source){.preprocess = options->preprocess,
                                         .limits = options->limits,
-                                        .max_file_bytes = options->max_file_bytes,
                                         .ignore_exif = options->ignore_exif};
     input_source_size(&run->source, options->model);
     run->grid =

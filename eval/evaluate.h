@@ -33,7 +33,6 @@ struct evaluate_options {
     const struct vit_model *model;
     const struct preprocess *preprocess; /* must yield inputs of one size */
     struct image_limits limits;
-    size_t max_file_bytes;
     bool ignore_exif;
     const struct evaluate_method *methods;
     size_t method_count;

@@ -39,7 +39,7 @@ static enum status decode_upright(const struct input_source *source, const struc
 static enum status read_photograph(const struct input_source *source, const char *path,
                                    struct image *out, struct error *err) {
     struct bytes bytes;
-    TRY(file_read(path, source->max_file_bytes, &bytes, err));
+    TRY(file_read(path, source->limits.max_file, &bytes, err));
     enum status status = decode_upright(source, &bytes, out, err);
     bytes_free(&bytes);
     return status;

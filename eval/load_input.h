@@ -15,7 +15,6 @@
 struct input_source {
     const struct preprocess *preprocess;
     struct image_limits limits;
-    size_t max_file_bytes;
     bool ignore_exif;
     int32_t height, width; /* that every input must have */
 };

@@ -2,6 +2,7 @@
  * damage the library notices (where it would paint grey and go on), and files that ask for far more
  * work or memory than their size warrants. JPEG has no checksum: other damage shows as a picture.
  */
+#include <limits.h>
 #include <setjmp.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -15,10 +16,6 @@
 #include "imgio/decode.h"
 #include "imgio/exif.h"
 
-/* A progressive file of a few hundred bytes can demand a pass over all coefficients per 10 bytes:
- * real ones have about 10 scans, at most a few dozen. */
-#define MAX_SCANS 100
-#define MAX_WARNINGS 100
 #define APP1 (JPEG_APP0 + 1)
 
 /* Everything lives here and not in the locals of the function that calls setjmp, whose values would
@@ -105,7 +102,7 @@ static void on_message(j_common_ptr codec, int level) {
     default:
         break;
     }
-    if (++reader->errors.num_warnings > MAX_WARNINGS) {
+    if (++reader->errors.num_warnings > reader->input->limits->max_warnings) {
         stop_with_message(reader);
     }
 }
@@ -116,8 +113,9 @@ static void on_output(j_common_ptr codec) {
 
 static void on_progress(j_common_ptr codec) {
     struct jpeg_reader *reader = codec->client_data;
-    if (reader->codec.input_scan_number > MAX_SCANS) {
-        stop(reader, fail(reader->err, STATUS_LIMIT, "JPEG of more than %d scans", MAX_SCANS));
+    int32_t max_scans = reader->input->limits->max_scans;
+    if (reader->codec.input_scan_number > max_scans) {
+        stop(reader, fail(reader->err, STATUS_LIMIT, "JPEG of more than %d scans", max_scans));
     }
 }
 
@@ -137,7 +135,8 @@ static void open_picture(struct jpeg_reader *reader) {
     const struct image_limits *limits = reader->input->limits;
     jpeg_create_decompress(codec);
     codec->progress = &reader->progress;
-    codec->mem->max_memory_to_use = (long) limits->max_memory;
+    codec->mem->max_memory_to_use =
+        limits->max_memory < LONG_MAX ? (long) limits->max_memory : LONG_MAX;
     jpeg_mem_src(codec, reader->input->data, (unsigned long) reader->input->size);
     jpeg_save_markers(codec, APP1, 0xffff);
     jpeg_read_header(codec, TRUE);

@@ -13,9 +13,11 @@
 #include "imgio/decode.h"
 #include "imgio/exif.h"
 
+#define HEADER_BYTES 29 /* signature, length, "IHDR" and its 13 bytes */
+
+/* No picture needs more: what may be large is passed over, and IDAT is not held to it. */
 #define MAX_CHUNK_BYTES ((size_t) 8 << 20)
 #define MAX_CHUNKS 100
-#define HEADER_BYTES 29 /* signature, length, "IHDR" and its 13 bytes */
 
 /* Everything lives here and not in the locals of the function that calls setjmp, whose values would
  * be lost by the jump. */

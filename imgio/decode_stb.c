@@ -46,6 +46,7 @@ struct bmp {
     uint32_t width, height;
     uint32_t depth; /* bits a pixel */
     uint32_t compression;
+    uint32_t colours; /* of the palette; 0: not told */
 };
 
 static uint32_t u16_at(const uint8_t *at) {
@@ -77,6 +78,7 @@ static enum status read_fields(struct bmp *bmp, struct error *err) {
     bmp->height = u32_at(fields + 8);
     bmp->depth = u16_at(fields + 14);
     bmp->compression = u32_at(fields + 16);
+    bmp->colours = u32_at(fields + 32);
     if (bmp->height > INT32_MAX) {
         bmp->height = 0 - bmp->height;
     }
@@ -116,12 +118,16 @@ static uint32_t pixel_index(const uint8_t *row, size_t x, uint32_t depth) {
     return (uint32_t) row[bit / 8] >> shift & ((1u << depth) - 1);
 }
 
-/* stb_image takes what lies between header and pixels for the palette. */
+/* stb_image takes what lies between header and pixels for the palette, whatever the header says of
+ * its length. */
 static enum status check_palette(const struct bmp *bmp, struct error *err) {
     uint32_t entry = bmp->header == CORE_HEADER ? 3 : 4;
     uint32_t colours = (bmp->offset - FILE_HEADER - bmp->header) / entry;
     if (colours == 0 || colours > 256) {
         return fail(err, STATUS_FORMAT, "bad BMP: a palette of %u colours", colours);
+    }
+    if (bmp->colours > 0 && bmp->colours < colours) {
+        colours = bmp->colours;
     }
     for (size_t y = 0; y < bmp->height && colours < 1u << bmp->depth; y++) {
         const uint8_t *row = bmp->data + bmp->offset + y * row_bytes(bmp);

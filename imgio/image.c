@@ -6,8 +6,20 @@
 #include "base/mem.h"
 
 struct image_limits image_limits_default(void) {
-    return (struct image_limits){
-        .max_side = 16384, .max_pixels = 100000000, .max_memory = (size_t) 1 << 30};
+    return (struct image_limits){.max_file = (size_t) 256 << 20,
+                                 .max_side = 16384,
+                                 .max_pixels = 100000000,
+                                 .max_memory = (size_t) 1 << 30,
+                                 .max_scans = 100,
+                                 .max_warnings = 100};
+}
+
+enum status image_limits_check(const struct image_limits *limits, struct error *err) {
+    if (limits->max_file < 1 || limits->max_side < 1 || limits->max_pixels < 1 ||
+        limits->max_memory < 1 || limits->max_scans < 1 || limits->max_warnings < 1) {
+        return fail(err, STATUS_USAGE, "the limits of pictures must be positive");
+    }
+    return STATUS_OK;
 }
 
 enum status image_check_size(const struct image_limits *limits, uint64_t width, uint64_t height,

@@ -12,16 +12,23 @@ struct image {
     int32_t width, height;
 };
 
-/* What a decoder may spend on one picture, so that a small hostile file cannot ask for a large
- * machine. All positive. */
+/* What a picture may cost, so that a small hostile file cannot ask for a large machine. */
 struct image_limits {
-    int32_t max_side;   /* pixels */
-    int64_t max_pixels; /* width * height */
-    size_t max_memory;  /* bytes of a codec's own buffers, beside the picture */
+    size_t max_file;    /* bytes of the file, which is read whole: 256 MiB */
+    int32_t max_side;   /* pixels, beyond any camera: 16384 */
+    int64_t max_pixels; /* width * height: 100 million, 300 MB as RGB */
+    size_t max_memory;  /* bytes of a codec's own buffers, beside the picture: 1 GiB, for a
+                           progressive JPEG holds all coefficients */
+    int32_t max_scans;  /* of a JPEG: 100. A file of a few hundred bytes can ask for a pass over all
+                           coefficients per 10 bytes; real ones have about 10, at most dozens */
+    int32_t max_warnings; /* of libjpeg, harmless ones: 100 */
 };
 
-/* 16384 pixels a side, 100 million in all, 1 GiB. */
+/* The numbers above. */
 struct image_limits image_limits_default(void);
+
+/* USAGE if a limit is not positive. */
+enum status image_limits_check(const struct image_limits *limits, struct error *err);
 
 /* FORMAT for a picture without pixels, LIMIT for one beyond the limits; to be asked before anything
  * is allocated for it. */

@@ -119,12 +119,23 @@ struct vitlrp_geometry {
 
 struct vitlrp_image;
 
+/* What a picture may cost; LIMIT beyond, before anything is allocated for it. All positive.
+ * SECURITY.md says why the defaults are what they are. */
+struct vitlrp_image_limits {
+    size_t max_file_bytes;     /* default 256 MiB */
+    int32_t max_side;          /* default 16384 pixels */
+    int64_t max_pixels;        /* default 100 million */
+    size_t max_codec_bytes;    /* of JPEG's own buffers, beside the picture; default 1 GiB */
+    int32_t max_jpeg_scans;    /* default 100 */
+    int32_t max_jpeg_warnings; /* that do not mean wrong pixels; default 100 */
+};
+
+VITLRP_API void vitlrp_image_limits_init(struct vitlrp_image_limits *limits);
+
 struct vitlrp_image_options {
     size_t struct_size;
-    int32_t ignore_exif;   /* 1: leave the pixels as stored, whatever the EXIF orientation says */
-    size_t max_file_bytes; /* default 256 MiB */
-    int32_t max_side;      /* default 16384 pixels */
-    int64_t max_pixels;    /* default 100 million */
+    int32_t ignore_exif; /* 1: leave the pixels as stored, whatever the EXIF orientation says */
+    struct vitlrp_image_limits limits;
 };
 
 VITLRP_API void vitlrp_image_options_init(struct vitlrp_image_options *options);
@@ -180,6 +191,19 @@ vitlrp_preprocess_apply(const struct vitlrp_preprocess *preprocess,
 
 struct vitlrp_model;
 
+/* What a weights file may cost to read; LIMIT beyond. All positive. */
+struct vitlrp_model_limits {
+    uint64_t max_bytes;        /* of the file, and of its weights in memory; default 4 GiB */
+    size_t max_table_bytes;    /* of what lists its tensors: a safetensors header, a pickle or a zip
+                                  archive's directory; default 16 MiB */
+    size_t max_tensors;        /* default 4096 */
+    size_t max_zip_entries;    /* default 10000 */
+    size_t max_pickle_opcodes; /* default 1 million; a hundredth of it on the pickle's stack and a
+                                  tenth in its memo */
+};
+
+VITLRP_API void vitlrp_model_limits_init(struct vitlrp_model_limits *limits);
+
 struct vitlrp_model_options {
     size_t struct_size;
     int32_t heads; /* attention heads where the file does not tell; 0: from its configuration, else
@@ -187,8 +211,7 @@ struct vitlrp_model_options {
     const char *labels_path; /* class names, one a line or "index<TAB>wnid<TAB>name"; NULL: the
                                 model's, else ImageNet's */
     struct vitlrp_log log;
-    size_t max_bytes; /* LIMIT beyond, of the file and of its weights in memory; 4 GiB at most,
-                         which is the default and what 0 stands for */
+    struct vitlrp_model_limits limits;
 };
 
 VITLRP_API void vitlrp_model_options_init(struct vitlrp_model_options *options);

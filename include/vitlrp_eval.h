@@ -72,6 +72,7 @@ struct vitlrp_eval_options {
     const struct vitlrp_preprocess *preprocess; /* NULL: the model's; every image must become an
                                                    input of one size */
     int32_t ignore_exif;
+    struct vitlrp_image_limits image_limits;
     int32_t threads;     /* images at the same time; 0: one per available processor */
     const char *backend; /* as of sessions */
     struct vitlrp_eval_observer observer;

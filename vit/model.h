@@ -63,9 +63,26 @@ struct vit_model {
     json_t *preprocessor; /* Hugging Face preprocessor_config.json */
 };
 
+/* What a checkpoint may cost to read; LIMIT beyond. */
+struct vit_load_limits {
+    uint64_t max_bytes;     /* of the file, and of its weights in memory: 4 GiB; ViT-H has 2.5 */
+    size_t max_table;       /* bytes of what lists its tensors, which is a safetensors header, a
+                               pickle or a zip archive's directory: 16 MiB */
+    size_t max_tensors;     /* 4,096; ViT-H has 400 */
+    size_t max_zip_entries; /* 10,000: one per tensor, and a few more */
+    size_t max_opcodes; /* of a pickle, for which torch.save needs some 20 a tensor: 1 million. A
+                           hundredth of them may be on its stack and a tenth in its memo */
+};
+
+/* The numbers above. */
+struct vit_load_limits vit_load_limits_default(void);
+
+/* USAGE if a limit is zero. */
+enum status vit_load_limits_check(const struct vit_load_limits *limits, struct error *err);
+
 struct vit_load_options {
-    int32_t heads;      /* 0: from the configuration, else dim / 64 */
-    uint64_t max_bytes; /* LIMIT for a file or for weights in memory beyond; 0: 4 GiB */
+    int32_t heads;                        /* 0: from the configuration, else dim / 64 */
+    const struct vit_load_limits *limits; /* NULL: the default ones */
     const struct log *log;
 };
 

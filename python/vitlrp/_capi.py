@@ -101,13 +101,22 @@ class Geometry(Structure):
     ]
 
 
+class ImageLimits(Structure):
+    _fields_ = [
+        ("max_file_bytes", c_size_t),
+        ("max_side", c_int32),
+        ("max_pixels", c_int64),
+        ("max_codec_bytes", c_size_t),
+        ("max_jpeg_scans", c_int32),
+        ("max_jpeg_warnings", c_int32),
+    ]
+
+
 class ImageOptions(Structure):
     _fields_ = [
         ("struct_size", c_size_t),
         ("ignore_exif", c_int32),
-        ("max_file_bytes", c_size_t),
-        ("max_side", c_int32),
-        ("max_pixels", c_int64),
+        ("limits", ImageLimits),
     ]
 
 
@@ -121,13 +130,23 @@ class ImageInfo(Structure):
     ]
 
 
+class ModelLimits(Structure):
+    _fields_ = [
+        ("max_bytes", c_uint64),
+        ("max_table_bytes", c_size_t),
+        ("max_tensors", c_size_t),
+        ("max_zip_entries", c_size_t),
+        ("max_pickle_opcodes", c_size_t),
+    ]
+
+
 class ModelOptions(Structure):
     _fields_ = [
         ("struct_size", c_size_t),
         ("heads", c_int32),
         ("labels_path", c_char_p),
         ("log", Log),
-        ("max_bytes", c_size_t),
+        ("limits", ModelLimits),
     ]
 
 
@@ -305,6 +324,7 @@ class EvalOptions(Structure):
         ("seed", c_uint64),
         ("preprocess", POINTER(Preprocess)),
         ("ignore_exif", c_int32),
+        ("image_limits", ImageLimits),
         ("threads", c_int32),
         ("backend", c_char_p),
         ("observer", EvalObserver),

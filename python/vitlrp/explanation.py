@@ -104,8 +104,9 @@ class Explanation:
             "png", style=style, cmap=cmap, upsample=upsample, opacity=opacity, scale=scale
         )
         options = new_record(_capi.ImageOptions, lib.vitlrp_image_options_init)
-        options.max_side, options.max_pixels = _check.INT32_MAX, 2**63 - 1
-        options.max_file_bytes = len(data)
+        limits = options.limits
+        limits.max_side, limits.max_pixels = _check.INT32_MAX, 2**63 - 1
+        limits.max_file_bytes = len(data)
         image = _image.handle_of(
             lib.vitlrp_image_open_memory, data, len(data), ctypes.byref(options)
         )

@@ -72,13 +72,14 @@ class Model:
     """A Vision Transformer. Immutable, and shared by any number of threads: every call that
     computes takes a session of its own from the model's pool.
 
-    path    .safetensors, .pth, .pt, .bin, .npz or a Hugging Face folder; None: the small built-in
-            model for 200 ImageNet classes at 64 x 64 pixels
-    heads   attention heads, where the weights do not tell
-    labels  file of class names: one a line, or index<TAB>wnid<TAB>name; None: the model's, else
-            ImageNet's
-    passes  about how many images will be explained: from 32 on, the weights are held a second
-            time, arranged for speed
+    path       .safetensors, .pth, .pt, .bin, .npz or a Hugging Face folder; None: the small built-in
+               model for 200 ImageNet classes at 64 x 64 pixels
+    heads      attention heads, where the weights do not tell
+    labels     file of class names: one a line, or index<TAB>wnid<TAB>name; None: the model's, else
+               ImageNet's
+    passes     about how many images will be explained: from 32 on, the weights are held a second
+               time, arranged for speed
+    max_bytes  of the file, and of its weights in memory: LimitError beyond; None: 4 GiB
 
     A forked process must not use a model that was opened before the fork: ForkError. Open it in
     the child, or start children by "spawn".
@@ -91,6 +92,7 @@ class Model:
         labels: _check.StrPath | None = None,
         *,
         passes: int = 1,
+        max_bytes: int | None = None,
     ) -> None:
         options = new_record(_capi.ModelOptions, lib.vitlrp_model_options_init)
         options.log = logger()
@@ -98,6 +100,8 @@ class Model:
             options.heads = _check.whole("heads", heads, 1, _check.INT32_MAX)
         if labels is not None:
             options.labels_path = _check.path("labels", labels)
+        if max_bytes is not None:
+            options.limits.max_bytes = _check.whole("max_bytes", max_bytes, 1, 2**64 - 1)
         passes = _check.whole("passes", passes, 1, _check.INT32_MAX)
         pointer = _capi.ModelPointer()
         places = (ctypes.byref(options), ctypes.byref(pointer))

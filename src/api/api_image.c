@@ -10,14 +10,30 @@
 #include "imgio/exif.h"
 #include "imgio/preprocess.h"
 
-#define MAX_FILE_BYTES ((size_t) 256 << 20)
+void vitlrp_image_limits_init(struct vitlrp_image_limits *limits) {
+    struct image_limits from = image_limits_default();
+    *limits = (struct vitlrp_image_limits){.max_file_bytes = from.max_file,
+                                           .max_side = from.max_side,
+                                           .max_pixels = from.max_pixels,
+                                           .max_codec_bytes = from.max_memory,
+                                           .max_jpeg_scans = from.max_scans,
+                                           .max_jpeg_warnings = from.max_warnings};
+}
+
+enum status image_read_limits(const struct vitlrp_image_limits *from, struct image_limits *out,
+                              struct error *err) {
+    *out = (struct image_limits){.max_file = from->max_file_bytes,
+                                 .max_side = from->max_side,
+                                 .max_pixels = from->max_pixels,
+                                 .max_memory = from->max_codec_bytes,
+                                 .max_scans = from->max_jpeg_scans,
+                                 .max_warnings = from->max_jpeg_warnings};
+    return image_limits_check(out, err);
+}
 
 void vitlrp_image_options_init(struct vitlrp_image_options *options) {
-    struct image_limits limits = image_limits_default();
-    *options = (struct vitlrp_image_options){.struct_size = sizeof *options,
-                                             .max_file_bytes = MAX_FILE_BYTES,
-                                             .max_side = limits.max_side,
-                                             .max_pixels = limits.max_pixels};
+    *options = (struct vitlrp_image_options){.struct_size = sizeof *options};
+    vitlrp_image_limits_init(&options->limits);
 }
 
 /* *out = *options, or the defaults for NULL. */
@@ -31,9 +47,8 @@ static enum status read_options(const struct vitlrp_image_options *options,
         return fail(err, STATUS_USAGE,
                     "image options that vitlrp_image_options_init did not initialise");
     }
-    if (options->max_side < 1 || options->max_pixels < 1 || options->max_file_bytes < 1) {
-        return fail(err, STATUS_USAGE, "the limits of the image options must be positive");
-    }
+    struct image_limits limits;
+    TRY(image_read_limits(&options->limits, &limits, err));
     *out = *options;
     return STATUS_OK;
 }
@@ -50,10 +65,9 @@ static enum status new_image(struct vitlrp_image **out, struct error *err) {
 static enum status decode_upright(const void *data, size_t size,
                                   const struct vitlrp_image_options *options,
                                   struct vitlrp_image *image, struct error *err) {
-    struct image_limits limits = image_limits_default();
-    limits.max_side = options->max_side;
-    limits.max_pixels = options->max_pixels;
+    struct image_limits limits;
     struct decoded decoded;
+    TRY(image_read_limits(&options->limits, &limits, err));
     TRY(decode_image(data, size, &limits, &decoded, err));
     image->pixels = decoded.image;
     image->orientation = decoded.orientation;
@@ -67,9 +81,9 @@ static enum status decode_upright(const void *data, size_t size,
 static enum status open_memory(const void *data, size_t size,
                                const struct vitlrp_image_options *options,
                                struct vitlrp_image **out, struct error *err) {
-    if (size > options->max_file_bytes) {
+    if (size > options->limits.max_file_bytes) {
         return fail(err, STATUS_LIMIT, "an image file of %zu bytes; the limit is %zu", size,
-                    options->max_file_bytes);
+                    options->limits.max_file_bytes);
     }
     struct vitlrp_image *image = NULL;
     TRY(new_image(&image, err));
@@ -101,7 +115,7 @@ enum vitlrp_status vitlrp_image_open_memory(const void *data, size_t size,
 static enum status open_path(const char *path, const struct vitlrp_image_options *options,
                              struct vitlrp_image **out, struct error *err) {
     struct bytes bytes;
-    TRY(file_read(path, options->max_file_bytes, &bytes, err));
+    TRY(file_read(path, options->limits.max_file_bytes, &bytes, err));
     enum status status = open_memory(bytes.data, bytes.size, options, out, err);
     bytes_free(&bytes);
     return error_prefix(err, status, path);

@@ -136,7 +136,6 @@ static enum status set_pictures(const struct eval_setup *setup, struct record *r
     const struct evaluation *evaluation = &record->evaluation;
     struct input_source source = {.preprocess = &setup->preprocess,
                                   .limits = setup->evaluate.limits,
-                                  .max_file_bytes = setup->evaluate.max_file_bytes,
                                   .ignore_exif = setup->evaluate.ignore_exif};
     enum status status = STATUS_OK;
     input_source_size(&source, setup->model->vit);

@@ -41,6 +41,7 @@ void vitlrp_rule_changes_init(struct vitlrp_rule_changes *changes) {
 void vitlrp_eval_options_init(struct vitlrp_eval_options *options) {
     *options = (struct vitlrp_eval_options){
         .struct_size = sizeof *options, .shards = 1, .steps = DEFAULT_STEPS, .backend = "auto"};
+    vitlrp_image_limits_init(&options->image_limits);
 }
 
 static enum status check_rules(const struct vitlrp_rule_changes *rules, struct error *err) {
@@ -239,6 +240,7 @@ enum status eval_setup_open(const struct vitlrp_model *model,
     TRY(open_dataset(setup, err));
     setup->evaluate.model = model->vit;
     setup->evaluate.preprocess = &setup->preprocess;
+    TRY(image_read_limits(&options->image_limits, &setup->evaluate.limits, err));
     setup->evaluate.ignore_exif = options->ignore_exif != 0;
     setup->evaluate.methods = setup->methods;
     setup->evaluate.method_count = setup->method_count;

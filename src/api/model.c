@@ -8,9 +8,26 @@
 #include "base/file.h"
 #include "base/mem.h"
 
+void vitlrp_model_limits_init(struct vitlrp_model_limits *limits) {
+    struct vit_load_limits from = vit_load_limits_default();
+    *limits = (struct vitlrp_model_limits){.max_bytes = from.max_bytes,
+                                           .max_table_bytes = from.max_table,
+                                           .max_tensors = from.max_tensors,
+                                           .max_zip_entries = from.max_zip_entries,
+                                           .max_pickle_opcodes = from.max_opcodes};
+}
+
 void vitlrp_model_options_init(struct vitlrp_model_options *options) {
-    *options = (struct vitlrp_model_options){.struct_size = sizeof *options,
-                                             .max_bytes = (size_t) 4 << 30};
+    *options = (struct vitlrp_model_options){.struct_size = sizeof *options};
+    vitlrp_model_limits_init(&options->limits);
+}
+
+static struct vit_load_limits load_limits(const struct vitlrp_model_limits *from) {
+    return (struct vit_load_limits){.max_bytes = from->max_bytes,
+                                    .max_table = from->max_table_bytes,
+                                    .max_tensors = from->max_tensors,
+                                    .max_zip_entries = from->max_zip_entries,
+                                    .max_opcodes = from->max_pickle_opcodes};
 }
 
 void vitlrp_architecture_init(struct vitlrp_architecture *architecture) {
@@ -42,6 +59,8 @@ static enum status read_options(const struct vitlrp_model_options *options,
     if (options->heads < 0) {
         return fail(err, STATUS_USAGE, "the number of attention heads must not be negative");
     }
+    struct vit_load_limits limits = load_limits(&options->limits);
+    TRY(vit_load_limits_check(&limits, err));
     *out = *options;
     return STATUS_OK;
 }
@@ -76,8 +95,8 @@ static enum status open_path(const char *path, const struct vitlrp_model_options
     struct vitlrp_model *model = NULL;
     TRY(read_options(options, &chosen, err));
     struct log log = {chosen.log.write, chosen.log.user};
-    struct vit_load_options load = {
-        .heads = chosen.heads, .max_bytes = chosen.max_bytes, .log = &log};
+    struct vit_load_limits limits = load_limits(&chosen.limits);
+    struct vit_load_options load = {.heads = chosen.heads, .limits = &limits, .log = &log};
     TRY(vit_model_load(path, &load, &vit, err));
     TRY(complete(vit, chosen.labels_path, &model, err));
     model->path = mem_strdup(vit->name);
@@ -106,8 +125,8 @@ static enum status open_memory(const void *data, size_t size, const char *name,
     struct vit_model *vit = NULL;
     TRY(read_options(options, &chosen, err));
     struct log log = {chosen.log.write, chosen.log.user};
-    struct vit_load_options load = {
-        .heads = chosen.heads, .max_bytes = chosen.max_bytes, .log = &log};
+    struct vit_load_limits limits = load_limits(&chosen.limits);
+    struct vit_load_options load = {.heads = chosen.heads, .limits = &limits, .log = &log};
     TRY(vit_model_load_memory(data, size, name, &load, &vit, err));
     TRY(complete(vit, chosen.labels_path, out, err));
     (*out)->data = data;

@@ -133,7 +133,8 @@ static enum status parse_dictionary(struct cursor cursor, struct npy_header *hea
             break;
         }
     }
-    if (!well_formed || descr[0] == '\0' || !has_order || !has_shape) {
+    skip_blanks(&cursor);
+    if (!well_formed || cursor.next != cursor.end || descr[0] == '\0' || !has_order || !has_shape) {
         return fail(err, STATUS_FORMAT, "the .npy header is not the dictionary it should be");
     }
     return parse_descr(descr, header, err);
@@ -159,8 +160,8 @@ enum status npy_parse_header(const void *bytes, size_t size, size_t total_size,
                              struct npy_header *out, struct error *err) {
     const unsigned char *data = bytes;
     struct npy_header header = {0};
-    if (!npy_recognise(bytes, size) || size < 12 || data[6] < 1 || data[6] > 3) {
-        return fail(err, STATUS_FORMAT, "not an .npy file of version 1 to 3");
+    if (!npy_recognise(bytes, size) || size < 12 || data[6] < 1 || data[6] > 3 || data[7] != 0) {
+        return fail(err, STATUS_FORMAT, "not an .npy file of version 1.0, 2.0 or 3.0");
     }
     size_t length_size = data[6] == 1 ? 2 : 4;
     size_t length = (size_t) data[8] | (size_t) data[9] << 8;

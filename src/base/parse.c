@@ -33,6 +33,25 @@ bool parse_int64_span(const char *text, size_t length, int64_t min, int64_t max,
     return true;
 }
 
+bool parse_bytes_span(const char *text, size_t length, int64_t min, int64_t max, int64_t *out) {
+    static const char *const UNITS[] = {"KiB", "MiB", "GiB"};
+    int64_t unit = 1;
+    int64_t value = 0;
+    for (size_t i = 0; i < 3 && length > 3; i++) {
+        if (memcmp(text + length - 3, UNITS[i], 3) == 0) {
+            unit = (int64_t) 1 << 10 * (i + 1);
+            length -= 3;
+            break;
+        }
+    }
+    if (!parse_int64_span(text, length, INT64_MIN, INT64_MAX, &value) ||
+        __builtin_mul_overflow(value, unit, &value) || value < min || value > max) {
+        return false;
+    }
+    *out = value;
+    return true;
+}
+
 bool parse_int64(const char *text, int64_t min, int64_t max, int64_t *out) {
     return parse_int64_span(text, strlen(text), min, max, out);
 }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "help.h"
+#include "limits.h"
 #include "machine.h"
 #include "vitlrp.h"
 
@@ -37,8 +38,13 @@ static void append_version(struct text *text, bool full) {
         char cpu[128];
         machine_cpu(cpu, sizeof cpu);
         vitlrp_describe_build(build, sizeof build);
-        text_printf(text, "processor: %s, %ld threads\n%s", cpu[0] != '\0' ? cpu : "unknown",
+        struct limits limits;
+        limits_init(&limits);
+        text_printf(text,
+                    "processor: %s, %ld threads\n%slimits: ", cpu[0] != '\0' ? cpu : "unknown",
                     sysconf(_SC_NPROCESSORS_ONLN), build);
+        limits_append(&limits, text);
+        text_append_string(text, "\n");
     }
 }
 

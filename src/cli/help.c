@@ -94,6 +94,7 @@ static const char *const SUMMARIES[VERB_COUNT] = {
 static const struct help_entry ENVIRONMENT[] = {
     {"VITLRP_MODEL", "--model, where that is not given"},
     {"VITLRP_THREADS", "--threads, likewise"},
+    {"VITLRP_LIMITS", "--limits, where that does not say otherwise"},
     {NULL, NULL},
 };
 

@@ -9,6 +9,7 @@ enum status model_choose(const struct settings *settings, const struct console *
     vitlrp_model_options_init(&options);
     options.heads = settings->heads;
     options.labels_path = settings->labels_path;
+    options.limits = settings->limits.model;
     options.log.write = console_log;
     options.log.user = (void *) console;
     enum vitlrp_status status;
@@ -38,6 +39,7 @@ enum status session_choose(const struct settings *settings, const struct vitlrp_
     options->threads = settings->threads;
     options->backend = settings->backend;
     options->precision = settings->precision;
+    options->max_bytes = settings->limits.memory;
     options->methods = settings->method.method;
     options->input_height = input_height;
     options->input_width = input_width;

@@ -80,19 +80,17 @@ static enum status input_from_image(const struct vitlrp_preprocess *preprocess, 
 }
 
 static enum status fill(const void *data, size_t size, const struct vitlrp_preprocess *preprocess,
-                        bool ignore_exif, struct photo *photo, struct error *err) {
+                        const struct vitlrp_image_options *options, struct photo *photo,
+                        struct error *err) {
     struct vitlrp_error detail;
-    struct vitlrp_image_options options;
     double start = clock_ms();
     if (npy_recognise(data, size)) {
         TRY(input_from_npy(data, size, preprocess, photo, err));
         photo->decode_ms = clock_ms() - start;
         return STATUS_OK;
     }
-    vitlrp_image_options_init(&options);
-    options.ignore_exif = ignore_exif ? 1 : 0;
-    TRY(from_library(vitlrp_image_open_memory(data, size, &options, &photo->image, &detail),
-                     &detail, err));
+    TRY(from_library(vitlrp_image_open_memory(data, size, options, &photo->image, &detail), &detail,
+                     err));
     photo->decode_ms = clock_ms() - start;
     TRY(input_from_image(preprocess, photo, err));
     photo->preprocess_ms = clock_ms() - start - photo->decode_ms;
@@ -100,9 +98,10 @@ static enum status fill(const void *data, size_t size, const struct vitlrp_prepr
 }
 
 enum status photo_decode(const void *data, size_t size, const struct vitlrp_preprocess *preprocess,
-                         bool ignore_exif, struct photo *photo, struct error *err) {
+                         const struct vitlrp_image_options *options, struct photo *photo,
+                         struct error *err) {
     struct photo opened = {0};
-    enum status status = fill(data, size, preprocess, ignore_exif, &opened, err);
+    enum status status = fill(data, size, preprocess, options, &opened, err);
     if (status != STATUS_OK) {
         photo_close(&opened);
         return status;
@@ -111,25 +110,21 @@ enum status photo_decode(const void *data, size_t size, const struct vitlrp_prep
     return STATUS_OK;
 }
 
-size_t photo_most_bytes(void) {
-    struct vitlrp_image_options options;
-    vitlrp_image_options_init(&options);
-    return options.max_file_bytes;
-}
-
 enum status photo_open(const char *path, const struct vitlrp_preprocess *preprocess,
-                       bool ignore_exif, struct photo *photo, struct error *err) {
+                       const struct vitlrp_image_options *options, struct photo *photo,
+                       struct error *err) {
+    size_t most = options->limits.max_file_bytes;
     struct bytes bytes = {0};
     bool is_stdin = strcmp(path, "-") == 0;
     const char *name = is_stdin ? "standard input" : path;
     double start = clock_ms();
     if (is_stdin) {
-        TRY(error_prefix(err, file_read_descriptor(0, photo_most_bytes(), &bytes, err), name));
+        TRY(error_prefix(err, file_read_descriptor(0, most, &bytes, err), name));
     } else {
-        TRY(file_read(path, photo_most_bytes(), &bytes, err)); /* names the path itself */
+        TRY(file_read(path, most, &bytes, err)); /* names the path itself */
     }
     double read_ms = clock_ms() - start;
-    enum status status = photo_decode(bytes.data, bytes.size, preprocess, ignore_exif, photo, err);
+    enum status status = photo_decode(bytes.data, bytes.size, preprocess, options, photo, err);
     bytes_free(&bytes);
     if (status == STATUS_OK) {
         photo->decode_ms += read_ms;

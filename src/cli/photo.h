@@ -18,14 +18,13 @@ struct photo {
 /* Reads "path" ("-": standard input) and makes the model input of it. *photo is owned: photo_close.
  * Every message names the path. */
 enum status photo_open(const char *path, const struct vitlrp_preprocess *preprocess,
-                       bool ignore_exif, struct photo *photo, struct error *err);
+                       const struct vitlrp_image_options *options, struct photo *photo,
+                       struct error *err);
 
 /* As photo_open, of a file's bytes; messages name no file. */
 enum status photo_decode(const void *data, size_t size, const struct vitlrp_preprocess *preprocess,
-                         bool ignore_exif, struct photo *photo, struct error *err);
-
-/* The most bytes that an image file may have. */
-size_t photo_most_bytes(void);
+                         const struct vitlrp_image_options *options, struct photo *photo,
+                         struct error *err);
 
 void photo_close(struct photo *photo);
 

@@ -151,6 +151,21 @@ static const char *option_or_variable(const struct args *args, enum option_id op
     return value != NULL && value[0] == '\0' && *name == variable ? NULL : value;
 }
 
+/* The variable's changes first: the option's go over them, name by name. */
+static enum status read_limits(const struct args *args, struct settings *settings,
+                               struct error *err) {
+    const char *variable = getenv("VITLRP_LIMITS");
+    limits_init(&settings->limits);
+    if (variable != NULL && variable[0] != '\0') {
+        TRY(limits_change("VITLRP_LIMITS", variable, &settings->limits, err));
+    }
+    TRY(limits_change("--limits", args->value[OPTION_LIMITS], &settings->limits, err));
+    vitlrp_image_options_init(&settings->image);
+    settings->image.ignore_exif = settings->preprocess.ignore_exif ? 1 : 0;
+    settings->image.limits = settings->limits.image;
+    return STATUS_OK;
+}
+
 enum status settings_read(const struct args *args, struct settings *settings, struct error *err) {
     const char *name;
     int backend = 0;
@@ -173,6 +188,7 @@ enum status settings_read(const struct args *args, struct settings *settings, st
     settings->ledger = args->value[OPTION_LEDGER] != NULL;
     TRY(read_class(args, settings, err));
     TRY(read_preprocess(args, &settings->preprocess, err));
+    TRY(read_limits(args, settings, err));
     TRY(read_render(args, settings, err));
     if ((FOR_EVAL & 1U << args->verb) != 0 || (FOR_TUNE & 1U << args->verb) != 0) {
         return STATUS_OK; /* eval_choice reads their methods */

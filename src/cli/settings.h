@@ -1,5 +1,5 @@
 /* What the options mean: typed values, each checked for its range. Reads nothing but the command
- * line and the two environment variables; files and models come later. */
+ * line and three environment variables; files and models come later. */
 #ifndef CLI_SETTINGS_H
 #define CLI_SETTINGS_H
 
@@ -8,6 +8,7 @@
 
 #include "args.h"
 #include "base/status.h"
+#include "limits.h"
 #include "vitlrp.h"
 
 /* Longest class list that --class top:K may ask for; a model's own number is checked later. */
@@ -55,6 +56,8 @@ struct settings {
     struct vitlrp_render_options render;
     bool ledger;
     int32_t runs;
+    struct limits limits;
+    struct vitlrp_image_options image; /* its limits, and the EXIF of the changes above */
 };
 
 /* The meaning of parsed arguments. USAGE names the option, the value and the range. Strings stay

@@ -91,7 +91,7 @@ def main():
     with tempfile.TemporaryDirectory() as bad:
         bad_inputs.make(bad, data, parity)
         environment = {name: value for name, value in os.environ.items()
-                       if name not in ("VITLRP_MODEL", "VITLRP_THREADS")}
+                       if name not in ("VITLRP_MODEL", "VITLRP_THREADS", "VITLRP_LIMITS")}
         environment.update(program=program, data=data, parity=parity, bad=bad)
         environment.setdefault("VITLRP_PREFIX", "")
         failed = sum(not run_case(case, environment) for case in cases)

@@ -23,7 +23,7 @@ static void parse_pickle(const struct fuzz_input *input) {
     struct pickle pickle;
     struct error err;
     size_t consumed = 0;
-    enum status status = pickle_parse(input->data, input->size, &consumed, &pickle, &err);
+    enum status status = pickle_parse(input->data, input->size, 1000000, &consumed, &pickle, &err);
     if (status == STATUS_OK) {
         fuzz_check(pickle.root != NULL && consumed <= input->size, "a strange end of the pickle");
         fuzz_touch(input->data, consumed);

@@ -96,6 +96,8 @@ class Info(unittest.TestCase):
             (None, {"heads": -1}, errors.UsageError, "heads"),
             (None, {"heads": 7}, errors.MismatchError, "heads"),
             (None, {"heads": "3"}, errors.UsageError, "heads"),
+            (None, {"max_bytes": 5524247}, errors.LimitError, "5524248 bytes are more"),
+            (None, {"max_bytes": 0}, errors.UsageError, "max_bytes"),
             (None, {"labels": "nowhere.txt"}, errors.IoError, "nowhere.txt"),
             ("", {}, errors.UsageError, "path"),
             (7, {}, errors.UsageError, "path"),

@@ -35,6 +35,13 @@ static void test_integers_are_parsed_strictly(void **unused) {
     assert_true(value == INT64_MIN);
     assert_true(parse_int64("0012", 0, 12, &value) && value == 12);
     assert_false(parse_int64("13", 0, 12, &value));
+    assert_true(parse_bytes_span("8GiBxx", 4, 1, INT64_MAX, &value) && value == (int64_t) 8 << 30);
+    assert_true(parse_bytes_span("3KiB", 4, 1, 3072, &value) && value == 3072);
+    assert_true(parse_bytes_span("17", 2, 1, 17, &value) && value == 17);
+    assert_false(parse_bytes_span("3KiB", 4, 1, 3071, &value));
+    assert_false(parse_bytes_span("KiB", 3, 0, 10, &value));
+    assert_false(parse_bytes_span("1kib", 4, 0, INT64_MAX, &value));
+    assert_false(parse_bytes_span("9223372036GiB", 13, 0, INT64_MAX, &value));
 }
 
 static void test_numbers_are_parsed_strictly(void **unused) {
@@ -272,10 +279,16 @@ static void test_npy_headers_are_checked(void **unused) {
     assert_int_equal(parse_npy_text("{'descr': '|O', 'fortran_order': False, 'shape': (0,), }"),
                      STATUS_UNSUPPORTED);
     assert_int_equal(parse_npy_text("{'descr': '<f4', 'shape': (0,), }"), STATUS_FORMAT);
+    struct npy_header header;
+    assert_int_equal(npy_parse_header("\x93NUMPY\1\1\2\0{}", 12, 12, &header, NULL), STATUS_FORMAT);
     assert_int_equal(parse_npy_text("{'descr': '<f4', 'fortran_order': False, 'shape': "
                                     "(4294967296, 4294967296, 4294967296), }"),
                      STATUS_FORMAT);
     assert_int_equal(parse_npy_text("{'descr': '<f4', 'fortran_order': Fal"), STATUS_FORMAT);
+    assert_int_equal(
+        parse_npy_text("{'descr': '<f4', 'fortran_order': False, 'shape': (0,), }  \n"), STATUS_OK);
+    assert_int_equal(parse_npy_text("{'descr': '<f4', 'fortran_order': False, 'shape': (0,), } 1"),
+                     STATUS_FORMAT);
 }
 
 static void test_json_is_read_strictly(void **unused) {

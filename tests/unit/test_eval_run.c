@@ -38,8 +38,7 @@ static void test_an_image_is_what_its_parts_give(void **unused) {
     photo_set_open(&set, 1);
     struct evaluate_options options = photo_set_options(&set, methods);
     struct evaluation found = run(&options, set.items, 1);
-    struct input_source source = {
-        .preprocess = &set.preprocess, .limits = image_limits_default(), .max_file_bytes = 1 << 20};
+    struct input_source source = {.preprocess = &set.preprocess, .limits = image_limits_default()};
     input_source_size(&source, set.model);
     assert_int_equal(load_input(&source, set.paths[0], input, &plan, &err), STATUS_OK);
     struct vit_attributor *attributor = attributor_for(set.model, vit_method_find("attnlrp"), 1);

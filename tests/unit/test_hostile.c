@@ -106,15 +106,15 @@ static void test_w11_limit_of_weights(void **unused) {
     npz_make(&list, true, &file);
     vitlrp_model_options_init(&options);
     options.heads = 2;
-    options.max_bytes = file.size - 1;
+    options.limits.max_bytes = file.size - 1;
     assert_int_equal(
         vitlrp_model_open_memory(file.data, file.size, "made", &options, &model, &error),
         VITLRP_LIMIT);
     assert_non_null(strstr(error.message, "bytes are more than the limit"));
     bytes_free(&file);
     safetensors_make(&list, "F16", NULL, &file);
-    options.max_bytes = file.size;
-    for (int i = 0; i < 2; i++, options.max_bytes = 0) {
+    options.limits.max_bytes = file.size;
+    for (int i = 0; i < 2; i++, options.limits.max_bytes = UINT64_MAX) {
         enum vitlrp_status status =
             vitlrp_model_open_memory(file.data, file.size, "made", &options, &model, &error);
         assert_int_equal(status, i == 0 ? VITLRP_LIMIT : VITLRP_OK);

@@ -188,6 +188,7 @@ static void test_bad_bmp(void **state) {
         {14, 4, 16, STATUS_UNSUPPORTED, "header of 16"},
         {14, 4, 64, STATUS_FORMAT, ""},
         {74, 1, 5, STATUS_FORMAT, "palette index"},
+        {46, 4, 4, STATUS_FORMAT, "palette index"},
         {26, 2, 2, STATUS_UNSUPPORTED, "not read"},
     };
     for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
@@ -223,7 +224,9 @@ static void test_bmp_noise(void **state) {
 
 static void test_limits_are_kept(void **state) {
     (void) state;
-    struct image_limits limits = {.max_side = 10, .max_pixels = 20, .max_memory = 1 << 20};
+    struct image_limits limits = image_limits_default();
+    limits.max_side = 10;
+    limits.max_pixels = 20;
     static const struct {
         uint64_t width, height;
         enum status status;

@@ -9,6 +9,8 @@
 #include "base/file.h"
 #include "support/golden.h"
 #include "support/pictures.h"
+#include "vitlrp.h"
+
 #include "support/unit.h"
 
 #define SIDE 24
@@ -288,6 +290,15 @@ static void test_memory_limit(void **state) {
     struct error err;
     assert_int_equal(decode_image(jpeg.data, jpeg.size, &limits, &decoded, &err), STATUS_LIMIT);
     assert_non_null(strstr(err.message, "64 MiB"));
+    struct vitlrp_image_options options;
+    struct vitlrp_image *public_image = NULL;
+    struct vitlrp_error error;
+    vitlrp_image_options_init(&options);
+    options.limits.max_codec_bytes = (size_t) 63 << 20;
+    assert_int_equal(
+        vitlrp_image_open_memory(jpeg.data, jpeg.size, &options, &public_image, &error),
+        VITLRP_LIMIT);
+    assert_non_null(strstr(error.message, "63 MiB"));
     free(jpeg.data);
     image_free(&image);
 }
@@ -313,10 +324,14 @@ static void test_scan_bomb(void **state) {
                             .scan_count = 127};
     struct jpeg jpeg = encode(&recipe, image.rgb);
     picture_assert_refused(jpeg.data, jpeg.size, STATUS_LIMIT, "100 scans");
+    struct decoded decoded;
+    struct image_limits limits = image_limits_default();
+    limits.max_scans = 127;
+    assert_int_equal(decode_image(jpeg.data, jpeg.size, &limits, &decoded, NULL), STATUS_OK);
+    image_free(&decoded.image);
     free(jpeg.data);
     recipe.scan_count = 64;
     jpeg = encode(&recipe, image.rgb);
-    struct decoded decoded;
     assert_int_equal(picture_decode(jpeg.data, jpeg.size, &decoded, NULL), STATUS_OK);
     image_free(&decoded.image);
     free(jpeg.data);

@@ -102,10 +102,11 @@ static void test_accepted_headers(void **unused) {
     for (size_t i = 0; i < sizeof accepted / sizeof accepted[0]; i++) {
         struct bytes bytes;
         struct checkpoint checkpoint;
+        struct vit_load_limits limits = vit_load_limits_default();
         struct error err = {0};
         safetensors_of_header(accepted[i].header, accepted[i].data, &bytes);
         struct source source = source_over(bytes.data, bytes.size);
-        if (checkpoint_open(&source, &checkpoint, &err) != STATUS_OK) {
+        if (checkpoint_open(&source, &limits, &checkpoint, &err) != STATUS_OK) {
             fail_msg("%s: %s", accepted[i].header, err.message);
         }
         assert_int_equal(checkpoint.tensors.count, accepted[i].tensors);

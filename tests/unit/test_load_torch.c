@@ -42,6 +42,7 @@ static void test_refused_archives(void **unused) {
         {{.stride = -1}, STATUS_FORMAT, "strides"},
         {{.share = true}, STATUS_FORMAT, "beyond its storage"},
         {{.flags = 1}, STATUS_UNSUPPORTED, "encrypted"},
+        {{.flags = 32}, STATUS_UNSUPPORTED, "of a kind"},
         {{.method = 12}, STATUS_UNSUPPORTED, "method 12"},
         {{.crc_error = 1}, STATUS_FORMAT, "checksum"},
         {{.local_disagrees = true}, STATUS_FORMAT, "local header"},
@@ -108,6 +109,29 @@ static void test_accepted_archives(void **unused) {
     vit_model_free(reference);
 }
 
+/* An archive of which other parts seem to be missing, by its end record or by a directory entry. */
+static void test_archive_in_parts(void **unused) {
+    struct vit_config config = small_config();
+    struct pth_list list;
+    struct pth_options sound = {0};
+    struct bytes bytes;
+    (void) unused;
+    pth_timm(&list, &config);
+    const size_t end_fields[] = {4, 6, 8};
+    for (size_t i = 0; i < 3; i++) {
+        pth_make(&list, &sound, &bytes);
+        bytes.data[bytes.size - 22 + end_fields[i]] ^= 1;
+        expect_refused_free(&bytes, STATUS_UNSUPPORTED, "several parts");
+    }
+    pth_make(&list, &sound, &bytes);
+    size_t at = bytes.size - 22;
+    while (memcmp(bytes.data + at, "PK\1\2", 4) != 0) {
+        at--;
+    }
+    bytes.data[at + 34] = 1;
+    expect_refused_free(&bytes, STATUS_UNSUPPORTED, "another part");
+}
+
 /* Tensors that share one storage, each with its offset, are fine: here all but the first see its
  * beginning, so they must not be larger. */
 static void test_shared_storage(void **unused) {
@@ -155,6 +179,9 @@ static const struct pickle_case BAD_PICKLES[] = {
     {PICKLE("\x80\x02}."), STATUS_UNSUPPORTED, "no dictionary"},
     {PICKLE("\x80\x02\xFF."), STATUS_FORMAT, "opcode 0xFF"},
     {PICKLE("\x80\x02I1\n."), STATUS_FORMAT, "opcode 0x49"},
+    {PICKLE("\x80\x02X\x02\x00\x00\x00\xC3\xFF."), STATUS_FORMAT, "not UTF-8"},
+    {PICKLE("\x80\x04\x8C\x01\x80."), STATUS_FORMAT, "not UTF-8"},
+    {PICKLE("\x80\x02U\x01\x80."), STATUS_UNSUPPORTED, "no dictionary"},
     {PICKLE("\x80\x02\x82\x01."), STATUS_FORMAT, "opcode 0x82"},
     {PICKLE("\x80\x02"
             "cposix\nsystem\nX\x04\x00\x00\x00true\x85R."),
@@ -253,8 +280,8 @@ static void expect_pickle_refused(const char *head, const char *repeated, size_t
         text_append_string(&pickle, repeated);
     }
     text_append_string(&pickle, ".");
-    enum status status =
-        pickle_parse((const unsigned char *) pickle.data, pickle.length, &consumed, &parsed, &err);
+    enum status status = pickle_parse((const unsigned char *) pickle.data, pickle.length, 1000000,
+                                      &consumed, &parsed, &err);
     pickle_free(&parsed);
     text_free(&pickle);
     if (status != wanted || strstr(err.message, word) == NULL) {
@@ -284,7 +311,7 @@ static void test_values(void **unused) {
     struct pickle pickle;
     struct error err = {0};
     size_t consumed = 0;
-    assert_int_equal(pickle_parse(PICKLED, sizeof PICKLED - 1, &consumed, &pickle, &err),
+    assert_int_equal(pickle_parse(PICKLED, sizeof PICKLED - 1, 10000, &consumed, &pickle, &err),
                      STATUS_OK);
     assert_int_equal(consumed, sizeof PICKLED - 1);
     const struct pickle_value *tuple = pickle.root;
@@ -352,10 +379,15 @@ static void test_truncated_archive(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_refused_archives), cmocka_unit_test(test_accepted_archives),
-        cmocka_unit_test(test_shared_storage),   cmocka_unit_test(test_refused_pickles),
-        cmocka_unit_test(test_pickle_limits),    cmocka_unit_test(test_values),
-        cmocka_unit_test(test_legacy_damage),    cmocka_unit_test(test_truncated_archive),
+        cmocka_unit_test(test_refused_archives),
+        cmocka_unit_test(test_accepted_archives),
+        cmocka_unit_test(test_archive_in_parts),
+        cmocka_unit_test(test_shared_storage),
+        cmocka_unit_test(test_refused_pickles),
+        cmocka_unit_test(test_pickle_limits),
+        cmocka_unit_test(test_values),
+        cmocka_unit_test(test_legacy_damage),
+        cmocka_unit_test(test_truncated_archive),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -350,20 +350,20 @@ static void test_open_refusals(void **state) {
     assert_non_null(strstr(error.message, "LICENSES.md: not a JPEG"));
     struct vitlrp_image_options options;
     vitlrp_image_options_init(&options);
-    options.max_file_bytes = 1000;
+    options.limits.max_file_bytes = 1000;
     assert_int_equal(vitlrp_image_open(PROJECT_DATA "/koala.jpg", &options, &image, &error),
                      VITLRP_LIMIT);
     assert_int_equal(vitlrp_image_open_memory(turned_png, 1001, &options, &image, &error),
                      VITLRP_LIMIT);
     vitlrp_image_options_init(&options);
-    options.max_side = 799;
+    options.limits.max_side = 799;
     assert_int_equal(vitlrp_image_open(PROJECT_DATA "/koala.jpg", &options, &image, &error),
                      VITLRP_LIMIT);
-    options.max_side = 800;
-    options.max_pixels = 600 * 800 - 1;
+    options.limits.max_side = 800;
+    options.limits.max_pixels = 600 * 800 - 1;
     assert_int_equal(vitlrp_image_open(PROJECT_DATA "/koala.jpg", &options, &image, &error),
                      VITLRP_LIMIT);
-    options.max_pixels = 0;
+    options.limits.max_pixels = 0;
     assert_int_equal(vitlrp_image_open(PROJECT_DATA "/koala.jpg", &options, &image, &error),
                      VITLRP_USAGE);
     memset(&options, 0, sizeof options);

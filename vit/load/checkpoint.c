@@ -110,7 +110,7 @@ static bool has_header(const unsigned char *head, size_t size) {
 static enum status read_zip(const struct source *source, struct checkpoint *out,
                             struct error *err) {
     struct zip zip = {0};
-    enum status status = zip_open(source, &zip, err);
+    enum status status = zip_open(source, out->limits, &zip, err);
     if (status == STATUS_OK) {
         bool arrays = false;
         for (size_t i = 0; i < zip.count && !arrays; i++) {
@@ -158,16 +158,17 @@ static enum status read_container(const struct source *source, const unsigned ch
                 "is neither safetensors, PyTorch nor NumPy (.npz): not a checkpoint, or damaged");
 }
 
-enum status checkpoint_open(const struct source *source, struct checkpoint *out,
-                            struct error *err) {
+enum status checkpoint_open(const struct source *source, const struct vit_load_limits *limits,
+                            struct checkpoint *out, struct error *err) {
     unsigned char head[HEAD_SIZE];
-    struct checkpoint checkpoint = {.source = source};
+    struct checkpoint checkpoint = {
+        .source = source, .limits = limits, .tensors = {.limit = limits->max_tensors}};
     if (source->size == 0) {
         return fail(err, STATUS_FORMAT, "is empty");
     }
-    if (source->size > CHECKPOINT_MAX_BYTES) {
+    if (source->size > limits->max_bytes) {
         return fail(err, STATUS_LIMIT, "%llu bytes are more than the limit of %llu",
-                    (unsigned long long) source->size, (unsigned long long) CHECKPOINT_MAX_BYTES);
+                    (unsigned long long) source->size, (unsigned long long) limits->max_bytes);
     }
     size_t size = source->size < HEAD_SIZE ? (size_t) source->size : HEAD_SIZE;
     if (size < MIN_SIZE) {

@@ -8,24 +8,26 @@
 #include "base/file.h"
 #include "base/status.h"
 #include "vit/load/tensor.h"
-
-#define CHECKPOINT_MAX_BYTES ((uint64_t) 4 << 30)
+#include "vit/model.h"
 
 struct checkpoint {
-    const struct source *source; /* must outlive it */
-    const char *container;       /* "safetensors", "pytorch zip", "pytorch legacy", "npz" */
+    const struct source *source;          /* must outlive it */
+    const struct vit_load_limits *limits; /* likewise */
+    const char *container; /* "safetensors", "pytorch zip", "pytorch legacy", "npz" */
     struct tensor_table tensors;
     json_t *metadata; /* owned; the safetensors metadata, NULL if there is none */
 };
 
 /* Tells the container by its content and reads its table of tensors. FORMAT, with a hint, for the
  * things that are found under a checkpoint's name by mistake. *out is owned: checkpoint_close. */
-enum status checkpoint_open(const struct source *source, struct checkpoint *out, struct error *err);
+enum status checkpoint_open(const struct source *source, const struct vit_load_limits *limits,
+                            struct checkpoint *out, struct error *err);
 
 void checkpoint_close(struct checkpoint *checkpoint);
 
-/* The readers of the containers, each over a source that its recogniser accepted. They fill
- * container, tensors and metadata; what they filled is the caller's to close after a failure too.
+/* The readers of the containers, each over a source that its recogniser accepted, within
+ * out->limits. They fill container, tensors and metadata; what they filled is the caller's to close
+ * after a failure too.
  */
 enum status safetensors_read(const struct source *source, struct checkpoint *out,
                              struct error *err);

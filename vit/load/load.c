@@ -15,6 +15,22 @@
 #define MAX_JSON ((size_t) 16 << 20)
 #define SCRATCH_FLOATS ((size_t) 1 << 18)
 
+struct vit_load_limits vit_load_limits_default(void) {
+    return (struct vit_load_limits){.max_bytes = (uint64_t) 4 << 30,
+                                    .max_table = (size_t) 16 << 20,
+                                    .max_tensors = 4096,
+                                    .max_zip_entries = 10000,
+                                    .max_opcodes = 1000000};
+}
+
+enum status vit_load_limits_check(const struct vit_load_limits *limits, struct error *err) {
+    if (limits->max_bytes == 0 || limits->max_table == 0 || limits->max_tensors == 0 ||
+        limits->max_zip_entries == 0 || limits->max_opcodes == 0) {
+        return fail(err, STATUS_USAGE, "the limits of a model must be positive");
+    }
+    return STATUS_OK;
+}
+
 /* JSON files that stand beside the weights. */
 struct sidecars {
     json_t *config;
@@ -196,7 +212,8 @@ static enum status build_model(const struct checkpoint *checkpoint,
                                        .config = huggingface ? sidecars->config : NULL,
                                        .log = options->log};
     TRY_GOTO(status, architecture_infer(binding, &hints, &config, &position_has_cls, err), cleanup);
-    TRY_GOTO(status, weights_allocate(&config, name, options->max_bytes, &model, err), cleanup);
+    TRY_GOTO(status, weights_allocate(&config, name, checkpoint->limits->max_bytes, &model, err),
+             cleanup);
     TRY_GOTO(status, fill_weights(checkpoint->source, binding, position_has_cls, model, err),
              cleanup);
     model->layout = binding->layout->name;
@@ -301,11 +318,9 @@ static enum status load_source(const struct source *source, const char *path, co
     struct layout_binding binding = {0};
     struct sidecars sidecars = {0};
     enum status status = STATUS_OK;
-    if (options->max_bytes != 0 && source->size > options->max_bytes) {
-        return fail(err, STATUS_LIMIT, "%llu bytes are more than the limit of %llu",
-                    (unsigned long long) source->size, (unsigned long long) options->max_bytes);
-    }
-    TRY(checkpoint_open(source, &checkpoint, err));
+    struct vit_load_limits limits =
+        options->limits == NULL ? vit_load_limits_default() : *options->limits;
+    TRY(checkpoint_open(source, &limits, &checkpoint, err));
     TRY_GOTO(status, layout_bind(&checkpoint.tensors, options->log, &binding, err), cleanup);
     if (path != NULL) {
         TRY_GOTO(status, read_sidecars(path, binding.layout->name, options->log, &sidecars, err),

@@ -9,9 +9,6 @@
 #include "base/text.h"
 #include "vit/load/pickle_private.h"
 
-#define MAX_OPCODES ((size_t) 1000000)
-#define MAX_STACK ((size_t) 10000)
-#define MAX_MEMO ((size_t) 100000)
 #define CHUNK_VALUES ((size_t) 256)
 
 struct pickle_chunk {
@@ -67,15 +64,17 @@ enum status pickle_push(struct pickle_machine *machine, struct pickle_value *val
     if (value == NULL) {
         return fail(err, STATUS_NOMEM, "out of memory for a pickle");
     }
-    if (machine->stack_count == MAX_STACK) {
-        return fail(err, STATUS_LIMIT, "its pickle stacks more than %zu values", MAX_STACK);
+    if (machine->stack_count == machine->max_stack) {
+        return fail(err, STATUS_LIMIT, "its pickle stacks more than %zu values",
+                    machine->max_stack);
     }
     return append(&machine->stack, &machine->stack_count, &machine->stack_capacity, value, err);
 }
 
 enum status pickle_memo_put(struct pickle_machine *machine, uint64_t slot, struct error *err) {
-    if (slot >= MAX_MEMO) {
-        return fail(err, STATUS_LIMIT, "its pickle remembers more than %zu values", MAX_MEMO);
+    if (slot >= machine->max_memo) {
+        return fail(err, STATUS_LIMIT, "its pickle remembers more than %zu values",
+                    machine->max_memo);
     }
     if (machine->stack_count == 0) {
         return fail(err, STATUS_FORMAT, "its pickle is damaged: nothing to remember");
@@ -234,8 +233,9 @@ enum status pickle_load_storage(struct pickle_machine *machine, const struct pic
 
 static enum status run_all(struct pickle_machine *machine, struct error *err) {
     for (size_t i = 0; !machine->stopped; i++) {
-        if (i == MAX_OPCODES) {
-            return fail(err, STATUS_LIMIT, "its pickle has more than %zu opcodes", MAX_OPCODES);
+        if (i == machine->max_opcodes) {
+            return fail(err, STATUS_LIMIT, "its pickle has more than %zu opcodes",
+                        machine->max_opcodes);
         }
         if (machine->next == machine->end) {
             return fail(err, STATUS_FORMAT, "truncated: its pickle does not end");
@@ -246,11 +246,16 @@ static enum status run_all(struct pickle_machine *machine, struct error *err) {
     return STATUS_OK;
 }
 
-enum status pickle_parse(const unsigned char *bytes, size_t size, size_t *consumed,
-                         struct pickle *out, struct error *err) {
+enum status pickle_parse(const unsigned char *bytes, size_t size, size_t max_opcodes,
+                         size_t *consumed, struct pickle *out, struct error *err) {
     size_t marks[PICKLE_MAX_MARKS];
-    struct pickle_machine machine = {
-        .next = bytes, .end = bytes + size, .marks = marks, .pickle = out};
+    struct pickle_machine machine = {.next = bytes,
+                                     .end = bytes + size,
+                                     .max_opcodes = max_opcodes,
+                                     .max_stack = max_opcodes / 100,
+                                     .max_memo = max_opcodes / 10,
+                                     .marks = marks,
+                                     .pickle = out};
     *out = (struct pickle){0};
     enum status status = run_all(&machine, err);
     if (status == STATUS_OK && (machine.stack_count != 1 || machine.mark_count != 0)) {

@@ -11,9 +11,6 @@
 #include "base/status.h"
 #include "vit/load/tensor.h"
 
-/* A larger pickle than this is LIMIT: tensors' data are never inside it. */
-#define PICKLE_MAX_BYTES ((size_t) 16 << 20)
-
 enum pickle_kind {
     PICKLE_NONE,
     PICKLE_BOOL,
@@ -62,9 +59,10 @@ struct pickle {
 
 /* Reads the pickle at the beginning of `size` bytes, which must outlive it; *consumed gets its
  * length. UNSUPPORTED for a name that is not on the list (the message tells which), FORMAT for
- * anything malformed, LIMIT beyond the limits. *out is the caller's to free after a failure too. */
-enum status pickle_parse(const unsigned char *bytes, size_t size, size_t *consumed,
-                         struct pickle *out, struct error *err);
+ * anything malformed, LIMIT beyond max_opcodes. *out is the caller's to free after a failure too.
+ */
+enum status pickle_parse(const unsigned char *bytes, size_t size, size_t max_opcodes,
+                         size_t *consumed, struct pickle *out, struct error *err);
 
 void pickle_free(struct pickle *pickle);
 

@@ -3,6 +3,7 @@
  * construction. */
 #include <string.h>
 
+#include "base/text.h"
 #include "vit/load/pickle_private.h"
 
 static enum status damaged(const char *what, struct error *err) {
@@ -207,16 +208,35 @@ static enum status push_text(struct pickle_machine *machine, enum pickle_kind ki
     return pickle_push(machine, value, err);
 }
 
+/* Unlike the strings of Python 2 (BINSTRING), which are any bytes. */
+static enum status push_unicode(struct pickle_machine *machine, size_t length_size,
+                                struct error *err) {
+    TRY(push_text(machine, PICKLE_STRING, length_size, err));
+    const struct pickle_value *value = machine->stack[machine->stack_count - 1];
+    if (!text_is_utf8(value->text, value->length)) {
+        return fail(err, STATUS_FORMAT, "its pickle is damaged: a string is not UTF-8");
+    }
+    return STATUS_OK;
+}
+
+static enum status run_unicode1(struct pickle_machine *machine, struct error *err) {
+    return push_unicode(machine, 1, err);
+}
+
+static enum status run_unicode4(struct pickle_machine *machine, struct error *err) {
+    return push_unicode(machine, 4, err);
+}
+
+static enum status run_unicode8(struct pickle_machine *machine, struct error *err) {
+    return push_unicode(machine, 8, err);
+}
+
 static enum status run_string1(struct pickle_machine *machine, struct error *err) {
     return push_text(machine, PICKLE_STRING, 1, err);
 }
 
 static enum status run_string4(struct pickle_machine *machine, struct error *err) {
     return push_text(machine, PICKLE_STRING, 4, err);
-}
-
-static enum status run_string8(struct pickle_machine *machine, struct error *err) {
-    return push_text(machine, PICKLE_STRING, 8, err);
 }
 
 static enum status run_bytes1(struct pickle_machine *machine, struct error *err) {
@@ -472,7 +492,7 @@ static enum status (*const HANDLERS[256])(struct pickle_machine *machine, struct
     ['R'] = run_reduce,        /* REDUCE */
     ['T'] = run_string4,       /* BINSTRING */
     ['U'] = run_string1,       /* SHORT_BINSTRING */
-    ['X'] = run_string4,       /* BINUNICODE */
+    ['X'] = run_unicode4,      /* BINUNICODE */
     ['a'] = run_append,        /* APPEND */
     ['b'] = run_build,         /* BUILD */
     ['c'] = run_global,        /* GLOBAL */
@@ -499,8 +519,8 @@ static enum status (*const HANDLERS[256])(struct pickle_machine *machine, struct
     [0x89] = run_false,        /* NEWFALSE */
     [0x8A] = run_long1,        /* LONG1 */
     [0x8B] = run_long4,        /* LONG4 */
-    [0x8C] = run_string1,      /* SHORT_BINUNICODE */
-    [0x8D] = run_string8,      /* BINUNICODE8 */
+    [0x8C] = run_unicode1,     /* SHORT_BINUNICODE */
+    [0x8D] = run_unicode8,     /* BINUNICODE8 */
     [0x8E] = run_bytes8,       /* BINBYTES8 */
     [0x8F] = run_empty_list,   /* EMPTY_SET */
     [0x90] = run_appends,      /* ADDITEMS */

@@ -8,6 +8,7 @@
 struct pickle_machine {
     const unsigned char *next;
     const unsigned char *end;
+    size_t max_opcodes, max_stack, max_memo;
     struct pickle_value **stack;
     size_t stack_count;
     size_t stack_capacity;

@@ -83,7 +83,7 @@ static void fill_slot(struct generator *generator, const struct vit_model *model
 enum status vit_model_random(const struct vit_config *config, uint64_t seed, struct vit_model **out,
                              struct error *err) {
     struct vit_model *model = NULL;
-    TRY(weights_allocate(config, "random", 0, &model, err));
+    TRY(weights_allocate(config, "random", vit_load_limits_default().max_bytes, &model, err));
     model->layout = "random";
     model->container = "none";
     model->stored_as = "F32";

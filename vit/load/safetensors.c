@@ -9,8 +9,6 @@
 #include "base/mem.h"
 #include "vit/load/checkpoint.h"
 
-#define MAX_HEADER ((uint64_t) 16 << 20)
-
 /* Non-negative integers of a JSON array, at most `max` of them. */
 static bool read_sizes(const json_t *array, size_t max, size_t *out, size_t *count) {
     size_t length = json_array_size(array);
@@ -161,7 +159,7 @@ enum status safetensors_read(const struct source *source, struct checkpoint *out
                     (unsigned long long) length, (unsigned long long) source->size);
     }
     struct extent extent = {.offset = sizeof prefix, .stored = length, .size = length};
-    status = payload_read_all(source, &extent, (size_t) MAX_HEADER, &text, err);
+    status = payload_read_all(source, &extent, out->limits->max_table, &text, err);
     if (status != STATUS_OK) {
         return error_prefix(err, status, "safetensors header");
     }

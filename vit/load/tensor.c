@@ -11,7 +11,6 @@
 #include "base/text.h"
 #include "vit/kernels.h"
 
-#define MAX_TENSORS ((size_t) 4096)
 #define CHUNK ((size_t) 1 << 15) /* elements converted at a time: they stay in cache */
 
 static const struct element_type TYPES[] = {
@@ -86,8 +85,8 @@ enum status tensor_table_add(struct tensor_table *table, const struct tensor_inf
                     "a tensor's name is empty, not UTF-8 or longer than %zu bytes",
                     TENSOR_MAX_NAME);
     }
-    if (table->count == MAX_TENSORS) {
-        return fail(err, STATUS_LIMIT, "more than %zu tensors", MAX_TENSORS);
+    if (table->count == table->limit) {
+        return fail(err, STATUS_LIMIT, "more than %zu tensors", table->limit);
     }
     if (table->count == table->capacity) {
         TRY(table_grow(table, err));

@@ -44,14 +44,15 @@ void tensor_shape_text(char out[TENSOR_SHAPE_TEXT], size_t rank, const size_t *s
 #define TENSOR_LABEL_TEXT 132
 const char *tensor_label(char out[TENSOR_LABEL_TEXT], const char *name);
 
-/* The tensors of a checkpoint, in the file's order. Zero-initialise. */
+/* The tensors of a checkpoint, in the file's order. Zero-initialise all but the limit. */
 struct tensor_table {
+    size_t limit;              /* of tensors */
     struct tensor_info *items; /* owned: tensor_table_free */
     size_t count;
     size_t capacity;
 };
 
-/* Appends a copy of *tensor under a copy of the `length` bytes at name. LIMIT beyond 4,096 tensors,
+/* Appends a copy of *tensor under a copy of the `length` bytes at name. LIMIT beyond the table's,
  * FORMAT for a name that is empty, longer than TENSOR_MAX_NAME, not UTF-8 or has a NUL. */
 enum status tensor_table_add(struct tensor_table *table, const struct tensor_info *tensor,
                              const char *name, size_t length, struct error *err);

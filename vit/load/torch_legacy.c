@@ -114,28 +114,34 @@ static enum status find_storage(const void *context, const struct pickle_value *
     return STATUS_OK;
 }
 
-/* The next pickle of the file's head; *used moves behind it. */
-static enum status next_pickle(const struct bytes *head, size_t *used, struct pickle *out,
-                               struct error *err) {
+/* The file's beginning, where its pickles stand one behind another. */
+struct head {
+    struct bytes bytes; /* owned */
+    size_t used;        /* bytes of the pickles that were read */
+    size_t max_opcodes;
+};
+
+static enum status next_pickle(struct head *head, struct pickle *out, struct error *err) {
     size_t consumed = 0;
-    TRY(pickle_parse(head->data + *used, head->size - *used, &consumed, out, err));
-    *used += consumed;
+    TRY(pickle_parse(head->bytes.data + head->used, head->bytes.size - head->used,
+                     head->max_opcodes, &consumed, out, err));
+    head->used += consumed;
     return STATUS_OK;
 }
 
 /* Passes the magic number, the protocol and the system's description. */
-static enum status read_preamble(const struct bytes *head, size_t *used, struct error *err) {
+static enum status read_preamble(struct head *head, struct error *err) {
     struct pickle pickle = {0};
     enum status status = STATUS_OK;
-    TRY_GOTO(status, next_pickle(head, used, &pickle, err), cleanup);
+    TRY_GOTO(status, next_pickle(head, &pickle, err), cleanup);
     pickle_free(&pickle);
-    TRY_GOTO(status, next_pickle(head, used, &pickle, err), cleanup);
+    TRY_GOTO(status, next_pickle(head, &pickle, err), cleanup);
     if (pickle.root->kind != PICKLE_INT || pickle.root->integer != PROTOCOL_VERSION) {
         status = fail(err, STATUS_UNSUPPORTED, "an unknown version of PyTorch's old container");
         goto cleanup;
     }
     pickle_free(&pickle);
-    TRY_GOTO(status, next_pickle(head, used, &pickle, err), cleanup);
+    TRY_GOTO(status, next_pickle(head, &pickle, err), cleanup);
     const struct pickle_value *little = pickle_get(pickle.root, "little_endian");
     if (little == NULL || little->kind != PICKLE_BOOL || little->integer != 1) {
         status = fail(err, STATUS_UNSUPPORTED, "saved on a big-endian machine, which is not read");
@@ -148,20 +154,20 @@ cleanup:
 
 enum status torch_legacy_read(const struct source *source, struct checkpoint *out,
                               struct error *err) {
-    struct bytes head = {0};
+    struct head head = {.max_opcodes = out->limits->max_opcodes};
     struct pickle object = {0};
     struct pickle keys = {0};
     struct legacy_storages storages = {0};
-    size_t used = 0;
     enum status status = STATUS_OK;
-    uint64_t size = source->size < PICKLE_MAX_BYTES ? source->size : PICKLE_MAX_BYTES;
+    uint64_t most = out->limits->max_table;
+    uint64_t size = source->size < most ? source->size : most;
     struct extent extent = {.stored = size, .size = size};
-    TRY(payload_read_all(source, &extent, PICKLE_MAX_BYTES, &head, err));
-    TRY_GOTO(status, read_preamble(&head, &used, err), cleanup);
-    TRY_GOTO(status, next_pickle(&head, &used, &object, err), cleanup);
-    TRY_GOTO(status, next_pickle(&head, &used, &keys, err), cleanup);
+    TRY(payload_read_all(source, &extent, most, &head.bytes, err));
+    TRY_GOTO(status, read_preamble(&head, err), cleanup);
+    TRY_GOTO(status, next_pickle(&head, &object, err), cleanup);
+    TRY_GOTO(status, next_pickle(&head, &keys, err), cleanup);
     TRY_GOTO(status, collect_storages(&object, &storages, err), cleanup);
-    TRY_GOTO(status, place_storages(source, used, keys.root, &storages, err), cleanup);
+    TRY_GOTO(status, place_storages(source, head.used, keys.root, &storages, err), cleanup);
     struct storage_finder finder = {find_storage, &storages};
     out->container = "pytorch legacy";
     status = torch_state_read(&object, &finder, &out->tensors, err);
@@ -170,6 +176,6 @@ cleanup:
     mem_free(storages.items);
     pickle_free(&keys);
     pickle_free(&object);
-    bytes_free(&head);
+    bytes_free(&head.bytes);
     return status;
 }

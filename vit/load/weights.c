@@ -5,7 +5,6 @@
 
 #include "base/arena.h"
 #include "base/mem.h"
-#include "vit/load/checkpoint.h"
 #include "vit/packs.h"
 
 #define MAX_SIDE 65536 /* pixels of the trained input, and dim */
@@ -138,7 +137,6 @@ static void lay_out(struct vit_model *model, struct arena *arena) {
 enum status weights_allocate(const struct vit_config *config, const char *name, uint64_t max_bytes,
                              struct vit_model **out, struct error *err) {
     enum status status = STATUS_OK;
-    uint64_t limit = max_bytes == 0 ? CHECKPOINT_MAX_BYTES : max_bytes;
     TRY(check_config(config, err));
     struct vit_model *model = mem_calloc(1, sizeof *model);
     if (model == NULL) {
@@ -154,10 +152,10 @@ enum status weights_allocate(const struct vit_config *config, const char *name, 
     }
     struct arena arena = arena_measuring();
     lay_out(model, &arena);
-    if (arena.overflow || arena.used > limit) {
+    if (arena.overflow || arena.used > max_bytes) {
         status = fail(err, STATUS_LIMIT,
                       "its weights need %zu bytes of memory, more than the limit of %llu",
-                      arena.used, (unsigned long long) limit);
+                      arena.used, (unsigned long long) max_bytes);
         goto cleanup;
     }
     model->storage_bytes = arena.used;

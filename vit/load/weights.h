@@ -53,8 +53,8 @@ struct slot_size slot_size(const struct vit_config *config, enum slot slot);
 float *slot_data(const struct vit_model *model, enum slot slot, size_t block);
 
 /* A model of that shape with its name copied and its weights allocated in one block, not filled.
- * LIMIT, with the number, if they need more than max_bytes (0: as many as a checkpoint may have),
- * MISMATCH for a config without sense. *out is owned: vit_model_free. */
+ * LIMIT, with the number, if they need more than max_bytes, MISMATCH for a config without sense.
+ * *out is owned: vit_model_free. */
 enum status weights_allocate(const struct vit_config *config, const char *name, uint64_t max_bytes,
                              struct vit_model **out, struct error *err);
 

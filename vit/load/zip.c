@@ -10,8 +10,6 @@
 #include "base/text.h"
 #include "vit/load/tensor.h"
 
-#define MAX_ENTRIES ((uint64_t) 10000)
-#define MAX_DIRECTORY ((uint64_t) 16 << 20)
 #define MAX_NAME ((size_t) 4096)
 
 #define LOCAL_SIGNATURE 0x04034B50U
@@ -30,6 +28,8 @@
 #define FLAG_DESCRIPTOR 0x0008U /* sizes and checksum follow the data, not in the local header */
 #define FLAG_STRONG 0x0040U
 #define FLAG_MASKED 0x2000U
+/* Beside the descriptor: how hard deflate tried, and that names are UTF-8. */
+#define FLAGS_KNOWN (FLAG_DESCRIPTOR | 0x0006U | 0x0800U)
 
 static uint16_t get16(const unsigned char *bytes) {
     return (uint16_t) (bytes[0] | bytes[1] << 8);
@@ -61,7 +61,8 @@ static enum status read_end64(const struct source *source, uint64_t end, struct 
         return STATUS_OK;
     }
     TRY(source_read(source, get64(locator + 8), record, sizeof record, err));
-    if (get32(record) != END64_SIGNATURE || get32(record + 16) != 0 || get32(record + 20) != 0) {
+    if (get32(record) != END64_SIGNATURE || get32(record + 16) != 0 || get32(record + 20) != 0 ||
+        get64(record + 24) != get64(record + 32)) {
         return fail(err, STATUS_FORMAT, "damaged zip64 directory");
     }
     *out = (struct directory){
@@ -87,7 +88,8 @@ static enum status find_directory(const struct source *source, struct directory 
         if (get32(end) != END_SIGNATURE || at + END_SIZE + get16(end + 20) != size) {
             continue;
         }
-        if (get16(end + 4) != 0 || get16(end + 6) != 0) {
+        bool is_whole = get16(end + 4) == 0 && get16(end + 6) == 0;
+        if (!is_whole || get16(end + 8) != get16(end + 10)) {
             status = fail(err, STATUS_UNSUPPORTED, "a zip archive in several parts");
             break;
         }
@@ -152,6 +154,14 @@ static enum status check_kind(const unsigned char *record, const char *name, str
     uint16_t method = get16(record + 10);
     if ((flags & (FLAG_ENCRYPTED | FLAG_STRONG | FLAG_MASKED)) != 0) {
         return fail(err, STATUS_UNSUPPORTED, "zip entry %s is encrypted",
+                    tensor_label(label, name));
+    }
+    if ((flags & ~FLAGS_KNOWN) != 0) {
+        return fail(err, STATUS_UNSUPPORTED, "zip entry %s is of a kind that is not read",
+                    tensor_label(label, name));
+    }
+    if (get16(record + 34) != 0) {
+        return fail(err, STATUS_UNSUPPORTED, "zip entry %s lies in another part of the archive",
                     tensor_label(label, name));
     }
     if (method != 0 && method != 8) {
@@ -272,19 +282,19 @@ static enum status check_names(struct zip *zip, struct error *err) {
     return STATUS_OK;
 }
 
-enum status zip_open(const struct source *source, struct zip *out, struct error *err) {
+enum status zip_open(const struct source *source, const struct vit_load_limits *limits,
+                     struct zip *out, struct error *err) {
     struct directory directory = {0};
     struct bytes bytes = {0};
     enum status status = STATUS_OK;
     *out = (struct zip){.source = source};
     TRY(find_directory(source, &directory, err));
-    if (directory.entries > MAX_ENTRIES) {
-        return fail(err, STATUS_LIMIT, "more than %llu zip entries",
-                    (unsigned long long) MAX_ENTRIES);
+    if (directory.entries > limits->max_zip_entries) {
+        return fail(err, STATUS_LIMIT, "more than %zu zip entries", limits->max_zip_entries);
     }
     struct extent extent = {
         .offset = directory.offset, .stored = directory.size, .size = directory.size};
-    TRY(payload_read_all(source, &extent, (size_t) MAX_DIRECTORY, &bytes, err));
+    TRY(payload_read_all(source, &extent, limits->max_table, &bytes, err));
     out->entries = mem_calloc((size_t) directory.entries, sizeof *out->entries);
     if (out->entries == NULL) {
         status = fail(err, STATUS_NOMEM, "out of memory for a zip directory");

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/status.h"
 #include "vit/load/payload.h"
+#include "vit/model.h"
 
 struct zip_entry {
     char *name; /* owned by the zip */
@@ -22,7 +23,8 @@ struct zip {
 /* Reads and checks the whole directory: FORMAT if entries overlap, share a name, or disagree with
  * their local headers; UNSUPPORTED for encryption and methods other than stored and deflate. *out
  * is owned: zip_close, after a failure too. */
-enum status zip_open(const struct source *source, struct zip *out, struct error *err);
+enum status zip_open(const struct source *source, const struct vit_load_limits *limits,
+                     struct zip *out, struct error *err);
 
 /* The entry of that name, or NULL. */
 const struct zip_entry *zip_find(const struct zip *zip, const char *name);

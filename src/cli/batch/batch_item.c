@@ -204,7 +204,7 @@ static enum status pass(struct passage *passage, struct error *err) {
         return fail(err, STATUS_LIMIT, "its name is too long for those of its results");
     }
     TRY(photo_decode(item->bytes.data, item->bytes.size, &state->preprocess,
-                     state->settings->preprocess.ignore_exif, &passage->photo, err));
+                     &state->settings->image, &passage->photo, err));
     bytes_free(&item->bytes);
     passage->explanation = (struct explanation){
         .image_path = item->image.id,

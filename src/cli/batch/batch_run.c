@@ -73,7 +73,8 @@ static bool dataset_is_gone(const struct batch_plan *plan) {
 
 static enum status read_item(const struct batch_run *run, struct batch_item *item,
                              struct error *err) {
-    item->status = file_read(item->image.path, photo_most_bytes(), &item->bytes, &item->err);
+    size_t most = run->first->settings->image.limits.max_file_bytes;
+    item->status = file_read(item->image.path, most, &item->bytes, &item->err);
     if (item->status == STATUS_IO && dataset_is_gone(run->plan)) {
         return error_prefix(err, fail(err, STATUS_IO, "the dataset is no longer there"),
                             run->plan->choice->dataset);

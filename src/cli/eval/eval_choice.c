@@ -81,7 +81,8 @@ enum status eval_choose(const struct args *args, const struct settings *settings
     options->threads = settings->threads;
     options->backend = settings->backend;
     options->precision = settings->precision;
-    options->ignore_exif = settings->preprocess.ignore_exif ? 1 : 0;
+    options->ignore_exif = settings->image.ignore_exif;
+    options->image_limits = settings->limits.image;
     TRY(read_methods(args->value[args->verb == VERB_TUNE ? OPTION_METHOD : OPTION_METHODS], choice,
                      err));
     TRY(option_shard(args->value[OPTION_SHARD], &options->shard, &options->shards, err));

@@ -152,7 +152,7 @@ static struct outcome explain_image(struct explain_session *state, const char *p
         .weights_sha256 = state->weights_sha256,
     };
     enum status status =
-        photo_open(path, &state->preprocess, state->settings->preprocess.ignore_exif, &photo, &err);
+        photo_open(path, &state->preprocess, &state->settings->image, &photo, &err);
     if (!step(&outcome, status, CODE_INPUT, &err)) {
         return outcome;
     }

@@ -1,0 +1,148 @@
+#include "limits.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/parse.h"
+#include "option_value.h"
+
+/* How a limit is kept. */
+enum kind { KIND_INT32, KIND_INT64, KIND_SIZE, KIND_UINT64 };
+
+struct limit {
+    const char *name;
+    size_t member; /* offset in struct limits */
+    enum kind kind;
+    bool is_bytes;
+};
+
+#define IMAGE(field) offsetof(struct limits, image.field)
+#define MODEL(field) offsetof(struct limits, model.field)
+
+static const struct limit TABLE[] = {
+    {"file", IMAGE(max_file_bytes), KIND_SIZE, true},
+    {"side", IMAGE(max_side), KIND_INT32, false},
+    {"pixels", IMAGE(max_pixels), KIND_INT64, false},
+    {"codec", IMAGE(max_codec_bytes), KIND_SIZE, true},
+    {"scans", IMAGE(max_jpeg_scans), KIND_INT32, false},
+    {"warnings", IMAGE(max_jpeg_warnings), KIND_INT32, false},
+    {"weights", MODEL(max_bytes), KIND_UINT64, true},
+    {"table", MODEL(max_table_bytes), KIND_SIZE, true},
+    {"tensors", MODEL(max_tensors), KIND_SIZE, false},
+    {"entries", MODEL(max_zip_entries), KIND_SIZE, false},
+    {"opcodes", MODEL(max_pickle_opcodes), KIND_SIZE, false},
+    {"memory", offsetof(struct limits, memory), KIND_SIZE, true},
+};
+
+#define COUNT (sizeof TABLE / sizeof TABLE[0])
+
+void limits_init(struct limits *limits) {
+    *limits = (struct limits){.memory = 0};
+    vitlrp_image_limits_init(&limits->image);
+    vitlrp_model_limits_init(&limits->model);
+}
+
+static void put(const struct limit *limit, struct limits *limits, int64_t number) {
+    void *place = (char *) limits + limit->member;
+    switch (limit->kind) {
+    case KIND_INT32:
+        *(int32_t *) place = (int32_t) number;
+        break;
+    case KIND_INT64:
+        *(int64_t *) place = number;
+        break;
+    case KIND_SIZE:
+        *(size_t *) place = (size_t) number;
+        break;
+    case KIND_UINT64:
+        *(uint64_t *) place = (uint64_t) number;
+        break;
+    }
+}
+
+static uint64_t get(const struct limit *limit, const struct limits *limits) {
+    const void *place = (const char *) limits + limit->member;
+    switch (limit->kind) {
+    case KIND_INT32:
+        return (uint64_t) * (const int32_t *) place;
+    case KIND_INT64:
+        return (uint64_t) * (const int64_t *) place;
+    case KIND_SIZE:
+        return *(const size_t *) place;
+    case KIND_UINT64:
+        return *(const uint64_t *) place;
+    }
+    return 0;
+}
+
+static const struct limit *find(const char *name, size_t length) {
+    for (size_t i = 0; i < COUNT; i++) {
+        if (strlen(TABLE[i].name) == length && memcmp(TABLE[i].name, name, length) == 0) {
+            return &TABLE[i];
+        }
+    }
+    return NULL;
+}
+
+static enum status fail_name(const char *option, const char *text, struct error *err) {
+    struct text wanted = {.limit = 512};
+    text_append_string(&wanted, "NAME=NUMBER, of the names");
+    for (size_t i = 0; i < COUNT; i++) {
+        text_printf(&wanted, "%s %s", i == 0 ? "" : i + 1 == COUNT ? " and" : ",", TABLE[i].name);
+    }
+    enum status status =
+        option_fail(option, text, wanted.failed ? "NAME=NUMBER" : wanted.data, err);
+    text_free(&wanted);
+    return status;
+}
+
+enum status limits_change(const char *option, const char *text, struct limits *limits,
+                          struct error *err) {
+    const char *next = text;
+    while (next != NULL) {
+        size_t length = strcspn(next, ",");
+        const char *equals = memchr(next, '=', length);
+        const struct limit *limit = equals == NULL ? NULL : find(next, (size_t) (equals - next));
+        if (limit == NULL) {
+            return fail_name(option, text, err);
+        }
+        size_t digits = length - (size_t) (equals + 1 - next);
+        int64_t max = limit->kind == KIND_INT32 ? INT32_MAX : INT64_MAX;
+        int64_t number = 0;
+        bool read = limit->is_bytes ? parse_bytes_span(equals + 1, digits, 1, max, &number)
+                                    : parse_int64_span(equals + 1, digits, 1, max, &number);
+        if (!read) {
+            char wanted[120];
+            snprintf(wanted, sizeof wanted, "%s=NUMBER, from 1 to %lld%s", limit->name,
+                     (long long) max, limit->is_bytes ? ", or with KiB, MiB or GiB" : "");
+            return option_fail(option, text, wanted, err);
+        }
+        put(limit, limits, number);
+        next = next[length] == ',' ? next + length + 1 : NULL;
+    }
+    return STATUS_OK;
+}
+
+void limits_append(const struct limits *limits, struct text *out) {
+    static const struct {
+        const char *suffix;
+        int shift;
+    } UNITS[] = {{"GiB", 30}, {"MiB", 20}, {"KiB", 10}};
+    const char *comma = "";
+    for (size_t i = 0; i < COUNT; i++) {
+        uint64_t number = get(&TABLE[i], limits);
+        const char *suffix = "";
+        for (size_t u = 0; u < 3 && TABLE[i].is_bytes && suffix[0] == '\0'; u++) {
+            if (number % ((uint64_t) 1 << UNITS[u].shift) == 0) {
+                suffix = UNITS[u].suffix;
+                number >>= UNITS[u].shift;
+            }
+        }
+        if (number != 0) {
+            text_printf(out, "%s%s=%llu%s", comma, TABLE[i].name, (unsigned long long) number,
+                        suffix);
+            comma = ",";
+        }
+    }
+}

@@ -1,0 +1,30 @@
+/* What inputs may cost, with the changes of --limits and VITLRP_LIMITS: "weights=8GiB,side=20000",
+ * in words of one table. */
+#ifndef CLI_LIMITS_H
+#define CLI_LIMITS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "base/text.h"
+#include "vitlrp.h"
+
+struct limits {
+    struct vitlrp_image_limits image;
+    struct vitlrp_model_limits model;
+    size_t memory; /* of a session; 0: none */
+};
+
+/* The library's defaults. */
+void limits_init(struct limits *limits);
+
+/* Changes what `text` names: NAME=NUMBER with a comma between two of them, bytes also in KiB, MiB
+ * or GiB; NULL changes nothing. USAGE, beginning with `option`, for anything else. */
+enum status limits_change(const char *option, const char *text, struct limits *limits,
+                          struct error *err);
+
+/* All of them as limits_change reads them. */
+void limits_append(const struct limits *limits, struct text *out);
+
+#endif
