@@ -72,7 +72,7 @@ enum status explain_session_open_on(const struct settings *settings, struct cons
     return STATUS_OK;
 }
 
-static void release_session(struct explain_session *state) {
+void explain_session_release(struct explain_session *state) {
     vitlrp_session_close(state->session);
     mem_free(state->pixels);
     mem_free(state->map);
@@ -82,7 +82,7 @@ static void release_session(struct explain_session *state) {
 }
 
 void explain_session_close(struct explain_session *state) {
-    release_session(state);
+    explain_session_release(state);
     if (state->owns_model) {
         vitlrp_model_close(state->model);
     }
@@ -116,6 +116,22 @@ static void warn_of_precision(const struct explain_session *state) {
     }
 }
 
+static enum status choose_options(const struct explain_session *state, int32_t height,
+                                  int32_t width, struct vitlrp_session_options *options,
+                                  struct error *err) {
+    TRY(session_choose(state->settings, state->model, height, width, options, err));
+    options->passes = state->passes > 0 ? state->passes : options->passes;
+    return STATUS_OK;
+}
+
+enum status explain_session_bytes(const struct explain_session *state, int32_t height,
+                                  int32_t width, size_t *bytes, struct error *err) {
+    struct vitlrp_error detail;
+    struct vitlrp_session_options options;
+    TRY(choose_options(state, height, width, &options, err));
+    return from_library(vitlrp_session_bytes(state->model, &options, bytes, &detail), &detail, err);
+}
+
 enum status explain_session_fit(struct explain_session *state, int32_t height, int32_t width,
                                 struct error *err) {
     struct vitlrp_error detail;
@@ -124,9 +140,8 @@ enum status explain_session_fit(struct explain_session *state, int32_t height, i
         state->info.input_width == width) {
         return STATUS_OK;
     }
-    TRY(session_choose(state->settings, state->model, height, width, &options, err));
-    options.passes = state->passes > 0 ? state->passes : options.passes;
-    release_session(state);
+    TRY(choose_options(state, height, width, &options, err));
+    explain_session_release(state);
     TRY(from_library(vitlrp_session_open(state->model, &options, &state->session, &detail), &detail,
                      err));
     vitlrp_session_info_init(&state->info);
@@ -134,7 +149,7 @@ enum status explain_session_fit(struct explain_session *state, int32_t height, i
     warn_of_precision(state);
     enum status status = allocate_maps(state, err);
     if (status != STATUS_OK) {
-        release_session(state);
+        explain_session_release(state);
     }
     return status;
 }

@@ -51,6 +51,13 @@ enum status explain_session_open_on(const struct settings *settings, struct cons
 
 void explain_session_close(struct explain_session *state);
 
+/* Gives the session's memory back, until explain_session_fit opens it again. */
+void explain_session_release(struct explain_session *state);
+
+/* What a session for inputs of this size takes; opens none. */
+enum status explain_session_bytes(const struct explain_session *state, int32_t height,
+                                  int32_t width, size_t *bytes, struct error *err);
+
 /* Makes the session fit inputs of this size. */
 enum status explain_session_fit(struct explain_session *state, int32_t height, int32_t width,
                                 struct error *err);

@@ -3,8 +3,18 @@
 #define CLI_MACHINE_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /* The processor's name, "" if unknown. */
 void machine_cpu(char *out, size_t size);
+
+/* Bytes that this process can still have; UINT64_MAX where the system does not tell, or sets no
+ * limit. */
+struct machine_room {
+    uint64_t memory;
+    uint64_t addresses; /* see ulimit -v */
+};
+
+struct machine_room machine_room(void);
 
 #endif

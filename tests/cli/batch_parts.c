@@ -9,6 +9,7 @@
 #include "cli/batch/batch_limit.h"
 #include "cli/batch/batch_names.h"
 #include "cli/batch/batch_queue.h"
+#include "cli/batch/batch_workers.h"
 #include "support/scratch.h"
 
 #include "support/unit.h"
@@ -301,6 +302,39 @@ static void test_failures_allowed(void **unused) {
     }
 }
 
+#define MIB ((uint64_t) 1 << 20)
+
+static size_t workers(size_t wanted, uint64_t memory, uint64_t addresses) {
+    struct machine_room room = {.memory = memory, .addresses = addresses};
+    struct batch_workers within = batch_workers_within(wanted, 128 * MIB, &room);
+    assert_true(within.count == wanted || within.left == memory || within.left == addresses);
+    return within.count;
+}
+
+static void test_workers_within_memory(void **unused) {
+    const uint64_t any = UINT64_MAX;
+    (void) unused;
+    assert_int_equal(workers(8, any, any), 8);
+    assert_int_equal(workers(1024, any, any), 1024);
+    assert_int_equal(workers(0, 0, 0), 0);
+    assert_int_equal(workers(1, 0, 0), 1);
+    assert_int_equal(workers(8, 0, any), 1);
+    assert_int_equal(workers(8, any, 0), 1);
+    /* 200 MiB each with a picture: the first one's, and of the next ones what is whole. */
+    assert_int_equal(workers(8, 399 * MIB, any), 1);
+    assert_int_equal(workers(8, 400 * MIB, any), 2);
+    assert_int_equal(workers(8, 1599 * MIB, any), 7);
+    assert_int_equal(workers(8, 1600 * MIB, any), 8);
+    /* 410 MiB each with a thread and its products, behind 602 for five threads, products and a
+     * picture. */
+    assert_int_equal(workers(8, any, 1011 * MIB), 1);
+    assert_int_equal(workers(8, any, 1012 * MIB), 2);
+    assert_int_equal(workers(8, any, (602 + 7 * 410) * MIB), 8);
+    assert_int_equal(workers(8, any, (602 + 7 * 410) * MIB - 1), 7);
+    assert_int_equal(workers(8, 600 * MIB, (602 + 7 * 410) * MIB), 3);
+    assert_int_equal(workers(8, 1600 * MIB, (602 + 3 * 410) * MIB), 4);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_stems),
@@ -312,6 +346,7 @@ int main(void) {
         cmocka_unit_test(test_bad_lines),
         cmocka_unit_test(test_queue),
         cmocka_unit_test(test_failures_allowed),
+        cmocka_unit_test(test_workers_within_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -228,6 +228,80 @@ class Batch(unittest.TestCase):
         self.assertEqual(addresses["odd/bad\\xFF\\x5Cname.ppm"], "odd/bad%FF%5Cname.heat.png")
         self.assertIsNone(addresses["z/empty.png"])
 
+    # ---- What it would do ----
+
+    def forecast(self, *arguments):
+        """What --dry-run says, by the first word; it changes nothing."""
+        def state():
+            return [(entry, os.lstat(os.path.join(place, entry)).st_mtime_ns)
+                    for place, folders, names in os.walk(self.base) for entry in folders + names]
+        before = state()
+        result = self.batch("--dry-run", *arguments, code=0)
+        self.assertEqual(state(), before)
+        self.assertEqual(result.stderr, b"")
+        return dict(line.split(None, 1) for line in
+                    result.stdout.decode().replace("to do", "to_do").splitlines())
+
+    def test_dry_run_of_a_new_run(self):
+        told = self.forecast("-j", "2")
+        self.assertFalse(os.path.exists(self.folder))
+        self.assertEqual([told[key] for key in ("images", "done", "failed", "to_do", "files")],
+                         [str(self.count), "0", "0", str(self.count),
+                          "1 for each image: {stem}.heat.png"])
+        self.assertRegex(told["threads"], r"^2, with a session of [1-9]\d*\.\d MB each$")
+        told = self.forecast("--class", "top:3", "--write", "png,raw,json", "--shard", "1/4")
+        self.assertEqual(told["images"], f"{(self.count - 2) // 4 + 1} of {self.count}, shard 1 of 4")
+        self.assertEqual(told["files"], "7 for each image: {stem}.heat.png, {stem}.raw.npy, "
+                                        "{stem}.heat.json, of each class")
+        self.assertEqual(self.batch("--dry-run", "-q", code=0).stdout, b"")
+
+    def test_dry_run_of_one_that_was_stopped(self):
+        process = self.start(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.wait_for_lines(process, 9)
+        process.send_signal(signal.SIGTERM)
+        process.wait(TIME_LIMIT)
+        lines = lines_of(self.folder)
+        failed = sum(line["status"] != "ok" for line in lines)
+        done = len(lines) - failed
+        with open(os.path.join(self.folder, "results.jsonl"), "ab") as results:
+            results.write(b'{"index":')
+        told = self.forecast()
+        self.assertEqual((told["done"], told["to_do"]), (str(done), str(self.count - len(lines))))
+        self.assertEqual(told["failed"].split()[0], str(failed))
+        lost = next(line for line in lines if line["status"] == "ok" and not line.get("escaped"))
+        os.unlink(os.path.join(self.folder, lost["files"][0]))
+        told = self.forecast("--retry-failed")
+        self.assertEqual((told["done"], told["failed"]), (str(done - 1), "0"))
+        self.batch()
+        self.assert_whole()
+        self.assertEqual(self.forecast()["to_do"], "0")
+
+    def test_dry_run_refuses_what_the_run_refuses(self):
+        self.batch("--limit", "5", code=0)
+        meeting = os.path.join(self.base, "meeting")
+        write(os.path.join(meeting, "x.ppm"), picture(1))
+        write(os.path.join(meeting, "x.bmp"), picture(2))
+        file = os.path.join(self.base, "file")
+        write(file, b"")
+        for arguments in ((self.images, "-o", self.folder, "--limit", "6"),
+                          (self.images, "-o", self.folder, "--limit", "5", "--style", "heat"),
+                          (self.images, "-o", self.folder, "--shard", "0/2"),
+                          (meeting, "-o", file + "2"), (self.images, "-o", file),
+                          (self.images, "-o", os.path.join(self.images, "a")),
+                          (os.path.join(self.base, "none"), "-o", file + "2"),
+                          (self.images, "-o", file + "2", "--method", "none")):
+            wanted = run("batch", *arguments)
+            result = run("batch", *arguments, "--dry-run")
+            self.assertGreater(wanted.returncode, 1)
+            self.assertEqual((result.returncode, result.stdout, result.stderr),
+                             (wanted.returncode, b"", wanted.stderr))
+        for place in ("none/out", "none/out/"):
+            result = run("batch", self.images, "-o", os.path.join(self.base, place), "--dry-run")
+            self.assertEqual(result.returncode, 4)
+            self.assertIn(b"none: cannot write into this folder", result.stderr)
+        result = run("batch", self.images, "-o", file + "2/", "--dry-run")
+        self.assertEqual((result.returncode, os.path.exists(file + "2")), (0, False))
+
     # ---- Being stopped ----
 
     def test_killed_at_random_moments(self):
@@ -473,6 +547,22 @@ class Batch(unittest.TestCase):
         self.assertEqual(result.stderr.count(b"\n"), 1)
         self.batch()
         self.assert_whole()
+
+    def test_little_address_space(self):
+        """Each worker asked for seven of them would wait for OpenBLAS for ever."""
+        def limit(mib):
+            return lambda: resource.setrlimit(resource.RLIMIT_AS, (mib << 20, mib << 20))
+        if run("--version", preexec_fn=limit(1600)).returncode != 0:
+            self.skipTest("the program does not start in so little, with a sanitizer say")
+        for mib in (1200, 1600, 2000):
+            result = self.batch("-j", "7", preexec_fn=limit(mib))
+            told = re.fullmatch(rb"vitlrp: warning: (\d) threads instead of 7: each may take "
+                                rb"\d+ MB of address space \(ulimit -v\), of which \d+ MB are left\n",
+                                result.stderr)
+            self.assertTrue(told, result.stderr)
+            self.assertTrue(1 <= int(told.group(1)) < 7)
+            self.assert_whole()
+            shutil.rmtree(self.folder)
 
     def test_dataset_that_goes_away(self):
         aside = self.images + ".aside"

@@ -60,6 +60,7 @@ enum status batch_choose(const struct args *args, struct batch_choice *choice, s
     choice->truth = value[OPTION_TRUTH];
     choice->folder = value[OPTION_OUTPUT];
     choice->retry_failed = value[OPTION_RETRY_FAILED] != NULL;
+    choice->dry_run = value[OPTION_DRY_RUN] != NULL;
     TRY(read_max_failures(value[OPTION_MAX_FAILURES], &choice->max_failures, err));
     TRY(option_int("--limit", value[OPTION_LIMIT], 1, MAX_LIMIT, &choice->limit, err));
     TRY(option_shard(value[OPTION_SHARD], &choice->shard, &choice->shards, err));

@@ -27,7 +27,7 @@ struct batch_choice {
     bool writes[BATCH_FILES];
     int32_t limit; /* 0: all */
     int32_t shard, shards;
-    bool retry_failed;
+    bool retry_failed, dry_run;
     struct batch_limit max_failures; /* of a run, not of all that led to the results */
 };
 

@@ -2,8 +2,10 @@
 
 #include <stdio.h>
 
+#include "base/checked.h"
 #include "batch_config.h"
 #include "batch_finish.h"
+#include "batch_forecast.h"
 #include "batch_plan.h"
 #include "batch_resume.h"
 #include "batch_run.h"
@@ -149,14 +151,19 @@ static enum exit_code run_batch(struct batch *batch, struct console *console) {
     return code;
 }
 
+static enum status open_store(struct batch *batch, const struct console *console,
+                              struct error *err) {
+    const struct batch_choice *choice = &batch->choice;
+    return choice->dry_run ? batch_store_look(choice->folder, &batch->store, err)
+                           : batch_store_open(choice->folder, choice->shard, choice->shards,
+                                              console, &batch->store, err);
+}
+
 static enum exit_code work(const struct args *args, struct batch *batch, struct console *console) {
     struct error err;
     enum exit_code code = console_check(open_batch(args, batch, console, &err), CODE_INPUT, &err);
     if (code == CODE_DONE) {
-        const struct batch_choice *choice = &batch->choice;
-        code = console_check(batch_store_open(choice->folder, choice->shard, choice->shards,
-                                              console, &batch->store, &err),
-                             CODE_OUTPUT, &err);
+        code = console_check(open_store(batch, console, &err), CODE_OUTPUT, &err);
     }
     if (code == CODE_DONE) {
         code = console_check(batch_resume(&batch->plan, &batch->settings, &batch->store,
@@ -166,8 +173,19 @@ static enum exit_code work(const struct args *args, struct batch *batch, struct 
     if (code != CODE_DONE) {
         return code;
     }
-    batch->resumed = batch->journal.count - batch_journal_count(&batch->journal, BATCH_OPEN);
-    return run_batch(batch, console);
+    size_t left = batch_journal_count(&batch->journal, BATCH_OPEN);
+    batch->resumed = batch->journal.count - left;
+    code = console_check(
+        batch_session_workers(&batch->first, size_min(batch->threads, left), &batch->threads, &err),
+        CODE_INPUT, &err);
+    if (code != CODE_DONE) {
+        return code;
+    }
+    return batch->choice.dry_run
+               ? console_check(batch_forecast(&batch->plan, &batch->journal, &batch->first,
+                                              batch->threads, console, &err),
+                               CODE_OUTPUT, &err)
+               : run_batch(batch, console);
 }
 
 enum exit_code batch_main(const struct args *args, struct console *console) {

@@ -25,6 +25,9 @@ static enum status begin(const struct batch_plan *plan, const struct settings *s
                             results_path);
     }
     TRY(batch_plan_check_new(plan, settings->top > 1, err));
+    if (!store->locked) {
+        return STATUS_OK;
+    }
     enum status status = batch_config_write(config, &text, err);
     if (status == STATUS_OK) {
         const char *name = run_path + strlen(store->folder) + 1;
@@ -110,7 +113,9 @@ enum status batch_resume(const struct batch_plan *plan, const struct settings *s
     status = is_there(run.data) ? compare(run.data, config, err)
                                 : begin(plan, settings, store, run.data, results.data, config, err);
     if (status == STATUS_OK) {
-        status = batch_journal_open(results.data, plan->count, choice->shard, choice->shards, true,
+        /* Who only looks, and finds no results, has an empty file for them. */
+        const char *path = store->locked || is_there(results.data) ? results.data : "/dev/null";
+        status = batch_journal_open(path, plan->count, choice->shard, choice->shards, store->locked,
                                     journal, err);
     }
     if (status == STATUS_OK) {

@@ -11,9 +11,6 @@
 #include "batch_queue.h"
 #include "cli/photo.h"
 
-/* Writing waits for the disk, several times a file: a few threads keep it busy. */
-#define WRITERS 4
-
 /* Between two times that the journal is sent to the disk. */
 #define SYNC_EVERY 256
 
@@ -30,10 +27,9 @@ struct engine {
 
 struct worker {
     struct engine *engine;
-    struct explain_session *state;
-    struct explain_session own; /* all but the first one's */
+    struct explain_session state;
     struct settings settings;
-    struct console console; /* silent: the first one has said everything */
+    struct console console; /* silent: the run's first session has said everything */
     pthread_t thread;
 };
 
@@ -129,14 +125,10 @@ static void read_all(struct engine *engine) {
 
 static enum status open_worker(struct worker *worker, struct error *err) {
     const struct explain_session *first = worker->engine->run->first;
-    if (worker->state == first) {
-        return STATUS_OK;
-    }
-    worker->state = &worker->own;
-    worker->own.without_ledger = first->without_ledger;
-    worker->own.passes = first->passes;
-    memcpy(worker->own.weights_sha256, first->weights_sha256, sizeof first->weights_sha256);
-    return explain_session_open_on(first->settings, &worker->console, first->model, &worker->own,
+    worker->state.without_ledger = first->without_ledger;
+    worker->state.passes = first->passes;
+    memcpy(worker->state.weights_sha256, first->weights_sha256, sizeof first->weights_sha256);
+    return explain_session_open_on(first->settings, &worker->console, first->model, &worker->state,
                                    err);
 }
 
@@ -154,7 +146,7 @@ static void *explain_some(void *context) {
             release(item);
             continue;
         }
-        status = batch_item_explain(item, engine->run->plan->choice, worker->state, &err);
+        status = batch_item_explain(item, engine->run->plan->choice, &worker->state, &err);
         if (status == STATUS_OK) {
             batch_queue_push(engine->explained, item);
         } else {
@@ -253,7 +245,6 @@ static size_t start_workers(struct engine *engine, struct worker *workers, size_
     while (started < wanted) {
         struct worker *worker = &workers[started];
         *worker = (struct worker){.engine = engine};
-        worker->state = started == 0 ? engine->run->first : NULL;
         if (pthread_create(&worker->thread, NULL, explain_some, worker) != 0) {
             break;
         }
@@ -272,18 +263,21 @@ static size_t start_workers(struct engine *engine, struct worker *workers, size_
     return started;
 }
 
-static size_t start_writers(struct engine *engine, pthread_t threads[WRITERS]) {
+static size_t start_writers(struct engine *engine, pthread_t threads[BATCH_WRITERS]) {
     size_t started = 0;
-    while (started < WRITERS && pthread_create(&threads[started], NULL, write_some, engine) == 0) {
+    while (started < BATCH_WRITERS &&
+           pthread_create(&threads[started], NULL, write_some, engine) == 0) {
         started++;
     }
     return started;
 }
 
-/* This thread reads; the others explain and write what it has read. */
+/* This thread reads; the others explain and write what it has read. Each worker opens its session
+ * itself, as OpenBLAS has a buffer for every thread that multiplies, and asks for it there. */
 static void run_threads(struct engine *engine, struct worker *workers, size_t count) {
-    pthread_t writers[WRITERS];
+    pthread_t writers[BATCH_WRITERS];
     struct error err;
+    explain_session_release(engine->run->first);
     size_t writing = start_writers(engine, writers);
     size_t working = start_workers(engine, workers, writing == 0 ? 0 : count);
     if (working == 0) {
@@ -292,7 +286,7 @@ static void run_threads(struct engine *engine, struct worker *workers, size_t co
     read_all(engine);
     for (size_t i = 0; i < working; i++) {
         pthread_join(workers[i].thread, NULL);
-        explain_session_close(&workers[i].own);
+        explain_session_close(&workers[i].state);
     }
     for (size_t i = 0; i < writing; i++) {
         pthread_join(writers[i], NULL);
@@ -301,7 +295,7 @@ static void run_threads(struct engine *engine, struct worker *workers, size_t co
 
 static enum status open_queues(struct engine *engine, size_t workers, struct error *err) {
     TRY(batch_queue_open(2 * workers, &engine->read, err));
-    return batch_queue_open(workers + WRITERS, &engine->explained, err);
+    return batch_queue_open(workers + BATCH_WRITERS, &engine->explained, err);
 }
 
 void batch_run(struct batch_run *run) {

@@ -17,6 +17,9 @@
 
 #define BATCH_TOLD_FAILURES 5
 
+/* Writing waits for the disk, several times a file: a few threads keep it busy. */
+#define BATCH_WRITERS 4
+
 /* An image that failed, for the summary. */
 struct batch_failure {
     char image[120];
@@ -27,7 +30,7 @@ struct batch_run {
     const struct batch_plan *plan;
     const struct batch_store *store;
     struct batch_journal *journal;
-    struct explain_session *first; /* the first worker's: open, with the model of all */
+    struct explain_session *first; /* with the model of all; its session is given up */
     size_t threads;
     struct console *console;
     struct vitlrp_eval_observer observer; /* progress, and whether to end early */

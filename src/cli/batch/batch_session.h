@@ -1,4 +1,4 @@
-/* The session of a batch's first worker: it stands for those of all. */
+/* The first session of a batch: it stands for those of its workers. */
 #ifndef CLI_BATCH_SESSION_H
 #define CLI_BATCH_SESSION_H
 
@@ -16,8 +16,13 @@ enum status batch_session_open(const struct settings *settings, const struct bat
                                struct vitlrp_model *model, struct console *console,
                                struct explain_session *state, struct error *err);
 
-/* How many images are explained at once: the settings' threads, which become one for each image's
- * session. */
+/* How many of `wanted` workers there is memory for, with sessions like that of `state`. A warning
+ * tells why they are fewer. */
+enum status batch_session_workers(const struct explain_session *state, size_t wanted,
+                                  size_t *workers, struct error *err);
+
+/* How many images are to be explained at once: the settings' threads, which become one for each
+ * image's session. */
 size_t batch_take_threads(struct settings *settings);
 
 #endif

@@ -11,8 +11,13 @@
 #include "base/draft.h"
 #include "batch_names.h"
 #include "cli/names.h"
+#include "cli/outputs.h"
 
 #define MOST_ATTEMPTS 10
+
+static enum status fail_file(const char *path, struct error *err) {
+    return error_prefix(err, fail(err, STATUS_IO, "is a file, not a folder"), path);
+}
 
 static enum status make_folder(const char *path, struct error *err) {
     struct stat info;
@@ -23,7 +28,7 @@ static enum status make_folder(const char *path, struct error *err) {
         return error_prefix(err, fail_errno(err, errno, "cannot create the folder"), path);
     }
     if (stat(path, &info) == 0 && !S_ISDIR(info.st_mode)) {
-        return error_prefix(err, fail(err, STATUS_IO, "is a file, not a folder"), path);
+        return fail_file(path, err);
     }
     return STATUS_OK;
 }
@@ -75,6 +80,37 @@ enum status batch_store_open(const char *folder, int32_t shard, int32_t shards,
     store->locked = true;
     TRY(make_folder(store->staging.data, err));
     remove_files(store->staging.data);
+    return STATUS_OK;
+}
+
+/* Whether a folder that is not there could be created. */
+static enum status check_around(const char *folder, struct error *err) {
+    struct text path = {.limit = NAME_LIMIT};
+    size_t length = strlen(folder);
+    while (length > 1 && folder[length - 1] == '/') {
+        length--;
+    }
+    text_append(&path, folder, length);
+    enum status status =
+        path.failed
+            ? fail(err, STATUS_LIMIT, "the folder's name is longer than %zu bytes", NAME_LIMIT)
+            : output_check(path.data, err);
+    text_free(&path);
+    return status;
+}
+
+enum status batch_store_look(const char *folder, struct batch_store *store, struct error *err) {
+    struct stat info;
+    *store = (struct batch_store){.folder = folder, .lock = {.folder = -1, .shard = -1}};
+    if (stat(folder, &info) != 0) {
+        return check_around(folder, err);
+    }
+    if (!S_ISDIR(info.st_mode)) {
+        return fail_file(folder, err);
+    }
+    if (access(folder, W_OK | X_OK) != 0) {
+        return error_prefix(err, fail_errno(err, errno, "cannot write into this folder"), folder);
+    }
     return STATUS_OK;
 }
 

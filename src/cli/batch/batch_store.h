@@ -17,7 +17,7 @@ struct batch_store {
     struct text hidden;  /* owned */
     struct text staging; /* owned: of this shard alone */
     struct batch_lock lock;
-    bool locked; /* the staging folder is this process's */
+    bool locked; /* the staging folder is this process's; else it only looks */
 };
 
 /* Creates the folder, if the one around it is there, and locks it. `folder` must outlive the store.
@@ -25,6 +25,10 @@ struct batch_store {
 enum status batch_store_open(const char *folder, int32_t shard, int32_t shards,
                              const struct console *console, struct batch_store *store,
                              struct error *err);
+
+/* For a run that only looks: creates and locks nothing, and asks whether the folder could be
+ * written to. Whether another process holds its locks is not looked at. */
+enum status batch_store_look(const char *folder, struct batch_store *store, struct error *err);
 
 void batch_store_close(struct batch_store *store);
 
