@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/parse.h"
+#include "machine.h"
 #include "option_value.h"
 
 /* How a limit is kept. */
@@ -38,9 +39,14 @@ static const struct limit TABLE[] = {
 #define COUNT (sizeof TABLE / sizeof TABLE[0])
 
 void limits_init(struct limits *limits) {
-    *limits = (struct limits){.memory = 0};
+    uint64_t room = machine_room().with_swap;
+    room = room < 1 ? 1 : room;
     vitlrp_image_limits_init(&limits->image);
     vitlrp_model_limits_init(&limits->model);
+    if (room < limits->model.max_bytes) {
+        limits->model.max_bytes = room;
+    }
+    limits->memory = room < SIZE_MAX ? (size_t) room : SIZE_MAX;
 }
 
 static void put(const struct limit *limit, struct limits *limits, int64_t number) {

@@ -13,10 +13,11 @@
 struct limits {
     struct vitlrp_image_limits image;
     struct vitlrp_model_limits model;
-    size_t memory; /* of a session; 0: none */
+    size_t memory; /* of a session */
 };
 
-/* The library's defaults. */
+/* The library's defaults, and no more memory than can be had: who asks for more is told, and not
+ * stopped by the system in the middle. */
 void limits_init(struct limits *limits);
 
 /* Changes what `text` names: NAME=NUMBER with a comma between two of them, bytes also in KiB, MiB

@@ -9,13 +9,12 @@
 #include <unistd.h>
 
 #include "base/parse.h"
+#include "control_group.h"
 
 #define MOST_PAGES ((int64_t) 1 << 40)
 #define MOST_KIB ((int64_t) 1 << 50)
 
-/* The beginning of a file of /proc as a string, "" if there is none; file_read refuses these, as
- * their size is told as 0, and the beginning is all that is needed. */
-static void read_head(const char *path, char *out, size_t size) {
+void machine_read_head(const char *path, char *out, size_t size) {
     int descriptor = open(path, O_RDONLY | O_CLOEXEC);
     out[0] = '\0';
     if (descriptor < 0) {
@@ -30,7 +29,7 @@ static void read_head(const char *path, char *out, size_t size) {
 void machine_cpu(char *out, size_t size) {
     char head[4096];
     out[0] = '\0';
-    read_head("/proc/cpuinfo", head, sizeof head);
+    machine_read_head("/proc/cpuinfo", head, sizeof head);
     const char *line = strstr(head, "model name");
     const char *colon = line != NULL ? strchr(line, ':') : NULL;
     if (colon != NULL) {
@@ -49,16 +48,14 @@ static bool leading_number(const char *text, int64_t most, uint64_t *out) {
     return true;
 }
 
-static uint64_t memory_left(void) {
-    static const char KEY[] = "MemAvailable:";
-    char head[4096];
+/* A line of /proc/meminfo. */
+static uint64_t meminfo_bytes(const char *head, const char *key) {
     uint64_t kib;
-    read_head("/proc/meminfo", head, sizeof head);
-    const char *line = strstr(head, KEY);
+    const char *line = strstr(head, key);
     if (line == NULL) {
         return UINT64_MAX;
     }
-    line += sizeof KEY - 1;
+    line += strlen(key);
     return leading_number(line + strspn(line, " "), MOST_KIB, &kib) ? kib << 10 : UINT64_MAX;
 }
 
@@ -67,7 +64,7 @@ static uint64_t addresses_left(void) {
     uint64_t pages;
     struct rlimit limit;
     long page = sysconf(_SC_PAGESIZE);
-    read_head("/proc/self/statm", head, sizeof head);
+    machine_read_head("/proc/self/statm", head, sizeof head);
     if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY || page <= 0 ||
         !leading_number(head, MOST_PAGES, &pages)) {
         return UINT64_MAX;
@@ -77,5 +74,13 @@ static uint64_t addresses_left(void) {
 }
 
 struct machine_room machine_room(void) {
-    return (struct machine_room){.memory = memory_left(), .addresses = addresses_left()};
+    char head[4096];
+    machine_read_head("/proc/meminfo", head, sizeof head);
+    uint64_t memory = meminfo_bytes(head, "MemAvailable:");
+    uint64_t swap = meminfo_bytes(head, "SwapFree:");
+    uint64_t both = swap < UINT64_MAX - memory ? memory + swap : memory;
+    uint64_t group = control_group_left("/proc/self/cgroup", "/sys/fs/cgroup");
+    return (struct machine_room){.memory = memory < group ? memory : group,
+                                 .with_swap = both < group ? both : group,
+                                 .addresses = addresses_left()};
 }
