@@ -15,9 +15,12 @@
 
 #define HEADER_BYTES 29 /* signature, length, "IHDR" and its 13 bytes */
 
-/* No picture needs more: what may be large is passed over, and IDAT is not held to it. */
+/* No chunk that is read needs more; IDAT is not held to it. */
 #define MAX_CHUNK_BYTES ((size_t) 8 << 20)
 #define MAX_CHUNKS 100
+
+/* libpng's rows have at most 8 bytes a pixel, and some of them are held twice. */
+#define MAX_PIXEL_BYTES ((size_t) 16)
 
 /* Everything lives here and not in the locals of the function that calls setjmp, whose values would
  * be lost by the jump. */
@@ -59,8 +62,14 @@ static void on_read(png_structp codec, png_bytep out, size_t size) {
     reader->used += size;
 }
 
+/* libpng allocates what some chunks say that they hold (eXIf, sCAL; up to 2 GiB) before it reads
+ * them, and passes over a chunk for which there is no memory. */
 static png_voidp on_malloc(png_structp codec, png_alloc_size_t size) {
     struct png_reader *reader = png_get_mem_ptr(codec);
+    size_t row = (size_t) reader->input->limits->max_side * MAX_PIXEL_BYTES;
+    if (size > MAX_CHUNK_BYTES + row) {
+        return NULL;
+    }
     void *block = mem_calloc(1, size);
     if (block == NULL && reader->status == STATUS_OK) {
         reader->status = fail(reader->err, STATUS_NOMEM, "out of memory for a PNG");
@@ -92,7 +101,8 @@ static enum status check_header(const struct decode_input *input, struct error *
 
 static void set_limits(struct png_reader *reader) {
     /* Read by nobody here, and able to hide a bomb: passed over without inflating them. */
-    static const png_byte skipped[] = "iCCP\0zTXt\0iTXt\0tEXt\0sPLT\0";
+    static const png_byte skipped[] = "bKGD\0cHRM\0gAMA\0hIST\0iCCP\0iTXt\0oFFs\0pCAL\0pHYs\0"
+                                      "sBIT\0sCAL\0sPLT\0sRGB\0tEXt\0tIME\0zTXt\0";
     png_set_keep_unknown_chunks(reader->codec, PNG_HANDLE_CHUNK_NEVER, skipped,
                                 (int) (sizeof skipped / 5));
     png_uint_32 max_side = (png_uint_32) reader->input->limits->max_side;

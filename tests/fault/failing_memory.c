@@ -14,18 +14,24 @@ static _Thread_local bool counting;
 static _Thread_local bool fail_on;
 static _Thread_local size_t fail_at;
 static _Thread_local size_t calls;
+static _Thread_local size_t largest;
 static atomic_size_t held;
 
 void failing_memory_start(size_t nth, bool on) {
     fail_at = nth;
     fail_on = on;
     calls = 0;
+    largest = 0;
     counting = true;
 }
 
 size_t failing_memory_stop(void) {
     counting = false;
     return calls;
+}
+
+size_t failing_memory_largest(void) {
+    return largest;
 }
 
 size_t failing_memory_held(void) {
@@ -41,7 +47,8 @@ bool failing_memory_step(void) {
 }
 
 /* Where the shim counts malloc itself, an allocation must not count twice. */
-static bool step(void) {
+static bool step(size_t size) {
+    largest = size > largest ? size : largest;
     return malloc_is_shimmed || failing_memory_step();
 }
 
@@ -54,7 +61,7 @@ static void *hold(void *block) {
 
 void *mem_calloc(size_t count, size_t size) {
     size_t total;
-    if (!checked_mul(&total, count, size) || !step()) {
+    if (!checked_mul(&total, count, size) || !step(total)) {
         return NULL;
     }
     return hold(calloc(1, total == 0 ? 1 : total));
@@ -65,7 +72,7 @@ void *mem_alloc_aligned(size_t count, size_t size) {
     size_t total;
     void *block = NULL;
     if (!checked_mul(&total, count, size) ||
-        !checked_align(&total, total == 0 ? 1 : total, MEM_ALIGNMENT) || !step() ||
+        !checked_align(&total, total == 0 ? 1 : total, MEM_ALIGNMENT) || !step(total) ||
         posix_memalign(&block, MEM_ALIGNMENT, total) != 0) {
         return NULL;
     }
@@ -75,7 +82,7 @@ void *mem_alloc_aligned(size_t count, size_t size) {
 
 void *mem_resize(void *pointer, size_t count, size_t size) {
     size_t total;
-    if (!checked_mul(&total, count, size) || !step()) {
+    if (!checked_mul(&total, count, size) || !step(total)) {
         return NULL;
     }
     void *block = realloc(pointer, total == 0 ? 1 : total);
@@ -93,7 +100,7 @@ char *mem_strdup(const char *string) {
 
 bool mem_can_reserve(size_t bytes) {
     (void) bytes;
-    return step();
+    return step(0);
 }
 
 void mem_free(void *pointer) {

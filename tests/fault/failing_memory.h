@@ -13,6 +13,9 @@ void failing_memory_start(size_t nth, bool on);
 /* Stops; how many allocations there were. */
 size_t failing_memory_stop(void);
 
+/* The largest block that base/mem was asked for since the start, in bytes. */
+size_t failing_memory_largest(void);
+
 /* Blocks of base/mem and jansson that are held at the moment. */
 size_t failing_memory_held(void);
 
