@@ -10,6 +10,6 @@ cmake -S . -B "$build" -G Ninja -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Debug 
 cmake --build "$build" -j "$(nproc)"
 find "$build" -name '*.gcda' -delete
 ctest --test-dir "$build" -j "$(nproc)" --output-on-failure \
-    -R '^(fuzz/|fault/torture|cli/hostile|unit/test_(base|load|model|image|encode|preprocess|render|colormap|hostile))'
+    -R '^(fuzz/|fault/(torture|sizes)|cli/hostile|unit/test_(base|load|model|image|encode|preprocess|render|colormap|hostile|limits))'
 gcovr --root . --object-directory "$build" --gcov-ignore-parse-errors --filter 'vit/load/' \
     --filter 'imgio/' --print-summary --fail-under-line 95

@@ -611,3 +611,26 @@ void npz_make(const struct pth_list *list, bool deflated, struct bytes *out) {
     mem_free(zip);
     take_memory(&sink, 0, out);
 }
+
+void npz_of_entries(const struct npz_entry *entries, size_t count, struct bytes *out) {
+    struct sink sink = memory_sink();
+    struct zip_writer *zip = mem_calloc(1, sizeof *zip);
+    assert_non_null(zip);
+    zip->sink = &sink;
+    for (size_t i = 0; i < count; i++) {
+        struct sink array = memory_sink();
+        if (entries[i].header != NULL) {
+            put(&array, "\x93NUMPY\x01\x00", 8);
+            put_number(&array, strlen(entries[i].header), 2);
+            put(&array, entries[i].header, strlen(entries[i].header));
+        }
+        for (size_t k = 0; k < entries[i].data_size; k++) {
+            put(&array, "", 1);
+        }
+        put_record(zip, entries[i].name, array.memory.data, array.memory.length);
+        text_free(&array.memory);
+    }
+    end_zip(zip);
+    mem_free(zip);
+    take_memory(&sink, 0, out);
+}

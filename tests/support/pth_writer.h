@@ -79,4 +79,14 @@ void safetensors_of_header(const char *header, size_t data_size, struct bytes *o
 /* The list as .npz, stored or deflated, the names as they are. */
 void npz_make(const struct pth_list *list, bool deflated, struct bytes *out);
 
+/* One entry of a .npz: the .npy header as text, and `data_size` zero bytes behind it. */
+struct npz_entry {
+    const char *name;
+    const char *header; /* NULL: the data alone */
+    size_t data_size;
+};
+
+/* An archive of these, stored, one behind another. */
+void npz_of_entries(const struct npz_entry *entries, size_t count, struct bytes *out);
+
 #endif

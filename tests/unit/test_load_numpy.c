@@ -1,0 +1,59 @@
+/* NumPy archives that are refused, each with its status and a word that says what is wrong. */
+#include "support/load_checks.h"
+
+#include "support/unit.h"
+
+#define ARRAY(descr, order, shape)                                                                 \
+    "{'descr': '" descr "', 'fortran_order': " order ", 'shape': " shape ", }\n"
+
+static void test_refused_arrays(void **unused) {
+    static const struct {
+        struct npz_entry entry;
+        enum status status;
+        const char *word;
+    } CASES[] = {
+        {{"a.npy", ARRAY("<f4", "False", "(2,)"), 7}, STATUS_FORMAT, "array 'a.npy': truncated"},
+        {{"a.npy", ARRAY("<f4", "False", "(2,)"), 9}, STATUS_FORMAT, "left over"},
+        {{"a.npy", ARRAY("<f4", "True", "(2, 1)"), 8}, STATUS_UNSUPPORTED, "Fortran order"},
+        {{"a.npy", ARRAY("<f1", "False", "(2,)"), 2}, STATUS_UNSUPPORTED, "kind 'f1'"},
+        {{"a.npy", ARRAY("<i3", "False", "(2,)"), 6}, STATUS_UNSUPPORTED, "kind 'i3'"},
+        {{"a.npy", ARRAY(">f4", "False", "(2,)"), 8}, STATUS_UNSUPPORTED, "'>f4'"},
+        {{"a.npy", ARRAY("|O", "False", "(2,)"), 8}, STATUS_UNSUPPORTED, "'|O'"},
+        {{"a.npy", ARRAY("<f4", "False", "(4294967296, 4294967296)"), 8},
+         STATUS_FORMAT,
+         "overflows"},
+        {{"a.npy", ARRAY("<f4", "False", "(4611686018427387904,)"), 8}, STATUS_FORMAT, "longer"},
+        {{"a.npy", "{'descr': '<f4'}\n", 8}, STATUS_FORMAT, "not the dictionary"},
+        {{"a.npy", NULL, 100}, STATUS_FORMAT, "not an .npy file"},
+        {{"a.npy", NULL, 0}, STATUS_FORMAT, "not an .npy file"},
+        {{".npy", ARRAY("<f4", "False", "(2,)"), 8}, STATUS_FORMAT, "name is empty"},
+    };
+    (void) unused;
+    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+        const struct npz_entry both[] = {CASES[i].entry, {"z.npy", ARRAY("<f4", "False", "()"), 4}};
+        struct bytes bytes;
+        npz_of_entries(both, 2, &bytes);
+        expect_refused_free(&bytes, CASES[i].status, CASES[i].word);
+    }
+}
+
+static void test_refused_entries(void **unused) {
+    static const struct npz_entry STRANGER[] = {{"a.npy", ARRAY("<f4", "False", "()"), 4},
+                                                {"readme.txt", NULL, 4}};
+    static const struct npz_entry TWICE[] = {{"a.npy", ARRAY("<f4", "False", "()"), 4},
+                                             {"a.npy", ARRAY("<f4", "False", "()"), 4}};
+    struct bytes bytes;
+    (void) unused;
+    npz_of_entries(STRANGER, 2, &bytes);
+    expect_refused_free(&bytes, STATUS_UNSUPPORTED, "'readme.txt' is no array");
+    npz_of_entries(TWICE, 2, &bytes);
+    expect_refused_free(&bytes, STATUS_FORMAT, "twice");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_refused_arrays),
+        cmocka_unit_test(test_refused_entries),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
