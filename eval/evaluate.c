@@ -17,6 +17,9 @@
 #include "vit/network.h"
 #include "vit/packs.h"
 
+/* A photograph of 12 megapixels and what is made of it on the way to the input. */
+#define PICTURE_BYTES ((size_t) 72 << 20)
+
 /* One thread's tools. */
 struct worker {
     struct vit_attributor *attributor;
@@ -37,6 +40,7 @@ struct run {
     struct input_source source;
     struct localize_grid grid;
     const struct gemm_backend *backend;
+    enum vit_precision precision; /* that the backend has */
     struct worker *workers;
     size_t worker_count;
 
@@ -68,8 +72,9 @@ static bool shares_forward(const struct evaluate_options *options) {
     return count > 1;
 }
 
-static enum status worker_open_attributor(const struct run *run, struct worker *worker,
-                                          struct error *err) {
+/* The options of a worker's attributor. Its list of methods is owned: mem_free. */
+static enum status attributor_options(const struct run *run, struct vit_attributor_options *out,
+                                      struct error *err) {
     const struct evaluate_options *options = run->options;
     const struct vit_method **methods = mem_calloc(options->method_count, sizeof *methods);
     if (methods == NULL) {
@@ -78,17 +83,33 @@ static enum status worker_open_attributor(const struct run *run, struct worker *
     for (size_t m = 0; m < options->method_count; m++) {
         methods[m] = options->methods[m].method;
     }
-    struct vit_attributor_options wanted = {
-        .threads = 1,
-        .input_height = run->source.height,
-        .input_width = run->source.width,
-        .backend = options->backend,
-        .methods = methods,
-        .method_count = options->method_count,
-        .keep_totals = shares_forward(options),
-        .precision = run->out->precision == VIT_MIXED ? VIT_MIXED : VIT_FP32};
-    enum status status = vit_attributor_open(options->model, &wanted, &worker->attributor, err);
-    mem_free(methods);
+    *out = (struct vit_attributor_options){.threads = 1,
+                                           .input_height = run->source.height,
+                                           .input_width = run->source.width,
+                                           .backend = options->backend,
+                                           .methods = methods,
+                                           .method_count = options->method_count,
+                                           .keep_totals = shares_forward(options),
+                                           .precision =
+                                               run->precision == VIT_MIXED ? VIT_MIXED : VIT_FP32};
+    return STATUS_OK;
+}
+
+static struct vit_batch_options batch_options(const struct run *run, enum vit_precision precision) {
+    return (struct vit_batch_options){.threads = 1,
+                                      .input_height = run->source.height,
+                                      .input_width = run->source.width,
+                                      .backend = run->options->backend,
+                                      .precision = precision};
+}
+
+static enum status worker_open_attributor(const struct run *run, struct worker *worker,
+                                          struct error *err) {
+    struct vit_attributor_options wanted;
+    TRY(attributor_options(run, &wanted, err));
+    enum status status =
+        vit_attributor_open(run->options->model, &wanted, &worker->attributor, err);
+    mem_free((void *) wanted.methods);
     return status;
 }
 
@@ -96,11 +117,7 @@ static enum status worker_open_attributor(const struct run *run, struct worker *
 static enum status choose_batch(const struct run *run, struct worker *worker,
                                 enum vit_precision precision, struct vit_batch **own,
                                 struct vit_batch **out, struct error *err) {
-    struct vit_batch_options options = {.threads = 1,
-                                        .input_height = run->source.height,
-                                        .input_width = run->source.width,
-                                        .backend = run->options->backend,
-                                        .precision = precision};
+    struct vit_batch_options options = batch_options(run, precision);
     *out = precision == VIT_FP32 ? vit_attributor_batch(worker->attributor) : NULL;
     if (*out == NULL) {
         TRY(vit_batch_open(run->options->model, &options, own, err));
@@ -112,7 +129,7 @@ static enum status choose_batch(const struct run *run, struct worker *worker,
 static enum status worker_open_curves(const struct run *run, struct worker *worker,
                                       struct error *err) {
     const struct evaluate_options *options = run->options;
-    bool fewer_bits = run->out->precision == VIT_BF16;
+    bool fewer_bits = run->precision == VIT_BF16;
     struct curve_options curves = {.model = options->model,
                                    .input_height = run->source.height,
                                    .input_width = run->source.width,
@@ -402,7 +419,7 @@ static enum status prepare_record(struct run *run, struct error *err) {
     const struct evaluate_options *options = run->options;
     struct evaluation *out = run->out;
     out->protocol = options->protocol;
-    out->precision = packs_precision(run->backend, options->precision);
+    out->precision = run->precision;
     out->grid_height = (int32_t) run->grid.rows;
     out->grid_width = (int32_t) run->grid.columns;
     out->manifest_count = options->manifest_count > 0 ? options->manifest_count : run->count;
@@ -457,9 +474,12 @@ cleanup:
     return status;
 }
 
-static void set_shape(struct run *run) {
+/* Backend, precision, and the sizes of input and grid. */
+static enum status set_shape(struct run *run, struct error *err) {
     const struct evaluate_options *options = run->options;
     const struct vit_config *config = &options->model->config;
+    TRY(gemm_backend_find(options->backend, &run->backend, err));
+    run->precision = packs_precision(run->backend, options->precision);
     run->source = (struct input_source){.preprocess = options->preprocess,
                                         .limits = options->limits,
                                         .ignore_exif = options->ignore_exif};
@@ -469,6 +489,33 @@ static void set_shape(struct run *run) {
                                .columns = (size_t) (run->source.width / config->patch_width),
                                .patch_height = (size_t) config->patch_height,
                                .patch_width = (size_t) config->patch_width};
+    return STATUS_OK;
+}
+
+enum status evaluate_thread_bytes(const struct evaluate_options *options, size_t *bytes,
+                                  struct error *err) {
+    struct run run = {.options = options};
+    struct vit_attributor_options wanted;
+    TRY(set_shape(&run, err));
+    TRY(attributor_options(&run, &wanted, err));
+    size_t total = PICTURE_BYTES;
+    size_t part = 0;
+    enum status status = vit_attributor_bytes(options->model, &wanted, &part, err);
+    mem_free((void *) wanted.methods);
+    bool fits = checked_add(&total, total, part);
+    /* Curves, and where they have fewer bits their audit. */
+    size_t batches = options->maps_only ? 0 : run.precision == VIT_BF16 ? 2 : 1;
+    for (size_t i = 0; i < batches && status == STATUS_OK; i++) {
+        struct vit_batch_options batch = batch_options(&run, i == 1 ? VIT_FP32 : run.precision);
+        status = vit_batch_bytes(options->model, &batch, &part, err);
+        fits = fits && checked_add(&total, total, part);
+    }
+    TRY(status);
+    if (!fits) {
+        return fail(err, STATUS_LIMIT, "the evaluation needs more memory than can be counted");
+    }
+    *bytes = total;
+    return STATUS_OK;
 }
 
 enum status evaluate_run(const struct evaluate_options *options, const struct eval_item *items,
@@ -476,8 +523,7 @@ enum status evaluate_run(const struct evaluate_options *options, const struct ev
     struct evaluation evaluation = {0};
     struct run run = {.options = options, .items = items, .count = count, .out = &evaluation};
     TRY(check_options(options, err));
-    TRY(gemm_backend_find(options->backend, &run.backend, err));
-    set_shape(&run);
+    TRY(set_shape(&run, err));
     pthread_mutex_init(&run.mutex, NULL);
     enum status status = prepare_record(&run, err);
     if (status == STATUS_OK) {

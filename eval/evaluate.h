@@ -54,6 +54,11 @@ struct evaluate_options {
 /* The model, the preprocessing and the methods are the caller's; everything else gets defaults. */
 struct evaluate_options evaluate_options_default(void);
 
+/* At most so many bytes are held by each thread of a run, beside the model: its sessions and
+ * batches, and the photograph that it is at. */
+enum status evaluate_thread_bytes(const struct evaluate_options *options, size_t *bytes,
+                                  struct error *err);
+
 /* *out is owned: evaluation_free. An image that can't be read, or whose label is needed and not the
  * model's, is recorded with its status and message; so is a method that fails on an image. What
  * would befall every image (no memory, no file descriptors) ends the run and is returned, as is

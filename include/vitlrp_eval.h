@@ -83,6 +83,10 @@ struct vitlrp_eval_options {
      * too: vitlrp_evaluation_audit. fp32 is used, with a warning to the log, where the backend or
      * the processor has nothing faster. */
     enum vitlrp_precision precision;
+
+    size_t max_bytes; /* what all threads together may hold beside the model: fewer do the work,
+                         with a warning to the log, where it is not enough for all of them, LIMIT
+                         where it is not for one; 0: no limit */
 };
 
 VITLRP_API void vitlrp_eval_options_init(struct vitlrp_eval_options *options);

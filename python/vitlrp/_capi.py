@@ -330,6 +330,7 @@ class EvalOptions(Structure):
         ("observer", EvalObserver),
         ("log", Log),
         ("precision", c_int),
+        ("max_bytes", c_size_t),
     ]
 
 

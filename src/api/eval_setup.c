@@ -6,6 +6,7 @@
 #include "api/api.h"
 #include "api/image_private.h"
 #include "api/labels.h"
+#include "base/checked.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/pool.h"
@@ -219,6 +220,32 @@ static enum status choose_arithmetic(struct eval_setup *setup, struct error *err
     return STATUS_OK;
 }
 
+/* As many threads as there are images for, and memory. */
+static enum status choose_threads(struct eval_setup *setup, struct error *err) {
+    const struct vitlrp_eval_options *options = &setup->options;
+    const struct log log = {options->log.write, options->log.user};
+    size_t bytes = 0;
+    size_t wanted = options->threads > 0 ? (size_t) options->threads : api_processors();
+    wanted = size_min(wanted, size_max(1, setup->dataset.count));
+    setup->evaluate.threads = wanted;
+    if (options->max_bytes == 0) {
+        return STATUS_OK;
+    }
+    TRY(evaluate_thread_bytes(&setup->evaluate, &bytes, err));
+    if (bytes > options->max_bytes) {
+        return fail(err, STATUS_LIMIT, "each thread needs %zu bytes of memory, the limit is %zu",
+                    bytes, options->max_bytes);
+    }
+    if (options->max_bytes / bytes < wanted) {
+        setup->evaluate.threads = options->max_bytes / bytes;
+        log_message(&log, LOG_LEVEL_WARNING,
+                    "%zu threads instead of %zu: each may take %zu MB of memory, of which %zu MB "
+                    "are left",
+                    setup->evaluate.threads, wanted, bytes >> 20, options->max_bytes >> 20);
+    }
+    return STATUS_OK;
+}
+
 enum status eval_setup_open(const struct vitlrp_model *model,
                             const struct vitlrp_eval_options *options, struct eval_setup *setup,
                             struct error *err) {
@@ -244,9 +271,8 @@ enum status eval_setup_open(const struct vitlrp_model *model,
     setup->evaluate.ignore_exif = options->ignore_exif != 0;
     setup->evaluate.methods = setup->methods;
     setup->evaluate.method_count = setup->method_count;
-    setup->evaluate.threads = options->threads > 0 ? (size_t) options->threads : api_processors();
     setup->evaluate.manifest_count = setup->dataset.manifest_count;
-    return STATUS_OK;
+    return choose_threads(setup, err);
 }
 
 void eval_setup_close(struct eval_setup *setup) {

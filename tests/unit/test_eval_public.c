@@ -242,6 +242,53 @@ static void test_precision(void **unused) {
     scratch_close(&scratch);
 }
 
+/* The last warning, in 200 bytes. */
+static void keep_warning(void *user, int level, const char *message) {
+    if (level == 1) {
+        snprintf(user, 200, "%s", message);
+    }
+}
+
+static char *json_of(const struct vitlrp_model *model, const struct vitlrp_eval_options *options) {
+    struct vitlrp_evaluation *evaluation = NULL;
+    char *json = NULL;
+    size_t size = 0;
+    assert_int_equal(vitlrp_evaluate(model, options, &evaluation, NULL), VITLRP_OK);
+    assert_int_equal(vitlrp_evaluation_json(evaluation, &json, &size, NULL), VITLRP_OK);
+    vitlrp_evaluation_close(evaluation);
+    return json;
+}
+
+/* Memory for one thread of four gives the bytes of four; for less than one, LIMIT. */
+static void test_memory(void **unused) {
+    struct scratch scratch = photographs();
+    struct vitlrp_model *model = open_model();
+    struct vitlrp_eval_options options = small_options(&scratch);
+    struct vitlrp_evaluation *evaluation = NULL;
+    struct vitlrp_error error;
+    char told[200] = "";
+    (void) unused;
+    options.threads = 4;
+    char *wanted = json_of(model, &options);
+    options.max_bytes = (size_t) 150 << 20;
+    options.log = (struct vitlrp_log){keep_warning, told};
+    char *found = json_of(model, &options);
+    assert_string_equal(found, wanted);
+    assert_non_null(strstr(told, "1 threads instead of 4"));
+    options.max_bytes = (size_t) 1 << 40;
+    told[0] = '\0';
+    vitlrp_free(found);
+    found = json_of(model, &options);
+    assert_string_equal(told, "");
+    options.max_bytes = (size_t) 72 << 20;
+    assert_int_equal(vitlrp_evaluate(model, &options, &evaluation, &error), VITLRP_LIMIT);
+    assert_non_null(strstr(error.message, "each thread needs"));
+    vitlrp_free(found);
+    vitlrp_free(wanted);
+    vitlrp_model_close(model);
+    scratch_close(&scratch);
+}
+
 static void test_usage(void **unused) {
     struct scratch scratch = photographs();
     struct vitlrp_model *model = open_model();
@@ -378,10 +425,11 @@ static void test_cost(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_evaluate), cmocka_unit_test(test_names_and_pairs),
-        cmocka_unit_test(test_cancel),   cmocka_unit_test(test_usage),
-        cmocka_unit_test(test_rules),    cmocka_unit_test(test_tune),
-        cmocka_unit_test(test_cost),     cmocka_unit_test(test_precision),
+        cmocka_unit_test(test_evaluate),  cmocka_unit_test(test_names_and_pairs),
+        cmocka_unit_test(test_cancel),    cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_usage),     cmocka_unit_test(test_rules),
+        cmocka_unit_test(test_tune),      cmocka_unit_test(test_cost),
+        cmocka_unit_test(test_precision),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/parse.h"
 #include "base/text.h"
+#include "cli/machine.h"
 #include "cli/option_value.h"
 #include "cli/rule_changes.h"
 
@@ -92,8 +93,12 @@ enum status eval_choose(const struct args *args, const struct settings *settings
     return STATUS_OK;
 }
 
-void eval_choose_preprocess(const struct settings *settings, const struct vitlrp_model *model,
-                            struct eval_choice *choice) {
+void eval_choose_for_model(const struct settings *settings, const struct vitlrp_model *model,
+                           struct eval_choice *choice) {
+    uint64_t room = machine_room().memory;
+    size_t limit = settings->limits.memory;
+    choice->options.max_bytes = room < limit ? (size_t) room : limit;
+    choice->options.max_bytes += choice->options.max_bytes == 0 ? 1 : 0; /* 0 would be no limit */
     vitlrp_model_preprocess(model, &choice->preprocess);
     preprocess_change(&settings->preprocess, &choice->preprocess);
     choice->options.preprocess = &choice->preprocess;

@@ -21,9 +21,10 @@ struct eval_choice {
 enum status eval_choose(const struct args *args, const struct settings *settings,
                         struct eval_choice *choice, struct error *err);
 
-/* Puts the preprocessing of the model, with the settings' changes over it, into the choice. */
-void eval_choose_preprocess(const struct settings *settings, const struct vitlrp_model *model,
-                            struct eval_choice *choice);
+/* Puts into the choice what depends on the open model: its preprocessing with the settings' changes
+ * over it, and the memory that is left beside it. */
+void eval_choose_for_model(const struct settings *settings, const struct vitlrp_model *model,
+                           struct eval_choice *choice);
 
 void eval_choice_free(struct eval_choice *choice);
 

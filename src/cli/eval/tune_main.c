@@ -47,7 +47,7 @@ static enum status search(struct tuning *tuning, struct error *err) {
     if (vitlrp_model_sha256(tuning->model, tuning->sha256, NULL) != VITLRP_OK) {
         tuning->sha256[0] = '\0';
     }
-    eval_choose_preprocess(&tuning->settings, tuning->model, &tuning->choice);
+    eval_choose_for_model(&tuning->settings, tuning->model, &tuning->choice);
     run_watch_start(tuning->settings.progress, tuning->console, &tuning->watch);
     tuning->choice.options.observer = run_watch_observer(&tuning->watch);
     tuning->choice.options.log =
