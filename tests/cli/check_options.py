@@ -1,5 +1,5 @@
-"""Every option of options.def is in --help and is taken by the verbs that it names, and by no other.
-usage: check_options.py VITLRP OPTIONS_DEF"""
+"""Every option of options.def is in --help and is taken by the verbs that it names, and by no other;
+the fuzzer knows it. usage: check_options.py VITLRP OPTIONS_DEF DICTIONARY"""
 
 import re
 import subprocess
@@ -60,7 +60,9 @@ def check_option(program, spelled, takes_value, verbs, helps):
 
 
 def main():
-    program, table = sys.argv[1:3]
+    program, table, dictionary = sys.argv[1:4]
+    with open(dictionary, encoding="utf-8") as file:
+        known = set(file.read().split())
     helps = {verb: run(program, verb, "--help").stdout for verb in VERBS.values()}
     whole = run(program, "--help").stdout
     complaints = []
@@ -69,6 +71,8 @@ def main():
         complaints += check_option(program, spelled, takes_value, verbs, helps)
         complaints += [f"{word}: not in vitlrp --help" for word in spelled
                        if not is_shown(word, whole)]
+        complaints += [f"{word}: not in {dictionary}" for word in spelled
+                       if word.startswith("--") and f'"{word}"' not in known]
     too_long = [line for line in whole.splitlines() if len(line) > 90]
     complaints += [f"--help has a long line: {line}" for line in too_long]
     print("\n".join(complaints))

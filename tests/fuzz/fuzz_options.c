@@ -4,11 +4,40 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "cli/batch/batch_choice.h"
 #include "cli/eval/eval_choice.h"
 #include "cli/settings.h"
 #include "fuzz/fuzz.h"
 
 #define MAX_WORDS 64
+
+/* Limits that were read are told in words that are read as the same. */
+static void check_limits(const struct limits *limits) {
+    struct text told = {.limit = 1024};
+    struct limits again;
+    struct error err;
+    limits_append(limits, &told);
+    fuzz_check(!told.failed, "limits that are not told");
+    limits_init(&again);
+    fuzz_check(limits_change("--limits", told.data, &again, &err) == STATUS_OK, err.message);
+    text_free(&told);
+    told = (struct text){.limit = 1024};
+    struct text twice = {.limit = 1024};
+    limits_append(limits, &told);
+    limits_append(&again, &twice);
+    fuzz_check(strcmp(told.data, twice.data) == 0, "other limits than were told");
+    text_free(&told);
+    text_free(&twice);
+}
+
+static void read_batch(const struct args *args) {
+    struct batch_choice choice;
+    struct error err;
+    enum status status = batch_choose(args, &choice, &err);
+    if (status != STATUS_OK) {
+        fuzz_check_failure(status, &err);
+    }
+}
 
 static void read_choices(const struct args *args) {
     struct settings settings;
@@ -22,6 +51,10 @@ static void read_choices(const struct args *args) {
     struct vitlrp_preprocess preprocess = {.resize_to = 256, .crop_height = 224, .crop_width = 224};
     preprocess_change(&settings.preprocess, &preprocess);
     fuzz_touch(&preprocess, sizeof preprocess);
+    check_limits(&settings.limits);
+    if (args->verb == VERB_BATCH) {
+        read_batch(args);
+    }
     if (args->verb == VERB_EVAL || args->verb == VERB_TUNE) {
         status = eval_choose(args, &settings, &choice, &err);
         if (status != STATUS_OK) {

@@ -53,6 +53,8 @@ def command_lines():
         "a.jpg --gamma-conv 0.25 --gamma-linear inf --gamma-fc1 0 --epsilon 1e-6 --ledger",
         "a.jpg --resize short:256 --crop 224 --interpolation bicubic --mean .5,.5,.5 --std 1,1,1",
         "a.jpg --method rise --samples 10 --seed 1 --progress json --level patch --scale 2",
+        "batch folder -o maps --write png,raw --max-failures 5% --dry-run --retry-failed",
+        "a.jpg --limits side=20000,pixels=1,weights=8GiB,memory=64KiB,opcodes=9223372036854775807",
         "-h", "-V", "--", "-", "--cla 1", "--class", "-o",
     ]
 
