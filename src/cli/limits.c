@@ -46,7 +46,14 @@ void limits_init(struct limits *limits) {
     if (room < limits->model.max_bytes) {
         limits->model.max_bytes = room;
     }
-    limits->memory = room < SIZE_MAX ? (size_t) room : SIZE_MAX;
+    limits->memory = 0;
+}
+
+size_t limits_memory(const struct limits *limits, uint64_t left) {
+    if (limits->memory > 0) {
+        return limits->memory;
+    }
+    return left < 1 ? 1 : left < SIZE_MAX ? (size_t) left : SIZE_MAX;
 }
 
 static void put(const struct limit *limit, struct limits *limits, int64_t number) {

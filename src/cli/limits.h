@@ -13,17 +13,21 @@
 struct limits {
     struct vitlrp_image_limits image;
     struct vitlrp_model_limits model;
-    size_t memory; /* of a session */
+    size_t memory; /* of a session or an evaluation; 0: what is left when it begins */
 };
 
-/* The library's defaults, and no more memory than can be had: who asks for more is told, and not
- * stopped by the system in the middle. */
+/* The library's defaults, and no more weights than there is memory for: who asks for more than can
+ * be had is told, and not stopped by the system in the middle. */
 void limits_init(struct limits *limits);
 
 /* Changes what `text` names: NAME=NUMBER with a comma between two of them, bytes also in KiB, MiB
  * or GiB; NULL changes nothing. USAGE, beginning with `option`, for anything else. */
 enum status limits_change(const char *option, const char *text, struct limits *limits,
                           struct error *err);
+
+/* The limit on memory, from now on: what was asked for, else what is left; not 0. `left` is a
+ * number of machine_room. */
+size_t limits_memory(const struct limits *limits, uint64_t left);
 
 /* All of them as limits_change reads them. */
 void limits_append(const struct limits *limits, struct text *out);

@@ -1,6 +1,7 @@
 #include "model_choice.h"
 
 #include "library.h"
+#include "machine.h"
 
 enum status model_choose(const struct settings *settings, const struct console *console,
                          struct vitlrp_model **model, struct error *err) {
@@ -39,7 +40,7 @@ enum status session_choose(const struct settings *settings, const struct vitlrp_
     options->threads = settings->threads;
     options->backend = settings->backend;
     options->precision = settings->precision;
-    options->max_bytes = settings->limits.memory;
+    options->max_bytes = limits_memory(&settings->limits, machine_room().with_swap);
     options->methods = settings->method.method;
     options->input_height = input_height;
     options->input_width = input_width;

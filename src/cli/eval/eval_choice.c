@@ -95,10 +95,7 @@ enum status eval_choose(const struct args *args, const struct settings *settings
 
 void eval_choose_for_model(const struct settings *settings, const struct vitlrp_model *model,
                            struct eval_choice *choice) {
-    uint64_t room = machine_room().memory;
-    size_t limit = settings->limits.memory;
-    choice->options.max_bytes = room < limit ? (size_t) room : limit;
-    choice->options.max_bytes += choice->options.max_bytes == 0 ? 1 : 0; /* 0 would be no limit */
+    choice->options.max_bytes = limits_memory(&settings->limits, machine_room().memory);
     vitlrp_model_preprocess(model, &choice->preprocess);
     preprocess_change(&settings->preprocess, &choice->preprocess);
     choice->options.preprocess = &choice->preprocess;
