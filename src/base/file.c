@@ -108,6 +108,17 @@ enum status file_read(const char *path, size_t limit, struct bytes *out, struct 
     return error_prefix(err, status, path);
 }
 
+void file_read_head(const char *path, char *out, size_t size) {
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    out[0] = '\0';
+    if (descriptor < 0) {
+        return;
+    }
+    ssize_t got = read(descriptor, out, size - 1);
+    close(descriptor);
+    out[got > 0 ? got : 0] = '\0';
+}
+
 enum status file_read_descriptor(int descriptor, size_t limit, struct bytes *out,
                                  struct error *err) {
     return read_to_end(descriptor, READ_STEP, limit, out, err);

@@ -19,6 +19,10 @@ void bytes_free(struct bytes *bytes);
  * never blocks), LIMIT beyond `limit` bytes. The message names the path. */
 enum status file_read(const char *path, size_t limit, struct bytes *out, struct error *err);
 
+/* The beginning of a file as a string of less than `size` bytes, "" if there is none: for those of
+ * /proc and /sys, which file_read refuses, as they tell no size. */
+void file_read_head(const char *path, char *out, size_t size);
+
 /* Reads a descriptor (standard input, say) to its end. */
 enum status file_read_descriptor(int descriptor, size_t limit, struct bytes *out,
                                  struct error *err);

@@ -56,6 +56,10 @@ bool parse_int64(const char *text, int64_t min, int64_t max, int64_t *out) {
     return parse_int64_span(text, strlen(text), min, max, out);
 }
 
+bool parse_leading_int64(const char *text, int64_t max, int64_t *out) {
+    return parse_int64_span(text, strspn(text, "0123456789"), 0, max, out);
+}
+
 bool parse_double(const char *text, double min, double max, double *out) {
     /* strtod also takes blanks, hexadecimal, "inf" and "nan": none of them is a number here. */
     if (text[0] == '\0' || text[strspn(text, "+-0123456789.eE")] != '\0') {

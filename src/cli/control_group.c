@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/parse.h"
-#include "machine.h"
 
 #define PATH_BYTES 4096
 
@@ -28,8 +28,8 @@ static bool read_number(const char *folder, const char *name, uint64_t *out) {
     if (snprintf(path, sizeof path, "%s/%s", folder, name) >= (int) sizeof path) {
         return false;
     }
-    machine_read_head(path, head, sizeof head);
-    if (!parse_int64_span(head, strspn(head, "0123456789"), 0, INT64_MAX, &number)) {
+    file_read_head(path, head, sizeof head);
+    if (!parse_leading_int64(head, INT64_MAX, &number)) {
         return false;
     }
     *out = (uint64_t) number;
@@ -44,12 +44,11 @@ static uint64_t droppable_bytes(const char *folder, const char *key) {
     if (snprintf(path, sizeof path, "%s/memory.stat", folder) >= (int) sizeof path) {
         return 0;
     }
-    machine_read_head(path, head + 1, sizeof head - 1);
+    file_read_head(path, head + 1, sizeof head - 1);
     snprintf(line, sizeof line, "\n%s", key);
     const char *found = strstr(head, line);
     if (found != NULL) {
-        found += strlen(line);
-        parse_int64_span(found, strspn(found, "0123456789"), 0, INT64_MAX, &number);
+        parse_leading_int64(found + strlen(line), INT64_MAX, &number);
     }
     return (uint64_t) number;
 }
@@ -94,7 +93,7 @@ static uint64_t left_on_the_way(const char *mount, const struct version *version
 uint64_t control_group_left(const char *membership, const char *mount) {
     char head[8192];
     uint64_t left = UINT64_MAX;
-    machine_read_head(membership, head, sizeof head);
+    file_read_head(membership, head, sizeof head);
     /* Lines "NUMBER:CONTROLLERS:PATH"; version 2 names no controllers. */
     for (const char *line = head; *line != '\0';
          line += strcspn(line, "\n"), line += *line != '\0') {

@@ -8,10 +8,6 @@
 /* The processor's name, "" if unknown. */
 void machine_cpu(char *out, size_t size);
 
-/* The beginning of a file of the system as a string, "" if there is none; file_read refuses these,
- * as their size is told as 0. */
-void machine_read_head(const char *path, char *out, size_t size);
-
 /* Bytes that this process can still have; UINT64_MAX where the system does not tell, or sets no
  * limit. */
 struct machine_room {
