@@ -36,10 +36,16 @@ void vitlrp_image_options_init(struct vitlrp_image_options *options) {
     vitlrp_image_limits_init(&options->limits);
 }
 
-/* *out = *options, or the defaults for NULL. */
-static enum status read_options(const struct vitlrp_image_options *options,
-                                struct vitlrp_image_options *out, struct error *err) {
-    vitlrp_image_options_init(out);
+/* The options in imgio's terms. */
+struct reading {
+    bool ignore_exif;
+    struct image_limits limits;
+};
+
+/* NULL: the defaults. */
+static enum status read_options(const struct vitlrp_image_options *options, struct reading *out,
+                                struct error *err) {
+    *out = (struct reading){.limits = image_limits_default()};
     if (options == NULL) {
         return STATUS_OK;
     }
@@ -47,10 +53,8 @@ static enum status read_options(const struct vitlrp_image_options *options,
         return fail(err, STATUS_USAGE,
                     "image options that vitlrp_image_options_init did not initialise");
     }
-    struct image_limits limits;
-    TRY(image_read_limits(&options->limits, &limits, err));
-    *out = *options;
-    return STATUS_OK;
+    out->ignore_exif = options->ignore_exif != 0;
+    return image_read_limits(&options->limits, &out->limits, err);
 }
 
 static enum status new_image(struct vitlrp_image **out, struct error *err) {
@@ -62,32 +66,28 @@ static enum status new_image(struct vitlrp_image **out, struct error *err) {
     return STATUS_OK;
 }
 
-static enum status decode_upright(const void *data, size_t size,
-                                  const struct vitlrp_image_options *options,
+static enum status decode_upright(const void *data, size_t size, const struct reading *reading,
                                   struct vitlrp_image *image, struct error *err) {
-    struct image_limits limits;
     struct decoded decoded;
-    TRY(image_read_limits(&options->limits, &limits, err));
-    TRY(decode_image(data, size, &limits, &decoded, err));
+    TRY(decode_image(data, size, &reading->limits, &decoded, err));
     image->pixels = decoded.image;
     image->orientation = decoded.orientation;
     image->format = decoded.format;
-    if (options->ignore_exif != 0) {
+    if (reading->ignore_exif) {
         return STATUS_OK;
     }
     return image_orient(&image->pixels, decoded.orientation, err);
 }
 
-static enum status open_memory(const void *data, size_t size,
-                               const struct vitlrp_image_options *options,
+static enum status open_memory(const void *data, size_t size, const struct reading *reading,
                                struct vitlrp_image **out, struct error *err) {
-    if (size > options->limits.max_file_bytes) {
+    if (size > reading->limits.max_file) {
         return fail(err, STATUS_LIMIT, "an image file of %zu bytes; the limit is %zu", size,
-                    options->limits.max_file_bytes);
+                    reading->limits.max_file);
     }
     struct vitlrp_image *image = NULL;
     TRY(new_image(&image, err));
-    enum status status = decode_upright(data, size, options, image, err);
+    enum status status = decode_upright(data, size, reading, image, err);
     if (status != STATUS_OK) {
         vitlrp_image_close(image);
         return status;
@@ -104,19 +104,19 @@ enum vitlrp_status vitlrp_image_open_memory(const void *data, size_t size,
         return api_fail(error, VITLRP_USAGE, "vitlrp_image_open_memory: a NULL argument");
     }
     struct error err;
-    struct vitlrp_image_options chosen;
-    enum status status = read_options(options, &chosen, &err);
+    struct reading reading;
+    enum status status = read_options(options, &reading, &err);
     if (status == STATUS_OK) {
-        status = open_memory(data, size, &chosen, image, &err);
+        status = open_memory(data, size, &reading, image, &err);
     }
     return api_status(status, &err, error);
 }
 
-static enum status open_path(const char *path, const struct vitlrp_image_options *options,
+static enum status open_path(const char *path, const struct reading *reading,
                              struct vitlrp_image **out, struct error *err) {
     struct bytes bytes;
-    TRY(file_read(path, options->limits.max_file_bytes, &bytes, err));
-    enum status status = open_memory(bytes.data, bytes.size, options, out, err);
+    TRY(file_read(path, reading->limits.max_file, &bytes, err));
+    enum status status = open_memory(bytes.data, bytes.size, reading, out, err);
     bytes_free(&bytes);
     return error_prefix(err, status, path);
 }
@@ -127,10 +127,10 @@ enum vitlrp_status vitlrp_image_open(const char *path, const struct vitlrp_image
         return api_fail(error, VITLRP_USAGE, "vitlrp_image_open: a NULL argument");
     }
     struct error err;
-    struct vitlrp_image_options chosen;
-    enum status status = read_options(options, &chosen, &err);
+    struct reading reading;
+    enum status status = read_options(options, &reading, &err);
     if (status == STATUS_OK) {
-        status = open_path(path, &chosen, image, &err);
+        status = open_path(path, &reading, image, &err);
     }
     return api_status(status, &err, error);
 }

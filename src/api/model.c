@@ -22,12 +22,14 @@ void vitlrp_model_options_init(struct vitlrp_model_options *options) {
     vitlrp_model_limits_init(&options->limits);
 }
 
-static struct vit_load_limits load_limits(const struct vitlrp_model_limits *from) {
-    return (struct vit_load_limits){.max_bytes = from->max_bytes,
+static enum status read_limits(const struct vitlrp_model_limits *from, struct vit_load_limits *out,
+                               struct error *err) {
+    *out = (struct vit_load_limits){.max_bytes = from->max_bytes,
                                     .max_table = from->max_table_bytes,
                                     .max_tensors = from->max_tensors,
                                     .max_zip_entries = from->max_zip_entries,
                                     .max_opcodes = from->max_pickle_opcodes};
+    return vit_load_limits_check(out, err);
 }
 
 void vitlrp_architecture_init(struct vitlrp_architecture *architecture) {
@@ -45,10 +47,19 @@ void vitlrp_model_info_init(struct vitlrp_model_info *info) {
     *info = (struct vitlrp_model_info){.struct_size = sizeof *info};
 }
 
-/* *out = *options, or the defaults for NULL. */
-static enum status read_options(const struct vitlrp_model_options *options,
-                                struct vitlrp_model_options *out, struct error *err) {
-    vitlrp_model_options_init(out);
+/* The options in vit's terms. `load` points into it. */
+struct opening {
+    struct log log;
+    struct vit_load_limits limits;
+    struct vit_load_options load;
+    const char *labels_path;
+};
+
+/* NULL: the defaults. */
+static enum status read_options(const struct vitlrp_model_options *options, struct opening *out,
+                                struct error *err) {
+    *out = (struct opening){.limits = vit_load_limits_default(),
+                            .load = {.limits = &out->limits, .log = &out->log}};
     if (options == NULL) {
         return STATUS_OK;
     }
@@ -59,10 +70,10 @@ static enum status read_options(const struct vitlrp_model_options *options,
     if (options->heads < 0) {
         return fail(err, STATUS_USAGE, "the number of attention heads must not be negative");
     }
-    struct vit_load_limits limits = load_limits(&options->limits);
-    TRY(vit_load_limits_check(&limits, err));
-    *out = *options;
-    return STATUS_OK;
+    out->log = (struct log){options->log.write, options->log.user};
+    out->load.heads = options->heads;
+    out->labels_path = options->labels_path;
+    return read_limits(&options->limits, &out->limits, err);
 }
 
 /* Puts preprocessing and classes beside the weights, of which it takes ownership, failing or not.
@@ -90,15 +101,12 @@ static enum status complete(struct vit_model *vit, const char *labels_path,
 
 static enum status open_path(const char *path, const struct vitlrp_model_options *options,
                              struct vitlrp_model **out, struct error *err) {
-    struct vitlrp_model_options chosen;
+    struct opening opening;
     struct vit_model *vit = NULL;
     struct vitlrp_model *model = NULL;
-    TRY(read_options(options, &chosen, err));
-    struct log log = {chosen.log.write, chosen.log.user};
-    struct vit_load_limits limits = load_limits(&chosen.limits);
-    struct vit_load_options load = {.heads = chosen.heads, .limits = &limits, .log = &log};
-    TRY(vit_model_load(path, &load, &vit, err));
-    TRY(complete(vit, chosen.labels_path, &model, err));
+    TRY(read_options(options, &opening, err));
+    TRY(vit_model_load(path, &opening.load, &vit, err));
+    TRY(complete(vit, opening.labels_path, &model, err));
     model->path = mem_strdup(vit->name);
     if (model->path == NULL) {
         vitlrp_model_close(model);
@@ -121,14 +129,11 @@ enum vitlrp_status vitlrp_model_open(const char *path, const struct vitlrp_model
 static enum status open_memory(const void *data, size_t size, const char *name,
                                const struct vitlrp_model_options *options,
                                struct vitlrp_model **out, struct error *err) {
-    struct vitlrp_model_options chosen;
+    struct opening opening;
     struct vit_model *vit = NULL;
-    TRY(read_options(options, &chosen, err));
-    struct log log = {chosen.log.write, chosen.log.user};
-    struct vit_load_limits limits = load_limits(&chosen.limits);
-    struct vit_load_options load = {.heads = chosen.heads, .limits = &limits, .log = &log};
-    TRY(vit_model_load_memory(data, size, name, &load, &vit, err));
-    TRY(complete(vit, chosen.labels_path, out, err));
+    TRY(read_options(options, &opening, err));
+    TRY(vit_model_load_memory(data, size, name, &opening.load, &vit, err));
+    TRY(complete(vit, opening.labels_path, out, err));
     (*out)->data = data;
     (*out)->size = size;
     return STATUS_OK;

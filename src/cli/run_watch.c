@@ -13,6 +13,8 @@
 /* Between two lines of progress. */
 #define SHOW_EVERY_MS 150.0
 
+#define CODE_SIGNAL 128
+
 /* A handler has no other way to tell; threads of a run read it. */
 static atomic_int caught_signal;
 
@@ -67,6 +69,10 @@ struct vitlrp_eval_observer run_watch_observer(struct run_watch *watch) {
 
 int run_watch_signal(void) {
     return caught_signal;
+}
+
+enum exit_code run_watch_code(void) {
+    return (enum exit_code)(CODE_SIGNAL + caught_signal);
 }
 
 /* True for a terminal that has hung up: whatever is done with it fails. */

@@ -14,9 +14,6 @@
 #include "cli/model_choice.h"
 #include "cli/run_watch.h"
 
-/* Shells' way to tell of a signal. */
-#define CODE_SIGNAL 128
-
 #define SUMMARY_LIMIT ((size_t) 1 << 16)
 
 /* A run from its options to its end. */
@@ -146,7 +143,7 @@ static enum exit_code run_batch(struct batch *batch, struct console *console) {
     }
     if (run.cancelled && code != CODE_OUTPUT) {
         console_warn(console, "stopped; what was done is written");
-        code = (enum exit_code)(CODE_SIGNAL + run_watch_signal());
+        code = run_watch_code();
     }
     return code;
 }

@@ -8,9 +8,6 @@
 #include "eval_files.h"
 #include "eval_report.h"
 
-/* Shells' way to tell of a signal. */
-#define CODE_SIGNAL 128
-
 static enum status run(const struct settings *settings, const struct console *console,
                        struct eval_choice *choice, struct vitlrp_evaluation **evaluation,
                        struct error *err) {
@@ -53,7 +50,7 @@ enum exit_code eval_main(const struct args *args, struct console *console) {
     }
     if (evaluation != NULL && run_watch_signal() != 0 && code != CODE_OUTPUT) {
         console_warn(console, "stopped; what was done is written");
-        code = (enum exit_code)(CODE_SIGNAL + run_watch_signal());
+        code = run_watch_code();
     }
     vitlrp_evaluation_close(evaluation);
     eval_choice_free(&choice);

@@ -11,7 +11,6 @@
 #include "tune_report.h"
 
 #define TEXT_LIMIT ((size_t) 1 << 20)
-#define CODE_SIGNAL 128
 
 /* A run of tune. */
 struct tuning {
@@ -142,7 +141,7 @@ enum exit_code tune_main(const struct args *args, struct console *console) {
     if (code == CODE_DONE) {
         code = console_check(report(&tuning, &err), CODE_OUTPUT, &err);
     } else if (run_watch_signal() != 0) {
-        code = (enum exit_code)(CODE_SIGNAL + run_watch_signal());
+        code = run_watch_code();
     }
     vitlrp_model_close(tuning.model);
     eval_choice_free(&tuning.choice);
