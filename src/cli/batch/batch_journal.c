@@ -251,19 +251,21 @@ size_t batch_journal_count(const struct batch_journal *journal, enum batch_state
     return count;
 }
 
-static enum status write_in_order(const struct batch_journal *journal, struct draft *draft,
-                                  struct error *err) {
+/* Line i is the one at i / shards of journal i % shards. */
+static enum status append_lines(const struct batch_journal *const *journals, size_t shards,
+                                size_t lines, struct draft *draft, struct error *err) {
     struct text buffer = {.limit = LINE_LIMIT + READ_STEP};
     struct text line = {.limit = LINE_LIMIT};
     enum status status = STATUS_OK;
-    for (size_t i = 0; i < journal->count && status == STATUS_OK; i++) {
-        status = batch_journal_line(journal, i, &line, err);
+    for (size_t i = 0; i < lines && status == STATUS_OK; i++) {
+        status = batch_journal_line(journals[i % shards], i / shards, &line, err);
         if (status == STATUS_OK) {
             text_append(&buffer, line.data, line.length);
             text_append(&buffer, "\n", 1);
-            status = buffer.failed ? fail(err, STATUS_NOMEM, "out of memory") : STATUS_OK;
+            status = buffer.failed ? fail(err, STATUS_NOMEM, "out of memory for the results")
+                                   : STATUS_OK;
         }
-        if (status == STATUS_OK && (buffer.length >= READ_STEP || i + 1 == journal->count)) {
+        if (status == STATUS_OK && (buffer.length >= READ_STEP || i + 1 == lines)) {
             status = draft_write(draft, buffer.data, buffer.length, err);
             buffer.length = 0;
         }
@@ -273,19 +275,26 @@ static enum status write_in_order(const struct batch_journal *journal, struct dr
     return status;
 }
 
-enum status batch_journal_finish(struct batch_journal *journal, const char *staging,
-                                 struct error *err) {
+enum status batch_journal_write(const struct batch_journal *const *journals, size_t shards,
+                                size_t lines, const char *path, const char *staging,
+                                struct error *err) {
     struct draft draft;
-    if (journal->ordered && journal->next == journal->count) {
-        return batch_journal_sync(journal, err);
-    }
-    enum status status = draft_open(journal->path, staging, &draft, err);
+    enum status status = draft_open(path, staging, &draft, err);
     if (status == STATUS_OK) {
-        status = write_in_order(journal, &draft, err);
+        status = append_lines(journals, shards, lines, &draft, err);
         if (status == STATUS_OK) {
             status = draft_commit(&draft, err);
         }
         draft_discard(&draft);
     }
-    return error_prefix(err, status, journal->path);
+    return error_prefix(err, status, path);
+}
+
+enum status batch_journal_finish(struct batch_journal *journal, const char *staging,
+                                 struct error *err) {
+    const struct batch_journal *only = journal;
+    if (journal->ordered && journal->next == journal->count) {
+        return batch_journal_sync(journal, err);
+    }
+    return batch_journal_write(&only, 1, journal->count, journal->path, staging, err);
 }

@@ -62,6 +62,12 @@ void batch_journal_reopen(struct batch_journal *journal, size_t place);
 /* How many images are in the state. */
 size_t batch_journal_count(const struct batch_journal *journal, enum batch_state state);
 
+/* Writes a file of so many lines whole, or not at all: those of the shards by turns, which is the
+ * order of the images. The journals are complete. `staging` as of draft_open. */
+enum status batch_journal_write(const struct batch_journal *const *journals, size_t shards,
+                                size_t lines, const char *path, const char *staging,
+                                struct error *err);
+
 /* Of a complete journal: puts the lines into order and leaves one for each image, in a new file
  * that takes the old one's place. `staging` as of draft_open. */
 enum status batch_journal_finish(struct batch_journal *journal, const char *staging,

@@ -6,8 +6,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "base/draft.h"
 #include "base/file.h"
+#include "base/mem.h"
 #include "batch_config.h"
 #include "batch_finish.h"
 #include "batch_names.h"
@@ -15,8 +15,6 @@
 #include "batch_store.h"
 #include "cli/names.h"
 
-#define LINE_LIMIT ((size_t) 1 << 28)
-#define WRITE_STEP ((size_t) 1 << 20)
 #define COPY_LIMIT ((size_t) 1 << 32)
 
 static bool is_folder(const char *path) {
@@ -129,42 +127,19 @@ static enum status copy_part(const struct batch_store *store, const struct batch
 
 /* ---- One run ---- */
 
-/* The lines of all shards by turns, which is the order of the images. */
-static enum status append_lines(const struct batch_shards *shards, struct draft *draft,
-                                struct error *err) {
-    struct text buffer = {.limit = LINE_LIMIT + WRITE_STEP};
-    struct text line = {.limit = LINE_LIMIT};
-    enum status status = STATUS_OK;
-    for (size_t i = 0; i < shards->images && status == STATUS_OK; i++) {
-        const struct batch_part *part = &shards->parts[i % shards->count];
-        status = batch_journal_line(&part->journal, i / shards->count, &line, err);
-        text_append(&buffer, line.data, line.length);
-        text_append_string(&buffer, "\n");
-        if (status == STATUS_OK && buffer.failed) {
-            status = fail(err, STATUS_NOMEM, "out of memory for the results");
-        }
-        if (status == STATUS_OK && (buffer.length >= WRITE_STEP || i + 1 == shards->images)) {
-            status = draft_write(draft, buffer.data, buffer.length, err);
-            buffer.length = 0;
-        }
-    }
-    text_free(&buffer);
-    text_free(&line);
-    return status;
-}
-
 static enum status write_results(const struct batch_shards *shards, const struct batch_store *store,
                                  const char *path, struct error *err) {
-    struct draft draft;
-    enum status status = draft_open(path, store->staging.data, &draft, err);
-    if (status == STATUS_OK) {
-        status = append_lines(shards, &draft, err);
-        if (status == STATUS_OK) {
-            status = draft_commit(&draft, err);
-        }
-        draft_discard(&draft);
+    const struct batch_journal **journals = mem_calloc(shards->count, sizeof *journals);
+    if (journals == NULL) {
+        return fail(err, STATUS_NOMEM, "out of memory for %zu shards", shards->count);
     }
-    return error_prefix(err, status, path);
+    for (size_t i = 0; i < shards->count; i++) {
+        journals[i] = &shards->parts[i].journal;
+    }
+    enum status status = batch_journal_write(journals, shards->count, shards->images, path,
+                                             store->staging.data, err);
+    mem_free((void *) journals);
+    return status;
 }
 
 /* A folder that holds another run keeps it. */
