@@ -206,16 +206,6 @@ static enum status choose_operand(const struct args *args, struct settings *sett
     return STATUS_OK;
 }
 
-static enum status check_json(const struct args *args, const struct settings *settings,
-                              struct error *err) {
-    const char *json = args->value[OPTION_JSON];
-    if (json == NULL) {
-        return STATUS_OK;
-    }
-    return json[0] == '\0' ? fail(err, STATUS_USAGE, "--json needs a file name")
-                           : output_check_inputs("--json", json, args, settings->model_path, err);
-}
-
 enum exit_code info_main(const struct args *args, struct console *console) {
     struct error err;
     struct settings settings;
@@ -226,7 +216,8 @@ enum exit_code info_main(const struct args *args, struct console *console) {
         status = choose_operand(args, &settings, &err);
     }
     if (status == STATUS_OK) {
-        status = check_json(args, &settings, &err);
+        status = output_check_inputs("--json", args->value[OPTION_JSON], args, settings.model_path,
+                                     &err);
     }
     if (status == STATUS_OK) {
         status = model_choose(&settings, console, &model, &err);

@@ -400,6 +400,12 @@ enum status output_check_inputs(const char *option, const char *path, const stru
     const char *const *value = args->value;
     const char *const others[] = {model_path, value[OPTION_LABELS], value[OPTION_SETTINGS],
                                   value[OPTION_TRUTH], value[OPTION_BOXES]};
+    if (path == NULL) {
+        return STATUS_OK;
+    }
+    if (path[0] == '\0') {
+        return fail(err, STATUS_USAGE, "%s needs a file name", option);
+    }
     if (!is_stdout(path) && (is_one_of(args->operands, args->operand_count, path) ||
                              is_one_of(others, sizeof others / sizeof others[0], path))) {
         return error_prefix(err, fail(err, STATUS_USAGE, "%s would overwrite this input", option),

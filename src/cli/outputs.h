@@ -47,8 +47,8 @@ enum status outputs_path(const struct outputs *outputs, enum output_kind kind,
  * it that is missing or not writable. */
 enum status output_check(const char *path, struct error *err);
 
-/* USAGE if the path is a file that is read: an operand, the model (NULL: none is a file), or one
- * that another option names. `option` is what writes it. */
+/* USAGE if the path is empty, or a file that is read: an operand, the model (NULL: none is a file),
+ * or one that another option names. `option` is what writes it; no path (NULL) is fine. */
 enum status output_check_inputs(const char *option, const char *path, const struct args *args,
                                 const char *model_path, struct error *err);
 

@@ -18,7 +18,6 @@
 static enum status check_options(const struct args *args, const struct settings *settings,
                                  struct error *err) {
     static const enum option_id UNREAD[] = {OPTION_CROP, OPTION_METHOD, OPTION_RUNS};
-    const char *json = args->value[OPTION_JSON];
     bool eval = args->value[OPTION_EVAL] != NULL;
     bool batch = args->value[OPTION_BATCH] != NULL;
     bool throughput = args->value[OPTION_THROUGHPUT] != NULL;
@@ -39,11 +38,7 @@ static enum status check_options(const struct args *args, const struct settings 
                         option_table()[UNREAD[i]].name);
         }
     }
-    if (json != NULL && json[0] == '\0') {
-        return fail(err, STATUS_USAGE, "--json needs a file name");
-    }
-    return json == NULL ? STATUS_OK
-                        : output_check_inputs("--json", json, args, settings->model_path, err);
+    return output_check_inputs("--json", args->value[OPTION_JSON], args, settings->model_path, err);
 }
 
 static enum exit_code bench_passes_main(const struct args *args, const struct settings *settings,

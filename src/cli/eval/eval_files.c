@@ -47,9 +47,6 @@ enum status eval_files_plan(const struct args *args, const char *model_path,
     }
     for (int i = 0; i < EVAL_FILES; i++) {
         const char *path = files->path[i];
-        if (path != NULL && path[0] == '\0') {
-            return fail(err, STATUS_USAGE, "%s needs a file name", SPELLED[i]);
-        }
         if (path != NULL) {
             TRY(check_path(args, model_path, files, i, err));
             files->stdout_taken = files->stdout_taken || strcmp(path, "-") == 0;
