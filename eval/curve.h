@@ -10,8 +10,8 @@
 #include "base/status.h"
 #include "eval/evaluation.h"
 #include "imgio/preprocess.h"
-#include "vit/batch.h"
-#include "vit/model.h"
+#include "vit/model/model.h"
+#include "vit/program/batch.h"
 
 struct curve_evaluator;
 

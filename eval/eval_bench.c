@@ -8,9 +8,9 @@
 #include "base/pool.h"
 #include "base/random.h"
 #include "eval/curve.h"
-#include "vit/batch.h"
-#include "vit/gemm.h"
-#include "vit/session.h"
+#include "vit/math/gemm.h"
+#include "vit/program/batch.h"
+#include "vit/program/session.h"
 
 /* Inputs of the evaluator for each that a session computes on its own. */
 #define POINTS_PER_SINGLE 8

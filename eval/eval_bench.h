@@ -7,8 +7,8 @@
 #include <stdint.h>
 
 #include "base/status.h"
-#include "vit/model.h"
-#include "vit/packs.h"
+#include "vit/math/packs.h"
+#include "vit/model/model.h"
 
 struct eval_bench_options {
     const struct vit_model *model;

@@ -13,9 +13,9 @@
 #include "eval/load_input.h"
 #include "eval/localize.h"
 #include "eval/protocol.h"
-#include "vit/gemm.h"
-#include "vit/network.h"
-#include "vit/packs.h"
+#include "vit/math/gemm.h"
+#include "vit/math/packs.h"
+#include "vit/program/network.h"
 
 /* A photograph of 12 megapixels and what is made of it on the way to the input. */
 #define PICTURE_BYTES ((size_t) 72 << 20)

@@ -12,8 +12,8 @@
 #include "eval/item.h"
 #include "imgio/image.h"
 #include "imgio/preprocess.h"
-#include "vit/method.h"
-#include "vit/model.h"
+#include "vit/methods/method.h"
+#include "vit/model/model.h"
 
 struct evaluate_method {
     const char *name; /* in the results; one method may run twice with different options */

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "base/status.h"
-#include "vit/packs.h"
+#include "vit/math/packs.h"
 
 enum eval_replacement {
     EVAL_REPLACE_ZERO, /* 0 after normalisation: the default */

@@ -9,7 +9,7 @@
 #include "base/status.h"
 #include "imgio/image.h"
 #include "imgio/preprocess.h"
-#include "vit/model.h"
+#include "vit/model/model.h"
 
 /* How files become inputs, the same for a whole run. */
 struct input_source {

@@ -6,7 +6,7 @@
 
 #include "base/random.h"
 #include "vit/load/weights.h"
-#include "vit/packs.h"
+#include "vit/math/packs.h"
 
 size_t randomize_stage_count(const struct vit_config *config) {
     return (size_t) config->depth + 2;

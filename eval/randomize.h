@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "base/status.h"
-#include "vit/model.h"
+#include "vit/model/model.h"
 
 /* Stages: 0 the head with the last LayerNorm, then the blocks from the last to the first, then the
  * embedding (patches, CLS token, positions). depth + 2 in all. */

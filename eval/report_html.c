@@ -7,7 +7,7 @@
 
 #include "eval/protocol.h"
 #include "eval/report_private.h"
-#include "vit/method.h"
+#include "vit/methods/method.h"
 
 #define ESCAPE_LIMIT 4096
 

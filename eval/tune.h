@@ -9,7 +9,7 @@
 #include "eval/evaluate.h"
 #include "eval/item.h"
 #include "eval/statistics.h"
-#include "vit/method.h"
+#include "vit/methods/method.h"
 
 /* The kinds of layers that share a gamma. */
 enum tune_kind { TUNE_CONV, TUNE_MLP, TUNE_ATTENTION, TUNE_HEAD, TUNE_KINDS };

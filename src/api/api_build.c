@@ -5,9 +5,9 @@
 #include "base/text.h"
 #include "eval/protocol.h"
 #include "imgio/decode.h"
-#include "vit/gemm.h"
-#include "vit/kernels.h"
-#include "vit/packs.h"
+#include "vit/math/gemm.h"
+#include "vit/math/kernels.h"
+#include "vit/math/packs.h"
 
 #define BUILD_LIMIT ((size_t) 1 << 16)
 

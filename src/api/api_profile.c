@@ -1,7 +1,7 @@
 /* The public face of measuring: profiles of a session's passes, and what there is to compare. */
 #include "api/api.h"
 #include "api/api_session.h"
-#include "vit/gemm.h"
+#include "vit/math/gemm.h"
 
 const char *vitlrp_backend_name(size_t index) {
     static const char *const KNOWN[] = {"openblas", "onednn"};

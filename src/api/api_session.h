@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-#include "vit/method.h"
+#include "vit/methods/method.h"
 #include "vitlrp.h"
 
 struct vitlrp_session {

@@ -12,8 +12,8 @@
 #include "base/pool.h"
 #include "base/text.h"
 #include "eval/protocol.h"
-#include "vit/gemm.h"
-#include "vit/packs.h"
+#include "vit/math/gemm.h"
+#include "vit/math/packs.h"
 
 #define DEFAULT_STEPS 28
 #define MAX_METHODS 200

@@ -5,7 +5,7 @@
 
 #include "api/class_table.h"
 #include "base/status.h"
-#include "vit/model.h"
+#include "vit/model/model.h"
 
 struct labels {
     struct class_table classes;  /* one for each output, in their order */

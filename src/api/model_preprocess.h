@@ -3,7 +3,7 @@
 #define API_MODEL_PREPROCESS_H
 
 #include "base/status.h"
-#include "vit/model.h"
+#include "vit/model/model.h"
 #include "vitlrp.h"
 
 /* From the model's metadata or preprocessor_config.json, else what its framework usually does.

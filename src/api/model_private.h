@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 
-#include "vit/model.h"
+#include "vit/model/model.h"
 #include "vitlrp.h"
 
 struct labels;

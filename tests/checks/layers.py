@@ -22,8 +22,8 @@ OWN = {"src/base": "base", "src/api": "api", "src/cli": "cli"}
 
 # Other people's libraries, each behind one door.
 DOORS = {
-    "cblas.h": r"vit/gemm_.*",
-    "dnnl.h": r"vit/gemm_.*",
+    "cblas.h": r"vit/math/gemm_.*",
+    "dnnl.h": r"vit/math/gemm_.*",
     "jpeglib.h": r"imgio/.*",
     "png.h": r"imgio/.*",
     "stb_image.h": r"imgio/decode_stb\.c",

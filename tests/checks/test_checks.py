@@ -12,12 +12,12 @@ LONG_FUNCTION = "int f(int a) {\n" + "    a++;\n" * 80 + "    return a;\n}\n"
 
 # check, file, text with a fault
 FAULTS = [
-    ("layers.py", "imgio/a.c", '#include "vit/model.h"\n'),
+    ("layers.py", "imgio/a.c", '#include "vit/model/model.h"\n'),
     ("layers.py", "vit/a.c", '#include "imgio/image.h"\n'),
     ("layers.py", "src/base/a.c", '#include "vitlrp.h"\n'),
     ("layers.py", "include/vitlrp.h", '#include "base/mem.h"\n'),
     ("layers.py", "vit/a.c", '#include "vitlrp_eval.h"\n'),
-    ("layers.py", "src/cli/a.c", '#include "vit/model.h"\n'),
+    ("layers.py", "src/cli/a.c", '#include "vit/model/model.h"\n'),
     ("layers.py", "src/cli/a.c", "#include <png.h>\n"),
     ("layers.py", "vit/a.c", "#include <cblas.h>\n"),
     ("banned.py", "vit/a.c", "int f(const char *s) {\n    return atoi(s);\n}\n"),

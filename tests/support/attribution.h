@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-#include "vit/method.h"
+#include "vit/methods/method.h"
 
 /* The model of golden/parity: 32 x 32 pixels, 4 x 4 patches, 17 tokens of 32, 3 blocks, 4 heads. */
 enum {

@@ -5,7 +5,7 @@
 #include "base/file.h"
 #include "base/status.h"
 #include "support/pth_writer.h"
-#include "vit/model.h"
+#include "vit/model/model.h"
 
 /* A ViT of two blocks: input 8, patch 4, dim 8, 2 heads, MLP 16, 3 classes. */
 struct vit_config small_config(void);

@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-#include "vit/model.h"
+#include "vit/model/model.h"
 
 /* Adds `amount` to one entry of one attention matrix, after the softmax. */
 struct naive_nudge {

@@ -9,7 +9,7 @@
 
 #include "base/file.h"
 #include "base/status.h"
-#include "vit/model.h"
+#include "vit/model/model.h"
 
 struct pth_tensor {
     char name[96];

@@ -8,8 +8,8 @@
 #include "support/arrays.h"
 #include "support/naive.h"
 #include "support/naive_vit.h"
-#include "vit/attention.h"
-#include "vit/session.h"
+#include "vit/math/attention.h"
+#include "vit/program/session.h"
 
 #include "support/unit.h"
 

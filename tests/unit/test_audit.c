@@ -11,7 +11,7 @@
 #include "support/golden.h"
 #include "support/photo_set.h"
 #include "support/sample_record.h"
-#include "vit/gemm.h"
+#include "vit/math/gemm.h"
 
 #include "support/unit.h"
 

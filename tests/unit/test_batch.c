@@ -4,8 +4,8 @@
 
 #include "base/mem.h"
 #include "support/golden.h"
-#include "vit/batch.h"
-#include "vit/session.h"
+#include "vit/program/batch.h"
+#include "vit/program/session.h"
 
 #include "support/unit.h"
 

@@ -5,7 +5,7 @@
 
 #include "base/mem.h"
 #include "support/golden.h"
-#include "vit/operand.h"
+#include "vit/math/operand.h"
 
 #include "support/unit.h"
 

@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "support/arrays.h"
 #include "support/naive.h"
-#include "vit/linear.h"
+#include "vit/math/linear.h"
 
 #include "support/unit.h"
 

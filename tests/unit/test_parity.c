@@ -7,8 +7,8 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "support/golden.h"
-#include "vit/gemm.h"
-#include "vit/session.h"
+#include "vit/math/gemm.h"
+#include "vit/program/session.h"
 
 #include "support/unit.h"
 

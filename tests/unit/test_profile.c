@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "support/attribution.h"
 #include "support/golden.h"
-#include "vit/session.h"
+#include "vit/program/session.h"
 #include "vitlrp.h"
 
 #include "support/unit.h"

@@ -3,7 +3,7 @@
  * alone, so the models here have no weights. */
 #include <stdio.h>
 
-#include "vit/session.h"
+#include "vit/program/session.h"
 
 #include "support/unit.h"
 

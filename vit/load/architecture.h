@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "vit/load/layout.h"
-#include "vit/model.h"
+#include "vit/model/model.h"
 
 /* What may tell more than the tensors do; NULL if absent. */
 struct architecture_hints {

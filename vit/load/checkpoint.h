@@ -8,7 +8,7 @@
 #include "base/file.h"
 #include "base/status.h"
 #include "vit/load/tensor.h"
-#include "vit/model.h"
+#include "vit/model/model.h"
 
 struct checkpoint {
     const struct source *source;          /* must outlive it */

@@ -9,7 +9,7 @@
 #include "base/checked.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "vit/kernels.h"
+#include "vit/math/kernels.h"
 
 #define CHUNK ((size_t) 1 << 15) /* elements converted at a time: they stay in cache */
 

@@ -5,7 +5,7 @@
 
 #include "base/arena.h"
 #include "base/mem.h"
-#include "vit/packs.h"
+#include "vit/math/packs.h"
 
 #define MAX_SIDE 65536 /* pixels of the trained input, and dim */
 #define MAX_DEPTH 1024

@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "base/status.h"
-#include "vit/model.h"
+#include "vit/model/model.h"
 
 enum slot {
     SLOT_PATCH_WEIGHT,

@@ -7,7 +7,7 @@
 #include "base/file.h"
 #include "base/status.h"
 #include "vit/load/payload.h"
-#include "vit/model.h"
+#include "vit/model/model.h"
 
 struct zip_entry {
     char *name; /* owned by the zip */

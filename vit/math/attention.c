@@ -1,0 +1,254 @@
+#include "vit/math/attention.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/checked.h"
+
+/* Rows of a block begin at multiples of a register: products with them are some per cent faster. */
+#define ROW_GRAIN ((size_t) 16)
+
+/* Floats of a block: 512 kB. The two blocks of the backward pass make 1 MB, a core's own cache;
+ * with fewer rows at a time, the products would pack keys and values too often. */
+#define BLOCK_FLOATS ((size_t) 128 * 1024)
+
+static size_t row_stride(size_t tokens) {
+    return (tokens + ROW_GRAIN - 1) / ROW_GRAIN * ROW_GRAIN;
+}
+
+/* Rows of a head's matrix are cut into as few blocks as the limit allows, of about equal length. It
+ * depends on the shape alone, so results do not depend on the number of threads. */
+static size_t block_count(size_t rows, size_t tokens) {
+    size_t most = size_max(1, BLOCK_FLOATS / row_stride(tokens));
+    return (rows + most - 1) / most;
+}
+
+static size_t block_length(size_t rows, size_t tokens) {
+    size_t count = block_count(rows, tokens);
+    return (rows + count - 1) / count;
+}
+
+size_t attention_thread_scratch(size_t rows, size_t tokens) {
+    return 2 * block_length(rows, tokens) * row_stride(tokens);
+}
+
+struct attention_job {
+    const struct engine *engine;
+    const struct attention *attention;
+    struct attention_rule rule;
+    float *out;
+    const float *g_out;
+    float *g_qkv;
+    struct attention_maps maps;
+};
+
+/* Rows [first, first + rows) of a head's matrix. */
+struct block {
+    size_t head;
+    size_t at; /* the head's first column in q, k, v and out */
+    size_t first, rows;
+};
+
+static size_t head_size(const struct attention *attention) {
+    return attention->dim / attention->heads;
+}
+
+static float score_scale(const struct attention *attention) {
+    return (float) (1.0 / sqrt((double) head_size(attention)));
+}
+
+/* Block `index` of all heads, those of a head following each other. */
+static struct block block_of(const struct attention *attention, size_t index) {
+    size_t count = block_count(attention->rows, attention->tokens);
+    size_t length = block_length(attention->rows, attention->tokens);
+    size_t first = index % count * length;
+    return (struct block){.head = index / count,
+                          .at = index / count * head_size(attention),
+                          .first = first,
+                          .rows = size_min(length, attention->rows - first)};
+}
+
+/* a [block rows, tokens], rows strided = softmax(q k^T / sqrt(head size)). */
+static void make_matrix(const struct engine *engine, const struct attention *attention,
+                        const struct block *block, float *a) {
+    size_t stride = row_stride(attention->tokens);
+    engine->backend->multiply(
+        &(struct gemm_product){.transpose_b = true,
+                               .m = block->rows,
+                               .n = attention->tokens,
+                               .k = head_size(attention),
+                               .alpha = 1.0F,
+                               .a = attention->qkv + block->first * 3 * attention->dim + block->at,
+                               .a_stride = 3 * attention->dim,
+                               .b = attention->qkv + attention->dim + block->at,
+                               .b_stride = 3 * attention->dim,
+                               .beta = 0.0F,
+                               .c = a,
+                               .c_stride = stride});
+    for (size_t r = 0; r < block->rows; r++) {
+        engine->kernels->softmax_forward(a + r * stride, attention->tokens, score_scale(attention));
+    }
+}
+
+/* Rows of out, of one image of several. */
+static void forward_block(void *context, size_t index, size_t thread) {
+    const struct attention_job *job = context;
+    struct attention attention = *job->attention;
+    size_t blocks = attention.heads * block_count(attention.rows, attention.tokens);
+    size_t image = index / blocks;
+    struct block block = block_of(&attention, index % blocks);
+    float *a = engine_scratch(job->engine, thread);
+    attention.qkv += image * attention.tokens * 3 * attention.dim;
+    make_matrix(job->engine, &attention, &block, a);
+    job->engine->backend->multiply(&(struct gemm_product){
+        .m = block.rows,
+        .n = head_size(&attention),
+        .k = attention.tokens,
+        .alpha = 1.0F,
+        .a = a,
+        .a_stride = row_stride(attention.tokens),
+        .b = attention.qkv + 2 * attention.dim + block.at,
+        .b_stride = 3 * attention.dim,
+        .beta = 0.0F,
+        .c = job->out + (image * attention.rows + block.first) * attention.dim + block.at,
+        .c_stride = attention.dim});
+}
+
+void attention_forward(const struct engine *engine, const struct attention *attention,
+                       size_t images, float *out) {
+    struct attention_job job = {.engine = engine, .attention = attention, .out = out};
+    size_t blocks = attention->heads * block_count(attention->rows, attention->tokens);
+    pool_run(engine->pool, images * blocks, forward_block, &job);
+}
+
+/* Copies a block to its place among all heads, if anybody wants it. */
+static void keep_matrix(const struct attention *attention, const struct block *block,
+                        const float *matrix, float *all) {
+    size_t first = block->head * attention->rows + block->first;
+    for (size_t r = 0; all != NULL && r < block->rows; r++) {
+        memcpy(all + (first + r) * attention->tokens, matrix + r * row_stride(attention->tokens),
+               attention->tokens * sizeof *all);
+    }
+}
+
+static void matrix_block(void *context, size_t index, size_t thread) {
+    const struct attention_job *job = context;
+    struct block block = block_of(job->attention, index);
+    float *a = engine_scratch(job->engine, thread);
+    make_matrix(job->engine, job->attention, &block, a);
+    keep_matrix(job->attention, &block, a, job->maps.a);
+}
+
+void attention_matrices(const struct engine *engine, const struct attention *attention, float *a) {
+    struct attention_job job = {.engine = engine, .attention = attention, .maps = {.a = a}};
+    pool_run(engine->pool, attention->heads * block_count(attention->rows, attention->tokens),
+             matrix_block, &job);
+}
+
+/* G_V = share * A^T G_O, the sum of what every block gives. */
+static void value_relevance(const struct attention_job *job, const struct block *block,
+                            const float *a) {
+    const struct attention *attention = job->attention;
+    job->engine->backend->multiply(
+        &(struct gemm_product){.transpose_a = true,
+                               .m = attention->tokens,
+                               .n = head_size(attention),
+                               .k = block->rows,
+                               .alpha = job->rule.share,
+                               .a = a,
+                               .a_stride = row_stride(attention->tokens),
+                               .b = job->g_out + block->first * attention->dim + block->at,
+                               .b_stride = attention->dim,
+                               .beta = block->first == 0 ? 0.0F : 1.0F,
+                               .c = job->g_qkv + 2 * attention->dim + block->at,
+                               .c_stride = 3 * attention->dim});
+}
+
+/* g [block rows, tokens], rows strided = share * G_O V^T, which is G_A. */
+static void matrix_relevance(const struct attention_job *job, const struct block *block, float *g) {
+    const struct attention *attention = job->attention;
+    job->engine->backend->multiply(
+        &(struct gemm_product){.transpose_b = true,
+                               .m = block->rows,
+                               .n = attention->tokens,
+                               .k = head_size(attention),
+                               .alpha = job->rule.share,
+                               .a = job->g_out + block->first * attention->dim + block->at,
+                               .a_stride = attention->dim,
+                               .b = attention->qkv + 2 * attention->dim + block->at,
+                               .b_stride = 3 * attention->dim,
+                               .beta = 0.0F,
+                               .c = g,
+                               .c_stride = row_stride(attention->tokens)});
+}
+
+/* g: from G_A to share * G_S / sqrt(head size), through the softmax rule. */
+static void score_relevance(const struct attention_job *job, const struct block *block,
+                            const float *a, float *g) {
+    const struct attention *attention = job->attention;
+    size_t stride = row_stride(attention->tokens);
+    for (size_t r = 0; r < block->rows; r++) {
+        job->engine->kernels->softmax_relevance(g + r * stride, a + r * stride, attention->tokens,
+                                                job->rule.share * score_scale(attention));
+    }
+}
+
+/* G_Q = g K; G_K = g^T Q, the sum of what every block gives. */
+static void query_key_relevance(const struct attention_job *job, const struct block *block,
+                                const float *g) {
+    const struct attention *attention = job->attention;
+    size_t rows_at = block->first * 3 * attention->dim + block->at;
+    struct gemm_product query = {.m = block->rows,
+                                 .n = head_size(attention),
+                                 .k = attention->tokens,
+                                 .alpha = 1.0F,
+                                 .a = g,
+                                 .a_stride = row_stride(attention->tokens),
+                                 .b = attention->qkv + attention->dim + block->at,
+                                 .b_stride = 3 * attention->dim,
+                                 .beta = 0.0F,
+                                 .c = job->g_qkv + rows_at,
+                                 .c_stride = 3 * attention->dim};
+    struct gemm_product key = query;
+    key.transpose_a = true;
+    key.m = attention->tokens;
+    key.k = block->rows;
+    key.b = attention->qkv + rows_at;
+    key.beta = block->first == 0 ? 0.0F : 1.0F;
+    key.c = job->g_qkv + attention->dim + block->at;
+    job->engine->backend->multiply(&query);
+    job->engine->backend->multiply(&key);
+}
+
+/* A head is one task: its blocks add to the same keys and values. */
+static void relevance_head(void *context, size_t head, size_t thread) {
+    const struct attention_job *job = context;
+    const struct attention *attention = job->attention;
+    size_t blocks = block_count(attention->rows, attention->tokens);
+    float *a = engine_scratch(job->engine, thread);
+    float *g = a + block_length(attention->rows, attention->tokens) * row_stride(attention->tokens);
+    for (size_t i = 0; i < blocks; i++) {
+        struct block block = block_of(attention, head * blocks + i);
+        make_matrix(job->engine, attention, &block, a);
+        keep_matrix(attention, &block, a, job->maps.a);
+        value_relevance(job, &block, a);
+        if (!job->rule.constant) {
+            matrix_relevance(job, &block, g);
+            keep_matrix(attention, &block, g, job->maps.g_a);
+            score_relevance(job, &block, a, g);
+            query_key_relevance(job, &block, g);
+        }
+    }
+}
+
+void attention_relevance(const struct engine *engine, const struct attention *attention,
+                         struct attention_rule rule, const float *g_out, float *g_qkv,
+                         struct attention_maps maps) {
+    struct attention_job job = {.engine = engine,
+                                .attention = attention,
+                                .rule = rule,
+                                .g_out = g_out,
+                                .g_qkv = g_qkv,
+                                .maps = maps};
+    pool_run(engine->pool, attention->heads, relevance_head, &job);
+}

@@ -1,0 +1,82 @@
+#include "vit/math/engine.h"
+
+#include "base/checked.h"
+#include "base/mem.h"
+#include "vit/math/gemm_weights.h"
+
+/* OpenBLAS never returns from a thread's first product if its buffer does not fit. */
+static enum status check_reserve(const struct gemm_backend *backend, size_t threads,
+                                 struct error *err) {
+    size_t bytes;
+    if (checked_mul(&bytes, threads, backend->thread_reserve) && mem_can_reserve(bytes)) {
+        return STATUS_OK;
+    }
+    return fail(err, STATUS_NOMEM,
+                "out of memory: matrix products in %zu threads need %zu MiB of address space (see "
+                "ulimit -v); take fewer threads",
+                threads, threads * (backend->thread_reserve >> 20));
+}
+
+enum status engine_open(struct engine *engine, const char *backend, size_t threads,
+                        struct error *err) {
+    TRY(gemm_backend_find(backend, &engine->backend, err));
+    engine->kernels = kernels_select();
+    TRY(check_reserve(engine->backend, threads, err));
+    struct gemm_entry saved;
+    engine->backend->enter(&saved);
+    engine->backend->thread_start();
+    engine->backend->leave(&saved);
+    TRY(pool_open(threads, engine->backend->thread_start, &engine->pool, err));
+    engine->threads = mem_calloc(pool_threads(engine->pool), sizeof *engine->threads);
+    if (engine->threads == NULL) {
+        return fail(err, STATUS_NOMEM, "out of memory for %zu threads", threads);
+    }
+    for (size_t i = 0; engine->backend->packing != NULL && i < pool_threads(engine->pool); i++) {
+        TRY(engine->backend->packing->context_open(&engine->threads[i].context, err));
+    }
+    return STATUS_OK;
+}
+
+void engine_close(struct engine *engine) {
+    for (size_t i = 0; engine->threads != NULL && i < pool_threads(engine->pool); i++) {
+        if (engine->threads[i].context != NULL) {
+            engine->backend->packing->context_close(engine->threads[i].context);
+        }
+    }
+    mem_free(engine->threads);
+    pool_close(engine->pool);
+    engine->threads = NULL;
+    engine->pool = NULL;
+}
+
+enum status engine_check(const struct engine *engine, struct error *err) {
+    bool failed = false;
+    for (size_t i = 0; i < pool_threads(engine->pool); i++) {
+        failed = failed || engine->threads[i].failed;
+        engine->threads[i].failed = false;
+    }
+    return failed ? fail(err, STATUS_NOMEM, "out of memory for a matrix product") : STATUS_OK;
+}
+
+/* Rows per task: enough work to be worth handing over, few enough to share out evenly. */
+#define ROWS_PER_TASK 16
+
+struct row_job {
+    void (*rows)(void *context, size_t first, size_t count);
+    void *context;
+    size_t total;
+};
+
+static void run_rows(void *context, size_t index, size_t thread) {
+    const struct row_job *job = context;
+    (void) thread;
+    size_t first = index * ROWS_PER_TASK;
+    size_t left = job->total - first;
+    job->rows(job->context, first, left < ROWS_PER_TASK ? left : ROWS_PER_TASK);
+}
+
+void engine_rows(const struct engine *engine, size_t total,
+                 void (*rows)(void *context, size_t first, size_t count), void *context) {
+    struct row_job job = {rows, context, total};
+    pool_run(engine->pool, (total + ROWS_PER_TASK - 1) / ROWS_PER_TASK, run_rows, &job);
+}

@@ -1,0 +1,43 @@
+#include "vit/math/gemm.h"
+
+#include <string.h>
+
+#include "vit/math/gemm_backends.h"
+
+#ifdef VIT_HAVE_ONEDNN
+#define ONEDNN_NAME " or onednn"
+#else
+#define ONEDNN_NAME "; onednn was not found when it was built"
+#endif
+
+enum status gemm_backend_find(const char *name, const struct gemm_backend **out,
+                              struct error *err) {
+#ifdef VIT_HAVE_ONEDNN
+    if (strcmp(name, "auto") == 0 || strcmp(name, "onednn") == 0) {
+        *out = gemm_onednn();
+        return STATUS_OK;
+    }
+#endif
+    if (strcmp(name, "auto") == 0 || strcmp(name, "openblas") == 0) {
+        *out = gemm_openblas();
+        return STATUS_OK;
+    }
+    return fail(err, STATUS_UNSUPPORTED, "no backend '%.40s' in this build: openblas" ONEDNN_NAME,
+                name);
+}
+
+void gemm_warm_up(void (*multiply)(const struct gemm_product *product)) {
+    enum { SIDE = 64 };
+    static const float zeros[SIDE * SIDE];
+    float c[SIDE * SIDE];
+    multiply(&(struct gemm_product){.m = SIDE,
+                                    .n = SIDE,
+                                    .k = SIDE,
+                                    .alpha = 1.0F,
+                                    .a = zeros,
+                                    .a_stride = SIDE,
+                                    .b = zeros,
+                                    .b_stride = SIDE,
+                                    .c = c,
+                                    .c_stride = SIDE});
+}

@@ -1,0 +1,337 @@
+/* oneDNN as a single-threaded kernel. It compiles code for the processor and the shape at hand.
+ * Products with weights go through its matmul primitive, compiled once per thread and shape and
+ * writing dense tiles, which is where its fastest kernels are; all others through dnnl_sgemm. */
+#include <dnnl.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "base/mem.h"
+#include "base/signals.h"
+#include "vit/math/gemm_backends.h"
+#include "vit/math/gemm_onednn_version.h"
+#include "vit/math/gemm_weights.h"
+
+static void multiply(const struct gemm_product *product) {
+    dnnl_status_t status = dnnl_sgemm(
+        product->transpose_a ? 'T' : 'N', product->transpose_b ? 'T' : 'N', (dnnl_dim_t) product->m,
+        (dnnl_dim_t) product->n, (dnnl_dim_t) product->k, product->alpha, product->a,
+        (dnnl_dim_t) product->a_stride, product->b, (dnnl_dim_t) product->b_stride, product->beta,
+        product->c, (dnnl_dim_t) product->c_stride);
+    /* It may lack memory for a packed copy. OpenBLAS has its buffers already, and a refused product
+     * has written nothing. */
+    if (status != dnnl_success) {
+        gemm_openblas()->multiply(product);
+    }
+}
+
+/* The first product compiles; later threads find the code. */
+static void thread_start(void) {
+    gemm_openblas()->thread_start();
+    gemm_warm_up(multiply);
+}
+
+/* Debian's oneDNN runs on OpenMP too and obeys the same per-thread setting. Signals have to wait:
+ * the kernels behind dnnl_sgemm (jit_avx512_common_gemm_f32.cpp and its neighbours) point the stack
+ * pointer at the beginning of a buffer on the heap, and a handler's frame would be written over
+ * what lies before it. */
+static void enter(struct gemm_entry *saved) {
+    gemm_openblas()->enter(saved);
+    signals_hold(&saved->signals);
+}
+
+static void leave(const struct gemm_entry *saved) {
+    signals_release(&saved->signals);
+    gemm_openblas()->leave(saved);
+}
+
+/* ---- Formats ---- */
+
+static dnnl_data_type_t type_a(enum gemm_format format) {
+    return format == GEMM_FP32 ? dnnl_f32 : format == GEMM_BF16 ? dnnl_bf16 : dnnl_u8;
+}
+
+static dnnl_data_type_t type_b(enum gemm_format format) {
+    return format == GEMM_FP32 ? dnnl_f32 : format == GEMM_BF16 ? dnnl_bf16 : dnnl_s8;
+}
+
+static dnnl_data_type_t type_c(enum gemm_format format) {
+    return format == GEMM_INT8 ? dnnl_s32 : dnnl_f32;
+}
+
+/* Without these instructions oneDNN still computes, but slower than in float32; and without VNNI it
+ * adds products of bytes in 16 bits, which saturate. */
+static bool supports(enum gemm_format format) {
+#if defined(__x86_64__)
+    if (format == GEMM_BF16) {
+        return __builtin_cpu_supports("avx512bf16");
+    }
+    if (format == GEMM_INT8) {
+        return __builtin_cpu_supports("avx512vnni");
+    }
+    return __builtin_cpu_supports("avx512f");
+#else
+    return false;
+#endif
+}
+
+/* ---- Compiled products ---- */
+
+/* Shapes that a thread keeps compiled: every layer, both directions, and some numbers of rows. */
+#define MOST_PRODUCTS 64
+
+struct product_key {
+    enum gemm_format format;
+    bool packed, transposed;
+    size_t rows, n, k, a_stride, b_stride;
+};
+
+struct product {
+    struct product_key key;
+    dnnl_primitive_t primitive;
+    dnnl_memory_t a, b, c, scratch; /* b: NULL where a pack has its own */
+    size_t scratch_bytes;
+};
+
+struct gemm_context {
+    dnnl_engine_t engine;
+    dnnl_stream_t stream;
+    struct product products[MOST_PRODUCTS];
+    size_t count, oldest;
+    void *scratch; /* as much as the greediest product wants */
+    size_t scratch_bytes;
+};
+
+/* A part of a pack. */
+struct packed_part {
+    struct onednn_layout layout;
+    dnnl_memory_t memory;
+};
+
+static void product_close(struct product *product) {
+    dnnl_primitive_destroy(product->primitive);
+    dnnl_memory_destroy(product->a);
+    dnnl_memory_destroy(product->b);
+    dnnl_memory_destroy(product->c);
+    dnnl_memory_destroy(product->scratch);
+    *product = (struct product){0};
+}
+
+static void context_close(struct gemm_context *context) {
+    if (context == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < context->count; i++) {
+        product_close(&context->products[i]);
+    }
+    dnnl_stream_destroy(context->stream);
+    dnnl_engine_destroy(context->engine);
+    mem_free(context->scratch);
+    mem_free(context);
+}
+
+static enum status context_open(struct gemm_context **out, struct error *err) {
+    struct gemm_context *context = mem_calloc(1, sizeof *context);
+    if (context == NULL || dnnl_engine_create(&context->engine, dnnl_cpu, 0) != dnnl_success ||
+        dnnl_stream_create(&context->stream, context->engine, dnnl_stream_default_flags) !=
+            dnnl_success) {
+        context_close(context);
+        return fail(err, STATUS_NOMEM, "out of memory for oneDNN");
+    }
+    *out = context;
+    return STATUS_OK;
+}
+
+/* Scratch is one block for all products of a thread, since they run one after another. */
+static bool reserve_scratch(struct gemm_context *context, size_t bytes) {
+    if (bytes <= context->scratch_bytes) {
+        return true;
+    }
+    void *larger = mem_alloc_aligned(bytes, 1);
+    if (larger == NULL) {
+        return false;
+    }
+    mem_free(context->scratch);
+    context->scratch = larger;
+    context->scratch_bytes = bytes;
+    return true;
+}
+
+/* Memories without data: those of every run are put in then. */
+static bool open_memories(struct gemm_context *context, const struct onednn_layout *a,
+                          const struct onednn_layout *b, const struct onednn_layout *c,
+                          struct product *product) {
+    dnnl_engine_t engine = context->engine;
+    return onednn_memory_open(&product->a, a, engine, DNNL_MEMORY_NONE) &&
+           onednn_memory_open(&product->c, c, engine, DNNL_MEMORY_NONE) &&
+           (product->key.packed || onednn_memory_open(&product->b, b, engine, DNNL_MEMORY_NONE)) &&
+           (product->scratch_bytes == 0 ||
+            (reserve_scratch(context, product->scratch_bytes) &&
+             onednn_scratch_open(&product->scratch, engine, product->scratch_bytes,
+                                 DNNL_MEMORY_NONE)));
+}
+
+static bool product_open(struct gemm_context *context, const struct product_key *key,
+                         const struct packed_part *part, struct product *out) {
+    struct onednn_layout a = {0};
+    struct onednn_layout b = {0};
+    struct onednn_layout c = {0};
+    struct product product = {.key = *key};
+    bool made =
+        onednn_layout_strided(&a, type_a(key->format), key->rows, key->k, key->a_stride, 1) &&
+        onednn_layout_strided(&c, type_c(key->format), key->rows, key->n, key->n, 1) &&
+        (part != NULL || onednn_layout_strided(&b, type_b(key->format), key->k, key->n,
+                                               key->transposed ? 1 : key->b_stride,
+                                               key->transposed ? key->b_stride : 1)) &&
+        onednn_product_open(&product.primitive, &product.scratch_bytes, context->engine, &a,
+                            part != NULL ? &part->layout : &b, &c) &&
+        open_memories(context, &a, &b, &c, &product);
+    onednn_layout_free(&a);
+    onednn_layout_free(&b);
+    onednn_layout_free(&c);
+    if (!made) {
+        product_close(&product);
+        return false;
+    }
+    *out = product;
+    return true;
+}
+
+static bool same_key(const struct product_key *a, const struct product_key *b) {
+    return a->rows == b->rows && a->n == b->n && a->k == b->k && a->a_stride == b->a_stride &&
+           a->b_stride == b->b_stride && a->format == b->format && a->packed == b->packed &&
+           a->transposed == b->transposed;
+}
+
+/* The compiled product of that shape; the oldest one makes room where there is none. */
+static const struct product *product_find(struct gemm_context *context,
+                                          const struct product_key *key,
+                                          const struct packed_part *part) {
+    struct product opened;
+    for (size_t i = 0; i < context->count; i++) {
+        if (same_key(&context->products[i].key, key)) {
+            return &context->products[i];
+        }
+    }
+    if (!product_open(context, key, part, &opened)) {
+        return NULL;
+    }
+    struct product *place = &context->products[context->count];
+    if (context->count < MOST_PRODUCTS) {
+        context->count++;
+    } else {
+        place = &context->products[context->oldest];
+        context->oldest = (context->oldest + 1) % MOST_PRODUCTS;
+        product_close(place);
+    }
+    *place = opened;
+    return place;
+}
+
+static bool run_product(struct gemm_context *context, const struct product *product, const void *a,
+                        dnnl_memory_t b, void *c) {
+    const dnnl_exec_arg_t arguments[] = {{DNNL_ARG_SRC, product->a},
+                                         {DNNL_ARG_WEIGHTS, b},
+                                         {DNNL_ARG_DST, product->c},
+                                         {DNNL_ARG_SCRATCHPAD, product->scratch}};
+    return dnnl_memory_set_data_handle(product->a, (void *) a) == dnnl_success &&
+           dnnl_memory_set_data_handle(product->c, c) == dnnl_success &&
+           (product->scratch == NULL ||
+            dnnl_memory_set_data_handle(product->scratch, context->scratch) == dnnl_success) &&
+           dnnl_primitive_execute(product->primitive, context->stream,
+                                  product->scratch == NULL ? 3 : 4, arguments) == dnnl_success;
+}
+
+static bool multiply_tile(struct gemm_context *context, const struct gemm_tile *tile) {
+    const struct gemm_weights *weights = tile->weights;
+    struct gemm_parts parts = gemm_parts_of(weights->n);
+    size_t first = gemm_part_begin(&parts, tile->part);
+    const struct packed_part *part =
+        weights->pack == NULL ? NULL : weights->pack->parts[tile->part];
+    struct product_key key = {.format = weights->pack == NULL ? GEMM_FP32 : weights->pack->format,
+                              .packed = part != NULL,
+                              .transposed = weights->transposed,
+                              .rows = tile->rows,
+                              .n = gemm_part_begin(&parts, tile->part + 1) - first,
+                              .k = weights->k,
+                              .a_stride = tile->a_stride,
+                              .b_stride = weights->transposed ? weights->k : weights->n};
+    const struct product *product = product_find(context, &key, part);
+    if (product == NULL) {
+        return false;
+    }
+    if (part != NULL) {
+        return run_product(context, product, tile->a, part->memory, tile->c);
+    }
+    const float *b = weights->values + (weights->transposed ? first * weights->k : first);
+    return dnnl_memory_set_data_handle(product->b, (void *) b) == dnnl_success &&
+           run_product(context, product, tile->a, product->b, tile->c);
+}
+
+/* ---- Packs ---- */
+
+static bool part_layout(struct gemm_context *context, enum gemm_format format, size_t n, size_t k,
+                        struct onednn_layout *out) {
+    return onednn_layout_preferred(out, context->engine, type_a(format), type_b(format),
+                                   type_c(format), n, k);
+}
+
+static size_t part_bytes(struct gemm_context *context, enum gemm_format format, size_t n,
+                         size_t k) {
+    struct onednn_layout layout = {0};
+    size_t bytes = part_layout(context, format, n, k, &layout) ? onednn_layout_bytes(&layout) : 0;
+    onednn_layout_free(&layout);
+    return bytes;
+}
+
+static void part_close(void *handle) {
+    struct packed_part *part = handle;
+    if (part != NULL) {
+        dnnl_memory_destroy(part->memory);
+        onednn_layout_free(&part->layout);
+        mem_free(part);
+    }
+}
+
+static enum status part_open(struct gemm_context *context, enum gemm_format format, size_t n,
+                             size_t k, const void *from, bool transposed, void *bytes,
+                             void **handle, struct error *err) {
+    struct onednn_layout source = {0};
+    struct packed_part *part = mem_calloc(1, sizeof *part);
+    bool made = part != NULL && part_layout(context, format, n, k, &part->layout) &&
+                onednn_layout_strided(&source, type_b(format), k, n, transposed ? 1 : n,
+                                      transposed ? k : 1) &&
+                onednn_memory_open(&part->memory, &part->layout, context->engine, bytes) &&
+                onednn_rearrange(context->engine, context->stream, &source, from, &part->layout,
+                                 part->memory);
+    onednn_layout_free(&source);
+    if (!made) {
+        part_close(part);
+        return fail(err, STATUS_NOMEM, "out of memory for arranged weights");
+    }
+    *handle = part;
+    return STATUS_OK;
+}
+
+static void describe(struct text *out) {
+    const dnnl_version_t *version = dnnl_version();
+    text_printf(out, "oneDNN %d.%d.%d", version->major, version->minor, version->patch);
+}
+
+const struct gemm_backend *gemm_onednn(void) {
+    static const struct gemm_packing packing = {.supports = supports,
+                                                .context_open = context_open,
+                                                .context_close = context_close,
+                                                .part_bytes = part_bytes,
+                                                .part_open = part_open,
+                                                .part_close = part_close,
+                                                .multiply = multiply_tile};
+    static const struct gemm_backend backend = {.name = "onednn",
+                                                .thread_reserve = OPENBLAS_THREAD_RESERVE,
+                                                .thread_start = thread_start,
+                                                .enter = enter,
+                                                .leave = leave,
+                                                .multiply = multiply,
+                                                .packing = &packing,
+                                                .describe = describe};
+    return &backend;
+}

@@ -1,0 +1,110 @@
+/* The elementwise kernels of a Vision Transformer and of its relevance, in one table per
+ * instruction set. Rows are dense. Outputs come first; an output may be the same array as an input
+ * of the same shape, never partly overlap it. Reduction order is fixed by the table: same table,
+ * same bits. */
+#ifndef VIT_KERNELS_H
+#define VIT_KERNELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "vit/model/model.h"
+
+/* Weights of the two terms of the gamma rule, G_x = direct * s W + absolute * sign(x) * ((s sign y)
+ * |W|) with s = G_y |y| / (direct |y| + absolute t). direct = (1 + g/2)/(1 + g), absolute =
+ * (g/2)/(1 + g): the common factor 1 + g of vit/RULES.md cancels between s and G_x, so that gamma =
+ * infinity is the ordinary case 1/2, 1/2. */
+struct gamma_weights {
+    float direct;
+    float absolute;
+};
+
+struct kernels {
+    const char *name; /* "baseline", "avx2", "avx512" */
+
+    /* out[i] = (x[i] - mean) / sqrt(var + eps) * weight[i] + bias[i], all [dim]; sums in double. */
+    void (*norm_forward)(float *out, const float *x, const float *weight, const float *bias,
+                         size_t dim, float eps);
+
+    /* g_x += (u - mean(u)) / std with u = weight * g_y: the LayerNorm rule (identity on 1/std,
+     * LRP-0 else). */
+    void (*norm_relevance)(float *g_x, const float *g_y, const float *x, const float *weight,
+                           size_t dim, float eps);
+
+    /* g_x += the plain gradient of LayerNorm, std not held constant. */
+    void (*norm_gradient)(float *g_x, const float *g_y, const float *x, const float *weight,
+                          size_t dim, float eps);
+
+    /* out = z * Phi(z), Phi per activation. */
+    void (*gelu_forward)(float *out, const float *z, size_t count, enum vit_activation activation);
+
+    /* g = Phi(z) * g: the identity rule. */
+    void (*gelu_relevance)(float *g, const float *z, size_t count, enum vit_activation activation);
+
+    /* g = d(z Phi(z))/dz * g: the plain gradient. */
+    void (*gelu_gradient)(float *g, const float *z, size_t count, enum vit_activation activation);
+
+    /* row = softmax(scale * row), over count entries. */
+    void (*softmax_forward)(float *row, size_t count, float scale);
+
+    /* g = a * (g - sum(a * g)) * scale: the softmax rule, a Taylor expansion with its bias
+     * (AttnLRP, proposition 3.1, in G form). */
+    void (*softmax_relevance)(float *g, const float *a, size_t count, float scale);
+
+    /* out = |x|. */
+    void (*absolute)(float *out, const float *x, size_t count);
+
+    /* g: from G_y to s; signed_s = s * sign(y), 0 where y = 0; t = |x||W|^T + |b|. */
+    void (*gamma_scale)(float *g, float *signed_s, const float *t, const float *y, size_t count,
+                        struct gamma_weights weights);
+
+    /* g = weights.direct * g + weights.absolute * sign(x) * u. */
+    void (*gamma_combine)(float *g, const float *u, const float *x, size_t count,
+                          struct gamma_weights weights);
+
+    /* g = g * |y| / (|y| + epsilon), 0 where y = 0. */
+    void (*epsilon_scale)(float *g, const float *y, size_t count, float epsilon);
+
+    /* out = a + |b|. */
+    void (*add_absolute)(float *out, const float *a, const float *b, size_t count);
+
+    /* out = a + b; out = a - b; out = a * b. */
+    void (*add)(float *out, const float *a, const float *b, size_t count);
+    void (*subtract)(float *out, const float *a, const float *b, size_t count);
+    void (*multiply)(float *out, const float *a, const float *b, size_t count);
+
+    /* out = x as bfloat16, rounded to the nearest, ties to even. x is finite. */
+    void (*narrow)(uint16_t *out, const float *x, size_t count);
+
+    /* out = x, which is bfloat16, or IEEE 754 binary16 (subnormals, infinities and NaN too). */
+    void (*widen)(float *out, const uint16_t *x, size_t count);
+    void (*widen_half)(float *out, const uint16_t *x, size_t count);
+
+    /* True if no x is NaN or infinite. */
+    bool (*all_finite)(const float *x, size_t count);
+
+    /* The largest |x|. */
+    float (*largest)(const float *x, size_t count);
+
+    /* out = |x| * scale, rounded; the caller's scale keeps it within 255. */
+    void (*quantize)(uint8_t *out, const float *x, float scale, size_t count);
+
+    /* out = sum * row_scale * column_scale + |addend|: a row of INT8's product. out may be sum. */
+    void (*dequantize)(float *out, const int32_t *sum, float row_scale, const float *column_scale,
+                       const float *addend, size_t count);
+
+    /* Sum of a * b in double. */
+    double (*dot)(const float *a, const float *b, size_t count);
+};
+
+/* The fastest table that this processor runs. */
+const struct kernels *kernels_select(void);
+
+/* The table of that name if this processor runs it, else NULL: for tests. */
+const struct kernels *kernels_by_name(const char *name);
+
+/* gamma in [0, infinity]. */
+struct gamma_weights gamma_weights_of(float gamma);
+
+#endif

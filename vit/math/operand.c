@@ -1,0 +1,102 @@
+#include "vit/math/operand.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "base/mem.h"
+
+#define LARGEST_BYTE 255.0F
+
+/* Scales come first, then the rows. */
+static size_t scales_bytes(size_t rows) {
+    return (rows * sizeof(float) + MEM_ALIGNMENT - 1) / MEM_ALIGNMENT * MEM_ALIGNMENT;
+}
+
+size_t operand_bytes(size_t rows, size_t k, size_t element_bytes) {
+    size_t values = (rows * k * element_bytes + MEM_ALIGNMENT - 1) / MEM_ALIGNMENT * MEM_ALIGNMENT;
+    return scales_bytes(rows) + values;
+}
+
+struct prepare_job {
+    const struct kernels *kernels;
+    const float *x;
+    size_t x_stride, k;
+    void *values;
+    float *scales;
+};
+
+static void absolute_rows(void *context, size_t first, size_t count) {
+    const struct prepare_job *job = context;
+    float *values = job->values;
+    for (size_t r = first; r < first + count; r++) {
+        job->kernels->absolute(values + r * job->k, job->x + r * job->x_stride, job->k);
+    }
+}
+
+static void narrow_rows(void *context, size_t first, size_t count) {
+    const struct prepare_job *job = context;
+    uint16_t *values = job->values;
+    for (size_t r = first; r < first + count; r++) {
+        job->kernels->narrow(values + r * job->k, job->x + r * job->x_stride, job->k);
+    }
+}
+
+/* The largest |x| of a row becomes 255. */
+static void quantize_rows(void *context, size_t first, size_t count) {
+    const struct prepare_job *job = context;
+    uint8_t *values = job->values;
+    for (size_t r = first; r < first + count; r++) {
+        const float *x = job->x + r * job->x_stride;
+        float largest = job->kernels->largest(x, job->k);
+        job->scales[r] = largest / LARGEST_BYTE;
+        job->kernels->quantize(values + r * job->k, x,
+                               largest > 0.0F ? LARGEST_BYTE / largest : 0.0F, job->k);
+    }
+}
+
+struct operand operand_prepare(const struct engine *engine, const struct gemm_weights *weights,
+                               size_t rows, const float *x, size_t x_stride, bool absolute,
+                               void *buffer) {
+    enum gemm_format format = weights->pack == NULL ? GEMM_FP32 : weights->pack->format;
+    struct prepare_job job = {.kernels = engine->kernels,
+                              .x = x,
+                              .x_stride = x_stride,
+                              .k = weights->k,
+                              .values = (unsigned char *) buffer + scales_bytes(rows),
+                              .scales = buffer};
+    struct operand operand = {.values = job.values, .stride = weights->k};
+    if (format == GEMM_BF16) {
+        operand.element_bytes = sizeof(uint16_t);
+        engine_rows(engine, rows, narrow_rows, &job);
+    } else if (format == GEMM_INT8) {
+        operand.element_bytes = sizeof(uint8_t);
+        operand.scales = job.scales;
+        engine_rows(engine, rows, quantize_rows, &job);
+    } else {
+        operand.element_bytes = sizeof(float);
+        if (absolute) {
+            engine_rows(engine, rows, absolute_rows, &job);
+        } else {
+            operand.values = (const unsigned char *) x;
+            operand.stride = x_stride;
+        }
+    }
+    return operand;
+}
+
+void operand_tile(const struct engine *engine, size_t thread, const struct operand *operand,
+                  const struct gemm_weights *weights, const struct gemm_place *place, void *out) {
+    struct engine_thread *own = &engine->threads[thread];
+    struct gemm_tile tile = {.weights = weights,
+                             .rows = place->rows,
+                             .a = operand->values +
+                                  place->row * operand->stride * operand->element_bytes,
+                             .a_stride = operand->stride,
+                             .part = place->part,
+                             .c = out};
+    if (!gemm_tile_multiply(engine->backend, own->context, &tile)) {
+        memset(out, 0, place->rows * place->columns * sizeof(float));
+        own->failed = true;
+    }
+}

@@ -1,0 +1,368 @@
+/* Attributors: what methods share, checked and allocated once. */
+#include <math.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "base/mem.h"
+#include "vit/methods/method_private.h"
+#include "vit/program/network.h"
+
+/* ---- Opening ---- */
+
+/* What the methods need, all together. */
+struct needs {
+    bool attention, batch;
+    unsigned scratch;
+};
+
+static struct needs needs_of(const struct vit_attributor_options *options) {
+    struct needs needs = {0};
+    for (size_t i = 0; i < options->method_count; i++) {
+        needs.attention = needs.attention || options->methods[i]->needs_attention;
+        needs.batch = needs.batch || options->methods[i]->needs_batch;
+        needs.scratch |= options->methods[i]->scratch;
+    }
+    return needs;
+}
+
+static struct vit_session_options session_options(const struct vit_attributor_options *options) {
+    return (struct vit_session_options){.threads = options->threads,
+                                        .input_height = options->input_height,
+                                        .input_width = options->input_width,
+                                        .keep_all_tokens = options->keep_all_tokens,
+                                        .keep_totals = options->keep_totals,
+                                        .attention_maps = needs_of(options).attention,
+                                        .backend = options->backend,
+                                        .max_bytes = options->max_bytes,
+                                        .precision = options->precision,
+                                        .many_passes = options->many_passes};
+}
+
+static struct vit_batch_options batch_options(const struct vit_attributor_options *options) {
+    return (struct vit_batch_options){.threads = options->threads,
+                                      .input_height = options->input_height,
+                                      .input_width = options->input_width,
+                                      .backend = options->backend,
+                                      .precision = options->precision,
+                                      .many_passes = options->many_passes};
+}
+
+static enum status set_shape(struct vit_attributor *attributor, const struct vit_model *model,
+                             const struct vit_attributor_options *options, struct error *err) {
+    struct network net;
+    TRY(network_set_shape(&net, model, options->input_height, options->input_width, err));
+    attributor->model = model;
+    attributor->grid = net.grid;
+    attributor->heads = (size_t) model->config.heads;
+    attributor->classes = (size_t) model->config.classes;
+    attributor->tokens = net.tokens;
+    attributor->dim = net.dim;
+    attributor->patches = net.patches;
+    attributor->capacity = vit_batch_default_capacity(net.tokens);
+    attributor->height = (size_t) net.input_height;
+    attributor->width = (size_t) net.input_width;
+    attributor->pixels = net.patches * net.patch_pixels;
+    return STATUS_OK;
+}
+
+static void lay_out_attention(struct vit_attributor *a, struct arena *arena, unsigned wanted) {
+    struct attributor_scratch *scratch = &a->scratch;
+    size_t depth = (size_t) a->model->config.depth;
+    if ((wanted & SCRATCH_CHAIN) != 0) {
+        scratch->row = arena_take(arena, a->tokens, sizeof *scratch->row);
+        scratch->next = arena_take(arena, a->tokens, sizeof *scratch->next);
+        scratch->line = arena_take(arena, a->tokens, sizeof *scratch->line);
+    }
+    if ((wanted & SCRATCH_FUSED) != 0) {
+        scratch->fused = arena_take_floats(arena, a->tokens, a->tokens);
+    }
+    if ((wanted & SCRATCH_GRADIENTS) != 0) {
+        scratch->gradients = arena_take_floats(arena, depth * a->heads * a->tokens, a->tokens);
+    }
+    if ((wanted & SCRATCH_NORM1) != 0) {
+        scratch->norm1 = arena_take_floats(arena, a->tokens, a->dim);
+        scratch->norm1_g = arena_take_floats(arena, a->tokens, a->dim);
+    }
+}
+
+static void lay_out_samples(struct vit_attributor *a, struct arena *arena, unsigned wanted) {
+    struct attributor_scratch *scratch = &a->scratch;
+    if ((wanted & SCRATCH_PIXELS) != 0) {
+        scratch->sample = arena_take_floats(arena, 1, a->pixels);
+        scratch->map = arena_take_floats(arena, 1, a->pixels);
+        scratch->unfolded = arena_take_floats(arena, 1, a->pixels);
+        scratch->sum = arena_take(arena, a->pixels, sizeof *scratch->sum);
+    }
+    if ((wanted & SCRATCH_PATCHES) != 0) {
+        scratch->keep = arena_take(arena, a->patches, sizeof *scratch->keep);
+        scratch->kept = arena_take(arena, a->patches, sizeof *scratch->kept);
+        scratch->patch_sum = arena_take(arena, a->patches, sizeof *scratch->patch_sum);
+        scratch->patch_map = arena_take_floats(arena, 1, a->patches);
+    }
+    if ((wanted & SCRATCH_MIXED) != 0) {
+        scratch->zeros = arena_take_floats(arena, 1, a->pixels);
+        scratch->masks = arena_take(arena, a->capacity, a->patches);
+    }
+    if ((wanted & SCRATCH_BATCH) != 0) {
+        scratch->samples = arena_take_floats(arena, a->capacity, a->pixels);
+        scratch->coverage = arena_take_floats(arena, a->capacity, a->height * a->width);
+    }
+    if ((wanted & (SCRATCH_MIXED | SCRATCH_BATCH)) != 0) {
+        scratch->outputs = arena_take_floats(arena, a->capacity, a->classes);
+    }
+}
+
+static void lay_out(struct vit_attributor *attributor, struct arena *arena, unsigned wanted) {
+    attributor->scratch.logits = arena_take_floats(arena, 1, attributor->classes);
+    lay_out_attention(attributor, arena, wanted);
+    lay_out_samples(attributor, arena, wanted);
+}
+
+/* Sets the shape; *own is the attributor's block, *total that and what the session and the batch
+ * hold. */
+static enum status measure(struct vit_attributor *attributor, const struct vit_model *model,
+                           const struct vit_attributor_options *options, size_t *own, size_t *total,
+                           struct error *err) {
+    struct needs needs = needs_of(options);
+    struct vit_session_options session = session_options(options);
+    struct vit_batch_options batch = batch_options(options);
+    struct arena arena = arena_measuring();
+    size_t session_bytes = 0;
+    size_t batch_bytes = 0;
+    TRY(set_shape(attributor, model, options, err));
+    TRY(vit_session_bytes(model, &session, &session_bytes, err));
+    if (needs.batch) {
+        TRY(vit_batch_bytes(model, &batch, &batch_bytes, err));
+    }
+    lay_out(attributor, &arena, needs.scratch);
+    if (arena.overflow || !checked_add(total, session_bytes, batch_bytes) ||
+        !checked_add(total, *total, arena.used)) {
+        return fail(err, STATUS_LIMIT, "these methods need more memory than there is");
+    }
+    *own = arena.used;
+    if (options->max_bytes != 0 && *total > options->max_bytes) {
+        return fail(err, STATUS_LIMIT, "needs %zu bytes of memory, the limit is %zu", *total,
+                    options->max_bytes);
+    }
+    return STATUS_OK;
+}
+
+enum status vit_attributor_bytes(const struct vit_model *model,
+                                 const struct vit_attributor_options *options, size_t *bytes,
+                                 struct error *err) {
+    struct vit_attributor attributor = {0};
+    struct vit_attributor_options unlimited = *options;
+    size_t own;
+    unlimited.max_bytes = 0;
+    return measure(&attributor, model, &unlimited, &own, bytes, err);
+}
+
+static enum status keep_methods(struct vit_attributor *attributor,
+                                const struct vit_attributor_options *options, struct error *err) {
+    attributor->methods = mem_calloc(options->method_count, sizeof *attributor->methods);
+    if (attributor->methods == NULL) {
+        return fail(err, STATUS_NOMEM, "out of memory for %zu methods", options->method_count);
+    }
+    for (size_t i = 0; i < options->method_count; i++) {
+        attributor->methods[i] = options->methods[i];
+    }
+    attributor->method_count = options->method_count;
+    return STATUS_OK;
+}
+
+/* What it has opened so far is released by vit_attributor_close. */
+static enum status open_resources(struct vit_attributor *attributor, const struct vit_model *model,
+                                  const struct vit_attributor_options *options, struct error *err) {
+    struct vit_session_options session = session_options(options);
+    struct vit_batch_options batch = batch_options(options);
+    struct needs needs = needs_of(options);
+    size_t own;
+    size_t total;
+    TRY(measure(attributor, model, options, &own, &total, err));
+    TRY(keep_methods(attributor, options, err));
+    attributor->block = mem_alloc_aligned(own, 1);
+    if (attributor->block == NULL) {
+        return fail(err, STATUS_NOMEM, "out of memory: these methods need %zu bytes", total);
+    }
+    struct arena arena = arena_over(attributor->block, own);
+    lay_out(attributor, &arena, needs.scratch);
+    for (size_t i = 0; attributor->scratch.zeros != NULL && i < attributor->pixels; i++) {
+        attributor->scratch.zeros[i] = 0.0F;
+    }
+    TRY(vit_session_open(model, &session, &attributor->session, err));
+    return needs.batch ? vit_batch_open(model, &batch, &attributor->batch, err) : STATUS_OK;
+}
+
+enum status vit_attributor_open(const struct vit_model *model,
+                                const struct vit_attributor_options *options,
+                                struct vit_attributor **out, struct error *err) {
+    struct vit_attributor *attributor = mem_calloc(1, sizeof *attributor);
+    if (attributor == NULL) {
+        return fail(err, STATUS_NOMEM, "out of memory for an attributor");
+    }
+    enum status status = open_resources(attributor, model, options, err);
+    if (status != STATUS_OK) {
+        vit_attributor_close(attributor);
+        return status;
+    }
+    *out = attributor;
+    return STATUS_OK;
+}
+
+void vit_attributor_close(struct vit_attributor *attributor) {
+    if (attributor == NULL) {
+        return;
+    }
+    vit_session_close(attributor->session);
+    vit_batch_close(attributor->batch);
+    mem_free(attributor->block);
+    mem_free((void *) attributor->methods);
+    mem_free(attributor);
+}
+
+struct vit_session *vit_attributor_session(struct vit_attributor *attributor) {
+    return attributor->session;
+}
+
+struct vit_batch *vit_attributor_batch(struct vit_attributor *attributor) {
+    return attributor->batch;
+}
+
+/* ---- Running ---- */
+
+enum status vit_attributor_forward(struct vit_attributor *attributor, const float *input,
+                                   float *logits, struct error *err) {
+    attributor->has_forward = false;
+    attributor->moved = false;
+    TRY(vit_forward(attributor->session, input, attributor->scratch.logits, err));
+    if (logits != NULL) {
+        memcpy(logits, attributor->scratch.logits, attributor->classes * sizeof *logits);
+    }
+    attributor->has_forward = true;
+    return STATUS_OK;
+}
+
+enum status vit_attributor_restore(struct vit_attributor *attributor, const float *input,
+                                   struct error *err) {
+    if (attributor->has_forward && attributor->moved) {
+        TRY(vit_forward(attributor->session, input, attributor->scratch.logits, err));
+        attributor->moved = false;
+    }
+    return STATUS_OK;
+}
+
+static enum status check_method(const struct vit_attributor *attributor,
+                                const struct vit_method *method,
+                                const struct vit_method_request *request, struct error *err) {
+    bool opened = false;
+    for (size_t i = 0; i < attributor->method_count; i++) {
+        opened = opened || attributor->methods[i] == method;
+    }
+    if (!opened) {
+        return fail(err, STATUS_USAGE, "not opened for the method %s", method->name);
+    }
+    if (!attributor->has_forward) {
+        return fail(err, STATUS_USAGE, "no forward pass yet: there is nothing to explain");
+    }
+    if (request->pixels != NULL && !method->has_pixels) {
+        return fail(err, STATUS_USAGE, "the method %s has no pixel map", method->name);
+    }
+    return STATUS_OK;
+}
+
+static enum status check_targets(const struct vit_attributor *attributor,
+                                 const struct vit_method_request *request, struct error *err) {
+    if (request->target_count == 0) {
+        return fail(err, STATUS_USAGE, "no target to explain");
+    }
+    for (size_t i = 0; i < request->target_count; i++) {
+        int32_t output = request->targets[i].output;
+        if (output < 0 || (size_t) output >= attributor->classes) {
+            return fail(err, STATUS_USAGE, "output %d is out of range: 0 to %zu", output,
+                        attributor->classes - 1);
+        }
+    }
+    return STATUS_OK;
+}
+
+static enum status check_options(const struct vit_method *method,
+                                 const struct vit_method_options *options, struct error *err) {
+    if ((method->reads & VIT_READS_SAMPLES) != 0 &&
+        (options->samples < 1 || options->samples > VIT_MAX_SAMPLES)) {
+        return fail(err, STATUS_USAGE, "samples must be from 1 to %d", VIT_MAX_SAMPLES);
+    }
+    if ((method->reads & VIT_READS_NOISE) != 0 &&
+        !(options->noise >= 0.0 && isfinite(options->noise))) {
+        return fail(err, STATUS_USAGE, "noise must be 0 or positive, and finite");
+    }
+    if ((method->reads & VIT_READS_FUSION) != 0 &&
+        !(options->discard_ratio >= 0.0 && options->discard_ratio < 1.0)) {
+        return fail(err, STATUS_USAGE, "the discard ratio must be at least 0 and below 1");
+    }
+    return STATUS_OK;
+}
+
+enum status vit_attributor_run(struct vit_attributor *attributor, const struct vit_method *method,
+                               const struct vit_method_request *request, struct error *err) {
+    TRY(check_method(attributor, method, request, err));
+    TRY(check_targets(attributor, request, err));
+    TRY(check_options(method, request->options, err));
+    if (method->needs_forward) {
+        TRY(vit_attributor_restore(attributor, request->input, err));
+    }
+    attributor->moved = attributor->moved || method->moves_forward;
+    TRY(method->attribute(attributor, request, err));
+    if (!values_are_finite(request->patches, attributor->patches)) {
+        return fail(err, STATUS_NUMERIC, "the map of %s is not finite", method->name);
+    }
+    return STATUS_OK;
+}
+
+/* ---- What several methods use ---- */
+
+double attributor_explained(const float *logits, const struct vit_target *targets,
+                            size_t target_count) {
+    double sum = 0.0;
+    for (size_t i = 0; i < target_count; i++) {
+        sum += (double) targets[i].weight * logits[targets[i].output];
+    }
+    return sum;
+}
+
+double vit_attributor_explained(const struct vit_attributor *attributor,
+                                const struct vit_target *targets, size_t target_count) {
+    return attributor_explained(attributor->scratch.logits, targets, target_count);
+}
+
+double attributor_probability(const float *logits, size_t classes, const struct vit_target *targets,
+                              size_t target_count) {
+    double largest = logits[0];
+    double total = 0.0;
+    double sum = 0.0;
+    for (size_t i = 1; i < classes; i++) {
+        largest = fmax(largest, logits[i]);
+    }
+    for (size_t i = 0; i < classes; i++) {
+        total += exp(logits[i] - largest);
+    }
+    for (size_t i = 0; i < target_count; i++) {
+        sum += targets[i].weight * exp(logits[targets[i].output] - largest) / total;
+    }
+    return sum;
+}
+
+void attributor_patch_sums(struct vit_attributor *attributor, const float *map, float *patches) {
+    embed_unfold(&attributor->grid, map, attributor->scratch.unfolded);
+    embed_patch_sums(&attributor->grid, attributor->scratch.unfolded, patches);
+}
+
+enum status attributor_gradient(struct vit_attributor *attributor, const float *input,
+                                const struct vit_method_request *request, float *gradient,
+                                struct error *err) {
+    const struct vit_rules rules = {.propagation = VIT_PROPAGATE_GRADIENT};
+    struct vit_relevance relevance = {.input_g = gradient};
+    /* The logits of this input are nobody's: only those of the input to explain are kept. */
+    TRY(vit_forward(attributor->session, input, NULL, err));
+    return vit_relevance(attributor->session, request->targets, request->target_count, &rules,
+                         &relevance, err);
+}

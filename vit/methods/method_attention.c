@@ -1,0 +1,346 @@
+/* The methods that read attention matrices: rollouts of every kind, and weights of single blocks.
+ *
+ * A rollout is the CLS row of a product of matrices, one per block. Blocks are shown last first, so
+ * the row is carried through them as a vector and no product of whole matrices is ever made. */
+#include <math.h>
+#include <string.h>
+
+#include "vit/methods/method_private.h"
+
+static const struct vit_rules GRADIENT = {.propagation = VIT_PROPAGATE_GRADIENT};
+
+/* A row vector on its way through the blocks: row <- row (M + I), M made line by line. */
+struct chain {
+    const struct attributor_scratch *scratch;
+    const struct vit_method_options *options;
+    size_t tokens;
+    bool normalise; /* divides every line of M + I by its own sum */
+    void (*line)(const struct chain *chain, const struct vit_attention_view *view, size_t row,
+                 double *out); /* out [tokens] = one row of M */
+};
+
+static struct chain chain_begin(const struct vit_attributor *attributor,
+                                const struct vit_method_request *request) {
+    memset(attributor->scratch.row, 0, attributor->tokens * sizeof(double));
+    attributor->scratch.row[0] = 1.0; /* CLS */
+    return (struct chain){
+        .scratch = &attributor->scratch, .options = request->options, .tokens = attributor->tokens};
+}
+
+static void chain_add_line(const struct chain *chain, const struct vit_attention_view *view,
+                           size_t row) {
+    double *next = chain->scratch->next;
+    double *line = chain->scratch->line;
+    double share = chain->scratch->row[row];
+    double sum = 0.0;
+    if (row >= view->rows) {
+        next[row] += share; /* M has nothing there */
+        return;
+    }
+    chain->line(chain, view, row, line);
+    line[row] += 1.0;
+    for (size_t t = 0; chain->normalise && t < chain->tokens; t++) {
+        sum += line[t];
+    }
+    share /= chain->normalise ? sum : 1.0;
+    for (size_t t = 0; t < chain->tokens; t++) {
+        next[t] += share * line[t];
+    }
+}
+
+static void chain_pass(const struct chain *chain, const struct vit_attention_view *view) {
+    struct attributor_scratch const *scratch = chain->scratch;
+    memset(scratch->next, 0, chain->tokens * sizeof *scratch->next);
+    for (size_t row = 0; row < chain->tokens; row++) {
+        if (scratch->row[row] != 0.0) {
+            chain_add_line(chain, view, row);
+        }
+    }
+    memcpy(scratch->row, scratch->next, chain->tokens * sizeof *scratch->row);
+}
+
+static void chain_give(const struct chain *chain, float *patches) {
+    for (size_t p = 0; p + 1 < chain->tokens; p++) {
+        patches[p] = (float) chain->scratch->row[p + 1];
+    }
+}
+
+static double positive(double value) {
+    return value > 0.0 ? value : 0.0;
+}
+
+/* ---- Rollout ---- */
+
+/* fused [tokens, tokens]: all heads in one, in head order. */
+static void fuse_heads(const struct vit_attention_view *view, enum vit_head_fusion fusion,
+                       float *fused) {
+    size_t count = view->rows * view->tokens;
+    for (size_t i = 0; i < count; i++) {
+        double value = view->a[i];
+        for (size_t h = 1; h < view->heads; h++) {
+            double next = view->a[h * count + i];
+            value = fusion == VIT_FUSE_MEAN  ? value + next
+                    : fusion == VIT_FUSE_MAX ? fmax(value, next)
+                                             : fmin(value, next);
+        }
+        fused[i] = (float) (fusion == VIT_FUSE_MEAN ? value / (double) view->heads : value);
+    }
+}
+
+static uint32_t float_bits(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+/* The largest bits such that at most `wanted` values have smaller ones: the wanted-th smallest
+ * value (from 0). Not negative floats are ordered as their bits are. */
+static uint32_t smallest_bits(const float *values, size_t count, size_t wanted) {
+    uint32_t found = 0;
+    for (uint32_t step = UINT32_C(1) << 30; step > 0; step >>= 1) {
+        size_t below = 0;
+        for (size_t i = 0; i < count; i++) {
+            below += float_bits(values[i]) < (found | step) ? 1 : 0;
+        }
+        found = below <= wanted ? found | step : found;
+    }
+    return found;
+}
+
+/* Sets the `discarded` smallest values to 0, of equal ones the first; the very first value, CLS to
+ * CLS, is spared though it counts. */
+static void discard_smallest(float *values, size_t count, size_t discarded) {
+    if (discarded == 0) {
+        return;
+    }
+    uint32_t limit = smallest_bits(values, count, discarded - 1);
+    size_t below = 0;
+    for (size_t i = 0; i < count; i++) {
+        below += float_bits(values[i]) < limit ? 1 : 0;
+    }
+    size_t equal = discarded - below;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t bits = float_bits(values[i]);
+        bool drop = bits < limit || (bits == limit && equal > 0);
+        equal -= bits == limit && equal > 0 ? 1 : 0;
+        values[i] = drop && i > 0 ? 0.0F : values[i];
+    }
+}
+
+static void fused_line(const struct chain *chain, const struct vit_attention_view *view, size_t row,
+                       double *out) {
+    for (size_t t = 0; t < view->tokens; t++) {
+        out[t] = chain->scratch->fused[row * view->tokens + t];
+    }
+}
+
+static void rollout_block(void *user, const struct vit_attention_view *view) {
+    const struct chain *chain = user;
+    size_t count = view->rows * view->tokens;
+    fuse_heads(view, chain->options->fusion, chain->scratch->fused);
+    discard_smallest(chain->scratch->fused, count,
+                     (size_t) (chain->options->discard_ratio * (double) count));
+    chain_pass(chain, view);
+}
+
+enum status method_rollout(struct vit_attributor *attributor,
+                           const struct vit_method_request *request, struct error *err) {
+    struct chain chain = chain_begin(attributor, request);
+    chain.normalise = true;
+    chain.line = fused_line;
+    struct vit_attention_visitor visitor = {rollout_block, &chain};
+    TRY(vit_visit_attention(attributor->session, &visitor, err));
+    chain_give(&chain, request->patches);
+    return STATUS_OK;
+}
+
+/* ---- Rollouts of attention weighed by its gradient ---- */
+
+/* relu(mean over heads of A * dA) */
+static void relu_of_mean_line(const struct chain *chain, const struct vit_attention_view *view,
+                              size_t row, double *out) {
+    (void) chain;
+    for (size_t t = 0; t < view->tokens; t++) {
+        double sum = 0.0;
+        for (size_t h = 0; h < view->heads; h++) {
+            size_t at = (h * view->rows + row) * view->tokens + t;
+            sum += (double) view->a[at] * view->g_a[at];
+        }
+        out[t] = positive(sum / (double) view->heads);
+    }
+}
+
+/* mean over heads of relu(A * dA) */
+static void mean_of_relu_line(const struct chain *chain, const struct vit_attention_view *view,
+                              size_t row, double *out) {
+    (void) chain;
+    for (size_t t = 0; t < view->tokens; t++) {
+        double sum = 0.0;
+        for (size_t h = 0; h < view->heads; h++) {
+            size_t at = (h * view->rows + row) * view->tokens + t;
+            sum += positive((double) view->a[at] * view->g_a[at]);
+        }
+        out[t] = sum / (double) view->heads;
+    }
+}
+
+static void chain_block(void *user, const struct vit_attention_view *view) {
+    chain_pass(user, view);
+}
+
+/* A backward pass that shows every block to `visit`. */
+static enum status watch_backward(struct vit_attributor *attributor,
+                                  const struct vit_method_request *request,
+                                  const struct vit_rules *rules,
+                                  void (*visit)(void *user, const struct vit_attention_view *view),
+                                  void *user, struct error *err) {
+    struct vit_relevance relevance = {.visitor = {visit, user}};
+    return vit_relevance(attributor->session, request->targets, request->target_count, rules,
+                         &relevance, err);
+}
+
+enum status method_grad_rollout(struct vit_attributor *attributor,
+                                const struct vit_method_request *request, struct error *err) {
+    struct chain chain = chain_begin(attributor, request);
+    chain.normalise = true;
+    chain.line = relu_of_mean_line;
+    TRY(watch_backward(attributor, request, &GRADIENT, chain_block, &chain, err));
+    chain_give(&chain, request->patches);
+    return STATUS_OK;
+}
+
+enum status method_chefer(struct vit_attributor *attributor,
+                          const struct vit_method_request *request, struct error *err) {
+    struct chain chain = chain_begin(attributor, request);
+    chain.line = mean_of_relu_line;
+    TRY(watch_backward(attributor, request, &GRADIENT, chain_block, &chain, err));
+    chain_give(&chain, request->patches);
+    return STATUS_OK;
+}
+
+/* ---- The hybrid of relevance and gradient ---- */
+
+static float *gradients_of(const struct attributor_scratch *scratch,
+                           const struct vit_attention_view *view) {
+    return scratch->gradients + (size_t) view->block * view->heads * view->tokens * view->tokens;
+}
+
+static void keep_gradient(void *user, const struct vit_attention_view *view) {
+    const struct vit_attributor *attributor = user;
+    memcpy(gradients_of(&attributor->scratch, view), view->g_a,
+           view->heads * view->rows * view->tokens * sizeof(float));
+}
+
+/* mean over heads of relu(dA * R_A), R_A = A * G_A; dA is the plain gradient that was kept. */
+static void relevance_line(const struct chain *chain, const struct vit_attention_view *view,
+                           size_t row, double *out) {
+    const float *gradients = gradients_of(chain->scratch, view);
+    for (size_t t = 0; t < view->tokens; t++) {
+        double sum = 0.0;
+        for (size_t h = 0; h < view->heads; h++) {
+            size_t at = (h * view->rows + row) * view->tokens + t;
+            sum += positive((double) gradients[at] * view->a[at] * view->g_a[at]);
+        }
+        out[t] = sum / (double) view->heads;
+    }
+}
+
+enum status method_lrp_rollout(struct vit_attributor *attributor,
+                               const struct vit_method_request *request, struct error *err) {
+    struct chain chain = chain_begin(attributor, request);
+    chain.line = relevance_line;
+    TRY(watch_backward(attributor, request, &GRADIENT, keep_gradient, attributor, err));
+    TRY(watch_backward(attributor, request, &request->options->rules, chain_block, &chain, err));
+    chain_give(&chain, request->patches);
+    return STATUS_OK;
+}
+
+/* ---- Single blocks ---- */
+
+/* A map made from the CLS rows of some blocks. */
+struct block_map {
+    int32_t block; /* the one that counts, where it is only one */
+    double *line;  /* [tokens] */
+    float *patches;
+};
+
+static void raw_attention_block(void *user, const struct vit_attention_view *view) {
+    const struct block_map *map = user;
+    for (size_t p = 0; view->block == map->block && p + 1 < view->tokens; p++) {
+        double sum = 0.0;
+        for (size_t h = 0; h < view->heads; h++) {
+            sum += view->a[h * view->rows * view->tokens + p + 1];
+        }
+        map->patches[p] = (float) (sum / (double) view->heads);
+    }
+}
+
+enum status method_raw_attention(struct vit_attributor *attributor,
+                                 const struct vit_method_request *request, struct error *err) {
+    struct block_map map = {.block = attributor->model->config.depth - 1,
+                            .patches = request->patches};
+    struct vit_attention_visitor visitor = {raw_attention_block, &map};
+    return vit_visit_attention(attributor->session, &visitor, err);
+}
+
+/* The mean gradient of a head's attention from CLS to the patches. */
+static double head_weight(const struct vit_attention_view *view, size_t head) {
+    const float *g_a = view->g_a + head * view->rows * view->tokens;
+    double sum = 0.0;
+    for (size_t t = 1; t < view->tokens; t++) {
+        sum += g_a[t];
+    }
+    return sum / (double) (view->tokens - 1);
+}
+
+static void attention_gradcam_block(void *user, const struct vit_attention_view *view) {
+    const struct block_map *map = user;
+    for (size_t p = 0; p + 1 < view->tokens; p++) {
+        map->patches[p] = 0.0F;
+    }
+    for (size_t h = 0; h < view->heads; h++) {
+        const float *a = view->a + h * view->rows * view->tokens;
+        double weight = head_weight(view, h) / (double) view->heads;
+        for (size_t p = 0; p + 1 < view->tokens; p++) {
+            map->patches[p] += (float) (weight * a[p + 1]);
+        }
+    }
+    for (size_t p = 0; p + 1 < view->tokens; p++) {
+        map->patches[p] = (float) positive(map->patches[p]);
+    }
+}
+
+/* The gradient of the last block's attention needs no backward pass through the others. */
+enum status method_attention_gradcam(struct vit_attributor *attributor,
+                                     const struct vit_method_request *request, struct error *err) {
+    struct block_map map = {.patches = request->patches};
+    struct vit_attention_visitor visitor = {attention_gradcam_block, &map};
+    return vit_block_gradient(attributor->session, attributor->model->config.depth - 1,
+                              request->targets, request->target_count, &visitor, err);
+}
+
+static void legrad_block(void *user, const struct vit_attention_view *view) {
+    const struct block_map *map = user;
+    for (size_t h = 0; h < view->heads; h++) {
+        for (size_t t = 0; t < view->tokens; t++) {
+            map->line[t] += positive(view->g_a[h * view->rows * view->tokens + t]);
+        }
+    }
+}
+
+enum status method_legrad(struct vit_attributor *attributor,
+                          const struct vit_method_request *request, struct error *err) {
+    int32_t depth = attributor->model->config.depth;
+    double terms = (double) depth * (double) (attributor->heads * attributor->tokens);
+    struct block_map map = {.line = attributor->scratch.line};
+    struct vit_attention_visitor visitor = {legrad_block, &map};
+    memset(map.line, 0, attributor->tokens * sizeof *map.line);
+    for (int32_t block = 0; block < depth; block++) {
+        TRY(vit_block_gradient(attributor->session, block, request->targets, request->target_count,
+                               &visitor, err));
+    }
+    for (size_t p = 0; p < attributor->patches; p++) {
+        request->patches[p] = (float) (map.line[p + 1] / terms);
+    }
+    return STATUS_OK;
+}

@@ -1,0 +1,103 @@
+/* The inside of an attributor, for the files that implement methods: method_*.c and attributor.c.
+ */
+#ifndef VIT_METHOD_PRIVATE_H
+#define VIT_METHOD_PRIVATE_H
+
+#include "base/arena.h"
+#include "vit/methods/method.h"
+#include "vit/tokens/embed.h"
+
+/* What a method asks the attributor to hold ready. */
+enum method_scratch {
+    SCRATCH_CHAIN = 1 << 0,     /* row, next, line */
+    SCRATCH_FUSED = 1 << 1,     /* fused */
+    SCRATCH_GRADIENTS = 1 << 2, /* gradients of all blocks */
+    SCRATCH_NORM1 = 1 << 3,     /* norm1, norm1_g */
+    SCRATCH_PIXELS = 1 << 4,    /* sample, map, unfolded, sum */
+    SCRATCH_PATCHES = 1 << 5,   /* keep, kept, patch_sum, patch_map */
+    SCRATCH_MIXED = 1 << 6,     /* zeros, masks, outputs: a batch of versions of one input */
+    SCRATCH_BATCH = 1 << 7      /* samples, coverage, outputs: a batch of any inputs */
+};
+
+struct attributor_scratch {
+    float *logits; /* [classes] of the last forward pass */
+
+    double *row, *next, *line; /* [tokens]: of a chain of attention matrices */
+    float *fused;              /* [tokens, tokens] */
+    float *gradients;          /* [depth, heads, tokens, tokens] */
+    float *norm1, *norm1_g;    /* [tokens, dim] */
+
+    float *sample;   /* [3, height, width]: a changed input */
+    float *map;      /* [3, height, width] */
+    float *unfolded; /* [patches, 3 ph pw] */
+    double *sum;     /* [3, height, width] */
+
+    uint8_t *keep;     /* [patches]: 1 in the patches that a sample shows */
+    size_t *kept;      /* [patches]: samples that show the patch */
+    double *patch_sum; /* [patches] */
+    float *patch_map;  /* [patches] */
+
+    float *zeros;    /* [3, height, width] */
+    uint8_t *masks;  /* [capacity, patches] */
+    float *samples;  /* [capacity, 3, height, width] */
+    float *coverage; /* [capacity, height, width]: the masks of the samples, 0 to 1 */
+    float *outputs;  /* [capacity, classes] */
+};
+
+struct vit_attributor {
+    const struct vit_model *model;
+    struct vit_session *session;
+    struct vit_batch *batch; /* NULL if no method needs one */
+    struct patch_grid grid;
+    size_t heads, tokens, dim, patches, classes;
+    size_t height, width, pixels; /* pixels: 3 height width */
+    size_t capacity;              /* of the batch */
+    struct attributor_scratch scratch;
+    void *block;
+    const struct vit_method **methods; /* owned: those it was opened for */
+    size_t method_count;
+    bool has_forward;
+    bool moved; /* the session's forward pass is another input's */
+};
+
+/* The explained sum of logits. */
+double attributor_explained(const float *logits, const struct vit_target *targets,
+                            size_t target_count);
+
+/* The same sum of softmax probabilities, over `classes` logits. */
+double attributor_probability(const float *logits, size_t classes, const struct vit_target *targets,
+                              size_t target_count);
+
+/* patches [grid] = the sums of a pixel map [3, height, width] over each patch; uses unfolded. */
+void attributor_patch_sums(struct vit_attributor *attributor, const float *map, float *patches);
+
+/* The plain gradient [3, height, width] of the explained sum at an input: one forward and one
+ * backward pass. */
+enum status attributor_gradient(struct vit_attributor *attributor, const float *input,
+                                const struct vit_method_request *request, float *gradient,
+                                struct error *err);
+
+/* The methods' functions; vit/METHODS.md has the formulas. */
+#define METHOD_FUNCTION(name)                                                                      \
+    enum status name(struct vit_attributor *attributor, const struct vit_method_request *request,  \
+                     struct error *err)
+
+METHOD_FUNCTION(method_lrp);
+METHOD_FUNCTION(method_masked);
+METHOD_FUNCTION(method_lrp_rollout);
+METHOD_FUNCTION(method_rollout);
+METHOD_FUNCTION(method_raw_attention);
+METHOD_FUNCTION(method_grad_rollout);
+METHOD_FUNCTION(method_chefer);
+METHOD_FUNCTION(method_attention_gradcam);
+METHOD_FUNCTION(method_legrad);
+METHOD_FUNCTION(method_gradcam);
+METHOD_FUNCTION(method_input_x_gradient);
+METHOD_FUNCTION(method_integrated_gradients);
+METHOD_FUNCTION(method_smoothgrad);
+METHOD_FUNCTION(method_occlusion);
+METHOD_FUNCTION(method_rise);
+METHOD_FUNCTION(method_random);
+METHOD_FUNCTION(method_centre);
+
+#endif

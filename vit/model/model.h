@@ -1,0 +1,105 @@
+/* A Vision Transformer in memory: its shape and its float32 weights in one canonical arrangement,
+ * whatever the file called them. Immutable after loading, shared by any number of sessions. Knows
+ * no images. */
+#ifndef VIT_MODEL_H
+#define VIT_MODEL_H
+
+#include <jansson.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/status.h"
+
+enum vit_activation { VIT_GELU_ERF, VIT_GELU_TANH, VIT_GELU_QUICK };
+
+struct vit_config {
+    int32_t image_height, image_width; /* trained input size */
+    int32_t patch_height, patch_width;
+    int32_t grid_height, grid_width; /* patches at the trained size */
+    int32_t dim, depth, heads, mlp_dim, classes;
+    float layer_norm_eps;
+    enum vit_activation activation;
+};
+
+/* Matrices are [outputs, inputs], as torch stores them. Biases that a checkpoint does not have are
+ * zeros. */
+struct vit_block {
+    const float *norm1_weight, *norm1_bias; /* [dim] */
+    const float *qkv_weight, *qkv_bias;   /* [3 dim, dim], [3 dim]: q, k, v stacked in that order */
+    const float *proj_weight, *proj_bias; /* [dim, dim], [dim] */
+    const float *norm2_weight, *norm2_bias; /* [dim] */
+    const float *fc1_weight, *fc1_bias;     /* [mlp_dim, dim], [mlp_dim] */
+    const float *fc2_weight, *fc2_bias;     /* [dim, mlp_dim], [dim] */
+};
+
+struct vit_weights {
+    const float *patch_weight, *patch_bias; /* [dim, 3 * patch_height * patch_width], [dim] */
+    const float *cls_token;                 /* [dim] */
+    const float *position;                  /* [1 + grid_height * grid_width, dim], CLS first */
+    struct vit_block *blocks;               /* [depth] */
+    const float *norm_weight, *norm_bias;   /* [dim] */
+    const float *head_weight, *head_bias;   /* [classes, dim], [classes] */
+};
+
+struct pack_store;
+
+struct vit_model {
+    struct vit_config config;
+    struct vit_weights weights;
+    char *name;            /* path of the weights' file, or the name given with them */
+    const char *layout;    /* "torchvision", "timm", "huggingface", "jax", "random" */
+    const char *container; /* "safetensors", "pytorch zip", "pytorch legacy", "npz", "none" */
+    const char *stored_as; /* "F32", "F16", "BF16" */
+    int64_t parameters;
+    float *storage; /* all weights in one block of storage_bytes */
+    size_t storage_bytes;
+    struct pack_store *packs; /* weights arranged for backends, made on demand (vit/math/packs.h) */
+
+    /* What the checkpoint says beside its tensors, for the layers above; NULL if absent. */
+    json_t *metadata;     /* the "vitlrp" object of the safetensors metadata */
+    json_t *config_json;  /* Hugging Face config.json */
+    json_t *preprocessor; /* Hugging Face preprocessor_config.json */
+};
+
+/* What a checkpoint may cost to read; LIMIT beyond. */
+struct vit_load_limits {
+    uint64_t max_bytes;     /* of the file, and of its weights in memory: 4 GiB; ViT-H has 2.5 */
+    size_t max_table;       /* bytes of what lists its tensors, which is a safetensors header, a
+                               pickle or a zip archive's directory: 16 MiB */
+    size_t max_tensors;     /* 4,096; ViT-H has 400 */
+    size_t max_zip_entries; /* 10,000: one per tensor, and a few more */
+    size_t max_opcodes; /* of a pickle, for which torch.save needs some 20 a tensor: 1 million. A
+                           hundredth of them may be on its stack and a tenth in its memo */
+};
+
+/* The numbers above. */
+struct vit_load_limits vit_load_limits_default(void);
+
+/* USAGE if a limit is zero. */
+enum status vit_load_limits_check(const struct vit_load_limits *limits, struct error *err);
+
+struct vit_load_options {
+    int32_t heads;                        /* 0: from the configuration, else dim / 64 */
+    const struct vit_load_limits *limits; /* NULL: the default ones */
+    const struct log *log;
+};
+
+/* Loads a checkpoint from a path (or a Hugging Face folder). *out is owned: vit_model_free. */
+enum status vit_model_load(const char *path, const struct vit_load_options *options,
+                           struct vit_model **out, struct error *err);
+
+/* Loads a checkpoint from memory, which is not needed afterwards. */
+enum status vit_model_load_memory(const void *data, size_t size, const char *name,
+                                  const struct vit_load_options *options, struct vit_model **out,
+                                  struct error *err);
+
+/* A model of the given shape with seeded random weights, scaled as a trained one's so that
+ * activations stay in range. */
+enum status vit_model_random(const struct vit_config *config, uint64_t seed, struct vit_model **out,
+                             struct error *err);
+
+void vit_model_free(struct vit_model *model);
+
+#endif

@@ -1,0 +1,157 @@
+/* One line of work on a model: forward passes and the relevance of the last one. Owns all scratch
+ * memory, allocated once when it opens; one thread at a time. */
+#ifndef VIT_SESSION_H
+#define VIT_SESSION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "vit/math/linear.h"
+#include "vit/math/packs.h"
+#include "vit/math/profile.h"
+#include "vit/model/model.h"
+
+struct vit_session;
+
+struct vit_session_options {
+    size_t threads;       /* 1 to POOL_MAX_THREADS */
+    int32_t input_height; /* 0: as trained */
+    int32_t input_width;
+    bool keep_all_tokens; /* the last block computes every token, not only CLS */
+    bool keep_totals; /* several attributions will follow a forward pass: what the gamma rule of the
+                         MLP needs of it is kept, 5 floats per token, channel and block */
+    bool attention_maps; /* room for the attention matrices of a block: vit_relevance.visitor */
+    const char *backend; /* gemm_backend_find */
+    size_t max_bytes;    /* LIMIT beyond; 0: none */
+    enum vit_precision precision;
+    bool many_passes; /* the model may hold its weights a second time for faster forward passes */
+};
+
+/* Bytes of the session's one block. MISMATCH if the input is not a multiple of the patch. */
+enum status vit_session_bytes(const struct vit_model *model,
+                              const struct vit_session_options *options, size_t *bytes,
+                              struct error *err);
+
+/* *out is owned: vit_session_close. The model must outlive it. */
+enum status vit_session_open(const struct vit_model *model,
+                             const struct vit_session_options *options, struct vit_session **out,
+                             struct error *err);
+
+void vit_session_close(struct vit_session *session);
+
+struct vit_session_info {
+    size_t threads;
+    int32_t input_height, input_width;
+    int32_t grid_height, grid_width;
+    int32_t tokens;
+    const char *backend;
+    enum vit_precision precision; /* in use */
+    const char *instruction_set;
+    size_t bytes;
+    size_t arranged_bytes; /* packs_bytes of the model */
+    double forward_flops;
+};
+
+struct vit_session_info vit_session_describe(const struct vit_session *session);
+
+/* input [3, input_height, input_width] -> logits [classes] (NULL: not wanted). NUMERIC if either is
+ * not finite. */
+enum status vit_forward(struct vit_session *session, const float *input, float *logits,
+                        struct error *err);
+
+/* output [tokens, dim] of a block of the last forward, or of the embedding with block -1. */
+enum status vit_block_output(const struct vit_session *session, int32_t block, float *output,
+                             struct error *err);
+
+/* What the backward pass carries. */
+enum vit_propagation {
+    VIT_PROPAGATE_ATTNLRP,
+    VIT_PROPAGATE_CP_LRP,  /* attention weights are constants */
+    VIT_PROPAGATE_GRADIENT /* the plain gradient of the explained sum: gammas and epsilon are not
+                              read */
+};
+
+/* Rule parameters of one attribution. */
+struct vit_rules {
+    enum vit_propagation propagation;
+    float gamma_conv, gamma_qkv, gamma_proj, gamma_fc1, gamma_fc2, gamma_head;
+    float epsilon;
+};
+
+struct vit_target {
+    int32_t output;
+    float weight;
+};
+
+struct vit_ledger_entry {
+    int32_t block; /* -1 outside the blocks */
+    const char *kind;
+    double absorbed;
+};
+
+/* The attention of one block: matrices of the last forward and, in a backward pass, their G. */
+struct vit_attention_view {
+    int32_t block;
+    size_t heads;
+    size_t rows; /* tokens, or 1 (CLS) where G of the others is 0: in the backward pass of the last
+                    block without keep_all_tokens, and in vit_block_gradient */
+    size_t tokens;
+    const float *a;   /* [heads, rows, tokens] */
+    const float *g_a; /* the same shape; NULL outside a backward pass and under CP-LRP */
+};
+
+/* Called once per block, last block first. */
+struct vit_attention_visitor {
+    void (*visit)(void *user, const struct vit_attention_view *view); /* NULL: nobody looks */
+    void *user;
+};
+
+/* Shows the attention of every block of the last forward, all rows of it, last block first. USAGE
+ * without a forward or a session with attention_maps. */
+enum status vit_visit_attention(struct vit_session *session,
+                                const struct vit_attention_visitor *visitor, struct error *err);
+
+/* Output arrays are the caller's; NULL ones are skipped. */
+struct vit_relevance {
+    float *pixels;         /* [3, input_height, input_width] */
+    float *patches;        /* [grid_height, grid_width] */
+    float *input_g;        /* [3, input_height, input_width]: G, so that pixels = input * G */
+    float *neurons;        /* [tokens, mlp_dim] of neurons_block */
+    int32_t neurons_block; /* 0 to depth - 1 */
+    struct vit_ledger_entry *ledger; /* [vit_ledger_length] */
+    float *norm1;                    /* [tokens, dim]: output of the last block's first LayerNorm */
+    float *norm1_g;                  /* [tokens, dim]: its G */
+    struct vit_attention_visitor visitor; /* needs a session with attention_maps */
+    double explained;                     /* out: sum of weight * logit */
+    double sum;                           /* out: sum of the pixel map */
+};
+
+size_t vit_ledger_length(const struct vit_config *config);
+
+/* Relevance of the last forward's input. USAGE without a forward or for a target or block out of
+ * range; NUMERIC if the result is not finite. */
+enum status vit_relevance(struct vit_session *session, const struct vit_target *targets,
+                          size_t target_count, const struct vit_rules *rules,
+                          struct vit_relevance *relevance, struct error *err);
+
+/* Shows the attention of one block and its gradient as if the model ended there: the explained sum
+ * is made of the CLS token that leaves the block, by the final LayerNorm and the head. Only the CLS
+ * row has a gradient, so only it is shown. USAGE as above, and for a block out of range. */
+enum status vit_block_gradient(struct vit_session *session, int32_t block,
+                               const struct vit_target *targets, size_t target_count,
+                               const struct vit_attention_visitor *visitor, struct error *err);
+
+/* Measures the passes that follow, from zero, until vit_session_profile_stop. */
+void vit_session_profile_start(struct vit_session *session);
+void vit_session_profile_stop(struct vit_session *session);
+
+/* What was measured since the last start. */
+const struct profile *vit_session_profile(const struct vit_session *session);
+
+/* Median GFLOP/s of products [tokens, dim] x [dim, mlp_dim] with the session's threads and backend.
+ */
+double vit_session_gemm_rate(struct vit_session *session);
+
+#endif

@@ -1,0 +1,63 @@
+#include "vit/tokens/position.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/resample.h"
+
+/* out [lines, taps->outputs, inner] from in [lines, in_length, inner]: one axis of a separable
+ * resampling. */
+static void resample_axis(const struct resample_taps *taps, size_t lines, size_t in_length,
+                          size_t inner, const float *in, float *out) {
+    size_t out_length = (size_t) taps->outputs;
+    for (size_t line = 0; line < lines; line++) {
+        for (size_t i = 0; i < out_length; i++) {
+            const float *source = in + (line * in_length + (size_t) taps->first[i]) * inner;
+            const double *weight = taps->weight + i * (size_t) taps->stride;
+            float *target = out + (line * out_length + i) * inner;
+            for (size_t d = 0; d < inner; d++) {
+                double sum = 0.0;
+                for (size_t k = 0; k < (size_t) taps->count[i]; k++) {
+                    sum += weight[k] * source[k * inner + d];
+                }
+                target[d] = (float) sum;
+            }
+        }
+    }
+}
+
+enum status position_resample(const struct vit_model *model, int32_t grid_height,
+                              int32_t grid_width, float *out, struct error *err) {
+    const struct vit_config *config = &model->config;
+    size_t dim = (size_t) config->dim;
+    size_t in_height = (size_t) config->grid_height;
+    size_t in_width = (size_t) config->grid_width;
+    const float *grid = model->weights.position + dim;
+    memcpy(out, model->weights.position, dim * sizeof *out);
+    if (grid_height == config->grid_height && grid_width == config->grid_width) {
+        memcpy(out + dim, grid, in_height * in_width * dim * sizeof *out);
+        return STATUS_OK;
+    }
+    struct resample_taps across = {0};
+    struct resample_taps down = {0};
+    float *narrowed = mem_calloc(in_height * (size_t) grid_width * dim, sizeof *narrowed);
+    enum status status = STATUS_OK;
+    if (narrowed == NULL) {
+        status = fail(err, STATUS_NOMEM, "out of memory for the position embeddings");
+        goto cleanup;
+    }
+    TRY_GOTO(status,
+             resample_taps_make(config->grid_width, grid_width, RESAMPLE_BICUBIC, &across, err),
+             cleanup);
+    TRY_GOTO(status,
+             resample_taps_make(config->grid_height, grid_height, RESAMPLE_BICUBIC, &down, err),
+             cleanup);
+    resample_axis(&across, in_height, in_width, dim, grid, narrowed);
+    resample_axis(&down, 1, in_height, (size_t) grid_width * dim, narrowed, out + dim);
+
+cleanup:
+    resample_taps_free(&across);
+    resample_taps_free(&down);
+    mem_free(narrowed);
+    return status;
+}
