@@ -7,7 +7,8 @@ install(TARGETS vitlrp_shared EXPORT vitlrp_shared
     LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT library NAMELINK_COMPONENT development)
 install(TARGETS vitlrp_archive EXPORT vitlrp_static
     ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT development)
-install(FILES include/vitlrp.h include/vitlrp_eval.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT development)
+install(FILES include/vitlrp.h include/vitlrp_eval.h include/vitlrp_types.h
+    DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT development)
 
 # find_package(vitlrp)
 foreach(kind shared static)

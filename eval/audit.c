@@ -19,7 +19,7 @@ bool audit_chooses(size_t index, size_t count, uint64_t seed) {
 }
 
 bool audit_covers(const struct evaluation *evaluation, size_t index) {
-    return evaluation->precision == VIT_BF16 &&
+    return evaluation->precision == VITLRP_PRECISION_BF16 &&
            audit_chooses(index, evaluation->manifest_count, evaluation->protocol.seed);
 }
 
@@ -27,7 +27,7 @@ size_t audit_images(const struct evaluation *evaluation) {
     size_t count = 0;
     for (size_t i = 0; i < evaluation->image_count; i++) {
         const struct eval_image *image = &evaluation->images[i];
-        bool is_audited = image->status == STATUS_OK && audit_covers(evaluation, image->index);
+        bool is_audited = image->status == VITLRP_OK && audit_covers(evaluation, image->index);
         count += is_audited ? 1 : 0;
     }
     return count;

@@ -27,7 +27,8 @@ static uint32_t digit_value(char digit) {
     return found == NULL ? 64 : (uint32_t) (found - DIGITS);
 }
 
-enum status base64_decode(const char *text, size_t length, struct bytes *out, struct error *err) {
+enum vitlrp_status base64_decode(const char *text, size_t length, struct bytes *out,
+                                 struct vitlrp_error *err) {
     size_t padding = 0;
     while (padding < 2 && padding < length && text[length - 1 - padding] == '=') {
         padding++;
@@ -36,7 +37,7 @@ enum status base64_decode(const char *text, size_t length, struct bytes *out, st
     size_t size = 0;
     uint32_t bad = length % 4 == 0 ? 0 : 64;
     if (data == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for %zu bytes of base64", length);
+        return fail(err, VITLRP_NOMEM, "out of memory for %zu bytes of base64", length);
     }
     for (size_t i = 0; i + 4 <= length; i += 4) {
         uint32_t group = 0;
@@ -51,8 +52,8 @@ enum status base64_decode(const char *text, size_t length, struct bytes *out, st
     }
     if (bad != 0) {
         mem_free(data);
-        return fail(err, STATUS_FORMAT, "not base64");
+        return fail(err, VITLRP_FORMAT, "not base64");
     }
     *out = (struct bytes){.data = data, .size = size - padding};
-    return STATUS_OK;
+    return VITLRP_OK;
 }

@@ -11,6 +11,7 @@
 void base64_append(struct text *out, const void *data, size_t size);
 
 /* FORMAT for anything that base64_append does not write. *out is owned: bytes_free. */
-enum status base64_decode(const char *text, size_t length, struct bytes *out, struct error *err);
+enum vitlrp_status base64_decode(const char *text, size_t length, struct bytes *out,
+                                 struct vitlrp_error *err);
 
 #endif

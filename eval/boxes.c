@@ -74,48 +74,49 @@ static void guess_columns(const struct row *row, struct columns *columns) {
     }
 }
 
-static enum status read_box(const struct row *row, const struct columns *columns,
-                            struct box_entry *entry, struct error *err) {
+static enum vitlrp_status read_box(const struct row *row, const struct columns *columns,
+                                   struct box_entry *entry, struct vitlrp_error *err) {
     double side[4];
     for (size_t i = 0; i < 4; i++) {
         size_t column = columns->side[i];
         if (column >= row->count || columns->name >= row->count ||
             !parse_double(row->field[column], -COORDINATE_MAX, COORDINATE_MAX, &side[i])) {
-            return fail(err, STATUS_FORMAT,
+            return fail(err, VITLRP_FORMAT,
                         "line %zu: a file name and four numbers are needed: xmin, ymin, xmax, ymax",
                         row->line);
         }
     }
     if (side[2] < side[0] || side[3] < side[1]) {
-        return fail(err, STATUS_FORMAT, "line %zu: the box ends before it begins", row->line);
+        return fail(err, VITLRP_FORMAT, "line %zu: the box ends before it begins", row->line);
     }
     *entry = (struct box_entry){
         .name = row->field[columns->name],
         .box = {.left = side[0], .top = side[1], .right = side[2] + 1, .bottom = side[3] + 1},
         .line = row->line,
     };
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status add_box(struct box_list *list, size_t *capacity, const struct box_entry *entry,
-                           struct error *err) {
+static enum vitlrp_status add_box(struct box_list *list, size_t *capacity,
+                                  const struct box_entry *entry, struct vitlrp_error *err) {
     if (list->count >= ROW_LIMIT) {
-        return fail(err, STATUS_LIMIT, "more than %zu rows", ROW_LIMIT);
+        return fail(err, VITLRP_LIMIT, "more than %zu rows", ROW_LIMIT);
     }
     if (list->count == *capacity) {
         size_t grown = *capacity == 0 ? 256 : *capacity * 2;
         struct box_entry *entries = mem_resize(list->entries, grown, sizeof *entries);
         if (entries == NULL) {
-            return fail(err, STATUS_NOMEM, "out of memory for %zu boxes", grown);
+            return fail(err, VITLRP_NOMEM, "out of memory for %zu boxes", grown);
         }
         list->entries = entries;
         *capacity = grown;
     }
     list->entries[list->count++] = *entry;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status read_rows(struct row_reader *reader, struct box_list *list, struct error *err) {
+static enum vitlrp_status read_rows(struct row_reader *reader, struct box_list *list,
+                                    struct vitlrp_error *err) {
     struct row row;
     struct columns columns = {0};
     struct box_entry entry;
@@ -132,7 +133,7 @@ static enum status read_rows(struct row_reader *reader, struct box_list *list, s
             TRY(add_box(list, &capacity, &entry, err));
         }
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 static int compare_entries(const void *left, const void *right) {
@@ -142,36 +143,36 @@ static int compare_entries(const void *left, const void *right) {
     return order != 0 ? order : (a->line > b->line) - (a->line < b->line);
 }
 
-static enum status sort_boxes(struct box_list *list, struct error *err) {
+static enum vitlrp_status sort_boxes(struct box_list *list, struct vitlrp_error *err) {
     if (list->count == 0) {
-        return fail(err, STATUS_FORMAT, "has no boxes");
+        return fail(err, VITLRP_FORMAT, "has no boxes");
     }
     qsort(list->entries, list->count, sizeof *list->entries, compare_entries);
     list->boxes = mem_calloc(list->count, sizeof *list->boxes);
     if (list->boxes == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for %zu boxes", list->count);
+        return fail(err, VITLRP_NOMEM, "out of memory for %zu boxes", list->count);
     }
     for (size_t i = 0; i < list->count; i++) {
         list->boxes[i] = list->entries[i].box;
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-enum status boxes_open(const char *path, struct box_list *out, struct error *err) {
+enum vitlrp_status boxes_open(const char *path, struct box_list *out, struct vitlrp_error *err) {
     struct row_reader reader = {0};
     struct box_list list = {0};
     TRY(rows_open(path, FILE_LIMIT, ",\t ", &reader, err));
-    enum status status = read_rows(&reader, &list, err);
-    if (status == STATUS_OK) {
+    enum vitlrp_status status = read_rows(&reader, &list, err);
+    if (status == VITLRP_OK) {
         status = sort_boxes(&list, err);
     }
     list.text = reader.text; /* the names are in it */
-    if (status != STATUS_OK) {
+    if (status != VITLRP_OK) {
         boxes_close(&list);
         return error_prefix(err, status, path);
     }
     *out = list;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 /* The first entry of that name, or the place where it would stand. */

@@ -19,7 +19,7 @@ struct box_list {
  * pixels of the upright photograph and both ends lie in the box, as in ImageNet's annotations, so
  * that "3,.,5,." is three pixels wide. One row for each box. FORMAT, with the line, for a row that
  * is no box. *out is owned: boxes_close. */
-enum status boxes_open(const char *path, struct box_list *out, struct error *err);
+enum vitlrp_status boxes_open(const char *path, struct box_list *out, struct vitlrp_error *err);
 
 /* The boxes of an image, by its whole id or else by its file name; NULL and 0 if it has none. They
  * live as long as the list. */

@@ -54,7 +54,7 @@ static void lay_out(struct curve_evaluator *evaluator, struct arena *arena) {
     const struct curve_evaluator *e = evaluator;
     struct curve_buffers *b = &evaluator->buffers;
     size_t curves = DIRECTIONS * e->options.method_count;
-    bool is_road = e->options.protocol.replacement == EVAL_REPLACE_ROAD;
+    bool is_road = e->options.protocol.replacement == VITLRP_REPLACE_ROAD;
     b->order = arena_take(arena, e->patches, sizeof *b->order);
     b->set = arena_take(arena, e->words, sizeof *b->set);
     b->sets = arena_take(arena, e->max_points, e->words * sizeof *b->sets);
@@ -69,7 +69,7 @@ static void lay_out(struct curve_evaluator *evaluator, struct arena *arena) {
 }
 
 /* Sizes, from the options. LIMIT if they make no sense together. */
-static enum status measure(struct curve_evaluator *e, struct error *err) {
+static enum vitlrp_status measure(struct curve_evaluator *e, struct vitlrp_error *err) {
     const struct curve_options *options = &e->options;
     const struct vit_config *config = &options->model->config;
     size_t capacity = vit_batch_capacity(options->batch);
@@ -80,13 +80,13 @@ static enum status measure(struct curve_evaluator *e, struct error *err) {
     e->classes = (size_t) config->classes;
     e->pixels = 3 * (size_t) options->input_height * (size_t) options->input_width;
     e->at_once = capacity;
-    if (options->protocol.replacement != EVAL_REPLACE_ROAD && capacity < POINTS_AT_ONCE) {
+    if (options->protocol.replacement != VITLRP_REPLACE_ROAD && capacity < POINTS_AT_ONCE) {
         e->at_once = POINTS_AT_ONCE / capacity * capacity;
     }
     size_t inner = 0;
     if (!checked_mul(&inner, DIRECTIONS * (e->steps - 1), options->method_count) ||
         inner > NO_POINT / 4) {
-        return fail(err, STATUS_LIMIT, "%zu methods with %zu steps are too many points",
+        return fail(err, VITLRP_LIMIT, "%zu methods with %zu steps are too many points",
                     options->method_count, e->steps);
     }
     e->max_points = inner + 2;
@@ -94,10 +94,10 @@ static enum status measure(struct curve_evaluator *e, struct error *err) {
     while (e->slot_count < 2 * e->max_points) {
         e->slot_count *= 2;
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status open_resources(struct curve_evaluator *e, struct error *err) {
+static enum vitlrp_status open_resources(struct curve_evaluator *e, struct vitlrp_error *err) {
     const struct curve_options *options = &e->options;
     const struct vit_config *config = &options->model->config;
     TRY(eval_protocol_check(&options->protocol, err));
@@ -105,16 +105,16 @@ static enum status open_resources(struct curve_evaluator *e, struct error *err) 
     struct arena arena = arena_measuring();
     lay_out(e, &arena);
     if (arena.overflow) {
-        return fail(err, STATUS_LIMIT, "curves need more memory than there is");
+        return fail(err, VITLRP_LIMIT, "curves need more memory than there is");
     }
     e->block = mem_alloc_aligned(arena.used, 1);
     if (e->block == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory: curves need %zu bytes", arena.used);
+        return fail(err, VITLRP_NOMEM, "out of memory: curves need %zu bytes", arena.used);
     }
     arena = arena_over(e->block, arena.used);
     lay_out(e, &arena);
-    if (options->protocol.replacement != EVAL_REPLACE_ROAD) {
-        return STATUS_OK;
+    if (options->protocol.replacement != VITLRP_REPLACE_ROAD) {
+        return VITLRP_OK;
     }
     struct road_shape shape = {.height = (size_t) options->input_height,
                                .width = (size_t) options->input_width,
@@ -123,20 +123,20 @@ static enum status open_resources(struct curve_evaluator *e, struct error *err) 
     return road_open(&shape, &e->road, err);
 }
 
-enum status curve_evaluator_open(const struct curve_options *options, struct curve_evaluator **out,
-                                 struct error *err) {
+enum vitlrp_status curve_evaluator_open(const struct curve_options *options,
+                                        struct curve_evaluator **out, struct vitlrp_error *err) {
     struct curve_evaluator *evaluator = mem_calloc(1, sizeof *evaluator);
     if (evaluator == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for curves");
+        return fail(err, VITLRP_NOMEM, "out of memory for curves");
     }
     evaluator->options = *options;
-    enum status status = open_resources(evaluator, err);
-    if (status != STATUS_OK) {
+    enum vitlrp_status status = open_resources(evaluator, err);
+    if (status != VITLRP_OK) {
         curve_evaluator_close(evaluator);
         return status;
     }
     *out = evaluator;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 void curve_evaluator_close(struct curve_evaluator *evaluator) {
@@ -233,12 +233,13 @@ static struct point read_point(const struct curve_evaluator *e, const float *log
                           .probability = (float) (exp(logit - largest) / sum)};
 }
 
-static enum status make_replacement(struct curve_evaluator *e, const struct curve_request *request,
-                                    struct error *err) {
+static enum vitlrp_status make_replacement(struct curve_evaluator *e,
+                                           const struct curve_request *request,
+                                           struct vitlrp_error *err) {
     const struct vit_config *config = &e->options.model->config;
     if (e->road != NULL) {
         replacement_noise(request->seed, ROAD_NOISE, e->pixels, e->buffers.replacement);
-        return STATUS_OK;
+        return VITLRP_OK;
     }
     struct replacement_request wanted = {.replacement = e->options.protocol.replacement,
                                          .preprocess = e->options.preprocess,
@@ -251,9 +252,9 @@ static enum status make_replacement(struct curve_evaluator *e, const struct curv
 }
 
 /* The logits of points [first, first + count). */
-static enum status forward_points(struct curve_evaluator *e, struct vit_batch *batch,
-                                  const float *input, size_t first, size_t count,
-                                  struct error *err) {
+static enum vitlrp_status forward_points(struct curve_evaluator *e, struct vit_batch *batch,
+                                         const float *input, size_t first, size_t count,
+                                         struct vitlrp_error *err) {
     struct curve_buffers *b = &e->buffers;
     for (size_t i = 0; i < count; i++) {
         write_mask(e, first + i, b->masks + i * e->patches);
@@ -269,8 +270,9 @@ static enum status forward_points(struct curve_evaluator *e, struct vit_batch *b
     return vit_batch_forward(batch, count, b->imputed, b->logits, err);
 }
 
-static enum status compute_points(struct curve_evaluator *e, struct vit_batch *batch,
-                                  const struct curve_request *request, struct error *err) {
+static enum vitlrp_status compute_points(struct curve_evaluator *e, struct vit_batch *batch,
+                                         const struct curve_request *request,
+                                         struct vitlrp_error *err) {
     for (size_t first = 0; first < e->point_count; first += e->at_once) {
         size_t count = size_min(e->at_once, e->point_count - first);
         TRY(forward_points(e, batch, request->input, first, count, err));
@@ -279,7 +281,7 @@ static enum status compute_points(struct curve_evaluator *e, struct vit_batch *b
                 read_point(e, e->buffers.logits + i * e->classes, request->output);
         }
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 static void read_curve(const struct curve_evaluator *e, size_t method, enum eval_curve curve,
@@ -315,8 +317,8 @@ static void give_areas(const struct curve_evaluator *e, const struct curve_reque
     }
 }
 
-enum status curve_evaluate(struct curve_evaluator *evaluator, const struct curve_request *request,
-                           struct error *err) {
+enum vitlrp_status curve_evaluate(struct curve_evaluator *evaluator,
+                                  const struct curve_request *request, struct vitlrp_error *err) {
     struct curve_evaluator *e = evaluator;
     assert(request->method_count <= e->options.method_count);
     assert(!request->audited || e->options.audit != NULL);
@@ -328,5 +330,5 @@ enum status curve_evaluate(struct curve_evaluator *evaluator, const struct curve
         TRY(compute_points(e, e->options.audit, request, err));
         give_areas(e, request);
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }

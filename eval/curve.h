@@ -27,8 +27,8 @@ struct curve_options {
 
 /* *out is owned: curve_evaluator_close. Everything that `options` points to must outlive it. All
  * memory but that of a blurred replacement is allocated here. One thread at a time. */
-enum status curve_evaluator_open(const struct curve_options *options, struct curve_evaluator **out,
-                                 struct error *err);
+enum vitlrp_status curve_evaluator_open(const struct curve_options *options,
+                                        struct curve_evaluator **out, struct vitlrp_error *err);
 
 /* NULL is ignored. */
 void curve_evaluator_close(struct curve_evaluator *evaluator);
@@ -44,7 +44,7 @@ struct curve_request {
 };
 
 /* NUMERIC if a logit is not finite. */
-enum status curve_evaluate(struct curve_evaluator *evaluator, const struct curve_request *request,
-                           struct error *err);
+enum vitlrp_status curve_evaluate(struct curve_evaluator *evaluator,
+                                  const struct curve_request *request, struct vitlrp_error *err);
 
 #endif

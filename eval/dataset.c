@@ -80,32 +80,32 @@ static int32_t label_of_folders(struct gathering *gathering, const char *id) {
     return -1;
 }
 
-static enum status add_candidate(struct gathering *gathering, char *path, int32_t label,
-                                 struct error *err) {
+static enum vitlrp_status add_candidate(struct gathering *gathering, char *path, int32_t label,
+                                        struct vitlrp_error *err) {
     if (path == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for %zu names", gathering->count);
+        return fail(err, VITLRP_NOMEM, "out of memory for %zu names", gathering->count);
     }
     if (gathering->count >= DATASET_LIMIT) {
         mem_free(path);
-        return fail(err, STATUS_LIMIT, "more than %zu images", DATASET_LIMIT);
+        return fail(err, VITLRP_LIMIT, "more than %zu images", DATASET_LIMIT);
     }
     if (gathering->count == gathering->capacity) {
         size_t capacity = gathering->capacity == 0 ? 256 : gathering->capacity * 2;
         struct candidate *grown = mem_resize(gathering->candidates, capacity, sizeof *grown);
         if (grown == NULL) {
             mem_free(path);
-            return fail(err, STATUS_NOMEM, "out of memory for %zu images", capacity);
+            return fail(err, VITLRP_NOMEM, "out of memory for %zu images", capacity);
         }
         gathering->candidates = grown;
         gathering->capacity = capacity;
     }
     gathering->candidates[gathering->count++] = (struct candidate){path, label};
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 /* The labels in a folder: the first of the usual files that is there. */
-static enum status open_folder_truth(struct gathering *gathering, struct error *err) {
-    enum status status = STATUS_OK;
+static enum vitlrp_status open_folder_truth(struct gathering *gathering, struct vitlrp_error *err) {
+    enum vitlrp_status status = VITLRP_OK;
     bool opened = false;
     for (size_t i = 0; i < sizeof TRUTH_NAMES / sizeof TRUTH_NAMES[0] && !opened; i++) {
         struct text path = {.limit = PATH_LIMIT};
@@ -119,17 +119,17 @@ static enum status open_folder_truth(struct gathering *gathering, struct error *
     return status;
 }
 
-static enum status gather_folder(struct gathering *gathering, struct error *err) {
+static enum vitlrp_status gather_folder(struct gathering *gathering, struct vitlrp_error *err) {
     const char *root = gathering->options->path;
     size_t length = strlen(root);
     struct path_list paths = {0};
-    enum status status = STATUS_OK;
+    enum vitlrp_status status = VITLRP_OK;
     gathering->root = length + (root[length - 1] == '/' ? 0 : 1);
     if (gathering->options->truth_path == NULL) {
         TRY(open_folder_truth(gathering, err));
     }
     status = folder_walk(root, DATASET_LIMIT, &paths, err);
-    for (size_t i = 0; i < paths.count && status == STATUS_OK; i++) {
+    for (size_t i = 0; i < paths.count && status == VITLRP_OK; i++) {
         char *path = paths.items[i];
         paths.items[i] = NULL;
         status = add_candidate(gathering, path, TRUTH_ABSENT, err);
@@ -138,13 +138,13 @@ static enum status gather_folder(struct gathering *gathering, struct error *err)
     return status;
 }
 
-static enum status gather_list(struct gathering *gathering, struct error *err) {
+static enum vitlrp_status gather_list(struct gathering *gathering, struct vitlrp_error *err) {
     struct row_reader reader = {0};
     struct row row;
-    enum status status = STATUS_OK;
+    enum vitlrp_status status = VITLRP_OK;
     TRY(rows_open(gathering->options->path, LIST_LIMIT, "\t", &reader, err));
     reader.separator = '\t'; /* also where the first row has no label */
-    while (status == STATUS_OK && rows_next(&reader, &row)) {
+    while (status == VITLRP_OK && rows_next(&reader, &row)) {
         int32_t label = row.count > 1 ? find_class(gathering, row.field[1]) : TRUTH_ABSENT;
         status = add_candidate(gathering, mem_strdup(row.field[0]), label, err);
     }
@@ -159,20 +159,20 @@ static int compare_candidates(const void *left, const void *right) {
 }
 
 /* Sorts, and leaves each path in once: a list may have been put together from several. */
-static enum status order_candidates(struct gathering *gathering, struct error *err) {
+static enum vitlrp_status order_candidates(struct gathering *gathering, struct vitlrp_error *err) {
     size_t kept = 0;
     struct candidate *list = gathering->candidates;
     if (gathering->count == 0) {
-        return fail(err, STATUS_FORMAT, "no images (.jpg, .jpeg, .png, .bmp or .pnm)");
+        return fail(err, VITLRP_FORMAT, "no images (.jpg, .jpeg, .png, .bmp or .pnm)");
     }
     qsort(list, gathering->count, sizeof *list, compare_candidates);
-    enum status status = STATUS_OK;
+    enum vitlrp_status status = VITLRP_OK;
     for (size_t i = 0; i < gathering->count; i++) {
         bool repeated = kept > 0 && strcmp(list[kept - 1].path, list[i].path) == 0;
-        if (repeated && list[kept - 1].label != list[i].label && status == STATUS_OK) {
+        if (repeated && list[kept - 1].label != list[i].label && status == VITLRP_OK) {
             char shown[200];
             text_escape_name(shown, sizeof shown, list[i].path);
-            status = fail(err, STATUS_FORMAT, "two labels for %s", shown);
+            status = fail(err, VITLRP_FORMAT, "two labels for %s", shown);
         }
         if (repeated) {
             mem_free(list[i].path);
@@ -203,7 +203,7 @@ static void label_candidates(struct gathering *gathering) {
 }
 
 /* Leaves out the candidates without a label that the model knows. */
-static enum status drop_unlabelled(struct gathering *gathering, struct error *err) {
+static enum vitlrp_status drop_unlabelled(struct gathering *gathering, struct vitlrp_error *err) {
     size_t kept = 0;
     for (size_t i = 0; i < gathering->count; i++) {
         struct candidate candidate = gathering->candidates[i];
@@ -215,12 +215,12 @@ static enum status drop_unlabelled(struct gathering *gathering, struct error *er
     }
     gathering->count = kept;
     if (kept == 0) {
-        return fail(err, STATUS_MISMATCH,
+        return fail(err, VITLRP_MISMATCH,
                     "none of its %zu images has a label that the model knows (--target predicted "
                     "needs none)",
                     gathering->found);
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 /* Of `count` images a limit below it keeps those at floor((i + 1/2) count / limit). */
@@ -238,8 +238,8 @@ static void spread(struct gathering *gathering, size_t limit) {
     gathering->count = kept;
 }
 
-static enum status hash_manifest(const struct gathering *gathering, char digest[65],
-                                 struct error *err) {
+static enum vitlrp_status hash_manifest(const struct gathering *gathering, char digest[65],
+                                        struct vitlrp_error *err) {
     struct text manifest = {.limit = MANIFEST_LIMIT};
     for (size_t i = 0; i < gathering->count; i++) {
         const struct candidate *candidate = &gathering->candidates[i];
@@ -247,9 +247,9 @@ static enum status hash_manifest(const struct gathering *gathering, char digest[
         text_append(&manifest, id, strlen(id) + 1);
         text_printf(&manifest, "%d\n", candidate->label);
     }
-    enum status status = STATUS_OK;
+    enum vitlrp_status status = VITLRP_OK;
     if (manifest.failed) {
-        status = fail(err, STATUS_NOMEM, "out of memory for the manifest");
+        status = fail(err, VITLRP_NOMEM, "out of memory for the manifest");
     } else {
         struct source source = source_over(manifest.data, manifest.length);
         status = source_sha256(&source, digest, err);
@@ -259,12 +259,13 @@ static enum status hash_manifest(const struct gathering *gathering, char digest[
 }
 
 /* The items of the shard; their paths go from the candidates to the dataset. */
-static enum status take_shard(struct gathering *gathering, struct dataset *out, struct error *err) {
+static enum vitlrp_status take_shard(struct gathering *gathering, struct dataset *out,
+                                     struct vitlrp_error *err) {
     size_t shard = (size_t) gathering->options->shard;
     size_t shards = (size_t) gathering->options->shards;
     out->items = mem_calloc(gathering->count / shards + 1, sizeof *out->items);
     if (out->items == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for %zu images", gathering->count);
+        return fail(err, VITLRP_NOMEM, "out of memory for %zu images", gathering->count);
     }
     for (size_t i = shard; i < gathering->count; i += shards) {
         struct candidate *candidate = &gathering->candidates[i];
@@ -278,17 +279,18 @@ static enum status take_shard(struct gathering *gathering, struct dataset *out, 
         out->boxed += item.box_count > 0 ? 1 : 0;
         out->items[out->count++] = item;
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 /* The manifest, from the disk to its last image. */
-static enum status gather(struct gathering *gathering, struct dataset *out, struct error *err) {
+static enum vitlrp_status gather(struct gathering *gathering, struct dataset *out,
+                                 struct vitlrp_error *err) {
     const struct dataset_options *options = gathering->options;
     TRY(has_kind(options->path, S_IFDIR) ? gather_folder(gathering, err)
                                          : gather_list(gathering, err));
     TRY(error_prefix(err, order_candidates(gathering, err), options->path));
     label_candidates(gathering);
-    if (options->target == EVAL_TARGET_LABEL) {
+    if (options->target == VITLRP_EVAL_LABEL) {
         TRY(error_prefix(err, drop_unlabelled(gathering, err), options->path));
     }
     out->found = gathering->found;
@@ -300,17 +302,17 @@ static enum status gather(struct gathering *gathering, struct dataset *out, stru
     return hash_manifest(gathering, out->manifest_sha256, err);
 }
 
-enum status dataset_open(const struct dataset_options *options, struct dataset *out,
-                         struct error *err) {
+enum vitlrp_status dataset_open(const struct dataset_options *options, struct dataset *out,
+                                struct vitlrp_error *err) {
     struct gathering gathering = {.options = options};
     struct dataset dataset = {0};
-    enum status status = STATUS_OK;
+    enum vitlrp_status status = VITLRP_OK;
     if (options->shards < 1 || options->shard < 0 || options->shard >= options->shards) {
-        return fail(err, STATUS_USAGE, "shard %d of %d: must be from 0 to %d", options->shard,
+        return fail(err, VITLRP_USAGE, "shard %d of %d: must be from 0 to %d", options->shard,
                     options->shards, options->shards - 1);
     }
     if (options->path[0] == '\0') {
-        return fail(err, STATUS_USAGE, "the dataset has no name");
+        return fail(err, VITLRP_USAGE, "the dataset has no name");
     }
     if (options->truth_path != NULL) {
         TRY_GOTO(status, truth_open(options->truth_path, &options->classes, &gathering.truth, err),

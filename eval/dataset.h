@@ -30,7 +30,7 @@ struct dataset_options {
     const char *path;
     const char *truth_path; /* file of labels; NULL: the folder's own, if it has one */
     const char *boxes_path; /* NULL: none */
-    enum eval_target target;
+    enum vitlrp_eval_target target;
     size_t limit; /* of images, spread evenly over the sorted list so that every class has its
                      share; 0: all */
     int32_t shard, shards; /* image i belongs to shard i % shards */
@@ -42,7 +42,7 @@ struct dataset {
     size_t count;
     size_t manifest_count; /* of all shards */
     size_t found;          /* images before any were left out */
-    size_t skipped;        /* for EVAL_TARGET_LABEL: left out, because they have no label that the
+    size_t skipped;        /* for VITLRP_EVAL_LABEL: left out, because they have no label that the
                               model knows */
     size_t labelled;       /* in the shard: with a label that the model knows */
     size_t boxed;          /* in the shard: with boxes */
@@ -54,8 +54,8 @@ struct dataset {
 
 /* FORMAT if there is no image, MISMATCH if none can be used, USAGE for a shard that does not exist;
  * a shard may be empty. *out is owned: dataset_close. */
-enum status dataset_open(const struct dataset_options *options, struct dataset *out,
-                         struct error *err);
+enum vitlrp_status dataset_open(const struct dataset_options *options, struct dataset *out,
+                                struct vitlrp_error *err);
 
 /* A zeroed one is fine. */
 void dataset_close(struct dataset *dataset);

@@ -26,8 +26,8 @@ struct bench_worker {
     float *inputs;                      /* [capacity, 3, height, width] */
     float *logits;                      /* [capacity, classes] */
     struct eval_bench_result sums;
-    enum status status;
-    struct error err;
+    enum vitlrp_status status;
+    struct vitlrp_error err;
 };
 
 struct bench {
@@ -61,8 +61,8 @@ static void place_results(const struct bench *bench, struct bench_worker *worker
     }
 }
 
-static enum status worker_open(const struct bench *bench, struct bench_worker *worker,
-                               struct error *err) {
+static enum vitlrp_status worker_open(const struct bench *bench, struct bench_worker *worker,
+                                      struct vitlrp_error *err) {
     const struct eval_bench_options *options = bench->options;
     const struct vit_config *config = &options->model->config;
     struct vit_batch_options batch = {.threads = 1, .backend = options->backend};
@@ -87,10 +87,10 @@ static enum status worker_open(const struct bench *bench, struct bench_worker *w
     worker->logits = mem_calloc(capacity, (size_t) config->classes * sizeof *worker->logits);
     if (worker->methods == NULL || worker->values == NULL || worker->inputs == NULL ||
         worker->logits == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for the benchmark's inputs");
+        return fail(err, VITLRP_NOMEM, "out of memory for the benchmark's inputs");
     }
     place_results(bench, worker);
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 static void worker_close(struct bench_worker *worker) {
@@ -106,27 +106,28 @@ static void worker_close(struct bench_worker *worker) {
 
 /* ---- Measuring ---- */
 
-static enum status run_plain(struct bench_worker *worker, size_t points, struct error *err) {
+static enum vitlrp_status run_plain(struct bench_worker *worker, size_t points,
+                                    struct vitlrp_error *err) {
     size_t capacity = vit_batch_capacity(worker->batch);
     for (size_t done = 0; done < points; done += capacity) {
         TRY(vit_batch_forward(worker->batch, size_min(capacity, points - done), worker->inputs,
                               worker->logits, err));
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status run_single(const struct bench *bench, struct bench_worker *worker, size_t points,
-                              struct error *err) {
+static enum vitlrp_status run_single(const struct bench *bench, struct bench_worker *worker,
+                                     size_t points, struct vitlrp_error *err) {
     size_t capacity = vit_batch_capacity(worker->batch);
     for (size_t i = 0; i < points; i++) {
         TRY(vit_forward(worker->session, worker->inputs + i % capacity * bench->pixels,
                         worker->logits, err));
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status measure_image(const struct bench *bench, struct bench_worker *worker,
-                                 size_t image, struct error *err) {
+static enum vitlrp_status measure_image(const struct bench *bench, struct bench_worker *worker,
+                                        size_t image, struct vitlrp_error *err) {
     struct random_stream stream = random_open(bench->options->seed + image);
     struct curve_request request = {.input = worker->inputs,
                                     .methods = worker->methods,
@@ -150,26 +151,26 @@ static enum status measure_image(const struct bench *bench, struct bench_worker 
     worker->sums.points += points;
     worker->sums.single_points += singles;
     worker->sums.images++;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 static void measure_task(void *context, size_t index, size_t thread) {
     struct bench *bench = context;
     struct bench_worker *worker = &bench->workers[thread];
-    if (worker->status == STATUS_OK) {
+    if (worker->status == VITLRP_OK) {
         worker->status = measure_image(bench, worker, index, &worker->err);
     }
 }
 
-static enum status add_up(const struct bench *bench, struct eval_bench_result *result,
-                          struct error *err) {
+static enum vitlrp_status add_up(const struct bench *bench, struct eval_bench_result *result,
+                                 struct vitlrp_error *err) {
     *result = (struct eval_bench_result){
         .threads = bench->worker_count,
         .backend = bench->backend->name,
         .precision = packs_precision(bench->backend, bench->options->precision)};
     for (size_t w = 0; w < bench->worker_count; w++) {
         const struct bench_worker *worker = &bench->workers[w];
-        if (worker->status != STATUS_OK) {
+        if (worker->status != VITLRP_OK) {
             return fail(err, worker->status, "%s", worker->err.message);
         }
         result->images += worker->sums.images;
@@ -179,11 +180,11 @@ static enum status add_up(const struct bench *bench, struct eval_bench_result *r
         result->evaluator_seconds += worker->sums.evaluator_seconds;
         result->plain_seconds += worker->sums.plain_seconds;
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-enum status eval_bench_run(const struct eval_bench_options *options,
-                           struct eval_bench_result *result, struct error *err) {
+enum vitlrp_status eval_bench_run(const struct eval_bench_options *options,
+                                  struct eval_bench_result *result, struct vitlrp_error *err) {
     const struct vit_config *config = &options->model->config;
     const struct gemm_backend *backend = NULL;
     struct bench bench = {.options = options,
@@ -191,22 +192,22 @@ enum status eval_bench_run(const struct eval_bench_options *options,
                           .pixels =
                               3 * (size_t) config->image_height * (size_t) config->image_width};
     struct pool *pool = NULL;
-    enum status status = STATUS_OK;
+    enum vitlrp_status status = VITLRP_OK;
     if (options->methods < 1 || options->steps < 1) {
-        return fail(err, STATUS_USAGE, "a benchmark needs methods and steps");
+        return fail(err, VITLRP_USAGE, "a benchmark needs methods and steps");
     }
     TRY(gemm_backend_find(options->backend, &backend, err));
     bench.backend = backend;
     TRY(pool_open(options->threads, backend->thread_start, &pool, err));
     bench.workers = mem_calloc(pool_threads(pool), sizeof *bench.workers);
     if (bench.workers == NULL) {
-        status = fail(err, STATUS_NOMEM, "out of memory for %zu workers", pool_threads(pool));
+        status = fail(err, VITLRP_NOMEM, "out of memory for %zu workers", pool_threads(pool));
         goto cleanup;
     }
     for (; bench.worker_count < pool_threads(pool); bench.worker_count++) {
         struct bench_worker *worker = &bench.workers[bench.worker_count];
         status = worker_open(&bench, worker, err);
-        if (status != STATUS_OK) {
+        if (status != VITLRP_OK) {
             worker_close(worker);
             goto cleanup;
         }

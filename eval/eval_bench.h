@@ -18,15 +18,15 @@ struct eval_bench_options {
     size_t methods; /* random orders, which share no points but the end points */
     int32_t steps;
     uint64_t seed;
-    enum vit_precision precision; /* of the evaluator; the others are in float32 */
+    enum vitlrp_precision precision; /* of the evaluator; the others are in float32 */
 };
 
 struct eval_bench_result {
     size_t images, threads;
-    const char *backend;          /* its name */
-    enum vit_precision precision; /* in use */
-    size_t points;                /* inputs computed, by the evaluator and in plain batches alike */
-    size_t single_points;         /* by a session, one at a time: fewer, as they take longer */
+    const char *backend;             /* its name */
+    enum vitlrp_precision precision; /* in use */
+    size_t points;        /* inputs computed, by the evaluator and in plain batches alike */
+    size_t single_points; /* by a session, one at a time: fewer, as they take longer */
     /* Thread seconds, summed over the images. All sides of an image are measured one right after
      * the other, so that a machine that slows down slows down all of them. */
     double evaluator_seconds; /* curves: orders, sets, masks, forward passes, softmax */
@@ -35,7 +35,7 @@ struct eval_bench_result {
 };
 
 /* USAGE for counts of 0, images excepted; NOMEM. */
-enum status eval_bench_run(const struct eval_bench_options *options,
-                           struct eval_bench_result *result, struct error *err);
+enum vitlrp_status eval_bench_run(const struct eval_bench_options *options,
+                                  struct eval_bench_result *result, struct vitlrp_error *err);
 
 #endif

@@ -40,7 +40,7 @@ struct run {
     struct input_source source;
     struct localize_grid grid;
     const struct gemm_backend *backend;
-    enum vit_precision precision; /* that the backend has */
+    enum vitlrp_precision precision; /* that the backend has */
     struct worker *workers;
     size_t worker_count;
 
@@ -48,8 +48,8 @@ struct run {
     pthread_mutex_t mutex; /* guards what follows, and the observer's calls */
     size_t done, failed;
     bool cancelled;
-    enum status status; /* of the first systemic failure */
-    struct error err;
+    enum vitlrp_status status; /* of the first systemic failure */
+    struct vitlrp_error err;
 };
 
 struct evaluate_options evaluate_options_default(void) {
@@ -66,19 +66,20 @@ static bool shares_forward(const struct evaluate_options *options) {
     size_t count = 0;
     for (size_t m = 0; m < options->method_count; m++) {
         const struct vit_method *method = options->methods[m].method;
-        bool has_rules = ((unsigned) method->reads & VIT_READS_RULES) != 0;
+        bool has_rules = ((unsigned) method->reads & VITLRP_READS_RULES) != 0;
         count += has_rules && !method->moves_forward ? 1 : 0;
     }
     return count > 1;
 }
 
 /* The options of a worker's attributor. Its list of methods is owned: mem_free. */
-static enum status attributor_options(const struct run *run, struct vit_attributor_options *out,
-                                      struct error *err) {
+static enum vitlrp_status attributor_options(const struct run *run,
+                                             struct vit_attributor_options *out,
+                                             struct vitlrp_error *err) {
     const struct evaluate_options *options = run->options;
     const struct vit_method **methods = mem_calloc(options->method_count, sizeof *methods);
     if (methods == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for a list of methods");
+        return fail(err, VITLRP_NOMEM, "out of memory for a list of methods");
     }
     for (size_t m = 0; m < options->method_count; m++) {
         methods[m] = options->methods[m].method;
@@ -90,12 +91,14 @@ static enum status attributor_options(const struct run *run, struct vit_attribut
                                            .methods = methods,
                                            .method_count = options->method_count,
                                            .keep_totals = shares_forward(options),
-                                           .precision =
-                                               run->precision == VIT_MIXED ? VIT_MIXED : VIT_FP32};
-    return STATUS_OK;
+                                           .precision = run->precision == VITLRP_PRECISION_MIXED
+                                                            ? VITLRP_PRECISION_MIXED
+                                                            : VITLRP_PRECISION_FP32};
+    return VITLRP_OK;
 }
 
-static struct vit_batch_options batch_options(const struct run *run, enum vit_precision precision) {
+static struct vit_batch_options batch_options(const struct run *run,
+                                              enum vitlrp_precision precision) {
     return (struct vit_batch_options){.threads = 1,
                                       .input_height = run->source.height,
                                       .input_width = run->source.width,
@@ -103,48 +106,50 @@ static struct vit_batch_options batch_options(const struct run *run, enum vit_pr
                                       .precision = precision};
 }
 
-static enum status worker_open_attributor(const struct run *run, struct worker *worker,
-                                          struct error *err) {
+static enum vitlrp_status worker_open_attributor(const struct run *run, struct worker *worker,
+                                                 struct vitlrp_error *err) {
     struct vit_attributor_options wanted;
     TRY(attributor_options(run, &wanted, err));
-    enum status status =
+    enum vitlrp_status status =
         vit_attributor_open(run->options->model, &wanted, &worker->attributor, err);
     mem_free((void *) wanted.methods);
     return status;
 }
 
 /* The attributor's batch where it has one, float32 being wanted; else one of the worker's own. */
-static enum status choose_batch(const struct run *run, struct worker *worker,
-                                enum vit_precision precision, struct vit_batch **own,
-                                struct vit_batch **out, struct error *err) {
+static enum vitlrp_status choose_batch(const struct run *run, struct worker *worker,
+                                       enum vitlrp_precision precision, struct vit_batch **own,
+                                       struct vit_batch **out, struct vitlrp_error *err) {
     struct vit_batch_options options = batch_options(run, precision);
-    *out = precision == VIT_FP32 ? vit_attributor_batch(worker->attributor) : NULL;
+    *out = precision == VITLRP_PRECISION_FP32 ? vit_attributor_batch(worker->attributor) : NULL;
     if (*out == NULL) {
         TRY(vit_batch_open(run->options->model, &options, own, err));
         *out = *own;
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status worker_open_curves(const struct run *run, struct worker *worker,
-                                      struct error *err) {
+static enum vitlrp_status worker_open_curves(const struct run *run, struct worker *worker,
+                                             struct vitlrp_error *err) {
     const struct evaluate_options *options = run->options;
-    bool fewer_bits = run->precision == VIT_BF16;
+    bool fewer_bits = run->precision == VITLRP_PRECISION_BF16;
     struct curve_options curves = {.model = options->model,
                                    .input_height = run->source.height,
                                    .input_width = run->source.width,
                                    .preprocess = options->preprocess,
                                    .protocol = options->protocol,
                                    .method_count = options->method_count};
-    TRY(choose_batch(run, worker, fewer_bits ? VIT_BF16 : VIT_FP32, &worker->curve_batch,
-                     &curves.batch, err));
+    TRY(choose_batch(run, worker, fewer_bits ? VITLRP_PRECISION_BF16 : VITLRP_PRECISION_FP32,
+                     &worker->curve_batch, &curves.batch, err));
     if (fewer_bits) {
-        TRY(choose_batch(run, worker, VIT_FP32, &worker->audit_batch, &curves.audit, err));
+        TRY(choose_batch(run, worker, VITLRP_PRECISION_FP32, &worker->audit_batch, &curves.audit,
+                         err));
     }
     return curve_evaluator_open(&curves, &worker->curves, err);
 }
 
-static enum status worker_open(const struct run *run, struct worker *worker, struct error *err) {
+static enum vitlrp_status worker_open(const struct run *run, struct worker *worker,
+                                      struct vitlrp_error *err) {
     TRY(worker_open_attributor(run, worker, err));
     if (!run->options->maps_only) {
         TRY(worker_open_curves(run, worker, err));
@@ -155,9 +160,9 @@ static enum status worker_open(const struct run *run, struct worker *worker, str
         mem_calloc((size_t) run->options->model->config.classes, sizeof *worker->logits);
     worker->coverage = mem_calloc(run->grid.rows * run->grid.columns, sizeof *worker->coverage);
     if (worker->input == NULL || worker->logits == NULL || worker->coverage == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for a model input");
+        return fail(err, VITLRP_NOMEM, "out of memory for a model input");
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 static void worker_close(struct worker *worker) {
@@ -183,9 +188,9 @@ static void add_noise(const struct run *run, const struct eval_item *item, float
 }
 
 /* Predicts, and settles which output is explained. */
-static enum status predict(const struct run *run, struct worker *worker,
-                           const struct eval_item *item, struct eval_image *image,
-                           struct error *err) {
+static enum vitlrp_status predict(const struct run *run, struct worker *worker,
+                                  const struct eval_item *item, struct eval_image *image,
+                                  struct vitlrp_error *err) {
     size_t classes = (size_t) run->options->model->config.classes;
     const float *logits = worker->logits;
     size_t predicted = 0;
@@ -197,59 +202,59 @@ static enum status predict(const struct run *run, struct worker *worker,
     for (size_t i = 0; i < classes; i++) {
         sum += exp((double) logits[i] - (double) logits[predicted]);
     }
-    bool by_label = run->options->protocol.target == EVAL_TARGET_LABEL;
+    bool by_label = run->options->protocol.target == VITLRP_EVAL_LABEL;
     if (by_label && (item->label < 0 || (size_t) item->label >= classes)) {
-        return fail(err, STATUS_MISMATCH, "has no label that is a class of the model");
+        return fail(err, VITLRP_MISMATCH, "has no label that is a class of the model");
     }
     image->predicted = (int32_t) predicted;
     image->output = by_label ? item->label : image->predicted;
     image->logit = logits[image->output];
     image->probability = (float) (exp((double) image->logit - (double) logits[predicted]) / sum);
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status allocate_curves(const struct run *run, struct eval_method_result *result,
-                                   struct error *err) {
+static enum vitlrp_status allocate_curves(const struct run *run, struct eval_method_result *result,
+                                          struct vitlrp_error *err) {
     size_t points = (size_t) run->options->protocol.steps + 1;
     result->morf_logit = mem_calloc(points, 4 * sizeof *result->morf_logit);
     if (result->morf_logit == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for the curves of an image");
+        return fail(err, VITLRP_NOMEM, "out of memory for the curves of an image");
     }
     result->morf_prob = result->morf_logit + points;
     result->lerf_logit = result->morf_prob + points;
     result->lerf_prob = result->lerf_logit + points;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status allocate_results(const struct run *run, struct eval_image *image,
-                                    struct error *err) {
+static enum vitlrp_status allocate_results(const struct run *run, struct eval_image *image,
+                                           struct vitlrp_error *err) {
     size_t patches = run->grid.rows * run->grid.columns;
     image->methods = mem_calloc(run->options->method_count, sizeof *image->methods);
     if (image->methods == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for the results of an image");
+        return fail(err, VITLRP_NOMEM, "out of memory for the results of an image");
     }
     for (size_t m = 0; m < run->options->method_count; m++) {
         struct eval_method_result *result = &image->methods[m];
         result->patches = mem_calloc(patches, sizeof *result->patches);
         if (result->patches == NULL) {
-            return fail(err, STATUS_NOMEM, "out of memory for the results of an image");
+            return fail(err, VITLRP_NOMEM, "out of memory for the results of an image");
         }
         if (!run->options->maps_only) {
             TRY(allocate_curves(run, result, err));
         }
         result->pointing = result->mass = result->rank = NAN;
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 /* The map of one method; a failure that is the method's own leaves its result invalid. */
-static enum status attribute(const struct run *run, struct worker *worker,
-                             const struct eval_item *item, const struct eval_image *image,
-                             size_t index, struct error *err) {
+static enum vitlrp_status attribute(const struct run *run, struct worker *worker,
+                                    const struct eval_item *item, const struct eval_image *image,
+                                    size_t index, struct vitlrp_error *err) {
     const struct evaluate_method *method = &run->options->methods[index];
     struct eval_method_result *result = &image->methods[index];
     struct vit_method_options options = method->options;
-    struct vit_target target = {.output = image->output, .weight = 1.0F};
+    struct vitlrp_target target = {.output = image->output, .weight = 1.0F};
     struct vit_method_request request = {.input = worker->input,
                                          .targets = &target,
                                          .target_count = 1,
@@ -258,20 +263,21 @@ static enum status attribute(const struct run *run, struct worker *worker,
     /* With one seed for all, a random map would be the same for every image, and the mean over
      * images that of one order and not of random orders. */
     options.seed = random_derive(options.seed, item->id);
-    enum status status = vit_attributor_run(worker->attributor, method->method, &request, err);
-    if (status != STATUS_OK && failure_is_systemic(status, err)) {
+    enum vitlrp_status status =
+        vit_attributor_run(worker->attributor, method->method, &request, err);
+    if (status != VITLRP_OK && failure_is_systemic(status, err)) {
         return status;
     }
-    result->valid = status == STATUS_OK &&
+    result->valid = status == VITLRP_OK &&
                     values_are_finite(result->patches, run->grid.rows * run->grid.columns);
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 /* Methods that leave the forward pass alone go first, so that it is repeated as rarely as can be.
  */
-static enum status attribute_all(const struct run *run, struct worker *worker,
-                                 const struct eval_item *item, const struct eval_image *image,
-                                 struct error *err) {
+static enum vitlrp_status attribute_all(const struct run *run, struct worker *worker,
+                                        const struct eval_item *item,
+                                        const struct eval_image *image, struct vitlrp_error *err) {
     for (int moving = 0; moving < 2; moving++) {
         for (size_t m = 0; m < run->options->method_count; m++) {
             if ((int) run->options->methods[m].method->moves_forward == moving) {
@@ -279,15 +285,15 @@ static enum status attribute_all(const struct run *run, struct worker *worker,
             }
         }
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status locate(const struct run *run, struct worker *worker,
-                          const struct eval_item *item, const struct preprocess_plan *plan,
-                          const struct eval_image *image, struct error *err) {
+static enum vitlrp_status locate(const struct run *run, struct worker *worker,
+                                 const struct eval_item *item, const struct preprocess_plan *plan,
+                                 const struct eval_image *image, struct vitlrp_error *err) {
     struct localize_boxes boxes = {.boxes = item->boxes, .count = item->box_count, .plan = plan};
     if (item->box_count == 0) {
-        return STATUS_OK;
+        return VITLRP_OK;
     }
     TRY(localize_coverage(&boxes, &run->grid, worker->coverage, err));
     for (size_t m = 0; m < run->options->method_count; m++) {
@@ -300,12 +306,12 @@ static enum status locate(const struct run *run, struct worker *worker,
             result->rank = found.rank;
         }
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status measure(const struct run *run, struct worker *worker,
-                           const struct eval_item *item, struct eval_image *image,
-                           struct error *err) {
+static enum vitlrp_status measure(const struct run *run, struct worker *worker,
+                                  const struct eval_item *item, struct eval_image *image,
+                                  struct vitlrp_error *err) {
     struct preprocess_plan plan;
     TRY(load_input(&run->source, item->path, worker->input, &plan, err));
     if (run->options->input_noise > 0.0) {
@@ -327,24 +333,24 @@ static enum status measure(const struct run *run, struct worker *worker,
 }
 
 /* Fills the image's record, also with the failure that befell it. */
-static enum status evaluate_image(const struct run *run, struct worker *worker,
-                                  const struct eval_item *item, struct eval_image *image,
-                                  struct error *err) {
+static enum vitlrp_status evaluate_image(const struct run *run, struct worker *worker,
+                                         const struct eval_item *item, struct eval_image *image,
+                                         struct vitlrp_error *err) {
     *image = (struct eval_image){
         .index = item->index, .label = item->label, .output = -1, .predicted = -1};
     image->id = mem_strdup(item->id);
     if (image->id == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for an image's name");
+        return fail(err, VITLRP_NOMEM, "out of memory for an image's name");
     }
-    enum status status = measure(run, worker, item, image, err);
-    if (status == STATUS_OK || failure_is_systemic(status, err)) {
+    enum vitlrp_status status = measure(run, worker, item, image, err);
+    if (status == VITLRP_OK || failure_is_systemic(status, err)) {
         return status;
     }
     eval_image_drop_results(image, run->options->method_count);
     image->status = status;
     image->message = mem_strdup(err->message);
-    return image->message == NULL ? fail(err, STATUS_NOMEM, "out of memory for a message")
-                                  : STATUS_OK;
+    return image->message == NULL ? fail(err, VITLRP_NOMEM, "out of memory for a message")
+                                  : VITLRP_OK;
 }
 
 /* ---- All images ---- */
@@ -364,11 +370,12 @@ static bool ask(struct run *run) {
     return !atomic_load(&run->stop);
 }
 
-static void tell(struct run *run, size_t index, enum status status, const struct error *err) {
+static void tell(struct run *run, size_t index, enum vitlrp_status status,
+                 const struct vitlrp_error *err) {
     const struct evaluate_observer *observer = &run->options->observer;
     pthread_mutex_lock(&run->mutex);
-    if (status != STATUS_OK) {
-        if (run->status == STATUS_OK) {
+    if (status != VITLRP_OK) {
+        if (run->status == VITLRP_OK) {
             run->status = status;
             run->err = *err;
         }
@@ -376,7 +383,7 @@ static void tell(struct run *run, size_t index, enum status status, const struct
     } else {
         run->finished[index] = true;
         run->done++;
-        run->failed += run->out->images[index].status != STATUS_OK;
+        run->failed += run->out->images[index].status != VITLRP_OK;
         if (observer->progress != NULL) {
             observer->progress(observer->user, run->done, run->count, run->failed);
         }
@@ -386,10 +393,10 @@ static void tell(struct run *run, size_t index, enum status status, const struct
 
 static void image_task(void *context, size_t index, size_t thread) {
     struct run *run = context;
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     if (ask(run)) {
-        enum status status = evaluate_image(run, &run->workers[thread], &run->items[index],
-                                            &run->out->images[index], &err);
+        enum vitlrp_status status = evaluate_image(run, &run->workers[thread], &run->items[index],
+                                                   &run->out->images[index], &err);
         tell(run, index, status, &err);
     }
 }
@@ -407,15 +414,16 @@ static void keep_finished(struct run *run) {
     run->out->image_count = kept;
 }
 
-static enum status check_options(const struct evaluate_options *options, struct error *err) {
+static enum vitlrp_status check_options(const struct evaluate_options *options,
+                                        struct vitlrp_error *err) {
     TRY(eval_protocol_check(&options->protocol, err));
     if (options->method_count == 0) {
-        return fail(err, STATUS_USAGE, "an evaluation needs a method");
+        return fail(err, VITLRP_USAGE, "an evaluation needs a method");
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status prepare_record(struct run *run, struct error *err) {
+static enum vitlrp_status prepare_record(struct run *run, struct vitlrp_error *err) {
     const struct evaluate_options *options = run->options;
     struct evaluation *out = run->out;
     out->protocol = options->protocol;
@@ -428,38 +436,38 @@ static enum status prepare_record(struct run *run, struct error *err) {
     out->images = mem_calloc(run->count, sizeof *out->images);
     run->finished = mem_calloc(run->count, sizeof *run->finished);
     if (out->methods == NULL || out->images == NULL || run->finished == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for %zu images", run->count);
+        return fail(err, VITLRP_NOMEM, "out of memory for %zu images", run->count);
     }
     out->method_count = options->method_count;
     for (size_t m = 0; m < options->method_count; m++) {
         out->methods[m] = mem_strdup(options->methods[m].name);
         if (out->methods[m] == NULL) {
-            return fail(err, STATUS_NOMEM, "out of memory for the names of methods");
+            return fail(err, VITLRP_NOMEM, "out of memory for the names of methods");
         }
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status open_workers(struct run *run, size_t wanted, struct error *err) {
+static enum vitlrp_status open_workers(struct run *run, size_t wanted, struct vitlrp_error *err) {
     run->workers = mem_calloc(wanted, sizeof *run->workers);
     if (run->workers == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for %zu workers", wanted);
+        return fail(err, VITLRP_NOMEM, "out of memory for %zu workers", wanted);
     }
     while (run->worker_count < wanted) {
         TRY(worker_open(run, &run->workers[run->worker_count++], err));
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 /* Everything between the mutex's birth and its end. */
-static enum status run_all(struct run *run, struct error *err) {
+static enum vitlrp_status run_all(struct run *run, struct vitlrp_error *err) {
     struct pool *pool = NULL;
-    enum status status = STATUS_OK;
+    enum vitlrp_status status = VITLRP_OK;
     size_t threads = size_max(1, size_min(run->options->threads, run->count));
     TRY(pool_open(threads, run->backend->thread_start, &pool, err));
     TRY_GOTO(status, open_workers(run, pool_threads(pool), err), cleanup);
     pool_run(pool, run->count, image_task, run);
-    if (run->status != STATUS_OK) {
+    if (run->status != VITLRP_OK) {
         status = run->status;
         if (err != NULL) {
             *err = run->err;
@@ -475,7 +483,7 @@ cleanup:
 }
 
 /* Backend, precision, and the sizes of input and grid. */
-static enum status set_shape(struct run *run, struct error *err) {
+static enum vitlrp_status set_shape(struct run *run, struct vitlrp_error *err) {
     const struct evaluate_options *options = run->options;
     const struct vit_config *config = &options->model->config;
     TRY(gemm_backend_find(options->backend, &run->backend, err));
@@ -489,44 +497,46 @@ static enum status set_shape(struct run *run, struct error *err) {
                                .columns = (size_t) (run->source.width / config->patch_width),
                                .patch_height = (size_t) config->patch_height,
                                .patch_width = (size_t) config->patch_width};
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-enum status evaluate_thread_bytes(const struct evaluate_options *options, size_t *bytes,
-                                  struct error *err) {
+enum vitlrp_status evaluate_thread_bytes(const struct evaluate_options *options, size_t *bytes,
+                                         struct vitlrp_error *err) {
     struct run run = {.options = options};
     struct vit_attributor_options wanted;
     TRY(set_shape(&run, err));
     TRY(attributor_options(&run, &wanted, err));
     size_t total = PICTURE_BYTES;
     size_t part = 0;
-    enum status status = vit_attributor_bytes(options->model, &wanted, &part, err);
+    enum vitlrp_status status = vit_attributor_bytes(options->model, &wanted, &part, err);
     mem_free((void *) wanted.methods);
     bool fits = checked_add(&total, total, part);
     /* Curves, and where they have fewer bits their audit. */
-    size_t batches = options->maps_only ? 0 : run.precision == VIT_BF16 ? 2 : 1;
-    for (size_t i = 0; i < batches && status == STATUS_OK; i++) {
-        struct vit_batch_options batch = batch_options(&run, i == 1 ? VIT_FP32 : run.precision);
+    size_t batches = options->maps_only ? 0 : run.precision == VITLRP_PRECISION_BF16 ? 2 : 1;
+    for (size_t i = 0; i < batches && status == VITLRP_OK; i++) {
+        struct vit_batch_options batch =
+            batch_options(&run, i == 1 ? VITLRP_PRECISION_FP32 : run.precision);
         status = vit_batch_bytes(options->model, &batch, &part, err);
         fits = fits && checked_add(&total, total, part);
     }
     TRY(status);
     if (!fits) {
-        return fail(err, STATUS_LIMIT, "the evaluation needs more memory than can be counted");
+        return fail(err, VITLRP_LIMIT, "the evaluation needs more memory than can be counted");
     }
     *bytes = total;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-enum status evaluate_run(const struct evaluate_options *options, const struct eval_item *items,
-                         size_t count, struct evaluation *out, struct error *err) {
+enum vitlrp_status evaluate_run(const struct evaluate_options *options,
+                                const struct eval_item *items, size_t count, struct evaluation *out,
+                                struct vitlrp_error *err) {
     struct evaluation evaluation = {0};
     struct run run = {.options = options, .items = items, .count = count, .out = &evaluation};
     TRY(check_options(options, err));
     TRY(set_shape(&run, err));
     pthread_mutex_init(&run.mutex, NULL);
-    enum status status = prepare_record(&run, err);
-    if (status == STATUS_OK) {
+    enum vitlrp_status status = prepare_record(&run, err);
+    if (status == VITLRP_OK) {
         status = run_all(&run, err);
     }
     pthread_mutex_destroy(&run.mutex);
@@ -534,11 +544,11 @@ enum status evaluate_run(const struct evaluate_options *options, const struct ev
         keep_finished(&run);
     }
     mem_free(run.finished);
-    if (status != STATUS_OK) {
+    if (status != VITLRP_OK) {
         evaluation_free(&evaluation);
         return status;
     }
     evaluation.cancelled = run.cancelled;
     *out = evaluation;
-    return STATUS_OK;
+    return VITLRP_OK;
 }

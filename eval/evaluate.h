@@ -39,7 +39,8 @@ struct evaluate_options {
     struct eval_protocol protocol;
     size_t threads; /* images at the same time */
     const char *backend;
-    enum vit_precision precision; /* VIT_MIXED: attributions; VIT_BF16: curves, with audits */
+    enum vitlrp_precision precision; /* VITLRP_PRECISION_MIXED: attributions; VITLRP_PRECISION_BF16:
+                                        curves, with audits */
     size_t manifest_count; /* images of the whole dataset, of which audits are chosen; 0: `count` */
     struct evaluate_observer observer;
 
@@ -56,17 +57,18 @@ struct evaluate_options evaluate_options_default(void);
 
 /* At most so many bytes are held by each thread of a run, beside the model: its sessions and
  * batches, and the photograph that it is at. */
-enum status evaluate_thread_bytes(const struct evaluate_options *options, size_t *bytes,
-                                  struct error *err);
+enum vitlrp_status evaluate_thread_bytes(const struct evaluate_options *options, size_t *bytes,
+                                         struct vitlrp_error *err);
 
 /* *out is owned: evaluation_free. An image that can't be read, or whose label is needed and not the
  * model's, is recorded with its status and message; so is a method that fails on an image. What
  * would befall every image (no memory, no file descriptors) ends the run and is returned, as is
- * USAGE for methods, preprocessing or protocol that make no sense. A cancelled run is STATUS_OK
+ * USAGE for methods, preprocessing or protocol that make no sense. A cancelled run is VITLRP_OK
  * with out->cancelled and the images that were finished. Results are in the order of the items,
  * whose indices must ascend, and have the same bits for any number of threads. The caller sets
  * names, hashes, settings and the shard, which is 0 of 1. */
-enum status evaluate_run(const struct evaluate_options *options, const struct eval_item *items,
-                         size_t count, struct evaluation *out, struct error *err);
+enum vitlrp_status evaluate_run(const struct evaluate_options *options,
+                                const struct eval_item *items, size_t count, struct evaluation *out,
+                                struct vitlrp_error *err);
 
 #endif

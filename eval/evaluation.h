@@ -10,22 +10,11 @@
 #include "base/status.h"
 #include "vit/math/packs.h"
 
-enum eval_replacement {
-    EVAL_REPLACE_ZERO, /* 0 after normalisation: the default */
-    EVAL_REPLACE_BLACK,
-    EVAL_REPLACE_MEAN, /* the image's own mean colour */
-    EVAL_REPLACE_BLUR,
-    EVAL_REPLACE_NOISE, /* seeded */
-    EVAL_REPLACE_ROAD   /* noisy linear imputation (Rong et al., ICML 2022) */
-};
-
-enum eval_target { EVAL_TARGET_PREDICTED, EVAL_TARGET_LABEL };
-
 /* Fixed for a whole evaluation and printed with its results. */
 struct eval_protocol {
     int32_t steps; /* K: points 0 to K, point k has floor(k T / K + 0.5) of T patches replaced */
-    enum eval_replacement replacement;
-    enum eval_target target;
+    enum vitlrp_replacement replacement;
+    enum vitlrp_eval_target target;
     uint64_t seed;
 };
 
@@ -55,7 +44,7 @@ struct eval_method_result {
 struct eval_image {
     char *id;     /* path relative to the dataset; owned */
     size_t index; /* position in the whole manifest, whatever the shard */
-    enum status status;
+    enum vitlrp_status status;
     char *message;  /* why it failed, owned; NULL if it did not */
     int32_t output; /* explained */
     int32_t label;  /* output of its label, -1 if it has none that the model knows */
@@ -66,9 +55,9 @@ struct eval_image {
 
 struct evaluation {
     struct eval_protocol protocol;
-    enum vit_precision
-        precision;  /* in use: VIT_MIXED in the attributions, VIT_BF16 in the curves */
-    char **methods; /* names, owned */
+    enum vitlrp_precision precision; /* in use: VITLRP_PRECISION_MIXED in the attributions,
+                                        VITLRP_PRECISION_BF16 in the curves */
+    char **methods;                  /* names, owned */
     size_t method_count;
     int32_t grid_height, grid_width;
     struct eval_image *images; /* by ascending index, owned */

@@ -28,26 +28,27 @@ bool path_is_image(const char *path) {
     return false;
 }
 
-enum status path_list_add(struct path_list *list, char *path, size_t limit, struct error *err) {
+enum vitlrp_status path_list_add(struct path_list *list, char *path, size_t limit,
+                                 struct vitlrp_error *err) {
     if (path == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for %zu names", list->count);
+        return fail(err, VITLRP_NOMEM, "out of memory for %zu names", list->count);
     }
     if (list->count >= limit) {
         mem_free(path);
-        return fail(err, STATUS_LIMIT, "more than %zu files", limit);
+        return fail(err, VITLRP_LIMIT, "more than %zu files", limit);
     }
     if (list->count == list->capacity) {
         size_t capacity = list->capacity == 0 ? 64 : list->capacity * 2;
         char **items = mem_resize(list->items, capacity, sizeof *items);
         if (items == NULL) {
             mem_free(path);
-            return fail(err, STATUS_NOMEM, "out of memory for %zu names", capacity);
+            return fail(err, VITLRP_NOMEM, "out of memory for %zu names", capacity);
         }
         list->items = items;
         list->capacity = capacity;
     }
     list->items[list->count++] = path;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 static int compare_paths(const void *left, const void *right) {
@@ -88,11 +89,11 @@ static struct place *find_place(struct place *places, size_t capacity, dev_t dev
     return &places[at];
 }
 
-static enum status grow_visited(struct visited *visited, struct error *err) {
+static enum vitlrp_status grow_visited(struct visited *visited, struct vitlrp_error *err) {
     size_t capacity = visited->capacity == 0 ? 256 : visited->capacity * 2;
     struct place *places = mem_calloc(capacity, sizeof *places);
     if (places == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for %zu folders", visited->count);
+        return fail(err, VITLRP_NOMEM, "out of memory for %zu folders", visited->count);
     }
     for (size_t i = 0; i < visited->capacity; i++) {
         const struct place *old = &visited->places[i];
@@ -103,12 +104,12 @@ static enum status grow_visited(struct visited *visited, struct error *err) {
     mem_free(visited->places);
     visited->places = places;
     visited->capacity = capacity;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 /* *is_new: the folder was not entered before; it is now. */
-static enum status visit(struct visited *visited, const struct stat *info, bool *is_new,
-                         struct error *err) {
+static enum vitlrp_status visit(struct visited *visited, const struct stat *info, bool *is_new,
+                                struct vitlrp_error *err) {
     if (visited->count >= visited->capacity / 2) {
         TRY(grow_visited(visited, err));
     }
@@ -119,7 +120,7 @@ static enum status visit(struct visited *visited, const struct stat *info, bool 
         *place = (struct place){.used = true, .device = info->st_dev, .inode = info->st_ino};
         visited->count++;
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 struct walk {
@@ -131,22 +132,23 @@ struct walk {
 };
 
 /* "folder/name"; *out is owned. */
-static enum status join(const char *folder, const char *name, char **out, struct error *err) {
+static enum vitlrp_status join(const char *folder, const char *name, char **out,
+                               struct vitlrp_error *err) {
     size_t length = strlen(folder);
     size_t name_length = strlen(name);
     size_t slash = length > 0 && folder[length - 1] == '/' ? 0 : 1;
     if (length + name_length + 2 > PATH_LIMIT) {
-        return fail(err, STATUS_LIMIT, "a path of more than %zu bytes below it", PATH_LIMIT);
+        return fail(err, VITLRP_LIMIT, "a path of more than %zu bytes below it", PATH_LIMIT);
     }
     char *path = mem_calloc(length + name_length + 2, 1);
     if (path == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for a path");
+        return fail(err, VITLRP_NOMEM, "out of memory for a path");
     }
     memcpy(path, folder, length);
     memcpy(path + length, "/", slash);
     memcpy(path + length + slash, name, name_length + 1);
     *out = path;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 enum kind { KIND_OTHER, KIND_FILE, KIND_FOLDER, KIND_LINKED_FOLDER };
@@ -174,14 +176,14 @@ static enum kind entry_kind(int folder, const struct dirent *entry) {
     return is_link ? KIND_LINKED_FOLDER : KIND_FOLDER;
 }
 
-static enum status take_entry(struct walk *walk, const char *path, int folder,
-                              const struct dirent *entry, struct error *err) {
+static enum vitlrp_status take_entry(struct walk *walk, const char *path, int folder,
+                                     const struct dirent *entry, struct vitlrp_error *err) {
     if (entry->d_name[0] == '.') {
-        return STATUS_OK;
+        return VITLRP_OK;
     }
     enum kind kind = entry_kind(folder, entry);
     if (kind == KIND_OTHER || (kind == KIND_FILE && !path_is_image(entry->d_name))) {
-        return STATUS_OK;
+        return VITLRP_OK;
     }
     char *joined = NULL;
     TRY(join(path, entry->d_name, &joined, err));
@@ -192,8 +194,8 @@ static enum status take_entry(struct walk *walk, const char *path, int folder,
     return path_list_add(to, joined, FOLDER_LIMIT, err);
 }
 
-static enum status read_entries(struct walk *walk, const char *path, DIR *folder,
-                                struct error *err) {
+static enum vitlrp_status read_entries(struct walk *walk, const char *path, DIR *folder,
+                                       struct vitlrp_error *err) {
     for (;;) {
         errno = 0;
         const struct dirent *entry = readdir(folder);
@@ -201,24 +203,25 @@ static enum status read_entries(struct walk *walk, const char *path, DIR *folder
             return fail_errno(err, errno, "cannot read this folder");
         }
         if (entry == NULL) {
-            return STATUS_OK;
+            return VITLRP_OK;
         }
         TRY(take_entry(walk, path, dirfd(folder), entry, err));
     }
 }
 
-static enum status read_folder(struct walk *walk, const char *path, struct error *err) {
+static enum vitlrp_status read_folder(struct walk *walk, const char *path,
+                                      struct vitlrp_error *err) {
     struct stat info;
     bool is_new = false;
     int descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK);
     DIR *folder = descriptor < 0 ? NULL : fdopendir(descriptor);
-    enum status status = STATUS_OK;
+    enum vitlrp_status status = VITLRP_OK;
     if (folder == NULL || fstat(descriptor, &info) != 0) {
         status = fail_errno(err, errno, "cannot read this folder");
     } else {
         status = visit(&walk->visited, &info, &is_new, err);
     }
-    if (status == STATUS_OK && is_new) {
+    if (status == VITLRP_OK && is_new) {
         status = read_entries(walk, path, folder, err);
     }
     if (folder != NULL) {
@@ -230,28 +233,30 @@ static enum status read_folder(struct walk *walk, const char *path, struct error
 }
 
 /* Enters a folder and everything below it that no link is needed for. */
-static enum status walk_below(struct walk *walk, const char *path, struct error *err) {
+static enum vitlrp_status walk_below(struct walk *walk, const char *path,
+                                     struct vitlrp_error *err) {
     TRY(read_folder(walk, path, err));
     while (walk->folders.count > 0) {
         char *next = walk->folders.items[--walk->folders.count];
-        enum status status = read_folder(walk, next, err);
+        enum vitlrp_status status = read_folder(walk, next, err);
         mem_free(next);
         TRY(status);
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-enum status folder_walk(const char *root, size_t limit, struct path_list *out, struct error *err) {
+enum vitlrp_status folder_walk(const char *root, size_t limit, struct path_list *out,
+                               struct vitlrp_error *err) {
     struct walk walk = {.files = out, .limit = limit};
     struct path_list links = {0};
-    enum status status = walk_below(&walk, root, err);
+    enum vitlrp_status status = walk_below(&walk, root, err);
     /* A generation of links at a time, sorted, so that it does not depend on the disk's order by
      * which of several links a folder is reached. */
-    while (status == STATUS_OK && walk.links.count > 0) {
+    while (status == VITLRP_OK && walk.links.count > 0) {
         links = walk.links;
         walk.links = (struct path_list){0};
         path_list_sort(&links);
-        for (size_t i = 0; i < links.count && status == STATUS_OK; i++) {
+        for (size_t i = 0; i < links.count && status == VITLRP_OK; i++) {
             status = walk_below(&walk, links.items[i], err);
         }
         path_list_free(&links);

@@ -18,14 +18,16 @@ struct path_list {
 bool path_is_image(const char *path);
 
 /* Appends a path, of which the list takes ownership, failing or not. LIMIT beyond `limit` paths. */
-enum status path_list_add(struct path_list *list, char *path, size_t limit, struct error *err);
+enum vitlrp_status path_list_add(struct path_list *list, char *path, size_t limit,
+                                 struct vitlrp_error *err);
 
 /* The paths ("root/a/b.jpg") of all regular files below `root` whose name is that of an image,
  * sorted by their bytes. Hidden files and folders are left out, devices and pipes too; symbolic
  * links are followed, but no folder is entered twice, and one that can be reached without a link is
  * reached so. IO for a folder that cannot be read, LIMIT beyond `limit` files. *out is the caller's
  * to free after a failure too. */
-enum status folder_walk(const char *root, size_t limit, struct path_list *out, struct error *err);
+enum vitlrp_status folder_walk(const char *root, size_t limit, struct path_list *out,
+                               struct vitlrp_error *err);
 
 void path_list_sort(struct path_list *list);
 void path_list_free(struct path_list *list);

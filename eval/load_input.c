@@ -10,7 +10,7 @@ void input_source_size(struct input_source *source, const struct vit_model *mode
     const struct preprocess *preprocess = source->preprocess;
     source->height = model->config.image_height;
     source->width = model->config.image_width;
-    if (preprocess->resize == PREPROCESS_SQUASH) {
+    if (preprocess->resize == VITLRP_RESIZE_SQUASH) {
         source->height = source->width = preprocess->resize_to;
     }
     if (preprocess->crop_height > 0) {
@@ -21,38 +21,40 @@ void input_source_size(struct input_source *source, const struct vit_model *mode
     }
 }
 
-static enum status decode_upright(const struct input_source *source, const struct bytes *bytes,
-                                  struct image *out, struct error *err) {
+static enum vitlrp_status decode_upright(const struct input_source *source,
+                                         const struct bytes *bytes, struct image *out,
+                                         struct vitlrp_error *err) {
     struct decoded decoded;
     TRY(decode_image(bytes->data, bytes->size, &source->limits, &decoded, err));
     *out = decoded.image;
     if (source->ignore_exif) {
-        return STATUS_OK;
+        return VITLRP_OK;
     }
-    enum status status = image_orient(out, decoded.orientation, err);
-    if (status != STATUS_OK) {
+    enum vitlrp_status status = image_orient(out, decoded.orientation, err);
+    if (status != VITLRP_OK) {
         image_free(out);
     }
     return status;
 }
 
-static enum status read_photograph(const struct input_source *source, const char *path,
-                                   struct image *out, struct error *err) {
+static enum vitlrp_status read_photograph(const struct input_source *source, const char *path,
+                                          struct image *out, struct vitlrp_error *err) {
     struct bytes bytes;
     TRY(file_read(path, source->limits.max_file, &bytes, err));
-    enum status status = decode_upright(source, &bytes, out, err);
+    enum vitlrp_status status = decode_upright(source, &bytes, out, err);
     bytes_free(&bytes);
     return status;
 }
 
-static enum status preprocess_photograph(const struct input_source *source,
-                                         const struct image *photograph, float *input,
-                                         struct preprocess_plan *plan, struct error *err) {
+static enum vitlrp_status preprocess_photograph(const struct input_source *source,
+                                                const struct image *photograph, float *input,
+                                                struct preprocess_plan *plan,
+                                                struct vitlrp_error *err) {
     struct image pixels;
     TRY(preprocess_plan_make(source->preprocess, photograph->width, photograph->height, plan, err));
     if (plan->resize.window_height != source->height ||
         plan->resize.window_width != source->width) {
-        return fail(err, STATUS_MISMATCH,
+        return fail(err, VITLRP_MISMATCH,
                     "becomes an input of %d x %d pixels, the others are %d x %d: a crop would make "
                     "them equal",
                     plan->resize.window_width, plan->resize.window_height, source->width,
@@ -61,26 +63,26 @@ static enum status preprocess_photograph(const struct input_source *source,
     TRY(preprocess_pixels(plan, photograph, &pixels, err));
     preprocess_normalise(source->preprocess, &pixels, input);
     image_free(&pixels);
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-enum status load_input(const struct input_source *source, const char *path, float *input,
-                       struct preprocess_plan *plan, struct error *err) {
+enum vitlrp_status load_input(const struct input_source *source, const char *path, float *input,
+                              struct preprocess_plan *plan, struct vitlrp_error *err) {
     struct image photograph;
     TRY(read_photograph(source, path, &photograph, err));
-    enum status status = preprocess_photograph(source, &photograph, input, plan, err);
+    enum vitlrp_status status = preprocess_photograph(source, &photograph, input, plan, err);
     image_free(&photograph);
     return status;
 }
 
-bool failure_is_systemic(enum status status, const struct error *err) {
+bool failure_is_systemic(enum vitlrp_status status, const struct vitlrp_error *err) {
     switch (status) {
-    case STATUS_NOMEM:
-    case STATUS_USAGE:
-    case STATUS_INTERNAL:
-    case STATUS_CANCELLED:
+    case VITLRP_NOMEM:
+    case VITLRP_USAGE:
+    case VITLRP_INTERNAL:
+    case VITLRP_CANCELLED:
         return true;
-    case STATUS_IO:
+    case VITLRP_IO:
         return err->system_errno == EMFILE || err->system_errno == ENFILE ||
                err->system_errno == ENOMEM;
     default:

@@ -24,10 +24,10 @@ void input_source_size(struct input_source *source, const struct vit_model *mode
 
 /* input [3, height, width], normalised; *plan says where it lies on the upright photograph.
  * MISMATCH for a photograph that preprocessing turns into another size. */
-enum status load_input(const struct input_source *source, const char *path, float *input,
-                       struct preprocess_plan *plan, struct error *err);
+enum vitlrp_status load_input(const struct input_source *source, const char *path, float *input,
+                              struct preprocess_plan *plan, struct vitlrp_error *err);
 
 /* True for a failure that the next file would meet as well: no memory, no descriptors, a bug. */
-bool failure_is_systemic(enum status status, const struct error *err);
+bool failure_is_systemic(enum vitlrp_status status, const struct vitlrp_error *err);
 
 #endif

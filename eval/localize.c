@@ -79,13 +79,14 @@ static struct eval_box patch_box(const struct localize_grid *grid, size_t patch)
                              .bottom = top + (double) grid->patch_height};
 }
 
-enum status localize_coverage(const struct localize_boxes *boxes, const struct localize_grid *grid,
-                              double *coverage, struct error *err) {
-    enum status status = STATUS_OK;
+enum vitlrp_status localize_coverage(const struct localize_boxes *boxes,
+                                     const struct localize_grid *grid, double *coverage,
+                                     struct vitlrp_error *err) {
+    enum vitlrp_status status = VITLRP_OK;
     struct eval_box *inside = mem_calloc(boxes->count, sizeof *inside);
     double *edges = mem_calloc(boxes->count, 2 * sizeof *edges);
     if (inside == NULL || edges == NULL) {
-        status = fail(err, STATUS_NOMEM, "out of memory for %zu boxes", boxes->count);
+        status = fail(err, VITLRP_NOMEM, "out of memory for %zu boxes", boxes->count);
         goto cleanup;
     }
     for (size_t p = 0; p < grid->rows * grid->columns; p++) {
@@ -145,9 +146,10 @@ static double rank_inside(const double *coverage, const struct ranked_patch *ord
     return inside / area;
 }
 
-enum status localize_map(const struct localize_boxes *boxes, const struct localize_grid *grid,
-                         const double *coverage, const float *patches, struct localization *out,
-                         struct error *err) {
+enum vitlrp_status localize_map(const struct localize_boxes *boxes,
+                                const struct localize_grid *grid, const double *coverage,
+                                const float *patches, struct localization *out,
+                                struct vitlrp_error *err) {
     size_t count = grid->rows * grid->columns;
     double area = 0.0;
     *out = (struct localization){.pointing = NAN, .mass = NAN, .rank = NAN};
@@ -155,16 +157,16 @@ enum status localize_map(const struct localize_boxes *boxes, const struct locali
         area += coverage[p];
     }
     if (!(area > 0.0)) {
-        return STATUS_OK;
+        return VITLRP_OK;
     }
     struct ranked_patch *order = mem_calloc(count, sizeof *order);
     if (order == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for the order of %zu patches", count);
+        return fail(err, VITLRP_NOMEM, "out of memory for the order of %zu patches", count);
     }
     protocol_rank(patches, count, order);
     out->pointing = middle_is_inside(boxes, grid, order[0].patch) ? 1.0 : 0.0;
     out->mass = mass_inside(coverage, patches, count);
     out->rank = rank_inside(coverage, order, count, area);
     mem_free(order);
-    return STATUS_OK;
+    return VITLRP_OK;
 }

@@ -24,8 +24,9 @@ struct localize_boxes {
 
 /* coverage [rows, columns]: the share of each patch that lies in the union of the boxes. NOMEM is
  * the only failure. */
-enum status localize_coverage(const struct localize_boxes *boxes, const struct localize_grid *grid,
-                              double *coverage, struct error *err);
+enum vitlrp_status localize_coverage(const struct localize_boxes *boxes,
+                                     const struct localize_grid *grid, double *coverage,
+                                     struct vitlrp_error *err);
 
 struct localization {
     /* 1 if the middle of the patch with the largest score (the first of several) lies in a box,
@@ -40,8 +41,9 @@ struct localization {
 };
 
 /* All NaN where no box is in view. patches [rows, columns]. NOMEM is the only failure. */
-enum status localize_map(const struct localize_boxes *boxes, const struct localize_grid *grid,
-                         const double *coverage, const float *patches, struct localization *out,
-                         struct error *err);
+enum vitlrp_status localize_map(const struct localize_boxes *boxes,
+                                const struct localize_grid *grid, const double *coverage,
+                                const float *patches, struct localization *out,
+                                struct vitlrp_error *err);
 
 #endif

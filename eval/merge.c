@@ -54,34 +54,35 @@ static size_t shard_size(size_t count, size_t shard, size_t shards) {
     return count / shards + (count % shards > shard ? 1 : 0);
 }
 
-static enum status check_parts(const struct record *const *parts, size_t count, struct error *err) {
+static enum vitlrp_status check_parts(const struct record *const *parts, size_t count,
+                                      struct vitlrp_error *err) {
     const struct evaluation *first = &parts[0]->evaluation;
     for (size_t i = 0; i < count; i++) {
         const struct evaluation *part = &parts[i]->evaluation;
         const char *difference = find_difference(parts[0], parts[i]);
         if (difference != NULL) {
-            return fail(err, STATUS_MISMATCH, "record %zu does not belong to record 1: %s", i + 1,
+            return fail(err, VITLRP_MISMATCH, "record %zu does not belong to record 1: %s", i + 1,
                         difference);
         }
         for (size_t k = 0; k < i; k++) {
             if (parts[k]->evaluation.shard == part->shard) {
-                return fail(err, STATUS_MISMATCH, "records %zu and %zu are both shard %d/%d", k + 1,
+                return fail(err, VITLRP_MISMATCH, "records %zu and %zu are both shard %d/%d", k + 1,
                             i + 1, part->shard, part->shards);
             }
         }
         size_t wanted =
             shard_size(part->manifest_count, (size_t) part->shard, (size_t) part->shards);
         if (part->image_count != wanted) {
-            return fail(err, STATUS_MISMATCH,
+            return fail(err, VITLRP_MISMATCH,
                         "record %zu (shard %d/%d) has %zu of its %zu images%s", i + 1, part->shard,
                         part->shards, part->image_count, wanted,
                         part->cancelled ? ": that run was stopped" : "");
         }
     }
     if (count != (size_t) first->shards) {
-        return fail(err, STATUS_MISMATCH, "%zu of %d shards are there", count, first->shards);
+        return fail(err, VITLRP_MISMATCH, "%zu of %d shards are there", count, first->shards);
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 static float *copy_floats(const float *from, size_t count) {
@@ -253,11 +254,11 @@ static bool copy_head(const struct record *from, struct record *to) {
            (from->reference == NULL || to->reference != NULL) && copy_methods(a, b);
 }
 
-enum status record_merge(const struct record *const *parts, size_t count, struct record *out,
-                         struct error *err) {
+enum vitlrp_status record_merge(const struct record *const *parts, size_t count, struct record *out,
+                                struct vitlrp_error *err) {
     struct record merged = {0};
     if (count < 1) {
-        return fail(err, STATUS_USAGE, "no records to merge");
+        return fail(err, VITLRP_USAGE, "no records to merge");
     }
     TRY(check_parts(parts, count, err));
     for (size_t i = 0; i < count; i++) {
@@ -269,8 +270,8 @@ enum status record_merge(const struct record *const *parts, size_t count, struct
     if (!copy_head(parts[0], &merged) || !copy_images(parts, &merged.evaluation) ||
         !copy_classes(parts, count, &merged) || !copy_pictures(parts, count, &merged)) {
         record_free(&merged);
-        return fail(err, STATUS_NOMEM, "out of memory for the merged record");
+        return fail(err, VITLRP_NOMEM, "out of memory for the merged record");
     }
     *out = merged;
-    return STATUS_OK;
+    return VITLRP_OK;
 }

@@ -12,7 +12,7 @@
  * protocol, methods and settings, every shard is there once, and together they have every image of
  * the manifest once. Parts may come in any order and stay as they are. *out is owned: record_free.
  */
-enum status record_merge(const struct record *const *parts, size_t count, struct record *out,
-                         struct error *err);
+enum vitlrp_status record_merge(const struct record *const *parts, size_t count, struct record *out,
+                                struct vitlrp_error *err);
 
 #endif

@@ -84,29 +84,31 @@ static void gather(const struct evaluation *evaluation, size_t method, enum eval
     }
 }
 
-enum status eval_metric_mean(const struct evaluation *evaluation, size_t method,
-                             enum eval_metric metric, struct statistic *out, struct error *err) {
+enum vitlrp_status eval_metric_mean(const struct evaluation *evaluation, size_t method,
+                                    enum eval_metric metric, struct statistic *out,
+                                    struct vitlrp_error *err) {
     double *values = mem_calloc(evaluation->image_count, sizeof *values);
     if (values == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for statistics");
+        return fail(err, VITLRP_NOMEM, "out of memory for statistics");
     }
     gather(evaluation, method, metric, values);
-    enum status status =
+    enum vitlrp_status status =
         statistics_mean(values, evaluation->image_count, evaluation->protocol.seed, out, err);
     mem_free(values);
     return status;
 }
 
-enum status eval_metric_paired(const struct evaluation *evaluation, size_t method, size_t other,
-                               enum eval_metric metric, struct statistic *out, struct error *err) {
+enum vitlrp_status eval_metric_paired(const struct evaluation *evaluation, size_t method,
+                                      size_t other, enum eval_metric metric, struct statistic *out,
+                                      struct vitlrp_error *err) {
     size_t count = evaluation->image_count;
     double *values = mem_calloc(count, 2 * sizeof *values);
     if (values == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for statistics");
+        return fail(err, VITLRP_NOMEM, "out of memory for statistics");
     }
     gather(evaluation, method, metric, values);
     gather(evaluation, other, metric, values + count);
-    enum status status =
+    enum vitlrp_status status =
         statistics_paired(values, values + count, count, evaluation->protocol.seed, out, err);
     mem_free(values);
     return status;

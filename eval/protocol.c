@@ -7,62 +7,68 @@
 #define MAX_STEPS 100000
 
 static const char *const REPLACEMENT_NAMES[] = {
-    [EVAL_REPLACE_ZERO] = "zero", [EVAL_REPLACE_BLACK] = "black", [EVAL_REPLACE_MEAN] = "mean",
-    [EVAL_REPLACE_BLUR] = "blur", [EVAL_REPLACE_NOISE] = "noise", [EVAL_REPLACE_ROAD] = "road"};
+    [VITLRP_REPLACE_ZERO] = "zero",   [VITLRP_REPLACE_BLACK] = "black",
+    [VITLRP_REPLACE_MEAN] = "mean",   [VITLRP_REPLACE_BLUR] = "blur",
+    [VITLRP_REPLACE_NOISE] = "noise", [VITLRP_REPLACE_ROAD] = "road"};
 
 #define REPLACEMENT_COUNT (sizeof REPLACEMENT_NAMES / sizeof REPLACEMENT_NAMES[0])
 
-static const char *const PRECISION_NAMES[] = {
-    [VIT_FP32] = "fp32", [VIT_MIXED] = "mixed", [VIT_BF16] = "bf16"};
+static const char *const PRECISION_NAMES[] = {[VITLRP_PRECISION_FP32] = "fp32",
+                                              [VITLRP_PRECISION_MIXED] = "mixed",
+                                              [VITLRP_PRECISION_BF16] = "bf16"};
 
 #define PRECISION_COUNT (sizeof PRECISION_NAMES / sizeof PRECISION_NAMES[0])
 
 struct eval_protocol eval_protocol_default(void) {
-    return (struct eval_protocol){
-        .steps = DEFAULT_STEPS, .replacement = EVAL_REPLACE_ZERO, .target = EVAL_TARGET_PREDICTED};
+    return (struct eval_protocol){.steps = DEFAULT_STEPS,
+                                  .replacement = VITLRP_REPLACE_ZERO,
+                                  .target = VITLRP_EVAL_PREDICTED};
 }
 
-enum status eval_protocol_check(const struct eval_protocol *protocol, struct error *err) {
+enum vitlrp_status eval_protocol_check(const struct eval_protocol *protocol,
+                                       struct vitlrp_error *err) {
     if (protocol->steps < 1 || protocol->steps > MAX_STEPS) {
-        return fail(err, STATUS_USAGE, "%d steps: 1 to %d are possible", protocol->steps,
+        return fail(err, VITLRP_USAGE, "%d steps: 1 to %d are possible", protocol->steps,
                     MAX_STEPS);
     }
     if ((size_t) protocol->replacement >= REPLACEMENT_COUNT) {
-        return fail(err, STATUS_USAGE, "an unknown replacement (%d)", (int) protocol->replacement);
+        return fail(err, VITLRP_USAGE, "an unknown replacement (%d)", (int) protocol->replacement);
     }
-    if (protocol->target != EVAL_TARGET_PREDICTED && protocol->target != EVAL_TARGET_LABEL) {
-        return fail(err, STATUS_USAGE, "an unknown target (%d)", (int) protocol->target);
+    if (protocol->target != VITLRP_EVAL_PREDICTED && protocol->target != VITLRP_EVAL_LABEL) {
+        return fail(err, VITLRP_USAGE, "an unknown target (%d)", (int) protocol->target);
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-const char *eval_replacement_name(enum eval_replacement replacement) {
+const char *eval_replacement_name(enum vitlrp_replacement replacement) {
     return REPLACEMENT_NAMES[replacement];
 }
 
-enum status eval_replacement_find(const char *name, enum eval_replacement *out, struct error *err) {
+enum vitlrp_status eval_replacement_find(const char *name, enum vitlrp_replacement *out,
+                                         struct vitlrp_error *err) {
     for (size_t i = 0; i < REPLACEMENT_COUNT; i++) {
         if (strcmp(name, REPLACEMENT_NAMES[i]) == 0) {
-            *out = (enum eval_replacement) i;
-            return STATUS_OK;
+            *out = (enum vitlrp_replacement) i;
+            return VITLRP_OK;
         }
     }
-    return fail(err, STATUS_USAGE, "no replacement '%.40s': zero, black, mean, blur, noise or road",
+    return fail(err, VITLRP_USAGE, "no replacement '%.40s': zero, black, mean, blur, noise or road",
                 name);
 }
 
-const char *eval_precision_name(enum vit_precision precision) {
+const char *eval_precision_name(enum vitlrp_precision precision) {
     return PRECISION_NAMES[precision];
 }
 
-enum status eval_precision_find(const char *name, enum vit_precision *out, struct error *err) {
+enum vitlrp_status eval_precision_find(const char *name, enum vitlrp_precision *out,
+                                       struct vitlrp_error *err) {
     for (size_t i = 0; i < PRECISION_COUNT; i++) {
         if (strcmp(name, PRECISION_NAMES[i]) == 0) {
-            *out = (enum vit_precision) i;
-            return STATUS_OK;
+            *out = (enum vitlrp_precision) i;
+            return VITLRP_OK;
         }
     }
-    return fail(err, STATUS_USAGE, "no precision '%.40s': fp32, mixed or bf16", name);
+    return fail(err, VITLRP_USAGE, "no precision '%.40s': fp32, mixed or bf16", name);
 }
 
 size_t protocol_replaced(size_t point, size_t steps, size_t patches) {

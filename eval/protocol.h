@@ -13,15 +13,18 @@
 struct eval_protocol eval_protocol_default(void);
 
 /* USAGE unless 1 <= steps <= 100000 and the enumerations have named values. */
-enum status eval_protocol_check(const struct eval_protocol *protocol, struct error *err);
+enum vitlrp_status eval_protocol_check(const struct eval_protocol *protocol,
+                                       struct vitlrp_error *err);
 
 /* "zero", "black", "mean", "blur", "noise", "road"; USAGE, listing them, for another name. */
-const char *eval_replacement_name(enum eval_replacement replacement);
-enum status eval_replacement_find(const char *name, enum eval_replacement *out, struct error *err);
+const char *eval_replacement_name(enum vitlrp_replacement replacement);
+enum vitlrp_status eval_replacement_find(const char *name, enum vitlrp_replacement *out,
+                                         struct vitlrp_error *err);
 
 /* "fp32", "mixed", "bf16"; USAGE, listing them, for another name. */
-const char *eval_precision_name(enum vit_precision precision);
-enum status eval_precision_find(const char *name, enum vit_precision *out, struct error *err);
+const char *eval_precision_name(enum vitlrp_precision precision);
+enum vitlrp_status eval_precision_find(const char *name, enum vitlrp_precision *out,
+                                       struct vitlrp_error *err);
 
 /* Patches replaced at point k of K: floor(k T / K + 1/2), exactly. */
 size_t protocol_replaced(size_t point, size_t steps, size_t patches);

@@ -28,8 +28,8 @@ static size_t slot_count(const struct vit_config *config, enum slot slot) {
     return size.rows * size.columns;
 }
 
-enum status randomize_copy(const struct vit_model *model, struct vit_model **out,
-                           struct error *err) {
+enum vitlrp_status randomize_copy(const struct vit_model *model, struct vit_model **out,
+                                  struct vitlrp_error *err) {
     struct vit_model *copy = NULL;
     TRY(weights_allocate(&model->config, model->name, UINT64_MAX, &copy, err));
     copy->layout = model->layout;
@@ -45,7 +45,7 @@ enum status randomize_copy(const struct vit_model *model, struct vit_model **out
         }
     }
     *out = copy;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 static void redraw(float *values, size_t count, uint64_t seed) {

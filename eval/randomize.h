@@ -17,8 +17,8 @@ size_t randomize_stage_count(const struct vit_config *config);
 void randomize_stage_name(const struct vit_config *config, size_t stage, char name[24]);
 
 /* *out is owned: vit_model_free. Shares nothing with the model. */
-enum status randomize_copy(const struct vit_model *model, struct vit_model **out,
-                           struct error *err);
+enum vitlrp_status randomize_copy(const struct vit_model *model, struct vit_model **out,
+                                  struct vitlrp_error *err);
 
 /* Draws every tensor of a stage from the normal distribution of its own mean and standard
  * deviation. Only for models of randomize_copy, and while no session uses them. The draw depends on

@@ -70,7 +70,7 @@ size_t record_find_method(const struct record *record, const char *name) {
 size_t record_failed(const struct record *record) {
     size_t failed = 0;
     for (size_t i = 0; i < record->evaluation.image_count; i++) {
-        failed += record->evaluation.images[i].status != STATUS_OK ? 1 : 0;
+        failed += record->evaluation.images[i].status != VITLRP_OK ? 1 : 0;
     }
     return failed;
 }

@@ -73,6 +73,7 @@ void record_write(const struct record *record, const struct summary *summary, st
 
 /* FORMAT, saying where, for anything that record_write would not have written. *out is owned:
  * record_free. */
-enum status record_read(const char *bytes, size_t size, struct record *out, struct error *err);
+enum vitlrp_status record_read(const char *bytes, size_t size, struct record *out,
+                               struct vitlrp_error *err);
 
 #endif

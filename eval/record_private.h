@@ -6,7 +6,7 @@
 
 #define RECORD_FORMAT "vitlrp evaluation 2"
 
-/* Names of enum status, ended by NULL. */
+/* Names of enum vitlrp_status, ended by NULL. */
 extern const char *const RECORD_STATUSES[];
 
 /* Names of enum eval_curve. */

@@ -25,55 +25,55 @@ struct reading {
     const json_t *root;
 };
 
-static enum status fail_key(const char *key, struct error *err) {
-    return fail(err, STATUS_FORMAT, "\"%s\" is missing, or is not what it must be", key);
+static enum vitlrp_status fail_key(const char *key, struct vitlrp_error *err) {
+    return fail(err, VITLRP_FORMAT, "\"%s\" is missing, or is not what it must be", key);
 }
 
-static enum status need_string(const json_t *object, const char *key, char **out,
-                               struct error *err) {
+static enum vitlrp_status need_string(const json_t *object, const char *key, char **out,
+                                      struct vitlrp_error *err) {
     const char *value = json_get_string(object, key);
     if (value == NULL) {
         return fail_key(key, err);
     }
     *out = mem_strdup(value);
-    return *out == NULL ? fail(err, STATUS_NOMEM, "out of memory for a record") : STATUS_OK;
+    return *out == NULL ? fail(err, VITLRP_NOMEM, "out of memory for a record") : VITLRP_OK;
 }
 
-static enum status need_int(const json_t *object, const char *key, int64_t min, int64_t max,
-                            int64_t *out, struct error *err) {
+static enum vitlrp_status need_int(const json_t *object, const char *key, int64_t min, int64_t max,
+                                   int64_t *out, struct vitlrp_error *err) {
     const json_t *value = json_object_get(object, key);
     if (!json_is_integer(value) || json_integer_value(value) < min ||
         json_integer_value(value) > max) {
         return fail_key(key, err);
     }
     *out = json_integer_value(value);
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status need_float(const json_t *object, const char *key, float *out,
-                              struct error *err) {
+static enum vitlrp_status need_float(const json_t *object, const char *key, float *out,
+                                     struct vitlrp_error *err) {
     const json_t *value = json_object_get(object, key);
     double number = json_number_value(value);
     if (!json_is_number(value) || !(fabs(number) <= (double) FLT_MAX)) {
         return fail_key(key, err);
     }
     *out = (float) number;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 /* A number, or NaN for null. */
-static enum status need_double(const json_t *object, const char *key, double *out,
-                               struct error *err) {
+static enum vitlrp_status need_double(const json_t *object, const char *key, double *out,
+                                      struct vitlrp_error *err) {
     const json_t *value = json_object_get(object, key);
     if (!json_is_number(value) && !json_is_null(value)) {
         return fail_key(key, err);
     }
     *out = json_is_null(value) ? NAN : json_number_value(value);
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status need_floats(const json_t *object, const char *key, float *out, size_t count,
-                               struct error *err) {
+static enum vitlrp_status need_floats(const json_t *object, const char *key, float *out,
+                                      size_t count, struct vitlrp_error *err) {
     const json_t *list = json_object_get(object, key);
     if (!json_is_array(list) || json_array_size(list) != count) {
         return fail_key(key, err);
@@ -86,10 +86,10 @@ static enum status need_floats(const json_t *object, const char *key, float *out
         }
         out[i] = (float) number;
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status read_protocol(struct reading *reading, struct error *err) {
+static enum vitlrp_status read_protocol(struct reading *reading, struct vitlrp_error *err) {
     struct evaluation *evaluation = &reading->record->evaluation;
     const json_t *object = json_object_get(reading->root, "protocol");
     const json_t *grid = json_object_get(object, "grid");
@@ -101,7 +101,7 @@ static enum status read_protocol(struct reading *reading, struct error *err) {
     TRY(need_int(object, "steps", 1, MAX_STEPS, &steps, err));
     TRY(need_int(object, "seed", 0, INT64_MAX, &seed, err));
     if (replacement == NULL ||
-        eval_replacement_find(replacement, &evaluation->protocol.replacement, NULL) != STATUS_OK) {
+        eval_replacement_find(replacement, &evaluation->protocol.replacement, NULL) != VITLRP_OK) {
         return fail_key("replace", err);
     }
     bool is_label = target != NULL && strcmp(target, "label") == 0;
@@ -115,18 +115,18 @@ static enum status read_protocol(struct reading *reading, struct error *err) {
         return fail_key("grid", err);
     }
     if (precision == NULL ||
-        eval_precision_find(precision, &evaluation->precision, NULL) != STATUS_OK) {
+        eval_precision_find(precision, &evaluation->precision, NULL) != VITLRP_OK) {
         return fail_key("precision", err);
     }
     evaluation->protocol.steps = (int32_t) steps;
     evaluation->protocol.seed = (uint64_t) seed;
-    evaluation->protocol.target = is_label ? EVAL_TARGET_LABEL : EVAL_TARGET_PREDICTED;
+    evaluation->protocol.target = is_label ? VITLRP_EVAL_LABEL : VITLRP_EVAL_PREDICTED;
     evaluation->grid_height = (int32_t) height;
     evaluation->grid_width = (int32_t) width;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status read_manifest(struct reading *reading, struct error *err) {
+static enum vitlrp_status read_manifest(struct reading *reading, struct vitlrp_error *err) {
     struct record *record = reading->record;
     struct evaluation *evaluation = &record->evaluation;
     const json_t *manifest = json_object_get(reading->root, "manifest");
@@ -149,10 +149,10 @@ static enum status read_manifest(struct reading *reading, struct error *err) {
     evaluation->shard = (int32_t) index;
     evaluation->shards = (int32_t) shards;
     evaluation->cancelled = json_is_true(cancelled);
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status read_settings(struct reading *reading, struct error *err) {
+static enum vitlrp_status read_settings(struct reading *reading, struct vitlrp_error *err) {
     const json_t *settings = json_object_get(reading->root, "settings");
     struct text text = {.limit = (size_t) 1 << 20};
     if (!json_is_object(settings)) {
@@ -161,13 +161,13 @@ static enum status read_settings(struct reading *reading, struct error *err) {
     json_append(&text, settings, 0);
     if (text.failed) {
         text_free(&text);
-        return fail(err, STATUS_NOMEM, "out of memory for a record's settings");
+        return fail(err, VITLRP_NOMEM, "out of memory for a record's settings");
     }
     reading->record->evaluation.settings = text.data;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status read_methods(struct reading *reading, struct error *err) {
+static enum vitlrp_status read_methods(struct reading *reading, struct vitlrp_error *err) {
     struct evaluation *evaluation = &reading->record->evaluation;
     json_t *methods = json_object_get(reading->root, "methods");
     const char *name;
@@ -178,24 +178,24 @@ static enum status read_methods(struct reading *reading, struct error *err) {
     }
     evaluation->methods = mem_calloc(count, sizeof *evaluation->methods);
     if (evaluation->methods == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for a record");
+        return fail(err, VITLRP_NOMEM, "out of memory for a record");
     }
     json_object_foreach(methods, name, value) {
         char *copy = mem_strdup(name);
         if (copy == NULL) {
-            return fail(err, STATUS_NOMEM, "out of memory for a record");
+            return fail(err, VITLRP_NOMEM, "out of memory for a record");
         }
         evaluation->methods[evaluation->method_count++] = copy;
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status read_head(struct reading *reading, struct error *err) {
+static enum vitlrp_status read_head(struct reading *reading, struct vitlrp_error *err) {
     struct record *record = reading->record;
     const json_t *root = reading->root;
     const char *format = json_get_string(root, "format");
     if (format == NULL || strcmp(format, RECORD_FORMAT) != 0) {
-        return fail(err, STATUS_FORMAT, "not a record of an evaluation (of this version)");
+        return fail(err, VITLRP_FORMAT, "not a record of an evaluation (of this version)");
     }
     TRY(need_string(root, "version", &record->version, err));
     TRY(need_string(root, "model", &record->evaluation.model_name, err));
@@ -206,11 +206,11 @@ static enum status read_head(struct reading *reading, struct error *err) {
     TRY(read_settings(reading, err));
     TRY(read_methods(reading, err));
     return json_is_null(json_object_get(root, "reference"))
-               ? STATUS_OK
+               ? VITLRP_OK
                : need_string(root, "reference", &record->reference, err);
 }
 
-static enum status read_classes(struct reading *reading, struct error *err) {
+static enum vitlrp_status read_classes(struct reading *reading, struct vitlrp_error *err) {
     struct record *record = reading->record;
     const json_t *list = json_object_get(reading->root, "classes");
     size_t count = json_array_size(list);
@@ -221,7 +221,7 @@ static enum status read_classes(struct reading *reading, struct error *err) {
     }
     record->classes = mem_calloc(count, sizeof *record->classes);
     if (record->classes == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for %zu classes", count);
+        return fail(err, VITLRP_NOMEM, "out of memory for %zu classes", count);
     }
     for (size_t i = 0; i < count; i++) {
         const json_t *entry = json_array_get(list, i);
@@ -233,33 +233,34 @@ static enum status read_classes(struct reading *reading, struct error *err) {
         class->output = (int32_t) output;
         class->index = (int32_t) index;
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 /* The output of a class that the file names by its index; -1 for null if that may be. */
-static enum status read_class(const struct reading *reading, const json_t *object, const char *key,
-                              bool may_be_null, int32_t *out, struct error *err) {
+static enum vitlrp_status read_class(const struct reading *reading, const json_t *object,
+                                     const char *key, bool may_be_null, int32_t *out,
+                                     struct vitlrp_error *err) {
     const json_t *value = json_object_get(object, key);
     const struct record *record = reading->record;
     *out = -1;
     if (json_is_null(value) && may_be_null) {
-        return STATUS_OK;
+        return VITLRP_OK;
     }
     for (size_t i = 0; i < record->class_count && json_is_integer(value); i++) {
         if (record->classes[i].index == json_integer_value(value)) {
             *out = record->classes[i].output;
-            return STATUS_OK;
+            return VITLRP_OK;
         }
     }
     return fail_key(key, err);
 }
 
-static enum status read_curves(const struct reading *reading, const json_t *object,
-                               struct eval_method_result *result, struct error *err) {
+static enum vitlrp_status read_curves(const struct reading *reading, const json_t *object,
+                                      struct eval_method_result *result, struct vitlrp_error *err) {
     size_t points = (size_t) reading->record->evaluation.protocol.steps + 1;
     float *block = mem_calloc(points, 4 * sizeof *block);
     if (block == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for curves");
+        return fail(err, VITLRP_NOMEM, "out of memory for curves");
     }
     result->morf_logit = block;
     result->morf_prob = block + points;
@@ -271,7 +272,8 @@ static enum status read_curves(const struct reading *reading, const json_t *obje
     return need_floats(object, "lerf_prob", result->lerf_prob, points, err);
 }
 
-static enum status read_areas(const json_t *object, double areas[EVAL_CURVES], struct error *err) {
+static enum vitlrp_status read_areas(const json_t *object, double areas[EVAL_CURVES],
+                                     struct vitlrp_error *err) {
     const json_t *list = json_object_get(object, "fp32_areas");
     for (int curve = 0; curve < EVAL_CURVES; curve++) {
         const json_t *value = json_object_get(list, RECORD_CURVES[curve]);
@@ -280,15 +282,16 @@ static enum status read_areas(const json_t *object, double areas[EVAL_CURVES], s
         }
         areas[curve] = json_number_value(value);
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status read_result(const struct reading *reading, const json_t *object, bool audited,
-                               struct eval_method_result *result, struct error *err) {
+static enum vitlrp_status read_result(const struct reading *reading, const json_t *object,
+                                      bool audited, struct eval_method_result *result,
+                                      struct vitlrp_error *err) {
     const struct evaluation *evaluation = &reading->record->evaluation;
     size_t patches = (size_t) evaluation->grid_height * (size_t) evaluation->grid_width;
     if (json_is_null(object)) {
-        return STATUS_OK;
+        return VITLRP_OK;
     }
     result->valid = true;
     TRY(read_curves(reading, object, result, err));
@@ -299,52 +302,54 @@ static enum status read_result(const struct reading *reading, const json_t *obje
     TRY(need_double(object, "mass", &result->mass, err));
     TRY(need_double(object, "rank", &result->rank, err));
     if (json_object_get(object, "patches") == NULL) {
-        return STATUS_OK;
+        return VITLRP_OK;
     }
     result->patches = mem_calloc(patches, sizeof *result->patches);
     if (result->patches == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for patch scores");
+        return fail(err, VITLRP_NOMEM, "out of memory for patch scores");
     }
     return need_floats(object, "patches", result->patches, patches, err);
 }
 
-static enum status read_results(const struct reading *reading, const json_t *object,
-                                struct eval_image *image, struct error *err) {
+static enum vitlrp_status read_results(const struct reading *reading, const json_t *object,
+                                       struct eval_image *image, struct vitlrp_error *err) {
     const struct evaluation *evaluation = &reading->record->evaluation;
     const json_t *methods = json_object_get(object, "methods");
     bool audited = audit_covers(evaluation, image->index);
     image->methods = mem_calloc(evaluation->method_count, sizeof *image->methods);
     if (image->methods == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for a record");
+        return fail(err, VITLRP_NOMEM, "out of memory for a record");
     }
     for (size_t m = 0; m < evaluation->method_count; m++) {
         const json_t *result = json_object_get(methods, evaluation->methods[m]);
         TRY(result == NULL ? fail_key(evaluation->methods[m], err)
                            : read_result(reading, result, audited, &image->methods[m], err));
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status read_status(const json_t *object, enum status *out, struct error *err) {
+static enum vitlrp_status read_status(const json_t *object, enum vitlrp_status *out,
+                                      struct vitlrp_error *err) {
     const char *name = json_get_string(object, "status");
     for (int i = 0; name != NULL && RECORD_STATUSES[i] != NULL; i++) {
         if (strcmp(RECORD_STATUSES[i], name) == 0) {
-            *out = (enum status) i;
-            return STATUS_OK;
+            *out = (enum vitlrp_status) i;
+            return VITLRP_OK;
         }
     }
     return fail_key("status", err);
 }
 
-static enum status read_image(const struct reading *reading, const json_t *object, int64_t after,
-                              struct eval_image *image, struct error *err) {
+static enum vitlrp_status read_image(const struct reading *reading, const json_t *object,
+                                     int64_t after, struct eval_image *image,
+                                     struct vitlrp_error *err) {
     const struct evaluation *evaluation = &reading->record->evaluation;
     int64_t index = 0;
     TRY(need_string(object, "id", &image->id, err));
     TRY(need_int(object, "index", after + 1, (int64_t) evaluation->manifest_count - 1, &index,
                  err));
     if (index % evaluation->shards != evaluation->shard) {
-        return fail(err, STATUS_FORMAT, "image %lld does not belong to shard %d of %d",
+        return fail(err, VITLRP_FORMAT, "image %lld does not belong to shard %d of %d",
                     (long long) index, evaluation->shard, evaluation->shards);
     }
     image->index = (size_t) index;
@@ -352,7 +357,7 @@ static enum status read_image(const struct reading *reading, const json_t *objec
     TRY(read_class(reading, object, "label", true, &image->label, err));
     image->output = -1;
     image->predicted = -1;
-    if (image->status != STATUS_OK) {
+    if (image->status != VITLRP_OK) {
         return need_string(object, "message", &image->message, err);
     }
     TRY(read_class(reading, object, "class", false, &image->output, err));
@@ -362,7 +367,7 @@ static enum status read_image(const struct reading *reading, const json_t *objec
     return read_results(reading, object, image, err);
 }
 
-static enum status read_images(struct reading *reading, struct error *err) {
+static enum vitlrp_status read_images(struct reading *reading, struct vitlrp_error *err) {
     struct evaluation *evaluation = &reading->record->evaluation;
     const json_t *list = json_object_get(reading->root, "images");
     size_t count = json_array_size(list);
@@ -372,20 +377,20 @@ static enum status read_images(struct reading *reading, struct error *err) {
     }
     evaluation->images = mem_calloc(count, sizeof *evaluation->images);
     if (evaluation->images == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for %zu images", count);
+        return fail(err, VITLRP_NOMEM, "out of memory for %zu images", count);
     }
     for (size_t i = 0; i < count; i++) {
         char place[32];
         struct eval_image *image = &evaluation->images[evaluation->image_count++];
-        enum status status = read_image(reading, json_array_get(list, i), last, image, err);
+        enum vitlrp_status status = read_image(reading, json_array_get(list, i), last, image, err);
         snprintf(place, sizeof place, "images[%zu]", i);
         TRY(error_prefix(err, status, place));
         last = (int64_t) image->index;
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status read_gallery(struct reading *reading, struct error *err) {
+static enum vitlrp_status read_gallery(struct reading *reading, struct vitlrp_error *err) {
     struct record *record = reading->record;
     const json_t *list = json_object_get(reading->root, "gallery");
     size_t count = json_array_size(list);
@@ -395,7 +400,7 @@ static enum status read_gallery(struct reading *reading, struct error *err) {
     }
     record->pictures = mem_calloc(count, sizeof *record->pictures);
     if (record->pictures == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for a record");
+        return fail(err, VITLRP_NOMEM, "out of memory for a record");
     }
     for (size_t i = 0; i < count; i++) {
         const json_t *entry = json_array_get(list, i);
@@ -406,27 +411,28 @@ static enum status read_gallery(struct reading *reading, struct error *err) {
         TRY(jpeg == NULL ? fail_key("jpeg", err)
                          : base64_decode(jpeg, strlen(jpeg), &picture->jpeg, err));
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status read_all(struct reading *reading, struct error *err) {
+static enum vitlrp_status read_all(struct reading *reading, struct vitlrp_error *err) {
     TRY(read_head(reading, err));
     TRY(read_classes(reading, err));
     TRY(read_images(reading, err));
     return read_gallery(reading, err);
 }
 
-enum status record_read(const char *bytes, size_t size, struct record *out, struct error *err) {
+enum vitlrp_status record_read(const char *bytes, size_t size, struct record *out,
+                               struct vitlrp_error *err) {
     json_t *root = NULL;
     struct record record = {0};
     TRY(json_parse_object(bytes, size, &root, err));
     struct reading reading = {.record = &record, .root = root};
-    enum status status = read_all(&reading, err);
+    enum vitlrp_status status = read_all(&reading, err);
     json_decref(root);
-    if (status != STATUS_OK) {
+    if (status != VITLRP_OK) {
         record_free(&record);
         return status;
     }
     *out = record;
-    return STATUS_OK;
+    return VITLRP_OK;
 }

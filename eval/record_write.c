@@ -11,17 +11,17 @@
 #include "eval/record.h"
 #include "eval/record_private.h"
 
-const char *const RECORD_STATUSES[] = {[STATUS_OK] = "ok",
-                                       [STATUS_USAGE] = "usage",
-                                       [STATUS_IO] = "io",
-                                       [STATUS_FORMAT] = "format",
-                                       [STATUS_UNSUPPORTED] = "unsupported",
-                                       [STATUS_LIMIT] = "limit",
-                                       [STATUS_NOMEM] = "nomem",
-                                       [STATUS_MISMATCH] = "mismatch",
-                                       [STATUS_NUMERIC] = "numeric",
-                                       [STATUS_CANCELLED] = "cancelled",
-                                       [STATUS_INTERNAL] = "internal",
+const char *const RECORD_STATUSES[] = {[VITLRP_OK] = "ok",
+                                       [VITLRP_USAGE] = "usage",
+                                       [VITLRP_IO] = "io",
+                                       [VITLRP_FORMAT] = "format",
+                                       [VITLRP_UNSUPPORTED] = "unsupported",
+                                       [VITLRP_LIMIT] = "limit",
+                                       [VITLRP_NOMEM] = "nomem",
+                                       [VITLRP_MISMATCH] = "mismatch",
+                                       [VITLRP_NUMERIC] = "numeric",
+                                       [VITLRP_CANCELLED] = "cancelled",
+                                       [VITLRP_INTERNAL] = "internal",
                                        NULL};
 
 const char *const RECORD_CURVES[EVAL_CURVES] = {[EVAL_CURVE_MORF_LOGIT] = "morf_logit",
@@ -85,7 +85,7 @@ static void add_protocol(struct text *out, const struct evaluation *evaluation) 
                 "  \"protocol\": {\"unit\": \"patch\", \"steps\": %d, \"replace\": \"%s\", "
                 "\"target\": \"%s\", \"seed\": %llu, \"grid\": [%d, %d], \"precision\": \"%s\"},\n",
                 protocol->steps, eval_replacement_name(protocol->replacement),
-                protocol->target == EVAL_TARGET_LABEL ? "label" : "predicted",
+                protocol->target == VITLRP_EVAL_LABEL ? "label" : "predicted",
                 (unsigned long long) protocol->seed, evaluation->grid_height,
                 evaluation->grid_width, eval_precision_name(evaluation->precision));
 }
@@ -172,7 +172,7 @@ static void add_audit_cell(struct text *out, const char *key, const struct audit
 static void add_audit(struct text *out, const struct record *record,
                       const struct summary *summary) {
     const struct evaluation *evaluation = &record->evaluation;
-    if (evaluation->precision != VIT_BF16) {
+    if (evaluation->precision != VITLRP_PRECISION_BF16) {
         text_append_string(out, "  \"audit\": null,\n");
         return;
     }
@@ -267,7 +267,7 @@ static void add_image(struct text *out, const struct record *record,
     text_printf(out, ",\"index\":%zu,\"status\":\"%s\"", image->index,
                 RECORD_STATUSES[image->status]);
     add_class(out, record, "label", image->label);
-    if (image->status != STATUS_OK) {
+    if (image->status != VITLRP_OK) {
         text_append_string(out, ",\"message\":");
         add_string(out, image->message);
         text_append_string(out, "}");

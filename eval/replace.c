@@ -67,17 +67,17 @@ static void blur_plane(const struct blur *blur, size_t height, size_t width, dou
     }
 }
 
-static enum status make_blur(const struct replacement_request *request, const float *input,
-                             float *out, struct error *err) {
+static enum vitlrp_status make_blur(const struct replacement_request *request, const float *input,
+                                    float *out, struct vitlrp_error *err) {
     size_t area = request->height * request->width;
     double deviation = 0.5 * (double) size_max(request->patch_height, request->patch_width);
     struct blur blur = {.radius = (size_t) ceil(3.0 * deviation)};
     double *plane = mem_calloc(area, sizeof *plane);
-    enum status status = STATUS_OK;
+    enum vitlrp_status status = VITLRP_OK;
     blur.weights = mem_calloc(blur.radius + 1, sizeof *blur.weights);
     blur.rows = mem_calloc(area, sizeof *blur.rows);
     if (plane == NULL || blur.weights == NULL || blur.rows == NULL) {
-        status = fail(err, STATUS_NOMEM, "out of memory for a blurred input");
+        status = fail(err, VITLRP_NOMEM, "out of memory for a blurred input");
         goto cleanup;
     }
     for (size_t i = 0; i <= blur.radius; i++) {
@@ -99,27 +99,27 @@ cleanup:
 
 /* ---- All of them ---- */
 
-enum status replacement_make(const struct replacement_request *request, const float *input,
-                             float *out, struct error *err) {
+enum vitlrp_status replacement_make(const struct replacement_request *request, const float *input,
+                                    float *out, struct vitlrp_error *err) {
     size_t area = request->height * request->width;
-    assert(request->replacement != EVAL_REPLACE_ROAD);
-    if (request->replacement == EVAL_REPLACE_BLUR) {
+    assert(request->replacement != VITLRP_REPLACE_ROAD);
+    if (request->replacement == VITLRP_REPLACE_BLUR) {
         return make_blur(request, input, out, err);
     }
-    if (request->replacement == EVAL_REPLACE_NOISE) {
+    if (request->replacement == VITLRP_REPLACE_NOISE) {
         make_noise(request, out);
-        return STATUS_OK;
+        return VITLRP_OK;
     }
     for (size_t c = 0; c < 3; c++) {
         float value = 0.0F;
-        if (request->replacement == EVAL_REPLACE_BLACK) {
+        if (request->replacement == VITLRP_REPLACE_BLACK) {
             value = normalised(request->preprocess, c, 0.0F);
-        } else if (request->replacement == EVAL_REPLACE_MEAN) {
+        } else if (request->replacement == VITLRP_REPLACE_MEAN) {
             value = mean_of(input + c * area, area);
         }
         fill(out + c * area, area, value);
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 void replacement_noise(uint64_t seed, double deviation, size_t count, float *out) {

@@ -12,7 +12,7 @@
 #include "imgio/preprocess.h"
 
 struct replacement_request {
-    enum eval_replacement replacement; /* not EVAL_REPLACE_ROAD */
+    enum vitlrp_replacement replacement; /* not VITLRP_REPLACE_ROAD */
     const struct preprocess *preprocess;
     size_t height, width;             /* of the input */
     size_t patch_height, patch_width; /* blur: its width follows the patch */
@@ -27,8 +27,8 @@ struct replacement_request {
  *          cut at three of them and renormalised at the border;
  *   noise  every value uniform from black to white.
  * NOMEM is the only failure. */
-enum status replacement_make(const struct replacement_request *request, const float *input,
-                             float *out, struct error *err);
+enum vitlrp_status replacement_make(const struct replacement_request *request, const float *input,
+                                    float *out, struct vitlrp_error *err);
 
 /* out [count]: normal numbers of that standard deviation. */
 void replacement_noise(uint64_t seed, double deviation, size_t count, float *out);

@@ -17,7 +17,7 @@ void report_csv(const struct record *record, struct text *out);
 
 /* One page that needs nothing else: no script, no font, no picture from elsewhere. NOMEM, or FORMAT
  * for a picture of the record that is none. */
-enum status report_html(const struct record *record, const struct summary *summary,
-                        struct text *out, struct error *err);
+enum vitlrp_status report_html(const struct record *record, const struct summary *summary,
+                               struct text *out, struct vitlrp_error *err);
 
 #endif

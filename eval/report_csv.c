@@ -39,7 +39,7 @@ static void append_image(struct text *out, const struct record *record,
                          const struct eval_image *image) {
     text_printf(out, "%zu,", image->index);
     append_text(out, image->id);
-    text_append_string(out, image->status == STATUS_OK ? ",ok," : ",failed,");
+    text_append_string(out, image->status == VITLRP_OK ? ",ok," : ",failed,");
     append_text(out, image->message == NULL ? "" : image->message);
     append_class(out, record, image->label);
     append_class(out, record, image->output);

@@ -14,8 +14,8 @@
 #define TILE_PIXELS 112
 #define JUMP_PIXELS 56
 
-static enum status append_picture(struct text *out, const struct image *picture,
-                                  const char *class_name, struct error *err) {
+static enum vitlrp_status append_picture(struct text *out, const struct image *picture,
+                                         const char *class_name, struct vitlrp_error *err) {
     struct bytes jpeg = {0};
     TRY(encode_thumbnail(picture, &jpeg, err));
     text_printf(out,
@@ -25,12 +25,12 @@ static enum status append_picture(struct text *out, const struct image *picture,
     base64_append(out, jpeg.data, jpeg.size);
     text_append_string(out, "\">");
     bytes_free(&jpeg);
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 /* What the model saw, its longer side of so many pixels. */
-static enum status open_tile(const struct record_picture *picture, int32_t pixels,
-                             struct image *tile, struct error *err) {
+static enum vitlrp_status open_tile(const struct record_picture *picture, int32_t pixels,
+                                    struct image *tile, struct vitlrp_error *err) {
     struct image_limits limits = image_limits_default();
     struct decoded decoded = {0};
     TRY(error_prefix(err,
@@ -44,7 +44,7 @@ static enum status open_tile(const struct record_picture *picture, int32_t pixel
                             .filter = RESAMPLE_BICUBIC};
     resize.window_width = resize.width;
     resize.window_height = resize.height;
-    enum status status = image_resize(&decoded.image, &resize, tile, err);
+    enum vitlrp_status status = image_resize(&decoded.image, &resize, tile, err);
     image_free(&decoded.image);
     return status;
 }
@@ -64,15 +64,16 @@ static size_t best_on(const struct report_page *page, const struct eval_image *i
     return best;
 }
 
-static enum status append_map(const struct report_page *page, const struct eval_image *image,
-                              size_t method, const struct image *tile, struct error *err) {
+static enum vitlrp_status append_map(const struct report_page *page, const struct eval_image *image,
+                                     size_t method, const struct image *tile,
+                                     struct vitlrp_error *err) {
     const struct evaluation *evaluation = &page->record->evaluation;
     const struct eval_method_result *result = &image->methods[method];
     struct render_look look = {.opacity = -1.0F};
     struct image overlay = {0};
     if (!result->valid || result->patches == NULL) {
         text_append_string(page->out, "<small>–</small>");
-        return STATUS_OK;
+        return VITLRP_OK;
     }
     struct heatmap map = {.values = result->patches,
                           .height = evaluation->grid_height,
@@ -82,7 +83,7 @@ static enum status append_map(const struct report_page *page, const struct eval_
                           .filter = RESAMPLE_BICUBIC};
     TRY(colormap_make("bwr", &look.colors, err));
     TRY(render_overlay(tile, &map, &look, &overlay, err));
-    enum status status = append_picture(page->out, &overlay, "tile", err);
+    enum vitlrp_status status = append_picture(page->out, &overlay, "tile", err);
     image_free(&overlay);
     text_append_string(page->out, "<small>Δ ");
     report_number(page->out, eval_metric_value(evaluation, image, method, EVAL_DELTA_LOGIT), 2);
@@ -107,8 +108,10 @@ static void append_caption(const struct report_page *page, const struct eval_ima
     text_append_string(out, "</span>");
 }
 
-static enum status append_image_row(const struct report_page *page, const struct eval_image *image,
-                                    const struct record_picture *picture, struct error *err) {
+static enum vitlrp_status append_image_row(const struct report_page *page,
+                                           const struct eval_image *image,
+                                           const struct record_picture *picture,
+                                           struct vitlrp_error *err) {
     struct text *out = page->out;
     struct image tile = {0};
     size_t best = best_on(page, image);
@@ -117,11 +120,11 @@ static enum status append_image_row(const struct report_page *page, const struct
                 image->index, image->index);
     report_escape(out, image->id);
     text_append_string(out, "\">");
-    enum status status = append_picture(out, &tile, "tile", err);
+    enum vitlrp_status status = append_picture(out, &tile, "tile", err);
     text_append_string(out, "</a>");
     append_caption(page, image);
     text_append_string(out, "</th>");
-    for (size_t i = 0; i < page->summary->method_count && status == STATUS_OK; i++) {
+    for (size_t i = 0; i < page->summary->method_count && status == VITLRP_OK; i++) {
         size_t method = page->summary->ranking[i];
         text_append_string(out, method == best ? "<td class=\"top1\">" : "<td>");
         status = append_map(page, image, method, &tile, err);
@@ -145,22 +148,24 @@ static const struct eval_image *image_of(const struct report_page *page,
     return NULL;
 }
 
-static enum status append_jump(const struct report_page *page, const struct eval_image *image,
-                               const struct record_picture *picture, struct error *err) {
+static enum vitlrp_status append_jump(const struct report_page *page,
+                                      const struct eval_image *image,
+                                      const struct record_picture *picture,
+                                      struct vitlrp_error *err) {
     struct text *out = page->out;
     struct image small = {0};
     TRY(open_tile(picture, JUMP_PIXELS, &small, err));
     text_printf(out, "<a href=\"#i-%zu\" title=\"", picture->index);
     report_class_name(out, page->record, image->output);
     text_append_string(out, "\">");
-    enum status status = append_picture(out, &small, "small", err);
+    enum vitlrp_status status = append_picture(out, &small, "small", err);
     text_append_string(out, "</a>\n");
     image_free(&small);
     return status;
 }
 
 /* A strip of all pictures, each a link to its row. */
-static enum status append_jumps(const struct report_page *page, struct error *err) {
+static enum vitlrp_status append_jumps(const struct report_page *page, struct vitlrp_error *err) {
     const struct record *record = page->record;
     text_append_string(page->out, "<nav class=\"jump\" aria-label=\"Images\">\n");
     for (size_t i = 0; i < record->picture_count; i++) {
@@ -170,7 +175,7 @@ static enum status append_jumps(const struct report_page *page, struct error *er
         }
     }
     text_append_string(page->out, "</nav>\n");
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 static void append_gallery_head(const struct report_page *page) {
@@ -185,12 +190,12 @@ static void append_gallery_head(const struct report_page *page) {
     text_append_string(out, "</tr></thead>\n");
 }
 
-enum status report_gallery(const struct report_page *page, struct error *err) {
+enum vitlrp_status report_gallery(const struct report_page *page, struct vitlrp_error *err) {
     const struct record *record = page->record;
     struct text *out = page->out;
-    enum status status = STATUS_OK;
+    enum vitlrp_status status = VITLRP_OK;
     if (record->picture_count == 0) {
-        return STATUS_OK;
+        return VITLRP_OK;
     }
     text_append_string(
         out, "<section id=\"gallery\">\n<h2>Maps side by side</h2>\n<p>Images spread evenly over "
@@ -201,7 +206,7 @@ enum status report_gallery(const struct report_page *page, struct error *err) {
     text_append_string(out, "<div class=\"panel scroll gallery\" tabindex=\"0\">\n<table>\n");
     append_gallery_head(page);
     text_append_string(out, "<tbody>\n");
-    for (size_t i = 0; i < record->picture_count && status == STATUS_OK; i++) {
+    for (size_t i = 0; i < record->picture_count && status == VITLRP_OK; i++) {
         const struct eval_image *image = image_of(page, &record->pictures[i]);
         if (image != NULL) {
             status = append_image_row(page, image, &record->pictures[i], err);

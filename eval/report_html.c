@@ -171,19 +171,19 @@ static const char *base_name(const char *path) {
     return slash == NULL || slash[1] == '\0' ? path : slash + 1;
 }
 
-static const char *replacement_words(enum eval_replacement replacement) {
+static const char *replacement_words(enum vitlrp_replacement replacement) {
     switch (replacement) {
-    case EVAL_REPLACE_ZERO:
+    case VITLRP_REPLACE_ZERO:
         return "0 after normalisation";
-    case EVAL_REPLACE_BLACK:
+    case VITLRP_REPLACE_BLACK:
         return "black";
-    case EVAL_REPLACE_MEAN:
+    case VITLRP_REPLACE_MEAN:
         return "the image’s mean colour";
-    case EVAL_REPLACE_BLUR:
+    case VITLRP_REPLACE_BLUR:
         return "a blurred copy";
-    case EVAL_REPLACE_NOISE:
+    case VITLRP_REPLACE_NOISE:
         return "noise";
-    case EVAL_REPLACE_ROAD:
+    case VITLRP_REPLACE_ROAD:
         return "ROAD imputation";
     }
     return "?";
@@ -205,7 +205,7 @@ static void append_facts(const struct report_page *page) {
     text_printf(out, "<div><dt>Replaced by</dt><dd>%s</dd></div>\n",
                 replacement_words(protocol->replacement));
     append_fact(out, "Explained class",
-                protocol->target == EVAL_TARGET_LABEL ? "the label" : "the prediction");
+                protocol->target == VITLRP_EVAL_LABEL ? "the label" : "the prediction");
     text_append_string(out, "</dl>\n");
     if (evaluation->cancelled) {
         text_printf(
@@ -358,7 +358,7 @@ static void append_failures(const struct report_page *page) {
                             "none of the numbers.</p>\n<dl class=\"panel list\">\n");
     for (size_t i = 0; i < evaluation->image_count; i++) {
         const struct eval_image *image = &evaluation->images[i];
-        if (image->status != STATUS_OK) {
+        if (image->status != VITLRP_OK) {
             text_append_string(out, "<div><dt>");
             report_escape(out, image->id);
             text_append_string(out, "</dt><dd>");
@@ -375,14 +375,14 @@ static void append_code(struct text *out, const char *name, const char *value) {
     text_append_string(out, "</code></dd></div>\n");
 }
 
-static const char *precision_words(enum vit_precision precision) {
+static const char *precision_words(enum vitlrp_precision precision) {
     switch (precision) {
-    case VIT_MIXED:
+    case VITLRP_PRECISION_MIXED:
         return "Curves in fp32; attributions in mixed precision: the gamma rule’s products with "
                "|W| in fewer bits.";
-    case VIT_BF16:
+    case VITLRP_PRECISION_BF16:
         return "Curves in bf16, attributions in fp32.";
-    case VIT_FP32:
+    case VITLRP_PRECISION_FP32:
         break;
     }
     return "fp32 throughout.";
@@ -408,7 +408,7 @@ static void append_protocol(const struct report_page *page) {
     text_printf(out,
                 "<div><dt>Measured</dt><dd>Logit and softmax probability of the %s class; areas by "
                 "the trapezoid rule over k / K. Δ = area(LeRF) − area(MoRF).</dd></div>\n",
-                protocol->target == EVAL_TARGET_LABEL ? "labelled" : "predicted");
+                protocol->target == VITLRP_EVAL_LABEL ? "labelled" : "predicted");
     text_printf(out, "<div><dt>Precision</dt><dd>%s</dd></div>\n",
                 precision_words(evaluation->precision));
     text_printf(out,
@@ -427,8 +427,8 @@ static void append_protocol(const struct report_page *page) {
     text_append_string(out, "</dl>\n</section>\n");
 }
 
-enum status report_html(const struct record *record, const struct summary *summary,
-                        struct text *out, struct error *err) {
+enum vitlrp_status report_html(const struct record *record, const struct summary *summary,
+                               struct text *out, struct vitlrp_error *err) {
     const struct report_page page = {.record = record, .summary = summary, .out = out};
     append_head(&page);
     text_append_string(out, "<header class=\"top\">\n<p class=\"eyebrow\">Faithfulness "
@@ -448,5 +448,5 @@ enum status report_html(const struct record *record, const struct summary *summa
     report_escape(out, record->version);
     text_append_string(out,
                        ". This page loads nothing from elsewhere.</footer>\n</body>\n</html>\n");
-    return out->failed ? fail(err, STATUS_NOMEM, "out of memory for the report") : STATUS_OK;
+    return out->failed ? fail(err, VITLRP_NOMEM, "out of memory for the report") : VITLRP_OK;
 }

@@ -169,20 +169,20 @@ static void average(const struct evaluation *evaluation, size_t method, enum cur
     }
 }
 
-static enum status curves_open(const struct evaluation *evaluation, struct curves *curves,
-                               struct error *err) {
+static enum vitlrp_status curves_open(const struct evaluation *evaluation, struct curves *curves,
+                                      struct vitlrp_error *err) {
     curves->points = (size_t) evaluation->protocol.steps + 1;
     curves->values =
         mem_calloc(evaluation->method_count * CURVES, curves->points * sizeof *curves->values);
     if (curves->values == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for the mean curves");
+        return fail(err, VITLRP_NOMEM, "out of memory for the mean curves");
     }
     for (size_t m = 0; m < evaluation->method_count; m++) {
         for (int kind = 0; kind < CURVES; kind++) {
             average(evaluation, m, (enum curve_kind) kind, curves);
         }
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 /* One axis for MoRF and LeRF of a quantity, so that they can be compared. */
@@ -291,7 +291,7 @@ static void append_legend(const struct report_page *page) {
     text_append_string(out, "</ul>\n");
 }
 
-enum status report_curves(const struct report_page *page, struct error *err) {
+enum vitlrp_status report_curves(const struct report_page *page, struct vitlrp_error *err) {
     struct curves curves;
     struct text *out = page->out;
     TRY(curves_open(&page->record->evaluation, &curves, err));
@@ -309,5 +309,5 @@ enum status report_curves(const struct report_page *page, struct error *err) {
     append_plot(page, &curves, &probability, CURVE_LERF_PROB);
     text_append_string(out, "</div>\n</section>\n");
     mem_free(curves.values);
-    return STATUS_OK;
+    return VITLRP_OK;
 }

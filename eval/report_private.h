@@ -44,7 +44,7 @@ void report_key(const struct report_page *page, size_t method);
 /* Nothing where all curves are float32's. */
 void report_audit(const struct report_page *page);
 void report_forest(const struct report_page *page);
-enum status report_curves(const struct report_page *page, struct error *err);
-enum status report_gallery(const struct report_page *page, struct error *err);
+enum vitlrp_status report_curves(const struct report_page *page, struct vitlrp_error *err);
+enum vitlrp_status report_gallery(const struct report_page *page, struct vitlrp_error *err);
 
 #endif

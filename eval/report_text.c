@@ -45,11 +45,11 @@ static void append_heading(struct text *out, const struct record *record) {
     }
     text_printf(out, "; %d steps, replaced by %s, %s class, seed %llu", protocol->steps,
                 eval_replacement_name(protocol->replacement),
-                protocol->target == EVAL_TARGET_LABEL ? "labelled" : "predicted",
+                protocol->target == VITLRP_EVAL_LABEL ? "labelled" : "predicted",
                 (unsigned long long) protocol->seed);
-    if (evaluation->precision != VIT_FP32) {
+    if (evaluation->precision != VITLRP_PRECISION_FP32) {
         text_printf(out, "; %s in %s",
-                    evaluation->precision == VIT_MIXED ? "attributions" : "curves",
+                    evaluation->precision == VITLRP_PRECISION_MIXED ? "attributions" : "curves",
                     eval_precision_name(evaluation->precision));
     }
     text_append_string(out, "\n");
@@ -155,7 +155,7 @@ void report_table(const struct record *record, const struct summary *summary, st
         append_cell(out, 19, &row->metrics[EVAL_LERF_LOGIT], 2, "");
         text_printf(out, "  %zu\n", row->metrics[EVAL_DELTA_LOGIT].n);
     }
-    if (evaluation->precision == VIT_BF16) {
+    if (evaluation->precision == VITLRP_PRECISION_BF16) {
         append_audit(out, record, summary, width);
     }
 }

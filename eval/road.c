@@ -175,10 +175,11 @@ static void set_diagonal(const struct lattice *grid) {
     }
 }
 
-enum status road_open(const struct road_shape *shape, struct road **out, struct error *err) {
+enum vitlrp_status road_open(const struct road_shape *shape, struct road **out,
+                             struct vitlrp_error *err) {
     struct road *road = mem_calloc(1, sizeof *road);
     if (road == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for imputation");
+        return fail(err, VITLRP_NOMEM, "out of memory for imputation");
     }
     road->shape = *shape;
     road->rows = shape->height / shape->patch_height;
@@ -188,7 +189,7 @@ enum status road_open(const struct road_shape *shape, struct road **out, struct 
     road->block = arena.overflow ? NULL : mem_alloc_aligned(arena.used, 1);
     if (road->block == NULL) {
         mem_free(road);
-        return fail(err, STATUS_NOMEM, "out of memory for imputation");
+        return fail(err, VITLRP_NOMEM, "out of memory for imputation");
     }
     memset(road->block, 0, arena.used);
     arena = arena_over(road->block, arena.used);
@@ -196,7 +197,7 @@ enum status road_open(const struct road_shape *shape, struct road **out, struct 
     set_diagonal(&road->pixels);
     set_diagonal(&road->patches);
     *out = road;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 void road_close(struct road *road) {

@@ -22,7 +22,8 @@ struct road_shape {
 };
 
 /* *out is owned: road_close. One thread at a time; nothing is allocated afterwards. */
-enum status road_open(const struct road_shape *shape, struct road **out, struct error *err);
+enum vitlrp_status road_open(const struct road_shape *shape, struct road **out,
+                             struct vitlrp_error *err);
 
 /* NULL is ignored. */
 void road_close(struct road *road);

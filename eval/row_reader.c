@@ -22,13 +22,14 @@ static char find_separator(const char *text, const char *separators) {
 }
 
 /* Takes over the bytes and terminates them. */
-static enum status take_text(struct bytes *bytes, struct row_reader *out, struct error *err) {
+static enum vitlrp_status take_text(struct bytes *bytes, struct row_reader *out,
+                                    struct vitlrp_error *err) {
     if (bytes->size > 0 && memchr(bytes->data, '\0', bytes->size) != NULL) {
-        return fail(err, STATUS_FORMAT, "has zero bytes: not a text file");
+        return fail(err, VITLRP_FORMAT, "has zero bytes: not a text file");
     }
     char *text = mem_resize(bytes->data, bytes->size + 1, 1);
     if (text == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for %zu bytes of text", bytes->size);
+        return fail(err, VITLRP_NOMEM, "out of memory for %zu bytes of text", bytes->size);
     }
     bytes->data = NULL;
     text[bytes->size] = '\0';
@@ -36,26 +37,26 @@ static enum status take_text(struct bytes *bytes, struct row_reader *out, struct
     if (strncmp(text, MARK, strlen(MARK)) == 0) {
         out->next = strlen(MARK);
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-enum status rows_open(const char *path, size_t limit, const char *separators,
-                      struct row_reader *out, struct error *err) {
+enum vitlrp_status rows_open(const char *path, size_t limit, const char *separators,
+                             struct row_reader *out, struct vitlrp_error *err) {
     struct bytes bytes = {0};
     struct row_reader reader = {0};
     bool is_stdin = strcmp(path, "-") == 0;
-    enum status status;
+    enum vitlrp_status status;
     if (is_stdin) {
         status = file_read_descriptor(STDIN_DESCRIPTOR, limit, &bytes, err);
     } else {
         TRY(file_read(path, limit, &bytes, err)); /* names the path itself */
-        status = STATUS_OK;
+        status = VITLRP_OK;
     }
-    if (status == STATUS_OK) {
+    if (status == VITLRP_OK) {
         status = take_text(&bytes, &reader, err);
     }
     bytes_free(&bytes);
-    if (status == STATUS_OK) {
+    if (status == VITLRP_OK) {
         reader.separator = find_separator(reader.text + reader.next, separators);
         *out = reader;
     }

@@ -25,8 +25,8 @@ struct row_reader {
 /* Reads a file ("-": standard input) of at most `limit` bytes. The first of the characters
  * `separators` that its first line contains separates its fields; a blank stands for any number of
  * them. FORMAT for a file with zero bytes. The message names the path. */
-enum status rows_open(const char *path, size_t limit, const char *separators,
-                      struct row_reader *out, struct error *err);
+enum vitlrp_status rows_open(const char *path, size_t limit, const char *separators,
+                             struct row_reader *out, struct vitlrp_error *err);
 
 /* The next row that is not empty; false at the end. A byte order mark and CRLF are fine; fields in
  * double quotes may hold commas, and a doubled quote is one, where commas separate. */

@@ -28,19 +28,20 @@ static void reference_close(struct reference *reference) {
 }
 
 /* Maps of the items under these options; CANCELLED if the run was. */
-static enum status make_maps(const struct evaluate_options *options, const struct eval_item *items,
-                             size_t count, struct evaluation *out, struct error *err) {
+static enum vitlrp_status make_maps(const struct evaluate_options *options,
+                                    const struct eval_item *items, size_t count,
+                                    struct evaluation *out, struct vitlrp_error *err) {
     TRY(evaluate_run(options, items, count, out, err));
     if (out->cancelled) {
         evaluation_free(out);
-        return fail(err, STATUS_CANCELLED, "cancelled");
+        return fail(err, VITLRP_CANCELLED, "cancelled");
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status reference_open(const struct sanity_options *options,
-                                  const struct eval_item *items, size_t count,
-                                  struct reference *out, struct error *err) {
+static enum vitlrp_status reference_open(const struct sanity_options *options,
+                                         const struct eval_item *items, size_t count,
+                                         struct reference *out, struct vitlrp_error *err) {
     struct evaluate_options evaluate = *options->evaluate;
     struct reference reference = {0};
     size_t kept = 0;
@@ -52,10 +53,10 @@ static enum status reference_open(const struct sanity_options *options,
     reference.items = mem_calloc(count, sizeof *reference.items);
     if (reference.items == NULL) {
         reference_close(&reference);
-        return fail(err, STATUS_NOMEM, "out of memory for %zu images", count);
+        return fail(err, VITLRP_NOMEM, "out of memory for %zu images", count);
     }
     for (size_t i = 0; i < maps->image_count; i++) {
-        if (maps->images[i].status != STATUS_OK) {
+        if (maps->images[i].status != VITLRP_OK) {
             eval_image_free(&maps->images[i], maps->method_count);
             continue;
         }
@@ -65,7 +66,7 @@ static enum status reference_open(const struct sanity_options *options,
     }
     maps->image_count = kept;
     *out = reference;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 /* The map of a method on an image; NULL if the method failed there. */
@@ -85,8 +86,9 @@ static void absolute_values(const float *values, size_t count, float *out) {
 
 /* values [2, images]: correlations of signed maps and of absolute ones; NaN where a map is missing.
  * scratch [2, patches]. */
-static enum status correlate(const struct reference *reference, const struct evaluation *maps,
-                             size_t method, float *scratch, double *values, struct error *err) {
+static enum vitlrp_status correlate(const struct reference *reference,
+                                    const struct evaluation *maps, size_t method, float *scratch,
+                                    double *values, struct vitlrp_error *err) {
     size_t images = reference->maps.image_count;
     size_t patches = reference->patches;
     for (size_t i = 0; i < images; i++) {
@@ -100,18 +102,19 @@ static enum status correlate(const struct reference *reference, const struct eva
             TRY(statistics_spearman(scratch, scratch + patches, patches, &values[images + i], err));
         }
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status summarise_stage(const struct reference *reference, const struct evaluation *maps,
-                                   size_t stage, uint64_t seed, struct sanity_randomization *out,
-                                   struct error *err) {
+static enum vitlrp_status summarise_stage(const struct reference *reference,
+                                          const struct evaluation *maps, size_t stage,
+                                          uint64_t seed, struct sanity_randomization *out,
+                                          struct vitlrp_error *err) {
     size_t images = reference->maps.image_count;
-    enum status status = STATUS_OK;
+    enum vitlrp_status status = VITLRP_OK;
     float *scratch = mem_calloc(reference->patches, 2 * sizeof *scratch);
     double *values = mem_calloc(images, 2 * sizeof *values);
     if (scratch == NULL || values == NULL) {
-        status = fail(err, STATUS_NOMEM, "out of memory for correlations");
+        status = fail(err, VITLRP_NOMEM, "out of memory for correlations");
         goto cleanup;
     }
     for (size_t m = 0; m < out->method_count; m++) {
@@ -128,28 +131,30 @@ cleanup:
     return status;
 }
 
-static enum status run_stages(const struct sanity_options *options,
-                              const struct reference *reference, struct vit_model *model,
-                              struct sanity_randomization *out, struct error *err) {
+static enum vitlrp_status run_stages(const struct sanity_options *options,
+                                     const struct reference *reference, struct vit_model *model,
+                                     struct sanity_randomization *out, struct vitlrp_error *err) {
     struct evaluate_options evaluate = *options->evaluate;
     evaluate.model = model;
     evaluate.maps_only = true;
     evaluate.input_noise = 0.0;
-    evaluate.protocol.target = EVAL_TARGET_LABEL;
+    evaluate.protocol.target = VITLRP_EVAL_LABEL;
     for (size_t stage = 0; stage < out->stage_count; stage++) {
         struct evaluation maps;
         randomize_stage_name(&model->config, stage, out->stages[stage]);
         randomize_stage(model, stage, options->seed);
         TRY(make_maps(&evaluate, reference->items, reference->maps.image_count, &maps, err));
-        enum status status = summarise_stage(reference, &maps, stage, options->seed, out, err);
+        enum vitlrp_status status =
+            summarise_stage(reference, &maps, stage, options->seed, out, err);
         evaluation_free(&maps);
         TRY(status);
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status allocate_randomization(const struct sanity_options *options,
-                                          struct sanity_randomization *out, struct error *err) {
+static enum vitlrp_status allocate_randomization(const struct sanity_options *options,
+                                                 struct sanity_randomization *out,
+                                                 struct vitlrp_error *err) {
     size_t stages = randomize_stage_count(&options->evaluate->model->config);
     size_t methods = options->evaluate->method_count;
     *out = (struct sanity_randomization){.stage_count = stages, .method_count = methods};
@@ -158,9 +163,9 @@ static enum status allocate_randomization(const struct sanity_options *options,
     out->absolute = mem_calloc(stages, methods * sizeof *out->absolute);
     if (out->stages == NULL || out->correlation == NULL || out->absolute == NULL) {
         sanity_randomization_free(out);
-        return fail(err, STATUS_NOMEM, "out of memory for correlations");
+        return fail(err, VITLRP_NOMEM, "out of memory for correlations");
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 void sanity_randomization_free(struct sanity_randomization *randomization) {
@@ -170,27 +175,28 @@ void sanity_randomization_free(struct sanity_randomization *randomization) {
     *randomization = (struct sanity_randomization){0};
 }
 
-enum status sanity_randomize(const struct sanity_options *options, const struct eval_item *items,
-                             size_t count, struct sanity_randomization *out, struct error *err) {
+enum vitlrp_status sanity_randomize(const struct sanity_options *options,
+                                    const struct eval_item *items, size_t count,
+                                    struct sanity_randomization *out, struct vitlrp_error *err) {
     struct reference reference;
     struct vit_model *model = NULL;
     struct sanity_randomization result = {0};
     TRY(reference_open(options, items, count, &reference, err));
-    enum status status = randomize_copy(options->evaluate->model, &model, err);
-    if (status == STATUS_OK) {
+    enum vitlrp_status status = randomize_copy(options->evaluate->model, &model, err);
+    if (status == VITLRP_OK) {
         status = allocate_randomization(options, &result, err);
     }
-    if (status == STATUS_OK) {
+    if (status == VITLRP_OK) {
         status = run_stages(options, &reference, model, &result, err);
     }
     vit_model_free(model);
     reference_close(&reference);
-    if (status != STATUS_OK) {
+    if (status != VITLRP_OK) {
         sanity_randomization_free(&result);
         return status;
     }
     *out = result;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 /* ---- Max-Sensitivity ---- */
@@ -221,14 +227,14 @@ static void raise_to(const struct reference *reference, const struct evaluation 
     }
 }
 
-static enum status run_samples(const struct sanity_options *options,
-                               const struct reference *reference, double *values,
-                               struct error *err) {
+static enum vitlrp_status run_samples(const struct sanity_options *options,
+                                      const struct reference *reference, double *values,
+                                      struct vitlrp_error *err) {
     struct evaluate_options evaluate = *options->evaluate;
     char name[32];
     evaluate.maps_only = true;
     evaluate.input_noise = options->radius;
-    evaluate.protocol.target = EVAL_TARGET_LABEL;
+    evaluate.protocol.target = VITLRP_EVAL_LABEL;
     for (size_t sample = 0; sample < options->samples; sample++) {
         struct evaluation maps;
         snprintf(name, sizeof name, "sample %zu", sample);
@@ -237,23 +243,23 @@ static enum status run_samples(const struct sanity_options *options,
         raise_to(reference, &maps, values);
         evaluation_free(&maps);
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-enum status sanity_max_sensitivity(const struct sanity_options *options,
-                                   const struct eval_item *items, size_t count,
-                                   struct statistic *out, struct error *err) {
+enum vitlrp_status sanity_max_sensitivity(const struct sanity_options *options,
+                                          const struct eval_item *items, size_t count,
+                                          struct statistic *out, struct vitlrp_error *err) {
     struct reference reference;
     size_t methods = options->evaluate->method_count;
     if (options->samples < 1 || !(options->radius > 0.0) || isinf(options->radius)) {
-        return fail(err, STATUS_USAGE, "Max-Sensitivity needs samples and a positive radius");
+        return fail(err, VITLRP_USAGE, "Max-Sensitivity needs samples and a positive radius");
     }
     TRY(reference_open(options, items, count, &reference, err));
     size_t images = reference.maps.image_count;
-    enum status status = STATUS_OK;
+    enum vitlrp_status status = VITLRP_OK;
     double *values = mem_calloc(images, methods * sizeof *values);
     if (values == NULL) {
-        status = fail(err, STATUS_NOMEM, "out of memory for sensitivities");
+        status = fail(err, VITLRP_NOMEM, "out of memory for sensitivities");
         goto cleanup;
     }
     for (size_t i = 0; i < methods * images; i++) {

@@ -38,14 +38,15 @@ void sanity_randomization_free(struct sanity_randomization *randomization);
 
 /* *out is owned: sanity_randomization_free. Images that can't be read are left out. CANCELLED if
  * the observer says so. */
-enum status sanity_randomize(const struct sanity_options *options, const struct eval_item *items,
-                             size_t count, struct sanity_randomization *out, struct error *err);
+enum vitlrp_status sanity_randomize(const struct sanity_options *options,
+                                    const struct eval_item *items, size_t count,
+                                    struct sanity_randomization *out, struct vitlrp_error *err);
 
 /* out [method_count]: mean over the images of Max-Sensitivity, max over the samples of |map(x') -
  * map(x)| / |map(x)| (Euclidean), x' = x with every value moved by up to the radius. The output
  * explained is that of x. */
-enum status sanity_max_sensitivity(const struct sanity_options *options,
-                                   const struct eval_item *items, size_t count,
-                                   struct statistic *out, struct error *err);
+enum vitlrp_status sanity_max_sensitivity(const struct sanity_options *options,
+                                          const struct eval_item *items, size_t count,
+                                          struct statistic *out, struct vitlrp_error *err);
 
 #endif

@@ -44,11 +44,11 @@ static void resample(const double *values, size_t n, uint64_t seed, double *mean
 }
 
 /* Over n >= 1 values, none of them NaN. */
-static enum status interval(const double *values, size_t n, uint64_t seed, struct statistic *out,
-                            struct error *err) {
+static enum vitlrp_status interval(const double *values, size_t n, uint64_t seed,
+                                   struct statistic *out, struct vitlrp_error *err) {
     double *means = mem_calloc(RESAMPLES, sizeof *means);
     if (means == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for a bootstrap");
+        return fail(err, VITLRP_NOMEM, "out of memory for a bootstrap");
     }
     resample(values, n, seed, means);
     qsort(means, RESAMPLES, sizeof *means, compare_doubles);
@@ -57,17 +57,18 @@ static enum status interval(const double *values, size_t n, uint64_t seed, struc
                               .hi = quantile(means, RESAMPLES, 1.0 - TAIL),
                               .n = n};
     mem_free(means);
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 /* Of a, or of a - b where there is a b. */
-static enum status mean_of_present(const double *a, const double *b, size_t count, uint64_t seed,
-                                   struct statistic *out, struct error *err) {
+static enum vitlrp_status mean_of_present(const double *a, const double *b, size_t count,
+                                          uint64_t seed, struct statistic *out,
+                                          struct vitlrp_error *err) {
     size_t n = 0;
-    enum status status = STATUS_OK;
+    enum vitlrp_status status = VITLRP_OK;
     double *present = mem_calloc(count, sizeof *present);
     if (present == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for the statistics of %zu images", count);
+        return fail(err, VITLRP_NOMEM, "out of memory for the statistics of %zu images", count);
     }
     for (size_t i = 0; i < count; i++) {
         double value = b == NULL ? a[i] : a[i] - b[i];
@@ -84,13 +85,13 @@ static enum status mean_of_present(const double *a, const double *b, size_t coun
     return status;
 }
 
-enum status statistics_mean(const double *values, size_t count, uint64_t seed,
-                            struct statistic *out, struct error *err) {
+enum vitlrp_status statistics_mean(const double *values, size_t count, uint64_t seed,
+                                   struct statistic *out, struct vitlrp_error *err) {
     return mean_of_present(values, NULL, count, seed, out, err);
 }
 
-enum status statistics_paired(const double *a, const double *b, size_t count, uint64_t seed,
-                              struct statistic *out, struct error *err) {
+enum vitlrp_status statistics_paired(const double *a, const double *b, size_t count, uint64_t seed,
+                                     struct statistic *out, struct vitlrp_error *err) {
     return mean_of_present(a, b, count, seed, out, err);
 }
 
@@ -137,14 +138,14 @@ static double correlation(const double *a, const double *b, size_t count) {
     return square_a > 0.0 && square_b > 0.0 ? both / sqrt(square_a * square_b) : NAN;
 }
 
-enum status statistics_spearman(const float *a, const float *b, size_t count, double *out,
-                                struct error *err) {
-    enum status status = STATUS_OK;
+enum vitlrp_status statistics_spearman(const float *a, const float *b, size_t count, double *out,
+                                       struct vitlrp_error *err) {
+    enum vitlrp_status status = VITLRP_OK;
     struct ranked_value *scratch = mem_calloc(count, sizeof *scratch);
     double *ranks_a = mem_calloc(count, sizeof *ranks_a);
     double *ranks_b = mem_calloc(count, sizeof *ranks_b);
     if (scratch == NULL || ranks_a == NULL || ranks_b == NULL) {
-        status = fail(err, STATUS_NOMEM, "out of memory for a rank correlation");
+        status = fail(err, VITLRP_NOMEM, "out of memory for a rank correlation");
         goto cleanup;
     }
     rank(a, count, scratch, ranks_a);

@@ -15,7 +15,7 @@
 struct job {
     const struct evaluation *evaluation;
     struct summary *summary;
-    enum status *statuses; /* one for each cell: tasks share nothing */
+    enum vitlrp_status *statuses; /* one for each cell: tasks share nothing */
 };
 
 enum eval_metric summary_pair_metric(enum summary_pair pair) {
@@ -64,18 +64,18 @@ static int compare_methods(const void *left, const void *right, void *context) {
     return (a > b) - (a < b);
 }
 
-static enum status compute(struct job *job, size_t threads, struct error *err) {
+static enum vitlrp_status compute(struct job *job, size_t threads, struct vitlrp_error *err) {
     struct pool *pool = NULL;
     size_t cells = job->summary->method_count * CELLS;
     TRY(pool_open(threads, NULL, &pool, err));
     pool_run(pool, cells, compute_cell, job);
     pool_close(pool);
     for (size_t i = 0; i < cells; i++) {
-        if (job->statuses[i] != STATUS_OK) {
+        if (job->statuses[i] != VITLRP_OK) {
             return fail(err, job->statuses[i], "out of memory for the statistics");
         }
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 static size_t find_method(const struct evaluation *evaluation, const char *name) {
@@ -87,8 +87,8 @@ static size_t find_method(const struct evaluation *evaluation, const char *name)
     return evaluation->method_count;
 }
 
-enum status summary_make(const struct evaluation *evaluation, const char *reference, size_t threads,
-                         struct summary *out, struct error *err) {
+enum vitlrp_status summary_make(const struct evaluation *evaluation, const char *reference,
+                                size_t threads, struct summary *out, struct vitlrp_error *err) {
     size_t count = evaluation->method_count;
     struct summary summary = {
         .method_count = count,
@@ -98,9 +98,9 @@ enum status summary_make(const struct evaluation *evaluation, const char *refere
     };
     struct job job = {.evaluation = evaluation, .summary = &summary};
     job.statuses = mem_calloc(count, CELLS * sizeof *job.statuses);
-    enum status status = STATUS_OK;
+    enum vitlrp_status status = VITLRP_OK;
     if (summary.methods == NULL || summary.ranking == NULL || job.statuses == NULL) {
-        status = fail(err, STATUS_NOMEM, "out of memory for the statistics");
+        status = fail(err, VITLRP_NOMEM, "out of memory for the statistics");
         goto cleanup;
     }
     TRY_GOTO(status, compute(&job, threads, err), cleanup);

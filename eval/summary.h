@@ -29,8 +29,8 @@ struct summary {
 
 /* `reference` may be NULL or a method that was not run: then nothing is paired. The same for any
  * number of threads. *out is owned: summary_free. */
-enum status summary_make(const struct evaluation *evaluation, const char *reference, size_t threads,
-                         struct summary *out, struct error *err);
+enum vitlrp_status summary_make(const struct evaluation *evaluation, const char *reference,
+                                size_t threads, struct summary *out, struct vitlrp_error *err);
 
 /* True if the interval does not contain 0. */
 bool summary_is_clear(const struct statistic *statistic);

@@ -29,26 +29,26 @@ static int32_t find_class(const struct truth_classes *classes, char *text) {
     return label;
 }
 
-static enum status add_entry(struct truth *truth, size_t *capacity, struct truth_entry entry,
-                             struct error *err) {
+static enum vitlrp_status add_entry(struct truth *truth, size_t *capacity, struct truth_entry entry,
+                                    struct vitlrp_error *err) {
     if (truth->count >= ROW_LIMIT) {
-        return fail(err, STATUS_LIMIT, "more than %zu rows", ROW_LIMIT);
+        return fail(err, VITLRP_LIMIT, "more than %zu rows", ROW_LIMIT);
     }
     if (truth->count == *capacity) {
         size_t grown = *capacity == 0 ? 256 : *capacity * 2;
         struct truth_entry *entries = mem_resize(truth->entries, grown, sizeof *entries);
         if (entries == NULL) {
-            return fail(err, STATUS_NOMEM, "out of memory for %zu labels", grown);
+            return fail(err, VITLRP_NOMEM, "out of memory for %zu labels", grown);
         }
         truth->entries = entries;
         *capacity = grown;
     }
     truth->entries[truth->count++] = entry;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status read_rows(struct row_reader *reader, const struct truth_classes *classes,
-                             struct truth *truth, struct error *err) {
+static enum vitlrp_status read_rows(struct row_reader *reader, const struct truth_classes *classes,
+                                    struct truth *truth, struct vitlrp_error *err) {
     struct row row;
     size_t capacity = 0;
     const char *last_text = NULL; /* rows are often sorted by class */
@@ -56,7 +56,7 @@ static enum status read_rows(struct row_reader *reader, const struct truth_class
     bool first = true;
     while (rows_next(reader, &row)) {
         if (row.count < 2) {
-            return fail(err, STATUS_FORMAT,
+            return fail(err, VITLRP_FORMAT,
                         "line %zu: a file name and a label are needed, separated by a comma, a "
                         "blank or a tab",
                         row.line);
@@ -72,7 +72,7 @@ static enum status read_rows(struct row_reader *reader, const struct truth_class
             TRY(add_entry(truth, &capacity, entry, err));
         }
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 static int compare_entries(const void *left, const void *right) {
@@ -81,9 +81,9 @@ static int compare_entries(const void *left, const void *right) {
     return strcmp(a->name, b->name);
 }
 
-static enum status sort_entries(struct truth *truth, struct error *err) {
+static enum vitlrp_status sort_entries(struct truth *truth, struct vitlrp_error *err) {
     if (truth->count == 0) {
-        return fail(err, STATUS_FORMAT, "has no labels");
+        return fail(err, VITLRP_FORMAT, "has no labels");
     }
     qsort(truth->entries, truth->count, sizeof *truth->entries, compare_entries);
     for (size_t i = 1; i < truth->count; i++) {
@@ -91,28 +91,28 @@ static enum status sort_entries(struct truth *truth, struct error *err) {
         if (strcmp(entry[-1].name, entry->name) == 0 && entry[-1].label != entry->label) {
             char shown[200];
             text_escape_name(shown, sizeof shown, entry->name);
-            return fail(err, STATUS_FORMAT, "two labels for %s", shown);
+            return fail(err, VITLRP_FORMAT, "two labels for %s", shown);
         }
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-enum status truth_open(const char *path, const struct truth_classes *classes, struct truth *out,
-                       struct error *err) {
+enum vitlrp_status truth_open(const char *path, const struct truth_classes *classes,
+                              struct truth *out, struct vitlrp_error *err) {
     struct row_reader reader = {0};
     struct truth truth = {0};
     TRY(rows_open(path, FILE_LIMIT, "\t, ", &reader, err));
-    enum status status = read_rows(&reader, classes, &truth, err);
-    if (status == STATUS_OK) {
+    enum vitlrp_status status = read_rows(&reader, classes, &truth, err);
+    if (status == VITLRP_OK) {
         status = sort_entries(&truth, err);
     }
     truth.text = reader.text; /* the names are in it */
-    if (status != STATUS_OK) {
+    if (status != VITLRP_OK) {
         truth_close(&truth);
         return error_prefix(err, status, path);
     }
     *out = truth;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 static const struct truth_entry *find_entry(const struct truth *truth, const char *name) {

@@ -25,8 +25,8 @@ struct truth {
  * Tiny-ImageNet's val_annotations.txt, Kaggle's LOC_val_solution.csv, or a CSV of one's own. A
  * first row that cannot be data is a header. FORMAT for a row without a label and for two labels of
  * one name. *out is owned: truth_close. */
-enum status truth_open(const char *path, const struct truth_classes *classes, struct truth *out,
-                       struct error *err);
+enum vitlrp_status truth_open(const char *path, const struct truth_classes *classes,
+                              struct truth *out, struct vitlrp_error *err);
 
 /* The label of an image: looked up by the whole id, then by its file name, then by that without its
  * ending. -1 if its class is not the model's, TRUTH_ABSENT if there is no row for it. */

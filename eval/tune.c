@@ -84,13 +84,14 @@ static bool was_tried(const struct tune_result *result, const struct vit_rules *
 /* ---- Trying ---- */
 
 /* The evaluation of several rules over the items. */
-static enum status evaluate_rules(const struct tune_options *options, const struct vit_rules *rules,
-                                  size_t rules_count, const struct eval_item *items, size_t count,
-                                  struct evaluation *out, struct error *err) {
+static enum vitlrp_status evaluate_rules(const struct tune_options *options,
+                                         const struct vit_rules *rules, size_t rules_count,
+                                         const struct eval_item *items, size_t count,
+                                         struct evaluation *out, struct vitlrp_error *err) {
     struct evaluate_options evaluate = *options->evaluate;
     struct evaluate_method *methods = mem_calloc(rules_count, sizeof *methods);
     if (methods == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for %zu candidates", rules_count);
+        return fail(err, VITLRP_NOMEM, "out of memory for %zu candidates", rules_count);
     }
     for (size_t i = 0; i < rules_count; i++) {
         methods[i] = (struct evaluate_method){
@@ -99,22 +100,23 @@ static enum status evaluate_rules(const struct tune_options *options, const stru
     }
     evaluate.methods = methods;
     evaluate.method_count = rules_count;
-    enum status status = evaluate_run(&evaluate, items, count, out, err);
+    enum vitlrp_status status = evaluate_run(&evaluate, items, count, out, err);
     mem_free(methods);
-    if (status == STATUS_OK && out->cancelled) {
+    if (status == VITLRP_OK && out->cancelled) {
         evaluation_free(out);
-        return fail(err, STATUS_CANCELLED, "cancelled");
+        return fail(err, VITLRP_CANCELLED, "cancelled");
     }
     return status;
 }
 
 /* Adds the trials [first, trial_count + added) to the table: their rules are already there. */
-static enum status measure_trials(struct search *search, size_t added, struct error *err) {
+static enum vitlrp_status measure_trials(struct search *search, size_t added,
+                                         struct vitlrp_error *err) {
     struct tune_result *result = search->result;
     struct tune_trial *trials = result->trials + result->trial_count;
     struct vit_rules rules[GRID_COUNT] = {{0}};
     struct evaluation evaluation;
-    enum status status = STATUS_OK;
+    enum vitlrp_status status = VITLRP_OK;
     for (size_t i = 0; i < added; i++) {
         rules[i] = trials[i].rules;
     }
@@ -139,17 +141,18 @@ cleanup:
 }
 
 /* Tries the best rules so far with other gammas for one kind, leaving out what was tried before. */
-static enum status try_gammas(struct search *search, enum tune_stage stage, enum tune_kind kind,
-                              const float *gammas, size_t count, struct error *err) {
+static enum vitlrp_status try_gammas(struct search *search, enum tune_stage stage,
+                                     enum tune_kind kind, const float *gammas, size_t count,
+                                     struct vitlrp_error *err) {
     struct tune_result *result = search->result;
     size_t added = 0;
     size_t room = 0;
     if (!checked_add(&room, result->trial_count, count)) {
-        return fail(err, STATUS_NOMEM, "out of memory for the table of trials");
+        return fail(err, VITLRP_NOMEM, "out of memory for the table of trials");
     }
     struct tune_trial *trials = mem_resize(result->trials, room, sizeof *trials);
     if (trials == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for the table of trials");
+        return fail(err, VITLRP_NOMEM, "out of memory for the table of trials");
     }
     result->trials = trials;
     for (size_t i = 0; i < count; i++) {
@@ -160,28 +163,28 @@ static enum status try_gammas(struct search *search, enum tune_stage stage, enum
             trials[result->trial_count + added++] = trial;
         }
     }
-    return added == 0 ? STATUS_OK : measure_trials(search, added, err);
+    return added == 0 ? VITLRP_OK : measure_trials(search, added, err);
 }
 
 /* ---- The search ---- */
 
-static enum status try_preset(struct search *search, struct error *err) {
+static enum vitlrp_status try_preset(struct search *search, struct vitlrp_error *err) {
     struct tune_result *result = search->result;
     result->trials = mem_calloc(1, sizeof *result->trials);
     if (result->trials == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for the table of trials");
+        return fail(err, VITLRP_NOMEM, "out of memory for the table of trials");
     }
     result->trials[0] =
         (struct tune_trial){.stage = TUNE_PRESET, .rules = search->options->preset.rules};
     TRY(measure_trials(search, 1, err));
     if (result->trials[0].delta.n == 0) {
-        return fail(err, STATUS_MISMATCH, "none of the %zu calibration images could be evaluated",
+        return fail(err, VITLRP_MISMATCH, "none of the %zu calibration images could be evaluated",
                     search->count);
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status search_coarsely(struct search *search, struct error *err) {
+static enum vitlrp_status search_coarsely(struct search *search, struct vitlrp_error *err) {
     for (size_t round = 0; round < COARSE_ROUNDS; round++) {
         size_t before = search->result->best_trial;
         for (int kind = 0; kind < TUNE_KINDS; kind++) {
@@ -191,7 +194,7 @@ static enum status search_coarsely(struct search *search, struct error *err) {
             break;
         }
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 /* Writes what lies around gamma; returns how many. */
@@ -209,7 +212,7 @@ static size_t neighbours(float gamma, size_t round, float out[2]) {
     return 2;
 }
 
-static enum status search_finely(struct search *search, struct error *err) {
+static enum vitlrp_status search_finely(struct search *search, struct vitlrp_error *err) {
     for (size_t round = 0; round < FINE_ROUNDS; round++) {
         for (int kind = 0; kind < TUNE_KINDS; kind++) {
             const struct tune_result *result = search->result;
@@ -220,16 +223,17 @@ static enum status search_finely(struct search *search, struct error *err) {
             TRY(try_gammas(search, TUNE_FINE, (enum tune_kind) kind, gammas, count, err));
         }
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 /* ---- What it is worth ---- */
 
-static enum status judge(const struct tune_options *options, const struct eval_item *items,
-                         size_t count, struct tune_result *result, struct error *err) {
+static enum vitlrp_status judge(const struct tune_options *options, const struct eval_item *items,
+                                size_t count, struct tune_result *result,
+                                struct vitlrp_error *err) {
     const struct vit_rules rules[2] = {options->preset.rules, result->best};
     struct evaluation evaluation = {0};
-    enum status status = STATUS_OK;
+    enum vitlrp_status status = VITLRP_OK;
     if (count > 0) {
         TRY(evaluate_rules(options, rules, 2, items, count, &evaluation, err));
     }
@@ -243,37 +247,38 @@ cleanup:
     return status;
 }
 
-static enum status run_search(struct search *search, struct error *err) {
+static enum vitlrp_status run_search(struct search *search, struct vitlrp_error *err) {
     struct tune_result *result = search->result;
     TRY(try_preset(search, err));
     TRY(search_coarsely(search, err));
     TRY(search_finely(search, err));
     result->best = result->trials[result->best_trial].rules;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-enum status tune_run(const struct tune_options *options, const struct eval_item *calibration,
-                     size_t calibration_count, const struct eval_item *held_out,
-                     size_t held_out_count, struct tune_result *out, struct error *err) {
+enum vitlrp_status tune_run(const struct tune_options *options, const struct eval_item *calibration,
+                            size_t calibration_count, const struct eval_item *held_out,
+                            size_t held_out_count, struct tune_result *out,
+                            struct vitlrp_error *err) {
     struct tune_result result = {0};
     struct search search = {
         .options = options, .items = calibration, .count = calibration_count, .result = &result};
-    if ((options->method->reads & VIT_READS_RULES) == 0) {
-        return fail(err, STATUS_USAGE, "method %s has no gamma to tune", options->method->name);
+    if ((options->method->reads & VITLRP_READS_RULES) == 0) {
+        return fail(err, VITLRP_USAGE, "method %s has no gamma to tune", options->method->name);
     }
     if (calibration_count == 0) {
-        return fail(err, STATUS_USAGE, "tuning needs images to calibrate on");
+        return fail(err, VITLRP_USAGE, "tuning needs images to calibrate on");
     }
-    enum status status = run_search(&search, err);
-    if (status == STATUS_OK) {
+    enum vitlrp_status status = run_search(&search, err);
+    if (status == VITLRP_OK) {
         status = judge(options, held_out, held_out_count, &result, err);
     }
-    if (status != STATUS_OK) {
+    if (status != VITLRP_OK) {
         tune_result_free(&result);
         return status;
     }
     *out = result;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 void tune_result_free(struct tune_result *result) {

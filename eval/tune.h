@@ -56,9 +56,10 @@ struct tune_result {
  * their curves shared.
  * USAGE for a method without rules or a calibration set without images; CANCELLED if the observer
  * says so; MISMATCH if no calibration image could be used. *out is owned: tune_result_free. */
-enum status tune_run(const struct tune_options *options, const struct eval_item *calibration,
-                     size_t calibration_count, const struct eval_item *held_out,
-                     size_t held_out_count, struct tune_result *out, struct error *err);
+enum vitlrp_status tune_run(const struct tune_options *options, const struct eval_item *calibration,
+                            size_t calibration_count, const struct eval_item *held_out,
+                            size_t held_out_count, struct tune_result *out,
+                            struct vitlrp_error *err);
 
 void tune_result_free(struct tune_result *result);
 

@@ -104,7 +104,7 @@ static void interpolate(const uint8_t (*anchors)[3], size_t count, struct colorm
     }
 }
 
-static enum status fail_unknown(const char *name, struct error *err) {
+static enum vitlrp_status fail_unknown(const char *name, struct vitlrp_error *err) {
     char names[160] = "";
     size_t used = 0;
     for (size_t i = 0; i < COLORMAP_COUNT && used < sizeof names; i++) {
@@ -114,14 +114,14 @@ static enum status fail_unknown(const char *name, struct error *err) {
     }
     char shown[64];
     text_escape_name(shown, sizeof shown, name);
-    return fail(err, STATUS_USAGE, "unknown colour map \"%s\": use one of %s", shown, names);
+    return fail(err, VITLRP_USAGE, "unknown colour map \"%s\": use one of %s", shown, names);
 }
 
-enum status colormap_make(const char *name, struct colormap *map, struct error *err) {
+enum vitlrp_status colormap_make(const char *name, struct colormap *map, struct vitlrp_error *err) {
     for (size_t i = 0; i < COLORMAP_COUNT; i++) {
         if (strcmp(name, colormaps[i].name) == 0) {
             interpolate(colormaps[i].anchors, colormaps[i].count, map);
-            return STATUS_OK;
+            return VITLRP_OK;
         }
     }
     return fail_unknown(name, err);

@@ -16,7 +16,7 @@ struct colormap {
 };
 
 /* The map of that name; USAGE, listing the names, if there is none. */
-enum status colormap_make(const char *name, struct colormap *map, struct error *err);
+enum vitlrp_status colormap_make(const char *name, struct colormap *map, struct vitlrp_error *err);
 
 /* The entry for a finite value; values beyond -1 and 1 get the colours of the ends. */
 static inline int32_t colormap_index(float value) {

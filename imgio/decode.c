@@ -74,19 +74,19 @@ static const struct signature *find_signature(const struct signature *list, size
     return NULL;
 }
 
-static enum status refuse(const uint8_t *data, size_t size, struct error *err) {
+static enum vitlrp_status refuse(const uint8_t *data, size_t size, struct vitlrp_error *err) {
     if (size == 0) {
-        return fail(err, STATUS_FORMAT, "the file is empty");
+        return fail(err, VITLRP_FORMAT, "the file is empty");
     }
     const struct signature *known =
         find_signature(unsupported, sizeof unsupported / sizeof *unsupported, data, size);
     if (known != NULL) {
-        return fail(err, STATUS_UNSUPPORTED,
+        return fail(err, VITLRP_UNSUPPORTED,
                     "%s files are not read; convert it to JPEG, PNG, BMP or PNM", known->name);
     }
     known = find_signature(mistaken, sizeof mistaken / sizeof *mistaken, data, size);
     if (known != NULL) {
-        return fail(err, STATUS_FORMAT, "not a JPEG, PNG, BMP or PNM image but %s", known->name);
+        return fail(err, VITLRP_FORMAT, "not a JPEG, PNG, BMP or PNM image but %s", known->name);
     }
     char head[SIGNATURE_BYTES + 1] = {0};
     char shown[4 * SIGNATURE_BYTES + 8];
@@ -95,7 +95,7 @@ static enum status refuse(const uint8_t *data, size_t size, struct error *err) {
         head[i] = data[i] == 0 ? '.' : (char) data[i];
     }
     text_escape_name(shown, sizeof shown, head);
-    return fail(err, STATUS_FORMAT, "not a JPEG, PNG, BMP or PNM image (it begins with \"%s\")",
+    return fail(err, VITLRP_FORMAT, "not a JPEG, PNG, BMP or PNM image (it begins with \"%s\")",
                 shown);
 }
 
@@ -121,7 +121,8 @@ static bool is_pnm(const uint8_t *data, size_t size) {
 static const struct {
     const char *name;
     bool (*recognise)(const uint8_t *data, size_t size);
-    enum status (*decode)(const struct decode_input *input, struct decoded *out, struct error *err);
+    enum vitlrp_status (*decode)(const struct decode_input *input, struct decoded *out,
+                                 struct vitlrp_error *err);
 } readers[] = {
     {"jpeg", is_jpeg, decode_jpeg},
     {"png", is_png, decode_png},
@@ -129,15 +130,15 @@ static const struct {
     {"pnm", is_pnm, decode_pnm},
 };
 
-enum status decode_image(const void *data, size_t size, const struct image_limits *limits,
-                         struct decoded *out, struct error *err) {
+enum vitlrp_status decode_image(const void *data, size_t size, const struct image_limits *limits,
+                                struct decoded *out, struct vitlrp_error *err) {
     struct decode_input input = {.data = data, .size = size, .limits = limits};
     for (size_t i = 0; i < sizeof readers / sizeof *readers; i++) {
         if (readers[i].recognise(input.data, size)) {
             struct decoded decoded = {.orientation = 1, .format = readers[i].name};
             TRY(readers[i].decode(&input, &decoded, err));
             *out = decoded;
-            return STATUS_OK;
+            return VITLRP_OK;
         }
     }
     return refuse(data, size, err);

@@ -29,15 +29,19 @@ struct decoded {
  *
  * FORMAT for damaged or truncated data and for what is no image, UNSUPPORTED for other image
  * formats, LIMIT beyond the limits. *out is written on success only. */
-enum status decode_image(const void *data, size_t size, const struct image_limits *limits,
-                         struct decoded *out, struct error *err);
+enum vitlrp_status decode_image(const void *data, size_t size, const struct image_limits *limits,
+                                struct decoded *out, struct vitlrp_error *err);
 
 /* The readers behind decode_image. The data begins with the magic bytes of the format; *out is
  * zeroed, and a reader that fails leaves nothing in it to release. */
-enum status decode_jpeg(const struct decode_input *input, struct decoded *out, struct error *err);
-enum status decode_png(const struct decode_input *input, struct decoded *out, struct error *err);
-enum status decode_bmp(const struct decode_input *input, struct decoded *out, struct error *err);
-enum status decode_pnm(const struct decode_input *input, struct decoded *out, struct error *err);
+enum vitlrp_status decode_jpeg(const struct decode_input *input, struct decoded *out,
+                               struct vitlrp_error *err);
+enum vitlrp_status decode_png(const struct decode_input *input, struct decoded *out,
+                              struct vitlrp_error *err);
+enum vitlrp_status decode_bmp(const struct decode_input *input, struct decoded *out,
+                              struct vitlrp_error *err);
+enum vitlrp_status decode_pnm(const struct decode_input *input, struct decoded *out,
+                              struct vitlrp_error *err);
 
 /* Append the name and version of the library behind a reader. */
 void decode_jpeg_describe(struct text *out);

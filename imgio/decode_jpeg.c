@@ -28,23 +28,23 @@ struct jpeg_reader {
     const struct decode_input *input;
     struct decoded *out;
     uint8_t *cmyk_row; /* one row, for pictures of four components; owned */
-    struct error *err;
-    enum status status;
+    struct vitlrp_error *err;
+    enum vitlrp_status status;
 };
 
-static _Noreturn void stop(struct jpeg_reader *reader, enum status status) {
+static _Noreturn void stop(struct jpeg_reader *reader, enum vitlrp_status status) {
     reader->status = status;
     longjmp(reader->jump, 1);
 }
 
-static enum status status_of_message(int code) {
+static enum vitlrp_status status_of_message(int code) {
     switch (code) {
     case JERR_OUT_OF_MEMORY:
-        return STATUS_NOMEM;
+        return VITLRP_NOMEM;
     case JERR_IMAGE_TOO_BIG:
     case JERR_WIDTH_OVERFLOW:
     case JERR_NO_BACKING_STORE: /* how the library says that max_memory_to_use does not do */
-        return STATUS_LIMIT;
+        return VITLRP_LIMIT;
     case JERR_ARITH_NOTIMPL:
     case JERR_BAD_PRECISION:
     case JERR_CCIR601_NOTIMPL:
@@ -55,24 +55,24 @@ static enum status status_of_message(int code) {
     case JERR_NOTIMPL:
     case JERR_NOT_COMPILED:
     case JERR_SOF_UNSUPPORTED:
-        return STATUS_UNSUPPORTED;
+        return VITLRP_UNSUPPORTED;
     default:
-        return STATUS_FORMAT;
+        return VITLRP_FORMAT;
     }
 }
 
 /* The library's last message, turned into ours. */
 static _Noreturn void stop_with_message(struct jpeg_reader *reader) {
     int code = reader->errors.msg_code;
-    enum status status = status_of_message(code);
+    enum vitlrp_status status = status_of_message(code);
     char text[JMSG_LENGTH_MAX];
     reader->errors.format_message((j_common_ptr) &reader->codec, text);
     if (code == JWRN_JPEG_EOF || code == JERR_INPUT_EOF || code == JERR_INPUT_EMPTY) {
-        fail(reader->err, STATUS_FORMAT, "truncated JPEG");
+        fail(reader->err, VITLRP_FORMAT, "truncated JPEG");
     } else if (code == JERR_NO_BACKING_STORE) {
         fail(reader->err, status, "this JPEG needs more than %zu MiB to decode",
              reader->input->limits->max_memory >> 20);
-    } else if (status == STATUS_UNSUPPORTED) {
+    } else if (status == VITLRP_UNSUPPORTED) {
         fail(reader->err, status, "JPEG of a kind that is not read: %s", text);
     } else {
         fail(reader->err, status, "bad JPEG: %s", text);
@@ -115,7 +115,7 @@ static void on_progress(j_common_ptr codec) {
     struct jpeg_reader *reader = codec->client_data;
     int32_t max_scans = reader->input->limits->max_scans;
     if (reader->codec.input_scan_number > max_scans) {
-        stop(reader, fail(reader->err, STATUS_LIMIT, "JPEG of more than %d scans", max_scans));
+        stop(reader, fail(reader->err, VITLRP_LIMIT, "JPEG of more than %d scans", max_scans));
     }
 }
 
@@ -140,15 +140,15 @@ static void open_picture(struct jpeg_reader *reader) {
     jpeg_mem_src(codec, reader->input->data, (unsigned long) reader->input->size);
     jpeg_save_markers(codec, APP1, 0xffff);
     jpeg_read_header(codec, TRUE);
-    enum status status =
+    enum vitlrp_status status =
         image_check_size(limits, codec->image_width, codec->image_height, reader->err);
-    if (status != STATUS_OK) {
+    if (status != VITLRP_OK) {
         stop(reader, status);
     }
     read_orientation(reader);
     if (codec->num_components != 1 && codec->num_components != 3 && codec->num_components != 4) {
         stop(reader,
-             fail(reader->err, STATUS_UNSUPPORTED, "JPEG of %d components", codec->num_components));
+             fail(reader->err, VITLRP_UNSUPPORTED, "JPEG of %d components", codec->num_components));
     }
     codec->out_color_space = codec->num_components == 4 ? JCS_CMYK : JCS_RGB;
     jpeg_start_decompress(codec);
@@ -177,15 +177,15 @@ static void read_rows(struct jpeg_reader *reader) {
     struct image *image = &reader->out->image;
     size_t width = codec->output_width;
     bool cmyk = codec->out_color_space == JCS_CMYK;
-    enum status status = image_alloc((int32_t) codec->output_width, (int32_t) codec->output_height,
-                                     image, reader->err);
-    if (status == STATUS_OK && cmyk) {
+    enum vitlrp_status status = image_alloc((int32_t) codec->output_width,
+                                            (int32_t) codec->output_height, image, reader->err);
+    if (status == VITLRP_OK && cmyk) {
         reader->cmyk_row = mem_calloc(width, 4);
         status = reader->cmyk_row != NULL
-                     ? STATUS_OK
-                     : fail(reader->err, STATUS_NOMEM, "out of memory for a JPEG");
+                     ? VITLRP_OK
+                     : fail(reader->err, VITLRP_NOMEM, "out of memory for a JPEG");
     }
-    if (status != STATUS_OK) {
+    if (status != VITLRP_OK) {
         stop(reader, status);
     }
     while (codec->output_scanline < codec->output_height) {
@@ -201,16 +201,17 @@ static void read_rows(struct jpeg_reader *reader) {
 }
 
 /* Errors of the library arrive here. */
-static enum status read_picture(struct jpeg_reader *reader) {
+static enum vitlrp_status read_picture(struct jpeg_reader *reader) {
     if (setjmp(reader->jump) != 0) {
         return reader->status;
     }
     open_picture(reader);
     read_rows(reader);
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-enum status decode_jpeg(const struct decode_input *input, struct decoded *out, struct error *err) {
+enum vitlrp_status decode_jpeg(const struct decode_input *input, struct decoded *out,
+                               struct vitlrp_error *err) {
     struct jpeg_reader reader = {.input = input, .out = out, .err = err};
     reader.codec.err = jpeg_std_error(&reader.errors);
     reader.codec.client_data = &reader;
@@ -218,10 +219,10 @@ enum status decode_jpeg(const struct decode_input *input, struct decoded *out, s
     reader.errors.emit_message = on_message;
     reader.errors.output_message = on_output;
     reader.progress.progress_monitor = on_progress;
-    enum status status = read_picture(&reader);
+    enum vitlrp_status status = read_picture(&reader);
     jpeg_destroy_decompress(&reader.codec);
     mem_free(reader.cmyk_row);
-    if (status != STATUS_OK) {
+    if (status != VITLRP_OK) {
         image_free(&out->image);
     }
     return status;

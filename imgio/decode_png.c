@@ -30,20 +30,21 @@ struct png_reader {
     const struct decode_input *input;
     size_t used; /* bytes handed to libpng */
     struct decoded *out;
-    struct error *err;
-    enum status status;
+    struct vitlrp_error *err;
+    enum vitlrp_status status;
 };
 
 /* Leads to read_picture, or out of png_create_read_struct_2. */
-static _Noreturn void stop(struct png_reader *reader, png_structp codec, enum status status) {
+static _Noreturn void stop(struct png_reader *reader, png_structp codec,
+                           enum vitlrp_status status) {
     reader->status = status;
     png_longjmp(codec, 1);
 }
 
 static void on_error(png_structp codec, png_const_charp message) {
     struct png_reader *reader = png_get_error_ptr(codec);
-    if (reader->status == STATUS_OK) {
-        reader->status = fail(reader->err, STATUS_FORMAT, "bad PNG: %s", message);
+    if (reader->status == VITLRP_OK) {
+        reader->status = fail(reader->err, VITLRP_FORMAT, "bad PNG: %s", message);
     }
     stop(reader, codec, reader->status);
 }
@@ -56,7 +57,7 @@ static void on_warning(png_structp codec, png_const_charp message) {
 static void on_read(png_structp codec, png_bytep out, size_t size) {
     struct png_reader *reader = png_get_io_ptr(codec);
     if (size > reader->input->size - reader->used) {
-        stop(reader, codec, fail(reader->err, STATUS_FORMAT, "truncated PNG"));
+        stop(reader, codec, fail(reader->err, VITLRP_FORMAT, "truncated PNG"));
     }
     memcpy(out, reader->input->data + reader->used, size);
     reader->used += size;
@@ -71,8 +72,8 @@ static png_voidp on_malloc(png_structp codec, png_alloc_size_t size) {
         return NULL;
     }
     void *block = mem_calloc(1, size);
-    if (block == NULL && reader->status == STATUS_OK) {
-        reader->status = fail(reader->err, STATUS_NOMEM, "out of memory for a PNG");
+    if (block == NULL && reader->status == VITLRP_OK) {
+        reader->status = fail(reader->err, VITLRP_NOMEM, "out of memory for a PNG");
     }
     return block;
 }
@@ -87,12 +88,12 @@ static uint32_t big_endian_u32(const uint8_t *at) {
 }
 
 /* Before libpng sees it, so that a size beyond the limits is a LIMIT and costs nothing. */
-static enum status check_header(const struct decode_input *input, struct error *err) {
+static enum vitlrp_status check_header(const struct decode_input *input, struct vitlrp_error *err) {
     if (input->size < HEADER_BYTES) {
-        return fail(err, STATUS_FORMAT, "truncated PNG");
+        return fail(err, VITLRP_FORMAT, "truncated PNG");
     }
     if (memcmp(input->data + 12, "IHDR", 4) != 0) {
-        return fail(err, STATUS_FORMAT, "bad PNG: it does not begin with its header");
+        return fail(err, VITLRP_FORMAT, "bad PNG: it does not begin with its header");
     }
     uint32_t width = big_endian_u32(input->data + 16);
     uint32_t height = big_endian_u32(input->data + 20);
@@ -170,10 +171,10 @@ static void read_rows(struct png_reader *reader) {
     size_t stride = (size_t) width * 3;
     if (png_get_rowbytes(codec, reader->info) != (palette ? width : stride)) {
         stop(reader, codec,
-             fail(reader->err, STATUS_INTERNAL, "libpng hands out rows that are not RGB"));
+             fail(reader->err, VITLRP_INTERNAL, "libpng hands out rows that are not RGB"));
     }
-    enum status status = image_alloc((int32_t) width, (int32_t) height, image, reader->err);
-    if (status != STATUS_OK) {
+    enum vitlrp_status status = image_alloc((int32_t) width, (int32_t) height, image, reader->err);
+    if (status != VITLRP_OK) {
         stop(reader, codec, status);
     }
     for (int pass = 0; pass < passes; pass++) {
@@ -187,7 +188,7 @@ static void read_rows(struct png_reader *reader) {
 }
 
 /* Errors of the library arrive here. */
-static enum status read_picture(struct png_reader *reader) {
+static enum vitlrp_status read_picture(struct png_reader *reader) {
     if (setjmp(png_jmpbuf(reader->codec)) != 0) {
         return reader->status;
     }
@@ -198,10 +199,11 @@ static enum status read_picture(struct png_reader *reader) {
     read_rows(reader);
     png_read_end(reader->codec, reader->info);
     read_orientation(reader);
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-enum status decode_png(const struct decode_input *input, struct decoded *out, struct error *err) {
+enum vitlrp_status decode_png(const struct decode_input *input, struct decoded *out,
+                              struct vitlrp_error *err) {
     TRY(check_header(input, err));
     struct png_reader reader = {.input = input, .out = out, .err = err};
     reader.codec = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, &reader, on_error, on_warning,
@@ -209,14 +211,14 @@ enum status decode_png(const struct decode_input *input, struct decoded *out, st
     if (reader.codec != NULL) {
         reader.info = png_create_info_struct(reader.codec);
     }
-    enum status status;
+    enum vitlrp_status status;
     if (reader.info != NULL) {
         status = read_picture(&reader);
     } else {
-        status = fail(err, STATUS_NOMEM, "out of memory for a PNG");
+        status = fail(err, VITLRP_NOMEM, "out of memory for a PNG");
     }
     png_destroy_read_struct(&reader.codec, &reader.info, NULL);
-    if (status != STATUS_OK) {
+    if (status != VITLRP_OK) {
         image_free(&out->image);
     }
     return status;

@@ -41,14 +41,15 @@ static void skip_space(struct pnm *pnm) {
 }
 
 /* The next number; `digits` bounds its length, since the bits of a plain PBM need no spaces. */
-static enum status next_number(struct pnm *pnm, int digits, uint32_t *out, struct error *err) {
+static enum vitlrp_status next_number(struct pnm *pnm, int digits, uint32_t *out,
+                                      struct vitlrp_error *err) {
     skip_space(pnm);
     uint32_t value = 0;
     int used = 0;
     while (used < digits && pnm->used < pnm->size && pnm->data[pnm->used] >= '0' &&
            pnm->data[pnm->used] <= '9') {
         if (value > (UINT32_MAX - 9) / 10) {
-            return fail(err, STATUS_LIMIT, "PNM with a number of more than 9 digits");
+            return fail(err, VITLRP_LIMIT, "PNM with a number of more than 9 digits");
         }
         value = value * 10 + (uint32_t) (pnm->data[pnm->used] - '0');
         pnm->used++;
@@ -56,14 +57,14 @@ static enum status next_number(struct pnm *pnm, int digits, uint32_t *out, struc
     }
     if (used == 0) {
         return pnm->used == pnm->size
-                   ? fail(err, STATUS_FORMAT, "truncated PNM")
-                   : fail(err, STATUS_FORMAT, "bad PNM: no number at byte %zu", pnm->used);
+                   ? fail(err, VITLRP_FORMAT, "truncated PNM")
+                   : fail(err, VITLRP_FORMAT, "bad PNM: no number at byte %zu", pnm->used);
     }
     *out = value;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status read_header(struct pnm *pnm, struct error *err) {
+static enum vitlrp_status read_header(struct pnm *pnm, struct vitlrp_error *err) {
     int kind = pnm->data[1] - '0';
     pnm->used = 2;
     pnm->plain = kind <= 3;
@@ -76,35 +77,35 @@ static enum status read_header(struct pnm *pnm, struct error *err) {
         TRY(next_number(pnm, 20, &pnm->maximum, err));
     }
     if (pnm->maximum == 0 || pnm->maximum > LARGEST_MAXIMUM) {
-        return fail(err, STATUS_FORMAT, "bad PNM: largest value %u", pnm->maximum);
+        return fail(err, VITLRP_FORMAT, "bad PNM: largest value %u", pnm->maximum);
     }
     if (!pnm->plain) {
         if (pnm->used == pnm->size || !is_space(pnm->data[pnm->used])) {
-            return fail(err, STATUS_FORMAT, "bad PNM: no space before the pixels");
+            return fail(err, VITLRP_FORMAT, "bad PNM: no space before the pixels");
         }
         pnm->used++;
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 /* Before the picture is allocated: the pixels, or in plain form the fewest characters that can hold
  * them, must be there. The sizes are within the limits, so nothing wraps in 64 bits. */
-static enum status check_length(const struct pnm *pnm, struct error *err) {
+static enum vitlrp_status check_length(const struct pnm *pnm, struct vitlrp_error *err) {
     uint64_t row = (uint64_t) pnm->width * pnm->samples;
     if (!pnm->plain) {
         row = pnm->bitmap ? (row + 7) / 8 : row * (pnm->maximum > 255 ? 2 : 1);
     }
     if (row * pnm->height > pnm->size - pnm->used) {
-        return fail(err, STATUS_FORMAT, "truncated PNM");
+        return fail(err, VITLRP_FORMAT, "truncated PNM");
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 /* Rounded to even at .5, as Pillow's round() is. */
-static enum status make_scale(struct pnm *pnm, struct error *err) {
+static enum vitlrp_status make_scale(struct pnm *pnm, struct vitlrp_error *err) {
     pnm->scale = mem_calloc((size_t) pnm->maximum + 1, 1);
     if (pnm->scale == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for a PNM");
+        return fail(err, VITLRP_NOMEM, "out of memory for a PNM");
     }
     for (uint32_t i = 0; i <= pnm->maximum; i++) {
         pnm->scale[i] = (uint8_t) lrint((double) i / pnm->maximum * 255.0);
@@ -113,21 +114,21 @@ static enum status make_scale(struct pnm *pnm, struct error *err) {
         pnm->scale[0] = 255;
         pnm->scale[1] = 0;
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 /* One row of a plain file, as bytes. */
-static enum status read_plain_row(struct pnm *pnm, uint8_t *out, struct error *err) {
+static enum vitlrp_status read_plain_row(struct pnm *pnm, uint8_t *out, struct vitlrp_error *err) {
     for (size_t i = 0; i < (size_t) pnm->width * pnm->samples; i++) {
         uint32_t value = 0;
         TRY(next_number(pnm, pnm->bitmap ? 1 : 20, &value, err));
         if (value > pnm->maximum) {
-            return fail(err, STATUS_FORMAT, "bad PNM: the value %u is above the largest, %u", value,
+            return fail(err, VITLRP_FORMAT, "bad PNM: the value %u is above the largest, %u", value,
                         pnm->maximum);
         }
         out[i] = pnm->scale[value];
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 /* One row of a raw file, as bytes; values above the largest count as it. */
@@ -160,7 +161,8 @@ static void spread_grey(uint8_t *row, size_t width) {
     }
 }
 
-static enum status read_rows(struct pnm *pnm, struct image *image, struct error *err) {
+static enum vitlrp_status read_rows(struct pnm *pnm, struct image *image,
+                                    struct vitlrp_error *err) {
     for (size_t y = 0; y < pnm->height; y++) {
         uint8_t *row = image->rgb + y * pnm->width * 3;
         if (pnm->plain) {
@@ -172,12 +174,13 @@ static enum status read_rows(struct pnm *pnm, struct image *image, struct error 
             spread_grey(row, pnm->width);
         }
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-enum status decode_pnm(const struct decode_input *input, struct decoded *out, struct error *err) {
+enum vitlrp_status decode_pnm(const struct decode_input *input, struct decoded *out,
+                              struct vitlrp_error *err) {
     struct pnm pnm = {.data = input->data, .size = input->size};
-    enum status status;
+    enum vitlrp_status status;
     TRY_GOTO(status, read_header(&pnm, err), end);
     TRY_GOTO(status, image_check_size(input->limits, pnm.width, pnm.height, err), end);
     TRY_GOTO(status, check_length(&pnm, err), end);
@@ -185,7 +188,7 @@ enum status decode_pnm(const struct decode_input *input, struct decoded *out, st
     TRY_GOTO(status, image_alloc((int32_t) pnm.width, (int32_t) pnm.height, &out->image, err), end);
     TRY_GOTO(status, read_rows(&pnm, &out->image, err), end);
 end:
-    if (status != STATUS_OK) {
+    if (status != VITLRP_OK) {
         image_free(&out->image);
     }
     mem_free(pnm.scale);

@@ -58,21 +58,21 @@ static uint32_t u32_at(const uint8_t *at) {
 }
 
 /* A height below zero means that the rows are stored from the top. */
-static enum status read_fields(struct bmp *bmp, struct error *err) {
+static enum vitlrp_status read_fields(struct bmp *bmp, struct vitlrp_error *err) {
     bmp->offset = u32_at(bmp->data + 10);
     bmp->header = u32_at(bmp->data + 14);
     if (bmp->size < FILE_HEADER || bmp->header > bmp->size - FILE_HEADER) {
-        return fail(err, STATUS_FORMAT, "truncated BMP");
+        return fail(err, VITLRP_FORMAT, "truncated BMP");
     }
     const uint8_t *fields = bmp->data + FILE_HEADER;
     if (bmp->header == CORE_HEADER) {
         bmp->width = u16_at(fields + 4);
         bmp->height = u16_at(fields + 6);
         bmp->depth = u16_at(fields + 10);
-        return STATUS_OK;
+        return VITLRP_OK;
     }
     if (bmp->header < INFO_HEADER) {
-        return fail(err, STATUS_UNSUPPORTED, "BMP with a header of %u bytes", bmp->header);
+        return fail(err, VITLRP_UNSUPPORTED, "BMP with a header of %u bytes", bmp->header);
     }
     bmp->width = u32_at(fields + 4);
     bmp->height = u32_at(fields + 8);
@@ -82,18 +82,18 @@ static enum status read_fields(struct bmp *bmp, struct error *err) {
     if (bmp->height > INT32_MAX) {
         bmp->height = 0 - bmp->height;
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status check_kind(const struct bmp *bmp, struct error *err) {
+static enum vitlrp_status check_kind(const struct bmp *bmp, struct vitlrp_error *err) {
     uint32_t depth = bmp->depth;
     if (depth != 1 && depth != 4 && depth != 8 && depth != 16 && depth != 24 && depth != 32) {
-        return fail(err, STATUS_UNSUPPORTED, "BMP of %u bits a pixel", depth);
+        return fail(err, VITLRP_UNSUPPORTED, "BMP of %u bits a pixel", depth);
     }
     if (bmp->compression != COMPRESSION_NONE && bmp->compression != COMPRESSION_BITFIELDS) {
-        return fail(err, STATUS_UNSUPPORTED, "compressed BMP (kind %u)", bmp->compression);
+        return fail(err, VITLRP_UNSUPPORTED, "compressed BMP (kind %u)", bmp->compression);
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 static size_t row_bytes(const struct bmp *bmp) {
@@ -101,15 +101,15 @@ static size_t row_bytes(const struct bmp *bmp) {
 }
 
 /* The padding behind the last row may be missing, as it is in files of some old programs. */
-static enum status check_extent(const struct bmp *bmp, struct error *err) {
+static enum vitlrp_status check_extent(const struct bmp *bmp, struct vitlrp_error *err) {
     size_t needed = row_bytes(bmp) * (bmp->height - 1) + ((size_t) bmp->width * bmp->depth + 7) / 8;
     if (bmp->offset < FILE_HEADER + bmp->header) {
-        return fail(err, STATUS_FORMAT, "bad BMP: its pixels begin inside its header");
+        return fail(err, VITLRP_FORMAT, "bad BMP: its pixels begin inside its header");
     }
     if (bmp->offset > bmp->size || needed > bmp->size - bmp->offset) {
-        return fail(err, STATUS_FORMAT, "truncated BMP");
+        return fail(err, VITLRP_FORMAT, "truncated BMP");
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 static uint32_t pixel_index(const uint8_t *row, size_t x, uint32_t depth) {
@@ -120,11 +120,11 @@ static uint32_t pixel_index(const uint8_t *row, size_t x, uint32_t depth) {
 
 /* stb_image takes what lies between header and pixels for the palette, whatever the header says of
  * its length. */
-static enum status check_palette(const struct bmp *bmp, struct error *err) {
+static enum vitlrp_status check_palette(const struct bmp *bmp, struct vitlrp_error *err) {
     uint32_t entry = bmp->header == CORE_HEADER ? 3 : 4;
     uint32_t colours = (bmp->offset - FILE_HEADER - bmp->header) / entry;
     if (colours == 0 || colours > 256) {
-        return fail(err, STATUS_FORMAT, "bad BMP: a palette of %u colours", colours);
+        return fail(err, VITLRP_FORMAT, "bad BMP: a palette of %u colours", colours);
     }
     if (bmp->colours > 0 && bmp->colours < colours) {
         colours = bmp->colours;
@@ -133,14 +133,15 @@ static enum status check_palette(const struct bmp *bmp, struct error *err) {
         const uint8_t *row = bmp->data + bmp->offset + y * row_bytes(bmp);
         for (size_t x = 0; x < bmp->width; x++) {
             if (pixel_index(row, x, bmp->depth) >= colours) {
-                return fail(err, STATUS_FORMAT, "bad BMP: a palette index beyond the palette");
+                return fail(err, VITLRP_FORMAT, "bad BMP: a palette index beyond the palette");
             }
         }
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-enum status decode_bmp(const struct decode_input *input, struct decoded *out, struct error *err) {
+enum vitlrp_status decode_bmp(const struct decode_input *input, struct decoded *out,
+                              struct vitlrp_error *err) {
     struct bmp bmp = {.data = input->data, .size = input->size};
     TRY(read_fields(&bmp, err));
     TRY(image_check_size(input->limits, bmp.width, bmp.height, err));
@@ -150,7 +151,7 @@ enum status decode_bmp(const struct decode_input *input, struct decoded *out, st
         TRY(check_palette(&bmp, err));
     }
     if (input->size > INT_MAX || (uint64_t) bmp.width * bmp.height > INT_MAX / 4) {
-        return fail(err, STATUS_LIMIT, "BMP of more than 2 GiB");
+        return fail(err, VITLRP_LIMIT, "BMP of more than 2 GiB");
     }
     int width = 0;
     int height = 0;
@@ -160,9 +161,9 @@ enum status decode_bmp(const struct decode_input *input, struct decoded *out, st
     if (rgb == NULL) {
         const char *reason = stbi_failure_reason(); /* of this thread */
         return strcmp(reason, "outofmem") == 0
-                   ? fail(err, STATUS_NOMEM, "out of memory for a BMP")
-                   : fail(err, STATUS_UNSUPPORTED, "BMP of a kind that is not read (%s)", reason);
+                   ? fail(err, VITLRP_NOMEM, "out of memory for a BMP")
+                   : fail(err, VITLRP_UNSUPPORTED, "BMP of a kind that is not read (%s)", reason);
     }
     out->image = (struct image){.rgb = rgb, .width = width, .height = height};
-    return STATUS_OK;
+    return VITLRP_OK;
 }

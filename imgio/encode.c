@@ -45,18 +45,18 @@ static bool sink_open(const struct image *image, const char *comment, struct tex
 }
 
 /* Hands the bytes over if the codec succeeded, else releases them and says why it did not. */
-static enum status sink_close(struct text *sink, bool success, const struct escape *escape,
-                              struct bytes *out, struct error *err) {
+static enum vitlrp_status sink_close(struct text *sink, bool success, const struct escape *escape,
+                                     struct bytes *out, struct vitlrp_error *err) {
     if (success) {
         *out = (struct bytes){.data = (unsigned char *) sink->data, .size = sink->length};
-        return STATUS_OK;
+        return VITLRP_OK;
     }
     bool out_of_memory = sink->failed || escape->out_of_memory;
     text_free(sink);
     if (out_of_memory) {
-        return fail(err, STATUS_NOMEM, "out of memory for the encoded picture");
+        return fail(err, VITLRP_NOMEM, "out of memory for the encoded picture");
     }
-    return fail(err, STATUS_INTERNAL, "picture not encoded: %s", escape->message);
+    return fail(err, VITLRP_INTERNAL, "picture not encoded: %s", escape->message);
 }
 
 static const uint8_t *image_row(const struct image *image, size_t y) {
@@ -164,12 +164,12 @@ static bool png_run(const struct image *image, const char *comment, struct text 
     return true;
 }
 
-enum status encode_png(const struct image *image, const char *comment, struct bytes *out,
-                       struct error *err) {
+enum vitlrp_status encode_png(const struct image *image, const char *comment, struct bytes *out,
+                              struct vitlrp_error *err) {
     struct text sink;
     struct escape escape = {.out_of_memory = false};
     if (!sink_open(image, comment, &sink)) {
-        return fail(err, STATUS_NOMEM, "out of memory for the encoded picture");
+        return fail(err, VITLRP_NOMEM, "out of memory for the encoded picture");
     }
     bool success = png_run(image, comment, &sink, &escape);
     return sink_close(&sink, success, &escape, out, err);
@@ -284,29 +284,31 @@ static bool jpeg_run(struct jpeg_job *job, const struct image *image, const char
     return success;
 }
 
-static enum status jpeg_encode(struct jpeg_job *job, const struct image *image, const char *comment,
-                               struct bytes *out, struct error *err) {
+static enum vitlrp_status jpeg_encode(struct jpeg_job *job, const struct image *image,
+                                      const char *comment, struct bytes *out,
+                                      struct vitlrp_error *err) {
     struct text sink;
     job->sink = &sink;
     if (image->width > JPEG_SIDE_MAX || image->height > JPEG_SIDE_MAX) {
-        return fail(err, STATUS_UNSUPPORTED,
+        return fail(err, VITLRP_UNSUPPORTED,
                     "a JPEG file has at most %d pixels a side, not %d x %d: use PNG", JPEG_SIDE_MAX,
                     image->width, image->height);
     }
     if (!sink_open(image, comment, &sink)) {
-        return fail(err, STATUS_NOMEM, "out of memory for the encoded picture");
+        return fail(err, VITLRP_NOMEM, "out of memory for the encoded picture");
     }
     bool success = jpeg_run(job, image, comment);
     return sink_close(&sink, success, &job->escape, out, err);
 }
 
-enum status encode_jpeg(const struct image *image, const char *comment, struct bytes *out,
-                        struct error *err) {
+enum vitlrp_status encode_jpeg(const struct image *image, const char *comment, struct bytes *out,
+                               struct vitlrp_error *err) {
     struct jpeg_job job = {.quality = JPEG_QUALITY};
     return jpeg_encode(&job, image, comment, out, err);
 }
 
-enum status encode_thumbnail(const struct image *image, struct bytes *out, struct error *err) {
+enum vitlrp_status encode_thumbnail(const struct image *image, struct bytes *out,
+                                    struct vitlrp_error *err) {
     struct jpeg_job job = {.quality = THUMBNAIL_QUALITY, .subsampled = true};
     return jpeg_encode(&job, image, NULL, out, err);
 }

@@ -10,16 +10,17 @@
 /* The comment (NULL: none) becomes the text chunk "Comment": tEXt if it is ASCII, else iTXt if it
  * is UTF-8, since tEXt means Latin-1. Equal arguments give equal bytes. *out is owned: bytes_free.
  */
-enum status encode_png(const struct image *image, const char *comment, struct bytes *out,
-                       struct error *err);
+enum vitlrp_status encode_png(const struct image *image, const char *comment, struct bytes *out,
+                              struct vitlrp_error *err);
 
 /* Quality 92 without chroma subsampling, which would smear the edges of patches and text. The
  * comment (NULL: none) goes to COM markers, several if it is longer than one can hold. UNSUPPORTED
  * beyond 65500 pixels a side. *out is owned: bytes_free. */
-enum status encode_jpeg(const struct image *image, const char *comment, struct bytes *out,
-                        struct error *err);
+enum vitlrp_status encode_jpeg(const struct image *image, const char *comment, struct bytes *out,
+                               struct vitlrp_error *err);
 
 /* As encode_jpeg, at a third of the size: quality 80 with chroma subsampling, for thumbnails. */
-enum status encode_thumbnail(const struct image *image, struct bytes *out, struct error *err);
+enum vitlrp_status encode_thumbnail(const struct image *image, struct bytes *out,
+                                    struct vitlrp_error *err);
 
 #endif

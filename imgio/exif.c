@@ -118,10 +118,11 @@ static void orient_tile(struct image *upright, const struct image *stored, const
     }
 }
 
-enum status image_orient(struct image *image, int32_t orientation, struct error *err) {
+enum vitlrp_status image_orient(struct image *image, int32_t orientation,
+                                struct vitlrp_error *err) {
     assert(orientation >= 1 && orientation <= 8);
     if (orientation == 1) {
-        return STATUS_OK;
+        return VITLRP_OK;
     }
     bool sideways = orientation >= 5;
     struct image upright;
@@ -135,5 +136,5 @@ enum status image_orient(struct image *image, int32_t orientation, struct error 
     }
     image_free(image);
     *image = upright;
-    return STATUS_OK;
+    return VITLRP_OK;
 }

@@ -19,6 +19,6 @@ int32_t exif_orientation_app1(const uint8_t *segment, size_t size);
 
 /* Turns and mirrors the picture as orientation (1..8) demands, so that it stands upright; NOMEM
  * leaves it as it was. */
-enum status image_orient(struct image *image, int32_t orientation, struct error *err);
+enum vitlrp_status image_orient(struct image *image, int32_t orientation, struct vitlrp_error *err);
 
 #endif

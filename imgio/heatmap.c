@@ -31,11 +31,11 @@ static void cover(double start, double span, int32_t size, int32_t *begin, int32
     }
 }
 
-enum status heatmap_rows_open(const struct heatmap *map, int32_t picture_width,
-                              int32_t picture_height, struct heatmap_rows *rows,
-                              struct error *err) {
+enum vitlrp_status heatmap_rows_open(const struct heatmap *map, int32_t picture_width,
+                                     int32_t picture_height, struct heatmap_rows *rows,
+                                     struct vitlrp_error *err) {
     struct heatmap_rows made = {.map = map};
-    enum status status;
+    enum vitlrp_status status;
     cover(map->left, map->span_x, picture_width, &made.x_begin, &made.x_end);
     cover(map->top, map->span_y, picture_height, &made.y_begin, &made.y_end);
     double step_x = map->width / map->span_x;
@@ -51,11 +51,11 @@ enum status heatmap_rows_open(const struct heatmap *map, int32_t picture_width,
     made.mixed = mem_calloc((size_t) map->width, sizeof *made.mixed);
     made.row = mem_calloc((size_t) (made.x_end - made.x_begin), sizeof *made.row);
     if (made.mixed == NULL || made.row == NULL) {
-        status = fail(err, STATUS_NOMEM, "out of memory for a heat map");
+        status = fail(err, VITLRP_NOMEM, "out of memory for a heat map");
         goto failed;
     }
     *rows = made;
-    return STATUS_OK;
+    return VITLRP_OK;
 failed:
     heatmap_rows_close(&made);
     return status;

@@ -30,8 +30,9 @@ struct heatmap_rows {
 };
 
 /* The map must outlive *rows, which the caller owns: heatmap_rows_close. */
-enum status heatmap_rows_open(const struct heatmap *map, int32_t picture_width,
-                              int32_t picture_height, struct heatmap_rows *rows, struct error *err);
+enum vitlrp_status heatmap_rows_open(const struct heatmap *map, int32_t picture_width,
+                                     int32_t picture_height, struct heatmap_rows *rows,
+                                     struct vitlrp_error *err);
 
 /* The values of the pixels x_begin to x_end of row y, y_begin <= y < y_end; valid until the next
  * call. */

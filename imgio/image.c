@@ -14,34 +14,35 @@ struct image_limits image_limits_default(void) {
                                  .max_warnings = 100};
 }
 
-enum status image_limits_check(const struct image_limits *limits, struct error *err) {
+enum vitlrp_status image_limits_check(const struct image_limits *limits, struct vitlrp_error *err) {
     if (limits->max_file < 1 || limits->max_side < 1 || limits->max_pixels < 1 ||
         limits->max_memory < 1 || limits->max_scans < 1 || limits->max_warnings < 1) {
-        return fail(err, STATUS_USAGE, "the limits of pictures must be positive");
+        return fail(err, VITLRP_USAGE, "the limits of pictures must be positive");
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-enum status image_check_size(const struct image_limits *limits, uint64_t width, uint64_t height,
-                             struct error *err) {
+enum vitlrp_status image_check_size(const struct image_limits *limits, uint64_t width,
+                                    uint64_t height, struct vitlrp_error *err) {
     if (width == 0 || height == 0) {
-        return fail(err, STATUS_FORMAT, "picture of %llu x %llu pixels", (unsigned long long) width,
+        return fail(err, VITLRP_FORMAT, "picture of %llu x %llu pixels", (unsigned long long) width,
                     (unsigned long long) height);
     }
     uint64_t max_side = (uint64_t) limits->max_side;
     if (width > max_side || height > max_side) {
-        return fail(err, STATUS_LIMIT, "picture of %llu x %llu pixels; the limit is %d a side",
+        return fail(err, VITLRP_LIMIT, "picture of %llu x %llu pixels; the limit is %d a side",
                     (unsigned long long) width, (unsigned long long) height, limits->max_side);
     }
     if (width > (uint64_t) limits->max_pixels / height) {
-        return fail(err, STATUS_LIMIT, "picture of %llu x %llu pixels; the limit is %lld in all",
+        return fail(err, VITLRP_LIMIT, "picture of %llu x %llu pixels; the limit is %lld in all",
                     (unsigned long long) width, (unsigned long long) height,
                     (long long) limits->max_pixels);
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-enum status image_alloc(int32_t width, int32_t height, struct image *out, struct error *err) {
+enum vitlrp_status image_alloc(int32_t width, int32_t height, struct image *out,
+                               struct vitlrp_error *err) {
     assert(width > 0 && height > 0);
     size_t pixels = 0;
     uint8_t *rgb = NULL;
@@ -49,11 +50,11 @@ enum status image_alloc(int32_t width, int32_t height, struct image *out, struct
         rgb = mem_calloc(pixels, 3);
     }
     if (rgb == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for a picture of %d x %d pixels", width,
+        return fail(err, VITLRP_NOMEM, "out of memory for a picture of %d x %d pixels", width,
                     height);
     }
     *out = (struct image){.rgb = rgb, .width = width, .height = height};
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 void image_free(struct image *image) {

@@ -28,16 +28,17 @@ struct image_limits {
 struct image_limits image_limits_default(void);
 
 /* USAGE if a limit is not positive. */
-enum status image_limits_check(const struct image_limits *limits, struct error *err);
+enum vitlrp_status image_limits_check(const struct image_limits *limits, struct vitlrp_error *err);
 
 /* FORMAT for a picture without pixels, LIMIT for one beyond the limits; to be asked before anything
  * is allocated for it. */
-enum status image_check_size(const struct image_limits *limits, uint64_t width, uint64_t height,
-                             struct error *err);
+enum vitlrp_status image_check_size(const struct image_limits *limits, uint64_t width,
+                                    uint64_t height, struct vitlrp_error *err);
 
 /* A black picture; both sides must be positive. *out is owned by the caller: image_free. NOMEM if
  * memory is short or the size does not fit. */
-enum status image_alloc(int32_t width, int32_t height, struct image *out, struct error *err);
+enum vitlrp_status image_alloc(int32_t width, int32_t height, struct image *out,
+                               struct vitlrp_error *err);
 
 /* Releases the pixels and clears the record; a zeroed record is fine. */
 void image_free(struct image *image);

@@ -246,9 +246,9 @@ static void panes_free(struct panes *panes) {
     }
 }
 
-static enum status panes_draw(const struct image *photo, const struct heatmap *map,
-                              const struct render_look *look, struct panes *panes,
-                              struct error *err) {
+static enum vitlrp_status panes_draw(const struct image *photo, const struct heatmap *map,
+                                     const struct render_look *look, struct panes *panes,
+                                     struct vitlrp_error *err) {
     int32_t width;
     int32_t height;
     fit_picture(photo, &width, &height);
@@ -267,14 +267,14 @@ static enum status panes_draw(const struct image *photo, const struct heatmap *m
     return render_overlay(&panes->picture[0], &scaled, &shared, &panes->picture[2], err);
 }
 
-enum status panel_draw(const struct image *photo, const struct heatmap *map,
-                       const struct render_look *look, const char *caption, struct image *out,
-                       struct error *err) {
+enum vitlrp_status panel_draw(const struct image *photo, const struct heatmap *map,
+                              const struct render_look *look, const char *caption,
+                              struct image *out, struct vitlrp_error *err) {
     struct layout layout = {.regular = font_open(FONT_REGULAR),
                             .bold = font_open(FONT_BOLD),
                             .legend = !is_covered(photo, map)};
     struct panes panes = {.scale = 0.0F};
-    enum status status;
+    enum vitlrp_status status;
     TRY_GOTO(status, panes_draw(photo, map, look, &panes, err), done);
     layout.labels[1] = (struct label){"0"};
     if (panes.scale > 0.0F) {

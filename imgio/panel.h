@@ -11,8 +11,8 @@
 /* Draws the panel; map and look are as for render_overlay, in the photograph's pixels. The caption
  * (UTF-8, NULL: none) is broken into lines at spaces and newlines and ends in an ellipsis if it
  * gets too long. *out is owned: image_free. */
-enum status panel_draw(const struct image *photo, const struct heatmap *map,
-                       const struct render_look *look, const char *caption, struct image *out,
-                       struct error *err);
+enum vitlrp_status panel_draw(const struct image *photo, const struct heatmap *map,
+                              const struct render_look *look, const char *caption,
+                              struct image *out, struct vitlrp_error *err);
 
 #endif

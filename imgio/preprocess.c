@@ -17,54 +17,54 @@ static int32_t centre_offset(int32_t spare) {
     return spare % 2 != 0 && half % 2 != 0 ? half + 1 : half;
 }
 
-static enum status plan_resize(const struct preprocess *preprocess, struct preprocess_plan *plan,
-                               struct error *err) {
+static enum vitlrp_status plan_resize(const struct preprocess *preprocess,
+                                      struct preprocess_plan *plan, struct vitlrp_error *err) {
     int32_t image_width = plan->image_width;
     int32_t image_height = plan->image_height;
     int64_t width = image_width;
     int64_t height = image_height;
-    if (preprocess->resize == PREPROCESS_SQUASH) {
+    if (preprocess->resize == VITLRP_RESIZE_SQUASH) {
         width = height = preprocess->resize_to;
-    } else if (preprocess->resize == PREPROCESS_SHORT) {
+    } else if (preprocess->resize == VITLRP_RESIZE_SHORT) {
         int32_t short_side = image_width < image_height ? image_width : image_height;
         width = proportional(preprocess->resize_to, image_width, short_side);
         height = proportional(preprocess->resize_to, image_height, short_side);
     }
     if (width > MAX_SIDE || height > MAX_SIDE) {
-        return fail(err, STATUS_LIMIT,
+        return fail(err, VITLRP_LIMIT,
                     "a photograph of %d x %d pixels, its short side resized to %d, is too long",
                     image_width, image_height, preprocess->resize_to);
     }
     plan->resize.width = (int32_t) width;
     plan->resize.height = (int32_t) height;
     plan->resize.filter = preprocess->filter;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status plan_crop(const struct preprocess *preprocess, struct resize *resize,
-                             struct error *err) {
+static enum vitlrp_status plan_crop(const struct preprocess *preprocess, struct resize *resize,
+                                    struct vitlrp_error *err) {
     resize->window_width = preprocess->crop_width > 0 ? preprocess->crop_width : resize->width;
     resize->window_height = preprocess->crop_height > 0 ? preprocess->crop_height : resize->height;
     if (resize->window_width > resize->width || resize->window_height > resize->height) {
-        return fail(err, STATUS_MISMATCH,
+        return fail(err, VITLRP_MISMATCH,
                     "the crop of %d x %d pixels is larger than the %s photograph of %d x %d: "
                     "resize to more pixels or crop to fewer",
                     resize->window_width, resize->window_height,
-                    preprocess->resize == PREPROCESS_NONE ? "unresized" : "resized", resize->width,
-                    resize->height);
+                    preprocess->resize == VITLRP_RESIZE_NONE ? "unresized" : "resized",
+                    resize->width, resize->height);
     }
     if (resize->window_width > MAX_INPUT_PIXELS / resize->window_height) {
-        return fail(err, STATUS_LIMIT, "a model input of %d x %d pixels; the limit is %d in all",
+        return fail(err, VITLRP_LIMIT, "a model input of %d x %d pixels; the limit is %d in all",
                     resize->window_width, resize->window_height, MAX_INPUT_PIXELS);
     }
     resize->left = centre_offset(resize->width - resize->window_width);
     resize->top = centre_offset(resize->height - resize->window_height);
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-enum status preprocess_plan_make(const struct preprocess *preprocess, int32_t image_width,
-                                 int32_t image_height, struct preprocess_plan *plan,
-                                 struct error *err) {
+enum vitlrp_status preprocess_plan_make(const struct preprocess *preprocess, int32_t image_width,
+                                        int32_t image_height, struct preprocess_plan *plan,
+                                        struct vitlrp_error *err) {
     assert(image_width > 0 && image_height > 0);
     struct preprocess_plan made = {.image_width = image_width, .image_height = image_height};
     TRY(plan_resize(preprocess, &made, err));
@@ -76,11 +76,11 @@ enum status preprocess_plan_make(const struct preprocess *preprocess, int32_t im
     made.width = made.resize.window_width * scale_x;
     made.height = made.resize.window_height * scale_y;
     *plan = made;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-enum status preprocess_pixels(const struct preprocess_plan *plan, const struct image *image,
-                              struct image *out, struct error *err) {
+enum vitlrp_status preprocess_pixels(const struct preprocess_plan *plan, const struct image *image,
+                                     struct image *out, struct vitlrp_error *err) {
     assert(image->width == plan->image_width && image->height == plan->image_height);
     return image_resize(image, &plan->resize, out, err);
 }
@@ -100,14 +100,14 @@ void preprocess_normalise(const struct preprocess *preprocess, const struct imag
     }
 }
 
-enum status preprocess_denormalise(const struct preprocess *preprocess, const float *input,
-                                   struct image *pixels, struct error *err) {
+enum vitlrp_status preprocess_denormalise(const struct preprocess *preprocess, const float *input,
+                                          struct image *pixels, struct vitlrp_error *err) {
     size_t plane = (size_t) pixels->width * (size_t) pixels->height;
     for (size_t c = 0; c < 3; c++) {
         for (size_t i = 0; i < plane; i++) {
             float value = input[c * plane + i];
             if (!isfinite(value)) {
-                return fail(err, STATUS_NUMERIC, "value %zu of the model input is not finite",
+                return fail(err, VITLRP_NUMERIC, "value %zu of the model input is not finite",
                             c * plane + i);
             }
             value = (value * preprocess->std[c] + preprocess->mean[c]) * 255.0f;
@@ -115,5 +115,5 @@ enum status preprocess_denormalise(const struct preprocess *preprocess, const fl
             pixels->rgb[3 * i + c] = (uint8_t) lrintf(value);
         }
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }

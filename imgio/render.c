@@ -162,16 +162,16 @@ static void paint_row(const struct painter *painter, struct heatmap_rows *rows, 
 }
 
 /* photo NULL: the map alone. */
-static enum status draw(const struct image *photo, const struct heatmap *map,
-                        const struct render_look *look, int32_t width, int32_t height,
-                        struct image *out, struct error *err) {
+static enum vitlrp_status draw(const struct image *photo, const struct heatmap *map,
+                               const struct render_look *look, int32_t width, int32_t height,
+                               struct image *out, struct vitlrp_error *err) {
     struct heatmap_rows rows = {0};
     struct painter painter = {.photo = photo,
                               .colors = &look->colors,
                               .hatch = hatch_for(width, height),
                               .scale = look->scale};
-    enum status status = heatmap_rows_open(map, width, height, &rows, err);
-    if (status != STATUS_OK) {
+    enum vitlrp_status status = heatmap_rows_open(map, width, height, &rows, err);
+    if (status != VITLRP_OK) {
         return status;
     }
     TRY_GOTO(status, image_alloc(width, height, out, err), done);
@@ -187,26 +187,29 @@ done:
     return status;
 }
 
-enum status render_scale(const struct heatmap *map, const struct render_look *look, int32_t width,
-                         int32_t height, float *scale, struct error *err) {
+enum vitlrp_status render_scale(const struct heatmap *map, const struct render_look *look,
+                                int32_t width, int32_t height, float *scale,
+                                struct vitlrp_error *err) {
     struct heatmap_rows rows;
     if (look->scale > 0.0F) {
         *scale = look->scale;
-        return STATUS_OK;
+        return VITLRP_OK;
     }
     TRY(heatmap_rows_open(map, width, height, &rows, err));
     *scale = heatmap_rows_peak(&rows);
     heatmap_rows_close(&rows);
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-enum status render_heat(const struct heatmap *map, const struct render_look *look, int32_t width,
-                        int32_t height, struct image *out, struct error *err) {
+enum vitlrp_status render_heat(const struct heatmap *map, const struct render_look *look,
+                               int32_t width, int32_t height, struct image *out,
+                               struct vitlrp_error *err) {
     return draw(NULL, map, look, width, height, out, err);
 }
 
-enum status render_overlay(const struct image *photo, const struct heatmap *map,
-                           const struct render_look *look, struct image *out, struct error *err) {
+enum vitlrp_status render_overlay(const struct image *photo, const struct heatmap *map,
+                                  const struct render_look *look, struct image *out,
+                                  struct vitlrp_error *err) {
     return draw(photo, map, look, photo->width, photo->height, out, err);
 }
 

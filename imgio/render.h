@@ -18,17 +18,20 @@ struct render_look {
 
 /* The scale that drawing the map over a picture of this size uses: look->scale, or the map's peak
  * there. 0 for a map of zeros, which is drawn in the neutral colour. */
-enum status render_scale(const struct heatmap *map, const struct render_look *look, int32_t width,
-                         int32_t height, float *scale, struct error *err);
+enum vitlrp_status render_scale(const struct heatmap *map, const struct render_look *look,
+                                int32_t width, int32_t height, float *scale,
+                                struct vitlrp_error *err);
 
 /* The map alone. *out is owned: image_free. */
-enum status render_heat(const struct heatmap *map, const struct render_look *look, int32_t width,
-                        int32_t height, struct image *out, struct error *err);
+enum vitlrp_status render_heat(const struct heatmap *map, const struct render_look *look,
+                               int32_t width, int32_t height, struct image *out,
+                               struct vitlrp_error *err);
 
 /* The map over the photograph, which outside of it loses its colour and brightness. *out is owned:
  * image_free. */
-enum status render_overlay(const struct image *photo, const struct heatmap *map,
-                           const struct render_look *look, struct image *out, struct error *err);
+enum vitlrp_status render_overlay(const struct image *photo, const struct heatmap *map,
+                                  const struct render_look *look, struct image *out,
+                                  struct vitlrp_error *err);
 
 /* The hatching of render_heat over the given rectangle, for a legend. */
 void render_hatch(struct image *image, const struct colormap *colors, int32_t left, int32_t top,

@@ -56,9 +56,9 @@ static void kernel_fill(struct kernel *kernel, const struct resample_taps *taps,
 }
 
 /* The kernel of outputs begin <= i < begin + count of a line scaled from `in` to `out` samples. */
-static enum status kernel_make(int32_t in, int32_t out, int32_t begin, int32_t count,
-                               enum resample_filter filter, struct kernel *kernel,
-                               struct error *err) {
+static enum vitlrp_status kernel_make(int32_t in, int32_t out, int32_t begin, int32_t count,
+                                      enum resample_filter filter, struct kernel *kernel,
+                                      struct vitlrp_error *err) {
     struct resample_taps taps;
     TRY(resample_taps_part(in, out, begin, count, filter, &taps, err));
     struct kernel made = {.outputs = count};
@@ -70,13 +70,13 @@ static enum status kernel_make(int32_t in, int32_t out, int32_t begin, int32_t c
     if (checked_mul(&weights, (size_t) count, (size_t) made.count)) {
         made.weight = mem_calloc(weights, sizeof *made.weight);
     }
-    enum status status = STATUS_OK;
+    enum vitlrp_status status = VITLRP_OK;
     if (made.first != NULL && made.weight != NULL) {
         kernel_fill(&made, &taps, in);
         *kernel = made;
     } else {
         kernel_free(&made);
-        status = fail(err, STATUS_NOMEM, "out of memory for resizing a picture");
+        status = fail(err, VITLRP_NOMEM, "out of memory for resizing a picture");
     }
     resample_taps_free(&taps);
     return status;
@@ -165,12 +165,13 @@ static void resize_rows(const struct kernel *kernel, const struct image *in, int
 }
 
 /* The first pass: the wanted columns of `rows` rows from `begin` on. */
-static enum status pass_columns(const struct image *image, const struct resize *resize,
-                                int32_t begin, int32_t rows, struct image *out, struct error *err) {
+static enum vitlrp_status pass_columns(const struct image *image, const struct resize *resize,
+                                       int32_t begin, int32_t rows, struct image *out,
+                                       struct vitlrp_error *err) {
     struct kernel kernel = {0};
     uint8_t *strip = NULL;
     struct image made = {0};
-    enum status status;
+    enum vitlrp_status status;
     TRY_GOTO(status, image_alloc(resize->window_width, rows, &made, err), end);
     if (resize->width == image->width) {
         copy_columns(image, resize->left, begin, &made);
@@ -181,7 +182,7 @@ static enum status pass_columns(const struct image *image, const struct resize *
                  end);
         strip = mem_calloc((size_t) image->width, STRIP_BYTES);
         if (strip == NULL) {
-            status = fail(err, STATUS_NOMEM, "out of memory for resizing a picture");
+            status = fail(err, VITLRP_NOMEM, "out of memory for resizing a picture");
             goto end;
         }
         resize_columns(&kernel, image, begin, strip, &made);
@@ -197,11 +198,11 @@ end:
 
 /* Both passes, for a picture whose height changes: the first one over no more rows than the second
  * one needs. */
-static enum status pass_both(const struct image *image, const struct resize *resize,
-                             struct image *out, struct error *err) {
+static enum vitlrp_status pass_both(const struct image *image, const struct resize *resize,
+                                    struct image *out, struct vitlrp_error *err) {
     struct kernel kernel = {0};
     struct image half = {0};
-    enum status status;
+    enum vitlrp_status status;
     TRY_GOTO(status,
              kernel_make(image->height, resize->height, resize->top, resize->window_height,
                          resize->filter, &kernel, err),
@@ -217,8 +218,8 @@ end:
     return status;
 }
 
-enum status image_resize(const struct image *image, const struct resize *resize, struct image *out,
-                         struct error *err) {
+enum vitlrp_status image_resize(const struct image *image, const struct resize *resize,
+                                struct image *out, struct vitlrp_error *err) {
     assert(resize->left >= 0 && resize->window_width > 0 &&
            resize->left <= resize->width - resize->window_width);
     assert(resize->top >= 0 && resize->window_height > 0 &&

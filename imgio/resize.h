@@ -21,7 +21,7 @@ struct resize {
 
 /* Writes the window to *out, owned by the caller: image_free. The window must lie in the resized
  * picture. NOMEM is the only failure. */
-enum status image_resize(const struct image *image, const struct resize *resize, struct image *out,
-                         struct error *err);
+enum vitlrp_status image_resize(const struct image *image, const struct resize *resize,
+                                struct image *out, struct vitlrp_error *err);
 
 #endif

@@ -12,22 +12,6 @@ extern "C" {
 
 /* ---- Evaluation ---- */
 
-/* What stands in for a patch that is taken away. */
-enum vitlrp_replacement {
-    VITLRP_REPLACE_ZERO, /* 0 after normalisation */
-    VITLRP_REPLACE_BLACK,
-    VITLRP_REPLACE_MEAN, /* the image's mean colour */
-    VITLRP_REPLACE_BLUR,
-    VITLRP_REPLACE_NOISE,
-    VITLRP_REPLACE_ROAD /* noisy linear imputation (Rong et al., ICML 2022) */
-};
-
-enum vitlrp_eval_target {
-    VITLRP_EVAL_PREDICTED, /* explain the predicted class */
-    VITLRP_EVAL_LABEL      /* explain the label; images whose label the model does not know are left
-                              out */
-};
-
 /* Rule parameters laid over a method's own: NAN leaves what the method has. */
 struct vitlrp_rule_changes {
     float gamma_conv, gamma_qkv, gamma_proj, gamma_fc1, gamma_fc2, gamma_head;

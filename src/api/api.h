@@ -7,9 +7,9 @@
 #include "base/status.h"
 #include "vitlrp.h"
 
-/* Copies a failure to the caller's record (which may be NULL) and returns its status. STATUS_OK
+/* Copies a failure to the caller's record (which may be NULL) and returns its status. VITLRP_OK
  * gives VITLRP_OK, leaves *error alone and does not read *internal. */
-enum vitlrp_status api_status(enum status status, const struct error *internal,
+enum vitlrp_status api_status(enum vitlrp_status status, const struct vitlrp_error *internal,
                               struct vitlrp_error *error);
 
 /* Fills *error (may be NULL) with a failure found in the public functions themselves. */

@@ -13,7 +13,8 @@
 
 /* "fp32, mixed, bf16": those that the backend computes as asked for on this processor. */
 static void append_precisions(const struct gemm_backend *backend, struct text *out) {
-    static const enum vit_precision ALL[] = {VIT_FP32, VIT_MIXED, VIT_BF16};
+    static const enum vitlrp_precision ALL[] = {VITLRP_PRECISION_FP32, VITLRP_PRECISION_MIXED,
+                                                VITLRP_PRECISION_BF16};
     const char *separator = ": ";
     for (size_t i = 0; i < sizeof ALL / sizeof *ALL; i++) {
         if (packs_precision(backend, ALL[i]) == ALL[i]) {
@@ -26,10 +27,10 @@ static void append_precisions(const struct gemm_backend *backend, struct text *o
 
 static void append_backends(struct text *out) {
     const struct gemm_backend *backend;
-    struct error err;
+    struct vitlrp_error err;
     const char *name;
     for (size_t i = 0; (name = vitlrp_backend_name(i)) != NULL; i++) {
-        if (gemm_backend_find(name, &backend, &err) == STATUS_OK) {
+        if (gemm_backend_find(name, &backend, &err) == VITLRP_OK) {
             backend->describe(out);
             append_precisions(backend, out);
         }

@@ -20,7 +20,7 @@ enum vitlrp_status vitlrp_dataset_open(const struct vitlrp_model *model,
                                        const struct vitlrp_dataset_options *options,
                                        struct vitlrp_dataset **dataset,
                                        struct vitlrp_error *error) {
-    struct error err;
+    struct vitlrp_error err;
     if (options->struct_size != sizeof *options) {
         return api_fail(error, VITLRP_USAGE, "dataset options were not initialised");
     }
@@ -30,7 +30,7 @@ enum vitlrp_status vitlrp_dataset_open(const struct vitlrp_model *model,
     const struct dataset_options wanted = {
         .path = options->path,
         .truth_path = options->truth,
-        .target = (enum eval_target) options->target,
+        .target = options->target,
         .limit = options->limit,
         .shard = options->shard,
         .shards = options->shards,
@@ -40,8 +40,8 @@ enum vitlrp_status vitlrp_dataset_open(const struct vitlrp_model *model,
     if (opened == NULL) {
         return api_fail(error, VITLRP_NOMEM, "out of memory for a dataset");
     }
-    enum status status = dataset_open(&wanted, &opened->dataset, &err);
-    if (status != STATUS_OK) {
+    enum vitlrp_status status = dataset_open(&wanted, &opened->dataset, &err);
+    if (status != VITLRP_OK) {
         mem_free(opened);
         return api_status(status, &err, error);
     }

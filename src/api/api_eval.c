@@ -36,25 +36,27 @@ struct evaluate_observer eval_observer(const struct vitlrp_eval_observer *observ
 }
 
 /* An evaluation around a record, which it takes over, failing or not. */
-static enum status wrap(struct record *record, struct vitlrp_evaluation **out, struct error *err) {
+static enum vitlrp_status wrap(struct record *record, struct vitlrp_evaluation **out,
+                               struct vitlrp_error *err) {
     struct vitlrp_evaluation *evaluation = mem_calloc(1, sizeof *evaluation);
     if (evaluation == NULL) {
         record_free(record);
-        return fail(err, STATUS_NOMEM, "out of memory for an evaluation");
+        return fail(err, VITLRP_NOMEM, "out of memory for an evaluation");
     }
     evaluation->record = *record;
-    enum status status = summary_make(&evaluation->record.evaluation, evaluation->record.reference,
-                                      api_processors(), &evaluation->summary, err);
-    if (status != STATUS_OK) {
+    enum vitlrp_status status =
+        summary_make(&evaluation->record.evaluation, evaluation->record.reference, api_processors(),
+                     &evaluation->summary, err);
+    if (status != VITLRP_OK) {
         vitlrp_evaluation_close(evaluation);
         return status;
     }
     *out = evaluation;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status run(struct eval_setup *setup, struct vitlrp_evaluation **out,
-                       struct error *err) {
+static enum vitlrp_status run(struct eval_setup *setup, struct vitlrp_evaluation **out,
+                              struct vitlrp_error *err) {
     struct evaluation evaluation = {0};
     struct record record;
     const struct dataset *dataset = &setup->dataset;
@@ -68,13 +70,13 @@ enum vitlrp_status vitlrp_evaluate(const struct vitlrp_model *model,
                                    const struct vitlrp_eval_options *options,
                                    struct vitlrp_evaluation **evaluation,
                                    struct vitlrp_error *error) {
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     struct eval_setup setup;
     if (model == NULL || options == NULL || evaluation == NULL) {
         return api_fail(error, VITLRP_USAGE, "vitlrp_evaluate: a NULL argument");
     }
-    enum status status = eval_setup_open(model, options, &setup, &err);
-    if (status == STATUS_OK) {
+    enum vitlrp_status status = eval_setup_open(model, options, &setup, &err);
+    if (status == VITLRP_OK) {
         status = run(&setup, evaluation, &err);
     }
     eval_setup_close(&setup);
@@ -84,37 +86,37 @@ enum vitlrp_status vitlrp_evaluate(const struct vitlrp_model *model,
 enum vitlrp_status vitlrp_evaluation_read(const void *data, size_t size,
                                           struct vitlrp_evaluation **evaluation,
                                           struct vitlrp_error *error) {
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     struct record record;
     if (data == NULL || evaluation == NULL) {
         return api_fail(error, VITLRP_USAGE, "vitlrp_evaluation_read: a NULL argument");
     }
-    enum status status = record_read(data, size, &record, &err);
-    if (status == STATUS_OK) {
+    enum vitlrp_status status = record_read(data, size, &record, &err);
+    if (status == VITLRP_OK) {
         status = wrap(&record, evaluation, &err);
     }
     return api_status(status, &err, error);
 }
 
-static enum status merge(const struct vitlrp_evaluation *const *parts, size_t count,
-                         struct vitlrp_evaluation **out, struct error *err) {
+static enum vitlrp_status merge(const struct vitlrp_evaluation *const *parts, size_t count,
+                                struct vitlrp_evaluation **out, struct vitlrp_error *err) {
     struct record record;
     const struct record **records = mem_calloc(count, sizeof *records);
     if (records == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for %zu records", count);
+        return fail(err, VITLRP_NOMEM, "out of memory for %zu records", count);
     }
     for (size_t i = 0; i < count; i++) {
         records[i] = &parts[i]->record;
     }
-    enum status status = record_merge(records, count, &record, err);
+    enum vitlrp_status status = record_merge(records, count, &record, err);
     mem_free(records);
-    return status == STATUS_OK ? wrap(&record, out, err) : status;
+    return status == VITLRP_OK ? wrap(&record, out, err) : status;
 }
 
 enum vitlrp_status vitlrp_evaluation_merge(const struct vitlrp_evaluation *const *parts,
                                            size_t count, struct vitlrp_evaluation **evaluation,
                                            struct vitlrp_error *error) {
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     if (parts == NULL || evaluation == NULL || count == 0) {
         return api_fail(error, VITLRP_USAGE, "vitlrp_evaluation_merge: nothing to merge");
     }
@@ -132,7 +134,7 @@ static bool was_run(const struct evaluation *evaluation, const char *method) {
 
 enum vitlrp_status vitlrp_evaluation_compare(struct vitlrp_evaluation *evaluation,
                                              const char *reference, struct vitlrp_error *error) {
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     struct summary summary = {0};
     struct record *record = evaluation == NULL ? NULL : &evaluation->record;
     if (record == NULL || reference == NULL) {
@@ -145,9 +147,9 @@ enum vitlrp_status vitlrp_evaluation_compare(struct vitlrp_evaluation *evaluatio
     if (name == NULL) {
         return api_fail(error, VITLRP_NOMEM, "out of memory for a name");
     }
-    enum status status =
+    enum vitlrp_status status =
         summary_make(&record->evaluation, reference, api_processors(), &summary, &err);
-    if (status != STATUS_OK) {
+    if (status != VITLRP_OK) {
         mem_free(name);
         return api_status(status, &err, error);
     }
@@ -185,7 +187,7 @@ void vitlrp_evaluation_describe(const struct vitlrp_evaluation *evaluation,
         .shards = inner->shards,
         .cancelled = inner->cancelled ? 1 : 0,
         .reference = vitlrp_evaluation_method(evaluation, evaluation->summary.reference),
-        .precision = (enum vitlrp_precision) inner->precision,
+        .precision = inner->precision,
         .audited = audit_images(inner),
     };
     for (size_t i = 0; i < inner->image_count && info->first_error == NULL; i++) {
@@ -259,12 +261,13 @@ enum vitlrp_status vitlrp_evaluation_audit(const struct vitlrp_evaluation *evalu
 }
 
 /* Hands a report over to the caller. */
-static enum vitlrp_status give(enum status status, struct text *text, struct error *err,
-                               char **data, size_t *size, struct vitlrp_error *error) {
-    if (status == STATUS_OK && text->failed) {
-        status = fail(err, STATUS_NOMEM, "out of memory for the report");
+static enum vitlrp_status give(enum vitlrp_status status, struct text *text,
+                               struct vitlrp_error *err, char **data, size_t *size,
+                               struct vitlrp_error *error) {
+    if (status == VITLRP_OK && text->failed) {
+        status = fail(err, VITLRP_NOMEM, "out of memory for the report");
     }
-    if (status == STATUS_OK) {
+    if (status == VITLRP_OK) {
         *data = text->data;
         *size = text->length;
     } else {
@@ -278,10 +281,10 @@ enum vitlrp_status vitlrp_evaluation_json(const struct vitlrp_evaluation *evalua
     if (evaluation == NULL || data == NULL || size == NULL) {
         return api_fail(error, VITLRP_USAGE, "vitlrp_evaluation_json: a NULL argument");
     }
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     struct text text = {.limit = RECORD_TEXT_LIMIT};
     record_write(&evaluation->record, &evaluation->summary, &text);
-    return give(STATUS_OK, &text, &err, data, size, error);
+    return give(VITLRP_OK, &text, &err, data, size, error);
 }
 
 enum vitlrp_status vitlrp_evaluation_csv(const struct vitlrp_evaluation *evaluation, char **data,
@@ -289,10 +292,10 @@ enum vitlrp_status vitlrp_evaluation_csv(const struct vitlrp_evaluation *evaluat
     if (evaluation == NULL || data == NULL || size == NULL) {
         return api_fail(error, VITLRP_USAGE, "vitlrp_evaluation_csv: a NULL argument");
     }
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     struct text text = {.limit = RECORD_TEXT_LIMIT};
     report_csv(&evaluation->record, &text);
-    return give(STATUS_OK, &text, &err, data, size, error);
+    return give(VITLRP_OK, &text, &err, data, size, error);
 }
 
 enum vitlrp_status vitlrp_evaluation_html(const struct vitlrp_evaluation *evaluation, char **data,
@@ -300,9 +303,9 @@ enum vitlrp_status vitlrp_evaluation_html(const struct vitlrp_evaluation *evalua
     if (evaluation == NULL || data == NULL || size == NULL) {
         return api_fail(error, VITLRP_USAGE, "vitlrp_evaluation_html: a NULL argument");
     }
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     struct text text = {.limit = RECORD_TEXT_LIMIT};
-    enum status status = report_html(&evaluation->record, &evaluation->summary, &text, &err);
+    enum vitlrp_status status = report_html(&evaluation->record, &evaluation->summary, &text, &err);
     return give(status, &text, &err, data, size, error);
 }
 
@@ -311,10 +314,10 @@ enum vitlrp_status vitlrp_evaluation_table(const struct vitlrp_evaluation *evalu
     if (evaluation == NULL || data == NULL || size == NULL) {
         return api_fail(error, VITLRP_USAGE, "vitlrp_evaluation_table: a NULL argument");
     }
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     struct text text = {.limit = RECORD_TEXT_LIMIT};
     report_table(&evaluation->record, &evaluation->summary, &text);
-    return give(STATUS_OK, &text, &err, data, size, error);
+    return give(VITLRP_OK, &text, &err, data, size, error);
 }
 
 void vitlrp_eval_cost_init(struct vitlrp_eval_cost *cost) {
@@ -324,7 +327,7 @@ void vitlrp_eval_cost_init(struct vitlrp_eval_cost *cost) {
 
 enum vitlrp_status vitlrp_eval_measure(const struct vitlrp_model *model,
                                        struct vitlrp_eval_cost *cost, struct vitlrp_error *error) {
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     struct eval_bench_result result;
     if (model == NULL || cost == NULL || cost->struct_size != sizeof *cost) {
         return api_fail(error, VITLRP_USAGE,
@@ -346,13 +349,13 @@ enum vitlrp_status vitlrp_eval_measure(const struct vitlrp_model *model,
                                          .images = (size_t) cost->images,
                                          .methods = (size_t) cost->methods,
                                          .steps = cost->steps,
-                                         .precision = (enum vit_precision) cost->precision};
-    enum status status = eval_bench_run(&options, &result, &err);
-    if (status == STATUS_OK) {
+                                         .precision = cost->precision};
+    enum vitlrp_status status = eval_bench_run(&options, &result, &err);
+    if (status == VITLRP_OK) {
         cost->images = (int32_t) result.images;
         cost->threads = (int32_t) result.threads;
         cost->backend = result.backend;
-        cost->precision = (enum vitlrp_precision) result.precision;
+        cost->precision = result.precision;
         cost->points = result.points;
         cost->evaluator_seconds = result.evaluator_seconds;
         cost->plain_seconds = result.plain_seconds;

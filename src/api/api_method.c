@@ -4,15 +4,6 @@
 #include "api/api.h"
 #include "api/api_session.h"
 
-_Static_assert((int) VITLRP_READS_RULES == (int) VIT_READS_RULES, "flags differ");
-_Static_assert((int) VITLRP_READS_HEAD_FUSION == (int) VIT_READS_FUSION, "flags differ");
-_Static_assert((int) VITLRP_READS_SAMPLES == (int) VIT_READS_SAMPLES, "flags differ");
-_Static_assert((int) VITLRP_READS_NOISE == (int) VIT_READS_NOISE, "flags differ");
-_Static_assert((int) VITLRP_READS_SEED == (int) VIT_READS_SEED, "flags differ");
-_Static_assert((int) VITLRP_FUSE_MEAN == (int) VIT_FUSE_MEAN, "fusions differ");
-_Static_assert((int) VITLRP_FUSE_MAX == (int) VIT_FUSE_MAX, "fusions differ");
-_Static_assert((int) VITLRP_FUSE_MIN == (int) VIT_FUSE_MIN, "fusions differ");
-
 size_t vitlrp_method_count(void) {
     return vit_method_count();
 }
@@ -25,24 +16,25 @@ void vitlrp_method_info_init(struct vitlrp_method_info *info) {
     *info = (struct vitlrp_method_info){.struct_size = sizeof *info};
 }
 
-static enum status find_method(const char *name, const struct vit_method **out, struct error *err) {
+static enum vitlrp_status find_method(const char *name, const struct vit_method **out,
+                                      struct vitlrp_error *err) {
     *out = vit_method_find(name);
     if (*out == NULL) {
-        return fail(err, STATUS_USAGE, "no method '%.40s'", name);
+        return fail(err, VITLRP_USAGE, "no method '%.40s'", name);
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 enum vitlrp_status vitlrp_method_describe(const char *name, struct vitlrp_method_info *info,
                                           struct vitlrp_error *error) {
     API_NEEDS(name != NULL && info != NULL, error);
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     const struct vit_method *method = NULL;
     if (info->struct_size != sizeof *info) {
         return api_fail(error, VITLRP_USAGE, "the method's record was not initialised");
     }
-    enum status status = find_method(name, &method, &err);
-    if (status == STATUS_OK) {
+    enum vitlrp_status status = find_method(name, &method, &err);
+    if (status == VITLRP_OK) {
         *info = (struct vitlrp_method_info){.struct_size = sizeof *info,
                                             .name = method->name,
                                             .summary = method->summary,
@@ -57,16 +49,15 @@ enum vitlrp_status vitlrp_method_describe(const char *name, struct vitlrp_method
 enum vitlrp_status vitlrp_method_options_init(struct vitlrp_method_options *options,
                                               const char *method, struct vitlrp_error *error) {
     API_NEEDS(options != NULL && method != NULL, error);
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     const struct vit_method *found = NULL;
-    enum status status = find_method(method, &found, &err);
-    if (status == STATUS_OK) {
+    enum vitlrp_status status = find_method(method, &found, &err);
+    if (status == VITLRP_OK) {
         const struct vit_method_options *defaults = &found->defaults;
         *options = (struct vitlrp_method_options){.struct_size = sizeof *options,
                                                   .method = found->name,
                                                   .rules = session_public_rules(&defaults->rules),
-                                                  .head_fusion =
-                                                      (enum vitlrp_head_fusion) defaults->fusion,
+                                                  .head_fusion = defaults->fusion,
                                                   .discard_ratio = defaults->discard_ratio,
                                                   .samples = (int32_t) defaults->samples,
                                                   .noise = defaults->noise,
@@ -75,42 +66,44 @@ enum vitlrp_status vitlrp_method_options_init(struct vitlrp_method_options *opti
     return api_status(status, &err, error);
 }
 
-static enum status translate(const struct vitlrp_method_options *options,
-                             const struct vit_method **method, struct vit_method_options *out,
-                             struct error *err) {
+static enum vitlrp_status translate(const struct vitlrp_method_options *options,
+                                    const struct vit_method **method,
+                                    struct vit_method_options *out, struct vitlrp_error *err) {
     if (options->struct_size != sizeof *options || options->method == NULL) {
-        return fail(err, STATUS_USAGE, "method options were not initialised");
+        return fail(err, VITLRP_USAGE, "method options were not initialised");
     }
     TRY(find_method(options->method, method, err));
     if (options->head_fusion > VITLRP_FUSE_MIN) {
-        return fail(err, STATUS_USAGE, "no such head fusion: %d", (int) options->head_fusion);
+        return fail(err, VITLRP_USAGE, "no such head fusion: %d", (int) options->head_fusion);
     }
     *out =
-        (struct vit_method_options){.fusion = (enum vit_head_fusion) options->head_fusion,
+        (struct vit_method_options){.fusion = options->head_fusion,
                                     .discard_ratio = options->discard_ratio,
                                     .samples = options->samples < 0 ? 0 : (size_t) options->samples,
                                     .noise = options->noise,
                                     .seed = options->seed};
-    if (((*method)->reads & VIT_READS_RULES) == 0) {
-        return STATUS_OK;
+    if (((*method)->reads & VITLRP_READS_RULES) == 0) {
+        return VITLRP_OK;
     }
     return session_rules(&options->rules, &out->rules, err);
 }
 
-static enum status check_record(const struct vitlrp_relevance *relevance, struct error *err) {
+static enum vitlrp_status check_record(const struct vitlrp_relevance *relevance,
+                                       struct vitlrp_error *err) {
     if (relevance->struct_size != sizeof *relevance) {
-        return fail(err, STATUS_USAGE, "the relevance record was not initialised");
+        return fail(err, VITLRP_USAGE, "the relevance record was not initialised");
     }
     if (relevance->ledger != NULL || relevance->neurons != NULL) {
-        return fail(err, STATUS_USAGE,
+        return fail(err, VITLRP_USAGE,
                     "a ledger and neurons come from vitlrp_session_relevance only");
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status attribute(struct vitlrp_session *session, const struct vitlrp_target *targets,
-                             size_t target_count, const struct vitlrp_method_options *options,
-                             struct vitlrp_relevance *relevance, struct error *err) {
+static enum vitlrp_status attribute(struct vitlrp_session *session,
+                                    const struct vitlrp_target *targets, size_t target_count,
+                                    const struct vitlrp_method_options *options,
+                                    struct vitlrp_relevance *relevance, struct vitlrp_error *err) {
     const struct vit_method *method = NULL;
     struct vit_method_options chosen;
     TRY(check_record(relevance, err));
@@ -130,7 +123,7 @@ static enum status attribute(struct vitlrp_session *session, const struct vitlrp
     for (size_t p = 0; p < session->patch_count; p++) {
         relevance->sum += request.patches[p];
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 enum vitlrp_status
@@ -138,7 +131,7 @@ vitlrp_session_attribute(struct vitlrp_session *session, const struct vitlrp_tar
                          size_t target_count, const struct vitlrp_method_options *options,
                          struct vitlrp_relevance *relevance, struct vitlrp_error *error) {
     API_NEEDS(session != NULL && targets != NULL && options != NULL && relevance != NULL, error);
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     return api_status(attribute(session, targets, target_count, options, relevance, &err), &err,
                       error);
 }

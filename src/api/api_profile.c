@@ -6,9 +6,9 @@
 const char *vitlrp_backend_name(size_t index) {
     static const char *const KNOWN[] = {"openblas", "onednn"};
     const struct gemm_backend *backend;
-    struct error err;
+    struct vitlrp_error err;
     for (size_t i = 0; i < sizeof KNOWN / sizeof KNOWN[0]; i++) {
-        if (gemm_backend_find(KNOWN[i], &backend, &err) == STATUS_OK && index-- == 0) {
+        if (gemm_backend_find(KNOWN[i], &backend, &err) == VITLRP_OK && index-- == 0) {
             return KNOWN[i];
         }
     }

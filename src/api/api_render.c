@@ -24,29 +24,30 @@ void vitlrp_render_options_init(struct vitlrp_render_options *options) {
                                               .format = VITLRP_PICTURE_PNG};
 }
 
-static enum status check_options(const struct vitlrp_render_options *options, struct error *err) {
+static enum vitlrp_status check_options(const struct vitlrp_render_options *options,
+                                        struct vitlrp_error *err) {
     if (options == NULL || options->struct_size != sizeof *options || options->colormap == NULL) {
-        return fail(err, STATUS_USAGE, "render options not initialised");
+        return fail(err, VITLRP_USAGE, "render options not initialised");
     }
     if (options->style < VITLRP_STYLE_OVERLAY || options->style > VITLRP_STYLE_PANEL ||
         options->upsample < VITLRP_UPSAMPLE_NEAREST ||
         options->upsample > VITLRP_UPSAMPLE_BICUBIC || options->format < VITLRP_PICTURE_PNG ||
         options->format > VITLRP_PICTURE_JPEG) {
-        return fail(err, STATUS_USAGE, "unknown style, upsampling or format");
+        return fail(err, VITLRP_USAGE, "unknown style, upsampling or format");
     }
     if (!(options->opacity <= 1.0F)) {
-        return fail(err, STATUS_USAGE, "opacity %g is not within 0 and 1",
+        return fail(err, VITLRP_USAGE, "opacity %g is not within 0 and 1",
                     (double) options->opacity);
     }
     if (!(options->scale >= 0.0F && options->scale <= RELEVANCE_MAX)) {
-        return fail(err, STATUS_USAGE, "scale %g is not a finite number from 0",
+        return fail(err, VITLRP_USAGE, "scale %g is not a finite number from 0",
                     (double) options->scale);
     }
     if ((options->caption != NULL && strlen(options->caption) > TEXT_BYTES_MAX) ||
         (options->comment != NULL && strlen(options->comment) > TEXT_BYTES_MAX)) {
-        return fail(err, STATUS_LIMIT, "caption or comment of more than %zu bytes", TEXT_BYTES_MAX);
+        return fail(err, VITLRP_LIMIT, "caption or comment of more than %zu bytes", TEXT_BYTES_MAX);
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 /* True if [start, start + span) is a part of [0, size), but for rounding. */
@@ -55,37 +56,39 @@ static bool is_within(double start, double span, int32_t size) {
     return span > 0.0 && start >= -slack && start + span <= size + slack;
 }
 
-static enum status check_geometry(const struct vitlrp_image *image,
-                                  const struct vitlrp_geometry *geometry, struct error *err) {
+static enum vitlrp_status check_geometry(const struct vitlrp_image *image,
+                                         const struct vitlrp_geometry *geometry,
+                                         struct vitlrp_error *err) {
     int32_t width = image->pixels.width;
     int32_t height = image->pixels.height;
     if (geometry->image_width != width || geometry->image_height != height) {
-        return fail(err, STATUS_MISMATCH, "geometry of a photograph of %d x %d, not %d x %d",
+        return fail(err, VITLRP_MISMATCH, "geometry of a photograph of %d x %d, not %d x %d",
                     geometry->image_width, geometry->image_height, width, height);
     }
     if (geometry->input_width <= 0 || geometry->input_height <= 0) {
-        return fail(err, STATUS_USAGE, "geometry with a model input of %d x %d",
+        return fail(err, VITLRP_USAGE, "geometry with a model input of %d x %d",
                     geometry->input_width, geometry->input_height);
     }
     if (!is_within(geometry->left, geometry->width, width) ||
         !is_within(geometry->top, geometry->height, height)) {
         return fail(
-            err, STATUS_USAGE, "geometry outside of the photograph: %g x %g at (%g, %g) of %d x %d",
+            err, VITLRP_USAGE, "geometry outside of the photograph: %g x %g at (%g, %g) of %d x %d",
             geometry->width, geometry->height, geometry->left, geometry->top, width, height);
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 /* Copies the map as relevance per input pixel: what a patch has is spread over its pixels. *values
  * is owned by the caller: mem_free. */
-static enum status copy_map(const struct vitlrp_map *map, const struct vitlrp_geometry *geometry,
-                            float **values, struct error *err) {
+static enum vitlrp_status copy_map(const struct vitlrp_map *map,
+                                   const struct vitlrp_geometry *geometry, float **values,
+                                   struct vitlrp_error *err) {
     size_t count = 0;
     if (map->values == NULL || map->height <= 0 || map->width <= 0) {
-        return fail(err, STATUS_USAGE, "map without values");
+        return fail(err, VITLRP_USAGE, "map without values");
     }
     if (map->height > geometry->input_height || map->width > geometry->input_width) {
-        return fail(err, STATUS_MISMATCH, "map of %d x %d for a model input of %d x %d", map->width,
+        return fail(err, VITLRP_MISMATCH, "map of %d x %d for a model input of %d x %d", map->width,
                     map->height, geometry->input_width, geometry->input_height);
     }
     float *copy = NULL;
@@ -93,7 +96,7 @@ static enum status copy_map(const struct vitlrp_map *map, const struct vitlrp_ge
         copy = mem_calloc(count, sizeof *copy);
     }
     if (copy == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for a map of %d x %d", map->width,
+        return fail(err, VITLRP_NOMEM, "out of memory for a map of %d x %d", map->width,
                     map->height);
     }
     double pixels = ((double) geometry->input_height / map->height) *
@@ -101,13 +104,13 @@ static enum status copy_map(const struct vitlrp_map *map, const struct vitlrp_ge
     for (size_t i = 0; i < count; i++) {
         if (!(fabsf(map->values[i]) <= RELEVANCE_MAX)) {
             mem_free(copy);
-            return fail(err, STATUS_NUMERIC, "map value %g in row %zu, column %zu",
+            return fail(err, VITLRP_NUMERIC, "map value %g in row %zu, column %zu",
                         (double) map->values[i], i / (size_t) map->width, i % (size_t) map->width);
         }
         copy[i] = (float) ((double) map->values[i] / pixels);
     }
     *values = copy;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 static enum resample_filter filter_of(enum vitlrp_upsample upsample) {
@@ -122,9 +125,9 @@ static enum resample_filter filter_of(enum vitlrp_upsample upsample) {
     return RESAMPLE_BILINEAR;
 }
 
-static enum status draw_style(const struct image *photo, const struct heatmap *map,
-                              const struct vitlrp_render_options *options, struct image *out,
-                              struct error *err) {
+static enum vitlrp_status draw_style(const struct image *photo, const struct heatmap *map,
+                                     const struct vitlrp_render_options *options, struct image *out,
+                                     struct vitlrp_error *err) {
     struct render_look look = {.opacity = options->opacity, .scale = options->scale};
     TRY(colormap_make(options->colormap, &look.colors, err));
     switch (options->style) {
@@ -138,14 +141,14 @@ static enum status draw_style(const struct image *photo, const struct heatmap *m
     return render_overlay(photo, map, &look, out, err);
 }
 
-static enum status draw_and_encode(const struct vitlrp_image *image,
-                                   const struct vitlrp_geometry *geometry,
-                                   const struct vitlrp_map *map,
-                                   const struct vitlrp_render_options *options, struct bytes *file,
-                                   struct error *err) {
+static enum vitlrp_status draw_and_encode(const struct vitlrp_image *image,
+                                          const struct vitlrp_geometry *geometry,
+                                          const struct vitlrp_map *map,
+                                          const struct vitlrp_render_options *options,
+                                          struct bytes *file, struct vitlrp_error *err) {
     float *values = NULL;
     struct image picture = {0};
-    enum status status;
+    enum vitlrp_status status;
     TRY(check_options(options, err));
     TRY(check_geometry(image, geometry, err));
     TRY(copy_map(map, geometry, &values, err));
@@ -172,15 +175,15 @@ enum vitlrp_status vitlrp_render(const struct vitlrp_image *image,
                                  const struct vitlrp_map *map,
                                  const struct vitlrp_render_options *options, unsigned char **data,
                                  size_t *size, struct vitlrp_error *error) {
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     struct bytes file = {0};
     if (image == NULL || geometry == NULL || map == NULL || data == NULL || size == NULL) {
         return api_fail(error, VITLRP_USAGE,
                         "vitlrp_render without an image, a geometry, a map or "
                         "a place for the result");
     }
-    enum status status = draw_and_encode(image, geometry, map, options, &file, &err);
-    if (status == STATUS_OK) {
+    enum vitlrp_status status = draw_and_encode(image, geometry, map, options, &file, &err);
+    if (status == VITLRP_OK) {
         *data = file.data;
         *size = file.size;
     }

@@ -60,43 +60,43 @@ static const struct vit_method *method_of_span(const char *name, size_t length) 
     return NULL;
 }
 
-static enum status choose_methods(const char *names, struct chosen_options *out,
-                                  struct error *err) {
+static enum vitlrp_status choose_methods(const char *names, struct chosen_options *out,
+                                         struct vitlrp_error *err) {
     for (const char *next = names;; next++) {
         size_t length = strcspn(next, ",");
         const struct vit_method *method = method_of_span(next, length);
         if (method == NULL) {
-            return fail(err, STATUS_USAGE, "no method '%.*s'", (int) size_min(length, 40), next);
+            return fail(err, VITLRP_USAGE, "no method '%.*s'", (int) size_min(length, 40), next);
         }
         if (out->options.method_count == MOST_METHODS) {
-            return fail(err, STATUS_USAGE, "more than %d methods", MOST_METHODS);
+            return fail(err, VITLRP_USAGE, "more than %d methods", MOST_METHODS);
         }
         out->methods[out->options.method_count++] = method;
         next += length;
         if (*next == '\0') {
-            return STATUS_OK;
+            return VITLRP_OK;
         }
     }
 }
 
-static enum status translate_options(const struct vitlrp_session_options *options,
-                                     struct chosen_options *out, struct error *err) {
+static enum vitlrp_status translate_options(const struct vitlrp_session_options *options,
+                                            struct chosen_options *out, struct vitlrp_error *err) {
     struct vitlrp_session_options chosen;
     vitlrp_session_options_init(&chosen);
     if (options != NULL) {
         if (options->struct_size != sizeof *options) {
-            return fail(err, STATUS_USAGE, "session options were not initialised");
+            return fail(err, VITLRP_USAGE, "session options were not initialised");
         }
         chosen = *options;
     }
     if (chosen.threads < 0 || chosen.threads > POOL_MAX_THREADS) {
-        return fail(err, STATUS_USAGE, "threads must be from 0 to %d", POOL_MAX_THREADS);
+        return fail(err, VITLRP_USAGE, "threads must be from 0 to %d", POOL_MAX_THREADS);
     }
     if (chosen.input_height < 0 || chosen.input_width < 0) {
-        return fail(err, STATUS_USAGE, "the input size must not be negative");
+        return fail(err, VITLRP_USAGE, "the input size must not be negative");
     }
     if (chosen.precision < VITLRP_PRECISION_FP32 || chosen.precision > VITLRP_PRECISION_BF16) {
-        return fail(err, STATUS_USAGE, "there is no precision %d", (int) chosen.precision);
+        return fail(err, VITLRP_USAGE, "there is no precision %d", (int) chosen.precision);
     }
     size_t threads = chosen.threads > 0 ? (size_t) chosen.threads : api_processors();
     out->options =
@@ -108,7 +108,7 @@ static enum status translate_options(const struct vitlrp_session_options *option
                                         .backend = chosen.backend == NULL ? "auto" : chosen.backend,
                                         .methods = out->methods,
                                         .max_bytes = chosen.max_bytes,
-                                        .precision = (enum vit_precision) chosen.precision,
+                                        .precision = chosen.precision,
                                         .many_passes = chosen.passes >= MANY_PASSES};
     return choose_methods(chosen.methods == NULL ? DEFAULT_METHODS : chosen.methods, out, err);
 }
@@ -117,18 +117,19 @@ enum vitlrp_status vitlrp_session_bytes(const struct vitlrp_model *model,
                                         const struct vitlrp_session_options *options, size_t *bytes,
                                         struct vitlrp_error *error) {
     API_NEEDS(model != NULL && bytes != NULL, error);
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     struct chosen_options chosen;
-    enum status status = translate_options(options, &chosen, &err);
-    if (status == STATUS_OK) {
+    enum vitlrp_status status = translate_options(options, &chosen, &err);
+    if (status == VITLRP_OK) {
         status = vit_attributor_bytes(model->vit, &chosen.options, bytes, &err);
     }
     return api_status(status, &err, error);
 }
 
 /* Everything but the attributor. */
-static enum status allocate_records(struct vitlrp_session *session, const struct vit_model *model,
-                                    struct error *err) {
+static enum vitlrp_status allocate_records(struct vitlrp_session *session,
+                                           const struct vit_model *model,
+                                           struct vitlrp_error *err) {
     struct vit_session_info info = vit_session_describe(session->vit);
     session->classes = (size_t) model->config.classes;
     session->ledger_length = vit_ledger_length(&model->config);
@@ -140,9 +141,9 @@ static enum status allocate_records(struct vitlrp_session *session, const struct
     session->patches = mem_calloc(session->patch_count, sizeof *session->patches);
     if (session->targets == NULL || session->ledger == NULL || session->input == NULL ||
         session->patches == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for a session");
+        return fail(err, VITLRP_NOMEM, "out of memory for a session");
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 enum vitlrp_status vitlrp_session_open(const struct vitlrp_model *model,
@@ -150,12 +151,12 @@ enum vitlrp_status vitlrp_session_open(const struct vitlrp_model *model,
                                        struct vitlrp_session **session,
                                        struct vitlrp_error *error) {
     API_NEEDS(model != NULL && session != NULL, error);
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     struct chosen_options chosen;
-    enum status status = STATUS_OK;
+    enum vitlrp_status status = VITLRP_OK;
     struct vitlrp_session *opened = mem_calloc(1, sizeof *opened);
     if (opened == NULL) {
-        status = fail(&err, STATUS_NOMEM, "out of memory for a session");
+        status = fail(&err, VITLRP_NOMEM, "out of memory for a session");
         goto cleanup;
     }
     TRY_GOTO(status, translate_options(options, &chosen, &err), cleanup);
@@ -195,7 +196,7 @@ void vitlrp_session_describe(const struct vitlrp_session *session,
                                          .backend = found.backend,
                                          .instruction_set = found.instruction_set,
                                          .bytes = found.bytes,
-                                         .precision = (enum vitlrp_precision) found.precision,
+                                         .precision = found.precision,
                                          .arranged_bytes = found.arranged_bytes};
 }
 
@@ -213,7 +214,7 @@ enum vitlrp_status vitlrp_session_gemm_rate(struct vitlrp_session *session, doub
 enum vitlrp_status vitlrp_session_forward(struct vitlrp_session *session, const float *input,
                                           float *logits, struct vitlrp_error *error) {
     API_NEEDS(session != NULL && input != NULL, error);
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     memcpy(session->input, input, session->pixels * sizeof *input);
     return api_status(vit_attributor_forward(session->attributor, input, logits, &err), &err,
                       error);
@@ -222,9 +223,9 @@ enum vitlrp_status vitlrp_session_forward(struct vitlrp_session *session, const 
 enum vitlrp_status vitlrp_session_block_output(struct vitlrp_session *session, int32_t block,
                                                float *output, struct vitlrp_error *error) {
     API_NEEDS(session != NULL && output != NULL, error);
-    struct error err = {0};
-    enum status status = vit_attributor_restore(session->attributor, session->input, &err);
-    if (status == STATUS_OK) {
+    struct vitlrp_error err = {0};
+    enum vitlrp_status status = vit_attributor_restore(session->attributor, session->input, &err);
+    if (status == VITLRP_OK) {
         status = vit_block_output(session->vit, block, output, &err);
     }
     return api_status(status, &err, error);
@@ -256,20 +257,20 @@ enum vitlrp_status vitlrp_rules_init(struct vitlrp_rules *rules, const char *pre
     return VITLRP_OK;
 }
 
-enum status session_rules(const struct vitlrp_rules *rules, struct vit_rules *out,
-                          struct error *err) {
+enum vitlrp_status session_rules(const struct vitlrp_rules *rules, struct vit_rules *out,
+                                 struct vitlrp_error *err) {
     if (rules->struct_size != sizeof *rules) {
-        return fail(err, STATUS_USAGE, "rules were not initialised");
+        return fail(err, VITLRP_USAGE, "rules were not initialised");
     }
     const float gammas[] = {rules->gamma_conv, rules->gamma_qkv, rules->gamma_proj,
                             rules->gamma_fc1,  rules->gamma_fc2, rules->gamma_head};
     for (size_t i = 0; i < sizeof gammas / sizeof gammas[0]; i++) {
         if (!(gammas[i] >= 0.0F)) {
-            return fail(err, STATUS_USAGE, "a gamma must be 0, positive or infinity");
+            return fail(err, VITLRP_USAGE, "a gamma must be 0, positive or infinity");
         }
     }
     if (!(rules->epsilon >= 0.0F) || isinf(rules->epsilon)) {
-        return fail(err, STATUS_USAGE, "epsilon must be 0 or positive, and finite");
+        return fail(err, VITLRP_USAGE, "epsilon must be 0 or positive, and finite");
     }
     *out = (struct vit_rules){.propagation = rules->attention == VITLRP_ATTENTION_CP
                                                  ? VIT_PROPAGATE_CP_LRP
@@ -281,24 +282,24 @@ enum status session_rules(const struct vitlrp_rules *rules, struct vit_rules *ou
                               .gamma_fc2 = rules->gamma_fc2,
                               .gamma_head = rules->gamma_head,
                               .epsilon = rules->epsilon};
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 size_t vitlrp_ledger_length(const struct vitlrp_model *model) {
     return vit_ledger_length(&model->vit->config);
 }
 
-enum status session_take_targets(struct vitlrp_session *session,
-                                 const struct vitlrp_target *targets, size_t target_count,
-                                 struct error *err) {
+enum vitlrp_status session_take_targets(struct vitlrp_session *session,
+                                        const struct vitlrp_target *targets, size_t target_count,
+                                        struct vitlrp_error *err) {
     if (target_count > session->classes) {
-        return fail(err, STATUS_USAGE, "%zu targets are more than the model's %zu outputs",
+        return fail(err, VITLRP_USAGE, "%zu targets are more than the model's %zu outputs",
                     target_count, session->classes);
     }
     for (size_t i = 0; i < target_count; i++) {
-        session->targets[i] = (struct vit_target){targets[i].output, targets[i].weight};
+        session->targets[i] = (struct vitlrp_target){targets[i].output, targets[i].weight};
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 static void give_results(const struct vitlrp_session *session, const struct vit_relevance *from,
@@ -306,7 +307,7 @@ static void give_results(const struct vitlrp_session *session, const struct vit_
     to->explained = from->explained;
     to->sum = from->sum;
     for (size_t i = 0; to->ledger != NULL && i < session->ledger_length; i++) {
-        const struct vit_ledger_entry *entry = &session->ledger[i];
+        const struct vitlrp_ledger_entry *entry = &session->ledger[i];
         to->ledger[i] = (struct vitlrp_ledger_entry){entry->block, entry->kind, entry->absorbed};
     }
 }
@@ -317,19 +318,19 @@ enum vitlrp_status vitlrp_session_relevance(struct vitlrp_session *session,
                                             struct vitlrp_relevance *relevance,
                                             struct vitlrp_error *error) {
     API_NEEDS(session != NULL && targets != NULL && rules != NULL && relevance != NULL, error);
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     struct vit_rules chosen;
     if (relevance->struct_size != sizeof *relevance) {
         return api_fail(error, VITLRP_USAGE, "the relevance record was not initialised");
     }
-    enum status status = session_rules(rules, &chosen, &err);
-    if (status == STATUS_OK) {
+    enum vitlrp_status status = session_rules(rules, &chosen, &err);
+    if (status == VITLRP_OK) {
         status = session_take_targets(session, targets, target_count, &err);
     }
-    if (status == STATUS_OK) {
+    if (status == VITLRP_OK) {
         status = vit_attributor_restore(session->attributor, session->input, &err);
     }
-    if (status == STATUS_OK) {
+    if (status == VITLRP_OK) {
         struct vit_relevance result = {.pixels = relevance->pixels,
                                        .patches = relevance->patches,
                                        .neurons = relevance->neurons,
@@ -338,7 +339,7 @@ enum vitlrp_status vitlrp_session_relevance(struct vitlrp_session *session,
                                            relevance->ledger == NULL ? NULL : session->ledger};
         status =
             vit_relevance(session->vit, session->targets, target_count, &chosen, &result, &err);
-        if (status == STATUS_OK) {
+        if (status == VITLRP_OK) {
             give_results(session, &result, relevance);
         }
     }

@@ -42,8 +42,8 @@ static void give_result(const struct tune_result *found, const char *method,
 }
 
 /* items [calibration..., held out...] with indices that ascend in each part. */
-static enum status tune(struct eval_setup *setup, const struct vitlrp_tune_options *options,
-                        struct vitlrp_tune_result *result, struct error *err) {
+static enum vitlrp_status tune(struct eval_setup *setup, const struct vitlrp_tune_options *options,
+                               struct vitlrp_tune_result *result, struct vitlrp_error *err) {
     const struct dataset *dataset = &setup->dataset;
     size_t calibration = (dataset->count + 1) / 2;
     struct tune_result found = {0};
@@ -56,16 +56,16 @@ static enum status tune(struct eval_setup *setup, const struct vitlrp_tune_optio
     };
     struct eval_item *items = mem_calloc(dataset->count, sizeof *items);
     if (items == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for %zu images", dataset->count);
+        return fail(err, VITLRP_NOMEM, "out of memory for %zu images", dataset->count);
     }
     for (size_t i = 0; i < dataset->count; i++) {
         items[i % 2 == 0 ? i / 2 : calibration + i / 2] = dataset->items[i];
     }
     eval_change_rules(setup->options.rules, &wanted.preset.rules);
     setup->evaluate.observer = eval_observer(&setup->options.observer);
-    enum status status = tune_run(&wanted, items, calibration, items + calibration,
-                                  dataset->count - calibration, &found, err);
-    if (status == STATUS_OK) {
+    enum vitlrp_status status = tune_run(&wanted, items, calibration, items + calibration,
+                                         dataset->count - calibration, &found, err);
+    if (status == VITLRP_OK) {
         give_result(&found, setup->methods[0].method->name, result);
         result->calibration_images = calibration;
         result->held_out_images = dataset->count - calibration;
@@ -79,7 +79,7 @@ enum vitlrp_status vitlrp_tune(const struct vitlrp_model *model,
                                const struct vitlrp_tune_options *options,
                                struct vitlrp_tune_result *result, struct vitlrp_error *error) {
     static const char *const DEFAULT_METHOD[] = {"attnlrp"};
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     struct eval_setup setup;
     if (model == NULL || options == NULL || result == NULL || options->evaluation == NULL ||
         options->struct_size != sizeof *options || result->struct_size != sizeof *result) {
@@ -93,8 +93,8 @@ enum vitlrp_status vitlrp_tune(const struct vitlrp_model *model,
     evaluation.reference = NULL;
     evaluation.shard = 0;
     evaluation.shards = 1;
-    enum status status = eval_setup_open(model, &evaluation, &setup, &err);
-    if (status == STATUS_OK) {
+    enum vitlrp_status status = eval_setup_open(model, &evaluation, &setup, &err);
+    if (status == VITLRP_OK) {
         status = tune(&setup, options, result, &err);
     }
     eval_setup_close(&setup);

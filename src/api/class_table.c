@@ -15,32 +15,32 @@
 extern const char imagenet_classes[];
 extern const uint64_t imagenet_classes_size;
 
-static enum status copy_escaped(const char *string, char **out, struct error *err) {
+static enum vitlrp_status copy_escaped(const char *string, char **out, struct vitlrp_error *err) {
     char escaped[4 * MAX_LINE + 1];
     text_escape_name(escaped, sizeof escaped, string);
     *out = mem_strdup(escaped);
-    return *out != NULL ? STATUS_OK : fail(err, STATUS_NOMEM, "out of memory for class names");
+    return *out != NULL ? VITLRP_OK : fail(err, VITLRP_NOMEM, "out of memory for class names");
 }
 
-static enum status table_grow(struct class_table *table, struct error *err) {
+static enum vitlrp_status table_grow(struct class_table *table, struct vitlrp_error *err) {
     /* Doubles whenever the count is a power of two, so that no capacity needs to be kept. */
     size_t count = table->count;
     if ((count & (count - 1)) != 0) {
-        return STATUS_OK;
+        return VITLRP_OK;
     }
     size_t capacity = count == 0 ? 1 : 2 * count;
     struct class_entry *items = mem_resize(table->items, capacity, sizeof *items);
     if (items == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for class names");
+        return fail(err, VITLRP_NOMEM, "out of memory for class names");
     }
     table->items = items;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-enum status class_table_add(struct class_table *table, int32_t index, const char *wnid,
-                            const char *name, struct error *err) {
+enum vitlrp_status class_table_add(struct class_table *table, int32_t index, const char *wnid,
+                                   const char *name, struct vitlrp_error *err) {
     if (table->count == MAX_CLASSES) {
-        return fail(err, STATUS_LIMIT, "more than %zu classes", MAX_CLASSES);
+        return fail(err, VITLRP_LIMIT, "more than %zu classes", MAX_CLASSES);
     }
     TRY(table_grow(table, err));
     struct class_entry *entry = &table->items[table->count];
@@ -66,8 +66,8 @@ static bool split_row(char *line, char *fields[3]) {
     return strchr(fields[2], '\t') == NULL;
 }
 
-static enum status add_line(struct class_table *table, char *line, size_t number,
-                            struct error *err) {
+static enum vitlrp_status add_line(struct class_table *table, char *line, size_t number,
+                                   struct vitlrp_error *err) {
     char *fields[3];
     int64_t index = 0;
     if (number == 1) {
@@ -77,21 +77,21 @@ static enum status add_line(struct class_table *table, char *line, size_t number
         return class_table_add(table, (int32_t) table->count, "", line, err);
     }
     if (!split_row(line, fields)) {
-        return fail(err, STATUS_FORMAT, "line %zu is not index<TAB>wnid<TAB>name", number);
+        return fail(err, VITLRP_FORMAT, "line %zu is not index<TAB>wnid<TAB>name", number);
     }
     if (!parse_int64(fields[0], 0, INT32_MAX, &index)) {
         if (number == 1) {
-            return STATUS_OK; /* the header */
+            return VITLRP_OK; /* the header */
         }
-        return fail(err, STATUS_FORMAT, "line %zu does not begin with the index of a class",
+        return fail(err, VITLRP_FORMAT, "line %zu does not begin with the index of a class",
                     number);
     }
     return class_table_add(table, (int32_t) index, fields[1], fields[2], err);
 }
 
 /* One line, without its end, to `line` (MAX_LINE + 1 bytes); returns where the next one begins. */
-static enum status take_line(const char *text, size_t size, size_t *position, size_t number,
-                             char *line, struct error *err) {
+static enum vitlrp_status take_line(const char *text, size_t size, size_t *position, size_t number,
+                                    char *line, struct vitlrp_error *err) {
     const char *start = text + *position;
     size_t left = size - *position;
     const char *newline = memchr(start, '\n', left);
@@ -101,14 +101,14 @@ static enum status take_line(const char *text, size_t size, size_t *position, si
         length--;
     }
     if (length > MAX_LINE) {
-        return fail(err, STATUS_LIMIT, "line %zu is longer than %zu bytes", number, MAX_LINE);
+        return fail(err, VITLRP_LIMIT, "line %zu is longer than %zu bytes", number, MAX_LINE);
     }
     if (memchr(start, '\0', length) != NULL) {
-        return fail(err, STATUS_FORMAT, "line %zu has a NUL byte: not a text file", number);
+        return fail(err, VITLRP_FORMAT, "line %zu has a NUL byte: not a text file", number);
     }
     memcpy(line, start, length);
     line[length] = '\0';
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 static size_t without_blank_end(const char *text, size_t size) {
@@ -124,8 +124,8 @@ static int compare_entries(const void *left, const void *right) {
     return (a->index > b->index) - (a->index < b->index);
 }
 
-enum status class_table_parse(const char *text, size_t size, struct class_table *out,
-                              struct error *err) {
+enum vitlrp_status class_table_parse(const char *text, size_t size, struct class_table *out,
+                                     struct vitlrp_error *err) {
     char line[MAX_LINE + 1];
     size_t position = size >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
     *out = (struct class_table){0};
@@ -135,18 +135,18 @@ enum status class_table_parse(const char *text, size_t size, struct class_table 
         TRY(add_line(out, line, number, err));
     }
     if (out->count == 0) {
-        return fail(err, STATUS_FORMAT, "has no classes");
+        return fail(err, VITLRP_FORMAT, "has no classes");
     }
     qsort(out->items, out->count, sizeof *out->items, compare_entries);
     for (size_t i = 1; i < out->count; i++) {
         if (out->items[i].index == out->items[i - 1].index) {
-            return fail(err, STATUS_FORMAT, "lists class %d twice", out->items[i].index);
+            return fail(err, VITLRP_FORMAT, "lists class %d twice", out->items[i].index);
         }
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-enum status class_table_imagenet(struct class_table *out, struct error *err) {
+enum vitlrp_status class_table_imagenet(struct class_table *out, struct vitlrp_error *err) {
     return class_table_parse(imagenet_classes, (size_t) imagenet_classes_size, out, err);
 }
 

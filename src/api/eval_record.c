@@ -15,38 +15,38 @@
 static const char *const NO_FILE = "none";
 
 /* *text = a copy that is UTF-8. */
-static enum status set_text(char **text, const char *value, struct error *err) {
+static enum vitlrp_status set_text(char **text, const char *value, struct vitlrp_error *err) {
     *text = record_text(value);
-    return *text == NULL ? fail(err, STATUS_NOMEM, "out of memory for a record") : STATUS_OK;
+    return *text == NULL ? fail(err, VITLRP_NOMEM, "out of memory for a record") : VITLRP_OK;
 }
 
-static enum status clean_text(char **text, struct error *err) {
+static enum vitlrp_status clean_text(char **text, struct vitlrp_error *err) {
     char *clean = NULL;
     if (*text != NULL) {
         TRY(set_text(&clean, *text, err));
         mem_free(*text);
         *text = clean;
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 /* Names come from the disk in any bytes, and a record's are UTF-8. */
-static enum status clean_names(struct evaluation *evaluation, struct error *err) {
+static enum vitlrp_status clean_names(struct evaluation *evaluation, struct vitlrp_error *err) {
     for (size_t i = 0; i < evaluation->image_count; i++) {
         TRY(clean_text(&evaluation->images[i].id, err));
         TRY(clean_text(&evaluation->images[i].message, err));
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status set_names(const struct eval_setup *setup, struct record *record,
-                             struct error *err) {
+static enum vitlrp_status set_names(const struct eval_setup *setup, struct record *record,
+                                    struct vitlrp_error *err) {
     struct evaluation *evaluation = &record->evaluation;
     struct vitlrp_error detail;
     char digest[65] = "";
     enum vitlrp_status hashed = vitlrp_model_sha256(setup->model, digest, &detail);
     if (hashed != VITLRP_OK && hashed != VITLRP_UNSUPPORTED) {
-        return fail(err, (enum status) hashed, "%s", detail.message);
+        return fail(err, hashed, "%s", detail.message);
     }
     TRY(clean_names(evaluation, err));
     TRY(set_text(&evaluation->model_name, setup->model->vit->name, err));
@@ -62,7 +62,7 @@ static enum status set_names(const struct eval_setup *setup, struct record *reco
     evaluation->manifest_count = setup->dataset.manifest_count;
     evaluation->shard = setup->options.shard;
     evaluation->shards = setup->options.shards;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 static void mark(bool *used, int32_t output) {
@@ -72,22 +72,22 @@ static void mark(bool *used, int32_t output) {
 }
 
 /* The classes that images name, by ascending output. */
-static enum status set_classes(const struct eval_setup *setup, struct record *record,
-                               struct error *err) {
+static enum vitlrp_status set_classes(const struct eval_setup *setup, struct record *record,
+                                      struct vitlrp_error *err) {
     const struct evaluation *evaluation = &record->evaluation;
     size_t count = (size_t) setup->model->vit->config.classes;
-    enum status status = STATUS_OK;
+    enum vitlrp_status status = VITLRP_OK;
     bool *used = mem_calloc(count, sizeof *used);
     record->classes = mem_calloc(count, sizeof *record->classes);
     if (used == NULL || record->classes == NULL) {
-        status = fail(err, STATUS_NOMEM, "out of memory for class names");
+        status = fail(err, VITLRP_NOMEM, "out of memory for class names");
     }
-    for (size_t i = 0; i < evaluation->image_count && status == STATUS_OK; i++) {
+    for (size_t i = 0; i < evaluation->image_count && status == VITLRP_OK; i++) {
         mark(used, evaluation->images[i].label);
         mark(used, evaluation->images[i].output);
         mark(used, evaluation->images[i].predicted);
     }
-    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+    for (size_t i = 0; i < count && status == VITLRP_OK; i++) {
         const struct class_entry *entry = &setup->model->labels->classes.items[i];
         if (!used[i]) {
             continue;
@@ -96,7 +96,7 @@ static enum status set_classes(const struct eval_setup *setup, struct record *re
         class->output = (int32_t) i;
         class->index = entry->index;
         status = set_text(&class->wnid, entry->wnid, err);
-        if (status == STATUS_OK) {
+        if (status == VITLRP_OK) {
             status = set_text(&class->label, entry->name, err);
         }
     }
@@ -105,13 +105,13 @@ static enum status set_classes(const struct eval_setup *setup, struct record *re
 }
 
 /* The model input as a picture of at most PICTURE_PIXELS a side. */
-static enum status make_picture(const struct eval_setup *setup, const struct input_source *source,
-                                const char *path, float *input, struct bytes *jpeg,
-                                struct error *err) {
+static enum vitlrp_status make_picture(const struct eval_setup *setup,
+                                       const struct input_source *source, const char *path,
+                                       float *input, struct bytes *jpeg, struct vitlrp_error *err) {
     struct preprocess_plan plan;
     struct image pixels = {0};
     struct image small = {0};
-    enum status status = STATUS_OK;
+    enum vitlrp_status status = VITLRP_OK;
     TRY(load_input(source, path, input, &plan, err));
     TRY_GOTO(status, image_alloc(source->width, source->height, &pixels, err), cleanup);
     TRY_GOTO(status, preprocess_denormalise(&setup->preprocess, input, &pixels, err), cleanup);
@@ -131,22 +131,22 @@ cleanup:
 }
 
 /* Pictures of the gallery's images. One that can no longer be read is left out. */
-static enum status set_pictures(const struct eval_setup *setup, struct record *record,
-                                struct error *err) {
+static enum vitlrp_status set_pictures(const struct eval_setup *setup, struct record *record,
+                                       struct vitlrp_error *err) {
     const struct evaluation *evaluation = &record->evaluation;
     struct input_source source = {.preprocess = &setup->preprocess,
                                   .limits = setup->evaluate.limits,
                                   .ignore_exif = setup->evaluate.ignore_exif};
-    enum status status = STATUS_OK;
+    enum vitlrp_status status = VITLRP_OK;
     input_source_size(&source, setup->model->vit);
     float *input = mem_calloc((size_t) source.height * (size_t) source.width, 3 * sizeof *input);
     record->pictures = mem_calloc(RECORD_GALLERY, sizeof *record->pictures);
     if (input == NULL || record->pictures == NULL) {
-        status = fail(err, STATUS_NOMEM, "out of memory for the gallery");
+        status = fail(err, VITLRP_NOMEM, "out of memory for the gallery");
     }
-    for (size_t i = 0; i < evaluation->image_count && status == STATUS_OK; i++) {
+    for (size_t i = 0; i < evaluation->image_count && status == VITLRP_OK; i++) {
         const struct eval_image *image = &evaluation->images[i];
-        if (image->status != STATUS_OK || !record_shows(record, image->index)) {
+        if (image->status != VITLRP_OK || !record_shows(record, image->index)) {
             continue;
         }
         struct record_picture *picture = &record->pictures[record->picture_count];
@@ -154,28 +154,28 @@ static enum status set_pictures(const struct eval_setup *setup, struct record *r
             &setup->dataset.items[image->index / (size_t) setup->options.shards];
         picture->index = image->index;
         status = make_picture(setup, &source, item->path, input, &picture->jpeg, err);
-        record->picture_count += status == STATUS_OK ? 1 : 0;
-        status = failure_is_systemic(status, err) ? status : STATUS_OK;
+        record->picture_count += status == VITLRP_OK ? 1 : 0;
+        status = failure_is_systemic(status, err) ? status : VITLRP_OK;
     }
     mem_free(input);
     return status;
 }
 
-enum status eval_record(const struct eval_setup *setup, struct evaluation *evaluation,
-                        struct record *out, struct error *err) {
+enum vitlrp_status eval_record(const struct eval_setup *setup, struct evaluation *evaluation,
+                               struct record *out, struct vitlrp_error *err) {
     struct record record = {.evaluation = *evaluation};
     *evaluation = (struct evaluation){0};
-    enum status status = set_names(setup, &record, err);
-    if (status == STATUS_OK) {
+    enum vitlrp_status status = set_names(setup, &record, err);
+    if (status == VITLRP_OK) {
         status = set_classes(setup, &record, err);
     }
-    if (status == STATUS_OK) {
+    if (status == VITLRP_OK) {
         status = set_pictures(setup, &record, err);
     }
-    if (status != STATUS_OK) {
+    if (status != VITLRP_OK) {
         record_free(&record);
         return status;
     }
     *out = record;
-    return STATUS_OK;
+    return VITLRP_OK;
 }

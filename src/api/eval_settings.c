@@ -62,19 +62,19 @@ static json_t *json_method(const struct evaluate_method *method) {
     unsigned reads = method->method->reads;
     json_t *object = json_object();
     int missing = 0;
-    if ((reads & VIT_READS_RULES) != 0) {
+    if ((reads & VITLRP_READS_RULES) != 0) {
         missing |= json_object_set_new(object, "gamma", json_rules(&options->rules));
     }
-    if ((reads & VIT_READS_FUSION) != 0) {
+    if ((reads & VITLRP_READS_HEAD_FUSION) != 0) {
         static const char *const FUSIONS[] = {"mean", "max", "min"};
         missing |= json_object_set_new(object, "fusion", json_string(FUSIONS[options->fusion]));
         missing |= json_object_set_new(object, "discard_ratio", json_real(options->discard_ratio));
     }
-    if ((reads & VIT_READS_SAMPLES) != 0) {
+    if ((reads & VITLRP_READS_SAMPLES) != 0) {
         missing |=
             json_object_set_new(object, "samples", json_integer((json_int_t) options->samples));
     }
-    if ((reads & VIT_READS_NOISE) != 0) {
+    if ((reads & VITLRP_READS_NOISE) != 0) {
         missing |= json_object_set_new(object, "noise", json_real(options->noise));
     }
     if (missing != 0) {
@@ -97,23 +97,25 @@ static json_t *json_methods(const struct eval_setup *setup) {
 }
 
 /* SHA-256 of the file of boxes; "" if there is none. */
-static enum status hash_boxes(const struct eval_setup *setup, char digest[65], struct error *err) {
+static enum vitlrp_status hash_boxes(const struct eval_setup *setup, char digest[65],
+                                     struct vitlrp_error *err) {
     struct source source;
     const char *path = setup->options.boxes;
     digest[0] = '\0';
     if (path == NULL) {
-        return STATUS_OK;
+        return VITLRP_OK;
     }
     TRY(source_open(path, &source, err));
-    enum status status = error_prefix(err, source_sha256(&source, digest, err), path);
+    enum vitlrp_status status = error_prefix(err, source_sha256(&source, digest, err), path);
     source_close(&source);
     return status;
 }
 
-enum status eval_settings(const struct eval_setup *setup, char **out, struct error *err) {
+enum vitlrp_status eval_settings(const struct eval_setup *setup, char **out,
+                                 struct vitlrp_error *err) {
     char boxes[65];
     struct text text = {.limit = (size_t) 1 << 20};
-    enum status status = STATUS_OK;
+    enum vitlrp_status status = VITLRP_OK;
     TRY(hash_boxes(setup, boxes, err));
     json_t *object = json_pack(
         "{s:I, s:o, s:o, s:s, s:s}", "limit", (json_int_t) setup->options.limit, "preprocess",
@@ -124,7 +126,7 @@ enum status eval_settings(const struct eval_setup *setup, char **out, struct err
     }
     if (object == NULL || text.failed) {
         text_free(&text);
-        status = fail(err, STATUS_NOMEM, "out of memory for the settings");
+        status = fail(err, VITLRP_NOMEM, "out of memory for the settings");
     } else {
         *out = text.data;
     }

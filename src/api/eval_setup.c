@@ -21,14 +21,6 @@
 static const char *const DEFAULT_METHODS[] = {
     "attnlrp", "cp-lrp", "attnlrp-eps", "chefer", "rollout", "input-x-gradient", "random"};
 
-/* The two enumerations are one list, so that a cast is the whole translation. */
-_Static_assert((int) EVAL_REPLACE_ZERO == (int) VITLRP_REPLACE_ZERO, "replacements differ");
-_Static_assert((int) EVAL_REPLACE_BLACK == (int) VITLRP_REPLACE_BLACK, "replacements differ");
-_Static_assert((int) EVAL_REPLACE_MEAN == (int) VITLRP_REPLACE_MEAN, "replacements differ");
-_Static_assert((int) EVAL_REPLACE_BLUR == (int) VITLRP_REPLACE_BLUR, "replacements differ");
-_Static_assert((int) EVAL_REPLACE_NOISE == (int) VITLRP_REPLACE_NOISE, "replacements differ");
-_Static_assert((int) EVAL_REPLACE_ROAD == (int) VITLRP_REPLACE_ROAD, "replacements differ");
-
 void vitlrp_rule_changes_init(struct vitlrp_rule_changes *changes) {
     *changes = (struct vitlrp_rule_changes){.gamma_conv = NAN,
                                             .gamma_qkv = NAN,
@@ -45,40 +37,42 @@ void vitlrp_eval_options_init(struct vitlrp_eval_options *options) {
     vitlrp_image_limits_init(&options->image_limits);
 }
 
-static enum status check_rules(const struct vitlrp_rule_changes *rules, struct error *err) {
+static enum vitlrp_status check_rules(const struct vitlrp_rule_changes *rules,
+                                      struct vitlrp_error *err) {
     const float gammas[] = {rules->gamma_conv, rules->gamma_qkv, rules->gamma_proj,
                             rules->gamma_fc1,  rules->gamma_fc2, rules->gamma_head};
     for (size_t i = 0; i < sizeof gammas / sizeof gammas[0]; i++) {
         if (gammas[i] < 0.0F) {
-            return fail(err, STATUS_USAGE, "a gamma must be 0, positive or infinity");
+            return fail(err, VITLRP_USAGE, "a gamma must be 0, positive or infinity");
         }
     }
     if (rules->epsilon < 0.0F || isinf(rules->epsilon)) {
-        return fail(err, STATUS_USAGE, "epsilon must be 0 or positive, and finite");
+        return fail(err, VITLRP_USAGE, "epsilon must be 0 or positive, and finite");
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status check_options(const struct vitlrp_eval_options *options, struct error *err) {
+static enum vitlrp_status check_options(const struct vitlrp_eval_options *options,
+                                        struct vitlrp_error *err) {
     if (options->struct_size != sizeof *options) {
-        return fail(err, STATUS_USAGE, "evaluation options were not initialised");
+        return fail(err, VITLRP_USAGE, "evaluation options were not initialised");
     }
     if (options->dataset == NULL) {
-        return fail(err, STATUS_USAGE, "an evaluation needs a dataset");
+        return fail(err, VITLRP_USAGE, "an evaluation needs a dataset");
     }
     if (options->seed > (uint64_t) INT64_MAX) {
-        return fail(err, STATUS_USAGE, "a seed must be below 2^63");
+        return fail(err, VITLRP_USAGE, "a seed must be below 2^63");
     }
     if (options->threads < 0 || options->threads > POOL_MAX_THREADS) {
-        return fail(err, STATUS_USAGE, "threads must be from 0 to %d", POOL_MAX_THREADS);
+        return fail(err, VITLRP_USAGE, "threads must be from 0 to %d", POOL_MAX_THREADS);
     }
     if (options->method_count > MAX_METHODS) {
-        return fail(err, STATUS_USAGE, "at most %d methods", MAX_METHODS);
+        return fail(err, VITLRP_USAGE, "at most %d methods", MAX_METHODS);
     }
     if (options->precision < VITLRP_PRECISION_FP32 || options->precision > VITLRP_PRECISION_BF16) {
-        return fail(err, STATUS_USAGE, "there is no precision %d", (int) options->precision);
+        return fail(err, VITLRP_USAGE, "there is no precision %d", (int) options->precision);
     }
-    return options->rules == NULL ? STATUS_OK : check_rules(options->rules, err);
+    return options->rules == NULL ? VITLRP_OK : check_rules(options->rules, err);
 }
 
 static void set_if_given(float value, float *out) {
@@ -99,25 +93,26 @@ void eval_change_rules(const struct vitlrp_rule_changes *changes, struct vit_rul
     }
 }
 
-static enum status fail_method(const char *name, struct error *err) {
+static enum vitlrp_status fail_method(const char *name, struct vitlrp_error *err) {
     char shown[60];
     struct text names = {.limit = 1024};
     for (size_t i = 0; i < vit_method_count(); i++) {
         text_printf(&names, "%s%s", i == 0 ? "" : ", ", vit_method_at(i)->name);
     }
     text_escape_name(shown, sizeof shown, name);
-    enum status status = fail(err, STATUS_USAGE, "no method '%s': there are %s", shown,
-                              names.failed ? "others" : names.data);
+    enum vitlrp_status status = fail(err, VITLRP_USAGE, "no method '%s': there are %s", shown,
+                                     names.failed ? "others" : names.data);
     text_free(&names);
     return status;
 }
 
 /* attnlrp-eps is what the others' gammas are compared with: changes would make it one of them. */
 static bool takes_changes(const struct vit_method *method) {
-    return (method->reads & VIT_READS_RULES) != 0 && strcmp(method->name, "attnlrp-eps") != 0;
+    return (method->reads & VITLRP_READS_RULES) != 0 && strcmp(method->name, "attnlrp-eps") != 0;
 }
 
-static enum status add_method(struct eval_setup *setup, const char *name, struct error *err) {
+static enum vitlrp_status add_method(struct eval_setup *setup, const char *name,
+                                     struct vitlrp_error *err) {
     const struct vit_method *method = vit_method_find(name);
     struct evaluate_method *added = &setup->methods[setup->method_count];
     if (method == NULL) {
@@ -125,7 +120,7 @@ static enum status add_method(struct eval_setup *setup, const char *name, struct
     }
     for (size_t i = 0; i < setup->method_count; i++) {
         if (setup->methods[i].method == method) {
-            return fail(err, STATUS_USAGE, "method %s is listed twice", name);
+            return fail(err, VITLRP_USAGE, "method %s is listed twice", name);
         }
     }
     *added = (struct evaluate_method){.name = method->name, .method = method};
@@ -135,10 +130,10 @@ static enum status add_method(struct eval_setup *setup, const char *name, struct
         eval_change_rules(setup->options.rules, &added->options.rules);
     }
     setup->method_count++;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status choose_methods(struct eval_setup *setup, struct error *err) {
+static enum vitlrp_status choose_methods(struct eval_setup *setup, struct vitlrp_error *err) {
     struct vitlrp_eval_options *options = &setup->options;
     if (options->methods == NULL || options->method_count == 0) {
         options->methods = DEFAULT_METHODS;
@@ -146,7 +141,7 @@ static enum status choose_methods(struct eval_setup *setup, struct error *err) {
     }
     setup->methods = mem_calloc(options->method_count, sizeof *setup->methods);
     if (setup->methods == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for a list of methods");
+        return fail(err, VITLRP_NOMEM, "out of memory for a list of methods");
     }
     for (size_t i = 0; i < options->method_count; i++) {
         TRY(add_method(setup, options->methods[i], err));
@@ -159,25 +154,25 @@ static enum status choose_methods(struct eval_setup *setup, struct error *err) {
     if (found == NULL && options->reference != NULL) {
         char shown[60];
         text_escape_name(shown, sizeof shown, wanted);
-        return fail(err, STATUS_USAGE, "the reference '%s' is not one of the methods that are run",
+        return fail(err, VITLRP_USAGE, "the reference '%s' is not one of the methods that are run",
                     shown);
     }
     options->reference = found;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 static int32_t find_class(void *labels, const char *text) {
     size_t output = 0;
-    return labels_find(labels, text, &output, NULL) == STATUS_OK ? (int32_t) output : -1;
+    return labels_find(labels, text, &output, NULL) == VITLRP_OK ? (int32_t) output : -1;
 }
 
 struct truth_classes eval_classes(const struct vitlrp_model *model) {
     return (struct truth_classes){.find = find_class, .user = model->labels};
 }
 
-static enum status open_dataset(struct eval_setup *setup, struct error *err) {
+static enum vitlrp_status open_dataset(struct eval_setup *setup, struct vitlrp_error *err) {
     const struct vitlrp_eval_options *options = &setup->options;
-    const struct log log = {options->log.write, options->log.user};
+    const struct vitlrp_log log = {options->log.write, options->log.user};
     struct dataset_options wanted = {
         .path = options->dataset,
         .truth_path = options->truth,
@@ -201,15 +196,15 @@ static enum status open_dataset(struct eval_setup *setup, struct error *err) {
         log_message(&log, LOG_LEVEL_WARNING, "%zu of %zu images have no box",
                     dataset->count - dataset->boxed, dataset->count);
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 /* Sets backend and precision, and says what becomes of one that there is not. */
-static enum status choose_arithmetic(struct eval_setup *setup, struct error *err) {
+static enum vitlrp_status choose_arithmetic(struct eval_setup *setup, struct vitlrp_error *err) {
     const struct vitlrp_eval_options *options = &setup->options;
-    const struct log log = {options->log.write, options->log.user};
+    const struct vitlrp_log log = {options->log.write, options->log.user};
     const struct gemm_backend *backend = NULL;
-    enum vit_precision wanted = (enum vit_precision) options->precision;
+    enum vitlrp_precision wanted = options->precision;
     setup->evaluate.backend = options->backend == NULL ? "auto" : options->backend;
     setup->evaluate.precision = wanted;
     TRY(gemm_backend_find(setup->evaluate.backend, &backend, err));
@@ -217,23 +212,23 @@ static enum status choose_arithmetic(struct eval_setup *setup, struct error *err
         log_message(&log, LOG_LEVEL_WARNING, "%s: %s has nothing faster here; computed in fp32",
                     eval_precision_name(wanted), backend->name);
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 /* As many threads as there are images for, and memory. */
-static enum status choose_threads(struct eval_setup *setup, struct error *err) {
+static enum vitlrp_status choose_threads(struct eval_setup *setup, struct vitlrp_error *err) {
     const struct vitlrp_eval_options *options = &setup->options;
-    const struct log log = {options->log.write, options->log.user};
+    const struct vitlrp_log log = {options->log.write, options->log.user};
     size_t bytes = 0;
     size_t wanted = options->threads > 0 ? (size_t) options->threads : api_processors();
     wanted = size_min(wanted, size_max(1, setup->dataset.count));
     setup->evaluate.threads = wanted;
     if (options->max_bytes == 0) {
-        return STATUS_OK;
+        return VITLRP_OK;
     }
     TRY(evaluate_thread_bytes(&setup->evaluate, &bytes, err));
     if (bytes > options->max_bytes) {
-        return fail(err, STATUS_LIMIT, "each thread needs %zu bytes of memory, the limit is %zu",
+        return fail(err, VITLRP_LIMIT, "each thread needs %zu bytes of memory, the limit is %zu",
                     bytes, options->max_bytes);
     }
     if (options->max_bytes / bytes < wanted) {
@@ -243,21 +238,20 @@ static enum status choose_threads(struct eval_setup *setup, struct error *err) {
                     "are left",
                     setup->evaluate.threads, wanted, bytes >> 20, options->max_bytes >> 20);
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-enum status eval_setup_open(const struct vitlrp_model *model,
-                            const struct vitlrp_eval_options *options, struct eval_setup *setup,
-                            struct error *err) {
+enum vitlrp_status eval_setup_open(const struct vitlrp_model *model,
+                                   const struct vitlrp_eval_options *options,
+                                   struct eval_setup *setup, struct vitlrp_error *err) {
     *setup = (struct eval_setup){.model = model};
     TRY(check_options(options, err));
     setup->options = *options;
     setup->evaluate = evaluate_options_default();
-    setup->evaluate.protocol =
-        (struct eval_protocol){.steps = options->steps,
-                               .replacement = (enum eval_replacement) options->replacement,
-                               .target = (enum eval_target) options->target,
-                               .seed = options->seed};
+    setup->evaluate.protocol = (struct eval_protocol){.steps = options->steps,
+                                                      .replacement = options->replacement,
+                                                      .target = options->target,
+                                                      .seed = options->seed};
     TRY(eval_protocol_check(&setup->evaluate.protocol, err));
     TRY(choose_methods(setup, err));
     TRY(choose_arithmetic(setup, err));

@@ -26,9 +26,9 @@ struct eval_setup {
 
 /* Checks the options and finds the images. *setup must stay in its place; eval_setup_close releases
  * it, after a failure too. */
-enum status eval_setup_open(const struct vitlrp_model *model,
-                            const struct vitlrp_eval_options *options, struct eval_setup *setup,
-                            struct error *err);
+enum vitlrp_status eval_setup_open(const struct vitlrp_model *model,
+                                   const struct vitlrp_eval_options *options,
+                                   struct eval_setup *setup, struct vitlrp_error *err);
 
 void eval_setup_close(struct eval_setup *setup);
 
@@ -40,11 +40,12 @@ void eval_change_rules(const struct vitlrp_rule_changes *changes, struct vit_rul
 
 /* Everything that decides about results and is neither protocol, model nor manifest, as one line of
  * JSON. *out is owned: mem_free. */
-enum status eval_settings(const struct eval_setup *setup, char **out, struct error *err);
+enum vitlrp_status eval_settings(const struct eval_setup *setup, char **out,
+                                 struct vitlrp_error *err);
 
 /* Makes a record of an evaluation: names, hashes, classes and the gallery's pictures. Takes the
  * evaluation over, failing or not. *out is owned: record_free. */
-enum status eval_record(const struct eval_setup *setup, struct evaluation *evaluation,
-                        struct record *out, struct error *err);
+enum vitlrp_status eval_record(const struct eval_setup *setup, struct evaluation *evaluation,
+                               struct record *out, struct vitlrp_error *err);
 
 #endif

@@ -16,11 +16,11 @@ struct vitlrp_image {
 };
 
 /* The public limits in imgio's terms. USAGE if one is not positive. */
-enum status image_read_limits(const struct vitlrp_image_limits *from, struct image_limits *out,
-                              struct error *err);
+enum vitlrp_status image_read_limits(const struct vitlrp_image_limits *from,
+                                     struct image_limits *out, struct vitlrp_error *err);
 
 /* The public preprocessing in imgio's terms. USAGE for values without sense. */
-enum status image_read_preprocess(const struct vitlrp_preprocess *from, struct preprocess *out,
-                                  struct error *err);
+enum vitlrp_status image_read_preprocess(const struct vitlrp_preprocess *from,
+                                         struct preprocess *out, struct vitlrp_error *err);
 
 #endif

@@ -22,17 +22,18 @@ static int compare_indices(const void *left, const void *right) {
 }
 
 /* MISMATCH if an index occurs twice. */
-static enum status check_distinct(const int32_t *indices, size_t count, struct error *err) {
-    enum status status = STATUS_OK;
+static enum vitlrp_status check_distinct(const int32_t *indices, size_t count,
+                                         struct vitlrp_error *err) {
+    enum vitlrp_status status = VITLRP_OK;
     int32_t *sorted = mem_calloc(count, sizeof *sorted);
     if (sorted == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for class names");
+        return fail(err, VITLRP_NOMEM, "out of memory for class names");
     }
     memcpy(sorted, indices, count * sizeof *sorted);
     qsort(sorted, count, sizeof *sorted, compare_indices);
-    for (size_t i = 1; i < count && status == STATUS_OK; i++) {
+    for (size_t i = 1; i < count && status == VITLRP_OK; i++) {
         if (sorted[i] == sorted[i - 1]) {
-            status = fail(err, STATUS_MISMATCH, "\"class_index\" has %d twice", sorted[i]);
+            status = fail(err, VITLRP_MISMATCH, "\"class_index\" has %d twice", sorted[i]);
         }
     }
     mem_free(sorted);
@@ -40,23 +41,23 @@ static enum status check_distinct(const int32_t *indices, size_t count, struct e
 }
 
 /* The indices of the outputs: the metadata's class_index, else the outputs' own numbers. */
-static enum status read_indices(const json_t *array, int32_t *indices, size_t count,
-                                struct error *err) {
+static enum vitlrp_status read_indices(const json_t *array, int32_t *indices, size_t count,
+                                       struct vitlrp_error *err) {
     for (size_t i = 0; array == NULL && i < count; i++) {
         indices[i] = (int32_t) i;
     }
     if (array == NULL) {
-        return STATUS_OK;
+        return VITLRP_OK;
     }
     if (json_array_size(array) != count) {
-        return fail(err, STATUS_MISMATCH, "\"class_index\" has %zu entries for %zu classes",
+        return fail(err, VITLRP_MISMATCH, "\"class_index\" has %zu entries for %zu classes",
                     json_array_size(array), count);
     }
     for (size_t i = 0; i < count; i++) {
         const json_t *item = json_array_get(array, i);
         if (!json_is_integer(item) || json_integer_value(item) < 0 ||
             json_integer_value(item) > INT32_MAX) {
-            return fail(err, STATUS_MISMATCH, "\"class_index\" must be a list of indices");
+            return fail(err, VITLRP_MISMATCH, "\"class_index\" must be a list of indices");
         }
         indices[i] = (int32_t) json_integer_value(item);
     }
@@ -65,23 +66,24 @@ static enum status read_indices(const json_t *array, int32_t *indices, size_t co
 
 /* Names from a file: line by line where the lists are as long and the file has no indices, else by
  * index. A model of some classes may be named by the list of all. */
-static enum status from_file(const char *path, bool subset, const int32_t *indices, size_t count,
-                             struct class_table *out, struct error *err) {
+static enum vitlrp_status from_file(const char *path, bool subset, const int32_t *indices,
+                                    size_t count, struct class_table *out,
+                                    struct vitlrp_error *err) {
     struct bytes bytes = {0};
     struct class_table table = {0};
-    enum status status = STATUS_OK;
+    enum vitlrp_status status = VITLRP_OK;
     TRY(file_read(path, MAX_LABELS_FILE, &bytes, err));
     TRY_GOTO(status, class_table_parse((const char *) bytes.data, bytes.size, &table, err),
              cleanup);
     if (table.count < count || (!subset && table.count > count)) {
         status =
-            fail(err, STATUS_MISMATCH, "lists %zu classes, the model has %zu", table.count, count);
+            fail(err, VITLRP_MISMATCH, "lists %zu classes, the model has %zu", table.count, count);
     }
     bool by_output = !table.indexed && table.count == count;
-    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+    for (size_t i = 0; i < count && status == VITLRP_OK; i++) {
         const struct class_entry *entry =
             by_output ? &table.items[i] : class_table_find(&table, indices[i]);
-        status = entry == NULL ? fail(err, STATUS_MISMATCH, "has no class %d, which the model has",
+        status = entry == NULL ? fail(err, VITLRP_MISMATCH, "has no class %d, which the model has",
                                       indices[i])
                                : class_table_add(out, indices[i], entry->wnid, entry->name, err);
     }
@@ -107,9 +109,10 @@ static bool begins_with(const char *string, const char *prefix) {
 }
 
 /* Names from the model's own words and ImageNet's list, which is meant if its ends are found. */
-static enum status from_model(const struct vit_model *model, const struct class_table *imagenet,
-                              bool subset, const int32_t *indices, struct class_table *out,
-                              struct error *err) {
+static enum vitlrp_status from_model(const struct vit_model *model,
+                                     const struct class_table *imagenet, bool subset,
+                                     const int32_t *indices, struct class_table *out,
+                                     struct vitlrp_error *err) {
     size_t count = (size_t) model->config.classes;
     const json_t *names = json_object_get(model->config_json, "id2label");
     bool named = names != NULL && id2label(names, 0) != NULL;
@@ -123,30 +126,30 @@ static enum status from_model(const struct vit_model *model, const struct class_
         const char *name = own != NULL ? own : known != NULL ? known->name : "";
         TRY(class_table_add(out, indices[i], known != NULL ? known->wnid : "", name, err));
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-enum status labels_open(const struct vit_model *model, const char *path, struct labels **out,
-                        struct error *err) {
+enum vitlrp_status labels_open(const struct vit_model *model, const char *path, struct labels **out,
+                               struct vitlrp_error *err) {
     size_t count = (size_t) model->config.classes;
     const json_t *class_index = json_object_get(model->metadata, "class_index");
     int32_t *indices = mem_calloc(count, sizeof *indices);
     struct labels *labels = mem_calloc(1, sizeof *labels);
-    enum status status = STATUS_OK;
+    enum vitlrp_status status = VITLRP_OK;
     if (labels == NULL || indices == NULL) {
-        status = fail(err, STATUS_NOMEM, "out of memory for class names");
+        status = fail(err, VITLRP_NOMEM, "out of memory for class names");
         goto cleanup;
     }
     labels->subset = class_index != NULL;
     TRY_GOTO(status, class_table_imagenet(&labels->imagenet, err), cleanup);
     status = error_prefix(err, read_indices(class_index, indices, count, err), model->name);
-    if (status == STATUS_OK && path != NULL) {
+    if (status == VITLRP_OK && path != NULL) {
         status = from_file(path, labels->subset, indices, count, &labels->classes, err);
-    } else if (status == STATUS_OK) {
+    } else if (status == VITLRP_OK) {
         status =
             from_model(model, &labels->imagenet, labels->subset, indices, &labels->classes, err);
     }
-    if (status == STATUS_OK) {
+    if (status == VITLRP_OK) {
         *out = labels;
         labels = NULL;
     }
@@ -244,22 +247,22 @@ static void find_matches(const struct class_table *table, const char *text, stru
 }
 
 /* Says of a class that exists elsewhere in ImageNet that this model does not have it. */
-static enum status fail_lacking(const struct labels *labels, const struct class_entry *entry,
-                                struct error *err) {
+static enum vitlrp_status fail_lacking(const struct labels *labels, const struct class_entry *entry,
+                                       struct vitlrp_error *err) {
     return fail(
-        err, STATUS_USAGE,
+        err, VITLRP_USAGE,
         "class %d '%s' (%s) is not among the %zu classes of ImageNet that this model knows: "
         "`vitlrp info --classes` lists them",
         entry->index, entry->name, entry->wnid, labels->classes.count);
 }
 
-static enum status fail_out_of_range(const struct labels *labels, const char *text,
-                                     struct error *err) {
+static enum vitlrp_status fail_out_of_range(const struct labels *labels, const char *text,
+                                            struct vitlrp_error *err) {
     const struct class_table *classes = &labels->classes;
     char escaped[64];
     text_escape_name(escaped, sizeof escaped, text);
     if (!labels->subset) {
-        return fail(err, STATUS_USAGE, "class %s is out of range: this model has classes 0 to %zu",
+        return fail(err, VITLRP_USAGE, "class %s is out of range: this model has classes 0 to %zu",
                     escaped, classes->count - 1);
     }
     int32_t lowest = classes->items[0].index;
@@ -268,14 +271,14 @@ static enum status fail_out_of_range(const struct labels *labels, const char *te
         lowest = classes->items[i].index < lowest ? classes->items[i].index : lowest;
         highest = classes->items[i].index > highest ? classes->items[i].index : highest;
     }
-    return fail(err, STATUS_USAGE,
+    return fail(err, VITLRP_USAGE,
                 "class %s is out of range: this model has %zu classes with indices from %d to %d: "
                 "`vitlrp info --classes` lists them",
                 escaped, classes->count, lowest, highest);
 }
 
-static enum status find_index(const struct labels *labels, const char *text, size_t *output,
-                              struct error *err) {
+static enum vitlrp_status find_index(const struct labels *labels, const char *text, size_t *output,
+                                     struct vitlrp_error *err) {
     const struct class_table *classes = &labels->classes;
     int64_t index = -1;
     if (!parse_int64(text, 0, INT32_MAX, &index)) {
@@ -284,7 +287,7 @@ static enum status find_index(const struct labels *labels, const char *text, siz
     for (size_t i = 0; i < classes->count; i++) {
         if (classes->items[i].index == index) {
             *output = i;
-            return STATUS_OK;
+            return VITLRP_OK;
         }
     }
     const struct class_entry *elsewhere =
@@ -311,12 +314,12 @@ static bool is_wnid(const char *text) {
     return text[0] == 'n' && strlen(text) == 9 && strspn(text + 1, "0123456789") == 8;
 }
 
-static enum status fail_unnamed(const struct labels *labels, const char *text,
-                                const struct matches *matches, struct error *err) {
+static enum vitlrp_status fail_unnamed(const struct labels *labels, const char *text,
+                                       const struct matches *matches, struct vitlrp_error *err) {
     char escaped[64];
     text_escape_name(escaped, sizeof escaped, text);
     if (matches->quality == MATCH_WHOLE) {
-        return fail(err, STATUS_USAGE, "'%s' names %zu classes, %s: give the index", escaped,
+        return fail(err, VITLRP_USAGE, "'%s' names %zu classes, %s: give the index", escaped,
                     matches->count, matches->list.data);
     }
     const struct class_entry *elsewhere = NULL;
@@ -329,18 +332,18 @@ static enum status fail_unnamed(const struct labels *labels, const char *text,
         return fail_lacking(labels, elsewhere, err);
     }
     if (matches->count > 0) {
-        return fail(err, STATUS_USAGE, "no class is called '%s'; did you mean %s%s?", escaped,
+        return fail(err, VITLRP_USAGE, "no class is called '%s'; did you mean %s%s?", escaped,
                     matches->count > 1 ? "one of " : "", matches->list.data);
     }
-    return fail(err, STATUS_USAGE,
+    return fail(err, VITLRP_USAGE,
                 "no class is called '%s'; give an index, a WordNet id or a label (`vitlrp info "
                 "--classes` lists "
                 "them)",
                 escaped);
 }
 
-enum status labels_find(const struct labels *labels, const char *text, size_t *output,
-                        struct error *err) {
+enum vitlrp_status labels_find(const struct labels *labels, const char *text, size_t *output,
+                               struct vitlrp_error *err) {
     if (is_number(text)) {
         return find_index(labels, text, output, err);
     }
@@ -348,24 +351,24 @@ enum status labels_find(const struct labels *labels, const char *text, size_t *o
         const struct class_entry *entry = find_wnid(&labels->classes, text);
         if (entry != NULL) {
             *output = (size_t) (entry - labels->classes.items);
-            return STATUS_OK;
+            return VITLRP_OK;
         }
         entry = find_wnid(&labels->imagenet, text);
         return labels->subset && entry != NULL
                    ? fail_lacking(labels, entry, err)
-                   : fail(err, STATUS_USAGE, "no class has the WordNet id %s", text);
+                   : fail(err, VITLRP_USAGE, "no class has the WordNet id %s", text);
     }
     if (*text == '\0') {
-        return fail(err, STATUS_USAGE,
+        return fail(err, VITLRP_USAGE,
                     "the class is empty; give an index, a WordNet id or a label");
     }
     struct matches matches = {.list = {.limit = 512}};
-    enum status status = STATUS_OK;
+    enum vitlrp_status status = VITLRP_OK;
     find_matches(&labels->classes, text, &matches);
     if (matches.quality == MATCH_WHOLE && matches.count == 1) {
         *output = matches.first;
     } else if (matches.count > 0 && matches.list.data == NULL) {
-        status = fail(err, STATUS_NOMEM, "out of memory for class names");
+        status = fail(err, VITLRP_NOMEM, "out of memory for class names");
     } else {
         status = fail_unnamed(labels, text, &matches, err);
     }

@@ -16,13 +16,13 @@ struct labels {
 /* Puts the classes of a model together from, in this order: the file at `path` (may be NULL), the
  * model's class_index, its id2label, ImageNet-1k if it has 1000 classes. MISMATCH if the file or
  * the metadata do not fit the model. *out is owned: labels_free. */
-enum status labels_open(const struct vit_model *model, const char *path, struct labels **out,
-                        struct error *err);
+enum vitlrp_status labels_open(const struct vit_model *model, const char *path, struct labels **out,
+                               struct vitlrp_error *err);
 
 /* The output that `text` names: index, WordNet id or label. USAGE, saying why, if none or several.
  */
-enum status labels_find(const struct labels *labels, const char *text, size_t *output,
-                        struct error *err);
+enum vitlrp_status labels_find(const struct labels *labels, const char *text, size_t *output,
+                               struct vitlrp_error *err);
 
 void labels_free(struct labels *labels);
 

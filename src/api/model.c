@@ -22,8 +22,8 @@ void vitlrp_model_options_init(struct vitlrp_model_options *options) {
     vitlrp_model_limits_init(&options->limits);
 }
 
-static enum status read_limits(const struct vitlrp_model_limits *from, struct vit_load_limits *out,
-                               struct error *err) {
+static enum vitlrp_status read_limits(const struct vitlrp_model_limits *from,
+                                      struct vit_load_limits *out, struct vitlrp_error *err) {
     *out = (struct vit_load_limits){.max_bytes = from->max_bytes,
                                     .max_table = from->max_table_bytes,
                                     .max_tensors = from->max_tensors,
@@ -49,28 +49,28 @@ void vitlrp_model_info_init(struct vitlrp_model_info *info) {
 
 /* The options in vit's terms. `load` points into it. */
 struct opening {
-    struct log log;
+    struct vitlrp_log log;
     struct vit_load_limits limits;
     struct vit_load_options load;
     const char *labels_path;
 };
 
 /* NULL: the defaults. */
-static enum status read_options(const struct vitlrp_model_options *options, struct opening *out,
-                                struct error *err) {
+static enum vitlrp_status read_options(const struct vitlrp_model_options *options,
+                                       struct opening *out, struct vitlrp_error *err) {
     *out = (struct opening){.limits = vit_load_limits_default(),
                             .load = {.limits = &out->limits, .log = &out->log}};
     if (options == NULL) {
-        return STATUS_OK;
+        return VITLRP_OK;
     }
     if (options->struct_size != sizeof *options) {
-        return fail(err, STATUS_USAGE,
+        return fail(err, VITLRP_USAGE,
                     "model options that vitlrp_model_options_init did not initialise");
     }
     if (options->heads < 0) {
-        return fail(err, STATUS_USAGE, "the number of attention heads must not be negative");
+        return fail(err, VITLRP_USAGE, "the number of attention heads must not be negative");
     }
-    out->log = (struct log){options->log.write, options->log.user};
+    out->log = (struct vitlrp_log){options->log.write, options->log.user};
     out->load.heads = options->heads;
     out->labels_path = options->labels_path;
     return read_limits(&options->limits, &out->limits, err);
@@ -78,29 +78,29 @@ static enum status read_options(const struct vitlrp_model_options *options, stru
 
 /* Puts preprocessing and classes beside the weights, of which it takes ownership, failing or not.
  */
-static enum status complete(struct vit_model *vit, const char *labels_path,
-                            struct vitlrp_model **out, struct error *err) {
-    enum status status = STATUS_OK;
+static enum vitlrp_status complete(struct vit_model *vit, const char *labels_path,
+                                   struct vitlrp_model **out, struct vitlrp_error *err) {
+    enum vitlrp_status status = VITLRP_OK;
     struct vitlrp_model *model = mem_calloc(1, sizeof *model);
     if (model == NULL) {
         vit_model_free(vit);
-        return fail(err, STATUS_NOMEM, "out of memory for a model");
+        return fail(err, VITLRP_NOMEM, "out of memory for a model");
     }
     model->vit = vit;
     status = error_prefix(err, model_preprocess(vit, &model->preprocess, err), vit->name);
-    if (status == STATUS_OK) {
+    if (status == VITLRP_OK) {
         status = labels_open(vit, labels_path, &model->labels, err);
     }
-    if (status != STATUS_OK) {
+    if (status != VITLRP_OK) {
         vitlrp_model_close(model);
         return status;
     }
     *out = model;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status open_path(const char *path, const struct vitlrp_model_options *options,
-                             struct vitlrp_model **out, struct error *err) {
+static enum vitlrp_status open_path(const char *path, const struct vitlrp_model_options *options,
+                                    struct vitlrp_model **out, struct vitlrp_error *err) {
     struct opening opening;
     struct vit_model *vit = NULL;
     struct vitlrp_model *model = NULL;
@@ -110,10 +110,10 @@ static enum status open_path(const char *path, const struct vitlrp_model_options
     model->path = mem_strdup(vit->name);
     if (model->path == NULL) {
         vitlrp_model_close(model);
-        return fail(err, STATUS_NOMEM, "out of memory for a model");
+        return fail(err, VITLRP_NOMEM, "out of memory for a model");
     }
     *out = model;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 enum vitlrp_status vitlrp_model_open(const char *path, const struct vitlrp_model_options *options,
@@ -121,14 +121,14 @@ enum vitlrp_status vitlrp_model_open(const char *path, const struct vitlrp_model
     if (path == NULL || model == NULL) {
         return api_fail(error, VITLRP_USAGE, "vitlrp_model_open: a NULL argument");
     }
-    struct error err;
-    enum status status = open_path(path, options, model, &err);
+    struct vitlrp_error err;
+    enum vitlrp_status status = open_path(path, options, model, &err);
     return api_status(status, &err, error);
 }
 
-static enum status open_memory(const void *data, size_t size, const char *name,
-                               const struct vitlrp_model_options *options,
-                               struct vitlrp_model **out, struct error *err) {
+static enum vitlrp_status open_memory(const void *data, size_t size, const char *name,
+                                      const struct vitlrp_model_options *options,
+                                      struct vitlrp_model **out, struct vitlrp_error *err) {
     struct opening opening;
     struct vit_model *vit = NULL;
     TRY(read_options(options, &opening, err));
@@ -136,7 +136,7 @@ static enum status open_memory(const void *data, size_t size, const char *name,
     TRY(complete(vit, opening.labels_path, out, err));
     (*out)->data = data;
     (*out)->size = size;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 enum vitlrp_status vitlrp_model_open_memory(const void *data, size_t size, const char *name,
@@ -146,13 +146,13 @@ enum vitlrp_status vitlrp_model_open_memory(const void *data, size_t size, const
     if (data == NULL || name == NULL || model == NULL) {
         return api_fail(error, VITLRP_USAGE, "vitlrp_model_open_memory: a NULL argument");
     }
-    struct error err;
-    enum status status = open_memory(data, size, name, options, model, &err);
+    struct vitlrp_error err;
+    enum vitlrp_status status = open_memory(data, size, name, options, model, &err);
     return api_status(status, &err, error);
 }
 
-static enum status open_random(const struct vitlrp_architecture *architecture,
-                               struct vitlrp_model **out, struct error *err) {
+static enum vitlrp_status open_random(const struct vitlrp_architecture *architecture,
+                                      struct vitlrp_model **out, struct vitlrp_error *err) {
     struct vitlrp_architecture shape;
     struct vit_model *vit = NULL;
     vitlrp_architecture_init(&shape);
@@ -160,11 +160,11 @@ static enum status open_random(const struct vitlrp_architecture *architecture,
         shape = *architecture;
     }
     if (shape.struct_size != sizeof shape) {
-        return fail(err, STATUS_USAGE,
+        return fail(err, VITLRP_USAGE,
                     "an architecture that vitlrp_architecture_init did not initialise");
     }
     if (shape.patch_size < 1 || shape.image_size < shape.patch_size) {
-        return fail(err, STATUS_USAGE, "image_size %d and patch_size %d make no grid of patches",
+        return fail(err, VITLRP_USAGE, "image_size %d and patch_size %d make no grid of patches",
                     shape.image_size, shape.patch_size);
     }
     struct vit_config config = {.image_height = shape.image_size,
@@ -189,8 +189,8 @@ enum vitlrp_status vitlrp_model_random(const struct vitlrp_architecture *archite
     if (model == NULL) {
         return api_fail(error, VITLRP_USAGE, "vitlrp_model_random: a NULL argument");
     }
-    struct error err;
-    enum status status = open_random(architecture, model, &err);
+    struct vitlrp_error err;
+    enum vitlrp_status status = open_random(architecture, model, &err);
     return api_status(status, &err, error);
 }
 
@@ -246,18 +246,18 @@ void vitlrp_model_preprocess(const struct vitlrp_model *model,
     *preprocess = model->preprocess;
 }
 
-static enum status hash_weights(const struct vitlrp_model *model, char digest[65],
-                                struct error *err) {
+static enum vitlrp_status hash_weights(const struct vitlrp_model *model, char digest[65],
+                                       struct vitlrp_error *err) {
     if (model->data != NULL) {
         struct source memory = source_over(model->data, model->size);
         return source_sha256(&memory, digest, err);
     }
     if (model->path == NULL) {
-        return fail(err, STATUS_UNSUPPORTED, "a model of random weights has no file to hash");
+        return fail(err, VITLRP_UNSUPPORTED, "a model of random weights has no file to hash");
     }
     struct source file;
     TRY(source_open(model->path, &file, err));
-    enum status status = error_prefix(err, source_sha256(&file, digest, err), model->path);
+    enum vitlrp_status status = error_prefix(err, source_sha256(&file, digest, err), model->path);
     source_close(&file);
     return status;
 }
@@ -265,8 +265,8 @@ static enum status hash_weights(const struct vitlrp_model *model, char digest[65
 enum vitlrp_status vitlrp_model_sha256(const struct vitlrp_model *model, char digest[65],
                                        struct vitlrp_error *error) {
     API_NEEDS(model != NULL && digest != NULL, error);
-    struct error err;
-    enum status status = hash_weights(model, digest, &err);
+    struct vitlrp_error err;
+    enum vitlrp_status status = hash_weights(model, digest, &err);
     return api_status(status, &err, error);
 }
 
@@ -294,10 +294,10 @@ enum vitlrp_status vitlrp_model_find_class(const struct vitlrp_model *model, con
     if (model == NULL || text == NULL || found == NULL) {
         return api_fail(error, VITLRP_USAGE, "vitlrp_model_find_class: a NULL argument");
     }
-    struct error err;
+    struct vitlrp_error err;
     size_t output = 0;
-    enum status status = labels_find(model->labels, text, &output, &err);
-    if (status == STATUS_OK) {
+    enum vitlrp_status status = labels_find(model->labels, text, &output, &err);
+    if (status == VITLRP_OK) {
         *found = class_of(model, output);
     }
     return api_status(status, &err, error);

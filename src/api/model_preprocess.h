@@ -8,7 +8,7 @@
 
 /* From the model's metadata or preprocessor_config.json, else what its framework usually does.
  * MISMATCH for values without sense, UNSUPPORTED for steps that vitlrp_preprocess cannot say. */
-enum status model_preprocess(const struct vit_model *model, struct vitlrp_preprocess *out,
-                             struct error *err);
+enum vitlrp_status model_preprocess(const struct vit_model *model, struct vitlrp_preprocess *out,
+                                    struct vitlrp_error *err);
 
 #endif

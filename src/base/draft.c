@@ -13,12 +13,12 @@
 static const struct draft ENDED = {.staging = -1, .folder = -1, .descriptor = -1};
 
 /* Splits path into its folder ("." if none), kept open as *folder, and its last component. */
-static enum status open_folder_of(const char *path, int *folder, const char **name,
-                                  struct error *err) {
+static enum vitlrp_status open_folder_of(const char *path, int *folder, const char **name,
+                                         struct vitlrp_error *err) {
     const char *slash = strrchr(path, '/');
     *name = slash == NULL ? path : slash + 1;
     if (**name == '\0' || strcmp(*name, ".") == 0 || strcmp(*name, "..") == 0) {
-        return fail(err, STATUS_IO, "does not name a file");
+        return fail(err, VITLRP_IO, "does not name a file");
     }
     char parent[PATH_MAX] = ".";
     if (slash != NULL) {
@@ -33,7 +33,7 @@ static enum status open_folder_of(const char *path, int *folder, const char **na
     if (*folder < 0) {
         return fail_errno(err, errno, "cannot open its directory");
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 /* Creates a new file with an unused hidden name in the folder; its name goes to temporary. */
@@ -49,9 +49,9 @@ static int create_temporary(int folder, char *temporary, size_t size) {
     return -1;
 }
 
-enum status draft_open(const char *path, const char *staging, struct draft *draft,
-                       struct error *err) {
-    enum status status = STATUS_OK;
+enum vitlrp_status draft_open(const char *path, const char *staging, struct draft *draft,
+                              struct vitlrp_error *err) {
+    enum vitlrp_status status = VITLRP_OK;
     *draft = ENDED;
     TRY_GOTO(status, open_folder_of(path, &draft->folder, &draft->name, err), cleanup);
     draft->staging = staging == NULL ? fcntl(draft->folder, F_DUPFD_CLOEXEC, 0)
@@ -66,19 +66,20 @@ enum status draft_open(const char *path, const char *staging, struct draft *draf
         draft->temporary[0] = '\0';
         goto cleanup;
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 
 cleanup:
     draft_discard(draft);
     return status;
 }
 
-enum status draft_write(struct draft *draft, const void *data, size_t size, struct error *err) {
+enum vitlrp_status draft_write(struct draft *draft, const void *data, size_t size,
+                               struct vitlrp_error *err) {
     return file_write_descriptor(draft->descriptor, data, size, err);
 }
 
-enum status draft_commit(struct draft *draft, struct error *err) {
-    enum status status = STATUS_OK;
+enum vitlrp_status draft_commit(struct draft *draft, struct vitlrp_error *err) {
+    enum vitlrp_status status = VITLRP_OK;
     if (fsync(draft->descriptor) != 0) {
         status = fail_errno(err, errno, "cannot write");
         goto cleanup;

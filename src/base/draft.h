@@ -17,14 +17,15 @@ struct draft {
 
 /* Begins the file `path`, which must outlive the draft. The temporary file lies in the folder
  * `staging`, on the same file system; NULL: beside the file. A failed call leaves nothing open. */
-enum status draft_open(const char *path, const char *staging, struct draft *draft,
-                       struct error *err);
+enum vitlrp_status draft_open(const char *path, const char *staging, struct draft *draft,
+                              struct vitlrp_error *err);
 
-enum status draft_write(struct draft *draft, const void *data, size_t size, struct error *err);
+enum vitlrp_status draft_write(struct draft *draft, const void *data, size_t size,
+                               struct vitlrp_error *err);
 
 /* fsync, rename, fsync of the folder. Ends the draft, failing or not; after a failure the old file
  * is untouched and the temporary one gone. */
-enum status draft_commit(struct draft *draft, struct error *err);
+enum vitlrp_status draft_commit(struct draft *draft, struct vitlrp_error *err);
 
 /* Ends the draft and leaves no trace of it. One that has ended is fine. */
 void draft_discard(struct draft *draft);

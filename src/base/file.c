@@ -24,50 +24,50 @@ void bytes_free(struct bytes *bytes) {
 
 /* Opens a regular file for reading. O_NONBLOCK: opening a FIFO without it would wait for a writer.
  */
-static enum status open_regular(const char *path, int *descriptor, uint64_t *size,
-                                struct error *err) {
+static enum vitlrp_status open_regular(const char *path, int *descriptor, uint64_t *size,
+                                       struct vitlrp_error *err) {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0) {
         return fail_errno(err, errno, "cannot open");
     }
     struct stat info;
-    enum status status = STATUS_OK;
+    enum vitlrp_status status = VITLRP_OK;
     if (fstat(fd, &info) != 0) {
         status = fail_errno(err, errno, "cannot read");
     } else if (S_ISDIR(info.st_mode)) {
-        status = fail(err, STATUS_IO, "is a directory, not a file");
+        status = fail(err, VITLRP_IO, "is a directory, not a file");
     } else if (!S_ISREG(info.st_mode)) {
-        status = fail(err, STATUS_IO, "is not a regular file");
+        status = fail(err, VITLRP_IO, "is not a regular file");
     }
-    if (status != STATUS_OK) {
+    if (status != VITLRP_OK) {
         close(fd);
         return status;
     }
     *descriptor = fd;
     *size = (uint64_t) info.st_size;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status grow(struct bytes *bytes, size_t capacity, struct error *err) {
+static enum vitlrp_status grow(struct bytes *bytes, size_t capacity, struct vitlrp_error *err) {
     unsigned char *data = mem_resize(bytes->data, capacity, 1);
     if (data == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for %zu bytes of input", capacity);
+        return fail(err, VITLRP_NOMEM, "out of memory for %zu bytes of input", capacity);
     }
     bytes->data = data;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 /* Reads to the end of the descriptor; `expected` is only a first guess of the size. */
-static enum status read_to_end(int descriptor, size_t expected, size_t limit, struct bytes *out,
-                               struct error *err) {
+static enum vitlrp_status read_to_end(int descriptor, size_t expected, size_t limit,
+                                      struct bytes *out, struct vitlrp_error *err) {
     struct bytes bytes = {0};
     size_t capacity = expected < limit ? expected + 1 : limit + 1;
-    enum status status = STATUS_OK;
+    enum vitlrp_status status = VITLRP_OK;
     TRY_GOTO(status, grow(&bytes, capacity, err), cleanup);
     for (;;) {
         if (bytes.size == capacity) {
             if (capacity > limit) {
-                status = fail(err, STATUS_LIMIT, "larger than the limit of %zu bytes", limit);
+                status = fail(err, VITLRP_LIMIT, "larger than the limit of %zu bytes", limit);
                 goto cleanup;
             }
             size_t wanted = capacity < limit / 2 ? capacity * 2 + READ_STEP : limit + 1;
@@ -85,21 +85,22 @@ static enum status read_to_end(int descriptor, size_t expected, size_t limit, st
         bytes.size += got > 0 ? (size_t) got : 0;
     }
     *out = bytes;
-    return STATUS_OK;
+    return VITLRP_OK;
 
 cleanup:
     bytes_free(&bytes);
     return status;
 }
 
-enum status file_read(const char *path, size_t limit, struct bytes *out, struct error *err) {
+enum vitlrp_status file_read(const char *path, size_t limit, struct bytes *out,
+                             struct vitlrp_error *err) {
     int descriptor = -1;
     uint64_t size = 0;
-    enum status status = open_regular(path, &descriptor, &size, err);
-    if (status == STATUS_OK && size > limit) {
-        status = fail(err, STATUS_LIMIT, "%llu bytes are more than the limit of %zu",
+    enum vitlrp_status status = open_regular(path, &descriptor, &size, err);
+    if (status == VITLRP_OK && size > limit) {
+        status = fail(err, VITLRP_LIMIT, "%llu bytes are more than the limit of %zu",
                       (unsigned long long) size, limit);
-    } else if (status == STATUS_OK) {
+    } else if (status == VITLRP_OK) {
         status = read_to_end(descriptor, (size_t) size, limit, out, err);
     }
     if (descriptor >= 0) {
@@ -119,13 +120,13 @@ void file_read_head(const char *path, char *out, size_t size) {
     out[got > 0 ? got : 0] = '\0';
 }
 
-enum status file_read_descriptor(int descriptor, size_t limit, struct bytes *out,
-                                 struct error *err) {
+enum vitlrp_status file_read_descriptor(int descriptor, size_t limit, struct bytes *out,
+                                        struct vitlrp_error *err) {
     return read_to_end(descriptor, READ_STEP, limit, out, err);
 }
 
-enum status file_write_descriptor(int descriptor, const void *data, size_t size,
-                                  struct error *err) {
+enum vitlrp_status file_write_descriptor(int descriptor, const void *data, size_t size,
+                                         struct vitlrp_error *err) {
     const unsigned char *next = data;
     while (size > 0) {
         ssize_t written = write(descriptor, next, size);
@@ -138,7 +139,7 @@ enum status file_write_descriptor(int descriptor, const void *data, size_t size,
         next += written;
         size -= (size_t) written;
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 static bool is_link(const char *path) {
@@ -148,39 +149,40 @@ static bool is_link(const char *path) {
 
 /* Devices, pipes (/dev/null, say) and links that lead to an open descriptor are written to: a
  * rename would put a file in their place. */
-static enum status write_special(const char *path, const struct stat *existing, const void *data,
-                                 size_t size, struct error *err) {
+static enum vitlrp_status write_special(const char *path, const struct stat *existing,
+                                        const void *data, size_t size, struct vitlrp_error *err) {
     if (S_ISDIR(existing->st_mode)) {
-        return fail(err, STATUS_IO, "is a directory, not a file");
+        return fail(err, VITLRP_IO, "is a directory, not a file");
     }
     int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
     if (fd < 0) {
         return fail_errno(err, errno, "cannot open");
     }
-    enum status status = file_write_descriptor(fd, data, size, err);
-    if (close(fd) != 0 && status == STATUS_OK) {
+    enum vitlrp_status status = file_write_descriptor(fd, data, size, err);
+    if (close(fd) != 0 && status == VITLRP_OK) {
         status = fail_errno(err, errno, "cannot write");
     }
     return status;
 }
 
-static enum status replace_file(const char *path, const void *data, size_t size,
-                                struct error *err) {
+static enum vitlrp_status replace_file(const char *path, const void *data, size_t size,
+                                       struct vitlrp_error *err) {
     struct stat existing;
     struct draft draft;
     if (stat(path, &existing) == 0 && (!S_ISREG(existing.st_mode) || is_link(path))) {
         return write_special(path, &existing, data, size, err);
     }
     TRY(draft_open(path, NULL, &draft, err));
-    enum status status = draft_write(&draft, data, size, err);
-    if (status != STATUS_OK) {
+    enum vitlrp_status status = draft_write(&draft, data, size, err);
+    if (status != VITLRP_OK) {
         draft_discard(&draft);
         return status;
     }
     return draft_commit(&draft, err);
 }
 
-enum status file_write_atomic(const char *path, const void *data, size_t size, struct error *err) {
+enum vitlrp_status file_write_atomic(const char *path, const void *data, size_t size,
+                                     struct vitlrp_error *err) {
     char resolved[PATH_MAX];
     /* The file behind a symbolic link is replaced, not the link. A link to nothing is. */
     bool resolves = is_link(path) && realpath(path, resolved) != NULL;
@@ -188,10 +190,10 @@ enum status file_write_atomic(const char *path, const void *data, size_t size, s
     return error_prefix(err, replace_file(target, data, size, err), path);
 }
 
-enum status source_open(const char *path, struct source *out, struct error *err) {
+enum vitlrp_status source_open(const char *path, struct source *out, struct vitlrp_error *err) {
     struct source source = {.descriptor = -1};
-    enum status status = open_regular(path, &source.descriptor, &source.size, err);
-    if (status == STATUS_OK) {
+    enum vitlrp_status status = open_regular(path, &source.descriptor, &source.size, err);
+    if (status == VITLRP_OK) {
         *out = source;
     }
     return error_prefix(err, status, path);
@@ -201,16 +203,16 @@ struct source source_over(const void *data, size_t size) {
     return (struct source){.descriptor = -1, .memory = data, .size = size};
 }
 
-enum status source_read(const struct source *source, uint64_t offset, void *out, size_t size,
-                        struct error *err) {
+enum vitlrp_status source_read(const struct source *source, uint64_t offset, void *out, size_t size,
+                               struct vitlrp_error *err) {
     if (offset > source->size || size > source->size - offset) {
-        return fail(err, STATUS_FORMAT, "truncated: bytes %llu to %llu lie beyond its end at %llu",
+        return fail(err, VITLRP_FORMAT, "truncated: bytes %llu to %llu lie beyond its end at %llu",
                     (unsigned long long) offset, (unsigned long long) (offset + size),
                     (unsigned long long) source->size);
     }
     if (source->memory != NULL) {
         memcpy(out, source->memory + offset, size);
-        return STATUS_OK;
+        return VITLRP_OK;
     }
     unsigned char *next = out;
     while (size > 0) {
@@ -222,13 +224,13 @@ enum status source_read(const struct source *source, uint64_t offset, void *out,
             return fail_errno(err, errno, "cannot read");
         }
         if (got == 0) {
-            return fail(err, STATUS_FORMAT, "became shorter while it was read");
+            return fail(err, VITLRP_FORMAT, "became shorter while it was read");
         }
         next += got;
         offset += (uint64_t) got;
         size -= (size_t) got;
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 void source_close(struct source *source) {
@@ -238,33 +240,34 @@ void source_close(struct source *source) {
     *source = (struct source){.descriptor = -1};
 }
 
-static enum status digest_source(EVP_MD_CTX *context, const struct source *source,
-                                 unsigned char *buffer, struct error *err) {
+static enum vitlrp_status digest_source(EVP_MD_CTX *context, const struct source *source,
+                                        unsigned char *buffer, struct vitlrp_error *err) {
     for (uint64_t offset = 0; offset < source->size;) {
         uint64_t left = source->size - offset;
         size_t step = left < READ_STEP ? (size_t) left : READ_STEP;
         TRY(source_read(source, offset, buffer, step, err));
         if (EVP_DigestUpdate(context, buffer, step) != 1) {
-            return fail(err, STATUS_INTERNAL, "libcrypto refused to hash");
+            return fail(err, VITLRP_INTERNAL, "libcrypto refused to hash");
         }
         offset += step;
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-enum status source_sha256(const struct source *source, char out[65], struct error *err) {
+enum vitlrp_status source_sha256(const struct source *source, char out[65],
+                                 struct vitlrp_error *err) {
     unsigned char digest[EVP_MAX_MD_SIZE];
     unsigned length = 0;
     EVP_MD_CTX *context = EVP_MD_CTX_new();
     unsigned char *buffer = mem_calloc(READ_STEP, 1);
-    enum status status = STATUS_OK;
+    enum vitlrp_status status = VITLRP_OK;
     if (context == NULL || buffer == NULL || EVP_DigestInit_ex(context, EVP_sha256(), NULL) != 1) {
-        status = fail(err, STATUS_NOMEM, "out of memory for a SHA-256");
+        status = fail(err, VITLRP_NOMEM, "out of memory for a SHA-256");
         goto cleanup;
     }
     TRY_GOTO(status, digest_source(context, source, buffer, err), cleanup);
     if (EVP_DigestFinal_ex(context, digest, &length) != 1 || length != 32) {
-        status = fail(err, STATUS_INTERNAL, "libcrypto refused to hash");
+        status = fail(err, VITLRP_INTERNAL, "libcrypto refused to hash");
         goto cleanup;
     }
     for (unsigned i = 0; i < length; i++) {

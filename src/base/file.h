@@ -17,24 +17,27 @@ void bytes_free(struct bytes *bytes);
 
 /* Reads a regular file whole. IO for anything else than a readable regular file (a FIFO or a device
  * never blocks), LIMIT beyond `limit` bytes. The message names the path. */
-enum status file_read(const char *path, size_t limit, struct bytes *out, struct error *err);
+enum vitlrp_status file_read(const char *path, size_t limit, struct bytes *out,
+                             struct vitlrp_error *err);
 
 /* The beginning of a file as a string of less than `size` bytes, "" if there is none: for those of
  * /proc and /sys, which file_read refuses, as they tell no size. */
 void file_read_head(const char *path, char *out, size_t size);
 
 /* Reads a descriptor (standard input, say) to its end. */
-enum status file_read_descriptor(int descriptor, size_t limit, struct bytes *out,
-                                 struct error *err);
+enum vitlrp_status file_read_descriptor(int descriptor, size_t limit, struct bytes *out,
+                                        struct vitlrp_error *err);
 
 /* Replaces `path` by `size` bytes: temporary file in the same directory, fsync, rename, fsync of
  * the directory. On any failure the old file is untouched and the temporary one is gone. Of a
  * symbolic link the file behind it is replaced; a device or a pipe is written to as it is. The
  * message names the path. */
-enum status file_write_atomic(const char *path, const void *data, size_t size, struct error *err);
+enum vitlrp_status file_write_atomic(const char *path, const void *data, size_t size,
+                                     struct vitlrp_error *err);
 
 /* Writes all bytes to a descriptor, going on after short writes and interruptions. */
-enum status file_write_descriptor(int descriptor, const void *data, size_t size, struct error *err);
+enum vitlrp_status file_write_descriptor(int descriptor, const void *data, size_t size,
+                                         struct vitlrp_error *err);
 
 /* Random access to a file or to memory. Reads may run in several threads at once. */
 struct source {
@@ -44,18 +47,19 @@ struct source {
 };
 
 /* Opens a regular file, as file_read does. The message names the path. */
-enum status source_open(const char *path, struct source *out, struct error *err);
+enum vitlrp_status source_open(const char *path, struct source *out, struct vitlrp_error *err);
 
 /* A source over memory that must outlive it. */
 struct source source_over(const void *data, size_t size);
 
 /* Copies size bytes from offset; FORMAT if they reach beyond the end. */
-enum status source_read(const struct source *source, uint64_t offset, void *out, size_t size,
-                        struct error *err);
+enum vitlrp_status source_read(const struct source *source, uint64_t offset, void *out, size_t size,
+                               struct vitlrp_error *err);
 
 void source_close(struct source *source);
 
 /* SHA-256 (FIPS 180-4) of the whole source as 64 lower-case hexadecimal digits and a terminator. */
-enum status source_sha256(const struct source *source, char out[65], struct error *err);
+enum vitlrp_status source_sha256(const struct source *source, char out[65],
+                                 struct vitlrp_error *err);
 
 #endif

@@ -37,77 +37,80 @@ static size_t string_bytes_of(json_t *value) {
 /* jansson takes a zero byte behind a number or a word for nothing, and one behind the whole text
  * for its end. And it drops characters where its buffer for a word cannot grow, and goes on: a
  * string that lost some is shorter than in the text. */
-static enum status check_whole(json_t *value, enum json_verdict verdict, size_t string_bytes,
-                               struct error *err) {
+static enum vitlrp_status check_whole(json_t *value, enum json_verdict verdict, size_t string_bytes,
+                                      struct vitlrp_error *err) {
     if (!json_is_object(value)) {
-        return fail(err, STATUS_FORMAT, "not a JSON object");
+        return fail(err, VITLRP_FORMAT, "not a JSON object");
     }
     if (verdict != JSON_WELL_FORMED) {
-        return fail(err, STATUS_FORMAT, "not valid JSON: a zero byte in it");
+        return fail(err, VITLRP_FORMAT, "not valid JSON: a zero byte in it");
     }
     return string_bytes_of(value) == string_bytes
-               ? STATUS_OK
-               : fail(err, STATUS_NOMEM, "out of memory for JSON");
+               ? VITLRP_OK
+               : fail(err, VITLRP_NOMEM, "out of memory for JSON");
 }
 
-enum status json_parse_object(const char *bytes, size_t size, json_t **out, struct error *err) {
+enum vitlrp_status json_parse_object(const char *bytes, size_t size, json_t **out,
+                                     struct vitlrp_error *err) {
     /* Cleared, since jansson does not set its code where it has no memory at all. */
     json_error_t detail = {0};
     size_t string_bytes = 0;
     enum json_verdict verdict = json_scan(bytes, size, &string_bytes);
     if (verdict == JSON_TOO_DEEP) {
-        return fail(err, STATUS_LIMIT, "its JSON nests deeper than %d", JSON_MAX_DEPTH);
+        return fail(err, VITLRP_LIMIT, "its JSON nests deeper than %d", JSON_MAX_DEPTH);
     }
     json_t *value = json_loadb(bytes, size, JSON_REJECT_DUPLICATES, &detail);
     if (value == NULL && verdict == JSON_WELL_FORMED && is_no_memory(&detail)) {
-        return fail(err, STATUS_NOMEM, "out of memory for %zu bytes of JSON", size);
+        return fail(err, VITLRP_NOMEM, "out of memory for %zu bytes of JSON", size);
     }
     if (value == NULL) {
-        return fail(err, STATUS_FORMAT, "not valid JSON: %s (line %d, column %d)", detail.text,
+        return fail(err, VITLRP_FORMAT, "not valid JSON: %s (line %d, column %d)", detail.text,
                     detail.line, detail.column);
     }
-    enum status status = check_whole(value, verdict, string_bytes, err);
-    if (status != STATUS_OK) {
+    enum vitlrp_status status = check_whole(value, verdict, string_bytes, err);
+    if (status != VITLRP_OK) {
         json_decref(value);
         return status;
     }
     *out = value;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-enum status json_read_object(const char *path, size_t limit, json_t **out, struct error *err) {
+enum vitlrp_status json_read_object(const char *path, size_t limit, json_t **out,
+                                    struct vitlrp_error *err) {
     struct bytes bytes = {0};
     TRY(file_read(path, limit, &bytes, err));
-    enum status status = json_parse_object((const char *) bytes.data, bytes.size, out, err);
+    enum vitlrp_status status = json_parse_object((const char *) bytes.data, bytes.size, out, err);
     bytes_free(&bytes);
     return error_prefix(err, status, path);
 }
 
-enum status json_get_int(const json_t *object, const char *key, int64_t min, int64_t max,
-                         int64_t *out, struct error *err) {
+enum vitlrp_status json_get_int(const json_t *object, const char *key, int64_t min, int64_t max,
+                                int64_t *out, struct vitlrp_error *err) {
     const json_t *value = json_object_get(object, key);
     if (value == NULL || json_is_null(value)) {
-        return STATUS_OK;
+        return VITLRP_OK;
     }
     if (!json_is_integer(value) || json_integer_value(value) < min ||
         json_integer_value(value) > max) {
-        return fail(err, STATUS_MISMATCH, "\"%s\" must be an integer from %lld to %lld", key,
+        return fail(err, VITLRP_MISMATCH, "\"%s\" must be an integer from %lld to %lld", key,
                     (long long) min, (long long) max);
     }
     *out = json_integer_value(value);
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-enum status json_get_number(const json_t *object, const char *key, double *out, struct error *err) {
+enum vitlrp_status json_get_number(const json_t *object, const char *key, double *out,
+                                   struct vitlrp_error *err) {
     const json_t *value = json_object_get(object, key);
     if (value == NULL || json_is_null(value)) {
-        return STATUS_OK;
+        return VITLRP_OK;
     }
     if (!json_is_number(value) || !isfinite(json_number_value(value))) {
-        return fail(err, STATUS_MISMATCH, "\"%s\" must be a number", key);
+        return fail(err, VITLRP_MISMATCH, "\"%s\" must be a number", key);
     }
     *out = json_number_value(value);
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 const char *json_get_string(const json_t *object, const char *key) {

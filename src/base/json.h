@@ -12,18 +12,21 @@
 
 /* Parses one object; duplicate keys, other top-level values and trailing bytes are FORMAT, LIMIT is
  * for what nests deeper than JSON_MAX_DEPTH. *out is owned by the caller. */
-enum status json_parse_object(const char *bytes, size_t size, json_t **out, struct error *err);
+enum vitlrp_status json_parse_object(const char *bytes, size_t size, json_t **out,
+                                     struct vitlrp_error *err);
 
 /* Reads and parses a file of at most `limit` bytes. The message names the path. */
-enum status json_read_object(const char *path, size_t limit, json_t **out, struct error *err);
+enum vitlrp_status json_read_object(const char *path, size_t limit, json_t **out,
+                                    struct vitlrp_error *err);
 
 /* The integer under key within [min, max]; a missing key leaves *out as it is; MISMATCH for other
  * types and values. */
-enum status json_get_int(const json_t *object, const char *key, int64_t min, int64_t max,
-                         int64_t *out, struct error *err);
+enum vitlrp_status json_get_int(const json_t *object, const char *key, int64_t min, int64_t max,
+                                int64_t *out, struct vitlrp_error *err);
 
 /* The finite number under key (integers too); a missing key leaves *out as it is. */
-enum status json_get_number(const json_t *object, const char *key, double *out, struct error *err);
+enum vitlrp_status json_get_number(const json_t *object, const char *key, double *out,
+                                   struct vitlrp_error *err);
 
 /* The string under key, owned by the object, or NULL if missing or not a string. */
 const char *json_get_string(const json_t *object, const char *key);

@@ -3,7 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-void log_message(const struct log *log, enum log_level level, const char *format, ...) {
+void log_message(const struct vitlrp_log *log, enum log_level level, const char *format, ...) {
     if (log == NULL || log->write == NULL) {
         return;
     }

@@ -3,17 +3,14 @@
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
-enum log_level { LOG_LEVEL_WARNING = 1, LOG_LEVEL_INFO = 2, LOG_LEVEL_DEBUG = 3 };
+#include "vitlrp_types.h"
 
-struct log {
-    void (*write)(void *user, int level, const char *message); /* NULL: messages are dropped */
-    void *user;
-};
+enum log_level { LOG_LEVEL_WARNING = 1, LOG_LEVEL_INFO = 2, LOG_LEVEL_DEBUG = 3 };
 
 /* One line, without its newline. NULL log: dropped. */
 #if defined(__GNUC__)
 __attribute__((format(printf, 3, 4)))
 #endif
-void log_message(const struct log *log, enum log_level level, const char *format, ...);
+void log_message(const struct vitlrp_log *log, enum log_level level, const char *format, ...);
 
 #endif

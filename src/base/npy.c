@@ -96,19 +96,20 @@ static bool take_shape(struct cursor *cursor, struct npy_header *header) {
 }
 
 /* descr "<f4", "|u1": byte order, kind, item size. */
-static enum status parse_descr(const char *descr, struct npy_header *header, struct error *err) {
+static enum vitlrp_status parse_descr(const char *descr, struct npy_header *header,
+                                      struct vitlrp_error *err) {
     int64_t item_size = 0;
     if (strchr("<|=", descr[0]) == NULL || descr[0] == '\0' || strchr("fiub", descr[1]) == NULL ||
         descr[1] == '\0' || !parse_int64(descr + 2, 1, 8, &item_size)) {
-        return fail(err, STATUS_UNSUPPORTED, ".npy element type '%s' is not a plain number", descr);
+        return fail(err, VITLRP_UNSUPPORTED, ".npy element type '%s' is not a plain number", descr);
     }
     header->kind = descr[1];
     header->item_size = (size_t) item_size;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status parse_dictionary(struct cursor cursor, struct npy_header *header,
-                                    struct error *err) {
+static enum vitlrp_status parse_dictionary(struct cursor cursor, struct npy_header *header,
+                                           struct vitlrp_error *err) {
     char key[32];
     char descr[32] = "";
     bool has_order = false;
@@ -135,33 +136,34 @@ static enum status parse_dictionary(struct cursor cursor, struct npy_header *hea
     }
     skip_blanks(&cursor);
     if (!well_formed || cursor.next != cursor.end || descr[0] == '\0' || !has_order || !has_shape) {
-        return fail(err, STATUS_FORMAT, "the .npy header is not the dictionary it should be");
+        return fail(err, VITLRP_FORMAT, "the .npy header is not the dictionary it should be");
     }
     return parse_descr(descr, header, err);
 }
 
-static enum status count_elements(struct npy_header *header, size_t total_size, struct error *err) {
+static enum vitlrp_status count_elements(struct npy_header *header, size_t total_size,
+                                         struct vitlrp_error *err) {
     size_t count = 1;
     size_t bytes = 0;
     for (size_t i = 0; i < header->rank; i++) {
         if (!checked_mul(&count, count, header->shape[i])) {
-            return fail(err, STATUS_FORMAT, "the .npy shape overflows");
+            return fail(err, VITLRP_FORMAT, "the .npy shape overflows");
         }
     }
     if (!checked_mul(&bytes, count, header->item_size) ||
         bytes > total_size - header->data_offset) {
-        return fail(err, STATUS_FORMAT, "truncated: the .npy array is longer than its file");
+        return fail(err, VITLRP_FORMAT, "truncated: the .npy array is longer than its file");
     }
     header->count = count;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-enum status npy_parse_header(const void *bytes, size_t size, size_t total_size,
-                             struct npy_header *out, struct error *err) {
+enum vitlrp_status npy_parse_header(const void *bytes, size_t size, size_t total_size,
+                                    struct npy_header *out, struct vitlrp_error *err) {
     const unsigned char *data = bytes;
     struct npy_header header = {0};
     if (!npy_recognise(bytes, size) || size < 12 || data[6] < 1 || data[6] > 3 || data[7] != 0) {
-        return fail(err, STATUS_FORMAT, "not an .npy file of version 1.0, 2.0 or 3.0");
+        return fail(err, VITLRP_FORMAT, "not an .npy file of version 1.0, 2.0 or 3.0");
     }
     size_t length_size = data[6] == 1 ? 2 : 4;
     size_t length = (size_t) data[8] | (size_t) data[9] << 8;
@@ -170,35 +172,35 @@ enum status npy_parse_header(const void *bytes, size_t size, size_t total_size,
     }
     size_t start = 8 + length_size;
     if (length > NPY_MAX_HEADER || length > size - start || size > total_size) {
-        return fail(err, STATUS_FORMAT, "truncated: the .npy header is longer than its file");
+        return fail(err, VITLRP_FORMAT, "truncated: the .npy header is longer than its file");
     }
     header.data_offset = start + length;
     const char *text = (const char *) data + start;
     TRY(parse_dictionary((struct cursor){text, text + length}, &header, err));
     TRY(count_elements(&header, total_size, err));
     *out = header;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-enum status npy_read_float32(const char *path, size_t limit, size_t rank, size_t *shape,
-                             float **out, struct error *err) {
+enum vitlrp_status npy_read_float32(const char *path, size_t limit, size_t rank, size_t *shape,
+                                    float **out, struct vitlrp_error *err) {
     struct bytes file = {0};
     struct npy_header header;
     float *data = NULL;
-    enum status status = file_read(path, limit, &file, err);
-    if (status != STATUS_OK) {
+    enum vitlrp_status status = file_read(path, limit, &file, err);
+    if (status != VITLRP_OK) {
         return status;
     }
     TRY_GOTO(status, npy_parse_header(file.data, file.size, file.size, &header, err), cleanup);
     if (header.kind != 'f' || header.item_size != 4 || header.fortran_order ||
         header.rank != rank) {
-        status = fail(err, STATUS_MISMATCH, "must hold a float32 C-order array with %zu dimensions",
+        status = fail(err, VITLRP_MISMATCH, "must hold a float32 C-order array with %zu dimensions",
                       rank);
         goto cleanup;
     }
     data = mem_calloc(header.count, sizeof *data);
     if (data == NULL) {
-        status = fail(err, STATUS_NOMEM, "out of memory for its array");
+        status = fail(err, VITLRP_NOMEM, "out of memory for its array");
         goto cleanup;
     }
     memcpy(data, file.data + header.data_offset, header.count * sizeof *data);
@@ -210,8 +212,8 @@ cleanup:
     return error_prefix(err, status, path);
 }
 
-enum status npy_encode_float32(const float *data, size_t rank, const size_t *shape,
-                               struct bytes *out, struct error *err) {
+enum vitlrp_status npy_encode_float32(const float *data, size_t rank, const size_t *shape,
+                                      struct bytes *out, struct vitlrp_error *err) {
     char dictionary[256];
     size_t count = 1;
     int used = snprintf(dictionary, sizeof dictionary,
@@ -220,7 +222,7 @@ enum status npy_encode_float32(const float *data, size_t rank, const size_t *sha
         used += snprintf(dictionary + used, sizeof dictionary - (size_t) used, "%zu,%s", shape[i],
                          i + 1 < rank ? " " : "");
         if (!checked_mul(&count, count, shape[i])) {
-            return fail(err, STATUS_LIMIT, "the array is too large for an .npy file");
+            return fail(err, VITLRP_LIMIT, "the array is too large for an .npy file");
         }
     }
     used += snprintf(dictionary + used, sizeof dictionary - (size_t) used, "), }");
@@ -229,11 +231,11 @@ enum status npy_encode_float32(const float *data, size_t rank, const size_t *sha
     size_t data_size;
     if (rank > NPY_MAX_RANK || !checked_mul(&data_size, count, sizeof *data) ||
         !checked_add(&total, total, data_size)) {
-        return fail(err, STATUS_LIMIT, "the array is too large for an .npy file");
+        return fail(err, VITLRP_LIMIT, "the array is too large for an .npy file");
     }
     unsigned char *file = mem_calloc(total, 1);
     if (file == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for an .npy file of %zu bytes", total);
+        return fail(err, VITLRP_NOMEM, "out of memory for an .npy file of %zu bytes", total);
     }
     memcpy(file, MAGIC, sizeof MAGIC);
     file[6] = 1;
@@ -244,5 +246,5 @@ enum status npy_encode_float32(const float *data, size_t rank, const size_t *sha
     file[header_size - 1] = '\n';
     memcpy(file + header_size, data, data_size);
     *out = (struct bytes){file, total};
-    return STATUS_OK;
+    return VITLRP_OK;
 }

@@ -27,16 +27,16 @@ bool npy_recognise(const void *bytes, size_t size);
 /* Reads the header at the beginning of `size` bytes. FORMAT for a bad header or an array that does
  * not end within total_size; UNSUPPORTED for big-endian, structured or object arrays. `bytes` may
  * end anywhere behind the header. */
-enum status npy_parse_header(const void *bytes, size_t size, size_t total_size,
-                             struct npy_header *out, struct error *err);
+enum vitlrp_status npy_parse_header(const void *bytes, size_t size, size_t total_size,
+                                    struct npy_header *out, struct vitlrp_error *err);
 
 /* Reads a float32 C-order array of the given rank; its shape goes to shape. *out is owned:
  * mem_free. */
-enum status npy_read_float32(const char *path, size_t limit, size_t rank, size_t *shape,
-                             float **out, struct error *err);
+enum vitlrp_status npy_read_float32(const char *path, size_t limit, size_t rank, size_t *shape,
+                                    float **out, struct vitlrp_error *err);
 
 /* The file of a float32 C-order array, data on a 64-byte boundary. *out is owned: bytes_free. */
-enum status npy_encode_float32(const float *data, size_t rank, const size_t *shape,
-                               struct bytes *out, struct error *err);
+enum vitlrp_status npy_encode_float32(const float *data, size_t rank, const size_t *shape,
+                                      struct bytes *out, struct vitlrp_error *err);
 
 #endif

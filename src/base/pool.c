@@ -143,17 +143,17 @@ static void start_workers(struct pool *pool, size_t threads) {
     pthread_attr_destroy(&attributes);
 }
 
-enum status pool_open(size_t threads, void (*at_start)(void), struct pool **out,
-                      struct error *err) {
+enum vitlrp_status pool_open(size_t threads, void (*at_start)(void), struct pool **out,
+                             struct vitlrp_error *err) {
     if (threads < 1 || threads > POOL_MAX_THREADS) {
-        return fail(err, STATUS_USAGE, "threads must be from 1 to %d", POOL_MAX_THREADS);
+        return fail(err, VITLRP_USAGE, "threads must be from 1 to %d", POOL_MAX_THREADS);
     }
     struct pool *pool = mem_calloc(1, sizeof *pool);
     struct worker *workers = mem_calloc(threads, sizeof *workers);
     if (pool == NULL || workers == NULL) {
         mem_free(workers);
         mem_free(pool);
-        return fail(err, STATUS_NOMEM, "out of memory for %zu threads", threads);
+        return fail(err, VITLRP_NOMEM, "out of memory for %zu threads", threads);
     }
     pool->workers = workers;
     pool->threads = 1;
@@ -164,7 +164,7 @@ enum status pool_open(size_t threads, void (*at_start)(void), struct pool **out,
     start_workers(pool, threads);
     wait_until_done(pool);
     *out = pool;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 void pool_close(struct pool *pool) {

@@ -14,7 +14,8 @@ struct pool;
 /* A pool of `threads` (1 to POOL_MAX_THREADS) including the calling thread. Starts fewer, and says
  * so by pool_threads, if the system refuses more; never fails for that. at_start (may be NULL) runs
  * once in every worker. Workers take no signals. *out is owned. */
-enum status pool_open(size_t threads, void (*at_start)(void), struct pool **out, struct error *err);
+enum vitlrp_status pool_open(size_t threads, void (*at_start)(void), struct pool **out,
+                             struct vitlrp_error *err);
 
 /* Joins the workers. NULL is ignored. */
 void pool_close(struct pool *pool);

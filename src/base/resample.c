@@ -85,8 +85,9 @@ struct window {
     int32_t begin, count;
 };
 
-static enum status taps_make(int32_t in, const struct window *window, enum resample_filter filter,
-                             struct resample_taps *taps, struct error *err) {
+static enum vitlrp_status taps_make(int32_t in, const struct window *window,
+                                    enum resample_filter filter, struct resample_taps *taps,
+                                    struct vitlrp_error *err) {
     int32_t reach = clipped_index(ceil(filter_support(filter, window->step)), in);
     int32_t stride = reach < in / 2 ? reach * 2 + 1 : in;
     size_t outputs = (size_t) window->count;
@@ -99,7 +100,7 @@ static enum status taps_make(int32_t in, const struct window *window, enum resam
     }
     if (made.first == NULL || made.count == NULL || made.weight == NULL) {
         resample_taps_free(&made);
-        return fail(err, STATUS_NOMEM, "out of memory for scaling %d to %d samples", in,
+        return fail(err, VITLRP_NOMEM, "out of memory for scaling %d to %d samples", in,
                     window->count);
     }
     for (int32_t i = 0; i < window->count; i++) {
@@ -107,25 +108,25 @@ static enum status taps_make(int32_t in, const struct window *window, enum resam
         fill_output(&made, i, in, centre, window->step, filter);
     }
     *taps = made;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-enum status resample_taps_window(int32_t in, double start, double step, int32_t out,
-                                 enum resample_filter filter, struct resample_taps *taps,
-                                 struct error *err) {
+enum vitlrp_status resample_taps_window(int32_t in, double start, double step, int32_t out,
+                                        enum resample_filter filter, struct resample_taps *taps,
+                                        struct vitlrp_error *err) {
     struct window window = {.start = start, .step = step, .count = out};
     return taps_make(in, &window, filter, taps, err);
 }
 
-enum status resample_taps_part(int32_t in, int32_t out, int32_t begin, int32_t count,
-                               enum resample_filter filter, struct resample_taps *taps,
-                               struct error *err) {
+enum vitlrp_status resample_taps_part(int32_t in, int32_t out, int32_t begin, int32_t count,
+                                      enum resample_filter filter, struct resample_taps *taps,
+                                      struct vitlrp_error *err) {
     struct window window = {.step = (double) in / out, .begin = begin, .count = count};
     return taps_make(in, &window, filter, taps, err);
 }
 
-enum status resample_taps_make(int32_t in, int32_t out, enum resample_filter filter,
-                               struct resample_taps *taps, struct error *err) {
+enum vitlrp_status resample_taps_make(int32_t in, int32_t out, enum resample_filter filter,
+                                      struct resample_taps *taps, struct vitlrp_error *err) {
     return resample_taps_part(in, out, 0, out, filter, taps, err);
 }
 

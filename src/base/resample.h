@@ -28,21 +28,21 @@ struct resample_taps {
 /* The taps for scaling a line of `in` samples to `out` (both 1 or more): filter stretched by
  * max(in/out, 1), as Pillow's Image.resize and torch's antialiased interpolate define it. *taps is
  * owned: resample_taps_free. */
-enum status resample_taps_make(int32_t in, int32_t out, enum resample_filter filter,
-                               struct resample_taps *taps, struct error *err);
+enum vitlrp_status resample_taps_make(int32_t in, int32_t out, enum resample_filter filter,
+                                      struct resample_taps *taps, struct vitlrp_error *err);
 
 /* The taps of only the outputs begin <= i < begin + count of resample_taps_make, bit for bit:
  * output begin becomes output 0. */
-enum status resample_taps_part(int32_t in, int32_t out, int32_t begin, int32_t count,
-                               enum resample_filter filter, struct resample_taps *taps,
-                               struct error *err);
+enum vitlrp_status resample_taps_part(int32_t in, int32_t out, int32_t begin, int32_t count,
+                                      enum resample_filter filter, struct resample_taps *taps,
+                                      struct vitlrp_error *err);
 
 /* As resample_taps_make, over a window of the line: output i is centred at start + (i + 0.5) *
  * step, in samples from the line's beginning; step is positive. Taps beyond the ends are left out,
  * and an output wholly beyond them takes the sample at that end. */
-enum status resample_taps_window(int32_t in, double start, double step, int32_t out,
-                                 enum resample_filter filter, struct resample_taps *taps,
-                                 struct error *err);
+enum vitlrp_status resample_taps_window(int32_t in, double start, double step, int32_t out,
+                                        enum resample_filter filter, struct resample_taps *taps,
+                                        struct vitlrp_error *err);
 
 void resample_taps_free(struct resample_taps *taps);
 

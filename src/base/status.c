@@ -9,8 +9,8 @@
 
 /* Whatever a message quotes from a file, it stays one line that a terminal can be given: words of
  * libraries (jansson's "near") hold bytes of their input. */
-static void record(struct error *err, enum status status, int system_errno, const char *format,
-                   va_list arguments) {
+static void record(struct vitlrp_error *err, enum vitlrp_status status, int system_errno,
+                   const char *format, va_list arguments) {
     char text[sizeof err->message];
     err->status = status;
     err->system_errno = system_errno;
@@ -20,7 +20,8 @@ static void record(struct error *err, enum status status, int system_errno, cons
     text_escape_line(err->message, sizeof err->message, text);
 }
 
-enum status fail(struct error *err, enum status status, const char *format, ...) {
+enum vitlrp_status fail(struct vitlrp_error *err, enum vitlrp_status status, const char *format,
+                        ...) {
     if (err != NULL) {
         va_list arguments;
         va_start(arguments, format);
@@ -30,11 +31,11 @@ enum status fail(struct error *err, enum status status, const char *format, ...)
     return status;
 }
 
-enum status fail_errno(struct error *err, int system_errno, const char *format, ...) {
+enum vitlrp_status fail_errno(struct vitlrp_error *err, int system_errno, const char *format, ...) {
     if (err != NULL) {
         va_list arguments;
         va_start(arguments, format);
-        record(err, STATUS_IO, system_errno, format, arguments);
+        record(err, VITLRP_IO, system_errno, format, arguments);
         va_end(arguments);
         char reason[128];
         size_t used = strlen(err->message);
@@ -43,11 +44,12 @@ enum status fail_errno(struct error *err, int system_errno, const char *format, 
             snprintf(err->message + used, sizeof err->message - used, ": %s", reason);
         }
     }
-    return STATUS_IO;
+    return VITLRP_IO;
 }
 
-enum status error_prefix(struct error *err, enum status status, const char *prefix) {
-    if (err == NULL || status == STATUS_OK) {
+enum vitlrp_status error_prefix(struct vitlrp_error *err, enum vitlrp_status status,
+                                const char *prefix) {
+    if (err == NULL || status == VITLRP_OK) {
         return status;
     }
     char name[200];

@@ -98,23 +98,23 @@ static const char *current_word(char **argv) {
 }
 
 /* letter 0: word is a long option. */
-static enum status fail_unknown(const char *word, int letter, struct error *err) {
+static enum vitlrp_status fail_unknown(const char *word, int letter, struct vitlrp_error *err) {
     char shown[80];
     if (letter == 0) {
         size_t length = strcspn(word, "=");
         for (enum option_id i = 0; i < OPTION_COUNT && length > 2; i++) {
             const char *name = OPTIONS[i].name;
             if (name != NULL && strncmp(word + 2, name, length - 2) == 0) {
-                return fail(err, STATUS_USAGE, "option '%.*s' is not complete (did you mean --%s?)",
+                return fail(err, VITLRP_USAGE, "option '%.*s' is not complete (did you mean --%s?)",
                             (int) length, word, name);
             }
         }
         text_escape_name(shown, sizeof shown, word);
-        return fail(err, STATUS_USAGE, "unknown option '%s' (see vitlrp --help)", shown);
+        return fail(err, VITLRP_USAGE, "unknown option '%s' (see vitlrp --help)", shown);
     }
     char spelled[3] = {'-', (char) letter, '\0'};
     text_escape_name(shown, sizeof shown, spelled);
-    return fail(err, STATUS_USAGE, "unknown option '%s' (see vitlrp --help)", shown);
+    return fail(err, VITLRP_USAGE, "unknown option '%s' (see vitlrp --help)", shown);
 }
 
 /* glibc takes any unambiguous beginning of a long name; scripts that rely on it break with the next
@@ -125,22 +125,23 @@ static bool is_abbreviated(const char *word, enum option_id option) {
     return strlen(name) != length || strncmp(word + 2, name, length) != 0;
 }
 
-static enum status fail_missing(const char *word, int code, struct error *err) {
+static enum vitlrp_status fail_missing(const char *word, int code, struct vitlrp_error *err) {
     enum option_id option =
         code >= LONG_BASE ? (enum option_id)(code - LONG_BASE) : option_by_letter(code);
     if (code >= LONG_BASE && is_abbreviated(word, option)) {
         return fail_unknown(word, 0, err);
     }
-    return fail(err, STATUS_USAGE, "option '%s' needs a value: %s (see vitlrp --help)", word,
+    return fail(err, VITLRP_USAGE, "option '%s' needs a value: %s (see vitlrp --help)", word,
                 OPTIONS[option].argument);
 }
 
-static enum status take_option(struct args *args, int code, char **argv, struct error *err) {
+static enum vitlrp_status take_option(struct args *args, int code, char **argv,
+                                      struct vitlrp_error *err) {
     const char *word = current_word(argv);
     if (code == '?') {
         /* A known long option with a value it does not take comes here with its own code. */
         if (optopt >= LONG_BASE && !is_abbreviated(word, (enum option_id)(optopt - LONG_BASE))) {
-            return fail(err, STATUS_USAGE, "option '--%s' takes no value (see vitlrp --help)",
+            return fail(err, VITLRP_USAGE, "option '--%s' takes no value (see vitlrp --help)",
                         OPTIONS[optopt - LONG_BASE].name);
         }
         return fail_unknown(word, optopt, err);
@@ -159,7 +160,7 @@ static enum status take_option(struct args *args, int code, char **argv, struct 
     } else if (option == OPTION_VERBOSE) {
         args->verbosity = args->verbosity < 1 ? 2 : args->verbosity + 1;
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 /* The first operand may be a verb. */
@@ -175,25 +176,25 @@ static void take_operand(struct args *args, const char *word) {
     args->operands[args->operand_count++] = word;
 }
 
-static enum status check_verb(const struct args *args, struct error *err) {
+static enum vitlrp_status check_verb(const struct args *args, struct vitlrp_error *err) {
     for (enum option_id i = 0; i < OPTION_COUNT; i++) {
         if (args->value[i] != NULL && (OPTIONS[i].verbs & 1U << args->verb) == 0) {
             char name[32];
             option_spell(i, name, sizeof name);
-            return fail(err, STATUS_USAGE, "option '%s' is not one of %s's (see vitlrp %s --help)",
+            return fail(err, VITLRP_USAGE, "option '%s' is not one of %s's (see vitlrp %s --help)",
                         name, VERBS[args->verb], VERBS[args->verb]);
         }
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-enum status args_parse(int argc, char **argv, struct args *args, struct error *err) {
+enum vitlrp_status args_parse(int argc, char **argv, struct args *args, struct vitlrp_error *err) {
     struct option longs[OPTION_COUNT + 1];
     char shorts[2 * OPTION_COUNT + 3];
     *args = (struct args){.verb = VERB_EXPLAIN, .verbosity = 1};
     args->operands = mem_calloc((size_t) argc + 1, sizeof *args->operands);
     if (args->operands == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for the command line");
+        return fail(err, VITLRP_NOMEM, "out of memory for the command line");
     }
     getopt_tables(longs, shorts);
     opterr = 0;

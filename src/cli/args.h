@@ -95,7 +95,7 @@ struct args {
 
 /* Fills *args from argv; args_free releases it, after a failure too. USAGE with one line that ends
  * in a hint. */
-enum status args_parse(int argc, char **argv, struct args *args, struct error *err);
+enum vitlrp_status args_parse(int argc, char **argv, struct args *args, struct vitlrp_error *err);
 
 void args_free(struct args *args);
 

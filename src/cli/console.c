@@ -25,11 +25,11 @@ void console_warn(const struct console *console, const char *format, ...) {
     }
 }
 
-enum status console_write(const struct text *text, struct error *err) {
+enum vitlrp_status console_write(const struct text *text, struct vitlrp_error *err) {
     if (text->failed) {
-        return fail(err, STATUS_NOMEM, "out of memory for the report");
+        return fail(err, VITLRP_NOMEM, "out of memory for the report");
     }
-    enum status status = STATUS_OK;
+    enum vitlrp_status status = VITLRP_OK;
     if (text->length > 0) {
         status = file_write_descriptor(STDOUT_DESCRIPTOR, text->data, text->length, err);
     }
@@ -43,30 +43,31 @@ void console_log(void *console, int level, const char *message) {
     }
 }
 
-enum exit_code exit_code_of(enum status status, enum exit_code stage) {
+enum exit_code exit_code_of(enum vitlrp_status status, enum exit_code stage) {
     switch (status) {
-    case STATUS_OK:
+    case VITLRP_OK:
         return CODE_DONE;
-    case STATUS_USAGE:
+    case VITLRP_USAGE:
         return CODE_USAGE;
-    case STATUS_LIMIT:
-    case STATUS_NOMEM:
+    case VITLRP_LIMIT:
+    case VITLRP_NOMEM:
         return CODE_LIMIT;
-    case STATUS_INTERNAL:
+    case VITLRP_INTERNAL:
         return CODE_INTERNAL;
-    case STATUS_IO:
-    case STATUS_FORMAT:
-    case STATUS_UNSUPPORTED:
-    case STATUS_MISMATCH:
-    case STATUS_NUMERIC:
-    case STATUS_CANCELLED:
+    case VITLRP_IO:
+    case VITLRP_FORMAT:
+    case VITLRP_UNSUPPORTED:
+    case VITLRP_MISMATCH:
+    case VITLRP_NUMERIC:
+    case VITLRP_CANCELLED:
         return stage;
     }
     return CODE_INTERNAL;
 }
 
-enum exit_code console_check(enum status status, enum exit_code stage, const struct error *err) {
-    if (status != STATUS_OK) {
+enum exit_code console_check(enum vitlrp_status status, enum exit_code stage,
+                             const struct vitlrp_error *err) {
+    if (status != VITLRP_OK) {
         console_error(err->message);
     }
     return exit_code_of(status, stage);

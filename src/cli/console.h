@@ -34,16 +34,17 @@ __attribute__((format(printf, 2, 3)))
 void console_warn(const struct console *console, const char *format, ...);
 
 /* Writes the text to standard output. IO if that is closed or full. */
-enum status console_write(const struct text *text, struct error *err);
+enum vitlrp_status console_write(const struct text *text, struct vitlrp_error *err);
 
 /* A vitlrp_log callback over a const struct console. */
 void console_log(void *console, int level, const char *message);
 
 /* The exit code of a failure: its own for usage, limits and bugs, else `stage` (CODE_INPUT or
  * CODE_OUTPUT). */
-enum exit_code exit_code_of(enum status status, enum exit_code stage);
+enum exit_code exit_code_of(enum vitlrp_status status, enum exit_code stage);
 
-/* CODE_DONE for STATUS_OK; otherwise prints the error and returns its exit code. */
-enum exit_code console_check(enum status status, enum exit_code stage, const struct error *err);
+/* CODE_DONE for VITLRP_OK; otherwise prints the error and returns its exit code. */
+enum exit_code console_check(enum vitlrp_status status, enum exit_code stage,
+                             const struct vitlrp_error *err);
 
 #endif

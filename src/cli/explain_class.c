@@ -22,8 +22,9 @@ static void sum_channels(struct explain_session *state) {
 }
 
 /* Relevance with its ledger where the method has one, else the map alone. */
-static enum status run_method(struct explain_session *state, const struct vitlrp_target *targets,
-                              size_t count, struct vitlrp_relevance *relevance, struct error *err) {
+static enum vitlrp_status run_method(struct explain_session *state,
+                                     const struct vitlrp_target *targets, size_t count,
+                                     struct vitlrp_relevance *relevance, struct vitlrp_error *err) {
     struct vitlrp_error detail;
     const struct vitlrp_method_options *method = &state->settings->method;
     enum vitlrp_status status;
@@ -38,8 +39,8 @@ static enum status run_method(struct explain_session *state, const struct vitlrp
     return from_library(status, &detail, err);
 }
 
-enum status explain_relevance(struct explain_session *state, struct explanation *explanation,
-                              struct error *err) {
+enum vitlrp_status explain_relevance(struct explain_session *state, struct explanation *explanation,
+                                     struct vitlrp_error *err) {
     struct vitlrp_relevance relevance;
     const struct vitlrp_target targets[2] = {
         {explanation->target.output, 1.0F},
@@ -60,7 +61,7 @@ enum status explain_relevance(struct explain_session *state, struct explanation 
     explanation->ledger = relevance.ledger;
     explanation->precision = state->info.precision;
     explanation->ledger_length = relevance.ledger == NULL ? 0 : state->ledger_length;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 static void append_caption(struct text *out, const struct explanation *explanation) {
@@ -84,8 +85,9 @@ static void append_comment(struct text *out, const struct explanation *explanati
     method_append(out, &explanation->settings->method_info, &explanation->settings->method);
 }
 
-enum status explain_render(const struct explain_session *state, struct explanation *explanation,
-                           unsigned char **data, size_t *size, struct error *err) {
+enum vitlrp_status explain_render(const struct explain_session *state,
+                                  struct explanation *explanation, unsigned char **data,
+                                  size_t *size, struct vitlrp_error *err) {
     struct vitlrp_error detail;
     struct text caption = {.limit = 512};
     struct text comment = {.limit = 512};
@@ -97,7 +99,7 @@ enum status explain_render(const struct explain_session *state, struct explanati
     options.caption = caption.failed ? NULL : caption.data;
     options.comment = comment.failed ? NULL : comment.data;
     double start = clock_ms();
-    enum status status =
+    enum vitlrp_status status =
         from_library(vitlrp_render(explanation->photo->image, &explanation->photo->geometry, &map,
                                    &options, data, size, &detail),
                      &detail, err);
@@ -113,15 +115,16 @@ static void report_written(struct text *report, const char *path) {
     text_printf(report, "wrote %s\n", strcmp(path, "-") == 0 ? "standard output" : shown);
 }
 
-enum status explain_write_array(const struct explain_session *state, enum output_kind kind,
-                                const struct explanation *explanation, const char *class_name,
-                                const float *values, size_t rank, const size_t *shape,
-                                struct text *report, struct error *err) {
+enum vitlrp_status explain_write_array(const struct explain_session *state, enum output_kind kind,
+                                       const struct explanation *explanation,
+                                       const char *class_name, const float *values, size_t rank,
+                                       const size_t *shape, struct text *report,
+                                       struct vitlrp_error *err) {
     struct text path = {.limit = NAME_LIMIT};
     struct bytes bytes = {0};
-    enum status status = STATUS_OK;
+    enum vitlrp_status status = VITLRP_OK;
     if (state->outputs.pattern[kind] == NULL) {
-        return STATUS_OK;
+        return VITLRP_OK;
     }
     TRY_GOTO(status,
              outputs_path(&state->outputs, kind, explanation->image_path, class_name, &path, err),
@@ -136,33 +139,35 @@ cleanup:
     return status;
 }
 
-static enum status write_picture(struct explain_session *state,
-                                 const struct explanation *explanation, const char *class_name,
-                                 const unsigned char *data, size_t size, struct text *report,
-                                 struct error *err) {
+static enum vitlrp_status write_picture(struct explain_session *state,
+                                        const struct explanation *explanation,
+                                        const char *class_name, const unsigned char *data,
+                                        size_t size, struct text *report,
+                                        struct vitlrp_error *err) {
     struct text path = {.limit = NAME_LIMIT};
-    enum status status = outputs_path(&state->outputs, OUTPUT_PICTURE, explanation->image_path,
-                                      class_name, &path, err);
-    if (status == STATUS_OK) {
+    enum vitlrp_status status = outputs_path(&state->outputs, OUTPUT_PICTURE,
+                                             explanation->image_path, class_name, &path, err);
+    if (status == VITLRP_OK) {
         status = output_write(path.data, data, size, err);
     }
-    if (status == STATUS_OK) {
+    if (status == VITLRP_OK) {
         report_written(report, path.data);
     }
     text_free(&path);
     return status;
 }
 
-static enum status write_json(struct explain_session *state, const struct explanation *explanation,
-                              const char *class_name, struct error *err) {
+static enum vitlrp_status write_json(struct explain_session *state,
+                                     const struct explanation *explanation, const char *class_name,
+                                     struct vitlrp_error *err) {
     struct text path = {.limit = NAME_LIMIT};
     json_t *object = NULL;
-    enum status status =
+    enum vitlrp_status status =
         outputs_path(&state->outputs, OUTPUT_JSON, explanation->image_path, class_name, &path, err);
-    if (status == STATUS_OK) {
+    if (status == VITLRP_OK) {
         status = json_report(explanation, &object, err);
     }
-    if (status == STATUS_OK) {
+    if (status == VITLRP_OK) {
         status = json_sink_add(&state->sink, path.data, object, err);
     }
     json_decref(object);
@@ -170,9 +175,9 @@ static enum status write_json(struct explain_session *state, const struct explan
     return status;
 }
 
-enum status explain_write(struct explain_session *state, const struct explanation *explanation,
-                          const unsigned char *data, size_t size, struct text *report,
-                          struct error *err) {
+enum vitlrp_status explain_write(struct explain_session *state,
+                                 const struct explanation *explanation, const unsigned char *data,
+                                 size_t size, struct text *report, struct vitlrp_error *err) {
     char class_name[16];
     const size_t shape[2] = {(size_t) state->map_height, (size_t) state->map_width};
     snprintf(class_name, sizeof class_name, "%d", explanation->target.index);
@@ -187,5 +192,5 @@ enum status explain_write(struct explain_session *state, const struct explanatio
     if (state->outputs.pattern[OUTPUT_JSON] != NULL) {
         TRY(write_json(state, explanation, class_name, err));
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }

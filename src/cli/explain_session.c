@@ -4,15 +4,16 @@
 #include "library.h"
 #include "model_choice.h"
 
-static enum status find_class(const struct vitlrp_model *model, const char *option,
-                              const char *text, struct vitlrp_class *found, struct error *err) {
+static enum vitlrp_status find_class(const struct vitlrp_model *model, const char *option,
+                                     const char *text, struct vitlrp_class *found,
+                                     struct vitlrp_error *err) {
     struct vitlrp_error detail;
-    enum status status =
+    enum vitlrp_status status =
         from_library(vitlrp_model_find_class(model, text, found, &detail), &detail, err);
     return error_prefix(err, status, option);
 }
 
-static enum status find_classes(struct explain_session *state, struct error *err) {
+static enum vitlrp_status find_classes(struct explain_session *state, struct vitlrp_error *err) {
     const struct settings *settings = state->settings;
     if (settings->class_text != NULL) {
         state->has_class = true;
@@ -23,27 +24,28 @@ static enum status find_classes(struct explain_session *state, struct error *err
         TRY(find_class(state->model, "--versus", settings->versus_text, &state->versus, err));
     }
     if (state->has_class && state->has_versus && state->target.output == state->versus.output) {
-        return fail(err, STATUS_USAGE, "--class and --versus name the same class %d",
+        return fail(err, VITLRP_USAGE, "--class and --versus name the same class %d",
                     state->target.index);
     }
     if (settings->top > state->prediction.classes) {
-        return fail(err, STATUS_USAGE, "--class top:%d: the model has only %d classes",
+        return fail(err, VITLRP_USAGE, "--class top:%d: the model has only %d classes",
                     settings->top, state->prediction.classes);
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-enum status explain_session_open(const struct settings *settings, struct console *console,
-                                 struct explain_session *state, struct error *err) {
+enum vitlrp_status explain_session_open(const struct settings *settings, struct console *console,
+                                        struct explain_session *state, struct vitlrp_error *err) {
     struct vitlrp_model *model = NULL;
     TRY(model_choose(settings, console, &model, err));
     state->owns_model = true;
     return explain_session_open_on(settings, console, model, state, err);
 }
 
-enum status explain_session_open_on(const struct settings *settings, struct console *console,
-                                    struct vitlrp_model *model, struct explain_session *state,
-                                    struct error *err) {
+enum vitlrp_status explain_session_open_on(const struct settings *settings, struct console *console,
+                                           struct vitlrp_model *model,
+                                           struct explain_session *state,
+                                           struct vitlrp_error *err) {
     struct vitlrp_model_info info;
     struct vitlrp_session_options unused;
     state->settings = settings;
@@ -67,9 +69,9 @@ enum status explain_session_open_on(const struct settings *settings, struct cons
     state->ledger_length = vitlrp_ledger_length(state->model);
     state->ledger = mem_calloc(state->ledger_length, sizeof *state->ledger);
     if (state->ledger == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for the ledger");
+        return fail(err, VITLRP_NOMEM, "out of memory for the ledger");
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 void explain_session_release(struct explain_session *state) {
@@ -92,7 +94,7 @@ void explain_session_close(struct explain_session *state) {
     json_sink_free(&state->sink);
 }
 
-static enum status allocate_maps(struct explain_session *state, struct error *err) {
+static enum vitlrp_status allocate_maps(struct explain_session *state, struct vitlrp_error *err) {
     const struct vitlrp_session_info *info = &state->info;
     bool pixel_level = state->settings->level == LEVEL_PIXEL;
     state->map_height = pixel_level ? info->input_height : info->grid_height;
@@ -101,10 +103,10 @@ static enum status allocate_maps(struct explain_session *state, struct error *er
     state->map = mem_calloc(count, sizeof *state->map);
     state->pixels = pixel_level ? mem_calloc(count, 3 * sizeof *state->pixels) : NULL;
     if (state->map == NULL || (pixel_level && state->pixels == NULL)) {
-        return fail(err, STATUS_NOMEM, "out of memory for a map of %dx%d", state->map_width,
+        return fail(err, VITLRP_NOMEM, "out of memory for a map of %dx%d", state->map_width,
                     state->map_height);
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 static void warn_of_precision(const struct explain_session *state) {
@@ -116,29 +118,29 @@ static void warn_of_precision(const struct explain_session *state) {
     }
 }
 
-static enum status choose_options(const struct explain_session *state, int32_t height,
-                                  int32_t width, struct vitlrp_session_options *options,
-                                  struct error *err) {
+static enum vitlrp_status choose_options(const struct explain_session *state, int32_t height,
+                                         int32_t width, struct vitlrp_session_options *options,
+                                         struct vitlrp_error *err) {
     TRY(session_choose(state->settings, state->model, height, width, options, err));
     options->passes = state->passes > 0 ? state->passes : options->passes;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-enum status explain_session_bytes(const struct explain_session *state, int32_t height,
-                                  int32_t width, size_t *bytes, struct error *err) {
+enum vitlrp_status explain_session_bytes(const struct explain_session *state, int32_t height,
+                                         int32_t width, size_t *bytes, struct vitlrp_error *err) {
     struct vitlrp_error detail;
     struct vitlrp_session_options options;
     TRY(choose_options(state, height, width, &options, err));
     return from_library(vitlrp_session_bytes(state->model, &options, bytes, &detail), &detail, err);
 }
 
-enum status explain_session_fit(struct explain_session *state, int32_t height, int32_t width,
-                                struct error *err) {
+enum vitlrp_status explain_session_fit(struct explain_session *state, int32_t height, int32_t width,
+                                       struct vitlrp_error *err) {
     struct vitlrp_error detail;
     struct vitlrp_session_options options;
     if (state->session != NULL && state->info.input_height == height &&
         state->info.input_width == width) {
-        return STATUS_OK;
+        return VITLRP_OK;
     }
     TRY(choose_options(state, height, width, &options, err));
     explain_session_release(state);
@@ -147,8 +149,8 @@ enum status explain_session_fit(struct explain_session *state, int32_t height, i
     vitlrp_session_info_init(&state->info);
     vitlrp_session_describe(state->session, &state->info);
     warn_of_precision(state);
-    enum status status = allocate_maps(state, err);
-    if (status != STATUS_OK) {
+    enum vitlrp_status status = allocate_maps(state, err);
+    if (status != VITLRP_OK) {
         explain_session_release(state);
     }
     return status;

@@ -41,13 +41,13 @@ struct explain_session {
 
 /* Opens the model and checks what can be checked against it: the classes asked for and the input
  * size. explain_session_close releases it, after a failure too. */
-enum status explain_session_open(const struct settings *settings, struct console *console,
-                                 struct explain_session *state, struct error *err);
+enum vitlrp_status explain_session_open(const struct settings *settings, struct console *console,
+                                        struct explain_session *state, struct vitlrp_error *err);
 
 /* As explain_session_open, on a model that the caller keeps: one session of several. */
-enum status explain_session_open_on(const struct settings *settings, struct console *console,
-                                    struct vitlrp_model *model, struct explain_session *state,
-                                    struct error *err);
+enum vitlrp_status explain_session_open_on(const struct settings *settings, struct console *console,
+                                           struct vitlrp_model *model,
+                                           struct explain_session *state, struct vitlrp_error *err);
 
 void explain_session_close(struct explain_session *state);
 
@@ -55,11 +55,11 @@ void explain_session_close(struct explain_session *state);
 void explain_session_release(struct explain_session *state);
 
 /* What a session for inputs of this size takes; opens none. */
-enum status explain_session_bytes(const struct explain_session *state, int32_t height,
-                                  int32_t width, size_t *bytes, struct error *err);
+enum vitlrp_status explain_session_bytes(const struct explain_session *state, int32_t height,
+                                         int32_t width, size_t *bytes, struct vitlrp_error *err);
 
 /* Makes the session fit inputs of this size. */
-enum status explain_session_fit(struct explain_session *state, int32_t height, int32_t width,
-                                struct error *err);
+enum vitlrp_status explain_session_fit(struct explain_session *state, int32_t height, int32_t width,
+                                       struct vitlrp_error *err);
 
 #endif

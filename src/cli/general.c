@@ -49,7 +49,7 @@ static void append_version(struct text *text, bool full) {
 }
 
 enum exit_code general_main(const struct args *args) {
-    struct error err;
+    struct vitlrp_error err;
     struct text text = {.limit = HELP_LIMIT};
     if (args->value[OPTION_HELP] != NULL) {
         help_full(&text, args);

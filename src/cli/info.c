@@ -21,8 +21,8 @@ struct facts {
     char sha256[65];
 };
 
-static enum status gather(const struct settings *settings, const struct vitlrp_model *model,
-                          struct facts *facts, struct error *err) {
+static enum vitlrp_status gather(const struct settings *settings, const struct vitlrp_model *model,
+                                 struct facts *facts, struct vitlrp_error *err) {
     struct vitlrp_error detail;
     struct vitlrp_session_options options;
     struct vitlrp_session *session = NULL;
@@ -44,7 +44,7 @@ static enum status gather(const struct settings *settings, const struct vitlrp_m
     vitlrp_session_info_init(&facts->session);
     vitlrp_session_describe(session, &facts->session);
     vitlrp_session_close(session);
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 static void append_preprocess(struct text *out, const struct vitlrp_preprocess *preprocess) {
@@ -151,19 +151,19 @@ static json_t *json_classes(const struct facts *facts) {
     return list;
 }
 
-static enum status write_json(const struct facts *facts, const char *path, bool with_classes,
-                              struct error *err) {
+static enum vitlrp_status write_json(const struct facts *facts, const char *path, bool with_classes,
+                                     struct vitlrp_error *err) {
     struct text text = {.limit = REPORT_LIMIT};
     json_t *object = json_facts(facts);
-    enum status status = STATUS_OK;
+    enum vitlrp_status status = VITLRP_OK;
     if (object == NULL ||
         (with_classes && json_object_set_new(object, "class_list", json_classes(facts)) != 0)) {
-        status = fail(err, STATUS_NOMEM, "out of memory for the JSON report");
+        status = fail(err, VITLRP_NOMEM, "out of memory for the JSON report");
         goto cleanup;
     }
     json_append(&text, object, 2);
     text_append_string(&text, "\n");
-    status = text.failed ? fail(err, STATUS_NOMEM, "out of memory for the JSON report")
+    status = text.failed ? fail(err, VITLRP_NOMEM, "out of memory for the JSON report")
                          : output_write(path, text.data, text.length, err);
 
 cleanup:
@@ -172,15 +172,15 @@ cleanup:
     return status;
 }
 
-static enum status report(const struct args *args, const struct console *console,
-                          const struct facts *facts, struct error *err) {
+static enum vitlrp_status report(const struct args *args, const struct console *console,
+                                 const struct facts *facts, struct vitlrp_error *err) {
     bool with_classes = args->value[OPTION_CLASSES] != NULL;
     const char *json_path = args->value[OPTION_JSON];
     if (json_path != NULL) {
         TRY(write_json(facts, json_path, with_classes, err));
     }
     if (console->verbosity == 0 || (json_path != NULL && strcmp(json_path, "-") == 0)) {
-        return STATUS_OK;
+        return VITLRP_OK;
     }
     struct text text = {.limit = REPORT_LIMIT};
     append_facts(&text, facts);
@@ -188,41 +188,41 @@ static enum status report(const struct args *args, const struct console *console
         text_append_string(&text, "\n");
         append_classes(&text, facts);
     }
-    enum status status = console_write(&text, err);
+    enum vitlrp_status status = console_write(&text, err);
     text_free(&text);
     return status;
 }
 
 /* info takes its model as an operand or by --model, not both. */
-static enum status choose_operand(const struct args *args, struct settings *settings,
-                                  struct error *err) {
+static enum vitlrp_status choose_operand(const struct args *args, struct settings *settings,
+                                         struct vitlrp_error *err) {
     if (args->operand_count > 1 ||
         (args->operand_count == 1 && args->value[OPTION_MODEL] != NULL)) {
-        return fail(err, STATUS_USAGE, "info takes one model (see vitlrp info --help)");
+        return fail(err, VITLRP_USAGE, "info takes one model (see vitlrp info --help)");
     }
     if (args->operand_count == 1) {
         settings->model_path = args->operands[0];
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 enum exit_code info_main(const struct args *args, struct console *console) {
-    struct error err;
+    struct vitlrp_error err;
     struct settings settings;
     struct facts facts = {0};
     struct vitlrp_model *model = NULL;
-    enum status status = settings_read(args, &settings, &err);
-    if (status == STATUS_OK) {
+    enum vitlrp_status status = settings_read(args, &settings, &err);
+    if (status == VITLRP_OK) {
         status = choose_operand(args, &settings, &err);
     }
-    if (status == STATUS_OK) {
+    if (status == VITLRP_OK) {
         status = output_check_inputs("--json", args->value[OPTION_JSON], args, settings.model_path,
                                      &err);
     }
-    if (status == STATUS_OK) {
+    if (status == VITLRP_OK) {
         status = model_choose(&settings, console, &model, &err);
     }
-    if (status == STATUS_OK) {
+    if (status == VITLRP_OK) {
         status = gather(&settings, model, &facts, &err);
     }
     enum exit_code code = console_check(status, CODE_INPUT, &err);

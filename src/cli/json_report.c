@@ -206,7 +206,8 @@ static void set_target(json_t *object, const struct explanation *explanation, bo
     set(object, "relevance_sum", json_number(explanation->sum), complete);
 }
 
-enum status json_report(const struct explanation *explanation, json_t **out, struct error *err) {
+enum vitlrp_status json_report(const struct explanation *explanation, json_t **out,
+                               struct vitlrp_error *err) {
     bool complete = true;
     struct vitlrp_model_info info;
     json_t *object = json_object();
@@ -227,21 +228,21 @@ enum status json_report(const struct explanation *explanation, json_t **out, str
     set(object, "weights_sha256", json_string(explanation->weights_sha256), &complete);
     if (!complete) {
         json_decref(object);
-        return fail(err, STATUS_NOMEM, "out of memory for the JSON report");
+        return fail(err, VITLRP_NOMEM, "out of memory for the JSON report");
     }
     *out = object;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 void json_sink_init(struct json_sink *sink, bool lines) {
     *sink = (struct json_sink){.lines = lines, .text = {.limit = TEXT_LIMIT}};
 }
 
-enum status json_sink_finish(struct json_sink *sink, struct error *err) {
-    enum status status = STATUS_OK;
+enum vitlrp_status json_sink_finish(struct json_sink *sink, struct vitlrp_error *err) {
+    enum vitlrp_status status = VITLRP_OK;
     if (sink->path != NULL) {
         status = sink->text.failed
-                     ? fail(err, STATUS_NOMEM, "out of memory for the JSON report")
+                     ? fail(err, VITLRP_NOMEM, "out of memory for the JSON report")
                      : output_write(sink->path, sink->text.data, sink->text.length, err);
     }
     mem_free(sink->path);
@@ -250,8 +251,8 @@ enum status json_sink_finish(struct json_sink *sink, struct error *err) {
     return status;
 }
 
-enum status json_sink_add(struct json_sink *sink, const char *path, const json_t *object,
-                          struct error *err) {
+enum vitlrp_status json_sink_add(struct json_sink *sink, const char *path, const json_t *object,
+                                 struct vitlrp_error *err) {
     if (sink->path != NULL && strcmp(sink->path, path) != 0) {
         TRY(json_sink_finish(sink, err));
     }
@@ -261,10 +262,10 @@ enum status json_sink_add(struct json_sink *sink, const char *path, const json_t
     json_append(&sink->text, object, sink->lines ? 0 : 2);
     text_append_string(&sink->text, "\n");
     if (sink->path == NULL || sink->text.failed) {
-        return fail(err, STATUS_NOMEM, "out of memory for the JSON report");
+        return fail(err, VITLRP_NOMEM, "out of memory for the JSON report");
     }
     /* Readers of a pipe get every object as soon as it is there. */
-    return strcmp(path, "-") == 0 ? json_sink_finish(sink, err) : STATUS_OK;
+    return strcmp(path, "-") == 0 ? json_sink_finish(sink, err) : VITLRP_OK;
 }
 
 void json_sink_free(struct json_sink *sink) {

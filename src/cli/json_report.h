@@ -10,7 +10,8 @@
 #include "explanation.h"
 
 /* One explained class as an object. *out is owned: json_decref. */
-enum status json_report(const struct explanation *explanation, json_t **out, struct error *err);
+enum vitlrp_status json_report(const struct explanation *explanation, json_t **out,
+                               struct vitlrp_error *err);
 
 /* The rules as an object: attention, the gammas ("inf" for infinity), epsilon, precision. */
 json_t *json_rules(const struct vitlrp_rules *rules, enum vitlrp_precision precision);
@@ -40,11 +41,11 @@ struct json_sink {
 void json_sink_init(struct json_sink *sink, bool lines);
 
 /* Adds the object to the file of that name. Another name than last time ends the last file. */
-enum status json_sink_add(struct json_sink *sink, const char *path, const json_t *object,
-                          struct error *err);
+enum vitlrp_status json_sink_add(struct json_sink *sink, const char *path, const json_t *object,
+                                 struct vitlrp_error *err);
 
 /* Writes what is left. */
-enum status json_sink_finish(struct json_sink *sink, struct error *err);
+enum vitlrp_status json_sink_finish(struct json_sink *sink, struct vitlrp_error *err);
 
 void json_sink_free(struct json_sink *sink);
 

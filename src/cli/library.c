@@ -5,38 +5,38 @@
 
 #include "base/clock.h"
 
-static enum status status_of(enum vitlrp_status status) {
+static enum vitlrp_status status_of(enum vitlrp_status status) {
     switch (status) {
     case VITLRP_OK:
-        return STATUS_OK;
+        return VITLRP_OK;
     case VITLRP_USAGE:
-        return STATUS_USAGE;
+        return VITLRP_USAGE;
     case VITLRP_IO:
-        return STATUS_IO;
+        return VITLRP_IO;
     case VITLRP_FORMAT:
-        return STATUS_FORMAT;
+        return VITLRP_FORMAT;
     case VITLRP_UNSUPPORTED:
-        return STATUS_UNSUPPORTED;
+        return VITLRP_UNSUPPORTED;
     case VITLRP_LIMIT:
-        return STATUS_LIMIT;
+        return VITLRP_LIMIT;
     case VITLRP_NOMEM:
-        return STATUS_NOMEM;
+        return VITLRP_NOMEM;
     case VITLRP_MISMATCH:
-        return STATUS_MISMATCH;
+        return VITLRP_MISMATCH;
     case VITLRP_NUMERIC:
-        return STATUS_NUMERIC;
+        return VITLRP_NUMERIC;
     case VITLRP_CANCELLED:
-        return STATUS_CANCELLED;
+        return VITLRP_CANCELLED;
     case VITLRP_INTERNAL:
         break;
     }
-    return STATUS_INTERNAL;
+    return VITLRP_INTERNAL;
 }
 
-enum status from_library(enum vitlrp_status status, const struct vitlrp_error *detail,
-                         struct error *err) {
+enum vitlrp_status from_library(enum vitlrp_status status, const struct vitlrp_error *detail,
+                                struct vitlrp_error *err) {
     if (status == VITLRP_OK) {
-        return STATUS_OK;
+        return VITLRP_OK;
     }
     return fail(err, status_of(status), "%s", detail->message);
 }

@@ -8,8 +8,8 @@
 #include "vitlrp.h"
 
 /* The library's status as ours, with its message in *err. */
-enum status from_library(enum vitlrp_status status, const struct vitlrp_error *detail,
-                         struct error *err);
+enum vitlrp_status from_library(enum vitlrp_status status, const struct vitlrp_error *detail,
+                                struct vitlrp_error *err);
 
 /* Processors that this process may run on, at least 1. */
 size_t available_processors(void);

@@ -98,20 +98,21 @@ static const struct limit *find(const char *name, size_t length) {
     return NULL;
 }
 
-static enum status fail_name(const char *option, const char *text, struct error *err) {
+static enum vitlrp_status fail_name(const char *option, const char *text,
+                                    struct vitlrp_error *err) {
     struct text wanted = {.limit = 512};
     text_append_string(&wanted, "NAME=NUMBER, of the names");
     for (size_t i = 0; i < COUNT; i++) {
         text_printf(&wanted, "%s %s", i == 0 ? "" : i + 1 == COUNT ? " and" : ",", TABLE[i].name);
     }
-    enum status status =
+    enum vitlrp_status status =
         option_fail(option, text, wanted.failed ? "NAME=NUMBER" : wanted.data, err);
     text_free(&wanted);
     return status;
 }
 
-enum status limits_change(const char *option, const char *text, struct limits *limits,
-                          struct error *err) {
+enum vitlrp_status limits_change(const char *option, const char *text, struct limits *limits,
+                                 struct vitlrp_error *err) {
     const char *next = text;
     while (next != NULL) {
         size_t length = strcspn(next, ",");
@@ -134,7 +135,7 @@ enum status limits_change(const char *option, const char *text, struct limits *l
         put(limit, limits, number);
         next = next[length] == ',' ? next + length + 1 : NULL;
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 void limits_append(const struct limits *limits, struct text *out) {

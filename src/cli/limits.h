@@ -22,8 +22,8 @@ void limits_init(struct limits *limits);
 
 /* Changes what `text` names: NAME=NUMBER with a comma between two of them, bytes also in KiB, MiB
  * or GiB; NULL changes nothing. USAGE, beginning with `option`, for anything else. */
-enum status limits_change(const char *option, const char *text, struct limits *limits,
-                          struct error *err);
+enum vitlrp_status limits_change(const char *option, const char *text, struct limits *limits,
+                                 struct vitlrp_error *err);
 
 /* The limit on memory, from now on: what was asked for, else what is left; not 0. `left` is a
  * number of machine_room. */

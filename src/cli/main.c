@@ -25,7 +25,7 @@ static enum exit_code run(const struct args *args) {
 }
 
 int main(int argc, char **argv) {
-    struct error err;
+    struct vitlrp_error err;
     struct args args;
     general_guard_streams();
     if (argc < 2) {

@@ -9,36 +9,36 @@
 /* Of one record; as much as the library writes. */
 #define RECORD_LIMIT ((size_t) 1 << 33)
 
-static enum status read_record(const char *path, struct vitlrp_evaluation **out,
-                               struct error *err) {
+static enum vitlrp_status read_record(const char *path, struct vitlrp_evaluation **out,
+                                      struct vitlrp_error *err) {
     struct vitlrp_error detail;
     struct bytes bytes;
     TRY(file_read(path, RECORD_LIMIT, &bytes, err));
-    enum status status =
+    enum vitlrp_status status =
         from_library(vitlrp_evaluation_read(bytes.data, bytes.size, out, &detail), &detail, err);
     bytes_free(&bytes);
     return error_prefix(err, status, path);
 }
 
-static enum status merge(const struct args *args, struct vitlrp_evaluation **out,
-                         struct error *err) {
+static enum vitlrp_status merge(const struct args *args, struct vitlrp_evaluation **out,
+                                struct vitlrp_error *err) {
     struct vitlrp_error detail;
     size_t count = args->operand_count;
-    enum status status = STATUS_OK;
+    enum vitlrp_status status = VITLRP_OK;
     struct vitlrp_evaluation **parts = mem_calloc(count, sizeof *parts);
     if (parts == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for %zu records", count);
+        return fail(err, VITLRP_NOMEM, "out of memory for %zu records", count);
     }
-    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+    for (size_t i = 0; i < count && status == VITLRP_OK; i++) {
         status = read_record(args->operands[i], &parts[i], err);
     }
-    if (status == STATUS_OK) {
+    if (status == VITLRP_OK) {
         status =
             from_library(vitlrp_evaluation_merge((const struct vitlrp_evaluation *const *) parts,
                                                  count, out, &detail),
                          &detail, err);
     }
-    if (status == STATUS_OK && args->value[OPTION_REFERENCE] != NULL) {
+    if (status == VITLRP_OK && args->value[OPTION_REFERENCE] != NULL) {
         status = from_library(
             vitlrp_evaluation_compare(*out, args->value[OPTION_REFERENCE], &detail), &detail, err);
         error_prefix(err, status, "--reference");
@@ -51,7 +51,7 @@ static enum status merge(const struct args *args, struct vitlrp_evaluation **out
 }
 
 enum exit_code merge_main(const struct args *args, struct console *console) {
-    struct error err;
+    struct vitlrp_error err;
     struct eval_files files;
     struct vitlrp_evaluation *evaluation = NULL;
     if (args->operand_count == 0) {

@@ -36,16 +36,16 @@ static const struct {
                   {OPTION_SEED, VITLRP_READS_SEED},
                   {OPTION_LEDGER, 0}};
 
-static enum status read_gamma(const struct args *args, enum option_id option, float *out,
-                              struct error *err) {
+static enum vitlrp_status read_gamma(const struct args *args, enum option_id option, float *out,
+                                     struct vitlrp_error *err) {
     const char *value = args->value[option];
     double number;
     if (value == NULL) {
-        return STATUS_OK;
+        return VITLRP_OK;
     }
     if (strcmp(value, "inf") == 0) {
         *out = INFINITY;
-        return STATUS_OK;
+        return VITLRP_OK;
     }
     if (!parse_double(value, 0.0, FLT_MAX, &number)) {
         char name[32] = "--";
@@ -53,10 +53,11 @@ static enum status read_gamma(const struct args *args, enum option_id option, fl
         return option_fail(name, value, "a number from 0 to 3.4e38, or inf", err);
     }
     *out = (float) number;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-enum status method_rules(const struct args *args, struct vitlrp_rules *rules, struct error *err) {
+enum vitlrp_status method_rules(const struct args *args, struct vitlrp_rules *rules,
+                                struct vitlrp_error *err) {
     float linear = -1.0F;
     TRY(rule_settings_apply(args, rules, err));
     TRY(read_gamma(args, OPTION_GAMMA_LINEAR, &linear, err));
@@ -75,7 +76,7 @@ enum status method_rules(const struct args *args, struct vitlrp_rules *rules, st
     TRY(option_number(args, OPTION_EPSILON, 0.0, FLT_MAX, "a number from 0 to 3.4e38", &epsilon,
                       err));
     rules->epsilon = (float) epsilon;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 /* The known names as one line of text. */
@@ -90,10 +91,11 @@ static void append_names(struct text *out) {
     }
 }
 
-static enum status find_method(const char *name, struct vitlrp_method_info *info,
-                               struct vitlrp_method_options *options, struct error *err) {
+static enum vitlrp_status find_method(const char *name, struct vitlrp_method_info *info,
+                                      struct vitlrp_method_options *options,
+                                      struct vitlrp_error *err) {
     struct text names = {.limit = 1024};
-    enum status status = STATUS_OK;
+    enum vitlrp_status status = VITLRP_OK;
     vitlrp_method_info_init(info);
     if (vitlrp_method_describe(name, info, NULL) != VITLRP_OK ||
         vitlrp_method_options_init(options, name, NULL) != VITLRP_OK) {
@@ -104,33 +106,34 @@ static enum status find_method(const char *name, struct vitlrp_method_info *info
     return status;
 }
 
-static enum status check_particular(const struct args *args, const struct vitlrp_method_info *info,
-                                    struct error *err) {
+static enum vitlrp_status check_particular(const struct args *args,
+                                           const struct vitlrp_method_info *info,
+                                           struct vitlrp_error *err) {
     for (size_t i = 0; i < sizeof PARTICULAR / sizeof PARTICULAR[0]; i++) {
         uint32_t reads = PARTICULAR[i].reads;
         bool taken = reads == 0 ? info->has_ledger != 0 : (info->reads & reads) != 0;
         if (args->value[PARTICULAR[i].option] != NULL && !taken) {
-            return fail(err, STATUS_USAGE, "--%s is not an option of the method %s",
+            return fail(err, VITLRP_USAGE, "--%s is not an option of the method %s",
                         option_table()[PARTICULAR[i].option].name, info->name);
         }
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status read_seed(const char *value, uint64_t *out, struct error *err) {
+static enum vitlrp_status read_seed(const char *value, uint64_t *out, struct vitlrp_error *err) {
     int64_t seed;
     if (value == NULL) {
-        return STATUS_OK;
+        return VITLRP_OK;
     }
     if (!parse_int64(value, 0, INT64_MAX, &seed)) {
         return option_fail("--seed", value, "a whole number from 0 to 9223372036854775807", err);
     }
     *out = (uint64_t) seed;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-enum status method_choose(const struct args *args, struct vitlrp_method_info *info,
-                          struct vitlrp_method_options *options, struct error *err) {
+enum vitlrp_status method_choose(const struct args *args, struct vitlrp_method_info *info,
+                                 struct vitlrp_method_options *options, struct vitlrp_error *err) {
     const char *name = args->value[OPTION_METHOD];
     int fusion = 0;
     TRY(find_method(name == NULL ? vitlrp_method_name(0) : name, info, options, err));

@@ -9,11 +9,12 @@
 #include "vitlrp.h"
 
 /* --method, or the first of the table, and its options. USAGE names the option. */
-enum status method_choose(const struct args *args, struct vitlrp_method_info *info,
-                          struct vitlrp_method_options *options, struct error *err);
+enum vitlrp_status method_choose(const struct args *args, struct vitlrp_method_info *info,
+                                 struct vitlrp_method_options *options, struct vitlrp_error *err);
 
 /* The file of --settings over *rules, and the --gamma and --epsilon options over that. */
-enum status method_rules(const struct args *args, struct vitlrp_rules *rules, struct error *err);
+enum vitlrp_status method_rules(const struct args *args, struct vitlrp_rules *rules,
+                                struct vitlrp_error *err);
 
 /* "mean", "max" or "min". */
 const char *method_fusion_name(enum vitlrp_head_fusion fusion);

@@ -3,8 +3,8 @@
 #include "library.h"
 #include "machine.h"
 
-enum status model_choose(const struct settings *settings, const struct console *console,
-                         struct vitlrp_model **model, struct error *err) {
+enum vitlrp_status model_choose(const struct settings *settings, const struct console *console,
+                                struct vitlrp_model **model, struct vitlrp_error *err) {
     struct vitlrp_error detail;
     struct vitlrp_model_options options;
     vitlrp_model_options_init(&options);
@@ -22,15 +22,16 @@ enum status model_choose(const struct settings *settings, const struct console *
     return from_library(status, &detail, err);
 }
 
-enum status session_choose(const struct settings *settings, const struct vitlrp_model *model,
-                           int32_t input_height, int32_t input_width,
-                           struct vitlrp_session_options *options, struct error *err) {
+enum vitlrp_status session_choose(const struct settings *settings, const struct vitlrp_model *model,
+                                  int32_t input_height, int32_t input_width,
+                                  struct vitlrp_session_options *options,
+                                  struct vitlrp_error *err) {
     struct vitlrp_model_info info;
     vitlrp_model_info_init(&info);
     vitlrp_model_describe(model, &info);
     if (input_height % info.patch_height != 0 || input_width % info.patch_width != 0) {
         int32_t near = settings->preprocess.crop / info.patch_width * info.patch_width;
-        return fail(err, STATUS_USAGE,
+        return fail(err, VITLRP_USAGE,
                     "an input of %dx%d is not a multiple of the model's %dx%d patches (use --crop "
                     "%d, say)",
                     input_width, input_height, info.patch_width, info.patch_height,
@@ -45,5 +46,5 @@ enum status session_choose(const struct settings *settings, const struct vitlrp_
     options->input_height = input_height;
     options->input_width = input_width;
     options->attributions = settings->top > 0 ? settings->top : 1;
-    return STATUS_OK;
+    return VITLRP_OK;
 }

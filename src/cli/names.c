@@ -32,18 +32,18 @@ static size_t placeholder_length(const char *text, const char *placeholder) {
     return strncmp(text, placeholder, length) == 0 ? length : 0;
 }
 
-enum status name_check(const char *pattern, struct error *err) {
+enum vitlrp_status name_check(const char *pattern, struct vitlrp_error *err) {
     for (const char *brace = strchr(pattern, '{'); brace != NULL; brace = strchr(brace + 1, '{')) {
         if (placeholder_length(brace, STEM) == 0 && placeholder_length(brace, CLASS) == 0) {
             char shown[120];
             text_escape_name(shown, sizeof shown, pattern);
-            return fail(err, STATUS_USAGE,
+            return fail(err, VITLRP_USAGE,
                         "output name '%s': only {stem} and {class} can be filled "
                         "in",
                         shown);
         }
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 bool name_has_stem(const char *pattern) {
@@ -65,8 +65,8 @@ void name_add_class(const char *pattern, struct text *out) {
     text_printf(out, ".%s%s", CLASS, extension);
 }
 
-enum status name_expand(const char *pattern, const char *stem, const char *class_name,
-                        struct text *out, struct error *err) {
+enum vitlrp_status name_expand(const char *pattern, const char *stem, const char *class_name,
+                               struct text *out, struct vitlrp_error *err) {
     const char *next = pattern;
     while (*next != '\0') {
         size_t stem_length = placeholder_length(next, STEM);
@@ -83,7 +83,7 @@ enum status name_expand(const char *pattern, const char *stem, const char *class
         }
     }
     if (out->failed) {
-        return fail(err, STATUS_LIMIT, "output name is longer than %zu bytes", NAME_LIMIT);
+        return fail(err, VITLRP_LIMIT, "output name is longer than %zu bytes", NAME_LIMIT);
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }

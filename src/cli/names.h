@@ -18,7 +18,7 @@ void name_stem(const char *path, struct text *out);
 const char *name_extension(const char *path);
 
 /* USAGE for braces that hold neither stem nor class. */
-enum status name_check(const char *pattern, struct error *err);
+enum vitlrp_status name_check(const char *pattern, struct vitlrp_error *err);
 
 bool name_has_stem(const char *pattern);
 bool name_has_class(const char *pattern);
@@ -30,7 +30,7 @@ bool name_has_class_folder(const char *pattern);
 void name_add_class(const char *pattern, struct text *out);
 
 /* The pattern with its placeholders filled in, in one pass. NULL class_name: {class} stays. */
-enum status name_expand(const char *pattern, const char *stem, const char *class_name,
-                        struct text *out, struct error *err);
+enum vitlrp_status name_expand(const char *pattern, const char *stem, const char *class_name,
+                               struct text *out, struct vitlrp_error *err);
 
 #endif

@@ -7,11 +7,11 @@
 
 #define MAX_SHARDS 1000000
 
-enum status option_fail(const char *option, const char *value, const char *wanted,
-                        struct error *err) {
+enum vitlrp_status option_fail(const char *option, const char *value, const char *wanted,
+                               struct vitlrp_error *err) {
     char shown[80];
     text_escape_name(shown, sizeof shown, value);
-    return fail(err, STATUS_USAGE, "%s '%s': must be %s", option, shown, wanted);
+    return fail(err, VITLRP_USAGE, "%s '%s': must be %s", option, shown, wanted);
 }
 
 const char *option_choice_word(const struct args *args, enum option_id option, int index) {
@@ -37,17 +37,17 @@ static void append_choices(struct text *out, const struct args *args, enum optio
     }
 }
 
-enum status option_choice(const struct args *args, enum option_id option, int *index,
-                          struct error *err) {
+enum vitlrp_status option_choice(const struct args *args, enum option_id option, int *index,
+                                 struct vitlrp_error *err) {
     const char *value = args->value[option];
     const char *word;
     if (value == NULL) {
-        return STATUS_OK;
+        return VITLRP_OK;
     }
     for (int i = 0; (word = option_choice_word(args, option, i)) != NULL; i++) {
         if (strcmp(value, word) == 0) {
             *index = i;
-            return STATUS_OK;
+            return VITLRP_OK;
         }
     }
     const char *name = option_table()[option].name;
@@ -55,47 +55,50 @@ enum status option_choice(const struct args *args, enum option_id option, int *i
     struct text wanted = {.limit = 512};
     append_choices(&wanted, args, option);
     text_escape_name(spelled, sizeof spelled, value);
-    enum status status = fail(err, STATUS_USAGE, "--%s '%s': must be %s", name, spelled,
-                              wanted.failed ? "another name" : wanted.data);
+    enum vitlrp_status status = fail(err, VITLRP_USAGE, "--%s '%s': must be %s", name, spelled,
+                                     wanted.failed ? "another name" : wanted.data);
     text_free(&wanted);
     return status;
 }
 
-enum status option_int(const char *name, const char *value, int32_t min, int32_t max, int32_t *out,
-                       struct error *err) {
+enum vitlrp_status option_int(const char *name, const char *value, int32_t min, int32_t max,
+                              int32_t *out, struct vitlrp_error *err) {
     int64_t number;
     if (value == NULL) {
-        return STATUS_OK;
+        return VITLRP_OK;
     }
     if (!parse_int64(value, min, max, &number)) {
         char shown[80];
         text_escape_name(shown, sizeof shown, value);
-        return fail(err, STATUS_USAGE, "%s '%s': must be a whole number from %d to %d", name, shown,
+        return fail(err, VITLRP_USAGE, "%s '%s': must be a whole number from %d to %d", name, shown,
                     min, max);
     }
     *out = (int32_t) number;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-enum status option_number(const struct args *args, enum option_id option, double min, double max,
-                          const char *wanted, double *out, struct error *err) {
+enum vitlrp_status option_number(const struct args *args, enum option_id option, double min,
+                                 double max, const char *wanted, double *out,
+                                 struct vitlrp_error *err) {
     const char *value = args->value[option];
     if (value != NULL && !parse_double(value, min, max, out)) {
         struct text name = {.limit = 64};
         text_printf(&name, "--%s", option_table()[option].name);
-        enum status status = option_fail(name.failed ? "an option" : name.data, value, wanted, err);
+        enum vitlrp_status status =
+            option_fail(name.failed ? "an option" : name.data, value, wanted, err);
         text_free(&name);
         return status;
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-enum status option_shard(const char *value, int32_t *shard, int32_t *shards, struct error *err) {
+enum vitlrp_status option_shard(const char *value, int32_t *shard, int32_t *shards,
+                                struct vitlrp_error *err) {
     int64_t place = 0;
     int64_t count = 0;
     const char *slash = value == NULL ? NULL : strchr(value, '/');
     if (value == NULL) {
-        return STATUS_OK;
+        return VITLRP_OK;
     }
     if (slash == NULL || !parse_int64(slash + 1, 1, MAX_SHARDS, &count) ||
         !parse_int64_span(value, (size_t) (slash - value), 0, count - 1, &place)) {
@@ -103,5 +106,5 @@ enum status option_shard(const char *value, int32_t *shard, int32_t *shards, str
     }
     *shard = (int32_t) place;
     *shards = (int32_t) count;
-    return STATUS_OK;
+    return VITLRP_OK;
 }

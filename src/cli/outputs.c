@@ -42,13 +42,13 @@ static bool is_folder(const char *path) {
            (stat(path, &info) == 0 && S_ISDIR(info.st_mode));
 }
 
-static enum status keep(struct text *text, char **out, struct error *err) {
+static enum vitlrp_status keep(struct text *text, char **out, struct vitlrp_error *err) {
     if (text->failed || text->data == NULL) {
-        return fail(err, STATUS_LIMIT, "output name is longer than %zu bytes", NAME_LIMIT);
+        return fail(err, VITLRP_LIMIT, "output name is longer than %zu bytes", NAME_LIMIT);
     }
     *out = text->data;
     *text = (struct text){.limit = text->limit};
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 /* The folder's own default name of this kind, behind "folder/". */
@@ -60,21 +60,22 @@ static void append_in_folder(struct text *out, const char *folder, enum output_k
 }
 
 /* mkdir for -o, where a folder is what several images need; its parent must be there. */
-static enum status create_folder(const char *path, struct error *err) {
+static enum vitlrp_status create_folder(const char *path, struct vitlrp_error *err) {
     if (mkdir(path, 0777) != 0 && errno != EEXIST) {
         return error_prefix(err, fail_errno(err, errno, "cannot create the folder"), path);
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 /* One option's value as a pattern: a folder gets a name, several classes get {class}. */
-static enum status make_pattern(const char *value, enum output_kind kind, bool several_images,
-                                bool several_classes, char **out, struct error *err) {
+static enum vitlrp_status make_pattern(const char *value, enum output_kind kind,
+                                       bool several_images, bool several_classes, char **out,
+                                       struct vitlrp_error *err) {
     struct text named = {.limit = NAME_LIMIT};
     struct text classed = {.limit = NAME_LIMIT};
-    enum status status = STATUS_OK;
+    enum vitlrp_status status = VITLRP_OK;
     if (value[0] == '\0') {
-        return fail(err, STATUS_USAGE, "%s needs a file name (see vitlrp --help)",
+        return fail(err, VITLRP_USAGE, "%s needs a file name (see vitlrp --help)",
                     KINDS[kind].spelled);
     }
     TRY(name_check(value, err));
@@ -97,11 +98,11 @@ static enum status make_pattern(const char *value, enum output_kind kind, bool s
     return status;
 }
 
-static enum status check_extension(struct outputs *outputs, struct error *err) {
+static enum vitlrp_status check_extension(struct outputs *outputs, struct vitlrp_error *err) {
     const char *pattern = outputs->pattern[OUTPUT_PICTURE];
     outputs->picture_format = VITLRP_PICTURE_PNG;
     if (pattern == NULL || is_stdout(pattern)) {
-        return STATUS_OK;
+        return VITLRP_OK;
     }
     const char *extension = name_extension(pattern);
     if (strcasecmp(extension, ".npy") == 0) {
@@ -110,49 +111,49 @@ static enum status check_extension(struct outputs *outputs, struct error *err) {
         outputs->picture_format = VITLRP_PICTURE_JPEG;
     } else if (strcasecmp(extension, ".png") != 0) {
         return error_prefix(
-            err, fail(err, STATUS_USAGE, "the picture's name must end in .png, .jpg or .npy"),
+            err, fail(err, VITLRP_USAGE, "the picture's name must end in .png, .jpg or .npy"),
             pattern);
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 /* Several images or classes need several names; JSON takes one object a line instead. */
-static enum status check_several(const struct outputs *outputs, bool several_images,
-                                 bool several_classes, struct error *err) {
+static enum vitlrp_status check_several(const struct outputs *outputs, bool several_images,
+                                        bool several_classes, struct vitlrp_error *err) {
     for (int i = 0; i < OUTPUT_KINDS; i++) {
         const char *pattern = outputs->pattern[i];
         if (pattern == NULL) {
             continue;
         }
         if (!KINDS[i].of_class && i != OUTPUT_JSON && name_has_class(pattern)) {
-            return fail(err, STATUS_USAGE, "%s: {class} has no meaning there", KINDS[i].spelled);
+            return fail(err, VITLRP_USAGE, "%s: {class} has no meaning there", KINDS[i].spelled);
         }
         bool one_json = i == OUTPUT_JSON && !name_has_class(pattern);
         if (several_images && !name_has_stem(pattern) && !one_json) {
-            return fail(err, STATUS_USAGE,
+            return fail(err, VITLRP_USAGE,
                         "%s: several images need a folder, or {stem} in the name",
                         KINDS[i].spelled);
         }
         if (several_classes && KINDS[i].of_class && is_stdout(pattern)) {
-            return fail(err, STATUS_USAGE, "%s: several classes cannot go to standard output",
+            return fail(err, VITLRP_USAGE, "%s: several classes cannot go to standard output",
                         KINDS[i].spelled);
         }
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status check_stdout(struct outputs *outputs, struct error *err) {
+static enum vitlrp_status check_stdout(struct outputs *outputs, struct vitlrp_error *err) {
     int taken_by = -1;
     for (int i = 0; i < OUTPUT_KINDS; i++) {
         if (outputs->pattern[i] == NULL || !is_stdout(outputs->pattern[i])) {
             continue;
         }
         if (taken_by >= 0) {
-            return fail(err, STATUS_USAGE, "%s and %s cannot both go to standard output",
+            return fail(err, VITLRP_USAGE, "%s and %s cannot both go to standard output",
                         KINDS[taken_by].spelled, KINDS[i].spelled);
         }
         if (i != OUTPUT_JSON && isatty(STDOUT_FILENO)) {
-            return fail(err, STATUS_USAGE,
+            return fail(err, VITLRP_USAGE,
                         "%s -: binary data is not written to a terminal (redirect it or name a "
                         "file)",
                         KINDS[i].spelled);
@@ -160,7 +161,7 @@ static enum status check_stdout(struct outputs *outputs, struct error *err) {
         taken_by = i;
     }
     outputs->stdout_taken = taken_by >= 0;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 /* The folder of a path into out, "." if it names none. */
@@ -175,22 +176,22 @@ static void folder_of(const char *path, char out[PATH_MAX]) {
     out[length] = '\0';
 }
 
-enum status output_check(const char *path, struct error *err) {
+enum vitlrp_status output_check(const char *path, struct vitlrp_error *err) {
     char folder[PATH_MAX];
     struct stat info;
     folder_of(path, folder);
-    enum status status = STATUS_OK;
+    enum vitlrp_status status = VITLRP_OK;
     if (stat(path, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode)) {
         /* A device or a pipe, which is written to as it is. */
-        status = access(path, W_OK) == 0 ? STATUS_OK : fail_errno(err, errno, "cannot write");
+        status = access(path, W_OK) == 0 ? VITLRP_OK : fail_errno(err, errno, "cannot write");
         return error_prefix(err, status, path);
     }
     if (stat(folder, &info) != 0) {
         status = fail_errno(err, errno, "cannot write into this folder");
     } else if (!S_ISDIR(info.st_mode)) {
-        status = fail(err, STATUS_IO, "is not a folder");
+        status = fail(err, VITLRP_IO, "is not a folder");
     } else if (stat(path, &info) == 0 && S_ISDIR(info.st_mode)) {
-        return error_prefix(err, fail(err, STATUS_IO, "is a folder, not a file"), path);
+        return error_prefix(err, fail(err, VITLRP_IO, "is a folder, not a file"), path);
     } else if (access(folder, W_OK | X_OK) != 0) {
         status = fail_errno(err, errno, "cannot write into this folder");
     }
@@ -199,7 +200,7 @@ enum status output_check(const char *path, struct error *err) {
 
 /* Where a path leads: every symbolic link followed, also for a file that is not there yet. *out is
  * owned. */
-static enum status canonical_path(const char *path, char **out, struct error *err) {
+static enum vitlrp_status canonical_path(const char *path, char **out, struct vitlrp_error *err) {
     char folder[PATH_MAX];
     char resolved[PATH_MAX];
     struct text joined = {.limit = NAME_LIMIT + PATH_MAX};
@@ -228,11 +229,12 @@ static int claim_compare(const void *left, const void *right) {
 }
 
 /* Two claims on one path: allowed only between files that are read. */
-static enum status claim_conflict(const struct claim *a, const struct claim *b, struct error *err) {
+static enum vitlrp_status claim_conflict(const struct claim *a, const struct claim *b,
+                                         struct vitlrp_error *err) {
     if (a->kind == OUTPUT_KINDS && b->kind == OUTPUT_KINDS) {
-        return STATUS_OK;
+        return VITLRP_OK;
     }
-    enum status status = STATUS_USAGE;
+    enum vitlrp_status status = VITLRP_USAGE;
     if (a->kind == OUTPUT_KINDS || b->kind == OUTPUT_KINDS) {
         int kind = a->kind == OUTPUT_KINDS ? b->kind : a->kind;
         status = fail(err, status, "%s would overwrite this input", KINDS[kind].spelled);
@@ -257,42 +259,43 @@ struct claims {
     size_t count;
 };
 
-static enum status claim_add(struct claims *claims, const char *path, const char *image, int kind,
-                             struct error *err) {
+static enum vitlrp_status claim_add(struct claims *claims, const char *path, const char *image,
+                                    int kind, struct vitlrp_error *err) {
     struct claim *claim = &claims->items[claims->count];
     TRY(canonical_path(path, &claim->path, err));
     claim->image = image;
     claim->kind = kind;
     claims->count++;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 /* The outputs of one image; those without {stem} are claimed with the first image only. A folder
  * that {class} names is not known yet. */
-static enum status claim_outputs(struct claims *claims, const struct outputs *outputs,
-                                 const char *image, bool first, struct error *err) {
+static enum vitlrp_status claim_outputs(struct claims *claims, const struct outputs *outputs,
+                                        const char *image, bool first, struct vitlrp_error *err) {
     for (int i = 0; i < OUTPUT_KINDS; i++) {
         const char *pattern = outputs->pattern[i];
         struct text path = {.limit = NAME_LIMIT};
         if (pattern == NULL || is_stdout(pattern) || (!first && !name_has_stem(pattern))) {
             continue;
         }
-        enum status status = outputs_path(outputs, (enum output_kind) i, image, NULL, &path, err);
-        if (status == STATUS_OK && !name_has_class_folder(path.data)) {
+        enum vitlrp_status status =
+            outputs_path(outputs, (enum output_kind) i, image, NULL, &path, err);
+        if (status == VITLRP_OK && !name_has_class_folder(path.data)) {
             status = output_check(path.data, err);
         }
-        if (status == STATUS_OK) {
+        if (status == VITLRP_OK) {
             status = claim_add(claims, path.data, image, i, err);
         }
         text_free(&path);
         TRY(status);
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status check_claims(const struct args *args, const struct settings *settings,
-                                const struct outputs *outputs, struct claims *claims,
-                                struct error *err) {
+static enum vitlrp_status check_claims(const struct args *args, const struct settings *settings,
+                                       const struct outputs *outputs, struct claims *claims,
+                                       struct vitlrp_error *err) {
     for (size_t i = 0; i < args->operand_count; i++) {
         const char *image = args->operands[i];
         if (strcmp(image, "-") != 0) {
@@ -313,18 +316,19 @@ static enum status check_claims(const struct args *args, const struct settings *
             TRY(claim_conflict(&claims->items[i - 1], &claims->items[i], err));
         }
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status check_collisions(const struct args *args, const struct settings *settings,
-                                    const struct outputs *outputs, struct error *err) {
+static enum vitlrp_status check_collisions(const struct args *args, const struct settings *settings,
+                                           const struct outputs *outputs,
+                                           struct vitlrp_error *err) {
     struct claims claims = {0};
     claims.items =
         mem_calloc(args->operand_count + 1, (OUTPUT_KINDS + OTHER_INPUTS) * sizeof *claims.items);
     if (claims.items == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for %zu images", args->operand_count);
+        return fail(err, VITLRP_NOMEM, "out of memory for %zu images", args->operand_count);
     }
-    enum status status = check_claims(args, settings, outputs, &claims, err);
+    enum vitlrp_status status = check_claims(args, settings, outputs, &claims, err);
     for (size_t i = 0; i < claims.count; i++) {
         mem_free(claims.items[i].path);
     }
@@ -332,17 +336,17 @@ static enum status check_collisions(const struct args *args, const struct settin
     return status;
 }
 
-static enum status check_stdin(const struct args *args, struct error *err) {
+static enum vitlrp_status check_stdin(const struct args *args, struct vitlrp_error *err) {
     int times = 0;
     for (size_t i = 0; i < args->operand_count; i++) {
         times += strcmp(args->operands[i], "-") == 0 ? 1 : 0;
     }
-    return times > 1 ? fail(err, STATUS_USAGE, "standard input (-) can be read only once")
-                     : STATUS_OK;
+    return times > 1 ? fail(err, VITLRP_USAGE, "standard input (-) can be read only once")
+                     : VITLRP_OK;
 }
 
-enum status outputs_plan(const struct args *args, const struct settings *settings,
-                         struct outputs *outputs, struct error *err) {
+enum vitlrp_status outputs_plan(const struct args *args, const struct settings *settings,
+                                struct outputs *outputs, struct vitlrp_error *err) {
     bool several_images = args->operand_count > 1;
     bool several_classes = settings->top > 1;
     bool any = settings->ledger;
@@ -395,48 +399,50 @@ static bool is_one_of(const char *const *files, size_t count, const char *path) 
     return false;
 }
 
-enum status output_check_inputs(const char *option, const char *path, const struct args *args,
-                                const char *model_path, struct error *err) {
+enum vitlrp_status output_check_inputs(const char *option, const char *path,
+                                       const struct args *args, const char *model_path,
+                                       struct vitlrp_error *err) {
     const char *const *value = args->value;
     const char *const others[] = {model_path, value[OPTION_LABELS], value[OPTION_SETTINGS],
                                   value[OPTION_TRUTH], value[OPTION_BOXES]};
     if (path == NULL) {
-        return STATUS_OK;
+        return VITLRP_OK;
     }
     if (path[0] == '\0') {
-        return fail(err, STATUS_USAGE, "%s needs a file name", option);
+        return fail(err, VITLRP_USAGE, "%s needs a file name", option);
     }
     if (!is_stdout(path) && (is_one_of(args->operands, args->operand_count, path) ||
                              is_one_of(others, sizeof others / sizeof others[0], path))) {
-        return error_prefix(err, fail(err, STATUS_USAGE, "%s would overwrite this input", option),
+        return error_prefix(err, fail(err, VITLRP_USAGE, "%s would overwrite this input", option),
                             path);
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-enum status outputs_path(const struct outputs *outputs, enum output_kind kind,
-                         const char *image_path, const char *class_name, struct text *path,
-                         struct error *err) {
+enum vitlrp_status outputs_path(const struct outputs *outputs, enum output_kind kind,
+                                const char *image_path, const char *class_name, struct text *path,
+                                struct vitlrp_error *err) {
     const char *pattern = outputs->pattern[kind];
     struct text stem = {.limit = NAME_LIMIT};
     name_stem(image_path, &stem);
-    enum status status = STATUS_OK;
+    enum vitlrp_status status = VITLRP_OK;
     if (stem.failed) {
-        status = fail(err, STATUS_LIMIT, "image name is longer than %zu bytes", NAME_LIMIT);
+        status = fail(err, VITLRP_LIMIT, "image name is longer than %zu bytes", NAME_LIMIT);
     } else {
         status = name_expand(pattern, stem.data, class_name, path, err);
     }
     text_free(&stem);
     /* Names without {class} were checked before the work began. */
-    if (status == STATUS_OK && name_has_class(pattern) &&
+    if (status == VITLRP_OK && name_has_class(pattern) &&
         is_one_of(outputs->inputs, outputs->input_count, path->data)) {
-        status = fail(err, STATUS_USAGE, "%s would overwrite this input", KINDS[kind].spelled);
+        status = fail(err, VITLRP_USAGE, "%s would overwrite this input", KINDS[kind].spelled);
         error_prefix(err, status, path->data);
     }
     return status;
 }
 
-enum status output_write(const char *path, const void *data, size_t size, struct error *err) {
+enum vitlrp_status output_write(const char *path, const void *data, size_t size,
+                                struct vitlrp_error *err) {
     if (!is_stdout(path)) {
         return file_write_atomic(path, data, size, err);
     }

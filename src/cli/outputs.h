@@ -32,27 +32,29 @@ struct outputs {
 
 /* Fills *outputs; outputs_free releases it, after a failure too. USAGE for names that cannot be
  * meant; IO for folders that cannot be written. Creates the folder of `-o FOLDER`. */
-enum status outputs_plan(const struct args *args, const struct settings *settings,
-                         struct outputs *outputs, struct error *err);
+enum vitlrp_status outputs_plan(const struct args *args, const struct settings *settings,
+                                struct outputs *outputs, struct vitlrp_error *err);
 
 void outputs_free(struct outputs *outputs);
 
 /* The file of one kind for an image and a class (NULL for a kind that has none), appended to *path.
  * USAGE if it turns out to be an input. */
-enum status outputs_path(const struct outputs *outputs, enum output_kind kind,
-                         const char *image_path, const char *class_name, struct text *path,
-                         struct error *err);
+enum vitlrp_status outputs_path(const struct outputs *outputs, enum output_kind kind,
+                                const char *image_path, const char *class_name, struct text *path,
+                                struct vitlrp_error *err);
 
 /* Finds out whether a file of that name can be written. IO for a folder in its place, or one around
  * it that is missing or not writable. */
-enum status output_check(const char *path, struct error *err);
+enum vitlrp_status output_check(const char *path, struct vitlrp_error *err);
 
 /* USAGE if the path is empty, or a file that is read: an operand, the model (NULL: none is a file),
  * or one that another option names. `option` is what writes it; no path (NULL) is fine. */
-enum status output_check_inputs(const char *option, const char *path, const struct args *args,
-                                const char *model_path, struct error *err);
+enum vitlrp_status output_check_inputs(const char *option, const char *path,
+                                       const struct args *args, const char *model_path,
+                                       struct vitlrp_error *err);
 
 /* Writes the bytes whole to the path, or to standard output for "-". */
-enum status output_write(const char *path, const void *data, size_t size, struct error *err);
+enum vitlrp_status output_write(const char *path, const void *data, size_t size,
+                                struct vitlrp_error *err);
 
 #endif

@@ -12,32 +12,33 @@
 #define CHANNELS 3
 #define MAX_INPUT_SIDE 16384
 
-static enum status check_input_shape(const struct npy_header *header, struct error *err) {
+static enum vitlrp_status check_input_shape(const struct npy_header *header,
+                                            struct vitlrp_error *err) {
     bool fits = header->rank == 3 && header->shape[0] == CHANNELS && header->shape[1] >= 1 &&
                 header->shape[2] >= 1;
     if (header->kind != 'f' || header->item_size != sizeof(float) || header->fortran_order ||
         !fits) {
-        return fail(err, STATUS_MISMATCH,
+        return fail(err, VITLRP_MISMATCH,
                     "as a model input, an .npy file must be float32 in C order of shape (3, "
                     "height, width)");
     }
     if (header->shape[1] > MAX_INPUT_SIDE || header->shape[2] > MAX_INPUT_SIDE) {
-        return fail(err, STATUS_LIMIT, "a model input is at most %d pixels a side", MAX_INPUT_SIDE);
+        return fail(err, VITLRP_LIMIT, "a model input is at most %d pixels a side", MAX_INPUT_SIDE);
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 /* A ready model input; its picture is what it shows when the normalisation is undone. */
-static enum status input_from_npy(const void *data, size_t size,
-                                  const struct vitlrp_preprocess *preprocess, struct photo *photo,
-                                  struct error *err) {
+static enum vitlrp_status input_from_npy(const void *data, size_t size,
+                                         const struct vitlrp_preprocess *preprocess,
+                                         struct photo *photo, struct vitlrp_error *err) {
     struct npy_header header;
     struct vitlrp_error detail;
     TRY(npy_parse_header(data, size, size, &header, err));
     TRY(check_input_shape(&header, err));
     photo->input = mem_calloc(header.count, sizeof *photo->input);
     if (photo->input == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for its %zu numbers", header.count);
+        return fail(err, VITLRP_NOMEM, "out of memory for its %zu numbers", header.count);
     }
     memcpy(photo->input, (const unsigned char *) data + header.data_offset,
            header.count * sizeof *photo->input);
@@ -57,8 +58,8 @@ static enum status input_from_npy(const void *data, size_t size,
         &detail, err);
 }
 
-static enum status input_from_image(const struct vitlrp_preprocess *preprocess, struct photo *photo,
-                                    struct error *err) {
+static enum vitlrp_status input_from_image(const struct vitlrp_preprocess *preprocess,
+                                           struct photo *photo, struct vitlrp_error *err) {
     struct vitlrp_error detail;
     struct vitlrp_image_info info;
     size_t count;
@@ -69,50 +70,52 @@ static enum status input_from_image(const struct vitlrp_preprocess *preprocess, 
     if (!checked_mul(&count, (size_t) photo->geometry.input_height,
                      (size_t) photo->geometry.input_width) ||
         !checked_mul(&count, count, CHANNELS)) {
-        return fail(err, STATUS_LIMIT, "the model input would be too large");
+        return fail(err, VITLRP_LIMIT, "the model input would be too large");
     }
     photo->input = mem_calloc(count, sizeof *photo->input);
     if (photo->input == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for a model input of %zu numbers", count);
+        return fail(err, VITLRP_NOMEM, "out of memory for a model input of %zu numbers", count);
     }
     return from_library(vitlrp_preprocess_apply(preprocess, photo->image, photo->input, &detail),
                         &detail, err);
 }
 
-static enum status fill(const void *data, size_t size, const struct vitlrp_preprocess *preprocess,
-                        const struct vitlrp_image_options *options, struct photo *photo,
-                        struct error *err) {
+static enum vitlrp_status fill(const void *data, size_t size,
+                               const struct vitlrp_preprocess *preprocess,
+                               const struct vitlrp_image_options *options, struct photo *photo,
+                               struct vitlrp_error *err) {
     struct vitlrp_error detail;
     double start = clock_ms();
     if (npy_recognise(data, size)) {
         TRY(input_from_npy(data, size, preprocess, photo, err));
         photo->decode_ms = clock_ms() - start;
-        return STATUS_OK;
+        return VITLRP_OK;
     }
     TRY(from_library(vitlrp_image_open_memory(data, size, options, &photo->image, &detail), &detail,
                      err));
     photo->decode_ms = clock_ms() - start;
     TRY(input_from_image(preprocess, photo, err));
     photo->preprocess_ms = clock_ms() - start - photo->decode_ms;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-enum status photo_decode(const void *data, size_t size, const struct vitlrp_preprocess *preprocess,
-                         const struct vitlrp_image_options *options, struct photo *photo,
-                         struct error *err) {
+enum vitlrp_status photo_decode(const void *data, size_t size,
+                                const struct vitlrp_preprocess *preprocess,
+                                const struct vitlrp_image_options *options, struct photo *photo,
+                                struct vitlrp_error *err) {
     struct photo opened = {0};
-    enum status status = fill(data, size, preprocess, options, &opened, err);
-    if (status != STATUS_OK) {
+    enum vitlrp_status status = fill(data, size, preprocess, options, &opened, err);
+    if (status != VITLRP_OK) {
         photo_close(&opened);
         return status;
     }
     *photo = opened;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-enum status photo_open(const char *path, const struct vitlrp_preprocess *preprocess,
-                       const struct vitlrp_image_options *options, struct photo *photo,
-                       struct error *err) {
+enum vitlrp_status photo_open(const char *path, const struct vitlrp_preprocess *preprocess,
+                              const struct vitlrp_image_options *options, struct photo *photo,
+                              struct vitlrp_error *err) {
     size_t most = options->limits.max_file_bytes;
     struct bytes bytes = {0};
     bool is_stdin = strcmp(path, "-") == 0;
@@ -124,9 +127,10 @@ enum status photo_open(const char *path, const struct vitlrp_preprocess *preproc
         TRY(file_read(path, most, &bytes, err)); /* names the path itself */
     }
     double read_ms = clock_ms() - start;
-    enum status status = photo_decode(bytes.data, bytes.size, preprocess, options, photo, err);
+    enum vitlrp_status status =
+        photo_decode(bytes.data, bytes.size, preprocess, options, photo, err);
     bytes_free(&bytes);
-    if (status == STATUS_OK) {
+    if (status == VITLRP_OK) {
         photo->decode_ms += read_ms;
     }
     return error_prefix(err, status, name);

@@ -17,14 +17,15 @@ struct photo {
 
 /* Reads "path" ("-": standard input) and makes the model input of it. *photo is owned: photo_close.
  * Every message names the path. */
-enum status photo_open(const char *path, const struct vitlrp_preprocess *preprocess,
-                       const struct vitlrp_image_options *options, struct photo *photo,
-                       struct error *err);
+enum vitlrp_status photo_open(const char *path, const struct vitlrp_preprocess *preprocess,
+                              const struct vitlrp_image_options *options, struct photo *photo,
+                              struct vitlrp_error *err);
 
 /* As photo_open, of a file's bytes; messages name no file. */
-enum status photo_decode(const void *data, size_t size, const struct vitlrp_preprocess *preprocess,
-                         const struct vitlrp_image_options *options, struct photo *photo,
-                         struct error *err);
+enum vitlrp_status photo_decode(const void *data, size_t size,
+                                const struct vitlrp_preprocess *preprocess,
+                                const struct vitlrp_image_options *options, struct photo *photo,
+                                struct vitlrp_error *err);
 
 void photo_close(struct photo *photo);
 

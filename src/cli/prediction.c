@@ -6,7 +6,8 @@
 
 #include "base/mem.h"
 
-enum status prediction_open(int32_t classes, struct prediction *prediction, struct error *err) {
+enum vitlrp_status prediction_open(int32_t classes, struct prediction *prediction,
+                                   struct vitlrp_error *err) {
     size_t count = (size_t) classes;
     *prediction = (struct prediction){
         .classes = classes,
@@ -17,9 +18,9 @@ enum status prediction_open(int32_t classes, struct prediction *prediction, stru
     if (prediction->logits == NULL || prediction->probability == NULL ||
         prediction->order == NULL) {
         prediction_close(prediction);
-        return fail(err, STATUS_NOMEM, "out of memory for %d logits", classes);
+        return fail(err, VITLRP_NOMEM, "out of memory for %d logits", classes);
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 void prediction_close(struct prediction *prediction) {

@@ -16,7 +16,8 @@ struct prediction {
 };
 
 /* Room for the given number of classes. *prediction is owned: prediction_close. */
-enum status prediction_open(int32_t classes, struct prediction *prediction, struct error *err);
+enum vitlrp_status prediction_open(int32_t classes, struct prediction *prediction,
+                                   struct vitlrp_error *err);
 
 void prediction_close(struct prediction *prediction);
 

@@ -10,31 +10,31 @@
 #define FILE_LIMIT ((size_t) 1 << 20)
 
 /* A number from 0, or "inf"; a missing key leaves *out as it is. */
-static enum status read_value(const json_t *object, const char *key, bool may_be_infinite,
-                              float *out, struct error *err) {
+static enum vitlrp_status read_value(const json_t *object, const char *key, bool may_be_infinite,
+                                     float *out, struct vitlrp_error *err) {
     const json_t *value = json_object_get(object, key);
     const char *word = json_string_value(value);
     if (value == NULL) {
-        return STATUS_OK;
+        return VITLRP_OK;
     }
     if (may_be_infinite && word != NULL && strcmp(word, "inf") == 0) {
         *out = INFINITY;
-        return STATUS_OK;
+        return VITLRP_OK;
     }
     double number = json_number_value(value);
     if (!json_is_number(value) || !(number >= 0.0 && number <= (double) FLT_MAX)) {
-        return fail(err, STATUS_MISMATCH, "\"%s\" must be a number from 0%s", key,
+        return fail(err, VITLRP_MISMATCH, "\"%s\" must be a number from 0%s", key,
                     may_be_infinite ? ", or \"inf\"" : "");
     }
     *out = (float) number;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status read_object(const json_t *object, struct vitlrp_rule_changes *changes,
-                               struct error *err) {
+static enum vitlrp_status read_object(const json_t *object, struct vitlrp_rule_changes *changes,
+                                      struct vitlrp_error *err) {
     const char *format = json_get_string(object, "format");
     if (format == NULL || strcmp(format, SETTINGS_FORMAT) != 0) {
-        return fail(err, STATUS_FORMAT, "not a settings file of vitlrp tune");
+        return fail(err, VITLRP_FORMAT, "not a settings file of vitlrp tune");
     }
     TRY(read_value(object, "gamma_conv", true, &changes->gamma_conv, err));
     TRY(read_value(object, "gamma_qkv", true, &changes->gamma_qkv, err));
@@ -45,11 +45,11 @@ static enum status read_object(const json_t *object, struct vitlrp_rule_changes 
     return read_value(object, "epsilon", false, &changes->epsilon, err);
 }
 
-static enum status read_file(const char *path, struct vitlrp_rule_changes *changes,
-                             struct error *err) {
+static enum vitlrp_status read_file(const char *path, struct vitlrp_rule_changes *changes,
+                                    struct vitlrp_error *err) {
     json_t *object = NULL;
     TRY(json_read_object(path, FILE_LIMIT, &object, err));
-    enum status status = read_object(object, changes, err);
+    enum vitlrp_status status = read_object(object, changes, err);
     json_decref(object);
     return error_prefix(err, status, path);
 }
@@ -68,20 +68,20 @@ static void rules_of(const struct vitlrp_rule_changes *changes, struct vitlrp_ru
     }
 }
 
-enum status rule_settings_apply(const struct args *args, struct vitlrp_rules *rules,
-                                struct error *err) {
+enum vitlrp_status rule_settings_apply(const struct args *args, struct vitlrp_rules *rules,
+                                       struct vitlrp_error *err) {
     struct vitlrp_rule_changes changes;
     if (args->value[OPTION_SETTINGS] == NULL) {
-        return STATUS_OK;
+        return VITLRP_OK;
     }
     vitlrp_rule_changes_init(&changes);
     TRY(read_file(args->value[OPTION_SETTINGS], &changes, err));
     rules_of(&changes, rules);
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-enum status rule_changes_read(const struct args *args, struct vitlrp_rule_changes *changes,
-                              struct error *err) {
+enum vitlrp_status rule_changes_read(const struct args *args, struct vitlrp_rule_changes *changes,
+                                     struct vitlrp_error *err) {
     struct vitlrp_rules rules = {.gamma_conv = NAN,
                                  .gamma_qkv = NAN,
                                  .gamma_proj = NAN,
@@ -97,5 +97,5 @@ enum status rule_changes_read(const struct args *args, struct vitlrp_rule_change
                                             .gamma_fc2 = rules.gamma_fc2,
                                             .gamma_head = rules.gamma_head,
                                             .epsilon = rules.epsilon};
-    return STATUS_OK;
+    return VITLRP_OK;
 }

@@ -9,12 +9,12 @@
 #define SETTINGS_FORMAT "vitlrp settings 1"
 
 /* NAN for what neither the file of --settings nor an option says. */
-enum status rule_changes_read(const struct args *args, struct vitlrp_rule_changes *changes,
-                              struct error *err);
+enum vitlrp_status rule_changes_read(const struct args *args, struct vitlrp_rule_changes *changes,
+                                     struct vitlrp_error *err);
 
 /* The file of --settings over *rules; they stay as they are without one. The file is one that
  * `vitlrp tune` wrote, or an object like it: "format", and any of the gammas and epsilon. */
-enum status rule_settings_apply(const struct args *args, struct vitlrp_rules *rules,
-                                struct error *err);
+enum vitlrp_status rule_settings_apply(const struct args *args, struct vitlrp_rules *rules,
+                                       struct vitlrp_error *err);
 
 #endif

@@ -16,8 +16,8 @@
 #define MAX_RUNS 10000
 
 /* "a,b,c" of an option; each value at least `min`, and above it if min is 0. */
-static enum status read_triple(const char *name, const char *value, double min, float out[3],
-                               struct error *err) {
+static enum vitlrp_status read_triple(const char *name, const char *value, double min, float out[3],
+                                      struct vitlrp_error *err) {
     const char *wanted =
         min < 0.0 ? "three numbers, as 0.5,0.5,0.5" : "three numbers above 0, as 0.5,0.5,0.5";
     const char *next = value;
@@ -35,17 +35,17 @@ static enum status read_triple(const char *name, const char *value, double min, 
         out[i] = (float) parsed;
         next += length + 1;
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status read_resize(const char *value, struct preprocess_changes *changes,
-                               struct error *err) {
+static enum vitlrp_status read_resize(const char *value, struct preprocess_changes *changes,
+                                      struct vitlrp_error *err) {
     static const char WANTED[] = "short:N, squash:N (N from 1 to 16384) or none";
     int64_t size = 0;
     changes->resize_given = true;
     if (strcmp(value, "none") == 0) {
         changes->resize = VITLRP_RESIZE_NONE;
-        return STATUS_OK;
+        return VITLRP_OK;
     }
     bool is_short = strncmp(value, "short:", 6) == 0;
     bool is_squash = strncmp(value, "squash:", 7) == 0;
@@ -55,11 +55,12 @@ static enum status read_resize(const char *value, struct preprocess_changes *cha
     }
     changes->resize = is_short ? VITLRP_RESIZE_SHORT : VITLRP_RESIZE_SQUASH;
     changes->resize_to = (int32_t) size;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status read_preprocess(const struct args *args, struct preprocess_changes *changes,
-                                   struct error *err) {
+static enum vitlrp_status read_preprocess(const struct args *args,
+                                          struct preprocess_changes *changes,
+                                          struct vitlrp_error *err) {
     const char *const *value = args->value;
     if (value[OPTION_RESIZE] != NULL) {
         TRY(read_resize(value[OPTION_RESIZE], changes, err));
@@ -78,17 +79,17 @@ static enum status read_preprocess(const struct args *args, struct preprocess_ch
         changes->std_given = true;
     }
     changes->ignore_exif = value[OPTION_IGNORE_EXIF] != NULL;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 /* A number in [min, max] or "auto", which leaves *out at its default. */
-static enum status read_number_or_auto(const struct args *args, enum option_id option, double min,
-                                       double max, const char *wanted, float *out,
-                                       struct error *err) {
+static enum vitlrp_status read_number_or_auto(const struct args *args, enum option_id option,
+                                              double min, double max, const char *wanted,
+                                              float *out, struct vitlrp_error *err) {
     const char *value = args->value[option];
     double number;
     if (value == NULL || strcmp(value, "auto") == 0) {
-        return STATUS_OK;
+        return VITLRP_OK;
     }
     if (!parse_double(value, min, max, &number)) {
         char name[32] = "--";
@@ -96,11 +97,11 @@ static enum status read_number_or_auto(const struct args *args, enum option_id o
         return option_fail(name, value, wanted, err);
     }
     *out = (float) number;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status read_render(const struct args *args, struct settings *settings,
-                               struct error *err) {
+static enum vitlrp_status read_render(const struct args *args, struct settings *settings,
+                                      struct vitlrp_error *err) {
     struct vitlrp_render_options *render = &settings->render;
     int style = 0;
     int colormap = 0;
@@ -122,11 +123,11 @@ static enum status read_render(const struct args *args, struct settings *setting
     render->upsample = (enum vitlrp_upsample) upsample;
     settings->level = (enum level) level;
     settings->progress = (enum progress) progress;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status read_class(const struct args *args, struct settings *settings,
-                              struct error *err) {
+static enum vitlrp_status read_class(const struct args *args, struct settings *settings,
+                                     struct vitlrp_error *err) {
     const char *value = args->value[OPTION_CLASS];
     if (value != NULL && strncmp(value, "top:", 4) == 0) {
         return option_int("--class top:", value + 4, 1, TOP_MAX, &settings->top, err);
@@ -134,7 +135,7 @@ static enum status read_class(const struct args *args, struct settings *settings
     settings->class_is_label =
         args->verb == VERB_BATCH && value != NULL && strcmp(value, "label") == 0;
     settings->class_text = settings->class_is_label ? NULL : value;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 /* The option's value, or else that of the variable, with the name to blame for it. An empty
@@ -152,8 +153,8 @@ static const char *option_or_variable(const struct args *args, enum option_id op
 }
 
 /* The variable's changes first: the option's go over them, name by name. */
-static enum status read_limits(const struct args *args, struct settings *settings,
-                               struct error *err) {
+static enum vitlrp_status read_limits(const struct args *args, struct settings *settings,
+                                      struct vitlrp_error *err) {
     const char *variable = getenv("VITLRP_LIMITS");
     limits_init(&settings->limits);
     if (variable != NULL && variable[0] != '\0') {
@@ -163,10 +164,11 @@ static enum status read_limits(const struct args *args, struct settings *setting
     vitlrp_image_options_init(&settings->image);
     settings->image.ignore_exif = settings->preprocess.ignore_exif ? 1 : 0;
     settings->image.limits = settings->limits.image;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-enum status settings_read(const struct args *args, struct settings *settings, struct error *err) {
+enum vitlrp_status settings_read(const struct args *args, struct settings *settings,
+                                 struct vitlrp_error *err) {
     const char *name;
     int backend = 0;
     int precision = 0;
@@ -191,15 +193,15 @@ enum status settings_read(const struct args *args, struct settings *settings, st
     TRY(read_limits(args, settings, err));
     TRY(read_render(args, settings, err));
     if ((FOR_EVAL & 1U << args->verb) != 0 || (FOR_TUNE & 1U << args->verb) != 0) {
-        return STATUS_OK; /* eval_choice reads their methods */
+        return VITLRP_OK; /* eval_choice reads their methods */
     }
     settings->method_given = args->value[OPTION_METHOD] != NULL;
     TRY(method_choose(args, &settings->method_info, &settings->method, err));
     if (settings->level == LEVEL_PIXEL && !settings->method_info.has_pixels) {
-        return fail(err, STATUS_USAGE, "--level pixel: %s has a map of patches only",
+        return fail(err, VITLRP_USAGE, "--level pixel: %s has a map of patches only",
                     settings->method_info.name);
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 const char *precision_name(enum vitlrp_precision precision) {

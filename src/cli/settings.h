@@ -62,7 +62,8 @@ struct settings {
 
 /* The meaning of parsed arguments. USAGE names the option, the value and the range. Strings stay
  * owned by args and the environment. */
-enum status settings_read(const struct args *args, struct settings *settings, struct error *err);
+enum vitlrp_status settings_read(const struct args *args, struct settings *settings,
+                                 struct vitlrp_error *err);
 
 /* As --precision takes it. */
 const char *precision_name(enum vitlrp_precision precision);

@@ -20,8 +20,8 @@
 
 static void assert_stem(const char *id, const char *wanted) {
     struct text stem = {.limit = LIMIT};
-    enum status status = batch_stem(id, &stem, NULL);
-    assert_int_equal(status, wanted == NULL ? STATUS_USAGE : STATUS_OK);
+    enum vitlrp_status status = batch_stem(id, &stem, NULL);
+    assert_int_equal(status, wanted == NULL ? VITLRP_USAGE : VITLRP_OK);
     if (wanted != NULL) {
         assert_string_equal(stem.data, wanted);
     }
@@ -131,12 +131,12 @@ static void add(struct desk *desk, size_t place, size_t index, const char *statu
     int length = snprintf(line, sizeof line, "{\"index\":%zu,\"status\":\"%s\"}\n", index, status);
     enum batch_state state = strcmp(status, "ok") == 0 ? BATCH_DONE : BATCH_FAILED;
     assert_int_equal(batch_journal_add(&desk->journal, place, state, line, (size_t) length, NULL),
-                     STATUS_OK);
+                     VITLRP_OK);
 }
 
 static void assert_file(const struct desk *desk, const char *wanted) {
     struct bytes bytes;
-    assert_int_equal(file_read(desk->path, LIMIT, &bytes, NULL), STATUS_OK);
+    assert_int_equal(file_read(desk->path, LIMIT, &bytes, NULL), VITLRP_OK);
     assert_int_equal(bytes.size, strlen(wanted));
     assert_memory_equal(bytes.data, wanted, bytes.size);
     bytes_free(&bytes);
@@ -149,7 +149,7 @@ static void test_journal(void **unused) {
     struct text line = {.limit = LIMIT};
     (void) unused;
     /* Images 1, 4, 7 and 10 of shard 1 of 3. */
-    assert_int_equal(batch_journal_open(desk.path, 4, 1, 3, true, &desk.journal, NULL), STATUS_OK);
+    assert_int_equal(batch_journal_open(desk.path, 4, 1, 3, true, &desk.journal, NULL), VITLRP_OK);
     assert_int_equal(batch_journal_count(&desk.journal, BATCH_OPEN), 4);
     add(&desk, 2, 7, "ok");
     add(&desk, 0, 1, "format");
@@ -158,7 +158,7 @@ static void test_journal(void **unused) {
     scratch_text(&desk.scratch, "results.jsonl",
                  LINE("7", "ok") LINE("1", "format") LINE("10", "ok") "{\"index\":4,\"sta");
 
-    assert_int_equal(batch_journal_open(desk.path, 4, 1, 3, true, &desk.journal, NULL), STATUS_OK);
+    assert_int_equal(batch_journal_open(desk.path, 4, 1, 3, true, &desk.journal, NULL), VITLRP_OK);
     assert_file(&desk, LINE("7", "ok") LINE("1", "format") LINE("10", "ok"));
     assert_int_equal(batch_journal_count(&desk.journal, BATCH_OPEN), 1);
     assert_int_equal(batch_journal_count(&desk.journal, BATCH_FAILED), 1);
@@ -167,13 +167,13 @@ static void test_journal(void **unused) {
     add(&desk, 1, 4, "ok");
     add(&desk, 0, 1, "ok");
     assert_int_equal(desk.journal.repeated, 1);
-    assert_int_equal(batch_journal_line(&desk.journal, 0, &line, NULL), STATUS_OK);
+    assert_int_equal(batch_journal_line(&desk.journal, 0, &line, NULL), VITLRP_OK);
     assert_string_equal(line.data, "{\"index\":1,\"status\":\"ok\"}");
-    assert_int_equal(batch_journal_finish(&desk.journal, NULL, NULL), STATUS_OK);
+    assert_int_equal(batch_journal_finish(&desk.journal, NULL, NULL), VITLRP_OK);
     assert_file(&desk, LINE("1", "ok") LINE("4", "ok") LINE("7", "ok") LINE("10", "ok"));
     batch_journal_close(&desk.journal);
 
-    assert_int_equal(batch_journal_open(desk.path, 4, 1, 3, false, &desk.journal, NULL), STATUS_OK);
+    assert_int_equal(batch_journal_open(desk.path, 4, 1, 3, false, &desk.journal, NULL), VITLRP_OK);
     assert_true(desk.journal.ordered);
     assert_int_equal(desk.journal.repeated, 0);
     text_free(&line);
@@ -186,14 +186,14 @@ static void test_long_journal(void **unused) {
     struct desk desk = desk_open(NULL);
     (void) unused;
     assert_int_equal(batch_journal_open(desk.path, COUNT, 0, 1, true, &desk.journal, NULL),
-                     STATUS_OK);
+                     VITLRP_OK);
     for (size_t i = COUNT; i-- > 0;) {
         add(&desk, i, i, "ok");
     }
-    assert_int_equal(batch_journal_finish(&desk.journal, NULL, NULL), STATUS_OK);
+    assert_int_equal(batch_journal_finish(&desk.journal, NULL, NULL), VITLRP_OK);
     batch_journal_close(&desk.journal);
     assert_int_equal(batch_journal_open(desk.path, COUNT, 0, 1, false, &desk.journal, NULL),
-                     STATUS_OK);
+                     VITLRP_OK);
     assert_true(desk.journal.ordered);
     assert_int_equal(batch_journal_count(&desk.journal, BATCH_DONE), COUNT);
     desk_close(&desk);
@@ -201,9 +201,9 @@ static void test_long_journal(void **unused) {
 
 static void assert_bad_line(const char *content, const char *part) {
     struct desk desk = desk_open(content);
-    struct error err;
-    enum status status = batch_journal_open(desk.path, 2, 0, 2, true, &desk.journal, &err);
-    if (status != STATUS_FORMAT && status != STATUS_MISMATCH) {
+    struct vitlrp_error err;
+    enum vitlrp_status status = batch_journal_open(desk.path, 2, 0, 2, true, &desk.journal, &err);
+    if (status != VITLRP_FORMAT && status != VITLRP_MISMATCH) {
         fail_msg("%s was taken", content);
     }
     if (strstr(err.message, part) == NULL) {
@@ -242,7 +242,7 @@ static void test_queue(void **unused) {
     struct batch_queue *queue = NULL;
     pthread_t thread;
     (void) unused;
-    assert_int_equal(batch_queue_open(3, &queue, NULL), STATUS_OK);
+    assert_int_equal(batch_queue_open(3, &queue, NULL), VITLRP_OK);
     assert_int_equal(pthread_create(&thread, NULL, push_all, queue), 0);
     for (size_t i = 0; i < ITEMS; i++) {
         const int *item = batch_queue_pop(queue);

@@ -70,14 +70,14 @@ static bool explains_at(const struct run *run, size_t size, double *peak) {
     char crop[16];
     size_t shape[2] = {0, 0};
     float *map = NULL;
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     snprintf(crop, sizeof crop, "%zu", size);
     int code = explain(run, crop, peak);
     if (code != 0) {
         fprintf(stderr, "exit code %d at %zu pixels\n", code, size);
         return false;
     }
-    if (npy_read_float32(run->map, (size_t) 1 << 24, 2, shape, &map, &err) != STATUS_OK) {
+    if (npy_read_float32(run->map, (size_t) 1 << 24, 2, shape, &map, &err) != VITLRP_OK) {
         fprintf(stderr, "%s\n", err.message);
         return false;
     }

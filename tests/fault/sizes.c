@@ -30,10 +30,10 @@ static void test_chunks_of_png(void **unused) {
     (void) unused;
     for (size_t i = 0; i < sizeof KINDS / sizeof KINDS[0]; i++) {
         struct decoded decoded = {.orientation = 1};
-        struct error err;
+        struct vitlrp_error err;
         size_t size = make_png(KINDS[i], file);
         failing_memory_start(0, false);
-        assert_int_equal(decode_image(file, size, &limits, &decoded, &err), STATUS_FORMAT);
+        assert_int_equal(decode_image(file, size, &limits, &decoded, &err), VITLRP_FORMAT);
         failing_memory_stop();
         if (failing_memory_largest() > MIB || strstr(err.message, "IHDR") != NULL) {
             fail_msg("%s: %zu bytes, %s", KINDS[i], failing_memory_largest(), err.message);

@@ -300,9 +300,9 @@ static enum vitlrp_status open_and_hash(const struct bench *bench, struct result
     struct vitlrp_image *image = NULL;
     enum vitlrp_status status = vitlrp_image_open(bench->photograph, NULL, &image, error);
     vitlrp_image_close(image);
-    struct error inner = {0};
+    struct vitlrp_error inner = {0};
     if (status == VITLRP_OK &&
-        file_write_atomic(bench->output, bench->ppm.data, bench->ppm.size, &inner) != STATUS_OK) {
+        file_write_atomic(bench->output, bench->ppm.data, bench->ppm.size, &inner) != VITLRP_OK) {
         error->status = (enum vitlrp_status) inner.status;
         memcpy(error->message, inner.message, sizeof error->message);
         status = error->status;
@@ -345,9 +345,9 @@ static void make_checkpoints(struct bench *bench) {
 static void make_pictures(struct bench *bench) {
     static const char HEADER[] = "P6 40 30 255\n";
     struct image picture = picture_make(40, 30);
-    struct error err;
-    assert_int_equal(encode_png(&picture, "comment", &bench->png, &err), STATUS_OK);
-    assert_int_equal(encode_jpeg(&picture, NULL, &bench->jpeg, &err), STATUS_OK);
+    struct vitlrp_error err;
+    assert_int_equal(encode_png(&picture, "comment", &bench->png, &err), VITLRP_OK);
+    assert_int_equal(encode_jpeg(&picture, NULL, &bench->jpeg, &err), VITLRP_OK);
     bench->ppm.size = strlen(HEADER) + 40 * 30 * 3;
     bench->ppm.data = mem_calloc(bench->ppm.size, 1);
     assert_non_null(bench->ppm.data);

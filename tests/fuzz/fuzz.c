@@ -33,10 +33,10 @@ void fuzz_check(bool holds, const char *what) {
     }
 }
 
-void fuzz_check_failure(enum status status, const struct error *err) {
+void fuzz_check_failure(enum vitlrp_status status, const struct vitlrp_error *err) {
     size_t length = strlen(err->message);
-    fuzz_check(status != STATUS_OK && err->status == status, "the record has another status");
-    fuzz_check(status != STATUS_INTERNAL, err->message);
+    fuzz_check(status != VITLRP_OK && err->status == status, "the record has another status");
+    fuzz_check(status != VITLRP_INTERNAL, err->message);
     fuzz_check(length > 0 && text_is_utf8(err->message, length), "a message that is not UTF-8");
     for (size_t i = 0; i < length; i++) {
         fuzz_check((unsigned char) err->message[i] >= 0x20, "a message with a control byte");

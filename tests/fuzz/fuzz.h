@@ -33,7 +33,7 @@ void fuzz_check(bool holds, const char *what);
 
 /* A failure must be told: the same status in the record, one line of UTF-8 without control bytes,
  * and no bug of ours. */
-void fuzz_check_failure(enum status status, const struct error *err);
+void fuzz_check_failure(enum vitlrp_status status, const struct vitlrp_error *err);
 
 /* Reads every byte, so that one that was never written, or is not ours, is seen. */
 void fuzz_touch(const void *data, size_t size);

@@ -11,7 +11,7 @@ static void check_raw_twin(const struct image *image) {
     struct image_limits limits = fuzz_limits();
     char header[64];
     struct decoded again;
-    struct error err;
+    struct vitlrp_error err;
     size_t pixels = (size_t) image->width * (size_t) image->height * 3;
     size_t length =
         (size_t) snprintf(header, sizeof header, "P6 %d %d 255\n", image->width, image->height);
@@ -19,8 +19,8 @@ static void check_raw_twin(const struct image *image) {
     fuzz_check(file != NULL, "no memory");
     memcpy(file, header, length);
     memcpy(file + length, image->rgb, pixels);
-    enum status status = decode_image(file, length + pixels, &limits, &again, &err);
-    fuzz_check(status == STATUS_OK, "a raw PNM that is not read");
+    enum vitlrp_status status = decode_image(file, length + pixels, &limits, &again, &err);
+    fuzz_check(status == VITLRP_OK, "a raw PNM that is not read");
     fuzz_check(memcmp(again.image.rgb, image->rgb, pixels) == 0, "other pixels than written");
     image_free(&again.image);
     mem_free(file);
@@ -29,9 +29,9 @@ static void check_raw_twin(const struct image *image) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct image_limits limits = fuzz_limits();
     struct decoded decoded = {0};
-    struct error err;
-    enum status status = decode_image(data, size, &limits, &decoded, &err);
-    if (status != STATUS_OK) {
+    struct vitlrp_error err;
+    enum vitlrp_status status = decode_image(data, size, &limits, &decoded, &err);
+    if (status != VITLRP_OK) {
         fuzz_check_failure(status, &err);
         fuzz_check(decoded.image.rgb == NULL, "a picture after a failure");
         return 0;

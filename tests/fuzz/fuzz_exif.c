@@ -13,16 +13,16 @@ static int32_t inverse_of(int32_t orientation) {
 
 static void check_turns(int32_t width, int32_t height, int32_t orientation) {
     struct image image;
-    struct error err;
+    struct vitlrp_error err;
     uint8_t stored[SIDE_LIMIT * SIDE_LIMIT * 3];
     size_t size = (size_t) width * (size_t) height * 3;
-    fuzz_check(image_alloc(width, height, &image, &err) == STATUS_OK, "no memory");
+    fuzz_check(image_alloc(width, height, &image, &err) == VITLRP_OK, "no memory");
     for (size_t i = 0; i < size; i++) {
         image.rgb[i] = (uint8_t) (i * 7 + i / 256);
     }
     memcpy(stored, image.rgb, size);
-    bool turned = image_orient(&image, orientation, &err) == STATUS_OK &&
-                  image_orient(&image, inverse_of(orientation), &err) == STATUS_OK;
+    bool turned = image_orient(&image, orientation, &err) == VITLRP_OK &&
+                  image_orient(&image, inverse_of(orientation), &err) == VITLRP_OK;
     fuzz_check(turned && image.width == width && image.height == height, "not turned back");
     fuzz_check(memcmp(stored, image.rgb, size) == 0, "turned back to another picture");
     image_free(&image);

@@ -9,10 +9,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct image_limits limits = fuzz_limits();
     struct decode_input input = {.data = data, .size = size, .limits = &limits};
     struct decoded decoded = {.orientation = 1};
-    struct error err;
+    struct vitlrp_error err;
     struct bytes again;
-    enum status status = decode_jpeg(&input, &decoded, &err);
-    if (status != STATUS_OK) {
+    enum vitlrp_status status = decode_jpeg(&input, &decoded, &err);
+    if (status != VITLRP_OK) {
         fuzz_check_failure(status, &err);
         fuzz_check(decoded.image.rgb == NULL, "a picture after a failure");
         return 0;
@@ -20,11 +20,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     fuzz_touch_image(&decoded.image);
     fuzz_check(decoded.orientation >= 1 && decoded.orientation <= 8,
                "an orientation without sense");
-    if (image_orient(&decoded.image, decoded.orientation, &err) == STATUS_OK) {
+    if (image_orient(&decoded.image, decoded.orientation, &err) == VITLRP_OK) {
         fuzz_touch_image(&decoded.image);
     }
     if (decoded.image.width * decoded.image.height < 4096 &&
-        encode_jpeg(&decoded.image, NULL, &again, &err) == STATUS_OK) {
+        encode_jpeg(&decoded.image, NULL, &again, &err) == VITLRP_OK) {
         fuzz_touch(again.data, again.size);
         bytes_free(&again);
     }

@@ -24,14 +24,15 @@ static bool is_object(const struct fuzz_input *input) {
 
 static void read_json(const struct fuzz_input *input) {
     json_t *object = NULL;
-    struct error err;
+    struct vitlrp_error err;
     struct text text = {.limit = (size_t) 1 << 24};
-    enum status status = json_parse_object((const char *) input->data, input->size, &object, &err);
-    fuzz_check(status == STATUS_LIMIT || (status == STATUS_OK) == is_object(input),
+    enum vitlrp_status status =
+        json_parse_object((const char *) input->data, input->size, &object, &err);
+    fuzz_check(status == VITLRP_LIMIT || (status == VITLRP_OK) == is_object(input),
                "jansson and base/json_scan do not agree");
-    if (status != STATUS_OK) {
+    if (status != VITLRP_OK) {
         fuzz_check_failure(status, &err);
-        fuzz_check(status != STATUS_NOMEM, err.message);
+        fuzz_check(status != VITLRP_NOMEM, err.message);
         return;
     }
     json_append(&text, object, 1);
@@ -84,7 +85,7 @@ static int32_t find_class(void *unused, const char *text) {
 /* A list of files, with labels or boxes from the second half of the input where asked for. */
 static void read_dataset(struct fuzz_input *input, bool truth, bool boxes) {
     struct dataset dataset = {0};
-    struct error err;
+    struct vitlrp_error err;
     size_t split = truth || boxes ? input->size / 2 : input->size;
     struct fuzz_input list = {input->data, split};
     struct fuzz_input beside = {input->data + split, input->size - split};
@@ -92,8 +93,8 @@ static void read_dataset(struct fuzz_input *input, bool truth, bool boxes) {
     options.classes = (struct truth_classes){find_class, NULL};
     options.truth_path = truth ? fuzz_file(&beside, 1) : NULL;
     options.boxes_path = boxes ? fuzz_file(&beside, 1) : NULL;
-    enum status status = dataset_open(&options, &dataset, &err);
-    if (status != STATUS_OK) {
+    enum vitlrp_status status = dataset_open(&options, &dataset, &err);
+    if (status != VITLRP_OK) {
         fuzz_check_failure(status, &err);
         return;
     }
@@ -105,9 +106,10 @@ static void read_dataset(struct fuzz_input *input, bool truth, bool boxes) {
 
 static void read_classes(const struct fuzz_input *input) {
     struct class_table table = {0};
-    struct error err;
-    enum status status = class_table_parse((const char *) input->data, input->size, &table, &err);
-    if (status != STATUS_OK) {
+    struct vitlrp_error err;
+    enum vitlrp_status status =
+        class_table_parse((const char *) input->data, input->size, &table, &err);
+    if (status != VITLRP_OK) {
         fuzz_check_failure(status, &err);
     }
     for (size_t i = 0; i < table.count; i++) {

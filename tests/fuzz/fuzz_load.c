@@ -41,16 +41,16 @@ void fuzz_load(const struct fuzz_input *input, int32_t heads) {
     struct vitlrp_model_options options;
     struct vitlrp_model *model = NULL;
     struct vitlrp_error error;
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     vitlrp_model_options_init(&options);
     options.heads = heads;
     enum vitlrp_status status =
         vitlrp_model_open_memory(input->data, input->size, "fuzz", &options, &model, &error);
     if (status != VITLRP_OK) {
         fuzz_check(model == NULL, "a model after a failure");
-        err.status = (enum status) error.status;
+        err.status = (enum vitlrp_status) error.status;
         memcpy(err.message, error.message, sizeof err.message);
-        fuzz_check_failure((enum status) status, &err);
+        fuzz_check_failure((enum vitlrp_status) status, &err);
         return;
     }
     check_open(model);

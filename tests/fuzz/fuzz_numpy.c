@@ -22,10 +22,10 @@ static void read_array(const struct fuzz_input *input, size_t rank) {
     float *values = NULL;
     float *again = NULL;
     struct bytes file;
-    struct error err;
-    enum status status =
+    struct vitlrp_error err;
+    enum vitlrp_status status =
         npy_read_float32(fuzz_file(input, 0), (size_t) 1 << 20, rank, shape, &values, &err);
-    if (status != STATUS_OK) {
+    if (status != VITLRP_OK) {
         fuzz_check_failure(status, &err);
         return;
     }
@@ -34,11 +34,11 @@ static void read_array(const struct fuzz_input *input, size_t rank) {
         count *= shape[i];
     }
     status = npy_encode_float32(values, rank, shape, &file, &err);
-    fuzz_check(status == STATUS_OK, "an array that is not written");
+    fuzz_check(status == VITLRP_OK, "an array that is not written");
     struct fuzz_input written = {file.data, file.size};
     status =
         npy_read_float32(fuzz_file(&written, 0), (size_t) 1 << 21, rank, again_shape, &again, &err);
-    fuzz_check(status == STATUS_OK && memcmp(shape, again_shape, sizeof shape) == 0,
+    fuzz_check(status == VITLRP_OK && memcmp(shape, again_shape, sizeof shape) == 0,
                "a written array that is not read");
     fuzz_check(memcmp(values, again, count * sizeof *values) == 0, "other values than written");
     bytes_free(&file);

@@ -16,11 +16,11 @@ static void check_limits(const struct limits *limits) {
     struct text told = {.limit = 1024};
     struct text twice = {.limit = 1024};
     struct limits again;
-    struct error err;
+    struct vitlrp_error err;
     limits_append(limits, &told);
     fuzz_check(!told.failed, "limits that are not told");
     limits_init(&again);
-    fuzz_check(limits_change("--limits", told.data, &again, &err) == STATUS_OK, err.message);
+    fuzz_check(limits_change("--limits", told.data, &again, &err) == VITLRP_OK, err.message);
     limits_append(&again, &twice);
     fuzz_check(strcmp(told.data, twice.data) == 0, "other limits than were told");
     text_free(&told);
@@ -29,9 +29,9 @@ static void check_limits(const struct limits *limits) {
 
 static void read_batch(const struct args *args) {
     struct batch_choice choice;
-    struct error err;
-    enum status status = batch_choose(args, &choice, &err);
-    if (status != STATUS_OK) {
+    struct vitlrp_error err;
+    enum vitlrp_status status = batch_choose(args, &choice, &err);
+    if (status != VITLRP_OK) {
         fuzz_check_failure(status, &err);
     }
 }
@@ -39,9 +39,9 @@ static void read_batch(const struct args *args) {
 static void read_choices(const struct args *args) {
     struct settings settings;
     struct eval_choice choice;
-    struct error err;
-    enum status status = settings_read(args, &settings, &err);
-    if (status != STATUS_OK) {
+    struct vitlrp_error err;
+    enum vitlrp_status status = settings_read(args, &settings, &err);
+    if (status != VITLRP_OK) {
         fuzz_check_failure(status, &err);
         return;
     }
@@ -54,7 +54,7 @@ static void read_choices(const struct args *args) {
     }
     if (args->verb == VERB_EVAL || args->verb == VERB_TUNE) {
         status = eval_choose(args, &settings, &choice, &err);
-        if (status != STATUS_OK) {
+        if (status != VITLRP_OK) {
             fuzz_check_failure(status, &err);
         }
         eval_choice_free(&choice);
@@ -66,7 +66,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     char *words[MAX_WORDS + 2] = {(char[]){"vitlrp"}};
     int count = 1;
     struct args args;
-    struct error err;
+    struct vitlrp_error err;
     fuzz_check(text != NULL, "no memory");
     memcpy(text, data, size);
     for (char *next = text; next != NULL && count <= MAX_WORDS; count++) {
@@ -77,8 +77,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         }
     }
     optind = 0; /* glibc: begin anew */
-    enum status status = args_parse(count, words, &args, &err);
-    if (status == STATUS_OK) {
+    enum vitlrp_status status = args_parse(count, words, &args, &err);
+    if (status == VITLRP_OK) {
         read_choices(&args);
     } else {
         fuzz_check_failure(status, &err);

@@ -9,14 +9,14 @@ static void check_round_trip(const struct image *image) {
     struct image_limits limits = fuzz_limits();
     struct bytes file;
     struct decoded again = {.orientation = 1};
-    struct error err;
-    if (encode_png(image, "a comment", &file, &err) != STATUS_OK) {
-        fuzz_check(err.status == STATUS_NOMEM, err.message);
+    struct vitlrp_error err;
+    if (encode_png(image, "a comment", &file, &err) != VITLRP_OK) {
+        fuzz_check(err.status == VITLRP_NOMEM, err.message);
         return;
     }
     struct decode_input input = {.data = file.data, .size = file.size, .limits = &limits};
-    enum status status = decode_png(&input, &again, &err);
-    fuzz_check(status == STATUS_OK, "a PNG of ours that is not read");
+    enum vitlrp_status status = decode_png(&input, &again, &err);
+    fuzz_check(status == VITLRP_OK, "a PNG of ours that is not read");
     bool same = again.image.width == image->width && again.image.height == image->height;
     size_t size = (size_t) image->width * (size_t) image->height * 3;
     fuzz_check(same && memcmp(again.image.rgb, image->rgb, size) == 0, "other pixels than written");
@@ -28,9 +28,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct image_limits limits = fuzz_limits();
     struct decode_input input = {.data = data, .size = size, .limits = &limits};
     struct decoded decoded = {.orientation = 1};
-    struct error err;
-    enum status status = decode_png(&input, &decoded, &err);
-    if (status != STATUS_OK) {
+    struct vitlrp_error err;
+    enum vitlrp_status status = decode_png(&input, &decoded, &err);
+    if (status != VITLRP_OK) {
         fuzz_check_failure(status, &err);
         fuzz_check(decoded.image.rgb == NULL, "a picture after a failure");
         return 0;

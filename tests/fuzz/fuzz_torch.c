@@ -21,10 +21,11 @@ static void load_pickle(struct fuzz_input *input, int32_t heads) {
 
 static void parse_pickle(const struct fuzz_input *input) {
     struct pickle pickle;
-    struct error err;
+    struct vitlrp_error err;
     size_t consumed = 0;
-    enum status status = pickle_parse(input->data, input->size, 1000000, &consumed, &pickle, &err);
-    if (status == STATUS_OK) {
+    enum vitlrp_status status =
+        pickle_parse(input->data, input->size, 1000000, &consumed, &pickle, &err);
+    if (status == VITLRP_OK) {
         fuzz_check(pickle.root != NULL && consumed <= input->size, "a strange end of the pickle");
         fuzz_touch(input->data, consumed);
     } else {

@@ -20,7 +20,7 @@
 static void append_sha256(struct text *out, const void *data, size_t size) {
     struct source source = source_over(data, size);
     char digest[65] = "?";
-    if (source_sha256(&source, digest, NULL) == STATUS_OK) {
+    if (source_sha256(&source, digest, NULL) == VITLRP_OK) {
         text_printf(out, " %s", digest);
     }
 }
@@ -32,14 +32,14 @@ static void append_shape(struct text *out, size_t rank, const size_t *shape) {
     }
 }
 
-static enum status read_image(const char *path, struct text *out, struct error *err) {
+static enum vitlrp_status read_image(const char *path, struct text *out, struct vitlrp_error *err) {
     struct image_limits limits = image_limits_default();
     struct decoded decoded;
     struct bytes file;
     TRY(file_read(path, FILE_LIMIT, &file, err));
-    enum status status = decode_image(file.data, file.size, &limits, &decoded, err);
+    enum vitlrp_status status = decode_image(file.data, file.size, &limits, &decoded, err);
     bytes_free(&file);
-    if (status == STATUS_OK) {
+    if (status == VITLRP_OK) {
         const struct image *image = &decoded.image;
         text_printf(out, "ok %d %d", image->width, image->height);
         append_sha256(out, image->rgb, (size_t) image->width * (size_t) image->height * 3);
@@ -49,18 +49,18 @@ static enum status read_image(const char *path, struct text *out, struct error *
 }
 
 /* Of whatever rank the file says, which npy_read_float32 wants to be told. */
-static enum status read_array(const char *path, struct text *out, struct error *err) {
+static enum vitlrp_status read_array(const char *path, struct text *out, struct vitlrp_error *err) {
     struct npy_header header;
     struct bytes file;
     size_t shape[NPY_MAX_RANK];
     float *values = NULL;
     TRY(file_read(path, FILE_LIMIT, &file, err));
-    enum status status = npy_parse_header(file.data, file.size, file.size, &header, err);
+    enum vitlrp_status status = npy_parse_header(file.data, file.size, file.size, &header, err);
     bytes_free(&file);
-    if (status == STATUS_OK) {
+    if (status == VITLRP_OK) {
         status = npy_read_float32(path, FILE_LIMIT, header.rank, shape, &values, err);
     }
-    if (status == STATUS_OK) {
+    if (status == VITLRP_OK) {
         text_append_string(out, "ok");
         append_shape(out, header.rank, shape);
         append_sha256(out, values, header.count * sizeof *values);
@@ -69,15 +69,15 @@ static enum status read_array(const char *path, struct text *out, struct error *
     return status;
 }
 
-static enum status read_tensor(const struct source *source, const struct tensor_info *tensor,
-                               struct text *out, struct error *err) {
+static enum vitlrp_status read_tensor(const struct source *source, const struct tensor_info *tensor,
+                                      struct text *out, struct vitlrp_error *err) {
     struct tensor_reader reader = {0};
     float *values = mem_calloc(tensor->count + 1, sizeof *values);
     if (values == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory");
+        return fail(err, VITLRP_NOMEM, "out of memory");
     }
-    enum status status = tensor_reader_open(source, tensor, &reader, err);
-    if (status == STATUS_OK) {
+    enum vitlrp_status status = tensor_reader_open(source, tensor, &reader, err);
+    if (status == VITLRP_OK) {
         status = tensor_reader_next(&reader, values, tensor->count, err);
     }
     text_append_string(out, " ");
@@ -91,15 +91,16 @@ static enum status read_tensor(const struct source *source, const struct tensor_
     return status;
 }
 
-static enum status read_weights(const char *path, struct text *out, struct error *err) {
+static enum vitlrp_status read_weights(const char *path, struct text *out,
+                                       struct vitlrp_error *err) {
     struct vit_load_limits limits = vit_load_limits_default();
     struct checkpoint checkpoint;
     struct source source;
     TRY(source_open(path, &source, err));
-    enum status status = checkpoint_open(&source, &limits, &checkpoint, err);
-    if (status == STATUS_OK) {
+    enum vitlrp_status status = checkpoint_open(&source, &limits, &checkpoint, err);
+    if (status == VITLRP_OK) {
         text_printf(out, "ok %zu", checkpoint.tensors.count);
-        for (size_t i = 0; i < checkpoint.tensors.count && status == STATUS_OK; i++) {
+        for (size_t i = 0; i < checkpoint.tensors.count && status == VITLRP_OK; i++) {
             status = read_tensor(&source, &checkpoint.tensors.items[i], out, err);
         }
         checkpoint_close(&checkpoint);
@@ -108,12 +109,12 @@ static enum status read_weights(const char *path, struct text *out, struct error
     return status;
 }
 
-static void tell(const char *path,
-                 enum status (*read)(const char *path, struct text *out, struct error *err)) {
-    struct error err = {0};
+static void tell(const char *path, enum vitlrp_status (*read)(const char *path, struct text *out,
+                                                              struct vitlrp_error *err)) {
+    struct vitlrp_error err = {0};
     struct text line = {.limit = (size_t) 1 << 26};
-    enum status status = read(path, &line, &err);
-    if (status != STATUS_OK) {
+    enum vitlrp_status status = read(path, &line, &err);
+    if (status != VITLRP_OK) {
         printf("%d %s\n", (int) status, err.message);
     } else {
         puts(line.failed ? "6 out of memory" : line.data);
@@ -125,7 +126,7 @@ static void tell(const char *path,
 int main(int argc, char **argv) {
     static const struct {
         const char *kind;
-        enum status (*read)(const char *path, struct text *out, struct error *err);
+        enum vitlrp_status (*read)(const char *path, struct text *out, struct vitlrp_error *err);
     } KINDS[] = {{"image", read_image}, {"array", read_array}, {"weights", read_weights}};
     char path[4096];
     for (size_t kind = 0; kind < 3; kind++) {

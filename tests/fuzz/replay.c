@@ -14,8 +14,8 @@
 /* A copy of exactly the file's size, so that a read beyond its end is one beyond the block's. */
 static void replay(const char *path) {
     struct bytes file;
-    struct error err;
-    if (file_read(path, FILE_LIMIT, &file, &err) != STATUS_OK) {
+    struct vitlrp_error err;
+    if (file_read(path, FILE_LIMIT, &file, &err) != VITLRP_OK) {
         fprintf(stderr, "%s\n", err.message);
         exit(1);
     }

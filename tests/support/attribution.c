@@ -12,10 +12,10 @@ enum { MOST_METHODS = 32 };
 struct vit_model *parity_model(void) {
     char path[512];
     struct vit_model *model = NULL;
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     snprintf(path, sizeof path, "%s/golden/parity/timm.safetensors", TEST_DATA);
     if (vit_model_load(path, &(struct vit_load_options){.heads = PARITY_HEADS}, &model, &err) !=
-        STATUS_OK) {
+        VITLRP_OK) {
         fail_msg("%s", err.message);
     }
     return model;
@@ -29,7 +29,7 @@ struct vit_attributor *attributor_for(const struct vit_model *model,
                                       const struct vit_method *method, size_t threads) {
     const struct vit_method *methods[MOST_METHODS] = {method};
     struct vit_attributor *attributor = NULL;
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     assert_true(vit_method_count() <= MOST_METHODS);
     for (size_t i = 0; method == NULL && i < vit_method_count(); i++) {
         methods[i] = vit_method_at(i);
@@ -39,7 +39,7 @@ struct vit_attributor *attributor_for(const struct vit_model *model,
                                              .methods = methods,
                                              .method_count =
                                                  method == NULL ? vit_method_count() : 1};
-    if (vit_attributor_open(model, &options, &attributor, &err) != STATUS_OK) {
+    if (vit_attributor_open(model, &options, &attributor, &err) != VITLRP_OK) {
         fail_msg("%s", err.message);
     }
     return attributor;
@@ -47,9 +47,9 @@ struct vit_attributor *attributor_for(const struct vit_model *model,
 
 void attributor_see(struct vit_attributor *attributor, const struct vit_model *model,
                     const float *input) {
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     float *logits = mem_calloc((size_t) model->config.classes, sizeof *logits);
-    if (vit_attributor_forward(attributor, input, logits, &err) != STATUS_OK) {
+    if (vit_attributor_forward(attributor, input, logits, &err) != VITLRP_OK) {
         fail_msg("%s", err.message);
     }
     mem_free(logits);
@@ -64,8 +64,8 @@ struct vit_method_options defaults_of(const char *method) {
 void attribute_class(struct vit_attributor *attributor, const char *method, const float *input,
                      int32_t output, const struct vit_method_options *options, float *patches,
                      float *pixels) {
-    struct error err = {0};
-    struct vit_target target = {output, 1.0F};
+    struct vitlrp_error err = {0};
+    struct vitlrp_target target = {output, 1.0F};
     struct vit_method_options defaults = defaults_of(method);
     struct vit_method_request request = {.input = input,
                                          .targets = &target,
@@ -73,7 +73,7 @@ void attribute_class(struct vit_attributor *attributor, const char *method, cons
                                          .options = options == NULL ? &defaults : options,
                                          .patches = patches,
                                          .pixels = pixels};
-    if (vit_attributor_run(attributor, vit_method_find(method), &request, &err) != STATUS_OK) {
+    if (vit_attributor_run(attributor, vit_method_find(method), &request, &err) != VITLRP_OK) {
         fail_msg("%s: %s", method, err.message);
     }
 }

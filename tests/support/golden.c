@@ -11,9 +11,9 @@ float *golden_read(const char *path, size_t rank, size_t count) {
     char full[512];
     size_t shape[NPY_MAX_RANK];
     float *data = NULL;
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     snprintf(full, sizeof full, "%s/golden/%s", TEST_DATA, path);
-    if (npy_read_float32(full, (size_t) 1 << 26, rank, shape, &data, &err) != STATUS_OK) {
+    if (npy_read_float32(full, (size_t) 1 << 26, rank, shape, &data, &err) != VITLRP_OK) {
         fail_msg("%s", err.message);
     }
     size_t elements = 1;

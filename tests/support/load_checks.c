@@ -26,20 +26,20 @@ struct vit_config small_config(void) {
 
 struct vit_model *expect_loaded(const struct bytes *bytes, int32_t heads) {
     struct vit_model *model = NULL;
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     struct vit_load_options options = {.heads = heads};
     if (vit_model_load_memory(bytes->data, bytes->size, "made.file", &options, &model, &err) !=
-        STATUS_OK) {
+        VITLRP_OK) {
         fail_msg("%s", err.message);
     }
     return model;
 }
 
-void expect_refused(const struct bytes *bytes, enum status wanted, const char *word) {
+void expect_refused(const struct bytes *bytes, enum vitlrp_status wanted, const char *word) {
     struct vit_model *model = NULL;
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     struct vit_load_options options = {.heads = 2};
-    enum status status =
+    enum vitlrp_status status =
         vit_model_load_memory(bytes->data, bytes->size, "made.file", &options, &model, &err);
     if (status != wanted || strstr(err.message, word) == NULL) {
         fail_msg("status %d, wanted %d; '%s' in: %s", status, wanted, word, err.message);
@@ -56,7 +56,7 @@ struct vit_model *expect_loaded_free(struct bytes *bytes, int32_t heads) {
     return model;
 }
 
-void expect_refused_free(struct bytes *bytes, enum status wanted, const char *word) {
+void expect_refused_free(struct bytes *bytes, enum vitlrp_status wanted, const char *word) {
     expect_refused(bytes, wanted, word);
     bytes_free(bytes);
 }
@@ -64,10 +64,10 @@ void expect_refused_free(struct bytes *bytes, enum status wanted, const char *wo
 struct vit_model *expect_parity(const char *name) {
     char path[512];
     struct vit_model *model = NULL;
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     struct vit_load_options options = {.heads = 4};
     snprintf(path, sizeof path, "%s/golden/parity/%s", TEST_DATA, name);
-    if (vit_model_load(path, &options, &model, &err) != STATUS_OK) {
+    if (vit_model_load(path, &options, &model, &err) != VITLRP_OK) {
         fail_msg("%s", err.message);
     }
     return model;

@@ -15,11 +15,11 @@ struct vit_config small_config(void);
 struct vit_model *expect_loaded(const struct bytes *bytes, int32_t heads);
 
 /* Loading fails with that status and a message of one line that holds `word`. */
-void expect_refused(const struct bytes *bytes, enum status wanted, const char *word);
+void expect_refused(const struct bytes *bytes, enum vitlrp_status wanted, const char *word);
 
 /* As those, and frees the bytes. */
 struct vit_model *expect_loaded_free(struct bytes *bytes, int32_t heads);
-void expect_refused_free(struct bytes *bytes, enum status wanted, const char *word);
+void expect_refused_free(struct bytes *bytes, enum vitlrp_status wanted, const char *word);
 
 /* As those for the file TEST_DATA/golden/parity/<name> with 4 heads. */
 struct vit_model *expect_parity(const char *name);

@@ -46,7 +46,7 @@ void photo_set_open(struct photo_set *set, size_t count) {
         write_photo(set, i);
     }
     set->model = parity_model();
-    set->preprocess = (struct preprocess){.resize = PREPROCESS_SHORT,
+    set->preprocess = (struct preprocess){.resize = VITLRP_RESIZE_SHORT,
                                           .resize_to = 32,
                                           .filter = RESAMPLE_BILINEAR,
                                           .crop_height = 32,

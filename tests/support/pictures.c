@@ -7,7 +7,7 @@
 
 struct image picture_make(int32_t width, int32_t height) {
     struct image image;
-    assert_int_equal(image_alloc(width, height, &image, NULL), STATUS_OK);
+    assert_int_equal(image_alloc(width, height, &image, NULL), VITLRP_OK);
     uint8_t *out = image.rgb;
     for (uint64_t y = 0; y < (uint64_t) height; y++) {
         for (uint64_t x = 0; x < (uint64_t) width; x++) {
@@ -23,17 +23,19 @@ void picture_assert_sha256(const struct image *image, const char *expected) {
     struct source source =
         source_over(image->rgb, (size_t) image->width * (size_t) image->height * 3);
     char digest[65];
-    assert_int_equal(source_sha256(&source, digest, NULL), STATUS_OK);
+    assert_int_equal(source_sha256(&source, digest, NULL), VITLRP_OK);
     assert_string_equal(digest, expected);
 }
 
-enum status picture_decode(const void *data, size_t size, struct decoded *out, struct error *err) {
+enum vitlrp_status picture_decode(const void *data, size_t size, struct decoded *out,
+                                  struct vitlrp_error *err) {
     struct image_limits limits = image_limits_default();
     return decode_image(data, size, &limits, out, err);
 }
 
-void picture_assert_refused(const void *data, size_t size, enum status status, const char *part) {
-    struct error err = {0};
+void picture_assert_refused(const void *data, size_t size, enum vitlrp_status status,
+                            const char *part) {
+    struct vitlrp_error err = {0};
     struct decoded decoded = {0};
     assert_int_equal(picture_decode(data, size, &decoded, &err), status);
     assert_int_equal(err.status, status);

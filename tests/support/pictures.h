@@ -17,9 +17,11 @@ struct image picture_make(int32_t width, int32_t height);
 void picture_assert_sha256(const struct image *image, const char *expected);
 
 /* decode_image with the default limits. */
-enum status picture_decode(const void *data, size_t size, struct decoded *out, struct error *err);
+enum vitlrp_status picture_decode(const void *data, size_t size, struct decoded *out,
+                                  struct vitlrp_error *err);
 
 /* Fails the test unless decoding gives this status and a message that contains `part`. */
-void picture_assert_refused(const void *data, size_t size, enum status status, const char *part);
+void picture_assert_refused(const void *data, size_t size, enum vitlrp_status status,
+                            const char *part);
 
 #endif

@@ -174,7 +174,7 @@ struct sink {
 
 static void put(struct sink *sink, const void *data, size_t size) {
     if (sink->descriptor >= 0) {
-        assert_int_equal(file_write_descriptor(sink->descriptor, data, size, NULL), STATUS_OK);
+        assert_int_equal(file_write_descriptor(sink->descriptor, data, size, NULL), VITLRP_OK);
     } else {
         text_append(&sink->memory, data, size);
         assert_false(sink->memory.failed);

@@ -74,7 +74,7 @@ static void fill_image(const struct record *record, struct eval_image *image) {
     image->id = copy(id);
     image->label = (int32_t) (i % 7) - 1;
     if (i == 3) {
-        image->status = STATUS_FORMAT;
+        image->status = VITLRP_FORMAT;
         image->message = copy("data/<b>.jpg: truncated JPEG after 1834 bytes");
         image->output = image->predicted = -1;
         return;
@@ -111,14 +111,14 @@ static void fill_pictures(struct record *record) {
     assert_non_null(record->pictures);
     for (size_t i = 0; i < record->evaluation.image_count; i++) {
         const struct eval_image *image = &record->evaluation.images[i];
-        struct error err = {0};
-        if (image->status != STATUS_OK || !record_shows(record, image->index)) {
+        struct vitlrp_error err = {0};
+        if (image->status != VITLRP_OK || !record_shows(record, image->index)) {
             continue;
         }
         struct record_picture *picture = &record->pictures[record->picture_count++];
         struct image pixels = picture_make(64, 64);
         picture->index = image->index;
-        assert_int_equal(encode_jpeg(&pixels, NULL, &picture->jpeg, &err), STATUS_OK);
+        assert_int_equal(encode_jpeg(&pixels, NULL, &picture->jpeg, &err), VITLRP_OK);
         image_free(&pixels);
     }
 }
@@ -161,9 +161,9 @@ struct record sample_record(const struct sample_shape *shape) {
 struct text sample_json(const struct record *record) {
     struct text text = {.limit = (size_t) 1 << 28};
     struct summary summary;
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     assert_int_equal(summary_make(&record->evaluation, record->reference, 2, &summary, &err),
-                     STATUS_OK);
+                     VITLRP_OK);
     record_write(record, &summary, &text);
     assert_false(text.failed);
     summary_free(&summary);

@@ -12,7 +12,7 @@ struct sample_shape {
     size_t images, methods;
     int32_t steps, grid;
     int32_t shard, shards;
-    enum vit_precision precision;
+    enum vitlrp_precision precision;
 };
 
 /* The images of one shard; equal shapes give equal records, and image i is the same in every

@@ -35,7 +35,7 @@ void scratch_path(const struct scratch *scratch, const char *name, char *out, si
 
 void scratch_write(const struct scratch *scratch, const char *name, const void *data, size_t size) {
     char path[4096];
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     scratch_path(scratch, name, path, sizeof path);
     for (char *slash = strchr(path + strlen(scratch->path) + 1, '/'); slash != NULL;
          slash = strchr(slash + 1, '/')) {
@@ -43,7 +43,7 @@ void scratch_write(const struct scratch *scratch, const char *name, const void *
         mkdir(path, 0700);
         *slash = '/';
     }
-    assert_int_equal(file_write_atomic(path, data, size, &err), STATUS_OK);
+    assert_int_equal(file_write_atomic(path, data, size, &err), VITLRP_OK);
 }
 
 void scratch_text(const struct scratch *scratch, const char *name, const char *text) {

@@ -22,8 +22,8 @@ static const struct attention_rule rules[PROPAGATIONS] = {
 static struct engine open_engine(const struct kernels *kernels, const char *backend, size_t threads,
                                  size_t rows, size_t tokens) {
     struct engine engine = {.thread_floats = attention_thread_scratch(rows, tokens)};
-    struct error err;
-    if (engine_open(&engine, backend, threads, &err) != STATUS_OK) {
+    struct vitlrp_error err;
+    if (engine_open(&engine, backend, threads, &err) != VITLRP_OK) {
         fail_msg("%s", err.message);
     }
     engine.kernels = kernels;
@@ -314,8 +314,8 @@ static struct vit_model *model_of_many_tokens(void) {
                                       .layer_norm_eps = 1e-6F,
                                       .activation = VIT_GELU_ERF};
     struct vit_model *model = NULL;
-    struct error err = {0};
-    assert_int_equal(vit_model_random(&config, 8, &model, &err), STATUS_OK);
+    struct vitlrp_error err = {0};
+    assert_int_equal(vit_model_random(&config, 8, &model, &err), VITLRP_OK);
     return model;
 }
 
@@ -340,25 +340,25 @@ static double naive_slope(const struct vit_model *model, const float *input, con
 /* Whatever a pixel does to a logit goes through attention. */
 static void test_many_tokens(void **unused) {
     const struct vit_session_options options = {.threads = 2, .backend = "auto"};
-    const struct vit_target target = {3, 1.0F};
+    const struct vitlrp_target target = {3, 1.0F};
     const struct vit_rules gradient = {.propagation = VIT_PROPAGATE_GRADIENT};
     double expected[CLASSES];
     float logits[CLASSES];
     struct test_random random = {9};
     struct vit_session *session = NULL;
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     (void) unused;
     struct vit_model *model = model_of_many_tokens();
     float *input = random_floats(&random, INPUT, 2.0);
     float *direction = random_floats(&random, INPUT, 1.0);
     float *g = floats(INPUT);
     struct vit_relevance relevance = {.input_g = g};
-    assert_int_equal(vit_session_open(model, &options, &session, &err), STATUS_OK);
+    assert_int_equal(vit_session_open(model, &options, &session, &err), VITLRP_OK);
     assert_int_equal(vit_session_describe(session).tokens, 1370);
-    assert_int_equal(vit_forward(session, input, logits, &err), STATUS_OK);
+    assert_int_equal(vit_forward(session, input, logits, &err), VITLRP_OK);
     naive_vit(model, input, (struct naive_nudge){.block = -1}, 1, expected);
     assert_close(logits, expected, CLASSES, "logits");
-    assert_int_equal(vit_relevance(session, &target, 1, &gradient, &relevance, &err), STATUS_OK);
+    assert_int_equal(vit_relevance(session, &target, 1, &gradient, &relevance, &err), VITLRP_OK);
     double slope = 0.0;
     for (size_t i = 0; i < INPUT; i++) {
         slope += (double) g[i] * direction[i];

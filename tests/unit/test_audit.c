@@ -57,8 +57,12 @@ static void test_places_vary(void **unused) {
 
 static void test_differences(void **unused) {
     static const double DIFFERENCES[] = {0.5, -0.25, -0.5};
-    struct sample_shape shape = {
-        .images = 60, .methods = 2, .steps = 3, .grid = 2, .shards = 1, .precision = VIT_BF16};
+    struct sample_shape shape = {.images = 60,
+                                 .methods = 2,
+                                 .steps = 3,
+                                 .grid = 2,
+                                 .shards = 1,
+                                 .precision = VITLRP_PRECISION_BF16};
     const struct statistic interval = {.mean = 3.0, .lo = 2.75, .hi = 3.25, .n = 58};
     size_t met = 0;
     (void) unused;
@@ -85,7 +89,7 @@ static void test_differences(void **unused) {
     assert_true(fabs(audit.per_half_width - 1.0 / 3.0) < 1e-12);
     audit = audit_measure(evaluation, 0, EVAL_POINTING, &interval);
     assert_true(audit.n == 0 && isnan(audit.mean) && isnan(audit.max_abs));
-    evaluation->precision = VIT_FP32;
+    evaluation->precision = VITLRP_PRECISION_FP32;
     assert_int_equal(audit_images(evaluation), 0);
     audit = audit_measure(evaluation, 0, EVAL_DELTA_LOGIT, &interval);
     assert_true(audit.n == 0 && isnan(audit.per_half_width));
@@ -97,8 +101,8 @@ static void test_differences(void **unused) {
 static struct evaluation run(const struct evaluate_options *options, const struct eval_item *items,
                              size_t count) {
     struct evaluation out;
-    struct error err = {0};
-    if (evaluate_run(options, items, count, &out, &err) != STATUS_OK) {
+    struct vitlrp_error err = {0};
+    if (evaluate_run(options, items, count, &out, &err) != VITLRP_OK) {
         fail_msg("%s", err.message);
     }
     return out;
@@ -124,7 +128,7 @@ static void test_threads_and_shards_change_no_bit(void **unused) {
     (void) unused;
     photo_set_open(&set, IMAGES);
     struct evaluate_options options = photo_set_options(&set, methods);
-    options.precision = VIT_BF16;
+    options.precision = VITLRP_PRECISION_BF16;
     options.protocol.seed = 3;
     struct evaluation whole = run(&options, set.items, IMAGES);
     for (size_t shard = 0; shard < SHARDS; shard++) {
@@ -189,10 +193,10 @@ static void test_curves_near_float32(void **unused) {
     photo_set_open(&set, IMAGES);
     struct evaluate_options options = photo_set_options(&set, methods);
     struct evaluation full = run(&options, set.items, IMAGES);
-    options.precision = VIT_BF16;
+    options.precision = VITLRP_PRECISION_BF16;
     struct evaluation fewer = run(&options, set.items, IMAGES);
-    assert_int_equal(gemm_backend_find(options.backend, &backend, NULL), STATUS_OK);
-    assert_int_equal(fewer.precision, packs_precision(backend, VIT_BF16));
+    assert_int_equal(gemm_backend_find(options.backend, &backend, NULL), VITLRP_OK);
+    assert_int_equal(fewer.precision, packs_precision(backend, VITLRP_PRECISION_BF16));
     for (size_t i = 0; i < IMAGES; i++) {
         const struct eval_image *a = &full.images[i];
         const struct eval_image *b = &fewer.images[i];
@@ -215,7 +219,7 @@ static void test_curves_near_float32(void **unused) {
                   relative(&logits), relative(&probabilities));
     assert_true(relative(&logits) < CURVES_MAY_DIFFER);
     assert_true(relative(&probabilities) < CURVES_MAY_DIFFER);
-    if (fewer.precision == VIT_BF16) {
+    if (fewer.precision == VITLRP_PRECISION_BF16) {
         assert_true(relative(&logits) > 1e-5);
         assert_int_equal(audited, IMAGES / AUDIT_EVERY);
     }
@@ -232,9 +236,9 @@ static void test_mixed_is_for_attributions(void **unused) {
     photo_set_open(&set, 3);
     struct evaluate_options options = photo_set_options(&set, methods);
     struct evaluation full = run(&options, set.items, 3);
-    options.precision = VIT_MIXED;
+    options.precision = VITLRP_PRECISION_MIXED;
     struct evaluation mixed = run(&options, set.items, 3);
-    bool in_use = mixed.precision == VIT_MIXED;
+    bool in_use = mixed.precision == VITLRP_PRECISION_MIXED;
     for (size_t i = 0; i < 3; i++) {
         const struct eval_method_result *x = full.images[i].methods;
         const struct eval_method_result *y = mixed.images[i].methods;

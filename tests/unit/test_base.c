@@ -125,19 +125,19 @@ static void test_names_are_escaped(void **unused) {
 /* Whatever they quote, and wherever they are cut, they are one line of UTF-8. */
 static void test_messages_are_one_line(void **unused) {
     (void) unused;
-    struct error err;
-    struct error longer;
+    struct vitlrp_error err;
+    struct vitlrp_error longer;
     char word[600];
-    (fail)(&err, STATUS_FORMAT, "near '%s'", "\x1B]0;x\a\n");
+    (fail)(&err, VITLRP_FORMAT, "near '%s'", "\x1B]0;x\a\n");
     assert_string_equal(err.message, "near '\\x1B]0;x\\x07\\x0A'");
     memset(word, 'x', sizeof word - 1);
     word[sizeof word - 1] = '\0';
     for (size_t start = 480; start < 512; start++) {
         memcpy(word + start, "\xE2\x82\xAC", 3);
-        (fail)(&err, STATUS_FORMAT, "%s", word);
+        (fail)(&err, VITLRP_FORMAT, "%s", word);
         assert_true(text_is_utf8(err.message, strlen(err.message)));
         longer = err;
-        error_prefix(&longer, STATUS_FORMAT, "folder/file");
+        error_prefix(&longer, VITLRP_FORMAT, "folder/file");
         assert_true(text_is_utf8(longer.message, strlen(longer.message)));
         memset(word + start, 'x', 3);
     }
@@ -165,16 +165,16 @@ static void test_atomic_write_replaces_and_cleans_up(void **unused) {
     struct folder folder = make_folder();
     char path[128];
     struct bytes bytes = {0};
-    struct error err;
+    struct vitlrp_error err;
     (void) unused;
     in_folder(&folder, "out.bin", path, sizeof path);
-    assert_int_equal(file_write_atomic(path, "old", 3, &err), STATUS_OK);
-    assert_int_equal(file_write_atomic(path, "newer", 5, &err), STATUS_OK);
-    assert_int_equal(file_read(path, 100, &bytes, &err), STATUS_OK);
+    assert_int_equal(file_write_atomic(path, "old", 3, &err), VITLRP_OK);
+    assert_int_equal(file_write_atomic(path, "newer", 5, &err), VITLRP_OK);
+    assert_int_equal(file_read(path, 100, &bytes, &err), VITLRP_OK);
     assert_int_equal(bytes.size, 5);
     assert_memory_equal(bytes.data, "newer", 5);
     bytes_free(&bytes);
-    assert_int_equal(file_read(path, 4, &bytes, &err), STATUS_LIMIT);
+    assert_int_equal(file_read(path, 4, &bytes, &err), VITLRP_LIMIT);
     assert_int_equal(unlink(path), 0);
     /* rmdir fails if a temporary file was left behind. */
     assert_int_equal(rmdir(folder.path), 0);
@@ -183,14 +183,14 @@ static void test_atomic_write_replaces_and_cleans_up(void **unused) {
 static void test_atomic_write_refuses_what_is_no_file(void **unused) {
     struct folder folder = make_folder();
     char path[128];
-    struct error err;
+    struct vitlrp_error err;
     (void) unused;
-    assert_int_equal(file_write_atomic(folder.path, "x", 1, &err), STATUS_IO);
+    assert_int_equal(file_write_atomic(folder.path, "x", 1, &err), VITLRP_IO);
     assert_non_null(strstr(err.message, "directory"));
     in_folder(&folder, "missing/out", path, sizeof path);
-    assert_int_equal(file_write_atomic(path, "x", 1, &err), STATUS_IO);
+    assert_int_equal(file_write_atomic(path, "x", 1, &err), VITLRP_IO);
     assert_non_null(strstr(err.message, "missing/out"));
-    assert_int_equal(file_write_atomic("", "x", 1, &err), STATUS_IO);
+    assert_int_equal(file_write_atomic("", "x", 1, &err), VITLRP_IO);
     assert_int_equal(rmdir(folder.path), 0);
 }
 
@@ -198,40 +198,40 @@ static void test_reading_refuses_what_is_no_file(void **unused) {
     struct folder folder = make_folder();
     char path[128];
     struct bytes bytes = {0};
-    struct error err;
+    struct vitlrp_error err;
     (void) unused;
-    assert_int_equal(file_read(folder.path, 10, &bytes, &err), STATUS_IO);
+    assert_int_equal(file_read(folder.path, 10, &bytes, &err), VITLRP_IO);
     in_folder(&folder, "fifo", path, sizeof path);
     assert_int_equal(mkfifo(path, 0600), 0);
-    assert_int_equal(file_read(path, 10, &bytes, &err), STATUS_IO);
+    assert_int_equal(file_read(path, 10, &bytes, &err), VITLRP_IO);
     assert_int_equal(unlink(path), 0);
-    assert_int_equal(file_read(path, 10, &bytes, &err), STATUS_IO);
+    assert_int_equal(file_read(path, 10, &bytes, &err), VITLRP_IO);
     assert_non_null(strstr(err.message, "No such file"));
-    assert_int_equal(file_read("/dev/zero", 10, &bytes, &err), STATUS_IO);
+    assert_int_equal(file_read("/dev/zero", 10, &bytes, &err), VITLRP_IO);
     assert_int_equal(rmdir(folder.path), 0);
 }
 
 static void test_source_reads_within_its_end(void **unused) {
     struct source source = source_over("0123456789", 10);
     char out[4];
-    struct error err;
+    struct vitlrp_error err;
     (void) unused;
-    assert_int_equal(source_read(&source, 6, out, 4, &err), STATUS_OK);
+    assert_int_equal(source_read(&source, 6, out, 4, &err), VITLRP_OK);
     assert_memory_equal(out, "6789", 4);
-    assert_int_equal(source_read(&source, 7, out, 4, &err), STATUS_FORMAT);
-    assert_int_equal(source_read(&source, UINT64_MAX, out, 4, &err), STATUS_FORMAT);
+    assert_int_equal(source_read(&source, 7, out, 4, &err), VITLRP_FORMAT);
+    assert_int_equal(source_read(&source, UINT64_MAX, out, 4, &err), VITLRP_FORMAT);
 }
 
 /* FIPS 180-4's examples: "abc", and one block of 56 bytes. */
 static void test_sha256(void **unused) {
     char digest[65];
-    struct error err;
+    struct vitlrp_error err;
     (void) unused;
     struct source source = source_over("abc", 3);
-    assert_int_equal(source_sha256(&source, digest, &err), STATUS_OK);
+    assert_int_equal(source_sha256(&source, digest, &err), VITLRP_OK);
     assert_string_equal(digest, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     source = source_over("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", 56);
-    assert_int_equal(source_sha256(&source, digest, &err), STATUS_OK);
+    assert_int_equal(source_sha256(&source, digest, &err), VITLRP_OK);
     assert_string_equal(digest, "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
 }
 
@@ -242,26 +242,26 @@ static void test_npy_round_trip(void **unused) {
     const size_t shape[2] = {2, 3};
     struct bytes bytes = {0};
     struct npy_header header;
-    struct error err;
+    struct vitlrp_error err;
     (void) unused;
-    assert_int_equal(npy_encode_float32(data, 2, shape, &bytes, &err), STATUS_OK);
+    assert_int_equal(npy_encode_float32(data, 2, shape, &bytes, &err), VITLRP_OK);
     assert_int_equal(npy_parse_header(bytes.data, bytes.size, bytes.size, &header, &err),
-                     STATUS_OK);
+                     VITLRP_OK);
     assert_int_equal(header.rank, 2);
     assert_int_equal(header.shape[1], 3);
     assert_int_equal(header.data_offset % 64, 0);
     assert_memory_equal(bytes.data + header.data_offset, data, sizeof data);
     for (size_t cut = 0; cut < bytes.size; cut++) {
-        assert_int_equal(npy_parse_header(bytes.data, cut, cut, &header, &err), STATUS_FORMAT);
+        assert_int_equal(npy_parse_header(bytes.data, cut, cut, &header, &err), VITLRP_FORMAT);
     }
     bytes_free(&bytes);
 }
 
 /* A version 1.0 file with the given header text and no data. */
-static enum status parse_npy_text(const char *text) {
+static enum vitlrp_status parse_npy_text(const char *text) {
     unsigned char file[512] = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0};
     struct npy_header header;
-    struct error err;
+    struct vitlrp_error err;
     size_t length = strlen(text);
     file[8] = (unsigned char) length;
     memcpy(file + 10, text, length);
@@ -271,40 +271,40 @@ static enum status parse_npy_text(const char *text) {
 static void test_npy_headers_are_checked(void **unused) {
     (void) unused;
     assert_int_equal(parse_npy_text("{'descr': '<f4', 'fortran_order': False, 'shape': (0,), }"),
-                     STATUS_OK);
+                     VITLRP_OK);
     assert_int_equal(parse_npy_text("{'descr': '<f4', 'fortran_order': False, 'shape': (1,), }"),
-                     STATUS_FORMAT);
+                     VITLRP_FORMAT);
     assert_int_equal(parse_npy_text("{'descr': '>f4', 'fortran_order': False, 'shape': (0,), }"),
-                     STATUS_UNSUPPORTED);
+                     VITLRP_UNSUPPORTED);
     assert_int_equal(parse_npy_text("{'descr': '|O', 'fortran_order': False, 'shape': (0,), }"),
-                     STATUS_UNSUPPORTED);
-    assert_int_equal(parse_npy_text("{'descr': '<f4', 'shape': (0,), }"), STATUS_FORMAT);
+                     VITLRP_UNSUPPORTED);
+    assert_int_equal(parse_npy_text("{'descr': '<f4', 'shape': (0,), }"), VITLRP_FORMAT);
     struct npy_header header;
-    assert_int_equal(npy_parse_header("\x93NUMPY\1\1\2\0{}", 12, 12, &header, NULL), STATUS_FORMAT);
+    assert_int_equal(npy_parse_header("\x93NUMPY\1\1\2\0{}", 12, 12, &header, NULL), VITLRP_FORMAT);
     assert_int_equal(parse_npy_text("{'descr': '<f4', 'fortran_order': False, 'shape': "
                                     "(4294967296, 4294967296, 4294967296), }"),
-                     STATUS_FORMAT);
-    assert_int_equal(parse_npy_text("{'descr': '<f4', 'fortran_order': Fal"), STATUS_FORMAT);
+                     VITLRP_FORMAT);
+    assert_int_equal(parse_npy_text("{'descr': '<f4', 'fortran_order': Fal"), VITLRP_FORMAT);
     assert_int_equal(
-        parse_npy_text("{'descr': '<f4', 'fortran_order': False, 'shape': (0,), }  \n"), STATUS_OK);
+        parse_npy_text("{'descr': '<f4', 'fortran_order': False, 'shape': (0,), }  \n"), VITLRP_OK);
     assert_int_equal(parse_npy_text("{'descr': '<f4', 'fortran_order': False, 'shape': (0,), } 1"),
-                     STATUS_FORMAT);
+                     VITLRP_FORMAT);
 }
 
 static void test_json_is_read_strictly(void **unused) {
     json_t *value = NULL;
-    struct error err;
+    struct vitlrp_error err;
     int64_t number = 5;
     (void) unused;
-    assert_int_equal(json_parse_object("{\"a\":1,\"a\":2}", 13, &value, &err), STATUS_FORMAT);
-    assert_int_equal(json_parse_object("[1]", 3, &value, &err), STATUS_FORMAT);
-    assert_int_equal(json_parse_object("{} x", 4, &value, &err), STATUS_FORMAT);
-    assert_int_equal(json_parse_object("{}\0x", 4, &value, &err), STATUS_FORMAT);
-    assert_int_equal(json_parse_object("{\"a\":1\0}", 8, &value, &err), STATUS_FORMAT);
-    assert_int_equal(json_parse_object("{\"a\\u0000\":1}", 13, &value, &err), STATUS_FORMAT);
-    assert_int_equal(json_parse_object("{\"a\":2.5}", 9, &value, &err), STATUS_OK);
-    assert_int_equal(json_get_int(value, "a", 0, 9, &number, &err), STATUS_MISMATCH);
-    assert_int_equal(json_get_int(value, "b", 0, 9, &number, &err), STATUS_OK);
+    assert_int_equal(json_parse_object("{\"a\":1,\"a\":2}", 13, &value, &err), VITLRP_FORMAT);
+    assert_int_equal(json_parse_object("[1]", 3, &value, &err), VITLRP_FORMAT);
+    assert_int_equal(json_parse_object("{} x", 4, &value, &err), VITLRP_FORMAT);
+    assert_int_equal(json_parse_object("{}\0x", 4, &value, &err), VITLRP_FORMAT);
+    assert_int_equal(json_parse_object("{\"a\":1\0}", 8, &value, &err), VITLRP_FORMAT);
+    assert_int_equal(json_parse_object("{\"a\\u0000\":1}", 13, &value, &err), VITLRP_FORMAT);
+    assert_int_equal(json_parse_object("{\"a\":2.5}", 9, &value, &err), VITLRP_OK);
+    assert_int_equal(json_get_int(value, "a", 0, 9, &number, &err), VITLRP_MISMATCH);
+    assert_int_equal(json_get_int(value, "b", 0, 9, &number, &err), VITLRP_OK);
     assert_int_equal(number, 5);
     json_decref(value);
 }
@@ -312,15 +312,15 @@ static void test_json_is_read_strictly(void **unused) {
 static void test_json_is_as_deep_as_allowed(void **unused) {
     char text[2 * JSON_MAX_DEPTH + 8];
     json_t *value = NULL;
-    struct error err;
+    struct vitlrp_error err;
     (void) unused;
     for (size_t deep = JSON_MAX_DEPTH - 1; deep <= JSON_MAX_DEPTH; deep++) {
         memcpy(text, "{\"a\":", 5);
         memset(text + 5, '[', deep);
         memset(text + 5 + deep, ']', deep);
         text[5 + 2 * deep] = '}';
-        enum status status = json_parse_object(text, 6 + 2 * deep, &value, &err);
-        assert_int_equal(status, deep < JSON_MAX_DEPTH ? STATUS_OK : STATUS_LIMIT);
+        enum vitlrp_status status = json_parse_object(text, 6 + 2 * deep, &value, &err);
+        assert_int_equal(status, deep < JSON_MAX_DEPTH ? VITLRP_OK : VITLRP_LIMIT);
     }
     json_decref(value);
 }
@@ -406,11 +406,11 @@ static void count_run(void *context, size_t index, size_t thread) {
 }
 
 static void test_pool_runs_every_task_once(void **unused) {
-    struct error err;
+    struct vitlrp_error err;
     (void) unused;
     for (size_t threads = 1; threads <= 4; threads++) {
         struct pool *pool = NULL;
-        assert_int_equal(pool_open(threads, NULL, &pool, &err), STATUS_OK);
+        assert_int_equal(pool_open(threads, NULL, &pool, &err), VITLRP_OK);
         for (size_t job = 0; job < 200; job++) {
             struct tally *tally = mem_calloc(1, sizeof *tally);
             size_t count = job % 7 == 0 ? job % 3 : TASKS - job;
@@ -424,7 +424,7 @@ static void test_pool_runs_every_task_once(void **unused) {
         pool_close(pool);
     }
     struct pool *none = NULL;
-    assert_int_equal(pool_open(0, NULL, &none, &err), STATUS_USAGE);
+    assert_int_equal(pool_open(0, NULL, &none, &err), VITLRP_USAGE);
     assert_null(none);
     pool_close(none);
 }
@@ -432,13 +432,13 @@ static void test_pool_runs_every_task_once(void **unused) {
 /* A constant line stays constant whatever the scaling, and the taps stay inside the line. */
 static void test_resampling_weights_sum_to_one(void **unused) {
     static const int32_t sizes[][2] = {{1, 1}, {1, 9}, {9, 1}, {320, 224}, {14, 24}, {7, 1000}};
-    struct error err;
+    struct vitlrp_error err;
     (void) unused;
     for (size_t s = 0; s < sizeof sizes / sizeof sizes[0] * 2; s++) {
         struct resample_taps taps;
         int32_t in = sizes[s / 2][0];
         enum resample_filter filter = s % 2 == 0 ? RESAMPLE_BILINEAR : RESAMPLE_BICUBIC;
-        assert_int_equal(resample_taps_make(in, sizes[s / 2][1], filter, &taps, &err), STATUS_OK);
+        assert_int_equal(resample_taps_make(in, sizes[s / 2][1], filter, &taps, &err), VITLRP_OK);
         for (int32_t i = 0; i < taps.outputs; i++) {
             double sum = 0.0;
             for (int32_t k = 0; k < taps.count[i]; k++) {

@@ -13,33 +13,33 @@ enum { CLASSES = 10, INPUT = 3 * 32 * 32, PATCHES = 16, COUNT = 7 };
 
 static struct vit_model *load(void) {
     struct vit_model *model = NULL;
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     char path[512];
     snprintf(path, sizeof path, "%s/golden/parity/timm.safetensors", TEST_DATA);
     assert_int_equal(vit_model_load(path, &(struct vit_load_options){.heads = 4}, &model, &err),
-                     STATUS_OK);
+                     VITLRP_OK);
     return model;
 }
 
 static struct vit_batch *open_batch(const struct vit_model *model, size_t threads,
                                     size_t capacity) {
     struct vit_batch *batch = NULL;
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     struct vit_batch_options options = {
         .threads = threads, .capacity = capacity, .backend = "auto"};
-    assert_int_equal(vit_batch_open(model, &options, &batch, &err), STATUS_OK);
+    assert_int_equal(vit_batch_open(model, &options, &batch, &err), VITLRP_OK);
     return batch;
 }
 
 /* The logits of `count` inputs, one session call each. */
 static void one_by_one(const struct vit_model *model, const float *inputs, float *logits) {
     struct vit_session *session = NULL;
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     struct vit_session_options options = {.threads = 1, .backend = "auto"};
-    assert_int_equal(vit_session_open(model, &options, &session, &err), STATUS_OK);
+    assert_int_equal(vit_session_open(model, &options, &session, &err), VITLRP_OK);
     for (size_t i = 0; i < COUNT; i++) {
         assert_int_equal(vit_forward(session, inputs + i * INPUT, logits + i * CLASSES, &err),
-                         STATUS_OK);
+                         VITLRP_OK);
     }
     vit_session_close(session);
 }
@@ -49,14 +49,14 @@ static void test_batch_equals_sessions(void **unused) {
     float expected[COUNT * CLASSES];
     float logits[COUNT * CLASSES];
     struct test_random random = {5};
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     (void) unused;
     struct vit_model *model = load();
     test_fill(&random, inputs, COUNT * INPUT, 2.0);
     one_by_one(model, inputs, expected);
     for (size_t capacity = 0; capacity <= COUNT + 1; capacity++) {
         struct vit_batch *batch = open_batch(model, 1 + capacity % 3, capacity);
-        assert_int_equal(vit_batch_forward(batch, COUNT, inputs, logits, &err), STATUS_OK);
+        assert_int_equal(vit_batch_forward(batch, COUNT, inputs, logits, &err), VITLRP_OK);
         assert_true(largest_difference(logits, expected, COUNT * CLASSES) < 1e-5);
         assert_int_equal(vit_batch_inputs(batch), COUNT);
         vit_batch_close(batch);
@@ -81,7 +81,7 @@ static void test_mixed_equals_mixing_pixels(void **unused) {
     float logits[COUNT * CLASSES];
     uint8_t masks[COUNT * PATCHES];
     struct test_random random = {6};
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     (void) unused;
     struct vit_model *model = load();
     test_fill(&random, both, 2 * INPUT, 2.0);
@@ -96,7 +96,7 @@ static void test_mixed_equals_mixing_pixels(void **unused) {
         struct vit_batch *batch = open_batch(model, 2, capacity);
         assert_int_equal(
             vit_batch_forward_mixed(batch, both, both + INPUT, COUNT, masks, logits, &err),
-            STATUS_OK);
+            VITLRP_OK);
         assert_true(largest_difference(logits, expected, COUNT * CLASSES) < 1e-5);
         vit_batch_close(batch);
     }
@@ -124,9 +124,9 @@ static void test_mixed_with_one_block(void **unused) {
     float logits[COUNT * CLASSES];
     uint8_t masks[COUNT * PATCHES];
     struct test_random random = {7};
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     (void) unused;
-    assert_int_equal(vit_model_random(&config, 1, &model, &err), STATUS_OK);
+    assert_int_equal(vit_model_random(&config, 1, &model, &err), VITLRP_OK);
     test_fill(&random, both, 2 * INPUT, 2.0);
     for (size_t i = 0; i < COUNT; i++) {
         for (size_t p = 0; p < PATCHES; p++) {
@@ -137,7 +137,7 @@ static void test_mixed_with_one_block(void **unused) {
     one_by_one(model, inputs, expected);
     struct vit_batch *batch = open_batch(model, 1, 2);
     assert_int_equal(vit_batch_forward_mixed(batch, both, both + INPUT, COUNT, masks, logits, &err),
-                     STATUS_OK);
+                     VITLRP_OK);
     assert_true(largest_difference(logits, expected, COUNT * CLASSES) < 1e-5);
     vit_batch_close(batch);
     vit_model_free(model);

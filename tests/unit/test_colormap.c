@@ -35,7 +35,7 @@ static void test_ends_and_centre(void **state) {
     (void) state;
     for (size_t i = 0; i < sizeof known_maps / sizeof known_maps[0]; i++) {
         struct colormap map;
-        assert_int_equal(colormap_make(known_maps[i].name, &map, NULL), STATUS_OK);
+        assert_int_equal(colormap_make(known_maps[i].name, &map, NULL), VITLRP_OK);
         assert_near(map.rgb[colormap_index(-1.0F)], known_maps[i].negative, 0);
         assert_near(map.rgb[colormap_index(0.0F)], known_maps[i].neutral, 1);
         assert_near(map.rgb[colormap_index(1.0F)], known_maps[i].positive, 0);
@@ -58,7 +58,7 @@ static void test_maps_are_smooth(void **state) {
     (void) state;
     for (size_t i = 0; i < sizeof known_maps / sizeof known_maps[0]; i++) {
         struct colormap map;
-        assert_int_equal(colormap_make(known_maps[i].name, &map, NULL), STATUS_OK);
+        assert_int_equal(colormap_make(known_maps[i].name, &map, NULL), VITLRP_OK);
         for (int entry = 1; entry < COLORMAP_ENTRIES; entry++) {
             assert_near(map.rgb[entry], map.rgb[entry - 1], 8);
         }
@@ -69,18 +69,18 @@ static void test_maps_are_smooth(void **state) {
 static void test_interpolation(void **state) {
     (void) state;
     struct colormap map;
-    assert_int_equal(colormap_make("viridis", &map, NULL), STATUS_OK);
+    assert_int_equal(colormap_make("viridis", &map, NULL), VITLRP_OK);
     assert_near(map.rgb[64], (const uint8_t[]){59, 82, 139}, 2);
     assert_near(map.rgb[100], (const uint8_t[]){42, 119, 142}, 2);
-    assert_int_equal(colormap_make("bwr", &map, NULL), STATUS_OK);
+    assert_int_equal(colormap_make("bwr", &map, NULL), VITLRP_OK);
     assert_near(map.rgb[COLORMAP_SIDE + 64], (const uint8_t[]){255, 128, 128}, 1);
 }
 
 static void test_unknown_name(void **state) {
     (void) state;
     struct colormap map = {{{7, 7, 7}}};
-    struct error err;
-    assert_int_equal(colormap_make("rainbow\n", &map, &err), STATUS_USAGE);
+    struct vitlrp_error err;
+    assert_int_equal(colormap_make("rainbow\n", &map, &err), VITLRP_USAGE);
     assert_non_null(strstr(err.message, "rainbow\\x0A"));
     for (size_t i = 0; i < sizeof known_maps / sizeof known_maps[0]; i++) {
         assert_non_null(strstr(err.message, known_maps[i].name));

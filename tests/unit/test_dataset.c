@@ -32,19 +32,19 @@ static struct dataset_options options_for(const char *path) {
 
 static struct dataset open_good(const struct dataset_options *options) {
     struct dataset dataset;
-    struct error err = {0};
-    enum status status = dataset_open(options, &dataset, &err);
-    if (status != STATUS_OK) {
+    struct vitlrp_error err = {0};
+    enum vitlrp_status status = dataset_open(options, &dataset, &err);
+    if (status != VITLRP_OK) {
         print_message("%s\n", err.message);
     }
-    assert_int_equal(status, STATUS_OK);
+    assert_int_equal(status, VITLRP_OK);
     return dataset;
 }
 
-static void assert_refused(const struct dataset_options *options, enum status status,
+static void assert_refused(const struct dataset_options *options, enum vitlrp_status status,
                            const char *part) {
     struct dataset dataset;
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     assert_int_equal(dataset_open(options, &dataset, &err), status);
     if (strstr(err.message, part) == NULL) {
         fail_msg("'%s' is not in '%s'", part, err.message);
@@ -92,7 +92,7 @@ static void test_image_folder(void **unused) {
     assert_int_equal(dataset.labelled, 3);
     dataset_close(&dataset);
 
-    options.target = EVAL_TARGET_LABEL;
+    options.target = VITLRP_EVAL_LABEL;
     dataset = open_good(&options);
     assert_items(&dataset, (const char *const[]){IDS[2], IDS[3], IDS[4], NULL},
                  (const int32_t[]){0, 0, 1});
@@ -185,10 +185,10 @@ static void test_bad_label_files(void **unused) {
     options.truth_path = path;
     for (size_t i = 0; i < sizeof FILES / sizeof FILES[0]; i++) {
         scratch_text(&scratch, "truth", FILES[i].text);
-        assert_refused(&options, STATUS_FORMAT, FILES[i].part);
+        assert_refused(&options, VITLRP_FORMAT, FILES[i].part);
     }
     scratch_write(&scratch, "truth", "a.jpg,7\0", 8);
-    assert_refused(&options, STATUS_FORMAT, "truth: has zero bytes");
+    assert_refused(&options, VITLRP_FORMAT, "truth: has zero bytes");
     scratch_close(&scratch);
 }
 
@@ -208,7 +208,7 @@ static void test_lists(void **unused) {
     assert_string_equal(dataset.items[1].path, "b, c.jpg");
     dataset_close(&dataset);
     scratch_text(&scratch, "list", "a.jpg\t7\na.jpg\tn00000001\n");
-    assert_refused(&options, STATUS_FORMAT, "two labels for a.jpg");
+    assert_refused(&options, VITLRP_FORMAT, "two labels for a.jpg");
     scratch_close(&scratch);
 }
 
@@ -216,14 +216,14 @@ static void test_refusals(void **unused) {
     struct scratch scratch = scratch_open();
     (void) unused;
     struct dataset_options options = options_for(scratch.path);
-    assert_refused(&options, STATUS_FORMAT, "no images");
+    assert_refused(&options, VITLRP_FORMAT, "no images");
     scratch_text(&scratch, "a.jpg", "x");
-    options.target = EVAL_TARGET_LABEL;
-    assert_refused(&options, STATUS_MISMATCH, "none of its 1 images has a label");
+    options.target = VITLRP_EVAL_LABEL;
+    assert_refused(&options, VITLRP_MISMATCH, "none of its 1 images has a label");
     options.shard = 1;
-    assert_refused(&options, STATUS_USAGE, "shard 1 of 1");
+    assert_refused(&options, VITLRP_USAGE, "shard 1 of 1");
     options = options_for("/nonexistent/folder");
-    assert_refused(&options, STATUS_IO, "/nonexistent/folder: cannot open");
+    assert_refused(&options, VITLRP_IO, "/nonexistent/folder: cannot open");
     scratch_close(&scratch);
 }
 
@@ -304,10 +304,10 @@ static void test_boxes(void **unused) {
     scratch_path(&scratch, "boxes", path, sizeof path);
     for (size_t i = 0; i < 3; i++) {
         struct box_list list;
-        struct error err = {0};
+        struct vitlrp_error err = {0};
         size_t count = 99;
         scratch_text(&scratch, "boxes", TEXTS[i]);
-        assert_int_equal(boxes_open(path, &list, &err), STATUS_OK);
+        assert_int_equal(boxes_open(path, &list, &err), VITLRP_OK);
         const struct eval_box *boxes = boxes_find(&list, "a/x.jpg", &count);
         assert_int_equal(count, 2);
         assert_true(boxes[0].left == 3 && boxes[0].top == 4 && boxes[0].right == 6 &&
@@ -338,9 +338,9 @@ static void test_bad_boxes(void **unused) {
     scratch_path(&scratch, "boxes", path, sizeof path);
     for (size_t i = 0; i < sizeof FILES / sizeof FILES[0]; i++) {
         struct box_list list;
-        struct error err = {0};
+        struct vitlrp_error err = {0};
         scratch_text(&scratch, "boxes", FILES[i].text);
-        assert_int_equal(boxes_open(path, &list, &err), STATUS_FORMAT);
+        assert_int_equal(boxes_open(path, &list, &err), VITLRP_FORMAT);
         assert_non_null(strstr(err.message, FILES[i].part));
     }
     scratch_close(&scratch);

@@ -25,7 +25,7 @@ static struct place place_open(void) {
 
 static void assert_content(const char *path, const char *wanted) {
     struct bytes bytes;
-    assert_int_equal(file_read(path, 1000, &bytes, NULL), STATUS_OK);
+    assert_int_equal(file_read(path, 1000, &bytes, NULL), VITLRP_OK);
     assert_int_equal(bytes.size, strlen(wanted));
     assert_memory_equal(bytes.data, wanted, bytes.size);
     bytes_free(&bytes);
@@ -38,11 +38,11 @@ static void test_commit(void **unused) {
     scratch_text(&place.scratch, "file", "old");
     for (int staged = 0; staged < 2; staged++) {
         const char *staging = staged == 1 ? place.staging : NULL;
-        assert_int_equal(draft_open(place.path, staging, &draft, NULL), STATUS_OK);
-        assert_int_equal(draft_write(&draft, "ne", 2, NULL), STATUS_OK);
-        assert_int_equal(draft_write(&draft, "w", 1, NULL), STATUS_OK);
+        assert_int_equal(draft_open(place.path, staging, &draft, NULL), VITLRP_OK);
+        assert_int_equal(draft_write(&draft, "ne", 2, NULL), VITLRP_OK);
+        assert_int_equal(draft_write(&draft, "w", 1, NULL), VITLRP_OK);
         assert_content(place.path, staged == 0 ? "old" : "new");
-        assert_int_equal(draft_commit(&draft, NULL), STATUS_OK);
+        assert_int_equal(draft_commit(&draft, NULL), VITLRP_OK);
         assert_content(place.path, "new");
         draft_discard(&draft);
         assert_content(place.path, "new");
@@ -56,8 +56,8 @@ static void test_discard(void **unused) {
     struct draft draft;
     struct stat info;
     (void) unused;
-    assert_int_equal(draft_open(place.path, place.staging, &draft, NULL), STATUS_OK);
-    assert_int_equal(draft_write(&draft, "new", 3, NULL), STATUS_OK);
+    assert_int_equal(draft_open(place.path, place.staging, &draft, NULL), VITLRP_OK);
+    assert_int_equal(draft_write(&draft, "new", 3, NULL), VITLRP_OK);
     draft_discard(&draft);
     draft_discard(&draft);
     assert_int_equal(stat(place.path, &info), -1);
@@ -68,20 +68,20 @@ static void test_discard(void **unused) {
 static void test_refusals(void **unused) {
     struct place place = place_open();
     struct draft draft;
-    struct error err;
+    struct vitlrp_error err;
     char missing[160];
     (void) unused;
     snprintf(missing, sizeof missing, "%s/no/file", place.staging);
-    assert_int_equal(draft_open(missing, NULL, &draft, &err), STATUS_IO);
+    assert_int_equal(draft_open(missing, NULL, &draft, &err), VITLRP_IO);
     assert_non_null(strstr(err.message, "cannot open its directory"));
-    assert_int_equal(draft_open(place.path, missing, &draft, &err), STATUS_IO);
-    assert_int_equal(draft_open("..", NULL, &draft, &err), STATUS_IO);
+    assert_int_equal(draft_open(place.path, missing, &draft, &err), VITLRP_IO);
+    assert_int_equal(draft_open("..", NULL, &draft, &err), VITLRP_IO);
     assert_non_null(strstr(err.message, "does not name a file"));
 
     /* A folder has come into the place of the file meanwhile. */
-    assert_int_equal(draft_open(place.path, place.staging, &draft, &err), STATUS_OK);
+    assert_int_equal(draft_open(place.path, place.staging, &draft, &err), VITLRP_OK);
     assert_int_equal(mkdir(place.path, 0777), 0);
-    assert_int_equal(draft_commit(&draft, &err), STATUS_IO);
+    assert_int_equal(draft_commit(&draft, &err), VITLRP_IO);
     assert_int_equal(rmdir(place.staging), 0);
     scratch_close(&place.scratch);
 }

@@ -15,7 +15,7 @@
 /* A gradient with a little deterministic texture. */
 static struct image make_picture(int32_t width, int32_t height) {
     struct image image;
-    assert_int_equal(image_alloc(width, height, &image, NULL), STATUS_OK);
+    assert_int_equal(image_alloc(width, height, &image, NULL), VITLRP_OK);
     for (int32_t y = 0; y < height; y++) {
         for (int32_t x = 0; x < width; x++) {
             uint8_t *pixel = image.rgb + 3 * ((size_t) y * (size_t) width + (size_t) x);
@@ -62,7 +62,7 @@ static void test_png_round_trip(void **state) {
         struct image image = make_picture(sizes[i][0], sizes[i][1]);
         struct bytes file;
         char text[64];
-        assert_int_equal(encode_png(&image, NULL, &file, NULL), STATUS_OK);
+        assert_int_equal(encode_png(&image, NULL, &file, NULL), VITLRP_OK);
         assert_png_pixels(&file, &image);
         assert_false(find_chunk(&file, "tEXt", text, sizeof text));
         bytes_free(&file);
@@ -75,20 +75,20 @@ static void test_png_comment(void **state) {
     struct image image = make_picture(8, 8);
     struct bytes file;
     char text[256] = "";
-    assert_int_equal(encode_png(&image, "class 105\ngamma 0.25", &file, NULL), STATUS_OK);
+    assert_int_equal(encode_png(&image, "class 105\ngamma 0.25", &file, NULL), VITLRP_OK);
     assert_true(find_chunk(&file, "tEXt", text, sizeof text));
     assert_string_equal(text, "Comment");
     assert_string_equal(text + strlen("Comment") + 1, "class 105\ngamma 0.25");
     bytes_free(&file);
 
-    assert_int_equal(encode_png(&image, "M\xC3\xBCll", &file, NULL), STATUS_OK);
+    assert_int_equal(encode_png(&image, "M\xC3\xBCll", &file, NULL), VITLRP_OK);
     assert_false(find_chunk(&file, "tEXt", text, sizeof text));
     assert_true(find_chunk(&file, "iTXt", text, sizeof text));
     assert_string_equal(text + strlen("Comment") + 5, "M\xC3\xBCll");
     assert_png_pixels(&file, &image);
     bytes_free(&file);
 
-    assert_int_equal(encode_png(&image, "\xFF\xFE", &file, NULL), STATUS_OK);
+    assert_int_equal(encode_png(&image, "\xFF\xFE", &file, NULL), VITLRP_OK);
     assert_true(find_chunk(&file, "tEXt", text, sizeof text));
     assert_png_pixels(&file, &image);
     bytes_free(&file);
@@ -100,8 +100,8 @@ static void test_png_is_deterministic(void **state) {
     struct image image = make_picture(90, 60);
     struct bytes first;
     struct bytes second;
-    assert_int_equal(encode_png(&image, "same", &first, NULL), STATUS_OK);
-    assert_int_equal(encode_png(&image, "same", &second, NULL), STATUS_OK);
+    assert_int_equal(encode_png(&image, "same", &first, NULL), VITLRP_OK);
+    assert_int_equal(encode_png(&image, "same", &second, NULL), VITLRP_OK);
     assert_int_equal(first.size, second.size);
     assert_memory_equal(first.data, second.data, first.size);
     bytes_free(&first);
@@ -153,7 +153,7 @@ static void test_jpeg_round_trip(void **state) {
         struct image image = make_picture(sizes[i][0], sizes[i][1]);
         struct bytes file;
         size_t comment_size;
-        assert_int_equal(encode_jpeg(&image, "class 105", &file, NULL), STATUS_OK);
+        assert_int_equal(encode_jpeg(&image, "class 105", &file, NULL), VITLRP_OK);
         assert_true(read_jpeg(&file, &image, &comment_size) < 3.0);
         assert_int_equal(comment_size, strlen("class 105"));
         bytes_free(&file);
@@ -170,7 +170,7 @@ static void test_jpeg_long_comment(void **state) {
     struct image image = make_picture(16, 16);
     struct bytes file;
     size_t comment_size;
-    assert_int_equal(encode_jpeg(&image, comment, &file, NULL), STATUS_OK);
+    assert_int_equal(encode_jpeg(&image, comment, &file, NULL), VITLRP_OK);
     assert_true(read_jpeg(&file, &image, &comment_size) < 3.0);
     assert_int_equal(comment_size, length);
     bytes_free(&file);
@@ -182,9 +182,9 @@ static void test_jpeg_too_large(void **state) {
     (void) state;
     struct image image;
     struct bytes file = {0};
-    struct error err;
-    assert_int_equal(image_alloc(65501, 1, &image, NULL), STATUS_OK);
-    assert_int_equal(encode_jpeg(&image, NULL, &file, &err), STATUS_UNSUPPORTED);
+    struct vitlrp_error err;
+    assert_int_equal(image_alloc(65501, 1, &image, NULL), VITLRP_OK);
+    assert_int_equal(encode_jpeg(&image, NULL, &file, &err), VITLRP_UNSUPPORTED);
     assert_null(file.data);
     image_free(&image);
 }

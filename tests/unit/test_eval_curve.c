@@ -30,14 +30,14 @@ struct bench {
     struct eval_method_result results[MAX_METHODS];
 };
 
-static void bench_open(struct bench *bench, int32_t steps, enum eval_replacement replacement,
+static void bench_open(struct bench *bench, int32_t steps, enum vitlrp_replacement replacement,
                        size_t methods, size_t capacity) {
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     struct vit_batch_options batch = {.threads = 1, .capacity = capacity, .backend = "auto"};
     memset(bench, 0, sizeof *bench);
     bench->steps = (size_t) steps;
     bench->model = expect_parity("timm.safetensors");
-    assert_int_equal(vit_batch_open(bench->model, &batch, &bench->batch, &err), STATUS_OK);
+    assert_int_equal(vit_batch_open(bench->model, &batch, &bench->batch, &err), VITLRP_OK);
     struct curve_options options = {.model = bench->model,
                                     .batch = bench->batch,
                                     .input_height = SIDE,
@@ -45,7 +45,7 @@ static void bench_open(struct bench *bench, int32_t steps, enum eval_replacement
                                     .preprocess = &PREPROCESS,
                                     .protocol = {.steps = steps, .replacement = replacement},
                                     .method_count = methods};
-    assert_int_equal(curve_evaluator_open(&options, &bench->evaluator, &err), STATUS_OK);
+    assert_int_equal(curve_evaluator_open(&options, &bench->evaluator, &err), VITLRP_OK);
     for (size_t m = 0; m < methods; m++) {
         bench->results[m] = (struct eval_method_result){.valid = true,
                                                         .morf_logit = bench->curves[m][0],
@@ -68,8 +68,8 @@ static void evaluate(struct bench *bench, const float *input, int32_t output, si
                                     .seed = 77,
                                     .methods = bench->results,
                                     .method_count = methods};
-    struct error err = {0};
-    if (curve_evaluate(bench->evaluator, &request, &err) != STATUS_OK) {
+    struct vitlrp_error err = {0};
+    if (curve_evaluate(bench->evaluator, &request, &err) != VITLRP_OK) {
         fail_msg("%s", err.message);
     }
 }
@@ -87,7 +87,7 @@ static void compare_golden(const json_t *expected, const char *scores) {
     snprintf(path, sizeof path, "parity/%s.npy", scores);
     float *patches = golden_read(path, 1, PATCHES);
     assert_in_range(steps, 1, MAX_STEPS);
-    bench_open(&bench, steps, EVAL_REPLACE_ZERO, 1, 0);
+    bench_open(&bench, steps, VITLRP_REPLACE_ZERO, 1, 0);
     memcpy(bench.patches[0], patches, sizeof bench.patches[0]);
     evaluate(&bench, input, target, 1);
     for (size_t c = 0; c < 4; c++) {
@@ -108,11 +108,11 @@ static void compare_golden(const json_t *expected, const char *scores) {
 
 static void test_golden_curves(void **unused) {
     json_t *expected = NULL;
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     (void) unused;
     assert_int_equal(json_read_object(TEST_DATA "/golden/parity/expected.json", (size_t) 1 << 24,
                                       &expected, &err),
-                     STATUS_OK);
+                     VITLRP_OK);
     const json_t *curves = json_object_get(expected, "curves");
     compare_golden(json_object_get(curves, "attnlrp_paper"), "patches_attnlrp_paper");
     compare_golden(json_object_get(curves, "rollout_mean"), "patches_rollout_mean");
@@ -129,33 +129,34 @@ static void mix(const float *input, const float *replacement, const uint8_t *mas
 }
 
 /* The input with the patches of a mask replaced. */
-static void perturb(enum eval_replacement replacement, const float *input, const uint8_t *mask,
+static void perturb(enum vitlrp_replacement replacement, const float *input, const uint8_t *mask,
                     float *out) {
     float other[INPUT];
-    struct error err = {0};
-    if (replacement == EVAL_REPLACE_ROAD) {
+    struct vitlrp_error err = {0};
+    if (replacement == VITLRP_REPLACE_ROAD) {
         struct road_shape shape = {SIDE, SIDE, PATCH, PATCH};
         struct road *road = NULL;
-        assert_int_equal(road_open(&shape, &road, &err), STATUS_OK);
+        assert_int_equal(road_open(&shape, &road, &err), VITLRP_OK);
         replacement_noise(77, ROAD_NOISE, INPUT, other);
         road_impute(road, input, mask, other, out);
         road_close(road);
         return;
     }
     struct replacement_request request = {replacement, &PREPROCESS, SIDE, SIDE, PATCH, PATCH, 77};
-    assert_int_equal(replacement_make(&request, input, other, &err), STATUS_OK);
+    assert_int_equal(replacement_make(&request, input, other, &err), VITLRP_OK);
     mix(input, other, mask, out);
 }
 
 /* logit and probability after the `count` first patches of the scores' order are replaced; the last
  * ones if reversed. */
-static void point_alone(struct bench *bench, enum eval_replacement replacement, const float *input,
-                        const float *scores, size_t count, int reversed, double out[2]) {
+static void point_alone(struct bench *bench, enum vitlrp_replacement replacement,
+                        const float *input, const float *scores, size_t count, int reversed,
+                        double out[2]) {
     float perturbed[INPUT];
     float logits[CLASSES];
     uint8_t mask[PATCHES] = {0};
     double sum = 0.0;
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     for (size_t p = 0; p < PATCHES; p++) {
         size_t before = 0;
         for (size_t q = 0; q < PATCHES; q++) {
@@ -164,7 +165,7 @@ static void point_alone(struct bench *bench, enum eval_replacement replacement, 
         mask[p] = reversed ? before >= PATCHES - count : before < count;
     }
     perturb(replacement, input, mask, perturbed);
-    assert_int_equal(vit_batch_forward(bench->batch, 1, perturbed, logits, &err), STATUS_OK);
+    assert_int_equal(vit_batch_forward(bench->batch, 1, perturbed, logits, &err), VITLRP_OK);
     for (size_t i = 0; i < CLASSES; i++) {
         sum += exp((double) logits[i]);
     }
@@ -172,7 +173,7 @@ static void point_alone(struct bench *bench, enum eval_replacement replacement, 
     out[1] = exp((double) logits[4]) / sum;
 }
 
-static void compare_twin(enum eval_replacement replacement, int32_t steps, size_t capacity) {
+static void compare_twin(enum vitlrp_replacement replacement, int32_t steps, size_t capacity) {
     struct bench bench;
     float input[INPUT];
     struct test_random random = {(unsigned long long) steps};
@@ -198,16 +199,16 @@ static void compare_twin(enum eval_replacement replacement, int32_t steps, size_
 
 static void test_twin_for_every_replacement(void **unused) {
     (void) unused;
-    for (int i = EVAL_REPLACE_ZERO; i <= EVAL_REPLACE_ROAD; i++) {
-        compare_twin((enum eval_replacement) i, 5, 0);
+    for (int i = VITLRP_REPLACE_ZERO; i <= VITLRP_REPLACE_ROAD; i++) {
+        compare_twin((enum vitlrp_replacement) i, 5, 0);
     }
 }
 
 static void test_twin_for_steps(void **unused) {
     (void) unused;
-    compare_twin(EVAL_REPLACE_ZERO, 1, 0);
-    compare_twin(EVAL_REPLACE_ZERO, PATCHES, 3);
-    compare_twin(EVAL_REPLACE_ZERO, 28, 1); /* more points than patches */
+    compare_twin(VITLRP_REPLACE_ZERO, 1, 0);
+    compare_twin(VITLRP_REPLACE_ZERO, PATCHES, 3);
+    compare_twin(VITLRP_REPLACE_ZERO, 28, 1); /* more points than patches */
 }
 
 /* ---- What is computed once ---- */
@@ -217,7 +218,7 @@ static void test_points_are_shared(void **unused) {
     float input[INPUT];
     struct test_random random = {1};
     (void) unused;
-    bench_open(&bench, PATCHES, EVAL_REPLACE_ZERO, 4, 0);
+    bench_open(&bench, PATCHES, VITLRP_REPLACE_ZERO, 4, 0);
     test_fill(&random, input, INPUT, 2.0);
     test_fill(&random, bench.patches[0], PATCHES, 1.0);
     for (size_t p = 0; p < PATCHES; p++) {
@@ -244,14 +245,14 @@ static void test_end_points(void **unused) {
     float both[2 * INPUT] = {0};
     float logits[2 * CLASSES];
     struct test_random random = {9};
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     (void) unused;
-    bench_open(&bench, 7, EVAL_REPLACE_ZERO, 1, 0);
+    bench_open(&bench, 7, VITLRP_REPLACE_ZERO, 1, 0);
     test_fill(&random, input, INPUT, 2.0);
     test_fill(&random, bench.patches[0], PATCHES, 1.0);
     memcpy(both, input, sizeof input);
     evaluate(&bench, input, 2, 1);
-    assert_int_equal(vit_batch_forward(bench.batch, 2, both, logits, &err), STATUS_OK);
+    assert_int_equal(vit_batch_forward(bench.batch, 2, both, logits, &err), VITLRP_OK);
     for (size_t direction = 0; direction < 4; direction += 2) {
         assert_true(fabsf(bench.curves[0][direction][0] - logits[2]) < 1e-5F);
         assert_true(fabsf(bench.curves[0][direction][7] - logits[CLASSES + 2]) < 1e-5F);

@@ -14,22 +14,22 @@ static const struct localize_grid GRID = {
 /* A photograph of this size, its short side resized to `size` and 32 x 32 pixels cut from the
  * middle. */
 static struct preprocess_plan plan_for(int32_t width, int32_t height, int32_t size) {
-    struct preprocess preprocess = {.resize = PREPROCESS_SHORT,
+    struct preprocess preprocess = {.resize = VITLRP_RESIZE_SHORT,
                                     .resize_to = size,
                                     .filter = RESAMPLE_BILINEAR,
                                     .crop_height = ROWS * SIDE,
                                     .crop_width = COLUMNS * SIDE};
     struct preprocess_plan plan;
-    struct error err = {0};
-    assert_int_equal(preprocess_plan_make(&preprocess, width, height, &plan, &err), STATUS_OK);
+    struct vitlrp_error err = {0};
+    assert_int_equal(preprocess_plan_make(&preprocess, width, height, &plan, &err), VITLRP_OK);
     return plan;
 }
 
 static void cover(const struct preprocess_plan *plan, const struct eval_box *boxes, size_t count,
                   double *coverage) {
     struct localize_boxes given = {.boxes = boxes, .count = count, .plan = plan};
-    struct error err = {0};
-    assert_int_equal(localize_coverage(&given, &GRID, coverage, &err), STATUS_OK);
+    struct vitlrp_error err = {0};
+    assert_int_equal(localize_coverage(&given, &GRID, coverage, &err), VITLRP_OK);
 }
 
 static void assert_near(double found, double expected) {
@@ -131,10 +131,10 @@ static struct localization locate(const struct eval_box *boxes, size_t count,
     struct preprocess_plan plan = plan_for(32, 32, 32);
     struct localize_boxes given = {.boxes = boxes, .count = count, .plan = &plan};
     struct localization found;
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     double coverage[PATCHES];
     cover(&plan, boxes, count, coverage);
-    assert_int_equal(localize_map(&given, &GRID, coverage, patches, &found, &err), STATUS_OK);
+    assert_int_equal(localize_map(&given, &GRID, coverage, patches, &found, &err), VITLRP_OK);
     return found;
 }
 

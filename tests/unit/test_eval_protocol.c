@@ -69,25 +69,25 @@ static void test_area_is_the_trapezoid_rule(void **unused) {
 
 static void test_check_and_names(void **unused) {
     struct eval_protocol protocol = eval_protocol_default();
-    struct error err = {0};
-    enum eval_replacement found = EVAL_REPLACE_ZERO;
+    struct vitlrp_error err = {0};
+    enum vitlrp_replacement found = VITLRP_REPLACE_ZERO;
     (void) unused;
     assert_int_equal(protocol.steps, 28);
-    assert_int_equal(protocol.replacement, EVAL_REPLACE_ZERO);
-    assert_int_equal(eval_protocol_check(&protocol, &err), STATUS_OK);
+    assert_int_equal(protocol.replacement, VITLRP_REPLACE_ZERO);
+    assert_int_equal(eval_protocol_check(&protocol, &err), VITLRP_OK);
     protocol.steps = 0;
-    assert_int_equal(eval_protocol_check(&protocol, &err), STATUS_USAGE);
+    assert_int_equal(eval_protocol_check(&protocol, &err), VITLRP_USAGE);
     protocol.steps = 100001;
-    assert_int_equal(eval_protocol_check(&protocol, &err), STATUS_USAGE);
+    assert_int_equal(eval_protocol_check(&protocol, &err), VITLRP_USAGE);
     protocol = eval_protocol_default();
-    protocol.replacement = (enum eval_replacement) 6;
-    assert_int_equal(eval_protocol_check(&protocol, &err), STATUS_USAGE);
-    for (int i = EVAL_REPLACE_ZERO; i <= EVAL_REPLACE_ROAD; i++) {
-        const char *name = eval_replacement_name((enum eval_replacement) i);
-        assert_int_equal(eval_replacement_find(name, &found, &err), STATUS_OK);
+    protocol.replacement = (enum vitlrp_replacement) 6;
+    assert_int_equal(eval_protocol_check(&protocol, &err), VITLRP_USAGE);
+    for (int i = VITLRP_REPLACE_ZERO; i <= VITLRP_REPLACE_ROAD; i++) {
+        const char *name = eval_replacement_name((enum vitlrp_replacement) i);
+        assert_int_equal(eval_replacement_find(name, &found, &err), VITLRP_OK);
         assert_int_equal(found, i);
     }
-    assert_int_equal(eval_replacement_find("grey", &found, &err), STATUS_USAGE);
+    assert_int_equal(eval_replacement_find("grey", &found, &err), VITLRP_USAGE);
     assert_non_null(strstr(err.message, "grey"));
 }
 

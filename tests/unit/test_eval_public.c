@@ -25,10 +25,10 @@ static struct scratch photographs(void) {
     struct scratch scratch = scratch_open();
     for (size_t i = 0; i < 6; i++) {
         struct bytes bytes;
-        struct error err = {0};
+        struct vitlrp_error err = {0};
         char path[512];
         snprintf(path, sizeof path, "%s/%s", PROJECT_DATA, NAMES[i]);
-        assert_int_equal(file_read(path, 1 << 24, &bytes, &err), STATUS_OK);
+        assert_int_equal(file_read(path, 1 << 24, &bytes, &err), VITLRP_OK);
         scratch_write(&scratch, NAMES[i], bytes.data, bytes.size);
         bytes_free(&bytes);
     }

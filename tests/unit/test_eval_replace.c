@@ -15,7 +15,7 @@ enum { COLUMNS = WIDTH / PATCH, PATCHES = AREA / (PATCH * PATCH) };
 
 static const struct preprocess PREPROCESS = {.mean = {0.4F, 0.5F, 0.3F}, .std = {0.2F, 0.1F, 0.5F}};
 
-static void replace(enum eval_replacement replacement, uint64_t seed, const float *input,
+static void replace(enum vitlrp_replacement replacement, uint64_t seed, const float *input,
                     float *out) {
     struct replacement_request request = {.replacement = replacement,
                                           .preprocess = &PREPROCESS,
@@ -24,8 +24,8 @@ static void replace(enum eval_replacement replacement, uint64_t seed, const floa
                                           .patch_height = PATCH,
                                           .patch_width = PATCH,
                                           .seed = seed};
-    struct error err = {0};
-    assert_int_equal(replacement_make(&request, input, out, &err), STATUS_OK);
+    struct vitlrp_error err = {0};
+    assert_int_equal(replacement_make(&request, input, out, &err), VITLRP_OK);
 }
 
 static void test_colours(void **unused) {
@@ -34,16 +34,16 @@ static void test_colours(void **unused) {
     struct test_random random = {2};
     (void) unused;
     test_fill(&random, input, INPUT, 2.0);
-    replace(EVAL_REPLACE_ZERO, 0, input, out);
+    replace(VITLRP_REPLACE_ZERO, 0, input, out);
     for (size_t i = 0; i < INPUT; i++) {
         assert_true(out[i] == 0.0F);
     }
-    replace(EVAL_REPLACE_BLACK, 0, input, out);
+    replace(VITLRP_REPLACE_BLACK, 0, input, out);
     for (size_t i = 0; i < INPUT; i++) {
         size_t c = i / AREA;
         assert_true(fabsf(out[i] * PREPROCESS.std[c] + PREPROCESS.mean[c]) < 1e-6F);
     }
-    replace(EVAL_REPLACE_MEAN, 0, input, out);
+    replace(VITLRP_REPLACE_MEAN, 0, input, out);
     for (size_t c = 0; c < 3; c++) {
         double sum = 0.0;
         for (size_t i = 0; i < AREA; i++) {
@@ -76,7 +76,7 @@ static void test_blur(void **unused) {
     struct test_random random = {3};
     (void) unused;
     test_fill(&random, input, INPUT, 2.0);
-    replace(EVAL_REPLACE_BLUR, 0, input, out);
+    replace(VITLRP_REPLACE_BLUR, 0, input, out);
     for (int i = 0; i < INPUT; i++) {
         double expected = blurred_pixel(input + i / AREA * AREA, i % AREA / WIDTH, i % WIDTH);
         assert_true(fabs((double) out[i] - expected) < 1e-6);
@@ -89,10 +89,10 @@ static void test_noise_is_seeded_and_in_range(void **unused) {
     float again[INPUT];
     double sum = 0.0;
     (void) unused;
-    replace(EVAL_REPLACE_NOISE, 7, input, out);
-    replace(EVAL_REPLACE_NOISE, 7, input, again);
+    replace(VITLRP_REPLACE_NOISE, 7, input, out);
+    replace(VITLRP_REPLACE_NOISE, 7, input, again);
     assert_memory_equal(out, again, sizeof out);
-    replace(EVAL_REPLACE_NOISE, 8, input, again);
+    replace(VITLRP_REPLACE_NOISE, 8, input, again);
     assert_true(memcmp(out, again, sizeof out) != 0);
     for (size_t i = 0; i < INPUT; i++) {
         size_t c = i / AREA;
@@ -171,8 +171,8 @@ static struct road *open_road(void) {
     struct road_shape shape = {
         .height = HEIGHT, .width = WIDTH, .patch_height = PATCH, .patch_width = PATCH};
     struct road *road = NULL;
-    struct error err = {0};
-    assert_int_equal(road_open(&shape, &road, &err), STATUS_OK);
+    struct vitlrp_error err = {0};
+    assert_int_equal(road_open(&shape, &road, &err), VITLRP_OK);
     return road;
 }
 
@@ -221,7 +221,7 @@ static void test_road_without_any_or_every_patch(void **unused) {
     assert_memory_equal(out, input, sizeof out);
     memset(mask, 1, sizeof mask);
     road_impute(road, input, mask, noise, out);
-    replace(EVAL_REPLACE_MEAN, 0, input, mean);
+    replace(VITLRP_REPLACE_MEAN, 0, input, mean);
     assert_true(largest_difference(out, mean, INPUT) < 1e-6);
     /* Nothing of that is left for the next one. */
     mask[3] = 0;

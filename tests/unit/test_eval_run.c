@@ -17,8 +17,8 @@
 static struct evaluation run(const struct evaluate_options *options, const struct eval_item *items,
                              size_t count) {
     struct evaluation out;
-    struct error err = {0};
-    if (evaluate_run(options, items, count, &out, &err) != STATUS_OK) {
+    struct vitlrp_error err = {0};
+    if (evaluate_run(options, items, count, &out, &err) != VITLRP_OK) {
         fail_msg("%s", err.message);
     }
     return out;
@@ -33,19 +33,19 @@ static void test_an_image_is_what_its_parts_give(void **unused) {
     float logits[PARITY_CLASSES];
     float patches[PARITY_PATCHES];
     struct preprocess_plan plan;
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     (void) unused;
     photo_set_open(&set, 1);
     struct evaluate_options options = photo_set_options(&set, methods);
     struct evaluation found = run(&options, set.items, 1);
     struct input_source source = {.preprocess = &set.preprocess, .limits = image_limits_default()};
     input_source_size(&source, set.model);
-    assert_int_equal(load_input(&source, set.paths[0], input, &plan, &err), STATUS_OK);
+    assert_int_equal(load_input(&source, set.paths[0], input, &plan, &err), VITLRP_OK);
     struct vit_attributor *attributor = attributor_for(set.model, vit_method_find("attnlrp"), 1);
-    assert_int_equal(vit_attributor_forward(attributor, input, logits, &err), STATUS_OK);
+    assert_int_equal(vit_attributor_forward(attributor, input, logits, &err), VITLRP_OK);
     const struct eval_image *image = &found.images[0];
     assert_string_equal(image->id, "photo_00.ppm");
-    assert_int_equal(image->status, STATUS_OK);
+    assert_int_equal(image->status, VITLRP_OK);
     assert_int_equal(image->output, image->predicted);
     assert_true(image->logit == logits[image->output]);
     for (size_t i = 0; i < PARITY_CLASSES; i++) {
@@ -128,7 +128,7 @@ static void test_bad_images_are_recorded(void **unused) {
     const char *const methods[] = {"attnlrp", "random", NULL};
     struct photo_set set;
     struct statistic found;
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     (void) unused;
     photo_set_open(&set, 5);
     struct evaluate_options options = photo_set_options(&set, methods);
@@ -137,13 +137,13 @@ static void test_bad_images_are_recorded(void **unused) {
     struct evaluation evaluation = run(&options, set.items, 5);
     assert_int_equal(evaluation.image_count, 5);
     assert_false(evaluation.cancelled);
-    assert_int_equal(evaluation.images[0].status, STATUS_OK);
+    assert_int_equal(evaluation.images[0].status, VITLRP_OK);
     assert_null(evaluation.images[0].message);
-    assert_int_equal(evaluation.images[1].status, STATUS_FORMAT);
+    assert_int_equal(evaluation.images[1].status, VITLRP_FORMAT);
     assert_non_null(evaluation.images[1].message);
     assert_null(evaluation.images[1].methods);
-    assert_int_equal(evaluation.images[3].status, STATUS_IO);
-    assert_int_equal(eval_metric_mean(&evaluation, 0, EVAL_DELTA_LOGIT, &found, &err), STATUS_OK);
+    assert_int_equal(evaluation.images[3].status, VITLRP_IO);
+    assert_int_equal(eval_metric_mean(&evaluation, 0, EVAL_DELTA_LOGIT, &found, &err), VITLRP_OK);
     assert_int_equal(found.n, 3);
     evaluation_free(&evaluation);
     photo_set_close(&set);
@@ -155,12 +155,12 @@ static void test_labels_as_targets(void **unused) {
     (void) unused;
     photo_set_open(&set, 4);
     struct evaluate_options options = photo_set_options(&set, methods);
-    options.protocol.target = EVAL_TARGET_LABEL;
+    options.protocol.target = VITLRP_EVAL_LABEL;
     set.items[2].label = -1;
     struct evaluation evaluation = run(&options, set.items, 4);
     for (size_t i = 0; i < 4; i++) {
         if (i == 2) {
-            assert_int_equal(evaluation.images[i].status, STATUS_MISMATCH);
+            assert_int_equal(evaluation.images[i].status, VITLRP_MISMATCH);
             assert_non_null(strstr(evaluation.images[i].message, "label"));
         } else {
             assert_int_equal(evaluation.images[i].output, set.items[i].label);
@@ -178,7 +178,7 @@ static void test_inputs_of_other_sizes_are_refused(void **unused) {
     struct evaluate_options options = photo_set_options(&set, methods);
     set.preprocess.crop_width = set.preprocess.crop_height = 0;
     struct evaluation evaluation = run(&options, set.items, 1);
-    assert_int_equal(evaluation.images[0].status, STATUS_MISMATCH);
+    assert_int_equal(evaluation.images[0].status, VITLRP_MISMATCH);
     assert_non_null(strstr(evaluation.images[0].message, "35 x 32"));
     evaluation_free(&evaluation);
     photo_set_close(&set);
@@ -188,18 +188,18 @@ static void test_what_would_befall_every_image_ends_the_run(void **unused) {
     const char *const methods[] = {"rollout", NULL};
     struct photo_set set;
     struct evaluation evaluation = {0};
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     (void) unused;
     photo_set_open(&set, 3);
     struct evaluate_options options = photo_set_options(&set, methods);
     set.methods[0].options.discard_ratio = 2.0;
-    assert_int_equal(evaluate_run(&options, set.items, 3, &evaluation, &err), STATUS_USAGE);
+    assert_int_equal(evaluate_run(&options, set.items, 3, &evaluation, &err), VITLRP_USAGE);
     assert_null(evaluation.images);
     options.method_count = 0;
-    assert_int_equal(evaluate_run(&options, set.items, 3, &evaluation, &err), STATUS_USAGE);
+    assert_int_equal(evaluate_run(&options, set.items, 3, &evaluation, &err), VITLRP_USAGE);
     options = photo_set_options(&set, methods);
     options.protocol.steps = 0;
-    assert_int_equal(evaluate_run(&options, set.items, 3, &evaluation, &err), STATUS_USAGE);
+    assert_int_equal(evaluate_run(&options, set.items, 3, &evaluation, &err), VITLRP_USAGE);
     photo_set_close(&set);
 }
 
@@ -259,13 +259,13 @@ static void test_no_images(void **unused) {
     const char *const methods[] = {"random", NULL};
     struct photo_set set;
     struct statistic found;
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     (void) unused;
     photo_set_open(&set, 0);
     struct evaluate_options options = photo_set_options(&set, methods);
     struct evaluation evaluation = run(&options, NULL, 0);
     assert_int_equal(evaluation.image_count, 0);
-    assert_int_equal(eval_metric_mean(&evaluation, 0, EVAL_DELTA_LOGIT, &found, &err), STATUS_OK);
+    assert_int_equal(eval_metric_mean(&evaluation, 0, EVAL_DELTA_LOGIT, &found, &err), VITLRP_OK);
     assert_int_equal(found.n, 0);
     evaluation_free(&evaluation);
     photo_set_close(&set);
@@ -279,7 +279,7 @@ static void test_random_scores_have_no_delta(void **unused) {
     struct statistic random;
     struct statistic attnlrp;
     struct statistic paired;
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     (void) unused;
     photo_set_open(&set, PHOTO_SET_MOST);
     struct evaluate_options options = photo_set_options(&set, methods);
@@ -288,10 +288,10 @@ static void test_random_scores_have_no_delta(void **unused) {
     assert_true(memcmp(evaluation.images[0].methods[0].patches,
                        evaluation.images[1].methods[0].patches,
                        PARITY_PATCHES * sizeof(float)) != 0);
-    assert_int_equal(eval_metric_mean(&evaluation, 0, EVAL_DELTA_LOGIT, &random, &err), STATUS_OK);
-    assert_int_equal(eval_metric_mean(&evaluation, 1, EVAL_DELTA_LOGIT, &attnlrp, &err), STATUS_OK);
+    assert_int_equal(eval_metric_mean(&evaluation, 0, EVAL_DELTA_LOGIT, &random, &err), VITLRP_OK);
+    assert_int_equal(eval_metric_mean(&evaluation, 1, EVAL_DELTA_LOGIT, &attnlrp, &err), VITLRP_OK);
     assert_int_equal(eval_metric_paired(&evaluation, 1, 0, EVAL_DELTA_LOGIT, &paired, &err),
-                     STATUS_OK);
+                     VITLRP_OK);
     assert_int_equal(random.n, PHOTO_SET_MOST);
     assert_true(random.lo < 0.0 && random.hi > 0.0);
     assert_true(attnlrp.lo > 0.0);

@@ -16,9 +16,9 @@
 static void test_copy_is_equal_and_apart(void **unused) {
     struct vit_model *model = parity_model();
     struct vit_model *copy = NULL;
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     (void) unused;
-    assert_int_equal(randomize_copy(model, &copy, &err), STATUS_OK);
+    assert_int_equal(randomize_copy(model, &copy, &err), VITLRP_OK);
     assert_true(weights_difference(model, copy) == 0.0);
     assert_string_equal(copy->layout, model->layout);
     assert_int_equal(copy->parameters, model->parameters);
@@ -43,10 +43,10 @@ static void test_stages_cover_every_weight_once(void **unused) {
     struct vit_model *model = parity_model();
     struct vit_model *copy = NULL;
     struct vit_model *again = NULL;
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     char name[24];
     (void) unused;
-    assert_int_equal(randomize_copy(model, &copy, &err), STATUS_OK);
+    assert_int_equal(randomize_copy(model, &copy, &err), VITLRP_OK);
     assert_int_equal(randomize_stage_count(&model->config), 5);
     size_t fc1 = (size_t) model->config.mlp_dim * (size_t) model->config.dim;
     for (size_t stage = 0; stage < 5; stage++) {
@@ -75,7 +75,7 @@ static void test_stages_cover_every_weight_once(void **unused) {
         }
     }
     /* The draw depends on the seed and the place, not on what was drawn before. */
-    assert_int_equal(randomize_copy(model, &again, &err), STATUS_OK);
+    assert_int_equal(randomize_copy(model, &again, &err), VITLRP_OK);
     randomize_stage(again, 1, 3);
     assert_memory_equal(slot_data(again, SLOT_FC1_WEIGHT, 2), slot_data(copy, SLOT_FC1_WEIGHT, 2),
                         fc1 * sizeof(float));
@@ -94,13 +94,13 @@ static void test_randomization(void **unused) {
     const char *const methods[] = {"attnlrp", "centre", "rollout", NULL};
     struct photo_set set;
     struct sanity_randomization found;
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     (void) unused;
     photo_set_open(&set, 16);
     struct evaluate_options evaluate = photo_set_options(&set, methods);
     struct sanity_options options = sanity_options_default(&evaluate);
     set.items[5].path = "/nowhere/at/all.jpg";
-    assert_int_equal(sanity_randomize(&options, set.items, set.count, &found, &err), STATUS_OK);
+    assert_int_equal(sanity_randomize(&options, set.items, set.count, &found, &err), VITLRP_OK);
     assert_int_equal(found.stage_count, 5);
     assert_string_equal(found.stages[4], "embedding");
     for (size_t stage = 0; stage < 5; stage++) {
@@ -124,7 +124,7 @@ static void test_max_sensitivity(void **unused) {
     struct statistic small[2];
     struct statistic large[2];
     struct statistic more[2];
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     (void) unused;
     photo_set_open(&set, 8);
     struct evaluate_options evaluate = photo_set_options(&set, methods);
@@ -132,13 +132,13 @@ static void test_max_sensitivity(void **unused) {
     options.samples = 3;
     options.radius = 1e-4;
     assert_int_equal(sanity_max_sensitivity(&options, set.items, set.count, small, &err),
-                     STATUS_OK);
+                     VITLRP_OK);
     options.radius = 0.2;
     assert_int_equal(sanity_max_sensitivity(&options, set.items, set.count, large, &err),
-                     STATUS_OK);
+                     VITLRP_OK);
     options.samples = 6;
     evaluate.threads = 2;
-    assert_int_equal(sanity_max_sensitivity(&options, set.items, set.count, more, &err), STATUS_OK);
+    assert_int_equal(sanity_max_sensitivity(&options, set.items, set.count, more, &err), VITLRP_OK);
     assert_int_equal(small[0].n, 8);
     assert_true(small[0].mean > 0.0 && small[0].mean < 0.01);
     assert_true(large[0].mean > 10.0 * small[0].mean);
@@ -146,7 +146,7 @@ static void test_max_sensitivity(void **unused) {
     assert_true(large[1].mean == 0.0);          /* seeded by the image's name alone */
     options.radius = 0.0;
     assert_int_equal(sanity_max_sensitivity(&options, set.items, set.count, more, &err),
-                     STATUS_USAGE);
+                     VITLRP_USAGE);
     photo_set_close(&set);
 }
 
@@ -159,13 +159,13 @@ static void test_cancelling(void **unused) {
     const char *const methods[] = {"random", NULL};
     struct photo_set set;
     struct sanity_randomization found;
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     (void) unused;
     photo_set_open(&set, 2);
     struct evaluate_options evaluate = photo_set_options(&set, methods);
     struct sanity_options options = sanity_options_default(&evaluate);
     evaluate.observer.cancelled = at_once;
-    assert_int_equal(sanity_randomize(&options, set.items, 2, &found, &err), STATUS_CANCELLED);
+    assert_int_equal(sanity_randomize(&options, set.items, 2, &found, &err), VITLRP_CANCELLED);
     photo_set_close(&set);
 }
 

@@ -51,7 +51,7 @@ static void test_known_interval(void **unused) {
     double values[COUNT];
     struct random_stream stream = random_open(11);
     struct statistic found;
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     double sum = 0.0;
     double squares = 0.0;
     (void) unused;
@@ -62,7 +62,7 @@ static void test_known_interval(void **unused) {
     }
     double mean = sum / COUNT;
     double error = sqrt((squares / COUNT - mean * mean) / COUNT);
-    assert_int_equal(statistics_mean(values, COUNT, 1, &found, &err), STATUS_OK);
+    assert_int_equal(statistics_mean(values, COUNT, 1, &found, &err), VITLRP_OK);
     assert_int_equal(found.n, COUNT);
     assert_true(fabs(found.mean - mean) < 1e-12);
     /* The resampled means are normal to the eye; 10000 of them place their 2.5 % points to about 2
@@ -81,11 +81,11 @@ static void test_coverage(void **unused) {
     for (size_t s = 0; s < SAMPLES; s++) {
         double values[COUNT];
         struct statistic found;
-        struct error err = {0};
+        struct vitlrp_error err = {0};
         for (size_t i = 0; i < COUNT; i++) {
             values[i] = random_uniform(&stream);
         }
-        assert_int_equal(statistics_mean(values, COUNT, s, &found, &err), STATUS_OK);
+        assert_int_equal(statistics_mean(values, COUNT, s, &found, &err), VITLRP_OK);
         covered += found.lo <= 0.5 && found.hi >= 0.5;
     }
     assert_in_range(covered, SAMPLES * 91 / 100, SAMPLES * 98 / 100);
@@ -100,7 +100,7 @@ static void test_paired_is_narrower_and_skips_absent(void **unused) {
     struct statistic paired;
     struct statistic direct;
     struct statistic single;
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     (void) unused;
     for (size_t i = 0; i < COUNT; i++) {
         b[i] = 10.0 * random_normal(&stream);
@@ -111,9 +111,9 @@ static void test_paired_is_narrower_and_skips_absent(void **unused) {
     for (size_t i = 1; i + 1 < COUNT; i++) {
         difference[i - 1] = a[i] - b[i];
     }
-    assert_int_equal(statistics_paired(a, b, COUNT, 4, &paired, &err), STATUS_OK);
-    assert_int_equal(statistics_mean(difference, COUNT - 2, 4, &direct, &err), STATUS_OK);
-    assert_int_equal(statistics_mean(a, COUNT, 4, &single, &err), STATUS_OK);
+    assert_int_equal(statistics_paired(a, b, COUNT, 4, &paired, &err), VITLRP_OK);
+    assert_int_equal(statistics_mean(difference, COUNT - 2, 4, &direct, &err), VITLRP_OK);
+    assert_int_equal(statistics_mean(a, COUNT, 4, &single, &err), VITLRP_OK);
     assert_int_equal(paired.n, COUNT - 2);
     assert_int_equal(single.n, COUNT - 1);
     assert_true(paired.mean == direct.mean && paired.lo == direct.lo && paired.hi == direct.hi);
@@ -125,13 +125,13 @@ static void test_small_and_empty(void **unused) {
     const double one = 3.0;
     const double none = NAN;
     struct statistic found;
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     (void) unused;
-    assert_int_equal(statistics_mean(&one, 1, 0, &found, &err), STATUS_OK);
+    assert_int_equal(statistics_mean(&one, 1, 0, &found, &err), VITLRP_OK);
     assert_true(found.mean == 3.0 && found.lo == 3.0 && found.hi == 3.0 && found.n == 1);
-    assert_int_equal(statistics_mean(&none, 1, 0, &found, &err), STATUS_OK);
+    assert_int_equal(statistics_mean(&none, 1, 0, &found, &err), VITLRP_OK);
     assert_true(isnan(found.mean) && isnan(found.lo) && isnan(found.hi) && found.n == 0);
-    assert_int_equal(statistics_mean(NULL, 0, 0, &found, &err), STATUS_OK);
+    assert_int_equal(statistics_mean(NULL, 0, 0, &found, &err), VITLRP_OK);
     assert_true(isnan(found.mean) && found.n == 0);
 }
 
@@ -143,13 +143,13 @@ static void test_spearman(void **unused) {
     const float flat[] = {1.0F, 1.0F, 1.0F, 1.0F, 1.0F, 1.0F};
     const float distinct[] = {1.0F, 2.0F, 3.0F, 5.0F, 6.0F, 4.0F};
     double found = 0.0;
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     (void) unused;
-    assert_int_equal(statistics_spearman(a, b, 6, &found, &err), STATUS_OK);
+    assert_int_equal(statistics_spearman(a, b, 6, &found, &err), VITLRP_OK);
     assert_true(fabs(found - 0.8008534) < 1e-6);
-    assert_int_equal(statistics_spearman(distinct, up, 6, &found, &err), STATUS_OK);
+    assert_int_equal(statistics_spearman(distinct, up, 6, &found, &err), VITLRP_OK);
     assert_true(fabs(found - 1.0) < 1e-12);
-    assert_int_equal(statistics_spearman(a, flat, 6, &found, &err), STATUS_OK);
+    assert_int_equal(statistics_spearman(a, flat, 6, &found, &err), VITLRP_OK);
     assert_true(isnan(found));
 }
 

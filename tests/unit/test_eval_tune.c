@@ -45,13 +45,13 @@ static double delta_alone(const struct evaluate_options *evaluate, const struct 
     struct evaluate_method method = {.name = "attnlrp", .method = vit_method_find("attnlrp")};
     struct evaluation evaluation;
     struct statistic found;
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     method.options = defaults_of("attnlrp");
     method.options.rules = *rules;
     options.methods = &method;
     options.method_count = 1;
-    assert_int_equal(evaluate_run(&options, items, count, &evaluation, &err), STATUS_OK);
-    assert_int_equal(eval_metric_mean(&evaluation, 0, EVAL_DELTA_LOGIT, &found, &err), STATUS_OK);
+    assert_int_equal(evaluate_run(&options, items, count, &evaluation, &err), VITLRP_OK);
+    assert_int_equal(eval_metric_mean(&evaluation, 0, EVAL_DELTA_LOGIT, &found, &err), VITLRP_OK);
     evaluation_free(&evaluation);
     return found.mean;
 }
@@ -80,7 +80,7 @@ static void test_search(void **unused) {
     struct photo_set set;
     struct tune_result found;
     struct log_of_trials log = {0};
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     (void) unused;
     photo_set_open(&set, CALIBRATION + HELD_OUT);
     struct evaluate_options evaluate = photo_set_options(&set, methods);
@@ -88,7 +88,7 @@ static void test_search(void **unused) {
     const struct eval_item *held_out = set.items + CALIBRATION;
     evaluate.threads = 2;
     assert_int_equal(tune_run(&options, set.items, CALIBRATION, held_out, HELD_OUT, &found, &err),
-                     STATUS_OK);
+                     VITLRP_OK);
     assert_int_equal(found.trials[0].stage, TUNE_PRESET);
     assert_true(same_rules(&found.trials[0].rules, &options.preset.rules));
     assert_true(same_rules(&found.best, &found.trials[found.best_trial].rules));
@@ -117,13 +117,13 @@ static void test_without_held_out_images(void **unused) {
     struct photo_set set;
     struct tune_result found;
     struct log_of_trials log = {0};
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     (void) unused;
     photo_set_open(&set, 2);
     struct evaluate_options evaluate = photo_set_options(&set, methods);
     struct tune_options options = options_for(&evaluate, "cp-lrp", &log);
     evaluate.protocol.steps = 2;
-    assert_int_equal(tune_run(&options, set.items, 2, NULL, 0, &found, &err), STATUS_OK);
+    assert_int_equal(tune_run(&options, set.items, 2, NULL, 0, &found, &err), VITLRP_OK);
     assert_int_equal(found.best.propagation, VIT_PROPAGATE_CP_LRP);
     assert_int_equal(found.held_gain.n, 0);
     assert_true(isnan(found.held_gain.mean));
@@ -136,16 +136,16 @@ static void test_refusals(void **unused) {
     struct photo_set set;
     struct tune_result found;
     struct log_of_trials log = {0};
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     (void) unused;
     photo_set_open(&set, 1);
     struct evaluate_options evaluate = photo_set_options(&set, methods);
     struct tune_options options = options_for(&evaluate, "rollout", &log);
-    assert_int_equal(tune_run(&options, set.items, 1, NULL, 0, &found, &err), STATUS_USAGE);
+    assert_int_equal(tune_run(&options, set.items, 1, NULL, 0, &found, &err), VITLRP_USAGE);
     options = options_for(&evaluate, "attnlrp", &log);
-    assert_int_equal(tune_run(&options, set.items, 0, NULL, 0, &found, &err), STATUS_USAGE);
+    assert_int_equal(tune_run(&options, set.items, 0, NULL, 0, &found, &err), VITLRP_USAGE);
     set.items[0].path = "/nowhere/at/all.jpg";
-    assert_int_equal(tune_run(&options, set.items, 1, NULL, 0, &found, &err), STATUS_MISMATCH);
+    assert_int_equal(tune_run(&options, set.items, 1, NULL, 0, &found, &err), VITLRP_MISMATCH);
     photo_set_close(&set);
 }
 
@@ -164,20 +164,20 @@ static void test_kinds(void **unused) {
 static void test_bench_counts_points(void **unused) {
     struct vit_model *model = parity_model();
     struct eval_bench_result found;
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     struct eval_bench_options options = {
         .model = model, .threads = 2, .backend = "auto", .images = 3, .methods = 2, .steps = 4};
     (void) unused;
-    assert_int_equal(eval_bench_run(&options, &found, &err), STATUS_OK);
+    assert_int_equal(eval_bench_run(&options, &found, &err), VITLRP_OK);
     assert_in_range(found.points, 3 * (2 + 3), 3 * (2 + 2 * 2 * 3));
     assert_true(found.evaluator_seconds > 0.0 && found.plain_seconds > 0.0);
     assert_true(found.single_points >= 3 && found.single_seconds > 0.0);
     assert_true(found.images == 3 && found.threads >= 1 && found.backend != NULL);
     options.images = 0;
-    assert_int_equal(eval_bench_run(&options, &found, &err), STATUS_OK);
+    assert_int_equal(eval_bench_run(&options, &found, &err), VITLRP_OK);
     assert_true(found.images == found.threads);
     options.methods = 0;
-    assert_int_equal(eval_bench_run(&options, &found, &err), STATUS_USAGE);
+    assert_int_equal(eval_bench_run(&options, &found, &err), VITLRP_USAGE);
     vit_model_free(model);
 }
 

@@ -100,8 +100,8 @@ static void check_product(const struct product_case *c, const char *what) {
             }
         }
     }
-    struct error err;
-    assert_int_equal(engine_check(&c->engine, &err), STATUS_OK);
+    struct vitlrp_error err;
+    assert_int_equal(engine_check(&c->engine, &err), VITLRP_OK);
     mem_free(buffer);
     mem_free(tile);
 }
@@ -109,18 +109,18 @@ static void check_product(const struct product_case *c, const char *what) {
 /* The case with weights as they are stored and, where the backend has them, arranged. */
 static void check_format(struct product_case *c, enum gemm_format format, const char *what) {
     struct gemm_pack *pack = NULL;
-    struct error err;
+    struct vitlrp_error err;
     const struct gemm_packing *packing = c->engine.backend->packing;
     struct gemm_context *context = c->engine.threads[0].context;
     struct gemm_pack_request request = {c->engine.backend, &c->weights, format, c->absolute};
     size_t bytes = 0;
-    enum status status = gemm_pack_bytes(&request, context, &bytes, &err);
+    enum vitlrp_status status = gemm_pack_bytes(&request, context, &bytes, &err);
     if (packing == NULL || !packing->supports(format)) {
-        assert_int_equal(status, STATUS_UNSUPPORTED);
+        assert_int_equal(status, VITLRP_UNSUPPORTED);
         return;
     }
     void *block = mem_alloc_aligned(bytes, 1);
-    if (status != STATUS_OK || gemm_pack_open(&request, context, block, &pack, &err) != STATUS_OK) {
+    if (status != VITLRP_OK || gemm_pack_open(&request, context, block, &pack, &err) != VITLRP_OK) {
         fail_msg("%s: %s", what, err.message);
     }
     c->weights.pack = pack;
@@ -150,12 +150,12 @@ static void check_backend(const char *backend) {
     static const size_t SHAPES[][3] = {{1, 64, 32},   {3, 7, 5},     {65, 192, 192},
                                        {17, 130, 33}, {226, 70, 96}, {5, 1000, 129}};
     struct test_random random = {11};
-    struct error err;
+    struct vitlrp_error err;
     for (size_t i = 0; i < 2 * sizeof SHAPES / sizeof SHAPES[0]; i++) {
         const size_t *shape = SHAPES[i / 2];
         struct product_case c = {
             .rows = shape[0], .weights = {.n = shape[1], .k = shape[2], .transposed = i % 2 == 0}};
-        assert_int_equal(engine_open(&c.engine, backend, 1, &err), STATUS_OK);
+        assert_int_equal(engine_open(&c.engine, backend, 1, &err), VITLRP_OK);
         c.a = mem_calloc(c.rows * c.weights.k, sizeof *c.a);
         c.values = mem_calloc(c.weights.n * c.weights.k, sizeof *c.values);
         test_fill(&random, c.a, c.rows * c.weights.k, 1.0);
@@ -186,17 +186,17 @@ static void test_bytes_are_refused_elsewhere(void **unused) {
     static const float values[64 * 64];
     struct gemm_weights weights = {.n = 64, .k = 64, .values = values, .transposed = true};
     struct engine engine = {0};
-    struct error err;
+    struct vitlrp_error err;
     size_t bytes = 0;
     (void) unused;
-    assert_int_equal(engine_open(&engine, "auto", 1, &err), STATUS_OK);
+    assert_int_equal(engine_open(&engine, "auto", 1, &err), VITLRP_OK);
     struct gemm_pack_request request = {engine.backend, &weights, GEMM_INT8, false};
     assert_int_equal(gemm_pack_bytes(&request, engine.threads[0].context, &bytes, &err),
-                     STATUS_UNSUPPORTED);
+                     VITLRP_UNSUPPORTED);
     weights.transposed = false;
     request.absolute = true;
     assert_int_equal(gemm_pack_bytes(&request, engine.threads[0].context, &bytes, &err),
-                     STATUS_UNSUPPORTED);
+                     VITLRP_UNSUPPORTED);
     engine_close(&engine);
 }
 

@@ -20,18 +20,18 @@
 static void test_i15_file_that_changes(void **unused) {
     struct scratch scratch = scratch_open();
     struct source source;
-    struct error err;
+    struct vitlrp_error err;
     char path[128];
     char bytes[8];
     (void) unused;
     scratch_text(&scratch, "weights", "12345678");
     scratch_path(&scratch, "weights", path, sizeof path);
-    assert_int_equal(source_open(path, &source, &err), STATUS_OK);
+    assert_int_equal(source_open(path, &source, &err), VITLRP_OK);
     assert_int_equal(truncate(path, 100), 0);
-    assert_int_equal(source_read(&source, 0, bytes, 8, &err), STATUS_OK);
-    assert_int_equal(source_read(&source, 1, bytes, 8, &err), STATUS_FORMAT);
+    assert_int_equal(source_read(&source, 0, bytes, 8, &err), VITLRP_OK);
+    assert_int_equal(source_read(&source, 1, bytes, 8, &err), VITLRP_FORMAT);
     assert_int_equal(truncate(path, 3), 0);
-    assert_int_equal(source_read(&source, 0, bytes, 8, &err), STATUS_FORMAT);
+    assert_int_equal(source_read(&source, 0, bytes, 8, &err), VITLRP_FORMAT);
     assert_non_null(strstr(err.message, "became shorter"));
     source_close(&source);
     scratch_close(&scratch);
@@ -41,7 +41,7 @@ static void test_i15_file_that_changes(void **unused) {
 static void test_w12_file_cut_after_loading(void **unused) {
     struct scratch scratch = scratch_open();
     struct bytes file;
-    struct error err;
+    struct vitlrp_error err;
     struct vitlrp_model *model = NULL;
     struct vitlrp_session *session = NULL;
     char path[128];
@@ -50,7 +50,7 @@ static void test_w12_file_cut_after_loading(void **unused) {
     (void) unused;
     assert_int_equal(
         file_read(PROJECT_DATA "/vit-tiny-patch8-64.safetensors", (size_t) 1 << 26, &file, &err),
-        STATUS_OK);
+        VITLRP_OK);
     scratch_write(&scratch, "w.safetensors", file.data, file.size);
     bytes_free(&file);
     scratch_path(&scratch, "w.safetensors", path, sizeof path);
@@ -84,12 +84,12 @@ static void test_w2_names_and_numbers(void **unused) {
     snprintf(header + (1 << 20), 200,
              "\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}");
     safetensors_of_header(header, 4, &bytes);
-    expect_refused_free(&bytes, STATUS_FORMAT, "longer than 512");
+    expect_refused_free(&bytes, VITLRP_FORMAT, "longer than 512");
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         snprintf(header, 200, "{\"a\":{\"dtype\":\"F32\",\"shape\":[%s],\"data_offsets\":[0,4]}}",
                  numbers[i]);
         safetensors_of_header(header, 4, &bytes);
-        expect_refused_free(&bytes, STATUS_FORMAT, "made.file");
+        expect_refused_free(&bytes, VITLRP_FORMAT, "made.file");
     }
 }
 

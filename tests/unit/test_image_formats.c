@@ -11,8 +11,8 @@
 static void assert_decodes(const void *data, size_t size, const char *format, const void *rgb,
                            int32_t width, int32_t height) {
     struct decoded decoded;
-    struct error err = {0};
-    if (picture_decode(data, size, &decoded, &err) != STATUS_OK) {
+    struct vitlrp_error err = {0};
+    if (picture_decode(data, size, &decoded, &err) != VITLRP_OK) {
         fail_msg("%s", err.message);
     }
     assert_string_equal(decoded.format, format);
@@ -25,20 +25,20 @@ static void assert_decodes(const void *data, size_t size, const char *format, co
 
 static void test_unknown_content(void **state) {
     (void) state;
-    picture_assert_refused("", 0, STATUS_FORMAT, "empty");
-    picture_assert_refused(LITERAL("x"), STATUS_FORMAT, "begins with \"x\"");
+    picture_assert_refused("", 0, VITLRP_FORMAT, "empty");
+    picture_assert_refused(LITERAL("x"), VITLRP_FORMAT, "begins with \"x\"");
     picture_assert_refused(
-        LITERAL("A note, named photo.png\n"), STATUS_FORMAT,
+        LITERAL("A note, named photo.png\n"), VITLRP_FORMAT,
         "not a JPEG, PNG, BMP or PNM image (it begins with \"A note, named ph\")");
-    picture_assert_refused(LITERAL("\0\0\0\0\x1b[2J"), STATUS_FORMAT, "\"....\\x1B[2J\"");
-    picture_assert_refused(LITERAL("<!DOCTYPE html><html>"), STATUS_FORMAT, "HTML page");
-    picture_assert_refused(LITERAL("version https://git-lfs.github.com/spec/v1\n"), STATUS_FORMAT,
+    picture_assert_refused(LITERAL("\0\0\0\0\x1b[2J"), VITLRP_FORMAT, "\"....\\x1B[2J\"");
+    picture_assert_refused(LITERAL("<!DOCTYPE html><html>"), VITLRP_FORMAT, "HTML page");
+    picture_assert_refused(LITERAL("version https://git-lfs.github.com/spec/v1\n"), VITLRP_FORMAT,
                            "Git LFS pointer");
-    picture_assert_refused(LITERAL("\x89PNG\n\x1a\n\0\0\0\rIHDR"), STATUS_FORMAT, "text-mode");
-    picture_assert_refused(LITERAL("BM is also how this text begins"), STATUS_FORMAT,
+    picture_assert_refused(LITERAL("\x89PNG\n\x1a\n\0\0\0\rIHDR"), VITLRP_FORMAT, "text-mode");
+    picture_assert_refused(LITERAL("BM is also how this text begins"), VITLRP_FORMAT,
                            "begins with");
-    picture_assert_refused(LITERAL("P5x"), STATUS_FORMAT, "begins with");
-    picture_assert_refused(LITERAL("\xff\xd8"), STATUS_FORMAT, "begins with");
+    picture_assert_refused(LITERAL("P5x"), VITLRP_FORMAT, "begins with");
+    picture_assert_refused(LITERAL("\xff\xd8"), VITLRP_FORMAT, "begins with");
 }
 
 static void test_formats_not_read(void **state) {
@@ -67,7 +67,7 @@ static void test_formats_not_read(void **state) {
         {LITERAL("PF\n1 1\n-1.0\n"), "PFM"},
     };
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-        picture_assert_refused(files[i].bytes, files[i].size, STATUS_UNSUPPORTED, files[i].name);
+        picture_assert_refused(files[i].bytes, files[i].size, VITLRP_UNSUPPORTED, files[i].name);
     }
 }
 
@@ -91,22 +91,22 @@ static void test_pnm(void **state) {
 
 static void test_bad_pnm(void **state) {
     (void) state;
-    picture_assert_refused(LITERAL("P5 2 2 255\n\1\2\3"), STATUS_FORMAT, "truncated PNM");
-    picture_assert_refused(LITERAL("P5 2 1 256\n\1\2\3"), STATUS_FORMAT, "truncated PNM");
-    picture_assert_refused(LITERAL("P4 9 1\n\1"), STATUS_FORMAT, "truncated PNM");
-    picture_assert_refused(LITERAL("P6 9"), STATUS_FORMAT, "truncated PNM");
-    picture_assert_refused(LITERAL("P5 2 1 255"), STATUS_FORMAT, "no space");
-    picture_assert_refused(LITERAL("P5 2 1 0\n\1\2"), STATUS_FORMAT, "largest value 0");
-    picture_assert_refused(LITERAL("P5 2 1 65536\n\1\2\3\4"), STATUS_FORMAT, "largest value");
-    picture_assert_refused(LITERAL("P5 0 1 255\n"), STATUS_FORMAT, "0 x 1");
-    picture_assert_refused(LITERAL("P5 -2 1 255\n\1\2"), STATUS_FORMAT, "no number at byte 3");
-    picture_assert_refused(LITERAL("P2 2 1 3 0 4"), STATUS_FORMAT, "the value 4");
-    picture_assert_refused(LITERAL("P2 2 1 3 0 x"), STATUS_FORMAT, "no number");
-    picture_assert_refused(LITERAL("P1 2 1 02"), STATUS_FORMAT, "the value 2");
-    picture_assert_refused(LITERAL("P3 1 1 255 1 2"), STATUS_FORMAT, "truncated PNM");
-    picture_assert_refused(LITERAL("P5 20000 1 255\n"), STATUS_LIMIT, "20000 x 1");
-    picture_assert_refused(LITERAL("P5 99999999999999999999 1 255\n"), STATUS_LIMIT, "digits");
-    picture_assert_refused(LITERAL("P2 16000 6000 255\n1 2 3"), STATUS_FORMAT, "truncated PNM");
+    picture_assert_refused(LITERAL("P5 2 2 255\n\1\2\3"), VITLRP_FORMAT, "truncated PNM");
+    picture_assert_refused(LITERAL("P5 2 1 256\n\1\2\3"), VITLRP_FORMAT, "truncated PNM");
+    picture_assert_refused(LITERAL("P4 9 1\n\1"), VITLRP_FORMAT, "truncated PNM");
+    picture_assert_refused(LITERAL("P6 9"), VITLRP_FORMAT, "truncated PNM");
+    picture_assert_refused(LITERAL("P5 2 1 255"), VITLRP_FORMAT, "no space");
+    picture_assert_refused(LITERAL("P5 2 1 0\n\1\2"), VITLRP_FORMAT, "largest value 0");
+    picture_assert_refused(LITERAL("P5 2 1 65536\n\1\2\3\4"), VITLRP_FORMAT, "largest value");
+    picture_assert_refused(LITERAL("P5 0 1 255\n"), VITLRP_FORMAT, "0 x 1");
+    picture_assert_refused(LITERAL("P5 -2 1 255\n\1\2"), VITLRP_FORMAT, "no number at byte 3");
+    picture_assert_refused(LITERAL("P2 2 1 3 0 4"), VITLRP_FORMAT, "the value 4");
+    picture_assert_refused(LITERAL("P2 2 1 3 0 x"), VITLRP_FORMAT, "no number");
+    picture_assert_refused(LITERAL("P1 2 1 02"), VITLRP_FORMAT, "the value 2");
+    picture_assert_refused(LITERAL("P3 1 1 255 1 2"), VITLRP_FORMAT, "truncated PNM");
+    picture_assert_refused(LITERAL("P5 20000 1 255\n"), VITLRP_LIMIT, "20000 x 1");
+    picture_assert_refused(LITERAL("P5 99999999999999999999 1 255\n"), VITLRP_LIMIT, "digits");
+    picture_assert_refused(LITERAL("P2 16000 6000 255\n1 2 3"), VITLRP_FORMAT, "truncated PNM");
 }
 
 #define BMP_CAPACITY 2048
@@ -165,31 +165,31 @@ static void test_bad_bmp(void **state) {
     (void) state;
     struct bmp good = bmp_of(2, 2, 8, 5, "\4\1\0\0\1\2\0\0", 8);
     for (size_t size = 0; size < good.size - 2; size++) {
-        picture_assert_refused(good.bytes, size, STATUS_FORMAT, "");
+        picture_assert_refused(good.bytes, size, VITLRP_FORMAT, "");
     }
     static const struct {
         size_t at, bytes;
         uint32_t value;
-        enum status status;
+        enum vitlrp_status status;
         const char *message;
     } changes[] = {
-        {18, 4, 0, STATUS_FORMAT, "0 x 2"},
-        {22, 4, 0, STATUS_FORMAT, "2 x 0"},
-        {18, 4, 0xffffffff, STATUS_LIMIT, "the limit is"},
-        {22, 4, 0x80000000, STATUS_LIMIT, "the limit is"},
-        {22, 4, 16384, STATUS_FORMAT, "truncated BMP"},
-        {28, 2, 7, STATUS_UNSUPPORTED, "7 bits"},
-        {30, 4, 1, STATUS_UNSUPPORTED, "compressed"},
-        {30, 4, 4, STATUS_UNSUPPORTED, "compressed"},
-        {30, 4, 3, STATUS_UNSUPPORTED, "not read"},
-        {10, 4, 53, STATUS_FORMAT, "inside its header"},
-        {10, 4, 54, STATUS_FORMAT, "palette of 0"},
-        {10, 4, 0xffffffff, STATUS_FORMAT, "truncated BMP"},
-        {14, 4, 16, STATUS_UNSUPPORTED, "header of 16"},
-        {14, 4, 64, STATUS_FORMAT, ""},
-        {74, 1, 5, STATUS_FORMAT, "palette index"},
-        {46, 4, 4, STATUS_FORMAT, "palette index"},
-        {26, 2, 2, STATUS_UNSUPPORTED, "not read"},
+        {18, 4, 0, VITLRP_FORMAT, "0 x 2"},
+        {22, 4, 0, VITLRP_FORMAT, "2 x 0"},
+        {18, 4, 0xffffffff, VITLRP_LIMIT, "the limit is"},
+        {22, 4, 0x80000000, VITLRP_LIMIT, "the limit is"},
+        {22, 4, 16384, VITLRP_FORMAT, "truncated BMP"},
+        {28, 2, 7, VITLRP_UNSUPPORTED, "7 bits"},
+        {30, 4, 1, VITLRP_UNSUPPORTED, "compressed"},
+        {30, 4, 4, VITLRP_UNSUPPORTED, "compressed"},
+        {30, 4, 3, VITLRP_UNSUPPORTED, "not read"},
+        {10, 4, 53, VITLRP_FORMAT, "inside its header"},
+        {10, 4, 54, VITLRP_FORMAT, "palette of 0"},
+        {10, 4, 0xffffffff, VITLRP_FORMAT, "truncated BMP"},
+        {14, 4, 16, VITLRP_UNSUPPORTED, "header of 16"},
+        {14, 4, 64, VITLRP_FORMAT, ""},
+        {74, 1, 5, VITLRP_FORMAT, "palette index"},
+        {46, 4, 4, VITLRP_FORMAT, "palette index"},
+        {26, 2, 2, VITLRP_UNSUPPORTED, "not read"},
     };
     for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
         struct bmp bmp = good;
@@ -229,13 +229,13 @@ static void test_limits_are_kept(void **state) {
     limits.max_pixels = 20;
     static const struct {
         uint64_t width, height;
-        enum status status;
+        enum vitlrp_status status;
     } sizes[] = {
-        {10, 2, STATUS_OK},    {2, 10, STATUS_OK},
-        {11, 1, STATUS_LIMIT}, {1, 11, STATUS_LIMIT},
-        {7, 3, STATUS_LIMIT},  {0, 3, STATUS_FORMAT},
-        {3, 0, STATUS_FORMAT}, {UINT64_MAX, 2, STATUS_LIMIT},
-        {5, 4, STATUS_OK},
+        {10, 2, VITLRP_OK},    {2, 10, VITLRP_OK},
+        {11, 1, VITLRP_LIMIT}, {1, 11, VITLRP_LIMIT},
+        {7, 3, VITLRP_LIMIT},  {0, 3, VITLRP_FORMAT},
+        {3, 0, VITLRP_FORMAT}, {UINT64_MAX, 2, VITLRP_LIMIT},
+        {5, 4, VITLRP_OK},
     };
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         assert_int_equal(image_check_size(&limits, sizes[i].width, sizes[i].height, NULL),

@@ -81,7 +81,7 @@ static void assert_colour(const struct recipe *recipe, const uint8_t *colour, co
     fill(pixels, recipe->components, colour);
     struct jpeg jpeg = encode(recipe, pixels);
     struct decoded decoded;
-    assert_int_equal(picture_decode(jpeg.data, jpeg.size, &decoded, NULL), STATUS_OK);
+    assert_int_equal(picture_decode(jpeg.data, jpeg.size, &decoded, NULL), VITLRP_OK);
     assert_string_equal(decoded.format, "jpeg");
     assert_int_equal(decoded.image.width, SIDE);
     assert_int_equal(decoded.image.height, SIDE);
@@ -126,7 +126,7 @@ static void test_cmyk(void **state) {
 
 static struct bytes sample(const char *path) {
     struct bytes bytes;
-    assert_int_equal(file_read(path, (size_t) 1 << 24, &bytes, NULL), STATUS_OK);
+    assert_int_equal(file_read(path, (size_t) 1 << 24, &bytes, NULL), VITLRP_OK);
     return bytes;
 }
 
@@ -134,10 +134,10 @@ static void test_cut_baseline(void **state) {
     (void) state;
     struct bytes file = sample(PROJECT_DATA "/goldfish.jpg");
     for (size_t size = 3; size < file.size; size += 211) {
-        picture_assert_refused(file.data, size, STATUS_FORMAT, "truncated JPEG");
+        picture_assert_refused(file.data, size, VITLRP_FORMAT, "truncated JPEG");
     }
     for (size_t missing = 1; missing <= 32; missing++) {
-        picture_assert_refused(file.data, file.size - missing, STATUS_FORMAT, "truncated JPEG");
+        picture_assert_refused(file.data, file.size - missing, VITLRP_FORMAT, "truncated JPEG");
     }
     bytes_free(&file);
 }
@@ -151,10 +151,10 @@ static void test_cut_behind_rows(void **state) {
     memcpy(longer, file.data, rows);
     memcpy(longer + rows, "\xff\xfe\0\4xx\xff\xd9", 8);
     struct decoded decoded;
-    assert_int_equal(picture_decode(longer, rows + 8, &decoded, NULL), STATUS_OK);
+    assert_int_equal(picture_decode(longer, rows + 8, &decoded, NULL), VITLRP_OK);
     image_free(&decoded.image);
     for (size_t size = rows; size < rows + 8; size++) {
-        picture_assert_refused(longer, size, STATUS_FORMAT, "truncated JPEG");
+        picture_assert_refused(longer, size, VITLRP_FORMAT, "truncated JPEG");
     }
     test_free(longer);
     bytes_free(&file);
@@ -167,10 +167,10 @@ static void test_cut_progressive(void **state) {
         .components = 3, .from = JCS_RGB, .stored = JCS_YCbCr, .progressive = 1};
     struct jpeg jpeg = encode(&recipe, image.rgb);
     struct decoded decoded;
-    assert_int_equal(picture_decode(jpeg.data, jpeg.size, &decoded, NULL), STATUS_OK);
+    assert_int_equal(picture_decode(jpeg.data, jpeg.size, &decoded, NULL), VITLRP_OK);
     image_free(&decoded.image);
     for (size_t size = 3; size < jpeg.size; size++) {
-        picture_assert_refused(jpeg.data, size, STATUS_FORMAT, "truncated JPEG");
+        picture_assert_refused(jpeg.data, size, VITLRP_FORMAT, "truncated JPEG");
     }
     image_free(&image);
     free(jpeg.data);
@@ -192,13 +192,13 @@ static void test_damaged_data(void **state) {
     (void) state;
     struct bytes file = sample(PROJECT_DATA "/goldfish.jpg");
     memcpy(file.data + file.size / 2, "\xff\xd9", 2);
-    picture_assert_refused(file.data, file.size, STATUS_FORMAT, "bad JPEG");
+    picture_assert_refused(file.data, file.size, VITLRP_FORMAT, "bad JPEG");
     bytes_free(&file);
     file = sample(PROJECT_DATA "/goldfish.jpg");
     for (size_t i = file.size - 1000; i < file.size - 900; i += 2) {
         memcpy(file.data + i, "\xff", 2);
     }
-    picture_assert_refused(file.data, file.size, STATUS_FORMAT, "bad JPEG");
+    picture_assert_refused(file.data, file.size, VITLRP_FORMAT, "bad JPEG");
     bytes_free(&file);
 }
 
@@ -211,7 +211,7 @@ static void test_extra_bytes(void **state) {
     memcpy(longer, file.data, end);
     memcpy(longer + end + 3, file.data + end, 2);
     struct decoded decoded;
-    assert_int_equal(picture_decode(longer, file.size + 100, &decoded, NULL), STATUS_OK);
+    assert_int_equal(picture_decode(longer, file.size + 100, &decoded, NULL), VITLRP_OK);
     picture_assert_sha256(&decoded.image,
                           "25cbd44a3a4a060d37febb7b0b4a0a6f598bb3b210ae7244ed66b07ced69b181");
     image_free(&decoded.image);
@@ -245,17 +245,17 @@ static void test_kinds_not_read(void **state) {
     struct jpeg jpeg = encode(&recipe, image.rgb);
     uint8_t *frame = jpeg.data + find_marker(jpeg.data, jpeg.size, 0xc0);
     frame[1] = 0xc3;
-    picture_assert_refused(jpeg.data, jpeg.size, STATUS_UNSUPPORTED, "SOF type 0xc3");
+    picture_assert_refused(jpeg.data, jpeg.size, VITLRP_UNSUPPORTED, "SOF type 0xc3");
     frame[1] = 0xc1;
     frame[4] = 12;
-    picture_assert_refused(jpeg.data, jpeg.size, STATUS_UNSUPPORTED, "precision 12");
+    picture_assert_refused(jpeg.data, jpeg.size, VITLRP_UNSUPPORTED, "precision 12");
     frame[4] = 8;
     memset(frame + 5, 0, 2);
-    picture_assert_refused(jpeg.data, jpeg.size, STATUS_UNSUPPORTED, "not supported");
+    picture_assert_refused(jpeg.data, jpeg.size, VITLRP_UNSUPPORTED, "not supported");
     free(jpeg.data);
     struct recipe two = {.components = 2, .from = JCS_UNKNOWN, .stored = JCS_UNKNOWN};
     jpeg = encode(&two, image.rgb);
-    picture_assert_refused(jpeg.data, jpeg.size, STATUS_UNSUPPORTED, "2 components");
+    picture_assert_refused(jpeg.data, jpeg.size, VITLRP_UNSUPPORTED, "2 components");
     free(jpeg.data);
     image_free(&image);
 }
@@ -270,7 +270,7 @@ static void test_sizes_beyond_limits(void **state) {
         {0xff, 0xdc, 0xff, 0xdc}, {0xff, 0xff, 0, 1}, {0, 1, 0x40, 1}, {0x40, 0, 0x40, 0}};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         memcpy(frame + 5, sizes[i], 4);
-        picture_assert_refused(jpeg.data, jpeg.size, STATUS_LIMIT, "");
+        picture_assert_refused(jpeg.data, jpeg.size, VITLRP_LIMIT, "");
     }
     free(jpeg.data);
     image_free(&image);
@@ -287,8 +287,8 @@ static void test_memory_limit(void **state) {
     struct image_limits limits = image_limits_default();
     limits.max_memory = (size_t) 64 << 20;
     struct decoded decoded;
-    struct error err;
-    assert_int_equal(decode_image(jpeg.data, jpeg.size, &limits, &decoded, &err), STATUS_LIMIT);
+    struct vitlrp_error err;
+    assert_int_equal(decode_image(jpeg.data, jpeg.size, &limits, &decoded, &err), VITLRP_LIMIT);
     assert_non_null(strstr(err.message, "64 MiB"));
     struct vitlrp_image_options options;
     struct vitlrp_image *public_image = NULL;
@@ -323,16 +323,16 @@ static void test_scan_bomb(void **state) {
                             .scans = scans,
                             .scan_count = 127};
     struct jpeg jpeg = encode(&recipe, image.rgb);
-    picture_assert_refused(jpeg.data, jpeg.size, STATUS_LIMIT, "100 scans");
+    picture_assert_refused(jpeg.data, jpeg.size, VITLRP_LIMIT, "100 scans");
     struct decoded decoded;
     struct image_limits limits = image_limits_default();
     limits.max_scans = 127;
-    assert_int_equal(decode_image(jpeg.data, jpeg.size, &limits, &decoded, NULL), STATUS_OK);
+    assert_int_equal(decode_image(jpeg.data, jpeg.size, &limits, &decoded, NULL), VITLRP_OK);
     image_free(&decoded.image);
     free(jpeg.data);
     recipe.scan_count = 64;
     jpeg = encode(&recipe, image.rgb);
-    assert_int_equal(picture_decode(jpeg.data, jpeg.size, &decoded, NULL), STATUS_OK);
+    assert_int_equal(picture_decode(jpeg.data, jpeg.size, &decoded, NULL), VITLRP_OK);
     image_free(&decoded.image);
     free(jpeg.data);
     image_free(&image);
@@ -353,7 +353,7 @@ static void test_exif(void **state) {
                                 .app1_size = 32};
         struct jpeg jpeg = encode(&recipe, image.rgb);
         struct decoded decoded;
-        assert_int_equal(picture_decode(jpeg.data, jpeg.size, &decoded, NULL), STATUS_OK);
+        assert_int_equal(picture_decode(jpeg.data, jpeg.size, &decoded, NULL), VITLRP_OK);
         assert_int_equal(decoded.orientation, 6);
         image_free(&decoded.image);
         free(jpeg.data);

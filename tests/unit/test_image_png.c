@@ -74,8 +74,8 @@ static struct file file_of(const struct header *header, const void *rows, size_t
 static void assert_pixels(const struct file *file, const uint8_t *rgb, int32_t width,
                           int32_t height) {
     struct decoded decoded;
-    struct error err = {0};
-    assert_int_equal(picture_decode(file->bytes, file->size, &decoded, &err), STATUS_OK);
+    struct vitlrp_error err = {0};
+    assert_int_equal(picture_decode(file->bytes, file->size, &decoded, &err), VITLRP_OK);
     assert_string_equal(decoded.format, "png");
     assert_int_equal(decoded.orientation, 1);
     assert_int_equal(decoded.image.width, width);
@@ -162,9 +162,9 @@ static void test_palette(void **state) {
     file = palette_file(8, "\0\2\1\0", 4);
     assert_pixels(&file, (const uint8_t *) "\7\10\11\4\5\6\1\2\3", 3, 1);
     file = palette_file(2, "\0\x30", 2);
-    picture_assert_refused(file.bytes, file.size, STATUS_FORMAT, "palette index");
+    picture_assert_refused(file.bytes, file.size, VITLRP_FORMAT, "palette index");
     file = palette_file(8, "\0\0\3\0", 4);
-    picture_assert_refused(file.bytes, file.size, STATUS_FORMAT, "palette index");
+    picture_assert_refused(file.bytes, file.size, VITLRP_FORMAT, "palette index");
 }
 
 /* Written by libpng, whose writer needs a place to write to and its own way of failing. */
@@ -196,7 +196,7 @@ static void test_interlaced(void **state) {
     assert_int_equal(file.bytes[28], PNG_INTERLACE_ADAM7);
     assert_pixels(&file, image.rgb, 19, 13);
     for (size_t cut = 0; cut < file.size; cut++) {
-        picture_assert_refused(file.bytes, cut, STATUS_FORMAT, "");
+        picture_assert_refused(file.bytes, cut, VITLRP_FORMAT, "");
     }
     image_free(&image);
 }
@@ -209,18 +209,18 @@ static void test_sizes_beyond_limits(void **state) {
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         struct header header = {sizes[i][0], sizes[i][1], 8, PNG_COLOR_TYPE_RGB, 0};
         struct file file = file_of(&header, "\0", 1);
-        picture_assert_refused(file.bytes, file.size, STATUS_LIMIT, "the limit is");
+        picture_assert_refused(file.bytes, file.size, VITLRP_LIMIT, "the limit is");
     }
     struct header empty = {0, 5, 8, PNG_COLOR_TYPE_RGB, 0};
     struct file file = file_of(&empty, "\0", 1);
-    picture_assert_refused(file.bytes, file.size, STATUS_FORMAT, "0 x 5");
+    picture_assert_refused(file.bytes, file.size, VITLRP_FORMAT, "0 x 5");
 }
 
 static void test_too_few_rows(void **state) {
     (void) state;
     struct header header = {16384, 6000, 8, PNG_COLOR_TYPE_GRAY, 0};
     struct file file = file_of(&header, "\0\1\2", 3);
-    picture_assert_refused(file.bytes, file.size, STATUS_FORMAT, "bad PNG");
+    picture_assert_refused(file.bytes, file.size, VITLRP_FORMAT, "bad PNG");
 }
 
 static void test_checksums(void **state) {
@@ -236,25 +236,25 @@ static void test_checksums(void **state) {
     file.bytes[ancillary_end - 1] ^= 1;
     assert_pixels(&file, (const uint8_t *) "\1\2\3", 1, 1);
     file.bytes[data_end - 1] ^= 1;
-    picture_assert_refused(file.bytes, file.size, STATUS_FORMAT, "bad PNG");
+    picture_assert_refused(file.bytes, file.size, VITLRP_FORMAT, "bad PNG");
     file.bytes[data_end - 1] ^= 1;
     file.bytes[30] ^= 1;
-    picture_assert_refused(file.bytes, file.size, STATUS_FORMAT, "bad PNG");
+    picture_assert_refused(file.bytes, file.size, VITLRP_FORMAT, "bad PNG");
 }
 
 static void test_bad_structure(void **state) {
     (void) state;
     struct header header = {1, 1, 8, PNG_COLOR_TYPE_RGB, 0};
     struct file file = file_of(&header, "\0\1\2\3", 4);
-    picture_assert_refused(file.bytes, file.size - 12, STATUS_FORMAT, "truncated PNG");
+    picture_assert_refused(file.bytes, file.size - 12, VITLRP_FORMAT, "truncated PNG");
     memcpy(file.bytes + 12, "JHDR", 4);
-    picture_assert_refused(file.bytes, file.size, STATUS_FORMAT, "header");
+    picture_assert_refused(file.bytes, file.size, VITLRP_FORMAT, "header");
     struct header odd = {1, 1, 3, PNG_COLOR_TYPE_RGB, 0};
     file = file_of(&odd, "\0\1\2\3", 4);
-    picture_assert_refused(file.bytes, file.size, STATUS_FORMAT, "bad PNG");
+    picture_assert_refused(file.bytes, file.size, VITLRP_FORMAT, "bad PNG");
     struct header no_palette = {1, 1, 8, PNG_COLOR_TYPE_PALETTE, 0};
     file = file_of(&no_palette, "\0\0", 2);
-    picture_assert_refused(file.bytes, file.size, STATUS_FORMAT, "bad PNG");
+    picture_assert_refused(file.bytes, file.size, VITLRP_FORMAT, "bad PNG");
 }
 
 /* Text and profiles are not even inflated, so a bomb in them is no bomb. */
@@ -287,7 +287,7 @@ static void test_exif(void **state) {
         }
         put_end(&file);
         struct decoded decoded;
-        assert_int_equal(picture_decode(file.bytes, file.size, &decoded, NULL), STATUS_OK);
+        assert_int_equal(picture_decode(file.bytes, file.size, &decoded, NULL), VITLRP_OK);
         assert_int_equal(decoded.orientation, 6);
         image_free(&decoded.image);
     }

@@ -69,7 +69,7 @@ static const struct {
 
 static struct image resized(const struct image *image, const struct resize *resize) {
     struct image out = {0};
-    assert_int_equal(image_resize(image, resize, &out, NULL), STATUS_OK);
+    assert_int_equal(image_resize(image, resize, &out, NULL), VITLRP_OK);
     assert_int_equal(out.width, resize->window_width);
     assert_int_equal(out.height, resize->window_height);
     return out;

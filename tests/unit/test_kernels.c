@@ -27,8 +27,8 @@ struct bench {
 /* With oneDNN, where it was built in, for 3 threads. */
 static struct engine open_engine(const char *table, size_t threads, size_t thread_floats) {
     struct engine engine = {.thread_floats = thread_floats};
-    struct error err;
-    if (engine_open(&engine, threads % 3 == 0 ? "auto" : "openblas", threads, &err) != STATUS_OK) {
+    struct vitlrp_error err;
+    if (engine_open(&engine, threads % 3 == 0 ? "auto" : "openblas", threads, &err) != VITLRP_OK) {
         fail_msg("%s", err.message);
     }
     engine.kernels = kernels_by_name(table);

@@ -13,39 +13,39 @@
 static const struct {
     const char *bytes;
     size_t size;
-    enum status status;
+    enum vitlrp_status status;
     const char *word;
 } FILES[] = {
-    {FILE_OF(""), STATUS_FORMAT, "is empty"},
-    {FILE_OF("x"), STATUS_FORMAT, "too short"},
-    {FILE_OF("<!DOCTYPE html>\n<html><head><title>404</title>"), STATUS_FORMAT, "HTML"},
-    {FILE_OF("\n\n  <html lang=en>"), STATUS_FORMAT, "HTML"},
-    {FILE_OF("\xEF\xBB\xBF<?xml version='1.0'?>"), STATUS_FORMAT, "HTML or XML"},
+    {FILE_OF(""), VITLRP_FORMAT, "is empty"},
+    {FILE_OF("x"), VITLRP_FORMAT, "too short"},
+    {FILE_OF("<!DOCTYPE html>\n<html><head><title>404</title>"), VITLRP_FORMAT, "HTML"},
+    {FILE_OF("\n\n  <html lang=en>"), VITLRP_FORMAT, "HTML"},
+    {FILE_OF("\xEF\xBB\xBF<?xml version='1.0'?>"), VITLRP_FORMAT, "HTML or XML"},
     {FILE_OF("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 346\n"),
-     STATUS_FORMAT, "Git LFS pointer"},
-    {FILE_OF("{\"architectures\": [\"ViT\"]}"), STATUS_FORMAT, "JSON"},
-    {FILE_OF("\x1F\x8B\x08\x00\x00\x00\x00\x00\x00\x03"), STATUS_FORMAT, "gzip"},
-    {FILE_OF("BZh91AY&SY"), STATUS_FORMAT, "bzip2"},
+     VITLRP_FORMAT, "Git LFS pointer"},
+    {FILE_OF("{\"architectures\": [\"ViT\"]}"), VITLRP_FORMAT, "JSON"},
+    {FILE_OF("\x1F\x8B\x08\x00\x00\x00\x00\x00\x00\x03"), VITLRP_FORMAT, "gzip"},
+    {FILE_OF("BZh91AY&SY"), VITLRP_FORMAT, "bzip2"},
     {FILE_OF("\xFD"
              "7zXZ\0\0\4"),
-     STATUS_FORMAT, "xz"},
-    {FILE_OF("\x28\xB5\x2F\xFD\x24\x00\x01\x00"), STATUS_FORMAT, "zstd"},
-    {FILE_OF("\x89HDF\r\n\x1A\n\x00\x00"), STATUS_FORMAT, "HDF5"},
-    {FILE_OF("\x1C\x00\x00\x00TFL3\x14\x00"), STATUS_FORMAT, "TensorFlow Lite"},
-    {FILE_OF("GGUF\x03\x00\x00\x00\x00"), STATUS_FORMAT, "GGUF"},
-    {FILE_OF("\xFF\xD8\xFF\xE0\x00\x10JFIF"), STATUS_FORMAT, "JPEG"},
-    {FILE_OF("\x89PNG\r\n\x1A\n\x00\x00"), STATUS_FORMAT, "PNG"},
-    {FILE_OF("\x93NUMPY\x01\x00\x76\x00{'descr'"), STATUS_FORMAT, "single .npy"},
+     VITLRP_FORMAT, "xz"},
+    {FILE_OF("\x28\xB5\x2F\xFD\x24\x00\x01\x00"), VITLRP_FORMAT, "zstd"},
+    {FILE_OF("\x89HDF\r\n\x1A\n\x00\x00"), VITLRP_FORMAT, "HDF5"},
+    {FILE_OF("\x1C\x00\x00\x00TFL3\x14\x00"), VITLRP_FORMAT, "TensorFlow Lite"},
+    {FILE_OF("GGUF\x03\x00\x00\x00\x00"), VITLRP_FORMAT, "GGUF"},
+    {FILE_OF("\xFF\xD8\xFF\xE0\x00\x10JFIF"), VITLRP_FORMAT, "JPEG"},
+    {FILE_OF("\x89PNG\r\n\x1A\n\x00\x00"), VITLRP_FORMAT, "PNG"},
+    {FILE_OF("\x93NUMPY\x01\x00\x76\x00{'descr'"), VITLRP_FORMAT, "single .npy"},
     {FILE_OF("\x08\x07\x12\x07pytorch\x1A\x05"
              "1.13."),
-     STATUS_FORMAT, "ONNX"},
-    {FILE_OF("\x08\x01\x12\x0Bsaved_model\x22\x05"), STATUS_FORMAT, "TensorFlow"},
-    {FILE_OF("\x80\x04\x95\x10\x00\x00\x00\x00\x00"), STATUS_UNSUPPORTED, "bare pickle"},
-    {FILE_OF("PK\x03\x04\x14\x00\x00\x00\x00\x00"), STATUS_FORMAT, "zip"},
-    {FILE_OF("PK\x05\x06\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"), STATUS_FORMAT, "empty zip"},
-    {FILE_OF("just some text, not weights"), STATUS_FORMAT, "neither safetensors"},
-    {FILE_OF("\xDE\xAD\xBE\xEF\xDE\xAD\xBE\xEF\xDE\xAD"), STATUS_FORMAT, "neither safetensors"},
-    {FILE_OF("\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"), STATUS_FORMAT, "safetensors header"},
+     VITLRP_FORMAT, "ONNX"},
+    {FILE_OF("\x08\x01\x12\x0Bsaved_model\x22\x05"), VITLRP_FORMAT, "TensorFlow"},
+    {FILE_OF("\x80\x04\x95\x10\x00\x00\x00\x00\x00"), VITLRP_UNSUPPORTED, "bare pickle"},
+    {FILE_OF("PK\x03\x04\x14\x00\x00\x00\x00\x00"), VITLRP_FORMAT, "zip"},
+    {FILE_OF("PK\x05\x06\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"), VITLRP_FORMAT, "empty zip"},
+    {FILE_OF("just some text, not weights"), VITLRP_FORMAT, "neither safetensors"},
+    {FILE_OF("\xDE\xAD\xBE\xEF\xDE\xAD\xBE\xEF\xDE\xAD"), VITLRP_FORMAT, "neither safetensors"},
+    {FILE_OF("\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"), VITLRP_FORMAT, "safetensors header"},
 };
 
 static void test_hints(void **unused) {
@@ -61,7 +61,7 @@ static void test_tar(void **unused) {
     (void) unused;
     memcpy(tar + 257, "ustar", 5);
     struct bytes bytes = {tar, sizeof tar};
-    expect_refused(&bytes, STATUS_FORMAT, "tar archive");
+    expect_refused(&bytes, VITLRP_FORMAT, "tar archive");
 }
 
 /* A safetensors header may have a length whose first byte looks like text. */
@@ -77,30 +77,30 @@ static void test_lengths_that_look_like_text(void **unused) {
         header[256 + (unsigned char) LOOKS[i]] = '\0';
         safetensors_of_header(header, 0, &bytes);
         assert_int_equal(bytes.data[0], LOOKS[i]);
-        expect_refused_free(&bytes, STATUS_FORMAT, "no tensors");
+        expect_refused_free(&bytes, VITLRP_FORMAT, "no tensors");
     }
 }
 
 static void test_paths(void **unused) {
     static const struct {
         const char *path;
-        enum status status;
+        enum vitlrp_status status;
         const char *word;
     } paths[] = {
-        {TEST_DATA "/nothing.safetensors", STATUS_IO, "cannot open"},
-        {"", STATUS_IO, ""},
-        {TEST_DATA "/unit", STATUS_FORMAT, "neither model.safetensors"},
-        {"/dev/null", STATUS_IO, "not a regular file"},
-        {"/dev/zero", STATUS_IO, "not a regular file"},
-        {PROJECT_DATA "/panda.jpg", STATUS_FORMAT, "JPEG"},
-        {TEST_DATA "/golden/parity/expected.json", STATUS_FORMAT, "JSON"},
+        {TEST_DATA "/nothing.safetensors", VITLRP_IO, "cannot open"},
+        {"", VITLRP_IO, ""},
+        {TEST_DATA "/unit", VITLRP_FORMAT, "neither model.safetensors"},
+        {"/dev/null", VITLRP_IO, "not a regular file"},
+        {"/dev/zero", VITLRP_IO, "not a regular file"},
+        {PROJECT_DATA "/panda.jpg", VITLRP_FORMAT, "JPEG"},
+        {TEST_DATA "/golden/parity/expected.json", VITLRP_FORMAT, "JSON"},
     };
     (void) unused;
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
         struct vit_model *model = NULL;
-        struct error err = {0};
+        struct vitlrp_error err = {0};
         struct vit_load_options options = {.heads = 4};
-        enum status status = vit_model_load(paths[i].path, &options, &model, &err);
+        enum vitlrp_status status = vit_model_load(paths[i].path, &options, &model, &err);
         if (status != paths[i].status || strstr(err.message, paths[i].word) == NULL) {
             fail_msg("%s: status %d, %s", paths[i].path, status, err.message);
         }

@@ -16,7 +16,7 @@ struct edit_case {
     const char *removed; /* NULL: none */
     const char *added;
     size_t shape[4];
-    enum status status;
+    enum vitlrp_status status;
     const char *word;
 };
 
@@ -25,62 +25,62 @@ static void test_edited_models(void **unused) {
         {"blocks.1.attn.qkv.weight",
          NULL,
          {0},
-         STATUS_MISMATCH,
+         VITLRP_MISMATCH,
          "'blocks.1.attn.qkv.weight' is missing; wanted is shape [24, 8]"},
-        {"blocks.0.norm2.bias", NULL, {0}, STATUS_MISMATCH, "'blocks.0.norm2.bias' is missing"},
-        {"patch_embed.proj.weight", NULL, {0}, STATUS_MISMATCH, "'patch_embed.proj.weight'"},
-        {"pos_embed", NULL, {0}, STATUS_MISMATCH, "'pos_embed' is missing"},
-        {"norm.weight", NULL, {0}, STATUS_MISMATCH, "'norm.weight' is missing"},
-        {"head.bias", NULL, {0}, STATUS_MISMATCH, "'head.bias' is missing; wanted is shape [3]"},
-        {"head.weight", NULL, {0}, STATUS_UNSUPPORTED, "feature extractor"},
-        {"cls_token", NULL, {0}, STATUS_UNSUPPORTED, "no class token"},
+        {"blocks.0.norm2.bias", NULL, {0}, VITLRP_MISMATCH, "'blocks.0.norm2.bias' is missing"},
+        {"patch_embed.proj.weight", NULL, {0}, VITLRP_MISMATCH, "'patch_embed.proj.weight'"},
+        {"pos_embed", NULL, {0}, VITLRP_MISMATCH, "'pos_embed' is missing"},
+        {"norm.weight", NULL, {0}, VITLRP_MISMATCH, "'norm.weight' is missing"},
+        {"head.bias", NULL, {0}, VITLRP_MISMATCH, "'head.bias' is missing; wanted is shape [3]"},
+        {"head.weight", NULL, {0}, VITLRP_UNSUPPORTED, "feature extractor"},
+        {"cls_token", NULL, {0}, VITLRP_UNSUPPORTED, "no class token"},
         {"blocks.1.mlp.fc1.weight",
          "blocks.1.mlp.fc1.weight",
          {17, 8},
-         STATUS_MISMATCH,
+         VITLRP_MISMATCH,
          "'blocks.1.mlp.fc1.weight' has shape [17, 8], wanted is [16, 8]"},
         {"blocks.0.attn.qkv.weight",
          "blocks.0.attn.qkv.weight",
          {8, 24},
-         STATUS_MISMATCH,
+         VITLRP_MISMATCH,
          "has shape [8, 24], wanted is [24, 8]"},
         {"blocks.0.norm1.weight",
          "blocks.0.norm1.weight",
          {8, 1},
-         STATUS_MISMATCH,
+         VITLRP_MISMATCH,
          "has shape [8, 1], wanted is [8]"},
         {"patch_embed.proj.weight",
          "patch_embed.proj.weight",
          {8, 1, 4, 4},
-         STATUS_MISMATCH,
+         VITLRP_MISMATCH,
          "has shape [8, 1, 4, 4], wanted is [8, 3, 4, 4]"},
-        {"cls_token", "cls_token", {1, 1, 9}, STATUS_MISMATCH, "'cls_token'"},
-        {"head.bias", "head.bias", {4}, STATUS_MISMATCH, "has shape [4], wanted is [3]"},
-        {"pos_embed", "pos_embed", {1, 8, 8}, STATUS_MISMATCH, "no square of patches"},
+        {"cls_token", "cls_token", {1, 1, 9}, VITLRP_MISMATCH, "'cls_token'"},
+        {"head.bias", "head.bias", {4}, VITLRP_MISMATCH, "has shape [4], wanted is [3]"},
+        {"pos_embed", "pos_embed", {1, 8, 8}, VITLRP_MISMATCH, "no square of patches"},
         {NULL,
          "blocks.0.layer_scale1.lambda1",
          {8},
-         STATUS_UNSUPPORTED,
+         VITLRP_UNSUPPORTED,
          "tensor 'blocks.0.layer_scale1.lambda1' (LayerScale) is not supported yet"},
-        {NULL, "blocks.0.ls1.gamma", {7}, STATUS_MISMATCH, "has shape [7], wanted is [8]"},
-        {NULL, "register_tokens", {1, 4, 8}, STATUS_UNSUPPORTED, "register tokens"},
-        {NULL, "dist_token", {1, 1, 8}, STATUS_UNSUPPORTED, "distillation"},
-        {NULL, "head_dist.weight", {3, 8}, STATUS_UNSUPPORTED, "distillation"},
-        {NULL, "norm_pre.weight", {8}, STATUS_UNSUPPORTED, "a norm before the blocks"},
-        {NULL, "fc_norm.weight", {8}, STATUS_UNSUPPORTED, "mean pooling"},
-        {NULL, "mask_token", {1, 8}, STATUS_UNSUPPORTED, "DINOv2"},
-        {NULL, "blocks.0.mlp.w12.weight", {16, 8}, STATUS_UNSUPPORTED, "SwiGLU"},
-        {NULL, "blocks.0.attn.q_norm.weight", {4}, STATUS_UNSUPPORTED, "queries and keys"},
-        {NULL, "blocks.0.attn.relative_position_index", {4}, STATUS_UNSUPPORTED, "relative"},
-        {NULL, "pre_logits.fc.weight", {8, 8}, STATUS_UNSUPPORTED, "a layer before the head"},
-        {NULL, "decoder_embed.weight", {8, 8}, STATUS_UNSUPPORTED, "decoder"},
-        {NULL, "something.else", {8}, STATUS_UNSUPPORTED, "'something.else' (no part of"},
-        {NULL, "blocks.00.norm1.weight", {8}, STATUS_UNSUPPORTED, "'blocks.00.norm1.weight'"},
-        {NULL, "blocks.99999.norm1.weight", {8}, STATUS_UNSUPPORTED, "no part of"},
-        {NULL, "blocks.-1.norm1.weight", {8}, STATUS_UNSUPPORTED, "no part of"},
-        {NULL, "blocks..norm1.weight", {8}, STATUS_UNSUPPORTED, "no part of"},
-        {NULL, "blocks.3.norm1.weight", {8}, STATUS_MISMATCH, "'blocks.2.norm1.weight' is missing"},
-        {NULL, "module.cls_token", {1, 1, 8}, STATUS_MISMATCH, "for the same place"},
+        {NULL, "blocks.0.ls1.gamma", {7}, VITLRP_MISMATCH, "has shape [7], wanted is [8]"},
+        {NULL, "register_tokens", {1, 4, 8}, VITLRP_UNSUPPORTED, "register tokens"},
+        {NULL, "dist_token", {1, 1, 8}, VITLRP_UNSUPPORTED, "distillation"},
+        {NULL, "head_dist.weight", {3, 8}, VITLRP_UNSUPPORTED, "distillation"},
+        {NULL, "norm_pre.weight", {8}, VITLRP_UNSUPPORTED, "a norm before the blocks"},
+        {NULL, "fc_norm.weight", {8}, VITLRP_UNSUPPORTED, "mean pooling"},
+        {NULL, "mask_token", {1, 8}, VITLRP_UNSUPPORTED, "DINOv2"},
+        {NULL, "blocks.0.mlp.w12.weight", {16, 8}, VITLRP_UNSUPPORTED, "SwiGLU"},
+        {NULL, "blocks.0.attn.q_norm.weight", {4}, VITLRP_UNSUPPORTED, "queries and keys"},
+        {NULL, "blocks.0.attn.relative_position_index", {4}, VITLRP_UNSUPPORTED, "relative"},
+        {NULL, "pre_logits.fc.weight", {8, 8}, VITLRP_UNSUPPORTED, "a layer before the head"},
+        {NULL, "decoder_embed.weight", {8, 8}, VITLRP_UNSUPPORTED, "decoder"},
+        {NULL, "something.else", {8}, VITLRP_UNSUPPORTED, "'something.else' (no part of"},
+        {NULL, "blocks.00.norm1.weight", {8}, VITLRP_UNSUPPORTED, "'blocks.00.norm1.weight'"},
+        {NULL, "blocks.99999.norm1.weight", {8}, VITLRP_UNSUPPORTED, "no part of"},
+        {NULL, "blocks.-1.norm1.weight", {8}, VITLRP_UNSUPPORTED, "no part of"},
+        {NULL, "blocks..norm1.weight", {8}, VITLRP_UNSUPPORTED, "no part of"},
+        {NULL, "blocks.3.norm1.weight", {8}, VITLRP_MISMATCH, "'blocks.2.norm1.weight' is missing"},
+        {NULL, "module.cls_token", {1, 1, 8}, VITLRP_MISMATCH, "for the same place"},
     };
     (void) unused;
     struct vit_config config = small_config();
@@ -110,18 +110,18 @@ static void test_other_networks(void **unused) {
     pth_add(&list, "layer1.0.conv1.weight", 4, 4, 3, 3);
     pth_add(&list, "fc.weight", 3, 4, 0, 0);
     pth_make(&list, &(struct pth_options){0}, &bytes);
-    expect_refused_free(&bytes, STATUS_UNSUPPORTED,
+    expect_refused_free(&bytes, VITLRP_UNSUPPORTED,
                         "first tensors: 'conv1.weight' 'bn1.weight' 'layer1.0.conv1.weight'");
     list.count = 0;
     pth_add(&list, "cls_token", 1, 1, 8, 0);
     safetensors_make(&list, "F32", NULL, &bytes);
-    expect_refused_free(&bytes, STATUS_MISMATCH, "'patch_embed.proj.weight' is missing");
+    expect_refused_free(&bytes, VITLRP_MISMATCH, "'patch_embed.proj.weight' is missing");
     /* Both names of torchvision's MLP at once. */
     struct vit_config config = small_config();
     pth_torchvision(&list, &config);
     pth_add(&list, "encoder.layers.encoder_layer_0.mlp.linear_1.bias", 16, 0, 0, 0);
     safetensors_make(&list, "F32", NULL, &bytes);
-    expect_refused_free(&bytes, STATUS_MISMATCH, "for the same place");
+    expect_refused_free(&bytes, VITLRP_MISMATCH, "for the same place");
 }
 
 static void test_optional_parts(void **unused) {
@@ -177,25 +177,25 @@ static void test_layer_scale_is_folded(void **unused) {
 
 struct metadata_case {
     const char *metadata;
-    enum status status;
+    enum vitlrp_status status;
     const char *word;
 };
 
 static void test_metadata(void **unused) {
     static const struct metadata_case refused[] = {
-        {"{", STATUS_FORMAT, "\"vitlrp\" metadata: not valid JSON"},
-        {"[]", STATUS_FORMAT, "not a JSON object"},
-        {"{\"architecture\":\"swin\"}", STATUS_UNSUPPORTED, "'swin'"},
-        {"{\"pool\":\"mean\"}", STATUS_UNSUPPORTED, "'mean'"},
-        {"{\"activation\":\"relu\"}", STATUS_UNSUPPORTED, "'relu'"},
-        {"{\"num_heads\":0}", STATUS_MISMATCH, "num_heads"},
-        {"{\"num_heads\":\"2\"}", STATUS_MISMATCH, "num_heads"},
-        {"{\"layer_norm_eps\":-1}", STATUS_MISMATCH, "layer_norm_eps"},
-        {"{\"layer_norm_eps\":\"x\"}", STATUS_MISMATCH, "layer_norm_eps"},
-        {"{\"image_size\":12}", STATUS_MISMATCH, "do not fit a 12x12 input"},
-        {"{\"image_size\":[8]}", STATUS_MISMATCH, "image_size"},
-        {"{\"image_size\":0}", STATUS_MISMATCH, "image_size"},
-        {"{\"image_size\":2}", STATUS_MISMATCH, "do not fit"},
+        {"{", VITLRP_FORMAT, "\"vitlrp\" metadata: not valid JSON"},
+        {"[]", VITLRP_FORMAT, "not a JSON object"},
+        {"{\"architecture\":\"swin\"}", VITLRP_UNSUPPORTED, "'swin'"},
+        {"{\"pool\":\"mean\"}", VITLRP_UNSUPPORTED, "'mean'"},
+        {"{\"activation\":\"relu\"}", VITLRP_UNSUPPORTED, "'relu'"},
+        {"{\"num_heads\":0}", VITLRP_MISMATCH, "num_heads"},
+        {"{\"num_heads\":\"2\"}", VITLRP_MISMATCH, "num_heads"},
+        {"{\"layer_norm_eps\":-1}", VITLRP_MISMATCH, "layer_norm_eps"},
+        {"{\"layer_norm_eps\":\"x\"}", VITLRP_MISMATCH, "layer_norm_eps"},
+        {"{\"image_size\":12}", VITLRP_MISMATCH, "do not fit a 12x12 input"},
+        {"{\"image_size\":[8]}", VITLRP_MISMATCH, "image_size"},
+        {"{\"image_size\":0}", VITLRP_MISMATCH, "image_size"},
+        {"{\"image_size\":2}", VITLRP_MISMATCH, "do not fit"},
     };
     (void) unused;
     struct vit_config config = small_config();
@@ -210,7 +210,7 @@ static void test_metadata(void **unused) {
     pth_timm(&list, &config);
     pth_reshape(&list, "pos_embed", 1, 7, 8, 0);
     safetensors_make(&list, "F32", NULL, &bytes);
-    expect_refused_free(&bytes, STATUS_MISMATCH, "7 position embeddings are no square");
+    expect_refused_free(&bytes, VITLRP_MISMATCH, "7 position embeddings are no square");
     safetensors_make(&list, "F32",
                      "{\"image_size\":[8,12],\"num_heads\":4,\"layer_norm_eps\":1e-5,"
                      "\"activation\":\"gelu_tanh\",\"architecture\":\"vit\",\"pool\":\"cls\"}",
@@ -232,20 +232,20 @@ static void test_heads(void **unused) {
     struct pth_list list;
     struct bytes bytes;
     struct vit_model *model = NULL;
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     pth_timm(&list, &config);
     safetensors_make(&list, "F32", NULL, &bytes);
     struct vit_load_options options = {.heads = 0};
     assert_int_equal(vit_model_load_memory(bytes.data, bytes.size, "m", &options, &model, &err),
-                     STATUS_MISMATCH);
+                     VITLRP_MISMATCH);
     assert_non_null(strstr(err.message, "--heads"));
     options.heads = 3;
     assert_int_equal(vit_model_load_memory(bytes.data, bytes.size, "m", &options, &model, &err),
-                     STATUS_MISMATCH);
+                     VITLRP_MISMATCH);
     assert_non_null(strstr(err.message, "do not divide"));
     options.heads = -1;
     assert_int_equal(vit_model_load_memory(bytes.data, bytes.size, "m", &options, &model, &err),
-                     STATUS_MISMATCH);
+                     VITLRP_MISMATCH);
     bytes_free(&bytes);
     /* The user's word goes before the file's. */
     safetensors_make(&list, "F32", "{\"num_heads\":4}", &bytes);
@@ -260,9 +260,9 @@ static char folder[] = "/tmp/vitlrp-test-XXXXXX";
 
 static void put_file(const char *name, const char *text, size_t size) {
     char path[256];
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     snprintf(path, sizeof path, "%s/%s", folder, name);
-    assert_int_equal(file_write_atomic(path, text, size, &err), STATUS_OK);
+    assert_int_equal(file_write_atomic(path, text, size, &err), VITLRP_OK);
 }
 
 static void drop_file(const char *name) {
@@ -276,51 +276,52 @@ static void keep_message(void *user, int level, const char *message) {
     snprintf(user, 512, "%s", message);
 }
 
-static enum status load_folder(struct vit_model **model, char *logged, struct error *err) {
-    struct log log = {keep_message, logged};
+static enum vitlrp_status load_folder(struct vit_model **model, char *logged,
+                                      struct vitlrp_error *err) {
+    struct vitlrp_log log = {keep_message, logged};
     struct vit_load_options options = {.log = &log};
     return vit_model_load(folder, &options, model, err);
 }
 
 static void test_folders(void **unused) {
     static const struct metadata_case refused[] = {
-        {"{", STATUS_FORMAT, "config.json: not valid JSON"},
-        {"{\"model_type\":\"deit\"}", STATUS_UNSUPPORTED, "config.json: model_type 'deit'"},
-        {"{\"model_type\":\"dinov2\"}", STATUS_UNSUPPORTED, "'dinov2'"},
-        {"{\"hidden_act\":\"silu\"}", STATUS_UNSUPPORTED, "'silu'"},
-        {"{\"hidden_size\":64}", STATUS_MISMATCH, "\"hidden_size\" is 64, but the tensors have 32"},
-        {"{\"num_hidden_layers\":12}", STATUS_MISMATCH, "num_hidden_layers"},
-        {"{\"intermediate_size\":\"x\"}", STATUS_MISMATCH, "intermediate_size"},
-        {"{\"image_size\":64,\"num_attention_heads\":4}", STATUS_MISMATCH, "do not fit"},
-        {"{\"num_attention_heads\":5}", STATUS_MISMATCH, "5 attention heads do not divide"},
-        {"{}", STATUS_MISMATCH, "--heads"},
+        {"{", VITLRP_FORMAT, "config.json: not valid JSON"},
+        {"{\"model_type\":\"deit\"}", VITLRP_UNSUPPORTED, "config.json: model_type 'deit'"},
+        {"{\"model_type\":\"dinov2\"}", VITLRP_UNSUPPORTED, "'dinov2'"},
+        {"{\"hidden_act\":\"silu\"}", VITLRP_UNSUPPORTED, "'silu'"},
+        {"{\"hidden_size\":64}", VITLRP_MISMATCH, "\"hidden_size\" is 64, but the tensors have 32"},
+        {"{\"num_hidden_layers\":12}", VITLRP_MISMATCH, "num_hidden_layers"},
+        {"{\"intermediate_size\":\"x\"}", VITLRP_MISMATCH, "intermediate_size"},
+        {"{\"image_size\":64,\"num_attention_heads\":4}", VITLRP_MISMATCH, "do not fit"},
+        {"{\"num_attention_heads\":5}", VITLRP_MISMATCH, "5 attention heads do not divide"},
+        {"{}", VITLRP_MISMATCH, "--heads"},
     };
     static const char CONFIG[] = "{\"model_type\":\"vit\",\"num_attention_heads\":2,"
                                  "\"hidden_act\":\"quick_gelu\"}";
     (void) unused;
     struct bytes weights;
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     struct vit_model *model = NULL;
     char logged[512] = "";
-    assert_int_equal(load_folder(&model, logged, &err), STATUS_FORMAT);
+    assert_int_equal(load_folder(&model, logged, &err), VITLRP_FORMAT);
     assert_non_null(strstr(err.message, "neither model.safetensors nor pytorch_model.bin"));
     put_file("model.safetensors.index.json", "{}", 2);
-    assert_int_equal(load_folder(&model, logged, &err), STATUS_UNSUPPORTED);
+    assert_int_equal(load_folder(&model, logged, &err), VITLRP_UNSUPPORTED);
     assert_non_null(strstr(err.message, "shards"));
     drop_file("model.safetensors.index.json");
     assert_int_equal(file_read(TEST_DATA "/golden/parity/huggingface/model.safetensors",
                                (size_t) 1 << 24, &weights, &err),
-                     STATUS_OK);
+                     VITLRP_OK);
     put_file("model.safetensors", (const char *) weights.data, weights.size);
     for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
         put_file("config.json", refused[i].metadata, strlen(refused[i].metadata));
-        enum status status = load_folder(&model, logged, &err);
+        enum vitlrp_status status = load_folder(&model, logged, &err);
         if (status != refused[i].status || strstr(err.message, refused[i].word) == NULL) {
             fail_msg("%s: status %d, %s", refused[i].metadata, status, err.message);
         }
     }
     put_file("config.json", CONFIG, strlen(CONFIG));
-    assert_int_equal(load_folder(&model, logged, &err), STATUS_OK);
+    assert_int_equal(load_folder(&model, logged, &err), VITLRP_OK);
     assert_int_equal(model->config.heads, 2);
     assert_int_equal(model->config.activation, VIT_GELU_QUICK);
     assert_true(model->config.layer_norm_eps == 1e-12F);
@@ -328,7 +329,7 @@ static void test_folders(void **unused) {
     assert_null(model->preprocessor);
     vit_model_free(model);
     put_file("preprocessor_config.json", "{\"size\":32", 10);
-    assert_int_equal(load_folder(&model, logged, &err), STATUS_FORMAT);
+    assert_int_equal(load_folder(&model, logged, &err), VITLRP_FORMAT);
     assert_non_null(strstr(err.message, "preprocessor_config.json"));
     drop_file("preprocessor_config.json");
     drop_file("config.json");
@@ -340,12 +341,12 @@ static void test_folders(void **unused) {
 static void test_pooler_is_left_out(void **unused) {
     (void) unused;
     struct bytes weights;
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     char logged[512] = "";
     struct vit_model *model = NULL;
     assert_int_equal(file_read(TEST_DATA "/golden/parity/huggingface/model.safetensors",
                                (size_t) 1 << 24, &weights, &err),
-                     STATUS_OK);
+                     VITLRP_OK);
     /* A norm's name becomes the pooler's; that the norm is then missing shows that it was taken
      * out. */
     char *found = NULL;
@@ -356,11 +357,11 @@ static void test_pooler_is_left_out(void **unused) {
     }
     assert_non_null(found);
     memcpy(found, "\"pooler.dense.weight\" ", 22);
-    struct log log = {keep_message, logged};
+    struct vitlrp_log log = {keep_message, logged};
     struct vit_load_options options = {.heads = 4, .log = &log};
-    enum status status =
+    enum vitlrp_status status =
         vit_model_load_memory(weights.data, weights.size, "m", &options, &model, &err);
-    assert_int_equal(status, STATUS_MISMATCH);
+    assert_int_equal(status, VITLRP_MISMATCH);
     assert_non_null(strstr(err.message, "'layernorm.weight' is missing"));
     assert_non_null(strstr(logged, "'pooler.dense.weight' is not needed"));
     bytes_free(&weights);

@@ -44,31 +44,32 @@ static bool try_mutant(struct test_random *random, const struct bytes *sound) {
     size_t size = cut ? test_below(random, sound->size) + 1 : sound->size;
     struct bytes mutant = {mem_calloc(size, 1), size};
     struct vit_model *model = NULL;
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     struct vit_load_options options = {.heads = 4};
     assert_non_null(mutant.data);
     memcpy(mutant.data, sound->data, size);
     mutate(random, mutant.data, size);
-    enum status status = vit_model_load_memory(mutant.data, size, "mutant", &options, &model, &err);
-    assert_true((status == STATUS_OK) == (model != NULL));
-    if (status != STATUS_OK) {
+    enum vitlrp_status status =
+        vit_model_load_memory(mutant.data, size, "mutant", &options, &model, &err);
+    assert_true((status == VITLRP_OK) == (model != NULL));
+    if (status != VITLRP_OK) {
         assert_int_equal(err.status, status);
         assert_true(strlen(err.message) > strlen("mutant: "));
-        assert_true(status != STATUS_INTERNAL && status != STATUS_USAGE && status != STATUS_NOMEM);
+        assert_true(status != VITLRP_INTERNAL && status != VITLRP_USAGE && status != VITLRP_NOMEM);
     }
     vit_model_free(model);
     bytes_free(&mutant);
-    return status == STATUS_OK;
+    return status == VITLRP_OK;
 }
 
 static void mutate_file(const char *name) {
     char path[512];
     struct bytes sound;
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     struct test_random random = {20240131};
     size_t loaded = 0;
     snprintf(path, sizeof path, "%s/golden/parity/%s", TEST_DATA, name);
-    assert_int_equal(file_read(path, (size_t) 1 << 24, &sound, &err), STATUS_OK);
+    assert_int_equal(file_read(path, (size_t) 1 << 24, &sound, &err), VITLRP_OK);
     for (size_t i = 0; i < ROUNDS; i++) {
         loaded += try_mutant(&random, &sound);
     }

@@ -9,24 +9,24 @@
 static void test_refused_arrays(void **unused) {
     static const struct {
         struct npz_entry entry;
-        enum status status;
+        enum vitlrp_status status;
         const char *word;
     } CASES[] = {
-        {{"a.npy", ARRAY("<f4", "False", "(2,)"), 7}, STATUS_FORMAT, "array 'a.npy': truncated"},
-        {{"a.npy", ARRAY("<f4", "False", "(2,)"), 9}, STATUS_FORMAT, "left over"},
-        {{"a.npy", ARRAY("<f4", "True", "(2, 1)"), 8}, STATUS_UNSUPPORTED, "Fortran order"},
-        {{"a.npy", ARRAY("<f1", "False", "(2,)"), 2}, STATUS_UNSUPPORTED, "kind 'f1'"},
-        {{"a.npy", ARRAY("<i3", "False", "(2,)"), 6}, STATUS_UNSUPPORTED, "kind 'i3'"},
-        {{"a.npy", ARRAY(">f4", "False", "(2,)"), 8}, STATUS_UNSUPPORTED, "'>f4'"},
-        {{"a.npy", ARRAY("|O", "False", "(2,)"), 8}, STATUS_UNSUPPORTED, "'|O'"},
+        {{"a.npy", ARRAY("<f4", "False", "(2,)"), 7}, VITLRP_FORMAT, "array 'a.npy': truncated"},
+        {{"a.npy", ARRAY("<f4", "False", "(2,)"), 9}, VITLRP_FORMAT, "left over"},
+        {{"a.npy", ARRAY("<f4", "True", "(2, 1)"), 8}, VITLRP_UNSUPPORTED, "Fortran order"},
+        {{"a.npy", ARRAY("<f1", "False", "(2,)"), 2}, VITLRP_UNSUPPORTED, "kind 'f1'"},
+        {{"a.npy", ARRAY("<i3", "False", "(2,)"), 6}, VITLRP_UNSUPPORTED, "kind 'i3'"},
+        {{"a.npy", ARRAY(">f4", "False", "(2,)"), 8}, VITLRP_UNSUPPORTED, "'>f4'"},
+        {{"a.npy", ARRAY("|O", "False", "(2,)"), 8}, VITLRP_UNSUPPORTED, "'|O'"},
         {{"a.npy", ARRAY("<f4", "False", "(4294967296, 4294967296)"), 8},
-         STATUS_FORMAT,
+         VITLRP_FORMAT,
          "overflows"},
-        {{"a.npy", ARRAY("<f4", "False", "(4611686018427387904,)"), 8}, STATUS_FORMAT, "longer"},
-        {{"a.npy", "{'descr': '<f4'}\n", 8}, STATUS_FORMAT, "not the dictionary"},
-        {{"a.npy", NULL, 100}, STATUS_FORMAT, "not an .npy file"},
-        {{"a.npy", NULL, 0}, STATUS_FORMAT, "not an .npy file"},
-        {{".npy", ARRAY("<f4", "False", "(2,)"), 8}, STATUS_FORMAT, "name is empty"},
+        {{"a.npy", ARRAY("<f4", "False", "(4611686018427387904,)"), 8}, VITLRP_FORMAT, "longer"},
+        {{"a.npy", "{'descr': '<f4'}\n", 8}, VITLRP_FORMAT, "not the dictionary"},
+        {{"a.npy", NULL, 100}, VITLRP_FORMAT, "not an .npy file"},
+        {{"a.npy", NULL, 0}, VITLRP_FORMAT, "not an .npy file"},
+        {{".npy", ARRAY("<f4", "False", "(2,)"), 8}, VITLRP_FORMAT, "name is empty"},
     };
     (void) unused;
     for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
@@ -45,9 +45,9 @@ static void test_refused_entries(void **unused) {
     struct bytes bytes;
     (void) unused;
     npz_of_entries(STRANGER, 2, &bytes);
-    expect_refused_free(&bytes, STATUS_UNSUPPORTED, "'readme.txt' is no array");
+    expect_refused_free(&bytes, VITLRP_UNSUPPORTED, "'readme.txt' is no array");
     npz_of_entries(TWICE, 2, &bytes);
-    expect_refused_free(&bytes, STATUS_FORMAT, "twice");
+    expect_refused_free(&bytes, VITLRP_FORMAT, "twice");
 }
 
 int main(void) {

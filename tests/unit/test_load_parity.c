@@ -80,7 +80,7 @@ static void test_every_half(void **unused) {
     static unsigned char file[2 * 65536];
     static float values[65536];
     (void) unused;
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     for (size_t i = 0; i < 65536; i++) {
         file[2 * i] = (unsigned char) (i & 0xFF);
         file[2 * i + 1] = (unsigned char) (i >> 8);
@@ -91,8 +91,8 @@ static void test_every_half(void **unused) {
                                      .count = 31 * 1024,
                                      .extent = {.stored = 65536, .size = 65536}};
         struct tensor_reader reader;
-        assert_int_equal(tensor_reader_open(&source, &tensor, &reader, &err), STATUS_OK);
-        assert_int_equal(tensor_reader_next(&reader, values, tensor.count, &err), STATUS_OK);
+        assert_int_equal(tensor_reader_open(&source, &tensor, &reader, &err), VITLRP_OK);
+        assert_int_equal(tensor_reader_next(&reader, values, tensor.count, &err), VITLRP_OK);
         for (size_t i = 0; i < tensor.count; i++) {
             int exponent = (int) (i >> 10);
             double mantissa = (double) (i & 1023);
@@ -102,8 +102,8 @@ static void test_every_half(void **unused) {
             assert_true((signbit(values[i]) != 0) == (sign == 1));
         }
         /* What follows is infinity, then NaN. */
-        assert_int_equal(tensor_reader_next(&reader, values, 1, &err), STATUS_NUMERIC);
-        assert_int_equal(tensor_reader_next(&reader, values, 1, &err), STATUS_NUMERIC);
+        assert_int_equal(tensor_reader_next(&reader, values, 1, &err), VITLRP_NUMERIC);
+        assert_int_equal(tensor_reader_next(&reader, values, 1, &err), VITLRP_NUMERIC);
         tensor_reader_close(&reader);
     }
 }

@@ -19,57 +19,57 @@
 struct header_case {
     const char *header;
     size_t data;
-    enum status status;
+    enum vitlrp_status status;
     const char *word;
 };
 
 static const struct header_case REFUSED[] = {
-    {"", 0, STATUS_FORMAT, "JSON"},
-    {"[]", 0, STATUS_FORMAT, "not a JSON object"},
-    {"{\"a\":", 0, STATUS_FORMAT, "JSON"},
-    {"{} x", 0, STATUS_FORMAT, "JSON"},
-    {"{\"a\xFF\":{}}", 0, STATUS_FORMAT, "JSON"},
-    {"{}", 0, STATUS_FORMAT, "no tensors"},
-    {"{\"a\":7}", 0, STATUS_FORMAT, "dtype"},
-    {"{\"a\":{\"shape\":[1],\"data_offsets\":[0,4]}}", 4, STATUS_FORMAT, "dtype"},
-    {"{\"a\":{\"dtype\":3,\"shape\":[1],\"data_offsets\":[0,4]}}", 4, STATUS_FORMAT, "dtype"},
-    {"{\"a\":{\"dtype\":\"F31\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4, STATUS_UNSUPPORTED,
+    {"", 0, VITLRP_FORMAT, "JSON"},
+    {"[]", 0, VITLRP_FORMAT, "not a JSON object"},
+    {"{\"a\":", 0, VITLRP_FORMAT, "JSON"},
+    {"{} x", 0, VITLRP_FORMAT, "JSON"},
+    {"{\"a\xFF\":{}}", 0, VITLRP_FORMAT, "JSON"},
+    {"{}", 0, VITLRP_FORMAT, "no tensors"},
+    {"{\"a\":7}", 0, VITLRP_FORMAT, "dtype"},
+    {"{\"a\":{\"shape\":[1],\"data_offsets\":[0,4]}}", 4, VITLRP_FORMAT, "dtype"},
+    {"{\"a\":{\"dtype\":3,\"shape\":[1],\"data_offsets\":[0,4]}}", 4, VITLRP_FORMAT, "dtype"},
+    {"{\"a\":{\"dtype\":\"F31\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4, VITLRP_UNSUPPORTED,
      "'F31'"},
-    {"{\"a\":{\"dtype\":\"F32\",\"data_offsets\":[0,4]}}", 4, STATUS_FORMAT, "shape"},
-    {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1]}}", 4, STATUS_FORMAT, "data_offsets"},
-    {ONE("1", "[0,4]"), 4, STATUS_FORMAT, "shape"},
-    {ONE("[-1]", "[0,4]"), 4, STATUS_FORMAT, "shape"},
-    {ONE("[1.0]", "[0,4]"), 4, STATUS_FORMAT, "shape"},
-    {ONE("[1e3]", "[0,4000]"), 4000, STATUS_FORMAT, "shape"},
-    {ONE("[\"1\"]", "[0,4]"), 4, STATUS_FORMAT, "shape"},
-    {ONE("[1,1,1,1,1,1,1,1,1]", "[0,4]"), 4, STATUS_FORMAT, "shape"},
-    {ONE("[1]", "[0]"), 4, STATUS_FORMAT, "data_offsets"},
-    {ONE("[1]", "[0,4,8]"), 8, STATUS_FORMAT, "data_offsets"},
-    {ONE("[1]", "[0,4.0]"), 4, STATUS_FORMAT, "data_offsets"},
-    {ONE("[1]", "[-4,0]"), 4, STATUS_FORMAT, "data_offsets"},
-    {ONE("[1]", "[4,0]"), 4, STATUS_FORMAT, "data_offsets"},
-    {ONE("[1]", "[0,9223372036854775808]"), 4, STATUS_FORMAT, "JSON"},
-    {ONE("[1]", "[0,18446744073709551615]"), 4, STATUS_FORMAT, "JSON"},
-    {ONE("[1]", "[9223372036854775800,9223372036854775804]"), 4, STATUS_FORMAT, "outside"},
-    {ONE("[1]", "[0,4]"), 3, STATUS_FORMAT, "truncated"},
-    {ONE("[1]", "[0,8]"), 8, STATUS_FORMAT, "span 8 bytes"},
-    {ONE("[2]", "[0,4]"), 4, STATUS_FORMAT, "span 4 bytes"},
-    {ONE("[4294967296,4294967296]", "[0,0]"), 0, STATUS_FORMAT, "overflows"},
-    {ONE("[4611686018427387904]", "[0,0]"), 0, STATUS_FORMAT, "overflows"},
-    {ONE("[1]", "[0,4]"), 5, STATUS_FORMAT, "trailing"},
-    {ONE("[1]", "[4,8]"), 8, STATUS_FORMAT, "gap"},
-    {TWO("[0,8]", "[9,17]"), 17, STATUS_FORMAT, "gap"},
-    {TWO("[0,8]", "[4,12]"), 12, STATUS_FORMAT, "overlap"},
-    {TWO("[0,8]", "[0,8]"), 8, STATUS_FORMAT, "overlap"},
-    {TWO("[0,8]", "[8,16]"), 20, STATUS_FORMAT, "4 trailing bytes"},
+    {"{\"a\":{\"dtype\":\"F32\",\"data_offsets\":[0,4]}}", 4, VITLRP_FORMAT, "shape"},
+    {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1]}}", 4, VITLRP_FORMAT, "data_offsets"},
+    {ONE("1", "[0,4]"), 4, VITLRP_FORMAT, "shape"},
+    {ONE("[-1]", "[0,4]"), 4, VITLRP_FORMAT, "shape"},
+    {ONE("[1.0]", "[0,4]"), 4, VITLRP_FORMAT, "shape"},
+    {ONE("[1e3]", "[0,4000]"), 4000, VITLRP_FORMAT, "shape"},
+    {ONE("[\"1\"]", "[0,4]"), 4, VITLRP_FORMAT, "shape"},
+    {ONE("[1,1,1,1,1,1,1,1,1]", "[0,4]"), 4, VITLRP_FORMAT, "shape"},
+    {ONE("[1]", "[0]"), 4, VITLRP_FORMAT, "data_offsets"},
+    {ONE("[1]", "[0,4,8]"), 8, VITLRP_FORMAT, "data_offsets"},
+    {ONE("[1]", "[0,4.0]"), 4, VITLRP_FORMAT, "data_offsets"},
+    {ONE("[1]", "[-4,0]"), 4, VITLRP_FORMAT, "data_offsets"},
+    {ONE("[1]", "[4,0]"), 4, VITLRP_FORMAT, "data_offsets"},
+    {ONE("[1]", "[0,9223372036854775808]"), 4, VITLRP_FORMAT, "JSON"},
+    {ONE("[1]", "[0,18446744073709551615]"), 4, VITLRP_FORMAT, "JSON"},
+    {ONE("[1]", "[9223372036854775800,9223372036854775804]"), 4, VITLRP_FORMAT, "outside"},
+    {ONE("[1]", "[0,4]"), 3, VITLRP_FORMAT, "truncated"},
+    {ONE("[1]", "[0,8]"), 8, VITLRP_FORMAT, "span 8 bytes"},
+    {ONE("[2]", "[0,4]"), 4, VITLRP_FORMAT, "span 4 bytes"},
+    {ONE("[4294967296,4294967296]", "[0,0]"), 0, VITLRP_FORMAT, "overflows"},
+    {ONE("[4611686018427387904]", "[0,0]"), 0, VITLRP_FORMAT, "overflows"},
+    {ONE("[1]", "[0,4]"), 5, VITLRP_FORMAT, "trailing"},
+    {ONE("[1]", "[4,8]"), 8, VITLRP_FORMAT, "gap"},
+    {TWO("[0,8]", "[9,17]"), 17, VITLRP_FORMAT, "gap"},
+    {TWO("[0,8]", "[4,12]"), 12, VITLRP_FORMAT, "overlap"},
+    {TWO("[0,8]", "[0,8]"), 8, VITLRP_FORMAT, "overlap"},
+    {TWO("[0,8]", "[8,16]"), 20, VITLRP_FORMAT, "4 trailing bytes"},
     {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},"
      "\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}",
-     4, STATUS_FORMAT, "duplicate"},
-    {"{\"a\\u0000b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4, STATUS_FORMAT,
+     4, VITLRP_FORMAT, "duplicate"},
+    {"{\"a\\u0000b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4, VITLRP_FORMAT,
      "JSON"},
-    {"{\"\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4, STATUS_FORMAT, "name"},
-    {"{\"__metadata__\":[]}", 0, STATUS_FORMAT, "__metadata__"},
-    {"{\"__metadata__\":{\"k\":1}}", 0, STATUS_FORMAT, "'k'"},
+    {"{\"\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4, VITLRP_FORMAT, "name"},
+    {"{\"__metadata__\":[]}", 0, VITLRP_FORMAT, "__metadata__"},
+    {"{\"__metadata__\":{\"k\":1}}", 0, VITLRP_FORMAT, "'k'"},
 };
 
 static void test_refused_headers(void **unused) {
@@ -103,10 +103,10 @@ static void test_accepted_headers(void **unused) {
         struct bytes bytes;
         struct checkpoint checkpoint;
         struct vit_load_limits limits = vit_load_limits_default();
-        struct error err = {0};
+        struct vitlrp_error err = {0};
         safetensors_of_header(accepted[i].header, accepted[i].data, &bytes);
         struct source source = source_over(bytes.data, bytes.size);
-        if (checkpoint_open(&source, &limits, &checkpoint, &err) != STATUS_OK) {
+        if (checkpoint_open(&source, &limits, &checkpoint, &err) != VITLRP_OK) {
             fail_msg("%s: %s", accepted[i].header, err.message);
         }
         assert_int_equal(checkpoint.tensors.count, accepted[i].tensors);
@@ -128,14 +128,14 @@ static void test_refused_lengths(void **unused) {
     (void) unused;
     safetensors_of_header(HEADER, 4, &bytes);
     set_length(&bytes, bytes.size - 7);
-    expect_refused(&bytes, STATUS_FORMAT, "truncated");
+    expect_refused(&bytes, VITLRP_FORMAT, "truncated");
     set_length(&bytes, (uint64_t) 1 << 39);
-    expect_refused(&bytes, STATUS_FORMAT, "beyond the file");
+    expect_refused(&bytes, VITLRP_FORMAT, "beyond the file");
     set_length(&bytes, UINT64_MAX);
-    expect_refused(&bytes, STATUS_FORMAT, "beyond the file");
+    expect_refused(&bytes, VITLRP_FORMAT, "beyond the file");
     memset(bytes.data, 0, 8);
     bytes.data[7] = (unsigned char) strlen(HEADER);
-    expect_refused_free(&bytes, STATUS_FORMAT, "big-endian");
+    expect_refused_free(&bytes, VITLRP_FORMAT, "big-endian");
 }
 
 static void test_limits(void **unused) {
@@ -149,7 +149,7 @@ static void test_limits(void **unused) {
     }
     text_append_string(&header, "}");
     safetensors_of_header(header.data, 4097, &bytes);
-    expect_refused_free(&bytes, STATUS_LIMIT, "4096 tensors");
+    expect_refused_free(&bytes, VITLRP_LIMIT, "4096 tensors");
     text_free(&header);
     text_append_string(&header, "{\"");
     for (size_t i = 0; i < 513; i++) {
@@ -157,13 +157,13 @@ static void test_limits(void **unused) {
     }
     text_append_string(&header, "\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}");
     safetensors_of_header(header.data, 1, &bytes);
-    expect_refused_free(&bytes, STATUS_FORMAT, "512 bytes");
+    expect_refused_free(&bytes, VITLRP_FORMAT, "512 bytes");
     text_free(&header);
     for (size_t i = 0; i < ((size_t) 16 << 20) + 1; i++) {
         text_append(&header, i == 0 ? "{" : " ", 1);
     }
     safetensors_of_header(header.data, 0, &bytes);
-    expect_refused_free(&bytes, STATUS_LIMIT, "safetensors header");
+    expect_refused_free(&bytes, VITLRP_LIMIT, "safetensors header");
     text_free(&header);
 }
 
@@ -174,7 +174,7 @@ static void test_names_are_escaped(void **unused) {
     safetensors_of_header("{\"a\\u001b[2J\\n\":{\"dtype\":\"F32\",\"shape\":[1],"
                           "\"data_offsets\":[0,8]}}",
                           8, &bytes);
-    expect_refused_free(&bytes, STATUS_FORMAT, "'a\\x1B[2J\\x0A'");
+    expect_refused_free(&bytes, VITLRP_FORMAT, "'a\\x1B[2J\\x0A'");
 }
 
 static void test_infinity_and_nan(void **unused) {
@@ -193,7 +193,7 @@ static void test_infinity_and_nan(void **unused) {
             }
         }
         safetensors_make(&list, "F32", NULL, &bytes);
-        expect_refused_free(&bytes, STATUS_NUMERIC, "'blocks.1.norm2.bias'");
+        expect_refused_free(&bytes, VITLRP_NUMERIC, "'blocks.1.norm2.bias'");
     }
 }
 
@@ -211,7 +211,7 @@ static void test_truncation(void **unused) {
         struct bytes cut = {mem_calloc(size, 1), size};
         assert_non_null(cut.data);
         memcpy(cut.data, bytes.data, size);
-        expect_refused_free(&cut, STATUS_FORMAT, "");
+        expect_refused_free(&cut, VITLRP_FORMAT, "");
     }
     bytes_free(&bytes);
 }

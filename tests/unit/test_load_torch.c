@@ -12,52 +12,52 @@
 
 struct made_case {
     struct pth_options options;
-    enum status status;
+    enum vitlrp_status status;
     const char *word;
 };
 
 static void test_refused_archives(void **unused) {
     static const struct made_case cases[] = {
-        {{.global = "posix\nsystem\n"}, STATUS_UNSUPPORTED, "posix.system"},
-        {{.global = "os\nsystem\n"}, STATUS_UNSUPPORTED, "nothing was executed"},
-        {{.global = "builtins\neval\n"}, STATUS_UNSUPPORTED, "builtins.eval"},
-        {{.global = "argparse\nNamespace\n"}, STATUS_UNSUPPORTED, "argparse.Namespace"},
-        {{.global = "numpy.core.multiarray\nscalar\n"}, STATUS_UNSUPPORTED, "multiarray.scalar"},
-        {{.global = "torch\nload\n"}, STATUS_UNSUPPORTED, "torch.load"},
-        {{.global = "torch.storage\n_load_from_bytes\n"}, STATUS_UNSUPPORTED, "_load_from_bytes"},
-        {{.global = "torch._utils\n_rebuild_tensor_v2x\n"}, STATUS_UNSUPPORTED, "_v2x"},
-        {{.global = "torch\n_utils._rebuild_tensor_v2\n"}, STATUS_UNSUPPORTED, "_utils"},
-        {{.global = "\x1B[2J\nx\n"}, STATUS_UNSUPPORTED, "\\x1B[2J.x"},
-        {{.storage_type = "ComplexFloatStorage"}, STATUS_UNSUPPORTED, "ComplexFloatStorage"},
-        {{.storage_type = "DoubleStorage"}, STATUS_FORMAT, "announced"},
-        {{.extra_elements = 1}, STATUS_FORMAT, "announced"},
-        {{.extra_elements = -1}, STATUS_FORMAT, "beyond its storage"},
-        {{.extra_elements = -100}, STATUS_FORMAT, "persistent id"},
-        {{.extra_elements = INT64_C(1) << 61}, STATUS_FORMAT, "announced"},
-        {{.extra_elements = INT64_MAX - 8}, STATUS_FORMAT, "overflows"},
-        {{.offset = 1}, STATUS_FORMAT, "beyond its storage"},
-        {{.offset = -1}, STATUS_FORMAT, "beyond its storage"},
-        {{.offset = INT64_MAX}, STATUS_FORMAT, "beyond its storage"},
-        {{.stride = 2}, STATUS_UNSUPPORTED, "'cls_token': it is not contiguous"},
-        {{.stride = -1}, STATUS_FORMAT, "strides"},
-        {{.share = true}, STATUS_FORMAT, "beyond its storage"},
-        {{.flags = 1}, STATUS_UNSUPPORTED, "encrypted"},
-        {{.flags = 32}, STATUS_UNSUPPORTED, "of a kind"},
-        {{.method = 12}, STATUS_UNSUPPORTED, "method 12"},
-        {{.crc_error = 1}, STATUS_FORMAT, "checksum"},
-        {{.local_disagrees = true}, STATUS_FORMAT, "local header"},
-        {{.duplicate = true}, STATUS_FORMAT, "twice"},
-        {{.record_name = "../evil"}, STATUS_FORMAT, "leaves its folder"},
-        {{.record_name = "archive/../../evil"}, STATUS_FORMAT, "leaves its folder"},
-        {{.record_name = "/etc/evil"}, STATUS_FORMAT, "leaves its folder"},
-        {{.record_name = "..\\evil"}, STATUS_FORMAT, "leaves its folder"},
-        {{.record_name = "archive/constants.pkl"}, STATUS_UNSUPPORTED, "TorchScript"},
-        {{.record_name = "archive/byteorder"}, STATUS_UNSUPPORTED, "big-endian"},
-        {{.drop_bytes = 1}, STATUS_FORMAT, "no directory"},
-        {{.drop_bytes = 5000}, STATUS_FORMAT, "no directory"},
-        {{.wrapper = "model", .second_wrapper = "net"}, STATUS_OK, NULL},
-        {{.wrapper = "first", .second_wrapper = "second"}, STATUS_UNSUPPORTED, "several sets"},
-        {{.wrapper = "optimizer"}, STATUS_UNSUPPORTED, "no dictionary"},
+        {{.global = "posix\nsystem\n"}, VITLRP_UNSUPPORTED, "posix.system"},
+        {{.global = "os\nsystem\n"}, VITLRP_UNSUPPORTED, "nothing was executed"},
+        {{.global = "builtins\neval\n"}, VITLRP_UNSUPPORTED, "builtins.eval"},
+        {{.global = "argparse\nNamespace\n"}, VITLRP_UNSUPPORTED, "argparse.Namespace"},
+        {{.global = "numpy.core.multiarray\nscalar\n"}, VITLRP_UNSUPPORTED, "multiarray.scalar"},
+        {{.global = "torch\nload\n"}, VITLRP_UNSUPPORTED, "torch.load"},
+        {{.global = "torch.storage\n_load_from_bytes\n"}, VITLRP_UNSUPPORTED, "_load_from_bytes"},
+        {{.global = "torch._utils\n_rebuild_tensor_v2x\n"}, VITLRP_UNSUPPORTED, "_v2x"},
+        {{.global = "torch\n_utils._rebuild_tensor_v2\n"}, VITLRP_UNSUPPORTED, "_utils"},
+        {{.global = "\x1B[2J\nx\n"}, VITLRP_UNSUPPORTED, "\\x1B[2J.x"},
+        {{.storage_type = "ComplexFloatStorage"}, VITLRP_UNSUPPORTED, "ComplexFloatStorage"},
+        {{.storage_type = "DoubleStorage"}, VITLRP_FORMAT, "announced"},
+        {{.extra_elements = 1}, VITLRP_FORMAT, "announced"},
+        {{.extra_elements = -1}, VITLRP_FORMAT, "beyond its storage"},
+        {{.extra_elements = -100}, VITLRP_FORMAT, "persistent id"},
+        {{.extra_elements = INT64_C(1) << 61}, VITLRP_FORMAT, "announced"},
+        {{.extra_elements = INT64_MAX - 8}, VITLRP_FORMAT, "overflows"},
+        {{.offset = 1}, VITLRP_FORMAT, "beyond its storage"},
+        {{.offset = -1}, VITLRP_FORMAT, "beyond its storage"},
+        {{.offset = INT64_MAX}, VITLRP_FORMAT, "beyond its storage"},
+        {{.stride = 2}, VITLRP_UNSUPPORTED, "'cls_token': it is not contiguous"},
+        {{.stride = -1}, VITLRP_FORMAT, "strides"},
+        {{.share = true}, VITLRP_FORMAT, "beyond its storage"},
+        {{.flags = 1}, VITLRP_UNSUPPORTED, "encrypted"},
+        {{.flags = 32}, VITLRP_UNSUPPORTED, "of a kind"},
+        {{.method = 12}, VITLRP_UNSUPPORTED, "method 12"},
+        {{.crc_error = 1}, VITLRP_FORMAT, "checksum"},
+        {{.local_disagrees = true}, VITLRP_FORMAT, "local header"},
+        {{.duplicate = true}, VITLRP_FORMAT, "twice"},
+        {{.record_name = "../evil"}, VITLRP_FORMAT, "leaves its folder"},
+        {{.record_name = "archive/../../evil"}, VITLRP_FORMAT, "leaves its folder"},
+        {{.record_name = "/etc/evil"}, VITLRP_FORMAT, "leaves its folder"},
+        {{.record_name = "..\\evil"}, VITLRP_FORMAT, "leaves its folder"},
+        {{.record_name = "archive/constants.pkl"}, VITLRP_UNSUPPORTED, "TorchScript"},
+        {{.record_name = "archive/byteorder"}, VITLRP_UNSUPPORTED, "big-endian"},
+        {{.drop_bytes = 1}, VITLRP_FORMAT, "no directory"},
+        {{.drop_bytes = 5000}, VITLRP_FORMAT, "no directory"},
+        {{.wrapper = "model", .second_wrapper = "net"}, VITLRP_OK, NULL},
+        {{.wrapper = "first", .second_wrapper = "second"}, VITLRP_UNSUPPORTED, "several sets"},
+        {{.wrapper = "optimizer"}, VITLRP_UNSUPPORTED, "no dictionary"},
     };
     (void) unused;
     struct vit_config config = small_config();
@@ -66,7 +66,7 @@ static void test_refused_archives(void **unused) {
         struct bytes bytes;
         pth_timm(&list, &config);
         pth_make(&list, &cases[i].options, &bytes);
-        if (cases[i].status == STATUS_OK) {
+        if (cases[i].status == VITLRP_OK) {
             vit_model_free(expect_loaded_free(&bytes, 2));
         } else {
             expect_refused_free(&bytes, cases[i].status, cases[i].word);
@@ -121,7 +121,7 @@ static void test_archive_in_parts(void **unused) {
     for (size_t i = 0; i < 3; i++) {
         pth_make(&list, &sound, &bytes);
         bytes.data[bytes.size - 22 + end_fields[i]] ^= 1;
-        expect_refused_free(&bytes, STATUS_UNSUPPORTED, "several parts");
+        expect_refused_free(&bytes, VITLRP_UNSUPPORTED, "several parts");
     }
     pth_make(&list, &sound, &bytes);
     size_t at = bytes.size - 22;
@@ -129,7 +129,7 @@ static void test_archive_in_parts(void **unused) {
         at--;
     }
     bytes.data[at + 34] = 1;
-    expect_refused_free(&bytes, STATUS_UNSUPPORTED, "another part");
+    expect_refused_free(&bytes, VITLRP_UNSUPPORTED, "another part");
 }
 
 /* Tensors that share one storage, each with its offset, are fine: here all but the first see its
@@ -160,99 +160,99 @@ static void test_shared_storage(void **unused) {
 struct pickle_case {
     const char *bytes;
     size_t size;
-    enum status status;
+    enum vitlrp_status status;
     const char *word;
 };
 
 #define PICKLE(text) text, sizeof text - 1
 
 static const struct pickle_case BAD_PICKLES[] = {
-    {PICKLE(""), STATUS_FORMAT, "truncated"},
-    {PICKLE("\x80"), STATUS_FORMAT, "truncated"},
-    {PICKLE("\x80\x02"), STATUS_FORMAT, "truncated"},
-    {PICKLE("\x80\x01."), STATUS_UNSUPPORTED, "protocol 1"},
-    {PICKLE("\x80\x06."), STATUS_UNSUPPORTED, "protocol 6"},
-    {PICKLE("\x80\x02."), STATUS_FORMAT, "ends in the middle"},
-    {PICKLE("\x80\x02NN."), STATUS_FORMAT, "ends in the middle"},
-    {PICKLE("\x80\x02(N."), STATUS_FORMAT, "ends in the middle"},
-    {PICKLE("\x80\x02N."), STATUS_UNSUPPORTED, "no dictionary"},
-    {PICKLE("\x80\x02}."), STATUS_UNSUPPORTED, "no dictionary"},
-    {PICKLE("\x80\x02\xFF."), STATUS_FORMAT, "opcode 0xFF"},
-    {PICKLE("\x80\x02I1\n."), STATUS_FORMAT, "opcode 0x49"},
-    {PICKLE("\x80\x02X\x02\x00\x00\x00\xC3\xFF."), STATUS_FORMAT, "not UTF-8"},
-    {PICKLE("\x80\x04\x8C\x01\x80."), STATUS_FORMAT, "not UTF-8"},
-    {PICKLE("\x80\x02U\x01\x80."), STATUS_UNSUPPORTED, "no dictionary"},
-    {PICKLE("\x80\x02\x82\x01."), STATUS_FORMAT, "opcode 0x82"},
+    {PICKLE(""), VITLRP_FORMAT, "truncated"},
+    {PICKLE("\x80"), VITLRP_FORMAT, "truncated"},
+    {PICKLE("\x80\x02"), VITLRP_FORMAT, "truncated"},
+    {PICKLE("\x80\x01."), VITLRP_UNSUPPORTED, "protocol 1"},
+    {PICKLE("\x80\x06."), VITLRP_UNSUPPORTED, "protocol 6"},
+    {PICKLE("\x80\x02."), VITLRP_FORMAT, "ends in the middle"},
+    {PICKLE("\x80\x02NN."), VITLRP_FORMAT, "ends in the middle"},
+    {PICKLE("\x80\x02(N."), VITLRP_FORMAT, "ends in the middle"},
+    {PICKLE("\x80\x02N."), VITLRP_UNSUPPORTED, "no dictionary"},
+    {PICKLE("\x80\x02}."), VITLRP_UNSUPPORTED, "no dictionary"},
+    {PICKLE("\x80\x02\xFF."), VITLRP_FORMAT, "opcode 0xFF"},
+    {PICKLE("\x80\x02I1\n."), VITLRP_FORMAT, "opcode 0x49"},
+    {PICKLE("\x80\x02X\x02\x00\x00\x00\xC3\xFF."), VITLRP_FORMAT, "not UTF-8"},
+    {PICKLE("\x80\x04\x8C\x01\x80."), VITLRP_FORMAT, "not UTF-8"},
+    {PICKLE("\x80\x02U\x01\x80."), VITLRP_UNSUPPORTED, "no dictionary"},
+    {PICKLE("\x80\x02\x82\x01."), VITLRP_FORMAT, "opcode 0x82"},
     {PICKLE("\x80\x02"
             "cposix\nsystem\nX\x04\x00\x00\x00true\x85R."),
-     STATUS_UNSUPPORTED, "posix.system"},
+     VITLRP_UNSUPPORTED, "posix.system"},
     {PICKLE("\x80\x04\x95\x17\x00\x00\x00\x00\x00\x00\x00\x8C\x05posix\x94\x8C\x06system\x94"
             "\x93\x94N\x85R."),
-     STATUS_UNSUPPORTED, "posix.system"},
-    {PICKLE("\x80\x02(iposix\nsystem\n."), STATUS_UNSUPPORTED, "posix.system"},
-    {PICKLE("\x80\x02icollections\nOrderedDict\n."), STATUS_UNSUPPORTED, "constructs"},
+     VITLRP_UNSUPPORTED, "posix.system"},
+    {PICKLE("\x80\x02(iposix\nsystem\n."), VITLRP_UNSUPPORTED, "posix.system"},
+    {PICKLE("\x80\x02icollections\nOrderedDict\n."), VITLRP_UNSUPPORTED, "constructs"},
     {PICKLE("\x80\x02"
             "ccollections\nOrderedDict\n)\x81."),
-     STATUS_UNSUPPORTED, "constructs"},
+     VITLRP_UNSUPPORTED, "constructs"},
     {PICKLE("\x80\x02(N"
             "o."),
-     STATUS_UNSUPPORTED, "constructs"},
+     VITLRP_UNSUPPORTED, "constructs"},
     {PICKLE("\x80\x02"
             "cos"),
-     STATUS_FORMAT, "truncated"},
-    {PICKLE("\x80\x02NN\x93."), STATUS_FORMAT, "global without a name"},
-    {PICKLE("\x80\x02\x93."), STATUS_FORMAT, "stack is empty"},
+     VITLRP_FORMAT, "truncated"},
+    {PICKLE("\x80\x02NN\x93."), VITLRP_FORMAT, "global without a name"},
+    {PICKLE("\x80\x02\x93."), VITLRP_FORMAT, "stack is empty"},
     {PICKLE("\x80\x02"
             "0."),
-     STATUS_FORMAT, "stack is empty"},
-    {PICKLE("\x80\x02R."), STATUS_FORMAT, "stack is empty"},
-    {PICKLE("\x80\x02NNR."), STATUS_FORMAT, "not callable"},
+     VITLRP_FORMAT, "stack is empty"},
+    {PICKLE("\x80\x02R."), VITLRP_FORMAT, "stack is empty"},
+    {PICKLE("\x80\x02NNR."), VITLRP_FORMAT, "not callable"},
     {PICKLE("\x80\x02"
             "ctorch\nFloatStorage\n)R."),
-     STATUS_FORMAT, "strange arguments"},
+     VITLRP_FORMAT, "strange arguments"},
     {PICKLE("\x80\x02"
             "ctorch\nSize\nN\x85R."),
-     STATUS_FORMAT, "strange arguments"},
+     VITLRP_FORMAT, "strange arguments"},
     {PICKLE("\x80\x02"
             "ccollections\nOrderedDict\nN\x85R."),
-     STATUS_FORMAT, "strange"},
+     VITLRP_FORMAT, "strange"},
     {PICKLE("\x80\x02"
             "ctorch._utils\n_rebuild_tensor_v2\n)R."),
-     STATUS_FORMAT, "strange"},
+     VITLRP_FORMAT, "strange"},
     {PICKLE("\x80\x02"
             "ctorch._utils\n_rebuild_parameter\n)R."),
-     STATUS_FORMAT, "strange"},
-    {PICKLE("\x80\x02NQ."), STATUS_FORMAT, "persistent id"},
-    {PICKLE("\x80\x02t."), STATUS_FORMAT, "mark is missing"},
-    {PICKLE("\x80\x02u."), STATUS_FORMAT, "mark is missing"},
-    {PICKLE("\x80\x02N(0."), STATUS_FORMAT, "stack is empty"},
-    {PICKLE("\x80\x02N(\x85."), STATUS_FORMAT, "stack is empty"},
-    {PICKLE("\x80\x02N(Nu."), STATUS_FORMAT, "no container"},
-    {PICKLE("\x80\x02}(Nu."), STATUS_FORMAT, "key without a value"},
-    {PICKLE("\x80\x02]}NNs0(NNs."), STATUS_FORMAT, "no container"},
-    {PICKLE("\x80\x02Na."), STATUS_FORMAT, "no container"},
+     VITLRP_FORMAT, "strange"},
+    {PICKLE("\x80\x02NQ."), VITLRP_FORMAT, "persistent id"},
+    {PICKLE("\x80\x02t."), VITLRP_FORMAT, "mark is missing"},
+    {PICKLE("\x80\x02u."), VITLRP_FORMAT, "mark is missing"},
+    {PICKLE("\x80\x02N(0."), VITLRP_FORMAT, "stack is empty"},
+    {PICKLE("\x80\x02N(\x85."), VITLRP_FORMAT, "stack is empty"},
+    {PICKLE("\x80\x02N(Nu."), VITLRP_FORMAT, "no container"},
+    {PICKLE("\x80\x02}(Nu."), VITLRP_FORMAT, "key without a value"},
+    {PICKLE("\x80\x02]}NNs0(NNs."), VITLRP_FORMAT, "no container"},
+    {PICKLE("\x80\x02Na."), VITLRP_FORMAT, "no container"},
     {PICKLE("\x80\x02"
             "a."),
-     STATUS_FORMAT, "stack is empty"},
-    {PICKLE("\x80\x02s."), STATUS_FORMAT, "stack is empty"},
-    {PICKLE("\x80\x02h\x05."), STATUS_FORMAT, "never remembered"},
-    {PICKLE("\x80\x02Nq\x05h\x04."), STATUS_FORMAT, "never remembered"},
-    {PICKLE("\x80\x02j\xFF\xFF\xFF\xFF."), STATUS_FORMAT, "never remembered"},
-    {PICKLE("\x80\x02q\x00."), STATUS_FORMAT, "nothing to remember"},
-    {PICKLE("\x80\x02Nr\xFF\xFF\xFF\xFF."), STATUS_LIMIT, "remembers"},
-    {PICKLE("\x80\x02NNb."), STATUS_FORMAT, "no dictionary"},
-    {PICKLE("\x80\x02N}b."), STATUS_FORMAT, "no OrderedDict"},
+     VITLRP_FORMAT, "stack is empty"},
+    {PICKLE("\x80\x02s."), VITLRP_FORMAT, "stack is empty"},
+    {PICKLE("\x80\x02h\x05."), VITLRP_FORMAT, "never remembered"},
+    {PICKLE("\x80\x02Nq\x05h\x04."), VITLRP_FORMAT, "never remembered"},
+    {PICKLE("\x80\x02j\xFF\xFF\xFF\xFF."), VITLRP_FORMAT, "never remembered"},
+    {PICKLE("\x80\x02q\x00."), VITLRP_FORMAT, "nothing to remember"},
+    {PICKLE("\x80\x02Nr\xFF\xFF\xFF\xFF."), VITLRP_LIMIT, "remembers"},
+    {PICKLE("\x80\x02NNb."), VITLRP_FORMAT, "no dictionary"},
+    {PICKLE("\x80\x02N}b."), VITLRP_FORMAT, "no OrderedDict"},
     {PICKLE("\x80\x02X\xFF\xFF\xFF\xFF"
             "abc."),
-     STATUS_FORMAT, "truncated"},
-    {PICKLE("\x80\x04\x8D\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF."), STATUS_FORMAT, "truncated"},
-    {PICKLE("\x80\x04\x95\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x7F."), STATUS_FORMAT, "frame"},
-    {PICKLE("\x80\x02\x8B\xFF\xFF\xFF\xFF."), STATUS_FORMAT, "truncated"},
+     VITLRP_FORMAT, "truncated"},
+    {PICKLE("\x80\x04\x8D\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF."), VITLRP_FORMAT, "truncated"},
+    {PICKLE("\x80\x04\x95\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x7F."), VITLRP_FORMAT, "frame"},
+    {PICKLE("\x80\x02\x8B\xFF\xFF\xFF\xFF."), VITLRP_FORMAT, "truncated"},
     {PICKLE("\x80\x02]q\x00h\x00"
             "ah\x00"
             "a."),
-     STATUS_UNSUPPORTED, "no dictionary"},
-    {PICKLE("\x80\x02}q\x00K\x01h\x00s."), STATUS_UNSUPPORTED, "no dictionary"},
+     VITLRP_UNSUPPORTED, "no dictionary"},
+    {PICKLE("\x80\x02}q\x00K\x01h\x00s."), VITLRP_UNSUPPORTED, "no dictionary"},
 };
 
 static void test_refused_pickles(void **unused) {
@@ -269,10 +269,10 @@ static void test_refused_pickles(void **unused) {
 
 /* The pickle of `head`, then `repeated` `count` times, then STOP. */
 static void expect_pickle_refused(const char *head, const char *repeated, size_t count,
-                                  enum status wanted, const char *word) {
+                                  enum vitlrp_status wanted, const char *word) {
     struct text pickle = {.limit = (size_t) 1 << 26};
     struct pickle parsed;
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     size_t consumed = 0;
     text_append(&pickle, "\x80\x02", 2);
     text_append_string(&pickle, head);
@@ -280,8 +280,8 @@ static void expect_pickle_refused(const char *head, const char *repeated, size_t
         text_append_string(&pickle, repeated);
     }
     text_append_string(&pickle, ".");
-    enum status status = pickle_parse((const unsigned char *) pickle.data, pickle.length, 1000000,
-                                      &consumed, &parsed, &err);
+    enum vitlrp_status status = pickle_parse((const unsigned char *) pickle.data, pickle.length,
+                                             1000000, &consumed, &parsed, &err);
     pickle_free(&parsed);
     text_free(&pickle);
     if (status != wanted || strstr(err.message, word) == NULL) {
@@ -291,16 +291,16 @@ static void expect_pickle_refused(const char *head, const char *repeated, size_t
 
 static void test_pickle_limits(void **unused) {
     (void) unused;
-    expect_pickle_refused("", "N", 10001, STATUS_LIMIT, "stacks");
-    expect_pickle_refused("", "(", 1000000, STATUS_LIMIT, "nests");
-    expect_pickle_refused("", "N0", 600000, STATUS_LIMIT, "opcodes");
-    expect_pickle_refused("]q\x01", "j\x01\x01\x01\x01", 1, STATUS_FORMAT, "never remembered");
-    expect_pickle_refused("N", "\x94", 100001, STATUS_LIMIT, "remembers");
+    expect_pickle_refused("", "N", 10001, VITLRP_LIMIT, "stacks");
+    expect_pickle_refused("", "(", 1000000, VITLRP_LIMIT, "nests");
+    expect_pickle_refused("", "N0", 600000, VITLRP_LIMIT, "opcodes");
+    expect_pickle_refused("]q\x01", "j\x01\x01\x01\x01", 1, VITLRP_FORMAT, "never remembered");
+    expect_pickle_refused("N", "\x94", 100001, VITLRP_LIMIT, "remembers");
     /* A list that holds itself a hundred thousand times is walked once. */
     expect_pickle_refused("]q\x01",
                           "h\x01"
                           "a",
-                          100000, STATUS_OK, "");
+                          100000, VITLRP_OK, "");
 }
 
 static void test_values(void **unused) {
@@ -309,10 +309,10 @@ static void test_values(void **unused) {
                                            "\x00\x00\x00\x00\x00U\x01xC\x01y\x8F(K\x01\x90t.";
     (void) unused;
     struct pickle pickle;
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     size_t consumed = 0;
     assert_int_equal(pickle_parse(PICKLED, sizeof PICKLED - 1, 10000, &consumed, &pickle, &err),
-                     STATUS_OK);
+                     VITLRP_OK);
     assert_int_equal(consumed, sizeof PICKLED - 1);
     const struct pickle_value *tuple = pickle.root;
     assert_int_equal(tuple->kind, PICKLE_TUPLE);
@@ -335,28 +335,28 @@ static void test_values(void **unused) {
 /* The older container: every truncation, and a storage count that is not the announced one. */
 static void test_legacy_damage(void **unused) {
     struct bytes bytes;
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     (void) unused;
     assert_int_equal(file_read(TEST_DATA "/golden/parity/torchvision_legacy_container.pth",
                                (size_t) 1 << 24, &bytes, &err),
-                     STATUS_OK);
+                     VITLRP_OK);
     size_t whole = bytes.size;
     for (size_t size = 8; size < whole; size += 509) {
         struct bytes cut = {mem_calloc(size, 1), size};
         assert_non_null(cut.data);
         memcpy(cut.data, bytes.data, size);
-        expect_refused_free(&cut, size < 14 ? STATUS_UNSUPPORTED : STATUS_FORMAT, "");
+        expect_refused_free(&cut, size < 14 ? VITLRP_UNSUPPORTED : VITLRP_FORMAT, "");
     }
     bytes.data[6095] ^= 1; /* the first storage's count follows the five pickles */
-    expect_refused(&bytes, STATUS_FORMAT, "announced");
+    expect_refused(&bytes, VITLRP_FORMAT, "announced");
     bytes.data[6095] ^= 1;
     unsigned char *little = memchr(bytes.data + 53, '\x88', 100);
     assert_non_null(little);
     *little = 0x89;
-    expect_refused(&bytes, STATUS_UNSUPPORTED, "big-endian");
+    expect_refused(&bytes, VITLRP_UNSUPPORTED, "big-endian");
     *little = 0x88;
     bytes.data[18] = 0;
-    expect_refused(&bytes, STATUS_UNSUPPORTED, "unknown version");
+    expect_refused(&bytes, VITLRP_UNSUPPORTED, "unknown version");
     bytes_free(&bytes);
 }
 
@@ -372,7 +372,7 @@ static void test_truncated_archive(void **unused) {
         struct bytes cut = {mem_calloc(size, 1), size};
         assert_non_null(cut.data);
         memcpy(cut.data, bytes.data, size);
-        expect_refused_free(&cut, STATUS_FORMAT, "truncated");
+        expect_refused_free(&cut, VITLRP_FORMAT, "truncated");
     }
     bytes_free(&bytes);
 }

@@ -17,7 +17,7 @@ struct golden_case {
     const char *method;
     const char *file; /* patches_FILE.npy, and relevance_FILE.npy where there are pixels */
     bool pixels;
-    enum vit_head_fusion fusion;
+    enum vitlrp_head_fusion fusion;
     double discard_ratio;
 };
 
@@ -26,11 +26,11 @@ static const struct golden_case CASES[] = {
     {.method = "cp-lrp", .file = "cplrp_paper", .pixels = true},
     {.method = "attnlrp-eps", .file = "attnlrp_epsilon", .pixels = true},
     {.method = "rollout", .file = "rollout_mean"},
-    {.method = "rollout", .file = "rollout_max", .fusion = VIT_FUSE_MAX},
-    {.method = "rollout", .file = "rollout_min", .fusion = VIT_FUSE_MIN},
+    {.method = "rollout", .file = "rollout_max", .fusion = VITLRP_FUSE_MAX},
+    {.method = "rollout", .file = "rollout_min", .fusion = VITLRP_FUSE_MIN},
     {.method = "rollout",
      .file = "rollout_max_discard0.9",
-     .fusion = VIT_FUSE_MAX,
+     .fusion = VITLRP_FUSE_MAX,
      .discard_ratio = 0.9},
     {.method = "raw-attention", .file = "raw_attention"},
     {.method = "grad-rollout", .file = "grad_rollout"},
@@ -134,8 +134,8 @@ static void test_pixels_sum_to_patches(void **unused) {
 static void test_contrast(void **unused) {
     float patches[PARITY_PATCHES];
     float pixels[PARITY_INPUT];
-    const struct vit_target targets[2] = {{PARITY_TARGET, 1.0F}, {1, -1.0F}};
-    struct error err = {0};
+    const struct vitlrp_target targets[2] = {{PARITY_TARGET, 1.0F}, {1, -1.0F}};
+    struct vitlrp_error err = {0};
     (void) unused;
     struct vit_model *model = parity_model();
     float *input = parity_input();
@@ -144,7 +144,7 @@ static void test_contrast(void **unused) {
     struct vit_method_request request = {input, targets, 2, &options, patches, pixels};
     attributor_see(attributor, model, input);
     assert_int_equal(vit_attributor_run(attributor, vit_method_find("attnlrp"), &request, &err),
-                     STATUS_OK);
+                     VITLRP_OK);
     assert_true(error_of("relevance", "attnlrp_contrast", 3, pixels, PARITY_INPUT) < TOLERANCE);
     vit_attributor_close(attributor);
     mem_free(input);
@@ -184,16 +184,16 @@ static void test_table(void **unused) {
     assert_null(vit_method_find(""));
 }
 
-static enum status try_run(struct vit_attributor *attributor, const char *name,
-                           struct vit_method_request request) {
-    struct error err = {0};
+static enum vitlrp_status try_run(struct vit_attributor *attributor, const char *name,
+                                  struct vit_method_request request) {
+    struct vitlrp_error err = {0};
     return vit_attributor_run(attributor, vit_method_find(name), &request, &err);
 }
 
 static void test_requests_that_are_refused(void **unused) {
     float patches[PARITY_PATCHES];
     float pixels[PARITY_INPUT];
-    struct vit_target target = {0, 1.0F};
+    struct vitlrp_target target = {0, 1.0F};
     (void) unused;
     struct vit_model *model = parity_model();
     float *input = parity_input();
@@ -201,32 +201,32 @@ static void test_requests_that_are_refused(void **unused) {
     struct vit_attributor *all = attributor_for(model, NULL, 1);
     struct vit_method_options options = defaults_of("rollout");
     struct vit_method_request request = {input, &target, 1, &options, patches, NULL};
-    assert_int_equal(try_run(one, "rollout", request), STATUS_USAGE); /* no forward pass */
+    assert_int_equal(try_run(one, "rollout", request), VITLRP_USAGE); /* no forward pass */
     attributor_see(one, model, input);
     attributor_see(all, model, input);
-    assert_int_equal(try_run(one, "rollout", request), STATUS_OK);
-    assert_int_equal(try_run(one, "chefer", request), STATUS_USAGE);
+    assert_int_equal(try_run(one, "rollout", request), VITLRP_OK);
+    assert_int_equal(try_run(one, "chefer", request), VITLRP_USAGE);
     request.pixels = pixels;
-    assert_int_equal(try_run(one, "rollout", request), STATUS_USAGE);
+    assert_int_equal(try_run(one, "rollout", request), VITLRP_USAGE);
     request.pixels = NULL;
     options.discard_ratio = 1.0;
-    assert_int_equal(try_run(one, "rollout", request), STATUS_USAGE);
+    assert_int_equal(try_run(one, "rollout", request), VITLRP_USAGE);
     options.discard_ratio = NAN;
-    assert_int_equal(try_run(one, "rollout", request), STATUS_USAGE);
+    assert_int_equal(try_run(one, "rollout", request), VITLRP_USAGE);
     options = defaults_of("smoothgrad");
     options.noise = -0.1;
-    assert_int_equal(try_run(all, "smoothgrad", request), STATUS_USAGE);
+    assert_int_equal(try_run(all, "smoothgrad", request), VITLRP_USAGE);
     options = defaults_of("rise");
     options.samples = 0;
-    assert_int_equal(try_run(all, "rise", request), STATUS_USAGE);
+    assert_int_equal(try_run(all, "rise", request), VITLRP_USAGE);
     options.samples = VIT_MAX_SAMPLES + 1;
-    assert_int_equal(try_run(all, "rise", request), STATUS_USAGE);
+    assert_int_equal(try_run(all, "rise", request), VITLRP_USAGE);
     options = defaults_of("chefer");
     target.output = PARITY_CLASSES;
-    assert_int_equal(try_run(all, "chefer", request), STATUS_USAGE);
-    assert_int_equal(try_run(all, "occlusion", request), STATUS_USAGE);
+    assert_int_equal(try_run(all, "chefer", request), VITLRP_USAGE);
+    assert_int_equal(try_run(all, "occlusion", request), VITLRP_USAGE);
     request.target_count = 0;
-    assert_int_equal(try_run(all, "chefer", request), STATUS_USAGE);
+    assert_int_equal(try_run(all, "chefer", request), VITLRP_USAGE);
     vit_attributor_close(one);
     vit_attributor_close(all);
     mem_free(input);
@@ -239,21 +239,21 @@ static void test_bytes_are_told_and_limited(void **unused) {
     struct vit_attributor_options options = {
         .threads = 1, .backend = "auto", .methods = methods, .method_count = 1};
     struct vit_attributor *attributor = NULL;
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     size_t few = 0;
     size_t many = 0;
     (void) unused;
     struct vit_model *model = parity_model();
-    assert_int_equal(vit_attributor_bytes(model, &options, &few, &err), STATUS_OK);
+    assert_int_equal(vit_attributor_bytes(model, &options, &few, &err), VITLRP_OK);
     options.method_count = 2;
-    assert_int_equal(vit_attributor_bytes(model, &options, &many, &err), STATUS_OK);
+    assert_int_equal(vit_attributor_bytes(model, &options, &many, &err), VITLRP_OK);
     size_t matrices = PARITY_HEADS * PARITY_TOKENS * PARITY_TOKENS * sizeof(float);
     assert_true(many - few >= (PARITY_DEPTH + 2) * matrices);
     options.max_bytes = many - 1;
-    assert_int_equal(vit_attributor_open(model, &options, &attributor, &err), STATUS_LIMIT);
+    assert_int_equal(vit_attributor_open(model, &options, &attributor, &err), VITLRP_LIMIT);
     assert_null(attributor);
     options.max_bytes = many;
-    assert_int_equal(vit_attributor_open(model, &options, &attributor, &err), STATUS_OK);
+    assert_int_equal(vit_attributor_open(model, &options, &attributor, &err), VITLRP_OK);
     vit_attributor_close(attributor);
     vit_attributor_close(NULL);
     vit_model_free(model);

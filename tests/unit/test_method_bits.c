@@ -26,8 +26,8 @@ static struct vit_model *wide_model(void) {
                                 .layer_norm_eps = 1e-6F,
                                 .activation = VIT_GELU_ERF};
     struct vit_model *model = NULL;
-    struct error err = {0};
-    assert_int_equal(vit_model_random(&config, 3, &model, &err), STATUS_OK);
+    struct vitlrp_error err = {0};
+    assert_int_equal(vit_model_random(&config, 3, &model, &err), VITLRP_OK);
     return model;
 }
 
@@ -124,7 +124,7 @@ static void test_another_seed(void **unused) {
         run(all, method, input, 7, &maps[0]);
         run(all, method, input, 8, &maps[1]);
         bool same = memcmp(&maps[0], &maps[1], sizeof maps[0]) == 0;
-        if (same != ((method->reads & VIT_READS_SEED) == 0)) {
+        if (same != ((method->reads & VITLRP_READS_SEED) == 0)) {
             fail_msg("%s: two seeds give %s maps", method->name, same ? "equal" : "different");
         }
     }
@@ -138,19 +138,19 @@ static void test_restore(void **unused) {
     float before[PARITY_TOKENS * 32];
     float after[PARITY_TOKENS * 32];
     float patches[PARITY_PATCHES];
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     (void) unused;
     struct vit_model *model = parity_model();
     float *input = parity_input();
     struct vit_attributor *attributor = attributor_for(model, NULL, 1);
     struct vit_session *session = vit_attributor_session(attributor);
     attributor_see(attributor, model, input);
-    assert_int_equal(vit_block_output(session, 1, before, &err), STATUS_OK);
+    assert_int_equal(vit_block_output(session, 1, before, &err), VITLRP_OK);
     attribute_class(attributor, "smoothgrad", input, 1, NULL, patches, NULL);
-    assert_int_equal(vit_block_output(session, 1, after, &err), STATUS_OK);
+    assert_int_equal(vit_block_output(session, 1, after, &err), VITLRP_OK);
     assert_memory_not_equal(before, after, sizeof before);
-    assert_int_equal(vit_attributor_restore(attributor, input, &err), STATUS_OK);
-    assert_int_equal(vit_block_output(session, 1, after, &err), STATUS_OK);
+    assert_int_equal(vit_attributor_restore(attributor, input, &err), VITLRP_OK);
+    assert_int_equal(vit_block_output(session, 1, after, &err), VITLRP_OK);
     assert_memory_equal(before, after, sizeof before);
     vit_attributor_close(attributor);
     mem_free(input);

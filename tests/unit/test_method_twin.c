@@ -51,10 +51,10 @@ static void check(const char *method, const float *found, const float *wanted, s
 
 static struct vit_session *open_session(const struct vit_model *model) {
     struct vit_session *session = NULL;
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     struct vit_session_options options = {
         .threads = 1, .keep_all_tokens = true, .attention_maps = true, .backend = "auto"};
-    assert_int_equal(vit_session_open(model, &options, &session, &err), STATUS_OK);
+    assert_int_equal(vit_session_open(model, &options, &session, &err), VITLRP_OK);
     return session;
 }
 
@@ -146,20 +146,20 @@ static void copy_view(void *user, const struct vit_attention_view *view) {
 
 static void backward(struct vit_session *session, const struct vit_rules *rules,
                      struct matrices *matrices) {
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     struct vit_relevance relevance = {.visitor = {copy_view, matrices}};
-    assert_int_equal(vit_relevance(session, &(struct vit_target){PARITY_TARGET, 1.0F}, 1, rules,
+    assert_int_equal(vit_relevance(session, &(struct vitlrp_target){PARITY_TARGET, 1.0F}, 1, rules,
                                    &relevance, &err),
-                     STATUS_OK);
+                     VITLRP_OK);
 }
 
 /* The gradient that the backward pass shows is the model's, in every row of a block inside. */
 static void test_attention_gradient(void **state) {
     const struct fixture *fixture = *state;
     struct matrices *matrices = mem_calloc(1, sizeof *matrices);
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     struct vit_session *session = open_session(fixture->model);
-    assert_int_equal(vit_forward(session, fixture->input, NULL, &err), STATUS_OK);
+    assert_int_equal(vit_forward(session, fixture->input, NULL, &err), VITLRP_OK);
     backward(session, &(struct vit_rules){.propagation = VIT_PROPAGATE_GRADIENT}, matrices);
     for (size_t i = 5; i < MATRICES; i += 97) {
         struct naive_nudge nudge = {.block = 1,
@@ -191,12 +191,12 @@ static void test_lrp_rollout(void **state) {
     float found[PARITY_PATCHES];
     float wanted[PARITY_PATCHES];
     double r[MATRIX] = {0.0};
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     struct matrices *gradient = mem_calloc(1, sizeof *gradient);
     struct matrices *relevance = mem_calloc(1, sizeof *relevance);
     struct vit_session *session = open_session(fixture->model);
     struct vit_rules rules = defaults_of("attnlrp").rules;
-    assert_int_equal(vit_forward(session, fixture->input, NULL, &err), STATUS_OK);
+    assert_int_equal(vit_forward(session, fixture->input, NULL, &err), VITLRP_OK);
     backward(session, &(struct vit_rules){.propagation = VIT_PROPAGATE_GRADIENT}, gradient);
     backward(session, &rules, relevance);
     for (size_t t = 0; t < PARITY_TOKENS; t++) {
@@ -228,17 +228,17 @@ static void test_all_rows_are_shown(void **state) {
     struct matrices *lean = mem_calloc(1, sizeof *lean);
     struct matrices *full = mem_calloc(1, sizeof *full);
     float maps[2][PARITY_PATCHES];
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     struct vit_session *session = open_session(fixture->model);
-    assert_int_equal(vit_forward(session, fixture->input, NULL, &err), STATUS_OK);
+    assert_int_equal(vit_forward(session, fixture->input, NULL, &err), VITLRP_OK);
     struct vit_attention_visitor visitor = {copy_view, full};
-    assert_int_equal(vit_visit_attention(session, &visitor, &err), STATUS_OK);
+    assert_int_equal(vit_visit_attention(session, &visitor, &err), VITLRP_OK);
     struct vit_attributor *attributor = attributor_for(fixture->model, NULL, 1);
     attributor_see(attributor, fixture->model, fixture->input);
     attribute_class(attributor, "attnlrp", fixture->input, PARITY_TARGET, NULL, maps[0], NULL);
     visitor.user = lean;
     assert_int_equal(vit_visit_attention(vit_attributor_session(attributor), &visitor, &err),
-                     STATUS_OK);
+                     VITLRP_OK);
     attribute_class(attributor, "attnlrp", fixture->input, PARITY_TARGET, NULL, maps[1], NULL);
     assert_true(largest_difference(lean->a[0], full->a[0], PARITY_DEPTH * MATRICES) < 1e-6);
     assert_memory_equal(maps[0], maps[1], sizeof maps[0]);
@@ -259,7 +259,7 @@ static void test_masked(void **state) {
     double sum[PARITY_PATCHES] = {0.0};
     double shown[PARITY_PATCHES] = {0.0};
     bool keep[PARITY_PATCHES];
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     struct vit_method_options options = defaults_of("attnlrp-masked");
     options.seed = 11;
     options.samples = 7;
@@ -271,11 +271,11 @@ static void test_masked(void **state) {
             keep[p] = copy == 0 ? true : copy % 2 == 1 ? random_uniform(&stream) < q : !keep[p];
         }
         hide(fixture->input, keep, input);
-        assert_int_equal(vit_forward(session, input, NULL, &err), STATUS_OK);
+        assert_int_equal(vit_forward(session, input, NULL, &err), VITLRP_OK);
         struct vit_relevance relevance = {.patches = map};
-        assert_int_equal(vit_relevance(session, &(struct vit_target){PARITY_TARGET, 1.0F}, 1,
+        assert_int_equal(vit_relevance(session, &(struct vitlrp_target){PARITY_TARGET, 1.0F}, 1,
                                        &options.rules, &relevance, &err),
-                         STATUS_OK);
+                         VITLRP_OK);
         for (size_t p = 0; p < PARITY_PATCHES; p++) {
             sum[p] += keep[p] ? map[p] : 0.0;
             shown[p] += keep[p] ? 1.0 : 0.0;
@@ -295,14 +295,14 @@ static void test_smoothgrad_without_noise(void **state) {
     float found[PARITY_INPUT];
     float patches[PARITY_PATCHES];
     float wanted[PARITY_INPUT];
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     struct vit_rules rules = {.propagation = VIT_PROPAGATE_GRADIENT};
     struct vit_relevance relevance = {.input_g = wanted};
     struct vit_session *session = open_session(fixture->model);
-    assert_int_equal(vit_forward(session, fixture->input, NULL, &err), STATUS_OK);
-    assert_int_equal(vit_relevance(session, &(struct vit_target){PARITY_TARGET, 1.0F}, 1, &rules,
+    assert_int_equal(vit_forward(session, fixture->input, NULL, &err), VITLRP_OK);
+    assert_int_equal(vit_relevance(session, &(struct vitlrp_target){PARITY_TARGET, 1.0F}, 1, &rules,
                                    &relevance, &err),
-                     STATUS_OK);
+                     VITLRP_OK);
     for (size_t i = 0; i < PARITY_INPUT; i++) {
         wanted[i] = fabsf(wanted[i]);
     }

@@ -162,8 +162,8 @@ static void test_huggingface_names(void **unused) {
 static char labels_path[] = "/tmp/vitlrp-test-XXXXXX";
 
 static void put_labels(const char *text) {
-    struct error err = {0};
-    if (file_write_atomic(labels_path, text, strlen(text), &err) != STATUS_OK) {
+    struct vitlrp_error err = {0};
+    if (file_write_atomic(labels_path, text, strlen(text), &err) != VITLRP_OK) {
         fail_msg("%s", err.message);
     }
 }
@@ -371,12 +371,12 @@ static void test_hash(void **unused) {
     char from_memory[65];
     struct bytes bytes;
     struct vitlrp_error error;
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     struct vitlrp_model *model = open_model(BUILT_IN, 0, NULL);
     assert_int_equal(vitlrp_model_sha256(model, from_file, &error), VITLRP_OK);
     assert_int_equal(strlen(from_file), 64);
     vitlrp_model_close(model);
-    assert_int_equal(file_read(BUILT_IN, (size_t) 1 << 24, &bytes, &err), STATUS_OK);
+    assert_int_equal(file_read(BUILT_IN, (size_t) 1 << 24, &bytes, &err), VITLRP_OK);
     assert_int_equal(
         vitlrp_model_open_memory(bytes.data, bytes.size, "memory", NULL, &model, &error),
         VITLRP_OK);
@@ -397,11 +397,11 @@ static void test_random_weights(void **unused) {
     struct vit_model *first = NULL;
     struct vit_model *second = NULL;
     struct vit_model *other = NULL;
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     config.dim = 64;
-    assert_int_equal(vit_model_random(&config, 5, &first, &err), STATUS_OK);
-    assert_int_equal(vit_model_random(&config, 5, &second, &err), STATUS_OK);
-    assert_int_equal(vit_model_random(&config, 6, &other, &err), STATUS_OK);
+    assert_int_equal(vit_model_random(&config, 5, &first, &err), VITLRP_OK);
+    assert_int_equal(vit_model_random(&config, 5, &second, &err), VITLRP_OK);
+    assert_int_equal(vit_model_random(&config, 6, &other, &err), VITLRP_OK);
     assert_true(weights_difference(first, second) == 0.0);
     assert_true(weights_difference(first, other) > 0.01);
     double sum = 0;

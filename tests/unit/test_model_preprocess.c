@@ -25,16 +25,16 @@ static const char *path_in(const char *name, char path[256]) {
 
 static void put_file(const char *name, const void *data, size_t size) {
     char path[256];
-    struct error err = {0};
-    if (file_write_atomic(path_in(name, path), data, size, &err) != STATUS_OK) {
+    struct vitlrp_error err = {0};
+    if (file_write_atomic(path_in(name, path), data, size, &err) != VITLRP_OK) {
         fail_msg("%s", err.message);
     }
 }
 
 static void copy_weights(const char *from) {
     struct bytes bytes;
-    struct error err = {0};
-    assert_int_equal(file_read(from, (size_t) 1 << 24, &bytes, &err), STATUS_OK);
+    struct vitlrp_error err = {0};
+    assert_int_equal(file_read(from, (size_t) 1 << 24, &bytes, &err), VITLRP_OK);
     put_file("model.safetensors", bytes.data, bytes.size);
     bytes_free(&bytes);
 }

@@ -17,9 +17,9 @@ enum { TOKENS = 17, DIM = 32, MLP = 128, CLASSES = 10, INPUT = 3 * 32 * 32, PATC
 static struct vit_model *load(const char *file) {
     char path[512];
     struct vit_model *model = NULL;
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     snprintf(path, sizeof path, "%s/golden/parity/%s", TEST_DATA, file);
-    if (vit_model_load(path, &(struct vit_load_options){.heads = 4}, &model, &err) != STATUS_OK) {
+    if (vit_model_load(path, &(struct vit_load_options){.heads = 4}, &model, &err) != VITLRP_OK) {
         fail_msg("%s", err.message);
     }
     return model;
@@ -28,8 +28,8 @@ static struct vit_model *load(const char *file) {
 static struct vit_session *open_session_with(const struct vit_model *model,
                                              const struct vit_session_options *options) {
     struct vit_session *session = NULL;
-    struct error err = {0};
-    if (vit_session_open(model, options, &session, &err) != STATUS_OK) {
+    struct vitlrp_error err = {0};
+    if (vit_session_open(model, options, &session, &err) != VITLRP_OK) {
         fail_msg("%s", err.message);
     }
     return session;
@@ -43,9 +43,9 @@ static struct vit_session *open_session(const struct vit_model *model, size_t th
 }
 
 static void run_forward(struct vit_session *session, float *logits) {
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     float *input = golden_read("parity/input.npy", 3, INPUT);
-    if (vit_forward(session, input, logits, &err) != STATUS_OK) {
+    if (vit_forward(session, input, logits, &err) != VITLRP_OK) {
         fail_msg("%s", err.message);
     }
     mem_free(input);
@@ -102,14 +102,14 @@ static void test_block_outputs(void **unused) {
                                         "parity/block2_output.npy"};
     float logits[CLASSES];
     float output[TOKENS * DIM];
-    struct error err;
+    struct vitlrp_error err;
     (void) unused;
     struct vit_model *model = load("torchvision.pth");
     struct vit_session *session = open_session(model, 2, true);
     run_forward(session, logits);
     for (int32_t block = -1; block < 3; block++) {
         float *expected = golden_read(files[block + 1], 2, TOKENS * DIM);
-        assert_int_equal(vit_block_output(session, block, output, &err), STATUS_OK);
+        assert_int_equal(vit_block_output(session, block, output, &err), VITLRP_OK);
         assert_true(largest_difference(output, expected, TOKENS * DIM) < 1e-4);
         mem_free(expected);
     }
@@ -158,10 +158,10 @@ static void check_case(struct vit_session *session, const struct vit_model *mode
     float pixels[INPUT];
     float patches[PATCHES];
     float neurons[TOKENS * MLP];
-    struct vit_ledger_entry ledger[64];
-    struct error err = {0};
+    struct vitlrp_ledger_entry ledger[64];
+    struct vitlrp_error err = {0};
     struct vit_rules rules = rules_of(description);
-    struct vit_target targets[2] = {
+    struct vitlrp_target targets[2] = {
         {(int32_t) json_integer_value(json_object_get(description, "target")), 1.0F}, {0, -1.0F}};
     const json_t *minus = json_object_get(description, "minus");
     targets[1].output = (int32_t) json_integer_value(minus);
@@ -172,7 +172,7 @@ static void check_case(struct vit_session *session, const struct vit_model *mode
                                       .ledger = ledger};
     assert_true(vit_ledger_length(&model->config) <= 64);
     if (vit_relevance(session, targets, minus == NULL ? 1 : 2, &rules, &relevance, &err) !=
-        STATUS_OK) {
+        VITLRP_OK) {
         fail_msg("%s: %s", name, err.message);
     }
     double error = case_error("relevance", name, 3, pixels, INPUT);
@@ -195,12 +195,12 @@ static void check_all_cases(const struct vit_session_options *options, double to
     char path[512];
     float logits[CLASSES];
     json_t *expected = NULL;
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     const char *name;
     json_t *description;
     size_t checked = 0;
     snprintf(path, sizeof path, "%s/golden/parity/expected.json", TEST_DATA);
-    assert_int_equal(json_read_object(path, (size_t) 1 << 20, &expected, &err), STATUS_OK);
+    assert_int_equal(json_read_object(path, (size_t) 1 << 20, &expected, &err), VITLRP_OK);
     struct vit_model *model = load("timm.safetensors");
     struct vit_session *session = open_session_with(model, options);
     run_forward(session, logits);
@@ -232,9 +232,9 @@ static void test_relevance_cases_with_all_tokens(void **unused) {
 /* The same with oneDNN; a build without it must say so. */
 static void test_relevance_cases_with_onednn(void **unused) {
     const struct gemm_backend *backend = NULL;
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     (void) unused;
-    if (gemm_backend_find("onednn", &backend, &err) == STATUS_OK) {
+    if (gemm_backend_find("onednn", &backend, &err) == VITLRP_OK) {
         struct vit_session_options options = {.threads = 1, .backend = "onednn"};
         check_all_cases(&options, 1e-4);
         options.threads = 2;
@@ -250,13 +250,13 @@ static void test_relevance_cases_with_onednn(void **unused) {
  * float32 takes their place and is within these bounds all the more. */
 static void test_relevance_cases_in_fewer_bits(void **unused) {
     struct vit_session_options options = {
-        .threads = 1, .backend = "auto", .precision = VIT_MIXED, .keep_totals = true};
+        .threads = 1, .backend = "auto", .precision = VITLRP_PRECISION_MIXED, .keep_totals = true};
     (void) unused;
     check_all_cases(&options, 1e-3);
     options.threads = 2;
     options.many_passes = true;
     check_all_cases(&options, 1e-3);
-    options.precision = VIT_BF16;
+    options.precision = VITLRP_PRECISION_BF16;
     check_all_cases(&options, 2e-2);
 }
 
@@ -266,7 +266,7 @@ static void test_gamma_infinity_is_the_limit(void **unused) {
     static const float gammas[] = {INFINITY, 1e6F, 3e38F};
     float maps[3][INPUT];
     float logits[CLASSES];
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     (void) unused;
     struct vit_model *model = load("timm.safetensors");
     struct vit_session *session = open_session(model, 1, false);
@@ -276,8 +276,8 @@ static void test_gamma_infinity_is_the_limit(void **unused) {
         struct vit_rules rules = {VIT_PROPAGATE_ATTNLRP, g, g, g, g, g, g, 0.0F};
         struct vit_relevance relevance = {.pixels = maps[i]};
         assert_int_equal(
-            vit_relevance(session, &(struct vit_target){8, 1.0F}, 1, &rules, &relevance, &err),
-            STATUS_OK);
+            vit_relevance(session, &(struct vitlrp_target){8, 1.0F}, 1, &rules, &relevance, &err),
+            VITLRP_OK);
     }
     assert_true(relative_error(maps[1], maps[0], INPUT) < 1e-4);
     assert_true(relative_error(maps[2], maps[0], INPUT) < 1e-6);
@@ -290,7 +290,7 @@ static void test_input_x_gradient(void **unused) {
     float pixels[INPUT];
     float input_g[INPUT];
     float logits[CLASSES];
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     (void) unused;
     struct vit_model *model = load("timm.safetensors");
     struct vit_session *session = open_session(model, 1, false);
@@ -298,8 +298,8 @@ static void test_input_x_gradient(void **unused) {
     struct vit_rules rules = {.propagation = VIT_PROPAGATE_GRADIENT, .gamma_fc1 = 1.0F};
     struct vit_relevance relevance = {.pixels = pixels, .input_g = input_g};
     assert_int_equal(
-        vit_relevance(session, &(struct vit_target){8, 1.0F}, 1, &rules, &relevance, &err),
-        STATUS_OK);
+        vit_relevance(session, &(struct vitlrp_target){8, 1.0F}, 1, &rules, &relevance, &err),
+        VITLRP_OK);
     double error = case_error("relevance", "input_x_gradient", 3, pixels, INPUT);
     if (!(error < 1e-4)) {
         fail_msg("relative error %g", error);
@@ -316,7 +316,7 @@ static void test_input_x_gradient(void **unused) {
 static void test_same_input_same_bits(void **unused) {
     float maps[2][INPUT];
     float logits[CLASSES];
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     struct vit_rules rules = {VIT_PROPAGATE_ATTNLRP, 0.25F, 0.1F, 0.1F, 0.05F, 0.05F, 0.05F, 0.0F};
     (void) unused;
     struct vit_model *model = load("timm.safetensors");
@@ -325,9 +325,9 @@ static void test_same_input_same_bits(void **unused) {
         for (size_t repeat = 0; repeat <= i; repeat++) {
             run_forward(session, logits);
             struct vit_relevance relevance = {.pixels = maps[i]};
-            assert_int_equal(
-                vit_relevance(session, &(struct vit_target){3, 1.0F}, 1, &rules, &relevance, &err),
-                STATUS_OK);
+            assert_int_equal(vit_relevance(session, &(struct vitlrp_target){3, 1.0F}, 1, &rules,
+                                           &relevance, &err),
+                             VITLRP_OK);
         }
         vit_session_close(session);
     }
@@ -341,7 +341,7 @@ static void test_kept_totals_change_nothing(void **unused) {
     static const float gammas[] = {0.05F, 1.0F, 0.0F, INFINITY};
     float maps[2][INPUT];
     float logits[CLASSES];
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     struct vit_session *sessions[2] = {NULL, NULL};
     (void) unused;
     struct vit_model *model = load("timm.safetensors");
@@ -349,19 +349,19 @@ static void test_kept_totals_change_nothing(void **unused) {
     for (size_t i = 0; i < 2; i++) {
         struct vit_session_options options = {
             .threads = 1, .keep_totals = i == 1, .backend = "auto"};
-        assert_int_equal(vit_session_open(model, &options, &sessions[i], &err), STATUS_OK);
+        assert_int_equal(vit_session_open(model, &options, &sessions[i], &err), VITLRP_OK);
     }
     for (size_t round = 0; round < 8; round++) {
         float g = gammas[round % 4];
         struct vit_rules rules = {VIT_PROPAGATE_ATTNLRP, 0.25F, g, 0.0F, g, g, g, 0.0F};
-        struct vit_target target = {(int32_t) round, 1.0F};
+        struct vitlrp_target target = {(int32_t) round, 1.0F};
         for (size_t i = 0; i < 2; i++) {
             struct vit_relevance relevance = {.pixels = maps[i]};
             if (round % 4 == 0) {
-                assert_int_equal(vit_forward(sessions[i], input, logits, &err), STATUS_OK);
+                assert_int_equal(vit_forward(sessions[i], input, logits, &err), VITLRP_OK);
             }
             assert_int_equal(vit_relevance(sessions[i], &target, 1, &rules, &relevance, &err),
-                             STATUS_OK);
+                             VITLRP_OK);
         }
         assert_memory_equal(maps[0], maps[1], sizeof maps[0]);
         input[round] += 1.0F;
@@ -375,26 +375,26 @@ static void test_kept_totals_change_nothing(void **unused) {
 static void test_requests_out_of_range_are_refused(void **unused) {
     float logits[CLASSES];
     float pixels[INPUT];
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     struct vit_rules rules = {0};
     struct vit_relevance relevance = {.pixels = pixels};
     (void) unused;
     struct vit_model *model = load("timm.safetensors");
     struct vit_session *session = open_session(model, 1, false);
-    struct vit_target target = {0, 1.0F};
-    assert_int_equal(vit_relevance(session, &target, 1, &rules, &relevance, &err), STATUS_USAGE);
+    struct vitlrp_target target = {0, 1.0F};
+    assert_int_equal(vit_relevance(session, &target, 1, &rules, &relevance, &err), VITLRP_USAGE);
     run_forward(session, logits);
-    assert_int_equal(vit_relevance(session, &target, 0, &rules, &relevance, &err), STATUS_USAGE);
+    assert_int_equal(vit_relevance(session, &target, 0, &rules, &relevance, &err), VITLRP_USAGE);
     target.output = CLASSES;
-    assert_int_equal(vit_relevance(session, &target, 1, &rules, &relevance, &err), STATUS_USAGE);
-    assert_int_equal(vit_block_output(session, 2, pixels, &err), STATUS_USAGE);
+    assert_int_equal(vit_relevance(session, &target, 1, &rules, &relevance, &err), VITLRP_USAGE);
+    assert_int_equal(vit_block_output(session, 2, pixels, &err), VITLRP_USAGE);
     float *input = golden_read("parity/input.npy", 3, INPUT);
     input[7] = NAN;
-    assert_int_equal(vit_forward(session, input, logits, &err), STATUS_NUMERIC);
+    assert_int_equal(vit_forward(session, input, logits, &err), VITLRP_NUMERIC);
     mem_free(input);
     struct vit_session_options options = {.threads = 1, .input_height = 33, .backend = "auto"};
     size_t bytes = 0;
-    assert_int_equal(vit_session_bytes(model, &options, &bytes, &err), STATUS_MISMATCH);
+    assert_int_equal(vit_session_bytes(model, &options, &bytes, &err), VITLRP_MISMATCH);
     vit_session_close(session);
     vit_model_free(model);
 }

@@ -59,7 +59,7 @@ static struct image input_pixels(const struct vitlrp_preprocess *preprocess,
     assert_int_equal(vitlrp_preprocess_apply(preprocess, image, input, NULL), VITLRP_OK);
     struct image pixels;
     assert_int_equal(image_alloc(geometry.input_width, geometry.input_height, &pixels, NULL),
-                     STATUS_OK);
+                     VITLRP_OK);
     for (size_t i = 0; i < plane * 3; i++) {
         pixels.rgb[i] = (uint8_t) lrintf(input[i % 3 * plane + i / 3] * 255.0f);
     }
@@ -91,7 +91,7 @@ static void check_photograph(const char *name, const json_t *expected) {
 static void test_equals_pillow(void **state) {
     (void) state;
     json_t *root = NULL;
-    assert_int_equal(json_read_object(GOLDEN "expected.json", 1 << 20, &root, NULL), STATUS_OK);
+    assert_int_equal(json_read_object(GOLDEN "expected.json", 1 << 20, &root, NULL), VITLRP_OK);
     json_t *images = json_object_get(root, "images");
     assert_int_equal(json_object_size(images), 6);
     const char *name;
@@ -115,9 +115,9 @@ static void test_pixels_of_bundled_model(void **state) {
         snprintf(path, sizeof path, GOLDEN "%s_bundled_64_bicubic_64.npy", names[i]);
         struct bytes file;
         struct npy_header header;
-        assert_int_equal(file_read(path, 1 << 20, &file, NULL), STATUS_OK);
+        assert_int_equal(file_read(path, 1 << 20, &file, NULL), VITLRP_OK);
         assert_int_equal(npy_parse_header(file.data, file.size, file.size, &header, NULL),
-                         STATUS_OK);
+                         VITLRP_OK);
         assert_int_equal(header.count, 64 * 64 * 3);
         assert_memory_equal(pixels.rgb, file.data + header.data_offset, header.count);
         bytes_free(&file);
@@ -160,12 +160,12 @@ static void test_geometry(void **state) {
         {100, 100, 256, 256, 16, 16}, {1, 10000, 256, 2560000, 16, 1279888},
     };
     struct preprocess preprocess = {
-        .resize = PREPROCESS_SHORT, .resize_to = 256, .crop_height = 224, .crop_width = 224};
+        .resize = VITLRP_RESIZE_SHORT, .resize_to = 256, .crop_height = 224, .crop_width = 224};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct preprocess_plan plan;
         assert_int_equal(
             preprocess_plan_make(&preprocess, cases[i].width, cases[i].height, &plan, NULL),
-            STATUS_OK);
+            VITLRP_OK);
         assert_int_equal(plan.resize.width, cases[i].resized_width);
         assert_int_equal(plan.resize.height, cases[i].resized_height);
         assert_int_equal(plan.resize.left, cases[i].left);

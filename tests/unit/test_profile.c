@@ -14,32 +14,32 @@
 
 enum { DIM = 32, MLP = 128, PATCH_PIXELS = 3 * 8 * 8 };
 
-static const struct vit_target TARGET = {PARITY_TARGET, 1.0F};
+static const struct vitlrp_target TARGET = {PARITY_TARGET, 1.0F};
 
 static struct vit_session *open_session(const struct vit_model *model,
                                         struct vit_session_options options) {
     struct vit_session *session = NULL;
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     options.backend = "auto";
-    if (vit_session_open(model, &options, &session, &err) != STATUS_OK) {
+    if (vit_session_open(model, &options, &session, &err) != VITLRP_OK) {
         fail_msg("%s", err.message);
     }
     return session;
 }
 
 static void forward(struct vit_session *session, float *logits) {
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     float *input = parity_input();
-    assert_int_equal(vit_forward(session, input, logits, &err), STATUS_OK);
+    assert_int_equal(vit_forward(session, input, logits, &err), VITLRP_OK);
     mem_free(input);
 }
 
 static void relevance(struct vit_session *session, const char *method, float *pixels,
-                      struct vit_ledger_entry *ledger) {
-    struct error err = {0};
+                      struct vitlrp_ledger_entry *ledger) {
+    struct vitlrp_error err = {0};
     const struct vit_method_options options = defaults_of(method);
     struct vit_relevance result = {.pixels = pixels, .ledger = ledger};
-    assert_int_equal(vit_relevance(session, &TARGET, 1, &options.rules, &result, &err), STATUS_OK);
+    assert_int_equal(vit_relevance(session, &TARGET, 1, &options.rules, &result, &err), VITLRP_OK);
 }
 
 static double total_flops(const struct vit_session *session, enum profile_pass pass) {
@@ -122,7 +122,7 @@ static void test_backward_adds_up(void **unused) {
 struct outcome {
     float logits[PARITY_CLASSES];
     float pixels[PARITY_INPUT];
-    struct vit_ledger_entry ledger[64];
+    struct vitlrp_ledger_entry ledger[64];
 };
 
 static void run_profiled(const struct vit_model *model, bool profiled, struct outcome *out) {
@@ -185,7 +185,7 @@ static void count_views(void *user, const struct vit_attention_view *view) {
 }
 
 static void test_only_passes_count(void **unused) {
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     size_t views = 0;
     struct vit_attention_visitor visitor = {count_views, &views};
     float bad[PARITY_INPUT] = {NAN};
@@ -196,10 +196,10 @@ static void test_only_passes_count(void **unused) {
     forward(session, NULL);
     assert_true(total_flops(session, PROFILE_FORWARD) == 0.0);
     vit_session_profile_start(session);
-    assert_int_equal(vit_visit_attention(session, &visitor, &err), STATUS_OK);
-    assert_int_equal(vit_block_gradient(session, 1, &TARGET, 1, &visitor, &err), STATUS_OK);
+    assert_int_equal(vit_visit_attention(session, &visitor, &err), VITLRP_OK);
+    assert_int_equal(vit_block_gradient(session, 1, &TARGET, 1, &visitor, &err), VITLRP_OK);
     assert_true(views > 0);
-    assert_int_equal(vit_forward(session, bad, NULL, &err), STATUS_NUMERIC);
+    assert_int_equal(vit_forward(session, bad, NULL, &err), VITLRP_NUMERIC);
     assert_true(total_flops(session, PROFILE_FORWARD) == 0.0);
     assert_true(total_flops(session, PROFILE_BACKWARD) == 0.0);
     forward(session, NULL);

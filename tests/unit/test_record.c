@@ -19,12 +19,12 @@ static const struct sample_shape SMALL = {
 
 static struct record read_good(const struct text *json) {
     struct record record;
-    struct error err = {0};
-    enum status status = record_read(json->data, json->length, &record, &err);
-    if (status != STATUS_OK) {
+    struct vitlrp_error err = {0};
+    enum vitlrp_status status = record_read(json->data, json->length, &record, &err);
+    if (status != VITLRP_OK) {
         print_message("%s\n", err.message);
     }
-    assert_int_equal(status, STATUS_OK);
+    assert_int_equal(status, VITLRP_OK);
     return record;
 }
 
@@ -50,7 +50,7 @@ static void assert_results_equal(const struct eval_method_result *a,
     assert_true(a->pointing == b->pointing || (isnan(a->pointing) && isnan(b->pointing)));
 }
 
-static void check_round_trip(enum vit_precision precision) {
+static void check_round_trip(enum vitlrp_precision precision) {
     struct sample_shape shape = SMALL;
     shape.images = RECORD_GALLERY; /* all of which keep their scores */
     shape.precision = precision;
@@ -88,9 +88,9 @@ static void check_round_trip(enum vit_precision precision) {
 
 static void test_round_trip(void **unused) {
     (void) unused;
-    check_round_trip(VIT_FP32);
-    check_round_trip(VIT_MIXED);
-    check_round_trip(VIT_BF16);
+    check_round_trip(VITLRP_PRECISION_FP32);
+    check_round_trip(VITLRP_PRECISION_MIXED);
+    check_round_trip(VITLRP_PRECISION_BF16);
 }
 
 /* Any float32 comes back with its bits. */
@@ -133,10 +133,10 @@ static double number_at(const json_t *root, const char *first, const char *secon
 static void test_keys(void **unused) {
     struct record record = sample_record(&SMALL);
     struct text json = sample_json(&record);
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     json_t *root = NULL;
     (void) unused;
-    assert_int_equal(json_parse_object(json.data, json.length, &root, &err), STATUS_OK);
+    assert_int_equal(json_parse_object(json.data, json.length, &root, &err), VITLRP_OK);
     assert_int_equal(json_integer_value(json_object_get(root, "failed")), 1);
     assert_int_equal(number_at(root, "methods", "attnlrp", "delta_logit", "n"), 7);
     assert_int_equal(number_at(root, "methods", "rollout", "pointing", "n"), 5);
@@ -161,17 +161,17 @@ static void test_keys(void **unused) {
 /* The audit is there for curves in bf16, with the images and numbers that were put in. */
 static void test_keys_of_the_audit(void **unused) {
     struct sample_shape shape = SMALL;
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     (void) unused;
-    for (int precision = VIT_FP32; precision <= VIT_BF16; precision++) {
+    for (int precision = VITLRP_PRECISION_FP32; precision <= VITLRP_PRECISION_BF16; precision++) {
         json_t *root = NULL;
         shape.images = 45;
-        shape.precision = (enum vit_precision) precision;
+        shape.precision = (enum vitlrp_precision) precision;
         struct record record = sample_record(&shape);
         struct text json = sample_json(&record);
-        assert_int_equal(json_parse_object(json.data, json.length, &root, &err), STATUS_OK);
+        assert_int_equal(json_parse_object(json.data, json.length, &root, &err), VITLRP_OK);
         const json_t *audit = json_object_get(root, "audit");
-        if (precision != VIT_BF16) {
+        if (precision != VITLRP_PRECISION_BF16) {
             assert_true(json_is_null(audit));
             assert_null(strstr(json.data, "fp32_areas"));
         } else {
@@ -245,16 +245,16 @@ static void test_damage(void **unused) {
         {"\"jpeg\":\"/9j/", "\"jpeg\":\"/9j", "base64"},
     };
     struct sample_shape shape = SMALL;
-    shape.precision = VIT_BF16;
+    shape.precision = VITLRP_PRECISION_BF16;
     struct record record = sample_record(&shape);
     record.evaluation.protocol.seed = 9; /* audits an image that did not fail */
     struct text json = sample_json(&record);
     (void) unused;
     for (size_t i = 0; i < sizeof CHANGES / sizeof CHANGES[0]; i++) {
         struct text changed = with_change(&json, CHANGES[i].from, CHANGES[i].to);
-        struct error err = {0};
+        struct vitlrp_error err = {0};
         struct record read = {0};
-        if (record_read(changed.data, changed.length, &read, &err) != STATUS_FORMAT ||
+        if (record_read(changed.data, changed.length, &read, &err) != VITLRP_FORMAT ||
             strstr(err.message, CHANGES[i].part) == NULL) {
             fail_msg("%s -> %s: '%s' has no '%s'", CHANGES[i].from, CHANGES[i].to, err.message,
                      CHANGES[i].part);
@@ -282,9 +282,9 @@ static void test_mutants(void **unused) {
         }
         size_t length = i % 4 == 0 ? test_below(&random, json.length) : json.length;
         struct record read = {0};
-        struct error err = {0};
-        enum status status = record_read(mutant, length, &read, &err);
-        assert_true(status == STATUS_OK || status == STATUS_FORMAT);
+        struct vitlrp_error err = {0};
+        enum vitlrp_status status = record_read(mutant, length, &read, &err);
+        assert_true(status == VITLRP_OK || status == VITLRP_FORMAT);
         record_free(&read);
         free(mutant);
     }
@@ -293,7 +293,7 @@ static void test_mutants(void **unused) {
 }
 
 /* Shards, written and read back and in any order, merge to the bytes of the whole run. */
-static void check_merge(enum vit_precision precision) {
+static void check_merge(enum vitlrp_precision precision) {
     struct sample_shape shape = {
         .images = 50, .methods = 2, .steps = 3, .grid = 2, .shards = 1, .precision = precision};
     struct record whole = sample_record(&shape);
@@ -302,7 +302,7 @@ static void check_merge(enum vit_precision precision) {
         struct record shards[60];
         const struct record *parts[60];
         struct record merged;
-        struct error err = {0};
+        struct vitlrp_error err = {0};
         size_t count = (size_t) shape.shards;
         for (size_t i = 0; i < count; i++) {
             shape.shard = (int32_t) ((i * 3 + 1) % count);
@@ -316,7 +316,7 @@ static void check_merge(enum vit_precision precision) {
             text_free(&json);
             record_free(&shard);
         }
-        assert_int_equal(record_merge(parts, count, &merged, &err), STATUS_OK);
+        assert_int_equal(record_merge(parts, count, &merged, &err), VITLRP_OK);
         struct text json = sample_json(&merged);
         assert_string_equal(json.data, expected.data);
         text_free(&json);
@@ -331,8 +331,8 @@ static void check_merge(enum vit_precision precision) {
 
 static void test_merge(void **unused) {
     (void) unused;
-    check_merge(VIT_FP32);
-    check_merge(VIT_BF16);
+    check_merge(VITLRP_PRECISION_FP32);
+    check_merge(VITLRP_PRECISION_BF16);
 }
 
 static void replace(char **string, const char *by) {
@@ -343,8 +343,8 @@ static void replace(char **string, const char *by) {
 static void assert_unmergeable(const struct record *a, const struct record *b, const char *part) {
     const struct record *parts[] = {a, b};
     struct record merged;
-    struct error err = {0};
-    assert_int_equal(record_merge(parts, b == NULL ? 1 : 2, &merged, &err), STATUS_MISMATCH);
+    struct vitlrp_error err = {0};
+    assert_int_equal(record_merge(parts, b == NULL ? 1 : 2, &merged, &err), VITLRP_MISMATCH);
     if (strstr(err.message, part) == NULL) {
         fail_msg("'%s' is not in '%s'", part, err.message);
     }
@@ -364,9 +364,9 @@ static void test_merge_refusals(void **unused) {
     second.evaluation.protocol.seed++;
     assert_unmergeable(&first, &second, "its protocol");
     second.evaluation.protocol.seed--;
-    second.evaluation.precision = VIT_BF16;
+    second.evaluation.precision = VITLRP_PRECISION_BF16;
     assert_unmergeable(&first, &second, "in another precision");
-    second.evaluation.precision = VIT_FP32;
+    second.evaluation.precision = VITLRP_PRECISION_FP32;
     second.skipped++;
     assert_unmergeable(&first, &second, "its images");
     second.skipped--;
@@ -432,12 +432,12 @@ static void test_base64(void **unused) {
     for (size_t i = 0; i < sizeof PAIRS / sizeof PAIRS[0]; i++) {
         struct text text = {.limit = 100};
         struct bytes bytes = {0};
-        struct error err = {0};
+        struct vitlrp_error err = {0};
         size_t size = strlen(PAIRS[i][0]);
         base64_append(&text, PAIRS[i][0], size);
         assert_int_equal(text.length, strlen(PAIRS[i][1]));
         assert_memory_equal(text.data == NULL ? "" : text.data, PAIRS[i][1], text.length);
-        assert_int_equal(base64_decode(PAIRS[i][1], text.length, &bytes, &err), STATUS_OK);
+        assert_int_equal(base64_decode(PAIRS[i][1], text.length, &bytes, &err), VITLRP_OK);
         assert_int_equal(bytes.size, size);
         assert_memory_equal(bytes.data, PAIRS[i][0], size);
         bytes_free(&bytes);
@@ -445,8 +445,8 @@ static void test_base64(void **unused) {
     }
     for (size_t i = 0; i < sizeof BAD / sizeof BAD[0]; i++) {
         struct bytes bytes;
-        struct error err = {0};
-        assert_int_equal(base64_decode(BAD[i], strlen(BAD[i]), &bytes, &err), STATUS_FORMAT);
+        struct vitlrp_error err = {0};
+        assert_int_equal(base64_decode(BAD[i], strlen(BAD[i]), &bytes, &err), VITLRP_FORMAT);
     }
 }
 

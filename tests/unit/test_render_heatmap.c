@@ -55,7 +55,7 @@ static double naive_value(const struct heatmap *map, int32_t x, int32_t y) {
 static void compare(const struct heatmap *map, int32_t width, int32_t height) {
     struct heatmap_rows rows;
     double peak = 0.0;
-    assert_int_equal(heatmap_rows_open(map, width, height, &rows, NULL), STATUS_OK);
+    assert_int_equal(heatmap_rows_open(map, width, height, &rows, NULL), VITLRP_OK);
     for (int32_t y = rows.y_begin; y < rows.y_end; y++) {
         const float *row = heatmap_rows_get(&rows, y);
         for (int32_t x = rows.x_begin; x < rows.x_end; x++) {
@@ -112,7 +112,7 @@ static void test_cover(void **state) {
         struct heatmap_rows rows;
         map.left = map.top = cases[i].start;
         map.span_x = map.span_y = cases[i].span;
-        assert_int_equal(heatmap_rows_open(&map, 10, 10, &rows, NULL), STATUS_OK);
+        assert_int_equal(heatmap_rows_open(&map, 10, 10, &rows, NULL), VITLRP_OK);
         assert_int_equal(rows.x_begin, cases[i].begin);
         assert_int_equal(rows.x_end, cases[i].end);
         assert_int_equal(rows.y_begin, cases[i].begin);
@@ -137,7 +137,7 @@ static void test_shrinking_averages(void **state) {
         for (int i = 0; i < SIDE * SIDE; i++) {
             values[i] = (i / SIDE + i % SIDE) % 2 == 0 ? 1.0F : -1.0F;
         }
-        assert_int_equal(heatmap_rows_open(&map, PICTURE, PICTURE, &rows, NULL), STATUS_OK);
+        assert_int_equal(heatmap_rows_open(&map, PICTURE, PICTURE, &rows, NULL), VITLRP_OK);
         assert_true(heatmap_rows_peak(&rows) < 0.01F);
         for (int i = 0; i < SIDE * SIDE; i++) {
             values[i] = i == 20 * SIDE + 31 ? 64.0F : 0.0F;

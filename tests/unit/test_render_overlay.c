@@ -25,13 +25,13 @@ static struct heatmap centred_map(const float *values) {
 
 static struct render_look make_look(const char *colormap) {
     struct render_look look = {.opacity = -1.0F, .scale = 0.0F};
-    assert_int_equal(colormap_make(colormap, &look.colors, NULL), STATUS_OK);
+    assert_int_equal(colormap_make(colormap, &look.colors, NULL), VITLRP_OK);
     return look;
 }
 
 static struct image make_photo(int32_t width, int32_t height) {
     struct image photo;
-    assert_int_equal(image_alloc(width, height, &photo, NULL), STATUS_OK);
+    assert_int_equal(image_alloc(width, height, &photo, NULL), VITLRP_OK);
     for (size_t i = 0; i < (size_t) width * (size_t) height; i++) {
         photo.rgb[3 * i] = 200;
         photo.rgb[3 * i + 1] = (uint8_t) (i % 256);
@@ -61,7 +61,7 @@ static void test_hot_patch_lands_exactly(void **state) {
     struct heatmap map = centred_map(values);
     struct render_look look = make_look("bwr");
     struct image out;
-    assert_int_equal(render_heat(&map, &look, WIDTH, HEIGHT, &out, NULL), STATUS_OK);
+    assert_int_equal(render_heat(&map, &look, WIDTH, HEIGHT, &out, NULL), VITLRP_OK);
     assert_int_equal(out.width, WIDTH);
     assert_int_equal(out.height, HEIGHT);
     for (int32_t y = 0; y < HEIGHT; y++) {
@@ -83,8 +83,8 @@ static void test_unseen_is_marked(void **state) {
         struct render_look look = make_look(names[i]);
         struct image heat;
         struct image overlay;
-        assert_int_equal(render_heat(&map, &look, WIDTH, HEIGHT, &heat, NULL), STATUS_OK);
-        assert_int_equal(render_overlay(&photo, &map, &look, &overlay, NULL), STATUS_OK);
+        assert_int_equal(render_heat(&map, &look, WIDTH, HEIGHT, &heat, NULL), VITLRP_OK);
+        assert_int_equal(render_overlay(&photo, &map, &look, &overlay, NULL), VITLRP_OK);
         for (int32_t x = 0; x < WIDTH; x++) {
             bool seen = x >= 16 && x < 80;
             const uint8_t *neutral = look.colors.rgb[COLORMAP_SIDE];
@@ -110,9 +110,9 @@ static void test_positive_map_keeps_zero_neutral(void **state) {
     struct render_look look = make_look("viridis");
     struct image out;
     float scale;
-    assert_int_equal(render_scale(&map, &look, WIDTH, HEIGHT, &scale, NULL), STATUS_OK);
+    assert_int_equal(render_scale(&map, &look, WIDTH, HEIGHT, &scale, NULL), VITLRP_OK);
     assert_true(scale == 3.0F);
-    assert_int_equal(render_heat(&map, &look, WIDTH, HEIGHT, &out, NULL), STATUS_OK);
+    assert_int_equal(render_heat(&map, &look, WIDTH, HEIGHT, &out, NULL), VITLRP_OK);
     assert_memory_equal(pixel_at(&out, 16, 0), look.colors.rgb[COLORMAP_SIDE], 3);
     assert_memory_equal(pixel_at(&out, 79, 63), look.colors.rgb[COLORMAP_ENTRIES - 1], 3);
     image_free(&out);
@@ -125,7 +125,7 @@ static void test_given_scale_is_shared_and_clips(void **state) {
     struct render_look look = make_look("bwr");
     struct image out;
     look.scale = 1.0F;
-    assert_int_equal(render_heat(&map, &look, WIDTH, HEIGHT, &out, NULL), STATUS_OK);
+    assert_int_equal(render_heat(&map, &look, WIDTH, HEIGHT, &out, NULL), VITLRP_OK);
     assert_color(pixel_at(&out, 16, 0), 255, 0, 0);
     assert_color(pixel_at(&out, 32, 0), 0, 0, 255);
     assert_color(pixel_at(&out, 48, 0), 255, 0, 0);
@@ -141,12 +141,12 @@ static void test_zero_map(void **state) {
     struct image photo = make_photo(WIDTH, HEIGHT);
     struct image out;
     float scale = 1.0F;
-    assert_int_equal(render_scale(&map, &look, WIDTH, HEIGHT, &scale, NULL), STATUS_OK);
+    assert_int_equal(render_scale(&map, &look, WIDTH, HEIGHT, &scale, NULL), VITLRP_OK);
     assert_true(scale == 0.0F);
-    assert_int_equal(render_heat(&map, &look, WIDTH, HEIGHT, &out, NULL), STATUS_OK);
+    assert_int_equal(render_heat(&map, &look, WIDTH, HEIGHT, &out, NULL), VITLRP_OK);
     assert_memory_equal(pixel_at(&out, 40, 30), look.colors.rgb[COLORMAP_SIDE], 3);
     image_free(&out);
-    assert_int_equal(render_overlay(&photo, &map, &look, &out, NULL), STATUS_OK);
+    assert_int_equal(render_overlay(&photo, &map, &look, &out, NULL), VITLRP_OK);
     assert_memory_equal(pixel_at(&out, 40, 30), pixel_at(&photo, 40, 30), 3);
     image_free(&out);
     image_free(&photo);
@@ -158,7 +158,7 @@ static void test_tiny_values_do_not_overflow(void **state) {
     struct heatmap map = centred_map(values);
     struct render_look look = make_look("bwr");
     struct image out;
-    assert_int_equal(render_heat(&map, &look, WIDTH, HEIGHT, &out, NULL), STATUS_OK);
+    assert_int_equal(render_heat(&map, &look, WIDTH, HEIGHT, &out, NULL), VITLRP_OK);
     assert_color(pixel_at(&out, 16, 0), 255, 0, 0);
     assert_color(pixel_at(&out, 32, 0), 0, 0, 255);
     assert_color(pixel_at(&out, 48, 0), 255, 255, 255);
@@ -173,16 +173,16 @@ static void test_fixed_opacity(void **state) {
     struct image photo = make_photo(WIDTH, HEIGHT);
     struct image out;
     look.opacity = 0.0F;
-    assert_int_equal(render_overlay(&photo, &map, &look, &out, NULL), STATUS_OK);
+    assert_int_equal(render_overlay(&photo, &map, &look, &out, NULL), VITLRP_OK);
     assert_memory_equal(pixel_at(&out, 16, 0), pixel_at(&photo, 16, 0), 3);
     image_free(&out);
     look.opacity = 1.0F;
-    assert_int_equal(render_overlay(&photo, &map, &look, &out, NULL), STATUS_OK);
+    assert_int_equal(render_overlay(&photo, &map, &look, &out, NULL), VITLRP_OK);
     assert_color(pixel_at(&out, 16, 0), 255, 0, 0);
     assert_color(pixel_at(&out, 60, 60), 255, 255, 255);
     image_free(&out);
     look.opacity = 0.5F;
-    assert_int_equal(render_overlay(&photo, &map, &look, &out, NULL), STATUS_OK);
+    assert_int_equal(render_overlay(&photo, &map, &look, &out, NULL), VITLRP_OK);
     const uint8_t *before = pixel_at(&photo, 60, 60);
     const uint8_t *after = pixel_at(&out, 60, 60);
     for (int c = 0; c < 3; c++) {
@@ -203,13 +203,13 @@ static void test_automatic_opacity_follows_strength(void **state) {
     }
     struct heatmap map = centred_map(values);
     struct image photo;
-    assert_int_equal(image_alloc(WIDTH, HEIGHT, &photo, NULL), STATUS_OK);
+    assert_int_equal(image_alloc(WIDTH, HEIGHT, &photo, NULL), VITLRP_OK);
     memset(photo.rgb, 255, (size_t) WIDTH * HEIGHT * 3);
     for (size_t n = 0; n < 3; n++) {
         struct render_look look = make_look(names[n]);
         struct image out;
         int last = 255;
-        assert_int_equal(render_overlay(&photo, &map, &look, &out, NULL), STATUS_OK);
+        assert_int_equal(render_overlay(&photo, &map, &look, &out, NULL), VITLRP_OK);
         for (int32_t i = 0; i < 16; i++) {
             const uint8_t *pixel = pixel_at(&out, 16 + i % 4 * 16, i / 4 * 16);
             assert_true(i == 0 ? pixel[0] == 255 : pixel[0] < last);
@@ -233,7 +233,7 @@ static void test_one_pixel(void **state) {
     map.span_x = map.span_y = 0.875;
     for (int filter = RESAMPLE_BILINEAR; filter <= RESAMPLE_BOX; filter++) {
         map.filter = (enum resample_filter) filter;
-        assert_int_equal(render_overlay(&photo, &map, &look, &out, NULL), STATUS_OK);
+        assert_int_equal(render_overlay(&photo, &map, &look, &out, NULL), VITLRP_OK);
         assert_true(pixel_at(&out, 0, 0)[0] < 100 && pixel_at(&out, 0, 0)[2] > 150);
         image_free(&out);
     }
@@ -254,7 +254,7 @@ static void test_crop_thinner_than_a_pixel(void **state) {
     map.span_x = 0.875;
     map.top = 999.5625;
     map.span_y = 0.875;
-    assert_int_equal(render_heat(&map, &look, 1, 2000, &out, NULL), STATUS_OK);
+    assert_int_equal(render_heat(&map, &look, 1, 2000, &out, NULL), VITLRP_OK);
     int red = 0;
     for (int32_t y = 0; y < 2000; y++) {
         red += is_grey(pixel_at(&out, 0, y)) ? 0 : 1;

@@ -12,7 +12,7 @@ static const uint8_t black[3] = {0, 0, 0};
 
 static struct image make_canvas(int32_t width, int32_t height) {
     struct image image;
-    assert_int_equal(image_alloc(width, height, &image, NULL), STATUS_OK);
+    assert_int_equal(image_alloc(width, height, &image, NULL), VITLRP_OK);
     memset(image.rgb, 255, (size_t) width * (size_t) height * 3);
     return image;
 }
@@ -117,9 +117,9 @@ static struct image make_panel(int32_t width, int32_t height, const char *captio
     struct render_look look = {.opacity = -1.0F};
     struct image photo;
     struct image out;
-    assert_int_equal(colormap_make("bwr", &look.colors, NULL), STATUS_OK);
-    assert_int_equal(image_alloc(width, height, &photo, NULL), STATUS_OK);
-    assert_int_equal(panel_draw(&photo, &map, &look, caption, &out, NULL), STATUS_OK);
+    assert_int_equal(colormap_make("bwr", &look.colors, NULL), VITLRP_OK);
+    assert_int_equal(image_alloc(width, height, &photo, NULL), VITLRP_OK);
+    assert_int_equal(panel_draw(&photo, &map, &look, caption, &out, NULL), VITLRP_OK);
     image_free(&photo);
     return out;
 }
@@ -182,9 +182,9 @@ static void test_panel_of_zeros(void **state) {
     struct render_look look = {.opacity = -1.0F};
     struct image photo;
     struct image out;
-    assert_int_equal(colormap_make("turbo", &look.colors, NULL), STATUS_OK);
-    assert_int_equal(image_alloc(9, 9, &photo, NULL), STATUS_OK);
-    assert_int_equal(panel_draw(&photo, &map, &look, NULL, &out, NULL), STATUS_OK);
+    assert_int_equal(colormap_make("turbo", &look.colors, NULL), VITLRP_OK);
+    assert_int_equal(image_alloc(9, 9, &photo, NULL), VITLRP_OK);
+    assert_int_equal(panel_draw(&photo, &map, &look, NULL, &out, NULL), VITLRP_OK);
     assert_white_margin(&out);
     image_free(&out);
     image_free(&photo);

@@ -29,7 +29,7 @@ struct call {
 static int set_up(void **state) {
     struct call *call = calloc(1, sizeof *call);
     assert_non_null(call);
-    assert_int_equal(image_alloc(WIDTH, HEIGHT, &call->image.pixels, NULL), STATUS_OK);
+    assert_int_equal(image_alloc(WIDTH, HEIGHT, &call->image.pixels, NULL), VITLRP_OK);
     call->geometry = (struct vitlrp_geometry){.image_width = WIDTH,
                                               .image_height = HEIGHT,
                                               .input_width = INPUT,
@@ -70,7 +70,7 @@ static void assert_refused(struct call *call, enum vitlrp_status status, const c
 static struct image decode_result(const struct call *call) {
     struct image_limits limits = image_limits_default();
     struct decoded decoded;
-    assert_int_equal(decode_image(call->data, call->size, &limits, &decoded, NULL), STATUS_OK);
+    assert_int_equal(decode_image(call->data, call->size, &limits, &decoded, NULL), VITLRP_OK);
     return decoded.image;
 }
 

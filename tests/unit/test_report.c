@@ -15,10 +15,10 @@ static const struct sample_shape SHAPE = {
 static struct text make_page(const struct record *record) {
     struct text text = {.limit = (size_t) 1 << 28};
     struct summary summary;
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     assert_int_equal(summary_make(&record->evaluation, record->reference, 2, &summary, &err),
-                     STATUS_OK);
-    assert_int_equal(report_html(record, &summary, &text, &err), STATUS_OK);
+                     VITLRP_OK);
+    assert_int_equal(report_html(record, &summary, &text, &err), VITLRP_OK);
     summary_free(&summary);
     return text;
 }
@@ -146,11 +146,11 @@ static void test_little(void **unused) {
 /* The page of merged shards is that of the whole run. */
 static void test_merged_page(void **unused) {
     struct sample_shape shape = SHAPE;
-    shape.precision = VIT_BF16;
+    shape.precision = VITLRP_PRECISION_BF16;
     struct record shards[3];
     const struct record *parts[3];
     struct record merged;
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     struct record whole = sample_record(&shape);
     (void) unused;
     shape.shards = 3;
@@ -158,12 +158,12 @@ static void test_merged_page(void **unused) {
         shape.shard = i;
         struct record shard = sample_record(&shape);
         struct text json = sample_json(&shard);
-        assert_int_equal(record_read(json.data, json.length, &shards[i], &err), STATUS_OK);
+        assert_int_equal(record_read(json.data, json.length, &shards[i], &err), VITLRP_OK);
         parts[i] = &shards[i];
         text_free(&json);
         record_free(&shard);
     }
-    assert_int_equal(record_merge(parts, 3, &merged, &err), STATUS_OK);
+    assert_int_equal(record_merge(parts, 3, &merged, &err), VITLRP_OK);
     struct text expected = make_page(&whole);
     struct text page = make_page(&merged);
     assert_true(page.length == expected.length &&
@@ -181,24 +181,25 @@ static void test_merged_page(void **unused) {
 static void test_audit(void **unused) {
     struct sample_shape shape = SHAPE;
     (void) unused;
-    for (int precision = VIT_FP32; precision <= VIT_BF16; precision++) {
-        bool fewer_bits = precision == VIT_BF16;
+    for (int precision = VITLRP_PRECISION_FP32; precision <= VITLRP_PRECISION_BF16; precision++) {
+        bool fewer_bits = precision == VITLRP_PRECISION_BF16;
         struct summary summary;
-        struct error err = {0};
+        struct vitlrp_error err = {0};
         struct text table = {.limit = (size_t) 1 << 20};
-        shape.precision = (enum vit_precision) precision;
+        shape.precision = (enum vitlrp_precision) precision;
         struct record record = sample_record(&shape);
         struct text page = make_page(&record);
         assert_nesting(&page);
         assert_int_equal(count_of(&page, "id=\"audit\""), fewer_bits ? 1 : 0);
         assert_int_equal(count_of(&page, "those of 2 images, chosen"), fewer_bits ? 1 : 0);
-        assert_int_equal(count_of(&page, "fp32 throughout"), precision == VIT_FP32 ? 1 : 0);
-        assert_int_equal(summary_make(&record.evaluation, NULL, 1, &summary, &err), STATUS_OK);
+        assert_int_equal(count_of(&page, "fp32 throughout"),
+                         precision == VITLRP_PRECISION_FP32 ? 1 : 0);
+        assert_int_equal(summary_make(&record.evaluation, NULL, 1, &summary, &err), VITLRP_OK);
         report_table(&record, &summary, &table);
         assert_int_equal(count_of(&table, "\naudit: the curves of 2 images"), fewer_bits ? 1 : 0);
         assert_int_equal(count_of(&table, "; curves in bf16\n"), fewer_bits ? 1 : 0);
         assert_int_equal(count_of(&table, "; attributions in mixed\n"),
-                         precision == VIT_MIXED ? 1 : 0);
+                         precision == VITLRP_PRECISION_MIXED ? 1 : 0);
         assert_int_equal(count_of(&table, "\nrollout "), fewer_bits ? 2 : 1);
         assert_int_equal(count_of(&table, " (0.0"), fewer_bits ? 6 * 4 : 0);
         text_free(&table);
@@ -212,11 +213,11 @@ static void test_bad_picture(void **unused) {
     struct record record = sample_record(&SHAPE);
     struct text text = {.limit = (size_t) 1 << 28};
     struct summary summary;
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     (void) unused;
     record.pictures[2].jpeg.size /= 2;
-    assert_int_equal(summary_make(&record.evaluation, NULL, 1, &summary, &err), STATUS_OK);
-    assert_int_equal(report_html(&record, &summary, &text, &err), STATUS_FORMAT);
+    assert_int_equal(summary_make(&record.evaluation, NULL, 1, &summary, &err), VITLRP_OK);
+    assert_int_equal(report_html(&record, &summary, &text, &err), VITLRP_FORMAT);
     assert_non_null(strstr(err.message, "a picture of the gallery"));
     text_free(&text);
     summary_free(&summary);
@@ -248,11 +249,11 @@ static void test_csv(void **unused) {
 static void test_table(void **unused) {
     struct record record = sample_record(&SHAPE);
     struct summary summary;
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     struct text table = {.limit = (size_t) 1 << 20};
     (void) unused;
     replace(&record.evaluation.methods[5], "r\x1Bnd");
-    assert_int_equal(summary_make(&record.evaluation, "rollout", 1, &summary, &err), STATUS_OK);
+    assert_int_equal(summary_make(&record.evaluation, "rollout", 1, &summary, &err), VITLRP_OK);
     report_table(&record, &summary, &table);
     assert_non_null(strstr(table.data, "39 images, 1 more failed, 2 left out for want of a label; "
                                        "28 steps, replaced by zero, predicted class, seed 7\n"));

@@ -26,9 +26,9 @@ static struct vit_model vit_base(int32_t size, int32_t patch) {
 static double session_megabytes(int32_t size, int32_t patch,
                                 const struct vit_session_options *options) {
     struct vit_model model = vit_base(size, patch);
-    struct error err = {0};
+    struct vitlrp_error err = {0};
     size_t bytes = 0;
-    assert_int_equal(vit_session_bytes(&model, options, &bytes, &err), STATUS_OK);
+    assert_int_equal(vit_session_bytes(&model, options, &bytes, &err), VITLRP_OK);
     return (double) bytes / MEGABYTE;
 }
 

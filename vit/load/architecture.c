@@ -9,24 +9,24 @@
 #define HEAD_SIZE 64 /* of every published ViT, so the last resort */
 
 /* "image_size": 224, or [height, width]. *found stays false without the key. */
-static enum status read_image_size(const json_t *object, int64_t size[2], bool *found,
-                                   struct error *err) {
+static enum vitlrp_status read_image_size(const json_t *object, int64_t size[2], bool *found,
+                                          struct vitlrp_error *err) {
     const json_t *value = json_object_get(object, "image_size");
     if (value == NULL || json_is_null(value)) {
-        return STATUS_OK;
+        return VITLRP_OK;
     }
     bool pair = json_array_size(value) == 2;
     for (size_t i = 0; i < 2; i++) {
         const json_t *side = pair ? json_array_get(value, i) : value;
         if (!json_is_integer(side) || json_integer_value(side) < 1 ||
             json_integer_value(side) > MAX_SIDE) {
-            return fail(err, STATUS_MISMATCH,
+            return fail(err, VITLRP_MISMATCH,
                         "\"image_size\" must be a size, or [height, width], up to %d", MAX_SIDE);
         }
         size[i] = json_integer_value(side);
     }
     *found = true;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 /* The whole square root of a perfect square, else 0. */
@@ -40,8 +40,9 @@ static size_t exact_root(size_t square) {
 
 /* The grid of the position embedding: the configured one, else a square, with an entry for CLS or
  * without. */
-static enum status infer_grid(size_t positions, const struct architecture_hints *hints,
-                              struct vit_config *config, bool *has_cls, struct error *err) {
+static enum vitlrp_status infer_grid(size_t positions, const struct architecture_hints *hints,
+                                     struct vit_config *config, bool *has_cls,
+                                     struct vitlrp_error *err) {
     int64_t size[2] = {0, 0};
     bool known = false;
     TRY(read_image_size(hints->metadata, size, &known, err));
@@ -53,7 +54,7 @@ static enum status infer_grid(size_t positions, const struct architecture_hints 
         int64_t columns = size[1] / config->patch_width;
         size_t patches = (size_t) (rows * columns);
         if (patches == 0 || (positions != patches && positions != patches + 1)) {
-            return fail(err, STATUS_MISMATCH,
+            return fail(err, VITLRP_MISMATCH,
                         "%zu position embeddings do not fit a %lldx%lld input in %dx%d patches",
                         positions, (long long) size[0], (long long) size[1], config->patch_height,
                         config->patch_width);
@@ -61,24 +62,25 @@ static enum status infer_grid(size_t positions, const struct architecture_hints 
         config->grid_height = (int32_t) rows;
         config->grid_width = (int32_t) columns;
         *has_cls = positions == patches + 1;
-        return STATUS_OK;
+        return VITLRP_OK;
     }
     size_t limit = (size_t) MAX_SIDE * MAX_SIDE;
     size_t root = positions > 1 && positions <= limit ? exact_root(positions - 1) : 0;
     *has_cls = root > 0;
     root = root > 0 || positions > limit ? root : exact_root(positions);
     if (root == 0) {
-        return fail(err, STATUS_MISMATCH,
+        return fail(err, VITLRP_MISMATCH,
                     "%zu position embeddings are no square of patches, and no configuration tells "
                     "the input size",
                     positions);
     }
     config->grid_height = (int32_t) root;
     config->grid_width = (int32_t) root;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status read_activation(const char *name, enum vit_activation *out, struct error *err) {
+static enum vitlrp_status read_activation(const char *name, enum vit_activation *out,
+                                          struct vitlrp_error *err) {
     static const struct {
         const char *name;
         enum vit_activation activation;
@@ -96,18 +98,18 @@ static enum status read_activation(const char *name, enum vit_activation *out, s
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (strcmp(names[i].name, name) == 0) {
             *out = names[i].activation;
-            return STATUS_OK;
+            return VITLRP_OK;
         }
     }
-    return fail(err, STATUS_UNSUPPORTED,
+    return fail(err, VITLRP_UNSUPPORTED,
                 "activation %s is not supported; gelu, gelu_new, gelu_pytorch_tanh, gelu_fast and "
                 "quick_gelu are",
                 tensor_label(label, name));
 }
 
 /* Sizes that config.json repeats must be those of the tensors: another model's file lies beside. */
-static enum status check_sizes(const json_t *object, const struct vit_config *config,
-                               struct error *err) {
+static enum vitlrp_status check_sizes(const json_t *object, const struct vit_config *config,
+                                      struct vitlrp_error *err) {
     const struct {
         const char *key;
         int32_t value;
@@ -120,62 +122,62 @@ static enum status check_sizes(const json_t *object, const struct vit_config *co
         int64_t value = sizes[i].value;
         TRY(json_get_int(object, sizes[i].key, INT32_MIN, INT32_MAX, &value, err));
         if (value != sizes[i].value) {
-            return fail(err, STATUS_MISMATCH, "\"%s\" is %lld, but the tensors have %d",
+            return fail(err, VITLRP_MISMATCH, "\"%s\" is %lld, but the tensors have %d",
                         sizes[i].key, (long long) value, sizes[i].value);
         }
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status read_common(const json_t *object, const char *heads_key,
-                               const char *activation_key, struct vit_config *config,
-                               struct error *err) {
+static enum vitlrp_status read_common(const json_t *object, const char *heads_key,
+                                      const char *activation_key, struct vit_config *config,
+                                      struct vitlrp_error *err) {
     int64_t heads = config->heads;
     double eps = (double) config->layer_norm_eps;
     const char *activation = json_get_string(object, activation_key);
     TRY(json_get_int(object, heads_key, 1, config->dim, &heads, err));
     TRY(json_get_number(object, "layer_norm_eps", &eps, err));
     if (eps < 0 || eps > 1) {
-        return fail(err, STATUS_MISMATCH, "\"layer_norm_eps\" must be from 0 to 1");
+        return fail(err, VITLRP_MISMATCH, "\"layer_norm_eps\" must be from 0 to 1");
     }
     if (activation != NULL) {
         TRY(read_activation(activation, &config->activation, err));
     }
     config->heads = (int32_t) heads;
     config->layer_norm_eps = (float) eps;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status read_config_json(const json_t *object, struct vit_config *config,
-                                    struct error *err) {
+static enum vitlrp_status read_config_json(const json_t *object, struct vit_config *config,
+                                           struct vitlrp_error *err) {
     char label[TENSOR_LABEL_TEXT];
     const char *type = json_get_string(object, "model_type");
     if (type != NULL && strcmp(type, "vit") != 0) {
-        return fail(err, STATUS_UNSUPPORTED, "model_type %s is not supported yet; vit is",
+        return fail(err, VITLRP_UNSUPPORTED, "model_type %s is not supported yet; vit is",
                     tensor_label(label, type));
     }
     TRY(check_sizes(object, config, err));
     return read_common(object, "num_attention_heads", "hidden_act", config, err);
 }
 
-static enum status read_metadata(const json_t *object, struct vit_config *config,
-                                 struct error *err) {
+static enum vitlrp_status read_metadata(const json_t *object, struct vit_config *config,
+                                        struct vitlrp_error *err) {
     char label[TENSOR_LABEL_TEXT];
     const char *architecture = json_get_string(object, "architecture");
     const char *pool = json_get_string(object, "pool");
     if (architecture != NULL && strcmp(architecture, "vit") != 0) {
-        return fail(err, STATUS_UNSUPPORTED, "architecture %s is not supported yet; vit is",
+        return fail(err, VITLRP_UNSUPPORTED, "architecture %s is not supported yet; vit is",
                     tensor_label(label, architecture));
     }
     if (pool != NULL && strcmp(pool, "cls") != 0) {
-        return fail(err, STATUS_UNSUPPORTED, "pool %s is not supported yet; cls is",
+        return fail(err, VITLRP_UNSUPPORTED, "pool %s is not supported yet; cls is",
                     tensor_label(label, pool));
     }
     return read_common(object, "num_heads", "activation", config, err);
 }
 
-static enum status infer_heads(size_t stored, const struct architecture_hints *hints,
-                               struct vit_config *config, struct error *err) {
+static enum vitlrp_status infer_heads(size_t stored, const struct architecture_hints *hints,
+                                      struct vit_config *config, struct vitlrp_error *err) {
     if (hints->heads != 0) {
         config->heads = hints->heads;
     } else if (config->heads == 0 && stored > 0) {
@@ -187,26 +189,26 @@ static enum status infer_heads(size_t stored, const struct architecture_hints *h
                     config->heads);
     } else if (config->heads == 0) {
         return fail(
-            err, STATUS_MISMATCH,
+            err, VITLRP_MISMATCH,
             "the file does not tell the number of attention heads, and dim %d is no multiple "
             "of %d: give it (--heads)",
             config->dim, HEAD_SIZE);
     }
     if (config->heads < 1 || config->dim % config->heads != 0) {
-        return fail(err, STATUS_MISMATCH, "%d attention heads do not divide dim %d", config->heads,
+        return fail(err, VITLRP_MISMATCH, "%d attention heads do not divide dim %d", config->heads,
                     config->dim);
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status read_sizes(const struct layout_binding *binding,
-                              const size_t sizes[DIMENSION_COUNT], struct vit_config *config,
-                              struct error *err) {
+static enum vitlrp_status read_sizes(const struct layout_binding *binding,
+                                     const size_t sizes[DIMENSION_COUNT], struct vit_config *config,
+                                     struct vitlrp_error *err) {
     static const enum dimension LIMITED[] = {DIMENSION_WIDTH, DIMENSION_MLP, DIMENSION_CLASSES,
                                              DIMENSION_PATCH_HEIGHT, DIMENSION_PATCH_WIDTH};
     for (size_t i = 0; i < sizeof LIMITED / sizeof LIMITED[0]; i++) {
         if (sizes[LIMITED[i]] > 1 << 20) {
-            return fail(err, STATUS_LIMIT, "a tensor's size of %zu is out of range",
+            return fail(err, VITLRP_LIMIT, "a tensor's size of %zu is out of range",
                         sizes[LIMITED[i]]);
         }
     }
@@ -219,12 +221,13 @@ static enum status read_sizes(const struct layout_binding *binding,
         .classes = (int32_t) sizes[DIMENSION_CLASSES],
         .activation = VIT_GELU_ERF,
     };
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-enum status architecture_infer(const struct layout_binding *binding,
-                               const struct architecture_hints *hints, struct vit_config *config,
-                               bool *position_has_cls, struct error *err) {
+enum vitlrp_status architecture_infer(const struct layout_binding *binding,
+                                      const struct architecture_hints *hints,
+                                      struct vit_config *config, bool *position_has_cls,
+                                      struct vitlrp_error *err) {
     size_t sizes[DIMENSION_COUNT];
     TRY(layout_sizes(binding, sizes, err));
     TRY(read_sizes(binding, sizes, config, err));
@@ -232,8 +235,8 @@ enum status architecture_infer(const struct layout_binding *binding,
     bool huggingface = strcmp(binding->layout->name, "huggingface") == 0;
     config->layer_norm_eps = huggingface ? 1e-12F : 1e-6F;
     if (huggingface && hints->config != NULL) {
-        enum status status = read_config_json(hints->config, config, err);
-        if (status != STATUS_OK) {
+        enum vitlrp_status status = read_config_json(hints->config, config, err);
+        if (status != VITLRP_OK) {
             return error_prefix(err, status, "config.json");
         }
     }
@@ -244,5 +247,5 @@ enum status architecture_infer(const struct layout_binding *binding,
     TRY(infer_grid(sizes[DIMENSION_TOKENS], hints, config, position_has_cls, err));
     config->image_height = config->grid_height * config->patch_height;
     config->image_width = config->grid_width * config->patch_width;
-    return STATUS_OK;
+    return VITLRP_OK;
 }

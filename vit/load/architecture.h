@@ -15,14 +15,15 @@ struct architecture_hints {
     int32_t heads;          /* the user's word; 0: none */
     const json_t *metadata; /* the "vitlrp" object */
     const json_t *config;   /* Hugging Face config.json */
-    const struct log *log;
+    const struct vitlrp_log *log;
 };
 
 /* Fills *config. *position_has_cls: the position embedding has an entry for CLS. UNSUPPORTED for a
  * configuration of another architecture, MISMATCH for one that contradicts the tensors or where the
  * heads cannot be told. */
-enum status architecture_infer(const struct layout_binding *binding,
-                               const struct architecture_hints *hints, struct vit_config *config,
-                               bool *position_has_cls, struct error *err);
+enum vitlrp_status architecture_infer(const struct layout_binding *binding,
+                                      const struct architecture_hints *hints,
+                                      struct vit_config *config, bool *position_has_cls,
+                                      struct vitlrp_error *err);
 
 #endif

@@ -107,11 +107,11 @@ static bool has_header(const unsigned char *head, size_t size) {
     return at < size && head[at] == '{';
 }
 
-static enum status read_zip(const struct source *source, struct checkpoint *out,
-                            struct error *err) {
+static enum vitlrp_status read_zip(const struct source *source, struct checkpoint *out,
+                                   struct vitlrp_error *err) {
     struct zip zip = {0};
-    enum status status = zip_open(source, out->limits, &zip, err);
-    if (status == STATUS_OK) {
+    enum vitlrp_status status = zip_open(source, out->limits, &zip, err);
+    if (status == VITLRP_OK) {
         bool arrays = false;
         for (size_t i = 0; i < zip.count && !arrays; i++) {
             size_t length = strlen(zip.entries[i].name);
@@ -123,8 +123,9 @@ static enum status read_zip(const struct source *source, struct checkpoint *out,
     return status;
 }
 
-static enum status read_container(const struct source *source, const unsigned char *head,
-                                  size_t size, struct checkpoint *out, struct error *err) {
+static enum vitlrp_status read_container(const struct source *source, const unsigned char *head,
+                                         size_t size, struct checkpoint *out,
+                                         struct vitlrp_error *err) {
     /* A pickle of the number 0x1950A86A20F9469CFC6C, which opens PyTorch's old container. */
     static const unsigned char LEGACY[] = {0x8A, 0x0A, 0x6C, 0xFC, 0x9C, 0x46,
                                            0xF9, 0x20, 0x6A, 0xA8, 0x50, 0x19};
@@ -135,7 +136,7 @@ static enum status read_container(const struct source *source, const unsigned ch
         if (size >= 2 + sizeof LEGACY && memcmp(head + 2, LEGACY, sizeof LEGACY) == 0) {
             return torch_legacy_read(source, out, err);
         }
-        return fail(err, STATUS_UNSUPPORTED, "a bare pickle, not one of torch.save's: %s", CONVERT);
+        return fail(err, VITLRP_UNSUPPORTED, "a bare pickle, not one of torch.save's: %s", CONVERT);
     }
     /* Before the hints: a length may begin with any byte, but no text has zeros in its first eight.
      */
@@ -145,50 +146,51 @@ static enum status read_container(const struct source *source, const unsigned ch
     }
     const char *hint = checkpoint_hint(head, size);
     if (hint != NULL) {
-        return fail(err, STATUS_FORMAT, "%s", hint);
+        return fail(err, VITLRP_FORMAT, "%s", hint);
     }
     if (has_header(head, size) && big_endian(head) <= source->size - MIN_SIZE) {
-        return fail(err, STATUS_FORMAT,
+        return fail(err, VITLRP_FORMAT,
                     "its header length is big-endian, which safetensors is not");
     }
     if (short_header || has_header(head, size)) {
         return safetensors_read(source, out, err);
     }
-    return fail(err, STATUS_FORMAT,
+    return fail(err, VITLRP_FORMAT,
                 "is neither safetensors, PyTorch nor NumPy (.npz): not a checkpoint, or damaged");
 }
 
-enum status checkpoint_open(const struct source *source, const struct vit_load_limits *limits,
-                            struct checkpoint *out, struct error *err) {
+enum vitlrp_status checkpoint_open(const struct source *source,
+                                   const struct vit_load_limits *limits, struct checkpoint *out,
+                                   struct vitlrp_error *err) {
     unsigned char head[HEAD_SIZE];
     struct checkpoint checkpoint = {
         .source = source, .limits = limits, .tensors = {.limit = limits->max_tensors}};
     if (source->size == 0) {
-        return fail(err, STATUS_FORMAT, "is empty");
+        return fail(err, VITLRP_FORMAT, "is empty");
     }
     if (source->size > limits->max_bytes) {
-        return fail(err, STATUS_LIMIT, "%llu bytes are more than the limit of %llu",
+        return fail(err, VITLRP_LIMIT, "%llu bytes are more than the limit of %llu",
                     (unsigned long long) source->size, (unsigned long long) limits->max_bytes);
     }
     size_t size = source->size < HEAD_SIZE ? (size_t) source->size : HEAD_SIZE;
     if (size < MIN_SIZE) {
-        return fail(err, STATUS_FORMAT, "is too short (%zu bytes) for a checkpoint: truncated?",
+        return fail(err, VITLRP_FORMAT, "is too short (%zu bytes) for a checkpoint: truncated?",
                     size);
     }
     TRY(source_read(source, 0, head, size, err));
-    enum status status = read_container(source, head, size, &checkpoint, err);
-    if (status == STATUS_OK) {
+    enum vitlrp_status status = read_container(source, head, size, &checkpoint, err);
+    if (status == VITLRP_OK) {
         status = tensor_table_check_unique(&checkpoint.tensors, err);
     }
-    if (status == STATUS_OK && checkpoint.tensors.count == 0) {
-        status = fail(err, STATUS_FORMAT, "holds no tensors");
+    if (status == VITLRP_OK && checkpoint.tensors.count == 0) {
+        status = fail(err, VITLRP_FORMAT, "holds no tensors");
     }
-    if (status != STATUS_OK) {
+    if (status != VITLRP_OK) {
         checkpoint_close(&checkpoint);
         return status;
     }
     *out = checkpoint;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 void checkpoint_close(struct checkpoint *checkpoint) {

@@ -20,8 +20,9 @@ struct checkpoint {
 
 /* Tells the container by its content and reads its table of tensors. FORMAT, with a hint, for the
  * things that are found under a checkpoint's name by mistake. *out is owned: checkpoint_close. */
-enum status checkpoint_open(const struct source *source, const struct vit_load_limits *limits,
-                            struct checkpoint *out, struct error *err);
+enum vitlrp_status checkpoint_open(const struct source *source,
+                                   const struct vit_load_limits *limits, struct checkpoint *out,
+                                   struct vitlrp_error *err);
 
 void checkpoint_close(struct checkpoint *checkpoint);
 
@@ -29,15 +30,17 @@ void checkpoint_close(struct checkpoint *checkpoint);
  * out->limits. They fill container, tensors and metadata; what they filled is the caller's to close
  * after a failure too.
  */
-enum status safetensors_read(const struct source *source, struct checkpoint *out,
-                             struct error *err);
-enum status torch_legacy_read(const struct source *source, struct checkpoint *out,
-                              struct error *err);
+enum vitlrp_status safetensors_read(const struct source *source, struct checkpoint *out,
+                                    struct vitlrp_error *err);
+enum vitlrp_status torch_legacy_read(const struct source *source, struct checkpoint *out,
+                                     struct vitlrp_error *err);
 
 struct zip;
 
-enum status torch_zip_read(const struct zip *zip, struct checkpoint *out, struct error *err);
-enum status npz_read(const struct zip *zip, struct checkpoint *out, struct error *err);
+enum vitlrp_status torch_zip_read(const struct zip *zip, struct checkpoint *out,
+                                  struct vitlrp_error *err);
+enum vitlrp_status npz_read(const struct zip *zip, struct checkpoint *out,
+                            struct vitlrp_error *err);
 
 /* What a file that is no checkpoint seems to be, as a clause for a message ("is an HTML page:
  * ..."), or NULL. `size` first bytes of the file. */

@@ -126,13 +126,14 @@ static const struct layout *recognise(const struct tensor_table *tensors) {
     return best_known * 2 >= tensors->count ? best : NULL;
 }
 
-static enum status fail_unknown(const struct tensor_table *tensors, struct error *err) {
+static enum vitlrp_status fail_unknown(const struct tensor_table *tensors,
+                                       struct vitlrp_error *err) {
     char names[3][TENSOR_LABEL_TEXT] = {"", "", ""};
     for (size_t i = 0; i < 3 && i < tensors->count; i++) {
         tensor_label(names[i], tensors->items[i].name);
     }
     return fail(
-        err, STATUS_UNSUPPORTED,
+        err, VITLRP_UNSUPPORTED,
         "not a Vision Transformer in a layout I know (torchvision, timm, Hugging Face, JAX); "
         "first tensors: %s %s %s",
         names[0], names[1], names[2]);
@@ -144,35 +145,35 @@ struct bound_tensor *layout_bound(const struct layout_binding *binding, size_t b
                 ->items[(block * SLOT_BINDABLE_COUNT + (size_t) slot) * PART_COUNT + (size_t) part];
 }
 
-static enum status bind_tensor(const struct layout_binding *binding,
-                               const struct tensor_info *tensor, const struct log *log,
-                               struct error *err) {
+static enum vitlrp_status bind_tensor(const struct layout_binding *binding,
+                                      const struct tensor_info *tensor,
+                                      const struct vitlrp_log *log, struct vitlrp_error *err) {
     char label[TENSOR_LABEL_TEXT];
     char other[TENSOR_LABEL_TEXT];
     size_t block = 0;
     const struct layout_row *row = find_row(binding->layout, tensor->name, &block);
     if (row == NULL) {
-        return fail(err, STATUS_UNSUPPORTED, "tensor %s (%s) is not supported yet",
+        return fail(err, VITLRP_UNSUPPORTED, "tensor %s (%s) is not supported yet",
                     tensor_label(label, tensor->name), feature_of(tensor->name));
     }
     if (row->slot == SLOT_IGNORED) {
         log_message(log, LOG_LEVEL_INFO, "tensor %s is not needed for classification: left out",
                     tensor_label(label, tensor->name));
-        return STATUS_OK;
+        return VITLRP_OK;
     }
     struct bound_tensor *place = layout_bound(binding, block, row->slot, row->part);
     if (place->tensor != NULL) {
-        return fail(err, STATUS_MISMATCH, "tensors %s and %s are for the same place",
+        return fail(err, VITLRP_MISMATCH, "tensors %s and %s are for the same place",
                     tensor_label(label, place->tensor->name), tensor_label(other, tensor->name));
     }
     *place = (struct bound_tensor){row, tensor};
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-enum status layout_bind(const struct tensor_table *tensors, const struct log *log,
-                        struct layout_binding *out, struct error *err) {
+enum vitlrp_status layout_bind(const struct tensor_table *tensors, const struct vitlrp_log *log,
+                               struct layout_binding *out, struct vitlrp_error *err) {
     struct layout_binding binding = {.layout = recognise(tensors)};
-    enum status status = STATUS_OK;
+    enum vitlrp_status status = VITLRP_OK;
     if (binding.layout == NULL) {
         return fail_unknown(tensors, err);
     }
@@ -187,17 +188,17 @@ enum status layout_bind(const struct tensor_table *tensors, const struct log *lo
     size_t blocks = binding.depth > 0 ? binding.depth : 1;
     binding.items = mem_calloc(blocks * SLOT_BINDABLE_COUNT * PART_COUNT, sizeof *binding.items);
     if (binding.items == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for the table of tensors");
+        return fail(err, VITLRP_NOMEM, "out of memory for the table of tensors");
     }
-    for (size_t i = 0; i < tensors->count && status == STATUS_OK; i++) {
+    for (size_t i = 0; i < tensors->count && status == VITLRP_OK; i++) {
         status = bind_tensor(&binding, &tensors->items[i], log, err);
     }
-    if (status != STATUS_OK) {
+    if (status != VITLRP_OK) {
         layout_unbind(&binding);
         return status;
     }
     *out = binding;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 void layout_unbind(struct layout_binding *binding) {
@@ -228,8 +229,9 @@ static void learn_sizes(const struct bound_tensor *bound, size_t sizes[DIMENSION
     }
 }
 
-static enum status check_shape(const struct bound_tensor *bound,
-                               const size_t sizes[DIMENSION_COUNT], struct error *err) {
+static enum vitlrp_status check_shape(const struct bound_tensor *bound,
+                                      const size_t sizes[DIMENSION_COUNT],
+                                      struct vitlrp_error *err) {
     size_t wanted[LAYOUT_MAX_RANK];
     size_t rank = 0;
     for (; bound->row->shape[rank] != DIMENSION_END; rank++) {
@@ -242,14 +244,14 @@ static enum status check_shape(const struct bound_tensor *bound,
     }
     if (positive && tensor->rank == rank &&
         memcmp(tensor->shape, wanted, rank * sizeof *wanted) == 0) {
-        return STATUS_OK;
+        return VITLRP_OK;
     }
     char label[TENSOR_LABEL_TEXT];
     char got_text[TENSOR_SHAPE_TEXT];
     char wanted_text[TENSOR_SHAPE_TEXT];
     tensor_shape_text(got_text, tensor->rank, tensor->shape);
     tensor_shape_text(wanted_text, rank, wanted);
-    return fail(err, STATUS_MISMATCH, "tensor %s has shape %s, wanted is %s",
+    return fail(err, VITLRP_MISMATCH, "tensor %s has shape %s, wanted is %s",
                 tensor_label(label, tensor->name), got_text, wanted_text);
 }
 
@@ -263,8 +265,9 @@ static void pattern_name(char *out, size_t size, const char *pattern, size_t blo
     }
 }
 
-static enum status fail_missing(const struct layout_row *row, size_t block,
-                                const size_t sizes[DIMENSION_COUNT], struct error *err) {
+static enum vitlrp_status fail_missing(const struct layout_row *row, size_t block,
+                                       const size_t sizes[DIMENSION_COUNT],
+                                       struct vitlrp_error *err) {
     char name[128];
     char shape[TENSOR_SHAPE_TEXT];
     size_t wanted[LAYOUT_MAX_RANK];
@@ -275,22 +278,23 @@ static enum status fail_missing(const struct layout_row *row, size_t block,
     }
     tensor_shape_text(shape, rank, wanted);
     if (row->slot == SLOT_HEAD_WEIGHT) {
-        return fail(err, STATUS_UNSUPPORTED,
+        return fail(err, VITLRP_UNSUPPORTED,
                     "no classification head: this is a feature extractor (tensor '%s' is missing)",
                     name);
     }
     if (row->slot == SLOT_CLS_TOKEN) {
         return fail(
-            err, STATUS_UNSUPPORTED,
+            err, VITLRP_UNSUPPORTED,
             "no class token: models that pool patches are not supported yet (tensor '%s' is "
             "missing)",
             name);
     }
-    return fail(err, STATUS_MISMATCH, "tensor '%s' is missing; wanted is shape %s", name, shape);
+    return fail(err, VITLRP_MISMATCH, "tensor '%s' is missing; wanted is shape %s", name, shape);
 }
 
-static enum status check_missing(const struct layout_binding *binding,
-                                 const size_t sizes[DIMENSION_COUNT], struct error *err) {
+static enum vitlrp_status check_missing(const struct layout_binding *binding,
+                                        const size_t sizes[DIMENSION_COUNT],
+                                        struct vitlrp_error *err) {
     const struct layout *layout = binding->layout;
     for (size_t i = 0; i < layout->row_count; i++) {
         const struct layout_row *row = &layout->rows[i];
@@ -305,13 +309,13 @@ static enum status check_missing(const struct layout_binding *binding,
         }
     }
     if (binding->depth == 0) {
-        return fail(err, STATUS_MISMATCH, "no tensor of any block is there");
+        return fail(err, VITLRP_MISMATCH, "no tensor of any block is there");
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-enum status layout_sizes(const struct layout_binding *binding, size_t sizes[DIMENSION_COUNT],
-                         struct error *err) {
+enum vitlrp_status layout_sizes(const struct layout_binding *binding, size_t sizes[DIMENSION_COUNT],
+                                struct vitlrp_error *err) {
     size_t blocks = binding->depth > 0 ? binding->depth : 1;
     size_t count = blocks * SLOT_BINDABLE_COUNT * PART_COUNT;
     memset(sizes, 0, DIMENSION_COUNT * sizeof *sizes);
@@ -324,7 +328,7 @@ enum status layout_sizes(const struct layout_binding *binding, size_t sizes[DIME
     }
     size_t width = sizes[DIMENSION_WIDTH];
     if (width > SIZE_MAX / 3) {
-        return fail(err, STATUS_LIMIT, "dim %zu is out of range", width);
+        return fail(err, VITLRP_LIMIT, "dim %zu is out of range", width);
     }
     sizes[DIMENSION_WIDTH_3] = 3 * width;
     TRY(check_missing(binding, sizes, err));
@@ -336,8 +340,8 @@ enum status layout_sizes(const struct layout_binding *binding, size_t sizes[DIME
     if (sizes[DIMENSION_HEADS] > 0 &&
         (width % sizes[DIMENSION_HEADS] != 0 ||
          width / sizes[DIMENSION_HEADS] != sizes[DIMENSION_HEAD_SIZE])) {
-        return fail(err, STATUS_MISMATCH, "%zu attention heads of size %zu do not make up dim %zu",
+        return fail(err, VITLRP_MISMATCH, "%zu attention heads of size %zu do not make up dim %zu",
                     sizes[DIMENSION_HEADS], sizes[DIMENSION_HEAD_SIZE], width);
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }

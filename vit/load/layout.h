@@ -75,8 +75,8 @@ struct bound_tensor *layout_bound(const struct layout_binding *binding, size_t b
 
 /* Recognises the layout and puts every tensor in its place. UNSUPPORTED, naming the tensor and what
  * it is, if one is left over or no layout fits. *out is owned: layout_unbind. */
-enum status layout_bind(const struct tensor_table *tensors, const struct log *log,
-                        struct layout_binding *out, struct error *err);
+enum vitlrp_status layout_bind(const struct tensor_table *tensors, const struct vitlrp_log *log,
+                               struct layout_binding *out, struct vitlrp_error *err);
 
 void layout_unbind(struct layout_binding *binding);
 
@@ -85,7 +85,7 @@ size_t layout_parts(const struct layout *layout, enum slot slot);
 
 /* Finds the sizes in the tensors' shapes and checks that all agree: MISMATCH naming the tensor that
  * is missing, or has another shape than wanted. Sizes that no tensor has stay 0. */
-enum status layout_sizes(const struct layout_binding *binding, size_t sizes[DIMENSION_COUNT],
-                         struct error *err);
+enum vitlrp_status layout_sizes(const struct layout_binding *binding, size_t sizes[DIMENSION_COUNT],
+                                struct vitlrp_error *err);
 
 #endif

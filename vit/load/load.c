@@ -23,12 +23,13 @@ struct vit_load_limits vit_load_limits_default(void) {
                                     .max_opcodes = 1000000};
 }
 
-enum status vit_load_limits_check(const struct vit_load_limits *limits, struct error *err) {
+enum vitlrp_status vit_load_limits_check(const struct vit_load_limits *limits,
+                                         struct vitlrp_error *err) {
     if (limits->max_bytes == 0 || limits->max_table == 0 || limits->max_tensors == 0 ||
         limits->max_zip_entries == 0 || limits->max_opcodes == 0) {
-        return fail(err, STATUS_USAGE, "the limits of a model must be positive");
+        return fail(err, VITLRP_USAGE, "the limits of a model must be positive");
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 /* JSON files that stand beside the weights. */
@@ -47,20 +48,20 @@ struct target {
 
 /* Reads a matrix [inputs, outputs] a band of inputs at a time and scatters it into [outputs,
  * inputs]. */
-static enum status read_transposed(struct tensor_reader *reader, size_t count,
-                                   const struct target *target, struct error *err) {
+static enum vitlrp_status read_transposed(struct tensor_reader *reader, size_t count,
+                                          const struct target *target, struct vitlrp_error *err) {
     size_t inputs = target->columns;
     size_t outputs = count / inputs;
     size_t band = outputs < SCRATCH_FLOATS ? SCRATCH_FLOATS / outputs : 1;
     float *scratch = mem_calloc(band * outputs, sizeof *scratch);
-    enum status status = STATUS_OK;
+    enum vitlrp_status status = VITLRP_OK;
     if (scratch == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for a transposition");
+        return fail(err, VITLRP_NOMEM, "out of memory for a transposition");
     }
-    for (size_t first = 0; first < inputs && status == STATUS_OK; first += band) {
+    for (size_t first = 0; first < inputs && status == VITLRP_OK; first += band) {
         size_t rows = band < inputs - first ? band : inputs - first;
         status = tensor_reader_next(reader, scratch, rows * outputs, err);
-        for (size_t out = 0; out < outputs && status == STATUS_OK; out++) {
+        for (size_t out = 0; out < outputs && status == VITLRP_OK; out++) {
             float *row = target->data + out * inputs;
             for (size_t i = 0; i < rows; i++) {
                 size_t input = first + i;
@@ -75,30 +76,31 @@ static enum status read_transposed(struct tensor_reader *reader, size_t count,
     return status;
 }
 
-static enum status read_tensor(const struct source *source, const struct tensor_info *tensor,
-                               const struct target *target, struct error *err) {
+static enum vitlrp_status read_tensor(const struct source *source, const struct tensor_info *tensor,
+                                      const struct target *target, struct vitlrp_error *err) {
     struct tensor_reader reader;
-    enum status status = tensor_reader_open(source, tensor, &reader, err);
-    if (status == STATUS_OK && target->arrangement == ARRANGED_AS_OURS) {
+    enum vitlrp_status status = tensor_reader_open(source, tensor, &reader, err);
+    if (status == VITLRP_OK && target->arrangement == ARRANGED_AS_OURS) {
         status = tensor_reader_next(&reader, target->data, tensor->count, err);
-    } else if (status == STATUS_OK) {
+    } else if (status == VITLRP_OK) {
         status = read_transposed(&reader, tensor->count, target, err);
     }
     tensor_reader_close(&reader);
-    if (status != STATUS_OK) {
+    if (status != VITLRP_OK) {
         char label[TENSOR_LABEL_TEXT];
         char prefix[TENSOR_LABEL_TEXT + 8];
         snprintf(prefix, sizeof prefix, "tensor %s", tensor_label(label, tensor->name));
         return error_prefix(err, status, prefix);
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 /* Fills one slot from its tensor, or from those of q, k and v. Parts that are absent, which only
  * optional ones are, become zeros. */
-static enum status fill_slot(const struct source *source, const struct layout_binding *binding,
-                             size_t block, enum slot slot, bool position_has_cls,
-                             struct vit_model *model, struct error *err) {
+static enum vitlrp_status fill_slot(const struct source *source,
+                                    const struct layout_binding *binding, size_t block,
+                                    enum slot slot, bool position_has_cls, struct vit_model *model,
+                                    struct vitlrp_error *err) {
     const struct vit_config *config = &model->config;
     struct slot_size size = slot_size(config, slot);
     struct target target = {.data = slot_data(model, slot, block),
@@ -119,13 +121,13 @@ static enum status fill_slot(const struct source *source, const struct layout_bi
             continue;
         }
         if (bound->tensor->count != count) {
-            return fail(err, STATUS_INTERNAL, "a tensor's size passed the checks but is wrong");
+            return fail(err, VITLRP_INTERNAL, "a tensor's size passed the checks but is wrong");
         }
         target.arrangement = bound->row->arrangement;
         TRY(read_tensor(source, bound->tensor, &target, err));
         model->parameters += (int64_t) count;
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 /* A factor per output and the layer whose outputs it multiplies. */
@@ -139,23 +141,24 @@ static const struct fold FOLDS[] = {{SLOT_PROJ_SCALE, SLOT_PROJ_WEIGHT, SLOT_PRO
 /* Multiplies the outputs of a layer by LayerScale's factors, if the checkpoint has them. A fixed
  * factor per output changes z and every contribution to it alike, so that forward pass and
  * relevance are those of the two steps under every rule. */
-static enum status fold_scale(const struct source *source, const struct layout_binding *binding,
-                              size_t block, const struct fold *fold, struct vit_model *model,
-                              struct error *err) {
+static enum vitlrp_status fold_scale(const struct source *source,
+                                     const struct layout_binding *binding, size_t block,
+                                     const struct fold *fold, struct vit_model *model,
+                                     struct vitlrp_error *err) {
     const struct bound_tensor *bound = layout_bound(binding, block, fold->scale, PART_WHOLE);
     struct slot_size size = slot_size(&model->config, fold->weight);
     float *weight = slot_data(model, fold->weight, block);
     float *bias = slot_data(model, fold->bias, block);
     if (bound->tensor == NULL) {
-        return STATUS_OK;
+        return VITLRP_OK;
     }
     float *scale = mem_calloc(size.rows, sizeof *scale);
     if (scale == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for LayerScale");
+        return fail(err, VITLRP_NOMEM, "out of memory for LayerScale");
     }
     struct target target = {.data = scale, .arrangement = bound->row->arrangement};
-    enum status status = read_tensor(source, bound->tensor, &target, err);
-    for (size_t row = 0; row < size.rows && status == STATUS_OK; row++) {
+    enum vitlrp_status status = read_tensor(source, bound->tensor, &target, err);
+    for (size_t row = 0; row < size.rows && status == VITLRP_OK; row++) {
         for (size_t column = 0; column < size.columns; column++) {
             weight[row * size.columns + column] *= scale[row];
         }
@@ -166,8 +169,9 @@ static enum status fold_scale(const struct source *source, const struct layout_b
     return status;
 }
 
-static enum status fill_weights(const struct source *source, const struct layout_binding *binding,
-                                bool position_has_cls, struct vit_model *model, struct error *err) {
+static enum vitlrp_status fill_weights(const struct source *source,
+                                       const struct layout_binding *binding, bool position_has_cls,
+                                       struct vit_model *model, struct vitlrp_error *err) {
     for (enum slot slot = 0; slot < SLOT_OUTSIDE_COUNT; slot++) {
         TRY(fill_slot(source, binding, 0, slot, position_has_cls, model, err));
     }
@@ -179,32 +183,32 @@ static enum status fill_weights(const struct source *source, const struct layout
             TRY(fold_scale(source, binding, block, &FOLDS[i], model, err));
         }
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 /* The project's own object in the safetensors metadata, where values are strings: JSON within JSON.
  */
-static enum status read_metadata(const struct checkpoint *checkpoint, json_t **out,
-                                 struct error *err) {
+static enum vitlrp_status read_metadata(const struct checkpoint *checkpoint, json_t **out,
+                                        struct vitlrp_error *err) {
     const char *text =
         checkpoint->metadata == NULL ? NULL : json_get_string(checkpoint->metadata, "vitlrp");
     if (text == NULL) {
-        return STATUS_OK;
+        return VITLRP_OK;
     }
     return error_prefix(err, json_parse_object(text, strlen(text), out, err),
                         "\"vitlrp\" metadata");
 }
 
-static enum status build_model(const struct checkpoint *checkpoint,
-                               const struct layout_binding *binding, const char *name,
-                               const struct sidecars *sidecars,
-                               const struct vit_load_options *options, struct vit_model **out,
-                               struct error *err) {
+static enum vitlrp_status build_model(const struct checkpoint *checkpoint,
+                                      const struct layout_binding *binding, const char *name,
+                                      const struct sidecars *sidecars,
+                                      const struct vit_load_options *options,
+                                      struct vit_model **out, struct vitlrp_error *err) {
     struct vit_config config;
     bool position_has_cls = true;
     struct vit_model *model = NULL;
     json_t *metadata = NULL;
-    enum status status = STATUS_OK;
+    enum vitlrp_status status = VITLRP_OK;
     bool huggingface = strcmp(binding->layout->name, "huggingface") == 0;
     TRY(read_metadata(checkpoint, &metadata, err));
     struct architecture_hints hints = {.heads = options->heads,
@@ -232,17 +236,17 @@ cleanup:
 }
 
 /* The path of `name` in the folder of `path`, or in `path` itself. */
-static enum status join_path(char out[MAX_PATH], const char *path, bool is_folder, const char *name,
-                             struct error *err) {
+static enum vitlrp_status join_path(char out[MAX_PATH], const char *path, bool is_folder,
+                                    const char *name, struct vitlrp_error *err) {
     const char *slash = strrchr(path, '/');
     size_t length = is_folder ? strlen(path) : slash == NULL ? 0 : (size_t) (slash - path) + 1;
     bool separated = length == 0 || path[length - 1] == '/';
     if (length + strlen(name) + 2 > MAX_PATH) {
-        return fail(err, STATUS_LIMIT, "path longer than %zu bytes", MAX_PATH);
+        return fail(err, VITLRP_LIMIT, "path longer than %zu bytes", MAX_PATH);
     }
     memcpy(out, path, length);
     snprintf(out + length, MAX_PATH - length, "%s%s", separated ? "" : "/", name);
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 static bool exists(const char *path) {
@@ -251,7 +255,8 @@ static bool exists(const char *path) {
 }
 
 /* The weights of a Hugging Face folder; other paths are taken as they are. */
-static enum status find_file(const char *path, char out[MAX_PATH], struct error *err) {
+static enum vitlrp_status find_file(const char *path, char out[MAX_PATH],
+                                    struct vitlrp_error *err) {
     static const char *const FILES[] = {"model.safetensors", "pytorch_model.bin"};
     static const char *const SHARDED[] = {"model.safetensors.index.json",
                                           "pytorch_model.bin.index.json"};
@@ -262,27 +267,27 @@ static enum status find_file(const char *path, char out[MAX_PATH], struct error 
     for (size_t i = 0; i < 2; i++) {
         TRY(join_path(out, path, true, FILES[i], err));
         if (exists(out)) {
-            return STATUS_OK;
+            return VITLRP_OK;
         }
     }
     for (size_t i = 0; i < 2; i++) {
         TRY(join_path(out, path, true, SHARDED[i], err));
         if (exists(out)) {
-            return fail(err, STATUS_UNSUPPORTED,
+            return fail(err, VITLRP_UNSUPPORTED,
                         "weights in several shards (%s) are not supported; save them as one file",
                         SHARDED[i]);
         }
     }
-    return fail(err, STATUS_FORMAT, "the folder has neither %s nor %s", FILES[0], FILES[1]);
+    return fail(err, VITLRP_FORMAT, "the folder has neither %s nor %s", FILES[0], FILES[1]);
 }
 
 /* Reads a JSON file beside the weights; none is no failure. */
-static enum status read_sidecar(const char *path, const char *name, json_t **out,
-                                struct error *err) {
+static enum vitlrp_status read_sidecar(const char *path, const char *name, json_t **out,
+                                       struct vitlrp_error *err) {
     char sidecar[MAX_PATH];
     TRY(join_path(sidecar, path, false, name, err));
     if (!exists(sidecar)) {
-        return STATUS_OK;
+        return VITLRP_OK;
     }
     return json_read_object(sidecar, MAX_JSON, out, err);
 }
@@ -290,16 +295,17 @@ static enum status read_sidecar(const char *path, const char *name, json_t **out
 /* Hugging Face's files belong to the model. timm's config.json may lie beside its weights as well,
  * with the preprocessing, but so may any other of that name: one that cannot be read is passed
  * over. */
-static enum status read_sidecars(const char *path, const char *layout, const struct log *log,
-                                 struct sidecars *out, struct error *err) {
+static enum vitlrp_status read_sidecars(const char *path, const char *layout,
+                                        const struct vitlrp_log *log, struct sidecars *out,
+                                        struct vitlrp_error *err) {
     if (strcmp(layout, "huggingface") == 0) {
         TRY(read_sidecar(path, "config.json", &out->config, err));
         return read_sidecar(path, "preprocessor_config.json", &out->preprocessor, err);
     }
     if (strcmp(layout, "timm") == 0) {
-        struct error ignored;
+        struct vitlrp_error ignored;
         json_t *config = NULL;
-        if (read_sidecar(path, "config.json", &config, &ignored) != STATUS_OK) {
+        if (read_sidecar(path, "config.json", &config, &ignored) != VITLRP_OK) {
             log_message(log, LOG_LEVEL_WARNING, "%s: not used", ignored.message);
         }
         if (json_is_object(json_object_get(config, "pretrained_cfg"))) {
@@ -307,17 +313,17 @@ static enum status read_sidecars(const char *path, const char *layout, const str
         }
         json_decref(config);
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 /* `path` is NULL for memory. Messages are not prefixed. */
-static enum status load_source(const struct source *source, const char *path, const char *name,
-                               const struct vit_load_options *options, struct vit_model **out,
-                               struct error *err) {
+static enum vitlrp_status load_source(const struct source *source, const char *path,
+                                      const char *name, const struct vit_load_options *options,
+                                      struct vit_model **out, struct vitlrp_error *err) {
     struct checkpoint checkpoint = {0};
     struct layout_binding binding = {0};
     struct sidecars sidecars = {0};
-    enum status status = STATUS_OK;
+    enum vitlrp_status status = VITLRP_OK;
     struct vit_load_limits limits =
         options->limits == NULL ? vit_load_limits_default() : *options->limits;
     TRY(checkpoint_open(source, &limits, &checkpoint, err));
@@ -336,12 +342,12 @@ cleanup:
     return status;
 }
 
-enum status vit_model_load(const char *path, const struct vit_load_options *options,
-                           struct vit_model **out, struct error *err) {
+enum vitlrp_status vit_model_load(const char *path, const struct vit_load_options *options,
+                                  struct vit_model **out, struct vitlrp_error *err) {
     char file[MAX_PATH];
     struct source source;
-    enum status status = find_file(path, file, err);
-    if (status != STATUS_OK) {
+    enum vitlrp_status status = find_file(path, file, err);
+    if (status != VITLRP_OK) {
         return error_prefix(err, status, path);
     }
     TRY(source_open(file, &source, err));
@@ -350,9 +356,9 @@ enum status vit_model_load(const char *path, const struct vit_load_options *opti
     return error_prefix(err, status, file);
 }
 
-enum status vit_model_load_memory(const void *data, size_t size, const char *name,
-                                  const struct vit_load_options *options, struct vit_model **out,
-                                  struct error *err) {
+enum vitlrp_status vit_model_load_memory(const void *data, size_t size, const char *name,
+                                         const struct vit_load_options *options,
+                                         struct vit_model **out, struct vitlrp_error *err) {
     struct source source = source_over(data, size);
     return error_prefix(err, load_source(&source, NULL, name, options, out, err), name);
 }

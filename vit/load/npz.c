@@ -29,14 +29,15 @@ static const struct element_type *type_of(const struct npy_header *header) {
     return NULL;
 }
 
-static enum status read_entry(const struct zip *zip, const struct zip_entry *entry,
-                              unsigned char *head, struct tensor_info *out, struct error *err) {
+static enum vitlrp_status read_entry(const struct zip *zip, const struct zip_entry *entry,
+                                     unsigned char *head, struct tensor_info *out,
+                                     struct vitlrp_error *err) {
     struct payload payload = {0};
     struct npy_header header;
     uint64_t size = entry->extent.size;
     size_t head_size = size < HEAD_SIZE ? (size_t) size : HEAD_SIZE;
-    enum status status = payload_open(zip->source, &entry->extent, &payload, err);
-    if (status == STATUS_OK) {
+    enum vitlrp_status status = payload_open(zip->source, &entry->extent, &payload, err);
+    if (status == VITLRP_OK) {
         status = payload_read(&payload, head, head_size, err);
     }
     payload_close(&payload);
@@ -48,41 +49,42 @@ static enum status read_entry(const struct zip *zip, const struct zip_entry *ent
                                  .skip = header.data_offset};
     memcpy(tensor.shape, header.shape, sizeof tensor.shape);
     if (tensor.type == NULL) {
-        return fail(err, STATUS_UNSUPPORTED, "elements of kind '%c%zu' are not known", header.kind,
+        return fail(err, VITLRP_UNSUPPORTED, "elements of kind '%c%zu' are not known", header.kind,
                     header.item_size);
     }
     if (header.fortran_order && header.rank > 1) {
-        return fail(err, STATUS_UNSUPPORTED,
+        return fail(err, VITLRP_UNSUPPORTED,
                     "it is in Fortran order; save numpy.ascontiguousarray of it instead");
     }
     TRY(tensor_count(&tensor, err));
     if (tensor.count * tensor.type->size != size - header.data_offset) {
-        return fail(err, STATUS_FORMAT, "bytes are left over behind its array");
+        return fail(err, VITLRP_FORMAT, "bytes are left over behind its array");
     }
     *out = tensor;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-enum status npz_read(const struct zip *zip, struct checkpoint *out, struct error *err) {
+enum vitlrp_status npz_read(const struct zip *zip, struct checkpoint *out,
+                            struct vitlrp_error *err) {
     unsigned char *head = mem_calloc(HEAD_SIZE, 1);
-    enum status status = STATUS_OK;
+    enum vitlrp_status status = VITLRP_OK;
     if (head == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for an array's header");
+        return fail(err, VITLRP_NOMEM, "out of memory for an array's header");
     }
     out->container = "npz";
-    for (size_t i = 0; i < zip->count && status == STATUS_OK; i++) {
+    for (size_t i = 0; i < zip->count && status == VITLRP_OK; i++) {
         const struct zip_entry *entry = &zip->entries[i];
         struct tensor_info tensor;
         char label[TENSOR_LABEL_TEXT];
         char prefix[TENSOR_LABEL_TEXT + 8];
         size_t length = strlen(entry->name);
         if (length < 4 || strcmp(entry->name + length - 4, ".npy") != 0) {
-            status = fail(err, STATUS_UNSUPPORTED, "zip entry %s is no array",
+            status = fail(err, VITLRP_UNSUPPORTED, "zip entry %s is no array",
                           tensor_label(label, entry->name));
             break;
         }
         status = read_entry(zip, entry, head, &tensor, err);
-        if (status == STATUS_OK) {
+        if (status == VITLRP_OK) {
             status = tensor_table_add(&out->tensors, &tensor, entry->name, length - 4, err);
         } else {
             snprintf(prefix, sizeof prefix, "array %s", tensor_label(label, entry->name));

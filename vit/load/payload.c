@@ -19,42 +19,42 @@ static void inflater_free(void *unused, void *block) {
     mem_free(block);
 }
 
-enum status payload_open(const struct source *source, const struct extent *extent,
-                         struct payload *out, struct error *err) {
+enum vitlrp_status payload_open(const struct source *source, const struct extent *extent,
+                                struct payload *out, struct vitlrp_error *err) {
     *out = (struct payload){.source = source, .extent = *extent};
     if (!extent->deflated) {
-        return STATUS_OK;
+        return VITLRP_OK;
     }
     out->inflater = mem_calloc(1, sizeof *out->inflater);
     out->input = mem_calloc(INPUT_SIZE, 1);
     if (out->inflater == NULL || out->input == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for decompression");
+        return fail(err, VITLRP_NOMEM, "out of memory for decompression");
     }
     out->inflater->zalloc = inflater_alloc;
     out->inflater->zfree = inflater_free;
     /* Negative: a bare deflate stream, as zip archives hold it. */
     if (inflateInit2(out->inflater, -MAX_WBITS) != Z_OK) {
-        return fail(err, STATUS_NOMEM, "out of memory for decompression");
+        return fail(err, VITLRP_NOMEM, "out of memory for decompression");
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status refill(struct payload *payload, struct error *err) {
+static enum vitlrp_status refill(struct payload *payload, struct vitlrp_error *err) {
     uint64_t left = payload->extent.stored - payload->taken;
     size_t step = left < INPUT_SIZE ? (size_t) left : INPUT_SIZE;
     if (step == 0) {
-        return fail(err, STATUS_FORMAT, "truncated: compressed data end too early");
+        return fail(err, VITLRP_FORMAT, "truncated: compressed data end too early");
     }
     TRY(source_read(payload->source, payload->extent.offset + payload->taken, payload->input, step,
                     err));
     payload->taken += step;
     payload->inflater->next_in = payload->input;
     payload->inflater->avail_in = (unsigned) step;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status inflate_into(struct payload *payload, unsigned char *out, size_t size,
-                                struct error *err) {
+static enum vitlrp_status inflate_into(struct payload *payload, unsigned char *out, size_t size,
+                                       struct vitlrp_error *err) {
     z_stream *inflater = payload->inflater;
     inflater->next_out = out;
     inflater->avail_out = (unsigned) size;
@@ -64,20 +64,20 @@ static enum status inflate_into(struct payload *payload, unsigned char *out, siz
         }
         int result = inflate(inflater, Z_NO_FLUSH);
         if (result == Z_STREAM_END && inflater->avail_out > 0) {
-            return fail(err, STATUS_FORMAT, "compressed data are shorter than announced");
+            return fail(err, VITLRP_FORMAT, "compressed data are shorter than announced");
         }
         if (result == Z_MEM_ERROR) {
-            return fail(err, STATUS_NOMEM, "out of memory for decompression");
+            return fail(err, VITLRP_NOMEM, "out of memory for decompression");
         }
         if (result != Z_OK && result != Z_STREAM_END && result != Z_BUF_ERROR) {
-            return fail(err, STATUS_FORMAT, "damaged compressed data");
+            return fail(err, VITLRP_FORMAT, "damaged compressed data");
         }
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status read_step(struct payload *payload, unsigned char *out, size_t size,
-                             struct error *err) {
+static enum vitlrp_status read_step(struct payload *payload, unsigned char *out, size_t size,
+                                    struct vitlrp_error *err) {
     if (payload->inflater != NULL) {
         TRY(inflate_into(payload, out, size, err));
     } else {
@@ -85,19 +85,20 @@ static enum status read_step(struct payload *payload, unsigned char *out, size_t
     }
     payload->given += size;
     if (!payload->extent.has_crc) {
-        return STATUS_OK;
+        return VITLRP_OK;
     }
     payload->crc = (uint32_t) crc32(payload->crc, out, (unsigned) size);
     if (payload->given == payload->extent.size && payload->crc != payload->extent.crc) {
-        return fail(err, STATUS_FORMAT, "damaged: its checksum does not match");
+        return fail(err, VITLRP_FORMAT, "damaged: its checksum does not match");
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-enum status payload_read(struct payload *payload, void *out, size_t size, struct error *err) {
+enum vitlrp_status payload_read(struct payload *payload, void *out, size_t size,
+                                struct vitlrp_error *err) {
     unsigned char *next = out;
     if (size > payload->extent.size - payload->given) {
-        return fail(err, STATUS_FORMAT, "truncated: its data end too early");
+        return fail(err, VITLRP_FORMAT, "truncated: its data end too early");
     }
     while (size > 0) {
         size_t step = size < READ_STEP ? size : READ_STEP;
@@ -105,25 +106,25 @@ enum status payload_read(struct payload *payload, void *out, size_t size, struct
         next += step;
         size -= step;
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-enum status payload_skip(struct payload *payload, uint64_t size, struct error *err) {
+enum vitlrp_status payload_skip(struct payload *payload, uint64_t size, struct vitlrp_error *err) {
     unsigned char scratch[512];
     if (size > payload->extent.size - payload->given) {
-        return fail(err, STATUS_FORMAT, "truncated: its data end too early");
+        return fail(err, VITLRP_FORMAT, "truncated: its data end too early");
     }
     if (payload->inflater == NULL && size > sizeof scratch) {
         payload->given += size;
         payload->extent.has_crc = false; /* which covers the bytes passed over */
-        return STATUS_OK;
+        return VITLRP_OK;
     }
     while (size > 0) {
         size_t step = size < sizeof scratch ? (size_t) size : sizeof scratch;
         TRY(read_step(payload, scratch, step, err));
         size -= step;
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 void payload_close(struct payload *payload) {
@@ -135,19 +136,19 @@ void payload_close(struct payload *payload) {
     *payload = (struct payload){0};
 }
 
-enum status payload_read_all(const struct source *source, const struct extent *extent, size_t limit,
-                             struct bytes *out, struct error *err) {
+enum vitlrp_status payload_read_all(const struct source *source, const struct extent *extent,
+                                    size_t limit, struct bytes *out, struct vitlrp_error *err) {
     struct payload payload = {0};
     struct bytes bytes = {0};
-    enum status status = STATUS_OK;
+    enum vitlrp_status status = VITLRP_OK;
     if (extent->size > limit) {
-        return fail(err, STATUS_LIMIT, "%llu bytes are more than the limit of %zu",
+        return fail(err, VITLRP_LIMIT, "%llu bytes are more than the limit of %zu",
                     (unsigned long long) extent->size, limit);
     }
     bytes.size = (size_t) extent->size;
     bytes.data = mem_calloc(bytes.size, 1);
     if (bytes.data == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for %zu bytes", bytes.size);
+        return fail(err, VITLRP_NOMEM, "out of memory for %zu bytes", bytes.size);
     }
     TRY_GOTO(status, payload_open(source, extent, &payload, err), cleanup);
     TRY_GOTO(status, payload_read(&payload, bytes.data, bytes.size, err), cleanup);

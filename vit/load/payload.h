@@ -31,21 +31,22 @@ struct payload {
 };
 
 /* Starts reading. payload_close releases it, after a failure too. */
-enum status payload_open(const struct source *source, const struct extent *extent,
-                         struct payload *out, struct error *err);
+enum vitlrp_status payload_open(const struct source *source, const struct extent *extent,
+                                struct payload *out, struct vitlrp_error *err);
 
 /* The next `size` bytes. FORMAT if the run ends before them, or if its last byte was read and the
  * checksum does not match. */
-enum status payload_read(struct payload *payload, void *out, size_t size, struct error *err);
+enum vitlrp_status payload_read(struct payload *payload, void *out, size_t size,
+                                struct vitlrp_error *err);
 
 /* Passes over the next `size` bytes, as payload_read does. */
-enum status payload_skip(struct payload *payload, uint64_t size, struct error *err);
+enum vitlrp_status payload_skip(struct payload *payload, uint64_t size, struct vitlrp_error *err);
 
 void payload_close(struct payload *payload);
 
 /* The whole run as one block, for the small ones: LIMIT beyond `limit` bytes. *out is owned:
  * bytes_free. */
-enum status payload_read_all(const struct source *source, const struct extent *extent, size_t limit,
-                             struct bytes *out, struct error *err);
+enum vitlrp_status payload_read_all(const struct source *source, const struct extent *extent,
+                                    size_t limit, struct bytes *out, struct vitlrp_error *err);
 
 #endif

@@ -33,57 +33,58 @@ struct pickle_value *pickle_value_new(struct pickle *pickle, enum pickle_kind ki
 }
 
 /* Appends to an array of values, doubling it when it is full. */
-static enum status append(struct pickle_value ***items, size_t *count, size_t *capacity,
-                          struct pickle_value *value, struct error *err) {
+static enum vitlrp_status append(struct pickle_value ***items, size_t *count, size_t *capacity,
+                                 struct pickle_value *value, struct vitlrp_error *err) {
     if (*count == *capacity) {
         size_t wanted = *capacity == 0 ? 4 : *capacity * 2;
         struct pickle_value **grown = mem_resize(*items, wanted, sizeof *grown);
         if (grown == NULL) {
-            return fail(err, STATUS_NOMEM, "out of memory for a pickle");
+            return fail(err, VITLRP_NOMEM, "out of memory for a pickle");
         }
         *items = grown;
         *capacity = wanted;
     }
     (*items)[(*count)++] = value;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-enum status pickle_append(struct pickle_value *container, struct pickle_value *item,
-                          struct error *err) {
+enum vitlrp_status pickle_append(struct pickle_value *container, struct pickle_value *item,
+                                 struct vitlrp_error *err) {
     return append(&container->items, &container->count, &container->capacity, item, err);
 }
 
-enum status pickle_note_storage(struct pickle *pickle, struct pickle_value *storage,
-                                struct error *err) {
+enum vitlrp_status pickle_note_storage(struct pickle *pickle, struct pickle_value *storage,
+                                       struct vitlrp_error *err) {
     return append(&pickle->storages, &pickle->storage_count, &pickle->storage_capacity, storage,
                   err);
 }
 
-enum status pickle_push(struct pickle_machine *machine, struct pickle_value *value,
-                        struct error *err) {
+enum vitlrp_status pickle_push(struct pickle_machine *machine, struct pickle_value *value,
+                               struct vitlrp_error *err) {
     if (value == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for a pickle");
+        return fail(err, VITLRP_NOMEM, "out of memory for a pickle");
     }
     if (machine->stack_count == machine->max_stack) {
-        return fail(err, STATUS_LIMIT, "its pickle stacks more than %zu values",
+        return fail(err, VITLRP_LIMIT, "its pickle stacks more than %zu values",
                     machine->max_stack);
     }
     return append(&machine->stack, &machine->stack_count, &machine->stack_capacity, value, err);
 }
 
-enum status pickle_memo_put(struct pickle_machine *machine, uint64_t slot, struct error *err) {
+enum vitlrp_status pickle_memo_put(struct pickle_machine *machine, uint64_t slot,
+                                   struct vitlrp_error *err) {
     if (slot >= machine->max_memo) {
-        return fail(err, STATUS_LIMIT, "its pickle remembers more than %zu values",
+        return fail(err, VITLRP_LIMIT, "its pickle remembers more than %zu values",
                     machine->max_memo);
     }
     if (machine->stack_count == 0) {
-        return fail(err, STATUS_FORMAT, "its pickle is damaged: nothing to remember");
+        return fail(err, VITLRP_FORMAT, "its pickle is damaged: nothing to remember");
     }
     while (machine->memo_count <= slot) {
         TRY(append(&machine->memo, &machine->memo_count, &machine->memo_capacity, NULL, err));
     }
     machine->memo[slot] = machine->stack[machine->stack_count - 1];
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 struct known_global {
@@ -122,9 +123,9 @@ static void copy_span(char *out, size_t size, const char *text, size_t length) {
     out[kept] = '\0';
 }
 
-enum status pickle_find_global(struct pickle_machine *machine, const char *module,
-                               size_t module_length, const char *name, size_t name_length,
-                               struct pickle_value **out, struct error *err) {
+enum vitlrp_status pickle_find_global(struct pickle_machine *machine, const char *module,
+                                      size_t module_length, const char *name, size_t name_length,
+                                      struct pickle_value **out, struct vitlrp_error *err) {
     for (size_t i = 0; i < sizeof GLOBALS / sizeof GLOBALS[0]; i++) {
         const struct known_global *known = &GLOBALS[i];
         if (!same_text(module, module_length, known->module) ||
@@ -133,12 +134,12 @@ enum status pickle_find_global(struct pickle_machine *machine, const char *modul
         }
         struct pickle_value *value = pickle_value_new(machine->pickle, PICKLE_GLOBAL);
         if (value == NULL) {
-            return fail(err, STATUS_NOMEM, "out of memory for a pickle");
+            return fail(err, VITLRP_NOMEM, "out of memory for a pickle");
         }
         value->global = known->global;
         value->type = known->type == NULL ? NULL : element_type_named(known->type);
         *out = value;
-        return STATUS_OK;
+        return VITLRP_OK;
     }
     char module_text[64];
     char name_text[64];
@@ -148,43 +149,43 @@ enum status pickle_find_global(struct pickle_machine *machine, const char *modul
     copy_span(name_text, sizeof name_text, name, name_length);
     snprintf(full, sizeof full, "%s.%s", module_text, name_text);
     text_escape_name(escaped, sizeof escaped, full);
-    return fail(err, STATUS_UNSUPPORTED,
+    return fail(err, VITLRP_UNSUPPORTED,
                 "its pickle asks for %s, which is not allowed: nothing was executed. Save the "
                 "state_dict alone, best as safetensors",
                 escaped);
 }
 
 /* _rebuild_tensor_v2(storage, offset, shape, stride, requires_grad, hooks[, metadata]). */
-static enum status call_rebuild_tensor(struct pickle_machine *machine,
-                                       const struct pickle_value *arguments,
-                                       struct pickle_value **out, struct error *err) {
+static enum vitlrp_status call_rebuild_tensor(struct pickle_machine *machine,
+                                              const struct pickle_value *arguments,
+                                              struct pickle_value **out, struct vitlrp_error *err) {
     static const enum pickle_kind KINDS[4] = {PICKLE_STORAGE, PICKLE_INT, PICKLE_TUPLE,
                                               PICKLE_TUPLE};
     struct pickle_value *tensor = pickle_value_new(machine->pickle, PICKLE_TENSOR);
     if (tensor == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for a pickle");
+        return fail(err, VITLRP_NOMEM, "out of memory for a pickle");
     }
     for (size_t i = 0; i < 4; i++) {
         if (i >= arguments->count || arguments->items[i]->kind != KINDS[i]) {
-            return fail(err, STATUS_FORMAT, "its pickle is damaged: a tensor of strange things");
+            return fail(err, VITLRP_FORMAT, "its pickle is damaged: a tensor of strange things");
         }
         TRY(pickle_append(tensor, arguments->items[i], err));
     }
     *out = tensor;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-enum status pickle_call(struct pickle_machine *machine, const struct pickle_value *callable,
-                        const struct pickle_value *arguments, struct pickle_value **out,
-                        struct error *err) {
+enum vitlrp_status pickle_call(struct pickle_machine *machine, const struct pickle_value *callable,
+                               const struct pickle_value *arguments, struct pickle_value **out,
+                               struct vitlrp_error *err) {
     if (callable->kind != PICKLE_GLOBAL || arguments->kind != PICKLE_TUPLE) {
-        return fail(err, STATUS_FORMAT, "its pickle is damaged: it calls what is not callable");
+        return fail(err, VITLRP_FORMAT, "its pickle is damaged: it calls what is not callable");
     }
     switch (callable->global) {
     case PICKLE_ORDERED_DICT:
         if (arguments->count == 0) {
             *out = pickle_value_new(machine->pickle, PICKLE_DICT);
-            return *out != NULL ? STATUS_OK : fail(err, STATUS_NOMEM, "out of memory for a pickle");
+            return *out != NULL ? VITLRP_OK : fail(err, VITLRP_NOMEM, "out of memory for a pickle");
         }
         break;
     case PICKLE_REBUILD_TENSOR:
@@ -192,36 +193,37 @@ enum status pickle_call(struct pickle_machine *machine, const struct pickle_valu
     case PICKLE_REBUILD_PARAMETER:
         if (arguments->count >= 1 && arguments->items[0]->kind == PICKLE_TENSOR) {
             *out = arguments->items[0];
-            return STATUS_OK;
+            return VITLRP_OK;
         }
         break;
     case PICKLE_SIZE:
         if (arguments->count == 1 && arguments->items[0]->kind == PICKLE_TUPLE) {
             *out = arguments->items[0];
-            return STATUS_OK;
+            return VITLRP_OK;
         }
         break;
     case PICKLE_STORAGE_TYPE:
         break;
     }
-    return fail(err, STATUS_FORMAT, "its pickle is damaged: a call with strange arguments");
+    return fail(err, VITLRP_FORMAT, "its pickle is damaged: a call with strange arguments");
 }
 
-enum status pickle_load_storage(struct pickle_machine *machine, const struct pickle_value *id,
-                                struct pickle_value **out, struct error *err) {
+enum vitlrp_status pickle_load_storage(struct pickle_machine *machine,
+                                       const struct pickle_value *id, struct pickle_value **out,
+                                       struct vitlrp_error *err) {
     /* ('storage', type, key, device, elements) and, in the older container, None: a view. */
     if (id->kind != PICKLE_TUPLE || id->count < 5 || id->count > 6 ||
         !pickle_is_string(id->items[0], "storage") || id->items[1]->kind != PICKLE_GLOBAL ||
         id->items[1]->global != PICKLE_STORAGE_TYPE || id->items[2]->kind != PICKLE_STRING ||
         id->items[4]->kind != PICKLE_INT || id->items[4]->integer < 0) {
-        return fail(err, STATUS_FORMAT, "its pickle is damaged: a strange persistent id");
+        return fail(err, VITLRP_FORMAT, "its pickle is damaged: a strange persistent id");
     }
     if (id->count == 6 && id->items[5]->kind != PICKLE_NONE) {
-        return fail(err, STATUS_UNSUPPORTED, "storages that are views of others are not supported");
+        return fail(err, VITLRP_UNSUPPORTED, "storages that are views of others are not supported");
     }
     struct pickle_value *storage = pickle_value_new(machine->pickle, PICKLE_STORAGE);
     if (storage == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for a pickle");
+        return fail(err, VITLRP_NOMEM, "out of memory for a pickle");
     }
     storage->type = id->items[1]->type;
     storage->text = id->items[2]->text;
@@ -231,23 +233,23 @@ enum status pickle_load_storage(struct pickle_machine *machine, const struct pic
     return pickle_note_storage(machine->pickle, storage, err);
 }
 
-static enum status run_all(struct pickle_machine *machine, struct error *err) {
+static enum vitlrp_status run_all(struct pickle_machine *machine, struct vitlrp_error *err) {
     for (size_t i = 0; !machine->stopped; i++) {
         if (i == machine->max_opcodes) {
-            return fail(err, STATUS_LIMIT, "its pickle has more than %zu opcodes",
+            return fail(err, VITLRP_LIMIT, "its pickle has more than %zu opcodes",
                         machine->max_opcodes);
         }
         if (machine->next == machine->end) {
-            return fail(err, STATUS_FORMAT, "truncated: its pickle does not end");
+            return fail(err, VITLRP_FORMAT, "truncated: its pickle does not end");
         }
         unsigned char opcode = *machine->next++;
         TRY(pickle_run(machine, opcode, err));
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-enum status pickle_parse(const unsigned char *bytes, size_t size, size_t max_opcodes,
-                         size_t *consumed, struct pickle *out, struct error *err) {
+enum vitlrp_status pickle_parse(const unsigned char *bytes, size_t size, size_t max_opcodes,
+                                size_t *consumed, struct pickle *out, struct vitlrp_error *err) {
     size_t marks[PICKLE_MAX_MARKS];
     struct pickle_machine machine = {.next = bytes,
                                      .end = bytes + size,
@@ -257,11 +259,11 @@ enum status pickle_parse(const unsigned char *bytes, size_t size, size_t max_opc
                                      .marks = marks,
                                      .pickle = out};
     *out = (struct pickle){0};
-    enum status status = run_all(&machine, err);
-    if (status == STATUS_OK && (machine.stack_count != 1 || machine.mark_count != 0)) {
-        status = fail(err, STATUS_FORMAT, "its pickle is damaged: it ends in the middle");
+    enum vitlrp_status status = run_all(&machine, err);
+    if (status == VITLRP_OK && (machine.stack_count != 1 || machine.mark_count != 0)) {
+        status = fail(err, VITLRP_FORMAT, "its pickle is damaged: it ends in the middle");
     }
-    if (status == STATUS_OK) {
+    if (status == VITLRP_OK) {
         out->root = machine.stack[0];
         *consumed = (size_t) (machine.next - bytes);
     }

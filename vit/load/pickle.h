@@ -61,8 +61,8 @@ struct pickle {
  * length. UNSUPPORTED for a name that is not on the list (the message tells which), FORMAT for
  * anything malformed, LIMIT beyond max_opcodes. *out is the caller's to free after a failure too.
  */
-enum status pickle_parse(const unsigned char *bytes, size_t size, size_t max_opcodes,
-                         size_t *consumed, struct pickle *out, struct error *err);
+enum vitlrp_status pickle_parse(const unsigned char *bytes, size_t size, size_t max_opcodes,
+                                size_t *consumed, struct pickle *out, struct vitlrp_error *err);
 
 void pickle_free(struct pickle *pickle);
 

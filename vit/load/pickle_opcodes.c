@@ -6,23 +6,23 @@
 #include "base/text.h"
 #include "vit/load/pickle_private.h"
 
-static enum status damaged(const char *what, struct error *err) {
-    return fail(err, STATUS_FORMAT, "its pickle is damaged: %s", what);
+static enum vitlrp_status damaged(const char *what, struct vitlrp_error *err) {
+    return fail(err, VITLRP_FORMAT, "its pickle is damaged: %s", what);
 }
 
-static enum status take_bytes(struct pickle_machine *machine, size_t size,
-                              const unsigned char **out, struct error *err) {
+static enum vitlrp_status take_bytes(struct pickle_machine *machine, size_t size,
+                                     const unsigned char **out, struct vitlrp_error *err) {
     if (size > (size_t) (machine->end - machine->next)) {
-        return fail(err, STATUS_FORMAT, "truncated: its pickle does not end");
+        return fail(err, VITLRP_FORMAT, "truncated: its pickle does not end");
     }
     *out = machine->next;
     machine->next += size;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 /* A little-endian unsigned number of 1 to 8 bytes. */
-static enum status take_number(struct pickle_machine *machine, size_t size, uint64_t *out,
-                               struct error *err) {
+static enum vitlrp_status take_number(struct pickle_machine *machine, size_t size, uint64_t *out,
+                                      struct vitlrp_error *err) {
     const unsigned char *bytes = NULL;
     uint64_t value = 0;
     TRY(take_bytes(machine, size, &bytes, err));
@@ -30,7 +30,7 @@ static enum status take_number(struct pickle_machine *machine, size_t size, uint
         value = value << 8 | bytes[i];
     }
     *out = value;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 /* The height that pops may not go below: values under a mark belong to what comes after it. */
@@ -38,37 +38,39 @@ static size_t fence(const struct pickle_machine *machine) {
     return machine->mark_count == 0 ? 0 : machine->marks[machine->mark_count - 1];
 }
 
-static enum status pop(struct pickle_machine *machine, struct pickle_value **out,
-                       struct error *err) {
+static enum vitlrp_status pop(struct pickle_machine *machine, struct pickle_value **out,
+                              struct vitlrp_error *err) {
     if (machine->stack_count <= fence(machine)) {
         return damaged("its stack is empty", err);
     }
     *out = machine->stack[--machine->stack_count];
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 /* Removes the topmost mark; *base gets the height at which its values begin. */
-static enum status pop_mark(struct pickle_machine *machine, size_t *base, struct error *err) {
+static enum vitlrp_status pop_mark(struct pickle_machine *machine, size_t *base,
+                                   struct vitlrp_error *err) {
     if (machine->mark_count == 0) {
         return damaged("a mark is missing", err);
     }
     *base = machine->marks[--machine->mark_count];
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 /* The value on top without removing it. */
-static enum status top(struct pickle_machine *machine, enum pickle_kind kind, const char *what,
-                       struct pickle_value **out, struct error *err) {
+static enum vitlrp_status top(struct pickle_machine *machine, enum pickle_kind kind,
+                              const char *what, struct pickle_value **out,
+                              struct vitlrp_error *err) {
     if (machine->stack_count <= fence(machine) ||
         machine->stack[machine->stack_count - 1]->kind != kind) {
         return damaged(what, err);
     }
     *out = machine->stack[machine->stack_count - 1];
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status push_new(struct pickle_machine *machine, enum pickle_kind kind, int64_t integer,
-                            struct error *err) {
+static enum vitlrp_status push_new(struct pickle_machine *machine, enum pickle_kind kind,
+                                   int64_t integer, struct vitlrp_error *err) {
     struct pickle_value *value = pickle_value_new(machine->pickle, kind);
     if (value != NULL) {
         value->integer = integer;
@@ -76,80 +78,80 @@ static enum status push_new(struct pickle_machine *machine, enum pickle_kind kin
     return pickle_push(machine, value, err);
 }
 
-static enum status run_proto(struct pickle_machine *machine, struct error *err) {
+static enum vitlrp_status run_proto(struct pickle_machine *machine, struct vitlrp_error *err) {
     uint64_t version = 0;
     TRY(take_number(machine, 1, &version, err));
     if (version < 2 || version > 5) {
-        return fail(err, STATUS_UNSUPPORTED, "pickle protocol %u; 2 to 5 are read",
+        return fail(err, VITLRP_UNSUPPORTED, "pickle protocol %u; 2 to 5 are read",
                     (unsigned) version);
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status run_frame(struct pickle_machine *machine, struct error *err) {
+static enum vitlrp_status run_frame(struct pickle_machine *machine, struct vitlrp_error *err) {
     uint64_t size = 0;
     TRY(take_number(machine, 8, &size, err));
     if (size > (uint64_t) (machine->end - machine->next)) {
-        return fail(err, STATUS_FORMAT, "truncated: a frame of its pickle reaches beyond it");
+        return fail(err, VITLRP_FORMAT, "truncated: a frame of its pickle reaches beyond it");
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status run_stop(struct pickle_machine *machine, struct error *err) {
+static enum vitlrp_status run_stop(struct pickle_machine *machine, struct vitlrp_error *err) {
     (void) err;
     machine->stopped = true;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status run_mark(struct pickle_machine *machine, struct error *err) {
+static enum vitlrp_status run_mark(struct pickle_machine *machine, struct vitlrp_error *err) {
     if (machine->mark_count == PICKLE_MAX_MARKS) {
-        return fail(err, STATUS_LIMIT, "its pickle nests deeper than %zu", PICKLE_MAX_MARKS);
+        return fail(err, VITLRP_LIMIT, "its pickle nests deeper than %zu", PICKLE_MAX_MARKS);
     }
     machine->marks[machine->mark_count++] = machine->stack_count;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status run_pop(struct pickle_machine *machine, struct error *err) {
+static enum vitlrp_status run_pop(struct pickle_machine *machine, struct vitlrp_error *err) {
     struct pickle_value *value = NULL;
     return pop(machine, &value, err);
 }
 
-static enum status run_pop_mark(struct pickle_machine *machine, struct error *err) {
+static enum vitlrp_status run_pop_mark(struct pickle_machine *machine, struct vitlrp_error *err) {
     return pop_mark(machine, &machine->stack_count, err);
 }
 
-static enum status run_dup(struct pickle_machine *machine, struct error *err) {
+static enum vitlrp_status run_dup(struct pickle_machine *machine, struct vitlrp_error *err) {
     struct pickle_value *value = NULL;
     TRY(pop(machine, &value, err));
     TRY(pickle_push(machine, value, err));
     return pickle_push(machine, value, err);
 }
 
-static enum status run_none(struct pickle_machine *machine, struct error *err) {
+static enum vitlrp_status run_none(struct pickle_machine *machine, struct vitlrp_error *err) {
     return push_new(machine, PICKLE_NONE, 0, err);
 }
 
-static enum status run_true(struct pickle_machine *machine, struct error *err) {
+static enum vitlrp_status run_true(struct pickle_machine *machine, struct vitlrp_error *err) {
     return push_new(machine, PICKLE_BOOL, 1, err);
 }
 
-static enum status run_false(struct pickle_machine *machine, struct error *err) {
+static enum vitlrp_status run_false(struct pickle_machine *machine, struct vitlrp_error *err) {
     return push_new(machine, PICKLE_BOOL, 0, err);
 }
 
-static enum status run_int1(struct pickle_machine *machine, struct error *err) {
+static enum vitlrp_status run_int1(struct pickle_machine *machine, struct vitlrp_error *err) {
     uint64_t value = 0;
     TRY(take_number(machine, 1, &value, err));
     return push_new(machine, PICKLE_INT, (int64_t) value, err);
 }
 
-static enum status run_int2(struct pickle_machine *machine, struct error *err) {
+static enum vitlrp_status run_int2(struct pickle_machine *machine, struct vitlrp_error *err) {
     uint64_t value = 0;
     TRY(take_number(machine, 2, &value, err));
     return push_new(machine, PICKLE_INT, (int64_t) value, err);
 }
 
-static enum status run_int4(struct pickle_machine *machine, struct error *err) {
+static enum vitlrp_status run_int4(struct pickle_machine *machine, struct vitlrp_error *err) {
     uint64_t value = 0;
     TRY(take_number(machine, 4, &value, err));
     return push_new(machine, PICKLE_INT,
@@ -157,7 +159,8 @@ static enum status run_int4(struct pickle_machine *machine, struct error *err) {
 }
 
 /* Two's complement of `size` bytes. */
-static enum status push_long(struct pickle_machine *machine, uint64_t size, struct error *err) {
+static enum vitlrp_status push_long(struct pickle_machine *machine, uint64_t size,
+                                    struct vitlrp_error *err) {
     const unsigned char *bytes = NULL;
     uint64_t value = 0;
     TRY(take_bytes(machine, (size_t) size, &bytes, err));
@@ -173,31 +176,31 @@ static enum status push_long(struct pickle_machine *machine, uint64_t size, stru
     return push_new(machine, PICKLE_INT, integer, err);
 }
 
-static enum status run_long1(struct pickle_machine *machine, struct error *err) {
+static enum vitlrp_status run_long1(struct pickle_machine *machine, struct vitlrp_error *err) {
     uint64_t size = 0;
     TRY(take_number(machine, 1, &size, err));
     return push_long(machine, size, err);
 }
 
-static enum status run_long4(struct pickle_machine *machine, struct error *err) {
+static enum vitlrp_status run_long4(struct pickle_machine *machine, struct vitlrp_error *err) {
     uint64_t size = 0;
     TRY(take_number(machine, 4, &size, err));
     return push_long(machine, size, err);
 }
 
-static enum status run_float(struct pickle_machine *machine, struct error *err) {
+static enum vitlrp_status run_float(struct pickle_machine *machine, struct vitlrp_error *err) {
     const unsigned char *bytes = NULL;
     TRY(take_bytes(machine, 8, &bytes, err));
     return push_new(machine, PICKLE_FLOAT, 0, err);
 }
 
-static enum status push_text(struct pickle_machine *machine, enum pickle_kind kind,
-                             size_t length_size, struct error *err) {
+static enum vitlrp_status push_text(struct pickle_machine *machine, enum pickle_kind kind,
+                                    size_t length_size, struct vitlrp_error *err) {
     uint64_t length = 0;
     const unsigned char *bytes = NULL;
     TRY(take_number(machine, length_size, &length, err));
     if (length > SIZE_MAX) {
-        return fail(err, STATUS_FORMAT, "truncated: its pickle does not end");
+        return fail(err, VITLRP_FORMAT, "truncated: its pickle does not end");
     }
     TRY(take_bytes(machine, (size_t) length, &bytes, err));
     struct pickle_value *value = pickle_value_new(machine->pickle, kind);
@@ -209,66 +212,67 @@ static enum status push_text(struct pickle_machine *machine, enum pickle_kind ki
 }
 
 /* Unlike the strings of Python 2 (BINSTRING), which are any bytes. */
-static enum status push_unicode(struct pickle_machine *machine, size_t length_size,
-                                struct error *err) {
+static enum vitlrp_status push_unicode(struct pickle_machine *machine, size_t length_size,
+                                       struct vitlrp_error *err) {
     TRY(push_text(machine, PICKLE_STRING, length_size, err));
     const struct pickle_value *value = machine->stack[machine->stack_count - 1];
     if (!text_is_utf8(value->text, value->length)) {
-        return fail(err, STATUS_FORMAT, "its pickle is damaged: a string is not UTF-8");
+        return fail(err, VITLRP_FORMAT, "its pickle is damaged: a string is not UTF-8");
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status run_unicode1(struct pickle_machine *machine, struct error *err) {
+static enum vitlrp_status run_unicode1(struct pickle_machine *machine, struct vitlrp_error *err) {
     return push_unicode(machine, 1, err);
 }
 
-static enum status run_unicode4(struct pickle_machine *machine, struct error *err) {
+static enum vitlrp_status run_unicode4(struct pickle_machine *machine, struct vitlrp_error *err) {
     return push_unicode(machine, 4, err);
 }
 
-static enum status run_unicode8(struct pickle_machine *machine, struct error *err) {
+static enum vitlrp_status run_unicode8(struct pickle_machine *machine, struct vitlrp_error *err) {
     return push_unicode(machine, 8, err);
 }
 
-static enum status run_string1(struct pickle_machine *machine, struct error *err) {
+static enum vitlrp_status run_string1(struct pickle_machine *machine, struct vitlrp_error *err) {
     return push_text(machine, PICKLE_STRING, 1, err);
 }
 
-static enum status run_string4(struct pickle_machine *machine, struct error *err) {
+static enum vitlrp_status run_string4(struct pickle_machine *machine, struct vitlrp_error *err) {
     return push_text(machine, PICKLE_STRING, 4, err);
 }
 
-static enum status run_bytes1(struct pickle_machine *machine, struct error *err) {
+static enum vitlrp_status run_bytes1(struct pickle_machine *machine, struct vitlrp_error *err) {
     return push_text(machine, PICKLE_BYTES, 1, err);
 }
 
-static enum status run_bytes4(struct pickle_machine *machine, struct error *err) {
+static enum vitlrp_status run_bytes4(struct pickle_machine *machine, struct vitlrp_error *err) {
     return push_text(machine, PICKLE_BYTES, 4, err);
 }
 
-static enum status run_bytes8(struct pickle_machine *machine, struct error *err) {
+static enum vitlrp_status run_bytes8(struct pickle_machine *machine, struct vitlrp_error *err) {
     return push_text(machine, PICKLE_BYTES, 8, err);
 }
 
-static enum status run_empty_tuple(struct pickle_machine *machine, struct error *err) {
+static enum vitlrp_status run_empty_tuple(struct pickle_machine *machine,
+                                          struct vitlrp_error *err) {
     return push_new(machine, PICKLE_TUPLE, 0, err);
 }
 
-static enum status run_empty_list(struct pickle_machine *machine, struct error *err) {
+static enum vitlrp_status run_empty_list(struct pickle_machine *machine, struct vitlrp_error *err) {
     return push_new(machine, PICKLE_LIST, 0, err);
 }
 
-static enum status run_empty_dict(struct pickle_machine *machine, struct error *err) {
+static enum vitlrp_status run_empty_dict(struct pickle_machine *machine, struct vitlrp_error *err) {
     return push_new(machine, PICKLE_DICT, 0, err);
 }
 
 /* Replaces the values from height `base` on by one container of them. */
-static enum status collect(struct pickle_machine *machine, enum pickle_kind kind, size_t base,
-                           struct error *err) {
+static enum vitlrp_status collect(struct pickle_machine *machine, enum pickle_kind kind,
+                                  size_t base, struct vitlrp_error *err) {
     struct pickle_value *container = pickle_value_new(machine->pickle, kind);
     if (container == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for a pickle");
+        return fail(err, VITLRP_NOMEM, "out of memory for a pickle");
     }
     for (size_t i = base; i < machine->stack_count; i++) {
         TRY(pickle_append(container, machine->stack[i], err));
@@ -277,40 +281,41 @@ static enum status collect(struct pickle_machine *machine, enum pickle_kind kind
     return pickle_push(machine, container, err);
 }
 
-static enum status collect_last(struct pickle_machine *machine, size_t count, struct error *err) {
+static enum vitlrp_status collect_last(struct pickle_machine *machine, size_t count,
+                                       struct vitlrp_error *err) {
     if (machine->stack_count - fence(machine) < count) {
         return damaged("its stack is empty", err);
     }
     return collect(machine, PICKLE_TUPLE, machine->stack_count - count, err);
 }
 
-static enum status run_tuple(struct pickle_machine *machine, struct error *err) {
+static enum vitlrp_status run_tuple(struct pickle_machine *machine, struct vitlrp_error *err) {
     size_t base = 0;
     TRY(pop_mark(machine, &base, err));
     return collect(machine, PICKLE_TUPLE, base, err);
 }
 
-static enum status run_list(struct pickle_machine *machine, struct error *err) {
+static enum vitlrp_status run_list(struct pickle_machine *machine, struct vitlrp_error *err) {
     size_t base = 0;
     TRY(pop_mark(machine, &base, err));
     return collect(machine, PICKLE_LIST, base, err);
 }
 
-static enum status run_tuple1(struct pickle_machine *machine, struct error *err) {
+static enum vitlrp_status run_tuple1(struct pickle_machine *machine, struct vitlrp_error *err) {
     return collect_last(machine, 1, err);
 }
 
-static enum status run_tuple2(struct pickle_machine *machine, struct error *err) {
+static enum vitlrp_status run_tuple2(struct pickle_machine *machine, struct vitlrp_error *err) {
     return collect_last(machine, 2, err);
 }
 
-static enum status run_tuple3(struct pickle_machine *machine, struct error *err) {
+static enum vitlrp_status run_tuple3(struct pickle_machine *machine, struct vitlrp_error *err) {
     return collect_last(machine, 3, err);
 }
 
 /* Moves the values from height `base` on into the container under them. */
-static enum status extend(struct pickle_machine *machine, enum pickle_kind kind, size_t base,
-                          struct error *err) {
+static enum vitlrp_status extend(struct pickle_machine *machine, enum pickle_kind kind, size_t base,
+                                 struct vitlrp_error *err) {
     size_t count = machine->stack_count - base;
     struct pickle_value *container = base > fence(machine) ? machine->stack[base - 1] : NULL;
     if (container == NULL || container->kind != kind) {
@@ -323,54 +328,56 @@ static enum status extend(struct pickle_machine *machine, enum pickle_kind kind,
         TRY(pickle_append(container, machine->stack[i], err));
     }
     machine->stack_count = base;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status run_append(struct pickle_machine *machine, struct error *err) {
+static enum vitlrp_status run_append(struct pickle_machine *machine, struct vitlrp_error *err) {
     if (machine->stack_count == 0) {
         return damaged("its stack is empty", err);
     }
     return extend(machine, PICKLE_LIST, machine->stack_count - 1, err);
 }
 
-static enum status run_appends(struct pickle_machine *machine, struct error *err) {
+static enum vitlrp_status run_appends(struct pickle_machine *machine, struct vitlrp_error *err) {
     size_t base = 0;
     TRY(pop_mark(machine, &base, err));
     return extend(machine, PICKLE_LIST, base, err);
 }
 
-static enum status run_setitem(struct pickle_machine *machine, struct error *err) {
+static enum vitlrp_status run_setitem(struct pickle_machine *machine, struct vitlrp_error *err) {
     if (machine->stack_count < 2) {
         return damaged("its stack is empty", err);
     }
     return extend(machine, PICKLE_DICT, machine->stack_count - 2, err);
 }
 
-static enum status run_setitems(struct pickle_machine *machine, struct error *err) {
+static enum vitlrp_status run_setitems(struct pickle_machine *machine, struct vitlrp_error *err) {
     size_t base = 0;
     TRY(pop_mark(machine, &base, err));
     return extend(machine, PICKLE_DICT, base, err);
 }
 
-static enum status run_memoize(struct pickle_machine *machine, struct error *err) {
+static enum vitlrp_status run_memoize(struct pickle_machine *machine, struct vitlrp_error *err) {
     return pickle_memo_put(machine, machine->memo_count, err);
 }
 
-static enum status memo_put(struct pickle_machine *machine, size_t size, struct error *err) {
+static enum vitlrp_status memo_put(struct pickle_machine *machine, size_t size,
+                                   struct vitlrp_error *err) {
     uint64_t slot = 0;
     TRY(take_number(machine, size, &slot, err));
     return pickle_memo_put(machine, slot, err);
 }
 
-static enum status run_put1(struct pickle_machine *machine, struct error *err) {
+static enum vitlrp_status run_put1(struct pickle_machine *machine, struct vitlrp_error *err) {
     return memo_put(machine, 1, err);
 }
 
-static enum status run_put4(struct pickle_machine *machine, struct error *err) {
+static enum vitlrp_status run_put4(struct pickle_machine *machine, struct vitlrp_error *err) {
     return memo_put(machine, 4, err);
 }
 
-static enum status memo_get(struct pickle_machine *machine, size_t size, struct error *err) {
+static enum vitlrp_status memo_get(struct pickle_machine *machine, size_t size,
+                                   struct vitlrp_error *err) {
     uint64_t slot = 0;
     TRY(take_number(machine, size, &slot, err));
     if (slot >= machine->memo_count || machine->memo[slot] == NULL) {
@@ -379,30 +386,30 @@ static enum status memo_get(struct pickle_machine *machine, size_t size, struct 
     return pickle_push(machine, machine->memo[slot], err);
 }
 
-static enum status run_get1(struct pickle_machine *machine, struct error *err) {
+static enum vitlrp_status run_get1(struct pickle_machine *machine, struct vitlrp_error *err) {
     return memo_get(machine, 1, err);
 }
 
-static enum status run_get4(struct pickle_machine *machine, struct error *err) {
+static enum vitlrp_status run_get4(struct pickle_machine *machine, struct vitlrp_error *err) {
     return memo_get(machine, 4, err);
 }
 
 /* Bytes up to the next newline, which is taken too. */
-static enum status take_line(struct pickle_machine *machine, const char **line, size_t *length,
-                             struct error *err) {
+static enum vitlrp_status take_line(struct pickle_machine *machine, const char **line,
+                                    size_t *length, struct vitlrp_error *err) {
     const unsigned char *newline =
         memchr(machine->next, '\n', (size_t) (machine->end - machine->next));
     if (newline == NULL) {
-        return fail(err, STATUS_FORMAT, "truncated: its pickle does not end");
+        return fail(err, VITLRP_FORMAT, "truncated: its pickle does not end");
     }
     *line = (const char *) machine->next;
     *length = (size_t) (newline - machine->next);
     machine->next = newline + 1;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status take_global(struct pickle_machine *machine, struct pickle_value **out,
-                               struct error *err) {
+static enum vitlrp_status take_global(struct pickle_machine *machine, struct pickle_value **out,
+                                      struct vitlrp_error *err) {
     const char *module = NULL;
     const char *name = NULL;
     size_t module_length = 0;
@@ -412,13 +419,14 @@ static enum status take_global(struct pickle_machine *machine, struct pickle_val
     return pickle_find_global(machine, module, module_length, name, name_length, out, err);
 }
 
-static enum status run_global(struct pickle_machine *machine, struct error *err) {
+static enum vitlrp_status run_global(struct pickle_machine *machine, struct vitlrp_error *err) {
     struct pickle_value *value = NULL;
     TRY(take_global(machine, &value, err));
     return pickle_push(machine, value, err);
 }
 
-static enum status run_stack_global(struct pickle_machine *machine, struct error *err) {
+static enum vitlrp_status run_stack_global(struct pickle_machine *machine,
+                                           struct vitlrp_error *err) {
     struct pickle_value *name = NULL;
     struct pickle_value *module = NULL;
     struct pickle_value *value = NULL;
@@ -432,7 +440,7 @@ static enum status run_stack_global(struct pickle_machine *machine, struct error
     return pickle_push(machine, value, err);
 }
 
-static enum status run_reduce(struct pickle_machine *machine, struct error *err) {
+static enum vitlrp_status run_reduce(struct pickle_machine *machine, struct vitlrp_error *err) {
     struct pickle_value *arguments = NULL;
     struct pickle_value *callable = NULL;
     struct pickle_value *result = NULL;
@@ -444,19 +452,19 @@ static enum status run_reduce(struct pickle_machine *machine, struct error *err)
 
 /* INST names a class to construct: no class is on the list, so this only finds the words to refuse
  * it by. */
-static enum status run_inst(struct pickle_machine *machine, struct error *err) {
+static enum vitlrp_status run_inst(struct pickle_machine *machine, struct vitlrp_error *err) {
     struct pickle_value *value = NULL;
     TRY(take_global(machine, &value, err));
-    return fail(err, STATUS_UNSUPPORTED, "its pickle constructs an object, which is not allowed");
+    return fail(err, VITLRP_UNSUPPORTED, "its pickle constructs an object, which is not allowed");
 }
 
-static enum status run_newobj(struct pickle_machine *machine, struct error *err) {
+static enum vitlrp_status run_newobj(struct pickle_machine *machine, struct vitlrp_error *err) {
     (void) machine;
-    return fail(err, STATUS_UNSUPPORTED, "its pickle constructs an object, which is not allowed");
+    return fail(err, VITLRP_UNSUPPORTED, "its pickle constructs an object, which is not allowed");
 }
 
 /* A module's state_dict carries attributes (_metadata) set after its items: they are not needed. */
-static enum status run_build(struct pickle_machine *machine, struct error *err) {
+static enum vitlrp_status run_build(struct pickle_machine *machine, struct vitlrp_error *err) {
     struct pickle_value *state = NULL;
     struct pickle_value *target = NULL;
     TRY(pop(machine, &state, err));
@@ -466,7 +474,8 @@ static enum status run_build(struct pickle_machine *machine, struct error *err) 
     return top(machine, PICKLE_DICT, "attributes for what is no OrderedDict", &target, err);
 }
 
-static enum status run_persistent_id(struct pickle_machine *machine, struct error *err) {
+static enum vitlrp_status run_persistent_id(struct pickle_machine *machine,
+                                            struct vitlrp_error *err) {
     struct pickle_value *id = NULL;
     struct pickle_value *storage = NULL;
     TRY(pop(machine, &id, err));
@@ -475,7 +484,8 @@ static enum status run_persistent_id(struct pickle_machine *machine, struct erro
 }
 
 /* Indexed by opcode; the names on the right are those of Python's pickletools. */
-static enum status (*const HANDLERS[256])(struct pickle_machine *machine, struct error *err) = {
+static enum vitlrp_status (*const HANDLERS[256])(struct pickle_machine *machine,
+                                                 struct vitlrp_error *err) = {
     ['('] = run_mark,          /* MARK */
     ['.'] = run_stop,          /* STOP */
     ['0'] = run_pop,           /* POP */
@@ -532,9 +542,10 @@ static enum status (*const HANDLERS[256])(struct pickle_machine *machine, struct
     [0x96] = run_bytes8,       /* BYTEARRAY8 */
 };
 
-enum status pickle_run(struct pickle_machine *machine, unsigned char opcode, struct error *err) {
+enum vitlrp_status pickle_run(struct pickle_machine *machine, unsigned char opcode,
+                              struct vitlrp_error *err) {
     if (HANDLERS[opcode] == NULL) {
-        return fail(err, STATUS_FORMAT,
+        return fail(err, VITLRP_FORMAT,
                     "its pickle has opcode 0x%02X, which torch.save does not use", opcode);
     }
     return HANDLERS[opcode](machine, err);

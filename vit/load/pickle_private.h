@@ -24,36 +24,39 @@ struct pickle_machine {
 #define PICKLE_MAX_MARKS ((size_t) 64)
 
 /* Runs one opcode, whose byte was taken already. */
-enum status pickle_run(struct pickle_machine *machine, unsigned char opcode, struct error *err);
+enum vitlrp_status pickle_run(struct pickle_machine *machine, unsigned char opcode,
+                              struct vitlrp_error *err);
 
 /* A new empty value, owned by the pickle; NULL without memory. */
 struct pickle_value *pickle_value_new(struct pickle *pickle, enum pickle_kind kind);
 
 /* Appends to a container's items. */
-enum status pickle_append(struct pickle_value *container, struct pickle_value *item,
-                          struct error *err);
+enum vitlrp_status pickle_append(struct pickle_value *container, struct pickle_value *item,
+                                 struct vitlrp_error *err);
 
 /* Remembers a storage in pickle->storages. */
-enum status pickle_note_storage(struct pickle *pickle, struct pickle_value *storage,
-                                struct error *err);
+enum vitlrp_status pickle_note_storage(struct pickle *pickle, struct pickle_value *storage,
+                                       struct vitlrp_error *err);
 
-enum status pickle_push(struct pickle_machine *machine, struct pickle_value *value,
-                        struct error *err);
+enum vitlrp_status pickle_push(struct pickle_machine *machine, struct pickle_value *value,
+                               struct vitlrp_error *err);
 
-enum status pickle_memo_put(struct pickle_machine *machine, uint64_t slot, struct error *err);
+enum vitlrp_status pickle_memo_put(struct pickle_machine *machine, uint64_t slot,
+                                   struct vitlrp_error *err);
 
 /* The allow-listed global of that name as a value. UNSUPPORTED, naming it, for any other. */
-enum status pickle_find_global(struct pickle_machine *machine, const char *module,
-                               size_t module_length, const char *name, size_t name_length,
-                               struct pickle_value **out, struct error *err);
+enum vitlrp_status pickle_find_global(struct pickle_machine *machine, const char *module,
+                                      size_t module_length, const char *name, size_t name_length,
+                                      struct pickle_value **out, struct vitlrp_error *err);
 
 /* callable(arguments), for the callables of the list. */
-enum status pickle_call(struct pickle_machine *machine, const struct pickle_value *callable,
-                        const struct pickle_value *arguments, struct pickle_value **out,
-                        struct error *err);
+enum vitlrp_status pickle_call(struct pickle_machine *machine, const struct pickle_value *callable,
+                               const struct pickle_value *arguments, struct pickle_value **out,
+                               struct vitlrp_error *err);
 
 /* The storage that a persistent id stands for. */
-enum status pickle_load_storage(struct pickle_machine *machine, const struct pickle_value *id,
-                                struct pickle_value **out, struct error *err);
+enum vitlrp_status pickle_load_storage(struct pickle_machine *machine,
+                                       const struct pickle_value *id, struct pickle_value **out,
+                                       struct vitlrp_error *err);
 
 #endif

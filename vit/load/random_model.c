@@ -80,8 +80,8 @@ static void fill_slot(struct generator *generator, const struct vit_model *model
     fill(generator, slot_data(model, slot, block), size.rows * size.columns, mean, deviation);
 }
 
-enum status vit_model_random(const struct vit_config *config, uint64_t seed, struct vit_model **out,
-                             struct error *err) {
+enum vitlrp_status vit_model_random(const struct vit_config *config, uint64_t seed,
+                                    struct vit_model **out, struct vitlrp_error *err) {
     struct vit_model *model = NULL;
     TRY(weights_allocate(config, "random", vit_load_limits_default().max_bytes, &model, err));
     model->layout = "random";
@@ -100,5 +100,5 @@ enum status vit_model_random(const struct vit_config *config, uint64_t seed, str
         }
     }
     *out = model;
-    return STATUS_OK;
+    return VITLRP_OK;
 }

@@ -31,19 +31,19 @@ const struct element_type *element_type_named(const char *name) {
     return NULL;
 }
 
-enum status tensor_count(struct tensor_info *tensor, struct error *err) {
+enum vitlrp_status tensor_count(struct tensor_info *tensor, struct vitlrp_error *err) {
     size_t count = 1;
     size_t bytes = 0;
     for (size_t i = 0; i < tensor->rank; i++) {
         if (!checked_mul(&count, count, tensor->shape[i])) {
-            return fail(err, STATUS_FORMAT, "its shape overflows");
+            return fail(err, VITLRP_FORMAT, "its shape overflows");
         }
     }
     if (!checked_mul(&bytes, count, tensor->type->size)) {
-        return fail(err, STATUS_FORMAT, "its shape overflows");
+        return fail(err, VITLRP_FORMAT, "its shape overflows");
     }
     tensor->count = count;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 void tensor_shape_text(char out[TENSOR_SHAPE_TEXT], size_t rank, const size_t *shape) {
@@ -66,40 +66,40 @@ const char *tensor_label(char out[TENSOR_LABEL_TEXT], const char *name) {
     return out;
 }
 
-static enum status table_grow(struct tensor_table *table, struct error *err) {
+static enum vitlrp_status table_grow(struct tensor_table *table, struct vitlrp_error *err) {
     size_t capacity = table->capacity == 0 ? 64 : table->capacity * 2;
     struct tensor_info *items = mem_resize(table->items, capacity, sizeof *items);
     if (items == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for the table of tensors");
+        return fail(err, VITLRP_NOMEM, "out of memory for the table of tensors");
     }
     table->items = items;
     table->capacity = capacity;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-enum status tensor_table_add(struct tensor_table *table, const struct tensor_info *tensor,
-                             const char *name, size_t length, struct error *err) {
+enum vitlrp_status tensor_table_add(struct tensor_table *table, const struct tensor_info *tensor,
+                                    const char *name, size_t length, struct vitlrp_error *err) {
     if (length == 0 || length > TENSOR_MAX_NAME || memchr(name, '\0', length) != NULL ||
         !text_is_utf8(name, length)) {
-        return fail(err, STATUS_FORMAT,
+        return fail(err, VITLRP_FORMAT,
                     "a tensor's name is empty, not UTF-8 or longer than %zu bytes",
                     TENSOR_MAX_NAME);
     }
     if (table->count == table->limit) {
-        return fail(err, STATUS_LIMIT, "more than %zu tensors", table->limit);
+        return fail(err, VITLRP_LIMIT, "more than %zu tensors", table->limit);
     }
     if (table->count == table->capacity) {
         TRY(table_grow(table, err));
     }
     char *copy = mem_calloc(length + 1, 1);
     if (copy == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for the table of tensors");
+        return fail(err, VITLRP_NOMEM, "out of memory for the table of tensors");
     }
     memcpy(copy, name, length);
     table->items[table->count] = *tensor;
     table->items[table->count].name = copy;
     table->count++;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 static int compare_names(const void *left, const void *right) {
@@ -108,21 +108,22 @@ static int compare_names(const void *left, const void *right) {
     return strcmp(*a, *b);
 }
 
-enum status tensor_table_check_unique(const struct tensor_table *table, struct error *err) {
+enum vitlrp_status tensor_table_check_unique(const struct tensor_table *table,
+                                             struct vitlrp_error *err) {
     char label[TENSOR_LABEL_TEXT];
-    enum status status = STATUS_OK;
+    enum vitlrp_status status = VITLRP_OK;
     const char **names = mem_calloc(table->count, sizeof *names);
     if (names == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for the table of tensors");
+        return fail(err, VITLRP_NOMEM, "out of memory for the table of tensors");
     }
     for (size_t i = 0; i < table->count; i++) {
         names[i] = table->items[i].name;
     }
     qsort(names, table->count, sizeof *names, compare_names);
-    for (size_t i = 1; i < table->count && status == STATUS_OK; i++) {
+    for (size_t i = 1; i < table->count && status == VITLRP_OK; i++) {
         if (strcmp(names[i - 1], names[i]) == 0) {
             status =
-                fail(err, STATUS_FORMAT, "tensor %s occurs twice", tensor_label(label, names[i]));
+                fail(err, VITLRP_FORMAT, "tensor %s occurs twice", tensor_label(label, names[i]));
         }
     }
     mem_free(names);
@@ -137,26 +138,26 @@ void tensor_table_free(struct tensor_table *table) {
     *table = (struct tensor_table){0};
 }
 
-enum status tensor_reader_open(const struct source *source, const struct tensor_info *tensor,
-                               struct tensor_reader *out, struct error *err) {
+enum vitlrp_status tensor_reader_open(const struct source *source, const struct tensor_info *tensor,
+                                      struct tensor_reader *out, struct vitlrp_error *err) {
     *out = (struct tensor_reader){.tensor = tensor};
     if (tensor->type->element == ELEMENT_OTHER) {
-        return fail(err, STATUS_UNSUPPORTED,
+        return fail(err, VITLRP_UNSUPPORTED,
                     "its elements are %s; F32, F16 and BF16 are read: convert it",
                     tensor->type->name);
     }
     if (tensor->type->element != ELEMENT_F32) {
         out->buffer = mem_calloc(CHUNK, sizeof(uint16_t));
         if (out->buffer == NULL) {
-            return fail(err, STATUS_NOMEM, "out of memory for a conversion buffer");
+            return fail(err, VITLRP_NOMEM, "out of memory for a conversion buffer");
         }
     }
     TRY(payload_open(source, &tensor->extent, &out->payload, err));
     return payload_skip(&out->payload, tensor->skip, err);
 }
 
-enum status tensor_reader_next(struct tensor_reader *reader, float *out, size_t count,
-                               struct error *err) {
+enum vitlrp_status tensor_reader_next(struct tensor_reader *reader, float *out, size_t count,
+                                      struct vitlrp_error *err) {
     const struct kernels *kernels = kernels_select();
     enum element element = reader->tensor->type->element;
     void (*widen)(float *, const uint16_t *, size_t) =
@@ -170,12 +171,12 @@ enum status tensor_reader_next(struct tensor_reader *reader, float *out, size_t 
             widen(out, reader->buffer, step);
         }
         if (!kernels->all_finite(out, step)) {
-            return fail(err, STATUS_NUMERIC, "holds NaN or infinity");
+            return fail(err, VITLRP_NUMERIC, "holds NaN or infinity");
         }
         out += step;
         count -= step;
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 void tensor_reader_close(struct tensor_reader *reader) {

@@ -34,7 +34,7 @@ struct tensor_info {
 };
 
 /* Sets count from the shape; FORMAT if the elements or their bytes overflow. */
-enum status tensor_count(struct tensor_info *tensor, struct error *err);
+enum vitlrp_status tensor_count(struct tensor_info *tensor, struct vitlrp_error *err);
 
 /* The shape as "[10, 32]". */
 #define TENSOR_SHAPE_TEXT 200
@@ -54,11 +54,12 @@ struct tensor_table {
 
 /* Appends a copy of *tensor under a copy of the `length` bytes at name. LIMIT beyond the table's,
  * FORMAT for a name that is empty, longer than TENSOR_MAX_NAME, not UTF-8 or has a NUL. */
-enum status tensor_table_add(struct tensor_table *table, const struct tensor_info *tensor,
-                             const char *name, size_t length, struct error *err);
+enum vitlrp_status tensor_table_add(struct tensor_table *table, const struct tensor_info *tensor,
+                                    const char *name, size_t length, struct vitlrp_error *err);
 
 /* FORMAT if two tensors have the same name. */
-enum status tensor_table_check_unique(const struct tensor_table *table, struct error *err);
+enum vitlrp_status tensor_table_check_unique(const struct tensor_table *table,
+                                             struct vitlrp_error *err);
 
 void tensor_table_free(struct tensor_table *table);
 
@@ -71,13 +72,13 @@ struct tensor_reader {
 
 /* UNSUPPORTED for elements other than F32, F16 and BF16. tensor_reader_close releases it, after a
  * failure too. */
-enum status tensor_reader_open(const struct source *source, const struct tensor_info *tensor,
-                               struct tensor_reader *out, struct error *err);
+enum vitlrp_status tensor_reader_open(const struct source *source, const struct tensor_info *tensor,
+                                      struct tensor_reader *out, struct vitlrp_error *err);
 
 /* The next `count` elements, exactly converted. NUMERIC at NaN and infinity; messages do not name
  * the tensor. */
-enum status tensor_reader_next(struct tensor_reader *reader, float *out, size_t count,
-                               struct error *err);
+enum vitlrp_status tensor_reader_next(struct tensor_reader *reader, float *out, size_t count,
+                                      struct vitlrp_error *err);
 
 void tensor_reader_close(struct tensor_reader *reader);
 

@@ -45,11 +45,11 @@ static struct legacy_storage *find_key(const struct legacy_storages *storages,
 }
 
 /* Tensors may share a storage, so that it is announced several times: always as the same. */
-static enum status collect_storages(const struct pickle *pickle, struct legacy_storages *out,
-                                    struct error *err) {
+static enum vitlrp_status collect_storages(const struct pickle *pickle, struct legacy_storages *out,
+                                           struct vitlrp_error *err) {
     out->items = mem_calloc(pickle->storage_count, sizeof *out->items);
     if (out->items == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for the table of storages");
+        return fail(err, VITLRP_NOMEM, "out of memory for the table of storages");
     }
     for (size_t i = 0; i < pickle->storage_count; i++) {
         out->items[i].value = pickle->storages[i];
@@ -61,18 +61,19 @@ static enum status collect_storages(const struct pickle *pickle, struct legacy_s
         if (last == NULL || compare_keys(last, value) != 0) {
             out->items[out->count++] = out->items[i];
         } else if (last->integer != value->integer || last->type != value->type) {
-            return fail(err, STATUS_FORMAT, "a storage is announced twice, differently");
+            return fail(err, VITLRP_FORMAT, "a storage is announced twice, differently");
         }
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 /* Walks over the storages, which start at `position`, in the order of their keys. */
-static enum status place_storages(const struct source *source, uint64_t position,
-                                  const struct pickle_value *keys, struct legacy_storages *storages,
-                                  struct error *err) {
+static enum vitlrp_status place_storages(const struct source *source, uint64_t position,
+                                         const struct pickle_value *keys,
+                                         struct legacy_storages *storages,
+                                         struct vitlrp_error *err) {
     if (keys->kind != PICKLE_LIST) {
-        return fail(err, STATUS_FORMAT, "its list of storages is damaged");
+        return fail(err, VITLRP_FORMAT, "its list of storages is damaged");
     }
     for (size_t i = 0; i < keys->count; i++) {
         int64_t elements = 0;
@@ -80,14 +81,14 @@ static enum status place_storages(const struct source *source, uint64_t position
         struct legacy_storage *storage =
             key->kind == PICKLE_STRING ? find_key(storages, key) : NULL;
         if (storage == NULL || storage->placed) {
-            return fail(err, STATUS_FORMAT, "its list of storages is damaged");
+            return fail(err, VITLRP_FORMAT, "its list of storages is damaged");
         }
         TRY(source_read(source, position, &elements, sizeof elements, err));
         position += sizeof elements;
         uint64_t left = source->size - position;
         size_t size = storage->value->type->size;
         if (elements != storage->value->integer || (uint64_t) elements > left / size) {
-            return fail(err, STATUS_FORMAT,
+            return fail(err, VITLRP_FORMAT,
                         "a storage has not the size that is announced, or the "
                         "file is truncated");
         }
@@ -98,20 +99,20 @@ static enum status place_storages(const struct source *source, uint64_t position
         position += storage->extent.size;
     }
     if (position != source->size) {
-        return fail(err, STATUS_FORMAT, "%llu trailing bytes belong to no storage",
+        return fail(err, VITLRP_FORMAT, "%llu trailing bytes belong to no storage",
                     (unsigned long long) (source->size - position));
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status find_storage(const void *context, const struct pickle_value *value,
-                                struct extent *out, struct error *err) {
+static enum vitlrp_status find_storage(const void *context, const struct pickle_value *value,
+                                       struct extent *out, struct vitlrp_error *err) {
     const struct legacy_storage *storage = find_key(context, value);
     if (storage == NULL || !storage->placed) {
-        return fail(err, STATUS_FORMAT, "its storage is missing in the file");
+        return fail(err, VITLRP_FORMAT, "its storage is missing in the file");
     }
     *out = storage->extent;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 /* The file's beginning, where its pickles stand one behind another. */
@@ -121,30 +122,31 @@ struct head {
     size_t max_opcodes;
 };
 
-static enum status next_pickle(struct head *head, struct pickle *out, struct error *err) {
+static enum vitlrp_status next_pickle(struct head *head, struct pickle *out,
+                                      struct vitlrp_error *err) {
     size_t consumed = 0;
     TRY(pickle_parse(head->bytes.data + head->used, head->bytes.size - head->used,
                      head->max_opcodes, &consumed, out, err));
     head->used += consumed;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 /* Passes the magic number, the protocol and the system's description. */
-static enum status read_preamble(struct head *head, struct error *err) {
+static enum vitlrp_status read_preamble(struct head *head, struct vitlrp_error *err) {
     struct pickle pickle = {0};
-    enum status status = STATUS_OK;
+    enum vitlrp_status status = VITLRP_OK;
     TRY_GOTO(status, next_pickle(head, &pickle, err), cleanup);
     pickle_free(&pickle);
     TRY_GOTO(status, next_pickle(head, &pickle, err), cleanup);
     if (pickle.root->kind != PICKLE_INT || pickle.root->integer != PROTOCOL_VERSION) {
-        status = fail(err, STATUS_UNSUPPORTED, "an unknown version of PyTorch's old container");
+        status = fail(err, VITLRP_UNSUPPORTED, "an unknown version of PyTorch's old container");
         goto cleanup;
     }
     pickle_free(&pickle);
     TRY_GOTO(status, next_pickle(head, &pickle, err), cleanup);
     const struct pickle_value *little = pickle_get(pickle.root, "little_endian");
     if (little == NULL || little->kind != PICKLE_BOOL || little->integer != 1) {
-        status = fail(err, STATUS_UNSUPPORTED, "saved on a big-endian machine, which is not read");
+        status = fail(err, VITLRP_UNSUPPORTED, "saved on a big-endian machine, which is not read");
     }
 
 cleanup:
@@ -152,13 +154,13 @@ cleanup:
     return status;
 }
 
-enum status torch_legacy_read(const struct source *source, struct checkpoint *out,
-                              struct error *err) {
+enum vitlrp_status torch_legacy_read(const struct source *source, struct checkpoint *out,
+                                     struct vitlrp_error *err) {
     struct head head = {.max_opcodes = out->limits->max_opcodes};
     struct pickle object = {0};
     struct pickle keys = {0};
     struct legacy_storages storages = {0};
-    enum status status = STATUS_OK;
+    enum vitlrp_status status = VITLRP_OK;
     uint64_t most = out->limits->max_table;
     uint64_t size = source->size < most ? source->size : most;
     struct extent extent = {.stored = size, .size = size};

@@ -80,27 +80,28 @@ static void search_dict(struct search *search, struct pickle_value *dict,
     }
 }
 
-static enum status find_state(const struct pickle *pickle, const struct pickle_value **out,
-                              struct error *err) {
+static enum vitlrp_status find_state(const struct pickle *pickle, const struct pickle_value **out,
+                                     struct vitlrp_error *err) {
     struct search search = {0};
     search_dict(&search, pickle->root, NULL, 0);
     if (search.best.dict == NULL) {
-        return fail(err, STATUS_UNSUPPORTED, "holds no dictionary of named tensors");
+        return fail(err, VITLRP_UNSUPPORTED, "holds no dictionary of named tensors");
     }
     if (search.rival.dict != NULL) {
-        return fail(err, STATUS_UNSUPPORTED,
+        return fail(err, VITLRP_UNSUPPORTED,
                     "holds several sets of weights of %zu tensors each; save one of them alone",
                     search.best.tensors);
     }
     *out = search.best.dict;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 /* Shape and strides of a tensor's pickle; sizes of 1 may have any stride. */
-static enum status read_shape(const struct pickle_value *shape, const struct pickle_value *stride,
-                              struct tensor_info *out, struct error *err) {
+static enum vitlrp_status read_shape(const struct pickle_value *shape,
+                                     const struct pickle_value *stride, struct tensor_info *out,
+                                     struct vitlrp_error *err) {
     if (shape->count > TENSOR_MAX_RANK || shape->count != stride->count) {
-        return fail(err, STATUS_FORMAT,
+        return fail(err, VITLRP_FORMAT,
                     "its shape and strides do not fit each other, or are over "
                     "%zu dimensions",
                     TENSOR_MAX_RANK);
@@ -111,7 +112,7 @@ static enum status read_shape(const struct pickle_value *shape, const struct pic
         const struct pickle_value *step = stride->items[i];
         if (size->kind != PICKLE_INT || size->integer < 0 || step->kind != PICKLE_INT ||
             step->integer < 0) {
-            return fail(err, STATUS_FORMAT, "its shape or strides are not sizes");
+            return fail(err, VITLRP_FORMAT, "its shape or strides are not sizes");
         }
         out->shape[i] = (size_t) size->integer;
     }
@@ -119,41 +120,42 @@ static enum status read_shape(const struct pickle_value *shape, const struct pic
     size_t expected = 1;
     for (size_t i = shape->count; i-- > 0 && out->count > 0;) {
         if (out->shape[i] > 1 && (size_t) stride->items[i]->integer != expected) {
-            return fail(err, STATUS_UNSUPPORTED,
+            return fail(err, VITLRP_UNSUPPORTED,
                         "it is not contiguous; save tensor.contiguous() instead");
         }
         expected *= out->shape[i];
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status read_tensor(const struct pickle_value *value,
-                               const struct storage_finder *finder, struct tensor_info *out,
-                               struct error *err) {
+static enum vitlrp_status read_tensor(const struct pickle_value *value,
+                                      const struct storage_finder *finder, struct tensor_info *out,
+                                      struct vitlrp_error *err) {
     const struct pickle_value *storage = value->items[0];
     int64_t offset = value->items[1]->integer;
     struct tensor_info tensor = {.type = storage->type};
     size_t bytes = 0;
     TRY(read_shape(value->items[2], value->items[3], &tensor, err));
     if (!checked_mul(&bytes, (size_t) storage->integer, storage->type->size)) {
-        return fail(err, STATUS_FORMAT, "its storage's size overflows");
+        return fail(err, VITLRP_FORMAT, "its storage's size overflows");
     }
     if (offset < 0 || (uint64_t) offset > (uint64_t) storage->integer ||
         tensor.count > (uint64_t) storage->integer - (uint64_t) offset) {
-        return fail(err, STATUS_FORMAT, "it reaches beyond its storage");
+        return fail(err, VITLRP_FORMAT, "it reaches beyond its storage");
     }
     TRY(finder->find(finder->context, storage, &tensor.extent, err));
     if (tensor.extent.size != bytes) {
-        return fail(err, STATUS_FORMAT, "its storage has %llu bytes where %zu are announced",
+        return fail(err, VITLRP_FORMAT, "its storage has %llu bytes where %zu are announced",
                     (unsigned long long) tensor.extent.size, bytes);
     }
     tensor.skip = (uint64_t) offset * tensor.type->size;
     *out = tensor;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-enum status torch_state_read(const struct pickle *pickle, const struct storage_finder *finder,
-                             struct tensor_table *out, struct error *err) {
+enum vitlrp_status torch_state_read(const struct pickle *pickle,
+                                    const struct storage_finder *finder, struct tensor_table *out,
+                                    struct vitlrp_error *err) {
     const struct pickle_value *state = NULL;
     TRY(find_state(pickle, &state, err));
     for (size_t i = 0; i + 1 < state->count; i += 2) {
@@ -166,8 +168,8 @@ enum status torch_state_read(const struct pickle *pickle, const struct storage_f
         struct tensor_info tensor = {0};
         TRY(tensor_table_add(out, &tensor, key->text, key->length, err));
         struct tensor_info *entry = &out->items[out->count - 1];
-        enum status status = read_tensor(value, finder, &tensor, err);
-        if (status != STATUS_OK) {
+        enum vitlrp_status status = read_tensor(value, finder, &tensor, err);
+        if (status != VITLRP_OK) {
             char label[TENSOR_LABEL_TEXT];
             char prefix[TENSOR_LABEL_TEXT + 8];
             snprintf(prefix, sizeof prefix, "tensor %s", tensor_label(label, entry->name));
@@ -176,5 +178,5 @@ enum status torch_state_read(const struct pickle *pickle, const struct storage_f
         tensor.name = entry->name;
         *entry = tensor;
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }

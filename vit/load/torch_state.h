@@ -8,15 +8,16 @@
 
 /* Finds the bytes of a storage and checks that they are as many as it has elements. */
 struct storage_finder {
-    enum status (*find)(const void *context, const struct pickle_value *storage, struct extent *out,
-                        struct error *err);
+    enum vitlrp_status (*find)(const void *context, const struct pickle_value *storage,
+                               struct extent *out, struct vitlrp_error *err);
     const void *context;
 };
 
 /* Fills the table with the tensors of the state_dict in the pickle: the largest dictionary of
  * tensors, whatever wraps it; the optimizer's do not count. UNSUPPORTED if there is none, or
  * several to choose from, and for tensors that are not contiguous. Failures name the tensor. */
-enum status torch_state_read(const struct pickle *pickle, const struct storage_finder *finder,
-                             struct tensor_table *out, struct error *err);
+enum vitlrp_status torch_state_read(const struct pickle *pickle,
+                                    const struct storage_finder *finder, struct tensor_table *out,
+                                    struct vitlrp_error *err);
 
 #endif

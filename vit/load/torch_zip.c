@@ -30,8 +30,8 @@ static const struct zip_entry *find_in(const struct archive *archive, const char
     return zip_find(archive->zip, path);
 }
 
-static enum status find_storage(const void *context, const struct pickle_value *storage,
-                                struct extent *out, struct error *err) {
+static enum vitlrp_status find_storage(const void *context, const struct pickle_value *storage,
+                                       struct extent *out, struct vitlrp_error *err) {
     char name[TENSOR_MAX_NAME];
     const struct zip_entry *entry = NULL;
     if (storage->length < sizeof name - 5 && memchr(storage->text, '\0', storage->length) == NULL) {
@@ -40,35 +40,37 @@ static enum status find_storage(const void *context, const struct pickle_value *
         entry = find_in(context, name, 5 + storage->length);
     }
     if (entry == NULL) {
-        return fail(err, STATUS_FORMAT, "its storage is missing in the archive");
+        return fail(err, VITLRP_FORMAT, "its storage is missing in the archive");
     }
     *out = entry->extent;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status check_byte_order(const struct archive *archive, struct error *err) {
+static enum vitlrp_status check_byte_order(const struct archive *archive,
+                                           struct vitlrp_error *err) {
     struct bytes order = {0};
     const struct zip_entry *entry = find_in(archive, "byteorder", strlen("byteorder"));
     if (entry == NULL) {
-        return STATUS_OK;
+        return VITLRP_OK;
     }
     TRY(payload_read_all(archive->zip->source, &entry->extent, 64, &order, err));
-    enum status status = STATUS_OK;
+    enum vitlrp_status status = VITLRP_OK;
     if (order.size != 6 || memcmp(order.data, "little", 6) != 0) {
-        status = fail(err, STATUS_UNSUPPORTED, "saved on a big-endian machine, which is not read");
+        status = fail(err, VITLRP_UNSUPPORTED, "saved on a big-endian machine, which is not read");
     }
     bytes_free(&order);
     return status;
 }
 
-enum status torch_zip_read(const struct zip *zip, struct checkpoint *out, struct error *err) {
+enum vitlrp_status torch_zip_read(const struct zip *zip, struct checkpoint *out,
+                                  struct vitlrp_error *err) {
     static const char PICKLE[] = "/data.pkl";
     struct archive archive = {.zip = zip};
     const struct zip_entry *entry = NULL;
     struct bytes bytes = {0};
     struct pickle pickle = {0};
     size_t consumed = 0;
-    enum status status = STATUS_OK;
+    enum vitlrp_status status = VITLRP_OK;
     for (size_t i = 0; i < zip->count && entry == NULL; i++) {
         const char *slash = strchr(zip->entries[i].name, '/');
         if (slash != NULL && strcmp(slash, PICKLE) == 0) {
@@ -78,10 +80,10 @@ enum status torch_zip_read(const struct zip *zip, struct checkpoint *out, struct
         }
     }
     if (entry == NULL) {
-        return fail(err, STATUS_UNSUPPORTED, "a zip archive without a data.pkl: not a checkpoint");
+        return fail(err, VITLRP_UNSUPPORTED, "a zip archive without a data.pkl: not a checkpoint");
     }
     if (find_in(&archive, "constants.pkl", strlen("constants.pkl")) != NULL) {
-        return fail(err, STATUS_UNSUPPORTED,
+        return fail(err, VITLRP_UNSUPPORTED,
                     "a TorchScript program, not weights; save its state_dict instead");
     }
     TRY(check_byte_order(&archive, err));

@@ -87,14 +87,14 @@ static bool in_range(int32_t value, int32_t max) {
     return value >= 1 && value <= max;
 }
 
-static enum status check_config(const struct vit_config *config, struct error *err) {
+static enum vitlrp_status check_config(const struct vit_config *config, struct vitlrp_error *err) {
     bool sizes = in_range(config->image_height, MAX_SIDE) &&
                  in_range(config->image_width, MAX_SIDE) &&
                  in_range(config->patch_height, config->image_height) &&
                  in_range(config->patch_width, config->image_width);
     if (!sizes || !in_range(config->dim, MAX_SIDE) || !in_range(config->mlp_dim, MAX_MLP) ||
         !in_range(config->depth, MAX_DEPTH) || !in_range(config->classes, MAX_CLASSES)) {
-        return fail(err, STATUS_LIMIT,
+        return fail(err, VITLRP_LIMIT,
                     "sizes out of range: input %dx%d, patch %dx%d, dim %d, depth %d, MLP %d, "
                     "classes %d",
                     config->image_height, config->image_width, config->patch_height,
@@ -103,15 +103,15 @@ static enum status check_config(const struct vit_config *config, struct error *e
     }
     if (config->image_height != config->grid_height * config->patch_height ||
         config->image_width != config->grid_width * config->patch_width) {
-        return fail(err, STATUS_MISMATCH, "an input of %dx%d is not a grid of patches of %dx%d",
+        return fail(err, VITLRP_MISMATCH, "an input of %dx%d is not a grid of patches of %dx%d",
                     config->image_height, config->image_width, config->patch_height,
                     config->patch_width);
     }
     if (!in_range(config->heads, config->dim) || config->dim % config->heads != 0) {
-        return fail(err, STATUS_MISMATCH, "%d attention heads do not divide dim %d", config->heads,
+        return fail(err, VITLRP_MISMATCH, "%d attention heads do not divide dim %d", config->heads,
                     config->dim);
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 /* Takes every slot from the arena in the order of use. */
@@ -134,26 +134,27 @@ static void lay_out(struct vit_model *model, struct arena *arena) {
     }
 }
 
-enum status weights_allocate(const struct vit_config *config, const char *name, uint64_t max_bytes,
-                             struct vit_model **out, struct error *err) {
-    enum status status = STATUS_OK;
+enum vitlrp_status weights_allocate(const struct vit_config *config, const char *name,
+                                    uint64_t max_bytes, struct vit_model **out,
+                                    struct vitlrp_error *err) {
+    enum vitlrp_status status = VITLRP_OK;
     TRY(check_config(config, err));
     struct vit_model *model = mem_calloc(1, sizeof *model);
     if (model == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for a model");
+        return fail(err, VITLRP_NOMEM, "out of memory for a model");
     }
     model->config = *config;
     model->name = mem_strdup(name);
     model->weights.blocks = mem_calloc((size_t) config->depth, sizeof *model->weights.blocks);
     model->packs = pack_store_open((size_t) config->depth);
     if (model->name == NULL || model->weights.blocks == NULL || model->packs == NULL) {
-        status = fail(err, STATUS_NOMEM, "out of memory for a model");
+        status = fail(err, VITLRP_NOMEM, "out of memory for a model");
         goto cleanup;
     }
     struct arena arena = arena_measuring();
     lay_out(model, &arena);
     if (arena.overflow || arena.used > max_bytes) {
-        status = fail(err, STATUS_LIMIT,
+        status = fail(err, VITLRP_LIMIT,
                       "its weights need %zu bytes of memory, more than the limit of %llu",
                       arena.used, (unsigned long long) max_bytes);
         goto cleanup;
@@ -161,13 +162,13 @@ enum status weights_allocate(const struct vit_config *config, const char *name, 
     model->storage_bytes = arena.used;
     model->storage = mem_alloc_aligned(arena.used, 1);
     if (model->storage == NULL) {
-        status = fail(err, STATUS_NOMEM, "out of memory for %zu bytes of weights", arena.used);
+        status = fail(err, VITLRP_NOMEM, "out of memory for %zu bytes of weights", arena.used);
         goto cleanup;
     }
     arena = arena_over(model->storage, model->storage_bytes);
     lay_out(model, &arena);
     *out = model;
-    return STATUS_OK;
+    return VITLRP_OK;
 
 cleanup:
     vit_model_free(model);

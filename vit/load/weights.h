@@ -55,7 +55,8 @@ float *slot_data(const struct vit_model *model, enum slot slot, size_t block);
 /* A model of that shape with its name copied and its weights allocated in one block, not filled.
  * LIMIT, with the number, if they need more than max_bytes, MISMATCH for a config without sense.
  * *out is owned: vit_model_free. */
-enum status weights_allocate(const struct vit_config *config, const char *name, uint64_t max_bytes,
-                             struct vit_model **out, struct error *err);
+enum vitlrp_status weights_allocate(const struct vit_config *config, const char *name,
+                                    uint64_t max_bytes, struct vit_model **out,
+                                    struct vitlrp_error *err);
 
 #endif

@@ -49,40 +49,40 @@ struct directory {
 };
 
 /* Replaces what does not fit the end record's fields by those of the zip64 end record. */
-static enum status read_end64(const struct source *source, uint64_t end, struct directory *out,
-                              struct error *err) {
+static enum vitlrp_status read_end64(const struct source *source, uint64_t end,
+                                     struct directory *out, struct vitlrp_error *err) {
     unsigned char locator[LOCATOR64_SIZE];
     unsigned char record[END64_SIZE];
     if (end < LOCATOR64_SIZE) {
-        return STATUS_OK;
+        return VITLRP_OK;
     }
     TRY(source_read(source, end - LOCATOR64_SIZE, locator, sizeof locator, err));
     if (get32(locator) != LOCATOR64_SIGNATURE) {
-        return STATUS_OK;
+        return VITLRP_OK;
     }
     TRY(source_read(source, get64(locator + 8), record, sizeof record, err));
     if (get32(record) != END64_SIGNATURE || get32(record + 16) != 0 || get32(record + 20) != 0 ||
         get64(record + 24) != get64(record + 32)) {
-        return fail(err, STATUS_FORMAT, "damaged zip64 directory");
+        return fail(err, VITLRP_FORMAT, "damaged zip64 directory");
     }
     *out = (struct directory){
         .offset = get64(record + 48), .size = get64(record + 40), .entries = get64(record + 32)};
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 /* The end record stands last, but for a comment whose length it tells. */
-static enum status find_directory(const struct source *source, struct directory *out,
-                                  struct error *err) {
+static enum vitlrp_status find_directory(const struct source *source, struct directory *out,
+                                         struct vitlrp_error *err) {
     unsigned char *tail = NULL;
     size_t size = END_SIZE + 0xFFFF;
-    enum status status = STATUS_OK;
+    enum vitlrp_status status = VITLRP_OK;
     size = source->size < size ? (size_t) source->size : size;
     tail = mem_calloc(size, 1);
     if (tail == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for a zip directory");
+        return fail(err, VITLRP_NOMEM, "out of memory for a zip directory");
     }
     TRY_GOTO(status, source_read(source, source->size - size, tail, size, err), cleanup);
-    status = fail(err, STATUS_FORMAT, "truncated: the zip archive has no directory at its end");
+    status = fail(err, VITLRP_FORMAT, "truncated: the zip archive has no directory at its end");
     for (size_t at = size < END_SIZE ? 0 : size - END_SIZE + 1; at-- > 0;) {
         const unsigned char *end = tail + at;
         if (get32(end) != END_SIGNATURE || at + END_SIZE + get16(end + 20) != size) {
@@ -90,7 +90,7 @@ static enum status find_directory(const struct source *source, struct directory 
         }
         bool is_whole = get16(end + 4) == 0 && get16(end + 6) == 0;
         if (!is_whole || get16(end + 8) != get16(end + 10)) {
-            status = fail(err, STATUS_UNSUPPORTED, "a zip archive in several parts");
+            status = fail(err, VITLRP_UNSUPPORTED, "a zip archive in several parts");
             break;
         }
         *out = (struct directory){get32(end + 16), get32(end + 12), get16(end + 10)};
@@ -148,46 +148,47 @@ static bool name_is_safe(const char *name, size_t length) {
     return true;
 }
 
-static enum status check_kind(const unsigned char *record, const char *name, struct error *err) {
+static enum vitlrp_status check_kind(const unsigned char *record, const char *name,
+                                     struct vitlrp_error *err) {
     char label[TENSOR_LABEL_TEXT];
     uint16_t flags = get16(record + 8);
     uint16_t method = get16(record + 10);
     if ((flags & (FLAG_ENCRYPTED | FLAG_STRONG | FLAG_MASKED)) != 0) {
-        return fail(err, STATUS_UNSUPPORTED, "zip entry %s is encrypted",
+        return fail(err, VITLRP_UNSUPPORTED, "zip entry %s is encrypted",
                     tensor_label(label, name));
     }
     if ((flags & ~FLAGS_KNOWN) != 0) {
-        return fail(err, STATUS_UNSUPPORTED, "zip entry %s is of a kind that is not read",
+        return fail(err, VITLRP_UNSUPPORTED, "zip entry %s is of a kind that is not read",
                     tensor_label(label, name));
     }
     if (get16(record + 34) != 0) {
-        return fail(err, STATUS_UNSUPPORTED, "zip entry %s lies in another part of the archive",
+        return fail(err, VITLRP_UNSUPPORTED, "zip entry %s lies in another part of the archive",
                     tensor_label(label, name));
     }
     if (method != 0 && method != 8) {
-        return fail(err, STATUS_UNSUPPORTED,
+        return fail(err, VITLRP_UNSUPPORTED,
                     "zip entry %s is compressed by method %u; only stored and deflate are read",
                     tensor_label(label, name), method);
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 /* One central record at `record`, `available` bytes to the end of the directory. The extent's
  * offset is still that of the local header. *taken gets the record's length. */
-static enum status read_record(const unsigned char *record, size_t available, struct zip *zip,
-                               size_t *taken, struct error *err) {
+static enum vitlrp_status read_record(const unsigned char *record, size_t available,
+                                      struct zip *zip, size_t *taken, struct vitlrp_error *err) {
     if (available < CENTRAL_SIZE || get32(record) != CENTRAL_SIGNATURE) {
-        return fail(err, STATUS_FORMAT, "damaged zip directory");
+        return fail(err, VITLRP_FORMAT, "damaged zip directory");
     }
     size_t name_length = get16(record + 28);
     size_t extra_length = get16(record + 30);
     *taken = CENTRAL_SIZE + name_length + extra_length + get16(record + 32);
     if (*taken > available) {
-        return fail(err, STATUS_FORMAT, "damaged zip directory");
+        return fail(err, VITLRP_FORMAT, "damaged zip directory");
     }
     const char *name = (const char *) record + CENTRAL_SIZE;
     if (!name_is_safe(name, name_length)) {
-        return fail(err, STATUS_FORMAT,
+        return fail(err, VITLRP_FORMAT,
                     "a zip entry's name is empty, too long or leaves its folder");
     }
     struct zip_entry *entry = &zip->entries[zip->count];
@@ -199,19 +200,19 @@ static enum status read_record(const unsigned char *record, size_t available, st
                                     .crc = get32(record + 16)};
     entry->name = mem_calloc(name_length + 1, 1);
     if (entry->name == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for a zip directory");
+        return fail(err, VITLRP_NOMEM, "out of memory for a zip directory");
     }
     memcpy(entry->name, name, name_length);
     zip->count++;
     if (!read_zip64_field(record + CENTRAL_SIZE + name_length, extra_length, &entry->extent)) {
-        return fail(err, STATUS_FORMAT, "damaged zip directory");
+        return fail(err, VITLRP_FORMAT, "damaged zip directory");
     }
     return check_kind(record, entry->name, err);
 }
 
 /* Checks the local header and moves the extent's offset from it to the data behind it. */
-static enum status resolve_entry(const struct zip *zip, struct zip_entry *entry,
-                                 struct error *err) {
+static enum vitlrp_status resolve_entry(const struct zip *zip, struct zip_entry *entry,
+                                        struct vitlrp_error *err) {
     unsigned char header[LOCAL_SIZE];
     char name[MAX_NAME];
     struct extent *extent = &entry->extent;
@@ -219,7 +220,7 @@ static enum status resolve_entry(const struct zip *zip, struct zip_entry *entry,
     TRY(source_read(zip->source, extent->offset, header, sizeof header, err));
     if (get32(header) != LOCAL_SIGNATURE || get16(header + 26) != length ||
         (get16(header + 8) == 8) != extent->deflated) {
-        return fail(err, STATUS_FORMAT, "its local header disagrees with the directory");
+        return fail(err, VITLRP_FORMAT, "its local header disagrees with the directory");
     }
     TRY(source_read(zip->source, extent->offset + LOCAL_SIZE, name, length, err));
     bool agrees = memcmp(name, entry->name, length) == 0;
@@ -230,11 +231,11 @@ static enum status resolve_entry(const struct zip *zip, struct zip_entry *entry,
                  (size == UINT32_MAX || size == extent->size) && get32(header + 14) == extent->crc;
     }
     if (!agrees || (!extent->deflated && extent->stored != extent->size)) {
-        return fail(err, STATUS_FORMAT, "its local header disagrees with the directory");
+        return fail(err, VITLRP_FORMAT, "its local header disagrees with the directory");
     }
     /* From the local header: its extra field, which pads the data to an alignment, is its own. */
     extent->offset += LOCAL_SIZE + length + get16(header + 28);
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 static int compare_offsets(const void *left, const void *right) {
@@ -250,54 +251,55 @@ static int compare_entries(const void *left, const void *right) {
 }
 
 /* Entries must lie one behind the other, before the directory. */
-static enum status check_overlaps(struct zip *zip, uint64_t limit, struct error *err) {
+static enum vitlrp_status check_overlaps(struct zip *zip, uint64_t limit,
+                                         struct vitlrp_error *err) {
     qsort(zip->entries, zip->count, sizeof *zip->entries, compare_offsets);
     for (size_t i = 0; i < zip->count; i++) {
         struct zip_entry *entry = &zip->entries[i];
         uint64_t end = i + 1 < zip->count ? zip->entries[i + 1].extent.offset : limit;
         char label[TENSOR_LABEL_TEXT];
         char prefix[TENSOR_LABEL_TEXT + 16];
-        enum status status = resolve_entry(zip, entry, err);
-        if (status == STATUS_OK &&
+        enum vitlrp_status status = resolve_entry(zip, entry, err);
+        if (status == VITLRP_OK &&
             (entry->extent.offset > end || entry->extent.stored > end - entry->extent.offset)) {
-            status = fail(err, STATUS_FORMAT, "overlaps what follows it");
+            status = fail(err, VITLRP_FORMAT, "overlaps what follows it");
         }
-        if (status != STATUS_OK) {
+        if (status != VITLRP_OK) {
             snprintf(prefix, sizeof prefix, "zip entry %s", tensor_label(label, entry->name));
             return error_prefix(err, status, prefix);
         }
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status check_names(struct zip *zip, struct error *err) {
+static enum vitlrp_status check_names(struct zip *zip, struct vitlrp_error *err) {
     qsort(zip->entries, zip->count, sizeof *zip->entries, compare_entries);
     for (size_t i = 1; i < zip->count; i++) {
         if (strcmp(zip->entries[i - 1].name, zip->entries[i].name) == 0) {
             char label[TENSOR_LABEL_TEXT];
-            return fail(err, STATUS_FORMAT, "zip entry %s occurs twice",
+            return fail(err, VITLRP_FORMAT, "zip entry %s occurs twice",
                         tensor_label(label, zip->entries[i].name));
         }
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-enum status zip_open(const struct source *source, const struct vit_load_limits *limits,
-                     struct zip *out, struct error *err) {
+enum vitlrp_status zip_open(const struct source *source, const struct vit_load_limits *limits,
+                            struct zip *out, struct vitlrp_error *err) {
     struct directory directory = {0};
     struct bytes bytes = {0};
-    enum status status = STATUS_OK;
+    enum vitlrp_status status = VITLRP_OK;
     *out = (struct zip){.source = source};
     TRY(find_directory(source, &directory, err));
     if (directory.entries > limits->max_zip_entries) {
-        return fail(err, STATUS_LIMIT, "more than %zu zip entries", limits->max_zip_entries);
+        return fail(err, VITLRP_LIMIT, "more than %zu zip entries", limits->max_zip_entries);
     }
     struct extent extent = {
         .offset = directory.offset, .stored = directory.size, .size = directory.size};
     TRY(payload_read_all(source, &extent, limits->max_table, &bytes, err));
     out->entries = mem_calloc((size_t) directory.entries, sizeof *out->entries);
     if (out->entries == NULL) {
-        status = fail(err, STATUS_NOMEM, "out of memory for a zip directory");
+        status = fail(err, VITLRP_NOMEM, "out of memory for a zip directory");
         goto cleanup;
     }
     size_t used = 0;
@@ -308,7 +310,7 @@ enum status zip_open(const struct source *source, const struct vit_load_limits *
         used += taken;
     }
     if (used != bytes.size) {
-        status = fail(err, STATUS_FORMAT, "damaged zip directory");
+        status = fail(err, VITLRP_FORMAT, "damaged zip directory");
         goto cleanup;
     }
     TRY_GOTO(status, check_overlaps(out, directory.offset, err), cleanup);

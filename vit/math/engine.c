@@ -5,20 +5,20 @@
 #include "vit/math/gemm_weights.h"
 
 /* OpenBLAS never returns from a thread's first product if its buffer does not fit. */
-static enum status check_reserve(const struct gemm_backend *backend, size_t threads,
-                                 struct error *err) {
+static enum vitlrp_status check_reserve(const struct gemm_backend *backend, size_t threads,
+                                        struct vitlrp_error *err) {
     size_t bytes;
     if (checked_mul(&bytes, threads, backend->thread_reserve) && mem_can_reserve(bytes)) {
-        return STATUS_OK;
+        return VITLRP_OK;
     }
-    return fail(err, STATUS_NOMEM,
+    return fail(err, VITLRP_NOMEM,
                 "out of memory: matrix products in %zu threads need %zu MiB of address space (see "
                 "ulimit -v); take fewer threads",
                 threads, threads * (backend->thread_reserve >> 20));
 }
 
-enum status engine_open(struct engine *engine, const char *backend, size_t threads,
-                        struct error *err) {
+enum vitlrp_status engine_open(struct engine *engine, const char *backend, size_t threads,
+                               struct vitlrp_error *err) {
     TRY(gemm_backend_find(backend, &engine->backend, err));
     engine->kernels = kernels_select();
     TRY(check_reserve(engine->backend, threads, err));
@@ -29,12 +29,12 @@ enum status engine_open(struct engine *engine, const char *backend, size_t threa
     TRY(pool_open(threads, engine->backend->thread_start, &engine->pool, err));
     engine->threads = mem_calloc(pool_threads(engine->pool), sizeof *engine->threads);
     if (engine->threads == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for %zu threads", threads);
+        return fail(err, VITLRP_NOMEM, "out of memory for %zu threads", threads);
     }
     for (size_t i = 0; engine->backend->packing != NULL && i < pool_threads(engine->pool); i++) {
         TRY(engine->backend->packing->context_open(&engine->threads[i].context, err));
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 void engine_close(struct engine *engine) {
@@ -49,13 +49,13 @@ void engine_close(struct engine *engine) {
     engine->pool = NULL;
 }
 
-enum status engine_check(const struct engine *engine, struct error *err) {
+enum vitlrp_status engine_check(const struct engine *engine, struct vitlrp_error *err) {
     bool failed = false;
     for (size_t i = 0; i < pool_threads(engine->pool); i++) {
         failed = failed || engine->threads[i].failed;
         engine->threads[i].failed = false;
     }
-    return failed ? fail(err, STATUS_NOMEM, "out of memory for a matrix product") : STATUS_OK;
+    return failed ? fail(err, VITLRP_NOMEM, "out of memory for a matrix product") : VITLRP_OK;
 }
 
 /* Rows per task: enough work to be worth handing over, few enough to share out evenly. */

@@ -31,12 +31,12 @@ struct engine {
 
 /* Opens backend, kernels, pool and what every thread needs for the backend; engine_close releases
  * them, also after a failure. Scratch is the caller's. */
-enum status engine_open(struct engine *engine, const char *backend, size_t threads,
-                        struct error *err);
+enum vitlrp_status engine_open(struct engine *engine, const char *backend, size_t threads,
+                               struct vitlrp_error *err);
 void engine_close(struct engine *engine);
 
 /* NOMEM if a product since the last call found no memory: what was computed is worthless. */
-enum status engine_check(const struct engine *engine, struct error *err);
+enum vitlrp_status engine_check(const struct engine *engine, struct vitlrp_error *err);
 
 /* Scratch of one thread of the pool. */
 static inline float *engine_scratch(const struct engine *engine, size_t thread) {

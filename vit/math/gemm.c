@@ -10,19 +10,19 @@
 #define ONEDNN_NAME "; onednn was not found when it was built"
 #endif
 
-enum status gemm_backend_find(const char *name, const struct gemm_backend **out,
-                              struct error *err) {
+enum vitlrp_status gemm_backend_find(const char *name, const struct gemm_backend **out,
+                                     struct vitlrp_error *err) {
 #ifdef VIT_HAVE_ONEDNN
     if (strcmp(name, "auto") == 0 || strcmp(name, "onednn") == 0) {
         *out = gemm_onednn();
-        return STATUS_OK;
+        return VITLRP_OK;
     }
 #endif
     if (strcmp(name, "auto") == 0 || strcmp(name, "openblas") == 0) {
         *out = gemm_openblas();
-        return STATUS_OK;
+        return VITLRP_OK;
     }
-    return fail(err, STATUS_UNSUPPORTED, "no backend '%.40s' in this build: openblas" ONEDNN_NAME,
+    return fail(err, VITLRP_UNSUPPORTED, "no backend '%.40s' in this build: openblas" ONEDNN_NAME,
                 name);
 }
 

@@ -61,6 +61,7 @@ struct gemm_backend {
 
 /* The backend of that name ("auto", "openblas", "onednn" where built); UNSUPPORTED, listing them,
  * for another. */
-enum status gemm_backend_find(const char *name, const struct gemm_backend **out, struct error *err);
+enum vitlrp_status gemm_backend_find(const char *name, const struct gemm_backend **out,
+                                     struct vitlrp_error *err);
 
 #endif

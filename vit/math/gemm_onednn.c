@@ -129,16 +129,16 @@ static void context_close(struct gemm_context *context) {
     mem_free(context);
 }
 
-static enum status context_open(struct gemm_context **out, struct error *err) {
+static enum vitlrp_status context_open(struct gemm_context **out, struct vitlrp_error *err) {
     struct gemm_context *context = mem_calloc(1, sizeof *context);
     if (context == NULL || dnnl_engine_create(&context->engine, dnnl_cpu, 0) != dnnl_success ||
         dnnl_stream_create(&context->stream, context->engine, dnnl_stream_default_flags) !=
             dnnl_success) {
         context_close(context);
-        return fail(err, STATUS_NOMEM, "out of memory for oneDNN");
+        return fail(err, VITLRP_NOMEM, "out of memory for oneDNN");
     }
     *out = context;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 /* Scratch is one block for all products of a thread, since they run one after another. */
@@ -292,9 +292,9 @@ static void part_close(void *handle) {
     }
 }
 
-static enum status part_open(struct gemm_context *context, enum gemm_format format, size_t n,
-                             size_t k, const void *from, bool transposed, void *bytes,
-                             void **handle, struct error *err) {
+static enum vitlrp_status part_open(struct gemm_context *context, enum gemm_format format, size_t n,
+                                    size_t k, const void *from, bool transposed, void *bytes,
+                                    void **handle, struct vitlrp_error *err) {
     struct onednn_layout source = {0};
     struct packed_part *part = mem_calloc(1, sizeof *part);
     bool made = part != NULL && part_layout(context, format, n, k, &part->layout) &&
@@ -306,10 +306,10 @@ static enum status part_open(struct gemm_context *context, enum gemm_format form
     onednn_layout_free(&source);
     if (!made) {
         part_close(part);
-        return fail(err, STATUS_NOMEM, "out of memory for arranged weights");
+        return fail(err, VITLRP_NOMEM, "out of memory for arranged weights");
     }
     *handle = part;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 static void describe(struct text *out) {

@@ -77,8 +77,9 @@ static size_t part_bytes(const struct gemm_pack_request *request, struct gemm_co
     return checked_align(&bytes, bytes, MEM_ALIGNMENT) ? bytes : 0;
 }
 
-enum status gemm_pack_bytes(const struct gemm_pack_request *request, struct gemm_context *context,
-                            size_t *bytes, struct error *err) {
+enum vitlrp_status gemm_pack_bytes(const struct gemm_pack_request *request,
+                                   struct gemm_context *context, size_t *bytes,
+                                   struct vitlrp_error *err) {
     const struct gemm_packing *packing = request->backend->packing;
     const struct gemm_weights *weights = request->weights;
     struct gemm_parts parts = gemm_parts_of(weights->n);
@@ -87,22 +88,23 @@ enum status gemm_pack_bytes(const struct gemm_pack_request *request, struct gemm
     bool bytes_apply = request->absolute && weights->transposed;
     if (packing == NULL || !packing->supports(request->format) ||
         (request->format == GEMM_INT8 && !bytes_apply)) {
-        return fail(err, STATUS_UNSUPPORTED, "the backend %s does not arrange weights like this",
+        return fail(err, VITLRP_UNSUPPORTED, "the backend %s does not arrange weights like this",
                     request->backend->name);
     }
     *bytes = 0;
     for (size_t p = 0; p < parts.count; p++) {
         part = part_bytes(request, context, &parts, p, part);
         if (part == 0 || !checked_add(bytes, *bytes, part)) {
-            return fail(err, STATUS_UNSUPPORTED,
+            return fail(err, VITLRP_UNSUPPORTED,
                         "weights [%zu, %zu] cannot be arranged for products", weights->n,
                         weights->k);
         }
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status arrange_parts(struct packing_job *job, unsigned char *block, struct error *err) {
+static enum vitlrp_status arrange_parts(struct packing_job *job, unsigned char *block,
+                                        struct vitlrp_error *err) {
     const struct gemm_pack_request *request = job->request;
     size_t bytes = 0;
     for (size_t p = 0; p < job->parts.count; p++) {
@@ -114,16 +116,17 @@ static enum status arrange_parts(struct packing_job *job, unsigned char *block, 
         bytes = part_bytes(request, job->context, &job->parts, p, bytes);
         block += bytes;
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status fill_pack(struct packing_job *job, void *block, struct error *err) {
+static enum vitlrp_status fill_pack(struct packing_job *job, void *block,
+                                    struct vitlrp_error *err) {
     const struct gemm_weights *weights = job->request->weights;
     struct gemm_pack *pack = job->pack;
     bool scaled = pack->format == GEMM_INT8;
     size_t elements = 0;
     if (!checked_mul(&elements, size_min(GEMM_TILE_COLUMNS, weights->n), weights->k)) {
-        return fail(err, STATUS_LIMIT, "weights [%zu, %zu] are too large", weights->n, weights->k);
+        return fail(err, VITLRP_LIMIT, "weights [%zu, %zu] are too large", weights->n, weights->k);
     }
     pack->parts = mem_calloc(job->parts.count, sizeof *pack->parts);
     pack->scales = scaled ? mem_calloc(weights->n, sizeof *pack->scales) : NULL;
@@ -131,17 +134,18 @@ static enum status fill_pack(struct packing_job *job, void *block, struct error 
     job->dense = mem_alloc_aligned(elements, element_bytes(pack->format));
     if (pack->parts == NULL || (scaled && pack->scales == NULL) || job->row == NULL ||
         job->dense == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for arranging weights");
+        return fail(err, VITLRP_NOMEM, "out of memory for arranging weights");
     }
     pack->part_count = job->parts.count;
     return arrange_parts(job, block, err);
 }
 
-enum status gemm_pack_open(const struct gemm_pack_request *request, struct gemm_context *context,
-                           void *block, struct gemm_pack **out, struct error *err) {
+enum vitlrp_status gemm_pack_open(const struct gemm_pack_request *request,
+                                  struct gemm_context *context, void *block, struct gemm_pack **out,
+                                  struct vitlrp_error *err) {
     struct gemm_pack *pack = mem_calloc(1, sizeof *pack);
     if (pack == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for arranged weights");
+        return fail(err, VITLRP_NOMEM, "out of memory for arranged weights");
     }
     *pack = (struct gemm_pack){.packing = request->backend->packing,
                                .format = request->format,
@@ -152,15 +156,15 @@ enum status gemm_pack_open(const struct gemm_pack_request *request, struct gemm_
                               .kernels = kernels_select(),
                               .parts = gemm_parts_of(request->weights->n),
                               .pack = pack};
-    enum status status = fill_pack(&job, block, err);
+    enum vitlrp_status status = fill_pack(&job, block, err);
     mem_free(job.row);
     mem_free(job.dense);
-    if (status != STATUS_OK) {
+    if (status != VITLRP_OK) {
         gemm_pack_close(pack);
         return status;
     }
     *out = pack;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 void gemm_pack_close(struct gemm_pack *pack) {

@@ -79,7 +79,7 @@ struct gemm_packing {
     bool (*supports)(enum gemm_format format);
 
     /* Per thread: compiled products and scratch. NOMEM. */
-    enum status (*context_open)(struct gemm_context **out, struct error *err);
+    enum vitlrp_status (*context_open)(struct gemm_context **out, struct vitlrp_error *err);
     void (*context_close)(struct gemm_context *context); /* NULL is ignored */
 
     /* Bytes that a part [k, n] takes in a pack's block; 0: not supported. */
@@ -87,9 +87,9 @@ struct gemm_packing {
 
     /* Arranges a part of B, given densely in the format's elements, [n, k] if
      * transposed, else [k, n], into `bytes`. *handle is released by part_close. */
-    enum status (*part_open)(struct gemm_context *context, enum gemm_format format, size_t n,
-                             size_t k, const void *from, bool transposed, void *bytes,
-                             void **handle, struct error *err);
+    enum vitlrp_status (*part_open)(struct gemm_context *context, enum gemm_format format, size_t n,
+                                    size_t k, const void *from, bool transposed, void *bytes,
+                                    void **handle, struct vitlrp_error *err);
     void (*part_close)(void *handle); /* NULL is ignored */
 
     /* False if there was no memory for compiling the product, which its first run needs. */
@@ -109,14 +109,16 @@ struct gemm_pack_request {
 };
 
 /* Bytes of the block that takes a pack's elements. UNSUPPORTED if the backend does not do that. */
-enum status gemm_pack_bytes(const struct gemm_pack_request *request, struct gemm_context *context,
-                            size_t *bytes, struct error *err);
+enum vitlrp_status gemm_pack_bytes(const struct gemm_pack_request *request,
+                                   struct gemm_context *context, size_t *bytes,
+                                   struct vitlrp_error *err);
 
 /* Arranges weights into a block of gemm_pack_bytes, aligned to MEM_ALIGNMENT, that stays the
  * caller's and must outlive the pack. *out is owned: gemm_pack_close. Uses no pool: callers run
  * several at once. */
-enum status gemm_pack_open(const struct gemm_pack_request *request, struct gemm_context *context,
-                           void *block, struct gemm_pack **out, struct error *err);
+enum vitlrp_status gemm_pack_open(const struct gemm_pack_request *request,
+                                  struct gemm_context *context, void *block, struct gemm_pack **out,
+                                  struct vitlrp_error *err);
 void gemm_pack_close(struct gemm_pack *pack); /* NULL is ignored */
 
 #endif

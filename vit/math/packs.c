@@ -84,11 +84,11 @@ void pack_store_close(struct pack_store *store) {
     mem_free(store);
 }
 
-enum vit_precision packs_precision(const struct gemm_backend *backend,
-                                   enum vit_precision precision) {
+enum vitlrp_precision packs_precision(const struct gemm_backend *backend,
+                                      enum vitlrp_precision precision) {
     bool has_both = backend->packing != NULL && backend->packing->supports(GEMM_BF16) &&
                     backend->packing->supports(GEMM_INT8);
-    return has_both ? precision : VIT_FP32;
+    return has_both ? precision : VITLRP_PRECISION_FP32;
 }
 
 /* ---- Making ---- */
@@ -101,8 +101,8 @@ struct make_job {
     struct gemm_pack **packs;
     unsigned char *block;
     size_t layer_bytes[PACKED_LAYERS]; /* 0 where a layer has no such use */
-    enum status *statuses;             /* [depth, PACKED_LAYERS] */
-    struct error *errors;              /* the same */
+    enum vitlrp_status *statuses;      /* [depth, PACKED_LAYERS] */
+    struct vitlrp_error *errors;       /* the same */
 };
 
 static struct linear layer_of(const struct vit_model *model, size_t index) {
@@ -138,7 +138,8 @@ static struct gemm_pack_request request_of(const struct make_job *job,
 }
 
 /* All blocks are alike, so the first one tells. */
-static enum status measure_layers(struct make_job *job, size_t *total, struct error *err) {
+static enum vitlrp_status measure_layers(struct make_job *job, size_t *total,
+                                         struct vitlrp_error *err) {
     size_t block = 0;
     for (size_t i = 0; i < PACKED_LAYERS; i++) {
         if (has_use(job->row, i)) {
@@ -151,8 +152,8 @@ static enum status measure_layers(struct make_job *job, size_t *total, struct er
         }
     }
     return checked_mul(total, block, (size_t) job->model->config.depth)
-               ? STATUS_OK
-               : fail(err, STATUS_LIMIT, "arranged weights need more memory than there is");
+               ? VITLRP_OK
+               : fail(err, VITLRP_LIMIT, "arranged weights need more memory than there is");
 }
 
 static size_t place_of(const struct make_job *job, size_t index) {
@@ -177,21 +178,22 @@ static void make_pack(void *context, size_t index, size_t thread) {
     }
 }
 
-static enum status first_failure(const struct make_job *job, size_t count, struct error *err) {
+static enum vitlrp_status first_failure(const struct make_job *job, size_t count,
+                                        struct vitlrp_error *err) {
     for (size_t i = 0; i < count; i++) {
-        if (job->statuses[i] != STATUS_OK) {
+        if (job->statuses[i] != VITLRP_OK) {
             return fail(err, job->statuses[i], "%s", job->errors[i].message);
         }
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status make_packs(struct make_job *job, size_t count, struct error *err) {
+static enum vitlrp_status make_packs(struct make_job *job, size_t count, struct vitlrp_error *err) {
     job->statuses = mem_calloc(count, sizeof *job->statuses);
     job->errors = mem_calloc(count, sizeof *job->errors);
-    enum status status = STATUS_OK;
+    enum vitlrp_status status = VITLRP_OK;
     if (job->statuses == NULL || job->errors == NULL) {
-        status = fail(err, STATUS_NOMEM, "out of memory for arranged weights");
+        status = fail(err, VITLRP_NOMEM, "out of memory for arranged weights");
     } else {
         pool_run(job->engine->pool, count, make_pack, job);
         status = first_failure(job, count, err);
@@ -202,18 +204,18 @@ static enum status make_packs(struct make_job *job, size_t count, struct error *
 }
 
 /* With the store's mutex held. */
-static enum status make_use(const struct vit_model *model, const struct engine *engine,
-                            enum pack_use use, struct error *err) {
+static enum vitlrp_status make_use(const struct vit_model *model, const struct engine *engine,
+                                   enum pack_use use, struct vitlrp_error *err) {
     struct pack_store *store = model->packs;
     struct make_job job = {
         .model = model, .engine = engine, .row = &USES[use], .packs = store->packs[use]};
-    enum status status = STATUS_OK;
+    enum vitlrp_status status = VITLRP_OK;
     struct gemm_entry saved;
     engine->backend->enter(&saved);
     TRY_GOTO(status, measure_layers(&job, &store->bytes[use], err), cleanup);
     store->blocks[use] = mem_alloc_aligned(store->bytes[use], 1);
     if (store->blocks[use] == NULL) {
-        status = fail(err, STATUS_NOMEM, "out of memory: %zu bytes for arranged weights",
+        status = fail(err, VITLRP_NOMEM, "out of memory: %zu bytes for arranged weights",
                       store->bytes[use]);
         goto cleanup;
     }
@@ -223,7 +225,7 @@ static enum status make_use(const struct vit_model *model, const struct engine *
 
 cleanup:
     engine->backend->leave(&saved);
-    if (status != STATUS_OK) {
+    if (status != VITLRP_OK) {
         close_use(store, use);
     }
     return status;
@@ -232,14 +234,14 @@ cleanup:
 /* ---- Choosing ---- */
 
 static bool wants(const struct packs_request *request, enum pack_use use) {
-    bool fewer_bits = request->precision != VIT_FP32;
+    bool fewer_bits = request->precision != VITLRP_PRECISION_FP32;
     switch (use) {
     case FORWARD_FP32:
-        return request->many_passes && request->precision != VIT_BF16;
+        return request->many_passes && request->precision != VITLRP_PRECISION_BF16;
     case FORWARD_BF16:
-        return request->precision == VIT_BF16;
+        return request->precision == VITLRP_PRECISION_BF16;
     case BACKWARD_BF16:
-        return request->precision == VIT_BF16 && request->backward;
+        return request->precision == VITLRP_PRECISION_BF16 && request->backward;
     default:
         return fewer_bits && request->backward;
     }
@@ -252,24 +254,25 @@ static const struct gemm_pack **member_of(struct linear_packs *packs, const stru
     return row->backward ? &packs->backward : &packs->forward;
 }
 
-static enum status take_use(const struct vit_model *model, const struct engine *engine,
-                            enum pack_use use, struct linear_packs *packs, struct error *err) {
+static enum vitlrp_status take_use(const struct vit_model *model, const struct engine *engine,
+                                   enum pack_use use, struct linear_packs *packs,
+                                   struct vitlrp_error *err) {
     struct pack_store *store = model->packs;
-    enum status status = STATUS_OK;
+    enum vitlrp_status status = VITLRP_OK;
     pthread_mutex_lock(&store->mutex);
     if (!store->made[use]) {
         status = make_use(model, engine, use, err);
     }
     pthread_mutex_unlock(&store->mutex);
-    for (size_t i = 0; status == STATUS_OK && i < store->depth * PACKED_LAYERS; i++) {
+    for (size_t i = 0; status == VITLRP_OK && i < store->depth * PACKED_LAYERS; i++) {
         *member_of(&packs[i], &USES[use]) = store->packs[use][i];
     }
     return status;
 }
 
-enum status packs_choose(const struct vit_model *model, const struct engine *engine,
-                         const struct packs_request *request, struct linear_packs *packs,
-                         struct error *err) {
+enum vitlrp_status packs_choose(const struct vit_model *model, const struct engine *engine,
+                                const struct packs_request *request, struct linear_packs *packs,
+                                struct vitlrp_error *err) {
     for (size_t i = 0; i < (size_t) model->config.depth * PACKED_LAYERS; i++) {
         packs[i] = (struct linear_packs){0};
     }
@@ -280,7 +283,7 @@ enum status packs_choose(const struct vit_model *model, const struct engine *eng
             TRY(take_use(model, engine, (enum pack_use) use, packs, err));
         }
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 void packs_forget(struct vit_model *model) {

@@ -12,16 +12,10 @@
 #include "vit/math/linear.h"
 #include "vit/model/model.h"
 
-/* Arithmetic of the products with the blocks' weights; everything else is float32. */
-enum vit_precision {
-    VIT_FP32,
-    VIT_MIXED, /* float32, but for the two |W| products of the MLP's gamma rule: bytes, bfloat16 */
-    VIT_BF16   /* bfloat16, and the |W| products as in VIT_MIXED */
-};
-
-/* VIT_FP32 where the backend or the processor has nothing faster for the precision asked for. */
-enum vit_precision packs_precision(const struct gemm_backend *backend,
-                                   enum vit_precision precision);
+/* VITLRP_PRECISION_FP32 where the backend or the processor has nothing faster for the precision
+ * asked for. */
+enum vitlrp_precision packs_precision(const struct gemm_backend *backend,
+                                      enum vitlrp_precision precision);
 
 enum packed_layer { PACKED_QKV, PACKED_PROJ, PACKED_FC1, PACKED_FC2, PACKED_LAYERS };
 
@@ -33,16 +27,16 @@ void pack_store_close(struct pack_store *store); /* NULL is ignored */
 
 /* What a session or batch will do with the weights. */
 struct packs_request {
-    enum vit_precision precision; /* as packs_precision gave it */
-    bool backward;                /* relevance too */
+    enum vitlrp_precision precision; /* as packs_precision gave it */
+    bool backward;                   /* relevance too */
     bool many_passes; /* arranging them takes some ten forward passes' time: worth it in float32 */
 };
 
 /* Fills packs [depth, PACKED_LAYERS] for the request, making on the engine's pool what is not there
  * yet. Any number of threads, one engine each. */
-enum status packs_choose(const struct vit_model *model, const struct engine *engine,
-                         const struct packs_request *request, struct linear_packs *packs,
-                         struct error *err);
+enum vitlrp_status packs_choose(const struct vit_model *model, const struct engine *engine,
+                                const struct packs_request *request, struct linear_packs *packs,
+                                struct vitlrp_error *err);
 
 /* Drops what has been arranged, for those who change weights. No session may be open. */
 void packs_forget(struct vit_model *model);

@@ -47,8 +47,10 @@ static struct vit_batch_options batch_options(const struct vit_attributor_option
                                       .many_passes = options->many_passes};
 }
 
-static enum status set_shape(struct vit_attributor *attributor, const struct vit_model *model,
-                             const struct vit_attributor_options *options, struct error *err) {
+static enum vitlrp_status set_shape(struct vit_attributor *attributor,
+                                    const struct vit_model *model,
+                                    const struct vit_attributor_options *options,
+                                    struct vitlrp_error *err) {
     struct network net;
     TRY(network_set_shape(&net, model, options->input_height, options->input_width, err));
     attributor->model = model;
@@ -62,7 +64,7 @@ static enum status set_shape(struct vit_attributor *attributor, const struct vit
     attributor->height = (size_t) net.input_height;
     attributor->width = (size_t) net.input_width;
     attributor->pixels = net.patches * net.patch_pixels;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 static void lay_out_attention(struct vit_attributor *a, struct arena *arena, unsigned wanted) {
@@ -120,9 +122,9 @@ static void lay_out(struct vit_attributor *attributor, struct arena *arena, unsi
 
 /* Sets the shape; *own is the attributor's block, *total that and what the session and the batch
  * hold. */
-static enum status measure(struct vit_attributor *attributor, const struct vit_model *model,
-                           const struct vit_attributor_options *options, size_t *own, size_t *total,
-                           struct error *err) {
+static enum vitlrp_status measure(struct vit_attributor *attributor, const struct vit_model *model,
+                                  const struct vit_attributor_options *options, size_t *own,
+                                  size_t *total, struct vitlrp_error *err) {
     struct needs needs = needs_of(options);
     struct vit_session_options session = session_options(options);
     struct vit_batch_options batch = batch_options(options);
@@ -137,19 +139,19 @@ static enum status measure(struct vit_attributor *attributor, const struct vit_m
     lay_out(attributor, &arena, needs.scratch);
     if (arena.overflow || !checked_add(total, session_bytes, batch_bytes) ||
         !checked_add(total, *total, arena.used)) {
-        return fail(err, STATUS_LIMIT, "these methods need more memory than there is");
+        return fail(err, VITLRP_LIMIT, "these methods need more memory than there is");
     }
     *own = arena.used;
     if (options->max_bytes != 0 && *total > options->max_bytes) {
-        return fail(err, STATUS_LIMIT, "needs %zu bytes of memory, the limit is %zu", *total,
+        return fail(err, VITLRP_LIMIT, "needs %zu bytes of memory, the limit is %zu", *total,
                     options->max_bytes);
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-enum status vit_attributor_bytes(const struct vit_model *model,
-                                 const struct vit_attributor_options *options, size_t *bytes,
-                                 struct error *err) {
+enum vitlrp_status vit_attributor_bytes(const struct vit_model *model,
+                                        const struct vit_attributor_options *options, size_t *bytes,
+                                        struct vitlrp_error *err) {
     struct vit_attributor attributor = {0};
     struct vit_attributor_options unlimited = *options;
     size_t own;
@@ -157,22 +159,25 @@ enum status vit_attributor_bytes(const struct vit_model *model,
     return measure(&attributor, model, &unlimited, &own, bytes, err);
 }
 
-static enum status keep_methods(struct vit_attributor *attributor,
-                                const struct vit_attributor_options *options, struct error *err) {
+static enum vitlrp_status keep_methods(struct vit_attributor *attributor,
+                                       const struct vit_attributor_options *options,
+                                       struct vitlrp_error *err) {
     attributor->methods = mem_calloc(options->method_count, sizeof *attributor->methods);
     if (attributor->methods == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for %zu methods", options->method_count);
+        return fail(err, VITLRP_NOMEM, "out of memory for %zu methods", options->method_count);
     }
     for (size_t i = 0; i < options->method_count; i++) {
         attributor->methods[i] = options->methods[i];
     }
     attributor->method_count = options->method_count;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 /* What it has opened so far is released by vit_attributor_close. */
-static enum status open_resources(struct vit_attributor *attributor, const struct vit_model *model,
-                                  const struct vit_attributor_options *options, struct error *err) {
+static enum vitlrp_status open_resources(struct vit_attributor *attributor,
+                                         const struct vit_model *model,
+                                         const struct vit_attributor_options *options,
+                                         struct vitlrp_error *err) {
     struct vit_session_options session = session_options(options);
     struct vit_batch_options batch = batch_options(options);
     struct needs needs = needs_of(options);
@@ -182,7 +187,7 @@ static enum status open_resources(struct vit_attributor *attributor, const struc
     TRY(keep_methods(attributor, options, err));
     attributor->block = mem_alloc_aligned(own, 1);
     if (attributor->block == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory: these methods need %zu bytes", total);
+        return fail(err, VITLRP_NOMEM, "out of memory: these methods need %zu bytes", total);
     }
     struct arena arena = arena_over(attributor->block, own);
     lay_out(attributor, &arena, needs.scratch);
@@ -190,23 +195,23 @@ static enum status open_resources(struct vit_attributor *attributor, const struc
         attributor->scratch.zeros[i] = 0.0F;
     }
     TRY(vit_session_open(model, &session, &attributor->session, err));
-    return needs.batch ? vit_batch_open(model, &batch, &attributor->batch, err) : STATUS_OK;
+    return needs.batch ? vit_batch_open(model, &batch, &attributor->batch, err) : VITLRP_OK;
 }
 
-enum status vit_attributor_open(const struct vit_model *model,
-                                const struct vit_attributor_options *options,
-                                struct vit_attributor **out, struct error *err) {
+enum vitlrp_status vit_attributor_open(const struct vit_model *model,
+                                       const struct vit_attributor_options *options,
+                                       struct vit_attributor **out, struct vitlrp_error *err) {
     struct vit_attributor *attributor = mem_calloc(1, sizeof *attributor);
     if (attributor == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for an attributor");
+        return fail(err, VITLRP_NOMEM, "out of memory for an attributor");
     }
-    enum status status = open_resources(attributor, model, options, err);
-    if (status != STATUS_OK) {
+    enum vitlrp_status status = open_resources(attributor, model, options, err);
+    if (status != VITLRP_OK) {
         vit_attributor_close(attributor);
         return status;
     }
     *out = attributor;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 void vit_attributor_close(struct vit_attributor *attributor) {
@@ -230,8 +235,8 @@ struct vit_batch *vit_attributor_batch(struct vit_attributor *attributor) {
 
 /* ---- Running ---- */
 
-enum status vit_attributor_forward(struct vit_attributor *attributor, const float *input,
-                                   float *logits, struct error *err) {
+enum vitlrp_status vit_attributor_forward(struct vit_attributor *attributor, const float *input,
+                                          float *logits, struct vitlrp_error *err) {
     attributor->has_forward = false;
     attributor->moved = false;
     TRY(vit_forward(attributor->session, input, attributor->scratch.logits, err));
@@ -239,71 +244,76 @@ enum status vit_attributor_forward(struct vit_attributor *attributor, const floa
         memcpy(logits, attributor->scratch.logits, attributor->classes * sizeof *logits);
     }
     attributor->has_forward = true;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-enum status vit_attributor_restore(struct vit_attributor *attributor, const float *input,
-                                   struct error *err) {
+enum vitlrp_status vit_attributor_restore(struct vit_attributor *attributor, const float *input,
+                                          struct vitlrp_error *err) {
     if (attributor->has_forward && attributor->moved) {
         TRY(vit_forward(attributor->session, input, attributor->scratch.logits, err));
         attributor->moved = false;
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status check_method(const struct vit_attributor *attributor,
-                                const struct vit_method *method,
-                                const struct vit_method_request *request, struct error *err) {
+static enum vitlrp_status check_method(const struct vit_attributor *attributor,
+                                       const struct vit_method *method,
+                                       const struct vit_method_request *request,
+                                       struct vitlrp_error *err) {
     bool opened = false;
     for (size_t i = 0; i < attributor->method_count; i++) {
         opened = opened || attributor->methods[i] == method;
     }
     if (!opened) {
-        return fail(err, STATUS_USAGE, "not opened for the method %s", method->name);
+        return fail(err, VITLRP_USAGE, "not opened for the method %s", method->name);
     }
     if (!attributor->has_forward) {
-        return fail(err, STATUS_USAGE, "no forward pass yet: there is nothing to explain");
+        return fail(err, VITLRP_USAGE, "no forward pass yet: there is nothing to explain");
     }
     if (request->pixels != NULL && !method->has_pixels) {
-        return fail(err, STATUS_USAGE, "the method %s has no pixel map", method->name);
+        return fail(err, VITLRP_USAGE, "the method %s has no pixel map", method->name);
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status check_targets(const struct vit_attributor *attributor,
-                                 const struct vit_method_request *request, struct error *err) {
+static enum vitlrp_status check_targets(const struct vit_attributor *attributor,
+                                        const struct vit_method_request *request,
+                                        struct vitlrp_error *err) {
     if (request->target_count == 0) {
-        return fail(err, STATUS_USAGE, "no target to explain");
+        return fail(err, VITLRP_USAGE, "no target to explain");
     }
     for (size_t i = 0; i < request->target_count; i++) {
         int32_t output = request->targets[i].output;
         if (output < 0 || (size_t) output >= attributor->classes) {
-            return fail(err, STATUS_USAGE, "output %d is out of range: 0 to %zu", output,
+            return fail(err, VITLRP_USAGE, "output %d is out of range: 0 to %zu", output,
                         attributor->classes - 1);
         }
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status check_options(const struct vit_method *method,
-                                 const struct vit_method_options *options, struct error *err) {
-    if ((method->reads & VIT_READS_SAMPLES) != 0 &&
+static enum vitlrp_status check_options(const struct vit_method *method,
+                                        const struct vit_method_options *options,
+                                        struct vitlrp_error *err) {
+    if ((method->reads & VITLRP_READS_SAMPLES) != 0 &&
         (options->samples < 1 || options->samples > VIT_MAX_SAMPLES)) {
-        return fail(err, STATUS_USAGE, "samples must be from 1 to %d", VIT_MAX_SAMPLES);
+        return fail(err, VITLRP_USAGE, "samples must be from 1 to %d", VIT_MAX_SAMPLES);
     }
-    if ((method->reads & VIT_READS_NOISE) != 0 &&
+    if ((method->reads & VITLRP_READS_NOISE) != 0 &&
         !(options->noise >= 0.0 && isfinite(options->noise))) {
-        return fail(err, STATUS_USAGE, "noise must be 0 or positive, and finite");
+        return fail(err, VITLRP_USAGE, "noise must be 0 or positive, and finite");
     }
-    if ((method->reads & VIT_READS_FUSION) != 0 &&
+    if ((method->reads & VITLRP_READS_HEAD_FUSION) != 0 &&
         !(options->discard_ratio >= 0.0 && options->discard_ratio < 1.0)) {
-        return fail(err, STATUS_USAGE, "the discard ratio must be at least 0 and below 1");
+        return fail(err, VITLRP_USAGE, "the discard ratio must be at least 0 and below 1");
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-enum status vit_attributor_run(struct vit_attributor *attributor, const struct vit_method *method,
-                               const struct vit_method_request *request, struct error *err) {
+enum vitlrp_status vit_attributor_run(struct vit_attributor *attributor,
+                                      const struct vit_method *method,
+                                      const struct vit_method_request *request,
+                                      struct vitlrp_error *err) {
     TRY(check_method(attributor, method, request, err));
     TRY(check_targets(attributor, request, err));
     TRY(check_options(method, request->options, err));
@@ -313,14 +323,14 @@ enum status vit_attributor_run(struct vit_attributor *attributor, const struct v
     attributor->moved = attributor->moved || method->moves_forward;
     TRY(method->attribute(attributor, request, err));
     if (!values_are_finite(request->patches, attributor->patches)) {
-        return fail(err, STATUS_NUMERIC, "the map of %s is not finite", method->name);
+        return fail(err, VITLRP_NUMERIC, "the map of %s is not finite", method->name);
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 /* ---- What several methods use ---- */
 
-double attributor_explained(const float *logits, const struct vit_target *targets,
+double attributor_explained(const float *logits, const struct vitlrp_target *targets,
                             size_t target_count) {
     double sum = 0.0;
     for (size_t i = 0; i < target_count; i++) {
@@ -330,12 +340,12 @@ double attributor_explained(const float *logits, const struct vit_target *target
 }
 
 double vit_attributor_explained(const struct vit_attributor *attributor,
-                                const struct vit_target *targets, size_t target_count) {
+                                const struct vitlrp_target *targets, size_t target_count) {
     return attributor_explained(attributor->scratch.logits, targets, target_count);
 }
 
-double attributor_probability(const float *logits, size_t classes, const struct vit_target *targets,
-                              size_t target_count) {
+double attributor_probability(const float *logits, size_t classes,
+                              const struct vitlrp_target *targets, size_t target_count) {
     double largest = logits[0];
     double total = 0.0;
     double sum = 0.0;
@@ -356,9 +366,9 @@ void attributor_patch_sums(struct vit_attributor *attributor, const float *map, 
     embed_patch_sums(&attributor->grid, attributor->scratch.unfolded, patches);
 }
 
-enum status attributor_gradient(struct vit_attributor *attributor, const float *input,
-                                const struct vit_method_request *request, float *gradient,
-                                struct error *err) {
+enum vitlrp_status attributor_gradient(struct vit_attributor *attributor, const float *input,
+                                       const struct vit_method_request *request, float *gradient,
+                                       struct vitlrp_error *err) {
     const struct vit_rules rules = {.propagation = VIT_PROPAGATE_GRADIENT};
     struct vit_relevance relevance = {.input_g = gradient};
     /* The logits of this input are nobody's: only those of the input to explain are kept. */

@@ -12,12 +12,10 @@
 #include "vit/program/batch.h"
 #include "vit/program/session.h"
 
-enum vit_head_fusion { VIT_FUSE_MEAN, VIT_FUSE_MAX, VIT_FUSE_MIN };
-
 /* Plain data; vit_method_defaults fills it per method, and a method reads only what concerns it. */
 struct vit_method_options {
-    struct vit_rules rules;      /* the attnlrp family */
-    enum vit_head_fusion fusion; /* rollout */
+    struct vit_rules rules;         /* the attnlrp family */
+    enum vitlrp_head_fusion fusion; /* rollout */
     double discard_ratio; /* rollout: share of the smallest attention entries set to 0, 0 <= ratio <
                              1 */
     size_t samples;       /* integrated-gradients, smoothgrad, rise, attnlrp-masked: 1 to
@@ -28,20 +26,11 @@ struct vit_method_options {
 
 #define VIT_MAX_SAMPLES 1000000
 
-/* The options that a method reads, as flags. */
-enum vit_method_reads {
-    VIT_READS_RULES = 1 << 0,
-    VIT_READS_FUSION = 1 << 1, /* and discard_ratio */
-    VIT_READS_SAMPLES = 1 << 2,
-    VIT_READS_NOISE = 1 << 3,
-    VIT_READS_SEED = 1 << 4
-};
-
 struct vit_attributor;
 
 struct vit_method_request {
     const float *input; /* [3, input_height, input_width]: that of the attributor's last forward */
-    const struct vit_target *targets;
+    const struct vitlrp_target *targets;
     size_t target_count;
     const struct vit_method_options *options;
     float *patches; /* [grid_height, grid_width] */
@@ -59,10 +48,11 @@ struct vit_method {
     bool moves_forward;   /* leaves the session with another input's forward pass */
     bool ignores_class; /* the same map for every target (rollout, raw-attention, random, centre) */
     unsigned scratch;   /* enum method_scratch of vit/methods/method_private.h */
-    unsigned reads;     /* enum vit_method_reads */
+    unsigned reads;     /* enum vitlrp_method_reads */
     struct vit_method_options defaults;
-    enum status (*attribute)(struct vit_attributor *attributor,
-                             const struct vit_method_request *request, struct error *err);
+    enum vitlrp_status (*attribute)(struct vit_attributor *attributor,
+                                    const struct vit_method_request *request,
+                                    struct vitlrp_error *err);
 };
 
 /* The table: methods 0 to vit_method_count() - 1, in the order in which they are listed to users.
@@ -84,43 +74,45 @@ struct vit_attributor_options {
     const char *backend;
     const struct vit_method *const *methods; /* the methods that will be run; copied */
     size_t method_count;
-    bool keep_all_tokens;         /* of the session, for vit_block_output */
-    size_t max_bytes;             /* LIMIT beyond; 0: none */
-    bool keep_totals;             /* of the session, for several attributions of one forward pass */
-    enum vit_precision precision; /* of the session and the batch */
-    bool many_passes;             /* of both */
+    bool keep_all_tokens; /* of the session, for vit_block_output */
+    size_t max_bytes;     /* LIMIT beyond; 0: none */
+    bool keep_totals;     /* of the session, for several attributions of one forward pass */
+    enum vitlrp_precision precision; /* of the session and the batch */
+    bool many_passes;                /* of both */
 };
 
 /* Bytes that an attributor holds: its session, its batch and its scratch. */
-enum status vit_attributor_bytes(const struct vit_model *model,
-                                 const struct vit_attributor_options *options, size_t *bytes,
-                                 struct error *err);
+enum vitlrp_status vit_attributor_bytes(const struct vit_model *model,
+                                        const struct vit_attributor_options *options, size_t *bytes,
+                                        struct vitlrp_error *err);
 
-enum status vit_attributor_open(const struct vit_model *model,
-                                const struct vit_attributor_options *options,
-                                struct vit_attributor **out, struct error *err);
+enum vitlrp_status vit_attributor_open(const struct vit_model *model,
+                                       const struct vit_attributor_options *options,
+                                       struct vit_attributor **out, struct vitlrp_error *err);
 void vit_attributor_close(struct vit_attributor *attributor);
 
 /* The forward pass that the following attributions share; logits may be NULL. NUMERIC as
  * vit_forward. */
-enum status vit_attributor_forward(struct vit_attributor *attributor, const float *input,
-                                   float *logits, struct error *err);
+enum vitlrp_status vit_attributor_forward(struct vit_attributor *attributor, const float *input,
+                                          float *logits, struct vitlrp_error *err);
 
 /* Repeats the last forward pass, of this input, if a method has moved the session on: for those who
  * want to use the session themselves after a method. */
-enum status vit_attributor_restore(struct vit_attributor *attributor, const float *input,
-                                   struct error *err);
+enum vitlrp_status vit_attributor_restore(struct vit_attributor *attributor, const float *input,
+                                          struct vitlrp_error *err);
 
 /* Runs a method on request->input, which must be the last vit_attributor_forward's; repeats that
  * forward pass first if another method has moved the session on. USAGE without a forward, for a
  * method that the attributor was not opened for, and for targets or options out of range; NUMERIC
  * if the map is not finite. */
-enum status vit_attributor_run(struct vit_attributor *attributor, const struct vit_method *method,
-                               const struct vit_method_request *request, struct error *err);
+enum vitlrp_status vit_attributor_run(struct vit_attributor *attributor,
+                                      const struct vit_method *method,
+                                      const struct vit_method_request *request,
+                                      struct vitlrp_error *err);
 
 /* The explained sum of logits, of the last vit_attributor_forward. */
 double vit_attributor_explained(const struct vit_attributor *attributor,
-                                const struct vit_target *targets, size_t target_count);
+                                const struct vitlrp_target *targets, size_t target_count);
 
 struct vit_session *vit_attributor_session(struct vit_attributor *attributor);
 struct vit_batch *

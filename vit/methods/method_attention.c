@@ -72,18 +72,18 @@ static double positive(double value) {
 /* ---- Rollout ---- */
 
 /* fused [tokens, tokens]: all heads in one, in head order. */
-static void fuse_heads(const struct vit_attention_view *view, enum vit_head_fusion fusion,
+static void fuse_heads(const struct vit_attention_view *view, enum vitlrp_head_fusion fusion,
                        float *fused) {
     size_t count = view->rows * view->tokens;
     for (size_t i = 0; i < count; i++) {
         double value = view->a[i];
         for (size_t h = 1; h < view->heads; h++) {
             double next = view->a[h * count + i];
-            value = fusion == VIT_FUSE_MEAN  ? value + next
-                    : fusion == VIT_FUSE_MAX ? fmax(value, next)
-                                             : fmin(value, next);
+            value = fusion == VITLRP_FUSE_MEAN  ? value + next
+                    : fusion == VITLRP_FUSE_MAX ? fmax(value, next)
+                                                : fmin(value, next);
         }
-        fused[i] = (float) (fusion == VIT_FUSE_MEAN ? value / (double) view->heads : value);
+        fused[i] = (float) (fusion == VITLRP_FUSE_MEAN ? value / (double) view->heads : value);
     }
 }
 
@@ -143,15 +143,16 @@ static void rollout_block(void *user, const struct vit_attention_view *view) {
     chain_pass(chain, view);
 }
 
-enum status method_rollout(struct vit_attributor *attributor,
-                           const struct vit_method_request *request, struct error *err) {
+enum vitlrp_status method_rollout(struct vit_attributor *attributor,
+                                  const struct vit_method_request *request,
+                                  struct vitlrp_error *err) {
     struct chain chain = chain_begin(attributor, request);
     chain.normalise = true;
     chain.line = fused_line;
     struct vit_attention_visitor visitor = {rollout_block, &chain};
     TRY(vit_visit_attention(attributor->session, &visitor, err));
     chain_give(&chain, request->patches);
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 /* ---- Rollouts of attention weighed by its gradient ---- */
@@ -189,33 +190,35 @@ static void chain_block(void *user, const struct vit_attention_view *view) {
 }
 
 /* A backward pass that shows every block to `visit`. */
-static enum status watch_backward(struct vit_attributor *attributor,
-                                  const struct vit_method_request *request,
-                                  const struct vit_rules *rules,
-                                  void (*visit)(void *user, const struct vit_attention_view *view),
-                                  void *user, struct error *err) {
+static enum vitlrp_status
+watch_backward(struct vit_attributor *attributor, const struct vit_method_request *request,
+               const struct vit_rules *rules,
+               void (*visit)(void *user, const struct vit_attention_view *view), void *user,
+               struct vitlrp_error *err) {
     struct vit_relevance relevance = {.visitor = {visit, user}};
     return vit_relevance(attributor->session, request->targets, request->target_count, rules,
                          &relevance, err);
 }
 
-enum status method_grad_rollout(struct vit_attributor *attributor,
-                                const struct vit_method_request *request, struct error *err) {
+enum vitlrp_status method_grad_rollout(struct vit_attributor *attributor,
+                                       const struct vit_method_request *request,
+                                       struct vitlrp_error *err) {
     struct chain chain = chain_begin(attributor, request);
     chain.normalise = true;
     chain.line = relu_of_mean_line;
     TRY(watch_backward(attributor, request, &GRADIENT, chain_block, &chain, err));
     chain_give(&chain, request->patches);
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-enum status method_chefer(struct vit_attributor *attributor,
-                          const struct vit_method_request *request, struct error *err) {
+enum vitlrp_status method_chefer(struct vit_attributor *attributor,
+                                 const struct vit_method_request *request,
+                                 struct vitlrp_error *err) {
     struct chain chain = chain_begin(attributor, request);
     chain.line = mean_of_relu_line;
     TRY(watch_backward(attributor, request, &GRADIENT, chain_block, &chain, err));
     chain_give(&chain, request->patches);
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 /* ---- The hybrid of relevance and gradient ---- */
@@ -245,14 +248,15 @@ static void relevance_line(const struct chain *chain, const struct vit_attention
     }
 }
 
-enum status method_lrp_rollout(struct vit_attributor *attributor,
-                               const struct vit_method_request *request, struct error *err) {
+enum vitlrp_status method_lrp_rollout(struct vit_attributor *attributor,
+                                      const struct vit_method_request *request,
+                                      struct vitlrp_error *err) {
     struct chain chain = chain_begin(attributor, request);
     chain.line = relevance_line;
     TRY(watch_backward(attributor, request, &GRADIENT, keep_gradient, attributor, err));
     TRY(watch_backward(attributor, request, &request->options->rules, chain_block, &chain, err));
     chain_give(&chain, request->patches);
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 /* ---- Single blocks ---- */
@@ -275,8 +279,9 @@ static void raw_attention_block(void *user, const struct vit_attention_view *vie
     }
 }
 
-enum status method_raw_attention(struct vit_attributor *attributor,
-                                 const struct vit_method_request *request, struct error *err) {
+enum vitlrp_status method_raw_attention(struct vit_attributor *attributor,
+                                        const struct vit_method_request *request,
+                                        struct vitlrp_error *err) {
     struct block_map map = {.block = attributor->model->config.depth - 1,
                             .patches = request->patches};
     struct vit_attention_visitor visitor = {raw_attention_block, &map};
@@ -311,8 +316,9 @@ static void attention_gradcam_block(void *user, const struct vit_attention_view 
 }
 
 /* The gradient of the last block's attention needs no backward pass through the others. */
-enum status method_attention_gradcam(struct vit_attributor *attributor,
-                                     const struct vit_method_request *request, struct error *err) {
+enum vitlrp_status method_attention_gradcam(struct vit_attributor *attributor,
+                                            const struct vit_method_request *request,
+                                            struct vitlrp_error *err) {
     struct block_map map = {.patches = request->patches};
     struct vit_attention_visitor visitor = {attention_gradcam_block, &map};
     return vit_block_gradient(attributor->session, attributor->model->config.depth - 1,
@@ -328,8 +334,9 @@ static void legrad_block(void *user, const struct vit_attention_view *view) {
     }
 }
 
-enum status method_legrad(struct vit_attributor *attributor,
-                          const struct vit_method_request *request, struct error *err) {
+enum vitlrp_status method_legrad(struct vit_attributor *attributor,
+                                 const struct vit_method_request *request,
+                                 struct vitlrp_error *err) {
     int32_t depth = attributor->model->config.depth;
     double terms = (double) depth * (double) (attributor->heads * attributor->tokens);
     struct block_map map = {.line = attributor->scratch.line};
@@ -342,5 +349,5 @@ enum status method_legrad(struct vit_attributor *attributor,
     for (size_t p = 0; p < attributor->patches; p++) {
         request->patches[p] = (float) (map.line[p + 1] / terms);
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }

@@ -3,19 +3,21 @@
 #include "base/random.h"
 #include "vit/methods/method_private.h"
 
-enum status method_random(struct vit_attributor *attributor,
-                          const struct vit_method_request *request, struct error *err) {
+enum vitlrp_status method_random(struct vit_attributor *attributor,
+                                 const struct vit_method_request *request,
+                                 struct vitlrp_error *err) {
     struct random_stream stream = random_open(request->options->seed);
     (void) err;
     for (size_t p = 0; p < attributor->patches; p++) {
         request->patches[p] = (float) random_uniform(&stream);
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 /* One half, which is a corner's, minus the squared distance to the centre; sides are 1 long. */
-enum status method_centre(struct vit_attributor *attributor,
-                          const struct vit_method_request *request, struct error *err) {
+enum vitlrp_status method_centre(struct vit_attributor *attributor,
+                                 const struct vit_method_request *request,
+                                 struct vitlrp_error *err) {
     const struct patch_grid *grid = &attributor->grid;
     (void) err;
     for (size_t p = 0; p < attributor->patches; p++) {
@@ -23,5 +25,5 @@ enum status method_centre(struct vit_attributor *attributor,
         double x = ((double) (p % grid->columns) + 0.5) / (double) grid->columns - 0.5;
         request->patches[p] = (float) (0.5 - y * y - x * x);
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }

@@ -6,8 +6,9 @@
 
 static const struct vit_rules GRADIENT = {.propagation = VIT_PROPAGATE_GRADIENT};
 
-enum status method_input_x_gradient(struct vit_attributor *attributor,
-                                    const struct vit_method_request *request, struct error *err) {
+enum vitlrp_status method_input_x_gradient(struct vit_attributor *attributor,
+                                           const struct vit_method_request *request,
+                                           struct vitlrp_error *err) {
     struct vit_relevance relevance = {.pixels = request->pixels, .patches = request->patches};
     return vit_relevance(attributor->session, request->targets, request->target_count, &GRADIENT,
                          &relevance, err);
@@ -20,14 +21,15 @@ static void clear_sum(struct vit_attributor *attributor) {
 }
 
 /* Adds the gradient at the changed input `sample` to the sum. */
-static enum status add_gradient(struct vit_attributor *attributor,
-                                const struct vit_method_request *request, struct error *err) {
+static enum vitlrp_status add_gradient(struct vit_attributor *attributor,
+                                       const struct vit_method_request *request,
+                                       struct vitlrp_error *err) {
     struct attributor_scratch *scratch = &attributor->scratch;
     TRY(attributor_gradient(attributor, scratch->sample, request, scratch->map, err));
     for (size_t i = 0; i < attributor->pixels; i++) {
         scratch->sum[i] += scratch->map[i];
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 /* The map in scratch to both of the caller's. */
@@ -40,9 +42,9 @@ static void give_map(struct vit_attributor *attributor, const struct vit_method_
 }
 
 /* The integral by the midpoint rule; its baseline is 0 after normalisation. */
-enum status method_integrated_gradients(struct vit_attributor *attributor,
-                                        const struct vit_method_request *request,
-                                        struct error *err) {
+enum vitlrp_status method_integrated_gradients(struct vit_attributor *attributor,
+                                               const struct vit_method_request *request,
+                                               struct vitlrp_error *err) {
     struct attributor_scratch *scratch = &attributor->scratch;
     size_t steps = request->options->samples;
     clear_sum(attributor);
@@ -57,7 +59,7 @@ enum status method_integrated_gradients(struct vit_attributor *attributor,
         scratch->map[i] = (float) (request->input[i] * scratch->sum[i] / (double) steps);
     }
     give_map(attributor, request);
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 static double range_of(const float *values, size_t count) {
@@ -70,8 +72,9 @@ static double range_of(const float *values, size_t count) {
     return largest - least;
 }
 
-enum status method_smoothgrad(struct vit_attributor *attributor,
-                              const struct vit_method_request *request, struct error *err) {
+enum vitlrp_status method_smoothgrad(struct vit_attributor *attributor,
+                                     const struct vit_method_request *request,
+                                     struct vitlrp_error *err) {
     struct attributor_scratch *scratch = &attributor->scratch;
     struct random_stream stream = random_open(request->options->seed);
     size_t samples = request->options->samples;
@@ -87,11 +90,12 @@ enum status method_smoothgrad(struct vit_attributor *attributor,
         scratch->map[i] = (float) fabs(scratch->sum[i] / (double) samples);
     }
     give_map(attributor, request);
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-enum status method_gradcam(struct vit_attributor *attributor,
-                           const struct vit_method_request *request, struct error *err) {
+enum vitlrp_status method_gradcam(struct vit_attributor *attributor,
+                                  const struct vit_method_request *request,
+                                  struct vitlrp_error *err) {
     struct attributor_scratch *scratch = &attributor->scratch;
     size_t dim = attributor->dim;
     struct vit_relevance relevance = {.norm1 = scratch->norm1, .norm1_g = scratch->norm1_g};
@@ -112,5 +116,5 @@ enum status method_gradcam(struct vit_attributor *attributor,
         }
         request->patches[p] = sum > 0.0 ? (float) sum : 0.0F;
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }

@@ -4,8 +4,8 @@
 #include "base/random.h"
 #include "vit/methods/method_private.h"
 
-enum status method_lrp(struct vit_attributor *attributor, const struct vit_method_request *request,
-                       struct error *err) {
+enum vitlrp_status method_lrp(struct vit_attributor *attributor,
+                              const struct vit_method_request *request, struct vitlrp_error *err) {
     struct vit_relevance relevance = {.pixels = request->pixels, .patches = request->patches};
     return vit_relevance(attributor->session, request->targets, request->target_count,
                          &request->options->rules, &relevance, err);
@@ -42,8 +42,9 @@ static void hide_patches(struct vit_attributor *attributor, const float *input) 
 }
 
 /* Adds the relevance of the kept patches, from the session's forward pass, to the sums. */
-static enum status add_copy(struct vit_attributor *attributor,
-                            const struct vit_method_request *request, struct error *err) {
+static enum vitlrp_status add_copy(struct vit_attributor *attributor,
+                                   const struct vit_method_request *request,
+                                   struct vitlrp_error *err) {
     struct attributor_scratch *scratch = &attributor->scratch;
     bool pixels = request->pixels != NULL;
     struct vit_relevance relevance = {.patches = scratch->patch_map,
@@ -61,7 +62,7 @@ static enum status add_copy(struct vit_attributor *attributor,
             scratch->sum[i] += scratch->map[i];
         }
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 static void begin_sums(struct vit_attributor *attributor) {
@@ -89,8 +90,9 @@ static void give_means(const struct vit_attributor *attributor,
     }
 }
 
-enum status method_masked(struct vit_attributor *attributor,
-                          const struct vit_method_request *request, struct error *err) {
+enum vitlrp_status method_masked(struct vit_attributor *attributor,
+                                 const struct vit_method_request *request,
+                                 struct vitlrp_error *err) {
     struct random_stream stream = random_open(request->options->seed);
     begin_sums(attributor);
     TRY(add_copy(attributor, request, err));
@@ -103,5 +105,5 @@ enum status method_masked(struct vit_attributor *attributor,
         TRY(add_copy(attributor, request, err));
     }
     give_means(attributor, request);
-    return STATUS_OK;
+    return VITLRP_OK;
 }

@@ -7,8 +7,9 @@
 #include "base/random.h"
 #include "vit/methods/method_private.h"
 
-enum status method_occlusion(struct vit_attributor *attributor,
-                             const struct vit_method_request *request, struct error *err) {
+enum vitlrp_status method_occlusion(struct vit_attributor *attributor,
+                                    const struct vit_method_request *request,
+                                    struct vitlrp_error *err) {
     struct attributor_scratch *scratch = &attributor->scratch;
     double whole = vit_attributor_explained(attributor, request->targets, request->target_count);
     for (size_t first = 0; first < attributor->patches; first += attributor->capacity) {
@@ -25,7 +26,7 @@ enum status method_occlusion(struct vit_attributor *attributor,
             request->patches[first + i] = (float) (whole - without);
         }
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 /* ---- RISE ---- */
@@ -120,8 +121,8 @@ static void add_samples(struct vit_attributor *attributor, const struct vit_meth
     }
 }
 
-enum status method_rise(struct vit_attributor *attributor, const struct vit_method_request *request,
-                        struct error *err) {
+enum vitlrp_status method_rise(struct vit_attributor *attributor,
+                               const struct vit_method_request *request, struct vitlrp_error *err) {
     struct attributor_scratch *scratch = &attributor->scratch;
     struct random_stream stream = random_open(request->options->seed);
     size_t samples = request->options->samples;
@@ -141,5 +142,5 @@ enum status method_rise(struct vit_attributor *attributor, const struct vit_meth
         memcpy(request->pixels, scratch->map, attributor->pixels * sizeof *scratch->map);
     }
     attributor_patch_sums(attributor, scratch->map, request->patches);
-    return STATUS_OK;
+    return VITLRP_OK;
 }

@@ -61,26 +61,26 @@ struct vit_attributor {
 };
 
 /* The explained sum of logits. */
-double attributor_explained(const float *logits, const struct vit_target *targets,
+double attributor_explained(const float *logits, const struct vitlrp_target *targets,
                             size_t target_count);
 
 /* The same sum of softmax probabilities, over `classes` logits. */
-double attributor_probability(const float *logits, size_t classes, const struct vit_target *targets,
-                              size_t target_count);
+double attributor_probability(const float *logits, size_t classes,
+                              const struct vitlrp_target *targets, size_t target_count);
 
 /* patches [grid] = the sums of a pixel map [3, height, width] over each patch; uses unfolded. */
 void attributor_patch_sums(struct vit_attributor *attributor, const float *map, float *patches);
 
 /* The plain gradient [3, height, width] of the explained sum at an input: one forward and one
  * backward pass. */
-enum status attributor_gradient(struct vit_attributor *attributor, const float *input,
-                                const struct vit_method_request *request, float *gradient,
-                                struct error *err);
+enum vitlrp_status attributor_gradient(struct vit_attributor *attributor, const float *input,
+                                       const struct vit_method_request *request, float *gradient,
+                                       struct vitlrp_error *err);
 
 /* The methods' functions; vit/METHODS.md has the formulas. */
 #define METHOD_FUNCTION(name)                                                                      \
-    enum status name(struct vit_attributor *attributor, const struct vit_method_request *request,  \
-                     struct error *err)
+    enum vitlrp_status name(struct vit_attributor *attributor,                                     \
+                            const struct vit_method_request *request, struct vitlrp_error *err)
 
 METHOD_FUNCTION(method_lrp);
 METHOD_FUNCTION(method_masked);

@@ -78,27 +78,28 @@ struct vit_load_limits {
 struct vit_load_limits vit_load_limits_default(void);
 
 /* USAGE if a limit is zero. */
-enum status vit_load_limits_check(const struct vit_load_limits *limits, struct error *err);
+enum vitlrp_status vit_load_limits_check(const struct vit_load_limits *limits,
+                                         struct vitlrp_error *err);
 
 struct vit_load_options {
     int32_t heads;                        /* 0: from the configuration, else dim / 64 */
     const struct vit_load_limits *limits; /* NULL: the default ones */
-    const struct log *log;
+    const struct vitlrp_log *log;
 };
 
 /* Loads a checkpoint from a path (or a Hugging Face folder). *out is owned: vit_model_free. */
-enum status vit_model_load(const char *path, const struct vit_load_options *options,
-                           struct vit_model **out, struct error *err);
+enum vitlrp_status vit_model_load(const char *path, const struct vit_load_options *options,
+                                  struct vit_model **out, struct vitlrp_error *err);
 
 /* Loads a checkpoint from memory, which is not needed afterwards. */
-enum status vit_model_load_memory(const void *data, size_t size, const char *name,
-                                  const struct vit_load_options *options, struct vit_model **out,
-                                  struct error *err);
+enum vitlrp_status vit_model_load_memory(const void *data, size_t size, const char *name,
+                                         const struct vit_load_options *options,
+                                         struct vit_model **out, struct vitlrp_error *err);
 
 /* A model of the given shape with seeded random weights, scaled as a trained one's so that
  * activations stay in range. */
-enum status vit_model_random(const struct vit_config *config, uint64_t seed, struct vit_model **out,
-                             struct error *err);
+enum vitlrp_status vit_model_random(const struct vit_config *config, uint64_t seed,
+                                    struct vit_model **out, struct vitlrp_error *err);
 
 void vit_model_free(struct vit_model *model);
 

@@ -77,8 +77,9 @@ size_t vit_batch_default_capacity(size_t tokens) {
     return size_max(1, TOKENS_AT_ONCE / tokens);
 }
 
-static enum status measure(struct vit_batch *batch, const struct vit_model *model,
-                           const struct vit_batch_options *options, struct error *err) {
+static enum vitlrp_status measure(struct vit_batch *batch, const struct vit_model *model,
+                                  const struct vit_batch_options *options,
+                                  struct vitlrp_error *err) {
     TRY(network_set_shape(&batch->net, model, options->input_height, options->input_width, err));
     batch->capacity =
         options->capacity > 0 ? options->capacity : vit_batch_default_capacity(batch->net.tokens);
@@ -87,27 +88,29 @@ static enum status measure(struct vit_batch *batch, const struct vit_model *mode
     struct arena arena = arena_measuring();
     lay_out(batch, &arena, options->threads);
     if (arena.overflow) {
-        return fail(err, STATUS_LIMIT, "a batch of %zu inputs needs more memory than there is",
+        return fail(err, VITLRP_LIMIT, "a batch of %zu inputs needs more memory than there is",
                     batch->capacity);
     }
     batch->bytes = arena.used;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-enum status vit_batch_bytes(const struct vit_model *model, const struct vit_batch_options *options,
-                            size_t *bytes, struct error *err) {
+enum vitlrp_status vit_batch_bytes(const struct vit_model *model,
+                                   const struct vit_batch_options *options, size_t *bytes,
+                                   struct vitlrp_error *err) {
     struct vit_batch batch = {0};
     TRY(measure(&batch, model, options, err));
     *bytes = batch.bytes;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status open_resources(struct vit_batch *batch, const struct vit_model *model,
-                                  const struct vit_batch_options *options, struct error *err) {
+static enum vitlrp_status open_resources(struct vit_batch *batch, const struct vit_model *model,
+                                         const struct vit_batch_options *options,
+                                         struct vitlrp_error *err) {
     TRY(measure(batch, model, options, err));
     batch->block = mem_alloc_aligned(batch->bytes, 1);
     if (batch->block == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory: a batch needs %zu bytes", batch->bytes);
+        return fail(err, VITLRP_NOMEM, "out of memory: a batch needs %zu bytes", batch->bytes);
     }
     TRY(engine_open(&batch->net.engine, options->backend, options->threads, err));
     struct arena arena = arena_over(batch->block, batch->bytes);
@@ -121,19 +124,20 @@ static enum status open_resources(struct vit_batch *batch, const struct vit_mode
                              (int32_t) batch->net.grid.columns, batch->buffers.position, err);
 }
 
-enum status vit_batch_open(const struct vit_model *model, const struct vit_batch_options *options,
-                           struct vit_batch **out, struct error *err) {
+enum vitlrp_status vit_batch_open(const struct vit_model *model,
+                                  const struct vit_batch_options *options, struct vit_batch **out,
+                                  struct vitlrp_error *err) {
     struct vit_batch *batch = mem_calloc(1, sizeof *batch);
     if (batch == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for a batch");
+        return fail(err, VITLRP_NOMEM, "out of memory for a batch");
     }
-    enum status status = open_resources(batch, model, options, err);
-    if (status != STATUS_OK) {
+    enum vitlrp_status status = open_resources(batch, model, options, err);
+    if (status != VITLRP_OK) {
         vit_batch_close(batch);
         return status;
     }
     *out = batch;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 void vit_batch_close(struct vit_batch *batch) {
@@ -192,8 +196,8 @@ static void forward_last_block(struct vit_batch *batch, size_t count) {
 }
 
 /* From x_in and qkv of the first block for `count` <= capacity inputs to their logits. */
-static enum status forward_from_qkv(struct vit_batch *batch, size_t count, float *logits,
-                                    struct error *err) {
+static enum vitlrp_status forward_from_qkv(struct vit_batch *batch, size_t count, float *logits,
+                                           struct vitlrp_error *err) {
     const struct network *net = &batch->net;
     const struct vit_block *blocks = net->model->weights.blocks;
     struct block_scratch scratch = scratch_of(batch);
@@ -212,7 +216,7 @@ static enum status forward_from_qkv(struct vit_batch *batch, size_t count, float
     network_head_forward(net, count, batch->buffers.x[depth % 2], batch->buffers.cls, logits);
     batch->inputs += count;
     if (!values_are_finite(logits, count * (size_t) net->model->config.classes)) {
-        return fail(err, STATUS_NUMERIC, "the logits of a perturbed input are not finite");
+        return fail(err, VITLRP_NUMERIC, "the logits of a perturbed input are not finite");
     }
     return engine_check(&batch->net.engine, err);
 }
@@ -229,17 +233,17 @@ static void embed_inputs(struct vit_batch *batch, size_t count, const float *inp
                    net->dim, NULL);
 }
 
-enum status vit_batch_forward(struct vit_batch *batch, size_t count, const float *inputs,
-                              float *logits, struct error *err) {
+enum vitlrp_status vit_batch_forward(struct vit_batch *batch, size_t count, const float *inputs,
+                                     float *logits, struct vitlrp_error *err) {
     const struct network *net = &batch->net;
     struct batch_buffers *b = &batch->buffers;
     struct block_state first = state_of(batch, 0);
     struct block_scratch scratch = scratch_of(batch);
     size_t classes = (size_t) net->model->config.classes;
-    enum status status = STATUS_OK;
+    enum vitlrp_status status = VITLRP_OK;
     struct gemm_entry saved;
     net->engine.backend->enter(&saved);
-    for (size_t done = 0; done < count && status == STATUS_OK;) {
+    for (size_t done = 0; done < count && status == VITLRP_OK;) {
         size_t step = size_min(batch->capacity, count - done);
         embed_inputs(batch, step, inputs + done * net->patches * net->patch_pixels, b->embedded);
         network_place_tokens(net, step, b->embedded, b->position, first.x_in);
@@ -280,17 +284,18 @@ static void mix_variants(struct vit_batch *batch, size_t count, const uint8_t *m
     }
 }
 
-enum status vit_batch_forward_mixed(struct vit_batch *batch, const float *original,
-                                    const float *replacement, size_t count, const uint8_t *masks,
-                                    float *logits, struct error *err) {
+enum vitlrp_status vit_batch_forward_mixed(struct vit_batch *batch, const float *original,
+                                           const float *replacement, size_t count,
+                                           const uint8_t *masks, float *logits,
+                                           struct vitlrp_error *err) {
     const struct network *net = &batch->net;
     size_t classes = (size_t) net->model->config.classes;
-    enum status status = STATUS_OK;
+    enum vitlrp_status status = VITLRP_OK;
     struct gemm_entry saved;
     net->engine.backend->enter(&saved);
     make_variant(batch, 0, original);
     make_variant(batch, 1, replacement);
-    for (size_t done = 0; done < count && status == STATUS_OK;) {
+    for (size_t done = 0; done < count && status == VITLRP_OK;) {
         size_t step = size_min(batch->capacity, count - done);
         mix_variants(batch, step, masks + done * net->patches);
         status = forward_from_qkv(batch, step, logits + done * classes, err);

@@ -18,36 +18,39 @@ struct vit_batch_options {
     int32_t input_height; /* 0: as trained */
     int32_t input_width;
     const char *backend; /* gemm_backend_find */
-    enum vit_precision precision;
+    enum vitlrp_precision precision;
     bool many_passes; /* the model may hold its weights a second time for faster passes */
 };
 
 /* Bytes of the batch's one block. */
-enum status vit_batch_bytes(const struct vit_model *model, const struct vit_batch_options *options,
-                            size_t *bytes, struct error *err);
+enum vitlrp_status vit_batch_bytes(const struct vit_model *model,
+                                   const struct vit_batch_options *options, size_t *bytes,
+                                   struct vitlrp_error *err);
 
 /* What capacity 0 comes to for an input of that many tokens. */
 size_t vit_batch_default_capacity(size_t tokens);
 
 /* *out is owned: vit_batch_close. The model must outlive it. */
-enum status vit_batch_open(const struct vit_model *model, const struct vit_batch_options *options,
-                           struct vit_batch **out, struct error *err);
+enum vitlrp_status vit_batch_open(const struct vit_model *model,
+                                  const struct vit_batch_options *options, struct vit_batch **out,
+                                  struct vitlrp_error *err);
 
 /* NULL is ignored. */
 void vit_batch_close(struct vit_batch *batch);
 
 /* logits [count, classes] of inputs [count, 3, input_height, input_width], for any count. An
  * input's logits do not depend on its neighbours' values. NUMERIC if logits are not finite. */
-enum status vit_batch_forward(struct vit_batch *batch, size_t count, const float *inputs,
-                              float *logits, struct error *err);
+enum vitlrp_status vit_batch_forward(struct vit_batch *batch, size_t count, const float *inputs,
+                                     float *logits, struct vitlrp_error *err);
 
 /* logits [count, classes] of perturbed versions of one input: version i shows the patches p of
  * `original` where masks[i * patches + p] is 0, and those of `replacement` where it is 1. Both
  * inputs [3, input_height, input_width]; all that precedes the first attention is computed once for
  * each. NUMERIC as above. */
-enum status vit_batch_forward_mixed(struct vit_batch *batch, const float *original,
-                                    const float *replacement, size_t count, const uint8_t *masks,
-                                    float *logits, struct error *err);
+enum vitlrp_status vit_batch_forward_mixed(struct vit_batch *batch, const float *original,
+                                           const float *replacement, size_t count,
+                                           const uint8_t *masks, float *logits,
+                                           struct vitlrp_error *err);
 
 /* Inputs computed together; work in multiples of it wastes nothing. */
 size_t vit_batch_capacity(const struct vit_batch *batch);

@@ -16,8 +16,8 @@ static void embed_input(struct vit_session *session, const float *input) {
     profile_lap(net->engine.profile, PROFILE_CONV, flops_linear(&layer, net->patches));
 }
 
-static enum status forward_pass(struct vit_session *session, const float *input, float *logits,
-                                struct error *err) {
+static enum vitlrp_status forward_pass(struct vit_session *session, const float *input,
+                                       float *logits, struct vitlrp_error *err) {
     const struct network *net = &session->net;
     const struct vit_config *config = &net->model->config;
     struct session_state *state = &session->state;
@@ -31,7 +31,7 @@ static enum status forward_pass(struct vit_session *session, const float *input,
         state->totals[i].has_fc2 = false;
     }
     if (!values_are_finite(input, session->net.patches * session->net.patch_pixels)) {
-        return fail(err, STATUS_NUMERIC, "the model input holds NaN or infinity");
+        return fail(err, VITLRP_NUMERIC, "the model input holds NaN or infinity");
     }
     profile_lap(net->engine.profile, PROFILE_OTHER, 0.0);
     struct gemm_entry saved;
@@ -45,7 +45,7 @@ static enum status forward_pass(struct vit_session *session, const float *input,
     session->net.engine.backend->leave(&saved);
     TRY(engine_check(&net->engine, err));
     if (!values_are_finite(session->state.logits, classes)) {
-        return fail(err, STATUS_NUMERIC,
+        return fail(err, VITLRP_NUMERIC,
                     "the logits are not finite: the weights do not suit this "
                     "input");
     }
@@ -53,34 +53,34 @@ static enum status forward_pass(struct vit_session *session, const float *input,
         memcpy(logits, session->state.logits, classes * sizeof *logits);
     }
     session->has_forward = true;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-enum status vit_forward(struct vit_session *session, const float *input, float *logits,
-                        struct error *err) {
+enum vitlrp_status vit_forward(struct vit_session *session, const float *input, float *logits,
+                               struct vitlrp_error *err) {
     profile_begin(session->net.engine.profile, PROFILE_FORWARD);
-    enum status status = forward_pass(session, input, logits, err);
+    enum vitlrp_status status = forward_pass(session, input, logits, err);
     profile_end(session->net.engine.profile);
     return status;
 }
 
-enum status vit_block_output(const struct vit_session *session, int32_t block, float *output,
-                             struct error *err) {
+enum vitlrp_status vit_block_output(const struct vit_session *session, int32_t block, float *output,
+                                    struct vitlrp_error *err) {
     int32_t depth = session->net.model->config.depth;
     if (!session->has_forward) {
-        return fail(err, STATUS_USAGE, "no forward pass yet");
+        return fail(err, VITLRP_USAGE, "no forward pass yet");
     }
     if (block < -1 || block >= depth) {
-        return fail(err, STATUS_USAGE, "block %d is out of range: -1 (embedding) to %d", block,
+        return fail(err, VITLRP_USAGE, "block %d is out of range: -1 (embedding) to %d", block,
                     depth - 1);
     }
     if (block >= 0 && session->state.blocks[block].rows != session->net.tokens) {
-        return fail(err, STATUS_USAGE,
+        return fail(err, VITLRP_USAGE,
                     "the last block computed the CLS token only: open the session with "
                     "keep_all_tokens");
     }
     const float *tokens =
         block < 0 ? session->state.blocks[0].x_in : session->state.blocks[block].x_out;
     memcpy(output, tokens, session->net.tokens * session->net.dim * sizeof *output);
-    return STATUS_OK;
+    return VITLRP_OK;
 }

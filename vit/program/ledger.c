@@ -13,5 +13,5 @@ void ledger_record(struct ledger *ledger, int32_t block, const char *kind, doubl
         return;
     }
     ledger->entries[ledger->count++] =
-        (struct vit_ledger_entry){.block = block, .kind = kind, .absorbed = received - passed};
+        (struct vitlrp_ledger_entry){.block = block, .kind = kind, .absorbed = received - passed};
 }

@@ -9,7 +9,7 @@
 /* Writes entries in the order the backward pass meets the operations. entries NULL: records
  * nothing. */
 struct ledger {
-    struct vit_ledger_entry *entries;
+    struct vitlrp_ledger_entry *entries;
     size_t count;
 };
 

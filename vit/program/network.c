@@ -6,13 +6,14 @@
 #include "vit/math/flops.h"
 #include "vit/math/profile.h"
 
-enum status network_set_shape(struct network *net, const struct vit_model *model,
-                              int32_t input_height, int32_t input_width, struct error *err) {
+enum vitlrp_status network_set_shape(struct network *net, const struct vit_model *model,
+                                     int32_t input_height, int32_t input_width,
+                                     struct vitlrp_error *err) {
     const struct vit_config *config = &model->config;
     int32_t height = input_height > 0 ? input_height : config->image_height;
     int32_t width = input_width > 0 ? input_width : config->image_width;
     if (height % config->patch_height != 0 || width % config->patch_width != 0) {
-        return fail(err, STATUS_MISMATCH,
+        return fail(err, VITLRP_MISMATCH,
                     "an input of %d x %d pixels is not a multiple of the model's %d x %d patches "
                     "(width x height)",
                     width, height, config->patch_width, config->patch_height);
@@ -30,7 +31,7 @@ enum status network_set_shape(struct network *net, const struct vit_model *model
                             .input_width = width};
     net->patches = net->grid.rows * net->grid.columns;
     net->tokens = net->patches + 1;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 /* ---- Layers ---- */

@@ -25,8 +25,9 @@ struct network {
 
 /* Sets everything but the engine. Input sizes 0: as trained. MISMATCH if they are no multiple of
  * the patch. */
-enum status network_set_shape(struct network *net, const struct vit_model *model,
-                              int32_t input_height, int32_t input_width, struct error *err);
+enum vitlrp_status network_set_shape(struct network *net, const struct vit_model *model,
+                                     int32_t input_height, int32_t input_width,
+                                     struct vitlrp_error *err);
 
 /* The layers as linear_forward and linear_relevance take them. */
 struct linear network_qkv(const struct network *net, const struct vit_block *block);

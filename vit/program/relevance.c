@@ -93,7 +93,7 @@ static void pass_norm(struct pass *pass, int32_t block, const char *kind, size_t
 /* From the targets to G of the tokens that leave the last block, in g_x: all 0 but for CLS. Under
  * the plain gradient, which reads no output of the head, any block may stand for the last one. */
 static void pass_head(struct pass *pass, const struct block_state *last,
-                      const struct vit_target *targets, size_t target_count) {
+                      const struct vitlrp_target *targets, size_t target_count) {
     struct vit_session *session = pass->session;
     struct session_scratch *scratch = &session->scratch;
     const struct session_state *state = &session->state;
@@ -354,7 +354,7 @@ static void pass_attention_branch(struct pass *pass, int32_t block, const struct
 }
 
 /* From G of the embedded tokens to the maps. */
-static enum status pass_embedding(struct pass *pass, struct error *err) {
+static enum vitlrp_status pass_embedding(struct pass *pass, struct vitlrp_error *err) {
     struct vit_session *session = pass->session;
     struct session_scratch *scratch = &session->scratch;
     const struct session_state *state = &session->state;
@@ -385,7 +385,7 @@ static enum status pass_embedding(struct pass *pass, struct error *err) {
     }
     kernels->multiply(scratch->patch, scratch->patch, state->unfolded, pixels);
     if (!values_are_finite(scratch->patch, pixels)) {
-        return fail(err, STATUS_NUMERIC,
+        return fail(err, VITLRP_NUMERIC,
                     "the relevance is not finite: try another rule (a positive gamma has no pole)");
     }
     if (relevance->pixels != NULL) {
@@ -394,42 +394,43 @@ static enum status pass_embedding(struct pass *pass, struct error *err) {
     if (relevance->patches != NULL) {
         embed_patch_sums(&session->net.grid, scratch->patch, relevance->patches);
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status check_targets(const struct vit_session *session,
-                                 const struct vit_target *targets, size_t target_count,
-                                 struct error *err) {
+static enum vitlrp_status check_targets(const struct vit_session *session,
+                                        const struct vitlrp_target *targets, size_t target_count,
+                                        struct vitlrp_error *err) {
     const struct vit_config *config = &session->net.model->config;
     if (!session->has_forward) {
-        return fail(err, STATUS_USAGE, "no forward pass yet: there is nothing to explain");
+        return fail(err, VITLRP_USAGE, "no forward pass yet: there is nothing to explain");
     }
     if (target_count == 0) {
-        return fail(err, STATUS_USAGE, "no target to explain");
+        return fail(err, VITLRP_USAGE, "no target to explain");
     }
     for (size_t i = 0; i < target_count; i++) {
         if (targets[i].output < 0 || targets[i].output >= config->classes) {
-            return fail(err, STATUS_USAGE, "output %d is out of range: 0 to %d", targets[i].output,
+            return fail(err, VITLRP_USAGE, "output %d is out of range: 0 to %d", targets[i].output,
                         config->classes - 1);
         }
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status check_block(const struct vit_session *session, int32_t block,
-                               struct error *err) {
+static enum vitlrp_status check_block(const struct vit_session *session, int32_t block,
+                                      struct vitlrp_error *err) {
     int32_t depth = session->net.model->config.depth;
     if (block < 0 || block >= depth) {
-        return fail(err, STATUS_USAGE, "block %d is out of range: 0 to %d", block, depth - 1);
+        return fail(err, VITLRP_USAGE, "block %d is out of range: 0 to %d", block, depth - 1);
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status check_attention_maps(const struct vit_session *session, struct error *err) {
+static enum vitlrp_status check_attention_maps(const struct vit_session *session,
+                                               struct vitlrp_error *err) {
     if (session->scratch.a == NULL) {
-        return fail(err, STATUS_USAGE, "the session was opened without attention_maps");
+        return fail(err, VITLRP_USAGE, "the session was opened without attention_maps");
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 /* The queries that the forward pass left out in a block of which only CLS leaves. The CLS row stays
@@ -446,10 +447,11 @@ static void complete_queries(struct vit_session *session, const struct vit_block
     state->rows = session->net.tokens;
 }
 
-enum status vit_visit_attention(struct vit_session *session,
-                                const struct vit_attention_visitor *visitor, struct error *err) {
+enum vitlrp_status vit_visit_attention(struct vit_session *session,
+                                       const struct vit_attention_visitor *visitor,
+                                       struct vitlrp_error *err) {
     if (!session->has_forward) {
-        return fail(err, STATUS_USAGE, "no forward pass yet: there is nothing to show");
+        return fail(err, VITLRP_USAGE, "no forward pass yet: there is nothing to show");
     }
     TRY(check_attention_maps(session, err));
     struct gemm_entry saved;
@@ -467,9 +469,10 @@ enum status vit_visit_attention(struct vit_session *session,
     return engine_check(&session->net.engine, err);
 }
 
-enum status vit_block_gradient(struct vit_session *session, int32_t block,
-                               const struct vit_target *targets, size_t target_count,
-                               const struct vit_attention_visitor *visitor, struct error *err) {
+enum vitlrp_status vit_block_gradient(struct vit_session *session, int32_t block,
+                                      const struct vitlrp_target *targets, size_t target_count,
+                                      const struct vit_attention_visitor *visitor,
+                                      struct vitlrp_error *err) {
     TRY(check_targets(session, targets, target_count, err));
     TRY(check_block(session, block, err));
     TRY(check_attention_maps(session, err));
@@ -490,9 +493,9 @@ enum status vit_block_gradient(struct vit_session *session, int32_t block,
     return engine_check(&session->net.engine, err);
 }
 
-enum status vit_relevance(struct vit_session *session, const struct vit_target *targets,
-                          size_t target_count, const struct vit_rules *rules,
-                          struct vit_relevance *relevance, struct error *err) {
+enum vitlrp_status vit_relevance(struct vit_session *session, const struct vitlrp_target *targets,
+                                 size_t target_count, const struct vit_rules *rules,
+                                 struct vit_relevance *relevance, struct vitlrp_error *err) {
     TRY(check_targets(session, targets, target_count, err));
     if (relevance->neurons != NULL) {
         TRY(check_block(session, relevance->neurons_block, err));
@@ -515,7 +518,7 @@ enum status vit_relevance(struct vit_session *session, const struct vit_target *
         pass_mlp(&pass, i, weights, state);
         pass_attention_branch(&pass, i, weights, state);
     }
-    enum status status = pass_embedding(&pass, err);
+    enum vitlrp_status status = pass_embedding(&pass, err);
     session->net.engine.backend->leave(&saved);
     profile_end(session->net.engine.profile);
     TRY(engine_check(&session->net.engine, err));

@@ -108,21 +108,22 @@ static void lay_out(struct vit_session *session, struct arena *arena,
     lay_out_scratch(session, arena, options);
 }
 
-static enum status measure(struct vit_session *session, const struct vit_session_options *options,
-                           size_t *bytes, struct error *err) {
+static enum vitlrp_status measure(struct vit_session *session,
+                                  const struct vit_session_options *options, size_t *bytes,
+                                  struct vitlrp_error *err) {
     struct arena arena = arena_measuring();
     lay_out(session, &arena, options);
     if (arena.overflow) {
-        return fail(err, STATUS_LIMIT, "an input of %d x %d pixels needs more memory than there is",
+        return fail(err, VITLRP_LIMIT, "an input of %d x %d pixels needs more memory than there is",
                     session->net.input_width, session->net.input_height);
     }
     *bytes = arena.used;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-enum status vit_session_bytes(const struct vit_model *model,
-                              const struct vit_session_options *options, size_t *bytes,
-                              struct error *err) {
+enum vitlrp_status vit_session_bytes(const struct vit_model *model,
+                                     const struct vit_session_options *options, size_t *bytes,
+                                     struct vitlrp_error *err) {
     struct vit_session session = {0};
     TRY(network_set_shape(&session.net, model, options->input_height, options->input_width, err));
     return measure(&session, options, bytes, err);
@@ -130,16 +131,17 @@ enum status vit_session_bytes(const struct vit_model *model,
 
 /* Everything after the sizes are known; what it has opened so far is released by vit_session_close.
  */
-static enum status open_resources(struct vit_session *session,
-                                  const struct vit_session_options *options, struct error *err) {
+static enum vitlrp_status open_resources(struct vit_session *session,
+                                         const struct vit_session_options *options,
+                                         struct vitlrp_error *err) {
     TRY(measure(session, options, &session->bytes, err));
     if (options->max_bytes != 0 && session->bytes > options->max_bytes) {
-        return fail(err, STATUS_LIMIT, "needs %zu bytes of memory, the limit is %zu",
+        return fail(err, VITLRP_LIMIT, "needs %zu bytes of memory, the limit is %zu",
                     session->bytes, options->max_bytes);
     }
     session->block = mem_alloc_aligned(session->bytes, 1);
     if (session->block == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory: a session needs %zu bytes", session->bytes);
+        return fail(err, VITLRP_NOMEM, "out of memory: a session needs %zu bytes", session->bytes);
     }
     TRY(engine_open(&session->net.engine, options->backend, options->threads, err));
     struct arena arena = arena_over(session->block, session->bytes);
@@ -155,24 +157,24 @@ static enum status open_resources(struct vit_session *session,
                              (int32_t) session->net.grid.columns, session->state.position, err);
 }
 
-enum status vit_session_open(const struct vit_model *model,
-                             const struct vit_session_options *options, struct vit_session **out,
-                             struct error *err) {
+enum vitlrp_status vit_session_open(const struct vit_model *model,
+                                    const struct vit_session_options *options,
+                                    struct vit_session **out, struct vitlrp_error *err) {
     struct vit_session *session = mem_calloc(1, sizeof *session);
     if (session == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for a session");
+        return fail(err, VITLRP_NOMEM, "out of memory for a session");
     }
-    enum status status =
+    enum vitlrp_status status =
         network_set_shape(&session->net, model, options->input_height, options->input_width, err);
-    if (status == STATUS_OK) {
+    if (status == VITLRP_OK) {
         status = open_resources(session, options, err);
     }
-    if (status != STATUS_OK) {
+    if (status != VITLRP_OK) {
         vit_session_close(session);
         return status;
     }
     *out = session;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 void vit_session_close(struct vit_session *session) {

@@ -25,19 +25,19 @@ struct vit_session_options {
     bool attention_maps; /* room for the attention matrices of a block: vit_relevance.visitor */
     const char *backend; /* gemm_backend_find */
     size_t max_bytes;    /* LIMIT beyond; 0: none */
-    enum vit_precision precision;
+    enum vitlrp_precision precision;
     bool many_passes; /* the model may hold its weights a second time for faster forward passes */
 };
 
 /* Bytes of the session's one block. MISMATCH if the input is not a multiple of the patch. */
-enum status vit_session_bytes(const struct vit_model *model,
-                              const struct vit_session_options *options, size_t *bytes,
-                              struct error *err);
+enum vitlrp_status vit_session_bytes(const struct vit_model *model,
+                                     const struct vit_session_options *options, size_t *bytes,
+                                     struct vitlrp_error *err);
 
 /* *out is owned: vit_session_close. The model must outlive it. */
-enum status vit_session_open(const struct vit_model *model,
-                             const struct vit_session_options *options, struct vit_session **out,
-                             struct error *err);
+enum vitlrp_status vit_session_open(const struct vit_model *model,
+                                    const struct vit_session_options *options,
+                                    struct vit_session **out, struct vitlrp_error *err);
 
 void vit_session_close(struct vit_session *session);
 
@@ -47,7 +47,7 @@ struct vit_session_info {
     int32_t grid_height, grid_width;
     int32_t tokens;
     const char *backend;
-    enum vit_precision precision; /* in use */
+    enum vitlrp_precision precision; /* in use */
     const char *instruction_set;
     size_t bytes;
     size_t arranged_bytes; /* packs_bytes of the model */
@@ -58,12 +58,12 @@ struct vit_session_info vit_session_describe(const struct vit_session *session);
 
 /* input [3, input_height, input_width] -> logits [classes] (NULL: not wanted). NUMERIC if either is
  * not finite. */
-enum status vit_forward(struct vit_session *session, const float *input, float *logits,
-                        struct error *err);
+enum vitlrp_status vit_forward(struct vit_session *session, const float *input, float *logits,
+                               struct vitlrp_error *err);
 
 /* output [tokens, dim] of a block of the last forward, or of the embedding with block -1. */
-enum status vit_block_output(const struct vit_session *session, int32_t block, float *output,
-                             struct error *err);
+enum vitlrp_status vit_block_output(const struct vit_session *session, int32_t block, float *output,
+                                    struct vitlrp_error *err);
 
 /* What the backward pass carries. */
 enum vit_propagation {
@@ -78,17 +78,6 @@ struct vit_rules {
     enum vit_propagation propagation;
     float gamma_conv, gamma_qkv, gamma_proj, gamma_fc1, gamma_fc2, gamma_head;
     float epsilon;
-};
-
-struct vit_target {
-    int32_t output;
-    float weight;
-};
-
-struct vit_ledger_entry {
-    int32_t block; /* -1 outside the blocks */
-    const char *kind;
-    double absorbed;
 };
 
 /* The attention of one block: matrices of the last forward and, in a backward pass, their G. */
@@ -110,8 +99,9 @@ struct vit_attention_visitor {
 
 /* Shows the attention of every block of the last forward, all rows of it, last block first. USAGE
  * without a forward or a session with attention_maps. */
-enum status vit_visit_attention(struct vit_session *session,
-                                const struct vit_attention_visitor *visitor, struct error *err);
+enum vitlrp_status vit_visit_attention(struct vit_session *session,
+                                       const struct vit_attention_visitor *visitor,
+                                       struct vitlrp_error *err);
 
 /* Output arrays are the caller's; NULL ones are skipped. */
 struct vit_relevance {
@@ -120,9 +110,9 @@ struct vit_relevance {
     float *input_g;        /* [3, input_height, input_width]: G, so that pixels = input * G */
     float *neurons;        /* [tokens, mlp_dim] of neurons_block */
     int32_t neurons_block; /* 0 to depth - 1 */
-    struct vit_ledger_entry *ledger; /* [vit_ledger_length] */
-    float *norm1;                    /* [tokens, dim]: output of the last block's first LayerNorm */
-    float *norm1_g;                  /* [tokens, dim]: its G */
+    struct vitlrp_ledger_entry *ledger; /* [vit_ledger_length] */
+    float *norm1;   /* [tokens, dim]: output of the last block's first LayerNorm */
+    float *norm1_g; /* [tokens, dim]: its G */
     struct vit_attention_visitor visitor; /* needs a session with attention_maps */
     double explained;                     /* out: sum of weight * logit */
     double sum;                           /* out: sum of the pixel map */
@@ -132,16 +122,17 @@ size_t vit_ledger_length(const struct vit_config *config);
 
 /* Relevance of the last forward's input. USAGE without a forward or for a target or block out of
  * range; NUMERIC if the result is not finite. */
-enum status vit_relevance(struct vit_session *session, const struct vit_target *targets,
-                          size_t target_count, const struct vit_rules *rules,
-                          struct vit_relevance *relevance, struct error *err);
+enum vitlrp_status vit_relevance(struct vit_session *session, const struct vitlrp_target *targets,
+                                 size_t target_count, const struct vit_rules *rules,
+                                 struct vit_relevance *relevance, struct vitlrp_error *err);
 
 /* Shows the attention of one block and its gradient as if the model ended there: the explained sum
  * is made of the CLS token that leaves the block, by the final LayerNorm and the head. Only the CLS
  * row has a gradient, so only it is shown. USAGE as above, and for a block out of range. */
-enum status vit_block_gradient(struct vit_session *session, int32_t block,
-                               const struct vit_target *targets, size_t target_count,
-                               const struct vit_attention_visitor *visitor, struct error *err);
+enum vitlrp_status vit_block_gradient(struct vit_session *session, int32_t block,
+                                      const struct vitlrp_target *targets, size_t target_count,
+                                      const struct vit_attention_visitor *visitor,
+                                      struct vitlrp_error *err);
 
 /* Measures the passes that follow, from zero, until vit_session_profile_stop. */
 void vit_session_profile_start(struct vit_session *session);

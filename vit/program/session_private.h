@@ -48,7 +48,7 @@ struct session_scratch {
 struct vit_session {
     struct network net;
     struct linear_packs *packs; /* [depth, PACKED_LAYERS] */
-    enum vit_precision precision;
+    enum vitlrp_precision precision;
     struct session_state state;
     struct session_scratch scratch;
     void *block;

@@ -26,8 +26,8 @@ static void resample_axis(const struct resample_taps *taps, size_t lines, size_t
     }
 }
 
-enum status position_resample(const struct vit_model *model, int32_t grid_height,
-                              int32_t grid_width, float *out, struct error *err) {
+enum vitlrp_status position_resample(const struct vit_model *model, int32_t grid_height,
+                                     int32_t grid_width, float *out, struct vitlrp_error *err) {
     const struct vit_config *config = &model->config;
     size_t dim = (size_t) config->dim;
     size_t in_height = (size_t) config->grid_height;
@@ -36,14 +36,14 @@ enum status position_resample(const struct vit_model *model, int32_t grid_height
     memcpy(out, model->weights.position, dim * sizeof *out);
     if (grid_height == config->grid_height && grid_width == config->grid_width) {
         memcpy(out + dim, grid, in_height * in_width * dim * sizeof *out);
-        return STATUS_OK;
+        return VITLRP_OK;
     }
     struct resample_taps across = {0};
     struct resample_taps down = {0};
     float *narrowed = mem_calloc(in_height * (size_t) grid_width * dim, sizeof *narrowed);
-    enum status status = STATUS_OK;
+    enum vitlrp_status status = VITLRP_OK;
     if (narrowed == NULL) {
-        status = fail(err, STATUS_NOMEM, "out of memory for the position embeddings");
+        status = fail(err, VITLRP_NOMEM, "out of memory for the position embeddings");
         goto cleanup;
     }
     TRY_GOTO(status,

@@ -20,7 +20,8 @@ static enum batch_file find_file(const char *word, size_t length) {
     return file;
 }
 
-static enum status read_files(const char *value, bool writes[BATCH_FILES], struct error *err) {
+static enum vitlrp_status read_files(const char *value, bool writes[BATCH_FILES],
+                                     struct vitlrp_error *err) {
     writes[BATCH_PNG] = value == NULL;
     for (const char *next = value; next != NULL;) {
         size_t length = strcspn(next, ",");
@@ -34,27 +35,28 @@ static enum status read_files(const char *value, bool writes[BATCH_FILES], struc
         writes[file] = true;
         next = next[length] == ',' ? next + length + 1 : NULL;
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status read_max_failures(const char *value, struct batch_limit *limit,
-                                     struct error *err) {
+static enum vitlrp_status read_max_failures(const char *value, struct batch_limit *limit,
+                                            struct vitlrp_error *err) {
     return value == NULL || batch_limit_parse(value, limit)
-               ? STATUS_OK
+               ? VITLRP_OK
                : option_fail("--max-failures", value,
                              "a number of images from 0 to 10000000, or a percentage, as 5%", err);
 }
 
-enum status batch_choose(const struct args *args, struct batch_choice *choice, struct error *err) {
+enum vitlrp_status batch_choose(const struct args *args, struct batch_choice *choice,
+                                struct vitlrp_error *err) {
     const char *const *value = args->value;
     *choice = (struct batch_choice){.shards = 1};
     if (args->operand_count != 1) {
-        return fail(err, STATUS_USAGE,
+        return fail(err, VITLRP_USAGE,
                     "batch takes one dataset: a folder, or a list of files (see vitlrp batch "
                     "--help)");
     }
     if (value[OPTION_OUTPUT] == NULL || value[OPTION_OUTPUT][0] == '\0') {
-        return fail(err, STATUS_USAGE, "batch needs a folder for its results (-o FOLDER)");
+        return fail(err, VITLRP_USAGE, "batch needs a folder for its results (-o FOLDER)");
     }
     choice->dataset = args->operands[0];
     choice->truth = value[OPTION_TRUTH];

@@ -33,7 +33,8 @@ struct batch_choice {
 
 /* Reads the one operand and the options that are batch's alone. USAGE names the option. Strings
  * stay owned by args. */
-enum status batch_choose(const struct args *args, struct batch_choice *choice, struct error *err);
+enum vitlrp_status batch_choose(const struct args *args, struct batch_choice *choice,
+                                struct vitlrp_error *err);
 
 /* As --write takes it. */
 const char *batch_file_word(enum batch_file file);

@@ -24,15 +24,16 @@ static json_t *text_or_null(const char *text) {
     return text == NULL ? json_null() : json_text(text);
 }
 
-static enum status hash_text(const char *data, size_t size, char digest[65], struct error *err) {
+static enum vitlrp_status hash_text(const char *data, size_t size, char digest[65],
+                                    struct vitlrp_error *err) {
     struct source source = source_over(data, size);
     return source_sha256(&source, digest, err);
 }
 
-static enum status hash_file(const char *path, char digest[65], struct error *err) {
+static enum vitlrp_status hash_file(const char *path, char digest[65], struct vitlrp_error *err) {
     struct source source;
     TRY(source_open(path, &source, err));
-    enum status status = error_prefix(err, source_sha256(&source, digest, err), path);
+    enum vitlrp_status status = error_prefix(err, source_sha256(&source, digest, err), path);
     source_close(&source);
     return status;
 }
@@ -113,8 +114,9 @@ static json_t *json_settings(const struct batch_plan *plan, const struct explain
     return object;
 }
 
-static enum status make_settings(const struct batch_plan *plan, const struct explain_session *state,
-                                 json_t **out, char digest[65], struct error *err) {
+static enum vitlrp_status make_settings(const struct batch_plan *plan,
+                                        const struct explain_session *state, json_t **out,
+                                        char digest[65], struct vitlrp_error *err) {
     char labels[65];
     const char *path = state->settings->labels_path;
     bool complete = true;
@@ -124,21 +126,22 @@ static enum status make_settings(const struct batch_plan *plan, const struct exp
     }
     *out = json_settings(plan, state, path == NULL ? NULL : labels, &complete);
     json_append(&text, *out, 0);
-    enum status status = !complete || text.failed
-                             ? fail(err, STATUS_NOMEM, "out of memory for the run's settings")
-                             : hash_text(text.data, text.length, digest, err);
+    enum vitlrp_status status =
+        !complete || text.failed ? fail(err, VITLRP_NOMEM, "out of memory for the run's settings")
+                                 : hash_text(text.data, text.length, digest, err);
     text_free(&text);
     return status;
 }
 
-enum status batch_config_make(const struct batch_plan *plan, const struct explain_session *state,
-                              json_t **out, struct error *err) {
+enum vitlrp_status batch_config_make(const struct batch_plan *plan,
+                                     const struct explain_session *state, json_t **out,
+                                     struct vitlrp_error *err) {
     char digest[65] = "";
     bool complete = true;
     json_t *settings = NULL;
     struct vitlrp_model_info info;
-    enum status status = make_settings(plan, state, &settings, digest, err);
-    if (status != STATUS_OK) {
+    enum vitlrp_status status = make_settings(plan, state, &settings, digest, err);
+    if (status != VITLRP_OK) {
         json_decref(settings);
         return status;
     }
@@ -164,30 +167,31 @@ enum status batch_config_make(const struct batch_plan *plan, const struct explai
     set(config, "settings_sha256", json_string(digest), &complete);
     if (!complete) {
         json_decref(config);
-        return fail(err, STATUS_NOMEM, "out of memory for the run's settings");
+        return fail(err, VITLRP_NOMEM, "out of memory for the run's settings");
     }
     *out = config;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-enum status batch_config_read(const char *path, json_t **out, struct error *err) {
+enum vitlrp_status batch_config_read(const char *path, json_t **out, struct vitlrp_error *err) {
     json_t *config = NULL;
     TRY(json_read_object(path, CONFIG_LIMIT, &config, err));
     const char *format = json_get_string(config, "format");
     if (format == NULL || strcmp(format, FORMAT_NAME) != 0) {
         json_decref(config);
         return error_prefix(
-            err, fail(err, STATUS_FORMAT, "is not the record of a batch of this version"), path);
+            err, fail(err, VITLRP_FORMAT, "is not the record of a batch of this version"), path);
     }
     *out = config;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-enum status batch_config_write(const json_t *config, struct text *out, struct error *err) {
+enum vitlrp_status batch_config_write(const json_t *config, struct text *out,
+                                      struct vitlrp_error *err) {
     json_append(out, config, 2);
     text_append_string(out, "\n");
-    return out->failed ? fail(err, STATUS_NOMEM, "out of memory for the run's settings")
-                       : STATUS_OK;
+    return out->failed ? fail(err, VITLRP_NOMEM, "out of memory for the run's settings")
+                       : VITLRP_OK;
 }
 
 /* ---- Differences ---- */
@@ -279,15 +283,15 @@ static void compare(struct differences *differences, const char *path, json_t *a
     text_free(&second);
 }
 
-enum status batch_config_compare(const json_t *a, const json_t *b, const char *first,
-                                 const char *second, struct error *err) {
+enum vitlrp_status batch_config_compare(const json_t *a, const json_t *b, const char *first,
+                                        const char *second, struct vitlrp_error *err) {
     struct differences differences = {
         .first = first, .second = second, .list = {.limit = (size_t) 1 << 16}};
     json_t *left = json_copy((json_t *) a);
     json_t *right = json_copy((json_t *) b);
-    enum status status = STATUS_OK;
+    enum vitlrp_status status = VITLRP_OK;
     if (left == NULL || right == NULL) {
-        status = fail(err, STATUS_NOMEM, "out of memory for the run's settings");
+        status = fail(err, VITLRP_NOMEM, "out of memory for the run's settings");
     } else {
         compare(&differences, "", left, right);
     }
@@ -297,7 +301,7 @@ enum status batch_config_compare(const json_t *a, const json_t *b, const char *f
         if (more > 0) {
             text_printf(&differences.list, "; and %zu more", more);
         }
-        status = fail(err, STATUS_MISMATCH, "%s",
+        status = fail(err, VITLRP_MISMATCH, "%s",
                       differences.list.failed ? "the settings differ" : differences.list.data);
     }
     json_decref(left);
@@ -306,12 +310,13 @@ enum status batch_config_compare(const json_t *a, const json_t *b, const char *f
     return status;
 }
 
-enum status batch_config_images(const json_t *config, size_t *images, struct error *err) {
+enum vitlrp_status batch_config_images(const json_t *config, size_t *images,
+                                       struct vitlrp_error *err) {
     int64_t count = -1;
     TRY(json_get_int(json_object_get(config, "manifest"), "count", 0, MOST_IMAGES, &count, err));
     if (count < 0) {
-        return fail(err, STATUS_FORMAT, "does not tell how many images there are");
+        return fail(err, VITLRP_FORMAT, "does not tell how many images there are");
     }
     *images = (size_t) count;
-    return STATUS_OK;
+    return VITLRP_OK;
 }

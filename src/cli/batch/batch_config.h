@@ -13,21 +13,24 @@
 #include "cli/explain_session.h"
 
 /* The configuration of a run; `state` has an open session. *out is owned: json_decref. */
-enum status batch_config_make(const struct batch_plan *plan, const struct explain_session *state,
-                              json_t **out, struct error *err);
+enum vitlrp_status batch_config_make(const struct batch_plan *plan,
+                                     const struct explain_session *state, json_t **out,
+                                     struct vitlrp_error *err);
 
 /* Reads a file of that kind. FORMAT for another one. *out is owned: json_decref. */
-enum status batch_config_read(const char *path, json_t **out, struct error *err);
+enum vitlrp_status batch_config_read(const char *path, json_t **out, struct vitlrp_error *err);
 
 /* Its file. */
-enum status batch_config_write(const json_t *config, struct text *out, struct error *err);
+enum vitlrp_status batch_config_write(const json_t *config, struct text *out,
+                                      struct vitlrp_error *err);
 
 /* MISMATCH, naming what differs with both values, unless the runs are one but for the shard and the
  * names by which dataset and model were called. `first` and `second` name them in the message. */
-enum status batch_config_compare(const json_t *a, const json_t *b, const char *first,
-                                 const char *second, struct error *err);
+enum vitlrp_status batch_config_compare(const json_t *a, const json_t *b, const char *first,
+                                        const char *second, struct vitlrp_error *err);
 
 /* The number of images of all shards together; FORMAT if it is not told. */
-enum status batch_config_images(const json_t *config, size_t *images, struct error *err);
+enum vitlrp_status batch_config_images(const json_t *config, size_t *images,
+                                       struct vitlrp_error *err);
 
 #endif

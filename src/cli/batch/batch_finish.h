@@ -8,7 +8,7 @@
 #include "batch_store.h"
 
 /* Puts the lines of a complete journal into order; with a page, writes that too. */
-enum status batch_finish(const struct batch_store *store, struct batch_journal *journal,
-                         const json_t *config, bool with_page, struct error *err);
+enum vitlrp_status batch_finish(const struct batch_store *store, struct batch_journal *journal,
+                                const json_t *config, bool with_page, struct vitlrp_error *err);
 
 #endif

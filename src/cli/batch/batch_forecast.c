@@ -37,22 +37,23 @@ static void append_images(struct text *out, const struct batch_plan *plan,
                 batch_journal_count(journal, BATCH_OPEN));
 }
 
-enum status batch_forecast(const struct batch_plan *plan, const struct batch_journal *journal,
-                           const struct explain_session *first, size_t threads,
-                           const struct console *console, struct error *err) {
+enum vitlrp_status batch_forecast(const struct batch_plan *plan,
+                                  const struct batch_journal *journal,
+                                  const struct explain_session *first, size_t threads,
+                                  const struct console *console, struct vitlrp_error *err) {
     struct text out = {.limit = REPORT_LIMIT};
     const struct vitlrp_session_info *info = &first->info;
     int32_t classes = first->settings->top > 0 ? first->settings->top : 1;
     size_t bytes = 0;
     if (console->verbosity == 0) {
-        return STATUS_OK;
+        return VITLRP_OK;
     }
     TRY(explain_session_bytes(first, info->input_height, info->input_width, &bytes, err));
     append_images(&out, plan, journal);
     append_files(&out, plan->choice, classes);
     text_printf(&out, "threads       %zu, with a session of %.1f MB each\n", threads,
                 (double) bytes / MEGABYTE);
-    enum status status = console_write(&out, err);
+    enum vitlrp_status status = console_write(&out, err);
     text_free(&out);
     return status;
 }

@@ -12,8 +12,9 @@
 
 /* Tells it on standard output, unless the console is quiet. The journal has what earlier runs did;
  * `first` has an open session. */
-enum status batch_forecast(const struct batch_plan *plan, const struct batch_journal *journal,
-                           const struct explain_session *first, size_t threads,
-                           const struct console *console, struct error *err);
+enum vitlrp_status batch_forecast(const struct batch_plan *plan,
+                                  const struct batch_journal *journal,
+                                  const struct explain_session *first, size_t threads,
+                                  const struct console *console, struct vitlrp_error *err);
 
 #endif

@@ -32,9 +32,9 @@ static void free_memory(void *data) {
 }
 
 /* Takes the data over, failing or not. */
-static enum status add_output(struct passage *passage, enum batch_file file, int32_t class_index,
-                              unsigned char *data, size_t size, void (*release)(void *),
-                              struct error *err) {
+static enum vitlrp_status add_output(struct passage *passage, enum batch_file file,
+                                     int32_t class_index, unsigned char *data, size_t size,
+                                     void (*release)(void *), struct vitlrp_error *err) {
     struct batch_item *item = passage->item;
     struct text path = {.limit = NAME_LIMIT};
     text_append_string(&path, passage->stem.data);
@@ -50,29 +50,30 @@ static enum status add_output(struct passage *passage, enum batch_file file, int
         json_array_append_new(passage->files, shown) != 0) {
         release(data);
         text_free(&path);
-        return fail(err, STATUS_NOMEM, "out of memory for the results of an image");
+        return fail(err, VITLRP_NOMEM, "out of memory for the results of an image");
     }
     item->outputs[item->output_count++] = (struct batch_output){path.data, data, size, release};
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status add_array(struct passage *passage, enum batch_file file, int32_t class_index,
-                             const float *values, size_t rank, const size_t *shape,
-                             struct error *err) {
+static enum vitlrp_status add_array(struct passage *passage, enum batch_file file,
+                                    int32_t class_index, const float *values, size_t rank,
+                                    const size_t *shape, struct vitlrp_error *err) {
     struct bytes bytes = {0};
     if (!passage->choice->writes[file]) {
-        return STATUS_OK;
+        return VITLRP_OK;
     }
     TRY(npy_encode_float32(values, rank, shape, &bytes, err));
     return add_output(passage, file, class_index, bytes.data, bytes.size, free_memory, err);
 }
 
-static enum status add_picture(struct passage *passage, enum batch_file file, int32_t class_index,
-                               enum vitlrp_picture_format format, struct error *err) {
+static enum vitlrp_status add_picture(struct passage *passage, enum batch_file file,
+                                      int32_t class_index, enum vitlrp_picture_format format,
+                                      struct vitlrp_error *err) {
     unsigned char *data = NULL;
     size_t size = 0;
     if (!passage->choice->writes[file]) {
-        return STATUS_OK;
+        return VITLRP_OK;
     }
     passage->state->outputs.picture_format = format;
     TRY(explain_render(passage->state, &passage->explanation, &data, &size, err));
@@ -80,18 +81,19 @@ static enum status add_picture(struct passage *passage, enum batch_file file, in
 }
 
 /* What explain --json says, less the times, which no two runs share. */
-static enum status add_json_line(struct passage *passage, bool several, struct error *err) {
+static enum vitlrp_status add_json_line(struct passage *passage, bool several,
+                                        struct vitlrp_error *err) {
     json_t *object = NULL;
     if (!passage->choice->writes[BATCH_JSON]) {
-        return STATUS_OK;
+        return VITLRP_OK;
     }
     TRY(json_report(&passage->explanation, &object, err));
     json_object_del(object, "timing_ms");
     json_append(&passage->json, object, several ? 0 : 2);
     text_append_string(&passage->json, "\n");
     json_decref(object);
-    return passage->json.failed ? fail(err, STATUS_NOMEM, "out of memory for the JSON report")
-                                : STATUS_OK;
+    return passage->json.failed ? fail(err, VITLRP_NOMEM, "out of memory for the JSON report")
+                                : VITLRP_OK;
 }
 
 /* The members of a line that belong to a class. */
@@ -105,7 +107,8 @@ static json_t *describe_class(const struct explanation *explanation) {
                      json_number(explanation->sum), "files");
 }
 
-static enum status explain_one(struct passage *passage, bool several, struct error *err) {
+static enum vitlrp_status explain_one(struct passage *passage, bool several,
+                                      struct vitlrp_error *err) {
     struct explain_session *state = passage->state;
     const size_t shape[2] = {(size_t) state->map_height, (size_t) state->map_width};
     int32_t class_index = several ? passage->explanation.target.index : -1;
@@ -119,7 +122,7 @@ static enum status explain_one(struct passage *passage, bool several, struct err
         object = NULL;
     }
     if (object == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for the results of an image");
+        return fail(err, VITLRP_NOMEM, "out of memory for the results of an image");
     }
     TRY(add_picture(passage, BATCH_PNG, class_index, VITLRP_PICTURE_PNG, err));
     TRY(add_picture(passage, BATCH_JPG, class_index, VITLRP_PICTURE_JPEG, err));
@@ -128,8 +131,8 @@ static enum status explain_one(struct passage *passage, bool several, struct err
 }
 
 /* The class at place `rank` of those to explain; *skip: of several, the one of --versus. */
-static enum status choose_target(struct passage *passage, int32_t rank, bool *skip,
-                                 struct error *err) {
+static enum vitlrp_status choose_target(struct passage *passage, int32_t rank, bool *skip,
+                                        struct vitlrp_error *err) {
     struct vitlrp_error detail;
     const struct explain_session *state = passage->state;
     struct explanation *explanation = &passage->explanation;
@@ -144,13 +147,13 @@ static enum status choose_target(struct passage *passage, int32_t rank, bool *sk
     }
     *skip = state->has_versus && explanation->target.output == state->versus.output;
     if (*skip && state->settings->top <= 1) {
-        return fail(err, STATUS_MISMATCH, "its class %d is the one of --versus",
+        return fail(err, VITLRP_MISMATCH, "its class %d is the one of --versus",
                     state->versus.index);
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status explain_classes(struct passage *passage, struct error *err) {
+static enum vitlrp_status explain_classes(struct passage *passage, struct vitlrp_error *err) {
     int32_t classes = passage->state->settings->top > 0 ? passage->state->settings->top : 1;
     for (int32_t rank = 0; rank < classes; rank++) {
         bool skip = false;
@@ -159,11 +162,11 @@ static enum status explain_classes(struct passage *passage, struct error *err) {
             TRY(explain_one(passage, classes > 1, err));
         }
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 /* The files that do not depend on the class are told with those of the first. */
-static enum status add_image_outputs(struct passage *passage, struct error *err) {
+static enum vitlrp_status add_image_outputs(struct passage *passage, struct vitlrp_error *err) {
     const struct explain_session *state = passage->state;
     const size_t classes = (size_t) state->prediction.classes;
     const size_t shape[3] = {3, (size_t) state->info.input_height,
@@ -178,10 +181,10 @@ static enum status add_image_outputs(struct passage *passage, struct error *err)
         *json = (struct text){0};
         return add_output(passage, BATCH_JSON, -1, data, size, free_memory, err);
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status explain_photo(struct passage *passage, struct error *err) {
+static enum vitlrp_status explain_photo(struct passage *passage, struct vitlrp_error *err) {
     struct vitlrp_error detail;
     struct explain_session *state = passage->state;
     const struct vitlrp_geometry *geometry = &passage->photo.geometry;
@@ -191,17 +194,17 @@ static enum status explain_photo(struct passage *passage, struct error *err) {
                      &detail, err));
     prediction_rank(&state->prediction);
     TRY(explain_classes(passage, err));
-    return passage->first == NULL ? STATUS_OK : add_image_outputs(passage, err);
+    return passage->first == NULL ? VITLRP_OK : add_image_outputs(passage, err);
 }
 
 /* From bytes to outputs; what fails here is the image's own affair, memory and our bugs excepted.
  */
-static enum status pass(struct passage *passage, struct error *err) {
+static enum vitlrp_status pass(struct passage *passage, struct vitlrp_error *err) {
     struct batch_item *item = passage->item;
     struct explain_session *state = passage->state;
     TRY(batch_stem(item->image.id, &passage->stem, err));
     if (batch_stem_is_long(passage->stem.data)) {
-        return fail(err, STATUS_LIMIT, "its name is too long for those of its results");
+        return fail(err, VITLRP_LIMIT, "its name is too long for those of its results");
     }
     TRY(photo_decode(item->bytes.data, item->bytes.size, &state->preprocess,
                      &state->settings->image, &passage->photo, err));
@@ -238,10 +241,10 @@ static const char *without_path(const char *message, const char *path) {
     return named ? message + length + 2 : message;
 }
 
-static enum status write_line(struct passage *passage, struct error *err) {
+static enum vitlrp_status write_line(struct passage *passage, struct vitlrp_error *err) {
     struct batch_item *item = passage->item;
     const struct vitlrp_dataset_image *image = &item->image;
-    bool done = item->status == STATUS_OK;
+    bool done = item->status == VITLRP_OK;
     struct vitlrp_class label = {0};
     bool labelled = image->label >= 0 && vitlrp_model_class(passage->state->model, image->label,
                                                             &label, NULL) == VITLRP_OK;
@@ -268,34 +271,34 @@ static enum status write_line(struct passage *passage, struct error *err) {
     text_append_string(&item->line, "\n");
     json_decref(line);
     return wrong != 0 || item->line.failed
-               ? fail(err, STATUS_NOMEM, "out of memory for the results of an image")
-               : STATUS_OK;
+               ? fail(err, VITLRP_NOMEM, "out of memory for the results of an image")
+               : VITLRP_OK;
 }
 
 /* True for what would meet every other image as well. */
-static bool is_everybodys(enum status status, const struct error *err) {
+static bool is_everybodys(enum vitlrp_status status, const struct vitlrp_error *err) {
     bool descriptors =
-        status == STATUS_IO && (err->system_errno == EMFILE || err->system_errno == ENFILE);
-    return status == STATUS_NOMEM || status == STATUS_INTERNAL || descriptors;
+        status == VITLRP_IO && (err->system_errno == EMFILE || err->system_errno == ENFILE);
+    return status == VITLRP_NOMEM || status == VITLRP_INTERNAL || descriptors;
 }
 
-enum status batch_item_explain(struct batch_item *item, const struct batch_choice *choice,
-                               struct explain_session *state, struct error *err) {
+enum vitlrp_status batch_item_explain(struct batch_item *item, const struct batch_choice *choice,
+                                      struct explain_session *state, struct vitlrp_error *err) {
     struct passage passage = {.item = item,
                               .choice = choice,
                               .state = state,
                               .stem = {.limit = NAME_LIMIT},
                               .json = {.limit = LINE_LIMIT}};
-    enum status status = STATUS_OK;
+    enum vitlrp_status status = VITLRP_OK;
     item->line = (struct text){.limit = LINE_LIMIT};
-    if (item->status == STATUS_OK) {
+    if (item->status == VITLRP_OK) {
         item->status = pass(&passage, &item->err);
     }
     bytes_free(&item->bytes);
-    if (item->status != STATUS_OK) {
+    if (item->status != VITLRP_OK) {
         free_outputs(item);
     }
-    item->state = item->status == STATUS_OK ? BATCH_DONE : BATCH_FAILED;
+    item->state = item->status == VITLRP_OK ? BATCH_DONE : BATCH_FAILED;
     if (is_everybodys(item->status, &item->err)) {
         const char *message = without_path(item->err.message, item->image.path);
         status = fail(err, item->status, "%s", message);

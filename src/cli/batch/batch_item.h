@@ -23,9 +23,9 @@ struct batch_output {
 struct batch_item {
     size_t place;
     struct vitlrp_dataset_image image;
-    struct bytes bytes; /* owned: the image's file */
-    enum status status; /* of the image: it may have failed */
-    struct error err;
+    struct bytes bytes;        /* owned: the image's file */
+    enum vitlrp_status status; /* of the image: it may have failed */
+    struct vitlrp_error err;
 
     struct batch_output *outputs; /* owned */
     size_t output_count, output_capacity;
@@ -35,8 +35,8 @@ struct batch_item {
 
 /* Explains the image and fills the results: the outputs and the line, or for an image that failed
  * the line alone. A failure of this function is one that other images would meet too. */
-enum status batch_item_explain(struct batch_item *item, const struct batch_choice *choice,
-                               struct explain_session *state, struct error *err);
+enum vitlrp_status batch_item_explain(struct batch_item *item, const struct batch_choice *choice,
+                                      struct explain_session *state, struct vitlrp_error *err);
 
 /* Releases what the item holds. */
 void batch_item_free(struct batch_item *item);

@@ -20,22 +20,22 @@ struct line {
     enum batch_state state;
 };
 
-static enum status parse_line(const struct batch_journal *journal, const char *bytes, size_t size,
-                              struct line *out, struct error *err) {
+static enum vitlrp_status parse_line(const struct batch_journal *journal, const char *bytes,
+                                     size_t size, struct line *out, struct vitlrp_error *err) {
     json_t *object = NULL;
     int64_t index = -1;
     TRY(json_parse_object(bytes, size, &object, err));
     const char *state = json_get_string(object, "status");
-    enum status status = json_get_int(object, "index", 0, INT64_MAX, &index, err);
-    if (status == STATUS_OK && (state == NULL || index < 0)) {
-        status = fail(err, STATUS_FORMAT, "has no index or status");
+    enum vitlrp_status status = json_get_int(object, "index", 0, INT64_MAX, &index, err);
+    if (status == VITLRP_OK && (state == NULL || index < 0)) {
+        status = fail(err, VITLRP_FORMAT, "has no index or status");
     }
-    if (status == STATUS_OK) {
+    if (status == VITLRP_OK) {
         size_t place = (size_t) index / journal->shards;
         *out = (struct line){place, strcmp(state, "ok") == 0 ? BATCH_DONE : BATCH_FAILED};
         if ((size_t) index % journal->shards != journal->shard || place >= journal->count) {
             status =
-                fail(err, STATUS_FORMAT, "image %lld is not one of this list", (long long) index);
+                fail(err, VITLRP_FORMAT, "image %lld is not one of this list", (long long) index);
         }
     }
     json_decref(object);
@@ -62,7 +62,8 @@ struct line_reader {
 };
 
 /* Reads on behind what is in the buffer; *more: there was something. */
-static enum status read_more(struct line_reader *reader, bool *more, struct error *err) {
+static enum vitlrp_status read_more(struct line_reader *reader, bool *more,
+                                    struct vitlrp_error *err) {
     struct text *buffer = &reader->buffer;
     if (reader->begin > 0) {
         buffer->length -= reader->begin;
@@ -79,14 +80,14 @@ static enum status read_more(struct line_reader *reader, bool *more, struct erro
     *more = got > 0;
     reader->at += got;
     text_append(buffer, reader->step, (size_t) got);
-    return buffer->failed ? fail(err, STATUS_LIMIT, "a line of more than %zu bytes", LINE_LIMIT)
-                          : STATUS_OK;
+    return buffer->failed ? fail(err, VITLRP_LIMIT, "a line of more than %zu bytes", LINE_LIMIT)
+                          : VITLRP_OK;
 }
 
 /* The next whole line, its newline included; *line NULL: there is none. What is behind the last
  * newline is not a line. */
-static enum status next_line(struct line_reader *reader, const char **line, size_t *length,
-                             struct error *err) {
+static enum vitlrp_status next_line(struct line_reader *reader, const char **line, size_t *length,
+                                    struct vitlrp_error *err) {
     size_t searched = 0;
     bool more = true;
     *line = NULL;
@@ -99,26 +100,26 @@ static enum status next_line(struct line_reader *reader, const char **line, size
             *line = start;
             *length = (size_t) (newline - start) + 1;
             reader->begin += *length;
-            return STATUS_OK;
+            return VITLRP_OK;
         }
         searched = available;
         TRY(read_more(reader, &more, err));
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status scan_lines(struct batch_journal *journal, struct line_reader *reader,
-                              struct error *err) {
+static enum vitlrp_status scan_lines(struct batch_journal *journal, struct line_reader *reader,
+                                     struct vitlrp_error *err) {
     for (size_t number = 1;; number++) {
         struct line parsed;
         const char *line;
         size_t length = 0;
         TRY(next_line(reader, &line, &length, err));
         if (line == NULL) {
-            return STATUS_OK;
+            return VITLRP_OK;
         }
-        enum status status = parse_line(journal, line, length - 1, &parsed, err);
-        if (status != STATUS_OK) {
+        enum vitlrp_status status = parse_line(journal, line, length - 1, &parsed, err);
+        if (status != VITLRP_OK) {
             char where[40] = "";
             snprintf(where, sizeof where, "line %zu", number);
             return error_prefix(err, status, where);
@@ -127,19 +128,20 @@ static enum status scan_lines(struct batch_journal *journal, struct line_reader 
     }
 }
 
-static enum status scan(struct batch_journal *journal, struct error *err) {
+static enum vitlrp_status scan(struct batch_journal *journal, struct vitlrp_error *err) {
     struct line_reader reader = {.descriptor = journal->descriptor,
                                  .buffer = {.limit = LINE_LIMIT + READ_STEP}};
     reader.step = mem_calloc(READ_STEP, 1);
-    enum status status = reader.step == NULL
-                             ? fail(err, STATUS_NOMEM, "out of memory for the results")
-                             : scan_lines(journal, &reader, err);
+    enum vitlrp_status status = reader.step == NULL
+                                    ? fail(err, VITLRP_NOMEM, "out of memory for the results")
+                                    : scan_lines(journal, &reader, err);
     mem_free(reader.step);
     text_free(&reader.buffer);
     return status;
 }
 
-static enum status open_and_scan(struct batch_journal *journal, bool to_write, struct error *err) {
+static enum vitlrp_status open_and_scan(struct batch_journal *journal, bool to_write,
+                                        struct vitlrp_error *err) {
     int flags = to_write ? O_RDWR | O_CREAT : O_RDONLY;
     journal->descriptor = open(journal->path, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0666);
     if (journal->descriptor < 0) {
@@ -149,11 +151,12 @@ static enum status open_and_scan(struct batch_journal *journal, bool to_write, s
     if (to_write && ftruncate(journal->descriptor, (off_t) journal->end) != 0) {
         return fail_errno(err, errno, "cannot cut off a torn line");
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-enum status batch_journal_open(const char *path, size_t count, int32_t shard, int32_t shards,
-                               bool to_write, struct batch_journal *journal, struct error *err) {
+enum vitlrp_status batch_journal_open(const char *path, size_t count, int32_t shard, int32_t shards,
+                                      bool to_write, struct batch_journal *journal,
+                                      struct vitlrp_error *err) {
     *journal = (struct batch_journal){.descriptor = -1,
                                       .count = count,
                                       .shard = (size_t) shard,
@@ -162,7 +165,7 @@ enum status batch_journal_open(const char *path, size_t count, int32_t shard, in
     journal->path = mem_strdup(path);
     journal->entries = mem_calloc(count, sizeof *journal->entries);
     if (journal->path == NULL || journal->entries == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for the results of %zu images", count);
+        return fail(err, VITLRP_NOMEM, "out of memory for the results of %zu images", count);
     }
     return error_prefix(err, open_and_scan(journal, to_write, err), path);
 }
@@ -176,8 +179,8 @@ void batch_journal_close(struct batch_journal *journal) {
     *journal = (struct batch_journal){.descriptor = -1};
 }
 
-static enum status write_at(int descriptor, const char *bytes, size_t size, uint64_t offset,
-                            struct error *err) {
+static enum vitlrp_status write_at(int descriptor, const char *bytes, size_t size, uint64_t offset,
+                                   struct vitlrp_error *err) {
     while (size > 0) {
         ssize_t written = pwrite(descriptor, bytes, size, (off_t) offset);
         if (written < 0 && errno != EINTR) {
@@ -188,13 +191,14 @@ static enum status write_at(int descriptor, const char *bytes, size_t size, uint
         offset += step;
         size -= step;
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-enum status batch_journal_add(struct batch_journal *journal, size_t place, enum batch_state state,
-                              const char *line, size_t length, struct error *err) {
-    enum status status = write_at(journal->descriptor, line, length, journal->end, err);
-    if (status == STATUS_OK) {
+enum vitlrp_status batch_journal_add(struct batch_journal *journal, size_t place,
+                                     enum batch_state state, const char *line, size_t length,
+                                     struct vitlrp_error *err) {
+    enum vitlrp_status status = write_at(journal->descriptor, line, length, journal->end, err);
+    if (status == VITLRP_OK) {
         note_line(journal, place, state, length);
     } else if (ftruncate(journal->descriptor, (off_t) journal->end) != 0) {
         errno = 0; /* the next run cuts it off */
@@ -202,36 +206,37 @@ enum status batch_journal_add(struct batch_journal *journal, size_t place, enum 
     return error_prefix(err, status, journal->path);
 }
 
-enum status batch_journal_sync(const struct batch_journal *journal, struct error *err) {
+enum vitlrp_status batch_journal_sync(const struct batch_journal *journal,
+                                      struct vitlrp_error *err) {
     if (fsync(journal->descriptor) != 0) {
         return error_prefix(err, fail_errno(err, errno, "cannot write"), journal->path);
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-enum status batch_journal_line(const struct batch_journal *journal, size_t place, struct text *out,
-                               struct error *err) {
+enum vitlrp_status batch_journal_line(const struct batch_journal *journal, size_t place,
+                                      struct text *out, struct vitlrp_error *err) {
     const struct batch_entry *entry = &journal->entries[place];
     struct source source = {.descriptor = journal->descriptor, .size = journal->end};
     char *bytes = mem_calloc(entry->length, 1);
-    enum status status = bytes == NULL
-                             ? fail(err, STATUS_NOMEM, "out of memory for a line of results")
-                             : source_read(&source, entry->offset, bytes, entry->length, err);
+    enum vitlrp_status status =
+        bytes == NULL ? fail(err, VITLRP_NOMEM, "out of memory for a line of results")
+                      : source_read(&source, entry->offset, bytes, entry->length, err);
     out->length = 0;
-    if (status == STATUS_OK) {
+    if (status == VITLRP_OK) {
         text_append(out, bytes, entry->length - 1);
-        status = out->failed ? fail(err, STATUS_NOMEM, "out of memory for a line of results")
-                             : STATUS_OK;
+        status = out->failed ? fail(err, VITLRP_NOMEM, "out of memory for a line of results")
+                             : VITLRP_OK;
     }
     mem_free(bytes);
     return error_prefix(err, status, journal->path);
 }
 
-enum status batch_journal_read(const struct batch_journal *journal, size_t place, json_t **out,
-                               struct error *err) {
+enum vitlrp_status batch_journal_read(const struct batch_journal *journal, size_t place,
+                                      json_t **out, struct vitlrp_error *err) {
     struct text line = {.limit = LINE_LIMIT};
-    enum status status = batch_journal_line(journal, place, &line, err);
-    if (status == STATUS_OK) {
+    enum vitlrp_status status = batch_journal_line(journal, place, &line, err);
+    if (status == VITLRP_OK) {
         status =
             error_prefix(err, json_parse_object(line.data, line.length, out, err), journal->path);
     }
@@ -252,20 +257,21 @@ size_t batch_journal_count(const struct batch_journal *journal, enum batch_state
 }
 
 /* Line i is the one at i / shards of journal i % shards. */
-static enum status append_lines(const struct batch_journal *const *journals, size_t shards,
-                                size_t lines, struct draft *draft, struct error *err) {
+static enum vitlrp_status append_lines(const struct batch_journal *const *journals, size_t shards,
+                                       size_t lines, struct draft *draft,
+                                       struct vitlrp_error *err) {
     struct text buffer = {.limit = LINE_LIMIT + READ_STEP};
     struct text line = {.limit = LINE_LIMIT};
-    enum status status = STATUS_OK;
-    for (size_t i = 0; i < lines && status == STATUS_OK; i++) {
+    enum vitlrp_status status = VITLRP_OK;
+    for (size_t i = 0; i < lines && status == VITLRP_OK; i++) {
         status = batch_journal_line(journals[i % shards], i / shards, &line, err);
-        if (status == STATUS_OK) {
+        if (status == VITLRP_OK) {
             text_append(&buffer, line.data, line.length);
             text_append(&buffer, "\n", 1);
-            status = buffer.failed ? fail(err, STATUS_NOMEM, "out of memory for the results")
-                                   : STATUS_OK;
+            status = buffer.failed ? fail(err, VITLRP_NOMEM, "out of memory for the results")
+                                   : VITLRP_OK;
         }
-        if (status == STATUS_OK && (buffer.length >= READ_STEP || i + 1 == lines)) {
+        if (status == VITLRP_OK && (buffer.length >= READ_STEP || i + 1 == lines)) {
             status = draft_write(draft, buffer.data, buffer.length, err);
             buffer.length = 0;
         }
@@ -275,14 +281,14 @@ static enum status append_lines(const struct batch_journal *const *journals, siz
     return status;
 }
 
-enum status batch_journal_write(const struct batch_journal *const *journals, size_t shards,
-                                size_t lines, const char *path, const char *staging,
-                                struct error *err) {
+enum vitlrp_status batch_journal_write(const struct batch_journal *const *journals, size_t shards,
+                                       size_t lines, const char *path, const char *staging,
+                                       struct vitlrp_error *err) {
     struct draft draft;
-    enum status status = draft_open(path, staging, &draft, err);
-    if (status == STATUS_OK) {
+    enum vitlrp_status status = draft_open(path, staging, &draft, err);
+    if (status == VITLRP_OK) {
         status = append_lines(journals, shards, lines, &draft, err);
-        if (status == STATUS_OK) {
+        if (status == VITLRP_OK) {
             status = draft_commit(&draft, err);
         }
         draft_discard(&draft);
@@ -290,8 +296,8 @@ enum status batch_journal_write(const struct batch_journal *const *journals, siz
     return error_prefix(err, status, path);
 }
 
-enum status batch_journal_finish(struct batch_journal *journal, const char *staging,
-                                 struct error *err) {
+enum vitlrp_status batch_journal_finish(struct batch_journal *journal, const char *staging,
+                                        struct vitlrp_error *err) {
     const struct batch_journal *only = journal;
     if (journal->ordered && journal->next == journal->count) {
         return batch_journal_sync(journal, err);

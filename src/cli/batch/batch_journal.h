@@ -35,26 +35,29 @@ struct batch_journal {
 /* Opens the journal of a shard with `count` images; to_write: creates it, and cuts off a last line
  * that is torn. FORMAT, with its number, for another line that is not one of this shard's. *journal
  * is owned: batch_journal_close, after a failure too. */
-enum status batch_journal_open(const char *path, size_t count, int32_t shard, int32_t shards,
-                               bool to_write, struct batch_journal *journal, struct error *err);
+enum vitlrp_status batch_journal_open(const char *path, size_t count, int32_t shard, int32_t shards,
+                                      bool to_write, struct batch_journal *journal,
+                                      struct vitlrp_error *err);
 
 void batch_journal_close(struct batch_journal *journal);
 
 /* Adds the line (with its newline) of the image at a place. After a failure the journal is as it
  * was. One thread at a time. */
-enum status batch_journal_add(struct batch_journal *journal, size_t place, enum batch_state state,
-                              const char *line, size_t length, struct error *err);
+enum vitlrp_status batch_journal_add(struct batch_journal *journal, size_t place,
+                                     enum batch_state state, const char *line, size_t length,
+                                     struct vitlrp_error *err);
 
 /* Sees that every line is on the disk. */
-enum status batch_journal_sync(const struct batch_journal *journal, struct error *err);
+enum vitlrp_status batch_journal_sync(const struct batch_journal *journal,
+                                      struct vitlrp_error *err);
 
 /* The line of an image that has one, without its newline, in place of *out. */
-enum status batch_journal_line(const struct batch_journal *journal, size_t place, struct text *out,
-                               struct error *err);
+enum vitlrp_status batch_journal_line(const struct batch_journal *journal, size_t place,
+                                      struct text *out, struct vitlrp_error *err);
 
 /* The same as an object, which is owned: json_decref. */
-enum status batch_journal_read(const struct batch_journal *journal, size_t place, json_t **out,
-                               struct error *err);
+enum vitlrp_status batch_journal_read(const struct batch_journal *journal, size_t place,
+                                      json_t **out, struct vitlrp_error *err);
 
 /* Forgets an image's line: it will be done again. */
 void batch_journal_reopen(struct batch_journal *journal, size_t place);
@@ -64,13 +67,13 @@ size_t batch_journal_count(const struct batch_journal *journal, enum batch_state
 
 /* Writes a file of so many lines whole, or not at all: those of the shards by turns, which is the
  * order of the images. The journals are complete. `staging` as of draft_open. */
-enum status batch_journal_write(const struct batch_journal *const *journals, size_t shards,
-                                size_t lines, const char *path, const char *staging,
-                                struct error *err);
+enum vitlrp_status batch_journal_write(const struct batch_journal *const *journals, size_t shards,
+                                       size_t lines, const char *path, const char *staging,
+                                       struct vitlrp_error *err);
 
 /* Of a complete journal: puts the lines into order and leaves one for each image, in a new file
  * that takes the old one's place. `staging` as of draft_open. */
-enum status batch_journal_finish(struct batch_journal *journal, const char *staging,
-                                 struct error *err);
+enum vitlrp_status batch_journal_finish(struct batch_journal *journal, const char *staging,
+                                        struct vitlrp_error *err);
 
 #endif

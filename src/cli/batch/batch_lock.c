@@ -45,48 +45,48 @@ static bool is_current(int descriptor, const char *path) {
            open_file.st_dev == named.st_dev && open_file.st_ino == named.st_ino;
 }
 
-static enum status lock_open_file(const char *path, int descriptor, int kind,
-                                  const struct console *console, struct error *err) {
+static enum vitlrp_status lock_open_file(const char *path, int descriptor, int kind,
+                                         const struct console *console, struct vitlrp_error *err) {
     if (flock(descriptor, kind | LOCK_NB) == 0) {
-        return STATUS_OK;
+        return VITLRP_OK;
     }
     if (errno == EWOULDBLOCK) {
         char owner[OWNER_BYTES];
         read_owner(descriptor, owner, sizeof owner);
-        return fail(err, STATUS_IO, "is locked by %s (wait for it, or give another folder)", owner);
+        return fail(err, VITLRP_IO, "is locked by %s (wait for it, or give another folder)", owner);
     }
     if (errno == ENOLCK || errno == ENOTSUP || errno == ENOSYS || errno == EINVAL) {
         console_warn(console,
                      "%s: this file system has no locks; take care that no other process "
                      "writes here",
                      path);
-        return STATUS_OK;
+        return VITLRP_OK;
     }
     return fail_errno(err, errno, "cannot lock");
 }
 
-static enum status take(const char *path, int kind, const struct console *console, int *out,
-                        struct error *err) {
+static enum vitlrp_status take(const char *path, int kind, const struct console *console, int *out,
+                               struct vitlrp_error *err) {
     for (int attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
         int descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
         if (descriptor < 0) {
             return fail_errno(err, errno, "cannot open");
         }
-        enum status status = lock_open_file(path, descriptor, kind, console, err);
-        if (status == STATUS_OK && is_current(descriptor, path)) {
+        enum vitlrp_status status = lock_open_file(path, descriptor, kind, console, err);
+        if (status == VITLRP_OK && is_current(descriptor, path)) {
             write_owner(descriptor);
             *out = descriptor;
-            return STATUS_OK;
+            return VITLRP_OK;
         }
         close(descriptor);
         TRY(status);
     }
-    return fail(err, STATUS_IO, "was removed again and again");
+    return fail(err, VITLRP_IO, "was removed again and again");
 }
 
-enum status batch_lock_take(const char *hidden, int32_t shard, int32_t shards,
-                            const struct console *console, struct batch_lock *lock,
-                            struct error *err) {
+enum vitlrp_status batch_lock_take(const char *hidden, int32_t shard, int32_t shards,
+                                   const struct console *console, struct batch_lock *lock,
+                                   struct vitlrp_error *err) {
     bool divided = shards > 1;
     *lock = (struct batch_lock){.folder = -1,
                                 .shard = -1,
@@ -95,7 +95,7 @@ enum status batch_lock_take(const char *hidden, int32_t shard, int32_t shards,
     text_printf(&lock->folder_path, "%s/lock", hidden);
     text_printf(&lock->shard_path, "%s/lock.%d-of-%d", hidden, shard, shards);
     if (lock->folder_path.failed || lock->shard_path.failed) {
-        return fail(err, STATUS_LIMIT, "the folder's name is longer than %zu bytes", NAME_LIMIT);
+        return fail(err, VITLRP_LIMIT, "the folder's name is longer than %zu bytes", NAME_LIMIT);
     }
     const char *path = lock->folder_path.data;
     TRY(error_prefix(err, take(path, divided ? LOCK_SH : LOCK_EX, console, &lock->folder, err),
@@ -104,7 +104,7 @@ enum status batch_lock_take(const char *hidden, int32_t shard, int32_t shards,
         path = lock->shard_path.data;
         TRY(error_prefix(err, take(path, LOCK_EX, console, &lock->shard, err), path));
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 void batch_lock_release(struct batch_lock *lock) {

@@ -18,9 +18,9 @@ struct batch_lock {
 /* Takes the folder's lock: alone, or together with the other shards for one shard of several. IO,
  * naming the owner, if it is taken. `hidden` is the batch's hidden folder, which is there. A file
  * system without locks is warned of. */
-enum status batch_lock_take(const char *hidden, int32_t shard, int32_t shards,
-                            const struct console *console, struct batch_lock *lock,
-                            struct error *err);
+enum vitlrp_status batch_lock_take(const char *hidden, int32_t shard, int32_t shards,
+                                   const struct console *console, struct batch_lock *lock,
+                                   struct vitlrp_error *err);
 
 /* Gives back what was taken, after a failure too. */
 void batch_lock_release(struct batch_lock *lock);

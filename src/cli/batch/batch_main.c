@@ -40,7 +40,8 @@ static void tell_plan(const struct batch *batch, const struct console *console) 
     }
 }
 
-static enum status open_first(struct batch *batch, struct console *console, struct error *err) {
+static enum vitlrp_status open_first(struct batch *batch, struct console *console,
+                                     struct vitlrp_error *err) {
     struct vitlrp_error detail;
     TRY(batch_session_open(&batch->settings, &batch->plan, batch->model, console, &batch->first,
                            err));
@@ -49,8 +50,8 @@ static enum status open_first(struct batch *batch, struct console *console, stru
     return batch_config_make(&batch->plan, &batch->first, &batch->config, err);
 }
 
-static enum status open_batch(const struct args *args, struct batch *batch, struct console *console,
-                              struct error *err) {
+static enum vitlrp_status open_batch(const struct args *args, struct batch *batch,
+                                     struct console *console, struct vitlrp_error *err) {
     TRY(settings_read(args, &batch->settings, err));
     TRY(batch_choose(args, &batch->choice, err));
     batch->threads = batch_take_threads(&batch->settings);
@@ -69,15 +70,15 @@ static void append_failures(struct text *out, const struct batch_run *run) {
     }
 }
 
-static enum status say_summary(const struct batch *batch, const struct batch_run *run,
-                               const struct console *console, struct error *err) {
+static enum vitlrp_status say_summary(const struct batch *batch, const struct batch_run *run,
+                                      const struct console *console, struct vitlrp_error *err) {
     char shown[200];
     struct text out = {.limit = SUMMARY_LIMIT};
     double seconds = (clock_ms() - batch->start_ms) * 1e-3;
     size_t failed = batch_journal_count(&batch->journal, BATCH_FAILED);
     size_t left = batch_journal_count(&batch->journal, BATCH_OPEN);
     if (console->verbosity == 0) {
-        return STATUS_OK;
+        return VITLRP_OK;
     }
     text_escape_name(shown, sizeof shown, batch->choice.folder);
     text_printf(&out, "%s: %zu of %zu images, %zu failed", shown, batch->journal.count - left,
@@ -91,14 +92,14 @@ static enum status say_summary(const struct batch *batch, const struct batch_run
     }
     text_append_string(&out, left > 0 ? "; the same command goes on\n" : "\n");
     append_failures(&out, run);
-    enum status status = console_write(&out, err);
+    enum vitlrp_status status = console_write(&out, err);
     text_free(&out);
     return status;
 }
 
 static enum exit_code conclude(struct batch *batch, const struct batch_run *run,
                                const struct console *console) {
-    struct error err;
+    struct vitlrp_error err;
     enum exit_code code = console_check(run->status, run->stage, &run->err);
     size_t failed = batch_journal_count(&batch->journal, BATCH_FAILED);
     if (code == CODE_DONE && !run->cancelled && !run->gave_up) {
@@ -148,8 +149,8 @@ static enum exit_code run_batch(struct batch *batch, struct console *console) {
     return code;
 }
 
-static enum status open_store(struct batch *batch, const struct console *console,
-                              struct error *err) {
+static enum vitlrp_status open_store(struct batch *batch, const struct console *console,
+                                     struct vitlrp_error *err) {
     const struct batch_choice *choice = &batch->choice;
     return choice->dry_run ? batch_store_look(choice->folder, &batch->store, err)
                            : batch_store_open(choice->folder, choice->shard, choice->shards,
@@ -157,7 +158,7 @@ static enum status open_store(struct batch *batch, const struct console *console
 }
 
 static enum exit_code work(const struct args *args, struct batch *batch, struct console *console) {
-    struct error err;
+    struct vitlrp_error err;
     enum exit_code code = console_check(open_batch(args, batch, console, &err), CODE_INPUT, &err);
     if (code == CODE_DONE) {
         code = console_check(open_store(batch, console, &err), CODE_OUTPUT, &err);

@@ -26,18 +26,19 @@ bool batch_merge_is_meant(const struct args *args) {
     return is_folder(args->operands[0]);
 }
 
-static enum status check_args(const struct args *args, const char **folder, struct error *err) {
+static enum vitlrp_status check_args(const struct args *args, const char **folder,
+                                     struct vitlrp_error *err) {
     static const enum option_id UNREAD[] = {OPTION_REFERENCE, OPTION_CSV, OPTION_HTML, OPTION_JSON};
     for (size_t i = 0; i < sizeof UNREAD / sizeof UNREAD[0]; i++) {
         if (args->value[UNREAD[i]] != NULL) {
-            return fail(err, STATUS_USAGE, "--%s: a batch has none",
+            return fail(err, VITLRP_USAGE, "--%s: a batch has none",
                         option_table()[UNREAD[i]].name);
         }
     }
     for (size_t i = 0; i < args->operand_count; i++) {
         if (!is_folder(args->operands[i])) {
             return error_prefix(err,
-                                fail(err, STATUS_USAGE,
+                                fail(err, VITLRP_USAGE,
                                      "is not a folder (the shards of a batch are folders, those of "
                                      "an evaluation files)"),
                                 args->operands[i]);
@@ -45,11 +46,11 @@ static enum status check_args(const struct args *args, const char **folder, stru
     }
     *folder = args->value[OPTION_OUTPUT];
     if (*folder == NULL && args->operand_count > 1) {
-        return fail(err, STATUS_USAGE,
+        return fail(err, VITLRP_USAGE,
                     "several folders need another one in which they come together (-o FOLDER)");
     }
     *folder = *folder == NULL ? args->operands[0] : *folder;
-    return (*folder)[0] == '\0' ? fail(err, STATUS_USAGE, "-o needs a folder") : STATUS_OK;
+    return (*folder)[0] == '\0' ? fail(err, VITLRP_USAGE, "-o needs a folder") : VITLRP_OK;
 }
 
 /* ---- Files of other folders ---- */
@@ -61,14 +62,14 @@ static bool same_folder(const char *a, const char *b) {
            first.st_ino == second.st_ino;
 }
 
-static enum status copy_file(const struct batch_store *store, const char *folder, const char *path,
-                             struct error *err) {
+static enum vitlrp_status copy_file(const struct batch_store *store, const char *folder,
+                                    const char *path, struct vitlrp_error *err) {
     struct text from = {.limit = 2 * NAME_LIMIT};
     struct bytes bytes = {0};
     text_printf(&from, "%s/%s", folder, path);
-    enum status status = from.failed ? fail(err, STATUS_LIMIT, "a file's name is too long")
-                                     : file_read(from.data, COPY_LIMIT, &bytes, err);
-    if (status == STATUS_OK) {
+    enum vitlrp_status status = from.failed ? fail(err, VITLRP_LIMIT, "a file's name is too long")
+                                            : file_read(from.data, COPY_LIMIT, &bytes, err);
+    if (status == VITLRP_OK) {
         status = batch_store_write(store, path, bytes.data, bytes.size, err);
     }
     bytes_free(&bytes);
@@ -88,71 +89,73 @@ static bool stays_below(const char *path) {
     return path[0] != '\0';
 }
 
-static enum status copy_files(const struct batch_store *store, const char *folder,
-                              const json_t *of_class, bool escaped, struct error *err) {
+static enum vitlrp_status copy_files(const struct batch_store *store, const char *folder,
+                                     const json_t *of_class, bool escaped,
+                                     struct vitlrp_error *err) {
     size_t i;
     json_t *file;
     json_array_foreach(json_object_get(of_class, "files"), i, file) {
         struct text path = {.limit = NAME_LIMIT};
         const char *name = json_string_value(file);
         batch_append_path(&path, name == NULL ? "" : name, escaped);
-        enum status status =
+        enum vitlrp_status status =
             name == NULL || path.failed || path.length == 0 || !stays_below(path.data)
-                ? fail(err, STATUS_FORMAT, "a file's name leaves its folder")
+                ? fail(err, VITLRP_FORMAT, "a file's name leaves its folder")
                 : copy_file(store, folder, path.data, err);
         text_free(&path);
         TRY(status);
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status copy_part(const struct batch_store *store, const struct batch_part *part,
-                             struct error *err) {
+static enum vitlrp_status copy_part(const struct batch_store *store, const struct batch_part *part,
+                                    struct vitlrp_error *err) {
     for (size_t i = 0; i < part->journal.count; i++) {
         json_t *line = NULL;
         size_t j;
         json_t *of_class;
         TRY(batch_journal_read(&part->journal, i, &line, err));
         bool escaped = json_is_true(json_object_get(line, "escaped"));
-        enum status status = copy_files(store, part->folder, line, escaped, err);
+        enum vitlrp_status status = copy_files(store, part->folder, line, escaped, err);
         json_array_foreach(json_object_get(line, "further"), j, of_class) {
-            status = status == STATUS_OK ? copy_files(store, part->folder, of_class, escaped, err)
+            status = status == VITLRP_OK ? copy_files(store, part->folder, of_class, escaped, err)
                                          : status;
         }
         json_decref(line);
         TRY(status);
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 /* ---- One run ---- */
 
-static enum status write_results(const struct batch_shards *shards, const struct batch_store *store,
-                                 const char *path, struct error *err) {
+static enum vitlrp_status write_results(const struct batch_shards *shards,
+                                        const struct batch_store *store, const char *path,
+                                        struct vitlrp_error *err) {
     const struct batch_journal **journals = mem_calloc(shards->count, sizeof *journals);
     if (journals == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for %zu shards", shards->count);
+        return fail(err, VITLRP_NOMEM, "out of memory for %zu shards", shards->count);
     }
     for (size_t i = 0; i < shards->count; i++) {
         journals[i] = &shards->parts[i].journal;
     }
-    enum status status = batch_journal_write(journals, shards->count, shards->images, path,
-                                             store->staging.data, err);
+    enum vitlrp_status status = batch_journal_write(journals, shards->count, shards->images, path,
+                                                    store->staging.data, err);
     mem_free((void *) journals);
     return status;
 }
 
 /* A folder that holds another run keeps it. */
-static enum status check_old_run(const struct batch_store *store, const json_t *config,
-                                 struct error *err) {
+static enum vitlrp_status check_old_run(const struct batch_store *store, const json_t *config,
+                                        struct vitlrp_error *err) {
     struct text path = {.limit = 2 * NAME_LIMIT};
     struct stat info;
     json_t *old = NULL;
     batch_append_name(&path, store->folder, "run", ".json", 0, 1);
-    enum status status = STATUS_OK;
+    enum vitlrp_status status = VITLRP_OK;
     if (stat(path.data, &info) == 0) {
         status = batch_config_read(path.data, &old, err);
-        if (status == STATUS_OK) {
+        if (status == VITLRP_OK) {
             status = batch_config_compare(old, config, "the run that is there", "the shards", err);
         }
         error_prefix(err, status, path.data);
@@ -162,49 +165,51 @@ static enum status check_old_run(const struct batch_store *store, const json_t *
     return status;
 }
 
-static enum status write_run(const struct batch_shards *shards, const struct batch_store *store,
-                             json_t **config, struct error *err) {
+static enum vitlrp_status write_run(const struct batch_shards *shards,
+                                    const struct batch_store *store, json_t **config,
+                                    struct vitlrp_error *err) {
     struct text text = {.limit = (size_t) 1 << 24};
     *config = json_copy(shards->parts[0].config);
     json_object_del(*config, "shard");
-    enum status status = batch_config_write(*config, &text, err);
-    if (status == STATUS_OK) {
+    enum vitlrp_status status = batch_config_write(*config, &text, err);
+    if (status == VITLRP_OK) {
         status = batch_store_write(store, "run.json", text.data, text.length, err);
     }
     text_free(&text);
     return status;
 }
 
-static enum status finish(const struct batch_shards *shards, const struct batch_store *store,
-                          const char *path, const json_t *config, struct error *err) {
+static enum vitlrp_status finish(const struct batch_shards *shards, const struct batch_store *store,
+                                 const char *path, const json_t *config, struct vitlrp_error *err) {
     struct batch_journal journal;
-    enum status status = batch_journal_open(path, shards->images, 0, 1, false, &journal, err);
-    if (status == STATUS_OK) {
+    enum vitlrp_status status =
+        batch_journal_open(path, shards->images, 0, 1, false, &journal, err);
+    if (status == VITLRP_OK) {
         status = batch_finish(store, &journal, config, true, err);
     }
     batch_journal_close(&journal);
     return status;
 }
 
-static enum status write_all(const struct batch_shards *shards, const struct batch_store *store,
-                             struct error *err) {
+static enum vitlrp_status write_all(const struct batch_shards *shards,
+                                    const struct batch_store *store, struct vitlrp_error *err) {
     struct text path = {.limit = 2 * NAME_LIMIT};
     json_t *config = NULL;
-    enum status status = STATUS_OK;
+    enum vitlrp_status status = VITLRP_OK;
     batch_append_name(&path, store->folder, "results", ".jsonl", 0, 1);
     status = check_old_run(store, shards->parts[0].config, err);
-    for (size_t i = 0; i < shards->count && status == STATUS_OK; i++) {
+    for (size_t i = 0; i < shards->count && status == VITLRP_OK; i++) {
         if (!same_folder(shards->parts[i].folder, store->folder)) {
             status = copy_part(store, &shards->parts[i], err);
         }
     }
-    if (status == STATUS_OK) {
+    if (status == VITLRP_OK) {
         status = write_run(shards, store, &config, err);
     }
-    if (status == STATUS_OK) {
+    if (status == VITLRP_OK) {
         status = write_results(shards, store, path.data, err);
     }
-    if (status == STATUS_OK) {
+    if (status == VITLRP_OK) {
         status = finish(shards, store, path.data, config, err);
     }
     json_decref(config);
@@ -220,14 +225,14 @@ static size_t count_failed(const struct batch_shards *shards) {
     return failed;
 }
 
-static enum status say(const struct batch_shards *shards, const char *folder, size_t failed,
-                       const struct console *console, struct error *err) {
+static enum vitlrp_status say(const struct batch_shards *shards, const char *folder, size_t failed,
+                              const struct console *console, struct vitlrp_error *err) {
     char shown[200];
     struct text out = {.limit = 1024};
     text_escape_name(shown, sizeof shown, folder);
     text_printf(&out, "%s: %zu images of %zu shard%s, %zu failed\n", shown, shards->images,
                 shards->count, shards->count == 1 ? "" : "s", failed);
-    enum status status = console->verbosity > 0 ? console_write(&out, err) : STATUS_OK;
+    enum vitlrp_status status = console->verbosity > 0 ? console_write(&out, err) : VITLRP_OK;
     text_free(&out);
     return status;
 }
@@ -235,7 +240,7 @@ static enum status say(const struct batch_shards *shards, const char *folder, si
 static enum exit_code merge(const struct args *args, const char *folder,
                             struct batch_shards *shards, struct batch_store *store,
                             const struct console *console) {
-    struct error err;
+    struct vitlrp_error err;
     enum exit_code code =
         console_check(batch_store_open(folder, 0, 1, console, store, &err), CODE_OUTPUT, &err);
     if (code == CODE_DONE) {
@@ -254,7 +259,7 @@ static enum exit_code merge(const struct args *args, const char *folder,
 }
 
 enum exit_code batch_merge_main(const struct args *args, struct console *console) {
-    struct error err;
+    struct vitlrp_error err;
     const char *folder = NULL;
     struct batch_shards shards = {0};
     struct batch_store store = {.lock = {.folder = -1, .shard = -1}};

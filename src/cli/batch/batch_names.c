@@ -19,7 +19,7 @@ static const struct {
     [BATCH_INPUT] = {".input", ".npy", false}, [BATCH_JSON] = {".heat", ".json", false},
 };
 
-enum status batch_stem(const char *id, struct text *out, struct error *err) {
+enum vitlrp_status batch_stem(const char *id, struct text *out, struct vitlrp_error *err) {
     const char *end = name_extension(id);
     for (const char *next = id; next < end;) {
         size_t length = strcspn(next, "/");
@@ -27,7 +27,7 @@ enum status batch_stem(const char *id, struct text *out, struct error *err) {
         if (kept == 2 && next[0] == '.' && next[1] == '.') {
             char shown[200];
             text_escape_name(shown, sizeof shown, id);
-            return fail(err, STATUS_USAGE,
+            return fail(err, VITLRP_USAGE,
                         "%s: has no place below the output folder (list paths without '..')",
                         shown);
         }
@@ -38,9 +38,9 @@ enum status batch_stem(const char *id, struct text *out, struct error *err) {
         next += length + (next[length] == '/' ? 1 : 0);
     }
     return out->failed || out->length == 0
-               ? fail(err, STATUS_LIMIT, "an image's name is empty or longer than %zu bytes",
+               ? fail(err, VITLRP_LIMIT, "an image's name is empty or longer than %zu bytes",
                       NAME_LIMIT)
-               : STATUS_OK;
+               : VITLRP_OK;
 }
 
 void batch_append_suffix(struct text *out, enum batch_file file, int32_t class_index) {

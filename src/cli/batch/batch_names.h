@@ -21,7 +21,7 @@
 
 /* An image's place below the folder, without the extension: its own place below the dataset; of an
  * absolute path, below the root. USAGE for one with "..". */
-enum status batch_stem(const char *id, struct text *out, struct error *err);
+enum vitlrp_status batch_stem(const char *id, struct text *out, struct vitlrp_error *err);
 
 /* What comes behind the stem. class_index -1: there is one class only. */
 void batch_append_suffix(struct text *out, enum batch_file file, int32_t class_index);

@@ -83,8 +83,8 @@ static void append_tile(struct text *out, const json_t *line, const json_t *of_c
     *begun = true;
 }
 
-static enum status append_tiles(const struct batch_journal *journal, struct text *out, size_t count,
-                                struct error *err) {
+static enum vitlrp_status append_tiles(const struct batch_journal *journal, struct text *out,
+                                       size_t count, struct vitlrp_error *err) {
     bool begun = false;
     for (size_t i = 0; i < count; i++) {
         json_t *line = NULL;
@@ -97,7 +97,7 @@ static enum status append_tiles(const struct batch_journal *journal, struct text
         }
         json_decref(line);
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 static void append_member(struct text *out, const json_t *object, const char *key,
@@ -127,13 +127,13 @@ static void append_head(struct text *out, const struct batch_journal *journal, c
     }
 }
 
-enum status batch_page(const struct batch_journal *journal, const json_t *config, struct text *out,
-                       struct error *err) {
+enum vitlrp_status batch_page(const struct batch_journal *journal, const json_t *config,
+                              struct text *out, struct vitlrp_error *err) {
     size_t tiles = journal->count < MOST_TILES ? journal->count : MOST_TILES;
     append_head(out, journal, config, tiles);
     text_append_string(out, BATCH_PAGE_BODY);
     text_append_string(out, "<script type=\"application/json\" id=\"data\">[");
     TRY(append_tiles(journal, out, tiles, err));
     text_printf(out, "\n]</script>\n<script>\n%s</script>\n</html>\n", BATCH_PAGE_SCRIPT);
-    return out->failed ? fail(err, STATUS_NOMEM, "out of memory for the page") : STATUS_OK;
+    return out->failed ? fail(err, VITLRP_NOMEM, "out of memory for the page") : VITLRP_OK;
 }

@@ -9,8 +9,8 @@
 #include "batch_journal.h"
 
 /* The page of a complete journal. */
-enum status batch_page(const struct batch_journal *journal, const json_t *config, struct text *out,
-                       struct error *err);
+enum vitlrp_status batch_page(const struct batch_journal *journal, const json_t *config,
+                              struct text *out, struct vitlrp_error *err);
 
 /* The page's parts that do not depend on the results. */
 extern const char BATCH_PAGE_STYLE[];

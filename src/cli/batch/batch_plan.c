@@ -42,24 +42,24 @@ static uint64_t hash_of(const char *bytes) {
     return hash ^ hash >> 32;
 }
 
-static enum status stem_of(const struct vitlrp_dataset *dataset, size_t index, struct text *out,
-                           struct error *err) {
+static enum vitlrp_status stem_of(const struct vitlrp_dataset *dataset, size_t index,
+                                  struct text *out, struct vitlrp_error *err) {
     out->length = 0;
     return batch_stem(image_at(dataset, index).id, out, err);
 }
 
-static enum status fail_meeting(const struct stems *stems, size_t first, size_t second,
-                                struct error *err) {
+static enum vitlrp_status fail_meeting(const struct stems *stems, size_t first, size_t second,
+                                       struct vitlrp_error *err) {
     char shown[2][150];
     text_escape_name(shown[0], sizeof shown[0], image_at(stems->dataset, first).id);
     text_escape_name(shown[1], sizeof shown[1], image_at(stems->dataset, second).id);
-    return fail(err, STATUS_USAGE,
+    return fail(err, VITLRP_USAGE,
                 "%s and %s: the files of both would have the same names (rename one of them, or "
                 "give a list without it)",
                 shown[0], shown[1]);
 }
 
-static enum status add_stem(struct stems *stems, size_t index, struct error *err) {
+static enum vitlrp_status add_stem(struct stems *stems, size_t index, struct vitlrp_error *err) {
     TRY(stem_of(stems->dataset, index, &stems->stem, err));
     size_t at = (size_t) hash_of(stems->stem.data) & (stems->capacity - 1);
     for (; stems->places[at] != 0; at = (at + 1) & (stems->capacity - 1)) {
@@ -69,10 +69,10 @@ static enum status add_stem(struct stems *stems, size_t index, struct error *err
         }
     }
     stems->places[at] = index + 1;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status check_stems(const struct batch_plan *plan, struct error *err) {
+static enum vitlrp_status check_stems(const struct batch_plan *plan, struct vitlrp_error *err) {
     struct stems stems = {
         .dataset = plan->dataset, .stem = {.limit = NAME_LIMIT}, .other = {.limit = NAME_LIMIT}};
     size_t count = plan->info.images;
@@ -82,10 +82,10 @@ static enum status check_stems(const struct batch_plan *plan, struct error *err)
     }
     stems.places = mem_calloc(stems.capacity, sizeof *stems.places);
     if (stems.places == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for the names of %zu images", count);
+        return fail(err, VITLRP_NOMEM, "out of memory for the names of %zu images", count);
     }
-    enum status status = STATUS_OK;
-    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+    enum vitlrp_status status = VITLRP_OK;
+    for (size_t i = 0; i < count && status == VITLRP_OK; i++) {
         status = add_stem(&stems, i, err);
     }
     mem_free(stems.places);
@@ -129,7 +129,8 @@ static void resolve(const char *path, char out[2 * PATH_MAX]) {
 }
 
 /* Results within the dataset would be images of its next run. */
-static enum status check_folder(const struct batch_choice *choice, struct error *err) {
+static enum vitlrp_status check_folder(const struct batch_choice *choice,
+                                       struct vitlrp_error *err) {
     char dataset[2 * PATH_MAX];
     char folder[2 * PATH_MAX];
     resolve(choice->dataset, dataset);
@@ -138,17 +139,18 @@ static enum status check_folder(const struct batch_choice *choice, struct error 
     if (length > 0 && strncmp(folder, dataset, length) == 0 &&
         (folder[length] == '/' || folder[length] == '\0')) {
         return error_prefix(err,
-                            fail(err, STATUS_USAGE,
+                            fail(err, VITLRP_USAGE,
                                  "lies within the dataset, whose images the results would become "
                                  "(give a folder outside)"),
                             choice->folder);
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-enum status batch_plan_open(const struct batch_choice *choice, const struct settings *settings,
-                            const struct vitlrp_model *model, struct batch_plan *plan,
-                            struct error *err) {
+enum vitlrp_status batch_plan_open(const struct batch_choice *choice,
+                                   const struct settings *settings,
+                                   const struct vitlrp_model *model, struct batch_plan *plan,
+                                   struct vitlrp_error *err) {
     struct vitlrp_error detail;
     struct vitlrp_dataset_options options;
     struct stat info;
@@ -176,34 +178,34 @@ void batch_plan_close(struct batch_plan *plan) {
     *plan = (struct batch_plan){0};
 }
 
-static enum status check_absent(const struct batch_plan *plan, const char *stem,
-                                bool several_classes, struct error *err) {
+static enum vitlrp_status check_absent(const struct batch_plan *plan, const char *stem,
+                                       bool several_classes, struct vitlrp_error *err) {
     for (enum batch_file file = BATCH_PNG; file < BATCH_FILES; file++) {
         struct text path = {.limit = NAME_LIMIT};
         struct stat info;
         text_printf(&path, "%s/%s", plan->choice->folder, stem);
         batch_append_suffix(&path, file, -1);
         bool known = plan->choice->writes[file] && !several_classes && !path.failed;
-        enum status status = STATUS_OK;
+        enum vitlrp_status status = VITLRP_OK;
         if (known && lstat(path.data, &info) == 0) {
-            status = fail(err, STATUS_USAGE,
+            status = fail(err, VITLRP_USAGE,
                           "is there already, and not from a run of batch (give another folder)");
             error_prefix(err, status, path.data);
         }
         text_free(&path);
         TRY(status);
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-enum status batch_plan_check_new(const struct batch_plan *plan, bool several_classes,
-                                 struct error *err) {
+enum vitlrp_status batch_plan_check_new(const struct batch_plan *plan, bool several_classes,
+                                        struct vitlrp_error *err) {
     struct text stem = {.limit = NAME_LIMIT};
-    enum status status = STATUS_OK;
-    for (size_t i = 0; i < plan->count && status == STATUS_OK; i++) {
+    enum vitlrp_status status = VITLRP_OK;
+    for (size_t i = 0; i < plan->count && status == VITLRP_OK; i++) {
         stem.length = 0;
         status = batch_stem(batch_plan_image(plan, i).id, &stem, err);
-        if (status == STATUS_OK) {
+        if (status == VITLRP_OK) {
             status = check_absent(plan, stem.data, several_classes, err);
         }
     }

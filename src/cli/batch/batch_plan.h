@@ -22,9 +22,10 @@ struct batch_plan {
 
 /* Finds the images. USAGE for two images whose files would have one name, and for an output folder
  * within the dataset's. batch_plan_close releases it, after a failure too. */
-enum status batch_plan_open(const struct batch_choice *choice, const struct settings *settings,
-                            const struct vitlrp_model *model, struct batch_plan *plan,
-                            struct error *err);
+enum vitlrp_status batch_plan_open(const struct batch_choice *choice,
+                                   const struct settings *settings,
+                                   const struct vitlrp_model *model, struct batch_plan *plan,
+                                   struct vitlrp_error *err);
 
 void batch_plan_close(struct batch_plan *plan);
 
@@ -33,7 +34,7 @@ struct vitlrp_dataset_image batch_plan_image(const struct batch_plan *plan, size
 
 /* For a run that begins: USAGE if a file that it would write is there already. Of several classes,
  * the names are not known yet. */
-enum status batch_plan_check_new(const struct batch_plan *plan, bool several_classes,
-                                 struct error *err);
+enum vitlrp_status batch_plan_check_new(const struct batch_plan *plan, bool several_classes,
+                                        struct vitlrp_error *err);
 
 #endif

@@ -12,20 +12,21 @@ struct batch_queue {
     bool ended;
 };
 
-enum status batch_queue_open(size_t capacity, struct batch_queue **out, struct error *err) {
+enum vitlrp_status batch_queue_open(size_t capacity, struct batch_queue **out,
+                                    struct vitlrp_error *err) {
     struct batch_queue *queue = mem_calloc(1, sizeof *queue);
     void **items = mem_calloc(capacity, sizeof *items);
     if (queue == NULL || items == NULL) {
         mem_free(queue);
         mem_free(items);
-        return fail(err, STATUS_NOMEM, "out of memory for a queue");
+        return fail(err, VITLRP_NOMEM, "out of memory for a queue");
     }
     queue->items = items;
     queue->capacity = capacity;
     pthread_mutex_init(&queue->mutex, NULL);
     pthread_cond_init(&queue->changed, NULL);
     *out = queue;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 void batch_queue_close(struct batch_queue *queue) {

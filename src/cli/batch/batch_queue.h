@@ -10,7 +10,8 @@
 struct batch_queue;
 
 /* Room for `capacity` items. *out is owned: batch_queue_close. */
-enum status batch_queue_open(size_t capacity, struct batch_queue **out, struct error *err);
+enum vitlrp_status batch_queue_open(size_t capacity, struct batch_queue **out,
+                                    struct vitlrp_error *err);
 
 /* No thread may be in it any more; it must be empty. NULL is ignored. */
 void batch_queue_close(struct batch_queue *queue);

@@ -13,23 +13,24 @@ static bool is_there(const char *path) {
     return lstat(path, &info) == 0;
 }
 
-static enum status begin(const struct batch_plan *plan, const struct settings *settings,
-                         const struct batch_store *store, const char *run_path,
-                         const char *results_path, const json_t *config, struct error *err) {
+static enum vitlrp_status begin(const struct batch_plan *plan, const struct settings *settings,
+                                const struct batch_store *store, const char *run_path,
+                                const char *results_path, const json_t *config,
+                                struct vitlrp_error *err) {
     struct text text = {.limit = (size_t) 1 << 24};
     if (is_there(results_path)) {
         return error_prefix(err,
-                            fail(err, STATUS_USAGE,
+                            fail(err, VITLRP_USAGE,
                                  "is there without its run.json (give another folder, or remove "
                                  "it)"),
                             results_path);
     }
     TRY(batch_plan_check_new(plan, settings->top > 1, err));
     if (!store->locked) {
-        return STATUS_OK;
+        return VITLRP_OK;
     }
-    enum status status = batch_config_write(config, &text, err);
-    if (status == STATUS_OK) {
+    enum vitlrp_status status = batch_config_write(config, &text, err);
+    if (status == VITLRP_OK) {
         const char *name = run_path + strlen(store->folder) + 1;
         status = batch_store_write(store, name, text.data, text.length, err);
     }
@@ -37,17 +38,18 @@ static enum status begin(const struct batch_plan *plan, const struct settings *s
     return status;
 }
 
-static enum status compare(const char *run_path, const json_t *config, struct error *err) {
+static enum vitlrp_status compare(const char *run_path, const json_t *config,
+                                  struct vitlrp_error *err) {
     json_t *old = NULL;
     TRY(batch_config_read(run_path, &old, err));
-    enum status status = batch_config_compare(old, config, "the old run", "this one", err);
+    enum vitlrp_status status = batch_config_compare(old, config, "the old run", "this one", err);
     json_decref(old);
-    if (status != STATUS_MISMATCH) {
+    if (status != VITLRP_MISMATCH) {
         return error_prefix(err, status, run_path);
     }
-    struct error told = *err;
+    struct vitlrp_error told = *err;
     return error_prefix(
-        err, fail(err, STATUS_USAGE, "%.380s (give another folder for another run)", told.message),
+        err, fail(err, VITLRP_USAGE, "%.380s (give another folder for another run)", told.message),
         run_path);
 }
 
@@ -67,8 +69,9 @@ static bool has_files(const struct batch_store *store, const json_t *of_class, b
     return all;
 }
 
-static enum status check_place(const struct batch_store *store, struct batch_journal *journal,
-                               size_t place, struct error *err) {
+static enum vitlrp_status check_place(const struct batch_store *store,
+                                      struct batch_journal *journal, size_t place,
+                                      struct vitlrp_error *err) {
     json_t *line = NULL;
     size_t i;
     json_t *of_class;
@@ -82,11 +85,11 @@ static enum status check_place(const struct batch_store *store, struct batch_jou
         batch_journal_reopen(journal, place);
     }
     json_decref(line);
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status reopen(const struct batch_store *store, bool retry_failed,
-                          struct batch_journal *journal, struct error *err) {
+static enum vitlrp_status reopen(const struct batch_store *store, bool retry_failed,
+                                 struct batch_journal *journal, struct vitlrp_error *err) {
     for (size_t i = 0; i < journal->count; i++) {
         if (journal->entries[i].state == BATCH_DONE) {
             TRY(check_place(store, journal, i, err));
@@ -94,31 +97,31 @@ static enum status reopen(const struct batch_store *store, bool retry_failed,
             batch_journal_reopen(journal, i);
         }
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-enum status batch_resume(const struct batch_plan *plan, const struct settings *settings,
-                         const struct batch_store *store, const json_t *config,
-                         struct batch_journal *journal, struct error *err) {
+enum vitlrp_status batch_resume(const struct batch_plan *plan, const struct settings *settings,
+                                const struct batch_store *store, const json_t *config,
+                                struct batch_journal *journal, struct vitlrp_error *err) {
     const struct batch_choice *choice = plan->choice;
     struct text run = {.limit = 2 * NAME_LIMIT};
     struct text results = {.limit = 2 * NAME_LIMIT};
-    enum status status = STATUS_OK;
+    enum vitlrp_status status = VITLRP_OK;
     batch_append_name(&run, store->folder, "run", ".json", choice->shard, choice->shards);
     batch_append_name(&results, store->folder, "results", ".jsonl", choice->shard, choice->shards);
     if (run.failed || results.failed) {
-        status = fail(err, STATUS_LIMIT, "the folder's name is longer than %zu bytes", NAME_LIMIT);
+        status = fail(err, VITLRP_LIMIT, "the folder's name is longer than %zu bytes", NAME_LIMIT);
         goto cleanup;
     }
     status = is_there(run.data) ? compare(run.data, config, err)
                                 : begin(plan, settings, store, run.data, results.data, config, err);
-    if (status == STATUS_OK) {
+    if (status == VITLRP_OK) {
         /* Who only looks, and finds no results, has an empty file for them. */
         const char *path = store->locked || is_there(results.data) ? results.data : "/dev/null";
         status = batch_journal_open(path, plan->count, choice->shard, choice->shards, store->locked,
                                     journal, err);
     }
-    if (status == STATUS_OK) {
+    if (status == VITLRP_OK) {
         status = reopen(store, choice->retry_failed, journal, err);
     }
 

@@ -12,8 +12,8 @@
  * whose files are missing, and with --retry-failed those that failed, are open again. USAGE for a
  * run of other settings, naming them, and for files in the way of a new one. A store that only
  * looks stays as it is. */
-enum status batch_resume(const struct batch_plan *plan, const struct settings *settings,
-                         const struct batch_store *store, const json_t *config,
-                         struct batch_journal *journal, struct error *err);
+enum vitlrp_status batch_resume(const struct batch_plan *plan, const struct settings *settings,
+                                const struct batch_store *store, const json_t *config,
+                                struct batch_journal *journal, struct vitlrp_error *err);
 
 #endif

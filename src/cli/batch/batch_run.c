@@ -34,10 +34,10 @@ struct worker {
 };
 
 /* The first failure counts; nothing new is begun after it. */
-static void stop(struct engine *engine, enum status status, enum exit_code stage,
-                 const struct error *err) {
+static void stop(struct engine *engine, enum vitlrp_status status, enum exit_code stage,
+                 const struct vitlrp_error *err) {
     pthread_mutex_lock(&engine->mutex);
-    if (engine->run->status == STATUS_OK && status != STATUS_OK) {
+    if (engine->run->status == VITLRP_OK && status != VITLRP_OK) {
         engine->run->status = status;
         engine->run->stage = stage;
         engine->run->err = *err;
@@ -71,15 +71,15 @@ static bool dataset_is_gone(const struct batch_plan *plan) {
     return plan->is_folder && stat(plan->choice->dataset, &info) != 0;
 }
 
-static enum status read_item(const struct batch_run *run, struct batch_item *item,
-                             struct error *err) {
+static enum vitlrp_status read_item(const struct batch_run *run, struct batch_item *item,
+                                    struct vitlrp_error *err) {
     size_t most = run->first->settings->image.limits.max_file_bytes;
     item->status = file_read(item->image.path, most, &item->bytes, &item->err);
-    if (item->status == STATUS_IO && dataset_is_gone(run->plan)) {
-        return error_prefix(err, fail(err, STATUS_IO, "the dataset is no longer there"),
+    if (item->status == VITLRP_IO && dataset_is_gone(run->plan)) {
+        return error_prefix(err, fail(err, VITLRP_IO, "the dataset is no longer there"),
                             run->plan->choice->dataset);
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 /* The next place without a result, count behind the last. */
@@ -92,9 +92,9 @@ static size_t next_place(struct engine *engine) {
 }
 
 static void read_all(struct engine *engine) {
-    struct error err;
-    enum status status = STATUS_OK;
-    while (status == STATUS_OK && !is_stopped(engine)) {
+    struct vitlrp_error err;
+    enum vitlrp_status status = VITLRP_OK;
+    while (status == VITLRP_OK && !is_stopped(engine)) {
         pthread_mutex_lock(&engine->mutex);
         size_t place = next_place(engine);
         pthread_mutex_unlock(&engine->mutex);
@@ -103,19 +103,19 @@ static void read_all(struct engine *engine) {
         }
         struct batch_item *item = mem_calloc(1, sizeof *item);
         if (item == NULL) {
-            status = fail(&err, STATUS_NOMEM, "out of memory for an image");
+            status = fail(&err, VITLRP_NOMEM, "out of memory for an image");
             break;
         }
         item->place = place;
         item->image = batch_plan_image(engine->run->plan, place);
         status = read_item(engine->run, item, &err);
-        if (status == STATUS_OK) {
+        if (status == VITLRP_OK) {
             batch_queue_push(engine->read, item);
         } else {
             release(item);
         }
     }
-    if (status != STATUS_OK) {
+    if (status != VITLRP_OK) {
         stop(engine, status, CODE_OUTPUT, &err);
     }
     batch_queue_end(engine->read);
@@ -123,7 +123,7 @@ static void read_all(struct engine *engine) {
 
 /* ---- Explaining ---- */
 
-static enum status open_worker(struct worker *worker, struct error *err) {
+static enum vitlrp_status open_worker(struct worker *worker, struct vitlrp_error *err) {
     const struct explain_session *first = worker->engine->run->first;
     worker->state.without_ledger = first->without_ledger;
     worker->state.passes = first->passes;
@@ -135,9 +135,9 @@ static enum status open_worker(struct worker *worker, struct error *err) {
 static void *explain_some(void *context) {
     struct worker *worker = context;
     struct engine *engine = worker->engine;
-    struct error err;
-    enum status status = open_worker(worker, &err);
-    if (status != STATUS_OK) {
+    struct vitlrp_error err;
+    enum vitlrp_status status = open_worker(worker, &err);
+    if (status != VITLRP_OK) {
         stop(engine, status, CODE_INPUT, &err);
     }
     struct batch_item *item;
@@ -147,7 +147,7 @@ static void *explain_some(void *context) {
             continue;
         }
         status = batch_item_explain(item, engine->run->plan->choice, &worker->state, &err);
-        if (status == STATUS_OK) {
+        if (status == VITLRP_OK) {
             batch_queue_push(engine->explained, item);
         } else {
             stop(engine, status, CODE_OUTPUT, &err);
@@ -165,13 +165,13 @@ static void *explain_some(void *context) {
 
 /* ---- Writing ---- */
 
-static enum status write_outputs(const struct batch_run *run, const struct batch_item *item,
-                                 struct error *err) {
+static enum vitlrp_status write_outputs(const struct batch_run *run, const struct batch_item *item,
+                                        struct vitlrp_error *err) {
     for (size_t i = 0; i < item->output_count; i++) {
         const struct batch_output *output = &item->outputs[i];
         TRY(batch_store_write(run->store, output->path, output->data, output->size, err));
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 static void note_failure(struct batch_run *run, const struct batch_item *item) {
@@ -193,8 +193,8 @@ static void check_limit(struct engine *engine) {
     }
 }
 
-static enum status add_line(struct engine *engine, const struct batch_item *item,
-                            struct error *err) {
+static enum vitlrp_status add_line(struct engine *engine, const struct batch_item *item,
+                                   struct vitlrp_error *err) {
     struct batch_run *run = engine->run;
     TRY(batch_journal_add(run->journal, item->place, item->state, item->line.data,
                           item->line.length, err));
@@ -209,7 +209,7 @@ static enum status add_line(struct engine *engine, const struct batch_item *item
     if (run->observer.progress != NULL) {
         run->observer.progress(run->observer.user, run->done, engine->total, run->failed);
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 /* An image that is explained is written even if the run was cancelled or given up meanwhile; not
@@ -218,17 +218,17 @@ static void *write_some(void *context) {
     struct engine *engine = context;
     struct batch_item *item;
     while ((item = batch_queue_pop(engine->explained)) != NULL) {
-        struct error err;
+        struct vitlrp_error err;
         pthread_mutex_lock(&engine->mutex);
-        bool failed = engine->run->status != STATUS_OK;
+        bool failed = engine->run->status != VITLRP_OK;
         pthread_mutex_unlock(&engine->mutex);
-        enum status status = failed ? STATUS_OK : write_outputs(engine->run, item, &err);
-        if (!failed && status == STATUS_OK) {
+        enum vitlrp_status status = failed ? VITLRP_OK : write_outputs(engine->run, item, &err);
+        if (!failed && status == VITLRP_OK) {
             pthread_mutex_lock(&engine->mutex);
             status = add_line(engine, item, &err);
             pthread_mutex_unlock(&engine->mutex);
         }
-        if (status != STATUS_OK) {
+        if (status != VITLRP_OK) {
             stop(engine, status, CODE_OUTPUT, &err);
         }
         release(item);
@@ -276,12 +276,12 @@ static size_t start_writers(struct engine *engine, pthread_t threads[BATCH_WRITE
  * itself, as OpenBLAS has a buffer for every thread that multiplies, and asks for it there. */
 static void run_threads(struct engine *engine, struct worker *workers, size_t count) {
     pthread_t writers[BATCH_WRITERS];
-    struct error err;
+    struct vitlrp_error err;
     explain_session_release(engine->run->first);
     size_t writing = start_writers(engine, writers);
     size_t working = start_workers(engine, workers, writing == 0 ? 0 : count);
     if (working == 0) {
-        stop(engine, fail(&err, STATUS_LIMIT, "the system gives no threads"), CODE_OUTPUT, &err);
+        stop(engine, fail(&err, VITLRP_LIMIT, "the system gives no threads"), CODE_OUTPUT, &err);
     }
     read_all(engine);
     for (size_t i = 0; i < working; i++) {
@@ -293,7 +293,8 @@ static void run_threads(struct engine *engine, struct worker *workers, size_t co
     }
 }
 
-static enum status open_queues(struct engine *engine, size_t workers, struct error *err) {
+static enum vitlrp_status open_queues(struct engine *engine, size_t workers,
+                                      struct vitlrp_error *err) {
     TRY(batch_queue_open(2 * workers, &engine->read, err));
     return batch_queue_open(workers + BATCH_WRITERS, &engine->explained, err);
 }
@@ -307,19 +308,19 @@ void batch_run(struct batch_run *run) {
         return;
     }
     struct worker *workers = mem_calloc(count, sizeof *workers);
-    enum status status = workers == NULL
-                             ? fail(&run->err, STATUS_NOMEM, "out of memory for %zu threads", count)
-                             : open_queues(&engine, count, &run->err);
-    if (status != STATUS_OK) {
+    enum vitlrp_status status =
+        workers == NULL ? fail(&run->err, VITLRP_NOMEM, "out of memory for %zu threads", count)
+                        : open_queues(&engine, count, &run->err);
+    if (status != VITLRP_OK) {
         run->status = status;
         run->stage = CODE_OUTPUT;
     } else {
-        struct error err;
+        struct vitlrp_error err;
         run_threads(&engine, workers, count);
         /* Over the last images there is nothing left to be given up. */
         run->gave_up = run->gave_up && batch_journal_count(run->journal, BATCH_OPEN) > 0;
         status = batch_journal_sync(run->journal, &err);
-        if (status != STATUS_OK) {
+        if (status != VITLRP_OK) {
             stop(&engine, status, CODE_OUTPUT, &err);
         }
     }

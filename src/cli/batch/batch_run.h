@@ -40,8 +40,8 @@ struct batch_run {
     bool cancelled;
     bool gave_up;                                       /* too many failed, and some are left */
     struct batch_failure failures[BATCH_TOLD_FAILURES]; /* the first `failed` of this run */
-    enum status status;
-    struct error err;
+    enum vitlrp_status status;
+    struct vitlrp_error err;
     enum exit_code stage; /* of the failure that stopped the run */
 };
 

@@ -11,9 +11,10 @@ size_t batch_take_threads(struct settings *settings) {
     return threads;
 }
 
-enum status batch_session_open(const struct settings *settings, const struct batch_plan *plan,
-                               struct vitlrp_model *model, struct console *console,
-                               struct explain_session *state, struct error *err) {
+enum vitlrp_status batch_session_open(const struct settings *settings,
+                                      const struct batch_plan *plan, struct vitlrp_model *model,
+                                      struct console *console, struct explain_session *state,
+                                      struct vitlrp_error *err) {
     struct vitlrp_model_info info;
     vitlrp_model_info_init(&info);
     vitlrp_model_describe(model, &info);
@@ -27,8 +28,8 @@ enum status batch_session_open(const struct settings *settings, const struct bat
                                cropped ? preprocess->crop_width : info.image_width, err);
 }
 
-enum status batch_session_workers(const struct explain_session *state, size_t wanted,
-                                  size_t *workers, struct error *err) {
+enum vitlrp_status batch_session_workers(const struct explain_session *state, size_t wanted,
+                                         size_t *workers, struct vitlrp_error *err) {
     size_t bytes = 0;
     struct machine_room room = machine_room();
     TRY(explain_session_bytes(state, state->info.input_height, state->info.input_width, &bytes,
@@ -43,5 +44,5 @@ enum status batch_session_workers(const struct explain_session *state, size_t wa
                      (double) within.left / MEGABYTE);
     }
     *workers = within.count;
-    return STATUS_OK;
+    return VITLRP_OK;
 }

@@ -12,14 +12,15 @@
 /* Opens a session for the size that images will have, as far as that is known: a crop's, else the
  * one that the model was trained with. The model stays the caller's. explain_session_close releases
  * it, after a failure too. */
-enum status batch_session_open(const struct settings *settings, const struct batch_plan *plan,
-                               struct vitlrp_model *model, struct console *console,
-                               struct explain_session *state, struct error *err);
+enum vitlrp_status batch_session_open(const struct settings *settings,
+                                      const struct batch_plan *plan, struct vitlrp_model *model,
+                                      struct console *console, struct explain_session *state,
+                                      struct vitlrp_error *err);
 
 /* How many of `wanted` workers there is memory for, with sessions like that of `state`. A warning
  * tells why they are fewer. */
-enum status batch_session_workers(const struct explain_session *state, size_t wanted,
-                                  size_t *workers, struct error *err);
+enum vitlrp_status batch_session_workers(const struct explain_session *state, size_t wanted,
+                                         size_t *workers, struct vitlrp_error *err);
 
 /* How many images are to be explained at once: the settings' threads, which become one for each
  * image's session. */

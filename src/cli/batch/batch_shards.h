@@ -26,8 +26,8 @@ struct batch_shards {
 
 /* Finds them in the folders. MISMATCH, naming them, for shards that are missing, there twice, not
  * complete or of different settings. batch_shards_close releases it, after a failure too. */
-enum status batch_shards_open(const char *const *folders, size_t count, struct batch_shards *shards,
-                              struct error *err);
+enum vitlrp_status batch_shards_open(const char *const *folders, size_t count,
+                                     struct batch_shards *shards, struct vitlrp_error *err);
 
 void batch_shards_close(struct batch_shards *shards);
 

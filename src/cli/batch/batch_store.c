@@ -15,14 +15,14 @@
 
 #define MOST_ATTEMPTS 10
 
-static enum status fail_file(const char *path, struct error *err) {
-    return error_prefix(err, fail(err, STATUS_IO, "is a file, not a folder"), path);
+static enum vitlrp_status fail_file(const char *path, struct vitlrp_error *err) {
+    return error_prefix(err, fail(err, VITLRP_IO, "is a file, not a folder"), path);
 }
 
-static enum status make_folder(const char *path, struct error *err) {
+static enum vitlrp_status make_folder(const char *path, struct vitlrp_error *err) {
     struct stat info;
     if (mkdir(path, 0777) == 0) {
-        return STATUS_OK;
+        return VITLRP_OK;
     }
     if (errno != EEXIST) {
         return error_prefix(err, fail_errno(err, errno, "cannot create the folder"), path);
@@ -30,7 +30,7 @@ static enum status make_folder(const char *path, struct error *err) {
     if (stat(path, &info) == 0 && !S_ISDIR(info.st_mode)) {
         return fail_file(path, err);
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 static void remove_files(const char *folder) {
@@ -48,13 +48,13 @@ static void remove_files(const char *folder) {
 }
 
 /* The last of several processes may remove the hidden folder just before this one locks it. */
-static enum status lock(struct batch_store *store, int32_t shard, int32_t shards,
-                        const struct console *console, struct error *err) {
-    enum status status = STATUS_OK;
+static enum vitlrp_status lock(struct batch_store *store, int32_t shard, int32_t shards,
+                               const struct console *console, struct vitlrp_error *err) {
+    enum vitlrp_status status = VITLRP_OK;
     for (int attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
         TRY(make_folder(store->hidden.data, err));
         status = batch_lock_take(store->hidden.data, shard, shards, console, &store->lock, err);
-        if (status == STATUS_OK || err->system_errno != ENOENT) {
+        if (status == VITLRP_OK || err->system_errno != ENOENT) {
             return status;
         }
         batch_lock_release(&store->lock);
@@ -62,9 +62,9 @@ static enum status lock(struct batch_store *store, int32_t shard, int32_t shards
     return status;
 }
 
-enum status batch_store_open(const char *folder, int32_t shard, int32_t shards,
-                             const struct console *console, struct batch_store *store,
-                             struct error *err) {
+enum vitlrp_status batch_store_open(const char *folder, int32_t shard, int32_t shards,
+                                    const struct console *console, struct batch_store *store,
+                                    struct vitlrp_error *err) {
     *store = (struct batch_store){.folder = folder,
                                   .hidden = {.limit = NAME_LIMIT},
                                   .staging = {.limit = NAME_LIMIT},
@@ -73,33 +73,34 @@ enum status batch_store_open(const char *folder, int32_t shard, int32_t shards,
     batch_append_name(&store->staging, store->hidden.failed ? "" : store->hidden.data, "staging",
                       "", shard, shards);
     if (store->hidden.failed || store->staging.failed) {
-        return fail(err, STATUS_LIMIT, "the folder's name is longer than %zu bytes", NAME_LIMIT);
+        return fail(err, VITLRP_LIMIT, "the folder's name is longer than %zu bytes", NAME_LIMIT);
     }
     TRY(make_folder(folder, err));
     TRY(lock(store, shard, shards, console, err));
     store->locked = true;
     TRY(make_folder(store->staging.data, err));
     remove_files(store->staging.data);
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 /* Whether a folder that is not there could be created. */
-static enum status check_around(const char *folder, struct error *err) {
+static enum vitlrp_status check_around(const char *folder, struct vitlrp_error *err) {
     struct text path = {.limit = NAME_LIMIT};
     size_t length = strlen(folder);
     while (length > 1 && folder[length - 1] == '/') {
         length--;
     }
     text_append(&path, folder, length);
-    enum status status =
+    enum vitlrp_status status =
         path.failed
-            ? fail(err, STATUS_LIMIT, "the folder's name is longer than %zu bytes", NAME_LIMIT)
+            ? fail(err, VITLRP_LIMIT, "the folder's name is longer than %zu bytes", NAME_LIMIT)
             : output_check(path.data, err);
     text_free(&path);
     return status;
 }
 
-enum status batch_store_look(const char *folder, struct batch_store *store, struct error *err) {
+enum vitlrp_status batch_store_look(const char *folder, struct batch_store *store,
+                                    struct vitlrp_error *err) {
     struct stat info;
     *store = (struct batch_store){.folder = folder, .lock = {.folder = -1, .shard = -1}};
     if (stat(folder, &info) != 0) {
@@ -111,7 +112,7 @@ enum status batch_store_look(const char *folder, struct batch_store *store, stru
     if (access(folder, W_OK | X_OK) != 0) {
         return error_prefix(err, fail_errno(err, errno, "cannot write into this folder"), folder);
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 void batch_store_close(struct batch_store *store) {
@@ -126,9 +127,9 @@ void batch_store_close(struct batch_store *store) {
     text_free(&store->staging);
 }
 
-static enum status sync_folder(const char *path, struct error *err) {
+static enum vitlrp_status sync_folder(const char *path, struct vitlrp_error *err) {
     int descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    enum status status = STATUS_OK;
+    enum vitlrp_status status = VITLRP_OK;
     if (descriptor < 0 || fsync(descriptor) != 0) {
         status = error_prefix(err, fail_errno(err, errno, "cannot write"), path);
     }
@@ -139,13 +140,14 @@ static enum status sync_folder(const char *path, struct error *err) {
 }
 
 /* The folders between the store's and the file. */
-static enum status make_folders(const struct batch_store *store, char *path, struct error *err) {
+static enum vitlrp_status make_folders(const struct batch_store *store, char *path,
+                                       struct vitlrp_error *err) {
     size_t begin = strlen(store->folder) + 1;
     for (char *slash = strchr(path + begin, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
         *slash = '\0';
-        enum status status = make_folder(path, err);
+        enum vitlrp_status status = make_folder(path, err);
         char *above = strrchr(path, '/');
-        if (status == STATUS_OK) {
+        if (status == VITLRP_OK) {
             *above = '\0';
             status = sync_folder(path, err);
             *above = '/';
@@ -153,20 +155,20 @@ static enum status make_folders(const struct batch_store *store, char *path, str
         *slash = '/';
         TRY(status);
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status write_file(const struct batch_store *store, char *path, const void *data,
-                              size_t size, struct error *err) {
+static enum vitlrp_status write_file(const struct batch_store *store, char *path, const void *data,
+                                     size_t size, struct vitlrp_error *err) {
     struct draft draft;
-    enum status status = draft_open(path, store->staging.data, &draft, err);
-    if (status != STATUS_OK && err->system_errno == ENOENT) {
+    enum vitlrp_status status = draft_open(path, store->staging.data, &draft, err);
+    if (status != VITLRP_OK && err->system_errno == ENOENT) {
         TRY(make_folders(store, path, err));
         status = draft_open(path, store->staging.data, &draft, err);
     }
-    if (status == STATUS_OK) {
+    if (status == VITLRP_OK) {
         status = draft_write(&draft, data, size, err);
-        if (status == STATUS_OK) {
+        if (status == VITLRP_OK) {
             status = draft_commit(&draft, err);
         }
         draft_discard(&draft);
@@ -174,13 +176,13 @@ static enum status write_file(const struct batch_store *store, char *path, const
     return error_prefix(err, status, path);
 }
 
-enum status batch_store_write(const struct batch_store *store, const char *path, const void *data,
-                              size_t size, struct error *err) {
+enum vitlrp_status batch_store_write(const struct batch_store *store, const char *path,
+                                     const void *data, size_t size, struct vitlrp_error *err) {
     struct text whole = {.limit = 2 * NAME_LIMIT};
     text_printf(&whole, "%s/%s", store->folder, path);
-    enum status status = whole.failed
-                             ? fail(err, STATUS_LIMIT, "a path of more than %zu bytes", NAME_LIMIT)
-                             : write_file(store, whole.data, data, size, err);
+    enum vitlrp_status status =
+        whole.failed ? fail(err, VITLRP_LIMIT, "a path of more than %zu bytes", NAME_LIMIT)
+                     : write_file(store, whole.data, data, size, err);
     text_free(&whole);
     return status;
 }

@@ -22,19 +22,20 @@ struct batch_store {
 
 /* Creates the folder, if the one around it is there, and locks it. `folder` must outlive the store.
  * batch_store_close releases it, after a failure too. */
-enum status batch_store_open(const char *folder, int32_t shard, int32_t shards,
-                             const struct console *console, struct batch_store *store,
-                             struct error *err);
+enum vitlrp_status batch_store_open(const char *folder, int32_t shard, int32_t shards,
+                                    const struct console *console, struct batch_store *store,
+                                    struct vitlrp_error *err);
 
 /* For a run that only looks: creates and locks nothing, and asks whether the folder could be
  * written to. Whether another process holds its locks is not looked at. */
-enum status batch_store_look(const char *folder, struct batch_store *store, struct error *err);
+enum vitlrp_status batch_store_look(const char *folder, struct batch_store *store,
+                                    struct vitlrp_error *err);
 
 void batch_store_close(struct batch_store *store);
 
 /* Writes a file whole, or not at all, with the folders that its path below the store's asks for.
  * Any thread. */
-enum status batch_store_write(const struct batch_store *store, const char *path, const void *data,
-                              size_t size, struct error *err);
+enum vitlrp_status batch_store_write(const struct batch_store *store, const char *path,
+                                     const void *data, size_t size, struct vitlrp_error *err);
 
 #endif

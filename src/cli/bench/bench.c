@@ -15,26 +15,26 @@
 #define REPORT_LIMIT ((size_t) 1 << 20)
 
 /* Refuses what a measurement would not read, and results without a name. */
-static enum status check_options(const struct args *args, const struct settings *settings,
-                                 struct error *err) {
+static enum vitlrp_status check_options(const struct args *args, const struct settings *settings,
+                                        struct vitlrp_error *err) {
     static const enum option_id UNREAD[] = {OPTION_CROP, OPTION_METHOD, OPTION_RUNS};
     bool eval = args->value[OPTION_EVAL] != NULL;
     bool batch = args->value[OPTION_BATCH] != NULL;
     bool throughput = args->value[OPTION_THROUGHPUT] != NULL;
     const char *name = eval ? "eval" : batch ? "batch" : "throughput";
     if (eval + batch + throughput > 1) {
-        return fail(err, STATUS_USAGE, "--%s and --%s are two measurements: give one", name,
+        return fail(err, VITLRP_USAGE, "--%s and --%s are two measurements: give one", name,
                     eval && batch ? "batch" : "throughput");
     }
     if ((eval || batch || throughput) && settings->every_precision) {
-        return fail(err, STATUS_USAGE, "--precision all: not with --%s, which measures one", name);
+        return fail(err, VITLRP_USAGE, "--precision all: not with --%s, which measures one", name);
     }
     if ((eval || batch || throughput) && strcmp(settings->backend, "all") == 0) {
-        return fail(err, STATUS_USAGE, "--backend all: not with --%s, which measures one", name);
+        return fail(err, VITLRP_USAGE, "--backend all: not with --%s, which measures one", name);
     }
     for (size_t i = 0; eval && i < sizeof UNREAD / sizeof UNREAD[0]; i++) {
         if (args->value[UNREAD[i]] != NULL) {
-            return fail(err, STATUS_USAGE, "--%s: --eval does not read it",
+            return fail(err, VITLRP_USAGE, "--%s: --eval does not read it",
                         option_table()[UNREAD[i]].name);
         }
     }
@@ -43,7 +43,7 @@ static enum status check_options(const struct args *args, const struct settings 
 
 static enum exit_code bench_passes_main(const struct args *args, const struct settings *settings,
                                         const struct console *console) {
-    struct error err;
+    struct vitlrp_error err;
     struct bench bench;
     enum exit_code code =
         console_check(bench_measure(args, settings, console, &bench, &err), CODE_INPUT, &err);
@@ -60,15 +60,15 @@ static enum exit_code bench_passes_main(const struct args *args, const struct se
 }
 
 enum exit_code bench_main(const struct args *args, struct console *console) {
-    struct error err;
+    struct vitlrp_error err;
     struct settings settings;
     const char *json = args->value[OPTION_JSON];
     if (args->operand_count > 0) {
         console_error("bench takes no file (--model FILE measures another model)");
         return CODE_USAGE;
     }
-    enum status status = settings_read(args, &settings, &err);
-    if (status == STATUS_OK) {
+    enum vitlrp_status status = settings_read(args, &settings, &err);
+    if (status == VITLRP_OK) {
         status = check_options(args, &settings, &err);
     }
     enum exit_code code = console_check(status, CODE_INPUT, &err);

@@ -26,8 +26,8 @@
 /* A session of the attributions alone. */
 struct seat {
     struct explain_session state;
-    enum status status;
-    struct error err;
+    enum vitlrp_status status;
+    struct vitlrp_error err;
 };
 
 struct batch_bench {
@@ -50,7 +50,8 @@ struct batch_bench {
 
 /* ---- Attributions alone ---- */
 
-static enum status attribute(struct batch_bench *bench, struct seat *seat, struct error *err) {
+static enum vitlrp_status attribute(struct batch_bench *bench, struct seat *seat,
+                                    struct vitlrp_error *err) {
     struct vitlrp_error detail;
     struct explain_session *state = &seat->state;
     struct explanation explanation = {.settings = state->settings,
@@ -70,24 +71,25 @@ static void attribute_share(void *context, size_t index, size_t thread) {
     struct batch_bench *bench = context;
     struct seat *seat = &bench->seats[index];
     (void) thread;
-    seat->status = STATUS_OK;
-    for (size_t i = index; i < bench->plan.count && seat->status == STATUS_OK;
+    seat->status = VITLRP_OK;
+    for (size_t i = index; i < bench->plan.count && seat->status == VITLRP_OK;
          i += bench->threads) {
         seat->status = attribute(bench, seat, &seat->err);
     }
 }
 
-static enum status measure_alone(struct batch_bench *bench, double *rate, struct error *err) {
+static enum vitlrp_status measure_alone(struct batch_bench *bench, double *rate,
+                                        struct vitlrp_error *err) {
     double start = clock_ms();
     pool_run(bench->pool, bench->threads, attribute_share, bench);
     *rate = (double) bench->plan.count * 1e3 / (clock_ms() - start);
     for (size_t i = 0; i < bench->threads; i++) {
-        if (bench->seats[i].status != STATUS_OK) {
+        if (bench->seats[i].status != VITLRP_OK) {
             *err = bench->seats[i].err;
             return bench->seats[i].status;
         }
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 /* ---- The batch ---- */
@@ -107,21 +109,21 @@ static void remove_folder(struct batch_bench *bench) {
 }
 
 /* A folder of its own where temporary files are kept. */
-static enum status make_folder(struct batch_bench *bench, struct error *err) {
+static enum vitlrp_status make_folder(struct batch_bench *bench, struct vitlrp_error *err) {
     const char *place = getenv("TMPDIR");
     struct text path = {.limit = sizeof bench->folder};
     text_printf(&path, "%s/vitlrp-bench-XXXXXX", place == NULL || *place == '\0' ? "/tmp" : place);
     if (path.failed || mkdtemp(path.data) == NULL) {
         text_free(&path);
-        return fail(err, STATUS_IO, "cannot create a folder for temporary files (TMPDIR)");
+        return fail(err, VITLRP_IO, "cannot create a folder for temporary files (TMPDIR)");
     }
     snprintf(bench->folder, sizeof bench->folder, "%s", path.data);
     text_free(&path);
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status run_whole(struct batch_bench *bench, const struct batch_store *store,
-                             struct batch_journal *journal, struct error *err) {
+static enum vitlrp_status run_whole(struct batch_bench *bench, const struct batch_store *store,
+                                    struct batch_journal *journal, struct vitlrp_error *err) {
     struct batch_run run = {.plan = &bench->plan,
                             .store = store,
                             .journal = journal,
@@ -130,32 +132,33 @@ static enum status run_whole(struct batch_bench *bench, const struct batch_store
                             .console = &bench->silent};
     json_t *config = NULL;
     batch_run(&run);
-    if (run.status != STATUS_OK) {
+    if (run.status != VITLRP_OK) {
         *err = run.err;
         return run.status;
     }
     if (run.failed > 0) {
-        return fail(err, STATUS_FORMAT, "%s: %s (a measurement wants images that can be read)",
+        return fail(err, VITLRP_FORMAT, "%s: %s (a measurement wants images that can be read)",
                     run.failures[0].image, run.failures[0].message);
     }
     TRY(batch_config_make(&bench->plan, &bench->first, &config, err));
-    enum status status = batch_finish(store, journal, config, true, err);
+    enum vitlrp_status status = batch_finish(store, journal, config, true, err);
     json_decref(config);
     return status;
 }
 
-static enum status measure_whole(struct batch_bench *bench, double *rate, struct error *err) {
+static enum vitlrp_status measure_whole(struct batch_bench *bench, double *rate,
+                                        struct vitlrp_error *err) {
     struct batch_store store;
     struct batch_journal journal = {.descriptor = -1};
     struct text path = {.limit = NAME_LIMIT};
     TRY(make_folder(bench, err));
     double start = clock_ms();
     text_printf(&path, "%s/results.jsonl", bench->folder);
-    enum status status = batch_store_open(bench->folder, 0, 1, &bench->silent, &store, err);
-    if (status == STATUS_OK) {
+    enum vitlrp_status status = batch_store_open(bench->folder, 0, 1, &bench->silent, &store, err);
+    if (status == VITLRP_OK) {
         status = batch_journal_open(path.data, bench->plan.count, 0, 1, true, &journal, err);
     }
-    if (status == STATUS_OK) {
+    if (status == VITLRP_OK) {
         status = run_whole(bench, &store, &journal, err);
     }
     *rate = (double) bench->plan.count * 1e3 / (clock_ms() - start);
@@ -168,10 +171,10 @@ static enum status measure_whole(struct batch_bench *bench, double *rate, struct
 
 /* ---- All of it ---- */
 
-static enum status open_seats(struct batch_bench *bench, struct error *err) {
+static enum vitlrp_status open_seats(struct batch_bench *bench, struct vitlrp_error *err) {
     bench->seats = mem_calloc(bench->threads, sizeof *bench->seats);
     if (bench->seats == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for %zu sessions", bench->threads);
+        return fail(err, VITLRP_NOMEM, "out of memory for %zu sessions", bench->threads);
     }
     for (size_t i = 0; i < bench->threads; i++) {
         TRY(batch_session_open(&bench->settings, &bench->plan, bench->model, &bench->silent,
@@ -181,7 +184,7 @@ static enum status open_seats(struct batch_bench *bench, struct error *err) {
 }
 
 /* Attributions alone are of a real input: it costs what those of the batch cost. */
-static enum status open_photo(struct batch_bench *bench, struct error *err) {
+static enum vitlrp_status open_photo(struct batch_bench *bench, struct vitlrp_error *err) {
     const struct explain_session *state = &bench->first;
     const char *path = batch_plan_image(&bench->plan, 0).path;
     TRY(photo_open(path, &state->preprocess, &state->settings->image, &bench->photo, err));
@@ -189,13 +192,13 @@ static enum status open_photo(struct batch_bench *bench, struct error *err) {
     if (geometry->input_height != state->info.input_height ||
         geometry->input_width != state->info.input_width) {
         return error_prefix(
-            err, fail(err, STATUS_MISMATCH, "is not of the size that the model takes"), path);
+            err, fail(err, VITLRP_MISMATCH, "is not of the size that the model takes"), path);
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status open_all(const struct args *args, struct batch_bench *bench,
-                            struct console *console, struct error *err) {
+static enum vitlrp_status open_all(const struct args *args, struct batch_bench *bench,
+                                   struct console *console, struct vitlrp_error *err) {
     size_t runs = (size_t) bench->settings.runs;
     bench->threads = batch_take_threads(&bench->settings);
     bench->choice =
@@ -209,7 +212,7 @@ static enum status open_all(const struct args *args, struct batch_bench *bench,
     bench->whole = mem_calloc(runs, sizeof *bench->whole);
     bench->scratch = mem_calloc(runs, sizeof *bench->scratch);
     if (bench->alone == NULL || bench->whole == NULL || bench->scratch == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for the measurement");
+        return fail(err, VITLRP_NOMEM, "out of memory for the measurement");
     }
     machine_cpu(bench->cpu, sizeof bench->cpu);
     return open_photo(bench, err);
@@ -231,8 +234,8 @@ static void close_all(struct batch_bench *bench) {
 }
 
 /* One after the other, so that a machine that slows down slows both. */
-static enum status measure(const struct args *args, struct batch_bench *bench,
-                           struct console *console, struct error *err) {
+static enum vitlrp_status measure(const struct args *args, struct batch_bench *bench,
+                                  struct console *console, struct vitlrp_error *err) {
     TRY(open_all(args, bench, console, err));
     for (size_t i = 0; i < bench->threads; i++) {
         TRY(attribute(bench, &bench->seats[i], err)); /* memory is touched, libraries wake up */
@@ -241,7 +244,7 @@ static enum status measure(const struct args *args, struct batch_bench *bench,
         TRY(measure_alone(bench, &bench->alone[round], err));
         TRY(measure_whole(bench, &bench->whole[round], err));
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 struct figures {
@@ -295,7 +298,7 @@ static json_t *json_result(const struct batch_bench *bench, const struct figures
 
 enum exit_code bench_batch_main(const struct args *args, const struct settings *settings,
                                 struct console *console) {
-    struct error err;
+    struct vitlrp_error err;
     struct batch_bench bench = {.settings = *settings};
     enum exit_code code = console_check(measure(args, &bench, console, &err), CODE_INPUT, &err);
     if (code == CODE_DONE) {

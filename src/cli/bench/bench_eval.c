@@ -32,8 +32,8 @@ static void choose_size(struct eval_bench *bench) {
     }
 }
 
-static enum status measure(const struct settings *settings, const struct console *console,
-                           struct eval_bench *bench, struct error *err) {
+static enum vitlrp_status measure(const struct settings *settings, const struct console *console,
+                                  struct eval_bench *bench, struct vitlrp_error *err) {
     struct vitlrp_error detail;
     struct vitlrp_eval_cost *cost = &bench->cost;
     TRY(bench_open_model(settings, NULL, console, &bench->model, err));
@@ -49,7 +49,7 @@ static enum status measure(const struct settings *settings, const struct console
     bench->batched_ms = 1e3 * cost->plain_seconds / (double) cost->points;
     bench->single_ms = 1e3 * cost->single_seconds / (double) cost->single_points;
     machine_cpu(bench->cpu, sizeof bench->cpu);
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 static void append_side(struct text *out, const char *name, size_t inputs, double ms,
@@ -97,7 +97,7 @@ static json_t *json_result(const struct eval_bench *bench) {
 
 enum exit_code bench_eval_main(const struct args *args, const struct settings *settings,
                                const struct console *console) {
-    struct error err;
+    struct vitlrp_error err;
     struct eval_bench bench = {0};
     enum exit_code code = console_check(measure(settings, console, &bench, &err), CODE_INPUT, &err);
     if (code == CODE_DONE) {

@@ -10,9 +10,9 @@
 
 #define JSON_LIMIT ((size_t) 1 << 20)
 
-enum status bench_open_model(const struct settings *settings, const char *fallback,
-                             const struct console *console, struct vitlrp_model **model,
-                             struct error *err) {
+enum vitlrp_status bench_open_model(const struct settings *settings, const char *fallback,
+                                    const struct console *console, struct vitlrp_model **model,
+                                    struct vitlrp_error *err) {
     struct vitlrp_error detail;
     struct vitlrp_architecture architecture;
     const char *name = settings->model_path != NULL ? settings->model_path : fallback;
@@ -26,8 +26,10 @@ enum status bench_open_model(const struct settings *settings, const char *fallba
     return from_library(vitlrp_model_random(&architecture, model, &detail), &detail, err);
 }
 
-enum status bench_session_options(const struct settings *settings, const struct vitlrp_model *model,
-                                  struct vitlrp_session_options *options, struct error *err) {
+enum vitlrp_status bench_session_options(const struct settings *settings,
+                                         const struct vitlrp_model *model,
+                                         struct vitlrp_session_options *options,
+                                         struct vitlrp_error *err) {
     struct vitlrp_model_info info;
     int32_t crop = settings->preprocess.crop;
     vitlrp_model_info_init(&info);
@@ -47,25 +49,26 @@ double bench_peak_memory(void) {
     return getrusage(RUSAGE_SELF, &usage) == 0 ? (double) usage.ru_maxrss * 1024.0 : 0.0;
 }
 
-static enum status write_json(const json_t *object, const char *path, struct error *err) {
+static enum vitlrp_status write_json(const json_t *object, const char *path,
+                                     struct vitlrp_error *err) {
     struct text text = {.limit = JSON_LIMIT};
     if (object != NULL) {
         json_append(&text, object, 2);
         text_append_string(&text, "\n");
     }
-    enum status status = object == NULL || text.failed
-                             ? fail(err, STATUS_NOMEM, "out of memory for the JSON report")
-                             : output_write(path, text.data, text.length, err);
+    enum vitlrp_status status = object == NULL || text.failed
+                                    ? fail(err, VITLRP_NOMEM, "out of memory for the JSON report")
+                                    : output_write(path, text.data, text.length, err);
     text_free(&text);
     return status;
 }
 
-enum status bench_write(json_t *object, const char *json_path, const struct text *table,
-                        const struct console *console, struct error *err) {
-    enum status status = json_path != NULL ? write_json(object, json_path, err) : STATUS_OK;
+enum vitlrp_status bench_write(json_t *object, const char *json_path, const struct text *table,
+                               const struct console *console, struct vitlrp_error *err) {
+    enum vitlrp_status status = json_path != NULL ? write_json(object, json_path, err) : VITLRP_OK;
     bool shown = console->verbosity > 0 && (json_path == NULL || strcmp(json_path, "-") != 0);
     json_decref(object);
-    if (status == STATUS_OK && shown) {
+    if (status == VITLRP_OK && shown) {
         status = console_write(table, err);
     }
     return status;

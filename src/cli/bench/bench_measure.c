@@ -33,8 +33,9 @@ static double *row_at(const struct bench *bench, size_t lane, size_t row) {
 
 /* ---- Choosing ---- */
 
-enum status bench_choose_methods(const struct args *args, const struct settings *settings,
-                                 struct bench_method *methods, size_t *count, struct error *err) {
+enum vitlrp_status bench_choose_methods(const struct args *args, const struct settings *settings,
+                                        struct bench_method *methods, size_t *count,
+                                        struct vitlrp_error *err) {
     static const char *const PRESETS[BENCH_METHODS] = {"attnlrp", "cp-lrp", "attnlrp-eps"};
     struct vitlrp_error detail;
     *count = 0;
@@ -48,10 +49,10 @@ enum status bench_choose_methods(const struct args *args, const struct settings 
         TRY(method_rules(args, &method->rules, err));
     }
     if (*count == 0) {
-        return fail(err, STATUS_USAGE, "bench measures attnlrp, cp-lrp and attnlrp-eps, not %s",
+        return fail(err, VITLRP_USAGE, "bench measures attnlrp, cp-lrp and attnlrp-eps, not %s",
                     settings->method.method);
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 static void add_variant(struct bench_result *result, const char *backend,
@@ -80,22 +81,25 @@ static void choose_variants(const struct settings *settings, struct bench_result
 
 /* ---- Opening ---- */
 
-static enum status run_forward(const struct bench *bench, size_t lane, struct error *err) {
+static enum vitlrp_status run_forward(const struct bench *bench, size_t lane,
+                                      struct vitlrp_error *err) {
     struct vitlrp_error detail;
     return from_library(
         vitlrp_session_forward(bench->lanes[lane].session, bench->input, bench->logits, &detail),
         &detail, err);
 }
 
-static enum status variant_options(const struct bench *bench, const struct bench_variant *variant,
-                                   struct vitlrp_session_options *options, struct error *err) {
+static enum vitlrp_status variant_options(const struct bench *bench,
+                                          const struct bench_variant *variant,
+                                          struct vitlrp_session_options *options,
+                                          struct vitlrp_error *err) {
     struct settings settings = *bench->settings;
     settings.backend = variant->backend;
     settings.precision = variant->precision;
     return bench_session_options(&settings, bench->model, options, err);
 }
 
-static enum status open_lane(struct bench *bench, size_t index, struct error *err) {
+static enum vitlrp_status open_lane(struct bench *bench, size_t index, struct vitlrp_error *err) {
     struct vitlrp_error detail;
     struct vitlrp_session_options options;
     struct bench_variant *variant = &bench->result.variants[index];
@@ -110,11 +114,11 @@ static enum status open_lane(struct bench *bench, size_t index, struct error *er
     vitlrp_session_info_init(&variant->session);
     vitlrp_session_describe(lane->session, &variant->session);
     lane->samples = mem_calloc(rows * (size_t) bench->result.runs, sizeof *lane->samples);
-    return lane->samples != NULL ? STATUS_OK
-                                 : fail(err, STATUS_NOMEM, "out of memory for the measurement");
+    return lane->samples != NULL ? VITLRP_OK
+                                 : fail(err, VITLRP_NOMEM, "out of memory for the measurement");
 }
 
-static enum status open_buffers(struct bench *bench, struct error *err) {
+static enum vitlrp_status open_buffers(struct bench *bench, struct vitlrp_error *err) {
     const struct vitlrp_session_info *session = &bench->result.variants[0].session;
     size_t pixels = 3 * (size_t) session->input_height * (size_t) session->input_width;
     bench->input = mem_calloc(pixels, sizeof *bench->input);
@@ -123,13 +127,13 @@ static enum status open_buffers(struct bench *bench, struct error *err) {
     bench->scratch = mem_calloc((size_t) bench->result.runs, sizeof *bench->scratch);
     if (bench->input == NULL || bench->pixels == NULL || bench->logits == NULL ||
         bench->scratch == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for the measurement");
+        return fail(err, VITLRP_NOMEM, "out of memory for the measurement");
     }
     bench_fill_input(bench->input, pixels);
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status measure_memory(struct bench *bench, struct error *err) {
+static enum vitlrp_status measure_memory(struct bench *bench, struct vitlrp_error *err) {
     static const int32_t COUNTS[BENCH_CLASS_COUNTS] = {1, 2, 10};
     struct vitlrp_error detail;
     struct vitlrp_session_options options;
@@ -141,7 +145,7 @@ static enum status measure_memory(struct bench *bench, struct error *err) {
         TRY(from_library(vitlrp_session_bytes(bench->model, &options, &entry->bytes, &detail),
                          &detail, err));
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 /* A precision that a backend does not have has become float32, which is there already. */
@@ -162,7 +166,8 @@ static bool drop_duplicate(struct bench *bench, size_t index) {
 }
 
 /* Opens a lane for each variant, and sees what each one's first forward pass takes. */
-static enum status open_all(struct bench *bench, const struct console *console, struct error *err) {
+static enum vitlrp_status open_all(struct bench *bench, const struct console *console,
+                                   struct vitlrp_error *err) {
     struct bench_result *result = &bench->result;
     double start = clock_ms();
     TRY(bench_open_model(bench->settings, BENCH_RANDOM_MODEL, console, &bench->model, err));
@@ -187,9 +192,9 @@ static enum status open_all(struct bench *bench, const struct console *console, 
 
 /* ---- Rounds ---- */
 
-static enum status run_relevance(const struct bench *bench, size_t lane,
-                                 const struct vitlrp_rules *rules, int32_t output,
-                                 struct error *err) {
+static enum vitlrp_status run_relevance(const struct bench *bench, size_t lane,
+                                        const struct vitlrp_rules *rules, int32_t output,
+                                        struct vitlrp_error *err) {
     struct vitlrp_error detail;
     struct vitlrp_relevance relevance;
     const struct vitlrp_target target = {output, 1.0F};
@@ -208,8 +213,9 @@ struct profile_place {
 };
 
 /* Reads the lane's profile; *gflop is the sum over all passes since it was started. */
-static enum status read_profile(const struct bench *bench, size_t lane, size_t round,
-                                struct profile_place place, double *gflop, struct error *err) {
+static enum vitlrp_status read_profile(const struct bench *bench, size_t lane, size_t round,
+                                       struct profile_place place, double *gflop,
+                                       struct vitlrp_error *err) {
     struct vitlrp_error detail;
     struct vitlrp_profile_entry entries[2][BENCH_OPERATIONS];
     struct vitlrp_profile profile;
@@ -228,20 +234,21 @@ static enum status read_profile(const struct bench *bench, size_t lane, size_t r
             place.operations[i].gflop = entry->flops * 1e-9;
         }
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status measure_gemm(struct bench *bench, size_t lane, size_t round, struct error *err) {
+static enum vitlrp_status measure_gemm(struct bench *bench, size_t lane, size_t round,
+                                       struct vitlrp_error *err) {
     struct vitlrp_error detail;
     double gflops;
     TRY(from_library(vitlrp_session_gemm_rate(bench->lanes[lane].session, &gflops, &detail),
                      &detail, err));
     row_at(bench, lane, ROW_GEMM)[round] = 1e3 / gflops;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status measure_forward(struct bench *bench, size_t lane, size_t round,
-                                   struct error *err) {
+static enum vitlrp_status measure_forward(struct bench *bench, size_t lane, size_t round,
+                                          struct vitlrp_error *err) {
     struct bench_variant *variant = &bench->result.variants[lane];
     vitlrp_session_profile_start(bench->lanes[lane].session);
     double start = clock_ms();
@@ -252,8 +259,8 @@ static enum status measure_forward(struct bench *bench, size_t lane, size_t roun
 }
 
 /* A forward pass with one class, and another class of the same pass. */
-static enum status measure_method(struct bench *bench, size_t lane, size_t index, size_t round,
-                                  struct error *err) {
+static enum vitlrp_status measure_method(struct bench *bench, size_t lane, size_t index,
+                                         size_t round, struct vitlrp_error *err) {
     const struct vitlrp_rules *rules = &bench->result.methods[index].rules;
     struct bench_method_result *method = &bench->result.variants[lane].methods[index];
     struct vitlrp_session *session = bench->lanes[lane].session;
@@ -274,7 +281,8 @@ static enum status measure_method(struct bench *bench, size_t lane, size_t index
 }
 
 /* One round of everything: each measurement with all variants before the next. */
-static enum status measure_round(struct bench *bench, size_t round, struct error *err) {
+static enum vitlrp_status measure_round(struct bench *bench, size_t round,
+                                        struct vitlrp_error *err) {
     const struct bench_result *result = &bench->result;
     for (size_t lane = 0; lane < result->variant_count; lane++) {
         TRY(measure_gemm(bench, lane, round, err));
@@ -287,7 +295,7 @@ static enum status measure_round(struct bench *bench, size_t round, struct error
             TRY(measure_method(bench, lane, i, round, err));
         }
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 /* ---- Results ---- */
@@ -327,8 +335,9 @@ static void conclude(struct bench *bench, size_t lane) {
     }
 }
 
-enum status bench_measure(const struct args *args, const struct settings *settings,
-                          const struct console *console, struct bench *bench, struct error *err) {
+enum vitlrp_status bench_measure(const struct args *args, const struct settings *settings,
+                                 const struct console *console, struct bench *bench,
+                                 struct vitlrp_error *err) {
     struct bench_result *result = &bench->result;
     *bench = (struct bench){.settings = settings, .result = {.runs = settings->runs}};
     result->operation_count = size_min(vitlrp_profile_length(), BENCH_OPERATIONS);
@@ -344,7 +353,7 @@ enum status bench_measure(const struct args *args, const struct settings *settin
     }
     machine_cpu(result->cpu, sizeof result->cpu);
     result->peak_memory = bench_peak_memory();
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 void bench_close(struct bench *bench) {

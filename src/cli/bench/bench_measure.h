@@ -28,12 +28,14 @@ struct bench {
 
 /* The attributions that the command line asks for, with their rules: one of --method, or all that
  * bench knows. USAGE for another method. */
-enum status bench_choose_methods(const struct args *args, const struct settings *settings,
-                                 struct bench_method *methods, size_t *count, struct error *err);
+enum vitlrp_status bench_choose_methods(const struct args *args, const struct settings *settings,
+                                        struct bench_method *methods, size_t *count,
+                                        struct vitlrp_error *err);
 
 /* Measures everything; bench->result is valid until bench_close. */
-enum status bench_measure(const struct args *args, const struct settings *settings,
-                          const struct console *console, struct bench *bench, struct error *err);
+enum vitlrp_status bench_measure(const struct args *args, const struct settings *settings,
+                                 const struct console *console, struct bench *bench,
+                                 struct vitlrp_error *err);
 
 /* After a failure too. */
 void bench_close(struct bench *bench);

@@ -37,8 +37,8 @@ struct seat {
     struct vitlrp_session *session; /* owned */
     float *logits;                  /* owned */
     float *pixels;                  /* owned */
-    enum status status;             /* of its last images */
-    struct error err;
+    enum vitlrp_status status;      /* of its last images */
+    struct vitlrp_error err;
 };
 
 struct rung {
@@ -69,8 +69,8 @@ struct throughput {
 
 /* ---- Opening ---- */
 
-static enum status seat_open(struct throughput *all, size_t threads, struct seat *seat,
-                             struct error *err) {
+static enum vitlrp_status seat_open(struct throughput *all, size_t threads, struct seat *seat,
+                                    struct vitlrp_error *err) {
     struct vitlrp_error detail;
     struct vitlrp_session_options options;
     TRY(bench_session_options(all->settings, all->model, &options, err));
@@ -83,8 +83,8 @@ static enum status seat_open(struct throughput *all, size_t threads, struct seat
     seat->logits = mem_calloc((size_t) all->info.classes, sizeof *seat->logits);
     seat->pixels = mem_calloc(all->pixels, sizeof *seat->pixels);
     return seat->logits != NULL && seat->pixels != NULL
-               ? STATUS_OK
-               : fail(err, STATUS_NOMEM, "out of memory for the measurement");
+               ? VITLRP_OK
+               : fail(err, VITLRP_NOMEM, "out of memory for the measurement");
 }
 
 static void seat_close(struct seat *seat) {
@@ -93,24 +93,25 @@ static void seat_close(struct seat *seat) {
     mem_free(seat->pixels);
 }
 
-static enum status rung_open(struct throughput *all, struct rung *rung, struct error *err) {
+static enum vitlrp_status rung_open(struct throughput *all, struct rung *rung,
+                                    struct vitlrp_error *err) {
     for (size_t i = 0; i < CELLS; i++) {
         double *samples = mem_calloc((size_t) all->settings->runs, sizeof *samples);
         rung->samples[i / SHAPES][i % SHAPES] = samples;
         if (samples == NULL) {
-            return fail(err, STATUS_NOMEM, "out of memory for the measurement");
+            return fail(err, VITLRP_NOMEM, "out of memory for the measurement");
         }
     }
     return rung->threads > 1 && rung->wide.session == NULL
                ? seat_open(all, rung->threads, &rung->wide, err)
-               : STATUS_OK;
+               : VITLRP_OK;
 }
 
 /* The widest session tells how many threads there are; the other rungs and the seats follow. */
-static enum status open_sessions(struct throughput *all, struct error *err) {
+static enum vitlrp_status open_sessions(struct throughput *all, struct vitlrp_error *err) {
     struct seat widest = {0};
-    enum status status = seat_open(all, (size_t) all->settings->threads, &widest, err);
-    all->threads = status == STATUS_OK ? (size_t) all->session.threads : 0;
+    enum vitlrp_status status = seat_open(all, (size_t) all->settings->threads, &widest, err);
+    all->threads = status == VITLRP_OK ? (size_t) all->session.threads : 0;
     for (size_t n = 1; n < all->threads && all->rung_count + 1 < RUNGS; n *= 2) {
         all->rungs[all->rung_count++].threads = n;
     }
@@ -122,16 +123,16 @@ static enum status open_sessions(struct throughput *all, struct error *err) {
     }
     all->seats = mem_calloc(all->threads, sizeof *all->seats);
     if (all->seats == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for %zu sessions", all->threads);
+        return fail(err, VITLRP_NOMEM, "out of memory for %zu sessions", all->threads);
     }
     for (size_t i = 0; i < all->threads; i++) {
         TRY(seat_open(all, 1, &all->seats[i], err));
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status open_all(struct throughput *all, const struct args *args,
-                            const struct console *console, struct error *err) {
+static enum vitlrp_status open_all(struct throughput *all, const struct args *args,
+                                   const struct console *console, struct vitlrp_error *err) {
     size_t count;
     TRY(bench_choose_methods(args, all->settings, all->methods, &count, err));
     TRY(bench_open_model(all->settings, BENCH_RANDOM_MODEL, console, &all->model, err));
@@ -142,11 +143,11 @@ static enum status open_all(struct throughput *all, const struct args *args,
     all->input = mem_calloc(all->pixels, sizeof *all->input);
     all->scratch = mem_calloc((size_t) all->settings->runs, sizeof *all->scratch);
     if (all->input == NULL || all->scratch == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for the measurement");
+        return fail(err, VITLRP_NOMEM, "out of memory for the measurement");
     }
     bench_fill_input(all->input, all->pixels);
     machine_cpu(all->cpu, sizeof all->cpu);
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 static void close_all(struct throughput *all) {
@@ -168,15 +169,15 @@ static void close_all(struct throughput *all) {
 
 /* ---- Measuring ---- */
 
-static enum status one_image(const struct throughput *all, struct seat *seat, enum job job,
-                             struct error *err) {
+static enum vitlrp_status one_image(const struct throughput *all, struct seat *seat, enum job job,
+                                    struct vitlrp_error *err) {
     static const struct vitlrp_target TARGET = {0, 1.0F};
     struct vitlrp_error detail;
     struct vitlrp_relevance relevance;
     TRY(from_library(vitlrp_session_forward(seat->session, all->input, seat->logits, &detail),
                      &detail, err));
     if (job == JOB_FORWARD) {
-        return STATUS_OK;
+        return VITLRP_OK;
     }
     vitlrp_relevance_init(&relevance);
     relevance.pixels = seat->pixels;
@@ -185,12 +186,12 @@ static enum status one_image(const struct throughput *all, struct seat *seat, en
                         &detail, err);
 }
 
-static enum status some_images(const struct throughput *all, struct seat *seat, enum job job,
-                               struct error *err) {
+static enum vitlrp_status some_images(const struct throughput *all, struct seat *seat, enum job job,
+                                      struct vitlrp_error *err) {
     for (size_t i = 0; i < all->images; i++) {
         TRY(one_image(all, seat, job, err));
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 struct seat_job {
@@ -206,21 +207,22 @@ static void seat_task(void *context, size_t index, size_t thread) {
 }
 
 /* *ms for an image, of as many images at once as there are threads. */
-static enum status measure_seats(struct throughput *all, size_t threads, enum job job, double *ms,
-                                 struct error *err) {
+static enum vitlrp_status measure_seats(struct throughput *all, size_t threads, enum job job,
+                                        double *ms, struct vitlrp_error *err) {
     struct seat_job task = {all, job};
     double start = clock_ms();
     pool_run(all->pool, threads, seat_task, &task);
     *ms = (clock_ms() - start) / (double) (threads * all->images);
     for (size_t i = 0; i < threads; i++) {
-        if (all->seats[i].status != STATUS_OK) {
+        if (all->seats[i].status != VITLRP_OK) {
             return fail(err, all->seats[i].status, "%s", all->seats[i].err.message);
         }
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status measure_round(struct throughput *all, size_t round, struct error *err) {
+static enum vitlrp_status measure_round(struct throughput *all, size_t round,
+                                        struct vitlrp_error *err) {
     for (size_t i = 0; i < all->rung_count; i++) {
         struct rung *rung = &all->rungs[i];
         for (enum job job = JOB_FORWARD; job < JOBS; job++) {
@@ -235,7 +237,7 @@ static enum status measure_round(struct throughput *all, size_t round, struct er
             }
         }
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 static void conclude(struct throughput *all) {
@@ -261,8 +263,8 @@ static void choose_images(struct throughput *all) {
     }
 }
 
-static enum status measure(struct throughput *all, const struct args *args,
-                           const struct console *console, struct error *err) {
+static enum vitlrp_status measure(struct throughput *all, const struct args *args,
+                                  const struct console *console, struct vitlrp_error *err) {
     TRY(open_all(all, args, console, err));
     TRY(measure_round(all, 0, err)); /* thrown away: memory is touched, libraries wake up */
     choose_images(all);
@@ -270,7 +272,7 @@ static enum status measure(struct throughput *all, const struct args *args,
         TRY(measure_round(all, round, err));
     }
     conclude(all);
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 /* ---- Reports ---- */
@@ -341,7 +343,7 @@ static json_t *json_result(const struct throughput *all) {
 
 enum exit_code bench_throughput_main(const struct args *args, const struct settings *settings,
                                      const struct console *console) {
-    struct error err;
+    struct vitlrp_error err;
     struct throughput all = {.settings = settings, .images = LEAST_IMAGES};
     enum exit_code code = console_check(measure(&all, args, console, &err), CODE_INPUT, &err);
     if (code == CODE_DONE) {

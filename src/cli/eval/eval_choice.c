@@ -15,10 +15,11 @@
 #define MAX_LIMIT 10000000
 
 /* "a,b,c" taken apart. */
-static enum status read_methods(const char *value, struct eval_choice *choice, struct error *err) {
+static enum vitlrp_status read_methods(const char *value, struct eval_choice *choice,
+                                       struct vitlrp_error *err) {
     size_t count = 1;
     if (value == NULL) {
-        return STATUS_OK;
+        return VITLRP_OK;
     }
     for (const char *comma = strchr(value, ','); comma != NULL; comma = strchr(comma + 1, ',')) {
         count++;
@@ -26,7 +27,7 @@ static enum status read_methods(const char *value, struct eval_choice *choice, s
     choice->names = mem_strdup(value);
     choice->methods = mem_calloc(count, sizeof *choice->methods);
     if (choice->names == NULL || choice->methods == NULL) {
-        return fail(err, STATUS_NOMEM, "out of memory for a list of methods");
+        return fail(err, VITLRP_NOMEM, "out of memory for a list of methods");
     }
     char *next = choice->names;
     for (size_t i = 0; i < count; i++) {
@@ -39,11 +40,12 @@ static enum status read_methods(const char *value, struct eval_choice *choice, s
     }
     choice->options.methods = choice->methods;
     choice->options.method_count = count;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status read_protocol(const struct args *args, struct vitlrp_eval_options *options,
-                                 struct error *err) {
+static enum vitlrp_status read_protocol(const struct args *args,
+                                        struct vitlrp_eval_options *options,
+                                        struct vitlrp_error *err) {
     const char *const *value = args->value;
     const char *seed = value[OPTION_SEED];
     int replacement = 0;
@@ -61,16 +63,16 @@ static enum status read_protocol(const struct args *args, struct vitlrp_eval_opt
     options->replacement = (enum vitlrp_replacement) replacement;
     options->target = (enum vitlrp_eval_target) target;
     options->seed = (uint64_t) number;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-enum status eval_choose(const struct args *args, const struct settings *settings,
-                        struct eval_choice *choice, struct error *err) {
+enum vitlrp_status eval_choose(const struct args *args, const struct settings *settings,
+                               struct eval_choice *choice, struct vitlrp_error *err) {
     struct vitlrp_eval_options *options = &choice->options;
     *choice = (struct eval_choice){0};
     vitlrp_eval_options_init(options);
     if (args->operand_count != 1) {
-        return fail(err, STATUS_USAGE,
+        return fail(err, VITLRP_USAGE,
                     "%s takes one dataset: a folder, or a list of files (see "
                     "vitlrp %s --help)",
                     verb_name(args->verb), verb_name(args->verb));
@@ -90,7 +92,7 @@ enum status eval_choose(const struct args *args, const struct settings *settings
     TRY(read_protocol(args, options, err));
     TRY(rule_changes_read(args, &choice->rules, err));
     options->rules = &choice->rules;
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 void eval_choose_for_model(const struct settings *settings, const struct vitlrp_model *model,

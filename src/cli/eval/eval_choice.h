@@ -18,8 +18,8 @@ struct eval_choice {
 /* Reads the one operand and the options of the protocol, the dataset and the rules. USAGE names the
  * option; other failures are those of a settings file. eval_choice_free releases it, after a
  * failure too. */
-enum status eval_choose(const struct args *args, const struct settings *settings,
-                        struct eval_choice *choice, struct error *err);
+enum vitlrp_status eval_choose(const struct args *args, const struct settings *settings,
+                               struct eval_choice *choice, struct vitlrp_error *err);
 
 /* Puts into the choice what depends on the open model: its preprocessing with the settings' changes
  * over it, and the memory that is left beside it. */

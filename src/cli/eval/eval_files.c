@@ -17,31 +17,32 @@ static bool same_file(const char *a, const char *b) {
            first.st_dev == second.st_dev && first.st_ino == second.st_ino;
 }
 
-static enum status check_path(const struct args *args, const char *model_path,
-                              const struct eval_files *files, int kind, struct error *err) {
+static enum vitlrp_status check_path(const struct args *args, const char *model_path,
+                                     const struct eval_files *files, int kind,
+                                     struct vitlrp_error *err) {
     const char *path = files->path[kind];
     for (int i = 0; i < kind; i++) {
         const char *other = files->path[i];
         if (other != NULL && (strcmp(other, path) == 0 || same_file(other, path))) {
-            return fail(err, STATUS_USAGE, "%s and %s name the same file", SPELLED[i],
+            return fail(err, VITLRP_USAGE, "%s and %s name the same file", SPELLED[i],
                         SPELLED[kind]);
         }
     }
     if (strcmp(path, "-") == 0) {
-        return STATUS_OK;
+        return VITLRP_OK;
     }
     TRY(output_check_inputs(SPELLED[kind], path, args, model_path, err));
     return output_check(path, err);
 }
 
-enum status eval_files_plan(const struct args *args, const char *model_path,
-                            struct eval_files *files, struct error *err) {
+enum vitlrp_status eval_files_plan(const struct args *args, const char *model_path,
+                                   struct eval_files *files, struct vitlrp_error *err) {
     const char *const *value = args->value;
     *files =
         (struct eval_files){.path = {value[OPTION_JSON], value[OPTION_CSV], value[OPTION_HTML]}};
     if (args->verb == VERB_MERGE && value[OPTION_OUTPUT] != NULL) {
         if (value[OPTION_JSON] != NULL) {
-            return fail(err, STATUS_USAGE, "-o and --json are one option here: give one of them");
+            return fail(err, VITLRP_USAGE, "-o and --json are one option here: give one of them");
         }
         files->path[EVAL_FILE_JSON] = value[OPTION_OUTPUT];
     }
@@ -52,11 +53,12 @@ enum status eval_files_plan(const struct args *args, const char *model_path,
             files->stdout_taken = files->stdout_taken || strcmp(path, "-") == 0;
         }
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-enum status eval_files_write(const struct eval_files *files,
-                             const struct vitlrp_evaluation *evaluation, struct error *err) {
+enum vitlrp_status eval_files_write(const struct eval_files *files,
+                                    const struct vitlrp_evaluation *evaluation,
+                                    struct vitlrp_error *err) {
     static enum vitlrp_status (*const MAKERS[EVAL_FILES])(const struct vitlrp_evaluation *, char **,
                                                           size_t *, struct vitlrp_error *) = {
         vitlrp_evaluation_json, vitlrp_evaluation_csv, vitlrp_evaluation_html};
@@ -68,9 +70,9 @@ enum status eval_files_write(const struct eval_files *files,
             continue;
         }
         TRY(from_library(MAKERS[i](evaluation, &data, &size, &detail), &detail, err));
-        enum status status = output_write(files->path[i], data, size, err);
+        enum vitlrp_status status = output_write(files->path[i], data, size, err);
         vitlrp_free(data);
         TRY(status);
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }

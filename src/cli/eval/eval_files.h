@@ -18,11 +18,12 @@ struct eval_files {
 /* Finds out before the work whether the files can be written. USAGE for two reports in one file or
  * a report in place of a file that is read, the model's (NULL: none) among them; IO for folders
  * that cannot be written to. */
-enum status eval_files_plan(const struct args *args, const char *model_path,
-                            struct eval_files *files, struct error *err);
+enum vitlrp_status eval_files_plan(const struct args *args, const char *model_path,
+                                   struct eval_files *files, struct vitlrp_error *err);
 
 /* Writes those that are wanted, each whole or not at all. */
-enum status eval_files_write(const struct eval_files *files,
-                             const struct vitlrp_evaluation *evaluation, struct error *err);
+enum vitlrp_status eval_files_write(const struct eval_files *files,
+                                    const struct vitlrp_evaluation *evaluation,
+                                    struct vitlrp_error *err);
 
 #endif

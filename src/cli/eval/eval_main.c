@@ -8,9 +8,9 @@
 #include "eval_files.h"
 #include "eval_report.h"
 
-static enum status run(const struct settings *settings, const struct console *console,
-                       struct eval_choice *choice, struct vitlrp_evaluation **evaluation,
-                       struct error *err) {
+static enum vitlrp_status run(const struct settings *settings, const struct console *console,
+                              struct eval_choice *choice, struct vitlrp_evaluation **evaluation,
+                              struct vitlrp_error *err) {
     struct vitlrp_error detail;
     struct vitlrp_model *model = NULL;
     struct run_watch watch;
@@ -19,7 +19,7 @@ static enum status run(const struct settings *settings, const struct console *co
     run_watch_start(settings->progress, console, &watch);
     choice->options.observer = run_watch_observer(&watch);
     choice->options.log = (struct vitlrp_log){.write = console_log, .user = (void *) console};
-    enum status status =
+    enum vitlrp_status status =
         from_library(vitlrp_evaluate(model, &choice->options, evaluation, &detail), &detail, err);
     run_watch_end();
     vitlrp_model_close(model);
@@ -27,13 +27,13 @@ static enum status run(const struct settings *settings, const struct console *co
 }
 
 enum exit_code eval_main(const struct args *args, struct console *console) {
-    struct error err;
+    struct vitlrp_error err;
     struct settings settings;
     struct eval_choice choice = {0};
     struct eval_files files;
     struct vitlrp_evaluation *evaluation = NULL;
-    enum status status = settings_read(args, &settings, &err);
-    if (status == STATUS_OK) {
+    enum vitlrp_status status = settings_read(args, &settings, &err);
+    if (status == VITLRP_OK) {
         status = eval_choose(args, &settings, &choice, &err);
     }
     enum exit_code code = console_check(status, CODE_INPUT, &err);

@@ -5,23 +5,24 @@
 #include "base/text.h"
 #include "cli/library.h"
 
-static enum status say_table(const struct vitlrp_evaluation *evaluation, struct error *err) {
+static enum vitlrp_status say_table(const struct vitlrp_evaluation *evaluation,
+                                    struct vitlrp_error *err) {
     struct vitlrp_error detail;
     char *data = NULL;
     size_t size = 0;
     TRY(from_library(vitlrp_evaluation_table(evaluation, &data, &size, &detail), &detail, err));
     struct text table = {.data = data, .length = size};
-    enum status status = console_write(&table, err);
+    enum vitlrp_status status = console_write(&table, err);
     vitlrp_free(data);
     return status;
 }
 
 enum exit_code eval_report(const struct vitlrp_evaluation *evaluation,
                            const struct eval_files *files, const struct console *console) {
-    struct error err;
+    struct vitlrp_error err;
     struct vitlrp_evaluation_info info;
-    enum status status = eval_files_write(files, evaluation, &err);
-    if (status == STATUS_OK && console->verbosity > 0 && !files->stdout_taken) {
+    enum vitlrp_status status = eval_files_write(files, evaluation, &err);
+    if (status == VITLRP_OK && console->verbosity > 0 && !files->stdout_taken) {
         status = say_table(evaluation, &err);
     }
     enum exit_code code = console_check(status, CODE_OUTPUT, &err);

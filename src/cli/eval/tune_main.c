@@ -39,7 +39,7 @@ static void show_trial(void *user, const struct vitlrp_tune_trial *trial) {
     text_free(&line);
 }
 
-static enum status search(struct tuning *tuning, struct error *err) {
+static enum vitlrp_status search(struct tuning *tuning, struct vitlrp_error *err) {
     struct vitlrp_error detail;
     struct vitlrp_tune_options options;
     TRY(model_choose(&tuning->settings, tuning->console, &tuning->model, err));
@@ -62,8 +62,9 @@ static enum status search(struct tuning *tuning, struct error *err) {
 }
 
 /* Writes one JSON object to the files of -o and --json. */
-static enum status write_settings(const struct tuning *tuning, const struct tune_report *report,
-                                  struct error *err) {
+static enum vitlrp_status write_settings(const struct tuning *tuning,
+                                         const struct tune_report *report,
+                                         struct vitlrp_error *err) {
     const char *const paths[] = {tuning->args->value[OPTION_OUTPUT],
                                  tuning->args->value[OPTION_JSON]};
     struct text text = {.limit = TEXT_LIMIT};
@@ -72,9 +73,9 @@ static enum status write_settings(const struct tuning *tuning, const struct tune
     json_append(&text, object, 2);
     text_append_string(&text, "\n");
     json_decref(object);
-    enum status status =
-        text.failed ? fail(err, STATUS_NOMEM, "out of memory for the settings") : STATUS_OK;
-    for (int i = 0; i < 2 && status == STATUS_OK; i++) {
+    enum vitlrp_status status =
+        text.failed ? fail(err, VITLRP_NOMEM, "out of memory for the settings") : VITLRP_OK;
+    for (int i = 0; i < 2 && status == VITLRP_OK; i++) {
         if (paths[i] != NULL) {
             status = output_write(paths[i], text.data, text.length, err);
         }
@@ -83,7 +84,7 @@ static enum status write_settings(const struct tuning *tuning, const struct tune
     return status;
 }
 
-static enum status report(struct tuning *tuning, struct error *err) {
+static enum vitlrp_status report(struct tuning *tuning, struct vitlrp_error *err) {
     struct vitlrp_model_info info;
     struct text text = {.limit = TEXT_LIMIT};
     vitlrp_model_info_init(&info);
@@ -96,22 +97,22 @@ static enum status report(struct tuning *tuning, struct error *err) {
                                        .options = &tuning->choice.options};
     TRY(write_settings(tuning, &report, err));
     if (tuning->console->stdout_taken || tuning->console->verbosity == 0) {
-        return STATUS_OK;
+        return VITLRP_OK;
     }
     tune_append_report(&text, &report);
-    enum status status = console_write(&text, err);
+    enum vitlrp_status status = console_write(&text, err);
     text_free(&text);
     return status;
 }
 
 /* Whether what comes out can be written is found out before the work. */
-static enum status check_outputs(struct tuning *tuning, struct error *err) {
+static enum vitlrp_status check_outputs(struct tuning *tuning, struct vitlrp_error *err) {
     static const enum option_id OPTIONS[] = {OPTION_OUTPUT, OPTION_JSON};
     static const char *const SPELLED[] = {"-o", "--json"};
     for (int i = 0; i < 2; i++) {
         const char *path = tuning->args->value[OPTIONS[i]];
         if (path != NULL && path[0] == '\0') {
-            return fail(err, STATUS_USAGE, "-o and --json need a file name");
+            return fail(err, VITLRP_USAGE, "-o and --json need a file name");
         }
         if (path != NULL && strcmp(path, "-") == 0) {
             tuning->console->stdout_taken = true;
@@ -121,14 +122,14 @@ static enum status check_outputs(struct tuning *tuning, struct error *err) {
             TRY(output_check(path, err));
         }
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 enum exit_code tune_main(const struct args *args, struct console *console) {
-    struct error err;
+    struct vitlrp_error err;
     struct tuning tuning = {.args = args, .console = console};
-    enum status status = settings_read(args, &tuning.settings, &err);
-    if (status == STATUS_OK) {
+    enum vitlrp_status status = settings_read(args, &tuning.settings, &err);
+    if (status == VITLRP_OK) {
         status = eval_choose(args, &tuning.settings, &tuning.choice, &err);
     }
     enum exit_code code = console_check(status, CODE_INPUT, &err);

@@ -32,7 +32,8 @@ static json_t *json_search(const struct tune_report *report) {
         json_statistic(&result->tuned), "gain", json_statistic(&result->gain));
 }
 
-enum status tune_settings(const struct tune_report *report, json_t **out, struct error *err) {
+enum vitlrp_status tune_settings(const struct tune_report *report, json_t **out,
+                                 struct vitlrp_error *err) {
     const struct vitlrp_rules *rules = &report->result->rules;
     *out = json_pack(
         "{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s}", "format", SETTINGS_FORMAT,
@@ -41,7 +42,7 @@ enum status tune_settings(const struct tune_report *report, json_t **out, struct
         json_gamma(rules->gamma_fc1), "gamma_fc2", json_gamma(rules->gamma_fc2), "gamma_head",
         json_gamma(rules->gamma_head), "epsilon", json_float32(rules->epsilon), "search",
         json_search(report), "version", vitlrp_version());
-    return *out == NULL ? fail(err, STATUS_NOMEM, "out of memory for the settings") : STATUS_OK;
+    return *out == NULL ? fail(err, VITLRP_NOMEM, "out of memory for the settings") : VITLRP_OK;
 }
 
 static void append_rules(struct text *out, const struct vitlrp_rules *rules) {

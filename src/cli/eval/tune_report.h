@@ -17,7 +17,8 @@ struct tune_report {
 };
 
 /* The settings file, which --settings takes. *out is owned: json_decref. */
-enum status tune_settings(const struct tune_report *report, json_t **out, struct error *err);
+enum vitlrp_status tune_settings(const struct tune_report *report, json_t **out,
+                                 struct vitlrp_error *err);
 
 /* One trial as a line: what was tried and what came of it. */
 void tune_append_trial(struct text *out, const struct vitlrp_tune_trial *trial);

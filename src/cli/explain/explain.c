@@ -17,24 +17,25 @@ struct outcome {
 };
 
 /* Turns a step's status into the image's outcome, and tells the user; true if the step worked. */
-static bool step(struct outcome *outcome, enum status status, enum exit_code stage,
-                 const struct error *err) {
+static bool step(struct outcome *outcome, enum vitlrp_status status, enum exit_code stage,
+                 const struct vitlrp_error *err) {
     outcome->code = console_check(status, stage, err);
-    outcome->stop = status == STATUS_NOMEM || status == STATUS_INTERNAL ||
-                    (status != STATUS_OK && stage == CODE_OUTPUT);
-    return status == STATUS_OK;
+    outcome->stop = status == VITLRP_NOMEM || status == VITLRP_INTERNAL ||
+                    (status != VITLRP_OK && stage == CODE_OUTPUT);
+    return status == VITLRP_OK;
 }
 
-static enum status say(const struct explain_session *state, const struct text *report,
-                       struct error *err) {
+static enum vitlrp_status say(const struct explain_session *state, const struct text *report,
+                              struct vitlrp_error *err) {
     bool silent = state->console->verbosity == 0 || state->console->stdout_taken;
-    return silent ? STATUS_OK : console_write(report, err);
+    return silent ? VITLRP_OK : console_write(report, err);
 }
 
 /* The class at place `rank` among those to explain, and its contrast. One that is its own contrast
  * is an error, or *skip among several. */
-static enum status choose_target(const struct explain_session *state, int32_t rank,
-                                 struct explanation *explanation, bool *skip, struct error *err) {
+static enum vitlrp_status choose_target(const struct explain_session *state, int32_t rank,
+                                        struct explanation *explanation, bool *skip,
+                                        struct vitlrp_error *err) {
     struct vitlrp_error detail;
     explanation->target = state->target;
     explanation->has_versus = state->has_versus;
@@ -46,7 +47,7 @@ static enum status choose_target(const struct explain_session *state, int32_t ra
     }
     *skip = state->has_versus && explanation->target.output == state->versus.output;
     if (*skip && state->settings->top == 0) {
-        return fail(err, STATUS_USAGE,
+        return fail(err, VITLRP_USAGE,
                     "the most likely class is %d, the one of --versus (name another with --class)",
                     state->versus.index);
     }
@@ -54,17 +55,17 @@ static enum status choose_target(const struct explain_session *state, int32_t ra
         console_warn(state->console, "class %d is skipped: it is the one of --versus",
                      state->versus.index);
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 static void explain_one_class(struct explain_session *state, struct explanation *explanation,
                               struct outcome *outcome) {
-    struct error err;
+    struct vitlrp_error err;
     struct text report = {.limit = REPORT_LIMIT};
     unsigned char *picture = NULL;
     size_t size = 0;
     bool draws = state->outputs.pattern[OUTPUT_PICTURE] != NULL && !state->outputs.picture_is_map;
-    enum status status = explain_relevance(state, explanation, &err);
+    enum vitlrp_status status = explain_relevance(state, explanation, &err);
     error_prefix(&err, status, explanation->image_path);
     if (!step(outcome, status, CODE_INPUT, &err)) {
         goto cleanup;
@@ -78,7 +79,7 @@ static void explain_one_class(struct explain_session *state, struct explanation 
         goto cleanup;
     }
     status = explain_write(state, explanation, picture, size, &report, &err);
-    if (status == STATUS_OK) {
+    if (status == VITLRP_OK) {
         status = say(state, &report, &err);
     }
     step(outcome, status, CODE_OUTPUT, &err);
@@ -89,28 +90,30 @@ cleanup:
 }
 
 /* The outputs that do not depend on the class. */
-static enum status write_image_outputs(struct explain_session *state,
-                                       const struct explanation *explanation, struct error *err) {
+static enum vitlrp_status write_image_outputs(struct explain_session *state,
+                                              const struct explanation *explanation,
+                                              struct vitlrp_error *err) {
     struct text report = {.limit = REPORT_LIMIT};
     const size_t classes = (size_t) state->prediction.classes;
     const size_t shape[3] = {3, (size_t) state->info.input_height,
                              (size_t) state->info.input_width};
     report_prediction(&report, explanation);
-    enum status status = explain_write_array(state, OUTPUT_LOGITS, explanation, NULL,
-                                             state->prediction.logits, 1, &classes, &report, err);
-    if (status == STATUS_OK) {
+    enum vitlrp_status status =
+        explain_write_array(state, OUTPUT_LOGITS, explanation, NULL, state->prediction.logits, 1,
+                            &classes, &report, err);
+    if (status == VITLRP_OK) {
         status = explain_write_array(state, OUTPUT_INPUT, explanation, NULL,
                                      explanation->photo->input, 3, shape, &report, err);
     }
-    if (status == STATUS_OK) {
+    if (status == VITLRP_OK) {
         status = say(state, &report, err);
     }
     text_free(&report);
     return status;
 }
 
-static enum status run_forward(struct explain_session *state, const struct photo *photo,
-                               struct timing *timing, struct error *err) {
+static enum vitlrp_status run_forward(struct explain_session *state, const struct photo *photo,
+                                      struct timing *timing, struct vitlrp_error *err) {
     struct vitlrp_error detail;
     TRY(explain_session_fit(state, photo->geometry.input_height, photo->geometry.input_width, err));
     double start = clock_ms();
@@ -121,16 +124,16 @@ static enum status run_forward(struct explain_session *state, const struct photo
     timing->decode = photo->decode_ms;
     timing->preprocess = photo->preprocess_ms;
     prediction_rank(&state->prediction);
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
 static void explain_classes(struct explain_session *state, struct explanation *explanation,
                             struct outcome *outcome) {
     int32_t classes = state->settings->top > 0 ? state->settings->top : 1;
     for (int32_t rank = 0; rank < classes && outcome->code == CODE_DONE; rank++) {
-        struct error err;
+        struct vitlrp_error err;
         bool skip = false;
-        enum status status = choose_target(state, rank, explanation, &skip, &err);
+        enum vitlrp_status status = choose_target(state, rank, explanation, &skip, &err);
         error_prefix(&err, status, explanation->image_path);
         if (step(outcome, status, CODE_INPUT, &err) && !skip) {
             explain_one_class(state, explanation, outcome);
@@ -139,7 +142,7 @@ static void explain_classes(struct explain_session *state, struct explanation *e
 }
 
 static struct outcome explain_image(struct explain_session *state, const char *path) {
-    struct error err;
+    struct vitlrp_error err;
     struct outcome outcome = {0};
     struct photo photo = {0};
     struct explanation explanation = {
@@ -151,7 +154,7 @@ static struct outcome explain_image(struct explain_session *state, const char *p
         .prediction = &state->prediction,
         .weights_sha256 = state->weights_sha256,
     };
-    enum status status =
+    enum vitlrp_status status =
         photo_open(path, &state->preprocess, &state->settings->image, &photo, &err);
     if (!step(&outcome, status, CODE_INPUT, &err)) {
         return outcome;
@@ -189,7 +192,7 @@ static enum exit_code explain_images(const struct args *args, struct explain_ses
 
 static enum exit_code explain_with(const struct args *args, const struct settings *settings,
                                    struct explain_session *state) {
-    struct error err;
+    struct vitlrp_error err;
     struct vitlrp_error detail;
     enum exit_code code = console_check(explain_session_open(settings, state->console, state, &err),
                                         CODE_INPUT, &err);
@@ -197,7 +200,7 @@ static enum exit_code explain_with(const struct args *args, const struct setting
         return code;
     }
     if (state->outputs.pattern[OUTPUT_JSON] != NULL) {
-        enum status status = from_library(
+        enum vitlrp_status status = from_library(
             vitlrp_model_sha256(state->model, state->weights_sha256, &detail), &detail, &err);
         code = console_check(status, CODE_INPUT, &err);
         if (code != CODE_DONE) {
@@ -212,7 +215,7 @@ static enum exit_code explain_with(const struct args *args, const struct setting
 }
 
 enum exit_code explain_main(const struct args *args, struct console *console) {
-    struct error err;
+    struct vitlrp_error err;
     struct settings settings;
     struct explain_session state = {.console = console};
     if (args->operand_count == 0) {

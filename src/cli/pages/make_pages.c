@@ -16,19 +16,19 @@ static const struct {
 } KINDS[] = {{"man", page_man}, {"bash", page_bash}, {"zsh", page_zsh}, {"fish", page_fish}};
 
 /* A verb that was added without its texts is told here, before anybody reads a page without it. */
-static enum status check_verbs(struct error *err) {
+static enum vitlrp_status check_verbs(struct vitlrp_error *err) {
     for (enum verb verb = 0; verb < VERB_COUNT; verb++) {
         if (help_verb_summary(verb) == NULL || help_verb_usage(verb) == NULL ||
             help_verb_examples(verb) == NULL) {
-            return fail(err, STATUS_INTERNAL,
+            return fail(err, VITLRP_INTERNAL,
                         "help.c: the verb '%s' lacks its summary, usage or examples",
                         verb_name(verb));
         }
     }
-    return STATUS_OK;
+    return VITLRP_OK;
 }
 
-static enum status write_page(const char *kind, const char *path, struct error *err) {
+static enum vitlrp_status write_page(const char *kind, const char *path, struct vitlrp_error *err) {
     struct text page = {.limit = PAGE_LIMIT};
     TRY(check_verbs(err));
     for (size_t i = 0; i < sizeof KINDS / sizeof KINDS[0]; i++) {
@@ -36,11 +36,11 @@ static enum status write_page(const char *kind, const char *path, struct error *
             KINDS[i].make(&page);
         }
     }
-    enum status status;
+    enum vitlrp_status status;
     if (page.failed) {
-        status = fail(err, STATUS_NOMEM, "out of memory for the page '%s'", kind);
+        status = fail(err, VITLRP_NOMEM, "out of memory for the page '%s'", kind);
     } else if (page.length == 0) {
-        status = fail(err, STATUS_USAGE, "'%s': must be man, bash, zsh or fish", kind);
+        status = fail(err, VITLRP_USAGE, "'%s': must be man, bash, zsh or fish", kind);
     } else {
         status = file_write_atomic(path, page.data, page.length, err);
     }
@@ -49,7 +49,7 @@ static enum status write_page(const char *kind, const char *path, struct error *
 }
 
 int main(int argc, char **argv) {
-    struct error err;
+    struct vitlrp_error err;
     if (argc != 3) {
         console_error("usage: make_pages man|bash|zsh|fish FILE");
         return CODE_USAGE;

@@ -1,0 +1,166 @@
+/* vitlrp: the enumerations and plain records that the public headers and the library's own layers
+ * share. vitlrp.h includes it; a program includes that. Nothing here has a struct_size:
+ * enumerations gain values at their end only, records never change within a binary interface.
+ */
+#ifndef VITLRP_TYPES_H
+#define VITLRP_TYPES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* ---- Status, errors, messages ---- */
+
+enum vitlrp_status {
+    VITLRP_OK = 0,
+    VITLRP_USAGE,       /* an argument is out of its documented range */
+    VITLRP_IO,          /* the operating system refused: see system_errno */
+    VITLRP_FORMAT,      /* a file is damaged or not what it claims to be */
+    VITLRP_UNSUPPORTED, /* valid, but outside what this library handles */
+    VITLRP_LIMIT,       /* larger than a resource limit */
+    VITLRP_NOMEM,
+    VITLRP_MISMATCH, /* two inputs that do not fit each other */
+    VITLRP_NUMERIC,  /* NaN or infinity in weights, input or result */
+    VITLRP_CANCELLED,
+    VITLRP_INTERNAL /* a bug of the library's */
+};
+
+/* Owned by the caller, overwritten by a failing call only. */
+struct vitlrp_error {
+    enum vitlrp_status status;
+    int system_errno;  /* errno of a VITLRP_IO, else 0 */
+    char message[512]; /* one line of UTF-8, always terminated: file (if any), reason, what to do */
+};
+
+/* Messages for people, in the thread that called the library. level 1 warning, 2 info, 3 debug. */
+struct vitlrp_log {
+    void (*write)(void *user, int level, const char *message); /* NULL: no messages */
+    void *user;
+};
+
+/* ---- Photographs and preprocessing ---- */
+
+enum vitlrp_resize {
+    VITLRP_RESIZE_SHORT,  /* short side to resize_to, keeping the aspect ratio */
+    VITLRP_RESIZE_SQUASH, /* both sides to resize_to */
+    VITLRP_RESIZE_NONE
+};
+
+enum vitlrp_interpolation { VITLRP_BILINEAR, VITLRP_BICUBIC };
+
+/* Photograph to model input: resize (antialiased, bit-exact with Pillow's Image.resize), centre
+ * crop, divide by 255, subtract mean, divide by std. Plain data, no struct_size: always filled
+ * whole by vitlrp_model_preprocess. */
+struct vitlrp_preprocess {
+    enum vitlrp_resize resize;
+    int32_t resize_to; /* pixels */
+    enum vitlrp_interpolation interpolation;
+    int32_t crop_height; /* 0: no crop */
+    int32_t crop_width;
+    float mean[3];
+    float std[3];
+};
+
+/* Where the model input lies on the photograph, in photograph pixels (fractions possible). */
+struct vitlrp_geometry {
+    int32_t image_width, image_height; /* the upright photograph */
+    int32_t input_width, input_height; /* the model input */
+    double left, top, width, height;   /* the part of the photograph that the input shows */
+};
+
+/* What a picture may cost; LIMIT beyond, before anything is allocated for it. All positive.
+ * SECURITY.md says why the defaults are what they are. */
+struct vitlrp_image_limits {
+    size_t max_file_bytes;     /* default 256 MiB */
+    int32_t max_side;          /* default 16384 pixels */
+    int64_t max_pixels;        /* default 100 million */
+    size_t max_codec_bytes;    /* of JPEG's own buffers, beside the picture; default 1 GiB */
+    int32_t max_jpeg_scans;    /* default 100 */
+    int32_t max_jpeg_warnings; /* that do not mean wrong pixels; default 100 */
+};
+
+/* ---- Models ---- */
+
+/* What a weights file may cost to read; LIMIT beyond. All positive. */
+struct vitlrp_model_limits {
+    uint64_t max_bytes;        /* of the file, and of its weights in memory; default 4 GiB */
+    size_t max_table_bytes;    /* of what lists its tensors: a safetensors header, a pickle or a zip
+                                  archive's directory; default 16 MiB */
+    size_t max_tensors;        /* default 4096 */
+    size_t max_zip_entries;    /* default 10000 */
+    size_t max_pickle_opcodes; /* default 1 million; a hundredth of it on the pickle's stack and a
+                                  tenth in its memo */
+};
+
+/* Arithmetic of the products with the weights of the blocks; everything else is float32. */
+enum vitlrp_precision {
+    VITLRP_PRECISION_FP32,
+    VITLRP_PRECISION_MIXED, /* but for the gamma rule's two products with |W| in the MLPs: bytes and
+                               bfloat16. Maps differ from fp32 by less than 1e-3 (relative L2) */
+    VITLRP_PRECISION_BF16   /* bfloat16, forward and backward */
+};
+
+/* ---- Relevance and methods ---- */
+
+enum vitlrp_attention_rule {
+    VITLRP_ATTENTION_ATTNLRP, /* relevance flows through the softmax (AttnLRP) */
+    VITLRP_ATTENTION_CP       /* attention weights are constants (CP-LRP) */
+};
+
+/* What is explained: the sum of weight * logit[output]. One target of weight 1 explains a class; a
+ * second one of weight -1 contrasts it with another. */
+struct vitlrp_target {
+    int32_t output;
+    float weight;
+};
+
+/* Relevance absorbed by one kind of operation: what enters it from the output side minus what
+ * leaves it. */
+struct vitlrp_ledger_entry {
+    int32_t block;    /* -1 outside the blocks */
+    const char *kind; /* "head", "norm", "fc2", "fc1", "norm2", "proj", "softmax", "qkv", "norm1",
+                         "position", "cls", "conv" */
+    double absorbed;
+};
+
+/* The options that a method reads, as flags. */
+enum vitlrp_method_reads {
+    VITLRP_READS_RULES = 1,
+    VITLRP_READS_HEAD_FUSION = 2, /* and discard_ratio */
+    VITLRP_READS_SAMPLES = 4,
+    VITLRP_READS_NOISE = 8,
+    VITLRP_READS_SEED = 16
+};
+
+enum vitlrp_head_fusion { VITLRP_FUSE_MEAN, VITLRP_FUSE_MAX, VITLRP_FUSE_MIN };
+
+/* ---- Pictures ---- */
+
+enum vitlrp_style {
+    VITLRP_STYLE_OVERLAY, /* the map over the photograph */
+    VITLRP_STYLE_HEAT,    /* the map alone */
+    VITLRP_STYLE_PANEL    /* photograph, map, overlay, colour bar and caption */
+};
+
+enum vitlrp_upsample { VITLRP_UPSAMPLE_NEAREST, VITLRP_UPSAMPLE_BILINEAR, VITLRP_UPSAMPLE_BICUBIC };
+
+enum vitlrp_picture_format { VITLRP_PICTURE_PNG, VITLRP_PICTURE_JPEG };
+
+/* ---- Evaluation ---- */
+
+/* What stands in for a patch that is taken away. */
+enum vitlrp_replacement {
+    VITLRP_REPLACE_ZERO, /* 0 after normalisation */
+    VITLRP_REPLACE_BLACK,
+    VITLRP_REPLACE_MEAN, /* the image's mean colour */
+    VITLRP_REPLACE_BLUR,
+    VITLRP_REPLACE_NOISE,
+    VITLRP_REPLACE_ROAD /* noisy linear imputation (Rong et al., ICML 2022) */
+};
+
+enum vitlrp_eval_target {
+    VITLRP_EVAL_PREDICTED, /* explain the predicted class */
+    VITLRP_EVAL_LABEL      /* explain the label; images whose label the model does not know are left
+                              out */
+};
+
+#endif
