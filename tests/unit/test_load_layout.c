@@ -226,6 +226,22 @@ static void test_metadata(void **unused) {
     vit_model_free(model);
 }
 
+/* 2048 x 2048 patches of 1048576 x 1 pixels: the input's height is 2^31. */
+static void test_huge_patches(void **unused) {
+    (void) unused;
+    struct vit_config config = small_config();
+    struct pth_list list;
+    struct bytes bytes;
+    config.dim = 2;
+    config.patch_height = 1 << 20;
+    config.patch_width = 1;
+    config.grid_height = 2048;
+    config.grid_width = 2048;
+    pth_timm(&list, &config);
+    safetensors_make(&list, "F16", NULL, &bytes);
+    expect_refused_free(&bytes, VITLRP_LIMIT, "2048 x 2048 patches of 1 x 1048576 pixels");
+}
+
 static void test_heads(void **unused) {
     (void) unused;
     struct vit_config config = small_config();
@@ -379,10 +395,15 @@ static int drop_folder(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_edited_models),  cmocka_unit_test(test_other_networks),
-        cmocka_unit_test(test_optional_parts), cmocka_unit_test(test_layer_scale_is_folded),
-        cmocka_unit_test(test_metadata),       cmocka_unit_test(test_heads),
-        cmocka_unit_test(test_folders),        cmocka_unit_test(test_pooler_is_left_out),
+        cmocka_unit_test(test_edited_models),
+        cmocka_unit_test(test_other_networks),
+        cmocka_unit_test(test_optional_parts),
+        cmocka_unit_test(test_layer_scale_is_folded),
+        cmocka_unit_test(test_metadata),
+        cmocka_unit_test(test_huge_patches),
+        cmocka_unit_test(test_heads),
+        cmocka_unit_test(test_folders),
+        cmocka_unit_test(test_pooler_is_left_out),
     };
     return cmocka_run_group_tests(tests, make_folder, drop_folder);
 }

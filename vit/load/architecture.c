@@ -224,6 +224,24 @@ static enum vitlrp_status read_sizes(const struct layout_binding *binding,
     return VITLRP_OK;
 }
 
+/* Patches of a million pixels times as many of them: the product is checked before it is an int. */
+static enum vitlrp_status set_image_size(struct vit_config *config, struct vitlrp_error *err) {
+    int32_t height;
+    int32_t width;
+    if (__builtin_mul_overflow(config->grid_height, config->patch_height, &height) ||
+        __builtin_mul_overflow(config->grid_width, config->patch_width, &width) ||
+        height > MAX_SIDE || width > MAX_SIDE) {
+        return fail(err, VITLRP_LIMIT,
+                    "an input of %d x %d patches of %d x %d pixels (width x height) is larger than "
+                    "%d x %d pixels",
+                    config->grid_width, config->grid_height, config->patch_width,
+                    config->patch_height, MAX_SIDE, MAX_SIDE);
+    }
+    config->image_height = height;
+    config->image_width = width;
+    return VITLRP_OK;
+}
+
 enum vitlrp_status architecture_infer(const struct layout_binding *binding,
                                       const struct architecture_hints *hints,
                                       struct vit_config *config, bool *position_has_cls,
@@ -245,7 +263,5 @@ enum vitlrp_status architecture_infer(const struct layout_binding *binding,
     }
     TRY(infer_heads(sizes[DIMENSION_HEADS], hints, config, err));
     TRY(infer_grid(sizes[DIMENSION_TOKENS], hints, config, position_has_cls, err));
-    config->image_height = config->grid_height * config->patch_height;
-    config->image_width = config->grid_width * config->patch_width;
-    return VITLRP_OK;
+    return set_image_size(config, err);
 }
