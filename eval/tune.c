@@ -30,46 +30,38 @@ struct search {
     struct tune_result *result;
 };
 
-static const char *const KIND_NAMES[] = {[TUNE_CONV] = "conv",
-                                         [TUNE_MLP] = "fc1/fc2",
-                                         [TUNE_ATTENTION] = "qkv/proj",
-                                         [TUNE_HEAD] = "head"};
+/* What the search moves together: a name, and the roles that share a gamma. */
+struct kind_row {
+    const char *name;
+    enum vit_role first, last;
+};
+
+static const struct kind_row KINDS[TUNE_KINDS] = {
+    [TUNE_CONV] = {"conv", VIT_ROLE_CONV, VIT_ROLE_CONV},
+    [TUNE_MLP] = {"fc1/fc2", VIT_ROLE_FC1, VIT_ROLE_FC2},
+    [TUNE_ATTENTION] = {"qkv/proj", VIT_ROLE_QKV, VIT_ROLE_PROJ},
+    [TUNE_HEAD] = {"head", VIT_ROLE_HEAD, VIT_ROLE_HEAD},
+};
 
 const char *tune_kind_name(enum tune_kind kind) {
-    return KIND_NAMES[kind];
+    return KINDS[kind].name;
 }
 
 void tune_set(struct vit_rules *rules, enum tune_kind kind, float gamma) {
-    switch (kind) {
-    case TUNE_CONV:
-        rules->gamma_conv = gamma;
-        break;
-    case TUNE_MLP:
-        rules->gamma_fc1 = rules->gamma_fc2 = gamma;
-        break;
-    case TUNE_ATTENTION:
-        rules->gamma_qkv = rules->gamma_proj = gamma;
-        break;
-    case TUNE_HEAD:
-        rules->gamma_head = gamma;
-        break;
-    case TUNE_KINDS:
-        break;
-    }
+    rules->gamma[KINDS[kind].first] = gamma;
+    rules->gamma[KINDS[kind].last] = gamma;
 }
 
 static float gamma_of(const struct vit_rules *rules, enum tune_kind kind) {
-    const float gammas[TUNE_KINDS] = {[TUNE_CONV] = rules->gamma_conv,
-                                      [TUNE_MLP] = rules->gamma_fc1,
-                                      [TUNE_ATTENTION] = rules->gamma_qkv,
-                                      [TUNE_HEAD] = rules->gamma_head};
-    return gammas[kind];
+    return rules->gamma[KINDS[kind].first];
 }
 
 static bool same_rules(const struct vit_rules *a, const struct vit_rules *b) {
-    return a->gamma_conv == b->gamma_conv && a->gamma_qkv == b->gamma_qkv &&
-           a->gamma_proj == b->gamma_proj && a->gamma_fc1 == b->gamma_fc1 &&
-           a->gamma_fc2 == b->gamma_fc2 && a->gamma_head == b->gamma_head;
+    bool same = true;
+    for (size_t role = 0; role < VIT_ROLE_COUNT; role++) {
+        same = same && a->gamma[role] == b->gamma[role];
+    }
+    return same;
 }
 
 static bool was_tried(const struct tune_result *result, const struct vit_rules *rules) {

@@ -232,17 +232,15 @@ enum vitlrp_status vitlrp_session_block_output(struct vitlrp_session *session, i
 }
 
 struct vitlrp_rules session_public_rules(const struct vit_rules *rules) {
-    return (struct vitlrp_rules){.struct_size = sizeof(struct vitlrp_rules),
-                                 .attention = rules->propagation == VIT_PROPAGATE_CP_LRP
-                                                  ? VITLRP_ATTENTION_CP
-                                                  : VITLRP_ATTENTION_ATTNLRP,
-                                 .gamma_conv = rules->gamma_conv,
-                                 .gamma_qkv = rules->gamma_qkv,
-                                 .gamma_proj = rules->gamma_proj,
-                                 .gamma_fc1 = rules->gamma_fc1,
-                                 .gamma_fc2 = rules->gamma_fc2,
-                                 .gamma_head = rules->gamma_head,
-                                 .epsilon = rules->epsilon};
+    struct vitlrp_rules public_rules = {.struct_size = sizeof(struct vitlrp_rules),
+                                        .attention = rules->propagation == VIT_PROPAGATE_CP_LRP
+                                                         ? VITLRP_ATTENTION_CP
+                                                         : VITLRP_ATTENTION_ATTNLRP,
+                                        .epsilon = rules->epsilon};
+#define ROLE(constant, name, text) public_rules.gamma_##name = rules->gamma[VIT_ROLE_##constant];
+#include "vitlrp_roles.def"
+#undef ROLE
+    return public_rules;
 }
 
 enum vitlrp_status vitlrp_rules_init(struct vitlrp_rules *rules, const char *preset,
@@ -262,26 +260,22 @@ enum vitlrp_status session_rules(const struct vitlrp_rules *rules, struct vit_ru
     if (rules->struct_size != sizeof *rules) {
         return fail(err, VITLRP_USAGE, "rules were not initialised");
     }
-    const float gammas[] = {rules->gamma_conv, rules->gamma_qkv, rules->gamma_proj,
-                            rules->gamma_fc1,  rules->gamma_fc2, rules->gamma_head};
-    for (size_t i = 0; i < sizeof gammas / sizeof gammas[0]; i++) {
-        if (!(gammas[i] >= 0.0F)) {
+    struct vit_rules chosen = {.propagation = rules->attention == VITLRP_ATTENTION_CP
+                                                  ? VIT_PROPAGATE_CP_LRP
+                                                  : VIT_PROPAGATE_ATTNLRP,
+                               .epsilon = rules->epsilon};
+#define ROLE(constant, name, text) chosen.gamma[VIT_ROLE_##constant] = rules->gamma_##name;
+#include "vitlrp_roles.def"
+#undef ROLE
+    for (size_t role = 0; role < VIT_ROLE_COUNT; role++) {
+        if (!(chosen.gamma[role] >= 0.0F)) {
             return fail(err, VITLRP_USAGE, "a gamma must be 0, positive or infinity");
         }
     }
     if (!(rules->epsilon >= 0.0F) || isinf(rules->epsilon)) {
         return fail(err, VITLRP_USAGE, "epsilon must be 0 or positive, and finite");
     }
-    *out = (struct vit_rules){.propagation = rules->attention == VITLRP_ATTENTION_CP
-                                                 ? VIT_PROPAGATE_CP_LRP
-                                                 : VIT_PROPAGATE_ATTNLRP,
-                              .gamma_conv = rules->gamma_conv,
-                              .gamma_qkv = rules->gamma_qkv,
-                              .gamma_proj = rules->gamma_proj,
-                              .gamma_fc1 = rules->gamma_fc1,
-                              .gamma_fc2 = rules->gamma_fc2,
-                              .gamma_head = rules->gamma_head,
-                              .epsilon = rules->epsilon};
+    *out = chosen;
     return VITLRP_OK;
 }
 

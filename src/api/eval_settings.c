@@ -50,10 +50,19 @@ static json_t *json_preprocess(const struct vitlrp_preprocess *preprocess, bool 
 }
 
 static json_t *json_rules(const struct vit_rules *rules) {
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "conv", json_float(rules->gamma_conv),
-                     "qkv", json_float(rules->gamma_qkv), "proj", json_float(rules->gamma_proj),
-                     "fc1", json_float(rules->gamma_fc1), "fc2", json_float(rules->gamma_fc2),
-                     "head", json_float(rules->gamma_head), "epsilon", json_float(rules->epsilon));
+    json_t *object = json_object();
+    bool complete = object != NULL;
+#define ROLE(constant, name, text)                                                                 \
+    complete = complete && json_object_set_new(                                                    \
+                               object, #name, json_float(rules->gamma[VIT_ROLE_##constant])) == 0;
+#include "vitlrp_roles.def"
+#undef ROLE
+    complete = complete && json_object_set_new(object, "epsilon", json_float(rules->epsilon)) == 0;
+    if (!complete) {
+        json_decref(object);
+        return NULL;
+    }
+    return object;
 }
 
 /* What a method reads; NULL if memory is short. */

@@ -22,13 +22,10 @@ static const char *const DEFAULT_METHODS[] = {
     "attnlrp", "cp-lrp", "attnlrp-eps", "chefer", "rollout", "input-x-gradient", "random"};
 
 void vitlrp_rule_changes_init(struct vitlrp_rule_changes *changes) {
-    *changes = (struct vitlrp_rule_changes){.gamma_conv = NAN,
-                                            .gamma_qkv = NAN,
-                                            .gamma_proj = NAN,
-                                            .gamma_fc1 = NAN,
-                                            .gamma_fc2 = NAN,
-                                            .gamma_head = NAN,
-                                            .epsilon = NAN};
+    *changes = (struct vitlrp_rule_changes){.epsilon = NAN};
+#define ROLE(constant, name, text) changes->gamma_##name = NAN;
+#include "vitlrp_roles.def"
+#undef ROLE
 }
 
 void vitlrp_eval_options_init(struct vitlrp_eval_options *options) {
@@ -39,8 +36,11 @@ void vitlrp_eval_options_init(struct vitlrp_eval_options *options) {
 
 static enum vitlrp_status check_rules(const struct vitlrp_rule_changes *rules,
                                       struct vitlrp_error *err) {
-    const float gammas[] = {rules->gamma_conv, rules->gamma_qkv, rules->gamma_proj,
-                            rules->gamma_fc1,  rules->gamma_fc2, rules->gamma_head};
+    const float gammas[] = {
+#define ROLE(constant, name, text) rules->gamma_##name,
+#include "vitlrp_roles.def"
+#undef ROLE
+    };
     for (size_t i = 0; i < sizeof gammas / sizeof gammas[0]; i++) {
         if (gammas[i] < 0.0F) {
             return fail(err, VITLRP_USAGE, "a gamma must be 0, positive or infinity");
@@ -83,12 +83,10 @@ static void set_if_given(float value, float *out) {
 
 void eval_change_rules(const struct vitlrp_rule_changes *changes, struct vit_rules *rules) {
     if (changes != NULL) {
-        set_if_given(changes->gamma_conv, &rules->gamma_conv);
-        set_if_given(changes->gamma_qkv, &rules->gamma_qkv);
-        set_if_given(changes->gamma_proj, &rules->gamma_proj);
-        set_if_given(changes->gamma_fc1, &rules->gamma_fc1);
-        set_if_given(changes->gamma_fc2, &rules->gamma_fc2);
-        set_if_given(changes->gamma_head, &rules->gamma_head);
+#define ROLE(constant, name, text)                                                                 \
+    set_if_given(changes->gamma_##name, &rules->gamma[VIT_ROLE_##constant]);
+#include "vitlrp_roles.def"
+#undef ROLE
         set_if_given(changes->epsilon, &rules->epsilon);
     }
 }

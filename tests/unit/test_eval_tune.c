@@ -62,7 +62,7 @@ static void check_trials(const struct tune_result *result, const struct evaluate
         const struct tune_trial *trial = &result->trials[i];
         assert_true(trial->delta.mean <= result->trials[result->best_trial].delta.mean);
         assert_int_equal(trial->delta.n, CALIBRATION);
-        assert_true(trial->rules.gamma_fc1 == trial->rules.gamma_fc2);
+        assert_true(trial->rules.gamma[VIT_ROLE_FC1] == trial->rules.gamma[VIT_ROLE_FC2]);
         for (size_t k = 0; k < i; k++) {
             assert_false(same_rules(&trial->rules, &result->trials[k].rules));
         }
@@ -97,7 +97,7 @@ static void test_search(void **unused) {
         assert_int_equal(found.trials[i].stage, TUNE_COARSE);
         assert_int_equal(found.trials[i].kind, TUNE_CONV);
     }
-    assert_true(isinf(found.trials[9].rules.gamma_conv));
+    assert_true(isinf(found.trials[9].rules.gamma[VIT_ROLE_CONV]));
     assert_int_equal(found.trials[10].kind, TUNE_MLP);
     assert_int_equal(found.trials[found.trial_count - 1].stage, TUNE_FINE);
     assert_int_equal(log.count, found.trial_count);
@@ -155,8 +155,10 @@ static void test_kinds(void **unused) {
     for (int kind = 0; kind < TUNE_KINDS; kind++) {
         tune_set(&rules, (enum tune_kind) kind, (float) (kind + 1));
     }
-    assert_true(rules.gamma_conv == 1.0F && rules.gamma_fc1 == 2.0F && rules.gamma_fc2 == 2.0F);
-    assert_true(rules.gamma_qkv == 3.0F && rules.gamma_proj == 3.0F && rules.gamma_head == 4.0F);
+    assert_true(rules.gamma[VIT_ROLE_CONV] == 1.0F && rules.gamma[VIT_ROLE_FC1] == 2.0F &&
+                rules.gamma[VIT_ROLE_FC2] == 2.0F);
+    assert_true(rules.gamma[VIT_ROLE_QKV] == 3.0F && rules.gamma[VIT_ROLE_PROJ] == 3.0F &&
+                rules.gamma[VIT_ROLE_HEAD] == 4.0F);
     assert_string_equal(tune_kind_name(TUNE_MLP), "fc1/fc2");
 }
 

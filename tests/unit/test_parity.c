@@ -122,12 +122,12 @@ static struct vit_rules rules_of(const json_t *description) {
     const char *attention = json_get_string(description, "attention");
     struct vit_rules rules = {.propagation = strcmp(attention, "cp") == 0 ? VIT_PROPAGATE_CP_LRP
                                                                           : VIT_PROPAGATE_ATTNLRP};
-    rules.gamma_conv = (float) json_number_value(json_object_get(gamma, "conv"));
-    rules.gamma_qkv = (float) json_number_value(json_object_get(gamma, "qkv"));
-    rules.gamma_proj = (float) json_number_value(json_object_get(gamma, "proj"));
-    rules.gamma_fc1 = (float) json_number_value(json_object_get(gamma, "fc1"));
-    rules.gamma_fc2 = (float) json_number_value(json_object_get(gamma, "fc2"));
-    rules.gamma_head = (float) json_number_value(json_object_get(gamma, "head"));
+    rules.gamma[VIT_ROLE_CONV] = (float) json_number_value(json_object_get(gamma, "conv"));
+    rules.gamma[VIT_ROLE_QKV] = (float) json_number_value(json_object_get(gamma, "qkv"));
+    rules.gamma[VIT_ROLE_PROJ] = (float) json_number_value(json_object_get(gamma, "proj"));
+    rules.gamma[VIT_ROLE_FC1] = (float) json_number_value(json_object_get(gamma, "fc1"));
+    rules.gamma[VIT_ROLE_FC2] = (float) json_number_value(json_object_get(gamma, "fc2"));
+    rules.gamma[VIT_ROLE_HEAD] = (float) json_number_value(json_object_get(gamma, "head"));
     return rules;
 }
 
@@ -273,7 +273,7 @@ static void test_gamma_infinity_is_the_limit(void **unused) {
     run_forward(session, logits);
     for (size_t i = 0; i < 3; i++) {
         float g = gammas[i];
-        struct vit_rules rules = {VIT_PROPAGATE_ATTNLRP, g, g, g, g, g, g, 0.0F};
+        struct vit_rules rules = {VIT_PROPAGATE_ATTNLRP, {g, g, g, g, g, g}, 0.0F};
         struct vit_relevance relevance = {.pixels = maps[i]};
         assert_int_equal(
             vit_relevance(session, &(struct vitlrp_target){8, 1.0F}, 1, &rules, &relevance, &err),
@@ -295,7 +295,8 @@ static void test_input_x_gradient(void **unused) {
     struct vit_model *model = load("timm.safetensors");
     struct vit_session *session = open_session(model, 1, false);
     run_forward(session, logits);
-    struct vit_rules rules = {.propagation = VIT_PROPAGATE_GRADIENT, .gamma_fc1 = 1.0F};
+    struct vit_rules rules = {.propagation = VIT_PROPAGATE_GRADIENT,
+                              .gamma = {[VIT_ROLE_FC1] = 1.0F}};
     struct vit_relevance relevance = {.pixels = pixels, .input_g = input_g};
     assert_int_equal(
         vit_relevance(session, &(struct vitlrp_target){8, 1.0F}, 1, &rules, &relevance, &err),
@@ -317,7 +318,8 @@ static void test_same_input_same_bits(void **unused) {
     float maps[2][INPUT];
     float logits[CLASSES];
     struct vitlrp_error err = {0};
-    struct vit_rules rules = {VIT_PROPAGATE_ATTNLRP, 0.25F, 0.1F, 0.1F, 0.05F, 0.05F, 0.05F, 0.0F};
+    struct vit_rules rules = {
+        VIT_PROPAGATE_ATTNLRP, {0.25F, 0.1F, 0.1F, 0.05F, 0.05F, 0.05F}, 0.0F};
     (void) unused;
     struct vit_model *model = load("timm.safetensors");
     for (size_t i = 0; i < 2; i++) {
@@ -353,7 +355,7 @@ static void test_kept_totals_change_nothing(void **unused) {
     }
     for (size_t round = 0; round < 8; round++) {
         float g = gammas[round % 4];
-        struct vit_rules rules = {VIT_PROPAGATE_ATTNLRP, 0.25F, g, 0.0F, g, g, g, 0.0F};
+        struct vit_rules rules = {VIT_PROPAGATE_ATTNLRP, {0.25F, g, 0.0F, g, g, g}, 0.0F};
         struct vitlrp_target target = {(int32_t) round, 1.0F};
         for (size_t i = 0; i < 2; i++) {
             struct vit_relevance relevance = {.pixels = maps[i]};

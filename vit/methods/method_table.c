@@ -6,8 +6,12 @@
 /* The composite of Achtibat et al. 2024 for ViT-B/16. */
 #define COMPOSITE(kind)                                                                            \
     {                                                                                              \
-        .propagation = (kind), .gamma_conv = 0.25F, .gamma_fc1 = 0.05F, .gamma_fc2 = 0.05F,        \
-        .gamma_head = 0.05F                                                                        \
+        .propagation = (kind), .gamma = {                                                          \
+            [VIT_ROLE_CONV] = 0.25F,                                                               \
+            [VIT_ROLE_FC1] = 0.05F,                                                                \
+            [VIT_ROLE_FC2] = 0.05F,                                                                \
+            [VIT_ROLE_HEAD] = 0.05F                                                                \
+        }                                                                                          \
     }
 
 static const struct vit_method METHODS[] = {

@@ -19,11 +19,11 @@ static bool is_gradient(const struct pass *pass) {
 }
 
 /* LRP-0 in G form is the gradient of a linear layer. */
-static struct linear_rule rule_of(const struct pass *pass, float gamma) {
+static struct linear_rule rule_of(const struct pass *pass, enum vit_role role) {
     if (is_gradient(pass)) {
         return (struct linear_rule){0};
     }
-    return (struct linear_rule){.gamma = gamma, .epsilon = pass->rules->epsilon};
+    return (struct linear_rule){.gamma = pass->rules->gamma[role], .epsilon = pass->rules->epsilon};
 }
 
 /* Sum of a * g over [rows, width] with row strides, 0 unless a ledger asks for it. */
@@ -106,7 +106,7 @@ static void pass_head(struct pass *pass, const struct block_state *last,
     }
     pass->relevance->explained = explained;
     struct linear_step step = {.layer = &head,
-                               .rule = rule_of(pass, pass->rules->gamma_head),
+                               .rule = rule_of(pass, VIT_ROLE_HEAD),
                                .rows = 1,
                                .x = state->final,
                                .y = state->logits,
@@ -172,7 +172,7 @@ static void pass_mlp(struct pass *pass, int32_t block, const struct vit_block *w
                                       .g = scratch->g_wide,
                                       .z = state->z};
     struct linear_step step = {.layer = &fc2,
-                               .rule = rule_of(pass, pass->rules->gamma_fc2),
+                               .rule = rule_of(pass, VIT_ROLE_FC2),
                                .rows = rows,
                                .x = scratch->hidden,
                                .y = scratch->y,
@@ -193,7 +193,7 @@ static void pass_mlp(struct pass *pass, int32_t block, const struct vit_block *w
     network_norm(&session->net, state->x_mid, weights->norm2_weight, weights->norm2_bias, rows,
                  scratch->normed);
     step = (struct linear_step){.layer = &fc1,
-                                .rule = rule_of(pass, pass->rules->gamma_fc1),
+                                .rule = rule_of(pass, VIT_ROLE_FC1),
                                 .rows = rows,
                                 .x = scratch->normed,
                                 .y = state->z,
@@ -282,7 +282,7 @@ static void pass_qkv(struct pass *pass, int32_t block, const struct vit_block *w
         struct linear layer =
             network_qkv_part(&session->net, weights, parts->part[i].first, parts->part[i].parts);
         struct linear_step step = {.layer = &layer,
-                                   .rule = rule_of(pass, pass->rules->gamma_qkv),
+                                   .rule = rule_of(pass, VIT_ROLE_QKV),
                                    .rows = rows,
                                    .x = scratch->normed,
                                    .y = state->qkv + at,
@@ -321,7 +321,7 @@ static void pass_proj(struct pass *pass, int32_t block, const struct vit_block *
     size_t count = state->rows * session->net.dim;
     struct linear proj = network_proj(&session->net, weights);
     struct linear_step step = {.layer = &proj,
-                               .rule = rule_of(pass, pass->rules->gamma_proj),
+                               .rule = rule_of(pass, VIT_ROLE_PROJ),
                                .rows = state->rows,
                                .x = state->attention,
                                .y = scratch->y,
@@ -364,7 +364,7 @@ static enum vitlrp_status pass_embedding(struct pass *pass, struct vitlrp_error 
     size_t pixels = session->net.patches * session->net.patch_pixels;
     struct linear layer = network_patch_layer(&session->net);
     struct linear_step step = {.layer = &layer,
-                               .rule = rule_of(pass, pass->rules->gamma_conv),
+                               .rule = rule_of(pass, VIT_ROLE_CONV),
                                .rows = session->net.patches,
                                .x = state->unfolded,
                                .y = state->embedded,

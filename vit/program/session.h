@@ -12,6 +12,7 @@
 #include "vit/math/packs.h"
 #include "vit/math/profile.h"
 #include "vit/model/model.h"
+#include "vit/model/role.h"
 
 struct vit_session;
 
@@ -76,7 +77,7 @@ enum vit_propagation {
 /* Rule parameters of one attribution. */
 struct vit_rules {
     enum vit_propagation propagation;
-    float gamma_conv, gamma_qkv, gamma_proj, gamma_fc1, gamma_fc2, gamma_head;
+    float gamma[VIT_ROLE_COUNT];
     float epsilon;
 };
 
