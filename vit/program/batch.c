@@ -215,10 +215,12 @@ static enum vitlrp_status forward_from_qkv(struct vit_batch *batch, size_t count
     }
     network_head_forward(net, count, batch->buffers.x[depth % 2], batch->buffers.cls, logits);
     batch->inputs += count;
+    TRY(engine_check(&batch->net.engine,
+                     err)); /* first: its products make what follows worthless */
     if (!values_are_finite(logits, count * (size_t) net->model->config.classes)) {
         return fail(err, VITLRP_NUMERIC, "the logits of a perturbed input are not finite");
     }
-    return engine_check(&batch->net.engine, err);
+    return VITLRP_OK;
 }
 
 /* out [count, patches, dim] from inputs [count, 3, height, width]. */
