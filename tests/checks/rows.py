@@ -1,4 +1,4 @@
-"""The table of bad inputs in tests/TESTING.md has every row once, and what it names exists.
+"""The list of bad inputs in tests/TESTING.md has every row once, and what it names exists.
 usage: rows.py ROOT"""
 
 import os
@@ -12,14 +12,16 @@ ROWS = [f"{letter}{number}" for letter, count in TABLES for number in range(1, c
 OTHERS = {"checks/rows", "../", "-", "name", '"name"', "path"}
 
 
+ITEM = re.compile(r"^- \*\*([A-Z]\d+)\*\* ((?:.*\n)(?:  .*\n)*)", re.MULTILINE)
+
+
 def matches(root, path, pattern):
     return re.findall(pattern, sources.read(root, path), re.MULTILINE)
 
 
 def check(root):
-    lines = [line for line in sources.read(root, "tests/TESTING.md").splitlines()
-             if re.match(r"\| [A-Z]\d+ \|", line)]
-    found = [line.split("|")[1].strip() for line in lines]
+    items = ITEM.findall(sources.read(root, "tests/TESTING.md"))
+    found = [row for row, _ in items]
     complaints = [f"row {row}: there {found.count(row)} times" for row in ROWS
                   if found.count(row) != 1]
     functions = set()
@@ -33,9 +35,8 @@ def check(root):
     for name in sorted(os.listdir(os.path.join(root, "tests/cli"))):
         if name.endswith(".txt"):
             cases.update(matches(root, "tests/cli/" + name, r"^== (.*)$"))
-    for line in lines:
-        row, shown = line.split("|")[1].strip(), line.rsplit("|", 2)[1]
-        for name in re.findall(r"`([^`]*)`", shown):
+    for row, text in items:
+        for name in re.findall(r"`([^`]*)`", text):
             exists = (name in OTHERS or name in functions or name.strip('"') in cases or
                       ("/" in name and os.path.exists(os.path.join(root, name))))
             if not exists:
