@@ -171,7 +171,7 @@ static enum vitlrp_status add_up(const struct bench *bench, struct eval_bench_re
     for (size_t w = 0; w < bench->worker_count; w++) {
         const struct bench_worker *worker = &bench->workers[w];
         if (worker->status != VITLRP_OK) {
-            return fail(err, worker->status, "%s", worker->err.message);
+            return error_forward(err, &worker->err);
         }
         result->images += worker->sums.images;
         result->points += worker->sums.points;

@@ -468,10 +468,7 @@ static enum vitlrp_status run_all(struct run *run, struct vitlrp_error *err) {
     TRY_GOTO(status, open_workers(run, pool_threads(pool), err), cleanup);
     pool_run(pool, run->count, image_task, run);
     if (run->status != VITLRP_OK) {
-        status = run->status;
-        if (err != NULL) {
-            *err = run->err;
-        }
+        status = error_forward(err, &run->err);
     }
 cleanup:
     for (size_t w = 0; w < run->worker_count; w++) {

@@ -14,6 +14,8 @@
  *     initialised is VITLRP_USAGE.
  *   - Strings are UTF-8. Those in a returned structure belong to the object it was asked of and
  *     live as long as it.
+ *   - A NULL pointer where its function does not say what NULL means is VITLRP_USAGE; functions
+ *     without a status do nothing and return 0 or NULL then.
  *   - close functions accept NULL. A model must outlive its sessions.
  *   - Arrays are dense, float32, last index fastest; shapes are written [rows, columns].
  *   - Nothing here prints, exits, reads the environment or keeps global state.

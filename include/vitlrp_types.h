@@ -27,7 +27,7 @@ enum vitlrp_status {
 /* Owned by the caller, overwritten by a failing call only. */
 struct vitlrp_error {
     enum vitlrp_status status;
-    int system_errno;  /* errno of a VITLRP_IO, else 0 */
+    int system_errno;  /* errno of the system call that failed with VITLRP_IO, else 0 */
     char message[512]; /* one line of UTF-8, always terminated: file (if any), reason, what to do */
 };
 

@@ -1,35 +1,6 @@
 #include "api/api.h"
 
-#include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
-
 #include "base/mem.h"
-
-enum vitlrp_status api_status(enum vitlrp_status status, const struct vitlrp_error *internal,
-                              struct vitlrp_error *error) {
-    if (status != VITLRP_OK && error != NULL) {
-        error->status = status;
-        error->system_errno = internal->system_errno;
-        memcpy(error->message, internal->message, sizeof error->message);
-    }
-    return status;
-}
-
-enum vitlrp_status api_fail(struct vitlrp_error *error, enum vitlrp_status status,
-                            const char *format, ...) {
-    if (error != NULL) {
-        va_list arguments;
-        va_start(arguments, format);
-        error->status = status;
-        error->system_errno = 0;
-        if (vsnprintf(error->message, sizeof error->message, format, arguments) < 0) {
-            error->message[0] = '\0';
-        }
-        va_end(arguments);
-    }
-    return status;
-}
 
 const char *vitlrp_version(void) {
     return VITLRP_VERSION;

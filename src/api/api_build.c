@@ -27,10 +27,9 @@ static void append_precisions(const struct gemm_backend *backend, struct text *o
 
 static void append_backends(struct text *out) {
     const struct gemm_backend *backend;
-    struct vitlrp_error err;
     const char *name;
     for (size_t i = 0; (name = vitlrp_backend_name(i)) != NULL; i++) {
-        if (gemm_backend_find(name, &backend, &err) == VITLRP_OK) {
+        if (gemm_backend_find(name, &backend, NULL) == VITLRP_OK) {
             backend->describe(out);
             append_precisions(backend, out);
         }
@@ -38,6 +37,9 @@ static void append_backends(struct text *out) {
 }
 
 void vitlrp_describe_build(char *text, size_t size) {
+    if (text == NULL || size == 0) {
+        return;
+    }
     struct text lines = {.limit = BUILD_LIMIT};
     text_printf(&lines, "kernels: %s\n", kernels_select()->name);
     append_backends(&lines);
@@ -47,12 +49,10 @@ void vitlrp_describe_build(char *text, size_t size) {
     text_append_string(&lines, "\n");
     json_describe(&lines);
     text_append_string(&lines, "\n");
-    if (size > 0) {
-        size_t length = lines.length < size - 1 ? lines.length : size - 1;
-        if (length > 0) {
-            memcpy(text, lines.data, length);
-        }
-        text[length] = '\0';
+    size_t length = lines.length < size - 1 ? lines.length : size - 1;
+    if (length > 0) {
+        memcpy(text, lines.data, length);
     }
+    text[length] = '\0';
     text_free(&lines);
 }

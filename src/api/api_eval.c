@@ -11,6 +11,9 @@
 #include "eval/report.h"
 
 void vitlrp_evaluation_info_init(struct vitlrp_evaluation_info *info) {
+    if (info == NULL) {
+        return;
+    }
     *info = (struct vitlrp_evaluation_info){.struct_size = sizeof *info};
 }
 
@@ -70,32 +73,26 @@ enum vitlrp_status vitlrp_evaluate(const struct vitlrp_model *model,
                                    const struct vitlrp_eval_options *options,
                                    struct vitlrp_evaluation **evaluation,
                                    struct vitlrp_error *error) {
-    struct vitlrp_error err = {0};
     struct eval_setup setup;
-    if (model == NULL || options == NULL || evaluation == NULL) {
-        return api_fail(error, VITLRP_USAGE, "vitlrp_evaluate: a NULL argument");
-    }
-    enum vitlrp_status status = eval_setup_open(model, options, &setup, &err);
+    API_NEEDS(model != NULL && options != NULL && evaluation != NULL, error);
+    enum vitlrp_status status = eval_setup_open(model, options, &setup, error);
     if (status == VITLRP_OK) {
-        status = run(&setup, evaluation, &err);
+        status = run(&setup, evaluation, error);
     }
     eval_setup_close(&setup);
-    return api_status(status, &err, error);
+    return status;
 }
 
 enum vitlrp_status vitlrp_evaluation_read(const void *data, size_t size,
                                           struct vitlrp_evaluation **evaluation,
                                           struct vitlrp_error *error) {
-    struct vitlrp_error err = {0};
     struct record record;
-    if (data == NULL || evaluation == NULL) {
-        return api_fail(error, VITLRP_USAGE, "vitlrp_evaluation_read: a NULL argument");
-    }
-    enum vitlrp_status status = record_read(data, size, &record, &err);
+    API_NEEDS(data != NULL && evaluation != NULL, error);
+    enum vitlrp_status status = record_read(data, size, &record, error);
     if (status == VITLRP_OK) {
-        status = wrap(&record, evaluation, &err);
+        status = wrap(&record, evaluation, error);
     }
-    return api_status(status, &err, error);
+    return status;
 }
 
 static enum vitlrp_status merge(const struct vitlrp_evaluation *const *parts, size_t count,
@@ -116,11 +113,14 @@ static enum vitlrp_status merge(const struct vitlrp_evaluation *const *parts, si
 enum vitlrp_status vitlrp_evaluation_merge(const struct vitlrp_evaluation *const *parts,
                                            size_t count, struct vitlrp_evaluation **evaluation,
                                            struct vitlrp_error *error) {
-    struct vitlrp_error err = {0};
-    if (parts == NULL || evaluation == NULL || count == 0) {
-        return api_fail(error, VITLRP_USAGE, "vitlrp_evaluation_merge: nothing to merge");
+    API_NEEDS(parts != NULL && evaluation != NULL, error);
+    if (count == 0) {
+        return fail(error, VITLRP_USAGE, "there is nothing to merge");
     }
-    return api_status(merge(parts, count, evaluation, &err), &err, error);
+    for (size_t i = 0; i < count; i++) {
+        API_NEEDS(parts[i] != NULL, error);
+    }
+    return merge(parts, count, evaluation, error);
 }
 
 static bool was_run(const struct evaluation *evaluation, const char *method) {
@@ -134,24 +134,21 @@ static bool was_run(const struct evaluation *evaluation, const char *method) {
 
 enum vitlrp_status vitlrp_evaluation_compare(struct vitlrp_evaluation *evaluation,
                                              const char *reference, struct vitlrp_error *error) {
-    struct vitlrp_error err = {0};
     struct summary summary = {0};
-    struct record *record = evaluation == NULL ? NULL : &evaluation->record;
-    if (record == NULL || reference == NULL) {
-        return api_fail(error, VITLRP_USAGE, "vitlrp_evaluation_compare: a NULL argument");
-    }
+    API_NEEDS(evaluation != NULL && reference != NULL, error);
+    struct record *record = &evaluation->record;
     if (!was_run(&record->evaluation, reference)) {
-        return api_fail(error, VITLRP_USAGE, "method '%.60s' was not run", reference);
+        return fail(error, VITLRP_USAGE, "method '%.60s' was not run", reference);
     }
     char *name = mem_strdup(reference);
     if (name == NULL) {
-        return api_fail(error, VITLRP_NOMEM, "out of memory for a name");
+        return fail(error, VITLRP_NOMEM, "out of memory for a name");
     }
     enum vitlrp_status status =
-        summary_make(&record->evaluation, reference, api_processors(), &summary, &err);
+        summary_make(&record->evaluation, reference, api_processors(), &summary, error);
     if (status != VITLRP_OK) {
         mem_free(name);
-        return api_status(status, &err, error);
+        return status;
     }
     summary_free(&evaluation->summary);
     mem_free(record->reference);
@@ -169,12 +166,18 @@ void vitlrp_evaluation_close(struct vitlrp_evaluation *evaluation) {
 }
 
 const char *vitlrp_evaluation_method(const struct vitlrp_evaluation *evaluation, size_t index) {
+    if (evaluation == NULL) {
+        return NULL;
+    }
     const struct evaluation *inner = &evaluation->record.evaluation;
     return index < inner->method_count ? inner->methods[index] : NULL;
 }
 
 void vitlrp_evaluation_describe(const struct vitlrp_evaluation *evaluation,
                                 struct vitlrp_evaluation_info *info) {
+    if (evaluation == NULL || info == NULL) {
+        return;
+    }
     const struct evaluation *inner = &evaluation->record.evaluation;
     *info = (struct vitlrp_evaluation_info){
         .struct_size = sizeof *info,
@@ -222,16 +225,14 @@ enum vitlrp_status vitlrp_evaluation_metric(const struct vitlrp_evaluation *eval
                                             const char *method, const char *metric,
                                             struct vitlrp_statistic *statistic,
                                             struct vitlrp_error *error) {
-    if (evaluation == NULL || method == NULL || metric == NULL || statistic == NULL) {
-        return api_fail(error, VITLRP_USAGE, "vitlrp_evaluation_metric: a NULL argument");
-    }
+    API_NEEDS(evaluation != NULL && method != NULL && metric != NULL && statistic != NULL, error);
     size_t row = record_find_method(&evaluation->record, method);
     if (row >= evaluation->summary.method_count) {
-        return api_fail(error, VITLRP_USAGE, "no such method was run: %.60s", method);
+        return fail(error, VITLRP_USAGE, "no such method was run: %.60s", method);
     }
     const struct statistic *found = find_statistic(&evaluation->summary.methods[row], metric);
     if (found == NULL) {
-        return api_fail(error, VITLRP_USAGE, "no such metric: %.60s", metric);
+        return fail(error, VITLRP_USAGE, "no such metric: %.60s", metric);
     }
     *statistic = eval_statistic(found);
     return VITLRP_OK;
@@ -240,12 +241,10 @@ enum vitlrp_status vitlrp_evaluation_metric(const struct vitlrp_evaluation *eval
 enum vitlrp_status vitlrp_evaluation_audit(const struct vitlrp_evaluation *evaluation,
                                            const char *method, const char *metric,
                                            struct vitlrp_audit *audit, struct vitlrp_error *error) {
-    if (evaluation == NULL || method == NULL || metric == NULL || audit == NULL) {
-        return api_fail(error, VITLRP_USAGE, "vitlrp_evaluation_audit: a NULL argument");
-    }
+    API_NEEDS(evaluation != NULL && method != NULL && metric != NULL && audit != NULL, error);
     size_t row = record_find_method(&evaluation->record, method);
     if (row >= evaluation->summary.method_count) {
-        return api_fail(error, VITLRP_USAGE, "no such method was run: %.60s", method);
+        return fail(error, VITLRP_USAGE, "no such method was run: %.60s", method);
     }
     for (int i = 0; i < AUDIT_METRICS; i++) {
         enum eval_metric which = (enum eval_metric) i;
@@ -257,15 +256,14 @@ enum vitlrp_status vitlrp_evaluation_audit(const struct vitlrp_evaluation *evalu
             return VITLRP_OK;
         }
     }
-    return api_fail(error, VITLRP_USAGE, "no such metric is audited: %.60s", metric);
+    return fail(error, VITLRP_USAGE, "no such metric is audited: %.60s", metric);
 }
 
 /* Hands a report over to the caller. */
-static enum vitlrp_status give(enum vitlrp_status status, struct text *text,
-                               struct vitlrp_error *err, char **data, size_t *size,
-                               struct vitlrp_error *error) {
+static enum vitlrp_status give(enum vitlrp_status status, struct text *text, char **data,
+                               size_t *size, struct vitlrp_error *error) {
     if (status == VITLRP_OK && text->failed) {
-        status = fail(err, VITLRP_NOMEM, "out of memory for the report");
+        status = fail(error, VITLRP_NOMEM, "out of memory for the report");
     }
     if (status == VITLRP_OK) {
         *data = text->data;
@@ -273,74 +271,65 @@ static enum vitlrp_status give(enum vitlrp_status status, struct text *text,
     } else {
         text_free(text);
     }
-    return api_status(status, err, error);
+    return status;
 }
 
 enum vitlrp_status vitlrp_evaluation_json(const struct vitlrp_evaluation *evaluation, char **data,
                                           size_t *size, struct vitlrp_error *error) {
-    if (evaluation == NULL || data == NULL || size == NULL) {
-        return api_fail(error, VITLRP_USAGE, "vitlrp_evaluation_json: a NULL argument");
-    }
-    struct vitlrp_error err = {0};
+    API_NEEDS(evaluation != NULL && data != NULL && size != NULL, error);
     struct text text = {.limit = RECORD_TEXT_LIMIT};
     record_write(&evaluation->record, &evaluation->summary, &text);
-    return give(VITLRP_OK, &text, &err, data, size, error);
+    return give(VITLRP_OK, &text, data, size, error);
 }
 
 enum vitlrp_status vitlrp_evaluation_csv(const struct vitlrp_evaluation *evaluation, char **data,
                                          size_t *size, struct vitlrp_error *error) {
-    if (evaluation == NULL || data == NULL || size == NULL) {
-        return api_fail(error, VITLRP_USAGE, "vitlrp_evaluation_csv: a NULL argument");
-    }
-    struct vitlrp_error err = {0};
+    API_NEEDS(evaluation != NULL && data != NULL && size != NULL, error);
     struct text text = {.limit = RECORD_TEXT_LIMIT};
     report_csv(&evaluation->record, &text);
-    return give(VITLRP_OK, &text, &err, data, size, error);
+    return give(VITLRP_OK, &text, data, size, error);
 }
 
 enum vitlrp_status vitlrp_evaluation_html(const struct vitlrp_evaluation *evaluation, char **data,
                                           size_t *size, struct vitlrp_error *error) {
-    if (evaluation == NULL || data == NULL || size == NULL) {
-        return api_fail(error, VITLRP_USAGE, "vitlrp_evaluation_html: a NULL argument");
-    }
-    struct vitlrp_error err = {0};
+    API_NEEDS(evaluation != NULL && data != NULL && size != NULL, error);
     struct text text = {.limit = RECORD_TEXT_LIMIT};
-    enum vitlrp_status status = report_html(&evaluation->record, &evaluation->summary, &text, &err);
-    return give(status, &text, &err, data, size, error);
+    enum vitlrp_status status =
+        report_html(&evaluation->record, &evaluation->summary, &text, error);
+    return give(status, &text, data, size, error);
 }
 
 enum vitlrp_status vitlrp_evaluation_table(const struct vitlrp_evaluation *evaluation, char **data,
                                            size_t *size, struct vitlrp_error *error) {
-    if (evaluation == NULL || data == NULL || size == NULL) {
-        return api_fail(error, VITLRP_USAGE, "vitlrp_evaluation_table: a NULL argument");
-    }
-    struct vitlrp_error err = {0};
+    API_NEEDS(evaluation != NULL && data != NULL && size != NULL, error);
     struct text text = {.limit = RECORD_TEXT_LIMIT};
     report_table(&evaluation->record, &evaluation->summary, &text);
-    return give(VITLRP_OK, &text, &err, data, size, error);
+    return give(VITLRP_OK, &text, data, size, error);
 }
 
 void vitlrp_eval_cost_init(struct vitlrp_eval_cost *cost) {
+    if (cost == NULL) {
+        return;
+    }
     *cost = (struct vitlrp_eval_cost){
         .struct_size = sizeof *cost, .images = 50, .methods = 8, .steps = 28, .backend = "auto"};
 }
 
 enum vitlrp_status vitlrp_eval_measure(const struct vitlrp_model *model,
                                        struct vitlrp_eval_cost *cost, struct vitlrp_error *error) {
-    struct vitlrp_error err = {0};
     struct eval_bench_result result;
-    if (model == NULL || cost == NULL || cost->struct_size != sizeof *cost) {
-        return api_fail(error, VITLRP_USAGE,
-                        "vitlrp_eval_measure: the record of costs was not "
-                        "initialised");
+    API_NEEDS(model != NULL && cost != NULL, error);
+    if (cost->struct_size != sizeof *cost) {
+        return fail(error, VITLRP_USAGE,
+                    "vitlrp_eval_measure: the record of costs was not "
+                    "initialised");
     }
     if (cost->precision != VITLRP_PRECISION_FP32 && cost->precision != VITLRP_PRECISION_BF16) {
-        return api_fail(error, VITLRP_USAGE,
-                        "the forward passes of an evaluation are in fp32 or bf16");
+        return fail(error, VITLRP_USAGE, "the forward passes of an evaluation are in fp32 or bf16");
     }
     if (cost->images < 0 || cost->methods < 1 || cost->steps < 1 || cost->threads < 0) {
-        return api_fail(error, VITLRP_USAGE,
-                        "methods and steps must be at least 1, images and threads not negative");
+        return fail(error, VITLRP_USAGE,
+                    "methods and steps must be at least 1, images and threads not negative");
     }
     struct eval_bench_options options = {.model = model->vit,
                                          .threads = cost->threads > 0 ? (size_t) cost->threads
@@ -350,7 +339,7 @@ enum vitlrp_status vitlrp_eval_measure(const struct vitlrp_model *model,
                                          .methods = (size_t) cost->methods,
                                          .steps = cost->steps,
                                          .precision = cost->precision};
-    enum vitlrp_status status = eval_bench_run(&options, &result, &err);
+    enum vitlrp_status status = eval_bench_run(&options, &result, error);
     if (status == VITLRP_OK) {
         cost->images = (int32_t) result.images;
         cost->threads = (int32_t) result.threads;
@@ -362,5 +351,5 @@ enum vitlrp_status vitlrp_eval_measure(const struct vitlrp_model *model,
         cost->single_points = result.single_points;
         cost->single_seconds = result.single_seconds;
     }
-    return api_status(status, &err, error);
+    return status;
 }

@@ -11,6 +11,9 @@
 #include "imgio/preprocess.h"
 
 void vitlrp_image_limits_init(struct vitlrp_image_limits *limits) {
+    if (limits == NULL) {
+        return;
+    }
     struct image_limits from = image_limits_default();
     *limits = (struct vitlrp_image_limits){.max_file_bytes = from.max_file,
                                            .max_side = from.max_side,
@@ -32,6 +35,9 @@ enum vitlrp_status image_read_limits(const struct vitlrp_image_limits *from,
 }
 
 void vitlrp_image_options_init(struct vitlrp_image_options *options) {
+    if (options == NULL) {
+        return;
+    }
     *options = (struct vitlrp_image_options){.struct_size = sizeof *options};
     vitlrp_image_limits_init(&options->limits);
 }
@@ -101,16 +107,13 @@ enum vitlrp_status vitlrp_image_open_memory(const void *data, size_t size,
                                             const struct vitlrp_image_options *options,
                                             struct vitlrp_image **image,
                                             struct vitlrp_error *error) {
-    if ((data == NULL && size > 0) || image == NULL) {
-        return api_fail(error, VITLRP_USAGE, "vitlrp_image_open_memory: a NULL argument");
-    }
-    struct vitlrp_error err;
+    API_NEEDS((data != NULL || size == 0) && image != NULL, error);
     struct reading reading;
-    enum vitlrp_status status = read_options(options, &reading, &err);
+    enum vitlrp_status status = read_options(options, &reading, error);
     if (status == VITLRP_OK) {
-        status = open_memory(data, size, &reading, image, &err);
+        status = open_memory(data, size, &reading, image, error);
     }
-    return api_status(status, &err, error);
+    return status;
 }
 
 static enum vitlrp_status open_path(const char *path, const struct reading *reading,
@@ -124,16 +127,13 @@ static enum vitlrp_status open_path(const char *path, const struct reading *read
 
 enum vitlrp_status vitlrp_image_open(const char *path, const struct vitlrp_image_options *options,
                                      struct vitlrp_image **image, struct vitlrp_error *error) {
-    if (path == NULL || image == NULL) {
-        return api_fail(error, VITLRP_USAGE, "vitlrp_image_open: a NULL argument");
-    }
-    struct vitlrp_error err;
+    API_NEEDS(path != NULL && image != NULL, error);
     struct reading reading;
-    enum vitlrp_status status = read_options(options, &reading, &err);
+    enum vitlrp_status status = read_options(options, &reading, error);
     if (status == VITLRP_OK) {
-        status = open_path(path, &reading, image, &err);
+        status = open_path(path, &reading, image, error);
     }
-    return api_status(status, &err, error);
+    return status;
 }
 
 void vitlrp_image_close(struct vitlrp_image *image) {
@@ -144,6 +144,9 @@ void vitlrp_image_close(struct vitlrp_image *image) {
 }
 
 void vitlrp_image_describe(const struct vitlrp_image *image, struct vitlrp_image_info *info) {
+    if (image == NULL || info == NULL) {
+        return;
+    }
     *info = (struct vitlrp_image_info){.width = image->pixels.width,
                                        .height = image->pixels.height,
                                        .orientation = image->orientation,
@@ -213,11 +216,8 @@ static enum vitlrp_status from_rgb(const uint8_t *rgb, int32_t height, int32_t w
 
 enum vitlrp_status vitlrp_image_from_rgb(const uint8_t *rgb, int32_t height, int32_t width,
                                          struct vitlrp_image **image, struct vitlrp_error *error) {
-    if (rgb == NULL || image == NULL) {
-        return api_fail(error, VITLRP_USAGE, "vitlrp_image_from_rgb: a NULL argument");
-    }
-    struct vitlrp_error err;
-    return api_status(from_rgb(rgb, height, width, image, &err), &err, error);
+    API_NEEDS(rgb != NULL && image != NULL, error);
+    return from_rgb(rgb, height, width, image, error);
 }
 
 static enum vitlrp_status from_input(const float *input, int32_t height, int32_t width,
@@ -243,11 +243,8 @@ enum vitlrp_status vitlrp_image_from_input(const float *input, int32_t height, i
                                            const struct vitlrp_preprocess *preprocess,
                                            struct vitlrp_image **image,
                                            struct vitlrp_error *error) {
-    if (input == NULL || preprocess == NULL || image == NULL) {
-        return api_fail(error, VITLRP_USAGE, "vitlrp_image_from_input: a NULL argument");
-    }
-    struct vitlrp_error err;
-    return api_status(from_input(input, height, width, preprocess, image, &err), &err, error);
+    API_NEEDS(input != NULL && preprocess != NULL && image != NULL, error);
+    return from_input(input, height, width, preprocess, image, error);
 }
 
 static enum vitlrp_status make_plan(const struct vitlrp_preprocess *preprocess, int32_t width,
@@ -264,14 +261,11 @@ enum vitlrp_status vitlrp_preprocess_plan(const struct vitlrp_preprocess *prepro
                                           int32_t image_width, int32_t image_height,
                                           struct vitlrp_geometry *geometry,
                                           struct vitlrp_error *error) {
-    if (preprocess == NULL || geometry == NULL) {
-        return api_fail(error, VITLRP_USAGE, "vitlrp_preprocess_plan: a NULL argument");
-    }
-    struct vitlrp_error err;
+    API_NEEDS(preprocess != NULL && geometry != NULL, error);
     struct preprocess chosen;
     struct preprocess_plan plan;
     enum vitlrp_status status =
-        make_plan(preprocess, image_width, image_height, &chosen, &plan, &err);
+        make_plan(preprocess, image_width, image_height, &chosen, &plan, error);
     if (status == VITLRP_OK) {
         *geometry = (struct vitlrp_geometry){.image_width = image_width,
                                              .image_height = image_height,
@@ -282,7 +276,7 @@ enum vitlrp_status vitlrp_preprocess_plan(const struct vitlrp_preprocess *prepro
                                              .width = plan.width,
                                              .height = plan.height};
     }
-    return api_status(status, &err, error);
+    return status;
 }
 
 static enum vitlrp_status apply(const struct vitlrp_preprocess *preprocess,
@@ -301,9 +295,6 @@ static enum vitlrp_status apply(const struct vitlrp_preprocess *preprocess,
 enum vitlrp_status vitlrp_preprocess_apply(const struct vitlrp_preprocess *preprocess,
                                            const struct vitlrp_image *image, float *input,
                                            struct vitlrp_error *error) {
-    if (preprocess == NULL || image == NULL || input == NULL) {
-        return api_fail(error, VITLRP_USAGE, "vitlrp_preprocess_apply: a NULL argument");
-    }
-    struct vitlrp_error err;
-    return api_status(apply(preprocess, &image->pixels, input, &err), &err, error);
+    API_NEEDS(preprocess != NULL && image != NULL && input != NULL, error);
+    return apply(preprocess, &image->pixels, input, error);
 }

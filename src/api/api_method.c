@@ -13,6 +13,9 @@ const char *vitlrp_method_name(size_t index) {
 }
 
 void vitlrp_method_info_init(struct vitlrp_method_info *info) {
+    if (info == NULL) {
+        return;
+    }
     *info = (struct vitlrp_method_info){.struct_size = sizeof *info};
 }
 
@@ -28,12 +31,11 @@ static enum vitlrp_status find_method(const char *name, const struct vit_method 
 enum vitlrp_status vitlrp_method_describe(const char *name, struct vitlrp_method_info *info,
                                           struct vitlrp_error *error) {
     API_NEEDS(name != NULL && info != NULL, error);
-    struct vitlrp_error err = {0};
     const struct vit_method *method = NULL;
     if (info->struct_size != sizeof *info) {
-        return api_fail(error, VITLRP_USAGE, "the method's record was not initialised");
+        return fail(error, VITLRP_USAGE, "the method's record was not initialised");
     }
-    enum vitlrp_status status = find_method(name, &method, &err);
+    enum vitlrp_status status = find_method(name, &method, error);
     if (status == VITLRP_OK) {
         *info = (struct vitlrp_method_info){.struct_size = sizeof *info,
                                             .name = method->name,
@@ -43,15 +45,14 @@ enum vitlrp_status vitlrp_method_describe(const char *name, struct vitlrp_method
                                             .ignores_class = method->ignores_class ? 1 : 0,
                                             .reads = method->reads};
     }
-    return api_status(status, &err, error);
+    return status;
 }
 
 enum vitlrp_status vitlrp_method_options_init(struct vitlrp_method_options *options,
                                               const char *method, struct vitlrp_error *error) {
     API_NEEDS(options != NULL && method != NULL, error);
-    struct vitlrp_error err = {0};
     const struct vit_method *found = NULL;
-    enum vitlrp_status status = find_method(method, &found, &err);
+    enum vitlrp_status status = find_method(method, &found, error);
     if (status == VITLRP_OK) {
         const struct vit_method_options *defaults = &found->defaults;
         *options = (struct vitlrp_method_options){.struct_size = sizeof *options,
@@ -63,7 +64,7 @@ enum vitlrp_status vitlrp_method_options_init(struct vitlrp_method_options *opti
                                                   .noise = defaults->noise,
                                                   .seed = defaults->seed};
     }
-    return api_status(status, &err, error);
+    return status;
 }
 
 static enum vitlrp_status translate(const struct vitlrp_method_options *options,
@@ -131,7 +132,5 @@ vitlrp_session_attribute(struct vitlrp_session *session, const struct vitlrp_tar
                          size_t target_count, const struct vitlrp_method_options *options,
                          struct vitlrp_relevance *relevance, struct vitlrp_error *error) {
     API_NEEDS(session != NULL && targets != NULL && options != NULL && relevance != NULL, error);
-    struct vitlrp_error err = {0};
-    return api_status(attribute(session, targets, target_count, options, relevance, &err), &err,
-                      error);
+    return attribute(session, targets, target_count, options, relevance, error);
 }

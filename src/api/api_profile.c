@@ -6,9 +6,8 @@
 const char *vitlrp_backend_name(size_t index) {
     static const char *const KNOWN[] = {"openblas", "onednn"};
     const struct gemm_backend *backend;
-    struct vitlrp_error err;
     for (size_t i = 0; i < sizeof KNOWN / sizeof KNOWN[0]; i++) {
-        if (gemm_backend_find(KNOWN[i], &backend, &err) == VITLRP_OK && index-- == 0) {
+        if (gemm_backend_find(KNOWN[i], &backend, NULL) == VITLRP_OK && index-- == 0) {
             return KNOWN[i];
         }
     }
@@ -16,6 +15,9 @@ const char *vitlrp_backend_name(size_t index) {
 }
 
 void vitlrp_profile_init(struct vitlrp_profile *profile) {
+    if (profile == NULL) {
+        return;
+    }
     *profile = (struct vitlrp_profile){.struct_size = sizeof *profile};
 }
 
@@ -24,11 +26,15 @@ size_t vitlrp_profile_length(void) {
 }
 
 void vitlrp_session_profile_start(struct vitlrp_session *session) {
-    vit_session_profile_start(session->vit);
+    if (session != NULL) {
+        vit_session_profile_start(session->vit);
+    }
 }
 
 void vitlrp_session_profile_stop(struct vitlrp_session *session) {
-    vit_session_profile_stop(session->vit);
+    if (session != NULL) {
+        vit_session_profile_stop(session->vit);
+    }
 }
 
 static void give_entries(const struct profile_entry *from, struct vitlrp_profile_entry *to) {
@@ -44,7 +50,7 @@ enum vitlrp_status vitlrp_session_profile(const struct vitlrp_session *session,
     API_NEEDS(session != NULL && profile != NULL, error);
     const struct profile *found = vit_session_profile(session->vit);
     if (profile->struct_size != sizeof *profile) {
-        return api_fail(error, VITLRP_USAGE, "the profile was not initialised");
+        return fail(error, VITLRP_USAGE, "the profile was not initialised");
     }
     give_entries(found->entries[PROFILE_FORWARD], profile->forward);
     give_entries(found->entries[PROFILE_BACKWARD], profile->backward);

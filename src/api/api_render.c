@@ -16,6 +16,9 @@
 #define RELEVANCE_MAX 1e30F /* beyond, interpolation could leave the range of float */
 
 void vitlrp_render_options_init(struct vitlrp_render_options *options) {
+    if (options == NULL) {
+        return;
+    }
     *options = (struct vitlrp_render_options){.struct_size = sizeof *options,
                                               .style = VITLRP_STYLE_OVERLAY,
                                               .colormap = "bwr",
@@ -175,17 +178,16 @@ enum vitlrp_status vitlrp_render(const struct vitlrp_image *image,
                                  const struct vitlrp_map *map,
                                  const struct vitlrp_render_options *options, unsigned char **data,
                                  size_t *size, struct vitlrp_error *error) {
-    struct vitlrp_error err = {0};
     struct bytes file = {0};
     if (image == NULL || geometry == NULL || map == NULL || data == NULL || size == NULL) {
-        return api_fail(error, VITLRP_USAGE,
-                        "vitlrp_render without an image, a geometry, a map or "
-                        "a place for the result");
+        return fail(error, VITLRP_USAGE,
+                    "vitlrp_render without an image, a geometry, a map or "
+                    "a place for the result");
     }
-    enum vitlrp_status status = draw_and_encode(image, geometry, map, options, &file, &err);
+    enum vitlrp_status status = draw_and_encode(image, geometry, map, options, &file, error);
     if (status == VITLRP_OK) {
         *data = file.data;
         *size = file.size;
     }
-    return api_status(status, &err, error);
+    return status;
 }

@@ -21,15 +21,24 @@ static const char DEFAULT_METHODS[] = "attnlrp,cp-lrp,attnlrp-eps";
 #define MOST_METHODS 64
 
 void vitlrp_session_options_init(struct vitlrp_session_options *options) {
+    if (options == NULL) {
+        return;
+    }
     *options = (struct vitlrp_session_options){
         .struct_size = sizeof *options, .backend = "auto", .attributions = 1, .passes = 1};
 }
 
 void vitlrp_session_info_init(struct vitlrp_session_info *info) {
+    if (info == NULL) {
+        return;
+    }
     *info = (struct vitlrp_session_info){.struct_size = sizeof *info};
 }
 
 void vitlrp_relevance_init(struct vitlrp_relevance *relevance) {
+    if (relevance == NULL) {
+        return;
+    }
     *relevance = (struct vitlrp_relevance){.struct_size = sizeof *relevance};
 }
 
@@ -117,13 +126,12 @@ enum vitlrp_status vitlrp_session_bytes(const struct vitlrp_model *model,
                                         const struct vitlrp_session_options *options, size_t *bytes,
                                         struct vitlrp_error *error) {
     API_NEEDS(model != NULL && bytes != NULL, error);
-    struct vitlrp_error err = {0};
     struct chosen_options chosen;
-    enum vitlrp_status status = translate_options(options, &chosen, &err);
+    enum vitlrp_status status = translate_options(options, &chosen, error);
     if (status == VITLRP_OK) {
-        status = vit_attributor_bytes(model->vit, &chosen.options, bytes, &err);
+        status = vit_attributor_bytes(model->vit, &chosen.options, bytes, error);
     }
-    return api_status(status, &err, error);
+    return status;
 }
 
 /* Everything but the attributor. */
@@ -151,25 +159,24 @@ enum vitlrp_status vitlrp_session_open(const struct vitlrp_model *model,
                                        struct vitlrp_session **session,
                                        struct vitlrp_error *error) {
     API_NEEDS(model != NULL && session != NULL, error);
-    struct vitlrp_error err = {0};
     struct chosen_options chosen;
     enum vitlrp_status status = VITLRP_OK;
     struct vitlrp_session *opened = mem_calloc(1, sizeof *opened);
     if (opened == NULL) {
-        status = fail(&err, VITLRP_NOMEM, "out of memory for a session");
+        status = fail(error, VITLRP_NOMEM, "out of memory for a session");
         goto cleanup;
     }
-    TRY_GOTO(status, translate_options(options, &chosen, &err), cleanup);
-    TRY_GOTO(status, vit_attributor_open(model->vit, &chosen.options, &opened->attributor, &err),
+    TRY_GOTO(status, translate_options(options, &chosen, error), cleanup);
+    TRY_GOTO(status, vit_attributor_open(model->vit, &chosen.options, &opened->attributor, error),
              cleanup);
     opened->vit = vit_attributor_session(opened->attributor);
-    TRY_GOTO(status, allocate_records(opened, model->vit, &err), cleanup);
+    TRY_GOTO(status, allocate_records(opened, model->vit, error), cleanup);
     *session = opened;
     opened = NULL;
 
 cleanup:
     vitlrp_session_close(opened);
-    return api_status(status, &err, error);
+    return status;
 }
 
 void vitlrp_session_close(struct vitlrp_session *session) {
@@ -185,6 +192,9 @@ void vitlrp_session_close(struct vitlrp_session *session) {
 
 void vitlrp_session_describe(const struct vitlrp_session *session,
                              struct vitlrp_session_info *info) {
+    if (session == NULL || info == NULL) {
+        return;
+    }
     struct vit_session_info found = vit_session_describe(session->vit);
     *info = (struct vitlrp_session_info){.struct_size = sizeof *info,
                                          .threads = (int32_t) found.threads,
@@ -201,7 +211,7 @@ void vitlrp_session_describe(const struct vitlrp_session *session,
 }
 
 double vitlrp_session_forward_flops(const struct vitlrp_session *session) {
-    return vit_session_describe(session->vit).forward_flops;
+    return session == NULL ? 0.0 : vit_session_describe(session->vit).forward_flops;
 }
 
 enum vitlrp_status vitlrp_session_gemm_rate(struct vitlrp_session *session, double *gflops,
@@ -214,21 +224,18 @@ enum vitlrp_status vitlrp_session_gemm_rate(struct vitlrp_session *session, doub
 enum vitlrp_status vitlrp_session_forward(struct vitlrp_session *session, const float *input,
                                           float *logits, struct vitlrp_error *error) {
     API_NEEDS(session != NULL && input != NULL, error);
-    struct vitlrp_error err = {0};
     memcpy(session->input, input, session->pixels * sizeof *input);
-    return api_status(vit_attributor_forward(session->attributor, input, logits, &err), &err,
-                      error);
+    return vit_attributor_forward(session->attributor, input, logits, error);
 }
 
 enum vitlrp_status vitlrp_session_block_output(struct vitlrp_session *session, int32_t block,
                                                float *output, struct vitlrp_error *error) {
     API_NEEDS(session != NULL && output != NULL, error);
-    struct vitlrp_error err = {0};
-    enum vitlrp_status status = vit_attributor_restore(session->attributor, session->input, &err);
+    enum vitlrp_status status = vit_attributor_restore(session->attributor, session->input, error);
     if (status == VITLRP_OK) {
-        status = vit_block_output(session->vit, block, output, &err);
+        status = vit_block_output(session->vit, block, output, error);
     }
-    return api_status(status, &err, error);
+    return status;
 }
 
 struct vitlrp_rules session_public_rules(const struct vit_rules *rules) {
@@ -248,8 +255,7 @@ enum vitlrp_status vitlrp_rules_init(struct vitlrp_rules *rules, const char *pre
     API_NEEDS(rules != NULL && preset != NULL, error);
     const struct vit_method *method = vit_method_find(preset);
     if (method == NULL || !method->has_ledger) {
-        return api_fail(error, VITLRP_USAGE, "no rules '%s': attnlrp, cp-lrp or attnlrp-eps",
-                        preset);
+        return fail(error, VITLRP_USAGE, "no rules '%s': attnlrp, cp-lrp or attnlrp-eps", preset);
     }
     *rules = session_public_rules(&method->defaults.rules);
     return VITLRP_OK;
@@ -280,7 +286,7 @@ enum vitlrp_status session_rules(const struct vitlrp_rules *rules, struct vit_ru
 }
 
 size_t vitlrp_ledger_length(const struct vitlrp_model *model) {
-    return vit_ledger_length(&model->vit->config);
+    return model == NULL ? 0 : vit_ledger_length(&model->vit->config);
 }
 
 enum vitlrp_status session_take_targets(struct vitlrp_session *session,
@@ -312,17 +318,16 @@ enum vitlrp_status vitlrp_session_relevance(struct vitlrp_session *session,
                                             struct vitlrp_relevance *relevance,
                                             struct vitlrp_error *error) {
     API_NEEDS(session != NULL && targets != NULL && rules != NULL && relevance != NULL, error);
-    struct vitlrp_error err = {0};
     struct vit_rules chosen;
     if (relevance->struct_size != sizeof *relevance) {
-        return api_fail(error, VITLRP_USAGE, "the relevance record was not initialised");
+        return fail(error, VITLRP_USAGE, "the relevance record was not initialised");
     }
-    enum vitlrp_status status = session_rules(rules, &chosen, &err);
+    enum vitlrp_status status = session_rules(rules, &chosen, error);
     if (status == VITLRP_OK) {
-        status = session_take_targets(session, targets, target_count, &err);
+        status = session_take_targets(session, targets, target_count, error);
     }
     if (status == VITLRP_OK) {
-        status = vit_attributor_restore(session->attributor, session->input, &err);
+        status = vit_attributor_restore(session->attributor, session->input, error);
     }
     if (status == VITLRP_OK) {
         struct vit_relevance result = {.pixels = relevance->pixels,
@@ -332,10 +337,10 @@ enum vitlrp_status vitlrp_session_relevance(struct vitlrp_session *session,
                                        .ledger =
                                            relevance->ledger == NULL ? NULL : session->ledger};
         status =
-            vit_relevance(session->vit, session->targets, target_count, &chosen, &result, &err);
+            vit_relevance(session->vit, session->targets, target_count, &chosen, &result, error);
         if (status == VITLRP_OK) {
             give_results(session, &result, relevance);
         }
     }
-    return api_status(status, &err, error);
+    return status;
 }

@@ -8,10 +8,16 @@
 #include "eval/tune.h"
 
 void vitlrp_tune_options_init(struct vitlrp_tune_options *options) {
+    if (options == NULL) {
+        return;
+    }
     *options = (struct vitlrp_tune_options){.struct_size = sizeof *options};
 }
 
 void vitlrp_tune_result_init(struct vitlrp_tune_result *result) {
+    if (result == NULL) {
+        return;
+    }
     *result = (struct vitlrp_tune_result){.struct_size = sizeof *result};
 }
 
@@ -79,11 +85,11 @@ enum vitlrp_status vitlrp_tune(const struct vitlrp_model *model,
                                const struct vitlrp_tune_options *options,
                                struct vitlrp_tune_result *result, struct vitlrp_error *error) {
     static const char *const DEFAULT_METHOD[] = {"attnlrp"};
-    struct vitlrp_error err = {0};
     struct eval_setup setup;
-    if (model == NULL || options == NULL || result == NULL || options->evaluation == NULL ||
-        options->struct_size != sizeof *options || result->struct_size != sizeof *result) {
-        return api_fail(error, VITLRP_USAGE, "vitlrp_tune: an argument was not initialised");
+    API_NEEDS(model != NULL && options != NULL && result != NULL, error);
+    if (options->evaluation == NULL || options->struct_size != sizeof *options ||
+        result->struct_size != sizeof *result) {
+        return fail(error, VITLRP_USAGE, "vitlrp_tune: an argument was not initialised");
     }
     struct vitlrp_eval_options evaluation = *options->evaluation;
     if (evaluation.methods == NULL || evaluation.method_count == 0) {
@@ -93,10 +99,10 @@ enum vitlrp_status vitlrp_tune(const struct vitlrp_model *model,
     evaluation.reference = NULL;
     evaluation.shard = 0;
     evaluation.shards = 1;
-    enum vitlrp_status status = eval_setup_open(model, &evaluation, &setup, &err);
+    enum vitlrp_status status = eval_setup_open(model, &evaluation, &setup, error);
     if (status == VITLRP_OK) {
-        status = tune(&setup, options, result, &err);
+        status = tune(&setup, options, result, error);
     }
     eval_setup_close(&setup);
-    return api_status(status, &err, error);
+    return status;
 }

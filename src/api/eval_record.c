@@ -46,7 +46,7 @@ static enum vitlrp_status set_names(const struct eval_setup *setup, struct recor
     char digest[65] = "";
     enum vitlrp_status hashed = vitlrp_model_sha256(setup->model, digest, &detail);
     if (hashed != VITLRP_OK && hashed != VITLRP_UNSUPPORTED) {
-        return fail(err, hashed, "%s", detail.message);
+        return error_forward(err, &detail);
     }
     TRY(clean_names(evaluation, err));
     TRY(set_text(&evaluation->model_name, setup->model->vit->name, err));
@@ -137,6 +137,7 @@ static enum vitlrp_status set_pictures(const struct eval_setup *setup, struct re
     struct input_source source = {.preprocess = &setup->preprocess,
                                   .limits = setup->evaluate.limits,
                                   .ignore_exif = setup->evaluate.ignore_exif};
+    struct vitlrp_error detail;
     enum vitlrp_status status = VITLRP_OK;
     input_source_size(&source, setup->model->vit);
     float *input = mem_calloc((size_t) source.height * (size_t) source.width, 3 * sizeof *input);
@@ -153,9 +154,9 @@ static enum vitlrp_status set_pictures(const struct eval_setup *setup, struct re
         const struct eval_item *item =
             &setup->dataset.items[image->index / (size_t) setup->options.shards];
         picture->index = image->index;
-        status = make_picture(setup, &source, item->path, input, &picture->jpeg, err);
+        status = make_picture(setup, &source, item->path, input, &picture->jpeg, &detail);
         record->picture_count += status == VITLRP_OK ? 1 : 0;
-        status = failure_is_systemic(status, err) ? status : VITLRP_OK;
+        status = failure_is_systemic(status, &detail) ? error_forward(err, &detail) : VITLRP_OK;
     }
     mem_free(input);
     return status;

@@ -22,6 +22,9 @@ static const char *const DEFAULT_METHODS[] = {
     "attnlrp", "cp-lrp", "attnlrp-eps", "chefer", "rollout", "input-x-gradient", "random"};
 
 void vitlrp_rule_changes_init(struct vitlrp_rule_changes *changes) {
+    if (changes == NULL) {
+        return;
+    }
     *changes = (struct vitlrp_rule_changes){.epsilon = NAN};
 #define ROLE(constant, name, text) changes->gamma_##name = NAN;
 #include "vitlrp_roles.def"
@@ -29,6 +32,9 @@ void vitlrp_rule_changes_init(struct vitlrp_rule_changes *changes) {
 }
 
 void vitlrp_eval_options_init(struct vitlrp_eval_options *options) {
+    if (options == NULL) {
+        return;
+    }
     *options = (struct vitlrp_eval_options){
         .struct_size = sizeof *options, .shards = 1, .steps = DEFAULT_STEPS, .backend = "auto"};
     vitlrp_image_limits_init(&options->image_limits);
@@ -111,6 +117,9 @@ static bool takes_changes(const struct vit_method *method) {
 
 static enum vitlrp_status add_method(struct eval_setup *setup, const char *name,
                                      struct vitlrp_error *err) {
+    if (name == NULL) {
+        return fail(err, VITLRP_USAGE, "a method's name is NULL");
+    }
     const struct vit_method *method = vit_method_find(name);
     struct evaluate_method *added = &setup->methods[setup->method_count];
     if (method == NULL) {

@@ -9,6 +9,9 @@
 #include "base/mem.h"
 
 void vitlrp_model_limits_init(struct vitlrp_model_limits *limits) {
+    if (limits == NULL) {
+        return;
+    }
     struct vit_load_limits from = vit_load_limits_default();
     *limits = (struct vitlrp_model_limits){.max_bytes = from.max_bytes,
                                            .max_table_bytes = from.max_table,
@@ -18,6 +21,9 @@ void vitlrp_model_limits_init(struct vitlrp_model_limits *limits) {
 }
 
 void vitlrp_model_options_init(struct vitlrp_model_options *options) {
+    if (options == NULL) {
+        return;
+    }
     *options = (struct vitlrp_model_options){.struct_size = sizeof *options};
     vitlrp_model_limits_init(&options->limits);
 }
@@ -33,6 +39,9 @@ static enum vitlrp_status read_limits(const struct vitlrp_model_limits *from,
 }
 
 void vitlrp_architecture_init(struct vitlrp_architecture *architecture) {
+    if (architecture == NULL) {
+        return;
+    }
     *architecture = (struct vitlrp_architecture){.struct_size = sizeof *architecture,
                                                  .image_size = 224,
                                                  .patch_size = 16,
@@ -44,6 +53,9 @@ void vitlrp_architecture_init(struct vitlrp_architecture *architecture) {
 }
 
 void vitlrp_model_info_init(struct vitlrp_model_info *info) {
+    if (info == NULL) {
+        return;
+    }
     *info = (struct vitlrp_model_info){.struct_size = sizeof *info};
 }
 
@@ -118,12 +130,8 @@ static enum vitlrp_status open_path(const char *path, const struct vitlrp_model_
 
 enum vitlrp_status vitlrp_model_open(const char *path, const struct vitlrp_model_options *options,
                                      struct vitlrp_model **model, struct vitlrp_error *error) {
-    if (path == NULL || model == NULL) {
-        return api_fail(error, VITLRP_USAGE, "vitlrp_model_open: a NULL argument");
-    }
-    struct vitlrp_error err;
-    enum vitlrp_status status = open_path(path, options, model, &err);
-    return api_status(status, &err, error);
+    API_NEEDS(path != NULL && model != NULL, error);
+    return open_path(path, options, model, error);
 }
 
 static enum vitlrp_status open_memory(const void *data, size_t size, const char *name,
@@ -143,12 +151,8 @@ enum vitlrp_status vitlrp_model_open_memory(const void *data, size_t size, const
                                             const struct vitlrp_model_options *options,
                                             struct vitlrp_model **model,
                                             struct vitlrp_error *error) {
-    if (data == NULL || name == NULL || model == NULL) {
-        return api_fail(error, VITLRP_USAGE, "vitlrp_model_open_memory: a NULL argument");
-    }
-    struct vitlrp_error err;
-    enum vitlrp_status status = open_memory(data, size, name, options, model, &err);
-    return api_status(status, &err, error);
+    API_NEEDS(data != NULL && name != NULL && model != NULL, error);
+    return open_memory(data, size, name, options, model, error);
 }
 
 static enum vitlrp_status open_random(const struct vitlrp_architecture *architecture,
@@ -186,12 +190,8 @@ static enum vitlrp_status open_random(const struct vitlrp_architecture *architec
 
 enum vitlrp_status vitlrp_model_random(const struct vitlrp_architecture *architecture,
                                        struct vitlrp_model **model, struct vitlrp_error *error) {
-    if (model == NULL) {
-        return api_fail(error, VITLRP_USAGE, "vitlrp_model_random: a NULL argument");
-    }
-    struct vitlrp_error err;
-    enum vitlrp_status status = open_random(architecture, model, &err);
-    return api_status(status, &err, error);
+    API_NEEDS(model != NULL, error);
+    return open_random(architecture, model, error);
 }
 
 void vitlrp_model_close(struct vitlrp_model *model) {
@@ -216,6 +216,9 @@ static const char *activation_name(enum vit_activation activation) {
 }
 
 void vitlrp_model_describe(const struct vitlrp_model *model, struct vitlrp_model_info *info) {
+    if (model == NULL || info == NULL) {
+        return;
+    }
     const struct vit_model *vit = model->vit;
     const struct vit_config *config = &vit->config;
     *info = (struct vitlrp_model_info){
@@ -243,7 +246,9 @@ void vitlrp_model_describe(const struct vitlrp_model *model, struct vitlrp_model
 
 void vitlrp_model_preprocess(const struct vitlrp_model *model,
                              struct vitlrp_preprocess *preprocess) {
-    *preprocess = model->preprocess;
+    if (model != NULL && preprocess != NULL) {
+        *preprocess = model->preprocess;
+    }
 }
 
 static enum vitlrp_status hash_weights(const struct vitlrp_model *model, char digest[65],
@@ -265,9 +270,7 @@ static enum vitlrp_status hash_weights(const struct vitlrp_model *model, char di
 enum vitlrp_status vitlrp_model_sha256(const struct vitlrp_model *model, char digest[65],
                                        struct vitlrp_error *error) {
     API_NEEDS(model != NULL && digest != NULL, error);
-    struct vitlrp_error err;
-    enum vitlrp_status status = hash_weights(model, digest, &err);
-    return api_status(status, &err, error);
+    return hash_weights(model, digest, error);
 }
 
 static struct vitlrp_class class_of(const struct vitlrp_model *model, size_t output) {
@@ -282,8 +285,8 @@ enum vitlrp_status vitlrp_model_class(const struct vitlrp_model *model, int32_t 
                                       struct vitlrp_class *found, struct vitlrp_error *error) {
     API_NEEDS(model != NULL && found != NULL, error);
     if (output < 0 || output >= model->vit->config.classes) {
-        return api_fail(error, VITLRP_USAGE, "output %d is out of range: the model has %d classes",
-                        output, model->vit->config.classes);
+        return fail(error, VITLRP_USAGE, "output %d is out of range: the model has %d classes",
+                    output, model->vit->config.classes);
     }
     *found = class_of(model, (size_t) output);
     return VITLRP_OK;
@@ -291,14 +294,11 @@ enum vitlrp_status vitlrp_model_class(const struct vitlrp_model *model, int32_t 
 
 enum vitlrp_status vitlrp_model_find_class(const struct vitlrp_model *model, const char *text,
                                            struct vitlrp_class *found, struct vitlrp_error *error) {
-    if (model == NULL || text == NULL || found == NULL) {
-        return api_fail(error, VITLRP_USAGE, "vitlrp_model_find_class: a NULL argument");
-    }
-    struct vitlrp_error err;
+    API_NEEDS(model != NULL && text != NULL && found != NULL, error);
     size_t output = 0;
-    enum vitlrp_status status = labels_find(model->labels, text, &output, &err);
+    enum vitlrp_status status = labels_find(model->labels, text, &output, error);
     if (status == VITLRP_OK) {
         *found = class_of(model, output);
     }
-    return api_status(status, &err, error);
+    return status;
 }

@@ -22,6 +22,14 @@ void bytes_free(struct bytes *bytes) {
     *bytes = (struct bytes){0};
 }
 
+static enum vitlrp_status fail_directory(struct vitlrp_error *err) {
+    fail(err, VITLRP_IO, "is a directory, not a file");
+    if (err != NULL) {
+        err->system_errno = EISDIR;
+    }
+    return VITLRP_IO;
+}
+
 /* Opens a regular file for reading. O_NONBLOCK: opening a FIFO without it would wait for a writer.
  */
 static enum vitlrp_status open_regular(const char *path, int *descriptor, uint64_t *size,
@@ -35,7 +43,7 @@ static enum vitlrp_status open_regular(const char *path, int *descriptor, uint64
     if (fstat(fd, &info) != 0) {
         status = fail_errno(err, errno, "cannot read");
     } else if (S_ISDIR(info.st_mode)) {
-        status = fail(err, VITLRP_IO, "is a directory, not a file");
+        status = fail_directory(err);
     } else if (!S_ISREG(info.st_mode)) {
         status = fail(err, VITLRP_IO, "is not a regular file");
     }
@@ -152,7 +160,7 @@ static bool is_link(const char *path) {
 static enum vitlrp_status write_special(const char *path, const struct stat *existing,
                                         const void *data, size_t size, struct vitlrp_error *err) {
     if (S_ISDIR(existing->st_mode)) {
-        return fail(err, VITLRP_IO, "is a directory, not a file");
+        return fail_directory(err);
     }
     int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
     if (fd < 0) {

@@ -59,3 +59,10 @@ enum vitlrp_status error_prefix(struct vitlrp_error *err, enum vitlrp_status sta
     text_escape_line(err->message, sizeof err->message, joined);
     return status;
 }
+
+enum vitlrp_status error_forward(struct vitlrp_error *err, const struct vitlrp_error *from) {
+    if (err != NULL) {
+        *err = *from;
+    }
+    return from->status;
+}

@@ -5,40 +5,9 @@
 
 #include "base/clock.h"
 
-static enum vitlrp_status status_of(enum vitlrp_status status) {
-    switch (status) {
-    case VITLRP_OK:
-        return VITLRP_OK;
-    case VITLRP_USAGE:
-        return VITLRP_USAGE;
-    case VITLRP_IO:
-        return VITLRP_IO;
-    case VITLRP_FORMAT:
-        return VITLRP_FORMAT;
-    case VITLRP_UNSUPPORTED:
-        return VITLRP_UNSUPPORTED;
-    case VITLRP_LIMIT:
-        return VITLRP_LIMIT;
-    case VITLRP_NOMEM:
-        return VITLRP_NOMEM;
-    case VITLRP_MISMATCH:
-        return VITLRP_MISMATCH;
-    case VITLRP_NUMERIC:
-        return VITLRP_NUMERIC;
-    case VITLRP_CANCELLED:
-        return VITLRP_CANCELLED;
-    case VITLRP_INTERNAL:
-        break;
-    }
-    return VITLRP_INTERNAL;
-}
-
 enum vitlrp_status from_library(enum vitlrp_status status, const struct vitlrp_error *detail,
                                 struct vitlrp_error *err) {
-    if (status == VITLRP_OK) {
-        return VITLRP_OK;
-    }
-    return fail(err, status_of(status), "%s", detail->message);
+    return status == VITLRP_OK ? VITLRP_OK : error_forward(err, detail);
 }
 
 double clock_ms(void) {

@@ -7,7 +7,7 @@
 #include "base/status.h"
 #include "vitlrp.h"
 
-/* The library's status as ours, with its message in *err. */
+/* The library's status, with its error in *err. */
 enum vitlrp_status from_library(enum vitlrp_status status, const struct vitlrp_error *detail,
                                 struct vitlrp_error *err);
 

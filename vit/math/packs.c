@@ -182,7 +182,7 @@ static enum vitlrp_status first_failure(const struct make_job *job, size_t count
                                         struct vitlrp_error *err) {
     for (size_t i = 0; i < count; i++) {
         if (job->statuses[i] != VITLRP_OK) {
-            return fail(err, job->statuses[i], "%s", job->errors[i].message);
+            return error_forward(err, &job->errors[i]);
         }
     }
     return VITLRP_OK;

@@ -301,7 +301,8 @@ enum vitlrp_status batch_item_explain(struct batch_item *item, const struct batc
     item->state = item->status == VITLRP_OK ? BATCH_DONE : BATCH_FAILED;
     if (is_everybodys(item->status, &item->err)) {
         const char *message = without_path(item->err.message, item->image.path);
-        status = fail(err, item->status, "%s", message);
+        status = error_forward(err, &item->err);
+        memcpy(err->message, message, strlen(message) + 1);
         error_prefix(err, status, item->image.id);
     } else {
         status = write_line(&passage, err);

@@ -85,8 +85,7 @@ static enum vitlrp_status measure_alone(struct batch_bench *bench, double *rate,
     *rate = (double) bench->plan.count * 1e3 / (clock_ms() - start);
     for (size_t i = 0; i < bench->threads; i++) {
         if (bench->seats[i].status != VITLRP_OK) {
-            *err = bench->seats[i].err;
-            return bench->seats[i].status;
+            return error_forward(err, &bench->seats[i].err);
         }
     }
     return VITLRP_OK;

@@ -215,7 +215,7 @@ static enum vitlrp_status measure_seats(struct throughput *all, size_t threads, 
     *ms = (clock_ms() - start) / (double) (threads * all->images);
     for (size_t i = 0; i < threads; i++) {
         if (all->seats[i].status != VITLRP_OK) {
-            return fail(err, all->seats[i].status, "%s", all->seats[i].err.message);
+            return error_forward(err, &all->seats[i].err);
         }
     }
     return VITLRP_OK;

@@ -1,0 +1,149 @@
+"""Every function of the public headers with NULL in the place of each pointer, and in all of them: none may
+end the process. The calls are made from the headers, so a new function is tested without a line here."""
+
+import ctypes
+import os
+import subprocess
+import unittest
+
+import header
+import support
+
+LIBRARY = ctypes.CDLL(support.LIBRARY)
+ROOM = 1 << 16  # bytes behind a pointer to numbers: more than any function here writes
+SCALARS = {"float": ctypes.c_float(0.5), "double": ctypes.c_double(0.5)}
+# Values that keep a measurement short.
+FIELDS = {"vitlrp_eval_cost": {"images": 1, "methods": 1, "steps": 1}}
+INTERNAL = 10  # the last status: a bug of the library's
+
+
+class Arguments:
+    """Valid arguments, by their C types. Made in the child that uses them."""
+
+    def __init__(self, layout, functions):
+        self.sizes, self.fields = layout
+        self.functions = functions
+        self.kept = []
+        self.handles = {}
+        model = self.slot()
+        LIBRARY.vitlrp_model_open_builtin(None, ctypes.byref(model), None)
+        self.handles["vitlrp_model"] = model
+        session = self.slot()
+        options = self.record("vitlrp_session_options")
+        self.set(options, "vitlrp_session_options", "threads", 1)
+        LIBRARY.vitlrp_session_open(model, options, ctypes.byref(session), None)
+        self.handles["vitlrp_session"] = session
+        image = self.slot()
+        rgb = ctypes.create_string_buffer(12)
+        LIBRARY.vitlrp_image_from_rgb(rgb, 2, 2, ctypes.byref(image), None)
+        self.handles["vitlrp_image"] = image
+        dataset = self.slot()
+        options = self.record("vitlrp_dataset_options")
+        path = ctypes.create_string_buffer(support.DATA.encode())
+        self.set(options, "vitlrp_dataset_options", "path", ctypes.addressof(path))
+        LIBRARY.vitlrp_dataset_open(model, options, ctypes.byref(dataset), None)
+        self.handles["vitlrp_dataset"] = dataset
+        evaluation = self.slot()
+        options = self.record("vitlrp_eval_options")
+        for field, value in (("dataset", ctypes.addressof(path)), ("steps", 1), ("threads", 1), ("limit", 1)):
+            self.set(options, "vitlrp_eval_options", field, value)
+        LIBRARY.vitlrp_evaluate(model, options, ctypes.byref(evaluation), None)
+        self.handles["vitlrp_evaluation"] = evaluation
+        if not all(handle.value for handle in self.handles.values()):
+            raise AssertionError(f"an object could not be opened: {self.handles}")
+
+    @staticmethod
+    def slot():
+        return ctypes.c_void_p()
+
+    def set(self, record, struct, field, value):
+        offset, size = self.fields[struct][field]
+        kind = ctypes.c_int32 if size == 4 else ctypes.c_uint64
+        kind.from_buffer(record, offset).value = value
+
+    def record(self, struct):
+        """A record of the struct, initialised if the headers have a function for it."""
+        record = ctypes.create_string_buffer(self.sizes[struct])
+        init = struct + "_init"
+        if len(self.functions.get(init, (None, ()))[1]) == 1:
+            getattr(LIBRARY, init)(record)
+        for field, value in FIELDS.get(struct, {}).items():
+            self.set(record, struct, field, value)
+        return record
+
+    def of(self, c_type):
+        words = [word for word in c_type.split() if word != "const"]
+        stars = words.count("*")
+        base = [word for word in words if word != "*"]
+        if stars == 0:
+            value = SCALARS.get(base[0], ctypes.c_size_t(1))
+        elif base[0] == "struct" and base[1] in self.handles:
+            value = self.handles[base[1]]
+            if stars == 2:
+                value = ctypes.byref(value if "const" in c_type else self.slot())
+        elif base[0] == "struct":
+            value = self.record(base[1])
+        elif base == ["char"] and stars == 1 and "const" in c_type:
+            value = ctypes.create_string_buffer(b"attnlrp")
+        else:
+            value = ctypes.create_string_buffer(ROOM)
+        self.kept.append(value)
+        return value
+
+
+def call_all(name, types, result, arguments, say):
+    function = getattr(LIBRARY, name)
+    function.restype = ctypes.c_int if result.startswith("enum") else ctypes.c_void_p
+    pointers = [place for place, c_type in enumerate(types) if "*" in c_type]
+    for missing in [[place] for place in pointers] + [pointers]:
+        say(f"{name} with NULL as argument {', '.join(str(p + 1) for p in missing)}\n")
+        given = [None if p in missing else arguments.of(c_type) for p, c_type in enumerate(types)]
+        status = function(*given)
+        if function.restype is ctypes.c_int and not 0 <= status < INTERNAL:
+            say(f"status {status}\n")
+            os._exit(1)
+
+
+class Null(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.functions = header.Header(os.path.join(support.SOURCE, "include")).functions
+        told = subprocess.run([os.environ["VITLRP_LAYOUT"]], stdout=subprocess.PIPE, check=True)
+        sizes, fields = {}, {}
+        for kind, name, *rest in (line.split() for line in told.stdout.decode().splitlines()):
+            if kind == "struct":
+                sizes[name] = int(rest[0])
+            elif kind == "field":
+                fields.setdefault(name, {})[rest[0]] = (int(rest[1]), int(rest[2]))
+        cls.layout = (sizes, fields)
+
+    def child(self, name):
+        """How a process ends that calls the function, and what it said last."""
+        result, types = self.functions[name]
+        reading, writing = os.pipe()
+        process = os.fork()
+        if process == 0:
+            try:
+                os.close(reading)
+                arguments = Arguments(self.layout, self.functions)
+                call_all(name, types, result, arguments, lambda text: os.write(writing, text.encode()))
+                os._exit(0)
+            except BaseException as error:
+                os.write(writing, f"{name}: {error}\n".encode())
+                os._exit(1)
+        os.close(writing)
+        with os.fdopen(reading, "rb") as pipe:
+            said = pipe.read().decode()
+        return os.waitpid(process, 0)[1], said
+
+    def test_every_function(self):
+        self.assertGreater(len(self.functions), 70)
+        for name, (_, types) in self.functions.items():
+            if any("*" in c_type for c_type in types):
+                end, said = self.child(name)
+                with self.subTest(name):
+                    self.assertEqual(end, 0, said.splitlines()[-1] if said else "nothing was called")
+
+
+if __name__ == "__main__":
+    unittest.main()
