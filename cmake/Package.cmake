@@ -3,8 +3,8 @@
 # architecture's own folder. CPACK_PACKAGE_CONTACT is for who gives the packages to others to set.
 #
 # What lintian still says about them is CPack's:
-#   maintscript-calls-ldconfig  CPack writes a postinst and a postrm for every library below /usr/lib and
-#       has no switch for it; the trigger that replaces them is there too.
+#   maintscript-calls-ldconfig  older versions of CPack write a postinst and a postrm for every library below
+#       /usr/lib and have no switch for it; the trigger that replaces them is there too (PackageProject.cmake).
 #   no-symbols-control-file (information)  CPack makes the older shlibs, which say the same of a library
 #       whose symbols all have one version.
 set(CPACK_PACKAGE_CONTACT "vitlrp maintainers <maintainers@vitlrp.invalid>" CACHE STRING
@@ -19,6 +19,7 @@ set(CPACK_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXE
     GROUP_EXECUTE WORLD_READ WORLD_EXECUTE)
 set(CPACK_VITLRP_DATE ${VITLRP_DATE})
 set(CPACK_PRE_BUILD_SCRIPTS ${PROJECT_SOURCE_DIR}/cmake/DebianFiles.cmake)
+set(CPACK_PROJECT_CONFIG_FILE ${PROJECT_SOURCE_DIR}/cmake/PackageProject.cmake)
 
 set(CPACK_DEB_COMPONENT_INSTALL ON)
 set(CPACK_DEBIAN_ENABLE_COMPONENT_DEPENDS ON)
@@ -41,7 +42,6 @@ set(CPACK_DEBIAN_LIBRARY_PACKAGE_NAME libvitlrp${VITLRP_ABI})
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_SECTION libs)
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_DEPENDS ${OPENBLAS_FLAVOUR})
-set(CPACK_DEBIAN_LIBRARY_PACKAGE_CONTROL_EXTRA ${PROJECT_SOURCE_DIR}/cmake/debian/triggers)
 set(CPACK_DEBIAN_LIBRARY_DESCRIPTION "explain Vision Transformers by relevance - library
 ${ABOUT}
 .

@@ -37,6 +37,18 @@ def check_fields(packages, abi):
             sys.exit(f"{control['Package']} does not depend on {dependency}: {control['Depends']}")
 
 
+def check_control(package):
+    """The control files of the library's package: the trigger is there, and the rights are Debian's."""
+    listed = run("sh", "-c", 'dpkg-deb --ctrl-tarfile "$0" | tar tv', package).splitlines()
+    rights = {line.split()[-1].removeprefix("./"): line.split()[0] for line in listed}
+    for name, found in rights.items():
+        wanted = "-rwxr-xr-x" if name in ("postinst", "postrm") else "-rw-r--r--"
+        if not name.endswith("/") and found != wanted:
+            sys.exit(f"{name} has the rights {found}, not {wanted}")
+    if "activate-noawait ldconfig" not in run("dpkg-deb", "--info", package, "triggers"):
+        sys.exit("the library's package has no trigger that runs ldconfig")
+
+
 def check_root(packages, root, abi):
     for package in packages.values():
         run("dpkg-deb", "--extract", package, root)
@@ -71,6 +83,7 @@ def main():
         if set(packages) != {f"libvitlrp{abi}", "libvitlrp-dev", "vitlrp"}:
             sys.exit(f"wrong packages: {sorted(packages)}")
         check_fields(packages, abi)
+        check_control(packages[f"libvitlrp{abi}"])
         check_root(packages, os.path.join(folder, "root"), abi)
         if shutil.which("lintian") is None:
             print("lintian is not installed: it does not check the packages")
