@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "base/random.h"
-#include "vit/load/weights.h"
 #include "vit/math/packs.h"
+#include "vit/model/weights.h"
 
 size_t randomize_stage_count(const struct vit_config *config) {
     return (size_t) config->depth + 2;
@@ -37,8 +37,7 @@ enum vitlrp_status randomize_copy(const struct vit_model *model, struct vit_mode
     copy->stored_as = model->stored_as;
     copy->parameters = model->parameters;
     for (enum slot slot = 0; slot < SLOT_COUNT; slot++) {
-        size_t blocks = slot < SLOT_OUTSIDE_COUNT ? 1 : (size_t) model->config.depth;
-        for (size_t block = 0; block < blocks; block++) {
+        for (size_t block = 0; block < slot_repeats(&model->config, slot); block++) {
             const float *from = slot_data(model, slot, block);
             memcpy(slot_data(copy, slot, block), from,
                    slot_count(&model->config, slot) * sizeof *from);
@@ -66,15 +65,13 @@ static void redraw(float *values, size_t count, uint64_t seed) {
 }
 
 static size_t stage_of(const struct vit_config *config, enum slot slot, size_t block) {
-    switch (slot) {
-    case SLOT_HEAD_WEIGHT:
-    case SLOT_HEAD_BIAS:
-    case SLOT_NORM_WEIGHT:
-    case SLOT_NORM_BIAS:
+    switch (slot_scope(slot)) {
+    case SCOPE_END:
         return 0;
+    case SCOPE_BLOCK:
+        return (size_t) config->depth - block;
     default:
-        return slot < SLOT_OUTSIDE_COUNT ? (size_t) config->depth + 1
-                                         : (size_t) config->depth - block;
+        return (size_t) config->depth + 1;
     }
 }
 
@@ -82,10 +79,10 @@ void randomize_stage(struct vit_model *model, size_t stage, uint64_t seed) {
     char place[48];
     packs_forget(model);
     for (enum slot slot = 0; slot < SLOT_COUNT; slot++) {
-        size_t blocks = slot < SLOT_OUTSIDE_COUNT ? 1 : (size_t) model->config.depth;
-        for (size_t block = 0; block < blocks; block++) {
+        for (size_t block = 0; block < slot_repeats(&model->config, slot); block++) {
             if (stage_of(&model->config, slot, block) == stage) {
-                snprintf(place, sizeof place, "%d of %zu", (int) slot, block);
+                snprintf(place, sizeof place, "%llu of %zu",
+                         (unsigned long long) slot_stream(slot, 0), block);
                 redraw(slot_data(model, slot, block), slot_count(&model->config, slot),
                        random_derive(seed, place));
             }

@@ -5,7 +5,7 @@
 
 #include "api/model_private.h"
 #include "base/mem.h"
-#include "vit/load/weights.h"
+#include "vit/model/weights.h"
 
 #define LOCAL_SIZE ((size_t) 30)
 #define CENTRAL_SIZE ((size_t) 46)
@@ -13,9 +13,8 @@
 
 static void touch_weights(const struct vit_model *model) {
     for (enum slot slot = 0; slot < SLOT_COUNT; slot++) {
-        size_t blocks = slot < SLOT_OUTSIDE_COUNT ? 1 : (size_t) model->config.depth;
         struct slot_size size = slot_size(&model->config, slot);
-        for (size_t block = 0; block < blocks; block++) {
+        for (size_t block = 0; block < slot_repeats(&model->config, slot); block++) {
             fuzz_touch(slot_data(model, slot, block), size.rows * size.columns * sizeof(float));
         }
     }

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "vit/load/weights.h"
+#include "vit/model/weights.h"
 
 #include "support/golden.h"
 #include "support/unit.h"
@@ -76,13 +76,13 @@ struct vit_model *expect_parity(const char *name) {
 double weights_difference(const struct vit_model *a, const struct vit_model *b) {
     double largest = 0.0;
     assert_int_equal(a->config.depth, b->config.depth);
+    assert_true(a->config.unusual == b->config.unusual);
     for (enum slot slot = 0; slot < SLOT_COUNT; slot++) {
-        size_t blocks = slot < SLOT_OUTSIDE_COUNT ? 1 : (size_t) a->config.depth;
         struct slot_size size = slot_size(&a->config, slot);
         size_t count = size.rows * size.columns;
         assert_int_equal(count,
                          slot_size(&b->config, slot).rows * slot_size(&b->config, slot).columns);
-        for (size_t block = 0; block < blocks; block++) {
+        for (size_t block = 0; block < slot_repeats(&a->config, slot); block++) {
             const float *left = slot_data(a, slot, block);
             const float *right = slot_data(b, slot, block);
             if (memcmp(left, right, count * sizeof *left) != 0) {

@@ -22,7 +22,7 @@ static void linear(const double *x, size_t rows, size_t inputs, const float *wei
                    const float *bias, size_t outputs, bool add, double *y) {
     for (size_t r = 0; r < rows; r++) {
         for (size_t j = 0; j < outputs; j++) {
-            double sum = bias[j] + (add ? y[r * outputs + j] : 0.0);
+            double sum = (bias == NULL ? 0.0 : bias[j]) + (add ? y[r * outputs + j] : 0.0);
             for (size_t i = 0; i < inputs; i++) {
                 sum += x[r * inputs + i] * weight[j * inputs + i];
             }

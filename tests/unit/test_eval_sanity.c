@@ -9,7 +9,7 @@
 #include "support/golden.h"
 #include "support/load_checks.h"
 #include "support/photo_set.h"
-#include "vit/load/weights.h"
+#include "vit/model/weights.h"
 
 #include "support/unit.h"
 
@@ -57,9 +57,8 @@ static void test_stages_cover_every_weight_once(void **unused) {
         randomize_stage(copy, stage, 3);
     }
     for (enum slot slot = 0; slot < SLOT_COUNT; slot++) {
-        size_t blocks = slot < SLOT_OUTSIDE_COUNT ? 1 : 3;
         struct slot_size size = slot_size(&model->config, slot);
-        for (size_t block = 0; block < blocks; block++) {
+        for (size_t block = 0; block < slot_repeats(&model->config, slot); block++) {
             const float *a = slot_data(model, slot, block);
             const float *b = slot_data(copy, slot, block);
             double mean[2];

@@ -6,7 +6,7 @@
 #include "support/golden.h"
 #include "support/load_checks.h"
 #include "vit/load/tensor.h"
-#include "vit/load/weights.h"
+#include "vit/model/weights.h"
 
 #include "support/unit.h"
 
@@ -55,6 +55,9 @@ static void check_rounding(const char *file, const char *type, double relative, 
     bool differs = false;
     assert_string_equal(model->stored_as, type);
     for (enum slot slot = 0; slot < SLOT_COUNT; slot++) {
+        if (slot_repeats(&model->config, slot) == 0) {
+            continue;
+        }
         struct slot_size size = slot_size(&model->config, slot);
         const float *rounded = slot_data(model, slot, 0);
         const float *exact = slot_data(reference, slot, 0);

@@ -141,8 +141,7 @@ static enum vitlrp_status fail_unknown(const struct tensor_table *tensors,
 
 struct bound_tensor *layout_bound(const struct layout_binding *binding, size_t block,
                                   enum slot slot, enum part part) {
-    return &binding
-                ->items[(block * SLOT_BINDABLE_COUNT + (size_t) slot) * PART_COUNT + (size_t) part];
+    return &binding->items[(block * SLOT_COUNT + (size_t) slot) * PART_COUNT + (size_t) part];
 }
 
 static enum vitlrp_status bind_tensor(const struct layout_binding *binding,
@@ -180,13 +179,13 @@ enum vitlrp_status layout_bind(const struct tensor_table *tensors, const struct 
     for (size_t i = 0; i < tensors->count; i++) {
         size_t block = 0;
         const struct layout_row *row = find_row(binding.layout, tensors->items[i].name, &block);
-        if (row != NULL && row->slot >= SLOT_OUTSIDE_COUNT && row->slot < SLOT_BINDABLE_COUNT &&
+        if (row != NULL && row->slot < SLOT_COUNT && slot_scope(row->slot) == SCOPE_BLOCK &&
             block >= binding.depth) {
             binding.depth = block + 1;
         }
     }
     size_t blocks = binding.depth > 0 ? binding.depth : 1;
-    binding.items = mem_calloc(blocks * SLOT_BINDABLE_COUNT * PART_COUNT, sizeof *binding.items);
+    binding.items = mem_calloc(blocks * SLOT_COUNT * PART_COUNT, sizeof *binding.items);
     if (binding.items == NULL) {
         return fail(err, VITLRP_NOMEM, "out of memory for the table of tensors");
     }
@@ -204,6 +203,25 @@ enum vitlrp_status layout_bind(const struct tensor_table *tensors, const struct 
 void layout_unbind(struct layout_binding *binding) {
     mem_free(binding->items);
     *binding = (struct layout_binding){0};
+}
+
+static bool has_slot(const struct layout_binding *binding, enum slot slot) {
+    size_t blocks = slot_scope(slot) == SCOPE_BLOCK ? binding->depth : 1;
+    for (size_t i = 0; i < blocks * PART_COUNT; i++) {
+        if (layout_bound(binding, i / PART_COUNT, slot, (enum part)(i % PART_COUNT))->tensor !=
+            NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+uint64_t layout_unusual(const struct layout_binding *binding) {
+    uint64_t unusual = 0;
+    for (enum slot slot = 0; slot < SLOT_COUNT; slot++) {
+        unusual |= slot_unusual(slot, has_slot(binding, slot));
+    }
+    return unusual;
 }
 
 size_t layout_parts(const struct layout *layout, enum slot slot) {
@@ -301,7 +319,7 @@ static enum vitlrp_status check_missing(const struct layout_binding *binding,
         if (row->optional) {
             continue;
         }
-        size_t blocks = row->slot < SLOT_OUTSIDE_COUNT ? 1 : binding->depth;
+        size_t blocks = slot_scope(row->slot) == SCOPE_BLOCK ? binding->depth : 1;
         for (size_t block = 0; block < blocks; block++) {
             if (layout_bound(binding, block, row->slot, row->part)->tensor == NULL) {
                 return fail_missing(row, block, sizes, err);
@@ -317,7 +335,7 @@ static enum vitlrp_status check_missing(const struct layout_binding *binding,
 enum vitlrp_status layout_sizes(const struct layout_binding *binding, size_t sizes[DIMENSION_COUNT],
                                 struct vitlrp_error *err) {
     size_t blocks = binding->depth > 0 ? binding->depth : 1;
-    size_t count = blocks * SLOT_BINDABLE_COUNT * PART_COUNT;
+    size_t count = blocks * SLOT_COUNT * PART_COUNT;
     memset(sizes, 0, DIMENSION_COUNT * sizeof *sizes);
     sizes[DIMENSION_ONE] = 1;
     sizes[DIMENSION_CHANNELS] = 3;

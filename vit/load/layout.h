@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "vit/load/tensor.h"
-#include "vit/load/weights.h"
+#include "vit/model/weights.h"
 
 /* A size of the architecture, as it stands in tensors' shapes. */
 enum dimension {
@@ -66,7 +66,7 @@ struct bound_tensor {
 struct layout_binding {
     const struct layout *layout;
     size_t depth;
-    struct bound_tensor *items; /* owned; [depth or 1][SLOT_BINDABLE_COUNT][PART_COUNT] */
+    struct bound_tensor *items; /* owned; [depth or 1][SLOT_COUNT][PART_COUNT] */
 };
 
 /* The place of a slot's part; slots outside the blocks are in block 0. */
@@ -79,6 +79,9 @@ enum vitlrp_status layout_bind(const struct tensor_table *tensors, const struct 
                                struct layout_binding *out, struct vitlrp_error *err);
 
 void layout_unbind(struct layout_binding *binding);
+
+/* vit_config.unusual of the checkpoint: an optional weight is there if any block has it. */
+uint64_t layout_unusual(const struct layout_binding *binding);
 
 /* 3 if the layout stores q, k and v of the slot apart, else 1. */
 size_t layout_parts(const struct layout *layout, enum slot slot);

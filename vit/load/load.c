@@ -9,7 +9,7 @@
 #include "vit/load/architecture.h"
 #include "vit/load/checkpoint.h"
 #include "vit/load/layout.h"
-#include "vit/load/weights.h"
+#include "vit/model/weights.h"
 
 #define MAX_PATH ((size_t) 4096)
 #define MAX_JSON ((size_t) 16 << 20)
@@ -95,8 +95,14 @@ static enum vitlrp_status read_tensor(const struct source *source, const struct 
     return VITLRP_OK;
 }
 
-/* Fills one slot from its tensor, or from those of q, k and v. Parts that are absent, which only
- * optional ones are, become zeros. */
+static void fill_with(float *out, size_t count, float value) {
+    for (size_t i = 0; i < count; i++) {
+        out[i] = value;
+    }
+}
+
+/* Fills one slot from its tensor, or from those of q, k and v. What is absent here and present in
+ * another block or part is neutral. */
 static enum vitlrp_status fill_slot(const struct source *source,
                                     const struct layout_binding *binding, size_t block,
                                     enum slot slot, bool position_has_cls, struct vit_model *model,
@@ -117,7 +123,7 @@ static enum vitlrp_status fill_slot(const struct source *source,
     for (size_t part = 0; part < parts; part++, target.data += count) {
         const struct bound_tensor *bound = layout_bound(binding, block, slot, (enum part) part);
         if (bound->tensor == NULL) {
-            memset(target.data, 0, count * sizeof *target.data);
+            fill_with(target.data, count, slot_neutral(slot));
             continue;
         }
         if (bound->tensor->count != count) {
@@ -169,15 +175,20 @@ static enum vitlrp_status fold_scale(const struct source *source,
     return status;
 }
 
+/* What lies outside the blocks first. */
 static enum vitlrp_status fill_weights(const struct source *source,
                                        const struct layout_binding *binding, bool position_has_cls,
                                        struct vit_model *model, struct vitlrp_error *err) {
-    for (enum slot slot = 0; slot < SLOT_OUTSIDE_COUNT; slot++) {
-        TRY(fill_slot(source, binding, 0, slot, position_has_cls, model, err));
+    for (enum slot slot = 0; slot < SLOT_COUNT; slot++) {
+        if (slot_scope(slot) != SCOPE_BLOCK && slot_repeats(&model->config, slot) > 0) {
+            TRY(fill_slot(source, binding, 0, slot, position_has_cls, model, err));
+        }
     }
     for (size_t block = 0; block < binding->depth; block++) {
-        for (enum slot slot = SLOT_OUTSIDE_COUNT; slot < SLOT_COUNT; slot++) {
-            TRY(fill_slot(source, binding, block, slot, position_has_cls, model, err));
+        for (enum slot slot = 0; slot < SLOT_COUNT; slot++) {
+            if (slot_scope(slot) == SCOPE_BLOCK && slot_repeats(&model->config, slot) > 0) {
+                TRY(fill_slot(source, binding, block, slot, position_has_cls, model, err));
+            }
         }
         for (size_t i = 0; i < sizeof FOLDS / sizeof FOLDS[0]; i++) {
             TRY(fold_scale(source, binding, block, &FOLDS[i], model, err));
@@ -216,6 +227,8 @@ static enum vitlrp_status build_model(const struct checkpoint *checkpoint,
                                        .config = huggingface ? sidecars->config : NULL,
                                        .log = options->log};
     TRY_GOTO(status, architecture_infer(binding, &hints, &config, &position_has_cls, err), cleanup);
+    config.unusual = layout_unusual(binding) &
+                     ~(slot_unusual(SLOT_PROJ_SCALE, true) | slot_unusual(SLOT_FC2_SCALE, true));
     TRY_GOTO(status, weights_allocate(&config, name, checkpoint->limits->max_bytes, &model, err),
              cleanup);
     TRY_GOTO(status, fill_weights(checkpoint->source, binding, position_has_cls, model, err),

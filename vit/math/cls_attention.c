@@ -75,7 +75,8 @@ static void project_values(void *context, size_t head, size_t thread) {
     size_t dim = job->net->dim;
     size_t at = head * job->size;
     (void) thread;
-    for (size_t i = 0; i < job->images; i++) {
+    bool biased = job->weights->qkv_bias != NULL;
+    for (size_t i = 0; biased && i < job->images; i++) {
         memcpy(job->out + i * dim + at, job->weights->qkv_bias + 2 * dim + at,
                job->size * sizeof *job->out);
     }
@@ -89,7 +90,7 @@ static void project_values(void *context, size_t head, size_t thread) {
                                .a_stride = job->heads * dim,
                                .b = job->weights->qkv_weight + (2 * dim + at) * dim,
                                .b_stride = dim,
-                               .beta = 1.0F,
+                               .beta = biased ? 1.0F : 0.0F,
                                .c = job->out + at,
                                .c_stride = dim});
 }

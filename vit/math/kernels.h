@@ -90,7 +90,8 @@ struct kernels {
     /* out = |x| * scale, rounded; the caller's scale keeps it within 255. */
     void (*quantize)(uint8_t *out, const float *x, float scale, size_t count);
 
-    /* out = sum * row_scale * column_scale + |addend|: a row of INT8's product. out may be sum. */
+    /* out = sum * row_scale * column_scale + |addend|: a row of INT8's product. addend may be NULL,
+     * out may be sum. */
     void (*dequantize)(float *out, const int32_t *sum, float row_scale, const float *column_scale,
                        const float *addend, size_t count);
 

@@ -452,6 +452,13 @@ static void quantize(uint8_t *out, const float *x, float scale, size_t count) {
 
 static void dequantize(float *out, const int32_t *sum, float row_scale, const float *column_scale,
                        const float *addend, size_t count) {
+    if (addend == NULL) {
+#pragma omp simd
+        for (size_t i = 0; i < count; i++) {
+            out[i] = (float) sum[i] * (row_scale * column_scale[i]);
+        }
+        return;
+    }
 #pragma omp simd
     for (size_t i = 0; i < count; i++) {
         out[i] = (float) sum[i] * (row_scale * column_scale[i]) + fabsf(addend[i]);

@@ -52,21 +52,31 @@ struct forward_job {
     const float *residual;
 };
 
-/* A tile of y: the product, and what is added to it while it is in cache. */
+/* Part of a row of y: the product, and what is added to it while it is in cache. */
+static void finish_row(const struct forward_job *job, float *out, const float *product, size_t row,
+                       const struct gemm_place *place) {
+    const struct kernels *kernels = job->engine->kernels;
+    const float *bias = job->layer->bias;
+    if (bias != NULL) {
+        kernels->add(out, product, bias + place->column, place->columns);
+        product = out;
+    }
+    if (job->residual != NULL) {
+        kernels->add(out, product, job->residual + row * job->layer->outputs + place->column,
+                     place->columns);
+    } else if (bias == NULL) {
+        memcpy(out, product, place->columns * sizeof *out);
+    }
+}
+
 static void forward_tile(void *context, size_t index, size_t thread) {
     const struct forward_job *job = context;
-    const struct kernels *kernels = job->engine->kernels;
     struct gemm_place place = gemm_grid_place(&job->grid, index);
     float *tile = linear_scratch_of(job->engine, thread).tile;
     operand_tile(job->engine, thread, &job->operand, &job->weights, &place, tile);
     for (size_t r = 0; r < place.rows; r++) {
-        float *out = job->y + (place.row + r) * job->y_stride + place.column;
-        kernels->add(out, tile + r * place.columns, job->layer->bias + place.column, place.columns);
-        if (job->residual != NULL) {
-            kernels->add(out, out,
-                         job->residual + (place.row + r) * job->layer->outputs + place.column,
-                         place.columns);
-        }
+        finish_row(job, job->y + (place.row + r) * job->y_stride + place.column,
+                   tile + r * place.columns, place.row + r, &place);
     }
 }
 

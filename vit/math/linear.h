@@ -19,7 +19,7 @@ struct linear_packs {
 
 struct linear {
     const float *weight; /* [outputs, inputs] */
-    const float *bias;   /* [outputs] */
+    const float *bias;   /* [outputs]; NULL: none */
     size_t outputs, inputs;
     struct linear_packs packs;
 };

@@ -82,7 +82,7 @@ static void total_tile(void *context, size_t index, size_t thread) {
     const struct linear_step *step = job->step;
     struct gemm_place place = gemm_grid_place(&job->grid, index);
     struct linear_scratch scratch = linear_scratch_of(job->engine, thread);
-    const float *bias = step->layer->bias + place.column;
+    const float *bias = step->layer->bias == NULL ? NULL : step->layer->bias + place.column;
     absolute_tile(job, thread, &place, scratch.slice, scratch.tile);
     for (size_t r = 0; r < place.rows; r++) {
         const float *product = scratch.tile + r * place.columns;
@@ -94,6 +94,8 @@ static void total_tile(void *context, size_t index, size_t thread) {
             kernels->dequantize(total, (const int32_t *) (const void *) product,
                                 job->absolute_operand.scales[row],
                                 job->absolute.pack->scales + place.column, bias, place.columns);
+        } else if (bias == NULL) {
+            memcpy(total, product, place.columns * sizeof *total);
         } else {
             kernels->add_absolute(total, product, bias, place.columns);
         }

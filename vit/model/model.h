@@ -21,26 +21,20 @@ struct vit_config {
     int32_t dim, depth, heads, mlp_dim, classes;
     float layer_norm_eps;
     enum vit_activation activation;
+    uint64_t unusual; /* weights in which it differs from a plain ViT, a bit each: slot_unusual */
 };
 
-/* Matrices are [outputs, inputs], as torch stores them. Biases that a checkpoint does not have are
- * zeros. */
+/* The members are the rows of weights.def; one that the model does without is NULL. */
 struct vit_block {
-    const float *norm1_weight, *norm1_bias; /* [dim] */
-    const float *qkv_weight, *qkv_bias;   /* [3 dim, dim], [3 dim]: q, k, v stacked in that order */
-    const float *proj_weight, *proj_bias; /* [dim, dim], [dim] */
-    const float *norm2_weight, *norm2_bias; /* [dim] */
-    const float *fc1_weight, *fc1_bias;     /* [mlp_dim, dim], [mlp_dim] */
-    const float *fc2_weight, *fc2_bias;     /* [dim, mlp_dim], [dim] */
+#define BLOCK_WEIGHT(constant, member, ...) const float *member;
+#include "vit/model/weights.def"
 };
 
 struct vit_weights {
-    const float *patch_weight, *patch_bias; /* [dim, 3 * patch_height * patch_width], [dim] */
-    const float *cls_token;                 /* [dim] */
-    const float *position;                  /* [1 + grid_height * grid_width, dim], CLS first */
-    struct vit_block *blocks;               /* [depth] */
-    const float *norm_weight, *norm_bias;   /* [dim] */
-    const float *head_weight, *head_bias;   /* [classes, dim], [classes] */
+#define EMBEDDING_WEIGHT(constant, member, ...) const float *member;
+#define END_WEIGHT(constant, member, ...) const float *member;
+#include "vit/model/weights.def"
+    struct vit_block *blocks; /* [depth] */
 };
 
 struct pack_store;

@@ -47,7 +47,7 @@ struct linear network_qkv_part(const struct network *net, const struct vit_block
                                size_t first, size_t count) {
     size_t dim = net->dim;
     struct linear layer = {.weight = block->qkv_weight + first * dim * dim,
-                           .bias = block->qkv_bias + first * dim,
+                           .bias = block->qkv_bias == NULL ? NULL : block->qkv_bias + first * dim,
                            .outputs = count * dim,
                            .inputs = dim};
     if (count == 3) {

@@ -1,5 +1,5 @@
 /* Memory of a model's weights. Refuses shapes that no Vision Transformer has. */
-#include "vit/load/weights.h"
+#include "vit/model/weights.h"
 
 #include <stddef.h>
 
@@ -14,38 +14,32 @@
 
 enum measure { ONE, WIDTH, WIDTH_3, MLP, CLASSES, PATCH, TOKENS };
 
-struct slot_place {
+struct slot_row {
+    enum slot_scope scope;
     size_t member; /* offset in struct vit_weights or struct vit_block */
     enum measure rows, columns;
+    bool usual;
+    enum slot_start start;
+    uint64_t stream;
 };
 
-#define OUTSIDE(field, rows, columns)                                                              \
-    { offsetof(struct vit_weights, field), rows, columns }
-#define IN_BLOCK(field, rows, columns)                                                             \
-    { offsetof(struct vit_block, field), rows, columns }
+#define USUAL true
+#define EXTRA false
+#define EMBEDDING_WEIGHT(constant, field, rows, columns, presence, start, stream)                  \
+    {SCOPE_EMBEDDING, offsetof(struct vit_weights, field), rows, columns, presence, START_##start, \
+     stream},
+#define BLOCK_WEIGHT(constant, field, rows, columns, presence, start, stream)                      \
+    {SCOPE_BLOCK, offsetof(struct vit_block, field), rows, columns, presence, START_##start,       \
+     stream},
+#define END_WEIGHT(constant, field, rows, columns, presence, start, stream)                        \
+    {SCOPE_END, offsetof(struct vit_weights, field), rows, columns, presence, START_##start,       \
+     stream},
 
-static const struct slot_place PLACES[SLOT_COUNT] = {
-    [SLOT_PATCH_WEIGHT] = OUTSIDE(patch_weight, WIDTH, PATCH),
-    [SLOT_PATCH_BIAS] = OUTSIDE(patch_bias, ONE, WIDTH),
-    [SLOT_CLS_TOKEN] = OUTSIDE(cls_token, ONE, WIDTH),
-    [SLOT_POSITION] = OUTSIDE(position, TOKENS, WIDTH),
-    [SLOT_NORM_WEIGHT] = OUTSIDE(norm_weight, ONE, WIDTH),
-    [SLOT_NORM_BIAS] = OUTSIDE(norm_bias, ONE, WIDTH),
-    [SLOT_HEAD_WEIGHT] = OUTSIDE(head_weight, CLASSES, WIDTH),
-    [SLOT_HEAD_BIAS] = OUTSIDE(head_bias, ONE, CLASSES),
-    [SLOT_NORM1_WEIGHT] = IN_BLOCK(norm1_weight, ONE, WIDTH),
-    [SLOT_NORM1_BIAS] = IN_BLOCK(norm1_bias, ONE, WIDTH),
-    [SLOT_QKV_WEIGHT] = IN_BLOCK(qkv_weight, WIDTH_3, WIDTH),
-    [SLOT_QKV_BIAS] = IN_BLOCK(qkv_bias, ONE, WIDTH_3),
-    [SLOT_PROJ_WEIGHT] = IN_BLOCK(proj_weight, WIDTH, WIDTH),
-    [SLOT_PROJ_BIAS] = IN_BLOCK(proj_bias, ONE, WIDTH),
-    [SLOT_NORM2_WEIGHT] = IN_BLOCK(norm2_weight, ONE, WIDTH),
-    [SLOT_NORM2_BIAS] = IN_BLOCK(norm2_bias, ONE, WIDTH),
-    [SLOT_FC1_WEIGHT] = IN_BLOCK(fc1_weight, MLP, WIDTH),
-    [SLOT_FC1_BIAS] = IN_BLOCK(fc1_bias, ONE, MLP),
-    [SLOT_FC2_WEIGHT] = IN_BLOCK(fc2_weight, WIDTH, MLP),
-    [SLOT_FC2_BIAS] = IN_BLOCK(fc2_bias, ONE, WIDTH),
+static const struct slot_row ROWS[SLOT_COUNT] = {
+#include "vit/model/weights.def"
 };
+
+_Static_assert(SLOT_COUNT <= 64, "vit_config.unusual has a bit for each weight");
 
 static size_t measure_of(const struct vit_config *config, enum measure measure) {
     switch (measure) {
@@ -67,16 +61,48 @@ static size_t measure_of(const struct vit_config *config, enum measure measure) 
     return 0;
 }
 
+enum slot_scope slot_scope(enum slot slot) {
+    return ROWS[slot].scope;
+}
+
+enum slot_start slot_start(enum slot slot) {
+    return ROWS[slot].start;
+}
+
+float slot_neutral(enum slot slot) {
+    return ROWS[slot].start == START_GAIN ? 1.0F : 0.0F;
+}
+
 struct slot_size slot_size(const struct vit_config *config, enum slot slot) {
-    return (struct slot_size){measure_of(config, PLACES[slot].rows),
-                              measure_of(config, PLACES[slot].columns)};
+    return (struct slot_size){measure_of(config, ROWS[slot].rows),
+                              measure_of(config, ROWS[slot].columns)};
+}
+
+uint64_t slot_unusual(enum slot slot, bool present) {
+    return present == ROWS[slot].usual ? 0 : UINT64_C(1) << slot;
+}
+
+size_t slot_repeats(const struct vit_config *config, enum slot slot) {
+    bool differs = (config->unusual >> slot & 1) != 0;
+    if (differs == ROWS[slot].usual) {
+        return 0;
+    }
+    return ROWS[slot].scope == SCOPE_BLOCK ? (size_t) config->depth : 1;
+}
+
+/* The first models had so many streams in a block; what came later is numbered apart. */
+#define FIRST_STREAMS 20
+
+uint64_t slot_stream(enum slot slot, size_t block) {
+    uint64_t stream = ROWS[slot].stream;
+    return stream < FIRST_STREAMS ? block * FIRST_STREAMS + stream : stream << 32 | block;
 }
 
 static const float **slot_pointer(const struct vit_model *model, enum slot slot, size_t block) {
-    unsigned char *base = slot < SLOT_OUTSIDE_COUNT
-                              ? (unsigned char *) &model->weights
-                              : (unsigned char *) &model->weights.blocks[block];
-    return (const float **) (void *) (base + PLACES[slot].member);
+    unsigned char *base = ROWS[slot].scope == SCOPE_BLOCK
+                              ? (unsigned char *) &model->weights.blocks[block]
+                              : (unsigned char *) &model->weights;
+    return (const float **) (void *) (base + ROWS[slot].member);
 }
 
 float *slot_data(const struct vit_model *model, enum slot slot, size_t block) {
@@ -101,8 +127,8 @@ static enum vitlrp_status check_config(const struct vit_config *config, struct v
                     config->patch_width, config->dim, config->depth, config->mlp_dim,
                     config->classes);
     }
-    if (config->image_height != config->grid_height * config->patch_height ||
-        config->image_width != config->grid_width * config->patch_width) {
+    if (config->image_height != (int64_t) config->grid_height * config->patch_height ||
+        config->image_width != (int64_t) config->grid_width * config->patch_width) {
         return fail(err, VITLRP_MISMATCH, "an input of %dx%d is not a grid of patches of %dx%d",
                     config->image_height, config->image_width, config->patch_height,
                     config->patch_width);
@@ -114,24 +140,24 @@ static enum vitlrp_status check_config(const struct vit_config *config, struct v
     return VITLRP_OK;
 }
 
-/* Takes every slot from the arena in the order of use. */
-static void lay_out(struct vit_model *model, struct arena *arena) {
-    const struct vit_config *config = &model->config;
-    for (int pass = 0; pass < 3; pass++) {
-        /* Embedding first, then the blocks, then norm and head. */
-        enum slot first = pass == 0   ? SLOT_PATCH_WEIGHT
-                          : pass == 1 ? SLOT_OUTSIDE_COUNT
-                                      : SLOT_NORM_WEIGHT;
-        enum slot end = pass == 0 ? SLOT_NORM_WEIGHT : pass == 1 ? SLOT_COUNT : SLOT_OUTSIDE_COUNT;
-        size_t repeats = pass == 1 ? (size_t) config->depth : 1;
-        for (size_t block = 0; block < repeats; block++) {
-            for (enum slot slot = first; slot < end; slot++) {
-                struct slot_size size = slot_size(config, slot);
+/* Takes every slot of a scope from the arena in the order of the table, block by block. */
+static void lay_out_scope(struct vit_model *model, struct arena *arena, enum slot_scope scope) {
+    size_t blocks = scope == SCOPE_BLOCK ? (size_t) model->config.depth : 1;
+    for (size_t block = 0; block < blocks; block++) {
+        for (enum slot slot = 0; slot < SLOT_COUNT; slot++) {
+            struct slot_size size = slot_size(&model->config, slot);
+            if (ROWS[slot].scope == scope && slot_repeats(&model->config, slot) > 0) {
                 *slot_pointer(model, slot, block) =
                     arena_take(arena, size.rows * size.columns, sizeof(float));
             }
         }
     }
+}
+
+static void lay_out(struct vit_model *model, struct arena *arena) {
+    lay_out_scope(model, arena, SCOPE_EMBEDDING);
+    lay_out_scope(model, arena, SCOPE_BLOCK);
+    lay_out_scope(model, arena, SCOPE_END);
 }
 
 enum vitlrp_status weights_allocate(const struct vit_config *config, const char *name,

@@ -3,7 +3,7 @@
 #include <stdbool.h>
 
 #include "base/mem.h"
-#include "vit/load/weights.h"
+#include "vit/model/weights.h"
 
 #define CHUNK ((size_t) 8)
 
@@ -60,24 +60,22 @@ static void fill(struct generator *generator, float *out, size_t count, float me
     }
 }
 
-static bool is_norm_weight(enum slot slot) {
-    return slot == SLOT_NORM_WEIGHT || slot == SLOT_NORM1_WEIGHT || slot == SLOT_NORM2_WEIGHT;
-}
-
 /* Matrices keep the variance of their input; branches into the residual stream are weaker, so that
  * it does not grow with the depth. */
 static void fill_slot(struct generator *generator, const struct vit_model *model, enum slot slot,
                       size_t block) {
     struct slot_size size = slot_size(&model->config, slot);
-    float mean = is_norm_weight(slot) ? 1.0F : 0.0F;
+    enum slot_start start = slot_start(slot);
+    bool matrix = start == START_MATRIX || start == START_BRANCH;
     float deviation = 0.02F;
-    if (size.rows > 1 && slot != SLOT_POSITION) {
+    if (size.rows > 1 && matrix) {
         deviation = 1.0F / sqrtf((float) size.columns);
     }
-    if (slot == SLOT_PROJ_WEIGHT || slot == SLOT_FC2_WEIGHT) {
+    if (start == START_BRANCH) {
         deviation /= sqrtf(2.0F * (float) model->config.depth);
     }
-    fill(generator, slot_data(model, slot, block), size.rows * size.columns, mean, deviation);
+    fill(generator, slot_data(model, slot, block), size.rows * size.columns, slot_neutral(slot),
+         deviation);
 }
 
 enum vitlrp_status vit_model_random(const struct vit_config *config, uint64_t seed,
@@ -88,12 +86,11 @@ enum vitlrp_status vit_model_random(const struct vit_config *config, uint64_t se
     model->container = "none";
     model->stored_as = "F32";
     for (enum slot slot = 0; slot < SLOT_COUNT; slot++) {
-        size_t blocks = slot < SLOT_OUTSIDE_COUNT ? 1 : (size_t) config->depth;
         struct slot_size size = slot_size(config, slot);
-        for (size_t block = 0; block < blocks; block++) {
+        for (size_t block = 0; block < slot_repeats(config, slot); block++) {
             /* A stream for each slot: a shape that differs in one slot keeps the others' weights.
              */
-            uint64_t stream = block * SLOT_COUNT + slot;
+            uint64_t stream = slot_stream(slot, block);
             struct generator generator = generator_seeded(seed ^ splitmix64(&stream));
             fill_slot(&generator, model, slot, block);
             model->parameters += (int64_t) (size.rows * size.columns);
