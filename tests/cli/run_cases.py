@@ -2,6 +2,7 @@
 
 With VITLRP_PREFIX set (say "valgrind -q --error-exitcode=99"), the command runs under it."""
 
+import multiprocessing
 import os
 import re
 import signal
@@ -65,6 +66,7 @@ def heed_signals():
 
 
 def run_case(case, environment):
+    """"" if the case holds, else a report of what is wrong."""
     with tempfile.TemporaryDirectory() as folder:
         command = 'vitlrp() { $VITLRP_PREFIX "$program" "$@"; }\n' + case["command"]
         result = subprocess.run(["sh", "-c", command], cwd=folder, env=environment, text=True,
@@ -75,11 +77,12 @@ def run_case(case, environment):
                  if (problem := check(word, rest, result, folder)) is not None]
     if "Sanitizer" in result.stderr or "runtime error:" in result.stderr:
         wrong.append("a sanitizer complained")
-    if wrong:
-        print(f"FAILED {case['name']} (line {case['line']})\n  $ {case['command']}")
-        print("".join(f"  {line}\n" for line in wrong), end="")
-        print(f"  stdout: {result.stdout[:1500]!r}\n  stderr: {result.stderr[:1500]!r}")
-    return not wrong
+    if not wrong:
+        return ""
+    lines = [f"FAILED {case['name']} (line {case['line']})", f"  $ {case['command']}"]
+    lines += [f"  {line}" for line in wrong]
+    lines.append(f"  stdout: {result.stdout[:1500]!r}\n  stderr: {result.stderr[:1500]!r}")
+    return "\n".join(lines)
 
 
 def main():
@@ -94,8 +97,11 @@ def main():
                        if name not in ("VITLRP_MODEL", "VITLRP_THREADS", "VITLRP_LIMITS")}
         environment.update(program=program, data=data, parity=parity, bad=bad)
         environment.setdefault("VITLRP_PREFIX", "")
-        failed = sum(not run_case(case, environment) for case in cases)
-    print(f"{len(cases)} cases, {failed} failed")
+        # Processes, not threads: heed_signals runs between fork and exec.
+        with multiprocessing.Pool(os.cpu_count()) as pool:
+            reports = pool.starmap(run_case, [(case, environment) for case in cases], chunksize=1)
+    failed = [report for report in reports if report]
+    print("\n".join(failed + [f"{len(cases)} cases, {len(failed)} failed"]))
     sys.exit(1 if failed or not cases else 0)
 
 
