@@ -12,6 +12,7 @@ part() {
 
 make build BUILD=build
 part build/tests/fault/torture 0
+part tests/nightly/compare.sh
 part tests/nightly/valgrind.sh
 part tests/nightly/threads.sh
 part tests/nightly/coverage.sh

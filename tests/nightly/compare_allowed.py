@@ -1,0 +1,104 @@
+"""The differences from 0.1 that are meant, each as narrow as it can be told: which cases, which file,
+which key, and what the two values must be. Everything else that differs is an error. CHANGELOG.md
+says the same to people."""
+
+import re
+
+from compare_outputs import ABSENT, Array
+
+FORMAT = re.compile(r"vitlrp ([a-z ]+) (\d+)")
+ROUNDING = 1e-4
+
+
+def anything(_old, _new):
+    return True
+
+
+def added(old, _new):
+    return old == ABSENT
+
+
+def next_format(old, new):
+    """A format that is named for the first time, or one with a higher number."""
+    if not isinstance(new, str) or not FORMAT.fullmatch(new):
+        return False
+    before = FORMAT.fullmatch(old)
+    if before is None:
+        return old == ABSENT
+    after = FORMAT.fullmatch(new)
+    return before[1] == after[1] and int(before[2]) < int(after[2])
+
+
+def later_version(old, new):
+    parts = [[int(part) for part in str(text).split(".")] for text in (old, new)]
+    return parts[0] < parts[1]
+
+
+def backend_in_use(old, new):
+    return old == "auto" and new in ("openblas", "onednn")
+
+
+def close(old, new):
+    """Equal within rounding: what LayerScale as an operation of its own may change."""
+    if isinstance(old, Array) and isinstance(new, Array):
+        return old.distance(new) < ROUNDING
+    if isinstance(old, float) and isinstance(new, float):
+        return abs(old - new) <= ROUNDING * max(1.0, abs(old))
+    return False
+
+
+def numbers(old, new):
+    return isinstance(old, (float, Array)) and type(old) is type(new)
+
+
+class Allowed:
+    """`cases`, `files` and `keys` are regular expressions for the whole of each; `holds(old, new)`
+    says which values are meant."""
+
+    def __init__(self, name, reason, cases, files, keys, holds=anything):
+        self.name, self.reason, self.holds = name, reason, holds
+        self.cases, self.files, self.keys = (re.compile(text) for text in (cases, files, keys))
+
+    def permits(self, case, difference):
+        return bool(self.cases.fullmatch(case) and self.files.fullmatch(difference.file) and
+                    self.keys.fullmatch(difference.key) and
+                    self.holds(difference.old, difference.new))
+
+
+RECORDS = r"(.*/)?[^/]*\.json|std(out|err)\.\d+"
+
+ALLOWED = [
+    # Measured, or the program's own name.
+    Allowed("timings", "times are never equal", r".*", RECORDS,
+            r"(lines\.\d+\.)?timing_ms\..*"),
+    Allowed("measured", "what bench measures is never equal", r"bench/.*", r"b\.json",
+            r"(.*[._])?(ms|gflops|seconds|per_\w+|share|ratio|peak_memory_bytes)"),
+    Allowed("version", "the program's version", r".*", RECORDS + r"|.*run.*\.json",
+            r"(lines\.\d+\.)?(.*\.)?version", later_version),
+    # Texts for people.
+    Allowed("texts", "texts for people are written anew", r".*", r"std(out|err)\.\d+", r"text"),
+    Allowed("texts of pages", "words of reports and contact sheets, and the version", r".*",
+            r".*\.html", r"text"),
+    Allowed("texts in pictures", "the comment in a picture's file, with the version", r".*",
+            r".*\.(png|jpg)|stdout\.0", r"text"),
+    Allowed("messages", "why an image failed, in words", r"(batch|eval|preprocessing/pictures)/.*",
+            r".*\.(jsonl|json|csv)", r"(lines\.\d+\.|images\.\d+\.)message"),
+    # Formats.
+    Allowed("formats", "every JSON has its format, and a changed one has a higher number", r".*",
+            RECORDS, r"(lines\.\d+\.)?format", next_format),
+    # Faults of 0.1.
+    Allowed("B3", "eval records what computed: the backend that was used", r"eval/.*",
+            r"[a-z0-9]+\.json", r"settings\.backend", backend_in_use),
+    Allowed("B3 fields", "and kernels, libraries and the rule of attention", r"eval/.*",
+            r"[a-z0-9]+\.json", r"settings\..*", added),
+    Allowed("B8", "LayerScale is an operation: within rounding where there is no epsilon",
+            r"layer-scale/.*|models/.*deit3.*", r".*\.(npy|json)", r".*", close),
+    Allowed("B8 epsilon", "and it takes part in the stabiliser where it is not",
+            r"layer-scale/(attnlrp|cp-lrp)/epsilon-0\.01", r"map\.npy|result\.json",
+            r"array|relevance_sum|ledger\.\d+\.absorbed", numbers),
+]
+
+
+def allowed_by(case, difference):
+    """The entry of the table that permits a difference, or None."""
+    return next((entry for entry in ALLOWED if entry.permits(case, difference)), None)
