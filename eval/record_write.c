@@ -4,9 +4,9 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/number_text.h"
 #include "eval/audit.h"
 #include "eval/base64.h"
-#include "eval/number_text.h"
 #include "eval/protocol.h"
 #include "eval/record.h"
 #include "eval/record_private.h"

@@ -2,7 +2,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "eval/number_text.h"
+#include "base/number_text.h"
 #include "eval/report.h"
 
 static void append_text(struct text *out, const char *text) {

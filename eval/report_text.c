@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/number_text.h"
 #include "eval/audit.h"
-#include "eval/number_text.h"
 #include "eval/protocol.h"
 #include "eval/report.h"
 

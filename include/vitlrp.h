@@ -440,6 +440,10 @@ VITLRP_API double vitlrp_session_forward_flops(const struct vitlrp_session *sess
  * the last. Constants. Any thread. */
 VITLRP_API const char *vitlrp_backend_name(size_t index);
 
+/* The library behind a backend of that list, with its version and its kernels, for records. text
+ * has `size` bytes and is terminated; what does not fit is left out. "" for another name. */
+VITLRP_API void vitlrp_backend_describe(const char *name, char *text, size_t size);
+
 /* What one kind of operation took. */
 struct vitlrp_profile_entry {
     const char *name; /* constant: "conv" (patch embedding), "norm", "qkv", "attention", "proj",

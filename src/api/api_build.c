@@ -36,10 +36,29 @@ static void append_backends(struct text *out) {
     }
 }
 
-void vitlrp_describe_build(char *text, size_t size) {
-    if (text == NULL || size == 0) {
-        return;
+/* As much as there is room for, terminated. */
+static void copy_text(const struct text *from, char *text, size_t size) {
+    if (text != NULL && size > 0) {
+        size_t length = from->length < size - 1 ? from->length : size - 1;
+        if (length > 0) {
+            memcpy(text, from->data, length);
+        }
+        text[length] = '\0';
     }
+}
+
+void vitlrp_backend_describe(const char *name, char *text, size_t size) {
+    struct text line = {.limit = BUILD_LIMIT};
+    const struct gemm_backend *backend;
+    struct vitlrp_error err;
+    if (name != NULL && gemm_backend_find(name, &backend, &err) == VITLRP_OK) {
+        backend->describe(&line);
+    }
+    copy_text(&line, text, size);
+    text_free(&line);
+}
+
+void vitlrp_describe_build(char *text, size_t size) {
     struct text lines = {.limit = BUILD_LIMIT};
     text_printf(&lines, "kernels: %s\n", kernels_select()->name);
     append_backends(&lines);
@@ -49,10 +68,6 @@ void vitlrp_describe_build(char *text, size_t size) {
     text_append_string(&lines, "\n");
     json_describe(&lines);
     text_append_string(&lines, "\n");
-    size_t length = lines.length < size - 1 ? lines.length : size - 1;
-    if (length > 0) {
-        memcpy(text, lines.data, length);
-    }
-    text[length] = '\0';
+    copy_text(&lines, text, size);
     text_free(&lines);
 }

@@ -8,8 +8,8 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/number_text.h"
 #include "base/parse.h"
-#include "eval/number_text.h"
 
 /* The shortest decimal that is this float: 0.05, where the float's own value is 0.0500000007;
  * infinity as a word. */

@@ -113,8 +113,8 @@ static void warn_of_precision(const struct explain_session *state) {
     enum vitlrp_precision wanted = state->settings->precision;
     if (state->info.precision != wanted) {
         console_warn(state->console, "--precision %s: %s has nothing faster here; computed in %s",
-                     precision_name(wanted), state->info.backend,
-                     precision_name(state->info.precision));
+                     json_precision_name(wanted), state->info.backend,
+                     json_precision_name(state->info.precision));
     }
 }
 

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/formats.h"
 #include "json_report.h"
 #include "library.h"
 #include "model_choice.h"
@@ -110,27 +111,27 @@ static void append_classes(struct text *out, const struct facts *facts) {
 static json_t *json_facts(const struct facts *facts) {
     const struct vitlrp_model_info *info = &facts->info;
     const struct vitlrp_session_info *session = &facts->session;
-    const struct vitlrp_preprocess *preprocess = &facts->preprocess;
-    return json_pack(
-        "{s:o, s:s, s:s, s:s, s:s, s:[ii], s:[ii], s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:s, s:o, "
-        "s:I, s:I, s:I, s:s, s:s, s:i, s:{s:s, s:i, s:s, s:[ii], s:o, s:o}, s:s}",
-        "model", json_text(info->name), "layout", info->layout, "container", info->container,
-        "stored_as", info->stored_as, "weights_sha256", facts->sha256, "input_size",
-        info->image_width, info->image_height, "patch_size", info->patch_width, info->patch_height,
-        "tokens", info->tokens, "dim", info->dim, "depth", info->depth, "heads", info->heads,
-        "mlp_dim", info->mlp_dim, "classes", info->classes, "labels", facts->labelled, "activation",
-        info->activation, "layer_norm_eps", json_float32(info->layer_norm_eps), "parameters",
-        (json_int_t) info->parameters, "weight_bytes", (json_int_t) info->weight_bytes,
-        "session_bytes", (json_int_t) session->bytes, "backend", session->backend,
-        "instruction_set", session->instruction_set, "threads", session->threads, "preprocess",
-        "resize",
-        preprocess->resize == VITLRP_RESIZE_SHORT    ? "short"
-        : preprocess->resize == VITLRP_RESIZE_SQUASH ? "squash"
-                                                     : "none",
-        "resize_to", preprocess->resize_to, "interpolation",
-        preprocess->interpolation == VITLRP_BICUBIC ? "bicubic" : "bilinear", "crop",
-        preprocess->crop_width, preprocess->crop_height, "mean", json_triple(preprocess->mean),
-        "std", json_triple(preprocess->std), "version", vitlrp_version());
+    bool complete = true;
+    json_t *preprocess = json_object();
+    json_set_preprocess(preprocess, &facts->preprocess, &complete);
+    json_t *object = json_pack(
+        "{s:s, s:o, s:s, s:s, s:s, s:s, s:[ii], s:[ii], s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:s, "
+        "s:o, s:I, s:I, s:I, s:s, s:s, s:i, s:o, s:s}",
+        "format", FORMAT_MODEL, "model", json_text(info->name), "layout", info->layout, "container",
+        info->container, "stored_as", info->stored_as, "weights_sha256", facts->sha256,
+        "input_size", info->image_width, info->image_height, "patch_size", info->patch_width,
+        info->patch_height, "tokens", info->tokens, "dim", info->dim, "depth", info->depth, "heads",
+        info->heads, "mlp_dim", info->mlp_dim, "classes", info->classes, "labels", facts->labelled,
+        "activation", info->activation, "layer_norm_eps", json_float32(info->layer_norm_eps),
+        "parameters", (json_int_t) info->parameters, "weight_bytes",
+        (json_int_t) info->weight_bytes, "session_bytes", (json_int_t) session->bytes, "backend",
+        session->backend, "instruction_set", session->instruction_set, "threads", session->threads,
+        "preprocess", preprocess, "version", vitlrp_version());
+    if (!complete) {
+        json_decref(object);
+        return NULL;
+    }
+    return object;
 }
 
 static json_t *json_classes(const struct facts *facts) {

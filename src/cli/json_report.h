@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include "base/json.h"
+#include "base/settings_json.h"
 #include "base/status.h"
 #include "base/text.h"
 #include "explanation.h"
@@ -13,20 +13,13 @@
 enum vitlrp_status json_report(const struct explanation *explanation, json_t **out,
                                struct vitlrp_error *err);
 
-/* The rules as an object: attention, the gammas ("inf" for infinity), epsilon, precision. */
-json_t *json_rules(const struct vitlrp_rules *rules, enum vitlrp_precision precision);
-
-/* What the method reads, as an object: those of json_rules where it reads rules, samples, seed and
- * so on; precision always. */
+/* What the method reads, as an object; precision always. */
 json_t *json_method_parameters(const struct vitlrp_method_info *info,
                                const struct vitlrp_method_options *options,
                                enum vitlrp_precision precision);
 
-/* The shortest decimal that is this float: 0.05, where the float's own value is 0.0500000007. */
-json_t *json_float32(float value);
-
-/* Three of them as a list. */
-json_t *json_triple(const float values[3]);
+/* The gammas of the rules in the order of their table. */
+void json_gammas(const struct vitlrp_rules *rules, float gamma[JSON_GAMMAS]);
 
 /* A string; bytes that are not UTF-8 (and then backslashes too) become \xNN. */
 json_t *json_text(const char *text);

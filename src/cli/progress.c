@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/formats.h"
 #include "library.h"
 
 struct progress_meter progress_start(enum progress when, const struct console *console,
@@ -31,7 +32,8 @@ void progress_show(const struct progress_meter *meter, size_t done, size_t faile
     double left = rate > 0.0 ? (double) (meter->total - done) / rate : 0.0;
     if (meter->json) {
         fprintf(stderr,
-                "{\"done\":%zu,\"total\":%zu,\"failed\":%zu,\"seconds\":%.3f,\"rate\":%.4g}\n",
+                "{\"format\":\"" FORMAT_PROGRESS
+                "\",\"done\":%zu,\"total\":%zu,\"failed\":%zu,\"seconds\":%.3f,\"rate\":%.4g}\n",
                 done, meter->total, failed, seconds, rate);
         return;
     }

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/formats.h"
 #include "base/json.h"
 #include "method_choice.h"
 
@@ -33,15 +34,13 @@ static enum vitlrp_status read_value(const json_t *object, const char *key, bool
 static enum vitlrp_status read_object(const json_t *object, struct vitlrp_rule_changes *changes,
                                       struct vitlrp_error *err) {
     const char *format = json_get_string(object, "format");
-    if (format == NULL || strcmp(format, SETTINGS_FORMAT) != 0) {
+    if (format == NULL || strcmp(format, FORMAT_SETTINGS) != 0) {
         return fail(err, VITLRP_FORMAT, "not a settings file of vitlrp tune");
     }
-    TRY(read_value(object, "gamma_conv", true, &changes->gamma_conv, err));
-    TRY(read_value(object, "gamma_qkv", true, &changes->gamma_qkv, err));
-    TRY(read_value(object, "gamma_proj", true, &changes->gamma_proj, err));
-    TRY(read_value(object, "gamma_fc1", true, &changes->gamma_fc1, err));
-    TRY(read_value(object, "gamma_fc2", true, &changes->gamma_fc2, err));
-    TRY(read_value(object, "gamma_head", true, &changes->gamma_head, err));
+#define ROLE(constant, name, text)                                                                 \
+    TRY(read_value(object, "gamma_" #name, true, &changes->gamma_##name, err));
+#include "vitlrp_roles.def"
+#undef ROLE
     return read_value(object, "epsilon", false, &changes->epsilon, err);
 }
 
@@ -54,18 +53,17 @@ static enum vitlrp_status read_file(const char *path, struct vitlrp_rule_changes
     return error_prefix(err, status, path);
 }
 
-static void rules_of(const struct vitlrp_rule_changes *changes, struct vitlrp_rules *rules) {
-    const float values[] = {changes->gamma_conv, changes->gamma_qkv, changes->gamma_proj,
-                            changes->gamma_fc1,  changes->gamma_fc2, changes->gamma_head,
-                            changes->epsilon};
-    float *const places[] = {&rules->gamma_conv, &rules->gamma_qkv, &rules->gamma_proj,
-                             &rules->gamma_fc1,  &rules->gamma_fc2, &rules->gamma_head,
-                             &rules->epsilon};
-    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
-        if (!isnan(values[i])) {
-            *places[i] = values[i];
-        }
+static void set_if_given(float value, float *out) {
+    if (!isnan(value)) {
+        *out = value;
     }
+}
+
+static void apply_changes(const struct vitlrp_rule_changes *changes, struct vitlrp_rules *rules) {
+#define ROLE(constant, name, text) set_if_given(changes->gamma_##name, &rules->gamma_##name);
+#include "vitlrp_roles.def"
+#undef ROLE
+    set_if_given(changes->epsilon, &rules->epsilon);
 }
 
 enum vitlrp_status rule_settings_apply(const struct args *args, struct vitlrp_rules *rules,
@@ -76,26 +74,20 @@ enum vitlrp_status rule_settings_apply(const struct args *args, struct vitlrp_ru
     }
     vitlrp_rule_changes_init(&changes);
     TRY(read_file(args->value[OPTION_SETTINGS], &changes, err));
-    rules_of(&changes, rules);
+    apply_changes(&changes, rules);
     return VITLRP_OK;
 }
 
 enum vitlrp_status rule_changes_read(const struct args *args, struct vitlrp_rule_changes *changes,
                                      struct vitlrp_error *err) {
-    struct vitlrp_rules rules = {.gamma_conv = NAN,
-                                 .gamma_qkv = NAN,
-                                 .gamma_proj = NAN,
-                                 .gamma_fc1 = NAN,
-                                 .gamma_fc2 = NAN,
-                                 .gamma_head = NAN,
-                                 .epsilon = NAN};
+    struct vitlrp_rules rules = {.epsilon = NAN};
+#define ROLE(constant, name, text) rules.gamma_##name = NAN;
+#include "vitlrp_roles.def"
+#undef ROLE
     TRY(method_rules(args, &rules, err));
-    *changes = (struct vitlrp_rule_changes){.gamma_conv = rules.gamma_conv,
-                                            .gamma_qkv = rules.gamma_qkv,
-                                            .gamma_proj = rules.gamma_proj,
-                                            .gamma_fc1 = rules.gamma_fc1,
-                                            .gamma_fc2 = rules.gamma_fc2,
-                                            .gamma_head = rules.gamma_head,
-                                            .epsilon = rules.epsilon};
+#define ROLE(constant, name, text) changes->gamma_##name = rules.gamma_##name;
+#include "vitlrp_roles.def"
+#undef ROLE
+    changes->epsilon = rules.epsilon;
     return VITLRP_OK;
 }

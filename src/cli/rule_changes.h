@@ -6,8 +6,6 @@
 #include "base/status.h"
 #include "vitlrp_eval.h"
 
-#define SETTINGS_FORMAT "vitlrp settings 1"
-
 /* NAN for what neither the file of --settings nor an option says. */
 enum vitlrp_status rule_changes_read(const struct args *args, struct vitlrp_rule_changes *changes,
                                      struct vitlrp_error *err);

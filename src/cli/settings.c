@@ -204,10 +204,6 @@ enum vitlrp_status settings_read(const struct args *args, struct settings *setti
     return VITLRP_OK;
 }
 
-const char *precision_name(enum vitlrp_precision precision) {
-    return option_choices(OPTION_PRECISION)[precision];
-}
-
 void preprocess_change(const struct preprocess_changes *changes,
                        struct vitlrp_preprocess *preprocess) {
     if (changes->crop > 0) {

@@ -65,9 +65,6 @@ struct settings {
 enum vitlrp_status settings_read(const struct args *args, struct settings *settings,
                                  struct vitlrp_error *err);
 
-/* As --precision takes it. */
-const char *precision_name(enum vitlrp_precision precision);
-
 /* The model's preprocessing with the changes over it. */
 void preprocess_change(const struct preprocess_changes *changes,
                        struct vitlrp_preprocess *preprocess);

@@ -3,22 +3,20 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/formats.h"
 #include "cli/json_report.h"
 
-#define FORMAT_NAME "vitlrp batch 1"
 #define CONFIG_LIMIT ((size_t) 1 << 24)
 #define MOST_IMAGES INT64_C(10000000)
 #define MOST_DIFFERENCES 3
 #define SHOWN_VALUE 40
+#define LIBRARY_TEXT 256
+
+/* Says that a record was of an older format when it was read. */
+#define UPGRADED "upgraded_from"
 
 /* What may differ: names of the same things, and the part of the work. */
-static const char *const NAMES_ONLY[] = {"dataset", "model", "shard"};
-
-static void set(json_t *object, const char *key, json_t *value, bool *complete) {
-    if (json_object_set_new(object, key, value) != 0) {
-        *complete = false;
-    }
-}
+static const char *const NAMES_ONLY[] = {"dataset", "model", "shard", UPGRADED};
 
 static json_t *text_or_null(const char *text) {
     return text == NULL ? json_null() : json_text(text);
@@ -41,25 +39,17 @@ static enum vitlrp_status hash_file(const char *path, char digest[65], struct vi
 static json_t *json_target(const struct settings *settings, bool *complete) {
     json_t *object = json_object();
     const char *text = settings->class_is_label ? "label" : settings->class_text;
-    set(object, "class", text_or_null(text), complete);
-    set(object, "top", json_integer(settings->top > 0 ? settings->top : 1), complete);
-    set(object, "versus", text_or_null(settings->versus_text), complete);
+    json_set(object, "class", text_or_null(text), complete);
+    json_set(object, "top", json_integer(settings->top > 0 ? settings->top : 1), complete);
+    json_set(object, "versus", text_or_null(settings->versus_text), complete);
     return object;
 }
 
 static json_t *json_preprocess(const struct explain_session *state, bool *complete) {
-    static const char *const RESIZES[] = {"short", "squash", "none"};
-    const struct vitlrp_preprocess *preprocess = &state->preprocess;
     json_t *object = json_object();
-    bool bicubic = preprocess->interpolation == VITLRP_BICUBIC;
-    set(object, "resize", json_string(RESIZES[preprocess->resize]), complete);
-    set(object, "resize_to", json_integer(preprocess->resize_to), complete);
-    set(object, "interpolation", json_string(bicubic ? "bicubic" : "bilinear"), complete);
-    set(object, "crop", json_pack("[ii]", preprocess->crop_width, preprocess->crop_height),
-        complete);
-    set(object, "mean", json_triple(preprocess->mean), complete);
-    set(object, "std", json_triple(preprocess->std), complete);
-    set(object, "ignore_exif", json_boolean(state->settings->preprocess.ignore_exif), complete);
+    json_set_preprocess(object, &state->preprocess, complete);
+    json_set(object, "ignore_exif", json_boolean(state->settings->preprocess.ignore_exif),
+             complete);
     return object;
 }
 
@@ -68,14 +58,16 @@ static json_t *json_picture(const struct settings *settings, bool *complete) {
     static const char *const UPSAMPLES[] = {"nearest", "bilinear", "bicubic"};
     const struct vitlrp_render_options *render = &settings->render;
     json_t *object = json_object();
-    set(object, "style", json_string(STYLES[render->style]), complete);
-    set(object, "cmap", json_string(render->colormap), complete);
-    set(object, "level", json_string(settings->level == LEVEL_PIXEL ? "pixel" : "patch"), complete);
-    set(object, "upsample", json_string(UPSAMPLES[render->upsample]), complete);
-    set(object, "opacity",
-        render->opacity < 0.0F ? json_string("auto") : json_float32(render->opacity), complete);
-    set(object, "scale", render->scale > 0.0F ? json_float32(render->scale) : json_string("auto"),
-        complete);
+    json_set(object, "style", json_string(STYLES[render->style]), complete);
+    json_set(object, "cmap", json_string(render->colormap), complete);
+    json_set(object, "level", json_string(settings->level == LEVEL_PIXEL ? "pixel" : "patch"),
+             complete);
+    json_set(object, "upsample", json_string(UPSAMPLES[render->upsample]), complete);
+    json_set(object, "opacity",
+             render->opacity < 0.0F ? json_string("auto") : json_float32(render->opacity),
+             complete);
+    json_set(object, "scale",
+             render->scale > 0.0F ? json_float32(render->scale) : json_string("auto"), complete);
     return object;
 }
 
@@ -90,6 +82,16 @@ static json_t *json_writes(const struct batch_choice *choice, bool *complete) {
     return list;
 }
 
+static json_t *json_arithmetic_used(const struct explain_session *state) {
+    char library[LIBRARY_TEXT];
+    vitlrp_backend_describe(state->info.backend, library, sizeof library);
+    const struct json_arithmetic arithmetic = {.backend = state->info.backend,
+                                               .library = library,
+                                               .kernels = state->info.instruction_set,
+                                               .precision = state->info.precision};
+    return json_arithmetic(&arithmetic);
+}
+
 /* Everything that the options decide, with the defaults in their places. */
 static json_t *json_settings(const struct batch_plan *plan, const struct explain_session *state,
                              const char *labels_sha256, bool *complete) {
@@ -98,20 +100,33 @@ static json_t *json_settings(const struct batch_plan *plan, const struct explain
     struct vitlrp_model_info info;
     vitlrp_model_info_init(&info);
     vitlrp_model_describe(state->model, &info);
-    set(object, "target", json_target(settings, complete), complete);
-    set(object, "method", json_string(settings->method_info.name), complete);
-    set(object, "parameters",
+    json_set(object, "target", json_target(settings, complete), complete);
+    json_set(object, "method", json_string(settings->method_info.name), complete);
+    json_set(
+        object, "parameters",
         json_method_parameters(&settings->method_info, &settings->method, state->info.precision),
         complete);
-    set(object, "preprocess", json_preprocess(state, complete), complete);
-    set(object, "picture", json_picture(settings, complete), complete);
-    set(object, "write", json_writes(plan->choice, complete), complete);
-    set(object, "limit", plan->choice->limit > 0 ? json_integer(plan->choice->limit) : json_null(),
-        complete);
-    set(object, "heads", json_integer(info.heads), complete);
-    set(object, "labels_sha256", text_or_null(labels_sha256), complete);
-    set(object, "backend", json_string(state->info.backend), complete);
+    json_set(object, "preprocess", json_preprocess(state, complete), complete);
+    json_set(object, "picture", json_picture(settings, complete), complete);
+    json_set(object, "write", json_writes(plan->choice, complete), complete);
+    json_set(object, "limit",
+             plan->choice->limit > 0 ? json_integer(plan->choice->limit) : json_null(), complete);
+    json_set(object, "heads", json_integer(info.heads), complete);
+    json_set(object, "labels_sha256", text_or_null(labels_sha256), complete);
+    json_set(object, "arithmetic", json_arithmetic_used(state), complete);
     return object;
+}
+
+/* *digest = of the settings as one line. */
+static enum vitlrp_status hash_settings(const json_t *settings, char digest[65],
+                                        struct vitlrp_error *err) {
+    struct text text = {.limit = CONFIG_LIMIT};
+    json_append(&text, settings, 0);
+    enum vitlrp_status status =
+        text.failed ? fail(err, VITLRP_NOMEM, "out of memory for the run's settings")
+                    : hash_text(text.data, text.length, digest, err);
+    text_free(&text);
+    return status;
 }
 
 static enum vitlrp_status make_settings(const struct batch_plan *plan,
@@ -120,17 +135,12 @@ static enum vitlrp_status make_settings(const struct batch_plan *plan,
     char labels[65];
     const char *path = state->settings->labels_path;
     bool complete = true;
-    struct text text = {.limit = CONFIG_LIMIT};
     if (path != NULL) {
         TRY(hash_file(path, labels, err));
     }
     *out = json_settings(plan, state, path == NULL ? NULL : labels, &complete);
-    json_append(&text, *out, 0);
-    enum vitlrp_status status =
-        !complete || text.failed ? fail(err, VITLRP_NOMEM, "out of memory for the run's settings")
-                                 : hash_text(text.data, text.length, digest, err);
-    text_free(&text);
-    return status;
+    return complete ? hash_settings(*out, digest, err)
+                    : fail(err, VITLRP_NOMEM, "out of memory for the run's settings");
 }
 
 enum vitlrp_status batch_config_make(const struct batch_plan *plan,
@@ -149,22 +159,23 @@ enum vitlrp_status batch_config_make(const struct batch_plan *plan,
     vitlrp_model_describe(state->model, &info);
     json_t *config = json_object();
     json_t *manifest = json_object();
-    set(manifest, "count", json_integer((json_int_t) plan->info.manifest), &complete);
-    set(manifest, "skipped", json_integer((json_int_t) plan->info.skipped), &complete);
-    set(manifest, "sha256", json_string(plan->info.sha256), &complete);
-    set(config, "format", json_string(FORMAT_NAME), &complete);
-    set(config, "version", json_string(vitlrp_version()), &complete);
-    set(config, "model", json_text(info.name), &complete);
-    set(config, "weights_sha256", json_string(state->weights_sha256), &complete);
-    set(config, "dataset", json_text(plan->choice->dataset), &complete);
-    set(config, "manifest", manifest, &complete);
+    json_set(manifest, "count", json_integer((json_int_t) plan->info.manifest), &complete);
+    json_set(manifest, "skipped", json_integer((json_int_t) plan->info.skipped), &complete);
+    json_set(manifest, "sha256", json_string(plan->info.sha256), &complete);
+    json_set(config, "format", json_string(FORMAT_BATCH), &complete);
+    json_set(config, "version", json_string(vitlrp_version()), &complete);
+    json_set(config, "model", json_text(info.name), &complete);
+    json_set(config, "weights_sha256", json_string(state->weights_sha256), &complete);
+    json_set(config, "dataset", json_text(plan->choice->dataset), &complete);
+    json_set(config, "manifest", manifest, &complete);
     if (plan->choice->shards > 1) {
-        set(config, "shard",
+        json_set(
+            config, "shard",
             json_pack("{s:i, s:i}", "index", plan->choice->shard, "count", plan->choice->shards),
             &complete);
     }
-    set(config, "settings", settings, &complete);
-    set(config, "settings_sha256", json_string(digest), &complete);
+    json_set(config, "settings", settings, &complete);
+    json_set(config, "settings_sha256", json_string(digest), &complete);
     if (!complete) {
         json_decref(config);
         return fail(err, VITLRP_NOMEM, "out of memory for the run's settings");
@@ -173,17 +184,63 @@ enum vitlrp_status batch_config_make(const struct batch_plan *plan,
     return VITLRP_OK;
 }
 
+/* ---- Reading ---- */
+
+/* [width, height] in the older format. */
+static void turn_crop(json_t *preprocess, bool *complete) {
+    const json_t *crop = json_object_get(preprocess, "crop");
+    json_set(preprocess, "crop",
+             json_pack("[OO]", json_array_get(crop, 1), json_array_get(crop, 0)), complete);
+}
+
+/* The older format has the backend's name only: null stands for what it does not say. */
+static void add_arithmetic(json_t *settings, bool *complete) {
+    json_t *backend = json_object_get(settings, "backend");
+    json_t *precision = json_object_get(json_object_get(settings, "parameters"), "precision");
+    json_set(settings, "arithmetic",
+             json_pack("{s:O, s:n, s:n, s:O}", "backend", backend, "library", "kernels",
+                       "precision", precision),
+             complete);
+    json_object_del(settings, "backend");
+}
+
+/* From the format of program 0.1 to this one. A member that must be there and is not is FORMAT. */
+static enum vitlrp_status upgrade(json_t *config, struct vitlrp_error *err) {
+    char digest[65];
+    bool complete = true;
+    json_t *settings = json_object_get(config, "settings");
+    turn_crop(json_object_get(settings, "preprocess"), &complete);
+    add_arithmetic(settings, &complete);
+    if (!complete) {
+        return fail(err, VITLRP_FORMAT, "misses settings of a batch");
+    }
+    TRY(hash_settings(settings, digest, err));
+    json_set(config, "format", json_string(FORMAT_BATCH), &complete);
+    json_set(config, "settings_sha256", json_string(digest), &complete);
+    json_set(config, UPGRADED, json_string(FORMAT_BATCH_OLD), &complete);
+    return complete ? VITLRP_OK : fail(err, VITLRP_NOMEM, "out of memory for the run's settings");
+}
+
 enum vitlrp_status batch_config_read(const char *path, json_t **out, struct vitlrp_error *err) {
     json_t *config = NULL;
+    enum vitlrp_status status = VITLRP_OK;
     TRY(json_read_object(path, CONFIG_LIMIT, &config, err));
     const char *format = json_get_string(config, "format");
-    if (format == NULL || strcmp(format, FORMAT_NAME) != 0) {
+    if (format != NULL && strcmp(format, FORMAT_BATCH_OLD) == 0) {
+        status = upgrade(config, err);
+    } else if (format == NULL || strcmp(format, FORMAT_BATCH) != 0) {
+        status = fail(err, VITLRP_FORMAT, "is not the record of a batch of this version");
+    }
+    if (status != VITLRP_OK) {
         json_decref(config);
-        return error_prefix(
-            err, fail(err, VITLRP_FORMAT, "is not the record of a batch of this version"), path);
+        return error_prefix(err, status, path);
     }
     *out = config;
     return VITLRP_OK;
+}
+
+bool batch_config_is_upgraded(const json_t *config) {
+    return json_object_get(config, UPGRADED) != NULL;
 }
 
 enum vitlrp_status batch_config_write(const json_t *config, struct text *out,
@@ -260,8 +317,17 @@ static void compare_members(struct differences *differences, const char *path, j
     }
 }
 
+/* What an older format does not say about the arithmetic. */
+static bool is_unknown(const char *path, const json_t *value) {
+    static const char PLACE[] = "settings.arithmetic.";
+    return json_is_null(value) && strncmp(path, PLACE, sizeof PLACE - 1) == 0;
+}
+
 /* Neither format has deep values: the recursion ends with them. */
 static void compare(struct differences *differences, const char *path, json_t *a, json_t *b) {
+    if (is_unknown(path, a) || is_unknown(path, b)) {
+        return;
+    }
     if (json_is_object(a) && json_is_object(b)) {
         compare_members(differences, path, a, b, false);
         compare_members(differences, path, b, a, true);
@@ -293,6 +359,11 @@ enum vitlrp_status batch_config_compare(const json_t *a, const json_t *b, const 
     if (left == NULL || right == NULL) {
         status = fail(err, VITLRP_NOMEM, "out of memory for the run's settings");
     } else {
+        /* A record of an older format is of an older program. */
+        if (batch_config_is_upgraded(a) || batch_config_is_upgraded(b)) {
+            json_object_del(left, "version");
+            json_object_del(right, "version");
+        }
         compare(&differences, "", left, right);
     }
     if (differences.count > 0) {

@@ -17,8 +17,12 @@ enum vitlrp_status batch_config_make(const struct batch_plan *plan,
                                      const struct explain_session *state, json_t **out,
                                      struct vitlrp_error *err);
 
-/* Reads a file of that kind. FORMAT for another one. *out is owned: json_decref. */
+/* Reads a file of that kind; one of the older format becomes one of this. FORMAT for another one.
+ * *out is owned: json_decref. */
 enum vitlrp_status batch_config_read(const char *path, json_t **out, struct vitlrp_error *err);
+
+/* True if it was read from a file of an older format. */
+bool batch_config_is_upgraded(const json_t *config);
 
 /* Its file. */
 enum vitlrp_status batch_config_write(const json_t *config, struct text *out,

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/formats.h"
 #include "base/mem.h"
 #include "base/npy.h"
 #include "batch_names.h"
@@ -250,8 +251,9 @@ static enum vitlrp_status write_line(struct passage *passage, struct vitlrp_erro
                                                             &label, NULL) == VITLRP_OK;
     const char *method = passage->state->settings->method_info.name;
     const char *state = done ? "ok" : vitlrp_status_name((enum vitlrp_status)(int) item->status);
-    json_t *line = json_pack("{s:i, s:I, s:o, s:s}", "v", 1, "index", (json_int_t) image->index,
-                             "id", json_text(image->id), "status", state);
+    json_t *line =
+        json_pack("{s:s, s:I, s:o, s:s}", "format", FORMAT_BATCH_IMAGE, "index",
+                  (json_int_t) image->index, "id", json_text(image->id), "status", state);
     int wrong = line == NULL ? 1 : 0;
     if (!text_is_utf8(image->id, strlen(image->id))) {
         wrong |= json_object_set_new(line, "escaped", json_true());

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/formats.h"
 #include "base/mem.h"
 #include "base/pool.h"
 #include "bench_machine.h"
@@ -268,7 +269,7 @@ static void append_report(struct text *out, const struct batch_bench *bench,
                 info->input_width, info->input_height, info->tokens, model.dim, model.depth);
     text_printf(out, "%s; %s, %s, %zu thread%s\n",
                 bench->cpu[0] != '\0' ? bench->cpu : "unknown processor", info->backend,
-                precision_name(info->precision), bench->threads,
+                json_precision_name(info->precision), bench->threads,
                 bench->threads == 1 ? "" : "s, an image on each");
     text_printf(out, "%zu images of %s, %d round%s\n\n", bench->plan.count, bench->choice.dataset,
                 bench->settings.runs, bench->settings.runs == 1 ? "" : "s");
@@ -285,13 +286,13 @@ static json_t *json_result(const struct batch_bench *bench, const struct figures
     vitlrp_model_describe(bench->model, &model);
     return json_pack("{s:s, s:o, s:[ii], s:i, s:i, s:I, s:s, s:f, s:f, s:f, s:s, s:s, s:i, s:s, "
                      "s:s}",
-                     "format", "vitlrp bench batch 1", "model", json_text(model.name), "input_size",
+                     "format", FORMAT_BENCH_BATCH, "model", json_text(model.name), "input_size",
                      info->input_width, info->input_height, "tokens", info->tokens, "runs",
                      bench->settings.runs, "images", (json_int_t) bench->plan.count, "method",
                      bench->settings.method_info.name, "attribution_images_per_second",
                      figures->alone, "batch_images_per_second", figures->whole,
                      "batch_per_attribution", figures->ratio, "backend", info->backend, "precision",
-                     precision_name(info->precision), "threads", (int) bench->threads, "cpu",
+                     json_precision_name(info->precision), "threads", (int) bench->threads, "cpu",
                      bench->cpu, "version", vitlrp_version());
 }
 

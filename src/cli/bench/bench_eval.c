@@ -1,5 +1,6 @@
 #include "bench_eval.h"
 
+#include "base/formats.h"
 #include "bench_machine.h"
 #include "cli/json_report.h"
 #include "cli/library.h"
@@ -65,7 +66,7 @@ static void append_report(struct text *out, const struct eval_bench *bench) {
                 bench->info.dim, bench->info.depth);
     text_printf(out, "%s; %s, %s, %d thread%s\n",
                 bench->cpu[0] != '\0' ? bench->cpu : "unknown processor", cost->backend,
-                precision_name(cost->precision), cost->threads,
+                json_precision_name(cost->precision), cost->threads,
                 cost->threads == 1 ? "" : "s, an image on each");
     text_printf(out, "%d image%s, %d method%s, %d steps\n\n", cost->images,
                 cost->images == 1 ? "" : "s", cost->methods, cost->methods == 1 ? "" : "s",
@@ -82,7 +83,7 @@ static json_t *json_result(const struct eval_bench *bench) {
     return json_pack(
         "{s:s, s:o, s:[ii], s:i, s:i, s:i, s:i, s:I, s:f, s:f, s:f, s:I, s:f, s:f, s:f, s:f, s:f, "
         "s:f, s:s, s:s, s:i, s:s, s:s}",
-        "format", "vitlrp bench eval 1", "model", json_text(bench->info.name), "input_size",
+        "format", FORMAT_BENCH_EVALUATION, "model", json_text(bench->info.name), "input_size",
         bench->info.image_width, bench->info.image_height, "tokens", bench->info.tokens, "images",
         cost->images, "methods", cost->methods, "steps", cost->steps, "inputs",
         (json_int_t) cost->points, "evaluator_seconds", cost->evaluator_seconds, "plain_seconds",
@@ -91,8 +92,8 @@ static json_t *json_result(const struct eval_bench *bench) {
         bench->evaluator_ms, "plain_ms", bench->batched_ms, "single_ms", bench->single_ms,
         "evaluator_per_single", bench->evaluator_ms / bench->single_ms, "plain_per_single",
         bench->batched_ms / bench->single_ms, "backend", cost->backend, "precision",
-        precision_name(cost->precision), "threads", cost->threads, "cpu", bench->cpu, "version",
-        vitlrp_version());
+        json_precision_name(cost->precision), "threads", cost->threads, "cpu", bench->cpu,
+        "version", vitlrp_version());
 }
 
 enum exit_code bench_eval_main(const struct args *args, const struct settings *settings,

@@ -1,5 +1,6 @@
 #include "bench_json.h"
 
+#include "base/formats.h"
 #include "cli/json_report.h"
 
 /* ms, share, and where products are counted gflop, gflops and per_gemm, by operation. */
@@ -28,8 +29,14 @@ static json_t *json_operations(const struct bench_operation *operations, size_t 
     return object;
 }
 
-static json_t *json_method(const struct bench_result *result, const struct bench_variant *variant,
-                           size_t index) {
+static json_t *json_parameters(const struct vitlrp_rules *rules, enum vitlrp_precision precision) {
+    const struct vitlrp_method_info info = {.reads = VITLRP_READS_RULES};
+    const struct vitlrp_method_options options = {.rules = *rules};
+    return json_method_parameters(&info, &options, precision);
+}
+
+static json_t *json_measured(const struct bench_result *result, const struct bench_variant *variant,
+                             size_t index) {
     const struct bench_method_result *method = &variant->methods[index];
     const struct bench_job *first = &method->first;
     const struct bench_job *further = &method->further;
@@ -41,14 +48,14 @@ static json_t *json_method(const struct bench_result *result, const struct bench
         "further_class_gflop", further->gflop, "further_class_per_floor", further->per_floor,
         "further_class_per_first", further->per_first, "backward_operations",
         json_operations(method->operations, result->operation_count, variant->gemm_gflops),
-        "parameters", json_rules(&result->methods[index].rules, variant->session.precision));
+        "parameters", json_parameters(&result->methods[index].rules, variant->session.precision));
 }
 
 static json_t *json_methods(const struct bench_result *result,
                             const struct bench_variant *variant) {
     json_t *list = json_object();
     for (size_t i = 0; i < result->method_count; i++) {
-        if (json_object_set_new(list, result->methods[i].name, json_method(result, variant, i)) !=
+        if (json_object_set_new(list, result->methods[i].name, json_measured(result, variant, i)) !=
             0) {
             json_decref(list);
             return NULL;
@@ -64,7 +71,7 @@ static json_t *json_variant(const struct bench_result *result,
     return json_pack(
         "{s:s, s:s, s:s, s:i, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:o, s:o, "
         "s:I}",
-        "backend", session->backend, "precision", precision_name(session->precision),
+        "backend", session->backend, "precision", json_precision_name(session->precision),
         "instruction_set", session->instruction_set, "threads", session->threads, "gemm_gflops",
         variant->gemm_gflops, "gemm_per_first", variant->gemm_per_first, "forward_ms", forward->ms,
         "forward_gflop", forward->gflop, "forward_gflops", forward->gflop / forward->ms * 1e3,
@@ -104,13 +111,13 @@ json_t *bench_json(const struct bench_result *result) {
     const struct vitlrp_model_info *model = &result->model;
     const struct vitlrp_session_info *session = &result->variants[0].session;
     json_t *variants = json_variants(result);
-    json_t *object = json_pack(
-        "{s:s, s:o, s:[ii], s:i, s:i, s:s, s:s, s:f, s:I, s:o, s:I}", "format", "vitlrp bench 1",
-        "model", json_text(model->name), "input_size", session->input_width, session->input_height,
-        "tokens", session->tokens, "runs", result->runs, "cpu", result->cpu, "version",
-        vitlrp_version(), "model_open_ms", result->model_open_ms, "weight_bytes",
-        (json_int_t) model->weight_bytes, "session_bytes_by_classes", json_class_bytes(result),
-        "peak_memory_bytes", (json_int_t) result->peak_memory);
+    json_t *object =
+        json_pack("{s:s, s:o, s:[ii], s:i, s:i, s:s, s:s, s:f, s:I, s:o, s:I}", "format",
+                  FORMAT_BENCH, "model", json_text(model->name), "input_size", session->input_width,
+                  session->input_height, "tokens", session->tokens, "runs", result->runs, "cpu",
+                  result->cpu, "version", vitlrp_version(), "model_open_ms", result->model_open_ms,
+                  "weight_bytes", (json_int_t) model->weight_bytes, "session_bytes_by_classes",
+                  json_class_bytes(result), "peak_memory_bytes", (json_int_t) result->peak_memory);
     /* The first variant's keys stand at the top too: where they were before there were others. */
     if (json_object_update(object, json_array_get(variants, 0)) != 0 ||
         json_object_set(object, "variants", variants) != 0) {

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/settings_json.h"
 #include "bench_machine.h"
 
 #define MEGABYTE 1048576.0
@@ -83,7 +84,7 @@ static void append_variant(struct text *out, const struct bench_result *result,
                            const struct bench_variant *variant, bool every_method) {
     const struct vitlrp_session_info *session = &variant->session;
     text_printf(out, "\n%s, %s, %s kernels, %d thread%s\n", session->backend,
-                precision_name(session->precision), session->instruction_set, session->threads,
+                json_precision_name(session->precision), session->instruction_set, session->threads,
                 session->threads == 1 ? "" : "s");
     append_jobs(out, result, variant);
     for (size_t i = 0; i < (every_method ? result->method_count : 1); i++) {
@@ -129,7 +130,7 @@ static void append_comparison(struct text *out, const struct bench_result *resul
     for (size_t i = 0; i < result->variant_count; i++) {
         char name[40];
         snprintf(name, sizeof name, "%s %s", result->variants[i].session.backend,
-                 precision_name(result->variants[i].session.precision));
+                 json_precision_name(result->variants[i].session.precision));
         text_printf(out, "%18s", name);
     }
     text_append_string(out, "\n");

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "base/formats.h"
 #include "base/mem.h"
 #include "base/pool.h"
 #include "bench_machine.h"
@@ -283,7 +284,7 @@ static void append_report(struct text *out, const struct throughput *all) {
                 all->info.dim, all->info.depth);
     text_printf(out, "%s; %s, %s, %s kernels\n",
                 all->cpu[0] != '\0' ? all->cpu : "unknown processor", all->session.backend,
-                precision_name(all->session.precision), all->session.instruction_set);
+                json_precision_name(all->session.precision), all->session.instruction_set);
     text_printf(out,
                 "%d interleaved round%s; images per second (medians), to those of one thread\n\n",
                 all->settings->runs, all->settings->runs == 1 ? "" : "s");
@@ -332,11 +333,11 @@ static json_t *json_result(const struct throughput *all) {
         }
     }
     return json_pack("{s:s, s:o, s:[ii], s:i, s:i, s:s, s:s, s:s, s:s, s:i, s:s, s:s, s:o}",
-                     "format", "vitlrp bench throughput 1", "model", json_text(all->info.name),
+                     "format", FORMAT_BENCH_THROUGHPUT, "model", json_text(all->info.name),
                      "input_size", all->session.input_width, all->session.input_height, "tokens",
                      all->session.tokens, "runs", all->settings->runs, "method",
                      all->methods[0].name, "backend", all->session.backend, "precision",
-                     precision_name(all->session.precision), "instruction_set",
+                     json_precision_name(all->session.precision), "instruction_set",
                      all->session.instruction_set, "threads", (int) all->threads, "cpu", all->cpu,
                      "version", vitlrp_version(), "throughput", rungs);
 }

@@ -1,18 +1,12 @@
 #include "tune_report.h"
 
-#include <math.h>
-
+#include "base/formats.h"
 #include "cli/json_report.h"
-#include "cli/rule_changes.h"
 
 static json_t *json_statistic(const struct vitlrp_statistic *statistic) {
     return json_pack("{s:o, s:o, s:o, s:I}", "mean", json_number(statistic->mean), "lo",
                      json_number(statistic->lo), "hi", json_number(statistic->hi), "n",
                      (json_int_t) statistic->n);
-}
-
-static json_t *json_gamma(float gamma) {
-    return isinf(gamma) ? json_string("inf") : json_float32(gamma);
 }
 
 /* How the settings were found, for people. */
@@ -34,15 +28,21 @@ static json_t *json_search(const struct tune_report *report) {
 
 enum vitlrp_status tune_settings(const struct tune_report *report, json_t **out,
                                  struct vitlrp_error *err) {
-    const struct vitlrp_rules *rules = &report->result->rules;
-    *out = json_pack(
-        "{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s}", "format", SETTINGS_FORMAT,
-        "method", report->result->method, "gamma_conv", json_gamma(rules->gamma_conv), "gamma_qkv",
-        json_gamma(rules->gamma_qkv), "gamma_proj", json_gamma(rules->gamma_proj), "gamma_fc1",
-        json_gamma(rules->gamma_fc1), "gamma_fc2", json_gamma(rules->gamma_fc2), "gamma_head",
-        json_gamma(rules->gamma_head), "epsilon", json_float32(rules->epsilon), "search",
-        json_search(report), "version", vitlrp_version());
-    return *out == NULL ? fail(err, VITLRP_NOMEM, "out of memory for the settings") : VITLRP_OK;
+    struct json_rules rules = {.epsilon = report->result->rules.epsilon};
+    bool complete = true;
+    json_t *object = json_object();
+    json_gammas(&report->result->rules, rules.gamma);
+    json_set(object, "format", json_string(FORMAT_SETTINGS), &complete);
+    json_set(object, "method", json_string(report->result->method), &complete);
+    json_set_gammas(object, &rules, &complete);
+    json_set(object, "search", json_search(report), &complete);
+    json_set(object, "version", json_string(vitlrp_version()), &complete);
+    if (!complete) {
+        json_decref(object);
+        return fail(err, VITLRP_NOMEM, "out of memory for the settings");
+    }
+    *out = object;
+    return VITLRP_OK;
 }
 
 static void append_rules(struct text *out, const struct vitlrp_rules *rules) {

@@ -1,6 +1,6 @@
 /* Numbers as text with a decimal point, whatever locale the program around us has chosen. */
-#ifndef EVAL_NUMBER_TEXT_H
-#define EVAL_NUMBER_TEXT_H
+#ifndef BASE_NUMBER_TEXT_H
+#define BASE_NUMBER_TEXT_H
 
 #include "base/text.h"
 

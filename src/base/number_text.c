@@ -1,4 +1,4 @@
-#include "eval/number_text.h"
+#include "base/number_text.h"
 
 #include <stdbool.h>
 #include <stdio.h>

@@ -1,0 +1,21 @@
+/* The formats of the JSON that the program writes: every object begins with its name and version,
+ * as `format`. The version goes up where a reader of the last one would be wrong; data/FORMATS.md
+ * describes them, data/schemas has a schema of each. */
+#ifndef BASE_FORMATS_H
+#define BASE_FORMATS_H
+
+#define FORMAT_EXPLANATION "vitlrp explanation 2"
+#define FORMAT_MODEL "vitlrp model 2"
+#define FORMAT_PROGRESS "vitlrp progress 1"
+#define FORMAT_SETTINGS "vitlrp settings 1"
+
+#define FORMAT_BATCH "vitlrp batch 2"
+#define FORMAT_BATCH_IMAGE "vitlrp batch image 2"
+#define FORMAT_BATCH_OLD "vitlrp batch 1" /* of program 0.1: still read */
+
+#define FORMAT_BENCH "vitlrp bench 1"
+#define FORMAT_BENCH_BATCH "vitlrp bench batch 1"
+#define FORMAT_BENCH_EVALUATION "vitlrp bench eval 1"
+#define FORMAT_BENCH_THROUGHPUT "vitlrp bench throughput 1"
+
+#endif

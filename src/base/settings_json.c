@@ -1,0 +1,135 @@
+#include "base/settings_json.h"
+
+#include <float.h>
+#include <math.h>
+
+#include "base/number_text.h"
+#include "base/parse.h"
+
+/* *exact = whether `digits` digits tell the float; false if memory is short. */
+static bool float_from_digits(float value, int digits, double *parsed, bool *exact) {
+    struct text decimal = {.limit = 64};
+    number_significant(&decimal, (double) value, digits);
+    bool made = !decimal.failed;
+    *exact =
+        made && parse_double(decimal.data, -DBL_MAX, DBL_MAX, parsed) && (float) *parsed == value;
+    text_free(&decimal);
+    return made;
+}
+
+json_t *json_float32(float value) {
+    double parsed = (double) value;
+    bool exact = !isfinite(value);
+    for (int digits = 6; digits <= 9 && !exact; digits++) {
+        if (!float_from_digits(value, digits, &parsed, &exact)) {
+            return NULL;
+        }
+    }
+    return json_number(parsed);
+}
+
+json_t *json_gamma(float value) {
+    return isinf(value) ? json_string("inf") : json_float32(value);
+}
+
+void json_set(json_t *object, const char *key, json_t *value, bool *complete) {
+    if (json_object_set_new(object, key, value) != 0) {
+        *complete = false;
+    }
+}
+
+static json_t *json_triple(const float values[3]) {
+    return json_pack("[ooo]", json_float32(values[0]), json_float32(values[1]),
+                     json_float32(values[2]));
+}
+
+void json_set_preprocess(json_t *object, const struct vitlrp_preprocess *preprocess,
+                         bool *complete) {
+    static const char *const RESIZES[] = {[VITLRP_RESIZE_SHORT] = "short",
+                                          [VITLRP_RESIZE_SQUASH] = "squash",
+                                          [VITLRP_RESIZE_NONE] = "none"};
+    static const char *const FILTERS[] = {
+        [VITLRP_BILINEAR] = "bilinear", [VITLRP_BICUBIC] = "bicubic"};
+    json_set(object, "resize", json_string(RESIZES[preprocess->resize]), complete);
+    json_set(object, "resize_to", json_integer(preprocess->resize_to), complete);
+    json_set(object, "interpolation", json_string(FILTERS[preprocess->interpolation]), complete);
+    json_set(object, "crop", json_pack("[ii]", preprocess->crop_height, preprocess->crop_width),
+             complete);
+    json_set(object, "mean", json_triple(preprocess->mean), complete);
+    json_set(object, "std", json_triple(preprocess->std), complete);
+}
+
+void json_set_gammas(json_t *object, const struct json_rules *rules, bool *complete) {
+#define ROLE(constant, name, text)                                                                 \
+    json_set(object, "gamma_" #name, json_gamma(rules->gamma[JSON_GAMMA_##constant]), complete);
+#include "vitlrp_roles.def"
+#undef ROLE
+    json_set(object, "epsilon", json_float32(rules->epsilon), complete);
+}
+
+static void set_rules(json_t *object, const struct json_rules *rules, bool *complete) {
+    const char *attention = rules->attention == VITLRP_ATTENTION_CP ? "cp" : "attnlrp";
+    json_set(object, "attention", json_string(attention), complete);
+    json_set_gammas(object, rules, complete);
+}
+
+static void set_precision(json_t *object, const char *precision, bool *complete) {
+    if (precision != NULL) {
+        json_set(object, "precision", json_string(precision), complete);
+    }
+}
+
+static void set_method(json_t *object, const struct json_method *method, const char *precision,
+                       bool *complete) {
+    static const char *const FUSIONS[] = {
+        [VITLRP_FUSE_MEAN] = "mean", [VITLRP_FUSE_MAX] = "max", [VITLRP_FUSE_MIN] = "min"};
+    if ((method->reads & VITLRP_READS_RULES) != 0) {
+        set_rules(object, &method->rules, complete);
+        set_precision(object, precision, complete);
+    }
+    if ((method->reads & VITLRP_READS_HEAD_FUSION) != 0) {
+        json_set(object, "head_fusion", json_string(FUSIONS[method->head_fusion]), complete);
+        json_set(object, "discard_ratio", json_number(method->discard_ratio), complete);
+    }
+    if ((method->reads & VITLRP_READS_SAMPLES) != 0) {
+        json_set(object, "samples", json_integer((json_int_t) method->samples), complete);
+    }
+    if ((method->reads & VITLRP_READS_NOISE) != 0) {
+        json_set(object, "noise", json_number(method->noise), complete);
+    }
+    if ((method->reads & VITLRP_READS_SEED) != 0) {
+        json_set(object, "seed", json_integer((json_int_t) method->seed), complete);
+    }
+    if ((method->reads & VITLRP_READS_RULES) == 0) {
+        set_precision(object, precision, complete);
+    }
+}
+
+/* NULL, and the object released, unless everything is in it. */
+static json_t *json_if_complete(json_t *object, bool complete) {
+    if (complete) {
+        return object;
+    }
+    json_decref(object);
+    return NULL;
+}
+
+json_t *json_method(const struct json_method *method, const char *precision) {
+    bool complete = true;
+    json_t *object = json_object();
+    set_method(object, method, precision, &complete);
+    return json_if_complete(object, complete && object != NULL);
+}
+
+json_t *json_arithmetic(const struct json_arithmetic *arithmetic) {
+    return json_pack("{s:s, s:s, s:s, s:s}", "backend", arithmetic->backend, "library",
+                     arithmetic->library, "kernels", arithmetic->kernels, "precision",
+                     json_precision_name(arithmetic->precision));
+}
+
+const char *json_precision_name(enum vitlrp_precision precision) {
+    static const char *const NAMES[] = {[VITLRP_PRECISION_FP32] = "fp32",
+                                        [VITLRP_PRECISION_MIXED] = "mixed",
+                                        [VITLRP_PRECISION_BF16] = "bf16"};
+    return NAMES[precision];
+}

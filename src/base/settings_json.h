@@ -1,0 +1,71 @@
+/* What decides about a result, as JSON: preprocessing, rules, the options of a method and the
+ * arithmetic. Every format that holds them gets them from here, so that a key has one meaning in
+ * all of them. Functions return NULL if memory is short. */
+#ifndef BASE_SETTINGS_JSON_H
+#define BASE_SETTINGS_JSON_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/json.h"
+#include "vitlrp_types.h"
+
+/* The gammas of the rules, in the order of their table. */
+enum {
+#define ROLE(constant, name, text) JSON_GAMMA_##constant,
+#include "vitlrp_roles.def"
+#undef ROLE
+    JSON_GAMMAS
+};
+
+/* The shortest decimal that is this float: 0.05, where the float's own value is 0.0500000007; null
+ * where JSON has no number for it. */
+json_t *json_float32(float value);
+
+/* As json_float32, "inf" for infinity. */
+json_t *json_gamma(float value);
+
+/* Sets a member and takes the value over. A NULL value, object or failure clears *complete. */
+void json_set(json_t *object, const char *key, json_t *value, bool *complete);
+
+/* Sets resize, resize_to, interpolation, crop ([height, width], [0, 0] for none), mean and std. */
+void json_set_preprocess(json_t *object, const struct vitlrp_preprocess *preprocess,
+                         bool *complete);
+
+struct json_rules {
+    enum vitlrp_attention_rule attention;
+    float gamma[JSON_GAMMAS];
+    float epsilon;
+};
+
+/* Sets gamma_NAME of every role, and epsilon. */
+void json_set_gammas(json_t *object, const struct json_rules *rules, bool *complete);
+
+/* What a method reads. */
+struct json_method {
+    uint32_t reads; /* enum vitlrp_method_reads: only these are written */
+    struct json_rules rules;
+    enum vitlrp_head_fusion head_fusion;
+    double discard_ratio;
+    int64_t samples;
+    double noise;
+    uint64_t seed;
+};
+
+/* The options that the method reads, an object. `precision` is written too, NULL for none. */
+json_t *json_method(const struct json_method *method, const char *precision);
+
+/* What the products of a run were computed with: two runs of other values have other bits. */
+struct json_arithmetic {
+    const char *backend;             /* in use: "openblas", "onednn" */
+    const char *library;             /* behind it, with its version and its kernels */
+    const char *kernels;             /* the program's own: "avx512", "avx2", "baseline" */
+    enum vitlrp_precision precision; /* in use */
+};
+
+json_t *json_arithmetic(const struct json_arithmetic *arithmetic);
+
+/* "fp32", "mixed" or "bf16". */
+const char *json_precision_name(enum vitlrp_precision precision);
+
+#endif
