@@ -20,6 +20,10 @@ import termios
 import time
 import unittest
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+
+import records  # noqa: E402
+
 PROGRAM, DATA = (os.path.abspath(path) for path in sys.argv[1:3])
 KILLS = int(os.environ.get("VITLRP_KILLS", "5"))
 IMAGES = 60
@@ -99,7 +103,9 @@ class Batch(unittest.TestCase):
         self.folder = os.path.join(self.base, "out")
 
     def tearDown(self):
+        wrong = records.check_folder(self.folder)
         shutil.rmtree(self.folder, ignore_errors=True)
+        self.assertEqual(wrong, [])
 
     def batch(self, *arguments, code=1, **more):
         result = run("batch", self.images, "-o", self.folder, *arguments, **more)
@@ -449,6 +455,86 @@ class Batch(unittest.TestCase):
     def test_failures_of_the_last_images(self):
         self.batch("--max-failures", "1", "-j", "1")
         self.assert_whole()
+
+    # ---- Folders of program 0.1 ----
+
+    def make_old(self, name="run.json", results="results.jsonl"):
+        """Makes the folder one of program 0.1: its format 1 differs from 2 in these members only."""
+        path = os.path.join(self.folder, name)
+        run_record = json.loads(read(path))
+        settings = run_record["settings"]
+        settings["backend"] = settings.pop("arithmetic")["backend"]
+        settings["preprocess"]["crop"].reverse()
+        run_record.update(format="vitlrp batch 1", version="0.1.0", settings_sha256="0" * 64)
+        write(path, json.dumps(run_record, indent=2).encode() + b"\n")
+        path = os.path.join(self.folder, results)
+        write(path, read(path).replace(b'{"format":"vitlrp batch image 2",', b'{"v":1,'))
+
+    @contextlib.contextmanager
+    def old_records(self):
+        """The schemas are those of what this program writes: an old folder is looked at apart."""
+        try:
+            yield
+        finally:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def test_older_format_is_resumed(self):
+        with self.old_records():
+            self.batch()
+            self.make_old()
+            before = read(os.path.join(self.folder, "run.json"))
+            os.unlink(os.path.join(self.folder, "a/deep/000.heat.png"))
+            self.assertIn(b"; %d were there already" % (self.count - 1), self.batch().stdout)
+            found = files_of(self.folder)
+            self.assertEqual(found[b"run.json"], before)
+            for name, data in self.files.items():
+                if name not in (b"run.json", b"results.jsonl"):
+                    self.assertEqual(found[name], data, name)
+            lines = lines_of(self.folder)
+            self.assertEqual([line["index"] for line in lines], list(range(self.count)))
+            self.assertEqual(sum("v" in line for line in lines), self.count - 1)
+            said = self.batch("--gamma-conv", "1", code=2).stderr
+            self.assertIn(b"settings.parameters.gamma_conv", said)
+
+    def test_older_format_with_another_backend(self):
+        with self.old_records():
+            self.batch("--limit", "2", code=0)
+            self.make_old()
+            path = os.path.join(self.folder, "run.json")
+            write(path, re.sub(rb'"backend": "\w+"', b'"backend": "abacus"', read(path)))
+            said = self.batch("--limit", "2", code=2).stderr
+            self.assertIn(b'settings.arithmetic.backend is "abacus" in the old run', said)
+
+    def test_older_format_that_misses_members(self):
+        with self.old_records():
+            self.batch("--limit", "2", code=0)
+            self.make_old()
+            path = os.path.join(self.folder, "run.json")
+            write(path, read(path).replace(b'"crop"', b'"corp"'))
+            self.assertIn(b"misses settings of a batch", self.batch("--limit", "2", code=4).stderr)
+
+    def test_older_shard_is_merged(self):
+        with self.old_records():
+            self.shards(2)
+            self.make_old("run.0-of-2.json", "results.0-of-2.jsonl")
+            self.merge(self.folder)
+            merged = json.loads(read(os.path.join(self.folder, "run.json")))
+            self.assertEqual(records.check(merged), [])
+            self.assertEqual(merged["upgraded_from"], "vitlrp batch 1")
+            self.assertEqual(merged["settings"]["preprocess"]["crop"], [64, 64])
+            self.assertEqual(len(lines_of(self.folder)), self.count)
+
+    def test_other_arithmetic(self):
+        for key in ("library", "kernels"):
+            self.shards(2, "part{}")
+            path = os.path.join(self.folder, "part1", "run.1-of-2.json")
+            run_record = json.loads(read(path))
+            run_record["settings"]["arithmetic"][key] = "another"
+            write(path, json.dumps(run_record).encode())
+            parts = [os.path.join(self.folder, f"part{i}") for i in range(2)]
+            said = self.merge(*parts, "-o", os.path.join(self.folder, "together"), code=3).stderr
+            self.assertIn(b"settings.arithmetic." + key.encode(), said)
+            shutil.rmtree(self.folder)
 
     # ---- Other settings, other processes, other disks ----
 

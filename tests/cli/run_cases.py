@@ -13,6 +13,9 @@ import tempfile
 import bad_inputs
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(os.path.dirname(HERE), "support"))
+
+import records  # noqa: E402
 TIME_LIMIT = 1200 if os.environ.get("VITLRP_PREFIX") else 120
 
 
@@ -65,6 +68,16 @@ def heed_signals():
         signal.signal(number, signal.SIG_DFL)
 
 
+def wrong_records(result, folder, command):
+    """JSON that the case wrote itself is its own affair."""
+    own = re.findall(r">+ ?([\w./-]+\.jsonl?)", command)
+    errors = records.check_folder(folder, {os.path.basename(path) for path in own})
+    for text in (result.stdout, result.stderr):
+        if "| tr -d" not in command:
+            errors += records.check_text(text)
+    return errors
+
+
 def run_case(case, environment):
     """"" if the case holds, else a report of what is wrong."""
     with tempfile.TemporaryDirectory() as folder:
@@ -75,6 +88,7 @@ def run_case(case, environment):
                                 stderr=subprocess.PIPE, preexec_fn=heed_signals)
         wrong = [f"{word} {rest}: {problem}" for word, rest in case["checks"]
                  if (problem := check(word, rest, result, folder)) is not None]
+        wrong += [f"record: {error}" for error in wrong_records(result, folder, case["command"])]
     if "Sanitizer" in result.stderr or "runtime error:" in result.stderr:
         wrong.append("a sanitizer complained")
     if not wrong:
