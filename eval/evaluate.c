@@ -14,8 +14,8 @@
 #include "eval/localize.h"
 #include "eval/protocol.h"
 #include "vit/math/gemm.h"
+#include "vit/math/kernels.h"
 #include "vit/math/packs.h"
-#include "vit/program/network.h"
 
 /* A photograph of 12 megapixels and what is made of it on the way to the input. */
 #define PICTURE_BYTES ((size_t) 72 << 20)

@@ -77,7 +77,7 @@ static size_t stage_of(const struct vit_config *config, enum slot slot, size_t b
 
 void randomize_stage(struct vit_model *model, size_t stage, uint64_t seed) {
     char place[48];
-    packs_forget(model);
+    packs_forget(model->packs);
     for (enum slot slot = 0; slot < SLOT_COUNT; slot++) {
         for (size_t block = 0; block < slot_repeats(&model->config, slot); block++) {
             if (stage_of(&model->config, slot, block) == stage) {

@@ -140,7 +140,7 @@ static enum vitlrp_status allocate_records(struct vitlrp_session *session,
                                            struct vitlrp_error *err) {
     struct vit_session_info info = vit_session_describe(session->vit);
     session->classes = (size_t) model->config.classes;
-    session->ledger_length = vit_ledger_length(&model->config);
+    session->ledger_length = vit_ledger_length(model);
     session->pixels = 3 * (size_t) info.input_height * (size_t) info.input_width;
     session->patch_count = (size_t) info.grid_height * (size_t) info.grid_width;
     session->targets = mem_calloc(session->classes, sizeof *session->targets);
@@ -286,7 +286,7 @@ enum vitlrp_status session_rules(const struct vitlrp_rules *rules, struct vit_ru
 }
 
 size_t vitlrp_ledger_length(const struct vitlrp_model *model) {
-    return model == NULL ? 0 : vit_ledger_length(&model->vit->config);
+    return model == NULL ? 0 : vit_ledger_length(model->vit);
 }
 
 enum vitlrp_status session_take_targets(struct vitlrp_session *session,

@@ -1,5 +1,5 @@
 """A file includes only headers of its own layer and of lower ones; imgio and vit do not know each
-other, and the command knows the public headers and base only. usage: layers.py ROOT"""
+other, and the command knows the public headers and base only. The same for the rooms of vit. usage: layers.py ROOT"""
 
 import os
 import re
@@ -21,6 +21,17 @@ PUBLIC = {"vitlrp.h", "vitlrp_eval.h"}
 # What every layer may include: enumerations and records, and tables.
 SHARED = {"vitlrp_types.h", "vitlrp_roles.def"}
 OWN = {"src/base": "base", "src/api": "api", "src/cli": "cli"}
+
+# The rooms of vit: what each may include beside itself.
+ROOMS = {
+    "math": set(),
+    "model": {"math"},
+    "tokens": {"math", "model"},
+    "ops": {"math", "model", "tokens"},
+    "program": {"math", "model", "tokens", "ops"},
+    "methods": {"math", "model", "tokens", "ops", "program"},
+    "load": {"math", "model"},
+}
 
 # Other people's libraries, each behind one door.
 DOORS = {
@@ -48,6 +59,17 @@ def layer_of_header(root, layer, path, header):
     return None
 
 
+def room_of(path):
+    """The room of a file or header vit/ROOM/NAME, else None."""
+    parts = path.split("/")
+    return parts[1] if parts[0] == "vit" and len(parts) == 3 else None
+
+
+def for_room(path, header):
+    room, other = room_of(path), room_of(header)
+    return room is None or other is None or other == room or other in ROOMS.get(room, ())
+
+
 def check(root):
     complaints = []
     for path in sources.c_files(root, endings=(".c", ".h", ".S", ".def")):
@@ -63,6 +85,8 @@ def check(root):
             found = layer_of_header(root, layer, path, header)
             if header not in DOORS and header not in SHARED and found not in ALLOWED[layer]:
                 complaints.append(f'{path}: "{header}" ({found}) is not for {layer}')
+            if not for_room(path, header):
+                complaints.append(f'{path}: "{header}" is of a higher room of vit')
     return complaints
 
 

@@ -14,6 +14,8 @@ LONG_FUNCTION = "int f(int a) {\n" + "    a++;\n" * 80 + "    return a;\n}\n"
 FAULTS = [
     ("layers.py", "imgio/a.c", '#include "vit/model/model.h"\n'),
     ("layers.py", "vit/a.c", '#include "imgio/image.h"\n'),
+    ("layers.py", "vit/math/a.c", '#include "vit/model/model.h"\n'),
+    ("layers.py", "vit/load/a.c", '#include "vit/program/session.h"\n'),
     ("layers.py", "src/base/a.c", '#include "vitlrp.h"\n'),
     ("layers.py", "include/vitlrp.h", '#include "base/mem.h"\n'),
     ("layers.py", "vit/a.c", '#include "vitlrp_eval.h"\n'),

@@ -170,7 +170,7 @@ static void check_case(struct vit_session *session, const struct vit_model *mode
                                       .neurons = neurons,
                                       .neurons_block = 1,
                                       .ledger = ledger};
-    assert_true(vit_ledger_length(&model->config) <= 64);
+    assert_true(vit_ledger_length(model) <= 64);
     if (vit_relevance(session, targets, minus == NULL ? 1 : 2, &rules, &relevance, &err) !=
         VITLRP_OK) {
         fail_msg("%s: %s", name, err.message);
@@ -187,7 +187,7 @@ static void check_case(struct vit_session *session, const struct vit_model *mode
     }
     double sum = json_number_value(json_object_get(description, "sum"));
     assert_true(fabs(relevance.sum - sum) < tolerance * fabs(sum));
-    check_ledger(name, &relevance, vit_ledger_length(&model->config));
+    check_ledger(name, &relevance, vit_ledger_length(model));
 }
 
 /* Every LRP case of expected.json, after one forward pass. */

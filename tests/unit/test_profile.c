@@ -129,7 +129,7 @@ static void run_profiled(const struct vit_model *model, bool profiled, struct ou
     struct vit_session *session =
         open_session(model, (struct vit_session_options){.threads = 2, .keep_totals = true});
     memset(out, 0, sizeof *out);
-    assert_true(vit_ledger_length(&model->config) <= 64);
+    assert_true(vit_ledger_length(model) <= 64);
     if (profiled) {
         vit_session_profile_start(session);
     }
@@ -148,7 +148,7 @@ static void test_same_bits(void **unused) {
     run_profiled(model, true, &profiled);
     assert_memory_equal(plain.logits, profiled.logits, sizeof plain.logits);
     assert_memory_equal(plain.pixels, profiled.pixels, sizeof plain.pixels);
-    for (size_t i = 0; i < vit_ledger_length(&model->config); i++) {
+    for (size_t i = 0; i < vit_ledger_length(model); i++) {
         assert_string_equal(plain.ledger[i].kind, profiled.ledger[i].kind);
         assert_true(plain.ledger[i].absorbed == profiled.ledger[i].absorbed);
     }

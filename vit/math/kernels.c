@@ -51,3 +51,7 @@ struct gamma_weights gamma_weights_of(float gamma) {
     return (struct gamma_weights){.direct = (float) ((1.0 + g / 2.0) / (1.0 + g)),
                                   .absolute = (float) (g / 2.0 / (1.0 + g))};
 }
+
+bool values_are_finite(const float *values, size_t count) {
+    return kernels_select()->all_finite(values, count);
+}

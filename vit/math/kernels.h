@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "vit/model/model.h"
+#include "vit/math/activation.h"
 
 /* Weights of the two terms of the gamma rule, G_x = direct * s W + absolute * sign(x) * ((s sign y)
  * |W|) with s = G_y |y| / (direct |y| + absolute t). direct = (1 + g/2)/(1 + g), absolute =
@@ -104,6 +104,9 @@ const struct kernels *kernels_select(void);
 
 /* The table of that name if this processor runs it, else NULL: for tests. */
 const struct kernels *kernels_by_name(const char *name);
+
+/* True if all `count` values are finite. */
+bool values_are_finite(const float *values, size_t count);
 
 /* gamma in [0, infinity]. */
 struct gamma_weights gamma_weights_of(float gamma);

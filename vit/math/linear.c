@@ -26,6 +26,16 @@ struct linear_scratch linear_scratch_of(const struct engine *engine, size_t thre
         .tile = floats, .other = floats + GEMM_TILE_FLOATS, .slice = floats + 2 * GEMM_TILE_FLOATS};
 }
 
+struct linear linear_rows(const struct linear *layer, size_t first, size_t count) {
+    if (count == layer->outputs) {
+        return *layer;
+    }
+    return (struct linear){.weight = layer->weight + first * layer->inputs,
+                           .bias = layer->bias == NULL ? NULL : layer->bias + first,
+                           .outputs = count,
+                           .inputs = layer->inputs};
+}
+
 struct gemm_weights linear_forward_weights(const struct linear *layer) {
     return (struct gemm_weights){.n = layer->outputs,
                                  .k = layer->inputs,

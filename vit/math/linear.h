@@ -24,6 +24,9 @@ struct linear {
     struct linear_packs packs;
 };
 
+/* The layer of `count` of its outputs from `first` on; arrangements are of whole layers only. */
+struct linear linear_rows(const struct linear *layer, size_t first, size_t count);
+
 /* Its two directions as second operands: W^T and W. */
 struct gemm_weights linear_forward_weights(const struct linear *layer);
 struct gemm_weights linear_backward_weights(const struct linear *layer);

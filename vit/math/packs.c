@@ -18,39 +18,35 @@ enum pack_use {
 struct use_row {
     enum gemm_format format;
     bool backward, absolute;
-    bool mlp_only;
 };
 
 static const struct use_row USES[PACK_USES] = {
     [FORWARD_FP32] = {.format = GEMM_FP32},
     [FORWARD_BF16] = {.format = GEMM_BF16},
     [BACKWARD_BF16] = {.format = GEMM_BF16, .backward = true},
-    [ABSOLUTE_FORWARD_INT8] = {.format = GEMM_INT8, .absolute = true, .mlp_only = true},
-    [ABSOLUTE_BACKWARD_BF16] = {.format = GEMM_BF16,
-                                .backward = true,
-                                .absolute = true,
-                                .mlp_only = true},
+    [ABSOLUTE_FORWARD_INT8] = {.format = GEMM_INT8, .absolute = true},
+    [ABSOLUTE_BACKWARD_BF16] = {.format = GEMM_BF16, .backward = true, .absolute = true},
 };
 
 struct pack_store {
     pthread_mutex_t mutex; /* guards all that follows; packs never change once they are there */
-    size_t depth;
+    size_t layers;
     bool made[PACK_USES];
-    struct gemm_pack **packs[PACK_USES]; /* [depth, PACKED_LAYERS] */
+    struct gemm_pack **packs[PACK_USES]; /* [layers] */
     void *blocks[PACK_USES]; /* the elements of all packs of a use: one block, so that it lies on
                                 huge pages, whose addresses a processor translates faster */
     size_t bytes[PACK_USES];
 };
 
-struct pack_store *pack_store_open(size_t depth) {
+struct pack_store *pack_store_open(size_t layers) {
     struct pack_store *store = mem_calloc(1, sizeof *store);
     if (store == NULL) {
         return NULL;
     }
     pthread_mutex_init(&store->mutex, NULL);
-    store->depth = depth;
+    store->layers = layers;
     for (size_t use = 0; use < PACK_USES; use++) {
-        store->packs[use] = mem_calloc(depth * PACKED_LAYERS, sizeof *store->packs[use]);
+        store->packs[use] = mem_calloc(layers, sizeof *store->packs[use]);
         if (store->packs[use] == NULL) {
             pack_store_close(store);
             return NULL;
@@ -60,7 +56,7 @@ struct pack_store *pack_store_open(size_t depth) {
 }
 
 static void close_use(struct pack_store *store, enum pack_use use) {
-    for (size_t i = 0; i < store->depth * PACKED_LAYERS; i++) {
+    for (size_t i = 0; i < store->layers; i++) {
         gemm_pack_close(store->packs[use][i]);
         store->packs[use][i] = NULL;
     }
@@ -95,34 +91,19 @@ enum vitlrp_precision packs_precision(const struct gemm_backend *backend,
 
 /* All packs of one use in the making. */
 struct make_job {
-    const struct vit_model *model;
+    const struct packed_layer *layers;
+    size_t count;
     const struct engine *engine;
     const struct use_row *row;
     struct gemm_pack **packs;
     unsigned char *block;
-    size_t layer_bytes[PACKED_LAYERS]; /* 0 where a layer has no such use */
-    enum vitlrp_status *statuses;      /* [depth, PACKED_LAYERS] */
-    struct vitlrp_error *errors;       /* the same */
+    size_t *places;               /* [layers]: where a layer's elements begin */
+    enum vitlrp_status *statuses; /* [layers] */
+    struct vitlrp_error *errors;  /* [layers] */
 };
 
-static struct linear layer_of(const struct vit_model *model, size_t index) {
-    const struct vit_block *block = &model->weights.blocks[index / PACKED_LAYERS];
-    size_t dim = (size_t) model->config.dim;
-    size_t mlp = (size_t) model->config.mlp_dim;
-    switch ((enum packed_layer)(index % PACKED_LAYERS)) {
-    case PACKED_QKV:
-        return (struct linear){.weight = block->qkv_weight, .outputs = 3 * dim, .inputs = dim};
-    case PACKED_PROJ:
-        return (struct linear){.weight = block->proj_weight, .outputs = dim, .inputs = dim};
-    case PACKED_FC1:
-        return (struct linear){.weight = block->fc1_weight, .outputs = mlp, .inputs = dim};
-    default:
-        return (struct linear){.weight = block->fc2_weight, .outputs = dim, .inputs = mlp};
-    }
-}
-
-static bool has_use(const struct use_row *row, size_t index) {
-    return !row->mlp_only || index % PACKED_LAYERS >= PACKED_FC1;
+static bool has_use(const struct make_job *job, size_t index) {
+    return !job->row->absolute || job->layers[index].absolute;
 }
 
 static struct gemm_weights weights_of(const struct make_job *job, const struct linear *layer) {
@@ -137,50 +118,52 @@ static struct gemm_pack_request request_of(const struct make_job *job,
                                       .absolute = job->row->absolute};
 }
 
-/* All blocks are alike, so the first one tells. */
-static enum vitlrp_status measure_layers(struct make_job *job, size_t *total,
-                                         struct vitlrp_error *err) {
-    size_t block = 0;
-    for (size_t i = 0; i < PACKED_LAYERS; i++) {
-        if (has_use(job->row, i)) {
-            struct linear layer = layer_of(job->model, i);
-            struct gemm_weights weights = weights_of(job, &layer);
-            struct gemm_pack_request request = request_of(job, &weights);
-            TRY(gemm_pack_bytes(&request, job->engine->threads[0].context, &job->layer_bytes[i],
-                                err));
-            block += job->layer_bytes[i];
+/* Bytes of a layer's elements; layers of equal shape have equally many. */
+static enum vitlrp_status layer_bytes(const struct make_job *job, size_t index, size_t *known,
+                                      size_t *bytes, struct vitlrp_error *err) {
+    const struct linear *layer = &job->layers[index].layer;
+    for (size_t i = 0; i < index; i++) {
+        const struct linear *earlier = &job->layers[i].layer;
+        if (known[i] > 0 && earlier->outputs == layer->outputs &&
+            earlier->inputs == layer->inputs) {
+            *bytes = known[i];
+            return VITLRP_OK;
         }
     }
-    return checked_mul(total, block, (size_t) job->model->config.depth)
-               ? VITLRP_OK
-               : fail(err, VITLRP_LIMIT, "arranged weights need more memory than there is");
+    struct gemm_weights weights = weights_of(job, layer);
+    struct gemm_pack_request request = request_of(job, &weights);
+    return gemm_pack_bytes(&request, job->engine->threads[0].context, bytes, err);
 }
 
-static size_t place_of(const struct make_job *job, size_t index) {
-    size_t before = 0;
-    size_t block = 0;
-    for (size_t i = 0; i < PACKED_LAYERS; i++) {
-        before += i < index % PACKED_LAYERS ? job->layer_bytes[i] : 0;
-        block += job->layer_bytes[i];
+/* Fills the places; *total is the block's size. `known` is [layers], zeroed. */
+static enum vitlrp_status measure_layers(const struct make_job *job, size_t *known, size_t *total,
+                                         struct vitlrp_error *err) {
+    *total = 0;
+    for (size_t i = 0; i < job->count; i++) {
+        job->places[i] = *total;
+        if (has_use(job, i)) {
+            TRY(layer_bytes(job, i, known, &known[i], err));
+            if (!checked_add(total, *total, known[i])) {
+                return fail(err, VITLRP_LIMIT, "arranged weights need more memory than there is");
+            }
+        }
     }
-    return index / PACKED_LAYERS * block + before;
+    return VITLRP_OK;
 }
 
 static void make_pack(void *context, size_t index, size_t thread) {
     const struct make_job *job = context;
-    struct linear layer = layer_of(job->model, index);
-    struct gemm_weights weights = weights_of(job, &layer);
+    struct gemm_weights weights = weights_of(job, &job->layers[index].layer);
     struct gemm_pack_request request = request_of(job, &weights);
-    if (has_use(job->row, index)) {
+    if (has_use(job, index)) {
         job->statuses[index] = gemm_pack_open(&request, job->engine->threads[thread].context,
-                                              job->block + place_of(job, index), &job->packs[index],
+                                              job->block + job->places[index], &job->packs[index],
                                               &job->errors[index]);
     }
 }
 
-static enum vitlrp_status first_failure(const struct make_job *job, size_t count,
-                                        struct vitlrp_error *err) {
-    for (size_t i = 0; i < count; i++) {
+static enum vitlrp_status first_failure(const struct make_job *job, struct vitlrp_error *err) {
+    for (size_t i = 0; i < job->count; i++) {
         if (job->statuses[i] != VITLRP_OK) {
             return error_forward(err, &job->errors[i]);
         }
@@ -188,43 +171,50 @@ static enum vitlrp_status first_failure(const struct make_job *job, size_t count
     return VITLRP_OK;
 }
 
-static enum vitlrp_status make_packs(struct make_job *job, size_t count, struct vitlrp_error *err) {
-    job->statuses = mem_calloc(count, sizeof *job->statuses);
-    job->errors = mem_calloc(count, sizeof *job->errors);
-    enum vitlrp_status status = VITLRP_OK;
-    if (job->statuses == NULL || job->errors == NULL) {
-        status = fail(err, VITLRP_NOMEM, "out of memory for arranged weights");
-    } else {
-        pool_run(job->engine->pool, count, make_pack, job);
-        status = first_failure(job, count, err);
+/* Takes a block for the use and fills it. */
+static enum vitlrp_status fill_block(struct make_job *job, struct pack_store *store,
+                                     enum pack_use use, struct vitlrp_error *err) {
+    size_t *known = mem_calloc(job->count, sizeof *known);
+    enum vitlrp_status status = known == NULL
+                                    ? fail(err, VITLRP_NOMEM, "out of memory for arranged weights")
+                                    : measure_layers(job, known, &store->bytes[use], err);
+    mem_free(known);
+    TRY(status);
+    store->blocks[use] = mem_alloc_aligned(store->bytes[use], 1);
+    if (store->blocks[use] == NULL) {
+        return fail(err, VITLRP_NOMEM, "out of memory: %zu bytes for arranged weights",
+                    store->bytes[use]);
     }
-    mem_free(job->statuses);
-    mem_free(job->errors);
-    return status;
+    job->block = store->blocks[use];
+    pool_run(job->engine->pool, job->count, make_pack, job);
+    return first_failure(job, err);
 }
 
 /* With the store's mutex held. */
-static enum vitlrp_status make_use(const struct vit_model *model, const struct engine *engine,
-                                   enum pack_use use, struct vitlrp_error *err) {
-    struct pack_store *store = model->packs;
-    struct make_job job = {
-        .model = model, .engine = engine, .row = &USES[use], .packs = store->packs[use]};
+static enum vitlrp_status make_use(struct pack_store *store, const struct packed_layer *layers,
+                                   const struct engine *engine, enum pack_use use,
+                                   struct vitlrp_error *err) {
+    struct make_job job = {.layers = layers,
+                           .count = store->layers,
+                           .engine = engine,
+                           .row = &USES[use],
+                           .packs = store->packs[use],
+                           .places = mem_calloc(store->layers, sizeof *job.places),
+                           .statuses = mem_calloc(store->layers, sizeof *job.statuses),
+                           .errors = mem_calloc(store->layers, sizeof *job.errors)};
     enum vitlrp_status status = VITLRP_OK;
     struct gemm_entry saved;
     engine->backend->enter(&saved);
-    TRY_GOTO(status, measure_layers(&job, &store->bytes[use], err), cleanup);
-    store->blocks[use] = mem_alloc_aligned(store->bytes[use], 1);
-    if (store->blocks[use] == NULL) {
-        status = fail(err, VITLRP_NOMEM, "out of memory: %zu bytes for arranged weights",
-                      store->bytes[use]);
-        goto cleanup;
+    if (job.places == NULL || job.statuses == NULL || job.errors == NULL) {
+        status = fail(err, VITLRP_NOMEM, "out of memory for arranged weights");
+    } else {
+        status = fill_block(&job, store, use, err);
     }
-    job.block = store->blocks[use];
-    TRY_GOTO(status, make_packs(&job, store->depth * PACKED_LAYERS, err), cleanup);
-    store->made[use] = true;
-
-cleanup:
     engine->backend->leave(&saved);
+    mem_free(job.places);
+    mem_free(job.statuses);
+    mem_free(job.errors);
+    store->made[use] = status == VITLRP_OK;
     if (status != VITLRP_OK) {
         close_use(store, use);
     }
@@ -254,46 +244,44 @@ static const struct gemm_pack **member_of(struct linear_packs *packs, const stru
     return row->backward ? &packs->backward : &packs->forward;
 }
 
-static enum vitlrp_status take_use(const struct vit_model *model, const struct engine *engine,
-                                   enum pack_use use, struct linear_packs *packs,
-                                   struct vitlrp_error *err) {
-    struct pack_store *store = model->packs;
+static enum vitlrp_status take_use(struct pack_store *store, const struct packed_layer *layers,
+                                   const struct engine *engine, enum pack_use use,
+                                   struct linear_packs *packs, struct vitlrp_error *err) {
     enum vitlrp_status status = VITLRP_OK;
     pthread_mutex_lock(&store->mutex);
     if (!store->made[use]) {
-        status = make_use(model, engine, use, err);
+        status = make_use(store, layers, engine, use, err);
     }
     pthread_mutex_unlock(&store->mutex);
-    for (size_t i = 0; status == VITLRP_OK && i < store->depth * PACKED_LAYERS; i++) {
+    for (size_t i = 0; status == VITLRP_OK && i < store->layers; i++) {
         *member_of(&packs[i], &USES[use]) = store->packs[use][i];
     }
     return status;
 }
 
-enum vitlrp_status packs_choose(const struct vit_model *model, const struct engine *engine,
-                                const struct packs_request *request, struct linear_packs *packs,
-                                struct vitlrp_error *err) {
-    for (size_t i = 0; i < (size_t) model->config.depth * PACKED_LAYERS; i++) {
+enum vitlrp_status packs_choose(struct pack_store *store, const struct packed_layer *layers,
+                                const struct engine *engine, const struct packs_request *request,
+                                struct linear_packs *packs, struct vitlrp_error *err) {
+    for (size_t i = 0; i < store->layers; i++) {
         packs[i] = (struct linear_packs){0};
     }
     for (size_t use = 0; use < PACK_USES; use++) {
         bool supported = engine->backend->packing != NULL &&
                          engine->backend->packing->supports(USES[use].format);
         if (supported && wants(request, (enum pack_use) use)) {
-            TRY(take_use(model, engine, (enum pack_use) use, packs, err));
+            TRY(take_use(store, layers, engine, (enum pack_use) use, packs, err));
         }
     }
     return VITLRP_OK;
 }
 
-void packs_forget(struct vit_model *model) {
+void packs_forget(struct pack_store *store) {
     for (size_t use = 0; use < PACK_USES; use++) {
-        close_use(model->packs, (enum pack_use) use);
+        close_use(store, (enum pack_use) use);
     }
 }
 
-size_t packs_bytes(const struct vit_model *model) {
-    struct pack_store *store = model->packs;
+size_t packs_bytes(struct pack_store *store) {
     size_t bytes = 0;
     pthread_mutex_lock(&store->mutex);
     for (size_t use = 0; use < PACK_USES; use++) {

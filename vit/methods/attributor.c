@@ -5,7 +5,6 @@
 #include "base/checked.h"
 #include "base/mem.h"
 #include "vit/methods/method_private.h"
-#include "vit/program/network.h"
 
 /* ---- Opening ---- */
 
@@ -51,19 +50,19 @@ static enum vitlrp_status set_shape(struct vit_attributor *attributor,
                                     const struct vit_model *model,
                                     const struct vit_attributor_options *options,
                                     struct vitlrp_error *err) {
-    struct network net;
-    TRY(network_set_shape(&net, model, options->input_height, options->input_width, err));
+    TRY(tokens_lay_out(model, options->input_height, options->input_width, &attributor->layout,
+                       err));
+    const struct token_layout *layout = &attributor->layout;
     attributor->model = model;
-    attributor->grid = net.grid;
     attributor->heads = (size_t) model->config.heads;
     attributor->classes = (size_t) model->config.classes;
-    attributor->tokens = net.tokens;
-    attributor->dim = net.dim;
-    attributor->patches = net.patches;
-    attributor->capacity = vit_batch_default_capacity(net.tokens);
-    attributor->height = (size_t) net.input_height;
-    attributor->width = (size_t) net.input_width;
-    attributor->pixels = net.patches * net.patch_pixels;
+    attributor->tokens = layout->count;
+    attributor->dim = (size_t) model->config.dim;
+    attributor->patches = layout->patches;
+    attributor->capacity = vit_batch_default_capacity(layout->count);
+    attributor->height = (size_t) layout->input_height;
+    attributor->width = (size_t) layout->input_width;
+    attributor->pixels = layout->patches * layout->patch_pixels;
     return VITLRP_OK;
 }
 
@@ -362,8 +361,8 @@ double attributor_probability(const float *logits, size_t classes,
 }
 
 void attributor_patch_sums(struct vit_attributor *attributor, const float *map, float *patches) {
-    embed_unfold(&attributor->grid, map, attributor->scratch.unfolded);
-    embed_patch_sums(&attributor->grid, attributor->scratch.unfolded, patches);
+    embed_unfold(&attributor->layout.grid, map, attributor->scratch.unfolded);
+    embed_patch_sums(&attributor->layout.grid, attributor->scratch.unfolded, patches);
 }
 
 enum vitlrp_status attributor_gradient(struct vit_attributor *attributor, const float *input,

@@ -18,7 +18,7 @@ enum vitlrp_status method_random(struct vit_attributor *attributor,
 enum vitlrp_status method_centre(struct vit_attributor *attributor,
                                  const struct vit_method_request *request,
                                  struct vitlrp_error *err) {
-    const struct patch_grid *grid = &attributor->grid;
+    const struct patch_grid *grid = &attributor->layout.grid;
     (void) err;
     for (size_t p = 0; p < attributor->patches; p++) {
         double y = ((double) (p / grid->columns) + 0.5) / (double) grid->rows - 0.5;

@@ -29,8 +29,8 @@ static size_t draw_copy(struct vit_attributor *attributor, size_t copy,
 static size_t patch_of_pixel(const struct vit_attributor *attributor, size_t pixel) {
     size_t row = pixel / attributor->width % attributor->height;
     size_t column = pixel % attributor->width;
-    return row / attributor->grid.patch_height * attributor->grid.columns +
-           column / attributor->grid.patch_width;
+    return row / attributor->layout.grid.patch_height * attributor->layout.grid.columns +
+           column / attributor->layout.grid.patch_width;
 }
 
 static void hide_patches(struct vit_attributor *attributor, const float *input) {

@@ -71,8 +71,9 @@ static struct rise_tap tap_of(const struct rise_side *side, size_t pixel) {
 static void draw_mask(const struct vit_attributor *attributor, struct random_stream *stream,
                       float *coverage) {
     uint8_t shown[RISE_CELLS * RISE_CELLS];
-    struct rise_side rows = draw_side(attributor->height, attributor->grid.rows, stream);
-    struct rise_side columns = draw_side(attributor->width, attributor->grid.columns, stream);
+    struct rise_side rows = draw_side(attributor->height, attributor->layout.grid.rows, stream);
+    struct rise_side columns =
+        draw_side(attributor->width, attributor->layout.grid.columns, stream);
     for (size_t i = 0; i < rows.cells * columns.cells; i++) {
         shown[i] = random_uniform(stream) < RISE_SHOWN ? 1 : 0;
     }

@@ -5,7 +5,7 @@
 
 #include "base/arena.h"
 #include "vit/methods/method.h"
-#include "vit/tokens/embed.h"
+#include "vit/tokens/tokens.h"
 
 /* What a method asks the attributor to hold ready. */
 enum method_scratch {
@@ -48,7 +48,7 @@ struct vit_attributor {
     const struct vit_model *model;
     struct vit_session *session;
     struct vit_batch *batch; /* NULL if no method needs one */
-    struct patch_grid grid;
+    struct token_layout layout;
     size_t heads, tokens, dim, patches, classes;
     size_t height, width, pixels; /* pixels: 3 height width */
     size_t capacity;              /* of the batch */

@@ -11,8 +11,13 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/status.h"
+#include "vit/math/activation.h"
 
-enum vit_activation { VIT_GELU_ERF, VIT_GELU_TANH, VIT_GELU_QUICK };
+/* What the head reads (vit/tokens/pooling.h). */
+enum vit_pool { VIT_POOL_CLS };
+
+/* How position embeddings become those of another input size (vit/tokens/position.h). */
+enum vit_resampling { VIT_RESAMPLE_ANTIALIASED };
 
 struct vit_config {
     int32_t image_height, image_width; /* trained input size */
@@ -21,6 +26,8 @@ struct vit_config {
     int32_t dim, depth, heads, mlp_dim, classes;
     float layer_norm_eps;
     enum vit_activation activation;
+    enum vit_pool pool;
+    enum vit_resampling resampling;
     uint64_t unusual; /* weights in which it differs from a plain ViT, a bit each: slot_unusual */
 };
 

@@ -5,7 +5,7 @@
 
 #include "base/arena.h"
 #include "base/mem.h"
-#include "vit/math/packs.h"
+#include "vit/model/arranged.h"
 
 #define MAX_SIDE 65536 /* pixels of the trained input, and dim */
 #define MAX_DEPTH 1024
@@ -172,7 +172,7 @@ enum vitlrp_status weights_allocate(const struct vit_config *config, const char 
     model->config = *config;
     model->name = mem_strdup(name);
     model->weights.blocks = mem_calloc((size_t) config->depth, sizeof *model->weights.blocks);
-    model->packs = pack_store_open((size_t) config->depth);
+    model->packs = pack_store_open(arranged_count(config));
     if (model->name == NULL || model->weights.blocks == NULL || model->packs == NULL) {
         status = fail(err, VITLRP_NOMEM, "out of memory for a model");
         goto cleanup;

@@ -12,7 +12,7 @@
 #include "vit/math/packs.h"
 #include "vit/math/profile.h"
 #include "vit/model/model.h"
-#include "vit/model/role.h"
+#include "vit/ops/rules.h"
 
 struct vit_session;
 
@@ -51,7 +51,7 @@ struct vit_session_info {
     enum vitlrp_precision precision; /* in use */
     const char *instruction_set;
     size_t bytes;
-    size_t arranged_bytes; /* packs_bytes of the model */
+    size_t arranged_bytes; /* packs_bytes of the model's store */
     double forward_flops;
 };
 
@@ -65,21 +65,6 @@ enum vitlrp_status vit_forward(struct vit_session *session, const float *input, 
 /* output [tokens, dim] of a block of the last forward, or of the embedding with block -1. */
 enum vitlrp_status vit_block_output(const struct vit_session *session, int32_t block, float *output,
                                     struct vitlrp_error *err);
-
-/* What the backward pass carries. */
-enum vit_propagation {
-    VIT_PROPAGATE_ATTNLRP,
-    VIT_PROPAGATE_CP_LRP,  /* attention weights are constants */
-    VIT_PROPAGATE_GRADIENT /* the plain gradient of the explained sum: gammas and epsilon are not
-                              read */
-};
-
-/* Rule parameters of one attribution. */
-struct vit_rules {
-    enum vit_propagation propagation;
-    float gamma[VIT_ROLE_COUNT];
-    float epsilon;
-};
 
 /* The attention of one block: matrices of the last forward and, in a backward pass, their G. */
 struct vit_attention_view {
@@ -119,7 +104,8 @@ struct vit_relevance {
     double sum;                           /* out: sum of the pixel map */
 };
 
-size_t vit_ledger_length(const struct vit_config *config);
+/* Lines of the ledger, counted from the operations of the model's program. */
+size_t vit_ledger_length(const struct vit_model *model);
 
 /* Relevance of the last forward's input. USAGE without a forward or for a target or block out of
  * range; NUMERIC if the result is not finite. */

@@ -26,6 +26,17 @@ static void resample_axis(const struct resample_taps *taps, size_t lines, size_t
     }
 }
 
+/* timm's and torch's: cubic with a = -0.5, wider where the grid shrinks. */
+static enum vitlrp_status antialiased_taps(int32_t from, int32_t to, struct resample_taps *taps,
+                                           struct vitlrp_error *err) {
+    return resample_taps_make(from, to, RESAMPLE_BICUBIC, taps, err);
+}
+
+/* The taps of an axis by framework; all kernels are separable. */
+static enum vitlrp_status (*const KERNELS[])(int32_t from, int32_t to, struct resample_taps *taps,
+                                             struct vitlrp_error *err) = {
+    [VIT_RESAMPLE_ANTIALIASED] = antialiased_taps};
+
 enum vitlrp_status position_resample(const struct vit_model *model, int32_t grid_height,
                                      int32_t grid_width, float *out, struct vitlrp_error *err) {
     const struct vit_config *config = &model->config;
@@ -46,11 +57,9 @@ enum vitlrp_status position_resample(const struct vit_model *model, int32_t grid
         status = fail(err, VITLRP_NOMEM, "out of memory for the position embeddings");
         goto cleanup;
     }
-    TRY_GOTO(status,
-             resample_taps_make(config->grid_width, grid_width, RESAMPLE_BICUBIC, &across, err),
+    TRY_GOTO(status, KERNELS[config->resampling](config->grid_width, grid_width, &across, err),
              cleanup);
-    TRY_GOTO(status,
-             resample_taps_make(config->grid_height, grid_height, RESAMPLE_BICUBIC, &down, err),
+    TRY_GOTO(status, KERNELS[config->resampling](config->grid_height, grid_height, &down, err),
              cleanup);
     resample_axis(&across, in_height, in_width, dim, grid, narrowed);
     resample_axis(&down, 1, in_height, (size_t) grid_width * dim, narrowed, out + dim);

@@ -1,0 +1,7 @@
+/* The forms of GELU. */
+#ifndef VIT_ACTIVATION_H
+#define VIT_ACTIVATION_H
+
+enum vit_activation { VIT_GELU_ERF, VIT_GELU_TANH, VIT_GELU_QUICK };
+
+#endif

@@ -1,0 +1,43 @@
+#include "vit/ops/op.h"
+
+#include <string.h>
+
+double op_sum(const struct op_call *call, const float *a, const float *g, size_t rows, size_t width,
+              size_t stride) {
+    double sum = 0.0;
+    for (size_t r = 0; call->ledger != NULL && r < rows; r++) {
+        sum += call->engine->kernels->dot(a + r * stride, g + r * stride, width);
+    }
+    return sum;
+}
+
+double op_relevance_of(const struct op_call *call, const struct op_array *array) {
+    return op_sum(call, array->x, array->g, array->rows, array->width, array->width);
+}
+
+void op_record(const struct op_call *call, const char *name, double received, double passed) {
+    if (call->ledger != NULL) {
+        call->ledger->record(call->ledger->user, call->op, name, received, passed);
+    }
+}
+
+/* LRP-0 in G form is the gradient of a linear layer. */
+struct linear_rule op_linear_rule(const struct op_call *call) {
+    if (op_is_gradient(call)) {
+        return (struct linear_rule){0};
+    }
+    return (struct linear_rule){.gamma = call->rules->gamma[call->op->role],
+                                .epsilon = call->rules->epsilon};
+}
+
+const float *op_leading_rows(const struct op_call *call, const struct op_array *from, size_t rows,
+                             float *out) {
+    size_t count = rows * from->width;
+    if (rows == from->rows || call->images == 1) {
+        return from->x;
+    }
+    for (size_t i = 0; i < call->images; i++) {
+        memcpy(out + i * count, from->x + i * from->rows * from->width, count * sizeof *out);
+    }
+    return out;
+}

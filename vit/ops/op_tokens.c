@@ -1,0 +1,39 @@
+/* The tokens of an input: CLS and the embedded patches, each with its position embedding added.
+ *
+ * A sum passes G to each term (LRP-0), so G of a patch is that of its token. In the ledger: what
+ * the position embeddings and the CLS token keep. */
+#include "vit/ops/op.h"
+
+static void forward(const struct op_call *call) {
+    const struct kernels *kernels = call->engine->kernels;
+    const float *position = call->op->weights[1];
+    size_t width = call->out.width;
+    size_t prefix = call->op->tokens->prefix * width;
+    size_t patches = call->in[0].rows * width;
+    for (size_t i = 0; i < call->images; i++) {
+        float *tokens = call->out.x + i * call->out.rows * width;
+        kernels->add(tokens, call->op->weights[0], position, prefix);
+        kernels->add(tokens + prefix, call->in[0].x + i * patches, position + prefix, patches);
+    }
+}
+
+static size_t g_row(const struct op *op) {
+    return op->tokens->prefix;
+}
+
+static void relevance(const struct op_call *call) {
+    size_t width = call->out.width;
+    op_record(call, "position",
+              op_sum(call, call->op->weights[1], call->out.g, call->out.rows, width, width), 0.0);
+    op_record(
+        call, "cls",
+        op_sum(call, call->op->weights[0], call->out.g, call->op->tokens->prefix, width, width),
+        0.0);
+}
+
+const struct op_kind OP_TOKENS = {.name = "tokens",
+                                  .ledger_lines = 2,
+                                  .g_row = g_row,
+                                  .forward = forward,
+                                  .relevance = relevance,
+                                  .gradient = relevance};

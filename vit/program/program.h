@@ -1,0 +1,51 @@
+/* A model at one input size as a list of operations over values. Made from the configuration by
+ * block.c, which is the only reader of architecture switches; whatever runs it knows operations. */
+#ifndef VIT_PROGRAM_H
+#define VIT_PROGRAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/status.h"
+#include "vit/model/model.h"
+#include "vit/ops/op.h"
+#include "vit/tokens/tokens.h"
+
+struct program {
+    const struct vit_model *model;
+    struct token_layout tokens;
+    struct op *ops; /* owned, in the order of the forward pass */
+    size_t op_count;
+    struct value *values; /* owned */
+    size_t value_count;
+    size_t *streams; /* owned, [depth + 1]: the value that leaves the embedding, and each block */
+    size_t depth;
+    size_t input;  /* the value [patches, patch_pixels] that the pass begins with */
+    size_t output; /* logits */
+    size_t tail;   /* the first operation behind the blocks */
+};
+
+struct program_request {
+    int32_t input_height, input_width; /* 0: as trained */
+    bool keeps;                        /* for a backward pass */
+    bool all_tokens;                   /* every token leaves the last block, needed or not */
+    bool keeps_totals;                 /* of the gamma rules in the MLPs */
+};
+
+/* *out is owned: program_close. The model must outlive it. MISMATCH
+ * if the input is no multiple of the patch. */
+enum vitlrp_status program_open(const struct vit_model *model,
+                                const struct program_request *request, struct program **out,
+                                struct vitlrp_error *err);
+void program_close(struct program *program); /* NULL is ignored */
+
+/* Lines of the ledger of such a program, counted from its operations. */
+size_t program_ledger_lines(const struct vit_model *model);
+
+/* The only operation of that kind in a block, or OP_NONE. */
+size_t program_find(const struct program *program, const struct op_kind *kind, int32_t block);
+
+/* The value as its operation's neighbours see it, without memory. */
+struct op_array program_array(const struct program *program, size_t value);
+
+#endif

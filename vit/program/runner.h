@@ -1,0 +1,81 @@
+/* A program with its memory and the engine that computes it: what sessions and batches run. */
+#ifndef VIT_RUNNER_H
+#define VIT_RUNNER_H
+
+#include "vit/math/packs.h"
+#include "vit/program/memory.h"
+#include "vit/program/observe.h"
+
+struct runner {
+    struct program *program; /* owned */
+    struct memory memory;
+    struct engine engine;
+    enum vitlrp_precision precision; /* in use */
+    void *block;                     /* owned: all memory, of `bytes` */
+    size_t bytes;
+};
+
+struct runner_request {
+    struct program_request program;
+    size_t images; /* computed at once; 1 for a backward pass */
+    size_t threads;
+    const char *backend;
+    enum vitlrp_precision precision;
+    bool many_passes;
+    size_t max_bytes; /* LIMIT beyond; 0: none */
+    const char *what; /* needs the memory: "a session" */
+
+    /* Takes more from the arena, twice: once to measure. NULL: nothing more. */
+    void (*lay_out_more)(void *user, const struct runner *runner, struct arena *arena);
+    void *user;
+};
+
+/* Program and plan: what is needed to measure. runner_close releases them. */
+enum vitlrp_status runner_plan(struct runner *runner, const struct vit_model *model,
+                               const struct runner_request *request, struct vitlrp_error *err);
+
+/* Memory, engine and arranged weights of what was planned. runner_close releases all, also after a
+ * failure. */
+enum vitlrp_status runner_open(struct runner *runner, const struct runner_request *request,
+                               struct vitlrp_error *err);
+void runner_close(struct runner *runner);
+
+/* The operation's call in one of the passes, over `images` images. */
+void runner_call(const struct runner *runner, size_t index, bool backward, size_t images,
+                 struct op_call *call);
+
+/* Part of a forward pass: operations from `first` to before `end`. The input value is there, or
+ * what the operations before have made. */
+struct forward_pass {
+    struct runner *runner;
+    size_t images, first, end;
+    float *output; /* where the program's output goes; NULL: to its place in memory */
+    const struct observer *observers;
+    size_t observer_count;
+};
+
+void runner_forward(const struct forward_pass *pass);
+
+/* A backward pass, begun with G of the program's output in its place. */
+struct backward_pass {
+    struct runner *runner;
+    const struct vit_rules *rules;
+    struct op_ledger *ledger;   /* NULL: none */
+    struct attention_maps maps; /* NULL: nobody looks */
+    const struct observer *observers;
+    size_t observer_count;
+    size_t rows; /* only so many leading rows carry relevance; 0: all */
+    size_t stand_for,
+        stand_in; /* the second value is read in place of the first; or both OP_NONE */
+};
+
+/* Forgets what an earlier backward pass made again. */
+void runner_backward_begin(const struct backward_pass *pass);
+
+/* Operations from before `end` down to `first`. */
+void runner_backward(const struct backward_pass *pass, size_t first, size_t end);
+
+/* Whether the program may be told apart here: operations before it treat every token alone. */
+size_t runner_first_mixing(const struct runner *runner);
+
+#endif

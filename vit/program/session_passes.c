@@ -1,0 +1,321 @@
+/* The passes of a session: forward, relevance, and looks at attention matrices. */
+#include <string.h>
+
+#include "base/checked.h"
+#include "vit/ops/op_attention.h"
+#include "vit/ops/op_qkv.h"
+#include "vit/program/session_private.h"
+
+enum { MAX_OBSERVERS = 3 };
+
+static size_t input_count(const struct program *program) {
+    return program->tokens.patches * program->tokens.patch_pixels;
+}
+
+static size_t class_count(const struct program *program) {
+    return (size_t) program->model->config.classes;
+}
+
+/* ---- Forward ---- */
+
+static enum vitlrp_status forward_pass(struct vit_session *session, const float *input,
+                                       float *logits, struct vitlrp_error *err) {
+    struct runner *runner = &session->runner;
+    const struct program *program = runner->program;
+    const float *made = memory_value(&runner->memory, program->output, false);
+    const struct forward_pass pass = {.runner = runner, .images = 1, .end = program->op_count};
+    session->has_forward = false;
+    if (!values_are_finite(input, input_count(program))) {
+        return fail(err, VITLRP_NUMERIC, "the model input holds NaN or infinity");
+    }
+    profile_lap(runner->engine.profile, PROFILE_OTHER, 0.0);
+    struct gemm_entry saved;
+    runner->engine.backend->enter(&saved);
+    embed_unfold(&program->tokens.grid, input,
+                 memory_value(&runner->memory, program->input, false));
+    runner_forward(&pass);
+    runner->engine.backend->leave(&saved);
+    TRY(engine_check(&runner->engine, err));
+    if (!values_are_finite(made, class_count(program))) {
+        return fail(err, VITLRP_NUMERIC,
+                    "the logits are not finite: the weights do not suit this "
+                    "input");
+    }
+    if (logits != NULL) {
+        memcpy(logits, made, class_count(program) * sizeof *logits);
+    }
+    session->has_forward = true;
+    return VITLRP_OK;
+}
+
+enum vitlrp_status vit_forward(struct vit_session *session, const float *input, float *logits,
+                               struct vitlrp_error *err) {
+    profile_begin(session->runner.engine.profile, PROFILE_FORWARD);
+    enum vitlrp_status status = forward_pass(session, input, logits, err);
+    profile_end(session->runner.engine.profile);
+    return status;
+}
+
+enum vitlrp_status vit_block_output(const struct vit_session *session, int32_t block, float *output,
+                                    struct vitlrp_error *err) {
+    const struct program *program = session->runner.program;
+    int32_t depth = (int32_t) program->depth;
+    if (!session->has_forward) {
+        return fail(err, VITLRP_USAGE, "no forward pass yet");
+    }
+    if (block < -1 || block >= depth) {
+        return fail(err, VITLRP_USAGE, "block %d is out of range: -1 (embedding) to %d", block,
+                    depth - 1);
+    }
+    size_t stream = program->streams[block + 1];
+    const struct value *shape = &program->values[stream];
+    if (shape->rows != program->tokens.count) {
+        return fail(err, VITLRP_USAGE,
+                    "the last block computed the CLS token only: open the session with "
+                    "keep_all_tokens");
+    }
+    memcpy(output, memory_value(&session->runner.memory, stream, false),
+           shape->rows * shape->width * sizeof *output);
+    return VITLRP_OK;
+}
+
+/* ---- Checks ---- */
+
+static enum vitlrp_status check_targets(const struct vit_session *session,
+                                        const struct vitlrp_target *targets, size_t target_count,
+                                        struct vitlrp_error *err) {
+    int32_t classes = session->runner.program->model->config.classes;
+    if (!session->has_forward) {
+        return fail(err, VITLRP_USAGE, "no forward pass yet: there is nothing to explain");
+    }
+    if (target_count == 0) {
+        return fail(err, VITLRP_USAGE, "no target to explain");
+    }
+    for (size_t i = 0; i < target_count; i++) {
+        if (targets[i].output < 0 || targets[i].output >= classes) {
+            return fail(err, VITLRP_USAGE, "output %d is out of range: 0 to %d", targets[i].output,
+                        classes - 1);
+        }
+    }
+    return VITLRP_OK;
+}
+
+static enum vitlrp_status check_block(const struct vit_session *session, int32_t block,
+                                      struct vitlrp_error *err) {
+    int32_t depth = (int32_t) session->runner.program->depth;
+    if (block < 0 || block >= depth) {
+        return fail(err, VITLRP_USAGE, "block %d is out of range: 0 to %d", block, depth - 1);
+    }
+    return VITLRP_OK;
+}
+
+static enum vitlrp_status check_attention_maps(const struct vit_session *session,
+                                               struct vitlrp_error *err) {
+    if (session->maps.a == NULL) {
+        return fail(err, VITLRP_USAGE, "the session was opened without attention_maps");
+    }
+    return VITLRP_OK;
+}
+
+/* ---- Relevance ---- */
+
+/* G of the logits from the targets. Returns the explained sum. */
+static double seed_logits(const struct vit_session *session, const struct vitlrp_target *targets,
+                          size_t target_count) {
+    const struct memory *memory = &session->runner.memory;
+    size_t output = session->runner.program->output;
+    const float *logits = memory_value(memory, output, true);
+    float *g = memory_g(memory, output);
+    double explained = 0.0;
+    memset(g, 0, class_count(session->runner.program) * sizeof *g);
+    for (size_t i = 0; i < target_count; i++) {
+        g[targets[i].output] += targets[i].weight;
+        explained += (double) targets[i].weight * logits[targets[i].output];
+    }
+    return explained;
+}
+
+/* From G of the input to the maps. */
+static enum vitlrp_status make_maps(const struct vit_session *session,
+                                    struct vit_relevance *relevance, struct vitlrp_error *err) {
+    const struct runner *runner = &session->runner;
+    const struct program *program = runner->program;
+    const struct kernels *kernels = runner->engine.kernels;
+    const struct patch_grid *grid = &program->tokens.grid;
+    const float *input = memory_value(&runner->memory, program->input, true);
+    float *g = memory_g(&runner->memory, program->input);
+    size_t count = input_count(program);
+    relevance->sum = kernels->dot(input, g, count);
+    if (relevance->input_g != NULL) {
+        embed_fold(grid, g, relevance->input_g);
+    }
+    kernels->multiply(g, g, input, count);
+    if (!values_are_finite(g, count)) {
+        return fail(err, VITLRP_NUMERIC,
+                    "the relevance is not finite: try another rule (a positive gamma has no pole)");
+    }
+    if (relevance->pixels != NULL) {
+        embed_fold(grid, g, relevance->pixels);
+    }
+    if (relevance->patches != NULL) {
+        embed_patch_sums(grid, g, relevance->patches);
+    }
+    return VITLRP_OK;
+}
+
+/* Who watches an attribution: what the caller wants beside the maps. */
+struct watchers {
+    struct observer observers[MAX_OBSERVERS];
+    size_t count;
+    struct neurons_view neurons;
+    struct norm1_view norm1;
+};
+
+static void watch(struct watchers *watchers, void (*on_op)(void *, const struct op_call *),
+                  void *user) {
+    watchers->observers[watchers->count++] = (struct observer){on_op, user};
+}
+
+static void choose_watchers(const struct vit_session *session, struct vit_relevance *relevance,
+                            struct watchers *watchers) {
+    const struct program *program = session->runner.program;
+    watchers->count = 0;
+    if (relevance->neurons != NULL) {
+        watchers->neurons = (struct neurons_view){relevance->neurons, relevance->neurons_block,
+                                                  program->tokens.count};
+        watch(watchers, observe_neurons, &watchers->neurons);
+    }
+    if (relevance->norm1 != NULL || relevance->norm1_g != NULL) {
+        watchers->norm1 =
+            (struct norm1_view){relevance->norm1, relevance->norm1_g, (int32_t) program->depth - 1};
+        watch(watchers, observe_norm1, &watchers->norm1);
+    }
+    if (relevance->visitor.visit != NULL) {
+        watch(watchers, observe_attention, &relevance->visitor);
+    }
+}
+
+enum vitlrp_status vit_relevance(struct vit_session *session, const struct vitlrp_target *targets,
+                                 size_t target_count, const struct vit_rules *rules,
+                                 struct vit_relevance *relevance, struct vitlrp_error *err) {
+    struct runner *runner = &session->runner;
+    struct watchers watchers;
+    TRY(check_targets(session, targets, target_count, err));
+    if (relevance->neurons != NULL) {
+        TRY(check_block(session, relevance->neurons_block, err));
+    }
+    if (relevance->visitor.visit != NULL) {
+        TRY(check_attention_maps(session, err));
+    }
+    choose_watchers(session, relevance, &watchers);
+    struct ledger_lines lines = {.entries = relevance->ledger};
+    struct op_ledger ledger = ledger_of(&lines);
+    struct backward_pass pass = {.runner = runner,
+                                 .rules = rules,
+                                 .ledger = relevance->ledger == NULL ? NULL : &ledger,
+                                 .observers = watchers.observers,
+                                 .observer_count = watchers.count,
+                                 .stand_for = OP_NONE};
+    if (relevance->visitor.visit != NULL) {
+        pass.maps = session->maps;
+    }
+    profile_begin(runner->engine.profile, PROFILE_BACKWARD);
+    struct gemm_entry saved;
+    runner->engine.backend->enter(&saved);
+    relevance->explained = seed_logits(session, targets, target_count);
+    runner_backward_begin(&pass);
+    runner_backward(&pass, 0, runner->program->op_count);
+    enum vitlrp_status status = make_maps(session, relevance, err);
+    runner->engine.backend->leave(&saved);
+    profile_end(runner->engine.profile);
+    TRY(engine_check(&runner->engine, err));
+    return status;
+}
+
+/* ---- Attention matrices ---- */
+
+/* The attention of a block with all its queries: those that the forward pass left out are made. */
+static void complete_attention(const struct vit_session *session, int32_t block,
+                               struct op_call *call) {
+    struct runner *runner = (struct runner *) &session->runner;
+    const struct memory *memory = &runner->memory;
+    size_t index = program_find(runner->program, &OP_ATTENTION, block);
+    size_t qkv = memory->values[runner->program->ops[index].in[0]].producer;
+    size_t norm = memory->values[runner->program->ops[qkv].in[0]].producer;
+    runner_call(runner, index, false, 1, call);
+    if (call->in[0].query_rows < call->in[0].rows) {
+        const struct forward_pass again = {
+            .runner = runner, .images = 1, .first = norm, .end = norm + 1};
+        struct op_call queries;
+        runner_forward(&again);
+        runner_call(runner, qkv, false, 1, &queries);
+        op_qkv_complete(&queries);
+    }
+    call->out.rows = call->in[0].rows;
+    call->maps = (struct attention_maps){.a = session->maps.a};
+}
+
+enum vitlrp_status vit_visit_attention(struct vit_session *session,
+                                       const struct vit_attention_visitor *visitor,
+                                       struct vitlrp_error *err) {
+    const struct engine *engine = &session->runner.engine;
+    if (!session->has_forward) {
+        return fail(err, VITLRP_USAGE, "no forward pass yet: there is nothing to show");
+    }
+    TRY(check_attention_maps(session, err));
+    struct gemm_entry saved;
+    engine->backend->enter(&saved);
+    for (int32_t i = (int32_t) session->runner.program->depth - 1; i >= 0; i--) {
+        struct op_call call;
+        complete_attention(session, i, &call);
+        struct attention attention = op_attention_of(&call);
+        attention_matrices(engine, &attention, session->maps.a);
+        observe_attention((void *) visitor, &call);
+    }
+    engine->backend->leave(&saved);
+    return engine_check(engine, err);
+}
+
+/* Where a block's operations end. */
+static size_t block_end(const struct program *program, int32_t block) {
+    size_t end = program->op_count;
+    while (program->ops[end - 1].block != block) {
+        end--;
+    }
+    return end;
+}
+
+enum vitlrp_status vit_block_gradient(struct vit_session *session, int32_t block,
+                                      const struct vitlrp_target *targets, size_t target_count,
+                                      const struct vit_attention_visitor *visitor,
+                                      struct vitlrp_error *err) {
+    struct runner *runner = &session->runner;
+    const struct program *program = runner->program;
+    TRY(check_targets(session, targets, target_count, err));
+    TRY(check_block(session, block, err));
+    TRY(check_attention_maps(session, err));
+    const struct vit_rules rules = {.propagation = VIT_PROPAGATE_GRADIENT};
+    const struct observer observer = {observe_attention, (void *) visitor};
+    size_t last = program->streams[program->depth];
+    size_t stream = program->streams[block + 1];
+    struct backward_pass pass = {.runner = runner,
+                                 .rules = &rules,
+                                 .maps = session->maps,
+                                 .observers = &observer,
+                                 .observer_count = 1,
+                                 .stand_for = last,
+                                 .stand_in = stream};
+    size_t rows = program->ops[program->tail].pool->rows_needed(&program->tokens);
+    struct gemm_entry saved;
+    runner->engine.backend->enter(&saved);
+    seed_logits(session, targets, target_count);
+    runner_backward_begin(&pass);
+    runner_backward(&pass, program->tail, program->op_count);
+    memmove(memory_g(&runner->memory, stream), memory_g(&runner->memory, last),
+            rows * program->values[last].width * sizeof(float));
+    pass.stand_for = OP_NONE;
+    pass.rows = rows;
+    runner_backward(&pass, program_find(program, &OP_ATTENTION, block), block_end(program, block));
+    runner->engine.backend->leave(&saved);
+    return engine_check(&runner->engine, err);
+}
