@@ -15,7 +15,10 @@ trap 'rm -rf "$scratch"' EXIT
 git archive --prefix=old/ "$revision" | tar -x -C "$scratch"
 for tree in "$scratch/old" .; do
     folder=$([ "$tree" = . ] && echo "$build" || echo "$scratch/old/build")
-    cmake -S "$tree" -B "$folder" > "$scratch/log" && cmake --build "$folder" -j "$(nproc)" \
-        --target vitlrp >> "$scratch/log" || { cat "$scratch/log"; exit 1; }
+    if ! { cmake -S "$tree" -B "$folder" &&
+        cmake --build "$folder" -j "$(nproc)" --target vitlrp; } > "$scratch/log"; then
+        cat "$scratch/log"
+        exit 1
+    fi
 done
 python3 -B tests/nightly/compare_builds.py "$scratch/old/build/vitlrp" "$build/vitlrp" "${@:2}"

@@ -3,6 +3,7 @@ dataset, and pictures of every kind. All of it is made from the project's own fi
 
 import array
 import json
+import math
 import pathlib
 import random
 import shutil
@@ -18,6 +19,7 @@ import seed_pictures  # noqa: E402
 CLASSES = {"n01443537": ["goldfish"], "n01882714": ["koala", "panda"], "n03160309": ["dam"],
            "n04540053": ["volleyball"], "n02403003": ["moose"]}
 CLASS_COUNT = 7
+REPEATED = 262139
 
 # name: (input height, width, patch height, width, dim, heads, depth, mlp, further facts)
 SHAPES = {
@@ -28,6 +30,7 @@ SHAPES = {
     "many-tokens": (96, 96, 4, 4, 48, 2, 2, 96, {}),
     "broad": (64, 64, 16, 16, 256, 4, 2, 640, {}),
 }
+VIT_B = (224, 224, 16, 16, 768, 12, 12, 3072, {})
 
 
 def tensors_of(shape, layer_scale):
@@ -54,30 +57,31 @@ def tensors_of(shape, layer_scale):
 
 
 def random_values(rng, name, extents):
-    """Large enough that every part of the model matters, small enough that softmax does not saturate."""
-    count = 1
-    for extent in extents:
-        count *= extent
+    """Large enough that every part of the model matters, small enough that softmax does not saturate.
+    Many values are few ones repeated, of a count that divides no row."""
+    count = math.prod(extents)
+    drawn = min(count, REPEATED)
     if "norm" in name and name.endswith("weight") or name.endswith("gamma"):
         return array.array("f", (rng.uniform(0.5, 1.5) for _ in range(count)))
     inputs = 16 if len(extents) == 1 or extents[0] == 1 else count // extents[0]
     size = (3.0 / inputs) ** 0.5
-    return array.array("f", (rng.uniform(-size, size) for _ in range(count)))
+    values = array.array("f", (rng.uniform(-size, size) for _ in range(drawn)))
+    return (values * -(-count // drawn))[:count]
 
 
-def write_safetensors(path, tensors, facts):
-    """`facts` in the project's own field of the metadata."""
+def write_safetensors(path, extents_of, values_of, facts):
+    """Tensors by name, made one after the other; `facts` in the project's own field of the metadata."""
     header, offset = {"__metadata__": {"vitlrp": json.dumps(facts)}}, 0
-    for name, (extents, values) in tensors.items():
-        end = offset + 4 * len(values)
+    for name, extents in extents_of.items():
+        end = offset + 4 * math.prod(extents)
         header[name] = {"dtype": "F32", "shape": extents, "data_offsets": [offset, end]}
         offset = end
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
     with open(path, "wb") as file:
         file.write(struct.pack("<Q", len(text)) + text)
-        for _, values in tensors.values():
-            file.write(values.tobytes())
+        for name, extents in extents_of.items():
+            values_of(name, extents).tofile(file)
 
 
 def write_npy(path, extents, values):
@@ -91,10 +95,9 @@ def write_model(folder, name, shape, layer_scale=False):
     """Weights and an input beside them: (model, input)."""
     rng = random.Random(name)
     target = folder / f"{name}.safetensors"
-    tensors = {tensor: (extents, random_values(rng, tensor, extents))
-               for tensor, extents in tensors_of(shape, layer_scale).items()}
     facts = {"architecture": "vit", "image_size": list(shape[:2]), "num_heads": shape[5], **shape[8]}
-    write_safetensors(target, tensors, facts)
+    write_safetensors(target, tensors_of(shape, layer_scale),
+                      lambda tensor, extents: random_values(rng, tensor, extents), facts)
     height, width = shape[:2]
     values = array.array("f", (rng.gauss(0, 1) for _ in range(3 * height * width)))
     write_npy(folder / f"{name}.npy", (3, height, width), values)
