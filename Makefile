@@ -1,30 +1,35 @@
-# A front door to CMake: `make demo` for a first picture, `make check` for the tests.
+# A front door to CMake: `make demo` for a first picture, `make deps` and `make check` for the tests.
 BUILD ?= build
 JOBS ?= $(shell nproc)
+
+# What building and testing need. libzstd-dev: Debian 13's libcrypto, where a program is linked statically.
+# file: CPack tells by it which of a package's files are libraries.
 PACKAGES = build-essential cmake ninja-build pkg-config libjpeg62-turbo-dev libpng-dev zlib1g-dev \
-	libjansson-dev libopenblas-openmp-dev libcmocka-dev libstb-dev libssl-dev libdnnl-dev python3 \
-	python3-numpy clang clang-format
+	libjansson-dev libopenblas-openmp-dev libcmocka-dev libstb-dev libssl-dev libdnnl-dev libzstd-dev \
+	file python3 python3-numpy
+# Programs that some tests try the sources, pages, packages and batches with; they say so where one is missing.
+CHECK_PACKAGES = clang-format fish lintian man-db mandoc shellcheck strace zsh
+# What .ci/run needs beside these, with the newest compilers that the release has.
+NEWEST = $(shell for name in gcc clang; do \
+	apt-cache search --names-only "^$$name-[0-9]+$$" 2>/dev/null | cut -d ' ' -f 1 | sort -V | tail -n 1; done)
+CI_PACKAGES = $(CHECK_PACKAGES) clang clang-tidy $(NEWEST)
+# What tests/nightly needs beside PACKAGES.
+NIGHTLY_PACKAGES = clang gcovr libclang-rt-14-dev python3-pil python3-torch strace valgrind
+
 SUDO = $(shell [ "$$(id -u)" = 0 ] || echo sudo)
-MISSING = $(shell dpkg-query -W -f '$${Package} $${db:Status-Status}\n' $(PACKAGES) 2>/dev/null | \
+# $(call missing,PACKAGES): those that are not installed; nothing where there is no dpkg to ask.
+missing = $(shell command -v dpkg-query >/dev/null 2>&1 && \
+	{ dpkg-query -W -f '$${Package} $${db:Status-Status}\n' $(1) 2>/dev/null; echo; } | \
 	awk '$$2 == "installed" {have[$$1] = 1} \
-	END {n = split("$(PACKAGES)", p, " "); for (i = 1; i <= n; i++) if (!(p[i] in have)) print p[i]}')
+	END {n = split("$(1)", p, " "); for (i = 1; i <= n; i++) if (!(p[i] in have)) print p[i]}')
 
-# Debian 13's libcrypto needs it where a program is linked statically.
-PACKAGES += libzstd-dev
-# CPack tells by it which of a package's files are libraries.
-PACKAGES += file
-# Programs that some tests try the pages, packages and batches with; they say so where one is missing.
-CHECK_PACKAGES = fish lintian man-db mandoc shellcheck strace zsh
-# What tests/nightly needs beside these.
-NIGHTLY_PACKAGES = gcovr libclang-rt-14-dev python3-pil python3-torch strace valgrind
-
-.PHONY: all deps check-deps nightly-deps configure build demo check install package clean
+.PHONY: all deps check-deps ci-deps nightly-deps need-packages configure build demo check install package clean
 
 all: build
 
 # Debian packages; does nothing, and needs no rights, where all of them are there.
 deps:
-	@missing="$(MISSING)"; [ -z "$$missing" ] || { \
+	@missing="$(call missing,$(PACKAGES))"; [ -z "$$missing" ] || { \
 	$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get update -q && \
 	$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends \
 	$$missing; }
@@ -32,8 +37,19 @@ deps:
 check-deps:
 	@$(MAKE) --no-print-directory deps PACKAGES="$(PACKAGES) $(CHECK_PACKAGES)"
 
+# In two steps: the newest compilers are known when the lists of packages are there.
+ci-deps: deps
+	@$(MAKE) --no-print-directory deps PACKAGES="$(PACKAGES) $(CI_PACKAGES)"
+
 nightly-deps:
 	@$(MAKE) --no-print-directory deps PACKAGES="$(PACKAGES) $(NIGHTLY_PACKAGES)"
+
+# Says what is missing, and installs nothing.
+need-packages:
+	@missing="$(strip $(call missing,$(PACKAGES)))"; [ -z "$$missing" ] || { \
+	echo "These packages are missing: $$missing" >&2; echo "\`make deps\` installs them." >&2; exit 1; }
+	@missing="$(strip $(call missing,$(CHECK_PACKAGES)))"; [ -z "$$missing" ] || { \
+	echo "Tests that need these packages are left out: $$missing"; echo "\`make check-deps\` installs them."; }
 
 configure:
 	@cmake -S . -B $(BUILD) -G Ninja $(CMAKE_FLAGS)
@@ -46,18 +62,18 @@ demo: deps
 	@cmake --build $(BUILD) -j $(JOBS) --target vitlrp
 	$(BUILD)/vitlrp data/goldfish.jpg --style panel -o $(BUILD)/goldfish.heat.png
 
-check: deps
-	@$(MAKE) --no-print-directory build CMAKE_FLAGS=-DVITLRP_WERROR=ON
+check: need-packages
+	@$(MAKE) --no-print-directory build
 	@ctest --test-dir $(BUILD) --output-on-failure -j $(JOBS)
 
 install: build
 	cmake --install $(BUILD)
 
 # Debian packages, in $(BUILD)-package. Built apart: with Debian's prefix, without tests.
-package: deps
+package: need-packages
 	@cmake -S . -B $(BUILD)-package -G Ninja -DCMAKE_INSTALL_PREFIX=/usr -DVITLRP_TESTS=OFF \
 	$(CMAKE_FLAGS)
 	@cmake --build $(BUILD)-package -j $(JOBS) --target package
 
 clean:
-	rm -rf $(BUILD) $(BUILD)-package
+	rm -rf $(BUILD) $(BUILD)-*

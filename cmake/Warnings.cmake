@@ -4,7 +4,6 @@ set(CMAKE_C_STANDARD_REQUIRED ON)
 set(CMAKE_C_EXTENSIONS OFF)
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 set(CMAKE_C_VISIBILITY_PRESET hidden)
-set(CMAKE_C_FLAGS_RELEASE "-O2 -DNDEBUG")
 
 add_compile_options(
     $<$<COMPILE_LANGUAGE:C>:-Wall>
@@ -15,6 +14,9 @@ add_compile_options(
     $<$<COMPILE_LANGUAGE:C>:-Wmissing-prototypes>
     $<$<COMPILE_LANGUAGE:C>:-Wvla>
     $<$<COMPILE_LANGUAGE:C>:-Wwrite-strings>
+    # Constants of ours are anonymous enumerations, as C11 has no other typed ones: sums and products of them are meant.
+    $<$<COMPILE_LANG_AND_ID:C,Clang>:-Wno-enum-enum-conversion>
+    $<$<COMPILE_LANG_AND_ID:C,Clang>:-Wno-enum-float-conversion>
     -fstack-protector-strong)
 if(VITLRP_WERROR)
     add_compile_options($<$<COMPILE_LANGUAGE:C>:-Werror>)
@@ -31,7 +33,10 @@ if(VITLRP_TSAN)
     add_link_options(-fsanitize=thread)
 endif()
 if(VITLRP_FUZZ)
-    # Our own asserts count as findings.
-    add_compile_options(-fsanitize=fuzzer-no-link -UNDEBUG)
+    add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+if(VITLRP_SANITIZE OR VITLRP_TSAN OR VITLRP_FUZZ)
+    # Our own asserts are findings like others. Behind the flags of the build type, which say -DNDEBUG.
+    add_compile_options(-UNDEBUG)
 endif()
 add_link_options(-Wl,-z,relro,-z,now)

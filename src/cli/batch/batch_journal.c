@@ -111,8 +111,8 @@ static enum vitlrp_status next_line(struct line_reader *reader, const char **lin
 static enum vitlrp_status scan_lines(struct batch_journal *journal, struct line_reader *reader,
                                      struct vitlrp_error *err) {
     for (size_t number = 1;; number++) {
-        struct line parsed;
-        const char *line;
+        struct line parsed = {0, BATCH_FAILED};
+        const char *line = NULL;
         size_t length = 0;
         TRY(next_line(reader, &line, &length, err));
         if (line == NULL) {
