@@ -215,10 +215,10 @@ static enum vitlrp_status drop_unlabelled(struct gathering *gathering, struct vi
     }
     gathering->count = kept;
     if (kept == 0) {
-        return fail(err, VITLRP_MISMATCH,
-                    "none of its %zu images has a label that the model knows (--target predicted "
-                    "needs none)",
-                    gathering->found);
+        enum vitlrp_status status =
+            fail(err, VITLRP_MISMATCH, "none of its %zu images has a label that the model knows",
+                 gathering->found);
+        return error_topic(err, status, VITLRP_TOPIC_EVAL_TARGET);
     }
     return VITLRP_OK;
 }

@@ -24,10 +24,20 @@ enum vitlrp_status {
     VITLRP_INTERNAL /* a bug of the library's */
 };
 
+/* What a caller could give or ask for after a failure, where the library knows. A message states
+ * the fact only: a program adds how its own users do it. */
+enum vitlrp_topic {
+    VITLRP_TOPIC_NONE,
+    VITLRP_TOPIC_HEADS,      /* the number of attention heads, in the model's options */
+    VITLRP_TOPIC_CLASSES,    /* which classes the model has */
+    VITLRP_TOPIC_EVAL_TARGET /* VITLRP_EVAL_PREDICTED, which needs no labels */
+};
+
 /* Owned by the caller, overwritten by a failing call only. */
 struct vitlrp_error {
     enum vitlrp_status status;
-    int system_errno;  /* errno of the system call that failed with VITLRP_IO, else 0 */
+    int system_errno; /* errno of the system call that failed with VITLRP_IO, else 0 */
+    enum vitlrp_topic topic;
     char message[512]; /* one line of UTF-8, always terminated: file (if any), reason, what to do */
 };
 

@@ -69,7 +69,7 @@ EvalCancelled = CFUNCTYPE(c_int32, c_void_p)
 
 
 class Error(Structure):
-    _fields_ = [("status", c_int), ("system_errno", c_int), ("message", c_char * 512)]
+    _fields_ = [("status", c_int), ("system_errno", c_int), ("topic", c_int), ("message", c_char * 512)]
 
 
 class Log(Structure):

@@ -249,11 +249,11 @@ static void find_matches(const struct class_table *table, const char *text, stru
 /* Says of a class that exists elsewhere in ImageNet that this model does not have it. */
 static enum vitlrp_status fail_lacking(const struct labels *labels, const struct class_entry *entry,
                                        struct vitlrp_error *err) {
-    return fail(
-        err, VITLRP_USAGE,
-        "class %d '%s' (%s) is not among the %zu classes of ImageNet that this model knows: "
-        "`vitlrp info --classes` lists them",
-        entry->index, entry->name, entry->wnid, labels->classes.count);
+    enum vitlrp_status status =
+        fail(err, VITLRP_USAGE,
+             "class %d '%s' (%s) is not among the %zu classes of ImageNet that this model knows",
+             entry->index, entry->name, entry->wnid, labels->classes.count);
+    return error_topic(err, status, VITLRP_TOPIC_CLASSES);
 }
 
 static enum vitlrp_status fail_out_of_range(const struct labels *labels, const char *text,
@@ -271,10 +271,11 @@ static enum vitlrp_status fail_out_of_range(const struct labels *labels, const c
         lowest = classes->items[i].index < lowest ? classes->items[i].index : lowest;
         highest = classes->items[i].index > highest ? classes->items[i].index : highest;
     }
-    return fail(err, VITLRP_USAGE,
-                "class %s is out of range: this model has %zu classes with indices from %d to %d: "
-                "`vitlrp info --classes` lists them",
-                escaped, classes->count, lowest, highest);
+    enum vitlrp_status status =
+        fail(err, VITLRP_USAGE,
+             "class %s is out of range: this model has %zu classes with indices from %d to %d",
+             escaped, classes->count, lowest, highest);
+    return error_topic(err, status, VITLRP_TOPIC_CLASSES);
 }
 
 static enum vitlrp_status find_index(const struct labels *labels, const char *text, size_t *output,
@@ -335,11 +336,10 @@ static enum vitlrp_status fail_unnamed(const struct labels *labels, const char *
         return fail(err, VITLRP_USAGE, "no class is called '%s'; did you mean %s%s?", escaped,
                     matches->count > 1 ? "one of " : "", matches->list.data);
     }
-    return fail(err, VITLRP_USAGE,
-                "no class is called '%s'; give an index, a WordNet id or a label (`vitlrp info "
-                "--classes` lists "
-                "them)",
-                escaped);
+    enum vitlrp_status status =
+        fail(err, VITLRP_USAGE, "no class is called '%s'; give an index, a WordNet id or a label",
+             escaped);
+    return error_topic(err, status, VITLRP_TOPIC_CLASSES);
 }
 
 enum vitlrp_status labels_find(const struct labels *labels, const char *text, size_t *output,

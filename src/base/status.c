@@ -14,6 +14,7 @@ static void record(struct vitlrp_error *err, enum vitlrp_status status, int syst
     char text[sizeof err->message];
     err->status = status;
     err->system_errno = system_errno;
+    err->topic = VITLRP_TOPIC_NONE;
     if (vsnprintf(text, sizeof text, format, arguments) < 0) {
         text[0] = '\0';
     }
@@ -57,6 +58,14 @@ enum vitlrp_status error_prefix(struct vitlrp_error *err, enum vitlrp_status sta
     text_escape_name(name, sizeof name, prefix);
     snprintf(joined, sizeof joined, "%s: %s", name, err->message);
     text_escape_line(err->message, sizeof err->message, joined);
+    return status;
+}
+
+enum vitlrp_status error_topic(struct vitlrp_error *err, enum vitlrp_status status,
+                               enum vitlrp_topic topic) {
+    if (err != NULL && status != VITLRP_OK) {
+        err->topic = topic;
+    }
     return status;
 }
 

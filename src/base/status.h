@@ -27,6 +27,10 @@ fail_errno(struct vitlrp_error *err, int system_errno, const char *format, ...);
 enum vitlrp_status error_prefix(struct vitlrp_error *err, enum vitlrp_status status,
                                 const char *prefix);
 
+/* Says what the caller could do about a failure; `status` is returned. */
+enum vitlrp_status error_topic(struct vitlrp_error *err, enum vitlrp_status status,
+                               enum vitlrp_topic topic);
+
 /* Hands a failure on as it is, errno included, from a record of the caller's own (of a worker, of a
  * call that may fail) to *err, which may be NULL. Returns from->status. */
 enum vitlrp_status error_forward(struct vitlrp_error *err, const struct vitlrp_error *from);

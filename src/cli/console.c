@@ -65,10 +65,29 @@ enum exit_code exit_code_of(enum vitlrp_status status, enum exit_code stage) {
     return CODE_INTERNAL;
 }
 
+/* What the library leaves to the program: the option that its users have for it. */
+static const char *hint_of(enum vitlrp_topic topic) {
+    switch (topic) {
+    case VITLRP_TOPIC_HEADS:
+        return " (--heads)";
+    case VITLRP_TOPIC_CLASSES:
+        return " (`vitlrp info --classes` lists them)";
+    case VITLRP_TOPIC_EVAL_TARGET:
+        return " (--target predicted needs none)";
+    case VITLRP_TOPIC_NONE:
+        break;
+    }
+    return "";
+}
+
+void console_fail(const struct vitlrp_error *err) {
+    fprintf(stderr, "vitlrp: %s%s\n", err->message, hint_of(err->topic));
+}
+
 enum exit_code console_check(enum vitlrp_status status, enum exit_code stage,
                              const struct vitlrp_error *err) {
     if (status != VITLRP_OK) {
-        console_error(err->message);
+        console_fail(err);
     }
     return exit_code_of(status, stage);
 }

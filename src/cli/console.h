@@ -27,6 +27,9 @@ struct console {
 /* "vitlrp: MESSAGE" on standard error. */
 void console_error(const char *message);
 
+/* The same of a failure, with the option that helps where the library knows of one. */
+void console_fail(const struct vitlrp_error *err);
+
 /* "vitlrp: warning: ..." unless quiet. */
 #if defined(__GNUC__)
 __attribute__((format(printf, 2, 3)))

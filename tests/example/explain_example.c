@@ -148,7 +148,8 @@ static void release(struct example *e) {
 }
 
 int main(int argc, char **argv) {
-    struct example e = {NULL, NULL, NULL, NULL, NULL, NULL, NULL, {VITLRP_OK, 0, ""}};
+    struct example e = {NULL, NULL, NULL, NULL,
+                        NULL, NULL, NULL, {VITLRP_OK, 0, VITLRP_TOPIC_NONE, ""}};
     size_t size = 0;
     int failed = 1;
     if (argc != 4) {

@@ -252,7 +252,8 @@ static void test_heads(void **unused) {
     struct vit_load_options options = {.heads = 0};
     assert_int_equal(vit_model_load_memory(bytes.data, bytes.size, "m", &options, &model, &err),
                      VITLRP_MISMATCH);
-    assert_non_null(strstr(err.message, "--heads"));
+    assert_int_equal(err.topic, VITLRP_TOPIC_HEADS);
+    assert_null(strstr(err.message, "--heads"));
     options.heads = 3;
     assert_int_equal(vit_model_load_memory(bytes.data, bytes.size, "m", &options, &model, &err),
                      VITLRP_MISMATCH);
@@ -308,7 +309,7 @@ static void test_folders(void **unused) {
         {"{\"intermediate_size\":\"x\"}", VITLRP_MISMATCH, "intermediate_size"},
         {"{\"image_size\":64,\"num_attention_heads\":4}", VITLRP_MISMATCH, "do not fit"},
         {"{\"num_attention_heads\":5}", VITLRP_MISMATCH, "5 attention heads do not divide"},
-        {"{}", VITLRP_MISMATCH, "--heads"},
+        {"{}", VITLRP_MISMATCH, "no multiple of 64: give it"},
     };
     static const char CONFIG[] = "{\"model_type\":\"vit\",\"num_attention_heads\":2,"
                                  "\"hidden_act\":\"quick_gelu\"}";

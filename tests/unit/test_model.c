@@ -111,7 +111,8 @@ static void test_classes_of_part_of_imagenet(void **unused) {
     assert_int_equal(found.output, 0);
     assert_string_equal(found.wnid, "n01443537");
     expect_no_class(model, "282", "class 282 'tiger cat' (n02123159) is not among the 200");
-    expect_no_class(model, "282", "vitlrp info");
+    assert_int_equal(vitlrp_model_find_class(model, "282", &found, &error), VITLRP_USAGE);
+    assert_int_equal(error.topic, VITLRP_TOPIC_CLASSES);
     expect_no_class(model, "n02123159", "class 282");
     expect_no_class(model, "Tiger Cat", "class 282");
     expect_no_class(model, "1000", "200 classes with indices from 1 to 988");

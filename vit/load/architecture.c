@@ -188,11 +188,12 @@ static enum vitlrp_status infer_heads(size_t stored, const struct architecture_h
                     "the file does not tell the attention heads: taking dim / %d = %d", HEAD_SIZE,
                     config->heads);
     } else if (config->heads == 0) {
-        return fail(
-            err, VITLRP_MISMATCH,
-            "the file does not tell the number of attention heads, and dim %d is no multiple "
-            "of %d: give it (--heads)",
-            config->dim, HEAD_SIZE);
+        enum vitlrp_status status =
+            fail(err, VITLRP_MISMATCH,
+                 "the file does not tell the number of attention heads, and dim %d is no multiple "
+                 "of %d: give it",
+                 config->dim, HEAD_SIZE);
+        return error_topic(err, status, VITLRP_TOPIC_HEADS);
     }
     if (config->heads < 1 || config->dim % config->heads != 0) {
         return fail(err, VITLRP_MISMATCH, "%d attention heads do not divide dim %d", config->heads,

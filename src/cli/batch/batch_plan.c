@@ -164,7 +164,9 @@ enum vitlrp_status batch_plan_open(const struct batch_choice *choice,
     options.truth = choice->truth;
     options.target = settings->class_is_label ? VITLRP_EVAL_LABEL : VITLRP_EVAL_PREDICTED;
     options.limit = (size_t) choice->limit;
-    TRY(from_library(vitlrp_dataset_open(model, &options, &plan->dataset, &detail), &detail, err));
+    enum vitlrp_status status = vitlrp_dataset_open(model, &options, &plan->dataset, &detail);
+    detail.topic = VITLRP_TOPIC_NONE; /* eval's option; batch takes labels only if asked to */
+    TRY(from_library(status, &detail, err));
     vitlrp_dataset_info_init(&plan->info);
     vitlrp_dataset_describe(plan->dataset, &plan->info);
     size_t shard = (size_t) choice->shard;
