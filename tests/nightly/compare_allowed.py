@@ -38,6 +38,20 @@ def backend_in_use(old, new):
     return old == "auto" and new in ("openblas", "onednn")
 
 
+def reversed_pair(old, new):
+    return isinstance(new, list) and old == new[::-1]
+
+
+def arithmetic(old, new):
+    """What computed, for the first time."""
+    return old == ABSENT and isinstance(new, dict) and \
+        {"backend", "library", "kernels", "precision"} <= set(new)
+
+
+def dropped(_old, new):
+    return new == ABSENT
+
+
 def close(old, new):
     """Equal within rounding: what LayerScale as an operation of its own may change."""
     if isinstance(old, Array) and isinstance(new, Array):
@@ -65,7 +79,9 @@ class Allowed:
                     self.holds(difference.old, difference.new))
 
 
-RECORDS = r"(.*/)?[^/]*\.json|std(out|err)\.\d+"
+RECORDS = r"(.*/)?[^/]*\.jsonl?|std(out|err)\.\d+"
+RUNS = r"[a-z0-9]+/run(\.\d-of-\d)?\.json"
+RESULTS = r"[a-z0-9]+/results(\.\d-of-\d)?\.jsonl"
 
 ALLOWED = [
     # Measured, or the program's own name.
@@ -73,7 +89,7 @@ ALLOWED = [
             r"(lines\.\d+\.)?timing_ms\..*"),
     Allowed("measured", "what bench measures is never equal", r"bench/.*", r"b\.json",
             r"(.*[._])?(ms|gflops|seconds|per_\w+|share|ratio|peak_memory_bytes)"),
-    Allowed("version", "the program's version", r".*", RECORDS + r"|.*run.*\.json",
+    Allowed("version", "the program's version", r".*", RECORDS,
             r"(lines\.\d+\.)?(.*\.)?version", later_version),
     # Texts for people.
     Allowed("texts", "texts for people are written anew", r".*", r"std(out|err)\.\d+", r"text"),
@@ -86,11 +102,20 @@ ALLOWED = [
     # Formats.
     Allowed("formats", "every JSON has its format, and a changed one has a higher number", r".*",
             RECORDS, r"(lines\.\d+\.)?format", next_format),
+    Allowed("formats of lines", "batch's lines have a format instead of a number", r".*", RESULTS,
+            r"lines\.\d+\.v", lambda old, new: old == 1 and new == ABSENT),
     # Faults of 0.1.
     Allowed("B3", "eval records what computed: the backend that was used", r"eval/.*",
             r"[a-z0-9]+\.json", r"settings\.backend", backend_in_use),
     Allowed("B3 fields", "and kernels, libraries and the rule of attention", r"eval/.*",
             r"[a-z0-9]+\.json", r"settings\..*", added),
+    Allowed("B3 batch", "batch records what computed in one object, instead of the backend alone",
+            r".*", RUNS, r"settings\.backend", dropped),
+    Allowed("B3 batch", "which its settings now hold", r".*", RUNS, r"settings\.arithmetic",
+            arithmetic),
+    Allowed("B3 B9 hash", "and the hash of the settings follows", r".*", RUNS, r"settings_sha256"),
+    Allowed("B9", "crop is [height, width] everywhere", r".*", RECORDS,
+            r"(lines\.\d+\.|settings\.)?preprocess\.crop", reversed_pair),
     Allowed("B8", "LayerScale is an operation: within rounding where there is no epsilon",
             r"layer-scale/.*|models/.*deit3.*", r".*\.(npy|json)", r".*", close),
     Allowed("B8 epsilon", "and it takes part in the stabiliser where it is not",

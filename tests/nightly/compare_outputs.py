@@ -108,17 +108,18 @@ def compare_picture(name, old, new):
 
 
 def compare_values(name, key, old, new):
-    """JSON values; numbers of one kind, booleans apart from them."""
+    """JSON values; numbers of one kind, booleans apart from them. A pair, a size say, is one value."""
     if isinstance(old, dict) and isinstance(new, dict):
         found = []
         for part in [*old, *(part for part in new if part not in old)]:
             found += compare_values(name, f"{key}.{part}" if key else part, old.get(part, ABSENT),
                                     new.get(part, ABSENT))
         return found
-    if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+    pair = isinstance(old, list) and len(old) == 2 and not isinstance(old[0], (dict, list))
+    if isinstance(old, list) and isinstance(new, list) and len(old) == len(new) and not pair:
         return [difference for index, pair in enumerate(zip(old, new))
                 for difference in compare_values(name, f"{key}.{index}", *pair)]
-    if type(old) is not type(new) or old != new:
+    if type(old) is not type(new) or repr(old) != repr(new):
         return [Difference(name, key, old, new)]
     return []
 

@@ -15,7 +15,7 @@ import compare_cases
 import compare_inputs
 
 HERE = pathlib.Path(__file__).resolve().parent
-USED = ["classes/index", "eval/options/boxes", "batch/options/limit", "preprocessing/default/koala",
+USED = ["classes/index", "info/wide", "eval/options/boxes", "batch/options/limit", "preprocessing/default/koala",
         "layer-scale/attnlrp/epsilon-0", "layer-scale/attnlrp/epsilon-0.01"]
 WRAPPER = """#!/bin/sh
 exec {program} "$@" {option}
@@ -121,6 +121,11 @@ FAULTS = [
     ("batch/options/limit", "maps/results.jsonl", replace('"status":"ok"', '"status":"io"'), True,
      ".status"),
     ("batch/options/limit", "maps/run.json", set_key("settings", "limit", value=5), True, "limit"),
+    ("info/wide", "info.json", edit_json(lambda whole: whole["preprocess"]["crop"].reverse()), False,
+     ""),
+    ("info/wide", "info.json", set_key("preprocess", "crop", value=[24, 63]), True, "crop"),
+    ("info/wide", "info.json", edit_json(lambda whole: whole["patch_size"].reverse()), False, ""),
+    ("info/wide", "info.json", edit_json(lambda whole: whole["input_size"].reverse()), True, "input"),
     ("layer-scale/attnlrp/epsilon-0", "map.npy", flip(-4), False, ""),
     ("layer-scale/attnlrp/epsilon-0", "map.npy", flip(-1, 128), True, "array"),
     ("layer-scale/attnlrp/epsilon-0.01", "map.npy", flip(-1, 128), False, ""),
