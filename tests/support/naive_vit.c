@@ -17,16 +17,22 @@ struct walk {
     double *hidden;           /* [tokens, mlp_dim] */
 };
 
-/* y (stride `outputs`) = x W^T + b, added to what is there if `add`. */
-static void linear(const double *x, size_t rows, size_t inputs, const float *weight,
-                   const float *bias, size_t outputs, bool add, double *y) {
+/* A layer, and factors of its outputs; bias and factors NULL: none. */
+struct layer {
+    const float *weight, *bias, *scale;
+};
+
+/* y (stride `outputs`) = scale * (x W^T + b), added to what is there if `add`. */
+static void linear(const double *x, size_t rows, size_t inputs, struct layer layer, size_t outputs,
+                   bool add, double *y) {
     for (size_t r = 0; r < rows; r++) {
         for (size_t j = 0; j < outputs; j++) {
-            double sum = (bias == NULL ? 0.0 : bias[j]) + (add ? y[r * outputs + j] : 0.0);
+            double sum = layer.bias == NULL ? 0.0 : layer.bias[j];
             for (size_t i = 0; i < inputs; i++) {
-                sum += x[r * inputs + i] * weight[j * inputs + i];
+                sum += x[r * inputs + i] * layer.weight[j * inputs + i];
             }
-            y[r * outputs + j] = sum;
+            sum *= layer.scale == NULL ? 1.0 : layer.scale[j];
+            y[r * outputs + j] = sum + (add ? y[r * outputs + j] : 0.0);
         }
     }
 }
@@ -118,18 +124,21 @@ static void attend(struct walk *walk, int32_t block) {
 static void pass_block(struct walk *walk, int32_t index, const struct vit_block *block) {
     size_t mlp = (size_t) walk->config->mlp_dim;
     norm(walk, walk->x, walk->tokens, block->norm1_weight, block->norm1_bias, walk->normed);
-    linear(walk->normed, walk->tokens, walk->dim, block->qkv_weight, block->qkv_bias, 3 * walk->dim,
-           false, walk->qkv);
+    linear(walk->normed, walk->tokens, walk->dim,
+           (struct layer){block->qkv_weight, block->qkv_bias, NULL}, 3 * walk->dim, false,
+           walk->qkv);
     attend(walk, index);
-    linear(walk->heads, walk->tokens, walk->dim, block->proj_weight, block->proj_bias, walk->dim,
-           true, walk->x);
+    linear(walk->heads, walk->tokens, walk->dim,
+           (struct layer){block->proj_weight, block->proj_bias, block->proj_scale}, walk->dim, true,
+           walk->x);
     norm(walk, walk->x, walk->tokens, block->norm2_weight, block->norm2_bias, walk->normed);
-    linear(walk->normed, walk->tokens, walk->dim, block->fc1_weight, block->fc1_bias, mlp, false,
-           walk->hidden);
+    linear(walk->normed, walk->tokens, walk->dim,
+           (struct layer){block->fc1_weight, block->fc1_bias, NULL}, mlp, false, walk->hidden);
     for (size_t i = 0; i < walk->tokens * mlp; i++) {
         walk->hidden[i] *= 0.5 * (1.0 + erf(walk->hidden[i] / sqrt(2.0)));
     }
-    linear(walk->hidden, walk->tokens, mlp, block->fc2_weight, block->fc2_bias, walk->dim, true,
+    linear(walk->hidden, walk->tokens, mlp,
+           (struct layer){block->fc2_weight, block->fc2_bias, block->fc2_scale}, walk->dim, true,
            walk->x);
 }
 
@@ -152,7 +161,8 @@ void naive_vit(const struct vit_model *model, const float *input, struct naive_n
         pass_block(&walk, i, &model->weights.blocks[i]);
     }
     norm(&walk, walk.x, 1, model->weights.norm_weight, model->weights.norm_bias, walk.normed);
-    linear(walk.normed, 1, walk.dim, model->weights.head_weight, model->weights.head_bias,
+    linear(walk.normed, 1, walk.dim,
+           (struct layer){model->weights.head_weight, model->weights.head_bias, NULL},
            (size_t) config->classes, false, logits);
     free(walk.x);
     free(walk.normed);

@@ -145,9 +145,9 @@ static void test_optional_parts(void **unused) {
     vit_model_free(model);
 }
 
-/* LayerScale, in timm's naming and in DeiT's: folded into the layer before it, where it is there.
- */
-static void test_layer_scale_is_folded(void **unused) {
+/* LayerScale, in timm's naming and in DeiT's: an operation of its own where it is there, 1 in the
+ * blocks that lack it. */
+static void test_layer_scale(void **unused) {
     static const char *const names[] = {"blocks.1.ls2.gamma", "blocks.1.gamma_2"};
     (void) unused;
     for (size_t n = 0; n < 2; n++) {
@@ -159,16 +159,14 @@ static void test_layer_scale_is_folded(void **unused) {
         safetensors_make(&list, "F32", NULL, &bytes);
         struct vit_model *model = expect_loaded_free(&bytes, 2);
         for (size_t i = 0; i < 8 * 16; i++) {
-            float scale = pth_value(names[n], i / 16);
             assert_true(model->weights.blocks[1].fc2_weight[i] ==
-                        pth_value("blocks.1.mlp.fc2.weight", i) * scale);
-            assert_true(model->weights.blocks[0].fc2_weight[i] ==
-                        pth_value("blocks.0.mlp.fc2.weight", i));
+                        pth_value("blocks.1.mlp.fc2.weight", i));
         }
         for (size_t i = 0; i < 8; i++) {
-            assert_true(model->weights.blocks[1].fc2_bias[i] ==
-                        pth_value("blocks.1.mlp.fc2.bias", i) * pth_value(names[n], i));
+            assert_true(model->weights.blocks[1].fc2_scale[i] == pth_value(names[n], i));
+            assert_true(model->weights.blocks[0].fc2_scale[i] == 1.0F);
         }
+        assert_null(model->weights.blocks[0].proj_scale);
         vit_model_free(model);
     }
 }
@@ -397,7 +395,7 @@ int main(void) {
         cmocka_unit_test(test_edited_models),
         cmocka_unit_test(test_other_networks),
         cmocka_unit_test(test_optional_parts),
-        cmocka_unit_test(test_layer_scale_is_folded),
+        cmocka_unit_test(test_layer_scale),
         cmocka_unit_test(test_metadata),
         cmocka_unit_test(test_huge_patches),
         cmocka_unit_test(test_heads),

@@ -136,45 +136,6 @@ static enum vitlrp_status fill_slot(const struct source *source,
     return VITLRP_OK;
 }
 
-/* A factor per output and the layer whose outputs it multiplies. */
-struct fold {
-    enum slot scale, weight, bias;
-};
-
-static const struct fold FOLDS[] = {{SLOT_PROJ_SCALE, SLOT_PROJ_WEIGHT, SLOT_PROJ_BIAS},
-                                    {SLOT_FC2_SCALE, SLOT_FC2_WEIGHT, SLOT_FC2_BIAS}};
-
-/* Multiplies the outputs of a layer by LayerScale's factors, if the checkpoint has them. A fixed
- * factor per output changes z and every contribution to it alike, so that forward pass and
- * relevance are those of the two steps under every rule. */
-static enum vitlrp_status fold_scale(const struct source *source,
-                                     const struct layout_binding *binding, size_t block,
-                                     const struct fold *fold, struct vit_model *model,
-                                     struct vitlrp_error *err) {
-    const struct bound_tensor *bound = layout_bound(binding, block, fold->scale, PART_WHOLE);
-    struct slot_size size = slot_size(&model->config, fold->weight);
-    float *weight = slot_data(model, fold->weight, block);
-    float *bias = slot_data(model, fold->bias, block);
-    if (bound->tensor == NULL) {
-        return VITLRP_OK;
-    }
-    float *scale = mem_calloc(size.rows, sizeof *scale);
-    if (scale == NULL) {
-        return fail(err, VITLRP_NOMEM, "out of memory for LayerScale");
-    }
-    struct target target = {.data = scale, .arrangement = bound->row->arrangement};
-    enum vitlrp_status status = read_tensor(source, bound->tensor, &target, err);
-    for (size_t row = 0; row < size.rows && status == VITLRP_OK; row++) {
-        for (size_t column = 0; column < size.columns; column++) {
-            weight[row * size.columns + column] *= scale[row];
-        }
-        bias[row] *= scale[row];
-    }
-    model->parameters += (int64_t) size.rows;
-    mem_free(scale);
-    return status;
-}
-
 /* What lies outside the blocks first. */
 static enum vitlrp_status fill_weights(const struct source *source,
                                        const struct layout_binding *binding, bool position_has_cls,
@@ -189,9 +150,6 @@ static enum vitlrp_status fill_weights(const struct source *source,
             if (slot_scope(slot) == SCOPE_BLOCK && slot_repeats(&model->config, slot) > 0) {
                 TRY(fill_slot(source, binding, block, slot, position_has_cls, model, err));
             }
-        }
-        for (size_t i = 0; i < sizeof FOLDS / sizeof FOLDS[0]; i++) {
-            TRY(fold_scale(source, binding, block, &FOLDS[i], model, err));
         }
     }
     return VITLRP_OK;
@@ -227,8 +185,7 @@ static enum vitlrp_status build_model(const struct checkpoint *checkpoint,
                                        .config = huggingface ? sidecars->config : NULL,
                                        .log = options->log};
     TRY_GOTO(status, architecture_infer(binding, &hints, &config, &position_has_cls, err), cleanup);
-    config.unusual = layout_unusual(binding) &
-                     ~(slot_unusual(SLOT_PROJ_SCALE, true) | slot_unusual(SLOT_FC2_SCALE, true));
+    config.unusual = layout_unusual(binding);
     TRY_GOTO(status, weights_allocate(&config, name, checkpoint->limits->max_bytes, &model, err),
              cleanup);
     TRY_GOTO(status, fill_weights(checkpoint->source, binding, position_has_cls, model, err),

@@ -14,6 +14,7 @@ struct chain {
     const struct attributor_scratch *scratch;
     const struct vit_method_options *options;
     size_t tokens;
+    size_t first;   /* token of the patches */
     bool normalise; /* divides every line of M + I by its own sum */
     void (*line)(const struct chain *chain, const struct vit_attention_view *view, size_t row,
                  double *out); /* out [tokens] = one row of M */
@@ -23,8 +24,10 @@ static struct chain chain_begin(const struct vit_attributor *attributor,
                                 const struct vit_method_request *request) {
     memset(attributor->scratch.row, 0, attributor->tokens * sizeof(double));
     attributor->scratch.row[0] = 1.0; /* CLS */
-    return (struct chain){
-        .scratch = &attributor->scratch, .options = request->options, .tokens = attributor->tokens};
+    return (struct chain){.scratch = &attributor->scratch,
+                          .options = request->options,
+                          .tokens = attributor->tokens,
+                          .first = attributor->layout.prefix};
 }
 
 static void chain_add_line(const struct chain *chain, const struct vit_attention_view *view,
@@ -60,8 +63,8 @@ static void chain_pass(const struct chain *chain, const struct vit_attention_vie
 }
 
 static void chain_give(const struct chain *chain, float *patches) {
-    for (size_t p = 0; p + 1 < chain->tokens; p++) {
-        patches[p] = (float) chain->scratch->row[p + 1];
+    for (size_t p = 0; chain->first + p < chain->tokens; p++) {
+        patches[p] = (float) chain->scratch->row[chain->first + p];
     }
 }
 
@@ -266,14 +269,15 @@ struct block_map {
     int32_t block; /* the one that counts, where it is only one */
     double *line;  /* [tokens] */
     float *patches;
+    size_t first; /* token of the patches */
 };
 
 static void raw_attention_block(void *user, const struct vit_attention_view *view) {
     const struct block_map *map = user;
-    for (size_t p = 0; view->block == map->block && p + 1 < view->tokens; p++) {
+    for (size_t p = 0; view->block == map->block && map->first + p < view->tokens; p++) {
         double sum = 0.0;
         for (size_t h = 0; h < view->heads; h++) {
-            sum += view->a[h * view->rows * view->tokens + p + 1];
+            sum += view->a[h * view->rows * view->tokens + map->first + p];
         }
         map->patches[p] = (float) (sum / (double) view->heads);
     }
@@ -283,34 +287,36 @@ enum vitlrp_status method_raw_attention(struct vit_attributor *attributor,
                                         const struct vit_method_request *request,
                                         struct vitlrp_error *err) {
     struct block_map map = {.block = attributor->model->config.depth - 1,
-                            .patches = request->patches};
+                            .patches = request->patches,
+                            .first = attributor->layout.prefix};
     struct vit_attention_visitor visitor = {raw_attention_block, &map};
     return vit_visit_attention(attributor->session, &visitor, err);
 }
 
 /* The mean gradient of a head's attention from CLS to the patches. */
-static double head_weight(const struct vit_attention_view *view, size_t head) {
+static double head_weight(const struct vit_attention_view *view, size_t head, size_t first) {
     const float *g_a = view->g_a + head * view->rows * view->tokens;
     double sum = 0.0;
-    for (size_t t = 1; t < view->tokens; t++) {
+    for (size_t t = first; t < view->tokens; t++) {
         sum += g_a[t];
     }
-    return sum / (double) (view->tokens - 1);
+    return sum / (double) (view->tokens - first);
 }
 
 static void attention_gradcam_block(void *user, const struct vit_attention_view *view) {
     const struct block_map *map = user;
-    for (size_t p = 0; p + 1 < view->tokens; p++) {
+    size_t patches = view->tokens - map->first;
+    for (size_t p = 0; p < patches; p++) {
         map->patches[p] = 0.0F;
     }
     for (size_t h = 0; h < view->heads; h++) {
         const float *a = view->a + h * view->rows * view->tokens;
-        double weight = head_weight(view, h) / (double) view->heads;
-        for (size_t p = 0; p + 1 < view->tokens; p++) {
-            map->patches[p] += (float) (weight * a[p + 1]);
+        double weight = head_weight(view, h, map->first) / (double) view->heads;
+        for (size_t p = 0; p < patches; p++) {
+            map->patches[p] += (float) (weight * a[map->first + p]);
         }
     }
-    for (size_t p = 0; p + 1 < view->tokens; p++) {
+    for (size_t p = 0; p < patches; p++) {
         map->patches[p] = (float) positive(map->patches[p]);
     }
 }
@@ -319,7 +325,7 @@ static void attention_gradcam_block(void *user, const struct vit_attention_view 
 enum vitlrp_status method_attention_gradcam(struct vit_attributor *attributor,
                                             const struct vit_method_request *request,
                                             struct vitlrp_error *err) {
-    struct block_map map = {.patches = request->patches};
+    struct block_map map = {.patches = request->patches, .first = attributor->layout.prefix};
     struct vit_attention_visitor visitor = {attention_gradcam_block, &map};
     return vit_block_gradient(attributor->session, attributor->model->config.depth - 1,
                               request->targets, request->target_count, &visitor, err);
@@ -347,7 +353,7 @@ enum vitlrp_status method_legrad(struct vit_attributor *attributor,
                                &visitor, err));
     }
     for (size_t p = 0; p < attributor->patches; p++) {
-        request->patches[p] = (float) (map.line[p + 1] / terms);
+        request->patches[p] = (float) (map.line[attributor->layout.prefix + p] / terms);
     }
     return VITLRP_OK;
 }

@@ -98,12 +98,13 @@ enum vitlrp_status method_gradcam(struct vit_attributor *attributor,
                                   struct vitlrp_error *err) {
     struct attributor_scratch *scratch = &attributor->scratch;
     size_t dim = attributor->dim;
+    size_t first = attributor->layout.prefix;
     struct vit_relevance relevance = {.norm1 = scratch->norm1, .norm1_g = scratch->norm1_g};
     TRY(vit_relevance(attributor->session, request->targets, request->target_count, &GRADIENT,
                       &relevance, err));
     for (size_t c = 0; c < dim; c++) {
         double weight = 0.0;
-        for (size_t t = 1; t < attributor->tokens; t++) {
+        for (size_t t = first; t < attributor->tokens; t++) {
             weight += scratch->norm1_g[t * dim + c];
         }
         /* The mean gradient of the channel, kept where CLS's own is not needed any more. */
@@ -112,7 +113,7 @@ enum vitlrp_status method_gradcam(struct vit_attributor *attributor,
     for (size_t p = 0; p < attributor->patches; p++) {
         double sum = 0.0;
         for (size_t c = 0; c < dim; c++) {
-            sum += (double) scratch->norm1_g[c] * scratch->norm1[(p + 1) * dim + c];
+            sum += (double) scratch->norm1_g[c] * scratch->norm1[(first + p) * dim + c];
         }
         request->patches[p] = sum > 0.0 ? (float) sum : 0.0F;
     }

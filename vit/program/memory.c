@@ -356,8 +356,11 @@ enum vitlrp_status memory_plan(const struct program *program, size_t images, boo
 
 void memory_lay_out(struct memory *memory, const struct program *program, struct engine *engine,
                     size_t threads, struct arena *arena) {
-    memory->position =
-        arena_take_floats(arena, program->tokens.count, (size_t) program->model->config.dim);
+    size_t tokens = program_find(program, &OP_TOKENS, -1);
+    if (tokens != OP_NONE) {
+        const struct value *shape = &program->values[program->ops[tokens].out];
+        memory->position = arena_take_floats(arena, shape->rows, shape->width);
+    }
     for (size_t v = 0; v < program->value_count; v++) {
         struct value_place *place = &memory->values[v];
         const struct value *shape = &program->values[v];

@@ -30,7 +30,7 @@ struct memory {
     struct value_place *values; /* owned */
     struct op_place *ops;       /* owned */
     bool *made;                 /* owned, [values]: made again in the pass under way */
-    float *position;            /* [tokens, dim] at this input size */
+    float *position;            /* [tokens, dim] at this input size, for OP_TOKENS */
     float *scratch;
     size_t scratch_floats, thread_floats, operand;
     size_t images;
