@@ -8,7 +8,7 @@
 #include "base/pool.h"
 #include "base/random.h"
 #include "eval/curve.h"
-#include "vit/math/gemm.h"
+#include "vit/math/engine.h"
 #include "vit/program/batch.h"
 #include "vit/program/session.h"
 
@@ -198,7 +198,7 @@ enum vitlrp_status eval_bench_run(const struct eval_bench_options *options,
     }
     TRY(gemm_backend_find(options->backend, &backend, err));
     bench.backend = backend;
-    TRY(pool_open(options->threads, backend->thread_start, &pool, err));
+    TRY(engine_pool_open(backend, options->threads, &pool, err));
     bench.workers = mem_calloc(pool_threads(pool), sizeof *bench.workers);
     if (bench.workers == NULL) {
         status = fail(err, VITLRP_NOMEM, "out of memory for %zu workers", pool_threads(pool));

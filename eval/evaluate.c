@@ -13,7 +13,7 @@
 #include "eval/load_input.h"
 #include "eval/localize.h"
 #include "eval/protocol.h"
-#include "vit/math/gemm.h"
+#include "vit/math/engine.h"
 #include "vit/math/kernels.h"
 #include "vit/math/packs.h"
 
@@ -464,7 +464,7 @@ static enum vitlrp_status run_all(struct run *run, struct vitlrp_error *err) {
     struct pool *pool = NULL;
     enum vitlrp_status status = VITLRP_OK;
     size_t threads = size_max(1, size_min(run->options->threads, run->count));
-    TRY(pool_open(threads, run->backend->thread_start, &pool, err));
+    TRY(engine_pool_open(run->backend, threads, &pool, err));
     TRY_GOTO(status, open_workers(run, pool_threads(pool), err), cleanup);
     pool_run(pool, run->count, image_task, run);
     if (run->status != VITLRP_OK) {

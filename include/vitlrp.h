@@ -264,6 +264,13 @@ VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_session_bytes(const struct vitlrp_model *model, const struct vitlrp_session_options *options,
                      size_t *bytes, struct vitlrp_error *error);
 
+/* For programs whose threads compute at the same time, each with a session of one thread, under a
+ * limit of the address space (ulimit -v). Takes what products in `threads` threads at once need.
+ * OpenBLAS would take it when they first meet, and waits without an end where there is no room.
+ * NOMEM if there is none. Sessions of several threads and evaluations need no such call. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status
+vitlrp_prepare_threads(const char *backend, int32_t threads, struct vitlrp_error *error);
+
 /* Allocates everything that forward and relevance need; after this call only oneDNN takes memory,
  * when it first meets the shape of a product. *session is owned: vitlrp_session_close. It keeps a
  * pointer to the model. */

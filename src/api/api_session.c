@@ -10,6 +10,7 @@
 #include "api/model_private.h"
 #include "base/checked.h"
 #include "base/mem.h"
+#include "vit/math/engine.h"
 
 /* What a session can do if nothing is said. */
 static const char DEFAULT_METHODS[] = "attnlrp,cp-lrp,attnlrp-eps";
@@ -152,6 +153,17 @@ static enum vitlrp_status allocate_records(struct vitlrp_session *session,
         return fail(err, VITLRP_NOMEM, "out of memory for a session");
     }
     return VITLRP_OK;
+}
+
+enum vitlrp_status vitlrp_prepare_threads(const char *backend, int32_t threads,
+                                          struct vitlrp_error *error) {
+    API_NEEDS(backend != NULL, error);
+    const struct gemm_backend *found = NULL;
+    if (threads < 1 || threads > POOL_MAX_THREADS) {
+        return fail(error, VITLRP_USAGE, "threads must be from 1 to %d", POOL_MAX_THREADS);
+    }
+    TRY(gemm_backend_find(backend, &found, error));
+    return engine_prepare(found, (size_t) threads, error);
 }
 
 enum vitlrp_status vitlrp_session_open(const struct vitlrp_model *model,

@@ -1,8 +1,10 @@
-"""The command under limits of the system: it ends with a map or says in one line what it has too little
-of, whatever the limit, and never hangs. usage: limits.py VITLRP IO_SHIM DATA"""
+"""The command under limits of the system: it ends with its result or says in one line what it has too
+little of, whatever the limit, and never hangs. usage: limits.py VITLRP IO_SHIM DATA [--whole]
+--whole: every verb at every limit, some ten minutes."""
 
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -26,16 +28,62 @@ def run(command, folder, limit=None, **variables):
     return done.returncode, done.stderr.decode(errors="replace")
 
 
-def address_space(explain, folder):
-    """F2: from too little to load the program to plenty."""
-    complaints, seen = [], set()
-    for limit in range(120, 1000, 40):
-        code, stderr = run(explain("2"), folder, (resource.RLIMIT_AS, limit * MIB))
-        seen.add(code)
-        if code not in (0, 5, LOADER) or (code == 5 and stderr.count("\n") != 1):
-            complaints.append(f"F2: {limit} MiB of address space: exit {code}, {stderr!r}")
-    if not {0, 5} <= seen:
-        complaints.append(f"F2: only the exit codes {seen}")
+def verbs(program, data, folder):
+    """A short run of every verb, by name."""
+    picture = os.path.join(data, "goldfish.jpg")
+    with open(os.path.join(folder, "list.txt"), "w", encoding="utf-8") as file:
+        for name in ("goldfish", "koala", "moose", "panda"):
+            file.write(os.path.join(data, name + ".jpg") + "\n")
+    record = [program, "eval", "list.txt", "-q", "--limit", "2", "--steps", "2", "--methods", "attnlrp"]
+    subprocess.run(record + ["--json", "record.json"], cwd=folder, check=True)
+    bench = [program, "bench", "-q", "--model", os.path.join(data, "vit-tiny-patch8-64.safetensors")]
+    once = ["--runs", "1"]
+    tiny = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../golden/parity/timm.safetensors")
+    return {
+        "explain": [program, picture, "-q", "-o", "a.png"],
+        "batch": [program, "batch", "list.txt", "-q", "-o", "batch"],
+        "eval": record[:-1] + ["attnlrp,rise,chefer", "--html", "a.html"],
+        "tune": [program, "tune", "list.txt", "-q", "--limit", "2", "--steps", "2"],
+        "merge": [program, "merge", "record.json", "-q", "--html", "b.html"],
+        "info": [program, "info", "-q"],
+        "bench": bench + once,
+        "bench --eval": [program, "bench", "-q", "--model", tiny, "--heads", "4", "--eval"],
+        "bench --throughput": bench + ["--throughput", *once],
+        "bench --batch": bench + ["--batch", "list.txt"],
+    }
+
+
+# Verbs without products.
+NO_BACKEND = ("merge", "info")
+
+
+def one_limit(name, command, limit, folder):
+    """(exit code, complaint or None) of a command in so many MiB of address space."""
+    shutil.rmtree(os.path.join(folder, "batch"), ignore_errors=True)
+    code, stderr = run(command, folder, (resource.RLIMIT_AS, limit * MIB))
+    good = code in (0, 5) or (code == LOADER and limit < 200)
+    if good and (code != 5 or stderr.count("\n") == 1):
+        return code, None
+    return code, f"F2: {name} in {limit} MiB of address space: exit {code}, {stderr!r}"
+
+
+def address_space(commands, folder, whole):
+    """F2: from too little to load the program to plenty, and then more than is needed."""
+    complaints, seen = [], {}
+    limits = [*range(200, 1001, 20), *range(1300, 4001, 300)] if whole else [160, 400, 700, 1500]
+    for name, command in commands.items():
+        for backend in (None,) if name in NO_BACKEND else ("openblas", "onednn"):
+            options = [] if backend is None else ["--backend", backend]
+            codes = seen.setdefault((name, backend), {})
+            for limit in limits:
+                what = " ".join([name, *options])
+                codes[limit], complaint = one_limit(what, command + options, limit, folder)
+                complaints += [] if complaint is None else [complaint]
+            if whole:
+                print(f"{name:20} {backend or '-':10}", *(f"{m}:{c}" for m, c in codes.items()), flush=True)
+    for (name, backend), codes in seen.items():
+        if not {0, 5} <= set(codes.values()):
+            complaints.append(f"F2: {name} {backend}: only the exit codes {set(codes.values())}")
     return complaints
 
 
@@ -62,12 +110,14 @@ def threads(explain, folder, shim):
 
 def main():
     program, shim, data = (os.path.abspath(path) for path in sys.argv[1:4])
+    whole = sys.argv[4:] == ["--whole"]
 
     def explain(count):
         return [program, os.path.join(data, "goldfish.jpg"), "-q", "-o", "a.png", "--threads", count]
 
     with tempfile.TemporaryDirectory() as folder:
-        complaints = (address_space(explain, folder) + descriptors(explain, folder) +
+        commands = verbs(program, data, folder)
+        complaints = (address_space(commands, folder, whole) + descriptors(explain, folder) +
                       stack(explain, folder) + threads(explain, folder, shim))
     print("\n".join(complaints + [f"{len(complaints)} complaints"]))
     sys.exit(1 if complaints else 0)

@@ -13,6 +13,7 @@ part() {
 make build BUILD=build
 part build/tests/fault/torture 0
 part tests/nightly/compare.sh
+part python3 -B tests/fault/limits.py build/vitlrp build/tests/fault/libio_shim.so data --whole
 part tests/nightly/valgrind.sh
 part tests/nightly/threads.sh
 part tests/nightly/coverage.sh

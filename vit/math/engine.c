@@ -4,29 +4,44 @@
 #include "base/mem.h"
 #include "vit/math/gemm_weights.h"
 
-/* OpenBLAS never returns from a thread's first product if its buffer does not fit. */
+/* OpenBLAS never returns from a product whose buffer does not fit, and oneDNN ends the process
+ * where it cannot compile its first. */
 static enum vitlrp_status check_reserve(const struct gemm_backend *backend, size_t threads,
                                         struct vitlrp_error *err) {
     size_t bytes;
-    if (checked_mul(&bytes, threads, backend->thread_reserve) && mem_can_reserve(bytes)) {
+    if (checked_mul(&bytes, threads, backend->thread_reserve) &&
+        checked_add(&bytes, bytes, backend->start_reserve) && mem_can_reserve(bytes)) {
         return VITLRP_OK;
     }
     return fail(err, VITLRP_NOMEM,
                 "out of memory: matrix products in %zu threads need %zu MiB of address space (see "
                 "ulimit -v); take fewer threads",
-                threads, threads * (backend->thread_reserve >> 20));
+                threads,
+                (backend->start_reserve >> 20) + threads * (backend->thread_reserve >> 20));
+}
+
+enum vitlrp_status engine_prepare(const struct gemm_backend *backend, size_t threads,
+                                  struct vitlrp_error *err) {
+    struct gemm_entry saved;
+    TRY(check_reserve(backend, threads, err));
+    backend->enter(&saved);
+    backend->prepare(threads);
+    backend->thread_start(); /* here first: what is compiled once is compiled in one thread */
+    backend->leave(&saved);
+    return VITLRP_OK;
+}
+
+enum vitlrp_status engine_pool_open(const struct gemm_backend *backend, size_t threads,
+                                    struct pool **out, struct vitlrp_error *err) {
+    TRY(engine_prepare(backend, threads, err));
+    return pool_open(threads, backend->thread_start, out, err);
 }
 
 enum vitlrp_status engine_open(struct engine *engine, const char *backend, size_t threads,
                                struct vitlrp_error *err) {
     TRY(gemm_backend_find(backend, &engine->backend, err));
     engine->kernels = kernels_select();
-    TRY(check_reserve(engine->backend, threads, err));
-    struct gemm_entry saved;
-    engine->backend->enter(&saved);
-    engine->backend->thread_start();
-    engine->backend->leave(&saved);
-    TRY(pool_open(threads, engine->backend->thread_start, &engine->pool, err));
+    TRY(engine_pool_open(engine->backend, threads, &engine->pool, err));
     engine->threads = mem_calloc(pool_threads(engine->pool), sizeof *engine->threads);
     if (engine->threads == NULL) {
         return fail(err, VITLRP_NOMEM, "out of memory for %zu threads", threads);

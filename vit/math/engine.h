@@ -29,6 +29,19 @@ struct engine {
     struct profile *profile; /* NULL: nobody measures (vit/math/profile.h) */
 };
 
+/* Makes what `threads` products at the same time take; NOMEM if the address space has no room for
+ * it. The caller's own threads need it before they meet in passes of sessions of one thread each.
+ */
+enum vitlrp_status engine_prepare(const struct gemm_backend *backend, size_t threads,
+                                  struct vitlrp_error *err);
+
+/* The one way to a pool of threads that multiply: *out has `threads` or, where the system refuses,
+ * fewer, each of them and the calling thread ready for the backend, with the memory that its
+ * products take. NOMEM, before a thread starts, if the address space has no room for that. *out is
+ * owned: pool_close. */
+enum vitlrp_status engine_pool_open(const struct gemm_backend *backend, size_t threads,
+                                    struct pool **out, struct vitlrp_error *err);
+
 /* Opens backend, kernels, pool and what every thread needs for the backend; engine_close releases
  * them, also after a failure. Scratch is the caller's. */
 enum vitlrp_status engine_open(struct engine *engine, const char *backend, size_t threads,

@@ -40,8 +40,12 @@ struct gemm_entry {
 struct gemm_backend {
     const char *name;
 
-    /* Address space that a thread's first product takes; it must be there. */
-    size_t thread_reserve;
+    /* Address space that must be there before the first product: for the process, for code that is
+     * compiled then, and for each thread. A library that does not find it does not come back. */
+    size_t start_reserve, thread_reserve;
+
+    /* Makes what `threads` products at the same time take, while the address space is there. */
+    void (*prepare)(size_t threads);
 
     /* Once per thread before its first product: single-threaded mode for that thread, buffers
      * touched. */

@@ -11,6 +11,11 @@
 #include "vit/math/gemm_onednn_version.h"
 #include "vit/math/gemm_weights.h"
 
+/* Address space that must be there before oneDNN compiles: where it finds none it throws an
+ * exception that no C program can catch. A product takes below 1 MiB of it, the kernels behind
+ * dnnl_sgemm 3. */
+#define COMPILE_RESERVE ((size_t) 32 << 20)
+
 static void multiply(const struct gemm_product *product) {
     dnnl_status_t status = dnnl_sgemm(
         product->transpose_a ? 'T' : 'N', product->transpose_b ? 'T' : 'N', (dnnl_dim_t) product->m,
@@ -22,6 +27,10 @@ static void multiply(const struct gemm_product *product) {
     if (status != dnnl_success) {
         gemm_openblas()->multiply(product);
     }
+}
+
+static void prepare(size_t threads) {
+    gemm_openblas()->prepare(threads);
 }
 
 /* The first product compiles; later threads find the code. */
@@ -212,7 +221,7 @@ static const struct product *product_find(struct gemm_context *context,
             return &context->products[i];
         }
     }
-    if (!product_open(context, key, part, &opened)) {
+    if (!mem_can_reserve(COMPILE_RESERVE) || !product_open(context, key, part, &opened)) {
         return NULL;
     }
     struct product *place = &context->products[context->count];
@@ -327,6 +336,8 @@ const struct gemm_backend *gemm_onednn(void) {
                                                 .multiply = multiply_tile};
     static const struct gemm_backend backend = {.name = "onednn",
                                                 .thread_reserve = OPENBLAS_THREAD_RESERVE,
+                                                .start_reserve = COMPILE_RESERVE,
+                                                .prepare = prepare,
                                                 .thread_start = thread_start,
                                                 .enter = enter,
                                                 .leave = leave,

@@ -1,6 +1,7 @@
 /* OpenBLAS as a single-threaded kernel: the threads are ours. */
 #include <cblas.h>
 
+#include "base/checked.h"
 #include "vit/math/gemm_backends.h"
 
 /* The OpenMP flavour of OpenBLAS takes as many threads as the calling thread's OpenMP setting says,
@@ -31,6 +32,29 @@ static void multiply(const struct gemm_product *product) {
                 product->c, (blasint) product->c_stride);
 }
 
+/* What OpenBLAS takes a product's buffer with, from a table that all threads share: as many as
+ * there have ever been products at the same time. Every build of it that was looked at shows these
+ * two, but no header does: without them products make their buffers when they meet. */
+__attribute__((weak)) void *blas_memory_alloc(int purpose);
+__attribute__((weak)) void blas_memory_free(void *buffer);
+
+/* Of more threads the others' buffers are made when they meet. */
+#define MOST_BUFFERS 128
+
+static void prepare(size_t threads) {
+    void *buffers[MOST_BUFFERS];
+    size_t count = size_min(threads, MOST_BUFFERS);
+    if (blas_memory_alloc == NULL || blas_memory_free == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        buffers[i] = blas_memory_alloc(0);
+    }
+    for (size_t i = 0; i < count; i++) {
+        blas_memory_free(buffers[i]);
+    }
+}
+
 /* OpenBLAS allocates at a thread's first product, and loops for ever if the address space is
  * exhausted by then. */
 static void thread_start(void) {
@@ -50,6 +74,7 @@ static void describe(struct text *out) {
 const struct gemm_backend *gemm_openblas(void) {
     static const struct gemm_backend backend = {.name = "openblas",
                                                 .thread_reserve = OPENBLAS_THREAD_RESERVE,
+                                                .prepare = prepare,
                                                 .thread_start = thread_start,
                                                 .enter = enter,
                                                 .leave = leave,

@@ -172,6 +172,10 @@ static enum vitlrp_status measure_whole(struct batch_bench *bench, double *rate,
 /* ---- All of it ---- */
 
 static enum vitlrp_status open_seats(struct batch_bench *bench, struct vitlrp_error *err) {
+    struct vitlrp_error detail;
+    TRY(from_library(
+        vitlrp_prepare_threads(bench->settings.backend, (int32_t) bench->threads, &detail), &detail,
+        err));
     bench->seats = mem_calloc(bench->threads, sizeof *bench->seats);
     if (bench->seats == NULL) {
         return fail(err, VITLRP_NOMEM, "out of memory for %zu sessions", bench->threads);
