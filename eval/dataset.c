@@ -35,7 +35,8 @@ struct gathering {
     struct candidate *candidates; /* owned */
     size_t count, capacity;
     size_t found; /* before any were left out */
-    size_t root;  /* bytes of a path before its id */
+    bool is_folder;
+    size_t root; /* bytes of a path before its id */
     struct truth truth;
     char folder[PART_LIMIT]; /* the last folder name that was looked up as a class */
     int32_t folder_label;
@@ -63,21 +64,10 @@ static int32_t label_of_folder(struct gathering *gathering, const char *name, si
     return gathering->folder_label;
 }
 
-/* The label that the folders around an image tell, the nearest first. */
-static int32_t label_of_folders(struct gathering *gathering, const char *id) {
-    const char *end = strrchr(id, '/');
-    while (end != NULL) {
-        const char *begin = end;
-        while (begin > id && begin[-1] != '/') {
-            begin--;
-        }
-        int32_t label = label_of_folder(gathering, begin, (size_t) (end - begin));
-        if (label >= 0) {
-            return label;
-        }
-        end = begin > id ? begin - 1 : NULL;
-    }
-    return -1;
+/* The label that the folder directly under the root tells, as in an ImageFolder. */
+static int32_t label_of_id(struct gathering *gathering, const char *id) {
+    const char *end = strchr(id, '/');
+    return end == NULL ? -1 : label_of_folder(gathering, id, (size_t) (end - id));
 }
 
 static enum vitlrp_status add_candidate(struct gathering *gathering, char *path, int32_t label,
@@ -185,16 +175,17 @@ static enum vitlrp_status order_candidates(struct gathering *gathering, struct v
     return status;
 }
 
-/* From the file of labels, else from the list, else from the folders. A file's silence about an
- * image is an answer: it has no label. */
+/* From the file of labels; else those of a list from the list, those of a folder from its folders.
+ * A file's or a list's silence about an image is an answer: it has no label. Of a list's paths no
+ * folder is known to be a class. */
 static void label_candidates(struct gathering *gathering) {
     for (size_t i = 0; i < gathering->count; i++) {
         struct candidate *candidate = &gathering->candidates[i];
         const char *id = candidate->path + gathering->root;
         if (gathering->truth.count > 0) {
             candidate->label = truth_find(&gathering->truth, id);
-        } else if (candidate->label == TRUTH_ABSENT) {
-            candidate->label = label_of_folders(gathering, id);
+        } else if (gathering->is_folder) {
+            candidate->label = label_of_id(gathering, id);
         }
         if (candidate->label < 0) {
             candidate->label = -1;
@@ -286,8 +277,8 @@ static enum vitlrp_status take_shard(struct gathering *gathering, struct dataset
 static enum vitlrp_status gather(struct gathering *gathering, struct dataset *out,
                                  struct vitlrp_error *err) {
     const struct dataset_options *options = gathering->options;
-    TRY(has_kind(options->path, S_IFDIR) ? gather_folder(gathering, err)
-                                         : gather_list(gathering, err));
+    gathering->is_folder = has_kind(options->path, S_IFDIR);
+    TRY(gathering->is_folder ? gather_folder(gathering, err) : gather_list(gathering, err));
     TRY(error_prefix(err, order_candidates(gathering, err), options->path));
     label_candidates(gathering);
     if (options->target == VITLRP_EVAL_LABEL) {

@@ -4,10 +4,11 @@
  * A dataset is a folder or a list of files:
  *   - below a folder every image file counts; its label comes from a file of labels (one that is
  *     given, or val.txt, val.csv, labels.txt, labels.csv, val_annotations.txt or
- *     LOC_val_solution.csv in the folder), else from the nearest folder around it that is named
- *     like a class (ImageFolder, and Tiny-ImageNet's n01443537/images/);
+ *     LOC_val_solution.csv in the folder), else from the folder directly under the dataset's, where
+ *     that is named like a class (ImageFolder, and Tiny-ImageNet's n01443537/images/);
  *   - a list ("-": standard input) has a path on each line, relative to the current folder, and
- *     optionally a tab and a label; labels may come from a file too.
+ *     optionally a tab and a label; labels may come from a file too. Folders in its paths say
+ *     nothing: none of them is known to be the dataset's.
  *
  * The manifest is the list of those images, sorted by the bytes of their path and each once, less
  * those that cannot be used, thinned to the limit. An image's index is its place there. */

@@ -36,7 +36,8 @@ struct vitlrp_eval_options {
      * that of their paths' bytes. */
     const char *dataset;
     const char *truth; /* file of labels; NULL: val.txt, labels.csv and the like in the folder, else
-                          the folders' names */
+                          the names of the folders directly under the dataset's. A list's labels
+                          are its own */
     const char *boxes; /* CSV of objects' boxes, for the localisation metrics; NULL: none */
     size_t limit;      /* so many images, spread evenly over all of them; 0: all */
     int32_t shard, shards; /* only images i with i % shards == shard; default 0 of 1 */

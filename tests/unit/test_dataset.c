@@ -115,7 +115,7 @@ static void test_links(void **unused) {
     struct dataset dataset = open_good(&options);
     assert_items(&dataset,
                  (const char *const[]){"elsewhere.png", "z/linked.png", "z/n00000001/x.jpg", NULL},
-                 (const int32_t[]){-1, -1, 0});
+                 (const int32_t[]){-1, -1, -1});
     dataset_close(&dataset);
 
     /* Of two links to one folder outside, the first by name is followed. */
@@ -204,11 +204,44 @@ static void test_lists(void **unused) {
     assert_items(
         &dataset,
         (const char *const[]){"\"a\".jpg", "b, c.jpg", "n00000002/d.jpg", "no such.jpg", NULL},
-        (const int32_t[]){4, -1, 1, -1});
+        (const int32_t[]){4, -1, -1, -1});
     assert_string_equal(dataset.items[1].path, "b, c.jpg");
     dataset_close(&dataset);
     scratch_text(&scratch, "list", "a.jpg\t7\na.jpg\tn00000001\n");
     assert_refused(&options, VITLRP_FORMAT, "two labels for a.jpg");
+    scratch_close(&scratch);
+}
+
+/* A folder is a class directly under the dataset's folder, and nowhere else; in a list never. */
+static void test_folders_that_are_no_classes(void **unused) {
+    static const char *const IDS[] = {"7/images/z.jpg", "photos/7/x.jpg", "photos/n00000001/y.jpg",
+                                      NULL};
+    struct scratch scratch = scratch_open();
+    char text[600];
+    char path[128];
+    (void) unused;
+    for (size_t i = 0; IDS[i] != NULL; i++) {
+        scratch_text(&scratch, IDS[i], "x");
+    }
+    struct dataset_options options = options_for(scratch.path);
+    struct dataset dataset = open_good(&options);
+    assert_items(&dataset, IDS, (const int32_t[]){4, -1, -1});
+    dataset_close(&dataset);
+
+    snprintf(text, sizeof text, "/7/a.jpg\nn00000001/b.jpg\n%s/7/images/z.jpg\tn00000002\n",
+             scratch.path);
+    scratch_text(&scratch, "list", text);
+    scratch_path(&scratch, "list", path, sizeof path);
+    options = options_for(path);
+    dataset = open_good(&options);
+    assert_int_equal(dataset.count, 3);
+    assert_int_equal(dataset.labelled, 1);
+    options.target = VITLRP_EVAL_LABEL;
+    dataset_close(&dataset);
+    dataset = open_good(&options);
+    assert_int_equal(dataset.count, 1);
+    assert_int_equal(dataset.items[0].label, 1);
+    dataset_close(&dataset);
     scratch_close(&scratch);
 }
 
@@ -350,9 +383,10 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_image_folder), cmocka_unit_test(test_links),
         cmocka_unit_test(test_label_files),  cmocka_unit_test(test_bad_label_files),
-        cmocka_unit_test(test_lists),        cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_limit),        cmocka_unit_test(test_shards),
-        cmocka_unit_test(test_boxes),        cmocka_unit_test(test_bad_boxes),
+        cmocka_unit_test(test_lists),        cmocka_unit_test(test_folders_that_are_no_classes),
+        cmocka_unit_test(test_refusals),     cmocka_unit_test(test_limit),
+        cmocka_unit_test(test_shards),       cmocka_unit_test(test_boxes),
+        cmocka_unit_test(test_bad_boxes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
