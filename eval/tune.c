@@ -13,6 +13,8 @@ static const float GRID[] = {0.0F, 0.01F, 0.025F, 0.05F, 0.1F, 0.25F, 0.5F, 1.0F
 
 #define GRID_COUNT (sizeof GRID / sizeof GRID[0])
 
+_Static_assert(GRID_COUNT == TUNE_MOST_AT_ONCE, "the candidates of one coordinate");
+
 /* Neighbours on the grid are factors of about 2 to 2.5 apart: first to the middles between them,
  * then half as far on a log scale. */
 static const float FINE_FACTORS[] = {1.5F, 1.22F};

@@ -11,6 +11,9 @@
 #include "eval/statistics.h"
 #include "vit/methods/method.h"
 
+/* Candidates that are evaluated together: an evaluation of so many methods. */
+#define TUNE_MOST_AT_ONCE 10
+
 /* The kinds of layers that share a gamma. */
 enum tune_kind { TUNE_CONV, TUNE_MLP, TUNE_ATTENTION, TUNE_HEAD, TUNE_KINDS };
 

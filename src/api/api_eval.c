@@ -75,7 +75,7 @@ enum vitlrp_status vitlrp_evaluate(const struct vitlrp_model *model,
                                    struct vitlrp_error *error) {
     struct eval_setup setup;
     API_NEEDS(model != NULL && options != NULL && evaluation != NULL, error);
-    enum vitlrp_status status = eval_setup_open(model, options, &setup, error);
+    enum vitlrp_status status = eval_setup_open(model, options, 1, &setup, error);
     if (status == VITLRP_OK) {
         status = run(&setup, evaluation, error);
     }

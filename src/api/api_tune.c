@@ -99,7 +99,8 @@ enum vitlrp_status vitlrp_tune(const struct vitlrp_model *model,
     evaluation.reference = NULL;
     evaluation.shard = 0;
     evaluation.shards = 1;
-    enum vitlrp_status status = eval_setup_open(model, &evaluation, &setup, error);
+    enum vitlrp_status status =
+        eval_setup_open(model, &evaluation, TUNE_MOST_AT_ONCE, &setup, error);
     if (status == VITLRP_OK) {
         status = tune(&setup, options, result, error);
     }

@@ -222,8 +222,27 @@ static enum vitlrp_status choose_arithmetic(struct eval_setup *setup, struct vit
     return VITLRP_OK;
 }
 
+/* What a thread of the run holds, with `at_once` variants of each method. */
+static enum vitlrp_status count_thread_bytes(const struct eval_setup *setup, size_t at_once,
+                                             size_t *bytes, struct vitlrp_error *err) {
+    struct evaluate_options counted = setup->evaluate;
+    struct evaluate_method *methods = mem_calloc(setup->method_count, at_once * sizeof *methods);
+    if (methods == NULL) {
+        return fail(err, VITLRP_NOMEM, "out of memory for a list of methods");
+    }
+    counted.method_count = setup->method_count * at_once;
+    counted.methods = methods;
+    for (size_t i = 0; i < counted.method_count; i++) {
+        methods[i] = setup->methods[i / at_once];
+    }
+    enum vitlrp_status status = evaluate_thread_bytes(&counted, bytes, err);
+    mem_free(methods);
+    return status;
+}
+
 /* As many threads as there are images for, and memory. */
-static enum vitlrp_status choose_threads(struct eval_setup *setup, struct vitlrp_error *err) {
+static enum vitlrp_status choose_threads(struct eval_setup *setup, size_t at_once,
+                                         struct vitlrp_error *err) {
     const struct vitlrp_eval_options *options = &setup->options;
     const struct vitlrp_log log = {options->log.write, options->log.user};
     size_t bytes = 0;
@@ -233,7 +252,7 @@ static enum vitlrp_status choose_threads(struct eval_setup *setup, struct vitlrp
     if (options->max_bytes == 0) {
         return VITLRP_OK;
     }
-    TRY(evaluate_thread_bytes(&setup->evaluate, &bytes, err));
+    TRY(count_thread_bytes(setup, at_once, &bytes, err));
     if (bytes > options->max_bytes) {
         return fail(err, VITLRP_LIMIT, "each thread needs %zu bytes of memory, the limit is %zu",
                     bytes, options->max_bytes);
@@ -249,7 +268,7 @@ static enum vitlrp_status choose_threads(struct eval_setup *setup, struct vitlrp
 }
 
 enum vitlrp_status eval_setup_open(const struct vitlrp_model *model,
-                                   const struct vitlrp_eval_options *options,
+                                   const struct vitlrp_eval_options *options, size_t at_once,
                                    struct eval_setup *setup, struct vitlrp_error *err) {
     *setup = (struct eval_setup){.model = model};
     TRY(check_options(options, err));
@@ -273,7 +292,7 @@ enum vitlrp_status eval_setup_open(const struct vitlrp_model *model,
     setup->evaluate.methods = setup->methods;
     setup->evaluate.method_count = setup->method_count;
     setup->evaluate.manifest_count = setup->dataset.manifest_count;
-    return choose_threads(setup, err);
+    return choose_threads(setup, at_once, err);
 }
 
 void eval_setup_close(struct eval_setup *setup) {

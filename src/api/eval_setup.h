@@ -24,10 +24,11 @@ struct eval_setup {
     struct evaluate_options evaluate; /* points into this struct, which must stay where it is */
 };
 
-/* Checks the options and finds the images. *setup must stay in its place; eval_setup_close releases
- * it, after a failure too. */
+/* Checks the options and finds the images. Of each method `at_once` variants are run together,
+ * which is what the memory of a thread is counted for. *setup must stay in its place;
+ * eval_setup_close releases it, after a failure too. */
 enum vitlrp_status eval_setup_open(const struct vitlrp_model *model,
-                                   const struct vitlrp_eval_options *options,
+                                   const struct vitlrp_eval_options *options, size_t at_once,
                                    struct eval_setup *setup, struct vitlrp_error *err);
 
 void eval_setup_close(struct eval_setup *setup);

@@ -289,6 +289,38 @@ static void test_memory(void **unused) {
     scratch_close(&scratch);
 }
 
+/* The bytes that a thread needs, of the message of a limit that no thread keeps. */
+static size_t told_bytes(enum vitlrp_status status, const struct vitlrp_error *error) {
+    size_t bytes = 0;
+    assert_int_equal(status, VITLRP_LIMIT);
+    assert_int_equal(sscanf(error->message, "each thread needs %zu bytes", &bytes), 1);
+    return bytes;
+}
+
+/* Tuning is held to the memory of the candidates that it runs together, not of one method. */
+static void test_memory_of_tuning(void **unused) {
+    struct scratch scratch = photographs();
+    struct vitlrp_model *model = open_model();
+    struct vitlrp_eval_options options = small_options(&scratch);
+    struct vitlrp_evaluation *evaluation = NULL;
+    struct vitlrp_tune_options tune;
+    struct vitlrp_tune_result result;
+    struct vitlrp_error error;
+    (void) unused;
+    options.method_count = 1;
+    options.max_bytes = 1;
+    vitlrp_tune_options_init(&tune);
+    vitlrp_tune_result_init(&result);
+    tune.evaluation = &options;
+    size_t of_one = told_bytes(vitlrp_evaluate(model, &options, &evaluation, &error), &error);
+    size_t of_all = told_bytes(vitlrp_tune(model, &tune, &result, &error), &error);
+    assert_true(of_all > of_one);
+    options.max_bytes = of_one;
+    assert_int_equal(vitlrp_tune(model, &tune, &result, &error), VITLRP_LIMIT);
+    vitlrp_model_close(model);
+    scratch_close(&scratch);
+}
+
 static void test_usage(void **unused) {
     struct scratch scratch = photographs();
     struct vitlrp_model *model = open_model();
@@ -425,10 +457,15 @@ static void test_cost(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_evaluate),  cmocka_unit_test(test_names_and_pairs),
-        cmocka_unit_test(test_cancel),    cmocka_unit_test(test_memory),
-        cmocka_unit_test(test_usage),     cmocka_unit_test(test_rules),
-        cmocka_unit_test(test_tune),      cmocka_unit_test(test_cost),
+        cmocka_unit_test(test_evaluate),
+        cmocka_unit_test(test_names_and_pairs),
+        cmocka_unit_test(test_cancel),
+        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_memory_of_tuning),
+        cmocka_unit_test(test_usage),
+        cmocka_unit_test(test_rules),
+        cmocka_unit_test(test_tune),
+        cmocka_unit_test(test_cost),
         cmocka_unit_test(test_precision),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
