@@ -4,9 +4,12 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "eval/protocol_table.h"
 
-/* What makes a part another run than the first; NULL if nothing. */
-static const char *find_difference(const struct record *first, const struct record *part) {
+/* What makes a part another run than the first; NULL if nothing. *where, an owned text, gets the
+ * name of the setting. */
+static const char *find_difference(const struct record *first, const struct record *part,
+                                   struct text *where) {
     const struct evaluation *a = &first->evaluation;
     const struct evaluation *b = &part->evaluation;
     if (strcmp(first->version, part->version) != 0) {
@@ -19,15 +22,13 @@ static const char *find_difference(const struct record *first, const struct reco
         strcmp(a->manifest_sha256, b->manifest_sha256) != 0) {
         return "its images or their labels are others";
     }
-    if (a->protocol.steps != b->protocol.steps || a->protocol.target != b->protocol.target ||
-        a->protocol.replacement != b->protocol.replacement ||
-        a->protocol.seed != b->protocol.seed) {
+    const char *setting = protocol_difference(a, b);
+    if (setting != NULL) {
+        text_append_string(where, setting);
         return "its protocol is another";
     }
-    if (a->precision != b->precision) {
-        return "it was computed in another precision";
-    }
     if (strcmp(a->settings, b->settings) != 0) {
+        protocol_append_json_difference(a->settings, b->settings, where);
         return "its settings are others";
     }
     if (a->shards != b->shards) {
@@ -54,30 +55,47 @@ static size_t shard_size(size_t count, size_t shard, size_t shards) {
     return count / shards + (count % shards > shard ? 1 : 0);
 }
 
+/* Of one run with the first? */
+static enum vitlrp_status check_part(const struct record *const *parts, size_t place,
+                                     struct vitlrp_error *err) {
+    struct text where = {.limit = 256};
+    const char *difference = find_difference(parts[0], parts[place], &where);
+    enum vitlrp_status status = VITLRP_OK;
+    if (difference != NULL) {
+        bool named = where.length > 0 && !where.failed;
+        status = fail(err, VITLRP_MISMATCH, "record %zu does not belong to record 1: %s%s%s%s",
+                      place + 1, difference, named ? " (" : "", named ? where.data : "",
+                      named ? ")" : "");
+    }
+    text_free(&where);
+    return status;
+}
+
+/* All its images, and no other part has them? */
+static enum vitlrp_status check_shard(const struct record *const *parts, size_t place,
+                                      struct vitlrp_error *err) {
+    const struct evaluation *part = &parts[place]->evaluation;
+    for (size_t k = 0; k < place; k++) {
+        if (parts[k]->evaluation.shard == part->shard) {
+            return fail(err, VITLRP_MISMATCH, "records %zu and %zu are both shard %d/%d", k + 1,
+                        place + 1, part->shard, part->shards);
+        }
+    }
+    size_t wanted = shard_size(part->manifest_count, (size_t) part->shard, (size_t) part->shards);
+    if (part->image_count != wanted) {
+        return fail(err, VITLRP_MISMATCH, "record %zu (shard %d/%d) has %zu of its %zu images%s",
+                    place + 1, part->shard, part->shards, part->image_count, wanted,
+                    part->cancelled ? ": that run was stopped" : "");
+    }
+    return VITLRP_OK;
+}
+
 static enum vitlrp_status check_parts(const struct record *const *parts, size_t count,
                                       struct vitlrp_error *err) {
     const struct evaluation *first = &parts[0]->evaluation;
     for (size_t i = 0; i < count; i++) {
-        const struct evaluation *part = &parts[i]->evaluation;
-        const char *difference = find_difference(parts[0], parts[i]);
-        if (difference != NULL) {
-            return fail(err, VITLRP_MISMATCH, "record %zu does not belong to record 1: %s", i + 1,
-                        difference);
-        }
-        for (size_t k = 0; k < i; k++) {
-            if (parts[k]->evaluation.shard == part->shard) {
-                return fail(err, VITLRP_MISMATCH, "records %zu and %zu are both shard %d/%d", k + 1,
-                            i + 1, part->shard, part->shards);
-            }
-        }
-        size_t wanted =
-            shard_size(part->manifest_count, (size_t) part->shard, (size_t) part->shards);
-        if (part->image_count != wanted) {
-            return fail(err, VITLRP_MISMATCH,
-                        "record %zu (shard %d/%d) has %zu of its %zu images%s", i + 1, part->shard,
-                        part->shards, part->image_count, wanted,
-                        part->cancelled ? ": that run was stopped" : "");
-        }
+        TRY(check_part(parts, i, err));
+        TRY(check_shard(parts, i, err));
     }
     if (count != (size_t) first->shards) {
         return fail(err, VITLRP_MISMATCH, "%zu of %d shards are there", count, first->shards);

@@ -3,8 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "eval/protocol_table.h"
+
 #define DEFAULT_STEPS 28
-#define MAX_STEPS 100000
 
 static const char *const REPLACEMENT_NAMES[] = {
     [VITLRP_REPLACE_ZERO] = "zero",   [VITLRP_REPLACE_BLACK] = "black",
@@ -12,6 +13,11 @@ static const char *const REPLACEMENT_NAMES[] = {
     [VITLRP_REPLACE_NOISE] = "noise", [VITLRP_REPLACE_ROAD] = "road"};
 
 #define REPLACEMENT_COUNT (sizeof REPLACEMENT_NAMES / sizeof REPLACEMENT_NAMES[0])
+
+static const char *const TARGET_NAMES[] = {
+    [VITLRP_EVAL_PREDICTED] = "predicted", [VITLRP_EVAL_LABEL] = "label"};
+
+#define TARGET_COUNT (sizeof TARGET_NAMES / sizeof TARGET_NAMES[0])
 
 static const char *const PRECISION_NAMES[] = {[VITLRP_PRECISION_FP32] = "fp32",
                                               [VITLRP_PRECISION_MIXED] = "mixed",
@@ -27,21 +33,27 @@ struct eval_protocol eval_protocol_default(void) {
 
 enum vitlrp_status eval_protocol_check(const struct eval_protocol *protocol,
                                        struct vitlrp_error *err) {
-    if (protocol->steps < 1 || protocol->steps > MAX_STEPS) {
-        return fail(err, VITLRP_USAGE, "%d steps: 1 to %d are possible", protocol->steps,
-                    MAX_STEPS);
+    const struct evaluation evaluation = {.protocol = *protocol};
+    return protocol_check(&evaluation, err);
+}
+
+const char *eval_target_name(enum vitlrp_eval_target target) {
+    return (size_t) target < TARGET_COUNT ? TARGET_NAMES[target] : NULL;
+}
+
+enum vitlrp_status eval_target_find(const char *name, enum vitlrp_eval_target *out,
+                                    struct vitlrp_error *err) {
+    for (size_t i = 0; i < TARGET_COUNT; i++) {
+        if (strcmp(name, TARGET_NAMES[i]) == 0) {
+            *out = (enum vitlrp_eval_target) i;
+            return VITLRP_OK;
+        }
     }
-    if ((size_t) protocol->replacement >= REPLACEMENT_COUNT) {
-        return fail(err, VITLRP_USAGE, "an unknown replacement (%d)", (int) protocol->replacement);
-    }
-    if (protocol->target != VITLRP_EVAL_PREDICTED && protocol->target != VITLRP_EVAL_LABEL) {
-        return fail(err, VITLRP_USAGE, "an unknown target (%d)", (int) protocol->target);
-    }
-    return VITLRP_OK;
+    return fail(err, VITLRP_USAGE, "no target '%.40s': predicted or label", name);
 }
 
 const char *eval_replacement_name(enum vitlrp_replacement replacement) {
-    return REPLACEMENT_NAMES[replacement];
+    return (size_t) replacement < REPLACEMENT_COUNT ? REPLACEMENT_NAMES[replacement] : NULL;
 }
 
 enum vitlrp_status eval_replacement_find(const char *name, enum vitlrp_replacement *out,
@@ -57,7 +69,7 @@ enum vitlrp_status eval_replacement_find(const char *name, enum vitlrp_replaceme
 }
 
 const char *eval_precision_name(enum vitlrp_precision precision) {
-    return PRECISION_NAMES[precision];
+    return (size_t) precision < PRECISION_COUNT ? PRECISION_NAMES[precision] : NULL;
 }
 
 enum vitlrp_status eval_precision_find(const char *name, enum vitlrp_precision *out,

@@ -4,8 +4,6 @@
 
 #include "eval/evaluation.h"
 
-#define RECORD_FORMAT "vitlrp evaluation 2"
-
 /* Names of enum vitlrp_status, ended by NULL. */
 extern const char *const RECORD_STATUSES[];
 

@@ -5,11 +5,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/formats.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "eval/audit.h"
 #include "eval/base64.h"
-#include "eval/protocol.h"
+#include "eval/protocol_table.h"
 #include "eval/record.h"
 #include "eval/record_private.h"
 
@@ -93,34 +94,13 @@ static enum vitlrp_status read_protocol(struct reading *reading, struct vitlrp_e
     struct evaluation *evaluation = &reading->record->evaluation;
     const json_t *object = json_object_get(reading->root, "protocol");
     const json_t *grid = json_object_get(object, "grid");
-    const char *replacement = json_get_string(object, "replace");
-    const char *target = json_get_string(object, "target");
-    const char *precision = json_get_string(object, "precision");
-    int64_t steps = 0;
-    int64_t seed = 0;
-    TRY(need_int(object, "steps", 1, MAX_STEPS, &steps, err));
-    TRY(need_int(object, "seed", 0, INT64_MAX, &seed, err));
-    if (replacement == NULL ||
-        eval_replacement_find(replacement, &evaluation->protocol.replacement, NULL) != VITLRP_OK) {
-        return fail_key("replace", err);
-    }
-    bool is_label = target != NULL && strcmp(target, "label") == 0;
-    if (target == NULL || (!is_label && strcmp(target, "predicted") != 0)) {
-        return fail_key("target", err);
-    }
     int64_t height = json_integer_value(json_array_get(grid, 0));
     int64_t width = json_integer_value(json_array_get(grid, 1));
+    TRY(protocol_read(object, evaluation, err));
     if (json_array_size(grid) != 2 || height < 0 || height > MAX_GRID || width < 0 ||
         width > MAX_GRID) {
         return fail_key("grid", err);
     }
-    if (precision == NULL ||
-        eval_precision_find(precision, &evaluation->precision, NULL) != VITLRP_OK) {
-        return fail_key("precision", err);
-    }
-    evaluation->protocol.steps = (int32_t) steps;
-    evaluation->protocol.seed = (uint64_t) seed;
-    evaluation->protocol.target = is_label ? VITLRP_EVAL_LABEL : VITLRP_EVAL_PREDICTED;
     evaluation->grid_height = (int32_t) height;
     evaluation->grid_width = (int32_t) width;
     return VITLRP_OK;
@@ -194,7 +174,8 @@ static enum vitlrp_status read_head(struct reading *reading, struct vitlrp_error
     struct record *record = reading->record;
     const json_t *root = reading->root;
     const char *format = json_get_string(root, "format");
-    if (format == NULL || strcmp(format, RECORD_FORMAT) != 0) {
+    if (format == NULL ||
+        (strcmp(format, FORMAT_EVALUATION) != 0 && strcmp(format, FORMAT_EVALUATION_OLD) != 0)) {
         return fail(err, VITLRP_FORMAT, "not a record of an evaluation (of this version)");
     }
     TRY(need_string(root, "version", &record->version, err));

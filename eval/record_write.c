@@ -4,10 +4,11 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/formats.h"
 #include "base/number_text.h"
 #include "eval/audit.h"
 #include "eval/base64.h"
-#include "eval/protocol.h"
+#include "eval/protocol_table.h"
 #include "eval/record.h"
 #include "eval/record_private.h"
 
@@ -80,19 +81,14 @@ static void add_statistic(struct text *out, const char *key, const struct statis
 }
 
 static void add_protocol(struct text *out, const struct evaluation *evaluation) {
-    const struct eval_protocol *protocol = &evaluation->protocol;
-    text_printf(out,
-                "  \"protocol\": {\"unit\": \"patch\", \"steps\": %d, \"replace\": \"%s\", "
-                "\"target\": \"%s\", \"seed\": %llu, \"grid\": [%d, %d], \"precision\": \"%s\"},\n",
-                protocol->steps, eval_replacement_name(protocol->replacement),
-                protocol->target == VITLRP_EVAL_LABEL ? "label" : "predicted",
-                (unsigned long long) protocol->seed, evaluation->grid_height,
-                evaluation->grid_width, eval_precision_name(evaluation->precision));
+    text_append_string(out, "  \"protocol\": {\"unit\": \"patch\", ");
+    protocol_write(evaluation, out);
+    text_printf(out, ", \"grid\": [%d, %d]},\n", evaluation->grid_height, evaluation->grid_width);
 }
 
 static void add_head(struct text *out, const struct record *record) {
     const struct evaluation *evaluation = &record->evaluation;
-    text_printf(out, "{\n  \"format\": \"%s\",\n  \"version\": ", RECORD_FORMAT);
+    text_printf(out, "{\n  \"format\": \"%s\",\n  \"version\": ", FORMAT_EVALUATION);
     add_string(out, record->version);
     text_append_string(out, ",\n  \"model\": ");
     add_string(out, evaluation->model_name);

@@ -1,63 +1,20 @@
 /* The settings of an evaluation as a line of JSON: what a reader needs to repeat it, and what two
  * shards must share to be merged. */
-#include <float.h>
-#include <math.h>
-#include <stdio.h>
+#include <stdbool.h>
 
 #include "api/eval_setup.h"
 #include "base/file.h"
 #include "base/json.h"
-#include "base/mem.h"
-#include "base/number_text.h"
-#include "base/parse.h"
+#include "base/settings_json.h"
+#include "vit/math/gemm.h"
+#include "vit/math/kernels.h"
+#include "vit/math/packs.h"
 
-/* The shortest decimal that is this float: 0.05, where the float's own value is 0.0500000007;
- * infinity as a word. */
-static json_t *json_float(float value) {
-    double parsed = (double) value;
-    if (isinf(value)) {
-        return json_string("inf");
-    }
-    for (int digits = 6; digits <= 9; digits++) {
-        struct text decimal = {.limit = 64};
-        number_significant(&decimal, (double) value, digits);
-        bool exact = !decimal.failed && parse_double(decimal.data, -DBL_MAX, DBL_MAX, &parsed) &&
-                     (float) parsed == value;
-        bool failed = decimal.failed;
-        text_free(&decimal);
-        if (failed) {
-            return NULL; /* memory; json_pack passes it on */
-        }
-        if (exact) {
-            break;
-        }
-    }
-    return json_real(parsed);
-}
-
-static json_t *json_triple(const float values[3]) {
-    return json_pack("[ooo]", json_float(values[0]), json_float(values[1]), json_float(values[2]));
-}
-
-static json_t *json_preprocess(const struct vitlrp_preprocess *preprocess, bool ignore_exif) {
-    static const char *const RESIZES[] = {"short", "squash", "none"};
-    return json_pack(
-        "{s:s, s:i, s:s, s:[ii], s:o, s:o, s:b}", "resize", RESIZES[preprocess->resize],
-        "resize_to", preprocess->resize_to, "interpolation",
-        preprocess->interpolation == VITLRP_BICUBIC ? "bicubic" : "bilinear", "crop",
-        preprocess->crop_height, preprocess->crop_width, "mean", json_triple(preprocess->mean),
-        "std", json_triple(preprocess->std), "ignore_exif", ignore_exif ? 1 : 0);
-}
-
-static json_t *json_rules(const struct vit_rules *rules) {
+static json_t *json_input(const struct eval_setup *setup) {
+    bool complete = true;
     json_t *object = json_object();
-    bool complete = object != NULL;
-#define ROLE(constant, name, text)                                                                 \
-    complete = complete && json_object_set_new(                                                    \
-                               object, #name, json_float(rules->gamma[VIT_ROLE_##constant])) == 0;
-#include "vitlrp_roles.def"
-#undef ROLE
-    complete = complete && json_object_set_new(object, "epsilon", json_float(rules->epsilon)) == 0;
+    json_set_preprocess(object, &setup->public_preprocess, &complete);
+    json_set(object, "ignore_exif", json_boolean(setup->evaluate.ignore_exif), &complete);
     if (!complete) {
         json_decref(object);
         return NULL;
@@ -65,39 +22,30 @@ static json_t *json_rules(const struct vit_rules *rules) {
     return object;
 }
 
-/* What a method reads; NULL if memory is short. */
-static json_t *json_method(const struct evaluate_method *method) {
+static json_t *json_method_used(const struct evaluate_method *method) {
     const struct vit_method_options *options = &method->options;
-    unsigned reads = method->method->reads;
-    json_t *object = json_object();
-    int missing = 0;
-    if ((reads & VITLRP_READS_RULES) != 0) {
-        missing |= json_object_set_new(object, "gamma", json_rules(&options->rules));
-    }
-    if ((reads & VITLRP_READS_HEAD_FUSION) != 0) {
-        static const char *const FUSIONS[] = {"mean", "max", "min"};
-        missing |= json_object_set_new(object, "fusion", json_string(FUSIONS[options->fusion]));
-        missing |= json_object_set_new(object, "discard_ratio", json_real(options->discard_ratio));
-    }
-    if ((reads & VITLRP_READS_SAMPLES) != 0) {
-        missing |=
-            json_object_set_new(object, "samples", json_integer((json_int_t) options->samples));
-    }
-    if ((reads & VITLRP_READS_NOISE) != 0) {
-        missing |= json_object_set_new(object, "noise", json_real(options->noise));
-    }
-    if (missing != 0) {
-        json_decref(object);
-        return NULL;
-    }
-    return object;
+    struct json_method written = {
+        .reads = (uint32_t) method->method->reads & ~(uint32_t) VITLRP_READS_SEED,
+        .rules = {.attention = options->rules.propagation == VIT_PROPAGATE_CP_LRP
+                                   ? VITLRP_ATTENTION_CP
+                                   : VITLRP_ATTENTION_ATTNLRP,
+                  .epsilon = options->rules.epsilon},
+        .head_fusion = (enum vitlrp_head_fusion) options->fusion,
+        .discard_ratio = options->discard_ratio,
+        .samples = (int64_t) options->samples,
+        .noise = options->noise};
+#define ROLE(constant, name, text)                                                                 \
+    written.rules.gamma[JSON_GAMMA_##constant] = options->rules.gamma[VIT_ROLE_##constant];
+#include "vitlrp_roles.def"
+#undef ROLE
+    return json_method(&written, NULL);
 }
 
 static json_t *json_methods(const struct eval_setup *setup) {
     json_t *object = json_object();
     for (size_t i = 0; i < setup->method_count; i++) {
-        if (json_object_set_new(object, setup->methods[i].name, json_method(&setup->methods[i])) !=
-            0) {
+        if (json_object_set_new(object, setup->methods[i].name,
+                                json_method_used(&setup->methods[i])) != 0) {
             json_decref(object);
             return NULL;
         }
@@ -120,20 +68,38 @@ static enum vitlrp_status hash_boxes(const struct eval_setup *setup, char digest
     return status;
 }
 
+/* What was used, whatever was asked for: "auto" says nothing to a reader. */
+static json_t *json_arithmetic_used(const struct eval_setup *setup) {
+    const struct gemm_backend *backend = setup->backend;
+    struct text library = {.limit = 1024};
+    backend->describe(&library);
+    const struct json_arithmetic arithmetic = {
+        .backend = backend->name,
+        .library = library.failed ? "" : library.data,
+        .kernels = kernels_select()->name,
+        .precision = packs_precision(backend, setup->evaluate.precision)};
+    json_t *object = library.failed ? NULL : json_arithmetic(&arithmetic);
+    text_free(&library);
+    return object;
+}
+
 enum vitlrp_status eval_settings(const struct eval_setup *setup, char **out,
                                  struct vitlrp_error *err) {
     char boxes[65];
     struct text text = {.limit = (size_t) 1 << 20};
     enum vitlrp_status status = VITLRP_OK;
+    bool complete = true;
     TRY(hash_boxes(setup, boxes, err));
-    json_t *object = json_pack(
-        "{s:I, s:o, s:o, s:s, s:s}", "limit", (json_int_t) setup->options.limit, "preprocess",
-        json_preprocess(&setup->public_preprocess, setup->evaluate.ignore_exif), "methods",
-        json_methods(setup), "boxes_sha256", boxes, "backend", setup->evaluate.backend);
-    if (object != NULL) {
+    json_t *object = json_object();
+    json_set(object, "limit", json_integer((json_int_t) setup->options.limit), &complete);
+    json_set(object, "preprocess", json_input(setup), &complete);
+    json_set(object, "methods", json_methods(setup), &complete);
+    json_set(object, "boxes_sha256", json_string(boxes), &complete);
+    json_set(object, "arithmetic", json_arithmetic_used(setup), &complete);
+    if (complete) {
         json_append(&text, object, 0);
     }
-    if (object == NULL || text.failed) {
+    if (!complete || text.failed) {
         text_free(&text);
         status = fail(err, VITLRP_NOMEM, "out of memory for the settings");
     } else {

@@ -210,14 +210,13 @@ static enum vitlrp_status open_dataset(struct eval_setup *setup, struct vitlrp_e
 static enum vitlrp_status choose_arithmetic(struct eval_setup *setup, struct vitlrp_error *err) {
     const struct vitlrp_eval_options *options = &setup->options;
     const struct vitlrp_log log = {options->log.write, options->log.user};
-    const struct gemm_backend *backend = NULL;
     enum vitlrp_precision wanted = options->precision;
     setup->evaluate.backend = options->backend == NULL ? "auto" : options->backend;
     setup->evaluate.precision = wanted;
-    TRY(gemm_backend_find(setup->evaluate.backend, &backend, err));
-    if (packs_precision(backend, wanted) != wanted) {
+    TRY(gemm_backend_find(setup->evaluate.backend, &setup->backend, err));
+    if (packs_precision(setup->backend, wanted) != wanted) {
         log_message(&log, LOG_LEVEL_WARNING, "%s: %s has nothing faster here; computed in fp32",
-                    eval_precision_name(wanted), backend->name);
+                    eval_precision_name(wanted), setup->backend->name);
     }
     return VITLRP_OK;
 }

@@ -11,6 +11,7 @@
 #include "eval/evaluate.h"
 #include "eval/record.h"
 #include "imgio/preprocess.h"
+#include "vit/math/gemm.h"
 #include "vitlrp_eval.h"
 
 struct eval_setup {
@@ -21,7 +22,8 @@ struct eval_setup {
     struct evaluate_method *methods;            /* owned */
     size_t method_count;
     struct dataset dataset;
-    struct evaluate_options evaluate; /* points into this struct, which must stay where it is */
+    const struct gemm_backend *backend; /* in use */
+    struct evaluate_options evaluate;   /* points into this struct, which must stay where it is */
 };
 
 /* Checks the options and finds the images. Of each method `at_once` variants are run together,

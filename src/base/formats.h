@@ -6,6 +6,8 @@
 
 #define FORMAT_EXPLANATION "vitlrp explanation 2"
 #define FORMAT_MODEL "vitlrp model 2"
+#define FORMAT_EVALUATION "vitlrp evaluation 3"
+#define FORMAT_EVALUATION_OLD "vitlrp evaluation 2" /* of program 0.1: still read */
 #define FORMAT_PROGRESS "vitlrp progress 1"
 #define FORMAT_SETTINGS "vitlrp settings 1"
 

@@ -289,6 +289,31 @@ static void test_memory(void **unused) {
     scratch_close(&scratch);
 }
 
+/* A record names the backend that was used, and what was behind it. */
+static void test_arithmetic(void **unused) {
+    struct scratch scratch = photographs();
+    struct vitlrp_model *model = open_model();
+    struct vitlrp_eval_options options = small_options(&scratch);
+    char library[256];
+    char wanted[400];
+    (void) unused;
+    options.limit = 1;
+    options.backend = "auto";
+    char *json = json_of(model, &options);
+    assert_non_null(strstr(json, "\"arithmetic\":{\"backend\":\""));
+    assert_null(strstr(json, "\"auto\""));
+    vitlrp_free(json);
+    options.backend = vitlrp_backend_name(0);
+    json = json_of(model, &options);
+    vitlrp_backend_describe(options.backend, library, sizeof library);
+    snprintf(wanted, sizeof wanted, "\"arithmetic\":{\"backend\":\"%s\",\"library\":\"%s\"",
+             options.backend, library);
+    assert_non_null(strstr(json, wanted));
+    vitlrp_free(json);
+    vitlrp_model_close(model);
+    scratch_close(&scratch);
+}
+
 /* The bytes that a thread needs, of the message of a limit that no thread keeps. */
 static size_t told_bytes(enum vitlrp_status status, const struct vitlrp_error *error) {
     size_t bytes = 0;
@@ -462,6 +487,7 @@ int main(void) {
         cmocka_unit_test(test_cancel),
         cmocka_unit_test(test_memory),
         cmocka_unit_test(test_memory_of_tuning),
+        cmocka_unit_test(test_arithmetic),
         cmocka_unit_test(test_usage),
         cmocka_unit_test(test_rules),
         cmocka_unit_test(test_tune),

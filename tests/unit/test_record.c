@@ -209,7 +209,7 @@ static void test_damage(void **unused) {
         const char *from, *to, *part;
     } CHANGES[] = {
         {"{", "[", "JSON"},
-        {"vitlrp evaluation 2", "vitlrp evaluation 1", "not a record"},
+        {"vitlrp evaluation 3", "vitlrp evaluation 1", "not a record"},
         {"\"weights_sha256\"", "\"weights\"", "weights_sha256"},
         {"\"steps\": 4", "\"steps\": 5", "morf_logit"},
         {"\"steps\": 4", "\"steps\": 4.0", "steps"},
@@ -365,7 +365,7 @@ static void test_merge_refusals(void **unused) {
     assert_unmergeable(&first, &second, "its protocol");
     second.evaluation.protocol.seed--;
     second.evaluation.precision = VITLRP_PRECISION_BF16;
-    assert_unmergeable(&first, &second, "in another precision");
+    assert_unmergeable(&first, &second, "protocol is another (precision)");
     second.evaluation.precision = VITLRP_PRECISION_FP32;
     second.skipped++;
     assert_unmergeable(&first, &second, "its images");
@@ -382,7 +382,9 @@ static void test_merge_refusals(void **unused) {
     second.evaluation.image_count = images;
     replace(&second.evaluation.methods[1], "other");
     assert_unmergeable(&first, &second, "its methods");
-    replace(&second.evaluation.settings, "{}");
+    replace(&first.evaluation.settings, "{\"arithmetic\":{\"backend\":\"a\",\"kernels\":\"b\"}}");
+    replace(&second.evaluation.settings, "{\"arithmetic\":{\"backend\":\"a\",\"kernels\":\"c\"}}");
+    assert_unmergeable(&first, &second, "its settings are others (arithmetic.kernels)");
     assert_unmergeable(&first, &second, "its settings");
     replace(&second.evaluation.manifest_sha256, "0");
     assert_unmergeable(&first, &second, "its images");
