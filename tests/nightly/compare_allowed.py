@@ -52,6 +52,10 @@ def dropped(_old, new):
     return new == ABSENT
 
 
+def less(old, new):
+    return isinstance(old, int) and isinstance(new, int) and new < old
+
+
 def close(old, new):
     """Equal within rounding: what LayerScale as an operation of its own may change."""
     if isinstance(old, Array) and isinstance(new, Array):
@@ -91,6 +95,9 @@ ALLOWED = [
             r"(.*[._])?(ms|gflops|seconds|per_\w+|share|ratio|peak_memory_bytes)"),
     Allowed("version", "the program's version", r".*", RECORDS,
             r"(lines\.\d+\.)?(.*\.)?version", later_version),
+    Allowed("memory", "a session may hold less than it did, never more", r"(info|models|bench)/.*",
+            r"info\.json|b\.json", r"(.*\.)?(session_bytes|session_bytes_by_classes\.\d\.bytes)",
+            less),
     # Texts for people.
     Allowed("texts", "texts for people are written anew", r".*", r"std(out|err)\.\d+", r"text"),
     Allowed("texts of pages", "words of reports and contact sheets, and the version", r".*",

@@ -71,7 +71,7 @@ def differences_of(old, new):
 
 def compare_case(programs, case, scratch):
     """What differs between the two builds, and how many outputs were compared."""
-    old, new = (run_case(program, case, scratch / side / case.name)
+    old, new = (run_case(program, case, scratch / side / case.name.replace("/", "+"))
                 for side, program in zip(("old", "new"), programs))
     return differences_of(old, new), len(old)
 

@@ -135,7 +135,7 @@ def classes(inputs):
                [["explain", photo, *options, "-o", "{stem}.{class}.npy", "--json", "all.json", "-q"]],
                method in ("attnlrp", "chefer"))
         versus = [*method_options(method), "-c", "1", "--versus", "105"]
-        yield f"classes/versus/{method}", [explain(photo, None, *versus)], False
+        yield f"classes/versus-of/{method}", [explain(photo, None, *versus)], False
     image = str(inputs.parity / "input.npy")
     for precision, kind in itertools.product(("fp32", "mixed", "bf16"), ("linear", "qkv")):
         options = ["--heads", "4", "-c", "top:5", "--precision", precision, f"--gamma-{kind}", "0.3"]

@@ -15,8 +15,8 @@ import compare_cases
 import compare_inputs
 
 HERE = pathlib.Path(__file__).resolve().parent
-USED = ["classes/index", "info/wide", "eval/options/boxes", "batch/options/limit", "preprocessing/default/koala",
-        "layer-scale/attnlrp/epsilon-0", "layer-scale/attnlrp/epsilon-0.01"]
+USED = ["classes/index", "info/wide", "eval/options/boxes", "batch/options/limit",
+        "preprocessing/default/koala", "layer-scale/attnlrp/epsilon-0", "layer-scale/attnlrp/epsilon-0.01"]
 WRAPPER = """#!/bin/sh
 exec {program} "$@" {option}
 """
@@ -126,6 +126,8 @@ FAULTS = [
     ("info/wide", "info.json", set_key("preprocess", "crop", value=[24, 63]), True, "crop"),
     ("info/wide", "info.json", edit_json(lambda whole: whole["patch_size"].reverse()), False, ""),
     ("info/wide", "info.json", edit_json(lambda whole: whole["input_size"].reverse()), True, "input"),
+    ("info/wide", "info.json", set_key("session_bytes", value=1000), False, ""),
+    ("info/wide", "info.json", set_key("session_bytes", value=1 << 40), True, "session_bytes"),
     ("layer-scale/attnlrp/epsilon-0", "map.npy", flip(-4), False, ""),
     ("layer-scale/attnlrp/epsilon-0", "map.npy", flip(-1, 128), True, "array"),
     ("layer-scale/attnlrp/epsilon-0.01", "map.npy", flip(-1, 128), False, ""),
