@@ -1,15 +1,25 @@
-/* What a run of explain keeps from image to image: the model, a session of the right size, and room
- * for the results. */
+/* The one path from a photograph to explanations: the model, a session of the right size, room for
+ * results, and the work on each class. */
 #ifndef CLI_EXPLAIN_SESSION_H
 #define CLI_EXPLAIN_SESSION_H
 
 #include "base/status.h"
 #include "console.h"
-#include "json_report.h"
+#include "explanation.h"
 #include "outputs.h"
-#include "prediction.h"
+#include "photo.h"
 #include "settings.h"
 #include "vitlrp.h"
+
+/* Opens it; *model is owned: vitlrp_model_close. Messages of the library go to the console. */
+enum vitlrp_status model_choose(const struct settings *settings, const struct console *console,
+                                struct vitlrp_model **model, struct vitlrp_error *err);
+
+/* Session options with the settings' threads and backend, for an input of the given size (0: as
+ * trained). USAGE, naming the option to change, unless it is a multiple of the model's patch. */
+enum vitlrp_status session_choose(const struct settings *settings, const struct vitlrp_model *model,
+                                  int32_t input_height, int32_t input_width,
+                                  struct vitlrp_session_options *options, struct vitlrp_error *err);
 
 struct explain_session {
     const struct settings *settings;
@@ -60,6 +70,29 @@ enum vitlrp_status explain_session_bytes(const struct explain_session *state, in
 
 /* Makes the session fit inputs of this size. */
 enum vitlrp_status explain_session_fit(struct explain_session *state, int32_t height, int32_t width,
+                                       struct vitlrp_error *err);
+
+/* Computes the relevance of explanation->target (against its versus) into the session's map and
+ * ledger; fills what it finds out into *explanation. */
+enum vitlrp_status explain_relevance(struct explain_session *state, struct explanation *explanation,
+                                     struct vitlrp_error *err);
+
+/* Draws the map. The bytes are released with vitlrp_free. */
+enum vitlrp_status explain_render(const struct explain_session *state,
+                                  struct explanation *explanation, unsigned char **data,
+                                  size_t *size, struct vitlrp_error *err);
+
+/* Writes the files of this class, the picture (`data`, NULL without one) among them, and says so in
+ * *report. */
+enum vitlrp_status explain_write(struct explain_session *state,
+                                 const struct explanation *explanation, const unsigned char *data,
+                                 size_t size, struct text *report, struct vitlrp_error *err);
+
+/* Writes one array that belongs to the image or the class, if that kind of output is wanted. */
+enum vitlrp_status explain_write_array(const struct explain_session *state, enum output_kind kind,
+                                       const struct explanation *explanation,
+                                       const char *class_name, const float *values, size_t rank,
+                                       const size_t *shape, struct text *report,
                                        struct vitlrp_error *err);
 
 #endif

@@ -1,11 +1,11 @@
-#include "info.h"
+#include "verbs.h"
 
 #include <string.h>
 
 #include "base/formats.h"
-#include "json_report.h"
-#include "library.h"
-#include "model_choice.h"
+#include "explain_session.h"
+#include "explanation.h"
+#include "machine.h"
 #include "outputs.h"
 #include "settings.h"
 
@@ -22,8 +22,9 @@ struct facts {
     char sha256[65];
 };
 
-static enum vitlrp_status gather(const struct settings *settings, const struct vitlrp_model *model,
-                                 struct facts *facts, struct vitlrp_error *err) {
+static enum vitlrp_status facts_gather(const struct settings *settings,
+                                       const struct vitlrp_model *model, struct facts *facts,
+                                       struct vitlrp_error *err) {
     struct vitlrp_error detail;
     struct vitlrp_session_options options;
     struct vitlrp_session *session = NULL;
@@ -173,8 +174,8 @@ cleanup:
     return status;
 }
 
-static enum vitlrp_status report(const struct args *args, const struct console *console,
-                                 const struct facts *facts, struct vitlrp_error *err) {
+static enum vitlrp_status facts_report(const struct args *args, const struct console *console,
+                                       const struct facts *facts, struct vitlrp_error *err) {
     bool with_classes = args->value[OPTION_CLASSES] != NULL;
     const char *json_path = args->value[OPTION_JSON];
     if (json_path != NULL) {
@@ -224,11 +225,11 @@ enum exit_code info_main(const struct args *args, struct console *console) {
         status = model_choose(&settings, console, &model, &err);
     }
     if (status == VITLRP_OK) {
-        status = gather(&settings, model, &facts, &err);
+        status = facts_gather(&settings, model, &facts, &err);
     }
     enum exit_code code = console_check(status, CODE_INPUT, &err);
     if (code == CODE_DONE) {
-        code = console_check(report(args, console, &facts, &err), CODE_OUTPUT, &err);
+        code = console_check(facts_report(args, console, &facts, &err), CODE_OUTPUT, &err);
     }
     vitlrp_model_close(model);
     return code;

@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "args.h"
 #include "base/parse.h"
 #include "machine.h"
-#include "option_value.h"
 
 /* How a limit is kept. */
 enum kind { KIND_INT32, KIND_INT64, KIND_SIZE, KIND_UINT64 };
@@ -56,7 +56,7 @@ size_t limits_memory(const struct limits *limits, uint64_t left) {
     return left < 1 ? 1 : left < SIZE_MAX ? (size_t) left : SIZE_MAX;
 }
 
-static void put(const struct limit *limit, struct limits *limits, int64_t number) {
+static void limit_store(const struct limit *limit, struct limits *limits, int64_t number) {
     void *place = (char *) limits + limit->member;
     switch (limit->kind) {
     case KIND_INT32:
@@ -132,7 +132,7 @@ enum vitlrp_status limits_change(const char *option, const char *text, struct li
                      (long long) max, limit->is_bytes ? ", or with KiB, MiB or GiB" : "");
             return option_fail(option, text, wanted, err);
         }
-        put(limit, limits, number);
+        limit_store(limit, limits, number);
         next = next[length] == ',' ? next + length + 1 : NULL;
     }
     return VITLRP_OK;

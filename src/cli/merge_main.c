@@ -2,9 +2,9 @@
 #include "base/mem.h"
 #include "cli/batch/batch_merge.h"
 #include "cli/eval/eval_files.h"
-#include "cli/eval/eval_main.h"
 #include "cli/eval/eval_report.h"
-#include "library.h"
+#include "machine.h"
+#include "verbs.h"
 
 /* Of one record; as much as the library writes. */
 #define RECORD_LIMIT ((size_t) 1 << 33)
@@ -20,8 +20,8 @@ static enum vitlrp_status read_record(const char *path, struct vitlrp_evaluation
     return error_prefix(err, status, path);
 }
 
-static enum vitlrp_status merge(const struct args *args, struct vitlrp_evaluation **out,
-                                struct vitlrp_error *err) {
+static enum vitlrp_status records_merge(const struct args *args, struct vitlrp_evaluation **out,
+                                        struct vitlrp_error *err) {
     struct vitlrp_error detail;
     size_t count = args->operand_count;
     enum vitlrp_status status = VITLRP_OK;
@@ -66,7 +66,7 @@ enum exit_code merge_main(const struct args *args, struct console *console) {
         console_check(eval_files_plan(args, NULL, &files, &err), CODE_OUTPUT, &err);
     if (code == CODE_DONE) {
         console->stdout_taken = files.stdout_taken;
-        code = console_check(merge(args, &evaluation, &err), CODE_INPUT, &err);
+        code = console_check(records_merge(args, &evaluation, &err), CODE_INPUT, &err);
     }
     if (code == CODE_DONE) {
         code = eval_report(evaluation, &files, console);

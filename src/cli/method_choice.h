@@ -1,5 +1,5 @@
-/* The method that a command line asks for, with its options over its defaults. An option that the
- * method does not read is refused, not ignored. */
+/* The method that a command line asks for, its options over a file of settings over its defaults.
+ * An option that the method does not read is refused, not ignored. */
 #ifndef CLI_METHOD_CHOICE_H
 #define CLI_METHOD_CHOICE_H
 
@@ -7,6 +7,16 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "vitlrp.h"
+#include "vitlrp_eval.h"
+
+/* NAN for what neither the file of --settings nor an option says. */
+enum vitlrp_status rule_changes_read(const struct args *args, struct vitlrp_rule_changes *changes,
+                                     struct vitlrp_error *err);
+
+/* The file of --settings over *rules; they stay as they are without one. The file is one that
+ * `vitlrp tune` wrote, or an object like it: "format", and any of the gammas and epsilon. */
+enum vitlrp_status rule_settings_apply(const struct args *args, struct vitlrp_rules *rules,
+                                       struct vitlrp_error *err);
 
 /* --method, or the first of the table, and its options. USAGE names the option. */
 enum vitlrp_status method_choose(const struct args *args, struct vitlrp_method_info *info,

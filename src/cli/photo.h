@@ -1,11 +1,32 @@
-/* One input of a run: a photograph, or a ready model input as .npy, told by content. */
+/* From a file to a model input, and what the model says of it. */
 #ifndef CLI_PHOTO_H
 #define CLI_PHOTO_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/status.h"
+#include "base/text.h"
 #include "vitlrp.h"
+
+struct prediction {
+    int32_t classes;
+    float *logits;       /* [classes] */
+    double *probability; /* [classes] softmax of the logits */
+    int32_t *order;      /* [classes] outputs, the most likely first */
+};
+
+/* Room for the given number of classes. *prediction is owned: prediction_close. */
+enum vitlrp_status prediction_open(int32_t classes, struct prediction *prediction,
+                                   struct vitlrp_error *err);
+
+void prediction_close(struct prediction *prediction);
+
+/* Fills probability and order from the logits; ties in order of the outputs. */
+void prediction_rank(struct prediction *prediction);
+
+/* "goldfish (1)" or "class 1", escaped for a terminal. */
+void class_append(struct text *out, const struct vitlrp_class *found);
 
 struct photo {
     struct vitlrp_image *image; /* owned */

@@ -6,9 +6,50 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <unistd.h>
 
-#include "library.h"
+#include "base/formats.h"
+#include "machine.h"
+
+/* ---- Progress ---- */
+
+struct progress_meter progress_start(enum progress when, const struct console *console,
+                                     size_t total) {
+    bool terminal = isatty(STDERR_FILENO) == 1;
+    bool report_beside = isatty(STDOUT_FILENO) == 1 && !console->stdout_taken;
+    bool wanted = when == PROGRESS_ALWAYS || when == PROGRESS_JSON ||
+                  (when == PROGRESS_AUTO && total > 1 && terminal && !report_beside &&
+                   console->verbosity > 0);
+    return (struct progress_meter){
+        .json = when == PROGRESS_JSON,
+        .enabled = wanted,
+        .rewrites = terminal,
+        .total = total,
+        .start_ms = clock_ms(),
+    };
+}
+
+void progress_show(const struct progress_meter *meter, size_t done, size_t failed) {
+    if (!meter->enabled) {
+        return;
+    }
+    double seconds = (clock_ms() - meter->start_ms) * 1e-3;
+    double rate = seconds > 0.0 ? (double) done / seconds : 0.0;
+    double left = rate > 0.0 ? (double) (meter->total - done) / rate : 0.0;
+    if (meter->json) {
+        fprintf(stderr,
+                "{\"format\":\"" FORMAT_PROGRESS
+                "\",\"done\":%zu,\"total\":%zu,\"failed\":%zu,\"seconds\":%.3f,\"rate\":%.4g}\n",
+                done, meter->total, failed, seconds, rate);
+        return;
+    }
+    const char *end = meter->rewrites && done < meter->total ? "\r" : "\n";
+    fprintf(stderr, "%zu/%zu images, %zu failed, %.1f images/s, %.0f s left  %s", done,
+            meter->total, failed, rate, left, end);
+}
+
+/* ---- Signals ---- */
 
 /* Between two lines of progress. */
 #define SHOW_EVERY_MS 150.0
@@ -52,7 +93,7 @@ static int32_t is_cancelled(void *user) {
     return caught_signal != 0;
 }
 
-static void show(void *user, size_t done, size_t total, size_t failed) {
+static void watch_show(void *user, size_t done, size_t total, size_t failed) {
     struct run_watch *watch = user;
     double now = clock_ms();
     if (done == total || now - watch->shown_ms >= SHOW_EVERY_MS) {
@@ -64,7 +105,7 @@ static void show(void *user, size_t done, size_t total, size_t failed) {
 
 struct vitlrp_eval_observer run_watch_observer(struct run_watch *watch) {
     return (struct vitlrp_eval_observer){
-        .progress = show, .cancelled = is_cancelled, .user = watch};
+        .progress = watch_show, .cancelled = is_cancelled, .user = watch};
 }
 
 int run_watch_signal(void) {

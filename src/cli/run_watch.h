@@ -1,12 +1,27 @@
-/* What goes on while a batch, an evaluation or a search runs: progress on standard error, and
- * signals that end it early with what it has. */
+/* A long run as its user meets it: progress, and signals that end it in good order. */
 #ifndef CLI_RUN_WATCH_H
 #define CLI_RUN_WATCH_H
 
+#include <stdbool.h>
+#include <stddef.h>
+
 #include "console.h"
-#include "progress.h"
 #include "settings.h"
 #include "vitlrp_eval.h"
+
+struct progress_meter {
+    bool json;     /* one object a line */
+    bool enabled;  /* says anything at all */
+    bool rewrites; /* the line is overwritten: a terminal */
+    size_t total;
+    double start_ms;
+};
+
+/* auto: only for several images, on a terminal to which no report goes as well. */
+struct progress_meter progress_start(enum progress when, const struct console *console,
+                                     size_t total);
+
+void progress_show(const struct progress_meter *meter, size_t done, size_t failed);
 
 struct run_watch {
     struct progress_meter meter;

@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "args.h"
 #include "base/parse.h"
 #include "base/text.h"
 #include "method_choice.h"
-#include "option_value.h"
 
 #define MAX_PIXELS_A_SIDE 16384
 #define MAX_THREADS 1024

@@ -5,11 +5,9 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "cli/batch/batch_journal.h"
-#include "cli/batch/batch_limit.h"
-#include "cli/batch/batch_names.h"
-#include "cli/batch/batch_queue.h"
-#include "cli/batch/batch_workers.h"
+#include "base/journal.h"
+#include "cli/batch/batch_plan.h"
+#include "cli/batch/batch_run.h"
 #include "support/scratch.h"
 
 #include "support/unit.h"
@@ -109,7 +107,7 @@ static void test_escaped_paths(void **unused) {
 struct desk {
     struct scratch scratch;
     char path[128];
-    struct batch_journal journal;
+    struct journal journal;
 };
 
 static struct desk desk_open(const char *content) {
@@ -122,15 +120,15 @@ static struct desk desk_open(const char *content) {
 }
 
 static void desk_close(struct desk *desk) {
-    batch_journal_close(&desk->journal);
+    journal_close(&desk->journal);
     scratch_close(&desk->scratch);
 }
 
 static void add(struct desk *desk, size_t place, size_t index, const char *status) {
     char line[100];
     int length = snprintf(line, sizeof line, "{\"index\":%zu,\"status\":\"%s\"}\n", index, status);
-    enum batch_state state = strcmp(status, "ok") == 0 ? BATCH_DONE : BATCH_FAILED;
-    assert_int_equal(batch_journal_add(&desk->journal, place, state, line, (size_t) length, NULL),
+    enum journal_state state = strcmp(status, "ok") == 0 ? JOURNAL_DONE : JOURNAL_FAILED;
+    assert_int_equal(journal_add(&desk->journal, place, state, line, (size_t) length, NULL),
                      VITLRP_OK);
 }
 
@@ -149,31 +147,31 @@ static void test_journal(void **unused) {
     struct text line = {.limit = LIMIT};
     (void) unused;
     /* Images 1, 4, 7 and 10 of shard 1 of 3. */
-    assert_int_equal(batch_journal_open(desk.path, 4, 1, 3, true, &desk.journal, NULL), VITLRP_OK);
-    assert_int_equal(batch_journal_count(&desk.journal, BATCH_OPEN), 4);
+    assert_int_equal(journal_open(desk.path, 4, 1, 3, true, &desk.journal, NULL), VITLRP_OK);
+    assert_int_equal(journal_count(&desk.journal, JOURNAL_OPEN), 4);
     add(&desk, 2, 7, "ok");
     add(&desk, 0, 1, "format");
     add(&desk, 3, 10, "ok");
-    batch_journal_close(&desk.journal);
+    journal_close(&desk.journal);
     scratch_text(&desk.scratch, "results.jsonl",
                  LINE("7", "ok") LINE("1", "format") LINE("10", "ok") "{\"index\":4,\"sta");
 
-    assert_int_equal(batch_journal_open(desk.path, 4, 1, 3, true, &desk.journal, NULL), VITLRP_OK);
+    assert_int_equal(journal_open(desk.path, 4, 1, 3, true, &desk.journal, NULL), VITLRP_OK);
     assert_file(&desk, LINE("7", "ok") LINE("1", "format") LINE("10", "ok"));
-    assert_int_equal(batch_journal_count(&desk.journal, BATCH_OPEN), 1);
-    assert_int_equal(batch_journal_count(&desk.journal, BATCH_FAILED), 1);
-    assert_int_equal(desk.journal.entries[1].state, BATCH_OPEN);
-    batch_journal_reopen(&desk.journal, 0);
+    assert_int_equal(journal_count(&desk.journal, JOURNAL_OPEN), 1);
+    assert_int_equal(journal_count(&desk.journal, JOURNAL_FAILED), 1);
+    assert_int_equal(desk.journal.entries[1].state, JOURNAL_OPEN);
+    journal_reopen(&desk.journal, 0);
     add(&desk, 1, 4, "ok");
     add(&desk, 0, 1, "ok");
     assert_int_equal(desk.journal.repeated, 1);
-    assert_int_equal(batch_journal_line(&desk.journal, 0, &line, NULL), VITLRP_OK);
+    assert_int_equal(journal_line(&desk.journal, 0, &line, NULL), VITLRP_OK);
     assert_string_equal(line.data, "{\"index\":1,\"status\":\"ok\"}");
-    assert_int_equal(batch_journal_finish(&desk.journal, NULL, NULL), VITLRP_OK);
+    assert_int_equal(journal_finish(&desk.journal, NULL, NULL), VITLRP_OK);
     assert_file(&desk, LINE("1", "ok") LINE("4", "ok") LINE("7", "ok") LINE("10", "ok"));
-    batch_journal_close(&desk.journal);
+    journal_close(&desk.journal);
 
-    assert_int_equal(batch_journal_open(desk.path, 4, 1, 3, false, &desk.journal, NULL), VITLRP_OK);
+    assert_int_equal(journal_open(desk.path, 4, 1, 3, false, &desk.journal, NULL), VITLRP_OK);
     assert_true(desk.journal.ordered);
     assert_int_equal(desk.journal.repeated, 0);
     text_free(&line);
@@ -185,24 +183,22 @@ static void test_long_journal(void **unused) {
     enum { COUNT = 60000 };
     struct desk desk = desk_open(NULL);
     (void) unused;
-    assert_int_equal(batch_journal_open(desk.path, COUNT, 0, 1, true, &desk.journal, NULL),
-                     VITLRP_OK);
+    assert_int_equal(journal_open(desk.path, COUNT, 0, 1, true, &desk.journal, NULL), VITLRP_OK);
     for (size_t i = COUNT; i-- > 0;) {
         add(&desk, i, i, "ok");
     }
-    assert_int_equal(batch_journal_finish(&desk.journal, NULL, NULL), VITLRP_OK);
-    batch_journal_close(&desk.journal);
-    assert_int_equal(batch_journal_open(desk.path, COUNT, 0, 1, false, &desk.journal, NULL),
-                     VITLRP_OK);
+    assert_int_equal(journal_finish(&desk.journal, NULL, NULL), VITLRP_OK);
+    journal_close(&desk.journal);
+    assert_int_equal(journal_open(desk.path, COUNT, 0, 1, false, &desk.journal, NULL), VITLRP_OK);
     assert_true(desk.journal.ordered);
-    assert_int_equal(batch_journal_count(&desk.journal, BATCH_DONE), COUNT);
+    assert_int_equal(journal_count(&desk.journal, JOURNAL_DONE), COUNT);
     desk_close(&desk);
 }
 
 static void assert_bad_line(const char *content, const char *part) {
     struct desk desk = desk_open(content);
     struct vitlrp_error err;
-    enum vitlrp_status status = batch_journal_open(desk.path, 2, 0, 2, true, &desk.journal, &err);
+    enum vitlrp_status status = journal_open(desk.path, 2, 0, 2, true, &desk.journal, &err);
     if (status != VITLRP_FORMAT && status != VITLRP_MISMATCH) {
         fail_msg("%s was taken", content);
     }

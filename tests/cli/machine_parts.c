@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-#include "cli/control_group.h"
+#include "cli/machine.h"
 #include "support/scratch.h"
 
 #include "support/unit.h"

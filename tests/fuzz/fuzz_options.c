@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "cli/batch/batch_choice.h"
+#include "cli/batch/batch_plan.h"
 #include "cli/eval/eval_choice.h"
 #include "cli/settings.h"
 #include "fuzz/fuzz.h"

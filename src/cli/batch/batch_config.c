@@ -4,7 +4,7 @@
 
 #include "base/file.h"
 #include "base/formats.h"
-#include "cli/json_report.h"
+#include "cli/explanation.h"
 
 #define CONFIG_LIMIT ((size_t) 1 << 24)
 #define MOST_IMAGES INT64_C(10000000)
@@ -299,11 +299,12 @@ static void note_difference(struct differences *differences, const char *path, c
     text_printf(list, " in %s", differences->second);
 }
 
-static void compare(struct differences *differences, const char *path, json_t *a, json_t *b);
+static void differences_collect(struct differences *differences, const char *path, json_t *a,
+                                json_t *b);
 
 /* The members of `a`; with `only_missing` those that `b` has not. */
-static void compare_members(struct differences *differences, const char *path, json_t *a, json_t *b,
-                            bool swapped) {
+static void differences_collect_members(struct differences *differences, const char *path,
+                                        json_t *a, json_t *b, bool swapped) {
     const char *key;
     json_t *value;
     json_object_foreach(a, key, value) {
@@ -311,7 +312,8 @@ static void compare_members(struct differences *differences, const char *path, j
         text_printf(&name, "%s%s%s", path, path[0] == '\0' ? "" : ".", key);
         json_t *other = json_object_get(b, key);
         if (!name.failed && !is_name_only(name.data) && (!swapped || other == NULL)) {
-            compare(differences, name.data, swapped ? NULL : value, swapped ? value : other);
+            differences_collect(differences, name.data, swapped ? NULL : value,
+                                swapped ? value : other);
         }
         text_free(&name);
     }
@@ -324,13 +326,14 @@ static bool is_unknown(const char *path, const json_t *value) {
 }
 
 /* Neither format has deep values: the recursion ends with them. */
-static void compare(struct differences *differences, const char *path, json_t *a, json_t *b) {
+static void differences_collect(struct differences *differences, const char *path, json_t *a,
+                                json_t *b) {
     if (is_unknown(path, a) || is_unknown(path, b)) {
         return;
     }
     if (json_is_object(a) && json_is_object(b)) {
-        compare_members(differences, path, a, b, false);
-        compare_members(differences, path, b, a, true);
+        differences_collect_members(differences, path, a, b, false);
+        differences_collect_members(differences, path, b, a, true);
         return;
     }
     struct text first = {.limit = CONFIG_LIMIT};
@@ -364,7 +367,7 @@ enum vitlrp_status batch_config_compare(const json_t *a, const json_t *b, const 
             json_object_del(left, "version");
             json_object_del(right, "version");
         }
-        compare(&differences, "", left, right);
+        differences_collect(&differences, "", left, right);
     }
     if (differences.count > 0) {
         size_t more =

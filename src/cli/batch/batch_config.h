@@ -8,7 +8,6 @@
 
 #include "base/json.h"
 #include "base/status.h"
-#include "batch_choice.h"
 #include "batch_plan.h"
 #include "cli/explain_session.h"
 

@@ -6,10 +6,10 @@
 #include "base/formats.h"
 #include "base/mem.h"
 #include "base/npy.h"
-#include "batch_names.h"
-#include "cli/explain_class.h"
-#include "cli/json_report.h"
-#include "cli/library.h"
+#include "batch_plan.h"
+#include "cli/explain_session.h"
+#include "cli/explanation.h"
+#include "cli/machine.h"
 #include "cli/names.h"
 
 #define LINE_LIMIT ((size_t) 1 << 28)
@@ -200,7 +200,7 @@ static enum vitlrp_status explain_photo(struct passage *passage, struct vitlrp_e
 
 /* From bytes to outputs; what fails here is the image's own affair, memory and our bugs excepted.
  */
-static enum vitlrp_status pass(struct passage *passage, struct vitlrp_error *err) {
+static enum vitlrp_status explain_bytes(struct passage *passage, struct vitlrp_error *err) {
     struct batch_item *item = passage->item;
     struct explain_session *state = passage->state;
     TRY(batch_stem(item->image.id, &passage->stem, err));
@@ -294,13 +294,13 @@ enum vitlrp_status batch_item_explain(struct batch_item *item, const struct batc
     enum vitlrp_status status = VITLRP_OK;
     item->line = (struct text){.limit = LINE_LIMIT};
     if (item->status == VITLRP_OK) {
-        item->status = pass(&passage, &item->err);
+        item->status = explain_bytes(&passage, &item->err);
     }
     bytes_free(&item->bytes);
     if (item->status != VITLRP_OK) {
         free_outputs(item);
     }
-    item->state = item->status == VITLRP_OK ? BATCH_DONE : BATCH_FAILED;
+    item->state = item->status == VITLRP_OK ? JOURNAL_DONE : JOURNAL_FAILED;
     if (is_everybodys(item->status, &item->err)) {
         const char *message = without_path(item->err.message, item->image.path);
         status = error_forward(err, &item->err);

@@ -5,10 +5,10 @@
 #include <stddef.h>
 
 #include "base/file.h"
+#include "base/journal.h"
 #include "base/status.h"
 #include "base/text.h"
-#include "batch_choice.h"
-#include "batch_journal.h"
+#include "batch_plan.h"
 #include "cli/explain_session.h"
 #include "vitlrp_eval.h"
 
@@ -29,7 +29,7 @@ struct batch_item {
 
     struct batch_output *outputs; /* owned */
     size_t output_count, output_capacity;
-    enum batch_state state;
+    enum journal_state state;
     struct text line; /* owned: of the results, with its newline */
 };
 

@@ -1,18 +1,77 @@
-#include "batch_main.h"
-
+#include <stddef.h>
 #include <stdio.h>
 
 #include "base/checked.h"
+#include "base/journal.h"
+#include "base/status.h"
 #include "batch_config.h"
-#include "batch_finish.h"
-#include "batch_forecast.h"
 #include "batch_plan.h"
-#include "batch_resume.h"
 #include "batch_run.h"
-#include "batch_session.h"
-#include "cli/library.h"
-#include "cli/model_choice.h"
+#include "batch_store.h"
+#include "cli/args.h"
+#include "cli/console.h"
+#include "cli/explain_session.h"
+#include "cli/machine.h"
 #include "cli/run_watch.h"
+#include "cli/verbs.h"
+
+/* ---- Without running: what would be done ---- */
+
+#define MEGABYTE 1048576.0
+#define REPORT_LIMIT ((size_t) 1 << 16)
+
+/* The names of an image's files, and how many there are. */
+static void append_files(struct text *out, const struct batch_choice *choice, int32_t classes) {
+    struct text names = {.limit = REPORT_LIMIT};
+    int64_t count = 0;
+    for (enum batch_file file = BATCH_PNG; file < BATCH_FILES; file++) {
+        bool of_class = file == BATCH_PNG || file == BATCH_JPG || file == BATCH_RAW;
+        if (choice->writes[file]) {
+            text_append_string(&names, count > 0 ? ", {stem}" : "{stem}");
+            batch_append_suffix(&names, file, -1);
+            count += of_class ? classes : 1;
+        }
+    }
+    text_printf(out, "files         %lld for each image: %s%s\n", (long long) count,
+                names.failed ? "" : names.data, classes > 1 ? ", of each class" : "");
+    text_free(&names);
+}
+
+static void append_images(struct text *out, const struct batch_plan *plan,
+                          const struct journal *journal) {
+    const struct batch_choice *choice = plan->choice;
+    size_t failed = journal_count(journal, JOURNAL_FAILED);
+    text_printf(out, "images        %zu", plan->count);
+    if (choice->shards > 1) {
+        text_printf(out, " of %zu, shard %d of %d", plan->info.images, choice->shard,
+                    choice->shards);
+    }
+    text_printf(out, "\ndone          %zu\nfailed        %zu%s\nto do         %zu\n",
+                journal_count(journal, JOURNAL_DONE), failed,
+                failed > 0 ? " (again with --retry-failed)" : "",
+                journal_count(journal, JOURNAL_OPEN));
+}
+
+static enum vitlrp_status batch_forecast(const struct batch_plan *plan,
+                                         const struct journal *journal,
+                                         const struct explain_session *first, size_t threads,
+                                         const struct console *console, struct vitlrp_error *err) {
+    struct text out = {.limit = REPORT_LIMIT};
+    const struct vitlrp_session_info *info = &first->info;
+    int32_t classes = first->settings->top > 0 ? first->settings->top : 1;
+    size_t bytes = 0;
+    if (console->verbosity == 0) {
+        return VITLRP_OK;
+    }
+    TRY(explain_session_bytes(first, info->input_height, info->input_width, &bytes, err));
+    append_images(&out, plan, journal);
+    append_files(&out, plan->choice, classes);
+    text_printf(&out, "threads       %zu, with a session of %.1f MB each\n", threads,
+                (double) bytes / MEGABYTE);
+    enum vitlrp_status status = console_write(&out, err);
+    text_free(&out);
+    return status;
+}
 
 #define SUMMARY_LIMIT ((size_t) 1 << 16)
 
@@ -22,7 +81,7 @@ struct batch {
     struct batch_choice choice;
     struct batch_plan plan;
     struct batch_store store;
-    struct batch_journal journal;
+    struct journal journal;
     struct vitlrp_model *model; /* owned */
     struct explain_session first;
     size_t threads;
@@ -31,7 +90,7 @@ struct batch {
     double start_ms;
 };
 
-static void tell_plan(const struct batch *batch, const struct console *console) {
+static void batch_warn_skipped(const struct batch *batch, const struct console *console) {
     const struct vitlrp_dataset_info *info = &batch->plan.info;
     if (info->skipped > 0) {
         console_warn(console,
@@ -40,8 +99,8 @@ static void tell_plan(const struct batch *batch, const struct console *console) 
     }
 }
 
-static enum vitlrp_status open_first(struct batch *batch, struct console *console,
-                                     struct vitlrp_error *err) {
+static enum vitlrp_status batch_open_first(struct batch *batch, struct console *console,
+                                           struct vitlrp_error *err) {
     struct vitlrp_error detail;
     TRY(batch_session_open(&batch->settings, &batch->plan, batch->model, console, &batch->first,
                            err));
@@ -50,15 +109,15 @@ static enum vitlrp_status open_first(struct batch *batch, struct console *consol
     return batch_config_make(&batch->plan, &batch->first, &batch->config, err);
 }
 
-static enum vitlrp_status open_batch(const struct args *args, struct batch *batch,
+static enum vitlrp_status batch_open(const struct args *args, struct batch *batch,
                                      struct console *console, struct vitlrp_error *err) {
     TRY(settings_read(args, &batch->settings, err));
     TRY(batch_choose(args, &batch->choice, err));
     batch->threads = batch_take_threads(&batch->settings);
     TRY(model_choose(&batch->settings, console, &batch->model, err));
     TRY(batch_plan_open(&batch->choice, &batch->settings, batch->model, &batch->plan, err));
-    tell_plan(batch, console);
-    return open_first(batch, console, err);
+    batch_warn_skipped(batch, console);
+    return batch_open_first(batch, console, err);
 }
 
 static void append_failures(struct text *out, const struct batch_run *run) {
@@ -70,13 +129,13 @@ static void append_failures(struct text *out, const struct batch_run *run) {
     }
 }
 
-static enum vitlrp_status say_summary(const struct batch *batch, const struct batch_run *run,
-                                      const struct console *console, struct vitlrp_error *err) {
+static enum vitlrp_status batch_report(const struct batch *batch, const struct batch_run *run,
+                                       const struct console *console, struct vitlrp_error *err) {
     char shown[200];
     struct text out = {.limit = SUMMARY_LIMIT};
     double seconds = (clock_ms() - batch->start_ms) * 1e-3;
-    size_t failed = batch_journal_count(&batch->journal, BATCH_FAILED);
-    size_t left = batch_journal_count(&batch->journal, BATCH_OPEN);
+    size_t failed = journal_count(&batch->journal, JOURNAL_FAILED);
+    size_t left = journal_count(&batch->journal, JOURNAL_OPEN);
     if (console->verbosity == 0) {
         return VITLRP_OK;
     }
@@ -97,24 +156,24 @@ static enum vitlrp_status say_summary(const struct batch *batch, const struct ba
     return status;
 }
 
-static enum exit_code conclude(struct batch *batch, const struct batch_run *run,
-                               const struct console *console) {
+static enum exit_code batch_conclude(struct batch *batch, const struct batch_run *run,
+                                     const struct console *console) {
     struct vitlrp_error err;
     enum exit_code code = console_check(run->status, run->stage, &run->err);
-    size_t failed = batch_journal_count(&batch->journal, BATCH_FAILED);
+    size_t failed = journal_count(&batch->journal, JOURNAL_FAILED);
     if (code == CODE_DONE && !run->cancelled && !run->gave_up) {
         code = console_check(batch_finish(&batch->store, &batch->journal, batch->config,
                                           batch->choice.shards == 1, &err),
                              CODE_OUTPUT, &err);
     }
-    enum exit_code said = console_check(say_summary(batch, run, console, &err), CODE_OUTPUT, &err);
+    enum exit_code said = console_check(batch_report(batch, run, console, &err), CODE_OUTPUT, &err);
     if (code != CODE_DONE || said != CODE_DONE) {
         return code != CODE_DONE ? code : said;
     }
     return failed > 0 ? CODE_ITEMS : CODE_DONE;
 }
 
-static void tell_giving_up(const struct batch *batch, const struct batch_run *run) {
+static void batch_report_giving_up(const struct batch *batch, const struct batch_run *run) {
     char message[200];
     snprintf(message, sizeof message,
              "given up: %zu of %zu images failed (--max-failures %s); what was done is written",
@@ -122,7 +181,7 @@ static void tell_giving_up(const struct batch *batch, const struct batch_run *ru
     console_error(message);
 }
 
-static enum exit_code run_batch(struct batch *batch, struct console *console) {
+static enum exit_code batch_run_images(struct batch *batch, struct console *console) {
     struct run_watch watch;
     run_watch_start(batch->settings.progress, console, &watch);
     batch->start_ms = clock_ms();
@@ -138,9 +197,9 @@ static enum exit_code run_batch(struct batch *batch, struct console *console) {
     };
     batch_run(&run);
     run_watch_end();
-    enum exit_code code = conclude(batch, &run, console);
+    enum exit_code code = batch_conclude(batch, &run, console);
     if (run.gave_up) {
-        tell_giving_up(batch, &run);
+        batch_report_giving_up(batch, &run);
     }
     if (run.cancelled && code != CODE_OUTPUT) {
         console_warn(console, "stopped; what was done is written");
@@ -149,19 +208,20 @@ static enum exit_code run_batch(struct batch *batch, struct console *console) {
     return code;
 }
 
-static enum vitlrp_status open_store(struct batch *batch, const struct console *console,
-                                     struct vitlrp_error *err) {
+static enum vitlrp_status batch_open_store(struct batch *batch, const struct console *console,
+                                           struct vitlrp_error *err) {
     const struct batch_choice *choice = &batch->choice;
     return choice->dry_run ? batch_store_look(choice->folder, &batch->store, err)
                            : batch_store_open(choice->folder, choice->shard, choice->shards,
                                               console, &batch->store, err);
 }
 
-static enum exit_code work(const struct args *args, struct batch *batch, struct console *console) {
+static enum exit_code batch_process(const struct args *args, struct batch *batch,
+                                    struct console *console) {
     struct vitlrp_error err;
-    enum exit_code code = console_check(open_batch(args, batch, console, &err), CODE_INPUT, &err);
+    enum exit_code code = console_check(batch_open(args, batch, console, &err), CODE_INPUT, &err);
     if (code == CODE_DONE) {
-        code = console_check(open_store(batch, console, &err), CODE_OUTPUT, &err);
+        code = console_check(batch_open_store(batch, console, &err), CODE_OUTPUT, &err);
     }
     if (code == CODE_DONE) {
         code = console_check(batch_resume(&batch->plan, &batch->settings, &batch->store,
@@ -171,7 +231,7 @@ static enum exit_code work(const struct args *args, struct batch *batch, struct 
     if (code != CODE_DONE) {
         return code;
     }
-    size_t left = batch_journal_count(&batch->journal, BATCH_OPEN);
+    size_t left = journal_count(&batch->journal, JOURNAL_OPEN);
     batch->resumed = batch->journal.count - left;
     code = console_check(
         batch_session_workers(&batch->first, size_min(batch->threads, left), &batch->threads, &err),
@@ -183,15 +243,15 @@ static enum exit_code work(const struct args *args, struct batch *batch, struct 
                ? console_check(batch_forecast(&batch->plan, &batch->journal, &batch->first,
                                               batch->threads, console, &err),
                                CODE_OUTPUT, &err)
-               : run_batch(batch, console);
+               : batch_run_images(batch, console);
 }
 
 enum exit_code batch_main(const struct args *args, struct console *console) {
     struct batch batch = {.journal = {.descriptor = -1},
                           .store = {.lock = {.folder = -1, .shard = -1}}};
-    enum exit_code code = work(args, &batch, console);
+    enum exit_code code = batch_process(args, &batch, console);
     json_decref(batch.config);
-    batch_journal_close(&batch.journal);
+    journal_close(&batch.journal);
     batch_store_close(&batch.store);
     batch_plan_close(&batch.plan);
     explain_session_close(&batch.first);

@@ -1,6 +1,8 @@
-#define _XOPEN_SOURCE 700
+#define _GNU_SOURCE
 #include "batch_merge.h"
 
+#include <dirent.h>
+#include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,11 +11,171 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "batch_config.h"
-#include "batch_finish.h"
-#include "batch_names.h"
-#include "batch_shards.h"
+#include "batch_plan.h"
 #include "batch_store.h"
 #include "cli/names.h"
+
+/* ---- The shards ---- */
+
+static enum vitlrp_status add_part(struct batch_shards *shards, const char *folder, int32_t shard,
+                                   int32_t of, struct vitlrp_error *err) {
+    if (shards->count == shards->capacity) {
+        size_t capacity = shards->capacity == 0 ? 16 : 2 * shards->capacity;
+        struct batch_part *grown = mem_resize(shards->parts, capacity, sizeof *grown);
+        if (grown == NULL) {
+            return fail(err, VITLRP_NOMEM, "out of memory for %zu shards", capacity);
+        }
+        shards->parts = grown;
+        shards->capacity = capacity;
+    }
+    shards->parts[shards->count++] =
+        (struct batch_part){folder, shard, of, NULL, {.descriptor = -1}};
+    return VITLRP_OK;
+}
+
+/* A merged run lies beside its shards: of a folder with both, the shards count. */
+static enum vitlrp_status find_parts(struct batch_shards *shards, const char *folder,
+                                     struct vitlrp_error *err) {
+    DIR *stream = opendir(folder);
+    const struct dirent *entry;
+    enum vitlrp_status status = VITLRP_OK;
+    size_t before = shards->count;
+    bool whole = false;
+    if (stream == NULL) {
+        return fail_errno(err, errno, "cannot read this folder");
+    }
+    while (status == VITLRP_OK && (entry = readdir(stream)) != NULL) {
+        int32_t shard;
+        int32_t of;
+        if (!batch_parse_run_name(entry->d_name, &shard, &of)) {
+            continue;
+        }
+        if (of == 1) {
+            whole = true;
+        } else {
+            status = add_part(shards, folder, shard, of, err);
+        }
+    }
+    closedir(stream);
+    if (status == VITLRP_OK && shards->count == before) {
+        status = whole ? add_part(shards, folder, 0, 1, err)
+                       : fail(err, VITLRP_MISMATCH, "holds no shard of a batch (run.I-of-N.json)");
+    }
+    return status;
+}
+
+static int compare_parts(const void *left, const void *right) {
+    const struct batch_part *a = left;
+    const struct batch_part *b = right;
+    return a->shard != b->shard ? (a->shard < b->shard ? -1 : 1) : strcmp(a->folder, b->folder);
+}
+
+/* Each shard of one division, once. */
+static enum vitlrp_status check_division(const struct batch_shards *shards,
+                                         struct vitlrp_error *err) {
+    int32_t of = shards->parts[0].shards;
+    for (size_t i = 0; i < shards->count; i++) {
+        const struct batch_part *part = &shards->parts[i];
+        if (part->shards != of) {
+            return fail(err, VITLRP_MISMATCH,
+                        "there are shards of %d and shards of %d: give those of one run", of,
+                        part->shards);
+        }
+        if (i > 0 && part->shard == shards->parts[i - 1].shard) {
+            return fail(err, VITLRP_MISMATCH, "shard %d of %d is there twice: in %s and in %s",
+                        part->shard, of, shards->parts[i - 1].folder, part->folder);
+        }
+        if ((size_t) part->shard > i) {
+            return fail(err, VITLRP_MISMATCH,
+                        "shard %zu of %d is missing (run it with --shard "
+                        "%zu/%d)",
+                        i, of, i, of);
+        }
+    }
+    if (shards->count < (size_t) of) {
+        return fail(err, VITLRP_MISMATCH, "shard %zu of %d is missing (run it with --shard %zu/%d)",
+                    shards->count, of, shards->count, of);
+    }
+    return VITLRP_OK;
+}
+
+static enum vitlrp_status read_config(struct batch_part *part, struct vitlrp_error *err) {
+    struct text path = {.limit = 2 * NAME_LIMIT};
+    batch_append_name(&path, part->folder, "run", ".json", part->shard, part->shards);
+    enum vitlrp_status status = path.failed ? fail(err, VITLRP_LIMIT, "a folder's name is too long")
+                                            : batch_config_read(path.data, &part->config, err);
+    text_free(&path);
+    return status;
+}
+
+static enum vitlrp_status check_complete(const struct batch_part *part, struct vitlrp_error *err) {
+    size_t left = journal_count(&part->journal, JOURNAL_OPEN);
+    if (left > 0) {
+        return fail(err, VITLRP_MISMATCH,
+                    "shard %d of %d has %zu of its %zu images still to do (run it again)",
+                    part->shard, part->shards, left, part->journal.count);
+    }
+    if (part->journal.repeated > 0) {
+        return fail(err, VITLRP_MISMATCH, "shard %d of %d has %zu images twice (run it again)",
+                    part->shard, part->shards, part->journal.repeated);
+    }
+    return VITLRP_OK;
+}
+
+static enum vitlrp_status open_journal(const struct batch_shards *shards, struct batch_part *part,
+                                       struct vitlrp_error *err) {
+    struct text path = {.limit = 2 * NAME_LIMIT};
+    size_t place = (size_t) part->shard;
+    size_t of = (size_t) part->shards;
+    size_t count = shards->images > place ? (shards->images - place - 1) / of + 1 : 0;
+    batch_append_name(&path, part->folder, "results", ".jsonl", part->shard, part->shards);
+    enum vitlrp_status status =
+        path.failed
+            ? fail(err, VITLRP_LIMIT, "a folder's name is too long")
+            : journal_open(path.data, count, part->shard, part->shards, false, &part->journal, err);
+    text_free(&path);
+    return status == VITLRP_OK ? error_prefix(err, check_complete(part, err), part->folder)
+                               : status;
+}
+
+static enum vitlrp_status check_config(const struct batch_shards *shards,
+                                       const struct batch_part *part, struct vitlrp_error *err) {
+    char first[40];
+    char second[40];
+    snprintf(first, sizeof first, "shard %d", shards->parts[0].shard);
+    snprintf(second, sizeof second, "shard %d", part->shard);
+    return batch_config_compare(shards->parts[0].config, part->config, first, second, err);
+}
+
+enum vitlrp_status batch_shards_open(const char *const *folders, size_t count,
+                                     struct batch_shards *shards, struct vitlrp_error *err) {
+    *shards = (struct batch_shards){0};
+    for (size_t i = 0; i < count; i++) {
+        TRY(error_prefix(err, find_parts(shards, folders[i], err), folders[i]));
+    }
+    qsort(shards->parts, shards->count, sizeof *shards->parts, compare_parts);
+    TRY(check_division(shards, err));
+    for (size_t i = 0; i < shards->count; i++) {
+        TRY(read_config(&shards->parts[i], err));
+        TRY(check_config(shards, &shards->parts[i], err));
+    }
+    TRY(batch_config_images(shards->parts[0].config, &shards->images, err));
+    for (size_t i = 0; i < shards->count; i++) {
+        TRY(open_journal(shards, &shards->parts[i], err));
+    }
+    return VITLRP_OK;
+}
+
+void batch_shards_close(struct batch_shards *shards) {
+    for (size_t i = 0; i < shards->count; i++) {
+        json_decref(shards->parts[i].config);
+        journal_close(&shards->parts[i].journal);
+    }
+    mem_free(shards->parts);
+    *shards = (struct batch_shards){0};
+}
+
+/* ---- One run of them ---- */
 
 #define COPY_LIMIT ((size_t) 1 << 32)
 
@@ -26,8 +188,8 @@ bool batch_merge_is_meant(const struct args *args) {
     return is_folder(args->operands[0]);
 }
 
-static enum vitlrp_status check_args(const struct args *args, const char **folder,
-                                     struct vitlrp_error *err) {
+static enum vitlrp_status merge_check_args(const struct args *args, const char **folder,
+                                           struct vitlrp_error *err) {
     static const enum option_id UNREAD[] = {OPTION_REFERENCE, OPTION_CSV, OPTION_HTML, OPTION_JSON};
     for (size_t i = 0; i < sizeof UNREAD / sizeof UNREAD[0]; i++) {
         if (args->value[UNREAD[i]] != NULL) {
@@ -114,7 +276,7 @@ static enum vitlrp_status copy_part(const struct batch_store *store, const struc
         json_t *line = NULL;
         size_t j;
         json_t *of_class;
-        TRY(batch_journal_read(&part->journal, i, &line, err));
+        TRY(journal_read(&part->journal, i, &line, err));
         bool escaped = json_is_true(json_object_get(line, "escaped"));
         enum vitlrp_status status = copy_files(store, part->folder, line, escaped, err);
         json_array_foreach(json_object_get(line, "further"), j, of_class) {
@@ -129,25 +291,25 @@ static enum vitlrp_status copy_part(const struct batch_store *store, const struc
 
 /* ---- One run ---- */
 
-static enum vitlrp_status write_results(const struct batch_shards *shards,
-                                        const struct batch_store *store, const char *path,
-                                        struct vitlrp_error *err) {
-    const struct batch_journal **journals = mem_calloc(shards->count, sizeof *journals);
+static enum vitlrp_status merge_write_results(const struct batch_shards *shards,
+                                              const struct batch_store *store, const char *path,
+                                              struct vitlrp_error *err) {
+    const struct journal **journals = mem_calloc(shards->count, sizeof *journals);
     if (journals == NULL) {
         return fail(err, VITLRP_NOMEM, "out of memory for %zu shards", shards->count);
     }
     for (size_t i = 0; i < shards->count; i++) {
         journals[i] = &shards->parts[i].journal;
     }
-    enum vitlrp_status status = batch_journal_write(journals, shards->count, shards->images, path,
-                                                    store->staging.data, err);
+    enum vitlrp_status status =
+        journal_write(journals, shards->count, shards->images, path, store->staging.data, err);
     mem_free((void *) journals);
     return status;
 }
 
 /* A folder that holds another run keeps it. */
-static enum vitlrp_status check_old_run(const struct batch_store *store, const json_t *config,
-                                        struct vitlrp_error *err) {
+static enum vitlrp_status merge_check_old_run(const struct batch_store *store, const json_t *config,
+                                              struct vitlrp_error *err) {
     struct text path = {.limit = 2 * NAME_LIMIT};
     struct stat info;
     json_t *old = NULL;
@@ -165,9 +327,9 @@ static enum vitlrp_status check_old_run(const struct batch_store *store, const j
     return status;
 }
 
-static enum vitlrp_status write_run(const struct batch_shards *shards,
-                                    const struct batch_store *store, json_t **config,
-                                    struct vitlrp_error *err) {
+static enum vitlrp_status merge_write_run(const struct batch_shards *shards,
+                                          const struct batch_store *store, json_t **config,
+                                          struct vitlrp_error *err) {
     struct text text = {.limit = (size_t) 1 << 24};
     *config = json_copy(shards->parts[0].config);
     json_object_del(*config, "shard");
@@ -179,38 +341,38 @@ static enum vitlrp_status write_run(const struct batch_shards *shards,
     return status;
 }
 
-static enum vitlrp_status finish(const struct batch_shards *shards, const struct batch_store *store,
-                                 const char *path, const json_t *config, struct vitlrp_error *err) {
-    struct batch_journal journal;
-    enum vitlrp_status status =
-        batch_journal_open(path, shards->images, 0, 1, false, &journal, err);
+static enum vitlrp_status merge_finish(const struct batch_shards *shards,
+                                       const struct batch_store *store, const char *path,
+                                       const json_t *config, struct vitlrp_error *err) {
+    struct journal journal;
+    enum vitlrp_status status = journal_open(path, shards->images, 0, 1, false, &journal, err);
     if (status == VITLRP_OK) {
         status = batch_finish(store, &journal, config, true, err);
     }
-    batch_journal_close(&journal);
+    journal_close(&journal);
     return status;
 }
 
-static enum vitlrp_status write_all(const struct batch_shards *shards,
-                                    const struct batch_store *store, struct vitlrp_error *err) {
+static enum vitlrp_status merge_write(const struct batch_shards *shards,
+                                      const struct batch_store *store, struct vitlrp_error *err) {
     struct text path = {.limit = 2 * NAME_LIMIT};
     json_t *config = NULL;
     enum vitlrp_status status = VITLRP_OK;
     batch_append_name(&path, store->folder, "results", ".jsonl", 0, 1);
-    status = check_old_run(store, shards->parts[0].config, err);
+    status = merge_check_old_run(store, shards->parts[0].config, err);
     for (size_t i = 0; i < shards->count && status == VITLRP_OK; i++) {
         if (!same_folder(shards->parts[i].folder, store->folder)) {
             status = copy_part(store, &shards->parts[i], err);
         }
     }
     if (status == VITLRP_OK) {
-        status = write_run(shards, store, &config, err);
+        status = merge_write_run(shards, store, &config, err);
     }
     if (status == VITLRP_OK) {
-        status = write_results(shards, store, path.data, err);
+        status = merge_write_results(shards, store, path.data, err);
     }
     if (status == VITLRP_OK) {
-        status = finish(shards, store, path.data, config, err);
+        status = merge_finish(shards, store, path.data, config, err);
     }
     json_decref(config);
     text_free(&path);
@@ -220,13 +382,14 @@ static enum vitlrp_status write_all(const struct batch_shards *shards,
 static size_t count_failed(const struct batch_shards *shards) {
     size_t failed = 0;
     for (size_t i = 0; i < shards->count; i++) {
-        failed += batch_journal_count(&shards->parts[i].journal, BATCH_FAILED);
+        failed += journal_count(&shards->parts[i].journal, JOURNAL_FAILED);
     }
     return failed;
 }
 
-static enum vitlrp_status say(const struct batch_shards *shards, const char *folder, size_t failed,
-                              const struct console *console, struct vitlrp_error *err) {
+static enum vitlrp_status merge_report(const struct batch_shards *shards, const char *folder,
+                                       size_t failed, const struct console *console,
+                                       struct vitlrp_error *err) {
     char shown[200];
     struct text out = {.limit = 1024};
     text_escape_name(shown, sizeof shown, folder);
@@ -237,9 +400,9 @@ static enum vitlrp_status say(const struct batch_shards *shards, const char *fol
     return status;
 }
 
-static enum exit_code merge(const struct args *args, const char *folder,
-                            struct batch_shards *shards, struct batch_store *store,
-                            const struct console *console) {
+static enum exit_code merge_shards(const struct args *args, const char *folder,
+                                   struct batch_shards *shards, struct batch_store *store,
+                                   const struct console *console) {
     struct vitlrp_error err;
     enum exit_code code =
         console_check(batch_store_open(folder, 0, 1, console, store, &err), CODE_OUTPUT, &err);
@@ -248,11 +411,12 @@ static enum exit_code merge(const struct args *args, const char *folder,
                              CODE_INPUT, &err);
     }
     if (code == CODE_DONE) {
-        code = console_check(write_all(shards, store, &err), CODE_OUTPUT, &err);
+        code = console_check(merge_write(shards, store, &err), CODE_OUTPUT, &err);
     }
     if (code == CODE_DONE) {
         size_t failed = count_failed(shards);
-        code = console_check(say(shards, folder, failed, console, &err), CODE_OUTPUT, &err);
+        code =
+            console_check(merge_report(shards, folder, failed, console, &err), CODE_OUTPUT, &err);
         code = code == CODE_DONE && failed > 0 ? CODE_ITEMS : code;
     }
     return code;
@@ -263,9 +427,9 @@ enum exit_code batch_merge_main(const struct args *args, struct console *console
     const char *folder = NULL;
     struct batch_shards shards = {0};
     struct batch_store store = {.lock = {.folder = -1, .shard = -1}};
-    enum exit_code code = console_check(check_args(args, &folder, &err), CODE_INPUT, &err);
+    enum exit_code code = console_check(merge_check_args(args, &folder, &err), CODE_INPUT, &err);
     if (code == CODE_DONE) {
-        code = merge(args, folder, &shards, &store, console);
+        code = merge_shards(args, folder, &shards, &store, console);
     }
     batch_shards_close(&shards);
     batch_store_close(&store);

@@ -3,14 +3,14 @@
 #ifndef CLI_BATCH_PAGE_H
 #define CLI_BATCH_PAGE_H
 
+#include "base/journal.h"
 #include "base/json.h"
 #include "base/status.h"
 #include "base/text.h"
-#include "batch_journal.h"
 
 /* The page of a complete journal. */
-enum vitlrp_status batch_page(const struct batch_journal *journal, const json_t *config,
-                              struct text *out, struct vitlrp_error *err);
+enum vitlrp_status batch_page(const struct journal *journal, const json_t *config, struct text *out,
+                              struct vitlrp_error *err);
 
 /* The page's parts that do not depend on the results. */
 extern const char BATCH_PAGE_STYLE[];

@@ -1,4 +1,4 @@
-#define _XOPEN_SOURCE 700
+#define _GNU_SOURCE
 #include "batch_plan.h"
 
 #include <limits.h>
@@ -8,9 +8,114 @@
 #include <sys/stat.h>
 
 #include "base/mem.h"
-#include "batch_names.h"
-#include "cli/library.h"
+#include "base/parse.h"
+#include "cli/args.h"
+#include "cli/machine.h"
 #include "cli/names.h"
+
+/* ---- How many images may fail ---- */
+
+#define MOST_IMAGES 10000000
+
+static bool parse_percentage(const char *text, size_t digits, double *out) {
+    char number[32];
+    if (digits >= sizeof number) {
+        return false;
+    }
+    memcpy(number, text, digits);
+    number[digits] = '\0';
+    return parse_double(number, 0.0, 100.0, out);
+}
+
+bool batch_limit_parse(const char *text, struct batch_limit *limit) {
+    size_t length = strlen(text);
+    int64_t count = 0;
+    *limit = (struct batch_limit){.text = text};
+    limit->is_percentage = length > 0 && text[length - 1] == '%';
+    if (limit->is_percentage) {
+        return parse_percentage(text, length - 1, &limit->most);
+    }
+    bool parsed = parse_int64(text, 0, MOST_IMAGES, &count);
+    limit->most = (double) count;
+    return parsed;
+}
+
+bool batch_limit_is_passed(const struct batch_limit *limit, size_t failed, size_t done) {
+    if (limit->text == NULL) {
+        return false;
+    }
+    if (!limit->is_percentage) {
+        return (double) failed > limit->most;
+    }
+    return done >= BATCH_LIMIT_LEAST && (double) failed * 100.0 > limit->most * (double) done;
+}
+
+#define MAX_LIMIT 10000000
+
+const char *batch_file_word(enum batch_file file) {
+    return option_choices(OPTION_WRITE)[file];
+}
+
+/* The kind of file that the first `length` bytes of `word` name; BATCH_FILES if none. */
+static enum batch_file find_file(const char *word, size_t length) {
+    enum batch_file file = BATCH_PNG;
+    while (file < BATCH_FILES && (strlen(batch_file_word(file)) != length ||
+                                  strncmp(batch_file_word(file), word, length) != 0)) {
+        file++;
+    }
+    return file;
+}
+
+static enum vitlrp_status read_files(const char *value, bool writes[BATCH_FILES],
+                                     struct vitlrp_error *err) {
+    writes[BATCH_PNG] = value == NULL;
+    for (const char *next = value; next != NULL;) {
+        size_t length = strcspn(next, ",");
+        enum batch_file file = find_file(next, length);
+        if (file == BATCH_FILES) {
+            return option_fail("--write", value,
+                               "png, jpg, raw, logits, input or json, with one comma between two "
+                               "of them",
+                               err);
+        }
+        writes[file] = true;
+        next = next[length] == ',' ? next + length + 1 : NULL;
+    }
+    return VITLRP_OK;
+}
+
+static enum vitlrp_status read_max_failures(const char *value, struct batch_limit *limit,
+                                            struct vitlrp_error *err) {
+    return value == NULL || batch_limit_parse(value, limit)
+               ? VITLRP_OK
+               : option_fail("--max-failures", value,
+                             "a number of images from 0 to 10000000, or a percentage, as 5%", err);
+}
+
+enum vitlrp_status batch_choose(const struct args *args, struct batch_choice *choice,
+                                struct vitlrp_error *err) {
+    const char *const *value = args->value;
+    *choice = (struct batch_choice){.shards = 1};
+    if (args->operand_count != 1) {
+        return fail(err, VITLRP_USAGE,
+                    "batch takes one dataset: a folder, or a list of files (see vitlrp batch "
+                    "--help)");
+    }
+    if (value[OPTION_OUTPUT] == NULL || value[OPTION_OUTPUT][0] == '\0') {
+        return fail(err, VITLRP_USAGE, "batch needs a folder for its results (-o FOLDER)");
+    }
+    choice->dataset = args->operands[0];
+    choice->truth = value[OPTION_TRUTH];
+    choice->folder = value[OPTION_OUTPUT];
+    choice->retry_failed = value[OPTION_RETRY_FAILED] != NULL;
+    choice->dry_run = value[OPTION_DRY_RUN] != NULL;
+    TRY(read_max_failures(value[OPTION_MAX_FAILURES], &choice->max_failures, err));
+    TRY(option_int("--limit", value[OPTION_LIMIT], 1, MAX_LIMIT, &choice->limit, err));
+    TRY(option_shard(value[OPTION_SHARD], &choice->shard, &choice->shards, err));
+    return read_files(value[OPTION_WRITE], choice->writes, err);
+}
+
+/* ---- The list of images ---- */
 
 static struct vitlrp_dataset_image image_at(const struct vitlrp_dataset *dataset, size_t index) {
     struct vitlrp_dataset_image image = {0};
@@ -213,4 +318,113 @@ enum vitlrp_status batch_plan_check_new(const struct batch_plan *plan, bool seve
     }
     text_free(&stem);
     return status;
+}
+
+/* ---- Names of files ---- */
+
+#define MAX_SHARDS 1000000
+#define LONGEST_SUFFIX ".heat.100000.json"
+
+static const struct {
+    const char *before, *after; /* of the class */
+    bool of_class;
+} SUFFIXES[BATCH_FILES] = {
+    [BATCH_PNG] = {".heat", ".png", true},     [BATCH_JPG] = {".heat", ".jpg", true},
+    [BATCH_RAW] = {".raw", ".npy", true},      [BATCH_LOGITS] = {".logits", ".npy", false},
+    [BATCH_INPUT] = {".input", ".npy", false}, [BATCH_JSON] = {".heat", ".json", false},
+};
+
+enum vitlrp_status batch_stem(const char *id, struct text *out, struct vitlrp_error *err) {
+    const char *end = name_extension(id);
+    for (const char *next = id; next < end;) {
+        size_t length = strcspn(next, "/");
+        size_t kept = next + length > end ? (size_t) (end - next) : length;
+        if (kept == 2 && next[0] == '.' && next[1] == '.') {
+            char shown[200];
+            text_escape_name(shown, sizeof shown, id);
+            return fail(err, VITLRP_USAGE,
+                        "%s: has no place below the output folder (list paths without '..')",
+                        shown);
+        }
+        if (kept > 0 && !(kept == 1 && next[0] == '.')) {
+            text_append_string(out, out->length > 0 ? "/" : "");
+            text_append(out, next, kept);
+        }
+        next += length + (next[length] == '/' ? 1 : 0);
+    }
+    return out->failed || out->length == 0
+               ? fail(err, VITLRP_LIMIT, "an image's name is empty or longer than %zu bytes",
+                      NAME_LIMIT)
+               : VITLRP_OK;
+}
+
+void batch_append_suffix(struct text *out, enum batch_file file, int32_t class_index) {
+    text_append_string(out, SUFFIXES[file].before);
+    if (SUFFIXES[file].of_class && class_index >= 0) {
+        text_printf(out, ".%d", class_index);
+    }
+    text_append_string(out, SUFFIXES[file].after);
+}
+
+bool batch_stem_is_long(const char *stem) {
+    const char *slash = strrchr(stem, '/');
+    return strlen(slash == NULL ? stem : slash + 1) + strlen(LONGEST_SUFFIX) > NAME_MAX;
+}
+
+void batch_append_name(struct text *out, const char *folder, const char *name, const char *ending,
+                       int32_t shard, int32_t shards) {
+    text_printf(out, "%s/%s", folder, name);
+    if (shards > 1) {
+        text_printf(out, ".%d-of-%d", shard, shards);
+    }
+    text_append_string(out, ending);
+}
+
+bool batch_parse_run_name(const char *name, int32_t *shard, int32_t *shards) {
+    static const char BEFORE[] = "run.";
+    static const char BETWEEN[] = "-of-";
+    static const char AFTER[] = ".json";
+    int64_t place;
+    int64_t count;
+    const char *between = strstr(name, BETWEEN);
+    if (strcmp(name, "run.json") == 0) {
+        *shard = 0;
+        *shards = 1;
+        return true;
+    }
+    if (strncmp(name, BEFORE, strlen(BEFORE)) != 0 || between == NULL) {
+        return false;
+    }
+    const char *first = name + strlen(BEFORE);
+    const char *second = between + strlen(BETWEEN);
+    size_t digits = strspn(second, "0123456789");
+    if (between < first || strcmp(second + digits, AFTER) != 0 ||
+        !parse_int64_span(second, digits, 2, MAX_SHARDS, &count) ||
+        !parse_int64_span(first, (size_t) (between - first), 0, count - 1, &place)) {
+        return false;
+    }
+    *shard = (int32_t) place;
+    *shards = (int32_t) count;
+    return true;
+}
+
+static int hex_digit(char letter) {
+    static const char DIGITS[] = "0123456789ABCDEF";
+    const char *found = letter == '\0' ? NULL : strchr(DIGITS, letter);
+    return found == NULL ? -1 : (int) (found - DIGITS);
+}
+
+void batch_append_path(struct text *out, const char *path, bool escaped) {
+    while (*path != '\0') {
+        int high = escaped && path[0] == '\\' && path[1] == 'x' ? hex_digit(path[2]) : -1;
+        int low = high < 0 ? -1 : hex_digit(path[3]);
+        if (low >= 0) {
+            char byte = (char) (unsigned char) (16 * high + low);
+            text_append(out, &byte, 1);
+            path += 4;
+        } else {
+            text_append(out, path, 1);
+            path++;
+        }
+    }
 }

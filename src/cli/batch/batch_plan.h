@@ -1,16 +1,63 @@
-/* What a batch has to do: the images of its dataset, and where each one's files go. Everything that
- * can be wrong with the names is found here, before any work. */
+/* What a run of batch will do, before it does anything: what its options mean, which images of
+ * which dataset, and under which names their results will lie. */
 #ifndef CLI_BATCH_PLAN_H
 #define CLI_BATCH_PLAN_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
+#include "base/json.h"
 #include "base/status.h"
 #include "base/text.h"
-#include "batch_choice.h"
+#include "cli/args.h"
 #include "cli/settings.h"
 #include "vitlrp_eval.h"
+
+/* A percentage of fewer images says nothing. */
+#define BATCH_LIMIT_LEAST 20
+
+struct batch_limit {
+    const char *text; /* as it was given; NULL: there is no limit */
+    bool is_percentage;
+    double most;
+};
+
+/* "5" or "2.5%"; false for anything else. The text must outlive the limit. */
+bool batch_limit_parse(const char *text, struct batch_limit *limit);
+
+/* True if `failed` images of the `done` ones are too many. */
+bool batch_limit_is_passed(const struct batch_limit *limit, size_t failed, size_t done);
+
+/* Kinds of files, in the order of --write's words. */
+enum batch_file {
+    BATCH_PNG,
+    BATCH_JPG,
+    BATCH_RAW,
+    BATCH_LOGITS,
+    BATCH_INPUT,
+    BATCH_JSON,
+    BATCH_FILES
+};
+
+struct batch_choice {
+    const char *dataset;
+    const char *truth;  /* NULL: none given */
+    const char *folder; /* NULL: not known yet (bench) */
+    bool writes[BATCH_FILES];
+    int32_t limit; /* 0: all */
+    int32_t shard, shards;
+    bool retry_failed, dry_run;
+    struct batch_limit max_failures; /* of a run, not of all that led to the results */
+};
+
+/* Reads the one operand and the options that are batch's alone. USAGE names the option. Strings
+ * stay owned by args. */
+enum vitlrp_status batch_choose(const struct args *args, struct batch_choice *choice,
+                                struct vitlrp_error *err);
+
+/* As --write takes it. */
+const char *batch_file_word(enum batch_file file);
 
 struct batch_plan {
     const struct batch_choice *choice;
@@ -36,5 +83,28 @@ struct vitlrp_dataset_image batch_plan_image(const struct batch_plan *plan, size
  * the names are not known yet. */
 enum vitlrp_status batch_plan_check_new(const struct batch_plan *plan, bool several_classes,
                                         struct vitlrp_error *err);
+
+#define BATCH_HIDDEN ".vitlrp"
+#define BATCH_PAGE "index.html"
+
+/* An image's place below the folder, without the extension: its own place below the dataset; of an
+ * absolute path, below the root. USAGE for one with "..". */
+enum vitlrp_status batch_stem(const char *id, struct text *out, struct vitlrp_error *err);
+
+/* What comes behind the stem. class_index -1: there is one class only. */
+void batch_append_suffix(struct text *out, enum batch_file file, int32_t class_index);
+
+/* True if one of the suffixes makes the file's name longer than file systems take. */
+bool batch_stem_is_long(const char *stem);
+
+/* "results.2-of-8.jsonl" for ("results", ".jsonl"); "results.jsonl" for one shard of one. */
+void batch_append_name(struct text *out, const char *folder, const char *name, const char *ending,
+                       int32_t shard, int32_t shards);
+
+/* True if `name` is that of a run's file, of any shard. */
+bool batch_parse_run_name(const char *name, int32_t *shard, int32_t *shards);
+
+/* A path of a line of results as the bytes that it stands for, json_text undone. */
+void batch_append_path(struct text *out, const char *path, bool escaped);
 
 #endif

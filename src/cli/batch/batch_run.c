@@ -8,8 +8,161 @@
 
 #include "base/mem.h"
 #include "batch_item.h"
-#include "batch_queue.h"
+#include "cli/machine.h"
 #include "cli/photo.h"
+
+/* ---- Queues ---- */
+
+struct batch_queue {
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    void **items; /* owned: a ring */
+    size_t capacity, first, count;
+    bool ended;
+};
+
+enum vitlrp_status batch_queue_open(size_t capacity, struct batch_queue **out,
+                                    struct vitlrp_error *err) {
+    struct batch_queue *queue = mem_calloc(1, sizeof *queue);
+    void **items = mem_calloc(capacity, sizeof *items);
+    if (queue == NULL || items == NULL) {
+        mem_free(queue);
+        mem_free(items);
+        return fail(err, VITLRP_NOMEM, "out of memory for a queue");
+    }
+    queue->items = items;
+    queue->capacity = capacity;
+    pthread_mutex_init(&queue->mutex, NULL);
+    pthread_cond_init(&queue->changed, NULL);
+    *out = queue;
+    return VITLRP_OK;
+}
+
+void batch_queue_close(struct batch_queue *queue) {
+    if (queue != NULL) {
+        pthread_cond_destroy(&queue->changed);
+        pthread_mutex_destroy(&queue->mutex);
+        mem_free(queue->items);
+        mem_free(queue);
+    }
+}
+
+void batch_queue_push(struct batch_queue *queue, void *item) {
+    pthread_mutex_lock(&queue->mutex);
+    while (queue->count == queue->capacity) {
+        pthread_cond_wait(&queue->changed, &queue->mutex);
+    }
+    queue->items[(queue->first + queue->count) % queue->capacity] = item;
+    queue->count++;
+    pthread_cond_broadcast(&queue->changed);
+    pthread_mutex_unlock(&queue->mutex);
+}
+
+void *batch_queue_pop(struct batch_queue *queue) {
+    void *item = NULL;
+    pthread_mutex_lock(&queue->mutex);
+    while (queue->count == 0 && !queue->ended) {
+        pthread_cond_wait(&queue->changed, &queue->mutex);
+    }
+    if (queue->count > 0) {
+        item = queue->items[queue->first];
+        queue->first = (queue->first + 1) % queue->capacity;
+        queue->count--;
+        pthread_cond_broadcast(&queue->changed);
+    }
+    pthread_mutex_unlock(&queue->mutex);
+    return item;
+}
+
+void batch_queue_end(struct batch_queue *queue) {
+    pthread_mutex_lock(&queue->mutex);
+    queue->ended = true;
+    pthread_cond_broadcast(&queue->changed);
+    pthread_mutex_unlock(&queue->mutex);
+}
+
+/* ---- As many workers as there is memory for ---- */
+
+#define MIB ((uint64_t) 1 << 20)
+
+/* A photograph of 12 megapixels and the picture that is drawn of it. */
+#define PICTURE_BYTES (72 * MIB)
+
+/* Addresses of a thread: its stack, and glibc's heap for it. */
+#define THREAD_ADDRESSES (80 * MIB)
+
+/* OpenBLAS's buffer, which is waited for without an end where the addresses have run out. */
+#define PRODUCT_ADDRESSES (130 * MIB)
+
+static uint64_t minus(uint64_t whole, uint64_t part) {
+    return whole > part ? whole - part : 0;
+}
+
+struct batch_workers batch_workers_within(size_t wanted, size_t session_bytes,
+                                          const struct machine_room *room) {
+    uint64_t bytes = (uint64_t) session_bytes + PICTURE_BYTES;
+    uint64_t addresses = bytes + THREAD_ADDRESSES + PRODUCT_ADDRESSES;
+    uint64_t begun = (BATCH_WRITERS + 1) * THREAD_ADDRESSES + PRODUCT_ADDRESSES + PICTURE_BYTES;
+    /* What the first worker and the writers take comes before. */
+    uint64_t by_memory = minus(room->memory, bytes) / bytes;
+    uint64_t by_addresses = minus(room->addresses, begun) / addresses;
+    struct batch_workers workers = {.count = wanted, .each = bytes, .left = room->memory};
+    if (by_addresses < by_memory) {
+        workers.each = addresses;
+        workers.left = room->addresses;
+    }
+    uint64_t further = by_addresses < by_memory ? by_addresses : by_memory;
+    if (wanted > 1 && further < wanted - 1) {
+        workers.count = 1 + (size_t) further;
+    }
+    return workers;
+}
+
+/* ---- Sessions of the workers ---- */
+
+#define MEGABYTE 1048576.0
+
+size_t batch_take_threads(struct settings *settings) {
+    size_t threads = settings->threads > 0 ? (size_t) settings->threads : available_processors();
+    settings->threads = 1;
+    return threads;
+}
+
+enum vitlrp_status batch_session_open(const struct settings *settings,
+                                      const struct batch_plan *plan, struct vitlrp_model *model,
+                                      struct console *console, struct explain_session *state,
+                                      struct vitlrp_error *err) {
+    struct vitlrp_model_info info;
+    vitlrp_model_info_init(&info);
+    vitlrp_model_describe(model, &info);
+    state->without_ledger = !plan->choice->writes[BATCH_JSON];
+    /* The whole list's, so that every shard computes alike. */
+    state->passes = (int32_t) plan->info.manifest;
+    TRY(explain_session_open_on(settings, console, model, state, err));
+    const struct vitlrp_preprocess *preprocess = &state->preprocess;
+    bool cropped = preprocess->crop_height > 0;
+    return explain_session_fit(state, cropped ? preprocess->crop_height : info.image_height,
+                               cropped ? preprocess->crop_width : info.image_width, err);
+}
+
+enum vitlrp_status batch_session_workers(const struct explain_session *state, size_t wanted,
+                                         size_t *workers, struct vitlrp_error *err) {
+    size_t bytes = 0;
+    struct machine_room room = machine_room();
+    TRY(explain_session_bytes(state, state->info.input_height, state->info.input_width, &bytes,
+                              err));
+    struct batch_workers within = batch_workers_within(wanted, bytes, &room);
+    if (within.count < wanted) {
+        console_warn(state->console,
+                     "%zu threads instead of %zu: each may take %.0f MB of %s, of which %.0f "
+                     "MB are left",
+                     within.count, wanted, (double) within.each / MEGABYTE,
+                     within.left == room.memory ? "memory" : "address space (ulimit -v)",
+                     (double) within.left / MEGABYTE);
+    }
+    *workers = within.count;
+    return VITLRP_OK;
+}
 
 /* Between two times that the journal is sent to the disk. */
 #define SYNC_EVERY 256
@@ -84,8 +237,8 @@ static enum vitlrp_status read_item(const struct batch_run *run, struct batch_it
 
 /* The next place without a result, count behind the last. */
 static size_t next_place(struct engine *engine) {
-    const struct batch_journal *journal = engine->run->journal;
-    while (engine->next < journal->count && journal->entries[engine->next].state != BATCH_OPEN) {
+    const struct journal *journal = engine->run->journal;
+    while (engine->next < journal->count && journal->entries[engine->next].state != JOURNAL_OPEN) {
         engine->next++;
     }
     return engine->next < journal->count ? engine->next++ : journal->count;
@@ -196,15 +349,15 @@ static void check_limit(struct engine *engine) {
 static enum vitlrp_status add_line(struct engine *engine, const struct batch_item *item,
                                    struct vitlrp_error *err) {
     struct batch_run *run = engine->run;
-    TRY(batch_journal_add(run->journal, item->place, item->state, item->line.data,
-                          item->line.length, err));
+    TRY(journal_add(run->journal, item->place, item->state, item->line.data, item->line.length,
+                    err));
     run->done++;
-    if (item->state == BATCH_FAILED) {
+    if (item->state == JOURNAL_FAILED) {
         note_failure(run, item);
     }
     check_limit(engine);
     if (run->done % SYNC_EVERY == 0) {
-        TRY(batch_journal_sync(run->journal, err));
+        TRY(journal_sync(run->journal, err));
     }
     if (run->observer.progress != NULL) {
         run->observer.progress(run->observer.user, run->done, engine->total, run->failed);
@@ -301,7 +454,7 @@ static enum vitlrp_status open_queues(struct engine *engine, size_t workers,
 
 void batch_run(struct batch_run *run) {
     struct engine engine = {.run = run,
-                            .total = batch_journal_count(run->journal, BATCH_OPEN),
+                            .total = journal_count(run->journal, JOURNAL_OPEN),
                             .mutex = PTHREAD_MUTEX_INITIALIZER};
     size_t count = run->threads < engine.total ? run->threads : engine.total;
     if (count == 0) {
@@ -318,8 +471,8 @@ void batch_run(struct batch_run *run) {
         struct vitlrp_error err;
         run_threads(&engine, workers, count);
         /* Over the last images there is nothing left to be given up. */
-        run->gave_up = run->gave_up && batch_journal_count(run->journal, BATCH_OPEN) > 0;
-        status = batch_journal_sync(run->journal, &err);
+        run->gave_up = run->gave_up && journal_count(run->journal, JOURNAL_OPEN) > 0;
+        status = journal_sync(run->journal, &err);
         if (status != VITLRP_OK) {
             stop(&engine, status, CODE_OUTPUT, &err);
         }

@@ -1,5 +1,5 @@
-/* The folder of a batch as a place to write: locked for this process, with a hidden folder in which
- * files come into being. What a process that was killed left there is removed by the next. */
+/* The folder of a batch: a place to write, locked for this process, whose run is begun or taken up
+ * again and in the end put into order. What a killed process left there is removed by the next. */
 #ifndef CLI_BATCH_STORE_H
 #define CLI_BATCH_STORE_H
 
@@ -7,16 +7,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/journal.h"
+#include "base/json.h"
+#include "base/lock.h"
 #include "base/status.h"
 #include "base/text.h"
-#include "batch_lock.h"
+#include "batch_plan.h"
 #include "cli/console.h"
 
 struct batch_store {
     const char *folder;
     struct text hidden;  /* owned */
     struct text staging; /* owned: of this shard alone */
-    struct batch_lock lock;
+    struct lock lock;
     bool locked; /* the staging folder is this process's; else it only looks */
 };
 
@@ -37,5 +40,17 @@ void batch_store_close(struct batch_store *store);
  * Any thread. */
 enum vitlrp_status batch_store_write(const struct batch_store *store, const char *path,
                                      const void *data, size_t size, struct vitlrp_error *err);
+
+/* Writes run.json if there is none, or compares with it; then opens the journal, in which images
+ * whose files are missing, and with --retry-failed those that failed, are open again. USAGE for a
+ * run of other settings, naming them, and for files in the way of a new one. A store that only
+ * looks stays as it is. */
+enum vitlrp_status batch_resume(const struct batch_plan *plan, const struct settings *settings,
+                                const struct batch_store *store, const json_t *config,
+                                struct journal *journal, struct vitlrp_error *err);
+
+/* Puts the lines of a complete journal into order; with a page, writes that too. */
+enum vitlrp_status batch_finish(const struct batch_store *store, struct journal *journal,
+                                const json_t *config, bool with_page, struct vitlrp_error *err);
 
 #endif

@@ -1,14 +1,10 @@
 #include "bench.h"
+#include "cli/verbs.h"
 
 #include <string.h>
 
-#include "bench_batch.h"
-#include "bench_eval.h"
-#include "bench_json.h"
-#include "bench_machine.h"
 #include "bench_measure.h"
 #include "bench_report.h"
-#include "bench_throughput.h"
 #include "cli/outputs.h"
 #include "cli/settings.h"
 

@@ -1,5 +1,5 @@
 #define _GNU_SOURCE
-#include "bench_batch.h"
+#include "bench.h"
 
 #include <ftw.h>
 #include <stdio.h>
@@ -8,15 +8,12 @@
 #include "base/formats.h"
 #include "base/mem.h"
 #include "base/pool.h"
-#include "bench_machine.h"
-#include "bench_samples.h"
+#include "bench_measure.h"
 #include "cli/batch/batch_config.h"
-#include "cli/batch/batch_finish.h"
 #include "cli/batch/batch_run.h"
-#include "cli/batch/batch_session.h"
-#include "cli/explain_class.h"
-#include "cli/json_report.h"
-#include "cli/library.h"
+#include "cli/batch/batch_store.h"
+#include "cli/explain_session.h"
+#include "cli/explanation.h"
 #include "cli/machine.h"
 #include "cli/names.h"
 #include "cli/photo.h"
@@ -123,7 +120,7 @@ static enum vitlrp_status make_folder(struct batch_bench *bench, struct vitlrp_e
 }
 
 static enum vitlrp_status run_whole(struct batch_bench *bench, const struct batch_store *store,
-                                    struct batch_journal *journal, struct vitlrp_error *err) {
+                                    struct journal *journal, struct vitlrp_error *err) {
     struct batch_run run = {.plan = &bench->plan,
                             .store = store,
                             .journal = journal,
@@ -149,20 +146,20 @@ static enum vitlrp_status run_whole(struct batch_bench *bench, const struct batc
 static enum vitlrp_status measure_whole(struct batch_bench *bench, double *rate,
                                         struct vitlrp_error *err) {
     struct batch_store store;
-    struct batch_journal journal = {.descriptor = -1};
+    struct journal journal = {.descriptor = -1};
     struct text path = {.limit = NAME_LIMIT};
     TRY(make_folder(bench, err));
     double start = clock_ms();
     text_printf(&path, "%s/results.jsonl", bench->folder);
     enum vitlrp_status status = batch_store_open(bench->folder, 0, 1, &bench->silent, &store, err);
     if (status == VITLRP_OK) {
-        status = batch_journal_open(path.data, bench->plan.count, 0, 1, true, &journal, err);
+        status = journal_open(path.data, bench->plan.count, 0, 1, true, &journal, err);
     }
     if (status == VITLRP_OK) {
         status = run_whole(bench, &store, &journal, err);
     }
     *rate = (double) bench->plan.count * 1e3 / (clock_ms() - start);
-    batch_journal_close(&journal);
+    journal_close(&journal);
     batch_store_close(&store);
     text_free(&path);
     remove_folder(bench);
@@ -255,7 +252,7 @@ struct figures {
     double alone, whole, ratio;
 };
 
-static struct figures conclude(struct batch_bench *bench) {
+static struct figures figures_of(struct batch_bench *bench) {
     size_t runs = (size_t) bench->settings.runs;
     return (struct figures){.alone = samples_median(bench->alone, NULL, runs, bench->scratch),
                             .whole = samples_median(bench->whole, NULL, runs, bench->scratch),
@@ -306,7 +303,7 @@ enum exit_code bench_batch_main(const struct args *args, const struct settings *
     struct batch_bench bench = {.settings = *settings};
     enum exit_code code = console_check(measure(args, &bench, console, &err), CODE_INPUT, &err);
     if (code == CODE_DONE) {
-        struct figures figures = conclude(&bench);
+        struct figures figures = figures_of(&bench);
         struct text table = {.limit = REPORT_LIMIT};
         append_report(&table, &bench, &figures);
         code = console_check(bench_write(json_result(&bench, &figures), args->value[OPTION_JSON],

@@ -1,9 +1,8 @@
-#include "bench_eval.h"
+#include "bench.h"
 
 #include "base/formats.h"
-#include "bench_machine.h"
-#include "cli/json_report.h"
-#include "cli/library.h"
+#include "bench_measure.h"
+#include "cli/explanation.h"
 #include "cli/machine.h"
 #include "vitlrp_eval.h"
 

@@ -1,14 +1,103 @@
+#define _GNU_SOURCE
 #include "bench_measure.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "base/checked.h"
 #include "base/mem.h"
-#include "bench_machine.h"
-#include "bench_samples.h"
-#include "cli/library.h"
+#include "cli/explain_session.h"
 #include "cli/machine.h"
 #include "cli/method_choice.h"
+#include "cli/outputs.h"
+
+/* ---- Samples ---- */
+
+static int compare_doubles(const void *left, const void *right) {
+    double a = *(const double *) left;
+    double b = *(const double *) right;
+    return (a > b) - (a < b);
+}
+
+double samples_median(const double *values, const double *against, size_t count, double *scratch) {
+    for (size_t i = 0; i < count; i++) {
+        scratch[i] = against != NULL ? values[i] / against[i] : values[i];
+    }
+    qsort(scratch, count, sizeof *scratch, compare_doubles);
+    return count % 2 == 1 ? scratch[count / 2]
+                          : 0.5 * (scratch[count / 2 - 1] + scratch[count / 2]);
+}
+
+/* ---- The machine ---- */
+
+#define JSON_LIMIT ((size_t) 1 << 20)
+
+enum vitlrp_status bench_open_model(const struct settings *settings, const char *fallback,
+                                    const struct console *console, struct vitlrp_model **model,
+                                    struct vitlrp_error *err) {
+    struct vitlrp_error detail;
+    struct vitlrp_architecture architecture;
+    const char *name = settings->model_path != NULL ? settings->model_path : fallback;
+    if (name == NULL || strcmp(name, BENCH_RANDOM_MODEL) != 0) {
+        return model_choose(settings, console, model, err);
+    }
+    vitlrp_architecture_init(&architecture);
+    if (settings->heads > 0) {
+        architecture.heads = settings->heads;
+    }
+    return from_library(vitlrp_model_random(&architecture, model, &detail), &detail, err);
+}
+
+enum vitlrp_status bench_session_options(const struct settings *settings,
+                                         const struct vitlrp_model *model,
+                                         struct vitlrp_session_options *options,
+                                         struct vitlrp_error *err) {
+    struct vitlrp_model_info info;
+    int32_t crop = settings->preprocess.crop;
+    vitlrp_model_info_init(&info);
+    vitlrp_model_describe(model, &info);
+    return session_choose(settings, model, crop > 0 ? crop : info.image_height,
+                          crop > 0 ? crop : info.image_width, options, err);
+}
+
+void bench_fill_input(float *input, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        input[i] = (float) ((double) (i * 2654435761U % 1024U) / 512.0 - 1.0);
+    }
+}
+
+double bench_peak_memory(void) {
+    struct rusage usage;
+    return getrusage(RUSAGE_SELF, &usage) == 0 ? (double) usage.ru_maxrss * 1024.0 : 0.0;
+}
+
+static enum vitlrp_status write_json(const json_t *object, const char *path,
+                                     struct vitlrp_error *err) {
+    struct text text = {.limit = JSON_LIMIT};
+    if (object != NULL) {
+        json_append(&text, object, 2);
+        text_append_string(&text, "\n");
+    }
+    enum vitlrp_status status = object == NULL || text.failed
+                                    ? fail(err, VITLRP_NOMEM, "out of memory for the JSON report")
+                                    : output_write(path, text.data, text.length, err);
+    text_free(&text);
+    return status;
+}
+
+enum vitlrp_status bench_write(json_t *object, const char *json_path, const struct text *table,
+                               const struct console *console, struct vitlrp_error *err) {
+    enum vitlrp_status status = json_path != NULL ? write_json(object, json_path, err) : VITLRP_OK;
+    bool shown = console->verbosity > 0 && (json_path == NULL || strcmp(json_path, "-") != 0);
+    json_decref(object);
+    if (status == VITLRP_OK && shown) {
+        status = console_write(table, err);
+    }
+    return status;
+}
+
+/* ---- Measuring ---- */
 
 /* Rows of a lane's samples. Those of operations follow: for the forward pass, then for the backward
  * pass of every method. */
@@ -321,7 +410,7 @@ static void conclude_operations(const struct bench *bench, size_t lane, size_t p
     }
 }
 
-static void conclude(struct bench *bench, size_t lane) {
+static void lane_conclude(struct bench *bench, size_t lane) {
     struct bench_variant *variant = &bench->result.variants[lane];
     const double *gemm = row_at(bench, lane, ROW_GEMM);
     variant->gemm_gflops = 1e3 / ratio(bench, gemm, NULL);
@@ -349,7 +438,7 @@ enum vitlrp_status bench_measure(const struct args *args, const struct settings 
         TRY(measure_round(bench, round, err));
     }
     for (size_t lane = 0; lane < result->variant_count; lane++) {
-        conclude(bench, lane);
+        lane_conclude(bench, lane);
     }
     machine_cpu(result->cpu, sizeof result->cpu);
     result->peak_memory = bench_peak_memory();

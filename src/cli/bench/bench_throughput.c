@@ -1,4 +1,4 @@
-#include "bench_throughput.h"
+#include "bench.h"
 
 #include <string.h>
 
@@ -6,11 +6,8 @@
 #include "base/formats.h"
 #include "base/mem.h"
 #include "base/pool.h"
-#include "bench_machine.h"
 #include "bench_measure.h"
-#include "bench_samples.h"
-#include "cli/json_report.h"
-#include "cli/library.h"
+#include "cli/explanation.h"
 #include "cli/machine.h"
 
 #define REPORT_LIMIT ((size_t) 1 << 18)
@@ -241,7 +238,7 @@ static enum vitlrp_status measure_round(struct throughput *all, size_t round,
     return VITLRP_OK;
 }
 
-static void conclude(struct throughput *all) {
+static void rates_conclude(struct throughput *all) {
     size_t runs = (size_t) all->settings->runs;
     for (size_t i = 0; i < all->rung_count; i++) {
         struct rung *rung = &all->rungs[i];
@@ -272,7 +269,7 @@ static enum vitlrp_status measure(struct throughput *all, const struct args *arg
     for (size_t round = 0; round < (size_t) all->settings->runs; round++) {
         TRY(measure_round(all, round, err));
     }
-    conclude(all);
+    rates_conclude(all);
     return VITLRP_OK;
 }
 

@@ -7,9 +7,9 @@
 #include "base/mem.h"
 #include "base/parse.h"
 #include "base/text.h"
+#include "cli/args.h"
 #include "cli/machine.h"
-#include "cli/option_value.h"
-#include "cli/rule_changes.h"
+#include "cli/method_choice.h"
 
 #define MAX_STEPS 100000
 #define MAX_LIMIT 10000000

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "cli/library.h"
+#include "cli/machine.h"
 #include "cli/outputs.h"
 
 static const char *const SPELLED[EVAL_FILES] = {"--json", "--csv", "--html"};

@@ -1,7 +1,7 @@
-#include "eval_main.h"
+#include "cli/verbs.h"
 
-#include "cli/library.h"
-#include "cli/model_choice.h"
+#include "cli/explain_session.h"
+#include "cli/machine.h"
 #include "cli/run_watch.h"
 #include "cli/settings.h"
 #include "eval_choice.h"

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "cli/library.h"
+#include "cli/machine.h"
 
 static enum vitlrp_status say_table(const struct vitlrp_evaluation *evaluation,
                                     struct vitlrp_error *err) {

@@ -1,9 +1,9 @@
-#include "tune_main.h"
+#include "cli/verbs.h"
 
 #include <string.h>
 
-#include "cli/library.h"
-#include "cli/model_choice.h"
+#include "cli/explain_session.h"
+#include "cli/machine.h"
 #include "cli/outputs.h"
 #include "cli/run_watch.h"
 #include "cli/settings.h"

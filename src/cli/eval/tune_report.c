@@ -1,7 +1,7 @@
 #include "tune_report.h"
 
 #include "base/formats.h"
-#include "cli/json_report.h"
+#include "cli/explanation.h"
 
 static json_t *json_statistic(const struct vitlrp_statistic *statistic) {
     return json_pack("{s:o, s:o, s:o, s:I}", "mean", json_number(statistic->mean), "lo",

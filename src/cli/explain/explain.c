@@ -1,12 +1,10 @@
-#include "explain.h"
+#include "cli/verbs.h"
 
-#include "cli/explain_class.h"
 #include "cli/explain_session.h"
 #include "cli/explanation.h"
-#include "cli/library.h"
+#include "cli/machine.h"
 #include "cli/photo.h"
-#include "cli/progress.h"
-#include "cli/text_report.h"
+#include "cli/run_watch.h"
 
 #define REPORT_LIMIT ((size_t) 1 << 24)
 
@@ -17,16 +15,16 @@ struct outcome {
 };
 
 /* Turns a step's status into the image's outcome, and tells the user; true if the step worked. */
-static bool step(struct outcome *outcome, enum vitlrp_status status, enum exit_code stage,
-                 const struct vitlrp_error *err) {
+static bool outcome_check(struct outcome *outcome, enum vitlrp_status status, enum exit_code stage,
+                          const struct vitlrp_error *err) {
     outcome->code = console_check(status, stage, err);
     outcome->stop = status == VITLRP_NOMEM || status == VITLRP_INTERNAL ||
                     (status != VITLRP_OK && stage == CODE_OUTPUT);
     return status == VITLRP_OK;
 }
 
-static enum vitlrp_status say(const struct explain_session *state, const struct text *report,
-                              struct vitlrp_error *err) {
+static enum vitlrp_status report_print(const struct explain_session *state,
+                                       const struct text *report, struct vitlrp_error *err) {
     bool silent = state->console->verbosity == 0 || state->console->stdout_taken;
     return silent ? VITLRP_OK : console_write(report, err);
 }
@@ -67,22 +65,22 @@ static void explain_one_class(struct explain_session *state, struct explanation 
     bool draws = state->outputs.pattern[OUTPUT_PICTURE] != NULL && !state->outputs.picture_is_map;
     enum vitlrp_status status = explain_relevance(state, explanation, &err);
     error_prefix(&err, status, explanation->image_path);
-    if (!step(outcome, status, CODE_INPUT, &err)) {
+    if (!outcome_check(outcome, status, CODE_INPUT, &err)) {
         goto cleanup;
     }
     report_class(&report, explanation);
     if (state->settings->ledger) {
         report_ledger(&report, explanation);
     }
-    if (draws && !step(outcome, explain_render(state, explanation, &picture, &size, &err),
-                       CODE_INPUT, &err)) {
+    if (draws && !outcome_check(outcome, explain_render(state, explanation, &picture, &size, &err),
+                                CODE_INPUT, &err)) {
         goto cleanup;
     }
     status = explain_write(state, explanation, picture, size, &report, &err);
     if (status == VITLRP_OK) {
-        status = say(state, &report, &err);
+        status = report_print(state, &report, &err);
     }
-    step(outcome, status, CODE_OUTPUT, &err);
+    outcome_check(outcome, status, CODE_OUTPUT, &err);
 
 cleanup:
     vitlrp_free(picture);
@@ -106,7 +104,7 @@ static enum vitlrp_status write_image_outputs(struct explain_session *state,
                                      explanation->photo->input, 3, shape, &report, err);
     }
     if (status == VITLRP_OK) {
-        status = say(state, &report, err);
+        status = report_print(state, &report, err);
     }
     text_free(&report);
     return status;
@@ -135,7 +133,7 @@ static void explain_classes(struct explain_session *state, struct explanation *e
         bool skip = false;
         enum vitlrp_status status = choose_target(state, rank, explanation, &skip, &err);
         error_prefix(&err, status, explanation->image_path);
-        if (step(outcome, status, CODE_INPUT, &err) && !skip) {
+        if (outcome_check(outcome, status, CODE_INPUT, &err) && !skip) {
             explain_one_class(state, explanation, outcome);
         }
     }
@@ -156,7 +154,7 @@ static struct outcome explain_image(struct explain_session *state, const char *p
     };
     enum vitlrp_status status =
         photo_open(path, &state->preprocess, &state->settings->image, &photo, &err);
-    if (!step(&outcome, status, CODE_INPUT, &err)) {
+    if (!outcome_check(&outcome, status, CODE_INPUT, &err)) {
         return outcome;
     }
     if (photo.is_input && preprocess_is_changed(&state->settings->preprocess)) {
@@ -164,8 +162,9 @@ static struct outcome explain_image(struct explain_session *state, const char *p
     }
     status = run_forward(state, &photo, &explanation.timing, &err);
     error_prefix(&err, status, path);
-    if (step(&outcome, status, CODE_INPUT, &err) &&
-        step(&outcome, write_image_outputs(state, &explanation, &err), CODE_OUTPUT, &err)) {
+    if (outcome_check(&outcome, status, CODE_INPUT, &err) &&
+        outcome_check(&outcome, write_image_outputs(state, &explanation, &err), CODE_OUTPUT,
+                      &err)) {
         explain_classes(state, &explanation, &outcome);
     }
     photo_close(&photo);

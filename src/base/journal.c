@@ -1,5 +1,5 @@
 #define _GNU_SOURCE
-#include "batch_journal.h"
+#include "base/journal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,11 +17,11 @@
 /* What a line is about. */
 struct line {
     size_t place;
-    enum batch_state state;
+    enum journal_state state;
 };
 
-static enum vitlrp_status parse_line(const struct batch_journal *journal, const char *bytes,
-                                     size_t size, struct line *out, struct vitlrp_error *err) {
+static enum vitlrp_status parse_line(const struct journal *journal, const char *bytes, size_t size,
+                                     struct line *out, struct vitlrp_error *err) {
     json_t *object = NULL;
     int64_t index = -1;
     TRY(json_parse_object(bytes, size, &object, err));
@@ -32,7 +32,7 @@ static enum vitlrp_status parse_line(const struct batch_journal *journal, const 
     }
     if (status == VITLRP_OK) {
         size_t place = (size_t) index / journal->shards;
-        *out = (struct line){place, strcmp(state, "ok") == 0 ? BATCH_DONE : BATCH_FAILED};
+        *out = (struct line){place, strcmp(state, "ok") == 0 ? JOURNAL_DONE : JOURNAL_FAILED};
         if ((size_t) index % journal->shards != journal->shard || place >= journal->count) {
             status =
                 fail(err, VITLRP_FORMAT, "image %lld is not one of this list", (long long) index);
@@ -42,12 +42,12 @@ static enum vitlrp_status parse_line(const struct batch_journal *journal, const 
     return status;
 }
 
-static void note_line(struct batch_journal *journal, size_t place, enum batch_state state,
+static void note_line(struct journal *journal, size_t place, enum journal_state state,
                       size_t length) {
-    struct batch_entry *entry = &journal->entries[place];
+    struct journal_entry *entry = &journal->entries[place];
     journal->repeated += entry->length > 0 ? 1 : 0;
     journal->ordered = journal->ordered && place == journal->next;
-    *entry = (struct batch_entry){journal->end, (uint32_t) length, (uint8_t) state};
+    *entry = (struct journal_entry){journal->end, (uint32_t) length, (uint8_t) state};
     journal->end += length;
     journal->next = place + 1;
 }
@@ -108,10 +108,10 @@ static enum vitlrp_status next_line(struct line_reader *reader, const char **lin
     return VITLRP_OK;
 }
 
-static enum vitlrp_status scan_lines(struct batch_journal *journal, struct line_reader *reader,
+static enum vitlrp_status scan_lines(struct journal *journal, struct line_reader *reader,
                                      struct vitlrp_error *err) {
     for (size_t number = 1;; number++) {
-        struct line parsed = {0, BATCH_FAILED};
+        struct line parsed = {0, JOURNAL_FAILED};
         const char *line = NULL;
         size_t length = 0;
         TRY(next_line(reader, &line, &length, err));
@@ -128,7 +128,7 @@ static enum vitlrp_status scan_lines(struct batch_journal *journal, struct line_
     }
 }
 
-static enum vitlrp_status scan(struct batch_journal *journal, struct vitlrp_error *err) {
+static enum vitlrp_status scan(struct journal *journal, struct vitlrp_error *err) {
     struct line_reader reader = {.descriptor = journal->descriptor,
                                  .buffer = {.limit = LINE_LIMIT + READ_STEP}};
     reader.step = mem_calloc(READ_STEP, 1);
@@ -140,7 +140,7 @@ static enum vitlrp_status scan(struct batch_journal *journal, struct vitlrp_erro
     return status;
 }
 
-static enum vitlrp_status open_and_scan(struct batch_journal *journal, bool to_write,
+static enum vitlrp_status open_and_scan(struct journal *journal, bool to_write,
                                         struct vitlrp_error *err) {
     int flags = to_write ? O_RDWR | O_CREAT : O_RDONLY;
     journal->descriptor = open(journal->path, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0666);
@@ -154,14 +154,13 @@ static enum vitlrp_status open_and_scan(struct batch_journal *journal, bool to_w
     return VITLRP_OK;
 }
 
-enum vitlrp_status batch_journal_open(const char *path, size_t count, int32_t shard, int32_t shards,
-                                      bool to_write, struct batch_journal *journal,
-                                      struct vitlrp_error *err) {
-    *journal = (struct batch_journal){.descriptor = -1,
-                                      .count = count,
-                                      .shard = (size_t) shard,
-                                      .shards = (size_t) shards,
-                                      .ordered = true};
+enum vitlrp_status journal_open(const char *path, size_t count, int32_t shard, int32_t shards,
+                                bool to_write, struct journal *journal, struct vitlrp_error *err) {
+    *journal = (struct journal){.descriptor = -1,
+                                .count = count,
+                                .shard = (size_t) shard,
+                                .shards = (size_t) shards,
+                                .ordered = true};
     journal->path = mem_strdup(path);
     journal->entries = mem_calloc(count, sizeof *journal->entries);
     if (journal->path == NULL || journal->entries == NULL) {
@@ -170,13 +169,13 @@ enum vitlrp_status batch_journal_open(const char *path, size_t count, int32_t sh
     return error_prefix(err, open_and_scan(journal, to_write, err), path);
 }
 
-void batch_journal_close(struct batch_journal *journal) {
+void journal_close(struct journal *journal) {
     if (journal->descriptor >= 0) {
         close(journal->descriptor);
     }
     mem_free(journal->path);
     mem_free(journal->entries);
-    *journal = (struct batch_journal){.descriptor = -1};
+    *journal = (struct journal){.descriptor = -1};
 }
 
 static enum vitlrp_status write_at(int descriptor, const char *bytes, size_t size, uint64_t offset,
@@ -194,9 +193,8 @@ static enum vitlrp_status write_at(int descriptor, const char *bytes, size_t siz
     return VITLRP_OK;
 }
 
-enum vitlrp_status batch_journal_add(struct batch_journal *journal, size_t place,
-                                     enum batch_state state, const char *line, size_t length,
-                                     struct vitlrp_error *err) {
+enum vitlrp_status journal_add(struct journal *journal, size_t place, enum journal_state state,
+                               const char *line, size_t length, struct vitlrp_error *err) {
     enum vitlrp_status status = write_at(journal->descriptor, line, length, journal->end, err);
     if (status == VITLRP_OK) {
         note_line(journal, place, state, length);
@@ -206,17 +204,16 @@ enum vitlrp_status batch_journal_add(struct batch_journal *journal, size_t place
     return error_prefix(err, status, journal->path);
 }
 
-enum vitlrp_status batch_journal_sync(const struct batch_journal *journal,
-                                      struct vitlrp_error *err) {
+enum vitlrp_status journal_sync(const struct journal *journal, struct vitlrp_error *err) {
     if (fsync(journal->descriptor) != 0) {
         return error_prefix(err, fail_errno(err, errno, "cannot write"), journal->path);
     }
     return VITLRP_OK;
 }
 
-enum vitlrp_status batch_journal_line(const struct batch_journal *journal, size_t place,
-                                      struct text *out, struct vitlrp_error *err) {
-    const struct batch_entry *entry = &journal->entries[place];
+enum vitlrp_status journal_line(const struct journal *journal, size_t place, struct text *out,
+                                struct vitlrp_error *err) {
+    const struct journal_entry *entry = &journal->entries[place];
     struct source source = {.descriptor = journal->descriptor, .size = journal->end};
     char *bytes = mem_calloc(entry->length, 1);
     enum vitlrp_status status =
@@ -232,10 +229,10 @@ enum vitlrp_status batch_journal_line(const struct batch_journal *journal, size_
     return error_prefix(err, status, journal->path);
 }
 
-enum vitlrp_status batch_journal_read(const struct batch_journal *journal, size_t place,
-                                      json_t **out, struct vitlrp_error *err) {
+enum vitlrp_status journal_read(const struct journal *journal, size_t place, json_t **out,
+                                struct vitlrp_error *err) {
     struct text line = {.limit = LINE_LIMIT};
-    enum vitlrp_status status = batch_journal_line(journal, place, &line, err);
+    enum vitlrp_status status = journal_line(journal, place, &line, err);
     if (status == VITLRP_OK) {
         status =
             error_prefix(err, json_parse_object(line.data, line.length, out, err), journal->path);
@@ -244,11 +241,11 @@ enum vitlrp_status batch_journal_read(const struct batch_journal *journal, size_
     return status;
 }
 
-void batch_journal_reopen(struct batch_journal *journal, size_t place) {
-    journal->entries[place].state = BATCH_OPEN;
+void journal_reopen(struct journal *journal, size_t place) {
+    journal->entries[place].state = JOURNAL_OPEN;
 }
 
-size_t batch_journal_count(const struct batch_journal *journal, enum batch_state state) {
+size_t journal_count(const struct journal *journal, enum journal_state state) {
     size_t count = 0;
     for (size_t i = 0; i < journal->count; i++) {
         count += journal->entries[i].state == (uint8_t) state ? 1 : 0;
@@ -257,14 +254,14 @@ size_t batch_journal_count(const struct batch_journal *journal, enum batch_state
 }
 
 /* Line i is the one at i / shards of journal i % shards. */
-static enum vitlrp_status append_lines(const struct batch_journal *const *journals, size_t shards,
+static enum vitlrp_status append_lines(const struct journal *const *journals, size_t shards,
                                        size_t lines, struct draft *draft,
                                        struct vitlrp_error *err) {
     struct text buffer = {.limit = LINE_LIMIT + READ_STEP};
     struct text line = {.limit = LINE_LIMIT};
     enum vitlrp_status status = VITLRP_OK;
     for (size_t i = 0; i < lines && status == VITLRP_OK; i++) {
-        status = batch_journal_line(journals[i % shards], i / shards, &line, err);
+        status = journal_line(journals[i % shards], i / shards, &line, err);
         if (status == VITLRP_OK) {
             text_append(&buffer, line.data, line.length);
             text_append(&buffer, "\n", 1);
@@ -281,9 +278,8 @@ static enum vitlrp_status append_lines(const struct batch_journal *const *journa
     return status;
 }
 
-enum vitlrp_status batch_journal_write(const struct batch_journal *const *journals, size_t shards,
-                                       size_t lines, const char *path, const char *staging,
-                                       struct vitlrp_error *err) {
+enum vitlrp_status journal_write(const struct journal *const *journals, size_t shards, size_t lines,
+                                 const char *path, const char *staging, struct vitlrp_error *err) {
     struct draft draft;
     enum vitlrp_status status = draft_open(path, staging, &draft, err);
     if (status == VITLRP_OK) {
@@ -296,11 +292,11 @@ enum vitlrp_status batch_journal_write(const struct batch_journal *const *journa
     return error_prefix(err, status, path);
 }
 
-enum vitlrp_status batch_journal_finish(struct batch_journal *journal, const char *staging,
-                                        struct vitlrp_error *err) {
-    const struct batch_journal *only = journal;
+enum vitlrp_status journal_finish(struct journal *journal, const char *staging,
+                                  struct vitlrp_error *err) {
+    const struct journal *only = journal;
     if (journal->ordered && journal->next == journal->count) {
-        return batch_journal_sync(journal, err);
+        return journal_sync(journal, err);
     }
-    return batch_journal_write(&only, 1, journal->count, journal->path, staging, err);
+    return journal_write(&only, 1, journal->count, journal->path, staging, err);
 }

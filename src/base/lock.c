@@ -1,5 +1,5 @@
 #define _GNU_SOURCE
-#include "batch_lock.h"
+#include "base/lock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,9 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cli/names.h"
-
 #define OWNER_BYTES 200
+#define PATH_BYTES ((size_t) 4096)
 #define MOST_ATTEMPTS 100
 
 /* What the owner wrote about itself, for a message. */
@@ -45,8 +44,8 @@ static bool is_current(int descriptor, const char *path) {
            open_file.st_dev == named.st_dev && open_file.st_ino == named.st_ino;
 }
 
-static enum vitlrp_status lock_open_file(const char *path, int descriptor, int kind,
-                                         const struct console *console, struct vitlrp_error *err) {
+static enum vitlrp_status lock_open_file(int descriptor, int kind, bool *missing,
+                                         struct vitlrp_error *err) {
     if (flock(descriptor, kind | LOCK_NB) == 0) {
         return VITLRP_OK;
     }
@@ -56,23 +55,20 @@ static enum vitlrp_status lock_open_file(const char *path, int descriptor, int k
         return fail(err, VITLRP_IO, "is locked by %s (wait for it, or give another folder)", owner);
     }
     if (errno == ENOLCK || errno == ENOTSUP || errno == ENOSYS || errno == EINVAL) {
-        console_warn(console,
-                     "%s: this file system has no locks; take care that no other process "
-                     "writes here",
-                     path);
+        *missing = true;
         return VITLRP_OK;
     }
     return fail_errno(err, errno, "cannot lock");
 }
 
-static enum vitlrp_status take(const char *path, int kind, const struct console *console, int *out,
-                               struct vitlrp_error *err) {
+static enum vitlrp_status lock_file_take(const char *path, int kind, bool *missing, int *out,
+                                         struct vitlrp_error *err) {
     for (int attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
         int descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
         if (descriptor < 0) {
             return fail_errno(err, errno, "cannot open");
         }
-        enum vitlrp_status status = lock_open_file(path, descriptor, kind, console, err);
+        enum vitlrp_status status = lock_open_file(descriptor, kind, missing, err);
         if (status == VITLRP_OK && is_current(descriptor, path)) {
             write_owner(descriptor);
             *out = descriptor;
@@ -84,30 +80,31 @@ static enum vitlrp_status take(const char *path, int kind, const struct console 
     return fail(err, VITLRP_IO, "was removed again and again");
 }
 
-enum vitlrp_status batch_lock_take(const char *hidden, int32_t shard, int32_t shards,
-                                   const struct console *console, struct batch_lock *lock,
-                                   struct vitlrp_error *err) {
+enum vitlrp_status lock_take(const char *hidden, int32_t shard, int32_t shards, struct lock *lock,
+                             struct vitlrp_error *err) {
     bool divided = shards > 1;
-    *lock = (struct batch_lock){.folder = -1,
-                                .shard = -1,
-                                .folder_path = {.limit = NAME_LIMIT},
-                                .shard_path = {.limit = NAME_LIMIT}};
+    *lock = (struct lock){.folder = -1,
+                          .shard = -1,
+                          .folder_path = {.limit = PATH_BYTES},
+                          .shard_path = {.limit = PATH_BYTES}};
     text_printf(&lock->folder_path, "%s/lock", hidden);
     text_printf(&lock->shard_path, "%s/lock.%d-of-%d", hidden, shard, shards);
     if (lock->folder_path.failed || lock->shard_path.failed) {
-        return fail(err, VITLRP_LIMIT, "the folder's name is longer than %zu bytes", NAME_LIMIT);
+        return fail(err, VITLRP_LIMIT, "the folder's name is longer than %zu bytes", PATH_BYTES);
     }
     const char *path = lock->folder_path.data;
-    TRY(error_prefix(err, take(path, divided ? LOCK_SH : LOCK_EX, console, &lock->folder, err),
-                     path));
+    TRY(error_prefix(
+        err, lock_file_take(path, divided ? LOCK_SH : LOCK_EX, &lock->missing, &lock->folder, err),
+        path));
     if (divided) {
         path = lock->shard_path.data;
-        TRY(error_prefix(err, take(path, LOCK_EX, console, &lock->shard, err), path));
+        TRY(error_prefix(err, lock_file_take(path, LOCK_EX, &lock->missing, &lock->shard, err),
+                         path));
     }
     return VITLRP_OK;
 }
 
-void batch_lock_release(struct batch_lock *lock) {
+void lock_release(struct lock *lock) {
     if (lock->shard >= 0) {
         unlink(lock->shard_path.data);
         close(lock->shard);

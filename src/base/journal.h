@@ -1,0 +1,76 @@
+/* The results of a run as lines of a file: one JSON object for each image of a list, added when the
+ * image is done. Of a line only `index`, its place in the list, and `status`, "ok" or another word,
+ * are looked at; the rest is its format's. While images are done the lines come in any order; a
+ * journal that is complete is put into the order of the images. */
+#ifndef BASE_JOURNAL_H
+#define BASE_JOURNAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/json.h"
+#include "base/status.h"
+#include "base/text.h"
+
+enum journal_state { JOURNAL_OPEN, JOURNAL_DONE, JOURNAL_FAILED };
+
+struct journal_entry {
+    uint64_t offset; /* of the line */
+    uint32_t length; /* its newline included */
+    uint8_t state;   /* enum journal_state */
+};
+
+struct journal {
+    int descriptor;                /* -1 */
+    char *path;                    /* owned */
+    struct journal_entry *entries; /* owned: [count] by place in the shard */
+    size_t count;
+    size_t shard, shards;
+    uint64_t end;
+    size_t next;     /* place behind that of the last line */
+    bool ordered;    /* the lines are those of places 0, 1, 2... */
+    size_t repeated; /* lines whose image had one before; the last counts */
+};
+
+/* Opens the journal of a shard with `count` images; to_write: creates it, and cuts off a last line
+ * that is torn. FORMAT, with its number, for another line that is not one of this shard's. *journal
+ * is owned: journal_close, after a failure too. */
+enum vitlrp_status journal_open(const char *path, size_t count, int32_t shard, int32_t shards,
+                                bool to_write, struct journal *journal, struct vitlrp_error *err);
+
+void journal_close(struct journal *journal);
+
+/* Adds the line (with its newline) of the image at a place. After a failure the journal is as it
+ * was. One thread at a time. */
+enum vitlrp_status journal_add(struct journal *journal, size_t place, enum journal_state state,
+                               const char *line, size_t length, struct vitlrp_error *err);
+
+/* Sees that every line is on the disk. */
+enum vitlrp_status journal_sync(const struct journal *journal, struct vitlrp_error *err);
+
+/* The line of an image that has one, without its newline, in place of *out. */
+enum vitlrp_status journal_line(const struct journal *journal, size_t place, struct text *out,
+                                struct vitlrp_error *err);
+
+/* The same as an object, which is owned: json_decref. */
+enum vitlrp_status journal_read(const struct journal *journal, size_t place, json_t **out,
+                                struct vitlrp_error *err);
+
+/* Forgets an image's line: it will be done again. */
+void journal_reopen(struct journal *journal, size_t place);
+
+/* How many images are in the state. */
+size_t journal_count(const struct journal *journal, enum journal_state state);
+
+/* Writes a file of so many lines whole, or not at all: those of the shards by turns, which is the
+ * order of the images. The journals are complete. `staging` as of draft_open. */
+enum vitlrp_status journal_write(const struct journal *const *journals, size_t shards, size_t lines,
+                                 const char *path, const char *staging, struct vitlrp_error *err);
+
+/* Of a complete journal: puts the lines into order and leaves one for each image, in a new file
+ * that takes the old one's place. `staging` as of draft_open. */
+enum vitlrp_status journal_finish(struct journal *journal, const char *staging,
+                                  struct vitlrp_error *err);
+
+#endif
