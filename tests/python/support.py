@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import subprocess
+import sys
 import tempfile
 
 import numpy as np
@@ -13,6 +14,10 @@ import vitlrp
 SOURCE = os.environ["VITLRP_SOURCE"]
 PROGRAM = os.environ["VITLRP_PROGRAM"]
 LIBRARY = os.environ["VITLRP_LIBRARY"]
+sys.path.insert(0, os.path.join(SOURCE, "tests", "support"))
+
+import records  # noqa: E402
+
 DATA = os.path.join(SOURCE, "data")
 PARITY = os.path.join(SOURCE, "tests", "golden", "parity")
 GOLDFISH, KOALA = os.path.join(DATA, "goldfish.jpg"), os.path.join(DATA, "koala.jpg")
@@ -54,6 +59,14 @@ def command(*arguments):
     if result.returncode != 0:
         raise AssertionError(f"vitlrp {' '.join(arguments)}: {result.stdout.decode()}")
     return result.stdout.decode()
+
+
+def document(text):
+    """A record as an object, whose format's schema it fits."""
+    wrong = records.check_text(text)
+    if wrong:
+        raise AssertionError("\n".join(wrong))
+    return json.loads(text)
 
 
 def read(path):

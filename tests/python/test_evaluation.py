@@ -1,6 +1,5 @@
 """Model.evaluate: the same numbers as the command's, tables, reports, shards, stopping."""
 
-import json
 import math
 import os
 import shutil
@@ -57,7 +56,7 @@ class Numbers(Evaluate):
 
     def test_tables(self):
         found = self.evaluate()
-        document = json.loads(found.json())
+        document = support.document(found.json())
         self.assertEqual(found.methods, tuple(METHODS))
         self.assertEqual(found.reference, "rollout")
         self.assertEqual((found.images, found.failed, found.skipped), (4, 0, 0))
@@ -94,7 +93,7 @@ class Numbers(Evaluate):
         found = self.evaluate(["attnlrp", "random"], precision="bf16")
         if found.precision == "bf16":
             self.assertEqual(found.audited, 1)
-            document = json.loads(found.json())["audit"]["methods"]
+            document = support.document(found.json())["audit"]["methods"]
             for method, metric in (("attnlrp", "delta_logit"), ("random", "lerf_prob")):
                 audit = found.audit[method][metric]
                 told = document[method][metric]
@@ -139,7 +138,7 @@ class Numbers(Evaluate):
     def test_preprocessing(self):
         larger = self.model.preprocessing.for_input(96)
         found = self.evaluate(["random"], preprocessing=larger, threads=1)
-        self.assertEqual(json.loads(found.json())["protocol"]["grid"], [12, 12])
+        self.assertEqual(support.document(found.json())["protocol"]["grid"], [12, 12])
 
     def test_a_bad_image_is_recorded(self):
         folder = self.path("bad")
