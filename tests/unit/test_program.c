@@ -323,6 +323,55 @@ static void test_scale_under_epsilon(void **unused) {
     close(&bench);
 }
 
+/* An observer that changes what it sees, as an edit of hidden units does: half of the values of one
+ * operation going forward, none of the G of some columns going backward. */
+static void change(void *user, const struct op_call *call) {
+    const struct op_array *array = call->backward ? &call->in[0] : &call->out;
+    float *values = call->backward ? array->g : array->x;
+    *(size_t *) user += 1;
+    for (size_t i = 0; call->op->out == 1 && i < array->rows * array->width; i++) {
+        values[i] *= call->backward ? (float) (i % WIDTH % 2) : 0.5F;
+    }
+}
+
+static void test_observer_changes_what_it_sees(void **unused) {
+    struct bench bench;
+    size_t seen = 0;
+    const struct observer observer = {change, &seen};
+    const struct vit_rules rules = {0};
+    (void) unused;
+    begin(&bench);
+    size_t x = add_simple(&bench, &OP_TOY, 0);
+    add_simple(&bench, &OP_TOY, x);
+    open(&bench, 1, true);
+    for (size_t i = 0; i < ROWS * WIDTH; i++) {
+        input_of(&bench)[i] = (float) i;
+    }
+    runner_forward(&(struct forward_pass){.runner = &bench.runner,
+                                          .images = 1,
+                                          .end = bench.program.op_count,
+                                          .observers = &observer,
+                                          .observer_count = 1});
+    const float *out = memory_value(&bench.runner.memory, bench.program.output, false);
+    float *g = memory_g(&bench.runner.memory, bench.program.output);
+    for (size_t i = 0; i < ROWS * WIDTH; i++) {
+        assert_true(out[i] == 3.0F * 0.5F * (3.0F * (float) i + 1.0F) + 1.0F);
+        g[i] = 1.0F;
+    }
+    const struct backward_pass pass = {.runner = &bench.runner,
+                                       .rules = &rules,
+                                       .observers = &observer,
+                                       .observer_count = 1,
+                                       .stand_for = OP_NONE};
+    runner_backward_begin(&pass);
+    runner_backward(&pass, 0, bench.program.op_count);
+    for (size_t i = 0; i < ROWS * WIDTH; i++) {
+        assert_true(g_of(&bench)[i] == (i % WIDTH % 2 == 0 ? 0.0F : 9.0F));
+    }
+    assert_int_equal(seen, 4);
+    close(&bench);
+}
+
 /* ---- Places ---- */
 
 static void test_buffers_never_meet(void **unused) {
@@ -369,6 +418,7 @@ int main(void) {
         cmocka_unit_test(test_toy_pool),
         cmocka_unit_test(test_toys_in_a_batch),
         cmocka_unit_test(test_scale_under_epsilon),
+        cmocka_unit_test(test_observer_changes_what_it_sees),
         cmocka_unit_test(test_buffers_never_meet),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@
 #include "base/checked.h"
 #include "base/mem.h"
 #include "vit/methods/method_private.h"
+#include "vit/model/objective.h"
 
 /* ---- Opening ---- */
 
@@ -275,22 +276,6 @@ static enum vitlrp_status check_method(const struct vit_attributor *attributor,
     return VITLRP_OK;
 }
 
-static enum vitlrp_status check_targets(const struct vit_attributor *attributor,
-                                        const struct vit_method_request *request,
-                                        struct vitlrp_error *err) {
-    if (request->target_count == 0) {
-        return fail(err, VITLRP_USAGE, "no target to explain");
-    }
-    for (size_t i = 0; i < request->target_count; i++) {
-        int32_t output = request->targets[i].output;
-        if (output < 0 || (size_t) output >= attributor->classes) {
-            return fail(err, VITLRP_USAGE, "output %d is out of range: 0 to %zu", output,
-                        attributor->classes - 1);
-        }
-    }
-    return VITLRP_OK;
-}
-
 static enum vitlrp_status check_options(const struct vit_method *method,
                                         const struct vit_method_options *options,
                                         struct vitlrp_error *err) {
@@ -314,7 +299,8 @@ enum vitlrp_status vit_attributor_run(struct vit_attributor *attributor,
                                       const struct vit_method_request *request,
                                       struct vitlrp_error *err) {
     TRY(check_method(attributor, method, request, err));
-    TRY(check_targets(attributor, request, err));
+    const struct objective objective = {request->targets, request->target_count};
+    TRY(objective_check(&objective, attributor->classes, err));
     TRY(check_options(method, request->options, err));
     if (method->needs_forward) {
         TRY(vit_attributor_restore(attributor, request->input, err));
@@ -329,18 +315,10 @@ enum vitlrp_status vit_attributor_run(struct vit_attributor *attributor,
 
 /* ---- What several methods use ---- */
 
-double attributor_explained(const float *logits, const struct vitlrp_target *targets,
-                            size_t target_count) {
-    double sum = 0.0;
-    for (size_t i = 0; i < target_count; i++) {
-        sum += (double) targets[i].weight * logits[targets[i].output];
-    }
-    return sum;
-}
-
 double vit_attributor_explained(const struct vit_attributor *attributor,
                                 const struct vitlrp_target *targets, size_t target_count) {
-    return attributor_explained(attributor->scratch.logits, targets, target_count);
+    const struct objective objective = {targets, target_count};
+    return objective_value(&objective, attributor->scratch.logits);
 }
 
 double attributor_probability(const float *logits, size_t classes,

@@ -60,11 +60,7 @@ struct vit_attributor {
     bool moved; /* the session's forward pass is another input's */
 };
 
-/* The explained sum of logits. */
-double attributor_explained(const float *logits, const struct vitlrp_target *targets,
-                            size_t target_count);
-
-/* The same sum of softmax probabilities, over `classes` logits. */
+/* The explained sum, of softmax probabilities in place of logits, over `classes` logits. */
 double attributor_probability(const float *logits, size_t classes,
                               const struct vitlrp_target *targets, size_t target_count);
 

@@ -12,7 +12,8 @@ struct builder {
     const struct program_request *request;
     const struct vit_config *config;
     int32_t block;
-    size_t rows; /* tokens that are on their way */
+    size_t rows;                 /* tokens that are on their way */
+    size_t width, heads, hidden; /* of the block, which may differ from others' */
     size_t ledger_lines;
 };
 
@@ -48,7 +49,6 @@ static size_t new_value(struct builder *builder, struct value value) {
 static size_t append(struct builder *builder, struct op op, struct value result) {
     struct program *program = builder->program;
     op.block = builder->block;
-    op.in[1] = OP_NONE;
     op.tokens = &program->tokens;
     op.out = new_value(builder, result);
     if (program->ops != NULL) {
@@ -64,13 +64,12 @@ static size_t append_norm(struct builder *builder, size_t x, const char *name, e
     struct op op = {.kind = &OP_NORM,
                     .name = name,
                     .lap = PROFILE_NORM,
-                    .in = {x},
+                    .in = {x, OP_NONE},
                     .residual = OP_NONE,
                     .weights = {weight_of(builder, weight), weight_of(builder, bias)},
                     .pack = OP_NONE,
                     .eps = builder->config->layer_norm_eps};
-    return append(builder, op,
-                  (struct value){.rows = builder->rows, .width = (size_t) builder->config->dim});
+    return append(builder, op, (struct value){.rows = builder->rows, .width = builder->width});
 }
 
 static struct op linear_op(const struct builder *builder, size_t x, const struct layer *layer) {
@@ -79,7 +78,7 @@ static struct op linear_op(const struct builder *builder, size_t x, const struct
         .name = profile_kind_name(layer->lap),
         .role = layer->role,
         .lap = layer->lap,
-        .in = {x},
+        .in = {x, OP_NONE},
         .residual = OP_NONE,
         .weights = {weight_of(builder, layer->weight), weight_of(builder, layer->bias)},
         .pack =
@@ -107,7 +106,7 @@ static size_t append_branch_end(struct builder *builder, size_t x, const struct 
     }
     struct op factors = {.kind = &OP_SCALE,
                          .lap = layer->lap,
-                         .in = {branch},
+                         .in = {branch, OP_NONE},
                          .residual = stream,
                          .weights = {weight_of(builder, scale)},
                          .pack = OP_NONE};
@@ -116,8 +115,8 @@ static size_t append_branch_end(struct builder *builder, size_t x, const struct 
 
 /* Concatenated heads of `leaving` rows. */
 static size_t append_attention(struct builder *builder, size_t x, size_t leaving) {
-    size_t dim = (size_t) builder->config->dim;
-    size_t heads = (size_t) builder->config->heads;
+    size_t dim = builder->width;
+    size_t heads = builder->heads;
     struct value result = {.rows = leaving, .width = dim};
     bool absorbs = !builder->request->keeps && builder->block > 0 && leaving < builder->rows &&
                    op_attention_row_suits(leaving, builder->rows, heads);
@@ -134,7 +133,7 @@ static size_t append_attention(struct builder *builder, size_t x, size_t leaving
     struct op attention = {.kind = &OP_ATTENTION,
                            .name = "softmax",
                            .lap = PROFILE_ATTENTION,
-                           .in = {qkv},
+                           .in = {qkv, OP_NONE},
                            .residual = OP_NONE,
                            .pack = OP_NONE,
                            .heads = heads};
@@ -144,21 +143,19 @@ static size_t append_attention(struct builder *builder, size_t x, size_t leaving
 static size_t append_gelu(struct builder *builder, size_t z) {
     struct op op = {.kind = &OP_GELU,
                     .lap = PROFILE_GELU,
-                    .in = {z},
+                    .in = {z, OP_NONE},
                     .residual = OP_NONE,
                     .pack = OP_NONE,
                     .activation = builder->config->activation};
-    return append(
-        builder, op,
-        (struct value){.rows = builder->rows, .width = (size_t) builder->config->mlp_dim});
+    return append(builder, op, (struct value){.rows = builder->rows, .width = builder->hidden});
 }
 
 /* A pre-norm block, from which `leaving` rows of the stream leave. */
 static size_t append_block(struct builder *builder, size_t stream, size_t leaving) {
-    size_t dim = (size_t) builder->config->dim;
+    size_t dim = builder->width;
     const struct layer proj = {SLOT_PROJ_WEIGHT, SLOT_PROJ_BIAS, VIT_ROLE_PROJ, PROFILE_PROJ, dim};
     const struct layer fc1 = {SLOT_FC1_WEIGHT, SLOT_FC1_BIAS, VIT_ROLE_FC1, PROFILE_FC1,
-                              (size_t) builder->config->mlp_dim};
+                              builder->hidden};
     const struct layer fc2 = {SLOT_FC2_WEIGHT, SLOT_FC2_BIAS, VIT_ROLE_FC2, PROFILE_FC2, dim};
     size_t x = append_norm(builder, stream, "norm1", SLOT_NORM1_WEIGHT, SLOT_NORM1_BIAS);
     x = append_attention(builder, x, leaving);
@@ -173,7 +170,7 @@ static size_t append_block(struct builder *builder, size_t stream, size_t leavin
 /* Embedded patches and the tokens in front of them, with their positions. */
 static size_t append_embedding(struct builder *builder) {
     struct program *program = builder->program;
-    size_t dim = (size_t) builder->config->dim;
+    size_t dim = builder->width;
     const struct layer conv = {SLOT_PATCH_WEIGHT, SLOT_PATCH_BIAS, VIT_ROLE_CONV, PROFILE_CONV,
                                dim};
     builder->rows = program->tokens.patches;
@@ -183,7 +180,7 @@ static size_t append_embedding(struct builder *builder) {
     builder->rows = program->tokens.count;
     struct op op = {.kind = &OP_TOKENS,
                     .lap = PROFILE_CONV,
-                    .in = {embedded},
+                    .in = {embedded, OP_NONE},
                     .residual = OP_NONE,
                     .weights = {weight_of(builder, SLOT_CLS_TOKEN)},
                     .pack = OP_NONE};
@@ -192,12 +189,12 @@ static size_t append_embedding(struct builder *builder) {
 
 /* What the pool reads, normalised, and the head. */
 static size_t append_end(struct builder *builder, size_t stream, const struct pool *pool) {
-    size_t dim = (size_t) builder->config->dim;
+    size_t dim = builder->width;
     const struct layer head = {SLOT_HEAD_WEIGHT, SLOT_HEAD_BIAS, VIT_ROLE_HEAD, PROFILE_HEAD,
                                (size_t) builder->config->classes};
     struct op op = {.kind = &OP_POOL,
                     .lap = PROFILE_OTHER,
-                    .in = {stream},
+                    .in = {stream, OP_NONE},
                     .residual = OP_NONE,
                     .pack = OP_NONE,
                     .pool = pool};
@@ -213,6 +210,9 @@ static void build(struct builder *builder) {
     program->op_count = 0;
     program->value_count = 0;
     builder->block = -1;
+    builder->width = (size_t) builder->config->dim;
+    builder->heads = (size_t) builder->config->heads;
+    builder->hidden = (size_t) builder->config->mlp_dim;
     size_t stream = append_embedding(builder);
     for (size_t i = 0; i < program->depth; i++) {
         bool last = i + 1 == program->depth;

@@ -1,7 +1,7 @@
 /* The passes of a session: forward, relevance, and looks at attention matrices. */
 #include <string.h>
 
-#include "base/checked.h"
+#include "vit/model/objective.h"
 #include "vit/ops/op_attention.h"
 #include "vit/ops/op_qkv.h"
 #include "vit/program/session_private.h"
@@ -81,23 +81,13 @@ enum vitlrp_status vit_block_output(const struct vit_session *session, int32_t b
 
 /* ---- Checks ---- */
 
-static enum vitlrp_status check_targets(const struct vit_session *session,
-                                        const struct vitlrp_target *targets, size_t target_count,
-                                        struct vitlrp_error *err) {
-    int32_t classes = session->runner.program->model->config.classes;
+static enum vitlrp_status check_objective(const struct vit_session *session,
+                                          const struct objective *objective,
+                                          struct vitlrp_error *err) {
     if (!session->has_forward) {
         return fail(err, VITLRP_USAGE, "no forward pass yet: there is nothing to explain");
     }
-    if (target_count == 0) {
-        return fail(err, VITLRP_USAGE, "no target to explain");
-    }
-    for (size_t i = 0; i < target_count; i++) {
-        if (targets[i].output < 0 || targets[i].output >= classes) {
-            return fail(err, VITLRP_USAGE, "output %d is out of range: 0 to %d", targets[i].output,
-                        classes - 1);
-        }
-    }
-    return VITLRP_OK;
+    return objective_check(objective, class_count(session->runner.program), err);
 }
 
 static enum vitlrp_status check_block(const struct vit_session *session, int32_t block,
@@ -119,20 +109,11 @@ static enum vitlrp_status check_attention_maps(const struct vit_session *session
 
 /* ---- Relevance ---- */
 
-/* G of the logits from the targets. Returns the explained sum. */
-static double seed_logits(const struct vit_session *session, const struct vitlrp_target *targets,
-                          size_t target_count) {
-    const struct memory *memory = &session->runner.memory;
-    size_t output = session->runner.program->output;
-    const float *logits = memory_value(memory, output, true);
-    float *g = memory_g(memory, output);
-    double explained = 0.0;
-    memset(g, 0, class_count(session->runner.program) * sizeof *g);
-    for (size_t i = 0; i < target_count; i++) {
-        g[targets[i].output] += targets[i].weight;
-        explained += (double) targets[i].weight * logits[targets[i].output];
-    }
-    return explained;
+/* G of the program's output, where a backward pass begins. */
+static void seed_output(const struct vit_session *session, const struct objective *objective) {
+    const struct runner *runner = &session->runner;
+    objective_seed(objective, memory_g(&runner->memory, runner->program->output),
+                   class_count(runner->program));
 }
 
 /* From G of the input to the maps. */
@@ -199,8 +180,9 @@ enum vitlrp_status vit_relevance(struct vit_session *session, const struct vitlr
                                  size_t target_count, const struct vit_rules *rules,
                                  struct vit_relevance *relevance, struct vitlrp_error *err) {
     struct runner *runner = &session->runner;
+    const struct objective objective = {targets, target_count};
     struct watchers watchers;
-    TRY(check_targets(session, targets, target_count, err));
+    TRY(check_objective(session, &objective, err));
     if (relevance->neurons != NULL) {
         TRY(check_block(session, relevance->neurons_block, err));
     }
@@ -222,7 +204,9 @@ enum vitlrp_status vit_relevance(struct vit_session *session, const struct vitlr
     profile_begin(runner->engine.profile, PROFILE_BACKWARD);
     struct gemm_entry saved;
     runner->engine.backend->enter(&saved);
-    relevance->explained = seed_logits(session, targets, target_count);
+    relevance->explained =
+        objective_value(&objective, memory_value(&runner->memory, runner->program->output, true));
+    seed_output(session, &objective);
     runner_backward_begin(&pass);
     runner_backward(&pass, 0, runner->program->op_count);
     enum vitlrp_status status = make_maps(session, relevance, err);
@@ -235,9 +219,8 @@ enum vitlrp_status vit_relevance(struct vit_session *session, const struct vitlr
 /* ---- Attention matrices ---- */
 
 /* The attention of a block with all its queries: those that the forward pass left out are made. */
-static void complete_attention(const struct vit_session *session, int32_t block,
-                               struct op_call *call) {
-    struct runner *runner = (struct runner *) &session->runner;
+static void complete_attention(struct vit_session *session, int32_t block, struct op_call *call) {
+    struct runner *runner = &session->runner;
     const struct memory *memory = &runner->memory;
     size_t index = program_find(runner->program, &OP_ATTENTION, block);
     size_t qkv = memory->values[runner->program->ops[index].in[0]].producer;
@@ -291,7 +274,8 @@ enum vitlrp_status vit_block_gradient(struct vit_session *session, int32_t block
                                       struct vitlrp_error *err) {
     struct runner *runner = &session->runner;
     const struct program *program = runner->program;
-    TRY(check_targets(session, targets, target_count, err));
+    const struct objective objective = {targets, target_count};
+    TRY(check_objective(session, &objective, err));
     TRY(check_block(session, block, err));
     TRY(check_attention_maps(session, err));
     const struct vit_rules rules = {.propagation = VIT_PROPAGATE_GRADIENT};
@@ -308,7 +292,7 @@ enum vitlrp_status vit_block_gradient(struct vit_session *session, int32_t block
     size_t rows = program->ops[program->tail].pool->rows_needed(&program->tokens);
     struct gemm_entry saved;
     runner->engine.backend->enter(&saved);
-    seed_logits(session, targets, target_count);
+    seed_output(session, &objective);
     runner_backward_begin(&pass);
     runner_backward(&pass, program->tail, program->op_count);
     memmove(memory_g(&runner->memory, stream), memory_g(&runner->memory, last),
