@@ -71,8 +71,9 @@ static double union_area(const struct eval_box *boxes, size_t count, double *edg
 }
 
 static struct eval_box patch_box(const struct localize_grid *grid, size_t patch) {
-    double left = (double) (patch % grid->columns * grid->patch_width);
-    double top = (double) (patch / grid->columns * grid->patch_height);
+    size_t row = patch / grid->columns, column = patch % grid->columns;
+    double left = (double) (column * grid->patch_width);
+    double top = (double) (row * grid->patch_height);
     return (struct eval_box){.left = left,
                              .top = top,
                              .right = left + (double) grid->patch_width,

@@ -183,7 +183,7 @@ struct jpeg_job {
     struct jpeg_error_mgr errors;
     struct jpeg_destination_mgr destination;
     struct escape escape;
-    struct text *sink;
+    struct text sink;
     int quality;
     bool subsampled;
     JOCTET block[JPEG_BLOCK_BYTES];
@@ -209,8 +209,8 @@ static void jpeg_start_block(j_compress_ptr codec) {
 
 static void jpeg_append(j_compress_ptr codec, size_t size) {
     struct jpeg_job *job = codec->client_data;
-    text_append(job->sink, (const char *) job->block, size);
-    if (job->sink->failed) {
+    text_append(&job->sink, (const char *) job->block, size);
+    if (job->sink.failed) {
         ERREXIT1(codec, JERR_OUT_OF_MEMORY, 0);
     }
 }
@@ -287,18 +287,16 @@ static bool jpeg_run(struct jpeg_job *job, const struct image *image, const char
 static enum vitlrp_status jpeg_encode(struct jpeg_job *job, const struct image *image,
                                       const char *comment, struct bytes *out,
                                       struct vitlrp_error *err) {
-    struct text sink;
-    job->sink = &sink;
     if (image->width > JPEG_SIDE_MAX || image->height > JPEG_SIDE_MAX) {
         return fail(err, VITLRP_UNSUPPORTED,
                     "a JPEG file has at most %d pixels a side, not %d x %d: use PNG", JPEG_SIDE_MAX,
                     image->width, image->height);
     }
-    if (!sink_open(image, comment, &sink)) {
+    if (!sink_open(image, comment, &job->sink)) {
         return fail(err, VITLRP_NOMEM, "out of memory for the encoded picture");
     }
     bool success = jpeg_run(job, image, comment);
-    return sink_close(&sink, success, &job->escape, out, err);
+    return sink_close(&job->sink, success, &job->escape, out, err);
 }
 
 enum vitlrp_status encode_jpeg(const struct image *image, const char *comment, struct bytes *out,

@@ -84,7 +84,7 @@ static void hatch_heat(const struct colormap *colors, const struct hatch *hatch,
     uint8_t level[2] = {heat_hatch_level(colors, false), heat_hatch_level(colors, true)};
     for (; x < end; x++) {
         uint8_t value = level[is_on_line(hatch, x, y) ? 1 : 0];
-        row[3 * x] = row[3 * x + 1] = row[3 * x + 2] = value;
+        memset(row + 3 * (ptrdiff_t) x, value, 3);
     }
 }
 
@@ -93,7 +93,7 @@ static void hatch_photo(const uint8_t *photo, const struct hatch *hatch, int32_t
     for (; x < end; x++) {
         int32_t grey = luma(photo + 3 * (ptrdiff_t) x);
         int32_t dark = grey * 2 / 5 + (is_on_line(hatch, x, y) ? 44 : 26);
-        row[3 * x] = row[3 * x + 1] = row[3 * x + 2] = (uint8_t) dark;
+        memset(row + 3 * (ptrdiff_t) x, dark, 3);
     }
 }
 

@@ -1,4 +1,4 @@
-"""Functions of at most 80 lines, files under 800, file names that occur once, no leftovers.
+"""Functions of at most 60 lines and 6 parameters, files under 800 lines, file names that occur once, no leftovers.
 usage: shape.py ROOT"""
 
 import os
@@ -7,7 +7,12 @@ import sys
 
 import sources
 
-FUNCTION_LINES = 80
+FUNCTION_LINES = 60
+PARAMETERS = 6
+# Parameters are not counted in tests, whose naive twins of the kernels take every size by itself.
+TESTS = "tests/"
+# So many lists are still longer, declarations and definitions counted. The number only ever goes down.
+LONG_LISTS = 38
 FILE_LINES = 800
 LEFTOVER = re.compile(r"\b(TODO|FIXME|XXX)\b|^\s*#\s*if\s+0\b", re.MULTILINE)
 # A brace behind a closing parenthesis, or behind an attribute, opens a function's body; one behind
@@ -44,8 +49,35 @@ def long_functions(path, code):
         position = brace + 1 if code[:brace].rstrip().endswith('""') else end + 1
 
 
-def check(root):
+def parameters_of(code, closing):
+    """The parameters in front of the parenthesis that closes at `closing`, and where they begin."""
+    depth, commas = 0, 0
+    for position in range(closing, -1, -1):
+        mark = code[position]
+        depth += (mark == ")") - (mark == "(")
+        if depth == 0:
+            inside = code[position + 1:closing].strip()
+            return (0 if inside in ("", "void") else commas + 1), position
+        commas += mark == "," and depth == 1
+    return 0, 0
+
+
+def long_parameter_lists(path, code):
+    """Of functions that are defined, and of those that headers declare."""
     complaints = []
+    ends = [match.start() for match in BODY.finditer(code)]
+    if path.endswith(".h"):
+        ends += [match.start() for match in re.finditer(r"\)\s*;", code)]
+    for closing in sorted(ends):
+        count, opening = parameters_of(code, closing)
+        if count > PARAMETERS and re.search(r"[A-Za-z0-9_)]$", code[:opening]):
+            line = sources.line_of(code, opening)
+            complaints.append(f"{path}:{line}: {count} parameters (limit {PARAMETERS})")
+    return [] if path.startswith(TESTS) else complaints
+
+
+def check(root):
+    complaints, long_lists = [], []
     names = {}
     for path in sources.c_files(root, endings=(".c", ".h", ".S", ".def")):
         text = sources.read(root, path)
@@ -55,7 +87,11 @@ def check(root):
         for match in LEFTOVER.finditer(text):
             line = sources.line_of(text, match.start())
             complaints.append(f"{path}:{line}: {match.group(0).strip()} left in the code")
-        complaints += long_functions(path, sources.code_only(text))
+        code = sources.code_only(text)
+        complaints += long_functions(path, code)
+        long_lists += long_parameter_lists(path, code)
+    if len(long_lists) > LONG_LISTS:
+        complaints += long_lists
     for name, paths in sorted(names.items()):
         if len(paths) > 1:
             complaints.append(f"{name}: is the name of {len(paths)} files: {', '.join(paths)}")

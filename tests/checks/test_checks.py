@@ -8,7 +8,15 @@ import sys
 import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-LONG_FUNCTION = "int f(int a) {\n" + "    a++;\n" * 80 + "    return a;\n}\n"
+LONG_FUNCTION = "int f(int a) {\n" + "    a++;\n" * 60 + "    return a;\n}\n"
+
+with open(os.path.join(HERE, "..", "..", "Makefile"), encoding="utf-8") as makefile:
+    MAKEFILE = makefile.read()
+RULES = "| operation | code |\n| --- | --- |\n| linear | `{}` in `{}` |\n"
+PLACES = "1. `vit/fine.c`: `g`, a row\n2. `{}`: `{}`, another row\n"
+
+# More than shape.py allows.
+LONG_LISTS = "".join(f"int f{i}(int a, int b, int c,\n       int d, int e, int f, int g);\n" for i in range(39))
 
 # check, file, text with a fault
 FAULTS = [
@@ -34,6 +42,21 @@ FAULTS = [
     ("shape.py", "vit/a.c", "/* " + "TODO" + ": later */\n"),
     ("shape.py", "vit/a.c", "#if" + " 0\n#endif\n"),
     ("shape.py", "vit/good.c", "int x;\n"),
+    ("shape.py", "vit/a.h", LONG_LISTS),
+    ("shape.py", "vit/a.c", LONG_LISTS.replace(";", " {\n}\n")),
+    ("rooms.py", "vit/math/a.h", '#include "vit/model/b.h"\n'),
+    ("rooms.py", "vit/model/c.c", '#include "vit/program/d.h"\n'),
+    ("columns.py", "docs/A.md", "x" * 121 + "\n"),
+    ("places.py", "vit/RULES.md", RULES.format("h", "fine.c")),
+    ("places.py", "vit/RULES.md", RULES.format("g", "bad.c")),
+    ("places.py", "vit/RULES.md", "No table.\n"),
+    ("places.py", "CONTRIBUTING.md", PLACES.format("vit/bad.c", "g")),
+    ("places.py", "CONTRIBUTING.md", PLACES.format("vit/fine.c", "h")),
+    ("places.py", "CONTRIBUTING.md", PLACES.format("vit/bad*.c", "g")),
+    ("places.py", "CONTRIBUTING.md", "No list.\n"),
+    ("check_front_door.sh", "Makefile", MAKEFILE.replace("\ncheck: need-packages", "\ncheck: deps")),
+    ("check_front_door.sh", "Makefile", MAKEFILE.replace("\ncheck: need-packages", "\ncheck:")),
+    ("check_front_door.sh", "Makefile", MAKEFILE.replace("-G Ninja", "-G Ninja -DVITLRP_WERROR=ON")),
     ("check_format.sh", "vit/a.c", "int  f( void ){return 1;}\n"),
     ("check_header.sh", "include/vitlrp.h", "size_t f(void);\n"),
     ("check_header.sh", "include/vitlrp.h", "int class;\n"),
@@ -46,6 +69,20 @@ GOOD = {
     "imgio/good.c": '#include "base/mem.h"\n\n/* malloc(1) is not called, nor "printf(". */\n'
                     'const char *const text = "atoi(\\"1\\")";\n\n'
                     "int vitlrp_free(int a);\n\nint g(int a) {\n    return vitlrp_free(a);\n}\n",
+    "vit/fine.c": "int g(int a) {\n    return a;\n}\n",
+    "vit/many.c": "int f(int a, int b, int c, int d, int (*e)(int, int, int), int f) {\n    return a;\n}\n",
+    "vit/model/b.h": "int b(void);\n",
+    "vit/model/c.c": '#include "vit/math/a.h"\n#include "vit/model/b.h"\n',
+    "vit/math/a.c": '#include "vit/math/a.h"\n',
+    "vit/math/a.h": "int a(void);\n",
+    "vit/program/d.h": '#include "vit/math/a.h"\n#include "vit/model/b.h"\n',
+    "vit/RULES.md": RULES.format("g", "fine.c"),
+    "CONTRIBUTING.md": PLACES.format("vit/fi*.c", "g"),
+    "docs/A.md": "x" * 118 + "é\n",
+    "src/cli/main.c": '#include "cli/verb/verb.h"\n',
+    "src/cli/verb/verb.h": '#include "cli/table.h"\n',
+    "src/cli/table.h": "int table(void);\n",
+    "Makefile": MAKEFILE,
     "src/cli/table.c": '#include "vitlrp.h"\n\nconst char *const table[] = {\n'
                        + f'    "{"x" * 60}",\n' * 90 + "};\n",
 }
