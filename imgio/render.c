@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 #define OPACITY_MAX 0.8F   /* the photograph stays visible below the strongest relevance */
 #define OPACITY_POWER 0.7F /* below 1: weak relevance is shown stronger than in proportion */

@@ -215,7 +215,7 @@ enum vitlrp_status source_read(const struct source *source, uint64_t offset, voi
                                struct vitlrp_error *err) {
     if (offset > source->size || size > source->size - offset) {
         return fail(err, VITLRP_FORMAT, "truncated: bytes %llu to %llu lie beyond its end at %llu",
-                    (unsigned long long) offset, (unsigned long long) (offset + size),
+                    (unsigned long long) offset, (unsigned long long) offset + size,
                     (unsigned long long) source->size);
     }
     if (source->memory != NULL) {

@@ -185,7 +185,7 @@ enum vitlrp_status npy_parse_header(const void *bytes, size_t size, size_t total
 enum vitlrp_status npy_read_float32(const char *path, size_t limit, size_t rank, size_t *shape,
                                     float **out, struct vitlrp_error *err) {
     struct bytes file = {0};
-    struct npy_header header;
+    struct npy_header header = {0};
     float *data = NULL;
     enum vitlrp_status status = file_read(path, limit, &file, err);
     if (status != VITLRP_OK) {

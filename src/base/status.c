@@ -21,6 +21,8 @@ static void record(struct vitlrp_error *err, enum vitlrp_status status, int syst
     text_escape_line(err->message, sizeof err->message, text);
 }
 
+#undef fail /* of the analyser */
+
 enum vitlrp_status fail(struct vitlrp_error *err, enum vitlrp_status status, const char *format,
                         ...) {
     if (err != NULL) {

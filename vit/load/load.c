@@ -1,5 +1,6 @@
 /* Loads a checkpoint into a model: file or folder, container, layout, architecture, weights, in
  * this order, each checked before the next. Refuses files of several shards. */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -51,6 +52,7 @@ struct target {
 static enum vitlrp_status read_transposed(struct tensor_reader *reader, size_t count,
                                           const struct target *target, struct vitlrp_error *err) {
     size_t inputs = target->columns;
+    assert(inputs > 0 && count >= inputs); /* shapes were compared */
     size_t outputs = count / inputs;
     size_t band = outputs < SCRATCH_FLOATS ? SCRATCH_FLOATS / outputs : 1;
     float *scratch = mem_calloc(band * outputs, sizeof *scratch);

@@ -21,8 +21,9 @@ enum vitlrp_status method_centre(struct vit_attributor *attributor,
     const struct patch_grid *grid = &attributor->layout.grid;
     (void) err;
     for (size_t p = 0; p < attributor->patches; p++) {
-        double y = ((double) (p / grid->columns) + 0.5) / (double) grid->rows - 0.5;
-        double x = ((double) (p % grid->columns) + 0.5) / (double) grid->columns - 0.5;
+        size_t row = p / grid->columns, column = p % grid->columns;
+        double y = ((double) row + 0.5) / (double) grid->rows - 0.5;
+        double x = ((double) column + 0.5) / (double) grid->columns - 0.5;
         request->patches[p] = (float) (0.5 - y * y - x * x);
     }
     return VITLRP_OK;
