@@ -177,7 +177,7 @@ static void worker_close(struct worker *worker) {
 
 /* ---- One image ---- */
 
-static void add_noise(const struct run *run, const struct eval_item *item, float *input) {
+static void image_add_noise(const struct run *run, const struct eval_item *item, float *input) {
     const struct evaluate_options *options = run->options;
     size_t count = 3 * (size_t) run->source.height * (size_t) run->source.width;
     struct random_stream stream = random_open(random_derive(options->input_noise_seed, item->id));
@@ -188,9 +188,9 @@ static void add_noise(const struct run *run, const struct eval_item *item, float
 }
 
 /* Predicts, and settles which output is explained. */
-static enum vitlrp_status predict(const struct run *run, struct worker *worker,
-                                  const struct eval_item *item, struct eval_image *image,
-                                  struct vitlrp_error *err) {
+static enum vitlrp_status image_predict(const struct run *run, struct worker *worker,
+                                        const struct eval_item *item, struct eval_image *image,
+                                        struct vitlrp_error *err) {
     size_t classes = (size_t) run->options->model->config.classes;
     const float *logits = worker->logits;
     size_t predicted = 0;
@@ -248,9 +248,10 @@ static enum vitlrp_status allocate_results(const struct run *run, struct eval_im
 }
 
 /* The map of one method; a failure that is the method's own leaves its result invalid. */
-static enum vitlrp_status attribute(const struct run *run, struct worker *worker,
-                                    const struct eval_item *item, const struct eval_image *image,
-                                    size_t index, struct vitlrp_error *err) {
+static enum vitlrp_status image_attribute(const struct run *run, struct worker *worker,
+                                          const struct eval_item *item,
+                                          const struct eval_image *image, size_t index,
+                                          struct vitlrp_error *err) {
     const struct evaluate_method *method = &run->options->methods[index];
     struct eval_method_result *result = &image->methods[index];
     struct vit_method_options options = method->options;
@@ -275,22 +276,24 @@ static enum vitlrp_status attribute(const struct run *run, struct worker *worker
 
 /* Methods that leave the forward pass alone go first, so that it is repeated as rarely as can be.
  */
-static enum vitlrp_status attribute_all(const struct run *run, struct worker *worker,
-                                        const struct eval_item *item,
-                                        const struct eval_image *image, struct vitlrp_error *err) {
+static enum vitlrp_status image_attribute_all(const struct run *run, struct worker *worker,
+                                              const struct eval_item *item,
+                                              const struct eval_image *image,
+                                              struct vitlrp_error *err) {
     for (int moving = 0; moving < 2; moving++) {
         for (size_t m = 0; m < run->options->method_count; m++) {
             if ((int) run->options->methods[m].method->moves_forward == moving) {
-                TRY(attribute(run, worker, item, image, m, err));
+                TRY(image_attribute(run, worker, item, image, m, err));
             }
         }
     }
     return VITLRP_OK;
 }
 
-static enum vitlrp_status locate(const struct run *run, struct worker *worker,
-                                 const struct eval_item *item, const struct preprocess_plan *plan,
-                                 const struct eval_image *image, struct vitlrp_error *err) {
+static enum vitlrp_status image_locate(const struct run *run, struct worker *worker,
+                                       const struct eval_item *item,
+                                       const struct preprocess_plan *plan,
+                                       const struct eval_image *image, struct vitlrp_error *err) {
     struct localize_boxes boxes = {.boxes = item->boxes, .count = item->box_count, .plan = plan};
     if (item->box_count == 0) {
         return VITLRP_OK;
@@ -309,17 +312,17 @@ static enum vitlrp_status locate(const struct run *run, struct worker *worker,
     return VITLRP_OK;
 }
 
-static enum vitlrp_status measure(const struct run *run, struct worker *worker,
-                                  const struct eval_item *item, struct eval_image *image,
-                                  struct vitlrp_error *err) {
+static enum vitlrp_status image_measure(const struct run *run, struct worker *worker,
+                                        const struct eval_item *item, struct eval_image *image,
+                                        struct vitlrp_error *err) {
     struct preprocess_plan plan;
     TRY(load_input(&run->source, item->path, worker->input, &plan, err));
     if (run->options->input_noise > 0.0) {
-        add_noise(run, item, worker->input);
+        image_add_noise(run, item, worker->input);
     }
-    TRY(predict(run, worker, item, image, err));
+    TRY(image_predict(run, worker, item, image, err));
     TRY(allocate_results(run, image, err));
-    TRY(attribute_all(run, worker, item, image, err));
+    TRY(image_attribute_all(run, worker, item, image, err));
     struct curve_request request = {.input = worker->input,
                                     .output = image->output,
                                     .seed = random_derive(run->options->protocol.seed, item->id),
@@ -329,7 +332,7 @@ static enum vitlrp_status measure(const struct run *run, struct worker *worker,
     if (!run->options->maps_only) {
         TRY(curve_evaluate(worker->curves, &request, err));
     }
-    return locate(run, worker, item, &plan, image, err);
+    return image_locate(run, worker, item, &plan, image, err);
 }
 
 /* Fills the image's record, also with the failure that befell it. */
@@ -342,7 +345,7 @@ static enum vitlrp_status evaluate_image(const struct run *run, struct worker *w
     if (image->id == NULL) {
         return fail(err, VITLRP_NOMEM, "out of memory for an image's name");
     }
-    enum vitlrp_status status = measure(run, worker, item, image, err);
+    enum vitlrp_status status = image_measure(run, worker, item, image, err);
     if (status == VITLRP_OK || failure_is_systemic(status, err)) {
         return status;
     }
@@ -356,7 +359,7 @@ static enum vitlrp_status evaluate_image(const struct run *run, struct worker *w
 /* ---- All images ---- */
 
 /* True if the image may begin. */
-static bool ask(struct run *run) {
+static bool run_may_begin_image(struct run *run) {
     const struct evaluate_observer *observer = &run->options->observer;
     if (atomic_load(&run->stop)) {
         return false;
@@ -370,8 +373,8 @@ static bool ask(struct run *run) {
     return !atomic_load(&run->stop);
 }
 
-static void tell(struct run *run, size_t index, enum vitlrp_status status,
-                 const struct vitlrp_error *err) {
+static void run_record_image(struct run *run, size_t index, enum vitlrp_status status,
+                             const struct vitlrp_error *err) {
     const struct evaluate_observer *observer = &run->options->observer;
     pthread_mutex_lock(&run->mutex);
     if (status != VITLRP_OK) {
@@ -394,10 +397,10 @@ static void tell(struct run *run, size_t index, enum vitlrp_status status,
 static void image_task(void *context, size_t index, size_t thread) {
     struct run *run = context;
     struct vitlrp_error err = {0};
-    if (ask(run)) {
+    if (run_may_begin_image(run)) {
         enum vitlrp_status status = evaluate_image(run, &run->workers[thread], &run->items[index],
                                                    &run->out->images[index], &err);
-        tell(run, index, status, &err);
+        run_record_image(run, index, status, &err);
     }
 }
 
@@ -460,7 +463,7 @@ static enum vitlrp_status open_workers(struct run *run, size_t wanted, struct vi
 }
 
 /* Everything between the mutex's birth and its end. */
-static enum vitlrp_status run_all(struct run *run, struct vitlrp_error *err) {
+static enum vitlrp_status run_open_and_evaluate(struct run *run, struct vitlrp_error *err) {
     struct pool *pool = NULL;
     enum vitlrp_status status = VITLRP_OK;
     size_t threads = size_max(1, size_min(run->options->threads, run->count));
@@ -480,7 +483,7 @@ cleanup:
 }
 
 /* Backend, precision, and the sizes of input and grid. */
-static enum vitlrp_status set_shape(struct run *run, struct vitlrp_error *err) {
+static enum vitlrp_status run_set_shape(struct run *run, struct vitlrp_error *err) {
     const struct evaluate_options *options = run->options;
     const struct vit_config *config = &options->model->config;
     TRY(gemm_backend_find(options->backend, &run->backend, err));
@@ -501,7 +504,7 @@ enum vitlrp_status evaluate_thread_bytes(const struct evaluate_options *options,
                                          struct vitlrp_error *err) {
     struct run run = {.options = options};
     struct vit_attributor_options wanted;
-    TRY(set_shape(&run, err));
+    TRY(run_set_shape(&run, err));
     TRY(attributor_options(&run, &wanted, err));
     size_t total = PICTURE_BYTES;
     size_t part = 0;
@@ -530,11 +533,11 @@ enum vitlrp_status evaluate_run(const struct evaluate_options *options,
     struct evaluation evaluation = {0};
     struct run run = {.options = options, .items = items, .count = count, .out = &evaluation};
     TRY(check_options(options, err));
-    TRY(set_shape(&run, err));
+    TRY(run_set_shape(&run, err));
     pthread_mutex_init(&run.mutex, NULL);
     enum vitlrp_status status = prepare_record(&run, err);
     if (status == VITLRP_OK) {
-        status = run_all(&run, err);
+        status = run_open_and_evaluate(&run, err);
     }
     pthread_mutex_destroy(&run.mutex);
     if (evaluation.images != NULL && run.finished != NULL) {

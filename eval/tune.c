@@ -222,9 +222,9 @@ static enum vitlrp_status search_finely(struct search *search, struct vitlrp_err
 
 /* ---- What it is worth ---- */
 
-static enum vitlrp_status judge(const struct tune_options *options, const struct eval_item *items,
-                                size_t count, struct tune_result *result,
-                                struct vitlrp_error *err) {
+static enum vitlrp_status tune_measure_gain(const struct tune_options *options,
+                                            const struct eval_item *items, size_t count,
+                                            struct tune_result *result, struct vitlrp_error *err) {
     const struct vit_rules rules[2] = {options->preset.rules, result->best};
     struct evaluation evaluation = {0};
     enum vitlrp_status status = VITLRP_OK;
@@ -241,7 +241,7 @@ cleanup:
     return status;
 }
 
-static enum vitlrp_status run_search(struct search *search, struct vitlrp_error *err) {
+static enum vitlrp_status tune_search(struct search *search, struct vitlrp_error *err) {
     struct tune_result *result = search->result;
     TRY(try_preset(search, err));
     TRY(search_coarsely(search, err));
@@ -263,9 +263,9 @@ enum vitlrp_status tune_run(const struct tune_options *options, const struct eva
     if (calibration_count == 0) {
         return fail(err, VITLRP_USAGE, "tuning needs images to calibrate on");
     }
-    enum vitlrp_status status = run_search(&search, err);
+    enum vitlrp_status status = tune_search(&search, err);
     if (status == VITLRP_OK) {
-        status = judge(options, held_out, held_out_count, &result, err);
+        status = tune_measure_gain(options, held_out, held_out_count, &result, err);
     }
     if (status != VITLRP_OK) {
         tune_result_free(&result);

@@ -260,8 +260,8 @@ enum vitlrp_status vitlrp_evaluation_audit(const struct vitlrp_evaluation *evalu
 }
 
 /* Hands a report over to the caller. */
-static enum vitlrp_status give(enum vitlrp_status status, struct text *text, char **data,
-                               size_t *size, struct vitlrp_error *error) {
+static enum vitlrp_status report_hand_over(enum vitlrp_status status, struct text *text,
+                                           char **data, size_t *size, struct vitlrp_error *error) {
     if (status == VITLRP_OK && text->failed) {
         status = fail(error, VITLRP_NOMEM, "out of memory for the report");
     }
@@ -279,7 +279,7 @@ enum vitlrp_status vitlrp_evaluation_json(const struct vitlrp_evaluation *evalua
     API_NEEDS(evaluation != NULL && data != NULL && size != NULL, error);
     struct text text = {.limit = RECORD_TEXT_LIMIT};
     record_write(&evaluation->record, &evaluation->summary, &text);
-    return give(VITLRP_OK, &text, data, size, error);
+    return report_hand_over(VITLRP_OK, &text, data, size, error);
 }
 
 enum vitlrp_status vitlrp_evaluation_csv(const struct vitlrp_evaluation *evaluation, char **data,
@@ -287,7 +287,7 @@ enum vitlrp_status vitlrp_evaluation_csv(const struct vitlrp_evaluation *evaluat
     API_NEEDS(evaluation != NULL && data != NULL && size != NULL, error);
     struct text text = {.limit = RECORD_TEXT_LIMIT};
     report_csv(&evaluation->record, &text);
-    return give(VITLRP_OK, &text, data, size, error);
+    return report_hand_over(VITLRP_OK, &text, data, size, error);
 }
 
 enum vitlrp_status vitlrp_evaluation_html(const struct vitlrp_evaluation *evaluation, char **data,
@@ -296,7 +296,7 @@ enum vitlrp_status vitlrp_evaluation_html(const struct vitlrp_evaluation *evalua
     struct text text = {.limit = RECORD_TEXT_LIMIT};
     enum vitlrp_status status =
         report_html(&evaluation->record, &evaluation->summary, &text, error);
-    return give(status, &text, data, size, error);
+    return report_hand_over(status, &text, data, size, error);
 }
 
 enum vitlrp_status vitlrp_evaluation_table(const struct vitlrp_evaluation *evaluation, char **data,
@@ -304,7 +304,7 @@ enum vitlrp_status vitlrp_evaluation_table(const struct vitlrp_evaluation *evalu
     API_NEEDS(evaluation != NULL && data != NULL && size != NULL, error);
     struct text text = {.limit = RECORD_TEXT_LIMIT};
     report_table(&evaluation->record, &evaluation->summary, &text);
-    return give(VITLRP_OK, &text, data, size, error);
+    return report_hand_over(VITLRP_OK, &text, data, size, error);
 }
 
 void vitlrp_eval_cost_init(struct vitlrp_eval_cost *cost) {

@@ -21,7 +21,7 @@ void vitlrp_tune_result_init(struct vitlrp_tune_result *result) {
     *result = (struct vitlrp_tune_result){.struct_size = sizeof *result};
 }
 
-static void tell_trial(void *user, const struct tune_trial *trial) {
+static void tune_report_trial(void *user, const struct tune_trial *trial) {
     static const char *const STAGES[] = {"preset", "coarse", "fine"};
     const struct vitlrp_tune_options *options = user;
     struct vitlrp_tune_trial shown = {
@@ -35,8 +35,8 @@ static void tell_trial(void *user, const struct tune_trial *trial) {
     }
 }
 
-static void give_result(const struct tune_result *found, const char *method,
-                        struct vitlrp_tune_result *result) {
+static void tune_fill_result(const struct tune_result *found, const char *method,
+                             struct vitlrp_tune_result *result) {
     result->method = method;
     result->rules = session_public_rules(&found->best);
     result->trials = found->trial_count;
@@ -48,8 +48,10 @@ static void give_result(const struct tune_result *found, const char *method,
 }
 
 /* items [calibration..., held out...] with indices that ascend in each part. */
-static enum vitlrp_status tune(struct eval_setup *setup, const struct vitlrp_tune_options *options,
-                               struct vitlrp_tune_result *result, struct vitlrp_error *err) {
+static enum vitlrp_status tune_dataset(struct eval_setup *setup,
+                                       const struct vitlrp_tune_options *options,
+                                       struct vitlrp_tune_result *result,
+                                       struct vitlrp_error *err) {
     const struct dataset *dataset = &setup->dataset;
     size_t calibration = (dataset->count + 1) / 2;
     struct tune_result found = {0};
@@ -57,7 +59,7 @@ static enum vitlrp_status tune(struct eval_setup *setup, const struct vitlrp_tun
         .evaluate = &setup->evaluate,
         .method = setup->methods[0].method,
         .preset = setup->methods[0].options,
-        .tried = tell_trial,
+        .tried = tune_report_trial,
         .user = (void *) options,
     };
     struct eval_item *items = mem_calloc(dataset->count, sizeof *items);
@@ -72,7 +74,7 @@ static enum vitlrp_status tune(struct eval_setup *setup, const struct vitlrp_tun
     enum vitlrp_status status = tune_run(&wanted, items, calibration, items + calibration,
                                          dataset->count - calibration, &found, err);
     if (status == VITLRP_OK) {
-        give_result(&found, setup->methods[0].method->name, result);
+        tune_fill_result(&found, setup->methods[0].method->name, result);
         result->calibration_images = calibration;
         result->held_out_images = dataset->count - calibration;
     }
@@ -102,7 +104,7 @@ enum vitlrp_status vitlrp_tune(const struct vitlrp_model *model,
     enum vitlrp_status status =
         eval_setup_open(model, &evaluation, TUNE_MOST_AT_ONCE, &setup, error);
     if (status == VITLRP_OK) {
-        status = tune(&setup, options, result, error);
+        status = tune_dataset(&setup, options, result, error);
     }
     eval_setup_close(&setup);
     return status;
