@@ -34,10 +34,6 @@ def later_version(old, new):
     return parts[0] < parts[1]
 
 
-def backend_in_use(old, new):
-    return old == "auto" and new in ("openblas", "onednn")
-
-
 def reversed_pair(old, new):
     return isinstance(new, list) and old == new[::-1]
 
@@ -112,10 +108,17 @@ ALLOWED = [
     Allowed("formats of lines", "batch's lines have a format instead of a number", r".*", RESULTS,
             r"lines\.\d+\.v", lambda old, new: old == 1 and new == ABSENT),
     # Faults of 0.1.
-    Allowed("B3", "eval records what computed: the backend that was used", r"eval/.*",
-            r"[a-z0-9]+\.json", r"settings\.backend", backend_in_use),
     Allowed("B3 fields", "and kernels, libraries and the rule of attention", r"eval/.*",
             r"[a-z0-9]+\.json", r"settings\..*", added),
+    Allowed("B3 eval", "eval records what computed in one object, instead of the backend that was asked",
+            r"eval/.*", r"[a-z0-9]+\.json", r"settings\.backend", dropped),
+    Allowed("rules", "eval writes the rules of a method as every other record does",
+            r"eval/.*", r"[a-z0-9]+\.json", r"settings\.methods\.[a-z-]+\.(gamma|fusion)", dropped),
+    Allowed("B4", "the folders of a list's entries say no label: lists without labels have none",
+            r"(eval|batch)/list", r"e\.json|e\.csv|maps/results\.jsonl",
+            r"(images|lines)\.\d+\.label", lambda old, new: new in (None, "")),
+    Allowed("B4 manifest", "and the hash over ids and labels and the list of named classes follow",
+            r"(eval|batch)/list", r"e\.json|maps/run\.json", r"manifest\.sha256|classes"),
     Allowed("B3 batch", "batch records what computed in one object, instead of the backend alone",
             r".*", RUNS, r"settings\.backend", dropped),
     Allowed("B3 batch", "which its settings now hold", r".*", RUNS, r"settings\.arithmetic",
