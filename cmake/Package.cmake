@@ -1,4 +1,4 @@
-# Debian packages: libvitlrp0, libvitlrp-dev and vitlrp, from the three components of Install.cmake.
+# Debian packages: libvitlrp1, libvitlrp-dev and vitlrp, from the three components of Install.cmake.
 # `make package` is the front door; it configures with the prefix /usr, so that libraries go to the
 # architecture's own folder. CPACK_PACKAGE_CONTACT is for who gives the packages to others to set.
 #

@@ -62,9 +62,10 @@ double audit_difference(const struct evaluation *evaluation, const struct eval_i
     return value - value_of_areas(image->methods[method].fp32_areas, metric);
 }
 
-struct audit audit_measure(const struct evaluation *evaluation, size_t method,
-                           enum eval_metric metric, const struct statistic *interval) {
-    struct audit audit = {0};
+struct vitlrp_audit audit_measure(const struct evaluation *evaluation, size_t method,
+                                  enum eval_metric metric,
+                                  const struct vitlrp_statistic *interval) {
+    struct vitlrp_audit audit = {0};
     double half_width = (interval->hi - interval->lo) / 2.0;
     for (size_t i = 0; i < evaluation->image_count; i++) {
         double difference = audit_difference(evaluation, &evaluation->images[i], method, metric);
@@ -76,7 +77,7 @@ struct audit audit_measure(const struct evaluation *evaluation, size_t method,
         }
     }
     if (audit.n == 0) {
-        return (struct audit){NAN, NAN, NAN, NAN, 0};
+        return (struct vitlrp_audit){NAN, NAN, NAN, NAN, 0};
     }
     audit.mean /= (double) audit.n;
     audit.mean_abs /= (double) audit.n;

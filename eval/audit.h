@@ -31,16 +31,8 @@ size_t audit_images(const struct evaluation *evaluation);
 double audit_difference(const struct evaluation *evaluation, const struct eval_image *image,
                         size_t method, enum eval_metric metric);
 
-/* Over the audited images; NaN for n = 0. */
-struct audit {
-    double mean, mean_abs, max_abs; /* of the differences */
-    double per_half_width; /* |mean|, to half the width of the metric's interval over all images;
-                              NaN if that has no width */
-    size_t n;
-};
-
 /* `interval` is the metric's mean over all images. */
-struct audit audit_measure(const struct evaluation *evaluation, size_t method,
-                           enum eval_metric metric, const struct statistic *interval);
+struct vitlrp_audit audit_measure(const struct evaluation *evaluation, size_t method,
+                                  enum eval_metric metric, const struct vitlrp_statistic *interval);
 
 #endif

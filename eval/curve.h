@@ -20,7 +20,7 @@ struct curve_options {
     struct vit_batch *batch; /* computes the points; the evaluator's size is the batch's */
     struct vit_batch *audit; /* in float32, for requests that want audits; may be NULL otherwise */
     int32_t input_height, input_width;
-    const struct preprocess *preprocess;
+    const struct vitlrp_preprocess *preprocess;
     struct eval_protocol protocol;
     size_t method_count; /* at most, per image */
 };

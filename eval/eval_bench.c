@@ -32,7 +32,7 @@ struct bench_worker {
 
 struct bench {
     const struct eval_bench_options *options;
-    struct preprocess preprocess; /* not read by the replacement that is timed */
+    struct vitlrp_preprocess preprocess; /* not read by the replacement that is timed */
     const struct gemm_backend *backend;
     size_t patches, pixels;
     struct bench_worker *workers;

@@ -254,7 +254,7 @@ static enum vitlrp_status image_attribute(const struct run *run, struct worker *
                                           struct vitlrp_error *err) {
     const struct evaluate_method *method = &run->options->methods[index];
     struct eval_method_result *result = &image->methods[index];
-    struct vit_method_options options = method->options;
+    struct vitlrp_method_options options = method->options;
     struct vitlrp_target target = {.output = image->output, .weight = 1.0F};
     struct vit_method_request request = {.input = worker->input,
                                          .targets = &target,
@@ -360,12 +360,13 @@ static enum vitlrp_status evaluate_image(const struct run *run, struct worker *w
 
 /* True if the image may begin. */
 static bool run_may_begin_image(struct run *run) {
-    const struct evaluate_observer *observer = &run->options->observer;
+    const struct vitlrp_eval_observer *observer = &run->options->observer;
     if (atomic_load(&run->stop)) {
         return false;
     }
     pthread_mutex_lock(&run->mutex);
-    if (observer->cancelled != NULL && !run->cancelled && observer->cancelled(observer->user)) {
+    if (observer->cancelled != NULL && !run->cancelled &&
+        observer->cancelled(observer->user) != 0) {
         run->cancelled = true;
         atomic_store(&run->stop, true);
     }
@@ -375,7 +376,7 @@ static bool run_may_begin_image(struct run *run) {
 
 static void run_record_image(struct run *run, size_t index, enum vitlrp_status status,
                              const struct vitlrp_error *err) {
-    const struct evaluate_observer *observer = &run->options->observer;
+    const struct vitlrp_eval_observer *observer = &run->options->observer;
     pthread_mutex_lock(&run->mutex);
     if (status != VITLRP_OK) {
         if (run->status == VITLRP_OK) {

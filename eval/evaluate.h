@@ -18,21 +18,14 @@
 struct evaluate_method {
     const char *name; /* in the results; one method may run twice with different options */
     const struct vit_method *method;
-    struct vit_method_options options; /* the seed is derived anew for every image from this one */
-};
-
-/* Whom to tell and whom to ask. Both may be NULL. Both are called from any of the workers, by one
- * at a time. */
-struct evaluate_observer {
-    void (*progress)(void *user, size_t done, size_t total, size_t failed); /* after every image */
-    bool (*cancelled)(void *user); /* before every image; true: begin no more */
-    void *user;
+    struct vitlrp_method_options
+        options; /* the seed is derived anew for every image from this one */
 };
 
 struct evaluate_options {
     const struct vit_model *model;
-    const struct preprocess *preprocess; /* must yield inputs of one size */
-    struct image_limits limits;
+    const struct vitlrp_preprocess *preprocess; /* must yield inputs of one size */
+    struct vitlrp_image_limits limits;
     bool ignore_exif;
     const struct evaluate_method *methods;
     size_t method_count;
@@ -42,7 +35,7 @@ struct evaluate_options {
     enum vitlrp_precision precision; /* VITLRP_PRECISION_MIXED: attributions; VITLRP_PRECISION_BF16:
                                         curves, with audits */
     size_t manifest_count; /* images of the whole dataset, of which audits are chosen; 0: `count` */
-    struct evaluate_observer observer;
+    struct vitlrp_eval_observer observer;
 
     /* For the sanity checks: no curves, whose pointers in the results stay NULL; and inputs with
      * noise added, uniform up to this much on normalised values, seeded for each image from

@@ -3,11 +3,10 @@
 #include <errno.h>
 
 #include "base/file.h"
-#include "imgio/decode.h"
-#include "imgio/exif.h"
+#include "imgio/photograph.h"
 
 void input_source_size(struct input_source *source, const struct vit_model *model) {
-    const struct preprocess *preprocess = source->preprocess;
+    const struct vitlrp_preprocess *preprocess = source->preprocess;
     source->height = model->config.image_height;
     source->width = model->config.image_width;
     if (preprocess->resize == VITLRP_RESIZE_SQUASH) {
@@ -21,36 +20,10 @@ void input_source_size(struct input_source *source, const struct vit_model *mode
     }
 }
 
-static enum vitlrp_status decode_upright(const struct input_source *source,
-                                         const struct bytes *bytes, struct image *out,
-                                         struct vitlrp_error *err) {
-    struct decoded decoded;
-    TRY(decode_image(bytes->data, bytes->size, &source->limits, &decoded, err));
-    *out = decoded.image;
-    if (source->ignore_exif) {
-        return VITLRP_OK;
-    }
-    enum vitlrp_status status = image_orient(out, decoded.orientation, err);
-    if (status != VITLRP_OK) {
-        image_free(out);
-    }
-    return status;
-}
-
-static enum vitlrp_status read_photograph(const struct input_source *source, const char *path,
-                                          struct image *out, struct vitlrp_error *err) {
-    struct bytes bytes;
-    TRY(file_read(path, source->limits.max_file, &bytes, err));
-    enum vitlrp_status status = decode_upright(source, &bytes, out, err);
-    bytes_free(&bytes);
-    return status;
-}
-
 static enum vitlrp_status preprocess_photograph(const struct input_source *source,
                                                 const struct image *photograph, float *input,
                                                 struct preprocess_plan *plan,
                                                 struct vitlrp_error *err) {
-    struct image pixels;
     TRY(preprocess_plan_make(source->preprocess, photograph->width, photograph->height, plan, err));
     if (plan->resize.window_height != source->height ||
         plan->resize.window_width != source->width) {
@@ -60,18 +33,22 @@ static enum vitlrp_status preprocess_photograph(const struct input_source *sourc
                     plan->resize.window_width, plan->resize.window_height, source->width,
                     source->height);
     }
-    TRY(preprocess_pixels(plan, photograph, &pixels, err));
-    preprocess_normalise(source->preprocess, &pixels, input);
-    image_free(&pixels);
-    return VITLRP_OK;
+    return photograph_input(photograph, source->preprocess, plan, input, err);
 }
 
 enum vitlrp_status load_input(const struct input_source *source, const char *path, float *input,
                               struct preprocess_plan *plan, struct vitlrp_error *err) {
-    struct image photograph;
-    TRY(read_photograph(source, path, &photograph, err));
-    enum vitlrp_status status = preprocess_photograph(source, &photograph, input, plan, err);
-    image_free(&photograph);
+    struct bytes bytes;
+    struct photograph photograph;
+    TRY(file_read(path, source->limits.max_file_bytes, &bytes, err));
+    enum vitlrp_status status = photograph_decode(bytes.data, bytes.size, &source->limits,
+                                                  source->ignore_exif, &photograph, err);
+    bytes_free(&bytes);
+    if (status != VITLRP_OK) {
+        return status;
+    }
+    status = preprocess_photograph(source, &photograph.pixels, input, plan, err);
+    image_free(&photograph.pixels);
     return status;
 }
 

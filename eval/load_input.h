@@ -13,8 +13,8 @@
 
 /* How files become inputs, the same for a whole run. */
 struct input_source {
-    const struct preprocess *preprocess;
-    struct image_limits limits;
+    const struct vitlrp_preprocess *preprocess;
+    struct vitlrp_image_limits limits;
     bool ignore_exif;
     int32_t height, width; /* that every input must have */
 };

@@ -9,12 +9,12 @@
 
 /* A box in pixels of the model input. It may reach beyond it. */
 static struct eval_box on_input(const struct preprocess_plan *plan, const struct eval_box *box) {
-    double scale_x = plan->resize.window_width / plan->width;
-    double scale_y = plan->resize.window_height / plan->height;
-    return (struct eval_box){.left = (box->left - plan->left) * scale_x,
-                             .top = (box->top - plan->top) * scale_y,
-                             .right = (box->right - plan->left) * scale_x,
-                             .bottom = (box->bottom - plan->top) * scale_y};
+    double scale_x = plan->resize.window_width / plan->geometry.width;
+    double scale_y = plan->resize.window_height / plan->geometry.height;
+    return (struct eval_box){.left = (box->left - plan->geometry.left) * scale_x,
+                             .top = (box->top - plan->geometry.top) * scale_y,
+                             .right = (box->right - plan->geometry.left) * scale_x,
+                             .bottom = (box->bottom - plan->geometry.top) * scale_y};
 }
 
 /* The part of a box within another; right < left or bottom < top if there is none. */

@@ -85,7 +85,7 @@ static void gather(const struct evaluation *evaluation, size_t method, enum eval
 }
 
 enum vitlrp_status eval_metric_mean(const struct evaluation *evaluation, size_t method,
-                                    enum eval_metric metric, struct statistic *out,
+                                    enum eval_metric metric, struct vitlrp_statistic *out,
                                     struct vitlrp_error *err) {
     double *values = mem_calloc(evaluation->image_count, sizeof *values);
     if (values == NULL) {
@@ -99,8 +99,8 @@ enum vitlrp_status eval_metric_mean(const struct evaluation *evaluation, size_t 
 }
 
 enum vitlrp_status eval_metric_paired(const struct evaluation *evaluation, size_t method,
-                                      size_t other, enum eval_metric metric, struct statistic *out,
-                                      struct vitlrp_error *err) {
+                                      size_t other, enum eval_metric metric,
+                                      struct vitlrp_statistic *out, struct vitlrp_error *err) {
     size_t count = evaluation->image_count;
     double *values = mem_calloc(count, 2 * sizeof *values);
     if (values == NULL) {

@@ -34,12 +34,12 @@ double eval_metric_value(const struct evaluation *evaluation, const struct eval_
 
 /* Over all images; bootstrap seeded by the protocol's seed. */
 enum vitlrp_status eval_metric_mean(const struct evaluation *evaluation, size_t method,
-                                    enum eval_metric metric, struct statistic *out,
+                                    enum eval_metric metric, struct vitlrp_statistic *out,
                                     struct vitlrp_error *err);
 
 /* Mean difference method - other over the images where both have the metric. */
 enum vitlrp_status eval_metric_paired(const struct evaluation *evaluation, size_t method,
-                                      size_t other, enum eval_metric metric, struct statistic *out,
-                                      struct vitlrp_error *err);
+                                      size_t other, enum eval_metric metric,
+                                      struct vitlrp_statistic *out, struct vitlrp_error *err);
 
 #endif

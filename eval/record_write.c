@@ -70,7 +70,8 @@ static void add_floats(struct text *out, const char *key, const float *values, s
     text_append_string(out, "]");
 }
 
-static void add_statistic(struct text *out, const char *key, const struct statistic *statistic) {
+static void add_statistic(struct text *out, const char *key,
+                          const struct vitlrp_statistic *statistic) {
     text_printf(out, "\"%s\": {\"mean\": ", key);
     add_number(out, statistic->mean, 9);
     text_append_string(out, ", \"lo\": ");
@@ -147,7 +148,7 @@ static void add_summary(struct text *out, const struct record *record,
     text_append_string(out, "},\n");
 }
 
-static void add_audit_cell(struct text *out, const char *key, const struct audit *audit) {
+static void add_audit_cell(struct text *out, const char *key, const struct vitlrp_audit *audit) {
     const struct {
         const char *key;
         double value;
@@ -178,8 +179,8 @@ static void add_audit(struct text *out, const struct record *record,
         add_string(out, evaluation->methods[m]);
         text_append_string(out, ": {");
         for (int metric = 0; metric < AUDIT_METRICS; metric++) {
-            struct audit audit = audit_measure(evaluation, m, (enum eval_metric) metric,
-                                               &summary->methods[m].metrics[metric]);
+            struct vitlrp_audit audit = audit_measure(evaluation, m, (enum eval_metric) metric,
+                                                      &summary->methods[m].metrics[metric]);
             text_append_string(out, metric == 0 ? "\n      " : ",\n      ");
             add_audit_cell(out, eval_metric_name((enum eval_metric) metric), &audit);
         }

@@ -8,7 +8,7 @@
 #include "base/random.h"
 
 /* The normalised value of a colour from 0 (black) to 1 (white). */
-static float normalised(const struct preprocess *preprocess, size_t channel, float colour) {
+static float normalised(const struct vitlrp_preprocess *preprocess, size_t channel, float colour) {
     return (colour - preprocess->mean[channel]) / preprocess->std[channel];
 }
 

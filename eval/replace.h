@@ -13,7 +13,7 @@
 
 struct replacement_request {
     enum vitlrp_replacement replacement; /* not VITLRP_REPLACE_ROAD */
-    const struct preprocess *preprocess;
+    const struct vitlrp_preprocess *preprocess;
     size_t height, width;             /* of the input */
     size_t patch_height, patch_width; /* blur: its width follows the patch */
     uint64_t seed;                    /* noise: the image's own */

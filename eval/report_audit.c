@@ -12,7 +12,7 @@ static const struct {
     [EVAL_MORF_LOGIT] = {"MoRF logit", 4}, [EVAL_MORF_PROB] = {"MoRF probability", 5},
     [EVAL_LERF_LOGIT] = {"LeRF logit", 4}, [EVAL_LERF_PROB] = {"LeRF probability", 5}};
 
-static void append_cell(struct text *out, const struct audit *audit, int decimals) {
+static void append_cell(struct text *out, const struct vitlrp_audit *audit, int decimals) {
     text_append_string(out, "<td class=\"num\">");
     report_number(out, audit->mean_abs, decimals);
     text_append_string(out, "<small>at most ");
@@ -25,7 +25,7 @@ static void append_cell(struct text *out, const struct audit *audit, int decimal
 static void append_row(const struct report_page *page, size_t method) {
     struct text *out = page->out;
     const struct evaluation *evaluation = &page->record->evaluation;
-    struct audit audit = {0};
+    struct vitlrp_audit audit = {0};
     text_append_string(out, "<tr><th class=\"pin\" scope=\"row\">");
     report_key(page, method);
     report_escape(out, evaluation->methods[method]);

@@ -31,7 +31,7 @@ static enum vitlrp_status append_picture(struct text *out, const struct image *p
 /* What the model saw, its longer side of so many pixels. */
 static enum vitlrp_status open_tile(const struct record_picture *picture, int32_t pixels,
                                     struct image *tile, struct vitlrp_error *err) {
-    struct image_limits limits = image_limits_default();
+    struct vitlrp_image_limits limits = image_limits_default();
     struct decoded decoded = {0};
     TRY(error_prefix(err,
                      decode_image(picture->jpeg.data, picture->jpeg.size, &limits, &decoded, err),

@@ -85,8 +85,9 @@ void report_key(const struct report_page *page, size_t method) {
                                   "y2=\"50%\"/></svg>");
 }
 
-static void append_interval(const struct report_page *page, const struct statistic *statistic,
-                            int decimals, bool is_signed) {
+static void append_interval(const struct report_page *page,
+                            const struct vitlrp_statistic *statistic, int decimals,
+                            bool is_signed) {
     void (*append)(struct text *, double, int) = is_signed ? report_signed_number : report_number;
     text_append_string(page->out, "<small>");
     append(page->out, statistic->lo, decimals);
@@ -118,7 +119,7 @@ static void append_head(const struct report_page *page) {
 
 /* "It is ahead of rollout by +2.98 [...]." */
 static void append_lead_pair(const struct report_page *page, size_t best) {
-    const struct statistic *pair = &page->summary->methods[best].paired[SUMMARY_PAIR_LOGIT];
+    const struct vitlrp_statistic *pair = &page->summary->methods[best].paired[SUMMARY_PAIR_LOGIT];
     struct text *out = page->out;
     if (page->summary->reference >= page->summary->method_count || pair->n == 0) {
         return;
@@ -137,7 +138,7 @@ static void append_lead_pair(const struct report_page *page, size_t best) {
 static void append_headline(const struct report_page *page) {
     struct text *out = page->out;
     size_t best = page->summary->ranking[0];
-    const struct statistic *delta = &page->summary->methods[best].metrics[EVAL_DELTA_LOGIT];
+    const struct vitlrp_statistic *delta = &page->summary->methods[best].metrics[EVAL_DELTA_LOGIT];
     if (delta->n == 0) {
         text_append_string(out, "<h1>No image was measured</h1>\n");
         return;
@@ -266,7 +267,8 @@ static void append_table_head(const struct report_page *page) {
 }
 
 static void append_pair(const struct report_page *page, size_t method) {
-    const struct statistic *pair = &page->summary->methods[method].paired[SUMMARY_PAIR_LOGIT];
+    const struct vitlrp_statistic *pair =
+        &page->summary->methods[method].paired[SUMMARY_PAIR_LOGIT];
     struct text *out = page->out;
     if (method == page->summary->reference) {
         text_append_string(out, "<td class=\"num level\">reference</td>");
@@ -283,7 +285,7 @@ static void append_row(const struct report_page *page, size_t place) {
     struct text *out = page->out;
     size_t method = page->summary->ranking[place];
     const struct summary_method *row = &page->summary->methods[method];
-    const struct statistic *delta = &row->metrics[EVAL_DELTA_LOGIT];
+    const struct vitlrp_statistic *delta = &row->metrics[EVAL_DELTA_LOGIT];
     bool is_best = place == 0 && delta->n > 0 && page->summary->method_count > 1;
     text_printf(out, "<tr id=\"m-%zu\"%s><th class=\"pin\" scope=\"row\">", method,
                 is_best ? " class=\"best\"" : "");
@@ -304,7 +306,7 @@ static void append_row(const struct report_page *page, size_t place) {
     }
     for (size_t i = 0; i < COLUMN_COUNT; i++) {
         if (has_metric(page, COLUMNS[i].metric)) {
-            const struct statistic *value = &row->metrics[COLUMNS[i].metric];
+            const struct vitlrp_statistic *value = &row->metrics[COLUMNS[i].metric];
             text_append_string(out, "<td class=\"num\">");
             report_number(out, value->mean, COLUMNS[i].decimals);
             append_interval(page, value, COLUMNS[i].decimals, false);

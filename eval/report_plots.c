@@ -56,7 +56,7 @@ static struct axis forest_axis(const struct summary *summary) {
     double low = 0.0;
     double high = 0.0;
     for (size_t m = 0; m < summary->method_count; m++) {
-        const struct statistic *delta = &summary->methods[m].metrics[EVAL_DELTA_LOGIT];
+        const struct vitlrp_statistic *delta = &summary->methods[m].metrics[EVAL_DELTA_LOGIT];
         if (delta->n > 0) {
             low = fmin(low, delta->lo);
             high = fmax(high, delta->hi);
@@ -67,7 +67,8 @@ static struct axis forest_axis(const struct summary *summary) {
 
 /* One method's interval between lines that run on through all rows. */
 static void append_track(const struct report_page *page, const struct axis *axis, size_t method) {
-    const struct statistic *delta = &page->summary->methods[method].metrics[EVAL_DELTA_LOGIT];
+    const struct vitlrp_statistic *delta =
+        &page->summary->methods[method].metrics[EVAL_DELTA_LOGIT];
     struct text *out = page->out;
     text_append_string(out, "<svg class=\"track ");
     report_method_classes(page, method);
@@ -100,7 +101,7 @@ void report_forest(const struct report_page *page) {
                             "random order gives.</p>\n<div class=\"panel forest\">\n");
     for (size_t i = 0; i < summary->method_count; i++) {
         size_t method = summary->ranking[i];
-        const struct statistic *delta = &summary->methods[method].metrics[EVAL_DELTA_LOGIT];
+        const struct vitlrp_statistic *delta = &summary->methods[method].metrics[EVAL_DELTA_LOGIT];
         text_printf(out, "<div><a href=\"#m-%zu\">", method);
         report_escape(out, page->record->evaluation.methods[method]);
         text_append_string(out, "</a></div><div>");

@@ -13,7 +13,7 @@
 
 /* "3.77 [3.61, 3.93]", with signs if asked, in so many columns; "-" for no value, "?" for one that
  * is too long. */
-static void append_cell(struct text *out, int columns, const struct statistic *statistic,
+static void append_cell(struct text *out, int columns, const struct vitlrp_statistic *statistic,
                         int decimals, const char *sign) {
     struct text text = {.limit = CELL_LIMIT};
     const double numbers[] = {statistic->mean, statistic->lo, statistic->hi};
@@ -72,7 +72,7 @@ static int name_width(const struct evaluation *evaluation) {
     return (int) width;
 }
 
-static void append_audit_cell(struct text *out, const struct audit *audit, int decimals) {
+static void append_audit_cell(struct text *out, const struct vitlrp_audit *audit, int decimals) {
     struct text text = {.limit = CELL_LIMIT};
     if (audit->n > 0) {
         number_fixed(&text, audit->mean_abs, decimals);
@@ -114,8 +114,8 @@ static void append_audit(struct text *out, const struct record *record,
     text_append_string(out, "  n\n");
     for (size_t i = 0; i < summary->method_count; i++) {
         size_t method = summary->ranking[i];
-        const struct statistic *metrics = summary->methods[method].metrics;
-        struct audit audit = {0};
+        const struct vitlrp_statistic *metrics = summary->methods[method].metrics;
+        struct vitlrp_audit audit = {0};
         text_escape_name(name, sizeof name, evaluation->methods[method]);
         text_printf(out, "%-*s", width, name);
         for (size_t k = 0; k < sizeof COLUMNS / sizeof COLUMNS[0]; k++) {

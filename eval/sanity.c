@@ -248,7 +248,7 @@ static enum vitlrp_status run_samples(const struct sanity_options *options,
 
 enum vitlrp_status sanity_max_sensitivity(const struct sanity_options *options,
                                           const struct eval_item *items, size_t count,
-                                          struct statistic *out, struct vitlrp_error *err) {
+                                          struct vitlrp_statistic *out, struct vitlrp_error *err) {
     struct reference reference;
     size_t methods = options->evaluate->method_count;
     if (options->samples < 1 || !(options->radius > 0.0) || isinf(options->radius)) {

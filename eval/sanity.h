@@ -29,9 +29,9 @@ struct sanity_options sanity_options_default(const struct evaluate_options *eval
 struct sanity_randomization {
     size_t stage_count, method_count;
     char (*stages)[24]; /* [stage_count], eval/randomize.h; owned */
-    struct statistic
-        *correlation;           /* [stage_count, method_count]: Spearman, of signed maps; owned */
-    struct statistic *absolute; /* the same of absolute values; owned */
+    struct vitlrp_statistic
+        *correlation; /* [stage_count, method_count]: Spearman, of signed maps; owned */
+    struct vitlrp_statistic *absolute; /* the same of absolute values; owned */
 };
 
 void sanity_randomization_free(struct sanity_randomization *randomization);
@@ -47,6 +47,6 @@ enum vitlrp_status sanity_randomize(const struct sanity_options *options,
  * explained is that of x. */
 enum vitlrp_status sanity_max_sensitivity(const struct sanity_options *options,
                                           const struct eval_item *items, size_t count,
-                                          struct statistic *out, struct vitlrp_error *err);
+                                          struct vitlrp_statistic *out, struct vitlrp_error *err);
 
 #endif

@@ -45,24 +45,24 @@ static void resample(const double *values, size_t n, uint64_t seed, double *mean
 
 /* Over n >= 1 values, none of them NaN. */
 static enum vitlrp_status interval(const double *values, size_t n, uint64_t seed,
-                                   struct statistic *out, struct vitlrp_error *err) {
+                                   struct vitlrp_statistic *out, struct vitlrp_error *err) {
     double *means = mem_calloc(RESAMPLES, sizeof *means);
     if (means == NULL) {
         return fail(err, VITLRP_NOMEM, "out of memory for a bootstrap");
     }
     resample(values, n, seed, means);
     qsort(means, RESAMPLES, sizeof *means, compare_doubles);
-    *out = (struct statistic){.mean = mean_of(values, n),
-                              .lo = quantile(means, RESAMPLES, TAIL),
-                              .hi = quantile(means, RESAMPLES, 1.0 - TAIL),
-                              .n = n};
+    *out = (struct vitlrp_statistic){.mean = mean_of(values, n),
+                                     .lo = quantile(means, RESAMPLES, TAIL),
+                                     .hi = quantile(means, RESAMPLES, 1.0 - TAIL),
+                                     .n = n};
     mem_free(means);
     return VITLRP_OK;
 }
 
 /* Of a, or of a - b where there is a b. */
 static enum vitlrp_status mean_of_present(const double *a, const double *b, size_t count,
-                                          uint64_t seed, struct statistic *out,
+                                          uint64_t seed, struct vitlrp_statistic *out,
                                           struct vitlrp_error *err) {
     size_t n = 0;
     enum vitlrp_status status = VITLRP_OK;
@@ -77,7 +77,7 @@ static enum vitlrp_status mean_of_present(const double *a, const double *b, size
         }
     }
     if (n == 0) {
-        *out = (struct statistic){.mean = NAN, .lo = NAN, .hi = NAN, .n = 0};
+        *out = (struct vitlrp_statistic){.mean = NAN, .lo = NAN, .hi = NAN, .n = 0};
     } else {
         status = interval(present, n, seed, out, err);
     }
@@ -86,12 +86,12 @@ static enum vitlrp_status mean_of_present(const double *a, const double *b, size
 }
 
 enum vitlrp_status statistics_mean(const double *values, size_t count, uint64_t seed,
-                                   struct statistic *out, struct vitlrp_error *err) {
+                                   struct vitlrp_statistic *out, struct vitlrp_error *err) {
     return mean_of_present(values, NULL, count, seed, out, err);
 }
 
 enum vitlrp_status statistics_paired(const double *a, const double *b, size_t count, uint64_t seed,
-                                     struct statistic *out, struct vitlrp_error *err) {
+                                     struct vitlrp_statistic *out, struct vitlrp_error *err) {
     return mean_of_present(a, b, count, seed, out, err);
 }
 

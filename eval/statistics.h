@@ -8,21 +8,15 @@
 
 #include "base/status.h"
 
-/* A mean of n values with its 95 % interval; all NaN for n = 0. */
-struct statistic {
-    double mean, lo, hi;
-    size_t n;
-};
-
 /* Percentile bootstrap (Efron 1979) of the mean: 10000 resamples, enough for the 2.5 and 97.5 %
  * points to vary by some hundredths of the interval's half-width from seed to seed. NaN values are
  * absent ones: they are left out and not counted in n. NOMEM is the only failure. */
 enum vitlrp_status statistics_mean(const double *values, size_t count, uint64_t seed,
-                                   struct statistic *out, struct vitlrp_error *err);
+                                   struct vitlrp_statistic *out, struct vitlrp_error *err);
 
 /* As statistics_mean of a[i] - b[i]; where either is NaN, the pair is left out. */
 enum vitlrp_status statistics_paired(const double *a, const double *b, size_t count, uint64_t seed,
-                                     struct statistic *out, struct vitlrp_error *err);
+                                     struct vitlrp_statistic *out, struct vitlrp_error *err);
 
 /* Spearman's rank correlation, equal values sharing their mean rank; NaN if either side has no two
  * different values. NOMEM is the only failure. */

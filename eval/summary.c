@@ -22,7 +22,7 @@ enum eval_metric summary_pair_metric(enum summary_pair pair) {
     return pair == SUMMARY_PAIR_LOGIT ? EVAL_DELTA_LOGIT : EVAL_DELTA_PROB;
 }
 
-bool summary_is_clear(const struct statistic *statistic) {
+bool summary_is_clear(const struct vitlrp_statistic *statistic) {
     return statistic->n > 0 && (statistic->lo > 0.0 || statistic->hi < 0.0);
 }
 
@@ -39,7 +39,7 @@ static void compute_cell(void *context, size_t index, size_t thread) {
         return;
     }
     size_t pair = cell - EVAL_METRIC_COUNT;
-    row->paired[pair] = (struct statistic){NAN, NAN, NAN, 0};
+    row->paired[pair] = (struct vitlrp_statistic){NAN, NAN, NAN, 0};
     if (reference < job->summary->method_count && reference != method) {
         job->statuses[index] = eval_metric_paired(job->evaluation, method, reference,
                                                   summary_pair_metric((enum summary_pair) pair),
@@ -49,7 +49,7 @@ static void compute_cell(void *context, size_t index, size_t thread) {
 
 /* The mean to rank by; methods without one come last. */
 static double rank_value(const struct summary *summary, size_t method) {
-    const struct statistic *delta = &summary->methods[method].metrics[EVAL_DELTA_LOGIT];
+    const struct vitlrp_statistic *delta = &summary->methods[method].metrics[EVAL_DELTA_LOGIT];
     return delta->n > 0 ? delta->mean : -INFINITY;
 }
 

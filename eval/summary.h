@@ -15,9 +15,10 @@
 enum summary_pair { SUMMARY_PAIR_LOGIT, SUMMARY_PAIR_PROB, SUMMARY_PAIRS };
 
 struct summary_method {
-    struct statistic metrics[EVAL_METRIC_COUNT];
-    struct statistic paired[SUMMARY_PAIRS]; /* of EVAL_DELTA_LOGIT and EVAL_DELTA_PROB: this method
-                                               - the reference; n = 0 for the reference itself */
+    struct vitlrp_statistic metrics[EVAL_METRIC_COUNT];
+    struct vitlrp_statistic
+        paired[SUMMARY_PAIRS]; /* of EVAL_DELTA_LOGIT and EVAL_DELTA_PROB: this method
+                           - the reference; n = 0 for the reference itself */
 };
 
 struct summary {
@@ -33,7 +34,7 @@ enum vitlrp_status summary_make(const struct evaluation *evaluation, const char 
                                 size_t threads, struct summary *out, struct vitlrp_error *err);
 
 /* True if the interval does not contain 0. */
-bool summary_is_clear(const struct statistic *statistic);
+bool summary_is_clear(const struct vitlrp_statistic *statistic);
 
 enum eval_metric summary_pair_metric(enum summary_pair pair);
 

@@ -35,38 +35,38 @@ struct search {
 /* What the search moves together: a name, and the roles that share a gamma. */
 struct kind_row {
     const char *name;
-    enum vit_role first, last;
+    enum vitlrp_role first, last;
 };
 
 static const struct kind_row KINDS[TUNE_KINDS] = {
-    [TUNE_CONV] = {"conv", VIT_ROLE_CONV, VIT_ROLE_CONV},
-    [TUNE_MLP] = {"fc1/fc2", VIT_ROLE_FC1, VIT_ROLE_FC2},
-    [TUNE_ATTENTION] = {"qkv/proj", VIT_ROLE_QKV, VIT_ROLE_PROJ},
-    [TUNE_HEAD] = {"head", VIT_ROLE_HEAD, VIT_ROLE_HEAD},
+    [TUNE_CONV] = {"conv", VITLRP_ROLE_CONV, VITLRP_ROLE_CONV},
+    [TUNE_MLP] = {"fc1/fc2", VITLRP_ROLE_FC1, VITLRP_ROLE_FC2},
+    [TUNE_ATTENTION] = {"qkv/proj", VITLRP_ROLE_QKV, VITLRP_ROLE_PROJ},
+    [TUNE_HEAD] = {"head", VITLRP_ROLE_HEAD, VITLRP_ROLE_HEAD},
 };
 
 const char *tune_kind_name(enum tune_kind kind) {
     return KINDS[kind].name;
 }
 
-void tune_set(struct vit_rules *rules, enum tune_kind kind, float gamma) {
+void tune_set(struct vitlrp_rules *rules, enum tune_kind kind, float gamma) {
     rules->gamma[KINDS[kind].first] = gamma;
     rules->gamma[KINDS[kind].last] = gamma;
 }
 
-static float gamma_of(const struct vit_rules *rules, enum tune_kind kind) {
+static float gamma_of(const struct vitlrp_rules *rules, enum tune_kind kind) {
     return rules->gamma[KINDS[kind].first];
 }
 
-static bool same_rules(const struct vit_rules *a, const struct vit_rules *b) {
+static bool same_rules(const struct vitlrp_rules *a, const struct vitlrp_rules *b) {
     bool same = true;
-    for (size_t role = 0; role < VIT_ROLE_COUNT; role++) {
+    for (size_t role = 0; role < VITLRP_ROLE_COUNT; role++) {
         same = same && a->gamma[role] == b->gamma[role];
     }
     return same;
 }
 
-static bool was_tried(const struct tune_result *result, const struct vit_rules *rules) {
+static bool was_tried(const struct tune_result *result, const struct vitlrp_rules *rules) {
     for (size_t i = 0; i < result->trial_count; i++) {
         if (same_rules(&result->trials[i].rules, rules)) {
             return true;
@@ -79,7 +79,7 @@ static bool was_tried(const struct tune_result *result, const struct vit_rules *
 
 /* The evaluation of several rules over the items. */
 static enum vitlrp_status evaluate_rules(const struct tune_options *options,
-                                         const struct vit_rules *rules, size_t rules_count,
+                                         const struct vitlrp_rules *rules, size_t rules_count,
                                          const struct eval_item *items, size_t count,
                                          struct evaluation *out, struct vitlrp_error *err) {
     struct evaluate_options evaluate = *options->evaluate;
@@ -108,7 +108,7 @@ static enum vitlrp_status measure_trials(struct search *search, size_t added,
                                          struct vitlrp_error *err) {
     struct tune_result *result = search->result;
     struct tune_trial *trials = result->trials + result->trial_count;
-    struct vit_rules rules[GRID_COUNT] = {{0}};
+    struct vitlrp_rules rules[GRID_COUNT] = {{0}};
     struct evaluation evaluation;
     enum vitlrp_status status = VITLRP_OK;
     for (size_t i = 0; i < added; i++) {
@@ -225,7 +225,7 @@ static enum vitlrp_status search_finely(struct search *search, struct vitlrp_err
 static enum vitlrp_status tune_measure_gain(const struct tune_options *options,
                                             const struct eval_item *items, size_t count,
                                             struct tune_result *result, struct vitlrp_error *err) {
-    const struct vit_rules rules[2] = {options->preset.rules, result->best};
+    const struct vitlrp_rules rules[2] = {options->preset.rules, result->best};
     struct evaluation evaluation = {0};
     enum vitlrp_status status = VITLRP_OK;
     if (count > 0) {

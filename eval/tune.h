@@ -21,35 +21,35 @@ enum tune_kind { TUNE_CONV, TUNE_MLP, TUNE_ATTENTION, TUNE_HEAD, TUNE_KINDS };
 const char *tune_kind_name(enum tune_kind kind);
 
 /* Sets every gamma of a kind. */
-void tune_set(struct vit_rules *rules, enum tune_kind kind, float gamma);
+void tune_set(struct vitlrp_rules *rules, enum tune_kind kind, float gamma);
 
 enum tune_stage { TUNE_PRESET, TUNE_COARSE, TUNE_FINE };
 
 struct tune_trial {
     enum tune_stage stage;
     enum tune_kind kind; /* varied; of no meaning for TUNE_PRESET */
-    struct vit_rules rules;
-    struct statistic delta; /* Delta (logit) on the calibration set */
+    struct vitlrp_rules rules;
+    struct vitlrp_statistic delta; /* Delta (logit) on the calibration set */
 };
 
 struct tune_options {
     const struct evaluate_options *evaluate; /* its methods are not read */
     const struct vit_method *method;         /* reads rules */
-    struct vit_method_options preset;        /* where the search starts, and what it must beat */
+    struct vitlrp_method_options preset;     /* where the search starts, and what it must beat */
     /* After every trial, from the calling thread. NULL: nobody looks. */
     void (*tried)(void *user, const struct tune_trial *trial);
     void *user;
 };
 
 struct tune_result {
-    struct vit_rules best;
+    struct vitlrp_rules best;
     struct tune_trial *trials; /* everything tried, in that order, the preset first; owned */
     size_t trial_count;
     size_t best_trial;
 
     /* Delta (logit) on the held-out images: of the preset, of the best, and best - preset, paired.
      * n = 0 without such images; a gain of exactly 0 if the preset is the best. */
-    struct statistic held_preset, held_best, held_gain;
+    struct vitlrp_statistic held_preset, held_best, held_gain;
 };
 
 /* Coordinate by coordinate over the gammas 0, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 10 and

@@ -130,8 +130,9 @@ static const struct {
     {"pnm", is_pnm, decode_pnm},
 };
 
-enum vitlrp_status decode_image(const void *data, size_t size, const struct image_limits *limits,
-                                struct decoded *out, struct vitlrp_error *err) {
+enum vitlrp_status decode_image(const void *data, size_t size,
+                                const struct vitlrp_image_limits *limits, struct decoded *out,
+                                struct vitlrp_error *err) {
     struct decode_input input = {.data = data, .size = size, .limits = limits};
     for (size_t i = 0; i < sizeof readers / sizeof *readers; i++) {
         if (readers[i].recognise(input.data, size)) {

@@ -13,7 +13,7 @@
 struct decode_input {
     const uint8_t *data;
     size_t size;
-    const struct image_limits *limits;
+    const struct vitlrp_image_limits *limits;
 };
 
 struct decoded {
@@ -29,8 +29,9 @@ struct decoded {
  *
  * FORMAT for damaged or truncated data and for what is no image, UNSUPPORTED for other image
  * formats, LIMIT beyond the limits. *out is written on success only. */
-enum vitlrp_status decode_image(const void *data, size_t size, const struct image_limits *limits,
-                                struct decoded *out, struct vitlrp_error *err);
+enum vitlrp_status decode_image(const void *data, size_t size,
+                                const struct vitlrp_image_limits *limits, struct decoded *out,
+                                struct vitlrp_error *err);
 
 /* The readers behind decode_image. The data begins with the magic bytes of the format; *out is
  * zeroed, and a reader that fails leaves nothing in it to release. */

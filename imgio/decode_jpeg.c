@@ -71,7 +71,7 @@ static _Noreturn void stop_with_message(struct jpeg_reader *reader) {
         fail(reader->err, VITLRP_FORMAT, "truncated JPEG");
     } else if (code == JERR_NO_BACKING_STORE) {
         fail(reader->err, status, "this JPEG needs more than %zu MiB to decode",
-             reader->input->limits->max_memory >> 20);
+             reader->input->limits->max_codec_bytes >> 20);
     } else if (status == VITLRP_UNSUPPORTED) {
         fail(reader->err, status, "JPEG of a kind that is not read: %s", text);
     } else {
@@ -102,7 +102,7 @@ static void on_message(j_common_ptr codec, int level) {
     default:
         break;
     }
-    if (++reader->errors.num_warnings > reader->input->limits->max_warnings) {
+    if (++reader->errors.num_warnings > reader->input->limits->max_jpeg_warnings) {
         stop_with_message(reader);
     }
 }
@@ -113,7 +113,7 @@ static void on_output(j_common_ptr codec) {
 
 static void on_progress(j_common_ptr codec) {
     struct jpeg_reader *reader = codec->client_data;
-    int32_t max_scans = reader->input->limits->max_scans;
+    int32_t max_scans = reader->input->limits->max_jpeg_scans;
     if (reader->codec.input_scan_number > max_scans) {
         stop(reader, fail(reader->err, VITLRP_LIMIT, "JPEG of more than %d scans", max_scans));
     }
@@ -132,11 +132,11 @@ static void read_orientation(struct jpeg_reader *reader) {
 
 static void open_picture(struct jpeg_reader *reader) {
     struct jpeg_decompress_struct *codec = &reader->codec;
-    const struct image_limits *limits = reader->input->limits;
+    const struct vitlrp_image_limits *limits = reader->input->limits;
     jpeg_create_decompress(codec);
     codec->progress = &reader->progress;
     codec->mem->max_memory_to_use =
-        limits->max_memory < LONG_MAX ? (long) limits->max_memory : LONG_MAX;
+        limits->max_codec_bytes < LONG_MAX ? (long) limits->max_codec_bytes : LONG_MAX;
     jpeg_mem_src(codec, reader->input->data, (unsigned long) reader->input->size);
     jpeg_save_markers(codec, APP1, 0xffff);
     jpeg_read_header(codec, TRUE);

@@ -5,24 +5,21 @@
 #include "base/checked.h"
 #include "base/mem.h"
 
-struct image_limits image_limits_default(void) {
-    return (struct image_limits){.max_file = (size_t) 256 << 20,
-                                 .max_side = 16384,
-                                 .max_pixels = 100000000,
-                                 .max_memory = (size_t) 1 << 30,
-                                 .max_scans = 100,
-                                 .max_warnings = 100};
+struct vitlrp_image_limits image_limits_default(void) {
+    return (struct vitlrp_image_limits) IMAGE_LIMITS_DEFAULT;
 }
 
-enum vitlrp_status image_limits_check(const struct image_limits *limits, struct vitlrp_error *err) {
-    if (limits->max_file < 1 || limits->max_side < 1 || limits->max_pixels < 1 ||
-        limits->max_memory < 1 || limits->max_scans < 1 || limits->max_warnings < 1) {
+enum vitlrp_status image_limits_check(const struct vitlrp_image_limits *limits,
+                                      struct vitlrp_error *err) {
+    if (limits->max_file_bytes < 1 || limits->max_side < 1 || limits->max_pixels < 1 ||
+        limits->max_codec_bytes < 1 || limits->max_jpeg_scans < 1 ||
+        limits->max_jpeg_warnings < 1) {
         return fail(err, VITLRP_USAGE, "the limits of pictures must be positive");
     }
-    return VITLRP_OK;
+    return reserved_check(limits->reserved, sizeof limits->reserved, "limits of pictures", err);
 }
 
-enum vitlrp_status image_check_size(const struct image_limits *limits, uint64_t width,
+enum vitlrp_status image_check_size(const struct vitlrp_image_limits *limits, uint64_t width,
                                     uint64_t height, struct vitlrp_error *err) {
     if (width == 0 || height == 0) {
         return fail(err, VITLRP_FORMAT, "picture of %llu x %llu pixels", (unsigned long long) width,

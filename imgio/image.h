@@ -12,27 +12,26 @@ struct image {
     int32_t width, height;
 };
 
-/* What a picture may cost, so that a small hostile file cannot ask for a large machine. */
-struct image_limits {
-    size_t max_file;    /* bytes of the file, which is read whole: 256 MiB */
-    int32_t max_side;   /* pixels, beyond any camera: 16384 */
-    int64_t max_pixels; /* width * height: 100 million, 300 MB as RGB */
-    size_t max_memory;  /* bytes of a codec's own buffers, beside the picture: 1 GiB, for a
-                           progressive JPEG holds all coefficients */
-    int32_t max_scans;  /* of a JPEG: 100. A file of a few hundred bytes can ask for a pass over all
-                           coefficients per 10 bytes; real ones have about 10, at most dozens */
-    int32_t max_warnings; /* of libjpeg, harmless ones: 100 */
-};
+/* The default limits, as an initialiser: a small hostile file cannot ask for a large machine. 16384
+ * pixels a side are beyond any camera; 100 million pixels are 300 MB as RGB; a progressive JPEG
+ * holds all coefficients in the codec's memory; a JPEG of a few hundred bytes can ask for a pass
+ * over all of them per 10 bytes, and real ones have about 10 passes, at most dozens. */
+#define IMAGE_LIMITS_DEFAULT                                                                       \
+    {                                                                                              \
+        .max_file_bytes = (size_t) 256 << 20, .max_side = 16384, .max_pixels = 100000000,          \
+        .max_codec_bytes = (size_t) 1 << 30, .max_jpeg_scans = 100, .max_jpeg_warnings = 100       \
+    }
 
 /* The numbers above. */
-struct image_limits image_limits_default(void);
+struct vitlrp_image_limits image_limits_default(void);
 
-/* USAGE if a limit is not positive. */
-enum vitlrp_status image_limits_check(const struct image_limits *limits, struct vitlrp_error *err);
+/* USAGE if a limit is not positive, or a reserved field is in use. */
+enum vitlrp_status image_limits_check(const struct vitlrp_image_limits *limits,
+                                      struct vitlrp_error *err);
 
 /* FORMAT for a picture without pixels, LIMIT for one beyond the limits; to be asked before anything
  * is allocated for it. */
-enum vitlrp_status image_check_size(const struct image_limits *limits, uint64_t width,
+enum vitlrp_status image_check_size(const struct vitlrp_image_limits *limits, uint64_t width,
                                     uint64_t height, struct vitlrp_error *err);
 
 /* A black picture; both sides must be positive. *out is owned by the caller: image_free. NOMEM if

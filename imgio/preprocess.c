@@ -17,10 +17,36 @@ static int32_t centre_offset(int32_t spare) {
     return spare % 2 != 0 && half % 2 != 0 ? half + 1 : half;
 }
 
-static enum vitlrp_status plan_resize(const struct preprocess *preprocess,
+enum vitlrp_status preprocess_check(const struct vitlrp_preprocess *preprocess,
+                                    struct vitlrp_error *err) {
+    if ((int) preprocess->resize < VITLRP_RESIZE_SHORT ||
+        (int) preprocess->resize > VITLRP_RESIZE_NONE ||
+        (preprocess->interpolation != VITLRP_BILINEAR &&
+         preprocess->interpolation != VITLRP_BICUBIC)) {
+        return fail(err, VITLRP_USAGE, "preprocessing of an unknown resize or interpolation");
+    }
+    if (preprocess->resize != VITLRP_RESIZE_NONE && preprocess->resize_to < 1) {
+        return fail(err, VITLRP_USAGE, "resizing to %d pixels", preprocess->resize_to);
+    }
+    if (preprocess->crop_height < 0 || preprocess->crop_width < 0) {
+        return fail(err, VITLRP_USAGE, "a crop of %d x %d pixels", preprocess->crop_width,
+                    preprocess->crop_height);
+    }
+    for (int c = 0; c < 3; c++) {
+        if (!isfinite(preprocess->mean[c]) || !isfinite(preprocess->std[c]) ||
+            !(preprocess->std[c] > 0.0f)) {
+            return fail(err, VITLRP_USAGE,
+                        "a mean must be finite and a standard deviation positive");
+        }
+    }
+    return reserved_check(preprocess->reserved, sizeof preprocess->reserved,
+                          "values of a preprocessing", err);
+}
+
+static enum vitlrp_status plan_resize(const struct vitlrp_preprocess *preprocess,
                                       struct preprocess_plan *plan, struct vitlrp_error *err) {
-    int32_t image_width = plan->image_width;
-    int32_t image_height = plan->image_height;
+    int32_t image_width = plan->geometry.image_width;
+    int32_t image_height = plan->geometry.image_height;
     int64_t width = image_width;
     int64_t height = image_height;
     if (preprocess->resize == VITLRP_RESIZE_SQUASH) {
@@ -37,12 +63,13 @@ static enum vitlrp_status plan_resize(const struct preprocess *preprocess,
     }
     plan->resize.width = (int32_t) width;
     plan->resize.height = (int32_t) height;
-    plan->resize.filter = preprocess->filter;
+    plan->resize.filter =
+        preprocess->interpolation == VITLRP_BICUBIC ? RESAMPLE_BICUBIC : RESAMPLE_BILINEAR;
     return VITLRP_OK;
 }
 
-static enum vitlrp_status plan_crop(const struct preprocess *preprocess, struct resize *resize,
-                                    struct vitlrp_error *err) {
+static enum vitlrp_status plan_crop(const struct vitlrp_preprocess *preprocess,
+                                    struct resize *resize, struct vitlrp_error *err) {
     resize->window_width = preprocess->crop_width > 0 ? preprocess->crop_width : resize->width;
     resize->window_height = preprocess->crop_height > 0 ? preprocess->crop_height : resize->height;
     if (resize->window_width > resize->width || resize->window_height > resize->height) {
@@ -62,31 +89,36 @@ static enum vitlrp_status plan_crop(const struct preprocess *preprocess, struct 
     return VITLRP_OK;
 }
 
-enum vitlrp_status preprocess_plan_make(const struct preprocess *preprocess, int32_t image_width,
-                                        int32_t image_height, struct preprocess_plan *plan,
-                                        struct vitlrp_error *err) {
+enum vitlrp_status preprocess_plan_make(const struct vitlrp_preprocess *preprocess,
+                                        int32_t image_width, int32_t image_height,
+                                        struct preprocess_plan *plan, struct vitlrp_error *err) {
     assert(image_width > 0 && image_height > 0);
-    struct preprocess_plan made = {.image_width = image_width, .image_height = image_height};
+    struct preprocess_plan made = {
+        .geometry = {.image_width = image_width, .image_height = image_height}};
+    struct vitlrp_geometry *geometry = &made.geometry;
     TRY(plan_resize(preprocess, &made, err));
     TRY(plan_crop(preprocess, &made.resize, err));
     double scale_x = (double) image_width / made.resize.width;
     double scale_y = (double) image_height / made.resize.height;
-    made.left = made.resize.left * scale_x;
-    made.top = made.resize.top * scale_y;
-    made.width = made.resize.window_width * scale_x;
-    made.height = made.resize.window_height * scale_y;
+    geometry->input_width = made.resize.window_width;
+    geometry->input_height = made.resize.window_height;
+    geometry->left = made.resize.left * scale_x;
+    geometry->top = made.resize.top * scale_y;
+    geometry->width = made.resize.window_width * scale_x;
+    geometry->height = made.resize.window_height * scale_y;
     *plan = made;
     return VITLRP_OK;
 }
 
 enum vitlrp_status preprocess_pixels(const struct preprocess_plan *plan, const struct image *image,
                                      struct image *out, struct vitlrp_error *err) {
-    assert(image->width == plan->image_width && image->height == plan->image_height);
+    assert(image->width == plan->geometry.image_width &&
+           image->height == plan->geometry.image_height);
     return image_resize(image, &plan->resize, out, err);
 }
 
 /* The 256 results are computed once: a table is exact, and a division a value is slow. */
-void preprocess_normalise(const struct preprocess *preprocess, const struct image *pixels,
+void preprocess_normalise(const struct vitlrp_preprocess *preprocess, const struct image *pixels,
                           float *input) {
     size_t plane = (size_t) pixels->width * (size_t) pixels->height;
     for (size_t c = 0; c < 3; c++) {
@@ -100,8 +132,9 @@ void preprocess_normalise(const struct preprocess *preprocess, const struct imag
     }
 }
 
-enum vitlrp_status preprocess_denormalise(const struct preprocess *preprocess, const float *input,
-                                          struct image *pixels, struct vitlrp_error *err) {
+enum vitlrp_status preprocess_denormalise(const struct vitlrp_preprocess *preprocess,
+                                          const float *input, struct image *pixels,
+                                          struct vitlrp_error *err) {
     size_t plane = (size_t) pixels->width * (size_t) pixels->height;
     for (size_t c = 0; c < 3; c++) {
         for (size_t i = 0; i < plane; i++) {

@@ -9,16 +9,31 @@
  * Conventions, where a function does not say otherwise:
  *   - Functions that can fail return a vitlrp_status and fill *error (owned by the caller, may be
  *     NULL). A failed call leaves what its out-parameters point to unchanged, its inputs usable.
- *   - Structures whose first field is struct_size are filled by their _init function and then
- *     changed by the caller; new fields are only ever added at the end. Passing one that was not
- *     initialised is VITLRP_USAGE.
+ *   - Records whose first field is struct_size are filled by their _init and then changed by the
+ *     caller. Passing one that was not initialised is VITLRP_USAGE.
  *   - Strings are UTF-8. Those in a returned structure belong to the object it was asked of and
  *     live as long as it.
  *   - A NULL pointer where its function does not say what NULL means is VITLRP_USAGE; functions
  *     without a status do nothing and return 0 or NULL then.
  *   - close functions accept NULL. A model must outlive its sessions.
+ *   - Threads: a function may be called from any thread. Models, images, datasets and evaluations
+ *     that it is given may be in use elsewhere at the same time; a session, and what a function
+ *     writes to, may not.
  *   - Arrays are dense, float32, last index fastest; shapes are written [rows, columns].
  *   - Nothing here prints, exits, reads the environment or keeps global state.
+ *
+ * The binary interface: its number is N of libvitlrp.so.N, 1 since version 0.2.0, and it stays. A
+ * program built with the header of one version runs with the library of any later one:
+ *   - Functions, enumerators and fields are added, never removed, moved or given another meaning.
+ *   - A record with a struct_size grows at its end, always by fields that make it larger. Its _init
+ *     notes the size that the program was compiled with. A newer library gives the fields that the
+ *     program does not know their defaults, and writes no result beyond that size. An older library
+ *     refuses the record of a newer program, with both sizes: VITLRP_USAGE. The functions without a
+ *     status fill what they know of such a record and leave 0 in the rest.
+ *   - A record with `reserved` fields keeps its size, and those become new fields. Until then a
+ *     program leaves zeros there (VITLRP_USAGE otherwise), and gets zeros.
+ *   - All other records never change. Those that the library makes and shows (a log's message, a
+ *     trial) may get longer.
  *
  * The method: Achtibat et al., "AttnLRP: Attention-Aware Layer-Wise Relevance Propagation for
  * Transformers", ICML 2024.
@@ -63,12 +78,11 @@ VITLRP_API const char *vitlrp_status_name(enum vitlrp_status status);
 /* Releases memory that a function of this header returned with "vitlrp_free". */
 VITLRP_API void vitlrp_free(void *pointer);
 
-/* ---- Preprocessing ---- */
-
 /* ---- Images ---- */
 
 struct vitlrp_image;
 
+/* The defaults above. */
 VITLRP_API void vitlrp_image_limits_init(struct vitlrp_image_limits *limits);
 
 struct vitlrp_image_options {
@@ -77,7 +91,10 @@ struct vitlrp_image_options {
     struct vitlrp_image_limits limits;
 };
 
-VITLRP_API void vitlrp_image_options_init(struct vitlrp_image_options *options);
+/* The defaults: upright by EXIF, within the default limits. */
+#define vitlrp_image_options_init(options)                                                         \
+    vitlrp_image_options_init_sized((options), sizeof *(options))
+VITLRP_API void vitlrp_image_options_init_sized(struct vitlrp_image_options *options, size_t size);
 
 /* Decodes a JPEG, PNG, BMP or PNM file (told by content, not by name) to upright 8-bit RGB. NULL
  * options: defaults. *image is owned by the caller: vitlrp_image_close. Any thread. */
@@ -103,6 +120,7 @@ vitlrp_image_from_input(const float *input, int32_t height, int32_t width,
                         const struct vitlrp_preprocess *preprocess, struct vitlrp_image **image,
                         struct vitlrp_error *error);
 
+/* Releases the image and its pixels. */
 VITLRP_API void vitlrp_image_close(struct vitlrp_image *image);
 
 struct vitlrp_image_info {
@@ -110,8 +128,10 @@ struct vitlrp_image_info {
     int32_t orientation;   /* EXIF 1..8 as found, 1 if none */
     const char *format;    /* "jpeg", "png", "bmp", "pnm", "rgb", "input" */
     const uint8_t *rgb;    /* [height, width, 3], owned by the image */
+    const void *reserved[2];
 };
 
+/* Fills *info; info->rgb lives as long as the image. */
 VITLRP_API void vitlrp_image_describe(const struct vitlrp_image *image,
                                       struct vitlrp_image_info *info);
 
@@ -126,10 +146,18 @@ VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_preprocess_apply(const struct vitlrp_preprocess *preprocess,
                         const struct vitlrp_image *image, float *input, struct vitlrp_error *error);
 
+/* Both in one step, for a photograph on its way to an explanation: *input [3,
+ * geometry->input_height, geometry->input_width] is owned by the caller: vitlrp_free. MISMATCH if
+ * the crop does not fit. Any thread. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status
+vitlrp_image_prepare(const struct vitlrp_image *image, const struct vitlrp_preprocess *preprocess,
+                     float **input, struct vitlrp_geometry *geometry, struct vitlrp_error *error);
+
 /* ---- Models ---- */
 
 struct vitlrp_model;
 
+/* The defaults above. */
 VITLRP_API void vitlrp_model_limits_init(struct vitlrp_model_limits *limits);
 
 struct vitlrp_model_options {
@@ -142,7 +170,10 @@ struct vitlrp_model_options {
     struct vitlrp_model_limits limits;
 };
 
-VITLRP_API void vitlrp_model_options_init(struct vitlrp_model_options *options);
+/* The defaults: heads and labels of the file, no messages, the default limits. */
+#define vitlrp_model_options_init(options)                                                         \
+    vitlrp_model_options_init_sized((options), sizeof *(options))
+VITLRP_API void vitlrp_model_options_init_sized(struct vitlrp_model_options *options, size_t size);
 
 /* Reads .safetensors, .pth/.pt/.bin or .npz (told by content) in torchvision, timm, Hugging Face or
  * JAX naming; a Hugging Face folder works too. Nothing in a file is ever executed. Weights are
@@ -170,12 +201,20 @@ struct vitlrp_architecture {
     uint64_t seed;
 };
 
-VITLRP_API void vitlrp_architecture_init(struct vitlrp_architecture *architecture);
+/* The defaults above. */
+#define vitlrp_architecture_init(architecture)                                                     \
+    vitlrp_architecture_init_sized((architecture), sizeof *(architecture))
+VITLRP_API void vitlrp_architecture_init_sized(struct vitlrp_architecture *architecture,
+                                               size_t size);
 
+/* *model is owned by the caller: vitlrp_model_close; seed gives the same weights on every
+ * machine. architecture NULL: the defaults. USAGE for a shape that makes no model, LIMIT for one
+ * beyond the default limits. */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_model_random(const struct vitlrp_architecture *architecture, struct vitlrp_model **model,
                     struct vitlrp_error *error);
 
+/* Releases the model; no session of it may be open. */
 VITLRP_API void vitlrp_model_close(struct vitlrp_model *model);
 
 struct vitlrp_model_info {
@@ -194,8 +233,9 @@ struct vitlrp_model_info {
     size_t weight_bytes; /* of memory held */
 };
 
-/* Set info->struct_size before the call (vitlrp_model_info_init does). Any thread. */
-VITLRP_API void vitlrp_model_info_init(struct vitlrp_model_info *info);
+/* Before vitlrp_model_describe, which fills it; its strings live as long as the model. */
+#define vitlrp_model_info_init(info) vitlrp_model_info_init_sized((info), sizeof *(info))
+VITLRP_API void vitlrp_model_info_init_sized(struct vitlrp_model_info *info, size_t size);
 VITLRP_API void vitlrp_model_describe(const struct vitlrp_model *model,
                                       struct vitlrp_model_info *info);
 
@@ -217,6 +257,7 @@ struct vitlrp_class {
     int32_t index;
     const char *wnid;  /* WordNet id, "" if unknown */
     const char *label; /* "" if unknown */
+    const void *reserved[2];
 };
 
 /* The class of an output, 0 <= output < classes; USAGE otherwise. Any thread. */
@@ -253,11 +294,15 @@ struct vitlrp_session_options {
                                 and the session holds more memory; default 1 */
     enum vitlrp_precision precision; /* fp32 is used instead where the backend or the processor has
                                         nothing faster: see vitlrp_session_info */
-    int32_t passes; /* about how many forward passes will be run: from 32 on, the model holds its
+    int64_t passes; /* about how many forward passes will be run: from 32 on, the model holds its
                        weights a second time, arranged for speed; default 1 */
 };
 
-VITLRP_API void vitlrp_session_options_init(struct vitlrp_session_options *options);
+/* The defaults above; every other field is 0 or NULL. */
+#define vitlrp_session_options_init(options)                                                       \
+    vitlrp_session_options_init_sized((options), sizeof *(options))
+VITLRP_API void vitlrp_session_options_init_sized(struct vitlrp_session_options *options,
+                                                  size_t size);
 
 /* Bytes that a session with these options will hold, beside the model. */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
@@ -278,6 +323,7 @@ VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_session_open(const struct vitlrp_model *model, const struct vitlrp_session_options *options,
                     struct vitlrp_session **session, struct vitlrp_error *error);
 
+/* Releases the session; its model stays. */
 VITLRP_API void vitlrp_session_close(struct vitlrp_session *session);
 
 struct vitlrp_session_info {
@@ -294,7 +340,9 @@ struct vitlrp_session_info {
                                         sessions */
 };
 
-VITLRP_API void vitlrp_session_info_init(struct vitlrp_session_info *info);
+/* Before vitlrp_session_describe, which fills it; its strings are constants. */
+#define vitlrp_session_info_init(info) vitlrp_session_info_init_sized((info), sizeof *(info))
+VITLRP_API void vitlrp_session_info_init_sized(struct vitlrp_session_info *info, size_t size);
 VITLRP_API void vitlrp_session_describe(const struct vitlrp_session *session,
                                         struct vitlrp_session_info *info);
 
@@ -314,18 +362,6 @@ vitlrp_session_block_output(struct vitlrp_session *session, int32_t block, float
 
 /* ---- Relevance ---- */
 
-/* Rule parameters. A gamma is 0 (LRP-0), positive, or INFINITY (z+ like). See vit/RULES.md. */
-struct vitlrp_rules {
-    size_t struct_size;
-    enum vitlrp_attention_rule attention;
-    float gamma_conv, gamma_qkv, gamma_proj, gamma_fc1, gamma_fc2, gamma_head;
-    float epsilon; /* stabiliser of the layers whose gamma is 0; 0: none */
-};
-
-/* Fills *rules with a preset: "attnlrp" (default), "cp-lrp", "attnlrp-eps". USAGE for others. */
-VITLRP_NODISCARD VITLRP_API enum vitlrp_status
-vitlrp_rules_init(struct vitlrp_rules *rules, const char *preset, struct vitlrp_error *error);
-
 /* Arrays to fill are the caller's; NULL ones are skipped (and their work saved where possible). */
 struct vitlrp_relevance {
     size_t struct_size;
@@ -338,16 +374,13 @@ struct vitlrp_relevance {
     double sum; /* out: sum of the map. explained = sum + all absorbed, up to rounding */
 };
 
-VITLRP_API void vitlrp_relevance_init(struct vitlrp_relevance *relevance);
+/* Nothing is asked for: every array is NULL. */
+#define vitlrp_relevance_init(relevance)                                                           \
+    vitlrp_relevance_init_sized((relevance), sizeof *(relevance))
+VITLRP_API void vitlrp_relevance_init_sized(struct vitlrp_relevance *relevance, size_t size);
 
+/* Entries of the ledger of an attribution. */
 VITLRP_API size_t vitlrp_ledger_length(const struct vitlrp_model *model);
-
-/* Relevance of the last forward's input for the weighted targets; may be called any number of times
- * per forward. USAGE without a forward; NUMERIC if the result is not finite. */
-VITLRP_NODISCARD VITLRP_API enum vitlrp_status
-vitlrp_session_relevance(struct vitlrp_session *session, const struct vitlrp_target *targets,
-                         size_t target_count, const struct vitlrp_rules *rules,
-                         struct vitlrp_relevance *relevance, struct vitlrp_error *error);
 
 /* ---- Methods ---- */
 
@@ -362,38 +395,32 @@ struct vitlrp_method_info {
     const char *name;
     const char *summary;   /* one line, with its reference */
     int32_t has_pixels;    /* 0: a map of patches only */
-    int32_t has_ledger;    /* 1: vitlrp_session_relevance computes it too, with a ledger */
+    int32_t has_ledger;    /* 1: it fills vitlrp_relevance.ledger and .neurons too */
     int32_t ignores_class; /* 1: the same map for every class */
     uint32_t reads;        /* enum vitlrp_method_reads */
 };
 
-/* USAGE for an unknown name. The strings are constants. Any thread. */
-VITLRP_API void vitlrp_method_info_init(struct vitlrp_method_info *info);
+/* Before vitlrp_method_describe, which fills it: USAGE for an unknown name. The strings are
+ * constants. */
+#define vitlrp_method_info_init(info) vitlrp_method_info_init_sized((info), sizeof *(info))
+VITLRP_API void vitlrp_method_info_init_sized(struct vitlrp_method_info *info, size_t size);
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_method_describe(const char *name, struct vitlrp_method_info *info,
                        struct vitlrp_error *error);
 
-/* What to run, and how. A method reads only what vitlrp_method_info.reads says. */
-struct vitlrp_method_options {
-    size_t struct_size;
-    const char *method; /* a name of the table */
-    struct vitlrp_rules rules;
-    enum vitlrp_head_fusion head_fusion;
-    double discard_ratio; /* share of the smallest attention entries left out, 0 <= ratio < 1 */
-    int32_t samples;      /* 1 to 1000000 */
-    double noise;         /* standard deviation as a share of the input's range */
-    uint64_t seed;
-};
-
 /* The method's defaults; options->method points to the table's own name. USAGE for another name. */
+#define vitlrp_method_options_init(options, method, error)                                         \
+    vitlrp_method_options_init_sized((options), sizeof *(options), (method), (error))
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
-vitlrp_method_options_init(struct vitlrp_method_options *options, const char *method,
-                           struct vitlrp_error *error);
+vitlrp_method_options_init_sized(struct vitlrp_method_options *options, size_t size,
+                                 const char *method, struct vitlrp_error *error);
 
-/* The map of a method for the last forward's input, into relevance->pixels and patches (either may
- * be NULL), explained and sum; ledger and neurons must be NULL. The same bits for any number of
- * threads. USAGE without a forward, for a method that the session was not opened for, for pixels of
- * a method without them, and for options out of range; NUMERIC if the map is not finite. */
+/* Attributes the last forward's input to the weighted targets by a method: fills the arrays of the
+ * record that are not NULL, and explained and sum. May be called any number of times per forward.
+ * The same bits for any number of threads. USAGE without a forward, for a method that the session
+ * was not opened for, for pixels of a method without them, for a ledger or neurons of one without a
+ * ledger, and for targets or options out of range; NUMERIC if the map is not finite. One thread at
+ * a time. */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_session_attribute(struct vitlrp_session *session, const struct vitlrp_target *targets,
                          size_t target_count, const struct vitlrp_method_options *options,
@@ -416,7 +443,11 @@ struct vitlrp_render_options {
     const char *comment; /* stored in the file (PNG tEXt, JPEG COM); NULL: none */
 };
 
-VITLRP_API void vitlrp_render_options_init(struct vitlrp_render_options *options);
+/* The defaults: an overlay in "bwr", bilinear, opacity by the relevance, PNG. */
+#define vitlrp_render_options_init(options)                                                        \
+    vitlrp_render_options_init_sized((options), sizeof *(options))
+VITLRP_API void vitlrp_render_options_init_sized(struct vitlrp_render_options *options,
+                                                 size_t size);
 
 /* The map to draw: [height, width], signed, covering the model input (a pixel map summed over
  * channels, or a patch map, which is spread evenly over its pixels). */
@@ -470,8 +501,11 @@ struct vitlrp_profile {
     size_t backward_passes;
 };
 
-VITLRP_API void vitlrp_profile_init(struct vitlrp_profile *profile);
+/* No array is given. */
+#define vitlrp_profile_init(profile) vitlrp_profile_init_sized((profile), sizeof *(profile))
+VITLRP_API void vitlrp_profile_init_sized(struct vitlrp_profile *profile, size_t size);
 
+/* Kinds of operations that there are. */
 VITLRP_API size_t vitlrp_profile_length(void);
 
 /* Measures the session's passes from here on, from zero, until the stop. Results are the same bits

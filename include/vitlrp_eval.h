@@ -14,19 +14,12 @@ extern "C" {
 
 /* Rule parameters laid over a method's own: NAN leaves what the method has. */
 struct vitlrp_rule_changes {
-    float gamma_conv, gamma_qkv, gamma_proj, gamma_fc1, gamma_fc2, gamma_head;
+    float gamma[VITLRP_ROLES_MAX]; /* by enum vitlrp_role */
     float epsilon;
 };
 
 /* All NAN. */
 VITLRP_API void vitlrp_rule_changes_init(struct vitlrp_rule_changes *changes);
-
-/* Called by any thread of a run, by one at a time. NULL functions are not called. */
-struct vitlrp_eval_observer {
-    void (*progress)(void *user, size_t done, size_t total, size_t failed); /* after every image */
-    int32_t (*cancelled)(void *user); /* before every image; not 0: begin no more */
-    void *user;
-};
 
 struct vitlrp_eval_options {
     size_t struct_size;
@@ -74,7 +67,10 @@ struct vitlrp_eval_options {
                          where it is not for one; 0: no limit */
 };
 
-VITLRP_API void vitlrp_eval_options_init(struct vitlrp_eval_options *options);
+/* The defaults above; every other field is 0 or NULL. */
+#define vitlrp_eval_options_init(options)                                                          \
+    vitlrp_eval_options_init_sized((options), sizeof *(options))
+VITLRP_API void vitlrp_eval_options_init_sized(struct vitlrp_eval_options *options, size_t size);
 
 /* ---- Datasets ---- */
 
@@ -90,7 +86,11 @@ struct vitlrp_dataset_options {
     int32_t shard, shards;
 };
 
-VITLRP_API void vitlrp_dataset_options_init(struct vitlrp_dataset_options *options);
+/* Shard 0 of 1, no path. */
+#define vitlrp_dataset_options_init(options)                                                       \
+    vitlrp_dataset_options_init_sized((options), sizeof *(options))
+VITLRP_API void vitlrp_dataset_options_init_sized(struct vitlrp_dataset_options *options,
+                                                  size_t size);
 
 /* Finds the images; opens none. FORMAT if there is none, MISMATCH if none can be used. *dataset is
  * owned: vitlrp_dataset_close; it does not need the model. */
@@ -98,6 +98,7 @@ VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_dataset_open(const struct vitlrp_model *model, const struct vitlrp_dataset_options *options,
                     struct vitlrp_dataset **dataset, struct vitlrp_error *error);
 
+/* Releases the dataset and the strings that it has described. */
 VITLRP_API void vitlrp_dataset_close(struct vitlrp_dataset *dataset);
 
 struct vitlrp_dataset_info {
@@ -109,7 +110,9 @@ struct vitlrp_dataset_info {
     const char *sha256; /* of every name and label of the manifest (data/FORMATS.md) */
 };
 
-VITLRP_API void vitlrp_dataset_info_init(struct vitlrp_dataset_info *info);
+/* Before vitlrp_dataset_describe, which fills it; sha256 lives as long as the dataset. */
+#define vitlrp_dataset_info_init(info) vitlrp_dataset_info_init_sized((info), sizeof *(info))
+VITLRP_API void vitlrp_dataset_info_init_sized(struct vitlrp_dataset_info *info, size_t size);
 VITLRP_API void vitlrp_dataset_describe(const struct vitlrp_dataset *dataset,
                                         struct vitlrp_dataset_info *info);
 
@@ -118,6 +121,7 @@ struct vitlrp_dataset_image {
     const char *id;   /* relative to the dataset's folder; of a list, the path */
     size_t index;     /* in the manifest */
     int32_t label;    /* output; -1 without one that the model knows */
+    int32_t reserved[3];
 };
 
 /* The image at a place of the shard; USAGE beyond the last. Any thread. */
@@ -159,6 +163,7 @@ VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_evaluation_compare(struct vitlrp_evaluation *evaluation, const char *reference,
                           struct vitlrp_error *error);
 
+/* Releases the evaluation and the strings that it has described. */
 VITLRP_API void vitlrp_evaluation_close(struct vitlrp_evaluation *evaluation);
 
 struct vitlrp_evaluation_info {
@@ -177,19 +182,15 @@ struct vitlrp_evaluation_info {
     size_t audited; /* images whose curves were computed in fp32 too, failed ones excluded */
 };
 
-VITLRP_API void vitlrp_evaluation_info_init(struct vitlrp_evaluation_info *info);
+/* Before vitlrp_evaluation_describe, which fills it; its strings live as long as the evaluation. */
+#define vitlrp_evaluation_info_init(info) vitlrp_evaluation_info_init_sized((info), sizeof *(info))
+VITLRP_API void vitlrp_evaluation_info_init_sized(struct vitlrp_evaluation_info *info, size_t size);
 VITLRP_API void vitlrp_evaluation_describe(const struct vitlrp_evaluation *evaluation,
                                            struct vitlrp_evaluation_info *info);
 
 /* The methods that were run, in that order: 0 to info.methods - 1, NULL beyond. */
 VITLRP_API const char *vitlrp_evaluation_method(const struct vitlrp_evaluation *evaluation,
                                                 size_t index);
-
-/* A mean over n images with its 95 % bootstrap interval; NAN for n = 0. */
-struct vitlrp_statistic {
-    double mean, lo, hi;
-    size_t n;
-};
 
 /* A metric of a method: "delta_logit", "delta_prob", "morf_logit", "morf_prob", "lerf_logit",
  * "lerf_prob", "aopc_logit", "aopc_prob", "insertion", "deletion", "pointing", "mass" or "rank"; or
@@ -199,13 +200,6 @@ VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_evaluation_metric(const struct vitlrp_evaluation *evaluation, const char *method,
                          const char *metric, struct vitlrp_statistic *statistic,
                          struct vitlrp_error *error);
-
-/* What bf16 has changed, over the audited images: value in bf16 - value in fp32. NAN for n = 0. */
-struct vitlrp_audit {
-    double mean, mean_abs, max_abs; /* of the differences */
-    double per_half_width; /* |mean|, to half the width of the metric's interval over all images */
-    size_t n;
-};
 
 /* "delta_logit", "delta_prob", "morf_logit", "morf_prob", "lerf_logit" or "lerf_prob" of a method;
  * n = 0 if the curves are in fp32. USAGE for another name or a method that was not run. */
@@ -258,7 +252,10 @@ struct vitlrp_tune_options {
     void *user;
 };
 
-VITLRP_API void vitlrp_tune_options_init(struct vitlrp_tune_options *options);
+/* Every field is NULL. */
+#define vitlrp_tune_options_init(options)                                                          \
+    vitlrp_tune_options_init_sized((options), sizeof *(options))
+VITLRP_API void vitlrp_tune_options_init_sized(struct vitlrp_tune_options *options, size_t size);
 
 struct vitlrp_tune_result {
     size_t struct_size;
@@ -270,7 +267,9 @@ struct vitlrp_tune_result {
     struct vitlrp_statistic gain; /* tuned - preset there, paired */
 };
 
-VITLRP_API void vitlrp_tune_result_init(struct vitlrp_tune_result *result);
+/* Before vitlrp_tune, which fills it. */
+#define vitlrp_tune_result_init(result) vitlrp_tune_result_init_sized((result), sizeof *(result))
+VITLRP_API void vitlrp_tune_result_init_sized(struct vitlrp_tune_result *result, size_t size);
 
 /* Searches the gamma of each kind of layer for the largest Delta on the calibration images, coarse
  * to fine, and measures the gain on images that the search has not seen. CANCELLED if the observer
@@ -283,20 +282,22 @@ vitlrp_tune(const struct vitlrp_model *model, const struct vitlrp_tune_options *
 
 struct vitlrp_eval_cost {
     size_t struct_size;
-    int32_t images;           /* in: 0: one for each thread; default 50; out: how many there were */
-    int32_t methods, steps;   /* in: defaults 8, 28 */
-    int32_t threads;          /* in: 0: one per available processor; out: how many there were */
-    const char *backend;      /* in: as of sessions; out: its name, a constant */
-    size_t points;            /* out: inputs that were computed, by either side */
+    int32_t images;         /* in: 0: one for each thread; default 50; out: how many there were */
+    int32_t methods, steps; /* in: defaults 8, 28 */
+    int32_t threads;        /* in: 0: one per available processor; out: how many there were */
+    enum vitlrp_precision precision; /* in: of the evaluator, FP32 or BF16; the plain inputs are in
+                                        fp32; out: that was in use */
+    const char *backend;             /* in: as of sessions; out: its name, a constant */
+    size_t points;                   /* out: inputs that were computed, by either side */
     double evaluator_seconds; /* out: thread seconds of the curves, orders and masks included */
     double plain_seconds;     /* out: of as many inputs in whole batches */
     size_t single_points;     /* out: inputs that a session of one thread computed one by one */
     double single_seconds;    /* out: of those */
-    enum vitlrp_precision precision; /* in: of the evaluator, FP32 or BF16; the plain inputs are in
-                                        fp32; out: that was in use */
 };
 
-VITLRP_API void vitlrp_eval_cost_init(struct vitlrp_eval_cost *cost);
+/* The defaults above. */
+#define vitlrp_eval_cost_init(cost) vitlrp_eval_cost_init_sized((cost), sizeof *(cost))
+VITLRP_API void vitlrp_eval_cost_init_sized(struct vitlrp_eval_cost *cost, size_t size);
 
 /* Measures what the evaluator's forward passes cost against plain ones, in batches and one by one,
  * on made-up images: the yardstick of `vitlrp bench --eval`. */

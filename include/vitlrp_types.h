@@ -1,6 +1,6 @@
 /* vitlrp: the enumerations and plain records that the public headers and the library's own layers
- * share. vitlrp.h includes it; a program includes that. Nothing here has a struct_size:
- * enumerations gain values at their end only, records never change within a binary interface.
+ * share. vitlrp.h includes it; a program includes that. vitlrp.h says how records grow.
+ * Enumerations gain values at their end only.
  */
 #ifndef VITLRP_TYPES_H
 #define VITLRP_TYPES_H
@@ -68,6 +68,7 @@ struct vitlrp_preprocess {
     int32_t crop_width;
     float mean[3];
     float std[3];
+    int32_t reserved[5]; /* 0 */
 };
 
 /* Where the model input lies on the photograph, in photograph pixels (fractions possible). */
@@ -86,6 +87,7 @@ struct vitlrp_image_limits {
     size_t max_codec_bytes;    /* of JPEG's own buffers, beside the picture; default 1 GiB */
     int32_t max_jpeg_scans;    /* default 100 */
     int32_t max_jpeg_warnings; /* that do not mean wrong pixels; default 100 */
+    int64_t reserved[4];       /* 0 */
 };
 
 /* ---- Models ---- */
@@ -99,6 +101,7 @@ struct vitlrp_model_limits {
     size_t max_zip_entries;    /* default 10000 */
     size_t max_pickle_opcodes; /* default 1 million; a hundredth of it on the pickle's stack and a
                                   tenth in its memo */
+    int64_t reserved[4];       /* 0 */
 };
 
 /* Arithmetic of the products with the weights of the blocks; everything else is float32. */
@@ -114,6 +117,25 @@ enum vitlrp_precision {
 enum vitlrp_attention_rule {
     VITLRP_ATTENTION_ATTNLRP, /* relevance flows through the softmax (AttnLRP) */
     VITLRP_ATTENTION_CP       /* attention weights are constants (CP-LRP) */
+};
+
+/* Kinds of linear layers that have a gamma of their own: VITLRP_ROLE_CONV (patch embedding), _QKV,
+ * _PROJ, _FC1, _FC2, _HEAD; more may follow. */
+enum vitlrp_role {
+#define VITLRP_ROLE(constant, name, text) VITLRP_ROLE_##constant,
+#include "vitlrp_roles.def"
+#undef VITLRP_ROLE
+    VITLRP_ROLE_COUNT
+};
+
+/* Room for the gammas of roles to come. */
+#define VITLRP_ROLES_MAX 16
+
+/* Rule parameters. A gamma is 0 (LRP-0), positive, or INFINITY (z+ like). See vit/RULES.md. */
+struct vitlrp_rules {
+    enum vitlrp_attention_rule attention;
+    float gamma[VITLRP_ROLES_MAX]; /* by enum vitlrp_role; 0 beyond the last */
+    float epsilon;                 /* stabiliser of the layers whose gamma is 0; 0: none */
 };
 
 /* What is explained: the sum of weight * logit[output]. One target of weight 1 explains a class; a
@@ -143,6 +165,18 @@ enum vitlrp_method_reads {
 
 enum vitlrp_head_fusion { VITLRP_FUSE_MEAN, VITLRP_FUSE_MAX, VITLRP_FUSE_MIN };
 
+/* What to run, and how. A method reads only what vitlrp_method_info.reads says. */
+struct vitlrp_method_options {
+    size_t struct_size;
+    const char *method; /* a name of the table */
+    struct vitlrp_rules rules;
+    enum vitlrp_head_fusion head_fusion;
+    double discard_ratio; /* share of the smallest attention entries left out, 0 <= ratio < 1 */
+    int32_t samples;      /* 1 to 1000000 */
+    double noise;         /* standard deviation as a share of the input's range */
+    uint64_t seed;
+};
+
 /* ---- Pictures ---- */
 
 enum vitlrp_style {
@@ -171,6 +205,26 @@ enum vitlrp_eval_target {
     VITLRP_EVAL_PREDICTED, /* explain the predicted class */
     VITLRP_EVAL_LABEL      /* explain the label; images whose label the model does not know are left
                               out */
+};
+
+/* Called by any thread of a run, by one at a time. NULL functions are not called. */
+struct vitlrp_eval_observer {
+    void (*progress)(void *user, size_t done, size_t total, size_t failed); /* after every image */
+    int32_t (*cancelled)(void *user); /* before every image; not 0: begin no more */
+    void *user;
+};
+
+/* A mean over n images with its 95 % bootstrap interval; NAN for n = 0. */
+struct vitlrp_statistic {
+    double mean, lo, hi;
+    size_t n;
+};
+
+/* What bf16 has changed, over the audited images: value in bf16 - value in fp32. NAN for n = 0. */
+struct vitlrp_audit {
+    double mean, mean_abs, max_abs; /* of the differences */
+    double per_half_width; /* |mean|, to half the width of the metric's interval over all images */
+    size_t n;
 };
 
 #endif

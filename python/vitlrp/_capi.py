@@ -35,6 +35,7 @@ ENUMS = {
     "interpolation": ("bilinear", "bicubic"),
     "precision": ("fp32", "mixed", "bf16"),
     "attention_rule": ("attnlrp", "cp"),
+    "role": ("conv", "qkv", "proj", "fc1", "fc2", "head"),
     "head_fusion": ("mean", "max", "min"),
     "style": ("overlay", "heat", "panel"),
     "upsample": ("nearest", "bilinear", "bicubic"),
@@ -42,6 +43,9 @@ ENUMS = {
     "replacement": ("zero", "black", "mean", "blur", "noise", "road"),
     "eval_target": ("predicted", "label"),
 }  # fmt: skip
+
+# Gammas in a record, used or not.
+ROLES_MAX = 16
 
 # The flags of enum vitlrp_method_reads.
 METHOD_READS = {"rules": 1, "head_fusion": 2, "samples": 4, "noise": 8, "seed": 16}
@@ -85,6 +89,7 @@ class Preprocess(Structure):
         ("crop_width", c_int32),
         ("mean", c_float * 3),
         ("std", c_float * 3),
+        ("reserved", c_int32 * 5),
     ]
 
 
@@ -109,6 +114,7 @@ class ImageLimits(Structure):
         ("max_codec_bytes", c_size_t),
         ("max_jpeg_scans", c_int32),
         ("max_jpeg_warnings", c_int32),
+        ("reserved", c_int64 * 4),
     ]
 
 
@@ -127,6 +133,7 @@ class ImageInfo(Structure):
         ("orientation", c_int32),
         ("format", c_char_p),
         ("rgb", POINTER(c_uint8)),
+        ("reserved", c_void_p * 2),
     ]
 
 
@@ -137,6 +144,7 @@ class ModelLimits(Structure):
         ("max_tensors", c_size_t),
         ("max_zip_entries", c_size_t),
         ("max_pickle_opcodes", c_size_t),
+        ("reserved", c_int64 * 4),
     ]
 
 
@@ -175,7 +183,13 @@ class ModelInfo(Structure):
 
 
 class Class(Structure):
-    _fields_ = [("output", c_int32), ("index", c_int32), ("wnid", c_char_p), ("label", c_char_p)]
+    _fields_ = [
+        ("output", c_int32),
+        ("index", c_int32),
+        ("wnid", c_char_p),
+        ("label", c_char_p),
+        ("reserved", c_void_p * 2),
+    ]
 
 
 class SessionOptions(Structure):
@@ -190,7 +204,7 @@ class SessionOptions(Structure):
         ("methods", c_char_p),
         ("attributions", c_int32),
         ("precision", c_int),
-        ("passes", c_int32),
+        ("passes", c_int64),
     ]
 
 
@@ -213,14 +227,8 @@ class SessionInfo(Structure):
 
 class Rules(Structure):
     _fields_ = [
-        ("struct_size", c_size_t),
         ("attention", c_int),
-        ("gamma_conv", c_float),
-        ("gamma_qkv", c_float),
-        ("gamma_proj", c_float),
-        ("gamma_fc1", c_float),
-        ("gamma_fc2", c_float),
-        ("gamma_head", c_float),
+        ("gamma", c_float * ROLES_MAX),
         ("epsilon", c_float),
     ]
 
@@ -290,15 +298,7 @@ class Map(Structure):
 
 
 class RuleChanges(Structure):
-    _fields_ = [
-        ("gamma_conv", c_float),
-        ("gamma_qkv", c_float),
-        ("gamma_proj", c_float),
-        ("gamma_fc1", c_float),
-        ("gamma_fc2", c_float),
-        ("gamma_head", c_float),
-        ("epsilon", c_float),
-    ]
+    _fields_ = [("gamma", c_float * ROLES_MAX), ("epsilon", c_float)]
 
 
 class EvalObserver(Structure):
@@ -374,7 +374,7 @@ _report = (c_int, (EvaluationPointer, *_text_out))
 FUNCTIONS = {
     "vitlrp_version": (c_char_p, ()),
     "vitlrp_free": (None, (c_void_p,)),
-    "vitlrp_image_options_init": (None, (POINTER(ImageOptions),)),
+    "vitlrp_image_options_init_sized": (None, (POINTER(ImageOptions), c_size_t)),
     "vitlrp_image_open": (
         c_int,
         (c_char_p, POINTER(ImageOptions), POINTER(ImagePointer), POINTER(Error)),
@@ -408,7 +408,7 @@ FUNCTIONS = {
         c_int,
         (POINTER(Preprocess), ImagePointer, POINTER(c_float), POINTER(Error)),
     ),
-    "vitlrp_model_options_init": (None, (POINTER(ModelOptions),)),
+    "vitlrp_model_options_init_sized": (None, (POINTER(ModelOptions), c_size_t)),
     "vitlrp_model_open": (
         c_int,
         (c_char_p, POINTER(ModelOptions), POINTER(ModelPointer), POINTER(Error)),
@@ -418,42 +418,34 @@ FUNCTIONS = {
         (POINTER(ModelOptions), POINTER(ModelPointer), POINTER(Error)),
     ),
     "vitlrp_model_close": (None, (ModelPointer,)),
-    "vitlrp_model_info_init": (None, (POINTER(ModelInfo),)),
+    "vitlrp_model_info_init_sized": (None, (POINTER(ModelInfo), c_size_t)),
     "vitlrp_model_describe": (None, (ModelPointer, POINTER(ModelInfo))),
     "vitlrp_model_preprocess": (None, (ModelPointer, POINTER(Preprocess))),
     "vitlrp_model_sha256": (c_int, (ModelPointer, c_char_p, POINTER(Error))),
     "vitlrp_model_class": (c_int, (ModelPointer, c_int32, POINTER(Class), POINTER(Error))),
     "vitlrp_model_find_class": (c_int, (ModelPointer, c_char_p, POINTER(Class), POINTER(Error))),
-    "vitlrp_session_options_init": (None, (POINTER(SessionOptions),)),
+    "vitlrp_session_options_init_sized": (None, (POINTER(SessionOptions), c_size_t)),
     "vitlrp_session_open": (
         c_int,
         (ModelPointer, POINTER(SessionOptions), POINTER(SessionPointer), POINTER(Error)),
     ),
     "vitlrp_session_close": (None, (SessionPointer,)),
-    "vitlrp_session_info_init": (None, (POINTER(SessionInfo),)),
+    "vitlrp_session_info_init_sized": (None, (POINTER(SessionInfo), c_size_t)),
     "vitlrp_session_describe": (None, (SessionPointer, POINTER(SessionInfo))),
     "vitlrp_session_forward": (
         c_int,
         (SessionPointer, POINTER(c_float), POINTER(c_float), POINTER(Error)),
     ),
-    "vitlrp_relevance_init": (None, (POINTER(Relevance),)),
+    "vitlrp_relevance_init_sized": (None, (POINTER(Relevance), c_size_t)),
     "vitlrp_ledger_length": (c_size_t, (ModelPointer,)),
-    "vitlrp_session_relevance": (
-        c_int,
-        (
-            SessionPointer,
-            POINTER(Target),
-            c_size_t,
-            POINTER(Rules),
-            POINTER(Relevance),
-            POINTER(Error),
-        ),
-    ),
     "vitlrp_method_count": (c_size_t, ()),
     "vitlrp_method_name": (c_char_p, (c_size_t,)),
-    "vitlrp_method_info_init": (None, (POINTER(MethodInfo),)),
+    "vitlrp_method_info_init_sized": (None, (POINTER(MethodInfo), c_size_t)),
     "vitlrp_method_describe": (c_int, (c_char_p, POINTER(MethodInfo), POINTER(Error))),
-    "vitlrp_method_options_init": (c_int, (POINTER(MethodOptions), c_char_p, POINTER(Error))),
+    "vitlrp_method_options_init_sized": (
+        c_int,
+        (POINTER(MethodOptions), c_size_t, c_char_p, POINTER(Error)),
+    ),
     "vitlrp_session_attribute": (
         c_int,
         (
@@ -465,7 +457,7 @@ FUNCTIONS = {
             POINTER(Error),
         ),
     ),
-    "vitlrp_render_options_init": (None, (POINTER(RenderOptions),)),
+    "vitlrp_render_options_init_sized": (None, (POINTER(RenderOptions), c_size_t)),
     "vitlrp_render": (
         c_int,
         (
@@ -479,7 +471,7 @@ FUNCTIONS = {
         ),
     ),
     "vitlrp_rule_changes_init": (None, (POINTER(RuleChanges),)),
-    "vitlrp_eval_options_init": (None, (POINTER(EvalOptions),)),
+    "vitlrp_eval_options_init_sized": (None, (POINTER(EvalOptions), c_size_t)),
     "vitlrp_evaluate": (
         c_int,
         (ModelPointer, POINTER(EvalOptions), POINTER(EvaluationPointer), POINTER(Error)),
@@ -493,7 +485,7 @@ FUNCTIONS = {
         (POINTER(EvaluationPointer), c_size_t, POINTER(EvaluationPointer), POINTER(Error)),
     ),
     "vitlrp_evaluation_close": (None, (EvaluationPointer,)),
-    "vitlrp_evaluation_info_init": (None, (POINTER(EvaluationInfo),)),
+    "vitlrp_evaluation_info_init_sized": (None, (POINTER(EvaluationInfo), c_size_t)),
     "vitlrp_evaluation_describe": (None, (EvaluationPointer, POINTER(EvaluationInfo))),
     "vitlrp_evaluation_method": (c_char_p, (EvaluationPointer, c_size_t)),
     "vitlrp_evaluation_metric": (

@@ -46,7 +46,7 @@ class Explaining:
     ) -> None:
         self._model, self._session = model, session
         self._source, self._method, self._options = source, method, options
-        info = new_record(_capi.SessionInfo, lib.vitlrp_session_info_init)
+        info = new_record(_capi.SessionInfo, lib.vitlrp_session_info_init_sized)
         lib.vitlrp_session_describe(session, ctypes.byref(info))
         self._grid = info.grid_height, info.grid_width
         self.precision = _capi.ENUMS["precision"][info.precision]  # in use
@@ -81,7 +81,7 @@ class Explaining:
         )
 
     def _explain(self, target: Class, versus: Class | None, level: str) -> Explanation:
-        relevance = new_record(_capi.Relevance, lib.vitlrp_relevance_init)
+        relevance = new_record(_capi.Relevance, lib.vitlrp_relevance_init_sized)
         pixels = None
         if level == "pixel":
             pixels = np.empty(self._source.values.shape, np.float32)
@@ -119,14 +119,14 @@ class Explaining:
         if versus is not None:
             targets.append(_capi.Target(versus.output, -1.0))
         what: Any = (self._session, (_capi.Target * len(targets))(*targets), len(targets))
-        if not self._method.has_ledger:
-            options = ctypes.byref(self._options)
-            call(lib.vitlrp_session_attribute, *what, options, ctypes.byref(relevance))
+        ledger = None
+        if self._method.has_ledger:
+            ledger = (_capi.LedgerEntry * lib.vitlrp_ledger_length(self._model))()
+            relevance.ledger = ledger
+        options = ctypes.byref(self._options)
+        call(lib.vitlrp_session_attribute, *what, options, ctypes.byref(relevance))
+        if ledger is None:
             return None
-        ledger = (_capi.LedgerEntry * lib.vitlrp_ledger_length(self._model))()
-        relevance.ledger = ledger
-        rules = ctypes.byref(self._options.rules)
-        call(lib.vitlrp_session_relevance, *what, rules, ctypes.byref(relevance))
         return tuple(LedgerEntry(e.block, e.kind.decode(), e.absorbed) for e in ledger)
 
 

@@ -10,15 +10,12 @@ from typing import Any, TypeVar
 from . import _capi, errors
 
 VARIABLE = "VITLRP_LIBRARY"
-NAMES = ("libvitlrp.so.0", "libvitlrp.so")
+NAMES = ("libvitlrp.so.1", "libvitlrp.so")
 
 _ADVICE = (
     f"build and install vitlrp (make install, then ldconfig), or set {VARIABLE} to the file, "
     f"as {VARIABLE}=build/src/api/libvitlrp.so"
 )
-
-# Room behind a structure for the fields that a newer library knows and this package does not.
-_SPARE_BYTES = 1024
 
 _Record = TypeVar("_Record", bound=ctypes.Structure)
 
@@ -86,20 +83,14 @@ def call(function: Any, *arguments: Any) -> None:
 def new_record(kind: type[_Record], init: Any, *arguments: Any) -> _Record:
     """A record with a struct_size as the library's own `init` fills it.
 
-    It lies at the beginning of a larger buffer, so that a library with more fields than this
-    package knows finds room for them, with its defaults; one with fewer is refused.
+    Libraries of other versions know more fields or fewer: the size tells them what this package
+    knows.
     """
-    buffer = ctypes.create_string_buffer(ctypes.sizeof(kind) + _SPARE_BYTES)
-    record = kind.from_buffer(buffer)
+    record = kind()
     if init.restype is None:
-        init(ctypes.byref(record), *arguments)
+        init(ctypes.byref(record), ctypes.sizeof(kind), *arguments)
     else:
-        call(init, ctypes.byref(record), *arguments)
-    if not ctypes.sizeof(kind) <= record.struct_size <= len(buffer):
-        raise errors.LibraryError(
-            f"{lib._name} (version {version()}) does not fit this package: {kind.__name__} has "
-            f"{record.struct_size} bytes there and {ctypes.sizeof(kind)} here; {_ADVICE}"
-        )
+        call(init, ctypes.byref(record), ctypes.sizeof(kind), *arguments)
     return record
 
 

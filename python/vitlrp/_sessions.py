@@ -68,7 +68,7 @@ class SessionPool:
         return None
 
     def _open(self, settings: SessionSettings) -> Handle:
-        options = new_record(_capi.SessionOptions, lib.vitlrp_session_options_init)
+        options = new_record(_capi.SessionOptions, lib.vitlrp_session_options_init_sized)
         options.threads = settings.threads
         options.input_height, options.input_width = settings.height, settings.width
         options.backend, options.precision = settings.backend, settings.precision

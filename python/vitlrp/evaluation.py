@@ -57,7 +57,7 @@ class Evaluation:
 
     def __init__(self, handle: Handle) -> None:
         """Evaluations come from Model.evaluate, read and merge."""
-        info = new_record(_capi.EvaluationInfo, lib.vitlrp_evaluation_info_init)
+        info = new_record(_capi.EvaluationInfo, lib.vitlrp_evaluation_info_init_sized)
         lib.vitlrp_evaluation_describe(handle.pointer, ctypes.byref(info))
         self._handle = handle
         self.methods: tuple[str, ...] = tuple(
@@ -243,7 +243,7 @@ class Settings:
 
     def record(self) -> _capi.EvalOptions:
         """For C; it keeps what it points to."""
-        options = new_record(_capi.EvalOptions, lib.vitlrp_eval_options_init)
+        options = new_record(_capi.EvalOptions, lib.vitlrp_eval_options_init_sized)
         options.dataset = _check.path("dataset", self.dataset)
         self._set_protocol(options)
         self._set_methods(options)
@@ -288,8 +288,7 @@ class Settings:
             raise UsageError(f"evaluate has no parameter {min(unknown)!r}")
         changes = _capi.RuleChanges()
         lib.vitlrp_rule_changes_init(ctypes.byref(changes))
-        for name, value in method.rule_values(self.rules).items():
-            setattr(changes, name, value)
+        method.set_rules(changes, method.rule_values(self.rules))
         options.rules = ctypes.pointer(changes)
 
 

@@ -103,7 +103,7 @@ class Explanation:
         data = self.encode(
             "png", style=style, cmap=cmap, upsample=upsample, opacity=opacity, scale=scale
         )
-        options = new_record(_capi.ImageOptions, lib.vitlrp_image_options_init)
+        options = new_record(_capi.ImageOptions, lib.vitlrp_image_options_init_sized)
         limits = options.limits
         limits.max_side, limits.max_pixels = _check.INT32_MAX, 2**63 - 1
         limits.max_file_bytes = len(data)
@@ -126,7 +126,7 @@ class Explanation:
         scale: float | None = None,
     ) -> bytes:
         """The picture as the bytes of a "png" or "jpeg" file; the rest as of picture()."""
-        options = new_record(_capi.RenderOptions, lib.vitlrp_render_options_init)
+        options = new_record(_capi.RenderOptions, lib.vitlrp_render_options_init_sized)
         options.style = _check.choice("style", style, "style")
         options.colormap = _check.text("cmap", cmap)
         options.upsample = _check.choice("upsample", upsample, "upsample")

@@ -132,7 +132,7 @@ def pixels_of_image(image: Handle) -> _check.Pixels:
 
 
 def _options(ignore_exif: bool) -> Any:
-    options = new_record(_capi.ImageOptions, lib.vitlrp_image_options_init)
+    options = new_record(_capi.ImageOptions, lib.vitlrp_image_options_init_sized)
     options.ignore_exif = int(ignore_exif)
     return ctypes.byref(options)
 

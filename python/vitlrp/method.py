@@ -11,9 +11,9 @@ from typing import Any, TypedDict, cast
 
 from . import _capi, _check
 from ._library import call, lib, new_record
-from .errors import FormatError, LibraryError, MismatchError, UsageError
+from .errors import FormatError, MismatchError, UsageError
 
-GAMMAS = ("gamma_conv", "gamma_qkv", "gamma_proj", "gamma_fc1", "gamma_fc2", "gamma_head")
+GAMMAS = tuple(f"gamma_{role}" for role in _capi.ENUMS["role"])
 _LINEAR = ("gamma_fc1", "gamma_fc2", "gamma_head")
 _SETTINGS_FORMAT = "vitlrp settings 1"
 
@@ -64,7 +64,7 @@ class Method:
 
 def describe(name: str) -> Method:
     """The method of that name; UsageError, listing them, for another."""
-    info = new_record(_capi.MethodInfo, lib.vitlrp_method_info_init)
+    info = new_record(_capi.MethodInfo, lib.vitlrp_method_info_init_sized)
     known = [lib.vitlrp_method_name(i) for i in range(lib.vitlrp_method_count())]
     wanted = _check.text("method", name)
     if wanted not in known:
@@ -102,6 +102,15 @@ def rule_values(changes: Mapping[str, Any]) -> dict[str, float]:
     return values
 
 
+def set_rules(rules: _capi.Rules | _capi.RuleChanges, values: Mapping[str, float]) -> None:
+    """Puts what rule_values gave into a record."""
+    for name, number in values.items():
+        if name == "epsilon":
+            rules.epsilon = number
+        else:
+            rules.gamma[GAMMAS.index(name)] = number
+
+
 def _set(options: _capi.MethodOptions, name: str, value: Any) -> None:
     if name == "head_fusion":
         options.head_fusion = _check.choice(name, value, "head_fusion")
@@ -117,10 +126,8 @@ def _set(options: _capi.MethodOptions, name: str, value: Any) -> None:
 
 def method_options(method: Method, changes: Mapping[str, Any]) -> _capi.MethodOptions:
     """The method's defaults with the changes over them; None leaves a default."""
-    init = lib.vitlrp_method_options_init
+    init = lib.vitlrp_method_options_init_sized
     options = new_record(_capi.MethodOptions, init, method.name.encode())
-    if options.rules.struct_size != ctypes.sizeof(_capi.Rules):
-        raise LibraryError("the library's rules have other fields than this package's")
     for name, value in changes.items():
         if name not in Parameters.__annotations__:
             raise UsageError(
@@ -133,8 +140,7 @@ def method_options(method: Method, changes: Mapping[str, Any]) -> _capi.MethodOp
             )
         if value is not None and name not in _READS["rules"]:
             _set(options, name, value)
-    for name, number in rule_values(changes).items():
-        setattr(options.rules, name, number)
+    set_rules(options.rules, rule_values(changes))
     return options
 
 
@@ -145,8 +151,10 @@ def parameters_in_use(method: Method, options: _capi.MethodOptions) -> dict[str,
         if name == "head_fusion":
             values[name] = _capi.ENUMS["head_fusion"][options.head_fusion]
         elif name in _READS["rules"]:
-            if name != "gamma_linear":
-                values[name] = _check.shortest(getattr(options.rules, name))
+            if name == "epsilon":
+                values[name] = _check.shortest(options.rules.epsilon)
+            elif name != "gamma_linear":
+                values[name] = _check.shortest(options.rules.gamma[GAMMAS.index(name)])
         else:
             values[name] = getattr(options, name)
     return values

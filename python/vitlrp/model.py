@@ -94,7 +94,7 @@ class Model:
         passes: int = 1,
         max_bytes: int | None = None,
     ) -> None:
-        options = new_record(_capi.ModelOptions, lib.vitlrp_model_options_init)
+        options = new_record(_capi.ModelOptions, lib.vitlrp_model_options_init_sized)
         options.log = logger()
         if heads is not None:
             options.heads = _check.whole("heads", heads, 1, _check.INT32_MAX)
@@ -402,7 +402,7 @@ def _class_of(found: _capi.Class) -> Class:
 
 
 def _describe(model: _capi.ModelPointer) -> ModelInfo:
-    info = new_record(_capi.ModelInfo, lib.vitlrp_model_info_init)
+    info = new_record(_capi.ModelInfo, lib.vitlrp_model_info_init_sized)
     lib.vitlrp_model_describe(model, ctypes.byref(info))
     found = {field.name: getattr(info, field.name) for field in dataclasses.fields(ModelInfo)}
     found["layer_norm_eps"] = _check.shortest(info.layer_norm_eps)

@@ -3,6 +3,7 @@
 #ifndef API_API_H
 #define API_API_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/status.h"
@@ -15,6 +16,11 @@
             return fail(error, VITLRP_USAGE, "%s: a NULL argument", __func__);                     \
         }                                                                                          \
     } while (0)
+
+/* USAGE unless every gamma is 0, positive or infinity, those beyond the last role are 0, and
+ * epsilon is from 0 and finite. changes: NAN is fine as well. */
+enum vitlrp_status api_check_gammas(const float gamma[VITLRP_ROLES_MAX], float epsilon,
+                                    bool changes, struct vitlrp_error *err);
 
 /* Processors that this process may run on. */
 size_t api_processors(void);

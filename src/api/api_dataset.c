@@ -1,45 +1,28 @@
 #include "api/api.h"
 #include "api/eval_setup.h"
+#include "api/growable.h"
+#include "api/handles.h"
 #include "base/mem.h"
 #include "eval/dataset.h"
 #include "vitlrp_eval.h"
-
-struct vitlrp_dataset {
-    struct dataset dataset;
-};
-
-void vitlrp_dataset_options_init(struct vitlrp_dataset_options *options) {
-    if (options == NULL) {
-        return;
-    }
-    *options = (struct vitlrp_dataset_options){.struct_size = sizeof *options, .shards = 1};
-}
-
-void vitlrp_dataset_info_init(struct vitlrp_dataset_info *info) {
-    if (info == NULL) {
-        return;
-    }
-    *info = (struct vitlrp_dataset_info){.struct_size = sizeof *info};
-}
 
 enum vitlrp_status vitlrp_dataset_open(const struct vitlrp_model *model,
                                        const struct vitlrp_dataset_options *options,
                                        struct vitlrp_dataset **dataset,
                                        struct vitlrp_error *error) {
+    struct vitlrp_dataset_options known;
     API_NEEDS(model != NULL && options != NULL && dataset != NULL, error);
-    if (options->struct_size != sizeof *options) {
-        return fail(error, VITLRP_USAGE, "dataset options were not initialised");
-    }
-    if (options->path == NULL) {
+    TRY(dataset_options_read(options, &known, error));
+    if (known.path == NULL) {
         return fail(error, VITLRP_USAGE, "a dataset needs a path");
     }
     const struct dataset_options wanted = {
-        .path = options->path,
-        .truth_path = options->truth,
-        .target = options->target,
-        .limit = options->limit,
-        .shard = options->shard,
-        .shards = options->shards,
+        .path = known.path,
+        .truth_path = known.truth,
+        .target = known.target,
+        .limit = known.limit,
+        .shard = known.shard,
+        .shards = known.shards,
         .classes = eval_classes(model),
     };
     struct vitlrp_dataset *opened = mem_calloc(1, sizeof *opened);
@@ -64,15 +47,16 @@ void vitlrp_dataset_close(struct vitlrp_dataset *dataset) {
 
 void vitlrp_dataset_describe(const struct vitlrp_dataset *dataset,
                              struct vitlrp_dataset_info *info) {
-    if (dataset == NULL || info == NULL) {
+    if (dataset == NULL) {
         return;
     }
     const struct dataset *inner = &dataset->dataset;
-    info->images = inner->count;
-    info->manifest = inner->manifest_count;
-    info->found = inner->found;
-    info->skipped = inner->skipped;
-    info->sha256 = inner->manifest_sha256;
+    struct vitlrp_dataset_info known = {.images = inner->count,
+                                        .manifest = inner->manifest_count,
+                                        .found = inner->found,
+                                        .skipped = inner->skipped,
+                                        .sha256 = inner->manifest_sha256};
+    dataset_info_write(&known, info);
 }
 
 enum vitlrp_status vitlrp_dataset_image_at(const struct vitlrp_dataset *dataset, size_t place,

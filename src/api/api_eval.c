@@ -2,41 +2,14 @@
 #include <string.h>
 
 #include "api/api.h"
-#include "api/eval_private.h"
 #include "api/eval_setup.h"
+#include "api/growable.h"
+#include "api/handles.h"
 #include "base/mem.h"
 #include "eval/audit.h"
 #include "eval/eval_bench.h"
 #include "eval/merge.h"
 #include "eval/report.h"
-
-void vitlrp_evaluation_info_init(struct vitlrp_evaluation_info *info) {
-    if (info == NULL) {
-        return;
-    }
-    *info = (struct vitlrp_evaluation_info){.struct_size = sizeof *info};
-}
-
-struct vitlrp_statistic eval_statistic(const struct statistic *statistic) {
-    return (struct vitlrp_statistic){statistic->mean, statistic->lo, statistic->hi, statistic->n};
-}
-
-static bool ask_cancelled(void *user) {
-    const struct vitlrp_eval_observer *observer = user;
-    return observer->cancelled != NULL && observer->cancelled(observer->user) != 0;
-}
-
-static void tell_progress(void *user, size_t done, size_t total, size_t failed) {
-    const struct vitlrp_eval_observer *observer = user;
-    if (observer->progress != NULL) {
-        observer->progress(observer->user, done, total, failed);
-    }
-}
-
-struct evaluate_observer eval_observer(const struct vitlrp_eval_observer *observer) {
-    return (struct evaluate_observer){
-        .progress = tell_progress, .cancelled = ask_cancelled, .user = (void *) observer};
-}
 
 /* An evaluation around a record, which it takes over, failing or not. */
 static enum vitlrp_status wrap(struct record *record, struct vitlrp_evaluation **out,
@@ -63,7 +36,7 @@ static enum vitlrp_status run(struct eval_setup *setup, struct vitlrp_evaluation
     struct evaluation evaluation = {0};
     struct record record;
     const struct dataset *dataset = &setup->dataset;
-    setup->evaluate.observer = eval_observer(&setup->options.observer);
+    setup->evaluate.observer = setup->options.observer;
     TRY(evaluate_run(&setup->evaluate, dataset->items, dataset->count, &evaluation, err));
     TRY(eval_record(setup, &evaluation, &record, err));
     return wrap(&record, out, err);
@@ -175,12 +148,11 @@ const char *vitlrp_evaluation_method(const struct vitlrp_evaluation *evaluation,
 
 void vitlrp_evaluation_describe(const struct vitlrp_evaluation *evaluation,
                                 struct vitlrp_evaluation_info *info) {
-    if (evaluation == NULL || info == NULL) {
+    if (evaluation == NULL) {
         return;
     }
     const struct evaluation *inner = &evaluation->record.evaluation;
-    *info = (struct vitlrp_evaluation_info){
-        .struct_size = sizeof *info,
+    struct vitlrp_evaluation_info known = {
         .images = inner->image_count,
         .failed = record_failed(&evaluation->record),
         .manifest = inner->manifest_count,
@@ -193,16 +165,18 @@ void vitlrp_evaluation_describe(const struct vitlrp_evaluation *evaluation,
         .precision = inner->precision,
         .audited = audit_images(inner),
     };
-    for (size_t i = 0; i < inner->image_count && info->first_error == NULL; i++) {
+    for (size_t i = 0; i < inner->image_count && known.first_error == NULL; i++) {
         if (inner->images[i].message != NULL) {
-            info->first_error = inner->images[i].message;
-            info->first_failed = inner->images[i].id;
+            known.first_error = inner->images[i].message;
+            known.first_failed = inner->images[i].id;
         }
     }
+    evaluation_info_write(&known, info);
 }
 
 /* The statistic of that name in a method's row; NULL if there is none. */
-static const struct statistic *find_statistic(const struct summary_method *row, const char *name) {
+static const struct vitlrp_statistic *find_statistic(const struct summary_method *row,
+                                                     const char *name) {
     static const char PAIRED[] = "paired_";
     for (int i = 0; i < EVAL_METRIC_COUNT; i++) {
         if (strcmp(eval_metric_name((enum eval_metric) i), name) == 0) {
@@ -230,11 +204,12 @@ enum vitlrp_status vitlrp_evaluation_metric(const struct vitlrp_evaluation *eval
     if (row >= evaluation->summary.method_count) {
         return fail(error, VITLRP_USAGE, "no such method was run: %.60s", method);
     }
-    const struct statistic *found = find_statistic(&evaluation->summary.methods[row], metric);
+    const struct vitlrp_statistic *found =
+        find_statistic(&evaluation->summary.methods[row], metric);
     if (found == NULL) {
         return fail(error, VITLRP_USAGE, "no such metric: %.60s", metric);
     }
-    *statistic = eval_statistic(found);
+    *statistic = *found;
     return VITLRP_OK;
 }
 
@@ -249,10 +224,8 @@ enum vitlrp_status vitlrp_evaluation_audit(const struct vitlrp_evaluation *evalu
     for (int i = 0; i < AUDIT_METRICS; i++) {
         enum eval_metric which = (enum eval_metric) i;
         if (strcmp(eval_metric_name(which), metric) == 0) {
-            struct audit found = audit_measure(&evaluation->record.evaluation, row, which,
-                                               &evaluation->summary.methods[row].metrics[which]);
-            *audit = (struct vitlrp_audit){found.mean, found.mean_abs, found.max_abs,
-                                           found.per_half_width, found.n};
+            *audit = audit_measure(&evaluation->record.evaluation, row, which,
+                                   &evaluation->summary.methods[row].metrics[which]);
             return VITLRP_OK;
         }
     }
@@ -307,49 +280,39 @@ enum vitlrp_status vitlrp_evaluation_table(const struct vitlrp_evaluation *evalu
     return report_hand_over(VITLRP_OK, &text, data, size, error);
 }
 
-void vitlrp_eval_cost_init(struct vitlrp_eval_cost *cost) {
-    if (cost == NULL) {
-        return;
-    }
-    *cost = (struct vitlrp_eval_cost){
-        .struct_size = sizeof *cost, .images = 50, .methods = 8, .steps = 28, .backend = "auto"};
-}
-
 enum vitlrp_status vitlrp_eval_measure(const struct vitlrp_model *model,
                                        struct vitlrp_eval_cost *cost, struct vitlrp_error *error) {
     struct eval_bench_result result;
+    struct vitlrp_eval_cost known;
     API_NEEDS(model != NULL && cost != NULL, error);
-    if (cost->struct_size != sizeof *cost) {
-        return fail(error, VITLRP_USAGE,
-                    "vitlrp_eval_measure: the record of costs was not "
-                    "initialised");
-    }
-    if (cost->precision != VITLRP_PRECISION_FP32 && cost->precision != VITLRP_PRECISION_BF16) {
+    TRY(eval_cost_read(cost, &known, error));
+    if (known.precision != VITLRP_PRECISION_FP32 && known.precision != VITLRP_PRECISION_BF16) {
         return fail(error, VITLRP_USAGE, "the forward passes of an evaluation are in fp32 or bf16");
     }
-    if (cost->images < 0 || cost->methods < 1 || cost->steps < 1 || cost->threads < 0) {
+    if (known.images < 0 || known.methods < 1 || known.steps < 1 || known.threads < 0) {
         return fail(error, VITLRP_USAGE,
                     "methods and steps must be at least 1, images and threads not negative");
     }
     struct eval_bench_options options = {.model = model->vit,
-                                         .threads = cost->threads > 0 ? (size_t) cost->threads
+                                         .threads = known.threads > 0 ? (size_t) known.threads
                                                                       : api_processors(),
-                                         .backend = cost->backend == NULL ? "auto" : cost->backend,
-                                         .images = (size_t) cost->images,
-                                         .methods = (size_t) cost->methods,
-                                         .steps = cost->steps,
-                                         .precision = cost->precision};
+                                         .backend = known.backend == NULL ? "auto" : known.backend,
+                                         .images = (size_t) known.images,
+                                         .methods = (size_t) known.methods,
+                                         .steps = known.steps,
+                                         .precision = known.precision};
     enum vitlrp_status status = eval_bench_run(&options, &result, error);
     if (status == VITLRP_OK) {
-        cost->images = (int32_t) result.images;
-        cost->threads = (int32_t) result.threads;
-        cost->backend = result.backend;
-        cost->precision = result.precision;
-        cost->points = result.points;
-        cost->evaluator_seconds = result.evaluator_seconds;
-        cost->plain_seconds = result.plain_seconds;
-        cost->single_points = result.single_points;
-        cost->single_seconds = result.single_seconds;
+        known.images = (int32_t) result.images;
+        known.threads = (int32_t) result.threads;
+        known.backend = result.backend;
+        known.precision = result.precision;
+        known.points = result.points;
+        known.evaluator_seconds = result.evaluator_seconds;
+        known.plain_seconds = result.plain_seconds;
+        known.single_points = result.single_points;
+        known.single_seconds = result.single_seconds;
+        eval_cost_write(&known, cost);
     }
     return status;
 }

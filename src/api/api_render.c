@@ -4,7 +4,8 @@
 #include <string.h>
 
 #include "api/api.h"
-#include "api/image_private.h"
+#include "api/growable.h"
+#include "api/handles.h"
 #include "base/checked.h"
 #include "base/mem.h"
 #include "imgio/encode.h"
@@ -15,22 +16,10 @@
 #define TEXT_BYTES_MAX ((size_t) 1 << 20)
 #define RELEVANCE_MAX 1e30F /* beyond, interpolation could leave the range of float */
 
-void vitlrp_render_options_init(struct vitlrp_render_options *options) {
-    if (options == NULL) {
-        return;
-    }
-    *options = (struct vitlrp_render_options){.struct_size = sizeof *options,
-                                              .style = VITLRP_STYLE_OVERLAY,
-                                              .colormap = "bwr",
-                                              .upsample = VITLRP_UPSAMPLE_BILINEAR,
-                                              .opacity = -1.0F,
-                                              .format = VITLRP_PICTURE_PNG};
-}
-
 static enum vitlrp_status check_options(const struct vitlrp_render_options *options,
                                         struct vitlrp_error *err) {
-    if (options == NULL || options->struct_size != sizeof *options || options->colormap == NULL) {
-        return fail(err, VITLRP_USAGE, "render options not initialised");
+    if (options->colormap == NULL) {
+        return fail(err, VITLRP_USAGE, "render options without a colour map");
     }
     if (options->style < VITLRP_STYLE_OVERLAY || options->style > VITLRP_STYLE_PANEL ||
         options->upsample < VITLRP_UPSAMPLE_NEAREST ||
@@ -62,8 +51,8 @@ static bool is_within(double start, double span, int32_t size) {
 static enum vitlrp_status check_geometry(const struct vitlrp_image *image,
                                          const struct vitlrp_geometry *geometry,
                                          struct vitlrp_error *err) {
-    int32_t width = image->pixels.width;
-    int32_t height = image->pixels.height;
+    int32_t width = image->photograph.pixels.width;
+    int32_t height = image->photograph.pixels.height;
     if (geometry->image_width != width || geometry->image_height != height) {
         return fail(err, VITLRP_MISMATCH, "geometry of a photograph of %d x %d, not %d x %d",
                     geometry->image_width, geometry->image_height, width, height);
@@ -152,7 +141,6 @@ static enum vitlrp_status draw_and_encode(const struct vitlrp_image *image,
     float *values = NULL;
     struct image picture = {0};
     enum vitlrp_status status;
-    TRY(check_options(options, err));
     TRY(check_geometry(image, geometry, err));
     TRY(copy_map(map, geometry, &values, err));
     struct heatmap heatmap = {.values = values,
@@ -163,7 +151,7 @@ static enum vitlrp_status draw_and_encode(const struct vitlrp_image *image,
                               .span_x = geometry->width,
                               .span_y = geometry->height,
                               .filter = filter_of(options->upsample)};
-    TRY_GOTO(status, draw_style(&image->pixels, &heatmap, options, &picture, err), done);
+    TRY_GOTO(status, draw_style(&image->photograph.pixels, &heatmap, options, &picture, err), done);
     status = options->format == VITLRP_PICTURE_JPEG
                  ? encode_jpeg(&picture, options->comment, file, err)
                  : encode_png(&picture, options->comment, file, err);
@@ -178,13 +166,13 @@ enum vitlrp_status vitlrp_render(const struct vitlrp_image *image,
                                  const struct vitlrp_map *map,
                                  const struct vitlrp_render_options *options, unsigned char **data,
                                  size_t *size, struct vitlrp_error *error) {
+    struct vitlrp_render_options known;
     struct bytes file = {0};
-    if (image == NULL || geometry == NULL || map == NULL || data == NULL || size == NULL) {
-        return fail(error, VITLRP_USAGE,
-                    "vitlrp_render without an image, a geometry, a map or "
-                    "a place for the result");
-    }
-    enum vitlrp_status status = draw_and_encode(image, geometry, map, options, &file, error);
+    API_NEEDS(image != NULL && geometry != NULL && map != NULL && options != NULL, error);
+    API_NEEDS(data != NULL && size != NULL, error);
+    TRY(render_options_read(options, &known, error));
+    TRY(check_options(&known, error));
+    enum vitlrp_status status = draw_and_encode(image, geometry, map, &known, &file, error);
     if (status == VITLRP_OK) {
         *data = file.data;
         *size = file.size;

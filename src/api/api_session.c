@@ -1,16 +1,16 @@
-/* The public face of sessions and relevance: checks arguments, translates records, leaves the work
- * to vit. */
+/* The public face of sessions, methods and profiles: checks arguments, leaves the work to vit. */
 #define _GNU_SOURCE
 #include <math.h>
 #include <sched.h>
 #include <string.h>
 
 #include "api/api.h"
-#include "api/api_session.h"
-#include "api/model_private.h"
+#include "api/growable.h"
+#include "api/handles.h"
 #include "base/checked.h"
 #include "base/mem.h"
 #include "vit/math/engine.h"
+#include "vit/math/gemm.h"
 
 /* What a session can do if nothing is said. */
 static const char DEFAULT_METHODS[] = "attnlrp,cp-lrp,attnlrp-eps";
@@ -20,28 +20,6 @@ static const char DEFAULT_METHODS[] = "attnlrp,cp-lrp,attnlrp-eps";
 
 /* Most methods that a session may be opened for: more than there are. */
 #define MOST_METHODS 64
-
-void vitlrp_session_options_init(struct vitlrp_session_options *options) {
-    if (options == NULL) {
-        return;
-    }
-    *options = (struct vitlrp_session_options){
-        .struct_size = sizeof *options, .backend = "auto", .attributions = 1, .passes = 1};
-}
-
-void vitlrp_session_info_init(struct vitlrp_session_info *info) {
-    if (info == NULL) {
-        return;
-    }
-    *info = (struct vitlrp_session_info){.struct_size = sizeof *info};
-}
-
-void vitlrp_relevance_init(struct vitlrp_relevance *relevance) {
-    if (relevance == NULL) {
-        return;
-    }
-    *relevance = (struct vitlrp_relevance){.struct_size = sizeof *relevance};
-}
 
 size_t api_processors(void) {
     cpu_set_t set;
@@ -89,67 +67,56 @@ static enum vitlrp_status choose_methods(const char *names, struct chosen_option
     }
 }
 
-static enum vitlrp_status translate_options(const struct vitlrp_session_options *options,
-                                            struct chosen_options *out, struct vitlrp_error *err) {
-    struct vitlrp_session_options chosen;
-    vitlrp_session_options_init(&chosen);
-    if (options != NULL) {
-        if (options->struct_size != sizeof *options) {
-            return fail(err, VITLRP_USAGE, "session options were not initialised");
-        }
-        chosen = *options;
-    }
-    if (chosen.threads < 0 || chosen.threads > POOL_MAX_THREADS) {
+static enum vitlrp_status read_options(const struct vitlrp_session_options *options,
+                                       struct chosen_options *out, struct vitlrp_error *err) {
+    struct vitlrp_session_options known;
+    TRY(session_options_read(options, &known, err));
+    if (known.threads < 0 || known.threads > POOL_MAX_THREADS) {
         return fail(err, VITLRP_USAGE, "threads must be from 0 to %d", POOL_MAX_THREADS);
     }
-    if (chosen.input_height < 0 || chosen.input_width < 0) {
+    if (known.input_height < 0 || known.input_width < 0) {
         return fail(err, VITLRP_USAGE, "the input size must not be negative");
     }
-    if (chosen.precision < VITLRP_PRECISION_FP32 || chosen.precision > VITLRP_PRECISION_BF16) {
-        return fail(err, VITLRP_USAGE, "there is no precision %d", (int) chosen.precision);
+    if (known.precision < VITLRP_PRECISION_FP32 || known.precision > VITLRP_PRECISION_BF16) {
+        return fail(err, VITLRP_USAGE, "there is no precision %d", (int) known.precision);
     }
-    size_t threads = chosen.threads > 0 ? (size_t) chosen.threads : api_processors();
+    size_t threads = known.threads > 0 ? (size_t) known.threads : api_processors();
     out->options =
         (struct vit_attributor_options){.threads = size_min(threads, POOL_MAX_THREADS),
-                                        .input_height = chosen.input_height,
-                                        .input_width = chosen.input_width,
-                                        .keep_all_tokens = chosen.keep_all_tokens != 0,
-                                        .keep_totals = chosen.attributions > 1,
-                                        .backend = chosen.backend == NULL ? "auto" : chosen.backend,
+                                        .input_height = known.input_height,
+                                        .input_width = known.input_width,
+                                        .keep_all_tokens = known.keep_all_tokens != 0,
+                                        .keep_totals = known.attributions > 1,
+                                        .backend = known.backend == NULL ? "auto" : known.backend,
                                         .methods = out->methods,
-                                        .max_bytes = chosen.max_bytes,
-                                        .precision = chosen.precision,
-                                        .many_passes = chosen.passes >= MANY_PASSES};
-    return choose_methods(chosen.methods == NULL ? DEFAULT_METHODS : chosen.methods, out, err);
+                                        .max_bytes = known.max_bytes,
+                                        .precision = known.precision,
+                                        .many_passes = known.passes >= MANY_PASSES};
+    return choose_methods(known.methods == NULL ? DEFAULT_METHODS : known.methods, out, err);
 }
 
 enum vitlrp_status vitlrp_session_bytes(const struct vitlrp_model *model,
                                         const struct vitlrp_session_options *options, size_t *bytes,
                                         struct vitlrp_error *error) {
-    API_NEEDS(model != NULL && bytes != NULL, error);
     struct chosen_options chosen;
-    enum vitlrp_status status = translate_options(options, &chosen, error);
-    if (status == VITLRP_OK) {
-        status = vit_attributor_bytes(model->vit, &chosen.options, bytes, error);
-    }
-    return status;
+    API_NEEDS(model != NULL && bytes != NULL, error);
+    TRY(read_options(options, &chosen, error));
+    return vit_attributor_bytes(model->vit, &chosen.options, bytes, error);
 }
 
-/* Everything but the attributor. */
-static enum vitlrp_status allocate_records(struct vitlrp_session *session,
-                                           const struct vit_model *model,
-                                           struct vitlrp_error *err) {
+/* Opens the attributor, and room beside it. */
+static enum vitlrp_status fill(struct vitlrp_session *session, const struct vit_model *model,
+                               const struct vit_attributor_options *options,
+                               struct vitlrp_error *err) {
+    TRY(vit_attributor_open(model, options, &session->attributor, err));
+    session->vit = vit_attributor_session(session->attributor);
     struct vit_session_info info = vit_session_describe(session->vit);
     session->classes = (size_t) model->config.classes;
-    session->ledger_length = vit_ledger_length(model);
     session->pixels = 3 * (size_t) info.input_height * (size_t) info.input_width;
     session->patch_count = (size_t) info.grid_height * (size_t) info.grid_width;
-    session->targets = mem_calloc(session->classes, sizeof *session->targets);
-    session->ledger = mem_calloc(session->ledger_length, sizeof *session->ledger);
     session->input = mem_calloc(session->pixels, sizeof *session->input);
     session->patches = mem_calloc(session->patch_count, sizeof *session->patches);
-    if (session->targets == NULL || session->ledger == NULL || session->input == NULL ||
-        session->patches == NULL) {
+    if (session->input == NULL || session->patches == NULL) {
         return fail(err, VITLRP_NOMEM, "out of memory for a session");
     }
     return VITLRP_OK;
@@ -170,32 +137,25 @@ enum vitlrp_status vitlrp_session_open(const struct vitlrp_model *model,
                                        const struct vitlrp_session_options *options,
                                        struct vitlrp_session **session,
                                        struct vitlrp_error *error) {
-    API_NEEDS(model != NULL && session != NULL, error);
     struct chosen_options chosen;
-    enum vitlrp_status status = VITLRP_OK;
+    API_NEEDS(model != NULL && session != NULL, error);
+    TRY(read_options(options, &chosen, error));
     struct vitlrp_session *opened = mem_calloc(1, sizeof *opened);
     if (opened == NULL) {
-        status = fail(error, VITLRP_NOMEM, "out of memory for a session");
-        goto cleanup;
+        return fail(error, VITLRP_NOMEM, "out of memory for a session");
     }
-    TRY_GOTO(status, translate_options(options, &chosen, error), cleanup);
-    TRY_GOTO(status, vit_attributor_open(model->vit, &chosen.options, &opened->attributor, error),
-             cleanup);
-    opened->vit = vit_attributor_session(opened->attributor);
-    TRY_GOTO(status, allocate_records(opened, model->vit, error), cleanup);
+    enum vitlrp_status status = fill(opened, model->vit, &chosen.options, error);
+    if (status != VITLRP_OK) {
+        vitlrp_session_close(opened);
+        return status;
+    }
     *session = opened;
-    opened = NULL;
-
-cleanup:
-    vitlrp_session_close(opened);
-    return status;
+    return VITLRP_OK;
 }
 
 void vitlrp_session_close(struct vitlrp_session *session) {
     if (session != NULL) {
         vit_attributor_close(session->attributor);
-        mem_free(session->targets);
-        mem_free(session->ledger);
         mem_free(session->input);
         mem_free(session->patches);
         mem_free(session);
@@ -204,22 +164,22 @@ void vitlrp_session_close(struct vitlrp_session *session) {
 
 void vitlrp_session_describe(const struct vitlrp_session *session,
                              struct vitlrp_session_info *info) {
-    if (session == NULL || info == NULL) {
+    if (session == NULL) {
         return;
     }
     struct vit_session_info found = vit_session_describe(session->vit);
-    *info = (struct vitlrp_session_info){.struct_size = sizeof *info,
-                                         .threads = (int32_t) found.threads,
-                                         .input_height = found.input_height,
-                                         .input_width = found.input_width,
-                                         .grid_height = found.grid_height,
-                                         .grid_width = found.grid_width,
-                                         .tokens = found.tokens,
-                                         .backend = found.backend,
-                                         .instruction_set = found.instruction_set,
-                                         .bytes = found.bytes,
-                                         .precision = found.precision,
-                                         .arranged_bytes = found.arranged_bytes};
+    struct vitlrp_session_info known = {.threads = (int32_t) found.threads,
+                                        .input_height = found.input_height,
+                                        .input_width = found.input_width,
+                                        .grid_height = found.grid_height,
+                                        .grid_width = found.grid_width,
+                                        .tokens = found.tokens,
+                                        .backend = found.backend,
+                                        .instruction_set = found.instruction_set,
+                                        .bytes = found.bytes,
+                                        .precision = found.precision,
+                                        .arranged_bytes = found.arranged_bytes};
+    session_info_write(&known, info);
 }
 
 double vitlrp_session_forward_flops(const struct vitlrp_session *session) {
@@ -243,116 +203,180 @@ enum vitlrp_status vitlrp_session_forward(struct vitlrp_session *session, const 
 enum vitlrp_status vitlrp_session_block_output(struct vitlrp_session *session, int32_t block,
                                                float *output, struct vitlrp_error *error) {
     API_NEEDS(session != NULL && output != NULL, error);
-    enum vitlrp_status status = vit_attributor_restore(session->attributor, session->input, error);
-    if (status == VITLRP_OK) {
-        status = vit_block_output(session->vit, block, output, error);
-    }
-    return status;
-}
-
-struct vitlrp_rules session_public_rules(const struct vit_rules *rules) {
-    struct vitlrp_rules public_rules = {.struct_size = sizeof(struct vitlrp_rules),
-                                        .attention = rules->propagation == VIT_PROPAGATE_CP_LRP
-                                                         ? VITLRP_ATTENTION_CP
-                                                         : VITLRP_ATTENTION_ATTNLRP,
-                                        .epsilon = rules->epsilon};
-#define ROLE(constant, name, text) public_rules.gamma_##name = rules->gamma[VIT_ROLE_##constant];
-#include "vitlrp_roles.def"
-#undef ROLE
-    return public_rules;
-}
-
-enum vitlrp_status vitlrp_rules_init(struct vitlrp_rules *rules, const char *preset,
-                                     struct vitlrp_error *error) {
-    API_NEEDS(rules != NULL && preset != NULL, error);
-    const struct vit_method *method = vit_method_find(preset);
-    if (method == NULL || !method->has_ledger) {
-        return fail(error, VITLRP_USAGE, "no rules '%s': attnlrp, cp-lrp or attnlrp-eps", preset);
-    }
-    *rules = session_public_rules(&method->defaults.rules);
-    return VITLRP_OK;
-}
-
-enum vitlrp_status session_rules(const struct vitlrp_rules *rules, struct vit_rules *out,
-                                 struct vitlrp_error *err) {
-    if (rules->struct_size != sizeof *rules) {
-        return fail(err, VITLRP_USAGE, "rules were not initialised");
-    }
-    struct vit_rules chosen = {.propagation = rules->attention == VITLRP_ATTENTION_CP
-                                                  ? VIT_PROPAGATE_CP_LRP
-                                                  : VIT_PROPAGATE_ATTNLRP,
-                               .epsilon = rules->epsilon};
-#define ROLE(constant, name, text) chosen.gamma[VIT_ROLE_##constant] = rules->gamma_##name;
-#include "vitlrp_roles.def"
-#undef ROLE
-    for (size_t role = 0; role < VIT_ROLE_COUNT; role++) {
-        if (!(chosen.gamma[role] >= 0.0F)) {
-            return fail(err, VITLRP_USAGE, "a gamma must be 0, positive or infinity");
-        }
-    }
-    if (!(rules->epsilon >= 0.0F) || isinf(rules->epsilon)) {
-        return fail(err, VITLRP_USAGE, "epsilon must be 0 or positive, and finite");
-    }
-    *out = chosen;
-    return VITLRP_OK;
+    TRY(vit_attributor_restore(session->attributor, session->input, error));
+    return vit_block_output(session->vit, block, output, error);
 }
 
 size_t vitlrp_ledger_length(const struct vitlrp_model *model) {
     return model == NULL ? 0 : vit_ledger_length(model->vit);
 }
 
-enum vitlrp_status session_take_targets(struct vitlrp_session *session,
-                                        const struct vitlrp_target *targets, size_t target_count,
-                                        struct vitlrp_error *err) {
-    if (target_count > session->classes) {
-        return fail(err, VITLRP_USAGE, "%zu targets are more than the model's %zu outputs",
-                    target_count, session->classes);
+/* ---- Methods ---- */
+
+size_t vitlrp_method_count(void) {
+    return vit_method_count();
+}
+
+const char *vitlrp_method_name(size_t index) {
+    return index < vit_method_count() ? vit_method_at(index)->name : NULL;
+}
+
+static enum vitlrp_status find_method(const char *name, const struct vit_method **out,
+                                      struct vitlrp_error *err) {
+    *out = vit_method_find(name);
+    return *out == NULL ? fail(err, VITLRP_USAGE, "no method '%.40s'", name) : VITLRP_OK;
+}
+
+enum vitlrp_status vitlrp_method_describe(const char *name, struct vitlrp_method_info *info,
+                                          struct vitlrp_error *error) {
+    const struct vit_method *method = NULL;
+    struct vitlrp_method_info known;
+    API_NEEDS(name != NULL && info != NULL, error);
+    TRY(method_info_read(info, &known, error));
+    TRY(find_method(name, &method, error));
+    known = (struct vitlrp_method_info){.name = method->name,
+                                        .summary = method->summary,
+                                        .has_pixels = method->has_pixels ? 1 : 0,
+                                        .has_ledger = method->has_ledger ? 1 : 0,
+                                        .ignores_class = method->ignores_class ? 1 : 0,
+                                        .reads = method->reads};
+    method_info_write(&known, info);
+    return VITLRP_OK;
+}
+
+enum vitlrp_status vitlrp_method_options_init_sized(struct vitlrp_method_options *options,
+                                                    size_t size, const char *method,
+                                                    struct vitlrp_error *error) {
+    const struct vit_method *found = NULL;
+    struct vitlrp_method_options known;
+    API_NEEDS(options != NULL && method != NULL, error);
+    TRY(find_method(method, &found, error));
+    vit_method_defaults(found, &known);
+    known.method = found->name;
+    growable_init(GROWABLE_method_options, options, size);
+    method_options_write(&known, options);
+    return VITLRP_OK;
+}
+
+/* A gamma from 0 on, infinity included; 0 where this library knows no role. */
+static bool is_gamma(size_t role, float gamma) {
+    return role < VITLRP_ROLE_COUNT ? gamma >= 0.0F : gamma == 0.0F;
+}
+
+enum vitlrp_status api_check_gammas(const float gamma[VITLRP_ROLES_MAX], float epsilon,
+                                    bool changes, struct vitlrp_error *err) {
+    for (size_t role = 0; role < VITLRP_ROLES_MAX; role++) {
+        if (!is_gamma(role, gamma[role]) && !(changes && isnan(gamma[role]))) {
+            return fail(err, VITLRP_USAGE,
+                        role < VITLRP_ROLE_COUNT
+                            ? "a gamma must be 0, positive or infinity"
+                            : "a gamma of a role that this library does not know");
+        }
     }
-    for (size_t i = 0; i < target_count; i++) {
-        session->targets[i] = (struct vitlrp_target){targets[i].output, targets[i].weight};
+    if (!(epsilon >= 0.0F && !isinf(epsilon)) && !(changes && isnan(epsilon))) {
+        return fail(err, VITLRP_USAGE, "epsilon must be 0 or positive, and finite");
     }
     return VITLRP_OK;
 }
 
-static void give_results(const struct vitlrp_session *session, const struct vit_relevance *from,
-                         struct vitlrp_relevance *to) {
-    to->explained = from->explained;
-    to->sum = from->sum;
-    for (size_t i = 0; to->ledger != NULL && i < session->ledger_length; i++) {
-        const struct vitlrp_ledger_entry *entry = &session->ledger[i];
-        to->ledger[i] = (struct vitlrp_ledger_entry){entry->block, entry->kind, entry->absorbed};
+static enum vitlrp_status read_method(const struct vitlrp_method_options *options,
+                                      const struct vit_method **method,
+                                      struct vitlrp_method_options *out, struct vitlrp_error *err) {
+    TRY(method_options_read(options, out, err));
+    if (out->method == NULL) {
+        return fail(err, VITLRP_USAGE, "method options without a method");
+    }
+    TRY(find_method(out->method, method, err));
+    if (out->head_fusion > VITLRP_FUSE_MIN) {
+        return fail(err, VITLRP_USAGE, "no such head fusion: %d", (int) out->head_fusion);
+    }
+    if (((*method)->reads & VITLRP_READS_RULES) == 0) {
+        return VITLRP_OK;
+    }
+    if (out->rules.attention > VITLRP_ATTENTION_CP) {
+        return fail(err, VITLRP_USAGE, "no such attention rule: %d", (int) out->rules.attention);
+    }
+    return api_check_gammas(out->rules.gamma, out->rules.epsilon, false, err);
+}
+
+enum vitlrp_status
+vitlrp_session_attribute(struct vitlrp_session *session, const struct vitlrp_target *targets,
+                         size_t target_count, const struct vitlrp_method_options *options,
+                         struct vitlrp_relevance *relevance, struct vitlrp_error *error) {
+    const struct vit_method *method = NULL;
+    struct vitlrp_method_options chosen;
+    struct vitlrp_relevance known;
+    API_NEEDS(session != NULL && targets != NULL && options != NULL && relevance != NULL, error);
+    TRY(relevance_read(relevance, &known, error));
+    TRY(read_method(options, &method, &chosen, error));
+    if (target_count > session->classes) {
+        return fail(error, VITLRP_USAGE, "%zu targets are more than the model's %zu outputs",
+                    target_count, session->classes);
+    }
+    struct vit_method_request request = {.input = session->input,
+                                         .targets = targets,
+                                         .target_count = target_count,
+                                         .options = &chosen,
+                                         .patches = known.patches == NULL ? session->patches
+                                                                          : known.patches,
+                                         .pixels = known.pixels,
+                                         .ledger = known.ledger,
+                                         .neurons = known.neurons,
+                                         .neurons_block = known.neurons_block,
+                                         .sum = &known.sum};
+    TRY(vit_attributor_run(session->attributor, method, &request, error));
+    known.explained = vit_attributor_explained(session->attributor, targets, target_count);
+    relevance_write(&known, relevance);
+    return VITLRP_OK;
+}
+
+/* ---- Measuring ---- */
+
+const char *vitlrp_backend_name(size_t index) {
+    static const char *const KNOWN[] = {"openblas", "onednn"};
+    const struct gemm_backend *backend;
+    for (size_t i = 0; i < sizeof KNOWN / sizeof KNOWN[0]; i++) {
+        if (gemm_backend_find(KNOWN[i], &backend, NULL) == VITLRP_OK && index-- == 0) {
+            return KNOWN[i];
+        }
+    }
+    return NULL;
+}
+
+size_t vitlrp_profile_length(void) {
+    return PROFILE_KINDS;
+}
+
+void vitlrp_session_profile_start(struct vitlrp_session *session) {
+    if (session != NULL) {
+        vit_session_profile_start(session->vit);
     }
 }
 
-enum vitlrp_status vitlrp_session_relevance(struct vitlrp_session *session,
-                                            const struct vitlrp_target *targets,
-                                            size_t target_count, const struct vitlrp_rules *rules,
-                                            struct vitlrp_relevance *relevance,
-                                            struct vitlrp_error *error) {
-    API_NEEDS(session != NULL && targets != NULL && rules != NULL && relevance != NULL, error);
-    struct vit_rules chosen;
-    if (relevance->struct_size != sizeof *relevance) {
-        return fail(error, VITLRP_USAGE, "the relevance record was not initialised");
+void vitlrp_session_profile_stop(struct vitlrp_session *session) {
+    if (session != NULL) {
+        vit_session_profile_stop(session->vit);
     }
-    enum vitlrp_status status = session_rules(rules, &chosen, error);
-    if (status == VITLRP_OK) {
-        status = session_take_targets(session, targets, target_count, error);
+}
+
+static void give_entries(const struct profile_entry *from, struct vitlrp_profile_entry *to) {
+    for (size_t i = 0; to != NULL && i < PROFILE_KINDS; i++) {
+        to[i] = (struct vitlrp_profile_entry){profile_kind_name((enum profile_kind) i),
+                                              from[i].seconds, from[i].flops};
     }
-    if (status == VITLRP_OK) {
-        status = vit_attributor_restore(session->attributor, session->input, error);
-    }
-    if (status == VITLRP_OK) {
-        struct vit_relevance result = {.pixels = relevance->pixels,
-                                       .patches = relevance->patches,
-                                       .neurons = relevance->neurons,
-                                       .neurons_block = relevance->neurons_block,
-                                       .ledger =
-                                           relevance->ledger == NULL ? NULL : session->ledger};
-        status =
-            vit_relevance(session->vit, session->targets, target_count, &chosen, &result, error);
-        if (status == VITLRP_OK) {
-            give_results(session, &result, relevance);
-        }
-    }
-    return status;
+}
+
+enum vitlrp_status vitlrp_session_profile(const struct vitlrp_session *session,
+                                          struct vitlrp_profile *profile,
+                                          struct vitlrp_error *error) {
+    struct vitlrp_profile known;
+    API_NEEDS(session != NULL && profile != NULL, error);
+    TRY(profile_read(profile, &known, error));
+    const struct profile *found = vit_session_profile(session->vit);
+    give_entries(found->entries[PROFILE_FORWARD], known.forward);
+    give_entries(found->entries[PROFILE_BACKWARD], known.backward);
+    known.forward_passes = found->passes[PROFILE_FORWARD];
+    known.backward_passes = found->passes[PROFILE_BACKWARD];
+    profile_write(&known, profile);
+    return VITLRP_OK;
 }

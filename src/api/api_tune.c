@@ -1,25 +1,10 @@
 /* Tuning for vitlrp.h. */
 
 #include "api/api.h"
-#include "api/api_session.h"
-#include "api/eval_private.h"
 #include "api/eval_setup.h"
+#include "api/growable.h"
 #include "base/mem.h"
 #include "eval/tune.h"
-
-void vitlrp_tune_options_init(struct vitlrp_tune_options *options) {
-    if (options == NULL) {
-        return;
-    }
-    *options = (struct vitlrp_tune_options){.struct_size = sizeof *options};
-}
-
-void vitlrp_tune_result_init(struct vitlrp_tune_result *result) {
-    if (result == NULL) {
-        return;
-    }
-    *result = (struct vitlrp_tune_result){.struct_size = sizeof *result};
-}
 
 static void tune_report_trial(void *user, const struct tune_trial *trial) {
     static const char *const STAGES[] = {"preset", "coarse", "fine"};
@@ -27,8 +12,8 @@ static void tune_report_trial(void *user, const struct tune_trial *trial) {
     struct vitlrp_tune_trial shown = {
         .stage = STAGES[trial->stage],
         .kind = trial->stage == TUNE_PRESET ? "" : tune_kind_name(trial->kind),
-        .rules = session_public_rules(&trial->rules),
-        .delta = eval_statistic(&trial->delta),
+        .rules = trial->rules,
+        .delta = trial->delta,
     };
     if (options->tried != NULL) {
         options->tried(options->user, &shown);
@@ -38,13 +23,13 @@ static void tune_report_trial(void *user, const struct tune_trial *trial) {
 static void tune_fill_result(const struct tune_result *found, const char *method,
                              struct vitlrp_tune_result *result) {
     result->method = method;
-    result->rules = session_public_rules(&found->best);
+    result->rules = found->best;
     result->trials = found->trial_count;
-    result->calibration_preset = eval_statistic(&found->trials[0].delta);
-    result->calibration_tuned = eval_statistic(&found->trials[found->best_trial].delta);
-    result->preset = eval_statistic(&found->held_preset);
-    result->tuned = eval_statistic(&found->held_best);
-    result->gain = eval_statistic(&found->held_gain);
+    result->calibration_preset = found->trials[0].delta;
+    result->calibration_tuned = found->trials[found->best_trial].delta;
+    result->preset = found->held_preset;
+    result->tuned = found->held_best;
+    result->gain = found->held_gain;
 }
 
 /* items [calibration..., held out...] with indices that ascend in each part. */
@@ -70,7 +55,7 @@ static enum vitlrp_status tune_dataset(struct eval_setup *setup,
         items[i % 2 == 0 ? i / 2 : calibration + i / 2] = dataset->items[i];
     }
     eval_change_rules(setup->options.rules, &wanted.preset.rules);
-    setup->evaluate.observer = eval_observer(&setup->options.observer);
+    setup->evaluate.observer = setup->options.observer;
     enum vitlrp_status status = tune_run(&wanted, items, calibration, items + calibration,
                                          dataset->count - calibration, &found, err);
     if (status == VITLRP_OK) {
@@ -87,13 +72,15 @@ enum vitlrp_status vitlrp_tune(const struct vitlrp_model *model,
                                const struct vitlrp_tune_options *options,
                                struct vitlrp_tune_result *result, struct vitlrp_error *error) {
     static const char *const DEFAULT_METHOD[] = {"attnlrp"};
+    struct vitlrp_tune_options known;
+    struct vitlrp_tune_result found;
+    struct vitlrp_eval_options evaluation;
     struct eval_setup setup;
     API_NEEDS(model != NULL && options != NULL && result != NULL, error);
-    if (options->evaluation == NULL || options->struct_size != sizeof *options ||
-        result->struct_size != sizeof *result) {
-        return fail(error, VITLRP_USAGE, "vitlrp_tune: an argument was not initialised");
-    }
-    struct vitlrp_eval_options evaluation = *options->evaluation;
+    TRY(tune_options_read(options, &known, error));
+    TRY(tune_result_read(result, &found, error));
+    API_NEEDS(known.evaluation != NULL, error);
+    TRY(eval_options_read(known.evaluation, &evaluation, error));
     if (evaluation.methods == NULL || evaluation.method_count == 0) {
         evaluation.methods = DEFAULT_METHOD;
     }
@@ -104,7 +91,10 @@ enum vitlrp_status vitlrp_tune(const struct vitlrp_model *model,
     enum vitlrp_status status =
         eval_setup_open(model, &evaluation, TUNE_MOST_AT_ONCE, &setup, error);
     if (status == VITLRP_OK) {
-        status = tune_dataset(&setup, options, result, error);
+        status = tune_dataset(&setup, &known, &found, error);
+    }
+    if (status == VITLRP_OK) {
+        tune_result_write(&found, result);
     }
     eval_setup_close(&setup);
     return status;

@@ -13,7 +13,7 @@
 static json_t *json_input(const struct eval_setup *setup) {
     bool complete = true;
     json_t *object = json_object();
-    json_set_preprocess(object, &setup->public_preprocess, &complete);
+    json_set_preprocess(object, &setup->preprocess, &complete);
     json_set(object, "ignore_exif", json_boolean(setup->evaluate.ignore_exif), &complete);
     if (!complete) {
         json_decref(object);
@@ -23,22 +23,8 @@ static json_t *json_input(const struct eval_setup *setup) {
 }
 
 static json_t *json_method_used(const struct evaluate_method *method) {
-    const struct vit_method_options *options = &method->options;
-    struct json_method written = {
-        .reads = (uint32_t) method->method->reads & ~(uint32_t) VITLRP_READS_SEED,
-        .rules = {.attention = options->rules.propagation == VIT_PROPAGATE_CP_LRP
-                                   ? VITLRP_ATTENTION_CP
-                                   : VITLRP_ATTENTION_ATTNLRP,
-                  .epsilon = options->rules.epsilon},
-        .head_fusion = (enum vitlrp_head_fusion) options->fusion,
-        .discard_ratio = options->discard_ratio,
-        .samples = (int64_t) options->samples,
-        .noise = options->noise};
-#define ROLE(constant, name, text)                                                                 \
-    written.rules.gamma[JSON_GAMMA_##constant] = options->rules.gamma[VIT_ROLE_##constant];
-#include "vitlrp_roles.def"
-#undef ROLE
-    return json_method(&written, NULL);
+    uint32_t reads = (uint32_t) method->method->reads & ~(uint32_t) VITLRP_READS_SEED;
+    return json_method(reads, &method->options, NULL);
 }
 
 static json_t *json_methods(const struct eval_setup *setup) {

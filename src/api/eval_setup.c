@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "api/api.h"
-#include "api/image_private.h"
+#include "api/growable.h"
 #include "api/labels.h"
 #include "base/checked.h"
 #include "base/log.h"
@@ -15,7 +15,6 @@
 #include "vit/math/gemm.h"
 #include "vit/math/packs.h"
 
-#define DEFAULT_STEPS 28
 #define MAX_METHODS 200
 
 static const char *const DEFAULT_METHODS[] = {
@@ -25,44 +24,14 @@ void vitlrp_rule_changes_init(struct vitlrp_rule_changes *changes) {
     if (changes == NULL) {
         return;
     }
-    *changes = (struct vitlrp_rule_changes){.epsilon = NAN};
-#define ROLE(constant, name, text) changes->gamma_##name = NAN;
-#include "vitlrp_roles.def"
-#undef ROLE
-}
-
-void vitlrp_eval_options_init(struct vitlrp_eval_options *options) {
-    if (options == NULL) {
-        return;
+    changes->epsilon = NAN;
+    for (size_t role = 0; role < VITLRP_ROLES_MAX; role++) {
+        changes->gamma[role] = NAN;
     }
-    *options = (struct vitlrp_eval_options){
-        .struct_size = sizeof *options, .shards = 1, .steps = DEFAULT_STEPS, .backend = "auto"};
-    vitlrp_image_limits_init(&options->image_limits);
-}
-
-static enum vitlrp_status check_rules(const struct vitlrp_rule_changes *rules,
-                                      struct vitlrp_error *err) {
-    const float gammas[] = {
-#define ROLE(constant, name, text) rules->gamma_##name,
-#include "vitlrp_roles.def"
-#undef ROLE
-    };
-    for (size_t i = 0; i < sizeof gammas / sizeof gammas[0]; i++) {
-        if (gammas[i] < 0.0F) {
-            return fail(err, VITLRP_USAGE, "a gamma must be 0, positive or infinity");
-        }
-    }
-    if (rules->epsilon < 0.0F || isinf(rules->epsilon)) {
-        return fail(err, VITLRP_USAGE, "epsilon must be 0 or positive, and finite");
-    }
-    return VITLRP_OK;
 }
 
 static enum vitlrp_status check_options(const struct vitlrp_eval_options *options,
                                         struct vitlrp_error *err) {
-    if (options->struct_size != sizeof *options) {
-        return fail(err, VITLRP_USAGE, "evaluation options were not initialised");
-    }
     if (options->dataset == NULL) {
         return fail(err, VITLRP_USAGE, "an evaluation needs a dataset");
     }
@@ -78,7 +47,9 @@ static enum vitlrp_status check_options(const struct vitlrp_eval_options *option
     if (options->precision < VITLRP_PRECISION_FP32 || options->precision > VITLRP_PRECISION_BF16) {
         return fail(err, VITLRP_USAGE, "there is no precision %d", (int) options->precision);
     }
-    return options->rules == NULL ? VITLRP_OK : check_rules(options->rules, err);
+    return options->rules == NULL
+               ? VITLRP_OK
+               : api_check_gammas(options->rules->gamma, options->rules->epsilon, true, err);
 }
 
 static void set_if_given(float value, float *out) {
@@ -87,14 +58,14 @@ static void set_if_given(float value, float *out) {
     }
 }
 
-void eval_change_rules(const struct vitlrp_rule_changes *changes, struct vit_rules *rules) {
-    if (changes != NULL) {
-#define ROLE(constant, name, text)                                                                 \
-    set_if_given(changes->gamma_##name, &rules->gamma[VIT_ROLE_##constant]);
-#include "vitlrp_roles.def"
-#undef ROLE
-        set_if_given(changes->epsilon, &rules->epsilon);
+void eval_change_rules(const struct vitlrp_rule_changes *changes, struct vitlrp_rules *rules) {
+    if (changes == NULL) {
+        return;
     }
+    for (size_t role = 0; role < VITLRP_ROLE_COUNT; role++) {
+        set_if_given(changes->gamma[role], &rules->gamma[role]);
+    }
+    set_if_given(changes->epsilon, &rules->epsilon);
 }
 
 static enum vitlrp_status fail_method(const char *name, struct vitlrp_error *err) {
@@ -270,8 +241,9 @@ enum vitlrp_status eval_setup_open(const struct vitlrp_model *model,
                                    const struct vitlrp_eval_options *options, size_t at_once,
                                    struct eval_setup *setup, struct vitlrp_error *err) {
     *setup = (struct eval_setup){.model = model};
+    TRY(eval_options_read(options, &setup->options, err));
+    options = &setup->options;
     TRY(check_options(options, err));
-    setup->options = *options;
     setup->evaluate = evaluate_options_default();
     setup->evaluate.protocol = (struct eval_protocol){.steps = options->steps,
                                                       .replacement = options->replacement,
@@ -280,13 +252,13 @@ enum vitlrp_status eval_setup_open(const struct vitlrp_model *model,
     TRY(eval_protocol_check(&setup->evaluate.protocol, err));
     TRY(choose_methods(setup, err));
     TRY(choose_arithmetic(setup, err));
-    setup->public_preprocess =
-        options->preprocess == NULL ? model->preprocess : *options->preprocess;
-    TRY(image_read_preprocess(&setup->public_preprocess, &setup->preprocess, err));
+    setup->preprocess = options->preprocess == NULL ? model->preprocess : *options->preprocess;
+    TRY(preprocess_check(&setup->preprocess, err));
     TRY(open_dataset(setup, err));
     setup->evaluate.model = model->vit;
     setup->evaluate.preprocess = &setup->preprocess;
-    TRY(image_read_limits(&options->image_limits, &setup->evaluate.limits, err));
+    TRY(image_limits_check(&options->image_limits, err));
+    setup->evaluate.limits = options->image_limits;
     setup->evaluate.ignore_exif = options->ignore_exif != 0;
     setup->evaluate.methods = setup->methods;
     setup->evaluate.method_count = setup->method_count;

@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 
-#include "api/model_private.h"
+#include "api/handles.h"
 #include "base/status.h"
 #include "eval/dataset.h"
 #include "eval/evaluate.h"
@@ -16,10 +16,9 @@
 
 struct eval_setup {
     const struct vitlrp_model *model;
-    struct vitlrp_eval_options options;         /* with the defaults in the places of NULL and 0 */
-    struct vitlrp_preprocess public_preprocess; /* in use */
-    struct preprocess preprocess;               /* the same */
-    struct evaluate_method *methods;            /* owned */
+    struct vitlrp_eval_options options;  /* with the defaults in the places of NULL and 0 */
+    struct vitlrp_preprocess preprocess; /* in use */
+    struct evaluate_method *methods;     /* owned */
     size_t method_count;
     struct dataset dataset;
     const struct gemm_backend *backend; /* in use */
@@ -39,7 +38,7 @@ void eval_setup_close(struct eval_setup *setup);
 struct truth_classes eval_classes(const struct vitlrp_model *model);
 
 /* The part of the rules that the changes name. */
-void eval_change_rules(const struct vitlrp_rule_changes *changes, struct vit_rules *rules);
+void eval_change_rules(const struct vitlrp_rule_changes *changes, struct vitlrp_rules *rules);
 
 /* Everything that decides about results and is neither protocol, model nor manifest, as one line of
  * JSON. *out is owned: mem_free. */

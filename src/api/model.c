@@ -2,90 +2,34 @@
 #include <string.h>
 
 #include "api/api.h"
+#include "api/growable.h"
+#include "api/handles.h"
 #include "api/labels.h"
 #include "api/model_preprocess.h"
-#include "api/model_private.h"
 #include "base/file.h"
 #include "base/mem.h"
 
 void vitlrp_model_limits_init(struct vitlrp_model_limits *limits) {
-    if (limits == NULL) {
-        return;
+    if (limits != NULL) {
+        *limits = vit_load_limits_default();
     }
-    struct vit_load_limits from = vit_load_limits_default();
-    *limits = (struct vitlrp_model_limits){.max_bytes = from.max_bytes,
-                                           .max_table_bytes = from.max_table,
-                                           .max_tensors = from.max_tensors,
-                                           .max_zip_entries = from.max_zip_entries,
-                                           .max_pickle_opcodes = from.max_opcodes};
 }
 
-void vitlrp_model_options_init(struct vitlrp_model_options *options) {
-    if (options == NULL) {
-        return;
-    }
-    *options = (struct vitlrp_model_options){.struct_size = sizeof *options};
-    vitlrp_model_limits_init(&options->limits);
-}
-
-static enum vitlrp_status read_limits(const struct vitlrp_model_limits *from,
-                                      struct vit_load_limits *out, struct vitlrp_error *err) {
-    *out = (struct vit_load_limits){.max_bytes = from->max_bytes,
-                                    .max_table = from->max_table_bytes,
-                                    .max_tensors = from->max_tensors,
-                                    .max_zip_entries = from->max_zip_entries,
-                                    .max_opcodes = from->max_pickle_opcodes};
-    return vit_load_limits_check(out, err);
-}
-
-void vitlrp_architecture_init(struct vitlrp_architecture *architecture) {
-    if (architecture == NULL) {
-        return;
-    }
-    *architecture = (struct vitlrp_architecture){.struct_size = sizeof *architecture,
-                                                 .image_size = 224,
-                                                 .patch_size = 16,
-                                                 .dim = 768,
-                                                 .depth = 12,
-                                                 .heads = 12,
-                                                 .mlp_dim = 3072,
-                                                 .classes = 1000};
-}
-
-void vitlrp_model_info_init(struct vitlrp_model_info *info) {
-    if (info == NULL) {
-        return;
-    }
-    *info = (struct vitlrp_model_info){.struct_size = sizeof *info};
-}
-
-/* The options in vit's terms. `load` points into it. */
+/* The caller's options, and vit's, which point into them. */
 struct opening {
-    struct vitlrp_log log;
-    struct vit_load_limits limits;
+    struct vitlrp_model_options options;
     struct vit_load_options load;
-    const char *labels_path;
 };
 
-/* NULL: the defaults. */
 static enum vitlrp_status read_options(const struct vitlrp_model_options *options,
                                        struct opening *out, struct vitlrp_error *err) {
-    *out = (struct opening){.limits = vit_load_limits_default(),
-                            .load = {.limits = &out->limits, .log = &out->log}};
-    if (options == NULL) {
-        return VITLRP_OK;
-    }
-    if (options->struct_size != sizeof *options) {
-        return fail(err, VITLRP_USAGE,
-                    "model options that vitlrp_model_options_init did not initialise");
-    }
-    if (options->heads < 0) {
+    TRY(model_options_read(options, &out->options, err));
+    if (out->options.heads < 0) {
         return fail(err, VITLRP_USAGE, "the number of attention heads must not be negative");
     }
-    out->log = (struct vitlrp_log){options->log.write, options->log.user};
-    out->load.heads = options->heads;
-    out->labels_path = options->labels_path;
-    return read_limits(&options->limits, &out->limits, err);
+    out->load = (struct vit_load_options){
+        .heads = out->options.heads, .limits = &out->options.limits, .log = &out->options.log};
+    return vit_load_limits_check(&out->options.limits, err);
 }
 
 /* Puts preprocessing and classes beside the weights, of which it takes ownership, failing or not.
@@ -118,7 +62,7 @@ static enum vitlrp_status open_path(const char *path, const struct vitlrp_model_
     struct vitlrp_model *model = NULL;
     TRY(read_options(options, &opening, err));
     TRY(vit_model_load(path, &opening.load, &vit, err));
-    TRY(complete(vit, opening.labels_path, &model, err));
+    TRY(complete(vit, opening.options.labels_path, &model, err));
     model->path = mem_strdup(vit->name);
     if (model->path == NULL) {
         vitlrp_model_close(model);
@@ -141,7 +85,7 @@ static enum vitlrp_status open_memory(const void *data, size_t size, const char 
     struct vit_model *vit = NULL;
     TRY(read_options(options, &opening, err));
     TRY(vit_model_load_memory(data, size, name, &opening.load, &vit, err));
-    TRY(complete(vit, opening.labels_path, out, err));
+    TRY(complete(vit, opening.options.labels_path, out, err));
     (*out)->data = data;
     (*out)->size = size;
     return VITLRP_OK;
@@ -159,14 +103,7 @@ static enum vitlrp_status open_random(const struct vitlrp_architecture *architec
                                       struct vitlrp_model **out, struct vitlrp_error *err) {
     struct vitlrp_architecture shape;
     struct vit_model *vit = NULL;
-    vitlrp_architecture_init(&shape);
-    if (architecture != NULL) {
-        shape = *architecture;
-    }
-    if (shape.struct_size != sizeof shape) {
-        return fail(err, VITLRP_USAGE,
-                    "an architecture that vitlrp_architecture_init did not initialise");
-    }
+    TRY(architecture_read(architecture, &shape, err));
     if (shape.patch_size < 1 || shape.image_size < shape.patch_size) {
         return fail(err, VITLRP_USAGE, "image_size %d and patch_size %d make no grid of patches",
                     shape.image_size, shape.patch_size);
@@ -216,13 +153,12 @@ static const char *activation_name(enum vit_activation activation) {
 }
 
 void vitlrp_model_describe(const struct vitlrp_model *model, struct vitlrp_model_info *info) {
-    if (model == NULL || info == NULL) {
+    if (model == NULL) {
         return;
     }
     const struct vit_model *vit = model->vit;
     const struct vit_config *config = &vit->config;
-    *info = (struct vitlrp_model_info){
-        .struct_size = sizeof *info,
+    struct vitlrp_model_info known = {
         .name = vit->name,
         .layout = vit->layout,
         .container = vit->container,
@@ -242,6 +178,7 @@ void vitlrp_model_describe(const struct vitlrp_model *model, struct vitlrp_model
         .parameters = vit->parameters,
         .weight_bytes = vit->storage_bytes,
     };
+    model_info_write(&known, info);
 }
 
 void vitlrp_model_preprocess(const struct vitlrp_model *model,

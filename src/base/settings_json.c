@@ -59,15 +59,15 @@ void json_set_preprocess(json_t *object, const struct vitlrp_preprocess *preproc
     json_set(object, "std", json_triple(preprocess->std), complete);
 }
 
-void json_set_gammas(json_t *object, const struct json_rules *rules, bool *complete) {
-#define ROLE(constant, name, text)                                                                 \
-    json_set(object, "gamma_" #name, json_gamma(rules->gamma[JSON_GAMMA_##constant]), complete);
+void json_set_gammas(json_t *object, const struct vitlrp_rules *rules, bool *complete) {
+#define VITLRP_ROLE(constant, name, text)                                                          \
+    json_set(object, "gamma_" #name, json_gamma(rules->gamma[VITLRP_ROLE_##constant]), complete);
 #include "vitlrp_roles.def"
-#undef ROLE
+#undef VITLRP_ROLE
     json_set(object, "epsilon", json_float32(rules->epsilon), complete);
 }
 
-static void set_rules(json_t *object, const struct json_rules *rules, bool *complete) {
+static void set_rules(json_t *object, const struct vitlrp_rules *rules, bool *complete) {
     const char *attention = rules->attention == VITLRP_ATTENTION_CP ? "cp" : "attnlrp";
     json_set(object, "attention", json_string(attention), complete);
     json_set_gammas(object, rules, complete);
@@ -79,28 +79,28 @@ static void set_precision(json_t *object, const char *precision, bool *complete)
     }
 }
 
-static void set_method(json_t *object, const struct json_method *method, const char *precision,
-                       bool *complete) {
+static void set_method(json_t *object, uint32_t reads, const struct vitlrp_method_options *method,
+                       const char *precision, bool *complete) {
     static const char *const FUSIONS[] = {
         [VITLRP_FUSE_MEAN] = "mean", [VITLRP_FUSE_MAX] = "max", [VITLRP_FUSE_MIN] = "min"};
-    if ((method->reads & VITLRP_READS_RULES) != 0) {
+    if ((reads & VITLRP_READS_RULES) != 0) {
         set_rules(object, &method->rules, complete);
         set_precision(object, precision, complete);
     }
-    if ((method->reads & VITLRP_READS_HEAD_FUSION) != 0) {
+    if ((reads & VITLRP_READS_HEAD_FUSION) != 0) {
         json_set(object, "head_fusion", json_string(FUSIONS[method->head_fusion]), complete);
         json_set(object, "discard_ratio", json_number(method->discard_ratio), complete);
     }
-    if ((method->reads & VITLRP_READS_SAMPLES) != 0) {
-        json_set(object, "samples", json_integer((json_int_t) method->samples), complete);
+    if ((reads & VITLRP_READS_SAMPLES) != 0) {
+        json_set(object, "samples", json_integer(method->samples), complete);
     }
-    if ((method->reads & VITLRP_READS_NOISE) != 0) {
+    if ((reads & VITLRP_READS_NOISE) != 0) {
         json_set(object, "noise", json_number(method->noise), complete);
     }
-    if ((method->reads & VITLRP_READS_SEED) != 0) {
+    if ((reads & VITLRP_READS_SEED) != 0) {
         json_set(object, "seed", json_integer((json_int_t) method->seed), complete);
     }
-    if ((method->reads & VITLRP_READS_RULES) == 0) {
+    if ((reads & VITLRP_READS_RULES) == 0) {
         set_precision(object, precision, complete);
     }
 }
@@ -114,10 +114,11 @@ static json_t *json_if_complete(json_t *object, bool complete) {
     return NULL;
 }
 
-json_t *json_method(const struct json_method *method, const char *precision) {
+json_t *json_method(uint32_t reads, const struct vitlrp_method_options *method,
+                    const char *precision) {
     bool complete = true;
     json_t *object = json_object();
-    set_method(object, method, precision, &complete);
+    set_method(object, reads, method, precision, &complete);
     return json_if_complete(object, complete && object != NULL);
 }
 

@@ -10,14 +10,6 @@
 #include "base/json.h"
 #include "vitlrp_types.h"
 
-/* The gammas of the rules, in the order of their table. */
-enum {
-#define ROLE(constant, name, text) JSON_GAMMA_##constant,
-#include "vitlrp_roles.def"
-#undef ROLE
-    JSON_GAMMAS
-};
-
 /* The shortest decimal that is this float: 0.05, where the float's own value is 0.0500000007; null
  * where JSON has no number for it. */
 json_t *json_float32(float value);
@@ -32,28 +24,13 @@ void json_set(json_t *object, const char *key, json_t *value, bool *complete);
 void json_set_preprocess(json_t *object, const struct vitlrp_preprocess *preprocess,
                          bool *complete);
 
-struct json_rules {
-    enum vitlrp_attention_rule attention;
-    float gamma[JSON_GAMMAS];
-    float epsilon;
-};
-
 /* Sets gamma_NAME of every role, and epsilon. */
-void json_set_gammas(json_t *object, const struct json_rules *rules, bool *complete);
+void json_set_gammas(json_t *object, const struct vitlrp_rules *rules, bool *complete);
 
-/* What a method reads. */
-struct json_method {
-    uint32_t reads; /* enum vitlrp_method_reads: only these are written */
-    struct json_rules rules;
-    enum vitlrp_head_fusion head_fusion;
-    double discard_ratio;
-    int64_t samples;
-    double noise;
-    uint64_t seed;
-};
-
-/* The options that the method reads, an object. `precision` is written too, NULL for none. */
-json_t *json_method(const struct json_method *method, const char *precision);
+/* The options that a method reads (enum vitlrp_method_reads), an object. `precision` is written
+ * too, NULL for none. */
+json_t *json_method(uint32_t reads, const struct vitlrp_method_options *method,
+                    const char *precision);
 
 /* What the products of a run were computed with: two runs of other values have other bits. */
 struct json_arithmetic {

@@ -77,3 +77,17 @@ enum vitlrp_status error_forward(struct vitlrp_error *err, const struct vitlrp_e
     }
     return from->status;
 }
+
+enum vitlrp_status reserved_check(const void *reserved, size_t size, const char *what,
+                                  struct vitlrp_error *err) {
+    const unsigned char *bytes = reserved;
+    for (size_t i = 0; i < size; i++) {
+        if (bytes[i] != 0) {
+            return fail(err, VITLRP_USAGE,
+                        "the %s have a reserved field that is not zero: not initialised, or of a "
+                        "newer header than this library",
+                        what);
+        }
+    }
+    return VITLRP_OK;
+}

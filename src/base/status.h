@@ -4,6 +4,8 @@
 #ifndef BASE_STATUS_H
 #define BASE_STATUS_H
 
+#include <stddef.h>
+
 #include "vitlrp_types.h"
 
 /* Fills *err (which may be NULL) and returns status, so that `return fail(err, ...)` reads as one
@@ -40,6 +42,11 @@ enum vitlrp_status error_topic(struct vitlrp_error *err, enum vitlrp_status stat
 /* Hands a failure on as it is, errno included, from a record of the caller's own (of a worker, of a
  * call that may fail) to *err, which may be NULL. Returns from->status. */
 enum vitlrp_status error_forward(struct vitlrp_error *err, const struct vitlrp_error *from);
+
+/* USAGE if a byte of a public record's reserved fields is not zero: it was not initialised, or its
+ * program knows a field of a newer library. `what` names the record. */
+enum vitlrp_status reserved_check(const void *reserved, size_t size, const char *what,
+                                  struct vitlrp_error *err);
 
 /* Forwards a failure to the caller. For functions that hold nothing to release. */
 #define TRY(call)                                                                                  \

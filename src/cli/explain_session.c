@@ -223,26 +223,9 @@ static void sum_channels(struct explain_session *state) {
     }
 }
 
-/* Relevance with its ledger where the method has one, else the map alone. */
-static enum vitlrp_status run_method(struct explain_session *state,
-                                     const struct vitlrp_target *targets, size_t count,
-                                     struct vitlrp_relevance *relevance, struct vitlrp_error *err) {
-    struct vitlrp_error detail;
-    const struct vitlrp_method_options *method = &state->settings->method;
-    enum vitlrp_status status;
-    if (state->settings->method_info.has_ledger != 0) {
-        relevance->ledger = state->without_ledger ? NULL : state->ledger;
-        status = vitlrp_session_relevance(state->session, targets, count, &method->rules, relevance,
-                                          &detail);
-    } else {
-        status =
-            vitlrp_session_attribute(state->session, targets, count, method, relevance, &detail);
-    }
-    return from_library(status, &detail, err);
-}
-
 enum vitlrp_status explain_relevance(struct explain_session *state, struct explanation *explanation,
                                      struct vitlrp_error *err) {
+    struct vitlrp_error detail;
     struct vitlrp_relevance relevance;
     const struct vitlrp_target targets[2] = {
         {explanation->target.output, 1.0F},
@@ -252,8 +235,13 @@ enum vitlrp_status explain_relevance(struct explain_session *state, struct expla
     vitlrp_relevance_init(&relevance);
     relevance.pixels = pixel_level ? state->pixels : NULL;
     relevance.patches = pixel_level ? NULL : state->map;
+    bool has_ledger = state->settings->method_info.has_ledger != 0 && !state->without_ledger;
+    relevance.ledger = has_ledger ? state->ledger : NULL;
     double start = clock_ms();
-    TRY(run_method(state, targets, explanation->has_versus ? 2 : 1, &relevance, err));
+    TRY(from_library(vitlrp_session_attribute(state->session, targets,
+                                              explanation->has_versus ? 2 : 1,
+                                              &state->settings->method, &relevance, &detail),
+                     &detail, err));
     explanation->timing.backward = clock_ms() - start;
     if (pixel_level) {
         sum_channels(state);

@@ -25,24 +25,7 @@ json_t *json_text(const char *text) {
 json_t *json_method_parameters(const struct vitlrp_method_info *info,
                                const struct vitlrp_method_options *options,
                                enum vitlrp_precision precision) {
-    const struct vitlrp_rules *rules = &options->rules;
-    struct json_method method = {
-        .reads = info->reads,
-        .rules = {.attention = rules->attention, .epsilon = rules->epsilon},
-        .head_fusion = options->head_fusion,
-        .discard_ratio = options->discard_ratio,
-        .samples = options->samples,
-        .noise = options->noise,
-        .seed = options->seed,
-    };
-    json_gammas(rules, method.rules.gamma);
-    return json_method(&method, json_precision_name(precision));
-}
-
-void json_gammas(const struct vitlrp_rules *rules, float gamma[JSON_GAMMAS]) {
-#define ROLE(constant, name, text) gamma[JSON_GAMMA_##constant] = rules->gamma_##name;
-#include "vitlrp_roles.def"
-#undef ROLE
+    return json_method(info->reads, options, json_precision_name(precision));
 }
 
 static json_t *json_top(const struct explanation *explanation, bool *complete) {
@@ -55,7 +38,8 @@ static json_t *json_top(const struct explanation *explanation, bool *complete) {
         int32_t output = prediction->order[i];
         json_t *entry = json_object();
         if (vitlrp_model_class(explanation->model, output, &found, NULL) != VITLRP_OK) {
-            found = (struct vitlrp_class){output, output, "", ""};
+            found =
+                (struct vitlrp_class){.output = output, .index = output, .wnid = "", .label = ""};
         }
         json_set(entry, "index", json_integer(found.index), complete);
         json_set(entry, "wnid", json_text(found.wnid), complete);

@@ -47,9 +47,6 @@ json_t *json_method_parameters(const struct vitlrp_method_info *info,
                                const struct vitlrp_method_options *options,
                                enum vitlrp_precision precision);
 
-/* The gammas of the rules in the order of their table. */
-void json_gammas(const struct vitlrp_rules *rules, float gamma[JSON_GAMMAS]);
-
 /* A string; bytes that are not UTF-8 (and then backslashes too) become \xNN. */
 json_t *json_text(const char *text);
 

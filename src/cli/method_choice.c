@@ -42,10 +42,10 @@ static enum vitlrp_status read_object(const json_t *object, struct vitlrp_rule_c
     if (format == NULL || strcmp(format, FORMAT_SETTINGS) != 0) {
         return fail(err, VITLRP_FORMAT, "not a settings file of vitlrp tune");
     }
-#define ROLE(constant, name, text)                                                                 \
-    TRY(read_value(object, "gamma_" #name, true, &changes->gamma_##name, err));
+#define VITLRP_ROLE(constant, name, text)                                                          \
+    TRY(read_value(object, "gamma_" #name, true, &changes->gamma[VITLRP_ROLE_##constant], err));
 #include "vitlrp_roles.def"
-#undef ROLE
+#undef VITLRP_ROLE
     return read_value(object, "epsilon", false, &changes->epsilon, err);
 }
 
@@ -65,9 +65,9 @@ static void set_if_given(float value, float *out) {
 }
 
 static void apply_changes(const struct vitlrp_rule_changes *changes, struct vitlrp_rules *rules) {
-#define ROLE(constant, name, text) set_if_given(changes->gamma_##name, &rules->gamma_##name);
-#include "vitlrp_roles.def"
-#undef ROLE
+    for (size_t role = 0; role < VITLRP_ROLE_COUNT; role++) {
+        set_if_given(changes->gamma[role], &rules->gamma[role]);
+    }
     set_if_given(changes->epsilon, &rules->epsilon);
 }
 
@@ -85,14 +85,12 @@ enum vitlrp_status rule_settings_apply(const struct args *args, struct vitlrp_ru
 
 enum vitlrp_status rule_changes_read(const struct args *args, struct vitlrp_rule_changes *changes,
                                      struct vitlrp_error *err) {
-    struct vitlrp_rules rules = {.epsilon = NAN};
-#define ROLE(constant, name, text) rules.gamma_##name = NAN;
-#include "vitlrp_roles.def"
-#undef ROLE
+    struct vitlrp_rules rules = {.attention = VITLRP_ATTENTION_ATTNLRP};
+    vitlrp_rule_changes_init(changes);
+    memcpy(rules.gamma, changes->gamma, sizeof rules.gamma);
+    rules.epsilon = changes->epsilon;
     TRY(method_rules(args, &rules, err));
-#define ROLE(constant, name, text) changes->gamma_##name = rules.gamma_##name;
-#include "vitlrp_roles.def"
-#undef ROLE
+    memcpy(changes->gamma, rules.gamma, sizeof changes->gamma);
     changes->epsilon = rules.epsilon;
     return VITLRP_OK;
 }
@@ -151,16 +149,16 @@ enum vitlrp_status method_rules(const struct args *args, struct vitlrp_rules *ru
     TRY(rule_settings_apply(args, rules, err));
     TRY(read_gamma(args, OPTION_GAMMA_LINEAR, &linear, err));
     if (linear >= 0.0F) {
-        rules->gamma_fc1 = linear;
-        rules->gamma_fc2 = linear;
-        rules->gamma_head = linear;
+        rules->gamma[VITLRP_ROLE_FC1] = linear;
+        rules->gamma[VITLRP_ROLE_FC2] = linear;
+        rules->gamma[VITLRP_ROLE_HEAD] = linear;
     }
-    TRY(read_gamma(args, OPTION_GAMMA_CONV, &rules->gamma_conv, err));
-    TRY(read_gamma(args, OPTION_GAMMA_QKV, &rules->gamma_qkv, err));
-    TRY(read_gamma(args, OPTION_GAMMA_PROJ, &rules->gamma_proj, err));
-    TRY(read_gamma(args, OPTION_GAMMA_FC1, &rules->gamma_fc1, err));
-    TRY(read_gamma(args, OPTION_GAMMA_FC2, &rules->gamma_fc2, err));
-    TRY(read_gamma(args, OPTION_GAMMA_HEAD, &rules->gamma_head, err));
+    TRY(read_gamma(args, OPTION_GAMMA_CONV, &rules->gamma[VITLRP_ROLE_CONV], err));
+    TRY(read_gamma(args, OPTION_GAMMA_QKV, &rules->gamma[VITLRP_ROLE_QKV], err));
+    TRY(read_gamma(args, OPTION_GAMMA_PROJ, &rules->gamma[VITLRP_ROLE_PROJ], err));
+    TRY(read_gamma(args, OPTION_GAMMA_FC1, &rules->gamma[VITLRP_ROLE_FC1], err));
+    TRY(read_gamma(args, OPTION_GAMMA_FC2, &rules->gamma[VITLRP_ROLE_FC2], err));
+    TRY(read_gamma(args, OPTION_GAMMA_HEAD, &rules->gamma[VITLRP_ROLE_HEAD], err));
     double epsilon = rules->epsilon;
     TRY(option_number(args, OPTION_EPSILON, 0.0, FLT_MAX, "a number from 0 to 3.4e38", &epsilon,
                       err));
@@ -246,8 +244,9 @@ const char *method_fusion_name(enum vitlrp_head_fusion fusion) {
 /* What a rule method adds to its name. */
 static void append_rules(struct text *out, const struct vitlrp_rules *rules) {
     text_printf(out, ", gamma conv %g qkv %g proj %g fc1 %g fc2 %g head %g, epsilon %g",
-                (double) rules->gamma_conv, (double) rules->gamma_qkv, (double) rules->gamma_proj,
-                (double) rules->gamma_fc1, (double) rules->gamma_fc2, (double) rules->gamma_head,
+                (double) rules->gamma[VITLRP_ROLE_CONV], (double) rules->gamma[VITLRP_ROLE_QKV],
+                (double) rules->gamma[VITLRP_ROLE_PROJ], (double) rules->gamma[VITLRP_ROLE_FC1],
+                (double) rules->gamma[VITLRP_ROLE_FC2], (double) rules->gamma[VITLRP_ROLE_HEAD],
                 (double) rules->epsilon);
 }
 

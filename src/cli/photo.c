@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/checked.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/npy.h"
@@ -131,28 +130,6 @@ static enum vitlrp_status input_from_npy(const void *data, size_t size,
         &detail, err);
 }
 
-static enum vitlrp_status input_from_image(const struct vitlrp_preprocess *preprocess,
-                                           struct photo *photo, struct vitlrp_error *err) {
-    struct vitlrp_error detail;
-    struct vitlrp_image_info info;
-    size_t count;
-    vitlrp_image_describe(photo->image, &info);
-    TRY(from_library(
-        vitlrp_preprocess_plan(preprocess, info.width, info.height, &photo->geometry, &detail),
-        &detail, err));
-    if (!checked_mul(&count, (size_t) photo->geometry.input_height,
-                     (size_t) photo->geometry.input_width) ||
-        !checked_mul(&count, count, CHANNELS)) {
-        return fail(err, VITLRP_LIMIT, "the model input would be too large");
-    }
-    photo->input = mem_calloc(count, sizeof *photo->input);
-    if (photo->input == NULL) {
-        return fail(err, VITLRP_NOMEM, "out of memory for a model input of %zu numbers", count);
-    }
-    return from_library(vitlrp_preprocess_apply(preprocess, photo->image, photo->input, &detail),
-                        &detail, err);
-}
-
 static enum vitlrp_status fill(const void *data, size_t size,
                                const struct vitlrp_preprocess *preprocess,
                                const struct vitlrp_image_options *options, struct photo *photo,
@@ -167,7 +144,9 @@ static enum vitlrp_status fill(const void *data, size_t size,
     TRY(from_library(vitlrp_image_open_memory(data, size, options, &photo->image, &detail), &detail,
                      err));
     photo->decode_ms = clock_ms() - start;
-    TRY(input_from_image(preprocess, photo, err));
+    TRY(from_library(
+        vitlrp_image_prepare(photo->image, preprocess, &photo->input, &photo->geometry, &detail),
+        &detail, err));
     photo->preprocess_ms = clock_ms() - start - photo->decode_ms;
     return VITLRP_OK;
 }
@@ -211,6 +190,6 @@ enum vitlrp_status photo_open(const char *path, const struct vitlrp_preprocess *
 
 void photo_close(struct photo *photo) {
     vitlrp_image_close(photo->image);
-    mem_free(photo->input);
+    vitlrp_free(photo->input);
     *photo = (struct photo){0};
 }

@@ -50,26 +50,19 @@ static enum vitlrp_status open_all(struct example *e, const char *model_path,
     vitlrp_model_describe(e->model, info);
     vitlrp_session_info_init(session_info);
     vitlrp_session_describe(e->session, session_info);
-    size_t pixels = (size_t) session_info->input_height * (size_t) session_info->input_width;
     size_t patches = (size_t) session_info->grid_height * (size_t) session_info->grid_width;
-    e->input = (float *) calloc(3 * pixels, sizeof(float));
     e->logits = (float *) calloc((size_t) info->classes, sizeof(float));
     e->patches = (float *) calloc(patches, sizeof(float));
-    return e->input != NULL && e->logits != NULL && e->patches != NULL ? VITLRP_OK : VITLRP_NOMEM;
+    return e->logits != NULL && e->patches != NULL ? VITLRP_OK : VITLRP_NOMEM;
 }
 
 /* Photograph to model input, and the forward pass. The model's own preprocessing gives an input of
  * the session's size. */
 static enum vitlrp_status predict(struct example *e, struct vitlrp_geometry *geometry) {
     struct vitlrp_preprocess preprocess;
-    struct vitlrp_image_info picture;
     vitlrp_model_preprocess(e->model, &preprocess);
-    vitlrp_image_describe(e->image, &picture);
     enum vitlrp_status status =
-        vitlrp_preprocess_plan(&preprocess, picture.width, picture.height, geometry, &e->error);
-    if (status == VITLRP_OK) {
-        status = vitlrp_preprocess_apply(&preprocess, e->image, e->input, &e->error);
-    }
+        vitlrp_image_prepare(e->image, &preprocess, &e->input, geometry, &e->error);
     if (status == VITLRP_OK) {
         status = vitlrp_session_forward(e->session, e->input, e->logits, &e->error);
     }
@@ -78,16 +71,16 @@ static enum vitlrp_status predict(struct example *e, struct vitlrp_geometry *geo
 
 /* The relevance of each patch for one class, by the default method. */
 static enum vitlrp_status explain(struct example *e, int32_t output, double *sum) {
-    struct vitlrp_rules rules;
+    struct vitlrp_method_options method;
     struct vitlrp_relevance relevance;
     const struct vitlrp_target target = {output, 1.0F};
-    enum vitlrp_status status = vitlrp_rules_init(&rules, "attnlrp", &e->error);
+    enum vitlrp_status status = vitlrp_method_options_init(&method, "attnlrp", &e->error);
     if (status != VITLRP_OK) {
         return status;
     }
     vitlrp_relevance_init(&relevance);
     relevance.patches = e->patches;
-    status = vitlrp_session_relevance(e->session, &target, 1, &rules, &relevance, &e->error);
+    status = vitlrp_session_attribute(e->session, &target, 1, &method, &relevance, &e->error);
     *sum = relevance.sum;
     return status;
 }
@@ -141,7 +134,7 @@ static void release(struct example *e) {
     vitlrp_free(e->png);
     free(e->patches);
     free(e->logits);
-    free(e->input);
+    vitlrp_free(e->input);
     vitlrp_session_close(e->session);
     vitlrp_image_close(e->image);
     vitlrp_model_close(e->model);

@@ -25,7 +25,7 @@ static size_t make_png(const char *kind, unsigned char *out) {
 static void test_chunks_of_png(void **unused) {
     static const char *const KINDS[] = {"eXIf", "sCAL", "pCAL", "iCCP", "tEXt", "zTXt", "iTXt",
                                         "hIST", "sPLT", "bKGD", "tIME", "PLTE", "tRNS", "abCd"};
-    struct image_limits limits = image_limits_default();
+    struct vitlrp_image_limits limits = image_limits_default();
     unsigned char file[200];
     (void) unused;
     for (size_t i = 0; i < sizeof KINDS / sizeof KINDS[0]; i++) {

@@ -56,10 +56,10 @@ void fuzz_touch_image(const struct image *image) {
     fuzz_touch(image->rgb, (size_t) image->width * (size_t) image->height * 3);
 }
 
-struct image_limits fuzz_limits(void) {
-    struct image_limits limits = image_limits_default();
+struct vitlrp_image_limits fuzz_limits(void) {
+    struct vitlrp_image_limits limits = image_limits_default();
     limits.max_pixels = 1 << 20;
-    limits.max_memory = (size_t) 64 << 20;
+    limits.max_codec_bytes = (size_t) 64 << 20;
     return limits;
 }
 

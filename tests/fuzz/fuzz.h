@@ -43,7 +43,7 @@ void fuzz_touch_image(const struct image *image);
 
 /* At most a million pixels and 64 MiB beside them: hostile sizes are refused, slow ones not made.
  */
-struct image_limits fuzz_limits(void);
+struct vitlrp_image_limits fuzz_limits(void);
 
 /* The input as a regular file, for functions that take a path; valid until the next call. `place`
  * tells files of one moment apart: 0 or 1. */

@@ -8,7 +8,7 @@
 #include "imgio/decode.h"
 
 static void check_raw_twin(const struct image *image) {
-    struct image_limits limits = fuzz_limits();
+    struct vitlrp_image_limits limits = fuzz_limits();
     char header[64];
     struct decoded again;
     struct vitlrp_error err;
@@ -27,7 +27,7 @@ static void check_raw_twin(const struct image *image) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    struct image_limits limits = fuzz_limits();
+    struct vitlrp_image_limits limits = fuzz_limits();
     struct decoded decoded = {0};
     struct vitlrp_error err;
     enum vitlrp_status status = decode_image(data, size, &limits, &decoded, &err);

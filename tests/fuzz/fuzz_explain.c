@@ -75,7 +75,7 @@ static float take_gamma(struct fuzz_input *input) {
 static void explain(struct fuzz_input *input, const struct vitlrp_model *model,
                     struct vitlrp_session *session, size_t pixels) {
     static const char *const PRESETS[] = {"attnlrp", "cp-lrp", "attnlrp-eps"};
-    struct vitlrp_rules rules;
+    struct vitlrp_method_options method;
     struct vitlrp_relevance relevance;
     struct vitlrp_ledger_entry ledger[64];
     struct vitlrp_error error;
@@ -83,12 +83,13 @@ static void explain(struct fuzz_input *input, const struct vitlrp_model *model,
     float patches[MAX_INPUT * MAX_INPUT];
     struct vitlrp_target targets[2] = {{fuzz_byte(input) % CLASSES, 1.0F},
                                        {fuzz_byte(input) % CLASSES, -1.0F}};
-    fuzz_check(vitlrp_rules_init(&rules, PRESETS[fuzz_byte(input) % 3], NULL) == VITLRP_OK,
+    fuzz_check(vitlrp_method_options_init(&method, PRESETS[fuzz_byte(input) % 3], NULL) ==
+                   VITLRP_OK,
                "a preset is missing");
-    rules.gamma_conv = take_gamma(input);
-    rules.gamma_qkv = take_gamma(input);
-    rules.gamma_fc1 = take_gamma(input);
-    rules.epsilon = fuzz_byte(input) % 4 == 0 ? 1e-6F : 0.0F;
+    method.rules.gamma[VITLRP_ROLE_CONV] = take_gamma(input);
+    method.rules.gamma[VITLRP_ROLE_QKV] = take_gamma(input);
+    method.rules.gamma[VITLRP_ROLE_FC1] = take_gamma(input);
+    method.rules.epsilon = fuzz_byte(input) % 4 == 0 ? 1e-6F : 0.0F;
     vitlrp_relevance_init(&relevance);
     relevance.pixels = map;
     relevance.patches = patches;
@@ -96,7 +97,7 @@ static void explain(struct fuzz_input *input, const struct vitlrp_model *model,
     relevance.ledger = ledger;
     size_t count = 1 + fuzz_byte(input) % 2;
     enum vitlrp_status status =
-        vitlrp_session_relevance(session, targets, count, &rules, &relevance, &error);
+        vitlrp_session_attribute(session, targets, count, &method, &relevance, &error);
     if (status != VITLRP_OK) {
         check_numeric(status, &error);
         return;

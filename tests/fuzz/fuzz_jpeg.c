@@ -6,7 +6,7 @@
 #include "imgio/exif.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    struct image_limits limits = fuzz_limits();
+    struct vitlrp_image_limits limits = fuzz_limits();
     struct decode_input input = {.data = data, .size = size, .limits = &limits};
     struct decoded decoded = {.orientation = 1};
     struct vitlrp_error err;

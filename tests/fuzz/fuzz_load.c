@@ -3,7 +3,7 @@
 #include <string.h>
 #include <zlib.h>
 
-#include "api/model_private.h"
+#include "api/handles.h"
 #include "base/mem.h"
 #include "vit/model/weights.h"
 

@@ -6,7 +6,7 @@
 #include "imgio/encode.h"
 
 static void check_round_trip(const struct image *image) {
-    struct image_limits limits = fuzz_limits();
+    struct vitlrp_image_limits limits = fuzz_limits();
     struct bytes file;
     struct decoded again = {.orientation = 1};
     struct vitlrp_error err;
@@ -25,7 +25,7 @@ static void check_round_trip(const struct image *image) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    struct image_limits limits = fuzz_limits();
+    struct vitlrp_image_limits limits = fuzz_limits();
     struct decode_input input = {.data = data, .size = size, .limits = &limits};
     struct decoded decoded = {.orientation = 1};
     struct vitlrp_error err;

@@ -33,7 +33,7 @@ static void append_shape(struct text *out, size_t rank, const size_t *shape) {
 }
 
 static enum vitlrp_status read_image(const char *path, struct text *out, struct vitlrp_error *err) {
-    struct image_limits limits = image_limits_default();
+    struct vitlrp_image_limits limits = image_limits_default();
     struct decoded decoded;
     struct bytes file;
     TRY(file_read(path, FILE_LIMIT, &file, err));
@@ -93,7 +93,7 @@ static enum vitlrp_status read_tensor(const struct source *source, const struct 
 
 static enum vitlrp_status read_weights(const char *path, struct text *out,
                                        struct vitlrp_error *err) {
-    struct vit_load_limits limits = vit_load_limits_default();
+    struct vitlrp_model_limits limits = vit_load_limits_default();
     struct checkpoint checkpoint;
     struct source source;
     TRY(source_open(path, &source, err));

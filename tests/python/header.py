@@ -14,6 +14,10 @@ STRUCT = re.compile(r"\bstruct (vitlrp_\w+) \{(.*?)\};", re.DOTALL)
 ENUM = re.compile(r"\benum (vitlrp_\w+) \{(.*?)\};", re.DOTALL)
 FUNCTION = re.compile(r"\bVITLRP_API\s+([^;{}]*?)\b(vitlrp_\w+)\(([^;]*)\);", re.DOTALL)
 FUNCTION_FIELD = re.compile(r"\w+ \(\*(\w+)\)\((.*)\)", re.DOTALL)
+ROLE = re.compile(r"^VITLRP_ROLE\((\w+),", re.MULTILINE)
+ROLES = re.compile(
+    r"#define VITLRP_ROLE\(constant, name, text\) (.*)\n#include \"vitlrp_roles.def\"\n#undef VITLRP_ROLE\n"
+)
 DECLARATOR = re.compile(r"(.*?[\s*])(\w+)((?:\[\w+\])?)$", re.DOTALL)
 
 
@@ -46,10 +50,18 @@ def parameter_type(text):
     return spaced(kind) + (" *" if array else "")
 
 
+def roles(match, folder):
+    """The lines that the preprocessor makes of vitlrp_roles.def."""
+    with open(os.path.join(folder, "vitlrp_roles.def"), encoding="utf-8") as file:
+        rows = ROLE.findall(COMMENT.sub(" ", file.read()))
+    return "\n".join(match.group(1).replace("##constant", row) for row in rows) + "\n"
+
+
 def code(path):
     """The text of a header without comments and preprocessor lines."""
     with open(path, encoding="utf-8") as file:
-        return COMMENT.sub(" ", DIRECTIVE.sub("", file.read()))
+        text = ROLES.sub(lambda match: roles(match, os.path.dirname(path)), file.read())
+    return COMMENT.sub(" ", DIRECTIVE.sub("", text))
 
 
 class Header:

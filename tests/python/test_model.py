@@ -385,7 +385,7 @@ class Search(unittest.TestCase):
             self.copy_package(package)
             libraries = os.path.join(folder, "libraries")
             os.mkdir(libraries)
-            os.symlink(support.LIBRARY, os.path.join(libraries, "libvitlrp.so.0"))
+            os.symlink(support.LIBRARY, os.path.join(libraries, "libvitlrp.so.1"))
             result = self.run_import(package=package, LD_LIBRARY_PATH=libraries)
             self.assertEqual(result.returncode, 0, result.stdout)
 

@@ -14,6 +14,8 @@ ROOM = 1 << 16  # bytes behind a pointer to numbers: more than any function here
 SCALARS = {"float": ctypes.c_float(0.5), "double": ctypes.c_double(0.5)}
 # Values that keep a measurement short.
 FIELDS = {"vitlrp_eval_cost": {"images": 1, "methods": 1, "steps": 1}}
+HANDLES = ("vitlrp_model", "vitlrp_image", "vitlrp_session", "vitlrp_dataset", "vitlrp_evaluation")
+STATUS_OK = 0
 INTERNAL = 10  # the last status: a bug of the library's
 
 
@@ -25,32 +27,35 @@ class Arguments:
         self.functions = functions
         self.kept = []
         self.handles = {}
-        model = self.slot()
-        LIBRARY.vitlrp_model_open_builtin(None, ctypes.byref(model), None)
-        self.handles["vitlrp_model"] = model
-        session = self.slot()
-        options = self.record("vitlrp_session_options")
-        self.set(options, "vitlrp_session_options", "threads", 1)
-        LIBRARY.vitlrp_session_open(model, options, ctypes.byref(session), None)
-        self.handles["vitlrp_session"] = session
-        image = self.slot()
-        rgb = ctypes.create_string_buffer(12)
-        LIBRARY.vitlrp_image_from_rgb(rgb, 2, 2, ctypes.byref(image), None)
-        self.handles["vitlrp_image"] = image
-        dataset = self.slot()
-        options = self.record("vitlrp_dataset_options")
-        path = ctypes.create_string_buffer(support.DATA.encode())
-        self.set(options, "vitlrp_dataset_options", "path", ctypes.addressof(path))
-        LIBRARY.vitlrp_dataset_open(model, options, ctypes.byref(dataset), None)
-        self.handles["vitlrp_dataset"] = dataset
-        evaluation = self.slot()
-        options = self.record("vitlrp_eval_options")
-        for field, value in (("dataset", ctypes.addressof(path)), ("steps", 1), ("threads", 1), ("limit", 1)):
-            self.set(options, "vitlrp_eval_options", field, value)
-        LIBRARY.vitlrp_evaluate(model, options, ctypes.byref(evaluation), None)
-        self.handles["vitlrp_evaluation"] = evaluation
-        if not all(handle.value for handle in self.handles.values()):
-            raise AssertionError(f"an object could not be opened: {self.handles}")
+        self.data = ctypes.create_string_buffer(support.DATA.encode())
+
+    def open(self, name, *arguments):
+        """A handle from the function that makes it."""
+        handle = ctypes.c_void_p()
+        if getattr(LIBRARY, name)(*arguments, ctypes.byref(handle), None) != STATUS_OK:
+            raise AssertionError(f"{name} failed")
+        return handle
+
+    def make(self, struct):
+        if struct == "vitlrp_model":
+            return self.open("vitlrp_model_open_builtin", None)
+        if struct == "vitlrp_image":
+            return self.open("vitlrp_image_from_rgb", ctypes.create_string_buffer(12), 2, 2)
+        if struct == "vitlrp_session":
+            options = self.record("vitlrp_session_options", threads=1)
+            return self.open("vitlrp_session_open", self.handle("vitlrp_model"), options)
+        path = ctypes.addressof(self.data)
+        if struct == "vitlrp_dataset":
+            options = self.record("vitlrp_dataset_options", path=path)
+            return self.open("vitlrp_dataset_open", self.handle("vitlrp_model"), options)
+        options = self.record("vitlrp_eval_options", dataset=path, steps=1, threads=1, limit=1)
+        return self.open("vitlrp_evaluate", self.handle("vitlrp_model"), options)
+
+    def handle(self, struct):
+        """An object of the library's, made when it is first needed."""
+        if struct not in self.handles:
+            self.handles[struct] = self.make(struct)
+        return self.handles[struct]
 
     @staticmethod
     def slot():
@@ -61,13 +66,13 @@ class Arguments:
         kind = ctypes.c_int32 if size == 4 else ctypes.c_uint64
         kind.from_buffer(record, offset).value = value
 
-    def record(self, struct):
+    def record(self, struct, **values):
         """A record of the struct, initialised if the headers have a function for it."""
         record = ctypes.create_string_buffer(self.sizes[struct])
-        init = struct + "_init"
-        if len(self.functions.get(init, (None, ()))[1]) == 1:
-            getattr(LIBRARY, init)(record)
-        for field, value in FIELDS.get(struct, {}).items():
+        init = struct + "_init_sized"
+        if len(self.functions.get(init, (None, ()))[1]) == 2:
+            getattr(LIBRARY, init)(record, ctypes.c_size_t(len(record)))
+        for field, value in {**FIELDS.get(struct, {}), **values}.items():
             self.set(record, struct, field, value)
         return record
 
@@ -77,8 +82,8 @@ class Arguments:
         base = [word for word in words if word != "*"]
         if stars == 0:
             value = SCALARS.get(base[0], ctypes.c_size_t(1))
-        elif base[0] == "struct" and base[1] in self.handles:
-            value = self.handles[base[1]]
+        elif base[0] == "struct" and base[1] in HANDLES:
+            value = self.handle(base[1])
             if stars == 2:
                 value = ctypes.byref(value if "const" in c_type else self.slot())
         elif base[0] == "struct":

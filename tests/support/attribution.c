@@ -55,18 +55,18 @@ void attributor_see(struct vit_attributor *attributor, const struct vit_model *m
     mem_free(logits);
 }
 
-struct vit_method_options defaults_of(const char *method) {
-    struct vit_method_options options;
+struct vitlrp_method_options defaults_of(const char *method) {
+    struct vitlrp_method_options options;
     vit_method_defaults(vit_method_find(method), &options);
     return options;
 }
 
 void attribute_class(struct vit_attributor *attributor, const char *method, const float *input,
-                     int32_t output, const struct vit_method_options *options, float *patches,
+                     int32_t output, const struct vitlrp_method_options *options, float *patches,
                      float *pixels) {
     struct vitlrp_error err = {0};
     struct vitlrp_target target = {output, 1.0F};
-    struct vit_method_options defaults = defaults_of(method);
+    struct vitlrp_method_options defaults = defaults_of(method);
     struct vit_method_request request = {.input = input,
                                          .targets = &target,
                                          .target_count = 1,

@@ -33,10 +33,10 @@ void attributor_see(struct vit_attributor *attributor, const struct vit_model *m
 
 /* One method for one class, with its defaults where options is NULL. Fails the test if it fails. */
 void attribute_class(struct vit_attributor *attributor, const char *method, const float *input,
-                     int32_t output, const struct vit_method_options *options, float *patches,
+                     int32_t output, const struct vitlrp_method_options *options, float *patches,
                      float *pixels);
 
 /* The defaults of a method. */
-struct vit_method_options defaults_of(const char *method);
+struct vitlrp_method_options defaults_of(const char *method);
 
 #endif

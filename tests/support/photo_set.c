@@ -46,13 +46,13 @@ void photo_set_open(struct photo_set *set, size_t count) {
         write_photo(set, i);
     }
     set->model = parity_model();
-    set->preprocess = (struct preprocess){.resize = VITLRP_RESIZE_SHORT,
-                                          .resize_to = 32,
-                                          .filter = RESAMPLE_BILINEAR,
-                                          .crop_height = 32,
-                                          .crop_width = 32,
-                                          .mean = {0.5F, 0.5F, 0.5F},
-                                          .std = {0.25F, 0.25F, 0.25F}};
+    set->preprocess = (struct vitlrp_preprocess){.resize = VITLRP_RESIZE_SHORT,
+                                                 .resize_to = 32,
+                                                 .interpolation = VITLRP_BILINEAR,
+                                                 .crop_height = 32,
+                                                 .crop_width = 32,
+                                                 .mean = {0.5F, 0.5F, 0.5F},
+                                                 .std = {0.25F, 0.25F, 0.25F}};
 }
 
 void photo_set_close(struct photo_set *set) {

@@ -20,7 +20,7 @@ struct photo_set {
     char paths[PHOTO_SET_MOST][128];
 
     struct vit_model *model;
-    struct preprocess preprocess;
+    struct vitlrp_preprocess preprocess;
     struct evaluate_method methods[PHOTO_SET_METHODS];
 };
 

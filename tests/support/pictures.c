@@ -29,7 +29,7 @@ void picture_assert_sha256(const struct image *image, const char *expected) {
 
 enum vitlrp_status picture_decode(const void *data, size_t size, struct decoded *out,
                                   struct vitlrp_error *err) {
-    struct image_limits limits = image_limits_default();
+    struct vitlrp_image_limits limits = image_limits_default();
     return decode_image(data, size, &limits, out, err);
 }
 

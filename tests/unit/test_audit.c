@@ -63,7 +63,7 @@ static void test_differences(void **unused) {
                                  .grid = 2,
                                  .shards = 1,
                                  .precision = VITLRP_PRECISION_BF16};
-    const struct statistic interval = {.mean = 3.0, .lo = 2.75, .hi = 3.25, .n = 58};
+    const struct vitlrp_statistic interval = {.mean = 3.0, .lo = 2.75, .hi = 3.25, .n = 58};
     size_t met = 0;
     (void) unused;
     struct record record = sample_record(&shape);
@@ -81,7 +81,7 @@ static void test_differences(void **unused) {
     }
     assert_int_equal(met, 3);
     assert_int_equal(audit_images(evaluation), 3);
-    struct audit audit = audit_measure(evaluation, 0, EVAL_DELTA_LOGIT, &interval);
+    struct vitlrp_audit audit = audit_measure(evaluation, 0, EVAL_DELTA_LOGIT, &interval);
     assert_int_equal(audit.n, 3);
     assert_true(fabs(audit.mean + 0.25 / 3.0) < 1e-12);
     assert_true(fabs(audit.mean_abs - 1.25 / 3.0) < 1e-12);

@@ -17,7 +17,8 @@
 enum { CLASSES = 10, SIDE = 32, PATCH = 8, AREA = SIDE * SIDE, INPUT = 3 * AREA };
 enum { COLUMNS = SIDE / PATCH, PATCHES = COLUMNS * COLUMNS, MAX_STEPS = 40, MAX_METHODS = 5 };
 
-static const struct preprocess PREPROCESS = {.mean = {0.4F, 0.5F, 0.3F}, .std = {0.2F, 0.1F, 0.5F}};
+static const struct vitlrp_preprocess PREPROCESS = {.mean = {0.4F, 0.5F, 0.3F},
+                                                    .std = {0.2F, 0.1F, 0.5F}};
 
 /* Everything that curves need on the model of tests/golden/parity. */
 struct bench {

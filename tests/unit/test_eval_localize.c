@@ -14,11 +14,11 @@ static const struct localize_grid GRID = {
 /* A photograph of this size, its short side resized to `size` and 32 x 32 pixels cut from the
  * middle. */
 static struct preprocess_plan plan_for(int32_t width, int32_t height, int32_t size) {
-    struct preprocess preprocess = {.resize = VITLRP_RESIZE_SHORT,
-                                    .resize_to = size,
-                                    .filter = RESAMPLE_BILINEAR,
-                                    .crop_height = ROWS * SIDE,
-                                    .crop_width = COLUMNS * SIDE};
+    struct vitlrp_preprocess preprocess = {.resize = VITLRP_RESIZE_SHORT,
+                                           .resize_to = size,
+                                           .interpolation = VITLRP_BILINEAR,
+                                           .crop_height = ROWS * SIDE,
+                                           .crop_width = COLUMNS * SIDE};
     struct preprocess_plan plan;
     struct vitlrp_error err = {0};
     assert_int_equal(preprocess_plan_make(&preprocess, width, height, &plan, &err), VITLRP_OK);

@@ -377,7 +377,7 @@ static void test_usage(void **unused) {
     assert_usage(model, &options, "reference");
     options = small_options(&scratch);
     vitlrp_rule_changes_init(&rules);
-    rules.gamma_conv = -1.0F;
+    rules.gamma[VITLRP_ROLE_CONV] = -1.0F;
     options.rules = &rules;
     assert_usage(model, &options, "gamma");
     options = small_options(&scratch);
@@ -401,8 +401,8 @@ static void test_rules(void **unused) {
     options.methods = FAMILY;
     options.method_count = 3;
     vitlrp_rule_changes_init(&rules);
-    rules.gamma_conv = INFINITY;
-    rules.gamma_fc1 = 10.0F;
+    rules.gamma[VITLRP_ROLE_CONV] = INFINITY;
+    rules.gamma[VITLRP_ROLE_FC1] = 10.0F;
     for (int i = 0; i < 2; i++) {
         options.rules = i == 0 ? NULL : &rules;
         assert_int_equal(vitlrp_evaluate(model, &options, &runs[i], NULL), VITLRP_OK);

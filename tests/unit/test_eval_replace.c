@@ -13,7 +13,8 @@
 enum { HEIGHT = 12, WIDTH = 16, AREA = HEIGHT * WIDTH, INPUT = 3 * AREA, PATCH = 4 };
 enum { COLUMNS = WIDTH / PATCH, PATCHES = AREA / (PATCH * PATCH) };
 
-static const struct preprocess PREPROCESS = {.mean = {0.4F, 0.5F, 0.3F}, .std = {0.2F, 0.1F, 0.5F}};
+static const struct vitlrp_preprocess PREPROCESS = {.mean = {0.4F, 0.5F, 0.3F},
+                                                    .std = {0.2F, 0.1F, 0.5F}};
 
 static void replace(enum vitlrp_replacement replacement, uint64_t seed, const float *input,
                     float *out) {

@@ -127,7 +127,7 @@ static void test_threads_and_shards_change_no_bit(void **unused) {
 static void test_bad_images_are_recorded(void **unused) {
     const char *const methods[] = {"attnlrp", "random", NULL};
     struct photo_set set;
-    struct statistic found;
+    struct vitlrp_statistic found;
     struct vitlrp_error err = {0};
     (void) unused;
     photo_set_open(&set, 5);
@@ -218,9 +218,9 @@ static void watch_progress(void *user, size_t done, size_t total, size_t failed)
     watch->failed = failed;
 }
 
-static bool watch_cancelled(void *user) {
+static int32_t watch_cancelled(void *user) {
     const struct watch *watch = user;
-    return watch->done >= watch->stop_at;
+    return watch->done >= watch->stop_at ? 1 : 0;
 }
 
 static void test_progress_and_cancelling(void **unused) {
@@ -230,7 +230,7 @@ static void test_progress_and_cancelling(void **unused) {
     (void) unused;
     photo_set_open(&set, 10);
     struct evaluate_options options = photo_set_options(&set, methods);
-    options.observer = (struct evaluate_observer){watch_progress, watch_cancelled, &watch};
+    options.observer = (struct vitlrp_eval_observer){watch_progress, watch_cancelled, &watch};
     options.threads = 3;
     set.items[4].path = "/nowhere/at/all.jpg";
     struct evaluation evaluation = run(&options, set.items, 10);
@@ -258,7 +258,7 @@ static void test_progress_and_cancelling(void **unused) {
 static void test_no_images(void **unused) {
     const char *const methods[] = {"random", NULL};
     struct photo_set set;
-    struct statistic found;
+    struct vitlrp_statistic found;
     struct vitlrp_error err = {0};
     (void) unused;
     photo_set_open(&set, 0);
@@ -276,9 +276,9 @@ static void test_no_images(void **unused) {
 static void test_random_scores_have_no_delta(void **unused) {
     const char *const methods[] = {"random", "attnlrp", NULL};
     struct photo_set set;
-    struct statistic random;
-    struct statistic attnlrp;
-    struct statistic paired;
+    struct vitlrp_statistic random;
+    struct vitlrp_statistic attnlrp;
+    struct vitlrp_statistic paired;
     struct vitlrp_error err = {0};
     (void) unused;
     photo_set_open(&set, PHOTO_SET_MOST);

@@ -103,7 +103,7 @@ static void test_randomization(void **unused) {
     assert_int_equal(found.stage_count, 5);
     assert_string_equal(found.stages[4], "embedding");
     for (size_t stage = 0; stage < 5; stage++) {
-        const struct statistic *row = found.correlation + stage * 3;
+        const struct vitlrp_statistic *row = found.correlation + stage * 3;
         assert_int_equal(row[0].n, 15);
         assert_true(fabs(row[0].mean) < 0.7);        /* depends on the model */
         assert_true(fabs(row[1].mean - 1.0) < 1e-9); /* a fixed prior does not */
@@ -120,9 +120,9 @@ static void test_randomization(void **unused) {
 static void test_max_sensitivity(void **unused) {
     const char *const methods[] = {"attnlrp", "random", NULL};
     struct photo_set set;
-    struct statistic small[2];
-    struct statistic large[2];
-    struct statistic more[2];
+    struct vitlrp_statistic small[2];
+    struct vitlrp_statistic large[2];
+    struct vitlrp_statistic more[2];
     struct vitlrp_error err = {0};
     (void) unused;
     photo_set_open(&set, 8);
@@ -149,9 +149,9 @@ static void test_max_sensitivity(void **unused) {
     photo_set_close(&set);
 }
 
-static bool at_once(void *user) {
+static int32_t at_once(void *user) {
     (void) user;
-    return true;
+    return 1;
 }
 
 static void test_cancelling(void **unused) {

@@ -50,7 +50,7 @@ static void test_known_interval(void **unused) {
     enum { COUNT = 400 };
     double values[COUNT];
     struct random_stream stream = random_open(11);
-    struct statistic found;
+    struct vitlrp_statistic found;
     struct vitlrp_error err = {0};
     double sum = 0.0;
     double squares = 0.0;
@@ -80,7 +80,7 @@ static void test_coverage(void **unused) {
     (void) unused;
     for (size_t s = 0; s < SAMPLES; s++) {
         double values[COUNT];
-        struct statistic found;
+        struct vitlrp_statistic found;
         struct vitlrp_error err = {0};
         for (size_t i = 0; i < COUNT; i++) {
             values[i] = random_uniform(&stream);
@@ -97,9 +97,9 @@ static void test_paired_is_narrower_and_skips_absent(void **unused) {
     double b[COUNT];
     double difference[COUNT - 2];
     struct random_stream stream = random_open(8);
-    struct statistic paired;
-    struct statistic direct;
-    struct statistic single;
+    struct vitlrp_statistic paired;
+    struct vitlrp_statistic direct;
+    struct vitlrp_statistic single;
     struct vitlrp_error err = {0};
     (void) unused;
     for (size_t i = 0; i < COUNT; i++) {
@@ -124,7 +124,7 @@ static void test_paired_is_narrower_and_skips_absent(void **unused) {
 static void test_small_and_empty(void **unused) {
     const double one = 3.0;
     const double none = NAN;
-    struct statistic found;
+    struct vitlrp_statistic found;
     struct vitlrp_error err = {0};
     (void) unused;
     assert_int_equal(statistics_mean(&one, 1, 0, &found, &err), VITLRP_OK);

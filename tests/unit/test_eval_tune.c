@@ -34,17 +34,17 @@ static struct tune_options options_for(const struct evaluate_options *evaluate, 
     return options;
 }
 
-static bool same_rules(const struct vit_rules *a, const struct vit_rules *b) {
+static bool same_rules(const struct vitlrp_rules *a, const struct vitlrp_rules *b) {
     return memcmp(a, b, sizeof *a) == 0;
 }
 
 /* Delta of these rules on the items, evaluated alone. */
-static double delta_alone(const struct evaluate_options *evaluate, const struct vit_rules *rules,
+static double delta_alone(const struct evaluate_options *evaluate, const struct vitlrp_rules *rules,
                           const struct eval_item *items, size_t count) {
     struct evaluate_options options = *evaluate;
     struct evaluate_method method = {.name = "attnlrp", .method = vit_method_find("attnlrp")};
     struct evaluation evaluation;
-    struct statistic found;
+    struct vitlrp_statistic found;
     struct vitlrp_error err = {0};
     method.options = defaults_of("attnlrp");
     method.options.rules = *rules;
@@ -62,7 +62,7 @@ static void check_trials(const struct tune_result *result, const struct evaluate
         const struct tune_trial *trial = &result->trials[i];
         assert_true(trial->delta.mean <= result->trials[result->best_trial].delta.mean);
         assert_int_equal(trial->delta.n, CALIBRATION);
-        assert_true(trial->rules.gamma[VIT_ROLE_FC1] == trial->rules.gamma[VIT_ROLE_FC2]);
+        assert_true(trial->rules.gamma[VITLRP_ROLE_FC1] == trial->rules.gamma[VITLRP_ROLE_FC2]);
         for (size_t k = 0; k < i; k++) {
             assert_false(same_rules(&trial->rules, &result->trials[k].rules));
         }
@@ -97,7 +97,7 @@ static void test_search(void **unused) {
         assert_int_equal(found.trials[i].stage, TUNE_COARSE);
         assert_int_equal(found.trials[i].kind, TUNE_CONV);
     }
-    assert_true(isinf(found.trials[9].rules.gamma[VIT_ROLE_CONV]));
+    assert_true(isinf(found.trials[9].rules.gamma[VITLRP_ROLE_CONV]));
     assert_int_equal(found.trials[10].kind, TUNE_MLP);
     assert_int_equal(found.trials[found.trial_count - 1].stage, TUNE_FINE);
     assert_int_equal(log.count, found.trial_count);
@@ -124,7 +124,7 @@ static void test_without_held_out_images(void **unused) {
     struct tune_options options = options_for(&evaluate, "cp-lrp", &log);
     evaluate.protocol.steps = 2;
     assert_int_equal(tune_run(&options, set.items, 2, NULL, 0, &found, &err), VITLRP_OK);
-    assert_int_equal(found.best.propagation, VIT_PROPAGATE_CP_LRP);
+    assert_int_equal(found.best.attention, VITLRP_ATTENTION_CP);
     assert_int_equal(found.held_gain.n, 0);
     assert_true(isnan(found.held_gain.mean));
     tune_result_free(&found);
@@ -150,15 +150,15 @@ static void test_refusals(void **unused) {
 }
 
 static void test_kinds(void **unused) {
-    struct vit_rules rules = {0};
+    struct vitlrp_rules rules = {0};
     (void) unused;
     for (int kind = 0; kind < TUNE_KINDS; kind++) {
         tune_set(&rules, (enum tune_kind) kind, (float) (kind + 1));
     }
-    assert_true(rules.gamma[VIT_ROLE_CONV] == 1.0F && rules.gamma[VIT_ROLE_FC1] == 2.0F &&
-                rules.gamma[VIT_ROLE_FC2] == 2.0F);
-    assert_true(rules.gamma[VIT_ROLE_QKV] == 3.0F && rules.gamma[VIT_ROLE_PROJ] == 3.0F &&
-                rules.gamma[VIT_ROLE_HEAD] == 4.0F);
+    assert_true(rules.gamma[VITLRP_ROLE_CONV] == 1.0F && rules.gamma[VITLRP_ROLE_FC1] == 2.0F &&
+                rules.gamma[VITLRP_ROLE_FC2] == 2.0F);
+    assert_true(rules.gamma[VITLRP_ROLE_QKV] == 3.0F && rules.gamma[VITLRP_ROLE_PROJ] == 3.0F &&
+                rules.gamma[VITLRP_ROLE_HEAD] == 4.0F);
     assert_string_equal(tune_kind_name(TUNE_MLP), "fc1/fc2");
 }
 

@@ -138,7 +138,7 @@ static void explain(struct line *line) {
     struct vitlrp_session_options options;
     struct vitlrp_session *session = NULL;
     struct vitlrp_relevance relevance;
-    struct vitlrp_rules rules;
+    struct vitlrp_method_options method;
     struct vitlrp_target target = {7, 1.0F};
     float logits[200];
     float *input = mem_calloc((size_t) 3 * 64 * 64, sizeof *input);
@@ -155,8 +155,8 @@ static void explain(struct line *line) {
         relevance.patches = line->patches;
         line->failed |=
             vitlrp_session_forward(session, input, logits, NULL) != 0 ||
-            vitlrp_rules_init(&rules, "attnlrp", NULL) != 0 ||
-            vitlrp_session_relevance(session, &target, 1, &rules, &relevance, NULL) != 0;
+            vitlrp_method_options_init(&method, "attnlrp", NULL) != 0 ||
+            vitlrp_session_attribute(session, &target, 1, &method, &relevance, NULL) != 0;
     }
     vitlrp_session_close(session);
     mem_free(input);
@@ -212,14 +212,12 @@ static void test_t4_null_everywhere(void **unused) {
     assert_int_equal(vitlrp_session_open(NULL, NULL, &session, NULL), VITLRP_USAGE);
     assert_int_equal(vitlrp_session_bytes(NULL, NULL, &bytes, NULL), VITLRP_USAGE);
     assert_int_equal(vitlrp_session_forward(NULL, NULL, NULL, NULL), VITLRP_USAGE);
-    assert_int_equal(vitlrp_session_relevance(NULL, NULL, 0, NULL, NULL, NULL), VITLRP_USAGE);
     assert_int_equal(vitlrp_session_attribute(NULL, NULL, 0, NULL, NULL, NULL), VITLRP_USAGE);
     assert_int_equal(vitlrp_session_block_output(NULL, 0, NULL, NULL), VITLRP_USAGE);
     assert_int_equal(vitlrp_session_gemm_rate(NULL, NULL, NULL), VITLRP_USAGE);
     assert_int_equal(vitlrp_session_profile(NULL, NULL, NULL), VITLRP_USAGE);
-    assert_int_equal(vitlrp_rules_init(NULL, "attnlrp", NULL), VITLRP_USAGE);
     assert_int_equal(vitlrp_method_describe(NULL, NULL, NULL), VITLRP_USAGE);
-    assert_int_equal(vitlrp_method_options_init(NULL, NULL, NULL), VITLRP_USAGE);
+    assert_int_equal(vitlrp_method_options_init_sized(NULL, 0, NULL, NULL), VITLRP_USAGE);
     assert_int_equal(vitlrp_model_sha256(NULL, NULL, NULL), VITLRP_USAGE);
     assert_int_equal(vitlrp_model_class(NULL, 0, NULL, NULL), VITLRP_USAGE);
     assert_int_equal(vitlrp_model_find_class(NULL, NULL, NULL, NULL), VITLRP_USAGE);

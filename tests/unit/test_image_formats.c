@@ -224,7 +224,7 @@ static void test_bmp_noise(void **state) {
 
 static void test_limits_are_kept(void **state) {
     (void) state;
-    struct image_limits limits = image_limits_default();
+    struct vitlrp_image_limits limits = image_limits_default();
     limits.max_side = 10;
     limits.max_pixels = 20;
     static const struct {

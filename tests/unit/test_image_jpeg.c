@@ -284,8 +284,8 @@ static void test_memory_limit(void **state) {
     struct jpeg jpeg = encode(&recipe, image.rgb);
     uint8_t *frame = jpeg.data + find_marker(jpeg.data, jpeg.size, 0xc2);
     memcpy(frame + 5, "\x20\0\x20", 4);
-    struct image_limits limits = image_limits_default();
-    limits.max_memory = (size_t) 64 << 20;
+    struct vitlrp_image_limits limits = image_limits_default();
+    limits.max_codec_bytes = (size_t) 64 << 20;
     struct decoded decoded;
     struct vitlrp_error err;
     assert_int_equal(decode_image(jpeg.data, jpeg.size, &limits, &decoded, &err), VITLRP_LIMIT);
@@ -325,8 +325,8 @@ static void test_scan_bomb(void **state) {
     struct jpeg jpeg = encode(&recipe, image.rgb);
     picture_assert_refused(jpeg.data, jpeg.size, VITLRP_LIMIT, "100 scans");
     struct decoded decoded;
-    struct image_limits limits = image_limits_default();
-    limits.max_scans = 127;
+    struct vitlrp_image_limits limits = image_limits_default();
+    limits.max_jpeg_scans = 127;
     assert_int_equal(decode_image(jpeg.data, jpeg.size, &limits, &decoded, NULL), VITLRP_OK);
     image_free(&decoded.image);
     free(jpeg.data);

@@ -54,7 +54,7 @@ static void fill_input(float *input) {
     }
 }
 
-static void explain(const struct vit_model *model, const struct vit_rules *rules, float *logits,
+static void explain(const struct vit_model *model, const struct vitlrp_rules *rules, float *logits,
                     float *patches) {
     const struct vit_session_options options = {.threads = 1, .backend = "auto"};
     const struct vitlrp_target target = {1, 1.0F};
@@ -73,11 +73,13 @@ static void explain(const struct vit_model *model, const struct vit_rules *rules
  * size: LayerNorm makes that the same, all layers have the same outputs, and so maps are the same
  * under every rule. */
 static void test_same_as_a_larger_stream(void **unused) {
-    static const struct vit_rules RULES[] = {
-        {.propagation = VIT_PROPAGATE_ATTNLRP, .gamma = {[VIT_ROLE_CONV] = 0.25F}, .epsilon = 0.1F},
-        {.propagation = VIT_PROPAGATE_CP_LRP,
-         .gamma = {[VIT_ROLE_CONV] = 0.25F, [VIT_ROLE_PROJ] = 0.5F, [VIT_ROLE_FC2] = 0.05F}},
-        {.propagation = VIT_PROPAGATE_GRADIENT},
+    static const struct vitlrp_rules RULES[] = {
+        {.attention = VITLRP_ATTENTION_ATTNLRP,
+         .gamma = {[VITLRP_ROLE_CONV] = 0.25F},
+         .epsilon = 0.1F},
+        {.attention = VITLRP_ATTENTION_CP,
+         .gamma =
+             {[VITLRP_ROLE_CONV] = 0.25F, [VITLRP_ROLE_PROJ] = 0.5F, [VITLRP_ROLE_FC2] = 0.05F}},
     };
     struct vit_config config = small_config();
     struct pth_list list;
@@ -89,11 +91,13 @@ static void test_same_as_a_larger_stream(void **unused) {
     pth_timm(&list, &config);
     add_scales(&list);
     struct vit_model *scaled = make_model(&list, SMALL_STREAM);
-    for (size_t r = 0; r < sizeof RULES / sizeof RULES[0]; r++) {
+    for (size_t r = 0; r <= sizeof RULES / sizeof RULES[0]; r++) {
+        /* The last of all: the plain gradient. */
+        const struct vitlrp_rules *rules = r < sizeof RULES / sizeof RULES[0] ? &RULES[r] : NULL;
         float logits[2][CLASSES];
         float patches[2][PATCHES];
-        explain(large, &RULES[r], logits[0], patches[0]);
-        explain(scaled, &RULES[r], logits[1], patches[1]);
+        explain(large, rules, logits[0], patches[0]);
+        explain(scaled, rules, logits[1], patches[1]);
         for (size_t i = 0; i < CLASSES; i++) {
             assert_true(logits[0][i] == logits[1][i]);
         }
@@ -111,7 +115,6 @@ static void test_same_as_a_larger_stream(void **unused) {
 static void test_against_the_twin(void **unused) {
     struct vit_config config = small_config();
     struct pth_list list;
-    const struct vit_rules gradient = {.propagation = VIT_PROPAGATE_GRADIENT};
     const struct naive_nudge none = {.block = -1};
     float input[INPUT];
     float logits[CLASSES];
@@ -124,7 +127,7 @@ static void test_against_the_twin(void **unused) {
     struct vit_model *model = make_model(&list, NULL);
     fill_input(input);
     naive_vit(model, input, none, config.depth - 1, expected);
-    explain(model, &gradient, logits, patches);
+    explain(model, NULL, logits, patches);
     for (size_t i = 0; i < CLASSES; i++) {
         assert_true(fabs(logits[i] - expected[i]) < 1e-5 * (1.0 + fabs(expected[i])));
     }

@@ -90,7 +90,8 @@ static void test_limits_of_models(void **unused) {
 static void test_limits_must_be_positive(void **unused) {
     struct made made = make_models();
     (void) unused;
-    for (size_t at = 0; at < sizeof(struct vitlrp_model_limits); at += sizeof(uint64_t)) {
+    for (size_t at = 0; at < offsetof(struct vitlrp_model_limits, reserved);
+         at += sizeof(uint64_t)) {
         struct vitlrp_model_options options;
         struct vitlrp_error error;
         vitlrp_model_options_init(&options);

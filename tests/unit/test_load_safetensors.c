@@ -102,7 +102,7 @@ static void test_accepted_headers(void **unused) {
     for (size_t i = 0; i < sizeof accepted / sizeof accepted[0]; i++) {
         struct bytes bytes;
         struct checkpoint checkpoint;
-        struct vit_load_limits limits = vit_load_limits_default();
+        struct vitlrp_model_limits limits = vit_load_limits_default();
         struct vitlrp_error err = {0};
         safetensors_of_header(accepted[i].header, accepted[i].data, &bytes);
         struct source source = source_over(bytes.data, bytes.size);

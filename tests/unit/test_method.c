@@ -60,8 +60,8 @@ static void test_golden_maps(void **unused) {
     struct vit_attributor *attributor = attributor_for(model, NULL, 2);
     attributor_see(attributor, model, input);
     for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
-        struct vit_method_options options = defaults_of(CASES[i].method);
-        options.fusion = CASES[i].fusion;
+        struct vitlrp_method_options options = defaults_of(CASES[i].method);
+        options.head_fusion = CASES[i].fusion;
         options.discard_ratio = CASES[i].discard_ratio;
         attribute_class(attributor, CASES[i].method, input, PARITY_TARGET, &options, patches,
                         CASES[i].pixels ? pixels : NULL);
@@ -140,8 +140,13 @@ static void test_contrast(void **unused) {
     struct vit_model *model = parity_model();
     float *input = parity_input();
     struct vit_attributor *attributor = attributor_for(model, vit_method_find("attnlrp"), 1);
-    struct vit_method_options options = defaults_of("attnlrp");
-    struct vit_method_request request = {input, targets, 2, &options, patches, pixels};
+    struct vitlrp_method_options options = defaults_of("attnlrp");
+    struct vit_method_request request = {.input = input,
+                                         .targets = targets,
+                                         .target_count = 2,
+                                         .options = &options,
+                                         .patches = patches,
+                                         .pixels = pixels};
     attributor_see(attributor, model, input);
     assert_int_equal(vit_attributor_run(attributor, vit_method_find("attnlrp"), &request, &err),
                      VITLRP_OK);
@@ -199,8 +204,12 @@ static void test_requests_that_are_refused(void **unused) {
     float *input = parity_input();
     struct vit_attributor *one = attributor_for(model, vit_method_find("rollout"), 1);
     struct vit_attributor *all = attributor_for(model, NULL, 1);
-    struct vit_method_options options = defaults_of("rollout");
-    struct vit_method_request request = {input, &target, 1, &options, patches, NULL};
+    struct vitlrp_method_options options = defaults_of("rollout");
+    struct vit_method_request request = {.input = input,
+                                         .targets = &target,
+                                         .target_count = 1,
+                                         .options = &options,
+                                         .patches = patches};
     assert_int_equal(try_run(one, "rollout", request), VITLRP_USAGE); /* no forward pass */
     attributor_see(one, model, input);
     attributor_see(all, model, input);

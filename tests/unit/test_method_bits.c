@@ -32,8 +32,8 @@ static struct vit_model *wide_model(void) {
 }
 
 /* Few samples, so that all methods take no time. */
-static struct vit_method_options options_of(const struct vit_method *method, uint64_t seed) {
-    struct vit_method_options options = defaults_of(method->name);
+static struct vitlrp_method_options options_of(const struct vit_method *method, uint64_t seed) {
+    struct vitlrp_method_options options = defaults_of(method->name);
     options.samples = options.samples > 20 ? 20 : options.samples;
     options.seed = seed;
     return options;
@@ -46,7 +46,7 @@ struct maps {
 
 static void run(struct vit_attributor *attributor, const struct vit_method *method,
                 const float *input, uint64_t seed, struct maps *maps) {
-    struct vit_method_options options = options_of(method, seed);
+    struct vitlrp_method_options options = options_of(method, seed);
     attribute_class(attributor, method->name, input, 2, &options, maps->patches,
                     method->has_pixels ? maps->pixels : NULL);
 }

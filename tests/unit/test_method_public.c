@@ -74,7 +74,7 @@ static void test_names_and_descriptions(void **unused) {
     assert_non_null(strstr(error.message, "lime"));
     assert_int_equal(vitlrp_method_options_init(&options, "lime", &error), VITLRP_USAGE);
     assert_int_equal(vitlrp_method_options_init(&options, "attnlrp-masked", &error), VITLRP_OK);
-    assert_true(options.rules.gamma_conv == 0.25F && options.samples == 8);
+    assert_true(options.rules.gamma[VITLRP_ROLE_CONV] == 0.25F && options.samples == 8);
 }
 
 static void test_golden_map_and_its_sum(void **unused) {
@@ -105,22 +105,41 @@ static void test_golden_map_and_its_sum(void **unused) {
     vitlrp_model_close(model);
 }
 
-/* A rule method is the same map by both calls. */
-static void test_both_calls_agree(void **unused) {
+/* The ledger and the neurons of a rule method come with its map, which stays the same. */
+static void test_ledger_and_neurons(void **unused) {
     float pixels[2][INPUT];
+    struct vitlrp_ledger_entry ledger[64];
+    static float neurons[TOKENS * 4 * DIM];
     struct vitlrp_relevance relevance;
-    struct vitlrp_rules rules;
+    struct vitlrp_model_info info;
     (void) unused;
     struct vitlrp_model *model = open_model();
     struct vitlrp_session *session = open_seen(model, NULL);
+    size_t length = vitlrp_ledger_length(model);
+    vitlrp_model_info_init(&info);
+    vitlrp_model_describe(model, &info);
+    assert_true(length <= 64 && info.mlp_dim <= 4 * DIM);
     vitlrp_relevance_init(&relevance);
     relevance.pixels = pixels[0];
     assert_int_equal(attribute(session, "cp-lrp", &relevance), VITLRP_OK);
-    assert_int_equal(vitlrp_rules_init(&rules, "cp-lrp", NULL), VITLRP_OK);
     relevance.pixels = pixels[1];
-    assert_int_equal(vitlrp_session_relevance(session, &TARGET, 1, &rules, &relevance, NULL),
-                     VITLRP_OK);
+    relevance.ledger = ledger;
+    relevance.neurons = neurons;
+    relevance.neurons_block = 1;
+    assert_int_equal(attribute(session, "cp-lrp", &relevance), VITLRP_OK);
     assert_memory_equal(pixels[0], pixels[1], sizeof pixels[0]);
+    double absorbed = 0.0;
+    for (size_t i = 0; i < length; i++) {
+        absorbed += ledger[i].absorbed;
+    }
+    assert_true(fabs(relevance.explained - relevance.sum - absorbed) < 1e-3);
+    double total = 0.0;
+    for (size_t i = 0; i < (size_t) TOKENS * (size_t) info.mlp_dim; i++) {
+        total += fabs((double) neurons[i]);
+    }
+    assert_true(total > 0.0);
+    relevance.neurons_block = info.depth;
+    assert_int_equal(attribute(session, "cp-lrp", &relevance), VITLRP_USAGE);
     vitlrp_session_close(session);
     vitlrp_model_close(model);
 }
@@ -131,17 +150,14 @@ static void test_a_moving_method_leaves_no_trace(void **unused) {
     float maps[2][PATCHES];
     float outputs[2][TOKENS * DIM];
     float unwanted[PATCHES];
-    struct vitlrp_rules rules;
     (void) unused;
     struct vitlrp_model *model = open_model();
-    struct vitlrp_session *session = open_seen(model, "smoothgrad,attnlrp-masked");
-    assert_int_equal(vitlrp_rules_init(&rules, "attnlrp", NULL), VITLRP_OK);
+    struct vitlrp_session *session = open_seen(model, "attnlrp,smoothgrad,attnlrp-masked");
     for (size_t i = 0; i < 2; i++) {
         struct vitlrp_relevance relevance;
         vitlrp_relevance_init(&relevance);
         relevance.patches = maps[i];
-        assert_int_equal(vitlrp_session_relevance(session, &TARGET, 1, &rules, &relevance, NULL),
-                         VITLRP_OK);
+        assert_int_equal(attribute(session, "attnlrp", &relevance), VITLRP_OK);
         relevance.patches = unwanted;
         assert_int_equal(attribute(session, "attnlrp-masked", &relevance), VITLRP_OK);
         assert_int_equal(vitlrp_session_block_output(session, 0, outputs[i], NULL), VITLRP_OK);
@@ -214,7 +230,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_names_and_descriptions),
         cmocka_unit_test(test_golden_map_and_its_sum),
-        cmocka_unit_test(test_both_calls_agree),
+        cmocka_unit_test(test_ledger_and_neurons),
         cmocka_unit_test(test_a_moving_method_leaves_no_trace),
         cmocka_unit_test(test_requests_that_are_refused),
         cmocka_unit_test(test_bytes),

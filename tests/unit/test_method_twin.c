@@ -35,7 +35,7 @@ static int tear_down(void **state) {
 
 /* One method on the fixture's input. */
 static void attribute(const struct fixture *fixture, const char *method,
-                      const struct vit_method_options *options, float *patches, float *pixels) {
+                      const struct vitlrp_method_options *options, float *patches, float *pixels) {
     struct vit_attributor *attributor = attributor_for(fixture->model, vit_method_find(method), 1);
     attributor_see(attributor, fixture->model, fixture->input);
     attribute_class(attributor, method, fixture->input, PARITY_TARGET, options, patches, pixels);
@@ -144,7 +144,7 @@ static void copy_view(void *user, const struct vit_attention_view *view) {
     }
 }
 
-static void backward(struct vit_session *session, const struct vit_rules *rules,
+static void backward(struct vit_session *session, const struct vitlrp_rules *rules,
                      struct matrices *matrices) {
     struct vitlrp_error err = {0};
     struct vit_relevance relevance = {.visitor = {copy_view, matrices}};
@@ -160,7 +160,7 @@ static void test_attention_gradient(void **state) {
     struct vitlrp_error err = {0};
     struct vit_session *session = open_session(fixture->model);
     assert_int_equal(vit_forward(session, fixture->input, NULL, &err), VITLRP_OK);
-    backward(session, &(struct vit_rules){.propagation = VIT_PROPAGATE_GRADIENT}, matrices);
+    backward(session, NULL, matrices);
     for (size_t i = 5; i < MATRICES; i += 97) {
         struct naive_nudge nudge = {.block = 1,
                                     .head = i / MATRIX,
@@ -195,9 +195,9 @@ static void test_lrp_rollout(void **state) {
     struct matrices *gradient = mem_calloc(1, sizeof *gradient);
     struct matrices *relevance = mem_calloc(1, sizeof *relevance);
     struct vit_session *session = open_session(fixture->model);
-    struct vit_rules rules = defaults_of("attnlrp").rules;
+    struct vitlrp_rules rules = defaults_of("attnlrp").rules;
     assert_int_equal(vit_forward(session, fixture->input, NULL, &err), VITLRP_OK);
-    backward(session, &(struct vit_rules){.propagation = VIT_PROPAGATE_GRADIENT}, gradient);
+    backward(session, NULL, gradient);
     backward(session, &rules, relevance);
     for (size_t t = 0; t < PARITY_TOKENS; t++) {
         r[t * PARITY_TOKENS + t] = 1.0;
@@ -260,12 +260,12 @@ static void test_masked(void **state) {
     double shown[PARITY_PATCHES] = {0.0};
     bool keep[PARITY_PATCHES];
     struct vitlrp_error err = {0};
-    struct vit_method_options options = defaults_of("attnlrp-masked");
+    struct vitlrp_method_options options = defaults_of("attnlrp-masked");
     options.seed = 11;
     options.samples = 7;
     struct random_stream stream = random_open(options.seed);
     struct vit_session *session = open_session(fixture->model);
-    for (size_t copy = 0; copy <= options.samples; copy++) {
+    for (int32_t copy = 0; copy <= options.samples; copy++) {
         double q = copy == 0 ? 1.0 : copy % 2 == 1 ? random_uniform(&stream) : 0.0;
         for (size_t p = 0; p < PARITY_PATCHES; p++) {
             keep[p] = copy == 0 ? true : copy % 2 == 1 ? random_uniform(&stream) < q : !keep[p];
@@ -296,17 +296,16 @@ static void test_smoothgrad_without_noise(void **state) {
     float patches[PARITY_PATCHES];
     float wanted[PARITY_INPUT];
     struct vitlrp_error err = {0};
-    struct vit_rules rules = {.propagation = VIT_PROPAGATE_GRADIENT};
     struct vit_relevance relevance = {.input_g = wanted};
     struct vit_session *session = open_session(fixture->model);
     assert_int_equal(vit_forward(session, fixture->input, NULL, &err), VITLRP_OK);
-    assert_int_equal(vit_relevance(session, &(struct vitlrp_target){PARITY_TARGET, 1.0F}, 1, &rules,
+    assert_int_equal(vit_relevance(session, &(struct vitlrp_target){PARITY_TARGET, 1.0F}, 1, NULL,
                                    &relevance, &err),
                      VITLRP_OK);
     for (size_t i = 0; i < PARITY_INPUT; i++) {
         wanted[i] = fabsf(wanted[i]);
     }
-    struct vit_method_options options = defaults_of("smoothgrad");
+    struct vitlrp_method_options options = defaults_of("smoothgrad");
     options.noise = 0.0;
     options.samples = 3;
     attribute(fixture, "smoothgrad", &options, patches, found);
@@ -323,7 +322,7 @@ static void test_rise_of_an_indifferent_model(void **state) {
     const struct fixture *fixture = *state;
     float pixels[PARITY_INPUT];
     float patches[PARITY_PATCHES];
-    struct vit_method_options options = defaults_of("rise");
+    struct vitlrp_method_options options = defaults_of("rise");
     size_t weights = (size_t) (fixture->model->weights.head_weight - fixture->model->storage);
     size_t biases = (size_t) (fixture->model->weights.head_bias - fixture->model->storage);
     for (size_t i = 0; i < PARITY_CLASSES * (size_t) fixture->model->config.dim; i++) {
@@ -348,7 +347,7 @@ static void test_rise_agrees_with_occlusion(void **state) {
     float occlusion[PARITY_PATCHES];
     double mean[2] = {0.0, 0.0};
     double product[3] = {0.0, 0.0, 0.0};
-    struct vit_method_options options = defaults_of("rise");
+    struct vitlrp_method_options options = defaults_of("rise");
     options.samples = 6000;
     attribute(fixture, "rise", &options, rise, NULL);
     attribute(fixture, "occlusion", NULL, occlusion, NULL);
@@ -371,7 +370,7 @@ static void test_controls(void **state) {
     const struct fixture *fixture = *state;
     float map[PARITY_PATCHES];
     double sum = 0.0;
-    struct vit_method_options options = defaults_of("random");
+    struct vitlrp_method_options options = defaults_of("random");
     for (uint64_t seed = 0; seed < 1000; seed++) {
         options.seed = seed;
         attribute(fixture, "random", &options, map, NULL);

@@ -117,17 +117,17 @@ static void test_block_outputs(void **unused) {
     vit_model_free(model);
 }
 
-static struct vit_rules rules_of(const json_t *description) {
+static struct vitlrp_rules rules_of(const json_t *description) {
     const json_t *gamma = json_object_get(description, "gamma");
     const char *attention = json_get_string(description, "attention");
-    struct vit_rules rules = {.propagation = strcmp(attention, "cp") == 0 ? VIT_PROPAGATE_CP_LRP
-                                                                          : VIT_PROPAGATE_ATTNLRP};
-    rules.gamma[VIT_ROLE_CONV] = (float) json_number_value(json_object_get(gamma, "conv"));
-    rules.gamma[VIT_ROLE_QKV] = (float) json_number_value(json_object_get(gamma, "qkv"));
-    rules.gamma[VIT_ROLE_PROJ] = (float) json_number_value(json_object_get(gamma, "proj"));
-    rules.gamma[VIT_ROLE_FC1] = (float) json_number_value(json_object_get(gamma, "fc1"));
-    rules.gamma[VIT_ROLE_FC2] = (float) json_number_value(json_object_get(gamma, "fc2"));
-    rules.gamma[VIT_ROLE_HEAD] = (float) json_number_value(json_object_get(gamma, "head"));
+    struct vitlrp_rules rules = {
+        .attention = strcmp(attention, "cp") == 0 ? VITLRP_ATTENTION_CP : VITLRP_ATTENTION_ATTNLRP};
+    rules.gamma[VITLRP_ROLE_CONV] = (float) json_number_value(json_object_get(gamma, "conv"));
+    rules.gamma[VITLRP_ROLE_QKV] = (float) json_number_value(json_object_get(gamma, "qkv"));
+    rules.gamma[VITLRP_ROLE_PROJ] = (float) json_number_value(json_object_get(gamma, "proj"));
+    rules.gamma[VITLRP_ROLE_FC1] = (float) json_number_value(json_object_get(gamma, "fc1"));
+    rules.gamma[VITLRP_ROLE_FC2] = (float) json_number_value(json_object_get(gamma, "fc2"));
+    rules.gamma[VITLRP_ROLE_HEAD] = (float) json_number_value(json_object_get(gamma, "head"));
     return rules;
 }
 
@@ -160,7 +160,7 @@ static void check_case(struct vit_session *session, const struct vit_model *mode
     float neurons[TOKENS * MLP];
     struct vitlrp_ledger_entry ledger[64];
     struct vitlrp_error err = {0};
-    struct vit_rules rules = rules_of(description);
+    struct vitlrp_rules rules = rules_of(description);
     struct vitlrp_target targets[2] = {
         {(int32_t) json_integer_value(json_object_get(description, "target")), 1.0F}, {0, -1.0F}};
     const json_t *minus = json_object_get(description, "minus");
@@ -273,7 +273,7 @@ static void test_gamma_infinity_is_the_limit(void **unused) {
     run_forward(session, logits);
     for (size_t i = 0; i < 3; i++) {
         float g = gammas[i];
-        struct vit_rules rules = {VIT_PROPAGATE_ATTNLRP, {g, g, g, g, g, g}, 0.0F};
+        struct vitlrp_rules rules = {VITLRP_ATTENTION_ATTNLRP, {g, g, g, g, g, g}, 0.0F};
         struct vit_relevance relevance = {.pixels = maps[i]};
         assert_int_equal(
             vit_relevance(session, &(struct vitlrp_target){8, 1.0F}, 1, &rules, &relevance, &err),
@@ -295,11 +295,9 @@ static void test_input_x_gradient(void **unused) {
     struct vit_model *model = load("timm.safetensors");
     struct vit_session *session = open_session(model, 1, false);
     run_forward(session, logits);
-    struct vit_rules rules = {.propagation = VIT_PROPAGATE_GRADIENT,
-                              .gamma = {[VIT_ROLE_FC1] = 1.0F}};
     struct vit_relevance relevance = {.pixels = pixels, .input_g = input_g};
     assert_int_equal(
-        vit_relevance(session, &(struct vitlrp_target){8, 1.0F}, 1, &rules, &relevance, &err),
+        vit_relevance(session, &(struct vitlrp_target){8, 1.0F}, 1, NULL, &relevance, &err),
         VITLRP_OK);
     double error = case_error("relevance", "input_x_gradient", 3, pixels, INPUT);
     if (!(error < 1e-4)) {
@@ -318,8 +316,8 @@ static void test_same_input_same_bits(void **unused) {
     float maps[2][INPUT];
     float logits[CLASSES];
     struct vitlrp_error err = {0};
-    struct vit_rules rules = {
-        VIT_PROPAGATE_ATTNLRP, {0.25F, 0.1F, 0.1F, 0.05F, 0.05F, 0.05F}, 0.0F};
+    struct vitlrp_rules rules = {
+        VITLRP_ATTENTION_ATTNLRP, {0.25F, 0.1F, 0.1F, 0.05F, 0.05F, 0.05F}, 0.0F};
     (void) unused;
     struct vit_model *model = load("timm.safetensors");
     for (size_t i = 0; i < 2; i++) {
@@ -355,7 +353,7 @@ static void test_kept_totals_change_nothing(void **unused) {
     }
     for (size_t round = 0; round < 8; round++) {
         float g = gammas[round % 4];
-        struct vit_rules rules = {VIT_PROPAGATE_ATTNLRP, {0.25F, g, 0.0F, g, g, g}, 0.0F};
+        struct vitlrp_rules rules = {VITLRP_ATTENTION_ATTNLRP, {0.25F, g, 0.0F, g, g, g}, 0.0F};
         struct vitlrp_target target = {(int32_t) round, 1.0F};
         for (size_t i = 0; i < 2; i++) {
             struct vit_relevance relevance = {.pixels = maps[i]};
@@ -378,7 +376,7 @@ static void test_requests_out_of_range_are_refused(void **unused) {
     float logits[CLASSES];
     float pixels[INPUT];
     struct vitlrp_error err = {0};
-    struct vit_rules rules = {0};
+    struct vitlrp_rules rules = {0};
     struct vit_relevance relevance = {.pixels = pixels};
     (void) unused;
     struct vit_model *model = load("timm.safetensors");

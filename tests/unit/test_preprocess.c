@@ -19,13 +19,13 @@ static const struct {
     struct vitlrp_preprocess preprocess;
 } pipelines[] = {
     {"torchvision_256_bilinear_224",
-     {VITLRP_RESIZE_SHORT, 256, VITLRP_BILINEAR, 224, 224, {0, 0, 0}, {1, 1, 1}}},
+     {VITLRP_RESIZE_SHORT, 256, VITLRP_BILINEAR, 224, 224, {0, 0, 0}, {1, 1, 1}, {0}}},
     {"timm_248_bicubic_224",
-     {VITLRP_RESIZE_SHORT, 248, VITLRP_BICUBIC, 224, 224, {0, 0, 0}, {1, 1, 1}}},
+     {VITLRP_RESIZE_SHORT, 248, VITLRP_BICUBIC, 224, 224, {0, 0, 0}, {1, 1, 1}, {0}}},
     {"huggingface_squash_224_bilinear",
-     {VITLRP_RESIZE_SQUASH, 224, VITLRP_BILINEAR, 0, 0, {0, 0, 0}, {1, 1, 1}}},
+     {VITLRP_RESIZE_SQUASH, 224, VITLRP_BILINEAR, 0, 0, {0, 0, 0}, {1, 1, 1}, {0}}},
     {"bundled_64_bicubic_64",
-     {VITLRP_RESIZE_SHORT, 64, VITLRP_BICUBIC, 64, 64, {0, 0, 0}, {1, 1, 1}}},
+     {VITLRP_RESIZE_SHORT, 64, VITLRP_BICUBIC, 64, 64, {0, 0, 0}, {1, 1, 1}, {0}}},
 };
 
 static struct vitlrp_preprocess torchvision(void) {
@@ -159,7 +159,7 @@ static void test_geometry(void **state) {
         {259, 256, 259, 256, 18, 16}, {257, 256, 257, 256, 16, 16},
         {100, 100, 256, 256, 16, 16}, {1, 10000, 256, 2560000, 16, 1279888},
     };
-    struct preprocess preprocess = {
+    struct vitlrp_preprocess preprocess = {
         .resize = VITLRP_RESIZE_SHORT, .resize_to = 256, .crop_height = 224, .crop_width = 224};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct preprocess_plan plan;
@@ -171,10 +171,10 @@ static void test_geometry(void **state) {
         assert_int_equal(plan.resize.left, cases[i].left);
         assert_int_equal(plan.resize.top, cases[i].top);
         double scale = (double) cases[i].width / cases[i].resized_width;
-        assert_true(fabs(plan.left - cases[i].left * scale) < 1e-9);
-        assert_true(fabs(plan.width - 224 * scale) < 1e-9);
-        assert_true(plan.left + plan.width <= cases[i].width);
-        assert_true(plan.top + plan.height <= cases[i].height);
+        assert_true(fabs(plan.geometry.left - cases[i].left * scale) < 1e-9);
+        assert_true(fabs(plan.geometry.width - 224 * scale) < 1e-9);
+        assert_true(plan.geometry.left + plan.geometry.width <= cases[i].width);
+        assert_true(plan.geometry.top + plan.geometry.height <= cases[i].height);
     }
 }
 

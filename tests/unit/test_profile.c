@@ -37,7 +37,7 @@ static void forward(struct vit_session *session, float *logits) {
 static void relevance(struct vit_session *session, const char *method, float *pixels,
                       struct vitlrp_ledger_entry *ledger) {
     struct vitlrp_error err = {0};
-    const struct vit_method_options options = defaults_of(method);
+    const struct vitlrp_method_options options = defaults_of(method);
     struct vit_relevance result = {.pixels = pixels, .ledger = ledger};
     assert_int_equal(vit_relevance(session, &TARGET, 1, &options.rules, &result, &err), VITLRP_OK);
 }

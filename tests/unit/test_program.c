@@ -165,7 +165,7 @@ static void forward(struct bench *bench, size_t images) {
         .runner = &bench->runner, .images = images, .end = bench->program.op_count});
 }
 
-static void backward(struct bench *bench, struct vit_rules rules, struct ledger_lines *lines,
+static void backward(struct bench *bench, struct vitlrp_rules rules, struct ledger_lines *lines,
                      size_t g_count) {
     struct op_ledger ledger = ledger_of(lines);
     const struct backward_pass pass = {
@@ -190,7 +190,7 @@ static void test_toy_operation(void **unused) {
         add_simple(&bench, &OP_TOY, x);
         open(&bench, 1, true);
         forward(&bench, 1);
-        backward(&bench, (struct vit_rules){0}, &lines, ROWS * WIDTH);
+        backward(&bench, (struct vitlrp_rules){0}, &lines, ROWS * WIDTH);
         double explained = 0.0;
         double sum = 0.0;
         for (size_t i = 0; i < ROWS * WIDTH; i++) {
@@ -222,7 +222,7 @@ static void test_value_with_two_readers(void **unused) {
             (struct op){.kind = &OP_GATE, .name = "gate", .in = {a, b}, .residual = OP_NONE}, ROWS);
         open(&bench, 1, true);
         forward(&bench, 1);
-        backward(&bench, (struct vit_rules){0}, &lines, ROWS * WIDTH);
+        backward(&bench, (struct vitlrp_rules){0}, &lines, ROWS * WIDTH);
         for (size_t i = 0; i < ROWS * WIDTH; i++) {
             float input = 0.5F + (float) (i % 7);
             float seed = 1.0F + (float) (i % 3);
@@ -245,7 +245,7 @@ static void test_toy_pool(void **unused) {
         1);
     open(&bench, 1, true);
     forward(&bench, 1);
-    backward(&bench, (struct vit_rules){0}, &lines, WIDTH);
+    backward(&bench, (struct vitlrp_rules){0}, &lines, WIDTH);
     for (size_t i = 0; i < ROWS * WIDTH; i++) {
         float seed = 1.0F + (float) (i % WIDTH % 3);
         assert_true(fabsf(g_of(&bench)[i] - 3.0F * seed / (float) ROWS) < 1e-6F);
@@ -300,7 +300,7 @@ static void test_scale_under_epsilon(void **unused) {
     begin(&bench);
     struct op linear = {.kind = &OP_LINEAR,
                         .name = "proj",
-                        .role = VIT_ROLE_PROJ,
+                        .role = VITLRP_ROLE_PROJ,
                         .in = {0, OP_NONE},
                         .residual = OP_NONE,
                         .weights = {weight, bias}};
@@ -310,7 +310,7 @@ static void test_scale_under_epsilon(void **unused) {
     add(&bench, scale, ROWS);
     open(&bench, 1, true);
     forward(&bench, 1);
-    backward(&bench, (struct vit_rules){.epsilon = 0.5F}, &lines, ROWS * WIDTH);
+    backward(&bench, (struct vitlrp_rules){.epsilon = 0.5F}, &lines, ROWS * WIDTH);
     for (size_t i = 0; i < ROWS * WIDTH; i++) {
         g_y[i] = factors[i % WIDTH] * (1.0F + (float) (i % 3));
     }
@@ -338,7 +338,7 @@ static void test_observer_changes_what_it_sees(void **unused) {
     struct bench bench;
     size_t seen = 0;
     const struct observer observer = {change, &seen};
-    const struct vit_rules rules = {0};
+    const struct vitlrp_rules rules = {0};
     (void) unused;
     begin(&bench);
     size_t x = add_simple(&bench, &OP_TOY, 0);

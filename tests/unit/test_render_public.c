@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/image_private.h"
+#include "api/handles.h"
 #include "base/mem.h"
 #include "imgio/decode.h"
 #include "vitlrp.h"
@@ -29,7 +29,7 @@ struct call {
 static int set_up(void **state) {
     struct call *call = calloc(1, sizeof *call);
     assert_non_null(call);
-    assert_int_equal(image_alloc(WIDTH, HEIGHT, &call->image.pixels, NULL), VITLRP_OK);
+    assert_int_equal(image_alloc(WIDTH, HEIGHT, &call->image.photograph.pixels, NULL), VITLRP_OK);
     call->geometry = (struct vitlrp_geometry){.image_width = WIDTH,
                                               .image_height = HEIGHT,
                                               .input_width = INPUT,
@@ -48,7 +48,7 @@ static int set_up(void **state) {
 
 static int tear_down(void **state) {
     struct call *call = *state;
-    image_free(&call->image.pixels);
+    image_free(&call->image.photograph.pixels);
     vitlrp_free(call->data);
     free(call);
     return 0;
@@ -68,7 +68,7 @@ static void assert_refused(struct call *call, enum vitlrp_status status, const c
 }
 
 static struct image decode_result(const struct call *call) {
-    struct image_limits limits = image_limits_default();
+    struct vitlrp_image_limits limits = image_limits_default();
     struct decoded decoded;
     assert_int_equal(decode_image(call->data, call->size, &limits, &decoded, NULL), VITLRP_OK);
     return decoded.image;
@@ -158,7 +158,7 @@ static void test_bad_options(void **state) {
     call->options.colormap = "hot";
     assert_refused(call, VITLRP_USAGE, "coldnhot, coolwarm, viridis");
     call->options.colormap = NULL;
-    assert_refused(call, VITLRP_USAGE, "initialised");
+    assert_refused(call, VITLRP_USAGE, "colour map");
     call->options.colormap = "jet";
     call->options.opacity = 1.5F;
     assert_refused(call, VITLRP_USAGE, "opacity");
@@ -174,7 +174,7 @@ static void test_bad_options(void **state) {
     assert_refused(call, VITLRP_USAGE, "style");
     call->options.style = VITLRP_STYLE_HEAT;
     call->options.struct_size = 0;
-    assert_refused(call, VITLRP_USAGE, "initialised");
+    assert_refused(call, VITLRP_USAGE, "not initialised");
 }
 
 static void test_bad_geometry(void **state) {

@@ -47,16 +47,16 @@ static void run_timer(long period_us) {
 static void explain(struct vitlrp_session *session, float *patches) {
     static float input[PIXELS];
     const struct vitlrp_target target = {.output = 0, .weight = 1.0F};
-    struct vitlrp_rules rules;
+    struct vitlrp_method_options method;
     struct vitlrp_relevance relevance;
     for (size_t i = 0; i < PIXELS; i++) {
         input[i] = (float) (i % 97) / 48.0F - 1.0F;
     }
     vitlrp_relevance_init(&relevance);
     relevance.patches = patches;
-    assert_int_equal(vitlrp_rules_init(&rules, "attnlrp", NULL), VITLRP_OK);
+    assert_int_equal(vitlrp_method_options_init(&method, "attnlrp", NULL), VITLRP_OK);
     assert_int_equal(vitlrp_session_forward(session, input, NULL, NULL), VITLRP_OK);
-    assert_int_equal(vitlrp_session_relevance(session, &target, 1, &rules, &relevance, NULL),
+    assert_int_equal(vitlrp_session_attribute(session, &target, 1, &method, &relevance, NULL),
                      VITLRP_OK);
 }
 

@@ -160,7 +160,7 @@ static enum vitlrp_status read_container(const struct source *source, const unsi
 }
 
 enum vitlrp_status checkpoint_open(const struct source *source,
-                                   const struct vit_load_limits *limits, struct checkpoint *out,
+                                   const struct vitlrp_model_limits *limits, struct checkpoint *out,
                                    struct vitlrp_error *err) {
     unsigned char head[HEAD_SIZE];
     struct checkpoint checkpoint = {

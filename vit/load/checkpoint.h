@@ -11,8 +11,8 @@
 #include "vit/model/model.h"
 
 struct checkpoint {
-    const struct source *source;          /* must outlive it */
-    const struct vit_load_limits *limits; /* likewise */
+    const struct source *source;              /* must outlive it */
+    const struct vitlrp_model_limits *limits; /* likewise */
     const char *container; /* "safetensors", "pytorch zip", "pytorch legacy", "npz" */
     struct tensor_table tensors;
     json_t *metadata; /* owned; the safetensors metadata, NULL if there is none */
@@ -21,7 +21,7 @@ struct checkpoint {
 /* Tells the container by its content and reads its table of tensors. FORMAT, with a hint, for the
  * things that are found under a checkpoint's name by mistake. *out is owned: checkpoint_close. */
 enum vitlrp_status checkpoint_open(const struct source *source,
-                                   const struct vit_load_limits *limits, struct checkpoint *out,
+                                   const struct vitlrp_model_limits *limits, struct checkpoint *out,
                                    struct vitlrp_error *err);
 
 void checkpoint_close(struct checkpoint *checkpoint);

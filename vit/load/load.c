@@ -16,21 +16,17 @@
 #define MAX_JSON ((size_t) 16 << 20)
 #define SCRATCH_FLOATS ((size_t) 1 << 18)
 
-struct vit_load_limits vit_load_limits_default(void) {
-    return (struct vit_load_limits){.max_bytes = (uint64_t) 4 << 30,
-                                    .max_table = (size_t) 16 << 20,
-                                    .max_tensors = 4096,
-                                    .max_zip_entries = 10000,
-                                    .max_opcodes = 1000000};
+struct vitlrp_model_limits vit_load_limits_default(void) {
+    return (struct vitlrp_model_limits) MODEL_LIMITS_DEFAULT;
 }
 
-enum vitlrp_status vit_load_limits_check(const struct vit_load_limits *limits,
+enum vitlrp_status vit_load_limits_check(const struct vitlrp_model_limits *limits,
                                          struct vitlrp_error *err) {
-    if (limits->max_bytes == 0 || limits->max_table == 0 || limits->max_tensors == 0 ||
-        limits->max_zip_entries == 0 || limits->max_opcodes == 0) {
+    if (limits->max_bytes == 0 || limits->max_table_bytes == 0 || limits->max_tensors == 0 ||
+        limits->max_zip_entries == 0 || limits->max_pickle_opcodes == 0) {
         return fail(err, VITLRP_USAGE, "the limits of a model must be positive");
     }
-    return VITLRP_OK;
+    return reserved_check(limits->reserved, sizeof limits->reserved, "limits of a model", err);
 }
 
 /* JSON files that stand beside the weights. */
@@ -296,7 +292,7 @@ static enum vitlrp_status load_source(const struct source *source, const char *p
     struct layout_binding binding = {0};
     struct sidecars sidecars = {0};
     enum vitlrp_status status = VITLRP_OK;
-    struct vit_load_limits limits =
+    struct vitlrp_model_limits limits =
         options->limits == NULL ? vit_load_limits_default() : *options->limits;
     TRY(checkpoint_open(source, &limits, &checkpoint, err));
     TRY_GOTO(status, layout_bind(&checkpoint.tensors, options->log, &binding, err), cleanup);

@@ -160,7 +160,7 @@ enum vitlrp_status safetensors_read(const struct source *source, struct checkpoi
                     (unsigned long long) length, (unsigned long long) source->size);
     }
     struct extent extent = {.offset = sizeof prefix, .stored = length, .size = length};
-    status = payload_read_all(source, &extent, out->limits->max_table, &text, err);
+    status = payload_read_all(source, &extent, out->limits->max_table_bytes, &text, err);
     if (status != VITLRP_OK) {
         return error_prefix(err, status, "safetensors header");
     }

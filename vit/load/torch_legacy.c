@@ -156,12 +156,12 @@ cleanup:
 
 enum vitlrp_status torch_legacy_read(const struct source *source, struct checkpoint *out,
                                      struct vitlrp_error *err) {
-    struct head head = {.max_opcodes = out->limits->max_opcodes};
+    struct head head = {.max_opcodes = out->limits->max_pickle_opcodes};
     struct pickle object = {0};
     struct pickle keys = {0};
     struct legacy_storages storages = {0};
     enum vitlrp_status status = VITLRP_OK;
-    uint64_t most = out->limits->max_table;
+    uint64_t most = out->limits->max_table_bytes;
     uint64_t size = source->size < most ? source->size : most;
     struct extent extent = {.stored = size, .size = size};
     TRY(payload_read_all(source, &extent, most, &head.bytes, err));

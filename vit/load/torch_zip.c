@@ -87,11 +87,11 @@ enum vitlrp_status torch_zip_read(const struct zip *zip, struct checkpoint *out,
                     "a TorchScript program, not weights; save its state_dict instead");
     }
     TRY(check_byte_order(&archive, err));
-    TRY(payload_read_all(zip->source, &entry->extent, out->limits->max_table, &bytes, err));
-    TRY_GOTO(
-        status,
-        pickle_parse(bytes.data, bytes.size, out->limits->max_opcodes, &consumed, &pickle, err),
-        cleanup);
+    TRY(payload_read_all(zip->source, &entry->extent, out->limits->max_table_bytes, &bytes, err));
+    TRY_GOTO(status,
+             pickle_parse(bytes.data, bytes.size, out->limits->max_pickle_opcodes, &consumed,
+                          &pickle, err),
+             cleanup);
     struct storage_finder finder = {find_storage, &archive};
     out->container = "pytorch zip";
     status = torch_state_read(&pickle, &finder, &out->tensors, err);

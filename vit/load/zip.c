@@ -284,7 +284,7 @@ static enum vitlrp_status check_names(struct zip *zip, struct vitlrp_error *err)
     return VITLRP_OK;
 }
 
-enum vitlrp_status zip_open(const struct source *source, const struct vit_load_limits *limits,
+enum vitlrp_status zip_open(const struct source *source, const struct vitlrp_model_limits *limits,
                             struct zip *out, struct vitlrp_error *err) {
     struct directory directory = {0};
     struct bytes bytes = {0};
@@ -296,7 +296,7 @@ enum vitlrp_status zip_open(const struct source *source, const struct vit_load_l
     }
     struct extent extent = {
         .offset = directory.offset, .stored = directory.size, .size = directory.size};
-    TRY(payload_read_all(source, &extent, limits->max_table, &bytes, err));
+    TRY(payload_read_all(source, &extent, limits->max_table_bytes, &bytes, err));
     out->entries = mem_calloc((size_t) directory.entries, sizeof *out->entries);
     if (out->entries == NULL) {
         status = fail(err, VITLRP_NOMEM, "out of memory for a zip directory");

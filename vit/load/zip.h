@@ -23,7 +23,7 @@ struct zip {
 /* Reads and checks the whole directory: FORMAT if entries overlap, share a name, or disagree with
  * their local headers; UNSUPPORTED for encryption and methods other than stored and deflate. *out
  * is owned: zip_close, after a failure too. */
-enum vitlrp_status zip_open(const struct source *source, const struct vit_load_limits *limits,
+enum vitlrp_status zip_open(const struct source *source, const struct vitlrp_model_limits *limits,
                             struct zip *out, struct vitlrp_error *err);
 
 /* The entry of that name, or NULL. */

@@ -273,11 +273,14 @@ static enum vitlrp_status check_method(const struct vit_attributor *attributor,
     if (request->pixels != NULL && !method->has_pixels) {
         return fail(err, VITLRP_USAGE, "the method %s has no pixel map", method->name);
     }
+    if ((request->ledger != NULL || request->neurons != NULL) && !method->has_ledger) {
+        return fail(err, VITLRP_USAGE, "the method %s has no ledger, and no neurons", method->name);
+    }
     return VITLRP_OK;
 }
 
 static enum vitlrp_status check_options(const struct vit_method *method,
-                                        const struct vit_method_options *options,
+                                        const struct vitlrp_method_options *options,
                                         struct vitlrp_error *err) {
     if ((method->reads & VITLRP_READS_SAMPLES) != 0 &&
         (options->samples < 1 || options->samples > VIT_MAX_SAMPLES)) {
@@ -309,6 +312,12 @@ enum vitlrp_status vit_attributor_run(struct vit_attributor *attributor,
     TRY(method->attribute(attributor, request, err));
     if (!values_are_finite(request->patches, attributor->patches)) {
         return fail(err, VITLRP_NUMERIC, "the map of %s is not finite", method->name);
+    }
+    if (request->sum != NULL && !method->has_ledger) {
+        *request->sum = 0.0;
+        for (size_t p = 0; p < attributor->patches; p++) {
+            *request->sum += request->patches[p];
+        }
     }
     return VITLRP_OK;
 }
@@ -346,10 +355,9 @@ void attributor_patch_sums(struct vit_attributor *attributor, const float *map, 
 enum vitlrp_status attributor_gradient(struct vit_attributor *attributor, const float *input,
                                        const struct vit_method_request *request, float *gradient,
                                        struct vitlrp_error *err) {
-    const struct vit_rules rules = {.propagation = VIT_PROPAGATE_GRADIENT};
     struct vit_relevance relevance = {.input_g = gradient};
     /* The logits of this input are nobody's: only those of the input to explain are kept. */
     TRY(vit_forward(attributor->session, input, NULL, err));
-    return vit_relevance(attributor->session, request->targets, request->target_count, &rules,
+    return vit_relevance(attributor->session, request->targets, request->target_count, NULL,
                          &relevance, err);
 }

@@ -12,18 +12,6 @@
 #include "vit/program/batch.h"
 #include "vit/program/session.h"
 
-/* Plain data; vit_method_defaults fills it per method, and a method reads only what concerns it. */
-struct vit_method_options {
-    struct vit_rules rules;         /* the attnlrp family */
-    enum vitlrp_head_fusion fusion; /* rollout */
-    double discard_ratio; /* rollout: share of the smallest attention entries set to 0, 0 <= ratio <
-                             1 */
-    size_t samples;       /* integrated-gradients, smoothgrad, rise, attnlrp-masked: 1 to
-                             VIT_MAX_SAMPLES */
-    double noise;         /* smoothgrad: standard deviation as a share of the input's range */
-    uint64_t seed;        /* smoothgrad, rise, attnlrp-masked, random */
-};
-
 #define VIT_MAX_SAMPLES 1000000
 
 struct vit_attributor;
@@ -32,9 +20,13 @@ struct vit_method_request {
     const float *input; /* [3, input_height, input_width]: that of the attributor's last forward */
     const struct vitlrp_target *targets;
     size_t target_count;
-    const struct vit_method_options *options;
+    const struct vitlrp_method_options *options;
     float *patches; /* [grid_height, grid_width] */
     float *pixels;  /* [3, input_height, input_width]; NULL, or the method must have a pixel map */
+    struct vitlrp_ledger_entry *ledger; /* [vit_ledger_length], and */
+    float *neurons;        /* [tokens, mlp_dim] of neurons_block: NULL, or the method */
+    int32_t neurons_block; /* must have a ledger */
+    double *sum;           /* of the map; NULL: nobody asks */
 };
 
 struct vit_method {
@@ -49,7 +41,7 @@ struct vit_method {
     bool ignores_class; /* the same map for every target (rollout, raw-attention, random, centre) */
     unsigned scratch;   /* enum method_scratch of vit/methods/method_private.h */
     unsigned reads;     /* enum vitlrp_method_reads */
-    struct vit_method_options defaults;
+    struct vitlrp_method_options defaults;
     enum vitlrp_status (*attribute)(struct vit_attributor *attributor,
                                     const struct vit_method_request *request,
                                     struct vitlrp_error *err);
@@ -63,7 +55,7 @@ const struct vit_method *vit_method_at(size_t index);
 /* The method of that name, or NULL. */
 const struct vit_method *vit_method_find(const char *name);
 
-void vit_method_defaults(const struct vit_method *method, struct vit_method_options *options);
+void vit_method_defaults(const struct vit_method *method, struct vitlrp_method_options *options);
 
 /* Everything that some methods need on one model: a session, a batch if one of them needs it, and
  * scratch, all allocated when it opens. One thread at a time. Maps have the same bits for any

@@ -7,12 +7,10 @@
 
 #include "vit/methods/method_private.h"
 
-static const struct vit_rules GRADIENT = {.propagation = VIT_PROPAGATE_GRADIENT};
-
 /* A row vector on its way through the blocks: row <- row (M + I), M made line by line. */
 struct chain {
     const struct attributor_scratch *scratch;
-    const struct vit_method_options *options;
+    const struct vitlrp_method_options *options;
     size_t tokens;
     size_t first;   /* token of the patches */
     bool normalise; /* divides every line of M + I by its own sum */
@@ -140,7 +138,7 @@ static void fused_line(const struct chain *chain, const struct vit_attention_vie
 static void rollout_block(void *user, const struct vit_attention_view *view) {
     const struct chain *chain = user;
     size_t count = view->rows * view->tokens;
-    fuse_heads(view, chain->options->fusion, chain->scratch->fused);
+    fuse_heads(view, chain->options->head_fusion, chain->scratch->fused);
     discard_smallest(chain->scratch->fused, count,
                      (size_t) (chain->options->discard_ratio * (double) count));
     chain_pass(chain, view);
@@ -195,7 +193,7 @@ static void chain_block(void *user, const struct vit_attention_view *view) {
 /* A backward pass that shows every block to `visit`. */
 static enum vitlrp_status
 watch_backward(struct vit_attributor *attributor, const struct vit_method_request *request,
-               const struct vit_rules *rules,
+               const struct vitlrp_rules *rules,
                void (*visit)(void *user, const struct vit_attention_view *view), void *user,
                struct vitlrp_error *err) {
     struct vit_relevance relevance = {.visitor = {visit, user}};
@@ -209,7 +207,7 @@ enum vitlrp_status method_grad_rollout(struct vit_attributor *attributor,
     struct chain chain = chain_begin(attributor, request);
     chain.normalise = true;
     chain.line = relu_of_mean_line;
-    TRY(watch_backward(attributor, request, &GRADIENT, chain_block, &chain, err));
+    TRY(watch_backward(attributor, request, NULL, chain_block, &chain, err));
     chain_give(&chain, request->patches);
     return VITLRP_OK;
 }
@@ -219,7 +217,7 @@ enum vitlrp_status method_chefer(struct vit_attributor *attributor,
                                  struct vitlrp_error *err) {
     struct chain chain = chain_begin(attributor, request);
     chain.line = mean_of_relu_line;
-    TRY(watch_backward(attributor, request, &GRADIENT, chain_block, &chain, err));
+    TRY(watch_backward(attributor, request, NULL, chain_block, &chain, err));
     chain_give(&chain, request->patches);
     return VITLRP_OK;
 }
@@ -256,7 +254,7 @@ enum vitlrp_status method_lrp_rollout(struct vit_attributor *attributor,
                                       struct vitlrp_error *err) {
     struct chain chain = chain_begin(attributor, request);
     chain.line = relevance_line;
-    TRY(watch_backward(attributor, request, &GRADIENT, keep_gradient, attributor, err));
+    TRY(watch_backward(attributor, request, NULL, keep_gradient, attributor, err));
     TRY(watch_backward(attributor, request, &request->options->rules, chain_block, &chain, err));
     chain_give(&chain, request->patches);
     return VITLRP_OK;

@@ -4,13 +4,11 @@
 #include "base/random.h"
 #include "vit/methods/method_private.h"
 
-static const struct vit_rules GRADIENT = {.propagation = VIT_PROPAGATE_GRADIENT};
-
 enum vitlrp_status method_input_x_gradient(struct vit_attributor *attributor,
                                            const struct vit_method_request *request,
                                            struct vitlrp_error *err) {
     struct vit_relevance relevance = {.pixels = request->pixels, .patches = request->patches};
-    return vit_relevance(attributor->session, request->targets, request->target_count, &GRADIENT,
+    return vit_relevance(attributor->session, request->targets, request->target_count, NULL,
                          &relevance, err);
 }
 
@@ -46,7 +44,7 @@ enum vitlrp_status method_integrated_gradients(struct vit_attributor *attributor
                                                const struct vit_method_request *request,
                                                struct vitlrp_error *err) {
     struct attributor_scratch *scratch = &attributor->scratch;
-    size_t steps = request->options->samples;
+    size_t steps = (size_t) request->options->samples;
     clear_sum(attributor);
     for (size_t k = 0; k < steps; k++) {
         double share = ((double) k + 0.5) / (double) steps;
@@ -77,7 +75,7 @@ enum vitlrp_status method_smoothgrad(struct vit_attributor *attributor,
                                      struct vitlrp_error *err) {
     struct attributor_scratch *scratch = &attributor->scratch;
     struct random_stream stream = random_open(request->options->seed);
-    size_t samples = request->options->samples;
+    size_t samples = (size_t) request->options->samples;
     double deviation = request->options->noise * range_of(request->input, attributor->pixels);
     clear_sum(attributor);
     for (size_t k = 0; k < samples; k++) {
@@ -100,7 +98,7 @@ enum vitlrp_status method_gradcam(struct vit_attributor *attributor,
     size_t dim = attributor->dim;
     size_t first = attributor->layout.prefix;
     struct vit_relevance relevance = {.norm1 = scratch->norm1, .norm1_g = scratch->norm1_g};
-    TRY(vit_relevance(attributor->session, request->targets, request->target_count, &GRADIENT,
+    TRY(vit_relevance(attributor->session, request->targets, request->target_count, NULL,
                       &relevance, err));
     for (size_t c = 0; c < dim; c++) {
         double weight = 0.0;

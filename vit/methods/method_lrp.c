@@ -6,9 +6,17 @@
 
 enum vitlrp_status method_lrp(struct vit_attributor *attributor,
                               const struct vit_method_request *request, struct vitlrp_error *err) {
-    struct vit_relevance relevance = {.pixels = request->pixels, .patches = request->patches};
-    return vit_relevance(attributor->session, request->targets, request->target_count,
-                         &request->options->rules, &relevance, err);
+    struct vit_relevance relevance = {.pixels = request->pixels,
+                                      .patches = request->patches,
+                                      .neurons = request->neurons,
+                                      .neurons_block = request->neurons_block,
+                                      .ledger = request->ledger};
+    TRY(vit_relevance(attributor->session, request->targets, request->target_count,
+                      &request->options->rules, &relevance, err));
+    if (request->sum != NULL) {
+        *request->sum = relevance.sum;
+    }
+    return VITLRP_OK;
 }
 
 /* Which patches the next copy keeps: each with a probability that is itself drawn, or, for every
@@ -96,8 +104,8 @@ enum vitlrp_status method_masked(struct vit_attributor *attributor,
     struct random_stream stream = random_open(request->options->seed);
     begin_sums(attributor);
     TRY(add_copy(attributor, request, err));
-    for (size_t copy = 0; copy < request->options->samples; copy++) {
-        if (draw_copy(attributor, copy, &stream) == 0) {
+    for (int32_t copy = 0; copy < request->options->samples; copy++) {
+        if (draw_copy(attributor, (size_t) copy, &stream) == 0) {
             continue; /* shows nothing, so it says nothing about any patch */
         }
         hide_patches(attributor, request->input);

@@ -128,7 +128,7 @@ enum vitlrp_status method_rise(struct vit_attributor *attributor,
                                const struct vit_method_request *request, struct vitlrp_error *err) {
     struct attributor_scratch *scratch = &attributor->scratch;
     struct random_stream stream = random_open(request->options->seed);
-    size_t samples = request->options->samples;
+    size_t samples = (size_t) request->options->samples;
     size_t plane = attributor->height * attributor->width;
     memset(scratch->sum, 0, plane * sizeof *scratch->sum);
     for (size_t done = 0; done < samples; done += attributor->capacity) {

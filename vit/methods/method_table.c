@@ -6,11 +6,11 @@
 /* The composite of Achtibat et al. 2024 for ViT-B/16. */
 #define COMPOSITE(kind)                                                                            \
     {                                                                                              \
-        .propagation = (kind), .gamma = {                                                          \
-            [VIT_ROLE_CONV] = 0.25F,                                                               \
-            [VIT_ROLE_FC1] = 0.05F,                                                                \
-            [VIT_ROLE_FC2] = 0.05F,                                                                \
-            [VIT_ROLE_HEAD] = 0.05F                                                                \
+        .attention = (kind), .gamma = {                                                            \
+            [VITLRP_ROLE_CONV] = 0.25F,                                                            \
+            [VITLRP_ROLE_FC1] = 0.05F,                                                             \
+            [VITLRP_ROLE_FC2] = 0.05F,                                                             \
+            [VITLRP_ROLE_HEAD] = 0.05F                                                             \
         }                                                                                          \
     }
 
@@ -21,7 +21,7 @@ static const struct vit_method METHODS[] = {
      .has_ledger = true,
      .needs_forward = true,
      .reads = VITLRP_READS_RULES,
-     .defaults = {.rules = COMPOSITE(VIT_PROPAGATE_ATTNLRP)},
+     .defaults = {.rules = COMPOSITE(VITLRP_ATTENTION_ATTNLRP)},
      .attribute = method_lrp},
     {.name = "cp-lrp",
      .summary = "LRP with constant attention weights (Ali et al., ICML 2022)",
@@ -29,7 +29,7 @@ static const struct vit_method METHODS[] = {
      .has_ledger = true,
      .needs_forward = true,
      .reads = VITLRP_READS_RULES,
-     .defaults = {.rules = COMPOSITE(VIT_PROPAGATE_CP_LRP)},
+     .defaults = {.rules = COMPOSITE(VITLRP_ATTENTION_CP)},
      .attribute = method_lrp},
     {.name = "attnlrp-eps",
      .summary = "attnlrp without gamma (Achtibat et al., ICML 2024)",
@@ -37,7 +37,7 @@ static const struct vit_method METHODS[] = {
      .has_ledger = true,
      .needs_forward = true,
      .reads = VITLRP_READS_RULES,
-     .defaults = {.rules = {.propagation = VIT_PROPAGATE_ATTNLRP}},
+     .defaults = {.rules = {.attention = VITLRP_ATTENTION_ATTNLRP}},
      .attribute = method_lrp},
     {.name = "attnlrp-rollout",
      .summary = "gradient times relevance of attention, chained over blocks",
@@ -45,7 +45,7 @@ static const struct vit_method METHODS[] = {
      .needs_forward = true,
      .scratch = SCRATCH_CHAIN | SCRATCH_GRADIENTS,
      .reads = VITLRP_READS_RULES,
-     .defaults = {.rules = COMPOSITE(VIT_PROPAGATE_ATTNLRP)},
+     .defaults = {.rules = COMPOSITE(VITLRP_ATTENTION_ATTNLRP)},
      .attribute = method_lrp_rollout},
     {.name = "attnlrp-masked",
      .summary = "attnlrp averaged over the image and half-masked copies of it",
@@ -54,7 +54,7 @@ static const struct vit_method METHODS[] = {
      .moves_forward = true,
      .scratch = SCRATCH_PIXELS | SCRATCH_PATCHES,
      .reads = VITLRP_READS_RULES | VITLRP_READS_SAMPLES | VITLRP_READS_SEED,
-     .defaults = {.rules = COMPOSITE(VIT_PROPAGATE_ATTNLRP), .samples = 8},
+     .defaults = {.rules = COMPOSITE(VITLRP_ATTENTION_ATTNLRP), .samples = 8},
      .attribute = method_masked},
     {.name = "rollout",
      .summary = "attention matrices multiplied over blocks (Abnar, Zuidema, ACL 2020)",
@@ -160,6 +160,6 @@ const struct vit_method *vit_method_find(const char *name) {
     return NULL;
 }
 
-void vit_method_defaults(const struct vit_method *method, struct vit_method_options *options) {
+void vit_method_defaults(const struct vit_method *method, struct vitlrp_method_options *options) {
     *options = method->defaults;
 }

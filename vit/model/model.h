@@ -64,27 +64,25 @@ struct vit_model {
     json_t *preprocessor; /* Hugging Face preprocessor_config.json */
 };
 
-/* What a checkpoint may cost to read; LIMIT beyond. */
-struct vit_load_limits {
-    uint64_t max_bytes;     /* of the file, and of its weights in memory: 4 GiB; ViT-H has 2.5 */
-    size_t max_table;       /* bytes of what lists its tensors, which is a safetensors header, a
-                               pickle or a zip archive's directory: 16 MiB */
-    size_t max_tensors;     /* 4,096; ViT-H has 400 */
-    size_t max_zip_entries; /* 10,000: one per tensor, and a few more */
-    size_t max_opcodes; /* of a pickle, for which torch.save needs some 20 a tensor: 1 million. A
-                           hundredth of them may be on its stack and a tenth in its memo */
-};
+/* The default limits of a checkpoint, as an initialiser. ViT-H has weights of 2.5 GB in 400
+ * tensors; a zip archive has an entry per tensor and a few more; torch.save needs some 20 opcodes a
+ * tensor. */
+#define MODEL_LIMITS_DEFAULT                                                                       \
+    {                                                                                              \
+        .max_bytes = (uint64_t) 4 << 30, .max_table_bytes = (size_t) 16 << 20,                     \
+        .max_tensors = 4096, .max_zip_entries = 10000, .max_pickle_opcodes = 1000000               \
+    }
 
 /* The numbers above. */
-struct vit_load_limits vit_load_limits_default(void);
+struct vitlrp_model_limits vit_load_limits_default(void);
 
-/* USAGE if a limit is zero. */
-enum vitlrp_status vit_load_limits_check(const struct vit_load_limits *limits,
+/* USAGE if a limit is zero, or a reserved field is in use. */
+enum vitlrp_status vit_load_limits_check(const struct vitlrp_model_limits *limits,
                                          struct vitlrp_error *err);
 
 struct vit_load_options {
-    int32_t heads;                        /* 0: from the configuration, else dim / 64 */
-    const struct vit_load_limits *limits; /* NULL: the default ones */
+    int32_t heads;                            /* 0: from the configuration, else dim / 64 */
+    const struct vitlrp_model_limits *limits; /* NULL: the default ones */
     const struct vitlrp_log *log;
 };
 

@@ -16,7 +16,6 @@
 #include "vit/math/engine.h"
 #include "vit/math/linear.h"
 #include "vit/math/profile.h"
-#include "vit/ops/rules.h"
 #include "vit/tokens/pooling.h"
 
 enum { OP_INPUTS = 2, OP_WEIGHTS = 2, OP_SCRATCH = 4 };
@@ -35,7 +34,7 @@ struct op {
     const struct op_kind *kind;
     int32_t block;         /* -1: outside of blocks */
     const char *name;      /* its line in the ledger */
-    enum vit_role role;    /* whose gamma */
+    enum vitlrp_role role; /* whose gamma */
     enum profile_kind lap; /* where its time is counted */
 
     size_t in[OP_INPUTS]; /* values; OP_NONE: no such input */
@@ -73,9 +72,9 @@ struct op_call {
     float *scratch[OP_SCRATCH];
 
     /* Backward. */
-    const struct vit_rules *rules;
-    struct attention_maps maps; /* where somebody wants to see attention matrices */
-    float *total;               /* of op.keeps_total, or NULL */
+    const struct vitlrp_rules *rules; /* NULL: the plain gradient */
+    struct attention_maps maps;       /* where somebody wants to see attention matrices */
+    float *total;                     /* of op.keeps_total, or NULL */
     bool *total_is_made;
     struct op_ledger *ledger; /* NULL: nobody asks what is absorbed */
 };
@@ -134,7 +133,12 @@ double op_relevance_of(const struct op_call *call, const struct op_array *array)
 void op_record(const struct op_call *call, const char *name, double received, double passed);
 
 static inline bool op_is_gradient(const struct op_call *call) {
-    return call->rules->propagation == VIT_PROPAGATE_GRADIENT;
+    return call->rules == NULL;
+}
+
+/* Attention weights are constants, as CP-LRP has it. */
+static inline bool op_is_constant(const struct op_call *call) {
+    return call->rules != NULL && call->rules->attention == VITLRP_ATTENTION_CP;
 }
 
 /* The linear rule of the operation's role. */

@@ -28,7 +28,7 @@ static void forward(const struct op_call *call) {
 }
 
 static struct attention_rule rule_of(const struct op_call *call) {
-    bool constant = call->rules->propagation == VIT_PROPAGATE_CP_LRP;
+    bool constant = op_is_constant(call);
     return (struct attention_rule){.share = constant || op_is_gradient(call) ? 1.0F : 0.5F,
                                    .constant = constant};
 }

@@ -87,7 +87,7 @@ void op_qkv_complete(const struct op_call *call) {
 }
 
 struct qkv_parts op_qkv_parts(const struct op_call *call, const struct op_array *qkv) {
-    if (call->rules->propagation == VIT_PROPAGATE_CP_LRP) {
+    if (op_is_constant(call)) {
         return (struct qkv_parts){1, {{2, 1, qkv->rows}}};
     }
     if (qkv->query_rows == qkv->rows) {

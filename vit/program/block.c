@@ -20,7 +20,7 @@ struct builder {
 /* A linear layer by its weights' slots. */
 struct layer {
     enum slot weight, bias;
-    enum vit_role role;
+    enum vitlrp_role role;
     enum profile_kind lap;
     size_t outputs;
 };
@@ -87,7 +87,7 @@ static struct op linear_op(const struct builder *builder, size_t x, const struct
 
 static size_t append_linear(struct builder *builder, size_t x, const struct layer *layer) {
     struct op op = linear_op(builder, x, layer);
-    op.keeps_total = builder->request->keeps_totals && layer->role == VIT_ROLE_FC1;
+    op.keeps_total = builder->request->keeps_totals && layer->role == VITLRP_ROLE_FC1;
     return append(builder, op, (struct value){.rows = builder->rows, .width = layer->outputs});
 }
 
@@ -98,7 +98,7 @@ static size_t append_branch_end(struct builder *builder, size_t x, const struct 
     struct value result = {.rows = builder->rows, .width = layer->outputs};
     struct op op = linear_op(builder, x, layer);
     bool scaled = has_weight(builder, scale);
-    op.keeps_total = builder->request->keeps_totals && layer->role == VIT_ROLE_FC2;
+    op.keeps_total = builder->request->keeps_totals && layer->role == VITLRP_ROLE_FC2;
     op.residual = scaled ? OP_NONE : stream;
     size_t branch = append(builder, op, result);
     if (!scaled) {
@@ -120,7 +120,7 @@ static size_t append_attention(struct builder *builder, size_t x, size_t leaving
     struct value result = {.rows = leaving, .width = dim};
     bool absorbs = !builder->request->keeps && builder->block > 0 && leaving < builder->rows &&
                    op_attention_row_suits(leaving, builder->rows, heads);
-    struct layer layer = {SLOT_QKV_WEIGHT, SLOT_QKV_BIAS, VIT_ROLE_QKV, PROFILE_QKV, 3 * dim};
+    struct layer layer = {SLOT_QKV_WEIGHT, SLOT_QKV_BIAS, VITLRP_ROLE_QKV, PROFILE_QKV, 3 * dim};
     struct op op = linear_op(builder, x, &layer);
     op.kind = absorbs ? &OP_ATTENTION_ROW : &OP_QKV;
     op.heads = heads;
@@ -153,10 +153,11 @@ static size_t append_gelu(struct builder *builder, size_t z) {
 /* A pre-norm block, from which `leaving` rows of the stream leave. */
 static size_t append_block(struct builder *builder, size_t stream, size_t leaving) {
     size_t dim = builder->width;
-    const struct layer proj = {SLOT_PROJ_WEIGHT, SLOT_PROJ_BIAS, VIT_ROLE_PROJ, PROFILE_PROJ, dim};
-    const struct layer fc1 = {SLOT_FC1_WEIGHT, SLOT_FC1_BIAS, VIT_ROLE_FC1, PROFILE_FC1,
+    const struct layer proj = {SLOT_PROJ_WEIGHT, SLOT_PROJ_BIAS, VITLRP_ROLE_PROJ, PROFILE_PROJ,
+                               dim};
+    const struct layer fc1 = {SLOT_FC1_WEIGHT, SLOT_FC1_BIAS, VITLRP_ROLE_FC1, PROFILE_FC1,
                               builder->hidden};
-    const struct layer fc2 = {SLOT_FC2_WEIGHT, SLOT_FC2_BIAS, VIT_ROLE_FC2, PROFILE_FC2, dim};
+    const struct layer fc2 = {SLOT_FC2_WEIGHT, SLOT_FC2_BIAS, VITLRP_ROLE_FC2, PROFILE_FC2, dim};
     size_t x = append_norm(builder, stream, "norm1", SLOT_NORM1_WEIGHT, SLOT_NORM1_BIAS);
     x = append_attention(builder, x, leaving);
     builder->rows = leaving;
@@ -171,7 +172,7 @@ static size_t append_block(struct builder *builder, size_t stream, size_t leavin
 static size_t append_embedding(struct builder *builder) {
     struct program *program = builder->program;
     size_t dim = builder->width;
-    const struct layer conv = {SLOT_PATCH_WEIGHT, SLOT_PATCH_BIAS, VIT_ROLE_CONV, PROFILE_CONV,
+    const struct layer conv = {SLOT_PATCH_WEIGHT, SLOT_PATCH_BIAS, VITLRP_ROLE_CONV, PROFILE_CONV,
                                dim};
     builder->rows = program->tokens.patches;
     program->input = new_value(
@@ -190,7 +191,7 @@ static size_t append_embedding(struct builder *builder) {
 /* What the pool reads, normalised, and the head. */
 static size_t append_end(struct builder *builder, size_t stream, const struct pool *pool) {
     size_t dim = builder->width;
-    const struct layer head = {SLOT_HEAD_WEIGHT, SLOT_HEAD_BIAS, VIT_ROLE_HEAD, PROFILE_HEAD,
+    const struct layer head = {SLOT_HEAD_WEIGHT, SLOT_HEAD_BIAS, VITLRP_ROLE_HEAD, PROFILE_HEAD,
                                (size_t) builder->config->classes};
     struct op op = {.kind = &OP_POOL,
                     .lap = PROFILE_OTHER,

@@ -26,7 +26,7 @@ void observe_neurons(void *user, const struct op_call *call) {
     const struct op_array *hidden = &call->in[0];
     size_t count = hidden->rows * hidden->width;
     if (!call->backward || call->op->block != view->block || call->op->kind != &OP_LINEAR ||
-        call->op->role != VIT_ROLE_FC2) {
+        call->op->role != VITLRP_ROLE_FC2) {
         return;
     }
     call->engine->kernels->multiply(view->neurons, hidden->x, hidden->g, count);
@@ -54,7 +54,7 @@ void observe_attention(void *user, const struct op_call *call) {
     if (call->op->kind != &OP_ATTENTION) {
         return;
     }
-    bool has_g = call->backward && call->rules->propagation != VIT_PROPAGATE_CP_LRP;
+    bool has_g = call->backward && !op_is_constant(call);
     visitor->visit(visitor->user,
                    &(struct vit_attention_view){.block = call->op->block,
                                                 .heads = call->op->heads,

@@ -59,7 +59,7 @@ void runner_forward(const struct forward_pass *pass);
 /* A backward pass, begun with G of the program's output in its place. */
 struct backward_pass {
     struct runner *runner;
-    const struct vit_rules *rules;
+    const struct vitlrp_rules *rules;
     struct op_ledger *ledger;   /* NULL: none */
     struct attention_maps maps; /* NULL: nobody looks */
     const struct observer *observers;

@@ -138,7 +138,7 @@ double vit_session_gemm_rate(struct vit_session *session) {
     const struct program *program = runner->program;
     const struct vit_config *config = &program->model->config;
     size_t wide = 0;
-    while (program->ops[wide].role != VIT_ROLE_FC1) {
+    while (program->ops[wide].role != VITLRP_ROLE_FC1) {
         wide++;
     }
     const struct op *op = &program->ops[wide];

@@ -12,7 +12,6 @@
 #include "vit/math/packs.h"
 #include "vit/math/profile.h"
 #include "vit/model/model.h"
-#include "vit/ops/rules.h"
 
 struct vit_session;
 
@@ -107,10 +106,11 @@ struct vit_relevance {
 /* Lines of the ledger, counted from the operations of the model's program. */
 size_t vit_ledger_length(const struct vit_model *model);
 
-/* Relevance of the last forward's input. USAGE without a forward or for a target or block out of
- * range; NUMERIC if the result is not finite. */
+/* Relevance of the last forward's input; rules NULL: the plain gradient of the explained sum is
+ * carried back, so that pixels = input * gradient. USAGE without a forward or for a target or block
+ * out of range; NUMERIC if the result is not finite. */
 enum vitlrp_status vit_relevance(struct vit_session *session, const struct vitlrp_target *targets,
-                                 size_t target_count, const struct vit_rules *rules,
+                                 size_t target_count, const struct vitlrp_rules *rules,
                                  struct vit_relevance *relevance, struct vitlrp_error *err);
 
 /* Shows the attention of one block and its gradient as if the model ended there: the explained sum

@@ -177,7 +177,7 @@ static void choose_watchers(const struct vit_session *session, struct vit_releva
 }
 
 enum vitlrp_status vit_relevance(struct vit_session *session, const struct vitlrp_target *targets,
-                                 size_t target_count, const struct vit_rules *rules,
+                                 size_t target_count, const struct vitlrp_rules *rules,
                                  struct vit_relevance *relevance, struct vitlrp_error *err) {
     struct runner *runner = &session->runner;
     const struct objective objective = {targets, target_count};
@@ -278,12 +278,11 @@ enum vitlrp_status vit_block_gradient(struct vit_session *session, int32_t block
     TRY(check_objective(session, &objective, err));
     TRY(check_block(session, block, err));
     TRY(check_attention_maps(session, err));
-    const struct vit_rules rules = {.propagation = VIT_PROPAGATE_GRADIENT};
     const struct observer observer = {observe_attention, (void *) visitor};
     size_t last = program->streams[program->depth];
     size_t stream = program->streams[block + 1];
     struct backward_pass pass = {.runner = runner,
-                                 .rules = &rules,
+                                 .rules = NULL, /* the plain gradient */
                                  .maps = session->maps,
                                  .observers = &observer,
                                  .observer_count = 1,

@@ -57,8 +57,10 @@ enum vitlrp_status bench_session_options(const struct settings *settings,
     int32_t crop = settings->preprocess.crop;
     vitlrp_model_info_init(&info);
     vitlrp_model_describe(model, &info);
-    return session_choose(settings, model, crop > 0 ? crop : info.image_height,
-                          crop > 0 ? crop : info.image_width, options, err);
+    TRY(session_choose(settings, model, crop > 0 ? crop : info.image_height,
+                       crop > 0 ? crop : info.image_width, options, err));
+    options->methods = NULL; /* attnlrp and its kin, all of which may be measured */
+    return VITLRP_OK;
 }
 
 void bench_fill_input(float *input, size_t count) {
@@ -134,8 +136,9 @@ enum vitlrp_status bench_choose_methods(const struct args *args, const struct se
         }
         struct bench_method *method = &methods[(*count)++];
         method->name = PRESETS[i];
-        TRY(from_library(vitlrp_rules_init(&method->rules, PRESETS[i], &detail), &detail, err));
-        TRY(method_rules(args, &method->rules, err));
+        TRY(from_library(vitlrp_method_options_init(&method->options, PRESETS[i], &detail), &detail,
+                         err));
+        TRY(method_rules(args, &method->options.rules, err));
     }
     if (*count == 0) {
         return fail(err, VITLRP_USAGE, "bench measures attnlrp, cp-lrp and attnlrp-eps, not %s",
@@ -282,14 +285,14 @@ static enum vitlrp_status open_all(struct bench *bench, const struct console *co
 /* ---- Rounds ---- */
 
 static enum vitlrp_status run_relevance(const struct bench *bench, size_t lane,
-                                        const struct vitlrp_rules *rules, int32_t output,
+                                        const struct vitlrp_method_options *method, int32_t output,
                                         struct vitlrp_error *err) {
     struct vitlrp_error detail;
     struct vitlrp_relevance relevance;
     const struct vitlrp_target target = {output, 1.0F};
     vitlrp_relevance_init(&relevance);
     relevance.pixels = bench->pixels;
-    return from_library(vitlrp_session_relevance(bench->lanes[lane].session, &target, 1, rules,
+    return from_library(vitlrp_session_attribute(bench->lanes[lane].session, &target, 1, method,
                                                  &relevance, &detail),
                         &detail, err);
 }
@@ -350,7 +353,7 @@ static enum vitlrp_status measure_forward(struct bench *bench, size_t lane, size
 /* A forward pass with one class, and another class of the same pass. */
 static enum vitlrp_status measure_method(struct bench *bench, size_t lane, size_t index,
                                          size_t round, struct vitlrp_error *err) {
-    const struct vitlrp_rules *rules = &bench->result.methods[index].rules;
+    const struct vitlrp_method_options *options = &bench->result.methods[index].options;
     struct bench_method_result *method = &bench->result.variants[lane].methods[index];
     struct vitlrp_session *session = bench->lanes[lane].session;
     struct profile_place place = {row_operations(&bench->result, 1 + index), true,
@@ -358,12 +361,12 @@ static enum vitlrp_status measure_method(struct bench *bench, size_t lane, size_
     vitlrp_session_profile_start(session);
     double start = clock_ms();
     TRY(run_forward(bench, lane, err));
-    TRY(run_relevance(bench, lane, rules, 0, err));
+    TRY(run_relevance(bench, lane, options, 0, err));
     row_at(bench, lane, row_first(index))[round] = clock_ms() - start;
     TRY(read_profile(bench, lane, round, place, &method->first.gflop, err));
     vitlrp_session_profile_start(session);
     start = clock_ms();
-    TRY(run_relevance(bench, lane, rules, bench->result.model.classes - 1, err));
+    TRY(run_relevance(bench, lane, options, bench->result.model.classes - 1, err));
     row_at(bench, lane, row_further(index))[round] = clock_ms() - start;
     place.operations = NULL;
     return read_profile(bench, lane, round, place, &method->further.gflop, err);

@@ -57,7 +57,7 @@ struct bench_variant {
 
 struct bench_method {
     const char *name;
-    struct vitlrp_rules rules;
+    struct vitlrp_method_options options;
 };
 
 /* Session memory by how many classes will be explained. */

@@ -212,12 +212,6 @@ static json_t *json_operations(const struct bench_operation *operations, size_t 
     return object;
 }
 
-static json_t *json_parameters(const struct vitlrp_rules *rules, enum vitlrp_precision precision) {
-    const struct vitlrp_method_info info = {.reads = VITLRP_READS_RULES};
-    const struct vitlrp_method_options options = {.rules = *rules};
-    return json_method_parameters(&info, &options, precision);
-}
-
 static json_t *json_measured(const struct bench_result *result, const struct bench_variant *variant,
                              size_t index) {
     const struct bench_method_result *method = &variant->methods[index];
@@ -231,7 +225,9 @@ static json_t *json_measured(const struct bench_result *result, const struct ben
         "further_class_gflop", further->gflop, "further_class_per_floor", further->per_floor,
         "further_class_per_first", further->per_first, "backward_operations",
         json_operations(method->operations, result->operation_count, variant->gemm_gflops),
-        "parameters", json_parameters(&result->methods[index].rules, variant->session.precision));
+        "parameters",
+        json_method(VITLRP_READS_RULES, &result->methods[index].options,
+                    json_precision_name(variant->session.precision)));
 }
 
 static json_t *json_methods(const struct bench_result *result,

@@ -179,8 +179,8 @@ static enum vitlrp_status one_image(const struct throughput *all, struct seat *s
     }
     vitlrp_relevance_init(&relevance);
     relevance.pixels = seat->pixels;
-    return from_library(vitlrp_session_relevance(seat->session, &TARGET, 1, &all->methods[0].rules,
-                                                 &relevance, &detail),
+    return from_library(vitlrp_session_attribute(seat->session, &TARGET, 1,
+                                                 &all->methods[0].options, &relevance, &detail),
                         &detail, err);
 }
 

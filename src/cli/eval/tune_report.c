@@ -28,13 +28,11 @@ static json_t *json_search(const struct tune_report *report) {
 
 enum vitlrp_status tune_settings(const struct tune_report *report, json_t **out,
                                  struct vitlrp_error *err) {
-    struct json_rules rules = {.epsilon = report->result->rules.epsilon};
     bool complete = true;
     json_t *object = json_object();
-    json_gammas(&report->result->rules, rules.gamma);
     json_set(object, "format", json_string(FORMAT_SETTINGS), &complete);
     json_set(object, "method", json_string(report->result->method), &complete);
-    json_set_gammas(object, &rules, &complete);
+    json_set_gammas(object, &report->result->rules, &complete);
     json_set(object, "search", json_search(report), &complete);
     json_set(object, "version", json_string(vitlrp_version()), &complete);
     if (!complete) {
@@ -47,8 +45,9 @@ enum vitlrp_status tune_settings(const struct tune_report *report, json_t **out,
 
 static void append_rules(struct text *out, const struct vitlrp_rules *rules) {
     text_printf(out, "conv %g  fc1 %g  fc2 %g  qkv %g  proj %g  head %g",
-                (double) rules->gamma_conv, (double) rules->gamma_fc1, (double) rules->gamma_fc2,
-                (double) rules->gamma_qkv, (double) rules->gamma_proj, (double) rules->gamma_head);
+                (double) rules->gamma[VITLRP_ROLE_CONV], (double) rules->gamma[VITLRP_ROLE_FC1],
+                (double) rules->gamma[VITLRP_ROLE_FC2], (double) rules->gamma[VITLRP_ROLE_QKV],
+                (double) rules->gamma[VITLRP_ROLE_PROJ], (double) rules->gamma[VITLRP_ROLE_HEAD]);
 }
 
 static void append_statistic(struct text *out, const struct vitlrp_statistic *statistic) {

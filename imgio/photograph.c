@@ -1,0 +1,34 @@
+#include "imgio/photograph.h"
+
+#include "imgio/decode.h"
+#include "imgio/exif.h"
+
+enum vitlrp_status photograph_decode(const void *data, size_t size,
+                                     const struct vitlrp_image_limits *limits, bool ignore_exif,
+                                     struct photograph *out, struct vitlrp_error *err) {
+    struct decoded decoded;
+    if (size > limits->max_file_bytes) {
+        return fail(err, VITLRP_LIMIT, "an image file of %zu bytes; the limit is %zu", size,
+                    limits->max_file_bytes);
+    }
+    TRY(decode_image(data, size, limits, &decoded, err));
+    enum vitlrp_status status =
+        ignore_exif ? VITLRP_OK : image_orient(&decoded.image, decoded.orientation, err);
+    if (status != VITLRP_OK) {
+        image_free(&decoded.image);
+        return status;
+    }
+    *out = (struct photograph){decoded.image, decoded.orientation, decoded.format};
+    return VITLRP_OK;
+}
+
+enum vitlrp_status photograph_input(const struct image *upright,
+                                    const struct vitlrp_preprocess *preprocess,
+                                    const struct preprocess_plan *plan, float *input,
+                                    struct vitlrp_error *err) {
+    struct image pixels;
+    TRY(preprocess_pixels(plan, upright, &pixels, err));
+    preprocess_normalise(preprocess, &pixels, input);
+    image_free(&pixels);
+    return VITLRP_OK;
+}

@@ -1,0 +1,51 @@
+/* What the handles of the public headers are inside. For src/api only. */
+#ifndef API_HANDLES_H
+#define API_HANDLES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "eval/dataset.h"
+#include "eval/record.h"
+#include "eval/summary.h"
+#include "imgio/photograph.h"
+#include "vit/methods/method.h"
+#include "vit/model/model.h"
+#include "vitlrp_eval.h"
+
+struct labels;
+
+/* The weights, and what turns photographs into inputs and outputs into class names. Immutable. */
+struct vitlrp_model {
+    struct vit_model *vit;
+    struct vitlrp_preprocess preprocess;
+    struct labels *labels;
+    char *path;       /* of the weights file, to hash it on request; NULL for memory and random */
+    const void *data; /* the caller's bytes of vitlrp_model_open_memory, else NULL */
+    size_t size;
+};
+
+/* Its format may be "rgb" or "input" too. */
+struct vitlrp_image {
+    struct photograph photograph;
+};
+
+struct vitlrp_session {
+    struct vit_attributor *attributor;
+    struct vit_session *vit; /* the attributor's */
+    float *input;   /* [3, input_height, input_width]: of the last forward, since some methods move
+                       the inner session on to other inputs */
+    float *patches; /* [grid_height, grid_width] */
+    size_t classes, pixels, patch_count;
+};
+
+struct vitlrp_dataset {
+    struct dataset dataset;
+};
+
+struct vitlrp_evaluation {
+    struct record record;
+    struct summary summary; /* of the record */
+};
+
+#endif
