@@ -9,8 +9,9 @@ import unittest
 
 import header
 import support
-from vitlrp import _capi, _library, errors
+from vitlrp import _capi, errors
 
+HERE = os.path.dirname(os.path.abspath(__file__))
 INTEGERS = {
     "int": ctypes.c_int,
     "int32_t": ctypes.c_int32,
@@ -48,7 +49,9 @@ def meanings(c_type):
     base = " ".join(word for word in words if word != "*")
     if base.endswith("]"):
         base, count = base[:-1].split("[")
-        return {INTEGERS[base] * int(count)}
+        length = _capi.ROLES_MAX if count == "VITLRP_ROLES_MAX" else int(count)
+        kind = ctypes.c_void_p if "*" in base else INTEGERS[base]
+        return {kind * length}
     if base == "void":
         found = {1: {ctypes.c_void_p}, 0: {None}}[min(stars, 1)]
         stars -= 1
@@ -105,6 +108,7 @@ class Layout(unittest.TestCase):
     def test_enumerations(self):
         for name, words in _capi.ENUMS.items():
             declared = self.header.enums[f"vitlrp_{name}"]
+            declared = [constant for constant in declared if constant != "VITLRP_ROLE_COUNT"]
             self.assertEqual(len(words), len(declared), name)
             for value, (word, constant) in enumerate(zip(words, declared)):
                 self.assertTrue(constant.lower().endswith("_" + word), f"{constant}, {word}")
@@ -136,27 +140,57 @@ class Layout(unittest.TestCase):
         self.assertIn(ctypes.POINTER(_capi.ModelPointer), meanings("struct vitlrp_model * *"))
 
 
-class Newer(unittest.TestCase):
-    """Records of a library that knows more fields, or fewer, than this package."""
+class BinaryInterface(unittest.TestCase):
+    """Programs that were compiled with an earlier header of interface 1: abi_1.txt is what layout_dump printed
+    for it (64 bits). A field is only added at the end of a record with a struct_size, and makes it larger.
+    Until 0.2.0 is out the file may be made anew; afterwards lines are only added."""
+
+    @classmethod
+    def setUpClass(cls):
+        told = subprocess.run([os.environ["VITLRP_LAYOUT"]], stdout=subprocess.PIPE, check=True)
+        cls.now = {cls.key(line): line for line in told.stdout.decode().splitlines()}
+        with open(os.path.join(HERE, "abi_1.txt"), encoding="utf-8") as file:
+            cls.then = {cls.key(line): line for line in file.read().splitlines()}
+        cls.header = header.Header(os.path.join(support.SOURCE, "include"))
 
     @staticmethod
-    def init(size):
-        def fill(record):
-            address = ctypes.addressof(record._obj)
-            ctypes.memset(address, 7, size)
-            ctypes.c_size_t.from_address(address).value = size
+    def key(line):
+        words = line.split()
+        return tuple(words[: 3 if words[0] == "field" else 2])
 
-        fill.restype = None
-        return fill
+    def growable(self, struct):
+        return self.header.structs[struct][0][0] == "struct_size"
 
-    def test_more_fields(self):
-        size = ctypes.sizeof(_capi.SessionOptions) + 24
-        record = _library.new_record(_capi.SessionOptions, self.init(size))
-        self.assertEqual(record.struct_size, size)
-        behind = ctypes.string_at(ctypes.addressof(record) + size - 24, 24)
-        self.assertEqual(behind, b"\7" * 24)
+    @staticmethod
+    def differences(then, now, growable):
+        """What a program that was compiled `then` would find changed `now`."""
+        found = []
+        for key, line in then.items():
+            present = now.get(key, "")
+            if present == line or key[1].endswith("ROLE_COUNT"):
+                continue
+            grew = key[0] == "struct" and present and int(present.split()[2]) > int(line.split()[2])
+            if not (grew and growable(key[1])):
+                found.append(f"{line} -> {present}")
+        return found
 
-    def test_fewer_fields(self):
-        size = ctypes.sizeof(_capi.SessionOptions) - 8
-        with self.assertRaisesRegex(errors.LibraryError, "SessionOptions has"):
-            _library.new_record(_capi.SessionOptions, self.init(size))
+    @unittest.skipUnless(ctypes.sizeof(ctypes.c_void_p) == 8, "abi_1.txt is of 64 bits")
+    def test_nothing_moved(self):
+        self.assertEqual(self.differences(self.then, self.now, self.growable), [])
+
+    def test_new_fields_make_records_larger(self):
+        """No bytes behind the last field, where an older program would not have set a new one."""
+        for struct in filter(self.growable, self.header.structs):
+            last = self.header.structs[struct][-1][0]
+            start, size = map(int, self.now["field", struct, last].split()[3:])
+            whole = int(self.now["struct", struct].split()[2])
+            self.assertEqual(start + size, whole, f"{struct} ends with padding")
+
+    def test_changes_are_found(self):
+        """The check itself."""
+        moved = {**self.then, ("field", "vitlrp_map", "width"): "field vitlrp_map width 16 4"}
+        self.assertEqual(len(self.differences(self.then, moved, self.growable)), 1)
+        larger = {**self.then, ("struct", "vitlrp_map"): "struct vitlrp_map 24"}
+        self.assertEqual(len(self.differences(self.then, larger, self.growable)), 1)
+        grown = {**self.then, ("struct", "vitlrp_model_info"): "struct vitlrp_model_info 4096"}
+        self.assertEqual(self.differences(self.then, grown, self.growable), [])
