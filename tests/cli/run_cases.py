@@ -16,7 +16,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "support"))
 
 import records  # noqa: E402
-TIME_LIMIT = 1200 if os.environ.get("VITLRP_PREFIX") else 120
+TIME_LIMIT = 1200 if os.environ.get("VITLRP_PREFIX") else 600
 
 
 def read_cases(path):
