@@ -24,7 +24,7 @@ from .image import Geometry, Preprocessing
 from .method import Method, Parameters, RuleParameters, methods, read_settings
 from .model import Model, ModelInfo
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "METRICS",

@@ -95,7 +95,7 @@ def new_record(kind: type[_Record], init: Any, *arguments: Any) -> _Record:
 
 
 def version() -> str:
-    """Version of the library, as "0.1.0"."""
+    """Version of the library, as "0.2.0"."""
     return str(lib.vitlrp_version().decode())
 
 

@@ -77,7 +77,7 @@ class Pip(unittest.TestCase):
             self.assertIn("goldfish (1)", said)
             self.assertTrue(os.path.exists(os.path.join(target, "vitlrp", "py.typed")))
             metadata = [name for name in os.listdir(target) if name.endswith(".dist-info")]
-            self.assertEqual(metadata, ["vitlrp-0.1.0.dist-info"])
+            self.assertEqual(metadata, ["vitlrp-0.2.0.dist-info"])
 
 
 if __name__ == "__main__":
