@@ -260,8 +260,8 @@ static enum vitlrp_status forward_points(struct curve_evaluator *e, struct vit_b
         write_mask(e, first + i, b->masks + i * e->patches);
     }
     if (e->road == NULL) {
-        return vit_batch_forward_mixed(batch, input, b->replacement, count, b->masks, b->logits,
-                                       err);
+        return vit_batch_forward_mixed(
+            batch, &(struct vit_mixture){input, b->replacement, b->masks, count}, b->logits, err);
     }
     for (size_t i = 0; i < count; i++) {
         road_impute(e->road, input, b->masks + i * e->patches, b->replacement,

@@ -27,8 +27,7 @@ static const float NEAR_INFINITY[] = {30.0F, 100.0F};
 
 struct search {
     const struct tune_options *options;
-    const struct eval_item *items;
-    size_t count;
+    const struct tune_images *images;
     struct tune_result *result;
 };
 
@@ -80,8 +79,8 @@ static bool was_tried(const struct tune_result *result, const struct vitlrp_rule
 /* The evaluation of several rules over the items. */
 static enum vitlrp_status evaluate_rules(const struct tune_options *options,
                                          const struct vitlrp_rules *rules, size_t rules_count,
-                                         const struct eval_item *items, size_t count,
-                                         struct evaluation *out, struct vitlrp_error *err) {
+                                         const struct tune_images *images, struct evaluation *out,
+                                         struct vitlrp_error *err) {
     struct evaluate_options evaluate = *options->evaluate;
     struct evaluate_method *methods = mem_calloc(rules_count, sizeof *methods);
     if (methods == NULL) {
@@ -94,7 +93,7 @@ static enum vitlrp_status evaluate_rules(const struct tune_options *options,
     }
     evaluate.methods = methods;
     evaluate.method_count = rules_count;
-    enum vitlrp_status status = evaluate_run(&evaluate, items, count, out, err);
+    enum vitlrp_status status = evaluate_run(&evaluate, images->items, images->count, out, err);
     mem_free(methods);
     if (status == VITLRP_OK && out->cancelled) {
         evaluation_free(out);
@@ -114,8 +113,7 @@ static enum vitlrp_status measure_trials(struct search *search, size_t added,
     for (size_t i = 0; i < added; i++) {
         rules[i] = trials[i].rules;
     }
-    TRY(evaluate_rules(search->options, rules, added, search->items, search->count, &evaluation,
-                       err));
+    TRY(evaluate_rules(search->options, rules, added, search->images, &evaluation, err));
     for (size_t i = 0; i < added; i++) {
         TRY_GOTO(status, eval_metric_mean(&evaluation, i, EVAL_DELTA_LOGIT, &trials[i].delta, err),
                  cleanup);
@@ -173,7 +171,7 @@ static enum vitlrp_status try_preset(struct search *search, struct vitlrp_error 
     TRY(measure_trials(search, 1, err));
     if (result->trials[0].delta.n == 0) {
         return fail(err, VITLRP_MISMATCH, "none of the %zu calibration images could be evaluated",
-                    search->count);
+                    search->images->count);
     }
     return VITLRP_OK;
 }
@@ -223,13 +221,13 @@ static enum vitlrp_status search_finely(struct search *search, struct vitlrp_err
 /* ---- What it is worth ---- */
 
 static enum vitlrp_status tune_measure_gain(const struct tune_options *options,
-                                            const struct eval_item *items, size_t count,
+                                            const struct tune_images *images,
                                             struct tune_result *result, struct vitlrp_error *err) {
     const struct vitlrp_rules rules[2] = {options->preset.rules, result->best};
     struct evaluation evaluation = {0};
     enum vitlrp_status status = VITLRP_OK;
-    if (count > 0) {
-        TRY(evaluate_rules(options, rules, 2, items, count, &evaluation, err));
+    if (images->count > 0) {
+        TRY(evaluate_rules(options, rules, 2, images, &evaluation, err));
     }
     TRY_GOTO(status, eval_metric_mean(&evaluation, 0, EVAL_DELTA_LOGIT, &result->held_preset, err),
              cleanup);
@@ -250,22 +248,21 @@ static enum vitlrp_status tune_search(struct search *search, struct vitlrp_error
     return VITLRP_OK;
 }
 
-enum vitlrp_status tune_run(const struct tune_options *options, const struct eval_item *calibration,
-                            size_t calibration_count, const struct eval_item *held_out,
-                            size_t held_out_count, struct tune_result *out,
+enum vitlrp_status tune_run(const struct tune_options *options,
+                            const struct tune_images *calibration,
+                            const struct tune_images *held_out, struct tune_result *out,
                             struct vitlrp_error *err) {
     struct tune_result result = {0};
-    struct search search = {
-        .options = options, .items = calibration, .count = calibration_count, .result = &result};
+    struct search search = {.options = options, .images = calibration, .result = &result};
     if ((options->method->reads & VITLRP_READS_RULES) == 0) {
         return fail(err, VITLRP_USAGE, "method %s has no gamma to tune", options->method->name);
     }
-    if (calibration_count == 0) {
+    if (calibration->count == 0) {
         return fail(err, VITLRP_USAGE, "tuning needs images to calibrate on");
     }
     enum vitlrp_status status = tune_search(&search, err);
     if (status == VITLRP_OK) {
-        status = tune_measure_gain(options, held_out, held_out_count, &result, err);
+        status = tune_measure_gain(options, held_out, &result, err);
     }
     if (status != VITLRP_OK) {
         tune_result_free(&result);

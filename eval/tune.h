@@ -52,6 +52,11 @@ struct tune_result {
     struct vitlrp_statistic held_preset, held_best, held_gain;
 };
 
+struct tune_images {
+    const struct eval_item *items; /* [count] */
+    size_t count;
+};
+
 /* Coordinate by coordinate over the gammas 0, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 10 and
  * infinity, until a round changes nothing or two are done; then by smaller factors around what was
  * found. A coordinate is moved only for a larger mean; of equal ones the first tried stays. The
@@ -59,9 +64,9 @@ struct tune_result {
  * their curves shared.
  * USAGE for a method without rules or a calibration set without images; CANCELLED if the observer
  * says so; MISMATCH if no calibration image could be used. *out is owned: tune_result_free. */
-enum vitlrp_status tune_run(const struct tune_options *options, const struct eval_item *calibration,
-                            size_t calibration_count, const struct eval_item *held_out,
-                            size_t held_out_count, struct tune_result *out,
+enum vitlrp_status tune_run(const struct tune_options *options,
+                            const struct tune_images *calibration,
+                            const struct tune_images *held_out, struct tune_result *out,
                             struct vitlrp_error *err);
 
 void tune_result_free(struct tune_result *result);

@@ -154,13 +154,14 @@ static void draw_glyph(const struct glyph *glyph, struct image *image, int32_t l
     }
 }
 
-void font_draw(const struct font *font, struct image *image, int32_t x, int32_t baseline,
-               const uint8_t color[3], const char *text, size_t length) {
+void font_draw(const struct font *font, struct image *image, const struct font_pen *pen,
+               const char *text, size_t length) {
+    int32_t x = pen->x;
     for (size_t i = 0; i < length && x < image->width;) {
         uint32_t code_point;
         i += read_character(text + i, length - i, &code_point);
         struct glyph glyph = find_glyph(font, code_point);
-        draw_glyph(&glyph, image, x + glyph.left, baseline - glyph.top, color);
+        draw_glyph(&glyph, image, x + glyph.left, pen->baseline - glyph.top, pen->color);
         x += glyph.advance;
     }
 }

@@ -30,8 +30,14 @@ int32_t font_measure(const struct font *font, const char *text, size_t length);
 size_t font_fit(const struct font *font, const char *text, size_t length, int32_t width,
                 size_t *next);
 
-/* Draws one line with its origin at (x, baseline); what lies outside of the picture is cut off. */
-void font_draw(const struct font *font, struct image *image, int32_t x, int32_t baseline,
-               const uint8_t color[3], const char *text, size_t length);
+/* Where a line has its origin, and its colour [3]. */
+struct font_pen {
+    int32_t x, baseline;
+    const uint8_t *color;
+};
+
+/* Draws one line; what lies outside of the picture is cut off. */
+void font_draw(const struct font *font, struct image *image, const struct font_pen *pen,
+               const char *text, size_t length);
 
 #endif

@@ -40,13 +40,15 @@ enum vitlrp_status heatmap_rows_open(const struct heatmap *map, int32_t picture_
     cover(map->top, map->span_y, picture_height, &made.y_begin, &made.y_end);
     double step_x = map->width / map->span_x;
     double step_y = map->height / map->span_y;
-    TRY_GOTO(status,
-             resample_taps_window(map->width, (made.x_begin - map->left) * step_x, step_x,
-                                  made.x_end - made.x_begin, map->filter, &made.horizontal, err),
+    struct resample_window columns = {.start = (made.x_begin - map->left) * step_x,
+                                      .step = step_x,
+                                      .count = made.x_end - made.x_begin};
+    struct resample_window lines = {.start = (made.y_begin - map->top) * step_y,
+                                    .step = step_y,
+                                    .count = made.y_end - made.y_begin};
+    TRY_GOTO(status, resample_taps_window(map->width, &columns, map->filter, &made.horizontal, err),
              failed);
-    TRY_GOTO(status,
-             resample_taps_window(map->height, (made.y_begin - map->top) * step_y, step_y,
-                                  made.y_end - made.y_begin, map->filter, &made.vertical, err),
+    TRY_GOTO(status, resample_taps_window(map->height, &lines, map->filter, &made.vertical, err),
              failed);
     made.mixed = mem_calloc((size_t) map->width, sizeof *made.mixed);
     made.row = mem_calloc((size_t) (made.x_end - made.x_begin), sizeof *made.row);

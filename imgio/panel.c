@@ -126,11 +126,14 @@ static int32_t set_caption(const struct layout *layout, const char *caption, str
         size_t next;
         size_t length = font_fit(font, caption, left, space - reserved, &next);
         if (image != NULL) {
-            font_draw(font, image, MARGIN, baseline, text_color, caption, length);
+            font_draw(font, image, &(struct font_pen){MARGIN, baseline, text_color}, caption,
+                      length);
         }
         if (image != NULL && last && next < left) {
-            font_draw(font, image, MARGIN + font_measure(font, caption, length), baseline,
-                      text_color, ellipsis, strlen(ellipsis));
+            font_draw(font, image,
+                      &(struct font_pen){MARGIN + font_measure(font, caption, length), baseline,
+                                         text_color},
+                      ellipsis, strlen(ellipsis));
         }
         caption += next;
         left -= next;
@@ -206,7 +209,8 @@ static void draw_bar(const struct layout *layout, const struct colormap *colors,
         struct rectangle tick = {bar->x + bar->width + 1, y, TICK_LENGTH, 1};
         if (text[0] != '\0') {
             fill(image, &tick, faint_color);
-            font_draw(font, image, tick.x + TICK_LENGTH + TICK_GAP, y + 5, text_color, text,
+            font_draw(font, image,
+                      &(struct font_pen){tick.x + TICK_LENGTH + TICK_GAP, y + 5, text_color}, text,
                       strlen(text));
         }
     }
@@ -216,17 +220,18 @@ static void draw_texts(const struct layout *layout, const struct colormap *color
                        const char *caption, struct image *image) {
     int32_t baseline = layout->slot[0].y - TITLE_GAP - layout->bold.descent;
     for (int i = 0; i < 3; i++) {
-        font_draw(&layout->bold, image, layout->slot[i].x, baseline, text_color, pane_titles[i],
-                  strlen(pane_titles[i]));
+        font_draw(&layout->bold, image, &(struct font_pen){layout->slot[i].x, baseline, text_color},
+                  pane_titles[i], strlen(pane_titles[i]));
     }
-    font_draw(&layout->regular, image, layout->bar.x, baseline, faint_color, bar_title,
-              strlen(bar_title));
+    font_draw(&layout->regular, image, &(struct font_pen){layout->bar.x, baseline, faint_color},
+              bar_title, strlen(bar_title));
     if (layout->legend) {
         int32_t y = layout->legend_y + layout->regular.ascent;
         struct rectangle swatch = {MARGIN, y - LEGEND_SWATCH + 1, LEGEND_SWATCH, LEGEND_SWATCH};
         draw_frame(image, &swatch);
         render_hatch(image, colors, swatch.x, swatch.y, swatch.width, swatch.height);
-        font_draw(&layout->regular, image, MARGIN + LEGEND_SWATCH + 6, y, faint_color, legend_text,
+        font_draw(&layout->regular, image,
+                  &(struct font_pen){MARGIN + LEGEND_SWATCH + 6, y, faint_color}, legend_text,
                   strlen(legend_text));
     }
     if (layout->caption_lines > 0) {

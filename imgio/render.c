@@ -162,25 +162,29 @@ static void paint_row(const struct painter *painter, struct heatmap_rows *rows, 
     paint_unseen(painter, rows->x_end, out->width, y, offset, row);
 }
 
+struct picture_size {
+    int32_t width, height;
+};
+
 /* photo NULL: the map alone. */
 static enum vitlrp_status draw(const struct image *photo, const struct heatmap *map,
-                               const struct render_look *look, int32_t width, int32_t height,
+                               const struct render_look *look, struct picture_size size,
                                struct image *out, struct vitlrp_error *err) {
     struct heatmap_rows rows = {0};
     struct painter painter = {.photo = photo,
                               .colors = &look->colors,
-                              .hatch = hatch_for(width, height),
+                              .hatch = hatch_for(size.width, size.height),
                               .scale = look->scale};
-    enum vitlrp_status status = heatmap_rows_open(map, width, height, &rows, err);
+    enum vitlrp_status status = heatmap_rows_open(map, size.width, size.height, &rows, err);
     if (status != VITLRP_OK) {
         return status;
     }
-    TRY_GOTO(status, image_alloc(width, height, out, err), done);
+    TRY_GOTO(status, image_alloc(size.width, size.height, out, err), done);
     if (look->scale == 0.0F) {
         painter.scale = heatmap_rows_peak(&rows);
     }
     blend_make(look, &painter.blend);
-    for (int32_t y = 0; y < height; y++) {
+    for (int32_t y = 0; y < size.height; y++) {
         paint_row(&painter, &rows, y, out);
     }
 done:
@@ -205,13 +209,13 @@ enum vitlrp_status render_scale(const struct heatmap *map, const struct render_l
 enum vitlrp_status render_heat(const struct heatmap *map, const struct render_look *look,
                                int32_t width, int32_t height, struct image *out,
                                struct vitlrp_error *err) {
-    return draw(NULL, map, look, width, height, out, err);
+    return draw(NULL, map, look, (struct picture_size){width, height}, out, err);
 }
 
 enum vitlrp_status render_overlay(const struct image *photo, const struct heatmap *map,
                                   const struct render_look *look, struct image *out,
                                   struct vitlrp_error *err) {
-    return draw(photo, map, look, photo->width, photo->height, out, err);
+    return draw(photo, map, look, (struct picture_size){photo->width, photo->height}, out, err);
 }
 
 void render_hatch(struct image *image, const struct colormap *colors, int32_t left, int32_t top,

@@ -55,12 +55,13 @@ static void kernel_fill(struct kernel *kernel, const struct resample_taps *taps,
     }
 }
 
-/* The kernel of outputs begin <= i < begin + count of a line scaled from `in` to `out` samples. */
-static enum vitlrp_status kernel_make(int32_t in, int32_t out, int32_t begin, int32_t count,
+/* The kernel of a part of the outputs of a line of `in` samples. */
+static enum vitlrp_status kernel_make(int32_t in, const struct resample_part *part,
                                       enum resample_filter filter, struct kernel *kernel,
                                       struct vitlrp_error *err) {
     struct resample_taps taps;
-    TRY(resample_taps_part(in, out, begin, count, filter, &taps, err));
+    int32_t count = part->count;
+    TRY(resample_taps_part(in, part, filter, &taps, err));
     struct kernel made = {.outputs = count};
     for (int32_t i = 0; i < count; i++) {
         made.count = taps.count[i] > made.count ? taps.count[i] : made.count;
@@ -176,10 +177,8 @@ static enum vitlrp_status pass_columns(const struct image *image, const struct r
     if (resize->width == image->width) {
         copy_columns(image, resize->left, begin, &made);
     } else {
-        TRY_GOTO(status,
-                 kernel_make(image->width, resize->width, resize->left, resize->window_width,
-                             resize->filter, &kernel, err),
-                 end);
+        struct resample_part part = {resize->width, resize->left, resize->window_width};
+        TRY_GOTO(status, kernel_make(image->width, &part, resize->filter, &kernel, err), end);
         strip = mem_calloc((size_t) image->width, STRIP_BYTES);
         if (strip == NULL) {
             status = fail(err, VITLRP_NOMEM, "out of memory for resizing a picture");
@@ -203,10 +202,8 @@ static enum vitlrp_status pass_both(const struct image *image, const struct resi
     struct kernel kernel = {0};
     struct image half = {0};
     enum vitlrp_status status;
-    TRY_GOTO(status,
-             kernel_make(image->height, resize->height, resize->top, resize->window_height,
-                         resize->filter, &kernel, err),
-             end);
+    struct resample_part part = {resize->height, resize->top, resize->window_height};
+    TRY_GOTO(status, kernel_make(image->height, &part, resize->filter, &kernel, err), end);
     int32_t begin = kernel.first[0];
     int32_t rows = kernel.first[kernel.outputs - 1] + kernel.count - begin;
     TRY_GOTO(status, pass_columns(image, resize, begin, rows, &half, err), end);

@@ -56,8 +56,9 @@ static enum vitlrp_status tune_dataset(struct eval_setup *setup,
     }
     eval_change_rules(setup->options.rules, &wanted.preset.rules);
     setup->evaluate.observer = setup->options.observer;
-    enum vitlrp_status status = tune_run(&wanted, items, calibration, items + calibration,
-                                         dataset->count - calibration, &found, err);
+    enum vitlrp_status status = tune_run(
+        &wanted, &(struct tune_images){items, calibration},
+        &(struct tune_images){items + calibration, dataset->count - calibration}, &found, err);
     if (status == VITLRP_OK) {
         tune_fill_result(&found, setup->methods[0].method->name, result);
         result->calibration_images = calibration;

@@ -154,17 +154,17 @@ static enum vitlrp_status open_and_scan(struct journal *journal, bool to_write,
     return VITLRP_OK;
 }
 
-enum vitlrp_status journal_open(const char *path, size_t count, int32_t shard, int32_t shards,
-                                bool to_write, struct journal *journal, struct vitlrp_error *err) {
+enum vitlrp_status journal_open(const char *path, const struct journal_shard *of, bool to_write,
+                                struct journal *journal, struct vitlrp_error *err) {
     *journal = (struct journal){.descriptor = -1,
-                                .count = count,
-                                .shard = (size_t) shard,
-                                .shards = (size_t) shards,
+                                .count = of->count,
+                                .shard = (size_t) of->shard,
+                                .shards = (size_t) of->shards,
                                 .ordered = true};
     journal->path = mem_strdup(path);
-    journal->entries = mem_calloc(count, sizeof *journal->entries);
+    journal->entries = mem_calloc(of->count, sizeof *journal->entries);
     if (journal->path == NULL || journal->entries == NULL) {
-        return fail(err, VITLRP_NOMEM, "out of memory for the results of %zu images", count);
+        return fail(err, VITLRP_NOMEM, "out of memory for the results of %zu images", of->count);
     }
     return error_prefix(err, open_and_scan(journal, to_write, err), path);
 }

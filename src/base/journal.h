@@ -33,11 +33,17 @@ struct journal {
     size_t repeated; /* lines whose image had one before; the last counts */
 };
 
-/* Opens the journal of a shard with `count` images; to_write: creates it, and cuts off a last line
+/* A shard of so many images; {count, 0, 1} is all of them. */
+struct journal_shard {
+    size_t count;
+    int32_t shard, shards;
+};
+
+/* Opens the journal of a shard; to_write: creates it, and cuts off a last line
  * that is torn. FORMAT, with its number, for another line that is not one of this shard's. *journal
  * is owned: journal_close, after a failure too. */
-enum vitlrp_status journal_open(const char *path, size_t count, int32_t shard, int32_t shards,
-                                bool to_write, struct journal *journal, struct vitlrp_error *err);
+enum vitlrp_status journal_open(const char *path, const struct journal_shard *of, bool to_write,
+                                struct journal *journal, struct vitlrp_error *err);
 
 void journal_close(struct journal *journal);
 

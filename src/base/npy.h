@@ -35,6 +35,13 @@ enum vitlrp_status npy_parse_header(const void *bytes, size_t size, size_t total
 enum vitlrp_status npy_read_float32(const char *path, size_t limit, size_t rank, size_t *shape,
                                     float **out, struct vitlrp_error *err);
 
+/* A float32 C-order array of others. */
+struct npy_view {
+    const float *values;
+    size_t rank;
+    const size_t *shape; /* [rank] */
+};
+
 /* The file of a float32 C-order array, data on a 64-byte boundary. *out is owned: bytes_free. */
 enum vitlrp_status npy_encode_float32(const float *data, size_t rank, const size_t *shape,
                                       struct bytes *out, struct vitlrp_error *err);

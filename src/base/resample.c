@@ -79,15 +79,9 @@ static void fill_output(struct resample_taps *taps, int32_t i, int32_t in, doubl
     taps->count[i] = end - first;
 }
 
-/* Outputs begin <= i < begin + count of those centred at start + (i + 0.5) * step. */
-struct window {
-    double start, step;
-    int32_t begin, count;
-};
-
-static enum vitlrp_status taps_make(int32_t in, const struct window *window,
-                                    enum resample_filter filter, struct resample_taps *taps,
-                                    struct vitlrp_error *err) {
+enum vitlrp_status resample_taps_window(int32_t in, const struct resample_window *window,
+                                        enum resample_filter filter, struct resample_taps *taps,
+                                        struct vitlrp_error *err) {
     int32_t reach = clipped_index(ceil(filter_support(filter, window->step)), in);
     int32_t stride = reach < in / 2 ? reach * 2 + 1 : in;
     size_t outputs = (size_t) window->count;
@@ -111,23 +105,17 @@ static enum vitlrp_status taps_make(int32_t in, const struct window *window,
     return VITLRP_OK;
 }
 
-enum vitlrp_status resample_taps_window(int32_t in, double start, double step, int32_t out,
-                                        enum resample_filter filter, struct resample_taps *taps,
-                                        struct vitlrp_error *err) {
-    struct window window = {.start = start, .step = step, .count = out};
-    return taps_make(in, &window, filter, taps, err);
-}
-
-enum vitlrp_status resample_taps_part(int32_t in, int32_t out, int32_t begin, int32_t count,
+enum vitlrp_status resample_taps_part(int32_t in, const struct resample_part *part,
                                       enum resample_filter filter, struct resample_taps *taps,
                                       struct vitlrp_error *err) {
-    struct window window = {.step = (double) in / out, .begin = begin, .count = count};
-    return taps_make(in, &window, filter, taps, err);
+    struct resample_window window = {
+        .step = (double) in / part->out, .begin = part->begin, .count = part->count};
+    return resample_taps_window(in, &window, filter, taps, err);
 }
 
 enum vitlrp_status resample_taps_make(int32_t in, int32_t out, enum resample_filter filter,
                                       struct resample_taps *taps, struct vitlrp_error *err) {
-    return resample_taps_part(in, out, 0, out, filter, taps, err);
+    return resample_taps_part(in, &(struct resample_part){out, 0, out}, filter, taps, err);
 }
 
 void resample_taps_free(struct resample_taps *taps) {

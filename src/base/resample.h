@@ -31,16 +31,27 @@ struct resample_taps {
 enum vitlrp_status resample_taps_make(int32_t in, int32_t out, enum resample_filter filter,
                                       struct resample_taps *taps, struct vitlrp_error *err);
 
-/* The taps of only the outputs begin <= i < begin + count of resample_taps_make, bit for bit:
- * output begin becomes output 0. */
-enum vitlrp_status resample_taps_part(int32_t in, int32_t out, int32_t begin, int32_t count,
+/* The outputs begin <= i < begin + count of `out`. */
+struct resample_part {
+    int32_t out, begin, count;
+};
+
+/* The taps of only a part of the outputs of resample_taps_make, bit for bit: output begin becomes
+ * output 0. */
+enum vitlrp_status resample_taps_part(int32_t in, const struct resample_part *part,
                                       enum resample_filter filter, struct resample_taps *taps,
                                       struct vitlrp_error *err);
 
-/* As resample_taps_make, over a window of the line: output i is centred at start + (i + 0.5) *
- * step, in samples from the line's beginning; step is positive. Taps beyond the ends are left out,
- * and an output wholly beyond them takes the sample at that end. */
-enum vitlrp_status resample_taps_window(int32_t in, double start, double step, int32_t out,
+/* A window of a line: output begin + i is centred at start + (begin + i + 0.5) * step, in samples
+ * from the line's beginning; step is positive. */
+struct resample_window {
+    double start, step;
+    int32_t begin, count;
+};
+
+/* As resample_taps_make, over a window of the line. Taps beyond the ends are left out, and an
+ * output wholly beyond them takes the sample at that end. */
+enum vitlrp_status resample_taps_window(int32_t in, const struct resample_window *window,
                                         enum resample_filter filter, struct resample_taps *taps,
                                         struct vitlrp_error *err);
 

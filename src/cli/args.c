@@ -295,15 +295,15 @@ enum vitlrp_status option_int(const char *name, const char *value, int32_t min, 
     return VITLRP_OK;
 }
 
-enum vitlrp_status option_number(const struct args *args, enum option_id option, double min,
-                                 double max, const char *wanted, double *out,
+enum vitlrp_status option_number(const struct args *args, enum option_id option,
+                                 const struct option_range *range, double *out,
                                  struct vitlrp_error *err) {
     const char *value = args->value[option];
-    if (value != NULL && !parse_double(value, min, max, out)) {
+    if (value != NULL && !parse_double(value, range->min, range->max, out)) {
         struct text name = {.limit = 64};
         text_printf(&name, "--%s", option_table()[option].name);
         enum vitlrp_status status =
-            option_fail(name.failed ? "an option" : name.data, value, wanted, err);
+            option_fail(name.failed ? "an option" : name.data, value, range->wanted, err);
         text_free(&name);
         return status;
     }

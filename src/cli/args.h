@@ -115,9 +115,15 @@ enum vitlrp_status option_choice(const struct args *args, enum option_id option,
 enum vitlrp_status option_int(const char *name, const char *value, int32_t min, int32_t max,
                               int32_t *out, struct vitlrp_error *err);
 
-/* A number of [min, max], which `wanted` says in words. */
-enum vitlrp_status option_number(const struct args *args, enum option_id option, double min,
-                                 double max, const char *wanted, double *out,
+/* The numbers [min, max], which `wanted` says in words. */
+struct option_range {
+    double min, max;
+    const char *wanted;
+};
+
+/* A number of the range. *out stays where the option is not given. */
+enum vitlrp_status option_number(const struct args *args, enum option_id option,
+                                 const struct option_range *range, double *out,
                                  struct vitlrp_error *err);
 
 /* "i/N" with 0 <= i < N. */

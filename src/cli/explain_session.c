@@ -306,10 +306,8 @@ static void report_written(struct text *report, const char *path) {
 }
 
 enum vitlrp_status explain_write_array(const struct explain_session *state, enum output_kind kind,
-                                       const struct explanation *explanation,
-                                       const char *class_name, const float *values, size_t rank,
-                                       const size_t *shape, struct text *report,
-                                       struct vitlrp_error *err) {
+                                       const struct output_place *place,
+                                       const struct npy_view *array, struct vitlrp_error *err) {
     struct text path = {.limit = NAME_LIMIT};
     struct bytes bytes = {0};
     enum vitlrp_status status = VITLRP_OK;
@@ -317,11 +315,12 @@ enum vitlrp_status explain_write_array(const struct explain_session *state, enum
         return VITLRP_OK;
     }
     TRY_GOTO(status,
-             outputs_path(&state->outputs, kind, explanation->image_path, class_name, &path, err),
+             outputs_path(&state->outputs, kind, place->image_path, place->class_name, &path, err),
              cleanup);
-    TRY_GOTO(status, npy_encode_float32(values, rank, shape, &bytes, err), cleanup);
+    TRY_GOTO(status, npy_encode_float32(array->values, array->rank, array->shape, &bytes, err),
+             cleanup);
     TRY_GOTO(status, output_write(path.data, bytes.data, bytes.size, err), cleanup);
-    report_written(report, path.data);
+    report_written(place->report, path.data);
 
 cleanup:
     text_free(&path);
@@ -330,18 +329,16 @@ cleanup:
 }
 
 static enum vitlrp_status write_picture(struct explain_session *state,
-                                        const struct explanation *explanation,
-                                        const char *class_name, const unsigned char *data,
-                                        size_t size, struct text *report,
-                                        struct vitlrp_error *err) {
+                                        const struct output_place *place, const unsigned char *data,
+                                        size_t size, struct vitlrp_error *err) {
     struct text path = {.limit = NAME_LIMIT};
-    enum vitlrp_status status = outputs_path(&state->outputs, OUTPUT_PICTURE,
-                                             explanation->image_path, class_name, &path, err);
+    enum vitlrp_status status = outputs_path(&state->outputs, OUTPUT_PICTURE, place->image_path,
+                                             place->class_name, &path, err);
     if (status == VITLRP_OK) {
         status = output_write(path.data, data, size, err);
     }
     if (status == VITLRP_OK) {
-        report_written(report, path.data);
+        report_written(place->report, path.data);
     }
     text_free(&path);
     return status;
@@ -370,15 +367,15 @@ enum vitlrp_status explain_write(struct explain_session *state,
                                  size_t size, struct text *report, struct vitlrp_error *err) {
     char class_name[16];
     const size_t shape[2] = {(size_t) state->map_height, (size_t) state->map_width};
+    const struct npy_view map = {state->map, 2, shape};
+    const struct output_place place = {explanation->image_path, class_name, report};
     snprintf(class_name, sizeof class_name, "%d", explanation->target.index);
     if (data != NULL) {
-        TRY(write_picture(state, explanation, class_name, data, size, report, err));
+        TRY(write_picture(state, &place, data, size, err));
     } else {
-        TRY(explain_write_array(state, OUTPUT_PICTURE, explanation, class_name, state->map, 2,
-                                shape, report, err));
+        TRY(explain_write_array(state, OUTPUT_PICTURE, &place, &map, err));
     }
-    TRY(explain_write_array(state, OUTPUT_RAW, explanation, class_name, state->map, 2, shape,
-                            report, err));
+    TRY(explain_write_array(state, OUTPUT_RAW, &place, &map, err));
     if (state->outputs.pattern[OUTPUT_JSON] != NULL) {
         TRY(write_json(state, explanation, class_name, err));
     }

@@ -3,6 +3,7 @@
 #ifndef CLI_EXPLAIN_SESSION_H
 #define CLI_EXPLAIN_SESSION_H
 
+#include "base/npy.h"
 #include "base/status.h"
 #include "console.h"
 #include "explanation.h"
@@ -88,11 +89,16 @@ enum vitlrp_status explain_write(struct explain_session *state,
                                  const struct explanation *explanation, const unsigned char *data,
                                  size_t size, struct text *report, struct vitlrp_error *err);
 
+/* Whose files are written, and where it is said. */
+struct output_place {
+    const char *image_path;
+    const char *class_name; /* NULL: they do not depend on the class */
+    struct text *report;
+};
+
 /* Writes one array that belongs to the image or the class, if that kind of output is wanted. */
 enum vitlrp_status explain_write_array(const struct explain_session *state, enum output_kind kind,
-                                       const struct explanation *explanation,
-                                       const char *class_name, const float *values, size_t rank,
-                                       const size_t *shape, struct text *report,
-                                       struct vitlrp_error *err);
+                                       const struct output_place *place,
+                                       const struct npy_view *array, struct vitlrp_error *err);
 
 #endif

@@ -160,8 +160,8 @@ enum vitlrp_status method_rules(const struct args *args, struct vitlrp_rules *ru
     TRY(read_gamma(args, OPTION_GAMMA_FC2, &rules->gamma[VITLRP_ROLE_FC2], err));
     TRY(read_gamma(args, OPTION_GAMMA_HEAD, &rules->gamma[VITLRP_ROLE_HEAD], err));
     double epsilon = rules->epsilon;
-    TRY(option_number(args, OPTION_EPSILON, 0.0, FLT_MAX, "a number from 0 to 3.4e38", &epsilon,
-                      err));
+    const struct option_range range = {0.0, FLT_MAX, "a number from 0 to 3.4e38"};
+    TRY(option_number(args, OPTION_EPSILON, &range, &epsilon, err));
     rules->epsilon = (float) epsilon;
     return VITLRP_OK;
 }
@@ -221,6 +221,9 @@ static enum vitlrp_status read_seed(const char *value, uint64_t *out, struct vit
 
 enum vitlrp_status method_choose(const struct args *args, struct vitlrp_method_info *info,
                                  struct vitlrp_method_options *options, struct vitlrp_error *err) {
+    static const struct option_range RATIOS = {0.0, MAX_DISCARD_RATIO,
+                                               "a number from 0 to below 1"};
+    static const struct option_range NOISES = {0.0, MAX_NOISE, "a number from 0 to 1000"};
     const char *name = args->value[OPTION_METHOD];
     int fusion = 0;
     TRY(find_method(name == NULL ? vitlrp_method_name(0) : name, info, options, err));
@@ -228,12 +231,10 @@ enum vitlrp_status method_choose(const struct args *args, struct vitlrp_method_i
     TRY(method_rules(args, &options->rules, err));
     TRY(option_choice(args, OPTION_HEAD_FUSION, &fusion, err));
     options->head_fusion = (enum vitlrp_head_fusion) fusion;
-    TRY(option_number(args, OPTION_DISCARD_RATIO, 0.0, MAX_DISCARD_RATIO,
-                      "a number from 0 to below 1", &options->discard_ratio, err));
+    TRY(option_number(args, OPTION_DISCARD_RATIO, &RATIOS, &options->discard_ratio, err));
     TRY(option_int("--samples", args->value[OPTION_SAMPLES], 1, MAX_SAMPLES, &options->samples,
                    err));
-    TRY(option_number(args, OPTION_NOISE, 0.0, MAX_NOISE, "a number from 0 to 1000",
-                      &options->noise, err));
+    TRY(option_number(args, OPTION_NOISE, &NOISES, &options->noise, err));
     return read_seed(args->value[OPTION_SEED], &options->seed, err);
 }
 

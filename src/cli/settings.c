@@ -82,19 +82,19 @@ static enum vitlrp_status read_preprocess(const struct args *args,
     return VITLRP_OK;
 }
 
-/* A number in [min, max] or "auto", which leaves *out at its default. */
+/* A number of the range or "auto", which leaves *out at its default. */
 static enum vitlrp_status read_number_or_auto(const struct args *args, enum option_id option,
-                                              double min, double max, const char *wanted,
-                                              float *out, struct vitlrp_error *err) {
+                                              const struct option_range *range, float *out,
+                                              struct vitlrp_error *err) {
     const char *value = args->value[option];
     double number;
     if (value == NULL || strcmp(value, "auto") == 0) {
         return VITLRP_OK;
     }
-    if (!parse_double(value, min, max, &number)) {
+    if (!parse_double(value, range->min, range->max, &number)) {
         char name[32] = "--";
         strncat(name, option_table()[option].name, sizeof name - 3);
-        return option_fail(name, value, wanted, err);
+        return option_fail(name, value, range->wanted, err);
     }
     *out = (float) number;
     return VITLRP_OK;
@@ -102,6 +102,8 @@ static enum vitlrp_status read_number_or_auto(const struct args *args, enum opti
 
 static enum vitlrp_status read_render(const struct args *args, struct settings *settings,
                                       struct vitlrp_error *err) {
+    static const struct option_range OPACITY = {0.0, 1.0, "a number from 0 to 1, or auto"};
+    static const struct option_range SCALE = {FLT_MIN, FLT_MAX, "a number above 0, or auto"};
     struct vitlrp_render_options *render = &settings->render;
     int style = 0;
     int colormap = 0;
@@ -114,10 +116,8 @@ static enum vitlrp_status read_render(const struct args *args, struct settings *
     TRY(option_choice(args, OPTION_UPSAMPLE, &upsample, err));
     TRY(option_choice(args, OPTION_LEVEL, &level, err));
     TRY(option_choice(args, OPTION_PROGRESS, &progress, err));
-    TRY(read_number_or_auto(args, OPTION_OPACITY, 0.0, 1.0, "a number from 0 to 1, or auto",
-                            &render->opacity, err));
-    TRY(read_number_or_auto(args, OPTION_SCALE, FLT_MIN, FLT_MAX, "a number above 0, or auto",
-                            &render->scale, err));
+    TRY(read_number_or_auto(args, OPTION_OPACITY, &OPACITY, &render->opacity, err));
+    TRY(read_number_or_auto(args, OPTION_SCALE, &SCALE, &render->scale, err));
     render->style = (enum vitlrp_style) style;
     render->colormap = option_choices(OPTION_CMAP)[colormap];
     render->upsample = (enum vitlrp_upsample) upsample;

@@ -11,8 +11,8 @@ FUNCTION_LINES = 60
 PARAMETERS = 6
 # Parameters are not counted in tests, whose naive twins of the kernels take every size by itself.
 TESTS = "tests/"
-# So many lists are still longer, declarations and definitions counted. The number only ever goes down.
-LONG_LISTS = 38
+# A function of the public interface from before the limit: programs call it as it is.
+OLDER = ("vitlrp_render",)
 FILE_LINES = 800
 LEFTOVER = re.compile(r"\b(TODO|FIXME|XXX)\b|^\s*#\s*if\s+0\b", re.MULTILINE)
 # A brace behind a closing parenthesis, or behind an attribute, opens a function's body; one behind
@@ -70,14 +70,15 @@ def long_parameter_lists(path, code):
         ends += [match.start() for match in re.finditer(r"\)\s*;", code)]
     for closing in sorted(ends):
         count, opening = parameters_of(code, closing)
-        if count > PARAMETERS and re.search(r"[A-Za-z0-9_)]$", code[:opening]):
+        name = re.search(r"[A-Za-z0-9_)]+$", code[:opening])
+        if count > PARAMETERS and name and name.group(0) not in OLDER:
             line = sources.line_of(code, opening)
             complaints.append(f"{path}:{line}: {count} parameters (limit {PARAMETERS})")
     return [] if path.startswith(TESTS) else complaints
 
 
 def check(root):
-    complaints, long_lists = [], []
+    complaints = []
     names = {}
     for path in sources.c_files(root, endings=(".c", ".h", ".S", ".def")):
         text = sources.read(root, path)
@@ -88,10 +89,7 @@ def check(root):
             line = sources.line_of(text, match.start())
             complaints.append(f"{path}:{line}: {match.group(0).strip()} left in the code")
         code = sources.code_only(text)
-        complaints += long_functions(path, code)
-        long_lists += long_parameter_lists(path, code)
-    if len(long_lists) > LONG_LISTS:
-        complaints += long_lists
+        complaints += long_functions(path, code) + long_parameter_lists(path, code)
     for name, paths in sorted(names.items()):
         if len(paths) > 1:
             complaints.append(f"{name}: is the name of {len(paths)} files: {', '.join(paths)}")

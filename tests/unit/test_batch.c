@@ -95,7 +95,8 @@ static void test_mixed_equals_mixing_pixels(void **unused) {
     for (size_t capacity = 0; capacity <= 3; capacity++) {
         struct vit_batch *batch = open_batch(model, 2, capacity);
         assert_int_equal(
-            vit_batch_forward_mixed(batch, both, both + INPUT, COUNT, masks, logits, &err),
+            vit_batch_forward_mixed(batch, &(struct vit_mixture){both, both + INPUT, masks, COUNT},
+                                    logits, &err),
             VITLRP_OK);
         assert_true(largest_difference(logits, expected, COUNT * CLASSES) < 1e-5);
         vit_batch_close(batch);
@@ -136,8 +137,10 @@ static void test_mixed_with_one_block(void **unused) {
     }
     one_by_one(model, inputs, expected);
     struct vit_batch *batch = open_batch(model, 1, 2);
-    assert_int_equal(vit_batch_forward_mixed(batch, both, both + INPUT, COUNT, masks, logits, &err),
-                     VITLRP_OK);
+    assert_int_equal(
+        vit_batch_forward_mixed(batch, &(struct vit_mixture){both, both + INPUT, masks, COUNT},
+                                logits, &err),
+        VITLRP_OK);
     assert_true(largest_difference(logits, expected, COUNT * CLASSES) < 1e-5);
     vit_batch_close(batch);
     vit_model_free(model);

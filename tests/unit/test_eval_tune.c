@@ -87,7 +87,8 @@ static void test_search(void **unused) {
     struct tune_options options = options_for(&evaluate, "attnlrp", &log);
     const struct eval_item *held_out = set.items + CALIBRATION;
     evaluate.threads = 2;
-    assert_int_equal(tune_run(&options, set.items, CALIBRATION, held_out, HELD_OUT, &found, &err),
+    assert_int_equal(tune_run(&options, &(struct tune_images){set.items, CALIBRATION},
+                              &(struct tune_images){held_out, HELD_OUT}, &found, &err),
                      VITLRP_OK);
     assert_int_equal(found.trials[0].stage, TUNE_PRESET);
     assert_true(same_rules(&found.trials[0].rules, &options.preset.rules));
@@ -123,7 +124,9 @@ static void test_without_held_out_images(void **unused) {
     struct evaluate_options evaluate = photo_set_options(&set, methods);
     struct tune_options options = options_for(&evaluate, "cp-lrp", &log);
     evaluate.protocol.steps = 2;
-    assert_int_equal(tune_run(&options, set.items, 2, NULL, 0, &found, &err), VITLRP_OK);
+    assert_int_equal(tune_run(&options, &(struct tune_images){set.items, 2},
+                              &(struct tune_images){NULL, 0}, &found, &err),
+                     VITLRP_OK);
     assert_int_equal(found.best.attention, VITLRP_ATTENTION_CP);
     assert_int_equal(found.held_gain.n, 0);
     assert_true(isnan(found.held_gain.mean));
@@ -141,11 +144,17 @@ static void test_refusals(void **unused) {
     photo_set_open(&set, 1);
     struct evaluate_options evaluate = photo_set_options(&set, methods);
     struct tune_options options = options_for(&evaluate, "rollout", &log);
-    assert_int_equal(tune_run(&options, set.items, 1, NULL, 0, &found, &err), VITLRP_USAGE);
+    assert_int_equal(tune_run(&options, &(struct tune_images){set.items, 1},
+                              &(struct tune_images){NULL, 0}, &found, &err),
+                     VITLRP_USAGE);
     options = options_for(&evaluate, "attnlrp", &log);
-    assert_int_equal(tune_run(&options, set.items, 0, NULL, 0, &found, &err), VITLRP_USAGE);
+    assert_int_equal(tune_run(&options, &(struct tune_images){set.items, 0},
+                              &(struct tune_images){NULL, 0}, &found, &err),
+                     VITLRP_USAGE);
     set.items[0].path = "/nowhere/at/all.jpg";
-    assert_int_equal(tune_run(&options, set.items, 1, NULL, 0, &found, &err), VITLRP_MISMATCH);
+    assert_int_equal(tune_run(&options, &(struct tune_images){set.items, 1},
+                              &(struct tune_images){NULL, 0}, &found, &err),
+                     VITLRP_MISMATCH);
     photo_set_close(&set);
 }
 

@@ -84,7 +84,8 @@ static void check_product(const struct product_case *c, const char *what) {
     void *buffer = mem_calloc(1, operand_bytes(c->rows, c->weights.k, sizeof(float)));
     bool absolute = c->absolute && c->weights.transposed;
     struct operand operand =
-        operand_prepare(&c->engine, &c->weights, c->rows, c->a, c->weights.k, absolute, buffer);
+        operand_prepare(&c->engine, &c->weights,
+                        &(struct operand_rows){c->rows, c->a, c->weights.k, absolute}, buffer);
     for (size_t t = 0; t < gemm_grid_tiles(&grid); t++) {
         struct gemm_place place = gemm_grid_place(&grid, t);
         operand_tile(&c->engine, 0, &operand, &c->weights, &place, tile);

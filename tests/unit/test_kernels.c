@@ -77,7 +77,7 @@ static void free_linear(struct linear_case *c) {
 static void check_forward(const struct engine *engine, struct linear_case *c) {
     size_t outputs = c->layer.outputs;
     double *expected = doubles(c->rows * outputs);
-    linear_forward(engine, &c->layer, c->rows, c->x, c->y, c->stride, NULL);
+    linear_forward(engine, &c->layer, &(struct linear_pass){c->rows, c->x, c->y, c->stride, NULL});
     naive_linear(c->x, c->weight, c->bias, c->rows, c->layer.inputs, outputs, expected);
     float *packed = pack(c->y, c->rows, outputs, c->stride);
     assert_close(packed, expected, c->rows * outputs, "linear forward");

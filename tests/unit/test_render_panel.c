@@ -54,7 +54,7 @@ static void test_font_draws_inside_its_box(void **state) {
     const char text[] = "Mj\xC3\x84g|";
     int32_t width = measure(&font, text);
     struct image image = make_canvas(width + 20, 60);
-    font_draw(&font, &image, 10, 30, black, text, strlen(text));
+    font_draw(&font, &image, &(struct font_pen){10, 30, black}, text, strlen(text));
     int dark = 0;
     for (int32_t y = 0; y < image.height; y++) {
         for (int32_t x = 0; x < image.width; x++) {
@@ -75,7 +75,7 @@ static void test_font_clips(void **state) {
     struct image image = make_canvas(9, 7);
     for (int32_t y = -30; y < 40; y += 3) {
         for (int32_t x = -60; x < 30; x += 3) {
-            font_draw(&font, &image, x, y, black, "W\xC3\x85y@", 6);
+            font_draw(&font, &image, &(struct font_pen){x, y, black}, "W\xC3\x85y@", 6);
         }
     }
     image_free(&image);

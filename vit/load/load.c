@@ -99,27 +99,35 @@ static void fill_with(float *out, size_t count, float value) {
     }
 }
 
+/* A model that is filled with a file's tensors. */
+struct filling {
+    const struct source *source;
+    const struct layout_binding *binding;
+    struct vit_model *model;
+    bool position_has_cls;
+};
+
 /* Fills one slot from its tensor, or from those of q, k and v. What is absent here and present in
  * another block or part is neutral. */
-static enum vitlrp_status fill_slot(const struct source *source,
-                                    const struct layout_binding *binding, size_t block,
-                                    enum slot slot, bool position_has_cls, struct vit_model *model,
+static enum vitlrp_status fill_slot(const struct filling *filling, size_t block, enum slot slot,
                                     struct vitlrp_error *err) {
+    struct vit_model *model = filling->model;
     const struct vit_config *config = &model->config;
     struct slot_size size = slot_size(config, slot);
     struct target target = {.data = slot_data(model, slot, block),
                             .columns = size.columns,
                             .area = (size_t) config->patch_height * (size_t) config->patch_width};
     size_t count = size.rows * size.columns;
-    if (slot == SLOT_POSITION && !position_has_cls) {
+    if (slot == SLOT_POSITION && !filling->position_has_cls) {
         memset(target.data, 0, size.columns * sizeof *target.data);
         target.data += size.columns;
         count -= size.columns;
     }
-    size_t parts = layout_parts(binding->layout, slot);
+    size_t parts = layout_parts(filling->binding->layout, slot);
     count /= parts;
     for (size_t part = 0; part < parts; part++, target.data += count) {
-        const struct bound_tensor *bound = layout_bound(binding, block, slot, (enum part) part);
+        const struct bound_tensor *bound =
+            layout_bound(filling->binding, block, slot, (enum part) part);
         if (bound->tensor == NULL) {
             fill_with(target.data, count, slot_neutral(slot));
             continue;
@@ -128,25 +136,24 @@ static enum vitlrp_status fill_slot(const struct source *source,
             return fail(err, VITLRP_INTERNAL, "a tensor's size passed the checks but is wrong");
         }
         target.arrangement = bound->row->arrangement;
-        TRY(read_tensor(source, bound->tensor, &target, err));
+        TRY(read_tensor(filling->source, bound->tensor, &target, err));
         model->parameters += (int64_t) count;
     }
     return VITLRP_OK;
 }
 
 /* What lies outside the blocks first. */
-static enum vitlrp_status fill_weights(const struct source *source,
-                                       const struct layout_binding *binding, bool position_has_cls,
-                                       struct vit_model *model, struct vitlrp_error *err) {
+static enum vitlrp_status fill_weights(const struct filling *filling, struct vitlrp_error *err) {
+    const struct vit_config *config = &filling->model->config;
     for (enum slot slot = 0; slot < SLOT_COUNT; slot++) {
-        if (slot_scope(slot) != SCOPE_BLOCK && slot_repeats(&model->config, slot) > 0) {
-            TRY(fill_slot(source, binding, 0, slot, position_has_cls, model, err));
+        if (slot_scope(slot) != SCOPE_BLOCK && slot_repeats(config, slot) > 0) {
+            TRY(fill_slot(filling, 0, slot, err));
         }
     }
-    for (size_t block = 0; block < binding->depth; block++) {
+    for (size_t block = 0; block < filling->binding->depth; block++) {
         for (enum slot slot = 0; slot < SLOT_COUNT; slot++) {
-            if (slot_scope(slot) == SCOPE_BLOCK && slot_repeats(&model->config, slot) > 0) {
-                TRY(fill_slot(source, binding, block, slot, position_has_cls, model, err));
+            if (slot_scope(slot) == SCOPE_BLOCK && slot_repeats(config, slot) > 0) {
+                TRY(fill_slot(filling, block, slot, err));
             }
         }
     }
@@ -166,11 +173,20 @@ static enum vitlrp_status read_metadata(const struct checkpoint *checkpoint, jso
                         "\"vitlrp\" metadata");
 }
 
-static enum vitlrp_status build_model(const struct checkpoint *checkpoint,
-                                      const struct layout_binding *binding, const char *name,
-                                      const struct sidecars *sidecars,
+/* What was opened of one model. */
+struct opened {
+    const char *name; /* of the file */
+    struct checkpoint checkpoint;
+    struct layout_binding binding;
+    struct sidecars sidecars;
+};
+
+static enum vitlrp_status build_model(const struct opened *opened,
                                       const struct vit_load_options *options,
                                       struct vit_model **out, struct vitlrp_error *err) {
+    const struct checkpoint *checkpoint = &opened->checkpoint;
+    const struct layout_binding *binding = &opened->binding;
+    const struct sidecars *sidecars = &opened->sidecars;
     struct vit_config config;
     bool position_has_cls = true;
     struct vit_model *model = NULL;
@@ -184,10 +200,11 @@ static enum vitlrp_status build_model(const struct checkpoint *checkpoint,
                                        .log = options->log};
     TRY_GOTO(status, architecture_infer(binding, &hints, &config, &position_has_cls, err), cleanup);
     config.unusual = layout_unusual(binding);
-    TRY_GOTO(status, weights_allocate(&config, name, checkpoint->limits->max_bytes, &model, err),
+    TRY_GOTO(status,
+             weights_allocate(&config, opened->name, checkpoint->limits->max_bytes, &model, err),
              cleanup);
-    TRY_GOTO(status, fill_weights(checkpoint->source, binding, position_has_cls, model, err),
-             cleanup);
+    struct filling filling = {checkpoint->source, binding, model, position_has_cls};
+    TRY_GOTO(status, fill_weights(&filling, err), cleanup);
     model->layout = binding->layout->name;
     model->container = checkpoint->container;
     model->stored_as = layout_bound(binding, 0, SLOT_QKV_WEIGHT, PART_WHOLE)->tensor->type->name;
@@ -288,25 +305,26 @@ static enum vitlrp_status read_sidecars(const char *path, const char *layout,
 static enum vitlrp_status load_source(const struct source *source, const char *path,
                                       const char *name, const struct vit_load_options *options,
                                       struct vit_model **out, struct vitlrp_error *err) {
-    struct checkpoint checkpoint = {0};
-    struct layout_binding binding = {0};
-    struct sidecars sidecars = {0};
+    struct opened opened = {.name = name};
     enum vitlrp_status status = VITLRP_OK;
     struct vitlrp_model_limits limits =
         options->limits == NULL ? vit_load_limits_default() : *options->limits;
-    TRY(checkpoint_open(source, &limits, &checkpoint, err));
-    TRY_GOTO(status, layout_bind(&checkpoint.tensors, options->log, &binding, err), cleanup);
+    TRY(checkpoint_open(source, &limits, &opened.checkpoint, err));
+    TRY_GOTO(status, layout_bind(&opened.checkpoint.tensors, options->log, &opened.binding, err),
+             cleanup);
     if (path != NULL) {
-        TRY_GOTO(status, read_sidecars(path, binding.layout->name, options->log, &sidecars, err),
-                 cleanup);
+        TRY_GOTO(
+            status,
+            read_sidecars(path, opened.binding.layout->name, options->log, &opened.sidecars, err),
+            cleanup);
     }
-    status = build_model(&checkpoint, &binding, name, &sidecars, options, out, err);
+    status = build_model(&opened, options, out, err);
 
 cleanup:
-    json_decref(sidecars.config);
-    json_decref(sidecars.preprocessor);
-    layout_unbind(&binding);
-    checkpoint_close(&checkpoint);
+    json_decref(opened.sidecars.config);
+    json_decref(opened.sidecars.preprocessor);
+    layout_unbind(&opened.binding);
+    checkpoint_close(&opened.checkpoint);
     return status;
 }
 

@@ -123,13 +123,14 @@ static void copy_span(char *out, size_t size, const char *text, size_t length) {
     out[kept] = '\0';
 }
 
-enum vitlrp_status pickle_find_global(struct pickle_machine *machine, const char *module,
-                                      size_t module_length, const char *name, size_t name_length,
-                                      struct pickle_value **out, struct vitlrp_error *err) {
+enum vitlrp_status pickle_find_global(struct pickle_machine *machine,
+                                      const struct pickle_span *module,
+                                      const struct pickle_span *name, struct pickle_value **out,
+                                      struct vitlrp_error *err) {
     for (size_t i = 0; i < sizeof GLOBALS / sizeof GLOBALS[0]; i++) {
         const struct known_global *known = &GLOBALS[i];
-        if (!same_text(module, module_length, known->module) ||
-            !same_text(name, name_length, known->name)) {
+        if (!same_text(module->text, module->length, known->module) ||
+            !same_text(name->text, name->length, known->name)) {
             continue;
         }
         struct pickle_value *value = pickle_value_new(machine->pickle, PICKLE_GLOBAL);
@@ -145,8 +146,8 @@ enum vitlrp_status pickle_find_global(struct pickle_machine *machine, const char
     char name_text[64];
     char full[sizeof module_text + sizeof name_text];
     char escaped[160];
-    copy_span(module_text, sizeof module_text, module, module_length);
-    copy_span(name_text, sizeof name_text, name, name_length);
+    copy_span(module_text, sizeof module_text, module->text, module->length);
+    copy_span(name_text, sizeof name_text, name->text, name->length);
     snprintf(full, sizeof full, "%s.%s", module_text, name_text);
     text_escape_name(escaped, sizeof escaped, full);
     return fail(err, VITLRP_UNSUPPORTED,

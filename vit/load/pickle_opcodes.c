@@ -410,13 +410,11 @@ static enum vitlrp_status take_line(struct pickle_machine *machine, const char *
 
 static enum vitlrp_status take_global(struct pickle_machine *machine, struct pickle_value **out,
                                       struct vitlrp_error *err) {
-    const char *module = NULL;
-    const char *name = NULL;
-    size_t module_length = 0;
-    size_t name_length = 0;
-    TRY(take_line(machine, &module, &module_length, err));
-    TRY(take_line(machine, &name, &name_length, err));
-    return pickle_find_global(machine, module, module_length, name, name_length, out, err);
+    struct pickle_span module = {0};
+    struct pickle_span name = {0};
+    TRY(take_line(machine, &module.text, &module.length, err));
+    TRY(take_line(machine, &name.text, &name.length, err));
+    return pickle_find_global(machine, &module, &name, out, err);
 }
 
 static enum vitlrp_status run_global(struct pickle_machine *machine, struct vitlrp_error *err) {
@@ -435,8 +433,9 @@ static enum vitlrp_status run_stack_global(struct pickle_machine *machine,
     if (name->kind != PICKLE_STRING || module->kind != PICKLE_STRING) {
         return damaged("a global without a name", err);
     }
-    TRY(pickle_find_global(machine, module->text, module->length, name->text, name->length, &value,
-                           err));
+    const struct pickle_span module_text = {module->text, module->length};
+    const struct pickle_span name_text = {name->text, name->length};
+    TRY(pickle_find_global(machine, &module_text, &name_text, &value, err));
     return pickle_push(machine, value, err);
 }
 

@@ -44,10 +44,17 @@ enum vitlrp_status pickle_push(struct pickle_machine *machine, struct pickle_val
 enum vitlrp_status pickle_memo_put(struct pickle_machine *machine, uint64_t slot,
                                    struct vitlrp_error *err);
 
+/* Text within the pickle, not terminated. */
+struct pickle_span {
+    const char *text;
+    size_t length;
+};
+
 /* The allow-listed global of that name as a value. UNSUPPORTED, naming it, for any other. */
-enum vitlrp_status pickle_find_global(struct pickle_machine *machine, const char *module,
-                                      size_t module_length, const char *name, size_t name_length,
-                                      struct pickle_value **out, struct vitlrp_error *err);
+enum vitlrp_status pickle_find_global(struct pickle_machine *machine,
+                                      const struct pickle_span *module,
+                                      const struct pickle_span *name, struct pickle_value **out,
+                                      struct vitlrp_error *err);
 
 /* callable(arguments), for the callables of the list. */
 enum vitlrp_status pickle_call(struct pickle_machine *machine, const struct pickle_value *callable,

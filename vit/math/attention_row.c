@@ -100,8 +100,9 @@ void attention_row_forward(const struct engine *engine, const struct attention_r
     struct linear query = linear_rows(attention->qkv, 0, attention->dim);
     struct row_job job = {
         .engine = engine, .attention = attention, .size = attention->dim / attention->heads};
-    linear_forward(engine, &query, attention->images, attention->first, attention->queries,
-                   attention->dim, NULL);
+    linear_forward(engine, &query,
+                   &(struct linear_pass){attention->images, attention->first, attention->queries,
+                                         attention->dim, NULL});
     pool_run(engine->pool, attention->heads, absorb_keys, &job);
     pool_run(engine->pool, attention->images, attend, &job);
     pool_run(engine->pool, attention->heads, project_values, &job);

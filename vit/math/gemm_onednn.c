@@ -280,8 +280,8 @@ static bool multiply_tile(struct gemm_context *context, const struct gemm_tile *
 
 static bool part_layout(struct gemm_context *context, enum gemm_format format, size_t n, size_t k,
                         struct onednn_layout *out) {
-    return onednn_layout_preferred(out, context->engine, type_a(format), type_b(format),
-                                   type_c(format), n, k);
+    const struct onednn_types types = {type_a(format), type_b(format), type_c(format)};
+    return onednn_layout_preferred(out, context->engine, &types, n, k);
 }
 
 static size_t part_bytes(struct gemm_context *context, enum gemm_format format, size_t n,
@@ -301,17 +301,17 @@ static void part_close(void *handle) {
     }
 }
 
-static enum vitlrp_status part_open(struct gemm_context *context, enum gemm_format format, size_t n,
-                                    size_t k, const void *from, bool transposed, void *bytes,
-                                    void **handle, struct vitlrp_error *err) {
+static enum vitlrp_status part_open(struct gemm_context *context, const struct gemm_part *given,
+                                    void *bytes, void **handle, struct vitlrp_error *err) {
     struct onednn_layout source = {0};
     struct packed_part *part = mem_calloc(1, sizeof *part);
-    bool made = part != NULL && part_layout(context, format, n, k, &part->layout) &&
-                onednn_layout_strided(&source, type_b(format), k, n, transposed ? 1 : n,
-                                      transposed ? k : 1) &&
+    size_t n = given->n, k = given->k;
+    bool made = part != NULL && part_layout(context, given->format, n, k, &part->layout) &&
+                onednn_layout_strided(&source, type_b(given->format), k, n,
+                                      given->transposed ? 1 : n, given->transposed ? k : 1) &&
                 onednn_memory_open(&part->memory, &part->layout, context->engine, bytes) &&
-                onednn_rearrange(context->engine, context->stream, &source, from, &part->layout,
-                                 part->memory);
+                onednn_rearrange(context->engine, context->stream, &source, given->from,
+                                 &part->layout, part->memory);
     onednn_layout_free(&source);
     if (!made) {
         part_close(part);

@@ -115,16 +115,15 @@ bool onednn_product_open(dnnl_primitive_t *out, size_t *scratch_bytes, dnnl_engi
 }
 
 bool onednn_layout_preferred(struct onednn_layout *layout, dnnl_engine_t engine,
-                             dnnl_data_type_t type_a, dnnl_data_type_t type_b,
-                             dnnl_data_type_t type_c, size_t n, size_t k) {
+                             const struct onednn_types *types, size_t n, size_t k) {
     struct onednn_layout a = {0};
     struct onednn_layout b = {0};
     struct onednn_layout c = {0};
     dnnl_dims_t dims = {(dnnl_dim_t) k, (dnnl_dim_t) n};
     dnnl_primitive_desc_t desc = NULL;
-    b.set = desc_any(&b.desc, dims, type_b);
-    bool made = b.set && onednn_layout_strided(&a, type_a, TYPICAL_ROWS, k, k, 1) &&
-                onednn_layout_strided(&c, type_c, TYPICAL_ROWS, n, n, 1) &&
+    b.set = desc_any(&b.desc, dims, types->b);
+    bool made = b.set && onednn_layout_strided(&a, types->a, TYPICAL_ROWS, k, k, 1) &&
+                onednn_layout_strided(&c, types->c, TYPICAL_ROWS, n, n, 1) &&
                 product_desc(&desc, engine, &a, &b, &c);
     layout->set = made && desc_copy(&layout->desc,
                                     dnnl_primitive_desc_query_md(desc, dnnl_query_weights_md, 0));

@@ -18,11 +18,15 @@ struct onednn_layout {
 bool onednn_layout_strided(struct onednn_layout *layout, dnnl_data_type_t type, size_t rows,
                            size_t columns, size_t row_stride, size_t column_stride);
 
+/* Of the operands and the result of a product. */
+struct onednn_types {
+    dnnl_data_type_t a, b, c;
+};
+
 /* The arrangement that the library prefers for the second operand [k, n] of such products. False if
  * it has none or there is no memory. */
 bool onednn_layout_preferred(struct onednn_layout *layout, dnnl_engine_t engine,
-                             dnnl_data_type_t type_a, dnnl_data_type_t type_b,
-                             dnnl_data_type_t type_c, size_t n, size_t k);
+                             const struct onednn_types *types, size_t n, size_t k);
 
 size_t onednn_layout_bytes(const struct onednn_layout *layout);
 void onednn_layout_free(struct onednn_layout *layout);

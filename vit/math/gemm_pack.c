@@ -110,9 +110,9 @@ static enum vitlrp_status arrange_parts(struct packing_job *job, unsigned char *
     for (size_t p = 0; p < job->parts.count; p++) {
         size_t columns = part_columns(&job->parts, p);
         convert_part(job, gemm_part_begin(&job->parts, p), columns);
-        TRY(job->pack->packing->part_open(
-            job->context, request->format, columns, request->weights->k, job->dense,
-            request->weights->transposed, block, &job->pack->parts[p], err));
+        const struct gemm_part part = {request->format, columns, request->weights->k, job->dense,
+                                       request->weights->transposed};
+        TRY(job->pack->packing->part_open(job->context, &part, block, &job->pack->parts[p], err));
         bytes = part_bytes(request, job->context, &job->parts, p, bytes);
         block += bytes;
     }

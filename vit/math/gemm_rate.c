@@ -44,7 +44,8 @@ double gemm_rate(const struct engine *engine, const struct linear *layer, size_t
     struct gemm_entry saved;
     engine->backend->enter(&saved);
     job.operand =
-        operand_prepare(engine, &job.weights, rows, x, layer->inputs, false, engine->operand);
+        operand_prepare(engine, &job.weights, &(struct operand_rows){rows, x, layer->inputs, false},
+                        engine->operand);
     pool_run(engine->pool, gemm_grid_tiles(&job.grid), rate_tile, &job);
     for (size_t i = 0; i < REPETITIONS; i++) {
         double start = seconds_now();

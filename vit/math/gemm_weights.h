@@ -73,6 +73,14 @@ struct gemm_tile {
     void *c; /* float; INT8: int32_t */
 };
 
+/* A part of B, given densely in the format's elements: [n, k] if transposed, else [k, n]. */
+struct gemm_part {
+    enum gemm_format format;
+    size_t n, k;
+    const void *from;
+    bool transposed;
+};
+
 /* What a backend with arrangements of its own has to offer. */
 struct gemm_packing {
     /* False where this processor has no fast instructions for the format. */
@@ -85,11 +93,9 @@ struct gemm_packing {
     /* Bytes that a part [k, n] takes in a pack's block; 0: not supported. */
     size_t (*part_bytes)(struct gemm_context *context, enum gemm_format format, size_t n, size_t k);
 
-    /* Arranges a part of B, given densely in the format's elements, [n, k] if
-     * transposed, else [k, n], into `bytes`. *handle is released by part_close. */
-    enum vitlrp_status (*part_open)(struct gemm_context *context, enum gemm_format format, size_t n,
-                                    size_t k, const void *from, bool transposed, void *bytes,
-                                    void **handle, struct vitlrp_error *err);
+    /* Arranges a part of B into `bytes`. *handle is released by part_close. */
+    enum vitlrp_status (*part_open)(struct gemm_context *context, const struct gemm_part *part,
+                                    void *bytes, void **handle, struct vitlrp_error *err);
     void (*part_close)(void *handle); /* NULL is ignored */
 
     /* False if there was no memory for compiling the product, which its first run needs. */

@@ -90,17 +90,17 @@ static void forward_tile(void *context, size_t index, size_t thread) {
     }
 }
 
-void linear_forward(const struct engine *engine, const struct linear *layer, size_t rows,
-                    const float *x, float *y, size_t y_stride, const float *residual) {
+void linear_forward(const struct engine *engine, const struct linear *layer,
+                    const struct linear_pass *of) {
     struct forward_job job = {.engine = engine,
                               .layer = layer,
                               .weights = linear_forward_weights(layer),
-                              .grid = gemm_grid_of(rows, layer->outputs),
-                              .y = y,
-                              .y_stride = y_stride,
-                              .residual = residual};
-    job.operand =
-        operand_prepare(engine, &job.weights, rows, x, layer->inputs, false, engine->operand);
+                              .grid = gemm_grid_of(of->rows, layer->outputs),
+                              .y = of->y,
+                              .y_stride = of->y_stride,
+                              .residual = of->residual};
+    const struct operand_rows rows = {of->rows, of->x, layer->inputs, false};
+    job.operand = operand_prepare(engine, &job.weights, &rows, engine->operand);
     pool_run(engine->pool, gemm_grid_tiles(&job.grid), forward_tile, &job);
 }
 
@@ -151,7 +151,8 @@ void linear_relevance(const struct engine *engine, const struct linear_step *ste
     if (step->rule.epsilon != 0.0F) {
         engine_rows(engine, step->rows, epsilon_rows, &job);
     }
-    job.operand = operand_prepare(engine, &job.weights, step->rows, step->g_y, step->y_stride,
-                                  false, engine->operand);
+    job.operand = operand_prepare(
+        engine, &job.weights, &(struct operand_rows){step->rows, step->g_y, step->y_stride, false},
+        engine->operand);
     pool_run(engine->pool, gemm_grid_tiles(&job.grid), backward_tile, &job);
 }

@@ -37,10 +37,19 @@ struct linear_rule {
     float epsilon;
 };
 
-/* y [rows, outputs] (row stride y_stride) = x [rows, inputs] W^T + b, plus residual (dense, may be
- * NULL). */
-void linear_forward(const struct engine *engine, const struct linear *layer, size_t rows,
-                    const float *x, float *y, size_t y_stride, const float *residual);
+/* The rows of a forward pass: x [rows, inputs] is dense, and so is the residual [rows, outputs],
+ * which may be NULL; rows of y have a stride. */
+struct linear_pass {
+    size_t rows;
+    const float *x;
+    float *y;
+    size_t y_stride;
+    const float *residual;
+};
+
+/* y = x W^T + b + residual. */
+void linear_forward(const struct engine *engine, const struct linear *layer,
+                    const struct linear_pass *of);
 
 /* One backward step. Rows of y and g_y have stride y_stride; x, g_x are dense. */
 struct linear_step {

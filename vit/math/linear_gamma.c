@@ -109,8 +109,9 @@ static void make_total(struct gamma_job *job) {
     job->absolute = linear_forward_weights(layer);
     job->absolute.pack = layer->packs.absolute_forward;
     job->grid = gemm_grid_of(step->rows, layer->outputs);
-    job->absolute_operand = operand_prepare(job->engine, &job->absolute, step->rows, step->x,
-                                            layer->inputs, true, job->engine->operand);
+    job->absolute_operand = operand_prepare(
+        job->engine, &job->absolute,
+        &(struct operand_rows){step->rows, step->x, layer->inputs, true}, job->engine->operand);
     pool_run(job->engine->pool, gemm_grid_tiles(&job->grid), total_tile, job);
 }
 
@@ -150,11 +151,13 @@ static void combine(struct gamma_job *job) {
     job->absolute = job->direct;
     job->absolute.pack = layer->packs.absolute_backward;
     job->grid = gemm_grid_of(step->rows, layer->inputs);
-    job->direct_operand = operand_prepare(job->engine, &job->direct, step->rows, step->g_y,
-                                          step->y_stride, false, buffer);
-    job->absolute_operand = operand_prepare(
-        job->engine, &job->absolute, step->rows, job->signed_s, layer->outputs, false,
-        buffer + operand_bytes(step->rows, layer->outputs, sizeof(uint16_t)));
+    job->direct_operand = operand_prepare(
+        job->engine, &job->direct,
+        &(struct operand_rows){step->rows, step->g_y, step->y_stride, false}, buffer);
+    job->absolute_operand =
+        operand_prepare(job->engine, &job->absolute,
+                        &(struct operand_rows){step->rows, job->signed_s, layer->outputs, false},
+                        buffer + operand_bytes(step->rows, layer->outputs, sizeof(uint16_t)));
     pool_run(job->engine->pool, gemm_grid_tiles(&job->grid), combine_tile, job);
 }
 

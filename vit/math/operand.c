@@ -56,30 +56,29 @@ static void quantize_rows(void *context, size_t first, size_t count) {
 }
 
 struct operand operand_prepare(const struct engine *engine, const struct gemm_weights *weights,
-                               size_t rows, const float *x, size_t x_stride, bool absolute,
-                               void *buffer) {
+                               const struct operand_rows *of, void *buffer) {
     enum gemm_format format = weights->pack == NULL ? GEMM_FP32 : weights->pack->format;
     struct prepare_job job = {.kernels = engine->kernels,
-                              .x = x,
-                              .x_stride = x_stride,
+                              .x = of->x,
+                              .x_stride = of->x_stride,
                               .k = weights->k,
-                              .values = (unsigned char *) buffer + scales_bytes(rows),
+                              .values = (unsigned char *) buffer + scales_bytes(of->rows),
                               .scales = buffer};
     struct operand operand = {.values = job.values, .stride = weights->k};
     if (format == GEMM_BF16) {
         operand.element_bytes = sizeof(uint16_t);
-        engine_rows(engine, rows, narrow_rows, &job);
+        engine_rows(engine, of->rows, narrow_rows, &job);
     } else if (format == GEMM_INT8) {
         operand.element_bytes = sizeof(uint8_t);
         operand.scales = job.scales;
-        engine_rows(engine, rows, quantize_rows, &job);
+        engine_rows(engine, of->rows, quantize_rows, &job);
     } else {
         operand.element_bytes = sizeof(float);
-        if (absolute) {
-            engine_rows(engine, rows, absolute_rows, &job);
+        if (of->absolute) {
+            engine_rows(engine, of->rows, absolute_rows, &job);
         } else {
-            operand.values = (const unsigned char *) x;
-            operand.stride = x_stride;
+            operand.values = (const unsigned char *) of->x;
+            operand.stride = of->x_stride;
         }
     }
     return operand;

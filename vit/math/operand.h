@@ -16,11 +16,18 @@ struct operand {
 /* Bytes of a converted operand, for elements of that size. */
 size_t operand_bytes(size_t rows, size_t k, size_t element_bytes);
 
-/* x [rows, k] as the weights' pack, or their plain values, want it, |x| if absolute. Converted rows
- * lie in `buffer` (operand_bytes); x itself is used where it will do. On the pool. */
+/* x [rows, k], whose rows have a stride; |x| is wanted if absolute. */
+struct operand_rows {
+    size_t rows;
+    const float *x;
+    size_t x_stride;
+    bool absolute;
+};
+
+/* The rows as the weights' pack, or their plain values, want them. Converted rows lie in `buffer`
+ * (operand_bytes); x itself is used where it will do. On the pool. */
 struct operand operand_prepare(const struct engine *engine, const struct gemm_weights *weights,
-                               size_t rows, const float *x, size_t x_stride, bool absolute,
-                               void *buffer);
+                               const struct operand_rows *of, void *buffer);
 
 /* out [place.rows, place.columns], dense = the tile's rows of the operand times its part of the
  * weights. Within a pool task of that thread. */

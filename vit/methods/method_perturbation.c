@@ -20,8 +20,10 @@ enum vitlrp_status method_occlusion(struct vit_attributor *attributor,
         for (size_t i = 0; i < count; i++) {
             scratch->masks[i * attributor->patches + first + i] = 1;
         }
-        TRY(vit_batch_forward_mixed(attributor->batch, request->input, scratch->zeros, count,
-                                    scratch->masks, scratch->outputs, err));
+        TRY(vit_batch_forward_mixed(
+            attributor->batch,
+            &(struct vit_mixture){request->input, scratch->zeros, scratch->masks, count},
+            scratch->outputs, err));
         for (size_t i = 0; i < count; i++) {
             const float *logits = scratch->outputs + i * attributor->classes;
             double without = objective_value(&objective, logits);

@@ -45,8 +45,9 @@ static void forward(const struct op_call *call) {
     if (has_residual(call)) {
         residual = op_leading_rows(call, &call->residual, call->out.rows, call->scratch[ROWS]);
     }
-    linear_forward(call->engine, &layer, call->images * call->out.rows, call->in[0].x, call->out.x,
-                   layer.outputs, residual);
+    linear_forward(call->engine, &layer,
+                   &(struct linear_pass){call->images * call->out.rows, call->in[0].x, call->out.x,
+                                         layer.outputs, residual});
 }
 
 /* y itself: z minus the residual, where somebody reads it. */

@@ -51,13 +51,16 @@ static void forward_queries(const struct op_call *call) {
     size_t rows = call->out.query_rows;
     const float *x = op_leading_rows(call, &call->in[0], rows, call->scratch[ROWS]);
     if (rows == 1) {
-        linear_forward(call->engine, &query, call->images, x, call->out.x, call->out.rows * stride,
-                       NULL);
+        linear_forward(
+            call->engine, &query,
+            &(struct linear_pass){call->images, x, call->out.x, call->out.rows * stride, NULL});
         return;
     }
     for (size_t i = 0; i < call->images; i++) {
-        linear_forward(call->engine, &query, rows, x + i * rows * query.inputs,
-                       call->out.x + i * call->out.rows * stride, stride, NULL);
+        linear_forward(call->engine, &query,
+                       &(struct linear_pass){rows, x + i * rows * query.inputs,
+                                             call->out.x + i * call->out.rows * stride, stride,
+                                             NULL});
     }
 }
 
@@ -66,12 +69,14 @@ static void forward(const struct op_call *call) {
     size_t stride = call->out.width;
     if (is_whole(call)) {
         struct linear all = layer_of(call);
-        linear_forward(call->engine, &all, rows, call->in[0].x, call->out.x, stride, NULL);
+        linear_forward(call->engine, &all,
+                       &(struct linear_pass){rows, call->in[0].x, call->out.x, stride, NULL});
         return;
     }
     struct linear key_value = part_of(call, 1, 2);
-    linear_forward(call->engine, &key_value, rows, call->in[0].x, call->out.x + stride / 3, stride,
-                   NULL);
+    linear_forward(
+        call->engine, &key_value,
+        &(struct linear_pass){rows, call->in[0].x, call->out.x + stride / 3, stride, NULL});
     forward_queries(call);
 }
 
@@ -80,9 +85,10 @@ void op_qkv_complete(const struct op_call *call) {
     size_t first = call->out.query_rows;
     size_t stride = call->out.width;
     if (!is_whole(call)) {
-        linear_forward(call->engine, &query, call->out.rows - first,
-                       call->in[0].x + first * query.inputs, call->out.x + first * stride, stride,
-                       NULL);
+        linear_forward(call->engine, &query,
+                       &(struct linear_pass){call->out.rows - first,
+                                             call->in[0].x + first * query.inputs,
+                                             call->out.x + first * stride, stride, NULL});
     }
 }
 

@@ -225,20 +225,19 @@ static void mix_variants(struct vit_batch *batch, size_t count, const uint8_t *m
     }
 }
 
-enum vitlrp_status vit_batch_forward_mixed(struct vit_batch *batch, const float *original,
-                                           const float *replacement, size_t count,
-                                           const uint8_t *masks, float *logits,
+enum vitlrp_status vit_batch_forward_mixed(struct vit_batch *batch,
+                                           const struct vit_mixture *mixture, float *logits,
                                            struct vitlrp_error *err) {
     const struct gemm_backend *backend = batch->runner.engine.backend;
     size_t patches = batch->runner.program->tokens.patches;
     enum vitlrp_status status = VITLRP_OK;
     struct gemm_entry saved;
     backend->enter(&saved);
-    make_variant(batch, 0, original);
-    make_variant(batch, 1, replacement);
-    for (size_t done = 0; done < count && status == VITLRP_OK;) {
-        size_t step = size_min(batch->capacity, count - done);
-        mix_variants(batch, step, masks + done * patches);
+    make_variant(batch, 0, mixture->original);
+    make_variant(batch, 1, mixture->replacement);
+    for (size_t done = 0; done < mixture->count && status == VITLRP_OK;) {
+        size_t step = size_min(batch->capacity, mixture->count - done);
+        mix_variants(batch, step, mixture->masks + done * patches);
         status =
             forward_from(batch, batch->first_mixing, step, logits + done * class_count(batch), err);
         done += step;

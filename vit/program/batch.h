@@ -43,13 +43,19 @@ void vit_batch_close(struct vit_batch *batch);
 enum vitlrp_status vit_batch_forward(struct vit_batch *batch, size_t count, const float *inputs,
                                      float *logits, struct vitlrp_error *err);
 
-/* logits [count, classes] of perturbed versions of one input: version i shows the patches p of
- * `original` where masks[i * patches + p] is 0, and those of `replacement` where it is 1. Both
- * inputs [3, input_height, input_width]; all that precedes the first attention is computed once for
- * each. NUMERIC as above. */
-enum vitlrp_status vit_batch_forward_mixed(struct vit_batch *batch, const float *original,
-                                           const float *replacement, size_t count,
-                                           const uint8_t *masks, float *logits,
+/* Perturbed versions of one input: version i shows the patches p of `original` where masks[i *
+ * patches + p] is 0, and those of `replacement` where it is 1. Both [3, input_height, input_width].
+ */
+struct vit_mixture {
+    const float *original, *replacement;
+    const uint8_t *masks;
+    size_t count;
+};
+
+/* logits [count, classes]. All that precedes the first attention is computed once for each of the
+ * two inputs. NUMERIC as above. */
+enum vitlrp_status vit_batch_forward_mixed(struct vit_batch *batch,
+                                           const struct vit_mixture *mixture, float *logits,
                                            struct vitlrp_error *err);
 
 /* Inputs computed together; work in multiples of it wastes nothing. */

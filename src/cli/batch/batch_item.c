@@ -32,10 +32,10 @@ static void free_memory(void *data) {
     mem_free(data);
 }
 
-/* Takes the data over, failing or not. */
+/* Takes the output's data over, failing or not, and gives it its path. */
 static enum vitlrp_status add_output(struct passage *passage, enum batch_file file,
-                                     int32_t class_index, unsigned char *data, size_t size,
-                                     void (*release)(void *), struct vitlrp_error *err) {
+                                     int32_t class_index, struct batch_output output,
+                                     struct vitlrp_error *err) {
     struct batch_item *item = passage->item;
     struct text path = {.limit = NAME_LIMIT};
     text_append_string(&path, passage->stem.data);
@@ -49,23 +49,25 @@ static enum vitlrp_status add_output(struct passage *passage, enum batch_file fi
     json_t *shown = path.failed ? NULL : json_text(path.data);
     if (item->output_count == item->output_capacity || shown == NULL ||
         json_array_append_new(passage->files, shown) != 0) {
-        release(data);
+        output.release(output.data);
         text_free(&path);
         return fail(err, VITLRP_NOMEM, "out of memory for the results of an image");
     }
-    item->outputs[item->output_count++] = (struct batch_output){path.data, data, size, release};
+    output.path = path.data;
+    item->outputs[item->output_count++] = output;
     return VITLRP_OK;
 }
 
 static enum vitlrp_status add_array(struct passage *passage, enum batch_file file,
-                                    int32_t class_index, const float *values, size_t rank,
-                                    const size_t *shape, struct vitlrp_error *err) {
+                                    int32_t class_index, const struct npy_view *array,
+                                    struct vitlrp_error *err) {
     struct bytes bytes = {0};
     if (!passage->choice->writes[file]) {
         return VITLRP_OK;
     }
-    TRY(npy_encode_float32(values, rank, shape, &bytes, err));
-    return add_output(passage, file, class_index, bytes.data, bytes.size, free_memory, err);
+    TRY(npy_encode_float32(array->values, array->rank, array->shape, &bytes, err));
+    struct batch_output output = {NULL, bytes.data, bytes.size, free_memory};
+    return add_output(passage, file, class_index, output, err);
 }
 
 static enum vitlrp_status add_picture(struct passage *passage, enum batch_file file,
@@ -78,7 +80,8 @@ static enum vitlrp_status add_picture(struct passage *passage, enum batch_file f
     }
     passage->state->outputs.picture_format = format;
     TRY(explain_render(passage->state, &passage->explanation, &data, &size, err));
-    return add_output(passage, file, class_index, data, size, vitlrp_free, err);
+    return add_output(passage, file, class_index,
+                      (struct batch_output){NULL, data, size, vitlrp_free}, err);
 }
 
 /* What explain --json says, less the times, which no two runs share. */
@@ -127,7 +130,7 @@ static enum vitlrp_status explain_one(struct passage *passage, bool several,
     }
     TRY(add_picture(passage, BATCH_PNG, class_index, VITLRP_PICTURE_PNG, err));
     TRY(add_picture(passage, BATCH_JPG, class_index, VITLRP_PICTURE_JPEG, err));
-    TRY(add_array(passage, BATCH_RAW, class_index, state->map, 2, shape, err));
+    TRY(add_array(passage, BATCH_RAW, class_index, &(struct npy_view){state->map, 2, shape}, err));
     return add_json_line(passage, several, err);
 }
 
@@ -173,14 +176,16 @@ static enum vitlrp_status add_image_outputs(struct passage *passage, struct vitl
     const size_t shape[3] = {3, (size_t) state->info.input_height,
                              (size_t) state->info.input_width};
     passage->files = json_object_get(passage->first, "files");
-    TRY(add_array(passage, BATCH_LOGITS, -1, state->prediction.logits, 1, &classes, err));
-    TRY(add_array(passage, BATCH_INPUT, -1, passage->photo.input, 3, shape, err));
+    const struct npy_view logits = {state->prediction.logits, 1, &classes};
+    const struct npy_view input = {passage->photo.input, 3, shape};
+    TRY(add_array(passage, BATCH_LOGITS, -1, &logits, err));
+    TRY(add_array(passage, BATCH_INPUT, -1, &input, err));
     if (passage->json.length > 0) {
         struct text *json = &passage->json;
-        unsigned char *data = (unsigned char *) json->data;
-        size_t size = json->length;
+        struct batch_output output = {NULL, (unsigned char *) json->data, json->length,
+                                      free_memory};
         *json = (struct text){0};
-        return add_output(passage, BATCH_JSON, -1, data, size, free_memory, err);
+        return add_output(passage, BATCH_JSON, -1, output, err);
     }
     return VITLRP_OK;
 }

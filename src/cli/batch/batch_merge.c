@@ -132,7 +132,8 @@ static enum vitlrp_status open_journal(const struct batch_shards *shards, struct
     enum vitlrp_status status =
         path.failed
             ? fail(err, VITLRP_LIMIT, "a folder's name is too long")
-            : journal_open(path.data, count, part->shard, part->shards, false, &part->journal, err);
+            : journal_open(path.data, &(struct journal_shard){count, part->shard, part->shards},
+                           false, &part->journal, err);
     text_free(&path);
     return status == VITLRP_OK ? error_prefix(err, check_complete(part, err), part->folder)
                                : status;
@@ -345,7 +346,8 @@ static enum vitlrp_status merge_finish(const struct batch_shards *shards,
                                        const struct batch_store *store, const char *path,
                                        const json_t *config, struct vitlrp_error *err) {
     struct journal journal;
-    enum vitlrp_status status = journal_open(path, shards->images, 0, 1, false, &journal, err);
+    enum vitlrp_status status =
+        journal_open(path, &(struct journal_shard){shards->images, 0, 1}, false, &journal, err);
     if (status == VITLRP_OK) {
         status = batch_finish(store, &journal, config, true, err);
     }

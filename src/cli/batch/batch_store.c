@@ -202,11 +202,9 @@ static bool is_there(const char *path) {
     return lstat(path, &info) == 0;
 }
 
-static enum vitlrp_status run_begin(const struct batch_plan *plan, const struct settings *settings,
-                                    const struct batch_store *store, const char *run_path,
-                                    const char *results_path, const json_t *config,
-                                    struct vitlrp_error *err) {
-    struct text text = {.limit = (size_t) 1 << 24};
+static enum vitlrp_status run_check_new(const struct batch_plan *plan,
+                                        const struct settings *settings, const char *results_path,
+                                        struct vitlrp_error *err) {
     if (is_there(results_path)) {
         return error_prefix(err,
                             fail(err, VITLRP_USAGE,
@@ -214,7 +212,13 @@ static enum vitlrp_status run_begin(const struct batch_plan *plan, const struct 
                                  "it)"),
                             results_path);
     }
-    TRY(batch_plan_check_new(plan, settings->top > 1, err));
+    return batch_plan_check_new(plan, settings->top > 1, err);
+}
+
+/* Of a run that begins. */
+static enum vitlrp_status run_write(const struct batch_store *store, const char *run_path,
+                                    const json_t *config, struct vitlrp_error *err) {
+    struct text text = {.limit = (size_t) 1 << 24};
     if (!store->locked) {
         return VITLRP_OK;
     }
@@ -303,14 +307,18 @@ enum vitlrp_status batch_resume(const struct batch_plan *plan, const struct sett
         status = fail(err, VITLRP_LIMIT, "the folder's name is longer than %zu bytes", NAME_LIMIT);
         goto cleanup;
     }
-    status = is_there(run.data)
-                 ? run_compare(run.data, config, err)
-                 : run_begin(plan, settings, store, run.data, results.data, config, err);
+    bool begins = !is_there(run.data);
+    status = begins ? run_check_new(plan, settings, results.data, err)
+                    : run_compare(run.data, config, err);
+    if (status == VITLRP_OK && begins) {
+        status = run_write(store, run.data, config, err);
+    }
     if (status == VITLRP_OK) {
         /* Who only looks, and finds no results, has an empty file for them. */
         const char *path = store->locked || is_there(results.data) ? results.data : "/dev/null";
-        status = journal_open(path, plan->count, choice->shard, choice->shards, store->locked,
-                              journal, err);
+        status =
+            journal_open(path, &(struct journal_shard){plan->count, choice->shard, choice->shards},
+                         store->locked, journal, err);
     }
     if (status == VITLRP_OK) {
         status = journal_reopen_unfinished(store, choice->retry_failed, journal, err);

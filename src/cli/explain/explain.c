@@ -95,13 +95,13 @@ static enum vitlrp_status write_image_outputs(struct explain_session *state,
     const size_t classes = (size_t) state->prediction.classes;
     const size_t shape[3] = {3, (size_t) state->info.input_height,
                              (size_t) state->info.input_width};
+    const struct output_place place = {explanation->image_path, NULL, &report};
+    const struct npy_view logits = {state->prediction.logits, 1, &classes};
+    const struct npy_view input = {explanation->photo->input, 3, shape};
     report_prediction(&report, explanation);
-    enum vitlrp_status status =
-        explain_write_array(state, OUTPUT_LOGITS, explanation, NULL, state->prediction.logits, 1,
-                            &classes, &report, err);
+    enum vitlrp_status status = explain_write_array(state, OUTPUT_LOGITS, &place, &logits, err);
     if (status == VITLRP_OK) {
-        status = explain_write_array(state, OUTPUT_INPUT, explanation, NULL,
-                                     explanation->photo->input, 3, shape, &report, err);
+        status = explain_write_array(state, OUTPUT_INPUT, &place, &input, err);
     }
     if (status == VITLRP_OK) {
         status = report_print(state, &report, err);
