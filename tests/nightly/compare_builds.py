@@ -158,7 +158,7 @@ def compare(options, scratch):
 
 
 def main():
-    parser = argparse.ArgumentParser(usage=__doc__)
+    parser = argparse.ArgumentParser(usage=__doc__.replace("%", "%%"))
     parser.add_argument("old")
     parser.add_argument("new")
     parser.add_argument("data", nargs="*")
