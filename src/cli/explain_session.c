@@ -15,7 +15,6 @@
 
 enum vitlrp_status model_choose(const struct settings *settings, const struct console *console,
                                 struct vitlrp_model **model, struct vitlrp_error *err) {
-    struct vitlrp_error detail;
     struct vitlrp_model_options options;
     vitlrp_model_options_init(&options);
     options.heads = settings->heads;
@@ -23,13 +22,10 @@ enum vitlrp_status model_choose(const struct settings *settings, const struct co
     options.limits = settings->limits.model;
     options.log.write = console_log;
     options.log.user = (void *) console;
-    enum vitlrp_status status;
     if (settings->model_path != NULL) {
-        status = vitlrp_model_open(settings->model_path, &options, model, &detail);
-    } else {
-        status = vitlrp_model_open_builtin(&options, model, &detail);
+        return vitlrp_model_open(settings->model_path, &options, model, err);
     }
-    return from_library(status, &detail, err);
+    return vitlrp_model_open_builtin(&options, model, err);
 }
 
 enum vitlrp_status session_choose(const struct settings *settings, const struct vitlrp_model *model,
@@ -62,9 +58,7 @@ enum vitlrp_status session_choose(const struct settings *settings, const struct 
 static enum vitlrp_status find_class(const struct vitlrp_model *model, const char *option,
                                      const char *text, struct vitlrp_class *found,
                                      struct vitlrp_error *err) {
-    struct vitlrp_error detail;
-    enum vitlrp_status status =
-        from_library(vitlrp_model_find_class(model, text, found, &detail), &detail, err);
+    enum vitlrp_status status = vitlrp_model_find_class(model, text, found, err);
     return error_prefix(err, status, option);
 }
 
@@ -183,15 +177,13 @@ static enum vitlrp_status choose_options(const struct explain_session *state, in
 
 enum vitlrp_status explain_session_bytes(const struct explain_session *state, int32_t height,
                                          int32_t width, size_t *bytes, struct vitlrp_error *err) {
-    struct vitlrp_error detail;
     struct vitlrp_session_options options;
     TRY(choose_options(state, height, width, &options, err));
-    return from_library(vitlrp_session_bytes(state->model, &options, bytes, &detail), &detail, err);
+    return vitlrp_session_bytes(state->model, &options, bytes, err);
 }
 
 enum vitlrp_status explain_session_fit(struct explain_session *state, int32_t height, int32_t width,
                                        struct vitlrp_error *err) {
-    struct vitlrp_error detail;
     struct vitlrp_session_options options;
     if (state->session != NULL && state->info.input_height == height &&
         state->info.input_width == width) {
@@ -199,8 +191,7 @@ enum vitlrp_status explain_session_fit(struct explain_session *state, int32_t he
     }
     TRY(choose_options(state, height, width, &options, err));
     explain_session_release(state);
-    TRY(from_library(vitlrp_session_open(state->model, &options, &state->session, &detail), &detail,
-                     err));
+    TRY(vitlrp_session_open(state->model, &options, &state->session, err));
     vitlrp_session_info_init(&state->info);
     vitlrp_session_describe(state->session, &state->info);
     warn_of_precision(state);
@@ -225,7 +216,6 @@ static void sum_channels(struct explain_session *state) {
 
 enum vitlrp_status explain_relevance(struct explain_session *state, struct explanation *explanation,
                                      struct vitlrp_error *err) {
-    struct vitlrp_error detail;
     struct vitlrp_relevance relevance;
     const struct vitlrp_target targets[2] = {
         {explanation->target.output, 1.0F},
@@ -238,10 +228,8 @@ enum vitlrp_status explain_relevance(struct explain_session *state, struct expla
     bool has_ledger = state->settings->method_info.has_ledger != 0 && !state->without_ledger;
     relevance.ledger = has_ledger ? state->ledger : NULL;
     double start = clock_ms();
-    TRY(from_library(vitlrp_session_attribute(state->session, targets,
-                                              explanation->has_versus ? 2 : 1,
-                                              &state->settings->method, &relevance, &detail),
-                     &detail, err));
+    TRY(vitlrp_session_attribute(state->session, targets, explanation->has_versus ? 2 : 1,
+                                 &state->settings->method, &relevance, err));
     explanation->timing.backward = clock_ms() - start;
     if (pixel_level) {
         sum_channels(state);
@@ -278,7 +266,6 @@ static void append_comment(struct text *out, const struct explanation *explanati
 enum vitlrp_status explain_render(const struct explain_session *state,
                                   struct explanation *explanation, unsigned char **data,
                                   size_t *size, struct vitlrp_error *err) {
-    struct vitlrp_error detail;
     struct text caption = {.limit = 512};
     struct text comment = {.limit = 512};
     struct vitlrp_render_options options = state->settings->render;
@@ -289,10 +276,8 @@ enum vitlrp_status explain_render(const struct explain_session *state,
     options.caption = caption.failed ? NULL : caption.data;
     options.comment = comment.failed ? NULL : comment.data;
     double start = clock_ms();
-    enum vitlrp_status status =
-        from_library(vitlrp_render(explanation->photo->image, &explanation->photo->geometry, &map,
-                                   &options, data, size, &detail),
-                     &detail, err);
+    enum vitlrp_status status = vitlrp_render(
+        explanation->photo->image, &explanation->photo->geometry, &map, &options, data, size, err);
     explanation->timing.render = clock_ms() - start;
     text_free(&caption);
     text_free(&comment);

@@ -5,7 +5,6 @@
 #include "base/formats.h"
 #include "explain_session.h"
 #include "explanation.h"
-#include "machine.h"
 #include "outputs.h"
 #include "settings.h"
 
@@ -25,7 +24,6 @@ struct facts {
 static enum vitlrp_status facts_gather(const struct settings *settings,
                                        const struct vitlrp_model *model, struct facts *facts,
                                        struct vitlrp_error *err) {
-    struct vitlrp_error detail;
     struct vitlrp_session_options options;
     struct vitlrp_session *session = NULL;
     int32_t crop = settings->preprocess.crop;
@@ -36,13 +34,13 @@ static enum vitlrp_status facts_gather(const struct settings *settings,
     preprocess_change(&settings->preprocess, &facts->preprocess);
     for (int32_t i = 0; i < facts->info.classes; i++) {
         struct vitlrp_class found;
-        TRY(from_library(vitlrp_model_class(model, i, &found, &detail), &detail, err));
+        TRY(vitlrp_model_class(model, i, &found, err));
         facts->labelled += found.label[0] != '\0' ? 1 : 0;
     }
-    TRY(from_library(vitlrp_model_sha256(model, facts->sha256, &detail), &detail, err));
+    TRY(vitlrp_model_sha256(model, facts->sha256, err));
     TRY(session_choose(settings, model, crop > 0 ? crop : facts->info.image_height,
                        crop > 0 ? crop : facts->info.image_width, &options, err));
-    TRY(from_library(vitlrp_session_open(model, &options, &session, &detail), &detail, err));
+    TRY(vitlrp_session_open(model, &options, &session, err));
     vitlrp_session_info_init(&facts->session);
     vitlrp_session_describe(session, &facts->session);
     vitlrp_session_close(session);

@@ -123,11 +123,6 @@ uint64_t control_group_left(const char *membership, const char *mount) {
 
 /* ---- Time and processors ---- */
 
-enum vitlrp_status from_library(enum vitlrp_status status, const struct vitlrp_error *detail,
-                                struct vitlrp_error *err) {
-    return status == VITLRP_OK ? VITLRP_OK : error_forward(err, detail);
-}
-
 double clock_ms(void) {
     return clock_seconds() * 1e3;
 }

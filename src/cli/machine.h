@@ -1,22 +1,14 @@
-/* What the command runs on: processors, memory that is left, time; and failures of the library as
- * those of the command. */
+/* What the command runs on: processors, memory that is left, and time. */
 #ifndef CLI_MACHINE_H
 #define CLI_MACHINE_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/status.h"
-#include "vitlrp.h"
-
 /* Bytes below the nearest limit of the group and of those around it; UINT64_MAX without one. Files
  * that can be dropped from memory count as free. `membership` is /proc/self/cgroup, `mount` where
  * version 1 has its controllers and version 2 its groups, /sys/fs/cgroup. */
 uint64_t control_group_left(const char *membership, const char *mount);
-
-/* The library's status, with its error in *err. */
-enum vitlrp_status from_library(enum vitlrp_status status, const struct vitlrp_error *detail,
-                                struct vitlrp_error *err);
 
 /* Processors that this process may run on, at least 1. */
 size_t available_processors(void);

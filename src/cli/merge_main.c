@@ -3,7 +3,6 @@
 #include "cli/batch/batch_merge.h"
 #include "cli/eval/eval_files.h"
 #include "cli/eval/eval_report.h"
-#include "machine.h"
 #include "verbs.h"
 
 /* Of one record; as much as the library writes. */
@@ -11,18 +10,15 @@
 
 static enum vitlrp_status read_record(const char *path, struct vitlrp_evaluation **out,
                                       struct vitlrp_error *err) {
-    struct vitlrp_error detail;
     struct bytes bytes;
     TRY(file_read(path, RECORD_LIMIT, &bytes, err));
-    enum vitlrp_status status =
-        from_library(vitlrp_evaluation_read(bytes.data, bytes.size, out, &detail), &detail, err);
+    enum vitlrp_status status = vitlrp_evaluation_read(bytes.data, bytes.size, out, err);
     bytes_free(&bytes);
     return error_prefix(err, status, path);
 }
 
 static enum vitlrp_status records_merge(const struct args *args, struct vitlrp_evaluation **out,
                                         struct vitlrp_error *err) {
-    struct vitlrp_error detail;
     size_t count = args->operand_count;
     enum vitlrp_status status = VITLRP_OK;
     struct vitlrp_evaluation **parts = mem_calloc(count, sizeof *parts);
@@ -33,14 +29,11 @@ static enum vitlrp_status records_merge(const struct args *args, struct vitlrp_e
         status = read_record(args->operands[i], &parts[i], err);
     }
     if (status == VITLRP_OK) {
-        status =
-            from_library(vitlrp_evaluation_merge((const struct vitlrp_evaluation *const *) parts,
-                                                 count, out, &detail),
-                         &detail, err);
+        status = vitlrp_evaluation_merge((const struct vitlrp_evaluation *const *) parts, count,
+                                         out, err);
     }
     if (status == VITLRP_OK && args->value[OPTION_REFERENCE] != NULL) {
-        status = from_library(
-            vitlrp_evaluation_compare(*out, args->value[OPTION_REFERENCE], &detail), &detail, err);
+        status = vitlrp_evaluation_compare(*out, args->value[OPTION_REFERENCE], err);
         error_prefix(err, status, "--reference");
     }
     for (size_t i = 0; i < count; i++) {

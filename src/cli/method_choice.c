@@ -9,7 +9,6 @@
 #include "base/json.h"
 #include "base/parse.h"
 #include "base/text.h"
-#include "machine.h"
 
 /* ---- Files of settings ---- */
 

@@ -105,7 +105,6 @@ static enum vitlrp_status input_from_npy(const void *data, size_t size,
                                          const struct vitlrp_preprocess *preprocess,
                                          struct photo *photo, struct vitlrp_error *err) {
     struct npy_header header;
-    struct vitlrp_error detail;
     TRY(npy_parse_header(data, size, size, &header, err));
     TRY(check_input_shape(&header, err));
     photo->input = mem_calloc(header.count, sizeof *photo->input);
@@ -125,28 +124,22 @@ static enum vitlrp_status input_from_npy(const void *data, size_t size,
         .width = width,
         .height = height,
     };
-    return from_library(
-        vitlrp_image_from_input(photo->input, height, width, preprocess, &photo->image, &detail),
-        &detail, err);
+    return vitlrp_image_from_input(photo->input, height, width, preprocess, &photo->image, err);
 }
 
 static enum vitlrp_status fill(const void *data, size_t size,
                                const struct vitlrp_preprocess *preprocess,
                                const struct vitlrp_image_options *options, struct photo *photo,
                                struct vitlrp_error *err) {
-    struct vitlrp_error detail;
     double start = clock_ms();
     if (npy_recognise(data, size)) {
         TRY(input_from_npy(data, size, preprocess, photo, err));
         photo->decode_ms = clock_ms() - start;
         return VITLRP_OK;
     }
-    TRY(from_library(vitlrp_image_open_memory(data, size, options, &photo->image, &detail), &detail,
-                     err));
+    TRY(vitlrp_image_open_memory(data, size, options, &photo->image, err));
     photo->decode_ms = clock_ms() - start;
-    TRY(from_library(
-        vitlrp_image_prepare(photo->image, preprocess, &photo->input, &photo->geometry, &detail),
-        &detail, err));
+    TRY(vitlrp_image_prepare(photo->image, preprocess, &photo->input, &photo->geometry, err));
     photo->preprocess_ms = clock_ms() - start - photo->decode_ms;
     return VITLRP_OK;
 }

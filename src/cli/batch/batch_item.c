@@ -9,7 +9,6 @@
 #include "batch_plan.h"
 #include "cli/explain_session.h"
 #include "cli/explanation.h"
-#include "cli/machine.h"
 #include "cli/names.h"
 
 #define LINE_LIMIT ((size_t) 1 << 28)
@@ -137,7 +136,6 @@ static enum vitlrp_status explain_one(struct passage *passage, bool several,
 /* The class at place `rank` of those to explain; *skip: of several, the one of --versus. */
 static enum vitlrp_status choose_target(struct passage *passage, int32_t rank, bool *skip,
                                         struct vitlrp_error *err) {
-    struct vitlrp_error detail;
     const struct explain_session *state = passage->state;
     struct explanation *explanation = &passage->explanation;
     int32_t output = state->settings->class_is_label ? passage->item->image.label
@@ -146,8 +144,7 @@ static enum vitlrp_status choose_target(struct passage *passage, int32_t rank, b
     explanation->has_versus = state->has_versus;
     explanation->versus = state->versus;
     if (!state->has_class) {
-        TRY(from_library(vitlrp_model_class(state->model, output, &explanation->target, &detail),
-                         &detail, err));
+        TRY(vitlrp_model_class(state->model, output, &explanation->target, err));
     }
     *skip = state->has_versus && explanation->target.output == state->versus.output;
     if (*skip && state->settings->top <= 1) {
@@ -191,13 +188,11 @@ static enum vitlrp_status add_image_outputs(struct passage *passage, struct vitl
 }
 
 static enum vitlrp_status explain_photo(struct passage *passage, struct vitlrp_error *err) {
-    struct vitlrp_error detail;
     struct explain_session *state = passage->state;
     const struct vitlrp_geometry *geometry = &passage->photo.geometry;
     TRY(explain_session_fit(state, geometry->input_height, geometry->input_width, err));
-    TRY(from_library(vitlrp_session_forward(state->session, passage->photo.input,
-                                            state->prediction.logits, &detail),
-                     &detail, err));
+    TRY(vitlrp_session_forward(state->session, passage->photo.input, state->prediction.logits,
+                               err));
     prediction_rank(&state->prediction);
     TRY(explain_classes(passage, err));
     return passage->first == NULL ? VITLRP_OK : add_image_outputs(passage, err);

@@ -101,11 +101,9 @@ static void batch_warn_skipped(const struct batch *batch, const struct console *
 
 static enum vitlrp_status batch_open_first(struct batch *batch, struct console *console,
                                            struct vitlrp_error *err) {
-    struct vitlrp_error detail;
     TRY(batch_session_open(&batch->settings, &batch->plan, batch->model, console, &batch->first,
                            err));
-    TRY(from_library(vitlrp_model_sha256(batch->model, batch->first.weights_sha256, &detail),
-                     &detail, err));
+    TRY(vitlrp_model_sha256(batch->model, batch->first.weights_sha256, err));
     return batch_config_make(&batch->plan, &batch->first, &batch->config, err);
 }
 

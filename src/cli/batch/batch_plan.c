@@ -10,7 +10,6 @@
 #include "base/mem.h"
 #include "base/parse.h"
 #include "cli/args.h"
-#include "cli/machine.h"
 #include "cli/names.h"
 
 /* ---- How many images may fail ---- */
@@ -256,7 +255,6 @@ enum vitlrp_status batch_plan_open(const struct batch_choice *choice,
                                    const struct settings *settings,
                                    const struct vitlrp_model *model, struct batch_plan *plan,
                                    struct vitlrp_error *err) {
-    struct vitlrp_error detail;
     struct vitlrp_dataset_options options;
     struct stat info;
     *plan = (struct batch_plan){.choice = choice};
@@ -269,9 +267,11 @@ enum vitlrp_status batch_plan_open(const struct batch_choice *choice,
     options.truth = choice->truth;
     options.target = settings->class_is_label ? VITLRP_EVAL_LABEL : VITLRP_EVAL_PREDICTED;
     options.limit = (size_t) choice->limit;
-    enum vitlrp_status status = vitlrp_dataset_open(model, &options, &plan->dataset, &detail);
-    detail.topic = VITLRP_TOPIC_NONE; /* eval's option; batch takes labels only if asked to */
-    TRY(from_library(status, &detail, err));
+    enum vitlrp_status status = vitlrp_dataset_open(model, &options, &plan->dataset, err);
+    if (status != VITLRP_OK) {
+        err->topic = VITLRP_TOPIC_NONE; /* eval's option; batch takes labels only if asked to */
+        return status;
+    }
     vitlrp_dataset_info_init(&plan->info);
     vitlrp_dataset_describe(plan->dataset, &plan->info);
     size_t shard = (size_t) choice->shard;

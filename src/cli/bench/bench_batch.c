@@ -50,17 +50,12 @@ struct batch_bench {
 
 static enum vitlrp_status attribute(struct batch_bench *bench, struct seat *seat,
                                     struct vitlrp_error *err) {
-    struct vitlrp_error detail;
     struct explain_session *state = &seat->state;
     struct explanation explanation = {.settings = state->settings,
                                       .prediction = &state->prediction};
-    TRY(from_library(vitlrp_session_forward(state->session, bench->photo.input,
-                                            state->prediction.logits, &detail),
-                     &detail, err));
+    TRY(vitlrp_session_forward(state->session, bench->photo.input, state->prediction.logits, err));
     prediction_rank(&state->prediction);
-    TRY(from_library(
-        vitlrp_model_class(bench->model, state->prediction.order[0], &explanation.target, &detail),
-        &detail, err));
+    TRY(vitlrp_model_class(bench->model, state->prediction.order[0], &explanation.target, err));
     return explain_relevance(state, &explanation, err);
 }
 
@@ -170,10 +165,7 @@ static enum vitlrp_status measure_whole(struct batch_bench *bench, double *rate,
 /* ---- All of it ---- */
 
 static enum vitlrp_status open_seats(struct batch_bench *bench, struct vitlrp_error *err) {
-    struct vitlrp_error detail;
-    TRY(from_library(
-        vitlrp_prepare_threads(bench->settings.backend, (int32_t) bench->threads, &detail), &detail,
-        err));
+    TRY(vitlrp_prepare_threads(bench->settings.backend, (int32_t) bench->threads, err));
     bench->seats = mem_calloc(bench->threads, sizeof *bench->seats);
     if (bench->seats == NULL) {
         return fail(err, VITLRP_NOMEM, "out of memory for %zu sessions", bench->threads);

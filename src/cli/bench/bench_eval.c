@@ -34,7 +34,6 @@ static void choose_size(struct eval_bench *bench) {
 
 static enum vitlrp_status measure(const struct settings *settings, const struct console *console,
                                   struct eval_bench *bench, struct vitlrp_error *err) {
-    struct vitlrp_error detail;
     struct vitlrp_eval_cost *cost = &bench->cost;
     TRY(bench_open_model(settings, NULL, console, &bench->model, err));
     vitlrp_model_info_init(&bench->info);
@@ -44,7 +43,7 @@ static enum vitlrp_status measure(const struct settings *settings, const struct 
     cost->backend = settings->backend;
     cost->precision = settings->precision;
     choose_size(bench);
-    TRY(from_library(vitlrp_eval_measure(bench->model, cost, &detail), &detail, err));
+    TRY(vitlrp_eval_measure(bench->model, cost, err));
     bench->evaluator_ms = 1e3 * cost->evaluator_seconds / (double) cost->points;
     bench->batched_ms = 1e3 * cost->plain_seconds / (double) cost->points;
     bench->single_ms = 1e3 * cost->single_seconds / (double) cost->single_points;

@@ -36,7 +36,6 @@ double samples_median(const double *values, const double *against, size_t count,
 enum vitlrp_status bench_open_model(const struct settings *settings, const char *fallback,
                                     const struct console *console, struct vitlrp_model **model,
                                     struct vitlrp_error *err) {
-    struct vitlrp_error detail;
     struct vitlrp_architecture architecture;
     const char *name = settings->model_path != NULL ? settings->model_path : fallback;
     if (name == NULL || strcmp(name, BENCH_RANDOM_MODEL) != 0) {
@@ -46,7 +45,7 @@ enum vitlrp_status bench_open_model(const struct settings *settings, const char 
     if (settings->heads > 0) {
         architecture.heads = settings->heads;
     }
-    return from_library(vitlrp_model_random(&architecture, model, &detail), &detail, err);
+    return vitlrp_model_random(&architecture, model, err);
 }
 
 enum vitlrp_status bench_session_options(const struct settings *settings,
@@ -128,7 +127,6 @@ enum vitlrp_status bench_choose_methods(const struct args *args, const struct se
                                         struct bench_method *methods, size_t *count,
                                         struct vitlrp_error *err) {
     static const char *const PRESETS[BENCH_METHODS] = {"attnlrp", "cp-lrp", "attnlrp-eps"};
-    struct vitlrp_error detail;
     *count = 0;
     for (size_t i = 0; i < BENCH_METHODS; i++) {
         if (settings->method_given && strcmp(PRESETS[i], settings->method.method) != 0) {
@@ -136,8 +134,7 @@ enum vitlrp_status bench_choose_methods(const struct args *args, const struct se
         }
         struct bench_method *method = &methods[(*count)++];
         method->name = PRESETS[i];
-        TRY(from_library(vitlrp_method_options_init(&method->options, PRESETS[i], &detail), &detail,
-                         err));
+        TRY(vitlrp_method_options_init(&method->options, PRESETS[i], err));
         TRY(method_rules(args, &method->options.rules, err));
     }
     if (*count == 0) {
@@ -175,10 +172,7 @@ static void choose_variants(const struct settings *settings, struct bench_result
 
 static enum vitlrp_status run_forward(const struct bench *bench, size_t lane,
                                       struct vitlrp_error *err) {
-    struct vitlrp_error detail;
-    return from_library(
-        vitlrp_session_forward(bench->lanes[lane].session, bench->input, bench->logits, &detail),
-        &detail, err);
+    return vitlrp_session_forward(bench->lanes[lane].session, bench->input, bench->logits, err);
 }
 
 static enum vitlrp_status variant_options(const struct bench *bench,
@@ -192,7 +186,6 @@ static enum vitlrp_status variant_options(const struct bench *bench,
 }
 
 static enum vitlrp_status open_lane(struct bench *bench, size_t index, struct vitlrp_error *err) {
-    struct vitlrp_error detail;
     struct vitlrp_session_options options;
     struct bench_variant *variant = &bench->result.variants[index];
     struct bench_lane *lane = &bench->lanes[index];
@@ -200,8 +193,7 @@ static enum vitlrp_status open_lane(struct bench *bench, size_t index, struct vi
     double start = clock_ms();
     TRY(variant_options(bench, variant, &options, err));
     options.attributions = 2;
-    TRY(from_library(vitlrp_session_open(bench->model, &options, &lane->session, &detail), &detail,
-                     err));
+    TRY(vitlrp_session_open(bench->model, &options, &lane->session, err));
     variant->session_open_ms = clock_ms() - start;
     vitlrp_session_info_init(&variant->session);
     vitlrp_session_describe(lane->session, &variant->session);
@@ -227,15 +219,13 @@ static enum vitlrp_status open_buffers(struct bench *bench, struct vitlrp_error 
 
 static enum vitlrp_status measure_memory(struct bench *bench, struct vitlrp_error *err) {
     static const int32_t COUNTS[BENCH_CLASS_COUNTS] = {1, 2, 10};
-    struct vitlrp_error detail;
     struct vitlrp_session_options options;
     TRY(variant_options(bench, &bench->result.variants[0], &options, err));
     for (size_t i = 0; i < BENCH_CLASS_COUNTS; i++) {
         struct bench_class_bytes *entry = &bench->result.class_bytes[i];
         entry->classes = COUNTS[i];
         options.attributions = COUNTS[i];
-        TRY(from_library(vitlrp_session_bytes(bench->model, &options, &entry->bytes, &detail),
-                         &detail, err));
+        TRY(vitlrp_session_bytes(bench->model, &options, &entry->bytes, err));
     }
     return VITLRP_OK;
 }
@@ -287,14 +277,12 @@ static enum vitlrp_status open_all(struct bench *bench, const struct console *co
 static enum vitlrp_status run_relevance(const struct bench *bench, size_t lane,
                                         const struct vitlrp_method_options *method, int32_t output,
                                         struct vitlrp_error *err) {
-    struct vitlrp_error detail;
     struct vitlrp_relevance relevance;
     const struct vitlrp_target target = {output, 1.0F};
     vitlrp_relevance_init(&relevance);
     relevance.pixels = bench->pixels;
-    return from_library(vitlrp_session_attribute(bench->lanes[lane].session, &target, 1, method,
-                                                 &relevance, &detail),
-                        &detail, err);
+    return vitlrp_session_attribute(bench->lanes[lane].session, &target, 1, method, &relevance,
+                                    err);
 }
 
 /* Where the operations of a pass go. */
@@ -308,14 +296,12 @@ struct profile_place {
 static enum vitlrp_status read_profile(const struct bench *bench, size_t lane, size_t round,
                                        struct profile_place place, double *gflop,
                                        struct vitlrp_error *err) {
-    struct vitlrp_error detail;
     struct vitlrp_profile_entry entries[2][BENCH_OPERATIONS];
     struct vitlrp_profile profile;
     vitlrp_profile_init(&profile);
     profile.forward = entries[0];
     profile.backward = entries[1];
-    TRY(from_library(vitlrp_session_profile(bench->lanes[lane].session, &profile, &detail), &detail,
-                     err));
+    TRY(vitlrp_session_profile(bench->lanes[lane].session, &profile, err));
     *gflop = 0.0;
     for (size_t i = 0; i < bench->result.operation_count; i++) {
         const struct vitlrp_profile_entry *entry = &entries[place.backward ? 1 : 0][i];
@@ -331,10 +317,8 @@ static enum vitlrp_status read_profile(const struct bench *bench, size_t lane, s
 
 static enum vitlrp_status measure_gemm(struct bench *bench, size_t lane, size_t round,
                                        struct vitlrp_error *err) {
-    struct vitlrp_error detail;
     double gflops;
-    TRY(from_library(vitlrp_session_gemm_rate(bench->lanes[lane].session, &gflops, &detail),
-                     &detail, err));
+    TRY(vitlrp_session_gemm_rate(bench->lanes[lane].session, &gflops, err));
     row_at(bench, lane, ROW_GEMM)[round] = 1e3 / gflops;
     return VITLRP_OK;
 }

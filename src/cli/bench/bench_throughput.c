@@ -69,12 +69,10 @@ struct throughput {
 
 static enum vitlrp_status seat_open(struct throughput *all, size_t threads, struct seat *seat,
                                     struct vitlrp_error *err) {
-    struct vitlrp_error detail;
     struct vitlrp_session_options options;
     TRY(bench_session_options(all->settings, all->model, &options, err));
     options.threads = (int32_t) threads;
-    TRY(from_library(vitlrp_session_open(all->model, &options, &seat->session, &detail), &detail,
-                     err));
+    TRY(vitlrp_session_open(all->model, &options, &seat->session, err));
     vitlrp_session_info_init(&all->session);
     vitlrp_session_describe(seat->session, &all->session);
     all->pixels = 3 * (size_t) all->session.input_height * (size_t) all->session.input_width;
@@ -170,18 +168,15 @@ static void close_all(struct throughput *all) {
 static enum vitlrp_status one_image(const struct throughput *all, struct seat *seat, enum job job,
                                     struct vitlrp_error *err) {
     static const struct vitlrp_target TARGET = {0, 1.0F};
-    struct vitlrp_error detail;
     struct vitlrp_relevance relevance;
-    TRY(from_library(vitlrp_session_forward(seat->session, all->input, seat->logits, &detail),
-                     &detail, err));
+    TRY(vitlrp_session_forward(seat->session, all->input, seat->logits, err));
     if (job == JOB_FORWARD) {
         return VITLRP_OK;
     }
     vitlrp_relevance_init(&relevance);
     relevance.pixels = seat->pixels;
-    return from_library(vitlrp_session_attribute(seat->session, &TARGET, 1,
-                                                 &all->methods[0].options, &relevance, &detail),
-                        &detail, err);
+    return vitlrp_session_attribute(seat->session, &TARGET, 1, &all->methods[0].options, &relevance,
+                                    err);
 }
 
 static enum vitlrp_status some_images(const struct throughput *all, struct seat *seat, enum job job,

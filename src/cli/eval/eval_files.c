@@ -4,7 +4,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "cli/machine.h"
 #include "cli/outputs.h"
 
 static const char *const SPELLED[EVAL_FILES] = {"--json", "--csv", "--html"};
@@ -63,13 +62,12 @@ enum vitlrp_status eval_files_write(const struct eval_files *files,
                                                           size_t *, struct vitlrp_error *) = {
         vitlrp_evaluation_json, vitlrp_evaluation_csv, vitlrp_evaluation_html};
     for (int i = 0; i < EVAL_FILES; i++) {
-        struct vitlrp_error detail;
         char *data = NULL;
         size_t size = 0;
         if (files->path[i] == NULL) {
             continue;
         }
-        TRY(from_library(MAKERS[i](evaluation, &data, &size, &detail), &detail, err));
+        TRY(MAKERS[i](evaluation, &data, &size, err));
         enum vitlrp_status status = output_write(files->path[i], data, size, err);
         vitlrp_free(data);
         TRY(status);

@@ -1,7 +1,6 @@
 #include "cli/verbs.h"
 
 #include "cli/explain_session.h"
-#include "cli/machine.h"
 #include "cli/run_watch.h"
 #include "cli/settings.h"
 #include "eval_choice.h"
@@ -11,7 +10,6 @@
 static enum vitlrp_status run(const struct settings *settings, const struct console *console,
                               struct eval_choice *choice, struct vitlrp_evaluation **evaluation,
                               struct vitlrp_error *err) {
-    struct vitlrp_error detail;
     struct vitlrp_model *model = NULL;
     struct run_watch watch;
     TRY(model_choose(settings, console, &model, err));
@@ -19,8 +17,7 @@ static enum vitlrp_status run(const struct settings *settings, const struct cons
     run_watch_start(settings->progress, console, &watch);
     choice->options.observer = run_watch_observer(&watch);
     choice->options.log = (struct vitlrp_log){.write = console_log, .user = (void *) console};
-    enum vitlrp_status status =
-        from_library(vitlrp_evaluate(model, &choice->options, evaluation, &detail), &detail, err);
+    enum vitlrp_status status = vitlrp_evaluate(model, &choice->options, evaluation, err);
     run_watch_end();
     vitlrp_model_close(model);
     return status;

@@ -3,14 +3,12 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "cli/machine.h"
 
 static enum vitlrp_status say_table(const struct vitlrp_evaluation *evaluation,
                                     struct vitlrp_error *err) {
-    struct vitlrp_error detail;
     char *data = NULL;
     size_t size = 0;
-    TRY(from_library(vitlrp_evaluation_table(evaluation, &data, &size, &detail), &detail, err));
+    TRY(vitlrp_evaluation_table(evaluation, &data, &size, err));
     struct text table = {.data = data, .length = size};
     enum vitlrp_status status = console_write(&table, err);
     vitlrp_free(data);

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "cli/explain_session.h"
-#include "cli/machine.h"
 #include "cli/outputs.h"
 #include "cli/run_watch.h"
 #include "cli/settings.h"
@@ -40,7 +39,6 @@ static void show_trial(void *user, const struct vitlrp_tune_trial *trial) {
 }
 
 static enum vitlrp_status search(struct tuning *tuning, struct vitlrp_error *err) {
-    struct vitlrp_error detail;
     struct vitlrp_tune_options options;
     TRY(model_choose(&tuning->settings, tuning->console, &tuning->model, err));
     if (vitlrp_model_sha256(tuning->model, tuning->sha256, NULL) != VITLRP_OK) {
@@ -56,9 +54,9 @@ static enum vitlrp_status search(struct tuning *tuning, struct vitlrp_error *err
     options.evaluation = &tuning->choice.options;
     options.tried = show_trial;
     options.user = tuning;
-    enum vitlrp_status status = vitlrp_tune(tuning->model, &options, &tuning->result, &detail);
+    enum vitlrp_status status = vitlrp_tune(tuning->model, &options, &tuning->result, err);
     run_watch_end();
-    return from_library(status, &detail, err);
+    return status;
 }
 
 /* Writes one JSON object to the files of -o and --json. */

@@ -34,14 +34,12 @@ static enum vitlrp_status report_print(const struct explain_session *state,
 static enum vitlrp_status choose_target(const struct explain_session *state, int32_t rank,
                                         struct explanation *explanation, bool *skip,
                                         struct vitlrp_error *err) {
-    struct vitlrp_error detail;
     explanation->target = state->target;
     explanation->has_versus = state->has_versus;
     explanation->versus = state->versus;
     if (!state->has_class) {
-        TRY(from_library(vitlrp_model_class(state->model, state->prediction.order[rank],
-                                            &explanation->target, &detail),
-                         &detail, err));
+        TRY(vitlrp_model_class(state->model, state->prediction.order[rank], &explanation->target,
+                               err));
     }
     *skip = state->has_versus && explanation->target.output == state->versus.output;
     if (*skip && state->settings->top == 0) {
@@ -112,12 +110,9 @@ static enum vitlrp_status write_image_outputs(struct explain_session *state,
 
 static enum vitlrp_status run_forward(struct explain_session *state, const struct photo *photo,
                                       struct timing *timing, struct vitlrp_error *err) {
-    struct vitlrp_error detail;
     TRY(explain_session_fit(state, photo->geometry.input_height, photo->geometry.input_width, err));
     double start = clock_ms();
-    TRY(from_library(
-        vitlrp_session_forward(state->session, photo->input, state->prediction.logits, &detail),
-        &detail, err));
+    TRY(vitlrp_session_forward(state->session, photo->input, state->prediction.logits, err));
     timing->forward = clock_ms() - start;
     timing->decode = photo->decode_ms;
     timing->preprocess = photo->preprocess_ms;
@@ -192,15 +187,13 @@ static enum exit_code explain_images(const struct args *args, struct explain_ses
 static enum exit_code explain_with(const struct args *args, const struct settings *settings,
                                    struct explain_session *state) {
     struct vitlrp_error err;
-    struct vitlrp_error detail;
     enum exit_code code = console_check(explain_session_open(settings, state->console, state, &err),
                                         CODE_INPUT, &err);
     if (code != CODE_DONE) {
         return code;
     }
     if (state->outputs.pattern[OUTPUT_JSON] != NULL) {
-        enum vitlrp_status status = from_library(
-            vitlrp_model_sha256(state->model, state->weights_sha256, &detail), &detail, &err);
+        enum vitlrp_status status = vitlrp_model_sha256(state->model, state->weights_sha256, &err);
         code = console_check(status, CODE_INPUT, &err);
         if (code != CODE_DONE) {
             return code;
