@@ -69,7 +69,7 @@ static void lay_out(struct curve_evaluator *evaluator, struct arena *arena) {
 }
 
 /* Sizes, from the options. LIMIT if they make no sense together. */
-static enum vitlrp_status measure(struct curve_evaluator *e, struct vitlrp_error *err) {
+static enum vitlrp_status evaluator_size(struct curve_evaluator *e, struct vitlrp_error *err) {
     const struct curve_options *options = &e->options;
     const struct vit_config *config = &options->model->config;
     size_t capacity = vit_batch_capacity(options->batch);
@@ -101,7 +101,7 @@ static enum vitlrp_status open_resources(struct curve_evaluator *e, struct vitlr
     const struct curve_options *options = &e->options;
     const struct vit_config *config = &options->model->config;
     TRY(eval_protocol_check(&options->protocol, err));
-    TRY(measure(e, err));
+    TRY(evaluator_size(e, err));
     struct arena arena = arena_measuring();
     lay_out(e, &arena);
     if (arena.overflow) {

@@ -215,7 +215,7 @@ static enum vitlrp_status drop_unlabelled(struct gathering *gathering, struct vi
 }
 
 /* Of `count` images a limit below it keeps those at floor((i + 1/2) count / limit). */
-static void spread(struct gathering *gathering, size_t limit) {
+static void candidates_spread(struct gathering *gathering, size_t limit) {
     size_t kept = 0;
     size_t count = gathering->count;
     for (size_t i = 0; i < count; i++) {
@@ -274,8 +274,8 @@ static enum vitlrp_status take_shard(struct gathering *gathering, struct dataset
 }
 
 /* The manifest, from the disk to its last image. */
-static enum vitlrp_status gather(struct gathering *gathering, struct dataset *out,
-                                 struct vitlrp_error *err) {
+static enum vitlrp_status dataset_gather(struct gathering *gathering, struct dataset *out,
+                                         struct vitlrp_error *err) {
     const struct dataset_options *options = gathering->options;
     gathering->is_folder = has_kind(options->path, S_IFDIR);
     TRY(gathering->is_folder ? gather_folder(gathering, err) : gather_list(gathering, err));
@@ -287,7 +287,7 @@ static enum vitlrp_status gather(struct gathering *gathering, struct dataset *ou
     out->found = gathering->found;
     out->skipped = gathering->found - gathering->count;
     if (options->limit > 0 && options->limit < gathering->count) {
-        spread(gathering, options->limit);
+        candidates_spread(gathering, options->limit);
     }
     out->manifest_count = gathering->count;
     return hash_manifest(gathering, out->manifest_sha256, err);
@@ -312,7 +312,7 @@ enum vitlrp_status dataset_open(const struct dataset_options *options, struct da
     if (options->boxes_path != NULL) {
         TRY_GOTO(status, boxes_open(options->boxes_path, &dataset.boxes, err), cleanup);
     }
-    TRY_GOTO(status, gather(&gathering, &dataset, err), cleanup);
+    TRY_GOTO(status, dataset_gather(&gathering, &dataset, err), cleanup);
     TRY_GOTO(status, take_shard(&gathering, &dataset, err), cleanup);
     *out = dataset;
     dataset = (struct dataset){0};

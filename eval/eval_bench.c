@@ -39,7 +39,7 @@ struct bench {
     size_t worker_count;
 };
 
-static void fill(struct random_stream *stream, float *out, size_t count) {
+static void random_fill(struct random_stream *stream, float *out, size_t count) {
     for (size_t i = 0; i < count; i++) {
         out[i] = (float) (2.0 * random_uniform(stream) - 1.0);
     }
@@ -133,9 +133,9 @@ static enum vitlrp_status measure_image(const struct bench *bench, struct bench_
                                     .methods = worker->methods,
                                     .method_count = bench->options->methods};
     size_t before = vit_batch_inputs(worker->points);
-    fill(&stream, worker->inputs, vit_batch_capacity(worker->batch) * bench->pixels);
+    random_fill(&stream, worker->inputs, vit_batch_capacity(worker->batch) * bench->pixels);
     for (size_t m = 0; m < bench->options->methods; m++) {
-        fill(&stream, worker->methods[m].patches, bench->patches);
+        random_fill(&stream, worker->methods[m].patches, bench->patches);
     }
     double start = clock_seconds();
     TRY(curve_evaluate(worker->evaluator, &request, err));

@@ -12,7 +12,7 @@ static float normalised(const struct vitlrp_preprocess *preprocess, size_t chann
     return (colour - preprocess->mean[channel]) / preprocess->std[channel];
 }
 
-static void fill(float *out, size_t count, float value) {
+static void plane_fill(float *out, size_t count, float value) {
     for (size_t i = 0; i < count; i++) {
         out[i] = value;
     }
@@ -117,7 +117,7 @@ enum vitlrp_status replacement_make(const struct replacement_request *request, c
         } else if (request->replacement == VITLRP_REPLACE_MEAN) {
             value = mean_of(input + c * area, area);
         }
-        fill(out + c * area, area, value);
+        plane_fill(out + c * area, area, value);
     }
     return VITLRP_OK;
 }

@@ -75,7 +75,7 @@ static size_t cells(const struct lattice *grid) {
 }
 
 /* product = A direction; direction is 0 at known cells. */
-static void multiply(const struct lattice *grid) {
+static void lattice_multiply(const struct lattice *grid) {
     for (size_t y = 0; y < grid->height; y++) {
         size_t row = cell(grid, y, 0);
         const double *restrict removed = grid->removed + row;
@@ -106,7 +106,7 @@ static double start_residual(const struct lattice *grid) {
     for (size_t i = 0; i < cells(grid); i++) {
         grid->direction[i] = grid->removed[i] * grid->value[i];
     }
-    multiply(grid);
+    lattice_multiply(grid);
     for (size_t i = 0; i < cells(grid); i++) {
         grid->right[i] -= grid->product[i];
         grid->direction[i] = grid->right[i];
@@ -117,12 +117,12 @@ static double start_residual(const struct lattice *grid) {
 /* Conjugate gradients (Hestenes, Stiefel 1952). The matrix is symmetric, and positive definite as
  * soon as one cell is known, because every removed cell is linked to it. At most as many steps as
  * exact arithmetic needs. */
-static void solve(const struct lattice *grid) {
+static void lattice_solve(const struct lattice *grid) {
     size_t count = cells(grid);
     double limit = start_residual(grid) * TOLERANCE * TOLERANCE;
     double squared = dot(grid->right, grid->right, count);
     for (size_t step = 0; step < count && squared > limit; step++) {
-        multiply(grid);
+        lattice_multiply(grid);
         double length = squared / dot(grid->direction, grid->product, count);
         double *restrict value = grid->value;
         double *restrict right = grid->right;
@@ -225,7 +225,7 @@ static void mark_removed(struct road *road, const uint8_t *mask) {
 
 /* Solves the same problem on the means of the patches: conjugate gradients carry a value by one
  * cell a step, so they had better not begin at 0 in the middle of a large hole. */
-static void guess(struct road *road, const float *plane) {
+static void road_guess(struct road *road, const float *plane) {
     const struct road_shape *shape = &road->shape;
     struct lattice *patches = &road->patches;
     double area = (double) (shape->patch_height * shape->patch_width);
@@ -240,7 +240,7 @@ static void guess(struct road *road, const float *plane) {
                 (1.0 - patches->removed[at]) * (double) plane[y * shape->width + x] / area;
         }
     }
-    solve(patches);
+    lattice_solve(patches);
 }
 
 /* The mean of the plane, for want of any known pixel. */
@@ -262,7 +262,7 @@ static void impute_plane(struct road *road, const float *plane, bool anything_kn
         fill_mean(road, plane);
         return;
     }
-    guess(road, plane);
+    road_guess(road, plane);
     memset(pixels->value, 0, cells(pixels) * sizeof(double));
     for (size_t y = 0; y < shape->height; y++) {
         for (size_t x = 0; x < shape->width; x++) {
@@ -272,7 +272,7 @@ static void impute_plane(struct road *road, const float *plane, bool anything_kn
                                                            : (double) plane[y * shape->width + x];
         }
     }
-    solve(pixels);
+    lattice_solve(pixels);
 }
 
 void road_impute(struct road *road, const float *input, const uint8_t *mask, const float *noise,

@@ -64,7 +64,8 @@ static int compare_methods(const void *left, const void *right, void *context) {
     return (a > b) - (a < b);
 }
 
-static enum vitlrp_status compute(struct job *job, size_t threads, struct vitlrp_error *err) {
+static enum vitlrp_status summary_compute(struct job *job, size_t threads,
+                                          struct vitlrp_error *err) {
     struct pool *pool = NULL;
     size_t cells = job->summary->method_count * CELLS;
     TRY(pool_open(threads, NULL, &pool, err));
@@ -103,7 +104,7 @@ enum vitlrp_status summary_make(const struct evaluation *evaluation, const char 
         status = fail(err, VITLRP_NOMEM, "out of memory for the statistics");
         goto cleanup;
     }
-    TRY_GOTO(status, compute(&job, threads, err), cleanup);
+    TRY_GOTO(status, summary_compute(&job, threads, err), cleanup);
     for (size_t i = 0; i < count; i++) {
         summary.ranking[i] = i;
     }

@@ -170,7 +170,8 @@ static bool is_covered(const struct image *photo, const struct heatmap *map) {
 
 /* ---- Drawing ---- */
 
-static void fill(struct image *image, const struct rectangle *area, const uint8_t color[3]) {
+static void rectangle_fill(struct image *image, const struct rectangle *area,
+                           const uint8_t color[3]) {
     for (int32_t y = area->y; y < area->y + area->height; y++) {
         uint8_t *pixel = image->rgb + ((size_t) y * (size_t) image->width + (size_t) area->x) * 3;
         for (int32_t x = 0; x < area->width; x++, pixel += 3) {
@@ -182,10 +183,10 @@ static void fill(struct image *image, const struct rectangle *area, const uint8_
 /* The border goes around the area, not into it. */
 static void draw_frame(struct image *image, const struct rectangle *area) {
     struct rectangle outer = {area->x - 1, area->y - 1, area->width + 2, area->height + 2};
-    fill(image, &outer, frame_color);
+    rectangle_fill(image, &outer, frame_color);
 }
 
-static void paste(struct image *image, const struct image *part, int32_t x, int32_t y) {
+static void image_paste(struct image *image, const struct image *part, int32_t x, int32_t y) {
     size_t bytes = (size_t) part->width * 3;
     for (int32_t row = 0; row < part->height; row++) {
         memcpy(image->rgb + ((size_t) (y + row) * (size_t) image->width + (size_t) x) * 3,
@@ -201,14 +202,14 @@ static void draw_bar(const struct layout *layout, const struct colormap *colors,
     for (int32_t row = 0; row < bar->height; row++) {
         float value = 1.0F - 2.0F * ((float) row + 0.5F) / (float) bar->height;
         struct rectangle line = {bar->x, bar->y + row, bar->width, 1};
-        fill(image, &line, colors->rgb[colormap_index(value)]);
+        rectangle_fill(image, &line, colors->rgb[colormap_index(value)]);
     }
     for (int i = 0; i < 3; i++) {
         const char *text = layout->labels[i].text;
         int32_t y = bar->y + i * (bar->height - 1) / 2;
         struct rectangle tick = {bar->x + bar->width + 1, y, TICK_LENGTH, 1};
         if (text[0] != '\0') {
-            fill(image, &tick, faint_color);
+            rectangle_fill(image, &tick, faint_color);
             font_draw(font, image,
                       &(struct font_pen){tick.x + TICK_LENGTH + TICK_GAP, y + 5, text_color}, text,
                       strlen(text));
@@ -289,10 +290,10 @@ enum vitlrp_status panel_draw(const struct image *photo, const struct heatmap *m
     place_panes(&layout, photo);
     place_texts(&layout, caption);
     TRY_GOTO(status, image_alloc(layout.width, layout.height, out, err), done);
-    fill(out, &(struct rectangle){0, 0, out->width, out->height}, background_color);
+    rectangle_fill(out, &(struct rectangle){0, 0, out->width, out->height}, background_color);
     for (int i = 0; i < 3; i++) {
         draw_frame(out, &layout.picture[i]);
-        paste(out, &panes.picture[i], layout.picture[i].x, layout.picture[i].y);
+        image_paste(out, &panes.picture[i], layout.picture[i].x, layout.picture[i].y);
     }
     draw_bar(&layout, &look->colors, out);
     draw_texts(&layout, &look->colors, caption, out);

@@ -167,9 +167,9 @@ struct picture_size {
 };
 
 /* photo NULL: the map alone. */
-static enum vitlrp_status draw(const struct image *photo, const struct heatmap *map,
-                               const struct render_look *look, struct picture_size size,
-                               struct image *out, struct vitlrp_error *err) {
+static enum vitlrp_status picture_draw(const struct image *photo, const struct heatmap *map,
+                                       const struct render_look *look, struct picture_size size,
+                                       struct image *out, struct vitlrp_error *err) {
     struct heatmap_rows rows = {0};
     struct painter painter = {.photo = photo,
                               .colors = &look->colors,
@@ -209,13 +209,14 @@ enum vitlrp_status render_scale(const struct heatmap *map, const struct render_l
 enum vitlrp_status render_heat(const struct heatmap *map, const struct render_look *look,
                                int32_t width, int32_t height, struct image *out,
                                struct vitlrp_error *err) {
-    return draw(NULL, map, look, (struct picture_size){width, height}, out, err);
+    return picture_draw(NULL, map, look, (struct picture_size){width, height}, out, err);
 }
 
 enum vitlrp_status render_overlay(const struct image *photo, const struct heatmap *map,
                                   const struct render_look *look, struct image *out,
                                   struct vitlrp_error *err) {
-    return draw(photo, map, look, (struct picture_size){photo->width, photo->height}, out, err);
+    return picture_draw(photo, map, look, (struct picture_size){photo->width, photo->height}, out,
+                        err);
 }
 
 void render_hatch(struct image *image, const struct colormap *colors, int32_t left, int32_t top,

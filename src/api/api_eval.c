@@ -12,8 +12,9 @@
 #include "eval/report.h"
 
 /* An evaluation around a record, which it takes over, failing or not. */
-static enum vitlrp_status wrap(struct record *record, struct vitlrp_evaluation **out,
-                               struct vitlrp_error *err) {
+static enum vitlrp_status evaluation_from_record(struct record *record,
+                                                 struct vitlrp_evaluation **out,
+                                                 struct vitlrp_error *err) {
     struct vitlrp_evaluation *evaluation = mem_calloc(1, sizeof *evaluation);
     if (evaluation == NULL) {
         record_free(record);
@@ -31,15 +32,16 @@ static enum vitlrp_status wrap(struct record *record, struct vitlrp_evaluation *
     return VITLRP_OK;
 }
 
-static enum vitlrp_status run(struct eval_setup *setup, struct vitlrp_evaluation **out,
-                              struct vitlrp_error *err) {
+static enum vitlrp_status evaluation_from_setup(struct eval_setup *setup,
+                                                struct vitlrp_evaluation **out,
+                                                struct vitlrp_error *err) {
     struct evaluation evaluation = {0};
     struct record record;
     const struct dataset *dataset = &setup->dataset;
     setup->evaluate.observer = setup->options.observer;
     TRY(evaluate_run(&setup->evaluate, dataset->items, dataset->count, &evaluation, err));
     TRY(eval_record(setup, &evaluation, &record, err));
-    return wrap(&record, out, err);
+    return evaluation_from_record(&record, out, err);
 }
 
 enum vitlrp_status vitlrp_evaluate(const struct vitlrp_model *model,
@@ -50,7 +52,7 @@ enum vitlrp_status vitlrp_evaluate(const struct vitlrp_model *model,
     API_NEEDS(model != NULL && options != NULL && evaluation != NULL, error);
     enum vitlrp_status status = eval_setup_open(model, options, 1, &setup, error);
     if (status == VITLRP_OK) {
-        status = run(&setup, evaluation, error);
+        status = evaluation_from_setup(&setup, evaluation, error);
     }
     eval_setup_close(&setup);
     return status;
@@ -63,13 +65,14 @@ enum vitlrp_status vitlrp_evaluation_read(const void *data, size_t size,
     API_NEEDS(data != NULL && evaluation != NULL, error);
     enum vitlrp_status status = record_read(data, size, &record, error);
     if (status == VITLRP_OK) {
-        status = wrap(&record, evaluation, error);
+        status = evaluation_from_record(&record, evaluation, error);
     }
     return status;
 }
 
-static enum vitlrp_status merge(const struct vitlrp_evaluation *const *parts, size_t count,
-                                struct vitlrp_evaluation **out, struct vitlrp_error *err) {
+static enum vitlrp_status evaluation_from_parts(const struct vitlrp_evaluation *const *parts,
+                                                size_t count, struct vitlrp_evaluation **out,
+                                                struct vitlrp_error *err) {
     struct record record;
     const struct record **records = mem_calloc(count, sizeof *records);
     if (records == NULL) {
@@ -80,7 +83,7 @@ static enum vitlrp_status merge(const struct vitlrp_evaluation *const *parts, si
     }
     enum vitlrp_status status = record_merge(records, count, &record, err);
     mem_free(records);
-    return status == VITLRP_OK ? wrap(&record, out, err) : status;
+    return status == VITLRP_OK ? evaluation_from_record(&record, out, err) : status;
 }
 
 enum vitlrp_status vitlrp_evaluation_merge(const struct vitlrp_evaluation *const *parts,
@@ -93,7 +96,7 @@ enum vitlrp_status vitlrp_evaluation_merge(const struct vitlrp_evaluation *const
     for (size_t i = 0; i < count; i++) {
         API_NEEDS(parts[i] != NULL, error);
     }
-    return merge(parts, count, evaluation, error);
+    return evaluation_from_parts(parts, count, evaluation, error);
 }
 
 static bool was_run(const struct evaluation *evaluation, const char *method) {

@@ -21,8 +21,9 @@ static enum vitlrp_status read_options(const struct vitlrp_image_options *option
 }
 
 /* An image around a photograph, which it takes over, failing or not. */
-static enum vitlrp_status wrap(struct photograph *photograph, struct vitlrp_image **out,
-                               struct vitlrp_error *err) {
+static enum vitlrp_status image_from_photograph(struct photograph *photograph,
+                                                struct vitlrp_image **out,
+                                                struct vitlrp_error *err) {
     struct vitlrp_image *image = mem_calloc(1, sizeof *image);
     if (image == NULL) {
         image_free(&photograph->pixels);
@@ -39,7 +40,7 @@ static enum vitlrp_status open_bytes(const void *data, size_t size,
     struct photograph photograph;
     TRY(photograph_decode(data, size, &options->limits, options->ignore_exif != 0, &photograph,
                           err));
-    return wrap(&photograph, out, err);
+    return image_from_photograph(&photograph, out, err);
 }
 
 enum vitlrp_status vitlrp_image_open_memory(const void *data, size_t size,
@@ -84,8 +85,8 @@ void vitlrp_image_describe(const struct vitlrp_image *image, struct vitlrp_image
 }
 
 /* A black picture of that size within the default limits. */
-static enum vitlrp_status blank(int32_t height, int32_t width, const char *format,
-                                struct photograph *out, struct vitlrp_error *err) {
+static enum vitlrp_status photograph_blank(int32_t height, int32_t width, const char *format,
+                                           struct photograph *out, struct vitlrp_error *err) {
     struct vitlrp_image_limits limits = image_limits_default();
     *out = (struct photograph){.orientation = 1, .format = format};
     TRY(image_check_size(&limits, (uint64_t) width, (uint64_t) height, err));
@@ -99,9 +100,9 @@ enum vitlrp_status vitlrp_image_from_rgb(const uint8_t *rgb, int32_t height, int
     if (height < 1 || width < 1) {
         return fail(error, VITLRP_USAGE, "a photograph of %d x %d pixels", width, height);
     }
-    TRY(blank(height, width, "rgb", &photograph, error));
+    TRY(photograph_blank(height, width, "rgb", &photograph, error));
     memcpy(photograph.pixels.rgb, rgb, (size_t) height * (size_t) width * 3);
-    return wrap(&photograph, image, error);
+    return image_from_photograph(&photograph, image, error);
 }
 
 enum vitlrp_status vitlrp_image_from_input(const float *input, int32_t height, int32_t width,
@@ -114,14 +115,14 @@ enum vitlrp_status vitlrp_image_from_input(const float *input, int32_t height, i
         return fail(error, VITLRP_USAGE, "a model input of %d x %d pixels", width, height);
     }
     TRY(preprocess_check(preprocess, error));
-    TRY(blank(height, width, "input", &photograph, error));
+    TRY(photograph_blank(height, width, "input", &photograph, error));
     enum vitlrp_status status =
         preprocess_denormalise(preprocess, input, &photograph.pixels, error);
     if (status != VITLRP_OK) {
         image_free(&photograph.pixels);
         return status;
     }
-    return wrap(&photograph, image, error);
+    return image_from_photograph(&photograph, image, error);
 }
 
 static enum vitlrp_status make_plan(const struct vitlrp_preprocess *preprocess, int32_t width,

@@ -105,9 +105,10 @@ enum vitlrp_status vitlrp_session_bytes(const struct vitlrp_model *model,
 }
 
 /* Opens the attributor, and room beside it. */
-static enum vitlrp_status fill(struct vitlrp_session *session, const struct vit_model *model,
-                               const struct vit_attributor_options *options,
-                               struct vitlrp_error *err) {
+static enum vitlrp_status session_fill(struct vitlrp_session *session,
+                                       const struct vit_model *model,
+                                       const struct vit_attributor_options *options,
+                                       struct vitlrp_error *err) {
     TRY(vit_attributor_open(model, options, &session->attributor, err));
     session->vit = vit_attributor_session(session->attributor);
     struct vit_session_info info = vit_session_describe(session->vit);
@@ -144,7 +145,7 @@ enum vitlrp_status vitlrp_session_open(const struct vitlrp_model *model,
     if (opened == NULL) {
         return fail(error, VITLRP_NOMEM, "out of memory for a session");
     }
-    enum vitlrp_status status = fill(opened, model->vit, &chosen.options, error);
+    enum vitlrp_status status = session_fill(opened, model->vit, &chosen.options, error);
     if (status != VITLRP_OK) {
         vitlrp_session_close(opened);
         return status;

@@ -65,7 +65,7 @@ static enum vitlrp_status set_names(const struct eval_setup *setup, struct recor
     return VITLRP_OK;
 }
 
-static void mark(bool *used, int32_t output) {
+static void class_mark_used(bool *used, int32_t output) {
     if (output >= 0) {
         used[output] = true;
     }
@@ -83,9 +83,9 @@ static enum vitlrp_status set_classes(const struct eval_setup *setup, struct rec
         status = fail(err, VITLRP_NOMEM, "out of memory for class names");
     }
     for (size_t i = 0; i < evaluation->image_count && status == VITLRP_OK; i++) {
-        mark(used, evaluation->images[i].label);
-        mark(used, evaluation->images[i].output);
-        mark(used, evaluation->images[i].predicted);
+        class_mark_used(used, evaluation->images[i].label);
+        class_mark_used(used, evaluation->images[i].output);
+        class_mark_used(used, evaluation->images[i].predicted);
     }
     for (size_t i = 0; i < count && status == VITLRP_OK; i++) {
         const struct class_entry *entry = &setup->model->labels->classes.items[i];

@@ -34,8 +34,8 @@ static enum vitlrp_status read_options(const struct vitlrp_model_options *option
 
 /* Puts preprocessing and classes beside the weights, of which it takes ownership, failing or not.
  */
-static enum vitlrp_status complete(struct vit_model *vit, const char *labels_path,
-                                   struct vitlrp_model **out, struct vitlrp_error *err) {
+static enum vitlrp_status model_complete(struct vit_model *vit, const char *labels_path,
+                                         struct vitlrp_model **out, struct vitlrp_error *err) {
     enum vitlrp_status status = VITLRP_OK;
     struct vitlrp_model *model = mem_calloc(1, sizeof *model);
     if (model == NULL) {
@@ -62,7 +62,7 @@ static enum vitlrp_status open_path(const char *path, const struct vitlrp_model_
     struct vitlrp_model *model = NULL;
     TRY(read_options(options, &opening, err));
     TRY(vit_model_load(path, &opening.load, &vit, err));
-    TRY(complete(vit, opening.options.labels_path, &model, err));
+    TRY(model_complete(vit, opening.options.labels_path, &model, err));
     model->path = mem_strdup(vit->name);
     if (model->path == NULL) {
         vitlrp_model_close(model);
@@ -85,7 +85,7 @@ static enum vitlrp_status open_memory(const void *data, size_t size, const char 
     struct vit_model *vit = NULL;
     TRY(read_options(options, &opening, err));
     TRY(vit_model_load_memory(data, size, name, &opening.load, &vit, err));
-    TRY(complete(vit, opening.options.labels_path, out, err));
+    TRY(model_complete(vit, opening.options.labels_path, out, err));
     (*out)->data = data;
     (*out)->size = size;
     return VITLRP_OK;
@@ -122,7 +122,7 @@ static enum vitlrp_status open_random(const struct vitlrp_architecture *architec
                                 .layer_norm_eps = 1e-6F,
                                 .activation = VIT_GELU_ERF};
     TRY(vit_model_random(&config, shape.seed, &vit, err));
-    return complete(vit, NULL, out, err);
+    return model_complete(vit, NULL, out, err);
 }
 
 enum vitlrp_status vitlrp_model_random(const struct vitlrp_architecture *architecture,

@@ -89,7 +89,7 @@ static uint64_t get(const struct limit *limit, const struct limits *limits) {
     return 0;
 }
 
-static const struct limit *find(const char *name, size_t length) {
+static const struct limit *limit_find(const char *name, size_t length) {
     for (size_t i = 0; i < COUNT; i++) {
         if (strlen(TABLE[i].name) == length && memcmp(TABLE[i].name, name, length) == 0) {
             return &TABLE[i];
@@ -117,7 +117,8 @@ enum vitlrp_status limits_change(const char *option, const char *text, struct li
     while (next != NULL) {
         size_t length = strcspn(next, ",");
         const char *equals = memchr(next, '=', length);
-        const struct limit *limit = equals == NULL ? NULL : find(next, (size_t) (equals - next));
+        const struct limit *limit =
+            equals == NULL ? NULL : limit_find(next, (size_t) (equals - next));
         if (limit == NULL) {
             return fail_name(option, text, err);
         }

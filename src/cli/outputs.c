@@ -42,7 +42,7 @@ static bool is_folder(const char *path) {
            (stat(path, &info) == 0 && S_ISDIR(info.st_mode));
 }
 
-static enum vitlrp_status keep(struct text *text, char **out, struct vitlrp_error *err) {
+static enum vitlrp_status name_keep(struct text *text, char **out, struct vitlrp_error *err) {
     if (text->failed || text->data == NULL) {
         return fail(err, VITLRP_LIMIT, "output name is longer than %zu bytes", NAME_LIMIT);
     }
@@ -89,9 +89,9 @@ static enum vitlrp_status make_pattern(const char *value, enum output_kind kind,
     if (KINDS[kind].of_class && several_classes && !named.failed && !is_stdout(value) &&
         !name_has_class(named.data)) {
         name_add_class(named.data, &classed);
-        status = keep(&classed, out, err);
+        status = name_keep(&classed, out, err);
     } else {
-        status = keep(&named, out, err);
+        status = name_keep(&named, out, err);
     }
     text_free(&named);
     text_free(&classed);
@@ -212,7 +212,7 @@ static enum vitlrp_status canonical_path(const char *path, char **out, struct vi
         text_append_string(&joined, realpath(folder, resolved) != NULL ? resolved : folder);
         text_printf(&joined, "/%s", slash == NULL ? path : slash + 1);
     }
-    return keep(&joined, out, err);
+    return name_keep(&joined, out, err);
 }
 
 /* A file of the run: one that is read (kind OUTPUT_KINDS) or one that is to be written. */

@@ -127,10 +127,10 @@ static enum vitlrp_status input_from_npy(const void *data, size_t size,
     return vitlrp_image_from_input(photo->input, height, width, preprocess, &photo->image, err);
 }
 
-static enum vitlrp_status fill(const void *data, size_t size,
-                               const struct vitlrp_preprocess *preprocess,
-                               const struct vitlrp_image_options *options, struct photo *photo,
-                               struct vitlrp_error *err) {
+static enum vitlrp_status photo_fill(const void *data, size_t size,
+                                     const struct vitlrp_preprocess *preprocess,
+                                     const struct vitlrp_image_options *options,
+                                     struct photo *photo, struct vitlrp_error *err) {
     double start = clock_ms();
     if (npy_recognise(data, size)) {
         TRY(input_from_npy(data, size, preprocess, photo, err));
@@ -149,7 +149,7 @@ enum vitlrp_status photo_decode(const void *data, size_t size,
                                 const struct vitlrp_image_options *options, struct photo *photo,
                                 struct vitlrp_error *err) {
     struct photo opened = {0};
-    enum vitlrp_status status = fill(data, size, preprocess, options, &opened, err);
+    enum vitlrp_status status = photo_fill(data, size, preprocess, options, &opened, err);
     if (status != VITLRP_OK) {
         photo_close(&opened);
         return status;

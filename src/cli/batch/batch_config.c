@@ -205,7 +205,7 @@ static void add_arithmetic(json_t *settings, bool *complete) {
 }
 
 /* From the format of program 0.1 to this one. A member that must be there and is not is FORMAT. */
-static enum vitlrp_status upgrade(json_t *config, struct vitlrp_error *err) {
+static enum vitlrp_status config_upgrade(json_t *config, struct vitlrp_error *err) {
     char digest[65];
     bool complete = true;
     json_t *settings = json_object_get(config, "settings");
@@ -227,7 +227,7 @@ enum vitlrp_status batch_config_read(const char *path, json_t **out, struct vitl
     TRY(json_read_object(path, CONFIG_LIMIT, &config, err));
     const char *format = json_get_string(config, "format");
     if (format != NULL && strcmp(format, FORMAT_BATCH_OLD) == 0) {
-        status = upgrade(config, err);
+        status = config_upgrade(config, err);
     } else if (format == NULL || strcmp(format, FORMAT_BATCH) != 0) {
         status = fail(err, VITLRP_FORMAT, "is not the record of a batch of this version");
     }

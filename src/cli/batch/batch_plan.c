@@ -201,7 +201,7 @@ static enum vitlrp_status check_stems(const struct batch_plan *plan, struct vitl
 /* ---- Where the results go ---- */
 
 /* Where a folder is or will be, every link followed; "" if even the one around it is missing. */
-static void resolve(const char *path, char out[2 * PATH_MAX]) {
+static void folder_resolve(const char *path, char out[2 * PATH_MAX]) {
     char folder[PATH_MAX] = ".";
     char resolved[PATH_MAX];
     size_t length = strlen(path);
@@ -237,8 +237,8 @@ static enum vitlrp_status check_folder(const struct batch_choice *choice,
                                        struct vitlrp_error *err) {
     char dataset[2 * PATH_MAX];
     char folder[2 * PATH_MAX];
-    resolve(choice->dataset, dataset);
-    resolve(choice->folder, folder);
+    folder_resolve(choice->dataset, dataset);
+    folder_resolve(choice->folder, folder);
     size_t length = strlen(dataset);
     if (length > 0 && strncmp(folder, dataset, length) == 0 &&
         (folder[length] == '/' || folder[length] == '\0')) {

@@ -187,8 +187,8 @@ struct worker {
 };
 
 /* The first failure counts; nothing new is begun after it. */
-static void stop(struct engine *engine, enum vitlrp_status status, enum exit_code stage,
-                 const struct vitlrp_error *err) {
+static void engine_stop(struct engine *engine, enum vitlrp_status status, enum exit_code stage,
+                        const struct vitlrp_error *err) {
     pthread_mutex_lock(&engine->mutex);
     if (engine->run->status == VITLRP_OK && status != VITLRP_OK) {
         engine->run->status = status;
@@ -211,7 +211,7 @@ static bool is_stopped(struct engine *engine) {
     return stopped;
 }
 
-static void release(struct batch_item *item) {
+static void item_release(struct batch_item *item) {
     batch_item_free(item);
     mem_free(item);
 }
@@ -265,11 +265,11 @@ static void read_all(struct engine *engine) {
         if (status == VITLRP_OK) {
             batch_queue_push(engine->read, item);
         } else {
-            release(item);
+            item_release(item);
         }
     }
     if (status != VITLRP_OK) {
-        stop(engine, status, CODE_OUTPUT, &err);
+        engine_stop(engine, status, CODE_OUTPUT, &err);
     }
     batch_queue_end(engine->read);
 }
@@ -291,20 +291,20 @@ static void *explain_some(void *context) {
     struct vitlrp_error err;
     enum vitlrp_status status = open_worker(worker, &err);
     if (status != VITLRP_OK) {
-        stop(engine, status, CODE_INPUT, &err);
+        engine_stop(engine, status, CODE_INPUT, &err);
     }
     struct batch_item *item;
     while ((item = batch_queue_pop(engine->read)) != NULL) {
         if (is_stopped(engine)) {
-            release(item);
+            item_release(item);
             continue;
         }
         status = batch_item_explain(item, engine->run->plan->choice, &worker->state, &err);
         if (status == VITLRP_OK) {
             batch_queue_push(engine->explained, item);
         } else {
-            stop(engine, status, CODE_OUTPUT, &err);
-            release(item);
+            engine_stop(engine, status, CODE_OUTPUT, &err);
+            item_release(item);
         }
     }
     pthread_mutex_lock(&engine->mutex);
@@ -382,9 +382,9 @@ static void *write_some(void *context) {
             pthread_mutex_unlock(&engine->mutex);
         }
         if (status != VITLRP_OK) {
-            stop(engine, status, CODE_OUTPUT, &err);
+            engine_stop(engine, status, CODE_OUTPUT, &err);
         }
-        release(item);
+        item_release(item);
     }
     return NULL;
 }
@@ -434,7 +434,8 @@ static void run_threads(struct engine *engine, struct worker *workers, size_t co
     size_t writing = start_writers(engine, writers);
     size_t working = start_workers(engine, workers, writing == 0 ? 0 : count);
     if (working == 0) {
-        stop(engine, fail(&err, VITLRP_LIMIT, "the system gives no threads"), CODE_OUTPUT, &err);
+        engine_stop(engine, fail(&err, VITLRP_LIMIT, "the system gives no threads"), CODE_OUTPUT,
+                    &err);
     }
     read_all(engine);
     for (size_t i = 0; i < working; i++) {
@@ -474,7 +475,7 @@ void batch_run(struct batch_run *run) {
         run->gave_up = run->gave_up && journal_count(run->journal, JOURNAL_OPEN) > 0;
         status = journal_sync(run->journal, &err);
         if (status != VITLRP_OK) {
-            stop(&engine, status, CODE_OUTPUT, &err);
+            engine_stop(&engine, status, CODE_OUTPUT, &err);
         }
     }
     batch_queue_close(engine.read);

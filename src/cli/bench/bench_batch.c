@@ -48,8 +48,8 @@ struct batch_bench {
 
 /* ---- Attributions alone ---- */
 
-static enum vitlrp_status attribute(struct batch_bench *bench, struct seat *seat,
-                                    struct vitlrp_error *err) {
+static enum vitlrp_status seat_attribute(struct batch_bench *bench, struct seat *seat,
+                                         struct vitlrp_error *err) {
     struct explain_session *state = &seat->state;
     struct explanation explanation = {.settings = state->settings,
                                       .prediction = &state->prediction};
@@ -67,7 +67,7 @@ static void attribute_share(void *context, size_t index, size_t thread) {
     seat->status = VITLRP_OK;
     for (size_t i = index; i < bench->plan.count && seat->status == VITLRP_OK;
          i += bench->threads) {
-        seat->status = attribute(bench, seat, &seat->err);
+        seat->status = seat_attribute(bench, seat, &seat->err);
     }
 }
 
@@ -228,11 +228,12 @@ static void close_all(struct batch_bench *bench) {
 }
 
 /* One after the other, so that a machine that slows down slows both. */
-static enum vitlrp_status measure(const struct args *args, struct batch_bench *bench,
-                                  struct console *console, struct vitlrp_error *err) {
+static enum vitlrp_status batch_bench_measure(const struct args *args, struct batch_bench *bench,
+                                              struct console *console, struct vitlrp_error *err) {
     TRY(open_all(args, bench, console, err));
+    /* Thrown away: memory is touched, libraries wake up. */
     for (size_t i = 0; i < bench->threads; i++) {
-        TRY(attribute(bench, &bench->seats[i], err)); /* memory is touched, libraries wake up */
+        TRY(seat_attribute(bench, &bench->seats[i], err));
     }
     for (int32_t round = 0; round < bench->settings.runs; round++) {
         TRY(measure_alone(bench, &bench->alone[round], err));
@@ -294,7 +295,8 @@ enum exit_code bench_batch_main(const struct args *args, const struct settings *
                                 struct console *console) {
     struct vitlrp_error err;
     struct batch_bench bench = {.settings = *settings};
-    enum exit_code code = console_check(measure(args, &bench, console, &err), CODE_INPUT, &err);
+    enum exit_code code =
+        console_check(batch_bench_measure(args, &bench, console, &err), CODE_INPUT, &err);
     if (code == CODE_DONE) {
         struct figures figures = figures_of(&bench);
         struct text table = {.limit = REPORT_LIMIT};

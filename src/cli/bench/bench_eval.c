@@ -32,8 +32,9 @@ static void choose_size(struct eval_bench *bench) {
     }
 }
 
-static enum vitlrp_status measure(const struct settings *settings, const struct console *console,
-                                  struct eval_bench *bench, struct vitlrp_error *err) {
+static enum vitlrp_status eval_bench_measure(const struct settings *settings,
+                                             const struct console *console,
+                                             struct eval_bench *bench, struct vitlrp_error *err) {
     struct vitlrp_eval_cost *cost = &bench->cost;
     TRY(bench_open_model(settings, NULL, console, &bench->model, err));
     vitlrp_model_info_init(&bench->info);
@@ -98,7 +99,8 @@ enum exit_code bench_eval_main(const struct args *args, const struct settings *s
                                const struct console *console) {
     struct vitlrp_error err;
     struct eval_bench bench = {0};
-    enum exit_code code = console_check(measure(settings, console, &bench, &err), CODE_INPUT, &err);
+    enum exit_code code =
+        console_check(eval_bench_measure(settings, console, &bench, &err), CODE_INPUT, &err);
     if (code == CODE_DONE) {
         struct text table = {.limit = TEXT_LIMIT};
         append_report(&table, &bench);

@@ -256,8 +256,9 @@ static void choose_images(struct throughput *all) {
     }
 }
 
-static enum vitlrp_status measure(struct throughput *all, const struct args *args,
-                                  const struct console *console, struct vitlrp_error *err) {
+static enum vitlrp_status throughput_measure(struct throughput *all, const struct args *args,
+                                             const struct console *console,
+                                             struct vitlrp_error *err) {
     TRY(open_all(all, args, console, err));
     TRY(measure_round(all, 0, err)); /* thrown away: memory is touched, libraries wake up */
     choose_images(all);
@@ -338,7 +339,8 @@ enum exit_code bench_throughput_main(const struct args *args, const struct setti
                                      const struct console *console) {
     struct vitlrp_error err;
     struct throughput all = {.settings = settings, .images = LEAST_IMAGES};
-    enum exit_code code = console_check(measure(&all, args, console, &err), CODE_INPUT, &err);
+    enum exit_code code =
+        console_check(throughput_measure(&all, args, console, &err), CODE_INPUT, &err);
     if (code == CODE_DONE) {
         struct text table = {.limit = REPORT_LIMIT};
         append_report(&table, &all);

@@ -7,9 +7,10 @@
 #include "eval_files.h"
 #include "eval_report.h"
 
-static enum vitlrp_status run(const struct settings *settings, const struct console *console,
-                              struct eval_choice *choice, struct vitlrp_evaluation **evaluation,
-                              struct vitlrp_error *err) {
+static enum vitlrp_status evaluation_run(const struct settings *settings,
+                                         const struct console *console, struct eval_choice *choice,
+                                         struct vitlrp_evaluation **evaluation,
+                                         struct vitlrp_error *err) {
     struct vitlrp_model *model = NULL;
     struct run_watch watch;
     TRY(model_choose(settings, console, &model, err));
@@ -40,7 +41,8 @@ enum exit_code eval_main(const struct args *args, struct console *console) {
     }
     if (code == CODE_DONE) {
         console->stdout_taken = files.stdout_taken;
-        code = console_check(run(&settings, console, &choice, &evaluation, &err), CODE_INPUT, &err);
+        code = console_check(evaluation_run(&settings, console, &choice, &evaluation, &err),
+                             CODE_INPUT, &err);
     }
     if (code == CODE_DONE) {
         code = eval_report(evaluation, &files, console);

@@ -38,7 +38,7 @@ static void show_trial(void *user, const struct vitlrp_tune_trial *trial) {
     text_free(&line);
 }
 
-static enum vitlrp_status search(struct tuning *tuning, struct vitlrp_error *err) {
+static enum vitlrp_status tuning_search(struct tuning *tuning, struct vitlrp_error *err) {
     struct vitlrp_tune_options options;
     TRY(model_choose(&tuning->settings, tuning->console, &tuning->model, err));
     if (vitlrp_model_sha256(tuning->model, tuning->sha256, NULL) != VITLRP_OK) {
@@ -82,7 +82,7 @@ static enum vitlrp_status write_settings(const struct tuning *tuning,
     return status;
 }
 
-static enum vitlrp_status report(struct tuning *tuning, struct vitlrp_error *err) {
+static enum vitlrp_status tuning_report(struct tuning *tuning, struct vitlrp_error *err) {
     struct vitlrp_model_info info;
     struct text text = {.limit = TEXT_LIMIT};
     vitlrp_model_info_init(&info);
@@ -135,10 +135,10 @@ enum exit_code tune_main(const struct args *args, struct console *console) {
         code = console_check(check_outputs(&tuning, &err), CODE_OUTPUT, &err);
     }
     if (code == CODE_DONE) {
-        code = console_check(search(&tuning, &err), CODE_INPUT, &err);
+        code = console_check(tuning_search(&tuning, &err), CODE_INPUT, &err);
     }
     if (code == CODE_DONE) {
-        code = console_check(report(&tuning, &err), CODE_OUTPUT, &err);
+        code = console_check(tuning_report(&tuning, &err), CODE_OUTPUT, &err);
     } else if (run_watch_signal() != 0) {
         code = run_watch_code();
     }
