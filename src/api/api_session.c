@@ -184,7 +184,7 @@ void vitlrp_session_describe(const struct vitlrp_session *session,
 }
 
 double vitlrp_session_forward_flops(const struct vitlrp_session *session) {
-    return session == NULL ? 0.0 : vit_session_describe(session->vit).forward_flops;
+    return session == NULL ? 0.0 : vit_session_forward_flops(session->vit);
 }
 
 enum vitlrp_status vitlrp_session_gemm_rate(struct vitlrp_session *session, double *gflops,

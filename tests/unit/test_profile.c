@@ -57,7 +57,7 @@ static void test_forward_adds_up(void **unused) {
     for (int keep = 0; keep < 2; keep++) {
         struct vit_session *session = open_session(
             model, (struct vit_session_options){.threads = 2, .keep_all_tokens = keep != 0});
-        double flops = vit_session_describe(session).forward_flops;
+        double flops = vit_session_forward_flops(session);
         vit_session_profile_start(session);
         forward(session, NULL);
         assert_true(flops > 0.0 && total_flops(session, PROFILE_FORWARD) == flops);

@@ -5,7 +5,6 @@
 
 #include "base/json.h"
 
-#define MAX_SIDE 65536
 #define HEAD_SIZE 64 /* of every published ViT, so the last resort */
 
 /* "image_size": 224, or [height, width]. *found stays false without the key. */
@@ -19,9 +18,10 @@ static enum vitlrp_status read_image_size(const json_t *object, int64_t size[2],
     for (size_t i = 0; i < 2; i++) {
         const json_t *side = pair ? json_array_get(value, i) : value;
         if (!json_is_integer(side) || json_integer_value(side) < 1 ||
-            json_integer_value(side) > MAX_SIDE) {
+            json_integer_value(side) > VIT_MAX_SIDE) {
             return fail(err, VITLRP_MISMATCH,
-                        "\"image_size\" must be a size, or [height, width], up to %d", MAX_SIDE);
+                        "\"image_size\" must be a size, or [height, width], up to %d",
+                        VIT_MAX_SIDE);
         }
         size[i] = json_integer_value(side);
     }
@@ -64,7 +64,7 @@ static enum vitlrp_status infer_grid(size_t positions, const struct architecture
         *has_cls = positions == patches + 1;
         return VITLRP_OK;
     }
-    size_t limit = (size_t) MAX_SIDE * MAX_SIDE;
+    size_t limit = (size_t) VIT_MAX_SIDE * VIT_MAX_SIDE;
     size_t root = positions > 1 && positions <= limit ? exact_root(positions - 1) : 0;
     *has_cls = root > 0;
     root = root > 0 || positions > limit ? root : exact_root(positions);
@@ -231,12 +231,12 @@ static enum vitlrp_status set_image_size(struct vit_config *config, struct vitlr
     int32_t width;
     if (__builtin_mul_overflow(config->grid_height, config->patch_height, &height) ||
         __builtin_mul_overflow(config->grid_width, config->patch_width, &width) ||
-        height > MAX_SIDE || width > MAX_SIDE) {
+        height > VIT_MAX_SIDE || width > VIT_MAX_SIDE) {
         return fail(err, VITLRP_LIMIT,
                     "an input of %d x %d patches of %d x %d pixels (width x height) is larger than "
                     "%d x %d pixels",
                     config->grid_width, config->grid_height, config->patch_width,
-                    config->patch_height, MAX_SIDE, MAX_SIDE);
+                    config->patch_height, VIT_MAX_SIDE, VIT_MAX_SIDE);
     }
     config->image_height = height;
     config->image_width = width;

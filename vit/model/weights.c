@@ -7,7 +7,6 @@
 #include "base/mem.h"
 #include "vit/model/arranged.h"
 
-#define MAX_SIDE 65536 /* pixels of the trained input, and dim */
 #define MAX_DEPTH 1024
 #define MAX_MLP (1 << 20)
 #define MAX_CLASSES 100000
@@ -114,11 +113,11 @@ static bool in_range(int32_t value, int32_t max) {
 }
 
 static enum vitlrp_status check_config(const struct vit_config *config, struct vitlrp_error *err) {
-    bool sizes = in_range(config->image_height, MAX_SIDE) &&
-                 in_range(config->image_width, MAX_SIDE) &&
+    bool sizes = in_range(config->image_height, VIT_MAX_SIDE) &&
+                 in_range(config->image_width, VIT_MAX_SIDE) &&
                  in_range(config->patch_height, config->image_height) &&
                  in_range(config->patch_width, config->image_width);
-    if (!sizes || !in_range(config->dim, MAX_SIDE) || !in_range(config->mlp_dim, MAX_MLP) ||
+    if (!sizes || !in_range(config->dim, VIT_MAX_SIDE) || !in_range(config->mlp_dim, MAX_MLP) ||
         !in_range(config->depth, MAX_DEPTH) || !in_range(config->classes, MAX_CLASSES)) {
         return fail(err, VITLRP_LIMIT,
                     "sizes out of range: input %dx%d, patch %dx%d, dim %d, depth %d, MLP %d, "

@@ -10,6 +10,9 @@
 #include "base/status.h"
 #include "vit/model/model.h"
 
+/* Pixels of a side of the trained input, and dim, at most. */
+#define VIT_MAX_SIDE 65536
+
 enum slot {
 #define EMBEDDING_WEIGHT(constant, ...) SLOT_##constant,
 #define BLOCK_WEIGHT(constant, ...) SLOT_##constant,

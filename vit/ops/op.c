@@ -21,6 +21,14 @@ void op_record(const struct op_call *call, const char *name, double received, do
     }
 }
 
+struct linear op_linear_layer(const struct op_call *call) {
+    return (struct linear){.weight = call->op->weights[0],
+                           .bias = call->op->weights[1],
+                           .outputs = call->out.width,
+                           .inputs = call->in[0].width,
+                           .packs = call->op->packs};
+}
+
 /* LRP-0 in G form is the gradient of a linear layer. */
 struct linear_rule op_linear_rule(const struct op_call *call) {
     if (op_is_gradient(call)) {

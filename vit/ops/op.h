@@ -141,6 +141,9 @@ static inline bool op_is_constant(const struct op_call *call) {
     return call->rules != NULL && call->rules->attention == VITLRP_ATTENTION_CP;
 }
 
+/* The layer of an operation whose weights are a matrix and its bias. */
+struct linear op_linear_layer(const struct op_call *call);
+
 /* The linear rule of the operation's role. */
 struct linear_rule op_linear_rule(const struct op_call *call);
 

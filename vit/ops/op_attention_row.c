@@ -1,5 +1,6 @@
 /* OP_QKV and OP_ATTENTION in one, for one row and without a backward pass: keys and values are
  * never made (vit/math/attention_row.h). */
+#include "base/checked.h"
 #include "vit/math/attention_row.h"
 #include "vit/ops/op_attention.h"
 
@@ -19,8 +20,8 @@ static struct linear layer_of(const struct op_call *call) {
 
 static void need(const struct op_call *call, struct op_need *need) {
     size_t row = call->images * call->out.width;
-    size_t scratch = attention_row_thread_scratch(call->op->heads, call->in[0].rows);
-    need->thread_floats = scratch > linear_thread_scratch() ? scratch : linear_thread_scratch();
+    need->thread_floats = size_max(attention_row_thread_scratch(call->op->heads, call->in[0].rows),
+                                   linear_thread_scratch());
     need->operand = linear_forward_operand(call->images, call->in[0].width);
     need->scratch[FIRST] = row;
     need->scratch[QUERIES] = row;

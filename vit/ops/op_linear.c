@@ -5,18 +5,11 @@
  * receives G_z as it is. In the ledger: the bias. */
 #include <string.h>
 
+#include "base/checked.h"
 #include "vit/math/flops.h"
 #include "vit/ops/op.h"
 
 enum { ROWS = 0, OUTPUT = 0, OUTPUT_G = 1, SIGNS = 2 };
-
-static struct linear layer_of(const struct op_call *call) {
-    return (struct linear){.weight = call->op->weights[0],
-                           .bias = call->op->weights[1],
-                           .outputs = call->out.width,
-                           .inputs = call->in[0].width,
-                           .packs = call->op->packs};
-}
 
 static bool has_residual(const struct op_call *call) {
     return call->op->residual != OP_NONE;
@@ -25,7 +18,7 @@ static bool has_residual(const struct op_call *call) {
 static void need(const struct op_call *call, struct op_need *need) {
     size_t rows = call->images * call->out.rows;
     size_t outputs = rows * call->out.width;
-    size_t widest = call->in[0].width > call->out.width ? call->in[0].width : call->out.width;
+    size_t widest = size_max(call->in[0].width, call->out.width);
     need->thread_floats = linear_thread_scratch();
     if (!call->backward) {
         bool gathers = has_residual(call) && call->residual.rows != call->out.rows;
@@ -40,7 +33,7 @@ static void need(const struct op_call *call, struct op_need *need) {
 }
 
 static void forward(const struct op_call *call) {
-    struct linear layer = layer_of(call);
+    struct linear layer = op_linear_layer(call);
     const float *residual = NULL;
     if (has_residual(call)) {
         residual = op_leading_rows(call, &call->residual, call->out.rows, call->scratch[ROWS]);
@@ -77,7 +70,7 @@ static struct linear_step step_of(const struct op_call *call, const struct linea
 }
 
 static void relevance(const struct op_call *call) {
-    struct linear layer = layer_of(call);
+    struct linear layer = op_linear_layer(call);
     struct linear_rule rule = op_linear_rule(call);
     struct linear_step step = step_of(call, &layer, rule);
     step.y = output_of(call, rule);
@@ -97,12 +90,12 @@ static void relevance(const struct op_call *call) {
 }
 
 static double flops(const struct op_call *call) {
-    struct linear layer = layer_of(call);
+    struct linear layer = op_linear_layer(call);
     return flops_linear(&layer, call->images * call->out.rows);
 }
 
 static double flops_relevance(const struct op_call *call) {
-    struct linear layer = layer_of(call);
+    struct linear layer = op_linear_layer(call);
     struct linear_step step = step_of(call, &layer, op_linear_rule(call));
     return flops_linear_relevance(&step);
 }

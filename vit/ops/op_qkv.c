@@ -5,22 +5,13 @@
  * part. In the ledger: the bias. */
 #include <string.h>
 
-#include "base/checked.h"
 #include "vit/math/flops.h"
 #include "vit/ops/op_qkv.h"
 
 enum { ROWS = 0, SIGNS = 0, QUERY_G = 1 };
 
-static struct linear layer_of(const struct op_call *call) {
-    return (struct linear){.weight = call->op->weights[0],
-                           .bias = call->op->weights[1],
-                           .outputs = call->out.width,
-                           .inputs = call->in[0].width,
-                           .packs = call->op->packs};
-}
-
 static struct linear part_of(const struct op_call *call, size_t first, size_t parts) {
-    struct linear layer = layer_of(call);
+    struct linear layer = op_linear_layer(call);
     size_t dim = layer.outputs / 3;
     return linear_rows(&layer, first * dim, parts * dim);
 }
@@ -68,7 +59,7 @@ static void forward(const struct op_call *call) {
     size_t rows = call->images * call->in[0].rows;
     size_t stride = call->out.width;
     if (is_whole(call)) {
-        struct linear all = layer_of(call);
+        struct linear all = op_linear_layer(call);
         linear_forward(call->engine, &all,
                        &(struct linear_pass){rows, call->in[0].x, call->out.x, stride, NULL});
         return;

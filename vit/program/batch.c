@@ -1,5 +1,6 @@
 #include "vit/program/batch.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/checked.h"
@@ -49,7 +50,8 @@ static void lay_out_shared(void *user, const struct runner *runner, struct arena
     batch->shared_count = 0;
     for (size_t i = 0; i < batch->first_mixing; i++) {
         size_t value = program->ops[i].out;
-        if (is_read_behind(batch, value) && batch->shared_count < MAX_SHARED) {
+        if (is_read_behind(batch, value)) {
+            assert(batch->shared_count < MAX_SHARED); /* one left out would not be mixed */
             const struct value *shape = &program->values[value];
             size_t at = batch->shared_count++;
             batch->shared[at].value = value;

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/checked.h"
+
 #define GRAIN ((size_t) 16) /* floats of a cache line */
 
 /* Those that begin earlier first; of these those that live longer, then the larger ones. */
@@ -58,7 +60,7 @@ size_t buffers_place(struct buffer_list *list, size_t *active) {
         count = drop_ended(list->items, active, count, list->items[i].first);
         place(list->items, active, count++, i);
         size_t end = end_of(&list->items[i]);
-        most = end > most ? end : most;
+        most = size_max(most, end);
     }
     return most;
 }

@@ -87,8 +87,8 @@ void vit_session_close(struct vit_session *session) {
 
 /* ---- Describing and measuring ---- */
 
-/* Multiply-adds counted as two operations; products only. */
-static double forward_flops(const struct runner *runner) {
+double vit_session_forward_flops(const struct vit_session *session) {
+    const struct runner *runner = &session->runner;
     double flops = 0.0;
     for (size_t i = 0; i < runner->program->op_count; i++) {
         const struct op_kind *kind = runner->program->ops[i].kind;
@@ -112,8 +112,7 @@ struct vit_session_info vit_session_describe(const struct vit_session *session) 
                                      .precision = runner->precision,
                                      .instruction_set = runner->engine.kernels->name,
                                      .bytes = runner->bytes,
-                                     .arranged_bytes = packs_bytes(runner->program->model->packs),
-                                     .forward_flops = forward_flops(runner)};
+                                     .arranged_bytes = packs_bytes(runner->program->model->packs)};
 }
 
 size_t vit_ledger_length(const struct vit_model *model) {

@@ -51,10 +51,12 @@ struct vit_session_info {
     const char *instruction_set;
     size_t bytes;
     size_t arranged_bytes; /* packs_bytes of the model's store */
-    double forward_flops;
 };
 
 struct vit_session_info vit_session_describe(const struct vit_session *session);
+
+/* Operations of a forward pass: two for each multiply-add of its products. */
+double vit_session_forward_flops(const struct vit_session *session);
 
 /* input [3, input_height, input_width] -> logits [classes] (NULL: not wanted). NUMERIC if either is
  * not finite. */
