@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/settings_json.h"
 #include "eval/protocol_table.h"
 
 #define DEFAULT_STEPS 28
@@ -19,11 +20,14 @@ static const char *const TARGET_NAMES[] = {
 
 #define TARGET_COUNT (sizeof TARGET_NAMES / sizeof TARGET_NAMES[0])
 
-static const char *const PRECISION_NAMES[] = {[VITLRP_PRECISION_FP32] = "fp32",
-                                              [VITLRP_PRECISION_MIXED] = "mixed",
-                                              [VITLRP_PRECISION_BF16] = "bf16"};
-
-#define PRECISION_COUNT (sizeof PRECISION_NAMES / sizeof PRECISION_NAMES[0])
+/* The place of the name, or count. */
+static size_t find_name(const char *const *names, size_t count, const char *name) {
+    size_t i = 0;
+    while (i < count && strcmp(name, names[i]) != 0) {
+        i++;
+    }
+    return i;
+}
 
 struct eval_protocol eval_protocol_default(void) {
     return (struct eval_protocol){.steps = DEFAULT_STEPS,
@@ -43,13 +47,12 @@ const char *eval_target_name(enum vitlrp_eval_target target) {
 
 enum vitlrp_status eval_target_find(const char *name, enum vitlrp_eval_target *out,
                                     struct vitlrp_error *err) {
-    for (size_t i = 0; i < TARGET_COUNT; i++) {
-        if (strcmp(name, TARGET_NAMES[i]) == 0) {
-            *out = (enum vitlrp_eval_target) i;
-            return VITLRP_OK;
-        }
+    size_t found = find_name(TARGET_NAMES, TARGET_COUNT, name);
+    if (found == TARGET_COUNT) {
+        return fail(err, VITLRP_USAGE, "no target '%.40s': predicted or label", name);
     }
-    return fail(err, VITLRP_USAGE, "no target '%.40s': predicted or label", name);
+    *out = (enum vitlrp_eval_target) found;
+    return VITLRP_OK;
 }
 
 const char *eval_replacement_name(enum vitlrp_replacement replacement) {
@@ -58,25 +61,25 @@ const char *eval_replacement_name(enum vitlrp_replacement replacement) {
 
 enum vitlrp_status eval_replacement_find(const char *name, enum vitlrp_replacement *out,
                                          struct vitlrp_error *err) {
-    for (size_t i = 0; i < REPLACEMENT_COUNT; i++) {
-        if (strcmp(name, REPLACEMENT_NAMES[i]) == 0) {
-            *out = (enum vitlrp_replacement) i;
-            return VITLRP_OK;
-        }
+    size_t found = find_name(REPLACEMENT_NAMES, REPLACEMENT_COUNT, name);
+    if (found == REPLACEMENT_COUNT) {
+        return fail(err, VITLRP_USAGE,
+                    "no replacement '%.40s': zero, black, mean, blur, noise or road", name);
     }
-    return fail(err, VITLRP_USAGE, "no replacement '%.40s': zero, black, mean, blur, noise or road",
-                name);
+    *out = (enum vitlrp_replacement) found;
+    return VITLRP_OK;
 }
 
 const char *eval_precision_name(enum vitlrp_precision precision) {
-    return (size_t) precision < PRECISION_COUNT ? PRECISION_NAMES[precision] : NULL;
+    return json_precision_name(precision);
 }
 
 enum vitlrp_status eval_precision_find(const char *name, enum vitlrp_precision *out,
                                        struct vitlrp_error *err) {
-    for (size_t i = 0; i < PRECISION_COUNT; i++) {
-        if (strcmp(name, PRECISION_NAMES[i]) == 0) {
-            *out = (enum vitlrp_precision) i;
+    const char *known;
+    for (enum vitlrp_precision i = 0; (known = json_precision_name(i)) != NULL; i++) {
+        if (strcmp(name, known) == 0) {
+            *out = i;
             return VITLRP_OK;
         }
     }

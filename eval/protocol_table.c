@@ -42,12 +42,16 @@ void protocol_write(const struct evaluation *evaluation, struct text *out) {
 #undef CHOICE
 }
 
+static enum vitlrp_status fail_key(const char *key, struct vitlrp_error *err) {
+    return fail(err, VITLRP_FORMAT, "\"%s\" is missing or not as it should be", key);
+}
+
 static enum vitlrp_status read_whole(const json_t *object, const char *key, int64_t low,
                                      int64_t high, int64_t *out, struct vitlrp_error *err) {
     const json_t *value = json_object_get(object, key);
     if (!json_is_integer(value) || json_integer_value(value) < low ||
         json_integer_value(value) > high) {
-        return fail(err, VITLRP_FORMAT, "\"%s\" is missing or not as it should be", key);
+        return fail_key(key, err);
     }
     *out = json_integer_value(value);
     return VITLRP_OK;
@@ -56,16 +60,13 @@ static enum vitlrp_status read_whole(const json_t *object, const char *key, int6
 static enum vitlrp_status read_name(const json_t *object, const char *key, const char **out,
                                     struct vitlrp_error *err) {
     *out = json_get_string(object, key);
-    return *out != NULL ? VITLRP_OK
-                        : fail(err, VITLRP_FORMAT, "\"%s\" is missing or not as it should be", key);
+    return *out != NULL ? VITLRP_OK : fail_key(key, err);
 }
 
 /* A name that the enumeration does not have is as bad as a missing one. */
 static enum vitlrp_status check_found(enum vitlrp_status found, const char *key,
                                       struct vitlrp_error *err) {
-    return found == VITLRP_OK
-               ? VITLRP_OK
-               : fail(err, VITLRP_FORMAT, "\"%s\" is missing or not as it should be", key);
+    return found == VITLRP_OK ? VITLRP_OK : fail_key(key, err);
 }
 
 enum vitlrp_status protocol_read(const json_t *object, struct evaluation *out,
@@ -85,14 +86,11 @@ enum vitlrp_status protocol_read(const json_t *object, struct evaluation *out,
 }
 
 const char *protocol_difference(const struct evaluation *a, const struct evaluation *b) {
-#define WHOLE(type, member, key, low, high)                                                        \
+#define WHOLE(type, member, key, ...)                                                              \
     if (a->member != b->member) {                                                                  \
         return key;                                                                                \
     }
-#define CHOICE(type, member, key, names)                                                           \
-    if (a->member != b->member) {                                                                  \
-        return key;                                                                                \
-    }
+#define CHOICE WHOLE
 #include "eval/settings.def"
 #undef WHOLE
 #undef CHOICE

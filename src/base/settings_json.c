@@ -132,5 +132,5 @@ const char *json_precision_name(enum vitlrp_precision precision) {
     static const char *const NAMES[] = {[VITLRP_PRECISION_FP32] = "fp32",
                                         [VITLRP_PRECISION_MIXED] = "mixed",
                                         [VITLRP_PRECISION_BF16] = "bf16"};
-    return NAMES[precision];
+    return (size_t) precision < sizeof NAMES / sizeof *NAMES ? NAMES[precision] : NULL;
 }

@@ -250,7 +250,7 @@ static enum vitlrp_status write_line(struct passage *passage, struct vitlrp_erro
     bool labelled = image->label >= 0 && vitlrp_model_class(passage->state->model, image->label,
                                                             &label, NULL) == VITLRP_OK;
     const char *method = passage->state->settings->method_info.name;
-    const char *state = done ? "ok" : vitlrp_status_name((enum vitlrp_status)(int) item->status);
+    const char *state = done ? "ok" : vitlrp_status_name(item->status);
     json_t *line =
         json_pack("{s:s, s:I, s:o, s:s}", "format", FORMAT_BATCH_IMAGE, "index",
                   (json_int_t) image->index, "id", json_text(image->id), "status", state);
