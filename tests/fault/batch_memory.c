@@ -1,25 +1,15 @@
 /* A batch that finds no memory for a product says so, and does not blame the input for what the
  * missing product made of it. */
 #include <math.h>
-#include <stdio.h>
 
 #include "fault/failing_memory.h"
+#include "support/attribution.h"
 #include "vit/model/model.h"
 #include "vit/program/batch.h"
 
 #include "support/unit.h"
 
 enum { CLASSES = 10, INPUT = 3 * 32 * 32, COUNT = 3 };
-
-static struct vit_model *load(void) {
-    struct vit_model *model = NULL;
-    struct vitlrp_error err = {0};
-    char path[512];
-    snprintf(path, sizeof path, "%s/golden/parity/timm.safetensors", TEST_DATA);
-    assert_int_equal(vit_model_load(path, &(struct vit_load_options){.heads = 4}, &model, &err),
-                     VITLRP_OK);
-    return model;
-}
 
 /* The status of a batch with its n-th allocation failing (0: none); *count is how many there were.
  * The batch is opened anew, since it compiles the product of a shape once. */
@@ -40,7 +30,7 @@ static enum vitlrp_status forward(const struct vit_model *model, size_t nth, siz
 static void test_memory_is_blamed_first(void **unused) {
     size_t count = 0;
     (void) unused;
-    struct vit_model *model = load();
+    struct vit_model *model = parity_model();
     ((float *) model->weights.head_bias)[0] = NAN;
     assert_int_equal(forward(model, 0, &count), VITLRP_NUMERIC);
     for (size_t nth = 1, steps = count; nth <= steps; nth++) {

@@ -1,8 +1,8 @@
 /* Many inputs at once give what a session gives one by one. */
-#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "support/attribution.h"
 #include "support/golden.h"
 #include "vit/program/batch.h"
 #include "vit/program/session.h"
@@ -10,16 +10,6 @@
 #include "support/unit.h"
 
 enum { CLASSES = 10, INPUT = 3 * 32 * 32, PATCHES = 16, COUNT = 7 };
-
-static struct vit_model *load(void) {
-    struct vit_model *model = NULL;
-    struct vitlrp_error err = {0};
-    char path[512];
-    snprintf(path, sizeof path, "%s/golden/parity/timm.safetensors", TEST_DATA);
-    assert_int_equal(vit_model_load(path, &(struct vit_load_options){.heads = 4}, &model, &err),
-                     VITLRP_OK);
-    return model;
-}
 
 static struct vit_batch *open_batch(const struct vit_model *model, size_t threads,
                                     size_t capacity) {
@@ -51,7 +41,7 @@ static void test_batch_equals_sessions(void **unused) {
     struct test_random random = {5};
     struct vitlrp_error err = {0};
     (void) unused;
-    struct vit_model *model = load();
+    struct vit_model *model = parity_model();
     test_fill(&random, inputs, COUNT * INPUT, 2.0);
     one_by_one(model, inputs, expected);
     for (size_t capacity = 0; capacity <= COUNT + 1; capacity++) {
@@ -83,7 +73,7 @@ static void test_mixed_equals_mixing_pixels(void **unused) {
     struct test_random random = {6};
     struct vitlrp_error err = {0};
     (void) unused;
-    struct vit_model *model = load();
+    struct vit_model *model = parity_model();
     test_fill(&random, both, 2 * INPUT, 2.0);
     for (size_t i = 0; i < COUNT * PATCHES; i++) {
         masks[i] = (uint8_t) test_below(&random, 2);
