@@ -100,7 +100,7 @@ static enum vitlrp_status read_box(const struct row *row, const struct columns *
 static enum vitlrp_status add_box(struct box_list *list, size_t *capacity,
                                   const struct box_entry *entry, struct vitlrp_error *err) {
     if (list->count >= ROW_LIMIT) {
-        return fail(err, VITLRP_LIMIT, "more than %zu rows", ROW_LIMIT);
+        return fail(err, VITLRP_LIMIT, "has more than %zu rows", ROW_LIMIT);
     }
     if (list->count == *capacity) {
         size_t grown = *capacity == 0 ? 256 : *capacity * 2;

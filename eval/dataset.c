@@ -51,7 +51,7 @@ static int32_t find_class(const struct gathering *gathering, const char *text) {
     return gathering->options->classes.find(gathering->options->classes.user, text);
 }
 
-/* The label that one folder's name tells. */
+/* The label that one folder's name gives. */
 static int32_t label_of_folder(struct gathering *gathering, const char *name, size_t length) {
     if (length == 0 || length >= PART_LIMIT) {
         return -1;
@@ -64,7 +64,7 @@ static int32_t label_of_folder(struct gathering *gathering, const char *name, si
     return gathering->folder_label;
 }
 
-/* The label that the folder directly under the root tells, as in an ImageFolder. */
+/* The label that the folder directly under the root gives, as in an ImageFolder. */
 static int32_t label_of_id(struct gathering *gathering, const char *id) {
     const char *end = strchr(id, '/');
     return end == NULL ? -1 : label_of_folder(gathering, id, (size_t) (end - id));
@@ -77,7 +77,7 @@ static enum vitlrp_status add_candidate(struct gathering *gathering, char *path,
     }
     if (gathering->count >= DATASET_LIMIT) {
         mem_free(path);
-        return fail(err, VITLRP_LIMIT, "more than %zu images", DATASET_LIMIT);
+        return fail(err, VITLRP_LIMIT, "has more than %zu images", DATASET_LIMIT);
     }
     if (gathering->count == gathering->capacity) {
         size_t capacity = gathering->capacity == 0 ? 256 : gathering->capacity * 2;
@@ -153,7 +153,7 @@ static enum vitlrp_status order_candidates(struct gathering *gathering, struct v
     size_t kept = 0;
     struct candidate *list = gathering->candidates;
     if (gathering->count == 0) {
-        return fail(err, VITLRP_FORMAT, "no images (.jpg, .jpeg, .png, .bmp or .pnm)");
+        return fail(err, VITLRP_FORMAT, "has no images (.jpg, .jpeg, .png, .bmp or .pnm)");
     }
     qsort(list, gathering->count, sizeof *list, compare_candidates);
     enum vitlrp_status status = VITLRP_OK;
@@ -162,7 +162,7 @@ static enum vitlrp_status order_candidates(struct gathering *gathering, struct v
         if (repeated && list[kept - 1].label != list[i].label && status == VITLRP_OK) {
             char shown[200];
             text_escape_name(shown, sizeof shown, list[i].path);
-            status = fail(err, VITLRP_FORMAT, "two labels for %s", shown);
+            status = fail(err, VITLRP_FORMAT, "has two labels for %s", shown);
         }
         if (repeated) {
             mem_free(list[i].path);

@@ -35,7 +35,7 @@ enum vitlrp_status path_list_add(struct path_list *list, char *path, size_t limi
     }
     if (list->count >= limit) {
         mem_free(path);
-        return fail(err, VITLRP_LIMIT, "more than %zu files", limit);
+        return fail(err, VITLRP_LIMIT, "has more than %zu files", limit);
     }
     if (list->count == list->capacity) {
         size_t capacity = list->capacity == 0 ? 64 : list->capacity * 2;
@@ -138,7 +138,7 @@ static enum vitlrp_status join(const char *folder, const char *name, char **out,
     size_t name_length = strlen(name);
     size_t slash = length > 0 && folder[length - 1] == '/' ? 0 : 1;
     if (length + name_length + 2 > PATH_LIMIT) {
-        return fail(err, VITLRP_LIMIT, "a path of more than %zu bytes below it", PATH_LIMIT);
+        return fail(err, VITLRP_LIMIT, "a path below it has more than %zu bytes", PATH_LIMIT);
     }
     char *path = mem_calloc(length + name_length + 2, 1);
     if (path == NULL) {

@@ -13,38 +13,38 @@ static const char *find_difference(const struct record *first, const struct reco
     const struct evaluation *a = &first->evaluation;
     const struct evaluation *b = &part->evaluation;
     if (strcmp(first->version, part->version) != 0) {
-        return "it was made by another version";
+        return "another version made it";
     }
     if (strcmp(a->model_sha256, b->model_sha256) != 0) {
-        return "its weights are others";
+        return "its weights differ";
     }
     if (a->manifest_count != b->manifest_count || first->skipped != part->skipped ||
         strcmp(a->manifest_sha256, b->manifest_sha256) != 0) {
-        return "its images or their labels are others";
+        return "its images or their labels differ";
     }
     const char *setting = protocol_difference(a, b);
     if (setting != NULL) {
         text_append_string(where, setting);
-        return "its protocol is another";
+        return "its protocol differs";
     }
     if (strcmp(a->settings, b->settings) != 0) {
         protocol_append_json_difference(a->settings, b->settings, where);
-        return "its settings are others";
+        return "its settings differ";
     }
     if (a->shards != b->shards) {
-        return "the run was divided into another number of shards";
+        return "the run was divided into a different number of shards";
     }
     /* A shard without images never learned the grid. */
     if (a->image_count > 0 && b->image_count > 0 &&
         (a->grid_height != b->grid_height || a->grid_width != b->grid_width)) {
-        return "its grid of patches is another";
+        return "its grid of patches differs";
     }
     if (a->method_count != b->method_count) {
-        return "its methods are others";
+        return "its methods differ";
     }
     for (size_t m = 0; m < a->method_count; m++) {
         if (strcmp(a->methods[m], b->methods[m]) != 0) {
-            return "its methods are others";
+            return "its methods differ";
         }
     }
     return NULL;
@@ -98,7 +98,7 @@ static enum vitlrp_status check_parts(const struct record *const *parts, size_t 
         TRY(check_shard(parts, i, err));
     }
     if (count != (size_t) first->shards) {
-        return fail(err, VITLRP_MISMATCH, "%zu of %d shards are there", count, first->shards);
+        return fail(err, VITLRP_MISMATCH, "only %zu of %d shards are given", count, first->shards);
     }
     return VITLRP_OK;
 }

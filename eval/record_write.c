@@ -45,8 +45,8 @@ static void add_string(struct text *out, const char *string) {
     text_append_string(out, "\"");
 }
 
-/* 9 digits tell every float32 from its neighbours, 17 every double. A JSON integer has no -0, so
- * that of a float needs its point. */
+/* 9 digits distinguish every float32 from its neighbours, 17 every double. A JSON integer has no
+ * -0, so that of a float needs its point. */
 static void add_number(struct text *out, double value, int digits) {
     if (!isfinite(value)) {
         text_append_string(out, "null");

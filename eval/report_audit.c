@@ -44,14 +44,15 @@ void report_audit(const struct report_page *page) {
     if (evaluation->precision != VITLRP_PRECISION_BF16) {
         return;
     }
-    text_printf(out,
-                "<section id=\"audit\">\n<h2>Audit of the precision</h2>\n<p>The curves are "
-                "computed in bf16; those of %zu images, chosen by the seed, in fp32 too. Each "
-                "cell: the mean absolute difference of the areas, the largest, and the mean "
-                "difference as a share of the half-width of the interval above.</p>\n<div "
-                "class=\"panel scroll\" tabindex=\"0\">\n<table>\n<thead><tr><th class=\"pin\" "
-                "scope=\"col\">Method</th>",
-                audit_images(evaluation));
+    text_printf(
+        out,
+        "<section id=\"audit\">\n<h2>Audit of the precision</h2>\n<p>The curves are "
+        "computed in bf16. The seed chose %zu images, whose curves are computed in fp32 too. "
+        "Each cell has the mean absolute difference of the areas, the largest, and the mean "
+        "difference as a share of the half-width of the interval above.</p>\n<div "
+        "class=\"panel scroll\" tabindex=\"0\">\n<table>\n<thead><tr><th class=\"pin\" "
+        "scope=\"col\">Method</th>",
+        audit_images(evaluation));
     for (int metric = 0; metric < AUDIT_METRICS; metric++) {
         text_printf(out, "<th class=\"num\" scope=\"col\">%s</th>", COLUMNS[metric].title);
     }

@@ -356,8 +356,8 @@ static void append_failures(const struct report_page *page) {
     if (record_failed(page->record) == 0) {
         return;
     }
-    text_append_string(out, "<section id=\"failures\">\n<h2>Failures</h2>\n<p>These images are in "
-                            "none of the numbers.</p>\n<dl class=\"panel list\">\n");
+    text_append_string(out, "<section id=\"failures\">\n<h2>Failures</h2>\n<p>The numbers do not "
+                            "include these images.</p>\n<dl class=\"panel list\">\n");
     for (size_t i = 0; i < evaluation->image_count; i++) {
         const struct eval_image *image = &evaluation->images[i];
         if (image->status != VITLRP_OK) {
@@ -395,8 +395,8 @@ static void append_protocol(const struct report_page *page) {
     const struct evaluation *evaluation = &record->evaluation;
     const struct eval_protocol *protocol = &evaluation->protocol;
     struct text *out = page->out;
-    text_append_string(out, "<section id=\"protocol\">\n<h2>Protocol</h2>\n<p>Everything that a "
-                            "repetition needs.</p>\n<dl class=\"panel list\">\n");
+    text_append_string(out, "<section id=\"protocol\">\n<h2>Protocol</h2>\n<p>Everything that is "
+                            "needed to repeat the run.</p>\n<dl class=\"panel list\">\n");
     text_printf(out,
                 "<div><dt>Unit and order</dt><dd>One patch of the model’s %d × %d grid; by "
                 "descending score, equal scores by patch index. Least relevant first is exactly "
@@ -418,8 +418,8 @@ static void append_protocol(const struct report_page *page) {
                 "%llu.</dd></div>\n",
                 (unsigned long long) protocol->seed);
     text_printf(out,
-                "<div><dt>Images</dt><dd>%zu in the manifest; %zu left out of it for want of "
-                "a label that the model knows.</dd></div>\n",
+                "<div><dt>Images</dt><dd>%zu in the manifest. %zu were left out, because they have "
+                "no label that the model knows.</dd></div>\n",
                 evaluation->manifest_count, record->skipped);
     append_code(out, "Model", evaluation->model_name);
     append_code(out, "Weights, SHA-256", evaluation->model_sha256);

@@ -41,7 +41,7 @@ static void append_heading(struct text *out, const struct record *record) {
         text_printf(out, ", %zu more failed", failed);
     }
     if (record->skipped > 0) {
-        text_printf(out, ", %zu left out for want of a label", record->skipped);
+        text_printf(out, "; %zu left out, without a label that the model knows", record->skipped);
     }
     text_printf(out, "; %d steps, replaced by %s, %s class, seed %llu", protocol->steps,
                 eval_replacement_name(protocol->replacement),
@@ -54,7 +54,8 @@ static void append_heading(struct text *out, const struct record *record) {
     }
     text_append_string(out, "\n");
     if (evaluation->cancelled) {
-        text_printf(out, "stopped early: %zu of the images are there\n", evaluation->image_count);
+        text_printf(out, "stopped early: %zu of the images were measured\n",
+                    evaluation->image_count);
     }
     if (evaluation->shards > 1) {
         text_printf(out, "shard %d/%d of %zu images\n", evaluation->shard, evaluation->shards,
@@ -103,11 +104,12 @@ static void append_audit(struct text *out, const struct record *record,
                    {EVAL_DELTA_PROB, "delta probability", 5}};
     const struct evaluation *evaluation = &record->evaluation;
     char name[NAME_LIMIT];
-    text_printf(out,
-                "\naudit: the curves of %zu images in fp32 too\n"
-                "absolute difference of the areas: mean (largest); their mean difference, to the "
-                "half-width of the interval above\n%-*s",
-                audit_images(evaluation), width, "method");
+    text_printf(
+        out,
+        "\naudit: the curves of %zu images were computed in fp32 too\n"
+        "absolute difference of the areas: mean (largest); mean difference as a share of the "
+        "half-width of the interval above\n%-*s",
+        audit_images(evaluation), width, "method");
     for (size_t i = 0; i < sizeof COLUMNS / sizeof COLUMNS[0]; i++) {
         text_printf(out, "  %-24s", COLUMNS[i].title);
     }

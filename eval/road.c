@@ -235,7 +235,7 @@ static void road_guess(struct road *road, const float *plane) {
     for (size_t y = 0; y < shape->height; y++) {
         for (size_t x = 0; x < shape->width; x++) {
             size_t at = cell(patches, y / shape->patch_height, x / shape->patch_width);
-            /* Removed ones too: their own mean would tell what was there. */
+            /* Removed ones too: their own mean would show what was there. */
             patches->value[at] +=
                 (1.0 - patches->removed[at]) * (double) plane[y * shape->width + x] / area;
         }

@@ -108,7 +108,7 @@ static int compare_values(const void *left, const void *right) {
     return (a > b) - (a < b);
 }
 
-/* ranks [count], from 0; equal values get the mean of the ranks that they take up. */
+/* ranks [count], from 0; equal values get the mean of the ranks that they occupy. */
 static void rank(const float *values, size_t count, struct ranked_value *scratch, double *ranks) {
     for (size_t i = 0; i < count; i++) {
         scratch[i] = (struct ranked_value){.value = values[i], .position = i};

@@ -32,7 +32,7 @@ static int32_t find_class(const struct truth_classes *classes, char *text) {
 static enum vitlrp_status add_entry(struct truth *truth, size_t *capacity, struct truth_entry entry,
                                     struct vitlrp_error *err) {
     if (truth->count >= ROW_LIMIT) {
-        return fail(err, VITLRP_LIMIT, "more than %zu rows", ROW_LIMIT);
+        return fail(err, VITLRP_LIMIT, "has more than %zu rows", ROW_LIMIT);
     }
     if (truth->count == *capacity) {
         size_t grown = *capacity == 0 ? 256 : *capacity * 2;
@@ -91,7 +91,7 @@ static enum vitlrp_status sort_entries(struct truth *truth, struct vitlrp_error 
         if (strcmp(entry[-1].name, entry->name) == 0 && entry[-1].label != entry->label) {
             char shown[200];
             text_escape_name(shown, sizeof shown, entry->name);
-            return fail(err, VITLRP_FORMAT, "two labels for %s", shown);
+            return fail(err, VITLRP_FORMAT, "has two labels for %s", shown);
         }
     }
     return VITLRP_OK;

@@ -258,7 +258,7 @@ enum vitlrp_status tune_run(const struct tune_options *options,
         return fail(err, VITLRP_USAGE, "method %s has no gamma to tune", options->method->name);
     }
     if (calibration->count == 0) {
-        return fail(err, VITLRP_USAGE, "tuning needs images to calibrate on");
+        return fail(err, VITLRP_USAGE, "tuning needs images for the calibration");
     }
     enum vitlrp_status status = tune_search(&search, err);
     if (status == VITLRP_OK) {

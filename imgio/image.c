@@ -22,16 +22,17 @@ enum vitlrp_status image_limits_check(const struct vitlrp_image_limits *limits,
 enum vitlrp_status image_check_size(const struct vitlrp_image_limits *limits, uint64_t width,
                                     uint64_t height, struct vitlrp_error *err) {
     if (width == 0 || height == 0) {
-        return fail(err, VITLRP_FORMAT, "picture of %llu x %llu pixels", (unsigned long long) width,
-                    (unsigned long long) height);
+        return fail(err, VITLRP_FORMAT, "a picture cannot have %llu x %llu pixels",
+                    (unsigned long long) width, (unsigned long long) height);
     }
     uint64_t max_side = (uint64_t) limits->max_side;
     if (width > max_side || height > max_side) {
-        return fail(err, VITLRP_LIMIT, "picture of %llu x %llu pixels; the limit is %d a side",
+        return fail(err, VITLRP_LIMIT, "the picture has %llu x %llu pixels; the limit is %d a side",
                     (unsigned long long) width, (unsigned long long) height, limits->max_side);
     }
     if (width > (uint64_t) limits->max_pixels / height) {
-        return fail(err, VITLRP_LIMIT, "picture of %llu x %llu pixels; the limit is %lld in all",
+        return fail(err, VITLRP_LIMIT,
+                    "the picture has %llu x %llu pixels; the limit is %lld in all",
                     (unsigned long long) width, (unsigned long long) height,
                     (long long) limits->max_pixels);
     }

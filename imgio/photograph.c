@@ -8,7 +8,7 @@ enum vitlrp_status photograph_decode(const void *data, size_t size,
                                      struct photograph *out, struct vitlrp_error *err) {
     struct decoded decoded;
     if (size > limits->max_file_bytes) {
-        return fail(err, VITLRP_LIMIT, "an image file of %zu bytes; the limit is %zu", size,
+        return fail(err, VITLRP_LIMIT, "the image file has %zu bytes; the limit is %zu", size,
                     limits->max_file_bytes);
     }
     TRY(decode_image(data, size, limits, &decoded, err));

@@ -23,20 +23,21 @@ enum vitlrp_status preprocess_check(const struct vitlrp_preprocess *preprocess,
         (int) preprocess->resize > VITLRP_RESIZE_NONE ||
         (preprocess->interpolation != VITLRP_BILINEAR &&
          preprocess->interpolation != VITLRP_BICUBIC)) {
-        return fail(err, VITLRP_USAGE, "preprocessing of an unknown resize or interpolation");
+        return fail(err, VITLRP_USAGE, "the preprocessing has an unknown resize or interpolation");
     }
     if (preprocess->resize != VITLRP_RESIZE_NONE && preprocess->resize_to < 1) {
-        return fail(err, VITLRP_USAGE, "resizing to %d pixels", preprocess->resize_to);
+        return fail(err, VITLRP_USAGE, "a picture cannot be resized to %d pixels",
+                    preprocess->resize_to);
     }
     if (preprocess->crop_height < 0 || preprocess->crop_width < 0) {
-        return fail(err, VITLRP_USAGE, "a crop of %d x %d pixels", preprocess->crop_width,
+        return fail(err, VITLRP_USAGE, "a crop cannot have %d x %d pixels", preprocess->crop_width,
                     preprocess->crop_height);
     }
     for (int c = 0; c < 3; c++) {
         if (!isfinite(preprocess->mean[c]) || !isfinite(preprocess->std[c]) ||
             !(preprocess->std[c] > 0.0f)) {
             return fail(err, VITLRP_USAGE,
-                        "a mean must be finite and a standard deviation positive");
+                        "a mean must be finite, and a standard deviation must be positive");
         }
     }
     return reserved_check(preprocess->reserved, sizeof preprocess->reserved,
@@ -81,7 +82,7 @@ static enum vitlrp_status plan_crop(const struct vitlrp_preprocess *preprocess,
                     resize->width, resize->height);
     }
     if (resize->window_width > MAX_INPUT_PIXELS / resize->window_height) {
-        return fail(err, VITLRP_LIMIT, "a model input of %d x %d pixels; the limit is %d in all",
+        return fail(err, VITLRP_LIMIT, "the model input has %d x %d pixels; the limit is %d in all",
                     resize->window_width, resize->window_height, MAX_INPUT_PIXELS);
     }
     resize->left = centre_offset(resize->width - resize->window_width);

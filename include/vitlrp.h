@@ -9,29 +9,29 @@
  * Conventions, where a function does not say otherwise:
  *   - Functions that can fail return a vitlrp_status and fill *error (owned by the caller, may be
  *     NULL). A failed call leaves what its out-parameters point to unchanged, its inputs usable.
- *   - Records whose first field is struct_size are filled by their _init and then changed by the
- *     caller. Passing one that was not initialised is VITLRP_USAGE.
- *   - Strings are UTF-8. Those in a returned structure belong to the object it was asked of and
- *     live as long as it.
- *   - A NULL pointer where its function does not say what NULL means is VITLRP_USAGE; functions
- *     without a status do nothing and return 0 or NULL then.
+ *   - The _init function of a record whose first field is struct_size fills it; then the caller
+ *     changes fields. A record that was not initialised is VITLRP_USAGE.
+ *   - Strings are UTF-8. The strings of a returned structure belong to the object that gave it, and
+ *     live as long as that object.
+ *   - Where a function does not say what a NULL pointer means, NULL is VITLRP_USAGE. A function
+ *     without a status then does nothing and returns 0 or NULL.
  *   - close functions accept NULL. A model must outlive its sessions.
- *   - Threads: a function may be called from any thread. Models, images, datasets and evaluations
- *     that it is given may be in use elsewhere at the same time; a session, and what a function
- *     writes to, may not.
+ *   - Threads: any thread may call a function. Other threads may use the same models, images,
+ *     datasets and evaluations at the same time, but not the same session, and not the memory that
+ *     the function writes to.
  *   - Arrays are dense, float32, last index fastest; shapes are written [rows, columns].
- *   - Nothing here prints, exits, reads the environment or keeps global state.
+ *   - No function prints, exits, reads the environment or keeps global state.
  *
  * The binary interface: its number is N of libvitlrp.so.N, 1 since version 0.2.0, and it stays. A
  * program built with the header of one version runs with the library of any later one:
  *   - Functions, enumerators and fields are added, never removed, moved or given another meaning.
  *   - A record with a struct_size grows at its end, always by fields that make it larger. Its _init
- *     notes the size that the program was compiled with. A newer library gives the fields that the
- *     program does not know their defaults, and writes no result beyond that size. An older library
- *     refuses the record of a newer program, with both sizes: VITLRP_USAGE. The functions without a
- *     status fill what they know of such a record and leave 0 in the rest.
- *   - A record with `reserved` fields keeps its size, and those become new fields. Until then a
- *     program leaves zeros there (VITLRP_USAGE otherwise), and gets zeros.
+ *     notes the size that the program was compiled with. A newer library uses the defaults for the
+ *     fields that the program does not know, and writes no result beyond that size. An older
+ * library refuses the record of a newer program with VITLRP_USAGE, and the message has both sizes.
+ * A function without a status fills the fields that it knows, and leaves 0 in the rest.
+ *   - A record with `reserved` fields keeps its size; reserved fields can become new ones. Until
+ *     then they are 0, in what a program passes (VITLRP_USAGE otherwise) and in what it gets.
  *   - All other records never change. Those that the library makes and shows (a log's message, a
  *     trial) may get longer.
  *
@@ -67,9 +67,9 @@ extern "C" {
 /* "MAJOR.MINOR.PATCH". */
 VITLRP_API const char *vitlrp_version(void);
 
-/* What this build computes and reads with, for the report of a fault: a line each for the kernels,
- * the precisions of this processor, and every library with its version. text has `size` bytes and
- * is terminated; what does not fit is left out. Any thread. */
+/* Describes this build, for the report of a fault: one line for the kernels, one for the precisions
+ * of this processor, and one for every library with its version. text has `size` bytes and is
+ * terminated; what does not fit is left out. Any thread. */
 VITLRP_API void vitlrp_describe_build(char *text, size_t size);
 
 /* The status in one word ("format"); "unknown" for other values. */
@@ -82,12 +82,12 @@ VITLRP_API void vitlrp_free(void *pointer);
 
 struct vitlrp_image;
 
-/* The defaults above. */
+/* The defaults of the record. */
 VITLRP_API void vitlrp_image_limits_init(struct vitlrp_image_limits *limits);
 
 struct vitlrp_image_options {
     size_t struct_size;
-    int32_t ignore_exif; /* 1: leave the pixels as stored, whatever the EXIF orientation says */
+    int32_t ignore_exif; /* 1: use the pixels as stored, whatever the EXIF orientation says */
     struct vitlrp_image_limits limits;
 };
 
@@ -96,8 +96,8 @@ struct vitlrp_image_options {
     vitlrp_image_options_init_sized((options), sizeof *(options))
 VITLRP_API void vitlrp_image_options_init_sized(struct vitlrp_image_options *options, size_t size);
 
-/* Decodes a JPEG, PNG, BMP or PNM file (told by content, not by name) to upright 8-bit RGB. NULL
- * options: defaults. *image is owned by the caller: vitlrp_image_close. Any thread. */
+/* Decodes a JPEG, PNG, BMP or PNM file (its content decides, not its name) to upright 8-bit RGB.
+ * NULL options: defaults. *image is owned by the caller: vitlrp_image_close. Any thread. */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_image_open(const char *path, const struct vitlrp_image_options *options,
                   struct vitlrp_image **image, struct vitlrp_error *error);
@@ -157,13 +157,13 @@ vitlrp_image_prepare(const struct vitlrp_image *image, const struct vitlrp_prepr
 
 struct vitlrp_model;
 
-/* The defaults above. */
+/* The defaults of the record. */
 VITLRP_API void vitlrp_model_limits_init(struct vitlrp_model_limits *limits);
 
 struct vitlrp_model_options {
     size_t struct_size;
-    int32_t heads; /* attention heads where the file does not tell; 0: from its configuration, else
-                      dim / 64 */
+    int32_t heads; /* number of attention heads, where the file does not state it; 0: from its
+                      configuration, else dim / 64 */
     const char *labels_path; /* class names, one a line or "index<TAB>wnid<TAB>name"; NULL: the
                                 model's, else ImageNet's */
     struct vitlrp_log log;
@@ -175,10 +175,10 @@ struct vitlrp_model_options {
     vitlrp_model_options_init_sized((options), sizeof *(options))
 VITLRP_API void vitlrp_model_options_init_sized(struct vitlrp_model_options *options, size_t size);
 
-/* Reads .safetensors, .pth/.pt/.bin or .npz (told by content) in torchvision, timm, Hugging Face or
- * JAX naming; a Hugging Face folder works too. Nothing in a file is ever executed. Weights are
- * converted to float32, in memory owned by *model: vitlrp_model_close. MISMATCH names a tensor that
- * is missing, left over or of another shape. */
+/* Reads .safetensors, .pth/.pt/.bin or .npz (the content decides) in torchvision, timm, Hugging
+ * Face or JAX naming; a Hugging Face folder works too. Nothing in a file is ever executed. Weights
+ * are converted to float32, in memory owned by *model: vitlrp_model_close. MISMATCH names a tensor
+ * that is missing, left over or of another shape. */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_model_open(const char *path, const struct vitlrp_model_options *options,
                   struct vitlrp_model **model, struct vitlrp_error *error);
@@ -233,14 +233,15 @@ struct vitlrp_model_info {
     size_t weight_bytes; /* of memory held */
 };
 
-/* Before vitlrp_model_describe, which fills it; its strings live as long as the model. */
+/* Call it before vitlrp_model_describe, which fills the record. The strings live as long as the
+ * model. */
 #define vitlrp_model_info_init(info) vitlrp_model_info_init_sized((info), sizeof *(info))
 VITLRP_API void vitlrp_model_info_init_sized(struct vitlrp_model_info *info, size_t size);
 VITLRP_API void vitlrp_model_describe(const struct vitlrp_model *model,
                                       struct vitlrp_model_info *info);
 
 /* The model's own preprocessing: from its metadata or the preprocessor_config.json beside it, else
- * what the framework that its layout is of usually does. */
+ * what the framework of its layout usually does. */
 VITLRP_API void vitlrp_model_preprocess(const struct vitlrp_model *model,
                                         struct vitlrp_preprocess *preprocess);
 
@@ -249,9 +250,9 @@ VITLRP_API void vitlrp_model_preprocess(const struct vitlrp_model *model,
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_model_sha256(const struct vitlrp_model *model, char digest[65], struct vitlrp_error *error);
 
-/* One class of the model. An output is a position in the logits; index is the number users know the
- * class by. They differ where a model was trained on part of ImageNet: the built-in one has 200
- * outputs with ImageNet's indices. */
+/* One class of the model. An output is a position in the logits; index is the number by which
+ * users know the class. They differ where a model was trained on part of ImageNet: the built-in one
+ * has 200 outputs with ImageNet's indices. */
 struct vitlrp_class {
     int32_t output;
     int32_t index;
@@ -267,8 +268,8 @@ VITLRP_NODISCARD VITLRP_API enum vitlrp_status vitlrp_model_class(const struct v
                                                                   struct vitlrp_error *error);
 
 /* The class that `text` names: an index ("281"), a WordNet id ("n02123045") or a label (case
- * ignored; a whole name of a comma-separated list). USAGE, saying why, if there is none or several.
- * Any thread. */
+ * ignored; a whole name of a comma-separated list). USAGE, with the reason, if there is none or if
+ * there are several. Any thread. */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_model_find_class(const struct vitlrp_model *model, const char *text,
                         struct vitlrp_class *found, struct vitlrp_error *error);
@@ -287,13 +288,13 @@ struct vitlrp_session_options {
                                 vitlrp_session_block_output) */
     const char *backend;     /* matrix products: "auto", "openblas" or, where built, "onednn" */
     size_t max_bytes;        /* refuse to open beyond this; 0: no limit */
-    const char *methods;     /* what vitlrp_session_attribute will be asked for: names, with commas
-                                between them; NULL: attnlrp, cp-lrp and attnlrp-eps. Others hold more
-                                memory */
-    int32_t attributions;    /* how many will follow a forward pass: above 1, further ones cost less
-                                and the session holds more memory; default 1 */
-    enum vitlrp_precision precision; /* fp32 is used instead where the backend or the processor has
-                                        nothing faster: see vitlrp_session_info */
+    const char *methods;     /* the methods that vitlrp_session_attribute will run: names, separated
+                                by commas; NULL: attnlrp, cp-lrp and attnlrp-eps. Other methods need
+                                more memory */
+    int32_t attributions;    /* how many will follow a forward pass. Above 1, each after the first
+                                costs less, and the session holds more memory; default 1 */
+    enum vitlrp_precision precision; /* where the backend or the processor has nothing faster, the
+                                        session uses fp32: see vitlrp_session_info */
     int64_t passes; /* about how many forward passes will be run: from 32 on, the model holds its
                        weights a second time, arranged for speed; default 1 */
 };
@@ -310,15 +311,16 @@ vitlrp_session_bytes(const struct vitlrp_model *model, const struct vitlrp_sessi
                      size_t *bytes, struct vitlrp_error *error);
 
 /* For programs whose threads compute at the same time, each with a session of one thread, under a
- * limit of the address space (ulimit -v). Takes what products in `threads` threads at once need.
- * OpenBLAS would take it when they first meet, and waits without an end where there is no room.
- * NOMEM if there is none. Sessions of several threads and evaluations need no such call. */
+ * limit of the address space (ulimit -v). Allocates the memory that products in `threads` threads
+ * need at the same time. Without this call, OpenBLAS allocates it at the first such products, and
+ * waits for ever where it gets none. NOMEM if there is no room. Sessions of several threads and
+ * evaluations need no such call. */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_prepare_threads(const char *backend, int32_t threads, struct vitlrp_error *error);
 
-/* Allocates everything that forward and relevance need; after this call only oneDNN takes memory,
- * when it first meets the shape of a product. *session is owned: vitlrp_session_close. It keeps a
- * pointer to the model. */
+/* Allocates everything that forward and relevance need. After this call only oneDNN allocates
+ * memory, when it compiles a product of a new shape. *session is owned: vitlrp_session_close. It
+ * keeps a pointer to the model. */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_session_open(const struct vitlrp_model *model, const struct vitlrp_session_options *options,
                     struct vitlrp_session **session, struct vitlrp_error *error);
@@ -328,7 +330,7 @@ VITLRP_API void vitlrp_session_close(struct vitlrp_session *session);
 
 struct vitlrp_session_info {
     size_t struct_size;
-    int32_t threads; /* in use; fewer than asked for if the system refused some */
+    int32_t threads; /* in use; fewer than the options say if the system refused some */
     int32_t input_height, input_width;
     int32_t grid_height, grid_width; /* patches */
     int32_t tokens;
@@ -340,7 +342,7 @@ struct vitlrp_session_info {
                                         sessions */
 };
 
-/* Before vitlrp_session_describe, which fills it; its strings are constants. */
+/* Call it before vitlrp_session_describe, which fills the record. The strings are constants. */
 #define vitlrp_session_info_init(info) vitlrp_session_info_init_sized((info), sizeof *(info))
 VITLRP_API void vitlrp_session_info_init_sized(struct vitlrp_session_info *info, size_t size);
 VITLRP_API void vitlrp_session_describe(const struct vitlrp_session *session,
@@ -362,7 +364,7 @@ vitlrp_session_block_output(struct vitlrp_session *session, int32_t block, float
 
 /* ---- Relevance ---- */
 
-/* Arrays to fill are the caller's; NULL ones are skipped (and their work saved where possible). */
+/* The caller owns the arrays. Arrays that are NULL are not filled, which can save work. */
 struct vitlrp_relevance {
     size_t struct_size;
     float *pixels;  /* [3, input_height, input_width] */
@@ -374,7 +376,7 @@ struct vitlrp_relevance {
     double sum; /* out: sum of the map. explained = sum + all absorbed, up to rounding */
 };
 
-/* Nothing is asked for: every array is NULL. */
+/* Every array is NULL. */
 #define vitlrp_relevance_init(relevance)                                                           \
     vitlrp_relevance_init_sized((relevance), sizeof *(relevance))
 VITLRP_API void vitlrp_relevance_init_sized(struct vitlrp_relevance *relevance, size_t size);
@@ -384,7 +386,7 @@ VITLRP_API size_t vitlrp_ledger_length(const struct vitlrp_model *model);
 
 /* ---- Methods ---- */
 
-/* AttnLRP and what it is compared with, one call for all of them. */
+/* One call runs AttnLRP and the methods that it is compared with. */
 
 /* Number of methods, and their names: 0 to count - 1, NULL beyond. */
 VITLRP_API size_t vitlrp_method_count(void);
@@ -400,8 +402,8 @@ struct vitlrp_method_info {
     uint32_t reads;        /* enum vitlrp_method_reads */
 };
 
-/* Before vitlrp_method_describe, which fills it: USAGE for an unknown name. The strings are
- * constants. */
+/* Call it before vitlrp_method_describe, which fills the record: USAGE for an unknown name. The
+ * strings are constants. */
 #define vitlrp_method_info_init(info) vitlrp_method_info_init_sized((info), sizeof *(info))
 VITLRP_API void vitlrp_method_info_init_sized(struct vitlrp_method_info *info, size_t size);
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
@@ -449,8 +451,8 @@ struct vitlrp_render_options {
 VITLRP_API void vitlrp_render_options_init_sized(struct vitlrp_render_options *options,
                                                  size_t size);
 
-/* The map to draw: [height, width], signed, covering the model input (a pixel map summed over
- * channels, or a patch map, which is spread evenly over its pixels). */
+/* The map to draw: [height, width], signed. It covers the model input: a pixel map summed over the
+ * channels, or a patch map, whose values are spread evenly over the pixels of their patches. */
 struct vitlrp_map {
     const float *values;
     int32_t height, width;
@@ -474,21 +476,21 @@ vitlrp_session_gemm_rate(struct vitlrp_session *session, double *gflops,
 /* Floating-point operations (2 per multiply-add) of one forward pass of the session. */
 VITLRP_API double vitlrp_session_forward_flops(const struct vitlrp_session *session);
 
-/* The names that a session's backend may have in this build, beside "auto": 0 and on, NULL beyond
- * the last. Constants. Any thread. */
+/* The names that a session's backend may have in this build, besides "auto": index 0, 1 and so on;
+ * NULL beyond the last. Constants. Any thread. */
 VITLRP_API const char *vitlrp_backend_name(size_t index);
 
 /* The library behind a backend of that list, with its version and its kernels, for records. text
  * has `size` bytes and is terminated; what does not fit is left out. "" for another name. */
 VITLRP_API void vitlrp_backend_describe(const char *name, char *text, size_t size);
 
-/* What one kind of operation took. */
+/* Time and operations of one kind of operation. */
 struct vitlrp_profile_entry {
     const char *name; /* constant: "conv" (patch embedding), "norm", "qkv", "attention", "proj",
                          "fc1", "gelu", "fc2", "head", "other" (checks, copies, maps) */
     double seconds;
-    double flops; /* of matrix products, 2 per multiply-add that the rules ask for: what is made
-                     again instead of kept is not counted. 0 where none are */
+    double flops; /* of matrix products, 2 for each multiply-add of the rules. What is computed
+                     again instead of kept does not count. 0 for a kind without products */
 };
 
 /* Forward and backward passes by kind of operation. The kinds add up to the passes. Arrays are the
@@ -501,15 +503,15 @@ struct vitlrp_profile {
     size_t backward_passes;
 };
 
-/* No array is given. */
+/* Every array is NULL. */
 #define vitlrp_profile_init(profile) vitlrp_profile_init_sized((profile), sizeof *(profile))
 VITLRP_API void vitlrp_profile_init_sized(struct vitlrp_profile *profile, size_t size);
 
-/* Kinds of operations that there are. */
+/* Number of kinds of operations. */
 VITLRP_API size_t vitlrp_profile_length(void);
 
-/* Measures the session's passes from here on, from zero, until the stop. Results are the same bits
- * with and without. A pass costs some microseconds more. */
+/* Starts at zero and measures the session's passes until the stop. Results keep their bits. A pass
+ * takes some microseconds more. */
 VITLRP_API void vitlrp_session_profile_start(struct vitlrp_session *session);
 VITLRP_API void vitlrp_session_profile_stop(struct vitlrp_session *session);
 

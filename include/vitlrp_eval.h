@@ -12,7 +12,7 @@ extern "C" {
 
 /* ---- Evaluation ---- */
 
-/* Rule parameters laid over a method's own: NAN leaves what the method has. */
+/* Rule parameters that override a method's own. NAN keeps the method's value. */
 struct vitlrp_rule_changes {
     float gamma[VITLRP_ROLES_MAX]; /* by enum vitlrp_role */
     float epsilon;
@@ -28,17 +28,18 @@ struct vitlrp_eval_options {
      * and optionally a tab and a label, or "-" for such a list on standard input. Their order is
      * that of their paths' bytes. */
     const char *dataset;
-    const char *truth; /* file of labels; NULL: val.txt, labels.csv and the like in the folder, else
-                          the names of the folders directly under the dataset's. A list's labels
-                          are its own */
+    const char *truth; /* file of labels; NULL: a file of labels in the folder (data/FORMATS.md),
+                          else the names of the folders directly under the dataset's. A list has its
+                          own labels */
     const char *boxes; /* CSV of objects' boxes, for the localisation metrics; NULL: none */
-    size_t limit;      /* so many images, spread evenly over all of them; 0: all */
+    size_t limit;      /* number of images, spread evenly over all of them; 0: all */
     int32_t shard, shards; /* only images i with i % shards == shard; default 0 of 1 */
 
     const char *const *methods; /* names; NULL: attnlrp, cp-lrp, attnlrp-eps, chefer, rollout,
                                    input-x-gradient, random */
     size_t method_count;
-    const char *reference; /* paired differences are to it; NULL: rollout, if it is run */
+    const char *reference; /* the method that the others are compared with, image by image; NULL:
+                              rollout, if it is run */
     const struct vitlrp_rule_changes *rules; /* for all methods with gammas of their own,
                                           attnlrp-eps excepted; NULL: none */
 
@@ -54,17 +55,17 @@ struct vitlrp_eval_options {
     int32_t threads;     /* images at the same time; 0: one per available processor */
     const char *backend; /* as of sessions */
     struct vitlrp_eval_observer observer;
-    struct vitlrp_log log; /* what is known of the dataset */
+    struct vitlrp_log log; /* gets facts about the dataset, and warnings */
 
-    /* MIXED is for attributions; BF16 for the forward passes of the curves, which are most of the
-     * work, while attributions stay in fp32. Of every 20 images one then has its curves in fp32
-     * too: vitlrp_evaluation_audit. fp32 is used, with a warning to the log, where the backend or
-     * the processor has nothing faster. */
+    /* MIXED changes the attributions. BF16 changes the forward passes of the curves, which are most
+     * of the work; attributions stay in fp32, and one image of every 20 has its curves in fp32 too:
+     * vitlrp_evaluation_audit. Where the backend or the processor has nothing faster, the run uses
+     * fp32 and sends a warning to the log. */
     enum vitlrp_precision precision;
 
-    size_t max_bytes; /* what all threads together may hold beside the model: fewer do the work,
-                         with a warning to the log, where it is not enough for all of them, LIMIT
-                         where it is not for one; 0: no limit */
+    size_t max_bytes; /* of all threads together, besides the model. If it is not enough for all
+                         threads, fewer do the work, and the log gets a warning; if it is not enough
+                         for one, the result is LIMIT; 0: no limit */
 };
 
 /* The defaults above; every other field is 0 or NULL. */
@@ -74,13 +75,13 @@ VITLRP_API void vitlrp_eval_options_init_sized(struct vitlrp_eval_options *optio
 
 /* ---- Datasets ---- */
 
-/* The images of a dataset in their fixed order, and what is known of them. Immutable. */
+/* The images of a dataset in their fixed order, with their labels. Immutable. */
 struct vitlrp_dataset;
 
 struct vitlrp_dataset_options {
     size_t struct_size;
     const char *path;  /* as the dataset of an evaluation */
-    const char *truth; /* likewise, as all of these */
+    const char *truth; /* this field and the next ones, too */
     enum vitlrp_eval_target target;
     size_t limit;
     int32_t shard, shards;
@@ -110,7 +111,8 @@ struct vitlrp_dataset_info {
     const char *sha256; /* of every name and label of the manifest (data/FORMATS.md) */
 };
 
-/* Before vitlrp_dataset_describe, which fills it; sha256 lives as long as the dataset. */
+/* Call it before vitlrp_dataset_describe, which fills the record; sha256 lives as long as the
+ * dataset. */
 #define vitlrp_dataset_info_init(info) vitlrp_dataset_info_init_sized((info), sizeof *(info))
 VITLRP_API void vitlrp_dataset_info_init_sized(struct vitlrp_dataset_info *info, size_t size);
 VITLRP_API void vitlrp_dataset_describe(const struct vitlrp_dataset *dataset,
@@ -118,9 +120,9 @@ VITLRP_API void vitlrp_dataset_describe(const struct vitlrp_dataset *dataset,
 
 struct vitlrp_dataset_image {
     const char *path; /* to open */
-    const char *id;   /* relative to the dataset's folder; of a list, the path */
+    const char *id;   /* path relative to the dataset's folder; in a list, the path itself */
     size_t index;     /* in the manifest */
-    int32_t label;    /* output; -1 without one that the model knows */
+    int32_t label;    /* output; -1 without a label that the model knows */
     int32_t reserved[3];
 };
 
@@ -134,31 +136,30 @@ vitlrp_dataset_image_at(const struct vitlrp_dataset *dataset, size_t place,
 /* Measurements of methods on images, and their statistics. Immutable. */
 struct vitlrp_evaluation;
 
-/* Runs methods over a dataset and takes their patches away, most and least relevant first. The
- * result does not depend on the number of threads. Images that cannot be read are recorded and do
- * not fail the call; a cancelled run gives VITLRP_OK and what it has. *evaluation is owned:
- * vitlrp_evaluation_close; it does not need the model. */
+/* Runs methods over a dataset and removes patches in the order of their relevance, once the most
+ * and once the least relevant first. The result does not depend on the number of threads. Images
+ * that cannot be read are recorded, and the call still succeeds. A cancelled run gives VITLRP_OK
+ * and what it has. *evaluation is owned: vitlrp_evaluation_close; it does not need the model. */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_evaluate(const struct vitlrp_model *model, const struct vitlrp_eval_options *options,
                 struct vitlrp_evaluation **evaluation, struct vitlrp_error *error);
 
-/* An evaluation from the bytes of vitlrp_evaluation_json: the same numbers bit for bit, patch
- * scores of the gallery's images only. FORMAT, saying where, for anything else. *evaluation is
- * owned. */
+/* Reads an evaluation from the bytes of vitlrp_evaluation_json. Its numbers have the same bits;
+ * only the gallery's images have patch scores. FORMAT, with the place, for anything else.
+ * *evaluation is owned. */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_evaluation_read(const void *data, size_t size, struct vitlrp_evaluation **evaluation,
                        struct vitlrp_error *error);
 
-/* The shards of one run as the run that was not divided: its reports are the same bytes. MISMATCH,
- * saying why, if they are not of one run, or not all of it; parts are counted from 1 in messages.
- * *evaluation is owned, the parts stay. */
+/* Joins the shards of one run to the run as if it had not been divided: its reports have the same
+ * bytes. MISMATCH, with the reason, if the parts are not of one run, or if some are missing.
+ * Messages count parts from 1. *evaluation is owned; the parts stay. */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_evaluation_merge(const struct vitlrp_evaluation *const *parts, size_t count,
                         struct vitlrp_evaluation **evaluation, struct vitlrp_error *error);
 
-/* Pairs the methods with another one than the run did: the paired differences of all reports are
- * then to `reference`. USAGE, with everything as it was, if it was not run. Not from two threads at
- * once. */
+/* Changes the method that the others are compared with to `reference`, in the paired differences of
+ * all reports. USAGE, and no change, if that method was not run. One thread at a time. */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_evaluation_compare(struct vitlrp_evaluation *evaluation, const char *reference,
                           struct vitlrp_error *error);
@@ -182,7 +183,8 @@ struct vitlrp_evaluation_info {
     size_t audited; /* images whose curves were computed in fp32 too, failed ones excluded */
 };
 
-/* Before vitlrp_evaluation_describe, which fills it; its strings live as long as the evaluation. */
+/* Call it before vitlrp_evaluation_describe, which fills the record; its strings live as long as
+ * the evaluation. */
 #define vitlrp_evaluation_info_init(info) vitlrp_evaluation_info_init_sized((info), sizeof *(info))
 VITLRP_API void vitlrp_evaluation_info_init_sized(struct vitlrp_evaluation_info *info, size_t size);
 VITLRP_API void vitlrp_evaluation_describe(const struct vitlrp_evaluation *evaluation,
@@ -194,8 +196,8 @@ VITLRP_API const char *vitlrp_evaluation_method(const struct vitlrp_evaluation *
 
 /* A metric of a method: "delta_logit", "delta_prob", "morf_logit", "morf_prob", "lerf_logit",
  * "lerf_prob", "aopc_logit", "aopc_prob", "insertion", "deletion", "pointing", "mass" or "rank"; or
- * "paired_delta_logit", "paired_delta_prob": less the reference's, image by image, n = 0 without.
- * USAGE for another name or a method that was not run. */
+ * "paired_delta_logit", "paired_delta_prob": the difference from the reference, image by image; n =
+ * 0 without a reference. USAGE for another name or a method that was not run. */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_evaluation_metric(const struct vitlrp_evaluation *evaluation, const char *method,
                          const char *metric, struct vitlrp_statistic *statistic,
@@ -207,7 +209,7 @@ VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_evaluation_audit(const struct vitlrp_evaluation *evaluation, const char *method,
                         const char *metric, struct vitlrp_audit *audit, struct vitlrp_error *error);
 
-/* Reports. *data is owned (vitlrp_free), *size excludes the terminating zero byte. Equal
+/* Reports. *data is owned (vitlrp_free); *size does not count the zero byte at its end. Equal
  * evaluations give equal bytes. */
 
 /* Everything, as one JSON object. */
@@ -243,9 +245,10 @@ struct vitlrp_tune_trial {
 
 struct vitlrp_tune_options {
     size_t struct_size;
-    /* Dataset, limit, protocol, preprocessing, threads and observer are read; of the methods the
-     * first, which must have gammas (default "attnlrp"), with the rule changes as the place where
-     * the search begins. Images 0, 2, 4... of the manifest calibrate, the others are held out. */
+    /* The search reads dataset, limit, protocol, preprocessing, threads and observer. It tunes the
+     * first of the methods, which must have gammas (default "attnlrp"), and begins at its rules
+     * with the rule changes. Images 0, 2, 4... of the manifest calibrate; the others are held out.
+     */
     const struct vitlrp_eval_options *evaluation;
     void (*tried)(void *user, const struct vitlrp_tune_trial *trial); /* after every trial; may be
                                                                          NULL */
@@ -267,7 +270,7 @@ struct vitlrp_tune_result {
     struct vitlrp_statistic gain; /* tuned - preset there, paired */
 };
 
-/* Before vitlrp_tune, which fills it. */
+/* Call it before vitlrp_tune, which fills the record. */
 #define vitlrp_tune_result_init(result) vitlrp_tune_result_init_sized((result), sizeof *(result))
 VITLRP_API void vitlrp_tune_result_init_sized(struct vitlrp_tune_result *result, size_t size);
 
@@ -299,8 +302,8 @@ struct vitlrp_eval_cost {
 #define vitlrp_eval_cost_init(cost) vitlrp_eval_cost_init_sized((cost), sizeof *(cost))
 VITLRP_API void vitlrp_eval_cost_init_sized(struct vitlrp_eval_cost *cost, size_t size);
 
-/* Measures what the evaluator's forward passes cost against plain ones, in batches and one by one,
- * on made-up images: the yardstick of `vitlrp bench --eval`. */
+/* Compares the time of the evaluator's forward passes with that of plain ones, in batches and one
+ * by one, on images that it makes: the measure of `vitlrp bench --eval`. */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status vitlrp_eval_measure(const struct vitlrp_model *model,
                                                                    struct vitlrp_eval_cost *cost,
                                                                    struct vitlrp_error *error);

@@ -24,8 +24,8 @@ enum vitlrp_status {
     VITLRP_INTERNAL /* a bug of the library's */
 };
 
-/* What a caller could give or ask for after a failure, where the library knows. A message states
- * the fact only: a program adds how its own users do it. */
+/* What a caller can give or ask for after a failure, where the library knows it. A message states
+ * the fact only; a program adds how its own users do that. */
 enum vitlrp_topic {
     VITLRP_TOPIC_NONE,
     VITLRP_TOPIC_HEADS,      /* the number of attention heads, in the model's options */
@@ -78,8 +78,8 @@ struct vitlrp_geometry {
     double left, top, width, height;   /* the part of the photograph that the input shows */
 };
 
-/* What a picture may cost; LIMIT beyond, before anything is allocated for it. All positive.
- * SECURITY.md says why the defaults are what they are. */
+/* What a picture may cost. A picture beyond a limit is LIMIT, before anything is allocated for it.
+ * All values are positive. SECURITY.md has the reasons of the defaults. */
 struct vitlrp_image_limits {
     size_t max_file_bytes;     /* default 256 MiB */
     int32_t max_side;          /* default 16384 pixels */
@@ -92,13 +92,13 @@ struct vitlrp_image_limits {
 
 /* ---- Models ---- */
 
-/* What a weights file may cost to read; LIMIT beyond. All positive. */
+/* What a weights file may cost; a file beyond a limit is LIMIT. All values are positive. */
 struct vitlrp_model_limits {
-    uint64_t max_bytes;        /* of the file, and of its weights in memory; default 4 GiB */
-    size_t max_table_bytes;    /* of what lists its tensors: a safetensors header, a pickle or a zip
-                                  archive's directory; default 16 MiB */
-    size_t max_tensors;        /* default 4096 */
-    size_t max_zip_entries;    /* default 10000 */
+    uint64_t max_bytes;     /* of the file, and of its weights in memory; default 4 GiB */
+    size_t max_table_bytes; /* of the part that lists the tensors: a safetensors header, a pickle or
+                               the directory of a zip archive; default 16 MiB */
+    size_t max_tensors;     /* default 4096 */
+    size_t max_zip_entries; /* default 10000 */
     size_t max_pickle_opcodes; /* default 1 million; a hundredth of it on the pickle's stack and a
                                   tenth in its memo */
     int64_t reserved[4];       /* 0 */
@@ -107,8 +107,9 @@ struct vitlrp_model_limits {
 /* Arithmetic of the products with the weights of the blocks; everything else is float32. */
 enum vitlrp_precision {
     VITLRP_PRECISION_FP32,
-    VITLRP_PRECISION_MIXED, /* but for the gamma rule's two products with |W| in the MLPs: bytes and
-                               bfloat16. Maps differ from fp32 by less than 1e-3 (relative L2) */
+    VITLRP_PRECISION_MIXED, /* bytes and bfloat16 for the gamma rule's two products with |W| in the
+                               MLPs, float32 for the rest. Maps differ from fp32 by less than 1e-3
+                               (relative L2) */
     VITLRP_PRECISION_BF16   /* bfloat16, forward and backward */
 };
 
@@ -207,10 +208,11 @@ enum vitlrp_eval_target {
                               out */
 };
 
-/* Called by any thread of a run, by one at a time. NULL functions are not called. */
+/* Any thread of a run calls these functions, but only one at a time. NULL is not called. */
 struct vitlrp_eval_observer {
     void (*progress)(void *user, size_t done, size_t total, size_t failed); /* after every image */
-    int32_t (*cancelled)(void *user); /* before every image; not 0: begin no more */
+    int32_t (*cancelled)(void *user); /* before every image; if it returns another value than 0, no
+                                 more images begin */
     void *user;
 };
 
@@ -220,7 +222,7 @@ struct vitlrp_statistic {
     size_t n;
 };
 
-/* What bf16 has changed, over the audited images: value in bf16 - value in fp32. NAN for n = 0. */
+/* What bf16 changes, over the audited images: value in bf16 - value in fp32. NAN for n = 0. */
 struct vitlrp_audit {
     double mean, mean_abs, max_abs; /* of the differences */
     double per_half_width; /* |mean|, to half the width of the metric's interval over all images */

@@ -15,7 +15,7 @@ from .errors import UsageError
 from .explanation import Class, Explanation, LedgerEntry, Prediction, probabilities
 from .image import Input
 
-# Likely classes that every explanation tells.
+# Number of likely classes that every explanation lists.
 TOP_SHOWN = 5
 
 

@@ -83,7 +83,7 @@ def call(function: Any, *arguments: Any) -> None:
 def new_record(kind: type[_Record], init: Any, *arguments: Any) -> _Record:
     """A record with a struct_size as the library's own `init` fills it.
 
-    Libraries of other versions know more fields or fewer: the size tells them what this package
+    Libraries of other versions know more fields or fewer: the size shows them what this package
     knows.
     """
     record = kind()

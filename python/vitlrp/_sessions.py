@@ -28,8 +28,8 @@ class SessionSettings(NamedTuple):
 class SessionPool:
     """Idle sessions of a model, to be taken out by one call at a time.
 
-    As many idle ones are kept as calls have been at work at the same time, and at least two, so
-    that going back and forth between two methods or sizes opens nothing anew; the oldest goes.
+    It keeps as many idle sessions as there were calls at the same time, and at least two, so that
+    a program that alternates between two methods or sizes opens nothing again. It closes the oldest.
     """
 
     def __init__(self, model: Handle, passes: int) -> None:

@@ -75,7 +75,7 @@ class InternalError(VitlrpError):
 
 
 class ForkError(VitlrpError, RuntimeError):
-    """A model was opened before this process was forked; its threads did not come along."""
+    """A model was opened before this process was forked; its threads do not exist in the child."""
 
     status = "fork"
 

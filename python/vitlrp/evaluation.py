@@ -53,7 +53,7 @@ class Audit(NamedTuple):
 
 
 class Evaluation:
-    """Measurements of methods on images, and their statistics. Needs no model any more."""
+    """Measurements of methods on images, and their statistics. It does not need the model."""
 
     def __init__(self, handle: Handle) -> None:
         """Evaluations come from Model.evaluate, read and merge."""
@@ -119,15 +119,15 @@ class Evaluation:
         }
 
     def json(self, path: _check.StrPath | None = None) -> str:
-        """Everything as JSON (data/FORMATS.md), which read() takes back; also to a file."""
+        """Everything as JSON (data/FORMATS.md), which read() reads; with a path, also to a file."""
         return self._report(lib.vitlrp_evaluation_json, path)
 
     def csv(self, path: _check.StrPath | None = None) -> str:
-        """One row for each image and method; also to a file."""
+        """One row for each image and method; with a path, also to a file."""
         return self._report(lib.vitlrp_evaluation_csv, path)
 
     def html(self, path: _check.StrPath | None = None) -> str:
-        """One page that loads nothing from elsewhere; also to a file."""
+        """One page that loads nothing from elsewhere; with a path, also to a file."""
         return self._report(lib.vitlrp_evaluation_html, path)
 
     def __str__(self) -> str:

@@ -37,7 +37,7 @@ class Class:
 
 @dataclasses.dataclass(frozen=True)
 class Prediction(Class):
-    """A class with what the model says of it."""
+    """A class with the model's logit and probability."""
 
     logit: float
     probability: float  # softmax, 0 to 1
@@ -168,8 +168,8 @@ class Explanation:
     def _comment(self) -> str:
         """What a picture's file says about itself: program, class, method and its parameters."""
         versus = f" versus {self.versus.index}" if self.versus else ""
-        told = _told(self.parameters)
-        return f"vitlrp {version()}; class {self.target.index}{versus}; {self.method}{told}"
+        rules = _parameters_text(self.parameters)
+        return f"vitlrp {version()}; class {self.target.index}{versus}; {self.method}{rules}"
 
     def _render(self, options: _capi.RenderOptions) -> bytes:
         values = np.ascontiguousarray(self.heatmap, np.float32)
@@ -213,7 +213,7 @@ def _shown(target: Class) -> str:
     return str(dataclasses.replace(target, label=f"...{end}"))
 
 
-def _told(parameters: dict[str, Any]) -> str:
+def _parameters_text(parameters: dict[str, Any]) -> str:
     """The parameters as the command writes them into its pictures."""
     parts = []
     if "epsilon" in parameters:

@@ -138,7 +138,7 @@ def _options(ignore_exif: bool) -> Any:
 
 
 def _is_npy(path: _check.StrPath) -> bool:
-    """Told by content, as the library tells images; pipes and devices are not opened."""
+    """The content decides, as in the library; pipes and devices are not opened."""
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):
             return False

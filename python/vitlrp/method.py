@@ -19,10 +19,10 @@ _SETTINGS_FORMAT = "vitlrp settings 1"
 
 
 class RuleParameters(TypedDict, total=False):
-    """Rule parameters over a method's own; a gamma is 0 or more, or inf."""
+    """Rule parameters that override a method's own; a gamma is 0 or more, or inf."""
 
     gamma_conv: float  # patch embedding
-    gamma_linear: float  # fc1, fc2 and head together; each one's own goes before it
+    gamma_linear: float  # fc1, fc2 and head together; the gamma of a single layer overrides it
     gamma_qkv: float
     gamma_proj: float
     gamma_fc1: float
@@ -32,7 +32,7 @@ class RuleParameters(TypedDict, total=False):
 
 
 class Parameters(RuleParameters, total=False):
-    """All parameters of methods; which of them a method reads, Method.parameters tells."""
+    """All parameters of methods. Method.parameters lists those that a method reads."""
 
     head_fusion: str  # "mean", "max", "min" of the attention heads
     discard_ratio: float  # share of the smallest attention entries left out, below 1
@@ -57,7 +57,7 @@ class Method:
     name: str
     summary: str  # one line, with its reference
     has_pixels: bool  # False: a map of patches only
-    has_ledger: bool  # True: it tells where relevance was absorbed
+    has_ledger: bool  # True: it shows where relevance was absorbed
     ignores_class: bool  # True: the same map for every class
     parameters: tuple[str, ...]  # of Parameters, those that it reads
 

@@ -74,7 +74,7 @@ class Model:
 
     path       .safetensors, .pth, .pt, .bin, .npz or a Hugging Face folder; None: the small built-in
                model for 200 ImageNet classes at 64 x 64 pixels
-    heads      attention heads, where the weights do not tell
+    heads      number of attention heads, where the weights file does not state it
     labels     file of class names: one a line, or index<TAB>wnid<TAB>name; None: the model's, else
                ImageNet's
     passes     about how many images will be explained: from 32 on, the weights are held a second
@@ -121,7 +121,7 @@ class Model:
     # ---- Lifetime
 
     def close(self) -> None:
-        """Releases the model, once calls of other threads are done with it. Twice is fine."""
+        """Releases the model when the calls of other threads have ended. A second call does nothing."""
         if os.getpid() != self._handle.owner:
             return
         with self._lock:
@@ -187,7 +187,7 @@ class Model:
     def find_class(self, name: ClassLike) -> Class:
         """The class of an index (281), a WordNet id ("n02123045") or a label ("tabby").
 
-        UsageError, saying why, if there is none or several.
+        UsageError, with the reason, if there is none or if there are several.
         """
         if isinstance(name, Class):
             name = name.index
@@ -277,7 +277,7 @@ class Model:
         threads        None: one per available processor. Use 1 where several threads explain
         backend        matrix products: "auto", "openblas" or, where built, "onednn"
         precision      "fp32", "mixed" (the gamma rule's products with |W| in fewer bits), "bf16"
-        parameters     over the method's own: gamma_conv, gamma_linear, gamma_qkv, gamma_proj,
+        parameters     override the method's own: gamma_conv, gamma_linear, gamma_qkv, gamma_proj,
                        gamma_fc1, gamma_fc2, gamma_head (0 or more, or inf), epsilon; head_fusion,
                        discard_ratio; samples; noise; seed. See vitlrp.Parameters
         """
@@ -353,14 +353,14 @@ class Model:
 
         dataset        ImageFolder, flat folder with a file of labels, or a file that lists images
         methods        names of vitlrp.methods(); None: a choice of seven
-        limit          so many images, spread evenly over all of them; None: all
+        limit          number of images, spread evenly over all of them; None: all
         steps          points of a curve, less one
         target         explain the "predicted" class or the "label"
         replace        what stands in for a patch: "zero" (after normalisation), "black", "mean",
                        "blur", "noise", "road"
-        reference      paired differences are to this method; None: rollout, if it is run
+        reference      the method that the others are compared with; None: rollout, if it is run
         truth, boxes   files of labels and of objects' boxes (data/FORMATS.md)
-        shard          (i, n): every n-th image from the i-th only; Evaluation.merge joins them
+        shard          (i, n): only every n-th image, from the i-th on; Evaluation.merge joins shards
         seed           of everything random
         threads        images at the same time; None: one per available processor
         precision      "fp32", "mixed" (attributions) or "bf16" (curves: Evaluation.audit says what
@@ -368,8 +368,8 @@ class Model:
         progress       called with (done, total, failed) after every image, from other threads
         rules          gammas and epsilon of all methods that have them, attnlrp-eps excepted
 
-        Images that cannot be read are recorded and do not fail the call. Ctrl-C begins no more
-        images, waits for those at work and raises.
+        Images that cannot be read are recorded, and the call still succeeds. After Ctrl-C no more
+        images begin; the call waits for those at work, and raises.
         """
         chosen = evaluation.Settings(
             dataset=dataset,

@@ -65,7 +65,7 @@ enum vitlrp_status vitlrp_dataset_image_at(const struct vitlrp_dataset *dataset,
     API_NEEDS(dataset != NULL && image != NULL, error);
     const struct dataset *inner = &dataset->dataset;
     if (place >= inner->count) {
-        return fail(error, VITLRP_USAGE, "place %zu of a dataset of %zu images", place,
+        return fail(error, VITLRP_USAGE, "there is no image %zu: the dataset has %zu images", place,
                     inner->count);
     }
     const struct eval_item *item = &inner->items[place];

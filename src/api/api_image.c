@@ -98,7 +98,7 @@ enum vitlrp_status vitlrp_image_from_rgb(const uint8_t *rgb, int32_t height, int
     struct photograph photograph;
     API_NEEDS(rgb != NULL && image != NULL, error);
     if (height < 1 || width < 1) {
-        return fail(error, VITLRP_USAGE, "a photograph of %d x %d pixels", width, height);
+        return fail(error, VITLRP_USAGE, "a photograph cannot have %d x %d pixels", width, height);
     }
     TRY(photograph_blank(height, width, "rgb", &photograph, error));
     memcpy(photograph.pixels.rgb, rgb, (size_t) height * (size_t) width * 3);
@@ -112,7 +112,7 @@ enum vitlrp_status vitlrp_image_from_input(const float *input, int32_t height, i
     struct photograph photograph;
     API_NEEDS(input != NULL && preprocess != NULL && image != NULL, error);
     if (height < 1 || width < 1) {
-        return fail(error, VITLRP_USAGE, "a model input of %d x %d pixels", width, height);
+        return fail(error, VITLRP_USAGE, "a model input cannot have %d x %d pixels", width, height);
     }
     TRY(preprocess_check(preprocess, error));
     TRY(photograph_blank(height, width, "input", &photograph, error));
@@ -129,7 +129,7 @@ static enum vitlrp_status make_plan(const struct vitlrp_preprocess *preprocess, 
                                     int32_t height, struct preprocess_plan *plan,
                                     struct vitlrp_error *err) {
     if (width < 1 || height < 1) {
-        return fail(err, VITLRP_USAGE, "a photograph of %d x %d pixels", width, height);
+        return fail(err, VITLRP_USAGE, "a photograph cannot have %d x %d pixels", width, height);
     }
     TRY(preprocess_check(preprocess, err));
     return preprocess_plan_make(preprocess, width, height, plan, err);

@@ -19,13 +19,13 @@
 static enum vitlrp_status check_options(const struct vitlrp_render_options *options,
                                         struct vitlrp_error *err) {
     if (options->colormap == NULL) {
-        return fail(err, VITLRP_USAGE, "render options without a colour map");
+        return fail(err, VITLRP_USAGE, "the render options name no colour map");
     }
     if (options->style < VITLRP_STYLE_OVERLAY || options->style > VITLRP_STYLE_PANEL ||
         options->upsample < VITLRP_UPSAMPLE_NEAREST ||
         options->upsample > VITLRP_UPSAMPLE_BICUBIC || options->format < VITLRP_PICTURE_PNG ||
         options->format > VITLRP_PICTURE_JPEG) {
-        return fail(err, VITLRP_USAGE, "unknown style, upsampling or format");
+        return fail(err, VITLRP_USAGE, "the style, the upsampling or the format is unknown");
     }
     if (!(options->opacity <= 1.0F)) {
         return fail(err, VITLRP_USAGE, "opacity %g is not within 0 and 1",
@@ -37,7 +37,8 @@ static enum vitlrp_status check_options(const struct vitlrp_render_options *opti
     }
     if ((options->caption != NULL && strlen(options->caption) > TEXT_BYTES_MAX) ||
         (options->comment != NULL && strlen(options->comment) > TEXT_BYTES_MAX)) {
-        return fail(err, VITLRP_LIMIT, "caption or comment of more than %zu bytes", TEXT_BYTES_MAX);
+        return fail(err, VITLRP_LIMIT, "the caption or the comment has more than %zu bytes",
+                    TEXT_BYTES_MAX);
     }
     return VITLRP_OK;
 }
@@ -54,11 +55,12 @@ static enum vitlrp_status check_geometry(const struct vitlrp_image *image,
     int32_t width = image->photograph.pixels.width;
     int32_t height = image->photograph.pixels.height;
     if (geometry->image_width != width || geometry->image_height != height) {
-        return fail(err, VITLRP_MISMATCH, "geometry of a photograph of %d x %d, not %d x %d",
+        return fail(err, VITLRP_MISMATCH,
+                    "the geometry is of a photograph of %d x %d pixels, not %d x %d",
                     geometry->image_width, geometry->image_height, width, height);
     }
     if (geometry->input_width <= 0 || geometry->input_height <= 0) {
-        return fail(err, VITLRP_USAGE, "geometry with a model input of %d x %d",
+        return fail(err, VITLRP_USAGE, "the geometry has a model input of %d x %d pixels",
                     geometry->input_width, geometry->input_height);
     }
     if (!is_within(geometry->left, geometry->width, width) ||
@@ -77,11 +79,11 @@ static enum vitlrp_status copy_map(const struct vitlrp_map *map,
                                    struct vitlrp_error *err) {
     size_t count = 0;
     if (map->values == NULL || map->height <= 0 || map->width <= 0) {
-        return fail(err, VITLRP_USAGE, "map without values");
+        return fail(err, VITLRP_USAGE, "the map has no values");
     }
     if (map->height > geometry->input_height || map->width > geometry->input_width) {
-        return fail(err, VITLRP_MISMATCH, "map of %d x %d for a model input of %d x %d", map->width,
-                    map->height, geometry->input_width, geometry->input_height);
+        return fail(err, VITLRP_MISMATCH, "a map of %d x %d does not fit a model input of %d x %d",
+                    map->width, map->height, geometry->input_width, geometry->input_height);
     }
     float *copy = NULL;
     if (checked_mul(&count, (size_t) map->height, (size_t) map->width)) {
@@ -96,7 +98,7 @@ static enum vitlrp_status copy_map(const struct vitlrp_map *map,
     for (size_t i = 0; i < count; i++) {
         if (!(fabsf(map->values[i]) <= RELEVANCE_MAX)) {
             mem_free(copy);
-            return fail(err, VITLRP_NUMERIC, "map value %g in row %zu, column %zu",
+            return fail(err, VITLRP_NUMERIC, "the map holds %g in row %zu, column %zu",
                         (double) map->values[i], i / (size_t) map->width, i % (size_t) map->width);
         }
         copy[i] = (float) ((double) map->values[i] / pixels);

@@ -57,7 +57,7 @@ static enum vitlrp_status choose_methods(const char *names, struct chosen_option
             return fail(err, VITLRP_USAGE, "no method '%.*s'", (int) size_min(length, 40), next);
         }
         if (out->options.method_count == MOST_METHODS) {
-            return fail(err, VITLRP_USAGE, "more than %d methods", MOST_METHODS);
+            return fail(err, VITLRP_USAGE, "there are more than %d methods", MOST_METHODS);
         }
         out->methods[out->options.method_count++] = method;
         next += length;
@@ -271,7 +271,7 @@ enum vitlrp_status api_check_gammas(const float gamma[VITLRP_ROLES_MAX], float e
             return fail(err, VITLRP_USAGE,
                         role < VITLRP_ROLE_COUNT
                             ? "a gamma must be 0, positive or infinity"
-                            : "a gamma of a role that this library does not know");
+                            : "a gamma is set for a role that this library does not know");
         }
     }
     if (!(epsilon >= 0.0F && !isinf(epsilon)) && !(changes && isnan(epsilon))) {
@@ -285,7 +285,7 @@ static enum vitlrp_status read_method(const struct vitlrp_method_options *option
                                       struct vitlrp_method_options *out, struct vitlrp_error *err) {
     TRY(method_options_read(options, out, err));
     if (out->method == NULL) {
-        return fail(err, VITLRP_USAGE, "method options without a method");
+        return fail(err, VITLRP_USAGE, "the method options name no method");
     }
     TRY(find_method(out->method, method, err));
     if (out->head_fusion > VITLRP_FUSE_MIN) {

@@ -40,7 +40,7 @@ static enum vitlrp_status table_grow(struct class_table *table, struct vitlrp_er
 enum vitlrp_status class_table_add(struct class_table *table, int32_t index, const char *wnid,
                                    const char *name, struct vitlrp_error *err) {
     if (table->count == MAX_CLASSES) {
-        return fail(err, VITLRP_LIMIT, "more than %zu classes", MAX_CLASSES);
+        return fail(err, VITLRP_LIMIT, "has more than %zu classes", MAX_CLASSES);
     }
     TRY(table_grow(table, err));
     struct class_entry *entry = &table->items[table->count];

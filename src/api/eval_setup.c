@@ -42,7 +42,7 @@ static enum vitlrp_status check_options(const struct vitlrp_eval_options *option
         return fail(err, VITLRP_USAGE, "threads must be from 0 to %d", POOL_MAX_THREADS);
     }
     if (options->method_count > MAX_METHODS) {
-        return fail(err, VITLRP_USAGE, "at most %d methods", MAX_METHODS);
+        return fail(err, VITLRP_USAGE, "there may be at most %d methods", MAX_METHODS);
     }
     if (options->precision < VITLRP_PRECISION_FP32 || options->precision > VITLRP_PRECISION_BF16) {
         return fail(err, VITLRP_USAGE, "there is no precision %d", (int) options->precision);
@@ -75,7 +75,7 @@ static enum vitlrp_status fail_method(const char *name, struct vitlrp_error *err
         text_printf(&names, "%s%s", i == 0 ? "" : ", ", vit_method_at(i)->name);
     }
     text_escape_name(shown, sizeof shown, name);
-    enum vitlrp_status status = fail(err, VITLRP_USAGE, "no method '%s': there are %s", shown,
+    enum vitlrp_status status = fail(err, VITLRP_USAGE, "there is no method '%s', only %s", shown,
                                      names.failed ? "others" : names.data);
     text_free(&names);
     return status;
@@ -186,7 +186,7 @@ static enum vitlrp_status choose_arithmetic(struct eval_setup *setup, struct vit
     setup->evaluate.precision = wanted;
     TRY(gemm_backend_find(setup->evaluate.backend, &setup->backend, err));
     if (packs_precision(setup->backend, wanted) != wanted) {
-        log_message(&log, LOG_LEVEL_WARNING, "%s: %s has nothing faster here; computed in fp32",
+        log_message(&log, LOG_LEVEL_WARNING, "%s: %s has nothing faster here, so fp32 is used",
                     eval_precision_name(wanted), setup->backend->name);
     }
     return VITLRP_OK;

@@ -75,7 +75,7 @@ static enum vitlrp_status read_to_end(int descriptor, size_t expected, size_t li
     for (;;) {
         if (bytes.size == capacity) {
             if (capacity > limit) {
-                status = fail(err, VITLRP_LIMIT, "larger than the limit of %zu bytes", limit);
+                status = fail(err, VITLRP_LIMIT, "is larger than the limit of %zu bytes", limit);
                 goto cleanup;
             }
             size_t wanted = capacity < limit / 2 ? capacity * 2 + READ_STEP : limit + 1;

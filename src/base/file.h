@@ -21,7 +21,7 @@ enum vitlrp_status file_read(const char *path, size_t limit, struct bytes *out,
                              struct vitlrp_error *err);
 
 /* The beginning of a file as a string of less than `size` bytes, "" if there is none: for those of
- * /proc and /sys, which file_read refuses, as they tell no size. */
+ * /proc and /sys, which file_read refuses, as they state no size. */
 void file_read_head(const char *path, char *out, size_t size);
 
 /* Reads a descriptor (standard input, say) to its end. */
@@ -35,7 +35,7 @@ enum vitlrp_status file_read_descriptor(int descriptor, size_t limit, struct byt
 enum vitlrp_status file_write_atomic(const char *path, const void *data, size_t size,
                                      struct vitlrp_error *err);
 
-/* Writes all bytes to a descriptor, going on after short writes and interruptions. */
+/* Writes all bytes to a descriptor, continuing after short writes and interruptions. */
 enum vitlrp_status file_write_descriptor(int descriptor, const void *data, size_t size,
                                          struct vitlrp_error *err);
 

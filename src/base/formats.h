@@ -1,5 +1,5 @@
 /* The formats of the JSON that the program writes: every object begins with its name and version,
- * as `format`. The version goes up where a reader of the last one would be wrong; data/FORMATS.md
+ * as `format`. The version increases where a reader of the last one would be wrong; data/FORMATS.md
  * describes them, data/schemas has a schema of each. */
 #ifndef BASE_FORMATS_H
 #define BASE_FORMATS_H

@@ -80,7 +80,7 @@ static enum vitlrp_status read_more(struct line_reader *reader, bool *more,
     *more = got > 0;
     reader->at += got;
     text_append(buffer, reader->step, (size_t) got);
-    return buffer->failed ? fail(err, VITLRP_LIMIT, "a line of more than %zu bytes", LINE_LIMIT)
+    return buffer->failed ? fail(err, VITLRP_LIMIT, "a line has more than %zu bytes", LINE_LIMIT)
                           : VITLRP_OK;
 }
 

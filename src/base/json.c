@@ -35,7 +35,7 @@ static size_t string_bytes_of(json_t *value) {
 }
 
 /* jansson takes a zero byte behind a number or a word for nothing, and one behind the whole text
- * for its end. And it drops characters where its buffer for a word cannot grow, and goes on: a
+ * for its end. And it drops characters where its buffer for a word cannot grow, and continues: a
  * string that lost some is shorter than in the text. */
 static enum vitlrp_status check_whole(json_t *value, enum json_verdict verdict, size_t string_bytes,
                                       struct vitlrp_error *err) {

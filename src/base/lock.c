@@ -110,7 +110,7 @@ void lock_release(struct lock *lock) {
         close(lock->shard);
     }
     if (lock->folder >= 0) {
-        /* The file goes with its last owner. */
+        /* Its last owner removes the file. */
         if (flock(lock->folder, LOCK_EX | LOCK_NB) == 0) {
             unlink(lock->folder_path.data);
         }

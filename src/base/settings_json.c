@@ -6,7 +6,7 @@
 #include "base/number_text.h"
 #include "base/parse.h"
 
-/* *exact = whether `digits` digits tell the float; false if memory is short. */
+/* *exact = whether `digits` digits determine the float; false if memory is short. */
 static bool float_from_digits(float value, int digits, double *parsed, bool *exact) {
     struct text decimal = {.limit = 64};
     number_significant(&decimal, (double) value, digits);

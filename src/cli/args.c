@@ -182,7 +182,7 @@ static enum vitlrp_status check_verb(const struct args *args, struct vitlrp_erro
         if (args->value[i] != NULL && (OPTIONS[i].verbs & 1U << args->verb) == 0) {
             char name[32];
             option_spell(i, name, sizeof name);
-            return fail(err, VITLRP_USAGE, "option '%s' is not one of %s's (see vitlrp %s --help)",
+            return fail(err, VITLRP_USAGE, "'%s' is not an option of %s (see vitlrp %s --help)",
                         name, VERBS[args->verb], VERBS[args->verb]);
         }
     }

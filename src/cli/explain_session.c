@@ -38,8 +38,8 @@ enum vitlrp_status session_choose(const struct settings *settings, const struct 
     if (input_height % info.patch_height != 0 || input_width % info.patch_width != 0) {
         int32_t near = settings->preprocess.crop / info.patch_width * info.patch_width;
         return fail(err, VITLRP_USAGE,
-                    "an input of %dx%d is not a multiple of the model's %dx%d patches (use --crop "
-                    "%d, say)",
+                    "an input of %dx%d is not a multiple of the model's %dx%d patches (for "
+                    "example, use --crop %d)",
                     input_width, input_height, info.patch_width, info.patch_height,
                     near > 0 ? near : info.image_width);
     }
@@ -161,7 +161,7 @@ static enum vitlrp_status allocate_maps(struct explain_session *state, struct vi
 static void warn_of_precision(const struct explain_session *state) {
     enum vitlrp_precision wanted = state->settings->precision;
     if (state->info.precision != wanted) {
-        console_warn(state->console, "--precision %s: %s has nothing faster here; computed in %s",
+        console_warn(state->console, "--precision %s: %s has nothing faster here, so %s is used",
                      json_precision_name(wanted), state->info.backend,
                      json_precision_name(state->info.precision));
     }

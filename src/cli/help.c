@@ -12,7 +12,7 @@ static const char *const GROUPS[GROUP_COUNT] = {
     [GROUP_TARGET] = "What is explained",
     [GROUP_METHOD] = "How it is explained",
     [GROUP_EVAL] = "Datasets, evaluation and tuning",
-    [GROUP_PREPROCESS] = "Preprocessing, over the model's own",
+    [GROUP_PREPROCESS] = "Preprocessing; overrides the model's own",
     [GROUP_PICTURE] = "Picture",
     [GROUP_DATA] = "Data",
     [GROUP_RUN] = "Arithmetic",
@@ -24,24 +24,24 @@ static const char PURPOSE[] =
 
 static const char EXAMPLES_EXPLAIN[] =
     "  vitlrp goldfish.jpg                         the top prediction, as goldfish.heat.png\n"
-    "  vitlrp cat.jpg --model vit_b_16.pth -c 281  a class of a model of yours\n"
+    "  vitlrp cat.jpg --model vit_b_16.pth -c 281  a class of your own model\n"
     "  vitlrp cat.jpg -c 281 --versus 285          what speaks for 281 and against 285\n"
     "  vitlrp cat.jpg -c top:3 -o '{class}.png'    the three most likely classes\n"
     "  vitlrp *.jpg -o maps --style panel          many images, into a folder\n"
     "  vitlrp cat.jpg --level pixel --raw map.npy  the numbers instead of a picture\n";
 static const char EXAMPLES_BATCH[] =
-    "  vitlrp batch imagenet/val -o maps           heat maps of a tree; again: goes on\n"
+    "  vitlrp batch imagenet/val -o maps           heat maps of a tree; again: resumes\n"
     "  vitlrp batch val -o maps --shard 0/4        a quarter of it; then vitlrp merge maps\n"
-    "  vitlrp batch val -o maps --class label      of each image's own class\n";
+    "  vitlrp batch val -o maps --class label      of each image's own label\n";
 static const char EXAMPLES_EVAL[] =
-    "  vitlrp eval imagenet/val --limit 500 --html r.html   how faithful the methods are\n"
+    "  vitlrp eval imagenet/val --limit 500 --html r.html   how faithful methods are\n"
     "  vitlrp eval val --methods attnlrp,rise --shard 0/4 --json 0.json   a quarter of it\n";
 static const char EXAMPLES_MERGE[] =
     "  vitlrp merge 0.json 1.json 2.json 3.json --html report.html\n"
     "  vitlrp merge maps                           the shards of a batch\n";
 static const char EXAMPLES_TUNE[] =
     "  vitlrp tune imagenet/val --limit 200 -o tuned.json   gammas for a model\n"
-    "  vitlrp cat.jpg --settings tuned.json                 and their use\n";
+    "  vitlrp cat.jpg --settings tuned.json                 a heat map with them\n";
 static const char EXAMPLES_INFO[] =
     "  vitlrp info vit_b_16.pth                    what is in a weights file\n";
 static const char EXAMPLES_BENCH[] =
@@ -60,8 +60,8 @@ static const char USAGE_EXPLAIN[] =
     "  vitlrp [explain] IMAGE... [options]    - is standard input; a float32 .npy of\n"
     "                                         shape (3, height, width) is a model input\n";
 static const char USAGE_BATCH[] =
-    "  vitlrp batch DIR -o FOLDER [options]   DIR as of eval; the same command again goes on\n"
-    "                                         where the last one was stopped\n";
+    "  vitlrp batch DIR -o FOLDER [options]   DIR as for eval; the same command\n"
+    "                                         resumes a run that was stopped\n";
 static const char USAGE_EVAL[] =
     "  vitlrp eval DIR [options]              a folder for each class, or one folder with\n"
     "                                         val.txt, or a file with a path (and a tab\n"
@@ -70,7 +70,7 @@ static const char USAGE_MERGE[] =
     "  vitlrp merge JSON... [options]         shards of an evaluation\n"
     "  vitlrp merge FOLDER... [-o FOLDER]     shards of a batch\n";
 static const char USAGE_TUNE[] =
-    "  vitlrp tune DIR [options]              every second image tunes, the others judge\n";
+    "  vitlrp tune DIR [options]              half of the images tune, the others judge\n";
 static const char USAGE_INFO[] = "  vitlrp info [MODEL] [options]\n";
 static const char USAGE_BENCH[] =
     "  vitlrp bench [options]                 ViT-B/16 with random weights, or --model\n";
@@ -82,36 +82,36 @@ static const char *const USAGE[VERB_COUNT] = {
 };
 
 static const char *const SUMMARIES[VERB_COUNT] = {
-    [VERB_EXPLAIN] = "heat maps of images; the verb that is meant where none is given",
+    [VERB_EXPLAIN] = "heat maps of images; the default verb",
     [VERB_BATCH] = "heat maps of a dataset, resumable and in shards",
-    [VERB_EVAL] = "how faithful methods are, measured over a set of images",
-    [VERB_MERGE] = "put the parts of an evaluation or a batch together",
+    [VERB_EVAL] = "measure how faithful methods are, over a set of images",
+    [VERB_MERGE] = "join the parts of an evaluation or a batch",
     [VERB_TUNE] = "find gammas for a model",
-    [VERB_INFO] = "tell what is in a weights file",
+    [VERB_INFO] = "show what is in a weights file",
     [VERB_BENCH] = "measure how fast this machine is",
 };
 
 static const struct help_entry ENVIRONMENT[] = {
-    {"VITLRP_MODEL", "--model, where that is not given"},
-    {"VITLRP_THREADS", "--threads, likewise"},
-    {"VITLRP_LIMITS", "--limits, where that does not say otherwise"},
+    {"VITLRP_MODEL", "the model, where --model is not given"},
+    {"VITLRP_THREADS", "the threads, where --threads is not given"},
+    {"VITLRP_LIMITS", "limits; --limits overrides them"},
     {NULL, NULL},
 };
 
 static const struct help_entry EXIT_STATUS[] = {
     {"0", "done"},
     {"1", "finished, but some images failed"},
-    {"2", "usage"},
-    {"3", "model or only image unusable"},
-    {"4", "output or system failure"},
-    {"5", "limit or memory"},
-    {"70", "internal error"},
-    {"129, 130, 143", "stopped by a signal, what was done being written"},
+    {"2", "wrong usage"},
+    {"3", "the model, or the only image, cannot be used"},
+    {"4", "an output could not be written, or the system failed"},
+    {"5", "a limit, or too little memory"},
+    {"70", "an internal error"},
+    {"129, 130, 143", "stopped by a signal; what was done is written"},
     {NULL, NULL},
 };
 
 static const char CLOSING[] =
-    "The last of a repeated option counts; -- ends the options; ./info is a file, not the verb.";
+    "The last of a repeated option counts. -- ends the options. ./info is a file, not the verb.";
 
 void help_short(struct text *out) {
     text_append_string(out,
@@ -121,7 +121,7 @@ void help_short(struct text *out) {
                        "Writes IMAGE.heat.png, a heat map of what made the model decide.\n"
                        "  -c, --class C    index, WordNet id, label or top:K\n"
                        "  -m, --model FILE weights (default: a small built-in model)\n"
-                       "Everything else, with examples: vitlrp --help\n");
+                       "All options, with examples: vitlrp --help\n");
 }
 
 /* Words of `words` in the column at INDENT; the cursor stands at column `column`. */

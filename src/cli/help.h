@@ -20,7 +20,7 @@ struct help_entry {
 const char *help_group_title(enum help_group group);
 
 /* A verb in a few words; its lines of the usage and its examples: two blanks, what is typed, two
- * or more blanks, and an explanation, which deeper lines go on with. */
+ * or more blanks, and an explanation, which deeper lines continue. */
 const char *help_verb_summary(enum verb verb);
 const char *help_verb_usage(enum verb verb);
 const char *help_verb_examples(enum verb verb);

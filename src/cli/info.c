@@ -11,7 +11,7 @@
 #define REPORT_LIMIT ((size_t) 1 << 26)
 #define MEGABYTE 1048576.0
 
-/* Everything that the report tells, gathered before the first word of it. */
+/* Everything that the report says, gathered before its first word. */
 struct facts {
     const struct vitlrp_model *model;
     struct vitlrp_model_info info;

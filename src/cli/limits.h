@@ -17,7 +17,7 @@ struct limits {
 };
 
 /* The library's defaults, and no more weights than there is memory for: who asks for more than can
- * be had is told, and not stopped by the system in the middle. */
+ * be had gets a message, and is not stopped by the system in the middle. */
 void limits_init(struct limits *limits);
 
 /* Changes what `text` names: NAME=NUMBER with a comma between two of them, bytes also in KiB, MiB

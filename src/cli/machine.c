@@ -160,8 +160,8 @@ static uint64_t meminfo_bytes(const char *head, const char *key) {
         return UINT64_MAX;
     }
     line += strlen(key);
-    bool told = parse_leading_int64(line + strspn(line, " "), MOST_KIB, &kib);
-    return told ? (uint64_t) kib << 10 : UINT64_MAX;
+    bool stated = parse_leading_int64(line + strspn(line, " "), MOST_KIB, &kib);
+    return stated ? (uint64_t) kib << 10 : UINT64_MAX;
 }
 
 static uint64_t addresses_left(void) {

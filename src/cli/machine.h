@@ -19,7 +19,7 @@ double clock_ms(void);
 /* The processor's name, "" if unknown. */
 void machine_cpu(char *out, size_t size);
 
-/* Bytes that this process can still have; UINT64_MAX where the system does not tell, or sets no
+/* Bytes that this process can still have; UINT64_MAX where the system does not say, or sets no
  * limit. */
 struct machine_room {
     uint64_t memory;    /* of the machine, or of the control group */

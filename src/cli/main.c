@@ -35,8 +35,8 @@
 #define EXIT_LIMIT 5
 
 static void check_address_space(void) {
-    static const char MESSAGE[] =
-        "vitlrp: out of memory: 272 MiB of address space are needed to start (see ulimit -v)\n";
+    static const char MESSAGE[] = "vitlrp: out of memory: the command needs 272 MiB of address "
+                                  "space to start (see ulimit -v)\n";
     void *room = mmap(NULL, NEEDED, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (room != MAP_FAILED) {
         munmap(room, NEEDED);

@@ -126,7 +126,7 @@ static enum vitlrp_status check_several(const struct outputs *outputs, bool seve
             continue;
         }
         if (!KINDS[i].of_class && i != OUTPUT_JSON && name_has_class(pattern)) {
-            return fail(err, VITLRP_USAGE, "%s: {class} has no meaning there", KINDS[i].spelled);
+            return fail(err, VITLRP_USAGE, "%s: {class} has no meaning here", KINDS[i].spelled);
         }
         bool one_json = i == OUTPUT_JSON && !name_has_class(pattern);
         if (several_images && !name_has_stem(pattern) && !one_json) {

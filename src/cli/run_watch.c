@@ -56,7 +56,7 @@ void progress_show(const struct progress_meter *meter, size_t done, size_t faile
 
 #define CODE_SIGNAL 128
 
-/* A handler has no other way to tell; threads of a run read it. */
+/* A handler has no other way to report; threads of a run read it. */
 static atomic_int caught_signal;
 
 /* By now the default action is back in place, so that what is raised here ends the process. */
@@ -67,7 +67,7 @@ static void catch_signal(int number) {
     }
 }
 
-/* Whoever started the program with the signal ignored wants it to go on: nohup does, and a shell
+/* Whoever started the program with the signal ignored wants it to continue: nohup does, and a shell
  * for what it runs in the background. */
 static void listen_to(int number) {
     struct sigaction action = {.sa_handler = catch_signal, .sa_flags = (int) SA_RESETHAND};

@@ -37,7 +37,7 @@ struct vitlrp_eval_observer run_watch_observer(struct run_watch *watch);
 /* The signal that came, or 0. */
 int run_watch_signal(void);
 
-/* How a program tells its shell of that signal: 128 and its number. */
+/* How a program reports that signal to its shell: 128 and its number. */
 enum exit_code run_watch_code(void);
 
 /* Between the run and what is said of it: if a terminal that hung up has ended the run, what would

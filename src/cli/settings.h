@@ -34,7 +34,7 @@ struct preprocess_changes {
 struct settings {
     const char *model_path; /* NULL: the built-in model */
     const char *labels_path;
-    int32_t heads; /* 0: the weights tell */
+    int32_t heads; /* 0: the weights file states it */
     int32_t threads;
     const char *backend;
     enum vitlrp_precision precision;

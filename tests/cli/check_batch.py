@@ -343,7 +343,7 @@ class Batch(unittest.TestCase):
             process.send_signal(number)
             out, err = process.communicate(timeout=TIME_LIMIT)
             self.assertEqual(process.returncode, code, err)
-            self.assertIn(b"the same command goes on", out)
+            self.assertIn(b"the same command resumes the run", out)
             self.assertNotIn(b"index.html", files_of(self.folder))
             done = len(lines_of(self.folder))
             self.assertGreaterEqual(done, 5)
@@ -439,7 +439,7 @@ class Batch(unittest.TestCase):
             lines = lines_of(self.folder)
             self.assertEqual([int(number) for number in told.groups()], [len(lines)] * 2)
             self.assertTrue(least <= len(lines) < 40, len(lines))
-            self.assertIn(b"the same command goes on", result.stdout)
+            self.assertIn(b"the same command resumes the run", result.stdout)
             self.assertNotIn(b"index.html", files_of(self.folder))
             shutil.rmtree(self.folder)
         self.assertEqual(run(*arguments, "3").returncode, 1)
@@ -511,7 +511,7 @@ class Batch(unittest.TestCase):
             self.make_old()
             path = os.path.join(self.folder, "run.json")
             write(path, read(path).replace(b'"crop"', b'"corp"'))
-            self.assertIn(b"misses settings of a batch", self.batch("--limit", "2", code=4).stderr)
+            self.assertIn(b"lacks settings of a batch", self.batch("--limit", "2", code=4).stderr)
 
     def test_older_shard_is_merged(self):
         with self.old_records():
@@ -564,7 +564,7 @@ class Batch(unittest.TestCase):
 
     def test_files_in_the_way(self):
         write(os.path.join(self.folder, "a/deep/000.heat.png"), b"mine")
-        self.assertIn(b"a/deep/000.heat.png: is there already", self.batch(code=2).stderr)
+        self.assertIn(b"a/deep/000.heat.png: exists, and no run of batch made it", self.batch(code=2).stderr)
         self.assertEqual(read(os.path.join(self.folder, "a/deep/000.heat.png")), b"mine")
 
     @contextlib.contextmanager
@@ -613,7 +613,7 @@ class Batch(unittest.TestCase):
                     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))))
                 self.assertIn(b"File too large", result.stderr)
             self.assertEqual(result.stderr.count(b"\n"), 1)
-            self.assertIn(b"the same command goes on", result.stdout)
+            self.assertIn(b"the same command resumes the run", result.stdout)
             for name, data in files_of(self.folder).items():
                 if name.endswith(b".png"):
                     self.assertEqual(data, self.files[name])
@@ -752,14 +752,14 @@ class Batch(unittest.TestCase):
         shutil.copytree(one, copy)
         together = os.path.join(self.folder, "together")
         said = self.merge(one, copy, two, "-o", together, code=3).stderr
-        self.assertIn(b"shard 0 of 2 is there twice", said)
+        self.assertIn(b"shard 0 of 2 occurs twice", said)
         other = os.path.join(self.folder, "other")
         run("batch", self.images, "-o", other, "--shard", "1/2", "--method", "rollout")
         said = self.merge(one, other, "-o", together, code=3).stderr
         self.assertIn(b'settings.method is "attnlrp" in shard 0 and "rollout" in shard 1', said)
         run("batch", self.images, "-o", other + "3", "--shard", "1/3")
         said = self.merge(one, other + "3", "-o", together, code=3).stderr
-        self.assertIn(b"shards of 2 and shards of 3", said)
+        self.assertIn(b"some shards are of 2 and some are of 3", said)
         self.assertNotIn(b"results.jsonl", files_of(together))
         for option in ("--csv", "--html", "--json"):
             self.merge(one, two, "-o", together, option, "x", code=2)

@@ -51,7 +51,7 @@ def check_option(program, spelled, takes_value, verbs, helps):
             value = ["\x01"] if takes_value else []
             arguments = [verb, word, *value, "--", "/nonexistent/a", "/nonexistent/b"]
             said = run(program, *arguments).stderr
-            refused = "unknown option" in said or "is not one of" in said
+            refused = "unknown option" in said or "' is not an option of" in said
             if refused == (verb in verbs):
                 yield f"{word}: {'refused' if refused else 'taken'} by {verb}: {said.strip()}"
         if takes_value and verb in verbs and "needs a value" not in run(program, verb,

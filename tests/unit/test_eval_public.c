@@ -179,7 +179,7 @@ static void note_warning(void *user, int level, const char *message) {
     struct told *told = user;
     if (level == 1) {
         assert_non_null(strstr(message, "bf16: "));
-        assert_non_null(strstr(message, "computed in fp32"));
+        assert_non_null(strstr(message, "fp32 is used"));
         told->warnings++;
     }
 }

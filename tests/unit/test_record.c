@@ -365,13 +365,13 @@ static void test_merge_refusals(void **unused) {
     assert_unmergeable(&first, &second, "its protocol");
     second.evaluation.protocol.seed--;
     second.evaluation.precision = VITLRP_PRECISION_BF16;
-    assert_unmergeable(&first, &second, "protocol is another (precision)");
+    assert_unmergeable(&first, &second, "protocol differs (precision)");
     second.evaluation.precision = VITLRP_PRECISION_FP32;
     second.skipped++;
     assert_unmergeable(&first, &second, "its images");
     second.skipped--;
     second.evaluation.shards = 3;
-    assert_unmergeable(&first, &second, "another number of shards");
+    assert_unmergeable(&first, &second, "a different number of shards");
     second.evaluation.shards = 2;
     second.evaluation.cancelled = true;
     size_t images = second.evaluation.image_count;
@@ -384,7 +384,7 @@ static void test_merge_refusals(void **unused) {
     assert_unmergeable(&first, &second, "its methods");
     replace(&first.evaluation.settings, "{\"arithmetic\":{\"backend\":\"a\",\"kernels\":\"b\"}}");
     replace(&second.evaluation.settings, "{\"arithmetic\":{\"backend\":\"a\",\"kernels\":\"c\"}}");
-    assert_unmergeable(&first, &second, "its settings are others (arithmetic.kernels)");
+    assert_unmergeable(&first, &second, "its settings differ (arithmetic.kernels)");
     assert_unmergeable(&first, &second, "its settings");
     replace(&second.evaluation.manifest_sha256, "0");
     assert_unmergeable(&first, &second, "its images");

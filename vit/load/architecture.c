@@ -1,4 +1,4 @@
-/* Infers the architecture. Refuses to guess where neither tensors nor configuration tell. */
+/* Infers the architecture. Refuses to guess what neither tensors nor configuration state. */
 #include "vit/load/architecture.h"
 
 #include <string.h>
@@ -70,7 +70,7 @@ static enum vitlrp_status infer_grid(size_t positions, const struct architecture
     root = root > 0 || positions > limit ? root : exact_root(positions);
     if (root == 0) {
         return fail(err, VITLRP_MISMATCH,
-                    "%zu position embeddings are no square of patches, and no configuration tells "
+                    "%zu position embeddings are no square of patches, and no configuration states "
                     "the input size",
                     positions);
     }
@@ -185,13 +185,13 @@ static enum vitlrp_status infer_heads(size_t stored, const struct architecture_h
     } else if (config->heads == 0 && config->dim % HEAD_SIZE == 0) {
         config->heads = config->dim / HEAD_SIZE;
         log_message(hints->log, LOG_LEVEL_INFO,
-                    "the file does not tell the attention heads: taking dim / %d = %d", HEAD_SIZE,
-                    config->heads);
+                    "the file does not state the number of attention heads: taking dim / %d = %d",
+                    HEAD_SIZE, config->heads);
     } else if (config->heads == 0) {
         enum vitlrp_status status =
             fail(err, VITLRP_MISMATCH,
-                 "the file does not tell the number of attention heads, and dim %d is no multiple "
-                 "of %d: give it",
+                 "the file does not state the number of attention heads, and dim %d is no "
+                 "multiple of %d: give it",
                  config->dim, HEAD_SIZE);
         return error_topic(err, status, VITLRP_TOPIC_HEADS);
     }

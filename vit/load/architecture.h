@@ -10,7 +10,7 @@
 #include "vit/load/layout.h"
 #include "vit/model/model.h"
 
-/* What may tell more than the tensors do; NULL if absent. */
+/* What may state more than the tensors do; NULL if absent. */
 struct architecture_hints {
     int32_t heads;          /* the user's word; 0: none */
     const json_t *metadata; /* the "vitlrp" object */
@@ -20,7 +20,7 @@ struct architecture_hints {
 
 /* Fills *config. *position_has_cls: the position embedding has an entry for CLS. UNSUPPORTED for a
  * configuration of another architecture, MISMATCH for one that contradicts the tensors or where the
- * heads cannot be told. */
+ * number of heads is unknown. */
 enum vitlrp_status architecture_infer(const struct layout_binding *binding,
                                       const struct architecture_hints *hints,
                                       struct vit_config *config, bool *position_has_cls,

@@ -85,7 +85,7 @@ const char *checkpoint_hint(const unsigned char *bytes, size_t size) {
                "again";
     }
     if (start < size && (bytes[start] == '{' || bytes[start] == '[')) {
-        return "is a JSON file, not weights: give the file that stands beside it";
+        return "is a JSON file, not weights: give the weights file beside it";
     }
     return protobuf_hint(bytes, size);
 }

@@ -134,7 +134,7 @@ static enum vitlrp_status fail_unknown(const struct tensor_table *tensors,
     }
     return fail(
         err, VITLRP_UNSUPPORTED,
-        "not a Vision Transformer in a layout I know (torchvision, timm, Hugging Face, JAX); "
+        "not a Vision Transformer in a known layout (torchvision, timm, Hugging Face, JAX); "
         "first tensors: %s %s %s",
         names[0], names[1], names[2]);
 }
@@ -269,7 +269,7 @@ static enum vitlrp_status check_shape(const struct bound_tensor *bound,
     char wanted_text[TENSOR_SHAPE_TEXT];
     tensor_shape_text(got_text, tensor->rank, tensor->shape);
     tensor_shape_text(wanted_text, rank, wanted);
-    return fail(err, VITLRP_MISMATCH, "tensor %s has shape %s, wanted is %s",
+    return fail(err, VITLRP_MISMATCH, "tensor %s has shape %s instead of %s",
                 tensor_label(label, tensor->name), got_text, wanted_text);
 }
 
@@ -307,7 +307,7 @@ static enum vitlrp_status fail_missing(const struct layout_row *row, size_t bloc
             "missing)",
             name);
     }
-    return fail(err, VITLRP_MISMATCH, "tensor '%s' is missing; wanted is shape %s", name, shape);
+    return fail(err, VITLRP_MISMATCH, "tensor '%s' is missing; it must have shape %s", name, shape);
 }
 
 static enum vitlrp_status check_missing(const struct layout_binding *binding,

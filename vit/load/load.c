@@ -227,7 +227,7 @@ static enum vitlrp_status join_path(char out[MAX_PATH], const char *path, bool i
     size_t length = is_folder ? strlen(path) : slash == NULL ? 0 : (size_t) (slash - path) + 1;
     bool separated = length == 0 || path[length - 1] == '/';
     if (length + strlen(name) + 2 > MAX_PATH) {
-        return fail(err, VITLRP_LIMIT, "path longer than %zu bytes", MAX_PATH);
+        return fail(err, VITLRP_LIMIT, "the path is longer than %zu bytes", MAX_PATH);
     }
     memcpy(out, path, length);
     snprintf(out + length, MAX_PATH - length, "%s%s", separated ? "" : "/", name);

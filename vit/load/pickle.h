@@ -58,7 +58,7 @@ struct pickle {
 };
 
 /* Reads the pickle at the beginning of `size` bytes, which must outlive it; *consumed gets its
- * length. UNSUPPORTED for a name that is not on the list (the message tells which), FORMAT for
+ * length. UNSUPPORTED for a name that is not on the list (the message names it), FORMAT for
  * anything malformed, LIMIT beyond max_opcodes. *out is the caller's to free after a failure too.
  */
 enum vitlrp_status pickle_parse(const unsigned char *bytes, size_t size, size_t max_opcodes,

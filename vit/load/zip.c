@@ -70,7 +70,7 @@ static enum vitlrp_status read_end64(const struct source *source, uint64_t end,
     return VITLRP_OK;
 }
 
-/* The end record stands last, but for a comment whose length it tells. */
+/* The end record stands last, except for a comment, whose length it states. */
 static enum vitlrp_status find_directory(const struct source *source, struct directory *out,
                                          struct vitlrp_error *err) {
     unsigned char *tail = NULL;
@@ -189,7 +189,7 @@ static enum vitlrp_status read_record(const unsigned char *record, size_t availa
     const char *name = (const char *) record + CENTRAL_SIZE;
     if (!name_is_safe(name, name_length)) {
         return fail(err, VITLRP_FORMAT,
-                    "a zip entry's name is empty, too long or leaves its folder");
+                    "a zip entry's name is empty, too long or points outside of its folder");
     }
     struct zip_entry *entry = &zip->entries[zip->count];
     entry->extent = (struct extent){.offset = get32(record + 42),
@@ -292,7 +292,7 @@ enum vitlrp_status zip_open(const struct source *source, const struct vitlrp_mod
     *out = (struct zip){.source = source};
     TRY(find_directory(source, &directory, err));
     if (directory.entries > limits->max_zip_entries) {
-        return fail(err, VITLRP_LIMIT, "more than %zu zip entries", limits->max_zip_entries);
+        return fail(err, VITLRP_LIMIT, "has more than %zu zip entries", limits->max_zip_entries);
     }
     struct extent extent = {
         .offset = directory.offset, .stored = directory.size, .size = directory.size};

@@ -22,8 +22,8 @@ enum vitlrp_status gemm_backend_find(const char *name, const struct gemm_backend
         *out = gemm_openblas();
         return VITLRP_OK;
     }
-    return fail(err, VITLRP_UNSUPPORTED, "no backend '%.40s' in this build: openblas" ONEDNN_NAME,
-                name);
+    return fail(err, VITLRP_UNSUPPORTED,
+                "this build has no backend '%.40s', only openblas" ONEDNN_NAME, name);
 }
 
 void gemm_warm_up(void (*multiply)(const struct gemm_product *product)) {

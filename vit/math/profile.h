@@ -2,7 +2,7 @@
  * of operation. Hangs in struct engine; NULL there measures nothing and costs a branch for each
  * operation. Measuring changes no result.
  *
- * A pass is told in laps: the time since the last lap belongs to the kind of operation that has
+ * A pass is measured in laps: the time since the last lap belongs to the kind of operation that has
  * just ended, so that the kinds add up to the pass. */
 #ifndef VIT_PROFILE_H
 #define VIT_PROFILE_H

@@ -265,10 +265,12 @@ static enum vitlrp_status check_method(const struct vit_attributor *attributor,
         opened = opened || attributor->methods[i] == method;
     }
     if (!opened) {
-        return fail(err, VITLRP_USAGE, "not opened for the method %s", method->name);
+        return fail(err, VITLRP_USAGE, "the session was not opened for the method %s",
+                    method->name);
     }
     if (!attributor->has_forward) {
-        return fail(err, VITLRP_USAGE, "no forward pass yet: there is nothing to explain");
+        return fail(err, VITLRP_USAGE,
+                    "there was no forward pass yet: there is nothing to explain");
     }
     if (request->pixels != NULL && !method->has_pixels) {
         return fail(err, VITLRP_USAGE, "the method %s has no pixel map", method->name);

@@ -212,7 +212,7 @@ static enum vitlrp_status config_upgrade(json_t *config, struct vitlrp_error *er
     turn_crop(json_object_get(settings, "preprocess"), &complete);
     add_arithmetic(settings, &complete);
     if (!complete) {
-        return fail(err, VITLRP_FORMAT, "misses settings of a batch");
+        return fail(err, VITLRP_FORMAT, "lacks settings of a batch");
     }
     TRY(hash_settings(settings, digest, err));
     json_set(config, "format", json_string(FORMAT_BATCH), &complete);
@@ -389,7 +389,7 @@ enum vitlrp_status batch_config_images(const json_t *config, size_t *images,
     int64_t count = -1;
     TRY(json_get_int(json_object_get(config, "manifest"), "count", 0, MOST_IMAGES, &count, err));
     if (count < 0) {
-        return fail(err, VITLRP_FORMAT, "does not tell how many images there are");
+        return fail(err, VITLRP_FORMAT, "does not state how many images there are");
     }
     *images = (size_t) count;
     return VITLRP_OK;

@@ -1,4 +1,4 @@
-/* run.json: what decides about the results of a batch. A run that is taken up again, and the shards
+/* run.json: what decides about the results of a batch. A run that is resumed, and the shards
  * of one run, must agree in it. */
 #ifndef CLI_BATCH_CONFIG_H
 #define CLI_BATCH_CONFIG_H
@@ -32,7 +32,7 @@ enum vitlrp_status batch_config_write(const json_t *config, struct text *out,
 enum vitlrp_status batch_config_compare(const json_t *a, const json_t *b, const char *first,
                                         const char *second, struct vitlrp_error *err);
 
-/* The number of images of all shards together; FORMAT if it is not told. */
+/* The number of images of all shards together; FORMAT if it is not stated. */
 enum vitlrp_status batch_config_images(const json_t *config, size_t *images,
                                        struct vitlrp_error *err);
 

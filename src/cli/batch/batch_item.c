@@ -13,7 +13,7 @@
 
 #define LINE_LIMIT ((size_t) 1 << 28)
 
-/* What an image's explanation goes through. */
+/* What an image's explanation needs at every step. */
 struct passage {
     struct batch_item *item;
     const struct batch_choice *choice;
@@ -166,7 +166,7 @@ static enum vitlrp_status explain_classes(struct passage *passage, struct vitlrp
     return VITLRP_OK;
 }
 
-/* The files that do not depend on the class are told with those of the first. */
+/* The files that do not depend on the class are listed with those of the first. */
 static enum vitlrp_status add_image_outputs(struct passage *passage, struct vitlrp_error *err) {
     const struct explain_session *state = passage->state;
     const size_t classes = (size_t) state->prediction.classes;

@@ -147,7 +147,7 @@ static enum vitlrp_status batch_report(const struct batch *batch, const struct b
         text_printf(&out, "; %zu in %.1f s, %.1f images/s", run->done, seconds,
                     (double) run->done / seconds);
     }
-    text_append_string(&out, left > 0 ? "; the same command goes on\n" : "\n");
+    text_append_string(&out, left > 0 ? "; the same command resumes the run\n" : "\n");
     append_failures(&out, run);
     enum vitlrp_status status = console_write(&out, err);
     text_free(&out);

@@ -78,11 +78,11 @@ static enum vitlrp_status check_division(const struct batch_shards *shards,
         const struct batch_part *part = &shards->parts[i];
         if (part->shards != of) {
             return fail(err, VITLRP_MISMATCH,
-                        "there are shards of %d and shards of %d: give those of one run", of,
+                        "some shards are of %d and some are of %d: give the shards of one run", of,
                         part->shards);
         }
         if (i > 0 && part->shard == shards->parts[i - 1].shard) {
-            return fail(err, VITLRP_MISMATCH, "shard %d of %d is there twice: in %s and in %s",
+            return fail(err, VITLRP_MISMATCH, "shard %d of %d occurs twice: in %s and in %s",
                         part->shard, of, shards->parts[i - 1].folder, part->folder);
         }
         if ((size_t) part->shard > i) {
@@ -209,8 +209,9 @@ static enum vitlrp_status merge_check_args(const struct args *args, const char *
     }
     *folder = args->value[OPTION_OUTPUT];
     if (*folder == NULL && args->operand_count > 1) {
-        return fail(err, VITLRP_USAGE,
-                    "several folders need another one in which they come together (-o FOLDER)");
+        return fail(
+            err, VITLRP_USAGE,
+            "several folders need another folder, which receives the joined run (-o FOLDER)");
     }
     *folder = *folder == NULL ? args->operands[0] : *folder;
     return (*folder)[0] == '\0' ? fail(err, VITLRP_USAGE, "-o needs a folder") : VITLRP_OK;
@@ -263,7 +264,7 @@ static enum vitlrp_status copy_files(const struct batch_store *store, const char
         batch_append_path(&path, name == NULL ? "" : name, escaped);
         enum vitlrp_status status =
             name == NULL || path.failed || path.length == 0 || !stays_below(path.data)
-                ? fail(err, VITLRP_FORMAT, "a file's name leaves its folder")
+                ? fail(err, VITLRP_FORMAT, "a file's name points outside of its folder")
                 : copy_file(store, folder, path.data, err);
         text_free(&path);
         TRY(status);

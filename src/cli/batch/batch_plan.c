@@ -73,9 +73,7 @@ static enum vitlrp_status read_files(const char *value, bool writes[BATCH_FILES]
         enum batch_file file = find_file(next, length);
         if (file == BATCH_FILES) {
             return option_fail("--write", value,
-                               "png, jpg, raw, logits, input or json, with one comma between two "
-                               "of them",
-                               err);
+                               "png, jpg, raw, logits, input or json, separated by commas", err);
         }
         writes[file] = true;
         next = next[length] == ',' ? next + length + 1 : NULL;
@@ -244,7 +242,7 @@ static enum vitlrp_status check_folder(const struct batch_choice *choice,
         (folder[length] == '/' || folder[length] == '\0')) {
         return error_prefix(err,
                             fail(err, VITLRP_USAGE,
-                                 "lies within the dataset, whose images the results would become "
+                                 "lies within the dataset: the results would become its images "
                                  "(give a folder outside)"),
                             choice->folder);
     }
@@ -296,7 +294,7 @@ static enum vitlrp_status check_absent(const struct batch_plan *plan, const char
         enum vitlrp_status status = VITLRP_OK;
         if (known && lstat(path.data, &info) == 0) {
             status = fail(err, VITLRP_USAGE,
-                          "is there already, and not from a run of batch (give another folder)");
+                          "exists, and no run of batch made it (give another folder)");
             error_prefix(err, status, path.data);
         }
         text_free(&path);

@@ -54,7 +54,7 @@ enum vitlrp_status batch_session_open(const struct settings *settings,
                                       struct vitlrp_error *err);
 
 /* How many of `wanted` workers there is memory for, with sessions like that of `state`. A warning
- * tells why they are fewer. */
+ * says why they are fewer. */
 enum vitlrp_status batch_session_workers(const struct explain_session *state, size_t wanted,
                                          size_t *workers, struct vitlrp_error *err);
 

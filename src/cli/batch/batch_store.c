@@ -189,13 +189,13 @@ enum vitlrp_status batch_store_write(const struct batch_store *store, const char
     struct text whole = {.limit = 2 * NAME_LIMIT};
     text_printf(&whole, "%s/%s", store->folder, path);
     enum vitlrp_status status =
-        whole.failed ? fail(err, VITLRP_LIMIT, "a path of more than %zu bytes", NAME_LIMIT)
+        whole.failed ? fail(err, VITLRP_LIMIT, "a path has more than %zu bytes", NAME_LIMIT)
                      : write_file(store, whole.data, data, size, err);
     text_free(&whole);
     return status;
 }
 
-/* ---- A run that begins or is taken up again ---- */
+/* ---- A run that begins or is resumed ---- */
 
 static bool is_there(const char *path) {
     struct stat info;
@@ -208,8 +208,7 @@ static enum vitlrp_status run_check_new(const struct batch_plan *plan,
     if (is_there(results_path)) {
         return error_prefix(err,
                             fail(err, VITLRP_USAGE,
-                                 "is there without its run.json (give another folder, or remove "
-                                 "it)"),
+                                 "exists without its run.json (give another folder, or remove it)"),
                             results_path);
     }
     return batch_plan_check_new(plan, settings->top > 1, err);
@@ -246,7 +245,7 @@ static enum vitlrp_status run_compare(const char *run_path, const json_t *config
         run_path);
 }
 
-/* True if every file that the line tells of is there. */
+/* True if every file that the line names is there. */
 static bool has_files(const struct batch_store *store, const json_t *of_class, bool escaped) {
     size_t i;
     json_t *file;

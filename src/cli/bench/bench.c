@@ -23,14 +23,16 @@ static enum vitlrp_status check_options(const struct args *args, const struct se
                     eval && batch ? "batch" : "throughput");
     }
     if ((eval || batch || throughput) && settings->every_precision) {
-        return fail(err, VITLRP_USAGE, "--precision all: not with --%s, which measures one", name);
+        return fail(err, VITLRP_USAGE,
+                    "--precision all cannot be used with --%s, which measures one precision", name);
     }
     if ((eval || batch || throughput) && strcmp(settings->backend, "all") == 0) {
-        return fail(err, VITLRP_USAGE, "--backend all: not with --%s, which measures one", name);
+        return fail(err, VITLRP_USAGE,
+                    "--backend all cannot be used with --%s, which measures one backend", name);
     }
     for (size_t i = 0; eval && i < sizeof UNREAD / sizeof UNREAD[0]; i++) {
         if (args->value[UNREAD[i]] != NULL) {
-            return fail(err, VITLRP_USAGE, "--%s: --eval does not read it",
+            return fail(err, VITLRP_USAGE, "--eval does not read --%s",
                         option_table()[UNREAD[i]].name);
         }
     }

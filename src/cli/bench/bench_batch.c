@@ -129,7 +129,7 @@ static enum vitlrp_status run_whole(struct batch_bench *bench, const struct batc
         return run.status;
     }
     if (run.failed > 0) {
-        return fail(err, VITLRP_FORMAT, "%s: %s (a measurement wants images that can be read)",
+        return fail(err, VITLRP_FORMAT, "%s: %s (a measurement needs images that can be read)",
                     run.failures[0].image, run.failures[0].message);
     }
     TRY(batch_config_make(&bench->plan, &bench->first, &config, err));

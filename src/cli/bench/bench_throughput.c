@@ -103,7 +103,7 @@ static enum vitlrp_status rung_open(struct throughput *all, struct rung *rung,
                : VITLRP_OK;
 }
 
-/* The widest session tells how many threads there are; the other rungs and the seats follow. */
+/* The widest session shows how many threads there are; the other rungs and the seats follow. */
 static enum vitlrp_status open_sessions(struct throughput *all, struct vitlrp_error *err) {
     struct seat widest = {0};
     enum vitlrp_status status = seat_open(all, (size_t) all->settings->threads, &widest, err);

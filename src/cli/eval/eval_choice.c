@@ -35,7 +35,7 @@ static enum vitlrp_status read_methods(const char *value, struct eval_choice *ch
         next += strcspn(next, ",");
         *next++ = '\0';
         if (choice->methods[i][0] == '\0') {
-            return option_fail("--methods", value, "names with one comma between two of them", err);
+            return option_fail("--methods", value, "names, separated by commas", err);
         }
     }
     choice->options.methods = choice->methods;

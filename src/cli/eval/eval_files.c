@@ -41,7 +41,7 @@ enum vitlrp_status eval_files_plan(const struct args *args, const char *model_pa
         (struct eval_files){.path = {value[OPTION_JSON], value[OPTION_CSV], value[OPTION_HTML]}};
     if (args->verb == VERB_MERGE && value[OPTION_OUTPUT] != NULL) {
         if (value[OPTION_JSON] != NULL) {
-            return fail(err, VITLRP_USAGE, "-o and --json are one option here: give one of them");
+            return fail(err, VITLRP_USAGE, "-o and --json mean the same here: give one of them");
         }
         files->path[EVAL_FILE_JSON] = value[OPTION_OUTPUT];
     }

@@ -6,7 +6,7 @@
 #include "eval_files.h"
 #include "vitlrp_eval.h"
 
-/* Writes the files and the table, and tells of images that failed. CODE_ITEMS if some did,
+/* Writes the files and the table, and reports images that failed. CODE_ITEMS if some did,
  * CODE_INPUT if all did. */
 enum exit_code eval_report(const struct vitlrp_evaluation *evaluation,
                            const struct eval_files *files, const struct console *console);

@@ -14,7 +14,7 @@ struct outcome {
     bool stop; /* the failure would meet every other image too */
 };
 
-/* Turns a step's status into the image's outcome, and tells the user; true if the step worked. */
+/* Turns a step's status into the image's outcome, and reports it; true if the step worked. */
 static bool outcome_check(struct outcome *outcome, enum vitlrp_status status, enum exit_code stage,
                           const struct vitlrp_error *err) {
     outcome->code = console_check(status, stage, err);
@@ -153,7 +153,7 @@ static struct outcome explain_image(struct explain_session *state, const char *p
         return outcome;
     }
     if (photo.is_input && preprocess_is_changed(&state->settings->preprocess)) {
-        console_warn(state->console, "preprocessing options have no effect on a ready model input");
+        console_warn(state->console, "preprocessing options have no effect on a model input");
     }
     status = run_forward(state, &photo, &explanation.timing, &err);
     error_prefix(&err, status, path);
@@ -166,7 +166,7 @@ static struct outcome explain_image(struct explain_session *state, const char *p
     return outcome;
 }
 
-/* All images; a bad one among several is told and skipped. */
+/* All images; a bad one among several is reported and skipped. */
 static enum exit_code explain_images(const struct args *args, struct explain_session *state) {
     size_t failed = 0;
     size_t total = args->operand_count;
@@ -211,7 +211,7 @@ enum exit_code explain_main(const struct args *args, struct console *console) {
     struct settings settings;
     struct explain_session state = {.console = console};
     if (args->operand_count == 0) {
-        console_error("no image given (vitlrp IMAGE, see vitlrp --help)");
+        console_error("no image is given (vitlrp IMAGE, see vitlrp --help)");
         return CODE_USAGE;
     }
     enum exit_code code = console_check(settings_read(args, &settings, &err), CODE_INPUT, &err);

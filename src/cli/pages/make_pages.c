@@ -15,7 +15,8 @@ static const struct {
     void (*make)(struct text *out);
 } KINDS[] = {{"man", page_man}, {"bash", page_bash}, {"zsh", page_zsh}, {"fish", page_fish}};
 
-/* A verb that was added without its texts is told here, before anybody reads a page without it. */
+/* A verb that was added without its texts is reported here, before anybody reads a page without it.
+ */
 static enum vitlrp_status check_verbs(struct vitlrp_error *err) {
     for (enum verb verb = 0; verb < VERB_COUNT; verb++) {
         if (help_verb_summary(verb) == NULL || help_verb_usage(verb) == NULL ||

@@ -157,9 +157,9 @@ static void append_head(struct text *out) {
         out, "Which pixels made a Vision Transformer decide? vitlrp draws the answer: a "
              "class-specific heat map by AttnLRP with the gamma rule (Achtibat et al., ICML 2024), "
              "or by one of the methods below. Without a class, the most likely one is explained; "
-             "without an output, the picture is written here as the image's name with .heat.png "
-             "behind it. Without a model, a small built-in one is used: a demonstration for 200 "
-             "classes of ImageNet.");
+             "without an output, the picture is written to the current folder, under the image's "
+             "name with .heat.png at its end. Without a model, the command uses a small built-in "
+             "one, a demonstration for 200 classes of ImageNet.");
 }
 
 /* Every verb with its lines of the usage; where one says nothing beyond the synopsis, it is left

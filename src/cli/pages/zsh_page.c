@@ -86,7 +86,7 @@ static void append_choice_function(struct text *out, enum option_id option) {
                 option_table()[option].name);
 }
 
-/* ":FILE:_files", what _arguments is told about an option's value. */
+/* ":FILE:_files", what _arguments needs to know about an option's value. */
 static void append_value(struct text *out, enum option_id option) {
     const struct option_entry *entry = &option_table()[option];
     enum page_value value = page_value_of(option);
