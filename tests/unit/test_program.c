@@ -140,11 +140,13 @@ static void open(struct bench *bench, size_t images, bool keeps) {
     memset(runner->block, 0xFF, runner->bytes); /* NaN: what is read must have been written */
     arena = arena_over(runner->block, runner->bytes);
     memory_lay_out(&runner->memory, &bench->program, &runner->engine, 1, &arena);
+    assert_int_equal(runner_make_calls(runner, &err), VITLRP_OK);
 }
 
 static void close(struct bench *bench) {
     engine_close(&bench->runner.engine);
     memory_close(&bench->runner.memory);
+    mem_free(bench->runner.calls);
     mem_free(bench->runner.block);
 }
 

@@ -2,23 +2,18 @@
 
 #include <string.h>
 
-double op_sum(const struct op_call *call, const float *a, const float *g, size_t rows, size_t width,
-              size_t stride) {
+double op_ledger_sum(const struct op_call *call, const float *a, const float *g, size_t rows,
+                     size_t width, size_t stride) {
     double sum = 0.0;
-    for (size_t r = 0; call->ledger != NULL && r < rows; r++) {
+    for (size_t r = 0; r < rows; r++) {
         sum += call->engine->kernels->dot(a + r * stride, g + r * stride, width);
     }
     return sum;
 }
 
-double op_relevance_of(const struct op_call *call, const struct op_array *array) {
-    return op_sum(call, array->x, array->g, array->rows, array->width, array->width);
-}
-
-void op_record(const struct op_call *call, const char *name, double received, double passed) {
-    if (call->ledger != NULL) {
-        call->ledger->record(call->ledger->user, call->op, name, received, passed);
-    }
+void op_ledger_record(const struct op_call *call, const char *name, double received,
+                      double passed) {
+    call->ledger->record(call->ledger->user, call->op, name, received, passed);
 }
 
 struct linear op_linear_layer(const struct op_call *call) {

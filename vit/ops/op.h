@@ -122,15 +122,29 @@ struct op_ledger {
     void *user;
 };
 
+/* Of a call with a ledger: sum of a * g over rows with a stride, and a line. */
+double op_ledger_sum(const struct op_call *call, const float *a, const float *g, size_t rows,
+                     size_t width, size_t stride);
+void op_ledger_record(const struct op_call *call, const char *name, double received, double passed);
+
 /* Sum of a * g over rows with a stride, 0 unless a ledger asks for it. */
-double op_sum(const struct op_call *call, const float *a, const float *g, size_t rows, size_t width,
-              size_t stride);
+static inline double op_sum(const struct op_call *call, const float *a, const float *g, size_t rows,
+                            size_t width, size_t stride) {
+    return call->ledger == NULL ? 0.0 : op_ledger_sum(call, a, g, rows, width, stride);
+}
 
 /* R of a dense array, as above. */
-double op_relevance_of(const struct op_call *call, const struct op_array *array);
+static inline double op_relevance_of(const struct op_call *call, const struct op_array *array) {
+    return op_sum(call, array->x, array->g, array->rows, array->width, array->width);
+}
 
 /* Writes a line, if there is a ledger. */
-void op_record(const struct op_call *call, const char *name, double received, double passed);
+static inline void op_record(const struct op_call *call, const char *name, double received,
+                             double passed) {
+    if (call->ledger != NULL) {
+        op_ledger_record(call, name, received, passed);
+    }
+}
 
 static inline bool op_is_gradient(const struct op_call *call) {
     return call->rules == NULL;

@@ -3,15 +3,16 @@
 
 static void run_op(const struct forward_pass *pass, size_t index) {
     const struct op *op = &pass->runner->program->ops[index];
-    struct op_call call;
-    runner_call(pass->runner, index, false, pass->images, &call);
+    struct op_call call = *runner_call(pass->runner, index, false);
+    struct profile *profile = pass->runner->engine.profile;
+    call.images = pass->images;
     if (op->out == pass->runner->program->output && pass->output != NULL) {
         call.out.x = pass->output;
     }
-    if (op->kind->is_view == NULL || !op->kind->is_view(&call)) {
+    if (!pass->runner->memory.ops[index].is_view) {
         op->kind->forward(&call);
-        profile_lap(pass->runner->engine.profile, op->lap,
-                    op->kind->flops == NULL ? 0.0 : op->kind->flops(&call));
+        profile_lap(profile, op->lap,
+                    profile == NULL || op->kind->flops == NULL ? 0.0 : op->kind->flops(&call));
     }
     observers_see(pass->observers, pass->observer_count, &call);
 }

@@ -55,10 +55,17 @@ static void shape_call(const struct planner *planner, size_t index, bool backwar
 }
 
 static bool is_view(const struct planner *planner, size_t index) {
-    const struct op_kind *kind = planner->program->ops[index].kind;
-    struct op_call call;
-    shape_call(planner, index, false, &call);
-    return kind->is_view != NULL && kind->is_view(&call);
+    return planner->memory->ops[index].is_view;
+}
+
+/* Asks every operation once. */
+static void note_views(struct planner *planner) {
+    for (size_t i = 0; i < planner->program->op_count; i++) {
+        const struct op_kind *kind = planner->program->ops[i].kind;
+        struct op_call call;
+        shape_call(planner, i, false, &call);
+        planner->memory->ops[i].is_view = kind->is_view != NULL && kind->is_view(&call);
+    }
 }
 
 /* ---- The forward pass ---- */
@@ -322,6 +329,7 @@ static bool open_tables(const struct program *program, struct memory *memory) {
 static bool plan(struct planner *planner) {
     struct memory *memory = planner->memory;
     note_readers(planner);
+    note_views(planner);
     for (size_t v = 0; v < planner->program->value_count; v++) {
         memory->values[v].is_kept = memory->keeps && !is_remade(planner, v);
     }

@@ -18,6 +18,7 @@ struct value_place {
 };
 
 struct op_place {
+    bool is_view; /* op_kind.is_view: neither pass has anything to do */
     size_t forward[OP_SCRATCH], backward[OP_SCRATCH];
     bool begins[OP_INPUTS]; /* G of that input begins here, going backwards; else it is added to */
     size_t addend[OP_INPUTS]; /* G before it is added */

@@ -19,36 +19,33 @@ static float *value_of(const struct backward_pass *pass, size_t value) {
     return memory_value(memory, value == pass->stand_for ? pass->stand_in : value, true);
 }
 
-static size_t rows_of(const struct backward_pass *pass, size_t rows) {
-    return pass->rows == 0 ? rows : size_min(rows, pass->rows);
-}
-
-/* What leaves the operation may carry relevance in its leading rows alone; what enters it has as
- * many, unless the operation mixes rows. */
-static void limit_rows(const struct backward_pass *pass, const struct op *op,
-                       struct op_call *call) {
-    call->out.rows = rows_of(pass, call->out.rows);
+/* What leaves the operation carries relevance in the pass's leading rows alone; what enters it has
+ * as many, unless the operation mixes rows. */
+static void limit_rows(const struct backward_pass *pass, struct op_call *call) {
+    call->out.rows = size_min(call->out.rows, pass->rows);
     for (size_t k = 0; k < OP_INPUTS; k++) {
-        if (op->kind->mixes_tokens) {
-            call->in[k].query_rows = rows_of(pass, call->in[k].query_rows);
+        if (call->op->kind->mixes_tokens) {
+            call->in[k].query_rows = size_min(call->in[k].query_rows, pass->rows);
         } else {
-            call->in[k].rows = rows_of(pass, call->in[k].rows);
+            call->in[k].rows = size_min(call->in[k].rows, pass->rows);
         }
     }
 }
 
+/* The operation's call, with what this pass brings. */
 static void make_call(const struct backward_pass *pass, size_t index, struct op_call *call) {
-    const struct op *op = &pass->runner->program->ops[index];
-    runner_call(pass->runner, index, true, 1, call);
-    for (size_t k = 0; k < OP_INPUTS; k++) {
-        if (op->in[k] != OP_NONE) {
-            call->in[k].x = value_of(pass, op->in[k]);
-        }
-    }
+    *call = *runner_call(pass->runner, index, true);
     call->rules = pass->rules;
     call->ledger = pass->ledger;
     call->maps = pass->maps;
-    limit_rows(pass, op, call);
+    for (size_t k = 0; pass->stand_for != OP_NONE && k < OP_INPUTS; k++) {
+        if (call->op->in[k] != OP_NONE) {
+            call->in[k].x = value_of(pass, call->op->in[k]);
+        }
+    }
+    if (pass->rows != 0) {
+        limit_rows(pass, call);
+    }
 }
 
 /* Makes a value again that was not kept, and before it what it is made of. Values are nested no
@@ -61,13 +58,13 @@ static void make_again(const struct backward_pass *pass, size_t value) {
         return;
     }
     const struct op *op = &runner->program->ops[producer];
-    struct op_call call;
     runner->memory.made[value] = true;
     for (size_t k = 0; k < OP_INPUTS; k++) {
         make_again(pass, op->in[k]);
     }
-    make_call(pass, producer, &call);
-    if (op->kind->is_view == NULL || !op->kind->is_view(&call)) {
+    if (!runner->memory.ops[producer].is_view) {
+        struct op_call call;
+        make_call(pass, producer, &call);
         op->kind->forward(&call);
         profile_lap(runner->engine.profile, op->lap, 0.0);
     }
@@ -114,18 +111,20 @@ static void add_inputs(const struct backward_pass *pass, const struct op_place *
 static void run_op(const struct backward_pass *pass, size_t index) {
     const struct op_kind *kind = pass->runner->program->ops[index].kind;
     const struct op_place *place = &pass->runner->memory.ops[index];
+    struct profile *profile = pass->runner->engine.profile;
     struct op_call call;
     make_call(pass, index, &call);
     for (size_t k = 0; k < OP_INPUTS; k++) {
         make_again(pass, call.op->in[k]);
     }
-    if (kind->is_view == NULL || !kind->is_view(&call)) {
-        double flops = kind->flops_relevance == NULL ? 0.0 : kind->flops_relevance(&call);
+    if (!place->is_view) {
+        bool counts = profile != NULL && kind->flops_relevance != NULL;
+        double flops = counts ? kind->flops_relevance(&call) : 0.0; /* the pass changes it */
         pass_residual(place, &call);
         begin_inputs(pass, place, &call);
         (op_is_gradient(&call) ? kind->gradient : kind->relevance)(&call);
         add_inputs(pass, place, &call);
-        profile_lap(pass->runner->engine.profile, call.op->lap, flops);
+        profile_lap(profile, call.op->lap, flops);
     }
     observers_see(pass->observers, pass->observer_count, &call);
 }

@@ -36,6 +36,55 @@ enum vitlrp_status runner_plan(struct runner *runner, const struct vit_model *mo
     return status == VITLRP_LIMIT || arena.overflow ? fail_size(runner, request, err) : status;
 }
 
+/* ---- Calls ---- */
+
+static struct op_array array_of(const struct runner *runner, size_t value, bool backward) {
+    struct op_array array = program_array(runner->program, value);
+    if (value != OP_NONE) {
+        array.x = memory_value(&runner->memory, value, backward);
+        array.g = backward ? memory_g(&runner->memory, value) : NULL;
+    }
+    return array;
+}
+
+static struct op_call make_call(const struct runner *runner, size_t index, bool backward) {
+    const struct op *op = &runner->program->ops[index];
+    struct op_place *place = &runner->memory.ops[index];
+    const size_t *offsets = backward ? place->backward : place->forward;
+    struct op_call call = {.engine = &runner->engine,
+                           .op = op,
+                           .images = 1,
+                           .backward = backward,
+                           .residual = array_of(runner, op->residual, backward),
+                           .out = array_of(runner, op->out, backward)};
+    for (size_t k = 0; k < OP_INPUTS; k++) {
+        call.in[k] = array_of(runner, op->in[k], backward);
+    }
+    for (size_t i = 0; i < OP_SCRATCH; i++) {
+        call.scratch[i] = offsets[i] == OP_NONE ? NULL : runner->memory.scratch + offsets[i];
+    }
+    if (backward && place->total != NULL) {
+        call.total = place->total;
+        call.total_is_made = &place->total_is_made;
+    }
+    return call;
+}
+
+enum vitlrp_status runner_make_calls(struct runner *runner, struct vitlrp_error *err) {
+    size_t count = runner->program->op_count;
+    size_t passes = runner->memory.keeps ? 2 : 1;
+    runner->calls = mem_calloc(passes * count, sizeof *runner->calls);
+    if (runner->calls == NULL) {
+        return fail(err, VITLRP_NOMEM, "out of memory for a table of operations");
+    }
+    for (size_t i = 0; i < passes * count; i++) {
+        runner->calls[i] = make_call(runner, i % count, i >= count);
+    }
+    return VITLRP_OK;
+}
+
+/* ---- Opening ---- */
+
 /* The arranged weights of operations, and the position embeddings of this input size. */
 static enum vitlrp_status bind_weights(struct runner *runner, const struct runner_request *request,
                                        struct vitlrp_error *err) {
@@ -79,47 +128,17 @@ enum vitlrp_status runner_open(struct runner *runner, const struct runner_reques
     struct arena arena = arena_over(runner->block, runner->bytes);
     lay_out(runner, request, &arena);
     runner->precision = packs_precision(runner->engine.backend, request->precision);
-    return bind_weights(runner, request, err);
+    TRY(bind_weights(runner, request, err));
+    return runner_make_calls(runner, err);
 }
 
 void runner_close(struct runner *runner) {
     engine_close(&runner->engine);
     memory_close(&runner->memory);
     program_close(runner->program);
+    mem_free(runner->calls);
     mem_free(runner->block);
     *runner = (struct runner){0};
-}
-
-static struct op_array array_of(const struct runner *runner, size_t value, bool backward) {
-    struct op_array array = program_array(runner->program, value);
-    if (value != OP_NONE) {
-        array.x = memory_value(&runner->memory, value, backward);
-        array.g = backward ? memory_g(&runner->memory, value) : NULL;
-    }
-    return array;
-}
-
-void runner_call(const struct runner *runner, size_t index, bool backward, size_t images,
-                 struct op_call *call) {
-    const struct op *op = &runner->program->ops[index];
-    struct op_place *place = &runner->memory.ops[index];
-    const size_t *offsets = backward ? place->backward : place->forward;
-    *call = (struct op_call){.engine = &runner->engine,
-                             .op = op,
-                             .images = images,
-                             .backward = backward,
-                             .residual = array_of(runner, op->residual, backward),
-                             .out = array_of(runner, op->out, backward)};
-    for (size_t k = 0; k < OP_INPUTS; k++) {
-        call->in[k] = array_of(runner, op->in[k], backward);
-    }
-    for (size_t i = 0; i < OP_SCRATCH; i++) {
-        call->scratch[i] = offsets[i] == OP_NONE ? NULL : runner->memory.scratch + offsets[i];
-    }
-    if (backward && place->total != NULL) {
-        call->total = place->total;
-        call->total_is_made = &place->total_is_made;
-    }
 }
 
 size_t runner_first_mixing(const struct runner *runner) {

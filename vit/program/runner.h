@@ -11,7 +11,8 @@ struct runner {
     struct memory memory;
     struct engine engine;
     enum vitlrp_precision precision; /* in use */
-    void *block;                     /* owned: all memory, of `bytes` */
+    struct op_call *calls; /* owned, [2, op_count]: forward and, if memory.keeps, backward */
+    void *block;           /* owned: all memory, of `bytes` */
     size_t bytes;
 };
 
@@ -40,9 +41,15 @@ enum vitlrp_status runner_open(struct runner *runner, const struct runner_reques
                                struct vitlrp_error *err);
 void runner_close(struct runner *runner);
 
-/* The operation's call in one of the passes, over `images` images. */
-void runner_call(const struct runner *runner, size_t index, bool backward, size_t images,
-                 struct op_call *call);
+/* Makes the calls of a program whose memory is laid out: it never moves afterwards, so a pass only
+ * fills in what it brings. runner_open has done it. */
+enum vitlrp_status runner_make_calls(struct runner *runner, struct vitlrp_error *err);
+
+/* The operation's call in one of the passes, over one image. */
+static inline const struct op_call *runner_call(const struct runner *runner, size_t index,
+                                                bool backward) {
+    return &runner->calls[(backward ? runner->program->op_count : 0) + index];
+}
 
 /* Part of a forward pass: operations from `first` to before `end`. The input value is there, or
  * what the operations before have made. */

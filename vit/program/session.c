@@ -92,9 +92,7 @@ double vit_session_forward_flops(const struct vit_session *session) {
     double flops = 0.0;
     for (size_t i = 0; i < runner->program->op_count; i++) {
         const struct op_kind *kind = runner->program->ops[i].kind;
-        struct op_call call;
-        runner_call(runner, i, false, 1, &call);
-        flops += kind->flops == NULL ? 0.0 : kind->flops(&call);
+        flops += kind->flops == NULL ? 0.0 : kind->flops(runner_call(runner, i, false));
     }
     return flops;
 }

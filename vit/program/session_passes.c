@@ -225,14 +225,12 @@ static void complete_attention(struct vit_session *session, int32_t block, struc
     size_t index = program_find(runner->program, &OP_ATTENTION, block);
     size_t qkv = memory->values[runner->program->ops[index].in[0]].producer;
     size_t norm = memory->values[runner->program->ops[qkv].in[0]].producer;
-    runner_call(runner, index, false, 1, call);
+    *call = *runner_call(runner, index, false);
     if (call->in[0].query_rows < call->in[0].rows) {
         const struct forward_pass again = {
             .runner = runner, .images = 1, .first = norm, .end = norm + 1};
-        struct op_call queries;
         runner_forward(&again);
-        runner_call(runner, qkv, false, 1, &queries);
-        op_qkv_complete(&queries);
+        op_qkv_complete(runner_call(runner, qkv, false));
     }
     call->out.rows = call->in[0].rows;
     call->maps = (struct attention_maps){.a = session->maps.a};
