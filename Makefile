@@ -5,7 +5,7 @@ JOBS ?= $(shell nproc)
 # What building and testing need. libzstd-dev: Debian 13's libcrypto, where a program is linked statically.
 # file: CPack tells by it which of a package's files are libraries.
 PACKAGES = build-essential cmake ninja-build pkg-config libjpeg62-turbo-dev libpng-dev zlib1g-dev \
-	libjansson-dev libopenblas-openmp-dev libcmocka-dev libstb-dev libssl-dev libdnnl-dev libzstd-dev \
+	libjansson-dev libopenblas-openmp-dev libcmocka-dev libssl-dev libdnnl-dev libzstd-dev \
 	file python3 python3-numpy
 # Programs that some tests try the sources, pages, packages and batches with; they say so where one is missing.
 CHECK_PACKAGES = clang-format fish lintian man-db mandoc shellcheck strace zsh

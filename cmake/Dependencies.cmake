@@ -7,7 +7,6 @@ find_package(PNG REQUIRED)
 find_package(ZLIB REQUIRED)
 pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson>=2.13)
 pkg_check_modules(CRYPTO REQUIRED IMPORTED_TARGET libcrypto>=3.0)
-find_path(STB_INCLUDE_DIR stb_image.h PATH_SUFFIXES stb REQUIRED)
 
 # Debian keeps every OpenBLAS flavour in a folder of its own, outside pkg-config's path. The OpenMP flavour is wanted: it
 # runs single-threaded inside our pool's threads, where the pthread flavour would start a second pool.

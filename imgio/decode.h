@@ -24,8 +24,7 @@ struct decoded {
 
 /* Decodes a whole file in memory. Pixels equal those of Pillow's Image.open(...).convert("RGB"):
  * alpha is dropped, not blended, and colour profiles and gamma are ignored, because the models were
- * trained that way. The exceptions are 16-bit grey, which Pillow clips to white and is scaled here,
- * and 16-bit BMP, whose last bit may differ.
+ * trained that way. The exception is 16-bit grey, which Pillow clips to white and is scaled here.
  *
  * FORMAT for damaged or truncated data and for what is no image, UNSUPPORTED for other image
  * formats, LIMIT beyond the limits. *out is written on success only. */

@@ -1,7 +1,5 @@
-/* The six PNM formats (PBM, PGM and PPM, plain and raw), after the netpbm specifications. Read here
- * and not by stb_image, which takes samples as they are whatever the largest value, swaps the bytes
- * of 16-bit ones, knows no plain form and does not notice the end of the file. Refuses files that
- * end early; what follows the first picture is ignored. */
+/* The six PNM formats (PBM, PGM and PPM, plain and raw), after the netpbm specifications. Refuses
+ * files that end early; what follows the first picture is ignored. */
 #include <math.h>
 #include <stdbool.h>
 

@@ -39,7 +39,6 @@ DOORS = {
     "dnnl.h": r"vit/math/gemm_.*",
     "jpeglib.h": r"imgio/.*",
     "png.h": r"imgio/.*",
-    "stb_image.h": r"imgio/decode_stb\.c",
     "openssl/evp.h": r"src/base/.*",
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)

@@ -102,19 +102,14 @@ class Pictures:
         data = damaged(rng, base)
         return repaired_png(data) if data[:4] == b"\x89PNG" and rng.random() < 0.8 else data
 
-    @staticmethod
-    def is_bmp16(path):
-        data = pathlib.Path(path).read_bytes()
-        return data[:2] == b"BM" and data[28:30] == b"\x10\0"
-
     def read(self, path):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with self.image.open(path, formats=["JPEG", "PNG", "BMP", "PPM"]) as image:
                 image.load()
                 width, height = image.size
-                if image.mode in ("I", "I;16", "I;16B", "F") or self.is_bmp16(path):
-                    return None  # clipped where we scale, and rounded otherwise (imgio/decode.h)
+                if image.mode in ("I", "I;16", "I;16B", "F"):
+                    return None  # clipped where we scale (imgio/decode.h)
                 return f"ok {width} {height} {sha(image.convert('RGB').tobytes())}"
 
 

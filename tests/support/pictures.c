@@ -33,6 +33,21 @@ enum vitlrp_status picture_decode(const void *data, size_t size, struct decoded 
     return decode_image(data, size, &limits, out, err);
 }
 
+void picture_assert_decodes(const void *data, size_t size, const char *format, const void *rgb,
+                            int32_t width, int32_t height) {
+    struct decoded decoded;
+    struct vitlrp_error err = {0};
+    if (picture_decode(data, size, &decoded, &err) != VITLRP_OK) {
+        fail_msg("%s", err.message);
+    }
+    assert_string_equal(decoded.format, format);
+    assert_int_equal(decoded.orientation, 1);
+    assert_int_equal(decoded.image.width, width);
+    assert_int_equal(decoded.image.height, height);
+    assert_memory_equal(decoded.image.rgb, rgb, (size_t) width * (size_t) height * 3);
+    image_free(&decoded.image);
+}
+
 void picture_assert_refused(const void *data, size_t size, enum vitlrp_status status,
                             const char *part) {
     struct vitlrp_error err = {0};

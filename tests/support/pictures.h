@@ -20,6 +20,10 @@ void picture_assert_sha256(const struct image *image, const char *expected);
 enum vitlrp_status picture_decode(const void *data, size_t size, struct decoded *out,
                                   struct vitlrp_error *err);
 
+/* Fails the test unless decoding gives a picture of this format, upright, with these pixels. */
+void picture_assert_decodes(const void *data, size_t size, const char *format, const void *rgb,
+                            int32_t width, int32_t height);
+
 /* Fails the test unless decoding gives this status and a message that contains `part`. */
 void picture_assert_refused(const void *data, size_t size, enum vitlrp_status status,
                             const char *part);
