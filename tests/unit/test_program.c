@@ -14,6 +14,9 @@
 
 #include "support/unit.h"
 
+extern const struct op_kind OP_SCALE; /* vit/ops/op_scale.c */
+extern const struct op_kind OP_POOL;  /* vit/ops/op_pool.c */
+
 enum { ROWS = 5, WIDTH = 6, MAX_OPS = 8 };
 
 /* ---- A toy operation: y = 3 x + 1, of which the 1 is absorbed ---- */
@@ -92,7 +95,7 @@ static void mean_spread(const struct pool_shape *shape, const float *g_out, floa
 }
 
 static const struct pool POOL_MEAN = {
-    .name = "mean", .rows_needed = mean_rows, .gather = mean_gather, .spread = mean_spread};
+    .rows_needed = mean_rows, .gather = mean_gather, .spread = mean_spread};
 
 /* ---- Programs ---- */
 

@@ -160,6 +160,27 @@ static enum vitlrp_status read_config_json(const json_t *object, struct vit_conf
     return read_common(object, "num_attention_heads", "hidden_act", config, err);
 }
 
+static enum vitlrp_status read_pool(const char *name, enum vit_pool *out,
+                                    struct vitlrp_error *err) {
+    static const char *const NAMES[] = {
+#define POOL(constant, name) name,
+#include "vit/model/pools.def"
+    };
+    static const char ALL[] =
+#define POOL(constant, name) " " name
+#include "vit/model/pools.def"
+        ;
+    char label[TENSOR_LABEL_TEXT];
+    for (size_t i = 0; i < VIT_POOL_COUNT; i++) {
+        if (strcmp(NAMES[i], name) == 0) {
+            *out = (enum vit_pool) i;
+            return VITLRP_OK;
+        }
+    }
+    return fail(err, VITLRP_UNSUPPORTED, "pool %s is not supported yet; known pools:%s",
+                tensor_label(label, name), ALL);
+}
+
 static enum vitlrp_status read_metadata(const json_t *object, struct vit_config *config,
                                         struct vitlrp_error *err) {
     char label[TENSOR_LABEL_TEXT];
@@ -169,9 +190,8 @@ static enum vitlrp_status read_metadata(const json_t *object, struct vit_config 
         return fail(err, VITLRP_UNSUPPORTED, "architecture %s is not supported yet; vit is",
                     tensor_label(label, architecture));
     }
-    if (pool != NULL && strcmp(pool, "cls") != 0) {
-        return fail(err, VITLRP_UNSUPPORTED, "pool %s is not supported yet; cls is",
-                    tensor_label(label, pool));
+    if (pool != NULL) {
+        TRY(read_pool(pool, &config->pool, err));
     }
     return read_common(object, "num_heads", "activation", config, err);
 }

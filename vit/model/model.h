@@ -14,7 +14,11 @@
 #include "vit/math/activation.h"
 
 /* What the head reads (vit/tokens/pooling.h). */
-enum vit_pool { VIT_POOL_CLS };
+enum vit_pool {
+#define POOL(constant, name) VIT_POOL_##constant,
+#include "vit/model/pools.def"
+    VIT_POOL_COUNT
+};
 
 /* How position embeddings become those of another input size (vit/tokens/position.h). */
 enum vit_resampling { VIT_RESAMPLE_ANTIALIASED };

@@ -166,14 +166,11 @@ struct linear_rule op_linear_rule(const struct op_call *call);
 const float *op_leading_rows(const struct op_call *call, const struct op_array *from, size_t rows,
                              float *out);
 
-extern const struct op_kind OP_TOKENS;        /* op_tokens.c */
-extern const struct op_kind OP_NORM;          /* op_norm.c */
-extern const struct op_kind OP_LINEAR;        /* op_linear.c */
-extern const struct op_kind OP_QKV;           /* op_qkv.c */
-extern const struct op_kind OP_ATTENTION;     /* op_attention.c */
-extern const struct op_kind OP_ATTENTION_ROW; /* op_attention_row.c */
-extern const struct op_kind OP_GELU;          /* op_gelu.c */
-extern const struct op_kind OP_SCALE;         /* op_scale.c */
-extern const struct op_kind OP_POOL;          /* op_pool.c */
+/* Kinds that passes and their observers name. Every other kind is declared where it is put into
+ * programs, in vit/program/block.c. */
+extern const struct op_kind OP_TOKENS;    /* op_tokens.c */
+extern const struct op_kind OP_LINEAR;    /* op_linear.c */
+extern const struct op_kind OP_QKV;       /* op_qkv.c */
+extern const struct op_kind OP_ATTENTION; /* op_attention.c */
 
 #endif

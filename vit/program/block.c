@@ -6,6 +6,13 @@
 #include "vit/ops/op_attention.h"
 #include "vit/program/program.h"
 
+/* The pages of vit/ops that only programs name. */
+extern const struct op_kind OP_NORM;          /* op_norm.c */
+extern const struct op_kind OP_ATTENTION_ROW; /* op_attention_row.c */
+extern const struct op_kind OP_GELU;          /* op_gelu.c */
+extern const struct op_kind OP_SCALE;         /* op_scale.c */
+extern const struct op_kind OP_POOL;          /* op_pool.c */
+
 /* The list under construction; without arrays it only counts. */
 struct builder {
     struct program *program;

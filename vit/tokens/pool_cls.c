@@ -23,5 +23,4 @@ static void spread(const struct pool_shape *shape, const float *g_out, float *g_
     }
 }
 
-const struct pool POOL_CLS = {
-    .name = "cls", .rows_needed = rows_needed, .gather = gather, .spread = spread};
+const struct pool POOL_CLS = {.rows_needed = rows_needed, .gather = gather, .spread = spread};

@@ -1,5 +1,5 @@
 /* Pooling: from the tokens that leave the last block to the one row that the head reads. A pool is
- * one small file (pool_*.c) and a row of the table. */
+ * one small file (pool_*.c) and a row of vit/model/pools.def. */
 #ifndef VIT_POOLING_H
 #define VIT_POOLING_H
 
@@ -16,8 +16,6 @@ struct pool_shape {
 };
 
 struct pool {
-    const char *name;
-
     /* How many leading tokens it reads: the last block computes no others. */
     size_t (*rows_needed)(const struct token_layout *tokens);
 
@@ -28,9 +26,6 @@ struct pool {
     void (*spread)(const struct pool_shape *shape, const float *g_out, float *g_x);
 };
 
-/* The row of the table. */
 const struct pool *pool_of(enum vit_pool pool);
-
-extern const struct pool POOL_CLS;
 
 #endif
