@@ -9,6 +9,13 @@
 
 #include "base/text.h"
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    bounds_begin(size, &FUZZ_BOUNDS);
+    fuzz_one(data, size);
+    bounds_end();
+    return 0;
+}
+
 uint8_t fuzz_byte(struct fuzz_input *input) {
     return input->size > 0 ? input->data[--input->size] : 0;
 }

@@ -1,5 +1,5 @@
-/* What the fuzz targets share. Every target is one fuzz_NAME.c with the function that libFuzzer and
- * AFL call; linked with replay.c instead, it is an ordinary program that reads files again. */
+/* What the fuzz targets share. Every target is one fuzz_NAME.c; linked with replay.c instead of a
+ * fuzzer, it is an ordinary program that reads files again. */
 #ifndef TESTS_FUZZ_H
 #define TESTS_FUZZ_H
 
@@ -8,8 +8,14 @@
 #include <stdint.h>
 
 #include "base/status.h"
+#include "fuzz/bounds.h"
 #include "imgio/image.h"
 
+/* Of every target: what it does with an input, and what that may take beyond the common bounds. */
+void fuzz_one(const uint8_t *data, size_t size);
+extern const struct bounds FUZZ_BOUNDS;
+
+/* What libFuzzer and AFL call: fuzz_one within its bounds. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* An input less the bytes that chose options: these are the last ones, so that what is left begins

@@ -26,7 +26,9 @@ static void check_raw_twin(const struct image *image) {
     mem_free(file);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+const struct bounds FUZZ_BOUNDS = {0};
+
+void fuzz_one(const uint8_t *data, size_t size) {
     struct vitlrp_image_limits limits = fuzz_limits();
     struct decoded decoded = {0};
     struct vitlrp_error err;
@@ -34,10 +36,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (status != VITLRP_OK) {
         fuzz_check_failure(status, &err);
         fuzz_check(decoded.image.rgb == NULL, "a picture after a failure");
-        return 0;
+        return;
     }
     fuzz_touch_image(&decoded.image);
     check_raw_twin(&decoded.image);
     image_free(&decoded.image);
-    return 0;
 }

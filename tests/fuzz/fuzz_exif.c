@@ -28,7 +28,9 @@ static void check_turns(int32_t width, int32_t height, int32_t orientation) {
     image_free(&image);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+const struct bounds FUZZ_BOUNDS = {0};
+
+void fuzz_one(const uint8_t *data, size_t size) {
     struct fuzz_input input = {data, size};
     int32_t width = 1 + fuzz_byte(&input) % SIDE_LIMIT;
     int32_t height = 1 + fuzz_byte(&input) % SIDE_LIMIT;
@@ -38,5 +40,4 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (bare != 0 || segment != 0) {
         check_turns(width, height, bare != 0 ? bare : segment);
     }
-    return 0;
 }

@@ -95,7 +95,9 @@ static void draw(struct fuzz_input *input, const struct vitlrp_image *photo,
     }
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+const struct bounds FUZZ_BOUNDS = {0};
+
+void fuzz_one(const uint8_t *data, size_t size) {
     struct fuzz_input input = {data, size};
     struct vitlrp_preprocess preprocess;
     struct vitlrp_geometry geometry;
@@ -119,5 +121,4 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         draw(&input, photo, &geometry);
     }
     vitlrp_image_close(photo);
-    return 0;
 }

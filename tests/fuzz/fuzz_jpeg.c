@@ -5,7 +5,9 @@
 #include "imgio/encode.h"
 #include "imgio/exif.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+const struct bounds FUZZ_BOUNDS = {0};
+
+void fuzz_one(const uint8_t *data, size_t size) {
     struct vitlrp_image_limits limits = fuzz_limits();
     struct decode_input input = {.data = data, .size = size, .limits = &limits};
     struct decoded decoded = {.orientation = 1};
@@ -15,7 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (status != VITLRP_OK) {
         fuzz_check_failure(status, &err);
         fuzz_check(decoded.image.rgb == NULL, "a picture after a failure");
-        return 0;
+        return;
     }
     fuzz_touch_image(&decoded.image);
     fuzz_check(decoded.orientation >= 1 && decoded.orientation <= 8,
@@ -29,5 +31,4 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         bytes_free(&again);
     }
     image_free(&decoded.image);
-    return 0;
 }

@@ -164,7 +164,9 @@ static void read_sidecars(const struct fuzz_input *input, bool both) {
     vitlrp_model_close(model);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+const struct bounds FUZZ_BOUNDS = {0};
+
+void fuzz_one(const uint8_t *data, size_t size) {
     struct fuzz_input input = {data, size};
     switch (fuzz_byte(&input) % 8) {
     case 0:
@@ -192,5 +194,4 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         read_sidecars(&input, true);
         break;
     }
-    return 0;
 }

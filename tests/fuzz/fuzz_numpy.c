@@ -46,7 +46,9 @@ static void read_array(const struct fuzz_input *input, size_t rank) {
     mem_free(again);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+const struct bounds FUZZ_BOUNDS = {0};
+
+void fuzz_one(const uint8_t *data, size_t size) {
     struct fuzz_input input = {data, size};
     uint8_t way = fuzz_byte(&input);
     switch (way & 3) {
@@ -63,5 +65,4 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         read_array(&input, (way >> 2) % (NPY_MAX_RANK + 1));
         break;
     }
-    return 0;
 }

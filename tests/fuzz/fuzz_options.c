@@ -61,7 +61,9 @@ static void read_choices(const struct args *args) {
     }
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+const struct bounds FUZZ_BOUNDS = {0};
+
+void fuzz_one(const uint8_t *data, size_t size) {
     char *text = mem_calloc(size + 1, 1);
     char *words[MAX_WORDS + 2] = {(char[]){"vitlrp"}};
     int count = 1;
@@ -85,5 +87,4 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     }
     args_free(&args);
     mem_free(text);
-    return 0;
 }

@@ -24,7 +24,9 @@ static void check_round_trip(const struct image *image) {
     bytes_free(&file);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+const struct bounds FUZZ_BOUNDS = {0};
+
+void fuzz_one(const uint8_t *data, size_t size) {
     struct vitlrp_image_limits limits = fuzz_limits();
     struct decode_input input = {.data = data, .size = size, .limits = &limits};
     struct decoded decoded = {.orientation = 1};
@@ -33,7 +35,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (status != VITLRP_OK) {
         fuzz_check_failure(status, &err);
         fuzz_check(decoded.image.rgb == NULL, "a picture after a failure");
-        return 0;
+        return;
     }
     fuzz_touch_image(&decoded.image);
     fuzz_check(decoded.orientation >= 1 && decoded.orientation <= 8,
@@ -42,5 +44,4 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         check_round_trip(&decoded.image);
     }
     image_free(&decoded.image);
-    return 0;
 }

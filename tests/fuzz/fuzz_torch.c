@@ -34,7 +34,9 @@ static void parse_pickle(const struct fuzz_input *input) {
     pickle_free(&pickle);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+const struct bounds FUZZ_BOUNDS = {0};
+
+void fuzz_one(const uint8_t *data, size_t size) {
     struct fuzz_input input = {data, size};
     uint8_t way = fuzz_byte(&input);
     int32_t heads = way >> 2 & 7;
@@ -52,5 +54,4 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         parse_pickle(&input);
         break;
     }
-    return 0;
 }

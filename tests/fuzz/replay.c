@@ -4,6 +4,8 @@
 #include <fts.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 
 #include "base/file.h"
 #include "base/mem.h"
@@ -19,20 +21,20 @@ static void replay(const char *path) {
         fprintf(stderr, "%s\n", err.message);
         exit(1);
     }
-    uint8_t *copy = mem_calloc(file.size, 1);
+    size_t size = file.size;
+    uint8_t *copy = mem_calloc(size, 1);
     fuzz_check(copy != NULL, "no memory");
-    for (size_t i = 0; i < file.size; i++) {
-        copy[i] = file.data[i];
-    }
+    memcpy(copy, file.data, size);
     bytes_free(&file);
     printf("%s\n", path);
     fflush(stdout);
-    LLVMFuzzerTestOneInput(copy, file.size);
+    LLVMFuzzerTestOneInput(copy, size);
     mem_free(copy);
 }
 
 int main(int argc, char **argv) {
     size_t count = 0;
+    size_t bytes = 0;
     if (argc < 2) {
         fprintf(stderr, "usage: %s [FILE or FOLDER]...\n", argv[0]);
         return 2;
@@ -46,12 +48,15 @@ int main(int argc, char **argv) {
         }
         if (entry->fts_info == FTS_F) {
             replay(entry->fts_accpath);
+            bytes += (size_t) entry->fts_statp->st_size;
             count++;
         }
     }
     if (walk != NULL) {
         fts_close(walk);
     }
-    printf("%zu files\n", count);
+    fuzz_check(bounds_input_bytes() == bytes, "inputs of other sizes than the files");
+    printf("%zu files, at most %zu kB and %.2f s each\n", count, bounds_most_bytes() >> 10,
+           bounds_most_seconds());
     return count > 0 ? 0 : 1;
 }
