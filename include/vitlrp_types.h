@@ -95,8 +95,9 @@ struct vitlrp_image_limits {
 /* What a weights file may cost; a file beyond a limit is LIMIT. All values are positive. */
 struct vitlrp_model_limits {
     uint64_t max_bytes;     /* of the file, and of its weights in memory; default 4 GiB */
-    size_t max_table_bytes; /* of the part that lists the tensors: a safetensors header, a pickle or
-                               the directory of a zip archive; default 16 MiB */
+    size_t max_table_bytes; /* of the part that lists the tensors: a safetensors header, a pickle,
+                               the directory of a zip archive, the headers of its arrays; default
+                               16 MiB */
     size_t max_tensors;     /* default 4096 */
     size_t max_zip_entries; /* default 10000 */
     size_t max_pickle_opcodes; /* default 1 million; a hundredth of it on the pickle's stack and a

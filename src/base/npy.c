@@ -158,23 +158,41 @@ static enum vitlrp_status count_elements(struct npy_header *header, size_t total
     return VITLRP_OK;
 }
 
-enum vitlrp_status npy_parse_header(const void *bytes, size_t size, size_t total_size,
-                                    struct npy_header *out, struct vitlrp_error *err) {
-    const unsigned char *data = bytes;
-    struct npy_header header = {0};
-    if (!npy_recognise(bytes, size) || size < 12 || data[6] < 1 || data[6] > 3 || data[7] != 0) {
-        return fail(err, VITLRP_FORMAT, "not an .npy file of version 1.0, 2.0 or 3.0");
+/* Where the dictionary begins and ends, by the first 12 bytes; false if they are of no .npy file.
+ */
+static bool find_dictionary(const unsigned char *data, size_t size, size_t *start, size_t *end) {
+    if (!npy_recognise(data, size) || size < NPY_MIN_SIZE || data[6] < 1 || data[6] > 3 ||
+        data[7] != 0) {
+        return false;
     }
     size_t length_size = data[6] == 1 ? 2 : 4;
     size_t length = (size_t) data[8] | (size_t) data[9] << 8;
     if (length_size == 4) {
         length |= (size_t) data[10] << 16 | (size_t) data[11] << 24;
     }
-    size_t start = 8 + length_size;
-    if (length > NPY_MAX_HEADER || length > size - start || size > total_size) {
+    *start = 8 + length_size;
+    *end = *start + length;
+    return true;
+}
+
+size_t npy_header_size(const void *bytes, size_t size) {
+    size_t start;
+    size_t end;
+    return find_dictionary(bytes, size, &start, &end) ? end : 0;
+}
+
+enum vitlrp_status npy_parse_header(const void *bytes, size_t size, size_t total_size,
+                                    struct npy_header *out, struct vitlrp_error *err) {
+    const unsigned char *data = bytes;
+    struct npy_header header = {0};
+    size_t start;
+    if (!find_dictionary(data, size, &start, &header.data_offset)) {
+        return fail(err, VITLRP_FORMAT, "not an .npy file of version 1.0, 2.0 or 3.0");
+    }
+    size_t length = header.data_offset - start;
+    if (length > NPY_MAX_HEADER || header.data_offset > size || size > total_size) {
         return fail(err, VITLRP_FORMAT, "truncated: the .npy header is longer than its file");
     }
-    header.data_offset = start + length;
     const char *text = (const char *) data + start;
     TRY(parse_dictionary((struct cursor){text, text + length}, &header, err));
     TRY(count_elements(&header, total_size, err));

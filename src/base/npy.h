@@ -10,6 +10,7 @@
 
 #define NPY_MAX_RANK 8
 #define NPY_MAX_HEADER ((size_t) 1 << 16)
+#define NPY_MIN_SIZE ((size_t) 12) /* of a file; they tell the size of the header */
 
 struct npy_header {
     char kind;        /* 'f' float, 'i' int, 'u' unsigned, 'b' bool, as in NumPy's descr */
@@ -23,6 +24,10 @@ struct npy_header {
 
 /* True if the bytes begin with the magic of an .npy file. */
 bool npy_recognise(const void *bytes, size_t size);
+
+/* What the first NPY_MIN_SIZE bytes say how many bytes the header has, themselves among them; 0 if
+ * they are of no .npy file. */
+size_t npy_header_size(const void *bytes, size_t size);
 
 /* Reads the header at the beginning of `size` bytes. FORMAT for a bad header or an array that does
  * not end within total_size; UNSUPPORTED for big-endian, structured or object arrays. `bytes` may

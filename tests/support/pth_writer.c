@@ -265,24 +265,30 @@ static void put_record(struct zip_writer *zip, const char *name, const void *dat
     end_record(zip, record);
 }
 
-static void put_deflated(struct zip_writer *zip, const char *name, const void *data, size_t size) {
-    struct record *record = begin_record(zip, name, 8);
+void deflate_bytes(const void *data, size_t size, int level, int strategy, struct bytes *out) {
     z_stream stream = {0};
-    assert_int_equal(deflateInit2(&stream, 6, Z_DEFLATED, -MAX_WBITS, 8, Z_DEFAULT_STRATEGY), Z_OK);
+    assert_int_equal(deflateInit2(&stream, level, Z_DEFLATED, -MAX_WBITS, 8, strategy), Z_OK);
     size_t room = deflateBound(&stream, (unsigned long) size);
-    unsigned char *packed = mem_calloc(room, 1);
-    assert_non_null(packed);
+    *out = (struct bytes){mem_calloc(room, 1), 0};
+    assert_non_null(out->data);
     stream.next_in = (unsigned char *) (uintptr_t) data;
     stream.avail_in = (unsigned) size;
-    stream.next_out = packed;
+    stream.next_out = out->data;
     stream.avail_out = (unsigned) room;
     assert_int_equal(deflate(&stream, Z_FINISH), Z_STREAM_END);
+    out->size = stream.total_out;
+    deflateEnd(&stream);
+}
+
+static void put_deflated(struct zip_writer *zip, const char *name, const void *data, size_t size) {
+    struct record *record = begin_record(zip, name, 8);
+    struct bytes packed;
+    deflate_bytes(data, size, 6, Z_DEFAULT_STRATEGY, &packed);
     record->crc = (uint32_t) crc32(0, data, (unsigned) size);
     record->size = size;
-    record->stored = stream.total_out;
-    put(zip->sink, packed, stream.total_out);
-    deflateEnd(&stream);
-    mem_free(packed);
+    record->stored = packed.size;
+    put(zip->sink, packed.data, packed.size);
+    bytes_free(&packed);
     end_record(zip, record);
 }
 
@@ -379,7 +385,8 @@ static void op_tensor(struct text *out, const struct pth_list *list, size_t i,
     op_int(out, (int64_t) element_count(&list->items[stored]) + extra);
     op(out, 't');
     op(out, 'Q');
-    op_int(out, i == 0 ? options->offset : 0);
+    size_t rest = element_count(&list->items[stored]) - element_count(tensor);
+    op_int(out, i == 0 ? options->offset : options->at_end ? (int64_t) rest : 0);
     op(out, '(');
     for (size_t k = 0; k < tensor->rank; k++) {
         op_int(out, (int64_t) tensor->shape[k]);
@@ -458,6 +465,18 @@ static void put_tensor(struct zip_writer *zip, const struct pth_tensor *tensor, 
     end_record(zip, record);
 }
 
+static void put_deflated_tensor(struct zip_writer *zip, const struct pth_tensor *tensor,
+                                const char *name) {
+    size_t count = element_count(tensor);
+    float *values = mem_calloc(count, sizeof *values);
+    assert_non_null(values);
+    for (size_t i = 0; i < count; i++) {
+        values[i] = element(tensor, i);
+    }
+    put_deflated(zip, name, values, count * sizeof *values);
+    mem_free(values);
+}
+
 static void put_pth(struct sink *sink, const struct pth_list *list,
                     const struct pth_options *options) {
     static const struct pth_options sound = {0};
@@ -475,7 +494,11 @@ static void put_pth(struct sink *sink, const struct pth_list *list,
     for (size_t i = 0; i < list->count; i++) {
         snprintf(name, sizeof name, "archive/data/%zu", i);
         zip->misname_next = i == 0 && options->local_disagrees;
-        put_tensor(zip, &list->items[i], name, i == 0 ? options : &sound);
+        if (options->deflate) {
+            put_deflated_tensor(zip, &list->items[i], name);
+        } else {
+            put_tensor(zip, &list->items[i], name, i == 0 ? options : &sound);
+        }
     }
     if (options->duplicate) {
         put_record(zip, name, "1234", 4);

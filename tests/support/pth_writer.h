@@ -50,6 +50,8 @@ struct pth_options {
     int64_t offset;              /* of the first in its storage */
     int64_t stride;              /* replaces the last stride of the first if not 0 */
     bool share;                  /* every tensor names the storage of the first */
+    bool at_end;                 /* the others lie at the end of the storage that they share */
+    bool deflate;                /* the storages are deflated */
     bool parameters;             /* tensors wrapped by _rebuild_parameter, and a BUILD at the end */
     uint16_t flags;              /* set in the first record's directory entry */
     uint16_t method;             /* of the first record, in both headers */
@@ -72,6 +74,10 @@ void pth_write(const char *path, const struct pth_list *list, const struct pth_o
  * entry, or NULL. */
 void safetensors_make(const struct pth_list *list, const char *type, const char *metadata,
                       struct bytes *out);
+
+/* `size` bytes as a bare deflate stream, as zip archives hold it, with a strategy of zlib's. *out
+ * is owned: bytes_free. */
+void deflate_bytes(const void *data, size_t size, int level, int strategy, struct bytes *out);
 
 /* A header, and `data_size` zero bytes behind it. */
 void safetensors_of_header(const char *header, size_t data_size, struct bytes *out);

@@ -1,6 +1,5 @@
 /* Loads a checkpoint into a model: file or folder, container, layout, architecture, weights, in
  * this order, each checked before the next. Refuses files of several shards. */
-#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -9,12 +8,12 @@
 #include "base/mem.h"
 #include "vit/load/architecture.h"
 #include "vit/load/checkpoint.h"
+#include "vit/load/fill.h"
 #include "vit/load/layout.h"
 #include "vit/model/weights.h"
 
 #define MAX_PATH ((size_t) 4096)
 #define MAX_JSON ((size_t) 16 << 20)
-#define SCRATCH_FLOATS ((size_t) 1 << 18)
 
 struct vitlrp_model_limits vit_load_limits_default(void) {
     return (struct vitlrp_model_limits) MODEL_LIMITS_DEFAULT;
@@ -34,131 +33,6 @@ struct sidecars {
     json_t *config;
     json_t *preprocessor;
 };
-
-/* Where in its slot a tensor goes, seen as a matrix. */
-struct target {
-    float *data;
-    size_t columns; /* inputs */
-    enum arrangement arrangement;
-    size_t area; /* of a patch, for ARRANGED_HWIO: inputs are [area, channels] in the file */
-};
-
-/* Reads a matrix [inputs, outputs] a band of inputs at a time and scatters it into [outputs,
- * inputs]. */
-static enum vitlrp_status read_transposed(struct tensor_reader *reader, size_t count,
-                                          const struct target *target, struct vitlrp_error *err) {
-    size_t inputs = target->columns;
-    assert(inputs > 0 && count >= inputs); /* shapes were compared */
-    size_t outputs = count / inputs;
-    size_t band = outputs < SCRATCH_FLOATS ? SCRATCH_FLOATS / outputs : 1;
-    float *scratch = mem_calloc(band * outputs, sizeof *scratch);
-    enum vitlrp_status status = VITLRP_OK;
-    if (scratch == NULL) {
-        return fail(err, VITLRP_NOMEM, "out of memory for a transposition");
-    }
-    for (size_t first = 0; first < inputs && status == VITLRP_OK; first += band) {
-        size_t rows = band < inputs - first ? band : inputs - first;
-        status = tensor_reader_next(reader, scratch, rows * outputs, err);
-        for (size_t out = 0; out < outputs && status == VITLRP_OK; out++) {
-            float *row = target->data + out * inputs;
-            for (size_t i = 0; i < rows; i++) {
-                size_t input = first + i;
-                if (target->arrangement == ARRANGED_HWIO) {
-                    input = input % 3 * target->area + input / 3;
-                }
-                row[input] = scratch[i * outputs + out];
-            }
-        }
-    }
-    mem_free(scratch);
-    return status;
-}
-
-static enum vitlrp_status read_tensor(const struct source *source, const struct tensor_info *tensor,
-                                      const struct target *target, struct vitlrp_error *err) {
-    struct tensor_reader reader;
-    enum vitlrp_status status = tensor_reader_open(source, tensor, &reader, err);
-    if (status == VITLRP_OK && target->arrangement == ARRANGED_AS_OURS) {
-        status = tensor_reader_next(&reader, target->data, tensor->count, err);
-    } else if (status == VITLRP_OK) {
-        status = read_transposed(&reader, tensor->count, target, err);
-    }
-    tensor_reader_close(&reader);
-    if (status != VITLRP_OK) {
-        char label[TENSOR_LABEL_TEXT];
-        char prefix[TENSOR_LABEL_TEXT + 8];
-        snprintf(prefix, sizeof prefix, "tensor %s", tensor_label(label, tensor->name));
-        return error_prefix(err, status, prefix);
-    }
-    return VITLRP_OK;
-}
-
-static void fill_with(float *out, size_t count, float value) {
-    for (size_t i = 0; i < count; i++) {
-        out[i] = value;
-    }
-}
-
-/* A model that is filled with a file's tensors. */
-struct filling {
-    const struct source *source;
-    const struct layout_binding *binding;
-    struct vit_model *model;
-    bool position_has_cls;
-};
-
-/* Fills one slot from its tensor, or from those of q, k and v. What is absent here and present in
- * another block or part is neutral. */
-static enum vitlrp_status fill_slot(const struct filling *filling, size_t block, enum slot slot,
-                                    struct vitlrp_error *err) {
-    struct vit_model *model = filling->model;
-    const struct vit_config *config = &model->config;
-    struct slot_size size = slot_size(config, slot);
-    struct target target = {.data = slot_data(model, slot, block),
-                            .columns = size.columns,
-                            .area = (size_t) config->patch_height * (size_t) config->patch_width};
-    size_t count = size.rows * size.columns;
-    if (slot == SLOT_POSITION && !filling->position_has_cls) {
-        memset(target.data, 0, size.columns * sizeof *target.data);
-        target.data += size.columns;
-        count -= size.columns;
-    }
-    size_t parts = layout_parts(filling->binding->layout, slot);
-    count /= parts;
-    for (size_t part = 0; part < parts; part++, target.data += count) {
-        const struct bound_tensor *bound =
-            layout_bound(filling->binding, block, slot, (enum part) part);
-        if (bound->tensor == NULL) {
-            fill_with(target.data, count, slot_neutral(slot));
-            continue;
-        }
-        if (bound->tensor->count != count) {
-            return fail(err, VITLRP_INTERNAL, "a tensor's size passed the checks but is wrong");
-        }
-        target.arrangement = bound->row->arrangement;
-        TRY(read_tensor(filling->source, bound->tensor, &target, err));
-        model->parameters += (int64_t) count;
-    }
-    return VITLRP_OK;
-}
-
-/* What lies outside the blocks first. */
-static enum vitlrp_status fill_weights(const struct filling *filling, struct vitlrp_error *err) {
-    const struct vit_config *config = &filling->model->config;
-    for (enum slot slot = 0; slot < SLOT_COUNT; slot++) {
-        if (slot_scope(slot) != SCOPE_BLOCK && slot_repeats(config, slot) > 0) {
-            TRY(fill_slot(filling, 0, slot, err));
-        }
-    }
-    for (size_t block = 0; block < filling->binding->depth; block++) {
-        for (enum slot slot = 0; slot < SLOT_COUNT; slot++) {
-            if (slot_scope(slot) == SCOPE_BLOCK && slot_repeats(config, slot) > 0) {
-                TRY(fill_slot(filling, block, slot, err));
-            }
-        }
-    }
-    return VITLRP_OK;
-}
 
 /* The project's own object in the safetensors metadata, where values are strings: JSON within JSON.
  */
@@ -203,8 +77,7 @@ static enum vitlrp_status build_model(const struct opened *opened,
     TRY_GOTO(status,
              weights_allocate(&config, opened->name, checkpoint->limits->max_bytes, &model, err),
              cleanup);
-    struct filling filling = {checkpoint->source, binding, model, position_has_cls};
-    TRY_GOTO(status, fill_weights(&filling, err), cleanup);
+    TRY_GOTO(status, fill_weights(checkpoint, binding, position_has_cls, model, err), cleanup);
     model->layout = binding->layout->name;
     model->container = checkpoint->container;
     model->stored_as = layout_bound(binding, 0, SLOT_QKV_WEIGHT, PART_WHOLE)->tensor->type->name;

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/checked.h"
 #include "base/mem.h"
 #include "base/npy.h"
 #include "vit/load/checkpoint.h"
@@ -29,20 +30,47 @@ static const struct element_type *type_of(const struct npy_header *header) {
     return NULL;
 }
 
+/* The beginnings of an archive's arrays, one after the other. */
+struct heads {
+    unsigned char *bytes; /* [HEAD_SIZE]: of the current one */
+    size_t size;
+    size_t total, limit; /* of all of them: deflated, a long one takes few bytes of the file */
+};
+
+static enum vitlrp_status read_head(struct heads *heads, struct payload *payload,
+                                    struct vitlrp_error *err) {
+    uint64_t size = payload->extent.size;
+    size_t most = size < HEAD_SIZE ? (size_t) size : HEAD_SIZE;
+    heads->size = size_min(NPY_MIN_SIZE, most);
+    TRY(payload_read(payload, heads->bytes, heads->size, err));
+    size_t wanted = size_min(npy_header_size(heads->bytes, heads->size), most);
+    if (wanted <= heads->size) {
+        return VITLRP_OK;
+    }
+    if (wanted > heads->limit - heads->total) {
+        return fail(err, VITLRP_LIMIT,
+                    "the headers of all arrays up to it take more than the limit of %zu bytes",
+                    heads->limit);
+    }
+    heads->total += wanted;
+    TRY(payload_read(payload, heads->bytes + heads->size, wanted - heads->size, err));
+    heads->size = wanted;
+    return VITLRP_OK;
+}
+
 static enum vitlrp_status read_entry(const struct zip *zip, const struct zip_entry *entry,
-                                     unsigned char *head, struct tensor_info *out,
+                                     struct heads *heads, struct tensor_info *out,
                                      struct vitlrp_error *err) {
     struct payload payload = {0};
     struct npy_header header;
     uint64_t size = entry->extent.size;
-    size_t head_size = size < HEAD_SIZE ? (size_t) size : HEAD_SIZE;
     enum vitlrp_status status = payload_open(zip->source, &entry->extent, &payload, err);
     if (status == VITLRP_OK) {
-        status = payload_read(&payload, head, head_size, err);
+        status = read_head(heads, &payload, err);
     }
     payload_close(&payload);
     TRY(status);
-    TRY(npy_parse_header(head, head_size, (size_t) size, &header, err));
+    TRY(npy_parse_header(heads->bytes, heads->size, (size_t) size, &header, err));
     struct tensor_info tensor = {.type = type_of(&header),
                                  .rank = header.rank,
                                  .extent = entry->extent,
@@ -66,9 +94,9 @@ static enum vitlrp_status read_entry(const struct zip *zip, const struct zip_ent
 
 enum vitlrp_status npz_read(const struct zip *zip, struct checkpoint *out,
                             struct vitlrp_error *err) {
-    unsigned char *head = mem_calloc(HEAD_SIZE, 1);
+    struct heads heads = {.bytes = mem_calloc(HEAD_SIZE, 1), .limit = out->limits->max_table_bytes};
     enum vitlrp_status status = VITLRP_OK;
-    if (head == NULL) {
+    if (heads.bytes == NULL) {
         return fail(err, VITLRP_NOMEM, "out of memory for an array's header");
     }
     out->container = "npz";
@@ -83,7 +111,7 @@ enum vitlrp_status npz_read(const struct zip *zip, struct checkpoint *out,
                           tensor_label(label, entry->name));
             break;
         }
-        status = read_entry(zip, entry, head, &tensor, err);
+        status = read_entry(zip, entry, &heads, &tensor, err);
         if (status == VITLRP_OK) {
             status = tensor_table_add(&out->tensors, &tensor, entry->name, length - 4, err);
         } else {
@@ -91,6 +119,6 @@ enum vitlrp_status npz_read(const struct zip *zip, struct checkpoint *out,
             status = error_prefix(err, status, prefix);
         }
     }
-    mem_free(head);
+    mem_free(heads.bytes);
     return status;
 }

@@ -1,5 +1,6 @@
 /* Sequential reading of stored and deflated bytes, with their checksum. Refuses to give out bytes
- * that the file does not have, and a deflate stream that is longer or shorter than announced. */
+ * that the file does not have, and a deflate stream that is shorter than announced; what stands in
+ * it beyond the announced size is not looked at. */
 #include "vit/load/payload.h"
 
 #include "base/mem.h"
@@ -59,17 +60,20 @@ static enum vitlrp_status inflate_into(struct payload *payload, unsigned char *o
     inflater->next_out = out;
     inflater->avail_out = (unsigned) size;
     while (inflater->avail_out > 0) {
-        if (inflater->avail_in == 0) {
-            TRY(refill(payload, err));
-        }
+        /* Before any refill: zlib may hold output of input that it has taken already. It says
+         * Z_BUF_ERROR where it has none. */
         int result = inflate(inflater, Z_NO_FLUSH);
+        if (result == Z_BUF_ERROR && inflater->avail_in == 0) {
+            TRY(refill(payload, err));
+            continue;
+        }
         if (result == Z_STREAM_END && inflater->avail_out > 0) {
             return fail(err, VITLRP_FORMAT, "compressed data are shorter than announced");
         }
         if (result == Z_MEM_ERROR) {
             return fail(err, VITLRP_NOMEM, "out of memory for decompression");
         }
-        if (result != Z_OK && result != Z_STREAM_END && result != Z_BUF_ERROR) {
+        if (result != Z_OK && result != Z_STREAM_END) {
             return fail(err, VITLRP_FORMAT, "damaged compressed data");
         }
     }

@@ -212,11 +212,13 @@ enum vitlrp_status pickle_call(struct pickle_machine *machine, const struct pick
 enum vitlrp_status pickle_load_storage(struct pickle_machine *machine,
                                        const struct pickle_value *id, struct pickle_value **out,
                                        struct vitlrp_error *err) {
-    /* ('storage', type, key, device, elements) and, in the older container, None: a view. */
+    /* ('storage', type, key, device, elements) and, in the older container, None: a view. Keys are
+     * short: many storages may have one long key in common, which every comparison would walk. */
     if (id->kind != PICKLE_TUPLE || id->count < 5 || id->count > 6 ||
         !pickle_is_string(id->items[0], "storage") || id->items[1]->kind != PICKLE_GLOBAL ||
         id->items[1]->global != PICKLE_STORAGE_TYPE || id->items[2]->kind != PICKLE_STRING ||
-        id->items[4]->kind != PICKLE_INT || id->items[4]->integer < 0) {
+        id->items[2]->length > TENSOR_MAX_NAME || id->items[4]->kind != PICKLE_INT ||
+        id->items[4]->integer < 0) {
         return fail(err, VITLRP_FORMAT, "its pickle is damaged: a strange persistent id");
     }
     if (id->count == 6 && id->items[5]->kind != PICKLE_NONE) {

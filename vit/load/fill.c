@@ -1,0 +1,219 @@
+/* Reads tensors one by one, straight to their places. Refuses to unpack a storage twice, however
+ * many tensors are views of it: what a small file asks for would be their product. */
+#include "vit/load/fill.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "vit/model/weights.h"
+
+#define SCRATCH_FLOATS ((size_t) 1 << 18)
+
+/* Where in its slot a tensor goes, seen as a matrix. */
+struct target {
+    float *data;
+    size_t columns; /* inputs */
+    enum arrangement arrangement;
+    size_t area; /* of a patch, for ARRANGED_HWIO: inputs are [area, channels] in the file */
+};
+
+/* Reads a matrix [inputs, outputs] a band of inputs at a time and scatters it into [outputs,
+ * inputs]. */
+static enum vitlrp_status read_transposed(struct tensor_reader *reader, size_t count,
+                                          const struct target *target, struct vitlrp_error *err) {
+    size_t inputs = target->columns;
+    assert(inputs > 0 && count >= inputs); /* shapes were compared */
+    size_t outputs = count / inputs;
+    size_t band = outputs < SCRATCH_FLOATS ? SCRATCH_FLOATS / outputs : 1;
+    float *scratch = mem_calloc(band * outputs, sizeof *scratch);
+    enum vitlrp_status status = VITLRP_OK;
+    if (scratch == NULL) {
+        return fail(err, VITLRP_NOMEM, "out of memory for a transposition");
+    }
+    for (size_t first = 0; first < inputs && status == VITLRP_OK; first += band) {
+        size_t rows = band < inputs - first ? band : inputs - first;
+        status = tensor_reader_next(reader, scratch, rows * outputs, err);
+        for (size_t out = 0; out < outputs && status == VITLRP_OK; out++) {
+            float *row = target->data + out * inputs;
+            for (size_t i = 0; i < rows; i++) {
+                size_t input = first + i;
+                if (target->arrangement == ARRANGED_HWIO) {
+                    input = input % 3 * target->area + input / 3;
+                }
+                row[input] = scratch[i * outputs + out];
+            }
+        }
+    }
+    mem_free(scratch);
+    return status;
+}
+
+/* Puts the tensor's name, and what of it, in front of the message of a failure. */
+static enum vitlrp_status prefix_tensor(struct vitlrp_error *err, enum vitlrp_status status,
+                                        const struct tensor_info *tensor, const char *what) {
+    char label[TENSOR_LABEL_TEXT];
+    char prefix[TENSOR_LABEL_TEXT + 32];
+    if (status != VITLRP_OK) {
+        snprintf(prefix, sizeof prefix, "tensor %s%s", tensor_label(label, tensor->name), what);
+    }
+    return error_prefix(err, status, prefix);
+}
+
+static enum vitlrp_status read_tensor(const struct source *source, const struct tensor_info *tensor,
+                                      const struct target *target, struct vitlrp_error *err) {
+    struct tensor_reader reader;
+    enum vitlrp_status status = tensor_reader_open(source, tensor, &reader, err);
+    if (status == VITLRP_OK && target->arrangement == ARRANGED_AS_OURS) {
+        status = tensor_reader_next(&reader, target->data, tensor->count, err);
+    } else if (status == VITLRP_OK) {
+        status = read_transposed(&reader, tensor->count, target, err);
+    }
+    tensor_reader_close(&reader);
+    return prefix_tensor(err, status, tensor, "");
+}
+
+static void fill_with(float *out, size_t count, float value) {
+    for (size_t i = 0; i < count; i++) {
+        out[i] = value;
+    }
+}
+
+/* A tensor that waits until its storage is unpacked, and where it goes. */
+struct waiting {
+    const struct tensor_info *tensor;
+    struct target target;
+};
+
+/* A model that is filled with a file's tensors. */
+struct filling {
+    const struct checkpoint *checkpoint;
+    const struct layout_binding *binding;
+    struct vit_model *model;
+    bool position_has_cls;
+    struct waiting *waiting; /* owned; room for all tensors */
+    size_t waiting_count;
+};
+
+/* Fills one slot from its tensor, or from those of q, k and v. What is absent here and present in
+ * another block or part is neutral. */
+static enum vitlrp_status fill_slot(struct filling *filling, size_t block, enum slot slot,
+                                    struct vitlrp_error *err) {
+    struct vit_model *model = filling->model;
+    const struct vit_config *config = &model->config;
+    struct slot_size size = slot_size(config, slot);
+    struct target target = {.data = slot_data(model, slot, block),
+                            .columns = size.columns,
+                            .area = (size_t) config->patch_height * (size_t) config->patch_width};
+    size_t count = size.rows * size.columns;
+    if (slot == SLOT_POSITION && !filling->position_has_cls) {
+        memset(target.data, 0, size.columns * sizeof *target.data);
+        target.data += size.columns;
+        count -= size.columns;
+    }
+    size_t parts = layout_parts(filling->binding->layout, slot);
+    count /= parts;
+    for (size_t part = 0; part < parts; part++, target.data += count) {
+        const struct bound_tensor *bound =
+            layout_bound(filling->binding, block, slot, (enum part) part);
+        if (bound->tensor == NULL) {
+            fill_with(target.data, count, slot_neutral(slot));
+            continue;
+        }
+        if (bound->tensor->count != count) {
+            return fail(err, VITLRP_INTERNAL, "a tensor's size passed the checks but is wrong");
+        }
+        target.arrangement = bound->row->arrangement;
+        if (bound->tensor->extent.deflated) {
+            filling->waiting[filling->waiting_count++] = (struct waiting){bound->tensor, target};
+        } else {
+            TRY(read_tensor(filling->checkpoint->source, bound->tensor, &target, err));
+        }
+        model->parameters += (int64_t) count;
+    }
+    return VITLRP_OK;
+}
+
+/* What lies outside the blocks first. */
+static enum vitlrp_status fill_slots(struct filling *filling, struct vitlrp_error *err) {
+    const struct vit_config *config = &filling->model->config;
+    for (enum slot slot = 0; slot < SLOT_COUNT; slot++) {
+        if (slot_scope(slot) != SCOPE_BLOCK && slot_repeats(config, slot) > 0) {
+            TRY(fill_slot(filling, 0, slot, err));
+        }
+    }
+    for (size_t block = 0; block < filling->binding->depth; block++) {
+        for (enum slot slot = 0; slot < SLOT_COUNT; slot++) {
+            if (slot_scope(slot) == SCOPE_BLOCK && slot_repeats(config, slot) > 0) {
+                TRY(fill_slot(filling, block, slot, err));
+            }
+        }
+    }
+    return VITLRP_OK;
+}
+
+static int compare_waiting(const void *left, const void *right) {
+    const struct extent *a = &((const struct waiting *) left)->tensor->extent;
+    const struct extent *b = &((const struct waiting *) right)->tensor->extent;
+    return a->offset < b->offset ? -1 : a->offset > b->offset;
+}
+
+/* Tensors of one deflated storage, which is unpacked as a whole. */
+static enum vitlrp_status read_views(const struct filling *filling, const struct waiting *views,
+                                     size_t count, struct vitlrp_error *err) {
+    const struct checkpoint *checkpoint = filling->checkpoint;
+    const struct extent *extent = &views[0].tensor->extent;
+    struct bytes storage = {0};
+    uint64_t left = checkpoint->limits->max_bytes - filling->model->storage_bytes;
+    size_t limit = left < SIZE_MAX ? (size_t) left : SIZE_MAX;
+    enum vitlrp_status status = payload_read_all(checkpoint->source, extent, limit, &storage, err);
+    if (status != VITLRP_OK) {
+        return prefix_tensor(err, status, views[0].tensor, ": its storage");
+    }
+    struct source source = source_over(storage.data, storage.size);
+    for (size_t i = 0; i < count && status == VITLRP_OK; i++) {
+        struct tensor_info view = *views[i].tensor;
+        view.extent = (struct extent){.stored = storage.size, .size = storage.size};
+        status = read_tensor(&source, &view, &views[i].target, err);
+    }
+    bytes_free(&storage);
+    return status;
+}
+
+/* One storage after another, in the order of the file. */
+static enum vitlrp_status read_waiting(struct filling *filling, struct vitlrp_error *err) {
+    struct waiting *waiting = filling->waiting;
+    size_t count = filling->waiting_count;
+    size_t views = 0;
+    qsort(waiting, count, sizeof *waiting, compare_waiting);
+    for (size_t first = 0; first < count; first += views) {
+        const struct tensor_info *tensor = waiting[first].tensor;
+        views = 1;
+        while (first + views < count &&
+               waiting[first + views].tensor->extent.offset == tensor->extent.offset) {
+            views++;
+        }
+        TRY(views == 1
+                ? read_tensor(filling->checkpoint->source, tensor, &waiting[first].target, err)
+                : read_views(filling, &waiting[first], views, err));
+    }
+    return VITLRP_OK;
+}
+
+enum vitlrp_status fill_weights(const struct checkpoint *checkpoint,
+                                const struct layout_binding *binding, bool position_has_cls,
+                                struct vit_model *model, struct vitlrp_error *err) {
+    struct filling filling = {checkpoint, binding, model, position_has_cls, NULL, 0};
+    filling.waiting = mem_calloc(checkpoint->tensors.count, sizeof *filling.waiting);
+    if (filling.waiting == NULL) {
+        return fail(err, VITLRP_NOMEM, "out of memory for the table of tensors");
+    }
+    enum vitlrp_status status = fill_slots(&filling, err);
+    if (status == VITLRP_OK) {
+        status = read_waiting(&filling, err);
+    }
+    mem_free(filling.waiting);
+    return status;
+}
