@@ -47,6 +47,12 @@ static bool has_kind(const char *path, mode_t kind) {
     return stat(path, &info) == 0 && (info.st_mode & S_IFMT) == kind;
 }
 
+/* Of a file that the options name; standard input is none. */
+static enum vitlrp_status tell_named(const struct dataset_options *options, const char *path,
+                                     struct vitlrp_error *err) {
+    return strcmp(path, "-") == 0 ? VITLRP_OK : file_tell(&options->inputs, path, err);
+}
+
 static int32_t find_class(const struct gathering *gathering, const char *text) {
     return gathering->options->classes.find(gathering->options->classes.user, text);
 }
@@ -102,6 +108,9 @@ static enum vitlrp_status open_folder_truth(struct gathering *gathering, struct 
         text_printf(&path, "%s/%s", gathering->options->path, TRUTH_NAMES[i]);
         opened = !path.failed && has_kind(path.data, S_IFREG);
         if (opened) {
+            status = file_tell(&gathering->options->inputs, path.data, err);
+        }
+        if (opened && status == VITLRP_OK) {
             status = truth_open(path.data, &gathering->options->classes, &gathering->truth, err);
         }
         text_free(&path);
@@ -132,6 +141,7 @@ static enum vitlrp_status gather_list(struct gathering *gathering, struct vitlrp
     struct row_reader reader = {0};
     struct row row;
     enum vitlrp_status status = VITLRP_OK;
+    TRY(tell_named(gathering->options, gathering->options->path, err));
     TRY(rows_open(gathering->options->path, LIST_LIMIT, "\t", &reader, err));
     reader.separator = '\t'; /* also where the first row has no label */
     while (status == VITLRP_OK && rows_next(&reader, &row)) {
@@ -173,6 +183,16 @@ static enum vitlrp_status order_candidates(struct gathering *gathering, struct v
     gathering->count = kept;
     gathering->found = kept;
     return status;
+}
+
+/* Also of images that are of no use, or another shard's: they are the dataset's. */
+static enum vitlrp_status tell_candidates(const struct gathering *gathering,
+                                          struct vitlrp_error *err) {
+    const struct vitlrp_inputs *inputs = &gathering->options->inputs;
+    for (size_t i = 0; inputs->file != NULL && i < gathering->count; i++) {
+        TRY(file_tell(inputs, gathering->candidates[i].path, err));
+    }
+    return VITLRP_OK;
 }
 
 /* From the file of labels; else those of a list from the list, those of a folder from its folders.
@@ -280,6 +300,7 @@ static enum vitlrp_status dataset_gather(struct gathering *gathering, struct dat
     gathering->is_folder = has_kind(options->path, S_IFDIR);
     TRY(gathering->is_folder ? gather_folder(gathering, err) : gather_list(gathering, err));
     TRY(error_prefix(err, order_candidates(gathering, err), options->path));
+    TRY(tell_candidates(gathering, err));
     label_candidates(gathering);
     if (options->target == VITLRP_EVAL_LABEL) {
         TRY(error_prefix(err, drop_unlabelled(gathering, err), options->path));
@@ -306,10 +327,12 @@ enum vitlrp_status dataset_open(const struct dataset_options *options, struct da
         return fail(err, VITLRP_USAGE, "the dataset has no name");
     }
     if (options->truth_path != NULL) {
+        TRY_GOTO(status, tell_named(options, options->truth_path, err), cleanup);
         TRY_GOTO(status, truth_open(options->truth_path, &options->classes, &gathering.truth, err),
                  cleanup);
     }
     if (options->boxes_path != NULL) {
+        TRY_GOTO(status, tell_named(options, options->boxes_path, err), cleanup);
         TRY_GOTO(status, boxes_open(options->boxes_path, &dataset.boxes, err), cleanup);
     }
     TRY_GOTO(status, dataset_gather(&gathering, &dataset, err), cleanup);

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/inodes.h"
 #include "base/mem.h"
 
 #define PATH_LIMIT ((size_t) 4096)
@@ -69,62 +70,8 @@ void path_list_free(struct path_list *list) {
     *list = (struct path_list){0};
 }
 
-/* Folders that were entered, by device and inode: a table with open addressing, at most half full.
- */
-struct visited {
-    struct place {
-        bool used;
-        dev_t device;
-        ino_t inode;
-    } * places;
-    size_t count, capacity;
-};
-
-static struct place *find_place(struct place *places, size_t capacity, dev_t device, ino_t inode) {
-    uint64_t hash = ((uint64_t) inode + ((uint64_t) device << 32)) * 0x9E3779B97F4A7C15U;
-    size_t at = (size_t) (hash >> 20) & (capacity - 1);
-    while (places[at].used && (places[at].device != device || places[at].inode != inode)) {
-        at = (at + 1) & (capacity - 1);
-    }
-    return &places[at];
-}
-
-static enum vitlrp_status grow_visited(struct visited *visited, struct vitlrp_error *err) {
-    size_t capacity = visited->capacity == 0 ? 256 : visited->capacity * 2;
-    struct place *places = mem_calloc(capacity, sizeof *places);
-    if (places == NULL) {
-        return fail(err, VITLRP_NOMEM, "out of memory for %zu folders", visited->count);
-    }
-    for (size_t i = 0; i < visited->capacity; i++) {
-        const struct place *old = &visited->places[i];
-        if (old->used) {
-            *find_place(places, capacity, old->device, old->inode) = *old;
-        }
-    }
-    mem_free(visited->places);
-    visited->places = places;
-    visited->capacity = capacity;
-    return VITLRP_OK;
-}
-
-/* *is_new: the folder was not entered before; it is now. */
-static enum vitlrp_status visit(struct visited *visited, const struct stat *info, bool *is_new,
-                                struct vitlrp_error *err) {
-    if (visited->count >= visited->capacity / 2) {
-        TRY(grow_visited(visited, err));
-    }
-    struct place *place =
-        find_place(visited->places, visited->capacity, info->st_dev, info->st_ino);
-    *is_new = !place->used;
-    if (*is_new) {
-        *place = (struct place){.used = true, .device = info->st_dev, .inode = info->st_ino};
-        visited->count++;
-    }
-    return VITLRP_OK;
-}
-
 struct walk {
-    struct visited visited;
+    struct inodes visited;
     struct path_list folders; /* to enter: reached without a link since the last one */
     struct path_list links;   /* links to folders, for when `folders` is empty */
     struct path_list *files;
@@ -219,7 +166,7 @@ static enum vitlrp_status read_folder(struct walk *walk, const char *path,
     if (folder == NULL || fstat(descriptor, &info) != 0) {
         status = fail_errno(err, errno, "cannot read this folder");
     } else {
-        status = visit(&walk->visited, &info, &is_new, err);
+        status = inodes_add(&walk->visited, &info, 0, &is_new, err);
     }
     if (status == VITLRP_OK && is_new) {
         status = read_entries(walk, path, folder, err);
@@ -264,6 +211,6 @@ enum vitlrp_status folder_walk(const char *root, size_t limit, struct path_list 
     path_list_sort(out);
     path_list_free(&walk.folders);
     path_list_free(&walk.links);
-    mem_free(walk.visited.places);
+    inodes_free(&walk.visited);
     return status;
 }

@@ -168,6 +168,7 @@ struct vitlrp_model_options {
                                 model's, else ImageNet's */
     struct vitlrp_log log;
     struct vitlrp_model_limits limits;
+    struct vitlrp_inputs inputs; /* of vitlrp_model_open, and the file of labels */
 };
 
 /* The defaults: heads and labels of the file, no messages, the default limits. */

@@ -66,6 +66,7 @@ struct vitlrp_eval_options {
     size_t max_bytes; /* of all threads together, besides the model. If it is not enough for all
                          threads, fewer do the work, and the log gets a warning; if it is not enough
                          for one, the result is LIMIT; 0: no limit */
+    struct vitlrp_inputs inputs;
 };
 
 /* The defaults above; every other field is 0 or NULL. */
@@ -85,6 +86,7 @@ struct vitlrp_dataset_options {
     enum vitlrp_eval_target target;
     size_t limit;
     int32_t shard, shards;
+    struct vitlrp_inputs inputs;
 };
 
 /* Shard 0 of 1, no path. */

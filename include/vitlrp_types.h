@@ -47,6 +47,15 @@ struct vitlrp_log {
     void *user;
 };
 
+/* Told of each file that a call reads, before it is read; of the images of a dataset before any of
+ * them is. Who is going to write files finds out in time whether one would take the place of what
+ * is read. A status other than OK ends the call with it, and with the message that the callback
+ * left. */
+struct vitlrp_inputs {
+    enum vitlrp_status (*file)(void *user, const char *path, struct vitlrp_error *error);
+    void *user; /* file NULL: nobody asks */
+};
+
 /* ---- Photographs and preprocessing ---- */
 
 enum vitlrp_resize {

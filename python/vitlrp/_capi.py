@@ -80,6 +80,13 @@ class Log(Structure):
     _fields_ = [("write", LogWrite), ("user", c_void_p)]
 
 
+InputsFile = CFUNCTYPE(c_int, c_void_p, c_char_p, POINTER(Error))
+
+
+class Inputs(Structure):
+    _fields_ = [("file", InputsFile), ("user", c_void_p)]
+
+
 class Preprocess(Structure):
     _fields_ = [
         ("resize", c_int),
@@ -155,6 +162,7 @@ class ModelOptions(Structure):
         ("labels_path", c_char_p),
         ("log", Log),
         ("limits", ModelLimits),
+        ("inputs", Inputs),
     ]
 
 
@@ -331,6 +339,7 @@ class EvalOptions(Structure):
         ("log", Log),
         ("precision", c_int),
         ("max_bytes", c_size_t),
+        ("inputs", Inputs),
     ]
 
 

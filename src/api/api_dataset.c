@@ -24,6 +24,7 @@ enum vitlrp_status vitlrp_dataset_open(const struct vitlrp_model *model,
         .shard = known.shard,
         .shards = known.shards,
         .classes = eval_classes(model),
+        .inputs = known.inputs,
     };
     struct vitlrp_dataset *opened = mem_calloc(1, sizeof *opened);
     if (opened == NULL) {

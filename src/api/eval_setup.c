@@ -160,6 +160,7 @@ static enum vitlrp_status open_dataset(struct eval_setup *setup, struct vitlrp_e
         .shard = options->shard,
         .shards = options->shards,
         .classes = eval_classes(setup->model),
+        .inputs = options->inputs,
     };
     struct dataset *dataset = &setup->dataset;
     TRY(dataset_open(&wanted, dataset, err));

@@ -27,14 +27,17 @@ static enum vitlrp_status read_options(const struct vitlrp_model_options *option
     if (out->options.heads < 0) {
         return fail(err, VITLRP_USAGE, "the number of attention heads must not be negative");
     }
-    out->load = (struct vit_load_options){
-        .heads = out->options.heads, .limits = &out->options.limits, .log = &out->options.log};
+    out->load = (struct vit_load_options){.heads = out->options.heads,
+                                          .limits = &out->options.limits,
+                                          .log = &out->options.log,
+                                          .inputs = &out->options.inputs};
     return vit_load_limits_check(&out->options.limits, err);
 }
 
 /* Puts preprocessing and classes beside the weights, of which it takes ownership, failing or not.
- */
-static enum vitlrp_status model_complete(struct vit_model *vit, const char *labels_path,
+ * NULL options: those of a model without files. */
+static enum vitlrp_status model_complete(struct vit_model *vit,
+                                         const struct vitlrp_model_options *options,
                                          struct vitlrp_model **out, struct vitlrp_error *err) {
     enum vitlrp_status status = VITLRP_OK;
     struct vitlrp_model *model = mem_calloc(1, sizeof *model);
@@ -44,8 +47,12 @@ static enum vitlrp_status model_complete(struct vit_model *vit, const char *labe
     }
     model->vit = vit;
     status = error_prefix(err, model_preprocess(vit, &model->preprocess, err), vit->name);
+    const char *labels = options == NULL ? NULL : options->labels_path;
+    if (status == VITLRP_OK && labels != NULL) {
+        status = file_tell(&options->inputs, labels, err);
+    }
     if (status == VITLRP_OK) {
-        status = labels_open(vit, labels_path, &model->labels, err);
+        status = labels_open(vit, labels, &model->labels, err);
     }
     if (status != VITLRP_OK) {
         vitlrp_model_close(model);
@@ -62,7 +69,7 @@ static enum vitlrp_status open_path(const char *path, const struct vitlrp_model_
     struct vitlrp_model *model = NULL;
     TRY(read_options(options, &opening, err));
     TRY(vit_model_load(path, &opening.load, &vit, err));
-    TRY(model_complete(vit, opening.options.labels_path, &model, err));
+    TRY(model_complete(vit, &opening.options, &model, err));
     model->path = mem_strdup(vit->name);
     if (model->path == NULL) {
         vitlrp_model_close(model);
@@ -85,7 +92,7 @@ static enum vitlrp_status open_memory(const void *data, size_t size, const char 
     struct vit_model *vit = NULL;
     TRY(read_options(options, &opening, err));
     TRY(vit_model_load_memory(data, size, name, &opening.load, &vit, err));
-    TRY(model_complete(vit, opening.options.labels_path, out, err));
+    TRY(model_complete(vit, &opening.options, out, err));
     (*out)->data = data;
     (*out)->size = size;
     return VITLRP_OK;

@@ -117,6 +117,12 @@ enum vitlrp_status file_read(const char *path, size_t limit, struct bytes *out,
     return error_prefix(err, status, path);
 }
 
+enum vitlrp_status file_tell(const struct vitlrp_inputs *inputs, const char *path,
+                             struct vitlrp_error *err) {
+    return inputs == NULL || inputs->file == NULL ? VITLRP_OK
+                                                  : inputs->file(inputs->user, path, err);
+}
+
 void file_read_head(const char *path, char *out, size_t size) {
     int descriptor = open(path, O_RDONLY | O_CLOEXEC);
     out[0] = '\0';

@@ -35,6 +35,10 @@ enum vitlrp_status file_read_descriptor(int descriptor, size_t limit, struct byt
 enum vitlrp_status file_write_atomic(const char *path, const void *data, size_t size,
                                      struct vitlrp_error *err);
 
+/* Tells those who ask (NULL: nobody) that a file is going to be read; their status. */
+enum vitlrp_status file_tell(const struct vitlrp_inputs *inputs, const char *path,
+                             struct vitlrp_error *err);
+
 /* Writes all bytes to a descriptor, continuing after short writes and interruptions. */
 enum vitlrp_status file_write_descriptor(int descriptor, const void *data, size_t size,
                                          struct vitlrp_error *err);

@@ -22,6 +22,7 @@ enum vitlrp_status model_choose(const struct settings *settings, const struct co
     options.limits = settings->limits.model;
     options.log.write = console_log;
     options.log.user = (void *) console;
+    options.inputs = settings->inputs;
     if (settings->model_path != NULL) {
         return vitlrp_model_open(settings->model_path, &options, model, err);
     }

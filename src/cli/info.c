@@ -5,6 +5,7 @@
 #include "base/formats.h"
 #include "explain_session.h"
 #include "explanation.h"
+#include "guard.h"
 #include "outputs.h"
 #include "settings.h"
 
@@ -206,29 +207,31 @@ static enum vitlrp_status choose_operand(const struct args *args, struct setting
     return VITLRP_OK;
 }
 
+/* The model and what is known of it; what may not be written over is refused before. */
+static enum vitlrp_status info_open(const struct args *args, struct console *console,
+                                    struct guard *guard, struct vitlrp_model **model,
+                                    struct facts *facts, struct vitlrp_error *err) {
+    struct settings settings;
+    TRY(settings_read(args, &settings, err));
+    TRY(choose_operand(args, &settings, err));
+    TRY(guard_words(guard, args, settings.model_path, err));
+    TRY(output_claim(guard, "--json", args->value[OPTION_JSON], err));
+    settings.inputs = guard_inputs(guard);
+    TRY(model_choose(&settings, console, model, err));
+    return facts_gather(&settings, *model, facts, err);
+}
+
 enum exit_code info_main(const struct args *args, struct console *console) {
     struct vitlrp_error err;
-    struct settings settings;
     struct facts facts = {0};
+    struct guard guard = {0};
     struct vitlrp_model *model = NULL;
-    enum vitlrp_status status = settings_read(args, &settings, &err);
-    if (status == VITLRP_OK) {
-        status = choose_operand(args, &settings, &err);
-    }
-    if (status == VITLRP_OK) {
-        status = output_check_inputs("--json", args->value[OPTION_JSON], args, settings.model_path,
-                                     &err);
-    }
-    if (status == VITLRP_OK) {
-        status = model_choose(&settings, console, &model, &err);
-    }
-    if (status == VITLRP_OK) {
-        status = facts_gather(&settings, model, &facts, &err);
-    }
-    enum exit_code code = console_check(status, CODE_INPUT, &err);
+    enum exit_code code =
+        console_check(info_open(args, console, &guard, &model, &facts, &err), CODE_INPUT, &err);
     if (code == CODE_DONE) {
         code = console_check(facts_report(args, console, &facts, &err), CODE_OUTPUT, &err);
     }
     vitlrp_model_close(model);
+    guard_free(&guard);
     return code;
 }

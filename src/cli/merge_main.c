@@ -45,7 +45,7 @@ static enum vitlrp_status records_merge(const struct args *args, struct vitlrp_e
 
 enum exit_code merge_main(const struct args *args, struct console *console) {
     struct vitlrp_error err;
-    struct eval_files files;
+    struct eval_files files = {0};
     struct vitlrp_evaluation *evaluation = NULL;
     if (args->operand_count == 0) {
         console_error("merge takes the JSON files of an evaluation's shards, or the folders of a "
@@ -65,5 +65,6 @@ enum exit_code merge_main(const struct args *args, struct console *console) {
         code = eval_report(evaluation, &files, console);
     }
     vitlrp_evaluation_close(evaluation);
+    eval_files_free(&files);
     return code;
 }

@@ -215,7 +215,7 @@ static enum vitlrp_status canonical_path(const char *path, char **out, struct vi
     return name_keep(&joined, out, err);
 }
 
-/* A file of the run: one that is read (kind OUTPUT_KINDS) or one that is to be written. */
+/* A file that is to be written. */
 struct claim {
     char *path; /* owned, canonical */
     const char *image;
@@ -228,17 +228,11 @@ static int claim_compare(const void *left, const void *right) {
     return strcmp(a->path, b->path);
 }
 
-/* Two claims on one path: allowed only between files that are read. */
+/* Two claims on one path. */
 static enum vitlrp_status claim_conflict(const struct claim *a, const struct claim *b,
                                          struct vitlrp_error *err) {
-    if (a->kind == OUTPUT_KINDS && b->kind == OUTPUT_KINDS) {
-        return VITLRP_OK;
-    }
     enum vitlrp_status status = VITLRP_USAGE;
-    if (a->kind == OUTPUT_KINDS || b->kind == OUTPUT_KINDS) {
-        int kind = a->kind == OUTPUT_KINDS ? b->kind : a->kind;
-        status = fail(err, status, "%s would overwrite this input", KINDS[kind].spelled);
-    } else if (a->kind == b->kind) {
+    if (a->kind == b->kind) {
         char first[100];
         char second[100];
         text_escape_name(first, sizeof first, a->image);
@@ -250,9 +244,6 @@ static enum vitlrp_status claim_conflict(const struct claim *a, const struct cla
     }
     return error_prefix(err, status, a->path);
 }
-
-/* Files that are read beside the images. */
-#define OTHER_INPUTS 3
 
 struct claims {
     struct claim *items; /* owned */
@@ -271,7 +262,7 @@ static enum vitlrp_status claim_add(struct claims *claims, const char *path, con
 
 /* The outputs of one image; those without {stem} are claimed with the first image only. A folder
  * that {class} names is not known yet. */
-static enum vitlrp_status claim_outputs(struct claims *claims, const struct outputs *outputs,
+static enum vitlrp_status claim_outputs(struct claims *claims, struct outputs *outputs,
                                         const char *image, bool first, struct vitlrp_error *err) {
     for (int i = 0; i < OUTPUT_KINDS; i++) {
         const char *pattern = outputs->pattern[i];
@@ -282,7 +273,7 @@ static enum vitlrp_status claim_outputs(struct claims *claims, const struct outp
         enum vitlrp_status status =
             outputs_path(outputs, (enum output_kind) i, image, NULL, &path, err);
         if (status == VITLRP_OK && !name_has_class_folder(path.data)) {
-            status = output_check(path.data, err);
+            status = output_claim(&outputs->guard, KINDS[i].spelled, path.data, err);
         }
         if (status == VITLRP_OK) {
             status = claim_add(claims, path.data, image, i, err);
@@ -293,22 +284,10 @@ static enum vitlrp_status claim_outputs(struct claims *claims, const struct outp
     return VITLRP_OK;
 }
 
-static enum vitlrp_status check_claims(const struct args *args, const struct settings *settings,
-                                       const struct outputs *outputs, struct claims *claims,
-                                       struct vitlrp_error *err) {
+static enum vitlrp_status check_claims(const struct args *args, struct outputs *outputs,
+                                       struct claims *claims, struct vitlrp_error *err) {
     for (size_t i = 0; i < args->operand_count; i++) {
-        const char *image = args->operands[i];
-        if (strcmp(image, "-") != 0) {
-            TRY(claim_add(claims, image, image, OUTPUT_KINDS, err));
-        }
-        TRY(claim_outputs(claims, outputs, image, i == 0, err));
-    }
-    const char *others[] = {settings->model_path, settings->labels_path,
-                            args->value[OPTION_SETTINGS]};
-    for (size_t i = 0; i < OTHER_INPUTS; i++) {
-        if (others[i] != NULL) {
-            TRY(claim_add(claims, others[i], others[i], OUTPUT_KINDS, err));
-        }
+        TRY(claim_outputs(claims, outputs, args->operands[i], i == 0, err));
     }
     qsort(claims->items, claims->count, sizeof *claims->items, claim_compare);
     for (size_t i = 1; i < claims->count; i++) {
@@ -319,16 +298,14 @@ static enum vitlrp_status check_claims(const struct args *args, const struct set
     return VITLRP_OK;
 }
 
-static enum vitlrp_status check_collisions(const struct args *args, const struct settings *settings,
-                                           const struct outputs *outputs,
+static enum vitlrp_status check_collisions(const struct args *args, struct outputs *outputs,
                                            struct vitlrp_error *err) {
     struct claims claims = {0};
-    claims.items =
-        mem_calloc(args->operand_count + 1, (OUTPUT_KINDS + OTHER_INPUTS) * sizeof *claims.items);
+    claims.items = mem_calloc(args->operand_count + 1, OUTPUT_KINDS * sizeof *claims.items);
     if (claims.items == NULL) {
         return fail(err, VITLRP_NOMEM, "out of memory for %zu images", args->operand_count);
     }
-    enum vitlrp_status status = check_claims(args, settings, outputs, &claims, err);
+    enum vitlrp_status status = check_claims(args, outputs, &claims, err);
     for (size_t i = 0; i < claims.count; i++) {
         mem_free(claims.items[i].path);
     }
@@ -350,8 +327,9 @@ enum vitlrp_status outputs_plan(const struct args *args, const struct settings *
     bool several_images = args->operand_count > 1;
     bool several_classes = settings->top > 1;
     bool any = settings->ledger;
-    *outputs = (struct outputs){.inputs = args->operands, .input_count = args->operand_count};
+    *outputs = (struct outputs){0};
     TRY(check_stdin(args, err));
+    TRY(guard_words(&outputs->guard, args, settings->model_path, err));
     for (int i = 0; i < OUTPUT_KINDS; i++) {
         const char *value = args->value[KINDS[i].option];
         if (value != NULL) {
@@ -373,50 +351,31 @@ enum vitlrp_status outputs_plan(const struct args *args, const struct settings *
         *name_extension(folder) == '\0') {
         TRY(create_folder(folder, err));
     }
-    return check_collisions(args, settings, outputs, err);
+    for (int i = 0; i < OUTPUT_KINDS; i++) {
+        pattern = outputs->pattern[i];
+        outputs->guard.names_come_later |= pattern != NULL && name_has_class(pattern);
+    }
+    return check_collisions(args, outputs, err);
 }
 
 void outputs_free(struct outputs *outputs) {
     for (int i = 0; i < OUTPUT_KINDS; i++) {
         mem_free(outputs->pattern[i]);
     }
+    guard_free(&outputs->guard);
     *outputs = (struct outputs){0};
 }
 
-/* True if the path is one of the files (NULL: none), by whatever name. */
-static bool is_one_of(const char *const *files, size_t count, const char *path) {
-    struct stat output;
-    struct stat input;
-    if (stat(path, &output) != 0 || !S_ISREG(output.st_mode)) {
-        return false;
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (files[i] != NULL && stat(files[i], &input) == 0 && input.st_dev == output.st_dev &&
-            input.st_ino == output.st_ino) {
-            return true;
-        }
-    }
-    return false;
-}
-
-enum vitlrp_status output_check_inputs(const char *option, const char *path,
-                                       const struct args *args, const char *model_path,
-                                       struct vitlrp_error *err) {
-    const char *const *value = args->value;
-    const char *const others[] = {model_path, value[OPTION_LABELS], value[OPTION_SETTINGS],
-                                  value[OPTION_TRUTH], value[OPTION_BOXES]};
-    if (path == NULL) {
+enum vitlrp_status output_claim(struct guard *guard, const char *option, const char *path,
+                                struct vitlrp_error *err) {
+    if (path == NULL || is_stdout(path)) {
         return VITLRP_OK;
     }
     if (path[0] == '\0') {
         return fail(err, VITLRP_USAGE, "%s needs a file name", option);
     }
-    if (!is_stdout(path) && (is_one_of(args->operands, args->operand_count, path) ||
-                             is_one_of(others, sizeof others / sizeof others[0], path))) {
-        return error_prefix(err, fail(err, VITLRP_USAGE, "%s would overwrite this input", option),
-                            path);
-    }
-    return VITLRP_OK;
+    TRY(guard_output(guard, option, path, err));
+    return output_check(path, err);
 }
 
 enum vitlrp_status outputs_path(const struct outputs *outputs, enum output_kind kind,
@@ -433,12 +392,9 @@ enum vitlrp_status outputs_path(const struct outputs *outputs, enum output_kind 
     }
     text_free(&stem);
     /* Names without {class} were checked before the work began. */
-    if (status == VITLRP_OK && name_has_class(pattern) &&
-        is_one_of(outputs->inputs, outputs->input_count, path->data)) {
-        status = fail(err, VITLRP_USAGE, "%s would overwrite this input", KINDS[kind].spelled);
-        error_prefix(err, status, path->data);
-    }
-    return status;
+    return status == VITLRP_OK && name_has_class(pattern)
+               ? guard_check(&outputs->guard, KINDS[kind].spelled, path->data, err)
+               : status;
 }
 
 enum vitlrp_status output_write(const char *path, const void *data, size_t size,

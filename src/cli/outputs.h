@@ -10,6 +10,7 @@
 #include "args.h"
 #include "base/status.h"
 #include "base/text.h"
+#include "guard.h"
 #include "settings.h"
 
 enum output_kind {
@@ -26,8 +27,7 @@ struct outputs {
     bool picture_is_map;         /* -o NAME.npy: the map itself */
     enum vitlrp_picture_format picture_format;
     bool stdout_taken;
-    const char *const *inputs; /* files that must not be overwritten; owned by args */
-    size_t input_count;
+    struct guard guard; /* of the inputs: whoever opens the model gives it guard_inputs */
 };
 
 /* Fills *outputs; outputs_free releases it, after a failure too. USAGE for names that cannot be
@@ -47,11 +47,11 @@ enum vitlrp_status outputs_path(const struct outputs *outputs, enum output_kind 
  * it that is missing or not writable. */
 enum vitlrp_status output_check(const char *path, struct vitlrp_error *err);
 
-/* USAGE if the path is empty, or a file that is read: an operand, the model (NULL: none is a file),
- * or one that another option names. `option` is what writes it; no path (NULL) is fine. */
-enum vitlrp_status output_check_inputs(const char *option, const char *path,
-                                       const struct args *args, const char *model_path,
-                                       struct vitlrp_error *err);
+/* Of an output whose name is known before the work: as output_check, and USAGE if the path is empty
+ * or a file that is read. `option` is what writes it. No path (NULL) and standard output ("-") are
+ * fine. */
+enum vitlrp_status output_claim(struct guard *guard, const char *option, const char *path,
+                                struct vitlrp_error *err);
 
 /* Writes the bytes whole to the path, or to standard output for "-". */
 enum vitlrp_status output_write(const char *path, const void *data, size_t size,

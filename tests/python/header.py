@@ -13,7 +13,7 @@ DIRECTIVE = re.compile(r"^\s*#(?:.*\\\n)*.*$", re.MULTILINE)
 STRUCT = re.compile(r"\bstruct (vitlrp_\w+) \{(.*?)\};", re.DOTALL)
 ENUM = re.compile(r"\benum (vitlrp_\w+) \{(.*?)\};", re.DOTALL)
 FUNCTION = re.compile(r"\bVITLRP_API\s+([^;{}]*?)\b(vitlrp_\w+)\(([^;]*)\);", re.DOTALL)
-FUNCTION_FIELD = re.compile(r"\w+ \(\*(\w+)\)\((.*)\)", re.DOTALL)
+FUNCTION_FIELD = re.compile(r"(?:enum )?\w+ \(\*(\w+)\)\((.*)\)", re.DOTALL)
 ROLE = re.compile(r"^VITLRP_ROLE\((\w+),", re.MULTILINE)
 ROLES = re.compile(
     r"#define VITLRP_ROLE\(constant, name, text\) (.*)\n#include \"vitlrp_roles.def\"\n#undef VITLRP_ROLE\n"

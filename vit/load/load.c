@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "vit/load/architecture.h"
@@ -139,59 +140,74 @@ static enum vitlrp_status find_file(const char *path, char out[MAX_PATH],
     return fail(err, VITLRP_FORMAT, "the folder has neither %s nor %s", FILES[0], FILES[1]);
 }
 
-/* Reads a JSON file beside the weights; none is no failure. */
-static enum vitlrp_status read_sidecar(const char *path, const char *name, json_t **out,
-                                       struct vitlrp_error *err) {
-    char sidecar[MAX_PATH];
-    TRY(join_path(sidecar, path, false, name, err));
-    if (!exists(sidecar)) {
-        return VITLRP_OK;
-    }
-    return json_read_object(sidecar, MAX_JSON, out, err);
+/* The path of a file beside the weights, told to those who ask; *there: it exists. */
+static enum vitlrp_status find_sidecar(const char *path, const char *name,
+                                       const struct vit_load_options *options, char out[MAX_PATH],
+                                       bool *there, struct vitlrp_error *err) {
+    TRY(join_path(out, path, false, name, err));
+    *there = exists(out);
+    return *there ? file_tell(options->inputs, out, err) : VITLRP_OK;
 }
 
-/* Hugging Face's files belong to the model. timm's config.json may lie beside its weights as well,
- * with the preprocessing, but so may any other of that name: one that cannot be read is passed
- * over. */
-static enum vitlrp_status read_sidecars(const char *path, const char *layout,
-                                        const struct vitlrp_log *log, struct sidecars *out,
-                                        struct vitlrp_error *err) {
-    if (strcmp(layout, "huggingface") == 0) {
-        TRY(read_sidecar(path, "config.json", &out->config, err));
-        return read_sidecar(path, "preprocessor_config.json", &out->preprocessor, err);
+/* Reads a JSON file beside the weights; none is no failure. */
+static enum vitlrp_status read_sidecar(const char *path, const char *name,
+                                       const struct vit_load_options *options, json_t **out,
+                                       struct vitlrp_error *err) {
+    char sidecar[MAX_PATH];
+    bool there = false;
+    TRY(find_sidecar(path, name, options, sidecar, &there, err));
+    return there ? json_read_object(sidecar, MAX_JSON, out, err) : VITLRP_OK;
+}
+
+/* timm's config.json may lie beside its weights, with the preprocessing, but so may any other of
+ * that name: one that cannot be read is passed over. */
+static enum vitlrp_status read_timm_sidecar(const char *path,
+                                            const struct vit_load_options *options,
+                                            struct sidecars *out, struct vitlrp_error *err) {
+    char sidecar[MAX_PATH];
+    bool there = false;
+    struct vitlrp_error ignored;
+    json_t *config = NULL;
+    TRY(find_sidecar(path, "config.json", options, sidecar, &there, err));
+    if (there && json_read_object(sidecar, MAX_JSON, &config, &ignored) != VITLRP_OK) {
+        log_message(options->log, LOG_LEVEL_WARNING, "%s: not used", ignored.message);
     }
-    if (strcmp(layout, "timm") == 0) {
-        struct vitlrp_error ignored;
-        json_t *config = NULL;
-        if (read_sidecar(path, "config.json", &config, &ignored) != VITLRP_OK) {
-            log_message(log, LOG_LEVEL_WARNING, "%s: not used", ignored.message);
-        }
-        if (json_is_object(json_object_get(config, "pretrained_cfg"))) {
-            out->config = json_incref(config);
-        }
-        json_decref(config);
+    if (json_is_object(json_object_get(config, "pretrained_cfg"))) {
+        out->config = json_incref(config);
     }
+    json_decref(config);
     return VITLRP_OK;
 }
 
-/* `path` is NULL for memory. Messages are not prefixed. */
+/* Hugging Face's files belong to the model. */
+static enum vitlrp_status read_sidecars(const char *path, const char *layout,
+                                        const struct vit_load_options *options,
+                                        struct sidecars *out, struct vitlrp_error *err) {
+    if (strcmp(layout, "huggingface") == 0) {
+        TRY(read_sidecar(path, "config.json", options, &out->config, err));
+        return read_sidecar(path, "preprocessor_config.json", options, &out->preprocessor, err);
+    }
+    return strcmp(layout, "timm") == 0 ? read_timm_sidecar(path, options, out, err) : VITLRP_OK;
+}
+
+/* `path` is NULL for memory. Messages begin with the name of the file that they are about: `name`,
+ * or a sidecar's. */
 static enum vitlrp_status load_source(const struct source *source, const char *path,
                                       const char *name, const struct vit_load_options *options,
                                       struct vit_model **out, struct vitlrp_error *err) {
     struct opened opened = {.name = name};
-    enum vitlrp_status status = VITLRP_OK;
     struct vitlrp_model_limits limits =
         options->limits == NULL ? vit_load_limits_default() : *options->limits;
-    TRY(checkpoint_open(source, &limits, &opened.checkpoint, err));
-    TRY_GOTO(status, layout_bind(&opened.checkpoint.tensors, options->log, &opened.binding, err),
-             cleanup);
+    enum vitlrp_status status = checkpoint_open(source, &limits, &opened.checkpoint, err);
+    TRY(error_prefix(err, status, name));
+    status = layout_bind(&opened.checkpoint.tensors, options->log, &opened.binding, err);
+    TRY_GOTO(status, error_prefix(err, status, name), cleanup);
     if (path != NULL) {
-        TRY_GOTO(
-            status,
-            read_sidecars(path, opened.binding.layout->name, options->log, &opened.sidecars, err),
-            cleanup);
+        TRY_GOTO(status,
+                 read_sidecars(path, opened.binding.layout->name, options, &opened.sidecars, err),
+                 cleanup);
     }
-    status = build_model(&opened, options, out, err);
+    status = error_prefix(err, build_model(&opened, options, out, err), name);
 
 cleanup:
     json_decref(opened.sidecars.config);
@@ -209,15 +225,16 @@ enum vitlrp_status vit_model_load(const char *path, const struct vit_load_option
     if (status != VITLRP_OK) {
         return error_prefix(err, status, path);
     }
+    TRY(file_tell(options->inputs, file, err));
     TRY(source_open(file, &source, err));
     status = load_source(&source, file, file, options, out, err);
     source_close(&source);
-    return error_prefix(err, status, file);
+    return status;
 }
 
 enum vitlrp_status vit_model_load_memory(const void *data, size_t size, const char *name,
                                          const struct vit_load_options *options,
                                          struct vit_model **out, struct vitlrp_error *err) {
     struct source source = source_over(data, size);
-    return error_prefix(err, load_source(&source, NULL, name, options, out, err), name);
+    return load_source(&source, NULL, name, options, out, err);
 }

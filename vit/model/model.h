@@ -88,6 +88,7 @@ struct vit_load_options {
     int32_t heads;                            /* 0: from the configuration, else dim / 64 */
     const struct vitlrp_model_limits *limits; /* NULL: the default ones */
     const struct vitlrp_log *log;
+    const struct vitlrp_inputs *inputs; /* NULL: nobody asks */
 };
 
 /* Loads a checkpoint from a path (or a Hugging Face folder). *out is owned: vit_model_free. */

@@ -1,5 +1,6 @@
 #include <stddef.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include "base/checked.h"
 #include "base/journal.h"
@@ -78,6 +79,7 @@ static enum vitlrp_status batch_forecast(const struct batch_plan *plan,
 /* A run from its options to its end. */
 struct batch {
     struct settings settings;
+    struct guard guard; /* of what is read, for the store */
     struct batch_choice choice;
     struct batch_plan plan;
     struct batch_store store;
@@ -107,10 +109,24 @@ static enum vitlrp_status batch_open_first(struct batch *batch, struct console *
     return batch_config_make(&batch->plan, &batch->first, &batch->config, err);
 }
 
+/* Which names the results have is known image by image. Into a new folder nothing can be in the
+ * way. */
+static enum vitlrp_status batch_guard(const struct args *args, struct batch *batch,
+                                      struct vitlrp_error *err) {
+    struct stat info;
+    if (stat(batch->choice.folder, &info) != 0) {
+        return VITLRP_OK;
+    }
+    batch->guard.names_come_later = true;
+    batch->settings.inputs = guard_inputs(&batch->guard);
+    return guard_words(&batch->guard, args, batch->settings.model_path, err);
+}
+
 static enum vitlrp_status batch_open(const struct args *args, struct batch *batch,
                                      struct console *console, struct vitlrp_error *err) {
     TRY(settings_read(args, &batch->settings, err));
     TRY(batch_choose(args, &batch->choice, err));
+    TRY(batch_guard(args, batch, err));
     batch->threads = batch_take_threads(&batch->settings);
     TRY(model_choose(&batch->settings, console, &batch->model, err));
     TRY(batch_plan_open(&batch->choice, &batch->settings, batch->model, &batch->plan, err));
@@ -209,9 +225,12 @@ static enum exit_code batch_run_images(struct batch *batch, struct console *cons
 static enum vitlrp_status batch_open_store(struct batch *batch, const struct console *console,
                                            struct vitlrp_error *err) {
     const struct batch_choice *choice = &batch->choice;
-    return choice->dry_run ? batch_store_look(choice->folder, &batch->store, err)
-                           : batch_store_open(choice->folder, choice->shard, choice->shards,
-                                              console, &batch->store, err);
+    enum vitlrp_status status = choice->dry_run
+                                    ? batch_store_look(choice->folder, &batch->store, err)
+                                    : batch_store_open(choice->folder, choice->shard,
+                                                       choice->shards, console, &batch->store, err);
+    batch->store.guard = &batch->guard;
+    return status;
 }
 
 static enum exit_code batch_process(const struct args *args, struct batch *batch,
@@ -252,6 +271,7 @@ enum exit_code batch_main(const struct args *args, struct console *console) {
     journal_close(&batch.journal);
     batch_store_close(&batch.store);
     batch_plan_close(&batch.plan);
+    guard_free(&batch.guard);
     explain_session_close(&batch.first);
     vitlrp_model_close(batch.model);
     return code;

@@ -323,6 +323,8 @@ static enum vitlrp_status merge_check_old_run(const struct batch_store *store, c
             status = batch_config_compare(old, config, "the run that is there", "the shards", err);
         }
         error_prefix(err, status, path.data);
+    } else {
+        status = batch_check_page(store, err);
     }
     json_decref(old);
     text_free(&path);

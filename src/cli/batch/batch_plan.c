@@ -265,6 +265,7 @@ enum vitlrp_status batch_plan_open(const struct batch_choice *choice,
     options.truth = choice->truth;
     options.target = settings->class_is_label ? VITLRP_EVAL_LABEL : VITLRP_EVAL_PREDICTED;
     options.limit = (size_t) choice->limit;
+    options.inputs = settings->inputs;
     enum vitlrp_status status = vitlrp_dataset_open(model, &options, &plan->dataset, err);
     if (status != VITLRP_OK) {
         err->topic = VITLRP_TOPIC_NONE; /* eval's option; batch takes labels only if asked to */

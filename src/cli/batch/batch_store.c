@@ -169,6 +169,7 @@ static enum vitlrp_status make_folders(const struct batch_store *store, char *pa
 static enum vitlrp_status write_file(const struct batch_store *store, char *path, const void *data,
                                      size_t size, struct vitlrp_error *err) {
     struct draft draft;
+    TRY(store->guard == NULL ? VITLRP_OK : guard_check(store->guard, "-o", path, err));
     enum vitlrp_status status = draft_open(path, store->staging.data, &draft, err);
     if (status != VITLRP_OK && err->system_errno == ENOENT) {
         TRY(make_folders(store, path, err));
@@ -202,15 +203,34 @@ static bool is_there(const char *path) {
     return lstat(path, &info) == 0;
 }
 
-static enum vitlrp_status run_check_new(const struct batch_plan *plan,
-                                        const struct settings *settings, const char *results_path,
-                                        struct vitlrp_error *err) {
-    if (is_there(results_path)) {
+/* Of a folder without a run: a file of this name is another's. */
+static enum vitlrp_status check_without_run(const char *path, struct vitlrp_error *err) {
+    if (is_there(path)) {
         return error_prefix(err,
                             fail(err, VITLRP_USAGE,
                                  "exists without its run.json (give another folder, or remove it)"),
-                            results_path);
+                            path);
     }
+    return VITLRP_OK;
+}
+
+enum vitlrp_status batch_check_page(const struct batch_store *store, struct vitlrp_error *err) {
+    struct text path = {.limit = 2 * NAME_LIMIT};
+    text_printf(&path, "%s/%s", store->folder, BATCH_PAGE);
+    enum vitlrp_status status =
+        path.failed
+            ? fail(err, VITLRP_LIMIT, "the folder's name is longer than %zu bytes", NAME_LIMIT)
+            : check_without_run(path.data, err);
+    text_free(&path);
+    return status;
+}
+
+static enum vitlrp_status run_check_new(const struct batch_plan *plan,
+                                        const struct settings *settings,
+                                        const struct batch_store *store, const char *results_path,
+                                        struct vitlrp_error *err) {
+    TRY(check_without_run(results_path, err));
+    TRY(batch_check_page(store, err));
     return batch_plan_check_new(plan, settings->top > 1, err);
 }
 
@@ -307,7 +327,7 @@ enum vitlrp_status batch_resume(const struct batch_plan *plan, const struct sett
         goto cleanup;
     }
     bool begins = !is_there(run.data);
-    status = begins ? run_check_new(plan, settings, results.data, err)
+    status = begins ? run_check_new(plan, settings, store, results.data, err)
                     : run_compare(run.data, config, err);
     if (status == VITLRP_OK && begins) {
         status = run_write(store, run.data, config, err);

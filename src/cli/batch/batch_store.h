@@ -14,11 +14,13 @@
 #include "base/text.h"
 #include "batch_plan.h"
 #include "cli/console.h"
+#include "cli/guard.h"
 
 struct batch_store {
     const char *folder;
-    struct text hidden;  /* owned */
-    struct text staging; /* owned: of this shard alone */
+    const struct guard *guard; /* of what must not be overwritten; NULL: nothing */
+    struct text hidden;        /* owned */
+    struct text staging;       /* owned: of this shard alone */
     struct lock lock;
     bool locked; /* the staging folder is this process's; else it only looks */
 };
@@ -48,6 +50,9 @@ enum vitlrp_status batch_store_write(const struct batch_store *store, const char
 enum vitlrp_status batch_resume(const struct batch_plan *plan, const struct settings *settings,
                                 const struct batch_store *store, const json_t *config,
                                 struct journal *journal, struct vitlrp_error *err);
+
+/* Of a folder without a run: USAGE if there is a page, which is then another's. */
+enum vitlrp_status batch_check_page(const struct batch_store *store, struct vitlrp_error *err);
 
 /* Puts the lines of a complete journal into order; with a page, writes that too. */
 enum vitlrp_status batch_finish(const struct batch_store *store, struct journal *journal,

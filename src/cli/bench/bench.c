@@ -5,6 +5,7 @@
 
 #include "bench_measure.h"
 #include "bench_report.h"
+#include "cli/guard.h"
 #include "cli/outputs.h"
 #include "cli/settings.h"
 
@@ -36,7 +37,7 @@ static enum vitlrp_status check_options(const struct args *args, const struct se
                         option_table()[UNREAD[i]].name);
         }
     }
-    return output_check_inputs("--json", args->value[OPTION_JSON], args, settings->model_path, err);
+    return VITLRP_OK;
 }
 
 static enum exit_code bench_passes_main(const struct args *args, const struct settings *settings,
@@ -57,10 +58,25 @@ static enum exit_code bench_passes_main(const struct args *args, const struct se
     return code;
 }
 
+/* The measurement that is asked for. */
+static enum exit_code bench_verb(const struct args *args, const struct settings *settings,
+                                 struct console *console) {
+    if (args->value[OPTION_EVAL] != NULL) {
+        return bench_eval_main(args, settings, console);
+    }
+    if (args->value[OPTION_BATCH] != NULL) {
+        return bench_batch_main(args, settings, console);
+    }
+    if (args->value[OPTION_THROUGHPUT] != NULL) {
+        return bench_throughput_main(args, settings, console);
+    }
+    return bench_passes_main(args, settings, console);
+}
+
 enum exit_code bench_main(const struct args *args, struct console *console) {
     struct vitlrp_error err;
     struct settings settings;
-    const char *json = args->value[OPTION_JSON];
+    struct guard guard = {0};
     if (args->operand_count > 0) {
         console_error("bench takes no file (--model FILE measures another model)");
         return CODE_USAGE;
@@ -70,20 +86,17 @@ enum exit_code bench_main(const struct args *args, struct console *console) {
         status = check_options(args, &settings, &err);
     }
     enum exit_code code = console_check(status, CODE_INPUT, &err);
-    if (code == CODE_DONE && json != NULL && strcmp(json, "-") != 0) {
-        code = console_check(output_check(json, &err), CODE_OUTPUT, &err);
+    if (code == CODE_DONE) {
+        status = guard_words(&guard, args, settings.model_path, &err);
+        if (status == VITLRP_OK) {
+            status = output_claim(&guard, "--json", args->value[OPTION_JSON], &err);
+        }
+        code = console_check(status, CODE_OUTPUT, &err);
     }
-    if (code != CODE_DONE) {
-        return code;
+    if (code == CODE_DONE) {
+        settings.inputs = guard_inputs(&guard);
+        code = bench_verb(args, &settings, console);
     }
-    if (args->value[OPTION_EVAL] != NULL) {
-        return bench_eval_main(args, &settings, console);
-    }
-    if (args->value[OPTION_BATCH] != NULL) {
-        return bench_batch_main(args, &settings, console);
-    }
-    if (args->value[OPTION_THROUGHPUT] != NULL) {
-        return bench_throughput_main(args, &settings, console);
-    }
-    return bench_passes_main(args, &settings, console);
+    guard_free(&guard);
+    return code;
 }

@@ -16,9 +16,7 @@ static bool same_file(const char *a, const char *b) {
            first.st_dev == second.st_dev && first.st_ino == second.st_ino;
 }
 
-static enum vitlrp_status check_path(const struct args *args, const char *model_path,
-                                     const struct eval_files *files, int kind,
-                                     struct vitlrp_error *err) {
+static enum vitlrp_status check_path(struct eval_files *files, int kind, struct vitlrp_error *err) {
     const char *path = files->path[kind];
     for (int i = 0; i < kind; i++) {
         const char *other = files->path[i];
@@ -27,11 +25,7 @@ static enum vitlrp_status check_path(const struct args *args, const char *model_
                         SPELLED[kind]);
         }
     }
-    if (strcmp(path, "-") == 0) {
-        return VITLRP_OK;
-    }
-    TRY(output_check_inputs(SPELLED[kind], path, args, model_path, err));
-    return output_check(path, err);
+    return output_claim(&files->guard, SPELLED[kind], path, err);
 }
 
 enum vitlrp_status eval_files_plan(const struct args *args, const char *model_path,
@@ -45,14 +39,19 @@ enum vitlrp_status eval_files_plan(const struct args *args, const char *model_pa
         }
         files->path[EVAL_FILE_JSON] = value[OPTION_OUTPUT];
     }
+    TRY(guard_words(&files->guard, args, model_path, err));
     for (int i = 0; i < EVAL_FILES; i++) {
         const char *path = files->path[i];
         if (path != NULL) {
-            TRY(check_path(args, model_path, files, i, err));
+            TRY(check_path(files, i, err));
             files->stdout_taken = files->stdout_taken || strcmp(path, "-") == 0;
         }
     }
     return VITLRP_OK;
+}
+
+void eval_files_free(struct eval_files *files) {
+    guard_free(&files->guard);
 }
 
 enum vitlrp_status eval_files_write(const struct eval_files *files,

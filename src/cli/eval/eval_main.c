@@ -28,7 +28,7 @@ enum exit_code eval_main(const struct args *args, struct console *console) {
     struct vitlrp_error err;
     struct settings settings;
     struct eval_choice choice = {0};
-    struct eval_files files;
+    struct eval_files files = {0};
     struct vitlrp_evaluation *evaluation = NULL;
     enum vitlrp_status status = settings_read(args, &settings, &err);
     if (status == VITLRP_OK) {
@@ -41,6 +41,7 @@ enum exit_code eval_main(const struct args *args, struct console *console) {
     }
     if (code == CODE_DONE) {
         console->stdout_taken = files.stdout_taken;
+        settings.inputs = choice.options.inputs = guard_inputs(&files.guard);
         code = console_check(evaluation_run(&settings, console, &choice, &evaluation, &err),
                              CODE_INPUT, &err);
     }
@@ -53,5 +54,6 @@ enum exit_code eval_main(const struct args *args, struct console *console) {
     }
     vitlrp_evaluation_close(evaluation);
     eval_choice_free(&choice);
+    eval_files_free(&files);
     return code;
 }

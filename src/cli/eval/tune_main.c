@@ -18,6 +18,7 @@ struct tuning {
     struct settings settings;
     struct eval_choice choice;
     struct run_watch watch;
+    struct guard guard;
     struct vitlrp_model *model; /* owned */
     char sha256[65];
     bool preset_known;
@@ -107,19 +108,15 @@ static enum vitlrp_status tuning_report(struct tuning *tuning, struct vitlrp_err
 static enum vitlrp_status check_outputs(struct tuning *tuning, struct vitlrp_error *err) {
     static const enum option_id OPTIONS[] = {OPTION_OUTPUT, OPTION_JSON};
     static const char *const SPELLED[] = {"-o", "--json"};
+    TRY(guard_words(&tuning->guard, tuning->args, tuning->settings.model_path, err));
     for (int i = 0; i < 2; i++) {
         const char *path = tuning->args->value[OPTIONS[i]];
-        if (path != NULL && path[0] == '\0') {
-            return fail(err, VITLRP_USAGE, "-o and --json need a file name");
-        }
+        TRY(output_claim(&tuning->guard, SPELLED[i], path, err));
         if (path != NULL && strcmp(path, "-") == 0) {
             tuning->console->stdout_taken = true;
-        } else if (path != NULL) {
-            TRY(output_check_inputs(SPELLED[i], path, tuning->args, tuning->settings.model_path,
-                                    err));
-            TRY(output_check(path, err));
         }
     }
+    tuning->settings.inputs = tuning->choice.options.inputs = guard_inputs(&tuning->guard);
     return VITLRP_OK;
 }
 
@@ -144,5 +141,6 @@ enum exit_code tune_main(const struct args *args, struct console *console) {
     }
     vitlrp_model_close(tuning.model);
     eval_choice_free(&tuning.choice);
+    guard_free(&tuning.guard);
     return code;
 }

@@ -221,6 +221,7 @@ enum exit_code explain_main(const struct args *args, struct console *console) {
     }
     if (code == CODE_DONE) {
         console->stdout_taken = state.outputs.stdout_taken;
+        settings.inputs = guard_inputs(&state.outputs.guard);
         code = explain_with(args, &settings, &state);
     }
     explain_session_close(&state);
