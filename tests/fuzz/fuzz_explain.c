@@ -34,6 +34,7 @@ static struct bytes make_checkpoint(const struct fuzz_input *input) {
                                     .patch_width = PATCH,
                                     .grid_height = 2,
                                     .grid_width = 2,
+                                    .prefix = 1,
                                     .dim = DIM,
                                     .depth = 1,
                                     .heads = 2,

@@ -16,6 +16,7 @@ struct vit_config small_config(void) {
                                .patch_width = 4,
                                .grid_height = 2,
                                .grid_width = 2,
+                               .prefix = 1,
                                .dim = 8,
                                .depth = 2,
                                .heads = 2,

@@ -63,12 +63,13 @@ static void embed(const struct vit_model *model, const float *input, struct walk
     size_t width = (size_t) config->image_width;
     size_t height = (size_t) config->image_height;
     size_t pixels = 3 * ph * pw;
-    for (size_t d = 0; d < walk->dim; d++) {
+    size_t prefix = (size_t) config->prefix;
+    for (size_t d = 0; d < prefix * walk->dim; d++) {
         walk->x[d] = (double) model->weights.cls_token[d] + model->weights.position[d];
     }
-    for (size_t t = 1; t < walk->tokens; t++) {
-        size_t top = (t - 1) / (size_t) config->grid_width * ph;
-        size_t left = (t - 1) % (size_t) config->grid_width * pw;
+    for (size_t t = prefix; t < walk->tokens; t++) {
+        size_t top = (t - prefix) / (size_t) config->grid_width * ph;
+        size_t left = (t - prefix) % (size_t) config->grid_width * pw;
         for (size_t d = 0; d < walk->dim; d++) {
             double sum =
                 (double) model->weights.patch_bias[d] + model->weights.position[t * walk->dim + d];
@@ -147,7 +148,8 @@ void naive_vit(const struct vit_model *model, const float *input, struct naive_n
     const struct vit_config *config = &model->config;
     struct walk walk = {.config = config,
                         .nudge = nudge,
-                        .tokens = 1 + (size_t) config->grid_height * (size_t) config->grid_width,
+                        .tokens = (size_t) config->prefix +
+                                  (size_t) config->grid_height * (size_t) config->grid_width,
                         .dim = (size_t) config->dim,
                         .size = (size_t) (config->dim / config->heads)};
     size_t count = walk.tokens * walk.dim;

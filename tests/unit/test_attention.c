@@ -299,13 +299,14 @@ static void test_scratch_is_bounded(void **unused) {
 /* 1370 tokens, as 518 pixels with patches of 14 are: 15 blocks a head. */
 enum { SIDE = 37, INPUT = 3 * 4 * SIDE * SIDE, CLASSES = 5 };
 
-static struct vit_model *model_of_many_tokens(void) {
+static struct vit_model *model_of_many_tokens(int32_t prefix) {
     const struct vit_config config = {.image_height = 2 * SIDE,
                                       .image_width = 2 * SIDE,
                                       .patch_height = 2,
                                       .patch_width = 2,
                                       .grid_height = SIDE,
                                       .grid_width = SIDE,
+                                      .prefix = prefix,
                                       .dim = 16,
                                       .depth = 2,
                                       .heads = 2,
@@ -338,7 +339,7 @@ static double naive_slope(const struct vit_model *model, const float *input, con
 }
 
 /* Whatever a pixel does to a logit goes through attention. */
-static void test_many_tokens(void **unused) {
+static void check_network(int32_t prefix) {
     const struct vit_session_options options = {.threads = 2, .backend = "auto"};
     const struct vitlrp_target target = {3, 1.0F};
     double expected[CLASSES];
@@ -346,14 +347,13 @@ static void test_many_tokens(void **unused) {
     struct test_random random = {9};
     struct vit_session *session = NULL;
     struct vitlrp_error err = {0};
-    (void) unused;
-    struct vit_model *model = model_of_many_tokens();
+    struct vit_model *model = model_of_many_tokens(prefix);
     float *input = random_floats(&random, INPUT, 2.0);
     float *direction = random_floats(&random, INPUT, 1.0);
     float *g = floats(INPUT);
     struct vit_relevance relevance = {.input_g = g};
     assert_int_equal(vit_session_open(model, &options, &session, &err), VITLRP_OK);
-    assert_int_equal(vit_session_describe(session).tokens, 1370);
+    assert_int_equal(vit_session_describe(session).tokens, prefix + SIDE * SIDE);
     assert_int_equal(vit_forward(session, input, logits, &err), VITLRP_OK);
     naive_vit(model, input, (struct naive_nudge){.block = -1}, 1, expected);
     assert_close(logits, expected, CLASSES, "logits");
@@ -373,11 +373,23 @@ static void test_many_tokens(void **unused) {
     vit_model_free(model);
 }
 
+static void test_many_tokens(void **unused) {
+    (void) unused;
+    check_network(1);
+}
+
+/* CLS and others behind it, as registers are. */
+static void test_tokens_in_front(void **unused) {
+    (void) unused;
+    check_network(3);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_block),          cmocka_unit_test(test_many_blocks),
         cmocka_unit_test(test_any_threads),        cmocka_unit_test(test_unwatched),
         cmocka_unit_test(test_scratch_is_bounded), cmocka_unit_test(test_many_tokens),
+        cmocka_unit_test(test_tokens_in_front),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

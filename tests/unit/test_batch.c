@@ -102,6 +102,7 @@ static void test_mixed_with_one_block(void **unused) {
                                 .patch_width = 8,
                                 .grid_height = 4,
                                 .grid_width = 4,
+                                .prefix = 1,
                                 .dim = 32,
                                 .depth = 1,
                                 .heads = 4,

@@ -18,6 +18,7 @@ static struct vit_model *wide_model(void) {
                                 .patch_width = 8,
                                 .grid_height = 8,
                                 .grid_width = 8,
+                                .prefix = 1,
                                 .dim = 192,
                                 .depth = 2,
                                 .heads = 3,

@@ -393,8 +393,8 @@ static void test_requests_out_of_range_are_refused(void **unused) {
     assert_int_equal(vit_forward(session, input, logits, &err), VITLRP_NUMERIC);
     mem_free(input);
     struct vit_session_options options = {.threads = 1, .input_height = 33, .backend = "auto"};
-    size_t bytes = 0;
-    assert_int_equal(vit_session_bytes(model, &options, &bytes, &err), VITLRP_MISMATCH);
+    struct vit_session_size size = {0};
+    assert_int_equal(vit_session_measure(model, &options, &size, &err), VITLRP_MISMATCH);
     vit_session_close(session);
     vit_model_free(model);
 }

@@ -33,7 +33,7 @@ static void toy_relevance(const struct op_call *call) {
     for (size_t i = 0; i < call->out.rows * call->out.width; i++) {
         call->in[0].g[i] = 3.0F * call->out.g[i];
     }
-    op_record(call, call->op->name, received, op_relevance_of(call, &call->in[0]));
+    op_record(call, 0, received, op_relevance_of(call, &call->in[0]));
 }
 
 static const struct op_kind OP_TOY = {.name = "toy",
@@ -126,7 +126,7 @@ static size_t add(struct bench *bench, struct op op, size_t rows) {
 
 static size_t add_simple(struct bench *bench, const struct op_kind *kind, size_t x) {
     return add(bench,
-               (struct op){.kind = kind, .name = "toy", .in = {x, OP_NONE}, .residual = OP_NONE},
+               (struct op){.kind = kind, .lines = {"toy"}, .in = {x, OP_NONE}, .residual = OP_NONE},
                ROWS);
 }
 
@@ -224,7 +224,8 @@ static void test_value_with_two_readers(void **unused) {
         size_t a = add_simple(&bench, &OP_TOY, x);
         size_t b = add_simple(&bench, &OP_TOY, x);
         add(&bench,
-            (struct op){.kind = &OP_GATE, .name = "gate", .in = {a, b}, .residual = OP_NONE}, ROWS);
+            (struct op){.kind = &OP_GATE, .lines = {"gate"}, .in = {a, b}, .residual = OP_NONE},
+            ROWS);
         open(&bench, 1, true);
         forward(&bench, 1);
         backward(&bench, (struct vitlrp_rules){0}, &lines, ROWS * WIDTH);
@@ -304,7 +305,7 @@ static void test_scale_under_epsilon(void **unused) {
     }
     begin(&bench);
     struct op linear = {.kind = &OP_LINEAR,
-                        .name = "proj",
+                        .lines = {"proj"},
                         .role = VITLRP_ROLE_PROJ,
                         .in = {0, OP_NONE},
                         .residual = OP_NONE,

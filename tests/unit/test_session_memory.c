@@ -16,6 +16,7 @@ static struct vit_model vit_base(int32_t size, int32_t patch) {
                                          .patch_width = patch,
                                          .grid_height = size / patch,
                                          .grid_width = size / patch,
+                                         .prefix = 1,
                                          .dim = 768,
                                          .depth = 12,
                                          .heads = 12,
@@ -23,13 +24,13 @@ static struct vit_model vit_base(int32_t size, int32_t patch) {
                                          .classes = 1000}};
 }
 
-static double session_megabytes(int32_t size, int32_t patch,
+static double session_megabytes(int32_t side, int32_t patch,
                                 const struct vit_session_options *options) {
-    struct vit_model model = vit_base(size, patch);
+    struct vit_model model = vit_base(side, patch);
     struct vitlrp_error err = {0};
-    size_t bytes = 0;
-    assert_int_equal(vit_session_bytes(&model, options, &bytes, &err), VITLRP_OK);
-    return (double) bytes / MEGABYTE;
+    struct vit_session_size size = {0};
+    assert_int_equal(vit_session_measure(&model, options, &size, &err), VITLRP_OK);
+    return (double) size.bytes / MEGABYTE;
 }
 
 static void test_table(void **unused) {

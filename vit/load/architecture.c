@@ -38,11 +38,12 @@ static size_t exact_root(size_t square) {
     return root * root == square ? root : 0;
 }
 
-/* The grid of the position embedding: the configured one, else a square, with an entry for CLS or
- * without. */
+/* The grid of the position embedding: the configured one, else a square, with entries for the
+ * tokens in front of it or without. */
 static enum vitlrp_status infer_grid(size_t positions, const struct architecture_hints *hints,
-                                     struct vit_config *config, bool *has_cls,
+                                     struct vit_config *config, bool *has_prefix,
                                      struct vitlrp_error *err) {
+    size_t prefix = (size_t) config->prefix;
     int64_t size[2] = {0, 0};
     bool known = false;
     TRY(read_image_size(hints->metadata, size, &known, err));
@@ -53,7 +54,7 @@ static enum vitlrp_status infer_grid(size_t positions, const struct architecture
         int64_t rows = size[0] / config->patch_height;
         int64_t columns = size[1] / config->patch_width;
         size_t patches = (size_t) (rows * columns);
-        if (patches == 0 || (positions != patches && positions != patches + 1)) {
+        if (patches == 0 || (positions != patches && positions != patches + prefix)) {
             return fail(err, VITLRP_MISMATCH,
                         "%zu position embeddings do not fit a %lldx%lld input in %dx%d patches",
                         positions, (long long) size[0], (long long) size[1], config->patch_height,
@@ -61,12 +62,12 @@ static enum vitlrp_status infer_grid(size_t positions, const struct architecture
         }
         config->grid_height = (int32_t) rows;
         config->grid_width = (int32_t) columns;
-        *has_cls = positions == patches + 1;
+        *has_prefix = positions == patches + prefix;
         return VITLRP_OK;
     }
     size_t limit = (size_t) VIT_MAX_SIDE * VIT_MAX_SIDE;
-    size_t root = positions > 1 && positions <= limit ? exact_root(positions - 1) : 0;
-    *has_cls = root > 0;
+    size_t root = positions > prefix && positions <= limit ? exact_root(positions - prefix) : 0;
+    *has_prefix = root > 0;
     root = root > 0 || positions > limit ? root : exact_root(positions);
     if (root == 0) {
         return fail(err, VITLRP_MISMATCH,
@@ -236,6 +237,7 @@ static enum vitlrp_status read_sizes(const struct layout_binding *binding,
     *config = (struct vit_config){
         .patch_height = (int32_t) sizes[DIMENSION_PATCH_HEIGHT],
         .patch_width = (int32_t) sizes[DIMENSION_PATCH_WIDTH],
+        .prefix = 1,
         .dim = (int32_t) sizes[DIMENSION_WIDTH],
         .depth = (int32_t) binding->depth,
         .mlp_dim = (int32_t) sizes[DIMENSION_MLP],
@@ -265,7 +267,7 @@ static enum vitlrp_status set_image_size(struct vit_config *config, struct vitlr
 
 enum vitlrp_status architecture_infer(const struct layout_binding *binding,
                                       const struct architecture_hints *hints,
-                                      struct vit_config *config, bool *position_has_cls,
+                                      struct vit_config *config, bool *position_has_prefix,
                                       struct vitlrp_error *err) {
     size_t sizes[DIMENSION_COUNT];
     TRY(layout_sizes(binding, sizes, err));
@@ -283,6 +285,6 @@ enum vitlrp_status architecture_infer(const struct layout_binding *binding,
         TRY(read_metadata(hints->metadata, config, err));
     }
     TRY(infer_heads(sizes[DIMENSION_HEADS], hints, config, err));
-    TRY(infer_grid(sizes[DIMENSION_TOKENS], hints, config, position_has_cls, err));
+    TRY(infer_grid(sizes[DIMENSION_TOKENS], hints, config, position_has_prefix, err));
     return set_image_size(config, err);
 }

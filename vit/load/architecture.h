@@ -18,12 +18,12 @@ struct architecture_hints {
     const struct vitlrp_log *log;
 };
 
-/* Fills *config. *position_has_cls: the position embedding has an entry for CLS. UNSUPPORTED for a
- * configuration of another architecture, MISMATCH for one that contradicts the tensors or where the
- * number of heads is unknown. */
+/* Fills *config. *position_has_prefix: the position embedding has entries for the tokens in front
+ * of the patches. UNSUPPORTED for a configuration of another architecture, MISMATCH for one that
+ * contradicts the tensors or where the number of heads is unknown. */
 enum vitlrp_status architecture_infer(const struct layout_binding *binding,
                                       const struct architecture_hints *hints,
-                                      struct vit_config *config, bool *position_has_cls,
+                                      struct vit_config *config, bool *position_has_prefix,
                                       struct vitlrp_error *err);
 
 #endif

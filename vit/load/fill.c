@@ -92,7 +92,7 @@ struct filling {
     const struct checkpoint *checkpoint;
     const struct layout_binding *binding;
     struct vit_model *model;
-    bool position_has_cls;
+    bool position_has_prefix;
     struct waiting *waiting; /* owned; room for all tensors */
     size_t waiting_count;
 };
@@ -108,10 +108,11 @@ static enum vitlrp_status fill_slot(struct filling *filling, size_t block, enum 
                             .columns = size.columns,
                             .area = (size_t) config->patch_height * (size_t) config->patch_width};
     size_t count = size.rows * size.columns;
-    if (slot == SLOT_POSITION && !filling->position_has_cls) {
-        memset(target.data, 0, size.columns * sizeof *target.data);
-        target.data += size.columns;
-        count -= size.columns;
+    if (slot == SLOT_POSITION && !filling->position_has_prefix) {
+        size_t prefix = (size_t) config->prefix * size.columns;
+        memset(target.data, 0, prefix * sizeof *target.data);
+        target.data += prefix;
+        count -= prefix;
     }
     size_t parts = layout_parts(filling->binding->layout, slot);
     count /= parts;
@@ -203,9 +204,9 @@ static enum vitlrp_status read_waiting(struct filling *filling, struct vitlrp_er
 }
 
 enum vitlrp_status fill_weights(const struct checkpoint *checkpoint,
-                                const struct layout_binding *binding, bool position_has_cls,
+                                const struct layout_binding *binding, bool position_has_prefix,
                                 struct vit_model *model, struct vitlrp_error *err) {
-    struct filling filling = {checkpoint, binding, model, position_has_cls, NULL, 0};
+    struct filling filling = {checkpoint, binding, model, position_has_prefix, NULL, 0};
     filling.waiting = mem_calloc(checkpoint->tensors.count, sizeof *filling.waiting);
     if (filling.waiting == NULL) {
         return fail(err, VITLRP_NOMEM, "out of memory for the table of tensors");

@@ -13,7 +13,7 @@
  * storage is unpacked once. LIMIT if a deflated storage that several tensors view would, with the
  * weights, take more than the checkpoint's max_bytes. Failures name the tensor. */
 enum vitlrp_status fill_weights(const struct checkpoint *checkpoint,
-                                const struct layout_binding *binding, bool position_has_cls,
+                                const struct layout_binding *binding, bool position_has_prefix,
                                 struct vit_model *model, struct vitlrp_error *err);
 
 #endif

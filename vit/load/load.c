@@ -63,7 +63,7 @@ static enum vitlrp_status build_model(const struct opened *opened,
     const struct layout_binding *binding = &opened->binding;
     const struct sidecars *sidecars = &opened->sidecars;
     struct vit_config config;
-    bool position_has_cls = true;
+    bool position_has_prefix = true;
     struct vit_model *model = NULL;
     json_t *metadata = NULL;
     enum vitlrp_status status = VITLRP_OK;
@@ -73,12 +73,13 @@ static enum vitlrp_status build_model(const struct opened *opened,
                                        .metadata = metadata,
                                        .config = huggingface ? sidecars->config : NULL,
                                        .log = options->log};
-    TRY_GOTO(status, architecture_infer(binding, &hints, &config, &position_has_cls, err), cleanup);
+    TRY_GOTO(status, architecture_infer(binding, &hints, &config, &position_has_prefix, err),
+             cleanup);
     config.unusual = layout_unusual(binding);
     TRY_GOTO(status,
              weights_allocate(&config, opened->name, checkpoint->limits->max_bytes, &model, err),
              cleanup);
-    TRY_GOTO(status, fill_weights(checkpoint, binding, position_has_cls, model, err), cleanup);
+    TRY_GOTO(status, fill_weights(checkpoint, binding, position_has_prefix, model, err), cleanup);
     model->layout = binding->layout->name;
     model->container = checkpoint->container;
     model->stored_as = layout_bound(binding, 0, SLOT_QKV_WEIGHT, PART_WHOLE)->tensor->type->name;

@@ -55,10 +55,8 @@ static enum vitlrp_status set_shape(struct vit_attributor *attributor,
                        err));
     const struct token_layout *layout = &attributor->layout;
     attributor->model = model;
-    attributor->heads = (size_t) model->config.heads;
     attributor->classes = (size_t) model->config.classes;
     attributor->tokens = layout->count;
-    attributor->dim = (size_t) model->config.dim;
     attributor->patches = layout->patches;
     attributor->capacity = vit_batch_default_capacity(layout->count);
     attributor->height = (size_t) layout->input_height;
@@ -79,11 +77,11 @@ static void lay_out_attention(struct vit_attributor *a, struct arena *arena, uns
         scratch->fused = arena_take_floats(arena, a->tokens, a->tokens);
     }
     if ((wanted & SCRATCH_GRADIENTS) != 0) {
-        scratch->gradients = arena_take_floats(arena, depth * a->heads * a->tokens, a->tokens);
+        scratch->gradients = arena_take_floats(arena, depth, scratch->gradient_floats);
     }
     if ((wanted & SCRATCH_NORM1) != 0) {
-        scratch->norm1 = arena_take_floats(arena, a->tokens, a->dim);
-        scratch->norm1_g = arena_take_floats(arena, a->tokens, a->dim);
+        scratch->norm1 = arena_take_floats(arena, a->tokens, a->norm1_width);
+        scratch->norm1_g = arena_take_floats(arena, a->tokens, a->norm1_width);
     }
 }
 
@@ -129,15 +127,17 @@ static enum vitlrp_status measure(struct vit_attributor *attributor, const struc
     struct vit_session_options session = session_options(options);
     struct vit_batch_options batch = batch_options(options);
     struct arena arena = arena_measuring();
-    size_t session_bytes = 0;
+    struct vit_session_size size = {0};
     size_t batch_bytes = 0;
     TRY(set_shape(attributor, model, options, err));
-    TRY(vit_session_bytes(model, &session, &session_bytes, err));
+    TRY(vit_session_measure(model, &session, &size, err));
+    attributor->scratch.gradient_floats = size.attention_floats;
+    attributor->norm1_width = size.norm1_width;
     if (needs.batch) {
         TRY(vit_batch_bytes(model, &batch, &batch_bytes, err));
     }
     lay_out(attributor, &arena, needs.scratch);
-    if (arena.overflow || !checked_add(total, session_bytes, batch_bytes) ||
+    if (arena.overflow || !checked_add(total, size.bytes, batch_bytes) ||
         !checked_add(total, *total, arena.used)) {
         return fail(err, VITLRP_LIMIT, "these methods need more memory than there is");
     }

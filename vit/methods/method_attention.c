@@ -226,7 +226,7 @@ enum vitlrp_status method_chefer(struct vit_attributor *attributor,
 
 static float *gradients_of(const struct attributor_scratch *scratch,
                            const struct vit_attention_view *view) {
-    return scratch->gradients + (size_t) view->block * view->heads * view->tokens * view->tokens;
+    return scratch->gradients + (size_t) view->block * scratch->gradient_floats;
 }
 
 static void keep_gradient(void *user, const struct vit_attention_view *view) {
@@ -266,6 +266,7 @@ enum vitlrp_status method_lrp_rollout(struct vit_attributor *attributor,
 struct block_map {
     int32_t block; /* the one that counts, where it is only one */
     double *line;  /* [tokens] */
+    size_t terms;  /* of a token, in the line */
     float *patches;
     size_t first; /* token of the patches */
 };
@@ -330,7 +331,8 @@ enum vitlrp_status method_attention_gradcam(struct vit_attributor *attributor,
 }
 
 static void legrad_block(void *user, const struct vit_attention_view *view) {
-    const struct block_map *map = user;
+    struct block_map *map = user;
+    map->terms += view->heads * view->tokens;
     for (size_t h = 0; h < view->heads; h++) {
         for (size_t t = 0; t < view->tokens; t++) {
             map->line[t] += positive(view->g_a[h * view->rows * view->tokens + t]);
@@ -342,7 +344,6 @@ enum vitlrp_status method_legrad(struct vit_attributor *attributor,
                                  const struct vit_method_request *request,
                                  struct vitlrp_error *err) {
     int32_t depth = attributor->model->config.depth;
-    double terms = (double) depth * (double) (attributor->heads * attributor->tokens);
     struct block_map map = {.line = attributor->scratch.line};
     struct vit_attention_visitor visitor = {legrad_block, &map};
     memset(map.line, 0, attributor->tokens * sizeof *map.line);
@@ -351,7 +352,8 @@ enum vitlrp_status method_legrad(struct vit_attributor *attributor,
                                &visitor, err));
     }
     for (size_t p = 0; p < attributor->patches; p++) {
-        request->patches[p] = (float) (map.line[attributor->layout.prefix + p] / terms);
+        request->patches[p] =
+            (float) (map.line[attributor->layout.prefix + p] / (double) map.terms);
     }
     return VITLRP_OK;
 }

@@ -95,7 +95,7 @@ enum vitlrp_status method_gradcam(struct vit_attributor *attributor,
                                   const struct vit_method_request *request,
                                   struct vitlrp_error *err) {
     struct attributor_scratch *scratch = &attributor->scratch;
-    size_t dim = attributor->dim;
+    size_t dim = attributor->norm1_width;
     size_t first = attributor->layout.prefix;
     struct vit_relevance relevance = {.norm1 = scratch->norm1, .norm1_g = scratch->norm1_g};
     TRY(vit_relevance(attributor->session, request->targets, request->target_count, NULL,

@@ -24,8 +24,9 @@ struct attributor_scratch {
 
     double *row, *next, *line; /* [tokens]: of a chain of attention matrices */
     float *fused;              /* [tokens, tokens] */
-    float *gradients;          /* [depth, heads, tokens, tokens] */
-    float *norm1, *norm1_g;    /* [tokens, dim] */
+    float *gradients;       /* [depth, gradient_floats]: a block's [heads, tokens, tokens] each */
+    size_t gradient_floats; /* of a block, the most */
+    float *norm1, *norm1_g; /* [tokens, norm1_width] */
 
     float *sample;   /* [3, height, width]: a changed input */
     float *map;      /* [3, height, width] */
@@ -49,7 +50,8 @@ struct vit_attributor {
     struct vit_session *session;
     struct vit_batch *batch; /* NULL if no method needs one */
     struct token_layout layout;
-    size_t heads, tokens, dim, patches, classes;
+    size_t tokens, patches, classes;
+    size_t norm1_width;           /* of the last block */
     size_t height, width, pixels; /* pixels: 3 height width */
     size_t capacity;              /* of the batch */
     struct attributor_scratch scratch;

@@ -27,6 +27,7 @@ struct vit_config {
     int32_t image_height, image_width; /* trained input size */
     int32_t patch_height, patch_width;
     int32_t grid_height, grid_width; /* patches at the trained size */
+    int32_t prefix;                  /* tokens in front of the patches: 1, CLS */
     int32_t dim, depth, heads, mlp_dim, classes;
     float layer_norm_eps;
     enum vit_activation activation;

@@ -10,8 +10,9 @@
 #define MAX_DEPTH 1024
 #define MAX_MLP (1 << 20)
 #define MAX_CLASSES 100000
+#define MAX_PREFIX 64
 
-enum measure { ONE, WIDTH, WIDTH_3, MLP, CLASSES, PATCH, TOKENS };
+enum measure { ONE, WIDTH, WIDTH_3, MLP, CLASSES, PATCH, PREFIX, TOKENS };
 
 struct slot_row {
     enum slot_scope scope;
@@ -54,8 +55,10 @@ static size_t measure_of(const struct vit_config *config, enum measure measure) 
         return (size_t) config->classes;
     case PATCH:
         return 3 * (size_t) config->patch_height * (size_t) config->patch_width;
+    case PREFIX:
+        return (size_t) config->prefix;
     case TOKENS:
-        return 1 + (size_t) config->grid_height * (size_t) config->grid_width;
+        return (size_t) config->prefix + (size_t) config->grid_height * (size_t) config->grid_width;
     }
     return 0;
 }
@@ -125,6 +128,11 @@ static enum vitlrp_status check_config(const struct vit_config *config, struct v
                     config->image_height, config->image_width, config->patch_height,
                     config->patch_width, config->dim, config->depth, config->mlp_dim,
                     config->classes);
+    }
+    if (!in_range(config->prefix, MAX_PREFIX)) {
+        return fail(err, VITLRP_LIMIT,
+                    "%d tokens in front of the patches are out of range: 1 to %d", config->prefix,
+                    MAX_PREFIX);
     }
     if (config->image_height != (int64_t) config->grid_height * config->patch_height ||
         config->image_width != (int64_t) config->grid_width * config->patch_width) {

@@ -11,9 +11,8 @@ double op_ledger_sum(const struct op_call *call, const float *a, const float *g,
     return sum;
 }
 
-void op_ledger_record(const struct op_call *call, const char *name, double received,
-                      double passed) {
-    call->ledger->record(call->ledger->user, call->op, name, received, passed);
+void op_ledger_record(const struct op_call *call, size_t line, double received, double passed) {
+    call->ledger->record(call->ledger->user, call->op, call->op->lines[line], received, passed);
 }
 
 struct linear op_linear_layer(const struct op_call *call) {

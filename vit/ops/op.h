@@ -18,7 +18,7 @@
 #include "vit/math/profile.h"
 #include "vit/tokens/pooling.h"
 
-enum { OP_INPUTS = 2, OP_WEIGHTS = 2, OP_SCRATCH = 4 };
+enum { OP_INPUTS = 2, OP_WEIGHTS = 2, OP_SCRATCH = 4, OP_LINES = 2 };
 
 #define OP_NONE SIZE_MAX
 
@@ -32,10 +32,10 @@ struct op_kind;
 
 struct op {
     const struct op_kind *kind;
-    int32_t block;         /* -1: outside of blocks */
-    const char *name;      /* its line in the ledger */
-    enum vitlrp_role role; /* whose gamma */
-    enum profile_kind lap; /* where its time is counted */
+    int32_t block;               /* -1: outside of blocks */
+    const char *lines[OP_LINES]; /* names of its lines in the ledger */
+    enum vitlrp_role role;       /* whose gamma */
+    enum profile_kind lap;       /* where its time is counted */
 
     size_t in[OP_INPUTS]; /* values; OP_NONE: no such input */
     size_t residual; /* a value of which the leading rows are added to the result, or OP_NONE */
@@ -88,7 +88,7 @@ struct op_need {
 
 struct op_kind {
     const char *name;
-    size_t ledger_lines;
+    size_t ledger_lines; /* at most OP_LINES */
 
     bool mixes_tokens;   /* a row of the result depends on other rows than its own */
     bool remade;         /* its result is not kept but made again in the backward pass */
@@ -125,7 +125,7 @@ struct op_ledger {
 /* Of a call with a ledger: sum of a * g over rows with a stride, and a line. */
 double op_ledger_sum(const struct op_call *call, const float *a, const float *g, size_t rows,
                      size_t width, size_t stride);
-void op_ledger_record(const struct op_call *call, const char *name, double received, double passed);
+void op_ledger_record(const struct op_call *call, size_t line, double received, double passed);
 
 /* Sum of a * g over rows with a stride, 0 unless a ledger asks for it. */
 static inline double op_sum(const struct op_call *call, const float *a, const float *g, size_t rows,
@@ -138,11 +138,11 @@ static inline double op_relevance_of(const struct op_call *call, const struct op
     return op_sum(call, array->x, array->g, array->rows, array->width, array->width);
 }
 
-/* Writes a line, if there is a ledger. */
-static inline void op_record(const struct op_call *call, const char *name, double received,
+/* Writes one of the operation's lines, if there is a ledger. */
+static inline void op_record(const struct op_call *call, size_t line, double received,
                              double passed) {
     if (call->ledger != NULL) {
-        op_ledger_record(call, name, received, passed);
+        op_ledger_record(call, line, received, passed);
     }
 }
 

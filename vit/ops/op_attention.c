@@ -38,7 +38,7 @@ static void relevance(const struct op_call *call) {
     attention_relevance(call->engine, &attention, rule_of(call), call->out.g, call->in[0].g,
                         call->maps);
     double passed = op_qkv_relevance_of(call, &call->in[0]);
-    op_record(call, call->op->name, op_relevance_of(call, &call->out), passed);
+    op_record(call, 0, op_relevance_of(call, &call->out), passed);
 }
 
 static double flops(const struct op_call *call) {

@@ -85,7 +85,7 @@ static void relevance(const struct op_call *call) {
     if (call->total_is_made != NULL && rule.gamma != 0.0F) {
         *call->total_is_made = true;
     }
-    op_record(call, call->op->name, received,
+    op_record(call, 0, received,
               op_sum(call, step.x, step.g_x, step.rows, layer.inputs, layer.inputs));
 }
 

@@ -39,7 +39,7 @@ static void backward(const struct op_call *call, struct norm_job *job) {
     double received = op_relevance_of(call, &call->out);
     double before = op_relevance_of(call, &call->in[0]);
     engine_rows(call->engine, call->out.rows, backward_rows, job);
-    op_record(call, call->op->name, received, op_relevance_of(call, &call->in[0]) - before);
+    op_record(call, 0, received, op_relevance_of(call, &call->in[0]) - before);
 }
 
 static void relevance(const struct op_call *call) {

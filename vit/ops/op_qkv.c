@@ -131,7 +131,7 @@ static void relevance(const struct op_call *call) {
                                        step.rows * layer.inputs);
         }
     }
-    op_record(call, call->op->name, received, op_relevance_of(call, &call->in[0]));
+    op_record(call, 0, received, op_relevance_of(call, &call->in[0]));
 }
 
 static double flops(const struct op_call *call) {

@@ -1,7 +1,8 @@
-/* The tokens of an input: CLS and the embedded patches, each with its position embedding added.
+/* The tokens of an input: those in front (CLS) and the embedded patches, each with its position
+ * embedding added.
  *
  * A sum passes G to each term (LRP-0), so G of a patch is that of its token. In the ledger: what
- * the position embeddings and the CLS token keep. */
+ * the position embeddings and the tokens in front keep. */
 #include "vit/ops/op.h"
 
 static void forward(const struct op_call *call) {
@@ -22,13 +23,11 @@ static size_t g_row(const struct op *op) {
 }
 
 static void relevance(const struct op_call *call) {
+    const float *const *weights = call->op->weights;
     size_t width = call->out.width;
-    op_record(call, "position",
-              op_sum(call, call->op->weights[1], call->out.g, call->out.rows, width, width), 0.0);
-    op_record(
-        call, "cls",
-        op_sum(call, call->op->weights[0], call->out.g, call->op->tokens->prefix, width, width),
-        0.0);
+    size_t prefix = call->op->tokens->prefix;
+    op_record(call, 0, op_sum(call, weights[1], call->out.g, call->out.rows, width, width), 0.0);
+    op_record(call, 1, op_sum(call, weights[0], call->out.g, prefix, width, width), 0.0);
 }
 
 const struct op_kind OP_TOKENS = {.name = "tokens",

@@ -69,7 +69,7 @@ static size_t append(struct builder *builder, struct op op, struct value result)
 static size_t append_norm(struct builder *builder, size_t x, const char *name, enum slot weight,
                           enum slot bias) {
     struct op op = {.kind = &OP_NORM,
-                    .name = name,
+                    .lines = {name},
                     .lap = PROFILE_NORM,
                     .in = {x, OP_NONE},
                     .residual = OP_NONE,
@@ -82,7 +82,7 @@ static size_t append_norm(struct builder *builder, size_t x, const char *name, e
 static struct op linear_op(const struct builder *builder, size_t x, const struct layer *layer) {
     return (struct op){
         .kind = &OP_LINEAR,
-        .name = profile_kind_name(layer->lap),
+        .lines = {profile_kind_name(layer->lap)},
         .role = layer->role,
         .lap = layer->lap,
         .in = {x, OP_NONE},
@@ -138,7 +138,7 @@ static size_t append_attention(struct builder *builder, size_t x, size_t leaving
         builder, op,
         (struct value){.rows = builder->rows, .width = layer.outputs, .query_rows = leaving});
     struct op attention = {.kind = &OP_ATTENTION,
-                           .name = "softmax",
+                           .lines = {"softmax"},
                            .lap = PROFILE_ATTENTION,
                            .in = {qkv, OP_NONE},
                            .residual = OP_NONE,
@@ -187,6 +187,7 @@ static size_t append_embedding(struct builder *builder) {
     size_t embedded = append_linear(builder, program->input, &conv);
     builder->rows = program->tokens.count;
     struct op op = {.kind = &OP_TOKENS,
+                    .lines = {"position", "cls"},
                     .lap = PROFILE_CONV,
                     .in = {embedded, OP_NONE},
                     .residual = OP_NONE,

@@ -5,7 +5,7 @@
 #include "vit/math/gemm_rate.h"
 #include "vit/program/session_private.h"
 
-/* Entries of the largest attention matrices of a block. */
+/* Rows of the largest attention matrices of a block, all heads together. */
 static size_t map_rows(const struct program *program, size_t *tokens) {
     size_t rows = 0;
     *tokens = 0;
@@ -45,14 +45,28 @@ static struct runner_request request_of(struct vit_session *session,
                                    .user = session};
 }
 
-enum vitlrp_status vit_session_bytes(const struct vit_model *model,
-                                     const struct vit_session_options *options, size_t *bytes,
-                                     struct vitlrp_error *err) {
+/* The width of what q, k and v of the last block are made of. */
+static size_t norm1_width(const struct program *program) {
+    size_t qkv = program_find(program, &OP_QKV, (int32_t) program->depth - 1);
+    return qkv == OP_NONE ? 0 : program->values[program->ops[qkv].in[0]].width;
+}
+
+static bool size_of(const struct runner *runner, struct vit_session_size *size) {
+    size_t tokens;
+    size_t rows = map_rows(runner->program, &tokens);
+    *size = (struct vit_session_size){.bytes = runner->bytes,
+                                      .norm1_width = norm1_width(runner->program)};
+    return checked_mul(&size->attention_floats, rows, tokens);
+}
+
+enum vitlrp_status vit_session_measure(const struct vit_model *model,
+                                       const struct vit_session_options *options,
+                                       struct vit_session_size *size, struct vitlrp_error *err) {
     struct vit_session session = {0};
     const struct runner_request request = request_of(&session, options);
     enum vitlrp_status status = runner_plan(&session.runner, model, &request, err);
-    if (status == VITLRP_OK) {
-        *bytes = session.runner.bytes;
+    if (status == VITLRP_OK && !size_of(&session.runner, size)) {
+        status = fail(err, VITLRP_LIMIT, "attention matrices need more memory than there is");
     }
     runner_close(&session.runner);
     return status;

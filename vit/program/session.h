@@ -29,10 +29,17 @@ struct vit_session_options {
     bool many_passes; /* the model may hold its weights a second time for faster forward passes */
 };
 
-/* Bytes of the session's one block. MISMATCH if the input is not a multiple of the patch. */
-enum vitlrp_status vit_session_bytes(const struct vit_model *model,
-                                     const struct vit_session_options *options, size_t *bytes,
-                                     struct vitlrp_error *err);
+/* What a session comes to, from the operations of its program. */
+struct vit_session_size {
+    size_t bytes;            /* of its one block */
+    size_t attention_floats; /* of all heads' attention matrices of a block, the most */
+    size_t norm1_width;      /* of vit_relevance.norm1 */
+};
+
+/* MISMATCH if the input is not a multiple of the patch. */
+enum vitlrp_status vit_session_measure(const struct vit_model *model,
+                                       const struct vit_session_options *options,
+                                       struct vit_session_size *size, struct vitlrp_error *err);
 
 /* *out is owned: vit_session_close. The model must outlive it. */
 enum vitlrp_status vit_session_open(const struct vit_model *model,
@@ -98,8 +105,8 @@ struct vit_relevance {
     float *neurons;        /* [tokens, mlp_dim] of neurons_block */
     int32_t neurons_block; /* 0 to depth - 1 */
     struct vitlrp_ledger_entry *ledger; /* [vit_ledger_length] */
-    float *norm1;   /* [tokens, dim]: output of the last block's first LayerNorm */
-    float *norm1_g; /* [tokens, dim]: its G */
+    float *norm1;   /* [tokens, norm1_width]: output of the last block's first LayerNorm */
+    float *norm1_g; /* [tokens, norm1_width]: its G */
     struct vit_attention_visitor visitor; /* needs a session with attention_maps */
     double explained;                     /* out: sum of weight * logit */
     double sum;                           /* out: sum of the pixel map */

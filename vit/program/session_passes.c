@@ -218,22 +218,51 @@ enum vitlrp_status vit_relevance(struct vit_session *session, const struct vitlr
 
 /* ---- Attention matrices ---- */
 
-/* The attention of a block with all its queries: those that the forward pass left out are made. */
-static void complete_attention(struct vit_session *session, int32_t block, struct op_call *call) {
-    struct runner *runner = &session->runner;
-    const struct memory *memory = &runner->memory;
-    size_t index = program_find(runner->program, &OP_ATTENTION, block);
-    size_t qkv = memory->values[runner->program->ops[index].in[0]].producer;
-    size_t norm = memory->values[runner->program->ops[qkv].in[0]].producer;
-    *call = *runner_call(runner, index, false);
-    if (call->in[0].query_rows < call->in[0].rows) {
-        const struct forward_pass again = {
-            .runner = runner, .images = 1, .first = norm, .end = norm + 1};
-        runner_forward(&again);
-        op_qkv_complete(runner_call(runner, qkv, false));
+/* The first of the operations that make the input of this one from what is kept. */
+static size_t made_from(const struct runner *runner, size_t index) {
+    const struct op *ops = runner->program->ops;
+    size_t maker = runner->memory.values[ops[index].in[0]].producer;
+    while (maker != OP_NONE && ops[maker].kind->remade) {
+        index = maker;
+        maker = runner->memory.values[ops[index].in[0]].producer;
     }
-    call->out.rows = call->in[0].rows;
-    call->maps = (struct attention_maps){.a = session->maps.a};
+    return index;
+}
+
+/* The operation's call over every row, though fewer have queries. */
+static struct op_call whole_call(const struct runner *runner, size_t index) {
+    struct op_call call = *runner_call(runner, index, false);
+    call.in[0].query_rows = call.in[0].rows;
+    call.out.query_rows = call.out.rows;
+    return call;
+}
+
+/* Makes the queries of a block that the forward pass left out, and what stands between them and the
+ * attention. */
+static void complete_queries(struct runner *runner, size_t attention) {
+    const struct op *ops = runner->program->ops;
+    size_t qkv = program_find(runner->program, &OP_QKV, ops[attention].block);
+    size_t first = made_from(runner, qkv);
+    const struct forward_pass again = {.runner = runner, .images = 1, .first = first, .end = qkv};
+    runner_forward(&again);
+    op_qkv_complete(runner_call(runner, qkv, false));
+    for (size_t i = qkv + 1; i < attention; i++) {
+        struct op_call call = whole_call(runner, i);
+        ops[i].kind->forward(&call);
+    }
+}
+
+/* The attention of a block with all its queries: those that the forward pass left out are made. */
+static struct op_call complete_attention(struct vit_session *session, int32_t block) {
+    struct runner *runner = &session->runner;
+    size_t index = program_find(runner->program, &OP_ATTENTION, block);
+    struct op_call call = *runner_call(runner, index, false);
+    if (call.in[0].query_rows < call.in[0].rows) {
+        complete_queries(runner, index);
+    }
+    call.out.rows = call.in[0].rows;
+    call.maps = (struct attention_maps){.a = session->maps.a};
+    return call;
 }
 
 enum vitlrp_status vit_visit_attention(struct vit_session *session,
@@ -247,8 +276,7 @@ enum vitlrp_status vit_visit_attention(struct vit_session *session,
     struct gemm_entry saved;
     engine->backend->enter(&saved);
     for (int32_t i = (int32_t) session->runner.program->depth - 1; i >= 0; i--) {
-        struct op_call call;
-        complete_attention(session, i, &call);
+        struct op_call call = complete_attention(session, i);
         struct attention attention = op_attention_of(&call);
         attention_matrices(engine, &attention, session->maps.a);
         observe_attention((void *) visitor, &call);

@@ -43,10 +43,11 @@ enum vitlrp_status position_resample(const struct vit_model *model, int32_t grid
     size_t dim = (size_t) config->dim;
     size_t in_height = (size_t) config->grid_height;
     size_t in_width = (size_t) config->grid_width;
-    const float *grid = model->weights.position + dim;
-    memcpy(out, model->weights.position, dim * sizeof *out);
+    size_t prefix = (size_t) config->prefix * dim;
+    const float *grid = model->weights.position + prefix;
+    memcpy(out, model->weights.position, prefix * sizeof *out);
     if (grid_height == config->grid_height && grid_width == config->grid_width) {
-        memcpy(out + dim, grid, in_height * in_width * dim * sizeof *out);
+        memcpy(out + prefix, grid, in_height * in_width * dim * sizeof *out);
         return VITLRP_OK;
     }
     struct resample_taps across = {0};
@@ -62,7 +63,7 @@ enum vitlrp_status position_resample(const struct vit_model *model, int32_t grid
     TRY_GOTO(status, KERNELS[config->resampling](config->grid_height, grid_height, &down, err),
              cleanup);
     resample_axis(&across, in_height, in_width, dim, grid, narrowed);
-    resample_axis(&down, 1, in_height, (size_t) grid_width * dim, narrowed, out + dim);
+    resample_axis(&down, 1, in_height, (size_t) grid_width * dim, narrowed, out + prefix);
 
 cleanup:
     resample_taps_free(&across);

@@ -1,6 +1,6 @@
 #include "vit/tokens/tokens.h"
 
-enum { CHANNELS = 3, PREFIX = 1 /* CLS */ };
+enum { CHANNELS = 3 };
 
 enum vitlrp_status tokens_lay_out(const struct vit_model *model, int32_t input_height,
                                   int32_t input_width, struct token_layout *out,
@@ -18,7 +18,7 @@ enum vitlrp_status tokens_lay_out(const struct vit_model *model, int32_t input_h
                                           .columns = (size_t) (width / config->patch_width),
                                           .patch_height = (size_t) config->patch_height,
                                           .patch_width = (size_t) config->patch_width},
-                                 .prefix = PREFIX,
+                                 .prefix = (size_t) config->prefix,
                                  .patch_pixels = (size_t) config->patch_height *
                                                  (size_t) config->patch_width * CHANNELS,
                                  .input_height = height,
