@@ -457,14 +457,15 @@ VITLRP_API void vitlrp_render_options_init_sized(struct vitlrp_render_options *o
 struct vitlrp_map {
     const float *values;
     int32_t height, width;
+    const struct vitlrp_geometry *geometry; /* where the model input lies on the photograph */
 };
 
 /* Draws the map in the coordinates of the photograph; what the model did not see is marked. Returns
  * the encoded file in *data (owned: vitlrp_free) and *size. Any thread. */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
-vitlrp_render(const struct vitlrp_image *image, const struct vitlrp_geometry *geometry,
-              const struct vitlrp_map *map, const struct vitlrp_render_options *options,
-              unsigned char **data, size_t *size, struct vitlrp_error *error);
+vitlrp_render(const struct vitlrp_image *image, const struct vitlrp_map *map,
+              const struct vitlrp_render_options *options, unsigned char **data, size_t *size,
+              struct vitlrp_error *error);
 
 /* ---- Measuring ---- */
 

@@ -302,7 +302,12 @@ class RenderOptions(Structure):
 
 
 class Map(Structure):
-    _fields_ = [("values", POINTER(c_float)), ("height", c_int32), ("width", c_int32)]
+    _fields_ = [
+        ("values", POINTER(c_float)),
+        ("height", c_int32),
+        ("width", c_int32),
+        ("geometry", POINTER(Geometry)),
+    ]
 
 
 class RuleChanges(Structure):
@@ -471,7 +476,6 @@ FUNCTIONS = {
         c_int,
         (
             ImagePointer,
-            POINTER(Geometry),
             POINTER(Map),
             POINTER(RenderOptions),
             POINTER(POINTER(c_ubyte)),

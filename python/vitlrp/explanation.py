@@ -173,14 +173,15 @@ class Explanation:
 
     def _render(self, options: _capi.RenderOptions) -> bytes:
         values = np.ascontiguousarray(self.heatmap, np.float32)
-        drawn = _capi.Map(_check.floats(values), *values.shape)
+        drawn = _capi.Map(
+            _check.floats(values), *values.shape, ctypes.pointer(self.geometry._record())
+        )
         data, size = ctypes.POINTER(ctypes.c_ubyte)(), ctypes.c_size_t()
         image = _image.image_of_pixels(self.photo)
         try:
             call(
                 lib.vitlrp_render,
                 image.pointer,
-                ctypes.byref(self.geometry._record()),
                 ctypes.byref(drawn),
                 ctypes.byref(options),
                 ctypes.byref(data),

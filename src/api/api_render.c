@@ -74,9 +74,9 @@ static enum vitlrp_status check_geometry(const struct vitlrp_image *image,
 
 /* Copies the map as relevance per input pixel: what a patch has is spread over its pixels. *values
  * is owned by the caller: mem_free. */
-static enum vitlrp_status copy_map(const struct vitlrp_map *map,
-                                   const struct vitlrp_geometry *geometry, float **values,
+static enum vitlrp_status copy_map(const struct vitlrp_map *map, float **values,
                                    struct vitlrp_error *err) {
+    const struct vitlrp_geometry *geometry = map->geometry;
     size_t count = 0;
     if (map->values == NULL || map->height <= 0 || map->width <= 0) {
         return fail(err, VITLRP_USAGE, "the map has no values");
@@ -136,15 +136,15 @@ static enum vitlrp_status draw_style(const struct image *photo, const struct hea
 }
 
 static enum vitlrp_status draw_and_encode(const struct vitlrp_image *image,
-                                          const struct vitlrp_geometry *geometry,
                                           const struct vitlrp_map *map,
                                           const struct vitlrp_render_options *options,
                                           struct bytes *file, struct vitlrp_error *err) {
+    const struct vitlrp_geometry *geometry = map->geometry;
     float *values = NULL;
     struct image picture = {0};
     enum vitlrp_status status;
     TRY(check_geometry(image, geometry, err));
-    TRY(copy_map(map, geometry, &values, err));
+    TRY(copy_map(map, &values, err));
     struct heatmap heatmap = {.values = values,
                               .height = map->height,
                               .width = map->width,
@@ -163,18 +163,16 @@ done:
     return status;
 }
 
-enum vitlrp_status vitlrp_render(const struct vitlrp_image *image,
-                                 const struct vitlrp_geometry *geometry,
-                                 const struct vitlrp_map *map,
+enum vitlrp_status vitlrp_render(const struct vitlrp_image *image, const struct vitlrp_map *map,
                                  const struct vitlrp_render_options *options, unsigned char **data,
                                  size_t *size, struct vitlrp_error *error) {
     struct vitlrp_render_options known;
     struct bytes file = {0};
-    API_NEEDS(image != NULL && geometry != NULL && map != NULL && options != NULL, error);
-    API_NEEDS(data != NULL && size != NULL, error);
+    API_NEEDS(image != NULL && map != NULL && options != NULL, error);
+    API_NEEDS(map->geometry != NULL && data != NULL && size != NULL, error);
     TRY(render_options_read(options, &known, error));
     TRY(check_options(&known, error));
-    enum vitlrp_status status = draw_and_encode(image, geometry, map, &known, &file, error);
+    enum vitlrp_status status = draw_and_encode(image, map, &known, &file, error);
     if (status == VITLRP_OK) {
         *data = file.data;
         *size = file.size;

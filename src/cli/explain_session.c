@@ -270,15 +270,16 @@ enum vitlrp_status explain_render(const struct explain_session *state,
     struct text caption = {.limit = 512};
     struct text comment = {.limit = 512};
     struct vitlrp_render_options options = state->settings->render;
-    const struct vitlrp_map map = {state->map, state->map_height, state->map_width};
+    const struct vitlrp_map map = {state->map, state->map_height, state->map_width,
+                                   &explanation->photo->geometry};
     append_caption(&caption, explanation);
     append_comment(&comment, explanation);
     options.format = state->outputs.picture_format;
     options.caption = caption.failed ? NULL : caption.data;
     options.comment = comment.failed ? NULL : comment.data;
     double start = clock_ms();
-    enum vitlrp_status status = vitlrp_render(
-        explanation->photo->image, &explanation->photo->geometry, &map, &options, data, size, err);
+    enum vitlrp_status status =
+        vitlrp_render(explanation->photo->image, &map, &options, data, size, err);
     explanation->timing.render = clock_ms() - start;
     text_free(&caption);
     text_free(&comment);

@@ -88,11 +88,12 @@ static enum vitlrp_status explain(struct example *e, int32_t output, double *sum
 static enum vitlrp_status draw(struct example *e, const struct vitlrp_geometry *geometry,
                                const struct vitlrp_session_info *session_info, size_t *size) {
     struct vitlrp_render_options options;
-    const struct vitlrp_map map = {e->patches, session_info->grid_height, session_info->grid_width};
+    const struct vitlrp_map map = {e->patches, session_info->grid_height, session_info->grid_width,
+                                   geometry};
     vitlrp_render_options_init(&options);
     options.style = VITLRP_STYLE_OVERLAY;
     options.upsample = VITLRP_UPSAMPLE_BICUBIC;
-    return vitlrp_render(e->image, geometry, &map, &options, &e->png, size, &e->error);
+    return vitlrp_render(e->image, &map, &options, &e->png, size, &e->error);
 }
 
 static int write_file(const char *path, const unsigned char *data, size_t size) {

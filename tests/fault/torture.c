@@ -183,9 +183,9 @@ static enum vitlrp_status draw(const struct bench *bench, enum vitlrp_style styl
                                enum vitlrp_picture_format format, struct result *result,
                                struct vitlrp_error *error) {
     static const float VALUES[PATCHES] = {0.5F, -1.0F, 0.25F, 0.0F};
-    struct vitlrp_map map = {VALUES, 2, 2};
     struct vitlrp_preprocess preprocess;
     struct vitlrp_geometry geometry;
+    const struct vitlrp_map map = {VALUES, 2, 2, &geometry};
     struct vitlrp_image_info info;
     struct vitlrp_render_options options;
     unsigned char *file = NULL;
@@ -200,7 +200,7 @@ static enum vitlrp_status draw(const struct bench *bench, enum vitlrp_style styl
     options.caption = "caption";
     options.comment = "a comment \xC3\xA9";
     if (status == VITLRP_OK) {
-        status = vitlrp_render(bench->image, &geometry, &map, &options, &file, &size, error);
+        status = vitlrp_render(bench->image, &map, &options, &file, &size, error);
     }
     if (status == VITLRP_OK) {
         keep(result, file, size);

@@ -70,7 +70,8 @@ static void draw(struct fuzz_input *input, const struct vitlrp_image *photo,
     uint8_t kind = fuzz_byte(input);
     struct vitlrp_map map = {.values = values,
                              .height = fuzz_byte(input) % (MAX_CELLS + 1),
-                             .width = fuzz_byte(input) % (MAX_CELLS + 1)};
+                             .width = fuzz_byte(input) % (MAX_CELLS + 1),
+                             .geometry = geometry};
     struct vitlrp_render_options options;
     unsigned char *file = NULL;
     size_t size = 0;
@@ -87,7 +88,7 @@ static void draw(struct fuzz_input *input, const struct vitlrp_image *photo,
         values[i] = input->size > 0 ? (float) input->data[i % input->size] - 128.0F : 0.0F;
     }
     values[0] = (kind & 0x40) != 0 ? fuzz_float(input) : values[0];
-    if (vitlrp_render(photo, geometry, &map, &options, &file, &size, &error) == VITLRP_OK) {
+    if (vitlrp_render(photo, &map, &options, &file, &size, &error) == VITLRP_OK) {
         fuzz_touch(file, size);
         vitlrp_free(file);
     } else {

@@ -177,7 +177,7 @@ static void use_images(const char *folder) {
     struct vitlrp_image *image = NULL;
     const struct vitlrp_geometry geometry = {2, 2, 2, 2, 0.0, 0.0, 2.0, 2.0};
     const float values[4] = {1.0F, 0.0F, 0.0F, -1.0F};
-    const struct vitlrp_map map = {values, 2, 2};
+    const struct vitlrp_map map = {values, 2, 2, &geometry};
     const unsigned char rgb[12] = {0};
     unsigned char *data = NULL;
     size_t size = 0;
@@ -191,7 +191,7 @@ static void use_images(const char *folder) {
     expect(vitlrp_image_from_rgb(rgb, 2, 2, &image, &error) == VITLRP_OK, "image");
     BEGIN(look);
     vitlrp_render_options_init(&look.record);
-    EXPECT_CALL(vitlrp_render(image, &geometry, &map, &look.record, &data, &size, &error), look,
+    EXPECT_CALL(vitlrp_render(image, &map, &look.record, &data, &size, &error), look,
                 "render options");
     vitlrp_free(data);
     vitlrp_image_close(image);

@@ -190,7 +190,7 @@ class BinaryInterface(unittest.TestCase):
         """The check itself."""
         moved = {**self.then, ("field", "vitlrp_map", "width"): "field vitlrp_map width 16 4"}
         self.assertEqual(len(self.differences(self.then, moved, self.growable)), 1)
-        larger = {**self.then, ("struct", "vitlrp_map"): "struct vitlrp_map 24"}
+        larger = {**self.then, ("struct", "vitlrp_map"): "struct vitlrp_map 40"}
         self.assertEqual(len(self.differences(self.then, larger, self.growable)), 1)
         grown = {**self.then, ("struct", "vitlrp_model_info"): "struct vitlrp_model_info 4096"}
         self.assertEqual(self.differences(self.then, grown, self.growable), [])

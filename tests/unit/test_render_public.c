@@ -40,7 +40,8 @@ static int set_up(void **state) {
                                               .height = 40.0};
     call->values[0] = 64.0F;
     call->values[GRID * GRID - 1] = -32.0F;
-    call->map = (struct vitlrp_map){.values = call->values, .height = GRID, .width = GRID};
+    call->map = (struct vitlrp_map){
+        .values = call->values, .height = GRID, .width = GRID, .geometry = &call->geometry};
     vitlrp_render_options_init(&call->options);
     *state = call;
     return 0;
@@ -55,8 +56,8 @@ static int tear_down(void **state) {
 }
 
 static enum vitlrp_status run(struct call *call) {
-    return vitlrp_render(&call->image, &call->geometry, &call->map, &call->options, &call->data,
-                         &call->size, &call->error);
+    return vitlrp_render(&call->image, &call->map, &call->options, &call->data, &call->size,
+                         &call->error);
 }
 
 static void assert_refused(struct call *call, enum vitlrp_status status, const char *message) {
@@ -116,7 +117,8 @@ static void test_every_style_and_format(void **state) {
 static void test_scale_is_per_input_pixel(void **state) {
     struct call *call = *state;
     float pixels[INPUT * INPUT] = {0};
-    struct vitlrp_map pixel_map = {.values = pixels, .height = INPUT, .width = INPUT};
+    const struct vitlrp_map pixel_map = {
+        .values = pixels, .height = INPUT, .width = INPUT, .geometry = &call->geometry};
     for (int i = 0; i < INPUT * INPUT; i++) {
         pixels[i] = call->values[i / INPUT / 8 * GRID + i % INPUT / 8] / 64.0F;
     }
@@ -201,23 +203,19 @@ static void test_bad_geometry(void **state) {
 
 static void test_null_arguments(void **state) {
     struct call *call = *state;
+    const struct vitlrp_map lost = {.values = call->values, .height = GRID, .width = GRID};
     unsigned char *data = NULL;
     size_t size;
-    assert_int_equal(
-        vitlrp_render(NULL, &call->geometry, &call->map, &call->options, &data, &size, NULL),
-        VITLRP_USAGE);
-    assert_int_equal(
-        vitlrp_render(&call->image, NULL, &call->map, &call->options, &data, &size, NULL),
-        VITLRP_USAGE);
-    assert_int_equal(
-        vitlrp_render(&call->image, &call->geometry, NULL, &call->options, &data, &size, NULL),
-        VITLRP_USAGE);
-    assert_int_equal(
-        vitlrp_render(&call->image, &call->geometry, &call->map, NULL, &data, &size, NULL),
-        VITLRP_USAGE);
-    assert_int_equal(
-        vitlrp_render(&call->image, &call->geometry, &call->map, &call->options, NULL, &size, NULL),
-        VITLRP_USAGE);
+    assert_int_equal(vitlrp_render(NULL, &call->map, &call->options, &data, &size, NULL),
+                     VITLRP_USAGE);
+    assert_int_equal(vitlrp_render(&call->image, &lost, &call->options, &data, &size, NULL),
+                     VITLRP_USAGE);
+    assert_int_equal(vitlrp_render(&call->image, NULL, &call->options, &data, &size, NULL),
+                     VITLRP_USAGE);
+    assert_int_equal(vitlrp_render(&call->image, &call->map, NULL, &data, &size, NULL),
+                     VITLRP_USAGE);
+    assert_int_equal(vitlrp_render(&call->image, &call->map, &call->options, NULL, &size, NULL),
+                     VITLRP_USAGE);
     assert_null(data);
 }
 
