@@ -321,9 +321,33 @@ static enum vitlrp_status part_open(struct gemm_context *context, const struct g
     return VITLRP_OK;
 }
 
+/* The instructions that it compiles for: those of the processor, unless the environment allows
+ * fewer, which changes last bits. Newer ones than these have a number. */
 static void describe(struct text *out) {
+    static const struct {
+        dnnl_cpu_isa_t isa;
+        const char *name;
+    } SETS[] = {{dnnl_cpu_isa_sse41, "SSE4.1"},
+                {dnnl_cpu_isa_avx, "AVX"},
+                {dnnl_cpu_isa_avx2, "AVX2"},
+                {dnnl_cpu_isa_avx2_vnni, "AVX2-VNNI"},
+                {dnnl_cpu_isa_avx512_core, "AVX512"},
+                {dnnl_cpu_isa_avx512_core_vnni, "AVX512-VNNI"},
+                {dnnl_cpu_isa_avx512_core_bf16, "AVX512-BF16"},
+                {dnnl_cpu_isa_avx512_core_amx, "AVX512-AMX"}};
     const dnnl_version_t *version = dnnl_version();
-    text_printf(out, "oneDNN %d.%d.%d", version->major, version->minor, version->patch);
+    dnnl_cpu_isa_t isa = dnnl_get_effective_cpu_isa();
+    const char *name = NULL;
+    for (size_t i = 0; i < sizeof SETS / sizeof SETS[0]; i++) {
+        name = SETS[i].isa == isa ? SETS[i].name : name;
+    }
+    text_printf(out, "oneDNN %d.%d.%d (kernels for ", version->major, version->minor,
+                version->patch);
+    if (name != NULL) {
+        text_printf(out, "%s)", name);
+    } else {
+        text_printf(out, "instruction set 0x%x)", (unsigned) isa);
+    }
 }
 
 const struct gemm_backend *gemm_onednn(void) {
