@@ -439,6 +439,7 @@ FUNCTIONS = {
     "vitlrp_model_class": (c_int, (ModelPointer, c_int32, POINTER(Class), POINTER(Error))),
     "vitlrp_model_find_class": (c_int, (ModelPointer, c_char_p, POINTER(Class), POINTER(Error))),
     "vitlrp_session_options_init_sized": (None, (POINTER(SessionOptions), c_size_t)),
+    "vitlrp_prepare_threads": (c_int, (c_char_p, c_int32, POINTER(Error))),
     "vitlrp_session_open": (
         c_int,
         (ModelPointer, POINTER(SessionOptions), POINTER(SessionPointer), POINTER(Error)),

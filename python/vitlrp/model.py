@@ -393,6 +393,17 @@ class Model:
         return evaluation.run(self._in_use, chosen, progress)
 
 
+def prepare_threads(threads: int, backend: str = "auto") -> None:
+    """Takes the memory that products in so many threads of yours need at the same time.
+
+    For programs under a limit of the address space (ulimit -v) whose own threads explain with
+    threads=1: call it once, before they begin. MemoryError if there is no room; without this call,
+    OpenBLAS waits for ever where it finds none.
+    """
+    count = _check.whole("threads", threads, 1, MOST_THREADS)
+    call(lib.vitlrp_prepare_threads, _check.text("backend", backend), count)
+
+
 def _text(value: bytes) -> str:
     return value.decode(errors="replace")
 

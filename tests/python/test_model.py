@@ -210,6 +210,27 @@ class Life(unittest.TestCase):
             thread.join()
         self.assertEqual(found, [True] * 24)
 
+    def test_prepare_threads(self):
+        """Threads of the caller's own, under a limit of the address space that they fit in or not."""
+        vitlrp.prepare_threads(2)
+        for wrong in (0, 1025, "2"):
+            with self.assertRaises(vitlrp.errors.UsageError):
+                vitlrp.prepare_threads(wrong)
+        with self.assertRaises(vitlrp.errors.UnsupportedError):
+            vitlrp.prepare_threads(2, backend="nothing")
+        program = ("import resource, vitlrp\n"
+                   "used = 1024 * int(next(line for line in open('/proc/self/status')\n"
+                   "                       if line.startswith('VmSize')).split()[1])\n"
+                   "resource.setrlimit(resource.RLIMIT_AS, (used + (1 << 24), resource.RLIM_INFINITY))\n"
+                   "try:\n"
+                   "    vitlrp.prepare_threads(64)\n"
+                   "except MemoryError as error:\n"
+                   "    print('refused:', error)\n")
+        result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True,
+                                timeout=60, check=False)
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        self.assertTrue(result.stdout.startswith("refused: "), result.stdout)
+
     def test_closed_by_another_thread(self):
         """Calls at work finish; what follows is refused; the model goes with its last user."""
         started, outcomes = threading.Barrier(4), []
