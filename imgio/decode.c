@@ -22,18 +22,16 @@ static const struct signature unsupported[] = {
     MAGIC(0, "GIF87a", "GIF"),
     MAGIC(0, "GIF89a", "GIF"),
     MAGIC(8, "WEBP", "WebP"),
-    MAGIC(4, "ftypavif", "AVIF"),
-    MAGIC(4, "ftypavis", "AVIF"),
-    MAGIC(4, "ftyphei", "HEIF"),
-    MAGIC(4, "ftyphev", "HEIF"),
-    MAGIC(4, "ftypmif1", "HEIF or AVIF"),
-    MAGIC(4, "ftypmsf1", "HEIF or AVIF"),
     MAGIC(0, "II*\0", "TIFF"),
     MAGIC(0, "MM\0*", "TIFF"),
     MAGIC(0, "II+\0", "BigTIFF"),
     MAGIC(0, "MM\0+", "BigTIFF"),
     MAGIC(0, "\xff\x0a", "JPEG XL"),
     MAGIC(4, "JXL \r\n\x87\n", "JPEG XL"),
+    MAGIC(4, "ftypcrx ", "CR3 (raw)"),
+    MAGIC(4, "ftypqt  ", "QuickTime film"),
+    MAGIC(4, "ftypmp4", "MP4 film"),
+    MAGIC(4, "ftypisom", "MP4 film"),
     MAGIC(4, "jP  \r\n\x87\n", "JPEG 2000"),
     MAGIC(0, "\xff\x4f\xff\x51", "JPEG 2000"),
     MAGIC(0, "8BPS", "Photoshop"),
@@ -74,9 +72,94 @@ static const struct signature *find_signature(const struct signature *list, size
     return NULL;
 }
 
+/* ---- HEIF and AVIF: a box with brands, the major one and those that the file is compatible with
+ */
+
+#define STILLS "heif-convert IN OUT.png"
+#define PICTURES_OF_A_FILM "ffmpeg -i IN -frames:v 1 OUT.png"
+
+struct brand {
+    char code[5];
+    const char *name;
+    const char *command; /* that converts it */
+};
+
+static const struct brand coded[] = {
+    {"avif", "AVIF", "avifdec IN OUT.png"},
+    {"avis", "AVIF sequence", PICTURES_OF_A_FILM},
+    {"MA1A", "AVIF", "avifdec IN OUT.png"},
+    {"MA1B", "AVIF", "avifdec IN OUT.png"},
+    {"heic", "HEIC", STILLS},
+    {"heix", "HEIC", STILLS},
+    {"heim", "HEIC", STILLS},
+    {"heis", "HEIC", STILLS},
+    {"hevc", "HEIC sequence", PICTURES_OF_A_FILM},
+    {"hevx", "HEIC sequence", PICTURES_OF_A_FILM},
+    {"hevm", "HEIC sequence", PICTURES_OF_A_FILM},
+    {"hevs", "HEIC sequence", PICTURES_OF_A_FILM},
+    {"avci", "HEIF (AVC)", STILLS},
+    {"avcs", "HEIF (AVC) sequence", PICTURES_OF_A_FILM},
+    {"vvic", "HEIF (VVC)", STILLS},
+    {"vvis", "HEIF (VVC) sequence", PICTURES_OF_A_FILM},
+    {"evbi", "HEIF (EVC)", STILLS},
+    {"evmi", "HEIF (EVC)", STILLS},
+    {"evbs", "HEIF (EVC) sequence", PICTURES_OF_A_FILM},
+    {"evms", "HEIF (EVC) sequence", PICTURES_OF_A_FILM},
+    {"jpeg", "HEIF (JPEG)", STILLS},
+    {"jpgs", "HEIF (JPEG) sequence", PICTURES_OF_A_FILM},
+    {"j2ki", "HEIF (JPEG 2000)", STILLS},
+    {"j2is", "HEIF (JPEG 2000) sequence", PICTURES_OF_A_FILM},
+};
+
+/* Brands that do not say how the pictures are coded. */
+static const struct brand general[] = {
+    {"mif1", "HEIF", STILLS}, {"mif2", "HEIF", STILLS},
+    {"miaf", "HEIF", STILLS}, {"unif", "HEIF", STILLS},
+    {"1pic", "HEIF", STILLS}, {"msf1", "HEIF sequence", PICTURES_OF_A_FILM},
+};
+
+static const struct brand *find_brand(const struct brand *list, size_t count, const uint8_t *code) {
+    for (size_t i = 0; i < count; i++) {
+        if (memcmp(code, list[i].code, 4) == 0) {
+            return &list[i];
+        }
+    }
+    return NULL;
+}
+
+/* The first brand of the list among the major one and those that follow it. */
+static const struct brand *find_brand_of_file(const struct brand *list, size_t count,
+                                              const uint8_t *data, size_t size) {
+    size_t box = (size_t) data[0] << 24 | (size_t) data[1] << 16 | (size_t) data[2] << 8 | data[3];
+    const struct brand *found = find_brand(list, count, data + 8);
+    for (size_t at = 16; found == NULL && at + 4 <= size && at + 4 <= box; at += 4) {
+        found = find_brand(list, count, data + at);
+    }
+    return found;
+}
+
+/* NULL: neither HEIF nor AVIF. */
+static const struct brand *find_heif(const uint8_t *data, size_t size) {
+    if (size < 16 || memcmp(data + 4, "ftyp", 4) != 0) {
+        return NULL;
+    }
+    const struct brand *found = find_brand_of_file(coded, sizeof coded / sizeof *coded, data, size);
+    return found != NULL
+               ? found
+               : find_brand_of_file(general, sizeof general / sizeof *general, data, size);
+}
+
+/* ---- What is said of a file that is not read */
+
 static enum vitlrp_status refuse(const uint8_t *data, size_t size, struct vitlrp_error *err) {
     if (size == 0) {
         return fail(err, VITLRP_FORMAT, "the file is empty");
+    }
+    const struct brand *brand = find_heif(data, size);
+    if (brand != NULL) {
+        return fail(err, VITLRP_UNSUPPORTED,
+                    "%s files are not read; convert it to PNG or JPEG, for example by: %s",
+                    brand->name, brand->command);
     }
     const struct signature *known =
         find_signature(unsupported, sizeof unsupported / sizeof *unsupported, data, size);

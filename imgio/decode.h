@@ -18,8 +18,10 @@ struct decode_input {
 
 struct decoded {
     struct image image;  /* as stored, not turned; owned: image_free */
-    int32_t orientation; /* EXIF 1..8, 1 if there is none */
+    int32_t orientation; /* 1..8 of EXIF or XMP, 1 if there is none */
     const char *format;  /* "jpeg", "png", "bmp", "pnm"; a constant */
+    const char *warning; /* what is wrong with a picture that is read nevertheless; NULL: nothing;
+                            a constant */
 };
 
 /* Decodes a whole file in memory. Pixels equal those of Pillow's Image.open(...).convert("RGB"):

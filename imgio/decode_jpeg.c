@@ -1,12 +1,13 @@
 /* JPEG through libjpeg-turbo. Refuses what it cannot show exactly: truncated data and whatever
  * damage the library notices (where it would paint grey and go on), and files that ask for far more
- * work or memory than their size warrants. JPEG has no checksum: other damage shows as a picture.
- */
+ * work or memory than their size warrants. A picture that ends well but whose scans are not all
+ * there is read with a warning. JPEG has no checksum: other damage shows as a picture. */
 #include <limits.h>
 #include <setjmp.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <jpeglib.h> /* needs stdio.h, and is needed by jerror.h */
 
@@ -17,6 +18,11 @@
 #include "imgio/exif.h"
 
 #define APP1 (JPEG_APP0 + 1)
+#define START_OF_SCAN 0xda
+
+#define SCANS_MISSING                                                                              \
+    "scans of this JPEG are missing, so parts of the picture are coarse or grey; get the whole "   \
+    "file"
 
 /* Everything lives here and not in the locals of the function that calls setjmp, whose values would
  * be lost by the jump. */
@@ -28,6 +34,7 @@ struct jpeg_reader {
     const struct decode_input *input;
     struct decoded *out;
     uint8_t *cmyk_row; /* one row, for pictures of four components; owned */
+    uint8_t *exif;     /* of several segments, joined; owned */
     struct vitlrp_error *err;
     enum vitlrp_status status;
 };
@@ -85,7 +92,8 @@ static void on_error(j_common_ptr codec) {
 }
 
 /* Warnings that mean wrong pixels end the decoding. The others (bytes between markers, an unknown
- * JFIF revision) are met in good photographs. */
+ * JFIF revision, a scan header of zeros) are met in good photographs; data/FORMATS.md lists them.
+ */
 static void on_message(j_common_ptr codec, int level) {
     struct jpeg_reader *reader = codec->client_data;
     if (level >= 0) {
@@ -97,8 +105,10 @@ static void on_message(j_common_ptr codec, int level) {
     case JWRN_HUFF_BAD_CODE:
     case JWRN_JPEG_EOF:
     case JWRN_MUST_RESYNC:
-    case JWRN_NOT_SEQUENTIAL:
         stop_with_message(reader);
+    case JWRN_BOGUS_PROGRESSION:
+        reader->out->warning = SCANS_MISSING;
+        break;
     default:
         break;
     }
@@ -119,13 +129,62 @@ static void on_progress(j_common_ptr codec) {
     }
 }
 
+/* The EXIF of all segments that have any, joined in their order; *size 0 if none has. */
+static const uint8_t *join_exif(struct jpeg_reader *reader, size_t *size) {
+    const uint8_t *only = NULL;
+    size_t joined = 0;
+    *size = 0;
+    for (jpeg_saved_marker_ptr at = reader->codec.marker_list; at != NULL; at = at->next) {
+        size_t prefix = exif_prefix(at->data, at->data_length);
+        joined += prefix > 0 ? 1 : 0;
+        only = prefix > 0 ? at->data + prefix : only;
+        *size += prefix > 0 ? at->data_length - prefix : 0;
+    }
+    if (joined < 2) {
+        return only;
+    }
+    reader->exif = mem_calloc(*size + 1, 1);
+    if (reader->exif == NULL) {
+        stop(reader, fail(reader->err, VITLRP_NOMEM, "out of memory for a JPEG"));
+    }
+    uint8_t *end = reader->exif;
+    for (jpeg_saved_marker_ptr at = reader->codec.marker_list; at != NULL; at = at->next) {
+        size_t prefix = exif_prefix(at->data, at->data_length);
+        if (prefix > 0) {
+            memcpy(end, at->data + prefix, at->data_length - prefix);
+            end += at->data_length - prefix;
+        }
+    }
+    return reader->exif;
+}
+
+/* Of EXIF, else of the last segment of XMP, as for Pillow. */
 static void read_orientation(struct jpeg_reader *reader) {
-    for (jpeg_saved_marker_ptr marker = reader->codec.marker_list; marker != NULL;
-         marker = marker->next) {
-        int32_t orientation = exif_orientation_app1(marker->data, marker->data_length);
-        if (orientation != 0) {
-            reader->out->orientation = orientation;
-            return;
+    size_t size = 0;
+    const uint8_t *exif = join_exif(reader, &size);
+    int32_t orientation = size > 0 ? exif_orientation(exif, size) : 0;
+    if (orientation == 0) {
+        for (jpeg_saved_marker_ptr at = reader->codec.marker_list; at != NULL; at = at->next) {
+            size_t prefix = xmp_prefix(at->data, at->data_length);
+            if (prefix > 0) {
+                orientation = xmp_orientation(at->data + prefix, at->data_length - prefix);
+            }
+        }
+    }
+    reader->out->orientation = orientation != 0 ? orientation : 1;
+}
+
+/* A progressive picture tells how much of each coefficient has come. A component that no scan held
+ * has no table yet. */
+static void check_scans(struct jpeg_reader *reader) {
+    const struct jpeg_decompress_struct *codec = &reader->codec;
+    for (int c = 0; c < codec->num_components; c++) {
+        bool whole = codec->comp_info[c].quant_table != NULL;
+        for (int i = 0; codec->coef_bits != NULL && i < DCTSIZE2; i++) {
+            whole = whole && codec->coef_bits[c][i] == 0;
+        }
+        if (!whole) {
+            reader->out->warning = SCANS_MISSING;
         }
     }
 }
@@ -151,7 +210,9 @@ static void open_picture(struct jpeg_reader *reader) {
              fail(reader->err, VITLRP_UNSUPPORTED, "JPEG of %d components", codec->num_components));
     }
     codec->out_color_space = codec->num_components == 4 ? JCS_CMYK : JCS_RGB;
+    /* Reads every scan, if there are several. */
     jpeg_start_decompress(codec);
+    check_scans(reader);
 }
 
 /* a * b / 255, rounded; exact for bytes. */
@@ -210,9 +271,51 @@ static enum vitlrp_status read_picture(struct jpeg_reader *reader) {
     return VITLRP_OK;
 }
 
+/* The first frame header: its marker, two bytes of length and the precision. NULL where there is
+ * none before the pixels, which the library will say. */
+static const uint8_t *find_frame(const struct decode_input *input) {
+    size_t at = 2; /* behind the start of the image */
+    while (at + 5 <= input->size) {
+        const uint8_t *here = input->data + at;
+        uint8_t marker = here[1];
+        bool bare = marker == 0x01 || (marker >= JPEG_RST0 && marker <= JPEG_RST0 + 8);
+        size_t length = (size_t) here[2] << 8 | here[3];
+        if (here[0] != 0xff || marker == 0xff || marker == 0) {
+            at++;
+        } else if (bare) {
+            at += 2;
+        } else if (marker == 0xc0 || (marker > 0xc0 && marker < 0xd0 && marker % 4 != 0)) {
+            return here + 1; /* not C4, C8 and CC, which are tables */
+        } else if (marker == JPEG_EOI || marker == START_OF_SCAN || length < 2) {
+            return NULL;
+        } else {
+            at += 2 + length;
+        }
+    }
+    return NULL;
+}
+
+/* What newer libraries read and older ones refuse, and what none reads: refused by name before the
+ * library sees the file, so that its version makes no difference. */
+static enum vitlrp_status check_frame(const struct decode_input *input, struct vitlrp_error *err) {
+    const uint8_t *frame = find_frame(input);
+    if (frame != NULL && frame[3] != 8) {
+        return fail(err, VITLRP_UNSUPPORTED, "JPEG of %d bits a sample; only those of 8 are read",
+                    frame[3]);
+    }
+    if (frame != NULL && (frame[0] & 3) == 3) {
+        return fail(err, VITLRP_UNSUPPORTED, "lossless JPEG, which is not read; save it as PNG");
+    }
+    if (frame != NULL && (frame[0] & 7) > 4) {
+        return fail(err, VITLRP_UNSUPPORTED, "hierarchical JPEG, which is not read");
+    }
+    return VITLRP_OK;
+}
+
 enum vitlrp_status decode_jpeg(const struct decode_input *input, struct decoded *out,
                                struct vitlrp_error *err) {
     struct jpeg_reader reader = {.input = input, .out = out, .err = err};
+    TRY(check_frame(input, err));
     reader.codec.err = jpeg_std_error(&reader.errors);
     reader.codec.client_data = &reader;
     reader.errors.error_exit = on_error;
@@ -222,6 +325,7 @@ enum vitlrp_status decode_jpeg(const struct decode_input *input, struct decoded 
     enum vitlrp_status status = read_picture(&reader);
     jpeg_destroy_decompress(&reader.codec);
     mem_free(reader.cmyk_row);
+    mem_free(reader.exif);
     if (status != VITLRP_OK) {
         image_free(&out->image);
     }

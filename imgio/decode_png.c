@@ -1,6 +1,7 @@
 /* PNG through libpng's row interface, which hands out one row at a time and so never holds a second
  * copy of the picture. Refuses truncated files, critical chunks with a wrong checksum and palette
- * indices beyond the palette; compressed text and profiles are skipped unread. */
+ * indices beyond the palette; compressed text and profiles are skipped unread. EXIF is found in the
+ * file itself, since libpng drops it where it begins as in a JPEG. */
 #include <setjmp.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -13,6 +14,8 @@
 #include "imgio/decode.h"
 #include "imgio/exif.h"
 
+#define SIGNATURE_BYTES 8
+#define CHUNK_BYTES 12  /* of a chunk beside its data: length, name, checksum */
 #define HEADER_BYTES 29 /* signature, length, "IHDR" and its 13 bytes */
 
 /* No chunk that is read needs more; IDAT is not held to it. */
@@ -63,8 +66,8 @@ static void on_read(png_structp codec, png_bytep out, size_t size) {
     reader->used += size;
 }
 
-/* libpng allocates what some chunks say that they hold (eXIf, sCAL; up to 2 GiB) before it reads
- * them, and passes over a chunk for which there is no memory. */
+/* libpng allocates what some chunks say that they hold (sCAL; up to 2 GiB) before it reads them,
+ * and passes over a chunk for which there is no memory. */
 static png_voidp on_malloc(png_structp codec, png_alloc_size_t size) {
     struct png_reader *reader = png_get_mem_ptr(codec);
     size_t row = (size_t) reader->input->limits->max_side * MAX_PIXEL_BYTES;
@@ -102,8 +105,8 @@ static enum vitlrp_status check_header(const struct decode_input *input, struct 
 
 static void set_limits(struct png_reader *reader) {
     /* Read by nobody here, and able to hide a bomb: passed over without inflating them. */
-    static const png_byte skipped[] = "bKGD\0cHRM\0gAMA\0hIST\0iCCP\0iTXt\0oFFs\0pCAL\0pHYs\0"
-                                      "sBIT\0sCAL\0sPLT\0sRGB\0tEXt\0tIME\0zTXt\0";
+    static const png_byte skipped[] = "bKGD\0cHRM\0eXIf\0gAMA\0hIST\0iCCP\0iTXt\0oFFs\0pCAL\0"
+                                      "pHYs\0sBIT\0sCAL\0sPLT\0sRGB\0tEXt\0tIME\0zTXt\0";
     png_set_keep_unknown_chunks(reader->codec, PNG_HANDLE_CHUNK_NEVER, skipped,
                                 (int) (sizeof skipped / 5));
     png_uint_32 max_side = (png_uint_32) reader->input->limits->max_side;
@@ -127,12 +130,24 @@ static void set_transforms(png_structp codec, png_infop info) {
     png_set_strip_alpha(codec);
 }
 
+/* Of the last eXIf chunk whose checksum is right, as for Pillow. libpng has read the file before.
+ */
 static void read_orientation(struct png_reader *reader) {
-    png_bytep block = NULL;
-    png_uint_32 size = 0;
-    if (png_get_eXIf_1(reader->codec, reader->info, &size, &block) != 0) {
-        int32_t orientation = exif_orientation(block, size);
-        reader->out->orientation = orientation != 0 ? orientation : 1;
+    const uint8_t *data = reader->input->data;
+    size_t size = reader->input->size;
+    size_t at = SIGNATURE_BYTES;
+    while (size - at >= CHUNK_BYTES) {
+        const uint8_t *chunk = data + at;
+        uint32_t length = big_endian_u32(chunk);
+        if (length > size - at - CHUNK_BYTES || memcmp(chunk + 4, "IEND", 4) == 0) {
+            return;
+        }
+        if (memcmp(chunk + 4, "eXIf", 4) == 0 &&
+            crc32(0, chunk + 4, length + 4) == big_endian_u32(chunk + 8 + length)) {
+            int32_t orientation = exif_orientation(chunk + 8, length);
+            reader->out->orientation = orientation != 0 ? orientation : 1;
+        }
+        at += CHUNK_BYTES + length;
     }
 }
 

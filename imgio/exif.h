@@ -1,4 +1,5 @@
-/* The orientation that a camera wrote beside the pixels. Of EXIF nothing else is read: no sub-IFD,
+/* The orientation that a camera wrote beside the pixels, in EXIF or, where that has none, in XMP:
+ * the one that Pillow 13's ImageOps.exif_transpose finds. Of EXIF nothing else is read: no sub-IFD,
  * no maker notes, no thumbnail, and no offset is followed twice. */
 #ifndef IMGIO_EXIF_H
 #define IMGIO_EXIF_H
@@ -9,13 +10,18 @@
 #include "base/status.h"
 #include "imgio/image.h"
 
-/* The orientation (1..8) in the TIFF structure of an EXIF block, as a PNG's eXIf chunk holds it; 0
- * if there is none, or it is damaged, or its value is not one of the eight. */
-int32_t exif_orientation(const uint8_t *tiff, size_t size);
+/* The orientation in an EXIF block, as a PNG's eXIf chunk holds it: a TIFF structure, perhaps
+ * behind a JPEG's "Exif" and two zeros. 0 if it holds none. 1 if its value is not one of the eight,
+ * or the block does not begin as TIFF does: the picture stays as it is, and XMP is not asked
+ * either. */
+int32_t exif_orientation(const uint8_t *data, size_t size);
 
-/* As exif_orientation for the contents of a JPEG's APP1 segment, which begin with "Exif"; 0 for an
- * APP1 of another kind. */
-int32_t exif_orientation_app1(const uint8_t *segment, size_t size);
+/* The same in XMP: the first tiff:Orientation that has a digit. */
+int32_t xmp_orientation(const uint8_t *data, size_t size);
+
+/* Bytes before the EXIF or the XMP in the contents of a JPEG's APP1 segment; 0 if it holds none. */
+size_t exif_prefix(const uint8_t *segment, size_t size);
+size_t xmp_prefix(const uint8_t *segment, size_t size);
 
 /* Turns and mirrors the picture as orientation (1..8) demands, so that it stands upright; NOMEM
  * leaves it as it was. */

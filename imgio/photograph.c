@@ -18,7 +18,7 @@ enum vitlrp_status photograph_decode(const void *data, size_t size,
         image_free(&decoded.image);
         return status;
     }
-    *out = (struct photograph){decoded.image, decoded.orientation, decoded.format};
+    *out = (struct photograph){decoded.image, decoded.orientation, decoded.format, decoded.warning};
     return VITLRP_OK;
 }
 

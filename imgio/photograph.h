@@ -13,8 +13,9 @@
 
 struct photograph {
     struct image pixels; /* upright; owned: image_free */
-    int32_t orientation; /* EXIF 1..8 as found, 1 if there is none */
+    int32_t orientation; /* 1..8 of EXIF or XMP as found, 1 if there is none */
     const char *format;  /* "jpeg", "png", "bmp", "pnm"; a constant */
+    const char *warning; /* as of struct decoded */
 };
 
 /* Decodes a file's bytes and turns the picture upright, unless EXIF is to be ignored. LIMIT for a

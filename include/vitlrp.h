@@ -125,10 +125,12 @@ VITLRP_API void vitlrp_image_close(struct vitlrp_image *image);
 
 struct vitlrp_image_info {
     int32_t width, height; /* upright */
-    int32_t orientation;   /* EXIF 1..8 as found, 1 if none */
+    int32_t orientation;   /* 1..8 of EXIF, else of XMP, as found; 1 if none */
     const char *format;    /* "jpeg", "png", "bmp", "pnm", "rgb", "input" */
     const uint8_t *rgb;    /* [height, width, 3], owned by the image */
-    const void *reserved[2];
+    const char *warning;   /* what is wrong with a picture that was read nevertheless, one line;
+                              NULL: nothing. A constant */
+    const void *reserved[1];
 };
 
 /* Fills *info; info->rgb lives as long as the image. */

@@ -140,7 +140,8 @@ class ImageInfo(Structure):
         ("orientation", c_int32),
         ("format", c_char_p),
         ("rgb", POINTER(c_uint8)),
-        ("reserved", c_void_p * 2),
+        ("warning", c_char_p),
+        ("reserved", c_void_p * 1),
     ]
 
 

@@ -6,6 +6,7 @@ import ctypes
 import dataclasses
 import os
 import stat
+import warnings
 from typing import Any, Union
 
 import numpy as np
@@ -131,6 +132,13 @@ def pixels_of_image(image: Handle) -> _check.Pixels:
     return np.ctypeslib.as_array(info.rgb, (info.height, info.width, 3)).copy()
 
 
+def _warning_of(image: Handle) -> str | None:
+    """What is wrong with a picture that was read nevertheless."""
+    info = _capi.ImageInfo()
+    lib.vitlrp_image_describe(image.pointer, ctypes.byref(info))
+    return info.warning.decode() if info.warning else None
+
+
 def _options(ignore_exif: bool) -> Any:
     options = new_record(_capi.ImageOptions, lib.vitlrp_image_options_init_sized)
     options.ignore_exif = int(ignore_exif)
@@ -215,7 +223,10 @@ def _from_values(array: _check.Floats, preprocess: _capi.Preprocess) -> Input:
 
 
 def read(image: ImageLike, preprocessing: Preprocessing, ignore_exif: bool) -> Input:
-    """Whatever stands for an image, as a model input with its photograph."""
+    """Whatever stands for an image, as a model input with its photograph.
+
+    Warns, in the name of who called its caller, of a picture with which something is wrong.
+    """
     if not isinstance(preprocessing, Preprocessing):
         raise UsageError(f"preprocessing must be a vitlrp.Preprocessing, not {preprocessing!r}")
     preprocess = preprocessing._record()
@@ -223,6 +234,11 @@ def read(image: ImageLike, preprocessing: Preprocessing, ignore_exif: bool) -> I
     if isinstance(found, np.ndarray):
         return _from_values(found, preprocess)
     try:
+        warning = _warning_of(found)
+        if warning is not None:
+            named = isinstance(image, (str, os.PathLike))
+            name = f"{os.fspath(image)}: " if named else ""
+            warnings.warn(f"{name}{warning}", stacklevel=3)
         return _from_photo(found, preprocess)
     finally:
         found.close()

@@ -81,7 +81,8 @@ void vitlrp_image_describe(const struct vitlrp_image *image, struct vitlrp_image
                                        .height = photograph->pixels.height,
                                        .orientation = photograph->orientation,
                                        .format = photograph->format,
-                                       .rgb = photograph->pixels.rgb};
+                                       .rgb = photograph->pixels.rgb,
+                                       .warning = photograph->warning};
 }
 
 /* A black picture of that size within the default limits. */

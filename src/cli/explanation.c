@@ -132,6 +132,9 @@ enum vitlrp_status json_report(const struct explanation *explanation, json_t **o
     if (!text_is_utf8(path, strlen(path))) {
         json_set(object, "image_escaped", json_true(), &complete);
     }
+    if (photo_warning(explanation->photo) != NULL) {
+        json_set(object, "warning", json_string(photo_warning(explanation->photo)), &complete);
+    }
     json_set(object, "top", json_top(explanation, &complete), &complete);
     set_target(object, explanation, &complete);
     json_set(object, "ledger", json_ledger(explanation, &complete), &complete);

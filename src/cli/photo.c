@@ -181,6 +181,12 @@ enum vitlrp_status photo_open(const char *path, const struct vitlrp_preprocess *
     return error_prefix(err, status, name);
 }
 
+const char *photo_warning(const struct photo *photo) {
+    struct vitlrp_image_info info = {0};
+    vitlrp_image_describe(photo->image, &info);
+    return info.warning;
+}
+
 void photo_close(struct photo *photo) {
     vitlrp_image_close(photo->image);
     vitlrp_free(photo->input);

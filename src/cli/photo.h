@@ -48,6 +48,9 @@ enum vitlrp_status photo_decode(const void *data, size_t size,
                                 const struct vitlrp_image_options *options, struct photo *photo,
                                 struct vitlrp_error *err);
 
+/* What is wrong with a picture that was read nevertheless; NULL: nothing. */
+const char *photo_warning(const struct photo *photo);
+
 void photo_close(struct photo *photo);
 
 #endif

@@ -29,6 +29,8 @@ KILLS = int(os.environ.get("VITLRP_KILLS", "5"))
 IMAGES = 60
 TIME_LIMIT = 240
 GOLDFISH = os.path.join(DATA, "goldfish.jpg")
+MISSING_SCANS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "golden", "pictures",
+                             "missing-scans.jpg")
 ODD_NAMES = (b"sp ace.ppm", b"<script>alert(1)<img>.ppm", "\u00e4.ppm".encode(), b"bad\xff\\name.ppm",
              b"per%41cent#.ppm", b'quo"te\'.ppm', b"line\nbreak.ppm")
 CONTROL = ("results.jsonl", "run.json", "index.html")
@@ -222,6 +224,18 @@ class Batch(unittest.TestCase):
             place, = line["files"]
             self.assertEqual(place, os.path.splitext(line["id"])[0].lstrip("/") + ".heat.png")
             self.assertTrue(os.path.isfile(os.path.join(self.folder, place)))
+
+    def test_i07_warnings_are_in_the_lines(self):
+        images = os.path.join(self.base, "few")
+        write(os.path.join(images, "1.jpg"), read(MISSING_SCANS))
+        write(os.path.join(images, "2.jpg"), read(GOLDFISH))
+        result = run("batch", images, "-o", self.folder, "--write", "json")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        first, second = lines_of(self.folder)
+        self.assertIn("scans of this JPEG are missing", first["warning"])
+        self.assertNotIn("warning", second)
+        told = json.loads(read(os.path.join(self.folder, "1.heat.json")))
+        self.assertEqual(told["warning"], first["warning"])
 
     def test_page(self):
         page = self.files[b"index.html"].decode()

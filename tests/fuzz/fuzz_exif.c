@@ -1,4 +1,4 @@
-/* EXIF blocks, bare and in a JPEG's segment, and the turns they ask for. */
+/* EXIF blocks, XMP, the contents of a JPEG's segment, and the turns they ask for. */
 #include <string.h>
 
 #include "fuzz/fuzz.h"
@@ -34,10 +34,15 @@ void fuzz_one(const uint8_t *data, size_t size) {
     struct fuzz_input input = {data, size};
     int32_t width = 1 + fuzz_byte(&input) % SIDE_LIMIT;
     int32_t height = 1 + fuzz_byte(&input) % SIDE_LIMIT;
-    int32_t bare = exif_orientation(input.data, input.size);
-    int32_t segment = exif_orientation_app1(input.data, input.size);
-    fuzz_check(bare >= 0 && bare <= 8 && segment >= 0 && segment <= 8, "an unknown orientation");
-    if (bare != 0 || segment != 0) {
-        check_turns(width, height, bare != 0 ? bare : segment);
+    int32_t found[] = {exif_orientation(input.data, input.size),
+                       xmp_orientation(input.data, input.size)};
+    fuzz_check(exif_prefix(input.data, input.size) <= input.size &&
+                   xmp_prefix(input.data, input.size) <= input.size,
+               "a prefix beyond the segment");
+    for (size_t i = 0; i < sizeof found / sizeof *found; i++) {
+        fuzz_check(found[i] >= 0 && found[i] <= 8, "an unknown orientation");
+        if (found[i] > 1) {
+            check_turns(width, height, found[i]);
+        }
     }
 }

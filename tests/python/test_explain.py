@@ -139,6 +139,15 @@ class Images(Explain):
         self.assertEqual(self.model.explain(turned).photo.shape, (width, height, 3))
         self.same(turned, ignore_exif=True)
 
+    def test_i07_missing_scans_are_a_warning(self):
+        path = os.path.join(support.SOURCE, "tests", "golden", "pictures", "missing-scans.jpg")
+        for explain in (self.model.explain, self.model.preprocess):
+            with self.assertWarnsRegex(UserWarning, "missing-scans.jpg: scans of this JPEG are missing") as told:
+                explain(path)
+            self.assertEqual(told.filename, __file__)
+        with self.assertWarnsRegex(UserWarning, "^scans of this JPEG are missing"):
+            self.model.explain(support.read(path))
+
 
 class Classes(Explain):
     def test_the_most_likely_one(self):

@@ -34,12 +34,6 @@ static void test_formats_not_read(void **state) {
     } files[] = {
         {LITERAL("GIF89a\1\0\1\0"), "GIF"},
         {LITERAL("RIFF\x24\0\0\0WEBPVP8 "), "WebP"},
-        {LITERAL("\0\0\0\x20"
-                 "ftypavif"),
-         "AVIF"},
-        {LITERAL("\0\0\0\x18"
-                 "ftypheic"),
-         "HEIF"},
         {LITERAL("II*\0\10\0\0\0"), "TIFF"},
         {LITERAL("MM\0*\0\0\0\10"), "TIFF"},
         {LITERAL("\xff\x0a\0\0"), "JPEG XL"},
@@ -53,6 +47,57 @@ static void test_formats_not_read(void **state) {
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         picture_assert_refused(files[i].bytes, files[i].size, VITLRP_UNSUPPORTED, files[i].name);
     }
+}
+
+/* The major brand decides, or the first compatible one that says how the pictures are coded. */
+static void test_i09_brands_of_heif(void **state) {
+    (void) state;
+    static const struct {
+        const char *brands; /* major, version, compatible */
+        const char *message;
+    } files[] = {
+        {"avif....mif1miaf",
+         "AVIF files are not read; convert it to PNG or JPEG, for example by: avifdec IN "},
+        {"avis....avifmsf1", "AVIF sequence files"},
+        {"mif1....avif", "AVIF files"},
+        {"msf1....avis", "AVIF sequence files"},
+        {"heic....mif1",
+         "HEIC files are not read; convert it to PNG or JPEG, for example by: heif-convert "},
+        {"heix....", "HEIC files"},
+        {"heim....", "HEIC files"},
+        {"heis....", "HEIC files"},
+        {"hevc....msf1hevcheic", "HEIC sequence files"},
+        {"hevx....", "HEIC sequence files"},
+        {"mif1....heic", "HEIC files"},
+        {"mif1....miafheixhevc", "HEIC files"},
+        {"msf1....hevcmp42", "HEIC sequence files"},
+        {"avci....mif1", "HEIF (AVC) files"},
+        {"avcs....", "HEIF (AVC) sequence files"},
+        {"mif1....jpeg", "HEIF (JPEG) files"},
+        {"vvic....", "HEIF (VVC) files"},
+        {"j2ki....", "HEIF (JPEG 2000) files"},
+        {"mif1....", "HEIF files"},
+        {"msf1....iso8", "HEIF sequence files"},
+        {"iso8....mif1", "HEIF files"},
+        {"isom....mp42", "MP4 film files"},
+        {"crx ....", "CR3 (raw) files"},
+    };
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        char file[64] = "\0\0\0\0ftyp";
+        size_t size = 8 + strlen(files[i].brands);
+        file[3] = (char) size;
+        memcpy(file + 8, files[i].brands, size - 8);
+        picture_assert_refused(file, size, VITLRP_UNSUPPORTED, files[i].message);
+        /* The next box is none of its brands. */
+        memcpy(file + size, "avcsavcs", 8);
+        picture_assert_refused(file, size + 8, VITLRP_UNSUPPORTED, files[i].message);
+    }
+    picture_assert_refused(LITERAL("\0\0\0\xff"
+                                   "ftypabcd....wxyz"),
+                           VITLRP_FORMAT, "begins with");
+    picture_assert_refused(LITERAL("\0\0\0\x10"
+                                   "ftypheic"),
+                           VITLRP_FORMAT, "begins with");
 }
 
 static void test_pnm(void **state) {
@@ -123,6 +168,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_unknown_content),
         cmocka_unit_test(test_formats_not_read),
+        cmocka_unit_test(test_i09_brands_of_heif),
         cmocka_unit_test(test_pnm),
         cmocka_unit_test(test_bad_pnm),
         cmocka_unit_test(test_limits_are_kept),

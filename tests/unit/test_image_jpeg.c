@@ -26,8 +26,6 @@ struct recipe {
     int progressive;
     const jpeg_scan_info *scans;
     int scan_count;
-    const uint8_t *app1;
-    unsigned app1_size;
 };
 
 /* Encodes `pixels`, SIDE x SIDE of recipe->components samples, at full quality and resolution. */
@@ -55,9 +53,6 @@ static struct jpeg encode(const struct recipe *recipe, const uint8_t *pixels) {
         codec.num_scans = recipe->scan_count;
     }
     jpeg_start_compress(&codec, TRUE);
-    if (recipe->app1 != NULL) {
-        jpeg_write_marker(&codec, JPEG_APP0 + 1, recipe->app1, recipe->app1_size);
-    }
     while (codec.next_scanline < SIDE) {
         JSAMPROW row = (JSAMPROW) (uintptr_t) (pixels + codec.next_scanline * SIDE *
                                                             (size_t) recipe->components);
@@ -245,11 +240,8 @@ static void test_kinds_not_read(void **state) {
     struct jpeg jpeg = encode(&recipe, image.rgb);
     uint8_t *frame = jpeg.data + find_marker(jpeg.data, jpeg.size, 0xc0);
     frame[1] = 0xc3;
-    picture_assert_refused(jpeg.data, jpeg.size, VITLRP_UNSUPPORTED, "SOF type 0xc3");
+    picture_assert_refused(jpeg.data, jpeg.size, VITLRP_UNSUPPORTED, "lossless JPEG");
     frame[1] = 0xc1;
-    frame[4] = 12;
-    picture_assert_refused(jpeg.data, jpeg.size, VITLRP_UNSUPPORTED, "precision 12");
-    frame[4] = 8;
     memset(frame + 5, 0, 2);
     picture_assert_refused(jpeg.data, jpeg.size, VITLRP_UNSUPPORTED, "not supported");
     free(jpeg.data);
@@ -338,26 +330,234 @@ static void test_scan_bomb(void **state) {
     image_free(&image);
 }
 
+/* With segments of APP1 behind the start, in the order that they are given in. */
+struct segment {
+    const void *data;
+    size_t size;
+};
+
+static struct jpeg with_segments(const struct jpeg *jpeg, const struct segment *segments,
+                                 size_t count) {
+    struct jpeg longer = {.size = jpeg->size};
+    for (size_t i = 0; i < count; i++) {
+        longer.size += 4 + segments[i].size;
+    }
+    longer.data = test_malloc(longer.size);
+    unsigned char *end = longer.data;
+    memcpy(end, jpeg->data, 2);
+    end += 2;
+    for (size_t i = 0; i < count; i++) {
+        size_t length = segments[i].size + 2;
+        const uint8_t head[4] = {0xff, 0xe1, (uint8_t) (length >> 8), (uint8_t) length};
+        memcpy(end, head, 4);
+        memcpy(end + 4, segments[i].data, segments[i].size);
+        end += 4 + segments[i].size;
+    }
+    memcpy(end, jpeg->data + 2, jpeg->size - 2);
+    return longer;
+}
+
+static void assert_orientation(const struct segment *segments, size_t count, int32_t expected) {
+    struct recipe recipe = {.components = 3, .from = JCS_RGB, .stored = JCS_YCbCr};
+    uint8_t pixels[SIDE * SIDE * 3] = {0};
+    struct jpeg plain = encode(&recipe, pixels);
+    struct jpeg jpeg = with_segments(&plain, segments, count);
+    struct decoded decoded;
+    assert_int_equal(picture_decode(jpeg.data, jpeg.size, &decoded, NULL), VITLRP_OK);
+    assert_int_equal(decoded.orientation, expected);
+    image_free(&decoded.image);
+    test_free(jpeg.data);
+    free(plain.data);
+}
+
+#define EXIF_BYTES 32
+static const uint8_t exif_6[] = "Exif\0\0MM\0*\0\0\0\10\0\1\1\x12\0\3\0\0\0\1\0\6\0\0\0\0\0";
+static const uint8_t exif_3_small[] = "Exif\0\0II*\0\10\0\0\0\1\0\x12\1\3\0\1\0\0\0\3\0\0\0\0\0\0";
+static const uint8_t exif_other[] = "Exif\0\0MM\0*\0\0\0\10\0\1\1\x11\0\3\0\0\0\1\0\6\0\0\0\0\0";
+static const uint8_t exif_9[] = "Exif\0\0MM\0*\0\0\0\10\0\1\1\x12\0\3\0\0\0\1\0\11\0\0\0\0\0";
+#define XMP(text)                                                                                  \
+    { "http://ns.adobe.com/xap/1.0/\0" text, sizeof("http://ns.adobe.com/xap/1.0/\0" text) - 1 }
+
 static void test_exif(void **state) {
     (void) state;
-    static const char *const blocks[] = {
-        "Exif\0\0MM\0*\0\0\0\10\0\1\1\x12\0\3\0\0\0\1\0\6\0\0\0\0\0",
-        "Exif\0\0II*\0\10\0\0\0\1\0\x12\1\3\0\1\0\0\0\6\0\0\0\0\0\0",
-    };
+    assert_orientation(&(struct segment){exif_6, EXIF_BYTES}, 1, 6);
+    assert_orientation(&(struct segment){exif_3_small, EXIF_BYTES}, 1, 3);
+}
+
+/* Cut anywhere and told in two segments, with segments of other kinds between: the parts are joined
+ * in their order. */
+static void test_i04_exif_in_several_segments(void **state) {
+    (void) state;
+    for (size_t cut = 6; cut <= EXIF_BYTES; cut++) {
+        uint8_t rest[6 + EXIF_BYTES] = "Exif\0";
+        memcpy(rest + 6, exif_6 + cut, EXIF_BYTES - cut);
+        const struct segment segments[] = {XMP("tiff:Orientation=\"2\""),
+                                           {exif_6, cut},
+                                           {"Exif\0\xff", 6},
+                                           {rest, 6 + EXIF_BYTES - cut}};
+        assert_orientation(segments, 4, 6);
+    }
+    const struct segment two[] = {{exif_other, EXIF_BYTES}, {exif_6, EXIF_BYTES}};
+    assert_orientation(two, 2, 1);
+    const struct segment empty[] = {{"Exif\0", 6}, {exif_6, EXIF_BYTES}};
+    assert_orientation(empty, 2, 6);
+    assert_orientation(&(struct segment){"Exif\0", 6}, 1, 1);
+    uint8_t odd[EXIF_BYTES];
+    memcpy(odd, exif_6, EXIF_BYTES);
+    odd[5] = 0xff;
+    assert_orientation(&(struct segment){odd, EXIF_BYTES}, 1, 1);
+}
+
+/* XMP is asked where EXIF has no orientation; of several segments the last counts. */
+static void test_i05_xmp(void **state) {
+    (void) state;
+    const struct segment xmp[] = {XMP("<a tiff:Orientation=\"3\"/>"),
+                                  XMP("<tiff:Orientation>6</tiff:Orientation>")};
+    assert_orientation(xmp, 1, 3);
+    assert_orientation(xmp, 2, 6);
+    const struct segment unknown[] = {{exif_other, EXIF_BYTES}, xmp[0]};
+    assert_orientation(unknown, 2, 3);
+    const struct segment known[] = {xmp[0], {exif_6, EXIF_BYTES}};
+    assert_orientation(known, 2, 6);
+    const struct segment nine[] = {{exif_9, EXIF_BYTES}, xmp[0]};
+    assert_orientation(nine, 2, 1);
+}
+
+/* Scans that hold nothing but zeros about themselves, in a picture that is not progressive. */
+static void test_i06_zeros_in_a_scan_header(void **state) {
+    (void) state;
     struct image image = picture_make(SIDE, SIDE);
-    for (size_t i = 0; i < 2; i++) {
+    static const jpeg_scan_info apart[3] = {
+        {1, {0}, 0, 63, 0, 0}, {1, {1}, 0, 63, 0, 0}, {1, {2}, 0, 63, 0, 0}};
+    for (int scans = 0; scans <= 3; scans += 3) {
         struct recipe recipe = {.components = 3,
                                 .from = JCS_RGB,
                                 .stored = JCS_YCbCr,
-                                .app1 = (const uint8_t *) blocks[i],
-                                .app1_size = 32};
+                                .scans = scans > 0 ? apart : NULL,
+                                .scan_count = scans};
         struct jpeg jpeg = encode(&recipe, image.rgb);
+        struct decoded sound;
         struct decoded decoded;
+        assert_int_equal(picture_decode(jpeg.data, jpeg.size, &sound, NULL), VITLRP_OK);
+        size_t at = 0;
+        while (at + 1 < jpeg.size) {
+            if (jpeg.data[at] == 0xff && jpeg.data[at + 1] == 0xda) {
+                size_t length = jpeg.data[at + 3];
+                memset(jpeg.data + at + 2 + length - 3, 0, 3);
+            }
+            at++;
+        }
         assert_int_equal(picture_decode(jpeg.data, jpeg.size, &decoded, NULL), VITLRP_OK);
-        assert_int_equal(decoded.orientation, 6);
+        assert_memory_equal(decoded.image.rgb, sound.image.rgb, SIDE * SIDE * 3);
+        assert_null(decoded.warning);
         image_free(&decoded.image);
+        image_free(&sound.image);
         free(jpeg.data);
     }
+    image_free(&image);
+}
+
+/* Where the next marker of that kind stands, from `at` on; the size if there is none. */
+static size_t next_marker(const struct jpeg *jpeg, size_t at, uint8_t marker) {
+    while (at + 1 < jpeg->size && (jpeg->data[at] != 0xff || jpeg->data[at + 1] != marker)) {
+        at++;
+    }
+    return at + 1 < jpeg->size ? at : jpeg->size;
+}
+
+/* Ended properly behind each scan but the last: read, with a warning. */
+static void assert_warns_of_missing_scans(const struct recipe *recipe, const uint8_t *pixels) {
+    struct jpeg jpeg = encode(recipe, pixels);
+    struct decoded decoded;
+    size_t scan = next_marker(&jpeg, 0, 0xda);
+    size_t scans = 1;
+    assert_int_equal(picture_decode(jpeg.data, jpeg.size, &decoded, NULL), VITLRP_OK);
+    assert_null(decoded.warning);
+    image_free(&decoded.image);
+    for (scan = next_marker(&jpeg, scan + 2, 0xda); scan < jpeg.size; scans++) {
+        uint8_t held[2];
+        memcpy(held, jpeg.data + scan, 2);
+        jpeg.data[scan + 1] = 0xd9;
+        assert_int_equal(picture_decode(jpeg.data, scan + 2, &decoded, NULL), VITLRP_OK);
+        assert_non_null(decoded.warning);
+        assert_non_null(strstr(decoded.warning, "scans of this JPEG are missing"));
+        image_free(&decoded.image);
+        memcpy(jpeg.data + scan, held, 2);
+        scan = next_marker(&jpeg, scan + 2, 0xda);
+    }
+    assert_true(scans > 1);
+    free(jpeg.data);
+}
+
+static void test_i07_missing_scans(void **state) {
+    (void) state;
+    struct image image = picture_make(SIDE, SIDE);
+    struct recipe recipe = {
+        .components = 3, .from = JCS_RGB, .stored = JCS_YCbCr, .progressive = 1};
+    assert_warns_of_missing_scans(&recipe, image.rgb);
+    static const jpeg_scan_info apart[3] = {
+        {1, {0}, 0, 63, 0, 0}, {1, {1}, 0, 63, 0, 0}, {1, {2}, 0, 63, 0, 0}};
+    recipe.progressive = 0;
+    recipe.scans = apart;
+    recipe.scan_count = 3;
+    assert_warns_of_missing_scans(&recipe, image.rgb);
+    image_free(&image);
+}
+
+/* One from the middle, where what follows refines bits that never came. */
+static void test_i07_missing_scan_in_the_middle(void **state) {
+    (void) state;
+    static const jpeg_scan_info scans[3] = {
+        {1, {0}, 0, 0, 0, 0}, {1, {0}, 1, 63, 0, 1}, {1, {0}, 1, 63, 1, 0}};
+    struct image image = picture_make(SIDE, SIDE);
+    struct recipe recipe = {.components = 1,
+                            .from = JCS_GRAYSCALE,
+                            .stored = JCS_GRAYSCALE,
+                            .scans = scans,
+                            .scan_count = 3};
+    struct jpeg jpeg = encode(&recipe, image.rgb);
+    size_t first = next_marker(&jpeg, 0, 0xda);
+    size_t from = next_marker(&jpeg, first, 0xc4);
+    size_t to = next_marker(&jpeg, next_marker(&jpeg, from, 0xda), 0xc4);
+    struct decoded decoded = {0};
+    memmove(jpeg.data + from, jpeg.data + to, jpeg.size - to);
+    jpeg.size -= to - from;
+    enum vitlrp_status status = picture_decode(jpeg.data, jpeg.size, &decoded, NULL);
+    assert_true(status == VITLRP_FORMAT || decoded.warning != NULL);
+    image_free(&decoded.image);
+    free(jpeg.data);
+    image_free(&image);
+}
+
+/* What newer versions of the library read: samples of other than 8 bits, and lossless coding. */
+static void test_i08_precision(void **state) {
+    (void) state;
+    struct image image = picture_make(SIDE, SIDE);
+    struct recipe recipe = {.components = 3, .from = JCS_RGB, .stored = JCS_YCbCr};
+    struct jpeg jpeg = encode(&recipe, image.rgb);
+    uint8_t *frame = jpeg.data + find_marker(jpeg.data, jpeg.size, 0xc0);
+    static const uint8_t frames[] = {0xc0, 0xc1, 0xc2, 0xc3, 0xc9, 0xca, 0xcb};
+    static const uint8_t bits[] = {0, 2, 4, 7, 9, 12, 16, 255};
+    for (size_t i = 0; i < sizeof frames; i++) {
+        for (size_t k = 0; k < sizeof bits; k++) {
+            char message[64];
+            snprintf(message, sizeof message, "JPEG of %d bits a sample", bits[k]);
+            frame[1] = frames[i];
+            frame[4] = bits[k];
+            picture_assert_refused(jpeg.data, jpeg.size, VITLRP_UNSUPPORTED, message);
+        }
+    }
+    frame[4] = 8;
+    static const struct {
+        uint8_t frame;
+        const char *message;
+    } kinds[] = {{0xc3, "lossless"},     {0xcb, "lossless"},     {0xc5, "hierarchical"},
+                 {0xc6, "hierarchical"}, {0xcd, "hierarchical"}, {0xce, "hierarchical"}};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        frame[1] = kinds[i].frame;
+        picture_assert_refused(jpeg.data, jpeg.size, VITLRP_UNSUPPORTED, kinds[i].message);
+    }
+    free(jpeg.data);
     image_free(&image);
 }
 
@@ -376,6 +576,12 @@ int main(void) {
         cmocka_unit_test(test_memory_limit),
         cmocka_unit_test(test_scan_bomb),
         cmocka_unit_test(test_exif),
+        cmocka_unit_test(test_i04_exif_in_several_segments),
+        cmocka_unit_test(test_i05_xmp),
+        cmocka_unit_test(test_i06_zeros_in_a_scan_header),
+        cmocka_unit_test(test_i07_missing_scans),
+        cmocka_unit_test(test_i07_missing_scan_in_the_middle),
+        cmocka_unit_test(test_i08_precision),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -293,6 +293,43 @@ static void test_exif(void **state) {
     }
 }
 
+static void assert_orientation(const struct file *file, int32_t expected) {
+    struct decoded decoded;
+    assert_int_equal(picture_decode(file->bytes, file->size, &decoded, NULL), VITLRP_OK);
+    assert_int_equal(decoded.orientation, expected);
+    image_free(&decoded.image);
+}
+
+/* An eXIf chunk that begins as a JPEG's segment does; of several chunks the last that is whole. */
+static void test_i03_exif_with_a_prefix(void **state) {
+    (void) state;
+    static const uint8_t exif[] = "Exif\0\0MM\0*\0\0\0\10\0\1\1\x12\0\3\0\0\0\1\0\6\0\0\0\0\0";
+    struct header header = {1, 1, 8, PNG_COLOR_TYPE_RGB, 0};
+    struct file file = {.size = 0};
+    put_header(&file, &header);
+    put_chunk(&file, "eXIf", exif, 32);
+    struct file turned = file;
+    put_rows(&turned, "\0\1\2\3", 4);
+    put_end(&turned);
+    assert_orientation(&turned, 6);
+    uint8_t other[32];
+    memcpy(other, exif, 32);
+    other[25] = 3;
+    struct file twice = file;
+    put_rows(&twice, "\0\1\2\3", 4);
+    put_chunk(&twice, "eXIf", other + 6, 26);
+    put_end(&twice);
+    assert_orientation(&twice, 3);
+    twice.bytes[twice.size - 13] ^= 1; /* of the checksum before IEND */
+    assert_orientation(&twice, 6);
+    struct file empty = {.size = 0};
+    put_header(&empty, &header);
+    put_chunk(&empty, "eXIf", NULL, 0);
+    put_rows(&empty, "\0\1\2\3", 4);
+    put_end(&empty);
+    assert_orientation(&empty, 1);
+}
+
 /* Any one byte of a small file changed: decoded or refused, never worse. */
 static void test_changed_bytes(void **state) {
     (void) state;
@@ -321,6 +358,7 @@ int main(void) {
         cmocka_unit_test(test_bad_structure),
         cmocka_unit_test(test_skipped_chunks),
         cmocka_unit_test(test_exif),
+        cmocka_unit_test(test_i03_exif_with_a_prefix),
         cmocka_unit_test(test_changed_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -260,6 +260,9 @@ static enum vitlrp_status write_line(struct passage *passage, struct vitlrp_erro
     }
     wrong |= json_object_set_new(line, "label", labelled ? json_integer(label.index) : json_null());
     wrong |= json_object_set_new(line, "method", json_string(method));
+    if (done && photo_warning(&passage->photo) != NULL) {
+        wrong |= json_object_set_new(line, "warning", json_string(photo_warning(&passage->photo)));
+    }
     if (!done) {
         const char *message = without_path(item->err.message, image->path);
         wrong |= json_object_set_new(line, "message", json_text(message));

@@ -134,6 +134,20 @@ static void explain_classes(struct explain_session *state, struct explanation *e
     }
 }
 
+/* What the user should know of a photograph before its map is believed. */
+static void warn_of_photo(const struct explain_session *state, const struct photo *photo,
+                          const char *path) {
+    const char *warning = photo_warning(photo);
+    if (warning != NULL) {
+        char name[240];
+        text_escape_name(name, sizeof name, path);
+        console_warn(state->console, "%s: %s", name, warning);
+    }
+    if (photo->is_input && preprocess_is_changed(&state->settings->preprocess)) {
+        console_warn(state->console, "preprocessing options have no effect on a ready model input");
+    }
+}
+
 static struct outcome explain_image(struct explain_session *state, const char *path) {
     struct vitlrp_error err;
     struct outcome outcome = {0};
@@ -152,9 +166,7 @@ static struct outcome explain_image(struct explain_session *state, const char *p
     if (!outcome_check(&outcome, status, CODE_INPUT, &err)) {
         return outcome;
     }
-    if (photo.is_input && preprocess_is_changed(&state->settings->preprocess)) {
-        console_warn(state->console, "preprocessing options have no effect on a model input");
-    }
+    warn_of_photo(state, &photo, path);
     status = run_forward(state, &photo, &explanation.timing, &err);
     error_prefix(&err, status, path);
     if (outcome_check(&outcome, status, CODE_INPUT, &err) &&
