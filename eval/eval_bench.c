@@ -65,8 +65,9 @@ static enum vitlrp_status worker_open(const struct bench *bench, struct bench_wo
                                       struct vitlrp_error *err) {
     const struct eval_bench_options *options = bench->options;
     const struct vit_config *config = &options->model->config;
-    struct vit_batch_options batch = {.threads = 1, .backend = options->backend};
-    struct vit_session_options session = {.threads = 1, .backend = options->backend};
+    struct vit_batch_options batch = {.threads = 1, .in_pool = true, .backend = options->backend};
+    struct vit_session_options session = {
+        .threads = 1, .in_pool = true, .backend = options->backend};
     struct curve_options curves = {.model = options->model,
                                    .input_height = config->image_height,
                                    .input_width = config->image_width,

@@ -85,6 +85,7 @@ static enum vitlrp_status attributor_options(const struct run *run,
         methods[m] = options->methods[m].method;
     }
     *out = (struct vit_attributor_options){.threads = 1,
+                                           .in_pool = true,
                                            .input_height = run->source.height,
                                            .input_width = run->source.width,
                                            .backend = options->backend,
@@ -100,6 +101,7 @@ static enum vitlrp_status attributor_options(const struct run *run,
 static struct vit_batch_options batch_options(const struct run *run,
                                               enum vitlrp_precision precision) {
     return (struct vit_batch_options){.threads = 1,
+                                      .in_pool = true,
                                       .input_height = run->source.height,
                                       .input_width = run->source.width,
                                       .backend = run->options->backend,

@@ -37,19 +37,32 @@ enum vitlrp_status engine_pool_open(const struct gemm_backend *backend, size_t t
     return pool_open(threads, backend->thread_start, out, err);
 }
 
+/* What each thread needs for the backend. */
+static enum vitlrp_status open_threads(struct engine *engine, struct vitlrp_error *err) {
+    size_t threads = pool_threads(engine->pool);
+    engine->threads = mem_calloc(threads, sizeof *engine->threads);
+    if (engine->threads == NULL) {
+        return fail(err, VITLRP_NOMEM, "out of memory for %zu threads", threads);
+    }
+    for (size_t i = 0; engine->backend->packing != NULL && i < threads; i++) {
+        TRY(engine->backend->packing->context_open(&engine->threads[i].context, err));
+    }
+    return VITLRP_OK;
+}
+
 enum vitlrp_status engine_open(struct engine *engine, const char *backend, size_t threads,
                                struct vitlrp_error *err) {
     TRY(gemm_backend_find(backend, &engine->backend, err));
     engine->kernels = kernels_select();
     TRY(engine_pool_open(engine->backend, threads, &engine->pool, err));
-    engine->threads = mem_calloc(pool_threads(engine->pool), sizeof *engine->threads);
-    if (engine->threads == NULL) {
-        return fail(err, VITLRP_NOMEM, "out of memory for %zu threads", threads);
-    }
-    for (size_t i = 0; engine->backend->packing != NULL && i < pool_threads(engine->pool); i++) {
-        TRY(engine->backend->packing->context_open(&engine->threads[i].context, err));
-    }
-    return VITLRP_OK;
+    return open_threads(engine, err);
+}
+
+enum vitlrp_status engine_open_in_pool(struct engine *engine, const char *backend,
+                                       struct vitlrp_error *err) {
+    TRY(gemm_backend_find(backend, &engine->backend, err));
+    engine->kernels = kernels_select();
+    return open_threads(engine, err);
 }
 
 void engine_close(struct engine *engine) {

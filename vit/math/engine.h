@@ -46,6 +46,12 @@ enum vitlrp_status engine_pool_open(const struct gemm_backend *backend, size_t t
  * them, also after a failure. Scratch is the caller's. */
 enum vitlrp_status engine_open(struct engine *engine, const char *backend, size_t threads,
                                struct vitlrp_error *err);
+
+/* The same with one thread, for what runs in a task of a pool by engine_pool_open: the pool has the
+ * memory that its products take, so none is asked for again. */
+enum vitlrp_status engine_open_in_pool(struct engine *engine, const char *backend,
+                                       struct vitlrp_error *err);
+
 void engine_close(struct engine *engine);
 
 /* NOMEM if a product since the last call found no memory: what was computed is worthless. */

@@ -27,6 +27,7 @@ static struct needs needs_of(const struct vit_attributor_options *options) {
 
 static struct vit_session_options session_options(const struct vit_attributor_options *options) {
     return (struct vit_session_options){.threads = options->threads,
+                                        .in_pool = options->in_pool,
                                         .input_height = options->input_height,
                                         .input_width = options->input_width,
                                         .keep_all_tokens = options->keep_all_tokens,
@@ -40,6 +41,7 @@ static struct vit_session_options session_options(const struct vit_attributor_op
 
 static struct vit_batch_options batch_options(const struct vit_attributor_options *options) {
     return (struct vit_batch_options){.threads = options->threads,
+                                      .in_pool = options->in_pool,
                                       .input_height = options->input_height,
                                       .input_width = options->input_width,
                                       .backend = options->backend,

@@ -62,6 +62,7 @@ void vit_method_defaults(const struct vit_method *method, struct vitlrp_method_o
  * number of threads and whatever other methods the attributor was opened for. */
 struct vit_attributor_options {
     size_t threads;
+    bool in_pool; /* of one thread, used by tasks of a pool by engine_pool_open */
     int32_t input_height, input_width; /* 0: as trained */
     const char *backend;
     const struct vit_method *const *methods; /* the methods that will be run; copied */

@@ -14,6 +14,7 @@ struct vit_batch;
 
 struct vit_batch_options {
     size_t threads;       /* 1 to POOL_MAX_THREADS */
+    bool in_pool;         /* of one thread, used by tasks of a pool by engine_pool_open */
     size_t capacity;      /* inputs computed together; 0: about a thousand tokens' worth */
     int32_t input_height; /* 0: as trained */
     int32_t input_width;

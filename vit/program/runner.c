@@ -124,7 +124,8 @@ enum vitlrp_status runner_open(struct runner *runner, const struct runner_reques
         return fail(err, VITLRP_NOMEM, "out of memory: %s needs %zu bytes", request->what,
                     runner->bytes);
     }
-    TRY(engine_open(&runner->engine, request->backend, request->threads, err));
+    TRY(request->in_pool ? engine_open_in_pool(&runner->engine, request->backend, err)
+                         : engine_open(&runner->engine, request->backend, request->threads, err));
     struct arena arena = arena_over(runner->block, runner->bytes);
     lay_out(runner, request, &arena);
     runner->precision = packs_precision(runner->engine.backend, request->precision);

@@ -20,6 +20,7 @@ struct runner_request {
     struct program_request program;
     size_t images; /* computed at once; 1 for a backward pass */
     size_t threads;
+    bool in_pool; /* of one thread, used by tasks of a pool by engine_pool_open */
     const char *backend;
     enum vitlrp_precision precision;
     bool many_passes;

@@ -17,6 +17,7 @@ struct vit_session;
 
 struct vit_session_options {
     size_t threads;       /* 1 to POOL_MAX_THREADS */
+    bool in_pool;         /* of one thread, used by tasks of a pool by engine_pool_open */
     int32_t input_height; /* 0: as trained */
     int32_t input_width;
     bool keep_all_tokens; /* the last block computes every token, not only CLS */
