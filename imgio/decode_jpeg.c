@@ -30,6 +30,7 @@ struct jpeg_reader {
     struct jpeg_decompress_struct codec;
     struct jpeg_error_mgr errors;
     struct jpeg_progress_mgr progress;
+    jpeg_saved_marker_ptr last_marker; /* of codec.marker_list */
     jmp_buf jump;
     const struct decode_input *input;
     struct decoded *out;
@@ -129,6 +130,33 @@ static void on_progress(j_common_ptr codec) {
     }
 }
 
+/* Puts an APP1 segment into codec.marker_list, as jpeg_save_markers would, which walks the whole
+ * list for each one: a megabyte of small segments took minutes. Bytes that are missing are told as
+ * the library tells it, when it skips them. */
+static boolean keep_segment(j_decompress_ptr codec) {
+    struct jpeg_reader *reader = codec->client_data;
+    struct jpeg_source_mgr *source = codec->src;
+    if (source->bytes_in_buffer < 2) {
+        return source->fill_input_buffer(codec);
+    }
+    unsigned size = source->next_input_byte[0] * 256U + source->next_input_byte[1];
+    size_t length = size < 2 ? 0 : size - 2;
+    source->skip_input_data(codec, 2);
+    if (length <= source->bytes_in_buffer) {
+        jpeg_saved_marker_ptr kept =
+            codec->mem->alloc_large((j_common_ptr) codec, JPOOL_IMAGE, sizeof *kept + length);
+        *kept = (struct jpeg_marker_struct){.marker = APP1,
+                                            .original_length = (unsigned) length,
+                                            .data_length = (unsigned) length,
+                                            .data = (JOCTET *) (kept + 1)};
+        memcpy(kept->data, source->next_input_byte, length);
+        *(reader->last_marker == NULL ? &codec->marker_list : &reader->last_marker->next) = kept;
+        reader->last_marker = kept;
+    }
+    source->skip_input_data(codec, (long) length);
+    return TRUE;
+}
+
 /* The EXIF of all segments that have any, joined in their order; *size 0 if none has. */
 static const uint8_t *join_exif(struct jpeg_reader *reader, size_t *size) {
     const uint8_t *only = NULL;
@@ -197,7 +225,7 @@ static void open_picture(struct jpeg_reader *reader) {
     codec->mem->max_memory_to_use =
         limits->max_codec_bytes < LONG_MAX ? (long) limits->max_codec_bytes : LONG_MAX;
     jpeg_mem_src(codec, reader->input->data, (unsigned long) reader->input->size);
-    jpeg_save_markers(codec, APP1, 0xffff);
+    jpeg_set_marker_processor(codec, APP1, keep_segment);
     jpeg_read_header(codec, TRUE);
     enum vitlrp_status status =
         image_check_size(limits, codec->image_width, codec->image_height, reader->err);
