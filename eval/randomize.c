@@ -31,7 +31,7 @@ static size_t slot_count(const struct vit_config *config, enum slot slot) {
 enum vitlrp_status randomize_copy(const struct vit_model *model, struct vit_model **out,
                                   struct vitlrp_error *err) {
     struct vit_model *copy = NULL;
-    TRY(weights_allocate(&model->config, model->name, UINT64_MAX, &copy, err));
+    TRY(weights_allocate(&model->config, model->name, &model->limits, &copy, err));
     copy->layout = model->layout;
     copy->container = model->container;
     copy->stored_as = model->stored_as;

@@ -406,7 +406,8 @@ enum vitlrp_status record_read(const char *bytes, size_t size, struct record *ou
                                struct vitlrp_error *err) {
     json_t *root = NULL;
     struct record record = {0};
-    TRY(json_parse_object(bytes, size, &root, err));
+    /* A record grows with its images, and its values with it: some 20 times its size. */
+    TRY(json_parse_within(bytes, size, SIZE_MAX, &root, err));
     struct reading reading = {.record = &record, .root = root};
     enum vitlrp_status status = read_all(&reading, err);
     json_decref(root);

@@ -480,6 +480,15 @@ vitlrp_session_gemm_rate(struct vitlrp_session *session, double *gflops,
 /* Floating-point operations (2 per multiply-add) of one forward pass of the session. */
 VITLRP_API double vitlrp_session_forward_flops(const struct vitlrp_session *session);
 
+/* About how many operations a forward pass of the session and `attributions` attributions by the
+ * method take, counted as for vitlrp_model_limits.max_operations: what tells a second from an hour
+ * before the work. A processor does up to a hundred thousand million a second. USAGE for options
+ * out of range. Any thread. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status
+vitlrp_session_operations(const struct vitlrp_session *session,
+                          const struct vitlrp_method_options *options, int32_t attributions,
+                          double *operations, struct vitlrp_error *error);
+
 /* The names that a session's backend may have in this build, besides "auto": index 0, 1 and so on;
  * NULL beyond the last. Constants. Any thread. */
 VITLRP_API const char *vitlrp_backend_name(size_t index);

@@ -101,7 +101,9 @@ struct vitlrp_image_limits {
 
 /* ---- Models ---- */
 
-/* What a weights file may cost; a file beyond a limit is LIMIT. All values are positive. */
+/* What a weights file may cost, to read and to compute with. What is beyond a limit is LIMIT,
+ * before the work. All values are positive. An operation is an addition or a multiplication in a
+ * product; an attention weight counts as 128 more. */
 struct vitlrp_model_limits {
     uint64_t max_bytes;     /* of the file, and of its weights in memory; default 4 GiB */
     size_t max_table_bytes; /* of the part that lists the tensors: a safetensors header, a pickle,
@@ -111,7 +113,12 @@ struct vitlrp_model_limits {
     size_t max_zip_entries; /* default 10000 */
     size_t max_pickle_opcodes; /* default 1 million; a hundredth of it on the pickle's stack and a
                                   tenth in its memo */
-    int64_t reserved[4];       /* 0 */
+    size_t max_json_bytes;  /* of memory that a JSON text in it or beside it takes, once its bytes
+                               are values; default 128 MiB */
+    int64_t max_tokens;     /* of an input; default 20000 */
+    int64_t max_operations; /* of a forward pass, and a thousand times as many for all passes of a
+                               method over an image; default 20 million million */
+    int64_t reserved[1];    /* 0 */
 };
 
 /* Arithmetic of the products with the weights of the blocks; everything else is float32. */

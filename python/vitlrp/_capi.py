@@ -152,7 +152,10 @@ class ModelLimits(Structure):
         ("max_tensors", c_size_t),
         ("max_zip_entries", c_size_t),
         ("max_pickle_opcodes", c_size_t),
-        ("reserved", c_int64 * 4),
+        ("max_json_bytes", c_size_t),
+        ("max_tokens", c_int64),
+        ("max_operations", c_int64),
+        ("reserved", c_int64 * 1),
     ]
 
 

@@ -98,7 +98,10 @@ static enum vitlrp_status copy_map(const struct vitlrp_map *map, float **values,
     for (size_t i = 0; i < count; i++) {
         if (!(fabsf(map->values[i]) <= RELEVANCE_MAX)) {
             mem_free(copy);
-            return fail(err, VITLRP_NUMERIC, "the map holds %g in row %zu, column %zu",
+            return fail(err, VITLRP_NUMERIC,
+                        "the map holds %g in row %zu, column %zu, too large to be drawn: the "
+                        "model's weights do not suit this input, or the rules have no bound; try "
+                        "another method or a positive gamma",
                         (double) map->values[i], i / (size_t) map->width, i % (size_t) map->width);
         }
         copy[i] = (float) ((double) map->values[i] / pixels);

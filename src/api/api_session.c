@@ -333,6 +333,22 @@ vitlrp_session_attribute(struct vitlrp_session *session, const struct vitlrp_tar
 
 /* ---- Measuring ---- */
 
+enum vitlrp_status vitlrp_session_operations(const struct vitlrp_session *session,
+                                             const struct vitlrp_method_options *options,
+                                             int32_t attributions, double *operations,
+                                             struct vitlrp_error *error) {
+    const struct vit_method *method = NULL;
+    struct vitlrp_method_options chosen;
+    API_NEEDS(session != NULL && options != NULL && operations != NULL, error);
+    if (attributions < 0) {
+        return fail(error, VITLRP_USAGE, "the number of attributions must not be negative");
+    }
+    TRY(read_method(options, &method, &chosen, error));
+    *operations = vit_session_work(session->vit) +
+                  attributions * vit_attributor_work(session->attributor, method, &chosen);
+    return VITLRP_OK;
+}
+
 const char *vitlrp_backend_name(size_t index) {
     static const char *const KNOWN[] = {"openblas", "onednn"};
     const struct gemm_backend *backend;

@@ -34,31 +34,47 @@ static size_t string_bytes_of(json_t *value) {
     return total;
 }
 
-/* jansson takes a zero byte behind a number or a word for nothing, and one behind the whole text
- * for its end. And it drops characters where its buffer for a word cannot grow, and continues: a
- * string that lost some is shorter than in the text. */
-static enum vitlrp_status check_whole(json_t *value, enum json_verdict verdict, size_t string_bytes,
+/* jansson drops characters where its buffer for a word cannot grow, and continues: a string that lost
+ * some is shorter than in the text. */
+static enum vitlrp_status check_whole(json_t *value, size_t string_bytes,
                                       struct vitlrp_error *err) {
     if (!json_is_object(value)) {
         return fail(err, VITLRP_FORMAT, "not a JSON object");
-    }
-    if (verdict != JSON_WELL_FORMED) {
-        return fail(err, VITLRP_FORMAT, "not valid JSON: a zero byte in it");
     }
     return string_bytes_of(value) == string_bytes
                ? VITLRP_OK
                : fail(err, VITLRP_NOMEM, "out of memory for JSON");
 }
 
-enum vitlrp_status json_parse_object(const char *bytes, size_t size, json_t **out,
+/* Before anything is built. jansson takes a zero byte behind a number or a word for nothing, and
+ * one behind the whole text for its end; a scan stops there, and would not have counted what
+ * follows. */
+static enum vitlrp_status check_text(const char *bytes, size_t size, size_t max_memory,
+                                     enum json_verdict *verdict, struct json_cost *cost,
                                      struct vitlrp_error *err) {
-    /* Cleared, since jansson does not set its code where it has no memory at all. */
-    json_error_t detail = {0};
-    size_t string_bytes = 0;
-    enum json_verdict verdict = json_scan(bytes, size, &string_bytes);
-    if (verdict == JSON_TOO_DEEP) {
+    *verdict = json_scan(bytes, size, cost);
+    if (*verdict == JSON_TOO_DEEP) {
         return fail(err, VITLRP_LIMIT, "its JSON nests deeper than %d", JSON_MAX_DEPTH);
     }
+    if (size > 0 && memchr(bytes, 0, size) != NULL) {
+        return fail(err, VITLRP_FORMAT, "not valid JSON: a zero byte in it");
+    }
+    if (cost->memory > max_memory) {
+        return fail(err, VITLRP_LIMIT,
+                    "its JSON of %zu values may take %zu bytes of memory, more than the limit of "
+                    "%zu",
+                    cost->values, cost->memory, max_memory);
+    }
+    return VITLRP_OK;
+}
+
+enum vitlrp_status json_parse_within(const char *bytes, size_t size, size_t max_memory,
+                                     json_t **out, struct vitlrp_error *err) {
+    /* Cleared, since jansson does not set its code where it has no memory at all. */
+    json_error_t detail = {0};
+    struct json_cost cost;
+    enum json_verdict verdict;
+    TRY(check_text(bytes, size, max_memory, &verdict, &cost, err));
     json_t *value = json_loadb(bytes, size, JSON_REJECT_DUPLICATES, &detail);
     if (value == NULL && verdict == JSON_WELL_FORMED && is_no_memory(&detail)) {
         return fail(err, VITLRP_NOMEM, "out of memory for %zu bytes of JSON", size);
@@ -67,7 +83,7 @@ enum vitlrp_status json_parse_object(const char *bytes, size_t size, json_t **ou
         return fail(err, VITLRP_FORMAT, "not valid JSON: %s (line %d, column %d)", detail.text,
                     detail.line, detail.column);
     }
-    enum vitlrp_status status = check_whole(value, verdict, string_bytes, err);
+    enum vitlrp_status status = check_whole(value, cost.string_bytes, err);
     if (status != VITLRP_OK) {
         json_decref(value);
         return status;
@@ -76,13 +92,25 @@ enum vitlrp_status json_parse_object(const char *bytes, size_t size, json_t **ou
     return VITLRP_OK;
 }
 
-enum vitlrp_status json_read_object(const char *path, size_t limit, json_t **out,
-                                    struct vitlrp_error *err) {
+enum vitlrp_status json_parse_object(const char *bytes, size_t size, json_t **out,
+                                     struct vitlrp_error *err) {
+    return json_parse_within(bytes, size, JSON_MAX_MEMORY, out, err);
+}
+
+enum vitlrp_status json_read_within(const char *path, const struct json_limits *limits,
+                                    json_t **out, struct vitlrp_error *err) {
     struct bytes bytes = {0};
-    TRY(file_read(path, limit, &bytes, err));
-    enum vitlrp_status status = json_parse_object((const char *) bytes.data, bytes.size, out, err);
+    TRY(file_read(path, limits->bytes, &bytes, err));
+    enum vitlrp_status status =
+        json_parse_within((const char *) bytes.data, bytes.size, limits->memory, out, err);
     bytes_free(&bytes);
     return error_prefix(err, status, path);
+}
+
+enum vitlrp_status json_read_object(const char *path, size_t limit, json_t **out,
+                                    struct vitlrp_error *err) {
+    const struct json_limits limits = {limit, JSON_MAX_MEMORY};
+    return json_read_within(path, &limits, out, err);
 }
 
 enum vitlrp_status json_get_int(const json_t *object, const char *key, int64_t min, int64_t max,

@@ -10,12 +10,29 @@
 #include "base/status.h"
 #include "base/text.h"
 
+/* Bytes of memory that the values of a text may take where its reader has no limit of its own. A
+ * text may take 84 times its size, of `{},`; a header of 4,096 tensors takes 5 MB. */
+#define JSON_MAX_MEMORY ((size_t) 128 << 20)
+
 /* Parses one object; duplicate keys, other top-level values and trailing bytes are FORMAT, LIMIT is
- * for what nests deeper than JSON_MAX_DEPTH. *out is owned by the caller. */
+ * for what nests deeper than JSON_MAX_DEPTH or could take more memory than JSON_MAX_MEMORY, which
+ * is counted before anything is built. *out is owned by the caller. */
 enum vitlrp_status json_parse_object(const char *bytes, size_t size, json_t **out,
                                      struct vitlrp_error *err);
 
-/* Reads and parses a file of at most `limit` bytes. The message names the path. */
+/* As json_parse_object, with another limit on memory. */
+enum vitlrp_status json_parse_within(const char *bytes, size_t size, size_t max_memory,
+                                     json_t **out, struct vitlrp_error *err);
+
+/* Of a file, and of the memory of its values. */
+struct json_limits {
+    size_t bytes, memory;
+};
+
+/* Reads and parses a file within the limits, or one of at most `limit` bytes within
+ * JSON_MAX_MEMORY. The message names the path. */
+enum vitlrp_status json_read_within(const char *path, const struct json_limits *limits,
+                                    json_t **out, struct vitlrp_error *err);
 enum vitlrp_status json_read_object(const char *path, size_t limit, json_t **out,
                                     struct vitlrp_error *err);
 

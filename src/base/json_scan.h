@@ -10,9 +10,15 @@
 
 enum json_verdict { JSON_WELL_FORMED, JSON_MALFORMED, JSON_TOO_DEEP };
 
+/* What a text takes when it is built. */
+struct json_cost {
+    size_t string_bytes; /* of all strings and keys together, as UTF-8, unescaped */
+    size_t values;       /* and keys */
+    size_t memory;       /* bytes at most, of jansson's values and on the way to them */
+};
+
 /* Looks at one object or array and the blanks around it. Does not look at UTF-8, the range of
- * numbers and keys that occur twice. *string_bytes gets the length of all strings and keys together
- * as UTF-8, unescaped. */
-enum json_verdict json_scan(const char *bytes, size_t size, size_t *string_bytes);
+ * numbers and keys that occur twice. *cost is that of what was seen, of a malformed text too. */
+enum json_verdict json_scan(const char *bytes, size_t size, struct json_cost *cost);
 
 #endif

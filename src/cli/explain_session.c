@@ -168,6 +168,23 @@ static void warn_of_precision(const struct explain_session *state) {
     }
 }
 
+/* What a processor does in a second at most: what is told is the least that it takes. */
+#define OPERATIONS_PER_SECOND 1e11
+
+static void warn_of_work(const struct explain_session *state) {
+    double operations = 0.0;
+    int32_t classes = state->settings->top > 0 ? state->settings->top : 1;
+    if (vitlrp_session_operations(state->session, &state->settings->method, classes, &operations,
+                                  NULL) != VITLRP_OK) {
+        return; /* the attribution says why */
+    }
+    double seconds = operations / (OPERATIONS_PER_SECOND * (double) state->info.threads);
+    if (seconds > 1.0) {
+        console_warn(state->console, "%s of %d tokens takes %.2g operations: %.0f s or more",
+                     state->settings->method_info.name, state->info.tokens, operations, seconds);
+    }
+}
+
 static enum vitlrp_status choose_options(const struct explain_session *state, int32_t height,
                                          int32_t width, struct vitlrp_session_options *options,
                                          struct vitlrp_error *err) {
@@ -196,6 +213,9 @@ enum vitlrp_status explain_session_fit(struct explain_session *state, int32_t he
     vitlrp_session_info_init(&state->info);
     vitlrp_session_describe(state->session, &state->info);
     warn_of_precision(state);
+    if (state->tells_work) {
+        warn_of_work(state);
+    }
     enum vitlrp_status status = allocate_maps(state, err);
     if (status != VITLRP_OK) {
         explain_session_release(state);

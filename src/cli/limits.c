@@ -33,6 +33,9 @@ static const struct limit TABLE[] = {
     {"tensors", MODEL(max_tensors), KIND_SIZE, false},
     {"entries", MODEL(max_zip_entries), KIND_SIZE, false},
     {"opcodes", MODEL(max_pickle_opcodes), KIND_SIZE, false},
+    {"json", MODEL(max_json_bytes), KIND_SIZE, true},
+    {"tokens", MODEL(max_tokens), KIND_INT64, false},
+    {"operations", MODEL(max_operations), KIND_INT64, false},
     {"memory", offsetof(struct limits, memory), KIND_SIZE, true},
 };
 

@@ -42,6 +42,9 @@ void fuzz_load(const struct fuzz_input *input, int32_t heads) {
     struct vitlrp_error error;
     struct vitlrp_error err = {0};
     vitlrp_model_options_init(&options);
+    options.limits.max_bytes = (uint64_t) 16 << 20;
+    options.limits.max_json_bytes = (size_t) 16 << 20;
+    options.limits.max_pickle_opcodes = 100000; /* each may take 150 bytes */
     options.heads = heads;
     enum vitlrp_status status =
         vitlrp_model_open_memory(input->data, input->size, "fuzz", &options, &model, &error);

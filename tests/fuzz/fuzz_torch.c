@@ -24,7 +24,7 @@ static void parse_pickle(const struct fuzz_input *input) {
     struct vitlrp_error err;
     size_t consumed = 0;
     enum vitlrp_status status =
-        pickle_parse(input->data, input->size, 1000000, &consumed, &pickle, &err);
+        pickle_parse(input->data, input->size, 100000, &consumed, &pickle, &err);
     if (status == VITLRP_OK) {
         fuzz_check(pickle.root != NULL && consumed <= input->size, "a strange end of the pickle");
         fuzz_touch(input->data, consumed);

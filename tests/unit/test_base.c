@@ -359,22 +359,22 @@ static void test_json_scan(void **unused) {
                                          "['a']",
                                          "[1 2]",
                                          "[\"a\":1]"};
-    size_t length = 0;
+    struct json_cost cost;
     json_t *value = NULL;
     (void) unused;
     for (size_t i = 0; i < sizeof whole / sizeof whole[0]; i++) {
-        assert_int_equal(json_scan(whole[i], strlen(whole[i]), &length), JSON_WELL_FORMED);
+        assert_int_equal(json_scan(whole[i], strlen(whole[i]), &cost), JSON_WELL_FORMED);
         value = json_loadb(whole[i], strlen(whole[i]), 0, NULL);
         assert_non_null(value);
         json_decref(value);
     }
     for (size_t i = 0; i < sizeof broken / sizeof broken[0]; i++) {
-        assert_int_equal(json_scan(broken[i], strlen(broken[i]), &length), JSON_MALFORMED);
+        assert_int_equal(json_scan(broken[i], strlen(broken[i]), &cost), JSON_MALFORMED);
         assert_null(json_loadb(broken[i], strlen(broken[i]), 0, NULL));
     }
-    assert_int_equal(json_scan("{\"ab\":\"\\u00e9\\uD83D\\uDE00\\n\"}", 29, &length),
+    assert_int_equal(json_scan("{\"ab\":\"\\u00e9\\uD83D\\uDE00\\n\"}", 29, &cost),
                      JSON_WELL_FORMED);
-    assert_int_equal(length, 2 + 2 + 4 + 1);
+    assert_int_equal(cost.string_bytes, 2 + 2 + 4 + 1);
 }
 
 static void test_json_writes_nan_as_null(void **unused) {

@@ -418,6 +418,30 @@ static void check_halves(const struct kernels *kernels) {
     }
 }
 
+/* NaN and infinity are beyond every limit, whatever their sign. */
+static void test_within(void **unused) {
+    static const float OUTSIDE[] = {2.0F,     -2.0F,     1.0000001F, -1.0000001F,
+                                    INFINITY, -INFINITY, NAN,        -NAN};
+    float x[67];
+    (void) unused;
+    for (size_t level = 0; level < TABLES; level++) {
+        const struct kernels *kernels = kernels_by_name(tables[level]);
+        if (kernels == NULL) {
+            continue;
+        }
+        for (size_t i = 0; i < 67; i++) {
+            x[i] = i % 2 == 0 ? 1.0F : -1.0F;
+        }
+        assert_true(kernels->all_within(x, 1.0F, 67));
+        for (size_t i = 0; i < 67 * 8; i++) {
+            float kept = x[i % 67];
+            x[i % 67] = OUTSIDE[i / 67];
+            assert_false(kernels->all_within(x, 1.0F, 67));
+            x[i % 67] = kept;
+        }
+    }
+}
+
 static void test_conversions(void **unused) {
     static const float corners[] = {0.0F, -0.0F, 1.0F, 0x1.01p0F, 0x1.03p0F, -0x1.0101p0F, 1e-39F};
     struct test_random random = {31};
@@ -446,6 +470,7 @@ int main(void) {
         cmocka_unit_test(test_softmax),
         cmocka_unit_test(test_softmax_keeps_nan),
         cmocka_unit_test(test_softmax_saturates_without_nan),
+        cmocka_unit_test(test_within),
         cmocka_unit_test(test_conversions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

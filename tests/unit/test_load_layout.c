@@ -225,7 +225,7 @@ static void test_metadata(void **unused) {
 }
 
 /* 2048 x 2048 patches of 1048576 x 1 pixels: the input's height is 2^31. */
-static void test_huge_patches(void **unused) {
+static void test_f04_huge_patches(void **unused) {
     (void) unused;
     struct vit_config config = small_config();
     struct pth_list list;
@@ -399,7 +399,7 @@ int main(void) {
         cmocka_unit_test(test_optional_parts),
         cmocka_unit_test(test_layer_scale),
         cmocka_unit_test(test_metadata),
-        cmocka_unit_test(test_huge_patches),
+        cmocka_unit_test(test_f04_huge_patches),
         cmocka_unit_test(test_heads),
         cmocka_unit_test(test_folders),
         cmocka_unit_test(test_pooler_is_left_out),

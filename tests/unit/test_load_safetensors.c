@@ -197,6 +197,33 @@ static void test_infinity_and_nan(void **unused) {
     }
 }
 
+/* Weights that no training gives: the tensor, the reason and what to do, before they become a map
+ * that cannot be drawn. */
+static void test_f25_absurd_weights(void **unused) {
+    static const float VALUES[] = {1e38F, -1e38F, 1.1e30F, 1e30F, -1e30F};
+    struct vit_config config = small_config();
+    (void) unused;
+    for (size_t i = 0; i < sizeof VALUES / sizeof *VALUES; i++) {
+        struct pth_list list;
+        struct bytes bytes;
+        float data[8] = {0};
+        data[7] = VALUES[i];
+        pth_timm(&list, &config);
+        for (size_t k = 0; k < list.count; k++) {
+            if (strcmp(list.items[k].name, "norm.weight") == 0) {
+                list.items[k].data = data;
+            }
+        }
+        safetensors_make(&list, "F32", NULL, &bytes);
+        if (i < 3) {
+            expect_refused(&bytes, VITLRP_NUMERIC, "tensor 'norm.weight': holds 1");
+            expect_refused_free(&bytes, VITLRP_NUMERIC, "take it from its source again");
+        } else {
+            vit_model_free(expect_loaded_free(&bytes, 2));
+        }
+    }
+}
+
 /* A sound model cut at every 97th byte. */
 static void test_truncation(void **unused) {
     (void) unused;
@@ -218,10 +245,10 @@ static void test_truncation(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_refused_headers),   cmocka_unit_test(test_accepted_headers),
-        cmocka_unit_test(test_refused_lengths),   cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_names_are_escaped), cmocka_unit_test(test_infinity_and_nan),
-        cmocka_unit_test(test_truncation),
+        cmocka_unit_test(test_refused_headers),    cmocka_unit_test(test_accepted_headers),
+        cmocka_unit_test(test_refused_lengths),    cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_names_are_escaped),  cmocka_unit_test(test_infinity_and_nan),
+        cmocka_unit_test(test_f25_absurd_weights), cmocka_unit_test(test_truncation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

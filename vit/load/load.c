@@ -23,7 +23,8 @@ struct vitlrp_model_limits vit_load_limits_default(void) {
 enum vitlrp_status vit_load_limits_check(const struct vitlrp_model_limits *limits,
                                          struct vitlrp_error *err) {
     if (limits->max_bytes == 0 || limits->max_table_bytes == 0 || limits->max_tensors == 0 ||
-        limits->max_zip_entries == 0 || limits->max_pickle_opcodes == 0) {
+        limits->max_zip_entries == 0 || limits->max_pickle_opcodes == 0 ||
+        limits->max_json_bytes == 0 || limits->max_tokens < 1 || limits->max_operations < 1) {
         return fail(err, VITLRP_USAGE, "the limits of a model must be positive");
     }
     return reserved_check(limits->reserved, sizeof limits->reserved, "limits of a model", err);
@@ -44,8 +45,9 @@ static enum vitlrp_status read_metadata(const struct checkpoint *checkpoint, jso
     if (text == NULL) {
         return VITLRP_OK;
     }
-    return error_prefix(err, json_parse_object(text, strlen(text), out, err),
-                        "\"vitlrp\" metadata");
+    enum vitlrp_status status =
+        json_parse_within(text, strlen(text), checkpoint->limits->max_json_bytes, out, err);
+    return error_prefix(err, status, "\"vitlrp\" metadata");
 }
 
 /* What was opened of one model. */
@@ -76,8 +78,7 @@ static enum vitlrp_status build_model(const struct opened *opened,
     TRY_GOTO(status, architecture_infer(binding, &hints, &config, &position_has_prefix, err),
              cleanup);
     config.unusual = layout_unusual(binding);
-    TRY_GOTO(status,
-             weights_allocate(&config, opened->name, checkpoint->limits->max_bytes, &model, err),
+    TRY_GOTO(status, weights_allocate(&config, opened->name, checkpoint->limits, &model, err),
              cleanup);
     TRY_GOTO(status, fill_weights(checkpoint, binding, position_has_prefix, model, err), cleanup);
     model->layout = binding->layout->name;
@@ -150,6 +151,15 @@ static enum vitlrp_status find_sidecar(const char *path, const char *name,
     return *there ? file_tell(options->inputs, out, err) : VITLRP_OK;
 }
 
+/* Within the model's limit on the memory of JSON. */
+static enum vitlrp_status read_json(const char *sidecar, const struct vit_load_options *options,
+                                    json_t **out, struct vitlrp_error *err) {
+    const struct vitlrp_model_limits limits =
+        options->limits == NULL ? vit_load_limits_default() : *options->limits;
+    const struct json_limits of_json = {MAX_JSON, limits.max_json_bytes};
+    return json_read_within(sidecar, &of_json, out, err);
+}
+
 /* Reads a JSON file beside the weights; none is no failure. */
 static enum vitlrp_status read_sidecar(const char *path, const char *name,
                                        const struct vit_load_options *options, json_t **out,
@@ -157,7 +167,7 @@ static enum vitlrp_status read_sidecar(const char *path, const char *name,
     char sidecar[MAX_PATH];
     bool there = false;
     TRY(find_sidecar(path, name, options, sidecar, &there, err));
-    return there ? json_read_object(sidecar, MAX_JSON, out, err) : VITLRP_OK;
+    return there ? read_json(sidecar, options, out, err) : VITLRP_OK;
 }
 
 /* timm's config.json may lie beside its weights, with the preprocessing, but so may any other of
@@ -170,7 +180,7 @@ static enum vitlrp_status read_timm_sidecar(const char *path,
     struct vitlrp_error ignored;
     json_t *config = NULL;
     TRY(find_sidecar(path, "config.json", options, sidecar, &there, err));
-    if (there && json_read_object(sidecar, MAX_JSON, &config, &ignored) != VITLRP_OK) {
+    if (there && read_json(sidecar, options, &config, &ignored) != VITLRP_OK) {
         log_message(options->log, LOG_LEVEL_WARNING, "%s: not used", ignored.message);
     }
     if (json_is_object(json_object_get(config, "pretrained_cfg"))) {

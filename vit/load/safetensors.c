@@ -164,7 +164,8 @@ enum vitlrp_status safetensors_read(const struct source *source, struct checkpoi
     if (status != VITLRP_OK) {
         return error_prefix(err, status, "safetensors header");
     }
-    status = json_parse_object((const char *) text.data, text.size, &header, err);
+    status = json_parse_within((const char *) text.data, text.size, out->limits->max_json_bytes,
+                               &header, err);
     if (status != VITLRP_OK) {
         status = error_prefix(err, status, "safetensors header");
         goto cleanup;

@@ -156,6 +156,22 @@ enum vitlrp_status tensor_reader_open(const struct source *source, const struct 
     return payload_skip(&out->payload, tensor->skip, err);
 }
 
+/* Trained weights are below a thousand. Beyond this, products leave the range of float: such values
+ * come from damage, from another byte order or from another type of elements. */
+#define LARGEST_WEIGHT 1e30F
+
+static enum vitlrp_status fail_values(const float *values, size_t count, struct vitlrp_error *err) {
+    const struct kernels *kernels = kernels_select();
+    if (!kernels->all_finite(values, count)) {
+        return fail(err, VITLRP_NUMERIC, "holds NaN or infinity");
+    }
+    return fail(
+        err, VITLRP_NUMERIC,
+        "holds %.3g, and no training gives weights beyond %.3g: the file is damaged, or its "
+        "elements are of another type; take it from its source again",
+        (double) kernels->largest(values, count), (double) LARGEST_WEIGHT);
+}
+
 enum vitlrp_status tensor_reader_next(struct tensor_reader *reader, float *out, size_t count,
                                       struct vitlrp_error *err) {
     const struct kernels *kernels = kernels_select();
@@ -170,8 +186,8 @@ enum vitlrp_status tensor_reader_next(struct tensor_reader *reader, float *out, 
             TRY(payload_read(&reader->payload, reader->buffer, step * sizeof(uint16_t), err));
             widen(out, reader->buffer, step);
         }
-        if (!kernels->all_finite(out, step)) {
-            return fail(err, VITLRP_NUMERIC, "holds NaN or infinity");
+        if (!kernels->all_within(out, LARGEST_WEIGHT, step)) {
+            return fail_values(out, step, err);
         }
         out += step;
         count -= step;

@@ -83,6 +83,7 @@ struct kernels {
 
     /* True if no x is NaN or infinite. */
     bool (*all_finite)(const float *x, size_t count);
+    bool (*all_within)(const float *x, float limit, size_t count); /* |x| <= limit */
 
     /* The largest |x|. */
     float (*largest)(const float *x, size_t count);

@@ -433,6 +433,17 @@ static bool all_finite(const float *x, size_t count) {
     return found == 0;
 }
 
+/* NaN and infinity are beyond every limit. */
+static bool all_within(const float *x, float limit, size_t count) {
+    uint32_t most = bits_of_float(limit);
+    uint32_t found = 0;
+#pragma omp simd reduction(| : found)
+    for (size_t i = 0; i < count; i++) {
+        found |= (uint32_t) ((bits_of_float(x[i]) & 0x7FFFFFFFU) > most);
+    }
+    return found == 0;
+}
+
 static float largest_size(const float *x, size_t count) {
     float most = 0.0F;
 #pragma omp simd reduction(max : most)
@@ -497,6 +508,7 @@ const struct kernels KERNELS_TABLE = {
     .widen = widen,
     .widen_half = widen_half,
     .all_finite = all_finite,
+    .all_within = all_within,
     .largest = largest_size,
     .quantize = quantize,
     .dequantize = dequantize,

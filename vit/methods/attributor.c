@@ -187,6 +187,8 @@ static enum vitlrp_status open_resources(struct vit_attributor *attributor,
     size_t total;
     TRY(measure(attributor, model, options, &own, &total, err));
     TRY(keep_methods(attributor, options, err));
+    /* First: it refuses work beyond the model's limits before anything is allocated. */
+    TRY(vit_session_open(model, &session, &attributor->session, err));
     attributor->block = mem_alloc_aligned(own, 1);
     if (attributor->block == NULL) {
         return fail(err, VITLRP_NOMEM, "out of memory: these methods need %zu bytes", total);
@@ -196,7 +198,6 @@ static enum vitlrp_status open_resources(struct vit_attributor *attributor,
     for (size_t i = 0; attributor->scratch.zeros != NULL && i < attributor->pixels; i++) {
         attributor->scratch.zeros[i] = 0.0F;
     }
-    TRY(vit_session_open(model, &session, &attributor->session, err));
     return needs.batch ? vit_batch_open(model, &batch, &attributor->batch, err) : VITLRP_OK;
 }
 
@@ -301,6 +302,41 @@ static enum vitlrp_status check_options(const struct vit_method *method,
     return VITLRP_OK;
 }
 
+/* A method's forward passes; those with a session of gradients repeat each backwards. */
+static double passes_of(const struct vit_attributor *attributor, const struct vit_method *method,
+                        const struct vitlrp_method_options *options) {
+    double samples = (method->reads & VITLRP_READS_SAMPLES) != 0 ? (double) options->samples : 1.0;
+    return method->each_patch ? (double) attributor->patches : samples;
+}
+
+double vit_attributor_work(const struct vit_attributor *attributor, const struct vit_method *method,
+                           const struct vitlrp_method_options *options) {
+    const double backward = 3.0;
+    double pass = vit_session_work(attributor->session);
+    if (!method->needs_forward && !method->needs_batch && !method->moves_forward) {
+        return 0.0;
+    }
+    return passes_of(attributor, method, options) * pass * (method->needs_batch ? 1.0 : backward);
+}
+
+#define PASSES_LIMIT 1000.0 /* of a method, of as many operations as a pass may take */
+
+static enum vitlrp_status check_work(const struct vit_attributor *attributor,
+                                     const struct vit_method *method,
+                                     const struct vitlrp_method_options *options,
+                                     struct vitlrp_error *err) {
+    double limit = PASSES_LIMIT * (double) attributor->model->limits.max_operations;
+    double passes = passes_of(attributor, method, options);
+    if (passes > 1.0 && passes * vit_session_work(attributor->session) > limit) {
+        return fail(err, VITLRP_LIMIT,
+                    "%s needs %.0f forward passes of %.3g operations, more than a thousand times "
+                    "the limit of %.3g operations",
+                    method->name, passes, vit_session_work(attributor->session),
+                    (double) attributor->model->limits.max_operations);
+    }
+    return VITLRP_OK;
+}
+
 enum vitlrp_status vit_attributor_run(struct vit_attributor *attributor,
                                       const struct vit_method *method,
                                       const struct vit_method_request *request,
@@ -309,6 +345,7 @@ enum vitlrp_status vit_attributor_run(struct vit_attributor *attributor,
     const struct objective objective = {request->targets, request->target_count};
     TRY(objective_check(&objective, attributor->classes, err));
     TRY(check_options(method, request->options, err));
+    TRY(check_work(attributor, method, request->options, err));
     if (method->needs_forward) {
         TRY(vit_attributor_restore(attributor, request->input, err));
     }

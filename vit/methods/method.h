@@ -38,6 +38,7 @@ struct vit_method {
     bool needs_batch;     /* forward passes without a backward pass */
     bool needs_forward;   /* reads the session's forward pass */
     bool moves_forward;   /* leaves the session with another input's forward pass */
+    bool each_patch;      /* a forward pass for each patch */
     bool ignores_class; /* the same map for every target (rollout, raw-attention, random, centre) */
     unsigned scratch;   /* enum method_scratch of vit/methods/method_private.h */
     unsigned reads;     /* enum vitlrp_method_reads */
@@ -102,6 +103,12 @@ enum vitlrp_status vit_attributor_run(struct vit_attributor *attributor,
                                       const struct vit_method *method,
                                       const struct vit_method_request *request,
                                       struct vitlrp_error *err);
+
+/* Operations of the method over one input: of its forward passes and, where it has them, as many
+ * backward passes, each taken for three forward passes. What vit_attributor_run holds against the
+ * model's limit. */
+double vit_attributor_work(const struct vit_attributor *attributor, const struct vit_method *method,
+                           const struct vitlrp_method_options *options);
 
 /* The explained sum of logits, of the last vit_attributor_forward. */
 double vit_attributor_explained(const struct vit_attributor *attributor,

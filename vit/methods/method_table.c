@@ -122,6 +122,7 @@ static const struct vit_method METHODS[] = {
     {.name = "occlusion",
      .summary = "what the logit loses without each patch (Zeiler, Fergus, ECCV 2014)",
      .needs_batch = true,
+     .each_patch = true,
      .scratch = SCRATCH_MIXED,
      .attribute = method_occlusion},
     {.name = "rise",

@@ -59,7 +59,8 @@ struct vit_model {
     const char *container; /* "safetensors", "pytorch zip", "pytorch legacy", "npz", "none" */
     const char *stored_as; /* "F32", "F16", "BF16" */
     int64_t parameters;
-    float *storage; /* all weights in one block of storage_bytes */
+    struct vitlrp_model_limits limits; /* it was made within them, and is used within them */
+    float *storage;                    /* all weights in one block of storage_bytes */
     size_t storage_bytes;
     struct pack_store *packs; /* weights arranged for backends, made on demand (vit/math/packs.h) */
 
@@ -71,11 +72,14 @@ struct vit_model {
 
 /* The default limits of a checkpoint, as an initialiser. ViT-H has weights of 2.5 GB in 400
  * tensors; a zip archive has an entry per tensor and a few more; torch.save needs some 20 opcodes a
- * tensor. */
+ * tensor; JSON may take 88 times its size. 2,048 pixels in patches of 16 are 16,384 tokens; ViT-H
+ * at 1,024 pixels takes 12 million million operations. */
 #define MODEL_LIMITS_DEFAULT                                                                       \
     {                                                                                              \
         .max_bytes = (uint64_t) 4 << 30, .max_table_bytes = (size_t) 16 << 20,                     \
-        .max_tensors = 4096, .max_zip_entries = 10000, .max_pickle_opcodes = 1000000               \
+        .max_tensors = 4096, .max_zip_entries = 10000, .max_pickle_opcodes = 1000000,              \
+        .max_json_bytes = (size_t) 128 << 20, .max_tokens = 20000,                                 \
+        .max_operations = INT64_C(20000000000000)                                                  \
     }
 
 /* The numbers above. */

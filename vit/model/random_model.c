@@ -81,7 +81,8 @@ static void fill_slot(struct generator *generator, const struct vit_model *model
 enum vitlrp_status vit_model_random(const struct vit_config *config, uint64_t seed,
                                     struct vit_model **out, struct vitlrp_error *err) {
     struct vit_model *model = NULL;
-    TRY(weights_allocate(config, "random", vit_load_limits_default().max_bytes, &model, err));
+    const struct vitlrp_model_limits limits = vit_load_limits_default();
+    TRY(weights_allocate(config, "random", &limits, &model, err));
     model->layout = "random";
     model->container = "none";
     model->stored_as = "F32";

@@ -168,8 +168,8 @@ static void lay_out(struct vit_model *model, struct arena *arena) {
 }
 
 enum vitlrp_status weights_allocate(const struct vit_config *config, const char *name,
-                                    uint64_t max_bytes, struct vit_model **out,
-                                    struct vitlrp_error *err) {
+                                    const struct vitlrp_model_limits *limits,
+                                    struct vit_model **out, struct vitlrp_error *err) {
     enum vitlrp_status status = VITLRP_OK;
     TRY(check_config(config, err));
     struct vit_model *model = mem_calloc(1, sizeof *model);
@@ -177,6 +177,7 @@ enum vitlrp_status weights_allocate(const struct vit_config *config, const char 
         return fail(err, VITLRP_NOMEM, "out of memory for a model");
     }
     model->config = *config;
+    model->limits = *limits;
     model->name = mem_strdup(name);
     model->weights.blocks = mem_calloc((size_t) config->depth, sizeof *model->weights.blocks);
     model->packs = pack_store_open(arranged_count(config));
@@ -186,10 +187,10 @@ enum vitlrp_status weights_allocate(const struct vit_config *config, const char 
     }
     struct arena arena = arena_measuring();
     lay_out(model, &arena);
-    if (arena.overflow || arena.used > max_bytes) {
+    if (arena.overflow || arena.used > limits->max_bytes) {
         status = fail(err, VITLRP_LIMIT,
                       "its weights need %zu bytes of memory, more than the limit of %llu",
-                      arena.used, (unsigned long long) max_bytes);
+                      arena.used, (unsigned long long) limits->max_bytes);
         goto cleanup;
     }
     model->storage_bytes = arena.used;

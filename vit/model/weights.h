@@ -52,11 +52,11 @@ uint64_t slot_stream(enum slot slot, size_t block);
 /* The slot's memory, NULL if the model does without; block is ignored outside the blocks. */
 float *slot_data(const struct vit_model *model, enum slot slot, size_t block);
 
-/* A model of that shape with its name copied and its weights allocated in one block, not filled.
- * LIMIT, with the number, if they need more than max_bytes, MISMATCH for a config without sense.
- * *out is owned: vit_model_free. */
+/* A model of that shape with its name and limits copied and its weights allocated in one block, not
+ * filled. LIMIT, with the number, if they need more than max_bytes, MISMATCH for a config without
+ * sense. *out is owned: vit_model_free. */
 enum vitlrp_status weights_allocate(const struct vit_config *config, const char *name,
-                                    uint64_t max_bytes, struct vit_model **out,
-                                    struct vitlrp_error *err);
+                                    const struct vitlrp_model_limits *limits,
+                                    struct vit_model **out, struct vitlrp_error *err);
 
 #endif

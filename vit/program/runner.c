@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "vit/model/arranged.h"
+#include "vit/program/work.h"
 #include "vit/tokens/position.h"
 
 static void lay_out(struct runner *runner, const struct runner_request *request,
@@ -119,6 +120,7 @@ enum vitlrp_status runner_open(struct runner *runner, const struct runner_reques
         return fail(err, VITLRP_LIMIT, "needs %zu bytes of memory, the limit is %zu", runner->bytes,
                     request->max_bytes);
     }
+    TRY(work_check(runner->program, err));
     runner->block = mem_alloc_aligned(runner->bytes, 1);
     if (runner->block == NULL) {
         return fail(err, VITLRP_NOMEM, "out of memory: %s needs %zu bytes", request->what,

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "vit/math/gemm_rate.h"
 #include "vit/program/session_private.h"
+#include "vit/program/work.h"
 
 /* Rows of the largest attention matrices of a block, all heads together. */
 static size_t map_rows(const struct program *program, size_t *tokens) {
@@ -110,6 +111,10 @@ double vit_session_forward_flops(const struct vit_session *session) {
         flops += kind->flops == NULL ? 0.0 : kind->flops(runner_call(runner, i, false));
     }
     return flops;
+}
+
+double vit_session_work(const struct vit_session *session) {
+    return work_forward(session->runner.program);
 }
 
 struct vit_session_info vit_session_describe(const struct vit_session *session) {

@@ -66,6 +66,9 @@ struct vit_session_info vit_session_describe(const struct vit_session *session);
 /* Operations of a forward pass: two for each multiply-add of its products. */
 double vit_session_forward_flops(const struct vit_session *session);
 
+/* As work_forward counts them, with what the softmax takes. */
+double vit_session_work(const struct vit_session *session);
+
 /* input [3, input_height, input_width] -> logits [classes] (NULL: not wanted). NUMERIC if either is
  * not finite. */
 enum vitlrp_status vit_forward(struct vit_session *session, const float *input, float *logits,

@@ -70,9 +70,12 @@ static void explain_one_class(struct explain_session *state, struct explanation 
     if (state->settings->ledger) {
         report_ledger(&report, explanation);
     }
-    if (draws && !outcome_check(outcome, explain_render(state, explanation, &picture, &size, &err),
-                                CODE_INPUT, &err)) {
-        goto cleanup;
+    if (draws) {
+        status = explain_render(state, explanation, &picture, &size, &err);
+        error_prefix(&err, status, explanation->image_path);
+        if (!outcome_check(outcome, status, CODE_INPUT, &err)) {
+            goto cleanup;
+        }
     }
     status = explain_write(state, explanation, picture, size, &report, &err);
     if (status == VITLRP_OK) {
@@ -221,7 +224,7 @@ static enum exit_code explain_with(const struct args *args, const struct setting
 enum exit_code explain_main(const struct args *args, struct console *console) {
     struct vitlrp_error err;
     struct settings settings;
-    struct explain_session state = {.console = console};
+    struct explain_session state = {.console = console, .tells_work = true};
     if (args->operand_count == 0) {
         console_error("no image is given (vitlrp IMAGE, see vitlrp --help)");
         return CODE_USAGE;
