@@ -34,8 +34,8 @@ static size_t string_bytes_of(json_t *value) {
     return total;
 }
 
-/* jansson drops characters where its buffer for a word cannot grow, and continues: a string that lost
- * some is shorter than in the text. */
+/* jansson drops characters where its buffer for a word cannot grow, and continues: a string that
+ * lost some is shorter than in the text. */
 static enum vitlrp_status check_whole(json_t *value, size_t string_bytes,
                                       struct vitlrp_error *err) {
     if (!json_is_object(value)) {

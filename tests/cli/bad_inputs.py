@@ -47,6 +47,20 @@ def without_tensor(path, name):
     return struct.pack("<Q", len(text)) + text + body
 
 
+def with_weight(path, name, value):
+    """The same weights but for the first element of one tensor."""
+    header, data = read_safetensors(path)
+    begin = header[name]["data_offsets"][0]
+    text = json.dumps(header).encode()
+    return (struct.pack("<Q", len(text)) + text + data[:begin] + struct.pack("<f", value) +
+            data[begin + 4:])
+
+
+def many_values(count):
+    text = json.dumps({"a": [[]] * count}).encode()
+    return struct.pack("<Q", len(text)) + text
+
+
 class _Evil:
     def __reduce__(self):
         return os.system, ("touch executed",)
@@ -104,6 +118,8 @@ def make(folder, data, parity):
             "conv1.weight": ("F32", [4, 3, 7, 7], [0, 2352]),
             "bn1.weight": ("F32", [4], [2352, 2368]),
             "fc.weight": ("F32", [10, 4], [2368, 2528])}),
+        "huge_weight.safetensors": with_weight(timm, "blocks.0.norm1.weight", 1e38),
+        "json.safetensors": many_values(600),
         "missing_tensor.safetensors": without_tensor(timm, "blocks.1.mlp.fc1.bias"),
     }
     files.update(pictures())

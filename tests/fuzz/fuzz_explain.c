@@ -17,7 +17,7 @@
 /* Most bytes are modest numbers; some are what breaks arithmetic. */
 static float value_of(uint8_t byte) {
     static const float EXTREMES[] = {1e29F, -1e29F, 1e20F, -1e20F, 1e-40F, -1e-40F,
-                                     1e4F,    -1e4F,    1e-8F, 0.0F,   -0.0F,  88.0F};
+                                     1e4F,  -1e4F,  1e-8F, 0.0F,   -0.0F,  88.0F};
     if (byte < sizeof EXTREMES / sizeof EXTREMES[0]) {
         return EXTREMES[byte];
     }
