@@ -19,7 +19,7 @@ bool audit_chooses(size_t index, size_t count, uint64_t seed) {
 }
 
 bool audit_covers(const struct evaluation *evaluation, size_t index) {
-    return evaluation->precision == VITLRP_PRECISION_BF16 &&
+    return evaluation->protocol.precision == VITLRP_PRECISION_BF16 &&
            audit_chooses(index, evaluation->manifest_count, evaluation->protocol.seed);
 }
 

@@ -8,6 +8,7 @@
 #include "base/checked.h"
 #include "base/mem.h"
 #include "eval/protocol.h"
+#include "eval/protocol_table.h"
 #include "eval/replace.h"
 #include "eval/road.h"
 
@@ -237,10 +238,6 @@ static enum vitlrp_status make_replacement(struct curve_evaluator *e,
                                            const struct curve_request *request,
                                            struct vitlrp_error *err) {
     const struct vit_config *config = &e->options.model->config;
-    if (e->road != NULL) {
-        replacement_noise(request->seed, ROAD_NOISE, e->pixels, e->buffers.replacement);
-        return VITLRP_OK;
-    }
     struct replacement_request wanted = {.replacement = e->options.protocol.replacement,
                                          .preprocess = e->options.preprocess,
                                          .height = (size_t) e->options.input_height,

@@ -13,12 +13,10 @@
 #include "eval/load_input.h"
 #include "eval/localize.h"
 #include "eval/protocol.h"
+#include "eval/protocol_table.h"
 #include "vit/math/engine.h"
 #include "vit/math/kernels.h"
 #include "vit/math/packs.h"
-
-/* A photograph of 12 megapixels and what is made of it on the way to the input. */
-#define PICTURE_BYTES ((size_t) 72 << 20)
 
 /* One thread's tools. */
 struct worker {
@@ -433,7 +431,7 @@ static enum vitlrp_status prepare_record(struct run *run, struct vitlrp_error *e
     const struct evaluate_options *options = run->options;
     struct evaluation *out = run->out;
     out->protocol = options->protocol;
-    out->precision = run->precision;
+    out->protocol.precision = run->precision;
     out->grid_height = (int32_t) run->grid.rows;
     out->grid_width = (int32_t) run->grid.columns;
     out->manifest_count = options->manifest_count > 0 ? options->manifest_count : run->count;
@@ -490,7 +488,7 @@ static enum vitlrp_status run_set_shape(struct run *run, struct vitlrp_error *er
     const struct evaluate_options *options = run->options;
     const struct vit_config *config = &options->model->config;
     TRY(gemm_backend_find(options->backend, &run->backend, err));
-    run->precision = packs_precision(run->backend, options->precision);
+    run->precision = packs_precision(run->backend, options->protocol.precision);
     run->source = (struct input_source){.preprocess = options->preprocess,
                                         .limits = options->limits,
                                         .ignore_exif = options->ignore_exif};
@@ -509,7 +507,7 @@ enum vitlrp_status evaluate_thread_bytes(const struct evaluate_options *options,
     struct vit_attributor_options wanted;
     TRY(run_set_shape(&run, err));
     TRY(attributor_options(&run, &wanted, err));
-    size_t total = PICTURE_BYTES;
+    size_t total = MEM_OF_PHOTOGRAPH;
     size_t part = 0;
     enum vitlrp_status status = vit_attributor_bytes(options->model, &wanted, &part, err);
     mem_free((void *) wanted.methods);

@@ -32,8 +32,6 @@ struct evaluate_options {
     struct eval_protocol protocol;
     size_t threads; /* images at the same time */
     const char *backend;
-    enum vitlrp_precision precision; /* VITLRP_PRECISION_MIXED: attributions; VITLRP_PRECISION_BF16:
-                                        curves, with audits */
     size_t manifest_count; /* images of the whole dataset, of which audits are chosen; 0: `count` */
     struct vitlrp_eval_observer observer;
 

@@ -10,12 +10,16 @@
 #include "base/status.h"
 #include "vit/math/packs.h"
 
-/* Fixed for a whole evaluation and printed with its results. */
+/* Fixed for a whole evaluation and printed with its results: the settings of eval/settings.def.
+ * steps is K: points 0 to K, point k has floor(k T / K + 0.5) of T patches replaced. precision is
+ * the one in use: VITLRP_PRECISION_MIXED in the attributions, VITLRP_PRECISION_BF16 in the curves.
+ */
 struct eval_protocol {
-    int32_t steps; /* K: points 0 to K, point k has floor(k T / K + 0.5) of T patches replaced */
-    enum vitlrp_replacement replacement;
-    enum vitlrp_eval_target target;
-    uint64_t seed;
+#define WHOLE(type, member, ...) type member;
+#define CHOICE WHOLE
+#include "eval/settings.def"
+#undef WHOLE
+#undef CHOICE
 };
 
 enum eval_curve {
@@ -55,9 +59,7 @@ struct eval_image {
 
 struct evaluation {
     struct eval_protocol protocol;
-    enum vitlrp_precision precision; /* in use: VITLRP_PRECISION_MIXED in the attributions,
-                                        VITLRP_PRECISION_BF16 in the curves */
-    char **methods;                  /* names, owned */
+    char **methods; /* names, owned */
     size_t method_count;
     int32_t grid_height, grid_width;
     struct eval_image *images; /* by ascending index, owned */

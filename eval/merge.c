@@ -22,7 +22,7 @@ static const char *find_difference(const struct record *first, const struct reco
         strcmp(a->manifest_sha256, b->manifest_sha256) != 0) {
         return "its images or their labels differ";
     }
-    const char *setting = protocol_difference(a, b);
+    const char *setting = protocol_difference(&a->protocol, &b->protocol);
     if (setting != NULL) {
         text_append_string(where, setting);
         return "its protocol differs";
@@ -256,7 +256,6 @@ static bool copy_head(const struct record *from, struct record *to) {
     const struct evaluation *a = &from->evaluation;
     struct evaluation *b = &to->evaluation;
     b->protocol = a->protocol;
-    b->precision = a->precision;
     b->manifest_count = a->manifest_count;
     b->shards = 1;
     b->model_name = mem_strdup(a->model_name);

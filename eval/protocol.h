@@ -6,32 +6,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/status.h"
-#include "eval/evaluation.h"
-
-/* 28 steps, 0 after normalisation, the predicted class, seed 0. */
-struct eval_protocol eval_protocol_default(void);
-
-/* USAGE unless every setting is in the range that eval/settings.def has. */
-enum vitlrp_status eval_protocol_check(const struct eval_protocol *protocol,
-                                       struct vitlrp_error *err);
-
-/* "zero", "black", "mean", "blur", "noise", "road", NULL for no value of it; USAGE, listing them,
- * for another name. */
-const char *eval_replacement_name(enum vitlrp_replacement replacement);
-enum vitlrp_status eval_replacement_find(const char *name, enum vitlrp_replacement *out,
-                                         struct vitlrp_error *err);
-
-/* "predicted", "label", likewise. */
-const char *eval_target_name(enum vitlrp_eval_target target);
-enum vitlrp_status eval_target_find(const char *name, enum vitlrp_eval_target *out,
-                                    struct vitlrp_error *err);
-
-/* "fp32", "mixed", "bf16", NULL for no value of it; USAGE, listing them, for another name. */
-const char *eval_precision_name(enum vitlrp_precision precision);
-enum vitlrp_status eval_precision_find(const char *name, enum vitlrp_precision *out,
-                                       struct vitlrp_error *err);
-
 /* Patches replaced at point k of K: floor(k T / K + 1/2), exactly. */
 size_t protocol_replaced(size_t point, size_t steps, size_t patches);
 

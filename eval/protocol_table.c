@@ -1,136 +1,189 @@
 #include "eval/protocol_table.h"
 
-#include <stdbool.h>
 #include <string.h>
 
-#include "eval/protocol.h"
+#include "base/json_compare.h"
 
-static enum vitlrp_status check_whole(const char *key, int64_t value, int64_t low, int64_t high,
-                                      struct vitlrp_error *err) {
-    return value >= low && value <= high
+#define ROW(member)                                                                                \
+    .offset = offsetof(struct eval_protocol, member),                                              \
+    .size = sizeof(((struct eval_protocol *) NULL)->member)
+
+static const struct eval_setting SETTINGS[] = {
+#define WHOLE(type, member, name, lowest, highest, first, when, where, text)                       \
+    {.key = name,                                                                                  \
+     .title = text,                                                                                \
+     ROW(member),                                                                                  \
+     .low = lowest,                                                                                \
+     .high = highest,                                                                              \
+     .initial = first,                                                                             \
+     .words = WORD_LISTS,                                                                          \
+     .since = SETTING_##when,                                                                      \
+     .place = SETTING_##where},
+#define CHOICE(type, member, name, list, when, where, text)                                        \
+    {.key = name,                                                                                  \
+     .title = text,                                                                                \
+     ROW(member),                                                                                  \
+     .high = INT32_MAX,                                                                            \
+     .words = WORDS_##list,                                                                        \
+     .since = SETTING_##when,                                                                      \
+     .place = SETTING_##where},
+#include "eval/settings.def"
+#undef WHOLE
+#undef CHOICE
+};
+
+const struct eval_setting *eval_setting_at(size_t index) {
+    return index < sizeof SETTINGS / sizeof *SETTINGS ? &SETTINGS[index] : NULL;
+}
+
+const struct eval_setting *eval_setting_find(const char *key) {
+    const struct eval_setting *setting;
+    for (size_t i = 0; (setting = eval_setting_at(i)) != NULL; i++) {
+        if (strcmp(setting->key, key) == 0) {
+            return setting;
+        }
+    }
+    return NULL;
+}
+
+static bool is_choice(const struct eval_setting *setting) {
+    return setting->words != WORD_LISTS;
+}
+
+int64_t eval_setting_value(const struct eval_setting *setting,
+                           const struct eval_protocol *protocol) {
+    const char *member = (const char *) protocol + setting->offset;
+    int32_t narrow;
+    uint64_t wide;
+    if (setting->size == sizeof narrow) {
+        memcpy(&narrow, member, sizeof narrow);
+        return narrow;
+    }
+    memcpy(&wide, member, sizeof wide);
+    return wide <= INT64_MAX ? (int64_t) wide : -1; /* beyond every range */
+}
+
+/* The value is in its range. */
+static void setting_set(const struct eval_setting *setting, int64_t value,
+                        struct eval_protocol *protocol) {
+    char *member = (char *) protocol + setting->offset;
+    int32_t narrow = (int32_t) value;
+    if (setting->size == sizeof narrow) {
+        memcpy(member, &narrow, sizeof narrow);
+    } else {
+        memcpy(member, &value, sizeof value);
+    }
+}
+
+void eval_setting_append(const struct eval_setting *setting, const struct eval_protocol *protocol,
+                         struct text *out) {
+    int64_t value = eval_setting_value(setting, protocol);
+    if (is_choice(setting)) {
+        text_append_string(out, word_of(setting->words, value));
+    } else {
+        text_printf(out, "%lld", (long long) value);
+    }
+}
+
+struct eval_protocol eval_protocol_default(void) {
+    struct eval_protocol protocol = {0};
+    const struct eval_setting *setting;
+    for (size_t i = 0; (setting = eval_setting_at(i)) != NULL; i++) {
+        setting_set(setting, setting->initial, &protocol);
+    }
+    return protocol;
+}
+
+static enum vitlrp_status setting_check(const struct eval_setting *setting, int64_t value,
+                                        struct vitlrp_error *err) {
+    if (is_choice(setting) && word_of(setting->words, value) == NULL) {
+        return fail(err, VITLRP_USAGE, "no %s %lld", setting->key, (long long) value);
+    }
+    return value >= setting->low && value <= setting->high
                ? VITLRP_OK
-               : fail(err, VITLRP_USAGE, "%lld %s: %lld to %lld are possible", (long long) value,
-                      key, (long long) low, (long long) high);
+               : fail(err, VITLRP_USAGE, "%s must be from %lld to %lld", setting->key,
+                      (long long) setting->low, (long long) setting->high);
 }
 
-static enum vitlrp_status check_choice(const char *key, int value, const char *name,
+enum vitlrp_status eval_protocol_check(const struct eval_protocol *protocol,
                                        struct vitlrp_error *err) {
-    return name != NULL ? VITLRP_OK : fail(err, VITLRP_USAGE, "no %s %d", key, value);
-}
-
-enum vitlrp_status protocol_check(const struct evaluation *evaluation, struct vitlrp_error *err) {
-#define WHOLE(type, member, key, low, high)                                                        \
-    TRY(check_whole(key, (int64_t) evaluation->member, low, high, err));
-#define CHOICE(type, member, key, names)                                                           \
-    TRY(check_choice(key, (int) evaluation->member, names##_name(evaluation->member), err));
-#include "eval/settings.def"
-#undef WHOLE
-#undef CHOICE
-    return VITLRP_OK;
-}
-
-void protocol_write(const struct evaluation *evaluation, struct text *out) {
-    const char *separator = "";
-#define WHOLE(type, member, key, low, high)                                                        \
-    text_printf(out, "%s\"%s\": %lld", separator, key, (long long) evaluation->member);            \
-    separator = ", ";
-#define CHOICE(type, member, key, names)                                                           \
-    text_printf(out, "%s\"%s\": \"%s\"", separator, key, names##_name(evaluation->member));        \
-    separator = ", ";
-#include "eval/settings.def"
-#undef WHOLE
-#undef CHOICE
-}
-
-static enum vitlrp_status fail_key(const char *key, struct vitlrp_error *err) {
-    return fail(err, VITLRP_FORMAT, "\"%s\" is missing or not as it should be", key);
-}
-
-static enum vitlrp_status read_whole(const json_t *object, const char *key, int64_t low,
-                                     int64_t high, int64_t *out, struct vitlrp_error *err) {
-    const json_t *value = json_object_get(object, key);
-    if (!json_is_integer(value) || json_integer_value(value) < low ||
-        json_integer_value(value) > high) {
-        return fail_key(key, err);
+    const struct eval_setting *setting;
+    for (size_t i = 0; (setting = eval_setting_at(i)) != NULL; i++) {
+        TRY(setting_check(setting, eval_setting_value(setting, protocol), err));
     }
-    *out = json_integer_value(value);
     return VITLRP_OK;
 }
 
-static enum vitlrp_status read_name(const json_t *object, const char *key, const char **out,
-                                    struct vitlrp_error *err) {
-    *out = json_get_string(object, key);
-    return *out != NULL ? VITLRP_OK : fail_key(key, err);
+void protocol_write(const struct eval_protocol *protocol, struct text *out) {
+    const struct eval_setting *setting;
+    for (size_t i = 0; (setting = eval_setting_at(i)) != NULL; i++) {
+        const char *quote = is_choice(setting) ? "\"" : "";
+        text_printf(out, "%s\"%s\": %s", i == 0 ? "" : ", ", setting->key, quote);
+        eval_setting_append(setting, protocol, out);
+        text_append_string(out, quote);
+    }
 }
 
-/* A name that the enumeration does not have is as bad as a missing one. */
-static enum vitlrp_status check_found(enum vitlrp_status found, const char *key,
-                                      struct vitlrp_error *err) {
-    return found == VITLRP_OK ? VITLRP_OK : fail_key(key, err);
+static enum vitlrp_status setting_read(const struct eval_setting *setting, const json_t *object,
+                                       struct eval_protocol *out, struct vitlrp_error *err) {
+    const json_t *member = json_object_get(object, setting->key);
+    const char *word = json_string_value(member);
+    if (member == NULL && setting->since == SETTING_LATER) {
+        setting_set(setting, setting->initial, out);
+        return VITLRP_OK;
+    }
+    int64_t value = json_integer_value(member);
+    bool known = json_is_integer(member);
+    if (is_choice(setting)) {
+        value = word == NULL ? -1 : word_find(setting->words, word);
+        known = value >= 0;
+    }
+    if (!known || setting_check(setting, value, NULL) != VITLRP_OK) {
+        return fail(err, VITLRP_FORMAT, "\"%s\" is missing or not as it should be", setting->key);
+    }
+    setting_set(setting, value, out);
+    return VITLRP_OK;
 }
 
-enum vitlrp_status protocol_read(const json_t *object, struct evaluation *out,
+enum vitlrp_status protocol_read(const json_t *object, struct eval_protocol *out,
                                  struct vitlrp_error *err) {
-    const char *name = NULL;
-    int64_t number = 0;
-#define WHOLE(type, member, key, low, high)                                                        \
-    TRY(read_whole(object, key, low, high, &number, err));                                         \
-    out->member = (type) number;
-#define CHOICE(type, member, key, names)                                                           \
-    TRY(read_name(object, key, &name, err));                                                       \
-    TRY(check_found(names##_find(name, &out->member, NULL), key, err));
-#include "eval/settings.def"
-#undef WHOLE
-#undef CHOICE
+    const struct eval_setting *setting;
+    for (size_t i = 0; (setting = eval_setting_at(i)) != NULL; i++) {
+        TRY(setting_read(setting, object, out, err));
+    }
     return VITLRP_OK;
 }
 
-const char *protocol_difference(const struct evaluation *a, const struct evaluation *b) {
-#define WHOLE(type, member, key, ...)                                                              \
-    if (a->member != b->member) {                                                                  \
-        return key;                                                                                \
+const char *protocol_difference(const struct eval_protocol *a, const struct eval_protocol *b) {
+    const struct eval_setting *setting;
+    for (size_t i = 0; (setting = eval_setting_at(i)) != NULL; i++) {
+        if (eval_setting_value(setting, a) != eval_setting_value(setting, b)) {
+            return setting->key;
+        }
     }
-#define CHOICE WHOLE
-#include "eval/settings.def"
-#undef WHOLE
-#undef CHOICE
     return NULL;
 }
 
-/* The first key, in the order of `a` and then of `b`, whose values differ; NULL if there is none.
- */
-static const char *differing_key(json_t *a, json_t *b) {
-    const char *key;
-    json_t *value;
-    json_object_foreach(a, key, value) {
-        if (!json_equal(value, json_object_get(b, key))) {
-            return key;
-        }
+/* Of all differences the first. */
+static void note_first(void *user, const char *path, const json_t *a, const json_t *b) {
+    struct text *out = user;
+    (void) a;
+    (void) b;
+    if (out->length == 0) {
+        text_append_string(out, path);
     }
-    json_object_foreach(b, key, value) {
-        if (json_object_get(a, key) == NULL) {
-            return key;
-        }
-    }
-    return NULL;
 }
 
 void protocol_append_json_difference(const char *a, const char *b, struct text *out) {
-    json_t *roots[2] = {NULL, NULL};
-    if (json_parse_object(a, strlen(a), &roots[0], NULL) == VITLRP_OK &&
-        json_parse_object(b, strlen(b), &roots[1], NULL) == VITLRP_OK) {
-        json_t *left = roots[0];
-        json_t *right = roots[1];
-        const char *separator = "";
-        const char *key = differing_key(left, right);
-        while (key != NULL) {
-            text_printf(out, "%s%s", separator, key);
-            left = json_object_get(left, key);
-            right = json_object_get(right, key);
-            separator = ".";
-            key = json_is_object(left) && json_is_object(right) ? differing_key(left, right) : NULL;
-        }
+    json_t *left = NULL;
+    json_t *right = NULL;
+    struct text first = {.limit = out->limit};
+    if (json_parse_object(a, strlen(a), &left, NULL) == VITLRP_OK &&
+        json_parse_object(b, strlen(b), &right, NULL) == VITLRP_OK) {
+        json_compare(&(struct json_comparison){.note = note_first, .user = &first}, left, right);
     }
-    json_decref(roots[0]);
-    json_decref(roots[1]);
+    text_append_string(out, first.length > 0 && !first.failed ? first.data : "");
+    text_free(&first);
+    json_decref(left);
+    json_decref(right);
 }

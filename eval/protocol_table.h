@@ -2,23 +2,60 @@
 #ifndef EVAL_PROTOCOL_TABLE_H
 #define EVAL_PROTOCOL_TABLE_H
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
 #include "base/json.h"
 #include "base/status.h"
 #include "base/text.h"
+#include "base/words.h"
 #include "eval/evaluation.h"
 
+enum setting_since { SETTING_FIRST, SETTING_LATER };
+
+enum setting_place { SETTING_FACT, SETTING_SENTENCE, SETTING_LINE };
+
+/* A row of the table. */
+struct eval_setting {
+    const char *key, *title;
+    size_t offset, size; /* of the member of struct eval_protocol */
+    int64_t low, high, initial;
+    enum word_list words; /* WORD_LISTS: a whole number */
+    enum setting_since since;
+    enum setting_place place;
+};
+
+/* NULL beyond the last. */
+const struct eval_setting *eval_setting_at(size_t index);
+
+/* The setting of that key, NULL if there is none. */
+const struct eval_setting *eval_setting_find(const char *key);
+
+int64_t eval_setting_value(const struct eval_setting *setting,
+                           const struct eval_protocol *protocol);
+
+/* Appends the value: its word or its digits. The protocol was checked. */
+void eval_setting_append(const struct eval_setting *setting, const struct eval_protocol *protocol,
+                         struct text *out);
+
+/* Every setting at its initial value. */
+struct eval_protocol eval_protocol_default(void);
+
 /* USAGE, naming the setting, unless each is in its range. */
-enum vitlrp_status protocol_check(const struct evaluation *evaluation, struct vitlrp_error *err);
+enum vitlrp_status eval_protocol_check(const struct eval_protocol *protocol,
+                                       struct vitlrp_error *err);
 
 /* Appends "key": value for each, separated by commas. */
-void protocol_write(const struct evaluation *evaluation, struct text *out);
+void protocol_write(const struct eval_protocol *protocol, struct text *out);
 
-/* FORMAT, naming the key, unless the object has them all. */
-enum vitlrp_status protocol_read(const json_t *object, struct evaluation *out,
+/* FORMAT, naming the key, unless the object has them all in their ranges; settings that came later
+ * than the format get their initial values where they are not there. */
+enum vitlrp_status protocol_read(const json_t *object, struct eval_protocol *out,
                                  struct vitlrp_error *err);
 
 /* The key of the first setting in which the two differ; NULL if there is none. */
-const char *protocol_difference(const struct evaluation *a, const struct evaluation *b);
+const char *protocol_difference(const struct eval_protocol *a, const struct eval_protocol *b);
 
 /* Appends where two lines of JSON first differ, as "arithmetic.library"; nothing if they are equal.
  */

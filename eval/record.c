@@ -49,15 +49,6 @@ const struct record_class *record_class_of(const struct record *record, int32_t 
                : bsearch(&key, record->classes, record->class_count, sizeof key, compare_outputs);
 }
 
-const struct record_picture *record_picture_of(const struct record *record, size_t index) {
-    for (size_t i = 0; i < record->picture_count; i++) {
-        if (record->pictures[i].index == index) {
-            return &record->pictures[i];
-        }
-    }
-    return NULL;
-}
-
 size_t record_find_method(const struct record *record, const char *name) {
     size_t i = 0;
     while (i < record->evaluation.method_count &&

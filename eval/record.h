@@ -54,9 +54,6 @@ bool record_shows(const struct record *record, size_t index);
 /* The class of an output, or NULL; output -1 has none. */
 const struct record_class *record_class_of(const struct record *record, int32_t output);
 
-/* The picture of an image, or NULL. */
-const struct record_picture *record_picture_of(const struct record *record, size_t index);
-
 /* The method of that name; method_count if there is none. */
 size_t record_find_method(const struct record *record, const char *name);
 

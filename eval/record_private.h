@@ -4,9 +4,6 @@
 
 #include "eval/evaluation.h"
 
-/* Names of enum vitlrp_status, ended by NULL. */
-extern const char *const RECORD_STATUSES[];
-
 /* Names of enum eval_curve. */
 extern const char *const RECORD_CURVES[EVAL_CURVES];
 

@@ -96,7 +96,7 @@ static enum vitlrp_status read_protocol(struct reading *reading, struct vitlrp_e
     const json_t *grid = json_object_get(object, "grid");
     int64_t height = json_integer_value(json_array_get(grid, 0));
     int64_t width = json_integer_value(json_array_get(grid, 1));
-    TRY(protocol_read(object, evaluation, err));
+    TRY(protocol_read(object, &evaluation->protocol, err));
     if (json_array_size(grid) != 2 || height < 0 || height > MAX_GRID || width < 0 ||
         width > MAX_GRID) {
         return fail_key("grid", err);
@@ -312,13 +312,12 @@ static enum vitlrp_status read_results(const struct reading *reading, const json
 static enum vitlrp_status read_status(const json_t *object, enum vitlrp_status *out,
                                       struct vitlrp_error *err) {
     const char *name = json_get_string(object, "status");
-    for (int i = 0; name != NULL && RECORD_STATUSES[i] != NULL; i++) {
-        if (strcmp(RECORD_STATUSES[i], name) == 0) {
-            *out = (enum vitlrp_status) i;
-            return VITLRP_OK;
-        }
+    int found = name == NULL ? -1 : word_find(WORDS_STATUS, name);
+    if (found < 0) {
+        return fail_key("status", err);
     }
-    return fail_key("status", err);
+    *out = (enum vitlrp_status) found;
+    return VITLRP_OK;
 }
 
 static enum vitlrp_status read_image(const struct reading *reading, const json_t *object,

@@ -6,24 +6,12 @@
 
 #include "base/formats.h"
 #include "base/number_text.h"
+#include "base/words.h"
 #include "eval/audit.h"
 #include "eval/base64.h"
 #include "eval/protocol_table.h"
 #include "eval/record.h"
 #include "eval/record_private.h"
-
-const char *const RECORD_STATUSES[] = {[VITLRP_OK] = "ok",
-                                       [VITLRP_USAGE] = "usage",
-                                       [VITLRP_IO] = "io",
-                                       [VITLRP_FORMAT] = "format",
-                                       [VITLRP_UNSUPPORTED] = "unsupported",
-                                       [VITLRP_LIMIT] = "limit",
-                                       [VITLRP_NOMEM] = "nomem",
-                                       [VITLRP_MISMATCH] = "mismatch",
-                                       [VITLRP_NUMERIC] = "numeric",
-                                       [VITLRP_CANCELLED] = "cancelled",
-                                       [VITLRP_INTERNAL] = "internal",
-                                       NULL};
 
 const char *const RECORD_CURVES[EVAL_CURVES] = {[EVAL_CURVE_MORF_LOGIT] = "morf_logit",
                                                 [EVAL_CURVE_MORF_PROB] = "morf_prob",
@@ -83,7 +71,7 @@ static void add_statistic(struct text *out, const char *key,
 
 static void add_protocol(struct text *out, const struct evaluation *evaluation) {
     text_append_string(out, "  \"protocol\": {\"unit\": \"patch\", ");
-    protocol_write(evaluation, out);
+    protocol_write(&evaluation->protocol, out);
     text_printf(out, ", \"grid\": [%d, %d]},\n", evaluation->grid_height, evaluation->grid_width);
 }
 
@@ -169,7 +157,7 @@ static void add_audit_cell(struct text *out, const char *key, const struct vitlr
 static void add_audit(struct text *out, const struct record *record,
                       const struct summary *summary) {
     const struct evaluation *evaluation = &record->evaluation;
-    if (evaluation->precision != VITLRP_PRECISION_BF16) {
+    if (evaluation->protocol.precision != VITLRP_PRECISION_BF16) {
         text_append_string(out, "  \"audit\": null,\n");
         return;
     }
@@ -262,7 +250,7 @@ static void add_image(struct text *out, const struct record *record,
     text_append_string(out, "{\"id\":");
     add_string(out, image->id);
     text_printf(out, ",\"index\":%zu,\"status\":\"%s\"", image->index,
-                RECORD_STATUSES[image->status]);
+                word_of(WORDS_STATUS, image->status));
     add_class(out, record, "label", image->label);
     if (image->status != VITLRP_OK) {
         text_append_string(out, ",\"message\":");

@@ -1,11 +1,11 @@
 #include "eval/replace.h"
 
-#include <assert.h>
 #include <math.h>
 
 #include "base/checked.h"
 #include "base/mem.h"
 #include "base/random.h"
+#include "eval/road.h"
 
 /* The normalised value of a colour from 0 (black) to 1 (white). */
 static float normalised(const struct vitlrp_preprocess *preprocess, size_t channel, float colour) {
@@ -26,12 +26,69 @@ static float mean_of(const float *values, size_t count) {
     return (float) (sum / (double) count);
 }
 
-static void make_noise(const struct replacement_request *request, float *out) {
+static size_t area_of(const struct replacement_request *request) {
+    return request->height * request->width;
+}
+
+/* ---- Colours ---- */
+
+static enum vitlrp_status make_zero(const struct replacement_request *request, const float *input,
+                                    float *out, struct vitlrp_error *err) {
+    (void) input;
+    (void) err;
+    plane_fill(out, 3 * area_of(request), 0.0F);
+    return VITLRP_OK;
+}
+
+static enum vitlrp_status make_black(const struct replacement_request *request, const float *input,
+                                     float *out, struct vitlrp_error *err) {
+    size_t area = area_of(request);
+    (void) input;
+    (void) err;
+    for (size_t c = 0; c < 3; c++) {
+        plane_fill(out + c * area, area, normalised(request->preprocess, c, 0.0F));
+    }
+    return VITLRP_OK;
+}
+
+static enum vitlrp_status make_mean(const struct replacement_request *request, const float *input,
+                                    float *out, struct vitlrp_error *err) {
+    size_t area = area_of(request);
+    (void) err;
+    for (size_t c = 0; c < 3; c++) {
+        plane_fill(out + c * area, area, mean_of(input + c * area, area));
+    }
+    return VITLRP_OK;
+}
+
+/* ---- Chance ---- */
+
+static enum vitlrp_status make_noise(const struct replacement_request *request, const float *input,
+                                     float *out, struct vitlrp_error *err) {
     struct random_stream stream = random_open(request->seed);
-    size_t area = request->height * request->width;
+    size_t area = area_of(request);
+    (void) input;
+    (void) err;
     for (size_t i = 0; i < 3 * area; i++) {
         out[i] = normalised(request->preprocess, i / area, (float) random_uniform(&stream));
     }
+    return VITLRP_OK;
+}
+
+void replacement_noise(uint64_t seed, double deviation, size_t count, float *out) {
+    struct random_stream stream = random_open(seed);
+    for (size_t i = 0; i < count; i++) {
+        out[i] = (float) (deviation * random_normal(&stream));
+    }
+}
+
+/* What eval/road.h imputes depends on the patches; the noise on it does not. */
+static enum vitlrp_status make_road(const struct replacement_request *request, const float *input,
+                                    float *out, struct vitlrp_error *err) {
+    (void) input;
+    (void) err;
+    replacement_noise(request->seed, ROAD_NOISE, 3 * area_of(request), out);
+    return VITLRP_OK;
 }
 
 /* ---- Blur ---- */
@@ -69,7 +126,7 @@ static void blur_plane(const struct blur *blur, size_t height, size_t width, dou
 
 static enum vitlrp_status make_blur(const struct replacement_request *request, const float *input,
                                     float *out, struct vitlrp_error *err) {
-    size_t area = request->height * request->width;
+    size_t area = area_of(request);
     double deviation = 0.5 * (double) size_max(request->patch_height, request->patch_width);
     struct blur blur = {.radius = (size_t) ceil(3.0 * deviation)};
     double *plane = mem_calloc(area, sizeof *plane);
@@ -101,30 +158,11 @@ cleanup:
 
 enum vitlrp_status replacement_make(const struct replacement_request *request, const float *input,
                                     float *out, struct vitlrp_error *err) {
-    size_t area = request->height * request->width;
-    assert(request->replacement != VITLRP_REPLACE_ROAD);
-    if (request->replacement == VITLRP_REPLACE_BLUR) {
-        return make_blur(request, input, out, err);
-    }
-    if (request->replacement == VITLRP_REPLACE_NOISE) {
-        make_noise(request, out);
-        return VITLRP_OK;
-    }
-    for (size_t c = 0; c < 3; c++) {
-        float value = 0.0F;
-        if (request->replacement == VITLRP_REPLACE_BLACK) {
-            value = normalised(request->preprocess, c, 0.0F);
-        } else if (request->replacement == VITLRP_REPLACE_MEAN) {
-            value = mean_of(input + c * area, area);
-        }
-        plane_fill(out + c * area, area, value);
-    }
-    return VITLRP_OK;
-}
-
-void replacement_noise(uint64_t seed, double deviation, size_t count, float *out) {
-    struct random_stream stream = random_open(seed);
-    for (size_t i = 0; i < count; i++) {
-        out[i] = (float) (deviation * random_normal(&stream));
-    }
+    static enum vitlrp_status (*const MAKERS[])(const struct replacement_request *, const float *,
+                                                float *, struct vitlrp_error *) = {
+#define VITLRP_REPLACEMENT(constant, name, text) [VITLRP_REPLACE_##constant] = make_##name,
+#include "vitlrp_replacements.def"
+#undef VITLRP_REPLACEMENT
+    };
+    return MAKERS[request->replacement](request, input, out, err);
 }

@@ -1,6 +1,6 @@
 /* What stands where patches were removed, for the replacements that do not depend on which patches
- * those are: a whole second model input, from which patches are taken. ROAD depends on them: see
- * eval/road.h. */
+ * those are: a whole second model input, from which patches are taken. ROAD depends on them (see
+ * eval/road.h); the noise of its imputed pixels is made here. */
 #ifndef EVAL_REPLACE_H
 #define EVAL_REPLACE_H
 
@@ -12,11 +12,11 @@
 #include "imgio/preprocess.h"
 
 struct replacement_request {
-    enum vitlrp_replacement replacement; /* not VITLRP_REPLACE_ROAD */
+    enum vitlrp_replacement replacement;
     const struct vitlrp_preprocess *preprocess;
     size_t height, width;             /* of the input */
     size_t patch_height, patch_width; /* blur: its width follows the patch */
-    uint64_t seed;                    /* noise: the image's own */
+    uint64_t seed;                    /* noise, road: the image's own */
 };
 
 /* out [3, height, width] for input [3, height, width], both normalised:
@@ -25,7 +25,8 @@ struct replacement_request {
  *   mean   the mean colour of the input;
  *   blur   the input under a Gaussian whose standard deviation is half the longer side of a patch,
  *          cut at three of them and renormalised at the border;
- *   noise  every value uniform from black to white.
+ *   noise  every value uniform from black to white;
+ *   road   noise of ROAD_NOISE, which eval/road.h adds to what it imputes.
  * NOMEM is the only failure. */
 enum vitlrp_status replacement_make(const struct replacement_request *request, const float *input,
                                     float *out, struct vitlrp_error *err);

@@ -41,7 +41,7 @@ static void append_row(const struct report_page *page, size_t method) {
 void report_audit(const struct report_page *page) {
     struct text *out = page->out;
     const struct evaluation *evaluation = &page->record->evaluation;
-    if (evaluation->precision != VITLRP_PRECISION_BF16) {
+    if (evaluation->protocol.precision != VITLRP_PRECISION_BF16) {
         return;
     }
     text_printf(

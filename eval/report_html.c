@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "eval/protocol.h"
+#include "eval/protocol_table.h"
 #include "eval/report_private.h"
 #include "vit/methods/method.h"
 
@@ -172,27 +172,44 @@ static const char *base_name(const char *path) {
     return slash == NULL || slash[1] == '\0' ? path : slash + 1;
 }
 
-static const char *replacement_words(enum vitlrp_replacement replacement) {
-    switch (replacement) {
-    case VITLRP_REPLACE_ZERO:
-        return "0 after normalisation";
-    case VITLRP_REPLACE_BLACK:
-        return "black";
-    case VITLRP_REPLACE_MEAN:
-        return "the image’s mean colour";
-    case VITLRP_REPLACE_BLUR:
-        return "a blurred copy";
-    case VITLRP_REPLACE_NOISE:
-        return "noise";
-    case VITLRP_REPLACE_ROAD:
-        return "ROAD imputation";
+/* A choice in the words of the page. */
+static const char *choice_words(const struct eval_setting *setting, int64_t value) {
+    static const char *const REPLACEMENTS[] = {
+#define VITLRP_REPLACEMENT(constant, name, text) text,
+#include "vitlrp_replacements.def"
+#undef VITLRP_REPLACEMENT
+    };
+    if (setting->words == WORDS_REPLACEMENT) {
+        return REPLACEMENTS[value];
     }
-    return "?";
+    if (setting->words == WORDS_EVAL_TARGET) {
+        return value == VITLRP_EVAL_LABEL ? "the label" : "the prediction";
+    }
+    return word_of(setting->words, value);
+}
+
+static void append_setting(const struct report_page *page, const struct eval_setting *setting) {
+    int64_t value = eval_setting_value(setting, &page->record->evaluation.protocol);
+    if (setting->words != WORD_LISTS) {
+        append_fact(page->out, setting->title, choice_words(setting, value));
+    } else {
+        text_printf(page->out, "<div><dt>%s</dt><dd>%lld</dd></div>\n", setting->title,
+                    (long long) value);
+    }
+}
+
+/* The settings that are stated in one kind of place. */
+static void append_settings(const struct report_page *page, enum setting_place place) {
+    const struct eval_setting *setting;
+    for (size_t i = 0; (setting = eval_setting_at(i)) != NULL; i++) {
+        if (setting->place == place) {
+            append_setting(page, setting);
+        }
+    }
 }
 
 static void append_facts(const struct report_page *page) {
     const struct evaluation *evaluation = &page->record->evaluation;
-    const struct eval_protocol *protocol = &evaluation->protocol;
     struct text *out = page->out;
     size_t failed = record_failed(page->record);
     text_append_string(out, "<dl class=\"facts\">\n");
@@ -202,11 +219,8 @@ static void append_facts(const struct report_page *page) {
     if (failed > 0) {
         text_printf(out, " <a href=\"#failures\">(%zu failed)</a>", failed);
     }
-    text_printf(out, "</dd></div>\n<div><dt>Steps</dt><dd>%d</dd></div>\n", protocol->steps);
-    text_printf(out, "<div><dt>Replaced by</dt><dd>%s</dd></div>\n",
-                replacement_words(protocol->replacement));
-    append_fact(out, "Explained class",
-                protocol->target == VITLRP_EVAL_LABEL ? "the label" : "the prediction");
+    text_append_string(out, "</dd></div>\n");
+    append_settings(page, SETTING_FACT);
     text_append_string(out, "</dl>\n");
     if (evaluation->cancelled) {
         text_printf(
@@ -406,17 +420,18 @@ static void append_protocol(const struct report_page *page) {
                 "<div><dt>Points</dt><dd>k = 0 to K = %d; at point k, floor(k T / K + ½) of the "
                 "T = %d patches are replaced by %s.</dd></div>\n",
                 protocol->steps, evaluation->grid_height * evaluation->grid_width,
-                replacement_words(protocol->replacement));
+                choice_words(eval_setting_find("replace"), protocol->replacement));
     text_printf(out,
                 "<div><dt>Measured</dt><dd>Logit and softmax probability of the %s class; areas by "
                 "the trapezoid rule over k / K. Δ = area(LeRF) − area(MoRF).</dd></div>\n",
                 protocol->target == VITLRP_EVAL_LABEL ? "labelled" : "predicted");
     text_printf(out, "<div><dt>Precision</dt><dd>%s</dd></div>\n",
-                precision_words(evaluation->precision));
+                precision_words(protocol->precision));
     text_printf(out,
                 "<div><dt>Intervals</dt><dd>95 %% percentile bootstrap over images, seed "
                 "%llu.</dd></div>\n",
                 (unsigned long long) protocol->seed);
+    append_settings(page, SETTING_LINE);
     text_printf(out,
                 "<div><dt>Images</dt><dd>%zu in the manifest. %zu were left out, because they have "
                 "no label that the model knows.</dd></div>\n",

@@ -5,7 +5,7 @@
 
 #include "base/number_text.h"
 #include "eval/audit.h"
-#include "eval/protocol.h"
+#include "eval/protocol_table.h"
 #include "eval/report.h"
 
 #define CELL_LIMIT 64
@@ -32,6 +32,17 @@ static void append_cell(struct text *out, int columns, const struct vitlrp_stati
     text_free(&text);
 }
 
+/* The settings that the heading has no words for. */
+static void append_settings(struct text *out, const struct eval_protocol *protocol) {
+    const struct eval_setting *setting;
+    for (size_t i = 0; (setting = eval_setting_at(i)) != NULL; i++) {
+        if (setting->place == SETTING_LINE) {
+            text_printf(out, ", %s ", setting->key);
+            eval_setting_append(setting, protocol, out);
+        }
+    }
+}
+
 static void append_heading(struct text *out, const struct record *record) {
     const struct evaluation *evaluation = &record->evaluation;
     const struct eval_protocol *protocol = &evaluation->protocol;
@@ -44,13 +55,14 @@ static void append_heading(struct text *out, const struct record *record) {
         text_printf(out, "; %zu left out, without a label that the model knows", record->skipped);
     }
     text_printf(out, "; %d steps, replaced by %s, %s class, seed %llu", protocol->steps,
-                eval_replacement_name(protocol->replacement),
+                word_of(WORDS_REPLACEMENT, protocol->replacement),
                 protocol->target == VITLRP_EVAL_LABEL ? "labelled" : "predicted",
                 (unsigned long long) protocol->seed);
-    if (evaluation->precision != VITLRP_PRECISION_FP32) {
+    append_settings(out, protocol);
+    if (protocol->precision != VITLRP_PRECISION_FP32) {
         text_printf(out, "; %s in %s",
-                    evaluation->precision == VITLRP_PRECISION_MIXED ? "attributions" : "curves",
-                    eval_precision_name(evaluation->precision));
+                    protocol->precision == VITLRP_PRECISION_MIXED ? "attributions" : "curves",
+                    word_of(WORDS_PRECISION, protocol->precision));
     }
     text_append_string(out, "\n");
     if (evaluation->cancelled) {
@@ -157,7 +169,7 @@ void report_table(const struct record *record, const struct summary *summary, st
         append_cell(out, 19, &row->metrics[EVAL_LERF_LOGIT], 2, "");
         text_printf(out, "  %zu\n", row->metrics[EVAL_DELTA_LOGIT].n);
     }
-    if (evaluation->precision == VITLRP_PRECISION_BF16) {
+    if (evaluation->protocol.precision == VITLRP_PRECISION_BF16) {
         append_audit(out, record, summary, width);
     }
 }

@@ -75,6 +75,11 @@ VITLRP_API void vitlrp_describe_build(char *text, size_t size);
 /* The status in one word ("format"); "unknown" for other values. */
 VITLRP_API const char *vitlrp_status_name(enum vitlrp_status status);
 
+/* The word of an enumeration's value in records, in options of the command and in Python: of
+ * vitlrp_word("replacement", VITLRP_REPLACE_BLUR) "blur". The enumeration is named without
+ * "vitlrp_". NULL beyond the last value, and for an enumeration that has no words. */
+VITLRP_API const char *vitlrp_word(const char *enumeration, int32_t value);
+
 /* Releases memory that a function of this header returned with "vitlrp_free". */
 VITLRP_API void vitlrp_free(void *pointer);
 

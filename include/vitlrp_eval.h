@@ -74,6 +74,29 @@ struct vitlrp_eval_options {
     vitlrp_eval_options_init_sized((options), sizeof *(options))
 VITLRP_API void vitlrp_eval_options_init_sized(struct vitlrp_eval_options *options, size_t size);
 
+/* A field of vitlrp_eval_options that is fixed for a whole evaluation and is in the "protocol" of
+ * its record: steps, replacement, target, seed, precision; more may follow. For programs that offer
+ * them all to their users. */
+struct vitlrp_eval_setting {
+    size_t struct_size;
+    const char *name;        /* in records and reports, and of the command's option: "steps" */
+    const char *enumeration; /* vitlrp_word has a word for each value; NULL: a whole number */
+    int64_t low, high;       /* the range of a whole number */
+    size_t offset,
+        size;          /* of the field in vitlrp_eval_options: 4 bytes with a sign, or 8 without */
+    const char *field; /* its name there */
+};
+
+/* Before vitlrp_eval_setting_at, which fills it; its strings are constants. */
+#define vitlrp_eval_setting_init(setting)                                                          \
+    vitlrp_eval_setting_init_sized((setting), sizeof *(setting))
+VITLRP_API void vitlrp_eval_setting_init_sized(struct vitlrp_eval_setting *setting, size_t size);
+
+/* The settings by their place; USAGE beyond the last. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status
+vitlrp_eval_setting_at(size_t index, struct vitlrp_eval_setting *setting,
+                       struct vitlrp_error *error);
+
 /* ---- Datasets ---- */
 
 /* The images of a dataset in their fixed order, with their labels. Immutable. */
@@ -191,6 +214,12 @@ struct vitlrp_evaluation_info {
 VITLRP_API void vitlrp_evaluation_info_init_sized(struct vitlrp_evaluation_info *info, size_t size);
 VITLRP_API void vitlrp_evaluation_describe(const struct vitlrp_evaluation *evaluation,
                                            struct vitlrp_evaluation_info *info);
+
+/* The value that a setting had, by its name: precision is the one that was in use. USAGE for
+ * another name. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status
+vitlrp_evaluation_setting(const struct vitlrp_evaluation *evaluation, const char *name,
+                          int64_t *value, struct vitlrp_error *error);
 
 /* The methods that were run, in that order: 0 to info.methods - 1, NULL beyond. */
 VITLRP_API const char *vitlrp_evaluation_method(const struct vitlrp_evaluation *evaluation,

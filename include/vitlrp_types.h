@@ -209,14 +209,13 @@ enum vitlrp_picture_format { VITLRP_PICTURE_PNG, VITLRP_PICTURE_JPEG };
 
 /* ---- Evaluation ---- */
 
-/* What stands in for a patch that is taken away. */
+/* What stands in for a patch that is taken away: VITLRP_REPLACE_ZERO (0 after normalisation),
+ * _BLACK, _MEAN (the image's mean colour), _BLUR, _NOISE, _ROAD (noisy linear imputation, Rong et
+ * al., ICML 2022); more may follow. */
 enum vitlrp_replacement {
-    VITLRP_REPLACE_ZERO, /* 0 after normalisation */
-    VITLRP_REPLACE_BLACK,
-    VITLRP_REPLACE_MEAN, /* the image's mean colour */
-    VITLRP_REPLACE_BLUR,
-    VITLRP_REPLACE_NOISE,
-    VITLRP_REPLACE_ROAD /* noisy linear imputation (Rong et al., ICML 2022) */
+#define VITLRP_REPLACEMENT(constant, name, text) VITLRP_REPLACE_##constant,
+#include "vitlrp_replacements.def"
+#undef VITLRP_REPLACEMENT
 };
 
 enum vitlrp_eval_target {

@@ -16,7 +16,7 @@ lock. Messages of the library go to the logger "vitlrp".
 """
 
 from . import errors
-from ._library import version
+from ._library import version, words
 from .errors import VitlrpError
 from .evaluation import METRICS, Audit, Evaluation, Statistic
 from .explanation import Class, Explanation, LedgerEntry, Prediction
@@ -47,4 +47,5 @@ __all__ = [
     "prepare_threads",
     "read_settings",
     "version",
+    "words",
 ]

@@ -1,5 +1,5 @@
-"""The headers in include for ctypes: their enumerations, structures and functions, in
-their order.
+"""The headers in include for ctypes: their structures and functions, in their order. The words of
+enumerations come from the library (_library.words).
 
 tests/python/test_layout.py compares them with the headers and with what the C compiler made of it.
 """
@@ -24,25 +24,6 @@ from ctypes import (
     c_uint64,
     c_void_p,
 )
-
-# Enumerations: a name's place is its value.
-ENUMS = {
-    "status": (
-        "ok", "usage", "io", "format", "unsupported", "limit", "nomem", "mismatch", "numeric",
-        "cancelled", "internal",
-    ),
-    "resize": ("short", "squash", "none"),
-    "interpolation": ("bilinear", "bicubic"),
-    "precision": ("fp32", "mixed", "bf16"),
-    "attention_rule": ("attnlrp", "cp"),
-    "role": ("conv", "qkv", "proj", "fc1", "fc2", "head"),
-    "head_fusion": ("mean", "max", "min"),
-    "style": ("overlay", "heat", "panel"),
-    "upsample": ("nearest", "bilinear", "bicubic"),
-    "picture_format": ("png", "jpeg"),
-    "replacement": ("zero", "black", "mean", "blur", "noise", "road"),
-    "eval_target": ("predicted", "label"),
-}  # fmt: skip
 
 # Gammas in a record, used or not.
 ROLES_MAX = 16
@@ -322,6 +303,7 @@ class EvalObserver(Structure):
     _fields_ = [("progress", EvalProgress), ("cancelled", EvalCancelled), ("user", c_void_p)]
 
 
+# What settings a newer library adds at its end, _settings.EvalOptions has too.
 class EvalOptions(Structure):
     _fields_ = [
         ("struct_size", c_size_t),
@@ -349,6 +331,19 @@ class EvalOptions(Structure):
         ("precision", c_int),
         ("max_bytes", c_size_t),
         ("inputs", Inputs),
+    ]
+
+
+class EvalSetting(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("name", c_char_p),
+        ("enumeration", c_char_p),
+        ("low", c_int64),
+        ("high", c_int64),
+        ("offset", c_size_t),
+        ("size", c_size_t),
+        ("field", c_char_p),
     ]
 
 
@@ -391,6 +386,7 @@ _report = (c_int, (EvaluationPointer, *_text_out))
 # Result and parameters of every function that is used.
 FUNCTIONS = {
     "vitlrp_version": (c_char_p, ()),
+    "vitlrp_word": (c_char_p, (c_char_p, c_int32)),
     "vitlrp_free": (None, (c_void_p,)),
     "vitlrp_image_options_init_sized": (None, (POINTER(ImageOptions), c_size_t)),
     "vitlrp_image_open": (
@@ -490,6 +486,8 @@ FUNCTIONS = {
     ),
     "vitlrp_rule_changes_init": (None, (POINTER(RuleChanges),)),
     "vitlrp_eval_options_init_sized": (None, (POINTER(EvalOptions), c_size_t)),
+    "vitlrp_eval_setting_init_sized": (None, (POINTER(EvalSetting), c_size_t)),
+    "vitlrp_eval_setting_at": (c_int, (c_size_t, POINTER(EvalSetting), POINTER(Error))),
     "vitlrp_evaluate": (
         c_int,
         (ModelPointer, POINTER(EvalOptions), POINTER(EvaluationPointer), POINTER(Error)),
@@ -505,6 +503,10 @@ FUNCTIONS = {
     "vitlrp_evaluation_close": (None, (EvaluationPointer,)),
     "vitlrp_evaluation_info_init_sized": (None, (POINTER(EvaluationInfo), c_size_t)),
     "vitlrp_evaluation_describe": (None, (EvaluationPointer, POINTER(EvaluationInfo))),
+    "vitlrp_evaluation_setting": (
+        c_int,
+        (EvaluationPointer, c_char_p, POINTER(c_int64), POINTER(Error)),
+    ),
     "vitlrp_evaluation_method": (c_char_p, (EvaluationPointer, c_size_t)),
     "vitlrp_evaluation_metric": (
         c_int,

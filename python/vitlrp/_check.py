@@ -15,7 +15,7 @@ from typing import Any, Union
 import numpy as np
 import numpy.typing as npt
 
-from . import _capi
+from ._library import words
 from .errors import UsageError
 
 StrPath = Union[str, "os.PathLike[str]"]
@@ -52,7 +52,7 @@ def real(name: str, value: Any, low: float, high: float, infinite: bool = False)
 
 def choice(name: str, value: str, enum: str) -> int:
     """The value's place in an enumeration of the library."""
-    names = _capi.ENUMS[enum]
+    names = words(enum)
     if not isinstance(value, str) or value not in names:
         raise UsageError(f"{name} must be {', '.join(names[:-1])} or {names[-1]}, not {value!r}")
     return names.index(value)

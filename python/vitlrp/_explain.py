@@ -10,7 +10,7 @@ import numpy as np
 
 from . import _capi, _check
 from . import method as _method
-from ._library import call, lib, new_record
+from ._library import call, lib, new_record, words
 from .errors import UsageError
 from .explanation import Class, Explanation, LedgerEntry, Prediction, probabilities
 from .image import Input
@@ -49,7 +49,7 @@ class Explaining:
         info = new_record(_capi.SessionInfo, lib.vitlrp_session_info_init_sized)
         lib.vitlrp_session_describe(session, ctypes.byref(info))
         self._grid = info.grid_height, info.grid_width
-        self.precision = _capi.ENUMS["precision"][info.precision]  # in use
+        self.precision = words("precision")[info.precision]  # in use
         self._logits = np.empty(0, np.float32)
         self._ranked: list[Class] = []  # most likely first
         self._top: tuple[Prediction, ...] = ()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+import functools
+import itertools
 import logging
 import os
 from typing import Any, TypeVar
@@ -63,6 +65,13 @@ def _load() -> ctypes.CDLL:
 
 
 lib = _load()
+
+
+@functools.lru_cache(maxsize=None)
+def words(enumeration: str) -> tuple[str, ...]:
+    """The words for the values of an enumeration of the library, a value's place being its number."""
+    found = (lib.vitlrp_word(enumeration.encode(), value) for value in itertools.count())
+    return tuple(word.decode() for word in itertools.takewhile(bool, found))
 
 
 def call(function: Any, *arguments: Any) -> None:

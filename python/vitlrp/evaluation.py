@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 from . import _capi, _check, image, method
 from ._files import write_atomic
 from ._handle import Handle
-from ._library import call, lib, logger, new_record, take_bytes
+from ._library import call, lib, logger, new_record, take_bytes, words
+from ._settings import SETTINGS, EvalOptions, Value
 from .errors import UsageError
 
 METRICS = (
@@ -68,7 +69,7 @@ class Evaluation:
         self.failed: int = info.failed  # that could not be measured
         self.skipped: int = info.skipped  # left out: no label that the model knows
         self.manifest: int = info.manifest  # images of the whole dataset, all shards together
-        self.precision: str = _capi.ENUMS["precision"][info.precision]  # in use
+        self.precision: str = words("precision")[info.precision]  # in use
         self.audited: int = info.audited  # images whose curves were computed in fp32 too
         self.shard: tuple[int, int] = (info.shard, info.shards)  # number and count
         self.first_failed: tuple[str, str] | None = None  # image and reason
@@ -93,6 +94,17 @@ class Evaluation:
             raise UsageError("nothing to merge")
         pointers = (_capi.EvaluationPointer * len(parts))(*(p._handle.pointer for p in parts))
         return cls(_make(lib.vitlrp_evaluation_merge, pointers, len(parts)))
+
+    @property
+    def settings(self) -> dict[str, Value]:
+        """What the run was made with, as in the record's "protocol": {"steps": 28, ...}."""
+        found = ctypes.c_int64()
+        values = {}
+        for setting in SETTINGS.values():
+            which = self._handle.pointer, setting.name.encode()
+            call(lib.vitlrp_evaluation_setting, *which, ctypes.byref(found))
+            values[setting.name] = setting.value(found.value)
+        return values
 
     @property
     def metrics(self) -> dict[str, dict[str, Statistic]]:
@@ -226,24 +238,20 @@ class Settings:
     dataset: _check.StrPath
     methods: Sequence[str] | None
     limit: int | None
-    steps: int
-    target: str
-    replace: str
     reference: str | None
     truth: _check.StrPath | None
     boxes: _check.StrPath | None
     shard: tuple[int, int]
-    seed: int
     preprocessing: image.Preprocessing
     ignore_exif: bool
     threads: int | None
     backend: str
-    precision: str
+    protocol: Mapping[str, Any]  # values of _settings.SETTINGS
     rules: Mapping[str, Any]
 
     def record(self) -> _capi.EvalOptions:
         """For C; it keeps what it points to."""
-        options = new_record(_capi.EvalOptions, lib.vitlrp_eval_options_init_sized)
+        options = new_record(EvalOptions, lib.vitlrp_eval_options_init_sized)
         options.dataset = _check.path("dataset", self.dataset)
         self._set_protocol(options)
         self._set_methods(options)
@@ -255,7 +263,6 @@ class Settings:
         options.ignore_exif = int(self.ignore_exif)
         options.threads = _check.whole("threads", self.threads or 0, 0, _check.INT32_MAX)
         options.backend = _check.text("backend", self.backend)
-        options.precision = _check.choice("precision", self.precision, "precision")
         options.log = logger()
         return options
 
@@ -269,10 +276,8 @@ class Settings:
         options.shard = _check.whole("shard", shard, 0, shards - 1)
         if self.limit is not None:
             options.limit = _check.whole("limit", self.limit, 1, 2**63 - 1)
-        options.steps = _check.whole("steps", self.steps, 1, 100000)
-        options.target = _check.choice("target", self.target, "eval_target")
-        options.replacement = _check.choice("replace", self.replace, "replacement")
-        options.seed = _check.whole("seed", self.seed, 0, 2**63 - 1)
+        for name, value in self.protocol.items():
+            setattr(options, SETTINGS[name].field, SETTINGS[name].number(value))
 
     def _set_methods(self, options: _capi.EvalOptions) -> None:
         if self.methods is not None:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from . import _capi, _check
 from ._handle import Handle
-from ._library import call, lib, new_record
+from ._library import call, lib, new_record, words
 from .errors import FormatError, UsageError
 
 # What stands for an image: a path, the bytes of a file, an array, or anything with PIL's convert().
@@ -74,9 +74,9 @@ class Preprocessing:
     @classmethod
     def _of(cls, record: _capi.Preprocess) -> Preprocessing:
         return cls(
-            _capi.ENUMS["resize"][record.resize],
+            words("resize")[record.resize],
             record.resize_to,
-            _capi.ENUMS["interpolation"][record.interpolation],
+            words("interpolation")[record.interpolation],
             record.crop_height,
             record.crop_width,
             _triple(record.mean),

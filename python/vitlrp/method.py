@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from typing import Any, TypedDict, cast
 
 from . import _capi, _check
-from ._library import call, lib, new_record
+from ._library import call, lib, new_record, words
 from .errors import FormatError, MismatchError, UsageError
 
-GAMMAS = tuple(f"gamma_{role}" for role in _capi.ENUMS["role"])
+GAMMAS = tuple(f"gamma_{role}" for role in words("role"))
 _LINEAR = ("gamma_fc1", "gamma_fc2", "gamma_head")
 _SETTINGS_FORMAT = "vitlrp settings 1"
 
@@ -149,7 +149,7 @@ def parameters_in_use(method: Method, options: _capi.MethodOptions) -> dict[str,
     values: dict[str, Any] = {}
     for name in method.parameters:
         if name == "head_fusion":
-            values[name] = _capi.ENUMS["head_fusion"][options.head_fusion]
+            values[name] = words("head_fusion")[options.head_fusion]
         elif name in _READS["rules"]:
             if name == "epsilon":
                 values[name] = _check.shortest(options.rules.epsilon)

@@ -19,6 +19,7 @@ from ._explain import Explaining, Wanted, check_contrast, check_level
 from ._handle import Handle
 from ._library import call, lib, logger, new_record
 from ._sessions import SessionPool, SessionSettings
+from ._settings import SETTINGS
 from .errors import ForkError, UsageError
 from .explanation import Class, Explanation
 
@@ -356,8 +357,8 @@ class Model:
         limit          number of images, spread evenly over all of them; None: all
         steps          points of a curve, less one
         target         explain the "predicted" class or the "label"
-        replace        what stands in for a patch: "zero" (after normalisation), "black", "mean",
-                       "blur", "noise", "road"
+        replace        what stands in for a patch: "zero" (0 after normalisation), or another of
+                       vitlrp.words("replacement")
         reference      the method that the others are compared with; None: rollout, if it is run
         truth, boxes   files of labels and of objects' boxes (data/FORMATS.md)
         shard          (i, n): only every n-th image, from the i-th on; Evaluation.merge joins shards
@@ -366,29 +367,34 @@ class Model:
         precision      "fp32", "mixed" (attributions) or "bf16" (curves: Evaluation.audit says what
                        that changes)
         progress       called with (done, total, failed) after every image, from other threads
-        rules          gammas and epsilon of all methods that have them, attnlrp-eps excepted
+        rules          gammas and epsilon of all methods that have them, attnlrp-eps excepted; and
+                       any other setting that the library has (Evaluation.settings)
 
         Images that cannot be read are recorded, and the call still succeeds. After Ctrl-C no more
         images begin; the call waits for those at work, and raises.
         """
+        protocol = {
+            "steps": steps,
+            "target": target,
+            "replace": replace,
+            "seed": seed,
+            "precision": precision,
+            **{name: value for name, value in rules.items() if name in SETTINGS},
+        }
         chosen = evaluation.Settings(
             dataset=dataset,
             methods=methods,
             limit=limit,
-            steps=steps,
-            target=target,
-            replace=replace,
             reference=reference,
             truth=truth,
             boxes=boxes,
             shard=shard,
-            seed=seed,
             preprocessing=preprocessing or self.preprocessing,
             ignore_exif=ignore_exif,
             threads=threads,
             backend=backend,
-            precision=precision,
-            rules=rules,
+            protocol=protocol,
+            rules={name: value for name, value in rules.items() if name not in protocol},
         )
         return evaluation.run(self._in_use, chosen, progress)
 

@@ -6,7 +6,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "eval/protocol.h"
+#include "base/words.h"
 #include "imgio/decode.h"
 #include "vit/math/gemm.h"
 #include "vit/math/kernels.h"
@@ -17,31 +17,18 @@ const char *vitlrp_version(void) {
 }
 
 const char *vitlrp_status_name(enum vitlrp_status status) {
-    switch (status) {
-    case VITLRP_OK:
-        return "ok";
-    case VITLRP_USAGE:
-        return "usage";
-    case VITLRP_IO:
-        return "io";
-    case VITLRP_FORMAT:
-        return "format";
-    case VITLRP_UNSUPPORTED:
-        return "unsupported";
-    case VITLRP_LIMIT:
-        return "limit";
-    case VITLRP_NOMEM:
-        return "nomem";
-    case VITLRP_MISMATCH:
-        return "mismatch";
-    case VITLRP_NUMERIC:
-        return "numeric";
-    case VITLRP_CANCELLED:
-        return "cancelled";
-    case VITLRP_INTERNAL:
-        return "internal";
+    const char *word = word_of(WORDS_STATUS, status);
+    return word == NULL ? "unknown" : word;
+}
+
+const char *vitlrp_word(const char *enumeration, int32_t value) {
+    const char *name;
+    for (enum word_list list = 0; (name = words_name(list)) != NULL; list++) {
+        if (enumeration != NULL && strcmp(name, enumeration) == 0) {
+            return word_of(list, value);
+        }
     }
-    return "unknown";
+    return NULL;
 }
 
 void vitlrp_free(void *pointer) {
@@ -54,12 +41,11 @@ void vitlrp_free(void *pointer) {
 
 /* "fp32, mixed, bf16": those that the backend computes as asked for on this processor. */
 static void append_precisions(const struct gemm_backend *backend, struct text *out) {
-    static const enum vitlrp_precision ALL[] = {VITLRP_PRECISION_FP32, VITLRP_PRECISION_MIXED,
-                                                VITLRP_PRECISION_BF16};
     const char *separator = ": ";
-    for (size_t i = 0; i < sizeof ALL / sizeof *ALL; i++) {
-        if (packs_precision(backend, ALL[i]) == ALL[i]) {
-            text_printf(out, "%s%s", separator, eval_precision_name(ALL[i]));
+    const char *word;
+    for (int i = 0; (word = word_of(WORDS_PRECISION, i)) != NULL; i++) {
+        if (packs_precision(backend, (enum vitlrp_precision) i) == (enum vitlrp_precision) i) {
+            text_printf(out, "%s%s", separator, word);
             separator = ", ";
         }
     }

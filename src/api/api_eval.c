@@ -165,7 +165,7 @@ void vitlrp_evaluation_describe(const struct vitlrp_evaluation *evaluation,
         .shards = inner->shards,
         .cancelled = inner->cancelled ? 1 : 0,
         .reference = vitlrp_evaluation_method(evaluation, evaluation->summary.reference),
-        .precision = inner->precision,
+        .precision = inner->protocol.precision,
         .audited = audit_images(inner),
     };
     for (size_t i = 0; i < inner->image_count && known.first_error == NULL; i++) {

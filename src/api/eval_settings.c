@@ -63,7 +63,7 @@ static json_t *json_arithmetic_used(const struct eval_setup *setup) {
         .backend = backend->name,
         .library = library.failed ? "" : library.data,
         .kernels = kernels_select()->name,
-        .precision = packs_precision(backend, setup->evaluate.precision)};
+        .precision = packs_precision(backend, setup->evaluate.protocol.precision)};
     json_t *object = library.failed ? NULL : json_arithmetic(&arithmetic);
     text_free(&library);
     return object;

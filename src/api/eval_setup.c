@@ -11,7 +11,8 @@
 #include "base/mem.h"
 #include "base/pool.h"
 #include "base/text.h"
-#include "eval/protocol.h"
+#include "base/words.h"
+#include "eval/protocol_table.h"
 #include "vit/math/gemm.h"
 #include "vit/math/packs.h"
 
@@ -35,21 +36,25 @@ static enum vitlrp_status check_options(const struct vitlrp_eval_options *option
     if (options->dataset == NULL) {
         return fail(err, VITLRP_USAGE, "an evaluation needs a dataset");
     }
-    if (options->seed > (uint64_t) INT64_MAX) {
-        return fail(err, VITLRP_USAGE, "a seed must be below 2^63");
-    }
     if (options->threads < 0 || options->threads > POOL_MAX_THREADS) {
         return fail(err, VITLRP_USAGE, "threads must be from 0 to %d", POOL_MAX_THREADS);
     }
     if (options->method_count > MAX_METHODS) {
         return fail(err, VITLRP_USAGE, "there may be at most %d methods", MAX_METHODS);
     }
-    if (options->precision < VITLRP_PRECISION_FP32 || options->precision > VITLRP_PRECISION_BF16) {
-        return fail(err, VITLRP_USAGE, "there is no precision %d", (int) options->precision);
-    }
     return options->rules == NULL
                ? VITLRP_OK
                : api_check_gammas(options->rules->gamma, options->rules->epsilon, true, err);
+}
+
+static struct eval_protocol protocol_from_options(const struct vitlrp_eval_options *options) {
+    return (struct eval_protocol){
+#define WHOLE(type, member, ...) .member = options->member,
+#define CHOICE WHOLE
+#include "eval/settings.def"
+#undef WHOLE
+#undef CHOICE
+    };
 }
 
 static void set_if_given(float value, float *out) {
@@ -184,11 +189,10 @@ static enum vitlrp_status choose_arithmetic(struct eval_setup *setup, struct vit
     const struct vitlrp_log log = {options->log.write, options->log.user};
     enum vitlrp_precision wanted = options->precision;
     setup->evaluate.backend = options->backend == NULL ? "auto" : options->backend;
-    setup->evaluate.precision = wanted;
     TRY(gemm_backend_find(setup->evaluate.backend, &setup->backend, err));
     if (packs_precision(setup->backend, wanted) != wanted) {
         log_message(&log, LOG_LEVEL_WARNING, "%s: %s has nothing faster here, so fp32 is used",
-                    eval_precision_name(wanted), setup->backend->name);
+                    word_of(WORDS_PRECISION, wanted), setup->backend->name);
     }
     return VITLRP_OK;
 }
@@ -246,10 +250,7 @@ enum vitlrp_status eval_setup_open(const struct vitlrp_model *model,
     options = &setup->options;
     TRY(check_options(options, err));
     setup->evaluate = evaluate_options_default();
-    setup->evaluate.protocol = (struct eval_protocol){.steps = options->steps,
-                                                      .replacement = options->replacement,
-                                                      .target = options->target,
-                                                      .seed = options->seed};
+    setup->evaluate.protocol = protocol_from_options(options);
     TRY(eval_protocol_check(&setup->evaluate.protocol, err));
     TRY(choose_methods(setup, err));
     TRY(choose_arithmetic(setup, err));

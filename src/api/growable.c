@@ -17,7 +17,19 @@ struct growable_row {
 #define END_OF(type, field) (offsetof(type, field) + sizeof(((type *) NULL)->field))
 
 #define GROWABLE(name, last, ...) static const struct vitlrp_##name DEFAULT_##name = {__VA_ARGS__};
+#define GROWABLE_COMPOSED(name, last)
 #include "api/growable.def"
+
+static const struct vitlrp_eval_options DEFAULT_eval_options = {
+    .shards = 1,
+    .backend = "auto",
+    .image_limits = IMAGE_LIMITS_DEFAULT,
+#define WHOLE(type, member, key, low, high, first, ...) .member = (first),
+#define CHOICE(...)
+#include "eval/settings.def"
+#undef WHOLE
+#undef CHOICE
+};
 
 static const struct growable_row ROWS[GROWABLE_COUNT] = {
 #define GROWABLE(name, last, ...)                                                                  \

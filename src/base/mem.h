@@ -29,4 +29,8 @@ bool mem_can_reserve(size_t bytes);
 /* Releases any block of this header; NULL is ignored. */
 void mem_free(void *pointer);
 
+/* What a photograph of 12 megapixels takes, with what is made of it on its way into a model or into
+ * a picture: for the count of what a thread will hold. */
+#define MEM_OF_PHOTOGRAPH ((size_t) 72 << 20)
+
 #endif

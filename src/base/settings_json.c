@@ -5,6 +5,7 @@
 
 #include "base/number_text.h"
 #include "base/parse.h"
+#include "base/words.h"
 
 /* *exact = whether `digits` digits determine the float; false if memory is short. */
 static bool float_from_digits(float value, int digits, double *parsed, bool *exact) {
@@ -45,14 +46,10 @@ static json_t *json_triple(const float values[3]) {
 
 void json_set_preprocess(json_t *object, const struct vitlrp_preprocess *preprocess,
                          bool *complete) {
-    static const char *const RESIZES[] = {[VITLRP_RESIZE_SHORT] = "short",
-                                          [VITLRP_RESIZE_SQUASH] = "squash",
-                                          [VITLRP_RESIZE_NONE] = "none"};
-    static const char *const FILTERS[] = {
-        [VITLRP_BILINEAR] = "bilinear", [VITLRP_BICUBIC] = "bicubic"};
-    json_set(object, "resize", json_string(RESIZES[preprocess->resize]), complete);
+    json_set(object, "resize", json_string(word_of(WORDS_RESIZE, preprocess->resize)), complete);
     json_set(object, "resize_to", json_integer(preprocess->resize_to), complete);
-    json_set(object, "interpolation", json_string(FILTERS[preprocess->interpolation]), complete);
+    json_set(object, "interpolation",
+             json_string(word_of(WORDS_INTERPOLATION, preprocess->interpolation)), complete);
     json_set(object, "crop", json_pack("[ii]", preprocess->crop_height, preprocess->crop_width),
              complete);
     json_set(object, "mean", json_triple(preprocess->mean), complete);
@@ -68,7 +65,7 @@ void json_set_gammas(json_t *object, const struct vitlrp_rules *rules, bool *com
 }
 
 static void set_rules(json_t *object, const struct vitlrp_rules *rules, bool *complete) {
-    const char *attention = rules->attention == VITLRP_ATTENTION_CP ? "cp" : "attnlrp";
+    const char *attention = word_of(WORDS_ATTENTION_RULE, rules->attention);
     json_set(object, "attention", json_string(attention), complete);
     json_set_gammas(object, rules, complete);
 }
@@ -81,14 +78,13 @@ static void set_precision(json_t *object, const char *precision, bool *complete)
 
 static void set_method(json_t *object, uint32_t reads, const struct vitlrp_method_options *method,
                        const char *precision, bool *complete) {
-    static const char *const FUSIONS[] = {
-        [VITLRP_FUSE_MEAN] = "mean", [VITLRP_FUSE_MAX] = "max", [VITLRP_FUSE_MIN] = "min"};
     if ((reads & VITLRP_READS_RULES) != 0) {
         set_rules(object, &method->rules, complete);
         set_precision(object, precision, complete);
     }
     if ((reads & VITLRP_READS_HEAD_FUSION) != 0) {
-        json_set(object, "head_fusion", json_string(FUSIONS[method->head_fusion]), complete);
+        json_set(object, "head_fusion",
+                 json_string(word_of(WORDS_HEAD_FUSION, method->head_fusion)), complete);
         json_set(object, "discard_ratio", json_number(method->discard_ratio), complete);
     }
     if ((reads & VITLRP_READS_SAMPLES) != 0) {
@@ -125,12 +121,5 @@ json_t *json_method(uint32_t reads, const struct vitlrp_method_options *method,
 json_t *json_arithmetic(const struct json_arithmetic *arithmetic) {
     return json_pack("{s:s, s:s, s:s, s:s}", "backend", arithmetic->backend, "library",
                      arithmetic->library, "kernels", arithmetic->kernels, "precision",
-                     json_precision_name(arithmetic->precision));
-}
-
-const char *json_precision_name(enum vitlrp_precision precision) {
-    static const char *const NAMES[] = {[VITLRP_PRECISION_FP32] = "fp32",
-                                        [VITLRP_PRECISION_MIXED] = "mixed",
-                                        [VITLRP_PRECISION_BF16] = "bf16"};
-    return (size_t) precision < sizeof NAMES / sizeof *NAMES ? NAMES[precision] : NULL;
+                     word_of(WORDS_PRECISION, arithmetic->precision));
 }

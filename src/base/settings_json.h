@@ -42,7 +42,4 @@ struct json_arithmetic {
 
 json_t *json_arithmetic(const struct json_arithmetic *arithmetic);
 
-/* "fp32", "mixed" or "bf16"; NULL for another value. */
-const char *json_precision_name(enum vitlrp_precision precision);
-
 #endif

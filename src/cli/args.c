@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/parse.h"
 #include "base/text.h"
+#include "base/words.h"
 
 /* getopt_long's value of a long option: the table's index behind all letters. */
 #define LONG_BASE 256
@@ -23,6 +24,12 @@ static const struct option_entry OPTIONS[OPTION_COUNT] = {
 
 static const char *const *const CHOICES_OF[OPTION_COUNT] = {
 #define CHOICES(identifier, ...) [OPTION_##identifier] = (const char *const[]){__VA_ARGS__, NULL},
+#include "options.def"
+};
+
+/* By the list's number and one, since 0 is for options without. */
+static const int WORDS_BEHIND[OPTION_COUNT] = {
+#define WORDS(identifier, list) [OPTION_##identifier] = WORDS_##list + 1,
 #include "options.def"
 };
 
@@ -42,7 +49,8 @@ const struct option_entry *option_table(void) {
 }
 
 const char *const *option_choices(enum option_id option) {
-    return CHOICES_OF[option];
+    int list = WORDS_BEHIND[option];
+    return list > 0 ? words_of((enum word_list)(list - 1)) : CHOICES_OF[option];
 }
 
 const struct more_choices *option_more_choices(enum option_id option) {
@@ -53,13 +61,21 @@ const char *verb_name(enum verb verb) {
     return VERBS[verb];
 }
 
-/* The option's name as a user types it. */
-static void option_spell(enum option_id option, char *out, size_t size) {
+void option_spell(enum option_id option, char *out, size_t size) {
     if (OPTIONS[option].name != NULL) {
         snprintf(out, size, "--%s", OPTIONS[option].name);
     } else {
         snprintf(out, size, "-%c", OPTIONS[option].letter);
     }
+}
+
+enum option_id option_by_name(const char *name) {
+    for (enum option_id i = 0; i < OPTION_COUNT; i++) {
+        if (OPTIONS[i].name != NULL && strcmp(OPTIONS[i].name, name) == 0) {
+            return i;
+        }
+    }
+    return OPTION_COUNT;
 }
 
 static enum option_id option_by_letter(int letter) {
@@ -180,7 +196,7 @@ static void take_operand(struct args *args, const char *word) {
 static enum vitlrp_status check_verb(const struct args *args, struct vitlrp_error *err) {
     for (enum option_id i = 0; i < OPTION_COUNT; i++) {
         if (args->value[i] != NULL && (OPTIONS[i].verbs & 1U << args->verb) == 0) {
-            char name[32];
+            char name[OPTION_NAME_LIMIT];
             option_spell(i, name, sizeof name);
             return fail(err, VITLRP_USAGE, "'%s' is not an option of %s (see vitlrp %s --help)",
                         name, VERBS[args->verb], VERBS[args->verb]);
@@ -219,6 +235,17 @@ enum vitlrp_status args_parse(int argc, char **argv, struct args *args, struct v
 void args_free(struct args *args) {
     mem_free(args->operands);
     *args = (struct args){0};
+}
+
+void option_append_help(enum option_id option, struct text *out) {
+    const char *help = OPTIONS[option].help;
+    const char *place = strstr(help, OPTION_CHOICES);
+    if (place != NULL) {
+        text_append(out, help, (size_t) (place - help));
+        words_append(out, option_choices(option));
+        help = place + strlen(OPTION_CHOICES);
+    }
+    text_append_string(out, help);
 }
 
 /* ---- Values of options ---- */
@@ -279,20 +306,31 @@ enum vitlrp_status option_choice(const struct args *args, enum option_id option,
     return status;
 }
 
-enum vitlrp_status option_int(const char *name, const char *value, int32_t min, int32_t max,
-                              int32_t *out, struct vitlrp_error *err) {
-    int64_t number;
-    if (value == NULL) {
-        return VITLRP_OK;
-    }
-    if (!parse_int64(value, min, max, &number)) {
+/* `name` is that of the option, or of the variable that stands for it. */
+static enum vitlrp_status read_whole(const char *name, const char *value, int64_t min, int64_t max,
+                                     int64_t *out, struct vitlrp_error *err) {
+    if (value != NULL && !parse_int64(value, min, max, out)) {
         char shown[80];
         text_escape_name(shown, sizeof shown, value);
-        return fail(err, VITLRP_USAGE, "%s '%s': must be a whole number from %d to %d", name, shown,
-                    min, max);
+        return fail(err, VITLRP_USAGE, "%s '%s': must be a whole number from %lld to %lld", name,
+                    shown, (long long) min, (long long) max);
     }
+    return VITLRP_OK;
+}
+
+enum vitlrp_status option_int(const char *name, const char *value, int32_t min, int32_t max,
+                              int32_t *out, struct vitlrp_error *err) {
+    int64_t number = *out;
+    TRY(read_whole(name, value, min, max, &number, err));
     *out = (int32_t) number;
     return VITLRP_OK;
+}
+
+enum vitlrp_status option_whole(const struct args *args, enum option_id option, int64_t min,
+                                int64_t max, int64_t *out, struct vitlrp_error *err) {
+    char name[OPTION_NAME_LIMIT];
+    option_spell(option, name, sizeof name);
+    return read_whole(name, args->value[option], min, max, out, err);
 }
 
 enum vitlrp_status option_number(const struct args *args, enum option_id option,
@@ -300,12 +338,9 @@ enum vitlrp_status option_number(const struct args *args, enum option_id option,
                                  struct vitlrp_error *err) {
     const char *value = args->value[option];
     if (value != NULL && !parse_double(value, range->min, range->max, out)) {
-        struct text name = {.limit = 64};
-        text_printf(&name, "--%s", option_table()[option].name);
-        enum vitlrp_status status =
-            option_fail(name.failed ? "an option" : name.data, value, range->wanted, err);
-        text_free(&name);
-        return status;
+        char name[OPTION_NAME_LIMIT];
+        option_spell(option, name, sizeof name);
+        return option_fail(name, value, range->wanted, err);
     }
     return VITLRP_OK;
 }

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/status.h"
+#include "base/text.h"
 
 enum verb {
     VERB_EXPLAIN,
@@ -65,6 +66,17 @@ struct option_entry {
 
 /* The table of options.def, OPTION_COUNT entries. */
 const struct option_entry *option_table(void);
+
+/* The option of a long name; OPTION_COUNT if there is none. */
+enum option_id option_by_name(const char *name);
+
+/* The option as a user types it: "--name", or "-n" where it has a letter only. */
+#define OPTION_NAME_LIMIT 32
+void option_spell(enum option_id option, char *out, size_t size);
+
+/* The option's help, with its choices in the place of OPTION_CHOICES. */
+#define OPTION_CHOICES "{}"
+void option_append_help(enum option_id option, struct text *out);
 
 /* Among an option's choices: any name of a method, which the library knows. */
 #define ANY_METHOD "METHOD"
@@ -125,6 +137,10 @@ struct option_range {
 enum vitlrp_status option_number(const struct args *args, enum option_id option,
                                  const struct option_range *range, double *out,
                                  struct vitlrp_error *err);
+
+/* A whole number of the range. *out stays where the option is not given. */
+enum vitlrp_status option_whole(const struct args *args, enum option_id option, int64_t min,
+                                int64_t max, int64_t *out, struct vitlrp_error *err);
 
 /* "i/N" with 0 <= i < N. */
 enum vitlrp_status option_shard(const char *value, int32_t *shard, int32_t *shards,

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/npy.h"
+#include "base/words.h"
 #include "explanation.h"
 #include "machine.h"
 #include "method_choice.h"
@@ -163,8 +164,8 @@ static void warn_of_precision(const struct explain_session *state) {
     enum vitlrp_precision wanted = state->settings->precision;
     if (state->info.precision != wanted) {
         console_warn(state->console, "--precision %s: %s has nothing faster here, so %s is used",
-                     json_precision_name(wanted), state->info.backend,
-                     json_precision_name(state->info.precision));
+                     word_of(WORDS_PRECISION, wanted), state->info.backend,
+                     word_of(WORDS_PRECISION, state->info.precision));
     }
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/formats.h"
 #include "base/mem.h"
+#include "base/words.h"
 #include "outputs.h"
 
 /* ---- For programs ---- */
@@ -25,7 +26,7 @@ json_t *json_text(const char *text) {
 json_t *json_method_parameters(const struct vitlrp_method_info *info,
                                const struct vitlrp_method_options *options,
                                enum vitlrp_precision precision) {
-    return json_method(info->reads, options, json_precision_name(precision));
+    return json_method(info->reads, options, word_of(WORDS_PRECISION, precision));
 }
 
 static json_t *json_top(const struct explanation *explanation, bool *complete) {

@@ -159,7 +159,8 @@ void help_append_verbs(struct text *out, unsigned verbs) {
     text_append_string(out, ") ");
 }
 
-static void append_option(struct text *out, const struct option_entry *entry, bool name_verbs) {
+static void append_option(struct text *out, enum option_id option, bool name_verbs) {
+    const struct option_entry *entry = &option_table()[option];
     size_t start = out->length;
     if (entry->letter != 0) {
         text_printf(out, "  -%c", entry->letter);
@@ -181,7 +182,7 @@ static void append_option(struct text *out, const struct option_entry *entry, bo
     if (name_verbs && (entry->verbs & FOR_EXPLAIN) == 0) {
         help_append_verbs(&words, entry->verbs);
     }
-    text_append_string(&words, entry->help);
+    option_append_help(option, &words);
     append_wrapped(out, column, words.failed ? entry->help : words.data);
     text_free(&words);
 }
@@ -189,7 +190,7 @@ static void append_option(struct text *out, const struct option_entry *entry, bo
 static void append_group(struct text *out, enum help_group group, unsigned verbs) {
     const struct option_entry *table = option_table();
     bool named = false;
-    for (int i = 0; i < OPTION_COUNT; i++) {
+    for (enum option_id i = 0; i < OPTION_COUNT; i++) {
         if (table[i].group != group || (table[i].verbs & verbs) == 0) {
             continue;
         }
@@ -197,7 +198,7 @@ static void append_group(struct text *out, enum help_group group, unsigned verbs
             text_printf(out, "%s\n", GROUPS[group]);
             named = true;
         }
-        append_option(out, &table[i], verbs == FOR_ALL);
+        append_option(out, i, verbs == FOR_ALL);
     }
     if (named) {
         text_append_string(out, "\n");

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/formats.h"
+#include "base/words.h"
 #include "explain_session.h"
 #include "explanation.h"
 #include "guard.h"
@@ -54,8 +55,7 @@ static void append_preprocess(struct text *out, const struct vitlrp_preprocess *
     } else {
         text_printf(out, "%s %d, %s",
                     preprocess->resize == VITLRP_RESIZE_SHORT ? "short side to" : "both sides to",
-                    preprocess->resize_to,
-                    preprocess->interpolation == VITLRP_BICUBIC ? "bicubic" : "bilinear");
+                    preprocess->resize_to, word_of(WORDS_INTERPOLATION, preprocess->interpolation));
     }
     if (preprocess->crop_height > 0) {
         text_printf(out, ", centre crop %dx%d", preprocess->crop_width, preprocess->crop_height);

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/parse.h"
 #include "base/text.h"
+#include "base/words.h"
 
 /* ---- Files of settings ---- */
 
@@ -134,8 +135,8 @@ static enum vitlrp_status read_gamma(const struct args *args, enum option_id opt
         return VITLRP_OK;
     }
     if (!parse_double(value, 0.0, FLT_MAX, &number)) {
-        char name[32] = "--";
-        strncat(name, option_table()[option].name, sizeof name - 3);
+        char name[OPTION_NAME_LIMIT];
+        option_spell(option, name, sizeof name);
         return option_fail(name, value, "a number from 0 to 3.4e38, or inf", err);
     }
     *out = (float) number;
@@ -206,18 +207,6 @@ static enum vitlrp_status check_particular(const struct args *args,
     return VITLRP_OK;
 }
 
-static enum vitlrp_status read_seed(const char *value, uint64_t *out, struct vitlrp_error *err) {
-    int64_t seed;
-    if (value == NULL) {
-        return VITLRP_OK;
-    }
-    if (!parse_int64(value, 0, INT64_MAX, &seed)) {
-        return option_fail("--seed", value, "a whole number from 0 to 9223372036854775807", err);
-    }
-    *out = (uint64_t) seed;
-    return VITLRP_OK;
-}
-
 enum vitlrp_status method_choose(const struct args *args, struct vitlrp_method_info *info,
                                  struct vitlrp_method_options *options, struct vitlrp_error *err) {
     static const struct option_range RATIOS = {0.0, MAX_DISCARD_RATIO,
@@ -234,11 +223,14 @@ enum vitlrp_status method_choose(const struct args *args, struct vitlrp_method_i
     TRY(option_int("--samples", args->value[OPTION_SAMPLES], 1, MAX_SAMPLES, &options->samples,
                    err));
     TRY(option_number(args, OPTION_NOISE, &NOISES, &options->noise, err));
-    return read_seed(args->value[OPTION_SEED], &options->seed, err);
+    int64_t seed = (int64_t) options->seed;
+    TRY(option_whole(args, OPTION_SEED, 0, INT64_MAX, &seed, err));
+    options->seed = (uint64_t) seed;
+    return VITLRP_OK;
 }
 
 const char *method_fusion_name(enum vitlrp_head_fusion fusion) {
-    return option_choices(OPTION_HEAD_FUSION)[fusion];
+    return word_of(WORDS_HEAD_FUSION, fusion);
 }
 
 /* What a rule method adds to its name. */

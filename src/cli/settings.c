@@ -92,8 +92,8 @@ static enum vitlrp_status read_number_or_auto(const struct args *args, enum opti
         return VITLRP_OK;
     }
     if (!parse_double(value, range->min, range->max, &number)) {
-        char name[32] = "--";
-        strncat(name, option_table()[option].name, sizeof name - 3);
+        char name[OPTION_NAME_LIMIT];
+        option_spell(option, name, sizeof name);
         return option_fail(name, value, range->wanted, err);
     }
     *out = (float) number;

@@ -19,7 +19,7 @@ ALLOWED = {
 }
 PUBLIC = {"vitlrp.h", "vitlrp_eval.h"}
 # What every layer may include: enumerations and records, and tables.
-SHARED = {"vitlrp_types.h", "vitlrp_roles.def"}
+SHARED = {"vitlrp_types.h", "vitlrp_roles.def", "vitlrp_replacements.def"}
 OWN = {"src/base": "base", "src/api": "api", "src/cli": "cli"}
 
 # The rooms of vit: what each may include beside itself.

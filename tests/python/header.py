@@ -14,9 +14,8 @@ STRUCT = re.compile(r"\bstruct (vitlrp_\w+) \{(.*?)\};", re.DOTALL)
 ENUM = re.compile(r"\benum (vitlrp_\w+) \{(.*?)\};", re.DOTALL)
 FUNCTION = re.compile(r"\bVITLRP_API\s+([^;{}]*?)\b(vitlrp_\w+)\(([^;]*)\);", re.DOTALL)
 FUNCTION_FIELD = re.compile(r"(?:enum )?\w+ \(\*(\w+)\)\((.*)\)", re.DOTALL)
-ROLE = re.compile(r"^VITLRP_ROLE\((\w+),", re.MULTILINE)
-ROLES = re.compile(
-    r"#define VITLRP_ROLE\(constant, name, text\) (.*)\n#include \"vitlrp_roles.def\"\n#undef VITLRP_ROLE\n"
+TABLE = re.compile(
+    r"#define (VITLRP_\w+)\(constant, name, text\) (.*)\n#include \"(vitlrp_\w+\.def)\"\n#undef \1\n"
 )
 DECLARATOR = re.compile(r"(.*?[\s*])(\w+)((?:\[\w+\])?)$", re.DOTALL)
 
@@ -50,17 +49,18 @@ def parameter_type(text):
     return spaced(kind) + (" *" if array else "")
 
 
-def roles(match, folder):
-    """The lines that the preprocessor makes of vitlrp_roles.def."""
-    with open(os.path.join(folder, "vitlrp_roles.def"), encoding="utf-8") as file:
-        rows = ROLE.findall(COMMENT.sub(" ", file.read()))
-    return "\n".join(match.group(1).replace("##constant", row) for row in rows) + "\n"
+def rows_of(match, folder):
+    """The lines that the preprocessor makes of a table."""
+    macro, line, table = match.groups()
+    with open(os.path.join(folder, table), encoding="utf-8") as file:
+        rows = re.findall(rf"^{macro}\((\w+),", COMMENT.sub(" ", file.read()), re.MULTILINE)
+    return "\n".join(line.replace("##constant", row) for row in rows) + "\n"
 
 
 def code(path):
     """The text of a header without comments and preprocessor lines."""
     with open(path, encoding="utf-8") as file:
-        text = ROLES.sub(lambda match: roles(match, os.path.dirname(path)), file.read())
+        text = TABLE.sub(lambda match: rows_of(match, os.path.dirname(path)), file.read())
     return COMMENT.sub(" ", DIRECTIVE.sub("", text))
 
 

@@ -83,6 +83,17 @@ class Numbers(Evaluate):
         self.assertIn("attnlrp", str(found))
         self.assertIn("4 images", repr(found))
 
+    def test_settings(self):
+        found = self.evaluate(["random"], seed=5, replace="road", limit=1)
+        protocol = support.document(found.json())["protocol"]
+        wanted = {name: protocol[name] for name in protocol if name not in ("unit", "grid")}
+        self.assertEqual(found.settings, wanted)
+        self.assertEqual((found.settings["steps"], found.settings["replace"]), (3, "road"))
+        self.assertIn("road", vitlrp.words("replacement"))
+        for name, value in (("steps", 0), ("seed", 2**63), ("replace", "grey"), ("seed", "x")):
+            with self.assertRaisesRegex(errors.UsageError, name):
+                self.evaluate(**{name: value})
+
     def test_precision(self):
         found = self.evaluate(["attnlrp", "random"])
         self.assertEqual((found.precision, found.audited, found.audit), ("fp32", 0, {}))

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "eval/audit.h"
 #include "eval/protocol.h"
+#include "eval/protocol_table.h"
 #include "imgio/encode.h"
 #include "support/golden.h"
 #include "support/pictures.h"
@@ -127,7 +128,7 @@ struct record sample_record(const struct sample_shape *shape) {
     struct record record = {0};
     struct evaluation *evaluation = &record.evaluation;
     evaluation->protocol = (struct eval_protocol){.steps = shape->steps, .seed = 7};
-    evaluation->precision = shape->precision;
+    evaluation->protocol.precision = shape->precision;
     evaluation->grid_height = evaluation->grid_width = shape->grid;
     evaluation->manifest_count = shape->images;
     evaluation->shard = shape->shard;

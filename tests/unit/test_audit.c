@@ -7,6 +7,7 @@
 #include "eval/audit.h"
 #include "eval/evaluate.h"
 #include "eval/protocol.h"
+#include "eval/protocol_table.h"
 #include "support/attribution.h"
 #include "support/golden.h"
 #include "support/photo_set.h"
@@ -89,7 +90,7 @@ static void test_differences(void **unused) {
     assert_true(fabs(audit.per_half_width - 1.0 / 3.0) < 1e-12);
     audit = audit_measure(evaluation, 0, EVAL_POINTING, &interval);
     assert_true(audit.n == 0 && isnan(audit.mean) && isnan(audit.max_abs));
-    evaluation->precision = VITLRP_PRECISION_FP32;
+    evaluation->protocol.precision = VITLRP_PRECISION_FP32;
     assert_int_equal(audit_images(evaluation), 0);
     audit = audit_measure(evaluation, 0, EVAL_DELTA_LOGIT, &interval);
     assert_true(audit.n == 0 && isnan(audit.per_half_width));
@@ -128,7 +129,7 @@ static void test_threads_and_shards_change_no_bit(void **unused) {
     (void) unused;
     photo_set_open(&set, IMAGES);
     struct evaluate_options options = photo_set_options(&set, methods);
-    options.precision = VITLRP_PRECISION_BF16;
+    options.protocol.precision = VITLRP_PRECISION_BF16;
     options.protocol.seed = 3;
     struct evaluation whole = run(&options, set.items, IMAGES);
     for (size_t shard = 0; shard < SHARDS; shard++) {
@@ -140,7 +141,7 @@ static void test_threads_and_shards_change_no_bit(void **unused) {
         options.manifest_count = IMAGES;
         struct evaluation part = run(&options, items, count);
         assert_int_equal(part.manifest_count, IMAGES);
-        assert_int_equal(part.precision, whole.precision);
+        assert_int_equal(part.protocol.precision, whole.protocol.precision);
         for (size_t i = 0; i < count; i++) {
             assert_same_image(&whole, &part.images[i], &whole.images[shard + SHARDS * i]);
         }
@@ -193,10 +194,10 @@ static void test_curves_near_float32(void **unused) {
     photo_set_open(&set, IMAGES);
     struct evaluate_options options = photo_set_options(&set, methods);
     struct evaluation full = run(&options, set.items, IMAGES);
-    options.precision = VITLRP_PRECISION_BF16;
+    options.protocol.precision = VITLRP_PRECISION_BF16;
     struct evaluation fewer = run(&options, set.items, IMAGES);
     assert_int_equal(gemm_backend_find(options.backend, &backend, NULL), VITLRP_OK);
-    assert_int_equal(fewer.precision, packs_precision(backend, VITLRP_PRECISION_BF16));
+    assert_int_equal(fewer.protocol.precision, packs_precision(backend, VITLRP_PRECISION_BF16));
     for (size_t i = 0; i < IMAGES; i++) {
         const struct eval_image *a = &full.images[i];
         const struct eval_image *b = &fewer.images[i];
@@ -219,7 +220,7 @@ static void test_curves_near_float32(void **unused) {
                   relative(&logits), relative(&probabilities));
     assert_true(relative(&logits) < CURVES_MAY_DIFFER);
     assert_true(relative(&probabilities) < CURVES_MAY_DIFFER);
-    if (fewer.precision == VITLRP_PRECISION_BF16) {
+    if (fewer.protocol.precision == VITLRP_PRECISION_BF16) {
         assert_true(relative(&logits) > 1e-5);
         assert_int_equal(audited, IMAGES / AUDIT_EVERY);
     }
@@ -236,9 +237,9 @@ static void test_mixed_is_for_attributions(void **unused) {
     photo_set_open(&set, 3);
     struct evaluate_options options = photo_set_options(&set, methods);
     struct evaluation full = run(&options, set.items, 3);
-    options.precision = VITLRP_PRECISION_MIXED;
+    options.protocol.precision = VITLRP_PRECISION_MIXED;
     struct evaluation mixed = run(&options, set.items, 3);
-    bool in_use = mixed.precision == VITLRP_PRECISION_MIXED;
+    bool in_use = mixed.protocol.precision == VITLRP_PRECISION_MIXED;
     for (size_t i = 0; i < 3; i++) {
         const struct eval_method_result *x = full.images[i].methods;
         const struct eval_method_result *y = mixed.images[i].methods;

@@ -12,6 +12,7 @@
 #include "base/checked.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/json_compare.h"
 #include "base/json_scan.h"
 #include "base/mem.h"
 #include "base/npy.h"
@@ -19,6 +20,8 @@
 #include "base/pool.h"
 #include "base/resample.h"
 #include "base/text.h"
+#include "base/words.h"
+#include "vitlrp.h"
 
 #include "support/unit.h"
 
@@ -388,6 +391,58 @@ static void test_json_writes_nan_as_null(void **unused) {
     text_free(&out);
 }
 
+static void note_path(void *user, const char *path, const json_t *a, const json_t *b) {
+    text_printf(user, "%s%s%s ", path, a == NULL ? "<" : "", b == NULL ? ">" : "");
+}
+
+static bool leaves_out_x(const char *path) {
+    return strcmp(path, "x") == 0;
+}
+
+static void test_json_compare(void **unused) {
+    struct text out = {.limit = 1000};
+    (void) unused;
+    json_t *a = json_pack("{s:i, s:{s:i, s:i, s:[i,i]}, s:i, s:f}", "x", 1, "in", "one", 1, "two",
+                          2, "list", 1, 2, "only_a", 1, "same", 0.1);
+    json_t *b = json_pack("{s:f, s:i, s:{s:[i,i], s:i, s:i}, s:i}", "same", 0.1 + 1e-15, "x", 2,
+                          "in", "list", 1, 3, "two", 2, "three", 3, "only_b", 1);
+    const struct json_comparison all = {.note = note_path, .user = &out};
+    const struct json_comparison some = {
+        .leaves_out = leaves_out_x, .note = note_path, .user = &out};
+    json_compare(&all, a, b);
+    assert_string_equal(out.data, "x in.one> in.list in.three< only_a> only_b< ");
+    text_free(&out);
+    out = (struct text){.limit = 1000};
+    json_compare(&some, a, b);
+    assert_string_equal(out.data, "in.one> in.list in.three< only_a> only_b< ");
+    text_free(&out);
+    json_compare(&all, a, a);
+    json_decref(a);
+    json_decref(b);
+}
+
+/* ---- Words ---- */
+
+static void test_words(void **unused) {
+    struct text out = {.limit = 1000};
+    (void) unused;
+    assert_string_equal(word_of(WORDS_PRECISION, VITLRP_PRECISION_BF16), "bf16");
+    assert_null(word_of(WORDS_PRECISION, VITLRP_PRECISION_BF16 + 1));
+    assert_null(word_of(WORDS_PRECISION, -1));
+    assert_int_equal(word_find(WORDS_STATUS, "internal"), VITLRP_INTERNAL);
+    assert_int_equal(word_find(WORDS_STATUS, "Internal"), -1);
+    words_append(&out, words_of(WORDS_HEAD_FUSION));
+    assert_string_equal(out.data, "mean, max or min");
+    text_free(&out);
+    for (enum word_list list = 0; list < WORD_LISTS; list++) {
+        assert_non_null(words_name(list));
+        assert_string_equal(vitlrp_word(words_name(list), 0), words_of(list)[0]);
+    }
+    assert_null(words_name(WORD_LISTS));
+    assert_null(vitlrp_word("no_such", 0));
+    assert_null(vitlrp_word(NULL, 0));
+}
+
 /* ---- The pool ---- */
 
 enum { TASKS = 1000 };
@@ -471,6 +526,8 @@ int main(void) {
         cmocka_unit_test(test_json_is_as_deep_as_allowed),
         cmocka_unit_test(test_json_scan),
         cmocka_unit_test(test_json_writes_nan_as_null),
+        cmocka_unit_test(test_json_compare),
+        cmocka_unit_test(test_words),
         cmocka_unit_test(test_pool_runs_every_task_once),
         cmocka_unit_test(test_resampling_weights_sum_to_one),
     };

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "eval/curve.h"
 #include "eval/protocol.h"
+#include "eval/protocol_table.h"
 #include "eval/replace.h"
 #include "eval/road.h"
 #include "support/golden.h"

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "eval/protocol.h"
+#include "eval/protocol_table.h"
 #include "support/golden.h"
 
 #include "support/unit.h"
@@ -70,7 +71,6 @@ static void test_area_is_the_trapezoid_rule(void **unused) {
 static void test_check_and_names(void **unused) {
     struct eval_protocol protocol = eval_protocol_default();
     struct vitlrp_error err = {0};
-    enum vitlrp_replacement found = VITLRP_REPLACE_ZERO;
     (void) unused;
     assert_int_equal(protocol.steps, 28);
     assert_int_equal(protocol.replacement, VITLRP_REPLACE_ZERO);
@@ -83,12 +83,10 @@ static void test_check_and_names(void **unused) {
     protocol.replacement = (enum vitlrp_replacement) 6;
     assert_int_equal(eval_protocol_check(&protocol, &err), VITLRP_USAGE);
     for (int i = VITLRP_REPLACE_ZERO; i <= VITLRP_REPLACE_ROAD; i++) {
-        const char *name = eval_replacement_name((enum vitlrp_replacement) i);
-        assert_int_equal(eval_replacement_find(name, &found, &err), VITLRP_OK);
-        assert_int_equal(found, i);
+        assert_int_equal(word_find(WORDS_REPLACEMENT, word_of(WORDS_REPLACEMENT, i)), i);
     }
-    assert_int_equal(eval_replacement_find("grey", &found, &err), VITLRP_USAGE);
-    assert_non_null(strstr(err.message, "grey"));
+    assert_int_equal(word_find(WORDS_REPLACEMENT, "grey"), -1);
+    assert_null(word_of(WORDS_REPLACEMENT, VITLRP_REPLACE_ROAD + 1));
 }
 
 int main(void) {

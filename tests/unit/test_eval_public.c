@@ -195,6 +195,42 @@ static void assert_usage(const struct vitlrp_model *model,
     }
 }
 
+/* Every setting is where the library says, and in the evaluation under its name. */
+static void test_settings(void **unused) {
+    struct scratch scratch = photographs();
+    struct vitlrp_model *model = open_model();
+    struct vitlrp_eval_options options = small_options(&scratch);
+    struct vitlrp_evaluation *evaluation = NULL;
+    struct vitlrp_eval_setting setting;
+    int64_t value = -1;
+    size_t count = 0;
+    (void) unused;
+    options.replacement = VITLRP_REPLACE_MEAN;
+    options.seed = INT64_MAX;
+    options.limit = 1;
+    assert_int_equal(vitlrp_evaluate(model, &options, &evaluation, NULL), VITLRP_OK);
+    vitlrp_eval_setting_init(&setting);
+    while (vitlrp_eval_setting_at(count, &setting, NULL) == VITLRP_OK) {
+        int64_t given = 0;
+        assert_int_equal(vitlrp_evaluation_setting(evaluation, setting.name, &value, NULL),
+                         VITLRP_OK);
+        memcpy(&given, (const char *) &options + setting.offset, setting.size);
+        assert_int_equal(value, given);
+        assert_true(value >= setting.low && value <= setting.high);
+        assert_true(setting.enumeration == NULL ||
+                    vitlrp_word(setting.enumeration, (int32_t) value) != NULL);
+        count++;
+    }
+    assert_true(count >= 5);
+    assert_int_equal(vitlrp_evaluation_setting(evaluation, "replace", &value, NULL), VITLRP_OK);
+    assert_int_equal(value, VITLRP_REPLACE_MEAN);
+    assert_int_equal(vitlrp_evaluation_setting(evaluation, "limit", &value, NULL), VITLRP_USAGE);
+    assert_int_equal(vitlrp_eval_setting_at(0, NULL, NULL), VITLRP_USAGE);
+    vitlrp_evaluation_close(evaluation);
+    vitlrp_model_close(model);
+    scratch_close(&scratch);
+}
+
 /* What a run in fewer bits tells: where the machine has none, that it was float32. */
 static void test_precision(void **unused) {
     struct scratch scratch = photographs();
@@ -494,6 +530,7 @@ int main(void) {
         cmocka_unit_test(test_tune),
         cmocka_unit_test(test_cost),
         cmocka_unit_test(test_precision),
+        cmocka_unit_test(test_settings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

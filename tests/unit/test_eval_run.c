@@ -8,6 +8,7 @@
 #include "eval/load_input.h"
 #include "eval/metric.h"
 #include "eval/protocol.h"
+#include "eval/protocol_table.h"
 #include "support/attribution.h"
 #include "support/golden.h"
 #include "support/photo_set.h"

@@ -59,7 +59,7 @@ static void check_round_trip(enum vitlrp_precision precision) {
     struct record read = read_good(&json);
     const struct evaluation *a = &record.evaluation;
     const struct evaluation *b = &read.evaluation;
-    assert_int_equal(b->precision, precision);
+    assert_int_equal(b->protocol.precision, precision);
     assert_int_equal(b->image_count, a->image_count);
     assert_int_equal(b->method_count, a->method_count);
     for (size_t i = 0; i < a->image_count; i++) {
@@ -364,9 +364,9 @@ static void test_merge_refusals(void **unused) {
     second.evaluation.protocol.seed++;
     assert_unmergeable(&first, &second, "its protocol");
     second.evaluation.protocol.seed--;
-    second.evaluation.precision = VITLRP_PRECISION_BF16;
+    second.evaluation.protocol.precision = VITLRP_PRECISION_BF16;
     assert_unmergeable(&first, &second, "protocol differs (precision)");
-    second.evaluation.precision = VITLRP_PRECISION_FP32;
+    second.evaluation.protocol.precision = VITLRP_PRECISION_FP32;
     second.skipped++;
     assert_unmergeable(&first, &second, "its images");
     second.skipped--;

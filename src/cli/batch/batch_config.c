@@ -4,6 +4,8 @@
 
 #include "base/file.h"
 #include "base/formats.h"
+#include "base/json_compare.h"
+#include "base/words.h"
 #include "cli/explanation.h"
 
 #define CONFIG_LIMIT ((size_t) 1 << 24)
@@ -54,15 +56,12 @@ static json_t *json_preprocess(const struct explain_session *state, bool *comple
 }
 
 static json_t *json_picture(const struct settings *settings, bool *complete) {
-    static const char *const STYLES[] = {"overlay", "heat", "panel"};
-    static const char *const UPSAMPLES[] = {"nearest", "bilinear", "bicubic"};
     const struct vitlrp_render_options *render = &settings->render;
     json_t *object = json_object();
-    json_set(object, "style", json_string(STYLES[render->style]), complete);
+    json_set(object, "style", json_string(word_of(WORDS_STYLE, render->style)), complete);
     json_set(object, "cmap", json_string(render->colormap), complete);
-    json_set(object, "level", json_string(settings->level == LEVEL_PIXEL ? "pixel" : "patch"),
-             complete);
-    json_set(object, "upsample", json_string(UPSAMPLES[render->upsample]), complete);
+    json_set(object, "level", json_string(option_choices(OPTION_LEVEL)[settings->level]), complete);
+    json_set(object, "upsample", json_string(word_of(WORDS_UPSAMPLE, render->upsample)), complete);
     json_set(object, "opacity",
              render->opacity < 0.0F ? json_string("auto") : json_float32(render->opacity),
              complete);
@@ -285,9 +284,15 @@ static bool is_name_only(const char *path) {
     return strcmp(path, "settings_sha256") == 0; /* the settings themselves say more */
 }
 
-static void note_difference(struct differences *differences, const char *path, const json_t *a,
-                            const json_t *b) {
-    if (differences->count++ >= MOST_DIFFERENCES) {
+/* What an older format does not say about the arithmetic. */
+static bool is_unknown(const char *path, const json_t *value) {
+    static const char PLACE[] = "settings.arithmetic.";
+    return json_is_null(value) && strncmp(path, PLACE, sizeof PLACE - 1) == 0;
+}
+
+static void note_difference(void *user, const char *path, const json_t *a, const json_t *b) {
+    struct differences *differences = user;
+    if (is_unknown(path, a) || is_unknown(path, b) || differences->count++ >= MOST_DIFFERENCES) {
         return;
     }
     struct text *list = &differences->list;
@@ -299,63 +304,12 @@ static void note_difference(struct differences *differences, const char *path, c
     text_printf(list, " in %s", differences->second);
 }
 
-static void differences_collect(struct differences *differences, const char *path, json_t *a,
-                                json_t *b);
-
-/* The members of `a`; with `only_missing` those that `b` has not. */
-static void differences_collect_members(struct differences *differences, const char *path,
-                                        json_t *a, json_t *b, bool swapped) {
-    const char *key;
-    json_t *value;
-    json_object_foreach(a, key, value) {
-        struct text name = {.limit = 256};
-        text_printf(&name, "%s%s%s", path, path[0] == '\0' ? "" : ".", key);
-        json_t *other = json_object_get(b, key);
-        if (!name.failed && !is_name_only(name.data) && (!swapped || other == NULL)) {
-            differences_collect(differences, name.data, swapped ? NULL : value,
-                                swapped ? value : other);
-        }
-        text_free(&name);
-    }
-}
-
-/* What an older format does not say about the arithmetic. */
-static bool is_unknown(const char *path, const json_t *value) {
-    static const char PLACE[] = "settings.arithmetic.";
-    return json_is_null(value) && strncmp(path, PLACE, sizeof PLACE - 1) == 0;
-}
-
-/* Neither format has deep values: the recursion ends with them. */
-static void differences_collect(struct differences *differences, const char *path, json_t *a,
-                                json_t *b) {
-    if (is_unknown(path, a) || is_unknown(path, b)) {
-        return;
-    }
-    if (json_is_object(a) && json_is_object(b)) {
-        differences_collect_members(differences, path, a, b, false);
-        differences_collect_members(differences, path, b, a, true);
-        return;
-    }
-    struct text first = {.limit = CONFIG_LIMIT};
-    struct text second = {.limit = CONFIG_LIMIT};
-    if (a != NULL) {
-        json_append(&first, a, 0);
-    }
-    if (b != NULL) {
-        json_append(&second, b, 0);
-    }
-    if (first.length != second.length ||
-        (first.length > 0 && memcmp(first.data, second.data, first.length) != 0)) {
-        note_difference(differences, path, a, b);
-    }
-    text_free(&first);
-    text_free(&second);
-}
-
 enum vitlrp_status batch_config_compare(const json_t *a, const json_t *b, const char *first,
                                         const char *second, struct vitlrp_error *err) {
     struct differences differences = {
         .first = first, .second = second, .list = {.limit = (size_t) 1 << 16}};
+    const struct json_comparison comparison = {
+        .leaves_out = is_name_only, .note = note_difference, .user = &differences};
     json_t *left = json_copy((json_t *) a);
     json_t *right = json_copy((json_t *) b);
     enum vitlrp_status status = VITLRP_OK;
@@ -367,7 +321,7 @@ enum vitlrp_status batch_config_compare(const json_t *a, const json_t *b, const 
             json_object_del(left, "version");
             json_object_del(right, "version");
         }
-        differences_collect(&differences, "", left, right);
+        json_compare(&comparison, left, right);
     }
     if (differences.count > 0) {
         size_t more =

@@ -85,9 +85,6 @@ void batch_queue_end(struct batch_queue *queue) {
 
 #define MIB ((uint64_t) 1 << 20)
 
-/* A photograph of 12 megapixels and the picture that is drawn of it. */
-#define PICTURE_BYTES (72 * MIB)
-
 /* Addresses of a thread: its stack, and glibc's heap for it. */
 #define THREAD_ADDRESSES (80 * MIB)
 
@@ -100,9 +97,9 @@ static uint64_t minus(uint64_t whole, uint64_t part) {
 
 struct batch_workers batch_workers_within(size_t wanted, size_t session_bytes,
                                           const struct machine_room *room) {
-    uint64_t bytes = (uint64_t) session_bytes + PICTURE_BYTES;
+    uint64_t bytes = (uint64_t) session_bytes + MEM_OF_PHOTOGRAPH;
     uint64_t addresses = bytes + THREAD_ADDRESSES + PRODUCT_ADDRESSES;
-    uint64_t begun = (BATCH_WRITERS + 1) * THREAD_ADDRESSES + PRODUCT_ADDRESSES + PICTURE_BYTES;
+    uint64_t begun = (BATCH_WRITERS + 1) * THREAD_ADDRESSES + PRODUCT_ADDRESSES + MEM_OF_PHOTOGRAPH;
     /* What the first worker and the writers take comes before. */
     uint64_t by_memory = minus(room->memory, bytes) / bytes;
     uint64_t by_addresses = minus(room->addresses, begun) / addresses;

@@ -8,6 +8,7 @@
 #include "base/formats.h"
 #include "base/mem.h"
 #include "base/pool.h"
+#include "base/words.h"
 #include "bench_measure.h"
 #include "cli/batch/batch_config.h"
 #include "cli/batch/batch_run.h"
@@ -264,7 +265,7 @@ static void append_report(struct text *out, const struct batch_bench *bench,
                 info->input_width, info->input_height, info->tokens, model.dim, model.depth);
     text_printf(out, "%s; %s, %s, %zu thread%s\n",
                 bench->cpu[0] != '\0' ? bench->cpu : "unknown processor", info->backend,
-                json_precision_name(info->precision), bench->threads,
+                word_of(WORDS_PRECISION, info->precision), bench->threads,
                 bench->threads == 1 ? "" : "s, an image on each");
     text_printf(out, "%zu images of %s, %d round%s\n\n", bench->plan.count, bench->choice.dataset,
                 bench->settings.runs, bench->settings.runs == 1 ? "" : "s");
@@ -287,8 +288,8 @@ static json_t *json_result(const struct batch_bench *bench, const struct figures
                      bench->settings.method_info.name, "attribution_images_per_second",
                      figures->alone, "batch_images_per_second", figures->whole,
                      "batch_per_attribution", figures->ratio, "backend", info->backend, "precision",
-                     json_precision_name(info->precision), "threads", (int) bench->threads, "cpu",
-                     bench->cpu, "version", vitlrp_version());
+                     word_of(WORDS_PRECISION, info->precision), "threads", (int) bench->threads,
+                     "cpu", bench->cpu, "version", vitlrp_version());
 }
 
 enum exit_code bench_batch_main(const struct args *args, const struct settings *settings,

@@ -1,6 +1,7 @@
 #include "bench.h"
 
 #include "base/formats.h"
+#include "base/words.h"
 #include "bench_measure.h"
 #include "cli/explanation.h"
 #include "cli/machine.h"
@@ -65,7 +66,7 @@ static void append_report(struct text *out, const struct eval_bench *bench) {
                 bench->info.dim, bench->info.depth);
     text_printf(out, "%s; %s, %s, %d thread%s\n",
                 bench->cpu[0] != '\0' ? bench->cpu : "unknown processor", cost->backend,
-                json_precision_name(cost->precision), cost->threads,
+                word_of(WORDS_PRECISION, cost->precision), cost->threads,
                 cost->threads == 1 ? "" : "s, an image on each");
     text_printf(out, "%d image%s, %d method%s, %d steps\n\n", cost->images,
                 cost->images == 1 ? "" : "s", cost->methods, cost->methods == 1 ? "" : "s",
@@ -91,7 +92,7 @@ static json_t *json_result(const struct eval_bench *bench) {
         bench->evaluator_ms, "plain_ms", bench->batched_ms, "single_ms", bench->single_ms,
         "evaluator_per_single", bench->evaluator_ms / bench->single_ms, "plain_per_single",
         bench->batched_ms / bench->single_ms, "backend", cost->backend, "precision",
-        json_precision_name(cost->precision), "threads", cost->threads, "cpu", bench->cpu,
+        word_of(WORDS_PRECISION, cost->precision), "threads", cost->threads, "cpu", bench->cpu,
         "version", vitlrp_version());
 }
 

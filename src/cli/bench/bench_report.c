@@ -5,6 +5,7 @@
 
 #include "base/formats.h"
 #include "base/settings_json.h"
+#include "base/words.h"
 #include "bench_measure.h"
 #include "cli/explanation.h"
 
@@ -88,8 +89,8 @@ static void append_variant(struct text *out, const struct bench_result *result,
                            const struct bench_variant *variant, bool every_method) {
     const struct vitlrp_session_info *session = &variant->session;
     text_printf(out, "\n%s, %s, %s kernels, %d thread%s\n", session->backend,
-                json_precision_name(session->precision), session->instruction_set, session->threads,
-                session->threads == 1 ? "" : "s");
+                word_of(WORDS_PRECISION, session->precision), session->instruction_set,
+                session->threads, session->threads == 1 ? "" : "s");
     append_jobs(out, result, variant);
     for (size_t i = 0; i < (every_method ? result->method_count : 1); i++) {
         append_operations(out, result, variant, i);
@@ -134,7 +135,7 @@ static void append_comparison(struct text *out, const struct bench_result *resul
     for (size_t i = 0; i < result->variant_count; i++) {
         char name[40];
         snprintf(name, sizeof name, "%s %s", result->variants[i].session.backend,
-                 json_precision_name(result->variants[i].session.precision));
+                 word_of(WORDS_PRECISION, result->variants[i].session.precision));
         text_printf(out, "%18s", name);
     }
     text_append_string(out, "\n");
@@ -227,7 +228,7 @@ static json_t *json_measured(const struct bench_result *result, const struct ben
         json_operations(method->operations, result->operation_count, variant->gemm_gflops),
         "parameters",
         json_method(VITLRP_READS_RULES, &result->methods[index].options,
-                    json_precision_name(variant->session.precision)));
+                    word_of(WORDS_PRECISION, variant->session.precision)));
 }
 
 static json_t *json_methods(const struct bench_result *result,
@@ -250,7 +251,7 @@ static json_t *json_variant(const struct bench_result *result,
     return json_pack(
         "{s:s, s:s, s:s, s:i, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:o, s:o, "
         "s:I}",
-        "backend", session->backend, "precision", json_precision_name(session->precision),
+        "backend", session->backend, "precision", word_of(WORDS_PRECISION, session->precision),
         "instruction_set", session->instruction_set, "threads", session->threads, "gemm_gflops",
         variant->gemm_gflops, "gemm_per_first", variant->gemm_per_first, "forward_ms", forward->ms,
         "forward_gflop", forward->gflop, "forward_gflops", forward->gflop / forward->ms * 1e3,

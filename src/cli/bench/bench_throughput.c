@@ -6,6 +6,7 @@
 #include "base/formats.h"
 #include "base/mem.h"
 #include "base/pool.h"
+#include "base/words.h"
 #include "bench_measure.h"
 #include "cli/explanation.h"
 #include "cli/machine.h"
@@ -277,7 +278,7 @@ static void append_report(struct text *out, const struct throughput *all) {
                 all->info.dim, all->info.depth);
     text_printf(out, "%s; %s, %s, %s kernels\n",
                 all->cpu[0] != '\0' ? all->cpu : "unknown processor", all->session.backend,
-                json_precision_name(all->session.precision), all->session.instruction_set);
+                word_of(WORDS_PRECISION, all->session.precision), all->session.instruction_set);
     text_printf(out,
                 "%d interleaved round%s; images per second (medians), to those of one thread\n\n",
                 all->settings->runs, all->settings->runs == 1 ? "" : "s");
@@ -330,7 +331,7 @@ static json_t *json_result(const struct throughput *all) {
                      "input_size", all->session.input_width, all->session.input_height, "tokens",
                      all->session.tokens, "runs", all->settings->runs, "method",
                      all->methods[0].name, "backend", all->session.backend, "precision",
-                     json_precision_name(all->session.precision), "instruction_set",
+                     word_of(WORDS_PRECISION, all->session.precision), "instruction_set",
                      all->session.instruction_set, "threads", (int) all->threads, "cpu", all->cpu,
                      "version", vitlrp_version(), "throughput", rungs);
 }

@@ -5,13 +5,11 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "base/parse.h"
 #include "base/text.h"
 #include "cli/args.h"
 #include "cli/machine.h"
 #include "cli/method_choice.h"
 
-#define MAX_STEPS 100000
 #define MAX_LIMIT 10000000
 
 /* "a,b,c" taken apart. */
@@ -43,26 +41,62 @@ static enum vitlrp_status read_methods(const char *value, struct eval_choice *ch
     return VITLRP_OK;
 }
 
+int64_t eval_setting_get(const struct vitlrp_eval_setting *setting,
+                         const struct vitlrp_eval_options *options) {
+    const char *field = (const char *) options + setting->offset;
+    int32_t narrow = 0;
+    int64_t wide = 0;
+    if (setting->size == sizeof narrow) {
+        memcpy(&narrow, field, sizeof narrow);
+        return narrow;
+    }
+    memcpy(&wide, field, sizeof wide);
+    return wide;
+}
+
+static void setting_put(const struct vitlrp_eval_setting *setting, int64_t value,
+                        struct vitlrp_eval_options *options) {
+    char *field = (char *) options + setting->offset;
+    int32_t narrow = (int32_t) value;
+    if (setting->size == sizeof narrow) {
+        memcpy(field, &narrow, sizeof narrow);
+    } else {
+        memcpy(field, &value, sizeof value);
+    }
+}
+
+/* A setting of the evaluation, by the option of its name. */
+static enum vitlrp_status read_setting(const struct args *args,
+                                       const struct vitlrp_eval_setting *setting,
+                                       struct vitlrp_eval_options *options,
+                                       struct vitlrp_error *err) {
+    enum option_id option = option_by_name(setting->name);
+    int64_t number = 0;
+    int choice = 0;
+    if (option == OPTION_COUNT || args->value[option] == NULL) {
+        return VITLRP_OK;
+    }
+    if (setting->enumeration != NULL) {
+        TRY(option_choice(args, option, &choice, err));
+        number = choice;
+    } else {
+        TRY(option_whole(args, option, setting->low, setting->high, &number, err));
+    }
+    setting_put(setting, number, options);
+    return VITLRP_OK;
+}
+
 static enum vitlrp_status read_protocol(const struct args *args,
                                         struct vitlrp_eval_options *options,
                                         struct vitlrp_error *err) {
-    const char *const *value = args->value;
-    const char *seed = value[OPTION_SEED];
-    int replacement = 0;
-    int target = 0;
+    struct vitlrp_eval_setting setting;
     int32_t limit = 0;
-    int64_t number = 0;
-    TRY(option_int("--steps", value[OPTION_STEPS], 1, MAX_STEPS, &options->steps, err));
-    TRY(option_int("--limit", value[OPTION_LIMIT], 1, MAX_LIMIT, &limit, err));
-    TRY(option_choice(args, OPTION_REPLACE, &replacement, err));
-    TRY(option_choice(args, OPTION_TARGET, &target, err));
-    if (seed != NULL && !parse_int64(seed, 0, INT64_MAX, &number)) {
-        return option_fail("--seed", seed, "a whole number from 0 to 9223372036854775807", err);
+    vitlrp_eval_setting_init(&setting);
+    for (size_t i = 0; vitlrp_eval_setting_at(i, &setting, NULL) == VITLRP_OK; i++) {
+        TRY(read_setting(args, &setting, options, err));
     }
+    TRY(option_int("--limit", args->value[OPTION_LIMIT], 1, MAX_LIMIT, &limit, err));
     options->limit = (size_t) limit;
-    options->replacement = (enum vitlrp_replacement) replacement;
-    options->target = (enum vitlrp_eval_target) target;
-    options->seed = (uint64_t) number;
     return VITLRP_OK;
 }
 
@@ -83,7 +117,6 @@ enum vitlrp_status eval_choose(const struct args *args, const struct settings *s
     options->reference = args->value[OPTION_REFERENCE];
     options->threads = settings->threads;
     options->backend = settings->backend;
-    options->precision = settings->precision;
     options->ignore_exif = settings->image.ignore_exif;
     options->image_limits = settings->limits.image;
     TRY(read_methods(args->value[args->verb == VERB_TUNE ? OPTION_METHOD : OPTION_METHODS], choice,

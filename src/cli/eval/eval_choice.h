@@ -26,6 +26,10 @@ enum vitlrp_status eval_choose(const struct args *args, const struct settings *s
 void eval_choose_for_model(const struct settings *settings, const struct vitlrp_model *model,
                            struct eval_choice *choice);
 
+/* The value of one of the library's settings. */
+int64_t eval_setting_get(const struct vitlrp_eval_setting *setting,
+                         const struct vitlrp_eval_options *options);
+
 void eval_choice_free(struct eval_choice *choice);
 
 #endif

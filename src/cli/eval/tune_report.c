@@ -2,6 +2,7 @@
 
 #include "base/formats.h"
 #include "cli/explanation.h"
+#include "eval_choice.h"
 
 static json_t *json_statistic(const struct vitlrp_statistic *statistic) {
     return json_pack("{s:o, s:o, s:o, s:I}", "mean", json_number(statistic->mean), "lo",
@@ -9,21 +10,47 @@ static json_t *json_statistic(const struct vitlrp_statistic *statistic) {
                      (json_int_t) statistic->n);
 }
 
+static json_t *json_setting(const struct vitlrp_eval_setting *setting,
+                            const struct vitlrp_eval_options *options) {
+    int64_t value = eval_setting_get(setting, options);
+    return setting->enumeration == NULL
+               ? json_integer(value)
+               : json_string(vitlrp_word(setting->enumeration, (int32_t) value));
+}
+
+/* The settings of the evaluation that tune has options for. */
+static void set_protocol(json_t *object, const struct vitlrp_eval_options *options,
+                         bool *complete) {
+    struct vitlrp_eval_setting setting;
+    vitlrp_eval_setting_init(&setting);
+    for (size_t i = 0; vitlrp_eval_setting_at(i, &setting, NULL) == VITLRP_OK; i++) {
+        enum option_id option = option_by_name(setting.name);
+        if (option < OPTION_COUNT && (option_table()[option].verbs & FOR_TUNE) != 0) {
+            json_set(object, setting.name, json_setting(&setting, options), complete);
+        }
+    }
+}
+
 /* How the settings were found, for people. */
-static json_t *json_search(const struct tune_report *report) {
+static json_t *json_search(const struct tune_report *report, bool *complete) {
     const struct vitlrp_tune_result *result = report->result;
-    const struct vitlrp_eval_options *options = report->options;
-    return json_pack(
-        "{s:o, s:s, s:o, s:I, s:i, s:s, s:s, s:I, s:{s:I, s:o, s:o}, s:{s:I, s:o, s:o, s:o}}",
-        "model", json_text(report->model), "weights_sha256", report->weights_sha256, "dataset",
-        json_text(report->dataset), "trials", (json_int_t) result->trials, "steps", options->steps,
-        "replace", option_choices(OPTION_REPLACE)[options->replacement], "target",
-        option_choices(OPTION_TARGET)[options->target], "seed", (json_int_t) options->seed,
-        "calibration", "images", (json_int_t) result->calibration_images, "preset",
-        json_statistic(&result->calibration_preset), "tuned",
-        json_statistic(&result->calibration_tuned), "held_out", "images",
-        (json_int_t) result->held_out_images, "preset", json_statistic(&result->preset), "tuned",
-        json_statistic(&result->tuned), "gain", json_statistic(&result->gain));
+    json_t *object = json_object();
+    json_set(object, "model", json_text(report->model), complete);
+    json_set(object, "weights_sha256", json_string(report->weights_sha256), complete);
+    json_set(object, "dataset", json_text(report->dataset), complete);
+    json_set(object, "trials", json_integer((json_int_t) result->trials), complete);
+    set_protocol(object, report->options, complete);
+    json_set(object, "calibration",
+             json_pack("{s:I, s:o, s:o}", "images", (json_int_t) result->calibration_images,
+                       "preset", json_statistic(&result->calibration_preset), "tuned",
+                       json_statistic(&result->calibration_tuned)),
+             complete);
+    json_set(object, "held_out",
+             json_pack("{s:I, s:o, s:o, s:o}", "images", (json_int_t) result->held_out_images,
+                       "preset", json_statistic(&result->preset), "tuned",
+                       json_statistic(&result->tuned), "gain", json_statistic(&result->gain)),
+             complete);
+    return object;
 }
 
 enum vitlrp_status tune_settings(const struct tune_report *report, json_t **out,
@@ -33,7 +60,7 @@ enum vitlrp_status tune_settings(const struct tune_report *report, json_t **out,
     json_set(object, "format", json_string(FORMAT_SETTINGS), &complete);
     json_set(object, "method", json_string(report->result->method), &complete);
     json_set_gammas(object, &report->result->rules, &complete);
-    json_set(object, "search", json_search(report), &complete);
+    json_set(object, "search", json_search(report, &complete), &complete);
     json_set(object, "version", json_string(vitlrp_version()), &complete);
     if (!complete) {
         json_decref(object);

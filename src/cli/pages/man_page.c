@@ -182,7 +182,8 @@ static void append_verbs(struct text *out) {
     }
 }
 
-static void append_option(struct text *out, const struct option_entry *entry) {
+static void append_option(struct text *out, enum option_id option) {
+    const struct option_entry *entry = &option_table()[option];
     text_append_string(out, ".TP\n");
     if (entry->letter != 0) {
         text_printf(out, "\\fB\\-%c\\fR%s", entry->letter, entry->name != NULL ? ", " : "");
@@ -200,7 +201,7 @@ static void append_option(struct text *out, const struct option_entry *entry) {
     if ((entry->verbs & FOR_EXPLAIN) == 0) {
         help_append_verbs(&words, entry->verbs);
     }
-    text_append_string(&words, entry->help);
+    option_append_help(option, &words);
     text_append_string(out, "\n");
     append_sentences(out, words.data, words.failed ? 0 : words.length);
     out->failed = out->failed || words.failed;
@@ -214,7 +215,7 @@ static void append_options(struct text *out) {
         text_printf(out, ".SS %s\n", help_group_title(group));
         for (enum option_id i = 0; i < OPTION_COUNT; i++) {
             if (table[i].group == group) {
-                append_option(out, &table[i]);
+                append_option(out, i);
             }
         }
     }

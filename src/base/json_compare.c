@@ -1,0 +1,60 @@
+#include "base/json_compare.h"
+
+#include <string.h>
+
+#define PATH_LIMIT 256
+#define VALUE_LIMIT ((size_t) 1 << 24)
+
+static void compare_values(const struct json_comparison *comparison, const char *path, json_t *a,
+                           json_t *b);
+
+/* The members of `a`; with `swapped` those that `b` has not, as of the second value. */
+static void compare_members(const struct json_comparison *comparison, const char *path, json_t *a,
+                            json_t *b, bool swapped) {
+    const char *key;
+    json_t *value;
+    json_object_foreach(a, key, value) {
+        struct text name = {.limit = PATH_LIMIT};
+        json_t *other = json_object_get(b, key);
+        text_printf(&name, "%s%s%s", path, path[0] == '\0' ? "" : ".", key);
+        bool left_out =
+            name.failed || (comparison->leaves_out != NULL && comparison->leaves_out(name.data));
+        if (!left_out && !swapped) {
+            compare_values(comparison, name.data, value, other);
+        } else if (!left_out && other == NULL) {
+            compare_values(comparison, name.data, NULL, value);
+        }
+        text_free(&name);
+    }
+}
+
+/* By their text: a number that was read has the digits that were written. */
+static bool have_one_text(const json_t *a, const json_t *b) {
+    struct text first = {.limit = VALUE_LIMIT};
+    struct text second = {.limit = VALUE_LIMIT};
+    if (a != NULL) {
+        json_append(&first, a, 0);
+    }
+    if (b != NULL) {
+        json_append(&second, b, 0);
+    }
+    bool same = first.length == second.length &&
+                (first.length == 0 || memcmp(first.data, second.data, first.length) == 0);
+    text_free(&first);
+    text_free(&second);
+    return same;
+}
+
+static void compare_values(const struct json_comparison *comparison, const char *path, json_t *a,
+                           json_t *b) {
+    if (json_is_object(a) && json_is_object(b)) {
+        compare_members(comparison, path, a, b, false);
+        compare_members(comparison, path, b, a, true);
+    } else if (!have_one_text(a, b)) {
+        comparison->note(comparison->user, path, a, b);
+    }
+}
+
+void json_compare(const struct json_comparison *comparison, json_t *a, json_t *b) {
+    compare_values(comparison, "", a, b);
+}

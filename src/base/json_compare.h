@@ -1,0 +1,21 @@
+/* Where two JSON values differ. */
+#ifndef BASE_JSON_COMPARE_H
+#define BASE_JSON_COMPARE_H
+
+#include <stdbool.h>
+
+#include "base/json.h"
+
+struct json_comparison {
+    bool (*leaves_out)(const char *path); /* members that are not compared; NULL: none */
+    void (*note)(void *user, const char *path, const json_t *a, const json_t *b);
+    void *user;
+};
+
+/* Calls `note` for every place where the two differ: objects are compared member by member, those
+ * of `a` in their order and then those that only `b` has; anything else by its text. `path` is as
+ * "arithmetic.library", and a member that one of them has not is NULL. The values nest no deeper
+ * than JSON_MAX_DEPTH. */
+void json_compare(const struct json_comparison *comparison, json_t *a, json_t *b);
+
+#endif

@@ -1,0 +1,73 @@
+#include "base/words.h"
+
+#include <string.h>
+
+#include "vitlrp_types.h"
+
+static const char *const ROLES[] = {
+#define VITLRP_ROLE(constant, name, text) #name,
+#include "vitlrp_roles.def"
+#undef VITLRP_ROLE
+    NULL};
+
+static const char *const REPLACEMENTS[] = {
+#define VITLRP_REPLACEMENT(constant, name, text) #name,
+#include "vitlrp_replacements.def"
+#undef VITLRP_REPLACEMENT
+    NULL};
+
+#define LIST(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+static const struct {
+    const char *name;
+    const char *const *words;
+} LISTS[WORD_LISTS] = {
+    [WORDS_STATUS] = {"status", LIST("ok", "usage", "io", "format", "unsupported", "limit", "nomem",
+                                     "mismatch", "numeric", "cancelled", "internal")},
+    [WORDS_RESIZE] = {"resize", LIST("short", "squash", "none")},
+    [WORDS_INTERPOLATION] = {"interpolation", LIST("bilinear", "bicubic")},
+    [WORDS_PRECISION] = {"precision", LIST("fp32", "mixed", "bf16")},
+    [WORDS_ATTENTION_RULE] = {"attention_rule", LIST("attnlrp", "cp")},
+    [WORDS_ROLE] = {"role", ROLES},
+    [WORDS_HEAD_FUSION] = {"head_fusion", LIST("mean", "max", "min")},
+    [WORDS_STYLE] = {"style", LIST("overlay", "heat", "panel")},
+    [WORDS_UPSAMPLE] = {"upsample", LIST("nearest", "bilinear", "bicubic")},
+    [WORDS_PICTURE_FORMAT] = {"picture_format", LIST("png", "jpeg")},
+    [WORDS_REPLACEMENT] = {"replacement", REPLACEMENTS},
+    [WORDS_EVAL_TARGET] = {"eval_target", LIST("predicted", "label")},
+};
+
+const char *const *words_of(enum word_list list) {
+    return LISTS[list].words;
+}
+
+const char *words_name(enum word_list list) {
+    return (size_t) list < WORD_LISTS ? LISTS[list].name : NULL;
+}
+
+const char *word_of(enum word_list list, int64_t value) {
+    const char *const *words = LISTS[list].words;
+    for (int i = 0; words[i] != NULL; i++) {
+        if (i == value) {
+            return words[i];
+        }
+    }
+    return NULL;
+}
+
+int word_find(enum word_list list, const char *word) {
+    const char *const *words = LISTS[list].words;
+    for (int i = 0; words[i] != NULL; i++) {
+        if (strcmp(words[i], word) == 0) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+void words_append(struct text *out, const char *const *words) {
+    for (size_t i = 0; words[i] != NULL; i++) {
+        const char *join = i == 0 ? "" : words[i + 1] == NULL ? " or " : ", ";
+        text_printf(out, "%s%s", join, words[i]);
+    }
+}
