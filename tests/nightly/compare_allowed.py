@@ -134,6 +134,16 @@ ALLOWED = [
     Allowed("B8 epsilon", "and it takes part in the stabiliser where it is not",
             r"layer-scale/(attnlrp|cp-lrp)/epsilon-0\.01", r"map\.npy|result\.json",
             r"array|relevance_sum|ledger\.\d+\.absorbed", numbers),
+    Allowed("i01", "16-bit BMP is scaled as by Pillow", r"preprocessing/pictures/.*",
+            r"maps/bmp-bmp16(_down|_fields)?\.(input\.npy|raw\.npy|heat\.png)", r"array|pixels"),
+    Allowed("i01 lines", "and its lines follow", r"preprocessing/pictures/.*", RESULTS,
+            r"lines\.[123]\.(probability|logit|relevance_sum)", numbers),
+    Allowed("i03", "EXIF that begins as in a JPEG turns a PNG", r"preprocessing/pictures/upright",
+            r"maps/exif-segment\.(input\.npy|raw\.npy|heat\.png)", r"array|pixels"),
+    Allowed("i03 lines", "and its line follows", r"preprocessing/pictures/upright", RESULTS,
+            r"lines\.40\.(class|wnid|name|probability|logit|relevance_sum)"),
+    Allowed("i07", "scans that are missing are a warning", r"preprocessing/pictures/.*", RESULTS,
+            r"lines\.\d+\.warning", added),
 ]
 
 
