@@ -12,8 +12,6 @@
 
 #define MAX_PIXELS_A_SIDE 16384
 #define MAX_THREADS 1024
-#define MAX_HEADS 1024
-#define MAX_RUNS 10000
 
 /* "a,b,c" of an option; each value at least `min`, and above it if min is 0. */
 static enum vitlrp_status read_triple(const char *name, const char *value, double min, float out[3],
@@ -65,7 +63,6 @@ static enum vitlrp_status read_preprocess(const struct args *args,
     if (value[OPTION_RESIZE] != NULL) {
         TRY(read_resize(value[OPTION_RESIZE], changes, err));
     }
-    TRY(option_int("--crop", value[OPTION_CROP], 1, MAX_PIXELS_A_SIDE, &changes->crop, err));
     int interpolation = 0;
     TRY(option_choice(args, OPTION_INTERPOLATION, &interpolation, err));
     changes->interpolation_given = value[OPTION_INTERPOLATION] != NULL;
@@ -78,7 +75,6 @@ static enum vitlrp_status read_preprocess(const struct args *args,
         TRY(read_triple("--std", value[OPTION_STD], 0.0, changes->std, err));
         changes->std_given = true;
     }
-    changes->ignore_exif = value[OPTION_IGNORE_EXIF] != NULL;
     return VITLRP_OK;
 }
 
@@ -105,24 +101,11 @@ static enum vitlrp_status read_render(const struct args *args, struct settings *
     static const struct option_range OPACITY = {0.0, 1.0, "a number from 0 to 1, or auto"};
     static const struct option_range SCALE = {FLT_MIN, FLT_MAX, "a number above 0, or auto"};
     struct vitlrp_render_options *render = &settings->render;
-    int style = 0;
     int colormap = 0;
-    int upsample = 2;
-    int level = 0;
-    int progress = 0;
-    vitlrp_render_options_init(render);
-    TRY(option_choice(args, OPTION_STYLE, &style, err));
     TRY(option_choice(args, OPTION_CMAP, &colormap, err));
-    TRY(option_choice(args, OPTION_UPSAMPLE, &upsample, err));
-    TRY(option_choice(args, OPTION_LEVEL, &level, err));
-    TRY(option_choice(args, OPTION_PROGRESS, &progress, err));
     TRY(read_number_or_auto(args, OPTION_OPACITY, &OPACITY, &render->opacity, err));
     TRY(read_number_or_auto(args, OPTION_SCALE, &SCALE, &render->scale, err));
-    render->style = (enum vitlrp_style) style;
     render->colormap = option_choices(OPTION_CMAP)[colormap];
-    render->upsample = (enum vitlrp_upsample) upsample;
-    settings->level = (enum level) level;
-    settings->progress = (enum progress) progress;
     return VITLRP_OK;
 }
 
@@ -167,27 +150,48 @@ static enum vitlrp_status read_limits(const struct args *args, struct settings *
     return VITLRP_OK;
 }
 
+static void set_defaults(const struct args *args, struct settings *settings) {
+    *settings = (struct settings){.runs = args->value[OPTION_BATCH] != NULL ? 1 : 7};
+    vitlrp_render_options_init(&settings->render);
+    settings->render.upsample = VITLRP_UPSAMPLE_BICUBIC;
+}
+
+/* The options whose member and range stand in options.def. */
+static enum vitlrp_status read_members(const struct args *args, struct settings *settings,
+                                       struct vitlrp_error *err) {
+    int64_t number;
+    int choice;
+#define TEXT(identifier, member) settings->member = args->value[OPTION_##identifier];
+#define FLAG(identifier, member) settings->member = args->value[OPTION_##identifier] != NULL;
+#define WHOLE(identifier, member, low, high)                                                       \
+    number = settings->member;                                                                     \
+    TRY(option_whole(args, OPTION_##identifier, low, high, &number, err));                         \
+    settings->member = (int32_t) number;
+#define CHOICE(identifier, type, member)                                                           \
+    choice = (int) settings->member;                                                               \
+    TRY(option_choice(args, OPTION_##identifier, &choice, err));                                   \
+    settings->member = (type) choice;
+#include "options.def"
+    return VITLRP_OK;
+}
+
 enum vitlrp_status settings_read(const struct args *args, struct settings *settings,
                                  struct vitlrp_error *err) {
     const char *name;
     int backend = 0;
     int precision = 0;
-    *settings = (struct settings){.runs = args->value[OPTION_BATCH] != NULL ? 1 : 7};
+    set_defaults(args, settings);
     settings->model_path = option_or_variable(args, OPTION_MODEL, "--model", "VITLRP_MODEL", &name);
     const char *threads =
         option_or_variable(args, OPTION_THREADS, "--threads", "VITLRP_THREADS", &name);
     TRY(option_int(name, threads, 1, MAX_THREADS, &settings->threads, err));
-    settings->labels_path = args->value[OPTION_LABELS];
-    TRY(option_int("--heads", args->value[OPTION_HEADS], 1, MAX_HEADS, &settings->heads, err));
-    TRY(option_int("--runs", args->value[OPTION_RUNS], 1, MAX_RUNS, &settings->runs, err));
+    TRY(read_members(args, settings, err));
     TRY(option_choice(args, OPTION_BACKEND, &backend, err));
     TRY(option_choice(args, OPTION_PRECISION, &precision, err));
     settings->backend = option_choice_word(args, OPTION_BACKEND, backend);
     settings->every_precision = precision > VITLRP_PRECISION_BF16;
     settings->precision =
         settings->every_precision ? VITLRP_PRECISION_FP32 : (enum vitlrp_precision) precision;
-    settings->versus_text = args->value[OPTION_VERSUS];
-    settings->ledger = args->value[OPTION_LEDGER] != NULL;
     TRY(read_class(args, settings, err));
     TRY(read_preprocess(args, &settings->preprocess, err));
     TRY(read_limits(args, settings, err));
