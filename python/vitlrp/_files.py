@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
+import signal
+import stat
+from collections.abc import Iterator
 
 from ._check import StrPath
 
@@ -24,19 +28,47 @@ def write_atomic(path: StrPath, data: bytes) -> None:
         raise OSError(error.errno, error.strerror, os.fspath(path)) from None
 
 
+def _take_rights(descriptor: int, old: os.stat_result) -> None:
+    """The mode of the file that is replaced, and its owner where that is allowed."""
+    new = os.fstat(descriptor)
+    mode = stat.S_IMODE(old.st_mode)
+    if (new.st_uid, new.st_gid) != (old.st_uid, old.st_gid):
+        try:
+            os.fchown(descriptor, old.st_uid, old.st_gid)
+        except OSError:
+            mode &= 0o777
+    with contextlib.suppress(OSError):
+        os.fchmod(descriptor, mode)
+
+
+@contextlib.contextmanager
+def _without_signals() -> Iterator[None]:
+    """This thread takes none meanwhile: none ends it between a temporary file and its removal."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _replace(target: str, data: bytes) -> None:
     folder = os.path.dirname(target)
     temporary = os.path.join(folder, f".vitlrp-{secrets.token_hex(8)}.tmp")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    old = os.stat(target) if os.path.exists(target) else None
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    with _without_signals():
+        descriptor = os.open(temporary, flags, 0o666 if old is None else 0o600)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+                file.flush()
+                if old is not None:
+                    _take_rights(descriptor, old)
+                os.fsync(descriptor)
+            os.replace(temporary, target)
+        except BaseException:
+            os.unlink(temporary)
+            raise
     directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(directory)

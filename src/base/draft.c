@@ -6,9 +6,19 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
+
+#define MOST_ATTEMPTS 1000
+#define ANY_RIGHTS 0666
+#define OWN_RIGHTS 0600
+#define RIGHTS_BITS 07777
+#define PLAIN_RIGHTS_BITS 0777
+
+static const char TEMPORARY_BEGIN[] = ".vitlrp-";
+static const char TEMPORARY_END[] = ".tmp";
 
 static const struct draft ENDED = {.staging = -1, .folder = -1, .descriptor = -1};
 
@@ -37,11 +47,12 @@ static enum vitlrp_status open_folder_of(const char *path, int *folder, const ch
 }
 
 /* Creates a new file with an unused hidden name in the folder; its name goes to temporary. */
-static int create_temporary(int folder, char *temporary, size_t size) {
-    for (unsigned attempt = 0; attempt < 1000; attempt++) {
-        snprintf(temporary, size, ".vitlrp-%ld-%u.tmp", (long) getpid(), attempt);
+static int create_temporary(int folder, unsigned rights, char *temporary, size_t size) {
+    for (unsigned attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
+        snprintf(temporary, size, "%s%ld-%u%s", TEMPORARY_BEGIN, (long) getpid(), attempt,
+                 TEMPORARY_END);
         int fd =
-            openat(folder, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
+            openat(folder, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, rights);
         if (fd >= 0 || errno != EEXIST) {
             return fd;
         }
@@ -49,27 +60,63 @@ static int create_temporary(int folder, char *temporary, size_t size) {
     return -1;
 }
 
-enum vitlrp_status draft_open(const char *path, const char *staging, struct draft *draft,
+bool draft_is_temporary(const char *name) {
+    size_t length = strlen(name);
+    size_t end = strlen(TEMPORARY_END);
+    return strncmp(name, TEMPORARY_BEGIN, strlen(TEMPORARY_BEGIN)) == 0 && length > end &&
+           strcmp(name + length - end, TEMPORARY_END) == 0;
+}
+
+/* What the file has now, if it is one. */
+static void note_replaced(struct draft *draft) {
+    struct stat info;
+    draft->replaces = fstatat(draft->folder, draft->name, &info, AT_SYMLINK_NOFOLLOW) == 0 &&
+                      S_ISREG(info.st_mode);
+    if (draft->replaces) {
+        draft->mode = info.st_mode & RIGHTS_BITS;
+        draft->owner = info.st_uid;
+        draft->group = info.st_gid;
+    }
+}
+
+/* What only its owner could read must not be readable while it is written either. */
+static enum vitlrp_status begin(struct draft *draft, struct vitlrp_error *err) {
+    note_replaced(draft);
+    draft->descriptor = create_temporary(draft->staging, draft->replaces ? OWN_RIGHTS : ANY_RIGHTS,
+                                         draft->temporary, sizeof draft->temporary);
+    if (draft->descriptor < 0) {
+        draft->temporary[0] = '\0';
+        return fail_errno(err, errno, "cannot create");
+    }
+    return VITLRP_OK;
+}
+
+enum vitlrp_status draft_open(const struct draft_place *place, struct draft *draft,
                               struct vitlrp_error *err) {
     enum vitlrp_status status = VITLRP_OK;
     *draft = ENDED;
-    TRY_GOTO(status, open_folder_of(path, &draft->folder, &draft->name, err), cleanup);
-    draft->staging = staging == NULL ? fcntl(draft->folder, F_DUPFD_CLOEXEC, 0)
-                                     : open(staging, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (draft->staging < 0) {
+    signals_hold(&draft->held);
+    draft->name = place->name;
+    draft->folder = fcntl(place->folder, F_DUPFD_CLOEXEC, 0);
+    draft->staging = fcntl(place->staging < 0 ? place->folder : place->staging, F_DUPFD_CLOEXEC, 0);
+    if (draft->folder < 0 || draft->staging < 0) {
         status = fail_errno(err, errno, "cannot open the folder of its temporary file");
-        goto cleanup;
+    } else {
+        status = begin(draft, err);
     }
-    draft->descriptor = create_temporary(draft->staging, draft->temporary, sizeof draft->temporary);
-    if (draft->descriptor < 0) {
-        status = fail_errno(err, errno, "cannot create");
-        draft->temporary[0] = '\0';
-        goto cleanup;
+    if (status != VITLRP_OK) {
+        draft_discard(draft);
     }
-    return VITLRP_OK;
+    return status;
+}
 
-cleanup:
-    draft_discard(draft);
+enum vitlrp_status draft_open_path(const char *path, struct draft *draft,
+                                   struct vitlrp_error *err) {
+    struct draft_place place = {.folder = -1, .staging = -1};
+    *draft = ENDED;
+    TRY(open_folder_of(path, &place.folder, &place.name, err));
+    enum vitlrp_status status = draft_open(&place, draft, err);
+    close(place.folder);
     return status;
 }
 
@@ -78,8 +125,27 @@ enum vitlrp_status draft_write(struct draft *draft, const void *data, size_t siz
     return file_write_descriptor(draft->descriptor, data, size, err);
 }
 
+/* Where the system does not allow it, the file keeps rights that are stricter. */
+static void take_rights(const struct draft *draft) {
+    struct stat info;
+    if (!draft->replaces) {
+        return;
+    }
+    bool same = fstat(draft->descriptor, &info) == 0 && info.st_uid == draft->owner &&
+                info.st_gid == draft->group;
+    if (!same) {
+        same = fchown(draft->descriptor, draft->owner, draft->group) == 0 ||
+               fchown(draft->descriptor, (uid_t) -1, draft->group) == 0;
+    }
+    /* Bits that give a program its owner's rights are not passed on to another owner. */
+    if (fchmod(draft->descriptor, same ? draft->mode : draft->mode & PLAIN_RIGHTS_BITS) != 0) {
+        errno = 0;
+    }
+}
+
 enum vitlrp_status draft_commit(struct draft *draft, struct vitlrp_error *err) {
     enum vitlrp_status status = VITLRP_OK;
+    take_rights(draft);
     if (fsync(draft->descriptor) != 0) {
         status = fail_errno(err, errno, "cannot write");
         goto cleanup;
@@ -113,6 +179,9 @@ void draft_discard(struct draft *draft) {
     }
     if (draft->folder >= 0) {
         close(draft->folder);
+    }
+    if (draft->name != NULL) {
+        signals_release(&draft->held);
     }
     *draft = ENDED;
 }

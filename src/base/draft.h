@@ -1,33 +1,53 @@
-/* A file on its way: written under a temporary name, and under its own only once it is complete and
- * on the disk. */
+/* A file in the making: it is written under a temporary name, and gets its own only once it is
+ * complete and on the disk. */
 #ifndef BASE_DRAFT_H
 #define BASE_DRAFT_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
+#include "base/signals.h"
 #include "base/status.h"
+
+/* Where a file is to be. The descriptors are folders of one file system and stay the caller's. */
+struct draft_place {
+    int folder;
+    const char *name; /* in the folder; must outlive the draft */
+    int staging;      /* where its temporary file lies; -1: in the folder too */
+};
 
 struct draft {
     int staging;    /* folder of the temporary file */
     int folder;     /* folder of the file */
     int descriptor; /* of the temporary file */
     const char *name;
-    char temporary[64]; /* "" if there is none */
+    char temporary[64];  /* "" if there is none */
+    struct signals held; /* what draft_open has to give back */
+    bool replaces;       /* a file with these rights: */
+    uint32_t mode, owner, group;
 };
 
-/* Begins the file `path`, which must outlive the draft. The temporary file lies in the folder
- * `staging`, on the same file system; NULL: beside the file. A failed call leaves nothing open. */
-enum vitlrp_status draft_open(const char *path, const char *staging, struct draft *draft,
+/* Begins the file. Until the draft has ended, this thread takes no signals: none leaves the
+ * temporary file behind. A failed call leaves nothing open. */
+enum vitlrp_status draft_open(const struct draft_place *place, struct draft *draft,
                               struct vitlrp_error *err);
+
+/* Begins the file `path`, which must outlive the draft, with the temporary one beside it. */
+enum vitlrp_status draft_open_path(const char *path, struct draft *draft, struct vitlrp_error *err);
 
 enum vitlrp_status draft_write(struct draft *draft, const void *data, size_t size,
                                struct vitlrp_error *err);
 
-/* fsync, rename, fsync of the folder. Ends the draft, failing or not; after a failure the old file
- * is untouched and the temporary one gone. */
+/* fsync, rename, fsync of the folder. A file that is replaced passes on its mode, and its owner
+ * where that is allowed. Ends the draft, failing or not; after a failure the old file is untouched
+ * and the temporary one gone. */
 enum vitlrp_status draft_commit(struct draft *draft, struct vitlrp_error *err);
 
 /* Ends the draft and leaves no trace of it. One that has ended is fine. */
 void draft_discard(struct draft *draft);
+
+/* True for a name that a draft gives its temporary file, of any process. */
+bool draft_is_temporary(const char *name);
 
 #endif

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/draft.h"
+#include "base/folder.h"
 #include "base/mem.h"
 
 #define READ_STEP ((size_t) 1 << 20)
@@ -32,9 +33,9 @@ static enum vitlrp_status fail_directory(struct vitlrp_error *err) {
 
 /* Opens a regular file for reading. O_NONBLOCK: opening a FIFO without it would wait for a writer.
  */
-static enum vitlrp_status open_regular(const char *path, int *descriptor, uint64_t *size,
-                                       struct vitlrp_error *err) {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+static enum vitlrp_status open_regular_at(int folder, const char *path, int flags, int *descriptor,
+                                          uint64_t *size, struct vitlrp_error *err) {
+    int fd = openat(folder, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | flags);
     if (fd < 0) {
         return fail_errno(err, errno, "cannot open");
     }
@@ -54,6 +55,11 @@ static enum vitlrp_status open_regular(const char *path, int *descriptor, uint64
     *descriptor = fd;
     *size = (uint64_t) info.st_size;
     return VITLRP_OK;
+}
+
+static enum vitlrp_status open_regular(const char *path, int *descriptor, uint64_t *size,
+                                       struct vitlrp_error *err) {
+    return open_regular_at(AT_FDCWD, path, 0, descriptor, size, err);
 }
 
 static enum vitlrp_status grow(struct bytes *bytes, size_t capacity, struct vitlrp_error *err) {
@@ -100,21 +106,41 @@ cleanup:
     return status;
 }
 
+/* Reads what open_regular_at has opened, and closes it. */
+static enum vitlrp_status read_opened(int descriptor, uint64_t size, size_t limit,
+                                      struct bytes *out, struct vitlrp_error *err) {
+    enum vitlrp_status status =
+        size > limit ? fail(err, VITLRP_LIMIT, "%llu bytes are more than the limit of %zu",
+                            (unsigned long long) size, limit)
+                     : read_to_end(descriptor, (size_t) size, limit, out, err);
+    close(descriptor);
+    return status;
+}
+
 enum vitlrp_status file_read(const char *path, size_t limit, struct bytes *out,
                              struct vitlrp_error *err) {
     int descriptor = -1;
     uint64_t size = 0;
     enum vitlrp_status status = open_regular(path, &descriptor, &size, err);
-    if (status == VITLRP_OK && size > limit) {
-        status = fail(err, VITLRP_LIMIT, "%llu bytes are more than the limit of %zu",
-                      (unsigned long long) size, limit);
-    } else if (status == VITLRP_OK) {
-        status = read_to_end(descriptor, (size_t) size, limit, out, err);
-    }
-    if (descriptor >= 0) {
-        close(descriptor);
+    if (status == VITLRP_OK) {
+        status = read_opened(descriptor, size, limit, out, err);
     }
     return error_prefix(err, status, path);
+}
+
+enum vitlrp_status file_read_below(int root, const char *path, size_t limit, struct bytes *out,
+                                   struct vitlrp_error *err) {
+    const char *name = NULL;
+    int folder = -1;
+    int descriptor = -1;
+    uint64_t size = 0;
+    TRY(folder_enter_below(root, path, false, &folder, &name, err));
+    enum vitlrp_status status = open_regular_at(folder, name, O_NOFOLLOW, &descriptor, &size, err);
+    close(folder);
+    if (status == VITLRP_OK) {
+        status = read_opened(descriptor, size, limit, out, err);
+    }
+    return status;
 }
 
 enum vitlrp_status file_tell(const struct vitlrp_inputs *inputs, const char *path,
@@ -186,7 +212,7 @@ static enum vitlrp_status replace_file(const char *path, const void *data, size_
     if (stat(path, &existing) == 0 && (!S_ISREG(existing.st_mode) || is_link(path))) {
         return write_special(path, &existing, data, size, err);
     }
-    TRY(draft_open(path, NULL, &draft, err));
+    TRY(draft_open_path(path, &draft, err));
     enum vitlrp_status status = draft_write(&draft, data, size, err);
     if (status != VITLRP_OK) {
         draft_discard(&draft);

@@ -20,6 +20,11 @@ void bytes_free(struct bytes *bytes);
 enum vitlrp_status file_read(const char *path, size_t limit, struct bytes *out,
                              struct vitlrp_error *err);
 
+/* Reads a file below the folder `root` whole, if no link is on the way to it and it is none itself.
+ * The message names no path. */
+enum vitlrp_status file_read_below(int root, const char *path, size_t limit, struct bytes *out,
+                                   struct vitlrp_error *err);
+
 /* The beginning of a file as a string of less than `size` bytes, "" if there is none: for those of
  * /proc and /sys, which file_read refuses, as they state no size. */
 void file_read_head(const char *path, char *out, size_t size);

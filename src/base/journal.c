@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/draft.h"
@@ -142,7 +143,7 @@ static enum vitlrp_status scan(struct journal *journal, struct vitlrp_error *err
 
 static enum vitlrp_status open_and_scan(struct journal *journal, bool to_write,
                                         struct vitlrp_error *err) {
-    int flags = to_write ? O_RDWR | O_CREAT : O_RDONLY;
+    int flags = to_write ? O_RDWR | O_CREAT | O_APPEND : O_RDONLY;
     journal->descriptor = open(journal->path, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0666);
     if (journal->descriptor < 0) {
         return fail_errno(err, errno, "cannot open");
@@ -178,25 +179,30 @@ void journal_close(struct journal *journal) {
     *journal = (struct journal){.descriptor = -1};
 }
 
-static enum vitlrp_status write_at(int descriptor, const char *bytes, size_t size, uint64_t offset,
-                                   struct vitlrp_error *err) {
-    while (size > 0) {
-        ssize_t written = pwrite(descriptor, bytes, size, (off_t) offset);
-        if (written < 0 && errno != EINTR) {
-            return fail_errno(err, errno, "cannot write");
-        }
-        size_t step = written > 0 ? (size_t) written : 0;
-        bytes += step;
-        offset += step;
-        size -= step;
-    }
-    return VITLRP_OK;
+/* Somebody else's lines behind ours, or another file under our name: the lock was removed, or the
+ * file system has none. */
+static enum vitlrp_status fail_shared(struct vitlrp_error *err) {
+    return fail(
+        err, VITLRP_IO,
+        "has changed while this run wrote it: another process writes here too (run the same "
+        "command again, once)");
 }
 
+static bool journal_has_size(const struct journal *journal, uint64_t size) {
+    struct stat info;
+    return fstat(journal->descriptor, &info) == 0 && (uint64_t) info.st_size == size;
+}
+
+/* A whole line is one write to the end of the file, which no other process comes between. */
 enum vitlrp_status journal_add(struct journal *journal, size_t place, enum journal_state state,
                                const char *line, size_t length, struct vitlrp_error *err) {
-    enum vitlrp_status status = write_at(journal->descriptor, line, length, journal->end, err);
-    if (status == VITLRP_OK) {
+    if (!journal_has_size(journal, journal->end)) {
+        return error_prefix(err, fail_shared(err), journal->path);
+    }
+    enum vitlrp_status status = file_write_descriptor(journal->descriptor, line, length, err);
+    if (status == VITLRP_OK && !journal_has_size(journal, journal->end + length)) {
+        status = fail_shared(err);
+    } else if (status == VITLRP_OK) {
         note_line(journal, place, state, length);
     } else if (ftruncate(journal->descriptor, (off_t) journal->end) != 0) {
         errno = 0; /* the next run cuts it off */
@@ -204,11 +210,23 @@ enum vitlrp_status journal_add(struct journal *journal, size_t place, enum journ
     return error_prefix(err, status, journal->path);
 }
 
+/* True if the name still leads to the file that is open, and the file is as it was left. */
+static bool journal_is_ours(const struct journal *journal) {
+    struct stat opened;
+    struct stat named;
+    return fstat(journal->descriptor, &opened) == 0 && lstat(journal->path, &named) == 0 &&
+           opened.st_dev == named.st_dev && opened.st_ino == named.st_ino &&
+           (uint64_t) opened.st_size == journal->end;
+}
+
 enum vitlrp_status journal_sync(const struct journal *journal, struct vitlrp_error *err) {
-    if (fsync(journal->descriptor) != 0) {
-        return error_prefix(err, fail_errno(err, errno, "cannot write"), journal->path);
+    enum vitlrp_status status = VITLRP_OK;
+    if (!journal_is_ours(journal)) {
+        status = fail_shared(err);
+    } else if (fsync(journal->descriptor) != 0) {
+        status = fail_errno(err, errno, "cannot write");
     }
-    return VITLRP_OK;
+    return error_prefix(err, status, journal->path);
 }
 
 enum vitlrp_status journal_line(const struct journal *journal, size_t place, struct text *out,
@@ -279,9 +297,9 @@ static enum vitlrp_status append_lines(const struct journal *const *journals, si
 }
 
 enum vitlrp_status journal_write(const struct journal *const *journals, size_t shards, size_t lines,
-                                 const char *path, const char *staging, struct vitlrp_error *err) {
+                                 const struct draft_place *place, struct vitlrp_error *err) {
     struct draft draft;
-    enum vitlrp_status status = draft_open(path, staging, &draft, err);
+    enum vitlrp_status status = draft_open(place, &draft, err);
     if (status == VITLRP_OK) {
         status = append_lines(journals, shards, lines, &draft, err);
         if (status == VITLRP_OK) {
@@ -289,14 +307,14 @@ enum vitlrp_status journal_write(const struct journal *const *journals, size_t s
         }
         draft_discard(&draft);
     }
-    return error_prefix(err, status, path);
+    return error_prefix(err, status, place->name);
 }
 
-enum vitlrp_status journal_finish(struct journal *journal, const char *staging,
+enum vitlrp_status journal_finish(struct journal *journal, const struct draft_place *place,
                                   struct vitlrp_error *err) {
     const struct journal *only = journal;
-    if (journal->ordered && journal->next == journal->count) {
-        return journal_sync(journal, err);
-    }
-    return journal_write(&only, 1, journal->count, journal->path, staging, err);
+    TRY(journal_sync(journal, err));
+    return journal->ordered && journal->next == journal->count
+               ? VITLRP_OK
+               : journal_write(&only, 1, journal->count, place, err);
 }

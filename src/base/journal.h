@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/draft.h"
 #include "base/json.h"
 #include "base/status.h"
 #include "base/text.h"
@@ -47,12 +48,13 @@ enum vitlrp_status journal_open(const char *path, const struct journal_shard *of
 
 void journal_close(struct journal *journal);
 
-/* Adds the line (with its newline) of the image at a place. After a failure the journal is as it
- * was. One thread at a time. */
+/* Adds the line (with its newline) of the image at a place. IO if the file has grown by another's
+ * hand. After another failure the journal is as it was. One thread at a time. */
 enum vitlrp_status journal_add(struct journal *journal, size_t place, enum journal_state state,
                                const char *line, size_t length, struct vitlrp_error *err);
 
-/* Sees that every line is on the disk. */
+/* Sees that every line is on the disk. IO if the file is no longer the one that this process has
+ * written: a run must not end well then. */
 enum vitlrp_status journal_sync(const struct journal *journal, struct vitlrp_error *err);
 
 /* The line of an image that has one, without its newline, in place of *out. */
@@ -70,13 +72,13 @@ void journal_reopen(struct journal *journal, size_t place);
 size_t journal_count(const struct journal *journal, enum journal_state state);
 
 /* Writes a file of so many lines whole, or not at all: those of the shards by turns, which is the
- * order of the images. The journals are complete. `staging` as of draft_open. */
+ * order of the images. The journals are complete. */
 enum vitlrp_status journal_write(const struct journal *const *journals, size_t shards, size_t lines,
-                                 const char *path, const char *staging, struct vitlrp_error *err);
+                                 const struct draft_place *place, struct vitlrp_error *err);
 
-/* Of a complete journal: puts the lines into order and leaves one for each image, in a new file
- * that takes the old one's place. `staging` as of draft_open. */
-enum vitlrp_status journal_finish(struct journal *journal, const char *staging,
+/* Of a complete journal at that place: puts the lines into order and leaves one for each image, in
+ * a new file that takes the old one's place. Fails as journal_sync does. */
+enum vitlrp_status journal_finish(struct journal *journal, const struct draft_place *place,
                                   struct vitlrp_error *err);
 
 #endif

@@ -3,14 +3,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/text.h"
+
 #define OWNER_BYTES 200
-#define PATH_BYTES ((size_t) 4096)
 #define MOST_ATTEMPTS 100
+#define FOLDER_LOCK "lock"
 
 /* What the owner wrote about itself, for a message. */
 static void read_owner(int descriptor, char *out, size_t size) {
@@ -36,11 +39,12 @@ static void write_owner(int descriptor) {
     text_free(&owner);
 }
 
-/* True if the path still leads to the open file: its last owner may have removed it meanwhile. */
-static bool is_current(int descriptor, const char *path) {
+/* True if the name still leads to the open file: its last owner may have removed it meanwhile. */
+static bool is_current(int descriptor, int folder, const char *name) {
     struct stat open_file;
     struct stat named;
-    return fstat(descriptor, &open_file) == 0 && stat(path, &named) == 0 &&
+    return fstat(descriptor, &open_file) == 0 &&
+           fstatat(folder, name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
            open_file.st_dev == named.st_dev && open_file.st_ino == named.st_ino;
 }
 
@@ -61,15 +65,16 @@ static enum vitlrp_status lock_open_file(int descriptor, int kind, bool *missing
     return fail_errno(err, errno, "cannot lock");
 }
 
-static enum vitlrp_status lock_file_take(const char *path, int kind, bool *missing, int *out,
-                                         struct vitlrp_error *err) {
+static enum vitlrp_status lock_file_take(const struct lock *lock, const char *name, int kind,
+                                         bool *missing, int *out, struct vitlrp_error *err) {
     for (int attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
-        int descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+        int descriptor =
+            openat(lock->hidden, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
         if (descriptor < 0) {
             return fail_errno(err, errno, "cannot open");
         }
         enum vitlrp_status status = lock_open_file(descriptor, kind, missing, err);
-        if (status == VITLRP_OK && is_current(descriptor, path)) {
+        if (status == VITLRP_OK && is_current(descriptor, lock->hidden, name)) {
             write_owner(descriptor);
             *out = descriptor;
             return VITLRP_OK;
@@ -80,44 +85,33 @@ static enum vitlrp_status lock_file_take(const char *path, int kind, bool *missi
     return fail(err, VITLRP_IO, "was removed again and again");
 }
 
-enum vitlrp_status lock_take(const char *hidden, int32_t shard, int32_t shards, struct lock *lock,
+enum vitlrp_status lock_take(int hidden, int32_t shard, int32_t shards, struct lock *lock,
                              struct vitlrp_error *err) {
     bool divided = shards > 1;
-    *lock = (struct lock){.folder = -1,
-                          .shard = -1,
-                          .folder_path = {.limit = PATH_BYTES},
-                          .shard_path = {.limit = PATH_BYTES}};
-    text_printf(&lock->folder_path, "%s/lock", hidden);
-    text_printf(&lock->shard_path, "%s/lock.%d-of-%d", hidden, shard, shards);
-    if (lock->folder_path.failed || lock->shard_path.failed) {
-        return fail(err, VITLRP_LIMIT, "the folder's name is longer than %zu bytes", PATH_BYTES);
-    }
-    const char *path = lock->folder_path.data;
-    TRY(error_prefix(
-        err, lock_file_take(path, divided ? LOCK_SH : LOCK_EX, &lock->missing, &lock->folder, err),
-        path));
+    *lock = (struct lock){.folder = -1, .shard = -1, .hidden = hidden};
+    snprintf(lock->own, sizeof lock->own, "lock.%d-of-%d", shard, shards);
+    enum vitlrp_status status = lock_file_take(lock, FOLDER_LOCK, divided ? LOCK_SH : LOCK_EX,
+                                               &lock->missing, &lock->folder, err);
+    TRY(error_prefix(err, status, FOLDER_LOCK));
     if (divided) {
-        path = lock->shard_path.data;
-        TRY(error_prefix(err, lock_file_take(path, LOCK_EX, &lock->missing, &lock->shard, err),
-                         path));
+        status = lock_file_take(lock, lock->own, LOCK_EX, &lock->missing, &lock->shard, err);
+        TRY(error_prefix(err, status, lock->own));
     }
     return VITLRP_OK;
 }
 
 void lock_release(struct lock *lock) {
     if (lock->shard >= 0) {
-        unlink(lock->shard_path.data);
+        unlinkat(lock->hidden, lock->own, 0);
         close(lock->shard);
     }
     if (lock->folder >= 0) {
-        /* Its last owner removes the file. */
+        /* The file goes with its last owner. */
         if (flock(lock->folder, LOCK_EX | LOCK_NB) == 0) {
-            unlink(lock->folder_path.data);
+            unlinkat(lock->hidden, FOLDER_LOCK, 0);
         }
         close(lock->folder);
     }
-    text_free(&lock->folder_path);
-    text_free(&lock->shard_path);
     lock->folder = -1;
     lock->shard = -1;
 }

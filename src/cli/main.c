@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <sys/mman.h>
@@ -142,6 +143,7 @@ int main(int argc, char **argv) {
     struct vitlrp_error err;
     struct args args;
     general_guard_streams();
+    signal(SIGXFSZ, SIG_IGN); /* a file beyond the limit (ulimit -f) is a failure of write */
     if (argc < 2) {
         return (int) general_usage();
     }

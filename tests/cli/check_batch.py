@@ -683,7 +683,7 @@ class Batch(unittest.TestCase):
     def test_on_the_disk_before_it_is_told(self):
         """A file is synced, renamed and its folder synced before its line is written."""
         trace = os.path.join(self.base, "trace")
-        subprocess.run(["strace", "-f", "-y", "-o", trace, "-e", "trace=fsync,renameat,pwrite64",
+        subprocess.run(["strace", "-f", "-y", "-o", trace, "-e", "trace=fsync,renameat,write",
                         *command("batch", self.images, "-o", self.folder, "-q", "--limit", "6")],
                        check=True, timeout=TIME_LIMIT,
                        # The search for leaks cannot trace what is traced already.
@@ -701,7 +701,7 @@ class Batch(unittest.TestCase):
                     before, after, line = (of_thread[place + step] for step in (-1, 1, 2))
                     self.assertRegex(before, r"^fsync\(\d+<.*/staging/\.vitlrp-.*\.tmp>")
                     self.assertRegex(after, r"^fsync\(\d+<.*/out")
-                    self.assertRegex(line, r"^pwrite64\(\d+<.*/results\.jsonl>")
+                    self.assertRegex(line, r"^write\(\d+<.*/results\.jsonl>")
         self.assertEqual(files, 6)
 
     # ---- Shards ----

@@ -4,11 +4,16 @@ usage: check_outputs.py VITLRP DATA PARITY [TEST...]
 Tests are named after the rows of faults that they hold down. No test trusts a message alone: files are
 compared byte for byte."""
 
+import json
 import os
+import re
+import resource
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 PROGRAM, DATA, PARITY = (os.path.abspath(path) for path in sys.argv[1:4])
@@ -45,7 +50,7 @@ def contents(folder):
     return found
 
 
-class Outputs(unittest.TestCase):
+class Case(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.mkdtemp()
         self.addCleanup(shutil.rmtree, self.folder)
@@ -75,7 +80,9 @@ class Outputs(unittest.TestCase):
         self.assertIn(word, said)
         self.assertTrue(said.startswith(f"vitlrp: {output}: "), said)
 
-    # ---- Outputs that are inputs ----
+
+class Inputs(Case):
+    """Outputs that are inputs."""
 
     def model_folder(self):
         shutil.copytree(os.path.join(PARITY, "huggingface"), self.path("hf"))
@@ -199,6 +206,219 @@ class Outputs(unittest.TestCase):
         rows = [line.split() for line in read(self.path("calls")).decode().splitlines()]
         calls = sum(int(row[3]) for row in rows if row and row[-1].endswith(("stat", "statx", "at")))
         self.assertLess(calls, 30 * len(names))
+
+
+class Folders(Case):
+    """What lies in a folder of results, and whose it is."""
+
+    def batch(self, *more, code=0, data="ds", out="out"):
+        result = self.run_command("batch", data, "-o", out, *more)
+        self.assertEqual(result.returncode, code, result.stderr)
+        return result
+
+    def test_f14_hidden_folders_that_are_links(self):
+        self.photos("ds")
+        write(self.path("victim/thesis.tex"), b"mine")
+        for link in ("out/.vitlrp/staging", "out/.vitlrp"):
+            os.makedirs(self.path(os.path.dirname(link)))
+            os.symlink(self.path("victim"), self.path(link))
+            for verb in (("batch", "ds", "-o", "out"), ("merge", "out")):
+                result = self.run_command(*verb)
+                self.assertEqual(result.returncode, 4, result.stderr)
+                self.assertIn(b"is a symbolic link", result.stderr)
+                self.assertEqual(contents(self.path("victim")), {"thesis.tex": b"mine"})
+            shutil.rmtree(self.path("out"))
+
+    def test_f14_only_own_names_are_deleted(self):
+        self.photos("ds")
+        write(self.path("out/.vitlrp/staging/notes.txt"), b"mine")
+        write(self.path("out/.vitlrp/staging/.vitlrp-1-0.tmp"), b"half a file")
+        self.batch("-q")
+        self.assertEqual(contents(self.path("out/.vitlrp")),
+                         {"staging": "folder", "staging/notes.txt": b"mine"})
+
+    def test_f14_result_folder_that_is_a_link(self):
+        self.photos("ds/a")
+        os.makedirs(self.path("victim"))
+        os.makedirs(self.path("out"))
+        os.symlink(self.path("victim"), self.path("out/a"))
+        result = self.batch(code=4)
+        self.assertIn(b"a: is a symbolic link", result.stderr)
+        self.assertEqual(contents(self.path("victim")), {})
+
+    def test_f14_lock_that_is_a_link(self):
+        self.photos("ds")
+        write(self.path("victim"), b"mine")
+        os.makedirs(self.path("out/.vitlrp"))
+        os.symlink(self.path("victim"), self.path("out/.vitlrp/lock"))
+        self.batch(code=4)
+        self.assertEqual(read(self.path("victim")), b"mine")
+
+    def shards(self):
+        self.photos("ds")
+        for shard in ("0/2", "1/2"):
+            self.batch("--shard", shard, "-q", out="s")
+
+    def merge(self, code, *more):
+        result = self.run_command("merge", "s", "-o", "t", *more)
+        self.assertEqual(result.returncode, code, result.stderr)
+        return result
+
+    def test_f26_merge_of_a_link(self):
+        self.shards()
+        write(self.path("secret"), b"secret")
+        os.remove(self.path("s/1.heat.png"))
+        os.symlink("../secret", self.path("s/1.heat.png"))
+        self.assertIn(b"1.heat.png: is not a file of the run", self.merge(3).stderr)
+        self.assertFalse(os.path.exists(self.path("t")))
+
+    def test_f26_merge_of_other_names(self):
+        """Names that are no result's: control files, other images', paths that leave the folder."""
+        self.shards()
+        line = read(self.path("s/results.0-of-2.jsonl"))
+        for name in (b".vitlrp/lock", b"run.json", b"2.heat.png", b"../s/1.heat.png", b"/etc/passwd",
+                     b"./1.heat.png"):
+            write(self.path("s/results.0-of-2.jsonl"), line.replace(b"1.heat.png", name))
+            result = self.merge(3)
+            self.assertIn(b"is not a file of the run", result.stderr)
+            self.assertFalse(os.path.exists(self.path("t")))
+
+    def test_f26_merge_of_a_file_that_was_cut(self):
+        self.shards()
+        os.truncate(self.path("s/1.heat.png"), 100)
+        self.assertIn(b"1.heat.png: is not a file of the run", self.merge(3).stderr)
+
+    def test_f26_merge_over_other_files(self):
+        self.shards()
+        write(self.path("t/1.heat.png"), b"mine")
+        self.merge(2)
+        self.assertEqual(contents(self.path("t")), {"1.heat.png": b"mine"})
+        shutil.copy(self.path("s/1.heat.png"), self.path("t/1.heat.png"))
+        self.merge(0)
+
+    def test_n06_merge_of_nothing(self):
+        os.makedirs(self.path("s"))
+        self.merge(3)
+        self.assertEqual(contents(self.folder), {"s": "folder"})
+
+    def test_f19_results_that_are_not_whole(self):
+        self.photos("ds", 6)
+        self.batch("-q")
+        whole = contents(self.path("out"))
+        write(self.path("out/1.heat.png"), b"")
+        os.truncate(self.path("out/2.heat.png"), 1000)
+        os.remove(self.path("out/3.heat.png"))
+        os.symlink("nowhere", self.path("out/3.heat.png"))
+        shutil.copy(self.path("out/4.heat.png"), self.path("other.png"))
+        os.remove(self.path("out/4.heat.png"))
+        os.symlink(self.path("other.png"), self.path("out/4.heat.png"))
+        self.assertIn(b"2 were there already", self.batch().stdout)
+        self.assertEqual(contents(self.path("out")), whole)
+        self.assertEqual(read(self.path("other.png")), whole["4.heat.png"])
+
+    def test_f19_folder_in_the_place_of_a_result(self):
+        self.photos("ds")
+        self.batch("-q")
+        os.remove(self.path("out/1.heat.png"))
+        os.makedirs(self.path("out/1.heat.png"))
+        self.assertIn(b"1.heat.png", self.batch(code=4).stderr)
+
+    def test_f19_lines_that_are_another_images(self):
+        self.photos("ds", 3)
+        self.batch("-q")
+        lines = read(self.path("out/results.jsonl"))
+        whole = contents(self.path("out"))
+        for before, after in ((b'"id":"1.jpg"', b'"id":"2.jpg"'), (b'["1.heat.png"]', b"[]"),
+                              (b'["1.heat.png"]', b'["2.heat.png"]')):
+            self.assertIn(before, lines)
+            write(self.path("out/results.jsonl"), lines.replace(before, after))
+            self.assertIn(b"2 were there already", self.batch().stdout, after)
+            self.assertEqual(contents(self.path("out")), whole)
+
+    def test_f19_lines_without_sizes(self):
+        """Those of program 0.1."""
+        self.photos("ds", 3)
+        self.batch("-q")
+        lines = read(self.path("out/results.jsonl"))
+        write(self.path("out/results.jsonl"), re.sub(rb',"bytes":\[\d+\]', b"", lines))
+        write(self.path("out/1.heat.png"), b"")
+        self.assertIn(b"2 were there already", self.batch().stdout)
+
+    def test_f15_two_runs_in_one_folder(self):
+        """The lock was removed by hand: a run that meets another one's lines ends with 4."""
+        self.photos("ds", 60)
+        for delay in (0.05, 0.1, 0.15, 0.2):
+            command = [PROGRAM, "batch", "ds", "-o", "out", "-q", "-j", "1"]
+            first = subprocess.Popen(command, cwd=self.folder, stderr=subprocess.PIPE)
+            time.sleep(delay)
+            lock = self.path("out/.vitlrp/lock")
+            if os.path.exists(lock):
+                os.remove(lock)
+            second = self.run_command(*command[1:])
+            first.communicate()
+            text = read(self.path("out/results.jsonl"))
+            broken = [line for line in text.splitlines() if not line.endswith(b"}")]
+            for line in text.splitlines():
+                json.loads(line)
+            self.assertEqual(broken, [])
+            self.batch("-q")
+            self.assertEqual(read(self.path("out/results.jsonl")).count(b"\n"), 60)
+            self.assertIn(first.returncode, (0, 4))
+            self.assertIn(second.returncode, (0, 4))
+            shutil.rmtree(self.path("out"))
+
+    def test_f15_journal_that_grows(self):
+        """Another's line appears while the run works."""
+        self.photos("ds", 200)
+        run = subprocess.Popen([PROGRAM, "batch", "ds", "-o", "out", "-q", "-j", "1"],
+                               cwd=self.folder, stderr=subprocess.PIPE)
+        journal = self.path("out/results.jsonl")
+        while run.poll() is None and not (os.path.exists(journal) and os.path.getsize(journal)):
+            time.sleep(0.002)
+        line = read(journal).split(b"\n")[0] + b"\n"
+        with open(journal, "ab", buffering=0) as file:
+            file.write(line)
+        said = run.communicate()[1]
+        self.assertEqual(run.returncode, 4, said)
+        self.assertIn(b"another process writes here", said)
+
+    def test_f22_no_temporary_file_stays(self):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGPIPE):
+            for i in range(15):
+                run = subprocess.Popen([PROGRAM, GOLDFISH, "-q", "--style", "panel", "-o", "o.png",
+                                        "--raw", "o.npy", "--logits", "l.npy"], cwd=self.folder,
+                                       restore_signals=True)
+                time.sleep(0.02 + 0.004 * i)
+                run.send_signal(number)
+                run.wait()
+        self.assertEqual([name for name in os.listdir(self.folder) if "tmp" in name], [])
+
+    def test_f22_file_beyond_the_limit(self):
+        def small_files():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1024, 1024))
+        write(self.path("ds/1.jpg"), read(GOLDFISH))
+        for arguments in ((GOLDFISH, "-o", "o.png"), ("eval", "ds", *LITTLE, "--json", "o.json"),
+                          ("info", "--classes", "--json", "o.json"),
+                          ("batch", "ds", "-o", "out"),
+                          ("tune", "ds", "--steps", "1", "-o", "o.json")):
+            result = self.run_command(*arguments, preexec_fn=small_files)
+            self.assertEqual(result.returncode, 4, (arguments, result.stderr))
+            self.assertIn(b"File too large", result.stderr)
+        self.assertEqual([name for name in contents(self.folder) if "tmp" in name], [])
+
+    def test_f23_rights_of_a_file_that_is_replaced(self):
+        for mode in (0o600, 0o640, 0o444, 0o666):
+            write(self.path("o.json"), b"")
+            os.chmod(self.path("o.json"), mode)
+            if os.geteuid() == 0:
+                os.chown(self.path("o.json"), 12345, 23456)
+            self.assertEqual(self.run_command(GOLDFISH, "-q", "--json", "o.json").returncode, 0)
+            info = os.stat(self.path("o.json"))
+            self.assertEqual(info.st_mode & 0o7777, mode)
+            self.assertGreater(info.st_size, 0)
+            if os.geteuid() == 0:
+                self.assertEqual((info.st_uid, info.st_gid), (12345, 23456))
+            os.remove(self.path("o.json"))
 
 
 if __name__ == "__main__":

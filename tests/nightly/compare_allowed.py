@@ -108,6 +108,8 @@ ALLOWED = [
     Allowed("formats of lines", "batch's lines have a format instead of a number", r".*", RESULTS,
             r"lines\.\d+\.v", lambda old, new: old == 1 and new == ABSENT),
     # Faults of 0.1.
+    Allowed("f19", "lines of a batch hold the sizes of the files", r".*", RESULTS,
+            r"lines\.\d+\.(further\.\d+\.)?bytes.*", added),
     Allowed("B3 fields", "and kernels, libraries and the rule of attention", r"eval/.*",
             r"[a-z0-9]+\.json", r"settings\..*", added),
     Allowed("B3 eval", "eval records what computed in one object, instead of the backend that was asked",

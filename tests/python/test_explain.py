@@ -314,6 +314,15 @@ class Results(Explain):
             self.assertEqual(saved.tobytes(), self.found.heatmap.tobytes())
             self.assertEqual(saved.dtype, np.float32)
 
+    def test_f23_save_keeps_the_rights_of_a_file(self):
+        with support.scratch() as folder:
+            path = os.path.join(folder, "a.npy")
+            for mode in (0o600, 0o640, 0o666):
+                with open(path, "wb"):
+                    os.chmod(path, mode)
+                self.found.save(path)
+                self.assertEqual(os.stat(path).st_mode & 0o7777, mode)
+
     def test_save_keeps_links_and_devices(self):
         with support.scratch() as folder:
             real, link = os.path.join(folder, "real.png"), os.path.join(folder, "link.png")

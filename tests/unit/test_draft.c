@@ -6,6 +6,7 @@
 
 #include "base/draft.h"
 #include "base/file.h"
+#include "base/folder.h"
 #include "support/scratch.h"
 
 #include "support/unit.h"
@@ -31,14 +32,28 @@ static void assert_content(const char *path, const char *wanted) {
     bytes_free(&bytes);
 }
 
+/* With the temporary file in the staging folder, or beside the file. */
+static void begin(const struct place *place, bool staged, struct draft *draft) {
+    struct draft_place at = {.name = "file"};
+    assert_int_equal(folder_open(place->scratch.path, &at.folder, NULL), VITLRP_OK);
+    at.staging = -1;
+    if (staged) {
+        assert_int_equal(folder_open(place->staging, &at.staging, NULL), VITLRP_OK);
+    }
+    assert_int_equal(draft_open(&at, draft, NULL), VITLRP_OK);
+    close(at.folder);
+    if (staged) {
+        close(at.staging);
+    }
+}
+
 static void test_commit(void **unused) {
     struct place place = place_open();
     struct draft draft;
     (void) unused;
     scratch_text(&place.scratch, "file", "old");
     for (int staged = 0; staged < 2; staged++) {
-        const char *staging = staged == 1 ? place.staging : NULL;
-        assert_int_equal(draft_open(place.path, staging, &draft, NULL), VITLRP_OK);
+        begin(&place, staged == 1, &draft);
         assert_int_equal(draft_write(&draft, "ne", 2, NULL), VITLRP_OK);
         assert_int_equal(draft_write(&draft, "w", 1, NULL), VITLRP_OK);
         assert_content(place.path, staged == 0 ? "old" : "new");
@@ -56,7 +71,7 @@ static void test_discard(void **unused) {
     struct draft draft;
     struct stat info;
     (void) unused;
-    assert_int_equal(draft_open(place.path, place.staging, &draft, NULL), VITLRP_OK);
+    begin(&place, true, &draft);
     assert_int_equal(draft_write(&draft, "new", 3, NULL), VITLRP_OK);
     draft_discard(&draft);
     draft_discard(&draft);
@@ -72,14 +87,13 @@ static void test_refusals(void **unused) {
     char missing[160];
     (void) unused;
     snprintf(missing, sizeof missing, "%s/no/file", place.staging);
-    assert_int_equal(draft_open(missing, NULL, &draft, &err), VITLRP_IO);
+    assert_int_equal(draft_open_path(missing, &draft, &err), VITLRP_IO);
     assert_non_null(strstr(err.message, "cannot open its directory"));
-    assert_int_equal(draft_open(place.path, missing, &draft, &err), VITLRP_IO);
-    assert_int_equal(draft_open("..", NULL, &draft, &err), VITLRP_IO);
+    assert_int_equal(draft_open_path("..", &draft, &err), VITLRP_IO);
     assert_non_null(strstr(err.message, "does not name a file"));
 
     /* A folder has come into the place of the file meanwhile. */
-    assert_int_equal(draft_open(place.path, place.staging, &draft, &err), VITLRP_OK);
+    begin(&place, true, &draft);
     assert_int_equal(mkdir(place.path, 0777), 0);
     assert_int_equal(draft_commit(&draft, &err), VITLRP_IO);
     assert_int_equal(rmdir(place.staging), 0);

@@ -25,6 +25,7 @@ struct passage {
     json_t *first;    /* owned: members of the line for the first class */
     json_t *further;  /* owned: the same of the others, as a list */
     json_t *files;    /* of the class at hand; belongs to its object */
+    json_t *sizes;    /* theirs; likewise */
 };
 
 static void free_memory(void *data) {
@@ -47,7 +48,8 @@ static enum vitlrp_status add_output(struct passage *passage, enum batch_file fi
     }
     json_t *shown = path.failed ? NULL : json_text(path.data);
     if (item->output_count == item->output_capacity || shown == NULL ||
-        json_array_append_new(passage->files, shown) != 0) {
+        json_array_append_new(passage->files, shown) != 0 ||
+        json_array_append_new(passage->sizes, json_integer((json_int_t) output.size)) != 0) {
         output.release(output.data);
         text_free(&path);
         return fail(err, VITLRP_NOMEM, "out of memory for the results of an image");
@@ -103,11 +105,11 @@ static enum vitlrp_status add_json_line(struct passage *passage, bool several,
 static json_t *describe_class(const struct explanation *explanation) {
     const struct prediction *prediction = explanation->prediction;
     const struct vitlrp_class *target = &explanation->target;
-    return json_pack("{s:i, s:o, s:o, s:o, s:o, s:o, s:[]}", "class", target->index, "wnid",
+    return json_pack("{s:i, s:o, s:o, s:o, s:o, s:o, s:[], s:[]}", "class", target->index, "wnid",
                      json_text(target->wnid), "name", json_text(target->label), "probability",
                      json_number(prediction->probability[target->output]), "logit",
                      json_number(prediction->logits[target->output]), "relevance_sum",
-                     json_number(explanation->sum), "files");
+                     json_number(explanation->sum), "files", "bytes");
 }
 
 static enum vitlrp_status explain_one(struct passage *passage, bool several,
@@ -119,6 +121,7 @@ static enum vitlrp_status explain_one(struct passage *passage, bool several,
     json_t *object = describe_class(&passage->explanation);
     json_t *list = passage->first == NULL ? NULL : passage->further;
     passage->files = json_object_get(object, "files");
+    passage->sizes = json_object_get(object, "bytes");
     if (passage->first == NULL) {
         passage->first = object;
     } else if (json_array_append_new(list, object) != 0) {
@@ -173,6 +176,7 @@ static enum vitlrp_status add_image_outputs(struct passage *passage, struct vitl
     const size_t shape[3] = {3, (size_t) state->info.input_height,
                              (size_t) state->info.input_width};
     passage->files = json_object_get(passage->first, "files");
+    passage->sizes = json_object_get(passage->first, "bytes");
     const struct npy_view logits = {state->prediction.logits, 1, &classes};
     const struct npy_view input = {passage->photo.input, 3, shape};
     TRY(add_array(passage, BATCH_LOGITS, -1, &logits, err));

@@ -26,11 +26,10 @@ static void append_files(struct text *out, const struct batch_choice *choice, in
     struct text names = {.limit = REPORT_LIMIT};
     int64_t count = 0;
     for (enum batch_file file = BATCH_PNG; file < BATCH_FILES; file++) {
-        bool of_class = file == BATCH_PNG || file == BATCH_JPG || file == BATCH_RAW;
         if (choice->writes[file]) {
             text_append_string(&names, count > 0 ? ", {stem}" : "{stem}");
             batch_append_suffix(&names, file, -1);
-            count += of_class ? classes : 1;
+            count += batch_file_is_of_class(file) ? classes : 1;
         }
     }
     text_printf(out, "files         %lld for each image: %s%s\n", (long long) count,
@@ -264,8 +263,7 @@ static enum exit_code batch_process(const struct args *args, struct batch *batch
 }
 
 enum exit_code batch_main(const struct args *args, struct console *console) {
-    struct batch batch = {.journal = {.descriptor = -1},
-                          .store = {.lock = {.folder = -1, .shard = -1}}};
+    struct batch batch = {.journal = {.descriptor = -1}, .store = BATCH_STORE_CLOSED};
     enum exit_code code = batch_process(args, &batch, console);
     json_decref(batch.config);
     journal_close(&batch.journal);

@@ -7,10 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/file.h"
+#include "base/folder.h"
 #include "base/mem.h"
 #include "batch_config.h"
+#include "batch_line.h"
 #include "batch_plan.h"
 #include "batch_store.h"
 #include "cli/names.h"
@@ -139,6 +142,37 @@ static enum vitlrp_status open_journal(const struct batch_shards *shards, struct
                                : status;
 }
 
+/* Results may come from anywhere: what a line names must be a file of the run, and whole. */
+static enum vitlrp_status check_files_of(const struct batch_part *part, size_t place, int root,
+                                         struct vitlrp_error *err) {
+    struct batch_line line;
+    enum vitlrp_status status = batch_line_read(&part->journal, place, &line, err);
+    if (status == VITLRP_OK) {
+        status = batch_line_check_names(&line, err);
+    }
+    for (size_t i = 0; i < line.file_count && status == VITLRP_OK; i++) {
+        if (!folder_has_file(root, line.files[i].path, line.files[i].size)) {
+            status = fail(err, VITLRP_MISMATCH,
+                          "is not a file of the run, or no longer whole (run shard %d of %d again)",
+                          part->shard, part->shards);
+            error_prefix(err, status, line.files[i].path);
+        }
+    }
+    batch_line_free(&line);
+    return status;
+}
+
+static enum vitlrp_status check_files(const struct batch_part *part, struct vitlrp_error *err) {
+    int root = -1;
+    enum vitlrp_status status = VITLRP_OK;
+    TRY(folder_open(part->folder, &root, err));
+    for (size_t i = 0; i < part->journal.count && status == VITLRP_OK; i++) {
+        status = check_files_of(part, i, root, err);
+    }
+    close(root);
+    return error_prefix(err, status, part->folder);
+}
+
 static enum vitlrp_status check_config(const struct batch_shards *shards,
                                        const struct batch_part *part, struct vitlrp_error *err) {
     char first[40];
@@ -163,6 +197,7 @@ enum vitlrp_status batch_shards_open(const char *const *folders, size_t count,
     TRY(batch_config_images(shards->parts[0].config, &shards->images, err));
     for (size_t i = 0; i < shards->count; i++) {
         TRY(open_journal(shards, &shards->parts[i], err));
+        TRY(check_files(&shards->parts[i], err));
     }
     return VITLRP_OK;
 }
@@ -226,69 +261,64 @@ static bool same_folder(const char *a, const char *b) {
            first.st_ino == second.st_ino;
 }
 
-static enum vitlrp_status copy_file(const struct batch_store *store, const char *folder,
-                                    const char *path, struct vitlrp_error *err) {
-    struct text from = {.limit = 2 * NAME_LIMIT};
+/* What is merged: from where, to where, and whether there is a run already. */
+struct merging {
+    const struct batch_store *store;
+    bool resumes; /* the folder's files are those of an earlier merge */
+    int from;     /* descriptor of the shard's folder */
+};
+
+/* A folder without a run may hold what a merge that was stopped has copied, and nothing else under
+ * these names. */
+static enum vitlrp_status check_target(const struct merging *merging, const char *path,
+                                       const struct bytes *wanted, bool *there,
+                                       struct vitlrp_error *err) {
     struct bytes bytes = {0};
-    text_printf(&from, "%s/%s", folder, path);
-    enum vitlrp_status status = from.failed ? fail(err, VITLRP_LIMIT, "a file's name is too long")
-                                            : file_read(from.data, COPY_LIMIT, &bytes, err);
+    struct vitlrp_error unread;
+    enum vitlrp_status status =
+        file_read_below(merging->store->root, path, COPY_LIMIT, &bytes, &unread);
+    *there = status == VITLRP_OK && bytes.size == wanted->size &&
+             (bytes.size == 0 || memcmp(bytes.data, wanted->data, bytes.size) == 0);
+    bool differs = status == VITLRP_OK && !*there;
+    bytes_free(&bytes);
+    return differs && !merging->resumes
+               ? fail(err, VITLRP_USAGE,
+                      "%s/%s exists, and not from a merge of these shards (give another folder)",
+                      merging->store->folder, path)
+               : VITLRP_OK;
+}
+
+static enum vitlrp_status copy_file(const struct merging *merging, const char *path,
+                                    struct vitlrp_error *err) {
+    struct bytes bytes = {0};
+    bool there = false;
+    enum vitlrp_status status = file_read_below(merging->from, path, COPY_LIMIT, &bytes, err);
+    error_prefix(err, status, path);
     if (status == VITLRP_OK) {
-        status = batch_store_write(store, path, bytes.data, bytes.size, err);
+        status = check_target(merging, path, &bytes, &there, err);
+    }
+    if (status == VITLRP_OK && !there) {
+        status = batch_store_write(merging->store, path, bytes.data, bytes.size, err);
     }
     bytes_free(&bytes);
-    text_free(&from);
     return status;
 }
 
-/* False for an absolute path and one that leaves its folder: results may come from anywhere. */
-static bool stays_below(const char *path) {
-    for (const char *next = path; *next != '\0'; next += strspn(next, "/")) {
-        size_t length = strcspn(next, "/");
-        if (length == 0 || (length == 2 && next[0] == '.' && next[1] == '.')) {
-            return false;
-        }
-        next += length;
-    }
-    return path[0] != '\0';
-}
-
-static enum vitlrp_status copy_files(const struct batch_store *store, const char *folder,
-                                     const json_t *of_class, bool escaped,
-                                     struct vitlrp_error *err) {
-    size_t i;
-    json_t *file;
-    json_array_foreach(json_object_get(of_class, "files"), i, file) {
-        struct text path = {.limit = NAME_LIMIT};
-        const char *name = json_string_value(file);
-        batch_append_path(&path, name == NULL ? "" : name, escaped);
-        enum vitlrp_status status =
-            name == NULL || path.failed || path.length == 0 || !stays_below(path.data)
-                ? fail(err, VITLRP_FORMAT, "a file's name points outside of its folder")
-                : copy_file(store, folder, path.data, err);
-        text_free(&path);
-        TRY(status);
-    }
-    return VITLRP_OK;
-}
-
-static enum vitlrp_status copy_part(const struct batch_store *store, const struct batch_part *part,
+static enum vitlrp_status copy_part(struct merging *merging, const struct batch_part *part,
                                     struct vitlrp_error *err) {
-    for (size_t i = 0; i < part->journal.count; i++) {
-        json_t *line = NULL;
-        size_t j;
-        json_t *of_class;
-        TRY(journal_read(&part->journal, i, &line, err));
-        bool escaped = json_is_true(json_object_get(line, "escaped"));
-        enum vitlrp_status status = copy_files(store, part->folder, line, escaped, err);
-        json_array_foreach(json_object_get(line, "further"), j, of_class) {
-            status = status == VITLRP_OK ? copy_files(store, part->folder, of_class, escaped, err)
-                                         : status;
+    enum vitlrp_status status = folder_open(part->folder, &merging->from, err);
+    for (size_t i = 0; i < part->journal.count && status == VITLRP_OK; i++) {
+        struct batch_line line;
+        status = batch_line_read(&part->journal, i, &line, err);
+        for (size_t j = 0; j < line.file_count && status == VITLRP_OK; j++) {
+            status = copy_file(merging, line.files[j].path, err);
         }
-        json_decref(line);
-        TRY(status);
+        batch_line_free(&line);
     }
-    return VITLRP_OK;
+    if (merging->from >= 0) {
+        close(merging->from);
+    }
+    return status;
 }
 
 /* ---- One run ---- */
@@ -296,6 +326,7 @@ static enum vitlrp_status copy_part(const struct batch_store *store, const struc
 static enum vitlrp_status merge_write_results(const struct batch_shards *shards,
                                               const struct batch_store *store, const char *path,
                                               struct vitlrp_error *err) {
+    const struct draft_place place = batch_journal_place(store, path);
     const struct journal **journals = mem_calloc(shards->count, sizeof *journals);
     if (journals == NULL) {
         return fail(err, VITLRP_NOMEM, "out of memory for %zu shards", shards->count);
@@ -303,21 +334,21 @@ static enum vitlrp_status merge_write_results(const struct batch_shards *shards,
     for (size_t i = 0; i < shards->count; i++) {
         journals[i] = &shards->parts[i].journal;
     }
-    enum vitlrp_status status =
-        journal_write(journals, shards->count, shards->images, path, store->staging.data, err);
+    enum vitlrp_status status = journal_write(journals, shards->count, shards->images, &place, err);
     mem_free((void *) journals);
     return status;
 }
 
 /* A folder that holds another run keeps it. */
 static enum vitlrp_status merge_check_old_run(const struct batch_store *store, const json_t *config,
-                                              struct vitlrp_error *err) {
+                                              bool *there, struct vitlrp_error *err) {
     struct text path = {.limit = 2 * NAME_LIMIT};
     struct stat info;
     json_t *old = NULL;
     batch_append_name(&path, store->folder, "run", ".json", 0, 1);
     enum vitlrp_status status = VITLRP_OK;
-    if (stat(path.data, &info) == 0) {
+    *there = stat(path.data, &info) == 0;
+    if (*there) {
         status = batch_config_read(path.data, &old, err);
         if (status == VITLRP_OK) {
             status = batch_config_compare(old, config, "the run that is there", "the shards", err);
@@ -361,13 +392,14 @@ static enum vitlrp_status merge_finish(const struct batch_shards *shards,
 static enum vitlrp_status merge_write(const struct batch_shards *shards,
                                       const struct batch_store *store, struct vitlrp_error *err) {
     struct text path = {.limit = 2 * NAME_LIMIT};
+    struct merging merging = {.store = store, .from = -1};
     json_t *config = NULL;
     enum vitlrp_status status = VITLRP_OK;
     batch_append_name(&path, store->folder, "results", ".jsonl", 0, 1);
-    status = merge_check_old_run(store, shards->parts[0].config, err);
+    status = merge_check_old_run(store, shards->parts[0].config, &merging.resumes, err);
     for (size_t i = 0; i < shards->count && status == VITLRP_OK; i++) {
         if (!same_folder(shards->parts[i].folder, store->folder)) {
-            status = copy_part(store, &shards->parts[i], err);
+            status = copy_part(&merging, &shards->parts[i], err);
         }
     }
     if (status == VITLRP_OK) {
@@ -431,7 +463,7 @@ enum exit_code batch_merge_main(const struct args *args, struct console *console
     struct vitlrp_error err;
     const char *folder = NULL;
     struct batch_shards shards = {0};
-    struct batch_store store = {.lock = {.folder = -1, .shard = -1}};
+    struct batch_store store = BATCH_STORE_CLOSED;
     enum exit_code code = console_check(merge_check_args(args, &folder, &err), CODE_INPUT, &err);
     if (code == CODE_DONE) {
         code = merge_shards(args, folder, &shards, &store, console);

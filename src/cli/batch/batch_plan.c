@@ -357,6 +357,10 @@ enum vitlrp_status batch_stem(const char *id, struct text *out, struct vitlrp_er
                : VITLRP_OK;
 }
 
+bool batch_file_is_of_class(enum batch_file file) {
+    return SUFFIXES[file].of_class;
+}
+
 void batch_append_suffix(struct text *out, enum batch_file file, int32_t class_index) {
     text_append_string(out, SUFFIXES[file].before);
     if (SUFFIXES[file].of_class && class_index >= 0) {

@@ -59,6 +59,9 @@ enum vitlrp_status batch_choose(const struct args *args, struct batch_choice *ch
 /* As --write takes it. */
 const char *batch_file_word(enum batch_file file);
 
+/* True for a kind of which each explained class has its own. */
+bool batch_file_is_of_class(enum batch_file file);
+
 struct batch_plan {
     const struct batch_choice *choice;
     struct vitlrp_dataset *dataset; /* owned: of all shards */

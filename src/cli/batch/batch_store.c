@@ -4,12 +4,15 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/draft.h"
+#include "base/folder.h"
 #include "batch_config.h"
+#include "batch_line.h"
 #include "batch_page.h"
 #include "batch_plan.h"
 #include "cli/names.h"
@@ -21,9 +24,11 @@ static enum vitlrp_status fail_file(const char *path, struct vitlrp_error *err) 
     return error_prefix(err, fail(err, VITLRP_IO, "is a file, not a folder"), path);
 }
 
-static enum vitlrp_status make_folder(const char *path, struct vitlrp_error *err) {
+/* The folder that the user named, links and all; *created: it was not there. */
+static enum vitlrp_status make_folder(const char *path, bool *created, struct vitlrp_error *err) {
     struct stat info;
-    if (mkdir(path, 0777) == 0) {
+    *created = mkdir(path, 0777) == 0;
+    if (*created) {
         return VITLRP_OK;
     }
     if (errno != EEXIST) {
@@ -35,18 +40,30 @@ static enum vitlrp_status make_folder(const char *path, struct vitlrp_error *err
     return VITLRP_OK;
 }
 
-static void remove_files(const char *folder) {
-    DIR *stream = opendir(folder);
+/* What a process that was killed has left. Other files are not ours to remove. */
+static void remove_temporaries(int folder) {
+    int descriptor = fcntl(folder, F_DUPFD_CLOEXEC, 0);
+    DIR *stream = descriptor < 0 ? NULL : fdopendir(descriptor);
     const struct dirent *entry;
     if (stream == NULL) {
+        if (descriptor >= 0) {
+            close(descriptor);
+        }
         return;
     }
     while ((entry = readdir(stream)) != NULL) {
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) {
-            unlinkat(dirfd(stream), entry->d_name, 0);
+        if (draft_is_temporary(entry->d_name)) {
+            unlinkat(folder, entry->d_name, 0);
         }
     }
     closedir(stream);
+}
+
+static void close_descriptor(int *descriptor) {
+    if (*descriptor >= 0) {
+        close(*descriptor);
+    }
+    *descriptor = -1;
 }
 
 /* The last of several processes may remove the hidden folder just before this one locks it. */
@@ -54,41 +71,48 @@ static enum vitlrp_status store_lock(struct batch_store *store, int32_t shard, i
                                      const struct console *console, struct vitlrp_error *err) {
     enum vitlrp_status status = VITLRP_OK;
     for (int attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
-        TRY(make_folder(store->hidden.data, err));
-        status = lock_take(store->hidden.data, shard, shards, &store->lock, err);
+        TRY(error_prefix(err, folder_enter(store->root, BATCH_HIDDEN, true, &store->hidden, err),
+                         store->folder));
+        status = lock_take(store->hidden, shard, shards, &store->lock, err);
         if (status == VITLRP_OK && store->lock.missing) {
             console_warn(console,
                          "%s: this file system has no locks; take care that no other process "
                          "writes here",
-                         store->hidden.data);
+                         store->folder);
         }
         if (status == VITLRP_OK || err->system_errno != ENOENT) {
-            return status;
+            break;
         }
         lock_release(&store->lock);
+        close_descriptor(&store->hidden);
     }
-    return status;
+    status = error_prefix(err, status, BATCH_HIDDEN);
+    return error_prefix(err, status, store->folder);
+}
+
+static enum vitlrp_status store_open_staging(struct batch_store *store, int32_t shard,
+                                             int32_t shards, struct vitlrp_error *err) {
+    snprintf(store->staging_name, sizeof store->staging_name,
+             shards > 1 ? "staging.%d-of-%d" : "staging", shard, shards);
+    enum vitlrp_status status =
+        folder_enter(store->hidden, store->staging_name, true, &store->staging, err);
+    status = error_prefix(err, status, BATCH_HIDDEN);
+    if (status == VITLRP_OK) {
+        remove_temporaries(store->staging);
+    }
+    return error_prefix(err, status, store->folder);
 }
 
 enum vitlrp_status batch_store_open(const char *folder, int32_t shard, int32_t shards,
                                     const struct console *console, struct batch_store *store,
                                     struct vitlrp_error *err) {
-    *store = (struct batch_store){.folder = folder,
-                                  .hidden = {.limit = NAME_LIMIT},
-                                  .staging = {.limit = NAME_LIMIT},
-                                  .lock = {.folder = -1, .shard = -1}};
-    text_printf(&store->hidden, "%s/%s", folder, BATCH_HIDDEN);
-    batch_append_name(&store->staging, store->hidden.failed ? "" : store->hidden.data, "staging",
-                      "", shard, shards);
-    if (store->hidden.failed || store->staging.failed) {
-        return fail(err, VITLRP_LIMIT, "the folder's name is longer than %zu bytes", NAME_LIMIT);
-    }
-    TRY(make_folder(folder, err));
+    *store = BATCH_STORE_CLOSED;
+    store->folder = folder;
+    TRY(make_folder(folder, &store->created, err));
+    TRY(folder_open(folder, &store->root, err));
     TRY(store_lock(store, shard, shards, console, err));
     store->locked = true;
-    TRY(make_folder(store->staging.data, err));
-    remove_files(store->staging.data);
-    return VITLRP_OK;
+    return store_open_staging(store, shard, shards, err);
 }
 
 /* Whether a folder that is not there could be created. */
@@ -110,7 +134,8 @@ static enum vitlrp_status check_around(const char *folder, struct vitlrp_error *
 enum vitlrp_status batch_store_look(const char *folder, struct batch_store *store,
                                     struct vitlrp_error *err) {
     struct stat info;
-    *store = (struct batch_store){.folder = folder, .lock = {.folder = -1, .shard = -1}};
+    *store = BATCH_STORE_CLOSED;
+    store->folder = folder;
     if (stat(folder, &info) != 0) {
         return check_around(folder, err);
     }
@@ -120,61 +145,34 @@ enum vitlrp_status batch_store_look(const char *folder, struct batch_store *stor
     if (access(folder, W_OK | X_OK) != 0) {
         return error_prefix(err, fail_errno(err, errno, "cannot write into this folder"), folder);
     }
-    return VITLRP_OK;
+    return folder_open(folder, &store->root, err);
 }
 
+/* Folders go only if they are empty. */
 void batch_store_close(struct batch_store *store) {
     if (store->locked) {
-        rmdir(store->staging.data);
+        close_descriptor(&store->staging);
+        unlinkat(store->hidden, store->staging_name, AT_REMOVEDIR);
     }
     lock_release(&store->lock);
-    if (store->hidden.data != NULL) {
-        rmdir(store->hidden.data); /* if it is empty */
+    if (store->hidden >= 0) {
+        unlinkat(store->root, BATCH_HIDDEN, AT_REMOVEDIR);
     }
-    text_free(&store->hidden);
-    text_free(&store->staging);
+    close_descriptor(&store->hidden);
+    close_descriptor(&store->root);
+    if (store->created) {
+        rmdir(store->folder);
+    }
+    *store = BATCH_STORE_CLOSED;
 }
 
-static enum vitlrp_status sync_folder(const char *path, struct vitlrp_error *err) {
-    int descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    enum vitlrp_status status = VITLRP_OK;
-    if (descriptor < 0 || fsync(descriptor) != 0) {
-        status = error_prefix(err, fail_errno(err, errno, "cannot write"), path);
-    }
-    if (descriptor >= 0) {
-        close(descriptor);
-    }
-    return status;
-}
-
-/* The folders between the store's and the file. */
-static enum vitlrp_status make_folders(const struct batch_store *store, char *path,
-                                       struct vitlrp_error *err) {
-    size_t begin = strlen(store->folder) + 1;
-    for (char *slash = strchr(path + begin, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        enum vitlrp_status status = make_folder(path, err);
-        char *above = strrchr(path, '/');
-        if (status == VITLRP_OK) {
-            *above = '\0';
-            status = sync_folder(path, err);
-            *above = '/';
-        }
-        *slash = '/';
-        TRY(status);
-    }
-    return VITLRP_OK;
-}
-
-static enum vitlrp_status write_file(const struct batch_store *store, char *path, const void *data,
-                                     size_t size, struct vitlrp_error *err) {
+static enum vitlrp_status write_file(const struct batch_store *store, const char *path,
+                                     const void *data, size_t size, struct vitlrp_error *err) {
     struct draft draft;
-    TRY(store->guard == NULL ? VITLRP_OK : guard_check(store->guard, "-o", path, err));
-    enum vitlrp_status status = draft_open(path, store->staging.data, &draft, err);
-    if (status != VITLRP_OK && err->system_errno == ENOENT) {
-        TRY(make_folders(store, path, err));
-        status = draft_open(path, store->staging.data, &draft, err);
-    }
+    struct draft_place place = {.staging = store->staging};
+    TRY(folder_enter_below(store->root, path, true, &place.folder, &place.name, err));
+    enum vitlrp_status status = draft_open(&place, &draft, err);
+    close(place.folder);
     if (status == VITLRP_OK) {
         status = draft_write(&draft, data, size, err);
         if (status == VITLRP_OK) {
@@ -182,7 +180,7 @@ static enum vitlrp_status write_file(const struct batch_store *store, char *path
         }
         draft_discard(&draft);
     }
-    return error_prefix(err, status, path);
+    return status;
 }
 
 enum vitlrp_status batch_store_write(const struct batch_store *store, const char *path,
@@ -190,8 +188,14 @@ enum vitlrp_status batch_store_write(const struct batch_store *store, const char
     struct text whole = {.limit = 2 * NAME_LIMIT};
     text_printf(&whole, "%s/%s", store->folder, path);
     enum vitlrp_status status =
-        whole.failed ? fail(err, VITLRP_LIMIT, "a path has more than %zu bytes", NAME_LIMIT)
-                     : write_file(store, whole.data, data, size, err);
+        whole.failed ? fail(err, VITLRP_LIMIT, "a path of more than %zu bytes", NAME_LIMIT)
+                     : VITLRP_OK;
+    if (status == VITLRP_OK && store->guard != NULL) {
+        status = guard_check(store->guard, "-o", whole.data, err);
+    }
+    if (status == VITLRP_OK) {
+        status = error_prefix(err, write_file(store, path, data, size, err), whole.data);
+    }
     text_free(&whole);
     return status;
 }
@@ -265,48 +269,46 @@ static enum vitlrp_status run_compare(const char *run_path, const json_t *config
         run_path);
 }
 
-/* True if every file that the line names is there. */
-static bool has_files(const struct batch_store *store, const json_t *of_class, bool escaped) {
-    size_t i;
-    json_t *file;
-    bool all = true;
-    json_array_foreach(json_object_get(of_class, "files"), i, file) {
-        struct text path = {.limit = 2 * NAME_LIMIT};
-        const char *name = json_string_value(file);
-        text_printf(&path, "%s/", store->folder);
-        batch_append_path(&path, name == NULL ? "" : name, escaped);
-        all = all && name != NULL && !path.failed && is_there(path.data);
-        text_free(&path);
+/* A run that is taken up again. */
+struct resumption {
+    const struct batch_plan *plan;
+    const struct batch_store *store;
+    struct journal *journal;
+    bool several; /* classes are in the names */
+};
+
+/* A line is believed if it is of the image at this place, names what a run of these options writes,
+ * and each of those is a whole file of the size that it had. */
+static enum vitlrp_status line_is_believed(const struct resumption *resumption, size_t place,
+                                           bool *believed, struct vitlrp_error *err) {
+    struct batch_line line;
+    const struct journal *journal = resumption->journal;
+    struct vitlrp_dataset_image image = batch_plan_image(resumption->plan, place);
+    enum vitlrp_status status = batch_line_read(journal, place, &line, err);
+    if (status == VITLRP_OK) {
+        bool done = journal->entries[place].state == JOURNAL_DONE;
+        *believed =
+            strcmp(line.id, image.id) == 0 &&
+            (!done || batch_line_is_complete(&line, resumption->plan->choice, resumption->several));
+        for (size_t i = 0; i < line.file_count && *believed; i++) {
+            *believed =
+                folder_has_file(resumption->store->root, line.files[i].path, line.files[i].size);
+        }
     }
-    return all;
+    batch_line_free(&line);
+    return status;
 }
 
-static enum vitlrp_status journal_check_place(const struct batch_store *store,
-                                              struct journal *journal, size_t place,
-                                              struct vitlrp_error *err) {
-    json_t *line = NULL;
-    size_t i;
-    json_t *of_class;
-    TRY(journal_read(journal, place, &line, err));
-    bool escaped = json_is_true(json_object_get(line, "escaped"));
-    bool complete = has_files(store, line, escaped);
-    json_array_foreach(json_object_get(line, "further"), i, of_class) {
-        complete = complete && has_files(store, of_class, escaped);
-    }
-    if (!complete) {
-        journal_reopen(journal, place);
-    }
-    json_decref(line);
-    return VITLRP_OK;
-}
-
-static enum vitlrp_status journal_reopen_unfinished(const struct batch_store *store,
-                                                    bool retry_failed, struct journal *journal,
+static enum vitlrp_status journal_reopen_unfinished(const struct resumption *resumption,
                                                     struct vitlrp_error *err) {
+    struct journal *journal = resumption->journal;
     for (size_t i = 0; i < journal->count; i++) {
-        if (journal->entries[i].state == JOURNAL_DONE) {
-            TRY(journal_check_place(store, journal, i, err));
-        } else if (journal->entries[i].state == JOURNAL_FAILED && retry_failed) {
+        enum journal_state state = (enum journal_state) journal->entries[i].state;
+        bool believed = state != JOURNAL_FAILED || !resumption->plan->choice->retry_failed;
+        if (state != JOURNAL_OPEN && believed) {
+            TRY(line_is_believed(resumption, i, &believed, err));
+        }
+        if (!believed) {
             journal_reopen(journal, i);
         }
     }
@@ -340,7 +342,8 @@ enum vitlrp_status batch_resume(const struct batch_plan *plan, const struct sett
                          store->locked, journal, err);
     }
     if (status == VITLRP_OK) {
-        status = journal_reopen_unfinished(store, choice->retry_failed, journal, err);
+        status = journal_reopen_unfinished(
+            &(struct resumption){plan, store, journal, settings->top > 1}, err);
     }
 
 cleanup:
@@ -353,10 +356,17 @@ cleanup:
 
 #define PAGE_LIMIT ((size_t) 1 << 32)
 
+struct draft_place batch_journal_place(const struct batch_store *store, const char *path) {
+    const char *slash = strrchr(path, '/');
+    return (struct draft_place){
+        .folder = store->root, .name = slash == NULL ? path : slash + 1, .staging = store->staging};
+}
+
 enum vitlrp_status batch_finish(const struct batch_store *store, struct journal *journal,
                                 const json_t *config, bool with_page, struct vitlrp_error *err) {
     struct text page = {.limit = PAGE_LIMIT};
-    TRY(journal_finish(journal, store->staging.data, err));
+    const struct draft_place place = batch_journal_place(store, journal->path);
+    TRY(error_prefix(err, journal_finish(journal, &place, err), store->folder));
     if (!with_page) {
         return VITLRP_OK;
     }

@@ -19,11 +19,19 @@
 struct batch_store {
     const char *folder;
     const struct guard *guard; /* of what must not be overwritten; NULL: nothing */
-    struct text hidden;        /* owned */
-    struct text staging;       /* owned: of this shard alone */
+    /* Descriptors, -1 if there is none. Below the root no link is followed. */
+    int root;    /* of the folder */
+    int hidden;  /* of its hidden folder */
+    int staging; /* of a folder in that, of this shard alone */
+    char staging_name[48];
     struct lock lock;
-    bool locked; /* the staging folder is this process's; else it only looks */
+    bool created; /* by this process */
+    bool locked;  /* the staging folder is this process's; else it only looks */
 };
+
+#define BATCH_STORE_CLOSED                                                                         \
+    ((struct batch_store){                                                                         \
+        .root = -1, .hidden = -1, .staging = -1, .lock = {.folder = -1, .shard = -1}})
 
 /* Creates the folder, if the one around it is there, and locks it. `folder` must outlive the store.
  * batch_store_close releases it, after a failure too. */
@@ -36,12 +44,16 @@ enum vitlrp_status batch_store_open(const char *folder, int32_t shard, int32_t s
 enum vitlrp_status batch_store_look(const char *folder, struct batch_store *store,
                                     struct vitlrp_error *err);
 
+/* Leaves no folder that is empty and was created by this process. */
 void batch_store_close(struct batch_store *store);
 
 /* Writes a file whole, or not at all, with the folders that its path below the store's asks for.
  * Any thread. */
 enum vitlrp_status batch_store_write(const struct batch_store *store, const char *path,
                                      const void *data, size_t size, struct vitlrp_error *err);
+
+/* The place of the results of which `path` is the file. */
+struct draft_place batch_journal_place(const struct batch_store *store, const char *path);
 
 /* Writes run.json if there is none, or compares with it; then opens the journal, in which images
  * whose files are missing, and with --retry-failed those that failed, are open again. USAGE for a

@@ -1,0 +1,28 @@
+/* Folders by descriptor: whoever puts a link into a folder of results does not choose where we
+ * write, delete or read. */
+#ifndef BASE_FOLDER_H
+#define BASE_FOLDER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/status.h"
+
+/* Opens a folder by the path that the user gave, links and all. *out is owned: close it. */
+enum vitlrp_status folder_open(const char *path, int *out, struct vitlrp_error *err);
+
+/* Opens the folder `name` in another one. IO, naming it, for a link or a file in its place. `make`
+ * creates it where it is missing. *out is owned. */
+enum vitlrp_status folder_enter(int folder, const char *name, bool make, int *out,
+                                struct vitlrp_error *err);
+
+/* Opens the folder of `path` below the root: "a/b" for "a/b/c.png". *name is the last part, in
+ * `path`. FORMAT for a path that leaves the root. Otherwise as folder_enter, for each part. */
+enum vitlrp_status folder_enter_below(int root, const char *path, bool make, int *out,
+                                      const char **name, struct vitlrp_error *err);
+
+/* True for a whole file below the root: no link, and of so many bytes; of an unknown size (-1), not
+ * empty. */
+bool folder_has_file(int root, const char *path, int64_t size);
+
+#endif

@@ -1,0 +1,43 @@
+/* What a line of results says of the files of its image. Lines may come from anywhere: nothing of
+ * them is a path before it has been compared with the names that a run gives its files. */
+#ifndef CLI_BATCH_LINE_H
+#define CLI_BATCH_LINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/journal.h"
+#include "base/status.h"
+#include "batch_plan.h"
+
+struct batch_line_file {
+    char *path;   /* owned: the bytes of the name */
+    int64_t size; /* -1: a line of an older version does not tell it */
+    size_t place; /* of its class among those of the line */
+    int32_t class_index;
+};
+
+struct batch_line {
+    char *id;                      /* owned: the bytes of the name */
+    struct batch_line_file *files; /* owned: in the order of the line */
+    size_t file_count, file_capacity;
+    size_t classes;
+};
+
+/* Reads the line at a place of the journal. FORMAT for one without sense. batch_line_free releases
+ * it, after a failure too. */
+enum vitlrp_status batch_line_read(const struct journal *journal, size_t place,
+                                   struct batch_line *line, struct vitlrp_error *err);
+
+void batch_line_free(struct batch_line *line);
+
+/* True if the files are those that a run writes for the image: none is missing, none is another.
+ * several: their names tell the class. */
+bool batch_line_is_complete(const struct batch_line *line, const struct batch_choice *choice,
+                            bool several);
+
+/* FORMAT, naming it, for a file that bears none of the names that the image's files have. */
+enum vitlrp_status batch_line_check_names(const struct batch_line *line, struct vitlrp_error *err);
+
+#endif
