@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "eval/evaluation.h"
+#include "eval/eval_results.h"
 #include "eval/metric.h"
 #include "eval/statistics.h"
 

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "base/status.h"
-#include "eval/evaluation.h"
+#include "eval/eval_results.h"
 #include "imgio/preprocess.h"
 #include "vit/model/model.h"
 #include "vit/program/batch.h"

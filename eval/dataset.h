@@ -20,7 +20,7 @@
 
 #include "base/status.h"
 #include "eval/boxes.h"
-#include "eval/evaluation.h"
+#include "eval/eval_results.h"
 #include "eval/folder_walk.h"
 #include "eval/item.h"
 #include "eval/truth.h"

@@ -5,7 +5,7 @@
 #include <stddef.h>
 
 #include "base/status.h"
-#include "eval/evaluation.h"
+#include "eval/eval_results.h"
 #include "eval/statistics.h"
 
 enum eval_metric {

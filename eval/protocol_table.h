@@ -10,7 +10,7 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "base/words.h"
-#include "eval/evaluation.h"
+#include "eval/eval_results.h"
 
 enum setting_since { SETTING_FIRST, SETTING_LATER };
 

@@ -11,7 +11,7 @@
 #include "base/file.h"
 #include "base/status.h"
 #include "base/text.h"
-#include "eval/evaluation.h"
+#include "eval/eval_results.h"
 #include "eval/summary.h"
 
 /* Longest JSON, CSV or HTML that is made. */

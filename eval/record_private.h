@@ -2,7 +2,7 @@
 #ifndef EVAL_RECORD_PRIVATE_H
 #define EVAL_RECORD_PRIVATE_H
 
-#include "eval/evaluation.h"
+#include "eval/eval_results.h"
 
 /* Names of enum eval_curve. */
 extern const char *const RECORD_CURVES[EVAL_CURVES];

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "base/status.h"
-#include "eval/evaluation.h"
+#include "eval/eval_results.h"
 #include "imgio/preprocess.h"
 
 struct replacement_request {

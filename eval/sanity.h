@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "base/status.h"
-#include "eval/evaluate.h"
+#include "eval/eval_run.h"
 #include "eval/item.h"
 #include "eval/statistics.h"
 

@@ -6,7 +6,7 @@
 #include <stddef.h>
 
 #include "base/status.h"
-#include "eval/evaluate.h"
+#include "eval/eval_run.h"
 #include "eval/item.h"
 #include "eval/statistics.h"
 #include "vit/methods/method.h"

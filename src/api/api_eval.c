@@ -7,7 +7,7 @@
 #include "api/handles.h"
 #include "base/mem.h"
 #include "eval/audit.h"
-#include "eval/eval_bench.h"
+#include "eval/eval_timing.h"
 #include "eval/merge.h"
 #include "eval/report.h"
 

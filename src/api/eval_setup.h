@@ -8,7 +8,7 @@
 #include "api/handles.h"
 #include "base/status.h"
 #include "eval/dataset.h"
-#include "eval/evaluate.h"
+#include "eval/eval_run.h"
 #include "eval/record.h"
 #include "imgio/preprocess.h"
 #include "vit/math/gemm.h"

@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 
-#include "eval/evaluate.h"
+#include "eval/eval_run.h"
 #include "eval/item.h"
 #include "support/scratch.h"
 

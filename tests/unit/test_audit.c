@@ -5,7 +5,7 @@
 
 #include "base/mem.h"
 #include "eval/audit.h"
-#include "eval/evaluate.h"
+#include "eval/eval_run.h"
 #include "eval/protocol.h"
 #include "eval/protocol_table.h"
 #include "support/attribution.h"

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "eval/evaluate.h"
+#include "eval/eval_run.h"
 #include "eval/load_input.h"
 #include "eval/metric.h"
 #include "eval/protocol.h"

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "eval/eval_bench.h"
+#include "eval/eval_timing.h"
 #include "eval/metric.h"
 #include "eval/tune.h"
 #include "support/attribution.h"

@@ -1,4 +1,4 @@
-#include "eval/evaluate.h"
+#include "eval/eval_run.h"
 
 #include <math.h>
 #include <pthread.h>

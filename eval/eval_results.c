@@ -1,4 +1,4 @@
-#include "eval/evaluation.h"
+#include "eval/eval_results.h"
 
 #include "base/mem.h"
 

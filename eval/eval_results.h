@@ -1,7 +1,7 @@
 /* What an evaluation is: the protocol it followed, and for every image and method the perturbation
- * curves and what follows from them. Written by eval/evaluate, read by the reports; plain data. */
-#ifndef EVAL_EVALUATION_H
-#define EVAL_EVALUATION_H
+ * curves and what follows from them. Written by eval/eval_run, read by the reports; plain data. */
+#ifndef EVAL_EVAL_RESULTS_H
+#define EVAL_EVAL_RESULTS_H
 
 #include <stdbool.h>
 #include <stddef.h>

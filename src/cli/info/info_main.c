@@ -1,14 +1,14 @@
-#include "verbs.h"
+#include "cli/verbs.h"
 
 #include <string.h>
 
 #include "base/formats.h"
 #include "base/words.h"
-#include "explain_session.h"
-#include "explanation.h"
-#include "guard.h"
-#include "outputs.h"
-#include "settings.h"
+#include "cli/explain_session.h"
+#include "cli/explanation.h"
+#include "cli/guard.h"
+#include "cli/outputs.h"
+#include "cli/settings.h"
 
 #define REPORT_LIMIT ((size_t) 1 << 26)
 #define MEGABYTE 1048576.0

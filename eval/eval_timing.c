@@ -1,4 +1,4 @@
-#include "eval/eval_bench.h"
+#include "eval/eval_timing.h"
 
 #include <string.h>
 

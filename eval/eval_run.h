@@ -1,14 +1,14 @@
 /* Runs an evaluation: methods over images, curves and localisation of each. Decides nothing about
  * which images there are (eval/dataset) or how results are shown (the reports). */
-#ifndef EVAL_EVALUATE_H
-#define EVAL_EVALUATE_H
+#ifndef EVAL_EVAL_RUN_H
+#define EVAL_EVAL_RUN_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/status.h"
-#include "eval/evaluation.h"
+#include "eval/eval_results.h"
 #include "eval/item.h"
 #include "imgio/image.h"
 #include "imgio/preprocess.h"

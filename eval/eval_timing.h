@@ -1,7 +1,7 @@
 /* What the evaluator's forward passes cost against plain ones: the yardstick of `vitlrp bench
  * --eval`. */
-#ifndef EVAL_BENCH_H
-#define EVAL_BENCH_H
+#ifndef EVAL_EVAL_TIMING_H
+#define EVAL_EVAL_TIMING_H
 
 #include <stddef.h>
 #include <stdint.h>

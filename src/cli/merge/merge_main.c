@@ -3,7 +3,7 @@
 #include "cli/batch/batch_merge.h"
 #include "cli/eval/eval_files.h"
 #include "cli/eval/eval_report.h"
-#include "verbs.h"
+#include "cli/verbs.h"
 
 /* Of one record; as much as the library writes. */
 #define RECORD_LIMIT ((size_t) 1 << 33)
