@@ -30,7 +30,7 @@ struct worker {
 };
 
 struct run {
-    const struct evaluate_options *options;
+    const struct eval_run_options *options;
     const struct eval_item *items;
     size_t count;
     struct evaluation *out;
@@ -50,8 +50,8 @@ struct run {
     struct vitlrp_error err;
 };
 
-struct evaluate_options evaluate_options_default(void) {
-    return (struct evaluate_options){.limits = image_limits_default(),
+struct eval_run_options eval_run_options_default(void) {
+    return (struct eval_run_options){.limits = image_limits_default(),
                                      .protocol = eval_protocol_default(),
                                      .threads = 1,
                                      .backend = "auto"};
@@ -60,7 +60,7 @@ struct evaluate_options evaluate_options_default(void) {
 /* ---- Workers ---- */
 
 /* True if several methods with rules attribute the same forward pass. */
-static bool shares_forward(const struct evaluate_options *options) {
+static bool shares_forward(const struct eval_run_options *options) {
     size_t count = 0;
     for (size_t m = 0; m < options->method_count; m++) {
         const struct vit_method *method = options->methods[m].method;
@@ -74,7 +74,7 @@ static bool shares_forward(const struct evaluate_options *options) {
 static enum vitlrp_status attributor_options(const struct run *run,
                                              struct vit_attributor_options *out,
                                              struct vitlrp_error *err) {
-    const struct evaluate_options *options = run->options;
+    const struct eval_run_options *options = run->options;
     const struct vit_method **methods = mem_calloc(options->method_count, sizeof *methods);
     if (methods == NULL) {
         return fail(err, VITLRP_NOMEM, "out of memory for a list of methods");
@@ -131,7 +131,7 @@ static enum vitlrp_status choose_batch(const struct run *run, struct worker *wor
 
 static enum vitlrp_status worker_open_curves(const struct run *run, struct worker *worker,
                                              struct vitlrp_error *err) {
-    const struct evaluate_options *options = run->options;
+    const struct eval_run_options *options = run->options;
     bool fewer_bits = run->precision == VITLRP_PRECISION_BF16;
     struct curve_options curves = {.model = options->model,
                                    .input_height = run->source.height,
@@ -178,7 +178,7 @@ static void worker_close(struct worker *worker) {
 /* ---- One image ---- */
 
 static void image_add_noise(const struct run *run, const struct eval_item *item, float *input) {
-    const struct evaluate_options *options = run->options;
+    const struct eval_run_options *options = run->options;
     size_t count = 3 * (size_t) run->source.height * (size_t) run->source.width;
     struct random_stream stream = random_open(random_derive(options->input_noise_seed, item->id));
     for (size_t i = 0; i < count; i++) {
@@ -252,7 +252,7 @@ static enum vitlrp_status image_attribute(const struct run *run, struct worker *
                                           const struct eval_item *item,
                                           const struct eval_image *image, size_t index,
                                           struct vitlrp_error *err) {
-    const struct evaluate_method *method = &run->options->methods[index];
+    const struct eval_run_method *method = &run->options->methods[index];
     struct eval_method_result *result = &image->methods[index];
     struct vitlrp_method_options options = method->options;
     struct vitlrp_target target = {.output = image->output, .weight = 1.0F};
@@ -336,7 +336,7 @@ static enum vitlrp_status image_measure(const struct run *run, struct worker *wo
 }
 
 /* Fills the image's record, also with the failure that befell it. */
-static enum vitlrp_status evaluate_image(const struct run *run, struct worker *worker,
+static enum vitlrp_status eval_run_image(const struct run *run, struct worker *worker,
                                          const struct eval_item *item, struct eval_image *image,
                                          struct vitlrp_error *err) {
     *image = (struct eval_image){
@@ -399,7 +399,7 @@ static void image_task(void *context, size_t index, size_t thread) {
     struct run *run = context;
     struct vitlrp_error err = {0};
     if (run_may_begin_image(run)) {
-        enum vitlrp_status status = evaluate_image(run, &run->workers[thread], &run->items[index],
+        enum vitlrp_status status = eval_run_image(run, &run->workers[thread], &run->items[index],
                                                    &run->out->images[index], &err);
         run_record_image(run, index, status, &err);
     }
@@ -418,7 +418,7 @@ static void keep_finished(struct run *run) {
     run->out->image_count = kept;
 }
 
-static enum vitlrp_status check_options(const struct evaluate_options *options,
+static enum vitlrp_status check_options(const struct eval_run_options *options,
                                         struct vitlrp_error *err) {
     TRY(eval_protocol_check(&options->protocol, err));
     if (options->method_count == 0) {
@@ -428,7 +428,7 @@ static enum vitlrp_status check_options(const struct evaluate_options *options,
 }
 
 static enum vitlrp_status prepare_record(struct run *run, struct vitlrp_error *err) {
-    const struct evaluate_options *options = run->options;
+    const struct eval_run_options *options = run->options;
     struct evaluation *out = run->out;
     out->protocol = options->protocol;
     out->protocol.precision = run->precision;
@@ -485,7 +485,7 @@ cleanup:
 
 /* Backend, precision, and the sizes of input and grid. */
 static enum vitlrp_status run_set_shape(struct run *run, struct vitlrp_error *err) {
-    const struct evaluate_options *options = run->options;
+    const struct eval_run_options *options = run->options;
     const struct vit_config *config = &options->model->config;
     TRY(gemm_backend_find(options->backend, &run->backend, err));
     run->precision = packs_precision(run->backend, options->protocol.precision);
@@ -501,7 +501,7 @@ static enum vitlrp_status run_set_shape(struct run *run, struct vitlrp_error *er
     return VITLRP_OK;
 }
 
-enum vitlrp_status evaluate_thread_bytes(const struct evaluate_options *options, size_t *bytes,
+enum vitlrp_status eval_run_thread_bytes(const struct eval_run_options *options, size_t *bytes,
                                          struct vitlrp_error *err) {
     struct run run = {.options = options};
     struct vit_attributor_options wanted;
@@ -528,9 +528,8 @@ enum vitlrp_status evaluate_thread_bytes(const struct evaluate_options *options,
     return VITLRP_OK;
 }
 
-enum vitlrp_status evaluate_run(const struct evaluate_options *options,
-                                const struct eval_item *items, size_t count, struct evaluation *out,
-                                struct vitlrp_error *err) {
+enum vitlrp_status eval_run(const struct eval_run_options *options, const struct eval_item *items,
+                            size_t count, struct evaluation *out, struct vitlrp_error *err) {
     struct evaluation evaluation = {0};
     struct run run = {.options = options, .items = items, .count = count, .out = &evaluation};
     TRY(check_options(options, err));

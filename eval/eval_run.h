@@ -15,19 +15,19 @@
 #include "vit/methods/method.h"
 #include "vit/model/model.h"
 
-struct evaluate_method {
+struct eval_run_method {
     const char *name; /* in the results; one method may run twice with different options */
     const struct vit_method *method;
     struct vitlrp_method_options
         options; /* the seed is derived anew for every image from this one */
 };
 
-struct evaluate_options {
+struct eval_run_options {
     const struct vit_model *model;
     const struct vitlrp_preprocess *preprocess; /* must yield inputs of one size */
     struct vitlrp_image_limits limits;
     bool ignore_exif;
-    const struct evaluate_method *methods;
+    const struct eval_run_method *methods;
     size_t method_count;
     struct eval_protocol protocol;
     size_t threads; /* images at the same time */
@@ -44,11 +44,11 @@ struct evaluate_options {
 };
 
 /* The model, the preprocessing and the methods are the caller's; everything else gets defaults. */
-struct evaluate_options evaluate_options_default(void);
+struct eval_run_options eval_run_options_default(void);
 
 /* At most so many bytes are held by each thread of a run, beside the model: its sessions and
  * batches, and the photograph that it is at. */
-enum vitlrp_status evaluate_thread_bytes(const struct evaluate_options *options, size_t *bytes,
+enum vitlrp_status eval_run_thread_bytes(const struct eval_run_options *options, size_t *bytes,
                                          struct vitlrp_error *err);
 
 /* *out is owned: evaluation_free. An image that can't be read, or whose label is needed and not the
@@ -58,8 +58,7 @@ enum vitlrp_status evaluate_thread_bytes(const struct evaluate_options *options,
  * with out->cancelled and the images that were finished. Results are in the order of the items,
  * whose indices must ascend, and have the same bits for any number of threads. The caller sets
  * names, hashes, settings and the shard, which is 0 of 1. */
-enum vitlrp_status evaluate_run(const struct evaluate_options *options,
-                                const struct eval_item *items, size_t count, struct evaluation *out,
-                                struct vitlrp_error *err);
+enum vitlrp_status eval_run(const struct eval_run_options *options, const struct eval_item *items,
+                            size_t count, struct evaluation *out, struct vitlrp_error *err);
 
 #endif

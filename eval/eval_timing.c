@@ -25,13 +25,13 @@ struct bench_worker {
     float *values;                      /* [methods, patches + 4 (steps + 1)] */
     float *inputs;                      /* [capacity, 3, height, width] */
     float *logits;                      /* [capacity, classes] */
-    struct eval_bench_result sums;
+    struct eval_timing_result sums;
     enum vitlrp_status status;
     struct vitlrp_error err;
 };
 
 struct bench {
-    const struct eval_bench_options *options;
+    const struct eval_timing_options *options;
     struct vitlrp_preprocess preprocess; /* not read by the replacement that is timed */
     const struct gemm_backend *backend;
     size_t patches, pixels;
@@ -63,7 +63,7 @@ static void place_results(const struct bench *bench, struct bench_worker *worker
 
 static enum vitlrp_status worker_open(const struct bench *bench, struct bench_worker *worker,
                                       struct vitlrp_error *err) {
-    const struct eval_bench_options *options = bench->options;
+    const struct eval_timing_options *options = bench->options;
     const struct vit_config *config = &options->model->config;
     struct vit_batch_options batch = {.threads = 1, .in_pool = true, .backend = options->backend};
     struct vit_session_options session = {
@@ -163,9 +163,9 @@ static void measure_task(void *context, size_t index, size_t thread) {
     }
 }
 
-static enum vitlrp_status add_up(const struct bench *bench, struct eval_bench_result *result,
+static enum vitlrp_status add_up(const struct bench *bench, struct eval_timing_result *result,
                                  struct vitlrp_error *err) {
-    *result = (struct eval_bench_result){
+    *result = (struct eval_timing_result){
         .threads = bench->worker_count,
         .backend = bench->backend->name,
         .precision = packs_precision(bench->backend, bench->options->precision)};
@@ -184,8 +184,8 @@ static enum vitlrp_status add_up(const struct bench *bench, struct eval_bench_re
     return VITLRP_OK;
 }
 
-enum vitlrp_status eval_bench_run(const struct eval_bench_options *options,
-                                  struct eval_bench_result *result, struct vitlrp_error *err) {
+enum vitlrp_status eval_timing_run(const struct eval_timing_options *options,
+                                   struct eval_timing_result *result, struct vitlrp_error *err) {
     const struct vit_config *config = &options->model->config;
     const struct gemm_backend *backend = NULL;
     struct bench bench = {.options = options,

@@ -10,7 +10,7 @@
 #include "vit/math/packs.h"
 #include "vit/model/model.h"
 
-struct eval_bench_options {
+struct eval_timing_options {
     const struct vit_model *model;
     size_t threads; /* images at the same time, as in an evaluation */
     const char *backend;
@@ -21,7 +21,7 @@ struct eval_bench_options {
     enum vitlrp_precision precision; /* of the evaluator; the others are in float32 */
 };
 
-struct eval_bench_result {
+struct eval_timing_result {
     size_t images, threads;
     const char *backend;             /* its name */
     enum vitlrp_precision precision; /* in use */
@@ -35,7 +35,7 @@ struct eval_bench_result {
 };
 
 /* USAGE for counts of 0, images excepted; NOMEM. */
-enum vitlrp_status eval_bench_run(const struct eval_bench_options *options,
-                                  struct eval_bench_result *result, struct vitlrp_error *err);
+enum vitlrp_status eval_timing_run(const struct eval_timing_options *options,
+                                   struct eval_timing_result *result, struct vitlrp_error *err);
 
 #endif

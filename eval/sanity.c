@@ -10,7 +10,7 @@
 #define SAMPLES 10
 #define RADIUS 0.2
 
-struct sanity_options sanity_options_default(const struct evaluate_options *evaluate) {
+struct sanity_options sanity_options_default(const struct eval_run_options *evaluate) {
     return (struct sanity_options){.evaluate = evaluate, .samples = SAMPLES, .radius = RADIUS};
 }
 
@@ -28,10 +28,10 @@ static void reference_close(struct reference *reference) {
 }
 
 /* Maps of the items under these options; CANCELLED if the run was. */
-static enum vitlrp_status make_maps(const struct evaluate_options *options,
+static enum vitlrp_status make_maps(const struct eval_run_options *options,
                                     const struct eval_item *items, size_t count,
                                     struct evaluation *out, struct vitlrp_error *err) {
-    TRY(evaluate_run(options, items, count, out, err));
+    TRY(eval_run(options, items, count, out, err));
     if (out->cancelled) {
         evaluation_free(out);
         return fail(err, VITLRP_CANCELLED, "cancelled");
@@ -42,7 +42,7 @@ static enum vitlrp_status make_maps(const struct evaluate_options *options,
 static enum vitlrp_status reference_open(const struct sanity_options *options,
                                          const struct eval_item *items, size_t count,
                                          struct reference *out, struct vitlrp_error *err) {
-    struct evaluate_options evaluate = *options->evaluate;
+    struct eval_run_options evaluate = *options->evaluate;
     struct reference reference = {0};
     size_t kept = 0;
     evaluate.maps_only = true;
@@ -134,7 +134,7 @@ cleanup:
 static enum vitlrp_status run_stages(const struct sanity_options *options,
                                      const struct reference *reference, struct vit_model *model,
                                      struct sanity_randomization *out, struct vitlrp_error *err) {
-    struct evaluate_options evaluate = *options->evaluate;
+    struct eval_run_options evaluate = *options->evaluate;
     evaluate.model = model;
     evaluate.maps_only = true;
     evaluate.input_noise = 0.0;
@@ -230,7 +230,7 @@ static void raise_to(const struct reference *reference, const struct evaluation 
 static enum vitlrp_status run_samples(const struct sanity_options *options,
                                       const struct reference *reference, double *values,
                                       struct vitlrp_error *err) {
-    struct evaluate_options evaluate = *options->evaluate;
+    struct eval_run_options evaluate = *options->evaluate;
     char name[32];
     evaluate.maps_only = true;
     evaluate.input_noise = options->radius;

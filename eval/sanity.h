@@ -13,14 +13,14 @@
 #include "eval/statistics.h"
 
 struct sanity_options {
-    const struct evaluate_options *evaluate; /* maps_only and input_noise are set here */
+    const struct eval_run_options *evaluate; /* maps_only and input_noise are set here */
     uint64_t seed;
     size_t samples; /* Max-Sensitivity: perturbed inputs per image */
     double radius;  /* Max-Sensitivity: largest change of a normalised value */
 };
 
 /* 10 samples within 0.2, as Quantus has it. */
-struct sanity_options sanity_options_default(const struct evaluate_options *evaluate);
+struct sanity_options sanity_options_default(const struct eval_run_options *evaluate);
 
 /* Rank correlation of a method's maps with those of the trained model, after all weights from the
  * head down to a stage have been drawn anew. A map that depends on the model falls to 0; one that

@@ -81,19 +81,19 @@ static enum vitlrp_status evaluate_rules(const struct tune_options *options,
                                          const struct vitlrp_rules *rules, size_t rules_count,
                                          const struct tune_images *images, struct evaluation *out,
                                          struct vitlrp_error *err) {
-    struct evaluate_options evaluate = *options->evaluate;
-    struct evaluate_method *methods = mem_calloc(rules_count, sizeof *methods);
+    struct eval_run_options evaluate = *options->evaluate;
+    struct eval_run_method *methods = mem_calloc(rules_count, sizeof *methods);
     if (methods == NULL) {
         return fail(err, VITLRP_NOMEM, "out of memory for %zu candidates", rules_count);
     }
     for (size_t i = 0; i < rules_count; i++) {
-        methods[i] = (struct evaluate_method){
+        methods[i] = (struct eval_run_method){
             .name = options->method->name, .method = options->method, .options = options->preset};
         methods[i].options.rules = rules[i];
     }
     evaluate.methods = methods;
     evaluate.method_count = rules_count;
-    enum vitlrp_status status = evaluate_run(&evaluate, images->items, images->count, out, err);
+    enum vitlrp_status status = eval_run(&evaluate, images->items, images->count, out, err);
     mem_free(methods);
     if (status == VITLRP_OK && out->cancelled) {
         evaluation_free(out);

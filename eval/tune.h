@@ -33,7 +33,7 @@ struct tune_trial {
 };
 
 struct tune_options {
-    const struct evaluate_options *evaluate; /* its methods are not read */
+    const struct eval_run_options *evaluate; /* its methods are not read */
     const struct vit_method *method;         /* reads rules */
     struct vitlrp_method_options preset;     /* where the search starts, and what it must beat */
     /* After every trial, from the calling thread. NULL: nobody looks. */

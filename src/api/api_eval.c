@@ -39,7 +39,7 @@ static enum vitlrp_status evaluation_from_setup(struct eval_setup *setup,
     struct record record;
     const struct dataset *dataset = &setup->dataset;
     setup->evaluate.observer = setup->options.observer;
-    TRY(evaluate_run(&setup->evaluate, dataset->items, dataset->count, &evaluation, err));
+    TRY(eval_run(&setup->evaluate, dataset->items, dataset->count, &evaluation, err));
     TRY(eval_record(setup, &evaluation, &record, err));
     return evaluation_from_record(&record, out, err);
 }
@@ -285,7 +285,7 @@ enum vitlrp_status vitlrp_evaluation_table(const struct vitlrp_evaluation *evalu
 
 enum vitlrp_status vitlrp_eval_measure(const struct vitlrp_model *model,
                                        struct vitlrp_eval_cost *cost, struct vitlrp_error *error) {
-    struct eval_bench_result result;
+    struct eval_timing_result result;
     struct vitlrp_eval_cost known;
     API_NEEDS(model != NULL && cost != NULL, error);
     TRY(eval_cost_read(cost, &known, error));
@@ -296,15 +296,15 @@ enum vitlrp_status vitlrp_eval_measure(const struct vitlrp_model *model,
         return fail(error, VITLRP_USAGE,
                     "methods and steps must be at least 1, images and threads not negative");
     }
-    struct eval_bench_options options = {.model = model->vit,
-                                         .threads = known.threads > 0 ? (size_t) known.threads
-                                                                      : api_processors(),
-                                         .backend = known.backend == NULL ? "auto" : known.backend,
-                                         .images = (size_t) known.images,
-                                         .methods = (size_t) known.methods,
-                                         .steps = known.steps,
-                                         .precision = known.precision};
-    enum vitlrp_status status = eval_bench_run(&options, &result, error);
+    struct eval_timing_options options = {.model = model->vit,
+                                          .threads = known.threads > 0 ? (size_t) known.threads
+                                                                       : api_processors(),
+                                          .backend = known.backend == NULL ? "auto" : known.backend,
+                                          .images = (size_t) known.images,
+                                          .methods = (size_t) known.methods,
+                                          .steps = known.steps,
+                                          .precision = known.precision};
+    enum vitlrp_status status = eval_timing_run(&options, &result, error);
     if (status == VITLRP_OK) {
         known.images = (int32_t) result.images;
         known.threads = (int32_t) result.threads;

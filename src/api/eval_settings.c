@@ -22,7 +22,7 @@ static json_t *json_input(const struct eval_setup *setup) {
     return object;
 }
 
-static json_t *json_method_used(const struct evaluate_method *method) {
+static json_t *json_method_used(const struct eval_run_method *method) {
     uint32_t reads = (uint32_t) method->method->reads & ~(uint32_t) VITLRP_READS_SEED;
     return json_method(reads, &method->options, NULL);
 }

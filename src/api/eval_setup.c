@@ -97,7 +97,7 @@ static enum vitlrp_status add_method(struct eval_setup *setup, const char *name,
         return fail(err, VITLRP_USAGE, "a method's name is NULL");
     }
     const struct vit_method *method = vit_method_find(name);
-    struct evaluate_method *added = &setup->methods[setup->method_count];
+    struct eval_run_method *added = &setup->methods[setup->method_count];
     if (method == NULL) {
         return fail_method(name, err);
     }
@@ -106,7 +106,7 @@ static enum vitlrp_status add_method(struct eval_setup *setup, const char *name,
             return fail(err, VITLRP_USAGE, "method %s is listed twice", name);
         }
     }
-    *added = (struct evaluate_method){.name = method->name, .method = method};
+    *added = (struct eval_run_method){.name = method->name, .method = method};
     vit_method_defaults(method, &added->options);
     added->options.seed = setup->options.seed;
     if (takes_changes(method)) {
@@ -200,8 +200,8 @@ static enum vitlrp_status choose_arithmetic(struct eval_setup *setup, struct vit
 /* What a thread of the run holds, with `at_once` variants of each method. */
 static enum vitlrp_status count_thread_bytes(const struct eval_setup *setup, size_t at_once,
                                              size_t *bytes, struct vitlrp_error *err) {
-    struct evaluate_options counted = setup->evaluate;
-    struct evaluate_method *methods = mem_calloc(setup->method_count, at_once * sizeof *methods);
+    struct eval_run_options counted = setup->evaluate;
+    struct eval_run_method *methods = mem_calloc(setup->method_count, at_once * sizeof *methods);
     if (methods == NULL) {
         return fail(err, VITLRP_NOMEM, "out of memory for a list of methods");
     }
@@ -210,7 +210,7 @@ static enum vitlrp_status count_thread_bytes(const struct eval_setup *setup, siz
     for (size_t i = 0; i < counted.method_count; i++) {
         methods[i] = setup->methods[i / at_once];
     }
-    enum vitlrp_status status = evaluate_thread_bytes(&counted, bytes, err);
+    enum vitlrp_status status = eval_run_thread_bytes(&counted, bytes, err);
     mem_free(methods);
     return status;
 }
@@ -249,7 +249,7 @@ enum vitlrp_status eval_setup_open(const struct vitlrp_model *model,
     TRY(eval_options_read(options, &setup->options, err));
     options = &setup->options;
     TRY(check_options(options, err));
-    setup->evaluate = evaluate_options_default();
+    setup->evaluate = eval_run_options_default();
     setup->evaluate.protocol = protocol_from_options(options);
     TRY(eval_protocol_check(&setup->evaluate.protocol, err));
     TRY(choose_methods(setup, err));

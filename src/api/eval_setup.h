@@ -18,11 +18,11 @@ struct eval_setup {
     const struct vitlrp_model *model;
     struct vitlrp_eval_options options;  /* with the defaults in the places of NULL and 0 */
     struct vitlrp_preprocess preprocess; /* in use */
-    struct evaluate_method *methods;     /* owned */
+    struct eval_run_method *methods;     /* owned */
     size_t method_count;
     struct dataset dataset;
     const struct gemm_backend *backend; /* in use */
-    struct evaluate_options evaluate;   /* points into this struct, which must stay where it is */
+    struct eval_run_options evaluate;   /* points into this struct, which must stay where it is */
 };
 
 /* Checks the options and finds the images. Of each method `at_once` variants are run together,

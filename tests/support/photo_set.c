@@ -60,14 +60,14 @@ void photo_set_close(struct photo_set *set) {
     scratch_close(&set->scratch);
 }
 
-struct evaluate_options photo_set_options(struct photo_set *set, const char *const *methods) {
-    struct evaluate_options options = evaluate_options_default();
+struct eval_run_options photo_set_options(struct photo_set *set, const char *const *methods) {
+    struct eval_run_options options = eval_run_options_default();
     size_t count = 0;
     for (; methods[count] != NULL; count++) {
         const struct vit_method *method = vit_method_find(methods[count]);
         assert_non_null(method);
         assert_in_range(count, 0, PHOTO_SET_METHODS - 1);
-        set->methods[count] = (struct evaluate_method){.name = methods[count], .method = method};
+        set->methods[count] = (struct eval_run_method){.name = methods[count], .method = method};
         vit_method_defaults(method, &set->methods[count].options);
         if (set->methods[count].options.samples > MOST_SAMPLES) {
             set->methods[count].options.samples = MOST_SAMPLES;

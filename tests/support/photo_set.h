@@ -21,7 +21,7 @@ struct photo_set {
 
     struct vit_model *model;
     struct vitlrp_preprocess preprocess;
-    struct evaluate_method methods[PHOTO_SET_METHODS];
+    struct eval_run_method methods[PHOTO_SET_METHODS];
 };
 
 /* `count` photographs of 40 x 36 pixels, noise on a few smooth shapes, label i mod 10, one box
@@ -31,6 +31,6 @@ void photo_set_close(struct photo_set *set);
 
 /* Options for these methods (a NULL-terminated list of names), at most 16 samples, 8 steps, one
  * thread. They point into the set. */
-struct evaluate_options photo_set_options(struct photo_set *set, const char *const *methods);
+struct eval_run_options photo_set_options(struct photo_set *set, const char *const *methods);
 
 #endif

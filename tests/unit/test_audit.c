@@ -99,11 +99,11 @@ static void test_differences(void **unused) {
 
 /* ---- Runs ---- */
 
-static struct evaluation run(const struct evaluate_options *options, const struct eval_item *items,
+static struct evaluation run(const struct eval_run_options *options, const struct eval_item *items,
                              size_t count) {
     struct evaluation out;
     struct vitlrp_error err = {0};
-    if (evaluate_run(options, items, count, &out, &err) != VITLRP_OK) {
+    if (eval_run(options, items, count, &out, &err) != VITLRP_OK) {
         fail_msg("%s", err.message);
     }
     return out;
@@ -128,7 +128,7 @@ static void test_threads_and_shards_change_no_bit(void **unused) {
     struct photo_set set;
     (void) unused;
     photo_set_open(&set, IMAGES);
-    struct evaluate_options options = photo_set_options(&set, methods);
+    struct eval_run_options options = photo_set_options(&set, methods);
     options.protocol.precision = VITLRP_PRECISION_BF16;
     options.protocol.seed = 3;
     struct evaluation whole = run(&options, set.items, IMAGES);
@@ -192,7 +192,7 @@ static void test_curves_near_float32(void **unused) {
     size_t audited = 0;
     (void) unused;
     photo_set_open(&set, IMAGES);
-    struct evaluate_options options = photo_set_options(&set, methods);
+    struct eval_run_options options = photo_set_options(&set, methods);
     struct evaluation full = run(&options, set.items, IMAGES);
     options.protocol.precision = VITLRP_PRECISION_BF16;
     struct evaluation fewer = run(&options, set.items, IMAGES);
@@ -235,7 +235,7 @@ static void test_mixed_is_for_attributions(void **unused) {
     struct photo_set set;
     (void) unused;
     photo_set_open(&set, 3);
-    struct evaluate_options options = photo_set_options(&set, methods);
+    struct eval_run_options options = photo_set_options(&set, methods);
     struct evaluation full = run(&options, set.items, 3);
     options.protocol.precision = VITLRP_PRECISION_MIXED;
     struct evaluation mixed = run(&options, set.items, 3);

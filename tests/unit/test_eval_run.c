@@ -15,11 +15,11 @@
 
 #include "support/unit.h"
 
-static struct evaluation run(const struct evaluate_options *options, const struct eval_item *items,
+static struct evaluation run(const struct eval_run_options *options, const struct eval_item *items,
                              size_t count) {
     struct evaluation out;
     struct vitlrp_error err = {0};
-    if (evaluate_run(options, items, count, &out, &err) != VITLRP_OK) {
+    if (eval_run(options, items, count, &out, &err) != VITLRP_OK) {
         fail_msg("%s", err.message);
     }
     return out;
@@ -37,7 +37,7 @@ static void test_an_image_is_what_its_parts_give(void **unused) {
     struct vitlrp_error err = {0};
     (void) unused;
     photo_set_open(&set, 1);
-    struct evaluate_options options = photo_set_options(&set, methods);
+    struct eval_run_options options = photo_set_options(&set, methods);
     struct evaluation found = run(&options, set.items, 1);
     struct input_source source = {.preprocess = &set.preprocess, .limits = image_limits_default()};
     input_source_size(&source, set.model);
@@ -101,7 +101,7 @@ static void test_threads_and_shards_change_no_bit(void **unused) {
     struct photo_set set;
     (void) unused;
     photo_set_open(&set, 12);
-    struct evaluate_options options = photo_set_options(&set, methods);
+    struct eval_run_options options = photo_set_options(&set, methods);
     set.paths[5][0] = '\0'; /* one that fails */
     struct evaluation one = run(&options, set.items, set.count);
     options.threads = 4;
@@ -132,7 +132,7 @@ static void test_bad_images_are_recorded(void **unused) {
     struct vitlrp_error err = {0};
     (void) unused;
     photo_set_open(&set, 5);
-    struct evaluate_options options = photo_set_options(&set, methods);
+    struct eval_run_options options = photo_set_options(&set, methods);
     scratch_text(&set.scratch, set.ids[1], "no picture");
     set.items[3].path = "/nowhere/at/all.jpg";
     struct evaluation evaluation = run(&options, set.items, 5);
@@ -155,7 +155,7 @@ static void test_labels_as_targets(void **unused) {
     struct photo_set set;
     (void) unused;
     photo_set_open(&set, 4);
-    struct evaluate_options options = photo_set_options(&set, methods);
+    struct eval_run_options options = photo_set_options(&set, methods);
     options.protocol.target = VITLRP_EVAL_LABEL;
     set.items[2].label = -1;
     struct evaluation evaluation = run(&options, set.items, 4);
@@ -176,7 +176,7 @@ static void test_inputs_of_other_sizes_are_refused(void **unused) {
     struct photo_set set;
     (void) unused;
     photo_set_open(&set, 1);
-    struct evaluate_options options = photo_set_options(&set, methods);
+    struct eval_run_options options = photo_set_options(&set, methods);
     set.preprocess.crop_width = set.preprocess.crop_height = 0;
     struct evaluation evaluation = run(&options, set.items, 1);
     assert_int_equal(evaluation.images[0].status, VITLRP_MISMATCH);
@@ -192,15 +192,15 @@ static void test_what_would_befall_every_image_ends_the_run(void **unused) {
     struct vitlrp_error err = {0};
     (void) unused;
     photo_set_open(&set, 3);
-    struct evaluate_options options = photo_set_options(&set, methods);
+    struct eval_run_options options = photo_set_options(&set, methods);
     set.methods[0].options.discard_ratio = 2.0;
-    assert_int_equal(evaluate_run(&options, set.items, 3, &evaluation, &err), VITLRP_USAGE);
+    assert_int_equal(eval_run(&options, set.items, 3, &evaluation, &err), VITLRP_USAGE);
     assert_null(evaluation.images);
     options.method_count = 0;
-    assert_int_equal(evaluate_run(&options, set.items, 3, &evaluation, &err), VITLRP_USAGE);
+    assert_int_equal(eval_run(&options, set.items, 3, &evaluation, &err), VITLRP_USAGE);
     options = photo_set_options(&set, methods);
     options.protocol.steps = 0;
-    assert_int_equal(evaluate_run(&options, set.items, 3, &evaluation, &err), VITLRP_USAGE);
+    assert_int_equal(eval_run(&options, set.items, 3, &evaluation, &err), VITLRP_USAGE);
     photo_set_close(&set);
 }
 
@@ -230,7 +230,7 @@ static void test_progress_and_cancelling(void **unused) {
     struct watch watch = {.stop_at = 1000};
     (void) unused;
     photo_set_open(&set, 10);
-    struct evaluate_options options = photo_set_options(&set, methods);
+    struct eval_run_options options = photo_set_options(&set, methods);
     options.observer = (struct vitlrp_eval_observer){watch_progress, watch_cancelled, &watch};
     options.threads = 3;
     set.items[4].path = "/nowhere/at/all.jpg";
@@ -263,7 +263,7 @@ static void test_no_images(void **unused) {
     struct vitlrp_error err = {0};
     (void) unused;
     photo_set_open(&set, 0);
-    struct evaluate_options options = photo_set_options(&set, methods);
+    struct eval_run_options options = photo_set_options(&set, methods);
     struct evaluation evaluation = run(&options, NULL, 0);
     assert_int_equal(evaluation.image_count, 0);
     assert_int_equal(eval_metric_mean(&evaluation, 0, EVAL_DELTA_LOGIT, &found, &err), VITLRP_OK);
@@ -283,7 +283,7 @@ static void test_random_scores_have_no_delta(void **unused) {
     struct vitlrp_error err = {0};
     (void) unused;
     photo_set_open(&set, PHOTO_SET_MOST);
-    struct evaluate_options options = photo_set_options(&set, methods);
+    struct eval_run_options options = photo_set_options(&set, methods);
     struct evaluation evaluation = run(&options, set.items, set.count);
     /* Not one random map for all. */
     assert_true(memcmp(evaluation.images[0].methods[0].patches,

@@ -96,7 +96,7 @@ static void test_randomization(void **unused) {
     struct vitlrp_error err = {0};
     (void) unused;
     photo_set_open(&set, 16);
-    struct evaluate_options evaluate = photo_set_options(&set, methods);
+    struct eval_run_options evaluate = photo_set_options(&set, methods);
     struct sanity_options options = sanity_options_default(&evaluate);
     set.items[5].path = "/nowhere/at/all.jpg";
     assert_int_equal(sanity_randomize(&options, set.items, set.count, &found, &err), VITLRP_OK);
@@ -126,7 +126,7 @@ static void test_max_sensitivity(void **unused) {
     struct vitlrp_error err = {0};
     (void) unused;
     photo_set_open(&set, 8);
-    struct evaluate_options evaluate = photo_set_options(&set, methods);
+    struct eval_run_options evaluate = photo_set_options(&set, methods);
     struct sanity_options options = sanity_options_default(&evaluate);
     options.samples = 3;
     options.radius = 1e-4;
@@ -161,7 +161,7 @@ static void test_cancelling(void **unused) {
     struct vitlrp_error err = {0};
     (void) unused;
     photo_set_open(&set, 2);
-    struct evaluate_options evaluate = photo_set_options(&set, methods);
+    struct eval_run_options evaluate = photo_set_options(&set, methods);
     struct sanity_options options = sanity_options_default(&evaluate);
     evaluate.observer.cancelled = at_once;
     assert_int_equal(sanity_randomize(&options, set.items, 2, &found, &err), VITLRP_CANCELLED);

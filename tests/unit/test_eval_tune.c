@@ -24,7 +24,7 @@ static void count_trial(void *user, const struct tune_trial *trial) {
     log->last = trial->delta.mean;
 }
 
-static struct tune_options options_for(const struct evaluate_options *evaluate, const char *method,
+static struct tune_options options_for(const struct eval_run_options *evaluate, const char *method,
                                        struct log_of_trials *log) {
     struct tune_options options = {.evaluate = evaluate,
                                    .method = vit_method_find(method),
@@ -39,10 +39,10 @@ static bool same_rules(const struct vitlrp_rules *a, const struct vitlrp_rules *
 }
 
 /* Delta of these rules on the items, evaluated alone. */
-static double delta_alone(const struct evaluate_options *evaluate, const struct vitlrp_rules *rules,
+static double delta_alone(const struct eval_run_options *evaluate, const struct vitlrp_rules *rules,
                           const struct eval_item *items, size_t count) {
-    struct evaluate_options options = *evaluate;
-    struct evaluate_method method = {.name = "attnlrp", .method = vit_method_find("attnlrp")};
+    struct eval_run_options options = *evaluate;
+    struct eval_run_method method = {.name = "attnlrp", .method = vit_method_find("attnlrp")};
     struct evaluation evaluation;
     struct vitlrp_statistic found;
     struct vitlrp_error err = {0};
@@ -50,13 +50,13 @@ static double delta_alone(const struct evaluate_options *evaluate, const struct 
     method.options.rules = *rules;
     options.methods = &method;
     options.method_count = 1;
-    assert_int_equal(evaluate_run(&options, items, count, &evaluation, &err), VITLRP_OK);
+    assert_int_equal(eval_run(&options, items, count, &evaluation, &err), VITLRP_OK);
     assert_int_equal(eval_metric_mean(&evaluation, 0, EVAL_DELTA_LOGIT, &found, &err), VITLRP_OK);
     evaluation_free(&evaluation);
     return found.mean;
 }
 
-static void check_trials(const struct tune_result *result, const struct evaluate_options *evaluate,
+static void check_trials(const struct tune_result *result, const struct eval_run_options *evaluate,
                          const struct eval_item *items) {
     for (size_t i = 0; i < result->trial_count; i++) {
         const struct tune_trial *trial = &result->trials[i];
@@ -83,7 +83,7 @@ static void test_search(void **unused) {
     struct vitlrp_error err = {0};
     (void) unused;
     photo_set_open(&set, CALIBRATION + HELD_OUT);
-    struct evaluate_options evaluate = photo_set_options(&set, methods);
+    struct eval_run_options evaluate = photo_set_options(&set, methods);
     struct tune_options options = options_for(&evaluate, "attnlrp", &log);
     const struct eval_item *held_out = set.items + CALIBRATION;
     evaluate.threads = 2;
@@ -121,7 +121,7 @@ static void test_without_held_out_images(void **unused) {
     struct vitlrp_error err = {0};
     (void) unused;
     photo_set_open(&set, 2);
-    struct evaluate_options evaluate = photo_set_options(&set, methods);
+    struct eval_run_options evaluate = photo_set_options(&set, methods);
     struct tune_options options = options_for(&evaluate, "cp-lrp", &log);
     evaluate.protocol.steps = 2;
     assert_int_equal(tune_run(&options, &(struct tune_images){set.items, 2},
@@ -142,7 +142,7 @@ static void test_refusals(void **unused) {
     struct vitlrp_error err = {0};
     (void) unused;
     photo_set_open(&set, 1);
-    struct evaluate_options evaluate = photo_set_options(&set, methods);
+    struct eval_run_options evaluate = photo_set_options(&set, methods);
     struct tune_options options = options_for(&evaluate, "rollout", &log);
     assert_int_equal(tune_run(&options, &(struct tune_images){set.items, 1},
                               &(struct tune_images){NULL, 0}, &found, &err),
@@ -174,21 +174,21 @@ static void test_kinds(void **unused) {
 /* How many inputs each side computes; how long they take is for `bench` to say. */
 static void test_bench_counts_points(void **unused) {
     struct vit_model *model = parity_model();
-    struct eval_bench_result found;
+    struct eval_timing_result found;
     struct vitlrp_error err = {0};
-    struct eval_bench_options options = {
+    struct eval_timing_options options = {
         .model = model, .threads = 2, .backend = "auto", .images = 3, .methods = 2, .steps = 4};
     (void) unused;
-    assert_int_equal(eval_bench_run(&options, &found, &err), VITLRP_OK);
+    assert_int_equal(eval_timing_run(&options, &found, &err), VITLRP_OK);
     assert_in_range(found.points, 3 * (2 + 3), 3 * (2 + 2 * 2 * 3));
     assert_true(found.evaluator_seconds > 0.0 && found.plain_seconds > 0.0);
     assert_true(found.single_points >= 3 && found.single_seconds > 0.0);
     assert_true(found.images == 3 && found.threads >= 1 && found.backend != NULL);
     options.images = 0;
-    assert_int_equal(eval_bench_run(&options, &found, &err), VITLRP_OK);
+    assert_int_equal(eval_timing_run(&options, &found, &err), VITLRP_OK);
     assert_true(found.images == found.threads);
     options.methods = 0;
-    assert_int_equal(eval_bench_run(&options, &found, &err), VITLRP_USAGE);
+    assert_int_equal(eval_timing_run(&options, &found, &err), VITLRP_USAGE);
     vit_model_free(model);
 }
 

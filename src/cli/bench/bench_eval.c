@@ -14,7 +14,7 @@
 #define MOST_WORK 1e14
 
 /* What was measured, and on what. */
-struct eval_bench {
+struct bench_eval {
     struct vitlrp_model *model; /* owned */
     struct vitlrp_model_info info;
     struct vitlrp_eval_cost cost;
@@ -23,7 +23,7 @@ struct eval_bench {
 };
 
 /* A rough count: every weight is used once for each token. */
-static void choose_size(struct eval_bench *bench) {
+static void choose_size(struct bench_eval *bench) {
     struct vitlrp_eval_cost *cost = &bench->cost;
     double points = 2.0 * cost->images * cost->methods * cost->steps;
     double work = points * 2.0 * (double) bench->info.parameters * bench->info.tokens;
@@ -33,9 +33,9 @@ static void choose_size(struct eval_bench *bench) {
     }
 }
 
-static enum vitlrp_status eval_bench_measure(const struct settings *settings,
+static enum vitlrp_status bench_eval_measure(const struct settings *settings,
                                              const struct console *console,
-                                             struct eval_bench *bench, struct vitlrp_error *err) {
+                                             struct bench_eval *bench, struct vitlrp_error *err) {
     struct vitlrp_eval_cost *cost = &bench->cost;
     TRY(bench_open_model(settings, NULL, console, &bench->model, err));
     vitlrp_model_info_init(&bench->info);
@@ -54,12 +54,12 @@ static enum vitlrp_status eval_bench_measure(const struct settings *settings,
 }
 
 static void append_side(struct text *out, const char *name, size_t inputs, double ms,
-                        const struct eval_bench *bench) {
+                        const struct bench_eval *bench) {
     text_printf(out, "%-18s%10zu%14.3f%14.3f%14.3f\n", name, inputs, ms, ms / bench->batched_ms,
                 ms / bench->single_ms);
 }
 
-static void append_report(struct text *out, const struct eval_bench *bench) {
+static void append_report(struct text *out, const struct bench_eval *bench) {
     const struct vitlrp_eval_cost *cost = &bench->cost;
     text_printf(out, "%s: input %dx%d, %d tokens, dim %d, %d blocks\n", bench->info.name,
                 bench->info.image_width, bench->info.image_height, bench->info.tokens,
@@ -78,7 +78,7 @@ static void append_report(struct text *out, const struct eval_bench *bench) {
     append_side(out, "single passes", cost->single_points, bench->single_ms, bench);
 }
 
-static json_t *json_result(const struct eval_bench *bench) {
+static json_t *json_result(const struct bench_eval *bench) {
     const struct vitlrp_eval_cost *cost = &bench->cost;
     return json_pack(
         "{s:s, s:o, s:[ii], s:i, s:i, s:i, s:i, s:I, s:f, s:f, s:f, s:I, s:f, s:f, s:f, s:f, s:f, "
@@ -99,9 +99,9 @@ static json_t *json_result(const struct eval_bench *bench) {
 enum exit_code bench_eval_main(const struct args *args, const struct settings *settings,
                                const struct console *console) {
     struct vitlrp_error err;
-    struct eval_bench bench = {0};
+    struct bench_eval bench = {0};
     enum exit_code code =
-        console_check(eval_bench_measure(settings, console, &bench, &err), CODE_INPUT, &err);
+        console_check(bench_eval_measure(settings, console, &bench, &err), CODE_INPUT, &err);
     if (code == CODE_DONE) {
         struct text table = {.limit = TEXT_LIMIT};
         append_report(&table, &bench);
