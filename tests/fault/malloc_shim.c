@@ -20,6 +20,9 @@ static void *refuse(void) {
     return NULL;
 }
 
+/* For libraries too, which the project's flags would hide them from. */
+#pragma GCC visibility push(default)
+
 void *malloc(size_t size) {
     return failing_memory_step() ? __libc_malloc(size) : refuse();
 }
@@ -47,3 +50,5 @@ int posix_memalign(void **out, size_t alignment, size_t size) {
     *out = __libc_memalign(alignment, size);
     return *out == NULL ? ENOMEM : 0;
 }
+
+#pragma GCC visibility pop
