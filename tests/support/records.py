@@ -203,6 +203,6 @@ def check_formats(source):
 if __name__ == "__main__":
     complaints = check_formats(sys.argv[1])
     for argument in sys.argv[2:]:
-        complaints += check_folder(argument)
+        complaints += check_folder(argument) if os.listdir(argument) else [f"{argument}: is empty"]
     print("\n".join(complaints) if complaints else "every format has its schema")
     sys.exit(1 if complaints else 0)

@@ -10,6 +10,7 @@
 #include "eval/protocol_table.h"
 #include "imgio/encode.h"
 #include "support/golden.h"
+#include "support/kept_record.h"
 #include "support/pictures.h"
 
 #include "support/unit.h"
@@ -124,6 +125,15 @@ static void fill_pictures(struct record *record) {
     }
 }
 
+/* As src/api writes them, compact. */
+static const char SETTINGS[] =
+    "{\"limit\":0,\"preprocess\":{\"resize\":\"short\",\"resize_to\":256,\"interpolation\":"
+    "\"bicubic\","
+    "\"crop\":[224,224],\"mean\":[0.5,0.5,0.5],\"std\":[0.25,0.25,0.25],\"ignore_exif\":false},"
+    "\"methods\":{\"attnlrp\":{\"gamma_conv\":0.25,\"gamma_fc1\":\"inf\"}},\"boxes_sha256\":\"\","
+    "\"arithmetic\":{\"backend\":\"openblas\",\"library\":\"OpenBLAS 0.3.21\",\"kernels\":\"avx2\","
+    "\"precision\":\"fp32\"}}";
+
 struct record sample_record(const struct sample_shape *shape) {
     struct record record = {0};
     struct evaluation *evaluation = &record.evaluation;
@@ -138,7 +148,7 @@ struct record sample_record(const struct sample_shape *shape) {
         copy("4f2b1c0d9e8f7a6b5c4d3e2f1a0b9c8d7e6f5a4b3c2d1e0f9a8b7c6d5e4f3a2b");
     evaluation->manifest_sha256 =
         copy("0a1b2c3d4e5f60718293a4b5c6d7e8f90a1b2c3d4e5f60718293a4b5c6d7e8f9");
-    evaluation->settings = copy("{\"gamma_conv\":0.25,\"gamma_linear\":\"inf\",\"crop\":224}");
+    evaluation->settings = copy(SETTINGS);
     record.version = copy("0.1.0");
     record.dataset = copy("data/tiny-imagenet/val");
     record.reference = copy("rollout");
@@ -167,6 +177,7 @@ struct text sample_json(const struct record *record) {
                      VITLRP_OK);
     record_write(record, &summary, &text);
     assert_false(text.failed);
+    record_keep(text.data, text.length);
     summary_free(&summary);
     return text;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "support/kept_record.h"
 #include "support/scratch.h"
 #include "vitlrp_eval.h"
 
@@ -82,6 +83,7 @@ static void test_evaluate(void **unused) {
     assert_int_equal(vitlrp_evaluation_metric(evaluation, "attnlrp", "masses", &delta, &error),
                      VITLRP_USAGE);
     assert_int_equal(vitlrp_evaluation_json(evaluation, &json, &size, &error), VITLRP_OK);
+    record_keep(json, size);
     assert_int_equal(vitlrp_evaluation_read(json, size, &read, &error), VITLRP_OK);
     assert_int_equal(vitlrp_evaluation_json(read, &again, &again_size, &error), VITLRP_OK);
     assert_int_equal(size, again_size);
@@ -291,6 +293,7 @@ static char *json_of(const struct vitlrp_model *model, const struct vitlrp_eval_
     size_t size = 0;
     assert_int_equal(vitlrp_evaluate(model, options, &evaluation, NULL), VITLRP_OK);
     assert_int_equal(vitlrp_evaluation_json(evaluation, &json, &size, NULL), VITLRP_OK);
+    record_keep(json, size);
     vitlrp_evaluation_close(evaluation);
     return json;
 }
