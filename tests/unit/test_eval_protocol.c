@@ -80,13 +80,14 @@ static void test_check_and_names(void **unused) {
     protocol.steps = 100001;
     assert_int_equal(eval_protocol_check(&protocol, &err), VITLRP_USAGE);
     protocol = eval_protocol_default();
-    protocol.replacement = (enum vitlrp_replacement) 6;
+    protocol.replacement = (enum vitlrp_replacement) 99;
     assert_int_equal(eval_protocol_check(&protocol, &err), VITLRP_USAGE);
-    for (int i = VITLRP_REPLACE_ZERO; i <= VITLRP_REPLACE_ROAD; i++) {
+    assert_non_null(word_of(WORDS_REPLACEMENT, VITLRP_REPLACE_ROAD));
+    for (int i = 0; word_of(WORDS_REPLACEMENT, i) != NULL; i++) {
         assert_int_equal(word_find(WORDS_REPLACEMENT, word_of(WORDS_REPLACEMENT, i)), i);
     }
     assert_int_equal(word_find(WORDS_REPLACEMENT, "grey"), -1);
-    assert_null(word_of(WORDS_REPLACEMENT, VITLRP_REPLACE_ROAD + 1));
+    assert_null(word_of(WORDS_REPLACEMENT, 99));
 }
 
 int main(void) {

@@ -392,7 +392,7 @@ static void test_usage(void **unused) {
     struct vitlrp_eval_options options = small_options(&scratch);
     struct vitlrp_rule_changes rules;
     (void) unused;
-    options.struct_size--;
+    options.struct_size = offsetof(struct vitlrp_eval_options, inputs);
     assert_usage(model, &options, "not initialised");
     options = small_options(&scratch);
     options.dataset = NULL;
