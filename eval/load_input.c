@@ -53,16 +53,5 @@ enum vitlrp_status load_input(const struct input_source *source, const char *pat
 }
 
 bool failure_is_systemic(enum vitlrp_status status, const struct vitlrp_error *err) {
-    switch (status) {
-    case VITLRP_NOMEM:
-    case VITLRP_USAGE:
-    case VITLRP_INTERNAL:
-    case VITLRP_CANCELLED:
-        return true;
-    case VITLRP_IO:
-        return err->system_errno == EMFILE || err->system_errno == ENFILE ||
-               err->system_errno == ENOMEM;
-    default:
-        return false;
-    }
+    return status == VITLRP_USAGE || status == VITLRP_CANCELLED || error_is_systemic(status, err);
 }

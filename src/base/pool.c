@@ -7,14 +7,11 @@
 
 #include "base/mem.h"
 #include "base/signals.h"
+#include "base/thread.h"
 
 /* How often a waiting thread looks before it sleeps: some ten microseconds, shorter than a wake-up
  * through the kernel, short enough that another program on the same core is not kept waiting. */
 #define SPIN_LIMIT 2000
-
-/* Of a worker, whatever the limit of the stack is (ulimit -s), which would be the default: OpenBLAS
- * and oneDNN need some hundred KiB. */
-#define STACK_BYTES ((size_t) 2 << 20)
 
 struct worker {
     struct pool *pool;
@@ -121,18 +118,14 @@ static void wait_until_done(struct pool *pool) {
 
 /* As many as the system gives. */
 static void start_workers(struct pool *pool, size_t threads) {
-    pthread_attr_t attributes;
-    if (pthread_attr_init(&attributes) != 0) {
-        return;
-    }
     struct signals saved;
-    bool started = pthread_attr_setstacksize(&attributes, STACK_BYTES) == 0;
+    bool started = true;
     signals_hold(&saved);
     while (started && pool->threads < threads) {
         struct worker *worker = &pool->workers[pool->threads - 1];
         *worker = (struct worker){.pool = pool, .number = pool->threads};
         atomic_fetch_add(&pool->busy, 1);
-        started = pthread_create(&worker->thread, &attributes, worker_main, worker) == 0;
+        started = thread_start(&worker->thread, worker_main, worker);
         if (started) {
             pool->threads++;
         } else {
@@ -140,7 +133,6 @@ static void start_workers(struct pool *pool, size_t threads) {
         }
     }
     signals_release(&saved);
-    pthread_attr_destroy(&attributes);
 }
 
 enum vitlrp_status pool_open(size_t threads, void (*at_start)(void), struct pool **out,

@@ -1,6 +1,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "base/status.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -76,6 +77,12 @@ enum vitlrp_status error_forward(struct vitlrp_error *err, const struct vitlrp_e
         *err = *from;
     }
     return from->status;
+}
+
+bool error_is_systemic(enum vitlrp_status status, const struct vitlrp_error *err) {
+    int number = status == VITLRP_IO ? err->system_errno : 0;
+    return status == VITLRP_NOMEM || status == VITLRP_INTERNAL || number == EMFILE ||
+           number == ENFILE || number == ENOMEM;
 }
 
 enum vitlrp_status reserved_check(const void *reserved, size_t size, const char *what,

@@ -4,6 +4,7 @@
 #ifndef BASE_STATUS_H
 #define BASE_STATUS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "vitlrp_types.h"
@@ -42,6 +43,10 @@ enum vitlrp_status error_topic(struct vitlrp_error *err, enum vitlrp_status stat
 /* Hands a failure on as it is, errno included, from a record of the caller's own (of a worker, of a
  * call that may fail) to *err, which may be NULL. Returns from->status. */
 enum vitlrp_status error_forward(struct vitlrp_error *err, const struct vitlrp_error *from);
+
+/* True for a failure that would meet every other image too: memory, descriptors, our own bugs. It
+ * is never written down as an image's. */
+bool error_is_systemic(enum vitlrp_status status, const struct vitlrp_error *err);
 
 /* USAGE if a byte of a public record's reserved fields is not zero: it was not initialised, or its
  * program knows a field of a newer library. `what` names the record. */

@@ -84,6 +84,10 @@ void console_fail(const struct vitlrp_error *err) {
     fprintf(stderr, "vitlrp: %s%s\n", err->message, hint_of(err->topic));
 }
 
+enum exit_code exit_code_first(enum exit_code first, enum exit_code second) {
+    return first != CODE_DONE ? first : second;
+}
+
 enum exit_code console_check(enum vitlrp_status status, enum exit_code stage,
                              const struct vitlrp_error *err) {
     if (status != VITLRP_OK) {

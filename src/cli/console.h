@@ -46,6 +46,9 @@ void console_log(void *console, int level, const char *message);
  * CODE_OUTPUT). */
 enum exit_code exit_code_of(enum vitlrp_status status, enum exit_code stage);
 
+/* Of two steps that are both taken: the code of the first that failed. */
+enum exit_code exit_code_first(enum exit_code first, enum exit_code second);
+
 /* CODE_DONE for VITLRP_OK; otherwise prints the error and returns its exit code. */
 enum exit_code console_check(enum vitlrp_status status, enum exit_code stage,
                              const struct vitlrp_error *err);

@@ -12,6 +12,8 @@
 #include "method_choice.h"
 #include "names.h"
 
+#define MEGABYTE 1048576.0
+
 /* ---- The model ---- */
 
 enum vitlrp_status model_choose(const struct settings *settings, const struct console *console,
@@ -201,6 +203,30 @@ enum vitlrp_status explain_session_bytes(const struct explain_session *state, in
     return vitlrp_session_bytes(state->model, &options, bytes, err);
 }
 
+/* A limit that the user gave is one of the image. Without one, the limit is what the machine has
+ * left, which another image or another moment may have: that is a shortage, and no property of the
+ * image. */
+static enum vitlrp_status open_session(struct explain_session *state,
+                                       const struct vitlrp_session_options *options,
+                                       struct vitlrp_error *err) {
+    struct vitlrp_session_options unlimited = *options;
+    struct vitlrp_error ignored;
+    size_t bytes = 0;
+    enum vitlrp_status status = vitlrp_session_open(state->model, options, &state->session, err);
+    if (status != VITLRP_LIMIT || state->settings->limits.memory > 0) {
+        return status;
+    }
+    unlimited.max_bytes = 0;
+    return vitlrp_session_bytes(state->model, &unlimited, &bytes, &ignored) == VITLRP_OK &&
+                   bytes > options->max_bytes
+               ? fail(
+                     err, VITLRP_NOMEM,
+                     "its explanation needs %.1f MB of memory, and %.1f MB are left (with --limits "
+                     "memory=N, such an image fails and others go on)",
+                     (double) bytes / MEGABYTE, (double) options->max_bytes / MEGABYTE)
+               : status;
+}
+
 enum vitlrp_status explain_session_fit(struct explain_session *state, int32_t height, int32_t width,
                                        struct vitlrp_error *err) {
     struct vitlrp_session_options options;
@@ -210,7 +236,7 @@ enum vitlrp_status explain_session_fit(struct explain_session *state, int32_t he
     }
     TRY(choose_options(state, height, width, &options, err));
     explain_session_release(state);
-    TRY(vitlrp_session_open(state->model, &options, &state->session, err));
+    TRY(open_session(state, &options, err));
     vitlrp_session_info_init(&state->info);
     vitlrp_session_describe(state->session, &state->info);
     warn_of_precision(state);
@@ -370,22 +396,23 @@ static enum vitlrp_status write_json(struct explain_session *state,
     return status;
 }
 
-enum vitlrp_status explain_write(struct explain_session *state,
-                                 const struct explanation *explanation, const unsigned char *data,
-                                 size_t size, struct text *report, struct vitlrp_error *err) {
+enum exit_code explain_write(struct explain_session *state, const struct explanation *explanation,
+                             const unsigned char *data, size_t size, struct text *report) {
     char class_name[16];
+    struct vitlrp_error err;
     const size_t shape[2] = {(size_t) state->map_height, (size_t) state->map_width};
     const struct npy_view map = {state->map, 2, shape};
     const struct output_place place = {explanation->image_path, class_name, report};
     snprintf(class_name, sizeof class_name, "%d", explanation->target.index);
-    if (data != NULL) {
-        TRY(write_picture(state, &place, data, size, err));
-    } else {
-        TRY(explain_write_array(state, OUTPUT_PICTURE, &place, &map, err));
-    }
-    TRY(explain_write_array(state, OUTPUT_RAW, &place, &map, err));
+    enum vitlrp_status status =
+        data != NULL ? write_picture(state, &place, data, size, &err)
+                     : explain_write_array(state, OUTPUT_PICTURE, &place, &map, &err);
+    enum exit_code code = console_check(status, CODE_OUTPUT, &err);
+    status = explain_write_array(state, OUTPUT_RAW, &place, &map, &err);
+    code = exit_code_first(code, console_check(status, CODE_OUTPUT, &err));
     if (state->outputs.pattern[OUTPUT_JSON] != NULL) {
-        TRY(write_json(state, explanation, class_name, err));
+        status = write_json(state, explanation, class_name, &err);
+        code = exit_code_first(code, console_check(status, CODE_OUTPUT, &err));
     }
-    return VITLRP_OK;
+    return code;
 }

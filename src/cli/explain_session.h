@@ -84,11 +84,10 @@ enum vitlrp_status explain_render(const struct explain_session *state,
                                   struct explanation *explanation, unsigned char **data,
                                   size_t *size, struct vitlrp_error *err);
 
-/* Writes the files of this class, the picture (`data`, NULL without one) among them, and says so in
- * *report. */
-enum vitlrp_status explain_write(struct explain_session *state,
-                                 const struct explanation *explanation, const unsigned char *data,
-                                 size_t size, struct text *report, struct vitlrp_error *err);
+/* Writes the files of this class, the picture (`data`, NULL without one) among them, and adds their
+ * names to *report. One that fails is reported and does not keep the others back. */
+enum exit_code explain_write(struct explain_session *state, const struct explanation *explanation,
+                             const unsigned char *data, size_t size, struct text *report);
 
 /* Whose files are written, and where it is said. */
 struct output_place {

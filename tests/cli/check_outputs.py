@@ -421,5 +421,61 @@ class Folders(Case):
             os.remove(self.path("o.json"))
 
 
+class Runs(Case):
+    """Several outputs, small stacks, names that are too long."""
+
+    def test_f32_eval(self):
+        self.photos("ds")
+        for failing, others in (("--json", ("--csv", "--html")), ("--csv", ("--json", "--html")),
+                                ("--html", ("--json", "--csv"))):
+            result = self.run_command("eval", "ds", *LITTLE[:-1], failing, "/dev/full", others[0],
+                                      "a.out", others[1], "b.out")
+            self.assertEqual(result.returncode, 4, result.stderr)
+            self.assertIn(b"random", result.stdout)
+            for name in ("a.out", "b.out"):
+                self.assertGreater(os.path.getsize(self.path(name)), 100)
+                os.remove(self.path(name))
+
+    def test_f32_each_failure_is_said(self):
+        def small_files():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+        result = self.run_command(GOLDFISH, "-o", "o.png", "--raw", "a.npy", "--json", "j.json",
+                                  "--logits", "l.npy", "--dump-input", "i.npy",
+                                  preexec_fn=small_files)
+        said = result.stderr.decode()
+        self.assertEqual(result.returncode, 4)
+        for name in ("o.png", "j.json", "i.npy"):
+            self.assertIn(f"{name}: cannot write: File too large", said)
+        self.assertEqual(said.count("\n"), 3, said)
+        self.assertEqual(sorted(os.listdir(self.folder)), ["a.npy", "l.npy"])
+        self.assertIn(b"goldfish", result.stdout)
+
+    def test_f32_tune_info_bench(self):
+        bench = ("--runs", "1", "-m", os.path.join(DATA, "vit-tiny-patch8-64.safetensors"))
+        self.photos("ds")
+        result = self.run_command("tune", "ds", "--steps", "1", "-o", "/dev/full", "--json", "t.json")
+        self.assertEqual(result.returncode, 4, result.stderr)
+        self.assertIn(b"tuned", result.stdout)
+        self.assertGreater(os.path.getsize(self.path("t.json")), 100)
+        for verb in (("info",), ("bench", *bench), ("bench", "--throughput", *bench)):
+            result = self.run_command(*verb, "--json", "/dev/full")
+            self.assertEqual(result.returncode, 4, result.stderr)
+            self.assertGreater(len(result.stdout), 100)
+
+    def test_f16_small_stack(self):
+        def small_stack():
+            resource.setrlimit(resource.RLIMIT_STACK, (64 << 10, resource.RLIM_INFINITY))
+        bench = ("--runs", "1", "-m", os.path.join(DATA, "vit-tiny-patch8-64.safetensors"))
+        self.photos("ds", 3)
+        for arguments in ((GOLDFISH, "-o", "o.png"), ("batch", "ds", "-o", "out"),
+                          ("batch", "ds", "-o", "s", "--shard", "0/2"),
+                          ("batch", "ds", "-o", "s", "--shard", "1/2"), ("merge", "s"),
+                          ("eval", "ds", *LITTLE, "--html", "e.html"), ("info",),
+                          ("tune", "ds", "--steps", "1", "-o", "t.json"), ("bench", *bench),
+                          ("bench", "--throughput", *bench)):
+            result = self.run_command(*arguments, "-q", preexec_fn=small_stack)
+            self.assertEqual((result.returncode, result.stderr), (0, b""), arguments)
+
+
 if __name__ == "__main__":
     unittest.main(argv=[sys.argv[0], *sys.argv[4:]])

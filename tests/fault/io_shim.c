@@ -2,13 +2,16 @@
  * fail, or stop halfway. VITLRP_FAULT is "KIND:N:WHAT": KIND one of create, write, fsync, close,
  * rename and thread, N a number or * for every call, WHAT an errno's number or "short".
  * VITLRP_FAULT_LOG is a file that exists once the fault has happened. VITLRP_FAULT_TRACE is a file
- * that gets the kind of every such call, a line each. Standard streams are left alone. */
+ * that gets the kind of every such call, a line each. Standard streams are left alone.
+ * VITLRP_FAULT_MEMORY is "N": from the N-th time on that the command asks how much memory is left
+ * (/proc/meminfo), there is next to none. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -98,6 +101,31 @@ int openat(int folder, const char *path, int flags, ...) {
     va_end(arguments);
     int fault = (flags & O_CREAT) != 0 ? fault_of("create") : 0;
     return fault > 0 ? refuse(fault) : (int) syscall(SYS_openat, folder, path, flags, mode);
+}
+
+/* A file that says so, which is gone when it is closed. */
+static int open_little_memory(void) {
+    static const char LITTLE[] = "MemTotal: 1000 kB\nMemAvailable: 100 kB\nSwapFree: 0 kB\n";
+    int fd = (int) syscall(SYS_memfd_create, "meminfo", 0);
+    if (fd >= 0) {
+        syscall(SYS_write, fd, LITTLE, sizeof LITTLE - 1);
+        syscall(SYS_lseek, fd, 0, SEEK_SET);
+    }
+    return fd;
+}
+
+int open(const char *path, int flags, ...) {
+    static atomic_long asked;
+    va_list arguments;
+    va_start(arguments, flags);
+    mode_t mode = (flags & O_CREAT) != 0 ? va_arg(arguments, mode_t) : 0;
+    va_end(arguments);
+    const char *from = getenv("VITLRP_FAULT_MEMORY");
+    if (from != NULL && strcmp(path, "/proc/meminfo") == 0 &&
+        atomic_fetch_add(&asked, 1) + 1 >= strtol(from, NULL, 10)) {
+        return open_little_memory();
+    }
+    return (int) syscall(SYS_openat, AT_FDCWD, path, flags, mode);
 }
 
 int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *),

@@ -284,13 +284,6 @@ static enum vitlrp_status write_line(struct passage *passage, struct vitlrp_erro
                : VITLRP_OK;
 }
 
-/* True for what would meet every other image as well. */
-static bool is_everybodys(enum vitlrp_status status, const struct vitlrp_error *err) {
-    bool descriptors =
-        status == VITLRP_IO && (err->system_errno == EMFILE || err->system_errno == ENFILE);
-    return status == VITLRP_NOMEM || status == VITLRP_INTERNAL || descriptors;
-}
-
 enum vitlrp_status batch_item_explain(struct batch_item *item, const struct batch_choice *choice,
                                       struct explain_session *state, struct vitlrp_error *err) {
     struct passage passage = {.item = item,
@@ -308,7 +301,7 @@ enum vitlrp_status batch_item_explain(struct batch_item *item, const struct batc
         free_outputs(item);
     }
     item->state = item->status == VITLRP_OK ? JOURNAL_DONE : JOURNAL_FAILED;
-    if (is_everybodys(item->status, &item->err)) {
+    if (error_is_systemic(item->status, &item->err)) {
         const char *message = without_path(item->err.message, item->image.path);
         status = error_forward(err, &item->err);
         memcpy(err->message, message, strlen(message) + 1);

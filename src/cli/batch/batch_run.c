@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "base/mem.h"
+#include "base/thread.h"
 #include "batch_item.h"
 #include "cli/machine.h"
 #include "cli/photo.h"
@@ -395,7 +396,7 @@ static size_t start_workers(struct engine *engine, struct worker *workers, size_
     while (started < wanted) {
         struct worker *worker = &workers[started];
         *worker = (struct worker){.engine = engine};
-        if (pthread_create(&worker->thread, NULL, explain_some, worker) != 0) {
+        if (!thread_start(&worker->thread, explain_some, worker)) {
             break;
         }
         started++;
@@ -415,8 +416,7 @@ static size_t start_workers(struct engine *engine, struct worker *workers, size_
 
 static size_t start_writers(struct engine *engine, pthread_t threads[BATCH_WRITERS]) {
     size_t started = 0;
-    while (started < BATCH_WRITERS &&
-           pthread_create(&threads[started], NULL, write_some, engine) == 0) {
+    while (started < BATCH_WRITERS && thread_start(&threads[started], write_some, engine)) {
         started++;
     }
     return started;

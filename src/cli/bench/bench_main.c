@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/mem.h"
 #include "bench_measure.h"
 #include "bench_report.h"
 #include "cli/guard.h"
@@ -43,18 +44,23 @@ static enum vitlrp_status check_options(const struct args *args, const struct se
 static enum exit_code bench_passes_main(const struct args *args, const struct settings *settings,
                                         const struct console *console) {
     struct vitlrp_error err;
-    struct bench bench;
+    struct bench *bench = mem_calloc(1, sizeof *bench); /* too large for a small stack */
+    if (bench == NULL) {
+        return console_check(fail(&err, VITLRP_NOMEM, "out of memory for the measurement"),
+                             CODE_INPUT, &err);
+    }
     enum exit_code code =
-        console_check(bench_measure(args, settings, console, &bench, &err), CODE_INPUT, &err);
+        console_check(bench_measure(args, settings, console, bench, &err), CODE_INPUT, &err);
     if (code == CODE_DONE) {
         struct text table = {.limit = REPORT_LIMIT};
-        bench_append_report(&table, &bench.result, console->verbosity > 1);
-        code = console_check(
-            bench_write(bench_json(&bench.result), args->value[OPTION_JSON], &table, console, &err),
-            CODE_OUTPUT, &err);
+        bench_append_report(&table, &bench->result, console->verbosity > 1);
+        code = console_check(bench_write(bench_json(&bench->result), args->value[OPTION_JSON],
+                                         &table, console, &err),
+                             CODE_OUTPUT, &err);
         text_free(&table);
     }
-    bench_close(&bench);
+    bench_close(bench);
+    mem_free(bench);
     return code;
 }
 

@@ -92,8 +92,10 @@ enum vitlrp_status bench_write(json_t *object, const char *json_path, const stru
     enum vitlrp_status status = json_path != NULL ? write_json(object, json_path, err) : VITLRP_OK;
     bool shown = console->verbosity > 0 && (json_path == NULL || strcmp(json_path, "-") != 0);
     json_decref(object);
-    if (status == VITLRP_OK && shown) {
-        status = console_write(table, err);
+    if (shown) {
+        struct vitlrp_error unsaid;
+        enum vitlrp_status printed = console_write(table, &unsaid);
+        status = status == VITLRP_OK && printed != VITLRP_OK ? error_forward(err, &unsaid) : status;
     }
     return status;
 }

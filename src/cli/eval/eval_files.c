@@ -54,22 +54,29 @@ void eval_files_free(struct eval_files *files) {
     guard_free(&files->guard);
 }
 
-enum vitlrp_status eval_files_write(const struct eval_files *files,
-                                    const struct vitlrp_evaluation *evaluation,
-                                    struct vitlrp_error *err) {
+static enum vitlrp_status write_report(const char *path, int kind,
+                                       const struct vitlrp_evaluation *evaluation,
+                                       struct vitlrp_error *err) {
     static enum vitlrp_status (*const MAKERS[EVAL_FILES])(const struct vitlrp_evaluation *, char **,
                                                           size_t *, struct vitlrp_error *) = {
         vitlrp_evaluation_json, vitlrp_evaluation_csv, vitlrp_evaluation_html};
+    char *data = NULL;
+    size_t size = 0;
+    TRY(MAKERS[kind](evaluation, &data, &size, err));
+    enum vitlrp_status status = output_write(path, data, size, err);
+    vitlrp_free(data);
+    return status;
+}
+
+enum exit_code eval_files_write(const struct eval_files *files,
+                                const struct vitlrp_evaluation *evaluation) {
+    enum exit_code code = CODE_DONE;
     for (int i = 0; i < EVAL_FILES; i++) {
-        char *data = NULL;
-        size_t size = 0;
-        if (files->path[i] == NULL) {
-            continue;
+        struct vitlrp_error err;
+        if (files->path[i] != NULL) {
+            enum vitlrp_status status = write_report(files->path[i], i, evaluation, &err);
+            code = exit_code_first(code, console_check(status, CODE_OUTPUT, &err));
         }
-        TRY(MAKERS[i](evaluation, &data, &size, err));
-        enum vitlrp_status status = output_write(files->path[i], data, size, err);
-        vitlrp_free(data);
-        TRY(status);
     }
-    return VITLRP_OK;
+    return code;
 }

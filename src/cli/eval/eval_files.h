@@ -6,6 +6,7 @@
 
 #include "base/status.h"
 #include "cli/args.h"
+#include "cli/console.h"
 #include "cli/guard.h"
 #include "vitlrp_eval.h"
 
@@ -25,9 +26,9 @@ enum vitlrp_status eval_files_plan(const struct args *args, const char *model_pa
 
 void eval_files_free(struct eval_files *files);
 
-/* Writes those that are wanted, each whole or not at all. */
-enum vitlrp_status eval_files_write(const struct eval_files *files,
-                                    const struct vitlrp_evaluation *evaluation,
-                                    struct vitlrp_error *err);
+/* Writes those that are wanted, each whole or not at all. One that fails is reported and does not
+ * keep the others back. */
+enum exit_code eval_files_write(const struct eval_files *files,
+                                const struct vitlrp_evaluation *evaluation);
 
 #endif

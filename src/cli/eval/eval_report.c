@@ -19,11 +19,11 @@ enum exit_code eval_report(const struct vitlrp_evaluation *evaluation,
                            const struct eval_files *files, const struct console *console) {
     struct vitlrp_error err;
     struct vitlrp_evaluation_info info;
-    enum vitlrp_status status = eval_files_write(files, evaluation, &err);
-    if (status == VITLRP_OK && console->verbosity > 0 && !files->stdout_taken) {
-        status = say_table(evaluation, &err);
+    enum exit_code code = eval_files_write(files, evaluation);
+    if (console->verbosity > 0 && !files->stdout_taken) {
+        enum vitlrp_status status = say_table(evaluation, &err);
+        code = exit_code_first(code, console_check(status, CODE_OUTPUT, &err));
     }
-    enum exit_code code = console_check(status, CODE_OUTPUT, &err);
     vitlrp_evaluation_info_init(&info);
     vitlrp_evaluation_describe(evaluation, &info);
     if (code != CODE_DONE || info.failed == 0) {

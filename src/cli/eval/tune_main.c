@@ -60,31 +60,35 @@ static enum vitlrp_status tuning_search(struct tuning *tuning, struct vitlrp_err
     return status;
 }
 
-/* Writes one JSON object to the files of -o and --json. */
-static enum vitlrp_status write_settings(const struct tuning *tuning,
-                                         const struct tune_report *report,
-                                         struct vitlrp_error *err) {
+/* Writes one JSON object to the files of -o and --json; both are tried. */
+static enum exit_code write_settings(const struct tuning *tuning, const struct text *text) {
     const char *const paths[] = {tuning->args->value[OPTION_OUTPUT],
                                  tuning->args->value[OPTION_JSON]};
-    struct text text = {.limit = TEXT_LIMIT};
-    json_t *object = NULL;
-    TRY(tune_settings(report, &object, err));
-    json_append(&text, object, 2);
-    text_append_string(&text, "\n");
-    json_decref(object);
-    enum vitlrp_status status =
-        text.failed ? fail(err, VITLRP_NOMEM, "out of memory for the settings") : VITLRP_OK;
-    for (int i = 0; i < 2 && status == VITLRP_OK; i++) {
+    enum exit_code code = CODE_DONE;
+    for (int i = 0; i < 2; i++) {
+        struct vitlrp_error err;
         if (paths[i] != NULL) {
-            status = output_write(paths[i], text.data, text.length, err);
+            enum vitlrp_status status = output_write(paths[i], text->data, text->length, &err);
+            code = exit_code_first(code, console_check(status, CODE_OUTPUT, &err));
         }
     }
-    text_free(&text);
-    return status;
+    return code;
 }
 
-static enum vitlrp_status tuning_report(struct tuning *tuning, struct vitlrp_error *err) {
+static enum vitlrp_status make_settings(const struct tune_report *report, struct text *out,
+                                        struct vitlrp_error *err) {
+    json_t *object = NULL;
+    TRY(tune_settings(report, &object, err));
+    json_append(out, object, 2);
+    text_append_string(out, "\n");
+    json_decref(object);
+    return out->failed ? fail(err, VITLRP_NOMEM, "out of memory for the settings") : VITLRP_OK;
+}
+
+static enum exit_code tuning_report(struct tuning *tuning) {
+    struct vitlrp_error err;
     struct vitlrp_model_info info;
+    struct text settings = {.limit = TEXT_LIMIT};
     struct text text = {.limit = TEXT_LIMIT};
     vitlrp_model_info_init(&info);
     vitlrp_model_describe(tuning->model, &info);
@@ -94,14 +98,15 @@ static enum vitlrp_status tuning_report(struct tuning *tuning, struct vitlrp_err
                                        .weights_sha256 = tuning->sha256,
                                        .dataset = tuning->choice.options.dataset,
                                        .options = &tuning->choice.options};
-    TRY(write_settings(tuning, &report, err));
-    if (tuning->console->stdout_taken || tuning->console->verbosity == 0) {
-        return VITLRP_OK;
+    enum exit_code code = console_check(make_settings(&report, &settings, &err), CODE_OUTPUT, &err);
+    code = code == CODE_DONE ? write_settings(tuning, &settings) : code;
+    if (!tuning->console->stdout_taken && tuning->console->verbosity > 0) {
+        tune_append_report(&text, &report);
+        code = exit_code_first(code, console_check(console_write(&text, &err), CODE_OUTPUT, &err));
     }
-    tune_append_report(&text, &report);
-    enum vitlrp_status status = console_write(&text, err);
+    text_free(&settings);
     text_free(&text);
-    return status;
+    return code;
 }
 
 /* Whether what comes out can be written is found out before the work. */
@@ -135,7 +140,7 @@ enum exit_code tune_main(const struct args *args, struct console *console) {
         code = console_check(tuning_search(&tuning, &err), CODE_INPUT, &err);
     }
     if (code == CODE_DONE) {
-        code = console_check(tuning_report(&tuning, &err), CODE_OUTPUT, &err);
+        code = tuning_report(&tuning);
     } else if (run_watch_signal() != 0) {
         code = run_watch_code();
     }

@@ -18,9 +18,14 @@ struct outcome {
 static bool outcome_check(struct outcome *outcome, enum vitlrp_status status, enum exit_code stage,
                           const struct vitlrp_error *err) {
     outcome->code = console_check(status, stage, err);
-    outcome->stop = status == VITLRP_NOMEM || status == VITLRP_INTERNAL ||
-                    (status != VITLRP_OK && stage == CODE_OUTPUT);
+    outcome->stop = status != VITLRP_OK && (stage == CODE_OUTPUT || error_is_systemic(status, err));
     return status == VITLRP_OK;
+}
+
+/* Of an output, which was reported already. */
+static void outcome_add(struct outcome *outcome, enum exit_code code) {
+    outcome->code = exit_code_first(outcome->code, code);
+    outcome->stop = outcome->stop || code != CODE_DONE;
 }
 
 static enum vitlrp_status report_print(const struct explain_session *state,
@@ -77,21 +82,18 @@ static void explain_one_class(struct explain_session *state, struct explanation 
             goto cleanup;
         }
     }
-    status = explain_write(state, explanation, picture, size, &report, &err);
-    if (status == VITLRP_OK) {
-        status = report_print(state, &report, &err);
-    }
-    outcome_check(outcome, status, CODE_OUTPUT, &err);
+    outcome_add(outcome, explain_write(state, explanation, picture, size, &report));
+    outcome_add(outcome, console_check(report_print(state, &report, &err), CODE_OUTPUT, &err));
 
 cleanup:
     vitlrp_free(picture);
     text_free(&report);
 }
 
-/* The outputs that do not depend on the class. */
-static enum vitlrp_status write_image_outputs(struct explain_session *state,
-                                              const struct explanation *explanation,
-                                              struct vitlrp_error *err) {
+/* The outputs that do not depend on the class; all are tried. */
+static enum exit_code write_image_outputs(struct explain_session *state,
+                                          const struct explanation *explanation) {
+    struct vitlrp_error err;
     struct text report = {.limit = REPORT_LIMIT};
     const size_t classes = (size_t) state->prediction.classes;
     const size_t shape[3] = {3, (size_t) state->info.input_height,
@@ -100,15 +102,14 @@ static enum vitlrp_status write_image_outputs(struct explain_session *state,
     const struct npy_view logits = {state->prediction.logits, 1, &classes};
     const struct npy_view input = {explanation->photo->input, 3, shape};
     report_prediction(&report, explanation);
-    enum vitlrp_status status = explain_write_array(state, OUTPUT_LOGITS, &place, &logits, err);
-    if (status == VITLRP_OK) {
-        status = explain_write_array(state, OUTPUT_INPUT, &place, &input, err);
-    }
-    if (status == VITLRP_OK) {
-        status = report_print(state, &report, err);
-    }
+    enum vitlrp_status status = explain_write_array(state, OUTPUT_LOGITS, &place, &logits, &err);
+    enum exit_code code = console_check(status, CODE_OUTPUT, &err);
+    status = explain_write_array(state, OUTPUT_INPUT, &place, &input, &err);
+    code = exit_code_first(code, console_check(status, CODE_OUTPUT, &err));
+    status = report_print(state, &report, &err);
+    code = exit_code_first(code, console_check(status, CODE_OUTPUT, &err));
     text_free(&report);
-    return status;
+    return code;
 }
 
 static enum vitlrp_status run_forward(struct explain_session *state, const struct photo *photo,
@@ -172,10 +173,10 @@ static struct outcome explain_image(struct explain_session *state, const char *p
     warn_of_photo(state, &photo, path);
     status = run_forward(state, &photo, &explanation.timing, &err);
     error_prefix(&err, status, path);
-    if (outcome_check(&outcome, status, CODE_INPUT, &err) &&
-        outcome_check(&outcome, write_image_outputs(state, &explanation, &err), CODE_OUTPUT,
-                      &err)) {
+    if (outcome_check(&outcome, status, CODE_INPUT, &err)) {
+        enum exit_code code = write_image_outputs(state, &explanation);
         explain_classes(state, &explanation, &outcome);
+        outcome_add(&outcome, code);
     }
     photo_close(&photo);
     return outcome;

@@ -173,15 +173,18 @@ cleanup:
     return status;
 }
 
-static enum vitlrp_status facts_report(const struct args *args, const struct console *console,
-                                       const struct facts *facts, struct vitlrp_error *err) {
+/* The text is printed even where the JSON cannot be written. */
+static enum exit_code facts_report(const struct args *args, const struct console *console,
+                                   const struct facts *facts) {
+    struct vitlrp_error err;
     bool with_classes = args->value[OPTION_CLASSES] != NULL;
     const char *json_path = args->value[OPTION_JSON];
+    enum exit_code code = CODE_DONE;
     if (json_path != NULL) {
-        TRY(write_json(facts, json_path, with_classes, err));
+        code = console_check(write_json(facts, json_path, with_classes, &err), CODE_OUTPUT, &err);
     }
     if (console->verbosity == 0 || (json_path != NULL && strcmp(json_path, "-") == 0)) {
-        return VITLRP_OK;
+        return code;
     }
     struct text text = {.limit = REPORT_LIMIT};
     append_facts(&text, facts);
@@ -189,9 +192,9 @@ static enum vitlrp_status facts_report(const struct args *args, const struct con
         text_append_string(&text, "\n");
         append_classes(&text, facts);
     }
-    enum vitlrp_status status = console_write(&text, err);
+    code = exit_code_first(code, console_check(console_write(&text, &err), CODE_OUTPUT, &err));
     text_free(&text);
-    return status;
+    return code;
 }
 
 /* info takes its model as an operand or by --model, not both. */
@@ -229,7 +232,7 @@ enum exit_code info_main(const struct args *args, struct console *console) {
     enum exit_code code =
         console_check(info_open(args, console, &guard, &model, &facts, &err), CODE_INPUT, &err);
     if (code == CODE_DONE) {
-        code = console_check(facts_report(args, console, &facts, &err), CODE_OUTPUT, &err);
+        code = facts_report(args, console, &facts);
     }
     vitlrp_model_close(model);
     guard_free(&guard);

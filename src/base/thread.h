@@ -1,0 +1,11 @@
+/* Threads with a stack of their own size, whatever the limit of the stack is (ulimit -s). */
+#ifndef BASE_THREAD_H
+#define BASE_THREAD_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+/* pthread_create; false if the system gives no thread. */
+bool thread_start(pthread_t *thread, void *(*run)(void *context), void *context);
+
+#endif
