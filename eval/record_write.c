@@ -19,16 +19,21 @@ const char *const RECORD_CURVES[EVAL_CURVES] = {[EVAL_CURVE_MORF_LOGIT] = "morf_
                                                 [EVAL_CURVE_LERF_PROB] = "lerf_prob"};
 
 static void add_string(struct text *out, const char *string) {
+    size_t length = strlen(string);
     text_append_string(out, "\"");
-    for (const char *next = string; *next != '\0'; next++) {
-        unsigned char byte = (unsigned char) *next;
-        if (byte == '"' || byte == '\\') {
-            text_printf(out, "\\%c", byte);
-        } else if (byte < 0x20 || byte == 0x7F) {
-            text_printf(out, "\\u%04x", byte);
-        } else {
-            text_append(out, next, 1);
+    for (size_t i = 0; i < length;) {
+        uint32_t code;
+        size_t hostile = text_hostile_length(string + i, length - i, &code);
+        if (hostile > 0) {
+            text_printf(out, "\\u%04x", (unsigned) code);
+            i += hostile;
+            continue;
         }
+        if (string[i] == '"' || string[i] == '\\') {
+            text_append_string(out, "\\");
+        }
+        text_append(out, string + i, 1);
+        i++;
     }
     text_append_string(out, "\"");
 }

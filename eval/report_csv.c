@@ -5,15 +5,28 @@
 #include "base/number_text.h"
 #include "eval/report.h"
 
+static const char SEPARATORS[] = ",;|\t\r\n"; /* of cells and rows, in any spreadsheet */
+
+/* True if a cell that begins so is a formula to a spreadsheet. */
+static bool is_formula(const char *text) {
+    text += strspn(text, "\"");
+    return *text != '\0' && strchr("=+-@\t\r", *text) != NULL;
+}
+
+/* A text as one cell: quoted where it holds a separator of any spreadsheet. One that splits rows at
+ * another separator than the comma passes over quotes that do not begin its cell, so an apostrophe
+ * stands wherever a formula could begin. */
 static void append_text(struct text *out, const char *text) {
-    bool is_formula = *text != '\0' && strchr("=+-@\t\r", *text) != NULL;
-    bool quoted = is_formula || strpbrk(text, ",\"\r\n ") != NULL;
+    bool quoted =
+        is_formula(text) || strpbrk(text, SEPARATORS) != NULL || strpbrk(text, "\" ") != NULL;
     text_append_string(out, quoted ? "\"" : "");
-    text_append_string(out, is_formula ? "'" : "");
+    text_append_string(out, is_formula(text) ? "'" : "");
     for (; *text != '\0'; text++) {
         text_append(out, text, 1);
         if (*text == '"') {
             text_append(out, text, 1);
+        } else if (strchr(SEPARATORS, *text) != NULL && is_formula(text + 1)) {
+            text_append_string(out, "'");
         }
     }
     text_append_string(out, quoted ? "\"" : "");

@@ -155,12 +155,55 @@ static int append_chunk(const char *bytes, size_t size, void *out) {
     return text->failed ? -1 : 0;
 }
 
+/* Where the text from `begin` on has its first character that text_escape_name escapes, or its
+ * length. Line ends are the dump's own: jansson writes those of strings as \n. */
+static size_t find_hostile(const struct text *text, size_t begin) {
+    uint32_t code;
+    while (begin < text->length) {
+        bool plain = text->data[begin] == '\n' || (text->data[begin] & 0x80) == 0;
+        plain = plain && text->data[begin] != 0x7F;
+        if (!plain && text_hostile_length(text->data + begin, text->length - begin, &code) > 0) {
+            return begin;
+        }
+        begin++;
+    }
+    return text->length;
+}
+
+/* Writes such characters, which stand in strings only, as \uNNNN: the same value for a program, and
+ * nothing that a terminal obeys. */
+static void escape_hostile(struct text *out, size_t begin) {
+    struct text dumped = {.limit = out->limit};
+    size_t next = find_hostile(out, begin);
+    if (out->failed || next == out->length) {
+        return;
+    }
+    text_append(&dumped, out->data + begin, out->length - begin);
+    out->length = begin;
+    for (size_t done = 0; done < dumped.length && !dumped.failed;) {
+        uint32_t code;
+        next = find_hostile(&dumped, done);
+        text_append(out, dumped.data + done, next - done);
+        size_t length = next == dumped.length
+                            ? 0
+                            : text_hostile_length(dumped.data + next, dumped.length - next, &code);
+        if (length > 0) {
+            text_printf(out, "\\u%04X", (unsigned) code);
+        }
+        done = next + length;
+    }
+    out->failed |= dumped.failed;
+    text_free(&dumped);
+}
+
 void json_append(struct text *out, const json_t *value, size_t indent) {
+    size_t begin = out->length;
     size_t flags = JSON_ENCODE_ANY | JSON_REAL_PRECISION(9);
     flags |= indent > 0 ? JSON_INDENT(indent) : JSON_COMPACT;
     if (json_dump_callback(value, append_chunk, out, flags) != 0) {
         out->failed = true;
     }
+    escape_hostile(out, begin);
 }
 
 void json_describe(struct text *out) {

@@ -3,16 +3,21 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/text.h"
+
 void log_message(const struct vitlrp_log *log, enum log_level level, const char *format, ...) {
     if (log == NULL || log->write == NULL) {
         return;
     }
     char message[512];
+    char line[sizeof message];
     va_list arguments;
     va_start(arguments, format);
     int length = vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
     if (length >= 0) {
-        log->write(log->user, (int) level, message);
+        /* One line that a terminal can be given, as the messages of failures are. */
+        text_escape_line(line, sizeof line, message);
+        log->write(log->user, (int) level, line);
     }
 }

@@ -105,15 +105,38 @@ bool text_is_utf8(const char *bytes, size_t length) {
     return true;
 }
 
+/* The code point of a valid sequence of `length` bytes. */
+static uint32_t code_point(const char *bytes, size_t length) {
+    uint32_t value = (unsigned char) bytes[0];
+    value &= length == 1 ? 0x7FU : 0xFFU >> (length + 1);
+    for (size_t i = 1; i < length; i++) {
+        value = value << 6 | ((unsigned char) bytes[i] & 0x3FU);
+    }
+    return value;
+}
+
+/* What a terminal obeys (control characters, U+0080 to U+009F among them), what ends a line
+ * elsewhere, and what turns the direction of the text around it. */
+static bool is_hostile(uint32_t code) {
+    bool control = code < 0x20 || (code >= 0x7F && code < 0xA0);
+    bool line_end = code == 0x2028 || code == 0x2029;
+    bool direction = code == 0x061C || code == 0x200E || code == 0x200F ||
+                     (code >= 0x202A && code <= 0x202E) || (code >= 0x2066 && code <= 0x2069);
+    return control || line_end || direction;
+}
+
+size_t text_hostile_length(const char *bytes, size_t available, uint32_t *code) {
+    size_t length = text_utf8_length(bytes, available);
+    *code = length > 0 ? code_point(bytes, length) : 0;
+    return length > 0 && is_hostile(*code) ? length : 0;
+}
+
 /* One escaped character of name into piece (8 bytes or more); returns how many bytes of name it
- * took. */
+ * took: of a hostile one the first, as what is left of it is no UTF-8 then. */
 static size_t escape_one(char *piece, size_t size, const char *name, size_t available) {
     size_t step = text_utf8_length(name, available);
-    unsigned char byte = (unsigned char) name[0];
-    /* U+0080..U+009F are control characters too, and terminals obey them. */
-    bool c1_control = step == 2 && byte == 0xC2 && (unsigned char) name[1] < 0xA0;
-    if (step == 0 || byte < 0x20 || byte == 0x7F || c1_control) {
-        snprintf(piece, size, "\\x%02X", byte);
+    if (step == 0 || is_hostile(code_point(name, step))) {
+        snprintf(piece, size, "\\x%02X", (unsigned char) name[0]);
         return 1;
     }
     memcpy(piece, name, step);
@@ -177,6 +200,19 @@ void text_escape_line(char *out, size_t size, const char *line) {
         used += piece_length;
     }
     out[used] = '\0';
+}
+
+void text_append_terminal(struct text *text, const char *bytes, size_t length) {
+    char piece[8];
+    for (size_t i = 0; i < length;) {
+        if (bytes[i] == '\n' || bytes[i] == '\t') {
+            text_append(text, bytes + i, 1);
+            i++;
+        } else {
+            i += escape_one(piece, sizeof piece, bytes + i, length - i);
+            text_append_string(text, piece);
+        }
+    }
 }
 
 void text_append_html(struct text *text, const char *string) {

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Zero-initialise with a limit: struct text t = {.limit = ...}. data is terminated once anything
  * was appended. */
@@ -30,8 +31,13 @@ void text_append_escaped(struct text *text, const char *string);
 /* Appends the string as text of an HTML page, in or outside of a quoted attribute. */
 void text_append_html(struct text *text, const char *string);
 
-/* Writes `name` for a terminal into out (size > 8): control bytes and bytes that are not UTF-8
- * become \xNN; if it is too long its beginning is replaced by "...". */
+/* Appends a report of several lines for a terminal: as text_escape_name, but line ends and tabs
+ * stay. At most four times its length. */
+void text_append_terminal(struct text *text, const char *bytes, size_t length);
+
+/* Writes `name` for a terminal into out (size > 8): control characters, separators of lines, marks
+ * of a text's direction and bytes that are not UTF-8 become \xNN; if it is too long its beginning
+ * is replaced by "...". */
 void text_escape_name(char *out, size_t size, const char *name);
 
 /* As text_escape_name for whole messages: what is too long loses its end. */
@@ -40,6 +46,10 @@ void text_escape_line(char *out, size_t size, const char *line);
 /* Length of the valid UTF-8 sequence at `bytes` (1 to 4), or 0. Overlong forms and surrogates are
  * not valid. */
 size_t text_utf8_length(const char *bytes, size_t available);
+
+/* Length of the sequence at `bytes` if text_escape_name escapes this character, with its code
+ * point; else 0. */
+size_t text_hostile_length(const char *bytes, size_t available, uint32_t *code);
 
 /* True if the whole string is valid UTF-8. */
 bool text_is_utf8(const char *bytes, size_t length);

@@ -1,14 +1,25 @@
 #include "console.h"
 
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include "base/file.h"
 
 #define STDOUT_DESCRIPTOR 1
 
+#define LINE_LIMIT 1200 /* a message with everything in it escaped, and a hint */
+
+/* The one place that writes messages: one line, and nothing in it that a terminal obeys, whatever
+ * the caller has quoted. */
+static void say(const char *kind, const char *message, const char *hint) {
+    char line[LINE_LIMIT];
+    text_escape_line(line, sizeof line, message);
+    fprintf(stderr, "vitlrp: %s%s%s\n", kind, line, hint);
+}
+
 void console_error(const char *message) {
-    fprintf(stderr, "vitlrp: %s\n", message);
+    say("", message, "");
 }
 
 void console_warn(const struct console *console, const char *format, ...) {
@@ -21,25 +32,27 @@ void console_warn(const struct console *console, const char *format, ...) {
     int length = vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
     if (length >= 0) {
-        fprintf(stderr, "vitlrp: warning: %s\n", message);
+        say("warning: ", message, "");
     }
 }
 
 enum vitlrp_status console_write(const struct text *text, struct vitlrp_error *err) {
-    if (text->failed) {
-        return fail(err, VITLRP_NOMEM, "out of memory for the report");
-    }
+    struct text shown = {.limit = SIZE_MAX};
+    text_append_terminal(&shown, text->data, text->length);
     enum vitlrp_status status = VITLRP_OK;
-    if (text->length > 0) {
-        status = file_write_descriptor(STDOUT_DESCRIPTOR, text->data, text->length, err);
+    if (text->failed || shown.failed) {
+        status = fail(err, VITLRP_NOMEM, "out of memory for the report");
+    } else if (shown.length > 0) {
+        status = file_write_descriptor(STDOUT_DESCRIPTOR, shown.data, shown.length, err);
     }
+    text_free(&shown);
     return error_prefix(err, status, "standard output");
 }
 
 void console_log(void *console, int level, const char *message) {
     const struct console *to = console;
     if (level <= to->verbosity) {
-        fprintf(stderr, level == 1 ? "vitlrp: warning: %s\n" : "vitlrp: %s\n", message);
+        say(level == 1 ? "warning: " : "", message, "");
     }
 }
 
@@ -81,7 +94,7 @@ static const char *hint_of(enum vitlrp_topic topic) {
 }
 
 void console_fail(const struct vitlrp_error *err) {
-    fprintf(stderr, "vitlrp: %s%s\n", err->message, hint_of(err->topic));
+    say("", err->message, hint_of(err->topic));
 }
 
 enum exit_code exit_code_first(enum exit_code first, enum exit_code second) {

@@ -24,7 +24,7 @@ struct console {
     bool stdout_taken; /* by data that was asked for: reports stay away */
 };
 
-/* "vitlrp: MESSAGE" on standard error. */
+/* "vitlrp: MESSAGE" on standard error. Messages and reports are escaped here (base/text.h). */
 void console_error(const char *message);
 
 /* The same of a failure, with the option that helps where the library knows of one. */

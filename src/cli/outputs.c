@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "console.h"
 #include "names.h"
 
 /* What is particular to each kind of output. */
@@ -401,6 +402,11 @@ enum vitlrp_status output_write(const char *path, const void *data, size_t size,
                                 struct vitlrp_error *err) {
     if (!is_stdout(path)) {
         return file_write_atomic(path, data, size, err);
+    }
+    if (isatty(STDOUT_FILENO) == 1) {
+        /* Only texts come here: pictures and arrays are not written to a terminal. */
+        struct text shown = {.data = (char *) data, .length = size};
+        return console_write(&shown, err);
     }
     return error_prefix(err, file_write_descriptor(STDOUT_FILENO, data, size, err),
                         "standard output");

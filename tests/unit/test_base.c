@@ -103,13 +103,26 @@ static void test_text_stops_at_its_limit(void **unused) {
     text_free(&text);
 }
 
-static void test_names_are_escaped(void **unused) {
+/* Rows f05 and n01 of the table of bad inputs: what a terminal obeys, wherever it is printed. */
+static void test_f05_names_are_escaped(void **unused) {
     static const struct {
         const char *name, *shown;
-    } cases[] = {{"cat.jpg", "cat.jpg"},     {"a\nb", "a\\x0Ab"},
-                 {"\x1b[31m", "\\x1B[31m"},  {"\xC3\xA9t\xC3\xA9", "\xC3\xA9t\xC3\xA9"},
-                 {"\xC2\x9B", "\\xC2\\x9B"}, {"\xFF", "\\xFF"},
-                 {"\xC0\x80", "\\xC0\\x80"}, {"\xED\xA0\x80", "\\xED\\xA0\\x80"}};
+    } cases[] = {{"cat.jpg", "cat.jpg"},
+                 {"a\nb", "a\\x0Ab"},
+                 {"\x1b[31m", "\\x1B[31m"},
+                 {"\xC3\xA9t\xC3\xA9", "\xC3\xA9t\xC3\xA9"},
+                 {"\xC2\x9B", "\\xC2\\x9B"},
+                 {"\xFF", "\\xFF"},
+                 {"\xC0\x80", "\\xC0\\x80"},
+                 {"\xED\xA0\x80", "\\xED\\xA0\\x80"},
+                 {"a\rb\x7F", "a\\x0Db\\x7F"},
+                 {"\xE2\x80\xA8", "\\xE2\\x80\\xA8"}, /* U+2028, a line's end */
+                 {"\xE2\x80\xAE", "\\xE2\\x80\\xAE"}, /* U+202E, right to left */
+                 {"\xE2\x81\xA6", "\\xE2\\x81\\xA6"}, /* U+2066 */
+                 {"\xE2\x80\x8E", "\\xE2\\x80\\x8E"}, /* U+200E */
+                 {"\xD8\x9C", "\\xD8\\x9C"},          /* U+061C */
+                 {"\xE2\x80\x8D\xE2\x80\xB0", "\xE2\x80\x8D\xE2\x80\xB0"},
+                 {"\xD7\x90\xF0\x9F\x90\x9F", "\xD7\x90\xF0\x9F\x90\x9F"}};
     char out[64];
     char tiny[12];
     (void) unused;
@@ -123,6 +136,30 @@ static void test_names_are_escaped(void **unused) {
     assert_string_equal(tiny, "one two thr");
     text_escape_line(tiny, sizeof tiny, "12345678\n\xC3\xA9");
     assert_string_equal(tiny, "12345678");
+}
+
+/* Reports keep their lines, JSON its values; neither holds what a terminal obeys. */
+static void test_f05_reports_and_json_are_escaped(void **unused) {
+    static const char HOSTILE[] = "a\x1b[2J\n\x7F\xC2\x9B\xE2\x80\xAE\xC3\xA9\t";
+    struct text report = {.limit = 256};
+    struct text json = {.limit = 256};
+    struct vitlrp_error err;
+    json_t *read = NULL;
+    (void) unused;
+    text_append_terminal(&report, HOSTILE, sizeof HOSTILE - 1);
+    assert_string_equal(report.data, "a\\x1B[2J\n\\x7F\\xC2\\x9B\\xE2\\x80\\xAE\xC3\xA9\t");
+    json_t *value = json_pack("{s:s, s:i}", "name", HOSTILE, "\xE2\x80\xA8", 1);
+    assert_non_null(value);
+    json_append(&json, value, 2);
+    assert_string_equal(json.data,
+                        "{\n  \"name\": \"a\\u001B[2J\\n\\u007F\\u009B\\u202E\xC3\xA9\\t\","
+                        "\n  \"\\u2028\": 1\n}");
+    assert_int_equal(json_parse_object(json.data, json.length, &read, &err), VITLRP_OK);
+    assert_true(json_equal(read, value));
+    json_decref(read);
+    json_decref(value);
+    text_free(&report);
+    text_free(&json);
 }
 
 /* Whatever they quote, and wherever they are cut, they are one line of UTF-8. */
@@ -513,7 +550,8 @@ int main(void) {
         cmocka_unit_test(test_sizes_do_not_wrap),
         cmocka_unit_test(test_measured_arena_fits_exactly),
         cmocka_unit_test(test_text_stops_at_its_limit),
-        cmocka_unit_test(test_names_are_escaped),
+        cmocka_unit_test(test_f05_names_are_escaped),
+        cmocka_unit_test(test_f05_reports_and_json_are_escaped),
         cmocka_unit_test(test_messages_are_one_line),
         cmocka_unit_test(test_atomic_write_replaces_and_cleans_up),
         cmocka_unit_test(test_atomic_write_refuses_what_is_no_file),

@@ -246,6 +246,30 @@ static void test_csv(void **unused) {
     record_free(&record);
 }
 
+/* Row f21 of the table of bad inputs: whichever separator a spreadsheet is told, a name is one text
+ * and no formula. */
+static void test_f21_csv_of_any_spreadsheet(void **unused) {
+    static const struct {
+        const char *name, *cell;
+    } CASES[] = {{"a;=1+1.jpg", "\"a;'=1+1.jpg\""},     {"a;b.jpg", "\"a;b.jpg\""},
+                 {"a|@b.jpg", "\"a|'@b.jpg\""},         {"a\tb.jpg", "\"a\tb.jpg\""},
+                 {"a\r-b.jpg", "\"a\r'-b.jpg\""},       {"a;\"=1\".jpg", "\"a;'\"\"=1\"\".jpg\""},
+                 {"\"=1\".jpg", "\"'\"\"=1\"\".jpg\""}, {"plain-1.jpg", "plain-1.jpg"}};
+    struct sample_shape shape = {.images = 1, .methods = 1, .steps = 2, .grid = 2, .shards = 1};
+    struct record record = sample_record(&shape);
+    (void) unused;
+    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+        char expected[64];
+        struct text csv = {.limit = (size_t) 1 << 20};
+        replace(&record.evaluation.images[0].id, CASES[i].name);
+        report_csv(&record, &csv);
+        snprintf(expected, sizeof expected, "\n0,%s,", CASES[i].cell);
+        assert_non_null(strstr(csv.data, expected));
+        text_free(&csv);
+    }
+    record_free(&record);
+}
+
 static void test_table(void **unused) {
     struct record record = sample_record(&SHAPE);
     struct summary summary;
@@ -271,10 +295,15 @@ static void test_table(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_page),        cmocka_unit_test(test_hostile_names),
-        cmocka_unit_test(test_little),      cmocka_unit_test(test_merged_page),
-        cmocka_unit_test(test_bad_picture), cmocka_unit_test(test_csv),
-        cmocka_unit_test(test_table),       cmocka_unit_test(test_audit),
+        cmocka_unit_test(test_page),
+        cmocka_unit_test(test_hostile_names),
+        cmocka_unit_test(test_little),
+        cmocka_unit_test(test_merged_page),
+        cmocka_unit_test(test_bad_picture),
+        cmocka_unit_test(test_csv),
+        cmocka_unit_test(test_table),
+        cmocka_unit_test(test_audit),
+        cmocka_unit_test(test_f21_csv_of_any_spreadsheet),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

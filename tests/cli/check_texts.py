@@ -1,0 +1,120 @@
+"""Words of files, names and labels reach people as one harmless line, whatever bytes they hold, and a
+list of names costs its length. The tests are named after the rows of the table of bad inputs
+(tests/TESTING.md). usage: check_texts.py VITLRP DATA"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+PROGRAM, DATA = (os.path.abspath(path) for path in sys.argv[1:3])
+GOLDFISH = os.path.join(DATA, "goldfish.jpg")
+TINY = os.path.join(DATA, "vit-tiny-patch8-64.safetensors")
+LITTLE = ("-m", TINY, "--methods", "random", "--steps", "1")
+# Escape and bell, a line's end, DEL, C1, U+2028, and marks of direction.
+EVIL = "a\x1b]0;P\x07\x1b[2J\r\n\x7f\x9b\u2028\u202e\u2066\u200f\u061cz"
+HOSTILE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+TIME_LIMIT = 300
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        scratch = tempfile.TemporaryDirectory()
+        self.addCleanup(scratch.cleanup)
+        self.folder = scratch.name
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def write(self, name, text):
+        os.makedirs(os.path.dirname(self.path(name)), exist_ok=True)
+        with open(self.path(name), "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+
+    def photo(self, name):
+        os.makedirs(os.path.dirname(self.path(name)), exist_ok=True)
+        shutil.copy(GOLDFISH, self.path(name))
+
+    def run_command(self, *arguments, code=0):
+        result = subprocess.run([PROGRAM, *arguments], cwd=self.folder, stdin=subprocess.DEVNULL,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=TIME_LIMIT,
+                                check=False)
+        said = result.stderr.decode()
+        self.assertEqual(result.returncode, code, said)
+        return result.stdout.decode(), said
+
+    def on_terminal(self, *arguments):
+        """What a terminal is given on standard output and standard error together."""
+        ours, terminal = os.openpty()
+        with subprocess.Popen([PROGRAM, *arguments], cwd=self.folder, stdin=subprocess.DEVNULL,
+                              stdout=terminal, stderr=terminal) as process:
+            os.close(terminal)
+            given = b""
+            try:
+                while part := os.read(ours, 65536):
+                    given += part
+            except OSError:  # the other side is closed
+                pass
+            process.wait(TIME_LIMIT)
+        os.close(ours)
+        return given.decode().replace("\r\n", "\n")  # of the terminal itself
+
+    def assert_harmless(self, text, lines=None):
+        self.assertIsNone(HOSTILE.search(text), ascii(text))
+        if lines is not None:
+            self.assertEqual(text.count("\n"), lines, text)
+
+
+class Escapes(Case):
+    def test_f05_message_of_a_record(self):
+        self.write("ds/bad.jpg", "no picture")
+        self.photo("ds/good.jpg")
+        self.run_command("eval", "ds", *LITTLE, "--json", "r.json", "-q", code=1)
+        with open(self.path("r.json"), encoding="utf-8") as file:
+            text = file.read()
+        message = re.search(r'"message": *"((?:[^"\\]|\\.)*)"', text).group(1)
+        self.write("r.json", text.replace(message, json.dumps(EVIL)[1:-1]))
+        _, said = self.run_command("merge", "r.json", code=1)
+        self.assertIn("a\\x1B]0;P\\x07", said)
+        self.assert_harmless(said, 1)
+
+    def test_f05_names_and_labels(self):
+        name = EVIL.replace("/", "") + ".jpg"
+        self.photo("ds/" + name)
+        self.write("ds/b.jpg", "no picture")
+        self.write("labels.txt", "".join(f"{EVIL}{i}\n".replace("\r\n", "") for i in range(1000)))
+        labels = ("--labels", "labels.txt")
+        for words in (("ds/" + name, "-m", TINY, *labels, "-o", "x.png"),
+                      ("batch", "ds", "-m", TINY, *labels, "-o", "out", "-v", "--progress", "never"),
+                      ("eval", "ds", *LITTLE, *labels, "--progress", "never"),
+                      ("info", TINY, *labels, "--classes"),
+                      ("merge", "ds/" + name), ("ds/" + name, "--method", EVIL),
+                      ("ds/" + name, "-c", EVIL), ("--" + EVIL,), ("batch", EVIL, "-o", "none")):
+            given = self.on_terminal(*words)
+            self.assert_harmless(given)
+            self.assertTrue(given, words)
+
+    def test_f05_data_on_a_terminal(self):
+        name = EVIL + ".jpg"
+        self.photo("ds/" + name)
+        for words in (("ds/" + name, "-m", TINY, "--json", "-"), ("eval", "ds", *LITTLE, "--json", "-"),
+                      ("eval", "ds", *LITTLE, "--csv", "-"), ("eval", "ds", *LITTLE, "--html", "-")):
+            self.assert_harmless(self.on_terminal(*words))
+
+    def test_n01_json_keeps_its_values(self):
+        name = "ds/" + EVIL + ".jpg"
+        self.photo(name)
+        for words in ((name, "-m", TINY, "--json", "-"), ("eval", "ds", *LITTLE, "--json", "-")):
+            text, _ = self.run_command(*words)
+            self.assert_harmless(text)
+            value = json.loads(text)
+            known = value["image"] if "image" in value else value["images"][0]["id"]
+            self.assertEqual(os.path.basename(known), EVIL + ".jpg")
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1])
