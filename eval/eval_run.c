@@ -5,9 +5,11 @@
 #include <stdatomic.h>
 
 #include "base/checked.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/pool.h"
 #include "base/random.h"
+#include "base/text.h"
 #include "eval/audit.h"
 #include "eval/curve.h"
 #include "eval/load_input.h"
@@ -29,12 +31,18 @@ struct worker {
     double *coverage; /* [patches] */
 };
 
+/* What is known of an image beside its results. */
+struct image_state {
+    bool finished;
+    const char *warning; /* of its photograph; NULL: none */
+};
+
 struct run {
     const struct eval_run_options *options;
     const struct eval_item *items;
     size_t count;
     struct evaluation *out;
-    bool *finished; /* [count] */
+    struct image_state *states; /* [count] */
     struct input_source source;
     struct localize_grid grid;
     const struct gemm_backend *backend;
@@ -315,8 +323,9 @@ static enum vitlrp_status image_locate(const struct run *run, struct worker *wor
 static enum vitlrp_status image_measure(const struct run *run, struct worker *worker,
                                         const struct eval_item *item, struct eval_image *image,
                                         struct vitlrp_error *err) {
-    struct preprocess_plan plan;
-    TRY(load_input(&run->source, item->path, worker->input, &plan, err));
+    struct loaded_input loaded = {0};
+    TRY(load_input(&run->source, item->path, worker->input, &loaded, err));
+    run->states[item - run->items].warning = loaded.warning;
     if (run->options->input_noise > 0.0) {
         image_add_noise(run, item, worker->input);
     }
@@ -332,7 +341,7 @@ static enum vitlrp_status image_measure(const struct run *run, struct worker *wo
     if (!run->options->maps_only) {
         TRY(curve_evaluate(worker->curves, &request, err));
     }
-    return image_locate(run, worker, item, &plan, image, err);
+    return image_locate(run, worker, item, &loaded.plan, image, err);
 }
 
 /* Fills the image's record, also with the failure that befell it. */
@@ -385,7 +394,7 @@ static void run_record_image(struct run *run, size_t index, enum vitlrp_status s
         }
         atomic_store(&run->stop, true);
     } else {
-        run->finished[index] = true;
+        run->states[index].finished = true;
         run->done++;
         run->failed += run->out->images[index].status != VITLRP_OK;
         if (observer->progress != NULL) {
@@ -405,11 +414,23 @@ static void image_task(void *context, size_t index, size_t thread) {
     }
 }
 
+/* A log belongs to the thread that called the library, so workers leave their words for it. */
+static void say_warnings(const struct run *run) {
+    for (size_t i = 0; i < run->count; i++) {
+        if (run->states[i].warning != NULL) {
+            char name[240];
+            text_escape_name(name, sizeof name, run->items[i].id);
+            log_message(&run->options->log, LOG_LEVEL_WARNING, "%s: %s", name,
+                        run->states[i].warning);
+        }
+    }
+}
+
 /* Leaves only finished images, in their order. */
 static void keep_finished(struct run *run) {
     size_t kept = 0;
     for (size_t i = 0; i < run->count; i++) {
-        if (run->finished[i]) {
+        if (run->states[i].finished) {
             run->out->images[kept++] = run->out->images[i];
         } else {
             eval_image_free(&run->out->images[i], run->out->method_count);
@@ -438,8 +459,8 @@ static enum vitlrp_status prepare_record(struct run *run, struct vitlrp_error *e
     out->shards = 1;
     out->methods = mem_calloc(options->method_count, sizeof *out->methods);
     out->images = mem_calloc(run->count, sizeof *out->images);
-    run->finished = mem_calloc(run->count, sizeof *run->finished);
-    if (out->methods == NULL || out->images == NULL || run->finished == NULL) {
+    run->states = mem_calloc(run->count, sizeof *run->states);
+    if (out->methods == NULL || out->images == NULL || run->states == NULL) {
         return fail(err, VITLRP_NOMEM, "out of memory for %zu images", run->count);
     }
     out->method_count = options->method_count;
@@ -540,10 +561,11 @@ enum vitlrp_status eval_run(const struct eval_run_options *options, const struct
         status = run_open_and_evaluate(&run, err);
     }
     pthread_mutex_destroy(&run.mutex);
-    if (evaluation.images != NULL && run.finished != NULL) {
+    if (evaluation.images != NULL && run.states != NULL) {
+        say_warnings(&run);
         keep_finished(&run);
     }
-    mem_free(run.finished);
+    mem_free(run.states);
     if (status != VITLRP_OK) {
         evaluation_free(&evaluation);
         return status;

@@ -34,6 +34,8 @@ struct eval_run_options {
     const char *backend;
     size_t manifest_count; /* images of the whole dataset, of which audits are chosen; 0: `count` */
     struct vitlrp_eval_observer observer;
+    struct vitlrp_log log; /* gets the warnings of photographs when the images are done, in the
+                              calling thread and the images' order */
 
     /* For the sanity checks: no curves, whose pointers in the results stay NULL; and inputs with
      * noise added, uniform up to this much on normalised values, seeded for each image from

@@ -37,7 +37,7 @@ static enum vitlrp_status preprocess_photograph(const struct input_source *sourc
 }
 
 enum vitlrp_status load_input(const struct input_source *source, const char *path, float *input,
-                              struct preprocess_plan *plan, struct vitlrp_error *err) {
+                              struct loaded_input *out, struct vitlrp_error *err) {
     struct bytes bytes;
     struct photograph photograph;
     TRY(file_read(path, source->limits.max_file_bytes, &bytes, err));
@@ -47,7 +47,8 @@ enum vitlrp_status load_input(const struct input_source *source, const char *pat
     if (status != VITLRP_OK) {
         return status;
     }
-    status = preprocess_photograph(source, &photograph.pixels, input, plan, err);
+    out->warning = photograph.warning;
+    status = preprocess_photograph(source, &photograph.pixels, input, &out->plan, err);
     image_free(&photograph.pixels);
     return status;
 }

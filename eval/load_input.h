@@ -22,10 +22,16 @@ struct input_source {
 /* The input's size: that of the crop, else of the squashed photograph, else as trained. */
 void input_source_size(struct input_source *source, const struct vit_model *model);
 
-/* input [3, height, width], normalised; *plan says where it lies on the upright photograph.
- * MISMATCH for a photograph that preprocessing turns into another size. */
+/* A photograph as an input. */
+struct loaded_input {
+    struct preprocess_plan plan; /* where it lies on the upright photograph */
+    const char *warning;         /* as of struct photograph */
+};
+
+/* input [3, height, width], normalised. MISMATCH for a photograph that preprocessing turns into
+ * another size. */
 enum vitlrp_status load_input(const struct input_source *source, const char *path, float *input,
-                              struct preprocess_plan *plan, struct vitlrp_error *err);
+                              struct loaded_input *out, struct vitlrp_error *err);
 
 /* True for a failure that the next file would meet as well: no memory, no descriptors, a bug. */
 bool failure_is_systemic(enum vitlrp_status status, const struct vitlrp_error *err);

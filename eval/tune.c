@@ -27,6 +27,7 @@ static const float NEAR_INFINITY[] = {30.0F, 100.0F};
 
 struct search {
     const struct tune_options *options;
+    struct eval_run_options *evaluate; /* that of the options */
     const struct tune_images *images;
     struct tune_result *result;
 };
@@ -242,6 +243,7 @@ cleanup:
 static enum vitlrp_status tune_search(struct search *search, struct vitlrp_error *err) {
     struct tune_result *result = search->result;
     TRY(try_preset(search, err));
+    search->evaluate->log = (struct vitlrp_log){0}; /* the first trial has said all of the images */
     TRY(search_coarsely(search, err));
     TRY(search_finely(search, err));
     result->best = result->trials[result->best_trial].rules;
@@ -253,7 +255,11 @@ enum vitlrp_status tune_run(const struct tune_options *options,
                             const struct tune_images *held_out, struct tune_result *out,
                             struct vitlrp_error *err) {
     struct tune_result result = {0};
-    struct search search = {.options = options, .images = calibration, .result = &result};
+    struct eval_run_options evaluate = *options->evaluate;
+    struct tune_options trials = *options;
+    trials.evaluate = &evaluate;
+    struct search search = {
+        .options = &trials, .evaluate = &evaluate, .images = calibration, .result = &result};
     if ((options->method->reads & VITLRP_READS_RULES) == 0) {
         return fail(err, VITLRP_USAGE, "method %s has no gamma to tune", options->method->name);
     }

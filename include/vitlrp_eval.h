@@ -55,7 +55,8 @@ struct vitlrp_eval_options {
     int32_t threads;     /* images at the same time; 0: one per available processor */
     const char *backend; /* as of sessions */
     struct vitlrp_eval_observer observer;
-    struct vitlrp_log log; /* gets facts about the dataset, and warnings */
+    struct vitlrp_log log; /* gets facts about the dataset, and warnings: those of its photographs
+                              once the images are done */
 
     /* MIXED changes the attributions. BF16 changes the forward passes of the curves, which are most
      * of the work; attributions stay in fp32, and one image of every 20 has its curves in fp32 too:

@@ -108,11 +108,11 @@ static enum vitlrp_status set_classes(const struct eval_setup *setup, struct rec
 static enum vitlrp_status make_picture(const struct eval_setup *setup,
                                        const struct input_source *source, const char *path,
                                        float *input, struct bytes *jpeg, struct vitlrp_error *err) {
-    struct preprocess_plan plan;
+    struct loaded_input loaded;
     struct image pixels = {0};
     struct image small = {0};
     enum vitlrp_status status = VITLRP_OK;
-    TRY(load_input(source, path, input, &plan, err));
+    TRY(load_input(source, path, input, &loaded, err));
     TRY_GOTO(status, image_alloc(source->width, source->height, &pixels, err), cleanup);
     TRY_GOTO(status, preprocess_denormalise(&setup->preprocess, input, &pixels, err), cleanup);
     double scale = fmin(1.0, PICTURE_PIXELS / fmax(source->width, source->height));

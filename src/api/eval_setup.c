@@ -265,6 +265,7 @@ enum vitlrp_status eval_setup_open(const struct vitlrp_model *model,
     setup->evaluate.methods = setup->methods;
     setup->evaluate.method_count = setup->method_count;
     setup->evaluate.manifest_count = setup->dataset.manifest_count;
+    setup->evaluate.log = options->log;
     return choose_threads(setup, at_once, err);
 }
 

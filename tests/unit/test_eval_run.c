@@ -33,7 +33,7 @@ static void test_an_image_is_what_its_parts_give(void **unused) {
     float input[PARITY_INPUT];
     float logits[PARITY_CLASSES];
     float patches[PARITY_PATCHES];
-    struct preprocess_plan plan;
+    struct loaded_input loaded = {0};
     struct vitlrp_error err = {0};
     (void) unused;
     photo_set_open(&set, 1);
@@ -41,7 +41,7 @@ static void test_an_image_is_what_its_parts_give(void **unused) {
     struct evaluation found = run(&options, set.items, 1);
     struct input_source source = {.preprocess = &set.preprocess, .limits = image_limits_default()};
     input_source_size(&source, set.model);
-    assert_int_equal(load_input(&source, set.paths[0], input, &plan, &err), VITLRP_OK);
+    assert_int_equal(load_input(&source, set.paths[0], input, &loaded, &err), VITLRP_OK);
     struct vit_attributor *attributor = attributor_for(set.model, vit_method_find("attnlrp"), 1);
     assert_int_equal(vit_attributor_forward(attributor, input, logits, &err), VITLRP_OK);
     const struct eval_image *image = &found.images[0];
