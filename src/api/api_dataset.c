@@ -23,14 +23,13 @@ enum vitlrp_status vitlrp_dataset_open(const struct vitlrp_model *model,
         .limit = known.limit,
         .shard = known.shard,
         .shards = known.shards,
-        .classes = eval_classes(model),
         .inputs = known.inputs,
     };
     struct vitlrp_dataset *opened = mem_calloc(1, sizeof *opened);
     if (opened == NULL) {
         return fail(error, VITLRP_NOMEM, "out of memory for a dataset");
     }
-    enum vitlrp_status status = dataset_open(&wanted, &opened->dataset, error);
+    enum vitlrp_status status = eval_dataset_open(model, &wanted, &opened->dataset, error);
     if (status != VITLRP_OK) {
         mem_free(opened);
         return status;

@@ -5,7 +5,7 @@
 
 #include "api/api.h"
 #include "api/growable.h"
-#include "api/labels.h"
+#include "api/label_index.h"
 #include "base/checked.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -144,13 +144,20 @@ static enum vitlrp_status choose_methods(struct eval_setup *setup, struct vitlrp
     return VITLRP_OK;
 }
 
-static int32_t find_class(void *labels, const char *text) {
-    size_t output = 0;
-    return labels_find(labels, text, &output, NULL) == VITLRP_OK ? (int32_t) output : -1;
+static int32_t find_class(void *index, const char *text) {
+    return label_index_find(index, text);
 }
 
-struct truth_classes eval_classes(const struct vitlrp_model *model) {
-    return (struct truth_classes){.find = find_class, .user = model->labels};
+enum vitlrp_status eval_dataset_open(const struct vitlrp_model *model,
+                                     const struct dataset_options *options, struct dataset *out,
+                                     struct vitlrp_error *err) {
+    struct dataset_options wanted = *options;
+    struct label_index *index = NULL;
+    TRY(label_index_open(model->labels, &index, err));
+    wanted.classes = (struct truth_classes){.find = find_class, .user = index};
+    enum vitlrp_status status = dataset_open(&wanted, out, err);
+    label_index_close(index);
+    return status;
 }
 
 static enum vitlrp_status open_dataset(struct eval_setup *setup, struct vitlrp_error *err) {
@@ -164,11 +171,10 @@ static enum vitlrp_status open_dataset(struct eval_setup *setup, struct vitlrp_e
         .limit = options->limit,
         .shard = options->shard,
         .shards = options->shards,
-        .classes = eval_classes(setup->model),
         .inputs = options->inputs,
     };
     struct dataset *dataset = &setup->dataset;
-    TRY(dataset_open(&wanted, dataset, err));
+    TRY(eval_dataset_open(setup->model, &wanted, dataset, err));
     log_message(&log, LOG_LEVEL_INFO, "%zu images found, %zu in the evaluation, %zu in this shard",
                 dataset->found, dataset->manifest_count, dataset->count);
     if (dataset->skipped > 0) {

@@ -34,8 +34,10 @@ enum vitlrp_status eval_setup_open(const struct vitlrp_model *model,
 
 void eval_setup_close(struct eval_setup *setup);
 
-/* How a dataset's words for classes become outputs of the model, which must outlive them. */
-struct truth_classes eval_classes(const struct vitlrp_model *model);
+/* dataset_open with the model's classes. */
+enum vitlrp_status eval_dataset_open(const struct vitlrp_model *model,
+                                     const struct dataset_options *options, struct dataset *out,
+                                     struct vitlrp_error *err);
 
 /* The part of the rules that the changes name. */
 void eval_change_rules(const struct vitlrp_rule_changes *changes, struct vitlrp_rules *rules);

@@ -168,7 +168,7 @@ void labels_free(struct labels *labels) {
     }
 }
 
-static char lower(char byte) {
+char label_lower(char byte) {
     return (char) (byte >= 'A' && byte <= 'Z' ? byte - 'A' + 'a' : byte);
 }
 
@@ -176,7 +176,7 @@ static char lower(char byte) {
  */
 static bool has_prefix(const char *text, size_t length, const char *prefix) {
     for (size_t i = 0; prefix[i] != '\0'; i++) {
-        if (i == length || lower(text[i]) != lower(prefix[i])) {
+        if (i == length || label_lower(text[i]) != label_lower(prefix[i])) {
             return false;
         }
     }
@@ -198,17 +198,23 @@ static enum match match_part(const char *part, size_t length, const char *text) 
     return MATCH_NONE;
 }
 
+bool label_next_part(const char **part, size_t *length) {
+    const char *next = *part;
+    next += strspn(next, ", ");
+    *part = next;
+    *length = strcspn(next, ",");
+    return *length > 0;
+}
+
 /* How well a text names a class: against the whole name and each part between its commas. */
 static enum match match_name(const char *name, const char *text) {
     enum match best = match_part(name, strlen(name), text);
-    for (const char *part = name; *part != '\0';) {
-        size_t length = strcspn(part, ",");
-        size_t skip = strspn(part, " ");
-        if (skip < length) {
-            enum match match = match_part(part + skip, length - skip, text);
-            best = match > best ? match : best;
-        }
-        part += length + (part[length] == ',');
+    const char *part = name;
+    size_t length;
+    while (label_next_part(&part, &length)) {
+        enum match match = match_part(part, length, text);
+        best = match > best ? match : best;
+        part += length;
     }
     return best;
 }
@@ -306,13 +312,14 @@ static const struct class_entry *find_wnid(const struct class_table *table, cons
     return NULL;
 }
 
-static bool is_number(const char *text) {
+enum label_kind label_kind_of(const char *text) {
+    static const char DIGITS[] = "0123456789";
     const char *digits = text + (*text == '-');
-    return *digits != '\0' && strspn(digits, "0123456789") == strlen(digits);
-}
-
-static bool is_wnid(const char *text) {
-    return text[0] == 'n' && strlen(text) == 9 && strspn(text + 1, "0123456789") == 8;
+    if (*digits != '\0' && strspn(digits, DIGITS) == strlen(digits)) {
+        return LABEL_NUMBER;
+    }
+    bool is_wnid = text[0] == 'n' && strspn(text + 1, DIGITS) == 8 && text[9] == '\0';
+    return is_wnid ? LABEL_WNID : LABEL_NAME;
 }
 
 static enum vitlrp_status fail_unnamed(const struct labels *labels, const char *text,
@@ -344,10 +351,11 @@ static enum vitlrp_status fail_unnamed(const struct labels *labels, const char *
 
 enum vitlrp_status labels_find(const struct labels *labels, const char *text, size_t *output,
                                struct vitlrp_error *err) {
-    if (is_number(text)) {
+    enum label_kind kind = label_kind_of(text);
+    if (kind == LABEL_NUMBER) {
         return find_index(labels, text, output, err);
     }
-    if (is_wnid(text)) {
+    if (kind == LABEL_WNID) {
         const struct class_entry *entry = find_wnid(&labels->classes, text);
         if (entry != NULL) {
             *output = (size_t) (entry - labels->classes.items);

@@ -3,6 +3,9 @@
 #ifndef API_LABELS_H
 #define API_LABELS_H
 
+#include <stdbool.h>
+#include <stddef.h>
+
 #include "api/class_table.h"
 #include "base/status.h"
 #include "vit/model/model.h"
@@ -25,5 +28,17 @@ enum vitlrp_status labels_find(const struct labels *labels, const char *text, si
                                struct vitlrp_error *err);
 
 void labels_free(struct labels *labels);
+
+/* What a user's word for a class is taken for: digits, "n" and eight digits, or anything else. */
+enum label_kind { LABEL_NUMBER, LABEL_WNID, LABEL_NAME };
+
+enum label_kind label_kind_of(const char *text);
+
+/* A letter of ASCII in lower case, other bytes as they are: how names are compared. */
+char label_lower(char byte);
+
+/* The next part of a name at or behind *part: what stands between commas, without the blanks at its
+ * beginning. Goes on from *part + *length; false at the name's end. Empty parts are none. */
+bool label_next_part(const char **part, size_t *length);
 
 #endif

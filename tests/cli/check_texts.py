@@ -5,6 +5,7 @@ list of names costs its length. The tests are named after the rows of the table 
 import json
 import os
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -116,5 +117,35 @@ class Escapes(Case):
             self.assertEqual(os.path.basename(known), EVIL + ".jpg")
 
 
+class Costs(Case):
+    """What grew with rows times names, or with the square of the rows, takes a moment."""
+
+    def seconds(self, *arguments):
+        """Of the processor: the machine may be busy with others."""
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        self.run_command(*arguments)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime - before.ru_utime
+
+    def test_f09_boxes_of_one_image(self):
+        count = 30000
+        rows = (f"a/1.jpg,{(i * 37 % count) * 320 / count:.4f},0,320,{i % 250}\n" for i in range(count))
+        self.write("boxes.csv", "path,xmin,ymin,xmax,ymax\n" + "".join(rows))
+        self.photo("ds/a/1.jpg")
+        self.assertLess(self.seconds("eval", "ds", "--boxes", "boxes.csv", *LITTLE, "-q"), 2)
+
+    def test_f07_labels_by_name(self):
+        names = ["word " * 190 + f"end {i}" for i in range(1000)]
+        self.write("labels.txt", "\n".join(names))
+        self.write("truth.csv", "".join(f"{i}.jpg,{names[i * 7 % 1000]}\n" for i in range(500)))
+        self.photo("ds/1.jpg")
+        self.assertLess(self.seconds("batch", "ds", "-m", TINY, "--labels", "labels.txt", "--truth",
+                                     "truth.csv", "-o", "b", "--dry-run"), 5)
+        for i in range(500):
+            self.write("many/" + "word " * 48 + f"{i}/1.jpg", "")
+        self.assertLess(self.seconds("batch", "many", "-m", TINY, "--labels", "labels.txt", "-o", "b",
+                                     "--dry-run"), 5)
+
+
 if __name__ == "__main__":
-    unittest.main(argv=sys.argv[:1])
+    unittest.main(argv=sys.argv[:1] + sys.argv[3:])

@@ -179,12 +179,48 @@ static void test_undefined_metrics(void **unused) {
     assert_near(locate(&all, 1, patches).rank, 1.0);
 }
 
+/* Row f09 of the table of bad inputs: many boxes are measured by another way, which gives the same
+ * areas. Groups of few boxes, together the many, are the judges: no box of two groups meets. */
+static void test_f09_many_boxes(void **unused) {
+    enum { GROUPS = 4, EACH = 40 };
+    struct preprocess_plan plan = plan_for(32, 32, 32);
+    struct eval_box boxes[GROUPS * EACH];
+    struct test_random random = {.state = 9};
+    double parts[PATCHES] = {0};
+    double coverage[PATCHES];
+    (void) unused;
+    for (size_t i = 0; i < GROUPS * EACH; i++) {
+        /* Each group keeps to a band of 8 columns; some boxes reach beyond the picture above. */
+        double low = 8.0 * (double) (i / EACH);
+        double left = low + 0.25 * (double) test_below(&random, 24);
+        double top = (double) test_below(&random, 40) - 8.0;
+        boxes[i] = (struct eval_box){
+            .left = left,
+            .top = top,
+            .right = fmin(left + 0.3 * (double) test_below(&random, 12), low + 8.0),
+            .bottom = top + 0.7 * (double) test_below(&random, 20),
+        };
+    }
+    for (size_t group = 0; group < GROUPS; group++) {
+        cover(&plan, boxes + group * EACH, EACH, coverage);
+        for (size_t p = 0; p < PATCHES; p++) {
+            parts[p] += coverage[p];
+        }
+    }
+    cover(&plan, boxes, GROUPS * EACH, coverage);
+    for (size_t p = 0; p < PATCHES; p++) {
+        assert_near(coverage[p], parts[p]);
+    }
+    assert_true(total(coverage) > 2.0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_coverage_without_resizing),
         cmocka_unit_test(test_coverage_follows_resize_and_crop),
         cmocka_unit_test(test_coverage_of_a_central_crop),
         cmocka_unit_test(test_union_of_random_boxes),
+        cmocka_unit_test(test_f09_many_boxes),
         cmocka_unit_test(test_metrics_of_a_map),
         cmocka_unit_test(test_pointing_needs_the_middle),
         cmocka_unit_test(test_undefined_metrics),
