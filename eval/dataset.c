@@ -34,7 +34,8 @@ struct gathering {
     const struct dataset_options *options;
     struct candidate *candidates; /* owned */
     size_t count, capacity;
-    size_t found; /* before any were left out */
+    size_t found;            /* before any were left out */
+    struct path_list unread; /* folders */
     bool is_folder;
     size_t root; /* bytes of a path before its id */
     struct truth truth;
@@ -127,7 +128,7 @@ static enum vitlrp_status gather_folder(struct gathering *gathering, struct vitl
     if (gathering->options->truth_path == NULL) {
         TRY(open_folder_truth(gathering, err));
     }
-    status = folder_walk(root, DATASET_LIMIT, &paths, err);
+    status = folder_walk(root, DATASET_LIMIT, &paths, &gathering->unread, err);
     for (size_t i = 0; i < paths.count && status == VITLRP_OK; i++) {
         char *path = paths.items[i];
         paths.items[i] = NULL;
@@ -337,6 +338,8 @@ enum vitlrp_status dataset_open(const struct dataset_options *options, struct da
     }
     TRY_GOTO(status, dataset_gather(&gathering, &dataset, err), cleanup);
     TRY_GOTO(status, take_shard(&gathering, &dataset, err), cleanup);
+    dataset.unread = gathering.unread;
+    gathering.unread = (struct path_list){0};
     *out = dataset;
     dataset = (struct dataset){0};
 
@@ -345,6 +348,7 @@ cleanup:
         mem_free(gathering.candidates[i].path);
     }
     mem_free(gathering.candidates);
+    path_list_free(&gathering.unread);
     truth_close(&gathering.truth);
     dataset_close(&dataset);
     return status;
@@ -353,6 +357,7 @@ cleanup:
 void dataset_close(struct dataset *dataset) {
     mem_free(dataset->items);
     path_list_free(&dataset->paths);
+    path_list_free(&dataset->unread);
     boxes_close(&dataset->boxes);
     *dataset = (struct dataset){0};
 }

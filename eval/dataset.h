@@ -42,12 +42,13 @@ struct dataset_options {
 struct dataset {
     struct eval_item *items; /* of the shard, by ascending index */
     size_t count;
-    size_t manifest_count; /* of all shards */
-    size_t found;          /* images before any were left out */
-    size_t skipped;        /* for VITLRP_EVAL_LABEL: left out, because they have no label that the
-                              model knows */
-    size_t labelled;       /* in the shard: with a label that the model knows */
-    size_t boxed;          /* in the shard: with boxes */
+    size_t manifest_count;   /* of all shards */
+    size_t found;            /* images before any were left out */
+    struct path_list unread; /* folders below it that must not be read, and are left out */
+    size_t skipped;          /* for VITLRP_EVAL_LABEL: left out, because they have no label that the
+                                model knows */
+    size_t labelled;         /* in the shard: with a label that the model knows */
+    size_t boxed;            /* in the shard: with boxes */
     char manifest_sha256[65]; /* of every id and label of the manifest */
 
     struct path_list paths; /* of the shard: items point into it */

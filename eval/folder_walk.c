@@ -75,6 +75,7 @@ struct walk {
     struct path_list folders; /* to enter: reached without a link since the last one */
     struct path_list links;   /* links to folders, for when `folders` is empty */
     struct path_list *files;
+    struct path_list *unread;
     size_t limit;
 };
 
@@ -179,24 +180,36 @@ static enum vitlrp_status read_folder(struct walk *walk, const char *path,
     return error_prefix(err, status, path);
 }
 
-/* Enters a folder and everything below it that no link is needed for. */
-static enum vitlrp_status walk_below(struct walk *walk, const char *path,
-                                     struct vitlrp_error *err) {
-    TRY(read_folder(walk, path, err));
+/* A folder below the root. One that must not be read is noted and left out. Takes the path. */
+static enum vitlrp_status enter_folder(struct walk *walk, char *path, struct vitlrp_error *err) {
+    struct vitlrp_error failure;
+    enum vitlrp_status status = read_folder(walk, path, &failure);
+    bool forbidden =
+        status == VITLRP_IO && (failure.system_errno == EACCES || failure.system_errno == EPERM);
+    if (forbidden) {
+        return path_list_add(walk->unread, path, FOLDER_LIMIT, err);
+    }
+    mem_free(path);
+    return status == VITLRP_OK ? VITLRP_OK : error_forward(err, &failure);
+}
+
+/* Enters what was found so far, and everything below it that no link is needed for. */
+static enum vitlrp_status walk_below(struct walk *walk, struct vitlrp_error *err) {
     while (walk->folders.count > 0) {
         char *next = walk->folders.items[--walk->folders.count];
-        enum vitlrp_status status = read_folder(walk, next, err);
-        mem_free(next);
-        TRY(status);
+        TRY(enter_folder(walk, next, err));
     }
     return VITLRP_OK;
 }
 
 enum vitlrp_status folder_walk(const char *root, size_t limit, struct path_list *out,
-                               struct vitlrp_error *err) {
-    struct walk walk = {.files = out, .limit = limit};
+                               struct path_list *unread, struct vitlrp_error *err) {
+    struct walk walk = {.files = out, .unread = unread, .limit = limit};
     struct path_list links = {0};
-    enum vitlrp_status status = walk_below(&walk, root, err);
+    enum vitlrp_status status = read_folder(&walk, root, err);
+    if (status == VITLRP_OK) {
+        status = walk_below(&walk, err);
+    }
     /* A generation of links at a time, sorted, so that it does not depend on the disk's order by
      * which of several links a folder is reached. */
     while (status == VITLRP_OK && walk.links.count > 0) {
@@ -204,11 +217,17 @@ enum vitlrp_status folder_walk(const char *root, size_t limit, struct path_list 
         walk.links = (struct path_list){0};
         path_list_sort(&links);
         for (size_t i = 0; i < links.count && status == VITLRP_OK; i++) {
-            status = walk_below(&walk, links.items[i], err);
+            char *link = links.items[i];
+            links.items[i] = NULL;
+            status = enter_folder(&walk, link, err);
+            if (status == VITLRP_OK) {
+                status = walk_below(&walk, err);
+            }
         }
         path_list_free(&links);
     }
     path_list_sort(out);
+    path_list_sort(unread);
     path_list_free(&walk.folders);
     path_list_free(&walk.links);
     inodes_free(&walk.visited);

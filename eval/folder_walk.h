@@ -24,10 +24,11 @@ enum vitlrp_status path_list_add(struct path_list *list, char *path, size_t limi
 /* The paths ("root/a/b.jpg") of all regular files below `root` whose name is that of an image,
  * sorted by their bytes. Hidden files and folders are left out, devices and pipes too; symbolic
  * links are followed, but no folder is entered twice, and one that can be reached without a link is
- * reached so. IO for a folder that cannot be read, LIMIT beyond `limit` files. *out is the caller's
- * to free after a failure too. */
+ * reached so. Folders below the root that must not be read (no rights) are left out and go, sorted,
+ * to *unread. IO for another that cannot be read, LIMIT beyond `limit` files. *out and *unread are
+ * the caller's to free after a failure too. */
 enum vitlrp_status folder_walk(const char *root, size_t limit, struct path_list *out,
-                               struct vitlrp_error *err);
+                               struct path_list *unread, struct vitlrp_error *err);
 
 void path_list_sort(struct path_list *list);
 void path_list_free(struct path_list *list);

@@ -130,11 +130,13 @@ VITLRP_API void vitlrp_dataset_close(struct vitlrp_dataset *dataset);
 
 struct vitlrp_dataset_info {
     size_t struct_size;
-    size_t images;      /* of the shard */
-    size_t manifest;    /* of all shards together */
-    size_t found;       /* before any were left out */
-    size_t skipped;     /* left out: no label that the model knows */
-    const char *sha256; /* of every name and label of the manifest (data/FORMATS.md) */
+    size_t images;            /* of the shard */
+    size_t manifest;          /* of all shards together */
+    size_t found;             /* before any were left out */
+    size_t skipped;           /* left out: no label that the model knows */
+    const char *sha256;       /* of every name and label of the manifest (data/FORMATS.md) */
+    size_t unread;            /* folders that must not be read, with what lies below them */
+    const char *first_unread; /* NULL if there is none */
 };
 
 /* Call it before vitlrp_dataset_describe, which fills the record; sha256 lives as long as the

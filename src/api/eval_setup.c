@@ -177,6 +177,13 @@ static enum vitlrp_status open_dataset(struct eval_setup *setup, struct vitlrp_e
     TRY(eval_dataset_open(setup->model, &wanted, dataset, err));
     log_message(&log, LOG_LEVEL_INFO, "%zu images found, %zu in the evaluation, %zu in this shard",
                 dataset->found, dataset->manifest_count, dataset->count);
+    if (dataset->unread.count > 0) {
+        char shown[200];
+        text_escape_name(shown, sizeof shown, dataset->unread.items[0]);
+        log_message(&log, LOG_LEVEL_WARNING,
+                    "%zu folders are left out, since they must not be read; the first: %s",
+                    dataset->unread.count, shown);
+    }
     if (dataset->skipped > 0) {
         log_message(&log, LOG_LEVEL_WARNING,
                     "%zu of %zu images are left out: they have no label that the model knows",

@@ -177,11 +177,25 @@ static void folder_of(const char *path, char out[PATH_MAX]) {
     out[length] = '\0';
 }
 
+/* A name that the file system does not take; {class} still stands for a number there. */
+static enum vitlrp_status check_length(const char *path, const char *folder,
+                                       struct vitlrp_error *err) {
+    const char *slash = strrchr(path, '/');
+    size_t length = strlen(slash == NULL ? path : slash + 1);
+    long most = pathconf(folder, _PC_NAME_MAX);
+    if (most > 0 && length > (size_t) most) {
+        return fail(err, VITLRP_USAGE, "a name of %zu bytes, and the file system takes %ld", length,
+                    most);
+    }
+    return VITLRP_OK;
+}
+
 enum vitlrp_status output_check(const char *path, struct vitlrp_error *err) {
     char folder[PATH_MAX];
     struct stat info;
     folder_of(path, folder);
-    enum vitlrp_status status = VITLRP_OK;
+    enum vitlrp_status status = check_length(path, folder, err);
+    TRY(error_prefix(err, status, path));
     if (stat(path, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode)) {
         /* A device or a pipe, which is written to as it is. */
         status = access(path, W_OK) == 0 ? VITLRP_OK : fail_errno(err, errno, "cannot write");

@@ -477,5 +477,90 @@ class Runs(Case):
             self.assertEqual((result.returncode, result.stderr), (0, b""), arguments)
 
 
+class Names(Case):
+    """Names that meet, names that are too long, folders without rights: known before the work."""
+
+    def assert_meets(self, data, *more):
+        for dry in ((), ("--dry-run",)):
+            result = self.run_command("batch", data, "-o", "out", *more, *dry)
+            self.assertEqual(result.returncode, 2, result.stderr)
+            self.assertEqual(result.stderr.count(b"\n"), 1)
+            self.assertFalse(os.path.exists(self.path("out")))
+
+    def test_f18_folder_named_as_a_result(self):
+        for kind, name in (("png", "a.heat.png"), ("jpg", "a.heat.jpg"), ("raw", "a.raw.npy"),
+                           ("logits", "a.logits.npy"), ("json", "a.heat.json"),
+                           ("input", "a.input.npy")):
+            for below in ("", "x/"):
+                write(self.path("ds", below, "a.jpg"), read(GOLDFISH))
+                write(self.path("ds", below, name, "b.jpg"), read(GOLDFISH))
+                self.assert_meets("ds", "--write", kind)
+                other = "png" if kind == "jpg" else "jpg"
+                result = self.run_command("batch", "ds", "-o", "out", "-q", "--write", other)
+                self.assertEqual(result.returncode, 0, result.stderr)
+                shutil.rmtree(self.path("out"))
+                shutil.rmtree(self.path("ds"))
+
+    def test_f18_folder_named_as_a_result_with_class(self):
+        write(self.path("ds/a.jpg"), read(GOLDFISH))
+        write(self.path("ds/a.heat.7.png/b.jpg"), read(GOLDFISH))
+        self.assert_meets("ds", "--class", "top:2")
+        self.assertEqual(self.run_command("batch", "ds", "-o", "out", "-q").returncode, 0)
+
+    def test_f18_folders_named_as_files_of_the_run(self):
+        for name in ("run.json", "results.jsonl", "index.html", "run.1-of-3.json",
+                     "results.1-of-3.jsonl"):
+            write(self.path("ds", name, "b.jpg"), read(GOLDFISH))
+            self.assert_meets("ds")
+            shutil.rmtree(self.path("ds"))
+            write(self.path("ds/x", name, "b.jpg"), read(GOLDFISH))
+            result = self.run_command("batch", "ds", "-o", "out", "-q")
+            self.assertEqual(result.returncode, 0, result.stderr)
+            shutil.rmtree(self.path("out"))
+            shutil.rmtree(self.path("ds"))
+        write(self.path(".vitlrp/staging/x.jpg"), read(GOLDFISH))
+        write(self.path("list.txt"), b".vitlrp/staging/x.jpg\n")
+        self.assert_meets("list.txt")
+
+    def test_f24_long_names(self):
+        long = "x" * 251 + ".jpg"
+        self.photos(".", 2)
+        write(self.path(long), read(GOLDFISH))
+        before = set(os.listdir(self.folder))
+        result = self.run_command("1.jpg", long, "2.jpg", "-o", "out")
+        self.assertEqual(result.returncode, 2, result.stderr)
+        self.assertIn(b"bytes, and the file system takes 255", result.stderr)
+        self.assertFalse(os.path.exists(self.path("out/1.heat.png")))
+        os.makedirs(self.path("ds"))
+        write(self.path("ds/1.jpg"), read(GOLDFISH))
+        for arguments in (("eval", "ds", *LITTLE, "--csv"), ("tune", "ds", "--steps", "1", "-o"),
+                          ("info", "--json"), ("bench", "--json"), ("1.jpg", "--json"),
+                          ("1.jpg", "-q", "--raw")):
+            result = self.run_command(*arguments, "y" * 256)
+            self.assertEqual(result.returncode, 2, result.stderr)
+        self.assertEqual(set(os.listdir(self.folder)) - before - {"ds", "out"}, set())
+
+    @unittest.skipUnless(os.geteuid() != 0 or shutil.which("setpriv"), "root without setpriv")
+    def test_f28_folder_without_rights(self):
+        self.photos("ds", 2)
+        os.makedirs(self.path("ds/lost+found"), mode=0)
+        os.makedirs(self.path("out"))
+        os.chmod(self.path("out"), 0o777)
+        os.chmod(self.folder, 0o755)
+        as_nobody = []
+        if os.geteuid() == 0:
+            as_nobody = ["setpriv", "--reuid", "65534", "--clear-groups"]
+        program = self.path("vitlrp")
+        shutil.copy(PROGRAM, program)
+        for arguments in (("batch", "ds", "-o", "out/b"), ("eval", "ds", *LITTLE[:-1]),
+                          ("tune", "ds", "--steps", "1", "-o", "out/t.json")):
+            result = subprocess.run([*as_nobody, program, *arguments], cwd=self.folder,
+                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                    timeout=TIME_LIMIT, check=False)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            self.assertIn(b"lost+found", result.stderr)
+        os.chmod(self.path("ds/lost+found"), 0o755)
+
+
 if __name__ == "__main__":
     unittest.main(argv=[sys.argv[0], *sys.argv[4:]])

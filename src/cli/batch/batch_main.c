@@ -93,6 +93,13 @@ struct batch {
 
 static void batch_warn_skipped(const struct batch *batch, const struct console *console) {
     const struct vitlrp_dataset_info *info = &batch->plan.info;
+    if (info->unread > 0) {
+        char shown[200];
+        text_escape_name(shown, sizeof shown, info->first_unread);
+        console_warn(console,
+                     "%zu folders are left out, since they must not be read; the first: %s",
+                     info->unread, shown);
+    }
     if (info->skipped > 0) {
         console_warn(console,
                      "%zu of %zu images are left out: they have no label that the model knows",

@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "base/parse.h"
+#include "batch_collisions.h"
 #include "cli/args.h"
 #include "cli/names.h"
 
@@ -114,7 +115,7 @@ enum vitlrp_status batch_choose(const struct args *args, struct batch_choice *ch
 
 /* ---- The list of images ---- */
 
-static struct vitlrp_dataset_image image_at(const struct vitlrp_dataset *dataset, size_t index) {
+struct vitlrp_dataset_image batch_image_at(const struct vitlrp_dataset *dataset, size_t index) {
     struct vitlrp_dataset_image image = {0};
     enum vitlrp_status status = vitlrp_dataset_image_at(dataset, index, &image, NULL);
     return status == VITLRP_OK ? image : (struct vitlrp_dataset_image){.path = "", .id = ""};
@@ -122,78 +123,7 @@ static struct vitlrp_dataset_image image_at(const struct vitlrp_dataset *dataset
 
 struct vitlrp_dataset_image batch_plan_image(const struct batch_plan *plan, size_t place) {
     const struct batch_choice *choice = plan->choice;
-    return image_at(plan->dataset, (size_t) choice->shard + place * (size_t) choice->shards);
-}
-
-/* ---- Names that meet ---- */
-
-/* The images' stems as a table with open addressing, at most half full: of each the image's index
- * plus one, 0 for none. */
-struct stems {
-    const struct vitlrp_dataset *dataset;
-    size_t *places; /* owned */
-    size_t capacity;
-    struct text stem, other; /* owned: scratch */
-};
-
-static uint64_t hash_of(const char *bytes) {
-    uint64_t hash = 0xCBF29CE484222325U; /* FNV-1a */
-    for (; *bytes != '\0'; bytes++) {
-        hash = (hash ^ (unsigned char) *bytes) * 0x100000001B3U;
-    }
-    return hash ^ hash >> 32;
-}
-
-static enum vitlrp_status stem_of(const struct vitlrp_dataset *dataset, size_t index,
-                                  struct text *out, struct vitlrp_error *err) {
-    out->length = 0;
-    return batch_stem(image_at(dataset, index).id, out, err);
-}
-
-static enum vitlrp_status fail_meeting(const struct stems *stems, size_t first, size_t second,
-                                       struct vitlrp_error *err) {
-    char shown[2][150];
-    text_escape_name(shown[0], sizeof shown[0], image_at(stems->dataset, first).id);
-    text_escape_name(shown[1], sizeof shown[1], image_at(stems->dataset, second).id);
-    return fail(err, VITLRP_USAGE,
-                "%s and %s: the files of both would have the same names (rename one of them, or "
-                "give a list without it)",
-                shown[0], shown[1]);
-}
-
-static enum vitlrp_status add_stem(struct stems *stems, size_t index, struct vitlrp_error *err) {
-    TRY(stem_of(stems->dataset, index, &stems->stem, err));
-    size_t at = (size_t) hash_of(stems->stem.data) & (stems->capacity - 1);
-    for (; stems->places[at] != 0; at = (at + 1) & (stems->capacity - 1)) {
-        TRY(stem_of(stems->dataset, stems->places[at] - 1, &stems->other, err));
-        if (strcmp(stems->stem.data, stems->other.data) == 0) {
-            return fail_meeting(stems, stems->places[at] - 1, index, err);
-        }
-    }
-    stems->places[at] = index + 1;
-    return VITLRP_OK;
-}
-
-static enum vitlrp_status check_stems(const struct batch_plan *plan, struct vitlrp_error *err) {
-    struct stems stems = {
-        .dataset = plan->dataset, .stem = {.limit = NAME_LIMIT}, .other = {.limit = NAME_LIMIT}};
-    size_t count = plan->info.images;
-    stems.capacity = 64;
-    while (stems.capacity / 2 < count) {
-        stems.capacity *= 2;
-    }
-    stems.places = mem_calloc(stems.capacity, sizeof *stems.places);
-    if (stems.places == NULL) {
-        return fail(err, VITLRP_NOMEM, "out of memory for the names of %zu images", count);
-    }
-    enum vitlrp_status status = VITLRP_OK;
-    for (size_t i = 0; i < count && status == VITLRP_OK; i++) {
-        status = add_stem(&stems, i, err);
-    }
-    mem_free(stems.places);
-    text_free(&stems.stem);
-    text_free(&stems.other);
-    return status;
+    return batch_image_at(plan->dataset, (size_t) choice->shard + place * (size_t) choice->shards);
 }
 
 /* ---- Where the results go ---- */
@@ -276,7 +206,7 @@ enum vitlrp_status batch_plan_open(const struct batch_choice *choice,
     size_t shard = (size_t) choice->shard;
     size_t shards = (size_t) choice->shards;
     plan->count = plan->info.images > shard ? (plan->info.images - shard - 1) / shards + 1 : 0;
-    return check_stems(plan, err);
+    return batch_check_collisions(plan, settings->top > 1, err);
 }
 
 void batch_plan_close(struct batch_plan *plan) {
@@ -367,6 +297,53 @@ void batch_append_suffix(struct text *out, enum batch_file file, int32_t class_i
         text_printf(out, ".%d", class_index);
     }
     text_append_string(out, SUFFIXES[file].after);
+}
+
+size_t batch_stem_length(const char *name, size_t length, enum batch_file file, bool several) {
+    size_t before = strlen(SUFFIXES[file].before);
+    size_t after = strlen(SUFFIXES[file].after);
+    if (length <= before + after ||
+        memcmp(name + length - after, SUFFIXES[file].after, after) != 0) {
+        return 0;
+    }
+    length -= after;
+    if (several && SUFFIXES[file].of_class) {
+        size_t end = length;
+        while (length > 0 && name[length - 1] >= '0' && name[length - 1] <= '9') {
+            length--;
+        }
+        if (length == end || length == 0 || name[--length] != '.') {
+            return 0;
+        }
+    }
+    return length > before && memcmp(name + length - before, SUFFIXES[file].before, before) == 0
+               ? length - before
+               : 0;
+}
+
+bool batch_name_is_control(const char *name) {
+    static const char *const NAMES[] = {BATCH_HIDDEN, BATCH_PAGE, "results.jsonl"};
+    static const char RESULTS[] = "results.";
+    int32_t shard;
+    int32_t shards;
+    for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0]; i++) {
+        if (strcmp(name, NAMES[i]) == 0) {
+            return true;
+        }
+    }
+    /* A shard's results are called as its run is, but for both ends. */
+    struct text run = {.limit = NAME_LIMIT};
+    size_t length = strlen(name);
+    if (strncmp(name, RESULTS, strlen(RESULTS)) == 0 && length > strlen(RESULTS) + 6 &&
+        strcmp(name + length - 6, ".jsonl") == 0) {
+        text_append_string(&run, "run.");
+        text_append(&run, name + strlen(RESULTS), length - strlen(RESULTS) - 6);
+        text_append_string(&run, ".json");
+    }
+    bool is_results =
+        run.length > 0 && !run.failed && batch_parse_run_name(run.data, &shard, &shards);
+    text_free(&run);
+    return is_results || batch_parse_run_name(name, &shard, &shards);
 }
 
 bool batch_stem_is_long(const char *stem) {

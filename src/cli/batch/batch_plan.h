@@ -79,6 +79,9 @@ enum vitlrp_status batch_plan_open(const struct batch_choice *choice,
 
 void batch_plan_close(struct batch_plan *plan);
 
+/* The image at that place of a dataset; an empty one beyond it. */
+struct vitlrp_dataset_image batch_image_at(const struct vitlrp_dataset *dataset, size_t index);
+
 /* The shard's image at that place, place < count. */
 struct vitlrp_dataset_image batch_plan_image(const struct batch_plan *plan, size_t place);
 
@@ -96,6 +99,13 @@ enum vitlrp_status batch_stem(const char *id, struct text *out, struct vitlrp_er
 
 /* What comes behind the stem. class_index -1: there is one class only. */
 void batch_append_suffix(struct text *out, enum batch_file file, int32_t class_index);
+
+/* The length of the stem to which the suffix of this kind makes the name (several: with a class);
+ * 0 if it is no such name. */
+size_t batch_stem_length(const char *name, size_t length, enum batch_file file, bool several);
+
+/* True for what a run calls its own files and folder, directly in the folder of the results. */
+bool batch_name_is_control(const char *name);
 
 /* True if one of the suffixes makes the file's name longer than file systems take. */
 bool batch_stem_is_long(const char *stem);

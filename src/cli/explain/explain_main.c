@@ -28,10 +28,13 @@ static void outcome_add(struct outcome *outcome, enum exit_code code) {
     outcome->stop = outcome->stop || code != CODE_DONE;
 }
 
+/* A failure is reported once: later reports stay away. */
 static enum vitlrp_status report_print(const struct explain_session *state,
                                        const struct text *report, struct vitlrp_error *err) {
     bool silent = state->console->verbosity == 0 || state->console->stdout_taken;
-    return silent ? VITLRP_OK : console_write(report, err);
+    enum vitlrp_status status = silent ? VITLRP_OK : console_write(report, err);
+    state->console->stdout_taken |= status != VITLRP_OK;
+    return status;
 }
 
 /* The class at place `rank` among those to explain, and its contrast. One that is its own contrast
