@@ -36,7 +36,8 @@ struct dataset_options {
                      share; 0: all */
     int32_t shard, shards; /* image i belongs to shard i % shards */
     struct truth_classes classes;
-    struct vitlrp_inputs inputs; /* told of every image that was found, and of the other files */
+    struct vitlrp_inputs
+        inputs; /* gets the name of every image that was found, and of the other files */
 };
 
 struct dataset {

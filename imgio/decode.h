@@ -1,4 +1,4 @@
-/* Encoded bytes to 8-bit RGB. The format is told by content, never by a name. JPEG, PNG, BMP and
+/* Encoded bytes to 8-bit RGB. The content shows the format, a name never does. JPEG, PNG, BMP and
  * PNM are read; every other format is refused by name where it is known. */
 #ifndef IMGIO_DECODE_H
 #define IMGIO_DECODE_H

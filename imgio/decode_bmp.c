@@ -32,7 +32,7 @@ struct bmp {
     bool from_top;  /* rows are stored from the top */
     uint32_t depth; /* bits a pixel */
     uint32_t compression;
-    uint32_t announced;         /* colours of the palette, as the header says; 0: not told */
+    uint32_t announced;         /* colours of the palette, as the header says; 0: not stated */
     uint32_t colours;           /* that an index may name */
     struct bmp_field fields[3]; /* red, green, blue; without a palette */
 };

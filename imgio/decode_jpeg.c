@@ -131,8 +131,8 @@ static void on_progress(j_common_ptr codec) {
 }
 
 /* Puts an APP1 segment into codec.marker_list, as jpeg_save_markers would, which walks the whole
- * list for each one: a megabyte of small segments took minutes. Bytes that are missing are told as
- * the library tells it, when it skips them. */
+ * list for each one: a megabyte of small segments took minutes. Bytes that are missing give the
+ * warning that the library gives when it skips them. */
 static boolean keep_segment(j_decompress_ptr codec) {
     struct jpeg_reader *reader = codec->client_data;
     struct jpeg_source_mgr *source = codec->src;
@@ -202,7 +202,7 @@ static void read_orientation(struct jpeg_reader *reader) {
     reader->out->orientation = orientation != 0 ? orientation : 1;
 }
 
-/* A progressive picture tells how much of each coefficient has come. A component that no scan held
+/* A progressive picture shows how much of each coefficient was read. A component that no scan held
  * has no table yet. */
 static void check_scans(struct jpeg_reader *reader) {
     const struct jpeg_decompress_struct *codec = &reader->codec;
@@ -363,7 +363,7 @@ enum vitlrp_status decode_jpeg(const struct decode_input *input, struct decoded 
 #define QUOTED(token) #token
 #define TEXT_OF(macro) QUOTED(macro)
 
-/* The library does not tell its version when it runs: this is the one that was built with. */
+/* The library does not state its version when it runs: this is the one of the build. */
 void decode_jpeg_describe(struct text *out) {
 #ifdef LIBJPEG_TURBO_VERSION
     text_append_string(out, "libjpeg-turbo " TEXT_OF(LIBJPEG_TURBO_VERSION));

@@ -75,9 +75,9 @@ VITLRP_API void vitlrp_describe_build(char *text, size_t size);
 /* The status in one word ("format"); "unknown" for other values. */
 VITLRP_API const char *vitlrp_status_name(enum vitlrp_status status);
 
-/* The word of an enumeration's value in records, in options of the command and in Python: of
- * vitlrp_word("replacement", VITLRP_REPLACE_BLUR) "blur". The enumeration is named without
- * "vitlrp_". NULL beyond the last value, and for an enumeration that has no words. */
+/* The word of an enumeration's value in records, in options of the command and in Python: for
+ * example, vitlrp_word("replacement", VITLRP_REPLACE_BLUR) is "blur". The name of the enumeration
+ * has no "vitlrp_". NULL beyond the last value, and for an enumeration that has no words. */
 VITLRP_API const char *vitlrp_word(const char *enumeration, int32_t value);
 
 /* Releases memory that a function of this header returned with "vitlrp_free". */
@@ -133,8 +133,8 @@ struct vitlrp_image_info {
     int32_t orientation;   /* 1..8 of EXIF, else of XMP, as found; 1 if none */
     const char *format;    /* "jpeg", "png", "bmp", "pnm", "rgb", "input" */
     const uint8_t *rgb;    /* [height, width, 3], owned by the image */
-    const char *warning;   /* what is wrong with a picture that was read nevertheless, one line;
-                              NULL: nothing. A constant */
+    const char *warning;   /* what is wrong with a picture that was read, one line; NULL: nothing
+                              is wrong. A constant */
     const void *reserved[1];
 };
 
@@ -486,9 +486,9 @@ vitlrp_session_gemm_rate(struct vitlrp_session *session, double *gflops,
 VITLRP_API double vitlrp_session_forward_flops(const struct vitlrp_session *session);
 
 /* About how many operations a forward pass of the session and `attributions` attributions by the
- * method take, counted as for vitlrp_model_limits.max_operations: what tells a second from an hour
- * before the work. A processor does up to a hundred thousand million a second. USAGE for options
- * out of range. Any thread. */
+ * method take, counted as for vitlrp_model_limits.max_operations. So a program knows before the
+ * work whether it takes a second or an hour. A processor does up to a hundred thousand million a
+ * second. USAGE for options out of range. Any thread. */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_session_operations(const struct vitlrp_session *session,
                           const struct vitlrp_method_options *options, int32_t attributions,

@@ -88,12 +88,12 @@ struct vitlrp_eval_setting {
     const char *field; /* its name there */
 };
 
-/* Before vitlrp_eval_setting_at, which fills it; its strings are constants. */
+/* Call it before vitlrp_eval_setting_at, which fills the record. The strings are constants. */
 #define vitlrp_eval_setting_init(setting)                                                          \
     vitlrp_eval_setting_init_sized((setting), sizeof *(setting))
 VITLRP_API void vitlrp_eval_setting_init_sized(struct vitlrp_eval_setting *setting, size_t size);
 
-/* The settings by their place; USAGE beyond the last. */
+/* The setting of a place, from 0; USAGE beyond the last. */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_eval_setting_at(size_t index, struct vitlrp_eval_setting *setting,
                        struct vitlrp_error *error);

@@ -47,13 +47,13 @@ struct vitlrp_log {
     void *user;
 };
 
-/* Told of each file that a call reads, before it is read; of the images of a dataset before any of
- * them is. Who is going to write files finds out in time whether one would take the place of what
- * is read. A status other than OK ends the call with it, and with the message that the callback
- * left. */
+/* The library calls it with the name of each file before it reads the file, and with the images of
+ * a dataset before it reads any of them. So a program that will write files knows in time whether
+ * it would overwrite a file that is read. If the callback returns a status other than OK, the call
+ * ends with that status and with the message of the callback. */
 struct vitlrp_inputs {
     enum vitlrp_status (*file)(void *user, const char *path, struct vitlrp_error *error);
-    void *user; /* file NULL: nobody asks */
+    void *user; /* file NULL: no calls */
 };
 
 /* ---- Photographs and preprocessing ---- */
@@ -101,9 +101,9 @@ struct vitlrp_image_limits {
 
 /* ---- Models ---- */
 
-/* What a weights file may cost, to read and to compute with. What is beyond a limit is LIMIT,
- * before the work. All values are positive. An operation is an addition or a multiplication in a
- * product; an attention weight counts as 128 more. */
+/* What a weights file may cost, to read and to compute with. A model or an input beyond a
+ * limit is LIMIT, before the work. All values are positive. An operation is an addition or a
+ * multiplication in a product; an attention weight counts as 128 more. */
 struct vitlrp_model_limits {
     uint64_t max_bytes;     /* of the file, and of its weights in memory; default 4 GiB */
     size_t max_table_bytes; /* of the part that lists the tensors: a safetensors header, a pickle,
@@ -113,9 +113,9 @@ struct vitlrp_model_limits {
     size_t max_zip_entries; /* default 10000 */
     size_t max_pickle_opcodes; /* default 1 million; a hundredth of it on the pickle's stack and a
                                   tenth in its memo */
-    size_t max_json_bytes;  /* of memory that a JSON text in it or beside it takes, once its bytes
-                               are values; default 128 MiB */
-    int64_t max_tokens;     /* of an input; default 20000 */
+    size_t max_json_bytes;     /* of memory that the values of a JSON text in it or beside it take;
+                                  default 128 MiB */
+    int64_t max_tokens;        /* of an input; default 20000 */
     int64_t max_operations; /* of a forward pass, and a thousand times as many for all passes of a
                                method over an image; default 20 million million */
     int64_t reserved[1];    /* 0 */
@@ -209,7 +209,7 @@ enum vitlrp_picture_format { VITLRP_PICTURE_PNG, VITLRP_PICTURE_JPEG };
 
 /* ---- Evaluation ---- */
 
-/* What stands in for a patch that is taken away: VITLRP_REPLACE_ZERO (0 after normalisation),
+/* What replaces a patch that is removed: VITLRP_REPLACE_ZERO (0 after normalisation),
  * _BLACK, _MEAN (the image's mean colour), _BLUR, _NOISE, _ROAD (noisy linear imputation, Rong et
  * al., ICML 2022); more may follow. */
 enum vitlrp_replacement {

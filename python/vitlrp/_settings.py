@@ -1,4 +1,4 @@
-"""The settings of an evaluation, as the library tells them: names, ranges, words, places.
+"""The settings of an evaluation, as the library lists them: names, ranges, words, places.
 
 A setting that this package has never heard of can be given and read by its name.
 """

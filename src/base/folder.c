@@ -25,7 +25,7 @@ static enum vitlrp_status fail_entering(int folder, const char *name, int number
     if (known && S_ISLNK(info.st_mode)) {
         status = fail_errno(err, ELOOP, "is a symbolic link, which is not followed here");
     } else if (known && !S_ISDIR(info.st_mode)) {
-        status = fail_errno(err, ENOTDIR, "is a file in the place of a folder");
+        status = fail_errno(err, ENOTDIR, "is a file, not a folder");
     } else {
         status = fail_errno(err, number, "cannot open this folder");
     }
@@ -63,7 +63,8 @@ static enum vitlrp_status copy_part(const char *at, size_t length, char part[NAM
     }
     memcpy(part, at, length);
     part[length] = '\0';
-    return is_dots(part) ? fail(err, VITLRP_FORMAT, "a file's name leaves its folder") : VITLRP_OK;
+    return is_dots(part) ? fail(err, VITLRP_FORMAT, "a file's name points outside of its folder")
+                         : VITLRP_OK;
 }
 
 enum vitlrp_status folder_enter_below(int root, const char *path, bool make, int *out,
@@ -87,7 +88,7 @@ enum vitlrp_status folder_enter_below(int root, const char *path, bool make, int
         at = slash + 1;
     }
     if (status == VITLRP_OK && is_dots(at)) {
-        status = fail(err, VITLRP_FORMAT, "a file's name leaves its folder");
+        status = fail(err, VITLRP_FORMAT, "a file's name points outside of its folder");
     }
     if (status != VITLRP_OK && folder >= 0) {
         close(folder);

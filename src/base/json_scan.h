@@ -1,5 +1,5 @@
-/* The grammar of JSON (RFC 8259) without building anything: jansson tells a text without sense and
- * one that it had no memory for by the same error. */
+/* The grammar of JSON (RFC 8259) without building anything: jansson has the same error for a
+ * text without sense and for one that it had no memory for. */
 #ifndef BASE_JSON_SCAN_H
 #define BASE_JSON_SCAN_H
 

@@ -10,7 +10,7 @@
 
 #define NPY_MAX_RANK 8
 #define NPY_MAX_HEADER ((size_t) 1 << 16)
-#define NPY_MIN_SIZE ((size_t) 12) /* of a file; they tell the size of the header */
+#define NPY_MIN_SIZE ((size_t) 12) /* of a file; they have the size of the header */
 
 struct npy_header {
     char kind;        /* 'f' float, 'i' int, 'u' unsigned, 'b' bool, as in NumPy's descr */

@@ -88,7 +88,7 @@ static enum option_id option_by_letter(int letter) {
 }
 
 /* The tables that getopt_long wants: '-' reports operands in place (whatever POSIXLY_CORRECT says),
- * ':' tells a missing argument from an unknown option. */
+ * ':' separates a missing argument from an unknown option. */
 static void getopt_tables(struct option *longs, char *shorts) {
     *shorts++ = '-';
     *shorts++ = ':';

@@ -171,7 +171,7 @@ static void warn_of_precision(const struct explain_session *state) {
     }
 }
 
-/* What a processor does in a second at most: what is told is the least that it takes. */
+/* What a processor does in a second at most: the warning has the least time that the work takes. */
 #define OPERATIONS_PER_SECOND 1e11
 
 static void warn_of_work(const struct explain_session *state) {

@@ -1,6 +1,6 @@
 /* Keeps a run from writing over what it reads: an index of the files that are read, and of those
  * whose place outputs would take. They are compared by device and inode, so a file's other names
- * and links to it count. Whichever of two that are one file is told second is refused. */
+ * and links to it count. If two names are one file, the second is refused. */
 #ifndef CLI_GUARD_H
 #define CLI_GUARD_H
 
@@ -45,7 +45,7 @@ enum vitlrp_status guard_output(struct guard *guard, const char *option, const c
 enum vitlrp_status guard_check(const struct guard *guard, const char *option, const char *path,
                                struct vitlrp_error *err);
 
-/* What the library is given, so that it tells of the files that it finds itself: beside the
+/* What the library is given, so that it reports the files that it finds itself: beside the
  * weights, below a dataset's folder, in a list. The outputs are known by then. */
 struct vitlrp_inputs guard_inputs(struct guard *guard);
 

@@ -58,7 +58,7 @@ struct settings {
     int32_t runs;
     struct limits limits;
     struct vitlrp_image_options image; /* its limits, and the EXIF of the changes above */
-    struct vitlrp_inputs inputs;       /* whom to tell of the files that are read; the verb's */
+    struct vitlrp_inputs inputs;       /* gets the names of the files that are read; the verb's */
 };
 
 /* The meaning of parsed arguments. USAGE names the option, the value and the range. Strings stay

@@ -217,7 +217,7 @@ static void test_f25_absurd_weights(void **unused) {
         safetensors_make(&list, "F32", NULL, &bytes);
         if (i < 3) {
             expect_refused(&bytes, VITLRP_NUMERIC, "tensor 'norm.weight': holds 1");
-            expect_refused_free(&bytes, VITLRP_NUMERIC, "take it from its source again");
+            expect_refused_free(&bytes, VITLRP_NUMERIC, "download it again");
         } else {
             vit_model_free(expect_loaded_free(&bytes, 2));
         }

@@ -142,7 +142,7 @@ static enum vitlrp_status find_file(const char *path, char out[MAX_PATH],
     return fail(err, VITLRP_FORMAT, "the folder has neither %s nor %s", FILES[0], FILES[1]);
 }
 
-/* The path of a file beside the weights, told to those who ask; *there: it exists. */
+/* The path of a file beside the weights, reported to the caller's callback; *there: it exists. */
 static enum vitlrp_status find_sidecar(const char *path, const char *name,
                                        const struct vit_load_options *options, char out[MAX_PATH],
                                        bool *there, struct vitlrp_error *err) {

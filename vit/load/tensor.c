@@ -168,7 +168,7 @@ static enum vitlrp_status fail_values(const float *values, size_t count, struct 
     return fail(
         err, VITLRP_NUMERIC,
         "holds %.3g, and no training gives weights beyond %.3g: the file is damaged, or its "
-        "elements are of another type; take it from its source again",
+        "elements are of another type; download it again",
         (double) kernels->largest(values, count), (double) LARGEST_WEIGHT);
 }
 

@@ -102,7 +102,7 @@ struct op_kind {
      * only; NULL: never. */
     bool (*is_view)(const struct op_call *call);
 
-    /* Shapes only; call->backward tells for which pass. May be NULL. */
+    /* Shapes only; call->backward says for which pass. May be NULL. */
     void (*need)(const struct op_call *call, struct op_need *need);
     void (*forward)(const struct op_call *call);
 

@@ -83,7 +83,8 @@ void runner_backward_begin(const struct backward_pass *pass);
 /* Operations from before `end` down to `first`. */
 void runner_backward(const struct backward_pass *pass, size_t first, size_t end);
 
-/* Whether the program may be told apart here: operations before it treat every token alone. */
+/* The place of the first operation that mixes tokens: operations before it treat every token alone.
+ */
 size_t runner_first_mixing(const struct runner *runner);
 
 #endif

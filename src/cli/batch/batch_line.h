@@ -13,7 +13,7 @@
 
 struct batch_line_file {
     char *path;   /* owned: the bytes of the name */
-    int64_t size; /* -1: a line of an older version does not tell it */
+    int64_t size; /* -1: a line of an older version does not state it */
     size_t place; /* of its class among those of the line */
     int32_t class_index;
 };
@@ -33,7 +33,7 @@ enum vitlrp_status batch_line_read(const struct journal *journal, size_t place,
 void batch_line_free(struct batch_line *line);
 
 /* True if the files are those that a run writes for the image: none is missing, none is another.
- * several: their names tell the class. */
+ * several: their names have the class. */
 bool batch_line_is_complete(const struct batch_line *line, const struct batch_choice *choice,
                             bool several);
 

@@ -152,9 +152,10 @@ static enum vitlrp_status check_files_of(const struct batch_part *part, size_t p
     }
     for (size_t i = 0; i < line.file_count && status == VITLRP_OK; i++) {
         if (!folder_has_file(root, line.files[i].path, line.files[i].size)) {
-            status = fail(err, VITLRP_MISMATCH,
-                          "is not a file of the run, or no longer whole (run shard %d of %d again)",
-                          part->shard, part->shards);
+            status =
+                fail(err, VITLRP_MISMATCH,
+                     "is not a file of the run, or is no longer whole (run shard %d of %d again)",
+                     part->shard, part->shards);
             error_prefix(err, status, line.files[i].path);
         }
     }
@@ -283,7 +284,7 @@ static enum vitlrp_status check_target(const struct merging *merging, const char
     bytes_free(&bytes);
     return differs && !merging->resumes
                ? fail(err, VITLRP_USAGE,
-                      "%s/%s exists, and not from a merge of these shards (give another folder)",
+                      "%s/%s exists, and no merge of these shards made it (give another folder)",
                       merging->store->folder, path)
                : VITLRP_OK;
 }

@@ -269,7 +269,7 @@ static enum vitlrp_status run_compare(const char *run_path, const json_t *config
         run_path);
 }
 
-/* A run that is taken up again. */
+/* A run that is resumed. */
 struct resumption {
     const struct batch_plan *plan;
     const struct batch_store *store;

@@ -1,5 +1,5 @@
-/* The folder of a batch: a place to write, locked for this process, whose run is begun or taken up
- * again and in the end put into order. What a killed process left there is removed by the next. */
+/* The folder of a batch: a place to write, locked for this process, whose run begins or is
+ * resumed, and is put into order at its end. The next run removes what a killed process left. */
 #ifndef CLI_BATCH_STORE_H
 #define CLI_BATCH_STORE_H
 
