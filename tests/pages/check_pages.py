@@ -13,6 +13,9 @@ import tempfile
 import shells
 
 CHOICES = re.compile(r"^CHOICES\((\w+),([^)]*)\)", re.MULTILINE)
+WORDS = re.compile(r"^WORDS\((\w+), (\w+)\)", re.MULTILINE)
+LIST = re.compile(r"\[WORDS_(\w+)\] = \{\"\w+\", LIST\(([^)]*)\)")
+REPLACEMENT = re.compile(r"^VITLRP_REPLACEMENT\(\w+, (\w+),", re.MULTILINE)
 MORE_CHOICES = re.compile(r"^MORE_CHOICES\((\w+), ([A-Z_ |]+),([^)]*)\)", re.MULTILINE)
 FILES = {shells.Bash: "vitlrp", shells.Zsh: "_vitlrp", shells.Fish: "vitlrp.fish"}
 
@@ -26,7 +29,7 @@ FILE = "e.jpg"
 
 
 def read(path):
-    with open(path, encoding="ascii") as file:
+    with open(path, encoding="utf-8") as file:
         return file.read()
 
 
@@ -36,7 +39,15 @@ def missing(what, wanted, got):
             + [f"{what}: {word} should not be there" for word in sorted(got - wanted)])
 
 
-def read_choices(table, verbs, methods):
+def read_lists(source):
+    """{list: its words} of the enumerations that options take."""
+    lists = {name: set(re.findall(r'"([^"]+)"', text))
+             for name, text in LIST.findall(read(os.path.join(source, "src/base/words.c")))}
+    table = read(os.path.join(source, "include/vitlrp_replacements.def"))
+    return {**lists, "REPLACEMENT": set(REPLACEMENT.findall(table))}
+
+
+def read_choices(table, lists, verbs, methods):
     """{long option: {verb: its words}}"""
     choices = {}
 
@@ -46,6 +57,8 @@ def read_choices(table, verbs, methods):
     for identifier, text in CHOICES.findall(table):
         words = methods if "ANY_METHOD" in text else set(re.findall(r'"([^"]+)"', text))
         choices[spelled(identifier)] = {verb: set(words) for verb in verbs}
+    for identifier, name in WORDS.findall(table):
+        choices[spelled(identifier)] = {verb: set(lists[name]) for verb in verbs}
     for identifier, some, text in MORE_CHOICES.findall(table):
         for name in some.split(" | "):
             verb = name.replace("FOR_", "").lower()
@@ -194,7 +207,8 @@ def main():
     whole_help = check_options.run(program, "--help").stdout
     listed = re.search(r"^Methods .*\n((?:  .*\n)+)", whole_help, re.MULTILINE).group(1)
     methods = set(re.findall(r"^  ([\w-]+)", listed, re.MULTILINE))
-    choices = read_choices(read(table_path), verbs, methods)
+    lists = read_lists(os.path.join(os.path.dirname(table_path), "..", ".."))
+    choices = read_choices(read(table_path), lists, verbs, methods)
     facts = (options, choices, verbs, methods)
     complaints = list(check_readers(pages))
     for _, found in check_all(pages, facts, whole_help):
