@@ -462,6 +462,12 @@ class Runs(Case):
             self.assertEqual(result.returncode, 4, result.stderr)
             self.assertGreater(len(result.stdout), 100)
 
+    def test_n07_times(self):
+        for _ in range(10):
+            result = self.run_command(GOLDFISH, "-q", "--json", "-")
+            for name, value in json.loads(result.stdout)["timing_ms"].items():
+                self.assertGreaterEqual(value, 0, name)
+
     def test_f16_small_stack(self):
         def small_stack():
             resource.setrlimit(resource.RLIMIT_STACK, (64 << 10, resource.RLIM_INFINITY))
