@@ -167,6 +167,7 @@ enum vitlrp_status boxes_open(const char *path, struct box_list *out, struct vit
         status = sort_boxes(&list, err);
     }
     list.text = reader.text; /* the names are in it */
+    memcpy(list.sha256, reader.sha256, sizeof list.sha256);
     if (status != VITLRP_OK) {
         boxes_close(&list);
         return error_prefix(err, status, path);

@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 
+#include "base/sha256.h"
 #include "base/status.h"
 #include "eval/item.h"
 
@@ -11,6 +12,7 @@ struct box_list {
     struct box_entry *entries; /* owned, as the next two: boxes_close */
     struct eval_box *boxes;    /* in the order of the entries: those of one image together */
     char *text;                /* the names */
+    char sha256[SHA256_TEXT];  /* of the file; "": there is none */
     size_t count;
 };
 

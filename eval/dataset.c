@@ -2,17 +2,19 @@
 #include "eval/dataset.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/sha256.h"
 #include "base/text.h"
+#include "eval/content.h"
 #include "eval/row_reader.h"
 
 #define LIST_LIMIT ((size_t) 1 << 31)
-#define MANIFEST_LIMIT ((size_t) 1 << 36)
 #define PART_LIMIT 256
 #define PATH_LIMIT 4096
 
@@ -250,24 +252,30 @@ static void candidates_spread(struct gathering *gathering, size_t limit) {
     gathering->count = kept;
 }
 
-static enum vitlrp_status hash_manifest(const struct gathering *gathering, char digest[65],
+static enum vitlrp_status hash_manifest(const struct gathering *gathering, char digest[SHA256_TEXT],
                                         struct vitlrp_error *err) {
-    struct text manifest = {.limit = MANIFEST_LIMIT};
+    struct sha256 hash = sha256_begin();
     for (size_t i = 0; i < gathering->count; i++) {
         const struct candidate *candidate = &gathering->candidates[i];
         const char *id = candidate->path + gathering->root;
-        text_append(&manifest, id, strlen(id) + 1);
-        text_printf(&manifest, "%d\n", candidate->label);
+        char label[16];
+        int length = snprintf(label, sizeof label, "%d\n", candidate->label);
+        sha256_add(&hash, id, strlen(id) + 1);
+        sha256_add(&hash, label, (size_t) length);
     }
+    return sha256_end(&hash, digest, err);
+}
+
+static enum vitlrp_status hash_content(const struct gathering *gathering, char digest[SHA256_TEXT],
+                                       struct vitlrp_error *err) {
+    struct content content = content_begin(gathering->count);
     enum vitlrp_status status = VITLRP_OK;
-    if (manifest.failed) {
-        status = fail(err, VITLRP_NOMEM, "out of memory for the manifest");
-    } else {
-        struct source source = source_over(manifest.data, manifest.length);
-        status = source_sha256(&source, digest, err);
+    for (size_t i = 0; i < gathering->count && status == VITLRP_OK; i++) {
+        const char *path = gathering->candidates[i].path;
+        status = content_add(&content, path + gathering->root, path, err);
     }
-    text_free(&manifest);
-    return status;
+    enum vitlrp_status ended = content_end(&content, status == VITLRP_OK ? digest : NULL, err);
+    return status == VITLRP_OK ? ended : status;
 }
 
 /* The items of the shard; their paths go from the candidates to the dataset. */
@@ -312,7 +320,9 @@ static enum vitlrp_status dataset_gather(struct gathering *gathering, struct dat
         candidates_spread(gathering, options->limit);
     }
     out->manifest_count = gathering->count;
-    return hash_manifest(gathering, out->manifest_sha256, err);
+    memcpy(out->truth_sha256, gathering->truth.sha256, sizeof out->truth_sha256);
+    TRY(hash_manifest(gathering, out->manifest_sha256, err));
+    return hash_content(gathering, out->content_sha256, err);
 }
 
 enum vitlrp_status dataset_open(const struct dataset_options *options, struct dataset *out,

@@ -1,5 +1,5 @@
 /* The images that an evaluation runs over, in a fixed order and with what is known of them. Opens
- * no image.
+ * no image but for the hash of what they hold (eval/content.h).
  *
  * A dataset is a folder or a list of files:
  *   - below a folder every image file counts; its label comes from a file of labels (one that is
@@ -50,7 +50,9 @@ struct dataset {
                                 model knows */
     size_t labelled;         /* in the shard: with a label that the model knows */
     size_t boxed;            /* in the shard: with boxes */
-    char manifest_sha256[65]; /* of every id and label of the manifest */
+    char manifest_sha256[SHA256_TEXT]; /* of every id and label of the manifest */
+    char truth_sha256[SHA256_TEXT];    /* of the file of labels; "": there is none */
+    char content_sha256[SHA256_TEXT];  /* of what the manifest's files hold (eval/content.h) */
 
     struct path_list paths; /* of the shard: items point into it */
     struct box_list boxes;

@@ -33,6 +33,9 @@ void evaluation_free(struct evaluation *evaluation) {
     mem_free(evaluation->model_name);
     mem_free(evaluation->model_sha256);
     mem_free(evaluation->manifest_sha256);
+    mem_free(evaluation->truth_sha256);
+    mem_free(evaluation->content_sha256);
     mem_free(evaluation->settings);
+    mem_free(evaluation->configuration);
     *evaluation = (struct evaluation){0};
 }

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/sha256.h"
 #include "base/status.h"
 #include "vit/math/packs.h"
 
@@ -46,8 +47,9 @@ struct eval_method_result {
 };
 
 struct eval_image {
-    char *id;     /* path relative to the dataset; owned */
-    size_t index; /* position in the whole manifest, whatever the shard */
+    char *id;                 /* path relative to the dataset; owned */
+    size_t index;             /* position in the whole manifest, whatever the shard */
+    char sha256[SHA256_TEXT]; /* of the bytes of its file; "": they could not be read */
     enum vitlrp_status status;
     char *message;  /* why it failed, owned; NULL if it did not */
     int32_t output; /* explained */
@@ -70,8 +72,9 @@ struct evaluation {
 
     /* Hashes and settings that two shards must share to be merged, and that a reader needs to
      * repeat the run. */
-    char *model_name, *model_sha256, *manifest_sha256,
-        *settings; /* owned; settings is one line of JSON */
+    char *model_name, *model_sha256, *manifest_sha256, *truth_sha256, *content_sha256, *settings,
+        *configuration; /* owned; the last two are one line of JSON each; truth, content and
+                           configuration are NULL of records of older formats */
 };
 
 /* Releases what the record holds and clears it; a zeroed record and NULL are fine. */

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <string.h>
 
 #include "base/checked.h"
 #include "base/log.h"
@@ -324,7 +325,9 @@ static enum vitlrp_status image_measure(const struct run *run, struct worker *wo
                                         const struct eval_item *item, struct eval_image *image,
                                         struct vitlrp_error *err) {
     struct loaded_input loaded = {0};
-    TRY(load_input(&run->source, item->path, worker->input, &loaded, err));
+    enum vitlrp_status status = load_input(&run->source, item->path, worker->input, &loaded, err);
+    memcpy(image->sha256, loaded.sha256, sizeof image->sha256);
+    TRY(status);
     run->states[item - run->items].warning = loaded.warning;
     if (run->options->input_noise > 0.0) {
         image_add_noise(run, item, worker->input);

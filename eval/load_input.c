@@ -41,8 +41,11 @@ enum vitlrp_status load_input(const struct input_source *source, const char *pat
     struct bytes bytes;
     struct photograph photograph;
     TRY(file_read(path, source->limits.max_file_bytes, &bytes, err));
-    enum vitlrp_status status = photograph_decode(bytes.data, bytes.size, &source->limits,
-                                                  source->ignore_exif, &photograph, err);
+    enum vitlrp_status status = sha256_bytes(bytes.data, bytes.size, out->sha256, err);
+    if (status == VITLRP_OK) {
+        status = photograph_decode(bytes.data, bytes.size, &source->limits, source->ignore_exif,
+                                   &photograph, err);
+    }
     bytes_free(&bytes);
     if (status != VITLRP_OK) {
         return status;

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/sha256.h"
 #include "base/status.h"
 #include "imgio/image.h"
 #include "imgio/preprocess.h"
@@ -26,10 +27,12 @@ void input_source_size(struct input_source *source, const struct vit_model *mode
 struct loaded_input {
     struct preprocess_plan plan; /* where it lies on the upright photograph */
     const char *warning;         /* as of struct photograph */
+    char sha256[SHA256_TEXT];    /* of the file's bytes */
 };
 
-/* input [3, height, width], normalised. MISMATCH for a photograph that preprocessing turns into
- * another size. */
+/* input [3, height, width], normalised. After a failure out->sha256 is set too if the bytes could
+ * be read, and nothing else. MISMATCH for a photograph that preprocessing turns into another size.
+ */
 enum vitlrp_status load_input(const struct input_source *source, const char *path, float *input,
                               struct loaded_input *out, struct vitlrp_error *err);
 

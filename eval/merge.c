@@ -3,34 +3,82 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json_compare.h"
 #include "base/mem.h"
 #include "eval/protocol_table.h"
 
-/* What makes a part another run than the first; NULL if nothing. *where, an owned text, gets the
- * name of the setting. */
-static const char *find_difference(const struct record *first, const struct record *part,
-                                   struct text *where) {
+#define DIFFERENCE_LIMIT ((size_t) 1024)
+
+static void note_first(void *user, const char *path, const json_t *was, const json_t *is) {
+    struct text *out = user;
+    if (out->length == 0) {
+        text_append_string(out, "another model: ");
+        json_append_change(out, path, was, is);
+    }
+}
+
+/* "another model: KEY was A, is B". What a record of an older format does not say is not compared.
+ */
+static bool append_model_difference(struct text *out, const struct evaluation *a,
+                                    const struct evaluation *b) {
+    const struct json_comparison comparison = {.note = note_first, .user = out};
+    json_t *was = json_pack("{s:s}", "weights_sha256", a->model_sha256);
+    json_t *is = json_pack("{s:s}", "weights_sha256", b->model_sha256);
+    json_compare(&comparison, was, is);
+    json_decref(was);
+    json_decref(is);
+    was = NULL;
+    is = NULL;
+    if (a->configuration != NULL && b->configuration != NULL &&
+        json_parse_object(a->configuration, strlen(a->configuration), &was, NULL) == VITLRP_OK &&
+        json_parse_object(b->configuration, strlen(b->configuration), &is, NULL) == VITLRP_OK) {
+        json_compare(&comparison, was, is);
+    }
+    json_decref(was);
+    json_decref(is);
+    return out->length > 0;
+}
+
+static bool append_hash_difference(struct text *out, const char *key, const char *a,
+                                   const char *b) {
+    bool differs = a != NULL && b != NULL && strcmp(a, b) != 0;
+    if (differs) {
+        text_printf(out, "another data set: %s was %.12s..., is %.12s...", key, a, b);
+    }
+    return differs;
+}
+
+static bool append_images_difference(struct text *out, const struct record *first,
+                                     const struct record *part) {
     const struct evaluation *a = &first->evaluation;
     const struct evaluation *b = &part->evaluation;
-    if (strcmp(first->version, part->version) != 0) {
-        return "another version made it";
-    }
-    if (strcmp(a->model_sha256, b->model_sha256) != 0) {
-        return "its weights differ";
-    }
     if (a->manifest_count != b->manifest_count || first->skipped != part->skipped ||
         strcmp(a->manifest_sha256, b->manifest_sha256) != 0) {
-        return "its images or their labels differ";
+        text_append_string(out, "its images or their labels differ");
+        return true;
     }
+    return append_hash_difference(out, "manifest.truth_sha256", a->truth_sha256, b->truth_sha256) ||
+           append_hash_difference(out, "manifest.content_sha256", a->content_sha256,
+                                  b->content_sha256);
+}
+
+static bool append_settings_difference(struct text *out, const struct evaluation *a,
+                                       const struct evaluation *b) {
     const char *setting = protocol_difference(&a->protocol, &b->protocol);
     if (setting != NULL) {
-        text_append_string(where, setting);
-        return "its protocol differs";
+        text_printf(out, "its protocol differs (%s)", setting);
+        return true;
     }
     if (strcmp(a->settings, b->settings) != 0) {
-        protocol_append_json_difference(a->settings, b->settings, where);
-        return "its settings differ";
+        text_append_string(out, "its settings differ (");
+        protocol_append_json_difference(a->settings, b->settings, out);
+        text_append_string(out, ")");
+        return true;
     }
+    return false;
+}
+
+static const char *find_other_difference(const struct evaluation *a, const struct evaluation *b) {
     if (a->shards != b->shards) {
         return "the run was divided into a different number of shards";
     }
@@ -39,15 +87,29 @@ static const char *find_difference(const struct record *first, const struct reco
         (a->grid_height != b->grid_height || a->grid_width != b->grid_width)) {
         return "its grid of patches differs";
     }
-    if (a->method_count != b->method_count) {
-        return "its methods differ";
+    bool same = a->method_count == b->method_count;
+    for (size_t m = 0; same && m < a->method_count; m++) {
+        same = strcmp(a->methods[m], b->methods[m]) == 0;
     }
-    for (size_t m = 0; m < a->method_count; m++) {
-        if (strcmp(a->methods[m], b->methods[m]) != 0) {
-            return "its methods differ";
-        }
+    return same ? NULL : "its methods differ";
+}
+
+/* Appends what makes a part another run than the first; false if nothing. */
+static bool append_difference(struct text *out, const struct record *first,
+                              const struct record *part) {
+    const struct evaluation *a = &first->evaluation;
+    const struct evaluation *b = &part->evaluation;
+    if (strcmp(first->version, part->version) != 0) {
+        text_append_string(out, "another version made it");
+        return true;
     }
-    return NULL;
+    if (append_model_difference(out, a, b) || append_images_difference(out, first, part) ||
+        append_settings_difference(out, a, b)) {
+        return true;
+    }
+    const char *other = find_other_difference(a, b);
+    text_append_string(out, other == NULL ? "" : other);
+    return other != NULL;
 }
 
 /* Images of shard i of n in a manifest of `count`. */
@@ -58,16 +120,13 @@ static size_t shard_size(size_t count, size_t shard, size_t shards) {
 /* Of one run with the first? */
 static enum vitlrp_status check_part(const struct record *const *parts, size_t place,
                                      struct vitlrp_error *err) {
-    struct text where = {.limit = 256};
-    const char *difference = find_difference(parts[0], parts[place], &where);
+    struct text difference = {.limit = DIFFERENCE_LIMIT};
     enum vitlrp_status status = VITLRP_OK;
-    if (difference != NULL) {
-        bool named = where.length > 0 && !where.failed;
-        status = fail(err, VITLRP_MISMATCH, "record %zu does not belong to record 1: %s%s%s%s",
-                      place + 1, difference, named ? " (" : "", named ? where.data : "",
-                      named ? ")" : "");
+    if (append_difference(&difference, parts[0], parts[place])) {
+        status = fail(err, VITLRP_MISMATCH, "record %zu does not belong to record 1: %s", place + 1,
+                      difference.failed ? "it differs" : difference.data);
     }
-    text_free(&where);
+    text_free(&difference);
     return status;
 }
 
@@ -252,6 +311,12 @@ static bool copy_methods(const struct evaluation *from, struct evaluation *to) {
     return complete;
 }
 
+/* False if memory is short. NULL stays NULL. */
+static bool copy_optional(const char *from, char **to) {
+    *to = from == NULL ? NULL : mem_strdup(from);
+    return from == NULL || *to != NULL;
+}
+
 static bool copy_head(const struct record *from, struct record *to) {
     const struct evaluation *a = &from->evaluation;
     struct evaluation *b = &to->evaluation;
@@ -262,13 +327,16 @@ static bool copy_head(const struct record *from, struct record *to) {
     b->model_sha256 = mem_strdup(a->model_sha256);
     b->manifest_sha256 = mem_strdup(a->manifest_sha256);
     b->settings = mem_strdup(a->settings);
+    bool complete = copy_optional(a->truth_sha256, &b->truth_sha256) &&
+                    copy_optional(a->content_sha256, &b->content_sha256) &&
+                    copy_optional(a->configuration, &b->configuration) &&
+                    copy_optional(from->reference, &to->reference);
     to->version = mem_strdup(from->version);
     to->dataset = mem_strdup(from->dataset);
-    to->reference = from->reference == NULL ? NULL : mem_strdup(from->reference);
     to->skipped = from->skipped;
-    return b->model_name != NULL && b->model_sha256 != NULL && b->manifest_sha256 != NULL &&
-           b->settings != NULL && to->version != NULL && to->dataset != NULL &&
-           (from->reference == NULL || to->reference != NULL) && copy_methods(a, b);
+    return complete && b->model_name != NULL && b->model_sha256 != NULL &&
+           b->manifest_sha256 != NULL && b->settings != NULL && to->version != NULL &&
+           to->dataset != NULL && copy_methods(a, b);
 }
 
 enum vitlrp_status record_merge(const struct record *const *parts, size_t count, struct record *out,

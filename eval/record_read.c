@@ -24,6 +24,7 @@
 struct reading {
     struct record *record;
     const json_t *root;
+    bool is_older; /* of a format in which files are not named by their hashes */
 };
 
 static enum vitlrp_status fail_key(const char *key, struct vitlrp_error *err) {
@@ -38,6 +39,13 @@ static enum vitlrp_status need_string(const json_t *object, const char *key, cha
     }
     *out = mem_strdup(value);
     return *out == NULL ? fail(err, VITLRP_NOMEM, "out of memory for a record") : VITLRP_OK;
+}
+
+/* NULL without the key, which records of older formats have not, and for null. */
+static enum vitlrp_status read_optional(const json_t *object, const char *key, char **out,
+                                        struct vitlrp_error *err) {
+    const json_t *value = json_object_get(object, key);
+    return value == NULL || json_is_null(value) ? VITLRP_OK : need_string(object, key, out, err);
 }
 
 static enum vitlrp_status need_int(const json_t *object, const char *key, int64_t min, int64_t max,
@@ -119,6 +127,8 @@ static enum vitlrp_status read_manifest(struct reading *reading, struct vitlrp_e
     TRY(need_int(manifest, "count", 0, MAX_IMAGES, &count, err));
     TRY(need_int(manifest, "skipped", 0, MAX_IMAGES, &skipped, err));
     TRY(need_string(manifest, "sha256", &evaluation->manifest_sha256, err));
+    TRY(read_optional(manifest, "truth_sha256", &evaluation->truth_sha256, err));
+    TRY(read_optional(manifest, "content_sha256", &evaluation->content_sha256, err));
     TRY(need_int(shard, "count", 1, INT32_MAX, &shards, err));
     TRY(need_int(shard, "index", 0, shards - 1, &index, err));
     if (!json_is_boolean(cancelled)) {
@@ -132,18 +142,20 @@ static enum vitlrp_status read_manifest(struct reading *reading, struct vitlrp_e
     return VITLRP_OK;
 }
 
-static enum vitlrp_status read_settings(struct reading *reading, struct vitlrp_error *err) {
-    const json_t *settings = json_object_get(reading->root, "settings");
+/* An object as one line. */
+static enum vitlrp_status read_line(const json_t *root, const char *key, char **out,
+                                    struct vitlrp_error *err) {
+    const json_t *object = json_object_get(root, key);
     struct text text = {.limit = (size_t) 1 << 20};
-    if (!json_is_object(settings)) {
-        return fail_key("settings", err);
+    if (!json_is_object(object)) {
+        return fail_key(key, err);
     }
-    json_append(&text, settings, 0);
+    json_append(&text, object, 0);
     if (text.failed) {
         text_free(&text);
         return fail(err, VITLRP_NOMEM, "out of memory for a record's settings");
     }
-    reading->record->evaluation.settings = text.data;
+    *out = text.data;
     return VITLRP_OK;
 }
 
@@ -170,21 +182,35 @@ static enum vitlrp_status read_methods(struct reading *reading, struct vitlrp_er
     return VITLRP_OK;
 }
 
+static bool is_known_format(const char *format) {
+    static const char *const KNOWN[] = {FORMAT_EVALUATION, FORMAT_EVALUATION_3_OLD,
+                                        FORMAT_EVALUATION_OLD};
+    for (size_t i = 0; i < sizeof KNOWN / sizeof KNOWN[0]; i++) {
+        if (strcmp(KNOWN[i], format) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static enum vitlrp_status read_head(struct reading *reading, struct vitlrp_error *err) {
     struct record *record = reading->record;
     const json_t *root = reading->root;
     const char *format = json_get_string(root, "format");
-    if (format == NULL ||
-        (strcmp(format, FORMAT_EVALUATION) != 0 && strcmp(format, FORMAT_EVALUATION_OLD) != 0)) {
+    if (format == NULL || !is_known_format(format)) {
         return fail(err, VITLRP_FORMAT, "not a record of an evaluation (of this version)");
     }
+    reading->is_older = strcmp(format, FORMAT_EVALUATION) != 0;
     TRY(need_string(root, "version", &record->version, err));
     TRY(need_string(root, "model", &record->evaluation.model_name, err));
     TRY(need_string(root, "weights_sha256", &record->evaluation.model_sha256, err));
     TRY(need_string(root, "dataset", &record->dataset, err));
     TRY(read_manifest(reading, err));
     TRY(read_protocol(reading, err));
-    TRY(read_settings(reading, err));
+    TRY(read_line(root, "settings", &record->evaluation.settings, err));
+    if (!reading->is_older && !json_is_null(json_object_get(root, "configuration"))) {
+        TRY(read_line(root, "configuration", &record->evaluation.configuration, err));
+    }
     TRY(read_methods(reading, err));
     return json_is_null(json_object_get(root, "reference"))
                ? VITLRP_OK
@@ -320,12 +346,26 @@ static enum vitlrp_status read_status(const json_t *object, enum vitlrp_status *
     return VITLRP_OK;
 }
 
+static enum vitlrp_status read_hash(const json_t *object, char out[SHA256_TEXT],
+                                    struct vitlrp_error *err) {
+    const json_t *value = json_object_get(object, "sha256");
+    if (value == NULL || json_is_null(value)) {
+        return VITLRP_OK;
+    }
+    if (json_string_length(value) != SHA256_TEXT - 1) {
+        return fail_key("sha256", err);
+    }
+    memcpy(out, json_string_value(value), SHA256_TEXT);
+    return VITLRP_OK;
+}
+
 static enum vitlrp_status read_image(const struct reading *reading, const json_t *object,
                                      int64_t after, struct eval_image *image,
                                      struct vitlrp_error *err) {
     const struct evaluation *evaluation = &reading->record->evaluation;
     int64_t index = 0;
     TRY(need_string(object, "id", &image->id, err));
+    TRY(read_hash(object, image->sha256, err));
     TRY(need_int(object, "index", after + 1, (int64_t) evaluation->manifest_count - 1, &index,
                  err));
     if (index % evaluation->shards != evaluation->shard) {

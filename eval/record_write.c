@@ -80,6 +80,16 @@ static void add_protocol(struct text *out, const struct evaluation *evaluation) 
     text_printf(out, ", \"grid\": [%d, %d]},\n", evaluation->grid_height, evaluation->grid_width);
 }
 
+/* What records of older formats do not have is null. */
+static void add_optional(struct text *out, const char *key, const char *string) {
+    text_append_string(out, key);
+    if (string == NULL) {
+        text_append_string(out, "null");
+    } else {
+        add_string(out, string);
+    }
+}
+
 static void add_head(struct text *out, const struct record *record) {
     const struct evaluation *evaluation = &record->evaluation;
     text_printf(out, "{\n  \"format\": \"%s\",\n  \"version\": ", FORMAT_EVALUATION);
@@ -88,21 +98,20 @@ static void add_head(struct text *out, const struct record *record) {
     add_string(out, evaluation->model_name);
     text_append_string(out, ",\n  \"weights_sha256\": ");
     add_string(out, evaluation->model_sha256);
+    text_printf(out, ",\n  \"configuration\": %s",
+                evaluation->configuration == NULL ? "null" : evaluation->configuration);
     text_append_string(out, ",\n  \"dataset\": ");
     add_string(out, record->dataset);
     text_printf(out, ",\n  \"manifest\": {\"count\": %zu, \"skipped\": %zu, \"sha256\": ",
                 evaluation->manifest_count, record->skipped);
     add_string(out, evaluation->manifest_sha256);
+    add_optional(out, ", \"truth_sha256\": ", evaluation->truth_sha256);
+    add_optional(out, ", \"content_sha256\": ", evaluation->content_sha256);
     text_printf(out, "},\n  \"shard\": {\"index\": %d, \"count\": %d},\n  \"cancelled\": %s,\n",
                 evaluation->shard, evaluation->shards, evaluation->cancelled ? "true" : "false");
     text_printf(out, "  \"failed\": %zu,\n", record_failed(record));
     add_protocol(out, evaluation);
-    text_append_string(out, "  \"reference\": ");
-    if (record->reference != NULL) {
-        add_string(out, record->reference);
-    } else {
-        text_append_string(out, "null");
-    }
+    add_optional(out, "  \"reference\": ", record->reference);
     text_printf(out, ",\n  \"settings\": %s,\n", evaluation->settings);
 }
 
@@ -256,6 +265,7 @@ static void add_image(struct text *out, const struct record *record,
     add_string(out, image->id);
     text_printf(out, ",\"index\":%zu,\"status\":\"%s\"", image->index,
                 word_of(WORDS_STATUS, image->status));
+    add_optional(out, ",\"sha256\":", image->sha256[0] == '\0' ? NULL : image->sha256);
     add_class(out, record, "label", image->label);
     if (image->status != VITLRP_OK) {
         text_append_string(out, ",\"message\":");

@@ -27,16 +27,19 @@ static enum vitlrp_status take_text(struct bytes *bytes, struct row_reader *out,
     if (bytes->size > 0 && memchr(bytes->data, '\0', bytes->size) != NULL) {
         return fail(err, VITLRP_FORMAT, "has zero bytes: not a text file");
     }
+    struct row_reader reader = {.size = bytes->size};
+    TRY(sha256_bytes(bytes->data, bytes->size, reader.sha256, err));
     char *text = mem_resize(bytes->data, bytes->size + 1, 1);
     if (text == NULL) {
         return fail(err, VITLRP_NOMEM, "out of memory for %zu bytes of text", bytes->size);
     }
     bytes->data = NULL;
     text[bytes->size] = '\0';
-    *out = (struct row_reader){.text = text, .size = bytes->size};
+    reader.text = text;
     if (strncmp(text, MARK, strlen(MARK)) == 0) {
-        out->next = strlen(MARK);
+        reader.next = strlen(MARK);
     }
+    *out = reader;
     return VITLRP_OK;
 }
 

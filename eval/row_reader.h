@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/sha256.h"
 #include "base/status.h"
 
 #define ROW_FIELDS 16
@@ -19,7 +20,8 @@ struct row {
 struct row_reader {
     char *text; /* owned: rows_close */
     size_t size, next, line;
-    char separator; /* '\0': the whole line is one field */
+    char separator;           /* '\0': the whole line is one field */
+    char sha256[SHA256_TEXT]; /* of the file's bytes */
 };
 
 /* Reads a file ("-": standard input) of at most `limit` bytes. The first of the characters

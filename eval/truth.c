@@ -107,6 +107,7 @@ enum vitlrp_status truth_open(const char *path, const struct truth_classes *clas
         status = sort_entries(&truth, err);
     }
     truth.text = reader.text; /* the names are in it */
+    memcpy(truth.sha256, reader.sha256, sizeof truth.sha256);
     if (status != VITLRP_OK) {
         truth_close(&truth);
         return error_prefix(err, status, path);

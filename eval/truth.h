@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/sha256.h"
 #include "base/status.h"
 
 /* How a dataset's words for classes become model outputs. */
@@ -18,7 +19,8 @@ struct truth_classes {
 struct truth {
     struct truth_entry *entries; /* owned: truth_close */
     size_t count;
-    char *text; /* owned: the names */
+    char *text;               /* owned: the names */
+    char sha256[SHA256_TEXT]; /* of the file; "": there is none */
 };
 
 /* Reads a file of rows "name label ..." separated by tabs, commas or blanks: ImageNet's val.txt,

@@ -2,9 +2,11 @@
 
 #include <math.h>
 #include <stdbool.h>
+#include <string.h>
 
 #include "base/checked.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "eval/metric.h"
 
 #define COARSE_ROUNDS 2
@@ -30,6 +32,7 @@ struct search {
     struct eval_run_options *evaluate; /* that of the options */
     const struct tune_images *images;
     struct tune_result *result;
+    char (*read)[SHA256_TEXT]; /* owned, [images]: what the first trial read; NULL before it */
 };
 
 /* What the search moves together: a name, and the roles that share a gamma. */
@@ -103,6 +106,42 @@ static enum vitlrp_status evaluate_rules(const struct tune_options *options,
     return status;
 }
 
+static enum vitlrp_status hash_images(const struct evaluation *evaluation, char out[SHA256_TEXT],
+                                      struct vitlrp_error *err) {
+    struct sha256 hash = sha256_begin();
+    for (size_t i = 0; i < evaluation->image_count; i++) {
+        const struct eval_image *image = &evaluation->images[i];
+        sha256_add(&hash, image->id, strlen(image->id) + 1);
+        sha256_add(&hash, image->sha256, strlen(image->sha256));
+        sha256_add(&hash, "\n", 1);
+    }
+    return sha256_end(&hash, out, err);
+}
+
+/* Every trial reads the images again: they must be those of the first. */
+static enum vitlrp_status check_images(struct search *search, const struct evaluation *evaluation,
+                                       struct vitlrp_error *err) {
+    bool first = search->read == NULL;
+    if (first) {
+        search->read = mem_calloc(evaluation->image_count, sizeof *search->read);
+        if (search->read == NULL) {
+            return fail(err, VITLRP_NOMEM, "out of memory for %zu images", evaluation->image_count);
+        }
+        TRY(hash_images(evaluation, search->result->calibration_sha256, err));
+    }
+    for (size_t i = 0; i < evaluation->image_count; i++) {
+        const struct eval_image *image = &evaluation->images[i];
+        if (first) {
+            memcpy(search->read[i], image->sha256, sizeof search->read[i]);
+        } else if (strcmp(search->read[i], image->sha256) != 0) {
+            char shown[200];
+            text_escape_name(shown, sizeof shown, image->id);
+            return fail(err, VITLRP_IO, "%s: changed between two trials", shown);
+        }
+    }
+    return VITLRP_OK;
+}
+
 /* Adds the trials [first, trial_count + added) to the table: their rules are already there. */
 static enum vitlrp_status measure_trials(struct search *search, size_t added,
                                          struct vitlrp_error *err) {
@@ -115,6 +154,7 @@ static enum vitlrp_status measure_trials(struct search *search, size_t added,
         rules[i] = trials[i].rules;
     }
     TRY(evaluate_rules(search->options, rules, added, search->images, &evaluation, err));
+    TRY_GOTO(status, check_images(search, &evaluation, err), cleanup);
     for (size_t i = 0; i < added; i++) {
         TRY_GOTO(status, eval_metric_mean(&evaluation, i, EVAL_DELTA_LOGIT, &trials[i].delta, err),
                  cleanup);
@@ -230,6 +270,7 @@ static enum vitlrp_status tune_measure_gain(const struct tune_options *options,
     if (images->count > 0) {
         TRY(evaluate_rules(options, rules, 2, images, &evaluation, err));
     }
+    TRY_GOTO(status, hash_images(&evaluation, result->held_out_sha256, err), cleanup);
     TRY_GOTO(status, eval_metric_mean(&evaluation, 0, EVAL_DELTA_LOGIT, &result->held_preset, err),
              cleanup);
     TRY_GOTO(status, eval_metric_mean(&evaluation, 1, EVAL_DELTA_LOGIT, &result->held_best, err),
@@ -267,6 +308,7 @@ enum vitlrp_status tune_run(const struct tune_options *options,
         return fail(err, VITLRP_USAGE, "tuning needs images for the calibration");
     }
     enum vitlrp_status status = tune_search(&search, err);
+    mem_free(search.read);
     if (status == VITLRP_OK) {
         status = tune_measure_gain(options, held_out, &result, err);
     }

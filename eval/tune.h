@@ -50,6 +50,10 @@ struct tune_result {
     /* Delta (logit) on the held-out images: of the preset, of the best, and best - preset, paired.
      * n = 0 without such images; a gain of exactly 0 if the preset is the best. */
     struct vitlrp_statistic held_preset, held_best, held_gain;
+
+    /* Of the images as they were read: for each its name, a zero byte, the hash of its bytes ("" of
+     * one that could not be read) and a newline. */
+    char calibration_sha256[SHA256_TEXT], held_out_sha256[SHA256_TEXT];
 };
 
 struct tune_images {
@@ -63,7 +67,8 @@ struct tune_images {
  * candidates of one coordinate are evaluated together: one forward pass an image, and points of
  * their curves shared.
  * USAGE for a method without rules or a calibration set without images; CANCELLED if the observer
- * says so; MISMATCH if no calibration image could be used. *out is owned: tune_result_free. */
+ * says so; IO if a calibration image changed between two trials, which are then of two images;
+ * MISMATCH if no calibration image could be used. *out is owned: tune_result_free. */
 enum vitlrp_status tune_run(const struct tune_options *options,
                             const struct tune_images *calibration,
                             const struct tune_images *held_out, struct tune_result *out,

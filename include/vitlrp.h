@@ -186,12 +186,14 @@ VITLRP_API void vitlrp_model_options_init_sized(struct vitlrp_model_options *opt
 /* Reads .safetensors, .pth/.pt/.bin or .npz (the content decides) in torchvision, timm, Hugging
  * Face or JAX naming; a Hugging Face folder works too. Nothing in a file is ever executed. Weights
  * are converted to float32, in memory owned by *model: vitlrp_model_close. MISMATCH names a tensor
- * that is missing, left over or of another shape. */
+ * that is missing, left over or of another shape; IO is for a file that changes while it is read.
+ */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_model_open(const char *path, const struct vitlrp_model_options *options,
                   struct vitlrp_model **model, struct vitlrp_error *error);
 
-/* As vitlrp_model_open over `size` bytes that must outlive the model. `name` is for messages. */
+/* As vitlrp_model_open over `size` bytes, which must outlive the model and stay as they are: its
+ * hash is theirs. `name` is for messages. */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_model_open_memory(const void *data, size_t size, const char *name,
                          const struct vitlrp_model_options *options, struct vitlrp_model **model,
@@ -253,10 +255,20 @@ VITLRP_API void vitlrp_model_describe(const struct vitlrp_model *model,
 VITLRP_API void vitlrp_model_preprocess(const struct vitlrp_model *model,
                                         struct vitlrp_preprocess *preprocess);
 
-/* SHA-256 of the weights file as 64 hexadecimal digits; reads the file again. UNSUPPORTED for a
- * random model. */
+/* SHA-256 of the bytes that the weights were loaded from, as 64 hexadecimal digits. It is taken at
+ * the first call, from the file that was opened then, whatever its name leads to by now:
+ * vitlrp_model_open keeps that file open. IO if somebody has written to it since: call it soon
+ * after opening. UNSUPPORTED for a random model. Any thread. */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_model_sha256(const struct vitlrp_model *model, char digest[65], struct vitlrp_error *error);
+
+/* What decides about the model's results beside its weights: one object of JSON (data/FORMATS.md)
+ * with the architecture, the preprocessing and the classes as they were loaded, and the SHA-256 of
+ * each file that had a say in them. *data is owned (vitlrp_free); *size does not count the zero
+ * byte at its end. Any thread. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status
+vitlrp_model_configuration(const struct vitlrp_model *model, char **data, size_t *size,
+                           struct vitlrp_error *error);
 
 /* One class of the model. An output is a position in the logits; index is the number by which
  * users know the class. They differ where a model was trained on part of ImageNet: the built-in one

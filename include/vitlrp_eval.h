@@ -119,8 +119,8 @@ struct vitlrp_dataset_options {
 VITLRP_API void vitlrp_dataset_options_init_sized(struct vitlrp_dataset_options *options,
                                                   size_t size);
 
-/* Finds the images; opens none. FORMAT if there is none, MISMATCH if none can be used. *dataset is
- * owned: vitlrp_dataset_close; it does not need the model. */
+/* Finds the images; reads a few of them whole (content_sha256). FORMAT if there is none, MISMATCH
+ * if none can be used. *dataset is owned: vitlrp_dataset_close; it does not need the model. */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_dataset_open(const struct vitlrp_model *model, const struct vitlrp_dataset_options *options,
                     struct vitlrp_dataset **dataset, struct vitlrp_error *error);
@@ -130,17 +130,19 @@ VITLRP_API void vitlrp_dataset_close(struct vitlrp_dataset *dataset);
 
 struct vitlrp_dataset_info {
     size_t struct_size;
-    size_t images;            /* of the shard */
-    size_t manifest;          /* of all shards together */
-    size_t found;             /* before any were left out */
-    size_t skipped;           /* left out: no label that the model knows */
-    const char *sha256;       /* of every name and label of the manifest (data/FORMATS.md) */
-    size_t unread;            /* folders that must not be read, with what lies below them */
-    const char *first_unread; /* NULL if there is none */
+    size_t images;              /* of the shard */
+    size_t manifest;            /* of all shards together */
+    size_t found;               /* before any were left out */
+    size_t skipped;             /* left out: no label that the model knows */
+    const char *sha256;         /* of every name and label of the manifest (data/FORMATS.md) */
+    size_t unread;              /* folders that must not be read, with what lies below them */
+    const char *first_unread;   /* NULL if there is none */
+    const char *truth_sha256;   /* of the file of labels; "" if there is none */
+    const char *content_sha256; /* of what the images' files hold (data/FORMATS.md) */
 };
 
-/* Call it before vitlrp_dataset_describe, which fills the record; sha256 lives as long as the
- * dataset. */
+/* Call it before vitlrp_dataset_describe, which fills the record; its strings live as long
+ * as the dataset. */
 #define vitlrp_dataset_info_init(info) vitlrp_dataset_info_init_sized((info), sizeof *(info))
 VITLRP_API void vitlrp_dataset_info_init_sized(struct vitlrp_dataset_info *info, size_t size);
 VITLRP_API void vitlrp_dataset_describe(const struct vitlrp_dataset *dataset,
@@ -302,6 +304,11 @@ struct vitlrp_tune_result {
     struct vitlrp_statistic calibration_preset, calibration_tuned; /* Delta (logit) */
     struct vitlrp_statistic preset, tuned;                         /* on the held-out images */
     struct vitlrp_statistic gain; /* tuned - preset there, paired */
+    /* 64 hexadecimal digits each, terminated. */
+    char manifest_sha256[72];    /* of every name and label of the manifest */
+    char truth_sha256[72];       /* of the file of labels; "" if there is none */
+    char calibration_sha256[72]; /* of the name and the hash of every image, as they were read */
+    char held_out_sha256[72];
 };
 
 /* Call it before vitlrp_tune, which fills the record. */

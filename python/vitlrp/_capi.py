@@ -436,6 +436,7 @@ FUNCTIONS = {
     "vitlrp_model_describe": (None, (ModelPointer, POINTER(ModelInfo))),
     "vitlrp_model_preprocess": (None, (ModelPointer, POINTER(Preprocess))),
     "vitlrp_model_sha256": (c_int, (ModelPointer, c_char_p, POINTER(Error))),
+    "vitlrp_model_configuration": (c_int, (ModelPointer, *_text_out)),
     "vitlrp_model_class": (c_int, (ModelPointer, c_int32, POINTER(Class), POINTER(Error))),
     "vitlrp_model_find_class": (c_int, (ModelPointer, c_char_p, POINTER(Class), POINTER(Error))),
     "vitlrp_session_options_init_sized": (None, (POINTER(SessionOptions), c_size_t)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import dataclasses
+import json
 import operator
 import os
 import threading
@@ -17,7 +18,7 @@ from . import image as _image
 from . import method as _method
 from ._explain import Explaining, Wanted, check_contrast, check_level
 from ._handle import Handle
-from ._library import call, lib, logger, new_record
+from ._library import call, lib, logger, new_record, take_bytes
 from ._sessions import SessionPool, SessionSettings
 from ._settings import SETTINGS
 from .errors import ForkError, UsageError
@@ -206,11 +207,27 @@ class Model:
             return _class_of(found)
 
     def sha256(self) -> str:
-        """SHA-256 of the weights file, as 64 hexadecimal digits; reads it again."""
+        """SHA-256 of the bytes that the weights were loaded from, as 64 hexadecimal digits.
+
+        Taken at the first call, from the file that was opened then, whatever its name leads to by
+        now. IoError if somebody has written to that file since.
+        """
         digest = ctypes.create_string_buffer(65)
         with self._in_use() as model:
             call(lib.vitlrp_model_sha256, model, digest)
         return digest.value.decode()
+
+    def configuration(self) -> dict[str, Any]:
+        """What decides about the results beside the weights, as records name it.
+
+        Architecture, preprocessing and classes as they were loaded, and under "files" the SHA-256
+        of each file that had a say in them.
+        """
+        data, size = ctypes.c_void_p(), ctypes.c_size_t()
+        with self._in_use() as model:
+            call(lib.vitlrp_model_configuration, model, ctypes.byref(data), ctypes.byref(size))
+        found: dict[str, Any] = json.loads(take_bytes(data, size.value))
+        return found
 
     # ---- Explaining
 

@@ -51,14 +51,16 @@ void vitlrp_dataset_describe(const struct vitlrp_dataset *dataset,
         return;
     }
     const struct dataset *inner = &dataset->dataset;
-    struct vitlrp_dataset_info known = {
-        .images = inner->count,
-        .manifest = inner->manifest_count,
-        .found = inner->found,
-        .skipped = inner->skipped,
-        .sha256 = inner->manifest_sha256,
-        .unread = inner->unread.count,
-        .first_unread = inner->unread.count > 0 ? inner->unread.items[0] : NULL};
+    struct vitlrp_dataset_info known = {.images = inner->count,
+                                        .manifest = inner->manifest_count,
+                                        .found = inner->found,
+                                        .skipped = inner->skipped,
+                                        .sha256 = inner->manifest_sha256,
+                                        .unread = inner->unread.count,
+                                        .first_unread =
+                                            inner->unread.count > 0 ? inner->unread.items[0] : NULL,
+                                        .truth_sha256 = inner->truth_sha256,
+                                        .content_sha256 = inner->content_sha256};
     dataset_info_write(&known, info);
 }
 

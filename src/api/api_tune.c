@@ -1,4 +1,5 @@
 /* Tuning for vitlrp.h. */
+#include <string.h>
 
 #include "api/api.h"
 #include "api/eval_setup.h"
@@ -30,6 +31,8 @@ static void tune_fill_result(const struct tune_result *found, const char *method
     result->preset = found->held_preset;
     result->tuned = found->held_best;
     result->gain = found->held_gain;
+    memcpy(result->calibration_sha256, found->calibration_sha256, sizeof found->calibration_sha256);
+    memcpy(result->held_out_sha256, found->held_out_sha256, sizeof found->held_out_sha256);
 }
 
 /* items [calibration..., held out...] with indices that ascend in each part. */
@@ -61,6 +64,8 @@ static enum vitlrp_status tune_dataset(struct eval_setup *setup,
         &(struct tune_images){items + calibration, dataset->count - calibration}, &found, err);
     if (status == VITLRP_OK) {
         tune_fill_result(&found, setup->methods[0].method->name, result);
+        memcpy(result->manifest_sha256, dataset->manifest_sha256, sizeof dataset->manifest_sha256);
+        memcpy(result->truth_sha256, dataset->truth_sha256, sizeof dataset->truth_sha256);
         result->calibration_images = calibration;
         result->held_out_images = dataset->count - calibration;
     }

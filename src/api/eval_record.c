@@ -12,8 +12,6 @@
 /* Longer side of a picture that is kept; larger inputs are scaled down. */
 #define PICTURE_PIXELS 160
 
-static const char *const NO_FILE = "none";
-
 /* *text = a copy that is UTF-8. */
 static enum vitlrp_status set_text(char **text, const char *value, struct vitlrp_error *err) {
     *text = record_text(value);
@@ -42,16 +40,13 @@ static enum vitlrp_status clean_names(struct evaluation *evaluation, struct vitl
 static enum vitlrp_status set_names(const struct eval_setup *setup, struct record *record,
                                     struct vitlrp_error *err) {
     struct evaluation *evaluation = &record->evaluation;
-    struct vitlrp_error detail;
-    char digest[65] = "";
-    enum vitlrp_status hashed = vitlrp_model_sha256(setup->model, digest, &detail);
-    if (hashed != VITLRP_OK && hashed != VITLRP_UNSUPPORTED) {
-        return error_forward(err, &detail);
-    }
     TRY(clean_names(evaluation, err));
     TRY(set_text(&evaluation->model_name, setup->model->vit->name, err));
-    TRY(set_text(&evaluation->model_sha256, hashed == VITLRP_OK ? digest : NO_FILE, err));
+    TRY(set_text(&evaluation->model_sha256, setup->weights_sha256, err));
+    TRY(set_text(&evaluation->configuration, setup->configuration, err));
     TRY(set_text(&evaluation->manifest_sha256, setup->dataset.manifest_sha256, err));
+    TRY(set_text(&evaluation->truth_sha256, setup->dataset.truth_sha256, err));
+    TRY(set_text(&evaluation->content_sha256, setup->dataset.content_sha256, err));
     TRY(eval_settings(setup, &evaluation->settings, err));
     TRY(set_text(&record->version, vitlrp_version(), err));
     TRY(set_text(&record->dataset, setup->options.dataset, err));
@@ -104,15 +99,22 @@ static enum vitlrp_status set_classes(const struct eval_setup *setup, struct rec
     return status;
 }
 
-/* The model input as a picture of at most PICTURE_PIXELS a side. */
+/* The model input as a picture of at most PICTURE_PIXELS a side. MISMATCH if the file holds other
+ * bytes by now. */
 static enum vitlrp_status make_picture(const struct eval_setup *setup,
-                                       const struct input_source *source, const char *path,
-                                       float *input, struct bytes *jpeg, struct vitlrp_error *err) {
-    struct loaded_input loaded;
+                                       const struct input_source *source,
+                                       const struct eval_image *image, float *input,
+                                       struct bytes *jpeg, struct vitlrp_error *err) {
+    const struct eval_item *item =
+        &setup->dataset.items[image->index / (size_t) setup->options.shards];
+    struct loaded_input loaded = {0};
     struct image pixels = {0};
     struct image small = {0};
     enum vitlrp_status status = VITLRP_OK;
-    TRY(load_input(source, path, input, &loaded, err));
+    TRY(load_input(source, item->path, input, &loaded, err));
+    if (strcmp(loaded.sha256, image->sha256) != 0) {
+        return fail(err, VITLRP_MISMATCH, "changed meanwhile");
+    }
     TRY_GOTO(status, image_alloc(source->width, source->height, &pixels, err), cleanup);
     TRY_GOTO(status, preprocess_denormalise(&setup->preprocess, input, &pixels, err), cleanup);
     double scale = fmin(1.0, PICTURE_PIXELS / fmax(source->width, source->height));
@@ -130,7 +132,7 @@ cleanup:
     return status;
 }
 
-/* Pictures of the gallery's images. One that can no longer be read is left out. */
+/* Pictures of the gallery's images. One that can no longer be read, or changed, is left out. */
 static enum vitlrp_status set_pictures(const struct eval_setup *setup, struct record *record,
                                        struct vitlrp_error *err) {
     const struct evaluation *evaluation = &record->evaluation;
@@ -151,10 +153,8 @@ static enum vitlrp_status set_pictures(const struct eval_setup *setup, struct re
             continue;
         }
         struct record_picture *picture = &record->pictures[record->picture_count];
-        const struct eval_item *item =
-            &setup->dataset.items[image->index / (size_t) setup->options.shards];
         picture->index = image->index;
-        status = make_picture(setup, &source, item->path, input, &picture->jpeg, &detail);
+        status = make_picture(setup, &source, image, input, &picture->jpeg, &detail);
         record->picture_count += status == VITLRP_OK ? 1 : 0;
         status = failure_is_systemic(status, &detail) ? error_forward(err, &detail) : VITLRP_OK;
     }

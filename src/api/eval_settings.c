@@ -3,7 +3,6 @@
 #include <stdbool.h>
 
 #include "api/eval_setup.h"
-#include "base/file.h"
 #include "base/json.h"
 #include "base/settings_json.h"
 #include "vit/math/gemm.h"
@@ -39,21 +38,6 @@ static json_t *json_methods(const struct eval_setup *setup) {
     return object;
 }
 
-/* SHA-256 of the file of boxes; "" if there is none. */
-static enum vitlrp_status hash_boxes(const struct eval_setup *setup, char digest[65],
-                                     struct vitlrp_error *err) {
-    struct source source;
-    const char *path = setup->options.boxes;
-    digest[0] = '\0';
-    if (path == NULL) {
-        return VITLRP_OK;
-    }
-    TRY(source_open(path, &source, err));
-    enum vitlrp_status status = error_prefix(err, source_sha256(&source, digest, err), path);
-    source_close(&source);
-    return status;
-}
-
 /* What was used, whatever was asked for: "auto" says nothing to a reader. */
 static json_t *json_arithmetic_used(const struct eval_setup *setup) {
     const struct gemm_backend *backend = setup->backend;
@@ -71,16 +55,14 @@ static json_t *json_arithmetic_used(const struct eval_setup *setup) {
 
 enum vitlrp_status eval_settings(const struct eval_setup *setup, char **out,
                                  struct vitlrp_error *err) {
-    char boxes[65];
     struct text text = {.limit = (size_t) 1 << 20};
     enum vitlrp_status status = VITLRP_OK;
     bool complete = true;
-    TRY(hash_boxes(setup, boxes, err));
     json_t *object = json_object();
     json_set(object, "limit", json_integer((json_int_t) setup->options.limit), &complete);
     json_set(object, "preprocess", json_input(setup), &complete);
     json_set(object, "methods", json_methods(setup), &complete);
-    json_set(object, "boxes_sha256", json_string(boxes), &complete);
+    json_set(object, "boxes_sha256", json_string(setup->dataset.boxes.sha256), &complete);
     json_set(object, "arithmetic", json_arithmetic_used(setup), &complete);
     if (complete) {
         json_append(&text, object, 0);

@@ -255,6 +255,21 @@ static enum vitlrp_status choose_threads(struct eval_setup *setup, size_t at_onc
     return VITLRP_OK;
 }
 
+static enum vitlrp_status identify_model(struct eval_setup *setup, struct vitlrp_error *err) {
+    char digest[SHA256_TEXT] = "none";
+    struct vitlrp_error detail;
+    size_t size = 0;
+    enum vitlrp_status status = vitlrp_model_sha256(setup->model, digest, &detail);
+    if (status != VITLRP_OK && status != VITLRP_UNSUPPORTED) {
+        return error_forward(err, &detail);
+    }
+    setup->weights_sha256 = mem_strdup(digest);
+    if (setup->weights_sha256 == NULL) {
+        return fail(err, VITLRP_NOMEM, "out of memory for a record");
+    }
+    return vitlrp_model_configuration(setup->model, &setup->configuration, &size, err);
+}
+
 enum vitlrp_status eval_setup_open(const struct vitlrp_model *model,
                                    const struct vitlrp_eval_options *options, size_t at_once,
                                    struct eval_setup *setup, struct vitlrp_error *err) {
@@ -262,6 +277,7 @@ enum vitlrp_status eval_setup_open(const struct vitlrp_model *model,
     TRY(eval_options_read(options, &setup->options, err));
     options = &setup->options;
     TRY(check_options(options, err));
+    TRY(identify_model(setup, err));
     setup->evaluate = eval_run_options_default();
     setup->evaluate.protocol = protocol_from_options(options);
     TRY(eval_protocol_check(&setup->evaluate.protocol, err));
@@ -283,6 +299,8 @@ enum vitlrp_status eval_setup_open(const struct vitlrp_model *model,
 }
 
 void eval_setup_close(struct eval_setup *setup) {
+    mem_free(setup->weights_sha256);
+    mem_free(setup->configuration);
     dataset_close(&setup->dataset);
     mem_free(setup->methods);
     *setup = (struct eval_setup){0};

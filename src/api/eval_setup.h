@@ -21,8 +21,10 @@ struct eval_setup {
     struct eval_run_method *methods;     /* owned */
     size_t method_count;
     struct dataset dataset;
-    const struct gemm_backend *backend; /* in use */
-    struct eval_run_options evaluate;   /* points into this struct, which must stay where it is */
+    const struct gemm_backend *backend;   /* in use */
+    char *weights_sha256, *configuration; /* owned: of the model, "none" of random weights; a line
+                                             of JSON. Taken before the work */
+    struct eval_run_options evaluate;     /* points into this struct, which must stay where it is */
 };
 
 /* Checks the options and finds the images. Of each method `at_once` variants are run together,

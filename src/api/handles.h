@@ -14,15 +14,14 @@
 #include "vitlrp_eval.h"
 
 struct labels;
+struct model_hash;
 
 /* The weights, and what turns photographs into inputs and outputs into class names. Immutable. */
 struct vitlrp_model {
     struct vit_model *vit;
     struct vitlrp_preprocess preprocess;
     struct labels *labels;
-    char *path;       /* of the weights file, to hash it on request; NULL for memory and random */
-    const void *data; /* the caller's bytes of vitlrp_model_open_memory, else NULL */
-    size_t size;
+    struct model_hash *hash; /* owned: of the weights, when it has been asked for */
 };
 
 /* Its format may be "rgb" or "input" too. */

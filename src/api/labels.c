@@ -66,14 +66,15 @@ static enum vitlrp_status read_indices(const json_t *array, int32_t *indices, si
 
 /* Names from a file: line by line where the lists are as long and the file has no indices, else by
  * index. A model of some classes may be named by the list of all. */
-static enum vitlrp_status from_file(const char *path, bool subset, const int32_t *indices,
-                                    size_t count, struct class_table *out,
-                                    struct vitlrp_error *err) {
-    struct bytes bytes = {0};
+static enum vitlrp_status from_file(const char *path, const int32_t *indices, size_t count,
+                                    struct labels *labels, struct vitlrp_error *err) {
     struct class_table table = {0};
+    struct class_table *out = &labels->classes;
+    bool subset = labels->subset;
     enum vitlrp_status status = VITLRP_OK;
-    TRY(file_read(path, MAX_LABELS_FILE, &bytes, err));
-    TRY_GOTO(status, class_table_parse((const char *) bytes.data, bytes.size, &table, err),
+    TRY(file_read(path, MAX_LABELS_FILE, &labels->file, err));
+    TRY_GOTO(status,
+             class_table_parse((const char *) labels->file.data, labels->file.size, &table, err),
              cleanup);
     if (table.count < count || (!subset && table.count > count)) {
         status =
@@ -90,7 +91,6 @@ static enum vitlrp_status from_file(const char *path, bool subset, const int32_t
 
 cleanup:
     class_table_free(&table);
-    bytes_free(&bytes);
     return error_prefix(err, status, path);
 }
 
@@ -144,7 +144,7 @@ enum vitlrp_status labels_open(const struct vit_model *model, const char *path, 
     TRY_GOTO(status, class_table_imagenet(&labels->imagenet, err), cleanup);
     status = error_prefix(err, read_indices(class_index, indices, count, err), model->name);
     if (status == VITLRP_OK && path != NULL) {
-        status = from_file(path, labels->subset, indices, count, &labels->classes, err);
+        status = from_file(path, indices, count, labels, err);
     } else if (status == VITLRP_OK) {
         status =
             from_model(model, &labels->imagenet, labels->subset, indices, &labels->classes, err);
@@ -164,6 +164,7 @@ void labels_free(struct labels *labels) {
     if (labels != NULL) {
         class_table_free(&labels->classes);
         class_table_free(&labels->imagenet);
+        bytes_free(&labels->file);
         mem_free(labels);
     }
 }

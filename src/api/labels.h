@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "api/class_table.h"
+#include "base/file.h"
 #include "base/status.h"
 #include "vit/model/model.h"
 
@@ -14,6 +15,7 @@ struct labels {
     struct class_table classes;  /* one for each output, in their order */
     struct class_table imagenet; /* all of ImageNet-1k's, to explain what a model of some lacks */
     bool subset;                 /* the model has part of a larger list: indices are not outputs */
+    struct bytes file;           /* owned: the file of names as it was read; empty without one */
 };
 
 /* Puts the classes of a model together from, in this order: the file at `path` (may be NULL), the

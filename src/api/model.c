@@ -5,6 +5,7 @@
 #include "api/growable.h"
 #include "api/handles.h"
 #include "api/labels.h"
+#include "api/model_identity.h"
 #include "api/model_preprocess.h"
 #include "base/file.h"
 #include "base/mem.h"
@@ -46,6 +47,11 @@ static enum vitlrp_status model_complete(struct vit_model *vit,
         return fail(err, VITLRP_NOMEM, "out of memory for a model");
     }
     model->vit = vit;
+    model->hash = model_hash_open();
+    if (model->hash == NULL) {
+        vitlrp_model_close(model);
+        return fail(err, VITLRP_NOMEM, "out of memory for a model");
+    }
     status = error_prefix(err, model_preprocess(vit, &model->preprocess, err), vit->name);
     const char *labels = options == NULL ? NULL : options->labels_path;
     if (status == VITLRP_OK && labels != NULL) {
@@ -66,17 +72,9 @@ static enum vitlrp_status open_path(const char *path, const struct vitlrp_model_
                                     struct vitlrp_model **out, struct vitlrp_error *err) {
     struct opening opening;
     struct vit_model *vit = NULL;
-    struct vitlrp_model *model = NULL;
     TRY(read_options(options, &opening, err));
     TRY(vit_model_load(path, &opening.load, &vit, err));
-    TRY(model_complete(vit, &opening.options, &model, err));
-    model->path = mem_strdup(vit->name);
-    if (model->path == NULL) {
-        vitlrp_model_close(model);
-        return fail(err, VITLRP_NOMEM, "out of memory for a model");
-    }
-    *out = model;
-    return VITLRP_OK;
+    return model_complete(vit, &opening.options, out, err);
 }
 
 enum vitlrp_status vitlrp_model_open(const char *path, const struct vitlrp_model_options *options,
@@ -92,10 +90,7 @@ static enum vitlrp_status open_memory(const void *data, size_t size, const char 
     struct vit_model *vit = NULL;
     TRY(read_options(options, &opening, err));
     TRY(vit_model_load_memory(data, size, name, &opening.load, &vit, err));
-    TRY(model_complete(vit, &opening.options, out, err));
-    (*out)->data = data;
-    (*out)->size = size;
-    return VITLRP_OK;
+    return model_complete(vit, &opening.options, out, err);
 }
 
 enum vitlrp_status vitlrp_model_open_memory(const void *data, size_t size, const char *name,
@@ -143,21 +138,9 @@ void vitlrp_model_close(struct vitlrp_model *model) {
     if (model != NULL) {
         vit_model_free(model->vit);
         labels_free(model->labels);
-        mem_free(model->path);
+        model_hash_close(model->hash);
         mem_free(model);
     }
-}
-
-static const char *activation_name(enum vit_activation activation) {
-    switch (activation) {
-    case VIT_GELU_ERF:
-        return "gelu";
-    case VIT_GELU_TANH:
-        return "gelu_tanh";
-    case VIT_GELU_QUICK:
-        return "quick_gelu";
-    }
-    return "unknown";
 }
 
 void vitlrp_model_describe(const struct vitlrp_model *model, struct vitlrp_model_info *info) {
@@ -182,7 +165,7 @@ void vitlrp_model_describe(const struct vitlrp_model *model, struct vitlrp_model
         .classes = config->classes,
         .tokens = config->prefix + config->grid_height * config->grid_width,
         .layer_norm_eps = config->layer_norm_eps,
-        .activation = activation_name(config->activation),
+        .activation = model_activation_name(config->activation),
         .parameters = vit->parameters,
         .weight_bytes = vit->storage_bytes,
     };
@@ -194,28 +177,6 @@ void vitlrp_model_preprocess(const struct vitlrp_model *model,
     if (model != NULL && preprocess != NULL) {
         *preprocess = model->preprocess;
     }
-}
-
-static enum vitlrp_status hash_weights(const struct vitlrp_model *model, char digest[65],
-                                       struct vitlrp_error *err) {
-    if (model->data != NULL) {
-        struct source memory = source_over(model->data, model->size);
-        return source_sha256(&memory, digest, err);
-    }
-    if (model->path == NULL) {
-        return fail(err, VITLRP_UNSUPPORTED, "a model of random weights has no file to hash");
-    }
-    struct source file;
-    TRY(source_open(model->path, &file, err));
-    enum vitlrp_status status = error_prefix(err, source_sha256(&file, digest, err), model->path);
-    source_close(&file);
-    return status;
-}
-
-enum vitlrp_status vitlrp_model_sha256(const struct vitlrp_model *model, char digest[65],
-                                       struct vitlrp_error *error) {
-    API_NEEDS(model != NULL && digest != NULL, error);
-    return hash_weights(model, digest, error);
 }
 
 static struct vitlrp_class class_of(const struct vitlrp_model *model, size_t output) {

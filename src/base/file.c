@@ -4,9 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <openssl/evp.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -278,44 +276,4 @@ void source_close(struct source *source) {
         close(source->descriptor);
     }
     *source = (struct source){.descriptor = -1};
-}
-
-static enum vitlrp_status digest_source(EVP_MD_CTX *context, const struct source *source,
-                                        unsigned char *buffer, struct vitlrp_error *err) {
-    for (uint64_t offset = 0; offset < source->size;) {
-        uint64_t left = source->size - offset;
-        size_t step = left < READ_STEP ? (size_t) left : READ_STEP;
-        TRY(source_read(source, offset, buffer, step, err));
-        if (EVP_DigestUpdate(context, buffer, step) != 1) {
-            return fail(err, VITLRP_INTERNAL, "libcrypto refused to hash");
-        }
-        offset += step;
-    }
-    return VITLRP_OK;
-}
-
-enum vitlrp_status source_sha256(const struct source *source, char out[65],
-                                 struct vitlrp_error *err) {
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned length = 0;
-    EVP_MD_CTX *context = EVP_MD_CTX_new();
-    unsigned char *buffer = mem_calloc(READ_STEP, 1);
-    enum vitlrp_status status = VITLRP_OK;
-    if (context == NULL || buffer == NULL || EVP_DigestInit_ex(context, EVP_sha256(), NULL) != 1) {
-        status = fail(err, VITLRP_NOMEM, "out of memory for a SHA-256");
-        goto cleanup;
-    }
-    TRY_GOTO(status, digest_source(context, source, buffer, err), cleanup);
-    if (EVP_DigestFinal_ex(context, digest, &length) != 1 || length != 32) {
-        status = fail(err, VITLRP_INTERNAL, "libcrypto refused to hash");
-        goto cleanup;
-    }
-    for (unsigned i = 0; i < length; i++) {
-        snprintf(out + (size_t) 2 * i, 3, "%02x", digest[i]);
-    }
-
-cleanup:
-    mem_free(buffer);
-    EVP_MD_CTX_free(context);
-    return status;
 }

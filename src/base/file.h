@@ -67,8 +67,4 @@ enum vitlrp_status source_read(const struct source *source, uint64_t offset, voi
 
 void source_close(struct source *source);
 
-/* SHA-256 (FIPS 180-4) of the whole source as 64 lower-case hexadecimal digits and a terminator. */
-enum vitlrp_status source_sha256(const struct source *source, char out[65],
-                                 struct vitlrp_error *err);
-
 #endif

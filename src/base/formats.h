@@ -4,16 +4,19 @@
 #ifndef BASE_FORMATS_H
 #define BASE_FORMATS_H
 
-#define FORMAT_EXPLANATION "vitlrp explanation 2"
+#define FORMAT_EXPLANATION "vitlrp explanation 3"
 #define FORMAT_MODEL "vitlrp model 2"
-#define FORMAT_EVALUATION "vitlrp evaluation 3"
+#define FORMAT_EVALUATION "vitlrp evaluation 4"
+#define FORMAT_EVALUATION_3_OLD                                                                    \
+    "vitlrp evaluation 3" /* without the model's configuration: still read */
 #define FORMAT_EVALUATION_OLD "vitlrp evaluation 2" /* of program 0.1: still read */
 #define FORMAT_PROGRESS "vitlrp progress 1"
 #define FORMAT_SETTINGS "vitlrp settings 1"
 
-#define FORMAT_BATCH "vitlrp batch 2"
-#define FORMAT_BATCH_IMAGE "vitlrp batch image 2"
-#define FORMAT_BATCH_OLD "vitlrp batch 1" /* of program 0.1: still read */
+#define FORMAT_BATCH "vitlrp batch 3"
+#define FORMAT_BATCH_IMAGE "vitlrp batch image 3"
+#define FORMAT_BATCH_2_OLD "vitlrp batch 2" /* without the model's configuration: still read */
+#define FORMAT_BATCH_OLD "vitlrp batch 1"   /* of program 0.1: still read */
 
 #define FORMAT_BENCH "vitlrp bench 1"
 #define FORMAT_BENCH_BATCH "vitlrp bench batch 1"

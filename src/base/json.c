@@ -97,20 +97,13 @@ enum vitlrp_status json_parse_object(const char *bytes, size_t size, json_t **ou
     return json_parse_within(bytes, size, JSON_MAX_MEMORY, out, err);
 }
 
-enum vitlrp_status json_read_within(const char *path, const struct json_limits *limits,
-                                    json_t **out, struct vitlrp_error *err) {
-    struct bytes bytes = {0};
-    TRY(file_read(path, limits->bytes, &bytes, err));
-    enum vitlrp_status status =
-        json_parse_within((const char *) bytes.data, bytes.size, limits->memory, out, err);
-    bytes_free(&bytes);
-    return error_prefix(err, status, path);
-}
-
 enum vitlrp_status json_read_object(const char *path, size_t limit, json_t **out,
                                     struct vitlrp_error *err) {
-    const struct json_limits limits = {limit, JSON_MAX_MEMORY};
-    return json_read_within(path, &limits, out, err);
+    struct bytes bytes = {0};
+    TRY(file_read(path, limit, &bytes, err));
+    enum vitlrp_status status = json_parse_object((const char *) bytes.data, bytes.size, out, err);
+    bytes_free(&bytes);
+    return error_prefix(err, status, path);
 }
 
 enum vitlrp_status json_get_int(const json_t *object, const char *key, int64_t min, int64_t max,

@@ -24,15 +24,7 @@ enum vitlrp_status json_parse_object(const char *bytes, size_t size, json_t **ou
 enum vitlrp_status json_parse_within(const char *bytes, size_t size, size_t max_memory,
                                      json_t **out, struct vitlrp_error *err);
 
-/* Of a file, and of the memory of its values. */
-struct json_limits {
-    size_t bytes, memory;
-};
-
-/* Reads and parses a file within the limits, or one of at most `limit` bytes within
- * JSON_MAX_MEMORY. The message names the path. */
-enum vitlrp_status json_read_within(const char *path, const struct json_limits *limits,
-                                    json_t **out, struct vitlrp_error *err);
+/* Reads and parses a file of at most `limit` bytes. The message names the path. */
 enum vitlrp_status json_read_object(const char *path, size_t limit, json_t **out,
                                     struct vitlrp_error *err);
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #define PATH_LIMIT 256
+#define SHOWN_VALUE 40
 #define VALUE_LIMIT ((size_t) 1 << 24)
 
 static void compare_values(const struct json_comparison *comparison, const char *path, json_t *a,
@@ -57,4 +58,28 @@ static void compare_values(const struct json_comparison *comparison, const char 
 
 void json_compare(const struct json_comparison *comparison, json_t *a, json_t *b) {
     compare_values(comparison, "", a, b);
+}
+
+void json_append_shown(struct text *out, const json_t *value) {
+    struct text text = {.limit = VALUE_LIMIT};
+    char shown[SHOWN_VALUE + 8];
+    if (value == NULL) {
+        text_append_string(out, "absent");
+        return;
+    }
+    json_append(&text, value, 0);
+    bool cut = !text.failed && text.length > SHOWN_VALUE;
+    if (cut) {
+        text.data[SHOWN_VALUE] = '\0';
+    }
+    text_escape_name(shown, sizeof shown, text.failed ? "?" : text.data);
+    text_printf(out, "%s%s", shown, cut ? "..." : "");
+    text_free(&text);
+}
+
+void json_append_change(struct text *out, const char *path, const json_t *was, const json_t *is) {
+    text_printf(out, "%s was ", path);
+    json_append_shown(out, was);
+    text_append_string(out, ", is ");
+    json_append_shown(out, is);
 }

@@ -18,4 +18,11 @@ struct json_comparison {
  * than JSON_MAX_DEPTH. */
 void json_compare(const struct json_comparison *comparison, json_t *a, json_t *b);
 
+/* Appends a value as a message shows it: one line, escaped, cut if it is long; "absent" for NULL.
+ */
+void json_append_shown(struct text *out, const json_t *value);
+
+/* Appends "PATH was A, is B". */
+void json_append_change(struct text *out, const char *path, const json_t *was, const json_t *is);
+
 #endif

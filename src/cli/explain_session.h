@@ -7,6 +7,7 @@
 #include "base/status.h"
 #include "console.h"
 #include "explanation.h"
+#include "model_record.h"
 #include "outputs.h"
 #include "photo.h"
 #include "settings.h"
@@ -30,7 +31,7 @@ struct explain_session {
     struct vitlrp_session *session; /* owned; NULL before the first image */
     struct vitlrp_session_info info;
     struct vitlrp_preprocess preprocess;
-    char weights_sha256[65]; /* "" unless the JSON report needs it */
+    const struct model_record *record; /* of the model; NULL unless a record names it */
 
     bool has_class; /* one class was asked for, for every image */
     struct vitlrp_class target;

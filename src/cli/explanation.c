@@ -133,6 +133,7 @@ enum vitlrp_status json_report(const struct explanation *explanation, json_t **o
     if (!text_is_utf8(path, strlen(path))) {
         json_set(object, "image_escaped", json_true(), &complete);
     }
+    json_set(object, "image_sha256", json_string(explanation->image_sha256), &complete);
     if (photo_warning(explanation->photo) != NULL) {
         json_set(object, "warning", json_string(photo_warning(explanation->photo)), &complete);
     }
@@ -142,7 +143,7 @@ enum vitlrp_status json_report(const struct explanation *explanation, json_t **o
     json_set(object, "timing_ms", json_timing(&explanation->timing, &complete), &complete);
     json_set(object, "preprocess", json_preprocess(explanation, &complete), &complete);
     json_set(object, "version", json_string(vitlrp_version()), &complete);
-    json_set(object, "weights_sha256", json_string(explanation->weights_sha256), &complete);
+    json_set_model(object, explanation->record, &complete);
     if (!complete) {
         json_decref(object);
         return fail(err, VITLRP_NOMEM, "out of memory for the JSON report");

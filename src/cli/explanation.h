@@ -8,6 +8,7 @@
 #include "base/settings_json.h"
 #include "base/status.h"
 #include "base/text.h"
+#include "model_record.h"
 #include "photo.h"
 #include "settings.h"
 #include "vitlrp.h"
@@ -26,8 +27,9 @@ struct explanation {
     const struct vitlrp_preprocess *preprocess;
     const struct settings *settings;
     const struct prediction *prediction;
-    const char *weights_sha256;
-    enum vitlrp_precision precision; /* in use */
+    const struct model_record *record; /* of the model; NULL unless there will be a report */
+    const char *image_sha256;          /* of the file's bytes */
+    enum vitlrp_precision precision;   /* in use */
     struct vitlrp_class target;
     bool has_versus;
     struct vitlrp_class versus;

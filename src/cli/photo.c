@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/npy.h"
+#include "base/sha256.h"
 #include "machine.h"
 
 /* ---- What the model says ---- */
@@ -159,8 +160,8 @@ enum vitlrp_status photo_decode(const void *data, size_t size,
 }
 
 enum vitlrp_status photo_open(const char *path, const struct vitlrp_preprocess *preprocess,
-                              const struct vitlrp_image_options *options, struct photo *photo,
-                              struct vitlrp_error *err) {
+                              const struct vitlrp_image_options *options, char *sha256,
+                              struct photo *photo, struct vitlrp_error *err) {
     size_t most = options->limits.max_file_bytes;
     struct bytes bytes = {0};
     bool is_stdin = strcmp(path, "-") == 0;
@@ -173,7 +174,10 @@ enum vitlrp_status photo_open(const char *path, const struct vitlrp_preprocess *
     }
     double read_ms = clock_ms() - start;
     enum vitlrp_status status =
-        photo_decode(bytes.data, bytes.size, preprocess, options, photo, err);
+        sha256 == NULL ? VITLRP_OK : sha256_bytes(bytes.data, bytes.size, sha256, err);
+    if (status == VITLRP_OK) {
+        status = photo_decode(bytes.data, bytes.size, preprocess, options, photo, err);
+    }
     bytes_free(&bytes);
     if (status == VITLRP_OK) {
         photo->decode_ms += read_ms;

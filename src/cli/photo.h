@@ -36,11 +36,11 @@ struct photo {
     double decode_ms, preprocess_ms;
 };
 
-/* Reads "path" ("-": standard input) and makes the model input of it. *photo is owned: photo_close.
- * Every message names the path. */
+/* Reads "path" ("-": standard input) and makes the model input of it. sha256, unless it is NULL,
+ * gets the hash of the file's bytes. *photo is owned: photo_close. Every message names the path. */
 enum vitlrp_status photo_open(const char *path, const struct vitlrp_preprocess *preprocess,
-                              const struct vitlrp_image_options *options, struct photo *photo,
-                              struct vitlrp_error *err);
+                              const struct vitlrp_image_options *options, char *sha256,
+                              struct photo *photo, struct vitlrp_error *err);
 
 /* As photo_open, of a file's bytes; messages name no file. */
 enum vitlrp_status photo_decode(const void *data, size_t size,

@@ -10,12 +10,21 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 
 import records  # noqa: E402
 
+CONFIGURATION = {"layout": "timm", "container": "npz", "stored_as": "F32", "input_size": [8, 8],
+                 "patch_size": [4, 4], "dim": 8, "depth": 1, "heads": 2, "mlp_dim": 8, "activation": "gelu",
+                 "layer_norm_eps": 1e-6, "classes": 4, "classes_sha256": "0" * 64,
+                 "preprocess": {"resize": "none", "resize_to": 0, "interpolation": "bicubic", "crop": [0, 0],
+                                "mean": [0, 0, 0], "std": [1, 1, 1]},
+                 "files": {"config.json": "0" * 64}}
 GOOD = {"format": "vitlrp settings 1", "gamma_conv": 0.5, "gamma_fc1": "inf", "epsilon": 0,
-        "search": {"model": "m", "weights_sha256": "0" * 64, "dataset": "d", "trials": 3, "steps": 2,
+        "search": {"model": "m", "weights_sha256": "0" * 64, "configuration": CONFIGURATION,
+                   "dataset": "d", "manifest": {"count": 1, "sha256": "0" * 64, "truth_sha256": ""},
+                   "trials": 3, "steps": 2,
                    "replace": "zero", "target": "label", "seed": 0,
-                   "calibration": {"images": 1, "preset": {"mean": None, "lo": 1, "hi": 2, "n": 1},
+                   "calibration": {"images": 1, "images_sha256": "0" * 64,
+                                   "preset": {"mean": None, "lo": 1, "hi": 2, "n": 1},
                                    "tuned": {"mean": 0.5, "lo": 1, "hi": 2, "n": 1}},
-                   "held_out": {"images": 0, **{name: {"mean": 0, "lo": 0, "hi": 0, "n": 0}
+                   "held_out": {"images": 0, "images_sha256": "0" * 64, **{name: {"mean": 0, "lo": 0, "hi": 0, "n": 0}
                                                 for name in ("preset", "tuned", "gain")}}}}
 FAULTS = [
     (("format",), "vitlrp settings 0", "no schema"),
@@ -26,6 +35,7 @@ FAULTS = [
     (("search", "weights_sha256"), "0" * 63, "does not match"),
     (("search", "calibration", "preset", "n"), 1.5, "is no integer"),
     (("search", "held_out"), {"images": 0}, "preset is missing"),
+    (("search", "configuration", "files", "other.json"), "0" * 64, "the schema has no other.json"),
     (("search", "steps"), None, "is no integer"),
 ]
 

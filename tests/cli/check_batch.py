@@ -472,17 +472,27 @@ class Batch(unittest.TestCase):
 
     # ---- Folders of program 0.1 ----
 
+    @staticmethod
+    def take_configuration(run_record):
+        """Until format 2 this was all that a run told of its model, beside the weights."""
+        configuration = run_record.pop("configuration")
+        run_record["settings"].update(heads=configuration["heads"],
+                                      labels_sha256=configuration["files"].get("labels"))
+        for key in ("truth_sha256", "content_sha256"):
+            del run_record["manifest"][key]
+
     def make_old(self, name="run.json", results="results.jsonl"):
-        """Makes the folder one of program 0.1: its format 1 differs from 2 in these members only."""
+        """Makes the folder one of program 0.1: its format 1 differs from 3 in these members only."""
         path = os.path.join(self.folder, name)
         run_record = json.loads(read(path))
         settings = run_record["settings"]
         settings["backend"] = settings.pop("arithmetic")["backend"]
         settings["preprocess"]["crop"].reverse()
+        self.take_configuration(run_record)
         run_record.update(format="vitlrp batch 1", version="0.1.0", settings_sha256="0" * 64)
         write(path, json.dumps(run_record, indent=2).encode() + b"\n")
         path = os.path.join(self.folder, results)
-        write(path, read(path).replace(b'{"format":"vitlrp batch image 2",', b'{"v":1,'))
+        write(path, read(path).replace(b'{"format":"vitlrp batch image 3",', b'{"v":1,'))
 
     @contextlib.contextmanager
     def old_records(self):

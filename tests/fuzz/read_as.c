@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/npy.h"
+#include "base/sha256.h"
 #include "base/text.h"
 #include "imgio/decode.h"
 #include "vit/load/checkpoint.h"
@@ -18,9 +19,8 @@
 #define FILE_LIMIT ((size_t) 64 << 20)
 
 static void append_sha256(struct text *out, const void *data, size_t size) {
-    struct source source = source_over(data, size);
-    char digest[65] = "?";
-    if (source_sha256(&source, digest, NULL) == VITLRP_OK) {
+    char digest[SHA256_TEXT];
+    if (sha256_bytes(data, size, digest, NULL) == VITLRP_OK) {
         text_printf(out, " %s", digest);
     }
 }

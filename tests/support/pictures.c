@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/sha256.h"
 #include "support/unit.h"
 
 struct image picture_make(int32_t width, int32_t height) {
@@ -20,10 +21,9 @@ struct image picture_make(int32_t width, int32_t height) {
 }
 
 void picture_assert_sha256(const struct image *image, const char *expected) {
-    struct source source =
-        source_over(image->rgb, (size_t) image->width * (size_t) image->height * 3);
-    char digest[65];
-    assert_int_equal(source_sha256(&source, digest, NULL), VITLRP_OK);
+    size_t size = (size_t) image->width * (size_t) image->height * 3;
+    char digest[SHA256_TEXT];
+    assert_int_equal(sha256_bytes(image->rgb, size, digest, NULL), VITLRP_OK);
     assert_string_equal(digest, expected);
 }
 

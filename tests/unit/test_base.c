@@ -19,6 +19,7 @@
 #include "base/parse.h"
 #include "base/pool.h"
 #include "base/resample.h"
+#include "base/sha256.h"
 #include "base/text.h"
 #include "base/words.h"
 #include "vitlrp.h"
@@ -267,11 +268,11 @@ static void test_sha256(void **unused) {
     char digest[65];
     struct vitlrp_error err;
     (void) unused;
-    struct source source = source_over("abc", 3);
-    assert_int_equal(source_sha256(&source, digest, &err), VITLRP_OK);
+    assert_int_equal(sha256_bytes("abc", 3, digest, &err), VITLRP_OK);
     assert_string_equal(digest, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-    source = source_over("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", 56);
-    assert_int_equal(source_sha256(&source, digest, &err), VITLRP_OK);
+    struct source source =
+        source_over("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", 56);
+    assert_int_equal(sha256_source(&source, digest, &err), VITLRP_OK);
     assert_string_equal(digest, "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
 }
 

@@ -47,6 +47,7 @@ static void test_an_image_is_what_its_parts_give(void **unused) {
     const struct eval_image *image = &found.images[0];
     assert_string_equal(image->id, "photo_00.ppm");
     assert_int_equal(image->status, VITLRP_OK);
+    assert_string_equal(image->sha256, loaded.sha256);
     assert_int_equal(image->output, image->predicted);
     assert_true(image->logit == logits[image->output]);
     for (size_t i = 0; i < PARITY_CLASSES; i++) {

@@ -209,7 +209,7 @@ static void test_damage(void **unused) {
         const char *from, *to, *part;
     } CHANGES[] = {
         {"{", "[", "JSON"},
-        {"vitlrp evaluation 3", "vitlrp evaluation 1", "not a record"},
+        {"vitlrp evaluation 4", "vitlrp evaluation 1", "not a record"},
         {"\"weights_sha256\"", "\"weights\"", "weights_sha256"},
         {"\"steps\": 4", "\"steps\": 5", "morf_logit"},
         {"\"steps\": 4", "\"steps\": 4.0", "steps"},
@@ -389,7 +389,7 @@ static void test_merge_refusals(void **unused) {
     replace(&second.evaluation.manifest_sha256, "0");
     assert_unmergeable(&first, &second, "its images");
     replace(&second.evaluation.model_sha256, "0");
-    assert_unmergeable(&first, &second, "its weights");
+    assert_unmergeable(&first, &second, "another model: weights_sha256 was \"4f2b1c");
     replace(&second.version, "9.9.9");
     assert_unmergeable(&first, &second, "another version");
     record_free(&first);

@@ -30,10 +30,12 @@ enum vitlrp_status vit_load_limits_check(const struct vitlrp_model_limits *limit
     return reserved_check(limits->reserved, sizeof limits->reserved, "limits of a model", err);
 }
 
-/* JSON files that stand beside the weights. */
+/* JSON files that stand beside the weights, and their bytes. */
 struct sidecars {
     json_t *config;
     json_t *preprocessor;
+    struct vit_sidecar files[VIT_SIDECARS];
+    size_t count;
 };
 
 /* The project's own object in the safetensors metadata, where values are strings: JSON within JSON.
@@ -58,12 +60,12 @@ struct opened {
     struct sidecars sidecars;
 };
 
-static enum vitlrp_status build_model(const struct opened *opened,
-                                      const struct vit_load_options *options,
+/* Moves the sidecars' bytes to the model. */
+static enum vitlrp_status build_model(struct opened *opened, const struct vit_load_options *options,
                                       struct vit_model **out, struct vitlrp_error *err) {
     const struct checkpoint *checkpoint = &opened->checkpoint;
     const struct layout_binding *binding = &opened->binding;
-    const struct sidecars *sidecars = &opened->sidecars;
+    struct sidecars *sidecars = &opened->sidecars;
     struct vit_config config;
     bool position_has_prefix = true;
     struct vit_model *model = NULL;
@@ -87,6 +89,9 @@ static enum vitlrp_status build_model(const struct opened *opened,
     model->metadata = json_incref(metadata);
     model->config_json = json_incref(sidecars->config);
     model->preprocessor = json_incref(sidecars->preprocessor);
+    memcpy(model->origin.sidecars, sidecars->files, sizeof sidecars->files);
+    model->origin.sidecar_count = sidecars->count;
+    sidecars->count = 0;
     *out = model;
     model = NULL;
 
@@ -151,23 +156,45 @@ static enum vitlrp_status find_sidecar(const char *path, const char *name,
     return *there ? file_tell(options->inputs, out, err) : VITLRP_OK;
 }
 
-/* Within the model's limit on the memory of JSON. */
-static enum vitlrp_status read_json(const char *sidecar, const struct vit_load_options *options,
-                                    json_t **out, struct vitlrp_error *err) {
+/* Reads a JSON file within the model's limit on the memory of JSON, and keeps its bytes. */
+static enum vitlrp_status take_sidecar(const char *path, const char *name,
+                                       const struct vit_load_options *options,
+                                       struct sidecars *sidecars, json_t **out,
+                                       struct vitlrp_error *err) {
     const struct vitlrp_model_limits limits =
         options->limits == NULL ? vit_load_limits_default() : *options->limits;
-    const struct json_limits of_json = {MAX_JSON, limits.max_json_bytes};
-    return json_read_within(sidecar, &of_json, out, err);
+    struct vit_sidecar *file = &sidecars->files[sidecars->count];
+    struct bytes bytes = {0};
+    TRY(file_read(path, MAX_JSON, &bytes, err));
+    enum vitlrp_status status =
+        json_parse_within((const char *) bytes.data, bytes.size, limits.max_json_bytes, out, err);
+    if (status != VITLRP_OK) {
+        bytes_free(&bytes);
+        return error_prefix(err, status, path);
+    }
+    *file = (struct vit_sidecar){name, bytes};
+    sidecars->count++;
+    return VITLRP_OK;
 }
 
 /* Reads a JSON file beside the weights; none is no failure. */
 static enum vitlrp_status read_sidecar(const char *path, const char *name,
-                                       const struct vit_load_options *options, json_t **out,
+                                       const struct vit_load_options *options,
+                                       struct sidecars *sidecars, json_t **out,
                                        struct vitlrp_error *err) {
     char sidecar[MAX_PATH];
     bool there = false;
     TRY(find_sidecar(path, name, options, sidecar, &there, err));
-    return there ? read_json(sidecar, options, out, err) : VITLRP_OK;
+    return there ? take_sidecar(sidecar, name, options, sidecars, out, err) : VITLRP_OK;
+}
+
+static void sidecars_close(struct sidecars *sidecars) {
+    for (size_t i = 0; i < sidecars->count; i++) {
+        bytes_free(&sidecars->files[i].bytes);
+    }
+    json_decref(sidecars->config);
+    json_decref(sidecars->preprocessor);
+    *sidecars = (struct sidecars){0};
 }
 
 /* timm's config.json may lie beside its weights, with the preprocessing, but so may any other of
@@ -178,15 +205,14 @@ static enum vitlrp_status read_timm_sidecar(const char *path,
     char sidecar[MAX_PATH];
     bool there = false;
     struct vitlrp_error ignored;
-    json_t *config = NULL;
     TRY(find_sidecar(path, "config.json", options, sidecar, &there, err));
-    if (there && read_json(sidecar, options, &config, &ignored) != VITLRP_OK) {
+    if (there &&
+        take_sidecar(sidecar, "config.json", options, out, &out->config, &ignored) != VITLRP_OK) {
         log_message(options->log, LOG_LEVEL_WARNING, "%s: not used", ignored.message);
     }
-    if (json_is_object(json_object_get(config, "pretrained_cfg"))) {
-        out->config = json_incref(config);
+    if (!json_is_object(json_object_get(out->config, "pretrained_cfg"))) {
+        sidecars_close(out);
     }
-    json_decref(config);
     return VITLRP_OK;
 }
 
@@ -195,8 +221,9 @@ static enum vitlrp_status read_sidecars(const char *path, const char *layout,
                                         const struct vit_load_options *options,
                                         struct sidecars *out, struct vitlrp_error *err) {
     if (strcmp(layout, "huggingface") == 0) {
-        TRY(read_sidecar(path, "config.json", options, &out->config, err));
-        return read_sidecar(path, "preprocessor_config.json", options, &out->preprocessor, err);
+        TRY(read_sidecar(path, "config.json", options, out, &out->config, err));
+        return read_sidecar(path, "preprocessor_config.json", options, out, &out->preprocessor,
+                            err);
     }
     return strcmp(layout, "timm") == 0 ? read_timm_sidecar(path, options, out, err) : VITLRP_OK;
 }
@@ -221,11 +248,34 @@ static enum vitlrp_status load_source(const struct source *source, const char *p
     status = error_prefix(err, build_model(&opened, options, out, err), name);
 
 cleanup:
-    json_decref(opened.sidecars.config);
-    json_decref(opened.sidecars.preprocessor);
+    sidecars_close(&opened.sidecars);
     layout_unbind(&opened.binding);
     checkpoint_close(&opened.checkpoint);
     return status;
+}
+
+/* The model takes the source over, failing or not. */
+static enum vitlrp_status load_file(struct source *source, const char *file,
+                                    const struct vit_load_options *options, struct vit_model **out,
+                                    struct vitlrp_error *err) {
+    struct file_state state;
+    struct vit_model *model = NULL;
+    enum vitlrp_status status = error_prefix(err, file_state_take(source, &state, err), file);
+    if (status == VITLRP_OK) {
+        status = load_source(source, file, file, options, &model, err);
+    }
+    if (status == VITLRP_OK) {
+        status = error_prefix(err, file_state_check(source, &state, err), file);
+    }
+    if (status != VITLRP_OK) {
+        vit_model_free(model);
+        source_close(source);
+        return status;
+    }
+    model->origin.weights = *source;
+    model->origin.state = state;
+    *out = model;
+    return VITLRP_OK;
 }
 
 enum vitlrp_status vit_model_load(const char *path, const struct vit_load_options *options,
@@ -238,14 +288,14 @@ enum vitlrp_status vit_model_load(const char *path, const struct vit_load_option
     }
     TRY(file_tell(options->inputs, file, err));
     TRY(source_open(file, &source, err));
-    status = load_source(&source, file, file, options, out, err);
-    source_close(&source);
-    return status;
+    return load_file(&source, file, options, out, err);
 }
 
 enum vitlrp_status vit_model_load_memory(const void *data, size_t size, const char *name,
                                          const struct vit_load_options *options,
                                          struct vit_model **out, struct vitlrp_error *err) {
     struct source source = source_over(data, size);
-    return load_source(&source, NULL, name, options, out, err);
+    TRY(load_source(&source, NULL, name, options, out, err));
+    (*out)->origin.weights = source;
+    return VITLRP_OK;
 }

@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "base/sha256.h"
 #include "base/status.h"
 #include "vit/math/activation.h"
 
@@ -49,6 +50,24 @@ struct vit_weights {
     struct vit_block *blocks; /* [depth] */
 };
 
+/* A file beside the weights that decided about the model. */
+struct vit_sidecar {
+    const char *name;   /* in its folder: a constant */
+    struct bytes bytes; /* owned: as they were read */
+};
+
+#define VIT_SIDECARS ((size_t) 2)
+
+/* The bytes that a model was made of, for those who name them by their hashes: on demand, since
+ * hashing takes longer than many a use of the model. */
+struct vit_origin {
+    struct source weights;   /* the file, open as long as the model, or the caller's memory; neither
+                                of random weights */
+    struct file_state state; /* of the file while it was read */
+    struct vit_sidecar sidecars[VIT_SIDECARS];
+    size_t sidecar_count;
+};
+
 struct pack_store;
 
 struct vit_model {
@@ -63,6 +82,7 @@ struct vit_model {
     float *storage;                    /* all weights in one block of storage_bytes */
     size_t storage_bytes;
     struct pack_store *packs; /* weights arranged for backends, made on demand (vit/math/packs.h) */
+    struct vit_origin origin;
 
     /* What the checkpoint says beside its tensors, for the layers above; NULL if absent. */
     json_t *metadata;     /* the "vitlrp" object of the safetensors metadata */
@@ -96,11 +116,12 @@ struct vit_load_options {
     const struct vitlrp_inputs *inputs; /* NULL: nobody asks */
 };
 
-/* Loads a checkpoint from a path (or a Hugging Face folder). *out is owned: vit_model_free. */
+/* Loads a checkpoint from a path (or a Hugging Face folder). IO if the file of the weights changed
+ * meanwhile: they may be those of no file. *out is owned: vit_model_free. */
 enum vitlrp_status vit_model_load(const char *path, const struct vit_load_options *options,
                                   struct vit_model **out, struct vitlrp_error *err);
 
-/* Loads a checkpoint from memory, which is not needed afterwards. */
+/* Loads a checkpoint from memory, which is afterwards needed for its hash only. */
 enum vitlrp_status vit_model_load_memory(const void *data, size_t size, const char *name,
                                          const struct vit_load_options *options,
                                          struct vit_model **out, struct vitlrp_error *err);

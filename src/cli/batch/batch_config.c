@@ -2,40 +2,28 @@
 
 #include <string.h>
 
-#include "base/file.h"
 #include "base/formats.h"
 #include "base/json_compare.h"
+#include "base/sha256.h"
 #include "base/words.h"
 #include "cli/explanation.h"
 
 #define CONFIG_LIMIT ((size_t) 1 << 24)
 #define MOST_IMAGES INT64_C(10000000)
 #define MOST_DIFFERENCES 3
-#define SHOWN_VALUE 40
 #define LIBRARY_TEXT 256
+
+#define CONTENT "manifest.content_sha256"
 
 /* Says that a record was of an older format when it was read. */
 #define UPGRADED "upgraded_from"
 
-/* What may differ: names of the same things, and the part of the work. */
-static const char *const NAMES_ONLY[] = {"dataset", "model", "shard", UPGRADED};
+/* What may differ: names of the same things, and the part of the work. What the images' files hold
+ * is compared image by image, or for itself. */
+static const char *const NAMES_ONLY[] = {"dataset", "model", "shard", UPGRADED, CONTENT};
 
 static json_t *text_or_null(const char *text) {
     return text == NULL ? json_null() : json_text(text);
-}
-
-static enum vitlrp_status hash_text(const char *data, size_t size, char digest[65],
-                                    struct vitlrp_error *err) {
-    struct source source = source_over(data, size);
-    return source_sha256(&source, digest, err);
-}
-
-static enum vitlrp_status hash_file(const char *path, char digest[65], struct vitlrp_error *err) {
-    struct source source;
-    TRY(source_open(path, &source, err));
-    enum vitlrp_status status = error_prefix(err, source_sha256(&source, digest, err), path);
-    source_close(&source);
-    return status;
 }
 
 static json_t *json_target(const struct settings *settings, bool *complete) {
@@ -91,14 +79,11 @@ static json_t *json_arithmetic_used(const struct explain_session *state) {
     return json_arithmetic(&arithmetic);
 }
 
-/* Everything that the options decide, with the defaults in their places. */
+/* Everything that the options decide beside the model, with the defaults in their places. */
 static json_t *json_settings(const struct batch_plan *plan, const struct explain_session *state,
-                             const char *labels_sha256, bool *complete) {
+                             bool *complete) {
     const struct settings *settings = state->settings;
     json_t *object = json_object();
-    struct vitlrp_model_info info;
-    vitlrp_model_info_init(&info);
-    vitlrp_model_describe(state->model, &info);
     json_set(object, "target", json_target(settings, complete), complete);
     json_set(object, "method", json_string(settings->method_info.name), complete);
     json_set(
@@ -110,42 +95,41 @@ static json_t *json_settings(const struct batch_plan *plan, const struct explain
     json_set(object, "write", json_writes(plan->choice, complete), complete);
     json_set(object, "limit",
              plan->choice->limit > 0 ? json_integer(plan->choice->limit) : json_null(), complete);
-    json_set(object, "heads", json_integer(info.heads), complete);
-    json_set(object, "labels_sha256", text_or_null(labels_sha256), complete);
     json_set(object, "arithmetic", json_arithmetic_used(state), complete);
     return object;
 }
 
 /* *digest = of the settings as one line. */
-static enum vitlrp_status hash_settings(const json_t *settings, char digest[65],
+static enum vitlrp_status hash_settings(const json_t *settings, char digest[SHA256_TEXT],
                                         struct vitlrp_error *err) {
     struct text text = {.limit = CONFIG_LIMIT};
     json_append(&text, settings, 0);
     enum vitlrp_status status =
         text.failed ? fail(err, VITLRP_NOMEM, "out of memory for the run's settings")
-                    : hash_text(text.data, text.length, digest, err);
+                    : sha256_bytes(text.data, text.length, digest, err);
     text_free(&text);
     return status;
 }
 
 static enum vitlrp_status make_settings(const struct batch_plan *plan,
                                         const struct explain_session *state, json_t **out,
-                                        char digest[65], struct vitlrp_error *err) {
-    char labels[65];
-    const char *path = state->settings->labels_path;
+                                        char digest[SHA256_TEXT], struct vitlrp_error *err) {
     bool complete = true;
-    if (path != NULL) {
-        TRY(hash_file(path, labels, err));
-    }
-    *out = json_settings(plan, state, path == NULL ? NULL : labels, &complete);
+    *out = json_settings(plan, state, &complete);
     return complete ? hash_settings(*out, digest, err)
                     : fail(err, VITLRP_NOMEM, "out of memory for the run's settings");
+}
+
+static json_t *json_manifest(const struct vitlrp_dataset_info *info) {
+    return json_pack("{s:I, s:I, s:s, s:s, s:s}", "count", (json_int_t) info->manifest, "skipped",
+                     (json_int_t) info->skipped, "sha256", info->sha256, "truth_sha256",
+                     info->truth_sha256, "content_sha256", info->content_sha256);
 }
 
 enum vitlrp_status batch_config_make(const struct batch_plan *plan,
                                      const struct explain_session *state, json_t **out,
                                      struct vitlrp_error *err) {
-    char digest[65] = "";
+    char digest[SHA256_TEXT] = "";
     bool complete = true;
     json_t *settings = NULL;
     struct vitlrp_model_info info;
@@ -157,16 +141,15 @@ enum vitlrp_status batch_config_make(const struct batch_plan *plan,
     vitlrp_model_info_init(&info);
     vitlrp_model_describe(state->model, &info);
     json_t *config = json_object();
-    json_t *manifest = json_object();
-    json_set(manifest, "count", json_integer((json_int_t) plan->info.manifest), &complete);
-    json_set(manifest, "skipped", json_integer((json_int_t) plan->info.skipped), &complete);
-    json_set(manifest, "sha256", json_string(plan->info.sha256), &complete);
     json_set(config, "format", json_string(FORMAT_BATCH), &complete);
     json_set(config, "version", json_string(vitlrp_version()), &complete);
     json_set(config, "model", json_text(info.name), &complete);
-    json_set(config, "weights_sha256", json_string(state->weights_sha256), &complete);
+    if (state->record !=
+        NULL) { /* measurements are of random models too, and nobody resumes them */
+        json_set_model(config, state->record, &complete);
+    }
     json_set(config, "dataset", json_text(plan->choice->dataset), &complete);
-    json_set(config, "manifest", manifest, &complete);
+    json_set(config, "manifest", json_manifest(&plan->info), &complete);
     if (plan->choice->shards > 1) {
         json_set(
             config, "shard",
@@ -203,20 +186,40 @@ static void add_arithmetic(json_t *settings, bool *complete) {
     json_object_del(settings, "backend");
 }
 
-/* From the format of program 0.1 to this one. A member that must be there and is not is FORMAT. */
-static enum vitlrp_status config_upgrade(json_t *config, struct vitlrp_error *err) {
-    char digest[65];
+/* The older formats have only this of the model's configuration, among the settings. */
+static void add_configuration(json_t *config, json_t *settings, bool *complete) {
+    json_t *files = json_object();
+    const char *labels = json_get_string(settings, "labels_sha256");
+    if (labels != NULL) {
+        json_set(files, "labels", json_string(labels), complete);
+    }
+    json_set(config, "configuration",
+             json_pack("{s:O, s:o}", "heads", json_object_get(settings, "heads"), "files", files),
+             complete);
+    json_object_del(settings, "heads");
+    json_object_del(settings, "labels_sha256");
+}
+
+/* From an older format to this one. A member that must be there and is not is FORMAT. */
+static enum vitlrp_status config_upgrade(json_t *config, const char *format,
+                                         struct vitlrp_error *err) {
+    char digest[SHA256_TEXT];
     bool complete = true;
     json_t *settings = json_object_get(config, "settings");
-    turn_crop(json_object_get(settings, "preprocess"), &complete);
-    add_arithmetic(settings, &complete);
+    const char *from = FORMAT_BATCH_2_OLD;
+    if (strcmp(format, FORMAT_BATCH_OLD) == 0) {
+        from = FORMAT_BATCH_OLD;
+        turn_crop(json_object_get(settings, "preprocess"), &complete);
+        add_arithmetic(settings, &complete);
+    }
+    add_configuration(config, settings, &complete);
     if (!complete) {
         return fail(err, VITLRP_FORMAT, "lacks settings of a batch");
     }
     TRY(hash_settings(settings, digest, err));
     json_set(config, "format", json_string(FORMAT_BATCH), &complete);
     json_set(config, "settings_sha256", json_string(digest), &complete);
-    json_set(config, UPGRADED, json_string(FORMAT_BATCH_OLD), &complete);
+    json_set(config, UPGRADED, json_string(from), &complete);
     return complete ? VITLRP_OK : fail(err, VITLRP_NOMEM, "out of memory for the run's settings");
 }
 
@@ -225,8 +228,9 @@ enum vitlrp_status batch_config_read(const char *path, json_t **out, struct vitl
     enum vitlrp_status status = VITLRP_OK;
     TRY(json_read_object(path, CONFIG_LIMIT, &config, err));
     const char *format = json_get_string(config, "format");
-    if (format != NULL && strcmp(format, FORMAT_BATCH_OLD) == 0) {
-        status = config_upgrade(config, err);
+    if (format != NULL &&
+        (strcmp(format, FORMAT_BATCH_OLD) == 0 || strcmp(format, FORMAT_BATCH_2_OLD) == 0)) {
+        status = config_upgrade(config, format, err);
     } else if (format == NULL || strcmp(format, FORMAT_BATCH) != 0) {
         status = fail(err, VITLRP_FORMAT, "is not the record of a batch of this version");
     }
@@ -254,26 +258,11 @@ enum vitlrp_status batch_config_write(const json_t *config, struct text *out,
 
 struct differences {
     const char *first, *second;
-    struct text list;
+    bool with_older;   /* one of the two is of an older format */
+    struct text model; /* the first difference of the models */
+    struct text list;  /* the others */
     size_t count;
 };
-
-static void append_value(struct text *out, const json_t *value) {
-    struct text text = {.limit = CONFIG_LIMIT};
-    char shown[SHOWN_VALUE + 8];
-    if (value == NULL) {
-        text_append_string(out, "absent");
-        return;
-    }
-    json_append(&text, value, 0);
-    bool cut = !text.failed && text.length > SHOWN_VALUE;
-    if (cut) {
-        text.data[SHOWN_VALUE] = '\0';
-    }
-    text_escape_name(shown, sizeof shown, text.failed ? "?" : text.data);
-    text_printf(out, "%s%s", shown, cut ? "..." : "");
-    text_free(&text);
-}
 
 static bool is_name_only(const char *path) {
     for (size_t i = 0; i < sizeof NAMES_ONLY / sizeof NAMES_ONLY[0]; i++) {
@@ -284,30 +273,71 @@ static bool is_name_only(const char *path) {
     return strcmp(path, "settings_sha256") == 0; /* the settings themselves say more */
 }
 
-/* What an older format does not say about the arithmetic. */
-static bool is_unknown(const char *path, const json_t *value) {
-    static const char PLACE[] = "settings.arithmetic.";
-    return json_is_null(value) && strncmp(path, PLACE, sizeof PLACE - 1) == 0;
+static bool begins_with(const char *path, const char *prefix) {
+    return strncmp(path, prefix, strlen(prefix)) == 0;
+}
+
+/* What an older format does not say: some of the arithmetic, the file of labels, and of the model
+ * all but the weights, the heads and the names of its classes. */
+static bool is_unknown(const struct differences *differences, const char *path, const json_t *a,
+                       const json_t *b) {
+    if (begins_with(path, "settings.arithmetic.")) {
+        return json_is_null(a) || json_is_null(b);
+    }
+    bool absent = a == NULL || b == NULL;
+    bool of_model = begins_with(path, "configuration.");
+    return differences->with_older && absent &&
+           (of_model ? strcmp(path, "configuration.files.labels") != 0
+                     : strcmp(path, "manifest.truth_sha256") == 0);
 }
 
 static void note_difference(void *user, const char *path, const json_t *a, const json_t *b) {
+    static const char MODEL[] = "configuration.";
     struct differences *differences = user;
-    if (is_unknown(path, a) || is_unknown(path, b) || differences->count++ >= MOST_DIFFERENCES) {
+    bool of_model = begins_with(path, MODEL);
+    if (is_unknown(differences, path, a, b)) {
+        return;
+    }
+    if (of_model || strcmp(path, "weights_sha256") == 0) {
+        if (differences->model.length == 0) {
+            json_append_change(&differences->model, path + (of_model ? sizeof MODEL - 1 : 0), a, b);
+        }
+        return;
+    }
+    if (differences->count++ >= MOST_DIFFERENCES) {
         return;
     }
     struct text *list = &differences->list;
     text_append_string(list, list->length > 0 ? "; " : "");
     text_printf(list, "%s is ", path);
-    append_value(list, a);
+    json_append_shown(list, a);
     text_printf(list, " in %s and ", differences->first);
-    append_value(list, b);
+    json_append_shown(list, b);
     text_printf(list, " in %s", differences->second);
+}
+
+/* Another model says more than what follows from it. */
+static enum vitlrp_status fail_differences(struct differences *differences,
+                                           struct vitlrp_error *err) {
+    if (differences->model.length > 0) {
+        return fail(err, VITLRP_MISMATCH, "another model: %s",
+                    differences->model.failed ? "it differs" : differences->model.data);
+    }
+    if (differences->count > MOST_DIFFERENCES) {
+        text_printf(&differences->list, "; and %zu more", differences->count - MOST_DIFFERENCES);
+    }
+    return fail(err, VITLRP_MISMATCH, "%s",
+                differences->list.failed ? "the settings differ" : differences->list.data);
 }
 
 enum vitlrp_status batch_config_compare(const json_t *a, const json_t *b, const char *first,
                                         const char *second, struct vitlrp_error *err) {
-    struct differences differences = {
-        .first = first, .second = second, .list = {.limit = (size_t) 1 << 16}};
+    struct differences differences = {.first = first,
+                                      .second = second,
+                                      .with_older = batch_config_is_upgraded(a) ||
+                                                    batch_config_is_upgraded(b),
+                                      .model = {.limit = 1024},
+                                      .list = {.limit = (size_t) 1 << 16}};
     const struct json_comparison comparison = {
         .leaves_out = is_name_only, .note = note_difference, .user = &differences};
     json_t *left = json_copy((json_t *) a);
@@ -317,25 +347,35 @@ enum vitlrp_status batch_config_compare(const json_t *a, const json_t *b, const 
         status = fail(err, VITLRP_NOMEM, "out of memory for the run's settings");
     } else {
         /* A record of an older format is of an older program. */
-        if (batch_config_is_upgraded(a) || batch_config_is_upgraded(b)) {
+        if (differences.with_older) {
             json_object_del(left, "version");
             json_object_del(right, "version");
         }
         json_compare(&comparison, left, right);
     }
-    if (differences.count > 0) {
-        size_t more =
-            differences.count > MOST_DIFFERENCES ? differences.count - MOST_DIFFERENCES : 0;
-        if (more > 0) {
-            text_printf(&differences.list, "; and %zu more", more);
-        }
-        status = fail(err, VITLRP_MISMATCH, "%s",
-                      differences.list.failed ? "the settings differ" : differences.list.data);
+    if (status == VITLRP_OK && (differences.model.length > 0 || differences.count > 0)) {
+        status = fail_differences(&differences, err);
     }
     json_decref(left);
     json_decref(right);
+    text_free(&differences.model);
     text_free(&differences.list);
     return status;
+}
+
+enum vitlrp_status batch_config_compare_content(const json_t *a, const json_t *b,
+                                                struct vitlrp_error *err) {
+    const json_t *was = json_object_get(a, "manifest");
+    const json_t *is = json_object_get(b, "manifest");
+    const char *first = json_get_string(was, "content_sha256");
+    const char *second = json_get_string(is, "content_sha256");
+    if (first != NULL && second != NULL && strcmp(first, second) != 0) {
+        return fail(err, VITLRP_MISMATCH,
+                    "another data set: " CONTENT " was %.12s..., is %.12s... (images changed under "
+                    "their names)",
+                    first, second);
+    }
+    return VITLRP_OK;
 }
 
 enum vitlrp_status batch_config_images(const json_t *config, size_t *images,

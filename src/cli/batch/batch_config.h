@@ -27,10 +27,15 @@ bool batch_config_is_upgraded(const json_t *config);
 enum vitlrp_status batch_config_write(const json_t *config, struct text *out,
                                       struct vitlrp_error *err);
 
-/* MISMATCH, naming what differs with both values, unless the runs are one but for the shard and the
- * names by which dataset and model were called. `first` and `second` name them in the message. */
+/* MISMATCH, naming what differs with both values, unless the runs are one but for the shard, the
+ * names by which dataset and model were called, and what the images' files hold. `first` and
+ * `second` name them in the message. */
 enum vitlrp_status batch_config_compare(const json_t *a, const json_t *b, const char *first,
                                         const char *second, struct vitlrp_error *err);
+
+/* MISMATCH unless the images' files held the same, as far as both say so. */
+enum vitlrp_status batch_config_compare_content(const json_t *a, const json_t *b,
+                                                struct vitlrp_error *err);
 
 /* The number of images of all shards together; FORMAT if it is not stated. */
 enum vitlrp_status batch_config_images(const json_t *config, size_t *images,

@@ -221,7 +221,8 @@ static enum vitlrp_status explain_bytes(struct passage *passage, struct vitlrp_e
         .preprocess = &state->preprocess,
         .settings = state->settings,
         .prediction = &state->prediction,
-        .weights_sha256 = state->weights_sha256,
+        .record = state->record,
+        .image_sha256 = item->sha256,
     };
     passage->further = json_array();
     return explain_photo(passage, err);
@@ -259,6 +260,9 @@ static enum vitlrp_status write_line(struct passage *passage, struct vitlrp_erro
         json_pack("{s:s, s:I, s:o, s:s}", "format", FORMAT_BATCH_IMAGE, "index",
                   (json_int_t) image->index, "id", json_text(image->id), "status", state);
     int wrong = line == NULL ? 1 : 0;
+    if (item->sha256[0] != '\0') {
+        wrong |= json_object_set_new(line, "sha256", json_string(item->sha256));
+    }
     if (!text_is_utf8(image->id, strlen(image->id))) {
         wrong |= json_object_set_new(line, "escaped", json_true());
     }
@@ -293,6 +297,9 @@ enum vitlrp_status batch_item_explain(struct batch_item *item, const struct batc
                               .json = {.limit = LINE_LIMIT}};
     enum vitlrp_status status = VITLRP_OK;
     item->line = (struct text){.limit = LINE_LIMIT};
+    if (item->status == VITLRP_OK) {
+        item->status = sha256_bytes(item->bytes.data, item->bytes.size, item->sha256, &item->err);
+    }
     if (item->status == VITLRP_OK) {
         item->status = explain_bytes(&passage, &item->err);
     }

@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/journal.h"
+#include "base/sha256.h"
 #include "base/status.h"
 #include "base/text.h"
 #include "batch_plan.h"
@@ -24,6 +25,7 @@ struct batch_item {
     size_t place;
     struct vitlrp_dataset_image image;
     struct bytes bytes;        /* owned: the image's file */
+    char sha256[SHA256_TEXT];  /* of these bytes; "": they could not be read */
     enum vitlrp_status status; /* of the image: it may have failed */
     struct vitlrp_error err;
 

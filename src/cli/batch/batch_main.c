@@ -84,6 +84,7 @@ struct batch {
     struct batch_store store;
     struct journal journal;
     struct vitlrp_model *model; /* owned */
+    struct model_record record;
     struct explain_session first;
     size_t threads;
     json_t *config;
@@ -111,7 +112,7 @@ static enum vitlrp_status batch_open_first(struct batch *batch, struct console *
                                            struct vitlrp_error *err) {
     TRY(batch_session_open(&batch->settings, &batch->plan, batch->model, console, &batch->first,
                            err));
-    TRY(vitlrp_model_sha256(batch->model, batch->first.weights_sha256, err));
+    batch->first.record = &batch->record;
     return batch_config_make(&batch->plan, &batch->first, &batch->config, err);
 }
 
@@ -135,6 +136,7 @@ static enum vitlrp_status batch_open(const struct args *args, struct batch *batc
     TRY(batch_guard(args, batch, err));
     batch->threads = batch_take_threads(&batch->settings);
     TRY(model_choose(&batch->settings, console, &batch->model, err));
+    TRY(model_record_take(batch->model, &batch->record, err));
     TRY(batch_plan_open(&batch->choice, &batch->settings, batch->model, &batch->plan, err));
     batch_warn_skipped(batch, console);
     return batch_open_first(batch, console, err);
@@ -278,6 +280,7 @@ enum exit_code batch_main(const struct args *args, struct console *console) {
     batch_plan_close(&batch.plan);
     guard_free(&batch.guard);
     explain_session_close(&batch.first);
+    model_record_free(&batch.record);
     vitlrp_model_close(batch.model);
     return code;
 }

@@ -180,7 +180,12 @@ static enum vitlrp_status check_config(const struct batch_shards *shards,
     char second[40];
     snprintf(first, sizeof first, "shard %d", shards->parts[0].shard);
     snprintf(second, sizeof second, "shard %d", part->shard);
-    return batch_config_compare(shards->parts[0].config, part->config, first, second, err);
+    enum vitlrp_status status =
+        batch_config_compare(shards->parts[0].config, part->config, first, second, err);
+    if (status == VITLRP_OK) {
+        status = batch_config_compare_content(shards->parts[0].config, part->config, err);
+    }
+    return error_prefix(err, status, second);
 }
 
 enum vitlrp_status batch_shards_open(const char *const *folders, size_t count,

@@ -278,7 +278,7 @@ static enum vitlrp_status open_worker(struct worker *worker, struct vitlrp_error
     const struct explain_session *first = worker->engine->run->first;
     worker->state.without_ledger = first->without_ledger;
     worker->state.passes = first->passes;
-    memcpy(worker->state.weights_sha256, first->weights_sha256, sizeof first->weights_sha256);
+    worker->state.record = first->record;
     return explain_session_open_on(first->settings, &worker->console, first->model, &worker->state,
                                    err);
 }

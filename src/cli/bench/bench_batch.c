@@ -182,7 +182,7 @@ static enum vitlrp_status open_seats(struct batch_bench *bench, struct vitlrp_er
 static enum vitlrp_status open_photo(struct batch_bench *bench, struct vitlrp_error *err) {
     const struct explain_session *state = &bench->first;
     const char *path = batch_plan_image(&bench->plan, 0).path;
-    TRY(photo_open(path, &state->preprocess, &state->settings->image, &bench->photo, err));
+    TRY(photo_open(path, &state->preprocess, &state->settings->image, NULL, &bench->photo, err));
     const struct vitlrp_geometry *geometry = &bench->photo.geometry;
     if (geometry->input_height != state->info.input_height ||
         geometry->input_width != state->info.input_width) {

@@ -20,7 +20,7 @@ struct tuning {
     struct run_watch watch;
     struct guard guard;
     struct vitlrp_model *model; /* owned */
-    char sha256[65];
+    struct model_record record;
     bool preset_known;
     struct vitlrp_rules preset;
     struct vitlrp_tune_result result;
@@ -42,9 +42,7 @@ static void show_trial(void *user, const struct vitlrp_tune_trial *trial) {
 static enum vitlrp_status tuning_search(struct tuning *tuning, struct vitlrp_error *err) {
     struct vitlrp_tune_options options;
     TRY(model_choose(&tuning->settings, tuning->console, &tuning->model, err));
-    if (vitlrp_model_sha256(tuning->model, tuning->sha256, NULL) != VITLRP_OK) {
-        tuning->sha256[0] = '\0';
-    }
+    TRY(model_record_take(tuning->model, &tuning->record, err));
     eval_choose_for_model(&tuning->settings, tuning->model, &tuning->choice);
     run_watch_start(tuning->settings.progress, tuning->console, &tuning->watch);
     tuning->choice.options.observer = run_watch_observer(&tuning->watch);
@@ -95,7 +93,7 @@ static enum exit_code tuning_report(struct tuning *tuning) {
     const struct tune_report report = {.result = &tuning->result,
                                        .preset = tuning->preset,
                                        .model = info.name,
-                                       .weights_sha256 = tuning->sha256,
+                                       .record = &tuning->record,
                                        .dataset = tuning->choice.options.dataset,
                                        .options = &tuning->choice.options};
     enum exit_code code = console_check(make_settings(&report, &settings, &err), CODE_OUTPUT, &err);
@@ -144,6 +142,7 @@ enum exit_code tune_main(const struct args *args, struct console *console) {
     } else if (run_watch_signal() != 0) {
         code = run_watch_code();
     }
+    model_record_free(&tuning.record);
     vitlrp_model_close(tuning.model);
     eval_choice_free(&tuning.choice);
     guard_free(&tuning.guard);

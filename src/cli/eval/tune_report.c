@@ -31,24 +31,34 @@ static void set_protocol(json_t *object, const struct vitlrp_eval_options *optio
     }
 }
 
+/* Files are named by the hashes of their bytes, "" for none. */
+static json_t *json_manifest(const struct vitlrp_tune_result *result) {
+    return json_pack("{s:I, s:s, s:s}", "count",
+                     (json_int_t) (result->calibration_images + result->held_out_images), "sha256",
+                     result->manifest_sha256, "truth_sha256", result->truth_sha256);
+}
+
 /* How the settings were found, for people. */
 static json_t *json_search(const struct tune_report *report, bool *complete) {
     const struct vitlrp_tune_result *result = report->result;
     json_t *object = json_object();
     json_set(object, "model", json_text(report->model), complete);
-    json_set(object, "weights_sha256", json_string(report->weights_sha256), complete);
+    json_set_model(object, report->record, complete);
     json_set(object, "dataset", json_text(report->dataset), complete);
+    json_set(object, "manifest", json_manifest(result), complete);
     json_set(object, "trials", json_integer((json_int_t) result->trials), complete);
     set_protocol(object, report->options, complete);
     json_set(object, "calibration",
-             json_pack("{s:I, s:o, s:o}", "images", (json_int_t) result->calibration_images,
-                       "preset", json_statistic(&result->calibration_preset), "tuned",
+             json_pack("{s:I, s:s, s:o, s:o}", "images", (json_int_t) result->calibration_images,
+                       "images_sha256", result->calibration_sha256, "preset",
+                       json_statistic(&result->calibration_preset), "tuned",
                        json_statistic(&result->calibration_tuned)),
              complete);
     json_set(object, "held_out",
-             json_pack("{s:I, s:o, s:o, s:o}", "images", (json_int_t) result->held_out_images,
-                       "preset", json_statistic(&result->preset), "tuned",
-                       json_statistic(&result->tuned), "gain", json_statistic(&result->gain)),
+             json_pack("{s:I, s:s, s:o, s:o, s:o}", "images", (json_int_t) result->held_out_images,
+                       "images_sha256", result->held_out_sha256, "preset",
+                       json_statistic(&result->preset), "tuned", json_statistic(&result->tuned),
+                       "gain", json_statistic(&result->gain)),
              complete);
     return object;
 }

@@ -5,13 +5,14 @@
 #include "base/json.h"
 #include "base/status.h"
 #include "base/text.h"
+#include "cli/model_record.h"
 #include "vitlrp_eval.h"
 
 struct tune_report {
     const struct vitlrp_tune_result *result;
     struct vitlrp_rules preset; /* where the search began */
     const char *model;
-    const char *weights_sha256;
+    const struct model_record *record;
     const char *dataset;
     const struct vitlrp_eval_options *options;
 };

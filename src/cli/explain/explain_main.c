@@ -1,5 +1,6 @@
 #include "cli/verbs.h"
 
+#include "base/sha256.h"
 #include "cli/explain_session.h"
 #include "cli/explanation.h"
 #include "cli/machine.h"
@@ -159,6 +160,7 @@ static struct outcome explain_image(struct explain_session *state, const char *p
     struct vitlrp_error err;
     struct outcome outcome = {0};
     struct photo photo = {0};
+    char sha256[SHA256_TEXT] = "";
     struct explanation explanation = {
         .image_path = path,
         .photo = &photo,
@@ -166,10 +168,11 @@ static struct outcome explain_image(struct explain_session *state, const char *p
         .preprocess = &state->preprocess,
         .settings = state->settings,
         .prediction = &state->prediction,
-        .weights_sha256 = state->weights_sha256,
+        .record = state->record,
+        .image_sha256 = sha256,
     };
-    enum vitlrp_status status =
-        photo_open(path, &state->preprocess, &state->settings->image, &photo, &err);
+    enum vitlrp_status status = photo_open(path, &state->preprocess, &state->settings->image,
+                                           state->record == NULL ? NULL : sha256, &photo, &err);
     if (!outcome_check(&outcome, status, CODE_INPUT, &err)) {
         return outcome;
     }
@@ -204,7 +207,7 @@ static enum exit_code explain_images(const struct args *args, struct explain_ses
 }
 
 static enum exit_code explain_with(const struct args *args, const struct settings *settings,
-                                   struct explain_session *state) {
+                                   struct explain_session *state, struct model_record *record) {
     struct vitlrp_error err;
     enum exit_code code = console_check(explain_session_open(settings, state->console, state, &err),
                                         CODE_INPUT, &err);
@@ -212,11 +215,11 @@ static enum exit_code explain_with(const struct args *args, const struct setting
         return code;
     }
     if (state->outputs.pattern[OUTPUT_JSON] != NULL) {
-        enum vitlrp_status status = vitlrp_model_sha256(state->model, state->weights_sha256, &err);
-        code = console_check(status, CODE_INPUT, &err);
+        code = console_check(model_record_take(state->model, record, &err), CODE_INPUT, &err);
         if (code != CODE_DONE) {
             return code;
         }
+        state->record = record;
     }
     json_sink_init(&state->sink, args->operand_count > 1 || settings->top > 1);
     code = explain_images(args, state);
@@ -229,6 +232,7 @@ enum exit_code explain_main(const struct args *args, struct console *console) {
     struct vitlrp_error err;
     struct settings settings;
     struct explain_session state = {.console = console, .tells_work = true};
+    struct model_record record = {0};
     if (args->operand_count == 0) {
         console_error("no image is given (vitlrp IMAGE, see vitlrp --help)");
         return CODE_USAGE;
@@ -241,8 +245,9 @@ enum exit_code explain_main(const struct args *args, struct console *console) {
     if (code == CODE_DONE) {
         console->stdout_taken = state.outputs.stdout_taken;
         settings.inputs = guard_inputs(&state.outputs.guard);
-        code = explain_with(args, &settings, &state);
+        code = explain_with(args, &settings, &state, &record);
     }
     explain_session_close(&state);
+    model_record_free(&record);
     return code;
 }

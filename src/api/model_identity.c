@@ -1,0 +1,190 @@
+/* The identity of a model. Refuses to name bytes that are not those that were read. */
+#include "api/model_identity.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "api/api.h"
+#include "api/labels.h"
+#include "base/mem.h"
+#include "base/settings_json.h"
+#include "base/sha256.h"
+
+#define CONFIGURATION_LIMIT ((size_t) 1 << 20)
+#define CLASSES_LIMIT ((size_t) 1 << 32)
+
+/* ---- The weights ---- */
+
+struct model_hash {
+    pthread_mutex_t mutex;
+    char sha256[SHA256_TEXT]; /* "": not asked for yet */
+};
+
+struct model_hash *model_hash_open(void) {
+    struct model_hash *hash = mem_calloc(1, sizeof *hash);
+    if (hash != NULL) {
+        pthread_mutex_init(&hash->mutex, NULL);
+    }
+    return hash;
+}
+
+void model_hash_close(struct model_hash *hash) {
+    if (hash != NULL) {
+        pthread_mutex_destroy(&hash->mutex);
+        mem_free(hash);
+    }
+}
+
+/* From the file that was read, whatever its name leads to by now. */
+static enum vitlrp_status hash_weights(const struct vit_origin *origin, char sha256[SHA256_TEXT],
+                                       struct vitlrp_error *err) {
+    char digest[SHA256_TEXT];
+    enum vitlrp_status status = file_state_check(&origin->weights, &origin->state, err);
+    if (status == VITLRP_OK) {
+        status = sha256_source(&origin->weights, digest, err);
+    }
+    if (status == VITLRP_OK) {
+        status = file_state_check(&origin->weights, &origin->state, err);
+    }
+    if (status != VITLRP_OK) {
+        return error_prefix(err, status, "the hash of the weights that were loaded");
+    }
+    memcpy(sha256, digest, sizeof digest);
+    return VITLRP_OK;
+}
+
+static enum vitlrp_status model_sha256(const struct vitlrp_model *model, char digest[SHA256_TEXT],
+                                       struct vitlrp_error *err) {
+    const struct vit_origin *origin = &model->vit->origin;
+    struct model_hash *hash = model->hash;
+    enum vitlrp_status status = VITLRP_OK;
+    if (origin->weights.memory == NULL && origin->weights.descriptor < 0) {
+        return fail(err, VITLRP_UNSUPPORTED, "a model of random weights has no file to hash");
+    }
+    pthread_mutex_lock(&hash->mutex);
+    if (hash->sha256[0] == '\0') {
+        status = error_prefix(err, hash_weights(origin, hash->sha256, err), model->vit->name);
+    }
+    if (status == VITLRP_OK) {
+        memcpy(digest, hash->sha256, sizeof hash->sha256);
+    }
+    pthread_mutex_unlock(&hash->mutex);
+    return status;
+}
+
+enum vitlrp_status vitlrp_model_sha256(const struct vitlrp_model *model, char digest[65],
+                                       struct vitlrp_error *error) {
+    API_NEEDS(model != NULL && digest != NULL, error);
+    return model_sha256(model, digest, error);
+}
+
+/* ---- Everything else ---- */
+
+const char *model_activation_name(enum vit_activation activation) {
+    switch (activation) {
+    case VIT_GELU_ERF:
+        return "gelu";
+    case VIT_GELU_TANH:
+        return "gelu_tanh";
+    case VIT_GELU_QUICK:
+        return "quick_gelu";
+    }
+    return "unknown";
+}
+
+static enum vitlrp_status add_file(json_t *files, const char *name, const struct bytes *bytes,
+                                   bool *complete, struct vitlrp_error *err) {
+    char digest[SHA256_TEXT];
+    TRY(sha256_bytes(bytes->data, bytes->size, digest, err));
+    json_set(files, name, json_string(digest), complete);
+    return VITLRP_OK;
+}
+
+/* Of the files that decided about this model, not of all in the folder. */
+static enum vitlrp_status add_files(const struct vitlrp_model *model, json_t *files, bool *complete,
+                                    struct vitlrp_error *err) {
+    const struct vit_origin *origin = &model->vit->origin;
+    for (size_t i = 0; i < origin->sidecar_count; i++) {
+        TRY(add_file(files, origin->sidecars[i].name, &origin->sidecars[i].bytes, complete, err));
+    }
+    return model->labels->file.data == NULL
+               ? VITLRP_OK
+               : add_file(files, "labels", &model->labels->file, complete, err);
+}
+
+/* Index, WordNet id and label of every output: a line each, separated by tabs. */
+static enum vitlrp_status hash_classes(const struct labels *labels, char digest[SHA256_TEXT],
+                                       struct vitlrp_error *err) {
+    struct text text = {.limit = CLASSES_LIMIT};
+    for (size_t i = 0; i < labels->classes.count; i++) {
+        const struct class_entry *entry = &labels->classes.items[i];
+        text_printf(&text, "%d\t%s\t%s\n", entry->index, entry->wnid, entry->name);
+    }
+    enum vitlrp_status status = text.failed
+                                    ? fail(err, VITLRP_NOMEM, "out of memory for class names")
+                                    : sha256_bytes(text.data, text.length, digest, err);
+    text_free(&text);
+    return status;
+}
+
+static json_t *json_shape(const struct vitlrp_model *model, const char *classes_sha256,
+                          bool *complete) {
+    const struct vit_model *vit = model->vit;
+    const struct vit_config *config = &vit->config;
+    json_t *object = json_pack(
+        "{s:s, s:s, s:s, s:[ii], s:[ii], s:i, s:i, s:i, s:i, s:s, s:o, s:i, s:s}", "layout",
+        vit->layout, "container", vit->container, "stored_as", vit->stored_as, "input_size",
+        config->image_width, config->image_height, "patch_size", config->patch_width,
+        config->patch_height, "dim", config->dim, "depth", config->depth, "heads", config->heads,
+        "mlp_dim", config->mlp_dim, "activation", model_activation_name(config->activation),
+        "layer_norm_eps", json_float32(config->layer_norm_eps), "classes", config->classes,
+        "classes_sha256", classes_sha256);
+    json_t *preprocess = json_object();
+    json_set_preprocess(preprocess, &model->preprocess, complete);
+    json_set(object, "preprocess", preprocess, complete);
+    return object;
+}
+
+enum vitlrp_status model_configuration(const struct vitlrp_model *model, json_t **out,
+                                       struct vitlrp_error *err) {
+    char classes[SHA256_TEXT];
+    bool complete = true;
+    TRY(hash_classes(model->labels, classes, err));
+    json_t *object = json_shape(model, classes, &complete);
+    json_t *files = json_object();
+    enum vitlrp_status status =
+        error_prefix(err, add_files(model, files, &complete, err), model->vit->name);
+    json_set(object, "files", files, &complete);
+    if (status == VITLRP_OK && !complete) {
+        status = fail(err, VITLRP_NOMEM, "out of memory for the configuration of a model");
+    }
+    if (status != VITLRP_OK) {
+        json_decref(object);
+        return status;
+    }
+    *out = object;
+    return VITLRP_OK;
+}
+
+static enum vitlrp_status configuration_text(const struct vitlrp_model *model, char **data,
+                                             size_t *size, struct vitlrp_error *err) {
+    struct text text = {.limit = CONFIGURATION_LIMIT};
+    json_t *object = NULL;
+    TRY(model_configuration(model, &object, err));
+    json_append(&text, object, 0);
+    json_decref(object);
+    if (text.failed) {
+        text_free(&text);
+        return fail(err, VITLRP_NOMEM, "out of memory for the configuration of a model");
+    }
+    *data = text.data;
+    *size = text.length;
+    return VITLRP_OK;
+}
+
+enum vitlrp_status vitlrp_model_configuration(const struct vitlrp_model *model, char **data,
+                                              size_t *size, struct vitlrp_error *error) {
+    API_NEEDS(model != NULL && data != NULL && size != NULL, error);
+    return configuration_text(model, data, size, error);
+}

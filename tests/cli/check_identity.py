@@ -1,0 +1,216 @@
+"""Records name the bytes that decided about them, and runs of other bytes are not taken for one: rows f01,
+f02, f02b, f17 and f17b. usage: check_identity.py VITLRP DATA PARITY [TEST...]"""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+
+import records  # noqa: E402
+
+PROGRAM, DATA, PARITY = (os.path.abspath(path) for path in sys.argv[1:4])
+FEW = ["--methods", "attnlrp", "--steps", "2", "-q"]
+
+
+def read(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def write(path, data):
+    with open(path, "wb") as file:
+        file.write(data)
+
+
+def sha256(path):
+    return hashlib.sha256(read(path)).hexdigest()
+
+
+class Identity(unittest.TestCase):
+    def setUp(self):
+        scratch = tempfile.TemporaryDirectory()
+        self.addCleanup(scratch.cleanup)
+        self.addCleanup(os.chdir, os.getcwd())
+        os.chdir(scratch.name)
+        os.mkdir("hf")
+        shutil.copy(os.path.join(PARITY, "huggingface", "model.safetensors"), "hf")
+        self.configure()
+        os.mkdir("ds")
+        for i in range(1, 5):
+            shutil.copy(os.path.join(DATA, "goldfish.jpg"), f"ds/{i}.jpg")
+
+    def configure(self, **changes):
+        config = json.loads(read(os.path.join(PARITY, "huggingface", "config.json")))
+        write("hf/config.json", json.dumps(dict(config, **changes)).encode())
+
+    def run_program(self, *arguments, code=0):
+        result = subprocess.run([PROGRAM, *arguments], stdin=subprocess.DEVNULL, capture_output=True)
+        self.assertEqual(result.returncode, code, result.stderr.decode())
+        return result.stderr.decode()
+
+    def load(self, path):
+        value = json.loads(read(path))
+        self.assertEqual(records.check(value), [], path)
+        return value
+
+    def lines(self, folder):
+        found = [json.loads(line) for line in read(f"{folder}/results.jsonl").splitlines()]
+        for line in found:
+            self.assertEqual(records.check(line), [])
+        return found
+
+    def keep_lines(self, folder, count):
+        """As if the run had been killed."""
+        lines = read(f"{folder}/results.jsonl").splitlines(True)
+        write(f"{folder}/results.jsonl", b"".join(lines[:count]))
+
+    # ---- f01: what makes the model
+
+    def test_f01_batch_is_resumed_with_another_configuration(self):
+        batch = ["batch", "ds", "-m", "hf", "-o", "b", "-q"]
+        self.run_program(*batch)
+        before = read("b/run.json")
+        self.keep_lines("b", 2)
+        self.configure(hidden_act="quick_gelu")
+        self.assertIn('another model: activation was "gelu", is "quick_gelu"',
+                      self.run_program(*batch, code=2))
+        self.configure(layer_norm_eps=0.5)
+        self.assertIn("another model: layer_norm_eps was ", self.run_program(*batch, code=2))
+        self.configure(id2label={str(i): f"Klasse {i}" for i in range(10)})
+        self.assertIn("another model: classes_sha256 was ", self.run_program(*batch, code=2))
+        self.configure(comment="nothing follows from it")
+        self.assertIn("another model: files.config.json was ", self.run_program(*batch, code=2))
+        write("labels", b"\n".join(b"%d" % i for i in range(10)))
+        self.configure()
+        self.assertIn("another model: classes_sha256 was ",
+                      self.run_program(*batch, "--labels", "labels", code=2))
+        self.assertEqual(read("b/run.json"), before)
+        self.run_program(*batch)
+        self.assertEqual(len(self.lines("b")), 4)
+
+    def test_f01_batch_shards_of_two_models(self):
+        for i, change in enumerate(({}, {"hidden_act": "quick_gelu"})):
+            self.configure(**change)
+            self.run_program("batch", "ds", "-m", "hf", "-o", "b", "--shard", f"{i}/2", "-q")
+        self.assertIn('shard 1: another model: activation was "gelu", is "quick_gelu"',
+                      self.run_program("merge", "b", "-q", code=3))
+
+    def test_f01_eval_shards_of_two_models(self):
+        for i, change in enumerate(({}, {"layer_norm_eps": 0.5})):
+            self.configure(**change)
+            self.run_program("eval", "ds", "-m", "hf", *FEW, "--shard", f"{i}/2", "--json", f"{i}")
+        self.assertIn("another model: layer_norm_eps was ", self.run_program("merge", "0", "1", code=3))
+        timm = os.path.join(PARITY, "timm.safetensors")
+        for i, heads in enumerate(("2", "4")):
+            self.run_program("eval", "ds", "-m", timm, "--heads", heads, *FEW, "--shard", f"{i}/2", "--json",
+                             f"h{i}")
+        self.assertIn("another model: heads was 2, is 4", self.run_program("merge", "h0", "h1", code=3))
+
+    # ---- f02, f02b: hashes of what was read
+
+    def start(self, *arguments):
+        """A run that is at its work: its progress says so."""
+        child = subprocess.Popen([PROGRAM, *arguments, "--progress", "json", "-j", "1"],
+                                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        while b"progress" not in child.stderr.readline():
+            self.assertIsNone(child.poll())
+        return child
+
+    def finish(self, child):
+        child.stderr.read()
+        child.stderr.close()
+        return child.wait()
+
+    def replace(self, path):
+        """Another file under that name."""
+        data = bytearray(read(path))
+        data[-1] ^= 1
+        write("new", data)
+        os.rename("new", path)
+
+    def test_f02_eval_names_what_it_used(self):
+        for i in range(5, 40):
+            shutil.copy("ds/1.jpg", f"ds/{i}.jpg")
+        write("boxes.csv", b"path,xmin,ymin,xmax,ymax\n1.jpg,1,1,100,100\n")
+        hashes = [sha256("hf/model.safetensors"), sha256("hf/config.json"), sha256("boxes.csv")]
+        child = self.start("eval", "ds", "-m", "hf", "--boxes", "boxes.csv", "--methods", "attnlrp", "--steps",
+                           "28", "--json", "r.json")
+        self.replace("hf/model.safetensors")
+        os.unlink("hf/config.json")
+        os.unlink("boxes.csv")
+        self.assertEqual(self.finish(child), 0)
+        told = self.load("r.json")
+        self.assertEqual([told["weights_sha256"], told["configuration"]["files"]["config.json"],
+                          told["settings"]["boxes_sha256"]], hashes)
+
+    def test_f02b_tune_names_what_it_used(self):
+        weights = sha256("hf/model.safetensors")
+        child = self.start("tune", "ds", "-m", "hf", "--steps", "2", "-o", "t.json")
+        self.replace("hf/model.safetensors")
+        os.unlink("hf/config.json")
+        self.assertEqual(self.finish(child), 0)
+        told = self.load("t.json")["search"]
+        self.assertEqual(told["weights_sha256"], weights)
+        self.assertEqual(told["configuration"]["heads"], 4)
+
+    def test_f02b_tune_images_change_between_trials(self):
+        child = self.start("tune", "ds", "-m", "hf", "--steps", "2", "-o", "t.json")
+        for i in range(1, 5):
+            shutil.copy(os.path.join(DATA, "koala.jpg"), "new")
+            os.rename("new", f"ds/{i}.jpg")
+        self.assertNotEqual(self.finish(child), 0)
+        self.assertFalse(os.path.exists("t.json"))
+
+    def test_explain_names_every_file(self):
+        write("labels", b"\n".join(b"%d" % i for i in range(10)))
+        self.run_program("explain", "ds/1.jpg", "-m", "hf", "--labels", "labels", "--json", "e.json", "-q")
+        told = self.load("e.json")
+        self.assertEqual(told["weights_sha256"], sha256("hf/model.safetensors"))
+        self.assertEqual(told["image_sha256"], sha256("ds/1.jpg"))
+        self.assertEqual(told["configuration"]["files"],
+                         {"config.json": sha256("hf/config.json"), "labels": sha256("labels")})
+
+    # ---- f17, f17b: photographs under their names
+
+    def test_f17_eval_shards_of_two_data_sets(self):
+        shard = ["eval", "ds", "-m", "hf", *FEW]
+        self.run_program(*shard, "--shard", "0/2", "--json", "0")
+        for line in self.load("0")["images"]:
+            self.assertEqual(line["sha256"], sha256(os.path.join("ds", line["id"])))
+        shutil.copy(os.path.join(DATA, "koala.jpg"), "ds/3.jpg")
+        self.run_program(*shard, "--shard", "1/2", "--json", "1")
+        self.assertIn("another data set: manifest.content_sha256 was ",
+                      self.run_program("merge", "0", "1", code=3))
+        same = bytearray(read(os.path.join(DATA, "goldfish.jpg")))
+        same[-3] ^= 1  # of equal size
+        write("ds/3.jpg", same)
+        self.run_program(*shard, "--shard", "1/2", "--json", "1")
+        self.run_program("merge", "0", "1", code=3)
+
+    def test_f17_labels_are_a_file(self):
+        write("truth", b"".join(b"%d.jpg %d\n" % (i, i) for i in range(1, 5)))
+        shard = ["eval", "ds", "-m", "hf", *FEW, "--truth", "truth"]
+        self.run_program(*shard, "--shard", "0/2", "--json", "0")
+        self.assertEqual(self.load("0")["manifest"]["truth_sha256"], sha256("truth"))
+        write("truth", read("truth") + b"other.jpg 1\n")
+        self.run_program(*shard, "--shard", "1/2", "--json", "1")
+        self.assertIn("manifest.truth_sha256 was ", self.run_program("merge", "0", "1", code=3))
+
+    def test_f17b_batch_shards_of_two_data_sets(self):
+        self.run_program("batch", "ds", "-m", "hf", "-o", "b", "--shard", "0/2", "-q")
+        for i in range(1, 5):
+            shutil.copy(os.path.join(DATA, "koala.jpg"), f"ds/{i}.jpg")
+        self.run_program("batch", "ds", "-m", "hf", "-o", "b", "--shard", "1/2", "-q")
+        self.assertIn("another data set: manifest.content_sha256 was ",
+                      self.run_program("merge", "b", "-q", code=3))
+
+
+if __name__ == "__main__":
+    unittest.main(argv=[sys.argv[0], *(f"Identity.{name}" for name in sys.argv[4:])])
