@@ -21,6 +21,10 @@
 
 enum direction { MORF, LERF, DIRECTIONS };
 
+/* Of patches with equal scores: row by row from above, and the reverse. A curve is the mean of
+ * both, so that no place of the picture comes first. */
+enum ties { TIES_FORTH, TIES_BACK, TIE_ORDERS };
+
 struct point {
     float logit, probability;
 };
@@ -30,7 +34,7 @@ struct curve_buffers {
     uint64_t *set;              /* [words]: the one being built */
     uint64_t *sets;             /* [max_points, words]: removed patches of each point */
     uint32_t *slots;            /* [slot_count]: hash table of points, NO_POINT where empty */
-    uint32_t *point_of;         /* [methods, DIRECTIONS, steps + 1] */
+    uint32_t *point_of;         /* [methods, TIE_ORDERS, DIRECTIONS, steps + 1] */
     struct point *points;       /* [max_points] */
     uint8_t *masks;             /* [at_once, patches] */
     float *logits;              /* [at_once, classes] */
@@ -44,6 +48,7 @@ struct curve_evaluator {
     size_t patches, words, steps, classes, pixels;
     size_t max_points, slot_count, at_once;
     size_t point_count; /* of the image at hand */
+    size_t forth_count; /* its first points: those of TIES_FORTH */
     struct curve_buffers buffers;
     struct road *road; /* NULL for other replacements */
     void *block;
@@ -54,7 +59,7 @@ struct curve_evaluator {
 static void lay_out(struct curve_evaluator *evaluator, struct arena *arena) {
     const struct curve_evaluator *e = evaluator;
     struct curve_buffers *b = &evaluator->buffers;
-    size_t curves = DIRECTIONS * e->options.method_count;
+    size_t curves = TIE_ORDERS * DIRECTIONS * e->options.method_count;
     bool is_road = e->options.protocol.replacement == VITLRP_REPLACE_ROAD;
     b->order = arena_take(arena, e->patches, sizeof *b->order);
     b->set = arena_take(arena, e->words, sizeof *b->set);
@@ -85,7 +90,7 @@ static enum vitlrp_status evaluator_size(struct curve_evaluator *e, struct vitlr
         e->at_once = POINTS_AT_ONCE / capacity * capacity;
     }
     size_t inner = 0;
-    if (!checked_mul(&inner, DIRECTIONS * (e->steps - 1), options->method_count) ||
+    if (!checked_mul(&inner, TIE_ORDERS * DIRECTIONS * (e->steps - 1), options->method_count) ||
         inner > NO_POINT / 4) {
         return fail(err, VITLRP_LIMIT, "%zu methods with %zu steps are too many points",
                     options->method_count, e->steps);
@@ -193,19 +198,33 @@ static void trace_direction(struct curve_evaluator *e, enum direction direction,
     }
 }
 
-static uint32_t *points_of_curve(const struct curve_evaluator *e, size_t method,
+static uint32_t *points_of_curve(const struct curve_evaluator *e, size_t method, enum ties ties,
                                  enum direction direction) {
-    return e->buffers.point_of + (method * DIRECTIONS + direction) * (e->steps + 1);
+    size_t curve = (method * TIE_ORDERS + ties) * DIRECTIONS + direction;
+    return e->buffers.point_of + curve * (e->steps + 1);
+}
+
+/* Both curves in an order of the patches. */
+static void trace_order(struct curve_evaluator *e, size_t method, enum ties ties) {
+    trace_direction(e, MORF, points_of_curve(e, method, ties, MORF));
+    trace_direction(e, LERF, points_of_curve(e, method, ties, LERF));
 }
 
 static void trace_curves(struct curve_evaluator *e, const struct curve_request *request) {
     memset(e->buffers.slots, 0xFF, e->slot_count * sizeof *e->buffers.slots);
     e->point_count = 0;
-    for (size_t m = 0; m < request->method_count; m++) {
-        if (request->methods[m].valid) {
-            protocol_rank(request->methods[m].patches, e->patches, e->buffers.order);
-            trace_direction(e, MORF, points_of_curve(e, m, MORF));
-            trace_direction(e, LERF, points_of_curve(e, m, LERF));
+    for (enum ties ties = TIES_FORTH; ties < TIE_ORDERS; ties++) {
+        for (size_t m = 0; m < request->method_count; m++) {
+            if (request->methods[m].valid) {
+                protocol_rank(request->methods[m].patches, e->patches, e->buffers.order);
+                if (ties == TIES_BACK) {
+                    protocol_reverse_ties(e->buffers.order, e->patches);
+                }
+                trace_order(e, m, ties); /* meets known points where nothing is tied */
+            }
+        }
+        if (ties == TIES_FORTH) {
+            e->forth_count = e->point_count;
         }
     }
 }
@@ -267,11 +286,12 @@ static enum vitlrp_status forward_points(struct curve_evaluator *e, struct vit_b
     return vit_batch_forward(batch, count, b->imputed, b->logits, err);
 }
 
-static enum vitlrp_status compute_points(struct curve_evaluator *e, struct vit_batch *batch,
-                                         const struct curve_request *request,
-                                         struct vitlrp_error *err) {
-    for (size_t first = 0; first < e->point_count; first += e->at_once) {
-        size_t count = size_min(e->at_once, e->point_count - first);
+/* The points [first, end). */
+static enum vitlrp_status compute_range(struct curve_evaluator *e, struct vit_batch *batch,
+                                        const struct curve_request *request, size_t first,
+                                        size_t end, struct vitlrp_error *err) {
+    for (; first < end; first += e->at_once) {
+        size_t count = size_min(e->at_once, end - first);
         TRY(forward_points(e, batch, request->input, first, count, err));
         for (size_t i = 0; i < count; i++) {
             e->buffers.points[first + i] =
@@ -281,14 +301,28 @@ static enum vitlrp_status compute_points(struct curve_evaluator *e, struct vit_b
     return VITLRP_OK;
 }
 
+/* In two parts: how many inputs a batch has may show in their last bits, and a curve without ties
+ * shall not change with those that another method has. */
+static enum vitlrp_status compute_points(struct curve_evaluator *e, struct vit_batch *batch,
+                                         const struct curve_request *request,
+                                         struct vitlrp_error *err) {
+    TRY(compute_range(e, batch, request, 0, e->forth_count, err));
+    return compute_range(e, batch, request, e->forth_count, e->point_count, err);
+}
+
 static void read_curve(const struct curve_evaluator *e, size_t method, enum eval_curve curve,
                        float *out) {
     bool is_morf = curve == EVAL_CURVE_MORF_LOGIT || curve == EVAL_CURVE_MORF_PROB;
     bool is_logit = curve == EVAL_CURVE_MORF_LOGIT || curve == EVAL_CURVE_LERF_LOGIT;
-    const uint32_t *point_of = points_of_curve(e, method, is_morf ? MORF : LERF);
+    enum direction direction = is_morf ? MORF : LERF;
+    const uint32_t *forth = points_of_curve(e, method, TIES_FORTH, direction);
+    const uint32_t *back = points_of_curve(e, method, TIES_BACK, direction);
     for (size_t k = 0; k <= e->steps; k++) {
-        struct point point = e->buffers.points[point_of[k]];
-        out[k] = is_logit ? point.logit : point.probability;
+        struct point a = e->buffers.points[forth[k]];
+        struct point b = e->buffers.points[back[k]];
+        /* In double the mean of a number and itself is that number. */
+        out[k] = (float) (is_logit ? 0.5 * ((double) a.logit + (double) b.logit)
+                                   : 0.5 * ((double) a.probability + (double) b.probability));
     }
 }
 

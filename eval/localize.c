@@ -168,16 +168,32 @@ static double mass_inside(const double *coverage, const float *patches, size_t c
     return all > 0.0 ? inside / all : NAN;
 }
 
+/* Of a group of equal scores that is not taken whole, every patch counts alike. */
 static double rank_inside(const double *coverage, const struct ranked_patch *order, size_t count,
                           double area) {
     double inside = 0.0;
     double left = area;
-    for (size_t i = 0; i < count && left > 0.0; i++) {
-        double share = fmin(left, 1.0);
-        inside += share * coverage[order[i].patch];
-        left -= share;
+    for (size_t first = 0, end; first < count && left > 0.0; first = end) {
+        end = protocol_group_end(order, count, first);
+        double size = (double) (end - first);
+        double share = fmin(left, size) / size;
+        for (size_t i = first; i < end; i++) {
+            inside += share * coverage[order[i].patch];
+        }
+        left -= fmin(left, size);
     }
     return inside / area;
+}
+
+/* The share of the patches with the largest score whose middle lies in a box. */
+static double best_inside(const struct localize_boxes *boxes, const struct localize_grid *grid,
+                          const struct ranked_patch *order, size_t count) {
+    size_t inside = 0;
+    size_t best = protocol_group_end(order, count, 0);
+    for (size_t i = 0; i < best; i++) {
+        inside += middle_is_inside(boxes, grid, order[i].patch) ? 1 : 0;
+    }
+    return (double) inside / (double) best;
 }
 
 enum vitlrp_status localize_map(const struct localize_boxes *boxes,
@@ -198,7 +214,7 @@ enum vitlrp_status localize_map(const struct localize_boxes *boxes,
         return fail(err, VITLRP_NOMEM, "out of memory for the order of %zu patches", count);
     }
     protocol_rank(patches, count, order);
-    out->pointing = middle_is_inside(boxes, grid, order[0].patch) ? 1.0 : 0.0;
+    out->pointing = best_inside(boxes, grid, order, count);
     out->mass = mass_inside(coverage, patches, count);
     out->rank = rank_inside(coverage, order, count, area);
     mem_free(order);

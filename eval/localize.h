@@ -29,15 +29,16 @@ enum vitlrp_status localize_coverage(const struct localize_boxes *boxes,
                                      struct vitlrp_error *err);
 
 struct localization {
-    /* 1 if the middle of the patch with the largest score (the first of several) lies in a box,
-     * else 0 (Zhang et al., "Top-down Neural Attention by Excitation Backprop", 2016). */
+    /* 1 if the middle of the patch with the largest score lies in a box, else 0; of several such
+     * patches, the share of those (Zhang et al., "Top-down Neural Attention by Excitation
+     * Backprop", 2016). */
     double pointing;
 
     /* Arras et al., "CLEVR-XAI", 2022. Relevance of a patch is spread evenly over it. */
     double mass; /* share of the positive relevance that lies in the boxes; NaN without any */
     double rank; /* with the boxes' area in patches as K: the share of the K patches of the largest
                     scores that lies in the boxes; the last of them counts in part if K is no whole
-                    number */
+                    number; of equal scores at that place, each counts alike */
 };
 
 /* All NaN where no box is in view. patches [rows, columns]. NOMEM is the only failure. */

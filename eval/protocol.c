@@ -23,6 +23,25 @@ void protocol_rank(const float *scores, size_t patches, struct ranked_patch *ord
     qsort(order, patches, sizeof *order, compare_ranks);
 }
 
+size_t protocol_group_end(const struct ranked_patch *order, size_t patches, size_t first) {
+    size_t end = first + 1;
+    while (end < patches && order[end].score == order[first].score) {
+        end++;
+    }
+    return end;
+}
+
+void protocol_reverse_ties(struct ranked_patch *order, size_t patches) {
+    for (size_t first = 0, end; first < patches; first = end) {
+        end = protocol_group_end(order, patches, first);
+        for (size_t low = first, high = end - 1; low < high; low++, high--) {
+            struct ranked_patch kept = order[low];
+            order[low] = order[high];
+            order[high] = kept;
+        }
+    }
+}
+
 double protocol_area(const float *curve, size_t steps) {
     double sum = 0.5 * ((double) curve[0] + (double) curve[steps]);
     for (size_t k = 1; k < steps; k++) {

@@ -18,6 +18,12 @@ struct ranked_patch {
 /* order [patches]: score descending, equal scores by patch index. The scores must not be NaN. */
 void protocol_rank(const float *scores, size_t patches, struct ranked_patch *order);
 
+/* The end of the group of equal scores that begins at `first` of an order. */
+size_t protocol_group_end(const struct ranked_patch *order, size_t patches, size_t first);
+
+/* Turns every group of equal scores of an order around. */
+void protocol_reverse_ties(struct ranked_patch *order, size_t patches);
+
 /* Trapezoid rule over k / K in [0, 1]; curve [steps + 1]. */
 double protocol_area(const float *curve, size_t steps);
 

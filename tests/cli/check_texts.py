@@ -128,7 +128,7 @@ class Costs(Case):
         return after.ru_utime - before.ru_utime
 
     def test_f09_boxes_of_one_image(self):
-        count = 30000
+        count = 64000
         rows = (f"a/1.jpg,{(i * 37 % count) * 320 / count:.4f},0,320,{i % 250}\n" for i in range(count))
         self.write("boxes.csv", "path,xmin,ymin,xmax,ymax\n" + "".join(rows))
         self.photo("ds/a/1.jpg")

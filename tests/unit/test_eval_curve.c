@@ -149,30 +149,33 @@ static void perturb(enum vitlrp_replacement replacement, const float *input, con
     mix(input, other, mask, out);
 }
 
-/* logit and probability after the `count` first patches of the scores' order are replaced; the last
- * ones if reversed. */
-static void point_alone(struct bench *bench, enum vitlrp_replacement replacement,
-                        const float *input, const float *scores, size_t count, int reversed,
-                        double out[2]) {
-    float perturbed[INPUT];
-    float logits[CLASSES];
-    uint8_t mask[PATCHES] = {0};
-    double sum = 0.0;
-    struct vitlrp_error err = {0};
+/* Which patches are replaced after `count` of the scores' order; of the reverse order if reversed.
+ * Equal scores stand by their index, or the other way around. */
+static void mask_after(const float *scores, size_t count, bool reversed, bool back, uint8_t *mask) {
     for (size_t p = 0; p < PATCHES; p++) {
         size_t before = 0;
         for (size_t q = 0; q < PATCHES; q++) {
-            before += scores[q] > scores[p] || (scores[q] == scores[p] && q < p);
+            bool first = back ? q > p : q < p;
+            before += scores[q] > scores[p] || (scores[q] == scores[p] && first);
         }
         mask[p] = reversed ? before >= PATCHES - count : before < count;
     }
+}
+
+/* logit and probability with the patches of a mask replaced, added with half their weight. */
+static void point_alone(struct bench *bench, enum vitlrp_replacement replacement,
+                        const float *input, const uint8_t *mask, double out[2]) {
+    float perturbed[INPUT];
+    float logits[CLASSES];
+    double sum = 0.0;
+    struct vitlrp_error err = {0};
     perturb(replacement, input, mask, perturbed);
     assert_int_equal(vit_batch_forward(bench->batch, 1, perturbed, logits, &err), VITLRP_OK);
     for (size_t i = 0; i < CLASSES; i++) {
         sum += exp((double) logits[i]);
     }
-    out[0] = (double) logits[4];
-    out[1] = exp((double) logits[4]) / sum;
+    out[0] += 0.5 * (double) logits[4];
+    out[1] += 0.5 * exp((double) logits[4]) / sum;
 }
 
 static void compare_twin(enum vitlrp_replacement replacement, int32_t steps, size_t capacity) {
@@ -190,9 +193,13 @@ static void compare_twin(enum vitlrp_replacement replacement, int32_t steps, siz
         size_t m = i % 2;
         int lerf = (int) (i / 2 % 2);
         size_t k = i / 4;
-        double expected[2];
+        double expected[2] = {0};
+        uint8_t mask[PATCHES];
         size_t count = (size_t) floor((double) k * PATCHES / (double) bench.steps + 0.5);
-        point_alone(&bench, replacement, input, bench.patches[m], count, lerf, expected);
+        for (int back = 0; back < 2; back++) {
+            mask_after(bench.patches[m], count, lerf != 0, back != 0, mask);
+            point_alone(&bench, replacement, input, mask, expected);
+        }
         assert_true(fabs((double) bench.curves[m][2 * lerf][k] - expected[0]) < 1e-4);
         assert_true(fabs((double) bench.curves[m][2 * lerf + 1][k] - expected[1]) < 1e-5);
     }
@@ -211,6 +218,51 @@ static void test_twin_for_steps(void **unused) {
     compare_twin(VITLRP_REPLACE_ZERO, 1, 0);
     compare_twin(VITLRP_REPLACE_ZERO, PATCHES, 3);
     compare_twin(VITLRP_REPLACE_ZERO, 28, 1); /* more points than patches */
+}
+
+/* Row b37 of the table of bad inputs: a map that says nothing has no Delta, on one image. */
+static void test_b37_constant_map(void **unused) {
+    struct bench bench;
+    float input[INPUT];
+    struct test_random random = {37};
+    (void) unused;
+    bench_open(&bench, 28, VITLRP_REPLACE_ZERO, 1, 0);
+    for (int image = 0; image < 3; image++) {
+        test_fill(&random, input, INPUT, 2.0);
+        for (size_t p = 0; p < PATCHES; p++) {
+            bench.patches[0][p] = 0.25F;
+        }
+        evaluate(&bench, input, 4, 1);
+        for (size_t c = 0; c < 2; c++) {
+            assert_memory_equal(bench.curves[0][c], bench.curves[0][c + 2],
+                                (bench.steps + 1) * sizeof(float));
+        }
+    }
+    bench_close(&bench);
+}
+
+/* A method's ties change no bit of a method without: method 0 has the same first order in both
+ * runs, once with ties. */
+static void test_b37_ties_of_others(void **unused) {
+    struct bench bench;
+    float input[INPUT];
+    float beside_none[4][MAX_STEPS + 1];
+    struct test_random random = {38};
+    (void) unused;
+    bench_open(&bench, 28, VITLRP_REPLACE_ZERO, 2, 3);
+    test_fill(&random, input, INPUT, 2.0);
+    test_fill(&random, bench.patches[1], PATCHES, 1.0);
+    for (size_t p = 0; p < PATCHES; p++) {
+        bench.patches[0][p] = 1000.0F * (float) (p % 3) - (float) p;
+    }
+    evaluate(&bench, input, 4, 2);
+    memcpy(beside_none, bench.curves[1], sizeof beside_none);
+    for (size_t p = 0; p < PATCHES; p++) {
+        bench.patches[0][p] = (float) (p % 3);
+    }
+    evaluate(&bench, input, 4, 2);
+    assert_memory_equal(beside_none, bench.curves[1], sizeof beside_none);
+    bench_close(&bench);
 }
 
 /* ---- What is computed once ---- */
@@ -266,8 +318,12 @@ static void test_end_points(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_golden_curves),  cmocka_unit_test(test_twin_for_every_replacement),
-        cmocka_unit_test(test_twin_for_steps), cmocka_unit_test(test_points_are_shared),
+        cmocka_unit_test(test_golden_curves),
+        cmocka_unit_test(test_twin_for_every_replacement),
+        cmocka_unit_test(test_twin_for_steps),
+        cmocka_unit_test(test_b37_constant_map),
+        cmocka_unit_test(test_b37_ties_of_others),
+        cmocka_unit_test(test_points_are_shared),
         cmocka_unit_test(test_end_points),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -29,6 +29,23 @@ static void test_order_of_equal_scores_is_the_index(void **unused) {
     }
 }
 
+/* Row b37 of the table of bad inputs. */
+static void test_b37_ties_are_turned_around(void **unused) {
+    const float scores[] = {1.0F, 3.0F, -0.0F, 3.0F, 0.0F, 2.0F, 1.0F, 1.0F};
+    const uint32_t expected[] = {3, 1, 5, 7, 6, 0, 4, 2};
+    const float distinct[] = {1.0F, 3.0F, 2.0F};
+    struct ranked_patch order[8];
+    (void) unused;
+    protocol_rank(scores, 8, order);
+    protocol_reverse_ties(order, 8);
+    for (size_t i = 0; i < 8; i++) {
+        assert_int_equal(order[i].patch, expected[i]);
+    }
+    protocol_rank(distinct, 3, order);
+    protocol_reverse_ties(order, 3);
+    assert_int_equal(order[0].patch, 1);
+}
+
 /* floor(k T / K + 1/2) by rational arithmetic done otherwise: the largest n with n - 1/2 <= k T /
  * K, that is (2 n - 1) K <= 2 k T. */
 static size_t replaced_by_search(size_t point, size_t steps, size_t patches) {
@@ -92,6 +109,7 @@ static void test_check_and_names(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_b37_ties_are_turned_around),
         cmocka_unit_test(test_order_breaks_ties_by_index),
         cmocka_unit_test(test_order_of_equal_scores_is_the_index),
         cmocka_unit_test(test_replaced_counts),
