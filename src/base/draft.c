@@ -3,13 +3,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/random.h"
 
 #define MOST_ATTEMPTS 1000
 #define ANY_RIGHTS 0666
@@ -20,7 +23,7 @@
 static const char TEMPORARY_BEGIN[] = ".vitlrp-";
 static const char TEMPORARY_END[] = ".tmp";
 
-static const struct draft ENDED = {.staging = -1, .folder = -1, .descriptor = -1};
+static const struct draft ENDED = {.staging = -1, .folder = -1, .descriptor = -1, .lock = -1};
 
 /* Splits path into its folder ("." if none), kept open as *folder, and its last component. */
 static enum vitlrp_status open_folder_of(const char *path, int *folder, const char **name,
@@ -46,13 +49,73 @@ static enum vitlrp_status open_folder_of(const char *path, int *folder, const ch
     return VITLRP_OK;
 }
 
-/* Creates a new file with an unused hidden name in the folder; its name goes to temporary. */
-static int create_temporary(int folder, unsigned rights, char *temporary, size_t size) {
+/* True if the open file is still what the name stands for. */
+static bool has_name(int fd, int folder, const char *name) {
+    struct stat opened, named;
+    return fstat(fd, &opened) == 0 && fstatat(folder, name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+           opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
+}
+
+/* A descriptor that holds the lock of the file of this name; -1, with EEXIST where it is locked, or
+ * is there no more. Read-only, so that the one that is written can be closed before the rename. */
+static int lock_temporary(int folder, const char *temporary) {
+    int fd = openat(folder, temporary, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0) {
+        errno = errno == ENOENT ? EEXIST : errno;
+        return -1;
+    }
+    bool locked = flock(fd, LOCK_EX | LOCK_NB) == 0;
+    int failure = !locked && errno != EWOULDBLOCK ? ENOLCK : EEXIST;
+    if (locked && has_name(fd, folder, temporary)) {
+        return fd;
+    }
+    close(fd);
+    errno = failure;
+    return -1;
+}
+
+/* Removes the temporary file of a process that was killed. Those of living ones are locked. */
+static bool remove_dead(int folder, const char *temporary) {
+    int lock = lock_temporary(folder, temporary);
+    bool dead = lock >= 0 && unlinkat(folder, temporary, 0) == 0;
+    if (lock >= 0) {
+        close(lock);
+    }
+    return dead;
+}
+
+/* Creates the file and locks it. EEXIST too where another process took it for a dead one's before
+ * it was locked. Where there are no locks, or its owner may not read it, nobody takes it for dead.
+ */
+static int create_locked(struct draft *draft, unsigned rights) {
+    int fd = openat(draft->staging, draft->temporary,
+                    O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, rights);
+    if (fd < 0) {
+        return -1;
+    }
+    draft->lock = lock_temporary(draft->staging, draft->temporary);
+    if (draft->lock >= 0 || errno == ENOLCK || errno == EACCES) {
+        return fd;
+    }
+    int failure = errno;
+    if (failure != EEXIST) {
+        unlinkat(draft->staging, draft->temporary, 0);
+    }
+    close(fd);
+    errno = failure;
+    return -1;
+}
+
+/* Creates a new file with an unused hidden name in the folder. The name follows from that of the
+ * draft's file, so what a killed process left is found by the next that writes the same file. */
+static int create_temporary(struct draft *draft, unsigned rights) {
     for (unsigned attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
-        snprintf(temporary, size, "%s%ld-%u%s", TEMPORARY_BEGIN, (long) getpid(), attempt,
-                 TEMPORARY_END);
-        int fd =
-            openat(folder, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, rights);
+        snprintf(draft->temporary, sizeof draft->temporary, "%s%016" PRIx64 "-%u%s",
+                 TEMPORARY_BEGIN, random_derive(0, draft->name), attempt, TEMPORARY_END);
+        int fd = create_locked(draft, rights);
+        if (fd < 0 && errno == EEXIST && remove_dead(draft->staging, draft->temporary)) {
+            fd = create_locked(draft, rights);
+        }
         if (fd >= 0 || errno != EEXIST) {
             return fd;
         }
@@ -82,8 +145,7 @@ static void note_replaced(struct draft *draft) {
 /* What only its owner could read must not be readable while it is written either. */
 static enum vitlrp_status begin(struct draft *draft, struct vitlrp_error *err) {
     note_replaced(draft);
-    draft->descriptor = create_temporary(draft->staging, draft->replaces ? OWN_RIGHTS : ANY_RIGHTS,
-                                         draft->temporary, sizeof draft->temporary);
+    draft->descriptor = create_temporary(draft, draft->replaces ? OWN_RIGHTS : ANY_RIGHTS);
     if (draft->descriptor < 0) {
         draft->temporary[0] = '\0';
         return fail_errno(err, errno, "cannot create");
@@ -173,6 +235,9 @@ void draft_discard(struct draft *draft) {
     }
     if (draft->temporary[0] != '\0') {
         unlinkat(draft->staging, draft->temporary, 0);
+    }
+    if (draft->lock >= 0) {
+        close(draft->lock);
     }
     if (draft->staging >= 0) {
         close(draft->staging);

@@ -21,6 +21,7 @@ struct draft {
     int staging;    /* folder of the temporary file */
     int folder;     /* folder of the file */
     int descriptor; /* of the temporary file */
+    int lock;       /* of the same, read-only: says that its process lives; -1: none */
     const char *name;
     char temporary[64];  /* "" if there is none */
     struct signals held; /* what draft_open has to give back */

@@ -1,6 +1,7 @@
 /* Preloaded into the command: makes the n-th call of one kind that writes a file or starts a thread
  * fail, or stop halfway. VITLRP_FAULT is "KIND:N:WHAT": KIND one of create, write, fsync, close,
- * rename and thread, N a number or * for every call, WHAT an errno's number or "short".
+ * rename and thread, N a number or * for every call, WHAT an errno's number, "short", or
+ * "kill", which ends the process before the call.
  * VITLRP_FAULT_LOG is a file that exists once the fault has happened. VITLRP_FAULT_TRACE is a file
  * that gets the kind of every such call, a line each. Standard streams are left alone.
  * VITLRP_FAULT_MEMORY is "N": from the N-th time on that the command asks how much memory is left
@@ -10,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -57,6 +59,9 @@ static int fault_of(const char *kind) {
     long fd = syscall(SYS_openat, AT_FDCWD, log, O_WRONLY | O_CREAT, 0666);
     if (fd >= 0) {
         syscall(SYS_close, fd);
+    }
+    if (strcmp(end + 1, "kill") == 0) {
+        kill(getpid(), SIGKILL);
     }
     return strcmp(end + 1, "short") == 0 ? SHORT : (int) strtol(end + 1, NULL, 10);
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What runs in threads, under ThreadSanitizer: the pool, sessions on one model, the workers of an
-# evaluation and of a batch, and a batch that is stopped.   BUILD (build-tsan)
+# evaluation and of a batch, every verb, and a batch that is stopped.   BUILD (build-tsan)
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -20,6 +20,7 @@ for backend in openblas auto; do
         >"$folder/table"
     "$build/vitlrp" batch data -o "$folder/$backend" -j 4 --backend $backend -q
 done
+python3 -B tests/fault/every_verb.py "$build/vitlrp" 4
 code=0
 timeout --preserve-status -s TERM 2 "$build/vitlrp" batch data -o "$folder/stopped" -j 4 -q \
     --method rise --samples 200 || code=$?

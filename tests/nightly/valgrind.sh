@@ -19,3 +19,5 @@ run hostile.txt 'I1 one byte' 'I6 I9 sides beyond the limit' 'I14 a size below z
 run 'truncated JPEG' 'a pickle that calls a function' 'overlapping tensors' 'weights cut short' \
     'weights without one tensor' 'a contrast is the difference of its logits' 'ledger closes' \
     'info lists classes' 'evaluation of a flat folder' 'merging what is no record'
+# Every verb to its end.
+python3 -B tests/fault/every_verb.py "$build/vitlrp"

@@ -1,0 +1,85 @@
+"""A short run of every verb on tiny inputs, with all that it writes, for tests that let the system fail
+under it. usage as a program: every_verb.py VITLRP [THREADS]; VITLRP_PREFIX, say valgrind, comes in front."""
+
+import os
+import random
+import shlex
+import subprocess
+import sys
+import tempfile
+
+MODEL = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../golden/parity/timm.safetensors")
+IMAGES = 3
+
+
+class Verb:
+    """arguments: of the program; outputs: files and folders that it writes."""
+    def __init__(self, arguments, outputs):
+        self.arguments, self.outputs = arguments, outputs
+
+
+def write_picture(path, seed):
+    source = random.Random(seed)
+    pixels = bytes(source.randrange(256) for _ in range(40 * 36 * 3))
+    with open(path, "wb") as file:
+        file.write(b"P6 40 36 255\n" + pixels)
+
+
+def model_options(threads="2"):
+    return ["--model", MODEL, "--heads", "4", "--threads", threads]
+
+
+def make_inputs(program, folder):
+    """Pictures, a list of them, and what merge reads: records and batches of two shards."""
+    with open(os.path.join(folder, "list.txt"), "w", encoding="ascii") as file:
+        for i in range(IMAGES):
+            write_picture(os.path.join(folder, f"{i}.ppm"), i)
+            file.write(f"{i}.ppm\t{i}\n")
+    for i in range(2):
+        for verb, options in (("eval", ["--steps", "2", "--methods", "attnlrp,random", "--json", f"{i}.json"]),
+                              ("batch", ["-o", f"part{i}"])):
+            subprocess.run([program, verb, "list.txt", "-q", "--shard", f"{i}/2", *options,
+                            *model_options()], cwd=folder, check=True)
+
+
+def every_verb(threads="2"):
+    """By name, as runs in the folder of make_inputs."""
+    model = model_options(threads)
+    found = {
+        "info": Verb(["info", *model, "--json", "info.json"], ["info.json"]),
+        "explain": Verb(["0.ppm", *model, "-o", "a.png", "--raw", "a.npy", "--json", "a.json", "--logits", "l.npy"],
+                        ["a.png", "a.npy", "a.json", "l.npy"]),
+        "batch": Verb(["batch", "list.txt", *model, "-o", "maps"], ["maps"]),
+        "eval": Verb(["eval", "list.txt", *model, "--steps", "2", "--methods", "attnlrp,rise,chefer",
+                      "--json", "e.json", "--csv", "e.csv", "--html", "e.html"], ["e.json", "e.csv", "e.html"]),
+        "tune": Verb(["tune", "list.txt", *model, "--steps", "2", "-o", "t.json"], ["t.json"]),
+        "merge": Verb(["merge", "0.json", "1.json", "--json", "m.json", "--csv", "m.csv", "--html", "m.html"],
+                      ["m.json", "m.csv", "m.html"]),
+        "merge of folders": Verb(["merge", "part0", "part1", "-o", "together"], ["together"]),
+        "bench": Verb(["bench", *model, "--runs", "1", "--json", "b.json"], ["b.json"]),
+        "bench --eval": Verb(["bench", *model, "--eval", "--json", "be.json"], ["be.json"]),
+        "bench --throughput": Verb(["bench", *model, "--throughput", "--runs", "1", "--json", "bt.json"], ["bt.json"]),
+        "bench --batch": Verb(["bench", *model, "--batch", ".", "--runs", "1", "--json", "bb.json"], ["bb.json"]),
+    }
+    for verb in found.values():
+        verb.arguments.append("-q")
+    return found
+
+
+def main():
+    program = os.path.abspath(sys.argv[1])
+    prefix = shlex.split(os.environ.get("VITLRP_PREFIX", ""))
+    threads = sys.argv[2] if len(sys.argv) > 2 else "2"
+    failed = 0
+    with tempfile.TemporaryDirectory() as folder:
+        make_inputs(program, folder)
+        for name, verb in every_verb(threads).items():
+            code = subprocess.run([*prefix, program, *verb.arguments], cwd=folder, check=False).returncode
+            missing = [path for path in verb.outputs if not os.path.exists(os.path.join(folder, path))]
+            failed += code != 0 or bool(missing)
+            print(f"{name:20} exit {code}{'' if not missing else ', without ' + ' '.join(missing)}", flush=True)
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,153 @@
+"""Every verb while calls that write files fail under it, or while it is killed there. It ends by itself, with
+its results or with the documented exit code and one line. Under each name is the old file or the whole new
+one, no temporary file stays, and the next run works.
+usage: verb_faults.py VITLRP SHIM writes|kills DENSITY [VERB...]
+writes: the first DENSITY calls of each kind fail, by io_shim. kills: the process is killed there."""
+
+import errno
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+
+import every_verb
+
+HANG = 600  # a hang lasts; a busy machine does not make one
+OLD = b"what was there before\n"
+KILLED = -signal.SIGKILL
+KINDS = ("create", "write", "fsync", "close", "rename")
+
+
+def files_of(folder):
+    found = {}
+    for place, _, names in os.walk(folder):
+        for name in names:
+            path = os.path.join(place, name)
+            with open(path, "rb") as file:
+                found[os.path.relpath(path, folder)] = file.read()
+    return found
+
+
+class Sweep:
+    """The faults of one verb, in a folder of every_verb.make_inputs."""
+    def __init__(self, program, shim, folder, name):
+        self.program, self.shim, self.folder, self.name = program, shim, folder, name
+        self.verb = every_verb.every_verb()[name]
+        self.faults, self.complaints = 0, []
+        self.wanted, again = self.whole(), self.whole()
+        # What has times in it is not compared.
+        self.steady = {path for path, data in self.wanted.items() if again[path] == data}
+        self.in_folder = any(os.path.isdir(os.path.join(folder, path)) for path in self.verb.outputs)
+        self.clear()
+
+    def run(self, **variables):
+        """(exit code or None after a hang, standard error, whether there was a fault)"""
+        log = os.path.join(self.folder, os.pardir, "fault.log")
+        more = {"LD_PRELOAD": self.shim, "VITLRP_FAULT_LOG": log} if variables else {}
+        more["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"
+        try:
+            done = subprocess.run([self.program, *self.verb.arguments], cwd=self.folder,
+                                  env=dict(os.environ, **more, **variables), stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=HANG, check=False)
+        except subprocess.TimeoutExpired:
+            return None, "hangs", True
+        happened = os.path.exists(log)
+        if happened:
+            os.unlink(log)
+        return done.returncode, done.stderr.decode(errors="replace"), happened
+
+    def whole(self):
+        self.clear()
+        code, stderr, _ = self.run()
+        assert code == 0, (self.name, code, stderr)
+        return files_of(self.folder)
+
+    def clear(self):
+        """No output is there."""
+        for path in (os.path.join(self.folder, name) for name in self.verb.outputs):
+            if os.path.isdir(path):
+                shutil.rmtree(path)
+            elif os.path.exists(path):
+                os.unlink(path)
+
+    def set_old(self):
+        """Old files are where files will be."""
+        self.clear()
+        for name in () if self.in_folder else self.verb.outputs:
+            with open(os.path.join(self.folder, name), "wb") as file:
+                file.write(OLD)
+
+    def judge_files(self, found, killed=False):
+        """None, or what is wrong with the files after a failure."""
+        for path, data in found.items():
+            results = self.in_folder and path.split(os.sep)[0] in self.verb.outputs
+            if killed and os.path.basename(path).startswith(".vitlrp-"):
+                continue  # the next run's to remove
+            if path not in self.wanted and not results:
+                return f"{path} stays behind"
+            # Of a folder of results, journals grow, and what is hidden is the next run's to remove.
+            if results and not path.endswith((".png", ".html")) or os.sep + "." in path:
+                continue
+            if data != OLD and data != self.wanted.get(path) and (path in self.steady or results):
+                return f"{path} is neither the old nor the new file"
+        return None
+
+    def judge(self, expected, code, stderr, found):
+        if code == 0:
+            whole = set(found) == set(self.wanted) and OLD not in found.values()
+            return self.judge_files(found) if whole else f"exit 0, {sorted(found)}"
+        if code != expected or stderr.count("\n") != (0 if code == KILLED else 1):
+            return f"exit {code}, {stderr!r}"
+        return self.judge_files(found, code == KILLED)
+
+    def fail(self, fault, expected):
+        """One fault; false if the verb comes to its end before."""
+        self.set_old()
+        code, stderr, happened = self.run(VITLRP_FAULT=fault)
+        if not happened:
+            return False
+        wrong = self.judge(expected, code, stderr, files_of(self.folder))
+        if wrong is None and code != 0:
+            code, stderr, _ = self.run()
+            wrong = self.judge(0, code, stderr, files_of(self.folder))
+            wrong = wrong if wrong is None else "the next run: " + wrong
+        if wrong is not None:
+            self.complaints.append(f"{self.name}, {fault}: {wrong}")
+        self.faults += 1
+        return True
+
+    def every_write(self, density, what, expected):
+        for kind in KINDS:
+            for nth in range(1, density + 1):
+                if not self.fail(f"{kind}:{nth}:{what}", expected):
+                    break
+
+    def writes(self, density):
+        self.every_write(density, errno.ENOSPC, 4)
+
+    def kills(self, density):
+        self.every_write(density, "kill", KILLED)
+
+
+def main():
+    program, shim = (os.path.abspath(path) for path in sys.argv[1:3])
+    what, density, chosen = sys.argv[3], int(sys.argv[4]), sys.argv[5:]
+    complaints = []
+    with tempfile.TemporaryDirectory() as base:
+        folder = os.path.join(base, "run")
+        os.mkdir(folder)
+        every_verb.make_inputs(program, folder)
+        for name in chosen or every_verb.every_verb():
+            sweep = Sweep(program, shim, folder, name)
+            getattr(sweep, what)(density)
+            sweep.clear()
+            print(f"{name:20} {sweep.faults:5} faults", flush=True)
+            complaints += sweep.complaints + ([] if sweep.faults > 0 else [f"{name}: no fault"])
+    print("\n".join([*complaints, f"{len(complaints)} complaints"]))
+    sys.exit(1 if complaints else 0)
+
+
+if __name__ == "__main__":
+    main()
