@@ -11,6 +11,10 @@
 #include "base/status.h"
 #include "vit/math/packs.h"
 
+/* Methods of one evaluation: each takes some milliseconds of statistics, however few images there
+ * are. The table of methods has 19. */
+#define EVAL_METHOD_LIMIT ((size_t) 64)
+
 /* Fixed for a whole evaluation and printed with its results: the settings of eval/settings.def.
  * steps is K: points 0 to K, point k has floor(k T / K + 0.5) of T patches replaced. precision is
  * the one in use: VITLRP_PRECISION_MIXED in the attributions, VITLRP_PRECISION_BF16 in the curves.

@@ -76,9 +76,8 @@ double eval_metric_value(const struct evaluation *evaluation, const struct eval_
     return NAN;
 }
 
-/* values [image_count] of a method. */
-static void metric_gather(const struct evaluation *evaluation, size_t method,
-                          enum eval_metric metric, double *values) {
+void eval_metric_gather(const struct evaluation *evaluation, size_t method, enum eval_metric metric,
+                        double *values) {
     for (size_t i = 0; i < evaluation->image_count; i++) {
         values[i] = eval_metric_value(evaluation, &evaluation->images[i], method, metric);
     }
@@ -91,7 +90,7 @@ enum vitlrp_status eval_metric_mean(const struct evaluation *evaluation, size_t 
     if (values == NULL) {
         return fail(err, VITLRP_NOMEM, "out of memory for statistics");
     }
-    metric_gather(evaluation, method, metric, values);
+    eval_metric_gather(evaluation, method, metric, values);
     enum vitlrp_status status =
         statistics_mean(values, evaluation->image_count, evaluation->protocol.seed, out, err);
     mem_free(values);
@@ -106,8 +105,8 @@ enum vitlrp_status eval_metric_paired(const struct evaluation *evaluation, size_
     if (values == NULL) {
         return fail(err, VITLRP_NOMEM, "out of memory for statistics");
     }
-    metric_gather(evaluation, method, metric, values);
-    metric_gather(evaluation, other, metric, values + count);
+    eval_metric_gather(evaluation, method, metric, values);
+    eval_metric_gather(evaluation, other, metric, values + count);
     enum vitlrp_status status =
         statistics_paired(values, values + count, count, evaluation->protocol.seed, out, err);
     mem_free(values);

@@ -32,6 +32,10 @@ const char *eval_metric_name(enum eval_metric metric);
 double eval_metric_value(const struct evaluation *evaluation, const struct eval_image *image,
                          size_t method, enum eval_metric metric);
 
+/* The values of all images: values [image_count]. */
+void eval_metric_gather(const struct evaluation *evaluation, size_t method, enum eval_metric metric,
+                        double *values);
+
 /* Over all images; bootstrap seeded by the protocol's seed. */
 enum vitlrp_status eval_metric_mean(const struct evaluation *evaluation, size_t method,
                                     enum eval_metric metric, struct vitlrp_statistic *out,

@@ -20,6 +20,9 @@
 /* Images that the reports show. */
 #define RECORD_GALLERY 24
 
+/* Longer side of a picture that is kept; larger inputs are scaled down. */
+#define RECORD_PICTURE_SIDE 160
+
 /* A class that an image of the record was explained for, labelled as or predicted to be. */
 struct record_class {
     int32_t output;

@@ -3,6 +3,7 @@
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/formats.h"
@@ -16,15 +17,20 @@
 
 #define MAX_STEPS 100000
 #define MAX_GRID 10000
-#define MAX_METHODS 1000
 #define MAX_IMAGES 10000000
 #define MAX_CLASSES 1000000
+
+/* A class of the record as its images name it. */
+struct class_place {
+    int32_t index, output;
+};
 
 /* A record on its way in. */
 struct reading {
     struct record *record;
     const json_t *root;
-    bool is_older; /* of a format in which files are not named by their hashes */
+    bool is_older;              /* of a format in which files are not named by their hashes */
+    struct class_place *places; /* owned: a place for each class, by index */
 };
 
 static enum vitlrp_status fail_key(const char *key, struct vitlrp_error *err) {
@@ -165,8 +171,11 @@ static enum vitlrp_status read_methods(struct reading *reading, struct vitlrp_er
     const char *name;
     json_t *value;
     size_t count = json_object_size(methods);
-    if (!json_is_object(methods) || count < 1 || count > MAX_METHODS) {
+    if (!json_is_object(methods) || count < 1) {
         return fail_key("methods", err);
+    }
+    if (count > EVAL_METHOD_LIMIT) {
+        return fail(err, VITLRP_LIMIT, "%zu methods: the limit is %zu", count, EVAL_METHOD_LIMIT);
     }
     evaluation->methods = mem_calloc(count, sizeof *evaluation->methods);
     if (evaluation->methods == NULL) {
@@ -217,6 +226,34 @@ static enum vitlrp_status read_head(struct reading *reading, struct vitlrp_error
                : need_string(root, "reference", &record->reference, err);
 }
 
+static int compare_places(const void *left, const void *right) {
+    const struct class_place *a = left;
+    const struct class_place *b = right;
+    return (a->index > b->index) - (a->index < b->index);
+}
+
+/* Images look classes up by index: one by one, a record's time would grow with the square of its
+ * size. */
+static enum vitlrp_status place_classes(struct reading *reading, struct vitlrp_error *err) {
+    const struct record *record = reading->record;
+    reading->places = mem_calloc(record->class_count, sizeof *reading->places);
+    if (reading->places == NULL) {
+        return fail(err, VITLRP_NOMEM, "out of memory for %zu classes", record->class_count);
+    }
+    for (size_t i = 0; i < record->class_count; i++) {
+        const struct record_class *class = &record->classes[i];
+        reading->places[i] = (struct class_place){class->index, class->output};
+    }
+    qsort(reading->places, record->class_count, sizeof *reading->places, compare_places);
+    for (size_t i = 1; i < record->class_count; i++) {
+        if (reading->places[i].index == reading->places[i - 1].index) {
+            return fail(err, VITLRP_FORMAT, "two classes have the index %d",
+                        reading->places[i].index);
+        }
+    }
+    return VITLRP_OK;
+}
+
 static enum vitlrp_status read_classes(struct reading *reading, struct vitlrp_error *err) {
     struct record *record = reading->record;
     const json_t *list = json_object_get(reading->root, "classes");
@@ -240,7 +277,7 @@ static enum vitlrp_status read_classes(struct reading *reading, struct vitlrp_er
         class->output = (int32_t) output;
         class->index = (int32_t) index;
     }
-    return VITLRP_OK;
+    return place_classes(reading, err);
 }
 
 /* The output of a class that the file names by its index; -1 for null if that may be. */
@@ -253,13 +290,18 @@ static enum vitlrp_status read_class(const struct reading *reading, const json_t
     if (json_is_null(value) && may_be_null) {
         return VITLRP_OK;
     }
-    for (size_t i = 0; i < record->class_count && json_is_integer(value); i++) {
-        if (record->classes[i].index == json_integer_value(value)) {
-            *out = record->classes[i].output;
-            return VITLRP_OK;
-        }
+    json_int_t index = json_is_integer(value) ? json_integer_value(value) : -1;
+    if (index < 0 || index > INT32_MAX) {
+        return fail_key(key, err);
     }
-    return fail_key(key, err);
+    const struct class_place wanted = {.index = (int32_t) index};
+    const struct class_place *found =
+        bsearch(&wanted, reading->places, record->class_count, sizeof wanted, compare_places);
+    if (found == NULL) {
+        return fail_key(key, err);
+    }
+    *out = found->output;
+    return VITLRP_OK;
 }
 
 static enum vitlrp_status read_curves(const struct reading *reading, const json_t *object,
@@ -310,6 +352,9 @@ static enum vitlrp_status read_result(const struct reading *reading, const json_
     TRY(need_double(object, "rank", &result->rank, err));
     if (json_object_get(object, "patches") == NULL) {
         return VITLRP_OK;
+    }
+    if (json_array_size(json_object_get(object, "patches")) != patches) {
+        return fail_key("patches", err);
     }
     result->patches = mem_calloc(patches, sizeof *result->patches);
     if (result->patches == NULL) {
@@ -450,6 +495,7 @@ enum vitlrp_status record_read(const char *bytes, size_t size, struct record *ou
     struct reading reading = {.record = &record, .root = root};
     enum vitlrp_status status = read_all(&reading, err);
     json_decref(root);
+    mem_free(reading.places);
     if (status != VITLRP_OK) {
         record_free(&record);
         return status;

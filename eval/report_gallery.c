@@ -33,6 +33,7 @@ static enum vitlrp_status open_tile(const struct record_picture *picture, int32_
                                     struct image *tile, struct vitlrp_error *err) {
     struct vitlrp_image_limits limits = image_limits_default();
     struct decoded decoded = {0};
+    limits.max_side = RECORD_PICTURE_SIDE;
     TRY(error_prefix(err,
                      decode_image(picture->jpeg.data, picture->jpeg.size, &limits, &decoded, err),
                      "a picture of the gallery"));

@@ -1,6 +1,7 @@
 /* The pictures of the numbers. Lines are SVG stretched to the space there is, while labels are
  * ordinary text beside them, so that both stay sharp and readable at any width. */
 #include <math.h>
+#include <stdbool.h>
 
 #include "base/mem.h"
 #include "eval/report_private.h"
@@ -127,9 +128,10 @@ void report_forest(const struct report_page *page) {
 
 enum curve_kind { CURVE_MORF_LOGIT, CURVE_LERF_LOGIT, CURVE_MORF_PROB, CURVE_LERF_PROB, CURVES };
 
-/* Mean curves: [methods][CURVES][points]; NaN for a method without results. */
+/* Mean curves, [CURVES][points] of each method; NULL for a method without results, so that memory
+ * is in proportion to the curves that the record has, however many steps and methods it states. */
 struct curves {
-    double *values; /* owned */
+    double **means; /* [methods], owned as are its blocks */
     size_t points;
 };
 
@@ -146,13 +148,13 @@ static const float *curve_of(const struct eval_method_result *result, enum curve
     }
 }
 
-static double *mean_of(const struct curves *curves, size_t method, enum curve_kind kind) {
-    return curves->values + (method * CURVES + (size_t) kind) * curves->points;
+static const double *mean_of(const struct curves *curves, size_t method, enum curve_kind kind) {
+    const double *means = curves->means[method];
+    return means == NULL ? NULL : means + (size_t) kind * curves->points;
 }
 
 static void average(const struct evaluation *evaluation, size_t method, enum curve_kind kind,
-                    const struct curves *curves) {
-    double *mean = mean_of(curves, method, kind);
+                    size_t points, double *mean) {
     size_t count = 0;
     for (size_t i = 0; i < evaluation->image_count; i++) {
         const struct eval_image *image = &evaluation->images[i];
@@ -161,27 +163,51 @@ static void average(const struct evaluation *evaluation, size_t method, enum cur
         }
         const float *curve = curve_of(&image->methods[method], kind);
         count++;
-        for (size_t k = 0; k < curves->points; k++) {
+        for (size_t k = 0; k < points; k++) {
             mean[k] += (double) curve[k];
         }
     }
-    for (size_t k = 0; k < curves->points; k++) {
-        mean[k] = count > 0 ? mean[k] / (double) count : NAN;
+    for (size_t k = 0; k < points; k++) {
+        mean[k] /= (double) count;
     }
+}
+
+static bool has_results(const struct evaluation *evaluation, size_t method) {
+    bool found = false;
+    for (size_t i = 0; i < evaluation->image_count && !found; i++) {
+        const struct eval_image *image = &evaluation->images[i];
+        found = image->methods != NULL && image->methods[method].valid;
+    }
+    return found;
+}
+
+static void curves_close(const struct evaluation *evaluation, struct curves *curves) {
+    for (size_t m = 0; m < evaluation->method_count && curves->means != NULL; m++) {
+        mem_free(curves->means[m]);
+    }
+    mem_free(curves->means);
 }
 
 static enum vitlrp_status curves_open(const struct evaluation *evaluation, struct curves *curves,
                                       struct vitlrp_error *err) {
     curves->points = (size_t) evaluation->protocol.steps + 1;
-    curves->values =
-        mem_calloc(evaluation->method_count * CURVES, curves->points * sizeof *curves->values);
-    if (curves->values == NULL) {
-        return fail(err, VITLRP_NOMEM, "out of memory for the mean curves");
-    }
-    for (size_t m = 0; m < evaluation->method_count; m++) {
-        for (int kind = 0; kind < CURVES; kind++) {
-            average(evaluation, m, (enum curve_kind) kind, curves);
+    curves->means = mem_calloc(evaluation->method_count, sizeof *curves->means);
+    bool complete = curves->means != NULL;
+    for (size_t m = 0; m < evaluation->method_count && complete; m++) {
+        if (!has_results(evaluation, m)) {
+            continue;
         }
+        double *means = mem_calloc(curves->points, CURVES * sizeof *means);
+        complete = means != NULL;
+        for (size_t kind = 0; kind < CURVES && complete; kind++) {
+            average(evaluation, m, (enum curve_kind) kind, curves->points,
+                    means + kind * curves->points);
+        }
+        curves->means[m] = means;
+    }
+    if (!complete) {
+        curves_close(evaluation, curves);
+        return fail(err, VITLRP_NOMEM, "out of memory for the mean curves");
     }
     return VITLRP_OK;
 }
@@ -192,9 +218,8 @@ static struct axis curve_axis(const struct report_page *page, const struct curve
     double low = 0.0;
     double high = 0.0;
     for (size_t m = 0; m < page->summary->method_count; m++) {
-        for (size_t k = 0; k < curves->points; k++) {
+        for (size_t k = 0; k < curves->points && curves->means[m] != NULL; k++) {
             double values[] = {mean_of(curves, m, morf)[k], mean_of(curves, m, lerf)[k]};
-            /* fmin and fmax pass over NaN. */
             low = fmin(low, fmin(values[0], values[1]));
             high = fmax(high, fmax(values[0], values[1]));
         }
@@ -218,7 +243,7 @@ static void append_curve(const struct report_page *page, const struct curves *cu
                          const struct axis *axis, size_t method, enum curve_kind kind) {
     const double *mean = mean_of(curves, method, kind);
     struct text *out = page->out;
-    if (isnan(mean[0])) {
+    if (mean == NULL) {
         return;
     }
     text_append_string(out, "<polyline class=\"curve ");
@@ -309,6 +334,6 @@ enum vitlrp_status report_curves(const struct report_page *page, struct vitlrp_e
     append_plot(page, &curves, &probability, CURVE_MORF_PROB);
     append_plot(page, &curves, &probability, CURVE_LERF_PROB);
     text_append_string(out, "</div>\n</section>\n");
-    mem_free(curves.values);
+    curves_close(&page->record->evaluation, &curves);
     return VITLRP_OK;
 }

@@ -10,12 +10,12 @@
 #include "base/pool.h"
 
 /* Cells of a method's row: its metrics, then its pairs. */
-#define CELLS (EVAL_METRIC_COUNT + SUMMARY_PAIRS)
+#define CELLS ((size_t) EVAL_METRIC_COUNT + SUMMARY_PAIRS)
 
 struct job {
     const struct evaluation *evaluation;
     struct summary *summary;
-    enum vitlrp_status *statuses; /* one for each cell: tasks share nothing */
+    enum vitlrp_status *statuses; /* one for each method: tasks share nothing */
 };
 
 enum eval_metric summary_pair_metric(enum summary_pair pair) {
@@ -26,25 +26,50 @@ bool summary_is_clear(const struct vitlrp_statistic *statistic) {
     return statistic->n > 0 && (statistic->lo > 0.0 || statistic->hi < 0.0);
 }
 
-static void compute_cell(void *context, size_t index, size_t thread) {
-    const struct job *job = context;
-    size_t method = index / CELLS;
-    size_t cell = index % CELLS;
-    struct summary_method *row = &job->summary->methods[method];
+/* values [image_count]: how far the method is from the reference; NaN where there is none. */
+static void gather_pair(const struct job *job, size_t method, enum summary_pair pair,
+                        double *values) {
+    const struct evaluation *evaluation = job->evaluation;
     size_t reference = job->summary->reference;
+    enum eval_metric metric = summary_pair_metric(pair);
+    for (size_t i = 0; i < evaluation->image_count; i++) {
+        const struct eval_image *image = &evaluation->images[i];
+        values[i] = reference < job->summary->method_count && reference != method
+                        ? eval_metric_value(evaluation, image, method, metric) -
+                              eval_metric_value(evaluation, image, reference, metric)
+                        : NAN;
+    }
+}
+
+/* The row of a method, all cells together: they share their samples. */
+static enum vitlrp_status make_row(const struct job *job, size_t method) {
+    size_t images = job->evaluation->image_count;
+    struct summary_method *row = &job->summary->methods[method];
+    struct vitlrp_statistic cells[CELLS];
+    double *values = mem_calloc(images, CELLS * sizeof *values);
+    if (values == NULL) {
+        return VITLRP_NOMEM;
+    }
+    for (size_t m = 0; m < EVAL_METRIC_COUNT; m++) {
+        eval_metric_gather(job->evaluation, method, (enum eval_metric) m, values + m * images);
+    }
+    for (size_t p = 0; p < SUMMARY_PAIRS; p++) {
+        gather_pair(job, method, (enum summary_pair) p, values + (EVAL_METRIC_COUNT + p) * images);
+    }
+    enum vitlrp_status status =
+        statistics_means(values, CELLS, images, job->evaluation->protocol.seed, cells, NULL);
+    if (status == VITLRP_OK) {
+        memcpy(row->metrics, cells, sizeof row->metrics);
+        memcpy(row->paired, cells + EVAL_METRIC_COUNT, sizeof row->paired);
+    }
+    mem_free(values);
+    return status;
+}
+
+static void compute_row(void *context, size_t method, size_t thread) {
+    const struct job *job = context;
     (void) thread;
-    if (cell < EVAL_METRIC_COUNT) {
-        job->statuses[index] = eval_metric_mean(job->evaluation, method, (enum eval_metric) cell,
-                                                &row->metrics[cell], NULL);
-        return;
-    }
-    size_t pair = cell - EVAL_METRIC_COUNT;
-    row->paired[pair] = (struct vitlrp_statistic){NAN, NAN, NAN, 0};
-    if (reference < job->summary->method_count && reference != method) {
-        job->statuses[index] = eval_metric_paired(job->evaluation, method, reference,
-                                                  summary_pair_metric((enum summary_pair) pair),
-                                                  &row->paired[pair], NULL);
-    }
+    job->statuses[method] = make_row(job, method);
 }
 
 /* The mean to rank by; methods without one come last. */
@@ -67,11 +92,11 @@ static int compare_methods(const void *left, const void *right, void *context) {
 static enum vitlrp_status summary_compute(struct job *job, size_t threads,
                                           struct vitlrp_error *err) {
     struct pool *pool = NULL;
-    size_t cells = job->summary->method_count * CELLS;
+    size_t methods = job->summary->method_count;
     TRY(pool_open(threads, NULL, &pool, err));
-    pool_run(pool, cells, compute_cell, job);
+    pool_run(pool, methods, compute_row, job);
     pool_close(pool);
-    for (size_t i = 0; i < cells; i++) {
+    for (size_t i = 0; i < methods; i++) {
         if (job->statuses[i] != VITLRP_OK) {
             return fail(err, job->statuses[i], "out of memory for the statistics");
         }
@@ -98,7 +123,7 @@ enum vitlrp_status summary_make(const struct evaluation *evaluation, const char 
         .reference = find_method(evaluation, reference),
     };
     struct job job = {.evaluation = evaluation, .summary = &summary};
-    job.statuses = mem_calloc(count, CELLS * sizeof *job.statuses);
+    job.statuses = mem_calloc(count, sizeof *job.statuses);
     enum vitlrp_status status = VITLRP_OK;
     if (summary.methods == NULL || summary.ranking == NULL || job.statuses == NULL) {
         status = fail(err, VITLRP_NOMEM, "out of memory for the statistics");

@@ -9,9 +9,6 @@
 #include "imgio/encode.h"
 #include "imgio/resize.h"
 
-/* Longer side of a picture that is kept; larger inputs are scaled down. */
-#define PICTURE_PIXELS 160
-
 /* *text = a copy that is UTF-8. */
 static enum vitlrp_status set_text(char **text, const char *value, struct vitlrp_error *err) {
     *text = record_text(value);
@@ -99,8 +96,8 @@ static enum vitlrp_status set_classes(const struct eval_setup *setup, struct rec
     return status;
 }
 
-/* The model input as a picture of at most PICTURE_PIXELS a side. MISMATCH if the file holds other
- * bytes by now. */
+/* The model input as a picture of at most RECORD_PICTURE_SIDE a side. MISMATCH if the file holds
+ * other bytes by now. */
 static enum vitlrp_status make_picture(const struct eval_setup *setup,
                                        const struct input_source *source,
                                        const struct eval_image *image, float *input,
@@ -117,7 +114,7 @@ static enum vitlrp_status make_picture(const struct eval_setup *setup,
     }
     TRY_GOTO(status, image_alloc(source->width, source->height, &pixels, err), cleanup);
     TRY_GOTO(status, preprocess_denormalise(&setup->preprocess, input, &pixels, err), cleanup);
-    double scale = fmin(1.0, PICTURE_PIXELS / fmax(source->width, source->height));
+    double scale = fmin(1.0, RECORD_PICTURE_SIDE / fmax(source->width, source->height));
     struct resize resize = {.width = (int32_t) fmax(1.0, round(source->width * scale)),
                             .height = (int32_t) fmax(1.0, round(source->height * scale)),
                             .filter = RESAMPLE_BICUBIC};

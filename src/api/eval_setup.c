@@ -16,8 +16,6 @@
 #include "vit/math/gemm.h"
 #include "vit/math/packs.h"
 
-#define MAX_METHODS 200
-
 static const char *const DEFAULT_METHODS[] = {
     "attnlrp", "cp-lrp", "attnlrp-eps", "chefer", "rollout", "input-x-gradient", "random"};
 
@@ -39,8 +37,8 @@ static enum vitlrp_status check_options(const struct vitlrp_eval_options *option
     if (options->threads < 0 || options->threads > POOL_MAX_THREADS) {
         return fail(err, VITLRP_USAGE, "threads must be from 0 to %d", POOL_MAX_THREADS);
     }
-    if (options->method_count > MAX_METHODS) {
-        return fail(err, VITLRP_USAGE, "there may be at most %d methods", MAX_METHODS);
+    if (options->method_count > EVAL_METHOD_LIMIT) {
+        return fail(err, VITLRP_USAGE, "there may be at most %zu methods", EVAL_METHOD_LIMIT);
     }
     return options->rules == NULL
                ? VITLRP_OK

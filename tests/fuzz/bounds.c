@@ -79,7 +79,9 @@ void bounds_begin(size_t input_size, const struct bounds *more) {
     input_bytes += input_size;
     start_watching();
     ticks = 0;
-    allowed_ticks = (sig_atomic_t) ((1 + megabytes + more->seconds) * TICKS_PER_SECOND);
+    size_t more_ticks = (input_size * more->seconds_per_megabyte >> 10) * TICKS_PER_SECOND >> 10;
+    allowed_ticks =
+        (sig_atomic_t) ((1 + megabytes + more->seconds) * TICKS_PER_SECOND + more_ticks);
     atomic_store(&most_held, 0);
     atomic_store(&held_before, bounds_held());
     atomic_store(&allowed_bytes,

@@ -8,9 +8,10 @@
 /* What a target's named limits allow beyond a second and a second for every MB, and beyond 64 MB
  * and 16 bytes for every byte. */
 struct bounds {
-    unsigned seconds;
-    size_t bytes;          /* of a limit that does not depend on the input's size */
-    size_t bytes_per_byte; /* of a reader whose limit is its factor */
+    unsigned seconds;              /* of limits that do not depend on the input's size */
+    unsigned seconds_per_megabyte; /* of a reader whose limit is its factor */
+    size_t bytes;                  /* as seconds */
+    size_t bytes_per_byte;         /* as seconds_per_megabyte */
 };
 
 /* Watches what follows until bounds_end. */

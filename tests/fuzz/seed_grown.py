@@ -5,6 +5,7 @@ usage: seed_grown.py FOLDER
 FOLDER gets a folder for each target. They are read again within the bounds of bounds.h, and are no
 seeds: a fuzzer stays with small inputs. The last bytes choose the target's options (fuzz.h)."""
 
+import json
 import os
 import struct
 import sys
@@ -48,7 +49,39 @@ def jsons():
     found["class_line"] = b"n" * MB + b"\5"
     labels = repeat(b"{", b'"#":"class #"', b"}", MB)
     found["config"] = b'{"model_type":"vit","id2label":' + labels + b"}\6"
+    found.update(records())
     return found
+
+
+def record(methods, images, steps=1, classes=1, measured=True):
+    """A record of an evaluation: results as short as they can be, all different."""
+    def result(image, method):
+        curve = [method % 7 + image, image % 5]
+        return {"morf_logit": curve, "morf_prob": curve, "lerf_logit": curve, "lerf_prob": curve,
+                "pointing": image % 2, "mass": image % 3, "rank": 1}
+    names = [f"m{i}" for i in range(methods)]
+    sha256 = "0" * 64
+    head = {
+        "format": "vitlrp evaluation 2", "version": "0", "model": "m", "weights_sha256": sha256, "dataset": "d",
+        "manifest": {"count": max(images, 1), "skipped": 0, "sha256": sha256}, "shard": {"count": 1, "index": 0},
+        "cancelled": False, "settings": {}, "reference": None, "gallery": [], "methods": {name: {} for name in names},
+        "protocol": {"unit": "patch", "steps": steps, "replace": "zero", "target": "predicted", "seed": 0,
+                     "grid": [8, 8], "precision": "fp32"},
+        "classes": [{"output": i, "index": i, "wnid": "", "label": ""} for i in range(classes)],
+        "images": [{"id": "a", "index": i, "status": "ok", "label": None, "class": classes - 1, "predicted": classes - 1,
+                    "logit": 1, "probability": 1,
+                    "methods": {name: result(i, k) if measured else None for k, name in enumerate(names)}}
+                   for i in range(images)],
+    }
+    return json.dumps(head, separators=(",", ":")).encode() + b"\1"
+
+
+def records():
+    return {
+        "record_methods": record(64, 4), "record_images": record(1, 300), "record_results": record(10, 200),
+        "record_steps": record(64, 0, steps=100000), "record_nothing": record(64, 1, steps=100000, measured=False),
+        "record_classes": record(1, 10000, classes=30000, measured=False), "record_too_many": record(5000, 1, measured=False),
+    }
 
 
 def safetensors():

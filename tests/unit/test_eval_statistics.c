@@ -1,5 +1,7 @@
 /* Random streams, bootstrap intervals, rank correlation. */
 #include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
 
 #include "base/random.h"
 #include "eval/statistics.h"
@@ -121,6 +123,72 @@ static void test_paired_is_narrower_and_skips_absent(void **unused) {
     assert_true(single.hi - single.lo > 1.0);
 }
 
+static int compare_doubles(const void *left, const void *right) {
+    double a = *(const double *) left;
+    double b = *(const double *) right;
+    return (a > b) - (a < b);
+}
+
+/* The bootstrap as its definition has it, all means sorted. */
+static struct vitlrp_statistic twin(const double *values, size_t count, uint64_t seed) {
+    enum { RESAMPLES = 10000, LIMIT = 64 };
+    static double means[RESAMPLES];
+    double present[LIMIT];
+    size_t n = 0;
+    double total = 0.0;
+    for (size_t i = 0; i < count; i++) {
+        if (!isnan(values[i])) {
+            total += values[i];
+            present[n++] = values[i];
+        }
+    }
+    struct random_stream stream = random_open(seed);
+    for (size_t r = 0; r < RESAMPLES; r++) {
+        double sum = 0.0;
+        for (size_t i = 0; i < n; i++) {
+            sum += present[random_below(&stream, n)];
+        }
+        means[r] = sum / (double) n;
+    }
+    qsort(means, RESAMPLES, sizeof *means, compare_doubles);
+    double low = 0.025 * (RESAMPLES - 1);
+    double high = (1.0 - 0.025) * (RESAMPLES - 1);
+    return (struct vitlrp_statistic){.mean = total / (double) n,
+                                     .lo = means[249] + (low - 249) * (means[250] - means[249]),
+                                     .hi =
+                                         means[9749] + (high - 9749) * (means[9750] - means[9749]),
+                                     .n = n};
+}
+
+/* f03 (kind): a record's intervals took most of its time. Rows that share samples, and tails
+ * instead of sorted means, give the same bits. */
+static void test_f03_rows_are_the_definition(void **unused) {
+    enum { ROWS = 21, COUNT = 40 };
+    static double values[ROWS][COUNT];
+    struct vitlrp_statistic found[ROWS];
+    struct vitlrp_statistic wanted[ROWS];
+    struct vitlrp_error err = {0};
+    struct random_stream stream = random_open(77);
+    (void) unused;
+    for (size_t row = 0; row < ROWS; row++) {
+        for (size_t i = 0; i < COUNT; i++) {
+            bool absent = row % 3 == 1 ? i % 5 == 0 : row % 3 == 2 && i >= 1 + row / 8;
+            double value = row % 4 == 0   ? (double) random_below(&stream, 2)
+                           : row % 4 == 1 ? 1.0 / 3.0
+                                          : random_normal(&stream);
+            values[row][i] = absent ? NAN : value;
+        }
+        wanted[row] = twin(values[row], COUNT, 9);
+    }
+    assert_int_equal(statistics_means(&values[0][0], ROWS, COUNT, 9, found, &err), VITLRP_OK);
+    for (size_t row = 0; row < ROWS; row++) {
+        assert_int_equal(found[row].n, wanted[row].n);
+        assert_true(found[row].mean == wanted[row].mean);
+        assert_true(found[row].lo == wanted[row].lo);
+        assert_true(found[row].hi == wanted[row].hi);
+    }
+}
+
 static void test_small_and_empty(void **unused) {
     const double one = 3.0;
     const double none = NAN;
@@ -161,6 +229,7 @@ int main(void) {
         cmocka_unit_test(test_known_interval),
         cmocka_unit_test(test_coverage),
         cmocka_unit_test(test_paired_is_narrower_and_skips_absent),
+        cmocka_unit_test(test_f03_rows_are_the_definition),
         cmocka_unit_test(test_small_and_empty),
         cmocka_unit_test(test_spearman),
     };

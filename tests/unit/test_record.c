@@ -204,46 +204,48 @@ static struct text with_change(const struct text *json, const char *from, const 
     return changed;
 }
 
+static const struct {
+    const char *from, *to, *part;
+} CHANGES[] = {
+    {"{", "[", "JSON"},
+    {"vitlrp evaluation 4", "vitlrp evaluation 1", "not a record"},
+    {"\"weights_sha256\"", "\"weights\"", "weights_sha256"},
+    {"\"steps\": 4", "\"steps\": 5", "morf_logit"},
+    {"\"steps\": 4", "\"steps\": 4.0", "steps"},
+    {"\"steps\": 4", "\"steps\": 2147483648", "steps"},
+    {"\"seed\": 9", "\"seed\": -9", "seed"},
+    {"\"zero\"", "\"zeros\"", "replace"},
+    {"\"predicted\"", "\"foretold\"", "target"},
+    {"\"precision\": \"bf16\"", "\"precision\": \"bf17\"", "precision"},
+    {"\"precision\": \"bf16\"", "\"precise\": \"bf16\"", "precision"},
+    {"\"fp32_areas\"", "\"areas\"", "\"fp32_areas\""},
+    {"\"fp32_areas\":{\"morf_logit\":", "\"fp32_areas\":{\"morf_logit\":null,\"x\":",
+     "\"fp32_areas\""},
+    {"\"grid\": [3, 3]", "\"grid\": [3, 4]", "patches"},
+    {"\"grid\": [3, 3]", "\"grid\": [3]", "grid"},
+    {"\"count\": 9", "\"count\": 8", "images"},
+    {"\"count\": 9", "\"count\": 99999999999999999999", "JSON"},
+    {"\"shard\": {\"index\": 0, \"count\": 1}", "\"shard\": {\"index\": 0, \"count\": 2}",
+     "does not belong to shard 0 of 2"},
+    {"\"shard\": {\"index\": 0, \"count\": 1}", "\"shard\": {\"index\": 1, \"count\": 1}", "index"},
+    {"\"cancelled\": false", "\"cancelled\": 0", "cancelled"},
+    {"\"settings\": {", "\"settings\": [], \"x\": {", "settings"},
+    {"\"output\":1", "\"output\":0", "output"},
+    {"\"output\":1,\"index\":11", "\"output\":1,\"index\":1", "two classes have the index 1"},
+    {"\"class\":1,", "\"class\":4294967297,", "images[0]: \"class\""},
+    {"\"index\":2,\"status\"", "\"index\":1,\"status\"", "images[2]"},
+    {"\"status\":\"ok\"", "\"status\":\"fine\"", "images[0]: \"status\""},
+    {"\"message\"", "\"words\"", "images[3]: \"message\""},
+    {"\"class\":1,", "\"class\":2,", "images[0]: \"class\""},
+    {"\"rollout\":{\"delta_logit\"", "\"rolled\":{\"delta_logit\"", "images[0]: \"rollout\""},
+    {"\"morf_prob\":[", "\"morf_prob\":[null,", "images[0]: \"morf_prob\""},
+    {"\"lerf_prob\":[", "\"lerf_prob\":[1e39,", "images[0]: \"lerf_prob\""},
+    {"\"mass\":null", "\"mass\":\"\"", "images[1]: \"mass\""},
+    {"\"jpeg\":\"/9j/", "\"jpeg\":\"/9j*", "base64"},
+    {"\"jpeg\":\"/9j/", "\"jpeg\":\"/9j", "base64"},
+};
+
 static void test_damage(void **unused) {
-    static const struct {
-        const char *from, *to, *part;
-    } CHANGES[] = {
-        {"{", "[", "JSON"},
-        {"vitlrp evaluation 4", "vitlrp evaluation 1", "not a record"},
-        {"\"weights_sha256\"", "\"weights\"", "weights_sha256"},
-        {"\"steps\": 4", "\"steps\": 5", "morf_logit"},
-        {"\"steps\": 4", "\"steps\": 4.0", "steps"},
-        {"\"steps\": 4", "\"steps\": 2147483648", "steps"},
-        {"\"seed\": 9", "\"seed\": -9", "seed"},
-        {"\"zero\"", "\"zeros\"", "replace"},
-        {"\"predicted\"", "\"foretold\"", "target"},
-        {"\"precision\": \"bf16\"", "\"precision\": \"bf17\"", "precision"},
-        {"\"precision\": \"bf16\"", "\"precise\": \"bf16\"", "precision"},
-        {"\"fp32_areas\"", "\"areas\"", "\"fp32_areas\""},
-        {"\"fp32_areas\":{\"morf_logit\":", "\"fp32_areas\":{\"morf_logit\":null,\"x\":",
-         "\"fp32_areas\""},
-        {"\"grid\": [3, 3]", "\"grid\": [3, 4]", "patches"},
-        {"\"grid\": [3, 3]", "\"grid\": [3]", "grid"},
-        {"\"count\": 9", "\"count\": 8", "images"},
-        {"\"count\": 9", "\"count\": 99999999999999999999", "JSON"},
-        {"\"shard\": {\"index\": 0, \"count\": 1}", "\"shard\": {\"index\": 0, \"count\": 2}",
-         "does not belong to shard 0 of 2"},
-        {"\"shard\": {\"index\": 0, \"count\": 1}", "\"shard\": {\"index\": 1, \"count\": 1}",
-         "index"},
-        {"\"cancelled\": false", "\"cancelled\": 0", "cancelled"},
-        {"\"settings\": {", "\"settings\": [], \"x\": {", "settings"},
-        {"\"output\":1", "\"output\":0", "output"},
-        {"\"index\":2,\"status\"", "\"index\":1,\"status\"", "images[2]"},
-        {"\"status\":\"ok\"", "\"status\":\"fine\"", "images[0]: \"status\""},
-        {"\"message\"", "\"words\"", "images[3]: \"message\""},
-        {"\"class\":1,", "\"class\":2,", "images[0]: \"class\""},
-        {"\"rollout\":{\"delta_logit\"", "\"rolled\":{\"delta_logit\"", "images[0]: \"rollout\""},
-        {"\"morf_prob\":[", "\"morf_prob\":[null,", "images[0]: \"morf_prob\""},
-        {"\"lerf_prob\":[", "\"lerf_prob\":[1e39,", "images[0]: \"lerf_prob\""},
-        {"\"mass\":null", "\"mass\":\"\"", "images[1]: \"mass\""},
-        {"\"jpeg\":\"/9j/", "\"jpeg\":\"/9j*", "base64"},
-        {"\"jpeg\":\"/9j/", "\"jpeg\":\"/9j", "base64"},
-    };
     struct sample_shape shape = SMALL;
     shape.precision = VITLRP_PRECISION_BF16;
     struct record record = sample_record(&shape);
@@ -261,6 +263,28 @@ static void test_damage(void **unused) {
         }
         text_free(&changed);
     }
+    text_free(&json);
+    record_free(&record);
+}
+
+/* f03 (kind): each method of a record takes time, whether it has results or not. */
+static void test_f03_methods_of_a_record(void **unused) {
+    struct sample_shape shape = SMALL;
+    struct record record = sample_record(&shape);
+    struct text json = sample_json(&record);
+    struct vitlrp_error err = {0};
+    struct record read = {0};
+    struct text names = {.limit = 4096};
+    (void) unused;
+    text_append_string(&names, "\"methods\": {");
+    for (size_t i = 0; i < EVAL_METHOD_LIMIT; i++) {
+        text_printf(&names, "\"more %zu\":{},", i);
+    }
+    struct text changed = with_change(&json, "\n  \"methods\": {", names.data);
+    assert_int_equal(record_read(changed.data, changed.length, &read, &err), VITLRP_LIMIT);
+    assert_non_null(strstr(err.message, "methods: the limit is 64"));
+    text_free(&changed);
+    text_free(&names);
     text_free(&json);
     record_free(&record);
 }
@@ -456,10 +480,10 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip),     cmocka_unit_test(test_all_floats),
         cmocka_unit_test(test_keys),           cmocka_unit_test(test_keys_of_the_audit),
-        cmocka_unit_test(test_damage),         cmocka_unit_test(test_mutants),
-        cmocka_unit_test(test_merge),          cmocka_unit_test(test_merge_refusals),
-        cmocka_unit_test(test_gallery_choice), cmocka_unit_test(test_text),
-        cmocka_unit_test(test_base64),
+        cmocka_unit_test(test_damage),         cmocka_unit_test(test_f03_methods_of_a_record),
+        cmocka_unit_test(test_mutants),        cmocka_unit_test(test_merge),
+        cmocka_unit_test(test_merge_refusals), cmocka_unit_test(test_gallery_choice),
+        cmocka_unit_test(test_text),           cmocka_unit_test(test_base64),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,6 +5,8 @@
 #include "base/mem.h"
 #include "eval/merge.h"
 #include "eval/report.h"
+#include "imgio/encode.h"
+#include "support/pictures.h"
 #include "support/sample_record.h"
 
 #include "support/unit.h"
@@ -224,6 +226,25 @@ static void test_bad_picture(void **unused) {
     record_free(&record);
 }
 
+/* f03 (kind): a picture of a record is small. A few kB of an empty one would take 300 MB. */
+static void test_f03_large_picture(void **unused) {
+    struct record record = sample_record(&SHAPE);
+    struct text text = {.limit = (size_t) 1 << 28};
+    struct image pixels = picture_make(RECORD_PICTURE_SIDE + 1, 8);
+    struct summary summary;
+    struct vitlrp_error err = {0};
+    (void) unused;
+    bytes_free(&record.pictures[2].jpeg);
+    assert_int_equal(encode_jpeg(&pixels, NULL, &record.pictures[2].jpeg, &err), VITLRP_OK);
+    assert_int_equal(summary_make(&record.evaluation, NULL, 1, &summary, &err), VITLRP_OK);
+    assert_int_equal(report_html(&record, &summary, &text, &err), VITLRP_LIMIT);
+    assert_non_null(strstr(err.message, "a picture of the gallery"));
+    text_free(&text);
+    image_free(&pixels);
+    summary_free(&summary);
+    record_free(&record);
+}
+
 static void test_csv(void **unused) {
     struct sample_shape shape = {.images = 6, .methods = 2, .steps = 2, .grid = 2, .shards = 1};
     struct record record = sample_record(&shape);
@@ -304,6 +325,7 @@ int main(void) {
         cmocka_unit_test(test_table),
         cmocka_unit_test(test_audit),
         cmocka_unit_test(test_f21_csv_of_any_spreadsheet),
+        cmocka_unit_test(test_f03_large_picture),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
