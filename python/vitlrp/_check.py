@@ -26,14 +26,33 @@ INT32_MAX = 2**31 - 1
 FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 
+_SHOWN = 60  # letters of a value in a message
+
+
+def shown(value: Any) -> str:
+    """The value for a message: short, whatever it is and whether it can be shown or not."""
+    try:
+        text = repr(value)
+    except Exception:  # of a number of many digits, or of anybody's class
+        text = f"a value of type {type(value).__name__}"
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
+
+
+def flag(name: str, value: Any) -> int:
+    """The value as C's truth."""
+    if isinstance(value, (bool, np.bool_)) or (isinstance(value, int) and value in (0, 1)):
+        return int(value)
+    raise UsageError(f"{name} must be True or False, not {shown(value)}")
+
+
 def whole(name: str, value: Any, low: int, high: int) -> int:
     """The value as an int from low to high."""
     try:
         number = operator.index(value)
     except TypeError:
-        raise UsageError(f"{name} must be a whole number, not {value!r}") from None
+        raise UsageError(f"{name} must be a whole number, not {shown(value)}") from None
     if not low <= number <= high:
-        raise UsageError(f"{name} must be from {low} to {high}, not {number}")
+        raise UsageError(f"{name} must be from {low} to {high}, not {shown(number)}")
     return number
 
 
@@ -41,8 +60,8 @@ def real(name: str, value: Any, low: float, high: float, infinite: bool = False)
     """The value as a float from low to high; infinity where it is allowed."""
     try:
         number = float(value)
-    except (TypeError, ValueError):
-        raise UsageError(f"{name} must be a number, not {value!r}") from None
+    except (TypeError, ValueError, OverflowError):
+        raise UsageError(f"{name} must be a number, not {shown(value)}") from None
     if low <= number <= high or (infinite and number == math.inf):
         return number
     raise UsageError(
@@ -54,39 +73,76 @@ def choice(name: str, value: str, enum: str) -> int:
     """The value's place in an enumeration of the library."""
     names = words(enum)
     if not isinstance(value, str) or value not in names:
-        raise UsageError(f"{name} must be {', '.join(names[:-1])} or {names[-1]}, not {value!r}")
+        listed = f"{', '.join(names[:-1])} or {names[-1]}"
+        raise UsageError(f"{name} must be {listed}, not {shown(value)}")
     return names.index(value)
 
 
 def text(name: str, value: str) -> bytes:
     """The string for C."""
     if not isinstance(value, str):
-        raise UsageError(f"{name} must be a string, not {value!r}")
+        raise UsageError(f"{name} must be a string, not {shown(value)}")
     if "\0" in value:
         raise UsageError(f"{name} must not hold a zero byte")
-    return value.encode(errors="surrogateescape")
+    try:
+        return value.encode(errors="surrogateescape")
+    except UnicodeEncodeError:
+        raise UsageError(f"{name} is no text: {shown(value)}") from None
 
 
 def path(name: str, value: StrPath) -> bytes:
     """The file name for C."""
     try:
         name_bytes = os.fsencode(value)
-    except TypeError:
-        raise UsageError(f"{name} must be a path, not {value!r}") from None
+    except (TypeError, UnicodeEncodeError):
+        raise UsageError(f"{name} must be a path, not {shown(value)}") from None
     if not name_bytes or b"\0" in name_bytes:
-        raise UsageError(f"{name} must be a path, not {value!r}")
+        raise UsageError(f"{name} must be a path, not {shown(value)}")
     return name_bytes
 
 
 def names(name: str, values: Sequence[str]) -> list[bytes]:
     """Several strings for C: a sequence of them, not one string."""
     if isinstance(values, str):
-        raise UsageError(f"{name} must be a list of names, as [{values!r}]")
+        raise UsageError(f"{name} must be a list of names, as [{shown(values)}]")
+    if not isinstance(values, Sequence):
+        raise UsageError(f"{name} must be a list of names, not {shown(values)}")
     return [text(name, value) for value in values]
+
+
+def photograph(name: str, value: Any) -> Pixels:
+    """The value as pixels that C can be given: uint8 (height, width, 3), each behind the other.
+
+    Checked where it is handed to C: an object may have been changed since it was made.
+    """
+    fits = isinstance(value, np.ndarray) and value.dtype == np.uint8 and value.ndim == 3
+    if not fits or value.shape[2] != 3 or max(value.shape) > INT32_MAX:
+        raise UsageError(
+            f"{name} must be an array of uint8 and shape (height, width, 3), not {_kind(value)}"
+        )
+    return np.ascontiguousarray(value)
+
+
+def map_of_floats(name: str, value: Any) -> Floats:
+    """The value as a map that C can be given: float32 (height, width), each behind the other."""
+    fits = isinstance(value, np.ndarray) and value.dtype.kind in "fiu" and value.ndim == 2
+    if not fits or not all(0 < side <= INT32_MAX for side in value.shape):
+        raise UsageError(
+            f"{name} must be an array of float32 and shape (height, width), not {_kind(value)}"
+        )
+    return np.ascontiguousarray(value, np.float32)
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        return f"{value.dtype} of shape {value.shape}"
+    return shown(value)
 
 
 def floats(array: Floats) -> Any:
     """The data of a C-ordered float32 array, which must outlive the pointer."""
+    if array.dtype != np.float32 or not array.flags.c_contiguous:
+        raise UsageError(f"an array of float32 in C order is needed, not {_kind(array)}")
     return array.ctypes.data_as(ctypes.POINTER(ctypes.c_float))
 
 

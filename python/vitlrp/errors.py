@@ -8,10 +8,24 @@ cannot be read an OSError.
 from __future__ import annotations
 
 
+def printable(text: str) -> str:
+    """The text as one line that a terminal can be given: what is not printable is escaped.
+
+    Messages quote names and contents of files, which may hold control characters and marks that
+    turn the direction of a text.
+    """
+    return "".join(
+        letter if letter.isprintable() else repr(letter)[1:-1] for letter in text
+    )
+
+
 class VitlrpError(Exception):
     """Base of all errors of this package; `status` is the library's word for the kind."""
 
     status = "unknown"
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(printable(message))
 
 
 class UsageError(VitlrpError, ValueError):

@@ -14,7 +14,7 @@ from ._files import write_atomic
 from ._handle import Handle
 from ._library import call, lib, logger, new_record, take_bytes, words
 from ._settings import SETTINGS, EvalOptions, Value
-from .errors import UsageError
+from .errors import UsageError, printable
 
 METRICS = (
     "delta_logit", "delta_prob", "morf_logit", "morf_prob", "lerf_logit", "lerf_prob", "aopc_logit",
@@ -83,15 +83,18 @@ class Evaluation:
     def read(cls, source: _check.StrPath | bytes) -> Evaluation:
         """From a file that json() or `vitlrp eval --json` wrote, or its bytes: the same numbers."""
         if not isinstance(source, bytes):
-            with open(source, "rb") as file:
+            with open(_check.path("source", source), "rb") as file:
                 source = file.read()
         return cls(_make(lib.vitlrp_evaluation_read, source, len(source)))
 
     @classmethod
     def merge(cls, parts: Sequence[Evaluation]) -> Evaluation:
         """The shards of a run as the run that was not divided; MismatchError if one is missing."""
-        if not parts:
-            raise UsageError("nothing to merge")
+        if not isinstance(parts, Sequence) or not parts:
+            raise UsageError("nothing to merge: a list of evaluations is needed")
+        for part in parts:
+            if not isinstance(part, cls):
+                raise UsageError(f"an evaluation is needed, not {_check.shown(part)}")
         pointers = (_capi.EvaluationPointer * len(parts))(*(p._handle.pointer for p in parts))
         return cls(_make(lib.vitlrp_evaluation_merge, pointers, len(parts)))
 
@@ -146,7 +149,7 @@ class Evaluation:
         return self._report(lib.vitlrp_evaluation_table, None)
 
     def __repr__(self) -> str:
-        return f"<Evaluation: {self.images} images, {', '.join(self.methods)}>"
+        return printable(f"<Evaluation: {self.images} images, {', '.join(self.methods)}>")
 
     def _table(self, metrics: Sequence[str], prefix: str = "") -> dict[str, dict[str, Statistic]]:
         return {
@@ -260,8 +263,10 @@ class Settings:
         if self.boxes is not None:
             options.boxes = _check.path("boxes", self.boxes)
         options.preprocess = ctypes.pointer(self.preprocessing._record())
-        options.ignore_exif = int(self.ignore_exif)
-        options.threads = _check.whole("threads", self.threads or 0, 0, _check.INT32_MAX)
+        options.ignore_exif = _check.flag("ignore_exif", self.ignore_exif)
+        options.threads = _check.whole(
+            "threads", 0 if self.threads is None else self.threads, 0, _check.INT32_MAX
+        )
         options.backend = _check.text("backend", self.backend)
         options.log = logger()
         return options
@@ -271,7 +276,7 @@ class Settings:
         try:
             shard, shards = self.shard
         except (TypeError, ValueError):
-            raise UsageError(f"shard must be two numbers, as (0, 4), not {self.shard!r}") from None
+            raise UsageError(f"shard must be two numbers, as (0, 4), not {_check.shown(self.shard)}") from None
         options.shards = _check.whole("the number of shards", shards, 1, most)
         options.shard = _check.whole("shard", shard, 0, shards - 1)
         if self.limit is not None:
@@ -290,7 +295,7 @@ class Settings:
             options.reference = _check.text("reference", self.reference)
         unknown = set(self.rules) - set(method.RuleParameters.__annotations__)
         if unknown:
-            raise UsageError(f"evaluate has no parameter {min(unknown)!r}")
+            raise UsageError(f"evaluate has no parameter {_check.shown(min(unknown))}")
         changes = _capi.RuleChanges()
         lib.vitlrp_rule_changes_init(ctypes.byref(changes))
         method.set_rules(changes, method.rule_values(self.rules))

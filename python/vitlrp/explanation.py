@@ -172,12 +172,12 @@ class Explanation:
         return f"vitlrp {version()}; class {self.target.index}{versus}; {self.method}{rules}"
 
     def _render(self, options: _capi.RenderOptions) -> bytes:
-        values = np.ascontiguousarray(self.heatmap, np.float32)
+        values = _check.map_of_floats("heatmap", self.heatmap)
         drawn = _capi.Map(
             _check.floats(values), *values.shape, ctypes.pointer(self.geometry._record())
         )
         data, size = ctypes.POINTER(ctypes.c_ubyte)(), ctypes.c_size_t()
-        image = _image.image_of_pixels(self.photo)
+        image = _image.image_of_pixels("photo", self.photo)
         try:
             call(
                 lib.vitlrp_render,

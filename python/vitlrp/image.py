@@ -7,6 +7,7 @@ import dataclasses
 import os
 import stat
 import warnings
+from collections.abc import Sequence
 from typing import Any, Union
 
 import numpy as np
@@ -15,7 +16,7 @@ import numpy.typing as npt
 from . import _capi, _check
 from ._handle import Handle
 from ._library import call, lib, new_record, words
-from .errors import FormatError, UsageError
+from .errors import FormatError, UsageError, printable
 
 # What stands for an image: a path, the bytes of a file, an array, or anything with PIL's convert().
 ImageLike = Union[_check.StrPath, bytes, npt.NDArray[Any], Any]
@@ -65,8 +66,8 @@ class Preprocessing:
         )
         for name in ("mean", "std"):
             values = getattr(self, name)
-            if len(values) != 3:
-                raise UsageError(f"{name} must be three numbers, not {values!r}")
+            if not isinstance(values, (Sequence, np.ndarray)) or len(values) != 3:
+                raise UsageError(f"{name} must be three numbers, not {_check.shown(values)}")
             limit = _check.FLOAT32_MAX
             setattr(record, name, tuple(_check.real(name, v, -limit, limit) for v in values))
         return record
@@ -98,7 +99,14 @@ class Geometry:
     height: float
 
     def _record(self) -> _capi.Geometry:
-        return _capi.Geometry(*dataclasses.astuple(self))
+        most = _check.INT32_MAX
+        record = _capi.Geometry()
+        for field in ("image_width", "image_height", "input_width", "input_height"):
+            setattr(record, field, _check.whole(field, getattr(self, field), 1, most))
+        for field in ("left", "top", "width", "height"):
+            limit = _check.FLOAT32_MAX
+            setattr(record, field, _check.real(field, getattr(self, field), -limit, limit))
+        return record
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -117,10 +125,10 @@ def handle_of(function: Any, *arguments: Any) -> Handle:
     return Handle(pointer, lib.vitlrp_image_close)
 
 
-def image_of_pixels(pixels: _check.Pixels) -> Handle:
+def image_of_pixels(name: str, pixels: Any) -> Handle:
     """The library's image of a photograph, uint8 (height, width, 3)."""
-    packed = np.ascontiguousarray(pixels)
-    height, width, _ = (_check.whole("a side", side, 0, _check.INT32_MAX) for side in packed.shape)
+    packed = _check.photograph(name, pixels)
+    height, width, _ = packed.shape
     data = packed.ctypes.data_as(ctypes.POINTER(ctypes.c_uint8))
     return handle_of(lib.vitlrp_image_from_rgb, data, height, width)
 
@@ -141,7 +149,7 @@ def _warning_of(image: Handle) -> str | None:
 
 def _options(ignore_exif: bool) -> Any:
     options = new_record(_capi.ImageOptions, lib.vitlrp_image_options_init_sized)
-    options.ignore_exif = int(ignore_exif)
+    options.ignore_exif = _check.flag("ignore_exif", ignore_exif)
     return ctypes.byref(options)
 
 
@@ -180,9 +188,12 @@ def _resolve(image: ImageLike, ignore_exif: bool) -> Handle | _check.Floats:
         data = bytes(image)
         return handle_of(lib.vitlrp_image_open_memory, data, len(data), _options(ignore_exif))
     convert = getattr(image, "convert", None)
-    array = np.asarray(convert("RGB") if callable(convert) else image)
+    try:
+        array = np.asarray(convert("RGB") if callable(convert) else image)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise UsageError(f"{_ARRAYS}; this one is no array: {error}") from None
     if array.dtype == np.uint8 and array.ndim == 3 and array.shape[2] == 3:
-        return image_of_pixels(array)
+        return image_of_pixels("image", array)
     if array.dtype.kind == "f" and array.ndim == 3 and array.shape[0] == 3:
         return array
     raise UsageError(f"{_ARRAYS}; this one is {array.dtype} of shape {array.shape}")
@@ -228,7 +239,7 @@ def read(image: ImageLike, preprocessing: Preprocessing, ignore_exif: bool) -> I
     Warns, in the name of who called its caller, of a picture with which something is wrong.
     """
     if not isinstance(preprocessing, Preprocessing):
-        raise UsageError(f"preprocessing must be a vitlrp.Preprocessing, not {preprocessing!r}")
+        raise UsageError(f"preprocessing must be a vitlrp.Preprocessing, not {_check.shown(preprocessing)}")
     preprocess = preprocessing._record()
     found = _resolve(image, ignore_exif)
     if isinstance(found, np.ndarray):
@@ -238,7 +249,7 @@ def read(image: ImageLike, preprocessing: Preprocessing, ignore_exif: bool) -> I
         if warning is not None:
             named = isinstance(image, (str, os.PathLike))
             name = f"{os.fspath(image)}: " if named else ""
-            warnings.warn(f"{name}{warning}", stacklevel=3)
+            warnings.warn(printable(f"{name}{warning}"), stacklevel=3)
         return _from_photo(found, preprocess)
     finally:
         found.close()

@@ -69,7 +69,7 @@ def describe(name: str) -> Method:
     wanted = _check.text("method", name)
     if wanted not in known:
         listed = ", ".join(method.decode() for method in known)
-        raise UsageError(f"no method {name!r}: there are {listed}")
+        raise UsageError(f"no method {_check.shown(name)}: there are {listed}")
     call(lib.vitlrp_method_describe, wanted, ctypes.byref(info))
     read = [_READS[kind] for kind, flag in _capi.METHOD_READS.items() if info.reads & flag]
     return Method(
@@ -131,7 +131,7 @@ def method_options(method: Method, changes: Mapping[str, Any]) -> _capi.MethodOp
     for name, value in changes.items():
         if name not in Parameters.__annotations__:
             raise UsageError(
-                f"no parameter {name!r}: there are {', '.join(Parameters.__annotations__)}"
+                f"no parameter {_check.shown(name)}: there are {', '.join(Parameters.__annotations__)}"
             )
         if value is not None and name not in method.parameters:
             raise UsageError(
@@ -165,7 +165,7 @@ def read_settings(path: _check.StrPath) -> RuleParameters:
     with open(path, encoding="utf-8") as file:
         try:
             settings = json.load(file)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise FormatError(f"{path}: {error}") from None
     if not isinstance(settings, dict) or settings.get("format") != _SETTINGS_FORMAT:
         raise FormatError(f"{path}: not a settings file of vitlrp tune")
@@ -174,5 +174,8 @@ def read_settings(path: _check.StrPath) -> RuleParameters:
         number = math.inf if value == "inf" and name != "epsilon" else value
         if isinstance(number, bool) or not isinstance(number, (int, float)) or not number >= 0:
             raise MismatchError(f'{path}: "{name}" must be a number from 0, or "inf" for a gamma')
-        found[name] = float(number)
+        try:
+            found[name] = float(number)
+        except OverflowError:
+            raise MismatchError(f'{path}: "{name}" is too large') from None
     return cast(RuleParameters, found)

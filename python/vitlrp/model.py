@@ -21,7 +21,7 @@ from ._handle import Handle
 from ._library import call, lib, logger, new_record, take_bytes
 from ._sessions import SessionPool, SessionSettings
 from ._settings import SETTINGS
-from .errors import ForkError, UsageError
+from .errors import ForkError, UsageError, printable
 from .explanation import Class, Explanation
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ class Model:
         self._users = 0
         self._closed = False
         self._classes: tuple[Class, ...] | None = None
-        self.info = _describe(pointer)
+        self._info = _describe(pointer)
         self.preprocessing = _preprocessing(pointer)  # the model's own
 
     # ---- Lifetime
@@ -141,7 +141,7 @@ class Model:
     def __repr__(self) -> str:
         info = self.info
         size = f"{info.image_width} x {info.image_height}"
-        return f"<Model: {info.name}, {size} pixels, {info.classes} classes>"
+        return printable(f"<Model: {info.name}, {size} pixels, {info.classes} classes>")
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a vitlrp.Model cannot be pickled: open it in every process")
@@ -174,6 +174,11 @@ class Model:
     # ---- What it is
 
     @property
+    def info(self) -> ModelInfo:
+        """What is in the weights file; sizes of buffers follow from it."""
+        return self._info
+
+    @property
     def classes(self) -> tuple[Class, ...]:
         """All classes, in the order of the logits."""
         if self._classes is None:
@@ -196,9 +201,9 @@ class Model:
         if not isinstance(name, str):
             try:
                 name = str(operator.index(name))
-            except TypeError:
+            except (TypeError, ValueError):  # ValueError: of too many digits
                 raise UsageError(
-                    f"a class is an index, a WordNet id or a label, not {name!r}"
+                    f"a class is an index, a WordNet id or a label, not {_check.shown(name)}"
                 ) from None
         found = _capi.Class()
         wanted = _check.text("class", name)
@@ -308,7 +313,7 @@ class Model:
         source = _image.read(image, preprocessing or self.preprocessing, ignore_exif)
         _, height, width = source.values.shape
         settings = SessionSettings(
-            threads=_check.whole("threads", threads or 0, 0, MOST_THREADS),
+            threads=_check.whole("threads", 0 if threads is None else threads, 0, MOST_THREADS),
             height=height,
             width=width,
             method=chosen.name,
@@ -332,8 +337,14 @@ class Model:
         if isinstance(target, str) and target.startswith(_TOP):
             number = target[len(_TOP) :]
             if not (number.isascii() and number.isdecimal()):
-                raise UsageError(f'target must be a class, or as "top:3", not {target!r}')
-            top = _check.whole("K of top:K", int(number), 1, self.info.classes)
+                shown = _check.shown(target)
+                raise UsageError(f'target must be a class, or as "top:3", not {shown}')
+            most = self.info.classes
+            digits = number.lstrip("0")
+            # Python reads no number of thousands of digits.
+            top = most + 1 if len(digits) > len(str(most)) else int(digits or "0")
+            if not 1 <= top <= most:
+                raise UsageError(f"K of top:K must be from 1 to {most}, not {number[:20]}")
             return Wanted((), top, against, several=True)
         several = isinstance(target, (list, tuple))
         listed = tuple(self.find_class(one) for one in (target if several else [target]))
