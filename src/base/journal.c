@@ -21,6 +21,13 @@ struct line {
     enum journal_state state;
 };
 
+static enum journal_state state_of(const char *status) {
+    if (strcmp(status, "open") == 0) {
+        return JOURNAL_OPEN;
+    }
+    return strcmp(status, "ok") == 0 ? JOURNAL_DONE : JOURNAL_FAILED;
+}
+
 static enum vitlrp_status parse_line(const struct journal *journal, const char *bytes, size_t size,
                                      struct line *out, struct vitlrp_error *err) {
     json_t *object = NULL;
@@ -33,7 +40,7 @@ static enum vitlrp_status parse_line(const struct journal *journal, const char *
     }
     if (status == VITLRP_OK) {
         size_t place = (size_t) index / journal->shards;
-        *out = (struct line){place, strcmp(state, "ok") == 0 ? JOURNAL_DONE : JOURNAL_FAILED};
+        *out = (struct line){place, state_of(state)};
         if ((size_t) index % journal->shards != journal->shard || place >= journal->count) {
             status =
                 fail(err, VITLRP_FORMAT, "image %lld is not one of this list", (long long) index);

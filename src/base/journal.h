@@ -1,7 +1,8 @@
 /* The results of a run as lines of a file: one JSON object for each image of a list, added when the
- * image is done. Of a line only `index`, its place in the list, and `status`, "ok" or another word,
- * are looked at; the rest is its format's. While images are done the lines come in any order; a
- * journal that is complete is put into the order of the images. */
+ * image is done. Of a line only `index`, its place in the list, and `status` are looked at ("ok",
+ * "open" for an image that must be done again, or another word); the rest is its format's. While
+ * images are done the lines come in any order; a journal that is complete is put into the order of
+ * the images. */
 #ifndef BASE_JOURNAL_H
 #define BASE_JOURNAL_H
 

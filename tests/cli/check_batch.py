@@ -429,10 +429,13 @@ class Batch(unittest.TestCase):
         write(os.path.join(images, "y.ppm"), picture(3))
         arguments = ("batch", images, "-o", self.folder)
         self.assertEqual(run(*arguments).returncode, 1)
-        write(os.path.join(images, "x.ppm"), picture(4))
-        self.assertEqual(run(*arguments).returncode, 1)
-        self.assertEqual(lines_of(self.folder)[0]["status"], "format")
-        self.assertEqual(run(*arguments, "--retry-failed").returncode, 0)
+        for more, known in (((), b"2"), (("--retry-failed",), b"1")):
+            result = run(*arguments, *more)
+            self.assertEqual(result.returncode, 1)
+            self.assertIn(b"; %s were there already" % known, result.stdout)
+            self.assertEqual(lines_of(self.folder)[0]["status"], "format")
+        write(os.path.join(images, "x.ppm"), picture(4))  # mended: other bytes
+        self.assertEqual(run(*arguments).returncode, 0)
         self.assertEqual([line["status"] for line in lines_of(self.folder)], ["ok", "ok"])
 
     def test_too_many_failures(self):

@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
@@ -210,6 +209,60 @@ class Identity(unittest.TestCase):
         self.run_program("batch", "ds", "-m", "hf", "-o", "b", "--shard", "1/2", "-q")
         self.assertIn("another data set: manifest.content_sha256 was ",
                       self.run_program("merge", "b", "-q", code=3))
+
+    def test_f17b_batch_does_changed_images_again(self):
+        batch = ["batch", "ds", "-m", "hf", "-o", "b", "--write", "png,raw"]
+        write("ds/4.jpg", b"broken")
+        self.run_program(*batch, code=1)
+        first = self.lines("b")
+        content = self.load("b/run.json")["manifest"]["content_sha256"]
+        unchanged = read("b/1.raw.npy")
+        shutil.copy(os.path.join(DATA, "koala.jpg"), "ds/2.jpg")
+        shutil.copy(os.path.join(DATA, "koala.jpg"), "ds/4.jpg")
+        os.unlink("b/3.raw.npy")
+        self.run_program(*batch)
+        second = self.lines("b")
+        self.assertEqual([a == b for a, b in zip(first, second)], [True, False, True, False])
+        for line in second:
+            self.assertEqual(line["sha256"], sha256(os.path.join("ds", line["id"])))
+        self.assertEqual(read("b/1.raw.npy"), unchanged)
+        self.assertEqual(read("b/2.raw.npy"), read("b/4.raw.npy"))
+        self.assertNotEqual(self.load("b/run.json")["manifest"]["content_sha256"], content)
+        self.assertTrue(os.path.exists("b/3.raw.npy"))
+        before = read("b/results.jsonl")
+        self.run_program(*batch)
+        self.assertEqual(read("b/results.jsonl"), before)
+
+    def test_f17b_killed_while_doing_changed_images_again(self):
+        """No result of the old bytes is left under the new record."""
+        for i in range(5, 60):
+            shutil.copy("ds/1.jpg", f"ds/{i}.jpg")
+        batch = ["batch", "ds", "-m", "hf", "-o", "b"]
+        self.run_program(*batch, "-q")
+        for name in os.listdir("ds"):
+            shutil.copy(os.path.join(DATA, "koala.jpg"), os.path.join("ds", name))
+        child = self.start(*batch)
+        child.kill()
+        self.finish(child)
+        told = {line["id"]: line for line in self.lines("b")}
+        self.assertIn("open", {line["status"] for line in told.values()})
+        koala = sha256(os.path.join(DATA, "koala.jpg"))
+        for line in told.values():
+            self.assertTrue(line["status"] == "open" or line["sha256"] == koala, line)
+        self.assertIn("still to do", self.run_program("merge", "b", "-q", code=3))
+        self.run_program(*batch, "-q")
+        self.assertEqual({line["sha256"] for line in self.lines("b")}, {koala})
+
+    def test_f17b_shards_agree_again_after_both_are_resumed(self):
+        shard = ["batch", "ds", "-m", "hf", "-o", "b", "-q", "--shard"]
+        self.run_program(*shard, "0/2")
+        shutil.copy(os.path.join(DATA, "koala.jpg"), "ds/3.jpg")
+        self.run_program(*shard, "1/2")
+        self.run_program("merge", "b", "-q", code=3)
+        self.run_program(*shard, "0/2")
+        self.run_program("merge", "b", "-q")
+        self.assertEqual([line["sha256"] for line in self.lines("b")],
+                         [sha256(f"ds/{i}.jpg") for i in range(1, 5)])
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "cli/names.h"
@@ -74,6 +75,10 @@ static enum vitlrp_status read_line(const json_t *object, struct batch_line *lin
     size_t i;
     json_t *of_class;
     bool escaped = json_is_true(json_object_get(object, "escaped"));
+    const char *sha256 = json_get_string(object, "sha256");
+    if (sha256 != NULL && strlen(sha256) == SHA256_TEXT - 1) {
+        memcpy(line->sha256, sha256, SHA256_TEXT);
+    }
     TRY(read_name(json_object_get(object, "id"), escaped, &line->id, err));
     TRY(read_class(line, object, escaped, err));
     json_array_foreach(json_object_get(object, "further"), i, of_class) {
@@ -150,4 +155,16 @@ enum vitlrp_status batch_line_check_names(const struct batch_line *line, struct 
     }
     text_free(&name);
     return status;
+}
+
+bool batch_line_is_outdated(const struct batch_line *line, const char *path) {
+    char digest[SHA256_TEXT];
+    struct source source;
+    if (line->sha256[0] == '\0' || source_open(path, &source, NULL) != VITLRP_OK) {
+        return false;
+    }
+    bool outdated =
+        sha256_source(&source, digest, NULL) == VITLRP_OK && strcmp(digest, line->sha256) != 0;
+    source_close(&source);
+    return outdated;
 }

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/journal.h"
+#include "base/sha256.h"
 #include "base/status.h"
 #include "batch_plan.h"
 
@@ -20,6 +21,7 @@ struct batch_line_file {
 
 struct batch_line {
     char *id;                      /* owned: the bytes of the name */
+    char sha256[SHA256_TEXT];      /* of the image's bytes; "": it does not tell */
     struct batch_line_file *files; /* owned: in the order of the line */
     size_t file_count, file_capacity;
     size_t classes;
@@ -39,5 +41,9 @@ bool batch_line_is_complete(const struct batch_line *line, const struct batch_ch
 
 /* FORMAT, naming it, for a file that bears none of the names that the image's files have. */
 enum vitlrp_status batch_line_check_names(const struct batch_line *line, struct vitlrp_error *err);
+
+/* True if the image's file holds other bytes than those that the line is of. A file that cannot be
+ * read is taken for the same: what it held stays as good as it was. */
+bool batch_line_is_outdated(const struct batch_line *line, const char *path);
 
 #endif

@@ -11,10 +11,12 @@
 
 #include "base/draft.h"
 #include "base/folder.h"
+#include "base/formats.h"
 #include "batch_config.h"
 #include "batch_line.h"
 #include "batch_page.h"
 #include "batch_plan.h"
+#include "cli/explanation.h"
 #include "cli/names.h"
 #include "cli/outputs.h"
 
@@ -254,11 +256,13 @@ static enum vitlrp_status run_write(const struct batch_store *store, const char 
     return status;
 }
 
-static enum vitlrp_status run_compare(const char *run_path, const json_t *config,
+/* *renew: the images' files held something else, which the record will say. */
+static enum vitlrp_status run_compare(const char *run_path, const json_t *config, bool *renew,
                                       struct vitlrp_error *err) {
     json_t *old = NULL;
     TRY(batch_config_read(run_path, &old, err));
     enum vitlrp_status status = batch_config_compare(old, config, "the old run", "this one", err);
+    *renew = batch_config_compare_content(old, config, NULL) != VITLRP_OK;
     json_decref(old);
     if (status != VITLRP_MISMATCH) {
         return error_prefix(err, status, run_path);
@@ -275,27 +279,49 @@ struct resumption {
     const struct batch_store *store;
     struct journal *journal;
     bool several; /* classes are in the names */
+    const char *method;
 };
 
 /* A line is believed if it is of the image at this place, names what a run of these options writes,
  * and each of those is a whole file of the size that it had. */
-static enum vitlrp_status line_is_believed(const struct resumption *resumption, size_t place,
-                                           bool *believed, struct vitlrp_error *err) {
-    struct batch_line line;
-    const struct journal *journal = resumption->journal;
-    struct vitlrp_dataset_image image = batch_plan_image(resumption->plan, place);
-    enum vitlrp_status status = batch_line_read(journal, place, &line, err);
-    if (status == VITLRP_OK) {
-        bool done = journal->entries[place].state == JOURNAL_DONE;
-        *believed =
-            strcmp(line.id, image.id) == 0 &&
-            (!done || batch_line_is_complete(&line, resumption->plan->choice, resumption->several));
-        for (size_t i = 0; i < line.file_count && *believed; i++) {
-            *believed =
-                folder_has_file(resumption->store->root, line.files[i].path, line.files[i].size);
-        }
+static bool line_is_believed(const struct resumption *resumption, const struct batch_line *line,
+                             size_t place) {
+    const struct batch_choice *choice = resumption->plan->choice;
+    bool done = resumption->journal->entries[place].state == JOURNAL_DONE;
+    bool believed = strcmp(line->id, batch_plan_image(resumption->plan, place).id) == 0;
+    if (done) {
+        believed = believed && batch_line_is_complete(line, choice, resumption->several);
+    } else {
+        believed = believed && !choice->retry_failed;
     }
-    batch_line_free(&line);
+    for (size_t i = 0; i < line->file_count && believed; i++) {
+        believed =
+            folder_has_file(resumption->store->root, line->files[i].path, line->files[i].size);
+    }
+    return believed;
+}
+
+/* Says in the journal that the image is to be done again, lest a run that is killed before leaves
+ * the results of other bytes. */
+static enum vitlrp_status add_open_line(const struct resumption *resumption, size_t place,
+                                        struct vitlrp_error *err) {
+    struct text text = {.limit = (size_t) 1 << 20};
+    struct vitlrp_dataset_image image = batch_plan_image(resumption->plan, place);
+    json_t *line = json_pack("{s:s, s:I, s:o, s:s, s:n, s:s}", "format", FORMAT_BATCH_IMAGE,
+                             "index", (json_int_t) image.index, "id", json_text(image.id), "status",
+                             "open", "label", "method", resumption->method);
+    bool wrong = line == NULL;
+    if (!text_is_utf8(image.id, strlen(image.id))) {
+        wrong = wrong || json_object_set_new(line, "escaped", json_true()) != 0;
+    }
+    json_append(&text, line, 0);
+    text_append_string(&text, "\n");
+    enum vitlrp_status status =
+        wrong || text.failed
+            ? fail(err, VITLRP_NOMEM, "out of memory for a line of results")
+            : journal_add(resumption->journal, place, JOURNAL_OPEN, text.data, text.length, err);
+    json_decref(line);
+    text_free(&text);
     return status;
 }
 
@@ -303,12 +329,20 @@ static enum vitlrp_status journal_reopen_unfinished(const struct resumption *res
                                                     struct vitlrp_error *err) {
     struct journal *journal = resumption->journal;
     for (size_t i = 0; i < journal->count; i++) {
-        enum journal_state state = (enum journal_state) journal->entries[i].state;
-        bool believed = state != JOURNAL_FAILED || !resumption->plan->choice->retry_failed;
-        if (state != JOURNAL_OPEN && believed) {
-            TRY(line_is_believed(resumption, i, &believed, err));
+        struct batch_line line;
+        if (journal->entries[i].state == JOURNAL_OPEN) {
+            continue;
         }
-        if (!believed) {
+        enum vitlrp_status status = batch_line_read(journal, i, &line, err);
+        bool believed = status == VITLRP_OK && line_is_believed(resumption, &line, i);
+        bool outdated = status == VITLRP_OK &&
+                        batch_line_is_outdated(&line, batch_plan_image(resumption->plan, i).path);
+        batch_line_free(&line);
+        if (status == VITLRP_OK && outdated && resumption->store->locked) {
+            status = add_open_line(resumption, i, err);
+        }
+        TRY(status);
+        if (!believed || outdated) {
             journal_reopen(journal, i);
         }
     }
@@ -328,9 +362,10 @@ enum vitlrp_status batch_resume(const struct batch_plan *plan, const struct sett
         status = fail(err, VITLRP_LIMIT, "the folder's name is longer than %zu bytes", NAME_LIMIT);
         goto cleanup;
     }
+    bool renew = false;
     bool begins = !is_there(run.data);
     status = begins ? run_check_new(plan, settings, store, results.data, err)
-                    : run_compare(run.data, config, err);
+                    : run_compare(run.data, config, &renew, err);
     if (status == VITLRP_OK && begins) {
         status = run_write(store, run.data, config, err);
     }
@@ -342,8 +377,17 @@ enum vitlrp_status batch_resume(const struct batch_plan *plan, const struct sett
                          store->locked, journal, err);
     }
     if (status == VITLRP_OK) {
-        status = journal_reopen_unfinished(
-            &(struct resumption){plan, store, journal, settings->top > 1}, err);
+        status =
+            journal_reopen_unfinished(&(struct resumption){plan, store, journal, settings->top > 1,
+                                                           settings->method_info.name},
+                                      err);
+    }
+    /* Not before the results of what has changed are called open. */
+    if (status == VITLRP_OK && renew) {
+        status = journal_sync(journal, err);
+    }
+    if (status == VITLRP_OK && renew) {
+        status = run_write(store, run.data, config, err);
     }
 
 cleanup:
