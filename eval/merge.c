@@ -19,24 +19,30 @@ static void note_first(void *user, const char *path, const json_t *was, const js
 
 /* "another model: KEY was A, is B". What a record of an older format does not say is not compared.
  */
-static bool append_model_difference(struct text *out, const struct evaluation *a,
-                                    const struct evaluation *b) {
+static enum vitlrp_status append_configuration_difference(struct text *out, const char *a,
+                                                          const char *b, struct vitlrp_error *err) {
     const struct json_comparison comparison = {.note = note_first, .user = out};
-    json_t *was = json_pack("{s:s}", "weights_sha256", a->model_sha256);
-    json_t *is = json_pack("{s:s}", "weights_sha256", b->model_sha256);
-    json_compare(&comparison, was, is);
-    json_decref(was);
-    json_decref(is);
-    was = NULL;
-    is = NULL;
-    if (a->configuration != NULL && b->configuration != NULL &&
-        json_parse_object(a->configuration, strlen(a->configuration), &was, NULL) == VITLRP_OK &&
-        json_parse_object(b->configuration, strlen(b->configuration), &is, NULL) == VITLRP_OK) {
-        json_compare(&comparison, was, is);
+    json_t *was = NULL;
+    json_t *is = NULL;
+    if (a == NULL || b == NULL) {
+        return VITLRP_OK;
+    }
+    enum vitlrp_status status = json_parse_object(a, strlen(a), &was, err);
+    status = status != VITLRP_OK ? status : json_parse_object(b, strlen(b), &is, err);
+    if (status == VITLRP_OK && !json_compare(&comparison, was, is)) {
+        status = fail(err, VITLRP_NOMEM, "out of memory for the comparison of two records");
     }
     json_decref(was);
     json_decref(is);
-    return out->length > 0;
+    return status;
+}
+
+static bool append_weights_difference(struct text *out, const char *a, const char *b) {
+    bool differs = strcmp(a, b) != 0;
+    if (differs) {
+        text_printf(out, "another model: weights_sha256 was %.12s..., is %.12s...", a, b);
+    }
+    return differs;
 }
 
 static bool append_hash_difference(struct text *out, const char *key, const char *a,
@@ -94,22 +100,25 @@ static const char *find_other_difference(const struct evaluation *a, const struc
     return same ? NULL : "its methods differ";
 }
 
-/* Appends what makes a part another run than the first; false if nothing. */
-static bool append_difference(struct text *out, const struct record *first,
-                              const struct record *part) {
+/* Appends what makes a part another run than the first; nothing if it is none. */
+static enum vitlrp_status append_difference(struct text *out, const struct record *first,
+                                            const struct record *part, struct vitlrp_error *err) {
     const struct evaluation *a = &first->evaluation;
     const struct evaluation *b = &part->evaluation;
     if (strcmp(first->version, part->version) != 0) {
         text_append_string(out, "another version made it");
-        return true;
+        return VITLRP_OK;
     }
-    if (append_model_difference(out, a, b) || append_images_difference(out, first, part) ||
-        append_settings_difference(out, a, b)) {
-        return true;
+    if (append_weights_difference(out, a->model_sha256, b->model_sha256)) {
+        return VITLRP_OK;
     }
-    const char *other = find_other_difference(a, b);
-    text_append_string(out, other == NULL ? "" : other);
-    return other != NULL;
+    TRY(append_configuration_difference(out, a->configuration, b->configuration, err));
+    if (out->length == 0 && !append_images_difference(out, first, part) &&
+        !append_settings_difference(out, a, b)) {
+        const char *other = find_other_difference(a, b);
+        text_append_string(out, other == NULL ? "" : other);
+    }
+    return VITLRP_OK;
 }
 
 /* Images of shard i of n in a manifest of `count`. */
@@ -121,8 +130,8 @@ static size_t shard_size(size_t count, size_t shard, size_t shards) {
 static enum vitlrp_status check_part(const struct record *const *parts, size_t place,
                                      struct vitlrp_error *err) {
     struct text difference = {.limit = DIFFERENCE_LIMIT};
-    enum vitlrp_status status = VITLRP_OK;
-    if (append_difference(&difference, parts[0], parts[place])) {
+    enum vitlrp_status status = append_difference(&difference, parts[0], parts[place], err);
+    if (status == VITLRP_OK && (difference.length > 0 || difference.failed)) {
         status = fail(err, VITLRP_MISMATCH, "record %zu does not belong to record 1: %s", place + 1,
                       difference.failed ? "it differs" : difference.data);
     }

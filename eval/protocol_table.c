@@ -180,7 +180,8 @@ void protocol_append_json_difference(const char *a, const char *b, struct text *
     struct text first = {.limit = out->limit};
     if (json_parse_object(a, strlen(a), &left, NULL) == VITLRP_OK &&
         json_parse_object(b, strlen(b), &right, NULL) == VITLRP_OK) {
-        json_compare(&(struct json_comparison){.note = note_first, .user = &first}, left, right);
+        (void) json_compare(&(struct json_comparison){.note = note_first, .user = &first}, left,
+                            right);
     }
     text_append_string(out, first.length > 0 && !first.failed ? first.data : "");
     text_free(&first);

@@ -6,31 +6,35 @@
 #define SHOWN_VALUE 40
 #define VALUE_LIMIT ((size_t) 1 << 24)
 
-static void compare_values(const struct json_comparison *comparison, const char *path, json_t *a,
+static bool compare_values(const struct json_comparison *comparison, const char *path, json_t *a,
                            json_t *b);
 
 /* The members of `a`; with `swapped` those that `b` has not, as of the second value. */
-static void compare_members(const struct json_comparison *comparison, const char *path, json_t *a,
+static bool compare_members(const struct json_comparison *comparison, const char *path, json_t *a,
                             json_t *b, bool swapped) {
     const char *key;
     json_t *value;
+    bool complete = true;
     json_object_foreach(a, key, value) {
         struct text name = {.limit = PATH_LIMIT};
         json_t *other = json_object_get(b, key);
         text_printf(&name, "%s%s%s", path, path[0] == '\0' ? "" : ".", key);
         bool left_out =
             name.failed || (comparison->leaves_out != NULL && comparison->leaves_out(name.data));
+        complete = complete && !name.failed;
         if (!left_out && !swapped) {
-            compare_values(comparison, name.data, value, other);
+            complete = compare_values(comparison, name.data, value, other) && complete;
         } else if (!left_out && other == NULL) {
-            compare_values(comparison, name.data, NULL, value);
+            complete = compare_values(comparison, name.data, NULL, value) && complete;
         }
         text_free(&name);
     }
+    return complete;
 }
 
-/* By their text: a number that was read has the digits that were written. */
-static bool have_one_text(const json_t *a, const json_t *b) {
+/* By their text: a number that was read has the digits that were written. False if memory is short.
+ */
+static bool compare_texts(const json_t *a, const json_t *b, bool *same) {
     struct text first = {.limit = VALUE_LIMIT};
     struct text second = {.limit = VALUE_LIMIT};
     if (a != NULL) {
@@ -39,25 +43,32 @@ static bool have_one_text(const json_t *a, const json_t *b) {
     if (b != NULL) {
         json_append(&second, b, 0);
     }
-    bool same = first.length == second.length &&
-                (first.length == 0 || memcmp(first.data, second.data, first.length) == 0);
+    bool complete = !first.failed && !second.failed;
+    *same = complete && first.length == second.length &&
+            (first.length == 0 || memcmp(first.data, second.data, first.length) == 0);
     text_free(&first);
     text_free(&second);
-    return same;
+    return complete;
 }
 
-static void compare_values(const struct json_comparison *comparison, const char *path, json_t *a,
+static bool compare_values(const struct json_comparison *comparison, const char *path, json_t *a,
                            json_t *b) {
+    bool same = false;
     if (json_is_object(a) && json_is_object(b)) {
-        compare_members(comparison, path, a, b, false);
-        compare_members(comparison, path, b, a, true);
-    } else if (!have_one_text(a, b)) {
+        bool complete = compare_members(comparison, path, a, b, false);
+        return compare_members(comparison, path, b, a, true) && complete;
+    }
+    if (!compare_texts(a, b, &same)) {
+        return false;
+    }
+    if (!same) {
         comparison->note(comparison->user, path, a, b);
     }
+    return true;
 }
 
-void json_compare(const struct json_comparison *comparison, json_t *a, json_t *b) {
-    compare_values(comparison, "", a, b);
+bool json_compare(const struct json_comparison *comparison, json_t *a, json_t *b) {
+    return compare_values(comparison, "", a, b);
 }
 
 void json_append_shown(struct text *out, const json_t *value) {

@@ -15,8 +15,9 @@ struct json_comparison {
 /* Calls `note` for every place where the two differ: objects are compared member by member, those
  * of `a` in their order and then those that only `b` has; anything else by its text. `path` is as
  * "arithmetic.library", and a member that one of them has not is NULL. The values nest no deeper
- * than JSON_MAX_DEPTH. */
-void json_compare(const struct json_comparison *comparison, json_t *a, json_t *b);
+ * than JSON_MAX_DEPTH. False if memory ran short (or a path or value is longer than any that we
+ * write): then places may be missing. */
+bool json_compare(const struct json_comparison *comparison, json_t *a, json_t *b);
 
 /* Appends a value as a message shows it: one line, escaped, cut if it is long; "absent" for NULL.
  */

@@ -413,7 +413,7 @@ static void test_merge_refusals(void **unused) {
     replace(&second.evaluation.manifest_sha256, "0");
     assert_unmergeable(&first, &second, "its images");
     replace(&second.evaluation.model_sha256, "0");
-    assert_unmergeable(&first, &second, "another model: weights_sha256 was \"4f2b1c");
+    assert_unmergeable(&first, &second, "another model: weights_sha256 was 4f2b1c");
     replace(&second.version, "9.9.9");
     assert_unmergeable(&first, &second, "another version");
     record_free(&first);

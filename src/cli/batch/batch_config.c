@@ -351,7 +351,9 @@ enum vitlrp_status batch_config_compare(const json_t *a, const json_t *b, const 
             json_object_del(left, "version");
             json_object_del(right, "version");
         }
-        json_compare(&comparison, left, right);
+        if (!json_compare(&comparison, left, right)) {
+            status = fail(err, VITLRP_NOMEM, "out of memory for the run's settings");
+        }
     }
     if (status == VITLRP_OK && (differences.model.length > 0 || differences.count > 0)) {
         status = fail_differences(&differences, err);
