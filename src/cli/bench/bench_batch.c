@@ -40,10 +40,11 @@ struct batch_bench {
     struct photo photo;           /* owned: the first image, which stands for all */
     size_t threads;
     struct console silent;
-    char folder[64]; /* of the batch; "" if there is none */
-    double *alone;   /* owned: [runs] images per second */
-    double *whole;   /* owned: likewise */
-    double *scratch; /* owned */
+    enum exit_code stage; /* the code of a failure of what is being done */
+    char folder[64];      /* of the batch; "" if there is none */
+    double *alone;        /* owned: [runs] images per second */
+    double *whole;        /* owned: likewise */
+    double *scratch;      /* owned */
     char cpu[128];
 };
 
@@ -126,10 +127,12 @@ static enum vitlrp_status run_whole(struct batch_bench *bench, const struct batc
     json_t *config = NULL;
     batch_run(&run);
     if (run.status != VITLRP_OK) {
+        bench->stage = run.stage;
         *err = run.err;
         return run.status;
     }
     if (run.failed > 0) {
+        bench->stage = CODE_INPUT;
         return fail(err, VITLRP_FORMAT, "%s: %s (a measurement needs images that can be read)",
                     run.failures[0].image, run.failures[0].message);
     }
@@ -144,6 +147,7 @@ static enum vitlrp_status measure_whole(struct batch_bench *bench, double *rate,
     struct batch_store store;
     struct journal journal = {.descriptor = -1};
     struct text path = {.limit = NAME_LIMIT};
+    bench->stage = CODE_OUTPUT;
     TRY(make_folder(bench, err));
     double start = clock_ms();
     text_printf(&path, "%s/results.jsonl", bench->folder);
@@ -237,6 +241,7 @@ static enum vitlrp_status batch_bench_measure(const struct args *args, struct ba
         TRY(seat_attribute(bench, &bench->seats[i], err));
     }
     for (int32_t round = 0; round < bench->settings.runs; round++) {
+        bench->stage = CODE_INPUT;
         TRY(measure_alone(bench, &bench->alone[round], err));
         TRY(measure_whole(bench, &bench->whole[round], err));
     }
@@ -295,9 +300,9 @@ static json_t *json_result(const struct batch_bench *bench, const struct figures
 enum exit_code bench_batch_main(const struct args *args, const struct settings *settings,
                                 struct console *console) {
     struct vitlrp_error err;
-    struct batch_bench bench = {.settings = *settings};
-    enum exit_code code =
-        console_check(batch_bench_measure(args, &bench, console, &err), CODE_INPUT, &err);
+    struct batch_bench bench = {.settings = *settings, .stage = CODE_INPUT};
+    enum vitlrp_status status = batch_bench_measure(args, &bench, console, &err);
+    enum exit_code code = console_check(status, bench.stage, &err);
     if (code == CODE_DONE) {
         struct figures figures = figures_of(&bench);
         struct text table = {.limit = REPORT_LIMIT};
