@@ -19,6 +19,11 @@
  *   - Threads: any thread may call a function. Other threads may use the same models, images,
  *     datasets and evaluations at the same time, but not the same session, and not the memory that
  *     the function writes to.
+ *   - Callbacks return to the library: no exception of C++ and no longjmp may leave one, since the
+ *     library is C and holds locks and memory at that time. A callback that may throw catches what
+ *     it throws and keeps it until the call is over; observers and file callbacks can end a call.
+ *     In a callback a program may call any function, but not for a session that is at work, and it
+ *     closes nothing that the call was given.
  *   - Arrays are dense, float32, last index fastest; shapes are written [rows, columns].
  *   - No function prints, exits, reads the environment or keeps global state.
  *

@@ -16,6 +16,9 @@ enum vitlrp_status vitlrp_dataset_open(const struct vitlrp_model *model,
     if (known.path == NULL) {
         return fail(error, VITLRP_USAGE, "a dataset needs a path");
     }
+    if (known.target < VITLRP_EVAL_PREDICTED || known.target > VITLRP_EVAL_LABEL) {
+        return fail(error, VITLRP_USAGE, "there is no target %d", (int) known.target);
+    }
     const struct dataset_options wanted = {
         .path = known.path,
         .truth_path = known.truth,

@@ -77,6 +77,9 @@ static enum vitlrp_status read_options(const struct vitlrp_session_options *opti
     if (known.input_height < 0 || known.input_width < 0) {
         return fail(err, VITLRP_USAGE, "the input size must not be negative");
     }
+    if (known.attributions < 0 || known.passes < 0) {
+        return fail(err, VITLRP_USAGE, "attributions and passes must not be negative");
+    }
     if (known.precision < VITLRP_PRECISION_FP32 || known.precision > VITLRP_PRECISION_BF16) {
         return fail(err, VITLRP_USAGE, "there is no precision %d", (int) known.precision);
     }

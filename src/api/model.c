@@ -110,6 +110,10 @@ static enum vitlrp_status open_random(const struct vitlrp_architecture *architec
         return fail(err, VITLRP_USAGE, "image_size %d and patch_size %d make no grid of patches",
                     shape.image_size, shape.patch_size);
     }
+    if (shape.dim < 1 || shape.depth < 1 || shape.heads < 1 || shape.mlp_dim < 1 ||
+        shape.classes < 1) {
+        return fail(err, VITLRP_USAGE, "dim, depth, heads, mlp_dim and classes must be from 1");
+    }
     struct vit_config config = {.image_height = shape.image_size,
                                 .image_width = shape.image_size,
                                 .patch_height = shape.patch_size,

@@ -445,7 +445,7 @@ static void test_arguments(void **unused) {
     assert_int_equal(vitlrp_model_random(&shape, &model, &error), VITLRP_MISMATCH);
     shape.heads = 12;
     shape.depth = -1;
-    assert_int_equal(vitlrp_model_random(&shape, &model, &error), VITLRP_LIMIT);
+    assert_int_equal(vitlrp_model_random(&shape, &model, &error), VITLRP_USAGE);
     shape.depth = 1000;
     assert_int_equal(vitlrp_model_random(&shape, &model, &error), VITLRP_LIMIT);
     assert_null(model);
