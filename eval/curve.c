@@ -25,6 +25,8 @@ enum direction { MORF, LERF, DIRECTIONS };
  * both, so that no place of the picture comes first. */
 enum ties { TIES_FORTH, TIES_BACK, TIE_ORDERS };
 
+#define CURVES_OF_METHOD ((size_t) TIE_ORDERS * DIRECTIONS)
+
 struct point {
     float logit, probability;
 };
@@ -59,7 +61,7 @@ struct curve_evaluator {
 static void lay_out(struct curve_evaluator *evaluator, struct arena *arena) {
     const struct curve_evaluator *e = evaluator;
     struct curve_buffers *b = &evaluator->buffers;
-    size_t curves = TIE_ORDERS * DIRECTIONS * e->options.method_count;
+    size_t curves = CURVES_OF_METHOD * e->options.method_count;
     bool is_road = e->options.protocol.replacement == VITLRP_REPLACE_ROAD;
     b->order = arena_take(arena, e->patches, sizeof *b->order);
     b->set = arena_take(arena, e->words, sizeof *b->set);
@@ -90,7 +92,7 @@ static enum vitlrp_status evaluator_size(struct curve_evaluator *e, struct vitlr
         e->at_once = POINTS_AT_ONCE / capacity * capacity;
     }
     size_t inner = 0;
-    if (!checked_mul(&inner, TIE_ORDERS * DIRECTIONS * (e->steps - 1), options->method_count) ||
+    if (!checked_mul(&inner, CURVES_OF_METHOD * (e->steps - 1), options->method_count) ||
         inner > NO_POINT / 4) {
         return fail(err, VITLRP_LIMIT, "%zu methods with %zu steps are too many points",
                     options->method_count, e->steps);

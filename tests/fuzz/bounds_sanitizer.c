@@ -1,8 +1,13 @@
 /* The memory that a sanitizer's allocator gives, which calls back. */
-#include <sanitizer/allocator_interface.h>
 #include <stdatomic.h>
+#include <stddef.h>
 
 #include "fuzz/bounds.h"
+
+/* As in sanitizer/allocator_interface.h, which gcc does not bring. */
+int __sanitizer_install_malloc_and_free_hooks(void (*taken)(const volatile void *, size_t),
+                                              void (*given)(const volatile void *));
+size_t __sanitizer_get_current_allocated_bytes(void);
 
 #define STEP ((size_t) 1 << 20)
 
