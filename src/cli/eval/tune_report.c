@@ -34,8 +34,8 @@ static void set_protocol(json_t *object, const struct vitlrp_eval_options *optio
 /* Files are named by the hashes of their bytes, "" for none. */
 static json_t *json_manifest(const struct vitlrp_tune_result *result) {
     return json_pack("{s:I, s:s, s:s}", "count",
-                     (json_int_t) (result->calibration_images + result->held_out_images), "sha256",
-                     result->manifest_sha256, "truth_sha256", result->truth_sha256);
+                     (json_int_t) result->calibration_images + (json_int_t) result->held_out_images,
+                     "sha256", result->manifest_sha256, "truth_sha256", result->truth_sha256);
 }
 
 /* How the settings were found, for people. */
