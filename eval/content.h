@@ -9,7 +9,7 @@
 #include "base/sha256.h"
 #include "base/status.h"
 
-#define CONTENT_WITNESSES ((size_t) 64)
+#define CONTENT_WITNESSES ((size_t) 32)
 
 struct content {
     struct sha256 hash;
