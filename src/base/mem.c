@@ -5,8 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "base/checked.h"
+#include "base/file.h"
+#include "base/parse.h"
 
 void *mem_calloc(size_t count, size_t size) {
     size_t total;
@@ -58,16 +62,22 @@ char *mem_strdup(const char *string) {
     return copy;
 }
 
-bool mem_can_reserve(size_t bytes) {
-    if (bytes == 0) {
-        return true;
+#define MOST_PAGES ((int64_t) 1 << 40)
+
+uint64_t mem_addresses_left(void) {
+    char head[128];
+    int64_t pages;
+    struct rlimit limit;
+    long page = sysconf(_SC_PAGESIZE);
+    if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY || page <= 0) {
+        return UINT64_MAX;
     }
-    void *room = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (room == MAP_FAILED) {
-        return false;
+    file_read_head("/proc/self/statm", head, sizeof head);
+    if (!parse_leading_int64(head, MOST_PAGES, &pages)) {
+        return UINT64_MAX;
     }
-    munmap(room, bytes);
-    return true;
+    uint64_t used = (uint64_t) pages * (uint64_t) page;
+    return limit.rlim_cur > used ? limit.rlim_cur - used : 0;
 }
 
 void mem_free(void *pointer) {

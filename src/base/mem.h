@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define MEM_ALIGNMENT ((size_t) 64) /* a cache line, and the widest vector register */
 
@@ -22,9 +23,10 @@ void *mem_resize(void *pointer, size_t count, size_t size);
 /* A copy of the string, or NULL. */
 char *mem_strdup(const char *string);
 
-/* True if the address space has room for so many bytes more; takes none. For libraries that do not
- * survive it if there is not. */
-bool mem_can_reserve(size_t bytes);
+/* Bytes of address space that this process can still have (see ulimit -v); UINT64_MAX where the
+ * system sets no limit, or does not say. Takes none, not for a moment: another thread may be in a
+ * library that does not survive it where it finds none. */
+uint64_t mem_addresses_left(void);
 
 /* Releases any block of this header; NULL is ignored. */
 void mem_free(void *pointer);

@@ -5,11 +5,10 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/mem.h"
 #include "base/parse.h"
 
 /* ---- Control groups ---- */
@@ -136,7 +135,6 @@ size_t available_processors(void) {
 
 /* ---- The machine ---- */
 
-#define MOST_PAGES ((int64_t) 1 << 40)
 #define MOST_KIB ((int64_t) 1 << 50)
 
 /* The model name in /proc/cpuinfo. */
@@ -164,20 +162,6 @@ static uint64_t meminfo_bytes(const char *head, const char *key) {
     return stated ? (uint64_t) kib << 10 : UINT64_MAX;
 }
 
-static uint64_t addresses_left(void) {
-    char head[128];
-    int64_t pages;
-    struct rlimit limit;
-    long page = sysconf(_SC_PAGESIZE);
-    file_read_head("/proc/self/statm", head, sizeof head);
-    if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY || page <= 0 ||
-        !parse_leading_int64(head, MOST_PAGES, &pages)) {
-        return UINT64_MAX;
-    }
-    uint64_t used = (uint64_t) pages * (uint64_t) page;
-    return limit.rlim_cur > used ? limit.rlim_cur - used : 0;
-}
-
 struct machine_room machine_room(void) {
     char head[4096];
     file_read_head("/proc/meminfo", head, sizeof head);
@@ -187,5 +171,5 @@ struct machine_room machine_room(void) {
     uint64_t group = control_group_left("/proc/self/cgroup", "/sys/fs/cgroup");
     return (struct machine_room){.memory = memory < group ? memory : group,
                                  .with_swap = both < group ? both : group,
-                                 .addresses = addresses_left()};
+                                 .addresses = mem_addresses_left()};
 }

@@ -10,7 +10,7 @@ static enum vitlrp_status check_reserve(const struct gemm_backend *backend, size
                                         struct vitlrp_error *err) {
     size_t bytes;
     if (checked_mul(&bytes, threads, backend->thread_reserve) &&
-        checked_add(&bytes, bytes, backend->start_reserve) && mem_can_reserve(bytes)) {
+        checked_add(&bytes, bytes, backend->start_reserve) && mem_addresses_left() >= bytes) {
         return VITLRP_OK;
     }
     return fail(err, VITLRP_NOMEM,

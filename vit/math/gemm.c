@@ -26,18 +26,24 @@ enum vitlrp_status gemm_backend_find(const char *name, const struct gemm_backend
                 "this build has no backend '%.40s', only openblas" ONEDNN_NAME, name);
 }
 
+/* A square product, and one of few rows with a transposed factor as in attention of a row: oneDNN
+ * has kernels of their own for these. */
 void gemm_warm_up(void (*multiply)(const struct gemm_product *product)) {
-    enum { SIDE = 64 };
+    enum { SIDE = 64, FEW = 4 };
     static const float zeros[SIDE * SIDE];
     float c[SIDE * SIDE];
-    multiply(&(struct gemm_product){.m = SIDE,
-                                    .n = SIDE,
-                                    .k = SIDE,
-                                    .alpha = 1.0F,
-                                    .a = zeros,
-                                    .a_stride = SIDE,
-                                    .b = zeros,
-                                    .b_stride = SIDE,
-                                    .c = c,
-                                    .c_stride = SIDE});
+    struct gemm_product product = {.m = SIDE,
+                                   .n = SIDE,
+                                   .k = SIDE,
+                                   .alpha = 1.0F,
+                                   .a = zeros,
+                                   .a_stride = SIDE,
+                                   .b = zeros,
+                                   .b_stride = SIDE,
+                                   .c = c,
+                                   .c_stride = SIDE};
+    multiply(&product);
+    product.transpose_b = true;
+    product.m = FEW;
+    multiply(&product);
 }

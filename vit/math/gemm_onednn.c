@@ -16,6 +16,10 @@
  * dnnl_sgemm 3. */
 #define COMPILE_RESERVE ((size_t) 32 << 20)
 
+/* Where other threads allocate meanwhile, malloc takes 128 MiB for an arena of a thread, gives half
+ * of it back, and tries again with each allocation where that was too much. */
+#define COMPILE_RESERVE_IN_THREADS (COMPILE_RESERVE + ((size_t) 128 << 20))
+
 static void multiply(const struct gemm_product *product) {
     dnnl_status_t status = dnnl_sgemm(
         product->transpose_a ? 'T' : 'N', product->transpose_b ? 'T' : 'N', (dnnl_dim_t) product->m,
@@ -221,7 +225,8 @@ static const struct product *product_find(struct gemm_context *context,
             return &context->products[i];
         }
     }
-    if (!mem_can_reserve(COMPILE_RESERVE) || !product_open(context, key, part, &opened)) {
+    if (mem_addresses_left() < COMPILE_RESERVE_IN_THREADS ||
+        !product_open(context, key, part, &opened)) {
         return NULL;
     }
     struct product *place = &context->products[context->count];
@@ -306,7 +311,8 @@ static enum vitlrp_status part_open(struct gemm_context *context, const struct g
     struct onednn_layout source = {0};
     struct packed_part *part = mem_calloc(1, sizeof *part);
     size_t n = given->n, k = given->k;
-    bool made = part != NULL && part_layout(context, given->format, n, k, &part->layout) &&
+    bool made = part != NULL && mem_addresses_left() >= COMPILE_RESERVE &&
+                part_layout(context, given->format, n, k, &part->layout) &&
                 onednn_layout_strided(&source, type_b(given->format), k, n,
                                       given->transposed ? 1 : n, given->transposed ? k : 1) &&
                 onednn_memory_open(&part->memory, &part->layout, context->engine, bytes) &&
