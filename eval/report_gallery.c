@@ -34,9 +34,10 @@ static enum vitlrp_status open_tile(const struct record_picture *picture, int32_
     struct vitlrp_image_limits limits = image_limits_default();
     struct decoded decoded = {0};
     limits.max_side = RECORD_PICTURE_SIDE;
-    TRY(error_prefix(err,
-                     decode_image(picture->jpeg.data, picture->jpeg.size, &limits, &decoded, err),
-                     "a picture of the gallery"));
+    enum vitlrp_status status =
+        decode_image(picture->jpeg.data, picture->jpeg.size, &limits, &decoded, err);
+    status = error_topic(err, status, VITLRP_TOPIC_NONE); /* these limits are fixed */
+    TRY(error_prefix(err, status, "a picture of the gallery"));
     double larger = fmax(decoded.image.width, decoded.image.height);
     int32_t width = (int32_t) lround(decoded.image.width * pixels / larger);
     int32_t height = (int32_t) lround(decoded.image.height * pixels / larger);
@@ -45,7 +46,7 @@ static enum vitlrp_status open_tile(const struct record_picture *picture, int32_
                             .filter = RESAMPLE_BICUBIC};
     resize.window_width = resize.width;
     resize.window_height = resize.height;
-    enum vitlrp_status status = image_resize(&decoded.image, &resize, tile, err);
+    status = image_resize(&decoded.image, &resize, tile, err);
     image_free(&decoded.image);
     return status;
 }

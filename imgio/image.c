@@ -27,14 +27,14 @@ enum vitlrp_status image_check_size(const struct vitlrp_image_limits *limits, ui
     }
     uint64_t max_side = (uint64_t) limits->max_side;
     if (width > max_side || height > max_side) {
-        return fail(err, VITLRP_LIMIT, "the picture has %llu x %llu pixels; the limit is %d a side",
-                    (unsigned long long) width, (unsigned long long) height, limits->max_side);
+        return fail_limit(err, "the picture has %llu x %llu pixels; the limit is %d a side",
+                          (unsigned long long) width, (unsigned long long) height,
+                          limits->max_side);
     }
     if (width > (uint64_t) limits->max_pixels / height) {
-        return fail(err, VITLRP_LIMIT,
-                    "the picture has %llu x %llu pixels; the limit is %lld in all",
-                    (unsigned long long) width, (unsigned long long) height,
-                    (long long) limits->max_pixels);
+        return fail_limit(err, "the picture has %llu x %llu pixels; the limit is %lld in all",
+                          (unsigned long long) width, (unsigned long long) height,
+                          (long long) limits->max_pixels);
     }
     return VITLRP_OK;
 }

@@ -8,8 +8,8 @@ enum vitlrp_status photograph_decode(const void *data, size_t size,
                                      struct photograph *out, struct vitlrp_error *err) {
     struct decoded decoded;
     if (size > limits->max_file_bytes) {
-        return fail(err, VITLRP_LIMIT, "the image file has %zu bytes; the limit is %zu", size,
-                    limits->max_file_bytes);
+        return fail_limit(err, "the image file has %zu bytes; the limit is %zu", size,
+                          limits->max_file_bytes);
     }
     TRY(decode_image(data, size, limits, &decoded, err));
     enum vitlrp_status status =

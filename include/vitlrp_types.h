@@ -28,9 +28,10 @@ enum vitlrp_status {
  * the fact only; a program adds how its own users do that. */
 enum vitlrp_topic {
     VITLRP_TOPIC_NONE,
-    VITLRP_TOPIC_HEADS,      /* the number of attention heads, in the model's options */
-    VITLRP_TOPIC_CLASSES,    /* which classes the model has */
-    VITLRP_TOPIC_EVAL_TARGET /* VITLRP_EVAL_PREDICTED, which needs no labels */
+    VITLRP_TOPIC_HEADS,       /* the number of attention heads, in the model's options */
+    VITLRP_TOPIC_CLASSES,     /* which classes the model has */
+    VITLRP_TOPIC_EVAL_TARGET, /* VITLRP_EVAL_PREDICTED, which needs no labels */
+    VITLRP_TOPIC_LIMITS       /* a limit that the options have: of images, of models, of memory */
 };
 
 /* Owned by the caller, overwritten by a failing call only. */

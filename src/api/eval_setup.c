@@ -240,8 +240,8 @@ static enum vitlrp_status choose_threads(struct eval_setup *setup, size_t at_onc
     }
     TRY(count_thread_bytes(setup, at_once, &bytes, err));
     if (bytes > options->max_bytes) {
-        return fail(err, VITLRP_LIMIT, "each thread needs %zu bytes of memory, the limit is %zu",
-                    bytes, options->max_bytes);
+        return fail_limit(err, "each thread needs %zu bytes of memory, the limit is %zu", bytes,
+                          options->max_bytes);
     }
     if (options->max_bytes / bytes < wanted) {
         setup->evaluate.threads = options->max_bytes / bytes;

@@ -60,10 +60,11 @@ static enum vitlrp_status check_text(const char *bytes, size_t size, size_t max_
         return fail(err, VITLRP_FORMAT, "not valid JSON: a zero byte in it");
     }
     if (cost->memory > max_memory) {
-        return fail(err, VITLRP_LIMIT,
-                    "its JSON of %zu values may take %zu bytes of memory, more than the limit of "
-                    "%zu",
-                    cost->values, cost->memory, max_memory);
+        return fail_limit(
+            err,
+            "its JSON of %zu values may take %zu bytes of memory, more than the limit of "
+            "%zu",
+            cost->values, cost->memory, max_memory);
     }
     return VITLRP_OK;
 }
@@ -94,7 +95,8 @@ enum vitlrp_status json_parse_within(const char *bytes, size_t size, size_t max_
 
 enum vitlrp_status json_parse_object(const char *bytes, size_t size, json_t **out,
                                      struct vitlrp_error *err) {
-    return json_parse_within(bytes, size, JSON_MAX_MEMORY, out, err);
+    enum vitlrp_status status = json_parse_within(bytes, size, JSON_MAX_MEMORY, out, err);
+    return error_topic(err, status, VITLRP_TOPIC_NONE); /* this limit is fixed */
 }
 
 enum vitlrp_status json_read_object(const char *path, size_t limit, json_t **out,

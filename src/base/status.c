@@ -23,6 +23,7 @@ static void record(struct vitlrp_error *err, enum vitlrp_status status, int syst
 }
 
 #undef fail /* of the analyser */
+#undef fail_limit
 
 enum vitlrp_status fail(struct vitlrp_error *err, enum vitlrp_status status, const char *format,
                         ...) {
@@ -33,6 +34,17 @@ enum vitlrp_status fail(struct vitlrp_error *err, enum vitlrp_status status, con
         va_end(arguments);
     }
     return status;
+}
+
+enum vitlrp_status fail_limit(struct vitlrp_error *err, const char *format, ...) {
+    if (err != NULL) {
+        va_list arguments;
+        va_start(arguments, format);
+        record(err, VITLRP_LIMIT, 0, format, arguments);
+        va_end(arguments);
+        err->topic = VITLRP_TOPIC_LIMITS;
+    }
+    return VITLRP_LIMIT;
 }
 
 enum vitlrp_status fail_errno(struct vitlrp_error *err, int system_errno, const char *format, ...) {

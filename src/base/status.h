@@ -23,6 +23,17 @@ fail(struct vitlrp_error *err, enum vitlrp_status status, const char *format, ..
 #define fail(err, status, ...) ((void) (fail) (err, status, __VA_ARGS__), (status))
 #endif
 
+/* As fail with VITLRP_LIMIT, about a limit that the caller's options have: VITLRP_TOPIC_LIMITS. */
+#if defined(__GNUC__)
+__attribute__((format(printf, 2, 3)))
+#endif
+enum vitlrp_status
+fail_limit(struct vitlrp_error *err, const char *format, ...);
+
+#if defined(__clang_analyzer__)
+#define fail_limit(err, ...) ((void) (fail_limit) (err, __VA_ARGS__), VITLRP_LIMIT)
+#endif
+
 /* As fail with VITLRP_IO: appends ": " and the text of system_errno. */
 #if defined(__GNUC__)
 __attribute__((format(printf, 3, 4)))

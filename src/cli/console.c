@@ -78,8 +78,7 @@ enum exit_code exit_code_of(enum vitlrp_status status, enum exit_code stage) {
     return CODE_INTERNAL;
 }
 
-/* What the library leaves to the program: the option that its users have for it. */
-static const char *hint_of(enum vitlrp_topic topic) {
+const char *console_hint(enum vitlrp_topic topic) {
     switch (topic) {
     case VITLRP_TOPIC_HEADS:
         return " (--heads)";
@@ -87,6 +86,8 @@ static const char *hint_of(enum vitlrp_topic topic) {
         return " (`vitlrp info --classes` lists them)";
     case VITLRP_TOPIC_EVAL_TARGET:
         return " (--target predicted needs none)";
+    case VITLRP_TOPIC_LIMITS:
+        return " (--limits NAME=NUMBER sets it; `vitlrp -vV` lists them)";
     case VITLRP_TOPIC_NONE:
         break;
     }
@@ -94,7 +95,7 @@ static const char *hint_of(enum vitlrp_topic topic) {
 }
 
 void console_fail(const struct vitlrp_error *err) {
-    say("", err->message, hint_of(err->topic));
+    say("", err->message, console_hint(err->topic));
 }
 
 enum exit_code exit_code_first(enum exit_code first, enum exit_code second) {

@@ -27,6 +27,9 @@ struct console {
 /* "vitlrp: MESSAGE" on standard error. Messages and reports are escaped here (base/text.h). */
 void console_error(const char *message);
 
+/* What the library leaves to the program: the option that its users have for it; "" if none. */
+const char *console_hint(enum vitlrp_topic topic);
+
 /* The same of a failure, with the option that helps where the library knows of one. */
 void console_fail(const struct vitlrp_error *err);
 

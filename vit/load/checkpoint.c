@@ -169,8 +169,9 @@ enum vitlrp_status checkpoint_open(const struct source *source,
         return fail(err, VITLRP_FORMAT, "is empty");
     }
     if (source->size > limits->max_bytes) {
-        return fail(err, VITLRP_LIMIT, "%llu bytes are more than the limit of %llu",
-                    (unsigned long long) source->size, (unsigned long long) limits->max_bytes);
+        return fail_limit(err, "%llu bytes are more than the limit of %llu",
+                          (unsigned long long) source->size,
+                          (unsigned long long) limits->max_bytes);
     }
     size_t size = source->size < HEAD_SIZE ? (size_t) source->size : HEAD_SIZE;
     if (size < MIN_SIZE) {

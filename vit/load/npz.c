@@ -48,9 +48,9 @@ static enum vitlrp_status read_head(struct heads *heads, struct payload *payload
         return VITLRP_OK;
     }
     if (wanted > heads->limit - heads->total) {
-        return fail(err, VITLRP_LIMIT,
-                    "the headers of all arrays up to it take more than the limit of %zu bytes",
-                    heads->limit);
+        return fail_limit(
+            err, "the headers of all arrays up to it take more than the limit of %zu bytes",
+            heads->limit);
     }
     heads->total += wanted;
     TRY(payload_read(payload, heads->bytes + heads->size, wanted - heads->size, err));

@@ -146,8 +146,8 @@ enum vitlrp_status payload_read_all(const struct source *source, const struct ex
     struct bytes bytes = {0};
     enum vitlrp_status status = VITLRP_OK;
     if (extent->size > limit) {
-        return fail(err, VITLRP_LIMIT, "%llu bytes are more than the limit of %zu",
-                    (unsigned long long) extent->size, limit);
+        return fail_limit(err, "%llu bytes are more than the limit of %zu",
+                          (unsigned long long) extent->size, limit);
     }
     bytes.size = (size_t) extent->size;
     bytes.data = mem_calloc(bytes.size, 1);

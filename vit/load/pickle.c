@@ -65,8 +65,7 @@ enum vitlrp_status pickle_push(struct pickle_machine *machine, struct pickle_val
         return fail(err, VITLRP_NOMEM, "out of memory for a pickle");
     }
     if (machine->stack_count == machine->max_stack) {
-        return fail(err, VITLRP_LIMIT, "its pickle stacks more than %zu values",
-                    machine->max_stack);
+        return fail_limit(err, "its pickle stacks more than %zu values", machine->max_stack);
     }
     return append(&machine->stack, &machine->stack_count, &machine->stack_capacity, value, err);
 }
@@ -74,8 +73,7 @@ enum vitlrp_status pickle_push(struct pickle_machine *machine, struct pickle_val
 enum vitlrp_status pickle_memo_put(struct pickle_machine *machine, uint64_t slot,
                                    struct vitlrp_error *err) {
     if (slot >= machine->max_memo) {
-        return fail(err, VITLRP_LIMIT, "its pickle remembers more than %zu values",
-                    machine->max_memo);
+        return fail_limit(err, "its pickle remembers more than %zu values", machine->max_memo);
     }
     if (machine->stack_count == 0) {
         return fail(err, VITLRP_FORMAT, "its pickle is damaged: nothing to remember");
@@ -239,8 +237,7 @@ enum vitlrp_status pickle_load_storage(struct pickle_machine *machine,
 static enum vitlrp_status run_all(struct pickle_machine *machine, struct vitlrp_error *err) {
     for (size_t i = 0; !machine->stopped; i++) {
         if (i == machine->max_opcodes) {
-            return fail(err, VITLRP_LIMIT, "its pickle has more than %zu opcodes",
-                        machine->max_opcodes);
+            return fail_limit(err, "its pickle has more than %zu opcodes", machine->max_opcodes);
         }
         if (machine->next == machine->end) {
             return fail(err, VITLRP_FORMAT, "truncated: its pickle does not end");

@@ -86,7 +86,7 @@ enum vitlrp_status tensor_table_add(struct tensor_table *table, const struct ten
                     TENSOR_MAX_NAME);
     }
     if (table->count == table->limit) {
-        return fail(err, VITLRP_LIMIT, "has more than %zu tensors", table->limit);
+        return fail_limit(err, "has more than %zu tensors", table->limit);
     }
     if (table->count == table->capacity) {
         TRY(table_grow(table, err));

@@ -292,7 +292,7 @@ enum vitlrp_status zip_open(const struct source *source, const struct vitlrp_mod
     *out = (struct zip){.source = source};
     TRY(find_directory(source, &directory, err));
     if (directory.entries > limits->max_zip_entries) {
-        return fail(err, VITLRP_LIMIT, "has more than %zu zip entries", limits->max_zip_entries);
+        return fail_limit(err, "has more than %zu zip entries", limits->max_zip_entries);
     }
     struct extent extent = {
         .offset = directory.offset, .stored = directory.size, .size = directory.size};

@@ -145,8 +145,8 @@ static enum vitlrp_status measure(struct vit_attributor *attributor, const struc
     }
     *own = arena.used;
     if (options->max_bytes != 0 && *total > options->max_bytes) {
-        return fail(err, VITLRP_LIMIT, "needs %zu bytes of memory, the limit is %zu", *total,
-                    options->max_bytes);
+        return fail_limit(err, "needs %zu bytes of memory, the limit is %zu", *total,
+                          options->max_bytes);
     }
     return VITLRP_OK;
 }
@@ -328,11 +328,12 @@ static enum vitlrp_status check_work(const struct vit_attributor *attributor,
     double limit = PASSES_LIMIT * (double) attributor->model->limits.max_operations;
     double passes = passes_of(attributor, method, options);
     if (passes > 1.0 && passes * vit_session_work(attributor->session) > limit) {
-        return fail(err, VITLRP_LIMIT,
-                    "%s needs %.0f forward passes of %.3g operations, more than a thousand times "
-                    "the limit of %.3g operations",
-                    method->name, passes, vit_session_work(attributor->session),
-                    (double) attributor->model->limits.max_operations);
+        return fail_limit(
+            err,
+            "%s needs %.0f forward passes of %.3g operations, more than a thousand times "
+            "the limit of %.3g operations",
+            method->name, passes, vit_session_work(attributor->session),
+            (double) attributor->model->limits.max_operations);
     }
     return VITLRP_OK;
 }

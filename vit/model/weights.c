@@ -189,9 +189,9 @@ enum vitlrp_status weights_allocate(const struct vit_config *config, const char 
     struct arena arena = arena_measuring();
     lay_out(model, &arena);
     if (arena.overflow || arena.used > limits->max_bytes) {
-        status = fail(err, VITLRP_LIMIT,
-                      "its weights need %zu bytes of memory, more than the limit of %llu",
-                      arena.used, (unsigned long long) limits->max_bytes);
+        status =
+            fail_limit(err, "its weights need %zu bytes of memory, more than the limit of %llu",
+                       arena.used, (unsigned long long) limits->max_bytes);
         goto cleanup;
     }
     model->storage_bytes = arena.used;

@@ -117,8 +117,8 @@ static enum vitlrp_status bind_weights(struct runner *runner, const struct runne
 enum vitlrp_status runner_open(struct runner *runner, const struct runner_request *request,
                                struct vitlrp_error *err) {
     if (request->max_bytes != 0 && runner->bytes > request->max_bytes) {
-        return fail(err, VITLRP_LIMIT, "needs %zu bytes of memory, the limit is %zu", runner->bytes,
-                    request->max_bytes);
+        return fail_limit(err, "needs %zu bytes of memory, the limit is %zu", runner->bytes,
+                          request->max_bytes);
     }
     TRY(work_check(runner->program, err));
     runner->block = mem_alloc_aligned(runner->bytes, 1);

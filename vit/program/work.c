@@ -33,17 +33,18 @@ enum vitlrp_status work_check(const struct program *program, struct vitlrp_error
     const struct vitlrp_model_limits *limits = &program->model->limits;
     const struct token_layout *tokens = &program->tokens;
     if (tokens->count > (uint64_t) limits->max_tokens) {
-        return fail(err, VITLRP_LIMIT,
-                    "an input of %d x %d pixels (width x height) has %zu tokens, more than the "
-                    "limit of %lld tokens",
-                    tokens->input_width, tokens->input_height, tokens->count,
-                    (long long) limits->max_tokens);
+        return fail_limit(
+            err,
+            "an input of %d x %d pixels (width x height) has %zu tokens, more than the "
+            "limit of %lld tokens",
+            tokens->input_width, tokens->input_height, tokens->count,
+            (long long) limits->max_tokens);
     }
     double operations = work_forward(program);
     if (operations > (double) limits->max_operations) {
-        return fail(err, VITLRP_LIMIT,
-                    "a forward pass takes %.3g operations, more than the limit of %.3g operations",
-                    operations, (double) limits->max_operations);
+        return fail_limit(
+            err, "a forward pass takes %.3g operations, more than the limit of %.3g operations",
+            operations, (double) limits->max_operations);
     }
     return VITLRP_OK;
 }

@@ -20,6 +20,8 @@ struct facts {
     struct vitlrp_session_info session;
     struct vitlrp_preprocess preprocess;
     int32_t labelled; /* classes with a label */
+    bool is_refused;  /* a limit allows no session; `refusal` says which */
+    struct vitlrp_error refusal;
     char sha256[65];
 };
 
@@ -42,8 +44,12 @@ static enum vitlrp_status facts_gather(const struct settings *settings,
     TRY(vitlrp_model_sha256(model, facts->sha256, err));
     TRY(session_choose(settings, model, crop > 0 ? crop : facts->info.image_height,
                        crop > 0 ? crop : facts->info.image_width, &options, err));
-    TRY(vitlrp_session_open(model, &options, &session, err));
     vitlrp_session_info_init(&facts->session);
+    enum vitlrp_status status = vitlrp_session_open(model, &options, &session, &facts->refusal);
+    facts->is_refused = status == VITLRP_LIMIT;
+    if (status != VITLRP_OK) {
+        return facts->is_refused ? VITLRP_OK : error_forward(err, &facts->refusal);
+    }
     vitlrp_session_describe(session, &facts->session);
     vitlrp_session_close(session);
     return VITLRP_OK;
@@ -88,6 +94,12 @@ static void append_facts(struct text *out, const struct facts *facts) {
                 facts->labelled);
     text_append_string(out, "preprocess    ");
     append_preprocess(out, &facts->preprocess);
+    if (facts->is_refused) {
+        text_printf(out, "\nmemory        %.1f MB weights\nrefused       %s%s\n",
+                    (double) info->weight_bytes / MEGABYTE, facts->refusal.message,
+                    console_hint(facts->refusal.topic));
+        return;
+    }
     text_printf(out, "\nmemory        %.1f MB weights + %.1f MB for each session at %dx%d\n",
                 (double) info->weight_bytes / MEGABYTE, (double) session->bytes / MEGABYTE,
                 session->input_width, session->input_height);
@@ -108,6 +120,17 @@ static void append_classes(struct text *out, const struct facts *facts) {
     }
 }
 
+/* In the place of what is known of a session. */
+static bool json_set_refusal(json_t *object, const struct facts *facts) {
+    static const char *const UNKNOWN[] = {"session_bytes", "backend", "instruction_set", "threads"};
+    bool complete = true;
+    for (size_t i = 0; i < sizeof UNKNOWN / sizeof UNKNOWN[0]; i++) {
+        complete = json_object_set_new(object, UNKNOWN[i], json_null()) == 0 && complete;
+    }
+    return json_object_set_new(object, "refused", json_text(facts->refusal.message)) == 0 &&
+           complete;
+}
+
 static json_t *json_facts(const struct facts *facts) {
     const struct vitlrp_model_info *info = &facts->info;
     const struct vitlrp_session_info *session = &facts->session;
@@ -116,7 +139,7 @@ static json_t *json_facts(const struct facts *facts) {
     json_set_preprocess(preprocess, &facts->preprocess, &complete);
     json_t *object = json_pack(
         "{s:s, s:o, s:s, s:s, s:s, s:s, s:[ii], s:[ii], s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:s, "
-        "s:o, s:I, s:I, s:I, s:s, s:s, s:i, s:o, s:s}",
+        "s:o, s:I, s:I, s:I, s:s?, s:s?, s:i, s:o, s:s}",
         "format", FORMAT_MODEL, "model", json_text(info->name), "layout", info->layout, "container",
         info->container, "stored_as", info->stored_as, "weights_sha256", facts->sha256,
         "input_size", info->image_width, info->image_height, "patch_size", info->patch_width,
@@ -127,7 +150,7 @@ static json_t *json_facts(const struct facts *facts) {
         (json_int_t) info->weight_bytes, "session_bytes", (json_int_t) session->bytes, "backend",
         session->backend, "instruction_set", session->instruction_set, "threads", session->threads,
         "preprocess", preprocess, "version", vitlrp_version());
-    if (!complete) {
+    if (!complete || (facts->is_refused && !json_set_refusal(object, facts))) {
         json_decref(object);
         return NULL;
     }
