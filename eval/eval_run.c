@@ -11,6 +11,7 @@
 #include "base/pool.h"
 #include "base/random.h"
 #include "base/text.h"
+#include "base/work_rate.h"
 #include "eval/audit.h"
 #include "eval/curve.h"
 #include "eval/load_input.h"
@@ -487,6 +488,26 @@ static enum vitlrp_status open_workers(struct run *run, size_t wanted, struct vi
     return VITLRP_OK;
 }
 
+/* Attributions and curves of an image: what a user would rather know before the work. */
+static void say_work(const struct run *run) {
+    const struct eval_run_options *options = run->options;
+    struct vit_attributor *attributor = run->workers[0].attributor;
+    double pass = vit_session_work(vit_attributor_session(attributor));
+    double curves = 2.0 * (options->protocol.steps - 1) * (double) options->method_count;
+    double operations = pass * (options->maps_only ? 1.0 : curves + 2.0);
+    for (size_t m = 0; m < options->method_count; m++) {
+        operations += vit_attributor_work(attributor, options->methods[m].method,
+                                          &options->methods[m].options);
+    }
+    double rate = OPERATIONS_PER_SECOND * (run->precision == VITLRP_PRECISION_BF16 ? 2.0 : 1.0);
+    if (operations > rate * TOLD_SECONDS) {
+        log_message(&options->log, LOG_LEVEL_WARNING,
+                    "attributions and curves of %zu methods take %.2g operations: %.0f s or more "
+                    "for an image",
+                    options->method_count, operations, operations / rate);
+    }
+}
+
 /* Everything between the mutex's birth and its end. */
 static enum vitlrp_status run_open_and_evaluate(struct run *run, struct vitlrp_error *err) {
     struct pool *pool = NULL;
@@ -494,6 +515,7 @@ static enum vitlrp_status run_open_and_evaluate(struct run *run, struct vitlrp_e
     size_t threads = size_max(1, size_min(run->options->threads, run->count));
     TRY(engine_pool_open(run->backend, threads, &pool, err));
     TRY_GOTO(status, open_workers(run, pool_threads(pool), err), cleanup);
+    say_work(run);
     pool_run(pool, run->count, image_task, run);
     if (run->status != VITLRP_OK) {
         status = error_forward(err, &run->err);

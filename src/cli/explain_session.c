@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/npy.h"
 #include "base/words.h"
+#include "base/work_rate.h"
 #include "explanation.h"
 #include "machine.h"
 #include "method_choice.h"
@@ -171,9 +172,6 @@ static void warn_of_precision(const struct explain_session *state) {
     }
 }
 
-/* What a processor does in a second at most: the warning has the least time that the work takes. */
-#define OPERATIONS_PER_SECOND 1e11
-
 static void warn_of_work(const struct explain_session *state) {
     double operations = 0.0;
     int32_t classes = state->settings->top > 0 ? state->settings->top : 1;
@@ -182,8 +180,9 @@ static void warn_of_work(const struct explain_session *state) {
         return; /* the attribution says why */
     }
     double seconds = operations / (OPERATIONS_PER_SECOND * (double) state->info.threads);
-    if (seconds > 1.0) {
-        console_warn(state->console, "%s of %d tokens takes %.2g operations: %.0f s or more",
+    if (seconds > TOLD_SECONDS) {
+        console_warn(state->console,
+                     "%s of %d tokens takes %.2g operations: %.0f s or more for an image",
                      state->settings->method_info.name, state->info.tokens, operations, seconds);
     }
 }

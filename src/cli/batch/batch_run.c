@@ -136,6 +136,7 @@ enum vitlrp_status batch_session_open(const struct settings *settings,
     state->without_ledger = !plan->choice->writes[BATCH_JSON];
     /* The whole list's, so that every shard computes alike. */
     state->passes = (int32_t) plan->info.manifest;
+    state->tells_work = true; /* once: workers have states of their own */
     TRY(explain_session_open_on(settings, console, model, state, err));
     const struct vitlrp_preprocess *preprocess = &state->preprocess;
     bool cropped = preprocess->crop_height > 0;
