@@ -99,16 +99,18 @@ enum vitlrp_status folder_enter_below(int root, const char *path, bool make, int
     return status;
 }
 
-bool folder_has_file(int root, const char *path, int64_t size) {
-    struct vitlrp_error ignored;
+enum vitlrp_status folder_find_file(int root, const char *path, int64_t size, bool *whole,
+                                    struct vitlrp_error *err) {
     struct stat info;
     const char *name = NULL;
     int folder = -1;
-    if (folder_enter_below(root, path, false, &folder, &name, &ignored) != VITLRP_OK) {
-        return false;
+    *whole = false;
+    enum vitlrp_status status = folder_enter_below(root, path, false, &folder, &name, err);
+    if (status != VITLRP_OK) {
+        return error_is_systemic(status, err) ? status : VITLRP_OK;
     }
-    bool whole = fstatat(folder, name, &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(info.st_mode) &&
-                 (size < 0 ? info.st_size > 0 : info.st_size == (off_t) size);
+    *whole = fstatat(folder, name, &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(info.st_mode) &&
+             (size < 0 ? info.st_size > 0 : info.st_size == (off_t) size);
     close(folder);
-    return whole;
+    return VITLRP_OK;
 }

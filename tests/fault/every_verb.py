@@ -10,6 +10,7 @@ import tempfile
 
 MODEL = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../golden/parity/timm.safetensors")
 IMAGES = 3
+SLOW = ("bench --throughput", "bench --batch")  # they measure until the figures are steady
 
 
 class Verb:
@@ -64,6 +65,11 @@ def every_verb(threads="2"):
     for verb in found.values():
         verb.arguments.append("-q")
     return found
+
+
+def quick_verbs():
+    """The names of those that do not measure for long."""
+    return [name for name in every_verb() if name not in SLOW]
 
 
 def main():

@@ -9,6 +9,8 @@ import subprocess
 import sys
 import tempfile
 
+import every_verb
+
 MIB = 1 << 20
 TIME_LIMIT = 600  # a hang lasts; a busy machine does not make one
 LOADER = 127  # the program loader had too little itself
@@ -53,8 +55,13 @@ def verbs(program, data, folder):
     }
 
 
-# Verbs without products.
+# Verbs without products, and those that need one thread.
 NO_BACKEND = ("merge", "info")
+NO_THREADS = ("merge", "merge of folders", "info")
+
+MOST_OUTPUTS = 4
+NOBODY = 65534
+GROUP_MIB = (64, 256, 1024)
 
 
 def one_limit(name, command, limit, folder):
@@ -87,38 +94,145 @@ def address_space(commands, folder, whole):
     return complaints
 
 
-def descriptors(explain, folder):
-    """F4: too few of them."""
-    code, stderr = run(explain("1"), folder, (resource.RLIMIT_NOFILE, 4))
-    good = code == 4 and stderr.count("\n") == 1 and "Too many open files" in stderr
-    return [] if good else [f"F4: 4 descriptors: exit {code}, {stderr!r}"]
+def fresh(command, folder):
+    """The command, with the folders of results of earlier runs gone: they would have nothing to do."""
+    for name in ("maps", "together"):
+        shutil.rmtree(os.path.join(folder, name), ignore_errors=True)
+    return command
 
 
-def stack(explain, folder):
+def judge(row, what, found, codes):
+    """A list of what is wrong with a run that may end with these exit codes. A failure is a line; of several
+    outputs that meet the same, each has one."""
+    code, stderr = found
+    lines = stderr.splitlines()
+    good = code in codes and (code in (0, LOADER) or 1 <= len(lines) <= MOST_OUTPUTS and
+                              all(line.startswith("vitlrp: ") for line in lines))
+    return [] if good else [f"{row}: {what}: exit {code}, {stderr!r}"]
+
+
+def descriptors(commands, folder, whole):
+    """F4: too few of them, from none beside the standard streams to plenty."""
+    complaints = []
+    for name, command in commands.items():
+        for count in (3, 4, 5, 6, 7, 8, 9, 10, 12, 14, 64) if whole else (4, 6, 10, 64):
+            found = run(fresh(command, folder), folder, (resource.RLIMIT_NOFILE, count))
+            # With three the loader opens no library. The code is that of what could not be opened.
+            codes = (LOADER,) if count == 3 else (0, 3, 4, 5) if count < 64 else (0,)
+            what = f"{name} with {count} descriptors"
+            complaints += judge("F4", what, found, codes)
+            if found[0] in (3, 4) and "Too many open files" not in found[1]:
+                complaints.append(f"F4: {what}: another reason: {found[1]!r}")
+    return complaints
+
+
+def stack(commands, folder):
     """F9: threads have stacks of their own size."""
-    code, stderr = run(explain("2"), folder, (resource.RLIMIT_STACK, 64 << 10))
-    return [] if code == 0 else [f"F9: a stack of 64 KiB: exit {code}, {stderr!r}"]
+    return [line for name, command in commands.items()
+            for line in judge("F9", f"{name} with a stack of 64 KiB",
+                              run(fresh(command, folder), folder, (resource.RLIMIT_STACK, 64 << 10)), (0,))]
 
 
-def threads(explain, folder, shim):
-    """F10: the system refuses threads; fewer do the work."""
-    code, stderr = run(explain("4"), folder, None, LD_PRELOAD=shim, VITLRP_FAULT="thread:*:11",
-                       VITLRP_FAULT_LOG=os.path.join(folder, "fault.log"))
-    happened = os.path.exists(os.path.join(folder, "fault.log"))
-    return [] if code == 0 and happened else [f"F10: no threads: exit {code}, {stderr!r}"]
+def threads_codes(name):
+    """A batch has threads that wait for disks: without any it says so. All else works in the one it has."""
+    return (5,) if "batch" in name else (0,)
+
+
+def threads(commands, folder, shim):
+    """F10: the system refuses threads; fewer do the work. The limit itself binds nobody who is root."""
+    complaints, log = [], os.path.join(folder, os.pardir, "fault.log")
+    for name, command in commands.items():
+        found = run(fresh(command, folder), folder, None, LD_PRELOAD=shim, VITLRP_FAULT="thread:*:11", VITLRP_FAULT_LOG=log)
+        complaints += judge("F10", f"{name} without threads", found, threads_codes(name))
+        happened = os.path.exists(log)
+        if happened:
+            os.unlink(log)
+        elif name not in NO_THREADS:
+            complaints.append(f"F10: {name} asked for no thread")
+    return complaints
+
+
+def processes(commands, folder):
+    """F10: ulimit -u, for a user who has no process yet."""
+    if os.geteuid() != 0:
+        return []
+    complaints = []
+    subprocess.run(["chmod", "-R", "a+rwX", folder], check=True)
+    for name, command in commands.items():
+        def become_nobody():
+            resource.setrlimit(resource.RLIMIT_NPROC, (1, 1))
+            os.setgid(NOBODY)
+            os.setuid(NOBODY)
+        try:
+            done = subprocess.run(fresh(command, folder), cwd=folder, preexec_fn=become_nobody, stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=TIME_LIMIT, check=False)
+        except PermissionError:
+            print("F10: ulimit -u is left out: other users cannot run the program")
+            return []
+        complaints += judge("F10", f"{name} with ulimit -u 1",
+                            (done.returncode, done.stderr.decode(errors="replace")), threads_codes(name))
+    return complaints
+
+
+def file_size(commands, folder):
+    """F3: ulimit -f, from nothing to plenty."""
+    return [line for name, command in commands.items() for size in (0, 1000, 1 << 30)
+            for line in judge("F3", f"{name} with files of {size} bytes",
+                              run(fresh(command, folder), folder, (resource.RLIMIT_FSIZE, size)),
+                              (0,) if size > MIB else (0, 4))]
+
+
+def make_group(name):
+    """A control group with a limit of memory and the file of that limit; None where we may make none."""
+    for base, limit in (("/sys/fs/cgroup", "memory.max"), ("/sys/fs/cgroup/memory", "memory.limit_in_bytes")):
+        path = os.path.join(base, name)
+        try:
+            os.mkdir(path)
+        except OSError:
+            continue
+        if os.path.exists(os.path.join(path, limit)):
+            return path, os.path.join(path, limit)
+        os.rmdir(path)
+    return None
+
+
+def control_group(commands, folder):
+    """F2: a container with too little memory; the system ends what takes more, so nothing may."""
+    group = make_group(f"vitlrp-{os.getpid()}")
+    if group is None:
+        print("F2: control groups are left out: none can be made here")
+        return []
+    complaints = []
+
+    def enter():
+        with open(os.path.join(group[0], "cgroup.procs"), "w", encoding="ascii") as file:
+            file.write(str(os.getpid()))
+    for name, command in commands.items():
+        for limit in GROUP_MIB:
+            with open(group[1], "w", encoding="ascii") as file:
+                file.write(str(limit * MIB))
+            done = subprocess.run(fresh(command, folder), cwd=folder, preexec_fn=enter, stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=TIME_LIMIT, check=False)
+            complaints += judge("F2", f"{name} in a group of {limit} MiB",
+                                (done.returncode, done.stderr.decode(errors="replace")), (0, 5))
+    os.rmdir(group[0])
+    return complaints
 
 
 def main():
     program, shim, data = (os.path.abspath(path) for path in sys.argv[1:4])
     whole = sys.argv[4:] == ["--whole"]
 
-    def explain(count):
-        return [program, os.path.join(data, "goldfish.jpg"), "-q", "-o", "a.png", "--threads", count]
-
-    with tempfile.TemporaryDirectory() as folder:
-        commands = verbs(program, data, folder)
-        complaints = (address_space(commands, folder, whole) + descriptors(explain, folder) +
-                      stack(explain, folder) + threads(explain, folder, shim))
+    with tempfile.TemporaryDirectory() as base:
+        os.chmod(base, 0o777)
+        folder = os.path.join(base, "run")
+        os.mkdir(folder)
+        complaints = address_space(verbs(program, data, folder), folder, whole)
+        every_verb.make_inputs(program, folder)
+        commands = {name: [program, *verb.arguments] for name, verb in every_verb.every_verb().items()
+                    if whole or name in every_verb.quick_verbs()}
+        complaints += (descriptors(commands, folder, whole) + stack(commands, folder) + threads(commands, folder, shim) +
+                       file_size(commands, folder) + control_group(commands, folder) + processes(commands, folder))
     print("\n".join(complaints + [f"{len(complaints)} complaints"]))
     sys.exit(1 if complaints else 0)
 

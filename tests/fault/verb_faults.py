@@ -1,7 +1,7 @@
 """Every verb while calls that write files fail under it, or while it is killed there. It ends by itself, with
 its results or with the documented exit code and one line. Under each name is the old file or the whole new
 one, no temporary file stays, and the next run works.
-usage: verb_faults.py VITLRP SHIM writes|kills DENSITY [VERB...]
+usage: verb_faults.py VITLRP SHIM writes|kills DENSITY [all|VERB...]
 writes: the first DENSITY calls of each kind fail, by io_shim. kills: the process is killed there."""
 
 import errno
@@ -139,7 +139,7 @@ def main():
         folder = os.path.join(base, "run")
         os.mkdir(folder)
         every_verb.make_inputs(program, folder)
-        for name in chosen or every_verb.every_verb():
+        for name in every_verb.every_verb() if chosen == ["all"] else chosen or every_verb.quick_verbs():
             sweep = Sweep(program, shim, folder, name)
             getattr(sweep, what)(density)
             sweep.clear()

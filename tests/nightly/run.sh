@@ -14,8 +14,8 @@ make build BUILD=build
 part build/tests/fault/torture 0
 part tests/nightly/compare.sh
 part python3 -B tests/fault/limits.py build/vitlrp build/tests/fault/libio_shim.so data --whole
-part python3 -B tests/fault/verb_faults.py build/vitlrp build/tests/fault/libio_shim.so writes 40
-part python3 -B tests/fault/verb_faults.py build/vitlrp build/tests/fault/libio_shim.so kills 40
+part python3 -B tests/fault/verb_faults.py build/vitlrp build/tests/fault/libio_shim.so writes 40 all
+part python3 -B tests/fault/verb_faults.py build/vitlrp build/tests/fault/libio_shim.so kills 40 all
 part tests/nightly/valgrind.sh
 part tests/nightly/threads.sh
 part tests/nightly/coverage.sh

@@ -151,7 +151,9 @@ static enum vitlrp_status check_files_of(const struct batch_part *part, size_t p
         status = batch_line_check_names(&line, err);
     }
     for (size_t i = 0; i < line.file_count && status == VITLRP_OK; i++) {
-        if (!folder_has_file(root, line.files[i].path, line.files[i].size)) {
+        bool whole = false;
+        status = folder_find_file(root, line.files[i].path, line.files[i].size, &whole, err);
+        if (status == VITLRP_OK && !whole) {
             status =
                 fail(err, VITLRP_MISMATCH,
                      "is not a file of the run, or is no longer whole (run shard %d of %d again)",

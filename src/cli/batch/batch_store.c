@@ -284,8 +284,10 @@ struct resumption {
 
 /* A line is believed if it is of the image at this place, names what a run of these options writes,
  * and each of those is a whole file of the size that it had. */
-static bool line_is_believed(const struct resumption *resumption, const struct batch_line *line,
-                             size_t place) {
+static enum vitlrp_status line_is_believed(const struct resumption *resumption,
+                                           const struct batch_line *line, size_t place, bool *out,
+                                           struct vitlrp_error *err) {
+    enum vitlrp_status status = VITLRP_OK;
     const struct batch_choice *choice = resumption->plan->choice;
     bool done = resumption->journal->entries[place].state == JOURNAL_DONE;
     bool believed = strcmp(line->id, batch_plan_image(resumption->plan, place).id) == 0;
@@ -294,11 +296,12 @@ static bool line_is_believed(const struct resumption *resumption, const struct b
     } else {
         believed = believed && !choice->retry_failed;
     }
-    for (size_t i = 0; i < line->file_count && believed; i++) {
-        believed =
-            folder_has_file(resumption->store->root, line->files[i].path, line->files[i].size);
+    for (size_t i = 0; i < line->file_count && believed && status == VITLRP_OK; i++) {
+        status = folder_find_file(resumption->store->root, line->files[i].path, line->files[i].size,
+                                  &believed, err);
     }
-    return believed;
+    *out = believed;
+    return status;
 }
 
 /* Says in the journal that the image is to be done again, lest a run that is killed before leaves
@@ -334,7 +337,10 @@ static enum vitlrp_status journal_reopen_unfinished(const struct resumption *res
             continue;
         }
         enum vitlrp_status status = batch_line_read(journal, i, &line, err);
-        bool believed = status == VITLRP_OK && line_is_believed(resumption, &line, i);
+        bool believed = false;
+        if (status == VITLRP_OK) {
+            status = line_is_believed(resumption, &line, i, &believed, err);
+        }
         bool outdated = status == VITLRP_OK &&
                         batch_line_is_outdated(&line, batch_plan_image(resumption->plan, i).path);
         batch_line_free(&line);

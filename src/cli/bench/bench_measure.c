@@ -417,7 +417,8 @@ enum vitlrp_status bench_measure(const struct args *args, const struct settings 
                                  const struct console *console, struct bench *bench,
                                  struct vitlrp_error *err) {
     struct bench_result *result = &bench->result;
-    *bench = (struct bench){.settings = settings, .result = {.runs = settings->runs}};
+    bench->settings = settings;
+    result->runs = settings->runs;
     result->operation_count = size_min(vitlrp_profile_length(), BENCH_OPERATIONS);
     TRY(bench_choose_methods(args, settings, result->methods, &result->method_count, err));
     choose_variants(settings, result);

@@ -135,7 +135,7 @@ enum vitlrp_status bench_choose_methods(const struct args *args, const struct se
                                         struct bench_method *methods, size_t *count,
                                         struct vitlrp_error *err);
 
-/* Measures everything; bench->result is valid until bench_close. */
+/* Measures everything, into a zeroed record; bench->result is valid until bench_close. */
 enum vitlrp_status bench_measure(const struct args *args, const struct settings *settings,
                                  const struct console *console, struct bench *bench,
                                  struct vitlrp_error *err);
