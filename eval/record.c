@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "imgio/decode.h"
 
 void record_free(struct record *record) {
     evaluation_free(&record->evaluation);
@@ -20,6 +21,18 @@ void record_free(struct record *record) {
     mem_free(record->classes);
     mem_free(record->pictures);
     *record = (struct record){0};
+}
+
+enum vitlrp_status record_picture_open(const struct record_picture *picture, struct image *out,
+                                       struct vitlrp_error *err) {
+    struct vitlrp_image_limits limits = image_limits_default();
+    struct decoded decoded = {0};
+    limits.max_side = RECORD_PICTURE_SIDE;
+    enum vitlrp_status status =
+        decode_image(picture->jpeg.data, picture->jpeg.size, &limits, &decoded, err);
+    *out = decoded.image;
+    status = error_topic(err, status, VITLRP_TOPIC_NONE); /* these limits are fixed */
+    return error_prefix(err, status, "a picture of the gallery");
 }
 
 /* The places are floor((k + 1/2) count / RECORD_GALLERY). */

@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "eval/eval_results.h"
 #include "eval/summary.h"
+#include "imgio/image.h"
 
 /* Longest JSON, CSV or HTML that is made. */
 #define RECORD_TEXT_LIMIT ((size_t) 1 << 33)
@@ -48,6 +49,10 @@ struct record {
     size_t picture_count;
 };
 
+/* Decodes a picture of the gallery. *out is owned: image_free. */
+enum vitlrp_status record_picture_open(const struct record_picture *picture, struct image *out,
+                                       struct vitlrp_error *err);
+
 /* A zeroed one is fine. */
 void record_free(struct record *record);
 
@@ -71,7 +76,8 @@ char *record_text(const char *text);
  * kept for the images of the gallery only. Reading it back gives all other numbers bit for bit. */
 void record_write(const struct record *record, const struct summary *summary, struct text *out);
 
-/* FORMAT, saying where, for anything that record_write would not have written. *out is owned:
+/* FORMAT, saying where, for anything that record_write would not have written, pictures that cannot
+ * be decoded among it. *out is owned:
  * record_free. */
 enum vitlrp_status record_read(const char *bytes, size_t size, struct record *out,
                                struct vitlrp_error *err);

@@ -16,6 +16,7 @@
 #include "eval/record_private.h"
 
 #define MAX_STEPS 100000
+#define SETTINGS_LIMIT ((size_t) 1 << 20)
 #define MAX_GRID 10000
 #define MAX_IMAGES 10000000
 #define MAX_CLASSES 1000000
@@ -152,14 +153,15 @@ static enum vitlrp_status read_manifest(struct reading *reading, struct vitlrp_e
 static enum vitlrp_status read_line(const json_t *root, const char *key, char **out,
                                     struct vitlrp_error *err) {
     const json_t *object = json_object_get(root, key);
-    struct text text = {.limit = (size_t) 1 << 20};
+    struct text text = {.limit = SETTINGS_LIMIT};
     if (!json_is_object(object)) {
         return fail_key(key, err);
     }
     json_append(&text, object, 0);
-    if (text.failed) {
+    enum vitlrp_status status = text_check(&text, key, err);
+    if (status != VITLRP_OK) {
         text_free(&text);
-        return fail(err, VITLRP_NOMEM, "out of memory for a record's settings");
+        return status;
     }
     *out = text.data;
     return VITLRP_OK;
@@ -455,6 +457,17 @@ static enum vitlrp_status read_images(struct reading *reading, struct vitlrp_err
     return VITLRP_OK;
 }
 
+/* A page of the record draws it, and by then nobody knows which file it came from. */
+static enum vitlrp_status check_picture(const struct record_picture *picture, size_t place,
+                                        struct vitlrp_error *err) {
+    char name[32];
+    struct image image = {0};
+    enum vitlrp_status status = record_picture_open(picture, &image, err);
+    image_free(&image);
+    snprintf(name, sizeof name, "gallery[%zu]", place);
+    return error_prefix(err, status, name);
+}
+
 static enum vitlrp_status read_gallery(struct reading *reading, struct vitlrp_error *err) {
     struct record *record = reading->record;
     const json_t *list = json_object_get(reading->root, "gallery");
@@ -475,6 +488,7 @@ static enum vitlrp_status read_gallery(struct reading *reading, struct vitlrp_er
         picture->index = (size_t) index;
         TRY(jpeg == NULL ? fail_key("jpeg", err)
                          : base64_decode(jpeg, strlen(jpeg), &picture->jpeg, err));
+        TRY(check_picture(picture, i, err));
     }
     return VITLRP_OK;
 }

@@ -4,7 +4,6 @@
 #include "eval/base64.h"
 #include "eval/report_private.h"
 #include "imgio/colormap.h"
-#include "imgio/decode.h"
 #include "imgio/encode.h"
 #include "imgio/heatmap.h"
 #include "imgio/render.h"
@@ -31,23 +30,18 @@ static enum vitlrp_status append_picture(struct text *out, const struct image *p
 /* What the model saw, its longer side of so many pixels. */
 static enum vitlrp_status open_tile(const struct record_picture *picture, int32_t pixels,
                                     struct image *tile, struct vitlrp_error *err) {
-    struct vitlrp_image_limits limits = image_limits_default();
-    struct decoded decoded = {0};
-    limits.max_side = RECORD_PICTURE_SIDE;
-    enum vitlrp_status status =
-        decode_image(picture->jpeg.data, picture->jpeg.size, &limits, &decoded, err);
-    status = error_topic(err, status, VITLRP_TOPIC_NONE); /* these limits are fixed */
-    TRY(error_prefix(err, status, "a picture of the gallery"));
-    double larger = fmax(decoded.image.width, decoded.image.height);
-    int32_t width = (int32_t) lround(decoded.image.width * pixels / larger);
-    int32_t height = (int32_t) lround(decoded.image.height * pixels / larger);
+    struct image whole = {0};
+    TRY(record_picture_open(picture, &whole, err));
+    double larger = fmax(whole.width, whole.height);
+    int32_t width = (int32_t) lround(whole.width * pixels / larger);
+    int32_t height = (int32_t) lround(whole.height * pixels / larger);
     struct resize resize = {.width = width > 0 ? width : 1,
                             .height = height > 0 ? height : 1,
                             .filter = RESAMPLE_BICUBIC};
     resize.window_width = resize.width;
     resize.window_height = resize.height;
-    status = image_resize(&decoded.image, &resize, tile, err);
-    image_free(&decoded.image);
+    enum vitlrp_status status = image_resize(&whole, &resize, tile, err);
+    image_free(&whole);
     return status;
 }
 

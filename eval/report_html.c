@@ -465,5 +465,5 @@ enum vitlrp_status report_html(const struct record *record, const struct summary
     report_escape(out, record->version);
     text_append_string(out,
                        ". This page loads nothing from elsewhere.</footer>\n</body>\n</html>\n");
-    return out->failed ? fail(err, VITLRP_NOMEM, "out of memory for the report") : VITLRP_OK;
+    return text_check(out, "the report", err);
 }

@@ -238,8 +238,8 @@ enum vitlrp_status vitlrp_evaluation_audit(const struct vitlrp_evaluation *evalu
 /* Hands a report over to the caller. */
 static enum vitlrp_status report_hand_over(enum vitlrp_status status, struct text *text,
                                            char **data, size_t *size, struct vitlrp_error *error) {
-    if (status == VITLRP_OK && text->failed) {
-        status = fail(error, VITLRP_NOMEM, "out of memory for the report");
+    if (status == VITLRP_OK) {
+        status = text_check(text, "the report", error);
     }
     if (status == VITLRP_OK) {
         *data = text->data;

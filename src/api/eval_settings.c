@@ -67,11 +67,12 @@ enum vitlrp_status eval_settings(const struct eval_setup *setup, char **out,
     if (complete) {
         json_append(&text, object, 0);
     }
-    if (!complete || text.failed) {
-        text_free(&text);
-        status = fail(err, VITLRP_NOMEM, "out of memory for the settings");
-    } else {
+    status = complete ? text_check(&text, "the settings", err)
+                      : fail(err, VITLRP_NOMEM, "out of memory for the settings");
+    if (status == VITLRP_OK) {
         *out = text.data;
+    } else {
+        text_free(&text);
     }
     json_decref(object);
     return status;

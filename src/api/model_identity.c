@@ -121,9 +121,10 @@ static enum vitlrp_status hash_classes(const struct labels *labels, char digest[
         const struct class_entry *entry = &labels->classes.items[i];
         text_printf(&text, "%d\t%s\t%s\n", entry->index, entry->wnid, entry->name);
     }
-    enum vitlrp_status status = text.failed
-                                    ? fail(err, VITLRP_NOMEM, "out of memory for class names")
-                                    : sha256_bytes(text.data, text.length, digest, err);
+    enum vitlrp_status status = text_check(&text, "the class names", err);
+    if (status == VITLRP_OK) {
+        status = sha256_bytes(text.data, text.length, digest, err);
+    }
     text_free(&text);
     return status;
 }
@@ -174,9 +175,10 @@ static enum vitlrp_status configuration_text(const struct vitlrp_model *model, c
     TRY(model_configuration(model, &object, err));
     json_append(&text, object, 0);
     json_decref(object);
-    if (text.failed) {
+    enum vitlrp_status status = text_check(&text, "the configuration of a model", err);
+    if (status != VITLRP_OK) {
         text_free(&text);
-        return fail(err, VITLRP_NOMEM, "out of memory for the configuration of a model");
+        return status;
     }
     *data = text.data;
     *size = text.length;

@@ -247,8 +247,7 @@ enum vitlrp_status journal_line(const struct journal *journal, size_t place, str
     out->length = 0;
     if (status == VITLRP_OK) {
         text_append(out, bytes, entry->length - 1);
-        status = out->failed ? fail(err, VITLRP_NOMEM, "out of memory for a line of results")
-                             : VITLRP_OK;
+        status = text_check(out, "a line of results", err);
     }
     mem_free(bytes);
     return error_prefix(err, status, journal->path);
@@ -290,8 +289,7 @@ static enum vitlrp_status append_lines(const struct journal *const *journals, si
         if (status == VITLRP_OK) {
             text_append(&buffer, line.data, line.length);
             text_append(&buffer, "\n", 1);
-            status = buffer.failed ? fail(err, VITLRP_NOMEM, "out of memory for the results")
-                                   : VITLRP_OK;
+            status = text_check(&buffer, "the results", err);
         }
         if (status == VITLRP_OK && (buffer.length >= READ_STEP || i + 1 == lines)) {
             status = draft_write(draft, buffer.data, buffer.length, err);

@@ -8,6 +8,7 @@
 
 static bool reserve(struct text *text, size_t extra) {
     if (text->failed || extra >= text->limit - text->length) {
+        text->is_full = text->is_full || !text->failed;
         text->failed = true;
         return false;
     }
@@ -27,6 +28,15 @@ static bool reserve(struct text *text, size_t extra) {
     text->data = data;
     text->capacity = capacity;
     return true;
+}
+
+enum vitlrp_status text_check(const struct text *text, const char *what, struct vitlrp_error *err) {
+    if (!text->failed) {
+        return VITLRP_OK;
+    }
+    return text->is_full ? fail(err, VITLRP_LIMIT, "%s: longer than the limit of %zu bytes", what,
+                                text->limit)
+                         : fail(err, VITLRP_NOMEM, "out of memory for %s", what);
 }
 
 void text_append(struct text *text, const char *bytes, size_t length) {

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/status.h"
+
 /* Zero-initialise with a limit: struct text t = {.limit = ...}. data is terminated once anything
  * was appended. */
 struct text {
@@ -13,8 +15,13 @@ struct text {
     size_t length;
     size_t capacity;
     size_t limit;
-    bool failed; /* an append met the limit or found no memory; later appends do nothing */
+    bool failed;  /* an append met the limit or found no memory; later appends do nothing */
+    bool is_full; /* it was the limit */
 };
+
+/* OK unless an append has failed; else LIMIT with the limit, or NOMEM, for the text that `what`
+ * names. */
+enum vitlrp_status text_check(const struct text *text, const char *what, struct vitlrp_error *err);
 
 void text_append(struct text *text, const char *bytes, size_t length);
 void text_append_string(struct text *text, const char *string);

@@ -40,11 +40,13 @@ enum vitlrp_status console_write(const struct text *text, struct vitlrp_error *e
     struct text shown = {.limit = SIZE_MAX};
     text_append_terminal(&shown, text->data, text->length);
     enum vitlrp_status status = VITLRP_OK;
-    if (text->failed || shown.failed) {
-        status = fail(err, VITLRP_NOMEM, "out of memory for the report");
-    } else if (shown.length > 0) {
+    TRY_GOTO(status, text_check(text, "the report", err), cleanup);
+    TRY_GOTO(status, text_check(&shown, "the report", err), cleanup);
+    if (shown.length > 0) {
         status = file_write_descriptor(STDOUT_DESCRIPTOR, shown.data, shown.length, err);
     }
+
+cleanup:
     text_free(&shown);
     return error_prefix(err, status, "standard output");
 }

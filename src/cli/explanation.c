@@ -159,9 +159,10 @@ void json_sink_init(struct json_sink *sink, bool lines) {
 enum vitlrp_status json_sink_finish(struct json_sink *sink, struct vitlrp_error *err) {
     enum vitlrp_status status = VITLRP_OK;
     if (sink->path != NULL) {
-        status = sink->text.failed
-                     ? fail(err, VITLRP_NOMEM, "out of memory for the JSON report")
-                     : output_write(sink->path, sink->text.data, sink->text.length, err);
+        status = text_check(&sink->text, "the JSON report", err);
+        if (status == VITLRP_OK) {
+            status = output_write(sink->path, sink->text.data, sink->text.length, err);
+        }
     }
     mem_free(sink->path);
     sink->path = NULL;
@@ -179,9 +180,10 @@ enum vitlrp_status json_sink_add(struct json_sink *sink, const char *path, const
     }
     json_append(&sink->text, object, sink->lines ? 0 : 2);
     text_append_string(&sink->text, "\n");
-    if (sink->path == NULL || sink->text.failed) {
+    if (sink->path == NULL) {
         return fail(err, VITLRP_NOMEM, "out of memory for the JSON report");
     }
+    TRY(text_check(&sink->text, "the JSON report", err));
     /* Readers of a pipe get every object as soon as it is there. */
     return strcmp(path, "-") == 0 ? json_sink_finish(sink, err) : VITLRP_OK;
 }

@@ -117,6 +117,34 @@ class Escapes(Case):
             self.assertEqual(os.path.basename(known), EVIL + ".jpg")
 
 
+class Messages(Case):
+    """A bad record is the input's fault: its name, the place and the reason, exit code 3 or 5."""
+
+    def record(self):
+        self.photo("ds/1.jpg")
+        self.run_command("eval", "ds", *LITTLE, "--json", "r.json", "-q")
+        with open(self.path("r.json"), encoding="utf-8") as file:
+            return json.load(file)
+
+    def test_f25_picture_of_a_gallery(self):
+        record = self.record()
+        record["gallery"][0]["jpeg"] = "AAAA"
+        self.write("bad.json", json.dumps(record))
+        for outputs in (("--html", "h.html"), ("--json", "j.json")):
+            _, said = self.run_command("merge", "bad.json", *outputs, "-q", code=3)
+            self.assertTrue(said.startswith("vitlrp: bad.json: gallery[0]: "), said)
+            self.assertFalse(os.path.exists(self.path(outputs[1])))
+
+    def test_f25_settings_beyond_their_limit(self):
+        record = self.record()
+        record["settings"]["more"] = "x" * 2000000
+        self.write("bad.json", json.dumps(record))
+        _, said = self.run_command("merge", "bad.json", "-q", code=5)
+        self.assertIn("bad.json: ", said)
+        self.assertIn("settings: longer than the limit of 1048576 bytes", said)
+        self.assertNotIn("out of memory", said)
+
+
 class Costs(Case):
     """What grew with rows times names, or with the square of the rows, takes a moment."""
 

@@ -104,9 +104,10 @@ static enum vitlrp_status hash_settings(const json_t *settings, char digest[SHA2
                                         struct vitlrp_error *err) {
     struct text text = {.limit = CONFIG_LIMIT};
     json_append(&text, settings, 0);
-    enum vitlrp_status status =
-        text.failed ? fail(err, VITLRP_NOMEM, "out of memory for the run's settings")
-                    : sha256_bytes(text.data, text.length, digest, err);
+    enum vitlrp_status status = text_check(&text, "the run's settings", err);
+    if (status == VITLRP_OK) {
+        status = sha256_bytes(text.data, text.length, digest, err);
+    }
     text_free(&text);
     return status;
 }
@@ -250,8 +251,7 @@ enum vitlrp_status batch_config_write(const json_t *config, struct text *out,
                                       struct vitlrp_error *err) {
     json_append(out, config, 2);
     text_append_string(out, "\n");
-    return out->failed ? fail(err, VITLRP_NOMEM, "out of memory for the run's settings")
-                       : VITLRP_OK;
+    return text_check(out, "the run's settings", err);
 }
 
 /* ---- Differences ---- */

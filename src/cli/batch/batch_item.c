@@ -97,8 +97,7 @@ static enum vitlrp_status add_json_line(struct passage *passage, bool several,
     json_append(&passage->json, object, several ? 0 : 2);
     text_append_string(&passage->json, "\n");
     json_decref(object);
-    return passage->json.failed ? fail(err, VITLRP_NOMEM, "out of memory for the JSON report")
-                                : VITLRP_OK;
+    return text_check(&passage->json, "the JSON report", err);
 }
 
 /* The members of a line that belong to a class. */
@@ -283,9 +282,8 @@ static enum vitlrp_status write_line(struct passage *passage, struct vitlrp_erro
     json_append(&item->line, line, 0);
     text_append_string(&item->line, "\n");
     json_decref(line);
-    return wrong != 0 || item->line.failed
-               ? fail(err, VITLRP_NOMEM, "out of memory for the results of an image")
-               : VITLRP_OK;
+    return wrong != 0 ? fail(err, VITLRP_NOMEM, "out of memory for the results of an image")
+                      : text_check(&item->line, "the results of an image", err);
 }
 
 enum vitlrp_status batch_item_explain(struct batch_item *item, const struct batch_choice *choice,

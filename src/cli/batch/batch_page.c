@@ -329,5 +329,5 @@ enum vitlrp_status batch_page(const struct journal *journal, const json_t *confi
     text_append_string(out, "<script type=\"application/json\" id=\"data\">[");
     TRY(append_tiles(journal, out, tiles, err));
     text_printf(out, "\n]</script>\n<script>\n%s</script>\n</html>\n", BATCH_PAGE_SCRIPT);
-    return out->failed ? fail(err, VITLRP_NOMEM, "out of memory for the page") : VITLRP_OK;
+    return text_check(out, "the page", err);
 }

@@ -319,10 +319,12 @@ static enum vitlrp_status add_open_line(const struct resumption *resumption, siz
     }
     json_append(&text, line, 0);
     text_append_string(&text, "\n");
-    enum vitlrp_status status =
-        wrong || text.failed
-            ? fail(err, VITLRP_NOMEM, "out of memory for a line of results")
-            : journal_add(resumption->journal, place, JOURNAL_OPEN, text.data, text.length, err);
+    enum vitlrp_status status = wrong
+                                    ? fail(err, VITLRP_NOMEM, "out of memory for a line of results")
+                                    : text_check(&text, "a line of results", err);
+    if (status == VITLRP_OK) {
+        status = journal_add(resumption->journal, place, JOURNAL_OPEN, text.data, text.length, err);
+    }
     json_decref(line);
     text_free(&text);
     return status;

@@ -80,9 +80,12 @@ static enum vitlrp_status write_json(const json_t *object, const char *path,
         json_append(&text, object, 2);
         text_append_string(&text, "\n");
     }
-    enum vitlrp_status status = object == NULL || text.failed
+    enum vitlrp_status status = object == NULL
                                     ? fail(err, VITLRP_NOMEM, "out of memory for the JSON report")
-                                    : output_write(path, text.data, text.length, err);
+                                    : text_check(&text, "the JSON report", err);
+    if (status == VITLRP_OK) {
+        status = output_write(path, text.data, text.length, err);
+    }
     text_free(&text);
     return status;
 }

@@ -80,7 +80,7 @@ static enum vitlrp_status make_settings(const struct tune_report *report, struct
     json_append(out, object, 2);
     text_append_string(out, "\n");
     json_decref(object);
-    return out->failed ? fail(err, VITLRP_NOMEM, "out of memory for the settings") : VITLRP_OK;
+    return text_check(out, "the settings", err);
 }
 
 static enum exit_code tuning_report(struct tuning *tuning) {

@@ -187,8 +187,8 @@ static enum vitlrp_status write_json(const struct facts *facts, const char *path
     }
     json_append(&text, object, 2);
     text_append_string(&text, "\n");
-    status = text.failed ? fail(err, VITLRP_NOMEM, "out of memory for the JSON report")
-                         : output_write(path, text.data, text.length, err);
+    TRY_GOTO(status, text_check(&text, "the JSON report", err), cleanup);
+    status = output_write(path, text.data, text.length, err);
 
 cleanup:
     json_decref(object);
