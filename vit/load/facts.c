@@ -1,0 +1,113 @@
+/* The table of facts as data, and what joins statements of several origins. */
+#include "vit/load/facts.h"
+
+#include <float.h>
+#include <string.h>
+
+#define FACT_WORD(constant, word) word,
+static const char *const POSITIONS[] = {FACT_LIST_POSITIONS(FACT_WORD) NULL};
+static const char *const RESAMPLING[] = {FACT_LIST_RESAMPLING(FACT_WORD) NULL};
+static const char *const NORM[] = {FACT_LIST_NORM(FACT_WORD) NULL};
+static const char *const FINAL_NORM[] = {FACT_LIST_FINAL_NORM(FACT_WORD) NULL};
+static const char *const BLOCK[] = {FACT_LIST_BLOCK(FACT_WORD) NULL};
+static const char *const ACTIVATION[] = {FACT_LIST_ACTIVATION(FACT_WORD) NULL};
+static const char *const GATE[] = {FACT_LIST_GATE(FACT_WORD) NULL};
+static const char *const ROPE[] = {FACT_LIST_ROPE(FACT_WORD) NULL};
+static const char *const ROPE_ORDER[] = {FACT_LIST_ROPE_ORDER(FACT_WORD) NULL};
+static const char *const ROPE_PAIRING[] = {FACT_LIST_ROPE_PAIRING(FACT_WORD) NULL};
+static const char *const POOL[] = {FACT_LIST_POOL(FACT_WORD) NULL};
+static const char *const HEAD[] = {FACT_LIST_HEAD(FACT_WORD) NULL};
+static const char *const OUTPUT[] = {FACT_LIST_OUTPUT(FACT_WORD) NULL};
+#undef FACT_WORD
+static const char *const YES_NO[] = {"no", "yes", NULL};
+
+#define OFFSET(member) offsetof(struct model_facts, member)
+static const struct fact_row ROWS[] = {
+#define COUNT(member, title, least) {#member, title, OFFSET(member), NULL, least, INT32_MAX},
+#define NUMBER(member, title, least, most) {#member, title, OFFSET(member), NULL, least, most},
+#define FLAG(member, title) {#member, title, OFFSET(member), YES_NO, 0, 1},
+#define CHOICE(member, title, LIST)                                                                \
+    {#member, title, OFFSET(member), LIST, 0, sizeof LIST / sizeof LIST[0] - 2},
+#include "vit/load/facts.def"
+};
+
+const struct fact_row *fact_rows(size_t *count) {
+    *count = sizeof ROWS / sizeof ROWS[0];
+    return ROWS;
+}
+
+const struct fact *fact_of(const struct model_facts *facts, const struct fact_row *row) {
+    return (const struct fact *) ((const char *) facts + row->offset);
+}
+
+static struct fact *fact_at(struct model_facts *facts, const struct fact_row *row) {
+    return (struct fact *) ((char *) facts + row->offset);
+}
+
+void fact_state(struct fact *fact, double value, enum fact_source source, const char *file,
+                const char *key) {
+    if (!fact_known(fact)) {
+        *fact = (struct fact){value, source, file, key};
+    }
+}
+
+void fact_guess(struct fact *fact, double value) {
+    fact_state(fact, value, FACT_GUESS, NULL, NULL);
+}
+
+void fact_append_value(struct text *out, const struct fact_row *row, const struct fact *fact) {
+    if (row->words != NULL) {
+        text_append_string(out, row->words[(size_t) fact->value]);
+    } else {
+        text_printf(out, "%.9g", fact->value);
+    }
+}
+
+void fact_append_origin(struct text *out, const struct fact *fact) {
+    static const char *const SOURCES[] = {[FACT_UNKNOWN] = "nobody",
+                                          [FACT_USER] = "your option",
+                                          [FACT_FILE] = "a file",
+                                          [FACT_CLASS] = "default of",
+                                          [FACT_TABLE] = "table of published models",
+                                          [FACT_TENSORS] = "tensors",
+                                          [FACT_GUESS] = "guessed"};
+    bool by_name = fact->file != NULL && fact->source == FACT_FILE;
+    text_append_string(out, by_name ? fact->file : SOURCES[fact->source]);
+    if (fact->key != NULL) {
+        text_printf(out, "%s%s", fact->source == FACT_CLASS ? " " : ", ", fact->key);
+    }
+}
+
+/* "blocks: config.json, depth, says 12; the tensors say 24" */
+static enum vitlrp_status contradiction(const struct fact_row *row, const struct fact *one,
+                                        const struct fact *other, struct vitlrp_error *err) {
+    struct text text = {.limit = 1 << 12};
+    text_printf(&text, "%s: ", row->title);
+    fact_append_value(&text, row, one);
+    text_append_string(&text, " (");
+    fact_append_origin(&text, one);
+    text_append_string(&text, "), but ");
+    fact_append_value(&text, row, other);
+    text_append_string(&text, " (");
+    fact_append_origin(&text, other);
+    text_append_string(&text, ")");
+    enum vitlrp_status status =
+        fail(err, VITLRP_MISMATCH, "%s", text.failed ? row->title : text.data);
+    text_free(&text);
+    return status;
+}
+
+enum vitlrp_status facts_join(struct model_facts *facts, const struct model_facts *tensors,
+                              struct vitlrp_error *err) {
+    for (size_t i = 0; i < sizeof ROWS / sizeof ROWS[0]; i++) {
+        struct fact *fact = fact_at(facts, &ROWS[i]);
+        const struct fact *shown = fact_of(tensors, &ROWS[i]);
+        if (fact_known(fact) && fact_known(shown) && fact->value != shown->value) {
+            return contradiction(&ROWS[i], fact, shown, err);
+        }
+        if (fact_known(shown)) {
+            fact_state(fact, shown->value, shown->source, shown->file, shown->key);
+        }
+    }
+    return VITLRP_OK;
+}

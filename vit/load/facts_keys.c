@@ -1,0 +1,173 @@
+#include "vit/load/facts_keys.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/json.h"
+
+const struct key_word ACTIVATION_WORDS[] = {
+    {"gelu", FACT_GELU_ERF},
+    {"gelu_erf", FACT_GELU_ERF},
+    {"gelu_python", FACT_GELU_ERF},
+    {"gelu_new", FACT_GELU_TANH},
+    {"gelu_pytorch_tanh", FACT_GELU_TANH},
+    {"gelu_fast", FACT_GELU_TANH},
+    {"gelu_tanh", FACT_GELU_TANH},
+    {"quick_gelu", FACT_GELU_QUICK},
+    {"silu", FACT_SILU},
+    {"swish", FACT_SILU},
+    {"relu", FACT_RELU},
+    {NULL, 0},
+};
+
+struct fact *fact_member(struct model_facts *facts, size_t offset) {
+    return (struct fact *) ((char *) facts + offset);
+}
+
+/* The row of facts.def at an offset. */
+static const struct fact_row *row_at(size_t offset) {
+    size_t count;
+    const struct fact_row *rows = fact_rows(&count);
+    for (size_t i = 0; i < count; i++) {
+        if (rows[i].offset == offset) {
+            return &rows[i];
+        }
+    }
+    return rows;
+}
+
+static enum vitlrp_status state_number(const struct fact_key *key, size_t offset,
+                                       const json_t *value, const char *file,
+                                       struct model_facts *facts, struct vitlrp_error *err) {
+    const struct fact_row *row = row_at(offset);
+    bool is_whole = key->kind != KEY_NUMBER;
+    double number = json_number_value(value);
+    if (!json_is_number(value) || !isfinite(number) || number < row->least || number > row->most ||
+        (is_whole && number != floor(number))) {
+        return fail(err, VITLRP_MISMATCH, "%s: \"%s\" must be %s from %.9g to %.9g", file, key->key,
+                    is_whole ? "a whole number" : "a number", row->least, row->most);
+    }
+    fact_state(fact_member(facts, offset), number, FACT_FILE, file, key->key);
+    return VITLRP_OK;
+}
+
+/* "image_size": 224, or [height, width]. */
+static enum vitlrp_status state_pair(const struct fact_key *key, const json_t *value,
+                                     const char *file, struct model_facts *facts,
+                                     struct vitlrp_error *err) {
+    bool is_pair = json_is_array(value);
+    if (is_pair && json_array_size(value) != 2) {
+        return fail(err, VITLRP_MISMATCH, "%s: \"%s\" must be a size, or [height, width]", file,
+                    key->key);
+    }
+    for (size_t i = 0; i < 2; i++) {
+        const json_t *side = is_pair ? json_array_get(value, i) : value;
+        size_t offset = key->fact + i * sizeof(struct fact);
+        TRY(state_number(key, offset, side, file, facts, err));
+    }
+    return VITLRP_OK;
+}
+
+static enum vitlrp_status state_flag(const struct fact_key *key, const json_t *value,
+                                     const char *file, struct model_facts *facts,
+                                     struct vitlrp_error *err) {
+    if (!json_is_boolean(value)) {
+        return fail(err, VITLRP_MISMATCH, "%s: \"%s\" must be true or false", file, key->key);
+    }
+    bool is_so = json_is_true(value) == (key->kind == KEY_FLAG);
+    fact_state(fact_member(facts, key->fact), is_so, FACT_FILE, file, key->key);
+    return VITLRP_OK;
+}
+
+static enum vitlrp_status state_word(const struct fact_key *key, const json_t *value,
+                                     const char *file, struct model_facts *facts,
+                                     struct vitlrp_error *err) {
+    const char *word = json_string_value(value);
+    for (const struct key_word *row = key->words; word != NULL && row->word != NULL; row++) {
+        if (strcmp(row->word, word) == 0) {
+            fact_state(fact_member(facts, key->fact), row->value, FACT_FILE, file, key->key);
+            return VITLRP_OK;
+        }
+    }
+    struct text known = {.limit = 1 << 12};
+    char shown[80];
+    for (const struct key_word *row = key->words; row->word != NULL; row++) {
+        text_printf(&known, " %s", row->word);
+    }
+    text_escape_line(shown, sizeof shown, word == NULL ? "something that is no string" : word);
+    enum vitlrp_status status =
+        fail(err, VITLRP_UNSUPPORTED, "%s: \"%s\" is %s, which is not supported; known are:%s",
+             file, key->key, shown, known.failed ? "" : known.data);
+    text_free(&known);
+    return status;
+}
+
+/* What only one value of which is understood. */
+static enum vitlrp_status check_only(const struct fact_key *key, const json_t *value,
+                                     const char *file, struct vitlrp_error *err) {
+    bool is_off = json_is_false(value) ||
+                  (json_is_number(value) && json_number_value(value) == 0.0) ||
+                  (json_is_string(value) && json_string_length(value) == 0);
+    bool is_right = key->kind == KEY_ONLY_OFF ? is_off : json_is_true(value);
+    return is_right ? VITLRP_OK
+                    : fail(err, VITLRP_UNSUPPORTED, "%s: \"%s\" is not supported unless it is %s",
+                           file, key->key, key->kind == KEY_ONLY_OFF ? "off" : "true");
+}
+
+static enum vitlrp_status state_key(const struct fact_key *key, const json_t *value,
+                                    const char *file, struct model_facts *facts,
+                                    struct vitlrp_error *err) {
+    switch (key->kind) {
+    case KEY_COUNT:
+    case KEY_NUMBER:
+        return state_number(key, key->fact, value, file, facts, err);
+    case KEY_PAIR:
+        return state_pair(key, value, file, facts, err);
+    case KEY_FLAG:
+    case KEY_NOT_FLAG:
+        return state_flag(key, value, file, facts, err);
+    case KEY_WORD:
+        return state_word(key, value, file, facts, err);
+    case KEY_ONLY_OFF:
+    case KEY_ONLY_ON:
+        return check_only(key, value, file, err);
+    case KEY_IGNORED:
+    case KEY_OWN:
+        break;
+    }
+    return VITLRP_OK;
+}
+
+static const struct fact_key *find_key(const struct keys_read *from, const char *key) {
+    for (size_t list = 0; list < from->list_count; list++) {
+        for (size_t i = 0; i < from->lists[list].count; i++) {
+            if (strcmp(from->lists[list].rows[i].key, key) == 0) {
+                return &from->lists[list].rows[i];
+            }
+        }
+    }
+    return NULL;
+}
+
+enum vitlrp_status keys_read(const struct keys_read *from, struct model_facts *facts,
+                             struct vitlrp_error *err) {
+    void *place = json_object_iter((json_t *) (uintptr_t) from->object);
+    for (; place != NULL;
+         place = json_object_iter_next((json_t *) (uintptr_t) from->object, place)) {
+        const json_t *value = json_object_iter_value(place);
+        const char *name = json_object_iter_key(place);
+        const struct fact_key *key = find_key(from, name);
+        char shown[80];
+        if (json_is_null(value)) {
+            continue;
+        }
+        if (key == NULL) {
+            text_escape_line(shown, sizeof shown, name);
+            return fail(err, VITLRP_UNSUPPORTED,
+                        "%s: nothing is known of the key \"%s\", and it may change the model",
+                        from->file, shown);
+        }
+        TRY(state_key(key, value, from->file, facts, err));
+    }
+    return VITLRP_OK;
+}
