@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/folder.h"
 #include "base/random.h"
 
 #define MOST_ATTEMPTS 1000
@@ -49,13 +50,6 @@ static enum vitlrp_status open_folder_of(const char *path, int *folder, const ch
     return VITLRP_OK;
 }
 
-/* True if the open file is still what the name stands for. */
-static bool has_name(int fd, int folder, const char *name) {
-    struct stat opened, named;
-    return fstat(fd, &opened) == 0 && fstatat(folder, name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
-           opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
-}
-
 /* A descriptor that holds the lock of the file of this name; -1, with EEXIST where it is locked, or
  * is there no more. Read-only, so that the one that is written can be closed before the rename. */
 static int lock_temporary(int folder, const char *temporary) {
@@ -66,7 +60,7 @@ static int lock_temporary(int folder, const char *temporary) {
     }
     bool locked = flock(fd, LOCK_EX | LOCK_NB) == 0;
     int failure = !locked && errno != EWOULDBLOCK ? ENOLCK : EEXIST;
-    if (locked && has_name(fd, folder, temporary)) {
+    if (locked && folder_name_is(folder, temporary, fd)) {
         return fd;
     }
     close(fd);

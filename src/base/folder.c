@@ -99,6 +99,14 @@ enum vitlrp_status folder_enter_below(int root, const char *path, bool make, int
     return status;
 }
 
+bool folder_name_is(int folder, const char *name, int descriptor) {
+    struct stat opened;
+    struct stat named;
+    return fstat(descriptor, &opened) == 0 &&
+           fstatat(folder, name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+           opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
+}
+
 enum vitlrp_status folder_find_file(int root, const char *path, int64_t size, bool *whole,
                                     struct vitlrp_error *err) {
     struct stat info;

@@ -21,6 +21,10 @@ enum vitlrp_status folder_enter(int folder, const char *name, bool make, int *ou
 enum vitlrp_status folder_enter_below(int root, const char *path, bool make, int *out,
                                       const char **name, struct vitlrp_error *err);
 
+/* True if the name in the folder still leads to the open file: it was neither removed nor replaced,
+ * and is no link to it. */
+bool folder_name_is(int folder, const char *name, int descriptor);
+
 /* *whole is true for a whole file below the root: no link, and of so many bytes; of an unknown size
  * (-1), not empty. Fails only where nothing is known of the file: no memory, no descriptors. */
 enum vitlrp_status folder_find_file(int root, const char *path, int64_t size, bool *whole,

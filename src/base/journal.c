@@ -10,6 +10,7 @@
 
 #include "base/draft.h"
 #include "base/file.h"
+#include "base/folder.h"
 #include "base/mem.h"
 
 #define LINE_LIMIT ((size_t) 1 << 28)
@@ -219,11 +220,8 @@ enum vitlrp_status journal_add(struct journal *journal, size_t place, enum journ
 
 /* True if the name still leads to the file that is open, and the file is as it was left. */
 static bool journal_is_ours(const struct journal *journal) {
-    struct stat opened;
-    struct stat named;
-    return fstat(journal->descriptor, &opened) == 0 && lstat(journal->path, &named) == 0 &&
-           opened.st_dev == named.st_dev && opened.st_ino == named.st_ino &&
-           (uint64_t) opened.st_size == journal->end;
+    return folder_name_is(AT_FDCWD, journal->path, journal->descriptor) &&
+           journal_has_size(journal, journal->end);
 }
 
 enum vitlrp_status journal_sync(const struct journal *journal, struct vitlrp_error *err) {

@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/folder.h"
 #include "base/text.h"
 
 #define OWNER_BYTES 200
@@ -39,15 +39,6 @@ static void write_owner(int descriptor) {
     text_free(&owner);
 }
 
-/* True if the name still leads to the open file: its last owner may have removed it meanwhile. */
-static bool is_current(int descriptor, int folder, const char *name) {
-    struct stat open_file;
-    struct stat named;
-    return fstat(descriptor, &open_file) == 0 &&
-           fstatat(folder, name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
-           open_file.st_dev == named.st_dev && open_file.st_ino == named.st_ino;
-}
-
 static enum vitlrp_status lock_open_file(int descriptor, int kind, bool *missing,
                                          struct vitlrp_error *err) {
     if (flock(descriptor, kind | LOCK_NB) == 0) {
@@ -74,7 +65,8 @@ static enum vitlrp_status lock_file_take(const struct lock *lock, const char *na
             return fail_errno(err, errno, "cannot open");
         }
         enum vitlrp_status status = lock_open_file(descriptor, kind, missing, err);
-        if (status == VITLRP_OK && is_current(descriptor, lock->hidden, name)) {
+        /* Its last owner may have removed it meanwhile. */
+        if (status == VITLRP_OK && folder_name_is(lock->hidden, name, descriptor)) {
             write_owner(descriptor);
             *out = descriptor;
             return VITLRP_OK;
