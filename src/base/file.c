@@ -277,3 +277,34 @@ void source_close(struct source *source) {
     }
     *source = (struct source){.descriptor = -1};
 }
+
+enum vitlrp_status file_state_take(const struct source *source, struct file_state *out,
+                                   struct vitlrp_error *err) {
+    struct stat info;
+    *out = (struct file_state){0};
+    if (source->memory != NULL) {
+        return VITLRP_OK;
+    }
+    if (fstat(source->descriptor, &info) != 0) {
+        return fail_errno(err, errno, "cannot read");
+    }
+    *out = (struct file_state){.device = (uint64_t) info.st_dev,
+                               .inode = (uint64_t) info.st_ino,
+                               .size = (uint64_t) info.st_size,
+                               .seconds = (int64_t) info.st_mtim.tv_sec,
+                               .nanoseconds = (int64_t) info.st_mtim.tv_nsec};
+    return VITLRP_OK;
+}
+
+enum vitlrp_status file_state_check(const struct source *source, const struct file_state *then,
+                                    struct vitlrp_error *err) {
+    struct file_state now;
+    TRY(file_state_take(source, &now, err));
+    bool is_memory = source->memory != NULL;
+    if (now.device != then->device || now.inode != then->inode || now.size != then->size ||
+        (!is_memory && now.size != source->size) || now.seconds != then->seconds ||
+        now.nanoseconds != then->nanoseconds) {
+        return fail(err, VITLRP_IO, "changed while it was read");
+    }
+    return VITLRP_OK;
+}

@@ -1,5 +1,5 @@
-/* Files: whole reads with a limit, random access, and writes that are complete or not there at all.
- */
+/* Files: whole reads with a limit, random access, whether a file is still the one that was read,
+ * and writes that are complete or not there at all. */
 #ifndef BASE_FILE_H
 #define BASE_FILE_H
 
@@ -66,5 +66,21 @@ enum vitlrp_status source_read(const struct source *source, uint64_t offset, voi
                                struct vitlrp_error *err);
 
 void source_close(struct source *source);
+
+/* What changes of an open file when somebody writes to it. Not its name, and not its inode's change
+ * time: a file that was renamed or removed keeps its bytes. */
+struct file_state {
+    uint64_t device, inode, size;
+    int64_t seconds, nanoseconds; /* of the last change of its bytes */
+};
+
+/* The state of a source's file; zeros of memory. */
+enum vitlrp_status file_state_take(const struct source *source, struct file_state *out,
+                                   struct vitlrp_error *err);
+
+/* IO, "changed while it was read", unless the state is still this one. Memory is taken to stay as
+ * it is. */
+enum vitlrp_status file_state_check(const struct source *source, const struct file_state *then,
+                                    struct vitlrp_error *err);
 
 #endif

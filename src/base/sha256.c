@@ -1,11 +1,9 @@
-#define _POSIX_C_SOURCE 200809L
 #include "base/sha256.h"
 
-#include <errno.h>
 #include <openssl/evp.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
-#include <sys/stat.h>
 
 #include "base/mem.h"
 
@@ -16,18 +14,6 @@ static void write_digits(const unsigned char digest[SHA256_BYTES], char out[SHA2
     for (size_t i = 0; i < SHA256_BYTES; i++) {
         snprintf(out + 2 * i, 3, "%02x", digest[i]);
     }
-}
-
-enum vitlrp_status sha256_bytes(const void *data, size_t size, char out[SHA256_TEXT],
-                                struct vitlrp_error *err) {
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned length = 0;
-    if (EVP_Digest(size == 0 ? "" : data, size, digest, &length, EVP_sha256(), NULL) != 1 ||
-        length != SHA256_BYTES) {
-        return fail(err, VITLRP_NOMEM, "out of memory for a SHA-256");
-    }
-    write_digits(digest, out);
-    return VITLRP_OK;
 }
 
 struct sha256 sha256_begin(void) {
@@ -56,6 +42,13 @@ enum vitlrp_status sha256_end(struct sha256 *hash, char out[SHA256_TEXT],
     }
     write_digits(digest, out);
     return VITLRP_OK;
+}
+
+enum vitlrp_status sha256_bytes(const void *data, size_t size, char out[SHA256_TEXT],
+                                struct vitlrp_error *err) {
+    struct sha256 hash = sha256_begin();
+    sha256_add(&hash, data, size);
+    return sha256_end(&hash, out, err);
 }
 
 static enum vitlrp_status add_file(struct sha256 *hash, const struct source *source,
@@ -90,35 +83,4 @@ enum vitlrp_status sha256_source(const struct source *source, char out[SHA256_TE
                                  struct vitlrp_error *err) {
     return source->memory != NULL ? sha256_bytes(source->memory, (size_t) source->size, out, err)
                                   : sha256_file(source, out, err);
-}
-
-enum vitlrp_status file_state_take(const struct source *source, struct file_state *out,
-                                   struct vitlrp_error *err) {
-    struct stat info;
-    *out = (struct file_state){0};
-    if (source->memory != NULL) {
-        return VITLRP_OK;
-    }
-    if (fstat(source->descriptor, &info) != 0) {
-        return fail_errno(err, errno, "cannot read");
-    }
-    *out = (struct file_state){.device = (uint64_t) info.st_dev,
-                               .inode = (uint64_t) info.st_ino,
-                               .size = (uint64_t) info.st_size,
-                               .seconds = (int64_t) info.st_mtim.tv_sec,
-                               .nanoseconds = (int64_t) info.st_mtim.tv_nsec};
-    return VITLRP_OK;
-}
-
-enum vitlrp_status file_state_check(const struct source *source, const struct file_state *then,
-                                    struct vitlrp_error *err) {
-    struct file_state now;
-    TRY(file_state_take(source, &now, err));
-    bool is_memory = source->memory != NULL;
-    if (now.device != then->device || now.inode != then->inode || now.size != then->size ||
-        (!is_memory && now.size != source->size) || now.seconds != then->seconds ||
-        now.nanoseconds != then->nanoseconds) {
-        return fail(err, VITLRP_IO, "changed while it was read");
-    }
-    return VITLRP_OK;
 }

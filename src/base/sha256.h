@@ -1,11 +1,9 @@
-/* SHA-256 (FIPS 180-4) as 64 lower-case hexadecimal digits, and whether a file is still the one
- * whose bytes were read. */
+/* SHA-256 (FIPS 180-4) as 64 lower-case hexadecimal digits. */
 #ifndef BASE_SHA256_H
 #define BASE_SHA256_H
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 #include "base/file.h"
 #include "base/status.h"
@@ -30,21 +28,5 @@ enum vitlrp_status sha256_end(struct sha256 *hash, char out[SHA256_TEXT], struct
 /* Of the whole source. */
 enum vitlrp_status sha256_source(const struct source *source, char out[SHA256_TEXT],
                                  struct vitlrp_error *err);
-
-/* What changes of an open file when somebody writes to it. Not its name, and not its inode's change
- * time: a file that was renamed or removed keeps its bytes. */
-struct file_state {
-    uint64_t device, inode, size;
-    int64_t seconds, nanoseconds; /* of the last change of its bytes */
-};
-
-/* The state of a source's file; zeros of memory. */
-enum vitlrp_status file_state_take(const struct source *source, struct file_state *out,
-                                   struct vitlrp_error *err);
-
-/* IO, "changed while it was read", unless the state is still this one. Memory is taken to stay as
- * it is. */
-enum vitlrp_status file_state_check(const struct source *source, const struct file_state *then,
-                                    struct vitlrp_error *err);
 
 #endif

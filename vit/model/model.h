@@ -10,7 +10,6 @@
 
 #include "base/file.h"
 #include "base/log.h"
-#include "base/sha256.h"
 #include "base/status.h"
 #include "vit/math/activation.h"
 
