@@ -147,8 +147,11 @@ static json_t *json_shape(const struct vitlrp_model *model, const char *classes_
     return object;
 }
 
-enum vitlrp_status model_configuration(const struct vitlrp_model *model, json_t **out,
-                                       struct vitlrp_error *err) {
+/* Everything but the weights: what was loaded, and `files`, the hash of each file beside them by
+ * its name. */
+static enum vitlrp_status configuration_text(const struct vitlrp_model *model, char **data,
+                                             size_t *size, struct vitlrp_error *err) {
+    struct text text = {.limit = CONFIGURATION_LIMIT};
     char classes[SHA256_TEXT];
     bool complete = true;
     TRY(hash_classes(model->labels, classes, err));
@@ -160,22 +163,11 @@ enum vitlrp_status model_configuration(const struct vitlrp_model *model, json_t 
     if (status == VITLRP_OK && !complete) {
         status = fail(err, VITLRP_NOMEM, "out of memory for the configuration of a model");
     }
-    if (status != VITLRP_OK) {
-        json_decref(object);
-        return status;
+    if (status == VITLRP_OK) {
+        json_append(&text, object, 0);
+        status = text_check(&text, "the configuration of a model", err);
     }
-    *out = object;
-    return VITLRP_OK;
-}
-
-static enum vitlrp_status configuration_text(const struct vitlrp_model *model, char **data,
-                                             size_t *size, struct vitlrp_error *err) {
-    struct text text = {.limit = CONFIGURATION_LIMIT};
-    json_t *object = NULL;
-    TRY(model_configuration(model, &object, err));
-    json_append(&text, object, 0);
     json_decref(object);
-    enum vitlrp_status status = text_check(&text, "the configuration of a model", err);
     if (status != VITLRP_OK) {
         text_free(&text);
         return status;

@@ -4,7 +4,6 @@
 #define API_MODEL_IDENTITY_H
 
 #include "api/handles.h"
-#include "base/json.h"
 #include "base/status.h"
 
 /* The place of the hash of the weights, which is taken when it is first asked for. NULL if memory
@@ -16,10 +15,5 @@ void model_hash_close(struct model_hash *hash);
 
 /* As records spell it. */
 const char *model_activation_name(enum vit_activation activation);
-
-/* Everything but the weights: `files`, the hash of each file beside them by its name, and what was
- * loaded. *out is owned: json_decref. */
-enum vitlrp_status model_configuration(const struct vitlrp_model *model, json_t **out,
-                                       struct vitlrp_error *err);
 
 #endif
