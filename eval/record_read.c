@@ -8,6 +8,7 @@
 
 #include "base/formats.h"
 #include "base/json.h"
+#include "base/json_members.h"
 #include "base/mem.h"
 #include "eval/audit.h"
 #include "eval/base64.h"
@@ -48,11 +49,22 @@ static enum vitlrp_status need_string(const json_t *object, const char *key, cha
     return *out == NULL ? fail(err, VITLRP_NOMEM, "out of memory for a record") : VITLRP_OK;
 }
 
+static enum vitlrp_status need_hash(const json_t *object, const char *key, char **out,
+                                    struct vitlrp_error *err) {
+    return json_is_of_kind(json_object_get(object, key), JSON_IS_HASH)
+               ? need_string(object, key, out, err)
+               : fail_key(key, err);
+}
+
 /* NULL without the key, which records of older formats have not, and for null. */
-static enum vitlrp_status read_optional(const json_t *object, const char *key, char **out,
-                                        struct vitlrp_error *err) {
+static enum vitlrp_status read_hash_of_file(const json_t *object, const char *key, char **out,
+                                            struct vitlrp_error *err) {
     const json_t *value = json_object_get(object, key);
-    return value == NULL || json_is_null(value) ? VITLRP_OK : need_string(object, key, out, err);
+    if (value == NULL || json_is_null(value)) {
+        return VITLRP_OK;
+    }
+    return json_is_of_kind(value, JSON_IS_NO_HASH) ? need_string(object, key, out, err)
+                                                   : fail_key(key, err);
 }
 
 static enum vitlrp_status need_int(const json_t *object, const char *key, int64_t min, int64_t max,
@@ -112,7 +124,8 @@ static enum vitlrp_status read_protocol(struct reading *reading, struct vitlrp_e
     int64_t height = json_integer_value(json_array_get(grid, 0));
     int64_t width = json_integer_value(json_array_get(grid, 1));
     TRY(protocol_read(object, &evaluation->protocol, err));
-    if (json_array_size(grid) != 2 || height < 0 || height > MAX_GRID || width < 0 ||
+    if (json_array_size(grid) != 2 || !json_is_integer(json_array_get(grid, 0)) ||
+        !json_is_integer(json_array_get(grid, 1)) || height < 0 || height > MAX_GRID || width < 0 ||
         width > MAX_GRID) {
         return fail_key("grid", err);
     }
@@ -133,9 +146,9 @@ static enum vitlrp_status read_manifest(struct reading *reading, struct vitlrp_e
     int64_t shards = 0;
     TRY(need_int(manifest, "count", 0, MAX_IMAGES, &count, err));
     TRY(need_int(manifest, "skipped", 0, MAX_IMAGES, &skipped, err));
-    TRY(need_string(manifest, "sha256", &evaluation->manifest_sha256, err));
-    TRY(read_optional(manifest, "truth_sha256", &evaluation->truth_sha256, err));
-    TRY(read_optional(manifest, "content_sha256", &evaluation->content_sha256, err));
+    TRY(need_hash(manifest, "sha256", &evaluation->manifest_sha256, err));
+    TRY(read_hash_of_file(manifest, "truth_sha256", &evaluation->truth_sha256, err));
+    TRY(read_hash_of_file(manifest, "content_sha256", &evaluation->content_sha256, err));
     TRY(need_int(shard, "count", 1, INT32_MAX, &shards, err));
     TRY(need_int(shard, "index", 0, shards - 1, &index, err));
     if (!json_is_boolean(cancelled)) {
@@ -214,7 +227,7 @@ static enum vitlrp_status read_head(struct reading *reading, struct vitlrp_error
     reading->is_older = strcmp(format, FORMAT_EVALUATION) != 0;
     TRY(need_string(root, "version", &record->version, err));
     TRY(need_string(root, "model", &record->evaluation.model_name, err));
-    TRY(need_string(root, "weights_sha256", &record->evaluation.model_sha256, err));
+    TRY(need_hash(root, "weights_sha256", &record->evaluation.model_sha256, err));
     TRY(need_string(root, "dataset", &record->dataset, err));
     TRY(read_manifest(reading, err));
     TRY(read_protocol(reading, err));
@@ -355,7 +368,8 @@ static enum vitlrp_status read_result(const struct reading *reading, const json_
     if (json_object_get(object, "patches") == NULL) {
         return VITLRP_OK;
     }
-    if (json_array_size(json_object_get(object, "patches")) != patches) {
+    if (!json_is_array(json_object_get(object, "patches")) ||
+        json_array_size(json_object_get(object, "patches")) != patches) {
         return fail_key("patches", err);
     }
     result->patches = mem_calloc(patches, sizeof *result->patches);
@@ -399,7 +413,7 @@ static enum vitlrp_status read_hash(const json_t *object, char out[SHA256_TEXT],
     if (value == NULL || json_is_null(value)) {
         return VITLRP_OK;
     }
-    if (json_string_length(value) != SHA256_TEXT - 1) {
+    if (!json_is_of_kind(value, JSON_IS_HASH)) {
         return fail_key("sha256", err);
     }
     memcpy(out, json_string_value(value), SHA256_TEXT);
@@ -431,6 +445,9 @@ static enum vitlrp_status read_image(const struct reading *reading, const json_t
     TRY(read_class(reading, object, "predicted", false, &image->predicted, err));
     TRY(need_float(object, "logit", &image->logit, err));
     TRY(need_float(object, "probability", &image->probability, err));
+    if (!(image->probability >= 0.0F && image->probability <= 1.0F)) {
+        return fail_key("probability", err);
+    }
     return read_results(reading, object, image, err);
 }
 

@@ -15,6 +15,7 @@
 
 #define FORMAT_BATCH "vitlrp batch 3"
 #define FORMAT_BATCH_IMAGE "vitlrp batch image 3"
+#define FORMAT_BATCH_IMAGE_2_OLD "vitlrp batch image 2"
 #define FORMAT_BATCH_2_OLD "vitlrp batch 2" /* without the model's configuration: still read */
 #define FORMAT_BATCH_OLD "vitlrp batch 1"   /* of program 0.1: still read */
 

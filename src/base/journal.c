@@ -29,24 +29,27 @@ static enum journal_state state_of(const char *status) {
     return strcmp(status, "ok") == 0 ? JOURNAL_DONE : JOURNAL_FAILED;
 }
 
+static enum vitlrp_status read_line(const struct journal *journal, const json_t *object,
+                                    struct line *out, struct vitlrp_error *err) {
+    int64_t index = -1;
+    const char *state = json_get_string(object, "status");
+    TRY(json_get_int(object, "index", 0, INT64_MAX, &index, err));
+    if (state == NULL || index < 0) {
+        return fail(err, VITLRP_FORMAT, "has no index or status");
+    }
+    size_t place = (size_t) index / journal->shards;
+    if ((size_t) index % journal->shards != journal->shard || place >= journal->count) {
+        return fail(err, VITLRP_FORMAT, "image %lld is not one of this list", (long long) index);
+    }
+    *out = (struct line){place, state_of(state)};
+    return journal->check == NULL ? VITLRP_OK : journal->check(object, err);
+}
+
 static enum vitlrp_status parse_line(const struct journal *journal, const char *bytes, size_t size,
                                      struct line *out, struct vitlrp_error *err) {
     json_t *object = NULL;
-    int64_t index = -1;
     TRY(json_parse_object(bytes, size, &object, err));
-    const char *state = json_get_string(object, "status");
-    enum vitlrp_status status = json_get_int(object, "index", 0, INT64_MAX, &index, err);
-    if (status == VITLRP_OK && (state == NULL || index < 0)) {
-        status = fail(err, VITLRP_FORMAT, "has no index or status");
-    }
-    if (status == VITLRP_OK) {
-        size_t place = (size_t) index / journal->shards;
-        *out = (struct line){place, state_of(state)};
-        if ((size_t) index % journal->shards != journal->shard || place >= journal->count) {
-            status =
-                fail(err, VITLRP_FORMAT, "image %lld is not one of this list", (long long) index);
-        }
-    }
+    enum vitlrp_status status = read_line(journal, object, out, err);
     json_decref(object);
     return status;
 }
@@ -169,6 +172,7 @@ enum vitlrp_status journal_open(const char *path, const struct journal_shard *of
                                 .count = of->count,
                                 .shard = (size_t) of->shard,
                                 .shards = (size_t) of->shards,
+                                .check = of->check,
                                 .ordered = true};
     journal->path = mem_strdup(path);
     journal->entries = mem_calloc(of->count, sizeof *journal->entries);

@@ -1,8 +1,8 @@
 /* The results of a run as lines of a file: one JSON object for each image of a list, added when the
- * image is done. Of a line only `index`, its place in the list, and `status` are looked at ("ok",
- * "open" for an image that must be done again, or another word); the rest is its format's. While
- * images are done the lines come in any order; a journal that is complete is put into the order of
- * the images. */
+ * image is done. Of a line only `index`, its place in the list, and `status` are looked at here
+ * ("ok", "open" for an image that must be done again, or another word); the rest is its format's,
+ * which checks it. While images are done the lines come in any order; a journal that is complete is
+ * put into the order of the images. */
 #ifndef BASE_JOURNAL_H
 #define BASE_JOURNAL_H
 
@@ -23,27 +23,32 @@ struct journal_entry {
     uint8_t state;   /* enum journal_state */
 };
 
+/* FORMAT, with the reason, for a line that is not one of its format. */
+typedef enum vitlrp_status journal_check(const json_t *line, struct vitlrp_error *err);
+
 struct journal {
     int descriptor;                /* -1 */
     char *path;                    /* owned */
     struct journal_entry *entries; /* owned: [count] by place in the shard */
     size_t count;
     size_t shard, shards;
+    journal_check *check; /* of a line that is read */
     uint64_t end;
     size_t next;     /* place behind that of the last line */
     bool ordered;    /* the lines are those of places 0, 1, 2... */
     size_t repeated; /* lines whose image had one before; the last counts */
 };
 
-/* A shard of so many images; {count, 0, 1} is all of them. */
+/* A shard of so many images; {count, 0, 1, check} is all of them. */
 struct journal_shard {
     size_t count;
     int32_t shard, shards;
+    journal_check *check; /* of each line; NULL: none */
 };
 
 /* Opens the journal of a shard; to_write: creates it, and cuts off a last line
- * that is torn. FORMAT, with its number, for another line that is not one of this shard's. *journal
- * is owned: journal_close, after a failure too. */
+ * that is torn. FORMAT, with its number, for another line that is not one of this shard's, or that
+ * the check refuses. *journal is owned: journal_close, after a failure too. */
 enum vitlrp_status journal_open(const char *path, const struct journal_shard *of, bool to_write,
                                 struct journal *journal, struct vitlrp_error *err);
 

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/mem.h"
 
@@ -77,6 +78,10 @@ static enum vitlrp_status sha256_file(const struct source *source, char out[SHA2
     enum vitlrp_status status = add_file(&hash, source, err);
     enum vitlrp_status ended = sha256_end(&hash, status == VITLRP_OK ? out : NULL, err);
     return status == VITLRP_OK ? ended : status;
+}
+
+bool sha256_is_text(const char *text) {
+    return strlen(text) == SHA256_TEXT - 1 && strspn(text, "0123456789abcdef") == SHA256_TEXT - 1;
 }
 
 enum vitlrp_status sha256_source(const struct source *source, char out[SHA256_TEXT],

@@ -29,4 +29,7 @@ enum vitlrp_status sha256_end(struct sha256 *hash, char out[SHA256_TEXT], struct
 enum vitlrp_status sha256_source(const struct source *source, char out[SHA256_TEXT],
                                  struct vitlrp_error *err);
 
+/* True for 64 lower-case hexadecimal digits. */
+bool sha256_is_text(const char *text);
+
 #endif

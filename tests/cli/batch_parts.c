@@ -163,7 +163,7 @@ static void test_journal(void **unused) {
     (void) unused;
     /* Images 1, 4, 7 and 10 of shard 1 of 3. */
     assert_int_equal(
-        journal_open(desk.path, &(struct journal_shard){4, 1, 3}, true, &desk.journal, NULL),
+        journal_open(desk.path, &(struct journal_shard){4, 1, 3, NULL}, true, &desk.journal, NULL),
         VITLRP_OK);
     assert_int_equal(journal_count(&desk.journal, JOURNAL_OPEN), 4);
     add(&desk, 2, 7, "ok");
@@ -174,7 +174,7 @@ static void test_journal(void **unused) {
                  LINE("7", "ok") LINE("1", "format") LINE("10", "ok") "{\"index\":4,\"sta");
 
     assert_int_equal(
-        journal_open(desk.path, &(struct journal_shard){4, 1, 3}, true, &desk.journal, NULL),
+        journal_open(desk.path, &(struct journal_shard){4, 1, 3, NULL}, true, &desk.journal, NULL),
         VITLRP_OK);
     assert_file(&desk, LINE("7", "ok") LINE("1", "format") LINE("10", "ok"));
     assert_int_equal(journal_count(&desk.journal, JOURNAL_OPEN), 1);
@@ -191,7 +191,7 @@ static void test_journal(void **unused) {
     journal_close(&desk.journal);
 
     assert_int_equal(
-        journal_open(desk.path, &(struct journal_shard){4, 1, 3}, false, &desk.journal, NULL),
+        journal_open(desk.path, &(struct journal_shard){4, 1, 3, NULL}, false, &desk.journal, NULL),
         VITLRP_OK);
     assert_true(desk.journal.ordered);
     assert_int_equal(desk.journal.repeated, 0);
@@ -204,17 +204,17 @@ static void test_long_journal(void **unused) {
     enum { COUNT = 60000 };
     struct desk desk = desk_open(NULL);
     (void) unused;
-    assert_int_equal(
-        journal_open(desk.path, &(struct journal_shard){COUNT, 0, 1}, true, &desk.journal, NULL),
-        VITLRP_OK);
+    assert_int_equal(journal_open(desk.path, &(struct journal_shard){COUNT, 0, 1, NULL}, true,
+                                  &desk.journal, NULL),
+                     VITLRP_OK);
     for (size_t i = COUNT; i-- > 0;) {
         add(&desk, i, i, "ok");
     }
     finish(&desk);
     journal_close(&desk.journal);
-    assert_int_equal(
-        journal_open(desk.path, &(struct journal_shard){COUNT, 0, 1}, false, &desk.journal, NULL),
-        VITLRP_OK);
+    assert_int_equal(journal_open(desk.path, &(struct journal_shard){COUNT, 0, 1, NULL}, false,
+                                  &desk.journal, NULL),
+                     VITLRP_OK);
     assert_true(desk.journal.ordered);
     assert_int_equal(journal_count(&desk.journal, JOURNAL_DONE), COUNT);
     desk_close(&desk);
@@ -224,7 +224,7 @@ static void assert_bad_line(const char *content, const char *part) {
     struct desk desk = desk_open(content);
     struct vitlrp_error err;
     enum vitlrp_status status =
-        journal_open(desk.path, &(struct journal_shard){2, 0, 2}, true, &desk.journal, &err);
+        journal_open(desk.path, &(struct journal_shard){2, 0, 2, NULL}, true, &desk.journal, &err);
     if (status != VITLRP_FORMAT && status != VITLRP_MISMATCH) {
         fail_msg("%s was taken", content);
     }

@@ -791,6 +791,88 @@ class Batch(unittest.TestCase):
         for option in ("--csv", "--html", "--json"):
             self.merge(one, two, "-o", together, option, "x", code=2)
 
+    # ---- Records that are damaged ----
+
+    def damaged(self, path, member, value):
+        """The file, its second line or a record, gets another value (None: none) at a path of members."""
+        data = read(path)
+        lines = data.split(b"\n") if path.endswith("jsonl") else [data]
+        chosen = 1 if path.endswith("jsonl") else 0
+        record = json.loads(lines[chosen])
+        place = record
+        *way, key = member
+        for step in way:
+            place = place[step]
+        place.update({key: value})
+        if value is None:
+            del place[key]
+        lines[chosen] = json.dumps(record).encode()
+        write(path, b"\n".join(lines))
+        return data
+
+    def test_f25_lines_without_sense(self):
+        """Resume and merge refuse them by file, line and member: they would be in the joined run."""
+        self.shards(2, "part{}")
+        parts = [os.path.join(self.folder, f"part{i}") for i in range(2)]
+        path = os.path.join(parts[1], "results.1-of-2.jsonl")
+        values = {"format": ("x", 3, None, "vitlrp batch 3"), "index": ("1", 1.0, True, -1, None),
+                  "id": (7, "", None), "escaped": (False, 1), "status": ("what", "OK", 1, None),
+                  "sha256": ("0" * 63, "G" * 64, 5, []), "label": ("1", -1, 0.5, None), "method": (3, None),
+                  "warning": (1, []), "class": ("1", -1, 2 ** 40, None), "wnid": (1, None), "name": ([], None),
+                  "probability": ("1", -0.5, 1.5, None), "logit": ("1", True, None), "relevance_sum": ([], None),
+                  "files": ({}, "a", [1], [""], None), "bytes": ([], ["1"], [-1], [1, 2], 5, None),
+                  "further": ({}, [1], [{}])}
+        for key, wrong in values.items():
+            for value in wrong:
+                with self.subTest(key=key, value=value):
+                    kept = self.damaged(path, [key], value)
+                    where = re.escape(path).encode() + b": line 2: .*"
+                    where += key.encode() if key != "further" or value == {} else b"missing"
+                    result = self.merge(*parts, "-o", os.path.join(self.folder, "together"), code=3)
+                    self.assertRegex(result.stderr, where)
+                    self.assertEqual(result.stderr.count(b"\n"), 1)
+                    if value is wrong[0]:
+                        result = run("batch", self.images, "-o", parts[1], "--shard", "1/2")
+                        self.assertEqual(result.returncode, 4, result.stderr)
+                        self.assertRegex(result.stderr, where)
+                    write(path, kept)
+        self.merge(*parts, "-o", os.path.join(self.folder, "together"))
+
+    def test_f25_files_of_another_choice(self):
+        """A line whose files are not those of the run is done again; merge says which image."""
+        self.shards(2, "part{}")
+        parts = [os.path.join(self.folder, f"part{i}") for i in range(2)]
+        path = os.path.join(parts[0], "results.0-of-2.jsonl")
+        record = json.loads(read(path).split(b"\n")[1])
+        self.assertEqual(record["status"], "ok")
+        self.damaged(path, ["files"], [])
+        self.damaged(path, ["bytes"], [])
+        said = self.merge(*parts, "-o", os.path.join(self.folder, "together"), code=3).stderr
+        self.assertIn(b"%s: the files of image %d are not" % (path.encode(), record["index"]), said)
+        self.assertIn(b"; 1 ", run("batch", self.images, "-o", parts[0], "--shard", "0/2").stdout)
+        self.merge(*parts, "-o", os.path.join(self.folder, "together"))
+
+    def test_f25_record_without_sense(self):
+        self.shards(2, "part{}")
+        parts = [os.path.join(self.folder, f"part{i}") for i in range(2)]
+        path = os.path.join(parts[1], "run.1-of-2.json")
+        values = {("version",): (1, None), ("model",): (1, None), ("dataset",): ([], None),
+                  ("weights_sha256",): ("x", None), ("configuration",): (1, None), ("manifest",): ([], None),
+                  ("manifest", "count"): ("67", 1.5, -1, None), ("manifest", "skipped"): ("0", None),
+                  ("manifest", "sha256"): ("0", None), ("manifest", "content_sha256"): (1, "x"),
+                  ("shard",): (1, None), ("shard", "index"): ("1", 2, 0), ("shard", "count"): (0, 3, "2"),
+                  ("settings",): ("x", None), ("settings", "method"): (1, None),
+                  ("settings", "write"): ("png", [], ["x"], [1], None),
+                  ("settings", "target", "top"): ("1", 0, None), ("settings_sha256",): (1, None)}
+        for member, wrong in values.items():
+            for value in wrong:
+                with self.subTest(member=member, value=value):
+                    kept = self.damaged(path, member, value)
+                    result = self.merge(*parts, "-o", os.path.join(self.folder, "together"), code=3)
+                    self.assertIn(path.encode() + b": ", result.stderr)
+                    self.assertEqual(result.stderr.count(b"\n"), 1)
+                    write(path, kept)
+
 
 if __name__ == "__main__":
     unittest.main(argv=[sys.argv[0], *(f"Batch.{name}" for name in sys.argv[3:])], verbosity=1)

@@ -1,16 +1,19 @@
 """Every verb while calls that write files fail under it, or while it is killed there. It ends by itself, with
 its results or with the documented exit code and one line. Under each name is the old file or the whole new
 one, no temporary file stays, and the next run works.
-usage: verb_faults.py VITLRP SHIM writes|kills DENSITY [all|VERB...]
-writes: the first DENSITY calls of each kind fail, by io_shim. kills: the process is killed there."""
+usage: verb_faults.py VITLRP SHIM writes|kills|moments DENSITY [all|VERB...]
+writes: the first DENSITY calls of each kind fail, by io_shim. kills: the process is killed there.
+moments: it is killed DENSITY times, each time at a random moment."""
 
 import errno
 import os
+import random
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 import every_verb
 
@@ -36,7 +39,9 @@ class Sweep:
         self.program, self.shim, self.folder, self.name = program, shim, folder, name
         self.verb = every_verb.every_verb()[name]
         self.faults, self.complaints = 0, []
+        begin = time.monotonic()
         self.wanted, again = self.whole(), self.whole()
+        self.seconds = (time.monotonic() - begin) / 2
         # What has times in it is not compared.
         self.steady = {path for path, data in self.wanted.items() if again[path] == data}
         self.in_folder = any(os.path.isdir(os.path.join(folder, path)) for path in self.verb.outputs)
@@ -117,6 +122,34 @@ class Sweep:
             self.complaints.append(f"{self.name}, {fault}: {wrong}")
         self.faults += 1
         return True
+
+    def kill_after(self, seconds):
+        """The program is killed after this time; true if it had not come to its end."""
+        process = subprocess.Popen([self.program, *self.verb.arguments], cwd=self.folder,
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.DEVNULL)
+        time.sleep(seconds)
+        process.kill()
+        return process.wait(HANG) == KILLED
+
+    def moments(self, density):
+        """Every other time the files are those that the kill before has left."""
+        moments = random.Random(7)
+        tries = 0
+        while self.faults < density and tries < 3 * density:
+            tries += 1
+            if tries % 2 == 1:
+                self.set_old()
+            if not self.kill_after(moments.uniform(0, self.seconds)):
+                continue
+            wrong = self.judge_files(files_of(self.folder), True)
+            if wrong is None and tries % 2 == 0:
+                code, stderr, _ = self.run()
+                wrong = self.judge(0, code, stderr, files_of(self.folder))
+                wrong = wrong if wrong is None else "the next run: " + wrong
+            if wrong is not None:
+                self.complaints.append(f"{self.name}, killed for the {tries}th time: {wrong}")
+            self.faults += 1
 
     def every_write(self, density, what, expected):
         for kind in KINDS:

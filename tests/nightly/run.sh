@@ -16,6 +16,8 @@ part tests/nightly/compare.sh
 part python3 -B tests/fault/limits.py build/vitlrp build/tests/fault/libio_shim.so data --whole
 part python3 -B tests/fault/verb_faults.py build/vitlrp build/tests/fault/libio_shim.so writes 40 all
 part python3 -B tests/fault/verb_faults.py build/vitlrp build/tests/fault/libio_shim.so kills 40 all
+part python3 -B tests/fault/verb_faults.py build/vitlrp build/tests/fault/libio_shim.so moments 200 tune eval batch \
+    merge "merge of folders"
 part tests/nightly/valgrind.sh
 part tests/nightly/threads.sh
 part tests/nightly/coverage.sh

@@ -235,6 +235,9 @@ enum vitlrp_status batch_config_read(const char *path, json_t **out, struct vitl
     } else if (format == NULL || strcmp(format, FORMAT_BATCH) != 0) {
         status = fail(err, VITLRP_FORMAT, "is not the record of a batch of this version");
     }
+    if (status == VITLRP_OK) {
+        status = batch_config_check(config, err);
+    }
     if (status != VITLRP_OK) {
         json_decref(config);
         return error_prefix(err, status, path);

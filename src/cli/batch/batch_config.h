@@ -20,6 +20,15 @@ enum vitlrp_status batch_config_make(const struct batch_plan *plan,
  * *out is owned: json_decref. */
 enum vitlrp_status batch_config_read(const char *path, json_t **out, struct vitlrp_error *err);
 
+/* FORMAT, naming the member, unless everything that is read of the record has its type and range.
+ */
+enum vitlrp_status batch_config_check(const json_t *config, struct vitlrp_error *err);
+
+/* What it says of the files of each image and of its shard, the other members empty. *several:
+ * names have the class. FORMAT for what no run writes. */
+enum vitlrp_status batch_config_choice(const json_t *config, struct batch_choice *choice,
+                                       bool *several, struct vitlrp_error *err);
+
 /* True if it was read from a file of an older format. */
 bool batch_config_is_upgraded(const json_t *config);
 

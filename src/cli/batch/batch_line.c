@@ -21,14 +21,22 @@ static enum vitlrp_status read_name(const json_t *value, bool escaped, char **ou
                                     struct vitlrp_error *err) {
     struct text text = {.limit = NAME_LIMIT};
     const char *name = json_string_value(value);
+    enum vitlrp_status status = VITLRP_OK;
     if (name == NULL || name[0] == '\0') {
         return fail(err, VITLRP_FORMAT, "a line of results lacks a name");
     }
     batch_append_path(&text, name, escaped);
-    if (text.failed) {
+    if (text.is_full) {
+        status = fail(err, VITLRP_FORMAT, "a line of results has a name of more than %zu bytes",
+                      NAME_LIMIT);
+    } else if (text_check(&text, "a name", err) != VITLRP_OK) {
+        status = VITLRP_NOMEM;
+    } else if (strlen(text.data) != text.length) {
+        status = fail(err, VITLRP_FORMAT, "a line of results has a zero byte in a name");
+    }
+    if (status != VITLRP_OK) {
         text_free(&text);
-        return fail(err, VITLRP_FORMAT, "a line of results has a name of more than %zu bytes",
-                    NAME_LIMIT);
+        return status;
     }
     *out = text.data;
     return VITLRP_OK;
@@ -76,7 +84,7 @@ static enum vitlrp_status read_line(const json_t *object, struct batch_line *lin
     json_t *of_class;
     bool escaped = json_is_true(json_object_get(object, "escaped"));
     const char *sha256 = json_get_string(object, "sha256");
-    if (sha256 != NULL && strlen(sha256) == SHA256_TEXT - 1) {
+    if (sha256 != NULL) {
         memcpy(line->sha256, sha256, SHA256_TEXT);
     }
     TRY(read_name(json_object_get(object, "id"), escaped, &line->id, err));
@@ -97,7 +105,7 @@ enum vitlrp_status batch_line_read(const struct journal *journal, size_t place,
     return status;
 }
 
-/* "a/b.heat.7.png" in place of *name; false if that is too long. */
+/* "a/b.heat.7.png" in place of *name; false if that is too long, or there is no memory for it. */
 static bool make_name(const char *id, enum batch_file file, int32_t class_index,
                       struct text *name) {
     name->length = 0;
@@ -113,24 +121,33 @@ static bool is_named(const struct batch_line *line, const struct batch_line_file
     return make_name(line->id, kind, class_index, name) && strcmp(name->data, file->path) == 0;
 }
 
-bool batch_line_is_complete(const struct batch_line *line, const struct batch_choice *choice,
-                            bool several) {
+/* A name that memory was short for is no other name. Releases the text. */
+static enum vitlrp_status end_names(struct text *name, enum vitlrp_status status,
+                                    struct vitlrp_error *err) {
+    bool no_memory = name->failed && !name->is_full;
+    text_free(name);
+    return no_memory ? fail(err, VITLRP_NOMEM, "out of memory for names of results") : status;
+}
+
+enum vitlrp_status batch_line_is_complete(const struct batch_line *line,
+                                          const struct batch_choice *choice, bool several,
+                                          bool *complete, struct vitlrp_error *err) {
     struct text name = {.limit = NAME_LIMIT};
     size_t next = 0;
-    bool complete = true;
+    bool all = true;
     for (size_t place = 0; place < line->classes; place++) {
-        for (enum batch_file kind = BATCH_PNG; kind < BATCH_FILES && complete; kind++) {
+        for (enum batch_file kind = BATCH_PNG; kind < BATCH_FILES && all; kind++) {
             if (!choice->writes[kind] || (place > 0 && !batch_file_is_of_class(kind))) {
                 continue;
             }
             const struct batch_line_file *file = &line->files[next];
-            complete = next < line->file_count && file->place == place &&
-                       is_named(line, file, kind, several ? file->class_index : -1, &name);
+            all = next < line->file_count && file->place == place &&
+                  is_named(line, file, kind, several ? file->class_index : -1, &name);
             next++;
         }
     }
-    text_free(&name);
-    return complete && next == line->file_count;
+    *complete = all && next == line->file_count;
+    return end_names(&name, VITLRP_OK, err);
 }
 
 static bool is_own_name(const struct batch_line *line, const struct batch_line_file *file,
@@ -153,8 +170,7 @@ enum vitlrp_status batch_line_check_names(const struct batch_line *line, struct 
             error_prefix(err, status, line->files[i].path);
         }
     }
-    text_free(&name);
-    return status;
+    return end_names(&name, status, err);
 }
 
 bool batch_line_is_outdated(const struct batch_line *line, const char *path) {

@@ -27,17 +27,22 @@ struct batch_line {
     size_t classes;
 };
 
-/* Reads the line at a place of the journal. FORMAT for one without sense. batch_line_free releases
- * it, after a failure too. */
+/* FORMAT, naming the member, for a line that no run would have written: a member that is read of it
+ * is missing, or is not of its type and range. */
+enum vitlrp_status batch_line_check(const json_t *line, struct vitlrp_error *err);
+
+/* Reads the line at a place of the journal. The journal was opened with batch_line_check.
+ * batch_line_free releases it, after a failure too. */
 enum vitlrp_status batch_line_read(const struct journal *journal, size_t place,
                                    struct batch_line *line, struct vitlrp_error *err);
 
 void batch_line_free(struct batch_line *line);
 
-/* True if the files are those that a run writes for the image: none is missing, none is another.
+/* *complete: the files are those that a run writes for the image: none is missing, none is another.
  * several: their names have the class. */
-bool batch_line_is_complete(const struct batch_line *line, const struct batch_choice *choice,
-                            bool several);
+enum vitlrp_status batch_line_is_complete(const struct batch_line *line,
+                                          const struct batch_choice *choice, bool several,
+                                          bool *complete, struct vitlrp_error *err);
 
 /* FORMAT, naming it, for a file that bears none of the names that the image's files have. */
 enum vitlrp_status batch_line_check_names(const struct batch_line *line, struct vitlrp_error *err);

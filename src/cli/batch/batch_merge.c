@@ -31,8 +31,8 @@ static enum vitlrp_status add_part(struct batch_shards *shards, const char *fold
         shards->parts = grown;
         shards->capacity = capacity;
     }
-    shards->parts[shards->count++] =
-        (struct batch_part){folder, shard, of, NULL, {.descriptor = -1}};
+    shards->parts[shards->count++] = (struct batch_part){
+        .folder = folder, .shard = shard, .shards = of, .journal = {.descriptor = -1}};
     return VITLRP_OK;
 }
 
@@ -102,11 +102,25 @@ static enum vitlrp_status check_division(const struct batch_shards *shards,
     return VITLRP_OK;
 }
 
+/* What the file says of itself, and what its name says. */
+static enum vitlrp_status check_place(struct batch_part *part, struct vitlrp_error *err) {
+    TRY(batch_config_choice(part->config, &part->choice, &part->several, err));
+    return part->choice.shard == part->shard && part->choice.shards == part->shards
+               ? VITLRP_OK
+               : fail(err, VITLRP_MISMATCH, "is the record of shard %d of %d", part->choice.shard,
+                      part->choice.shards);
+}
+
 static enum vitlrp_status read_config(struct batch_part *part, struct vitlrp_error *err) {
     struct text path = {.limit = 2 * NAME_LIMIT};
     batch_append_name(&path, part->folder, "run", ".json", part->shard, part->shards);
-    enum vitlrp_status status = path.failed ? fail(err, VITLRP_LIMIT, "a folder's name is too long")
-                                            : batch_config_read(path.data, &part->config, err);
+    enum vitlrp_status status = text_check(&path, "the name of a shard's record", err);
+    if (status == VITLRP_OK) {
+        status = batch_config_read(path.data, &part->config, err);
+    }
+    if (status == VITLRP_OK) {
+        status = error_prefix(err, check_place(part, err), path.data);
+    }
     text_free(&path);
     return status;
 }
@@ -132,14 +146,31 @@ static enum vitlrp_status open_journal(const struct batch_shards *shards, struct
     size_t of = (size_t) part->shards;
     size_t count = shards->images > place ? (shards->images - place - 1) / of + 1 : 0;
     batch_append_name(&path, part->folder, "results", ".jsonl", part->shard, part->shards);
-    enum vitlrp_status status =
-        path.failed
-            ? fail(err, VITLRP_LIMIT, "a folder's name is too long")
-            : journal_open(path.data, &(struct journal_shard){count, part->shard, part->shards},
-                           false, &part->journal, err);
+    enum vitlrp_status status = text_check(&path, "the name of a shard's results", err);
+    if (status == VITLRP_OK) {
+        status = journal_open(
+            path.data, &(struct journal_shard){count, part->shard, part->shards, batch_line_check},
+            false, &part->journal, err);
+    }
     text_free(&path);
     return status == VITLRP_OK ? error_prefix(err, check_complete(part, err), part->folder)
                                : status;
+}
+
+/* The files of an image that is done are those that its run writes. */
+static enum vitlrp_status check_set(const struct batch_part *part, size_t place,
+                                    const struct batch_line *line, struct vitlrp_error *err) {
+    bool complete = true;
+    if (part->journal.entries[place].state != JOURNAL_DONE) {
+        return VITLRP_OK;
+    }
+    TRY(batch_line_is_complete(line, &part->choice, part->several, &complete, err));
+    return complete ? VITLRP_OK
+                    : fail(err, VITLRP_MISMATCH,
+                           "%s: the files of image %zu are not those that the run writes (run "
+                           "shard %d of %d again)",
+                           part->journal.path, place * (size_t) part->shards + (size_t) part->shard,
+                           part->shard, part->shards);
 }
 
 /* Results may come from anywhere: what a line names must be a file of the run, and whole. */
@@ -149,6 +180,9 @@ static enum vitlrp_status check_files_of(const struct batch_part *part, size_t p
     enum vitlrp_status status = batch_line_read(&part->journal, place, &line, err);
     if (status == VITLRP_OK) {
         status = batch_line_check_names(&line, err);
+    }
+    if (status == VITLRP_OK) {
+        status = check_set(part, place, &line, err);
     }
     for (size_t i = 0; i < line.file_count && status == VITLRP_OK; i++) {
         bool whole = false;
@@ -389,7 +423,8 @@ static enum vitlrp_status merge_finish(const struct batch_shards *shards,
                                        const json_t *config, struct vitlrp_error *err) {
     struct journal journal;
     enum vitlrp_status status =
-        journal_open(path, &(struct journal_shard){shards->images, 0, 1}, false, &journal, err);
+        journal_open(path, &(struct journal_shard){shards->images, 0, 1, batch_line_check}, false,
+                     &journal, err);
     if (status == VITLRP_OK) {
         status = batch_finish(store, &journal, config, true, err);
     }

@@ -9,6 +9,7 @@
 #include "base/journal.h"
 #include "base/json.h"
 #include "base/status.h"
+#include "batch_plan.h"
 #include "cli/args.h"
 #include "cli/console.h"
 
@@ -16,7 +17,9 @@
 struct batch_part {
     const char *folder;
     int32_t shard, shards;
-    json_t *config; /* owned */
+    json_t *config;             /* owned */
+    struct batch_choice choice; /* what it says of the images' files; no more */
+    bool several;               /* likewise: their names have the class */
     struct journal journal;
 };
 

@@ -291,9 +291,9 @@ static enum vitlrp_status line_is_believed(const struct resumption *resumption,
     const struct batch_choice *choice = resumption->plan->choice;
     bool done = resumption->journal->entries[place].state == JOURNAL_DONE;
     bool believed = strcmp(line->id, batch_plan_image(resumption->plan, place).id) == 0;
-    if (done) {
-        believed = believed && batch_line_is_complete(line, choice, resumption->several);
-    } else {
+    if (done && believed) {
+        status = batch_line_is_complete(line, choice, resumption->several, &believed, err);
+    } else if (!done) {
         believed = believed && !choice->retry_failed;
     }
     for (size_t i = 0; i < line->file_count && believed && status == VITLRP_OK; i++) {
@@ -380,9 +380,10 @@ enum vitlrp_status batch_resume(const struct batch_plan *plan, const struct sett
     if (status == VITLRP_OK) {
         /* Who only looks, and finds no results, has an empty file for them. */
         const char *path = store->locked || is_there(results.data) ? results.data : "/dev/null";
-        status =
-            journal_open(path, &(struct journal_shard){plan->count, choice->shard, choice->shards},
-                         store->locked, journal, err);
+        status = journal_open(
+            path,
+            &(struct journal_shard){plan->count, choice->shard, choice->shards, batch_line_check},
+            store->locked, journal, err);
     }
     if (status == VITLRP_OK) {
         status =

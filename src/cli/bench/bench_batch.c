@@ -153,8 +153,8 @@ static enum vitlrp_status measure_whole(struct batch_bench *bench, double *rate,
     text_printf(&path, "%s/results.jsonl", bench->folder);
     enum vitlrp_status status = batch_store_open(bench->folder, 0, 1, &bench->silent, &store, err);
     if (status == VITLRP_OK) {
-        status = journal_open(path.data, &(struct journal_shard){bench->plan.count, 0, 1}, true,
-                              &journal, err);
+        status = journal_open(path.data, &(struct journal_shard){bench->plan.count, 0, 1, NULL},
+                              true, &journal, err);
     }
     if (status == VITLRP_OK) {
         status = run_whole(bench, &store, &journal, err);
