@@ -2,6 +2,8 @@
 
 #include <assert.h>
 #include <math.h>
+#include <stdbool.h>
+#include <string.h>
 
 #define MAX_INPUT_PIXELS 100000000
 #define MAX_SIDE INT32_MAX
@@ -11,24 +13,47 @@ static int64_t proportional(int32_t size, int32_t side, int32_t short_side) {
     return (int64_t) size * side / short_side;
 }
 
-/* Python's round(spare / 2): halves go to the even neighbour. */
-static int32_t centre_offset(int32_t spare) {
+/* Where a crop begins, with `spare` pixels left over, or lacking if negative. torchvision lays a
+ * picture that is too small down by what is missing, halved and rounded down; where it is large
+ * enough, it takes Python's round(spare / 2): halves go to the even neighbour. */
+static int32_t centre_offset(int32_t spare, enum vitlrp_crop_offset offset) {
+    if (spare < 0) {
+        return offset == VITLRP_CROP_FLOOR ? (spare - 1) / 2 : spare / 2;
+    }
     int32_t half = spare / 2;
-    return spare % 2 != 0 && half % 2 != 0 ? half + 1 : half;
+    return offset == VITLRP_CROP_EVEN && spare % 2 != 0 && half % 2 != 0 ? half + 1 : half;
 }
 
-enum vitlrp_status preprocess_check(const struct vitlrp_preprocess *preprocess,
-                                    struct vitlrp_error *err) {
+static enum vitlrp_status check_resize(const struct vitlrp_preprocess *preprocess,
+                                       struct vitlrp_error *err) {
+    if (preprocess->resize == VITLRP_RESIZE_UNKNOWN) {
+        return fail(err, VITLRP_UNSUPPORTED,
+                    "how the model's pictures are resized is not known: its files ask for "
+                    "something that is not supported; say how to resize them");
+    }
     if ((int) preprocess->resize < VITLRP_RESIZE_SHORT ||
-        (int) preprocess->resize > VITLRP_RESIZE_NONE ||
-        (preprocess->interpolation != VITLRP_BILINEAR &&
-         preprocess->interpolation != VITLRP_BICUBIC)) {
-        return fail(err, VITLRP_USAGE, "the preprocessing has an unknown resize or interpolation");
+        (int) preprocess->resize > VITLRP_RESIZE_UNKNOWN ||
+        (int) preprocess->interpolation < VITLRP_BILINEAR ||
+        (int) preprocess->interpolation > VITLRP_HAMMING ||
+        (int) preprocess->crop_offset < VITLRP_CROP_EVEN ||
+        (int) preprocess->crop_offset > VITLRP_CROP_FLOOR) {
+        return fail(err, VITLRP_USAGE,
+                    "the preprocessing has an unknown resize, interpolation or crop_offset");
     }
     if (preprocess->resize != VITLRP_RESIZE_NONE && preprocess->resize_to < 1) {
         return fail(err, VITLRP_USAGE, "a picture cannot be resized to %d pixels",
                     preprocess->resize_to);
     }
+    if (preprocess->resize_width < 0) {
+        return fail(err, VITLRP_USAGE, "a picture cannot be resized to a width of %d pixels",
+                    preprocess->resize_width);
+    }
+    return VITLRP_OK;
+}
+
+enum vitlrp_status preprocess_check(const struct vitlrp_preprocess *preprocess,
+                                    struct vitlrp_error *err) {
+    TRY(check_resize(preprocess, err));
     if (preprocess->crop_height < 0 || preprocess->crop_width < 0) {
         return fail(err, VITLRP_USAGE, "a crop cannot have %d x %d pixels", preprocess->crop_width,
                     preprocess->crop_height);
@@ -44,14 +69,39 @@ enum vitlrp_status preprocess_check(const struct vitlrp_preprocess *preprocess,
                           "values of a preprocessing", err);
 }
 
+/* timm's ResizeKeepRatio: the smaller ratio of the two, and Python's round. */
+static void cover(int32_t height, int32_t width, int32_t image_height, int32_t image_width,
+                  int64_t resized[2]) {
+    double ratio = fmin((double) image_height / height, (double) image_width / width);
+    resized[0] = llrint(fmin(image_height / ratio, 1e15));
+    resized[1] = llrint(fmin(image_width / ratio, 1e15));
+}
+
+static enum resample_filter filter_of(enum vitlrp_interpolation interpolation) {
+    static const enum resample_filter FILTERS[] = {[VITLRP_BILINEAR] = RESAMPLE_BILINEAR,
+                                                   [VITLRP_BICUBIC] = RESAMPLE_BICUBIC,
+                                                   [VITLRP_LANCZOS] = RESAMPLE_LANCZOS,
+                                                   [VITLRP_BOX] = RESAMPLE_BOX,
+                                                   [VITLRP_HAMMING] = RESAMPLE_HAMMING};
+    return FILTERS[interpolation];
+}
+
 static enum vitlrp_status plan_resize(const struct vitlrp_preprocess *preprocess,
                                       struct preprocess_plan *plan, struct vitlrp_error *err) {
     int32_t image_width = plan->geometry.image_width;
     int32_t image_height = plan->geometry.image_height;
+    int32_t target_width =
+        preprocess->resize_width > 0 ? preprocess->resize_width : preprocess->resize_to;
     int64_t width = image_width;
     int64_t height = image_height;
     if (preprocess->resize == VITLRP_RESIZE_SQUASH) {
-        width = height = preprocess->resize_to;
+        height = preprocess->resize_to;
+        width = target_width;
+    } else if (preprocess->resize == VITLRP_RESIZE_COVER) {
+        int64_t resized[2];
+        cover(preprocess->resize_to, target_width, image_height, image_width, resized);
+        height = resized[0];
+        width = resized[1];
     } else if (preprocess->resize == VITLRP_RESIZE_SHORT) {
         int32_t short_side = image_width < image_height ? image_width : image_height;
         width = proportional(preprocess->resize_to, image_width, short_side);
@@ -64,8 +114,7 @@ static enum vitlrp_status plan_resize(const struct vitlrp_preprocess *preprocess
     }
     plan->resize.width = (int32_t) width;
     plan->resize.height = (int32_t) height;
-    plan->resize.filter =
-        preprocess->interpolation == VITLRP_BICUBIC ? RESAMPLE_BICUBIC : RESAMPLE_BILINEAR;
+    plan->resize.filter = filter_of(preprocess->interpolation);
     return VITLRP_OK;
 }
 
@@ -73,20 +122,13 @@ static enum vitlrp_status plan_crop(const struct vitlrp_preprocess *preprocess,
                                     struct resize *resize, struct vitlrp_error *err) {
     resize->window_width = preprocess->crop_width > 0 ? preprocess->crop_width : resize->width;
     resize->window_height = preprocess->crop_height > 0 ? preprocess->crop_height : resize->height;
-    if (resize->window_width > resize->width || resize->window_height > resize->height) {
-        return fail(err, VITLRP_MISMATCH,
-                    "the crop of %d x %d pixels is larger than the %s photograph of %d x %d: "
-                    "resize to more pixels or crop to fewer",
-                    resize->window_width, resize->window_height,
-                    preprocess->resize == VITLRP_RESIZE_NONE ? "unresized" : "resized",
-                    resize->width, resize->height);
-    }
     if (resize->window_width > MAX_INPUT_PIXELS / resize->window_height) {
         return fail(err, VITLRP_LIMIT, "the model input has %d x %d pixels; the limit is %d in all",
                     resize->window_width, resize->window_height, MAX_INPUT_PIXELS);
     }
-    resize->left = centre_offset(resize->width - resize->window_width);
-    resize->top = centre_offset(resize->height - resize->window_height);
+    enum vitlrp_crop_offset offset = preprocess->crop_offset;
+    resize->left = centre_offset(resize->width - resize->window_width, offset);
+    resize->top = centre_offset(resize->height - resize->window_height, offset);
     return VITLRP_OK;
 }
 
@@ -111,11 +153,46 @@ enum vitlrp_status preprocess_plan_make(const struct vitlrp_preprocess *preproce
     return VITLRP_OK;
 }
 
+/* Of a line, the part of a window that is in the picture. */
+static void clip_window(int32_t size, int32_t *begin, int32_t *length) {
+    int32_t end = *begin + *length < size ? *begin + *length : size;
+    *begin = *begin > 0 ? *begin : 0;
+    *length = end - *begin;
+}
+
+/* The window of a picture that is smaller than it: black around the picture. */
+static enum vitlrp_status padded_pixels(const struct resize *resize, const struct image *image,
+                                        struct image *out, struct vitlrp_error *err) {
+    struct resize inner = *resize;
+    struct image part = {0};
+    struct image whole = {0};
+    clip_window(resize->width, &inner.left, &inner.window_width);
+    clip_window(resize->height, &inner.top, &inner.window_height);
+    TRY(image_resize(image, &inner, &part, err));
+    enum vitlrp_status status =
+        image_alloc(resize->window_width, resize->window_height, &whole, err);
+    if (status == VITLRP_OK) {
+        size_t left = (size_t) (inner.left - resize->left);
+        size_t top = (size_t) (inner.top - resize->top);
+        memset(whole.rgb, 0, (size_t) whole.width * (size_t) whole.height * 3);
+        for (size_t y = 0; y < (size_t) part.height; y++) {
+            memcpy(whole.rgb + ((top + y) * (size_t) whole.width + left) * 3,
+                   part.rgb + y * (size_t) part.width * 3, (size_t) part.width * 3);
+        }
+        *out = whole;
+    }
+    image_free(&part);
+    return status;
+}
+
 enum vitlrp_status preprocess_pixels(const struct preprocess_plan *plan, const struct image *image,
                                      struct image *out, struct vitlrp_error *err) {
     assert(image->width == plan->geometry.image_width &&
            image->height == plan->geometry.image_height);
-    return image_resize(image, &plan->resize, out, err);
+    const struct resize *resize = &plan->resize;
+    bool is_padded = resize->window_width > resize->width || resize->window_height > resize->height;
+    return is_padded ? padded_pixels(resize, image, out, err)
+                     : image_resize(image, resize, out, err);
 }
 
 /* The 256 results are computed once: a table is exact, and a division a value is slow. */

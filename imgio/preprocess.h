@@ -1,6 +1,7 @@
 /* Photograph to model input: resize, centre crop, normalise; and where the input lies on the
  * photograph. Equal to torchvision's Resize, CenterCrop, ToTensor and Normalize, and so to timm's
- * and Hugging Face's pipelines; the pixels bit for bit. Never pads. */
+ * and Hugging Face's pipelines; the pixels bit for bit. What a crop has beyond the picture is
+ * black. */
 #ifndef IMGIO_PREPROCESS_H
 #define IMGIO_PREPROCESS_H
 
@@ -12,18 +13,18 @@
 #include "imgio/resize.h"
 
 struct preprocess_plan {
-    struct resize resize; /* its window is the model input */
+    struct resize resize; /* its window is the model input, and may reach beyond the picture */
     struct vitlrp_geometry geometry;
 };
 
-/* USAGE for values without sense: an enumerator that there is not, a size below 1, a standard
- * deviation that is not positive, a reserved field in use. The functions below rely on it. */
+/* UNSUPPORTED if nobody knows how to resize. USAGE for values without sense: an enumerator that
+ * there is not, a size below 1, a standard deviation that is not positive, a reserved field in use.
+ * The functions below rely on it. */
 enum vitlrp_status preprocess_check(const struct vitlrp_preprocess *preprocess,
                                     struct vitlrp_error *err);
 
-/* The geometry for a photograph of the given size (both 1 or more). MISMATCH, saying what to
- * change, if the crop is larger than the resized photograph (torchvision would pad it with black);
- * LIMIT if the model input would have more than 100 million pixels. */
+/* The geometry for a photograph of the given size (both 1 or more). LIMIT if the model input would
+ * have more than 100 million pixels. */
 enum vitlrp_status preprocess_plan_make(const struct vitlrp_preprocess *preprocess,
                                         int32_t image_width, int32_t image_height,
                                         struct preprocess_plan *plan, struct vitlrp_error *err);

@@ -1,5 +1,5 @@
 /* Antialiased resizing that equals Pillow's Image.resize bit for bit (checked against version
- * 9.4.0), so that a model sees here what it saw in Python. Enlarges and shrinks; no other filter
+ * 13.0), so that a model sees here what it saw in Python. Enlarges and shrinks; no other filter
  * than those of base/resample.h. */
 #ifndef IMGIO_RESIZE_H
 #define IMGIO_RESIZE_H

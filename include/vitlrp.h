@@ -147,7 +147,8 @@ struct vitlrp_image_info {
 VITLRP_API void vitlrp_image_describe(const struct vitlrp_image *image,
                                       struct vitlrp_image_info *info);
 
-/* The geometry of a photograph of the given size. MISMATCH if the crop does not fit. Any thread. */
+/* The geometry of a photograph of the given size. UNSUPPORTED if the resize is unknown. Any thread.
+ */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_preprocess_plan(const struct vitlrp_preprocess *preprocess, int32_t image_width,
                        int32_t image_height, struct vitlrp_geometry *geometry,
@@ -159,8 +160,8 @@ vitlrp_preprocess_apply(const struct vitlrp_preprocess *preprocess,
                         const struct vitlrp_image *image, float *input, struct vitlrp_error *error);
 
 /* Both in one step, for a photograph on its way to an explanation: *input [3,
- * geometry->input_height, geometry->input_width] is owned by the caller: vitlrp_free. MISMATCH if
- * the crop does not fit. Any thread. */
+ * geometry->input_height, geometry->input_width] is owned by the caller: vitlrp_free. UNSUPPORTED
+ * if the resize is unknown. Any thread. */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_image_prepare(const struct vitlrp_image *image, const struct vitlrp_preprocess *preprocess,
                      float **input, struct vitlrp_geometry *geometry, struct vitlrp_error *error);

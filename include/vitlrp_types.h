@@ -61,15 +61,33 @@ struct vitlrp_inputs {
 
 enum vitlrp_resize {
     VITLRP_RESIZE_SHORT,  /* short side to resize_to, keeping the aspect ratio */
-    VITLRP_RESIZE_SQUASH, /* both sides to resize_to */
-    VITLRP_RESIZE_NONE
+    VITLRP_RESIZE_SQUASH, /* height to resize_to, width to resize_width */
+    VITLRP_RESIZE_NONE,
+    VITLRP_RESIZE_COVER,  /* keeping the aspect ratio, until the height is resize_to or more and the
+                             width is resize_width or more: timm's for inputs that are no squares */
+    VITLRP_RESIZE_UNKNOWN /* the model's files ask for something else, and a warning of the log said
+                             for what; nothing is prepared before there is another value */
 };
 
-enum vitlrp_interpolation { VITLRP_BILINEAR, VITLRP_BICUBIC };
+/* Pillow's filters. */
+enum vitlrp_interpolation {
+    VITLRP_BILINEAR,
+    VITLRP_BICUBIC,
+    VITLRP_LANCZOS,
+    VITLRP_BOX,
+    VITLRP_HAMMING
+};
+
+/* Where a centre crop begins if the pixels left over are odd in number. */
+enum vitlrp_crop_offset {
+    VITLRP_CROP_EVEN, /* half of them, rounded to the even number: torchvision, timm */
+    VITLRP_CROP_FLOOR /* half of them, rounded down: Hugging Face */
+};
 
 /* Photograph to model input: resize (antialiased, bit-exact with Pillow's Image.resize), centre
- * crop, divide by 255, subtract mean, divide by std. Plain data, no struct_size: always filled
- * whole by vitlrp_model_preprocess. */
+ * crop, divide by 255, subtract mean, divide by std. A crop that is larger than the picture has
+ * black pixels around it. Plain data, no struct_size: always filled whole by
+ * vitlrp_model_preprocess. */
 struct vitlrp_preprocess {
     enum vitlrp_resize resize;
     int32_t resize_to; /* pixels */
@@ -78,10 +96,13 @@ struct vitlrp_preprocess {
     int32_t crop_width;
     float mean[3];
     float std[3];
-    int32_t reserved[5]; /* 0 */
+    int32_t resize_width; /* of SQUASH and COVER; 0: resize_to */
+    enum vitlrp_crop_offset crop_offset;
+    int32_t reserved[3]; /* 0 */
 };
 
-/* Where the model input lies on the photograph, in photograph pixels (fractions possible). */
+/* Where the model input lies on the photograph, in photograph pixels (fractions possible). It
+ * reaches beyond the photograph where there was black around it. */
 struct vitlrp_geometry {
     int32_t image_width, image_height; /* the upright photograph */
     int32_t input_width, input_height; /* the model input */

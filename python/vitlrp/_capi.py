@@ -77,7 +77,9 @@ class Preprocess(Structure):
         ("crop_width", c_int32),
         ("mean", c_float * 3),
         ("std", c_float * 3),
-        ("reserved", c_int32 * 5),
+        ("resize_width", c_int32),
+        ("crop_offset", c_int),
+        ("reserved", c_int32 * 3),
     ]
 
 

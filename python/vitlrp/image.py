@@ -41,20 +41,26 @@ class Preprocessing:
     `dataclasses.replace(model.preprocessing, interpolation="bicubic")` or `for_input`.
     """
 
-    resize: str  # "short": the short side to resize_to; "squash": both sides; "none"
+    resize: str  # "short": the short side to resize_to; "squash": both sides; "none"; "cover"; "unknown"
     resize_to: int  # pixels
-    interpolation: str  # "bilinear", "bicubic"
+    interpolation: str  # "bilinear", "bicubic", "lanczos", "box", "hamming"
     crop_height: int  # pixels; 0: no crop
     crop_width: int
     mean: tuple[float, float, float]  # of red, green, blue, 0 to 1
     std: tuple[float, float, float]
+    resize_width: int = 0  # of "squash" and "cover", where resize_to is the height; 0: the same
+    crop_offset: str = "even"  # how the half of an odd number of pixels is rounded: "even", "floor"
 
     def for_input(self, side: int) -> Preprocessing:
         """The same for inputs of side x side pixels: the crop stays the same part of the image."""
         side = _check.whole("side", side, 1, 16384)
         old = self.crop_height or self.resize_to
         resize_to = self.resize_to * side // old if old else self.resize_to
-        return dataclasses.replace(self, resize_to=resize_to, crop_height=side, crop_width=side)
+        old_width = self.crop_width or self.resize_width
+        width = self.resize_width * side // old_width if self.resize_width else 0
+        return dataclasses.replace(
+            self, resize_to=resize_to, resize_width=width, crop_height=side, crop_width=side
+        )
 
     def _record(self) -> _capi.Preprocess:
         record = _capi.Preprocess(
@@ -63,6 +69,8 @@ class Preprocessing:
             interpolation=_check.choice("interpolation", self.interpolation, "interpolation"),
             crop_height=_check.whole("crop_height", self.crop_height, 0, _check.INT32_MAX),
             crop_width=_check.whole("crop_width", self.crop_width, 0, _check.INT32_MAX),
+            resize_width=_check.whole("resize_width", self.resize_width, 0, _check.INT32_MAX),
+            crop_offset=_check.choice("crop_offset", self.crop_offset, "crop_offset"),
         )
         for name in ("mean", "std"):
             values = getattr(self, name)
@@ -82,6 +90,8 @@ class Preprocessing:
             record.crop_width,
             _triple(record.mean),
             _triple(record.std),
+            record.resize_width,
+            words("crop_offset")[record.crop_offset],
         )
 
 

@@ -15,6 +15,7 @@
 
 #define TEXT_BYTES_MAX ((size_t) 1 << 20)
 #define RELEVANCE_MAX 1e30F /* beyond, interpolation could leave the range of float */
+#define SPAN_MAX 1e12       /* pixels: a photograph of 2^14, its crop of 10^8 of them */
 
 static enum vitlrp_status check_options(const struct vitlrp_render_options *options,
                                         struct vitlrp_error *err) {
@@ -43,10 +44,13 @@ static enum vitlrp_status check_options(const struct vitlrp_render_options *opti
     return VITLRP_OK;
 }
 
-/* True if [start, start + span) is a part of [0, size), but for rounding. */
+/* True if [start, start + span) is a part of [0, size), but for rounding, or holds all of it, as a
+ * crop does that is larger than the picture. */
 static bool is_within(double start, double span, int32_t size) {
     const double slack = 1e-6 * size;
-    return span > 0.0 && start >= -slack && start + span <= size + slack;
+    bool is_part = start >= -slack && start + span <= size + slack;
+    bool is_whole = start <= slack && start + span >= size - slack;
+    return span > 0.0 && span <= SPAN_MAX && (is_part || is_whole);
 }
 
 static enum vitlrp_status check_geometry(const struct vitlrp_image *image,

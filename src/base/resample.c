@@ -5,6 +5,8 @@
 #include "base/checked.h"
 #include "base/mem.h"
 
+#define PI 3.14159265358979323846
+
 static double triangle(double x) {
     x = fabs(x);
     return x < 1.0 ? 1.0 - x : 0.0;
@@ -28,12 +30,29 @@ static double box(double x) {
     return x > -0.5 && x <= 0.5 ? 1.0 : 0.0;
 }
 
+static double sinc(double x) {
+    return x == 0.0 ? 1.0 : sin(x * PI) / (x * PI);
+}
+
+static double lanczos(double x) {
+    return x >= -3.0 && x < 3.0 ? sinc(x) * sinc(x / 3.0) : 0.0;
+}
+
+static double hamming(double x) {
+    x = fabs(x);
+    return x < 1.0 ? sinc(x) * (0.54 + 0.46 * cos(x * PI)) : 0.0;
+}
+
 static double filter_value(enum resample_filter filter, double x) {
     switch (filter) {
     case RESAMPLE_BICUBIC:
         return cubic(x);
     case RESAMPLE_BOX:
         return box(x);
+    case RESAMPLE_LANCZOS:
+        return lanczos(x);
+    case RESAMPLE_HAMMING:
+        return hamming(x);
     case RESAMPLE_BILINEAR:
         break;
     }
@@ -41,8 +60,12 @@ static double filter_value(enum resample_filter filter, double x) {
 }
 
 static double filter_support(enum resample_filter filter, double step) {
-    double support = filter == RESAMPLE_BICUBIC ? 2.0 : filter == RESAMPLE_BOX ? 0.5 : 1.0;
-    return support * (step > 1.0 ? step : 1.0);
+    static const double SUPPORT[] = {[RESAMPLE_BILINEAR] = 1.0,
+                                     [RESAMPLE_BICUBIC] = 2.0,
+                                     [RESAMPLE_BOX] = 0.5,
+                                     [RESAMPLE_LANCZOS] = 3.0,
+                                     [RESAMPLE_HAMMING] = 1.0};
+    return SUPPORT[filter] * (step > 1.0 ? step : 1.0);
 }
 
 /* The whole number towards zero, at most `most`, of a position that may be far outside of the line.

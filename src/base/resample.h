@@ -12,7 +12,9 @@
 enum resample_filter {
     RESAMPLE_BILINEAR,
     RESAMPLE_BICUBIC, /* a = -0.5 */
-    RESAMPLE_BOX      /* nearest neighbour, or the mean where the line shrinks */
+    RESAMPLE_BOX,     /* nearest neighbour, or the mean where the line shrinks */
+    RESAMPLE_LANCZOS, /* of three lobes */
+    RESAMPLE_HAMMING  /* a sinc within one sample, under Hamming's window */
 };
 
 /* Output i is the sum over k < count[i] of weight[i * stride + k] * input[first[i] + k]; weights of

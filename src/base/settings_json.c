@@ -48,10 +48,17 @@ void json_set_preprocess(json_t *object, const struct vitlrp_preprocess *preproc
                          bool *complete) {
     json_set(object, "resize", json_string(word_of(WORDS_RESIZE, preprocess->resize)), complete);
     json_set(object, "resize_to", json_integer(preprocess->resize_to), complete);
+    if (preprocess->resize_width != 0) {
+        json_set(object, "resize_width", json_integer(preprocess->resize_width), complete);
+    }
     json_set(object, "interpolation",
              json_string(word_of(WORDS_INTERPOLATION, preprocess->interpolation)), complete);
     json_set(object, "crop", json_pack("[ii]", preprocess->crop_height, preprocess->crop_width),
              complete);
+    if (preprocess->crop_offset != VITLRP_CROP_EVEN) {
+        const char *offset = word_of(WORDS_CROP_OFFSET, preprocess->crop_offset);
+        json_set(object, "crop_offset", json_string(offset), complete);
+    }
     json_set(object, "mean", json_triple(preprocess->mean), complete);
     json_set(object, "std", json_triple(preprocess->std), complete);
 }

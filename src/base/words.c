@@ -24,8 +24,10 @@ static const struct {
 } LISTS[WORD_LISTS] = {
     [WORDS_STATUS] = {"status", LIST("ok", "usage", "io", "format", "unsupported", "limit", "nomem",
                                      "mismatch", "numeric", "cancelled", "internal")},
-    [WORDS_RESIZE] = {"resize", LIST("short", "squash", "none")},
-    [WORDS_INTERPOLATION] = {"interpolation", LIST("bilinear", "bicubic")},
+    [WORDS_RESIZE] = {"resize", LIST("short", "squash", "none", "cover", "unknown")},
+    [WORDS_INTERPOLATION] = {"interpolation",
+                             LIST("bilinear", "bicubic", "lanczos", "box", "hamming")},
+    [WORDS_CROP_OFFSET] = {"crop_offset", LIST("even", "floor")},
     [WORDS_PRECISION] = {"precision", LIST("fp32", "mixed", "bf16")},
     [WORDS_ATTENTION_RULE] = {"attention_rule", LIST("attnlrp", "cp")},
     [WORDS_ROLE] = {"role", ROLES},

@@ -188,7 +188,12 @@ enum vitlrp_status photo_open(const char *path, const struct vitlrp_preprocess *
 const char *photo_warning(const struct photo *photo) {
     struct vitlrp_image_info info = {0};
     vitlrp_image_describe(photo->image, &info);
-    return info.warning;
+    bool is_padded = photo->geometry.left < 0.0 || photo->geometry.top < 0.0 ||
+                     photo->geometry.width > photo->geometry.image_width ||
+                     photo->geometry.height > photo->geometry.image_height;
+    return info.warning == NULL && is_padded
+               ? "the crop is larger than the resized picture: it is black around it"
+               : info.warning;
 }
 
 void photo_close(struct photo *photo) {

@@ -66,7 +66,7 @@ static enum vitlrp_status read_preprocess(const struct args *args,
     int interpolation = 0;
     TRY(option_choice(args, OPTION_INTERPOLATION, &interpolation, err));
     changes->interpolation_given = value[OPTION_INTERPOLATION] != NULL;
-    changes->interpolation = interpolation == 0 ? VITLRP_BILINEAR : VITLRP_BICUBIC;
+    changes->interpolation = (enum vitlrp_interpolation) interpolation;
     if (value[OPTION_MEAN] != NULL) {
         TRY(read_triple("--mean", value[OPTION_MEAN], -1e6, changes->mean, err));
         changes->mean_given = true;
@@ -213,9 +213,14 @@ void preprocess_change(const struct preprocess_changes *changes,
     if (changes->crop > 0) {
         /* The crop stays the same part of the resized image, as timm's crop_pct keeps it. */
         int32_t old = preprocess->crop_height > 0 ? preprocess->crop_height : preprocess->resize_to;
+        int32_t old_width = preprocess->crop_width > 0     ? preprocess->crop_width
+                            : preprocess->resize_width > 0 ? preprocess->resize_width
+                                                           : old;
         if (!changes->resize_given && old > 0) {
             preprocess->resize_to =
                 (int32_t) ((int64_t) preprocess->resize_to * changes->crop / old);
+            preprocess->resize_width =
+                (int32_t) ((int64_t) preprocess->resize_width * changes->crop / old_width);
         }
         preprocess->crop_height = changes->crop;
         preprocess->crop_width = changes->crop;
@@ -223,6 +228,7 @@ void preprocess_change(const struct preprocess_changes *changes,
     if (changes->resize_given) {
         preprocess->resize = changes->resize;
         preprocess->resize_to = changes->resize_to;
+        preprocess->resize_width = 0;
         if (changes->resize == VITLRP_RESIZE_SQUASH && changes->crop == 0) {
             preprocess->crop_height = 0;
             preprocess->crop_width = 0;

@@ -13,13 +13,18 @@
 
 static void take_preprocess(struct fuzz_input *input, struct vitlrp_preprocess *out) {
     uint8_t kind = fuzz_byte(input);
-    *out = (struct vitlrp_preprocess){.resize = (enum vitlrp_resize)(kind % 3),
-                                      .interpolation = (enum vitlrp_interpolation)(kind >> 2 & 1),
+    int filter = (kind >> 2 & 1) | (kind >> 5 & 2);
+    *out = (struct vitlrp_preprocess){.resize = (enum vitlrp_resize)(kind & 3),
+                                      .interpolation = (enum vitlrp_interpolation) filter,
+                                      .crop_offset = (enum vitlrp_crop_offset)(kind >> 7),
                                       .resize_to = (int32_t) fuzz_number(input),
                                       .crop_height = fuzz_byte(input),
                                       .crop_width = fuzz_byte(input)};
     if ((kind & 0x10) == 0) {
         out->resize_to %= 64;
+    }
+    if ((kind & 8) != 0) {
+        out->resize_width = out->crop_height + 1;
     }
     for (int i = 0; i < 3; i++) {
         out->mean[i] = 0.5F;

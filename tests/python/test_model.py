@@ -80,7 +80,7 @@ class Info(unittest.TestCase):
                 {"mean": (float("nan"),) * 3},
                 {"resize_to": -1},
                 {"crop_height": 2**40},
-                {"interpolation": "lanczos"},
+                {"interpolation": "nearest"},
             )
             for change in changes:
                 bad = vitlrp.Preprocessing(**{**vars(own), **change})

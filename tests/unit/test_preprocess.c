@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "base/npy.h"
+#include "base/words.h"
 #include "imgio/preprocess.h"
 #include "support/golden.h"
 #include "support/pictures.h"
@@ -19,13 +20,49 @@ static const struct {
     struct vitlrp_preprocess preprocess;
 } pipelines[] = {
     {"torchvision_256_bilinear_224",
-     {VITLRP_RESIZE_SHORT, 256, VITLRP_BILINEAR, 224, 224, {0, 0, 0}, {1, 1, 1}, {0}}},
+     {VITLRP_RESIZE_SHORT,
+      256,
+      VITLRP_BILINEAR,
+      224,
+      224,
+      {0, 0, 0},
+      {1, 1, 1},
+      0,
+      VITLRP_CROP_EVEN,
+      {0}}},
     {"timm_248_bicubic_224",
-     {VITLRP_RESIZE_SHORT, 248, VITLRP_BICUBIC, 224, 224, {0, 0, 0}, {1, 1, 1}, {0}}},
+     {VITLRP_RESIZE_SHORT,
+      248,
+      VITLRP_BICUBIC,
+      224,
+      224,
+      {0, 0, 0},
+      {1, 1, 1},
+      0,
+      VITLRP_CROP_EVEN,
+      {0}}},
     {"huggingface_squash_224_bilinear",
-     {VITLRP_RESIZE_SQUASH, 224, VITLRP_BILINEAR, 0, 0, {0, 0, 0}, {1, 1, 1}, {0}}},
+     {VITLRP_RESIZE_SQUASH,
+      224,
+      VITLRP_BILINEAR,
+      0,
+      0,
+      {0, 0, 0},
+      {1, 1, 1},
+      0,
+      VITLRP_CROP_EVEN,
+      {0}}},
     {"bundled_64_bicubic_64",
-     {VITLRP_RESIZE_SHORT, 64, VITLRP_BICUBIC, 64, 64, {0, 0, 0}, {1, 1, 1}, {0}}},
+     {VITLRP_RESIZE_SHORT,
+      64,
+      VITLRP_BICUBIC,
+      64,
+      64,
+      {0, 0, 0},
+      {1, 1, 1},
+      0,
+      VITLRP_CROP_EVEN,
+      {0}}},
 };
 
 static struct vitlrp_preprocess torchvision(void) {
@@ -126,6 +163,69 @@ static void test_pixels_of_bundled_model(void **state) {
     }
 }
 
+/* ---- What the libraries make of the same picture ---- */
+
+static struct vitlrp_image *formula_picture(int32_t width, int32_t height) {
+    struct vitlrp_image *image = NULL;
+    size_t size = (size_t) width * (size_t) height * 3;
+    uint8_t *rgb = test_calloc(size, 1);
+    for (size_t i = 0; i < size; i++) {
+        rgb[i] = (uint8_t) ((uint32_t) i * UINT32_C(2654435761) >> 13);
+    }
+    assert_int_equal(vitlrp_image_from_rgb(rgb, height, width, &image, NULL), VITLRP_OK);
+    test_free(rgb);
+    return image;
+}
+
+static int32_t item(const json_t *object, const char *key, size_t index) {
+    const json_t *value = json_object_get(object, key);
+    value = json_is_array(value) ? json_array_get(value, index) : value;
+    assert_true(json_is_integer(value));
+    return (int32_t) json_integer_value(value);
+}
+
+static int word(enum word_list list, const json_t *object, const char *key) {
+    int found = word_find(list, json_get_string(object, key));
+    assert_true(found >= 0);
+    return found;
+}
+
+static void check_library(const json_t *expected) {
+    struct vitlrp_preprocess preprocess = {
+        .resize = (enum vitlrp_resize) word(WORDS_RESIZE, expected, "resize"),
+        .resize_to = item(expected, "resize_to", 0),
+        .resize_width = item(expected, "resize_width", 0),
+        .interpolation =
+            (enum vitlrp_interpolation) word(WORDS_INTERPOLATION, expected, "interpolation"),
+        .crop_offset = (enum vitlrp_crop_offset) word(WORDS_CROP_OFFSET, expected, "crop_offset"),
+        .crop_height = item(expected, "crop", 0),
+        .crop_width = item(expected, "crop", 1),
+        .std = {1, 1, 1}};
+    struct vitlrp_image *image =
+        formula_picture(item(expected, "image", 0), item(expected, "image", 1));
+    struct image pixels = input_pixels(&preprocess, image);
+    assert_int_equal(pixels.width, item(expected, "size", 0));
+    assert_int_equal(pixels.height, item(expected, "size", 1));
+    picture_assert_sha256(&pixels, json_get_string(expected, "sha256"));
+    image_free(&pixels);
+    vitlrp_image_close(image);
+}
+
+/* Orders of passes, offsets, black borders, filters: libraries.json says who made it. */
+static void test_equals_libraries(void **state) {
+    (void) state;
+    json_t *root = NULL;
+    size_t i;
+    const json_t *expected;
+    assert_int_equal(json_read_object(GOLDEN "libraries.json", 1 << 20, &root, NULL), VITLRP_OK);
+    const json_t *cases = json_object_get(root, "cases");
+    assert_int_equal(json_array_size(cases), 27);
+    json_array_foreach(cases, i, expected) {
+        check_library(expected);
+    }
+    json_decref(root);
+}
+
 /* (v / 255 - mean) / std, with float32's rounding after each step. */
 static void test_normalisation(void **state) {
     (void) state;
@@ -195,23 +295,37 @@ static void test_geometry_without_crop_or_resize(void **state) {
     assert_true(geometry.left == 0.0 && geometry.width == 500.0 && geometry.height == 300.0);
 }
 
+/* A crop larger than the picture shows all of it, with black around it. */
+static void test_geometry_of_padded(void **state) {
+    (void) state;
+    struct vitlrp_geometry geometry;
+    struct vitlrp_preprocess small = torchvision();
+    small.resize_to = 201;
+    assert_int_equal(vitlrp_preprocess_plan(&small, 402, 402, &geometry, NULL), VITLRP_OK);
+    assert_int_equal(geometry.input_width, 224);
+    assert_true(geometry.left == -22.0 && geometry.width == 448.0);
+    small.crop_offset = VITLRP_CROP_FLOOR;
+    assert_int_equal(vitlrp_preprocess_plan(&small, 402, 402, &geometry, NULL), VITLRP_OK);
+    assert_true(geometry.top == -24.0 && geometry.height == 448.0);
+}
+
 static void test_plan_refusals(void **state) {
     (void) state;
     struct vitlrp_geometry geometry;
     struct vitlrp_error error;
     struct vitlrp_preprocess small = torchvision();
-    small.resize_to = 200;
-    assert_int_equal(vitlrp_preprocess_plan(&small, 300, 300, &geometry, &error), VITLRP_MISMATCH);
-    assert_int_equal(error.status, VITLRP_MISMATCH);
-    assert_non_null(strstr(error.message, "crop of 224 x 224"));
-    assert_non_null(strstr(error.message, "200 x 200"));
+    struct vitlrp_preprocess unknown = torchvision();
+    unknown.resize = VITLRP_RESIZE_UNKNOWN;
+    assert_int_equal(vitlrp_preprocess_plan(&unknown, 300, 300, &geometry, &error),
+                     VITLRP_UNSUPPORTED);
+    assert_non_null(strstr(error.message, "resized is not known"));
     struct vitlrp_preprocess whole = torchvision();
     whole.crop_width = whole.crop_height = 0;
     assert_int_equal(vitlrp_preprocess_plan(&whole, 16384, 1, &geometry, &error), VITLRP_LIMIT);
     whole.resize_to = INT32_MAX;
     assert_int_equal(vitlrp_preprocess_plan(&whole, 2, 1, &geometry, &error), VITLRP_LIMIT);
-    struct vitlrp_preprocess bad[8];
-    for (size_t i = 0; i < 8; i++) {
+    struct vitlrp_preprocess bad[10];
+    for (size_t i = 0; i < 10; i++) {
         bad[i] = torchvision();
     }
     bad[0].resize_to = 0;
@@ -222,7 +336,9 @@ static void test_plan_refusals(void **state) {
     bad[5].resize = (enum vitlrp_resize) 7;
     bad[6].interpolation = (enum vitlrp_interpolation) 9;
     bad[7].crop_height = INT32_MIN;
-    for (size_t i = 0; i < 8; i++) {
+    bad[8].resize_width = -1;
+    bad[9].crop_offset = (enum vitlrp_crop_offset) 2;
+    for (size_t i = 0; i < 10; i++) {
         assert_int_equal(vitlrp_preprocess_plan(&bad[i], 300, 300, &geometry, &error),
                          VITLRP_USAGE);
     }
@@ -380,10 +496,12 @@ static void test_open_refusals(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_equals_pillow),
+        cmocka_unit_test(test_equals_libraries),
         cmocka_unit_test(test_pixels_of_bundled_model),
         cmocka_unit_test(test_normalisation),
         cmocka_unit_test(test_geometry),
         cmocka_unit_test(test_geometry_without_crop_or_resize),
+        cmocka_unit_test(test_geometry_of_padded),
         cmocka_unit_test(test_plan_refusals),
         cmocka_unit_test(test_small_and_long_images),
         cmocka_unit_test(test_image_from_input),
