@@ -182,6 +182,8 @@ struct vitlrp_model_options {
     struct vitlrp_log log;
     struct vitlrp_model_limits limits;
     struct vitlrp_inputs inputs; /* of vitlrp_model_open, and the file of labels */
+    enum vitlrp_weights weights; /* MISMATCH if the file does not have them */
+    int32_t reserved;            /* 0 */
 };
 
 /* The defaults: heads and labels of the file, no messages, the default limits. */

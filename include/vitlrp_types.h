@@ -143,6 +143,14 @@ struct vitlrp_model_limits {
     int64_t reserved[1];    /* 0 */
 };
 
+/* Which weights of a training's checkpoint: those of its last step, or their average over the
+ * training (EMA; also DINO's teacher). */
+enum vitlrp_weights {
+    VITLRP_WEIGHTS_AUTO, /* the average, where the file has one */
+    VITLRP_WEIGHTS_EMA,  /* the average */
+    VITLRP_WEIGHTS_RAW   /* those of the last step */
+};
+
 /* Arithmetic of the products with the weights of the blocks; everything else is float32. */
 enum vitlrp_precision {
     VITLRP_PRECISION_FP32,

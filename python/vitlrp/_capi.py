@@ -150,6 +150,8 @@ class ModelOptions(Structure):
         ("log", Log),
         ("limits", ModelLimits),
         ("inputs", Inputs),
+        ("weights", c_int),
+        ("reserved", c_int32),
     ]
 
 

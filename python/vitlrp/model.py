@@ -79,6 +79,8 @@ class Model:
     heads      number of attention heads, where the weights file does not state it
     labels     file of class names: one a line, or index<TAB>wnid<TAB>name; None: the model's, else
                ImageNet's
+    weights    of a training's checkpoint: "ema", the average over the training, "raw", the weights of
+               the last step, or "auto", the average where there is one
     passes     about how many images will be explained: from 32 on, the weights are held a second
                time, arranged for speed
     max_bytes  of the file, and of its weights in memory: LimitError beyond; None: 4 GiB
@@ -93,6 +95,7 @@ class Model:
         heads: int | None = None,
         labels: _check.StrPath | None = None,
         *,
+        weights: str = "auto",
         passes: int = 1,
         max_bytes: int | None = None,
     ) -> None:
@@ -102,6 +105,7 @@ class Model:
             options.heads = _check.whole("heads", heads, 1, _check.INT32_MAX)
         if labels is not None:
             options.labels_path = _check.path("labels", labels)
+        options.weights = _check.choice("weights", weights, "weights")
         if max_bytes is not None:
             options.limits.max_bytes = _check.whole("max_bytes", max_bytes, 1, 2**64 - 1)
         passes = _check.whole("passes", passes, 1, _check.INT32_MAX)

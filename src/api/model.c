@@ -9,6 +9,7 @@
 #include "api/model_preprocess.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/words.h"
 
 void vitlrp_model_limits_init(struct vitlrp_model_limits *limits) {
     if (limits != NULL) {
@@ -28,10 +29,16 @@ static enum vitlrp_status read_options(const struct vitlrp_model_options *option
     if (out->options.heads < 0) {
         return fail(err, VITLRP_USAGE, "the number of attention heads must not be negative");
     }
+    TRY(reserved_check(&out->options.reserved, sizeof out->options.reserved, "options of a model",
+                       err));
+    if (word_of(WORDS_WEIGHTS, out->options.weights) == NULL) {
+        return fail(err, VITLRP_USAGE, "weights: there is no choice %d", out->options.weights);
+    }
     out->load = (struct vit_load_options){.heads = out->options.heads,
                                           .limits = &out->options.limits,
                                           .log = &out->options.log,
-                                          .inputs = &out->options.inputs};
+                                          .inputs = &out->options.inputs,
+                                          .weights = out->options.weights};
     return vit_load_limits_check(&out->options.limits, err);
 }
 

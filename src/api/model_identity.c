@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/settings_json.h"
 #include "base/sha256.h"
+#include "base/words.h"
 
 #define CONFIGURATION_LIMIT ((size_t) 1 << 20)
 #define CLASSES_LIMIT ((size_t) 1 << 32)
@@ -141,6 +142,9 @@ static json_t *json_shape(const struct vitlrp_model *model, const char *classes_
         "mlp_dim", config->mlp_dim, "activation", model_activation_name(config->activation),
         "layer_norm_eps", json_float32(config->layer_norm_eps), "classes", config->classes,
         "classes_sha256", classes_sha256);
+    if (vit->weight_set != VITLRP_WEIGHTS_AUTO) {
+        json_set(object, "weights", json_string(word_of(WORDS_WEIGHTS, vit->weight_set)), complete);
+    }
     json_t *preprocess = json_object();
     json_set_preprocess(preprocess, &model->preprocess, complete);
     json_set(object, "preprocess", preprocess, complete);

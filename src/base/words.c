@@ -37,6 +37,7 @@ static const struct {
     [WORDS_PICTURE_FORMAT] = {"picture_format", LIST("png", "jpeg")},
     [WORDS_REPLACEMENT] = {"replacement", REPLACEMENTS},
     [WORDS_EVAL_TARGET] = {"eval_target", LIST("predicted", "label")},
+    [WORDS_WEIGHTS] = {"weights", LIST("auto", "ema", "raw")},
 };
 
 const char *const *words_of(enum word_list list) {

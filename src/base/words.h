@@ -22,6 +22,7 @@ enum word_list {
     WORDS_PICTURE_FORMAT,
     WORDS_REPLACEMENT,
     WORDS_EVAL_TARGET,
+    WORDS_WEIGHTS,
     WORD_LISTS
 };
 

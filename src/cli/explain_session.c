@@ -22,6 +22,7 @@ enum vitlrp_status model_choose(const struct settings *settings, const struct co
     struct vitlrp_model_options options;
     vitlrp_model_options_init(&options);
     options.heads = settings->heads;
+    options.weights = settings->weights;
     options.labels_path = settings->labels_path;
     options.limits = settings->limits.model;
     options.log.write = console_log;

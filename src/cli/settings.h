@@ -35,6 +35,7 @@ struct settings {
     const char *model_path; /* NULL: the built-in model */
     const char *labels_path;
     int32_t heads; /* 0: the weights file states it */
+    enum vitlrp_weights weights;
     int32_t threads;
     const char *backend;
     enum vitlrp_precision precision;

@@ -94,10 +94,11 @@ static enum vitlrp_status read_tensor(const struct source *source, const struct 
 static enum vitlrp_status read_weights(const char *path, struct text *out,
                                        struct vitlrp_error *err) {
     struct vitlrp_model_limits limits = vit_load_limits_default();
+    struct checkpoint_options options = {.limits = &limits};
     struct checkpoint checkpoint;
     struct source source;
     TRY(source_open(path, &source, err));
-    enum vitlrp_status status = checkpoint_open(&source, &limits, &checkpoint, err);
+    enum vitlrp_status status = checkpoint_open(&source, &options, &checkpoint, err);
     if (status == VITLRP_OK) {
         text_printf(out, "ok %zu", checkpoint.tensors.count);
         for (size_t i = 0; i < checkpoint.tensors.count && status == VITLRP_OK; i++) {

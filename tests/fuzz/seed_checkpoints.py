@@ -1,5 +1,6 @@
 """Small checkpoints of every container and naming, sound ones and strange ones."""
 
+import argparse
 import collections
 import io
 import json
@@ -139,6 +140,13 @@ class _Pickler(pickle.Pickler):
         return value.id if isinstance(value, _Storage) else None
 
 
+def _module(parameters, **modules):
+    """An object with the attributes of a torch.nn.Module, under a class's name that exists."""
+    made = types.SimpleNamespace(_parameters=parameters, _buffers={}, _modules=modules)
+    made._non_persistent_buffers_set = set()
+    return made
+
+
 def dump(value, protocol):
     out = io.BytesIO()
     _Pickler(out, protocol).dump(value)
@@ -192,6 +200,7 @@ def torch_files():
     shared = _Storage(torch.FloatStorage, "0", 6)
     pickles = {
         "state": {"w": _Tensor(shared, (2, 3)), "v": _Tensor(shared, (6,), True)},
+        "object": {"args": argparse.Namespace(a=1, b=[None]), "model": _module({"w": _Tensor(shared, (2, 3))})},
         "plain": {"a": [1, -2, 1 << 40, 1 << 90, 2.5, None, True, b"x", "y" * 300, (1, 2, 3, 4)],
                   "b": {1, 2}, "c": frozenset([3]), "d": bytearray(b"zz")},
     }
@@ -200,6 +209,7 @@ def torch_files():
             text = dump(value, protocol)
             found[f"{name}_{protocol}"] = (text, 3)
             found[f"{name}_{protocol}_zip"] = (text + struct.pack("<H", 24), 2)
+    found["script"] = (b"\x80\x02c__torch__.a\nB\n)\x81}X\x01\x00\x00\x00cc__torch__.a\nC\n)\x81}bsb.", 3)
     found["system"] = (b"\x80\x02cposix\nsystem\nU\x02lsR.", 3)
     found["marks"] = (b"\x80\x02" + b"(" * 100, 3)
     return found

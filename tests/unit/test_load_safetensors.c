@@ -103,10 +103,11 @@ static void test_accepted_headers(void **unused) {
         struct bytes bytes;
         struct checkpoint checkpoint;
         struct vitlrp_model_limits limits = vit_load_limits_default();
+        struct checkpoint_options options = {.limits = &limits};
         struct vitlrp_error err = {0};
         safetensors_of_header(accepted[i].header, accepted[i].data, &bytes);
         struct source source = source_over(bytes.data, bytes.size);
-        if (checkpoint_open(&source, &limits, &checkpoint, &err) != VITLRP_OK) {
+        if (checkpoint_open(&source, &options, &checkpoint, &err) != VITLRP_OK) {
             fail_msg("%s: %s", accepted[i].header, err.message);
         }
         assert_int_equal(checkpoint.tensors.count, accepted[i].tensors);

@@ -160,11 +160,15 @@ static enum vitlrp_status read_container(const struct source *source, const unsi
 }
 
 enum vitlrp_status checkpoint_open(const struct source *source,
-                                   const struct vitlrp_model_limits *limits, struct checkpoint *out,
+                                   const struct checkpoint_options *options, struct checkpoint *out,
                                    struct vitlrp_error *err) {
     unsigned char head[HEAD_SIZE];
-    struct checkpoint checkpoint = {
-        .source = source, .limits = limits, .tensors = {.limit = limits->max_tensors}};
+    const struct vitlrp_model_limits *limits = options->limits;
+    struct checkpoint checkpoint = {.source = source,
+                                    .limits = limits,
+                                    .log = options->log,
+                                    .weights = options->weights,
+                                    .tensors = {.limit = limits->max_tensors}};
     if (source->size == 0) {
         return fail(err, VITLRP_FORMAT, "is empty");
     }
@@ -185,6 +189,10 @@ enum vitlrp_status checkpoint_open(const struct source *source,
     }
     if (status == VITLRP_OK && checkpoint.tensors.count == 0) {
         status = fail(err, VITLRP_FORMAT, "holds no tensors");
+    }
+    if (status == VITLRP_OK && options->weights == VITLRP_WEIGHTS_EMA &&
+        checkpoint.weight_set != VITLRP_WEIGHTS_EMA) {
+        status = fail(err, VITLRP_MISMATCH, "holds no average of its weights (EMA)");
     }
     if (status != VITLRP_OK) {
         checkpoint_close(&checkpoint);

@@ -10,10 +10,20 @@
 #include "vit/load/tensor.h"
 #include "vit/model/model.h"
 
+/* What a caller decides about the reading of a file. */
+struct checkpoint_options {
+    const struct vitlrp_model_limits *limits; /* must outlive the checkpoint */
+    enum vitlrp_weights weights;
+    const struct vitlrp_log *log;
+};
+
 struct checkpoint {
     const struct source *source;              /* must outlive it */
     const struct vitlrp_model_limits *limits; /* likewise */
-    const char *container; /* "safetensors", "pytorch zip", "pytorch legacy", "npz" */
+    const struct vitlrp_log *log;
+    enum vitlrp_weights weights;    /* asked for */
+    enum vitlrp_weights weight_set; /* these, of several; AUTO: there is one set */
+    const char *container;          /* "safetensors", "pytorch zip", "pytorch legacy", "npz" */
     struct tensor_table tensors;
     json_t *metadata; /* owned; the safetensors metadata, NULL if there is none */
 };
@@ -21,7 +31,7 @@ struct checkpoint {
 /* Tells the container by its content and reads its table of tensors. FORMAT, with a hint, for the
  * things that are found under a checkpoint's name by mistake. *out is owned: checkpoint_close. */
 enum vitlrp_status checkpoint_open(const struct source *source,
-                                   const struct vitlrp_model_limits *limits, struct checkpoint *out,
+                                   const struct checkpoint_options *options, struct checkpoint *out,
                                    struct vitlrp_error *err);
 
 void checkpoint_close(struct checkpoint *checkpoint);

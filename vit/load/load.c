@@ -85,6 +85,7 @@ static enum vitlrp_status build_model(struct opened *opened, const struct vit_lo
     TRY_GOTO(status, fill_weights(checkpoint, binding, position_has_prefix, model, err), cleanup);
     model->layout = binding->layout->name;
     model->container = checkpoint->container;
+    model->weight_set = checkpoint->weight_set;
     model->stored_as = layout_bound(binding, 0, SLOT_QKV_WEIGHT, PART_WHOLE)->tensor->type->name;
     model->metadata = json_incref(metadata);
     model->config_json = json_incref(sidecars->config);
@@ -236,7 +237,8 @@ static enum vitlrp_status load_source(const struct source *source, const char *p
     struct opened opened = {.name = name};
     struct vitlrp_model_limits limits =
         options->limits == NULL ? vit_load_limits_default() : *options->limits;
-    enum vitlrp_status status = checkpoint_open(source, &limits, &opened.checkpoint, err);
+    struct checkpoint_options reading = {&limits, options->weights, options->log};
+    enum vitlrp_status status = checkpoint_open(source, &reading, &opened.checkpoint, err);
     TRY(error_prefix(err, status, name));
     status = layout_bind(&opened.checkpoint.tensors, options->log, &opened.binding, err);
     TRY_GOTO(status, error_prefix(err, status, name), cleanup);

@@ -1,5 +1,5 @@
-/* The pickle machine: its memory, its limits and the short list of callables it knows. Refuses
- * every other name, and never calls anything. */
+/* The pickle machine: its memory, its limits and the short list of callables it knows. Never calls
+ * anything: every other name is a name, and what it would have made is an inert object. */
 #include "vit/load/pickle.h"
 
 #include <stdio.h>
@@ -97,7 +97,11 @@ static const struct known_global GLOBALS[] = {
     {"torch._utils", "_rebuild_tensor", PICKLE_REBUILD_TENSOR, NULL},
     {"torch._utils", "_rebuild_tensor_v2", PICKLE_REBUILD_TENSOR, NULL},
     {"torch._utils", "_rebuild_parameter", PICKLE_REBUILD_PARAMETER, NULL},
+    {"torch._utils", "_rebuild_parameter_with_state", PICKLE_REBUILD_PARAMETER, NULL},
+    {"torch._tensor", "_rebuild_from_type_v2", PICKLE_REBUILD_SUBCLASS, NULL},
     {"torch", "Size", PICKLE_SIZE, NULL},
+    {"builtins", "set", PICKLE_SET, NULL},
+    {"__builtin__", "set", PICKLE_SET, NULL},
     {"torch", "FloatStorage", PICKLE_STORAGE_TYPE, "F32"},
     {"torch", "HalfStorage", PICKLE_STORAGE_TYPE, "F16"},
     {"torch", "BFloat16Storage", PICKLE_STORAGE_TYPE, "BF16"},
@@ -108,17 +112,11 @@ static const struct known_global GLOBALS[] = {
     {"torch", "CharStorage", PICKLE_STORAGE_TYPE, "I8"},
     {"torch", "ByteStorage", PICKLE_STORAGE_TYPE, "U8"},
     {"torch", "BoolStorage", PICKLE_STORAGE_TYPE, "BOOL"},
+    {"torch", "ComplexFloatStorage", PICKLE_STORAGE_TYPE, "C64"},
 };
 
 static bool same_text(const char *text, size_t length, const char *wanted) {
     return strlen(wanted) == length && memcmp(text, wanted, length) == 0;
-}
-
-/* A span of the pickle as a terminated, shortened string for a message. */
-static void copy_span(char *out, size_t size, const char *text, size_t length) {
-    size_t kept = length < size - 1 ? length : size - 1;
-    memcpy(out, text, kept);
-    out[kept] = '\0';
 }
 
 enum vitlrp_status pickle_find_global(struct pickle_machine *machine,
@@ -140,18 +138,19 @@ enum vitlrp_status pickle_find_global(struct pickle_machine *machine,
         *out = value;
         return VITLRP_OK;
     }
-    char module_text[64];
-    char name_text[64];
-    char full[sizeof module_text + sizeof name_text];
-    char escaped[160];
-    copy_span(module_text, sizeof module_text, module->text, module->length);
-    copy_span(name_text, sizeof name_text, name->text, name->length);
-    snprintf(full, sizeof full, "%s.%s", module_text, name_text);
-    text_escape_name(escaped, sizeof escaped, full);
-    return fail(err, VITLRP_UNSUPPORTED,
-                "its pickle asks for %s, which is not allowed: nothing was executed. Save the "
-                "state_dict alone, best as safetensors",
-                escaped);
+    *out = pickle_value_new(machine->pickle, PICKLE_OPAQUE);
+    return *out != NULL ? VITLRP_OK : fail(err, VITLRP_NOMEM, "out of memory for a pickle");
+}
+
+enum vitlrp_status pickle_make_object(struct pickle_machine *machine,
+                                      const struct pickle_value *maker, struct pickle_value **out,
+                                      struct vitlrp_error *err) {
+    *out = pickle_value_new(machine->pickle, PICKLE_OBJECT);
+    if (*out == NULL) {
+        return fail(err, VITLRP_NOMEM, "out of memory for a pickle");
+    }
+    (*out)->maker = maker;
+    return VITLRP_OK;
 }
 
 /* _rebuild_tensor_v2(storage, offset, shape, stride, requires_grad, hooks[, metadata]). */
@@ -174,23 +173,69 @@ static enum vitlrp_status call_rebuild_tensor(struct pickle_machine *machine,
     return VITLRP_OK;
 }
 
+/* OrderedDict(), or OrderedDict([[key, value], ...]) as Python 2 wrote it. */
+static enum vitlrp_status call_ordered_dict(struct pickle_machine *machine,
+                                            const struct pickle_value *arguments,
+                                            struct pickle_value **out, struct vitlrp_error *err) {
+    struct pickle_value *dict = pickle_value_new(machine->pickle, PICKLE_DICT);
+    const struct pickle_value *pairs = arguments->count == 1 ? arguments->items[0] : NULL;
+    if (dict == NULL) {
+        return fail(err, VITLRP_NOMEM, "out of memory for a pickle");
+    }
+    if (arguments->count > 1 || (pairs != NULL && pairs->kind != PICKLE_LIST)) {
+        return fail(err, VITLRP_FORMAT, "its pickle is damaged: a strange OrderedDict");
+    }
+    for (size_t i = 0; pairs != NULL && i < pairs->count; i++) {
+        const struct pickle_value *pair = pairs->items[i];
+        if ((pair->kind != PICKLE_LIST && pair->kind != PICKLE_TUPLE) || pair->count != 2) {
+            return fail(err, VITLRP_FORMAT, "its pickle is damaged: a strange OrderedDict");
+        }
+        TRY(pickle_append(dict, pair->items[0], err));
+        TRY(pickle_append(dict, pair->items[1], err));
+    }
+    *out = dict;
+    return VITLRP_OK;
+}
+
+/* _rebuild_from_type_v2(function, type, arguments, state): a tensor with attributes, which are not
+ * needed. Calls itself once at most, since the function must rebuild a plain tensor. */
+static enum vitlrp_status call_rebuild_subclass(struct pickle_machine *machine,
+                                                const struct pickle_value *arguments,
+                                                struct pickle_value **out,
+                                                struct vitlrp_error *err) {
+    const struct pickle_value *function = arguments->count >= 3 ? arguments->items[0] : NULL;
+    if (function == NULL || function->kind != PICKLE_GLOBAL ||
+        function->global == PICKLE_REBUILD_SUBCLASS || arguments->items[2]->kind != PICKLE_TUPLE) {
+        return pickle_make_object(machine, function, out, err);
+    }
+    return pickle_call(machine, function, arguments->items[2], out, err);
+}
+
+/* Of a tensor, or of an object in its place. */
+static bool is_parameter(const struct pickle_value *arguments) {
+    return arguments->count >= 1 && (arguments->items[0]->kind == PICKLE_TENSOR ||
+                                     arguments->items[0]->kind == PICKLE_OBJECT);
+}
+
 enum vitlrp_status pickle_call(struct pickle_machine *machine, const struct pickle_value *callable,
                                const struct pickle_value *arguments, struct pickle_value **out,
                                struct vitlrp_error *err) {
-    if (callable->kind != PICKLE_GLOBAL || arguments->kind != PICKLE_TUPLE) {
+    bool inert = callable->kind == PICKLE_OPAQUE || callable->kind == PICKLE_OBJECT;
+    if ((callable->kind != PICKLE_GLOBAL && !inert) || arguments->kind != PICKLE_TUPLE) {
         return fail(err, VITLRP_FORMAT, "its pickle is damaged: it calls what is not callable");
+    }
+    if (inert) {
+        return pickle_make_object(machine, callable, out, err);
     }
     switch (callable->global) {
     case PICKLE_ORDERED_DICT:
-        if (arguments->count == 0) {
-            *out = pickle_value_new(machine->pickle, PICKLE_DICT);
-            return *out != NULL ? VITLRP_OK : fail(err, VITLRP_NOMEM, "out of memory for a pickle");
-        }
-        break;
+        return call_ordered_dict(machine, arguments, out, err);
     case PICKLE_REBUILD_TENSOR:
         return call_rebuild_tensor(machine, arguments, out, err);
+    case PICKLE_REBUILD_SUBCLASS:
+        return call_rebuild_subclass(machine, arguments, out, err);
     case PICKLE_REBUILD_PARAMETER:
-        if (arguments->count >= 1 && arguments->items[0]->kind == PICKLE_TENSOR) {
+        if (is_parameter(arguments)) {
             *out = arguments->items[0];
             return VITLRP_OK;
         }
@@ -201,22 +246,31 @@ enum vitlrp_status pickle_call(struct pickle_machine *machine, const struct pick
             return VITLRP_OK;
         }
         break;
+    case PICKLE_SET:
+        if (arguments->count == 1 && arguments->items[0]->kind == PICKLE_LIST) {
+            *out = arguments->items[0];
+            return VITLRP_OK;
+        }
+        return pickle_make_object(machine, callable, out, err);
     case PICKLE_STORAGE_TYPE:
         break;
     }
     return fail(err, VITLRP_FORMAT, "its pickle is damaged: a call with strange arguments");
 }
 
-enum vitlrp_status pickle_load_storage(struct pickle_machine *machine,
+static bool is_storage_type(const struct pickle_value *value) {
+    return value->kind == PICKLE_OPAQUE ||
+           (value->kind == PICKLE_GLOBAL && value->global == PICKLE_STORAGE_TYPE);
+}
+
+/* ('storage', type, key, device, elements) and, in the older container, None: a view. Keys are
+ * short: many storages may have one long key in common, which every comparison would walk. */
+static enum vitlrp_status load_storage(struct pickle_machine *machine,
                                        const struct pickle_value *id, struct pickle_value **out,
                                        struct vitlrp_error *err) {
-    /* ('storage', type, key, device, elements) and, in the older container, None: a view. Keys are
-     * short: many storages may have one long key in common, which every comparison would walk. */
-    if (id->kind != PICKLE_TUPLE || id->count < 5 || id->count > 6 ||
-        !pickle_is_string(id->items[0], "storage") || id->items[1]->kind != PICKLE_GLOBAL ||
-        id->items[1]->global != PICKLE_STORAGE_TYPE || id->items[2]->kind != PICKLE_STRING ||
-        id->items[2]->length > TENSOR_MAX_NAME || id->items[4]->kind != PICKLE_INT ||
-        id->items[4]->integer < 0) {
+    if (id->count < 5 || id->count > 6 || !is_storage_type(id->items[1]) ||
+        id->items[2]->kind != PICKLE_STRING || id->items[2]->length > TENSOR_MAX_NAME ||
+        id->items[4]->kind != PICKLE_INT || id->items[4]->integer < 0) {
         return fail(err, VITLRP_FORMAT, "its pickle is damaged: a strange persistent id");
     }
     if (id->count == 6 && id->items[5]->kind != PICKLE_NONE) {
@@ -227,11 +281,27 @@ enum vitlrp_status pickle_load_storage(struct pickle_machine *machine,
         return fail(err, VITLRP_NOMEM, "out of memory for a pickle");
     }
     storage->type = id->items[1]->type;
+    storage->maker = id->items[1];
     storage->text = id->items[2]->text;
     storage->length = id->items[2]->length;
     storage->integer = id->items[4]->integer;
     *out = storage;
     return pickle_note_storage(machine->pickle, storage, err);
+}
+
+enum vitlrp_status pickle_load_persistent(struct pickle_machine *machine,
+                                          const struct pickle_value *id, struct pickle_value **out,
+                                          struct vitlrp_error *err) {
+    bool named = id->kind == PICKLE_TUPLE && id->count >= 2;
+    if (named && pickle_is_string(id->items[0], "storage")) {
+        return load_storage(machine, id, out, err);
+    }
+    /* ('module', class, file of its source, source) */
+    if (named && pickle_is_string(id->items[0], "module") && id->items[1]->kind == PICKLE_OPAQUE) {
+        *out = id->items[1];
+        return VITLRP_OK;
+    }
+    return fail(err, VITLRP_FORMAT, "its pickle is damaged: a strange persistent id");
 }
 
 static enum vitlrp_status run_all(struct pickle_machine *machine, struct vitlrp_error *err) {
@@ -290,10 +360,47 @@ bool pickle_is_string(const struct pickle_value *value, const char *text) {
 }
 
 struct pickle_value *pickle_get(const struct pickle_value *dict, const char *key) {
-    for (size_t i = 0; dict->kind == PICKLE_DICT && i + 1 < dict->count; i += 2) {
+    bool keyed = dict->kind == PICKLE_DICT || dict->kind == PICKLE_OBJECT;
+    for (size_t i = 0; keyed && i + 1 < dict->count; i += 2) {
         if (pickle_is_string(dict->items[i], key)) {
             return dict->items[i + 1];
         }
     }
     return NULL;
+}
+
+struct pickle_value *pickle_attributes(const struct pickle_value *object) {
+    struct pickle_value *state = object->kind == PICKLE_OBJECT ? object->state : NULL;
+    if (state != NULL && state->kind == PICKLE_TUPLE && state->count == 2) {
+        state = state->items[0]; /* the other: those of __slots__ */
+    }
+    return state != NULL && state->kind == PICKLE_DICT ? state : NULL;
+}
+
+/* Appends a span of the pickle to a terminated string as far as it fits; a newline, which GLOBAL
+ * has between module and name, becomes a dot. */
+static void append_span(char *out, size_t size, const char *text, size_t length) {
+    size_t used = strlen(out);
+    for (size_t i = 0; i < length && used + 1 < size; i++) {
+        out[used++] = text[i] == '\n' ? '.' : text[i];
+    }
+    out[used] = '\0';
+}
+
+const char *pickle_name(char out[PICKLE_NAME_TEXT], const struct pickle_value *value) {
+    char full[PICKLE_NAME_TEXT] = "";
+    for (int i = 0; i < 8 && value != NULL && value->kind == PICKLE_OBJECT; i++) {
+        value = value->maker;
+    }
+    if (value == NULL || value->kind != PICKLE_OPAQUE) {
+        snprintf(out, PICKLE_NAME_TEXT, "an object");
+        return out;
+    }
+    if (value->maker != NULL) {
+        append_span(full, sizeof full / 2, value->maker->text, value->maker->length);
+        append_span(full, sizeof full, ".", 1);
+    }
+    append_span(full, sizeof full, value->text, value->length);
+    text_escape_name(out, PICKLE_NAME_TEXT, full);
+    return out;
 }

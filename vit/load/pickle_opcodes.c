@@ -1,6 +1,6 @@
 /* The opcodes of pickle protocols 2 to 5 that torch.save and Python's containers of plain values
- * use. Refuses the rest: the text opcodes of protocol 0, the extension registry, object
- * construction. */
+ * use. What constructs an object makes an inert one. Refuses the rest: the text opcodes of protocol
+ * 0 and the extension registry. */
 #include <string.h>
 
 #include "base/text.h"
@@ -54,18 +54,6 @@ static enum vitlrp_status pop_mark(struct pickle_machine *machine, size_t *base,
         return damaged("a mark is missing", err);
     }
     *base = machine->marks[--machine->mark_count];
-    return VITLRP_OK;
-}
-
-/* The value on top without removing it. */
-static enum vitlrp_status top(struct pickle_machine *machine, enum pickle_kind kind,
-                              const char *what, struct pickle_value **out,
-                              struct vitlrp_error *err) {
-    if (machine->stack_count <= fence(machine) ||
-        machine->stack[machine->stack_count - 1]->kind != kind) {
-        return damaged(what, err);
-    }
-    *out = machine->stack[machine->stack_count - 1];
     return VITLRP_OK;
 }
 
@@ -321,7 +309,7 @@ static enum vitlrp_status extend(struct pickle_machine *machine, enum pickle_kin
     if (container == NULL || container->kind != kind) {
         return damaged("items for what is no container", err);
     }
-    if (kind == PICKLE_DICT && count % 2 != 0) {
+    if (kind != PICKLE_LIST && count % 2 != 0) {
         return damaged("a key without a value", err);
     }
     for (size_t i = base; i < machine->stack_count; i++) {
@@ -331,30 +319,51 @@ static enum vitlrp_status extend(struct pickle_machine *machine, enum pickle_kin
     return VITLRP_OK;
 }
 
+/* An object may be filled as a list or a set; nobody asks for these items. */
+static bool drops_items(struct pickle_machine *machine, size_t base) {
+    bool object = base > fence(machine) && machine->stack[base - 1]->kind == PICKLE_OBJECT;
+    if (object) {
+        machine->stack_count = base;
+    }
+    return object;
+}
+
+static enum vitlrp_status append_items(struct pickle_machine *machine, size_t base,
+                                       struct vitlrp_error *err) {
+    return drops_items(machine, base) ? VITLRP_OK : extend(machine, PICKLE_LIST, base, err);
+}
+
 static enum vitlrp_status run_append(struct pickle_machine *machine, struct vitlrp_error *err) {
     if (machine->stack_count == 0) {
         return damaged("its stack is empty", err);
     }
-    return extend(machine, PICKLE_LIST, machine->stack_count - 1, err);
+    return append_items(machine, machine->stack_count - 1, err);
 }
 
 static enum vitlrp_status run_appends(struct pickle_machine *machine, struct vitlrp_error *err) {
     size_t base = 0;
     TRY(pop_mark(machine, &base, err));
-    return extend(machine, PICKLE_LIST, base, err);
+    return append_items(machine, base, err);
+}
+
+/* An object of a class like a dictionary keeps its items. */
+static enum vitlrp_status set_items(struct pickle_machine *machine, size_t base,
+                                    struct vitlrp_error *err) {
+    bool object = base > fence(machine) && machine->stack[base - 1]->kind == PICKLE_OBJECT;
+    return extend(machine, object ? PICKLE_OBJECT : PICKLE_DICT, base, err);
 }
 
 static enum vitlrp_status run_setitem(struct pickle_machine *machine, struct vitlrp_error *err) {
     if (machine->stack_count < 2) {
         return damaged("its stack is empty", err);
     }
-    return extend(machine, PICKLE_DICT, machine->stack_count - 2, err);
+    return set_items(machine, machine->stack_count - 2, err);
 }
 
 static enum vitlrp_status run_setitems(struct pickle_machine *machine, struct vitlrp_error *err) {
     size_t base = 0;
     TRY(pop_mark(machine, &base, err));
-    return extend(machine, PICKLE_DICT, base, err);
+    return set_items(machine, base, err);
 }
 
 static enum vitlrp_status run_memoize(struct pickle_machine *machine, struct vitlrp_error *err) {
@@ -414,7 +423,12 @@ static enum vitlrp_status take_global(struct pickle_machine *machine, struct pic
     struct pickle_span name = {0};
     TRY(take_line(machine, &module.text, &module.length, err));
     TRY(take_line(machine, &name.text, &name.length, err));
-    return pickle_find_global(machine, &module, &name, out, err);
+    TRY(pickle_find_global(machine, &module, &name, out, err));
+    if ((*out)->kind == PICKLE_OPAQUE) {
+        (*out)->text = module.text; /* both lines */
+        (*out)->length = (size_t) (name.text - module.text) + name.length;
+    }
+    return VITLRP_OK;
 }
 
 static enum vitlrp_status run_global(struct pickle_machine *machine, struct vitlrp_error *err) {
@@ -436,6 +450,11 @@ static enum vitlrp_status run_stack_global(struct pickle_machine *machine,
     const struct pickle_span module_text = {module->text, module->length};
     const struct pickle_span name_text = {name->text, name->length};
     TRY(pickle_find_global(machine, &module_text, &name_text, &value, err));
+    if (value->kind == PICKLE_OPAQUE) {
+        value->maker = module;
+        value->text = name->text;
+        value->length = name->length;
+    }
     return pickle_push(machine, value, err);
 }
 
@@ -449,37 +468,71 @@ static enum vitlrp_status run_reduce(struct pickle_machine *machine, struct vitl
     return pickle_push(machine, result, err);
 }
 
-/* INST names a class to construct: no class is on the list, so this only finds the words to refuse
- * it by. */
+static enum vitlrp_status push_object(struct pickle_machine *machine,
+                                      const struct pickle_value *maker, struct vitlrp_error *err) {
+    struct pickle_value *object = NULL;
+    TRY(pickle_make_object(machine, maker, &object, err));
+    return pickle_push(machine, object, err);
+}
+
+/* INST: a class by its name, and arguments down to the mark. */
 static enum vitlrp_status run_inst(struct pickle_machine *machine, struct vitlrp_error *err) {
-    struct pickle_value *value = NULL;
-    TRY(take_global(machine, &value, err));
-    return fail(err, VITLRP_UNSUPPORTED, "its pickle constructs an object, which is not allowed");
+    struct pickle_value *class = NULL;
+    TRY(take_global(machine, &class, err));
+    TRY(pop_mark(machine, &machine->stack_count, err));
+    return push_object(machine, class, err);
 }
 
+/* OBJ: a class behind the mark, and its arguments. */
+static enum vitlrp_status run_obj(struct pickle_machine *machine, struct vitlrp_error *err) {
+    size_t base = 0;
+    size_t height = machine->stack_count;
+    TRY(pop_mark(machine, &base, err));
+    if (height == base) {
+        return damaged("an object without a class", err);
+    }
+    machine->stack_count = base;
+    return push_object(machine, machine->stack[base], err);
+}
+
+/* class.__new__(class, *arguments): a call, for what the list has. */
 static enum vitlrp_status run_newobj(struct pickle_machine *machine, struct vitlrp_error *err) {
-    (void) machine;
-    return fail(err, VITLRP_UNSUPPORTED, "its pickle constructs an object, which is not allowed");
+    return run_reduce(machine, err);
 }
 
-/* A module's state_dict carries attributes (_metadata) set after its items: they are not needed. */
+static enum vitlrp_status run_newobj_ex(struct pickle_machine *machine, struct vitlrp_error *err) {
+    struct pickle_value *keywords = NULL;
+    TRY(pop(machine, &keywords, err));
+    return run_reduce(machine, err);
+}
+
+/* Attributes, which only an object keeps: a state_dict's (_metadata) are not needed, nor those of
+ * what stands for a tensor or a global. */
 static enum vitlrp_status run_build(struct pickle_machine *machine, struct vitlrp_error *err) {
     struct pickle_value *state = NULL;
-    struct pickle_value *target = NULL;
     TRY(pop(machine, &state, err));
-    if (state->kind != PICKLE_DICT) {
-        return damaged("attributes that are no dictionary", err);
+    if (machine->stack_count <= fence(machine)) {
+        return damaged("its stack is empty", err);
     }
-    return top(machine, PICKLE_DICT, "attributes for what is no OrderedDict", &target, err);
+    struct pickle_value *target = machine->stack[machine->stack_count - 1];
+    if (target->kind == PICKLE_OBJECT) {
+        target->state = state;
+        return VITLRP_OK;
+    }
+    if (target->kind != PICKLE_DICT && target->kind != PICKLE_TENSOR &&
+        target->kind != PICKLE_GLOBAL && target->kind != PICKLE_OPAQUE) {
+        return damaged("attributes for what has none", err);
+    }
+    return VITLRP_OK;
 }
 
 static enum vitlrp_status run_persistent_id(struct pickle_machine *machine,
                                             struct vitlrp_error *err) {
     struct pickle_value *id = NULL;
-    struct pickle_value *storage = NULL;
+    struct pickle_value *value = NULL;
     TRY(pop(machine, &id, err));
-    TRY(pickle_load_storage(machine, id, &storage, err));
-    return pickle_push(machine, storage, err);
+    TRY(pickle_load_persistent(machine, id, &value, err));
+    return pickle_push(machine, value, err);
 }
 
 /* Indexed by opcode; the names on the right are those of Python's pickletools. */
@@ -510,7 +563,7 @@ static enum vitlrp_status (*const HANDLERS[256])(struct pickle_machine *machine,
     ['i'] = run_inst,          /* INST */
     ['j'] = run_get4,          /* LONG_BINGET */
     ['l'] = run_list,          /* LIST */
-    ['o'] = run_newobj,        /* OBJ */
+    ['o'] = run_obj,           /* OBJ */
     ['q'] = run_put1,          /* BINPUT */
     ['r'] = run_put4,          /* LONG_BINPUT */
     ['s'] = run_setitem,       /* SETITEM */
@@ -534,7 +587,7 @@ static enum vitlrp_status (*const HANDLERS[256])(struct pickle_machine *machine,
     [0x8F] = run_empty_list,   /* EMPTY_SET */
     [0x90] = run_appends,      /* ADDITEMS */
     [0x91] = run_list,         /* FROZENSET */
-    [0x92] = run_newobj,       /* NEWOBJ_EX */
+    [0x92] = run_newobj_ex,    /* NEWOBJ_EX */
     [0x93] = run_stack_global, /* STACK_GLOBAL */
     [0x94] = run_memoize,      /* MEMOIZE */
     [0x95] = run_frame,        /* FRAME */

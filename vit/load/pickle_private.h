@@ -50,20 +50,26 @@ struct pickle_span {
     size_t length;
 };
 
-/* The allow-listed global of that name as a value. UNSUPPORTED, naming it, for any other. */
+/* The global of that name as a value: PICKLE_GLOBAL if it is on the list, else PICKLE_OPAQUE
+ * without a name. */
 enum vitlrp_status pickle_find_global(struct pickle_machine *machine,
                                       const struct pickle_span *module,
                                       const struct pickle_span *name, struct pickle_value **out,
                                       struct vitlrp_error *err);
 
-/* callable(arguments), for the callables of the list. */
+/* An inert object: what `maker`, a class or a function, would have made. */
+enum vitlrp_status pickle_make_object(struct pickle_machine *machine,
+                                      const struct pickle_value *maker, struct pickle_value **out,
+                                      struct vitlrp_error *err);
+
+/* callable(arguments): a value for the callables of the list, an inert object for others. */
 enum vitlrp_status pickle_call(struct pickle_machine *machine, const struct pickle_value *callable,
                                const struct pickle_value *arguments, struct pickle_value **out,
                                struct vitlrp_error *err);
 
-/* The storage that a persistent id stands for. */
-enum vitlrp_status pickle_load_storage(struct pickle_machine *machine,
-                                       const struct pickle_value *id, struct pickle_value **out,
-                                       struct vitlrp_error *err);
+/* What a persistent id stands for: a storage, or the class of a module that its source is with. */
+enum vitlrp_status pickle_load_persistent(struct pickle_machine *machine,
+                                          const struct pickle_value *id, struct pickle_value **out,
+                                          struct vitlrp_error *err);
 
 #endif

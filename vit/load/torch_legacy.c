@@ -83,6 +83,11 @@ static enum vitlrp_status place_storages(const struct source *source, uint64_t p
         if (storage == NULL || storage->placed) {
             return fail(err, VITLRP_FORMAT, "its list of storages is damaged");
         }
+        if (storage->value->type == NULL) {
+            char name[PICKLE_NAME_TEXT];
+            return fail(err, VITLRP_UNSUPPORTED, "storages of %s are not known",
+                        pickle_name(name, storage->value->maker));
+        }
         TRY(source_read(source, position, &elements, sizeof elements, err));
         position += sizeof elements;
         uint64_t left = source->size - position;
@@ -172,7 +177,7 @@ enum vitlrp_status torch_legacy_read(const struct source *source, struct checkpo
     TRY_GOTO(status, place_storages(source, head.used, keys.root, &storages, err), cleanup);
     struct storage_finder finder = {find_storage, &storages};
     out->container = "pytorch legacy";
-    status = torch_state_read(&object, &finder, &out->tensors, err);
+    status = torch_state_read(&object, &finder, out, err);
 
 cleanup:
     mem_free(storages.items);

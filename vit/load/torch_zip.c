@@ -1,5 +1,6 @@
 /* torch.save's container since PyTorch 1.6: a zip archive of one folder with a pickle, data.pkl,
- * and one record for each storage. Refuses big-endian archives and TorchScript programs. */
+ * and one record for each storage. TorchScript's archives are alike; of these the program (code/,
+ * constants.pkl) is never read. Refuses big-endian archives. */
 #include <stdio.h>
 #include <string.h>
 
@@ -82,10 +83,6 @@ enum vitlrp_status torch_zip_read(const struct zip *zip, struct checkpoint *out,
     if (entry == NULL) {
         return fail(err, VITLRP_UNSUPPORTED, "a zip archive without a data.pkl: not a checkpoint");
     }
-    if (find_in(&archive, "constants.pkl", strlen("constants.pkl")) != NULL) {
-        return fail(err, VITLRP_UNSUPPORTED,
-                    "a TorchScript program, not weights; save its state_dict instead");
-    }
     TRY(check_byte_order(&archive, err));
     TRY(payload_read_all(zip->source, &entry->extent, out->limits->max_table_bytes, &bytes, err));
     TRY_GOTO(status,
@@ -94,7 +91,7 @@ enum vitlrp_status torch_zip_read(const struct zip *zip, struct checkpoint *out,
              cleanup);
     struct storage_finder finder = {find_storage, &archive};
     out->container = "pytorch zip";
-    status = torch_state_read(&pickle, &finder, &out->tensors, err);
+    status = torch_state_read(&pickle, &finder, out, err);
 
 cleanup:
     pickle_free(&pickle);

@@ -76,6 +76,7 @@ struct vit_model {
     const char *layout;    /* "torchvision", "timm", "huggingface", "jax", "random" */
     const char *container; /* "safetensors", "pytorch zip", "pytorch legacy", "npz", "none" */
     const char *stored_as; /* "F32", "F16", "BF16" */
+    enum vitlrp_weights weight_set; /* which of several in the file; AUTO: there is one */
     int64_t parameters;
     struct vitlrp_model_limits limits; /* it was made within them, and is used within them */
     float *storage;                    /* all weights in one block of storage_bytes */
@@ -113,6 +114,7 @@ struct vit_load_options {
     const struct vitlrp_model_limits *limits; /* NULL: the default ones */
     const struct vitlrp_log *log;
     const struct vitlrp_inputs *inputs; /* NULL: nobody asks */
+    enum vitlrp_weights weights;        /* which set, of a file that has several */
 };
 
 /* Loads a checkpoint from a path (or a Hugging Face folder). IO if the file of the weights changed

@@ -1,0 +1,233 @@
+"""Every container and everything that may lie around the weights in it: the command must see the same
+weights. Rows t11, t18, t19. usage: check_containers.py VITLRP PARITY GOLDEN [TEST...]"""
+
+import argparse
+import collections
+import functools
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+
+import torch_files  # noqa: E402
+from check_parity import read_npy  # noqa: E402
+
+PROGRAM, PARITY, GOLDEN = (os.path.abspath(path) for path in sys.argv[1:4])
+PLAIN = os.path.join(PARITY, "timm.safetensors")
+
+
+def other(tensors):
+    """Another model of these shapes: the logits turn their signs."""
+    found = dict(tensors)
+    for name in ("head.weight", "head.bias"):
+        tensor = tensors[name]
+        flipped = bytearray(tensor.data)
+        flipped[3::4] = bytes(byte ^ 0x80 for byte in flipped[3::4])
+        found[name] = torch_files.Tensor(tensor.shape, bytes(flipped))
+    return found
+
+
+class Containers(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.tensors = torch_files.read_safetensors(PLAIN)
+        cls.wanted = None
+
+    def setUp(self):
+        scratch = tempfile.TemporaryDirectory()
+        self.addCleanup(scratch.cleanup)
+        self.addCleanup(os.chdir, os.getcwd())
+        os.chdir(scratch.name)
+        self.environment = {"PATH": os.environ["PATH"], "HOME": os.getcwd()}
+
+    def run_program(self, *arguments, code=0):
+        result = subprocess.run([PROGRAM, *arguments], stdin=subprocess.DEVNULL, text=True,
+                                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=self.environment)
+        self.assertEqual(result.returncode, code, result.stderr)
+        return result.stderr
+
+    def logits(self, model, *options, picture=os.path.join(PARITY, "input.npy")):
+        said = self.run_program(picture, "--model", model, "--logits", "y.npy", "-o", "-", "-q",
+                                *options)
+        return read_npy("y.npy")[1], said
+
+    def expect_same(self, model, *options):
+        """The logits of the plain model, to the bit."""
+        found, said = self.logits(model, "--heads", "4", *options)
+        self.assertEqual(found, self.plain())
+        return said
+
+    def plain(self):
+        if self.wanted is None:
+            type(self).wanted, _ = self.logits(PLAIN, "--heads", "4")
+        return self.wanted
+
+    def expect_refused(self, model, pattern, *options, code=3):
+        said = self.run_program("info", model, *options, code=code)
+        self.assertRegex(said, pattern)
+        self.assertEqual(said.count("\n"), 1, said)
+
+    def save(self, value, name="model.pth", **options):
+        with open(name, "wb") as file:
+            file.write(torch_files.torch_zip(value, **options))
+        return name
+
+    # ---- What lies beside the weights
+
+    def test_objects_beside_the_weights(self):
+        state = collections.OrderedDict(self.tensors)
+        inner = torch_files.made_class("project.config", "Config")()
+        inner.path = pathlib.PurePosixPath("/data")
+        inner.itself = inner
+        hook = torch_files.function("project.config", "hook")
+        cases = {
+            "t18 namespace": {"args": argparse.Namespace(lr=0.1, out=pathlib.PurePosixPath("x"))},
+            "class": {"hyper_parameters": {"config": inner}},
+            "function": {"callbacks": {"f": hook}},
+            "partial": {"scheduler": functools.partial(sorted, key=len)},
+            "defaultdict": {"state": collections.defaultdict(list, {"a": [1]})},
+            "counter": {"steps": collections.Counter("abc")},
+            "complex": {"z": complex(1, 2), "r": range(3), "e": ValueError("x")},
+            "set": {"s": {1, 2}, "f": frozenset({3})},
+            "ordered": {"o": collections.OrderedDict(a=1)},
+        }
+        for name, beside in cases.items():
+            for protocol in (2, 4):
+                with self.subTest(name=name, protocol=protocol):
+                    value = dict(beside, state_dict=state, epoch=3)
+                    self.expect_same(self.save(value, protocol=protocol,
+                                               made=(type(inner), hook)))
+
+    def test_t19_numpy_scalar(self):
+        dtype = torch_files.made_class("numpy", "dtype")
+        scalar = torch_files.function("numpy.core.multiarray", "scalar")
+        made = torch_files.made_class("numpy", "float64", __reduce__=lambda self: (scalar, (dtype(), b"x" * 8)))
+        value = {"model": self.tensors, "best": made()}
+        self.expect_same(self.save(value, made=(dtype, scalar, made)))
+
+    def test_objects_of_the_state_dict(self):
+        """A subclass of a dictionary, and an entry that is an object: it is needed by nobody."""
+        kind = type("StateDict", (collections.OrderedDict,),
+                    {"__module__": "project", "__qualname__": "StateDict"})
+        state = kind(self.tensors)
+        state["_extra_state"] = argparse.Namespace(a=1)
+        self.expect_same(self.save(state, made=(kind,)))
+        said = self.run_program("info", "model.pth", "--heads", "4", "-v")
+        self.assertIn("'_extra_state' is made by argparse.Namespace, which is not run", said)
+
+    def test_a_tensor_that_an_object_stands_for(self):
+        state = dict(self.tensors)
+        state["head.weight"] = argparse.Namespace()
+        self.expect_refused(self.save(state), "head.weight")
+        self.expect_refused(self.save(argparse.Namespace(state_dict=1)),
+                            "argparse.Namespace, of which nothing is run")
+        state["head.weight"] = torch_files.Tensor((10, 32), bytes(320), "other")
+        self.expect_refused(self.save(state), "'head.weight': its elements are of torch.QUInt8Storage")
+
+    def test_storages_of_other_types_beside(self):
+        odd = {"z": torch_files.Tensor((2,), bytes(16), "C64"), "q": torch_files.Tensor((2,), bytes(2), "other")}
+        self.expect_same(self.save({"model": self.tensors, "fft": odd}))
+
+    # ---- Which weights
+
+    def test_t11_average(self):
+        self.save({"state_dict": other(self.tensors), "state_dict_ema": self.tensors, "epoch": 1})
+        self.expect_same("model.pth")
+        self.expect_same("model.pth", "--weights", "ema")
+        found, _ = self.logits("model.pth", "--heads", "4", "--weights", "raw")
+        self.assertEqual(found, tuple(-number for number in self.plain()))
+        said = self.run_program("info", "model.pth", "--heads", "4")
+        self.assertRegex(said, r"weights \(state_dict\) and their average over the training "
+                               r"\(state_dict_ema\): the average is used")
+        self.assertEqual(self.run_program("info", "model.pth", "--heads", "4", "--weights", "raw"), "")
+
+    def test_average_of_other_keys(self):
+        for raw, average in (("model", "model_ema"), ("student", "teacher"), ("state_dict", "ema_state_dict")):
+            with self.subTest(average=average):
+                self.expect_same(self.save({raw: other(self.tensors), average: self.tensors}))
+        self.save({"model": self.tensors, "model_ema": {"decay": self.tensors["head.bias"]}})
+        self.expect_same("model.pth")  # no copy of the model
+        self.save({"model": self.tensors, "teacher": other(self.tensors)})
+        self.expect_same("model.pth")  # another network
+        self.save({"model": self.tensors})
+        self.expect_refused("model.pth", "no average", "--weights", "ema")
+        self.save({"model_ema": self.tensors})
+        self.expect_same("model.pth")
+        self.expect_refused("model.pth", "no weights but their average", "--weights", "raw")
+        self.expect_refused(PLAIN, "no average", "--weights", "ema")
+
+    def test_records_name_the_set(self):
+        self.save({"state_dict": other(self.tensors), "state_dict_ema": self.tensors})
+        for options, wanted in ((["--weights", "raw"], "raw"), ([], "ema")):
+            self.logits("model.pth", "--heads", "4", "--json", "r.json", *options)
+            with open("r.json", encoding="utf-8") as file:
+                self.assertEqual(json.load(file)["configuration"]["weights"], wanted)
+
+    def test_keys_around_the_weights(self):
+        for key in ("state_dict", "model", "module", "net", "encoder", "params", "target", "teacher"):
+            self.expect_same(self.save({key: self.tensors, "optimizer": {"m": self.tensors}}))
+        self.expect_same(self.save({"encoder": self.tensors, "target_encoder": other(self.tensors)}))
+
+    # ---- Whole modules
+
+    def test_pickled_module(self):
+        module = torch_files.made_class("timm.models.vision_transformer", "VisionTransformer")
+        tree = torch_files.module_tree(self.tensors, module)
+        tree._buffers["shown"] = self.tensors["head.bias"]
+        tree._non_persistent_buffers_set.add("shown")
+        tree._modules["norm"].forward_hook = torch_files.function("project", "hook")
+        made = (module, tree._modules["norm"].forward_hook)
+        for protocol in (2, 5):
+            self.expect_same(self.save(tree, protocol=protocol, made=made))
+            self.expect_same(self.save({"model": tree, "args": argparse.Namespace()}, protocol=protocol,
+                                       made=made))
+
+    def test_torchscript(self):
+        count = iter(range(1000))
+        made = []
+
+        def make():
+            made.append(torch_files.made_class(f"__torch__.timm.___torch_mangle_{next(count)}", "Module"))
+            return made[-1]()
+
+        tree = torch_files.script_tree(self.tensors, make)
+        self.save(tree, "ViT.pt", folder="ViT", made=made, extra=[
+            ("constants.pkl", b"\x80\x02)."), ("code/__torch__.py", b"raise SystemExit(1)")])
+        self.expect_same("ViT.pt")
+
+    def test_modules_that_share_each_other(self):
+        """Each holds the next one twice: as many paths as 2 to the power of the depth."""
+        module = torch_files.made_class("torch.nn", "Module")
+        for depth, pattern, code in ((30, "not a Vision", 3), (40, "deeper in each other than 32", 5)):
+            parts = [torch_files.module_tree({"w": self.tensors["head.bias"]}, module)]
+            for _ in range(depth):
+                outer = torch_files.module_tree({"w": self.tensors["head.bias"]}, module)
+                outer._modules.update(a=parts[-1], b=parts[-1])
+                parts.append(outer)
+            self.save({"parts": parts, "model": parts[-1]}, made=(module,))
+            self.expect_refused("model.pth", pattern, code=code)
+
+    # ---- Files of the libraries themselves
+
+    def expect_golden(self, case):
+        folder = os.path.join(GOLDEN, case)
+        with open(os.path.join(folder, "expected.json"), encoding="utf-8") as file:
+            expected = json.load(file)
+        options = [re.sub("^model/", folder + "/model/", option) for option in expected["options"]]
+        found, _ = self.logits(os.path.join(folder, expected["model"]), *options,
+                               picture=os.path.join(folder, "input.npy"))
+        self.assertLess(max(abs(a - b) for a, b in zip(found, expected["logits"], strict=True)), 1e-4)
+
+    def test_deit_training_checkpoint(self):
+        self.expect_golden("deit-training-checkpoint")
+
+
+if __name__ == "__main__":
+    del sys.argv[1:4]
+    unittest.main()
