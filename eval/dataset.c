@@ -330,7 +330,10 @@ enum vitlrp_status dataset_open(const struct dataset_options *options, struct da
     struct gathering gathering = {.options = options};
     struct dataset dataset = {0};
     enum vitlrp_status status = VITLRP_OK;
-    if (options->shards < 1 || options->shard < 0 || options->shard >= options->shards) {
+    if (options->shards < 1) {
+        return fail(err, VITLRP_USAGE, "%d shards: there must be 1 or more", options->shards);
+    }
+    if (options->shard < 0 || options->shard >= options->shards) {
         return fail(err, VITLRP_USAGE, "shard %d of %d: must be from 0 to %d", options->shard,
                     options->shards, options->shards - 1);
     }
