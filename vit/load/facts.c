@@ -40,10 +40,6 @@ const struct fact *fact_of(const struct model_facts *facts, const struct fact_ro
     return (const struct fact *) ((const char *) facts + row->offset);
 }
 
-static struct fact *fact_at(struct model_facts *facts, const struct fact_row *row) {
-    return (struct fact *) ((char *) facts + row->offset);
-}
-
 void fact_state(struct fact *fact, double value, enum fact_source source, const char *file,
                 const char *key) {
     if (!fact_known(fact)) {
@@ -78,9 +74,8 @@ void fact_append_origin(struct text *out, const struct fact *fact) {
     }
 }
 
-/* "blocks: config.json, depth, says 12; the tensors say 24" */
-static enum vitlrp_status contradiction(const struct fact_row *row, const struct fact *one,
-                                        const struct fact *other, struct vitlrp_error *err) {
+enum vitlrp_status fact_contradiction(const struct fact_row *row, const struct fact *one,
+                                      const struct fact *other, struct vitlrp_error *err) {
     struct text text = {.limit = 1 << 12};
     text_printf(&text, "%s: ", row->title);
     fact_append_value(&text, row, one);
@@ -95,19 +90,4 @@ static enum vitlrp_status contradiction(const struct fact_row *row, const struct
         fail(err, VITLRP_MISMATCH, "%s", text.failed ? row->title : text.data);
     text_free(&text);
     return status;
-}
-
-enum vitlrp_status facts_join(struct model_facts *facts, const struct model_facts *tensors,
-                              struct vitlrp_error *err) {
-    for (size_t i = 0; i < sizeof ROWS / sizeof ROWS[0]; i++) {
-        struct fact *fact = fact_at(facts, &ROWS[i]);
-        const struct fact *shown = fact_of(tensors, &ROWS[i]);
-        if (fact_known(fact) && fact_known(shown) && fact->value != shown->value) {
-            return contradiction(&ROWS[i], fact, shown, err);
-        }
-        if (fact_known(shown)) {
-            fact_state(fact, shown->value, shown->source, shown->file, shown->key);
-        }
-    }
-    return VITLRP_OK;
 }

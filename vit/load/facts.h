@@ -152,7 +152,9 @@ enum vitlrp_status facts_read(const struct facts_beside *beside, struct model_fa
                               struct vitlrp_error *err);
 
 /* Takes over what the tensors show: facts of *tensors that *facts leaves open are copied to it.
- * MISMATCH, naming both, where they contradict each other. */
+ * MISMATCH, naming both, where a file or the user contradicts them. A class's default gives way to
+ * them, and so does a row of the table of published models, with all that it has stated: the model
+ * only bears the name. */
 enum vitlrp_status facts_join(struct model_facts *facts, const struct model_facts *tensors,
                               struct vitlrp_error *err);
 
@@ -188,6 +190,10 @@ struct fact_row {
 const struct fact_row *fact_rows(size_t *count);
 
 const struct fact *fact_of(const struct model_facts *facts, const struct fact_row *row);
+
+/* MISMATCH: "blocks: 12 (config.json, num_hidden_layers), but 24 (tensors)". */
+enum vitlrp_status fact_contradiction(const struct fact_row *row, const struct fact *one,
+                                      const struct fact *other, struct vitlrp_error *err);
 
 /* Appends the value in words. */
 void fact_append_value(struct text *out, const struct fact_row *row, const struct fact *fact);

@@ -20,6 +20,13 @@ const struct key_word ACTIVATION_WORDS[] = {
     {NULL, 0},
 };
 
+const struct key_word PROBLEM_WORDS[] = {
+    {"single_label_classification", FACT_OUTPUT_SOFTMAX},
+    {"multi_label_classification", FACT_OUTPUT_SIGMOID},
+    {"regression", FACT_OUTPUT_NONE},
+    {NULL, 0},
+};
+
 struct fact *fact_member(struct model_facts *facts, size_t offset) {
     return (struct fact *) ((char *) facts + offset);
 }
@@ -36,6 +43,24 @@ static const struct fact_row *row_at(size_t offset) {
     return rows;
 }
 
+void facts_state_all(struct model_facts *facts, const struct fact_statement *statements,
+                     size_t count, enum fact_source source, const char *file, const char *key) {
+    for (size_t i = 0; i < count; i++) {
+        fact_state(fact_member(facts, statements[i].fact), statements[i].value, source, file, key);
+    }
+}
+
+enum vitlrp_status key_state(struct model_facts *facts, size_t offset, double value,
+                             const char *file, const char *key, struct vitlrp_error *err) {
+    struct fact *fact = fact_member(facts, offset);
+    const struct fact other = {value, FACT_FILE, file, key};
+    if (fact->source == FACT_FILE && fact->value != value) {
+        return fact_contradiction(row_at(offset), fact, &other, err);
+    }
+    fact_state(fact, value, FACT_FILE, file, key);
+    return VITLRP_OK;
+}
+
 static enum vitlrp_status state_number(const struct fact_key *key, size_t offset,
                                        const json_t *value, const char *file,
                                        struct model_facts *facts, struct vitlrp_error *err) {
@@ -47,8 +72,7 @@ static enum vitlrp_status state_number(const struct fact_key *key, size_t offset
         return fail(err, VITLRP_MISMATCH, "%s: \"%s\" must be %s from %.9g to %.9g", file, key->key,
                     is_whole ? "a whole number" : "a number", row->least, row->most);
     }
-    fact_state(fact_member(facts, offset), number, FACT_FILE, file, key->key);
-    return VITLRP_OK;
+    return key_state(facts, offset, number, file, key->key, err);
 }
 
 /* "image_size": 224, or [height, width]. */
@@ -74,9 +98,7 @@ static enum vitlrp_status state_flag(const struct fact_key *key, const json_t *v
     if (!json_is_boolean(value)) {
         return fail(err, VITLRP_MISMATCH, "%s: \"%s\" must be true or false", file, key->key);
     }
-    bool is_so = json_is_true(value) == (key->kind == KEY_FLAG);
-    fact_state(fact_member(facts, key->fact), is_so, FACT_FILE, file, key->key);
-    return VITLRP_OK;
+    return key_state(facts, key->fact, json_is_true(value), file, key->key, err);
 }
 
 static enum vitlrp_status state_word(const struct fact_key *key, const json_t *value,
@@ -85,8 +107,7 @@ static enum vitlrp_status state_word(const struct fact_key *key, const json_t *v
     const char *word = json_string_value(value);
     for (const struct key_word *row = key->words; word != NULL && row->word != NULL; row++) {
         if (strcmp(row->word, word) == 0) {
-            fact_state(fact_member(facts, key->fact), row->value, FACT_FILE, file, key->key);
-            return VITLRP_OK;
+            return key_state(facts, key->fact, row->value, file, key->key, err);
         }
     }
     struct text known = {.limit = 1 << 12};
@@ -102,16 +123,15 @@ static enum vitlrp_status state_word(const struct fact_key *key, const json_t *v
     return status;
 }
 
-/* What only one value of which is understood. */
-static enum vitlrp_status check_only(const struct fact_key *key, const json_t *value,
-                                     const char *file, struct vitlrp_error *err) {
+/* What is understood only where it is off. */
+static enum vitlrp_status check_off(const struct fact_key *key, const json_t *value,
+                                    const char *file, struct vitlrp_error *err) {
     bool is_off = json_is_false(value) ||
                   (json_is_number(value) && json_number_value(value) == 0.0) ||
-                  (json_is_string(value) && json_string_length(value) == 0);
-    bool is_right = key->kind == KEY_ONLY_OFF ? is_off : json_is_true(value);
-    return is_right ? VITLRP_OK
-                    : fail(err, VITLRP_UNSUPPORTED, "%s: \"%s\" is not supported unless it is %s",
-                           file, key->key, key->kind == KEY_ONLY_OFF ? "off" : "true");
+                  (json_is_string(value) && json_string_length(value) == 0) ||
+                  (json_is_object(value) && json_object_size(value) == 0);
+    return is_off ? VITLRP_OK
+                  : fail(err, VITLRP_UNSUPPORTED, "%s: \"%s\" is not supported", file, key->key);
 }
 
 static enum vitlrp_status state_key(const struct fact_key *key, const json_t *value,
@@ -124,13 +144,11 @@ static enum vitlrp_status state_key(const struct fact_key *key, const json_t *va
     case KEY_PAIR:
         return state_pair(key, value, file, facts, err);
     case KEY_FLAG:
-    case KEY_NOT_FLAG:
         return state_flag(key, value, file, facts, err);
     case KEY_WORD:
         return state_word(key, value, file, facts, err);
     case KEY_ONLY_OFF:
-    case KEY_ONLY_ON:
-        return check_only(key, value, file, err);
+        return check_off(key, value, file, err);
     case KEY_IGNORED:
     case KEY_OWN:
         break;
@@ -158,7 +176,7 @@ enum vitlrp_status keys_read(const struct keys_read *from, struct model_facts *f
         const char *name = json_object_iter_key(place);
         const struct fact_key *key = find_key(from, name);
         char shown[80];
-        if (json_is_null(value)) {
+        if (json_is_null(value) || (key == NULL && from->ignores_unknown)) {
             continue;
         }
         if (key == NULL) {
@@ -169,5 +187,19 @@ enum vitlrp_status keys_read(const struct keys_read *from, struct model_facts *f
         }
         TRY(state_key(key, value, from->file, facts, err));
     }
+    return VITLRP_OK;
+}
+
+enum vitlrp_status key_flag(const json_t *object, const char *key, const char *file, bool *is_there,
+                            bool *value, struct vitlrp_error *err) {
+    const json_t *found = json_object_get(object, key);
+    if (found == NULL || json_is_null(found)) {
+        return VITLRP_OK;
+    }
+    if (!json_is_boolean(found)) {
+        return fail(err, VITLRP_MISMATCH, "%s: \"%s\" must be true or false", file, key);
+    }
+    *is_there = true;
+    *value = json_is_true(found);
     return VITLRP_OK;
 }

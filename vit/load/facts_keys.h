@@ -10,11 +10,9 @@ enum key_kind {
     KEY_COUNT,   /* a whole number, into `fact` */
     KEY_NUMBER,
     KEY_FLAG,
-    KEY_NOT_FLAG, /* true means that `fact` is not so */
     KEY_PAIR,     /* a number or [first, second], into `fact` and the one behind it in facts.def */
     KEY_WORD,     /* a string of `words`, into `fact` */
     KEY_ONLY_OFF, /* only false, 0 or "" are understood */
-    KEY_ONLY_ON,  /* only true */
     KEY_OWN       /* the reader looks at it itself */
 };
 
@@ -44,6 +42,7 @@ struct keys_read {
     const char *file;              /* a constant for messages and origins */
     const struct fact_keys *lists; /* the first that has the key decides */
     size_t list_count;
+    bool ignores_unknown; /* its library looks at no other keys */
 };
 
 /* States what the object's keys state. UNSUPPORTED, naming it, for a key that no list has. */
@@ -56,8 +55,58 @@ struct fact *fact_member(struct model_facts *facts, size_t offset);
 /* The names by which libraries call the activations. */
 extern const struct key_word ACTIVATION_WORDS[];
 
-/* Each reader takes the files of one library. `file` is the file's name, a constant. */
+/* A value that a reader states whatever the key's own value is. */
+struct fact_statement {
+    size_t fact; /* FACT_AT(member) */
+    double value;
+};
+
+/* States what is still open. */
+void facts_state_all(struct model_facts *facts, const struct fact_statement *statements,
+                     size_t count, enum fact_source source, const char *file, const char *key);
+
+/* States a key's value. MISMATCH if a file has stated another before. */
+enum vitlrp_status key_state(struct model_facts *facts, size_t offset, double value,
+                             const char *file, const char *key, struct vitlrp_error *err);
+
+/* The flag under a key; MISMATCH for other types. *is_there stays false without the key. */
+enum vitlrp_status key_flag(const json_t *object, const char *key, const char *file, bool *is_there,
+                            bool *value, struct vitlrp_error *err);
+
+/* Each reader takes the files of one library. */
 enum vitlrp_status facts_metadata(const json_t *object, struct model_facts *facts,
                                   struct vitlrp_error *err);
+enum vitlrp_status facts_timm(const struct facts_beside *beside, struct model_facts *facts,
+                              struct vitlrp_error *err);
+
+/* timm's arguments of a constructor: a config.json's model_args, open_clip's timm_model_kwargs. */
+enum vitlrp_status facts_timm_args(const json_t *args, const char *file, struct model_facts *facts,
+                                   struct vitlrp_error *err);
+
+enum vitlrp_status facts_huggingface(const struct facts_beside *beside, struct model_facts *facts,
+                                     struct vitlrp_error *err);
+enum vitlrp_status facts_open_clip(const struct facts_beside *beside, struct model_facts *facts,
+                                   struct vitlrp_error *err);
+
+/* The words of Hugging Face's problem_type. */
+extern const struct key_word PROBLEM_WORDS[];
+
+/* The architecture that a file names, and whether it states another width than the name's. */
+struct named_architecture {
+    const char *name, *file;
+    bool has_own_width;
+};
+
+/* What is known of a published architecture: everything of its row, as far as it is open. Nothing
+ * is stated if there is no such row, nor, with a warning, if the tensors' width is not the row's
+ * and the file does not say so. */
+void published_apply(const struct named_architecture *named, const struct facts_beside *beside,
+                     struct model_facts *facts);
+
+/* The same by the names of the weights' file and of the folders that it lies in. */
+void published_apply_path(const struct facts_beside *beside, struct model_facts *facts);
+
+/* The attention heads of torchvision's models of this width; 0 of others. */
+int32_t torchvision_heads(int32_t width);
 
 #endif

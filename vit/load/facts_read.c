@@ -30,7 +30,7 @@ static const struct fact_key METADATA_KEYS[] = {
 enum vitlrp_status facts_metadata(const json_t *object, struct model_facts *facts,
                                   struct vitlrp_error *err) {
     const struct fact_keys list = {METADATA_KEYS, sizeof METADATA_KEYS / sizeof METADATA_KEYS[0]};
-    const struct keys_read from = {object, "\"vitlrp\" metadata", &list, 1};
+    const struct keys_read from = {object, "\"vitlrp\" metadata", &list, 1, false};
     return keys_read(&from, facts, err);
 }
 
@@ -60,11 +60,80 @@ static void take_user(const struct facts_beside *beside, struct model_facts *fac
     }
 }
 
+/* What the code of a layout's framework has, whatever the model. */
+static const struct {
+    const char *layout, *origin;
+    size_t fact;
+    double value;
+} FRAMEWORKS[] = {
+    {"torchvision", "torchvision's VisionTransformer", FACT_AT(norm_eps), 1e-6},
+    {"torchvision", "torchvision's VisionTransformer", FACT_AT(activation), FACT_GELU_ERF},
+    {"torchvision", "torchvision's VisionTransformer", FACT_AT(pool), FACT_POOL_TOKEN},
+    {"torchvision", "torchvision's VisionTransformer", FACT_AT(resampling), FACT_RESAMPLE_CORNERS},
+    {"timm", "timm", FACT_AT(resampling), FACT_RESAMPLE_ANTIALIASED},
+    {"jax", "flax", FACT_AT(norm_eps), 1e-6},
+    {"jax", "big_vision", FACT_AT(resampling), FACT_RESAMPLE_LINEAR},
+    {"open_clip", "open_clip", FACT_AT(norm_eps), 1e-5},
+    {"open_clip", "open_clip", FACT_AT(resampling), FACT_RESAMPLE_ANTIALIASED},
+};
+
+/* "huggingface" is "huggingface clip" too. */
+static bool is_layout(const struct facts_beside *beside, const char *name) {
+    return beside->layout != NULL && strncmp(beside->layout, name, strlen(name)) == 0;
+}
+
+static void state_framework(const struct facts_beside *beside, struct model_facts *facts) {
+    for (size_t i = 0; i < sizeof FRAMEWORKS / sizeof FRAMEWORKS[0]; i++) {
+        if (is_layout(beside, FRAMEWORKS[i].layout)) {
+            fact_state(fact_member(facts, FRAMEWORKS[i].fact), FRAMEWORKS[i].value, FACT_CLASS,
+                       NULL, FRAMEWORKS[i].origin);
+        }
+    }
+}
+
+/* timm's files have one of these; others of that name lie beside many weights. */
+static bool is_timm(const json_t *config) {
+    const char *type = json_get_string(config, "model_type");
+    return type != NULL ? strcmp(type, "timm_wrapper") == 0
+                        : json_is_object(json_object_get(config, "pretrained_cfg")) ||
+                              json_get_string(config, "architecture") != NULL;
+}
+
+/* One folder may hold a model twice, each with a configuration of its own. */
+static bool is_open_clip(const struct facts_beside *beside) {
+    const char *slash = beside->path == NULL ? NULL : strrchr(beside->path, '/');
+    const char *name = slash == NULL ? beside->path : slash + 1;
+    return beside->open_clip != NULL &&
+           (beside->config == NULL || (name != NULL && strncmp(name, "open_clip", 9) == 0));
+}
+
+static enum vitlrp_status read_files(const struct facts_beside *beside, struct model_facts *facts,
+                                     struct vitlrp_error *err) {
+    if (beside->metadata != NULL) {
+        TRY(facts_metadata(beside->metadata, facts, err));
+    }
+    if (is_open_clip(beside)) {
+        return facts_open_clip(beside, facts, err);
+    }
+    if (beside->config != NULL && is_timm(beside->config)) {
+        return facts_timm(beside, facts, err);
+    }
+    return beside->config != NULL && is_layout(beside, "huggingface")
+               ? facts_huggingface(beside, facts, err)
+               : VITLRP_OK;
+}
+
 enum vitlrp_status facts_read(const struct facts_beside *beside, struct model_facts *out,
                               struct vitlrp_error *err) {
     *out = (struct model_facts){0};
-    if (beside->metadata != NULL) {
-        TRY(facts_metadata(beside->metadata, out, err));
+    TRY(read_files(beside, out, err));
+    if (json_get_string(beside->config, "architecture") == NULL &&
+        (is_layout(beside, "timm") || is_layout(beside, "torchvision"))) {
+        published_apply_path(beside, out);
+    }
+    state_framework(beside, out);
+    if (is_layout(beside, "torchvision") && torchvision_heads(beside->width) > 0) {
+        fact_guess(&out->heads, torchvision_heads(beside->width));
     }
     if (beside->user != NULL) {
         take_user(beside, out);
