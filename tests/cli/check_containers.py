@@ -8,10 +8,12 @@ import json
 import os
 import pathlib
 import re
+import struct
 import subprocess
 import sys
 import tempfile
 import unittest
+import zipfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 
@@ -69,7 +71,7 @@ class Containers(unittest.TestCase):
         return self.wanted
 
     def expect_refused(self, model, pattern, *options, code=3):
-        said = self.run_program("info", model, *options, code=code)
+        said = self.run_program("info", model, "--heads", "4", *options, code=code)
         self.assertRegex(said, pattern)
         self.assertEqual(said.count("\n"), 1, said)
 
@@ -133,6 +135,45 @@ class Containers(unittest.TestCase):
     def test_storages_of_other_types_beside(self):
         odd = {"z": torch_files.Tensor((2,), bytes(16), "C64"), "q": torch_files.Tensor((2,), bytes(2), "other")}
         self.expect_same(self.save({"model": self.tensors, "fft": odd}))
+
+    # ---- How the elements lie
+
+    def test_permuted_strides(self):
+        """Any order of the axes is read, in stored and in deflated records; other views are not."""
+        orders = {"patch_embed.proj.weight": (0, 2, 3, 1), "head.weight": (1, 0), "cls_token": (2, 0, 1),
+                  "pos_embed": (1, 2, 0), "blocks.1.mlp.fc1.weight": (1, 0), "blocks.0.attn.qkv.weight": (1, 0)}
+        state = {name: tensor.permuted(orders[name]) if name in orders else tensor
+                 for name, tensor in self.tensors.items()}
+        self.expect_same(self.save(state))
+        self.expect_same(self.save(state, compression=zipfile.ZIP_DEFLATED))
+        weight = self.tensors["patch_embed.proj.weight"]
+        state["patch_embed.proj.weight"] = weight.permuted((3, 1, 0, 2))
+        self.expect_same(self.save(state))
+        state["head.bias"] = torch_files.Tensor((10,), self.tensors["head.bias"].data, stride=(0,))
+        self.expect_refused(self.save(state), "'head.bias': it is not contiguous")
+        del state["head.bias"]
+        state["norm.weight"] = torch_files.Tensor((32,), bytes(256), stride=(2,))
+        state["unknown"] = torch_files.Tensor((2,), bytes(256), stride=(2,))
+        self.expect_refused(self.save(state), "'unknown'")  # it is refused by its name first
+
+    def test_t26_doubles(self):
+        """F64 is rounded to F32, which these have been."""
+        state = {name: tensor.as_double() for name, tensor in self.tensors.items()}
+        self.expect_same(self.save(state))
+        with open("model.safetensors", "wb") as file:
+            file.write(torch_files.safetensors(state))
+        self.expect_same("model.safetensors")
+        with open("model.npz", "wb") as file:
+            file.write(torch_files.npz(state))
+        self.expect_same("model.npz")
+        state["head.bias"] = torch_files.Tensor((10,), struct.pack("<10d", *[1e300] * 10), "F64")
+        self.expect_refused(self.save(state), "'head.bias': holds NaN or infinity")
+
+    def test_fortran_order(self):
+        with open("model.npz", "wb") as file:
+            file.write(torch_files.npz({name: tensor.permuted(range(len(tensor.shape) - 1, -1, -1))
+                                        for name, tensor in self.tensors.items()}))
+        self.expect_same("model.npz")
 
     # ---- Which weights
 

@@ -69,14 +69,14 @@ static enum vitlrp_status read_array(const char *path, struct text *out, struct 
     return status;
 }
 
-static enum vitlrp_status read_tensor(const struct source *source, const struct tensor_info *tensor,
-                                      struct text *out, struct vitlrp_error *err) {
+static enum vitlrp_status read_tensor(const struct tensor_info *tensor, struct text *out,
+                                      struct vitlrp_error *err) {
     struct tensor_reader reader = {0};
     float *values = mem_calloc(tensor->count + 1, sizeof *values);
     if (values == NULL) {
         return fail(err, VITLRP_NOMEM, "out of memory");
     }
-    enum vitlrp_status status = tensor_reader_open(source, tensor, &reader, err);
+    enum vitlrp_status status = tensor_reader_open(tensor, &reader, err);
     if (status == VITLRP_OK) {
         status = tensor_reader_next(&reader, values, tensor->count, err);
     }
@@ -102,7 +102,7 @@ static enum vitlrp_status read_weights(const char *path, struct text *out,
     if (status == VITLRP_OK) {
         text_printf(out, "ok %zu", checkpoint.tensors.count);
         for (size_t i = 0; i < checkpoint.tensors.count && status == VITLRP_OK; i++) {
-            status = read_tensor(&source, &checkpoint.tensors.items[i], out, err);
+            status = read_tensor(&checkpoint.tensors.items[i], out, err);
         }
         checkpoint_close(&checkpoint);
     }

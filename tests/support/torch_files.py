@@ -39,6 +39,20 @@ def safetensors(tensors, metadata=None):
     return struct.pack("<Q", len(text)) + text + body
 
 
+def npz(tensors):
+    """The bytes of numpy.savez of these; a tensor whose axes lie the other way round is in Fortran order."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name, tensor in tensors.items():
+            fortran = tensor.stride != strides(tensor.shape, range(len(tensor.shape)))
+            text = (f"{{'descr': '<f{8 if tensor.kind == 'F64' else 4}', 'fortran_order': {fortran}, "
+                    f"'shape': {tensor.shape}, }}")
+            text += " " * (63 - (10 + len(text)) % 64) + "\n"
+            archive.writestr(name + ".npy", b"\x93NUMPY\1\0" + struct.pack("<H", len(text)) +
+                             text.encode() + tensor.data)
+    return out.getvalue()
+
+
 class Storage:
     def __init__(self, data, kind):
         self.data, self.kind = data, kind
@@ -147,13 +161,13 @@ class _Pickler(pickle.Pickler):
                 str(len(self.storages) - 1), "cpu", len(value.data) // size)
 
 
-def torch_zip(value, protocol=2, made=(), folder="archive", extra=()):
+def torch_zip(value, protocol=2, made=(), folder="archive", extra=(), compression=zipfile.ZIP_STORED):
     """torch.save(value); `made` are the classes and functions that it needs the names of."""
     out, text = io.BytesIO(), io.BytesIO()
     with torch_names(*made):
         pickler = _Pickler(text, protocol)
         pickler.dump(value)
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
+    with zipfile.ZipFile(out, "w", compression) as archive:
         archive.writestr(f"{folder}/data.pkl", text.getvalue())
         archive.writestr(f"{folder}/byteorder", b"little")
         for name, data in extra:

@@ -91,10 +91,11 @@ static void test_every_half(void **unused) {
     for (size_t sign = 0; sign < 2; sign++) {
         struct source source = source_over(file + sign * 65536, 65536);
         struct tensor_info tensor = {.type = element_type_named("F16"),
+                                     .source = &source,
                                      .count = 31 * 1024,
                                      .extent = {.stored = 65536, .size = 65536}};
         struct tensor_reader reader;
-        assert_int_equal(tensor_reader_open(&source, &tensor, &reader, &err), VITLRP_OK);
+        assert_int_equal(tensor_reader_open(&tensor, &reader, &err), VITLRP_OK);
         assert_int_equal(tensor_reader_next(&reader, values, tensor.count, &err), VITLRP_OK);
         for (size_t i = 0; i < tensor.count; i++) {
             int exponent = (int) (i >> 10);

@@ -164,8 +164,7 @@ enum vitlrp_status checkpoint_open(const struct source *source,
                                    struct vitlrp_error *err) {
     unsigned char head[HEAD_SIZE];
     const struct vitlrp_model_limits *limits = options->limits;
-    struct checkpoint checkpoint = {.source = source,
-                                    .limits = limits,
+    struct checkpoint checkpoint = {.limits = limits,
                                     .log = options->log,
                                     .weights = options->weights,
                                     .tensors = {.limit = limits->max_tensors}};
@@ -186,6 +185,9 @@ enum vitlrp_status checkpoint_open(const struct source *source,
     enum vitlrp_status status = read_container(source, head, size, &checkpoint, err);
     if (status == VITLRP_OK) {
         status = tensor_table_check_unique(&checkpoint.tensors, err);
+    }
+    for (size_t i = 0; i < checkpoint.tensors.count; i++) {
+        checkpoint.tensors.items[i].source = source;
     }
     if (status == VITLRP_OK && checkpoint.tensors.count == 0) {
         status = fail(err, VITLRP_FORMAT, "holds no tensors");

@@ -18,8 +18,7 @@ struct checkpoint_options {
 };
 
 struct checkpoint {
-    const struct source *source;              /* must outlive it */
-    const struct vitlrp_model_limits *limits; /* likewise */
+    const struct vitlrp_model_limits *limits; /* must outlive it, as the sources of its tensors */
     const struct vitlrp_log *log;
     enum vitlrp_weights weights;    /* asked for */
     enum vitlrp_weights weight_set; /* these, of several; AUTO: there is one set */

@@ -62,10 +62,10 @@ static enum vitlrp_status prefix_tensor(struct vitlrp_error *err, enum vitlrp_st
     return error_prefix(err, status, prefix);
 }
 
-static enum vitlrp_status read_tensor(const struct source *source, const struct tensor_info *tensor,
-                                      const struct target *target, struct vitlrp_error *err) {
+static enum vitlrp_status read_tensor(const struct tensor_info *tensor, const struct target *target,
+                                      struct vitlrp_error *err) {
     struct tensor_reader reader;
-    enum vitlrp_status status = tensor_reader_open(source, tensor, &reader, err);
+    enum vitlrp_status status = tensor_reader_open(tensor, &reader, err);
     if (status == VITLRP_OK && target->arrangement == ARRANGED_AS_OURS) {
         status = tensor_reader_next(&reader, target->data, tensor->count, err);
     } else if (status == VITLRP_OK) {
@@ -97,6 +97,18 @@ struct filling {
     size_t waiting_count;
 };
 
+/* A tensor in another order is held whole beside the weights. */
+static enum vitlrp_status check_order(const struct filling *filling,
+                                      const struct tensor_info *tensor, struct vitlrp_error *err) {
+    uint64_t left = filling->checkpoint->limits->max_bytes - filling->model->storage_bytes;
+    if (tensor->lies != TENSOR_PERMUTED || tensor->count <= left / sizeof(float)) {
+        return VITLRP_OK;
+    }
+    enum vitlrp_status status = fail_limit(
+        err, "%zu elements in another order are too many beside the weights", tensor->count);
+    return prefix_tensor(err, status, tensor, "");
+}
+
 /* Fills one slot from its tensor, or from those of q, k and v. What is absent here and present in
  * another block or part is neutral. */
 static enum vitlrp_status fill_slot(struct filling *filling, size_t block, enum slot slot,
@@ -126,11 +138,12 @@ static enum vitlrp_status fill_slot(struct filling *filling, size_t block, enum 
         if (bound->tensor->count != count) {
             return fail(err, VITLRP_INTERNAL, "a tensor's size passed the checks but is wrong");
         }
+        TRY(check_order(filling, bound->tensor, err));
         target.arrangement = bound->row->arrangement;
         if (bound->tensor->extent.deflated) {
             filling->waiting[filling->waiting_count++] = (struct waiting){bound->tensor, target};
         } else {
-            TRY(read_tensor(filling->checkpoint->source, bound->tensor, &target, err));
+            TRY(read_tensor(bound->tensor, &target, err));
         }
         model->parameters += (int64_t) count;
     }
@@ -156,9 +169,12 @@ static enum vitlrp_status fill_slots(struct filling *filling, struct vitlrp_erro
 }
 
 static int compare_waiting(const void *left, const void *right) {
-    const struct extent *a = &((const struct waiting *) left)->tensor->extent;
-    const struct extent *b = &((const struct waiting *) right)->tensor->extent;
-    return a->offset < b->offset ? -1 : a->offset > b->offset;
+    const struct tensor_info *a = ((const struct waiting *) left)->tensor;
+    const struct tensor_info *b = ((const struct waiting *) right)->tensor;
+    if (a->source != b->source) {
+        return (uintptr_t) a->source < (uintptr_t) b->source ? -1 : 1;
+    }
+    return a->extent.offset < b->extent.offset ? -1 : a->extent.offset > b->extent.offset;
 }
 
 /* Tensors of one deflated storage, which is unpacked as a whole. */
@@ -169,15 +185,17 @@ static enum vitlrp_status read_views(const struct filling *filling, const struct
     struct bytes storage = {0};
     uint64_t left = checkpoint->limits->max_bytes - filling->model->storage_bytes;
     size_t limit = left < SIZE_MAX ? (size_t) left : SIZE_MAX;
-    enum vitlrp_status status = payload_read_all(checkpoint->source, extent, limit, &storage, err);
+    enum vitlrp_status status =
+        payload_read_all(views[0].tensor->source, extent, limit, &storage, err);
     if (status != VITLRP_OK) {
         return prefix_tensor(err, status, views[0].tensor, ": its storage");
     }
     struct source source = source_over(storage.data, storage.size);
     for (size_t i = 0; i < count && status == VITLRP_OK; i++) {
         struct tensor_info view = *views[i].tensor;
+        view.source = &source;
         view.extent = (struct extent){.stored = storage.size, .size = storage.size};
-        status = read_tensor(&source, &view, &views[i].target, err);
+        status = read_tensor(&view, &views[i].target, err);
     }
     bytes_free(&storage);
     return status;
@@ -193,12 +211,11 @@ static enum vitlrp_status read_waiting(struct filling *filling, struct vitlrp_er
         const struct tensor_info *tensor = waiting[first].tensor;
         views = 1;
         while (first + views < count &&
-               waiting[first + views].tensor->extent.offset == tensor->extent.offset) {
+               compare_waiting(&waiting[first], &waiting[first + views]) == 0) {
             views++;
         }
-        TRY(views == 1
-                ? read_tensor(filling->checkpoint->source, tensor, &waiting[first].target, err)
-                : read_views(filling, &waiting[first], views, err));
+        TRY(views == 1 ? read_tensor(tensor, &waiting[first].target, err)
+                       : read_views(filling, &waiting[first], views, err));
     }
     return VITLRP_OK;
 }

@@ -1,5 +1,5 @@
 /* NumPy's .npz: a zip archive of .npy files, one for each array; the published JAX checkpoints of
- * the ViT paper are such. Refuses arrays in Fortran order. */
+ * the ViT paper are such. */
 #include <stdio.h>
 #include <string.h>
 
@@ -80,11 +80,14 @@ static enum vitlrp_status read_entry(const struct zip *zip, const struct zip_ent
         return fail(err, VITLRP_UNSUPPORTED, "elements of kind '%c%zu' are not known", header.kind,
                     header.item_size);
     }
-    if (header.fortran_order && header.rank > 1) {
-        return fail(err, VITLRP_UNSUPPORTED,
-                    "it is in Fortran order; save numpy.ascontiguousarray of it instead");
-    }
     TRY(tensor_count(&tensor, err));
+    if (header.fortran_order) {
+        size_t strides[TENSOR_MAX_RANK] = {1};
+        for (size_t i = 1; i < tensor.rank; i++) {
+            strides[i] = strides[i - 1] * tensor.shape[i - 1];
+        }
+        tensor_lay(&tensor, strides);
+    }
     if (tensor.count * tensor.type->size != size - header.data_offset) {
         return fail(err, VITLRP_FORMAT, "bytes are left over behind its array");
     }

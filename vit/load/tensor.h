@@ -12,7 +12,7 @@
 #define TENSOR_MAX_RANK ((size_t) 8)
 #define TENSOR_MAX_NAME ((size_t) 512)
 
-enum element { ELEMENT_F32, ELEMENT_F16, ELEMENT_BF16, ELEMENT_OTHER };
+enum element { ELEMENT_F32, ELEMENT_F16, ELEMENT_BF16, ELEMENT_F64, ELEMENT_OTHER };
 
 struct element_type {
     enum element element;
@@ -28,13 +28,21 @@ struct tensor_info {
     const struct element_type *type;
     size_t rank;
     size_t shape[TENSOR_MAX_RANK];
-    size_t count; /* product of shape */
+    size_t count;                /* product of shape */
+    const struct source *source; /* the file that it is in; must outlive it */
     struct extent extent;
     uint64_t skip; /* bytes of the extent before the first element */
+    /* How its elements lie: as they are read (PLAIN); with axis order[0] the slowest to change, and
+     * so on (PERMUTED); among others, or one for several (SCATTERED), which is not read. */
+    enum tensor_order { TENSOR_PLAIN, TENSOR_PERMUTED, TENSOR_SCATTERED } lies;
+    unsigned char order[TENSOR_MAX_RANK];
 };
 
 /* Sets count from the shape; FORMAT if the elements or their bytes overflow. */
 enum vitlrp_status tensor_count(struct tensor_info *tensor, struct vitlrp_error *err);
+
+/* Sets how it lies from the strides of its axes, in elements; an axis of size 1 may have any. */
+void tensor_lay(struct tensor_info *tensor, const size_t strides[TENSOR_MAX_RANK]);
 
 /* The shape as "[10, 32]". */
 #define TENSOR_SHAPE_TEXT 200
@@ -63,20 +71,23 @@ enum vitlrp_status tensor_table_check_unique(const struct tensor_table *table,
 
 void tensor_table_free(struct tensor_table *table);
 
-/* Reads the elements in order. */
+/* Reads the elements in the order of the shape. */
 struct tensor_reader {
     const struct tensor_info *tensor;
     struct payload payload;
-    uint16_t *buffer; /* owned; 16-bit elements on their way to float32 */
+    void *buffer; /* owned; elements of other types on their way to float32 */
+    float *whole; /* owned; all elements of a tensor that is PERMUTED, in order */
+    size_t given; /* of these */
 };
 
-/* UNSUPPORTED for elements other than F32, F16 and BF16. tensor_reader_close releases it, after a
- * failure too. */
-enum vitlrp_status tensor_reader_open(const struct source *source, const struct tensor_info *tensor,
-                                      struct tensor_reader *out, struct vitlrp_error *err);
+/* UNSUPPORTED for elements other than F32, F16, BF16 and F64, and for a tensor that is SCATTERED.
+ * One that is PERMUTED is read here, and takes 4 bytes an element of memory. tensor_reader_close
+ * releases it, after a failure too. */
+enum vitlrp_status tensor_reader_open(const struct tensor_info *tensor, struct tensor_reader *out,
+                                      struct vitlrp_error *err);
 
-/* The next `count` elements, exactly converted. NUMERIC at NaN and infinity; messages do not name
- * the tensor. */
+/* The next `count` elements, converted: exactly, but for F64, which is rounded. NUMERIC at NaN and
+ * infinity; messages do not name the tensor. */
 enum vitlrp_status tensor_reader_next(struct tensor_reader *reader, float *out, size_t count,
                                       struct vitlrp_error *err);
 

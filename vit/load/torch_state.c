@@ -1,5 +1,4 @@
-/* Finds the state_dict in a pickle. Refuses to guess among several, and to gather tensors that are
- * not contiguous. */
+/* Finds the state_dict in a pickle. Refuses to guess among several. */
 #include "vit/load/torch_state.h"
 
 #include <stdio.h>
@@ -199,6 +198,7 @@ static enum vitlrp_status read_shape(const struct pickle_value *shape,
                     "%zu dimensions",
                     TENSOR_MAX_RANK);
     }
+    size_t strides[TENSOR_MAX_RANK] = {0};
     out->rank = shape->count;
     for (size_t i = 0; i < shape->count; i++) {
         const struct pickle_value *size = shape->items[i];
@@ -208,16 +208,10 @@ static enum vitlrp_status read_shape(const struct pickle_value *shape,
             return fail(err, VITLRP_FORMAT, "its shape or strides are not sizes");
         }
         out->shape[i] = (size_t) size->integer;
+        strides[i] = (size_t) step->integer;
     }
     TRY(tensor_count(out, err));
-    size_t expected = 1;
-    for (size_t i = shape->count; i-- > 0 && out->count > 0;) {
-        if (out->shape[i] > 1 && (size_t) stride->items[i]->integer != expected) {
-            return fail(err, VITLRP_UNSUPPORTED,
-                        "it is not contiguous; save tensor.contiguous() instead");
-        }
-        expected *= out->shape[i];
-    }
+    tensor_lay(out, strides);
     return VITLRP_OK;
 }
 
@@ -238,7 +232,8 @@ static enum vitlrp_status read_tensor(const struct pickle_value *value,
         return fail(err, VITLRP_FORMAT, "its storage's size overflows");
     }
     if (offset < 0 || (uint64_t) offset > (uint64_t) storage->integer ||
-        tensor.count > (uint64_t) storage->integer - (uint64_t) offset) {
+        (tensor.lies != TENSOR_SCATTERED &&
+         tensor.count > (uint64_t) storage->integer - (uint64_t) offset)) {
         return fail(err, VITLRP_FORMAT, "it reaches beyond its storage");
     }
     TRY(finder->find(finder->context, storage, &tensor.extent, err));
