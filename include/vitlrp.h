@@ -192,7 +192,8 @@ struct vitlrp_model_options {
 VITLRP_API void vitlrp_model_options_init_sized(struct vitlrp_model_options *options, size_t size);
 
 /* Reads .safetensors, .pth/.pt/.bin or .npz (the content decides) in torchvision, timm, Hugging
- * Face or JAX naming; a Hugging Face folder works too. Nothing in a file is ever executed. Weights
+ * Face or JAX naming; the index of shards, a folder with weights and a model's folder in the cache
+ * of the Hugging Face hub work too. Nothing in a file is ever executed. Weights
  * are converted to float32, in memory owned by *model: vitlrp_model_close. MISMATCH names a tensor
  * that is missing, left over or of another shape; IO is for a file that changes while it is read.
  */

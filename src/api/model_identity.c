@@ -17,9 +17,12 @@
 
 /* ---- The weights ---- */
 
+/* Made when it is asked for. */
 struct model_hash {
     pthread_mutex_t mutex;
-    char sha256[SHA256_TEXT]; /* "": not asked for yet */
+    bool made;
+    char sha256[SHA256_TEXT];
+    char (*files)[SHA256_TEXT]; /* owned; of each file of the weights */
 };
 
 struct model_hash *model_hash_open(void) {
@@ -33,45 +36,78 @@ struct model_hash *model_hash_open(void) {
 void model_hash_close(struct model_hash *hash) {
     if (hash != NULL) {
         pthread_mutex_destroy(&hash->mutex);
+        mem_free(hash->files);
         mem_free(hash);
     }
 }
 
-/* From the file that was read, whatever its name leads to by now. */
-static enum vitlrp_status hash_weights(const struct vit_origin *origin, char sha256[SHA256_TEXT],
+/* Of shards: of one line for each file, hash and name, in the order of the names: what `sha256sum`
+ * prints for them. */
+static enum vitlrp_status hash_list(const struct vit_origin *origin, char (*files)[SHA256_TEXT],
+                                    char out[SHA256_TEXT], struct vitlrp_error *err) {
+    struct sha256 hash = sha256_begin();
+    const char *last = NULL;
+    for (size_t done = 0; done < origin->file_count; done++) {
+        size_t next = origin->file_count;
+        for (size_t i = 0; i < origin->file_count; i++) {
+            const char *name = origin->files[i].name;
+            if ((last == NULL || strcmp(name, last) > 0) &&
+                (next == origin->file_count || strcmp(name, origin->files[next].name) < 0)) {
+                next = i;
+            }
+        }
+        last = origin->files[next].name;
+        sha256_add(&hash, files[next], SHA256_TEXT - 1);
+        sha256_add(&hash, "  ", 2);
+        sha256_add(&hash, last, strlen(last));
+        sha256_add(&hash, "\n", 1);
+    }
+    return sha256_end(&hash, out, err);
+}
+
+/* From the files that were read, whatever their names lead to by now. */
+static enum vitlrp_status hash_weights(const struct vit_origin *origin, struct model_hash *hash,
                                        struct vitlrp_error *err) {
-    char digest[SHA256_TEXT];
-    enum vitlrp_status status = file_state_check(&origin->weights, &origin->state, err);
-    if (status == VITLRP_OK) {
-        status = sha256_source(&origin->weights, digest, err);
+    TRY(vit_origin_check(origin, err));
+    for (size_t i = 0; i < origin->file_count; i++) {
+        TRY(sha256_source(&origin->files[i].source, hash->files[i], err));
     }
-    if (status == VITLRP_OK) {
-        status = file_state_check(&origin->weights, &origin->state, err);
+    TRY(vit_origin_check(origin, err));
+    if (origin->file_count > 1) {
+        return hash_list(origin, hash->files, hash->sha256, err);
     }
-    if (status != VITLRP_OK) {
-        return error_prefix(err, status, "the hash of the weights that were loaded");
-    }
-    memcpy(sha256, digest, sizeof digest);
+    memcpy(hash->sha256, hash->files[0], sizeof hash->sha256);
     return VITLRP_OK;
+}
+
+/* Makes the hashes if that was not done yet. */
+static enum vitlrp_status make_hashes(const struct vitlrp_model *model, struct vitlrp_error *err) {
+    const struct vit_origin *origin = &model->vit->origin;
+    struct model_hash *hash = model->hash;
+    enum vitlrp_status status = VITLRP_OK;
+    if (origin->file_count == 0) {
+        return fail(err, VITLRP_UNSUPPORTED, "a model of random weights has no file to hash");
+    }
+    pthread_mutex_lock(&hash->mutex);
+    if (!hash->made && hash->files == NULL) {
+        hash->files = mem_calloc(origin->file_count, sizeof *hash->files);
+        status = hash->files == NULL ? fail(err, VITLRP_NOMEM, "out of memory for a hash") : status;
+    }
+    if (!hash->made && status == VITLRP_OK) {
+        status = error_prefix(err, hash_weights(origin, hash, err),
+                              "the hash of the weights that were loaded");
+        status = error_prefix(err, status, model->vit->name);
+        hash->made = status == VITLRP_OK;
+    }
+    pthread_mutex_unlock(&hash->mutex);
+    return status;
 }
 
 static enum vitlrp_status model_sha256(const struct vitlrp_model *model, char digest[SHA256_TEXT],
                                        struct vitlrp_error *err) {
-    const struct vit_origin *origin = &model->vit->origin;
-    struct model_hash *hash = model->hash;
-    enum vitlrp_status status = VITLRP_OK;
-    if (origin->weights.memory == NULL && origin->weights.descriptor < 0) {
-        return fail(err, VITLRP_UNSUPPORTED, "a model of random weights has no file to hash");
-    }
-    pthread_mutex_lock(&hash->mutex);
-    if (hash->sha256[0] == '\0') {
-        status = error_prefix(err, hash_weights(origin, hash->sha256, err), model->vit->name);
-    }
-    if (status == VITLRP_OK) {
-        memcpy(digest, hash->sha256, sizeof hash->sha256);
-    }
-    pthread_mutex_unlock(&hash->mutex);
-    return status;
+    TRY(make_hashes(model, err));
+    memcpy(digest, model->hash->sha256, sizeof model->hash->sha256);
+    return VITLRP_OK;
 }
 
 enum vitlrp_status vitlrp_model_sha256(const struct vitlrp_model *model, char digest[65],
@@ -106,6 +142,10 @@ static enum vitlrp_status add_file(json_t *files, const char *name, const struct
 static enum vitlrp_status add_files(const struct vitlrp_model *model, json_t *files, bool *complete,
                                     struct vitlrp_error *err) {
     const struct vit_origin *origin = &model->vit->origin;
+    for (size_t i = 0; i < origin->file_count && origin->file_count > 1; i++) {
+        TRY(make_hashes(model, err));
+        json_set(files, origin->files[i].name, json_string(model->hash->files[i]), complete);
+    }
     for (size_t i = 0; i < origin->sidecar_count; i++) {
         TRY(add_file(files, origin->sidecars[i].name, &origin->sidecars[i].bytes, complete, err));
     }

@@ -9,6 +9,7 @@
 #include "base/words.h"
 #include "base/work_rate.h"
 #include "explanation.h"
+#include "hub.h"
 #include "machine.h"
 #include "method_choice.h"
 #include "names.h"
@@ -19,6 +20,7 @@
 
 enum vitlrp_status model_choose(const struct settings *settings, const struct console *console,
                                 struct vitlrp_model **model, struct vitlrp_error *err) {
+    char path[HUB_PATH];
     struct vitlrp_model_options options;
     vitlrp_model_options_init(&options);
     options.heads = settings->heads;
@@ -29,7 +31,8 @@ enum vitlrp_status model_choose(const struct settings *settings, const struct co
     options.log.user = (void *) console;
     options.inputs = settings->inputs;
     if (settings->model_path != NULL) {
-        return vitlrp_model_open(settings->model_path, &options, model, err);
+        TRY(hub_resolve(settings->model_path, path, err));
+        return vitlrp_model_open(path, &options, model, err);
     }
     return vitlrp_model_open_builtin(&options, model, err);
 }

@@ -35,7 +35,7 @@ FAULTS = [
     (("search", "weights_sha256"), "0" * 63, "does not match"),
     (("search", "calibration", "preset", "n"), 1.5, "is no integer"),
     (("search", "held_out"), {"images": 0}, "preset is missing"),
-    (("search", "configuration", "files", "other.json"), "0" * 64, "the schema has no other.json"),
+    (("search", "configuration", "files", "other.json"), "0" * 63, "does not match"),
     (("search", "steps"), None, "is no integer"),
 ]
 

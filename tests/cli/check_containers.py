@@ -4,6 +4,7 @@ weights. Rows t11, t18, t19. usage: check_containers.py VITLRP PARITY GOLDEN [TE
 import argparse
 import collections
 import functools
+import hashlib
 import json
 import os
 import pathlib
@@ -17,6 +18,7 @@ import zipfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 
+import records  # noqa: E402
 import torch_files  # noqa: E402
 from check_parity import read_npy  # noqa: E402
 
@@ -174,6 +176,168 @@ class Containers(unittest.TestCase):
             file.write(torch_files.npz({name: tensor.permuted(range(len(tensor.shape) - 1, -1, -1))
                                         for name, tensor in self.tensors.items()}))
         self.expect_same("model.npz")
+
+    # ---- Shards
+
+    def write_shards(self, parts=None, weight_map=None, names=("a-00001-of-00002.safetensors",
+                                                              "a-00002-of-00002.safetensors")):
+        """`parts` are the tensors of each shard; the map is what it should be, with changes."""
+        listed = list(self.tensors.items())
+        parts = parts or (dict(listed[:9]), dict(listed[9:]))
+        found = {name: file for part, file in zip(parts, names) for name in part}
+        found.update(weight_map or {})
+        for part, name in zip(parts, names):
+            with open(name, "wb") as file:
+                file.write(torch_files.safetensors(part) if name.endswith("s") else
+                           torch_files.torch_zip(part))
+        index = f"a.{names[0].rsplit('.')[-1]}.index.json"
+        with open(index, "w", encoding="utf-8") as file:
+            json.dump({"metadata": {"total_size": 1},
+                       "weight_map": {k: v for k, v in found.items() if v is not None}}, file)
+        return index
+
+    def test_t29_shards(self):
+        index = self.write_shards()
+        self.expect_same(index)
+        said = self.run_program("info", "a-00002-of-00002.safetensors", "--heads", "4")
+        self.assertRegex(said, "is a part of a model: all parts that its index names are read")
+        self.expect_same("./a-00001-of-00002.safetensors")
+        os.rename(index, "model.safetensors.index.json")
+        self.expect_same(".")
+        index = self.write_shards(names=("a-00001-of-00002.bin", "a-00002-of-00002.bin"))
+        self.expect_same(index)
+        os.remove(index)
+        self.expect_refused("a-00002-of-00002.bin", "missing")
+
+    def test_shards_that_differ_from_their_index(self):
+        listed = list(self.tensors.items())
+        first, second = dict(listed[:9]), dict(listed[9:])
+        name = listed[0][0]
+        for weight_map, pattern in (
+                ({name: "../a-00001-of-00002.safetensors"}, "in no file of the index's folder"),
+                ({name: "/etc/passwd"}, "in no file of the index's folder"),
+                ({name: "x/y"}, "in no file"), ({name: ".."}, "in no file"), ({name: 3}, "in no file"),
+                ({name: ""}, "in no file"), ({name: "none.safetensors"}, "none.safetensors: cannot open"),
+                ({name: "a-00002-of-00002.safetensors"}, "has the tensor '.*', which the index has in another"),
+                ({name: None}, "which the index has nowhere"),
+                ({"other": "a-00001-of-00002.safetensors"}, "tensor 'other' is missing in a-00001"),
+                ({name: "a.safetensors.index.json"}, "is a JSON file|which the index has in another")):
+            with self.subTest(weight_map=weight_map):
+                self.expect_refused(self.write_shards(weight_map=weight_map), pattern)
+        self.expect_refused(self.write_shards((first, dict(second, **{name: first[name]}))),
+                            "which the index has in another file|occurs twice")
+        index = self.write_shards()
+        self.expect_refused(index, "the shards have more than the limit of 60000 bytes",
+                            "--limits", "weights=60000", code=5)
+        for text, pattern in ((b"{}", "weight_map is missing"), (b"[]", "JSON"), (b"", "JSON"),
+                              (b'{"weight_map": []}', "weight_map is missing")):
+            with open(index, "wb") as file:
+                file.write(text)
+            self.expect_refused(index, pattern)
+
+    def test_records_name_the_shards(self):
+        index = self.write_shards()
+        self.logits(index, "--heads", "4", "--json", "r.json")
+        with open("r.json", encoding="utf-8") as file:
+            record = json.load(file)
+        self.assertEqual(records.check(record), [])
+        lines = ""
+        for name in sorted(["a-00001-of-00002.safetensors", "a-00002-of-00002.safetensors", index]):
+            with open(name, "rb") as file:
+                digest = hashlib.sha256(file.read()).hexdigest()
+            self.assertEqual(record["configuration"]["files"][name], digest)
+            lines += f"{digest}  {name}\n"
+        self.assertEqual(record["weights_sha256"], hashlib.sha256(lines.encode()).hexdigest())
+
+    def test_outputs_overwrite_no_shard(self):
+        index = self.write_shards()
+        for name in (index, "a-00001-of-00002.safetensors"):
+            with open(name, "rb") as file:
+                kept = file.read()
+            said = self.run_program(os.path.join(PARITY, "input.npy"), "--model", index, "--heads", "4",
+                                    "--raw", name, "-o", "-", code=2)
+            self.assertIn("would overwrite", said)
+            with open(name, "rb") as file:
+                self.assertEqual(file.read(), kept)
+
+    # ---- Folders
+
+    def test_order_of_names(self):
+        names = ["model.safetensors", "pytorch_model.bin", "pytorch_model.pth",
+                 "open_clip_model.safetensors", "open_clip_pytorch_model.safetensors",
+                 "open_clip_pytorch_model.bin"]
+        os.mkdir("f")
+        for i, name in enumerate(names):
+            state = self.tensors if i == 0 else other(self.tensors)
+            with open(f"f/{name}", "wb") as file:
+                file.write(torch_files.safetensors(state) if name.endswith("s") else
+                           torch_files.torch_zip(state))
+        self.expect_same("f")
+        said = self.run_program("info", "f", "--heads", "4", "-v")
+        self.assertIn("of the files of weights in the folder, model.safetensors is used", said)
+        os.remove("f/model.safetensors")
+        for name in names[1:]:
+            found, _ = self.logits("f", "--heads", "4")
+            self.assertEqual(found, tuple(-number for number in self.plain()))
+            os.remove(f"f/{name}")
+        self.expect_refused("f", "neither model.safetensors nor pytorch_model.bin")
+        for name, pattern in (("flax_model.msgpack", "Flax"), ("tf_model.h5", "TensorFlow"),
+                              ("adapter_model.safetensors", "an adapter, not a model")):
+            with open(f"f/{name}", "wb"):
+                pass
+            self.expect_refused("f", pattern)
+            os.remove(f"f/{name}")
+
+    def lay_out_hub(self, root, commits=("0123456789abcdef",), main=True):
+        """The cache as huggingface_hub lays it out: links into blobs."""
+        folder = os.path.join(root, "models--org--vit-x")
+        os.makedirs(f"{folder}/blobs")
+        with open(f"{folder}/blobs/1", "wb") as file:
+            file.write(torch_files.safetensors(self.tensors))
+        with open(f"{folder}/blobs/2", "w", encoding="utf-8") as file:
+            json.dump({"num_classes": 10, "model_args": {}, "pretrained_cfg": {"mean": [0.1, 0.2, 0.3]}}, file)
+        for commit in commits:
+            os.makedirs(f"{folder}/snapshots/{commit}")
+            os.symlink("../../blobs/1", f"{folder}/snapshots/{commit}/model.safetensors")
+            os.symlink("../../blobs/2", f"{folder}/snapshots/{commit}/config.json")
+        if main:
+            os.makedirs(f"{folder}/refs")
+            with open(f"{folder}/refs/main", "w", encoding="utf-8") as file:
+                file.write(commits[-1])
+        return folder
+
+    def test_t30_hub_folder(self):
+        folder = self.lay_out_hub("hub", ("ab12", "cd34"))
+        self.expect_same(folder)
+        os.remove(f"{folder}/snapshots/ab12/model.safetensors")
+        self.expect_same(folder)
+        with open(f"{folder}/refs/main", "w", encoding="utf-8") as file:
+            file.write("ffff")
+        self.expect_refused(folder, "refs/main names the snapshot ffff, which is not there")
+        os.remove(f"{folder}/refs/main")
+        self.expect_refused(folder, "2 snapshots and no refs/main")
+        with open(f"{folder}/refs/main", "w", encoding="utf-8") as file:
+            file.write("../../x")
+        self.expect_refused(folder, "2 snapshots and no refs/main")
+        folder = self.lay_out_hub("other", main=False)
+        self.expect_same(folder)
+
+    def test_name_of_the_hub(self):
+        cases = (("HF_HUB_CACHE", "a", "a"), ("HF_HOME", "b", "b/hub"),
+                 ("XDG_CACHE_HOME", "c", "c/huggingface/hub"), ("HOME", "d", "d/.cache/huggingface/hub"))
+        for variable, value, root in cases:
+            with self.subTest(variable=variable):
+                self.environment = {"PATH": os.environ["PATH"], variable: value}
+                said = self.run_program("info", "org/vit-x", "--heads", "4", code=3)
+                self.assertRegex(said, rf"org/vit-x: there is no such file, and it is not in the hub's cache "
+                                       rf"\(\${variable}.*\); `hf download org/vit-x` fetches it")
+                self.lay_out_hub(root)
+                self.expect_same("org/vit-x")
+                self.logits("org/vit-x", "--heads", "4", "--json", "r.json")
+                with open("r.json", encoding="utf-8") as file:
+                    self.assertEqual(json.load(file)["configuration"]["preprocess"]["mean"], [0.1, 0.2, 0.3])
+        for name in ("../vit-x", "org/..", "a/b/c", "org/", "/org"):
+            self.assertNotIn("hf download", self.run_program("info", name, code=3))
 
     # ---- Which weights
 

@@ -1,8 +1,7 @@
 /* Loads a checkpoint into a model: file or folder, container, layout, architecture, weights, in
- * this order, each checked before the next. Refuses files of several shards. */
+ * this order, each checked before the next. */
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/file.h"
 #include "base/json.h"
@@ -10,10 +9,11 @@
 #include "vit/load/architecture.h"
 #include "vit/load/checkpoint.h"
 #include "vit/load/fill.h"
+#include "vit/load/find.h"
 #include "vit/load/layout.h"
+#include "vit/load/shards.h"
 #include "vit/model/weights.h"
 
-#define MAX_PATH ((size_t) 4096)
 #define MAX_JSON ((size_t) 16 << 20)
 
 struct vitlrp_model_limits vit_load_limits_default(void) {
@@ -102,58 +102,12 @@ cleanup:
     return status;
 }
 
-/* The path of `name` in the folder of `path`, or in `path` itself. */
-static enum vitlrp_status join_path(char out[MAX_PATH], const char *path, bool is_folder,
-                                    const char *name, struct vitlrp_error *err) {
-    const char *slash = strrchr(path, '/');
-    size_t length = is_folder ? strlen(path) : slash == NULL ? 0 : (size_t) (slash - path) + 1;
-    bool separated = length == 0 || path[length - 1] == '/';
-    if (length + strlen(name) + 2 > MAX_PATH) {
-        return fail(err, VITLRP_LIMIT, "the path is longer than %zu bytes", MAX_PATH);
-    }
-    memcpy(out, path, length);
-    snprintf(out + length, MAX_PATH - length, "%s%s", separated ? "" : "/", name);
-    return VITLRP_OK;
-}
-
-static bool exists(const char *path) {
-    struct stat info;
-    return stat(path, &info) == 0;
-}
-
-/* The weights of a Hugging Face folder; other paths are taken as they are. */
-static enum vitlrp_status find_file(const char *path, char out[MAX_PATH],
-                                    struct vitlrp_error *err) {
-    static const char *const FILES[] = {"model.safetensors", "pytorch_model.bin"};
-    static const char *const SHARDED[] = {"model.safetensors.index.json",
-                                          "pytorch_model.bin.index.json"};
-    struct stat info;
-    if (stat(path, &info) != 0 || !S_ISDIR(info.st_mode)) {
-        return join_path(out, "", true, path, err);
-    }
-    for (size_t i = 0; i < 2; i++) {
-        TRY(join_path(out, path, true, FILES[i], err));
-        if (exists(out)) {
-            return VITLRP_OK;
-        }
-    }
-    for (size_t i = 0; i < 2; i++) {
-        TRY(join_path(out, path, true, SHARDED[i], err));
-        if (exists(out)) {
-            return fail(err, VITLRP_UNSUPPORTED,
-                        "weights in several shards (%s) are not supported; save them as one file",
-                        SHARDED[i]);
-        }
-    }
-    return fail(err, VITLRP_FORMAT, "the folder has neither %s nor %s", FILES[0], FILES[1]);
-}
-
 /* The path of a file beside the weights, reported to the caller's callback; *there: it exists. */
 static enum vitlrp_status find_sidecar(const char *path, const char *name,
-                                       const struct vit_load_options *options, char out[MAX_PATH],
+                                       const struct vit_load_options *options, char out[PATH_SIZE],
                                        bool *there, struct vitlrp_error *err) {
-    TRY(join_path(out, path, false, name, err));
-    *there = exists(out);
+    TRY(path_join(out, path, false, name, err));
+    *there = path_exists(out);
     return *there ? file_tell(options->inputs, out, err) : VITLRP_OK;
 }
 
@@ -183,7 +137,7 @@ static enum vitlrp_status read_sidecar(const char *path, const char *name,
                                        const struct vit_load_options *options,
                                        struct sidecars *sidecars, json_t **out,
                                        struct vitlrp_error *err) {
-    char sidecar[MAX_PATH];
+    char sidecar[PATH_SIZE];
     bool there = false;
     TRY(find_sidecar(path, name, options, sidecar, &there, err));
     return there ? take_sidecar(sidecar, name, options, sidecars, out, err) : VITLRP_OK;
@@ -203,7 +157,7 @@ static void sidecars_close(struct sidecars *sidecars) {
 static enum vitlrp_status read_timm_sidecar(const char *path,
                                             const struct vit_load_options *options,
                                             struct sidecars *out, struct vitlrp_error *err) {
-    char sidecar[MAX_PATH];
+    char sidecar[PATH_SIZE];
     bool there = false;
     struct vitlrp_error ignored;
     TRY(find_sidecar(path, "config.json", options, sidecar, &there, err));
@@ -229,18 +183,14 @@ static enum vitlrp_status read_sidecars(const char *path, const char *layout,
     return strcmp(layout, "timm") == 0 ? read_timm_sidecar(path, options, out, err) : VITLRP_OK;
 }
 
-/* `path` is NULL for memory. Messages begin with the name of the file that they are about: `name`,
- * or a sidecar's. */
-static enum vitlrp_status load_source(const struct source *source, const char *path,
-                                      const char *name, const struct vit_load_options *options,
-                                      struct vit_model **out, struct vitlrp_error *err) {
-    struct opened opened = {.name = name};
-    struct vitlrp_model_limits limits =
-        options->limits == NULL ? vit_load_limits_default() : *options->limits;
-    struct checkpoint_options reading = {&limits, options->weights, options->log};
-    enum vitlrp_status status = checkpoint_open(source, &reading, &opened.checkpoint, err);
-    TRY(error_prefix(err, status, name));
-    status = layout_bind(&opened.checkpoint.tensors, options->log, &opened.binding, err);
+/* Takes the checkpoint over, failing or not. `path` is NULL for memory. Messages begin with the
+ * name of the file that they are about: `name`, or a sidecar's. */
+static enum vitlrp_status load_checkpoint(struct checkpoint *checkpoint, const char *path,
+                                          const char *name, const struct vit_load_options *options,
+                                          struct vit_model **out, struct vitlrp_error *err) {
+    struct opened opened = {.name = name, .checkpoint = *checkpoint};
+    enum vitlrp_status status =
+        layout_bind(&opened.checkpoint.tensors, options->log, &opened.binding, err);
     TRY_GOTO(status, error_prefix(err, status, name), cleanup);
     if (path != NULL) {
         TRY_GOTO(status,
@@ -256,48 +206,83 @@ cleanup:
     return status;
 }
 
-/* The model takes the source over, failing or not. */
-static enum vitlrp_status load_file(struct source *source, const char *file,
-                                    const struct vit_load_options *options, struct vit_model **out,
-                                    struct vitlrp_error *err) {
-    struct file_state state;
-    struct vit_model *model = NULL;
-    enum vitlrp_status status = error_prefix(err, file_state_take(source, &state, err), file);
+/* Opens the files of the weights and lists their tensors. */
+static enum vitlrp_status open_weights(const struct weights_place *place,
+                                       const struct vit_load_options *options,
+                                       const struct checkpoint_options *reading,
+                                       struct vit_origin *origin, struct checkpoint *out,
+                                       struct vitlrp_error *err) {
+    struct source source;
+    if (place->index) {
+        enum vitlrp_status status = shards_open(place->path, options, reading, origin, out, err);
+        return error_prefix(err, status, place->path);
+    }
+    TRY(file_tell(options->inputs, place->path, err));
+    TRY(vit_origin_reserve(origin, 1, err));
+    TRY(source_open(place->path, &source, err));
+    enum vitlrp_status status = vit_origin_set(&origin->files[0], NULL, &source, err);
     if (status == VITLRP_OK) {
-        status = load_source(source, file, file, options, &model, err);
+        status = checkpoint_open(&origin->files[0].source, reading, out, err);
+    }
+    return error_prefix(err, status, place->path);
+}
+
+static enum vitlrp_status load_place(const struct weights_place *place,
+                                     const struct vit_load_options *options, struct vit_model **out,
+                                     struct vitlrp_error *err) {
+    struct vitlrp_model_limits limits =
+        options->limits == NULL ? vit_load_limits_default() : *options->limits;
+    struct checkpoint_options reading = {&limits, options->weights, options->log};
+    struct vit_origin origin = {0};
+    struct checkpoint checkpoint = {0};
+    struct vit_model *model = NULL;
+    enum vitlrp_status status = open_weights(place, options, &reading, &origin, &checkpoint, err);
+    if (status != VITLRP_OK) {
+        checkpoint_close(&checkpoint);
+    } else {
+        status = load_checkpoint(&checkpoint, place->path, place->path, options, &model, err);
     }
     if (status == VITLRP_OK) {
-        status = error_prefix(err, file_state_check(source, &state, err), file);
+        status = error_prefix(err, vit_origin_check(&origin, err), place->path);
     }
     if (status != VITLRP_OK) {
         vit_model_free(model);
-        source_close(source);
+        vit_origin_close(&origin);
         return status;
     }
-    model->origin.weights = *source;
-    model->origin.state = state;
+    model->origin.files = origin.files;
+    model->origin.file_count = origin.file_count;
     *out = model;
     return VITLRP_OK;
 }
 
 enum vitlrp_status vit_model_load(const char *path, const struct vit_load_options *options,
                                   struct vit_model **out, struct vitlrp_error *err) {
-    char file[MAX_PATH];
-    struct source source;
-    enum vitlrp_status status = find_file(path, file, err);
-    if (status != VITLRP_OK) {
-        return error_prefix(err, status, path);
-    }
-    TRY(file_tell(options->inputs, file, err));
-    TRY(source_open(file, &source, err));
-    return load_file(&source, file, options, out, err);
+    struct weights_place place;
+    TRY(error_prefix(err, weights_find(path, options->log, &place, err), path));
+    return load_place(&place, options, out, err);
 }
 
 enum vitlrp_status vit_model_load_memory(const void *data, size_t size, const char *name,
                                          const struct vit_load_options *options,
                                          struct vit_model **out, struct vitlrp_error *err) {
-    struct source source = source_over(data, size);
-    TRY(load_source(&source, NULL, name, options, out, err));
-    (*out)->origin.weights = source;
+    struct vitlrp_model_limits limits =
+        options->limits == NULL ? vit_load_limits_default() : *options->limits;
+    struct checkpoint_options reading = {&limits, options->weights, options->log};
+    struct vit_origin origin = {0};
+    struct checkpoint checkpoint = {0};
+    TRY(vit_origin_reserve(&origin, 1, err));
+    origin.files[0].source = source_over(data, size);
+    enum vitlrp_status status = error_prefix(
+        err, checkpoint_open(&origin.files[0].source, &reading, &checkpoint, err), name);
+    if (status == VITLRP_OK) {
+        status = load_checkpoint(&checkpoint, NULL, name, options, out, err);
+    }
+    if (status != VITLRP_OK) {
+        vit_origin_close(&origin);
+        return status;
+    }
+    (*out)->origin.files = origin.files;
+    (*out)->origin.file_count = origin.file_count;
     return VITLRP_OK;
 }

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "vit/math/activation.h"
+#include "vit/model/origin.h"
 
 /* What the head reads (vit/tokens/pooling.h). */
 enum vit_pool {
@@ -47,24 +48,6 @@ struct vit_weights {
 #define END_WEIGHT(constant, member, ...) const float *member;
 #include "vit/model/weights.def"
     struct vit_block *blocks; /* [depth] */
-};
-
-/* A file beside the weights that decided about the model. */
-struct vit_sidecar {
-    const char *name;   /* in its folder: a constant */
-    struct bytes bytes; /* owned: as they were read */
-};
-
-#define VIT_SIDECARS ((size_t) 2)
-
-/* The bytes that a model was made of, for those who name them by their hashes: on demand, since
- * hashing takes longer than many a use of the model. */
-struct vit_origin {
-    struct source weights;   /* the file, open as long as the model, or the caller's memory; neither
-                                of random weights */
-    struct file_state state; /* of the file while it was read */
-    struct vit_sidecar sidecars[VIT_SIDECARS];
-    size_t sidecar_count;
 };
 
 struct pack_store;

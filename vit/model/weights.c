@@ -178,7 +178,6 @@ enum vitlrp_status weights_allocate(const struct vit_config *config, const char 
     }
     model->config = *config;
     model->limits = *limits;
-    model->origin.weights.descriptor = -1;
     model->name = mem_strdup(name);
     model->weights.blocks = mem_calloc((size_t) config->depth, sizeof *model->weights.blocks);
     model->packs = pack_store_open(arranged_count(config));
@@ -214,10 +213,7 @@ void vit_model_free(struct vit_model *model) {
     if (model == NULL) {
         return;
     }
-    source_close(&model->origin.weights);
-    for (size_t i = 0; i < model->origin.sidecar_count; i++) {
-        bytes_free(&model->origin.sidecars[i].bytes);
-    }
+    vit_origin_close(&model->origin);
     json_decref(model->metadata);
     json_decref(model->config_json);
     json_decref(model->preprocessor);

@@ -1,0 +1,46 @@
+/* The bytes that a model was made of, for those who name them by their hashes: on demand, since
+ * hashing takes longer than many a use of the model. */
+#ifndef VIT_ORIGIN_H
+#define VIT_ORIGIN_H
+
+#include <stddef.h>
+
+#include "base/file.h"
+#include "base/status.h"
+
+/* A file of weights, open as long as the model, or the caller's memory. */
+struct vit_file {
+    char *name; /* owned; in the folder of the model's name, NULL for that file itself */
+    struct source source;
+    struct file_state state; /* while it was read */
+};
+
+/* A file beside the weights that decided about the model. */
+struct vit_sidecar {
+    const char *name;   /* in its folder: a constant */
+    struct bytes bytes; /* owned: as they were read */
+};
+
+#define VIT_SIDECARS ((size_t) 2)
+
+struct vit_origin {
+    struct vit_file *files; /* owned; none of random weights. Of shards, the index is the first */
+    size_t file_count;
+    struct vit_sidecar sidecars[VIT_SIDECARS];
+    size_t sidecar_count;
+};
+
+/* Room for `count` files, all still without a source. */
+enum vitlrp_status vit_origin_reserve(struct vit_origin *origin, size_t count,
+                                      struct vitlrp_error *err);
+
+/* Gives a file its source, which it takes over, failing or not, and notes its state. */
+enum vitlrp_status vit_origin_set(struct vit_file *file, const char *name,
+                                  const struct source *source, struct vitlrp_error *err);
+
+/* IO if a file is no longer as it was when it was opened. */
+enum vitlrp_status vit_origin_check(const struct vit_origin *origin, struct vitlrp_error *err);
+
+void vit_origin_close(struct vit_origin *origin);
+
+#endif
