@@ -106,9 +106,11 @@ static enum vitlrp_status add_candidate(struct gathering *gathering, char *path,
 static enum vitlrp_status open_folder_truth(struct gathering *gathering, struct vitlrp_error *err) {
     enum vitlrp_status status = VITLRP_OK;
     bool opened = false;
-    for (size_t i = 0; i < sizeof TRUTH_NAMES / sizeof TRUTH_NAMES[0] && !opened; i++) {
+    const size_t names = sizeof TRUTH_NAMES / sizeof TRUTH_NAMES[0];
+    for (size_t i = 0; i < names && !opened && status == VITLRP_OK; i++) {
         struct text path = {.limit = PATH_LIMIT};
         text_printf(&path, "%s/%s", gathering->options->path, TRUTH_NAMES[i]);
+        status = text_check_memory(&path, "the name of a file of labels", err);
         opened = !path.failed && has_kind(path.data, S_IFREG);
         if (opened) {
             status = file_tell(&gathering->options->inputs, path.data, err);

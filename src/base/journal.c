@@ -92,8 +92,7 @@ static enum vitlrp_status read_more(struct line_reader *reader, bool *more,
     *more = got > 0;
     reader->at += got;
     text_append(buffer, reader->step, (size_t) got);
-    return buffer->failed ? fail(err, VITLRP_LIMIT, "a line has more than %zu bytes", LINE_LIMIT)
-                          : VITLRP_OK;
+    return text_check(buffer, "a line", err);
 }
 
 /* The next whole line, its newline included; *line NULL: there is none. What is behind the last

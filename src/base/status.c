@@ -48,10 +48,11 @@ enum vitlrp_status fail_limit(struct vitlrp_error *err, const char *format, ...)
 }
 
 enum vitlrp_status fail_errno(struct vitlrp_error *err, int system_errno, const char *format, ...) {
+    enum vitlrp_status status = system_errno == ENOMEM ? VITLRP_NOMEM : VITLRP_IO;
     if (err != NULL) {
         va_list arguments;
         va_start(arguments, format);
-        record(err, VITLRP_IO, system_errno, format, arguments);
+        record(err, status, system_errno, format, arguments);
         va_end(arguments);
         char reason[128];
         size_t used = strlen(err->message);
@@ -60,7 +61,7 @@ enum vitlrp_status fail_errno(struct vitlrp_error *err, int system_errno, const 
             snprintf(err->message + used, sizeof err->message - used, ": %s", reason);
         }
     }
-    return VITLRP_IO;
+    return status;
 }
 
 enum vitlrp_status error_prefix(struct vitlrp_error *err, enum vitlrp_status status,
@@ -94,7 +95,7 @@ enum vitlrp_status error_forward(struct vitlrp_error *err, const struct vitlrp_e
 bool error_is_systemic(enum vitlrp_status status, const struct vitlrp_error *err) {
     int number = status == VITLRP_IO ? err->system_errno : 0;
     return status == VITLRP_NOMEM || status == VITLRP_INTERNAL || number == EMFILE ||
-           number == ENFILE || number == ENOMEM;
+           number == ENFILE;
 }
 
 enum vitlrp_status reserved_check(const void *reserved, size_t size, const char *what,

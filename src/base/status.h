@@ -34,7 +34,7 @@ fail_limit(struct vitlrp_error *err, const char *format, ...);
 #define fail_limit(err, ...) ((void) (fail_limit) (err, __VA_ARGS__), VITLRP_LIMIT)
 #endif
 
-/* As fail with VITLRP_IO: appends ": " and the text of system_errno. */
+/* As fail with VITLRP_IO, or VITLRP_NOMEM for ENOMEM: appends ": " and the text of system_errno. */
 #if defined(__GNUC__)
 __attribute__((format(printf, 3, 4)))
 #endif

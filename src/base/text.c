@@ -31,12 +31,16 @@ static bool reserve(struct text *text, size_t extra) {
 }
 
 enum vitlrp_status text_check(const struct text *text, const char *what, struct vitlrp_error *err) {
-    if (!text->failed) {
-        return VITLRP_OK;
+    if (text->is_full) {
+        return fail(err, VITLRP_LIMIT, "%s: longer than the limit of %zu bytes", what, text->limit);
     }
-    return text->is_full ? fail(err, VITLRP_LIMIT, "%s: longer than the limit of %zu bytes", what,
-                                text->limit)
-                         : fail(err, VITLRP_NOMEM, "out of memory for %s", what);
+    return text_check_memory(text, what, err);
+}
+
+enum vitlrp_status text_check_memory(const struct text *text, const char *what,
+                                     struct vitlrp_error *err) {
+    return text->failed && !text->is_full ? fail(err, VITLRP_NOMEM, "out of memory for %s", what)
+                                          : VITLRP_OK;
 }
 
 void text_append(struct text *text, const char *bytes, size_t length) {

@@ -23,6 +23,10 @@ struct text {
  * names. */
 enum vitlrp_status text_check(const struct text *text, const char *what, struct vitlrp_error *err);
 
+/* Likewise, but OK for a text that met its limit: for those who go on without it. */
+enum vitlrp_status text_check_memory(const struct text *text, const char *what,
+                                     struct vitlrp_error *err);
+
 void text_append(struct text *text, const char *bytes, size_t length);
 void text_append_string(struct text *text, const char *string);
 #if defined(__GNUC__)

@@ -328,8 +328,13 @@ enum vitlrp_status explain_render(const struct explain_session *state,
     options.caption = caption.failed ? NULL : caption.data;
     options.comment = comment.failed ? NULL : comment.data;
     double start = clock_ms();
-    enum vitlrp_status status =
-        vitlrp_render(explanation->photo->image, &map, &options, data, size, err);
+    enum vitlrp_status status = text_check_memory(&caption, "the caption of a picture", err);
+    if (status == VITLRP_OK) {
+        status = text_check_memory(&comment, "the comment of a picture", err);
+    }
+    if (status == VITLRP_OK) {
+        status = vitlrp_render(explanation->photo->image, &map, &options, data, size, err);
+    }
     explanation->timing.render = clock_ms() - start;
     text_free(&caption);
     text_free(&comment);

@@ -82,8 +82,5 @@ enum vitlrp_status name_expand(const char *pattern, const char *stem, const char
             next++;
         }
     }
-    if (out->failed) {
-        return fail(err, VITLRP_LIMIT, "output name is longer than %zu bytes", NAME_LIMIT);
-    }
-    return VITLRP_OK;
+    return text_check(out, "the name of an output", err);
 }

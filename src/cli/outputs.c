@@ -44,9 +44,7 @@ static bool is_folder(const char *path) {
 }
 
 static enum vitlrp_status name_keep(struct text *text, char **out, struct vitlrp_error *err) {
-    if (text->failed || text->data == NULL) {
-        return fail(err, VITLRP_LIMIT, "output name is longer than %zu bytes", NAME_LIMIT);
-    }
+    TRY(text_check(text, "the name of an output", err));
     *out = text->data;
     *text = (struct text){.limit = text->limit};
     return VITLRP_OK;
@@ -399,10 +397,8 @@ enum vitlrp_status outputs_path(const struct outputs *outputs, enum output_kind 
     const char *pattern = outputs->pattern[kind];
     struct text stem = {.limit = NAME_LIMIT};
     name_stem(image_path, &stem);
-    enum vitlrp_status status = VITLRP_OK;
-    if (stem.failed) {
-        status = fail(err, VITLRP_LIMIT, "image name is longer than %zu bytes", NAME_LIMIT);
-    } else {
+    enum vitlrp_status status = text_check(&stem, "the name of an image", err);
+    if (status == VITLRP_OK) {
         status = name_expand(pattern, stem.data, class_name, path, err);
     }
     text_free(&stem);

@@ -8,6 +8,7 @@ import struct
 import sys
 
 import seed_checkpoints
+import seed_grown
 import seed_pictures
 
 
@@ -73,6 +74,7 @@ def seeds(root):
         "numpy": {name: data + bytes([way]) for name, (data, way) in
                   seed_checkpoints.numpy_files().items()},
         "json": {name: data + bytes([way]) for name, (data, way) in texts().items()},
+        "record": {"small": seed_grown.record(2, 2)},
         "options": {f"line{i}": line.replace(" ", "\n").encode()
                     for i, line in enumerate(command_lines())},
         "geometry": {f"bytes{i}": bytes((k * (2 * i + 1) + i * 29) & 0xFF for k in range(64))

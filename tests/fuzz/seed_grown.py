@@ -49,7 +49,6 @@ def jsons():
     found["class_line"] = b"n" * MB + b"\5"
     labels = repeat(b"{", b'"#":"class #"', b"}", MB)
     found["config"] = b'{"model_type":"vit","id2label":' + labels + b"}\6"
-    found.update(records())
     return found
 
 
@@ -73,14 +72,14 @@ def record(methods, images, steps=1, classes=1, measured=True):
                     "methods": {name: result(i, k) if measured else None for k, name in enumerate(names)}}
                    for i in range(images)],
     }
-    return json.dumps(head, separators=(",", ":")).encode() + b"\1"
+    return json.dumps(head, separators=(",", ":")).encode()
 
 
 def records():
     return {
-        "record_methods": record(64, 4), "record_images": record(1, 300), "record_results": record(10, 200),
-        "record_steps": record(64, 0, steps=100000), "record_nothing": record(64, 1, steps=100000, measured=False),
-        "record_classes": record(1, 10000, classes=30000, measured=False), "record_too_many": record(5000, 1, measured=False),
+        "methods": record(64, 4), "images": record(1, 300), "results": record(10, 200),
+        "steps": record(64, 0, steps=100000), "nothing": record(64, 1, steps=100000, measured=False),
+        "classes": record(1, 10000, classes=30000, measured=False), "too_many": record(5000, 1, measured=False),
     }
 
 
@@ -243,7 +242,7 @@ def options():
 
 def main():
     folder = sys.argv[1]
-    makers = {"json": jsons, "safetensors": safetensors, "torch": torches, "numpy": numpies,
+    makers = {"json": jsons, "record": records, "safetensors": safetensors, "torch": torches, "numpy": numpies,
               "png": pngs, "jpeg": jpegs, "bitmap": bitmaps, "exif": exifs, "options": options}
     total = 0
     for target, maker in makers.items():

@@ -105,6 +105,23 @@ static void test_text_stops_at_its_limit(void **unused) {
 }
 
 /* Rows f05 and n01 of the table of bad inputs: what a terminal obeys, wherever it is printed. */
+/* A text that memory was short for is not too long. */
+static void test_f25_reasons_of_a_failed_text(void **unused) {
+    const struct text whole = {.limit = 8};
+    const struct text full = {.limit = 8, .failed = true, .is_full = true};
+    const struct text starved = {.limit = 8, .failed = true};
+    struct vitlrp_error err = {0};
+    (void) unused;
+    assert_int_equal(text_check(&whole, "a name", &err), VITLRP_OK);
+    assert_int_equal(text_check_memory(&whole, "a name", &err), VITLRP_OK);
+    assert_int_equal(text_check(&full, "a name", &err), VITLRP_LIMIT);
+    assert_string_equal(err.message, "a name: longer than the limit of 8 bytes");
+    assert_int_equal(text_check_memory(&full, "a name", &err), VITLRP_OK);
+    assert_int_equal(text_check(&starved, "a name", &err), VITLRP_NOMEM);
+    assert_int_equal(text_check_memory(&starved, "a name", &err), VITLRP_NOMEM);
+    assert_string_equal(err.message, "out of memory for a name");
+}
+
 static void test_f05_names_are_escaped(void **unused) {
     static const struct {
         const char *name, *shown;
@@ -551,6 +568,7 @@ int main(void) {
         cmocka_unit_test(test_sizes_do_not_wrap),
         cmocka_unit_test(test_measured_arena_fits_exactly),
         cmocka_unit_test(test_text_stops_at_its_limit),
+        cmocka_unit_test(test_f25_reasons_of_a_failed_text),
         cmocka_unit_test(test_f05_names_are_escaped),
         cmocka_unit_test(test_f05_reports_and_json_are_escaped),
         cmocka_unit_test(test_messages_are_one_line),

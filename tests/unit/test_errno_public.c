@@ -177,6 +177,16 @@ static void test_forwarding(void **unused) {
     assert_int_equal(error_forward(NULL, &first), VITLRP_IO);
 }
 
+/* Whatever the system wanted the memory for: nobody's file is to blame. */
+static void test_f13_shortage_that_the_system_tells(void **unused) {
+    struct vitlrp_error err = {0};
+    (void) unused;
+    assert_int_equal(fail_errno(&err, ENOMEM, "cannot read this folder"), VITLRP_NOMEM);
+    assert_int_equal(err.status, VITLRP_NOMEM);
+    assert_int_equal(err.system_errno, ENOMEM);
+    assert_true(error_is_systemic(VITLRP_NOMEM, &err));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_absent),
@@ -185,6 +195,7 @@ int main(void) {
         cmocka_unit_test(test_folder_instead_of_an_image),
         cmocka_unit_test(test_digest),
         cmocka_unit_test(test_forwarding),
+        cmocka_unit_test(test_f13_shortage_that_the_system_tells),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

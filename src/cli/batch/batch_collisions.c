@@ -92,7 +92,10 @@ static enum vitlrp_status check_folder_name(struct stems *stems, const struct ba
                             : 0;
         stems->stem.length = 0;
         text_append(&stems->stem, folder->data, length);
-        if (length > 0 && !stems->stem.failed && find_stem(stems, err) < stems->capacity) {
+        TRY(text_check_memory(&stems->stem, "the names of results", err));
+        bool found = length > 0 && !stems->stem.failed && find_stem(stems, err) < stems->capacity;
+        TRY(text_check_memory(&stems->other, "the names of results", err));
+        if (found) {
             return fail_folder(stems, index, folder->data, "another image's result", err);
         }
     }
@@ -112,8 +115,10 @@ static enum vitlrp_status check_folders(struct stems *stems, const struct batch_
         bool known = before->length > length && memcmp(before->data, whole.data, length + 1) == 0;
         folder.length = 0;
         text_append(&folder, whole.data, length);
-        status = known || folder.failed ? VITLRP_OK
-                                        : check_folder_name(stems, plan, index, &folder, err);
+        status = text_check_memory(&folder, "the names of results", err);
+        if (status == VITLRP_OK && !known && !folder.failed) {
+            status = check_folder_name(stems, plan, index, &folder, err);
+        }
     }
     text_free(before);
     text_free(&folder);

@@ -124,9 +124,9 @@ static bool is_named(const struct batch_line *line, const struct batch_line_file
 /* A name that memory was short for is no other name. Releases the text. */
 static enum vitlrp_status end_names(struct text *name, enum vitlrp_status status,
                                     struct vitlrp_error *err) {
-    bool no_memory = name->failed && !name->is_full;
+    enum vitlrp_status complete = text_check_memory(name, "the names of results", err);
     text_free(name);
-    return no_memory ? fail(err, VITLRP_NOMEM, "out of memory for names of results") : status;
+    return complete == VITLRP_OK ? status : complete;
 }
 
 enum vitlrp_status batch_line_is_complete(const struct batch_line *line,

@@ -220,7 +220,8 @@ static void append_json(struct text *out, const json_t *value) {
     text_free(&plain);
 }
 
-/* The path as a relative address: every byte that could mean something is written as %XX. */
+/* The path as a relative address: every byte that could mean something is written as %XX. null for
+ * one that is too long; NULL if memory is short. */
 static json_t *json_address(const char *path, bool escaped) {
     static const char PLAIN[] =
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/";
@@ -234,9 +235,12 @@ static json_t *json_address(const char *path, bool escaped) {
             text_printf(&address, "%%%02X", (unsigned char) bytes.data[i]);
         }
     }
-    json_t *value = bytes.failed || address.failed || address.length == 0
-                        ? json_null()
-                        : json_string(address.data);
+    bool complete = text_check_memory(&bytes, "a name", NULL) == VITLRP_OK &&
+                    text_check_memory(&address, "an address", NULL) == VITLRP_OK;
+    json_t *value = complete ? json_null() : NULL;
+    if (!bytes.failed && !address.failed && address.length > 0) {
+        value = json_string(address.data);
+    }
     text_free(&bytes);
     text_free(&address);
     return value;

@@ -153,10 +153,7 @@ static void folder_resolve(const char *path, char out[2 * PATH_MAX]) {
         folder[begin] = '\0';
     }
     if (realpath(folder, resolved) != NULL) {
-        struct text joined = {.limit = 2 * PATH_MAX - 1};
-        text_printf(&joined, "%s/%.*s", resolved, (int) (length - begin), path + begin);
-        memcpy(out, joined.failed ? "" : joined.data, joined.failed ? 1 : joined.length + 1);
-        text_free(&joined);
+        snprintf(out, 2 * PATH_MAX, "%s/%.*s", resolved, (int) (length - begin), path + begin);
     }
 }
 
@@ -222,7 +219,7 @@ static enum vitlrp_status check_absent(const struct batch_plan *plan, const char
         text_printf(&path, "%s/%s", plan->choice->folder, stem);
         batch_append_suffix(&path, file, -1);
         bool known = plan->choice->writes[file] && !several_classes && !path.failed;
-        enum vitlrp_status status = VITLRP_OK;
+        enum vitlrp_status status = text_check_memory(&path, "the name of a result", err);
         if (known && lstat(path.data, &info) == 0) {
             status = fail(err, VITLRP_USAGE,
                           "exists, and no run of batch made it (give another folder)");
@@ -281,6 +278,7 @@ enum vitlrp_status batch_stem(const char *id, struct text *out, struct vitlrp_er
         }
         next += length + (next[length] == '/' ? 1 : 0);
     }
+    TRY(text_check_memory(out, "the name of a result", err));
     return out->failed || out->length == 0
                ? fail(err, VITLRP_LIMIT, "an image's name is empty or longer than %zu bytes",
                       NAME_LIMIT)
@@ -332,17 +330,14 @@ bool batch_name_is_control(const char *name) {
         }
     }
     /* A shard's results are called as its run is, but for both ends. */
-    struct text run = {.limit = NAME_LIMIT};
+    char run[NAME_MAX + 1] = "";
     size_t length = strlen(name);
     if (strncmp(name, RESULTS, strlen(RESULTS)) == 0 && length > strlen(RESULTS) + 6 &&
-        strcmp(name + length - 6, ".jsonl") == 0) {
-        text_append_string(&run, "run.");
-        text_append(&run, name + strlen(RESULTS), length - strlen(RESULTS) - 6);
-        text_append_string(&run, ".json");
+        length <= NAME_MAX && strcmp(name + length - 6, ".jsonl") == 0) {
+        size_t between = length - strlen(RESULTS) - 6;
+        snprintf(run, sizeof run, "run.%.*s.json", (int) between, name + strlen(RESULTS));
     }
-    bool is_results =
-        run.length > 0 && !run.failed && batch_parse_run_name(run.data, &shard, &shards);
-    text_free(&run);
+    bool is_results = run[0] != '\0' && batch_parse_run_name(run, &shard, &shards);
     return is_results || batch_parse_run_name(name, &shard, &shards);
 }
 

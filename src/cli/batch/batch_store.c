@@ -125,10 +125,10 @@ static enum vitlrp_status check_around(const char *folder, struct vitlrp_error *
         length--;
     }
     text_append(&path, folder, length);
-    enum vitlrp_status status =
-        path.failed
-            ? fail(err, VITLRP_LIMIT, "the folder's name is longer than %zu bytes", NAME_LIMIT)
-            : output_check(path.data, err);
+    enum vitlrp_status status = text_check(&path, "the folder's name", err);
+    if (status == VITLRP_OK) {
+        status = output_check(path.data, err);
+    }
     text_free(&path);
     return status;
 }
@@ -189,9 +189,7 @@ enum vitlrp_status batch_store_write(const struct batch_store *store, const char
                                      const void *data, size_t size, struct vitlrp_error *err) {
     struct text whole = {.limit = 2 * NAME_LIMIT};
     text_printf(&whole, "%s/%s", store->folder, path);
-    enum vitlrp_status status =
-        whole.failed ? fail(err, VITLRP_LIMIT, "a path of more than %zu bytes", NAME_LIMIT)
-                     : VITLRP_OK;
+    enum vitlrp_status status = text_check(&whole, "the name of a result", err);
     if (status == VITLRP_OK && store->guard != NULL) {
         status = guard_check(store->guard, "-o", whole.data, err);
     }
@@ -223,10 +221,10 @@ static enum vitlrp_status check_without_run(const char *path, struct vitlrp_erro
 enum vitlrp_status batch_check_page(const struct batch_store *store, struct vitlrp_error *err) {
     struct text path = {.limit = 2 * NAME_LIMIT};
     text_printf(&path, "%s/%s", store->folder, BATCH_PAGE);
-    enum vitlrp_status status =
-        path.failed
-            ? fail(err, VITLRP_LIMIT, "the folder's name is longer than %zu bytes", NAME_LIMIT)
-            : check_without_run(path.data, err);
+    enum vitlrp_status status = text_check(&path, "the name of the page", err);
+    if (status == VITLRP_OK) {
+        status = check_without_run(path.data, err);
+    }
     text_free(&path);
     return status;
 }
@@ -363,11 +361,13 @@ enum vitlrp_status batch_resume(const struct batch_plan *plan, const struct sett
     const struct batch_choice *choice = plan->choice;
     struct text run = {.limit = 2 * NAME_LIMIT};
     struct text results = {.limit = 2 * NAME_LIMIT};
-    enum vitlrp_status status = VITLRP_OK;
     batch_append_name(&run, store->folder, "run", ".json", choice->shard, choice->shards);
     batch_append_name(&results, store->folder, "results", ".jsonl", choice->shard, choice->shards);
-    if (run.failed || results.failed) {
-        status = fail(err, VITLRP_LIMIT, "the folder's name is longer than %zu bytes", NAME_LIMIT);
+    enum vitlrp_status status = text_check(&run, "the name of the run's record", err);
+    if (status == VITLRP_OK) {
+        status = text_check(&results, "the name of the run's results", err);
+    }
+    if (status != VITLRP_OK) {
         goto cleanup;
     }
     bool renew = false;

@@ -107,13 +107,15 @@ static enum vitlrp_status make_folder(struct batch_bench *bench, struct vitlrp_e
     const char *place = getenv("TMPDIR");
     struct text path = {.limit = sizeof bench->folder};
     text_printf(&path, "%s/vitlrp-bench-XXXXXX", place == NULL || *place == '\0' ? "/tmp" : place);
-    if (path.failed || mkdtemp(path.data) == NULL) {
-        text_free(&path);
-        return fail(err, VITLRP_IO, "cannot create a folder for temporary files (TMPDIR)");
+    enum vitlrp_status status = text_check_memory(&path, "the name of a folder", err);
+    if (status == VITLRP_OK && (path.failed || mkdtemp(path.data) == NULL)) {
+        status = fail(err, VITLRP_IO, "cannot create a folder for temporary files (TMPDIR)");
     }
-    snprintf(bench->folder, sizeof bench->folder, "%s", path.data);
+    if (status == VITLRP_OK) {
+        snprintf(bench->folder, sizeof bench->folder, "%s", path.data);
+    }
     text_free(&path);
-    return VITLRP_OK;
+    return status;
 }
 
 static enum vitlrp_status run_whole(struct batch_bench *bench, const struct batch_store *store,
