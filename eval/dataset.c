@@ -37,6 +37,7 @@ struct gathering {
     struct candidate *candidates; /* owned */
     size_t count, capacity;
     size_t found;            /* before any were left out */
+    size_t named;            /* of these, by the file of labels */
     struct path_list unread; /* folders */
     bool is_folder;
     size_t root; /* bytes of a path before its id */
@@ -168,7 +169,9 @@ static enum vitlrp_status order_candidates(struct gathering *gathering, struct v
     size_t kept = 0;
     struct candidate *list = gathering->candidates;
     if (gathering->count == 0) {
-        return fail(err, VITLRP_FORMAT, "has no images (.jpg, .jpeg, .png, .bmp or .pnm)");
+        return gathering->is_folder
+                   ? fail(err, VITLRP_FORMAT, "has no images (.jpg, .jpeg, .png, .bmp or .pnm)")
+                   : fail(err, VITLRP_FORMAT, "lists no images (a path in each line)");
     }
     qsort(list, gathering->count, sizeof *list, compare_candidates);
     enum vitlrp_status status = VITLRP_OK;
@@ -209,6 +212,7 @@ static void label_candidates(struct gathering *gathering) {
         const char *id = candidate->path + gathering->root;
         if (gathering->truth.count > 0) {
             candidate->label = truth_find(&gathering->truth, id);
+            gathering->named += candidate->label == TRUTH_ABSENT ? 0 : 1;
         } else if (gathering->is_folder) {
             candidate->label = label_of_id(gathering, id);
         }
@@ -216,6 +220,50 @@ static void label_candidates(struct gathering *gathering) {
             candidate->label = -1;
         }
     }
+}
+
+/* A file that was given, and says nothing about any image, is most likely another data set's. */
+static enum vitlrp_status fail_silent(const struct gathering *gathering, const char *path,
+                                      struct vitlrp_error *err) {
+    char shown[2][100];
+    text_escape_name(shown[0], sizeof shown[0], gathering->options->path);
+    text_escape_name(shown[1], sizeof shown[1], gathering->candidates[0].path + gathering->root);
+    enum vitlrp_status status =
+        fail(err, VITLRP_MISMATCH, "names none of the %zu images of %s (the first of them is %s)",
+             gathering->found, shown[0], shown[1]);
+    return error_prefix(err, status, path);
+}
+
+static enum vitlrp_status check_truth(const struct gathering *gathering, struct vitlrp_error *err) {
+    const char *path = gathering->options->truth_path;
+    bool known = false;
+    if (path == NULL) {
+        return VITLRP_OK;
+    }
+    if (gathering->named == 0) {
+        return fail_silent(gathering, path, err);
+    }
+    for (size_t i = 0; i < gathering->count && !known; i++) {
+        known = gathering->candidates[i].label >= 0;
+    }
+    return known ? VITLRP_OK
+                 : error_prefix(err,
+                                fail(err, VITLRP_MISMATCH,
+                                     "names %zu of the images, but the model knows none of their "
+                                     "labels",
+                                     gathering->named),
+                                path);
+}
+
+static enum vitlrp_status check_boxes(const struct gathering *gathering,
+                                      const struct box_list *boxes, struct vitlrp_error *err) {
+    size_t count = 0;
+    for (size_t i = 0; i < gathering->count && count == 0; i++) {
+        (void) boxes_find(boxes, gathering->candidates[i].path + gathering->root, &count);
+    }
+    return gathering->options->boxes_path == NULL || count > 0
+               ? VITLRP_OK
+               : fail_silent(gathering, gathering->options->boxes_path, err);
 }
 
 /* Leaves out the candidates without a label that the model knows. */
@@ -313,6 +361,8 @@ static enum vitlrp_status dataset_gather(struct gathering *gathering, struct dat
     TRY(error_prefix(err, order_candidates(gathering, err), options->path));
     TRY(tell_candidates(gathering, err));
     label_candidates(gathering);
+    TRY(check_truth(gathering, err));
+    TRY(check_boxes(gathering, &out->boxes, err));
     if (options->target == VITLRP_EVAL_LABEL) {
         TRY(error_prefix(err, drop_unlabelled(gathering, err), options->path));
     }

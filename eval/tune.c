@@ -118,6 +118,26 @@ static enum vitlrp_status hash_images(const struct evaluation *evaluation, char 
     return sha256_end(&hash, out, err);
 }
 
+/* Without a single map there is nothing to tune. */
+static enum vitlrp_status check_some(const struct evaluation *evaluation,
+                                     struct vitlrp_error *err) {
+    char shown[100];
+    for (size_t i = 0; i < evaluation->image_count; i++) {
+        if (evaluation->images[i].status == VITLRP_OK) {
+            return VITLRP_OK;
+        }
+    }
+    if (evaluation->image_count == 0) {
+        return VITLRP_OK;
+    }
+    const struct eval_image *first = &evaluation->images[0];
+    bool named = strstr(first->message, first->id) != NULL;
+    text_escape_name(shown, sizeof shown, first->id);
+    return fail(err, VITLRP_MISMATCH,
+                "none of the %zu calibration images could be evaluated; the first: %s%s%s",
+                evaluation->image_count, named ? "" : shown, named ? "" : ": ", first->message);
+}
+
 /* Every trial reads the images again: they must be those of the first. */
 static enum vitlrp_status check_images(struct search *search, const struct evaluation *evaluation,
                                        struct vitlrp_error *err) {
@@ -154,6 +174,7 @@ static enum vitlrp_status measure_trials(struct search *search, size_t added,
         rules[i] = trials[i].rules;
     }
     TRY(evaluate_rules(search->options, rules, added, search->images, &evaluation, err));
+    TRY_GOTO(status, check_some(&evaluation, err), cleanup);
     TRY_GOTO(status, check_images(search, &evaluation, err), cleanup);
     for (size_t i = 0; i < added; i++) {
         TRY_GOTO(status, eval_metric_mean(&evaluation, i, EVAL_DELTA_LOGIT, &trials[i].delta, err),

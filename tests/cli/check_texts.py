@@ -144,6 +144,35 @@ class Messages(Case):
         self.assertIn("settings: longer than the limit of 1048576 bytes", said)
         self.assertNotIn("out of memory", said)
 
+    def test_f25_files_that_match_nothing(self):
+        """A list, table or folder of other things than wanted: its name, what was looked for, exit code 3."""
+        for i in range(3):
+            self.photo(f"ds/{i}.jpg")
+        self.write("notes/readme.md", "")
+        self.write("blank", "\n\n")
+        self.write("gone", "nope.jpg\n")
+        self.write("truth", "zzz.jpg 1\n")
+        self.write("classes", "".join(f"{i}.jpg nothing\n" for i in range(3)))
+        self.write("boxes", "path,xmin,ymin,xmax,ymax\nzz.jpg,1,2,3,4\n")
+        cases = (("notes", (), r"^vitlrp: notes: has no images \(\.jpg"), ("blank", (), "^vitlrp: blank: lists no images"),
+                 ("ds", ("--truth", "truth"), r"^vitlrp: truth: names none of the 3 images of ds .*0\.jpg"),
+                 ("ds", ("--truth", "classes"), "^vitlrp: classes: names 3 of the images, but the model knows none"),
+                 ("ds", ("--boxes", "boxes"), "^vitlrp: boxes: names none of the 3 images of ds"),
+                 ("gone", (), r"^vitlrp: none of the 1 \w*\s?images could be evaluated; the first: nope\.jpg: cannot open"))
+        verbs = {"batch": ["-o", "out"], "eval": LITTLE, "tune": ["--steps", "1", "-o", "t.json"],
+                 "bench": ["--runs", "1"]}
+        for name, options, said in cases:
+            for verb, more in verbs.items():
+                if ("--boxes" in options and verb != "eval") or (verb == "bench" and options) or (
+                        name == "gone" and verb in ("batch", "bench")):
+                    continue
+                operand = ["--batch", name] if verb == "bench" else [name]
+                with self.subTest(verb=verb, name=name, options=options):
+                    _, stderr = self.run_command(verb, *operand, *options, *more, "-q", code=3)
+                    self.assertRegex(stderr, said)
+                    self.assertEqual(stderr.count("\n"), 1)
+                    self.assertFalse(os.path.exists(self.path("out")))
+
 
 class Costs(Case):
     """What grew with rows times names, or with the square of the rows, takes a moment."""

@@ -1,5 +1,6 @@
 #include "eval_report.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -33,7 +34,14 @@ enum exit_code eval_report(const struct vitlrp_evaluation *evaluation,
     bool named = strstr(info.first_error, info.first_failed) != NULL;
     char shown[200];
     text_escape_name(shown, sizeof shown, info.first_failed);
+    if (info.failed == info.images) {
+        err = (struct vitlrp_error){.status = VITLRP_MISMATCH};
+        snprintf(err.message, sizeof err.message,
+                 "none of the %zu images could be evaluated; the first: %s%s%s", info.images,
+                 named ? "" : shown, named ? "" : ": ", info.first_error);
+        return console_check(err.status, CODE_INPUT, &err);
+    }
     console_warn(console, "%zu of %zu images failed; the first: %s%s%s", info.failed, info.images,
                  named ? "" : shown, named ? "" : ": ", info.first_error);
-    return info.failed == info.images ? CODE_INPUT : CODE_ITEMS;
+    return CODE_ITEMS;
 }
