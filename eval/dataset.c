@@ -234,9 +234,10 @@ static enum vitlrp_status fail_silent(const struct gathering *gathering, const c
     return error_prefix(err, status, path);
 }
 
+/* Labels that the model does not know are passed over where no label is needed. */
 static enum vitlrp_status check_truth(const struct gathering *gathering, struct vitlrp_error *err) {
     const char *path = gathering->options->truth_path;
-    bool known = false;
+    bool known = gathering->options->target != VITLRP_EVAL_LABEL;
     if (path == NULL) {
         return VITLRP_OK;
     }

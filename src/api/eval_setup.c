@@ -173,8 +173,14 @@ static enum vitlrp_status open_dataset(struct eval_setup *setup, struct vitlrp_e
     };
     struct dataset *dataset = &setup->dataset;
     TRY(eval_dataset_open(setup->model, &wanted, dataset, err));
-    log_message(&log, LOG_LEVEL_INFO, "%zu images found, %zu in the evaluation, %zu in this shard",
-                dataset->found, dataset->manifest_count, dataset->count);
+    if (wanted.shards > 1) {
+        log_message(&log, LOG_LEVEL_INFO,
+                    "%zu images found, %zu in the evaluation, %zu in this shard", dataset->found,
+                    dataset->manifest_count, dataset->count);
+    } else {
+        log_message(&log, LOG_LEVEL_INFO, "%zu images found, %zu in the evaluation", dataset->found,
+                    dataset->count);
+    }
     if (dataset->unread.count > 0) {
         char shown[200];
         text_escape_name(shown, sizeof shown, dataset->unread.items[0]);

@@ -156,14 +156,15 @@ class Messages(Case):
         self.write("boxes", "path,xmin,ymin,xmax,ymax\nzz.jpg,1,2,3,4\n")
         cases = (("notes", (), r"^vitlrp: notes: has no images \(\.jpg"), ("blank", (), "^vitlrp: blank: lists no images"),
                  ("ds", ("--truth", "truth"), r"^vitlrp: truth: names none of the 3 images of ds .*0\.jpg"),
-                 ("ds", ("--truth", "classes"), "^vitlrp: classes: names 3 of the images, but the model knows none"),
+                 ("ds", ("--truth", "classes", "--target", "label"),
+                  "^vitlrp: classes: names 3 of the images, but the model knows none"),
                  ("ds", ("--boxes", "boxes"), "^vitlrp: boxes: names none of the 3 images of ds"),
                  ("gone", (), r"^vitlrp: none of the 1 \w*\s?images could be evaluated; the first: nope\.jpg: cannot open"))
         verbs = {"batch": ["-o", "out"], "eval": LITTLE, "tune": ["--steps", "1", "-o", "t.json"],
                  "bench": ["--runs", "1"]}
         for name, options, said in cases:
             for verb, more in verbs.items():
-                if ("--boxes" in options and verb != "eval") or (verb == "bench" and options) or (
+                if (("--boxes" in options or "--target" in options) and verb != "eval") or (verb == "bench" and options) or (
                         name == "gone" and verb in ("batch", "bench")):
                     continue
                 operand = ["--batch", name] if verb == "bench" else [name]

@@ -238,9 +238,10 @@ static void free_outputs(struct batch_item *item) {
     item->output_capacity = 0;
 }
 
-/* Messages of files begin with their path, which may differ between the machines of a run; the line
- * has the image's name. */
-static const char *without_path(const char *message, const char *path) {
+/* Messages of files begin with their path. */
+const char *batch_item_message(const struct batch_item *item) {
+    const char *path = item->image.path;
+    const char *message = item->err.message;
     size_t length = strlen(path);
     bool named = strncmp(message, path, length) == 0 && strncmp(message + length, ": ", 2) == 0;
     return named ? message + length + 2 : message;
@@ -271,8 +272,7 @@ static enum vitlrp_status write_line(struct passage *passage, struct vitlrp_erro
         wrong |= json_object_set_new(line, "warning", json_string(photo_warning(&passage->photo)));
     }
     if (!done) {
-        const char *message = without_path(item->err.message, image->path);
-        wrong |= json_object_set_new(line, "message", json_text(message));
+        wrong |= json_object_set_new(line, "message", json_text(batch_item_message(item)));
     } else if (passage->first != NULL) {
         wrong |= json_object_update(line, passage->first);
     }
@@ -307,7 +307,7 @@ enum vitlrp_status batch_item_explain(struct batch_item *item, const struct batc
     }
     item->state = item->status == VITLRP_OK ? JOURNAL_DONE : JOURNAL_FAILED;
     if (error_is_systemic(item->status, &item->err)) {
-        const char *message = without_path(item->err.message, item->image.path);
+        const char *message = batch_item_message(item);
         status = error_forward(err, &item->err);
         memcpy(err->message, message, strlen(message) + 1);
         error_prefix(err, status, item->image.id);

@@ -40,6 +40,10 @@ struct batch_item {
 enum vitlrp_status batch_item_explain(struct batch_item *item, const struct batch_choice *choice,
                                       struct explain_session *state, struct vitlrp_error *err);
 
+/* Why the image failed, without its path in front: a path may differ between the machines of a run,
+ * and reports have the image's name. */
+const char *batch_item_message(const struct batch_item *item);
+
 /* Releases what the item holds. */
 void batch_item_free(struct batch_item *item);
 

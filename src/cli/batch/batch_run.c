@@ -331,7 +331,7 @@ static void note_failure(struct batch_run *run, const struct batch_item *item) {
         struct batch_failure *failure = &run->failures[run->failed];
         text_escape_name(failure->image, sizeof failure->image, item->image.id);
         snprintf(failure->message, sizeof failure->message, "%.*s",
-                 (int) sizeof failure->message - 1, item->err.message);
+                 (int) sizeof failure->message - 1, batch_item_message(item));
     }
     run->failed++;
 }

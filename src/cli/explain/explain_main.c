@@ -63,6 +63,20 @@ static enum vitlrp_status choose_target(const struct explain_session *state, int
     return VITLRP_OK;
 }
 
+/* For those who asked for more. */
+static void report_work(struct text *out, const struct explain_session *state,
+                        const struct explanation *explanation, bool draws) {
+    const struct timing *timing = &explanation->timing;
+    text_printf(out, "took %.1f ms to decode, %.1f to prepare, %.1f forward, %.1f backward",
+                timing->decode, timing->preprocess, timing->forward, timing->backward);
+    if (draws) {
+        text_printf(out, ", %.1f to draw", timing->render);
+    }
+    text_printf(out, " (%s, %s, %s kernels, %d threads)\n",
+                vitlrp_word("precision", (int32_t) state->info.precision), state->info.backend,
+                state->info.instruction_set, state->info.threads);
+}
+
 static void explain_one_class(struct explain_session *state, struct explanation *explanation,
                               struct outcome *outcome) {
     struct vitlrp_error err;
@@ -85,6 +99,9 @@ static void explain_one_class(struct explain_session *state, struct explanation 
         if (!outcome_check(outcome, status, CODE_INPUT, &err)) {
             goto cleanup;
         }
+    }
+    if (state->console->verbosity > 1) {
+        report_work(&report, state, explanation, draws);
     }
     outcome_add(outcome, explain_write(state, explanation, picture, size, &report));
     outcome_add(outcome, console_check(report_print(state, &report, &err), CODE_OUTPUT, &err));
