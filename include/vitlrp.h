@@ -264,6 +264,10 @@ VITLRP_API void vitlrp_model_describe(const struct vitlrp_model *model,
 VITLRP_API void vitlrp_model_preprocess(const struct vitlrp_model *model,
                                         struct vitlrp_preprocess *preprocess);
 
+/* What states the model's preprocessing: the name of a file beside the weights, or of a table. NULL
+ * if nothing does, so that it is a guess from the layout and the trained size. A constant. */
+VITLRP_API const char *vitlrp_model_preprocess_origin(const struct vitlrp_model *model);
+
 /* SHA-256 of the bytes that the weights were loaded from, as 64 hexadecimal digits. It is taken at
  * the first call, from the file that was opened then, whatever its name leads to by now:
  * vitlrp_model_open keeps that file open. IO if somebody has written to it since: call it soon

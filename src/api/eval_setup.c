@@ -287,7 +287,8 @@ enum vitlrp_status eval_setup_open(const struct vitlrp_model *model,
     TRY(eval_protocol_check(&setup->evaluate.protocol, err));
     TRY(choose_methods(setup, err));
     TRY(choose_arithmetic(setup, err));
-    setup->preprocess = options->preprocess == NULL ? model->preprocess : *options->preprocess;
+    setup->preprocess =
+        options->preprocess == NULL ? model->preprocess.preprocess : *options->preprocess;
     TRY(preprocess_check(&setup->preprocess, err));
     TRY(open_dataset(setup, err));
     setup->evaluate.model = model->vit;

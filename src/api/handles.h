@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "api/model_preprocess.h"
 #include "eval/dataset.h"
 #include "eval/record.h"
 #include "eval/summary.h"
@@ -19,7 +20,7 @@ struct model_hash;
 /* The weights, and what turns photographs into inputs and outputs into class names. Immutable. */
 struct vitlrp_model {
     struct vit_model *vit;
-    struct vitlrp_preprocess preprocess;
+    struct model_preprocess preprocess;
     struct labels *labels;
     struct model_hash *hash; /* owned: of the weights, when it has been asked for */
 };

@@ -6,7 +6,6 @@
 #include "api/handles.h"
 #include "api/labels.h"
 #include "api/model_identity.h"
-#include "api/model_preprocess.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/words.h"
@@ -59,7 +58,8 @@ static enum vitlrp_status model_complete(struct vit_model *vit,
         vitlrp_model_close(model);
         return fail(err, VITLRP_NOMEM, "out of memory for a model");
     }
-    status = error_prefix(err, model_preprocess(vit, &model->preprocess, err), vit->name);
+    const struct vitlrp_log *log = options == NULL ? NULL : &options->log;
+    status = error_prefix(err, model_preprocess(vit, log, &model->preprocess, err), vit->name);
     const char *labels = options == NULL ? NULL : options->labels_path;
     if (status == VITLRP_OK && labels != NULL) {
         status = file_tell(&options->inputs, labels, err);
@@ -186,8 +186,12 @@ void vitlrp_model_describe(const struct vitlrp_model *model, struct vitlrp_model
 void vitlrp_model_preprocess(const struct vitlrp_model *model,
                              struct vitlrp_preprocess *preprocess) {
     if (model != NULL && preprocess != NULL) {
-        *preprocess = model->preprocess;
+        *preprocess = model->preprocess.preprocess;
     }
+}
+
+const char *vitlrp_model_preprocess_origin(const struct vitlrp_model *model) {
+    return model == NULL ? NULL : model->preprocess.origin;
 }
 
 static struct vitlrp_class class_of(const struct vitlrp_model *model, size_t output) {

@@ -186,7 +186,7 @@ static json_t *json_shape(const struct vitlrp_model *model, const char *classes_
         json_set(object, "weights", json_string(word_of(WORDS_WEIGHTS, vit->weight_set)), complete);
     }
     json_t *preprocess = json_object();
-    json_set_preprocess(preprocess, &model->preprocess, complete);
+    json_set_preprocess(preprocess, &model->preprocess.preprocess, complete);
     json_set(object, "preprocess", preprocess, complete);
     return object;
 }

@@ -2,13 +2,20 @@
 #ifndef API_MODEL_PREPROCESS_H
 #define API_MODEL_PREPROCESS_H
 
+#include "base/log.h"
 #include "base/status.h"
 #include "vit/model/model.h"
 #include "vitlrp.h"
 
-/* From the model's metadata or preprocessor_config.json, else what its framework usually does.
- * MISMATCH for values without sense, UNSUPPORTED for steps that vitlrp_preprocess cannot say. */
-enum vitlrp_status model_preprocess(const struct vit_model *model, struct vitlrp_preprocess *out,
-                                    struct vitlrp_error *err);
+struct model_preprocess {
+    struct vitlrp_preprocess preprocess;
+    const char *origin; /* what states it, a constant; NULL: it is guessed */
+};
+
+/* From the model's metadata, the files beside it, or the published files' table; else what its
+ * framework usually does. What asks for steps that vitlrp_preprocess cannot say is told to the log
+ * (may be NULL) and leaves the resize unknown. MISMATCH for values without sense. */
+enum vitlrp_status model_preprocess(const struct vit_model *model, const struct vitlrp_log *log,
+                                    struct model_preprocess *out, struct vitlrp_error *err);
 
 #endif

@@ -12,6 +12,7 @@
 #include "hub.h"
 #include "machine.h"
 #include "method_choice.h"
+#include "model_input.h"
 #include "names.h"
 
 #define MEGABYTE 1048576.0
@@ -111,8 +112,7 @@ enum vitlrp_status explain_session_open_on(const struct settings *settings, stru
     state->model = model;
     vitlrp_model_info_init(&info);
     vitlrp_model_describe(state->model, &info);
-    vitlrp_model_preprocess(state->model, &state->preprocess);
-    preprocess_change(&settings->preprocess, &state->preprocess);
+    model_input_choose(settings, state->model, &state->preprocess);
     TRY(prediction_open(info.classes, &state->prediction, err));
     TRY(find_classes(state, err));
     if (settings->method_info.ignores_class != 0 &&

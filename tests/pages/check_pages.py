@@ -14,7 +14,7 @@ import shells
 
 CHOICES = re.compile(r"^CHOICES\((\w+),([^)]*)\)", re.MULTILINE)
 WORDS = re.compile(r"^WORDS\((\w+), (\w+)\)", re.MULTILINE)
-LIST = re.compile(r"\[WORDS_(\w+)\] = \{\"\w+\",\s+LIST\(([^)]*)\)")
+LIST = re.compile(r"\[WORDS_(\w+)\] = \{\"\w+\",\s*LIST\(([^)]*)\)")
 REPLACEMENT = re.compile(r"^VITLRP_REPLACEMENT\(\w+, (\w+),", re.MULTILINE)
 MORE_CHOICES = re.compile(r"^MORE_CHOICES\((\w+), ([A-Z_ |]+),([^)]*)\)", re.MULTILINE)
 FILES = {shells.Bash: "vitlrp", shells.Zsh: "_vitlrp", shells.Fish: "vitlrp.fish"}

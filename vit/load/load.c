@@ -165,7 +165,9 @@ static enum vitlrp_status read_timm_sidecar(const char *path,
         take_sidecar(sidecar, "config.json", options, out, &out->config, &ignored) != VITLRP_OK) {
         log_message(options->log, LOG_LEVEL_WARNING, "%s: not used", ignored.message);
     }
-    if (!json_is_object(json_object_get(out->config, "pretrained_cfg"))) {
+    bool is_timms = json_is_object(json_object_get(out->config, "pretrained_cfg")) ||
+                    json_is_string(json_object_get(out->config, "architecture"));
+    if (!is_timms) {
         sidecars_close(out);
     }
     return VITLRP_OK;

@@ -10,6 +10,7 @@
 #include "base/thread.h"
 #include "batch_item.h"
 #include "cli/machine.h"
+#include "cli/model_input.h"
 #include "cli/photo.h"
 
 /* ---- Queues ---- */
@@ -138,6 +139,7 @@ enum vitlrp_status batch_session_open(const struct settings *settings,
     state->passes = (int32_t) plan->info.manifest;
     state->tells_work = true; /* once: workers have states of their own */
     TRY(explain_session_open_on(settings, console, model, state, err));
+    model_input_warn(settings, model, &state->preprocess, console);
     const struct vitlrp_preprocess *preprocess = &state->preprocess;
     bool cropped = preprocess->crop_height > 0;
     return explain_session_fit(state, cropped ? preprocess->crop_height : info.image_height,

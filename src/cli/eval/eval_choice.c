@@ -9,6 +9,7 @@
 #include "cli/args.h"
 #include "cli/machine.h"
 #include "cli/method_choice.h"
+#include "cli/model_input.h"
 
 #define MAX_LIMIT 10000000
 
@@ -129,10 +130,10 @@ enum vitlrp_status eval_choose(const struct args *args, const struct settings *s
 }
 
 void eval_choose_for_model(const struct settings *settings, const struct vitlrp_model *model,
-                           struct eval_choice *choice) {
+                           const struct console *console, struct eval_choice *choice) {
     choice->options.max_bytes = limits_memory(&settings->limits, machine_room().memory);
-    vitlrp_model_preprocess(model, &choice->preprocess);
-    preprocess_change(&settings->preprocess, &choice->preprocess);
+    model_input_choose(settings, model, &choice->preprocess);
+    model_input_warn(settings, model, &choice->preprocess, console);
     choice->options.preprocess = &choice->preprocess;
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/status.h"
 #include "cli/args.h"
+#include "cli/console.h"
 #include "cli/settings.h"
 #include "vitlrp_eval.h"
 
@@ -24,7 +25,7 @@ enum vitlrp_status eval_choose(const struct args *args, const struct settings *s
 /* Puts into the choice what depends on the open model: its preprocessing with the settings' changes
  * over it, and the memory that is left beside it. */
 void eval_choose_for_model(const struct settings *settings, const struct vitlrp_model *model,
-                           struct eval_choice *choice);
+                           const struct console *console, struct eval_choice *choice);
 
 /* The value of one of the library's settings. */
 int64_t eval_setting_get(const struct vitlrp_eval_setting *setting,

@@ -14,7 +14,7 @@ static enum vitlrp_status evaluation_run(const struct settings *settings,
     struct vitlrp_model *model = NULL;
     struct run_watch watch;
     TRY(model_choose(settings, console, &model, err));
-    eval_choose_for_model(settings, model, choice);
+    eval_choose_for_model(settings, model, console, choice);
     run_watch_start(settings->progress, console, &watch);
     choice->options.observer = run_watch_observer(&watch);
     choice->options.log = (struct vitlrp_log){.write = console_log, .user = (void *) console};

@@ -43,7 +43,7 @@ static enum vitlrp_status tuning_search(struct tuning *tuning, struct vitlrp_err
     struct vitlrp_tune_options options;
     TRY(model_choose(&tuning->settings, tuning->console, &tuning->model, err));
     TRY(model_record_take(tuning->model, &tuning->record, err));
-    eval_choose_for_model(&tuning->settings, tuning->model, &tuning->choice);
+    eval_choose_for_model(&tuning->settings, tuning->model, tuning->console, &tuning->choice);
     run_watch_start(tuning->settings.progress, tuning->console, &tuning->watch);
     tuning->choice.options.observer = run_watch_observer(&tuning->watch);
     tuning->choice.options.log =

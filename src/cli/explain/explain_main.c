@@ -4,6 +4,7 @@
 #include "cli/explain_session.h"
 #include "cli/explanation.h"
 #include "cli/machine.h"
+#include "cli/model_input.h"
 #include "cli/photo.h"
 #include "cli/run_watch.h"
 
@@ -160,13 +161,17 @@ static void explain_classes(struct explain_session *state, struct explanation *e
 }
 
 /* What the user should know of a photograph before its map is believed. */
-static void warn_of_photo(const struct explain_session *state, const struct photo *photo,
+static void warn_of_photo(struct explain_session *state, const struct photo *photo,
                           const char *path) {
     const char *warning = photo_warning(photo);
     if (warning != NULL) {
         char name[240];
         text_escape_name(name, sizeof name, path);
         console_warn(state->console, "%s: %s", name, warning);
+    }
+    if (!photo->is_input && !state->told_input) {
+        model_input_warn(state->settings, state->model, &state->preprocess, state->console);
+        state->told_input = true;
     }
     if (photo->is_input && preprocess_is_changed(&state->settings->preprocess)) {
         console_warn(state->console, "preprocessing options have no effect on a ready model input");

@@ -7,6 +7,7 @@
 #include "cli/explain_session.h"
 #include "cli/explanation.h"
 #include "cli/guard.h"
+#include "cli/model_input.h"
 #include "cli/outputs.h"
 #include "cli/settings.h"
 
@@ -34,8 +35,7 @@ static enum vitlrp_status facts_gather(const struct settings *settings,
     facts->model = model;
     vitlrp_model_info_init(&facts->info);
     vitlrp_model_describe(model, &facts->info);
-    vitlrp_model_preprocess(model, &facts->preprocess);
-    preprocess_change(&settings->preprocess, &facts->preprocess);
+    model_input_choose(settings, model, &facts->preprocess);
     for (int32_t i = 0; i < facts->info.classes; i++) {
         struct vitlrp_class found;
         TRY(vitlrp_model_class(model, i, &found, err));
@@ -55,27 +55,10 @@ static enum vitlrp_status facts_gather(const struct settings *settings,
     return VITLRP_OK;
 }
 
-static void append_preprocess(struct text *out, const struct vitlrp_preprocess *preprocess) {
-    if (preprocess->resize == VITLRP_RESIZE_NONE) {
-        text_append_string(out, "no resize");
-    } else {
-        text_printf(out, "%s %d, %s",
-                    preprocess->resize == VITLRP_RESIZE_SHORT ? "short side to" : "both sides to",
-                    preprocess->resize_to, word_of(WORDS_INTERPOLATION, preprocess->interpolation));
-    }
-    if (preprocess->crop_height > 0) {
-        text_printf(out, ", centre crop %dx%d", preprocess->crop_width, preprocess->crop_height);
-    }
-    const float *mean = preprocess->mean;
-    const float *std = preprocess->std;
-    text_printf(out, ", mean %.4g %.4g %.4g, std %.4g %.4g %.4g", (double) mean[0],
-                (double) mean[1], (double) mean[2], (double) std[0], (double) std[1],
-                (double) std[2]);
-}
-
 static void append_facts(struct text *out, const struct facts *facts) {
     const struct vitlrp_model_info *info = &facts->info;
     const struct vitlrp_session_info *session = &facts->session;
+    const char *origin = vitlrp_model_preprocess_origin(facts->model);
     char name[240];
     text_escape_name(name, sizeof name, info->name);
     text_printf(out, "model         %s\n", name);
@@ -93,7 +76,9 @@ static void append_facts(struct text *out, const struct facts *facts) {
     text_printf(out, "classes       %d, %d with a label (--classes lists them)\n", info->classes,
                 facts->labelled);
     text_append_string(out, "preprocess    ");
-    append_preprocess(out, &facts->preprocess);
+    model_input_append(out, &facts->preprocess);
+    text_printf(out, "\n              (%s)",
+                origin == NULL ? "a guess: nothing states it" : origin);
     if (facts->is_refused) {
         text_printf(out, "\nmemory        %.1f MB weights\nrefused       %s%s\n",
                     (double) info->weight_bytes / MEGABYTE, facts->refusal.message,
@@ -139,7 +124,7 @@ static json_t *json_facts(const struct facts *facts) {
     json_set_preprocess(preprocess, &facts->preprocess, &complete);
     json_t *object = json_pack(
         "{s:s, s:o, s:s, s:s, s:s, s:s, s:[ii], s:[ii], s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:s, "
-        "s:o, s:I, s:I, s:I, s:s?, s:s?, s:i, s:o, s:s}",
+        "s:o, s:I, s:I, s:I, s:s?, s:s?, s:i, s:o, s:s?, s:s}",
         "format", FORMAT_MODEL, "model", json_text(info->name), "layout", info->layout, "container",
         info->container, "stored_as", info->stored_as, "weights_sha256", facts->sha256,
         "input_size", info->image_width, info->image_height, "patch_size", info->patch_width,
@@ -149,7 +134,8 @@ static json_t *json_facts(const struct facts *facts) {
         "parameters", (json_int_t) info->parameters, "weight_bytes",
         (json_int_t) info->weight_bytes, "session_bytes", (json_int_t) session->bytes, "backend",
         session->backend, "instruction_set", session->instruction_set, "threads", session->threads,
-        "preprocess", preprocess, "version", vitlrp_version());
+        "preprocess", preprocess, "preprocess_origin", vitlrp_model_preprocess_origin(facts->model),
+        "version", vitlrp_version());
     if (!complete || (facts->is_refused && !json_set_refusal(object, facts))) {
         json_decref(object);
         return NULL;
