@@ -301,7 +301,8 @@ VITLRP_NODISCARD VITLRP_API enum vitlrp_status vitlrp_model_class(const struct v
                                                                   struct vitlrp_error *error);
 
 /* The class that `text` names: an index ("281"), a WordNet id ("n02123045") or a label (case
- * ignored; a whole name of a comma-separated list). USAGE, with the reason, if there is none or if
+ * ignored; a whole name of a comma-separated list). What is a name is no index and no id: the class
+ * called "3" is meant, whatever its index. USAGE, with the reason, if there is none or if
  * there are several. Any thread. */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_model_find_class(const struct vitlrp_model *model, const char *text,

@@ -165,13 +165,17 @@ int32_t label_index_find(const struct label_index *index, const char *text) {
     if (strlen(text) > UINT32_MAX || *text == '\0') {
         return -1;
     }
+    int32_t output = find_name(index, &key);
+    if (output >= 0) {
+        return output;
+    }
     switch (label_kind_of(text)) {
     case LABEL_NUMBER:
         return find_number(index, text);
     case LABEL_WNID:
         return find_wnid(index, &key);
     case LABEL_NAME:
-        return find_name(index, &key);
+        break;
     }
     return -1;
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/label_words.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -94,42 +95,96 @@ cleanup:
     return error_prefix(err, status, path);
 }
 
-/* Hugging Face's name of an output, or NULL; its placeholder "LABEL_7" is none. */
-static const char *id2label(const json_t *names, size_t output) {
-    char key[24];
-    char placeholder[32];
-    snprintf(key, sizeof key, "%zu", output);
-    snprintf(placeholder, sizeof placeholder, "LABEL_%zu", output);
-    const char *name = json_get_string(names, key);
-    return name == NULL || strcmp(name, placeholder) == 0 ? NULL : name;
-}
-
 static bool begins_with(const char *string, const char *prefix) {
     return string != NULL && strncmp(string, prefix, strlen(prefix)) == 0;
 }
 
+static const struct class_entry *find_wnid(const struct class_table *table, const char *wnid) {
+    for (size_t i = 0; i < table->count; i++) {
+        if (strcmp(table->items[i].wnid, wnid) == 0) {
+            return &table->items[i];
+        }
+    }
+    return NULL;
+}
+
+/* The class of a name of the model's own. A WordNet id is one, and no name for people. */
+static enum vitlrp_status add_named(struct class_table *out, int32_t index, const char *own,
+                                    const char *description, const struct class_table *imagenet,
+                                    struct vitlrp_error *err) {
+    if (label_kind_of(own) != LABEL_WNID) {
+        return class_table_add(out, index, "", own, err);
+    }
+    const struct class_entry *known = find_wnid(imagenet, own);
+    const char *name = description != NULL ? description : known != NULL ? known->name : own;
+    return class_table_add(out, index, own, name, err);
+}
+
+/* The names beside the weights. A list of another length than the model's outputs is none. */
+static struct label_words own_words(const struct vit_model *model, const struct vitlrp_log *log) {
+    struct label_words words = label_words_of(model->config_json);
+    size_t classes = (size_t) model->config.classes;
+    if (json_is_array(words.names) && json_array_size(words.names) != classes) {
+        log_message(log, LOG_LEVEL_WARNING,
+                    "%s: \"%s\" of config.json has %zu names, the model has %zu classes: not used",
+                    model->name, words.key, json_array_size(words.names), classes);
+        words = (struct label_words){0};
+    }
+    return words;
+}
+
 /* Names from the model's own words and ImageNet's list, which is meant if its ends are found. */
-static enum vitlrp_status from_model(const struct vit_model *model,
-                                     const struct class_table *imagenet, bool subset,
-                                     const int32_t *indices, struct class_table *out,
+static enum vitlrp_status from_model(const struct vit_model *model, const struct vitlrp_log *log,
+                                     const int32_t *indices, struct labels *labels,
                                      struct vitlrp_error *err) {
     size_t count = (size_t) model->config.classes;
-    const json_t *names = json_object_get(model->config_json, "id2label");
-    bool named = names != NULL && id2label(names, 0) != NULL;
-    bool is_imagenet = subset || (count == IMAGENET_CLASSES &&
-                                  (!named || (begins_with(id2label(names, 0), "tench") &&
-                                              begins_with(id2label(names, 999), "toilet t"))));
+    const struct class_table *imagenet = &labels->imagenet;
+    struct label_words words = own_words(model, log);
+    bool is_imagenet =
+        labels->subset ||
+        (count == IMAGENET_CLASSES &&
+         (words.names == NULL || (begins_with(label_words_name(&words, 0), "tench") &&
+                                  begins_with(label_words_name(&words, 999), "toilet t"))));
     for (size_t i = 0; i < count; i++) {
         const struct class_entry *known =
             is_imagenet && indices[i] < IMAGENET_CLASSES ? &imagenet->items[indices[i]] : NULL;
-        const char *own = named ? id2label(names, i) : NULL;
+        const char *own = label_words_name(&words, i);
+        if (own != NULL && known == NULL) {
+            const char *description = label_words_description(&words, own);
+            TRY(add_named(&labels->classes, indices[i], own, description, imagenet, err));
+            continue;
+        }
         const char *name = own != NULL ? own : known != NULL ? known->name : "";
-        TRY(class_table_add(out, indices[i], known != NULL ? known->wnid : "", name, err));
+        TRY(class_table_add(&labels->classes, indices[i], known != NULL ? known->wnid : "", name,
+                            err));
     }
     return VITLRP_OK;
 }
 
-enum vitlrp_status labels_open(const struct vit_model *model, const char *path, struct labels **out,
+/* Whether the class of an output is called like the number of another one. */
+static bool is_called_like_another(const struct labels *labels, size_t output) {
+    const struct class_entry *entry = &labels->classes.items[output];
+    int64_t number = -1;
+    return parse_int64(entry->name, 0, INT32_MAX, &number) && (size_t) number != output &&
+           (size_t) number < labels->classes.count;
+}
+
+/* Says, once a model, what a word means that is the name of one class and the number of another. */
+static void tell_numbers(const struct labels *labels, const char *model,
+                         const struct vitlrp_log *log) {
+    for (size_t i = 0; !labels->subset && i < labels->classes.count; i++) {
+        if (is_called_like_another(labels, i)) {
+            log_message(log, LOG_LEVEL_WARNING,
+                        "%s: class %zu is called \"%s\", which is another's index: where a word is "
+                        "both, it means the name",
+                        model, i, labels->classes.items[i].name);
+            return;
+        }
+    }
+}
+
+enum vitlrp_status labels_open(const struct vit_model *model, const char *path,
+                               const struct vitlrp_log *log, struct labels **out,
                                struct vitlrp_error *err) {
     size_t count = (size_t) model->config.classes;
     const json_t *class_index = json_object_get(model->metadata, "class_index");
@@ -146,10 +201,10 @@ enum vitlrp_status labels_open(const struct vit_model *model, const char *path, 
     if (status == VITLRP_OK && path != NULL) {
         status = from_file(path, indices, count, labels, err);
     } else if (status == VITLRP_OK) {
-        status =
-            from_model(model, &labels->imagenet, labels->subset, indices, &labels->classes, err);
+        status = from_model(model, log, indices, labels, err);
     }
     if (status == VITLRP_OK) {
+        tell_numbers(labels, model->name, log);
         *out = labels;
         labels = NULL;
     }
@@ -304,15 +359,6 @@ static enum vitlrp_status find_index(const struct labels *labels, const char *te
                              : fail_out_of_range(labels, text, err);
 }
 
-static const struct class_entry *find_wnid(const struct class_table *table, const char *wnid) {
-    for (size_t i = 0; i < table->count; i++) {
-        if (strcmp(table->items[i].wnid, wnid) == 0) {
-            return &table->items[i];
-        }
-    }
-    return NULL;
-}
-
 enum label_kind label_kind_of(const char *text) {
     static const char DIGITS[] = "0123456789";
     const char *digits = text + (*text == '-');
@@ -350,9 +396,24 @@ static enum vitlrp_status fail_unnamed(const struct labels *labels, const char *
     return error_topic(err, status, VITLRP_TOPIC_CLASSES);
 }
 
+/* The one class that has the text as its whole name, or as a part of it between commas. */
+static bool find_whole_name(const struct class_table *classes, const char *text, size_t *output) {
+    size_t found = 0;
+    for (size_t i = 0; i < classes->count; i++) {
+        if (match_name(classes->items[i].name, text) == MATCH_WHOLE) {
+            *output = i;
+            found++;
+        }
+    }
+    return found == 1;
+}
+
 enum vitlrp_status labels_find(const struct labels *labels, const char *text, size_t *output,
                                struct vitlrp_error *err) {
     enum label_kind kind = label_kind_of(text);
+    if (kind != LABEL_NAME && find_whole_name(&labels->classes, text, output)) {
+        return VITLRP_OK;
+    }
     if (kind == LABEL_NUMBER) {
         return find_index(labels, text, output, err);
     }

@@ -19,12 +19,14 @@ struct labels {
 };
 
 /* Puts the classes of a model together from, in this order: the file at `path` (may be NULL), the
- * model's class_index, its id2label, ImageNet-1k if it has 1000 classes. MISMATCH if the file or
- * the metadata do not fit the model. *out is owned: labels_free. */
-enum vitlrp_status labels_open(const struct vit_model *model, const char *path, struct labels **out,
+ * model's class_index, the names beside its weights, ImageNet-1k if it has 1000 classes. MISMATCH
+ * if the file or the metadata do not fit the model. *out is owned: labels_free. */
+enum vitlrp_status labels_open(const struct vit_model *model, const char *path,
+                               const struct vitlrp_log *log, struct labels **out,
                                struct vitlrp_error *err);
 
-/* The output that `text` names: index, WordNet id or label. USAGE, saying why, if none or several.
+/* The output that `text` names: label, index or WordNet id. Whole names go first: a class called
+ * "3" is what "3" means, whatever its index. USAGE, saying why, if none or several.
  */
 enum vitlrp_status labels_find(const struct labels *labels, const char *text, size_t *output,
                                struct vitlrp_error *err);

@@ -65,7 +65,7 @@ static enum vitlrp_status model_complete(struct vit_model *vit,
         status = file_tell(&options->inputs, labels, err);
     }
     if (status == VITLRP_OK) {
-        status = labels_open(vit, labels, &model->labels, err);
+        status = labels_open(vit, labels, log, &model->labels, err);
     }
     if (status != VITLRP_OK) {
         vitlrp_model_close(model);
