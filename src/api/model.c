@@ -41,6 +41,19 @@ static enum vitlrp_status read_options(const struct vitlrp_model_options *option
     return vit_load_limits_check(&out->options.limits, err);
 }
 
+/* A hash that cannot be taken leaves the guess, which is told as one. */
+static enum vitlrp_status choose_preprocess(struct vitlrp_model *model,
+                                            const struct vitlrp_log *log,
+                                            struct vitlrp_error *err) {
+    char digest[65];
+    enum vitlrp_status status = model_preprocess(model->vit, log, &model->preprocess, err);
+    if (status == VITLRP_OK && model_preprocess_wants_hash(model->vit, &model->preprocess) &&
+        vitlrp_model_sha256(model, digest, NULL) == VITLRP_OK) {
+        model_preprocess_take_hash(digest, &model->preprocess);
+    }
+    return error_prefix(err, status, model->vit->name);
+}
+
 /* Puts preprocessing and classes beside the weights, of which it takes ownership, failing or not.
  * NULL options: those of a model without files. */
 static enum vitlrp_status model_complete(struct vit_model *vit,
@@ -59,7 +72,7 @@ static enum vitlrp_status model_complete(struct vit_model *vit,
         return fail(err, VITLRP_NOMEM, "out of memory for a model");
     }
     const struct vitlrp_log *log = options == NULL ? NULL : &options->log;
-    status = error_prefix(err, model_preprocess(vit, log, &model->preprocess, err), vit->name);
+    status = choose_preprocess(model, log, err);
     const char *labels = options == NULL ? NULL : options->labels_path;
     if (status == VITLRP_OK && labels != NULL) {
         status = file_tell(&options->inputs, labels, err);

@@ -85,3 +85,15 @@ enum vitlrp_status model_preprocess(const struct vit_model *model, const struct 
     *out = (struct model_preprocess){.preprocess = read.out, .origin = read.file};
     return VITLRP_OK;
 }
+
+bool model_preprocess_wants_hash(const struct vit_model *model,
+                                 const struct model_preprocess *found) {
+    return found->origin == NULL && strcmp(model->layout, "torchvision") == 0 &&
+           preprocess_published_shape(&model->config);
+}
+
+void model_preprocess_take_hash(const char *sha256, struct model_preprocess *out) {
+    if (preprocess_published_hash(sha256, &out->preprocess)) {
+        out->origin = "torchvision's published file of this hash";
+    }
+}

@@ -2,6 +2,8 @@
 #ifndef API_MODEL_PREPROCESS_H
 #define API_MODEL_PREPROCESS_H
 
+#include <stdbool.h>
+
 #include "base/log.h"
 #include "base/status.h"
 #include "vit/model/model.h"
@@ -17,5 +19,11 @@ struct model_preprocess {
  * (may be NULL) and leaves the resize unknown. MISMATCH for values without sense. */
 enum vitlrp_status model_preprocess(const struct vit_model *model, const struct vitlrp_log *log,
                                     struct model_preprocess *out, struct vitlrp_error *err);
+
+/* Whether a guess could be better if one knew the hash of the weights' file; and the better one,
+ * which *out keeps unless the hash is a published file's. */
+bool model_preprocess_wants_hash(const struct vit_model *model,
+                                 const struct model_preprocess *found);
+void model_preprocess_take_hash(const char *sha256, struct model_preprocess *out);
 
 #endif

@@ -4,6 +4,8 @@
 
 #include "api/preprocess_read.h"
 
+#define HASH_DIGITS 8 /* in the names */
+
 struct published {
     const char *name;
     int32_t resize, crop;
@@ -23,18 +25,38 @@ static const struct published PUBLISHED[] = {
     {"vit_h_14_lc_swag-c1eb923e", 224, 224, VITLRP_BICUBIC},
 };
 
+static void take_row(const struct published *row, struct vitlrp_preprocess *out) {
+    *out = (struct vitlrp_preprocess){.resize = VITLRP_RESIZE_SHORT,
+                                      .resize_to = row->resize,
+                                      .interpolation = row->interpolation,
+                                      .crop_height = row->crop,
+                                      .crop_width = row->crop};
+    preprocess_normalise_by(out, PREPROCESS_IMAGENET_MEAN, PREPROCESS_IMAGENET_STD);
+}
+
 bool preprocess_published(const char *path, struct vitlrp_preprocess *out) {
     const char *slash = strrchr(path, '/');
     const char *name = slash == NULL ? path : slash + 1;
     for (size_t i = 0; i < sizeof PUBLISHED / sizeof PUBLISHED[0]; i++) {
-        const struct published *row = &PUBLISHED[i];
-        if (strncmp(name, row->name, strlen(row->name)) == 0) {
-            *out = (struct vitlrp_preprocess){.resize = VITLRP_RESIZE_SHORT,
-                                              .resize_to = row->resize,
-                                              .interpolation = row->interpolation,
-                                              .crop_height = row->crop,
-                                              .crop_width = row->crop};
-            preprocess_normalise_by(out, PREPROCESS_IMAGENET_MEAN, PREPROCESS_IMAGENET_STD);
+        if (strncmp(name, PUBLISHED[i].name, strlen(PUBLISHED[i].name)) == 0) {
+            take_row(&PUBLISHED[i], out);
+            return true;
+        }
+    }
+    return false;
+}
+
+bool preprocess_published_shape(const struct vit_config *config) {
+    bool is_base = config->dim == 768 && config->depth == 12 && config->patch_width % 16 == 0;
+    bool is_large = config->dim == 1024 && config->depth == 24 && config->patch_width % 16 == 0;
+    bool is_huge = config->dim == 1280 && config->depth == 32 && config->patch_width == 14;
+    return config->classes == 1000 && (is_base || is_large || is_huge);
+}
+
+bool preprocess_published_hash(const char *sha256, struct vitlrp_preprocess *out) {
+    for (size_t i = 0; i < sizeof PUBLISHED / sizeof PUBLISHED[0]; i++) {
+        if (strncmp(sha256, strrchr(PUBLISHED[i].name, '-') + 1, HASH_DIGITS) == 0) {
+            take_row(&PUBLISHED[i], out);
             return true;
         }
     }

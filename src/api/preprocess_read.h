@@ -74,4 +74,9 @@ void preprocess_guess_huggingface(const json_t *config, struct preprocess_read *
 /* torchvision's for the published file that a path names; false for any other file. */
 bool preprocess_published(const char *path, struct vitlrp_preprocess *out);
 
+/* Whether a file of torchvision's names may be one of them under another name; then its hash tells,
+ * which takes longer than to read it. */
+bool preprocess_published_shape(const struct vit_config *config);
+bool preprocess_published_hash(const char *sha256, struct vitlrp_preprocess *out);
+
 #endif

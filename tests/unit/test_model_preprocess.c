@@ -404,6 +404,21 @@ static void test_published(void **unused) {
     }
 }
 
+/* A published file under another name is told by its hash, which its name begins. */
+static void test_published_hash(void **unused) {
+    struct vitlrp_preprocess found = {0};
+    struct vit_config config = {.dim = 1024, .depth = 24, .patch_width = 16, .classes = 1000};
+    (void) unused;
+    assert_true(preprocess_published_shape(&config));
+    config.classes = 10;
+    assert_false(preprocess_published_shape(&config));
+    assert_true(preprocess_published_hash("852ce7e3aa", &found));
+    assert_int_equal(found.resize_to, 242);
+    assert_true(preprocess_published_hash("4f3808c9ffff", &found));
+    assert_int_equal(found.crop_width, 512);
+    assert_false(preprocess_published_hash("852ce7e4aa", &found));
+}
+
 /* Nothing states anything: a guess, which is known as one. */
 static void test_guesses(void **unused) {
     static const struct accepted none[] = {
@@ -442,6 +457,7 @@ int main(void) {
         cmocka_unit_test(test_automatic_processor),
         cmocka_unit_test(test_open_clip),
         cmocka_unit_test(test_published),
+        cmocka_unit_test(test_published_hash),
         cmocka_unit_test(test_guesses),
     };
     return cmocka_run_group_tests(tests, make_folder, drop_folder);
