@@ -31,9 +31,9 @@ static const struct edit_case EDITS[] = {
     {"patch_embed.proj.weight", NULL, {0}, VITLRP_MISMATCH, "'patch_embed.proj.weight'"},
     {"pos_embed", NULL, {0}, VITLRP_MISMATCH, "'pos_embed' is missing"},
     {"norm.weight", NULL, {0}, VITLRP_MISMATCH, "'norm.weight' is missing"},
-    {"head.bias", NULL, {0}, VITLRP_MISMATCH, "'head.bias' is missing; it must have shape [3]"},
-    {"head.weight", NULL, {0}, VITLRP_UNSUPPORTED, "feature extractor"},
-    {"cls_token", NULL, {0}, VITLRP_UNSUPPORTED, "no class token"},
+    {"norm.bias", NULL, {0}, VITLRP_MISMATCH, "'norm.bias' is missing"},
+    {"head.weight", NULL, {0}, VITLRP_MISMATCH, "'head.weight' is missing"},
+    {"cls_token", NULL, {0}, VITLRP_MISMATCH, "'cls_token' is missing"},
     {"blocks.1.mlp.fc1.weight",
      "blocks.1.mlp.fc1.weight",
      {17, 8},
@@ -63,17 +63,14 @@ static const struct edit_case EDITS[] = {
      VITLRP_UNSUPPORTED,
      "tensor 'blocks.0.layer_scale1.lambda1' (LayerScale) is not supported yet"},
     {NULL, "blocks.0.ls1.gamma", {7}, VITLRP_MISMATCH, "has shape [7] instead of [8]"},
-    {NULL, "register_tokens", {1, 4, 8}, VITLRP_UNSUPPORTED, "register tokens"},
-    {NULL, "dist_token", {1, 1, 8}, VITLRP_UNSUPPORTED, "distillation"},
-    {NULL, "head_dist.weight", {3, 8}, VITLRP_UNSUPPORTED, "distillation"},
-    {NULL, "norm_pre.weight", {8}, VITLRP_UNSUPPORTED, "a norm before the blocks"},
-    {NULL, "fc_norm.weight", {8}, VITLRP_UNSUPPORTED, "mean pooling"},
-    {NULL, "mask_token", {1, 8}, VITLRP_UNSUPPORTED, "DINOv2"},
+    {NULL, "dist_token", {1, 1, 8}, VITLRP_MISMATCH, "5 position embeddings are no square"},
+    {NULL, "head_dist.weight", {3, 8}, VITLRP_MISMATCH, "'dist_token' is missing"},
+    {NULL, "norm_pre.weight", {8}, VITLRP_MISMATCH, "'norm_pre.bias' is missing"},
+    {NULL, "fc_norm.weight", {8}, VITLRP_MISMATCH, "nothing states which is used"},
     {NULL, "blocks.0.mlp.w12.weight", {16, 8}, VITLRP_UNSUPPORTED, "SwiGLU"},
     {NULL, "blocks.0.attn.q_norm.weight", {4}, VITLRP_UNSUPPORTED, "queries and keys"},
     {NULL, "blocks.0.attn.relative_position_index", {4}, VITLRP_UNSUPPORTED, "relative"},
     {NULL, "pre_logits.fc.weight", {8, 8}, VITLRP_UNSUPPORTED, "a layer before the head"},
-    {NULL, "decoder_embed.weight", {8, 8}, VITLRP_UNSUPPORTED, "decoder"},
     {NULL, "something.else", {8}, VITLRP_UNSUPPORTED, "'something.else' (no part of"},
     {NULL, "blocks.00.norm1.weight", {8}, VITLRP_UNSUPPORTED, "'blocks.00.norm1.weight'"},
     {NULL, "blocks.99999.norm1.weight", {8}, VITLRP_UNSUPPORTED, "no part of"},
@@ -183,9 +180,9 @@ static void test_metadata(void **unused) {
     static const struct metadata_case refused[] = {
         {"{", VITLRP_FORMAT, "\"vitlrp\" metadata: not valid JSON"},
         {"[]", VITLRP_FORMAT, "not a JSON object"},
-        {"{\"architecture\":\"swin\"}", VITLRP_UNSUPPORTED, "'swin'"},
-        {"{\"pool\":\"mean\"}", VITLRP_UNSUPPORTED, "'mean'"},
-        {"{\"activation\":\"relu\"}", VITLRP_UNSUPPORTED, "'relu'"},
+        {"{\"architecture\":\"swin\"}", VITLRP_UNSUPPORTED, "swin"},
+        {"{\"pool\":\"median\"}", VITLRP_UNSUPPORTED, "median"},
+        {"{\"activation\":\"swish\"}", VITLRP_UNSUPPORTED, "activation"},
         {"{\"num_heads\":0}", VITLRP_MISMATCH, "num_heads"},
         {"{\"num_heads\":\"2\"}", VITLRP_MISMATCH, "num_heads"},
         {"{\"layer_norm_eps\":-1}", VITLRP_MISMATCH, "layer_norm_eps"},
@@ -298,20 +295,24 @@ static enum vitlrp_status load_folder(struct vit_model **model, char *logged,
     return vit_model_load(folder, &options, model, err);
 }
 
+#define VIT "{\"model_type\":\"vit\",\"architectures\":[\"ViTForImageClassification\"]"
+
 static void test_folders(void **unused) {
     static const struct metadata_case refused[] = {
         {"{", VITLRP_FORMAT, "config.json: not valid JSON"},
-        {"{\"model_type\":\"deit\"}", VITLRP_UNSUPPORTED, "config.json: model_type 'deit'"},
-        {"{\"model_type\":\"dinov2\"}", VITLRP_UNSUPPORTED, "'dinov2'"},
-        {"{\"hidden_act\":\"silu\"}", VITLRP_UNSUPPORTED, "'silu'"},
-        {"{\"hidden_size\":64}", VITLRP_MISMATCH, "\"hidden_size\" is 64, but the tensors have 32"},
-        {"{\"num_hidden_layers\":12}", VITLRP_MISMATCH, "num_hidden_layers"},
-        {"{\"intermediate_size\":\"x\"}", VITLRP_MISMATCH, "intermediate_size"},
-        {"{\"image_size\":64,\"num_attention_heads\":4}", VITLRP_MISMATCH, "do not fit"},
-        {"{\"num_attention_heads\":5}", VITLRP_MISMATCH, "5 attention heads do not divide"},
-        {"{}", VITLRP_MISMATCH, "no multiple of 64: give it"},
+        {"{\"model_type\":\"swin\"}", VITLRP_UNSUPPORTED, "swin"},
+        {VIT ",\"num_attention_heads\":2,\"hidden_act\":\"silu\"}", VITLRP_UNSUPPORTED,
+         "activation"},
+        {VIT ",\"hidden_size\":64}", VITLRP_MISMATCH, "hidden_size), but 32 (tensors)"},
+        {VIT ",\"num_hidden_layers\":12}", VITLRP_MISMATCH, "num_hidden_layers"},
+        {VIT ",\"intermediate_size\":\"x\"}", VITLRP_MISMATCH, "intermediate_size"},
+        {VIT ",\"num_attention_heads\":2,\"image_size\":64}", VITLRP_MISMATCH, "do not fit"},
+        {VIT ",\"num_attention_heads\":5}", VITLRP_MISMATCH, "5 attention heads do not divide"},
+        {"{}", VITLRP_MISMATCH, "12 attention heads do not divide"},
     };
-    static const char CONFIG[] = "{\"model_type\":\"vit\",\"num_attention_heads\":2,"
+    static const char CONFIG[] = "{\"model_type\":\"vit\",\"architectures\":["
+                                 "\"ViTForImageClassification\"],\"num_attention_heads\":2,"
+                                 "\"image_size\":32,\"hidden_size\":32,\"num_hidden_layers\":3,"
                                  "\"hidden_act\":\"quick_gelu\"}";
     (void) unused;
     struct bytes weights;

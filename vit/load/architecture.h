@@ -1,29 +1,19 @@
-/* From a checkpoint's tensors and what is written beside them to the shape of a model. */
+/* From a checkpoint's tensors and what is stated beside them to the shape of a model. */
 #ifndef VIT_ARCHITECTURE_H
 #define VIT_ARCHITECTURE_H
 
-#include <jansson.h>
-#include <stdbool.h>
-
-#include "base/log.h"
-#include "base/status.h"
+#include "vit/load/facts.h"
 #include "vit/load/layout.h"
 #include "vit/model/model.h"
 
-/* What may state more than the tensors do; NULL if absent. */
-struct architecture_hints {
-    int32_t heads;          /* the user's word; 0: none */
-    const json_t *metadata; /* the "vitlrp" object */
-    const json_t *config;   /* Hugging Face config.json */
-    const struct vitlrp_log *log;
-};
-
-/* Fills *config. *position_has_prefix: the position embedding has entries for the tokens in front
- * of the patches. UNSUPPORTED for a configuration of another architecture, MISMATCH for one that
- * contradicts the tensors or where the number of heads is unknown. */
+/* Fills *config, and *facts with what is stated, what the tensors show and what is guessed.
+ * `beside` needs no sizes. *positioned: the position embedding has entries for so many of the
+ * tokens in front of the patches, the first ones. UNSUPPORTED for an architecture that cannot be
+ * computed, MISMATCH for statements that contradict the tensors, or where something is neither
+ * stated nor to be seen. */
 enum vitlrp_status architecture_infer(const struct layout_binding *binding,
-                                      const struct architecture_hints *hints,
-                                      struct vit_config *config, bool *position_has_prefix,
+                                      const struct facts_beside *beside, struct model_facts *facts,
+                                      struct vit_config *config, size_t *positioned,
                                       struct vitlrp_error *err);
 
 #endif

@@ -24,6 +24,7 @@ static const struct fact_key METADATA_KEYS[] = {
     {"patch_size", KEY_PAIR, FACT_AT(patch_height), NULL},
     {"preprocess", KEY_IGNORED, 0, NULL},
     {"class_index", KEY_IGNORED, 0, NULL},
+    {"class_source", KEY_IGNORED, 0, NULL},
     {"labels", KEY_IGNORED, 0, NULL},
 };
 

@@ -92,7 +92,7 @@ struct filling {
     const struct checkpoint *checkpoint;
     const struct layout_binding *binding;
     struct vit_model *model;
-    bool position_has_prefix;
+    size_t positioned;
     struct waiting *waiting; /* owned; room for all tensors */
     size_t waiting_count;
 };
@@ -109,7 +109,38 @@ static enum vitlrp_status check_order(const struct filling *filling,
     return prefix_tensor(err, status, tensor, "");
 }
 
-/* Fills one slot from its tensor, or from those of q, k and v. What is absent here and present in
+/* How many of `count` values of a stacked slot each part has: a third of q, k and v, rows of tokens
+ * in front of the patches. */
+static size_t part_count(const struct vit_config *config, enum slot slot, enum part part,
+                         size_t count) {
+    size_t tokens = (size_t) config->prefix;
+    size_t registers = (size_t) config->registers;
+    size_t distilled = config->distilled ? 1 : 0;
+    if (slot != SLOT_CLS_TOKEN) {
+        return count / STACKED_PARTS;
+    }
+    size_t rows = part == PART_REGISTERS ? registers
+                  : part == PART_DIST    ? distilled
+                                         : tokens - registers - distilled;
+    return count / tokens * rows;
+}
+
+static enum vitlrp_status fill_place(struct filling *filling, const struct bound_tensor *bound,
+                                     struct target target, size_t count, struct vitlrp_error *err) {
+    if (bound->tensor->count != count) {
+        return fail(err, VITLRP_INTERNAL, "a tensor's size passed the checks but is wrong");
+    }
+    TRY(check_order(filling, bound->tensor, err));
+    target.arrangement = bound->row->arrangement;
+    filling->model->parameters += (int64_t) count;
+    if (bound->tensor->extent.deflated) {
+        filling->waiting[filling->waiting_count++] = (struct waiting){bound->tensor, target};
+        return VITLRP_OK;
+    }
+    return read_tensor(bound->tensor, &target, err);
+}
+
+/* Fills one slot from its tensor, or from those of its parts. What is absent here and present in
  * another block or part is neutral. */
 static enum vitlrp_status fill_slot(struct filling *filling, size_t block, enum slot slot,
                                     struct vitlrp_error *err) {
@@ -120,32 +151,23 @@ static enum vitlrp_status fill_slot(struct filling *filling, size_t block, enum 
                             .columns = size.columns,
                             .area = (size_t) config->patch_height * (size_t) config->patch_width};
     size_t count = size.rows * size.columns;
-    if (slot == SLOT_POSITION && !filling->position_has_prefix) {
-        size_t prefix = (size_t) config->prefix * size.columns;
-        memset(target.data, 0, prefix * sizeof *target.data);
-        target.data += prefix;
-        count -= prefix;
+    const struct bound_tensor *whole = layout_bound(filling->binding, block, slot, PART_WHOLE);
+    if (slot == SLOT_POSITION) {
+        size_t bare = ((size_t) config->prefix - filling->positioned) * size.columns;
+        target.data += bare; /* settle_positions puts them where they belong */
+        count -= bare;
     }
-    size_t parts = layout_parts(filling->binding->layout, slot);
-    count /= parts;
-    for (size_t part = 0; part < parts; part++, target.data += count) {
-        const struct bound_tensor *bound =
-            layout_bound(filling->binding, block, slot, (enum part) part);
-        if (bound->tensor == NULL) {
-            fill_with(target.data, count, slot_neutral(slot));
-            continue;
+    if (whole->tensor != NULL) {
+        return fill_place(filling, whole, target, count, err);
+    }
+    fill_with(target.data, count, slot_neutral(slot));
+    for (enum part part = 0; part < STACKED_PARTS; part++) {
+        const struct bound_tensor *bound = layout_bound(filling->binding, block, slot, part);
+        size_t share = part_count(config, slot, part, count);
+        if (bound->tensor != NULL) {
+            TRY(fill_place(filling, bound, target, share, err));
         }
-        if (bound->tensor->count != count) {
-            return fail(err, VITLRP_INTERNAL, "a tensor's size passed the checks but is wrong");
-        }
-        TRY(check_order(filling, bound->tensor, err));
-        target.arrangement = bound->row->arrangement;
-        if (bound->tensor->extent.deflated) {
-            filling->waiting[filling->waiting_count++] = (struct waiting){bound->tensor, target};
-        } else {
-            TRY(read_tensor(bound->tensor, &target, err));
-        }
-        model->parameters += (int64_t) count;
+        target.data += share;
     }
     return VITLRP_OK;
 }
@@ -220,10 +242,42 @@ static enum vitlrp_status read_waiting(struct filling *filling, struct vitlrp_er
     return VITLRP_OK;
 }
 
+/* Entries of the position embedding for the first tokens were read to right before those of the
+ * patches: moves them to the front, zeros for the tokens between. */
+static void settle_positions(const struct filling *filling) {
+    const struct vit_config *config = &filling->model->config;
+    float *position = slot_data(filling->model, SLOT_POSITION, 0);
+    size_t width = (size_t) config->dim;
+    size_t bare = (size_t) config->prefix - filling->positioned;
+    if (position != NULL && bare > 0) {
+        memmove(position, position + bare * width, filling->positioned * width * sizeof *position);
+        memset(position + filling->positioned * width, 0, bare * width * sizeof *position);
+    }
+}
+
+/* Halves a slot that the model has. */
+static void halve(const struct vit_model *model, enum slot slot) {
+    struct slot_size size = slot_size(&model->config, slot);
+    float *values = slot_data(model, slot, 0);
+    for (size_t i = 0; values != NULL && i < size.rows * size.columns; i++) {
+        values[i] *= 0.5F;
+    }
+}
+
+/* DeiT's output is the mean of two heads, whose halves are added. Halving is exact. */
+static void settle_heads(const struct vit_model *model) {
+    if (slot_repeats(&model->config, SLOT_DIST_HEAD_WEIGHT) > 0) {
+        halve(model, SLOT_HEAD_WEIGHT);
+        halve(model, SLOT_HEAD_BIAS);
+        halve(model, SLOT_DIST_HEAD_WEIGHT);
+        halve(model, SLOT_DIST_HEAD_BIAS);
+    }
+}
+
 enum vitlrp_status fill_weights(const struct checkpoint *checkpoint,
-                                const struct layout_binding *binding, bool position_has_prefix,
+                                const struct layout_binding *binding, size_t positioned,
                                 struct vit_model *model, struct vitlrp_error *err) {
-    struct filling filling = {checkpoint, binding, model, position_has_prefix, NULL, 0};
+    struct filling filling = {checkpoint, binding, model, positioned, NULL, 0};
     filling.waiting = mem_calloc(checkpoint->tensors.count, sizeof *filling.waiting);
     if (filling.waiting == NULL) {
         return fail(err, VITLRP_NOMEM, "out of memory for the table of tensors");
@@ -231,6 +285,10 @@ enum vitlrp_status fill_weights(const struct checkpoint *checkpoint,
     enum vitlrp_status status = fill_slots(&filling, err);
     if (status == VITLRP_OK) {
         status = read_waiting(&filling, err);
+    }
+    if (status == VITLRP_OK) {
+        settle_positions(&filling);
+        settle_heads(model);
     }
     mem_free(filling.waiting);
     return status;

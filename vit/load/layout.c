@@ -11,8 +11,19 @@
 #define MAX_DEPTH 1024
 
 /* Put before every name by wrappers around a model; dropped, as often as they occur. */
-static const char *const PREFIXES[] = {"module.", "model.",     "backbone.", "vit.",
-                                       "net.",    "_orig_mod.", "params/",   "opt/target/"};
+static const char *const PREFIXES[] = {"module.",
+                                       "model.",
+                                       "backbone.",
+                                       "vit.",
+                                       "net.",
+                                       "_orig_mod.",
+                                       "params/",
+                                       "opt/target/",
+                                       "deit.",
+                                       "dinov2.",
+                                       "dinov2_with_registers.",
+                                       "ijepa.",
+                                       "vision_model."};
 
 /* What names give away about architectures that are not supported, most telling first. */
 static const struct {
@@ -75,12 +86,19 @@ static const char *without_prefixes(const char *name) {
     return name;
 }
 
+/* True if both are equal, or the pattern's end is '*' and the name begins as it does. */
+static bool text_matches(const char *pattern, const char *name) {
+    size_t length = strlen(pattern);
+    bool any_end = length > 0 && pattern[length - 1] == '*';
+    return any_end ? strncmp(pattern, name, length - 1) == 0 : strcmp(pattern, name) == 0;
+}
+
 /* True if the name is the pattern with '#' replaced by a decimal number below MAX_DEPTH. */
 static bool pattern_matches(const char *pattern, const char *name, size_t *block) {
     const char *hash = strchr(pattern, '#');
     *block = 0;
     if (hash == NULL) {
-        return strcmp(pattern, name) == 0;
+        return text_matches(pattern, name);
     }
     size_t before = (size_t) (hash - pattern);
     if (strncmp(pattern, name, before) != 0) {
@@ -144,7 +162,7 @@ struct bound_tensor *layout_bound(const struct layout_binding *binding, size_t b
     return &binding->items[(block * SLOT_COUNT + (size_t) slot) * PART_COUNT + (size_t) part];
 }
 
-static enum vitlrp_status bind_tensor(const struct layout_binding *binding,
+static enum vitlrp_status bind_tensor(struct layout_binding *binding,
                                       const struct tensor_info *tensor,
                                       const struct vitlrp_log *log, struct vitlrp_error *err) {
     char label[TENSOR_LABEL_TEXT];
@@ -156,9 +174,13 @@ static enum vitlrp_status bind_tensor(const struct layout_binding *binding,
                     tensor_label(label, tensor->name), feature_of(tensor->name));
     }
     if (row->slot == SLOT_IGNORED) {
+        binding->has_mask_token |= strcmp(row->pattern, "mask_token") == 0;
         log_message(log, LOG_LEVEL_INFO, "tensor %s is not needed for classification: left out",
                     tensor_label(label, tensor->name));
         return VITLRP_OK;
+    }
+    if (slot_scope(row->slot) != SCOPE_BLOCK) {
+        block = 0;
     }
     struct bound_tensor *place = layout_bound(binding, block, row->slot, row->part);
     if (place->tensor != NULL) {
@@ -205,11 +227,19 @@ void layout_unbind(struct layout_binding *binding) {
     *binding = (struct layout_binding){0};
 }
 
-static bool has_slot(const struct layout_binding *binding, enum slot slot) {
+bool layout_has_part(const struct layout_binding *binding, enum slot slot, enum part part) {
     size_t blocks = slot_scope(slot) == SCOPE_BLOCK ? binding->depth : 1;
-    for (size_t i = 0; i < blocks * PART_COUNT; i++) {
-        if (layout_bound(binding, i / PART_COUNT, slot, (enum part)(i % PART_COUNT))->tensor !=
-            NULL) {
+    for (size_t block = 0; block < blocks; block++) {
+        if (layout_bound(binding, block, slot, part)->tensor != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool layout_has(const struct layout_binding *binding, enum slot slot) {
+    for (enum part part = 0; part < PART_COUNT; part++) {
+        if (layout_has_part(binding, slot, part)) {
             return true;
         }
     }
@@ -219,18 +249,9 @@ static bool has_slot(const struct layout_binding *binding, enum slot slot) {
 uint64_t layout_unusual(const struct layout_binding *binding) {
     uint64_t unusual = 0;
     for (enum slot slot = 0; slot < SLOT_COUNT; slot++) {
-        unusual |= slot_unusual(slot, has_slot(binding, slot));
+        unusual |= slot_unusual(slot, layout_has(binding, slot));
     }
     return unusual;
-}
-
-size_t layout_parts(const struct layout *layout, enum slot slot) {
-    for (size_t i = 0; i < layout->row_count; i++) {
-        if (layout->rows[i].slot == slot && layout->rows[i].part != PART_WHOLE) {
-            return PART_COUNT;
-        }
-    }
-    return 1;
 }
 
 /* Learns the sizes that are not known yet from one tensor of the right rank. */
@@ -295,19 +316,45 @@ static enum vitlrp_status fail_missing(const struct layout_row *row, size_t bloc
         wanted[rank] = sizes[row->shape[rank]];
     }
     tensor_shape_text(shape, rank, wanted);
-    if (row->slot == SLOT_HEAD_WEIGHT) {
-        return fail(err, VITLRP_UNSUPPORTED,
-                    "no classification head: this is a feature extractor (tensor '%s' is missing)",
-                    name);
-    }
-    if (row->slot == SLOT_CLS_TOKEN) {
-        return fail(
-            err, VITLRP_UNSUPPORTED,
-            "no class token: models that pool patches are not supported yet (tensor '%s' is "
-            "missing)",
-            name);
-    }
     return fail(err, VITLRP_MISMATCH, "tensor '%s' is missing; it must have shape %s", name, shape);
+}
+
+enum vitlrp_status layout_fail_missing(const struct layout_binding *binding, enum slot slot,
+                                       const char *consequence, struct vitlrp_error *err) {
+    const char *name = "";
+    for (size_t i = binding->layout->row_count; i-- > 0;) {
+        name = binding->layout->rows[i].slot == slot ? binding->layout->rows[i].pattern : name;
+    }
+    return fail(err, VITLRP_MISMATCH, "tensor '%s' is missing, %s", name, consequence);
+}
+
+/* True if the block has what the row is for: in its place, or stacked otherwise. */
+static bool has_place(const struct layout_binding *binding, const struct layout_row *row,
+                      size_t block) {
+    size_t parts = 0;
+    for (enum part part = 0; part < STACKED_PARTS; part++) {
+        parts += layout_bound(binding, block, row->slot, part)->tensor != NULL ? 1 : 0;
+    }
+    bool whole = layout_bound(binding, block, row->slot, PART_WHOLE)->tensor != NULL;
+    bool own = layout_bound(binding, block, row->slot, row->part)->tensor != NULL;
+    return whole || own || (row->part == PART_WHOLE && parts > 0);
+}
+
+/* A row that the block must have a tensor for; alternatives are for the same place. */
+static bool is_wanted(const struct layout_binding *binding, const struct layout_row *row) {
+    bool stacked = false;
+    for (enum part part = 0; part < STACKED_PARTS; part++) {
+        stacked = stacked || layout_has_part(binding, row->slot, part);
+    }
+    switch (row->presence) {
+    case PRESENCE_NEEDED: /* one of q, k and v asks for all three */
+        return row->part == PART_WHOLE || stacked;
+    case PRESENCE_UNIFORM:
+        return layout_has_part(binding, row->slot, row->part);
+    case PRESENCE_OPTIONAL:
+        return false;
+    }
+    return false;
 }
 
 static enum vitlrp_status check_missing(const struct layout_binding *binding,
@@ -316,12 +363,12 @@ static enum vitlrp_status check_missing(const struct layout_binding *binding,
     const struct layout *layout = binding->layout;
     for (size_t i = 0; i < layout->row_count; i++) {
         const struct layout_row *row = &layout->rows[i];
-        if (row->optional) {
+        if (!is_wanted(binding, row)) {
             continue;
         }
         size_t blocks = slot_scope(row->slot) == SCOPE_BLOCK ? binding->depth : 1;
         for (size_t block = 0; block < blocks; block++) {
-            if (layout_bound(binding, block, row->slot, row->part)->tensor == NULL) {
+            if (!has_place(binding, row, block)) {
                 return fail_missing(row, block, sizes, err);
             }
         }

@@ -18,8 +18,11 @@ enum dimension {
     DIMENSION_CHANNELS, /* 3 */
     DIMENSION_WIDTH,
     DIMENSION_WIDTH_3, /* 3 * WIDTH: q, k and v stacked */
-    DIMENSION_MLP,
+    DIMENSION_HIDDEN,  /* outputs of the first layer of an MLP */
+    DIMENSION_MLP,     /* inputs of the second */
     DIMENSION_CLASSES,
+    DIMENSION_POOLED, /* inputs of the head */
+    DIMENSION_REGISTERS,
     DIMENSION_PATCH_HEIGHT,
     DIMENSION_PATCH_WIDTH,
     DIMENSION_TOKENS, /* of the position embedding */
@@ -34,27 +37,51 @@ enum arrangement {
     ARRANGED_HWIO          /* a convolution [height, width, channels, outputs] */
 };
 
-/* Where a tensor goes: the whole slot, or q, k or v of a stacked one. */
-enum part { PART_Q, PART_K, PART_V, PART_WHOLE = PART_Q, PART_COUNT = 3 };
+/* Where a tensor goes: a stacked part of the slot, or the whole of it. */
+enum part {
+    PART_Q = 0,
+    PART_K = 1,
+    PART_V = 2,
+    PART_CLS = 0,
+    PART_DIST = 1,
+    PART_REGISTERS = 2,
+    STACKED_PARTS = 3,
+    PART_WHOLE = STACKED_PARTS,
+    PART_COUNT
+};
+
+/* Of a row: NEEDED in every model of the layout, UNIFORM in all blocks or in none, OPTIONAL in each
+ * block for itself. */
+enum presence { PRESENCE_NEEDED, PRESENCE_UNIFORM, PRESENCE_OPTIONAL };
 
 #define LAYOUT_MAX_RANK 4
 
 struct layout_row {
-    const char *pattern; /* the tensor's name, '#' for the block's number */
+    const char *pattern; /* the tensor's name, '#' for a number, '*' for any end */
     enum slot slot;      /* SLOT_IGNORED: goes nowhere */
     enum part part;
     enum arrangement arrangement;
-    bool optional; /* zeros where it is absent */
+    enum presence presence;
     enum dimension shape[LAYOUT_MAX_RANK + 1];
+};
+
+/* Whose code a file of the layout is for: what no file states is as that code has it. */
+enum framework {
+    FRAMEWORK_TORCHVISION,
+    FRAMEWORK_TIMM,
+    FRAMEWORK_HUGGINGFACE,
+    FRAMEWORK_OPEN_CLIP,
+    FRAMEWORK_JAX
 };
 
 struct layout {
     const char *name;
+    enum framework framework;
     const struct layout_row *rows; /* several rows for one place are alternatives */
     size_t row_count;
 };
 
-#define LAYOUT_COUNT 4
+#define LAYOUT_COUNT 6
 extern const struct layout LAYOUTS[LAYOUT_COUNT];
 
 /* A tensor of the checkpoint in its place; tensor NULL: absent. */
@@ -66,6 +93,7 @@ struct bound_tensor {
 struct layout_binding {
     const struct layout *layout;
     size_t depth;
+    bool has_mask_token;        /* of masked training, or of DINOv2's own files */
     struct bound_tensor *items; /* owned; [depth or 1][SLOT_COUNT][PART_COUNT] */
 };
 
@@ -83,8 +111,14 @@ void layout_unbind(struct layout_binding *binding);
 /* vit_config.unusual of the checkpoint: an optional weight is there if any block has it. */
 uint64_t layout_unusual(const struct layout_binding *binding);
 
-/* 3 if the layout stores q, k and v of the slot apart, else 1. */
-size_t layout_parts(const struct layout *layout, enum slot slot);
+/* True if a tensor is there for the slot in any block, or for that part of it. */
+bool layout_has(const struct layout_binding *binding, enum slot slot);
+bool layout_has_part(const struct layout_binding *binding, enum slot slot, enum part part);
+
+/* MISMATCH: the slot's tensor is missing, by the layout's name for it, and what follows from that.
+ */
+enum vitlrp_status layout_fail_missing(const struct layout_binding *binding, enum slot slot,
+                                       const char *consequence, struct vitlrp_error *err);
 
 /* Finds the sizes in the tensors' shapes and checks that all agree: MISMATCH naming the tensor that
  * is missing, or has another shape than wanted. Sizes that no tensor has stay 0. */

@@ -1,205 +1,306 @@
-/* The layouts' tables. A row: name, slot, part of it, arrangement, optional, shape. */
+/* The layouts' tables. A row: name, slot, part and presence, shape. '#' stands for a number, of the
+ * block in a slot of blocks; '*' at the end for anything. */
 #include "vit/load/layout.h"
 
 #define ONE DIMENSION_ONE
 #define CHANNELS DIMENSION_CHANNELS
 #define WIDTH DIMENSION_WIDTH
 #define WIDTH_3 DIMENSION_WIDTH_3
+#define HIDDEN DIMENSION_HIDDEN
 #define MLP DIMENSION_MLP
 #define CLASSES DIMENSION_CLASSES
+#define POOLED DIMENSION_POOLED
+#define REGISTERS DIMENSION_REGISTERS
 #define TOKENS DIMENSION_TOKENS
 #define HEADS DIMENSION_HEADS
 #define HEAD_SIZE DIMENSION_HEAD_SIZE
 #define PATCH_HEIGHT DIMENSION_PATCH_HEIGHT
 #define PATCH_WIDTH DIMENSION_PATCH_WIDTH
 
-#define OURS PART_WHOLE, ARRANGED_AS_OURS, false
-#define OURS_OPTIONAL PART_WHOLE, ARRANGED_AS_OURS, true
-#define OURS_PART(part) PART_##part, ARRANGED_AS_OURS, false
-#define OURS_PART_OPTIONAL(part) PART_##part, ARRANGED_AS_OURS, true
-#define INPUTS_FIRST PART_WHOLE, ARRANGED_INPUTS_FIRST, false
-#define INPUTS_FIRST_PART(part) PART_##part, ARRANGED_INPUTS_FIRST, false
-#define HWIO PART_WHOLE, ARRANGED_HWIO, false
+#define PATCHES                                                                                    \
+    { WIDTH, CHANNELS, PATCH_HEIGHT, PATCH_WIDTH }
+
+#define NEEDED PART_WHOLE, ARRANGED_AS_OURS, PRESENCE_NEEDED
+#define UNIFORM PART_WHOLE, ARRANGED_AS_OURS, PRESENCE_UNIFORM
+#define OPTIONAL PART_WHOLE, ARRANGED_AS_OURS, PRESENCE_OPTIONAL
+#define NEEDED_PART(part) PART_##part, ARRANGED_AS_OURS, PRESENCE_NEEDED
+#define UNIFORM_PART(part) PART_##part, ARRANGED_AS_OURS, PRESENCE_UNIFORM
+#define OPTIONAL_PART(part) PART_##part, ARRANGED_AS_OURS, PRESENCE_OPTIONAL
+#define KERNEL PART_WHOLE, ARRANGED_INPUTS_FIRST, PRESENCE_NEEDED
+#define UNIFORM_KERNEL PART_WHOLE, ARRANGED_INPUTS_FIRST, PRESENCE_UNIFORM
+#define KERNEL_PART(part) PART_##part, ARRANGED_INPUTS_FIRST, PRESENCE_NEEDED
+#define HWIO PART_WHOLE, ARRANGED_HWIO, PRESENCE_NEEDED
 
 /* clang-format off: a row is a line. */
+
+/* Known, and not needed. */
+#define IGNORED(name)                                                                              \
+    {                                                                                              \
+        name, SLOT_IGNORED, OPTIONAL, {                                                            \
+            DIMENSION_END                                                                          \
+        }                                                                                          \
+    }
+
+/* A linear layer, a norm and a head, with their biases. */
+#define LINEAR(name, slot, outputs, inputs)                                                        \
+    {name ".weight", SLOT_##slot##_WEIGHT, NEEDED, {outputs, inputs}}, {                           \
+        name ".bias", SLOT_##slot##_BIAS, UNIFORM, {                                               \
+            outputs                                                                                \
+        }                                                                                          \
+    }
+#define NORM(name, slot, presence)                                                                 \
+    {name ".weight", SLOT_##slot##_WEIGHT, presence, {WIDTH}}, {                                   \
+        name ".bias", SLOT_##slot##_BIAS, UNIFORM, {                                               \
+            WIDTH                                                                                  \
+        }                                                                                          \
+    }
+#define HEAD(name, slot, inputs)                                                                   \
+    {name ".weight", SLOT_##slot##_WEIGHT, UNIFORM, {CLASSES, inputs}}, {                          \
+        name ".bias", SLOT_##slot##_BIAS, UNIFORM, {                                               \
+            CLASSES                                                                                \
+        }                                                                                          \
+    }
+/* q, k or v, where they are apart. */
+#define PART_LINEAR(name, part)                                                                    \
+    {name ".weight", SLOT_QKV_WEIGHT, NEEDED_PART(part), {WIDTH, WIDTH}}, {                        \
+        name ".bias", SLOT_QKV_BIAS, OPTIONAL_PART(part), {                                        \
+            WIDTH                                                                                  \
+        }                                                                                          \
+    }
+
+#define TORCHVISION_BLOCK "encoder.layers.encoder_layer_#."
+
 static const struct layout_row TORCHVISION[] = {
-    {"conv_proj.weight", SLOT_PATCH_WEIGHT, OURS, {WIDTH, CHANNELS, PATCH_HEIGHT, PATCH_WIDTH}},
-    {"conv_proj.bias", SLOT_PATCH_BIAS, OURS, {WIDTH}},
-    {"class_token", SLOT_CLS_TOKEN, OURS, {ONE, ONE, WIDTH}},
-    {"encoder.pos_embedding", SLOT_POSITION, OURS, {ONE, TOKENS, WIDTH}},
-    {"encoder.layers.encoder_layer_#.ln_1.weight", SLOT_NORM1_WEIGHT, OURS, {WIDTH}},
-    {"encoder.layers.encoder_layer_#.ln_1.bias", SLOT_NORM1_BIAS, OURS, {WIDTH}},
-    {"encoder.layers.encoder_layer_#.self_attention.in_proj_weight",
-     SLOT_QKV_WEIGHT,
-     OURS,
-     {WIDTH_3, WIDTH}},
-    {"encoder.layers.encoder_layer_#.self_attention.in_proj_bias",
-     SLOT_QKV_BIAS,
-     OURS_OPTIONAL,
-     {WIDTH_3}},
-    {"encoder.layers.encoder_layer_#.self_attention.out_proj.weight",
-     SLOT_PROJ_WEIGHT,
-     OURS,
-     {WIDTH, WIDTH}},
-    {"encoder.layers.encoder_layer_#.self_attention.out_proj.bias", SLOT_PROJ_BIAS, OURS, {WIDTH}},
-    {"encoder.layers.encoder_layer_#.ln_2.weight", SLOT_NORM2_WEIGHT, OURS, {WIDTH}},
-    {"encoder.layers.encoder_layer_#.ln_2.bias", SLOT_NORM2_BIAS, OURS, {WIDTH}},
-    {"encoder.layers.encoder_layer_#.mlp.0.weight", SLOT_FC1_WEIGHT, OURS, {MLP, WIDTH}},
-    {"encoder.layers.encoder_layer_#.mlp.0.bias", SLOT_FC1_BIAS, OURS, {MLP}},
-    {"encoder.layers.encoder_layer_#.mlp.3.weight", SLOT_FC2_WEIGHT, OURS, {WIDTH, MLP}},
-    {"encoder.layers.encoder_layer_#.mlp.3.bias", SLOT_FC2_BIAS, OURS, {WIDTH}},
-    {"encoder.layers.encoder_layer_#.mlp.linear_1.weight", SLOT_FC1_WEIGHT, OURS, {MLP, WIDTH}},
-    {"encoder.layers.encoder_layer_#.mlp.linear_1.bias", SLOT_FC1_BIAS, OURS, {MLP}},
-    {"encoder.layers.encoder_layer_#.mlp.linear_2.weight", SLOT_FC2_WEIGHT, OURS, {WIDTH, MLP}},
-    {"encoder.layers.encoder_layer_#.mlp.linear_2.bias", SLOT_FC2_BIAS, OURS, {WIDTH}},
-    {"encoder.ln.weight", SLOT_NORM_WEIGHT, OURS, {WIDTH}},
-    {"encoder.ln.bias", SLOT_NORM_BIAS, OURS, {WIDTH}},
-    {"heads.head.weight", SLOT_HEAD_WEIGHT, OURS, {CLASSES, WIDTH}},
-    {"heads.head.bias", SLOT_HEAD_BIAS, OURS, {CLASSES}},
+    {"conv_proj.weight", SLOT_PATCH_WEIGHT, NEEDED, PATCHES},
+    {"conv_proj.bias", SLOT_PATCH_BIAS, UNIFORM, {WIDTH}},
+    {"class_token", SLOT_CLS_TOKEN, UNIFORM_PART(CLS), {ONE, ONE, WIDTH}},
+    {"encoder.pos_embedding", SLOT_POSITION, UNIFORM, {ONE, TOKENS, WIDTH}},
+    NORM(TORCHVISION_BLOCK "ln_1", NORM1, NEEDED),
+    {TORCHVISION_BLOCK "self_attention.in_proj_weight", SLOT_QKV_WEIGHT, NEEDED, {WIDTH_3, WIDTH}},
+    {TORCHVISION_BLOCK "self_attention.in_proj_bias", SLOT_QKV_BIAS, OPTIONAL, {WIDTH_3}},
+    LINEAR(TORCHVISION_BLOCK "self_attention.out_proj", PROJ, WIDTH, WIDTH),
+    NORM(TORCHVISION_BLOCK "ln_2", NORM2, NEEDED),
+    LINEAR(TORCHVISION_BLOCK "mlp.0", FC1, HIDDEN, WIDTH),
+    LINEAR(TORCHVISION_BLOCK "mlp.3", FC2, WIDTH, MLP),
+    LINEAR(TORCHVISION_BLOCK "mlp.linear_1", FC1, HIDDEN, WIDTH),
+    LINEAR(TORCHVISION_BLOCK "mlp.linear_2", FC2, WIDTH, MLP),
+    NORM("encoder.ln", NORM, UNIFORM),
+    HEAD("heads.head", HEAD, POOLED),
+    HEAD("heads.#", HEAD, POOLED),
 };
 
+/* timm's names, which DeiT, DINO, MAE and I-JEPA use too, and those in which DINOv2's and DINOv3's
+ * own files differ from them. */
 static const struct layout_row TIMM[] = {
-    {"patch_embed.proj.weight",
-     SLOT_PATCH_WEIGHT,
-     OURS,
-     {WIDTH, CHANNELS, PATCH_HEIGHT, PATCH_WIDTH}},
-    {"patch_embed.proj.bias", SLOT_PATCH_BIAS, OURS, {WIDTH}},
-    {"cls_token", SLOT_CLS_TOKEN, OURS, {ONE, ONE, WIDTH}},
-    {"pos_embed", SLOT_POSITION, OURS, {ONE, TOKENS, WIDTH}},
-    {"blocks.#.norm1.weight", SLOT_NORM1_WEIGHT, OURS, {WIDTH}},
-    {"blocks.#.norm1.bias", SLOT_NORM1_BIAS, OURS, {WIDTH}},
-    {"blocks.#.attn.qkv.weight", SLOT_QKV_WEIGHT, OURS, {WIDTH_3, WIDTH}},
-    {"blocks.#.attn.qkv.bias", SLOT_QKV_BIAS, OURS_OPTIONAL, {WIDTH_3}},
-    {"blocks.#.attn.proj.weight", SLOT_PROJ_WEIGHT, OURS, {WIDTH, WIDTH}},
-    {"blocks.#.attn.proj.bias", SLOT_PROJ_BIAS, OURS, {WIDTH}},
-    {"blocks.#.norm2.weight", SLOT_NORM2_WEIGHT, OURS, {WIDTH}},
-    {"blocks.#.norm2.bias", SLOT_NORM2_BIAS, OURS, {WIDTH}},
-    {"blocks.#.mlp.fc1.weight", SLOT_FC1_WEIGHT, OURS, {MLP, WIDTH}},
-    {"blocks.#.mlp.fc1.bias", SLOT_FC1_BIAS, OURS, {MLP}},
-    {"blocks.#.mlp.fc2.weight", SLOT_FC2_WEIGHT, OURS, {WIDTH, MLP}},
-    {"blocks.#.mlp.fc2.bias", SLOT_FC2_BIAS, OURS, {WIDTH}},
-    {"blocks.#.ls1.gamma", SLOT_PROJ_SCALE, OURS_OPTIONAL, {WIDTH}},
-    {"blocks.#.ls2.gamma", SLOT_FC2_SCALE, OURS_OPTIONAL, {WIDTH}},
-    {"blocks.#.gamma_1", SLOT_PROJ_SCALE, OURS_OPTIONAL, {WIDTH}},
-    {"blocks.#.gamma_2", SLOT_FC2_SCALE, OURS_OPTIONAL, {WIDTH}},
-    {"norm.weight", SLOT_NORM_WEIGHT, OURS, {WIDTH}},
-    {"norm.bias", SLOT_NORM_BIAS, OURS, {WIDTH}},
-    {"head.weight", SLOT_HEAD_WEIGHT, OURS, {CLASSES, WIDTH}},
-    {"head.bias", SLOT_HEAD_BIAS, OURS, {CLASSES}},
+    {"patch_embed.proj.weight", SLOT_PATCH_WEIGHT, NEEDED, PATCHES},
+    {"patch_embed.proj.bias", SLOT_PATCH_BIAS, UNIFORM, {WIDTH}},
+    {"cls_token", SLOT_CLS_TOKEN, UNIFORM_PART(CLS), {ONE, ONE, WIDTH}},
+    {"dist_token", SLOT_CLS_TOKEN, UNIFORM_PART(DIST), {ONE, ONE, WIDTH}},
+    {"reg_token", SLOT_CLS_TOKEN, UNIFORM_PART(REGISTERS), {ONE, REGISTERS, WIDTH}},
+    {"register_tokens", SLOT_CLS_TOKEN, UNIFORM_PART(REGISTERS), {ONE, REGISTERS, WIDTH}},
+    {"storage_tokens", SLOT_CLS_TOKEN, UNIFORM_PART(REGISTERS), {ONE, REGISTERS, WIDTH}},
+    {"pos_embed", SLOT_POSITION, UNIFORM, {ONE, TOKENS, WIDTH}},
+    NORM("norm_pre", PRE_NORM, UNIFORM),
+    NORM("blocks.#.norm1", NORM1, NEEDED),
+    {"blocks.#.attn.qkv.weight", SLOT_QKV_WEIGHT, NEEDED, {WIDTH_3, WIDTH}},
+    {"blocks.#.attn.qkv.bias", SLOT_QKV_BIAS, OPTIONAL, {WIDTH_3}},
+    {"blocks.#.attn.q_bias", SLOT_QKV_BIAS, OPTIONAL_PART(Q), {WIDTH}},
+    {"blocks.#.attn.v_bias", SLOT_QKV_BIAS, OPTIONAL_PART(V), {WIDTH}},
+    PART_LINEAR("blocks.#.attn.q_proj", Q),
+    PART_LINEAR("blocks.#.attn.k_proj", K),
+    PART_LINEAR("blocks.#.attn.v_proj", V),
+    LINEAR("blocks.#.attn.proj", PROJ, WIDTH, WIDTH),
+    NORM("blocks.#.norm2", NORM2, NEEDED),
+    LINEAR("blocks.#.mlp.fc1", FC1, HIDDEN, WIDTH),
+    LINEAR("blocks.#.mlp.fc2", FC2, WIDTH, MLP),
+    {"blocks.#.ls1.gamma", SLOT_PROJ_SCALE, OPTIONAL, {WIDTH}},
+    {"blocks.#.ls2.gamma", SLOT_FC2_SCALE, OPTIONAL, {WIDTH}},
+    {"blocks.#.gamma_1", SLOT_PROJ_SCALE, OPTIONAL, {WIDTH}},
+    {"blocks.#.gamma_2", SLOT_FC2_SCALE, OPTIONAL, {WIDTH}},
+    NORM("norm", NORM, UNIFORM),
+    NORM("fc_norm", FC_NORM, UNIFORM),
+    HEAD("head", HEAD, POOLED),
+    HEAD("head.#", HEAD, POOLED),
+    HEAD("fc", HEAD, POOLED),
+    HEAD("classifier", HEAD, POOLED),
+    HEAD("linear_head", HEAD, POOLED),
+    HEAD("head_dist", DIST_HEAD, WIDTH),
+    IGNORED("head.mlp.*"), /* DINO's projector */
+    IGNORED("head.last_layer.*"),
+    IGNORED("mask_token"),
+    IGNORED("decoder_*"),
 };
 
+#define HF_OLD "encoder.layer.#."
+#define HF_NEW "layers.#."
+
+/* ViT, DeiT, DINOv2, I-JEPA, MSN, MAE, as transformers 4 and 5 name them. */
 static const struct layout_row HUGGINGFACE[] = {
-    {"embeddings.patch_embeddings.projection.weight",
-     SLOT_PATCH_WEIGHT,
-     OURS,
-     {WIDTH, CHANNELS, PATCH_HEIGHT, PATCH_WIDTH}},
-    {"embeddings.patch_embeddings.projection.bias", SLOT_PATCH_BIAS, OURS, {WIDTH}},
-    {"embeddings.cls_token", SLOT_CLS_TOKEN, OURS, {ONE, ONE, WIDTH}},
-    {"embeddings.position_embeddings", SLOT_POSITION, OURS, {ONE, TOKENS, WIDTH}},
-    {"encoder.layer.#.layernorm_before.weight", SLOT_NORM1_WEIGHT, OURS, {WIDTH}},
-    {"encoder.layer.#.layernorm_before.bias", SLOT_NORM1_BIAS, OURS, {WIDTH}},
-    {"encoder.layer.#.attention.attention.query.weight",
-     SLOT_QKV_WEIGHT,
-     OURS_PART(Q),
-     {WIDTH, WIDTH}},
-    {"encoder.layer.#.attention.attention.query.bias",
-     SLOT_QKV_BIAS,
-     OURS_PART_OPTIONAL(Q),
-     {WIDTH}},
-    {"encoder.layer.#.attention.attention.key.weight",
-     SLOT_QKV_WEIGHT,
-     OURS_PART(K),
-     {WIDTH, WIDTH}},
-    {"encoder.layer.#.attention.attention.key.bias", SLOT_QKV_BIAS, OURS_PART_OPTIONAL(K), {WIDTH}},
-    {"encoder.layer.#.attention.attention.value.weight",
-     SLOT_QKV_WEIGHT,
-     OURS_PART(V),
-     {WIDTH, WIDTH}},
-    {"encoder.layer.#.attention.attention.value.bias",
-     SLOT_QKV_BIAS,
-     OURS_PART_OPTIONAL(V),
-     {WIDTH}},
-    {"encoder.layer.#.attention.output.dense.weight", SLOT_PROJ_WEIGHT, OURS, {WIDTH, WIDTH}},
-    {"encoder.layer.#.attention.output.dense.bias", SLOT_PROJ_BIAS, OURS, {WIDTH}},
-    {"encoder.layer.#.layernorm_after.weight", SLOT_NORM2_WEIGHT, OURS, {WIDTH}},
-    {"encoder.layer.#.layernorm_after.bias", SLOT_NORM2_BIAS, OURS, {WIDTH}},
-    {"encoder.layer.#.intermediate.dense.weight", SLOT_FC1_WEIGHT, OURS, {MLP, WIDTH}},
-    {"encoder.layer.#.intermediate.dense.bias", SLOT_FC1_BIAS, OURS, {MLP}},
-    {"encoder.layer.#.output.dense.weight", SLOT_FC2_WEIGHT, OURS, {WIDTH, MLP}},
-    {"encoder.layer.#.output.dense.bias", SLOT_FC2_BIAS, OURS, {WIDTH}},
-    {"layernorm.weight", SLOT_NORM_WEIGHT, OURS, {WIDTH}},
-    {"layernorm.bias", SLOT_NORM_BIAS, OURS, {WIDTH}},
-    {"classifier.weight", SLOT_HEAD_WEIGHT, OURS, {CLASSES, WIDTH}},
-    {"classifier.bias", SLOT_HEAD_BIAS, OURS, {CLASSES}},
-    {"pooler.dense.weight", SLOT_IGNORED, OURS_OPTIONAL, {DIMENSION_END}},
-    {"pooler.dense.bias", SLOT_IGNORED, OURS_OPTIONAL, {DIMENSION_END}},
-    {"embeddings.mask_token", SLOT_IGNORED, OURS_OPTIONAL, {DIMENSION_END}},
+    {"embeddings.patch_embeddings.projection.weight", SLOT_PATCH_WEIGHT, NEEDED, PATCHES},
+    {"embeddings.patch_embeddings.projection.bias", SLOT_PATCH_BIAS, UNIFORM, {WIDTH}},
+    {"embeddings.cls_token", SLOT_CLS_TOKEN, UNIFORM_PART(CLS), {ONE, ONE, WIDTH}},
+    {"embeddings.distillation_token", SLOT_CLS_TOKEN, UNIFORM_PART(DIST), {ONE, ONE, WIDTH}},
+    {"embeddings.register_tokens",
+     SLOT_CLS_TOKEN,
+     UNIFORM_PART(REGISTERS),
+     {ONE, REGISTERS, WIDTH}},
+    {"embeddings.position_embeddings", SLOT_POSITION, UNIFORM, {ONE, TOKENS, WIDTH}},
+    NORM(HF_OLD "layernorm_before", NORM1, NEEDED),
+    NORM(HF_OLD "norm1", NORM1, NEEDED),
+    NORM(HF_NEW "layernorm_before", NORM1, NEEDED),
+    NORM(HF_NEW "norm1", NORM1, NEEDED),
+    PART_LINEAR(HF_OLD "attention.attention.query", Q),
+    PART_LINEAR(HF_OLD "attention.attention.key", K),
+    PART_LINEAR(HF_OLD "attention.attention.value", V),
+    PART_LINEAR(HF_NEW "attention.q_proj", Q),
+    PART_LINEAR(HF_NEW "attention.k_proj", K),
+    PART_LINEAR(HF_NEW "attention.v_proj", V),
+    LINEAR(HF_OLD "attention.output.dense", PROJ, WIDTH, WIDTH),
+    LINEAR(HF_NEW "attention.o_proj", PROJ, WIDTH, WIDTH),
+    NORM(HF_OLD "layernorm_after", NORM2, NEEDED),
+    NORM(HF_OLD "norm2", NORM2, NEEDED),
+    NORM(HF_NEW "layernorm_after", NORM2, NEEDED),
+    NORM(HF_NEW "norm2", NORM2, NEEDED),
+    LINEAR(HF_OLD "intermediate.dense", FC1, HIDDEN, WIDTH),
+    LINEAR(HF_OLD "output.dense", FC2, WIDTH, MLP),
+    LINEAR(HF_OLD "mlp.fc1", FC1, HIDDEN, WIDTH),
+    LINEAR(HF_OLD "mlp.fc2", FC2, WIDTH, MLP),
+    LINEAR(HF_NEW "mlp.fc1", FC1, HIDDEN, WIDTH),
+    LINEAR(HF_NEW "mlp.fc2", FC2, WIDTH, MLP),
+    {HF_OLD "layer_scale1.lambda1", SLOT_PROJ_SCALE, OPTIONAL, {WIDTH}},
+    {HF_OLD "layer_scale2.lambda1", SLOT_FC2_SCALE, OPTIONAL, {WIDTH}},
+    {HF_NEW "layer_scale1.lambda1", SLOT_PROJ_SCALE, OPTIONAL, {WIDTH}},
+    {HF_NEW "layer_scale2.lambda1", SLOT_FC2_SCALE, OPTIONAL, {WIDTH}},
+    NORM("layernorm", NORM, UNIFORM),
+    HEAD("classifier", HEAD, POOLED),
+    HEAD("classifier.#", HEAD, POOLED),
+    HEAD("cls_classifier", HEAD, POOLED),
+    HEAD("distillation_classifier", DIST_HEAD, WIDTH),
+    IGNORED("pooler.dense.*"),
+    IGNORED("embeddings.mask_token"),
+    IGNORED("decoder.*"),
 };
+
+#define HF_CLIP "encoder.layers.#."
+
+/* The image towers of transformers' CLIP and SigLIP. */
+static const struct layout_row HUGGINGFACE_CLIP[] = {
+    {"embeddings.patch_embedding.weight", SLOT_PATCH_WEIGHT, NEEDED, PATCHES},
+    {"embeddings.patch_embedding.bias", SLOT_PATCH_BIAS, UNIFORM, {WIDTH}},
+    {"embeddings.class_embedding", SLOT_CLS_TOKEN, UNIFORM_PART(CLS), {WIDTH}},
+    {"embeddings.position_embedding.weight", SLOT_POSITION, UNIFORM, {TOKENS, WIDTH}},
+    NORM("pre_layrnorm", PRE_NORM, UNIFORM),
+    NORM(HF_CLIP "layer_norm1", NORM1, NEEDED),
+    PART_LINEAR(HF_CLIP "self_attn.q_proj", Q),
+    PART_LINEAR(HF_CLIP "self_attn.k_proj", K),
+    PART_LINEAR(HF_CLIP "self_attn.v_proj", V),
+    LINEAR(HF_CLIP "self_attn.out_proj", PROJ, WIDTH, WIDTH),
+    NORM(HF_CLIP "layer_norm2", NORM2, NEEDED),
+    LINEAR(HF_CLIP "mlp.fc1", FC1, HIDDEN, WIDTH),
+    LINEAR(HF_CLIP "mlp.fc2", FC2, WIDTH, MLP),
+    NORM("post_layernorm", NORM, UNIFORM),
+    HEAD("classifier", HEAD, POOLED),
+    {"visual_projection.weight", SLOT_HEAD_WEIGHT, UNIFORM, {CLASSES, POOLED}},
+    IGNORED("embeddings.position_ids"),
+    IGNORED("text_model.*"),
+    IGNORED("text_projection.weight"),
+    IGNORED("logit_scale"),
+    IGNORED("logit_bias"),
+};
+
+#define CLIP_BLOCK "visual.transformer.resblocks.#."
+
+/* The image towers of OpenAI's CLIP and of open_clip. */
+static const struct layout_row OPEN_CLIP[] = {
+    {"visual.conv1.weight", SLOT_PATCH_WEIGHT, NEEDED, PATCHES},
+    {"visual.conv1.bias", SLOT_PATCH_BIAS, UNIFORM, {WIDTH}},
+    {"visual.class_embedding", SLOT_CLS_TOKEN, UNIFORM_PART(CLS), {WIDTH}},
+    {"visual.positional_embedding", SLOT_POSITION, UNIFORM, {TOKENS, WIDTH}},
+    NORM("visual.ln_pre", PRE_NORM, UNIFORM),
+    NORM(CLIP_BLOCK "ln_1", NORM1, NEEDED),
+    {CLIP_BLOCK "attn.in_proj_weight", SLOT_QKV_WEIGHT, NEEDED, {WIDTH_3, WIDTH}},
+    {CLIP_BLOCK "attn.in_proj_bias", SLOT_QKV_BIAS, OPTIONAL, {WIDTH_3}},
+    LINEAR(CLIP_BLOCK "attn.out_proj", PROJ, WIDTH, WIDTH),
+    NORM(CLIP_BLOCK "ln_2", NORM2, NEEDED),
+    LINEAR(CLIP_BLOCK "mlp.c_fc", FC1, HIDDEN, WIDTH),
+    LINEAR(CLIP_BLOCK "mlp.c_proj", FC2, WIDTH, MLP),
+    {CLIP_BLOCK "ls_1.gamma", SLOT_PROJ_SCALE, OPTIONAL, {WIDTH}},
+    {CLIP_BLOCK "ls_2.gamma", SLOT_FC2_SCALE, OPTIONAL, {WIDTH}},
+    NORM("visual.ln_post", NORM, UNIFORM),
+    {"visual.proj", SLOT_HEAD_WEIGHT, UNIFORM_KERNEL, {POOLED, CLASSES}},
+    IGNORED("transformer.*"),
+    IGNORED("token_embedding.weight"),
+    IGNORED("positional_embedding"),
+    IGNORED("ln_final.*"),
+    IGNORED("text_projection"),
+    IGNORED("logit_scale"),
+    IGNORED("logit_bias"),
+    IGNORED("input_resolution"),
+    IGNORED("context_length"),
+    IGNORED("vocab_size"),
+    IGNORED("attn_mask"),
+};
+
+#define JAX_PART(name, part)                                                                       \
+    {name "/kernel", SLOT_QKV_WEIGHT, KERNEL_PART(part), {WIDTH, HEADS, HEAD_SIZE}}, {             \
+        name "/bias", SLOT_QKV_BIAS, OPTIONAL_PART(part), {                                        \
+            HEADS, HEAD_SIZE                                                                       \
+        }                                                                                          \
+    }
+#define JAX_LINEAR(name, slot, outputs, inputs)                                                    \
+    {name "/kernel", SLOT_##slot##_WEIGHT, KERNEL, {inputs, outputs}}, {                           \
+        name "/bias", SLOT_##slot##_BIAS, UNIFORM, {                                               \
+            outputs                                                                                \
+        }                                                                                          \
+    }
+#define JAX_NORM(name, slot, presence)                                                             \
+    {name "/scale", SLOT_##slot##_WEIGHT, presence, {WIDTH}}, {                                    \
+        name "/bias", SLOT_##slot##_BIAS, UNIFORM, {                                               \
+            WIDTH                                                                                  \
+        }                                                                                          \
+    }
+#define JAX_BLOCK "Transformer/encoderblock_#/"
+/* As the first files number a block's parts, and as big_vision does. */
+#define JAX_ATTENTION JAX_BLOCK "MultiHeadDotProductAttention_1/"
+#define JAX_NEW_ATTENTION JAX_BLOCK "MultiHeadDotProductAttention_0/"
 
 static const struct layout_row JAX[] = {
     {"embedding/kernel", SLOT_PATCH_WEIGHT, HWIO, {PATCH_HEIGHT, PATCH_WIDTH, CHANNELS, WIDTH}},
-    {"embedding/bias", SLOT_PATCH_BIAS, OURS, {WIDTH}},
-    {"cls", SLOT_CLS_TOKEN, OURS, {ONE, ONE, WIDTH}},
-    {"Transformer/posembed_input/pos_embedding", SLOT_POSITION, OURS, {ONE, TOKENS, WIDTH}},
-    {"Transformer/encoderblock_#/LayerNorm_0/scale", SLOT_NORM1_WEIGHT, OURS, {WIDTH}},
-    {"Transformer/encoderblock_#/LayerNorm_0/bias", SLOT_NORM1_BIAS, OURS, {WIDTH}},
-    {"Transformer/encoderblock_#/MultiHeadDotProductAttention_1/query/kernel",
-     SLOT_QKV_WEIGHT,
-     INPUTS_FIRST_PART(Q),
-     {WIDTH, HEADS, HEAD_SIZE}},
-    {"Transformer/encoderblock_#/MultiHeadDotProductAttention_1/query/bias",
-     SLOT_QKV_BIAS,
-     OURS_PART_OPTIONAL(Q),
-     {HEADS, HEAD_SIZE}},
-    {"Transformer/encoderblock_#/MultiHeadDotProductAttention_1/key/kernel",
-     SLOT_QKV_WEIGHT,
-     INPUTS_FIRST_PART(K),
-     {WIDTH, HEADS, HEAD_SIZE}},
-    {"Transformer/encoderblock_#/MultiHeadDotProductAttention_1/key/bias",
-     SLOT_QKV_BIAS,
-     OURS_PART_OPTIONAL(K),
-     {HEADS, HEAD_SIZE}},
-    {"Transformer/encoderblock_#/MultiHeadDotProductAttention_1/value/kernel",
-     SLOT_QKV_WEIGHT,
-     INPUTS_FIRST_PART(V),
-     {WIDTH, HEADS, HEAD_SIZE}},
-    {"Transformer/encoderblock_#/MultiHeadDotProductAttention_1/value/bias",
-     SLOT_QKV_BIAS,
-     OURS_PART_OPTIONAL(V),
-     {HEADS, HEAD_SIZE}},
-    {"Transformer/encoderblock_#/MultiHeadDotProductAttention_1/out/kernel",
-     SLOT_PROJ_WEIGHT,
-     INPUTS_FIRST,
-     {HEADS, HEAD_SIZE, WIDTH}},
-    {"Transformer/encoderblock_#/MultiHeadDotProductAttention_1/out/bias",
-     SLOT_PROJ_BIAS,
-     OURS,
-     {WIDTH}},
-    {"Transformer/encoderblock_#/LayerNorm_2/scale", SLOT_NORM2_WEIGHT, OURS, {WIDTH}},
-    {"Transformer/encoderblock_#/LayerNorm_2/bias", SLOT_NORM2_BIAS, OURS, {WIDTH}},
-    {"Transformer/encoderblock_#/MlpBlock_3/Dense_0/kernel",
-     SLOT_FC1_WEIGHT,
-     INPUTS_FIRST,
-     {WIDTH, MLP}},
-    {"Transformer/encoderblock_#/MlpBlock_3/Dense_0/bias", SLOT_FC1_BIAS, OURS, {MLP}},
-    {"Transformer/encoderblock_#/MlpBlock_3/Dense_1/kernel",
-     SLOT_FC2_WEIGHT,
-     INPUTS_FIRST,
-     {MLP, WIDTH}},
-    {"Transformer/encoderblock_#/MlpBlock_3/Dense_1/bias", SLOT_FC2_BIAS, OURS, {WIDTH}},
-    {"Transformer/encoder_norm/scale", SLOT_NORM_WEIGHT, OURS, {WIDTH}},
-    {"Transformer/encoder_norm/bias", SLOT_NORM_BIAS, OURS, {WIDTH}},
-    {"head/kernel", SLOT_HEAD_WEIGHT, INPUTS_FIRST, {WIDTH, CLASSES}},
-    {"head/bias", SLOT_HEAD_BIAS, OURS, {CLASSES}},
+    {"embedding/bias", SLOT_PATCH_BIAS, UNIFORM, {WIDTH}},
+    {"cls", SLOT_CLS_TOKEN, UNIFORM_PART(CLS), {ONE, ONE, WIDTH}},
+    {"Transformer/posembed_input/pos_embedding", SLOT_POSITION, UNIFORM, {ONE, TOKENS, WIDTH}},
+    {"pos_embedding", SLOT_POSITION, UNIFORM, {ONE, TOKENS, WIDTH}},
+    JAX_NORM(JAX_BLOCK "LayerNorm_0", NORM1, NEEDED),
+    JAX_PART(JAX_ATTENTION "query", Q),
+    JAX_PART(JAX_ATTENTION "key", K),
+    JAX_PART(JAX_ATTENTION "value", V),
+    JAX_PART(JAX_NEW_ATTENTION "query", Q),
+    JAX_PART(JAX_NEW_ATTENTION "key", K),
+    JAX_PART(JAX_NEW_ATTENTION "value", V),
+    {JAX_ATTENTION "out/kernel", SLOT_PROJ_WEIGHT, KERNEL, {HEADS, HEAD_SIZE, WIDTH}},
+    {JAX_ATTENTION "out/bias", SLOT_PROJ_BIAS, UNIFORM, {WIDTH}},
+    {JAX_NEW_ATTENTION "out/kernel", SLOT_PROJ_WEIGHT, KERNEL, {HEADS, HEAD_SIZE, WIDTH}},
+    {JAX_NEW_ATTENTION "out/bias", SLOT_PROJ_BIAS, UNIFORM, {WIDTH}},
+    JAX_NORM(JAX_BLOCK "LayerNorm_2", NORM2, NEEDED),
+    JAX_NORM(JAX_BLOCK "LayerNorm_1", NORM2, NEEDED),
+    JAX_LINEAR(JAX_BLOCK "MlpBlock_3/Dense_0", FC1, HIDDEN, WIDTH),
+    JAX_LINEAR(JAX_BLOCK "MlpBlock_3/Dense_1", FC2, WIDTH, MLP),
+    JAX_LINEAR(JAX_BLOCK "MlpBlock_0/Dense_0", FC1, HIDDEN, WIDTH),
+    JAX_LINEAR(JAX_BLOCK "MlpBlock_0/Dense_1", FC2, WIDTH, MLP),
+    JAX_NORM("Transformer/encoder_norm", NORM, UNIFORM),
+    {"head/kernel", SLOT_HEAD_WEIGHT, UNIFORM_KERNEL, {POOLED, CLASSES}},
+    {"head/bias", SLOT_HEAD_BIAS, UNIFORM, {CLASSES}},
 };
 
-#define TABLE(name, rows)                                                                          \
-    { name, rows, sizeof rows / sizeof rows[0] }
+#define TABLE(name, framework, rows)                                                               \
+    { name, FRAMEWORK_##framework, rows, sizeof rows / sizeof rows[0] }
 
 const struct layout LAYOUTS[LAYOUT_COUNT] = {
-    TABLE("torchvision", TORCHVISION),
-    TABLE("timm", TIMM),
-    TABLE("huggingface", HUGGINGFACE),
-    TABLE("jax", JAX),
+    TABLE("torchvision", TORCHVISION, TORCHVISION),
+    TABLE("timm", TIMM, TIMM),
+    TABLE("huggingface", HUGGINGFACE, HUGGINGFACE),
+    TABLE("huggingface clip", HUGGINGFACE, HUGGINGFACE_CLIP),
+    TABLE("open_clip", OPEN_CLIP, OPEN_CLIP),
+    TABLE("jax", JAX, JAX),
 };
 /* clang-format on */

@@ -34,6 +34,7 @@ enum vitlrp_status vit_load_limits_check(const struct vitlrp_model_limits *limit
 struct sidecars {
     json_t *config;
     json_t *preprocessor;
+    json_t *open_clip;
     struct vit_sidecar files[VIT_SIDECARS];
     size_t count;
 };
@@ -60,6 +61,13 @@ struct opened {
     struct sidecars sidecars;
 };
 
+/* Of the first block's queries, or of all that is stacked with them. */
+static const char *stored_type(const struct layout_binding *binding) {
+    const struct bound_tensor *query = layout_bound(binding, 0, SLOT_QKV_WEIGHT, PART_Q);
+    const struct bound_tensor *whole = layout_bound(binding, 0, SLOT_QKV_WEIGHT, PART_WHOLE);
+    return (whole->tensor != NULL ? whole : query)->tensor->type->name;
+}
+
 /* Moves the sidecars' bytes to the model. */
 static enum vitlrp_status build_model(struct opened *opened, const struct vit_load_options *options,
                                       struct vit_model **out, struct vitlrp_error *err) {
@@ -67,29 +75,35 @@ static enum vitlrp_status build_model(struct opened *opened, const struct vit_lo
     const struct layout_binding *binding = &opened->binding;
     struct sidecars *sidecars = &opened->sidecars;
     struct vit_config config;
-    bool position_has_prefix = true;
+    size_t positioned = 0;
     struct vit_model *model = NULL;
     json_t *metadata = NULL;
     enum vitlrp_status status = VITLRP_OK;
-    bool huggingface = strcmp(binding->layout->name, "huggingface") == 0;
+    struct model_facts user = {0};
+    struct model_facts facts = {0};
     TRY(read_metadata(checkpoint, &metadata, err));
-    struct architecture_hints hints = {.heads = options->heads,
-                                       .metadata = metadata,
-                                       .config = huggingface ? sidecars->config : NULL,
-                                       .log = options->log};
-    TRY_GOTO(status, architecture_infer(binding, &hints, &config, &position_has_prefix, err),
+    if (options->heads != 0) {
+        fact_state(&user.heads, options->heads, FACT_USER, NULL, NULL);
+    }
+    const struct facts_beside beside = {.user = &user,
+                                        .metadata = metadata,
+                                        .config = sidecars->config,
+                                        .open_clip = sidecars->open_clip,
+                                        .path = opened->name,
+                                        .log = options->log};
+    TRY_GOTO(status, architecture_infer(binding, &beside, &facts, &config, &positioned, err),
              cleanup);
-    config.unusual = layout_unusual(binding);
     TRY_GOTO(status, weights_allocate(&config, opened->name, checkpoint->limits, &model, err),
              cleanup);
-    TRY_GOTO(status, fill_weights(checkpoint, binding, position_has_prefix, model, err), cleanup);
+    TRY_GOTO(status, fill_weights(checkpoint, binding, positioned, model, err), cleanup);
     model->layout = binding->layout->name;
     model->container = checkpoint->container;
     model->weight_set = checkpoint->weight_set;
-    model->stored_as = layout_bound(binding, 0, SLOT_QKV_WEIGHT, PART_WHOLE)->tensor->type->name;
+    model->stored_as = stored_type(binding);
     model->metadata = json_incref(metadata);
     model->config_json = json_incref(sidecars->config);
     model->preprocessor = json_incref(sidecars->preprocessor);
+    model->open_clip = json_incref(sidecars->open_clip);
     memcpy(model->origin.sidecars, sidecars->files, sizeof sidecars->files);
     model->origin.sidecar_count = sidecars->count;
     sidecars->count = 0;
@@ -149,11 +163,12 @@ static void sidecars_close(struct sidecars *sidecars) {
     }
     json_decref(sidecars->config);
     json_decref(sidecars->preprocessor);
+    json_decref(sidecars->open_clip);
     *sidecars = (struct sidecars){0};
 }
 
-/* timm's config.json may lie beside its weights, with the preprocessing, but so may any other of
- * that name: one that cannot be read is passed over. */
+/* timm's config.json may lie beside its weights, but so may any other of that name: one that cannot
+ * be read, or is nobody's, is passed over. */
 static enum vitlrp_status read_timm_sidecar(const char *path,
                                             const struct vit_load_options *options,
                                             struct sidecars *out, struct vitlrp_error *err) {
@@ -165,24 +180,32 @@ static enum vitlrp_status read_timm_sidecar(const char *path,
         take_sidecar(sidecar, "config.json", options, out, &out->config, &ignored) != VITLRP_OK) {
         log_message(options->log, LOG_LEVEL_WARNING, "%s: not used", ignored.message);
     }
-    bool is_timms = json_is_object(json_object_get(out->config, "pretrained_cfg")) ||
-                    json_is_string(json_object_get(out->config, "architecture"));
-    if (!is_timms) {
+    if (json_object_get(out->config, "architecture") == NULL &&
+        json_object_get(out->config, "model_type") == NULL &&
+        !json_is_object(json_object_get(out->config, "pretrained_cfg"))) {
         sidecars_close(out);
     }
     return VITLRP_OK;
 }
 
-/* Hugging Face's files belong to the model. */
-static enum vitlrp_status read_sidecars(const char *path, const char *layout,
+/* What lies beside the weights belongs to the model. */
+static enum vitlrp_status read_sidecars(const char *path, enum framework framework,
                                         const struct vit_load_options *options,
                                         struct sidecars *out, struct vitlrp_error *err) {
-    if (strcmp(layout, "huggingface") == 0) {
+    switch (framework) {
+    case FRAMEWORK_HUGGINGFACE:
         TRY(read_sidecar(path, "config.json", options, out, &out->config, err));
         return read_sidecar(path, "preprocessor_config.json", options, out, &out->preprocessor,
                             err);
+    case FRAMEWORK_TIMM:
+        return read_timm_sidecar(path, options, out, err);
+    case FRAMEWORK_OPEN_CLIP:
+        return read_sidecar(path, "open_clip_config.json", options, out, &out->open_clip, err);
+    case FRAMEWORK_TORCHVISION:
+    case FRAMEWORK_JAX:
+        break;
     }
-    return strcmp(layout, "timm") == 0 ? read_timm_sidecar(path, options, out, err) : VITLRP_OK;
+    return VITLRP_OK;
 }
 
 /* Takes the checkpoint over, failing or not. `path` is NULL for memory. Messages begin with the
@@ -195,9 +218,10 @@ static enum vitlrp_status load_checkpoint(struct checkpoint *checkpoint, const c
         layout_bind(&opened.checkpoint.tensors, options->log, &opened.binding, err);
     TRY_GOTO(status, error_prefix(err, status, name), cleanup);
     if (path != NULL) {
-        TRY_GOTO(status,
-                 read_sidecars(path, opened.binding.layout->name, options, &opened.sidecars, err),
-                 cleanup);
+        TRY_GOTO(
+            status,
+            read_sidecars(path, opened.binding.layout->framework, options, &opened.sidecars, err),
+            cleanup);
     }
     status = error_prefix(err, build_model(&opened, options, out, err), name);
 

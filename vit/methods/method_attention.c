@@ -1,11 +1,13 @@
 /* The methods that read attention matrices: rollouts of every kind, and weights of single blocks.
  *
- * A rollout is the CLS row of a product of matrices, one per block. Blocks are shown last first, so
- * the row is carried through them as a vector and no product of whole matrices is ever made. */
+ * A rollout is a row of a product of matrices, one per block: that of CLS, or the mean of those
+ * that the head reads. Blocks are shown last first, so the row is carried through them as a vector
+ * and no product of whole matrices is ever made. */
 #include <math.h>
 #include <string.h>
 
 #include "vit/methods/method_private.h"
+#include "vit/tokens/pooling.h"
 
 /* A row vector on its way through the blocks: row <- row (M + I), M made line by line. */
 struct chain {
@@ -18,10 +20,14 @@ struct chain {
                  double *out); /* out [tokens] = one row of M */
 };
 
+/* out [tokens]: what of each token the head reads. */
+static void read_shares(const struct vit_attributor *attributor, double *out) {
+    pool_shares(pool_of(attributor->model->config.pool), &attributor->layout, out);
+}
+
 static struct chain chain_begin(const struct vit_attributor *attributor,
                                 const struct vit_method_request *request) {
-    memset(attributor->scratch.row, 0, attributor->tokens * sizeof(double));
-    attributor->scratch.row[0] = 1.0; /* CLS */
+    read_shares(attributor, attributor->scratch.row);
     return (struct chain){.scratch = &attributor->scratch,
                           .options = request->options,
                           .tokens = attributor->tokens,
@@ -262,11 +268,12 @@ enum vitlrp_status method_lrp_rollout(struct vit_attributor *attributor,
 
 /* ---- Single blocks ---- */
 
-/* A map made from the CLS rows of some blocks. */
+/* A map made from the rows of some blocks that the head reads. */
 struct block_map {
-    int32_t block; /* the one that counts, where it is only one */
-    double *line;  /* [tokens] */
-    size_t terms;  /* of a token, in the line */
+    int32_t block;        /* the one that counts, where it is only one */
+    double *line;         /* [tokens] */
+    const double *shares; /* [tokens]: of what the head reads */
+    size_t terms;         /* of a token, in the line */
     float *patches;
     size_t first; /* token of the patches */
 };
@@ -274,32 +281,52 @@ struct block_map {
 static void raw_attention_block(void *user, const struct vit_attention_view *view) {
     const struct block_map *map = user;
     for (size_t p = 0; view->block == map->block && map->first + p < view->tokens; p++) {
-        double sum = 0.0;
-        for (size_t h = 0; h < view->heads; h++) {
-            sum += view->a[h * view->rows * view->tokens + map->first + p];
+        double mean = 0.0;
+        for (size_t r = 0; r < view->rows; r++) {
+            double sum = 0.0;
+            for (size_t h = 0; map->shares[r] != 0.0 && h < view->heads; h++) {
+                sum += view->a[(h * view->rows + r) * view->tokens + map->first + p];
+            }
+            mean += map->shares[r] * (sum / (double) view->heads);
         }
-        map->patches[p] = (float) (sum / (double) view->heads);
+        map->patches[p] = (float) mean;
     }
 }
 
 enum vitlrp_status method_raw_attention(struct vit_attributor *attributor,
                                         const struct vit_method_request *request,
                                         struct vitlrp_error *err) {
+    read_shares(attributor, attributor->scratch.row);
     struct block_map map = {.block = attributor->model->config.depth - 1,
+                            .shares = attributor->scratch.row,
                             .patches = request->patches,
                             .first = attributor->layout.prefix};
     struct vit_attention_visitor visitor = {raw_attention_block, &map};
     return vit_visit_attention(attributor->session, &visitor, err);
 }
 
-/* The mean gradient of a head's attention from CLS to the patches. */
-static double head_weight(const struct vit_attention_view *view, size_t head, size_t first) {
-    const float *g_a = view->g_a + head * view->rows * view->tokens;
+/* The mean gradient of a head's attention from the rows that the head reads to the patches. */
+static double head_weight(const struct block_map *map, const struct vit_attention_view *view,
+                          size_t head) {
     double sum = 0.0;
-    for (size_t t = first; t < view->tokens; t++) {
-        sum += g_a[t];
+    for (size_t r = 0; r < view->rows; r++) {
+        const float *g_a = view->g_a + (head * view->rows + r) * view->tokens;
+        for (size_t t = map->first; map->shares[r] != 0.0 && t < view->tokens; t++) {
+            sum += g_a[t];
+        }
     }
-    return sum / (double) (view->tokens - first);
+    return sum / (double) (view->tokens - map->first);
+}
+
+static void add_head(const struct block_map *map, const struct vit_attention_view *view,
+                     size_t head, double weight) {
+    for (size_t r = 0; r < view->rows; r++) {
+        const float *a = view->a + (head * view->rows + r) * view->tokens + map->first;
+        double share = weight * map->shares[r];
+        for (size_t p = 0; map->shares[r] != 0.0 && map->first + p < view->tokens; p++) {
+            map->patches[p] += (float) (share * a[p]);
+        }
+    }
 }
 
 static void attention_gradcam_block(void *user, const struct vit_attention_view *view) {
@@ -309,11 +336,7 @@ static void attention_gradcam_block(void *user, const struct vit_attention_view 
         map->patches[p] = 0.0F;
     }
     for (size_t h = 0; h < view->heads; h++) {
-        const float *a = view->a + h * view->rows * view->tokens;
-        double weight = head_weight(view, h, map->first) / (double) view->heads;
-        for (size_t p = 0; p < patches; p++) {
-            map->patches[p] += (float) (weight * a[map->first + p]);
-        }
+        add_head(map, view, h, head_weight(map, view, h) / (double) view->heads);
     }
     for (size_t p = 0; p < patches; p++) {
         map->patches[p] = (float) positive(map->patches[p]);
@@ -324,7 +347,10 @@ static void attention_gradcam_block(void *user, const struct vit_attention_view 
 enum vitlrp_status method_attention_gradcam(struct vit_attributor *attributor,
                                             const struct vit_method_request *request,
                                             struct vitlrp_error *err) {
-    struct block_map map = {.patches = request->patches, .first = attributor->layout.prefix};
+    read_shares(attributor, attributor->scratch.row);
+    struct block_map map = {.shares = attributor->scratch.row,
+                            .patches = request->patches,
+                            .first = attributor->layout.prefix};
     struct vit_attention_visitor visitor = {attention_gradcam_block, &map};
     return vit_block_gradient(attributor->session, attributor->model->config.depth - 1,
                               request->targets, request->target_count, &visitor, err);

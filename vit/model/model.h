@@ -5,6 +5,7 @@
 #define VIT_MODEL_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,13 +23,22 @@ enum vit_pool {
 };
 
 /* How position embeddings become those of another input size (vit/tokens/position.h). */
-enum vit_resampling { VIT_RESAMPLE_ANTIALIASED };
+enum vit_resampling {
+    VIT_RESAMPLE_ANTIALIASED,
+    VIT_RESAMPLE_BICUBIC,
+    VIT_RESAMPLE_BICUBIC_OFFSET,
+    VIT_RESAMPLE_CORNERS,
+    VIT_RESAMPLE_LINEAR
+};
 
 struct vit_config {
     int32_t image_height, image_width; /* trained input size */
     int32_t patch_height, patch_width;
     int32_t grid_height, grid_width; /* patches at the trained size */
-    int32_t prefix;                  /* tokens in front of the patches: 1, CLS */
+    int32_t prefix;                  /* tokens in front of the patches: CLS, if there is one, the
+                                        distillation token, if there is one, then registers */
+    int32_t registers;
+    bool distilled; /* has DeiT's distillation token */
     int32_t dim, depth, heads, mlp_dim, classes;
     float layer_norm_eps;
     enum vit_activation activation;
@@ -69,8 +79,9 @@ struct vit_model {
 
     /* What the checkpoint says beside its tensors, for the layers above; NULL if absent. */
     json_t *metadata;     /* the "vitlrp" object of the safetensors metadata */
-    json_t *config_json;  /* Hugging Face config.json */
+    json_t *config_json;  /* Hugging Face's or timm's config.json */
     json_t *preprocessor; /* Hugging Face preprocessor_config.json */
+    json_t *open_clip;    /* open_clip_config.json */
 };
 
 /* The default limits of a checkpoint, as an initialiser. ViT-H has weights of 2.5 GB in 400

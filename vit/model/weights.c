@@ -12,7 +12,7 @@
 #define MAX_CLASSES 100000
 #define MAX_PREFIX 64
 
-enum measure { ONE, WIDTH, WIDTH_3, MLP, CLASSES, PATCH, PREFIX, TOKENS };
+enum measure { ONE, WIDTH, WIDTH_3, MLP, CLASSES, PATCH, PREFIX, TOKENS, POOLED };
 
 struct slot_row {
     enum slot_scope scope;
@@ -59,6 +59,8 @@ static size_t measure_of(const struct vit_config *config, enum measure measure) 
         return (size_t) config->prefix;
     case TOKENS:
         return (size_t) config->prefix + (size_t) config->grid_height * (size_t) config->grid_width;
+    case POOLED:
+        return (config->pool == VIT_POOL_CLS_MEAN ? 2 : 1) * (size_t) config->dim;
     }
     return 0;
 }
@@ -129,9 +131,9 @@ static enum vitlrp_status check_config(const struct vit_config *config, struct v
                     config->patch_width, config->dim, config->depth, config->mlp_dim,
                     config->classes);
     }
-    if (!in_range(config->prefix, MAX_PREFIX)) {
+    if (config->prefix < 0 || config->prefix > MAX_PREFIX) {
         return fail(err, VITLRP_LIMIT,
-                    "%d tokens in front of the patches are out of range: 1 to %d", config->prefix,
+                    "%d tokens in front of the patches are out of range: 0 to %d", config->prefix,
                     MAX_PREFIX);
     }
     if (config->image_height != (int64_t) config->grid_height * config->patch_height ||
@@ -217,6 +219,7 @@ void vit_model_free(struct vit_model *model) {
     json_decref(model->metadata);
     json_decref(model->config_json);
     json_decref(model->preprocessor);
+    json_decref(model->open_clip);
     pack_store_close(model->packs);
     mem_free(model->weights.blocks);
     mem_free(model->storage);

@@ -13,7 +13,7 @@ static struct pool_shape shape_of(const struct op_call *call) {
 
 /* One row of the pool's own needs no gathering. */
 static bool is_view(const struct op_call *call) {
-    return call->in[0].rows == 1;
+    return call->in[0].rows == 1 && call->op->pool->parts == 1;
 }
 
 static void forward(const struct op_call *call) {

@@ -196,33 +196,74 @@ static size_t append_embedding(struct builder *builder) {
     return append(builder, op, (struct value){.rows = builder->rows, .width = dim});
 }
 
-/* What the pool reads, normalised, and the head. */
-static size_t append_end(struct builder *builder, size_t stream, const struct pool *pool) {
-    size_t dim = builder->width;
-    const struct layer head = {SLOT_HEAD_WEIGHT, SLOT_HEAD_BIAS, VITLRP_ROLE_HEAD, PROFILE_HEAD,
-                               (size_t) builder->config->classes};
+/* LayerNorm of the slots, or nothing where the model has none. */
+static size_t append_any_norm(struct builder *builder, size_t x, const char *name, enum slot weight,
+                              enum slot bias) {
+    return has_weight(builder, weight) ? append_norm(builder, x, name, weight, bias) : x;
+}
+
+static size_t append_pool(struct builder *builder, size_t stream, enum vit_pool kind) {
     struct op op = {.kind = &OP_POOL,
                     .lap = PROFILE_OTHER,
                     .in = {stream, OP_NONE},
                     .residual = OP_NONE,
                     .pack = OP_NONE,
-                    .pool = pool};
+                    .pool = pool_of(kind)};
+    struct value result = {.rows = 1, .width = builder->width * op.pool->parts};
     builder->rows = 1;
-    size_t pooled = append(builder, op, (struct value){.rows = 1, .width = dim});
-    size_t final = append_norm(builder, pooled, "norm", SLOT_NORM_WEIGHT, SLOT_NORM_BIAS);
-    return append_linear(builder, final, &head);
+    return append(builder, op, result);
+}
+
+static size_t append_head(struct builder *builder, size_t x, enum slot weight, enum slot bias,
+                          size_t residual) {
+    const struct layer head = {weight, bias, VITLRP_ROLE_HEAD, PROFILE_HEAD,
+                               (size_t) builder->config->classes};
+    struct op op = linear_op(builder, x, &head);
+    op.residual = residual;
+    return append(builder, op, (struct value){.rows = 1, .width = head.outputs});
+}
+
+/* The final norm, the pool and the head, which a feature extractor does without. The norm follows
+ * a pool that only chooses rows, since it has fewer to treat then. */
+static size_t append_end(struct builder *builder, size_t stream, enum vit_pool kind) {
+    bool late = pool_of(kind)->takes_rows;
+    size_t x = stream;
+    if (!late) {
+        x = append_any_norm(builder, x, "norm", SLOT_NORM_WEIGHT, SLOT_NORM_BIAS);
+    }
+    x = append_pool(builder, x, kind);
+    if (late) {
+        x = append_any_norm(builder, x, "norm", SLOT_NORM_WEIGHT, SLOT_NORM_BIAS);
+    }
+    x = append_any_norm(builder, x, "fc_norm", SLOT_FC_NORM_WEIGHT, SLOT_FC_NORM_BIAS);
+    return has_weight(builder, SLOT_HEAD_WEIGHT)
+               ? append_head(builder, x, SLOT_HEAD_WEIGHT, SLOT_HEAD_BIAS, OP_NONE)
+               : x;
+}
+
+/* DeiT's two heads, one of CLS, one of the distillation token, of half their weights: the sum is
+ * their mean. */
+static size_t append_distilled_end(struct builder *builder, size_t stream) {
+    stream = append_any_norm(builder, stream, "norm", SLOT_NORM_WEIGHT, SLOT_NORM_BIAS);
+    size_t first = append_pool(builder, stream, VIT_POOL_CLS);
+    size_t second = append_pool(builder, stream, VIT_POOL_SECOND);
+    size_t logits = append_head(builder, first, SLOT_HEAD_WEIGHT, SLOT_HEAD_BIAS, OP_NONE);
+    return append_head(builder, second, SLOT_DIST_HEAD_WEIGHT, SLOT_DIST_HEAD_BIAS, logits);
 }
 
 static void build(struct builder *builder) {
     struct program *program = builder->program;
-    const struct pool *pool = pool_of(builder->config->pool);
+    bool distilled = has_weight(builder, SLOT_DIST_HEAD_WEIGHT);
+    const struct pool *last_pool = pool_of(distilled ? VIT_POOL_SECOND : builder->config->pool);
     program->op_count = 0;
     program->value_count = 0;
     builder->block = -1;
     builder->width = (size_t) builder->config->dim;
     builder->heads = (size_t) builder->config->heads;
     builder->hidden = (size_t) builder->config->mlp_dim;
+    program->rows_needed = last_pool->rows_needed(&program->tokens);
     size_t stream = append_embedding(builder);
+    stream = append_any_norm(builder, stream, "norm_pre", SLOT_PRE_NORM_WEIGHT, SLOT_PRE_NORM_BIAS);
     for (size_t i = 0; i < program->depth; i++) {
         bool last = i + 1 == program->depth;
         bool all = !last || builder->request->all_tokens;
@@ -230,15 +271,15 @@ static void build(struct builder *builder) {
             program->streams[i] = stream;
         }
         builder->block = (int32_t) i;
-        stream = append_block(builder, stream,
-                              all ? program->tokens.count : pool->rows_needed(&program->tokens));
+        stream = append_block(builder, stream, all ? program->tokens.count : program->rows_needed);
     }
     builder->block = -1;
     if (program->streams != NULL) {
         program->streams[program->depth] = stream;
     }
     program->tail = program->op_count;
-    program->output = append_end(builder, stream, pool);
+    program->output = distilled ? append_distilled_end(builder, stream)
+                                : append_end(builder, stream, builder->config->pool);
 }
 
 size_t program_ledger_lines(const struct vit_model *model) {

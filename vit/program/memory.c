@@ -58,13 +58,14 @@ static bool is_view(const struct planner *planner, size_t index) {
     return planner->memory->ops[index].is_view;
 }
 
-/* Asks every operation once. */
+/* Asks every operation once. The output is nobody's view: a pass may want it elsewhere. */
 static void note_views(struct planner *planner) {
     for (size_t i = 0; i < planner->program->op_count; i++) {
-        const struct op_kind *kind = planner->program->ops[i].kind;
+        const struct op *op = &planner->program->ops[i];
         struct op_call call;
         shape_call(planner, i, false, &call);
-        planner->memory->ops[i].is_view = kind->is_view != NULL && kind->is_view(&call);
+        planner->memory->ops[i].is_view = op->out != planner->program->output &&
+                                          op->kind->is_view != NULL && op->kind->is_view(&call);
     }
 }
 
@@ -132,6 +133,7 @@ static void require(struct planner *planner, size_t value, size_t step) {
         for (size_t k = 0; k < OP_INPUTS; k++) {
             require(planner, op->in[k], step);
         }
+        require(planner, op->residual, step);
     }
     size_t last = op->kind->reads_output ? size_max(step, step_back(planner, producer)) : step;
     planner->last[AGAIN][value] = size_max(planner->last[AGAIN][value], last);
@@ -188,6 +190,7 @@ static void note_backward(struct planner *planner) {
             }
             require(planner, op->in[k], step);
         }
+        require(planner, op->residual, step);
         planner->last[GRADIENT][root] = size_max(planner->last[GRADIENT][root], step);
     }
     size_t end = values[program->input].g_root;
@@ -331,7 +334,9 @@ static bool plan(struct planner *planner) {
     note_readers(planner);
     note_views(planner);
     for (size_t v = 0; v < planner->program->value_count; v++) {
-        memory->values[v].is_kept = memory->keeps && !is_remade(planner, v);
+        /* The output is read before anything is made again. */
+        bool is_output = v == planner->program->output;
+        memory->values[v].is_kept = memory->keeps && (is_output || !is_remade(planner, v));
     }
     join_places(planner);
     if (memory->keeps) {

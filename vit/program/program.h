@@ -20,9 +20,10 @@ struct program {
     size_t value_count;
     size_t *streams; /* owned, [depth + 1]: the value that leaves the embedding, and each block */
     size_t depth;
-    size_t input;  /* the value [patches, patch_pixels] that the pass begins with */
-    size_t output; /* logits */
-    size_t tail;   /* the first operation behind the blocks */
+    size_t input;       /* the value [patches, patch_pixels] that the pass begins with */
+    size_t output;      /* logits */
+    size_t tail;        /* the first operation behind the blocks */
+    size_t rows_needed; /* leading tokens that the end reads */
 };
 
 struct program_request {

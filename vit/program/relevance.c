@@ -62,6 +62,7 @@ static void make_again(const struct backward_pass *pass, size_t value) {
     for (size_t k = 0; k < OP_INPUTS; k++) {
         make_again(pass, op->in[k]);
     }
+    make_again(pass, op->residual);
     if (!runner->memory.ops[producer].is_view) {
         struct op_call call;
         make_call(pass, producer, &call);
@@ -117,6 +118,7 @@ static void run_op(const struct backward_pass *pass, size_t index) {
     for (size_t k = 0; k < OP_INPUTS; k++) {
         make_again(pass, call.op->in[k]);
     }
+    make_again(pass, call.op->residual);
     if (!place->is_view) {
         bool counts = profile != NULL && kind->flops_relevance != NULL;
         double flops = counts ? kind->flops_relevance(&call) : 0.0; /* the pass changes it */

@@ -314,7 +314,7 @@ enum vitlrp_status vit_block_gradient(struct vit_session *session, int32_t block
                                  .observer_count = 1,
                                  .stand_for = last,
                                  .stand_in = stream};
-    size_t rows = program->ops[program->tail].pool->rows_needed(&program->tokens);
+    size_t rows = program->rows_needed;
     struct gemm_entry saved;
     runner->engine.backend->enter(&saved);
     seed_output(session, &objective);

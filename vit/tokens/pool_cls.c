@@ -23,4 +23,9 @@ static void spread(const struct pool_shape *shape, const float *g_out, float *g_
     }
 }
 
-const struct pool POOL_CLS = {.rows_needed = rows_needed, .gather = gather, .spread = spread};
+const struct pool POOL_CLS = {.rows_needed = rows_needed,
+                              .parts = 1,
+                              .takes_rows = true,
+                              .first_share = 1.0,
+                              .gather = gather,
+                              .spread = spread};

@@ -11,3 +11,36 @@ static const struct pool *const POOLS[] = {
 const struct pool *pool_of(enum vit_pool pool) {
     return POOLS[pool];
 }
+
+void pool_shares(const struct pool *pool, const struct token_layout *tokens, double *out) {
+    size_t first = pool->reads_all ? 0 : tokens->prefix;
+    for (size_t t = 0; t < tokens->count; t++) {
+        out[t] = t < first ? 0.0 : (1.0 - pool->first_share) / (double) (tokens->count - first);
+    }
+    out[0] += pool->first_share;
+}
+
+size_t pool_all_rows(const struct token_layout *tokens) {
+    return tokens->count;
+}
+
+void pool_mean(const struct pool_shape *shape, size_t first, const float *x, float *out) {
+    double count = (double) (shape->rows - first);
+    for (size_t d = 0; d < shape->width; d++) {
+        double sum = 0.0;
+        for (size_t r = first; r < shape->rows; r++) {
+            sum += x[r * shape->width + d];
+        }
+        out[d] = (float) (sum / count);
+    }
+}
+
+void pool_mean_spread(const struct pool_shape *shape, size_t first, const float *g_out,
+                      float *g_x) {
+    float share = 1.0F / (float) (shape->rows - first);
+    for (size_t r = first; r < shape->rows; r++) {
+        for (size_t d = 0; d < shape->width; d++) {
+            g_x[r * shape->width + d] = share * g_out[d];
+        }
+    }
+}

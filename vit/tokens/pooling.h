@@ -3,6 +3,7 @@
 #ifndef VIT_POOLING_H
 #define VIT_POOLING_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "vit/tokens/tokens.h"
@@ -19,13 +20,31 @@ struct pool {
     /* How many leading tokens it reads: the last block computes no others. */
     size_t (*rows_needed)(const struct token_layout *tokens);
 
-    /* out [images, width] from x [images, rows, width]. */
+    size_t parts;    /* its result has so many times the tokens' width */
+    bool takes_rows; /* its result is one of the rows: what treats every row alone may follow it */
+
+    /* What it reads, as shares: of the first token; the rest evenly of the patches, or of all. */
+    double first_share;
+    bool reads_all;
+
+    /* out [images, parts * width] from x [images, rows, width]. */
     void (*gather)(const struct pool_shape *shape, const float *x, float *out);
 
-    /* g_x [images, rows, width], all of it, from g_out [images, width]. */
+    /* g_x [images, rows, width], all of it, from g_out [images, parts * width]. */
     void (*spread)(const struct pool_shape *shape, const float *g_out, float *g_x);
 };
 
 const struct pool *pool_of(enum vit_pool pool);
+
+/* out [tokens]: the share that each token has in what the pool reads; they sum to 1. */
+void pool_shares(const struct pool *pool, const struct token_layout *tokens, double *out);
+
+/* rows_needed of pools that read every token. */
+size_t pool_all_rows(const struct token_layout *tokens);
+
+/* Of one image: out [width] = the mean of rows `first` and later of x [rows, width]; G of these
+ * rows from G of the mean, its true gradient. */
+void pool_mean(const struct pool_shape *shape, size_t first, const float *x, float *out);
+void pool_mean_spread(const struct pool_shape *shape, size_t first, const float *g_out, float *g_x);
 
 #endif

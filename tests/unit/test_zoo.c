@@ -1,0 +1,305 @@
+/* Small models of every family, as their libraries publish them (golden/zoo): logits and relevance
+ * are those of the libraries' own code in float64. A model is right or refused: what is not
+ * supported yet is listed, and must be refused. */
+#define _DEFAULT_SOURCE
+#include <dirent.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/npy.h"
+#include "support/golden.h"
+#include "vit/program/batch.h"
+#include "vit/program/session.h"
+
+#include "support/unit.h"
+
+/* Refused until their switch is there. */
+static const char *const PENDING[] = {
+    "aimv2-original",
+    "beit-original",
+    "dinov2-hub-linear-head",
+    "dinov2-hub-linear4-head",
+    "dinov2-hub-wrapper",
+    "dinov3-hub",
+    "eva02-original",
+    "hf-aimv2-head",
+    "hf-beit",
+    "hf-dinov2-swiglu",
+    "hf-dinov3",
+    "hf-dinov3-gated",
+    "hf-siglip-classifier",
+    "hf-siglip-vision",
+    "hf-timm-wrapper",
+    "hf-vit-one-channel",
+    "npz-siglip-map",
+    "pe-original",
+    "timm-aimv2",
+    "timm-beit",
+    "timm-diff-dwee",
+    "timm-diff-parallel-dpwee",
+    "timm-dinov2-giant-swiglu",
+    "timm-dinov3",
+    "timm-dinov3-plus",
+    "timm-dinov3-qkvb",
+    "timm-eva02-base",
+    "timm-eva02-clip",
+    "timm-eva02-enormous",
+    "timm-eva02-tiny",
+    "timm-one-channel",
+    "timm-parallel-pwee",
+    "timm-pe-core",
+    "timm-pe-spatial",
+    "timm-qk-norm",
+    "timm-rope-mixed",
+    "timm-rope-naver",
+    "timm-rope-reg1-gap",
+    "timm-rpn",
+    "timm-siglip-map",
+    "timm-so400m-siglip-classifier",
+    "timm-test-vit3",
+    "torchvision-pre-logits",
+};
+
+#define ZOO TEST_DATA "/golden/zoo"
+
+struct zoo_case {
+    const char *name;
+    json_t *expected;
+    int32_t height, width;
+    int32_t channels;
+    size_t outputs, target;
+};
+
+static size_t input_count(const struct zoo_case *zoo) {
+    return (size_t) zoo->channels * (size_t) zoo->height * (size_t) zoo->width;
+}
+
+static int32_t whole_at(const json_t *array, size_t index) {
+    return (int32_t) json_integer_value(json_array_get(array, index));
+}
+
+static void open_case(const char *name, struct zoo_case *out) {
+    char path[512];
+    struct vitlrp_error err = {0};
+    *out = (struct zoo_case){.name = name};
+    snprintf(path, sizeof path, ZOO "/%s/expected.json", name);
+    if (json_read_object(path, (size_t) 1 << 20, &out->expected, &err) != VITLRP_OK) {
+        fail_msg("%s", err.message);
+    }
+    const json_t *shape = json_object_get(out->expected, "input_shape");
+    out->channels = whole_at(shape, 0);
+    out->height = whole_at(shape, 1);
+    out->width = whole_at(shape, 2);
+    out->outputs = json_array_size(json_object_get(out->expected, "logits"));
+    out->target = (size_t) json_integer_value(json_object_get(out->expected, "target"));
+}
+
+/* The options that the files leave open, as the command would be told; false for one that there is
+ * not yet. */
+static bool options_of(const struct zoo_case *zoo, struct vit_load_options *options) {
+    bool known = true;
+    const json_t *words = json_object_get(zoo->expected, "options");
+    for (size_t i = 0; i + 1 < json_array_size(words); i += 2) {
+        const char *value = json_string_value(json_array_get(words, i + 1));
+        if (strcmp(json_string_value(json_array_get(words, i)), "--heads") == 0) {
+            options->heads = (int32_t) strtol(value, NULL, 10);
+        } else {
+            known = false;
+        }
+    }
+    return known;
+}
+
+static enum vitlrp_status load_case(const struct zoo_case *zoo, struct vit_model **model,
+                                    struct vitlrp_error *err) {
+    char path[512];
+    struct vit_load_options options = {0};
+    if (!options_of(zoo, &options)) {
+        snprintf(err->message, sizeof err->message, "an option that there is not yet");
+        return VITLRP_UNSUPPORTED;
+    }
+    snprintf(path, sizeof path, ZOO "/%s/%s", zoo->name, json_get_string(zoo->expected, "model"));
+    return vit_model_load(path, &options, model, err);
+}
+
+static float *read_array(const struct zoo_case *zoo, const char *file, size_t rank, size_t count) {
+    char path[256];
+    snprintf(path, sizeof path, "zoo/%s/%s", zoo->name, file);
+    return golden_read(path, rank, count);
+}
+
+static void check_logits(const struct zoo_case *zoo, const char *what, const float *logits) {
+    const json_t *wanted = json_object_get(zoo->expected, "logits");
+    double worst = 0;
+    for (size_t i = 0; i < zoo->outputs; i++) {
+        worst = fmax(worst, fabs(logits[i] - json_number_value(json_array_get(wanted, i))));
+    }
+    if (!(worst <= 1e-4)) {
+        fail_msg("%s: %s off by %g", zoo->name, what, worst);
+    }
+}
+
+/* Sums over the channels, in which the tolerance is. */
+static void sum_channels(const struct zoo_case *zoo, const float *map, float *out) {
+    size_t area = (size_t) zoo->height * (size_t) zoo->width;
+    for (size_t i = 0; i < area; i++) {
+        double sum = 0;
+        for (size_t c = 0; c < (size_t) zoo->channels; c++) {
+            sum += map[c * area + i];
+        }
+        out[i] = (float) sum;
+    }
+}
+
+static double map_error(const struct zoo_case *zoo, const float *map, const char *file) {
+    size_t area = (size_t) zoo->height * (size_t) zoo->width;
+    float *wanted = read_array(zoo, file, 3, input_count(zoo));
+    float *sums = mem_calloc(2 * area, sizeof *sums);
+    sum_channels(zoo, map, sums);
+    sum_channels(zoo, wanted, sums + area);
+    double error = relative_error(sums, sums + area, area);
+    mem_free(sums);
+    mem_free(wanted);
+    return error;
+}
+
+static const struct vitlrp_rules ATTNLRP = {
+    VITLRP_ATTENTION_ATTNLRP, {0.25F, 0.0F, 0.0F, 0.05F, 0.05F, 0.05F}, 0.0F};
+static const struct vitlrp_rules CP_LRP = {
+    VITLRP_ATTENTION_CP, {0.25F, 0.0F, 0.0F, 0.05F, 0.05F, 0.05F}, 0.0F};
+
+static void check_rule(const struct zoo_case *zoo, struct vit_session *session, size_t lines,
+                       const struct vitlrp_rules *rules, const char *file) {
+    struct vitlrp_error err = {0};
+    float *map = mem_calloc(input_count(zoo), sizeof *map);
+    struct vitlrp_ledger_entry *ledger = mem_calloc(lines, sizeof *ledger);
+    const struct vitlrp_target target = {(int32_t) zoo->target, 1.0F};
+    struct vit_relevance relevance = {.pixels = map, .ledger = ledger};
+    if (vit_relevance(session, &target, 1, rules, &relevance, &err) != VITLRP_OK) {
+        fail_msg("%s: %s", zoo->name, err.message);
+    }
+    double error = map_error(zoo, map, file);
+    if (!(error <= 1e-4)) {
+        fail_msg("%s: %s: relative error %g", zoo->name, file, error);
+    }
+    double total = rules == NULL ? relevance.explained : relevance.sum;
+    for (size_t i = 0; rules != NULL && i < lines; i++) {
+        total += ledger[i].absorbed;
+    }
+    if (!(fabs(total - relevance.explained) <= 1e-4 * fmax(1, fabs(relevance.explained)))) {
+        fail_msg("%s: %s: the ledger sums to %.9g, the output is %.9g", zoo->name, file, total,
+                 relevance.explained);
+    }
+    mem_free(ledger);
+    mem_free(map);
+}
+
+/* The evaluator's batch sums the last block's attention in another order. */
+static void check_batch(const struct zoo_case *zoo, const struct vit_model *model,
+                        const float *input, const float *logits) {
+    struct vit_batch *batch = NULL;
+    struct vitlrp_error err = {0};
+    float *others = mem_calloc(zoo->outputs, sizeof *others);
+    const struct vit_batch_options options = {.threads = 1,
+                                              .capacity = 1,
+                                              .input_height = zoo->height,
+                                              .input_width = zoo->width,
+                                              .backend = "openblas"};
+    if (vit_batch_open(model, &options, &batch, &err) != VITLRP_OK ||
+        vit_batch_forward(batch, 1, input, others, &err) != VITLRP_OK) {
+        fail_msg("%s: %s", zoo->name, err.message);
+    }
+    double difference = largest_difference(others, logits, zoo->outputs);
+    if (!(difference < 1e-5)) {
+        fail_msg("%s: a batch differs from a session by %g", zoo->name, difference);
+    }
+    vit_batch_close(batch);
+    mem_free(others);
+}
+
+static void check_model(const struct zoo_case *zoo, const struct vit_model *model) {
+    struct vit_session *session = NULL;
+    struct vitlrp_error err = {0};
+    float *input = read_array(zoo, "input.npy", 3, input_count(zoo));
+    float *logits = mem_calloc((size_t) model->config.classes, sizeof *logits);
+    const struct vit_session_options options = {.threads = 1,
+                                                .input_height = zoo->height,
+                                                .input_width = zoo->width,
+                                                .backend = "openblas"};
+    if ((size_t) model->config.classes != zoo->outputs) {
+        fail_msg("%s: %d outputs instead of %zu", zoo->name, model->config.classes, zoo->outputs);
+    }
+    if (vit_session_open(model, &options, &session, &err) != VITLRP_OK ||
+        vit_forward(session, input, logits, &err) != VITLRP_OK) {
+        fail_msg("%s: %s", zoo->name, err.message);
+    }
+    size_t lines = vit_ledger_length(model);
+    check_logits(zoo, "logits", logits);
+    check_rule(zoo, session, lines, &ATTNLRP, "relevance_attnlrp.npy");
+    check_rule(zoo, session, lines, &CP_LRP, "relevance_cplrp.npy");
+    check_rule(zoo, session, lines, NULL, "relevance_ixg.npy");
+    check_batch(zoo, model, input, logits);
+    vit_session_close(session);
+    mem_free(logits);
+    mem_free(input);
+}
+
+static bool is_pending(const char *name) {
+    for (size_t i = 0; i < sizeof PENDING / sizeof PENDING[0]; i++) {
+        if (strcmp(PENDING[i], name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void check_case(const char *name) {
+    struct zoo_case zoo;
+    struct vit_model *model = NULL;
+    struct vitlrp_error err = {0};
+    open_case(name, &zoo);
+    enum vitlrp_status status = load_case(&zoo, &model, &err);
+    if (is_pending(name)) {
+        if (status == VITLRP_OK) {
+            fail_msg("%s is listed as not supported, but loads", name);
+        }
+    } else if (status != VITLRP_OK) {
+        fail_msg("%s: %s", name, err.message);
+    } else {
+        check_model(&zoo, model);
+    }
+    vit_model_free(model);
+    json_decref(zoo.expected);
+}
+
+/* VITLRP_ZOO: one case only. */
+static void test_every_case(void **unused) {
+    struct dirent **entries = NULL;
+    const char *only = getenv("VITLRP_ZOO");
+    size_t checked = 0;
+    (void) unused;
+    int count = scandir(ZOO, &entries, NULL, alphasort);
+    assert_true(count > 0);
+    for (int i = 0; i < count; i++) {
+        const char *name = entries[i]->d_name;
+        if (name[0] != '.' && strcmp(name, "README.md") != 0 &&
+            (only == NULL || strcmp(only, name) == 0)) {
+            check_case(name);
+            checked++;
+        }
+        free(entries[i]);
+    }
+    free(entries);
+    assert_int_equal(checked, only == NULL ? 91 : 1);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_case),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

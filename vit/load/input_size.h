@@ -1,0 +1,16 @@
+/* The trained input size, and which tokens have position embeddings. */
+#ifndef VIT_INPUT_SIZE_H
+#define VIT_INPUT_SIZE_H
+
+#include "vit/load/facts.h"
+#include "vit/load/layout.h"
+#include "vit/model/model.h"
+
+/* Fills the sizes of input and grid and the resampling of a config whose tokens are known, from
+ * `positions` entries of the position embedding (0: there is none) and what is stated. *positioned:
+ * entries for the first tokens in front of the patches. MISMATCH where they do not fit together. */
+enum vitlrp_status input_size_infer(const struct layout_binding *binding, struct model_facts *facts,
+                                    size_t positions, struct vit_config *config, size_t *positioned,
+                                    struct vitlrp_error *err);
+
+#endif
