@@ -10,11 +10,13 @@
 
 #include "api/preprocess_read.h"
 #include "base/file.h"
+#include "base/npy.h"
 #include "vitlrp.h"
 
 #include "support/unit.h"
 
 #define PARITY TEST_DATA "/golden/parity/"
+#define TRIALS TEST_DATA "/golden/preprocess/trials/"
 #define HALVES "\"mean\":[0.5,0.5,0.5],\"std\":[0.5,0.5,0.5]"
 
 static char folder[] = "/tmp/vitlrp-test-XXXXXX";
@@ -404,6 +406,102 @@ static void test_published(void **unused) {
     }
 }
 
+/* ---- Whole inputs: rows t05 and t13 to t17 of the table of trials ---- */
+
+static float *trial_input(const char *path, struct vitlrp_geometry *geometry) {
+    struct vitlrp_model *model = NULL;
+    struct vitlrp_model_options options;
+    struct vitlrp_image *image = NULL;
+    struct vitlrp_preprocess preprocess;
+    float *input = NULL;
+    vitlrp_model_options_init(&options);
+    options.heads = 4;
+    assert_int_equal(vitlrp_model_open(path, &options, &model, NULL), VITLRP_OK);
+    vitlrp_model_preprocess(model, &preprocess);
+    vitlrp_model_close(model);
+    assert_int_equal(vitlrp_image_open(TRIALS "photo.png", NULL, &image, NULL), VITLRP_OK);
+    assert_int_equal(vitlrp_image_prepare(image, &preprocess, &input, geometry, NULL), VITLRP_OK);
+    vitlrp_image_close(image);
+    return input;
+}
+
+static void check_trial(const char *file, const char *json, const char *expected) {
+    char path[256];
+    struct vitlrp_geometry geometry;
+    struct bytes bytes;
+    struct npy_header header;
+    put_file(file, json, strlen(json));
+    float *input = trial_input(folder, &geometry);
+    snprintf(path, sizeof path, TRIALS "%s-input.npy", expected);
+    assert_int_equal(file_read(path, 1 << 20, &bytes, NULL), VITLRP_OK);
+    assert_int_equal(npy_parse_header(bytes.data, bytes.size, bytes.size, &header, NULL),
+                     VITLRP_OK);
+    assert_int_equal(header.count,
+                     3 * (size_t) geometry.input_height * (size_t) geometry.input_width);
+    for (size_t i = 0; i < header.count; i++) {
+        float wanted;
+        memcpy(&wanted, bytes.data + header.data_offset + i * sizeof wanted, sizeof wanted);
+        assert_true(fabsf(input[i] - wanted) < 1e-6F);
+    }
+    vitlrp_free(input);
+    bytes_free(&bytes);
+    assert_int_equal(unlink(path_in(file, path)), 0);
+}
+
+static void test_t05_t16_t17_inputs(void **unused) {
+    (void) unused;
+    copy_weights(PARITY "timm.safetensors");
+    check_trial("config.json",
+                "{\"architecture\":\"vit_x\",\"crop_pct\":1.0,\"fixed_input_size\":true,"
+                "\"input_size\":[3,32,32],\"interpolation\":\"bilinear\","
+                "\"mean\":[0.485,0.456,0.406],\"std\":[0.229,0.224,0.225]}",
+                "timm-flat");
+    copy_weights(PARITY "huggingface/model.safetensors");
+    check_trial(
+        "preprocessor_config.json",
+        TYPE("Bit") "\",\"size\":{\"shortest_edge\":36},\"crop_size\":{\"height\":32,"
+                    "\"width\":32},\"image_mean\":[0.5,0.5,0.5],\"image_std\":[0.5,0.5,0.5]}",
+        "hf-bit-processor");
+    check_trial(
+        "preprocessor_config.json",
+        "{\"feature_extractor_type\":\"CLIPFeatureExtractor\",\"size\":32,\"crop_size\":32}",
+        "hf-clip-processor");
+}
+
+static void test_t13_t14_t15_inputs(void **unused) {
+    static const struct {
+        const char *file;
+        int32_t size;
+        double mean, std;
+    } cases[] = {{"vit_b_16_swag-9ac1b537.pth", 384, 0.0033, 0.7129},
+                 {"vit_b_16_lc_swag-4e70ced5.pth", 224, 0.0025, 0.7122},
+                 {"vit_l_16-852ce7e3.pth", 224, -0.0064, 0.6960}};
+    (void) unused;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char path[256];
+        struct bytes bytes;
+        struct vitlrp_geometry geometry;
+        double sum = 0.0;
+        double squares = 0.0;
+        assert_int_equal(file_read(PARITY "torchvision.pth", (size_t) 1 << 24, &bytes, NULL),
+                         VITLRP_OK);
+        put_file(cases[i].file, bytes.data, bytes.size);
+        bytes_free(&bytes);
+        float *input = trial_input(path_in(cases[i].file, path), &geometry);
+        assert_int_equal(geometry.input_width, cases[i].size);
+        size_t count = 3 * (size_t) cases[i].size * (size_t) cases[i].size;
+        for (size_t k = 0; k < count; k++) {
+            sum += (double) input[k];
+            squares += (double) input[k] * (double) input[k];
+        }
+        double mean = sum / (double) count;
+        assert_true(fabs(mean - cases[i].mean) < 1e-4);
+        assert_true(fabs(sqrt(squares / (double) count - mean * mean) - cases[i].std) < 1e-4);
+        vitlrp_free(input);
+        assert_int_equal(unlink(path), 0);
+    }
+}
+
 /* A published file under another name is told by its hash, which its name begins. */
 static void test_published_hash(void **unused) {
     struct vitlrp_preprocess found = {0};
@@ -458,6 +556,8 @@ int main(void) {
         cmocka_unit_test(test_open_clip),
         cmocka_unit_test(test_published),
         cmocka_unit_test(test_published_hash),
+        cmocka_unit_test(test_t05_t16_t17_inputs),
+        cmocka_unit_test(test_t13_t14_t15_inputs),
         cmocka_unit_test(test_guesses),
     };
     return cmocka_run_group_tests(tests, make_folder, drop_folder);
