@@ -27,9 +27,11 @@ static int32_t centre_offset(int32_t spare, enum vitlrp_crop_offset offset) {
 static enum vitlrp_status check_resize(const struct vitlrp_preprocess *preprocess,
                                        struct vitlrp_error *err) {
     if (preprocess->resize == VITLRP_RESIZE_UNKNOWN) {
-        return fail(err, VITLRP_UNSUPPORTED,
-                    "how the model's pictures are resized is not known: its files ask for "
-                    "something that is not supported; say how to resize them");
+        enum vitlrp_status status =
+            fail(err, VITLRP_UNSUPPORTED,
+                 "how the model's pictures are resized is not known: its files ask for something "
+                 "that is not supported; say how to resize them");
+        return error_topic(err, status, VITLRP_TOPIC_RESIZE);
     }
     if ((int) preprocess->resize < VITLRP_RESIZE_SHORT ||
         (int) preprocess->resize > VITLRP_RESIZE_UNKNOWN ||

@@ -31,7 +31,8 @@ enum vitlrp_topic {
     VITLRP_TOPIC_HEADS,       /* the number of attention heads, in the model's options */
     VITLRP_TOPIC_CLASSES,     /* which classes the model has */
     VITLRP_TOPIC_EVAL_TARGET, /* VITLRP_EVAL_PREDICTED, which needs no labels */
-    VITLRP_TOPIC_LIMITS       /* a limit that the options have: of images, of models, of memory */
+    VITLRP_TOPIC_LIMITS,      /* a limit that the options have: of images, of models, of memory */
+    VITLRP_TOPIC_RESIZE       /* the resize of the preprocessing, which nobody knows */
 };
 
 /* Owned by the caller, overwritten by a failing call only. */

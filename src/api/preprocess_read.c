@@ -31,8 +31,8 @@ void preprocess_unsupported(struct preprocess_read *read, const char *format, ..
     vsnprintf(what, sizeof what, format, arguments);
     va_end(arguments);
     log_message(read->log, LOG_LEVEL_WARNING,
-                "%s: %s: %s is not supported: pictures need a resize of yours, and whatever of "
-                "crop, interpolation, mean and std is not right",
+                "%s: %s: %s is not supported: say how pictures are resized, and check crop, "
+                "interpolation, mean and std",
                 read->model, read->file, what);
     read->out.resize = VITLRP_RESIZE_UNKNOWN;
 }

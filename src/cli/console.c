@@ -90,6 +90,8 @@ const char *console_hint(enum vitlrp_topic topic) {
         return " (--target predicted needs none)";
     case VITLRP_TOPIC_LIMITS:
         return " (--limits NAME=NUMBER sets it; `vitlrp -vV` lists them)";
+    case VITLRP_TOPIC_RESIZE:
+        return " (--resize)";
     case VITLRP_TOPIC_NONE:
         break;
     }
