@@ -4,15 +4,11 @@
 
 #include "base/json_compare.h"
 
-#define ROW(member)                                                                                \
-    .offset = offsetof(struct eval_protocol, member),                                              \
-    .size = sizeof(((struct eval_protocol *) NULL)->member)
-
 static const struct eval_setting SETTINGS[] = {
 #define WHOLE(type, member, name, lowest, highest, first, when, where, text)                       \
     {.key = name,                                                                                  \
      .title = text,                                                                                \
-     ROW(member),                                                                                  \
+     .field = FIELD_OF(struct eval_protocol, member),                                              \
      .low = lowest,                                                                                \
      .high = highest,                                                                              \
      .initial = first,                                                                             \
@@ -22,7 +18,7 @@ static const struct eval_setting SETTINGS[] = {
 #define CHOICE(type, member, name, list, when, where, text)                                        \
     {.key = name,                                                                                  \
      .title = text,                                                                                \
-     ROW(member),                                                                                  \
+     .field = FIELD_OF(struct eval_protocol, member),                                              \
      .high = INT32_MAX,                                                                            \
      .words = WORDS_##list,                                                                        \
      .since = SETTING_##when,                                                                      \
@@ -52,27 +48,7 @@ static bool is_choice(const struct eval_setting *setting) {
 
 int64_t eval_setting_value(const struct eval_setting *setting,
                            const struct eval_protocol *protocol) {
-    const char *member = (const char *) protocol + setting->offset;
-    int32_t narrow;
-    uint64_t wide;
-    if (setting->size == sizeof narrow) {
-        memcpy(&narrow, member, sizeof narrow);
-        return narrow;
-    }
-    memcpy(&wide, member, sizeof wide);
-    return wide <= INT64_MAX ? (int64_t) wide : -1; /* beyond every range */
-}
-
-/* The value is in its range. */
-static void setting_set(const struct eval_setting *setting, int64_t value,
-                        struct eval_protocol *protocol) {
-    char *member = (char *) protocol + setting->offset;
-    int32_t narrow = (int32_t) value;
-    if (setting->size == sizeof narrow) {
-        memcpy(member, &narrow, sizeof narrow);
-    } else {
-        memcpy(member, &value, sizeof value);
-    }
+    return field_get(protocol, setting->field);
 }
 
 void eval_setting_append(const struct eval_setting *setting, const struct eval_protocol *protocol,
@@ -89,7 +65,7 @@ struct eval_protocol eval_protocol_default(void) {
     struct eval_protocol protocol = {0};
     const struct eval_setting *setting;
     for (size_t i = 0; (setting = eval_setting_at(i)) != NULL; i++) {
-        setting_set(setting, setting->initial, &protocol);
+        field_set(&protocol, setting->field, setting->initial);
     }
     return protocol;
 }
@@ -129,7 +105,7 @@ static enum vitlrp_status setting_read(const struct eval_setting *setting, const
     const json_t *member = json_object_get(object, setting->key);
     const char *word = json_string_value(member);
     if (member == NULL && setting->since == SETTING_LATER) {
-        setting_set(setting, setting->initial, out);
+        field_set(out, setting->field, setting->initial);
         return VITLRP_OK;
     }
     int64_t value = json_integer_value(member);
@@ -141,7 +117,7 @@ static enum vitlrp_status setting_read(const struct eval_setting *setting, const
     if (!known || setting_check(setting, value, NULL) != VITLRP_OK) {
         return fail(err, VITLRP_FORMAT, "\"%s\" is missing or not as it should be", setting->key);
     }
-    setting_set(setting, value, out);
+    field_set(out, setting->field, value);
     return VITLRP_OK;
 }
 

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/field.h"
 #include "base/json.h"
 #include "base/status.h"
 #include "base/text.h"
@@ -19,7 +20,7 @@ enum setting_place { SETTING_FACT, SETTING_SENTENCE, SETTING_LINE };
 /* A row of the table. */
 struct eval_setting {
     const char *key, *title;
-    size_t offset, size; /* of the member of struct eval_protocol */
+    struct field field; /* of struct eval_protocol */
     int64_t low, high, initial;
     enum word_list words; /* WORD_LISTS: a whole number */
     enum setting_since since;

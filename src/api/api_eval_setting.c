@@ -2,16 +2,15 @@
 #include "api/api.h"
 #include "api/growable.h"
 #include "api/handles.h"
+#include "base/field.h"
 #include "eval/protocol_table.h"
 
 /* Where the settings lie in the public options. */
 static const struct {
-    const char *field;
-    size_t offset, size;
+    const char *name;
+    struct field field;
 } FIELDS[] = {
-#define WHOLE(type, member, ...)                                                                   \
-    {#member, offsetof(struct vitlrp_eval_options, member),                                        \
-     sizeof(((struct vitlrp_eval_options *) NULL)->member)},
+#define WHOLE(type, member, ...) {#member, FIELD_OF(struct vitlrp_eval_options, member)},
 #define CHOICE WHOLE
 #include "eval/settings.def"
 #undef WHOLE
@@ -29,9 +28,9 @@ enum vitlrp_status vitlrp_eval_setting_at(size_t index, struct vitlrp_eval_setti
                                               .enumeration = words_name(found->words),
                                               .low = found->low,
                                               .high = found->high,
-                                              .offset = FIELDS[index].offset,
-                                              .size = FIELDS[index].size,
-                                              .field = FIELDS[index].field};
+                                              .offset = FIELDS[index].field.offset,
+                                              .size = FIELDS[index].field.size,
+                                              .field = FIELDS[index].name};
     eval_setting_write(&known, setting);
     return VITLRP_OK;
 }

@@ -5,38 +5,35 @@
 #include <string.h>
 
 #include "args.h"
+#include "base/field.h"
 #include "base/parse.h"
 #include "machine.h"
 
-/* How a limit is kept. */
-enum kind { KIND_INT32, KIND_INT64, KIND_SIZE, KIND_UINT64 };
-
 struct limit {
     const char *name;
-    size_t member; /* offset in struct limits */
-    enum kind kind;
+    struct field field; /* of struct limits */
     bool is_bytes;
 };
 
-#define IMAGE(field) offsetof(struct limits, image.field)
-#define MODEL(field) offsetof(struct limits, model.field)
+#define IMAGE(field) FIELD_OF(struct limits, image.field)
+#define MODEL(field) FIELD_OF(struct limits, model.field)
 
 static const struct limit TABLE[] = {
-    {"file", IMAGE(max_file_bytes), KIND_SIZE, true},
-    {"side", IMAGE(max_side), KIND_INT32, false},
-    {"pixels", IMAGE(max_pixels), KIND_INT64, false},
-    {"codec", IMAGE(max_codec_bytes), KIND_SIZE, true},
-    {"scans", IMAGE(max_jpeg_scans), KIND_INT32, false},
-    {"warnings", IMAGE(max_jpeg_warnings), KIND_INT32, false},
-    {"weights", MODEL(max_bytes), KIND_UINT64, true},
-    {"table", MODEL(max_table_bytes), KIND_SIZE, true},
-    {"tensors", MODEL(max_tensors), KIND_SIZE, false},
-    {"entries", MODEL(max_zip_entries), KIND_SIZE, false},
-    {"opcodes", MODEL(max_pickle_opcodes), KIND_SIZE, false},
-    {"json", MODEL(max_json_bytes), KIND_SIZE, true},
-    {"tokens", MODEL(max_tokens), KIND_INT64, false},
-    {"operations", MODEL(max_operations), KIND_INT64, false},
-    {"memory", offsetof(struct limits, memory), KIND_SIZE, true},
+    {"file", IMAGE(max_file_bytes), true},
+    {"side", IMAGE(max_side), false},
+    {"pixels", IMAGE(max_pixels), false},
+    {"codec", IMAGE(max_codec_bytes), true},
+    {"scans", IMAGE(max_jpeg_scans), false},
+    {"warnings", IMAGE(max_jpeg_warnings), false},
+    {"weights", MODEL(max_bytes), true},
+    {"table", MODEL(max_table_bytes), true},
+    {"tensors", MODEL(max_tensors), false},
+    {"entries", MODEL(max_zip_entries), false},
+    {"opcodes", MODEL(max_pickle_opcodes), false},
+    {"json", MODEL(max_json_bytes), true},
+    {"tokens", MODEL(max_tokens), false},
+    {"operations", MODEL(max_operations), false},
+    {"memory", FIELD_OF(struct limits, memory), true},
 };
 
 #define COUNT (sizeof TABLE / sizeof TABLE[0])
@@ -57,39 +54,6 @@ size_t limits_memory(const struct limits *limits, uint64_t left) {
         return limits->memory;
     }
     return left < 1 ? 1 : left < SIZE_MAX ? (size_t) left : SIZE_MAX;
-}
-
-static void limit_store(const struct limit *limit, struct limits *limits, int64_t number) {
-    void *place = (char *) limits + limit->member;
-    switch (limit->kind) {
-    case KIND_INT32:
-        *(int32_t *) place = (int32_t) number;
-        break;
-    case KIND_INT64:
-        *(int64_t *) place = number;
-        break;
-    case KIND_SIZE:
-        *(size_t *) place = (size_t) number;
-        break;
-    case KIND_UINT64:
-        *(uint64_t *) place = (uint64_t) number;
-        break;
-    }
-}
-
-static uint64_t get(const struct limit *limit, const struct limits *limits) {
-    const void *place = (const char *) limits + limit->member;
-    switch (limit->kind) {
-    case KIND_INT32:
-        return (uint64_t) * (const int32_t *) place;
-    case KIND_INT64:
-        return (uint64_t) * (const int64_t *) place;
-    case KIND_SIZE:
-        return *(const size_t *) place;
-    case KIND_UINT64:
-        return *(const uint64_t *) place;
-    }
-    return 0;
 }
 
 static const struct limit *limit_find(const char *name, size_t length) {
@@ -126,7 +90,7 @@ enum vitlrp_status limits_change(const char *option, const char *text, struct li
             return fail_name(option, text, err);
         }
         size_t digits = length - (size_t) (equals + 1 - next);
-        int64_t max = limit->kind == KIND_INT32 ? INT32_MAX : INT64_MAX;
+        int64_t max = limit->field.size == sizeof(int32_t) ? INT32_MAX : INT64_MAX;
         int64_t number = 0;
         bool read = limit->is_bytes ? parse_bytes_span(equals + 1, digits, 1, max, &number)
                                     : parse_int64_span(equals + 1, digits, 1, max, &number);
@@ -136,7 +100,7 @@ enum vitlrp_status limits_change(const char *option, const char *text, struct li
                      (long long) max, limit->is_bytes ? ", or with KiB, MiB or GiB" : "");
             return option_fail(option, text, wanted, err);
         }
-        limit_store(limit, limits, number);
+        field_set(limits, limit->field, number);
         next = next[length] == ',' ? next + length + 1 : NULL;
     }
     return VITLRP_OK;
@@ -149,7 +113,7 @@ void limits_append(const struct limits *limits, struct text *out) {
     } UNITS[] = {{"GiB", 30}, {"MiB", 20}, {"KiB", 10}};
     const char *comma = "";
     for (size_t i = 0; i < COUNT; i++) {
-        uint64_t number = get(&TABLE[i], limits);
+        uint64_t number = (uint64_t) field_get(limits, TABLE[i].field);
         const char *suffix = "";
         for (size_t u = 0; u < 3 && TABLE[i].is_bytes && suffix[0] == '\0'; u++) {
             if (number % ((uint64_t) 1 << UNITS[u].shift) == 0) {

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/field.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "cli/args.h"
@@ -44,26 +45,7 @@ static enum vitlrp_status read_methods(const char *value, struct eval_choice *ch
 
 int64_t eval_setting_get(const struct vitlrp_eval_setting *setting,
                          const struct vitlrp_eval_options *options) {
-    const char *field = (const char *) options + setting->offset;
-    int32_t narrow = 0;
-    int64_t wide = 0;
-    if (setting->size == sizeof narrow) {
-        memcpy(&narrow, field, sizeof narrow);
-        return narrow;
-    }
-    memcpy(&wide, field, sizeof wide);
-    return wide;
-}
-
-static void setting_put(const struct vitlrp_eval_setting *setting, int64_t value,
-                        struct vitlrp_eval_options *options) {
-    char *field = (char *) options + setting->offset;
-    int32_t narrow = (int32_t) value;
-    if (setting->size == sizeof narrow) {
-        memcpy(field, &narrow, sizeof narrow);
-    } else {
-        memcpy(field, &value, sizeof value);
-    }
+    return field_get(options, (struct field){setting->offset, setting->size});
 }
 
 /* A setting of the evaluation, by the option of its name. */
@@ -83,7 +65,7 @@ static enum vitlrp_status read_setting(const struct args *args,
     } else {
         TRY(option_whole(args, option, setting->low, setting->high, &number, err));
     }
-    setting_put(setting, number, options);
+    field_set(options, (struct field){setting->offset, setting->size}, number);
     return VITLRP_OK;
 }
 
