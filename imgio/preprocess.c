@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/words.h"
+
 #define MAX_INPUT_PIXELS 100000000
 #define MAX_SIDE INT32_MAX
 
@@ -33,12 +35,9 @@ static enum vitlrp_status check_resize(const struct vitlrp_preprocess *preproces
                  "that is not supported; say how to resize them");
         return error_topic(err, status, VITLRP_TOPIC_RESIZE);
     }
-    if ((int) preprocess->resize < VITLRP_RESIZE_SHORT ||
-        (int) preprocess->resize > VITLRP_RESIZE_UNKNOWN ||
-        (int) preprocess->interpolation < VITLRP_BILINEAR ||
-        (int) preprocess->interpolation > VITLRP_HAMMING ||
-        (int) preprocess->crop_offset < VITLRP_CROP_EVEN ||
-        (int) preprocess->crop_offset > VITLRP_CROP_FLOOR) {
+    if (word_of(WORDS_RESIZE, preprocess->resize) == NULL ||
+        word_of(WORDS_INTERPOLATION, preprocess->interpolation) == NULL ||
+        word_of(WORDS_CROP_OFFSET, preprocess->crop_offset) == NULL) {
         return fail(err, VITLRP_USAGE,
                     "the preprocessing has an unknown resize, interpolation or crop_offset");
     }

@@ -3,6 +3,7 @@
 #include "api/growable.h"
 #include "api/handles.h"
 #include "base/mem.h"
+#include "base/words.h"
 #include "eval/dataset.h"
 #include "vitlrp_eval.h"
 
@@ -16,7 +17,7 @@ enum vitlrp_status vitlrp_dataset_open(const struct vitlrp_model *model,
     if (known.path == NULL) {
         return fail(error, VITLRP_USAGE, "a dataset needs a path");
     }
-    if (known.target < VITLRP_EVAL_PREDICTED || known.target > VITLRP_EVAL_LABEL) {
+    if (word_of(WORDS_EVAL_TARGET, known.target) == NULL) {
         return fail(error, VITLRP_USAGE, "there is no target %d", (int) known.target);
     }
     const struct dataset_options wanted = {
@@ -73,8 +74,8 @@ enum vitlrp_status vitlrp_dataset_image_at(const struct vitlrp_dataset *dataset,
     API_NEEDS(dataset != NULL && image != NULL, error);
     const struct dataset *inner = &dataset->dataset;
     if (place >= inner->count) {
-        return fail(error, VITLRP_USAGE, "there is no image %zu: the dataset has %zu images", place,
-                    inner->count);
+        return fail(error, VITLRP_USAGE, "there is no image %zu: the dataset has %zu image%s",
+                    place, inner->count, inner->count == 1 ? "" : "s");
     }
     const struct eval_item *item = &inner->items[place];
     *image = (struct vitlrp_dataset_image){

@@ -8,6 +8,7 @@
 #include "api/handles.h"
 #include "base/checked.h"
 #include "base/mem.h"
+#include "base/words.h"
 #include "imgio/encode.h"
 #include "imgio/panel.h"
 #include "imgio/render.h"
@@ -22,10 +23,9 @@ static enum vitlrp_status check_options(const struct vitlrp_render_options *opti
     if (options->colormap == NULL) {
         return fail(err, VITLRP_USAGE, "the render options name no colour map");
     }
-    if (options->style < VITLRP_STYLE_OVERLAY || options->style > VITLRP_STYLE_PANEL ||
-        options->upsample < VITLRP_UPSAMPLE_NEAREST ||
-        options->upsample > VITLRP_UPSAMPLE_BICUBIC || options->format < VITLRP_PICTURE_PNG ||
-        options->format > VITLRP_PICTURE_JPEG) {
+    if (word_of(WORDS_STYLE, options->style) == NULL ||
+        word_of(WORDS_UPSAMPLE, options->upsample) == NULL ||
+        word_of(WORDS_PICTURE_FORMAT, options->format) == NULL) {
         return fail(err, VITLRP_USAGE, "the style, the upsampling or the format is unknown");
     }
     if (!(options->opacity <= 1.0F)) {

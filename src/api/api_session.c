@@ -9,6 +9,7 @@
 #include "api/handles.h"
 #include "base/checked.h"
 #include "base/mem.h"
+#include "base/words.h"
 #include "vit/math/engine.h"
 #include "vit/math/gemm.h"
 
@@ -80,7 +81,7 @@ static enum vitlrp_status read_options(const struct vitlrp_session_options *opti
     if (known.attributions < 0 || known.passes < 0) {
         return fail(err, VITLRP_USAGE, "attributions and passes must not be negative");
     }
-    if (known.precision < VITLRP_PRECISION_FP32 || known.precision > VITLRP_PRECISION_BF16) {
+    if (word_of(WORDS_PRECISION, known.precision) == NULL) {
         return fail(err, VITLRP_USAGE, "there is no precision %d", (int) known.precision);
     }
     size_t threads = known.threads > 0 ? (size_t) known.threads : api_processors();
@@ -291,13 +292,13 @@ static enum vitlrp_status read_method(const struct vitlrp_method_options *option
         return fail(err, VITLRP_USAGE, "the method options name no method");
     }
     TRY(find_method(out->method, method, err));
-    if (out->head_fusion > VITLRP_FUSE_MIN) {
+    if (word_of(WORDS_HEAD_FUSION, out->head_fusion) == NULL) {
         return fail(err, VITLRP_USAGE, "no such head fusion: %d", (int) out->head_fusion);
     }
     if (((*method)->reads & VITLRP_READS_RULES) == 0) {
         return VITLRP_OK;
     }
-    if (out->rules.attention > VITLRP_ATTENTION_CP) {
+    if (word_of(WORDS_ATTENTION_RULE, out->rules.attention) == NULL) {
         return fail(err, VITLRP_USAGE, "no such attention rule: %d", (int) out->rules.attention);
     }
     return api_check_gammas(out->rules.gamma, out->rules.epsilon, false, err);
@@ -314,8 +315,8 @@ vitlrp_session_attribute(struct vitlrp_session *session, const struct vitlrp_tar
     TRY(relevance_read(relevance, &known, error));
     TRY(read_method(options, &method, &chosen, error));
     if (target_count > session->classes) {
-        return fail(error, VITLRP_USAGE, "%zu targets are more than the model's %zu outputs",
-                    target_count, session->classes);
+        return fail(error, VITLRP_USAGE, "%zu targets are more than the model's %zu output%s",
+                    target_count, session->classes, session->classes == 1 ? "" : "s");
     }
     struct vit_method_request request = {.input = session->input,
                                          .targets = targets,
