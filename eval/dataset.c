@@ -281,8 +281,8 @@ static enum vitlrp_status drop_unlabelled(struct gathering *gathering, struct vi
     gathering->count = kept;
     if (kept == 0) {
         enum vitlrp_status status =
-            fail(err, VITLRP_MISMATCH, "none of its %zu images has a label that the model knows",
-                 gathering->found);
+            fail(err, VITLRP_MISMATCH, "none of its %zu image%s has a label that the model knows",
+                 gathering->found, gathering->found == 1 ? "" : "s");
         return error_topic(err, status, VITLRP_TOPIC_EVAL_TARGET);
     }
     return VITLRP_OK;

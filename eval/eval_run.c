@@ -502,9 +502,10 @@ static void say_work(const struct run *run) {
     double rate = OPERATIONS_PER_SECOND * (run->precision == VITLRP_PRECISION_BF16 ? 2.0 : 1.0);
     if (operations > rate * TOLD_SECONDS) {
         log_message(&options->log, LOG_LEVEL_WARNING,
-                    "attributions and curves of %zu methods take %.2g operations: %.0f s or more "
+                    "attributions and curves of %zu method%s %.2g operations: %.0f s or more "
                     "for an image",
-                    options->method_count, operations, operations / rate);
+                    options->method_count, options->method_count == 1 ? " takes" : "s take",
+                    operations, operations / rate);
     }
 }
 

@@ -151,9 +151,9 @@ static enum vitlrp_status check_shard(const struct record *const *parts, size_t 
     }
     size_t wanted = shard_size(part->manifest_count, (size_t) part->shard, (size_t) part->shards);
     if (part->image_count != wanted) {
-        return fail(err, VITLRP_MISMATCH, "record %zu (shard %d/%d) has %zu of its %zu images%s",
+        return fail(err, VITLRP_MISMATCH, "record %zu (shard %d/%d) has %zu of its %zu image%s%s",
                     place + 1, part->shard, part->shards, part->image_count, wanted,
-                    part->cancelled ? ": that run was stopped" : "");
+                    wanted == 1 ? "" : "s", part->cancelled ? ": that run was stopped" : "");
     }
     return VITLRP_OK;
 }
@@ -166,7 +166,8 @@ static enum vitlrp_status check_parts(const struct record *const *parts, size_t 
         TRY(check_shard(parts, i, err));
     }
     if (count != (size_t) first->shards) {
-        return fail(err, VITLRP_MISMATCH, "only %zu of %d shards are given", count, first->shards);
+        return fail(err, VITLRP_MISMATCH, "only %zu of %d shards %s given", count, first->shards,
+                    count == 1 ? "is" : "are");
     }
     return VITLRP_OK;
 }

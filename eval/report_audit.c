@@ -44,15 +44,16 @@ void report_audit(const struct report_page *page) {
     if (evaluation->protocol.precision != VITLRP_PRECISION_BF16) {
         return;
     }
+    size_t audited = audit_images(evaluation);
     text_printf(
         out,
         "<section id=\"audit\">\n<h2>Audit of the precision</h2>\n<p>The curves are "
-        "computed in bf16. The seed chose %zu images, whose curves are computed in fp32 too. "
+        "computed in bf16. The seed chose %zu image%s, whose curves are computed in fp32 too. "
         "Each cell has the mean absolute difference of the areas, the largest, and the mean "
         "difference as a share of the half-width of the interval above.</p>\n<div "
         "class=\"panel scroll\" tabindex=\"0\">\n<table>\n<thead><tr><th class=\"pin\" "
         "scope=\"col\">Method</th>",
-        audit_images(evaluation));
+        audited, audited == 1 ? "" : "s");
     for (int metric = 0; metric < AUDIT_METRICS; metric++) {
         text_printf(out, "<th class=\"num\" scope=\"col\">%s</th>", COLUMNS[metric].title);
     }

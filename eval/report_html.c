@@ -106,7 +106,8 @@ static void append_head(const struct report_page *page) {
                        "<meta name=\"generator\" content=\"vitlrp ");
     report_escape(out, page->record->version);
     text_append_string(out, "\">\n<title>Faithfulness of ");
-    text_printf(out, "%zu methods on ", page->summary->method_count);
+    text_printf(out, "%zu method%s on ", page->summary->method_count,
+                page->summary->method_count == 1 ? "" : "s");
     report_escape(out, page->record->dataset);
     text_append_string(out, "</title>\n<style>");
     text_append_string(out, REPORT_STYLE);

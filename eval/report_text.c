@@ -47,7 +47,8 @@ static void append_heading(struct text *out, const struct record *record) {
     const struct evaluation *evaluation = &record->evaluation;
     const struct eval_protocol *protocol = &evaluation->protocol;
     size_t failed = record_failed(record);
-    text_printf(out, "%zu images", evaluation->image_count - failed);
+    size_t measured = evaluation->image_count - failed;
+    text_printf(out, "%zu image%s", measured, measured == 1 ? "" : "s");
     if (failed > 0) {
         text_printf(out, ", %zu more failed", failed);
     }
@@ -70,8 +71,8 @@ static void append_heading(struct text *out, const struct record *record) {
                     evaluation->image_count);
     }
     if (evaluation->shards > 1) {
-        text_printf(out, "shard %d/%d of %zu images\n", evaluation->shard, evaluation->shards,
-                    evaluation->manifest_count);
+        text_printf(out, "shard %d/%d of %zu image%s\n", evaluation->shard, evaluation->shards,
+                    evaluation->manifest_count, evaluation->manifest_count == 1 ? "" : "s");
     }
 }
 
@@ -116,12 +117,13 @@ static void append_audit(struct text *out, const struct record *record,
                    {EVAL_DELTA_PROB, "delta probability", 5}};
     const struct evaluation *evaluation = &record->evaluation;
     char name[NAME_LIMIT];
+    size_t audited = audit_images(evaluation);
     text_printf(
         out,
-        "\naudit: the curves of %zu images were computed in fp32 too\n"
+        "\naudit: the curves of %zu image%s were computed in fp32 too\n"
         "absolute difference of the areas: mean (largest); mean difference as a share of the "
         "half-width of the interval above\n%-*s",
-        audit_images(evaluation), width, "method");
+        audited, audited == 1 ? "" : "s", width, "method");
     for (size_t i = 0; i < sizeof COLUMNS / sizeof COLUMNS[0]; i++) {
         text_printf(out, "  %-24s", COLUMNS[i].title);
     }

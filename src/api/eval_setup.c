@@ -7,6 +7,7 @@
 #include "api/growable.h"
 #include "api/label_index.h"
 #include "base/checked.h"
+#include "base/left_out.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/pool.h"
@@ -173,29 +174,26 @@ static enum vitlrp_status open_dataset(struct eval_setup *setup, struct vitlrp_e
     };
     struct dataset *dataset = &setup->dataset;
     TRY(eval_dataset_open(setup->model, &wanted, dataset, err));
+    const char *plural = dataset->found == 1 ? "" : "s";
     if (wanted.shards > 1) {
         log_message(&log, LOG_LEVEL_INFO,
-                    "%zu images found, %zu in the evaluation, %zu in this shard", dataset->found,
-                    dataset->manifest_count, dataset->count);
+                    "%zu image%s found, %zu in the evaluation, %zu in this shard", dataset->found,
+                    plural, dataset->manifest_count, dataset->count);
     } else {
-        log_message(&log, LOG_LEVEL_INFO, "%zu images found, %zu in the evaluation", dataset->found,
-                    dataset->count);
+        log_message(&log, LOG_LEVEL_INFO, "%zu image%s found, %zu in the evaluation",
+                    dataset->found, plural, dataset->count);
     }
-    if (dataset->unread.count > 0) {
-        char shown[200];
-        text_escape_name(shown, sizeof shown, dataset->unread.items[0]);
-        log_message(&log, LOG_LEVEL_WARNING,
-                    "%zu folders are left out, since they must not be read; the first: %s",
-                    dataset->unread.count, shown);
-    }
-    if (dataset->skipped > 0) {
-        log_message(&log, LOG_LEVEL_WARNING,
-                    "%zu of %zu images are left out: they have no label that the model knows",
-                    dataset->skipped, dataset->found);
-    }
+    left_out_warn(&(struct left_out){.unread = dataset->unread.count,
+                                     .first_unread = dataset->unread.count > 0
+                                                         ? dataset->unread.items[0]
+                                                         : NULL,
+                                     .skipped = dataset->skipped,
+                                     .found = dataset->found},
+                  &log);
     if (options->boxes != NULL && dataset->boxed < dataset->count) {
-        log_message(&log, LOG_LEVEL_WARNING, "%zu of %zu images have no box",
-                    dataset->count - dataset->boxed, dataset->count);
+        size_t without = dataset->count - dataset->boxed;
+        log_message(&log, LOG_LEVEL_WARNING, "%zu of %zu images %s no box", without, dataset->count,
+                    without == 1 ? "has" : "have");
     }
     return VITLRP_OK;
 }
@@ -252,9 +250,10 @@ static enum vitlrp_status choose_threads(struct eval_setup *setup, size_t at_onc
     if (options->max_bytes / bytes < wanted) {
         setup->evaluate.threads = options->max_bytes / bytes;
         log_message(&log, LOG_LEVEL_WARNING,
-                    "%zu threads instead of %zu: each may take %zu MB of memory, of which %zu MB "
+                    "%zu thread%s instead of %zu: each may take %zu MB of memory, of which %zu MB "
                     "are left",
-                    setup->evaluate.threads, wanted, bytes >> 20, options->max_bytes >> 20);
+                    setup->evaluate.threads, setup->evaluate.threads == 1 ? "" : "s", wanted,
+                    bytes >> 20, options->max_bytes >> 20);
     }
     return VITLRP_OK;
 }

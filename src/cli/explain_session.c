@@ -87,8 +87,9 @@ static enum vitlrp_status find_classes(struct explain_session *state, struct vit
                     state->target.index);
     }
     if (settings->top > state->prediction.classes) {
-        return fail(err, VITLRP_USAGE, "--class top:%d: the model has only %d classes",
-                    settings->top, state->prediction.classes);
+        return fail(err, VITLRP_USAGE, "--class top:%d: the model has only %d class%s",
+                    settings->top, state->prediction.classes,
+                    state->prediction.classes == 1 ? "" : "es");
     }
     return VITLRP_OK;
 }

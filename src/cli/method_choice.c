@@ -253,7 +253,7 @@ void method_append(struct text *out, const struct vitlrp_method_info *info,
                     method_fusion_name(options->head_fusion), options->discard_ratio);
     }
     if ((info->reads & VITLRP_READS_SAMPLES) != 0) {
-        text_printf(out, ", %d samples", options->samples);
+        text_printf(out, ", %d sample%s", options->samples, options->samples == 1 ? "" : "s");
     }
     if ((info->reads & VITLRP_READS_NOISE) != 0) {
         text_printf(out, ", noise %g", options->noise);

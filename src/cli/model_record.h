@@ -6,11 +6,12 @@
 #include <stdbool.h>
 
 #include "base/json.h"
+#include "base/sha256.h"
 #include "base/status.h"
 #include "vitlrp.h"
 
 struct model_record {
-    char weights_sha256[65];
+    char weights_sha256[SHA256_TEXT];
     json_t *configuration; /* owned: of vitlrp_model_configuration */
 };
 

@@ -362,7 +362,7 @@ class Batch(unittest.TestCase):
             done = len(lines_of(self.folder))
             self.assertGreaterEqual(done, 5)
             result = self.batch()
-            self.assertIn(f"; {done} were there already".encode(), result.stdout)
+            self.assertIn(f"; {done} already there".encode(), result.stdout)
             self.assert_whole()
             shutil.rmtree(self.folder)
 
@@ -432,7 +432,7 @@ class Batch(unittest.TestCase):
         for more, known in (((), b"2"), (("--retry-failed",), b"1")):
             result = run(*arguments, *more)
             self.assertEqual(result.returncode, 1)
-            self.assertIn(b"; %s were there already" % known, result.stdout)
+            self.assertIn(b"; %s already there" % known, result.stdout)
             self.assertEqual(lines_of(self.folder)[0]["status"], "format")
         write(os.path.join(images, "x.ppm"), picture(4))  # mended: other bytes
         self.assertEqual(run(*arguments).returncode, 0)
@@ -463,7 +463,7 @@ class Batch(unittest.TestCase):
         before = len(lines_of(self.folder))
         result = run(*arguments, "40")
         self.assertEqual((result.returncode, result.stderr), (1, b""))
-        self.assertIn(f"; {before} were there already".encode(), result.stdout)
+        self.assertIn(f"; {before} already there".encode(), result.stdout)
         self.assertEqual(files_of(self.folder), files_of(whole))
         shutil.rmtree(self.folder)
         result = run(*arguments, "39")
@@ -511,7 +511,7 @@ class Batch(unittest.TestCase):
             self.make_old()
             before = read(os.path.join(self.folder, "run.json"))
             os.unlink(os.path.join(self.folder, "a/deep/000.heat.png"))
-            self.assertIn(b"; %d were there already" % (self.count - 1), self.batch().stdout)
+            self.assertIn(b"; %d already there" % (self.count - 1), self.batch().stdout)
             found = files_of(self.folder)
             self.assertEqual(found[b"run.json"], before)
             for name, data in self.files.items():

@@ -313,7 +313,7 @@ class Folders(Case):
         shutil.copy(self.path("out/4.heat.png"), self.path("other.png"))
         os.remove(self.path("out/4.heat.png"))
         os.symlink(self.path("other.png"), self.path("out/4.heat.png"))
-        self.assertIn(b"2 were there already", self.batch().stdout)
+        self.assertIn(b"2 already there", self.batch().stdout)
         self.assertEqual(contents(self.path("out")), whole)
         self.assertEqual(read(self.path("other.png")), whole["4.heat.png"])
 
@@ -334,7 +334,7 @@ class Folders(Case):
                               (rb'\["1.heat.png"\]', b'["2.heat.png"]')):
             self.assertRegex(lines, before)
             write(self.path("out/results.jsonl"), re.sub(before, after, lines))
-            self.assertIn(b"2 were there already", self.batch().stdout, after)
+            self.assertIn(b"2 already there", self.batch().stdout, after)
             self.assertEqual(contents(self.path("out")), whole)
 
     def test_f19_lines_without_sizes(self):
@@ -345,7 +345,7 @@ class Folders(Case):
         write(self.path("out/results.jsonl"), re.sub(rb',"bytes":\[\d+\]', b"", lines.replace(
             b'"format":"vitlrp batch image 3"', b'"v":1')))
         write(self.path("out/1.heat.png"), b"")
-        self.assertIn(b"2 were there already", self.batch().stdout)
+        self.assertIn(b"2 already there", self.batch().stdout)
 
     def test_f15_two_runs_in_one_folder(self):
         """The lock was removed by hand: a run that meets another one's lines ends with 4."""

@@ -10,10 +10,12 @@
 
 #include "base/arena.h"
 #include "base/checked.h"
+#include "base/field.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/json_compare.h"
 #include "base/json_scan.h"
+#include "base/left_out.h"
 #include "base/mem.h"
 #include "base/npy.h"
 #include "base/parse.h"
@@ -269,6 +271,47 @@ static void test_reading_refuses_what_is_no_file(void **unused) {
     assert_int_equal(rmdir(folder.path), 0);
 }
 
+/* ---- Tables and messages ---- */
+
+static void test_fields_keep_their_width_and_sign(void **unused) {
+    struct {
+        int32_t narrow[2];
+        uint64_t wide;
+    } record = {{7, 8}, 9};
+    const struct field narrow = {0, sizeof record.narrow[0]};
+    const struct field wide = {(size_t) ((char *) &record.wide - (char *) &record), 8};
+    (void) unused;
+    field_set(&record, narrow, -5);
+    field_set(&record, wide, INT64_MAX);
+    assert_int_equal(record.narrow[0], -5);
+    assert_int_equal(record.narrow[1], 8);
+    assert_int_equal(field_get(&record, narrow), -5);
+    assert_int_equal(field_get(&record, wide), INT64_MAX);
+    record.wide = UINT64_MAX;
+    assert_true(field_get(&record, wide) < 0);
+}
+
+static void keep_lines(void *text, int level, const char *message) {
+    text_printf(text, "%d %s\n", level, message);
+}
+
+static void test_what_is_left_out_is_counted_in_english(void **unused) {
+    struct text said = {.limit = 1000};
+    const struct vitlrp_log log = {keep_lines, &said};
+    (void) unused;
+    left_out_warn(&(struct left_out){.found = 3}, &log);
+    left_out_warn(&(struct left_out){1, "a\033b", 1, 3}, &log);
+    left_out_warn(&(struct left_out){2, "c", 2, 3}, &log);
+    assert_string_equal(said.data,
+                        "1 1 folder is left out, since it must not be read: a\\x1Bb\n"
+                        "1 1 of 3 images is left out: it has no label that the model knows\n"
+                        "1 2 folders are left out, since they must not be read; the first: c\n"
+                        "1 2 of 3 images are left out: they have no label that the model knows\n");
+    text_free(&said);
+}
+
+/* ---- Reading and hashes ---- */
+
 static void test_source_reads_within_its_end(void **unused) {
     struct source source = source_over("0123456789", 10);
     char out[4];
@@ -282,7 +325,7 @@ static void test_source_reads_within_its_end(void **unused) {
 
 /* FIPS 180-4's examples: "abc", and one block of 56 bytes. */
 static void test_sha256(void **unused) {
-    char digest[65];
+    char digest[SHA256_TEXT];
     struct vitlrp_error err;
     (void) unused;
     assert_int_equal(sha256_bytes("abc", 3, digest, &err), VITLRP_OK);
@@ -575,6 +618,8 @@ int main(void) {
         cmocka_unit_test(test_atomic_write_replaces_and_cleans_up),
         cmocka_unit_test(test_atomic_write_refuses_what_is_no_file),
         cmocka_unit_test(test_reading_refuses_what_is_no_file),
+        cmocka_unit_test(test_fields_keep_their_width_and_sign),
+        cmocka_unit_test(test_what_is_left_out_is_counted_in_english),
         cmocka_unit_test(test_source_reads_within_its_end),
         cmocka_unit_test(test_sha256),
         cmocka_unit_test(test_npy_round_trip),

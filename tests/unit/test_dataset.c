@@ -252,7 +252,7 @@ static void test_refusals(void **unused) {
     assert_refused(&options, VITLRP_FORMAT, "no images");
     scratch_text(&scratch, "a.jpg", "x");
     options.target = VITLRP_EVAL_LABEL;
-    assert_refused(&options, VITLRP_MISMATCH, "none of its 1 images has a label");
+    assert_refused(&options, VITLRP_MISMATCH, "none of its 1 image has a label");
     options.shard = 1;
     assert_refused(&options, VITLRP_USAGE, "shard 1 of 1");
     options = options_for("/nonexistent/folder");

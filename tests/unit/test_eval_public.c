@@ -313,7 +313,7 @@ static void test_memory(void **unused) {
     options.log = (struct vitlrp_log){keep_warning, told};
     char *found = json_of(model, &options);
     assert_string_equal(found, wanted);
-    assert_non_null(strstr(told, "1 threads instead of 4"));
+    assert_non_null(strstr(told, "1 thread instead of 4"));
     options.max_bytes = (size_t) 1 << 40;
     told[0] = '\0';
     vitlrp_free(found);

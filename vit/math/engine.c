@@ -14,9 +14,9 @@ static enum vitlrp_status check_reserve(const struct gemm_backend *backend, size
         return VITLRP_OK;
     }
     return fail(err, VITLRP_NOMEM,
-                "out of memory: matrix products in %zu threads need %zu MiB of address space (see "
+                "out of memory: matrix products in %zu thread%s need %zu MiB of address space (see "
                 "ulimit -v); take fewer threads",
-                threads,
+                threads, threads == 1 ? "" : "s",
                 (backend->start_reserve >> 20) + threads * (backend->thread_reserve >> 20));
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/checked.h"
 #include "base/journal.h"
+#include "base/left_out.h"
 #include "base/status.h"
 #include "batch_config.h"
 #include "batch_plan.h"
@@ -94,18 +95,8 @@ struct batch {
 
 static void batch_warn_skipped(const struct batch *batch, const struct console *console) {
     const struct vitlrp_dataset_info *info = &batch->plan.info;
-    if (info->unread > 0) {
-        char shown[200];
-        text_escape_name(shown, sizeof shown, info->first_unread);
-        console_warn(console,
-                     "%zu folders are left out, since they must not be read; the first: %s",
-                     info->unread, shown);
-    }
-    if (info->skipped > 0) {
-        console_warn(console,
-                     "%zu of %zu images are left out: they have no label that the model knows",
-                     info->skipped, info->found);
-    }
+    left_out_warn(&(struct left_out){info->unread, info->first_unread, info->skipped, info->found},
+                  &(struct vitlrp_log){console_log, (void *) console});
 }
 
 static enum vitlrp_status batch_open_first(struct batch *batch, struct console *console,
@@ -165,7 +156,7 @@ static enum vitlrp_status batch_report(const struct batch *batch, const struct b
     text_printf(&out, "%s: %zu of %zu images, %zu failed", shown, batch->journal.count - left,
                 batch->journal.count, failed);
     if (batch->resumed > 0) {
-        text_printf(&out, "; %zu were there already", batch->resumed);
+        text_printf(&out, "; %zu already there", batch->resumed);
     }
     if (run->done > 0 && seconds > 0.0) {
         text_printf(&out, "; %zu in %.1f s, %.1f images/s", run->done, seconds,

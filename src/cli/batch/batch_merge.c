@@ -133,8 +133,9 @@ static enum vitlrp_status check_complete(const struct batch_part *part, struct v
                     part->shard, part->shards, left, part->journal.count);
     }
     if (part->journal.repeated > 0) {
-        return fail(err, VITLRP_MISMATCH, "shard %d of %d has %zu images twice (run it again)",
-                    part->shard, part->shards, part->journal.repeated);
+        return fail(err, VITLRP_MISMATCH, "shard %d of %d has %zu image%s twice (run it again)",
+                    part->shard, part->shards, part->journal.repeated,
+                    part->journal.repeated == 1 ? "" : "s");
     }
     return VITLRP_OK;
 }
@@ -473,8 +474,9 @@ static enum vitlrp_status merge_report(const struct batch_shards *shards, const 
     char shown[200];
     struct text out = {.limit = 1024};
     text_escape_name(shown, sizeof shown, folder);
-    text_printf(&out, "%s: %zu images of %zu shard%s, %zu failed\n", shown, shards->images,
-                shards->count, shards->count == 1 ? "" : "s", failed);
+    text_printf(&out, "%s: %zu image%s of %zu shard%s, %zu failed\n", shown, shards->images,
+                shards->images == 1 ? "" : "s", shards->count, shards->count == 1 ? "" : "s",
+                failed);
     enum vitlrp_status status = console->verbosity > 0 ? console_write(&out, err) : VITLRP_OK;
     text_free(&out);
     return status;

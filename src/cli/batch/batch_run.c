@@ -155,9 +155,10 @@ enum vitlrp_status batch_session_workers(const struct explain_session *state, si
     struct batch_workers within = batch_workers_within(wanted, bytes, &room);
     if (within.count < wanted) {
         console_warn(state->console,
-                     "%zu threads instead of %zu: each may take %.0f MB of %s, of which %.0f "
+                     "%zu thread%s instead of %zu: each may take %.0f MB of %s, of which %.0f "
                      "MB are left",
-                     within.count, wanted, (double) within.each / MEGABYTE,
+                     within.count, within.count == 1 ? "" : "s", wanted,
+                     (double) within.each / MEGABYTE,
                      within.left == room.memory ? "memory" : "address space (ulimit -v)",
                      (double) within.left / MEGABYTE);
     }
@@ -412,7 +413,8 @@ static size_t start_workers(struct engine *engine, struct worker *workers, size_
         batch_queue_end(engine->explained);
     }
     if (started > 0 && started < wanted) {
-        console_warn(engine->run->console, "the system gives no more than %zu threads", started);
+        console_warn(engine->run->console, "the system gives no more than %zu thread%s", started,
+                     started == 1 ? "" : "s");
     }
     return started;
 }

@@ -268,8 +268,9 @@ static void append_report(struct text *out, const struct batch_bench *bench,
     struct vitlrp_model_info model;
     vitlrp_model_info_init(&model);
     vitlrp_model_describe(bench->model, &model);
-    text_printf(out, "%s: input %dx%d, %d tokens, dim %d, %d blocks\n", model.name,
-                info->input_width, info->input_height, info->tokens, model.dim, model.depth);
+    text_printf(out, "%s: input %dx%d, %d tokens, dim %d, %d block%s\n", model.name,
+                info->input_width, info->input_height, info->tokens, model.dim, model.depth,
+                model.depth == 1 ? "" : "s");
     text_printf(out, "%s; %s, %s, %zu thread%s\n",
                 bench->cpu[0] != '\0' ? bench->cpu : "unknown processor", info->backend,
                 word_of(WORDS_PRECISION, info->precision), bench->threads,

@@ -61,9 +61,9 @@ static void append_side(struct text *out, const char *name, size_t inputs, doubl
 
 static void append_report(struct text *out, const struct bench_eval *bench) {
     const struct vitlrp_eval_cost *cost = &bench->cost;
-    text_printf(out, "%s: input %dx%d, %d tokens, dim %d, %d blocks\n", bench->info.name,
+    text_printf(out, "%s: input %dx%d, %d tokens, dim %d, %d block%s\n", bench->info.name,
                 bench->info.image_width, bench->info.image_height, bench->info.tokens,
-                bench->info.dim, bench->info.depth);
+                bench->info.dim, bench->info.depth, bench->info.depth == 1 ? "" : "s");
     text_printf(out, "%s; %s, %s, %d thread%s\n",
                 bench->cpu[0] != '\0' ? bench->cpu : "unknown processor", cost->backend,
                 word_of(WORDS_PRECISION, cost->precision), cost->threads,

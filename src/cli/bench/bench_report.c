@@ -167,9 +167,9 @@ static void append_memory(struct text *out, const struct bench_result *result) {
 void bench_append_report(struct text *out, const struct bench_result *result, bool every_method) {
     const struct vitlrp_model_info *model = &result->model;
     const struct vitlrp_session_info *session = &result->variants[0].session;
-    text_printf(out, "%s: input %dx%d, %d tokens, dim %d, %d blocks\n", model->name,
+    text_printf(out, "%s: input %dx%d, %d tokens, dim %d, %d block%s\n", model->name,
                 session->input_width, session->input_height, session->tokens, model->dim,
-                model->depth);
+                model->depth, model->depth == 1 ? "" : "s");
     text_printf(out,
                 "%s; %d interleaved round%s: medians of times, and of the rounds' own ratios\n",
                 result->cpu[0] != '\0' ? result->cpu : "unknown processor", result->runs,

@@ -273,9 +273,9 @@ static enum vitlrp_status throughput_measure(struct throughput *all, const struc
 /* ---- Reports ---- */
 
 static void append_report(struct text *out, const struct throughput *all) {
-    text_printf(out, "%s: input %dx%d, %d tokens, dim %d, %d blocks\n", all->info.name,
+    text_printf(out, "%s: input %dx%d, %d tokens, dim %d, %d block%s\n", all->info.name,
                 all->session.input_width, all->session.input_height, all->session.tokens,
-                all->info.dim, all->info.depth);
+                all->info.dim, all->info.depth, all->info.depth == 1 ? "" : "s");
     text_printf(out, "%s; %s, %s, %s kernels\n",
                 all->cpu[0] != '\0' ? all->cpu : "unknown processor", all->session.backend,
                 word_of(WORDS_PRECISION, all->session.precision), all->session.instruction_set);

@@ -104,8 +104,9 @@ void tune_append_trial(struct text *out, const struct vitlrp_tune_trial *trial) 
 
 void tune_append_report(struct text *out, const struct tune_report *report) {
     const struct vitlrp_tune_result *result = report->result;
-    text_printf(out, "%s, %zu settings tried on %zu images\n", result->method, result->trials,
-                result->calibration_images);
+    text_printf(out, "%s, %zu setting%s tried on %zu image%s\n", result->method, result->trials,
+                result->trials == 1 ? "" : "s", result->calibration_images,
+                result->calibration_images == 1 ? "" : "s");
     text_append_string(out, "preset      gamma ");
     append_rules(out, &report->preset);
     text_append_string(out, "\n            delta ");
@@ -114,7 +115,8 @@ void tune_append_report(struct text *out, const struct tune_report *report) {
     append_rules(out, &result->rules);
     text_append_string(out, "\n            delta ");
     append_statistic(out, &result->calibration_tuned);
-    text_printf(out, "\nheld out    %zu images\n", result->held_out_images);
+    text_printf(out, "\nheld out    %zu image%s\n", result->held_out_images,
+                result->held_out_images == 1 ? "" : "s");
     text_append_string(out, "            preset ");
     append_statistic(out, &result->preset);
     text_append_string(out, "\n            tuned  ");

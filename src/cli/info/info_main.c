@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/formats.h"
+#include "base/sha256.h"
 #include "base/words.h"
 #include "cli/explain_session.h"
 #include "cli/explanation.h"
@@ -23,7 +24,7 @@ struct facts {
     int32_t labelled; /* classes with a label */
     bool is_refused;  /* a limit allows no session; `refusal` says which */
     struct vitlrp_error refusal;
-    char sha256[65];
+    char sha256[SHA256_TEXT];
 };
 
 static enum vitlrp_status facts_gather(const struct settings *settings,
@@ -66,10 +67,11 @@ static void append_facts(struct text *out, const struct facts *facts) {
                 info->layout, info->container);
     text_printf(out, "sha-256       %s\n", facts->sha256);
     text_printf(out,
-                "architecture  input %dx%d, patches %dx%d, %d tokens, dim %d, %d blocks, %d "
-                "heads, mlp %d\n",
+                "architecture  input %dx%d, patches %dx%d, %d tokens, dim %d, %d block%s, %d "
+                "head%s, mlp %d\n",
                 info->image_width, info->image_height, info->patch_width, info->patch_height,
-                info->tokens, info->dim, info->depth, info->heads, info->mlp_dim);
+                info->tokens, info->dim, info->depth, info->depth == 1 ? "" : "s", info->heads,
+                info->heads == 1 ? "" : "s", info->mlp_dim);
     text_printf(out, "              %s, LayerNorm eps %g\n", info->activation,
                 (double) info->layer_norm_eps);
     text_printf(out, "parameters    %lld\n", (long long) info->parameters);
@@ -88,8 +90,8 @@ static void append_facts(struct text *out, const struct facts *facts) {
     text_printf(out, "\nmemory        %.1f MB weights + %.1f MB for each session at %dx%d\n",
                 (double) info->weight_bytes / MEGABYTE, (double) session->bytes / MEGABYTE,
                 session->input_width, session->input_height);
-    text_printf(out, "arithmetic    fp32, %s, %s kernels, %d threads\n", session->backend,
-                session->instruction_set, session->threads);
+    text_printf(out, "arithmetic    fp32, %s, %s kernels, %d thread%s\n", session->backend,
+                session->instruction_set, session->threads, session->threads == 1 ? "" : "s");
 }
 
 static void append_classes(struct text *out, const struct facts *facts) {

@@ -1,0 +1,24 @@
+#include "base/left_out.h"
+
+#include <stdbool.h>
+
+#include "base/log.h"
+#include "base/text.h"
+
+void left_out_warn(const struct left_out *left_out, const struct vitlrp_log *log) {
+    if (left_out->unread > 0) {
+        char shown[200];
+        bool one = left_out->unread == 1;
+        text_escape_name(shown, sizeof shown, left_out->first_unread);
+        log_message(log, LOG_LEVEL_WARNING,
+                    "%zu folder%s left out, since %s must not be read%s: %s", left_out->unread,
+                    one ? " is" : "s are", one ? "it" : "they", one ? "" : "; the first", shown);
+    }
+    if (left_out->skipped > 0) {
+        bool one = left_out->skipped == 1;
+        log_message(log, LOG_LEVEL_WARNING,
+                    "%zu of %zu images %s left out: %s no label that the model knows",
+                    left_out->skipped, left_out->found, one ? "is" : "are",
+                    one ? "it has" : "they have");
+    }
+}

@@ -1,0 +1,18 @@
+/* What a dataset leaves out, in the words of the library's log and of the command. */
+#ifndef BASE_LEFT_OUT_H
+#define BASE_LEFT_OUT_H
+
+#include <stddef.h>
+
+#include "vitlrp_types.h"
+
+struct left_out {
+    size_t unread; /* folders */
+    const char *first_unread;
+    size_t skipped, found; /* images without a label, of so many */
+};
+
+/* A warning for each kind that there is. */
+void left_out_warn(const struct left_out *left_out, const struct vitlrp_log *log);
+
+#endif
