@@ -244,3 +244,12 @@ void draft_discard(struct draft *draft) {
     }
     *draft = ENDED;
 }
+
+enum vitlrp_status draft_finish(struct draft *draft, enum vitlrp_status status,
+                                struct vitlrp_error *err) {
+    if (status == VITLRP_OK) {
+        return draft_commit(draft, err);
+    }
+    draft_discard(draft);
+    return status;
+}

@@ -45,6 +45,11 @@ enum vitlrp_status draft_write(struct draft *draft, const void *data, size_t siz
  * and the temporary one gone. */
 enum vitlrp_status draft_commit(struct draft *draft, struct vitlrp_error *err);
 
+/* Ends the draft that was written with this status: commits it, or discards it and returns the
+ * status. */
+enum vitlrp_status draft_finish(struct draft *draft, enum vitlrp_status status,
+                                struct vitlrp_error *err);
+
 /* Ends the draft and leaves no trace of it. One that has ended is fine. */
 void draft_discard(struct draft *draft);
 

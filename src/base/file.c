@@ -211,12 +211,7 @@ static enum vitlrp_status replace_file(const char *path, const void *data, size_
         return write_special(path, &existing, data, size, err);
     }
     TRY(draft_open_path(path, &draft, err));
-    enum vitlrp_status status = draft_write(&draft, data, size, err);
-    if (status != VITLRP_OK) {
-        draft_discard(&draft);
-        return status;
-    }
-    return draft_commit(&draft, err);
+    return draft_finish(&draft, draft_write(&draft, data, size, err), err);
 }
 
 enum vitlrp_status file_write_atomic(const char *path, const void *data, size_t size,

@@ -307,11 +307,7 @@ enum vitlrp_status journal_write(const struct journal *const *journals, size_t s
     struct draft draft;
     enum vitlrp_status status = draft_open(place, &draft, err);
     if (status == VITLRP_OK) {
-        status = append_lines(journals, shards, lines, &draft, err);
-        if (status == VITLRP_OK) {
-            status = draft_commit(&draft, err);
-        }
-        draft_discard(&draft);
+        status = draft_finish(&draft, append_lines(journals, shards, lines, &draft, err), err);
     }
     return error_prefix(err, status, place->name);
 }
