@@ -150,42 +150,43 @@ static int append_chunk(const char *bytes, size_t size, void *out) {
     return text->failed ? -1 : 0;
 }
 
-/* Where the text from `begin` on has its first character that text_escape_name escapes, or its
- * length. Line ends are the dump's own: jansson writes those of strings as \n. */
-static size_t find_hostile(const struct text *text, size_t begin) {
+/* A character that text_escape_name escapes. */
+struct hostile {
+    size_t at, length; /* in the text; behind its end: 0 */
     uint32_t code;
-    while (begin < text->length) {
-        bool plain = text->data[begin] == '\n' || (text->data[begin] & 0x80) == 0;
-        plain = plain && text->data[begin] != 0x7F;
-        if (!plain && text_hostile_length(text->data + begin, text->length - begin, &code) > 0) {
-            return begin;
+};
+
+/* The first of the text from `begin` on. Line ends are the dump's own: jansson writes those of
+ * strings as \n. */
+static struct hostile find_hostile(const struct text *text, size_t begin) {
+    struct hostile found = {.at = begin};
+    for (; found.at < text->length; found.at++) {
+        const char *next = text->data + found.at;
+        bool plain = *next == '\n' || ((*next & 0x80) == 0 && *next != 0x7F);
+        found.length = plain ? 0 : text_hostile_length(next, text->length - found.at, &found.code);
+        if (found.length > 0) {
+            break;
         }
-        begin++;
     }
-    return text->length;
+    return found;
 }
 
 /* Writes such characters, which stand in strings only, as \uNNNN: the same value for a program, and
  * nothing that a terminal obeys. */
 static void escape_hostile(struct text *out, size_t begin) {
     struct text dumped = {.limit = out->limit};
-    size_t next = find_hostile(out, begin);
-    if (out->failed || next == out->length) {
+    if (out->failed || find_hostile(out, begin).length == 0) {
         return;
     }
     text_append(&dumped, out->data + begin, out->length - begin);
     out->length = begin;
     for (size_t done = 0; done < dumped.length && !dumped.failed;) {
-        uint32_t code;
-        next = find_hostile(&dumped, done);
-        text_append(out, dumped.data + done, next - done);
-        size_t length = next == dumped.length
-                            ? 0
-                            : text_hostile_length(dumped.data + next, dumped.length - next, &code);
-        if (length > 0) {
-            text_printf(out, "\\u%04X", (unsigned) code);
+        struct hostile next = find_hostile(&dumped, done);
+        text_append(out, dumped.data + done, next.at - done);
+        if (next.length > 0) {
+            text_printf(out, "\\u%04X", (unsigned) next.code);
         }
-        done = next + length;
+        done = next.at + next.length;
     }
     out->failed |= dumped.failed;
     text_free(&dumped);
