@@ -14,6 +14,7 @@
 #define LIBRARY_TEXT 256
 
 #define CONTENT "manifest.content_sha256"
+#define OF_MODEL "configuration."
 
 /* Says that a record was of an older format when it was read. */
 #define UPGRADED "upgraded_from"
@@ -288,22 +289,21 @@ static bool is_unknown(const struct differences *differences, const char *path, 
         return json_is_null(a) || json_is_null(b);
     }
     bool absent = a == NULL || b == NULL;
-    bool of_model = begins_with(path, "configuration.");
+    bool of_model = begins_with(path, OF_MODEL);
     return differences->with_older && absent &&
-           (of_model ? strcmp(path, "configuration.files.labels") != 0
+           (of_model ? strcmp(path, OF_MODEL "files.labels") != 0
                      : strcmp(path, "manifest.truth_sha256") == 0);
 }
 
 static void note_difference(void *user, const char *path, const json_t *a, const json_t *b) {
-    static const char MODEL[] = "configuration.";
     struct differences *differences = user;
-    bool of_model = begins_with(path, MODEL);
+    bool of_model = begins_with(path, OF_MODEL);
     if (is_unknown(differences, path, a, b)) {
         return;
     }
     if (of_model || strcmp(path, "weights_sha256") == 0) {
         if (differences->model.length == 0) {
-            json_append_change(&differences->model, path + (of_model ? sizeof MODEL - 1 : 0), a, b);
+            json_append_change(&differences->model, path + (of_model ? strlen(OF_MODEL) : 0), a, b);
         }
         return;
     }

@@ -3,9 +3,9 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/formats.h"
 #include "base/mem.h"
 #include "base/npy.h"
+#include "batch_line.h"
 #include "batch_plan.h"
 #include "cli/explain_session.h"
 #include "cli/explanation.h"
@@ -254,36 +254,30 @@ static enum vitlrp_status write_line(struct passage *passage, struct vitlrp_erro
     struct vitlrp_class label = {0};
     bool labelled = image->label >= 0 && vitlrp_model_class(passage->state->model, image->label,
                                                             &label, NULL) == VITLRP_OK;
-    const char *method = passage->state->settings->method_info.name;
-    const char *state = done ? "ok" : vitlrp_status_name(item->status);
-    json_t *line =
-        json_pack("{s:s, s:I, s:o, s:s}", "format", FORMAT_BATCH_IMAGE, "index",
-                  (json_int_t) image->index, "id", json_text(image->id), "status", state);
-    int wrong = line == NULL ? 1 : 0;
-    if (item->sha256[0] != '\0') {
-        wrong |= json_object_set_new(line, "sha256", json_string(item->sha256));
-    }
-    if (!text_is_utf8(image->id, strlen(image->id))) {
-        wrong |= json_object_set_new(line, "escaped", json_true());
-    }
-    wrong |= json_object_set_new(line, "label", labelled ? json_integer(label.index) : json_null());
-    wrong |= json_object_set_new(line, "method", json_string(method));
+    bool complete = true;
+    json_t *line = batch_line_begin(
+        &(struct batch_line_head){.image = image,
+                                  .status = done ? "ok" : vitlrp_status_name(item->status),
+                                  .sha256 = item->sha256,
+                                  .label = labelled ? label.index : -1,
+                                  .method = passage->state->settings->method_info.name},
+        &complete);
     if (done && photo_warning(&passage->photo) != NULL) {
-        wrong |= json_object_set_new(line, "warning", json_string(photo_warning(&passage->photo)));
+        json_set(line, "warning", json_string(photo_warning(&passage->photo)), &complete);
     }
     if (!done) {
-        wrong |= json_object_set_new(line, "message", json_text(batch_item_message(item)));
-    } else if (passage->first != NULL) {
-        wrong |= json_object_update(line, passage->first);
+        json_set(line, "message", json_text(batch_item_message(item)), &complete);
+    } else if (passage->first != NULL && json_object_update(line, passage->first) != 0) {
+        complete = false;
     }
     if (done && json_array_size(passage->further) > 0) {
-        wrong |= json_object_set(line, "further", passage->further);
+        json_set(line, "further", json_incref(passage->further), &complete);
     }
     json_append(&item->line, line, 0);
     text_append_string(&item->line, "\n");
     json_decref(line);
-    return wrong != 0 ? fail(err, VITLRP_NOMEM, "out of memory for the results of an image")
-                      : text_check(&item->line, "the results of an image", err);
+    return complete ? text_check(&item->line, "the results of an image", err)
+                    : fail(err, VITLRP_NOMEM, "out of memory for the results of an image");
 }
 
 enum vitlrp_status batch_item_explain(struct batch_item *item, const struct batch_choice *choice,

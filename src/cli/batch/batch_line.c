@@ -3,8 +3,11 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/formats.h"
 #include "base/mem.h"
+#include "base/settings_json.h"
 #include "base/text.h"
+#include "cli/explanation.h"
 #include "cli/names.h"
 
 void batch_line_free(struct batch_line *line) {
@@ -14,6 +17,24 @@ void batch_line_free(struct batch_line *line) {
     mem_free(line->files);
     mem_free(line->id);
     *line = (struct batch_line){0};
+}
+
+json_t *batch_line_begin(const struct batch_line_head *head, bool *complete) {
+    const struct vitlrp_dataset_image *image = head->image;
+    json_t *line = json_object();
+    json_set(line, "format", json_string(FORMAT_BATCH_IMAGE), complete);
+    json_set(line, "index", json_integer((json_int_t) image->index), complete);
+    json_set(line, "id", json_text(image->id), complete);
+    json_set(line, "status", json_string(head->status), complete);
+    if (head->sha256[0] != '\0') {
+        json_set(line, "sha256", json_string(head->sha256), complete);
+    }
+    if (!text_is_utf8(image->id, strlen(image->id))) {
+        json_set(line, "escaped", json_true(), complete);
+    }
+    json_set(line, "label", head->label >= 0 ? json_integer(head->label) : json_null(), complete);
+    json_set(line, "method", json_string(head->method), complete);
+    return line;
 }
 
 /* A name of the line as the bytes that it stands for; *out is owned. */

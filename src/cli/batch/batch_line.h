@@ -38,6 +38,18 @@ enum vitlrp_status batch_line_read(const struct journal *journal, size_t place,
 
 void batch_line_free(struct batch_line *line);
 
+/* What every line of an image has, whatever became of it. */
+struct batch_line_head {
+    const struct vitlrp_dataset_image *image;
+    const char *status;
+    const char *sha256; /* of the image's bytes; "": not known */
+    int32_t label;      /* the index of its class; -1: none */
+    const char *method;
+};
+
+/* A line that has its head; owned. *complete becomes false where memory is short. */
+json_t *batch_line_begin(const struct batch_line_head *head, bool *complete);
+
 /* *complete: the files are those that a run writes for the image: none is missing, none is another.
  * several: their names have the class. */
 enum vitlrp_status batch_line_is_complete(const struct batch_line *line,

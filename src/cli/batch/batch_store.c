@@ -11,12 +11,10 @@
 
 #include "base/draft.h"
 #include "base/folder.h"
-#include "base/formats.h"
 #include "batch_config.h"
 #include "batch_line.h"
 #include "batch_page.h"
 #include "batch_plan.h"
-#include "cli/explanation.h"
 #include "cli/names.h"
 #include "cli/outputs.h"
 
@@ -175,14 +173,8 @@ static enum vitlrp_status write_file(const struct batch_store *store, const char
     TRY(folder_enter_below(store->root, path, true, &place.folder, &place.name, err));
     enum vitlrp_status status = draft_open(&place, &draft, err);
     close(place.folder);
-    if (status == VITLRP_OK) {
-        status = draft_write(&draft, data, size, err);
-        if (status == VITLRP_OK) {
-            status = draft_commit(&draft, err);
-        }
-        draft_discard(&draft);
-    }
-    return status;
+    return status == VITLRP_OK ? draft_finish(&draft, draft_write(&draft, data, size, err), err)
+                               : status;
 }
 
 enum vitlrp_status batch_store_write(const struct batch_store *store, const char *path,
@@ -308,18 +300,18 @@ static enum vitlrp_status add_open_line(const struct resumption *resumption, siz
                                         struct vitlrp_error *err) {
     struct text text = {.limit = (size_t) 1 << 20};
     struct vitlrp_dataset_image image = batch_plan_image(resumption->plan, place);
-    json_t *line = json_pack("{s:s, s:I, s:o, s:s, s:n, s:s}", "format", FORMAT_BATCH_IMAGE,
-                             "index", (json_int_t) image.index, "id", json_text(image.id), "status",
-                             "open", "label", "method", resumption->method);
-    bool wrong = line == NULL;
-    if (!text_is_utf8(image.id, strlen(image.id))) {
-        wrong = wrong || json_object_set_new(line, "escaped", json_true()) != 0;
-    }
+    bool complete = true;
+    json_t *line = batch_line_begin(&(struct batch_line_head){.image = &image,
+                                                              .status = "open",
+                                                              .sha256 = "",
+                                                              .label = -1,
+                                                              .method = resumption->method},
+                                    &complete);
     json_append(&text, line, 0);
     text_append_string(&text, "\n");
-    enum vitlrp_status status = wrong
-                                    ? fail(err, VITLRP_NOMEM, "out of memory for a line of results")
-                                    : text_check(&text, "a line of results", err);
+    enum vitlrp_status status =
+        complete ? text_check(&text, "a line of results", err)
+                 : fail(err, VITLRP_NOMEM, "out of memory for a line of results");
     if (status == VITLRP_OK) {
         status = journal_add(resumption->journal, place, JOURNAL_OPEN, text.data, text.length, err);
     }
