@@ -9,8 +9,11 @@
 #include "base/mem.h"
 #include "base/random.h"
 #include "support/naive.h"
+#include "vit/ops/op_attention.h"
+#include "vit/ops/op_qkv.h"
 #include "vit/program/buffers.h"
 #include "vit/program/runner.h"
+#include "vit/program/session_private.h"
 
 #include "support/unit.h"
 
@@ -69,6 +72,20 @@ static const struct op_kind OP_GATE = {.name = "gate",
                                        .forward = gate_forward,
                                        .relevance = gate_relevance,
                                        .gradient = gate_relevance};
+
+/* ---- A toy of q, k and v, as a norm of queries and keys would be: no row without a query is read
+ * as one ---- */
+
+static void heads_forward(const struct op_call *call) {
+    size_t width = call->out.width;
+    for (size_t i = 0; i < call->out.rows * width; i++) {
+        if (i % width >= width / 3 || i / width < call->out.query_rows) {
+            call->out.x[i] = 0.5F * call->in[0].x[i] - 0.25F;
+        }
+    }
+}
+
+static const struct op_kind OP_HEADS = {.name = "heads", .forward = heads_forward};
 
 /* ---- A toy pool: the mean of all tokens ---- */
 
@@ -417,6 +434,71 @@ static void test_buffers_never_meet(void **unused) {
     }
 }
 
+/* ---- Attention ---- */
+
+enum { HEADS = 2, MAPS = HEADS * ROWS * ROWS };
+
+static void copy_maps(void *user, const struct vit_attention_view *view) {
+    assert_int_equal(view->rows, ROWS);
+    memcpy(user, view->a, MAPS * sizeof *view->a);
+}
+
+/* Two operations whose results are made again, q, k and v for so many queries, and an operation on
+ * these before the attention. */
+static void show_attention(size_t queries, float out[MAPS]) {
+    struct bench bench;
+    struct vitlrp_error err = {0};
+    float maps[MAPS];
+    float weights[3 * WIDTH * WIDTH + 3 * WIDTH];
+    struct vit_attention_visitor visitor = {copy_maps, out};
+    for (size_t i = 0; i < sizeof weights / sizeof weights[0]; i++) {
+        weights[i] = 0.05F * (float) (i * i % 11) - 0.25F;
+    }
+    begin(&bench);
+    bench.program.depth = 1;
+    size_t x = add_simple(&bench, &OP_TOY_AGAIN, 0);
+    size_t again = add_simple(&bench, &OP_TOY_AGAIN, x);
+    struct op op = {.kind = &OP_QKV,
+                    .lines = {"qkv"},
+                    .in = {again, OP_NONE},
+                    .residual = OP_NONE,
+                    .weights = {weights, weights + 3 * WIDTH * WIDTH},
+                    .heads = HEADS};
+    x = add(&bench, op, ROWS);
+    op =
+        (struct op){.kind = &OP_HEADS, .lines = {"heads"}, .in = {x, OP_NONE}, .residual = OP_NONE};
+    size_t made = add(&bench, op, ROWS);
+    bench.values[x] = (struct value){.rows = ROWS, .width = 3 * WIDTH, .query_rows = queries};
+    bench.values[made] = bench.values[x];
+    op.kind = &OP_ATTENTION;
+    op.in[0] = made;
+    op.heads = HEADS;
+    add(&bench, op, queries);
+    open(&bench, 1, true);
+    forward(&bench, 1);
+    /* NaN, since the place is another value's by then. */
+    memset(memory_value(&bench.runner.memory, again, false), 0xFF, ROWS * WIDTH * sizeof(float));
+    struct vit_session session = {.runner = bench.runner, .maps = {.a = maps}, .has_forward = true};
+    assert_int_equal(vit_visit_attention(&session, &visitor, &err), VITLRP_OK);
+    close(&bench);
+}
+
+/* The queries that a forward pass left out are made when the attention is shown: from what is made
+ * again, and through what stands between them and the attention. */
+static void test_queries_are_completed(void **unused) {
+    float lean[MAPS];
+    float full[MAPS];
+    float differences = 0.0F;
+    (void) unused;
+    show_attention(1, lean);
+    show_attention(ROWS, full);
+    for (size_t i = 0; i < MAPS; i++) {
+        assert_true(fabsf(lean[i] - full[i]) < 1e-6F);
+        differences += fabsf(full[i] - full[i % ROWS]);
+    }
+    assert_true(differences > 0.1F); /* the rows are not alike */
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_toy_operation),
@@ -426,6 +508,7 @@ int main(void) {
         cmocka_unit_test(test_scale_under_epsilon),
         cmocka_unit_test(test_observer_changes_what_it_sees),
         cmocka_unit_test(test_buffers_never_meet),
+        cmocka_unit_test(test_queries_are_completed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
