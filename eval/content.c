@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
+#include "eval/spread.h"
 
 /* Larger files are no photographs that would be read: their size says enough. */
 #define READ_LIMIT ((uint64_t) 1 << 28)
@@ -16,11 +17,11 @@ struct content content_begin(size_t count) {
     return (struct content){.hash = sha256_begin(), .count = count};
 }
 
-/* All of a small manifest, else those at floor((k + 1/2) count / CONTENT_WITNESSES). */
+/* All of a small manifest, else CONTENT_WITNESSES that are evenly spread. */
 static bool next_is_witness(struct content *content) {
     size_t most = content->count < CONTENT_WITNESSES ? content->count : CONTENT_WITNESSES;
-    size_t place = most == 0 ? 0 : (2 * content->witnesses + 1) * content->count / (2 * most);
-    bool witness = content->witnesses < most && content->added == place;
+    bool witness = content->witnesses < most &&
+                   content->added == spread_place(content->witnesses, most, content->count);
     content->witnesses += witness ? 1 : 0;
     content->added++;
     return witness;

@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "eval/content.h"
 #include "eval/row_reader.h"
+#include "eval/spread.h"
 
 #define LIST_LIMIT ((size_t) 1 << 31)
 #define PART_LIMIT 256
@@ -288,13 +289,13 @@ static enum vitlrp_status drop_unlabelled(struct gathering *gathering, struct vi
     return VITLRP_OK;
 }
 
-/* Of `count` images a limit below it keeps those at floor((i + 1/2) count / limit). */
+/* A limit below the number of images keeps those that are evenly spread. */
 static void candidates_spread(struct gathering *gathering, size_t limit) {
     size_t kept = 0;
     size_t count = gathering->count;
     for (size_t i = 0; i < count; i++) {
         struct candidate candidate = gathering->candidates[i];
-        if (kept < limit && i == (2 * kept + 1) * count / (2 * limit)) {
+        if (kept < limit && i == spread_place(kept, limit, count)) {
             gathering->candidates[kept++] = candidate;
         } else {
             mem_free(candidate.path);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "eval/spread.h"
 #include "imgio/decode.h"
 
 void record_free(struct record *record) {
@@ -35,14 +36,13 @@ enum vitlrp_status record_picture_open(const struct record_picture *picture, str
     return error_prefix(err, status, "a picture of the gallery");
 }
 
-/* The places are floor((k + 1/2) count / RECORD_GALLERY). */
 bool record_shows(const struct record *record, size_t index) {
     size_t count = record->evaluation.manifest_count;
     if (count <= RECORD_GALLERY) {
         return index < count;
     }
     for (size_t k = 0; k < RECORD_GALLERY; k++) {
-        if ((2 * k + 1) * count / (2 * (size_t) RECORD_GALLERY) == index) {
+        if (spread_place(k, RECORD_GALLERY, count) == index) {
             return true;
         }
     }
