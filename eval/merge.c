@@ -9,7 +9,8 @@
 
 #define DIFFERENCE_LIMIT ((size_t) 1024)
 
-static void note_first(void *user, const char *path, const json_t *was, const json_t *is) {
+/* Of all differences the first. */
+static void note_configuration(void *user, const char *path, const json_t *was, const json_t *is) {
     struct text *out = user;
     if (out->length == 0) {
         text_append_string(out, "another model: ");
@@ -17,24 +18,36 @@ static void note_first(void *user, const char *path, const json_t *was, const js
     }
 }
 
-/* "another model: KEY was A, is B". What a record of an older format does not say is not compared.
- */
-static enum vitlrp_status append_configuration_difference(struct text *out, const char *a,
-                                                          const char *b, struct vitlrp_error *err) {
-    const struct json_comparison comparison = {.note = note_first, .user = out};
+static void note_setting(void *user, const char *path, const json_t *was, const json_t *is) {
+    struct text *out = user;
+    (void) was;
+    (void) is;
+    if (out->length == 0) {
+        text_printf(out, "its settings differ (%s)", path);
+    }
+}
+
+/* Compares two objects that are lines of JSON. */
+static enum vitlrp_status compare_lines(const struct json_comparison *comparison, const char *a,
+                                        const char *b, struct vitlrp_error *err) {
     json_t *was = NULL;
     json_t *is = NULL;
-    if (a == NULL || b == NULL) {
-        return VITLRP_OK;
-    }
     enum vitlrp_status status = json_parse_object(a, strlen(a), &was, err);
     status = status != VITLRP_OK ? status : json_parse_object(b, strlen(b), &is, err);
-    if (status == VITLRP_OK && !json_compare(&comparison, was, is)) {
+    if (status == VITLRP_OK && !json_compare(comparison, was, is)) {
         status = fail(err, VITLRP_NOMEM, "out of memory for the comparison of two records");
     }
     json_decref(was);
     json_decref(is);
     return status;
+}
+
+/* "another model: KEY was A, is B". What a record of an older format does not say is not compared.
+ */
+static enum vitlrp_status append_configuration_difference(struct text *out, const char *a,
+                                                          const char *b, struct vitlrp_error *err) {
+    const struct json_comparison comparison = {.note = note_configuration, .user = out};
+    return a == NULL || b == NULL ? VITLRP_OK : compare_lines(&comparison, a, b, err);
 }
 
 static bool append_weights_difference(struct text *out, const char *a, const char *b) {
@@ -68,20 +81,18 @@ static bool append_images_difference(struct text *out, const struct record *firs
                                   b->content_sha256);
 }
 
-static bool append_settings_difference(struct text *out, const struct evaluation *a,
-                                       const struct evaluation *b) {
+static enum vitlrp_status append_settings_difference(struct text *out, const struct evaluation *a,
+                                                     const struct evaluation *b,
+                                                     struct vitlrp_error *err) {
+    const struct json_comparison comparison = {.note = note_setting, .user = out};
     const char *setting = protocol_difference(&a->protocol, &b->protocol);
     if (setting != NULL) {
         text_printf(out, "its protocol differs (%s)", setting);
-        return true;
+        return VITLRP_OK;
     }
-    if (strcmp(a->settings, b->settings) != 0) {
-        text_append_string(out, "its settings differ (");
-        protocol_append_json_difference(a->settings, b->settings, out);
-        text_append_string(out, ")");
-        return true;
-    }
-    return false;
+    return strcmp(a->settings, b->settings) == 0
+               ? VITLRP_OK
+               : compare_lines(&comparison, a->settings, b->settings, err);
 }
 
 static const char *find_other_difference(const struct evaluation *a, const struct evaluation *b) {
@@ -113,8 +124,10 @@ static enum vitlrp_status append_difference(struct text *out, const struct recor
         return VITLRP_OK;
     }
     TRY(append_configuration_difference(out, a->configuration, b->configuration, err));
-    if (out->length == 0 && !append_images_difference(out, first, part) &&
-        !append_settings_difference(out, a, b)) {
+    if (out->length == 0 && !append_images_difference(out, first, part)) {
+        TRY(append_settings_difference(out, a, b, err));
+    }
+    if (out->length == 0) {
         const char *other = find_other_difference(a, b);
         text_append_string(out, other == NULL ? "" : other);
     }

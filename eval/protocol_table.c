@@ -2,8 +2,6 @@
 
 #include <string.h>
 
-#include "base/json_compare.h"
-
 static const struct eval_setting SETTINGS[] = {
 #define WHOLE(type, member, name, lowest, highest, first, when, where, text)                       \
     {.key = name,                                                                                  \
@@ -138,29 +136,4 @@ const char *protocol_difference(const struct eval_protocol *a, const struct eval
         }
     }
     return NULL;
-}
-
-/* Of all differences the first. */
-static void note_first(void *user, const char *path, const json_t *a, const json_t *b) {
-    struct text *out = user;
-    (void) a;
-    (void) b;
-    if (out->length == 0) {
-        text_append_string(out, path);
-    }
-}
-
-void protocol_append_json_difference(const char *a, const char *b, struct text *out) {
-    json_t *left = NULL;
-    json_t *right = NULL;
-    struct text first = {.limit = out->limit};
-    if (json_parse_object(a, strlen(a), &left, NULL) == VITLRP_OK &&
-        json_parse_object(b, strlen(b), &right, NULL) == VITLRP_OK) {
-        (void) json_compare(&(struct json_comparison){.note = note_first, .user = &first}, left,
-                            right);
-    }
-    text_append_string(out, first.length > 0 && !first.failed ? first.data : "");
-    text_free(&first);
-    json_decref(left);
-    json_decref(right);
 }

@@ -58,8 +58,4 @@ enum vitlrp_status protocol_read(const json_t *object, struct eval_protocol *out
 /* The key of the first setting in which the two differ; NULL if there is none. */
 const char *protocol_difference(const struct eval_protocol *a, const struct eval_protocol *b);
 
-/* Appends where two lines of JSON first differ, as "arithmetic.library"; nothing if they are equal.
- */
-void protocol_append_json_difference(const char *a, const char *b, struct text *out);
-
 #endif
