@@ -8,6 +8,12 @@ void model_input_choose(const struct settings *settings, const struct vitlrp_mod
     preprocess_change(&settings->preprocess, out);
 }
 
+enum vitlrp_status model_input_check(const struct vitlrp_preprocess *chosen,
+                                     struct vitlrp_error *err) {
+    struct vitlrp_geometry unused;
+    return vitlrp_preprocess_plan(chosen, 1, 1, &unused, err);
+}
+
 static void append_resize(struct text *out, const struct vitlrp_preprocess *preprocess) {
     int32_t height = preprocess->resize_to;
     int32_t width = preprocess->resize_width > 0 ? preprocess->resize_width : height;

@@ -16,6 +16,10 @@ void model_input_choose(const struct settings *settings, const struct vitlrp_mod
 void model_input_warn(const struct settings *settings, const struct vitlrp_model *model,
                       const struct vitlrp_preprocess *chosen, const struct console *console);
 
+/* Fails as every photograph would, whatever its size: once, before the work. */
+enum vitlrp_status model_input_check(const struct vitlrp_preprocess *chosen,
+                                     struct vitlrp_error *err);
+
 /* "short side to 256, bilinear, centre crop 224x224, mean ..., std ..." */
 void model_input_append(struct text *out, const struct vitlrp_preprocess *preprocess);
 

@@ -140,6 +140,7 @@ enum vitlrp_status batch_session_open(const struct settings *settings,
     state->tells_work = true; /* once: workers have states of their own */
     TRY(explain_session_open_on(settings, console, model, state, err));
     model_input_warn(settings, model, &state->preprocess, console);
+    TRY(model_input_check(&state->preprocess, err));
     const struct vitlrp_preprocess *preprocess = &state->preprocess;
     bool cropped = preprocess->crop_height > 0;
     return explain_session_fit(state, cropped ? preprocess->crop_height : info.image_height,
