@@ -175,15 +175,18 @@ VITLRP_API void vitlrp_model_limits_init(struct vitlrp_model_limits *limits);
 
 struct vitlrp_model_options {
     size_t struct_size;
-    int32_t heads; /* number of attention heads, where the file does not state it; 0: from its
-                      configuration, else dim / 64 */
+    int32_t heads; /* number of attention heads; 0: from the model's files, else a guess */
     const char *labels_path; /* class names, one a line or "index<TAB>wnid<TAB>name"; NULL: the
                                 model's, else ImageNet's */
     struct vitlrp_log log;
     struct vitlrp_model_limits limits;
     struct vitlrp_inputs inputs; /* of vitlrp_model_open, and the file of labels */
     enum vitlrp_weights weights; /* MISMATCH if the file does not have them */
-    int32_t reserved;            /* 0 */
+    /* These decide, as heads does, also where the model's files state something else. */
+    enum vitlrp_activation activation;
+    enum vitlrp_pool pool;
+    int32_t reserved; /* 0 */
+    double norm_eps;  /* of LayerNorm or RMSNorm, below 1; 0: what the files state */
 };
 
 /* The defaults: heads and labels of the file, no messages, the default limits. */
@@ -250,6 +253,7 @@ struct vitlrp_model_info {
     const char *activation; /* "gelu" (erf), "gelu_tanh", "quick_gelu" */
     int64_t parameters;
     size_t weight_bytes; /* of memory held */
+    size_t facts;        /* what is known beside the weights: vitlrp_model_fact */
 };
 
 /* Call it before vitlrp_model_describe, which fills the record. The strings live as long as the
@@ -258,6 +262,23 @@ struct vitlrp_model_info {
 VITLRP_API void vitlrp_model_info_init_sized(struct vitlrp_model_info *info, size_t size);
 VITLRP_API void vitlrp_model_describe(const struct vitlrp_model *model,
                                       struct vitlrp_model_info *info);
+
+/* Something that tensors alone do not determine, and who states it. Strings live as long as the
+ * model. */
+struct vitlrp_fact {
+    const char *name;  /* "heads", "norm_eps", "activation", "pool" ... (data/FORMATS.md) */
+    const char *title; /* the same for people */
+    const char *value; /* "12", "1e-06", "gelu", "yes" */
+    enum vitlrp_fact_source source;
+    const char *origin; /* "config.json, num_attention_heads"; for people */
+    const void *reserved[2];
+};
+
+/* The fact of a number below `facts` of the model's info; USAGE otherwise. Any thread. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status vitlrp_model_fact(const struct vitlrp_model *model,
+                                                                 size_t number,
+                                                                 struct vitlrp_fact *found,
+                                                                 struct vitlrp_error *error);
 
 /* The model's own preprocessing: from its metadata or the preprocessor_config.json beside it, else
  * what the framework of its layout usually does. */

@@ -32,7 +32,9 @@ enum vitlrp_topic {
     VITLRP_TOPIC_CLASSES,     /* which classes the model has */
     VITLRP_TOPIC_EVAL_TARGET, /* VITLRP_EVAL_PREDICTED, which needs no labels */
     VITLRP_TOPIC_LIMITS,      /* a limit that the options have: of images, of models, of memory */
-    VITLRP_TOPIC_RESIZE       /* the resize of the preprocessing, which nobody knows */
+    VITLRP_TOPIC_RESIZE,      /* the resize of the preprocessing, which nobody knows */
+    VITLRP_TOPIC_ACTIVATION,  /* the activation, in the model's options */
+    VITLRP_TOPIC_POOL         /* what the head reads, likewise */
 };
 
 /* Owned by the caller, overwritten by a failing call only. */
@@ -150,6 +152,34 @@ enum vitlrp_weights {
     VITLRP_WEIGHTS_AUTO, /* the average, where the file has one */
     VITLRP_WEIGHTS_EMA,  /* the average */
     VITLRP_WEIGHTS_RAW   /* those of the last step */
+};
+
+/* The activation of the MLPs. */
+enum vitlrp_activation {
+    VITLRP_ACTIVATION_STATED, /* what the model's files state */
+    VITLRP_GELU,              /* by the error function */
+    VITLRP_GELU_TANH,
+    VITLRP_QUICK_GELU, /* x sigmoid(1.702 x) */
+    VITLRP_SILU
+};
+
+/* What the head reads. */
+enum vitlrp_pool {
+    VITLRP_POOL_STATED,   /* what the model's files state */
+    VITLRP_POOL_CLS,      /* the first token */
+    VITLRP_POOL_MEAN,     /* the mean of the patches */
+    VITLRP_POOL_CLS_MEAN, /* the first token, then the mean of the patches */
+    VITLRP_POOL_MAP       /* attention with a learned query */
+};
+
+/* Who states a fact about a model. */
+enum vitlrp_fact_source {
+    VITLRP_FACT_USER,    /* the options */
+    VITLRP_FACT_FILE,    /* a key of a file */
+    VITLRP_FACT_CLASS,   /* the default of the class that a file names, or of the layout's code */
+    VITLRP_FACT_TABLE,   /* the table of published models */
+    VITLRP_FACT_TENSORS, /* names and shapes of the tensors */
+    VITLRP_FACT_GUESS    /* nobody: it is what most models have */
 };
 
 /* Arithmetic of the products with the weights of the blocks; everything else is float32. */

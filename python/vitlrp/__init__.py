@@ -22,7 +22,7 @@ from .evaluation import METRICS, Audit, Evaluation, Statistic
 from .explanation import Class, Explanation, LedgerEntry, Prediction
 from .image import Geometry, Preprocessing
 from .method import Method, Parameters, RuleParameters, methods, read_settings
-from .model import Model, ModelInfo, prepare_threads
+from .model import Fact, Model, ModelInfo, prepare_threads
 
 __version__ = "0.2.0"
 
@@ -31,6 +31,7 @@ __all__ = [
     "Class",
     "Evaluation",
     "Explanation",
+    "Fact",
     "Geometry",
     "LedgerEntry",
     "Method",

@@ -151,7 +151,10 @@ class ModelOptions(Structure):
         ("limits", ModelLimits),
         ("inputs", Inputs),
         ("weights", c_int),
+        ("activation", c_int),
+        ("pool", c_int),
         ("reserved", c_int32),
+        ("norm_eps", c_double),
     ]
 
 
@@ -176,6 +179,18 @@ class ModelInfo(Structure):
         ("activation", c_char_p),
         ("parameters", c_int64),
         ("weight_bytes", c_size_t),
+        ("facts", c_size_t),
+    ]
+
+
+class Fact(Structure):
+    _fields_ = [
+        ("name", c_char_p),
+        ("title", c_char_p),
+        ("value", c_char_p),
+        ("source", c_int),
+        ("origin", c_char_p),
+        ("reserved", c_void_p * 2),
     ]
 
 
@@ -441,6 +456,7 @@ FUNCTIONS = {
     "vitlrp_model_preprocess": (None, (ModelPointer, POINTER(Preprocess))),
     "vitlrp_model_sha256": (c_int, (ModelPointer, c_char_p, POINTER(Error))),
     "vitlrp_model_configuration": (c_int, (ModelPointer, *_text_out)),
+    "vitlrp_model_fact": (c_int, (ModelPointer, c_size_t, POINTER(Fact), POINTER(Error))),
     "vitlrp_model_class": (c_int, (ModelPointer, c_int32, POINTER(Class), POINTER(Error))),
     "vitlrp_model_find_class": (c_int, (ModelPointer, c_char_p, POINTER(Class), POINTER(Error))),
     "vitlrp_session_options_init_sized": (None, (POINTER(SessionOptions), c_size_t)),

@@ -18,7 +18,7 @@ from . import image as _image
 from . import method as _method
 from ._explain import Explaining, Wanted, check_contrast, check_level
 from ._handle import Handle
-from ._library import call, lib, logger, new_record, take_bytes
+from ._library import call, lib, logger, new_record, take_bytes, words
 from ._sessions import SessionPool, SessionSettings
 from ._settings import SETTINGS
 from .errors import ForkError, UsageError, printable
@@ -57,6 +57,16 @@ class ModelInfo:
     weight_bytes: int  # of memory held
 
 
+@dataclasses.dataclass(frozen=True)
+class Fact:
+    """Something that tensors alone do not determine, and who states it."""
+
+    name: str  # "heads", "norm_eps", "activation", "pool" ...
+    value: str  # "12", "1e-06", "gelu", "yes"
+    source: str  # "user", "file", "class", "table", "tensors", "guess"
+    origin: str  # for people: "config.json, num_attention_heads"
+
+
 class ExplainOptions(_method.Parameters, total=False):
     """Keywords of Model.explain, for type checkers."""
 
@@ -77,6 +87,9 @@ class Model:
     path       .safetensors, .pth, .pt, .bin, .npz or a Hugging Face folder; None: the small built-in
                model for 200 ImageNet classes at 64 x 64 pixels
     heads      number of attention heads, where the weights file does not state it
+    activation, pool, norm_eps
+               of the MLPs ("gelu", "gelu_tanh", "quick_gelu", "silu"), what the head reads ("cls",
+               "mean", "cls_mean", "map"), of the norms; they decide, also against the model's files
     labels     file of class names: one a line, or index<TAB>wnid<TAB>name; None: the model's, else
                ImageNet's
     weights    of a training's checkpoint: "ema", the average over the training, "raw", the weights of
@@ -98,11 +111,18 @@ class Model:
         weights: str = "auto",
         passes: int = 1,
         max_bytes: int | None = None,
+        activation: str = "stated",
+        pool: str = "stated",
+        norm_eps: float | None = None,
     ) -> None:
         options = new_record(_capi.ModelOptions, lib.vitlrp_model_options_init_sized)
         options.log = logger()
         if heads is not None:
             options.heads = _check.whole("heads", heads, 1, _check.INT32_MAX)
+        options.activation = _check.choice("activation", activation, "activation")
+        options.pool = _check.choice("pool", pool, "pool")
+        if norm_eps is not None:
+            options.norm_eps = _check.real("norm_eps", norm_eps, 1e-37, 0.99)
         if labels is not None:
             options.labels_path = _check.path("labels", labels)
         options.weights = _check.choice("weights", weights, "weights")
@@ -181,6 +201,23 @@ class Model:
     def info(self) -> ModelInfo:
         """What is in the weights file; sizes of buffers follow from it."""
         return self._info
+
+    @property
+    def facts(self) -> tuple[Fact, ...]:
+        """What the architecture is made of beside the weights, and who states it. A fact whose source
+        is "guess" is what most models have: `heads`, `activation`, `pool` and `norm_eps` of the
+        constructor correct it."""
+        found = _capi.Fact()
+        listed = []
+        info = new_record(_capi.ModelInfo, lib.vitlrp_model_info_init_sized)
+        with self._in_use() as model:
+            lib.vitlrp_model_describe(model, ctypes.byref(info))
+            for number in range(info.facts):
+                call(lib.vitlrp_model_fact, model, number, ctypes.byref(found))
+                texts = (os.fsdecode(text) for text in (found.name, found.value, found.origin))
+                name, value, origin = texts
+                listed.append(Fact(name, value, words("fact_source")[found.source], origin))
+        return tuple(listed)
 
     @property
     def classes(self) -> tuple[Class, ...]:

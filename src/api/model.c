@@ -7,6 +7,7 @@
 #include "api/labels.h"
 #include "api/model_identity.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/words.h"
 
@@ -22,18 +23,36 @@ struct opening {
     struct vit_load_options load;
 };
 
+/* What the user states of the model. */
+static enum vitlrp_status check_told(const struct vitlrp_model_options *options,
+                                     struct vitlrp_error *err) {
+    if (options->heads < 0) {
+        return fail(err, VITLRP_USAGE, "the number of attention heads must not be negative");
+    }
+    if (word_of(WORDS_ACTIVATION, options->activation) == NULL) {
+        return fail(err, VITLRP_USAGE, "there is no activation %d", (int) options->activation);
+    }
+    if (word_of(WORDS_POOL, options->pool) == NULL) {
+        return fail(err, VITLRP_USAGE, "there is no pool %d", (int) options->pool);
+    }
+    return options->norm_eps >= 0 && options->norm_eps < 1
+               ? VITLRP_OK
+               : fail(err, VITLRP_USAGE, "the eps of norms must be from 0, and below 1");
+}
+
 static enum vitlrp_status read_options(const struct vitlrp_model_options *options,
                                        struct opening *out, struct vitlrp_error *err) {
     TRY(model_options_read(options, &out->options, err));
-    if (out->options.heads < 0) {
-        return fail(err, VITLRP_USAGE, "the number of attention heads must not be negative");
-    }
     TRY(reserved_check(&out->options.reserved, sizeof out->options.reserved, "options of a model",
                        err));
     if (word_of(WORDS_WEIGHTS, out->options.weights) == NULL) {
         return fail(err, VITLRP_USAGE, "weights: there is no choice %d", out->options.weights);
     }
+    TRY(check_told(&out->options, err));
     out->load = (struct vit_load_options){.heads = out->options.heads,
+                                          .activation = out->options.activation,
+                                          .pool = out->options.pool,
+                                          .norm_eps = out->options.norm_eps,
                                           .limits = &out->options.limits,
                                           .log = &out->options.log,
                                           .inputs = &out->options.inputs,
@@ -192,8 +211,33 @@ void vitlrp_model_describe(const struct vitlrp_model *model, struct vitlrp_model
         .activation = model_activation_name(config->activation),
         .parameters = vit->parameters,
         .weight_bytes = vit->storage_bytes,
+        .facts = json_array_size(vit->facts),
     };
     model_info_write(&known, info);
+}
+
+static enum vitlrp_status read_fact(const struct vit_model *vit, size_t number,
+                                    struct vitlrp_fact *out, struct vitlrp_error *err) {
+    const json_t *fact = json_array_get(vit->facts, number);
+    if (fact == NULL) {
+        return fail(err, VITLRP_USAGE, "no fact %zu: the model has %zu", number,
+                    json_array_size(vit->facts));
+    }
+    *out = (struct vitlrp_fact){
+        .name = json_get_string(fact, "name"),
+        .title = json_get_string(fact, "title"),
+        .value = json_get_string(fact, "value"),
+        .source =
+            (enum vitlrp_fact_source) word_find(WORDS_FACT_SOURCE, json_get_string(fact, "source")),
+        .origin = json_get_string(fact, "origin"),
+    };
+    return VITLRP_OK;
+}
+
+enum vitlrp_status vitlrp_model_fact(const struct vitlrp_model *model, size_t number,
+                                     struct vitlrp_fact *found, struct vitlrp_error *error) {
+    API_NEEDS(model != NULL && found != NULL, error);
+    return read_fact(model->vit, number, found, error);
 }
 
 void vitlrp_model_preprocess(const struct vitlrp_model *model,

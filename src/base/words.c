@@ -38,6 +38,10 @@ static const struct {
     [WORDS_REPLACEMENT] = {"replacement", REPLACEMENTS},
     [WORDS_EVAL_TARGET] = {"eval_target", LIST("predicted", "label")},
     [WORDS_WEIGHTS] = {"weights", LIST("auto", "ema", "raw")},
+    [WORDS_ACTIVATION] = {"activation", LIST("stated", "gelu", "gelu_tanh", "quick_gelu", "silu")},
+    [WORDS_POOL] = {"pool", LIST("stated", "cls", "mean", "cls_mean", "map")},
+    [WORDS_FACT_SOURCE] = {"fact_source",
+                           LIST("user", "file", "class", "table", "tensors", "guess")},
 };
 
 const char *const *words_of(enum word_list list) {

@@ -84,6 +84,10 @@ const char *console_hint(enum vitlrp_topic topic) {
     switch (topic) {
     case VITLRP_TOPIC_HEADS:
         return " (--heads)";
+    case VITLRP_TOPIC_ACTIVATION:
+        return " (--activation)";
+    case VITLRP_TOPIC_POOL:
+        return " (--pool)";
     case VITLRP_TOPIC_CLASSES:
         return " (`vitlrp info --classes` lists them)";
     case VITLRP_TOPIC_EVAL_TARGET:

@@ -12,6 +12,7 @@
 #include "hub.h"
 #include "machine.h"
 #include "method_choice.h"
+#include "model_facts.h"
 #include "model_input.h"
 #include "names.h"
 
@@ -26,6 +27,9 @@ enum vitlrp_status model_choose(const struct settings *settings, const struct co
     vitlrp_model_options_init(&options);
     options.heads = settings->heads;
     options.weights = settings->weights;
+    options.activation = settings->activation;
+    options.pool = settings->pool;
+    options.norm_eps = settings->norm_eps;
     options.labels_path = settings->labels_path;
     options.limits = settings->limits.model;
     options.log.write = console_log;
@@ -33,9 +37,12 @@ enum vitlrp_status model_choose(const struct settings *settings, const struct co
     options.inputs = settings->inputs;
     if (settings->model_path != NULL) {
         TRY(hub_resolve(settings->model_path, path, err));
-        return vitlrp_model_open(path, &options, model, err);
+        TRY(vitlrp_model_open(path, &options, model, err));
+    } else {
+        TRY(vitlrp_model_open_builtin(&options, model, err));
     }
-    return vitlrp_model_open_builtin(&options, model, err);
+    model_facts_tell(*model, console);
+    return VITLRP_OK;
 }
 
 enum vitlrp_status session_choose(const struct settings *settings, const struct vitlrp_model *model,

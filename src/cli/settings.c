@@ -109,6 +109,15 @@ static enum vitlrp_status read_render(const struct args *args, struct settings *
     return VITLRP_OK;
 }
 
+static enum vitlrp_status read_norm_eps(const struct args *args, double *out,
+                                        struct vitlrp_error *err) {
+    const char *value = args->value[OPTION_NORM_EPS];
+    if (value == NULL || parse_double(value, DBL_MIN, 0.99, out)) {
+        return VITLRP_OK;
+    }
+    return option_fail("--norm-eps", value, "a number above 0 and below 1", err);
+}
+
 static enum vitlrp_status read_class(const struct args *args, struct settings *settings,
                                      struct vitlrp_error *err) {
     const char *value = args->value[OPTION_CLASS];
@@ -186,6 +195,7 @@ enum vitlrp_status settings_read(const struct args *args, struct settings *setti
         option_or_variable(args, OPTION_THREADS, "--threads", "VITLRP_THREADS", &name);
     TRY(option_int(name, threads, 1, MAX_THREADS, &settings->threads, err));
     TRY(read_members(args, settings, err));
+    TRY(read_norm_eps(args, &settings->norm_eps, err));
     TRY(option_choice(args, OPTION_BACKEND, &backend, err));
     TRY(option_choice(args, OPTION_PRECISION, &precision, err));
     settings->backend = option_choice_word(args, OPTION_BACKEND, backend);

@@ -34,8 +34,11 @@ struct preprocess_changes {
 struct settings {
     const char *model_path; /* NULL: the built-in model */
     const char *labels_path;
-    int32_t heads; /* 0: the weights file states it */
     enum vitlrp_weights weights;
+    int32_t heads; /* 0: the model's files state it; so with the next three */
+    enum vitlrp_activation activation;
+    enum vitlrp_pool pool;
+    double norm_eps;
     int32_t threads;
     const char *backend;
     enum vitlrp_precision precision;

@@ -84,7 +84,7 @@ class Identity(unittest.TestCase):
         self.assertIn("another model: layer_norm_eps was ", self.run_program(*batch, code=2))
         self.configure(id2label={str(i): f"Klasse {i}" for i in range(10)})
         self.assertIn("another model: classes_sha256 was ", self.run_program(*batch, code=2))
-        self.configure(comment="nothing follows from it")
+        self.configure(_comment="nothing follows from it")
         self.assertIn("another model: files.config.json was ", self.run_program(*batch, code=2))
         write("labels", b"\n".join(b"%d" % i for i in range(10)))
         self.configure()

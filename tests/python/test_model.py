@@ -42,6 +42,21 @@ class Info(unittest.TestCase):
         with vitlrp.Model(os.path.join(support.PARITY, "torchvision.pth"), 4) as model:
             self.assertEqual(model.info.layout, "torchvision")
 
+    def test_facts(self):
+        """What is known, and who states it; the caller's word decides."""
+        with vitlrp.Model() as model:
+            facts = {fact.name: fact for fact in model.facts}
+        self.assertEqual((facts["heads"].value, facts["heads"].source), ("3", "file"))
+        self.assertIn("num_heads", facts["heads"].origin)
+        with vitlrp.Model(pool="mean", activation="quick_gelu", norm_eps=1e-5) as model:
+            facts = {fact.name: fact for fact in model.facts}
+            self.assertEqual(model.info.activation, "quick_gelu")
+            self.assertEqual(model.info.layer_norm_eps, 1e-5)
+        self.assertEqual((facts["pool"].value, facts["pool"].source), ("mean", "user"))
+        for wrong in ({"pool": "max"}, {"activation": "mish"}, {"norm_eps": 1.0}, {"norm_eps": 0}):
+            with self.assertRaises(vitlrp.errors.UsageError):
+                vitlrp.Model(**wrong)
+
     def test_classes(self):
         with vitlrp.Model() as model:
             tabby = model.find_class("tabby")

@@ -380,6 +380,11 @@ static void test_config_ignored(void **state) {
     assert_false(fact_known(&facts.heads));
     assert_false(fact_known(&facts.pool));
     assert_int_equal(fact_whole(&facts.head, -1), FACT_HEAD_NONE);
+    beside.layout = "huggingface";
+    assert_int_equal(
+        read_config("{\"_comment\": \"mine\", \"model_type\": \"vit\"}", &beside, &facts, &err),
+        VITLRP_OK);
+    beside.layout = "timm";
     assert_int_equal(read_config("{\"num_attention_heads\": 7}", &beside, &facts, &err), VITLRP_OK);
     assert_false(fact_known(&facts.heads)); /* nobody's file, beside weights of timm's names */
 }

@@ -197,7 +197,12 @@ static void test_n03_sessions(void **unused) {
 }
 
 static void test_n03_models(void **unused) {
-    static const struct field FIELDS[] = {FIELD(model_options, heads, WHOLE)};
+    static const struct field FIELDS[] = {
+        FIELD(model_options, heads, WHOLE),
+        FIELD(model_options, activation, WHOLE),
+        FIELD(model_options, pool, WHOLE),
+        FIELD(model_options, norm_eps, DOUBLE),
+    };
     static const struct field SIZES[] = {
         FIELD(architecture, image_size, WHOLE), FIELD(architecture, patch_size, WHOLE),
         FIELD(architecture, dim, WHOLE),        FIELD(architecture, depth, WHOLE),

@@ -4,6 +4,8 @@
 #include <float.h>
 #include <string.h>
 
+#include "base/words.h"
+
 #define FACT_WORD(constant, word) word,
 static const char *const POSITIONS[] = {FACT_LIST_POSITIONS(FACT_WORD) NULL};
 static const char *const RESAMPLING[] = {FACT_LIST_RESAMPLING(FACT_WORD) NULL};
@@ -90,4 +92,35 @@ enum vitlrp_status fact_contradiction(const struct fact_row *row, const struct f
         fail(err, VITLRP_MISMATCH, "%s", text.failed ? row->title : text.data);
     text_free(&text);
     return status;
+}
+
+/* A text that was appended, as JSON; NULL without memory. */
+static json_t *take_text(struct text *text) {
+    json_t *string = text->failed ? NULL : json_string(text->data);
+    text_free(text);
+    return string;
+}
+
+static json_t *json_fact(const struct fact_row *row, const struct fact *fact) {
+    struct text value = {.limit = 1 << 12};
+    struct text origin = {.limit = 1 << 12};
+    fact_append_value(&value, row, fact);
+    fact_append_origin(&origin, fact);
+    json_t *value_text = take_text(&value);
+    json_t *origin_text = take_text(&origin);
+    return json_pack("{s:s, s:s, s:o, s:s, s:o}", "name", row->name, "title", row->title, "value",
+                     value_text, "source", word_of(WORDS_FACT_SOURCE, fact->source - 1), "origin",
+                     origin_text);
+}
+
+json_t *facts_json(const struct model_facts *facts) {
+    json_t *list = json_array();
+    for (size_t i = 0; i < sizeof ROWS / sizeof ROWS[0]; i++) {
+        const struct fact *fact = fact_of(facts, &ROWS[i]);
+        if (fact_known(fact) && json_array_append_new(list, json_fact(&ROWS[i], fact)) != 0) {
+            json_decref(list);
+            return NULL;
+        }
+    }
+    return list;
 }

@@ -12,10 +12,12 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "base/text.h"
+#include "vit/model/model.h"
 
 /* Strongest first: the first that states a fact decides. */
 enum fact_source {
-    FACT_UNKNOWN, /* nobody states it: the value means nothing */
+    FACT_UNKNOWN, /* nobody states it: the value means nothing. The others are, in this order, those
+                     of enum vitlrp_fact_source */
     FACT_USER,    /* an option */
     FACT_FILE,    /* a key of a file */
     FACT_CLASS,   /* what the class that the file names has where the file leaves the key out */
@@ -157,6 +159,13 @@ enum vitlrp_status facts_read(const struct facts_beside *beside, struct model_fa
  * only bears the name. */
 enum vitlrp_status facts_join(struct model_facts *facts, const struct model_facts *tensors,
                               struct vitlrp_error *err);
+
+/* What the options state. */
+void facts_told(const struct vit_load_options *options, struct model_facts *out);
+
+/* All known facts as an array of {"name", "title", "value", "source", "origin"}, all of them texts;
+ * NULL without memory. */
+json_t *facts_json(const struct model_facts *facts);
 
 /* States a fact if it is still open. */
 void fact_state(struct fact *fact, double value, enum fact_source source, const char *file,

@@ -21,7 +21,11 @@ enum vitlrp_status facts_join(struct model_facts *facts, const struct model_fact
     for (size_t i = 0; i < count; i++) {
         struct fact *fact = fact_member(facts, rows[i].offset);
         const struct fact *shown = fact_of(tensors, &rows[i]);
-        if (!fact_known(fact) || !fact_known(shown) || fact->value == shown->value) {
+        if (!fact_known(fact) || !fact_known(shown)) {
+            continue;
+        }
+        if (fact->value == shown->value) {
+            *fact = fact->source > FACT_FILE ? *shown : *fact; /* who knows, not who supposes */
             continue;
         }
         if (fact->source == FACT_USER || fact->source == FACT_FILE) {

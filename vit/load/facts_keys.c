@@ -176,7 +176,8 @@ enum vitlrp_status keys_read(const struct keys_read *from, struct model_facts *f
         const char *name = json_object_iter_key(place);
         const struct fact_key *key = find_key(from, name);
         char shown[80];
-        if (json_is_null(value) || (key == NULL && from->ignores_unknown)) {
+        bool is_private = name[0] == '_'; /* a comment, or a library's note to itself */
+        if (json_is_null(value) || (key == NULL && (from->ignores_unknown || is_private))) {
             continue;
         }
         if (key == NULL) {

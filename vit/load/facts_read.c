@@ -35,6 +35,30 @@ enum vitlrp_status facts_metadata(const json_t *object, struct model_facts *fact
     return keys_read(&from, facts, err);
 }
 
+void facts_told(const struct vit_load_options *options, struct model_facts *out) {
+    static const int32_t ACTIVATIONS[] = {[VITLRP_GELU] = FACT_GELU_ERF,
+                                          [VITLRP_GELU_TANH] = FACT_GELU_TANH,
+                                          [VITLRP_QUICK_GELU] = FACT_GELU_QUICK,
+                                          [VITLRP_SILU] = FACT_SILU};
+    static const int32_t POOLS[] = {[VITLRP_POOL_CLS] = FACT_POOL_TOKEN,
+                                    [VITLRP_POOL_MEAN] = FACT_POOL_MEAN,
+                                    [VITLRP_POOL_CLS_MEAN] = FACT_POOL_TOKEN_MEAN,
+                                    [VITLRP_POOL_MAP] = FACT_POOL_MAP};
+    *out = (struct model_facts){0};
+    if (options->heads != 0) {
+        fact_state(&out->heads, options->heads, FACT_USER, NULL, NULL);
+    }
+    if (options->activation != VITLRP_ACTIVATION_STATED) {
+        fact_state(&out->activation, ACTIVATIONS[options->activation], FACT_USER, NULL, NULL);
+    }
+    if (options->pool != VITLRP_POOL_STATED) {
+        fact_state(&out->pool, POOLS[options->pool], FACT_USER, NULL, NULL);
+    }
+    if (options->norm_eps > 0) {
+        fact_state(&out->norm_eps, options->norm_eps, FACT_USER, NULL, NULL);
+    }
+}
+
 /* The user's word decides, and is said where a file says otherwise. */
 static void take_user(const struct facts_beside *beside, struct model_facts *facts) {
     size_t count;
@@ -45,7 +69,7 @@ static void take_user(const struct facts_beside *beside, struct model_facts *fac
         if (!fact_known(told)) {
             continue;
         }
-        if (fact_known(fact) && fact->value != told->value) {
+        if (fact_known(fact) && (float) fact->value != (float) told->value) {
             struct text text = {.limit = 1 << 12};
             text_printf(&text, "%s: taking ", rows[i].title);
             fact_append_value(&text, &rows[i], told);

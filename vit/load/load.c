@@ -79,12 +79,10 @@ static enum vitlrp_status build_model(struct opened *opened, const struct vit_lo
     struct vit_model *model = NULL;
     json_t *metadata = NULL;
     enum vitlrp_status status = VITLRP_OK;
-    struct model_facts user = {0};
+    struct model_facts user;
     struct model_facts facts = {0};
     TRY(read_metadata(checkpoint, &metadata, err));
-    if (options->heads != 0) {
-        fact_state(&user.heads, options->heads, FACT_USER, NULL, NULL);
-    }
+    facts_told(options, &user);
     const struct facts_beside beside = {.user = &user,
                                         .metadata = metadata,
                                         .config = sidecars->config,
@@ -100,6 +98,11 @@ static enum vitlrp_status build_model(struct opened *opened, const struct vit_lo
     model->container = checkpoint->container;
     model->weight_set = checkpoint->weight_set;
     model->stored_as = stored_type(binding);
+    model->facts = facts_json(&facts);
+    if (model->facts == NULL) {
+        status = fail(err, VITLRP_NOMEM, "out of memory for what is known of the model");
+        goto cleanup;
+    }
     model->metadata = json_incref(metadata);
     model->config_json = json_incref(sidecars->config);
     model->preprocessor = json_incref(sidecars->preprocessor);

@@ -78,6 +78,7 @@ struct vit_model {
     struct vit_origin origin;
 
     /* What the checkpoint says beside its tensors, for the layers above; NULL if absent. */
+    json_t *facts;        /* what is known of it, and from where: vit/load/facts.h */
     json_t *metadata;     /* the "vitlrp" object of the safetensors metadata */
     json_t *config_json;  /* Hugging Face's or timm's config.json */
     json_t *preprocessor; /* Hugging Face preprocessor_config.json */
@@ -104,7 +105,10 @@ enum vitlrp_status vit_load_limits_check(const struct vitlrp_model_limits *limit
                                          struct vitlrp_error *err);
 
 struct vit_load_options {
-    int32_t heads;                            /* 0: from the configuration, else dim / 64 */
+    int32_t heads; /* 0: from the configuration, else a guess; so with the next three */
+    enum vitlrp_activation activation;
+    enum vitlrp_pool pool;
+    double norm_eps;
     const struct vitlrp_model_limits *limits; /* NULL: the default ones */
     const struct vitlrp_log *log;
     const struct vitlrp_inputs *inputs; /* NULL: nobody asks */

@@ -216,6 +216,7 @@ void vit_model_free(struct vit_model *model) {
         return;
     }
     vit_origin_close(&model->origin);
+    json_decref(model->facts);
     json_decref(model->metadata);
     json_decref(model->config_json);
     json_decref(model->preprocessor);

@@ -41,6 +41,11 @@ enum vitlrp_status bench_open_model(const struct settings *settings, const char 
     if (name == NULL || strcmp(name, BENCH_RANDOM_MODEL) != 0) {
         return model_choose(settings, console, model, err);
     }
+    if (settings->activation != VITLRP_ACTIVATION_STATED || settings->pool != VITLRP_POOL_STATED ||
+        settings->norm_eps > 0) {
+        return fail(err, VITLRP_USAGE,
+                    "--activation, --pool and --norm-eps are for a model of a file (--model)");
+    }
     vitlrp_architecture_init(&architecture);
     if (settings->heads > 0) {
         architecture.heads = settings->heads;

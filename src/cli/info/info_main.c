@@ -8,6 +8,7 @@
 #include "cli/explain_session.h"
 #include "cli/explanation.h"
 #include "cli/guard.h"
+#include "cli/model_facts.h"
 #include "cli/model_input.h"
 #include "cli/outputs.h"
 #include "cli/settings.h"
@@ -94,6 +95,14 @@ static void append_facts(struct text *out, const struct facts *facts) {
                 session->instruction_set, session->threads, session->threads == 1 ? "" : "s");
 }
 
+/* What the architecture is made of, and who states it. */
+static void append_origins(struct text *out, const struct facts *facts) {
+    if (facts->info.facts > 0) {
+        text_append_string(out, "\nfact                            value                 from\n");
+        model_facts_append(out, facts->model);
+    }
+}
+
 static void append_classes(struct text *out, const struct facts *facts) {
     text_append_string(out, "output  index  wnid       label\n");
     for (int32_t i = 0; i < facts->info.classes; i++) {
@@ -126,7 +135,7 @@ static json_t *json_facts(const struct facts *facts) {
     json_set_preprocess(preprocess, &facts->preprocess, &complete);
     json_t *object = json_pack(
         "{s:s, s:o, s:s, s:s, s:s, s:s, s:[ii], s:[ii], s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:s, "
-        "s:o, s:I, s:I, s:I, s:s?, s:s?, s:i, s:o, s:s?, s:s}",
+        "s:o, s:I, s:I, s:I, s:s?, s:s?, s:i, s:o, s:s?, s:o, s:s}",
         "format", FORMAT_MODEL, "model", json_text(info->name), "layout", info->layout, "container",
         info->container, "stored_as", info->stored_as, "weights_sha256", facts->sha256,
         "input_size", info->image_width, info->image_height, "patch_size", info->patch_width,
@@ -137,7 +146,7 @@ static json_t *json_facts(const struct facts *facts) {
         (json_int_t) info->weight_bytes, "session_bytes", (json_int_t) session->bytes, "backend",
         session->backend, "instruction_set", session->instruction_set, "threads", session->threads,
         "preprocess", preprocess, "preprocess_origin", vitlrp_model_preprocess_origin(facts->model),
-        "version", vitlrp_version());
+        "facts", model_facts_json(facts->model), "version", vitlrp_version());
     if (!complete || (facts->is_refused && !json_set_refusal(object, facts))) {
         json_decref(object);
         return NULL;
@@ -199,6 +208,7 @@ static enum exit_code facts_report(const struct args *args, const struct console
     }
     struct text text = {.limit = REPORT_LIMIT};
     append_facts(&text, facts);
+    append_origins(&text, facts);
     if (with_classes) {
         text_append_string(&text, "\n");
         append_classes(&text, facts);

@@ -1,0 +1,82 @@
+#include "model_facts.h"
+
+#include <string.h>
+
+#include "base/words.h"
+
+#define LINE_LIMIT ((size_t) 4096)
+
+/* The facts that an option states. */
+static const struct {
+    const char *fact, *option;
+} OPTIONS[] = {
+    {"heads", "--heads"},
+    {"activation", "--activation"},
+    {"pool", "--pool"},
+    {"norm_eps", "--norm-eps"},
+};
+
+static const char *option_of(const char *fact) {
+    for (size_t i = 0; i < sizeof OPTIONS / sizeof OPTIONS[0]; i++) {
+        if (strcmp(OPTIONS[i].fact, fact) == 0) {
+            return OPTIONS[i].option;
+        }
+    }
+    return NULL;
+}
+
+static size_t fact_count(const struct vitlrp_model *model) {
+    struct vitlrp_model_info info;
+    vitlrp_model_info_init(&info);
+    vitlrp_model_describe(model, &info);
+    return info.facts;
+}
+
+void model_facts_tell(const struct vitlrp_model *model, const struct console *console) {
+    struct text text = {.limit = LINE_LIMIT};
+    size_t count = fact_count(model);
+    for (size_t i = 0; i < count; i++) {
+        struct vitlrp_fact fact;
+        if (vitlrp_model_fact(model, i, &fact, NULL) != VITLRP_OK ||
+            fact.source != VITLRP_FACT_GUESS || option_of(fact.name) == NULL) {
+            continue;
+        }
+        text_printf(&text, "%s%s %s (%s)", text.length == 0 ? "" : ", ", fact.title, fact.value,
+                    option_of(fact.name));
+    }
+    if (text.length > 0 && !text.failed) {
+        console_warn(console, "the model's files do not state, so it is a guess: %s", text.data);
+    }
+    text_free(&text);
+}
+
+void model_facts_append(struct text *out, const struct vitlrp_model *model) {
+    size_t count = fact_count(model);
+    for (size_t i = 0; i < count; i++) {
+        struct vitlrp_fact fact;
+        if (vitlrp_model_fact(model, i, &fact, NULL) == VITLRP_OK) {
+            const char *option = fact.source == VITLRP_FACT_GUESS ? option_of(fact.name) : NULL;
+            text_printf(out, "%-30s  %-20s  %s%s%s\n", fact.title, fact.value, fact.origin,
+                        option == NULL ? "" : ": ", option == NULL ? "" : option);
+        }
+    }
+}
+
+json_t *model_facts_json(const struct vitlrp_model *model) {
+    json_t *list = json_array();
+    size_t count = fact_count(model);
+    for (size_t i = 0; i < count; i++) {
+        struct vitlrp_fact fact;
+        if (vitlrp_model_fact(model, i, &fact, NULL) != VITLRP_OK) {
+            continue;
+        }
+        json_t *entry =
+            json_pack("{s:s, s:s, s:s, s:s}", "name", fact.name, "value", fact.value, "source",
+                      word_of(WORDS_FACT_SOURCE, fact.source), "origin", fact.origin);
+        if (json_array_append_new(list, entry) != 0) {
+            json_decref(list);
+            return NULL;
+        }
+    }
+    return list;
+}

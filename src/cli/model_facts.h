@@ -1,0 +1,20 @@
+/* What is known of a model beside its weights, for people and for programs. */
+#ifndef CLI_MODEL_FACTS_H
+#define CLI_MODEL_FACTS_H
+
+#include <jansson.h>
+
+#include "base/text.h"
+#include "console.h"
+#include "vitlrp.h"
+
+/* Says what was guessed, with the option that corrects it, unless quiet. */
+void model_facts_tell(const struct vitlrp_model *model, const struct console *console);
+
+/* A line each: title, value, where it comes from. */
+void model_facts_append(struct text *out, const struct vitlrp_model *model);
+
+/* The same as an array of objects; NULL without memory. */
+json_t *model_facts_json(const struct vitlrp_model *model);
+
+#endif
