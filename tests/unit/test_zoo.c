@@ -12,8 +12,7 @@
 #include "base/mem.h"
 #include "base/npy.h"
 #include "support/golden.h"
-#include "vit/program/batch.h"
-#include "vit/program/session.h"
+#include "vit/methods/method.h"
 
 #include "support/unit.h"
 
@@ -221,6 +220,46 @@ static void check_batch(const struct zoo_case *zoo, const struct vit_model *mode
     mem_free(others);
 }
 
+/* Every method gives a finite map, with few samples where it takes any. */
+static void check_methods(const struct zoo_case *zoo, const struct vit_model *model,
+                          const float *input) {
+    const struct vit_method *methods[32];
+    size_t count = vit_method_count();
+    struct vit_attributor *attributor = NULL;
+    struct vitlrp_error err = {0};
+    float *patches = mem_calloc(input_count(zoo), sizeof *patches);
+    const struct vitlrp_target target = {(int32_t) zoo->target, 1.0F};
+    assert_true(count <= sizeof methods / sizeof methods[0]);
+    for (size_t i = 0; i < count; i++) {
+        methods[i] = vit_method_at(i);
+    }
+    const struct vit_attributor_options options = {.threads = 1,
+                                                   .input_height = zoo->height,
+                                                   .input_width = zoo->width,
+                                                   .backend = "openblas",
+                                                   .methods = methods,
+                                                   .method_count = count};
+    if (vit_attributor_open(model, &options, &attributor, &err) != VITLRP_OK ||
+        vit_attributor_forward(attributor, input, NULL, &err) != VITLRP_OK) {
+        fail_msg("%s: %s", zoo->name, err.message);
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct vitlrp_method_options chosen;
+        vit_method_defaults(methods[i], &chosen);
+        chosen.samples = chosen.samples > 3 ? 3 : chosen.samples;
+        const struct vit_method_request request = {.input = input,
+                                                   .targets = &target,
+                                                   .target_count = 1,
+                                                   .options = &chosen,
+                                                   .patches = patches};
+        if (vit_attributor_run(attributor, methods[i], &request, &err) != VITLRP_OK) {
+            fail_msg("%s: %s: %s", zoo->name, methods[i]->name, err.message);
+        }
+    }
+    vit_attributor_close(attributor);
+    mem_free(patches);
+}
+
 static void check_model(const struct zoo_case *zoo, const struct vit_model *model) {
     struct vit_session *session = NULL;
     struct vitlrp_error err = {0};
@@ -243,6 +282,7 @@ static void check_model(const struct zoo_case *zoo, const struct vit_model *mode
     check_rule(zoo, session, lines, &CP_LRP, "relevance_cplrp.npy");
     check_rule(zoo, session, lines, NULL, "relevance_ixg.npy");
     check_batch(zoo, model, input, logits);
+    check_methods(zoo, model, input);
     vit_session_close(session);
     mem_free(logits);
     mem_free(input);
