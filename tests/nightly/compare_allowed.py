@@ -107,6 +107,9 @@ ALLOWED = [
             RECORDS, r"(lines\.\d+\.)?format", next_format),
     Allowed("formats of lines", "batch's lines have a format instead of a number", r".*", RESULTS,
             r"lines\.\d+\.v", lambda old, new: old == 1 and new == ABSENT),
+    # New facts.
+    Allowed("preprocess origin", "info says what states the preprocessing", r"(info|models)/.*", r"info\.json",
+            r"preprocess_origin", added),
     # Faults of 0.1.
     Allowed("f19", "lines of a batch hold the sizes of the files", r".*", RESULTS,
             r"lines\.\d+\.(further\.\d+\.)?bytes.*", added),
