@@ -105,6 +105,14 @@ static enum vitlrp_status infer_activation(const struct inference *inference,
     static const enum vit_activation KINDS[] = {[FACT_GELU_ERF] = VIT_GELU_ERF,
                                                 [FACT_GELU_TANH] = VIT_GELU_TANH,
                                                 [FACT_GELU_QUICK] = VIT_GELU_QUICK};
+    if (inference->binding->layout->framework == FRAMEWORK_OPEN_CLIP &&
+        !fact_known(&inference->facts->activation)) {
+        enum vitlrp_status status =
+            fail(err, VITLRP_MISMATCH,
+                 "nothing states the activation, gelu or quick_gelu: OpenAI, MetaCLIP and DFN have "
+                 "quick_gelu, LAION and DataComp gelu");
+        return error_topic(err, status, VITLRP_TOPIC_ACTIVATION);
+    }
     fact_guess(&inference->facts->activation, FACT_GELU_ERF);
     int32_t kind = fact_whole(&inference->facts->activation, 0);
     if (kind < 0 || (size_t) kind >= sizeof KINDS / sizeof KINDS[0]) {
@@ -203,8 +211,9 @@ static enum vitlrp_status infer_pool(const struct inference *inference, struct v
     bool pooled_norm = fact_whole(&facts->final_norm, 0) == FACT_FINAL_NORM_POOLED;
     bool both = inference->sizes[DIMENSION_POOLED] == 2 * inference->sizes[DIMENSION_WIDTH];
     if (!fact_known(&facts->pool) && !pooled_norm && !both && config->prefix == config->registers) {
-        return layout_fail_missing(inference->binding, SLOT_CLS_TOKEN,
-                                   "and nothing states what else the head reads", err);
+        enum vitlrp_status status = layout_fail_missing(
+            inference->binding, SLOT_CLS_TOKEN, "and nothing states what else the head reads", err);
+        return error_topic(err, status, VITLRP_TOPIC_POOL);
     }
     if (both) {
         show(&facts->pool, FACT_POOL_TOKEN_MEAN);
