@@ -185,8 +185,12 @@ struct vitlrp_model_options {
     /* These decide, as heads does, also where the model's files state something else. */
     enum vitlrp_activation activation;
     enum vitlrp_pool pool;
-    int32_t reserved; /* 0 */
-    double norm_eps;  /* of LayerNorm or RMSNorm, below 1; 0: what the files state */
+    int32_t reserved;           /* 0 */
+    double norm_eps;            /* of LayerNorm or RMSNorm, below 1; 0: what the files state */
+    const char *ignore_tensors; /* names of tensors to leave out, separated by commas; * and ? stand
+                                   for any letters and for any letter. NULL: none */
+    const char *adapter_path;   /* folder of a LoRA adapter (PEFT), which is merged into the weights
+                                   of vitlrp_model_open; NULL: none */
 };
 
 /* The defaults: heads and labels of the file, no messages, the default limits. */

@@ -155,6 +155,8 @@ class ModelOptions(Structure):
         ("pool", c_int),
         ("reserved", c_int32),
         ("norm_eps", c_double),
+        ("ignore_tensors", c_char_p),
+        ("adapter_path", c_char_p),
     ]
 
 

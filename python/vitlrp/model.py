@@ -94,6 +94,9 @@ class Model:
                ImageNet's
     weights    of a training's checkpoint: "ema", the average over the training, "raw", the weights of
                the last step, or "auto", the average where there is one
+    ignore_tensors
+               names of tensors to leave out, separated by commas; * and ? as in a shell
+    adapter    folder of a LoRA adapter (PEFT), which is merged into the weights
     passes     about how many images will be explained: from 32 on, the weights are held a second
                time, arranged for speed
     max_bytes  of the file, and of its weights in memory: LimitError beyond; None: 4 GiB
@@ -109,6 +112,8 @@ class Model:
         labels: _check.StrPath | None = None,
         *,
         weights: str = "auto",
+        ignore_tensors: str | None = None,
+        adapter: _check.StrPath | None = None,
         passes: int = 1,
         max_bytes: int | None = None,
         activation: str = "stated",
@@ -126,6 +131,10 @@ class Model:
         if labels is not None:
             options.labels_path = _check.path("labels", labels)
         options.weights = _check.choice("weights", weights, "weights")
+        if ignore_tensors is not None:
+            options.ignore_tensors = _check.text("ignore_tensors", ignore_tensors)
+        if adapter is not None:
+            options.adapter_path = _check.path("adapter", adapter)
         if max_bytes is not None:
             options.limits.max_bytes = _check.whole("max_bytes", max_bytes, 1, 2**64 - 1)
         passes = _check.whole("passes", passes, 1, _check.INT32_MAX)

@@ -56,7 +56,9 @@ static enum vitlrp_status read_options(const struct vitlrp_model_options *option
                                           .limits = &out->options.limits,
                                           .log = &out->options.log,
                                           .inputs = &out->options.inputs,
-                                          .weights = out->options.weights};
+                                          .weights = out->options.weights,
+                                          .ignore_tensors = out->options.ignore_tensors,
+                                          .adapter_path = out->options.adapter_path};
     return vit_load_limits_check(&out->options.limits, err);
 }
 

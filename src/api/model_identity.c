@@ -13,6 +13,7 @@
 #include "base/words.h"
 
 #define CONFIGURATION_LIMIT ((size_t) 1 << 20)
+#define IGNORED_TEXT ((size_t) 2048)
 #define CLASSES_LIMIT ((size_t) 1 << 32)
 
 /* ---- The weights ---- */
@@ -193,6 +194,11 @@ static json_t *json_shape(const struct vitlrp_model *model, const char *classes_
         "classes", config->classes, "classes_sha256", classes_sha256);
     if (vit->weight_set != VITLRP_WEIGHTS_AUTO) {
         json_set(object, "weights", json_string(word_of(WORDS_WEIGHTS, vit->weight_set)), complete);
+    }
+    if (vit->ignored != NULL) {
+        char escaped[IGNORED_TEXT];
+        text_escape_name(escaped, sizeof escaped, vit->ignored);
+        json_set(object, "ignored_tensors", json_string(escaped), complete);
     }
     json_t *preprocess = json_object();
     json_set_preprocess(preprocess, &model->preprocess.preprocess, complete);

@@ -30,6 +30,8 @@ enum vitlrp_status model_choose(const struct settings *settings, const struct co
     options.activation = settings->activation;
     options.pool = settings->pool;
     options.norm_eps = settings->norm_eps;
+    options.ignore_tensors = settings->ignore_tensors;
+    options.adapter_path = settings->adapter_path;
     options.labels_path = settings->labels_path;
     options.limits = settings->limits.model;
     options.log.write = console_log;

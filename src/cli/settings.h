@@ -39,6 +39,8 @@ struct settings {
     enum vitlrp_activation activation;
     enum vitlrp_pool pool;
     double norm_eps;
+    const char *ignore_tensors; /* NULL: none */
+    const char *adapter_path;   /* NULL: none */
     int32_t threads;
     const char *backend;
     enum vitlrp_precision precision;

@@ -6,8 +6,10 @@ import collections
 import functools
 import hashlib
 import json
+import math
 import os
 import pathlib
+import random
 import re
 import struct
 import subprocess
@@ -350,7 +352,7 @@ class Containers(unittest.TestCase):
         said = self.run_program("info", "model.pth", "--heads", "4")
         self.assertRegex(said, r"weights \(state_dict\) and their average over the training "
                                r"\(state_dict_ema\): the average is used")
-        self.assertEqual(self.run_program("info", "model.pth", "--heads", "4", "--weights", "raw"), "")
+        self.assertNotIn("average", self.run_program("info", "model.pth", "--heads", "4", "--weights", "raw"))
 
     def test_average_of_other_keys(self):
         for raw, average in (("model", "model_ema"), ("student", "teacher"), ("state_dict", "ema_state_dict")):
@@ -378,6 +380,167 @@ class Containers(unittest.TestCase):
         for key in ("state_dict", "model", "module", "net", "encoder", "params", "target", "teacher"):
             self.expect_same(self.save({key: self.tensors, "optimizer": {"m": self.tensors}}))
         self.expect_same(self.save({"encoder": self.tensors, "target_encoder": other(self.tensors)}))
+
+    # ---- Names
+
+    def renamed(self, rename):
+        return self.save({rename(name): tensor for name, tensor in self.tensors.items()})
+
+    def test_t27_prefixes(self):
+        for prefix in ("student.", "timm_model.", "trunk.", "visual.trunk.", "a.b.c.", "net.", "base_model.model.",
+                       "my_vit.backbone.", "params/img/", "module.model.vision_model."):
+            with self.subTest(prefix=prefix):
+                self.expect_same(self.renamed(lambda name, prefix=prefix: prefix + name))
+        said = self.run_program("info", self.renamed(lambda name: "a.b." + name), "--heads", "4", "-v")
+        self.assertIn("all names begin with 'a.b.', which is left out", said)
+
+    def test_wrappers_inside_names(self):
+        self.expect_same(self.renamed(lambda name: name.replace("blocks.", "_orig_mod.blocks.")
+                                      .replace(".mlp.", "._checkpoint_wrapped_module.mlp.")))
+        self.expect_same(self.renamed(lambda name: "model._orig_mod." + name))
+        state = dict(self.tensors, **{"_orig_mod.cls_token": self.tensors["cls_token"]})
+        self.expect_refused(self.save(state), "'cls_token' occurs twice")
+
+    def test_t20_t21_training_beside_the_network(self):
+        state = {"model." + name: tensor for name, tensor in self.tensors.items()}
+        state["criterion.pos_weight"] = self.tensors["head.bias"]
+        self.expect_same(self.save({"state_dict": state}))
+        state = {"module." + name: tensor for name, tensor in self.tensors.items()}
+        state["n_averaged"] = torch_files.Tensor((), bytes(8), "I64")
+        self.expect_same(self.save(state))
+        said = self.run_program("info", "model.pth", "--heads", "4", "-v")
+        self.assertIn("tensor 'n_averaged' is left out", said)
+
+    def test_two_networks_in_one(self):
+        for average, raw in (("teacher.", "student."), ("model_ema.module.", "model."), ("ema.", "model.")):
+            state = {average + name: tensor for name, tensor in self.tensors.items()}
+            state.update({raw + name: tensor for name, tensor in other(self.tensors).items()})
+            self.expect_same(self.save({"state_dict": state}))
+            self.expect_same("model.pth", "--weights", "ema")
+            found, _ = self.logits("model.pth", "--heads", "4", "--weights", "raw")
+            self.assertEqual(found, tuple(-number for number in self.plain()))
+            said = self.run_program("info", "model.pth", "--heads", "4")
+            self.assertRegex(said, "and their average over the training .*: the average is used")
+
+    def test_ignored_tensors(self):
+        state = dict(self.tensors, **{"aux.0.weight": self.tensors["head.bias"],
+                                      "aux.1.weight": self.tensors["head.bias"], "z": self.tensors["head.bias"]})
+        self.expect_refused(self.save(state), "is not supported")
+        self.expect_same("model.pth", "--ignore-tensors", "aux.*,z")
+        said = self.run_program("info", "model.pth", "--heads", "4", "--ignore-tensors", "aux.?.weight,z")
+        self.assertIn("2 of 47 tensors are ignored: aux.?.weight", said)
+        self.logits("model.pth", "--heads", "4", "--ignore-tensors", "aux.*,z", "--json", "r.json")
+        with open("r.json", encoding="utf-8") as file:
+            record = json.load(file)
+        self.assertEqual(records.check(record), [])
+        self.assertEqual(record["configuration"]["ignored_tensors"], "aux.*,z")
+        self.expect_refused("model.pth", "no tensor has a name like 'none", "--ignore-tensors", "none*")
+        self.expect_refused("model.pth", "empty or too long", "--ignore-tensors", ",aux.*", code=2)
+        self.expect_refused("model.pth", "all tensors are ignored", "--ignore-tensors", "*")
+
+    def test_refused_by_name(self):
+        cases = {"blocks.0.attn.qkv.qweight": "quantised", "blocks.0.mlp.fc1.weight.absmax": "quantised",
+                 "blocks.0.mlp.fc1.SCB": "quantised", "blocks.0.attn.qkv.lora_A.default.weight": "merge_and_unload",
+                 "layers.0.blocks.0.attn.qkv.weight": "Swin", "stages.0.blocks.0.norm.weight": "Swin",
+                 "patch_embed.conv1.weight": "Swin", "patch_embed.backbone.stem.conv.weight": "convolutional stem"}
+        for name, pattern in cases.items():
+            with self.subTest(name=name):
+                state = dict(self.tensors, **{name: self.tensors["head.bias"]})
+                self.expect_refused(self.save(state), pattern + r".*\(tensor '" + name)
+
+    # ---- Adapters
+
+    def write_adapter(self, tensors, **changes):
+        config = {"peft_type": "LORA", "r": 4, "lora_alpha": 6, "target_modules": ["qkv"], "lora_dropout": 0.1,
+                  "bias": "none", "use_rslora": False, "use_dora": False, "fan_in_fan_out": False,
+                  "rank_pattern": {}, "alpha_pattern": {}, "modules_to_save": ["head"], "task_type": None,
+                  "init_lora_weights": True, "layer_replication": None, "loftq_config": {}}
+        config.update(changes)
+        os.makedirs("lora", exist_ok=True)
+        with open("lora/adapter_config.json", "w", encoding="utf-8") as file:
+            json.dump(config, file)
+        with open("lora/adapter_model.safetensors", "wb") as file:
+            file.write(torch_files.safetensors(
+                {"base_model.model." + name: tensor for name, tensor in tensors.items()}, {"format": "pt"}))
+
+    def factors(self, layers, rank=4):
+        """Random A and B for layers, and the model's tensors with them beside those of the layers."""
+        rng, found, merged = random.Random(5), {}, dict(self.tensors)
+        for layer in layers:
+            weight = self.tensors[layer + ".weight"]
+            outputs, inputs = weight.shape[0], math.prod(weight.shape[1:])
+            a, b = (struct.pack(f"<{count}f", *(rng.uniform(-.5, .5) for _ in range(count)))
+                    for count in (rank * inputs, outputs * rank))
+            behind = (1, 1) if len(weight.shape) == 4 else ()
+            found[layer + ".lora_A.weight"] = torch_files.Tensor((rank,) + weight.shape[1:], a)
+            found[layer + ".lora_B.weight"] = torch_files.Tensor((outputs, rank) + behind, b)
+            merged[layer + ".weight"] = (weight, struct.unpack(f"<{rank * inputs}f", a),
+                                         struct.unpack(f"<{outputs * rank}f", b))
+        return found, merged
+
+    def merge(self, merged, scale, rank=4):
+        found = {}
+        for name, value in merged.items():
+            if isinstance(value, tuple):
+                weight, a, b = value
+                outputs, inputs = weight.shape[0], math.prod(weight.shape[1:])
+                old = weight.floats()
+                new = [old[o * inputs + i] + scale * sum(b[o * rank + k] * a[k * inputs + i] for k in range(rank))
+                       for o in range(outputs) for i in range(inputs)]
+                value = torch_files.Tensor(weight.shape, struct.pack(f"<{len(new)}f", *new))
+            found[name] = value
+        return found
+
+    def test_adapter_equals_the_formula(self):
+        layers = ["blocks.0.attn.qkv", "blocks.1.attn.qkv", "blocks.2.mlp.fc1", "patch_embed.proj"]
+        tensors, merged = self.factors(layers)
+        tensors["head.weight"] = other(self.tensors)["head.weight"]
+        merged["head.weight"] = tensors["head.weight"]
+        for changes, scale in (({}, 6 / 4), ({"use_rslora": True}, 6 / 2)):
+            self.write_adapter(tensors, **changes)
+            wanted, _ = self.logits(self.save(self.merge(merged, scale)), "--heads", "4")
+            found, _ = self.logits(PLAIN, "--heads", "4", "--adapter", "lora", "--json", "r.json")
+            self.assertNotEqual(wanted, self.plain())
+            self.assertLess(max(abs(a - b) for a, b in zip(found, wanted)), 1e-5)
+        with open("r.json", encoding="utf-8") as file:
+            record = json.load(file)
+        self.assertEqual(records.check(record), [])
+        self.assertLessEqual({"timm.safetensors", "adapter_config.json", "adapter_model.safetensors"},
+                             set(record["configuration"]["files"]))
+        index = self.write_shards()
+        found, _ = self.logits(index, "--heads", "4", "--adapter", "lora")
+        self.assertLess(max(abs(a - b) for a, b in zip(found, wanted)), 1e-5)
+
+    def test_adapters_that_are_refused(self):
+        tensors, _ = self.factors(["blocks.0.attn.qkv"])
+
+        def refused(pattern):
+            self.expect_refused(PLAIN, pattern, "--adapter", "lora")
+        refused("adapter_config.json: cannot open")
+        for changes, pattern in (
+                ({"peft_type": "IA3"}, "peft_type is 'IA3'"), ({"use_dora": True}, "'use_dora' is set"),
+                ({"fan_in_fan_out": True}, "'fan_in_fan_out' is set"), ({"bias": "all"}, "'bias' is set"),
+                ({"alpha_pattern": {"x": 1}}, "'alpha_pattern' is set"), ({"rank_pattern": {"x": 1}}, "rank_pattern"),
+                ({"init_lora_weights": "pissa"}, "init_lora_weights"), ({"new_key": 1}, "'new_key' is set"),
+                ({"lora_alpha": None}, "lora_alpha"), ({"lora_alpha": "x"}, "lora_alpha")):
+            with self.subTest(changes=changes):
+                self.write_adapter(tensors, **changes)
+                refused(pattern)
+        for extra, pattern in (
+                ({"blocks.9.attn.qkv.lora_A.weight": tensors["blocks.0.attn.qkv.lora_A.weight"],
+                  "blocks.9.attn.qkv.lora_B.weight": tensors["blocks.0.attn.qkv.lora_B.weight"]}, "the model has no"),
+                ({"blocks.1.attn.qkv.lora_A.weight": tensors["blocks.0.attn.qkv.lora_A.weight"]}, "the adapter has no"),
+                ({"blocks.1.attn.qkv.lora_B.weight": tensors["blocks.0.attn.qkv.lora_B.weight"]}, "2 B and 1 A"),
+                ({"blocks.1.attn.proj.lora_A.weight": tensors["blocks.0.attn.qkv.lora_A.weight"],
+                  "blocks.1.attn.proj.lora_B.weight": tensors["blocks.0.attn.qkv.lora_B.weight"]}, "do not fit"),
+                ({"blocks.0.attn.qkv.lora_magnitude_vector": self.tensors["head.bias"]}, "no part of a plain LoRA"),
+                ({"norm.weight": self.tensors["norm.weight"]}, "'base_model.model.norm.weight': it is no part")):
+            with self.subTest(extra=list(extra)):
+                self.write_adapter(dict(tensors, **extra))
+                refused(pattern)
+        self.write_adapter(tensors)
+        self.assertIn("an adapter needs a model from a file",
+                      self.run_program("info", "--adapter", "lora", code=2))
 
     # ---- Whole modules
 
@@ -420,14 +583,18 @@ class Containers(unittest.TestCase):
 
     # ---- Files of the libraries themselves
 
-    def expect_golden(self, case):
+    def expect_golden(self, case, *more):
         folder = os.path.join(GOLDEN, case)
         with open(os.path.join(folder, "expected.json"), encoding="utf-8") as file:
             expected = json.load(file)
         options = [re.sub("^model/", folder + "/model/", option) for option in expected["options"]]
-        found, _ = self.logits(os.path.join(folder, expected["model"]), *options,
+        found, _ = self.logits(os.path.join(folder, expected["model"]), *options, *more,
                                picture=os.path.join(folder, "input.npy"))
         self.assertLess(max(abs(a - b) for a, b in zip(found, expected["logits"], strict=True)), 1e-4)
+
+    def test_timm_wrapper(self):
+        """Every name begins with timm_model."""
+        self.expect_golden("hf-timm-wrapper", "--heads", "3")
 
     def test_deit_training_checkpoint(self):
         self.expect_golden("deit-training-checkpoint")

@@ -57,6 +57,20 @@ class Info(unittest.TestCase):
             with self.assertRaises(vitlrp.errors.UsageError):
                 vitlrp.Model(**wrong)
 
+    def test_choices(self):
+        path = os.path.join(support.PARITY, "timm.safetensors")
+        for options, error in (
+            ({"weights": "best"}, errors.UsageError),
+            ({"weights": "ema"}, errors.VitlrpError),
+            ({"ignore_tensors": "none*"}, errors.VitlrpError),
+            ({"ignore_tensors": 3}, errors.UsageError),
+            ({"adapter": "no/such/folder"}, errors.VitlrpError),
+        ):
+            with self.subTest(options=options), self.assertRaises(error):
+                vitlrp.Model(path, 4, **options)
+        with vitlrp.Model(path, 4, weights="raw") as model:
+            self.assertEqual(model.info.dim, 32)
+
     def test_classes(self):
         with vitlrp.Model() as model:
             tabby = model.find_class("tabby")

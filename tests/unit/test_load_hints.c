@@ -32,6 +32,8 @@ static const struct {
     {FILE_OF("\x28\xB5\x2F\xFD\x24\x00\x01\x00"), VITLRP_FORMAT, "zstd"},
     {FILE_OF("\x89HDF\r\n\x1A\n\x00\x00"), VITLRP_FORMAT, "HDF5"},
     {FILE_OF("\x1C\x00\x00\x00TFL3\x14\x00"), VITLRP_FORMAT, "TensorFlow Lite"},
+    {FILE_OF("\x82\xA6params\x81\xA3vit"), VITLRP_FORMAT, "Flax (msgpack)"},
+    {FILE_OF("\xDE\x00\x10\xA6params\x81"), VITLRP_FORMAT, "Flax (msgpack)"},
     {FILE_OF("GGUF\x03\x00\x00\x00\x00"), VITLRP_FORMAT, "GGUF"},
     {FILE_OF("\xFF\xD8\xFF\xE0\x00\x10JFIF"), VITLRP_FORMAT, "JPEG"},
     {FILE_OF("\x89PNG\r\n\x1A\n\x00\x00"), VITLRP_FORMAT, "PNG"},

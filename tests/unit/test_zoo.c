@@ -32,7 +32,6 @@ static const char *const PENDING[] = {
     "hf-dinov3-gated",
     "hf-siglip-classifier",
     "hf-siglip-vision",
-    "hf-timm-wrapper",
     "hf-vit-one-channel",
     "npz-siglip-map",
     "pe-original",

@@ -32,9 +32,10 @@ static const struct impostor IMPOSTORS[] = {
      "is an xz archive: unpack it first"},
     {0, BYTES("BZh"), "is a bzip2 archive: unpack it first"},
     {257, BYTES("ustar"), "is a tar archive: unpack it first"},
-    {0, BYTES("\x89HDF\r\n\x1A\n"), "is an HDF5 (Keras) file: convert it to safetensors"},
+    {0, BYTES("\x89HDF\r\n\x1A\n"),
+     "is an HDF5 (Keras) file: use the PyTorch weights of the same model"},
     {4, BYTES("TFL3"), "is a TensorFlow Lite file: convert the weights to safetensors"},
-    {0, BYTES("GGUF"), "is a GGUF file: convert the weights to safetensors"},
+    {0, BYTES("GGUF"), "is a GGUF file: use the PyTorch weights of the same model"},
     {0, BYTES("\xFF\xD8\xFF"), "is a JPEG image, not weights"},
     {0, BYTES("\x89PNG"), "is a PNG image, not weights"},
     {0, BYTES("\x93NUMPY"), "is a single .npy array, not a checkpoint"},
@@ -68,6 +69,13 @@ static const char *protobuf_hint(const unsigned char *bytes, size_t size) {
     return NULL;
 }
 
+/* Flax's msgpack: a map whose first key is a string. */
+static bool is_msgpack(const unsigned char *bytes, size_t size) {
+    bool map = size >= 2 && ((bytes[0] > 0x80 && bytes[0] <= 0x8F) || bytes[0] == 0xDE);
+    const unsigned char *key = bytes + (size >= 4 && bytes[0] == 0xDE ? 3 : 1);
+    return map && ((*key > 0xA0 && *key <= 0xBF) || *key == 0xD9);
+}
+
 const char *checkpoint_hint(const unsigned char *bytes, size_t size) {
     size_t start = 0;
     for (size_t i = 0; i < sizeof IMPOSTORS / sizeof IMPOSTORS[0]; i++) {
@@ -86,6 +94,9 @@ const char *checkpoint_hint(const unsigned char *bytes, size_t size) {
     }
     if (start < size && (bytes[start] == '{' || bytes[start] == '[')) {
         return "is a JSON file, not weights: give the weights file beside it";
+    }
+    if (is_msgpack(bytes, size)) {
+        return "seems to be a Flax (msgpack) file: use the PyTorch weights of the same repository";
     }
     return protobuf_hint(bytes, size);
 }
@@ -191,10 +202,6 @@ enum vitlrp_status checkpoint_open(const struct source *source,
     }
     if (status == VITLRP_OK && checkpoint.tensors.count == 0) {
         status = fail(err, VITLRP_FORMAT, "holds no tensors");
-    }
-    if (status == VITLRP_OK && options->weights == VITLRP_WEIGHTS_EMA &&
-        checkpoint.weight_set != VITLRP_WEIGHTS_EMA) {
-        status = fail(err, VITLRP_MISMATCH, "holds no average of its weights (EMA)");
     }
     if (status != VITLRP_OK) {
         checkpoint_close(&checkpoint);

@@ -126,22 +126,37 @@ static const struct layout_row *find_row(const struct layout *layout, const char
     return NULL;
 }
 
-/* The layout that knows most of the tensors, if that is at least half of them. */
-static const struct layout *recognise(const struct tensor_table *tensors) {
+/* The layout that knows most of the tensors; *most gets how many. */
+static const struct layout *find_layout(const struct tensor_table *tensors, size_t skip,
+                                        size_t *most) {
     const struct layout *best = NULL;
     size_t best_known = 0;
     for (size_t i = 0; i < LAYOUT_COUNT; i++) {
         size_t known = 0;
         for (size_t k = 0; k < tensors->count; k++) {
             size_t block;
-            known += find_row(&LAYOUTS[i], tensors->items[k].name, &block) != NULL;
+            known += find_row(&LAYOUTS[i], tensors->items[k].name + skip, &block) != NULL;
         }
         if (known > best_known) {
             best = &LAYOUTS[i];
             best_known = known;
         }
     }
-    return best_known * 2 >= tensors->count ? best : NULL;
+    *most = best_known;
+    return best;
+}
+
+size_t layout_known(const struct tensor_table *tensors, size_t skip) {
+    size_t known = 0;
+    find_layout(tensors, skip, &known);
+    return known;
+}
+
+/* The layout that knows most of the tensors, if that is at least half of them. */
+static const struct layout *recognise(const struct tensor_table *tensors) {
+    size_t known = 0;
+    const struct layout *best = find_layout(tensors, 0, &known);
+    return known * 2 >= tensors->count ? best : NULL;
 }
 
 static enum vitlrp_status fail_unknown(const struct tensor_table *tensors,

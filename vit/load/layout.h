@@ -101,6 +101,10 @@ struct layout_binding {
 struct bound_tensor *layout_bound(const struct layout_binding *binding, size_t block,
                                   enum slot slot, enum part part);
 
+/* How many of the tensors the layout knows that knows most of them, if `skip` bytes of every name
+ * are passed over. */
+size_t layout_known(const struct tensor_table *tensors, size_t skip);
+
 /* Recognises the layout and puts every tensor in its place. UNSUPPORTED, naming the tensor and what
  * it is, if one is left over or no layout fits. *out is owned: layout_unbind. */
 enum vitlrp_status layout_bind(const struct tensor_table *tensors, const struct vitlrp_log *log,

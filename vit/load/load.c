@@ -6,12 +6,14 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "vit/load/adapter.h"
 #include "vit/load/architecture.h"
 #include "vit/load/checkpoint.h"
 #include "vit/load/fill.h"
 #include "vit/load/find.h"
 #include "vit/load/layout.h"
 #include "vit/load/shards.h"
+#include "vit/load/tensor_names.h"
 #include "vit/model/weights.h"
 
 #define MAX_JSON ((size_t) 16 << 20)
@@ -68,6 +70,17 @@ static const char *stored_type(const struct layout_binding *binding) {
     return (whole->tensor != NULL ? whole : query)->tensor->type->name;
 }
 
+static enum vitlrp_status keep_ignored(struct vit_model *model,
+                                       const struct vit_load_options *options,
+                                       struct vitlrp_error *err) {
+    if (options->ignore_tensors == NULL) {
+        return VITLRP_OK;
+    }
+    model->ignored = mem_strdup(options->ignore_tensors);
+    return model->ignored != NULL ? VITLRP_OK
+                                  : fail(err, VITLRP_NOMEM, "out of memory for a model");
+}
+
 /* Moves the sidecars' bytes to the model. */
 static enum vitlrp_status build_model(struct opened *opened, const struct vit_load_options *options,
                                       struct vit_model **out, struct vitlrp_error *err) {
@@ -97,6 +110,7 @@ static enum vitlrp_status build_model(struct opened *opened, const struct vit_lo
     model->layout = binding->layout->name;
     model->container = checkpoint->container;
     model->weight_set = checkpoint->weight_set;
+    TRY_GOTO(status, keep_ignored(model, options, err), cleanup);
     model->stored_as = stored_type(binding);
     model->facts = facts_json(&facts);
     if (model->facts == NULL) {
@@ -217,8 +231,10 @@ static enum vitlrp_status load_checkpoint(struct checkpoint *checkpoint, const c
                                           const char *name, const struct vit_load_options *options,
                                           struct vit_model **out, struct vitlrp_error *err) {
     struct opened opened = {.name = name, .checkpoint = *checkpoint};
-    enum vitlrp_status status =
-        layout_bind(&opened.checkpoint.tensors, options->log, &opened.binding, err);
+    enum vitlrp_status status = names_settle(&opened.checkpoint, options->ignore_tensors, err);
+    if (status == VITLRP_OK) {
+        status = layout_bind(&opened.checkpoint.tensors, options->log, &opened.binding, err);
+    }
     TRY_GOTO(status, error_prefix(err, status, name), cleanup);
     if (path != NULL) {
         TRY_GOTO(
@@ -246,10 +262,14 @@ static enum vitlrp_status open_weights(const struct weights_place *place,
         enum vitlrp_status status = shards_open(place->path, options, reading, origin, out, err);
         return error_prefix(err, status, place->path);
     }
+    const char *slash = strrchr(place->path, '/');
+    const char *name = slash == NULL ? place->path : slash + 1;
+    bool alone = options->adapter_path == NULL;
     TRY(file_tell(options->inputs, place->path, err));
-    TRY(vit_origin_reserve(origin, 1, err));
+    TRY(vit_origin_reserve(origin, alone ? 1 : 1 + ADAPTER_FILES, err));
     TRY(source_open(place->path, &source, err));
-    enum vitlrp_status status = vit_origin_set(&origin->files[0], NULL, &source, err);
+    enum vitlrp_status status =
+        vit_origin_set(&origin->files[0], alone ? NULL : name, &source, err);
     if (status == VITLRP_OK) {
         status = checkpoint_open(&origin->files[0].source, reading, out, err);
     }
@@ -264,13 +284,19 @@ static enum vitlrp_status load_place(const struct weights_place *place,
     struct checkpoint_options reading = {&limits, options->weights, options->log};
     struct vit_origin origin = {0};
     struct checkpoint checkpoint = {0};
+    struct adapter adapter = {0};
     struct vit_model *model = NULL;
     enum vitlrp_status status = open_weights(place, options, &reading, &origin, &checkpoint, err);
+    if (status == VITLRP_OK && options->adapter_path != NULL) {
+        status = adapter_merge(options, &reading, &origin.files[origin.file_count - ADAPTER_FILES],
+                               &checkpoint, &adapter, err);
+    }
     if (status != VITLRP_OK) {
         checkpoint_close(&checkpoint);
     } else {
         status = load_checkpoint(&checkpoint, place->path, place->path, options, &model, err);
     }
+    adapter_close(&adapter);
     if (status == VITLRP_OK) {
         status = error_prefix(err, vit_origin_check(&origin, err), place->path);
     }
@@ -300,6 +326,9 @@ enum vitlrp_status vit_model_load_memory(const void *data, size_t size, const ch
     struct checkpoint_options reading = {&limits, options->weights, options->log};
     struct vit_origin origin = {0};
     struct checkpoint checkpoint = {0};
+    if (options->adapter_path != NULL) {
+        return fail(err, VITLRP_USAGE, "an adapter needs a model from a file, not %s", name);
+    }
     TRY(vit_origin_reserve(&origin, 1, err));
     origin.files[0].source = source_over(data, size);
     enum vitlrp_status status = error_prefix(

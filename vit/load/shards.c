@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "vit/load/adapter.h"
 #include "vit/load/find.h"
 
 #define MAX_INDEX ((size_t) 16 << 20)
@@ -184,7 +185,8 @@ static enum vitlrp_status open_index(struct shards *shards, struct vit_origin *o
     TRY(read_index(&shards->file.source, shards->reading->limits->max_json_bytes, &shards->index,
                    err));
     TRY(collect_names(json_object_get(shards->index, "weight_map"), &shards->names, err));
-    return vit_origin_reserve(origin, shards->names.count + 1, err);
+    size_t more = shards->options->adapter_path == NULL ? 0 : ADAPTER_FILES;
+    return vit_origin_reserve(origin, shards->names.count + 1 + more, err);
 }
 
 enum vitlrp_status shards_open(const char *path, const struct vit_load_options *options,

@@ -152,10 +152,11 @@ static enum vitlrp_status choose_set(const struct search *search, struct checkpo
     *set = out->weights == VITLRP_WEIGHTS_AUTO
                ? best[1].tensors > 0 && best[1].tensors >= best[0].tensors / 2
                : out->weights == VITLRP_WEIGHTS_EMA;
+    if (best[*set].tensors == 0 && *set == 0) {
+        return fail(err, VITLRP_MISMATCH, "holds no weights but their average (EMA)");
+    }
     if (best[*set].tensors == 0) {
-        return fail(err, VITLRP_MISMATCH, "holds %s",
-                    *set == 0 ? "no weights but their average (EMA)"
-                              : "no average of its weights (EMA)");
+        *set = 0; /* the average may lie among the names of the one set */
     }
     if (*set == 1 || best[1].tensors > 0) {
         out->weight_set = *set == 0 ? VITLRP_WEIGHTS_RAW : VITLRP_WEIGHTS_EMA;

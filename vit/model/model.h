@@ -70,6 +70,7 @@ struct vit_model {
     const char *container; /* "safetensors", "pytorch zip", "pytorch legacy", "npz", "none" */
     const char *stored_as; /* "F32", "F16", "BF16" */
     enum vitlrp_weights weight_set; /* which of several in the file; AUTO: there is one */
+    char *ignored;                  /* owned; patterns of tensors that were left out, or NULL */
     int64_t parameters;
     struct vitlrp_model_limits limits; /* it was made within them, and is used within them */
     float *storage;                    /* all weights in one block of storage_bytes */
@@ -113,6 +114,8 @@ struct vit_load_options {
     const struct vitlrp_log *log;
     const struct vitlrp_inputs *inputs; /* NULL: nobody asks */
     enum vitlrp_weights weights;        /* which set, of a file that has several */
+    const char *ignore_tensors;         /* patterns, see names_settle; NULL: none */
+    const char *adapter_path;           /* folder of a LoRA adapter to merge; NULL: none */
 };
 
 /* Loads a checkpoint from a path (or a Hugging Face folder). IO if the file of the weights changed

@@ -225,5 +225,6 @@ void vit_model_free(struct vit_model *model) {
     mem_free(model->weights.blocks);
     mem_free(model->storage);
     mem_free(model->name);
+    mem_free(model->ignored);
     mem_free(model);
 }

@@ -1,0 +1,372 @@
+/* Reads an adapter and merges it. Refuses what it does not know to merge: other kinds than LoRA,
+ * its variants that change the result, tensors without a place. */
+#include "vit/load/adapter.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "vit/load/find.h"
+
+#define MAX_CONFIG ((size_t) 1 << 20)
+#define WORK_SHARE 100 /* the products may take this part of the operations of a forward pass */
+
+/* ---- The configuration ---- */
+
+/* Keys that do not change what an adapter that is merged computes. */
+static const char *const HARMLESS[] = {"peft_type",        "r",
+                                       "lora_alpha",       "target_modules",
+                                       "lora_dropout",     "auto_mapping",
+                                       "revision",         "base_model_name_or_path",
+                                       "task_type",        "inference_mode",
+                                       "modules_to_save",  "layers_to_transform",
+                                       "layers_pattern",   "exclude_modules",
+                                       "peft_version",     "megatron_core",
+                                       "use_rslora",       "ephemeral_gpu_offload",
+                                       "qalora_group_size"};
+
+static bool is_harmless(const char *key) {
+    for (size_t i = 0; i < sizeof HARMLESS / sizeof HARMLESS[0]; i++) {
+        if (strcmp(key, HARMLESS[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* null, false, "none", {} and [] */
+static bool is_unset(const json_t *value) {
+    const char *text = json_string_value(value);
+    return json_is_null(value) || json_is_false(value) ||
+           (text != NULL && strcmp(text, "none") == 0) ||
+           (json_is_object(value) && json_object_size(value) == 0) ||
+           (json_is_array(value) && json_array_size(value) == 0);
+}
+
+/* How A and B began, unless that changed the weights of the model too. */
+static bool is_plain_start(const char *key, const json_t *value) {
+    const char *text = json_string_value(value);
+    return strcmp(key, "init_lora_weights") == 0 &&
+           (json_is_boolean(value) || (text != NULL && strcmp(text, "gaussian") == 0));
+}
+
+struct scale {
+    double alpha;
+    bool by_root; /* rslora */
+};
+
+static enum vitlrp_status read_config(const json_t *config, struct scale *out,
+                                      struct vitlrp_error *err) {
+    const char *type = json_get_string(config, "peft_type");
+    const char *key;
+    json_t *value;
+    char label[TENSOR_LABEL_TEXT];
+    if (type == NULL || strcmp(type, "LORA") != 0) {
+        return fail(err, VITLRP_UNSUPPORTED,
+                    "peft_type is %s; LORA is read: merge it with "
+                    "merge_and_unload() and save the model",
+                    tensor_label(label, type == NULL ? "missing" : type));
+    }
+    json_object_foreach((json_t *) config, key, value) {
+        if (!is_harmless(key) && !is_unset(value) && !is_plain_start(key, value)) {
+            return fail(err, VITLRP_UNSUPPORTED,
+                        "%s is set, which is not supported: merge it with merge_and_unload() and "
+                        "save the model",
+                        tensor_label(label, key));
+        }
+    }
+    out->alpha = NAN;
+    TRY(json_get_number(config, "lora_alpha", &out->alpha, err));
+    out->by_root = json_is_true(json_object_get(config, "use_rslora"));
+    return isfinite(out->alpha) ? VITLRP_OK
+                                : fail(err, VITLRP_FORMAT, "lora_alpha is missing or no number");
+}
+
+/* True if a part of the name ("classifier" of "classifier.weight") is in the list. */
+static bool is_saved(const json_t *modules, const char *name) {
+    for (size_t i = 0; i < json_array_size(modules); i++) {
+        const char *module = json_string_value(json_array_get(modules, i));
+        size_t length = module == NULL ? 0 : strlen(module);
+        const char *found = length == 0 ? NULL : strstr(name, module);
+        if (found != NULL && (found == name || found[-1] == '.') && found[length] == '.') {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- Tensors ---- */
+
+static struct tensor_info *find_tensor(const struct tensor_table *table, const char *name) {
+    for (size_t i = 0; i < table->count; i++) {
+        if (strcmp(table->items[i].name, name) == 0) {
+            return &table->items[i];
+        }
+    }
+    return NULL;
+}
+
+static enum vitlrp_status read_all(const struct tensor_info *tensor, float *out,
+                                   struct vitlrp_error *err) {
+    struct tensor_reader reader;
+    enum vitlrp_status status = tensor_reader_open(tensor, &reader, err);
+    if (status == VITLRP_OK) {
+        status = tensor_reader_next(&reader, out, tensor->count, err);
+    }
+    tensor_reader_close(&reader);
+    return status;
+}
+
+/* A layer's weight and the two factors of what is added to it. */
+struct product {
+    struct tensor_info *weight;  /* [outputs, ...] */
+    const struct tensor_info *a; /* [rank, ...] */
+    const struct tensor_info *b; /* [outputs, rank], or with 1 x 1 behind */
+    double scale;
+};
+
+static enum vitlrp_status check_product(const struct product *product, uint64_t *work,
+                                        struct vitlrp_error *err) {
+    const struct tensor_info *weight = product->weight;
+    size_t rank = product->a->rank > 0 ? product->a->shape[0] : 0;
+    size_t outputs = weight->rank > 1 ? weight->shape[0] : 0;
+    if (rank == 0 || outputs == 0 || product->b->rank < 2 || product->b->shape[0] != outputs ||
+        product->b->shape[1] != rank || product->b->count != outputs * rank ||
+        product->a->count / rank != weight->count / outputs ||
+        memcmp(&product->a->shape[1], &weight->shape[1],
+               (weight->rank - 1) * sizeof weight->shape[0]) != 0) {
+        return fail(err, VITLRP_MISMATCH,
+                    "the shapes of its A and B do not fit the model's tensor");
+    }
+    uint64_t more = (uint64_t) weight->count;
+    if (more > *work / rank) {
+        return fail_limit(err, "merging takes more operations than the limit allows");
+    }
+    *work -= more * rank;
+    return VITLRP_OK;
+}
+
+/* out += scale b a, a row of outputs after the other, summed in double. */
+static void add_product(const struct product *product, const float *a, const float *b, double *row,
+                        float *out) {
+    size_t rank = product->a->shape[0];
+    size_t outputs = product->weight->shape[0];
+    size_t inputs = product->weight->count / outputs;
+    for (size_t output = 0; output < outputs; output++) {
+        memset(row, 0, inputs * sizeof *row);
+        for (size_t k = 0; k < rank; k++) {
+            double factor = product->scale * (double) b[output * rank + k];
+            for (size_t i = 0; i < inputs; i++) {
+                row[i] += factor * (double) a[k * inputs + i];
+            }
+        }
+        for (size_t i = 0; i < inputs; i++) {
+            out[output * inputs + i] = (float) ((double) out[output * inputs + i] + row[i]);
+        }
+    }
+}
+
+/* The tensor in memory takes the place of the one in the file. */
+static void replace(struct tensor_info *tensor, struct source *source, const float *data) {
+    size_t size = tensor->count * sizeof *data;
+    *source = source_over(data, size);
+    tensor->type = element_type_named("F32");
+    tensor->source = source;
+    tensor->extent = (struct extent){.stored = size, .size = size};
+    tensor->skip = 0;
+    tensor->lies = TENSOR_PLAIN;
+}
+
+static enum vitlrp_status merge_product(const struct product *product, struct adapter *adapter,
+                                        struct vitlrp_error *err) {
+    size_t inputs = product->weight->count / product->weight->shape[0];
+    float *a = mem_calloc(product->a->count, sizeof *a);
+    float *b = mem_calloc(product->b->count, sizeof *b);
+    double *row = mem_calloc(inputs, sizeof *row);
+    float *merged = mem_calloc(product->weight->count, sizeof *merged);
+    enum vitlrp_status status = VITLRP_OK;
+    if (a == NULL || b == NULL || row == NULL || merged == NULL) {
+        status = fail(err, VITLRP_NOMEM, "out of memory for merging an adapter");
+        goto cleanup;
+    }
+    TRY_GOTO(status, read_all(product->a, a, err), cleanup);
+    TRY_GOTO(status, read_all(product->b, b, err), cleanup);
+    TRY_GOTO(status, read_all(product->weight, merged, err), cleanup);
+    add_product(product, a, b, row, merged);
+    adapter->blocks[adapter->count] = merged;
+    replace(product->weight, &adapter->sources[adapter->count], merged);
+    adapter->count++;
+    merged = NULL;
+
+cleanup:
+    mem_free(merged);
+    mem_free(row);
+    mem_free(b);
+    mem_free(a);
+    return status;
+}
+
+/* ---- The whole ---- */
+
+struct merging {
+    const json_t *config;
+    struct scale scale;
+    struct checkpoint *model;
+    struct adapter *adapter;
+    uint64_t work, bytes; /* that are left */
+};
+
+static const char *base_name(const char *name) {
+    static const char PREFIX[] = "base_model.model.";
+    return strncmp(name, PREFIX, sizeof PREFIX - 1) == 0 ? name + sizeof PREFIX - 1 : name;
+}
+
+/* `stem` and `end` joined; false if they are too long. */
+static bool join_name(char out[TENSOR_MAX_NAME + 1], const char *stem, size_t length,
+                      const char *end) {
+    int size = snprintf(out, TENSOR_MAX_NAME + 1, "%.*s%s", (int) length, stem, end);
+    return size > 0 && (size_t) size <= TENSOR_MAX_NAME;
+}
+
+static enum vitlrp_status merge_factor(struct merging *merging, const struct tensor_info *a,
+                                       const char *marker, struct vitlrp_error *err) {
+    char other[TENSOR_MAX_NAME + 1];
+    char name[TENSOR_MAX_NAME + 1];
+    const char *base = base_name(a->name);
+    struct product product = {.a = a};
+    char end[64];
+    snprintf(end, sizeof end, ".lora_B%s", marker + strlen(".lora_A"));
+    if (join_name(other, a->name, (size_t) (marker - a->name), end) &&
+        join_name(name, base, (size_t) (marker - base), ".weight")) {
+        product.b = find_tensor(&merging->adapter->checkpoint.tensors, other);
+        product.weight = find_tensor(&merging->model->tensors, name);
+    }
+    if (product.b == NULL || product.weight == NULL) {
+        return fail(err, VITLRP_MISMATCH, "the %s has no tensor for it: is it of another model?",
+                    product.b == NULL ? "adapter" : "model");
+    }
+    TRY(check_product(&product, &merging->work, err));
+    if (product.weight->count > merging->bytes / sizeof(float)) {
+        return fail_limit(err, "the merged tensors take more memory than the limit of weights");
+    }
+    merging->bytes -= product.weight->count * sizeof(float);
+    double rank = (double) a->shape[0];
+    product.scale = merging->scale.alpha / (merging->scale.by_root ? sqrt(rank) : rank);
+    return merge_product(&product, merging->adapter, err);
+}
+
+/* A tensor that was trained whole. */
+static enum vitlrp_status take_saved(struct merging *merging, const struct tensor_info *tensor,
+                                     struct vitlrp_error *err) {
+    const char *name = base_name(tensor->name);
+    if (!is_saved(json_object_get(merging->config, "modules_to_save"), name)) {
+        return fail(err, VITLRP_UNSUPPORTED, "it is no part of a plain LoRA");
+    }
+    struct tensor_info *old = find_tensor(&merging->model->tensors, name);
+    if (old == NULL) {
+        return tensor_table_add(&merging->model->tensors, tensor, name, strlen(name), err);
+    }
+    char *kept = old->name;
+    *old = *tensor;
+    old->name = kept;
+    return VITLRP_OK;
+}
+
+static enum vitlrp_status merge_tensors(struct merging *merging, struct vitlrp_error *err) {
+    const struct tensor_table *tensors = &merging->adapter->checkpoint.tensors;
+    for (size_t i = 0; i < tensors->count; i++) {
+        const struct tensor_info *tensor = &tensors->items[i];
+        const char *a = strstr(tensor->name, ".lora_A.");
+        const char *b = strstr(tensor->name, ".lora_B.");
+        if (b != NULL) {
+            continue; /* with its A, or left over: counted below */
+        }
+        enum vitlrp_status status =
+            a != NULL ? merge_factor(merging, tensor, a, err) : take_saved(merging, tensor, err);
+        if (status != VITLRP_OK) {
+            char label[TENSOR_LABEL_TEXT];
+            char prefix[TENSOR_LABEL_TEXT + 32];
+            snprintf(prefix, sizeof prefix, "tensor %s", tensor_label(label, tensor->name));
+            return error_prefix(err, status, prefix);
+        }
+    }
+    size_t factors = 0;
+    for (size_t i = 0; i < tensors->count; i++) {
+        factors += strstr(tensors->items[i].name, ".lora_B.") != NULL;
+    }
+    return factors == merging->adapter->count ? VITLRP_OK
+                                              : fail(err, VITLRP_MISMATCH, "it has %zu B and %zu A",
+                                                     factors, merging->adapter->count);
+}
+
+static enum vitlrp_status open_one(const char *folder, const char *name,
+                                   const struct vit_load_options *options, struct vit_file *file,
+                                   struct vitlrp_error *err) {
+    char path[PATH_SIZE];
+    struct source source;
+    TRY(path_join(path, folder, true, name, err));
+    TRY(file_tell(options->inputs, path, err));
+    TRY(source_open(path, &source, err));
+    return vit_origin_set(file, name, &source, err);
+}
+
+static enum vitlrp_status open_adapter(const struct vit_load_options *options,
+                                       const struct checkpoint_options *reading,
+                                       struct vit_file *files, struct adapter *out, json_t **config,
+                                       struct vitlrp_error *err) {
+    struct checkpoint_options plain = {.limits = reading->limits, .log = reading->log};
+    struct bytes text = {0};
+    TRY(open_one(options->adapter_path, "adapter_config.json", options, &files[0], err));
+    struct extent extent = {.stored = files[0].source.size, .size = files[0].source.size};
+    TRY(payload_read_all(&files[0].source, &extent, MAX_CONFIG, &text, err));
+    enum vitlrp_status status = json_parse_within((const char *) text.data, text.size,
+                                                  reading->limits->max_json_bytes, config, err);
+    bytes_free(&text);
+    TRY(error_prefix(err, status, "adapter_config.json"));
+    TRY(open_one(options->adapter_path, "adapter_model.safetensors", options, &files[1], err));
+    status = checkpoint_open(&files[1].source, &plain, &out->checkpoint, err);
+    return error_prefix(err, status, "adapter_model.safetensors");
+}
+
+enum vitlrp_status adapter_merge(const struct vit_load_options *options,
+                                 const struct checkpoint_options *reading, struct vit_file *files,
+                                 struct checkpoint *checkpoint, struct adapter *out,
+                                 struct vitlrp_error *err) {
+    json_t *config = NULL;
+    struct merging merging = {.model = checkpoint,
+                              .adapter = out,
+                              .work = (uint64_t) reading->limits->max_operations / WORK_SHARE,
+                              .bytes = reading->limits->max_bytes};
+    enum vitlrp_status status = open_adapter(options, reading, files, out, &config, err);
+    if (status == VITLRP_OK) {
+        status = error_prefix(err, read_config(config, &merging.scale, err), "adapter_config.json");
+    }
+    if (status == VITLRP_OK) {
+        size_t most = out->checkpoint.tensors.count;
+        out->sources = mem_calloc(most, sizeof *out->sources);
+        out->blocks = mem_calloc(most, sizeof *out->blocks);
+        merging.config = config;
+        status = out->sources == NULL || out->blocks == NULL
+                     ? fail(err, VITLRP_NOMEM, "out of memory for merging an adapter")
+                     : merge_tensors(&merging, err);
+    }
+    if (status == VITLRP_OK) {
+        log_message(reading->log, LOG_LEVEL_INFO, "%zu layers are merged with an adapter",
+                    out->count);
+    }
+    json_decref(config);
+    /* What could not be opened is named with its path. */
+    return status == VITLRP_IO ? status : error_prefix(err, status, options->adapter_path);
+}
+
+void adapter_close(struct adapter *adapter) {
+    for (size_t i = 0; i < adapter->count; i++) {
+        mem_free(adapter->blocks[i]);
+    }
+    mem_free(adapter->blocks);
+    mem_free(adapter->sources);
+    checkpoint_close(&adapter->checkpoint);
+    *adapter = (struct adapter){0};
+}
