@@ -254,7 +254,7 @@ struct vitlrp_model_info {
     int32_t dim, depth, heads, mlp_dim, classes;
     int32_t tokens; /* CLS and patches at the trained size */
     float layer_norm_eps;
-    const char *activation; /* "gelu" (erf), "gelu_tanh", "quick_gelu" */
+    const char *activation; /* "gelu" (erf), "gelu_tanh", "quick_gelu", "silu" */
     int64_t parameters;
     size_t weight_bytes; /* of memory held */
     size_t facts;        /* what is known beside the weights: vitlrp_model_fact */

@@ -229,7 +229,8 @@ struct vitlrp_target {
 struct vitlrp_ledger_entry {
     int32_t block;    /* -1 outside the blocks */
     const char *kind; /* "head", "norm", "fc2", "fc1", "norm2", "proj", "softmax", "qkv", "norm1",
-                         "position", "cls", "conv" */
+                         "position", "cls", "conv"; "embed_norm", "norm_pre", "attn_norm",
+                         "mlp_norm", "fc_norm" */
     double absorbed;
 };
 

@@ -52,7 +52,7 @@ class ModelInfo:
     classes: int
     tokens: int  # CLS and patches at the trained size
     layer_norm_eps: float
-    activation: str  # "gelu" (erf), "gelu_tanh", "quick_gelu"
+    activation: str  # "gelu" (erf), "gelu_tanh", "quick_gelu", "silu"
     parameters: int
     weight_bytes: int  # of memory held
 

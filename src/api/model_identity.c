@@ -121,6 +121,8 @@ enum vitlrp_status vitlrp_model_sha256(const struct vitlrp_model *model, char di
 
 const char *model_activation_name(enum vit_activation activation) {
     switch (activation) {
+    case VIT_SILU:
+        return "silu";
     case VIT_GELU_ERF:
         return "gelu";
     case VIT_GELU_TANH:

@@ -109,6 +109,40 @@ void naive_norm_relevance(const float *x, const float *weight, const float *g_y,
     }
 }
 
+void naive_rms(const float *x, const float *weight, size_t dim, double eps, double *y) {
+    double squares = 0.0;
+    for (size_t i = 0; i < dim; i++) {
+        squares += (double) x[i] * x[i];
+    }
+    for (size_t i = 0; i < dim; i++) {
+        y[i] = x[i] / sqrt(squares / (double) dim + eps) * weight[i];
+    }
+}
+
+void naive_rms_relevance(const float *x, const float *weight, const float *g_y, size_t dim,
+                         double eps, double *r_x) {
+    naive_rms(x, weight, dim, eps, r_x);
+    for (size_t i = 0; i < dim; i++) {
+        r_x[i] *= g_y[i];
+    }
+}
+
+void naive_swiglu(const float *gate, const float *value, size_t count, double *h) {
+    for (size_t i = 0; i < count; i++) {
+        h[i] = gate[i] / (1.0 + exp(-(double) gate[i])) * value[i];
+    }
+}
+
+void naive_swiglu_relevance(const float *gate, const float *value, const float *g_h, size_t count,
+                            bool cp, double *r_gate, double *r_value) {
+    naive_swiglu(gate, value, count, r_value);
+    for (size_t i = 0; i < count; i++) {
+        double received = r_value[i] * g_h[i];
+        r_gate[i] = cp ? 0.0 : received / 2.0;
+        r_value[i] = received - r_gate[i];
+    }
+}
+
 void naive_attention(const float *q, const float *k, const float *v, size_t stride, size_t rows,
                      size_t tokens, size_t size, double *a, double *o) {
     for (size_t r = 0; r < rows; r++) {

@@ -28,6 +28,17 @@ void naive_norm(const float *x, const float *weight, const float *bias, size_t d
 void naive_norm_relevance(const float *x, const float *weight, const float *g_y, size_t dim,
                           double eps, double *r_x);
 
+/* RMSNorm, and R_x of it: a linear map with one contribution to each output, rms constant. */
+void naive_rms(const float *x, const float *weight, size_t dim, double eps, double *y);
+void naive_rms_relevance(const float *x, const float *weight, const float *g_y, size_t dim,
+                         double eps, double *r_x);
+
+/* h = a(gate) * value, a(z) = z sigmoid(z), and relevances (not G) of both: half of h's to each
+ * factor, and what a(gate) receives to the gate; under CP-LRP all to the value. */
+void naive_swiglu(const float *gate, const float *value, size_t count, double *h);
+void naive_swiglu_relevance(const float *gate, const float *value, const float *g_h, size_t count,
+                            bool cp, double *r_gate, double *r_value);
+
 /* One head. q [rows, size], k, v [tokens, size] with row stride; a [rows, tokens], o [rows, size].
  */
 void naive_attention(const float *q, const float *k, const float *v, size_t stride, size_t rows,

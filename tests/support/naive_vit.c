@@ -14,6 +14,8 @@ struct walk {
     double *normed;           /* [tokens, dim] */
     double *qkv;              /* [tokens, 3 dim] */
     double *heads;            /* [tokens, dim] */
+    double *branch;           /* [tokens, dim] */
+    double *wide;             /* [tokens, outputs of fc1] */
     double *hidden;           /* [tokens, mlp_dim] */
 };
 
@@ -37,50 +39,67 @@ static void linear(const double *x, size_t rows, size_t inputs, struct layer lay
     }
 }
 
-static void norm(const struct walk *walk, const double *x, size_t rows, const float *weight,
-                 const float *bias, double *y) {
-    for (size_t r = 0; r < rows; r++) {
-        double mean = 0.0;
-        double variance = 0.0;
-        for (size_t i = 0; i < walk->dim; i++) {
-            mean += x[r * walk->dim + i] / (double) walk->dim;
-        }
-        for (size_t i = 0; i < walk->dim; i++) {
-            variance += pow(x[r * walk->dim + i] - mean, 2.0) / (double) walk->dim;
-        }
-        for (size_t i = 0; i < walk->dim; i++) {
-            double scaled = (x[r * walk->dim + i] - mean) /
-                            sqrt(variance + (double) walk->config->layer_norm_eps);
-            y[r * walk->dim + i] = scaled * weight[i] + bias[i];
-        }
+/* LayerNorm or RMSNorm, as the model has it; bias NULL: none. y may be x. */
+static void norm_row(const struct vit_config *config, const double *x, size_t width,
+                     const float *weight, const float *bias, double *y) {
+    double mean = 0.0;
+    double variance = 0.0;
+    for (size_t i = 0; i < width && !config->rms; i++) {
+        mean += x[i] / (double) width;
+    }
+    for (size_t i = 0; i < width; i++) {
+        variance += pow(x[i] - mean, 2.0) / (double) width;
+    }
+    for (size_t i = 0; i < width; i++) {
+        double scaled = (x[i] - mean) / sqrt(variance + (double) config->layer_norm_eps);
+        y[i] = scaled * weight[i] + (bias == NULL ? 0.0 : (double) bias[i]);
     }
 }
 
-static void embed(const struct vit_model *model, const float *input, struct walk *walk) {
-    const struct vit_config *config = walk->config;
+/* Nothing happens where the model has no such norm, and y is x. */
+static void norm(const struct walk *walk, const double *x, size_t rows, size_t width,
+                 const float *const weights[2], double *y) {
+    for (size_t r = 0; r < rows && weights[0] != NULL; r++) {
+        norm_row(walk->config, x + r * width, width, weights[0], weights[1], y + r * width);
+    }
+}
+
+/* Pixels times weights, without position. */
+static void embed_patch(const struct vit_model *model, const float *input, size_t patch,
+                        double *out) {
+    const struct vit_config *config = &model->config;
     size_t ph = (size_t) config->patch_height;
     size_t pw = (size_t) config->patch_width;
     size_t width = (size_t) config->image_width;
     size_t height = (size_t) config->image_height;
     size_t pixels = 3 * ph * pw;
-    size_t prefix = (size_t) config->prefix;
+    size_t top = patch / (size_t) config->grid_width * ph;
+    size_t left = patch % (size_t) config->grid_width * pw;
+    for (size_t d = 0; d < (size_t) config->dim; d++) {
+        out[d] = model->weights.patch_bias == NULL ? 0.0 : (double) model->weights.patch_bias[d];
+        for (size_t i = 0; i < pixels; i++) {
+            size_t y = top + i / pw % ph;
+            size_t x = left + i % pw;
+            out[d] += (double) input[(i / (ph * pw) * height + y) * width + x] *
+                      model->weights.patch_weight[d * pixels + i];
+        }
+    }
+}
+
+static void embed(const struct vit_model *model, const float *input, struct walk *walk) {
+    const struct vit_weights *weights = &model->weights;
+    const float *const norms[2] = {weights->embed_norm_weight, weights->embed_norm_bias};
+    size_t prefix = (size_t) walk->config->prefix;
     for (size_t d = 0; d < prefix * walk->dim; d++) {
-        walk->x[d] = (double) model->weights.cls_token[d] + model->weights.position[d];
+        walk->x[d] = weights->cls_token[d];
     }
     for (size_t t = prefix; t < walk->tokens; t++) {
-        size_t top = (t - prefix) / (size_t) config->grid_width * ph;
-        size_t left = (t - prefix) % (size_t) config->grid_width * pw;
-        for (size_t d = 0; d < walk->dim; d++) {
-            double sum =
-                (double) model->weights.patch_bias[d] + model->weights.position[t * walk->dim + d];
-            for (size_t i = 0; i < pixels; i++) {
-                size_t y = top + i / pw % ph;
-                size_t x = left + i % pw;
-                sum += (double) input[(i / (ph * pw) * height + y) * width + x] *
-                       model->weights.patch_weight[d * pixels + i];
-            }
-            walk->x[t * walk->dim + d] = sum;
-        }
+        double *token = walk->x + t * walk->dim;
+        embed_patch(model, input, t - prefix, token);
+        norm(walk, token, 1, walk->dim, norms, token);
+    }
+    for (size_t d = 0; d < walk->tokens * walk->dim; d++) {
+        walk->x[d] += (double) weights->position[d];
     }
 }
 
@@ -122,25 +141,70 @@ static void attend(struct walk *walk, int32_t block) {
     free(a);
 }
 
-static void pass_block(struct walk *walk, int32_t index, const struct vit_block *block) {
-    size_t mlp = (size_t) walk->config->mlp_dim;
-    norm(walk, walk->x, walk->tokens, block->norm1_weight, block->norm1_bias, walk->normed);
-    linear(walk->normed, walk->tokens, walk->dim,
-           (struct layer){block->qkv_weight, block->qkv_bias, NULL}, 3 * walk->dim, false,
-           walk->qkv);
+static double activated(const struct vit_config *config, double z) {
+    return config->activation == VIT_SILU ? z / (1.0 + exp(-z))
+                                          : z * 0.5 * (1.0 + erf(z / sqrt(2.0)));
+}
+
+/* branch = proj of the attention over x. */
+static void attention_branch(struct walk *walk, int32_t index, const struct vit_block *block,
+                             const double *x) {
+    const float *const norms[2] = {block->attention_norm_weight, block->attention_norm_bias};
+    linear(x, walk->tokens, walk->dim, (struct layer){block->qkv_weight, block->qkv_bias, NULL},
+           3 * walk->dim, false, walk->qkv);
     attend(walk, index);
+    norm(walk, walk->heads, walk->tokens, walk->dim, norms, walk->heads);
     linear(walk->heads, walk->tokens, walk->dim,
-           (struct layer){block->proj_weight, block->proj_bias, block->proj_scale}, walk->dim, true,
-           walk->x);
-    norm(walk, walk->x, walk->tokens, block->norm2_weight, block->norm2_bias, walk->normed);
-    linear(walk->normed, walk->tokens, walk->dim,
-           (struct layer){block->fc1_weight, block->fc1_bias, NULL}, mlp, false, walk->hidden);
+           (struct layer){block->proj_weight, block->proj_bias, NULL}, walk->dim, false,
+           walk->branch);
+}
+
+/* branch = fc2 of the MLP over x, added to what is there if `add`. */
+static void mlp_branch(struct walk *walk, const struct vit_block *block, const double *x,
+                       bool add) {
+    const struct vit_config *config = walk->config;
+    const float *const norms[2] = {block->mlp_norm_weight, block->mlp_norm_bias};
+    size_t mlp = (size_t) config->mlp_dim;
+    size_t outputs = config->gated ? 2 * mlp : mlp;
+    linear(x, walk->tokens, walk->dim, (struct layer){block->fc1_weight, block->fc1_bias, NULL},
+           outputs, false, walk->wide);
     for (size_t i = 0; i < walk->tokens * mlp; i++) {
-        walk->hidden[i] *= 0.5 * (1.0 + erf(walk->hidden[i] / sqrt(2.0)));
+        const double *z = walk->wide + i / mlp * outputs + i % mlp;
+        walk->hidden[i] = activated(config, z[0]) * (config->gated ? z[mlp] : 1.0);
     }
+    norm(walk, walk->hidden, walk->tokens, mlp, norms, walk->hidden);
     linear(walk->hidden, walk->tokens, mlp,
-           (struct layer){block->fc2_weight, block->fc2_bias, block->fc2_scale}, walk->dim, true,
-           walk->x);
+           (struct layer){block->fc2_weight, block->fc2_bias, NULL}, walk->dim, add, walk->branch);
+}
+
+static void join(struct walk *walk, const float *scale) {
+    for (size_t i = 0; i < walk->tokens * walk->dim; i++) {
+        walk->x[i] += walk->branch[i] * (scale == NULL ? 1.0 : (double) scale[i % walk->dim]);
+    }
+}
+
+static void pass_block(struct walk *walk, int32_t index, const struct vit_block *block) {
+    const float *const norm1[2] = {block->norm1_weight, block->norm1_bias};
+    const float *const norm2[2] = {block->norm2_weight, block->norm2_bias};
+    enum vit_block_form form = walk->config->form;
+    bool post = form == VIT_BLOCK_POST_NORM;
+    norm(walk, walk->x, walk->tokens, walk->dim, norm1, walk->normed);
+    attention_branch(walk, index, block, post ? walk->x : walk->normed);
+    if (form == VIT_BLOCK_PARALLEL) {
+        mlp_branch(walk, block, walk->normed, true);
+        join(walk, block->proj_scale);
+        return;
+    }
+    if (post) {
+        norm(walk, walk->branch, walk->tokens, walk->dim, norm1, walk->branch);
+    }
+    join(walk, block->proj_scale);
+    norm(walk, walk->x, walk->tokens, walk->dim, norm2, walk->normed);
+    mlp_branch(walk, block, post ? walk->x : walk->normed, false);
+    if (post) {
+        norm(walk, walk->branch, walk->tokens, walk->dim, norm2, walk->branch);
+    }
+    join(walk, block->fc2_scale);
 }
 
 void naive_vit(const struct vit_model *model, const float *input, struct naive_nudge nudge,
@@ -157,12 +221,15 @@ void naive_vit(const struct vit_model *model, const float *input, struct naive_n
     walk.normed = calloc(count, sizeof(double));
     walk.qkv = calloc(3 * count, sizeof(double));
     walk.heads = calloc(count, sizeof(double));
+    walk.branch = calloc(count, sizeof(double));
+    walk.wide = calloc(2 * walk.tokens * (size_t) config->mlp_dim, sizeof(double));
     walk.hidden = calloc(walk.tokens * (size_t) config->mlp_dim, sizeof(double));
     embed(model, input, &walk);
     for (int32_t i = 0; i <= last_block; i++) {
         pass_block(&walk, i, &model->weights.blocks[i]);
     }
-    norm(&walk, walk.x, 1, model->weights.norm_weight, model->weights.norm_bias, walk.normed);
+    const float *const norms[2] = {model->weights.norm_weight, model->weights.norm_bias};
+    norm(&walk, walk.x, 1, walk.dim, norms, walk.normed);
     linear(walk.normed, 1, walk.dim,
            (struct layer){model->weights.head_weight, model->weights.head_bias, NULL},
            (size_t) config->classes, false, logits);
@@ -170,5 +237,7 @@ void naive_vit(const struct vit_model *model, const float *input, struct naive_n
     free(walk.normed);
     free(walk.qkv);
     free(walk.heads);
+    free(walk.branch);
+    free(walk.wide);
     free(walk.hidden);
 }

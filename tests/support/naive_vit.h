@@ -1,5 +1,5 @@
-/* A Vision Transformer in float64, one loop per index, with a hand on its attention matrices: for
- * finite differences. */
+/* A Vision Transformer in float64, one loop per index, with every form of block and norm, and a
+ * hand on its attention matrices: for finite differences. */
 #ifndef TESTS_NAIVE_VIT_H
 #define TESTS_NAIVE_VIT_H
 
@@ -14,8 +14,8 @@ struct naive_nudge {
     double amount;
 };
 
-/* logits [classes] of input [3, height, width] at the trained size, exact GELU; made of the CLS
- * token that leaves block last_block, by the final LayerNorm and the head. */
+/* logits [classes] of input [3, height, width] at the trained size, exact GELU or SiLU; made of the
+ * CLS token that leaves block last_block, by the final LayerNorm and the head. */
 void naive_vit(const struct vit_model *model, const float *input, struct naive_nudge nudge,
                int32_t last_block, double *logits);
 

@@ -215,6 +215,56 @@ static void check_norm(const struct kernels *kernels, struct test_random *random
     mem_free(expected);
 }
 
+/* Sum of g_y * RMSNorm(x + step * direction). */
+static double naive_rms_moved(const float *x, const float *weight, const float *g_y,
+                              const float *direction, size_t dim, double step) {
+    double squares = 0.0;
+    double sum = 0.0;
+    for (size_t i = 0; i < dim; i++) {
+        squares += pow(x[i] + step * direction[i], 2.0);
+        sum += (x[i] + step * direction[i]) * weight[i] * g_y[i];
+    }
+    return sum / sqrt(squares / (double) dim + 1e-6);
+}
+
+static void check_rms(const struct kernels *kernels, struct test_random *random, size_t dim) {
+    float *x = random_floats(random, dim, 3.0);
+    float *weight = random_floats(random, dim, 1.0);
+    float *bias = random_floats(random, dim, 1.0);
+    float *g_y = random_floats(random, dim, 1.0);
+    float *direction = random_floats(random, dim, 1.0);
+    float *y = floats(dim);
+    float *shifted = floats(dim);
+    float *g_x = floats(dim);
+    double *expected = doubles(dim);
+    naive_rms(x, weight, dim, 1e-6, expected);
+    kernels->rms_forward(y, x, weight, NULL, dim, 1e-6F);
+    assert_close(y, expected, dim, "rms forward");
+    kernels->rms_forward(shifted, x, weight, bias, dim, 1e-6F);
+    kernels->subtract(shifted, shifted, bias, dim);
+    assert_close(shifted, expected, dim, "rms forward with a shift");
+    naive_rms_relevance(x, weight, g_y, dim, 1e-6, expected);
+    kernels->rms_relevance(g_x, g_y, x, weight, dim, 1e-6F);
+    kernels->multiply(g_x, g_x, x, dim);
+    assert_close(g_x, expected, dim, "rms relevance");
+    memset(g_x, 0, dim * sizeof *g_x);
+    kernels->rms_gradient(g_x, g_y, x, weight, dim, 1e-6F);
+    double slope = kernels->dot(g_x, direction, dim);
+    double expected_slope = (naive_rms_moved(x, weight, g_y, direction, dim, 1e-6) -
+                             naive_rms_moved(x, weight, g_y, direction, dim, -1e-6)) /
+                            2e-6;
+    assert_true(fabs(slope - expected_slope) < 1e-4 * (1.0 + fabs(expected_slope)));
+    mem_free(x);
+    mem_free(weight);
+    mem_free(bias);
+    mem_free(g_y);
+    mem_free(direction);
+    mem_free(y);
+    mem_free(shifted);
+    mem_free(g_x);
+    mem_free(expected);
+}
+
 static void test_norm(void **unused) {
     struct test_random random = {3};
     (void) unused;
@@ -222,8 +272,32 @@ static void test_norm(void **unused) {
         const struct kernels *kernels = kernels_by_name(tables[t]);
         for (size_t round = 0; round < 40 && kernels != NULL; round++) {
             check_norm(kernels, &random, shape(&random, round));
+            check_rms(kernels, &random, shape(&random, round));
         }
     }
+}
+
+/* Without a shift a norm has the same bits as with one of zeros. */
+static void test_norm_without_shift(void **unused) {
+    enum { COUNT = 33 };
+    struct test_random random = {6};
+    const float zeros[COUNT] = {0.0F};
+    float with[COUNT];
+    float without[COUNT];
+    (void) unused;
+    float *x = random_floats(&random, COUNT, 3.0);
+    float *weight = random_floats(&random, COUNT, 1.0);
+    for (size_t t = 0; t < TABLES; t++) {
+        const struct kernels *kernels = kernels_by_name(tables[t]);
+        if (kernels == NULL) {
+            continue;
+        }
+        kernels->norm_forward(with, x, weight, zeros, COUNT, 1e-6F);
+        kernels->norm_forward(without, x, weight, NULL, COUNT, 1e-6F);
+        assert_memory_equal(with, without, sizeof with);
+    }
+    mem_free(x);
+    mem_free(weight);
 }
 
 /* ---- GELU ---- */
@@ -236,13 +310,14 @@ static double naive_cdf(double x, enum vit_activation activation) {
         /* 0.5 (1 + tanh u), without its cancellation for large negative u. */
         return 1.0 / (1.0 + exp(-2.0 * sqrt(2.0 / acos(-1.0)) * (x + 0.044715 * x * x * x)));
     }
-    return 1.0 / (1.0 + exp(-1.702 * x));
+    return 1.0 / (1.0 + exp((activation == VIT_SILU ? -1.0 : -1.702) * x));
 }
 
 /* Element by element: the error of Phi stays at a float's, on the tails relative to Phi itself. */
 static void test_gelu(void **unused) {
     enum { COUNT = 2001 };
-    static const enum vit_activation activations[] = {VIT_GELU_ERF, VIT_GELU_TANH, VIT_GELU_QUICK};
+    static const enum vit_activation activations[] = {VIT_GELU_ERF, VIT_GELU_TANH, VIT_GELU_QUICK,
+                                                      VIT_SILU};
     float z[COUNT];
     float y[COUNT];
     float g[COUNT];
@@ -250,18 +325,18 @@ static void test_gelu(void **unused) {
     for (size_t i = 0; i < COUNT; i++) {
         z[i] = (float) ((double) i / 100.0 - 10.0);
     }
-    for (size_t t = 0; t < TABLES * 3; t++) {
-        const struct kernels *kernels = kernels_by_name(tables[t / 3]);
+    for (size_t t = 0; t < TABLES * 4; t++) {
+        const struct kernels *kernels = kernels_by_name(tables[t / 4]);
         if (kernels == NULL) {
             continue;
         }
         for (size_t i = 0; i < COUNT; i++) {
             g[i] = 1.0F;
         }
-        kernels->gelu_forward(y, z, COUNT, activations[t % 3]);
-        kernels->gelu_relevance(g, z, COUNT, activations[t % 3]);
+        kernels->gelu_forward(y, z, COUNT, activations[t % 4]);
+        kernels->gelu_relevance(g, z, COUNT, activations[t % 4]);
         for (size_t i = 0; i < COUNT; i++) {
-            double phi = naive_cdf(z[i], activations[t % 3]);
+            double phi = naive_cdf(z[i], activations[t % 4]);
             /* exp(-x^2/2) carries the rounding of its argument, x^2/2 units. */
             double allowed = (1e-6 + 1.2e-7 * fabs((double) z[i] * z[i] * z[i])) * phi + 1e-37;
             assert_true(fabs(g[i] - phi) <= allowed);
@@ -466,6 +541,7 @@ int main(void) {
         cmocka_unit_test(test_linear_beyond_a_tile),
         cmocka_unit_test(test_zero_output_passes_nothing),
         cmocka_unit_test(test_norm),
+        cmocka_unit_test(test_norm_without_shift),
         cmocka_unit_test(test_gelu),
         cmocka_unit_test(test_softmax),
         cmocka_unit_test(test_softmax_keeps_nan),

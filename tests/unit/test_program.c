@@ -19,6 +19,8 @@
 
 extern const struct op_kind OP_SCALE; /* vit/ops/op_scale.c */
 extern const struct op_kind OP_POOL;  /* vit/ops/op_pool.c */
+extern const struct op_kind OP_GLU;   /* vit/ops/op_glu.c */
+extern const struct op_kind OP_ADD;   /* vit/ops/op_add.c */
 
 enum { ROWS = 5, WIDTH = 6, MAX_OPS = 8 };
 
@@ -346,6 +348,119 @@ static void test_scale_under_epsilon(void **unused) {
     close(&bench);
 }
 
+/* The gate of a gated MLP against its twin in relevance form; under AttnLRP, which gives half to
+ * each factor, and under CP-LRP, all that leaves it has entered it. */
+static void check_gate(enum vitlrp_attention_rule attention) {
+    enum { HALF = WIDTH / 2 };
+    struct bench bench;
+    struct ledger_lines lines = {NULL, 0};
+    double r[2][HALF];
+    double h[HALF];
+    float g_h[HALF];
+    begin(&bench);
+    add(&bench,
+        (struct op){
+            .kind = &OP_GLU, .in = {0, OP_NONE}, .residual = OP_NONE, .activation = VIT_SILU},
+        ROWS);
+    bench.values[1].width = HALF;
+    open(&bench, 1, true);
+    forward(&bench, 1);
+    const float *out = memory_value(&bench.runner.memory, bench.program.output, false);
+    float made[ROWS * HALF];
+    memcpy(made, out, sizeof made);
+    backward(&bench, (struct vitlrp_rules){.attention = attention}, &lines, ROWS * HALF);
+    for (size_t row = 0; row < ROWS; row++) {
+        const float *gate = input_of(&bench) + row * WIDTH;
+        for (size_t i = 0; i < HALF; i++) {
+            g_h[i] = 1.0F + (float) ((row * HALF + i) % 3);
+        }
+        naive_swiglu(gate, gate + HALF, HALF, h);
+        naive_swiglu_relevance(gate, gate + HALF, g_h, HALF, attention == VITLRP_ATTENTION_CP, r[0],
+                               r[1]);
+        for (size_t i = 0; i < WIDTH; i++) {
+            double received = (double) gate[i] * g_of(&bench)[row * WIDTH + i];
+            assert_true(fabs(received - r[i / HALF][i % HALF]) < 1e-5 * (1.0 + fabs(received)));
+        }
+        for (size_t i = 0; i < HALF; i++) {
+            assert_true(fabs(made[row * HALF + i] - h[i]) < 1e-5 * (1.0 + fabs(h[i])));
+            assert_true(fabs(r[0][i] + r[1][i] - h[i] * g_h[i]) < 1e-9 * (1.0 + fabs(h[i])));
+        }
+    }
+    close(&bench);
+}
+
+static void test_gate(void **unused) {
+    (void) unused;
+    check_gate(VITLRP_ATTENTION_ATTNLRP);
+    check_gate(VITLRP_ATTENTION_CP);
+}
+
+/* A branch of fewer rows than the stream joins the leading rows of every image. */
+static void test_add_of_leading_rows(void **unused) {
+    enum { IMAGES = 3, LEADING = 2 };
+    struct bench bench;
+    float out[IMAGES * LEADING * WIDTH];
+    (void) unused;
+    begin(&bench);
+    size_t branch =
+        add(&bench, (struct op){.kind = &OP_TOY, .in = {0, OP_NONE}, .residual = OP_NONE}, LEADING);
+    add(&bench, (struct op){.kind = &OP_ADD, .in = {branch, OP_NONE}, .residual = 0}, LEADING);
+    open(&bench, IMAGES, false);
+    float *input = input_of(&bench);
+    for (size_t i = 0; i < IMAGES * ROWS * WIDTH; i++) {
+        input[i] = (float) i;
+    }
+    runner_forward(&(struct forward_pass){
+        .runner = &bench.runner, .images = IMAGES, .end = bench.program.op_count, .output = out});
+    for (size_t i = 0; i < IMAGES * LEADING * WIDTH; i++) {
+        size_t image = i / (LEADING * WIDTH);
+        float stream = (float) (image * ROWS * WIDTH + i % (LEADING * WIDTH));
+        assert_true(out[i] == 3.0F * (float) i + 1.0F + stream);
+    }
+    close(&bench);
+}
+
+/* Both terms of a sum receive its G. */
+static void test_add_passes_both(void **unused) {
+    struct bench bench;
+    struct vitlrp_ledger_entry entries[MAX_OPS];
+    struct ledger_lines lines = {entries, 0};
+    (void) unused;
+    begin(&bench);
+    size_t branch = add_simple(&bench, &OP_TOY_AGAIN, 0);
+    add(&bench, (struct op){.kind = &OP_ADD, .in = {branch, OP_NONE}, .residual = 0}, ROWS);
+    open(&bench, 1, true);
+    forward(&bench, 1);
+    backward(&bench, (struct vitlrp_rules){0}, &lines, ROWS * WIDTH);
+    for (size_t i = 0; i < ROWS * WIDTH; i++) {
+        assert_true(g_of(&bench)[i] == 4.0F * (1.0F + (float) (i % 3)));
+    }
+    close(&bench);
+}
+
+/* What leaves a program is where its caller wants it, though its last operation has nothing to
+ * do. */
+static void test_output_is_no_view(void **unused) {
+    struct bench bench;
+    float out[WIDTH] = {0};
+    const struct pool *pool = pool_of(VIT_POOL_CLS);
+    (void) unused;
+    begin(&bench);
+    bench.values[0].rows = 1;
+    add(&bench,
+        (struct op){.kind = &OP_POOL, .in = {0, OP_NONE}, .residual = OP_NONE, .pool = pool}, 1);
+    open(&bench, 1, false);
+    for (size_t i = 0; i < WIDTH; i++) {
+        input_of(&bench)[i] = (float) (i + 1);
+    }
+    runner_forward(&(struct forward_pass){
+        .runner = &bench.runner, .images = 1, .end = bench.program.op_count, .output = out});
+    for (size_t i = 0; i < WIDTH; i++) {
+        assert_true(out[i] == (float) (i + 1));
+    }
+    close(&bench);
+}
+
 /* An observer that changes what it sees, as an edit of hidden units does: half of the values of one
  * operation going forward, none of the G of some columns going backward. */
 static void change(void *user, const struct op_call *call) {
@@ -506,6 +621,10 @@ int main(void) {
         cmocka_unit_test(test_toy_pool),
         cmocka_unit_test(test_toys_in_a_batch),
         cmocka_unit_test(test_scale_under_epsilon),
+        cmocka_unit_test(test_gate),
+        cmocka_unit_test(test_add_of_leading_rows),
+        cmocka_unit_test(test_add_passes_both),
+        cmocka_unit_test(test_output_is_no_view),
         cmocka_unit_test(test_observer_changes_what_it_sees),
         cmocka_unit_test(test_buffers_never_meet),
         cmocka_unit_test(test_queries_are_completed),

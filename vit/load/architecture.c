@@ -1,6 +1,8 @@
 /* Infers the architecture: sizes from the tensors, the rest from what is stated. */
 #include "vit/load/architecture.h"
 
+#include <string.h>
+
 #include "vit/load/input_size.h"
 
 #define HEAD_SIZE 64 /* of most published ViTs, so the last resort */
@@ -15,6 +17,10 @@ struct inference {
 
 static bool has(const struct inference *inference, enum slot slot) {
     return layout_has(inference->binding, slot);
+}
+
+static enum vitlrp_status fail_later(struct vitlrp_error *err, const char *what) {
+    return fail(err, VITLRP_UNSUPPORTED, "%s: not supported yet", what);
 }
 
 /* ---- What the tensors show ---- */
@@ -68,7 +74,10 @@ static enum vitlrp_status join_tensors(const struct inference *inference,
     show(&shown.class_token, layout_has_part(binding, SLOT_CLS_TOKEN, PART_CLS));
     show(&shown.distillation_token, layout_has_part(binding, SLOT_CLS_TOKEN, PART_DIST));
     show(&shown.registers, sizes[DIMENSION_REGISTERS]);
+    show(&shown.embed_norm, has(inference, SLOT_EMBED_NORM_WEIGHT));
     show(&shown.pre_norm, has(inference, SLOT_PRE_NORM_WEIGHT));
+    show(&shown.attention_norm, has(inference, SLOT_ATTENTION_NORM_WEIGHT));
+    show(&shown.mlp_norm, has(inference, SLOT_MLP_NORM_WEIGHT));
     if (has(inference, SLOT_HEAD_WEIGHT)) {
         show(&shown.classes, sizes[DIMENSION_CLASSES]);
     }
@@ -76,6 +85,15 @@ static enum vitlrp_status join_tensors(const struct inference *inference,
         show(&shown.heads, sizes[DIMENSION_HEADS]);
     }
     return facts_join(inference->facts, &shown, err);
+}
+
+/* What AIMv2's own code has, which no file of it states. */
+static void join_own_names(const struct inference *inference) {
+    struct model_facts *facts = inference->facts;
+    if (strcmp(inference->binding->layout->name, "aimv2") == 0) {
+        show(&facts->norm, FACT_NORM_RMS);
+        fact_guess(&facts->pool, FACT_POOL_MEAN);
+    }
 }
 
 /* ---- Blocks ---- */
@@ -104,7 +122,8 @@ static enum vitlrp_status infer_activation(const struct inference *inference,
                                            struct vitlrp_error *err) {
     static const enum vit_activation KINDS[] = {[FACT_GELU_ERF] = VIT_GELU_ERF,
                                                 [FACT_GELU_TANH] = VIT_GELU_TANH,
-                                                [FACT_GELU_QUICK] = VIT_GELU_QUICK};
+                                                [FACT_GELU_QUICK] = VIT_GELU_QUICK,
+                                                [FACT_SILU] = VIT_SILU};
     if (inference->binding->layout->framework == FRAMEWORK_OPEN_CLIP &&
         !fact_known(&inference->facts->activation)) {
         enum vitlrp_status status =
@@ -113,14 +132,91 @@ static enum vitlrp_status infer_activation(const struct inference *inference,
                  "quick_gelu, LAION and DataComp gelu");
         return error_topic(err, status, VITLRP_TOPIC_ACTIVATION);
     }
-    fact_guess(&inference->facts->activation, FACT_GELU_ERF);
+    fact_guess(&inference->facts->activation, inference->config->gated ? FACT_SILU : FACT_GELU_ERF);
     int32_t kind = fact_whole(&inference->facts->activation, 0);
     if (kind < 0 || (size_t) kind >= sizeof KINDS / sizeof KINDS[0]) {
         return fail(err, VITLRP_UNSUPPORTED,
                     "this activation is not supported in an MLP; gelu, gelu_new, "
-                    "gelu_pytorch_tanh, gelu_fast and quick_gelu are");
+                    "gelu_pytorch_tanh, gelu_fast, quick_gelu and silu are");
     }
     inference->config->activation = KINDS[kind];
+    return VITLRP_OK;
+}
+
+/* Gate and value are two layers, or one of twice the outputs. Which half of it is the gate no
+ * tensor shows: the first in all that is published, where a name or a fact says that there is one.
+ */
+static enum vitlrp_status infer_gate(const struct inference *inference, struct vitlrp_error *err) {
+    const size_t *sizes = inference->sizes;
+    struct fact *gate = &inference->facts->gate;
+    bool split = layout_has_part(inference->binding, SLOT_FC1_WEIGHT, PART_GATE);
+    bool packed = !split && sizes[DIMENSION_HIDDEN] == 2 * sizes[DIMENSION_MLP];
+    inference->config->gated = split || packed;
+    if (!split && !packed && sizes[DIMENSION_GATED] == 0) {
+        fact_state(gate, FACT_GATE_NONE, FACT_TENSORS, NULL, NULL);
+    } else if (split || sizes[DIMENSION_GATED] > 0) {
+        fact_state(gate, split ? FACT_GATE_SPLIT : FACT_GATE_PACKED, FACT_TENSORS, NULL, NULL);
+    }
+    if (!fact_known(gate)) {
+        return fail(err, VITLRP_MISMATCH,
+                    "the first layer of an MLP has twice the outputs that the second has inputs, "
+                    "and nothing states that it is gated");
+    }
+    bool stated = fact_whole(gate, 0) != FACT_GATE_NONE;
+    if (stated != inference->config->gated ||
+        (!packed && sizes[DIMENSION_HIDDEN] != sizes[DIMENSION_MLP])) {
+        return fail(err, VITLRP_MISMATCH,
+                    "the layers of an MLP have %zu outputs and %zu inputs, which makes no %s MLP",
+                    sizes[DIMENSION_HIDDEN], sizes[DIMENSION_MLP], stated ? "gated" : "plain");
+    }
+    return VITLRP_OK;
+}
+
+/* Norms without shifts may be of either kind. */
+static enum vitlrp_status infer_norm(const struct inference *inference, struct vitlrp_error *err) {
+    struct fact *norm = &inference->facts->norm;
+    bool shifted = has(inference, SLOT_NORM1_BIAS) || has(inference, SLOT_NORM2_BIAS) ||
+                   has(inference, SLOT_NORM_BIAS) || has(inference, SLOT_FC_NORM_BIAS);
+    if (shifted) {
+        fact_guess(norm, FACT_NORM_LAYER);
+    }
+    if (!fact_known(norm)) {
+        return layout_fail_missing(inference->binding, SLOT_NORM1_BIAS,
+                                   "and nothing states that the norms are RMSNorm, which has none",
+                                   err);
+    }
+    inference->config->rms = fact_whole(norm, 0) == FACT_NORM_RMS;
+    if (inference->config->rms && shifted) {
+        return fail(err, VITLRP_MISMATCH, "RMSNorm has no shift, but the file's norms have");
+    }
+    return VITLRP_OK;
+}
+
+/* Parallel branches share their first layer's tensor; whether a norm is before a branch or behind
+ * it no tensor shows. */
+static enum vitlrp_status infer_form(const struct inference *inference, struct vitlrp_error *err) {
+    static const enum vit_block_form FORMS[] = {[FACT_BLOCK_PRE_NORM] = VIT_BLOCK_PRE_NORM,
+                                                [FACT_BLOCK_POST_NORM] = VIT_BLOCK_POST_NORM,
+                                                [FACT_BLOCK_PARALLEL] = VIT_BLOCK_PARALLEL};
+    struct fact *block = &inference->facts->block;
+    bool parallel = !has(inference, SLOT_NORM2_WEIGHT);
+    if (parallel) {
+        show(block, FACT_BLOCK_PARALLEL);
+    }
+    fact_guess(block, FACT_BLOCK_PRE_NORM);
+    int32_t form = fact_whole(block, 0);
+    if (form < 0 || (size_t) form >= sizeof FORMS / sizeof FORMS[0]) {
+        return fail_later(err, "blocks of several branches side by side");
+    }
+    if (parallel != (form == FACT_BLOCK_PARALLEL)) {
+        return fail(err, VITLRP_MISMATCH,
+                    "the norms in the file's blocks are not those of the form that is stated");
+    }
+    bool scaled = has(inference, SLOT_PROJ_SCALE) || has(inference, SLOT_FC2_SCALE);
+    if (form == FACT_BLOCK_POST_NORM && scaled) {
+        return fail_later(err, "LayerScale in blocks with norms behind their branches");
+    }
+    inference->config->form = FORMS[form];
     return VITLRP_OK;
 }
 
@@ -136,29 +232,19 @@ static double usual_eps(const struct inference *inference) {
     case FRAMEWORK_JAX:
         break;
     }
-    return has(inference, SLOT_PRE_NORM_WEIGHT) ? 1e-5 : 1e-6;
-}
-
-static enum vitlrp_status fail_later(struct vitlrp_error *err, const char *what) {
-    return fail(err, VITLRP_UNSUPPORTED, "%s: not supported yet", what);
+    bool larger = has(inference, SLOT_PRE_NORM_WEIGHT) || inference->config->rms;
+    return larger ? 1e-5 : 1e-6;
 }
 
 static enum vitlrp_status infer_block(const struct inference *inference, struct vitlrp_error *err) {
     struct model_facts *facts = inference->facts;
     TRY(infer_heads(inference, err));
+    TRY(infer_gate(inference, err));
     TRY(infer_activation(inference, err));
+    TRY(infer_norm(inference, err));
+    TRY(infer_form(inference, err));
     fact_guess(&facts->norm_eps, usual_eps(inference));
     inference->config->layer_norm_eps = (float) fact_number(&facts->norm_eps, 0);
-    if (fact_whole(&facts->norm, FACT_NORM_LAYER) != FACT_NORM_LAYER) {
-        return fail_later(err, "RMSNorm");
-    }
-    if (fact_whole(&facts->block, FACT_BLOCK_PRE_NORM) != FACT_BLOCK_PRE_NORM) {
-        return fail_later(err, "blocks without norms before their branches");
-    }
-    if (fact_whole(&facts->gate, FACT_GATE_NONE) != FACT_GATE_NONE ||
-        inference->sizes[DIMENSION_HIDDEN] != inference->sizes[DIMENSION_MLP]) {
-        return fail_later(err, "gated MLPs (SwiGLU)");
-    }
     if (fact_whole(&facts->rope, FACT_ROPE_NONE) != FACT_ROPE_NONE) {
         return fail_later(err, "rotary position embeddings");
     }
@@ -205,6 +291,32 @@ static enum vitlrp_status infer_final_norm(const struct inference *inference,
     return VITLRP_OK;
 }
 
+/* A norm without the shift that others have is damaged. */
+static enum vitlrp_status check_shifts(const struct inference *inference,
+                                       struct vitlrp_error *err) {
+    static const enum slot NORMS[][2] = {{SLOT_EMBED_NORM_WEIGHT, SLOT_EMBED_NORM_BIAS},
+                                         {SLOT_PRE_NORM_WEIGHT, SLOT_PRE_NORM_BIAS},
+                                         {SLOT_NORM1_WEIGHT, SLOT_NORM1_BIAS},
+                                         {SLOT_ATTENTION_NORM_WEIGHT, SLOT_ATTENTION_NORM_BIAS},
+                                         {SLOT_NORM2_WEIGHT, SLOT_NORM2_BIAS},
+                                         {SLOT_MLP_NORM_WEIGHT, SLOT_MLP_NORM_BIAS},
+                                         {SLOT_NORM_WEIGHT, SLOT_NORM_BIAS},
+                                         {SLOT_FC_NORM_WEIGHT, SLOT_FC_NORM_BIAS}};
+    const struct vit_config *config = inference->config;
+    const enum slot *without = NULL;
+    bool shifted = false;
+    for (size_t i = 0; i < sizeof NORMS / sizeof NORMS[0]; i++) {
+        bool has_shift = slot_repeats(config, NORMS[i][1]) > 0;
+        shifted = shifted || has_shift;
+        if (slot_repeats(config, NORMS[i][0]) > 0 && !has_shift && without == NULL) {
+            without = NORMS[i];
+        }
+    }
+    return without == NULL || !shifted ? VITLRP_OK
+                                       : layout_fail_missing(inference->binding, without[1],
+                                                             "but other norms have one", err);
+}
+
 static enum vitlrp_status infer_pool(const struct inference *inference, struct vitlrp_error *err) {
     struct model_facts *facts = inference->facts;
     struct vit_config *config = inference->config;
@@ -231,23 +343,6 @@ static enum vitlrp_status infer_pool(const struct inference *inference, struct v
         break;
     default:
         return fail_later(err, "attention pooling");
-    }
-    return VITLRP_OK;
-}
-
-/* Norms without a shift are not supported yet. */
-static enum vitlrp_status check_norms(const struct inference *inference, struct vitlrp_error *err) {
-    static const enum slot NORMS[][2] = {{SLOT_PRE_NORM_WEIGHT, SLOT_PRE_NORM_BIAS},
-                                         {SLOT_NORM1_WEIGHT, SLOT_NORM1_BIAS},
-                                         {SLOT_NORM2_WEIGHT, SLOT_NORM2_BIAS},
-                                         {SLOT_NORM_WEIGHT, SLOT_NORM_BIAS},
-                                         {SLOT_FC_NORM_WEIGHT, SLOT_FC_NORM_BIAS}};
-    for (size_t i = 0; i < sizeof NORMS / sizeof NORMS[0]; i++) {
-        if (slot_repeats(inference->config, NORMS[i][0]) > 0 &&
-            slot_repeats(inference->config, NORMS[i][1]) == 0) {
-            return layout_fail_missing(inference->binding, NORMS[i][1],
-                                       "and norms without a shift are not supported yet", err);
-        }
     }
     return VITLRP_OK;
 }
@@ -290,9 +385,10 @@ enum vitlrp_status architecture_infer(const struct layout_binding *binding,
     all.depth = config->depth;
     TRY(facts_read(&all, facts, err));
     TRY(join_tensors(&inference, err));
+    join_own_names(&inference);
     TRY(infer_block(&inference, err));
     TRY(infer_final_norm(&inference, err));
-    TRY(check_norms(&inference, err));
+    TRY(check_shifts(&inference, err));
     TRY(infer_pool(&inference, err));
     TRY(infer_head(&inference, err));
     return input_size_infer(binding, facts, sizes[DIMENSION_TOKENS], config, positioned, err);

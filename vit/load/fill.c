@@ -7,17 +7,25 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/checked.h"
 #include "base/mem.h"
 #include "vit/model/weights.h"
 
 #define SCRATCH_FLOATS ((size_t) 1 << 18)
+
+/* Of a tensor that several slots share, seen as [lines, stride]: `count` of every line, from
+ * `first` on. The whole tensor is one line. */
+struct share {
+    size_t lines, stride, first, count;
+};
 
 /* Where in its slot a tensor goes, seen as a matrix. */
 struct target {
     float *data;
     size_t columns; /* inputs */
     enum arrangement arrangement;
-    size_t area; /* of a patch, for ARRANGED_HWIO: inputs are [area, channels] in the file */
+    size_t area;        /* of a patch, for ARRANGED_HWIO: inputs are [area, channels] in the file */
+    struct share share; /* for ARRANGED_AS_OURS */
 };
 
 /* Reads a matrix [inputs, outputs] a band of inputs at a time and scatters it into [outputs,
@@ -51,6 +59,40 @@ static enum vitlrp_status read_transposed(struct tensor_reader *reader, size_t c
     return status;
 }
 
+static enum vitlrp_status skip(struct tensor_reader *reader, float *scratch, size_t count,
+                               struct vitlrp_error *err) {
+    while (count > 0) {
+        size_t step = size_min(count, SCRATCH_FLOATS);
+        TRY(tensor_reader_next(reader, scratch, step, err));
+        count -= step;
+    }
+    return VITLRP_OK;
+}
+
+static enum vitlrp_status read_lines(struct tensor_reader *reader, const struct share *share,
+                                     float *out, float *scratch, struct vitlrp_error *err) {
+    for (size_t line = 0; line < share->lines; line++) {
+        TRY(skip(reader, scratch, share->first, err));
+        TRY(tensor_reader_next(reader, out + line * share->count, share->count, err));
+        TRY(skip(reader, scratch, share->stride - share->first - share->count, err));
+    }
+    return VITLRP_OK;
+}
+
+static enum vitlrp_status read_share(struct tensor_reader *reader, const struct target *target,
+                                     struct vitlrp_error *err) {
+    if (target->share.count == target->share.stride) {
+        return tensor_reader_next(reader, target->data, target->share.count, err);
+    }
+    float *scratch = mem_calloc(size_min(target->share.stride, SCRATCH_FLOATS), sizeof *scratch);
+    if (scratch == NULL) {
+        return fail(err, VITLRP_NOMEM, "out of memory for a tensor that layers share");
+    }
+    enum vitlrp_status status = read_lines(reader, &target->share, target->data, scratch, err);
+    mem_free(scratch);
+    return status;
+}
+
 /* Puts the tensor's name, and what of it, in front of the message of a failure. */
 static enum vitlrp_status prefix_tensor(struct vitlrp_error *err, enum vitlrp_status status,
                                         const struct tensor_info *tensor, const char *what) {
@@ -67,7 +109,7 @@ static enum vitlrp_status read_tensor(const struct tensor_info *tensor, const st
     struct tensor_reader reader;
     enum vitlrp_status status = tensor_reader_open(tensor, &reader, err);
     if (status == VITLRP_OK && target->arrangement == ARRANGED_AS_OURS) {
-        status = tensor_reader_next(&reader, target->data, tensor->count, err);
+        status = read_share(&reader, target, err);
     } else if (status == VITLRP_OK) {
         status = read_transposed(&reader, tensor->count, target, err);
     }
@@ -93,7 +135,7 @@ struct filling {
     const struct layout_binding *binding;
     struct vit_model *model;
     size_t positioned;
-    struct waiting *waiting; /* owned; room for all tensors */
+    struct waiting *waiting; /* owned; room for all tensors and those who share them */
     size_t waiting_count;
 };
 
@@ -109,13 +151,16 @@ static enum vitlrp_status check_order(const struct filling *filling,
     return prefix_tensor(err, status, tensor, "");
 }
 
-/* How many of `count` values of a stacked slot each part has: a third of q, k and v, rows of tokens
- * in front of the patches. */
+/* How many of `count` values of a stacked slot each part has: a third of q, k and v, a half of gate
+ * and value, rows of tokens in front of the patches. */
 static size_t part_count(const struct vit_config *config, enum slot slot, enum part part,
                          size_t count) {
     size_t tokens = (size_t) config->prefix;
     size_t registers = (size_t) config->registers;
     size_t distilled = config->distilled ? 1 : 0;
+    if (slot == SLOT_FC1_WEIGHT || slot == SLOT_FC1_BIAS) {
+        return part <= PART_VALUE ? count / 2 : 0;
+    }
     if (slot != SLOT_CLS_TOKEN) {
         return count / STACKED_PARTS;
     }
@@ -125,13 +170,51 @@ static size_t part_count(const struct vit_config *config, enum slot slot, enum p
     return count / tokens * rows;
 }
 
-static enum vitlrp_status fill_place(struct filling *filling, const struct bound_tensor *bound,
-                                     struct target target, size_t count, struct vitlrp_error *err) {
-    if (bound->tensor->count != count) {
+static size_t slot_count(const struct filling *filling, enum slot slot) {
+    struct slot_size size = slot_size(&filling->model->config, slot);
+    return size.rows * size.columns;
+}
+
+/* Values of the rows that share the row's tensor, before it and behind it. */
+static void count_others(const struct filling *filling, const struct layout_row *row,
+                         size_t *before, size_t *behind) {
+    const struct layout *layout = filling->binding->layout;
+    *before = 0;
+    *behind = 0;
+    for (const struct layout_row *next = row + 1;
+         next < layout->rows + layout->row_count && layout_row_shares(layout, next); next++) {
+        *behind += slot_count(filling, next->slot);
+    }
+    for (; layout_row_shares(layout, row); row--) {
+        *before += slot_count(filling, row[-1].slot);
+    }
+}
+
+/* What of the tensor is for the row, which takes `count` values. Rows lie behind each other where
+ * the tensor's first size is a sum of theirs, and side by side where the second is. */
+static enum vitlrp_status find_share(const struct filling *filling,
+                                     const struct bound_tensor *bound, size_t count,
+                                     struct share *out, struct vitlrp_error *err) {
+    const struct tensor_info *tensor = bound->tensor;
+    size_t lines = bound->row->shape[1] == DIMENSION_WIDTH_MLP ? tensor->shape[0] : 1;
+    size_t before;
+    size_t behind;
+    count_others(filling, bound->row, &before, &behind);
+    if (tensor->count != before + count + behind) {
         return fail(err, VITLRP_INTERNAL, "a tensor's size passed the checks but is wrong");
     }
+    *out = (struct share){.lines = lines,
+                          .stride = tensor->count / lines,
+                          .first = before / lines,
+                          .count = count / lines};
+    return VITLRP_OK;
+}
+
+static enum vitlrp_status fill_place(struct filling *filling, const struct bound_tensor *bound,
+                                     struct target target, size_t count, struct vitlrp_error *err) {
     TRY(check_order(filling, bound->tensor, err));
     target.arrangement = bound->row->arrangement;
+    TRY(find_share(filling, bound, count, &target.share, err));
     filling->model->parameters += (int64_t) count;
     if (bound->tensor->extent.deflated) {
         filling->waiting[filling->waiting_count++] = (struct waiting){bound->tensor, target};
@@ -278,7 +361,8 @@ enum vitlrp_status fill_weights(const struct checkpoint *checkpoint,
                                 const struct layout_binding *binding, size_t positioned,
                                 struct vit_model *model, struct vitlrp_error *err) {
     struct filling filling = {checkpoint, binding, model, positioned, NULL, 0};
-    filling.waiting = mem_calloc(checkpoint->tensors.count, sizeof *filling.waiting);
+    filling.waiting =
+        mem_calloc(LAYOUT_SHARES * checkpoint->tensors.count, sizeof *filling.waiting);
     if (filling.waiting == NULL) {
         return fail(err, VITLRP_NOMEM, "out of memory for the table of tensors");
     }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/checked.h"
 #include "base/mem.h"
 #include "vit/load/checkpoint.h"
 
@@ -177,13 +178,32 @@ struct bound_tensor *layout_bound(const struct layout_binding *binding, size_t b
     return &binding->items[(block * SLOT_COUNT + (size_t) slot) * PART_COUNT + (size_t) part];
 }
 
+bool layout_row_shares(const struct layout *layout, const struct layout_row *row) {
+    return row != layout->rows && strcmp(row[-1].pattern, row->pattern) == 0;
+}
+
+static enum vitlrp_status bind_row(struct layout_binding *binding, size_t block,
+                                   const struct layout_row *row, const struct tensor_info *tensor,
+                                   struct vitlrp_error *err) {
+    char label[TENSOR_LABEL_TEXT];
+    char other[TENSOR_LABEL_TEXT];
+    size_t at = slot_scope(row->slot) == SCOPE_BLOCK ? block : 0;
+    struct bound_tensor *place = layout_bound(binding, at, row->slot, row->part);
+    if (place->tensor != NULL) {
+        return fail(err, VITLRP_MISMATCH, "tensors %s and %s are for the same place",
+                    tensor_label(label, place->tensor->name), tensor_label(other, tensor->name));
+    }
+    *place = (struct bound_tensor){row, tensor};
+    return VITLRP_OK;
+}
+
 static enum vitlrp_status bind_tensor(struct layout_binding *binding,
                                       const struct tensor_info *tensor,
                                       const struct vitlrp_log *log, struct vitlrp_error *err) {
     char label[TENSOR_LABEL_TEXT];
-    char other[TENSOR_LABEL_TEXT];
     size_t block = 0;
-    const struct layout_row *row = find_row(binding->layout, tensor->name, &block);
+    const struct layout *layout = binding->layout;
+    const struct layout_row *row = find_row(layout, tensor->name, &block);
     if (row == NULL) {
         return fail(err, VITLRP_UNSUPPORTED, "tensor %s (%s) is not supported yet",
                     tensor_label(label, tensor->name), feature_of(tensor->name));
@@ -194,15 +214,29 @@ static enum vitlrp_status bind_tensor(struct layout_binding *binding,
                     tensor_label(label, tensor->name));
         return VITLRP_OK;
     }
-    if (slot_scope(row->slot) != SCOPE_BLOCK) {
-        block = 0;
+    TRY(bind_row(binding, block, row, tensor, err));
+    while (++row < layout->rows + layout->row_count && layout_row_shares(layout, row)) {
+        TRY(bind_row(binding, block, row, tensor, err));
     }
-    struct bound_tensor *place = layout_bound(binding, block, row->slot, row->part);
-    if (place->tensor != NULL) {
-        return fail(err, VITLRP_MISMATCH, "tensors %s and %s are for the same place",
-                    tensor_label(label, place->tensor->name), tensor_label(other, tensor->name));
+    return VITLRP_OK;
+}
+
+/* A slot is filled as a whole or part by part: one of two tensors for the same values would be left
+ * unused. */
+static enum vitlrp_status check_parts(const struct layout_binding *binding,
+                                      struct vitlrp_error *err) {
+    char label[TENSOR_LABEL_TEXT];
+    char other[TENSOR_LABEL_TEXT];
+    size_t slots = (binding->depth > 0 ? binding->depth : 1) * SLOT_COUNT;
+    for (size_t i = 0; i < slots * STACKED_PARTS; i++) {
+        const struct bound_tensor *parts = &binding->items[i / STACKED_PARTS * PART_COUNT];
+        const struct tensor_info *part = parts[i % STACKED_PARTS].tensor;
+        const struct tensor_info *whole = parts[PART_WHOLE].tensor;
+        if (part != NULL && whole != NULL) {
+            return fail(err, VITLRP_MISMATCH, "tensors %s and %s are for the same place",
+                        tensor_label(label, whole->name), tensor_label(other, part->name));
+        }
     }
-    *place = (struct bound_tensor){row, tensor};
     return VITLRP_OK;
 }
 
@@ -228,6 +262,9 @@ enum vitlrp_status layout_bind(const struct tensor_table *tensors, const struct 
     }
     for (size_t i = 0; i < tensors->count && status == VITLRP_OK; i++) {
         status = bind_tensor(&binding, &tensors->items[i], log, err);
+    }
+    if (status == VITLRP_OK) {
+        status = check_parts(&binding, err);
     }
     if (status != VITLRP_OK) {
         layout_unbind(&binding);
@@ -281,6 +318,31 @@ static void learn_sizes(const struct bound_tensor *bound, size_t sizes[DIMENSION
             sizes[dimension] = bound->tensor->shape[i];
         }
     }
+}
+
+/* Sizes of what shares a tensor, and the sum. */
+static enum vitlrp_status derive_sum(size_t *part, size_t *sum, size_t rest,
+                                     struct vitlrp_error *err) {
+    if (*part == 0 && *sum > rest) {
+        *part = *sum - rest;
+    }
+    return checked_add(sum, *part, rest)
+               ? VITLRP_OK
+               : fail(err, VITLRP_LIMIT, "a tensor's size of %zu is out of range", *part);
+}
+
+static enum vitlrp_status derive_sizes(size_t sizes[DIMENSION_COUNT], struct vitlrp_error *err) {
+    size_t width = sizes[DIMENSION_WIDTH];
+    if (width > SIZE_MAX / 3) {
+        return fail(err, VITLRP_LIMIT, "dim %zu is out of range", width);
+    }
+    sizes[DIMENSION_WIDTH_3] = 3 * width;
+    TRY(derive_sum(&sizes[DIMENSION_HIDDEN], &sizes[DIMENSION_HIDDEN_WIDTH_3], 3 * width, err));
+    TRY(derive_sum(&sizes[DIMENSION_MLP], &sizes[DIMENSION_WIDTH_MLP], width, err));
+    if (sizes[DIMENSION_HIDDEN] == 0) {
+        sizes[DIMENSION_HIDDEN] = sizes[DIMENSION_GATED];
+    }
+    return VITLRP_OK;
 }
 
 static enum vitlrp_status check_shape(const struct bound_tensor *bound,
@@ -406,17 +468,14 @@ enum vitlrp_status layout_sizes(const struct layout_binding *binding, size_t siz
             learn_sizes(&binding->items[i], sizes);
         }
     }
-    size_t width = sizes[DIMENSION_WIDTH];
-    if (width > SIZE_MAX / 3) {
-        return fail(err, VITLRP_LIMIT, "dim %zu is out of range", width);
-    }
-    sizes[DIMENSION_WIDTH_3] = 3 * width;
+    TRY(derive_sizes(sizes, err));
     TRY(check_missing(binding, sizes, err));
     for (size_t i = 0; i < count; i++) {
         if (binding->items[i].tensor != NULL) {
             TRY(check_shape(&binding->items[i], sizes, err));
         }
     }
+    size_t width = sizes[DIMENSION_WIDTH];
     if (sizes[DIMENSION_HEADS] > 0 &&
         (width % sizes[DIMENSION_HEADS] != 0 ||
          width / sizes[DIMENSION_HEADS] != sizes[DIMENSION_HEAD_SIZE])) {

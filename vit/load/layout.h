@@ -17,9 +17,12 @@ enum dimension {
     DIMENSION_ONE,
     DIMENSION_CHANNELS, /* 3 */
     DIMENSION_WIDTH,
-    DIMENSION_WIDTH_3, /* 3 * WIDTH: q, k and v stacked */
-    DIMENSION_HIDDEN,  /* outputs of the first layer of an MLP */
-    DIMENSION_MLP,     /* inputs of the second */
+    DIMENSION_WIDTH_3,        /* 3 * WIDTH: q, k and v stacked */
+    DIMENSION_HIDDEN,         /* outputs of the first layer of an MLP */
+    DIMENSION_MLP,            /* inputs of the second */
+    DIMENSION_GATED,          /* gate and value stacked, gate first, where the name says so */
+    DIMENSION_HIDDEN_WIDTH_3, /* HIDDEN + WIDTH_3: stacked in one tensor */
+    DIMENSION_WIDTH_MLP,      /* WIDTH + MLP, side by side */
     DIMENSION_CLASSES,
     DIMENSION_POOLED, /* inputs of the head */
     DIMENSION_REGISTERS,
@@ -42,6 +45,8 @@ enum part {
     PART_Q = 0,
     PART_K = 1,
     PART_V = 2,
+    PART_GATE = 0,
+    PART_VALUE = 1,
     PART_CLS = 0,
     PART_DIST = 1,
     PART_REGISTERS = 2,
@@ -77,11 +82,13 @@ enum framework {
 struct layout {
     const char *name;
     enum framework framework;
-    const struct layout_row *rows; /* several rows for one place are alternatives */
+    const struct layout_row *rows; /* several rows for one place are alternatives; rows that follow
+                                      each other with the same name share its tensor in their order
+                                      */
     size_t row_count;
 };
 
-#define LAYOUT_COUNT 6
+#define LAYOUT_COUNT 9
 extern const struct layout LAYOUTS[LAYOUT_COUNT];
 
 /* A tensor of the checkpoint in its place; tensor NULL: absent. */
@@ -96,6 +103,12 @@ struct layout_binding {
     bool has_mask_token;        /* of masked training, or of DINOv2's own files */
     struct bound_tensor *items; /* owned; [depth or 1][SLOT_COUNT][PART_COUNT] */
 };
+
+/* Rows that share a tensor, at most. */
+#define LAYOUT_SHARES 2
+
+/* True if it shares its tensor with the row before it. */
+bool layout_row_shares(const struct layout *layout, const struct layout_row *row);
 
 /* The place of a slot's part; slots outside the blocks are in block 0. */
 struct bound_tensor *layout_bound(const struct layout_binding *binding, size_t block,

@@ -8,6 +8,9 @@
 #define WIDTH_3 DIMENSION_WIDTH_3
 #define HIDDEN DIMENSION_HIDDEN
 #define MLP DIMENSION_MLP
+#define GATED DIMENSION_GATED
+#define HIDDEN_WIDTH_3 DIMENSION_HIDDEN_WIDTH_3
+#define WIDTH_MLP DIMENSION_WIDTH_MLP
 #define CLASSES DIMENSION_CLASSES
 #define POOLED DIMENSION_POOLED
 #define REGISTERS DIMENSION_REGISTERS
@@ -48,10 +51,11 @@
             outputs                                                                                \
         }                                                                                          \
     }
-#define NORM(name, slot, presence)                                                                 \
-    {name ".weight", SLOT_##slot##_WEIGHT, presence, {WIDTH}}, {                                   \
+#define NORM(name, slot, presence) NORM_OF(name, slot, WIDTH, presence)
+#define NORM_OF(name, slot, size, ...)                                                             \
+    {name ".weight", SLOT_##slot##_WEIGHT, __VA_ARGS__, {size}}, {                                 \
         name ".bias", SLOT_##slot##_BIAS, UNIFORM, {                                               \
-            WIDTH                                                                                  \
+            size                                                                                   \
         }                                                                                          \
     }
 #define HEAD(name, slot, inputs)                                                                   \
@@ -65,6 +69,14 @@
     {name ".weight", SLOT_QKV_WEIGHT, NEEDED_PART(part), {WIDTH, WIDTH}}, {                        \
         name ".bias", SLOT_QKV_BIAS, OPTIONAL_PART(part), {                                        \
             WIDTH                                                                                  \
+        }                                                                                          \
+    }
+
+/* The gate or the value of a gated MLP, where they are apart. */
+#define GATE_LINEAR(name, part)                                                                    \
+    {name ".weight", SLOT_FC1_WEIGHT, NEEDED_PART(part), {HIDDEN, WIDTH}}, {                       \
+        name ".bias", SLOT_FC1_BIAS, UNIFORM_PART(part), {                                         \
+            HIDDEN                                                                                 \
         }                                                                                          \
     }
 
@@ -89,18 +101,28 @@ static const struct layout_row TORCHVISION[] = {
     HEAD("heads.#", HEAD, POOLED),
 };
 
-/* timm's names, which DeiT, DINO, MAE and I-JEPA use too, and those in which DINOv2's and DINOv3's
- * own files differ from them. */
+/* timm's names around the blocks, which DeiT, DINO, MAE and I-JEPA use too, and those in which
+ * DINOv2's and DINOv3's own files differ from them. */
+#define TIMM_TOKENS                                                                                \
+    {"patch_embed.proj.weight", SLOT_PATCH_WEIGHT, NEEDED, PATCHES},                               \
+        {"patch_embed.proj.bias", SLOT_PATCH_BIAS, UNIFORM, {WIDTH}},                              \
+        NORM("patch_embed.norm", EMBED_NORM, UNIFORM),                                             \
+        {"cls_token", SLOT_CLS_TOKEN, UNIFORM_PART(CLS), {ONE, ONE, WIDTH}},                       \
+        {"dist_token", SLOT_CLS_TOKEN, UNIFORM_PART(DIST), {ONE, ONE, WIDTH}},                     \
+        {"reg_token", SLOT_CLS_TOKEN, UNIFORM_PART(REGISTERS), {ONE, REGISTERS, WIDTH}},           \
+        {"register_tokens", SLOT_CLS_TOKEN, UNIFORM_PART(REGISTERS), {ONE, REGISTERS, WIDTH}},     \
+        {"storage_tokens", SLOT_CLS_TOKEN, UNIFORM_PART(REGISTERS), {ONE, REGISTERS, WIDTH}},      \
+        {"pos_embed", SLOT_POSITION, UNIFORM, {ONE, TOKENS, WIDTH}},                               \
+        NORM("norm_pre", PRE_NORM, UNIFORM)
+#define TIMM_END                                                                                   \
+    NORM("norm", NORM, UNIFORM), NORM("fc_norm", FC_NORM, UNIFORM), HEAD("head", HEAD, POOLED),    \
+        HEAD("head.#", HEAD, POOLED), HEAD("fc", HEAD, POOLED), HEAD("classifier", HEAD, POOLED),  \
+        HEAD("linear_head", HEAD, POOLED), HEAD("head_dist", DIST_HEAD, WIDTH),                    \
+        IGNORED("head.mlp.*"), /* DINO's projector */                                              \
+        IGNORED("head.last_layer.*"), IGNORED("mask_token"), IGNORED("decoder_*")
+
 static const struct layout_row TIMM[] = {
-    {"patch_embed.proj.weight", SLOT_PATCH_WEIGHT, NEEDED, PATCHES},
-    {"patch_embed.proj.bias", SLOT_PATCH_BIAS, UNIFORM, {WIDTH}},
-    {"cls_token", SLOT_CLS_TOKEN, UNIFORM_PART(CLS), {ONE, ONE, WIDTH}},
-    {"dist_token", SLOT_CLS_TOKEN, UNIFORM_PART(DIST), {ONE, ONE, WIDTH}},
-    {"reg_token", SLOT_CLS_TOKEN, UNIFORM_PART(REGISTERS), {ONE, REGISTERS, WIDTH}},
-    {"register_tokens", SLOT_CLS_TOKEN, UNIFORM_PART(REGISTERS), {ONE, REGISTERS, WIDTH}},
-    {"storage_tokens", SLOT_CLS_TOKEN, UNIFORM_PART(REGISTERS), {ONE, REGISTERS, WIDTH}},
-    {"pos_embed", SLOT_POSITION, UNIFORM, {ONE, TOKENS, WIDTH}},
-    NORM("norm_pre", PRE_NORM, UNIFORM),
+    TIMM_TOKENS,
     NORM("blocks.#.norm1", NORM1, NEEDED),
     {"blocks.#.attn.qkv.weight", SLOT_QKV_WEIGHT, NEEDED, {WIDTH_3, WIDTH}},
     {"blocks.#.attn.qkv.bias", SLOT_QKV_BIAS, OPTIONAL, {WIDTH_3}},
@@ -109,30 +131,67 @@ static const struct layout_row TIMM[] = {
     PART_LINEAR("blocks.#.attn.q_proj", Q),
     PART_LINEAR("blocks.#.attn.k_proj", K),
     PART_LINEAR("blocks.#.attn.v_proj", V),
+    NORM("blocks.#.attn.norm", ATTENTION_NORM, UNIFORM),
+    NORM("blocks.#.attn.inner_attn_ln", ATTENTION_NORM, UNIFORM), /* EVA's own, as below */
     LINEAR("blocks.#.attn.proj", PROJ, WIDTH, WIDTH),
     NORM("blocks.#.norm2", NORM2, NEEDED),
     LINEAR("blocks.#.mlp.fc1", FC1, HIDDEN, WIDTH),
+    LINEAR("blocks.#.mlp.w12", FC1, GATED, WIDTH), /* DINOv2's own */
+    GATE_LINEAR("blocks.#.mlp.fc1_g", GATE),
+    GATE_LINEAR("blocks.#.mlp.fc1_x", VALUE),
+    GATE_LINEAR("blocks.#.mlp.w1", GATE),
+    GATE_LINEAR("blocks.#.mlp.w2", VALUE),
+    NORM_OF("blocks.#.mlp.norm", MLP_NORM, MLP, UNIFORM),
+    NORM_OF("blocks.#.mlp.ffn_ln", MLP_NORM, MLP, UNIFORM),
     LINEAR("blocks.#.mlp.fc2", FC2, WIDTH, MLP),
+    LINEAR("blocks.#.mlp.w3", FC2, WIDTH, MLP),
     {"blocks.#.ls1.gamma", SLOT_PROJ_SCALE, OPTIONAL, {WIDTH}},
     {"blocks.#.ls2.gamma", SLOT_FC2_SCALE, OPTIONAL, {WIDTH}},
     {"blocks.#.gamma_1", SLOT_PROJ_SCALE, OPTIONAL, {WIDTH}},
     {"blocks.#.gamma_2", SLOT_FC2_SCALE, OPTIONAL, {WIDTH}},
-    NORM("norm", NORM, UNIFORM),
-    NORM("fc_norm", FC_NORM, UNIFORM),
-    HEAD("head", HEAD, POOLED),
-    HEAD("head.#", HEAD, POOLED),
-    HEAD("fc", HEAD, POOLED),
-    HEAD("classifier", HEAD, POOLED),
-    HEAD("linear_head", HEAD, POOLED),
-    HEAD("head_dist", DIST_HEAD, WIDTH),
-    IGNORED("head.mlp.*"), /* DINO's projector */
-    IGNORED("head.last_layer.*"),
-    IGNORED("mask_token"),
-    IGNORED("decoder_*"),
+    TIMM_END,
+};
+
+/* The same with parallel blocks: one norm, and layers that share their tensors. */
+static const struct layout_row TIMM_PARALLEL[] = {
+    TIMM_TOKENS,
+    NORM("blocks.#.in_norm", NORM1, NEEDED),
+    {"blocks.#.in_proj.weight", SLOT_FC1_WEIGHT, NEEDED, {HIDDEN_WIDTH_3, WIDTH}},
+    {"blocks.#.in_proj.weight", SLOT_QKV_WEIGHT, NEEDED, {HIDDEN_WIDTH_3, WIDTH}},
+    {"blocks.#.in_proj.bias", SLOT_FC1_BIAS, UNIFORM, {HIDDEN_WIDTH_3}},
+    {"blocks.#.in_proj.bias", SLOT_QKV_BIAS, UNIFORM, {HIDDEN_WIDTH_3}},
+    {"blocks.#.mlp_bias", SLOT_FC1_BIAS, UNIFORM, {HIDDEN}},
+    LINEAR("blocks.#.attn_out_proj", PROJ, WIDTH, WIDTH),
+    LINEAR("blocks.#.mlp_out_proj", FC2, WIDTH, MLP),
+    {"blocks.#.out_proj.weight", SLOT_PROJ_WEIGHT, NEEDED, {WIDTH, WIDTH_MLP}},
+    {"blocks.#.out_proj.weight", SLOT_FC2_WEIGHT, NEEDED, {WIDTH, WIDTH_MLP}},
+    {"blocks.#.out_proj.bias", SLOT_PROJ_BIAS, UNIFORM, {WIDTH}},
+    {"blocks.#.ls.gamma", SLOT_PROJ_SCALE, OPTIONAL, {WIDTH}},
+    TIMM_END,
+};
+
+/* The names of AIMv2's own files. */
+static const struct layout_row AIMV2[] = {
+    {"preprocessor.patchifier.proj.weight", SLOT_PATCH_WEIGHT, NEEDED, PATCHES},
+    {"preprocessor.patchifier.proj.bias", SLOT_PATCH_BIAS, UNIFORM, {WIDTH}},
+    NORM("preprocessor.patchifier.norm", EMBED_NORM, NEEDED),
+    {"preprocessor.pos_embed", SLOT_POSITION, UNIFORM, {ONE, TOKENS, WIDTH}},
+    NORM("trunk.blocks.#.norm_1", NORM1, NEEDED),
+    {"trunk.blocks.#.attn.qkv.weight", SLOT_QKV_WEIGHT, NEEDED, {WIDTH_3, WIDTH}},
+    {"trunk.blocks.#.attn.qkv.bias", SLOT_QKV_BIAS, OPTIONAL, {WIDTH_3}},
+    LINEAR("trunk.blocks.#.attn.proj", PROJ, WIDTH, WIDTH),
+    NORM("trunk.blocks.#.norm_2", NORM2, NEEDED),
+    GATE_LINEAR("trunk.blocks.#.mlp.fc1", GATE),
+    GATE_LINEAR("trunk.blocks.#.mlp.fc3", VALUE),
+    LINEAR("trunk.blocks.#.mlp.fc2", FC2, WIDTH, MLP),
+    NORM("trunk.post_trunk_norm", NORM, NEEDED),
 };
 
 #define HF_OLD "encoder.layer.#."
 #define HF_NEW "layers.#."
+#define HF_GATED(block)                                                                            \
+    GATE_LINEAR(block "mlp.gate_proj", GATE), GATE_LINEAR(block "mlp.up_proj", VALUE),             \
+        LINEAR(block "mlp.down_proj", FC2, WIDTH, MLP)
 
 /* ViT, DeiT, DINOv2, I-JEPA, MSN, MAE, as transformers 4 and 5 name them. */
 static const struct layout_row HUGGINGFACE[] = {
@@ -167,6 +226,10 @@ static const struct layout_row HUGGINGFACE[] = {
     LINEAR(HF_OLD "mlp.fc2", FC2, WIDTH, MLP),
     LINEAR(HF_NEW "mlp.fc1", FC1, HIDDEN, WIDTH),
     LINEAR(HF_NEW "mlp.fc2", FC2, WIDTH, MLP),
+    LINEAR(HF_OLD "mlp.weights_in", FC1, GATED, WIDTH),
+    LINEAR(HF_OLD "mlp.weights_out", FC2, WIDTH, MLP),
+    HF_GATED(HF_OLD),
+    HF_GATED(HF_NEW),
     {HF_OLD "layer_scale1.lambda1", SLOT_PROJ_SCALE, OPTIONAL, {WIDTH}},
     {HF_OLD "layer_scale2.lambda1", SLOT_FC2_SCALE, OPTIONAL, {WIDTH}},
     {HF_NEW "layer_scale1.lambda1", SLOT_PROJ_SCALE, OPTIONAL, {WIDTH}},
@@ -206,6 +269,29 @@ static const struct layout_row HUGGINGFACE_CLIP[] = {
     IGNORED("text_projection.weight"),
     IGNORED("logit_scale"),
     IGNORED("logit_bias"),
+};
+
+/* The image tower of transformers' AIMv2. */
+static const struct layout_row HUGGINGFACE_AIMV2[] = {
+    {"embeddings.patch_embed.weight", SLOT_PATCH_WEIGHT, NEEDED, PATCHES},
+    {"embeddings.patch_embed.bias", SLOT_PATCH_BIAS, UNIFORM, {WIDTH}},
+    NORM("embeddings.rms_norm", EMBED_NORM, NEEDED),
+    {"embeddings.position_embedding.weight", SLOT_POSITION, UNIFORM, {TOKENS, WIDTH}},
+    NORM(HF_CLIP "rms_norm1", NORM1, NEEDED),
+    PART_LINEAR(HF_CLIP "attention.q_proj", Q),
+    PART_LINEAR(HF_CLIP "attention.k_proj", K),
+    PART_LINEAR(HF_CLIP "attention.v_proj", V),
+    LINEAR(HF_CLIP "attention.out_proj", PROJ, WIDTH, WIDTH),
+    NORM(HF_CLIP "rms_norm2", NORM2, NEEDED),
+    GATE_LINEAR(HF_CLIP "ffn.gate_proj", GATE),
+    GATE_LINEAR(HF_CLIP "ffn.up_proj", VALUE),
+    LINEAR(HF_CLIP "ffn.down_proj", FC2, WIDTH, MLP),
+    NORM("rms_norm", NORM, UNIFORM),
+    HEAD("classifier", HEAD, POOLED),
+    {"visual_projection.weight", SLOT_HEAD_WEIGHT, UNIFORM, {CLASSES, POOLED}},
+    IGNORED("text_model.*"),
+    IGNORED("text_projection.weight"),
+    IGNORED("logit_scale"),
 };
 
 #define CLIP_BLOCK "visual.transformer.resblocks.#."
@@ -298,8 +384,11 @@ static const struct layout_row JAX[] = {
 const struct layout LAYOUTS[LAYOUT_COUNT] = {
     TABLE("torchvision", TORCHVISION, TORCHVISION),
     TABLE("timm", TIMM, TIMM),
+    TABLE("timm", TIMM, TIMM_PARALLEL),
+    TABLE("aimv2", TIMM, AIMV2),
     TABLE("huggingface", HUGGINGFACE, HUGGINGFACE),
     TABLE("huggingface clip", HUGGINGFACE, HUGGINGFACE_CLIP),
+    TABLE("huggingface aimv2", HUGGINGFACE, HUGGINGFACE_AIMV2),
     TABLE("open_clip", OPEN_CLIP, OPEN_CLIP),
     TABLE("jax", JAX, JAX),
 };

@@ -1,7 +1,7 @@
-/* The forms of GELU. */
+/* Activations z * Phi(z): the forms of GELU, and SiLU, whose Phi is the sigmoid. */
 #ifndef VIT_ACTIVATION_H
 #define VIT_ACTIVATION_H
 
-enum vit_activation { VIT_GELU_ERF, VIT_GELU_TANH, VIT_GELU_QUICK };
+enum vit_activation { VIT_GELU_ERF, VIT_GELU_TANH, VIT_GELU_QUICK, VIT_SILU };
 
 #endif

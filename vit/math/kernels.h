@@ -23,7 +23,8 @@ struct gamma_weights {
 struct kernels {
     const char *name; /* "baseline", "avx2", "avx512" */
 
-    /* out[i] = (x[i] - mean) / sqrt(var + eps) * weight[i] + bias[i], all [dim]; sums in double. */
+    /* out[i] = (x[i] - mean) / sqrt(var + eps) * weight[i] + bias[i], all [dim]; sums in double.
+     * bias may be NULL. */
     void (*norm_forward)(float *out, const float *x, const float *weight, const float *bias,
                          size_t dim, float eps);
 
@@ -35,6 +36,15 @@ struct kernels {
     /* g_x += the plain gradient of LayerNorm, std not held constant. */
     void (*norm_gradient)(float *g_x, const float *g_y, const float *x, const float *weight,
                           size_t dim, float eps);
+
+    /* RMSNorm, out[i] = x[i] / sqrt(mean x^2 + eps) * weight[i] + bias[i], and the same two rules:
+     * g_x += u / rms with u = weight * g_y, and the plain gradient. */
+    void (*rms_forward)(float *out, const float *x, const float *weight, const float *bias,
+                        size_t dim, float eps);
+    void (*rms_relevance)(float *g_x, const float *g_y, const float *x, const float *weight,
+                          size_t dim, float eps);
+    void (*rms_gradient)(float *g_x, const float *g_y, const float *x, const float *weight,
+                         size_t dim, float eps);
 
     /* out = z * Phi(z), Phi per activation. */
     void (*gelu_forward)(float *out, const float *z, size_t count, enum vit_activation activation);

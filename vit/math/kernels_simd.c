@@ -78,8 +78,13 @@ static inline float tanh_cdf(float x) {
     return sigmoid(1.59576912F * (x + 0.044715F * x * x * x));
 }
 
-static inline float quick_cdf(float x) {
-    return sigmoid(1.702F * x);
+/* Of quick GELU, and of SiLU. */
+static inline float slope_of(enum vit_activation activation) {
+    return activation == VIT_SILU ? 1.0F : 1.702F;
+}
+
+static inline float sigmoid_cdf(float x, float slope) {
+    return sigmoid(slope * x);
 }
 
 static inline float sign_of(float x) {
@@ -111,6 +116,13 @@ static struct row_statistics row_statistics_of(const float *x, size_t dim, float
 static void norm_forward(float *out, const float *x, const float *weight, const float *bias,
                          size_t dim, float eps) {
     struct row_statistics row = row_statistics_of(x, dim, eps);
+    if (bias == NULL) {
+#pragma omp simd
+        for (size_t i = 0; i < dim; i++) {
+            out[i] = (x[i] - row.mean) * row.inverse_std * weight[i];
+        }
+        return;
+    }
 #pragma omp simd
     for (size_t i = 0; i < dim; i++) {
         out[i] = (x[i] - row.mean) * row.inverse_std * weight[i] + bias[i];
@@ -152,6 +164,55 @@ static void norm_gradient(float *g_x, const float *g_y, const float *x, const fl
     }
 }
 
+static float inverse_rms_of(const float *x, size_t dim, float eps) {
+    double squares = 0.0;
+#pragma omp simd reduction(+ : squares)
+    for (size_t i = 0; i < dim; i++) {
+        squares += (double) x[i] * (double) x[i];
+    }
+    return (float) (1.0 / sqrt(squares / (double) dim + (double) eps));
+}
+
+static void rms_forward(float *out, const float *x, const float *weight, const float *bias,
+                        size_t dim, float eps) {
+    float inverse_rms = inverse_rms_of(x, dim, eps);
+    if (bias == NULL) {
+#pragma omp simd
+        for (size_t i = 0; i < dim; i++) {
+            out[i] = x[i] * inverse_rms * weight[i];
+        }
+        return;
+    }
+#pragma omp simd
+    for (size_t i = 0; i < dim; i++) {
+        out[i] = x[i] * inverse_rms * weight[i] + bias[i];
+    }
+}
+
+static void rms_relevance(float *g_x, const float *g_y, const float *x, const float *weight,
+                          size_t dim, float eps) {
+    float inverse_rms = inverse_rms_of(x, dim, eps);
+#pragma omp simd
+    for (size_t i = 0; i < dim; i++) {
+        g_x[i] += weight[i] * g_y[i] * inverse_rms;
+    }
+}
+
+static void rms_gradient(float *g_x, const float *g_y, const float *x, const float *weight,
+                         size_t dim, float eps) {
+    float inverse_rms = inverse_rms_of(x, dim, eps);
+    double along = 0.0; /* of u over the normalised x */
+#pragma omp simd reduction(+ : along)
+    for (size_t i = 0; i < dim; i++) {
+        along += (double) weight[i] * g_y[i] * (x[i] * inverse_rms);
+    }
+    float slope = (float) (along / (double) dim);
+#pragma omp simd
+    for (size_t i = 0; i < dim; i++) {
+        g_x[i] += (weight[i] * g_y[i] - x[i] * inverse_rms * slope) * inverse_rms;
+    }
+}
+
 static void gelu_forward(float *out, const float *z, size_t count, enum vit_activation activation) {
     if (activation == VIT_GELU_ERF) {
 #pragma omp simd
@@ -164,9 +225,10 @@ static void gelu_forward(float *out, const float *z, size_t count, enum vit_acti
             out[i] = z[i] * tanh_cdf(z[i]);
         }
     } else {
+        float slope = slope_of(activation);
 #pragma omp simd
         for (size_t i = 0; i < count; i++) {
-            out[i] = z[i] * quick_cdf(z[i]);
+            out[i] = z[i] * sigmoid_cdf(z[i], slope);
         }
     }
 }
@@ -183,9 +245,10 @@ static void gelu_relevance(float *g, const float *z, size_t count, enum vit_acti
             g[i] *= tanh_cdf(z[i]);
         }
     } else {
+        float slope = slope_of(activation);
 #pragma omp simd
         for (size_t i = 0; i < count; i++) {
-            g[i] *= quick_cdf(z[i]);
+            g[i] *= sigmoid_cdf(z[i], slope);
         }
     }
 }
@@ -200,9 +263,9 @@ static inline float tanh_slope(float x) {
     return p + x * p * (1.0F - p) * 1.59576912F * (1.0F + 3.0F * 0.044715F * x * x);
 }
 
-static inline float quick_slope(float x) {
-    float p = quick_cdf(x);
-    return p + x * p * (1.0F - p) * 1.702F;
+static inline float sigmoid_slope(float x, float slope) {
+    float p = sigmoid_cdf(x, slope);
+    return p + x * p * (1.0F - p) * slope;
 }
 
 static void gelu_gradient(float *g, const float *z, size_t count, enum vit_activation activation) {
@@ -217,9 +280,10 @@ static void gelu_gradient(float *g, const float *z, size_t count, enum vit_activ
             g[i] *= tanh_slope(z[i]);
         }
     } else {
+        float slope = slope_of(activation);
 #pragma omp simd
         for (size_t i = 0; i < count; i++) {
-            g[i] *= quick_slope(z[i]);
+            g[i] *= sigmoid_slope(z[i], slope);
         }
     }
 }
@@ -491,6 +555,9 @@ const struct kernels KERNELS_TABLE = {
     .norm_forward = norm_forward,
     .norm_relevance = norm_relevance,
     .norm_gradient = norm_gradient,
+    .rms_forward = rms_forward,
+    .rms_relevance = rms_relevance,
+    .rms_gradient = rms_gradient,
     .gelu_forward = gelu_forward,
     .gelu_relevance = gelu_relevance,
     .gelu_gradient = gelu_gradient,

@@ -22,6 +22,10 @@ enum vit_pool {
     VIT_POOL_COUNT
 };
 
+/* Where a block has its norms: before its branches; behind them, x += norm(branch(x)); one before
+ * both, which are added to the stream together. */
+enum vit_block_form { VIT_BLOCK_PRE_NORM, VIT_BLOCK_POST_NORM, VIT_BLOCK_PARALLEL };
+
 /* How position embeddings become those of another input size (vit/tokens/position.h). */
 enum vit_resampling {
     VIT_RESAMPLE_ANTIALIASED,
@@ -40,6 +44,9 @@ struct vit_config {
     int32_t registers;
     bool distilled; /* has DeiT's distillation token */
     int32_t dim, depth, heads, mlp_dim, classes;
+    bool gated; /* fc1 has 2 mlp_dim outputs, the gate's and the value's */
+    bool rms;   /* RMSNorm in place of LayerNorm */
+    enum vit_block_form form;
     float layer_norm_eps;
     enum vit_activation activation;
     enum vit_pool pool;

@@ -12,7 +12,7 @@
 #define MAX_CLASSES 100000
 #define MAX_PREFIX 64
 
-enum measure { ONE, WIDTH, WIDTH_3, MLP, CLASSES, PATCH, PREFIX, TOKENS, POOLED };
+enum measure { ONE, WIDTH, WIDTH_3, HIDDEN, MLP, CLASSES, PATCH, PREFIX, TOKENS, POOLED };
 
 struct slot_row {
     enum slot_scope scope;
@@ -49,6 +49,8 @@ static size_t measure_of(const struct vit_config *config, enum measure measure) 
         return (size_t) config->dim;
     case WIDTH_3:
         return 3 * (size_t) config->dim;
+    case HIDDEN:
+        return (config->gated ? 2 : 1) * (size_t) config->mlp_dim;
     case MLP:
         return (size_t) config->mlp_dim;
     case CLASSES:

@@ -51,7 +51,8 @@ struct op {
     enum vit_activation activation;
     const struct pool *pool;
     const struct token_layout *tokens;
-    bool keeps_total; /* what its gamma rule makes of the forward pass alone is kept */
+    bool keeps_total;   /* what its gamma rule makes of the forward pass alone is kept */
+    bool reads_neurons; /* its first input is the hidden neurons of an MLP */
 };
 
 /* A value in a pass. */

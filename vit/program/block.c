@@ -8,8 +8,11 @@
 
 /* The pages of vit/ops that only programs name. */
 extern const struct op_kind OP_NORM;          /* op_norm.c */
+extern const struct op_kind OP_RMS_NORM;      /* op_norm.c */
 extern const struct op_kind OP_ATTENTION_ROW; /* op_attention_row.c */
 extern const struct op_kind OP_GELU;          /* op_gelu.c */
+extern const struct op_kind OP_GLU;           /* op_glu.c */
+extern const struct op_kind OP_ADD;           /* op_add.c */
 extern const struct op_kind OP_SCALE;         /* op_scale.c */
 extern const struct op_kind OP_POOL;          /* op_pool.c */
 
@@ -21,6 +24,7 @@ struct builder {
     int32_t block;
     size_t rows;                 /* tokens that are on their way */
     size_t width, heads, hidden; /* of the block, which may differ from others' */
+    size_t neurons;              /* the value that its MLP's hidden neurons are */
     size_t ledger_lines;
 };
 
@@ -57,6 +61,7 @@ static size_t append(struct builder *builder, struct op op, struct value result)
     struct program *program = builder->program;
     op.block = builder->block;
     op.tokens = &program->tokens;
+    op.reads_neurons = builder->neurons != OP_NONE && op.in[0] == builder->neurons;
     op.out = new_value(builder, result);
     if (program->ops != NULL) {
         program->ops[program->op_count] = op;
@@ -68,15 +73,23 @@ static size_t append(struct builder *builder, struct op op, struct value result)
 
 static size_t append_norm(struct builder *builder, size_t x, const char *name, enum slot weight,
                           enum slot bias) {
-    struct op op = {.kind = &OP_NORM,
+    const struct vit_config *config = builder->config;
+    struct op op = {.kind = config->rms ? &OP_RMS_NORM : &OP_NORM,
                     .lines = {name},
                     .lap = PROFILE_NORM,
                     .in = {x, OP_NONE},
                     .residual = OP_NONE,
                     .weights = {weight_of(builder, weight), weight_of(builder, bias)},
                     .pack = OP_NONE,
-                    .eps = builder->config->layer_norm_eps};
-    return append(builder, op, (struct value){.rows = builder->rows, .width = builder->width});
+                    .eps = config->layer_norm_eps};
+    size_t width = slot_size(config, weight).columns;
+    return append(builder, op, (struct value){.rows = builder->rows, .width = width});
+}
+
+/* A norm of the slots, or nothing where the model has none. */
+static size_t append_any_norm(struct builder *builder, size_t x, const char *name, enum slot weight,
+                              enum slot bias) {
+    return has_weight(builder, weight) ? append_norm(builder, x, name, weight, bias) : x;
 }
 
 static struct op linear_op(const struct builder *builder, size_t x, const struct layer *layer) {
@@ -92,32 +105,44 @@ static struct op linear_op(const struct builder *builder, size_t x, const struct
             builder->block < 0 ? OP_NONE : arranged_index(layer->weight, (size_t) builder->block)};
 }
 
-static size_t append_linear(struct builder *builder, size_t x, const struct layer *layer) {
+/* A linear layer and what is added to its result, or OP_NONE. */
+static size_t append_linear(struct builder *builder, size_t x, const struct layer *layer,
+                            size_t residual) {
     struct op op = linear_op(builder, x, layer);
-    op.keeps_total = builder->request->keeps_totals && layer->role == VITLRP_ROLE_FC1;
+    op.keeps_total = builder->request->keeps_totals &&
+                     (layer->role == VITLRP_ROLE_FC1 || layer->role == VITLRP_ROLE_FC2);
+    op.residual = residual;
     return append(builder, op, (struct value){.rows = builder->rows, .width = layer->outputs});
+}
+
+/* LayerScale of a branch, and the stream that it joins. */
+static size_t append_scale(struct builder *builder, size_t branch, enum slot scale,
+                           enum profile_kind lap, size_t stream) {
+    struct op op = {.kind = &OP_SCALE,
+                    .lap = lap,
+                    .in = {branch, OP_NONE},
+                    .residual = stream,
+                    .weights = {weight_of(builder, scale)},
+                    .pack = OP_NONE};
+    return append(builder, op, (struct value){.rows = builder->rows, .width = builder->width});
 }
 
 /* The layer that ends a branch, and the stream that it joins: scaled first if the model has
  * factors. */
 static size_t append_branch_end(struct builder *builder, size_t x, const struct layer *layer,
                                 enum slot scale, size_t stream) {
-    struct value result = {.rows = builder->rows, .width = layer->outputs};
-    struct op op = linear_op(builder, x, layer);
     bool scaled = has_weight(builder, scale);
-    op.keeps_total = builder->request->keeps_totals && layer->role == VITLRP_ROLE_FC2;
-    op.residual = scaled ? OP_NONE : stream;
-    size_t branch = append(builder, op, result);
-    if (!scaled) {
-        return branch;
-    }
-    struct op factors = {.kind = &OP_SCALE,
-                         .lap = layer->lap,
-                         .in = {branch, OP_NONE},
-                         .residual = stream,
-                         .weights = {weight_of(builder, scale)},
-                         .pack = OP_NONE};
-    return append(builder, factors, result);
+    size_t branch = append_linear(builder, x, layer, scaled ? OP_NONE : stream);
+    return scaled ? append_scale(builder, branch, scale, layer->lap, stream) : branch;
+}
+
+static size_t append_add(struct builder *builder, size_t branch, size_t stream) {
+    struct op op = {.kind = &OP_ADD,
+                    .lap = PROFILE_OTHER,
+                    .in = {branch, OP_NONE},
+                    .residual = stream,
+                    .pack = OP_NONE};
+    return append(builder, op, (struct value){.rows = builder->rows, .width = builder->width});
 }
 
 /* Concatenated heads of `leaving` rows. */
@@ -147,8 +172,9 @@ static size_t append_attention(struct builder *builder, size_t x, size_t leaving
     return append(builder, attention, result);
 }
 
-static size_t append_gelu(struct builder *builder, size_t z) {
-    struct op op = {.kind = &OP_GELU,
+/* The activation of an MLP, or its gate. */
+static size_t append_activation(struct builder *builder, size_t z) {
+    struct op op = {.kind = builder->config->gated ? &OP_GLU : &OP_GELU,
                     .lap = PROFILE_GELU,
                     .in = {z, OP_NONE},
                     .residual = OP_NONE,
@@ -157,23 +183,89 @@ static size_t append_gelu(struct builder *builder, size_t z) {
     return append(builder, op, (struct value){.rows = builder->rows, .width = builder->hidden});
 }
 
-/* A pre-norm block, from which `leaving` rows of the stream leave. */
-static size_t append_block(struct builder *builder, size_t stream, size_t leaving) {
-    size_t dim = builder->width;
-    const struct layer proj = {SLOT_PROJ_WEIGHT, SLOT_PROJ_BIAS, VITLRP_ROLE_PROJ, PROFILE_PROJ,
-                               dim};
-    const struct layer fc1 = {SLOT_FC1_WEIGHT, SLOT_FC1_BIAS, VITLRP_ROLE_FC1, PROFILE_FC1,
-                              builder->hidden};
-    const struct layer fc2 = {SLOT_FC2_WEIGHT, SLOT_FC2_BIAS, VITLRP_ROLE_FC2, PROFILE_FC2, dim};
-    size_t x = append_norm(builder, stream, "norm1", SLOT_NORM1_WEIGHT, SLOT_NORM1_BIAS);
+/* ---- Blocks ---- */
+
+static struct layer proj_of(const struct builder *builder) {
+    return (struct layer){SLOT_PROJ_WEIGHT, SLOT_PROJ_BIAS, VITLRP_ROLE_PROJ, PROFILE_PROJ,
+                          builder->width};
+}
+
+static struct layer fc2_of(const struct builder *builder) {
+    return (struct layer){SLOT_FC2_WEIGHT, SLOT_FC2_BIAS, VITLRP_ROLE_FC2, PROFILE_FC2,
+                          builder->width};
+}
+
+/* From what q, k and v are made of to what proj reads. */
+static size_t append_heads(struct builder *builder, size_t x, size_t leaving) {
     x = append_attention(builder, x, leaving);
     builder->rows = leaving;
+    return append_any_norm(builder, x, "attn_norm", SLOT_ATTENTION_NORM_WEIGHT,
+                           SLOT_ATTENTION_NORM_BIAS);
+}
+
+/* From what fc1 reads to what fc2 reads. */
+static size_t append_hidden(struct builder *builder, size_t x) {
+    const struct layer fc1 = {SLOT_FC1_WEIGHT, SLOT_FC1_BIAS, VITLRP_ROLE_FC1, PROFILE_FC1,
+                              slot_size(builder->config, SLOT_FC1_WEIGHT).rows};
+    x = append_linear(builder, x, &fc1, OP_NONE);
+    builder->neurons = append_activation(builder, x);
+    return append_any_norm(builder, builder->neurons, "mlp_norm", SLOT_MLP_NORM_WEIGHT,
+                           SLOT_MLP_NORM_BIAS);
+}
+
+static size_t append_pre_norm_block(struct builder *builder, size_t stream, size_t leaving) {
+    const struct layer proj = proj_of(builder);
+    const struct layer fc2 = fc2_of(builder);
+    size_t x = append_norm(builder, stream, "norm1", SLOT_NORM1_WEIGHT, SLOT_NORM1_BIAS);
+    x = append_heads(builder, x, leaving);
     stream = append_branch_end(builder, x, &proj, SLOT_PROJ_SCALE, stream);
     x = append_norm(builder, stream, "norm2", SLOT_NORM2_WEIGHT, SLOT_NORM2_BIAS);
-    x = append_linear(builder, x, &fc1);
-    x = append_gelu(builder, x);
+    x = append_hidden(builder, x);
     return append_branch_end(builder, x, &fc2, SLOT_FC2_SCALE, stream);
 }
+
+static size_t append_post_norm_block(struct builder *builder, size_t stream, size_t leaving) {
+    const struct layer proj = proj_of(builder);
+    const struct layer fc2 = fc2_of(builder);
+    size_t x = append_heads(builder, stream, leaving);
+    x = append_linear(builder, x, &proj, OP_NONE);
+    x = append_norm(builder, x, "norm1", SLOT_NORM1_WEIGHT, SLOT_NORM1_BIAS);
+    stream = append_add(builder, x, stream);
+    x = append_hidden(builder, stream);
+    x = append_linear(builder, x, &fc2, OP_NONE);
+    x = append_norm(builder, x, "norm2", SLOT_NORM2_WEIGHT, SLOT_NORM2_BIAS);
+    return append_add(builder, x, stream);
+}
+
+/* Both branches are made of one norm, and proj adds the MLP's to the attention's, of as many rows
+ * as leave. */
+static size_t append_parallel_block(struct builder *builder, size_t stream, size_t leaving) {
+    const struct layer proj = proj_of(builder);
+    const struct layer fc2 = fc2_of(builder);
+    bool scaled = has_weight(builder, SLOT_PROJ_SCALE);
+    size_t normed = append_norm(builder, stream, "norm1", SLOT_NORM1_WEIGHT, SLOT_NORM1_BIAS);
+    size_t x = append_hidden(builder, normed);
+    size_t sum = append_linear(builder, x, &fc2, scaled ? OP_NONE : stream);
+    x = append_heads(builder, normed, leaving);
+    sum = append_linear(builder, x, &proj, sum);
+    return scaled ? append_scale(builder, sum, SLOT_PROJ_SCALE, PROFILE_PROJ, stream) : sum;
+}
+
+/* A block, from which `leaving` rows of the stream leave. */
+static size_t append_block(struct builder *builder, size_t stream, size_t leaving) {
+    builder->neurons = OP_NONE;
+    switch (builder->config->form) {
+    case VIT_BLOCK_PRE_NORM:
+        return append_pre_norm_block(builder, stream, leaving);
+    case VIT_BLOCK_POST_NORM:
+        return append_post_norm_block(builder, stream, leaving);
+    case VIT_BLOCK_PARALLEL:
+        return append_parallel_block(builder, stream, leaving);
+    }
+    return stream;
+}
+
+/* ---- Before and behind them ---- */
 
 /* Embedded patches and the tokens in front of them, with their positions. */
 static size_t append_embedding(struct builder *builder) {
@@ -184,7 +276,9 @@ static size_t append_embedding(struct builder *builder) {
     builder->rows = program->tokens.patches;
     program->input = new_value(
         builder, (struct value){.rows = builder->rows, .width = program->tokens.patch_pixels});
-    size_t embedded = append_linear(builder, program->input, &conv);
+    size_t embedded = append_linear(builder, program->input, &conv, OP_NONE);
+    embedded = append_any_norm(builder, embedded, "embed_norm", SLOT_EMBED_NORM_WEIGHT,
+                               SLOT_EMBED_NORM_BIAS);
     builder->rows = program->tokens.count;
     struct op op = {.kind = &OP_TOKENS,
                     .lines = {"position", "cls"},
@@ -194,12 +288,6 @@ static size_t append_embedding(struct builder *builder) {
                     .weights = {weight_of(builder, SLOT_CLS_TOKEN)},
                     .pack = OP_NONE};
     return append(builder, op, (struct value){.rows = builder->rows, .width = dim});
-}
-
-/* LayerNorm of the slots, or nothing where the model has none. */
-static size_t append_any_norm(struct builder *builder, size_t x, const char *name, enum slot weight,
-                              enum slot bias) {
-    return has_weight(builder, weight) ? append_norm(builder, x, name, weight, bias) : x;
 }
 
 static size_t append_pool(struct builder *builder, size_t stream, enum vit_pool kind) {
@@ -258,6 +346,7 @@ static void build(struct builder *builder) {
     program->op_count = 0;
     program->value_count = 0;
     builder->block = -1;
+    builder->neurons = OP_NONE;
     builder->width = (size_t) builder->config->dim;
     builder->heads = (size_t) builder->config->heads;
     builder->hidden = (size_t) builder->config->mlp_dim;

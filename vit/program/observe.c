@@ -25,8 +25,7 @@ void observe_neurons(void *user, const struct op_call *call) {
     const struct neurons_view *view = user;
     const struct op_array *hidden = &call->in[0];
     size_t count = hidden->rows * hidden->width;
-    if (!call->backward || call->op->block != view->block || call->op->kind != &OP_LINEAR ||
-        call->op->role != VITLRP_ROLE_FC2) {
+    if (!call->backward || call->op->block != view->block || !call->op->reads_neurons) {
         return;
     }
     call->engine->kernels->multiply(view->neurons, hidden->x, hidden->g, count);
@@ -38,7 +37,7 @@ void observe_norm1(void *user, const struct op_call *call) {
     const struct norm1_view *view = user;
     const struct op_array *normed = &call->in[0];
     size_t bytes = normed->rows * normed->width * sizeof(float);
-    if (!call->backward || call->op->block != view->block || call->op->kind != &OP_QKV) {
+    if (!call->backward || call->op->in[0] != view->read) {
         return;
     }
     if (view->value != NULL) {

@@ -32,10 +32,11 @@ struct neurons_view {
 
 void observe_neurons(void *user, const struct op_call *call);
 
-/* What q, k and v of a block are made of, and its G; NULL is skipped. */
+/* A value that several operations may read, and what of G it has when the last of them is through;
+ * NULL is skipped. */
 struct norm1_view {
     float *value, *g;
-    int32_t block;
+    size_t read; /* what q, k and v of a block are made of */
 };
 
 void observe_norm1(void *user, const struct op_call *call);

@@ -153,7 +153,6 @@ const struct profile *vit_session_profile(const struct vit_session *session) {
 double vit_session_gemm_rate(struct vit_session *session) {
     const struct runner *runner = &session->runner;
     const struct program *program = runner->program;
-    const struct vit_config *config = &program->model->config;
     size_t wide = 0;
     while (program->ops[wide].role != VITLRP_ROLE_FC1) {
         wide++;
@@ -161,8 +160,8 @@ double vit_session_gemm_rate(struct vit_session *session) {
     const struct op *op = &program->ops[wide];
     struct linear layer = {.weight = op->weights[0],
                            .bias = op->weights[1],
-                           .outputs = (size_t) config->mlp_dim,
-                           .inputs = (size_t) config->dim,
+                           .outputs = program->values[op->out].width,
+                           .inputs = program->values[op->in[0]].width,
                            .packs = op->packs};
     return gemm_rate(&runner->engine, &layer, program->tokens.count,
                      memory_value(&runner->memory, program->streams[0], false));

@@ -109,7 +109,7 @@ struct vit_relevance {
     float *neurons;        /* [tokens, mlp_dim] of neurons_block */
     int32_t neurons_block; /* 0 to depth - 1 */
     struct vitlrp_ledger_entry *ledger; /* [vit_ledger_length] */
-    float *norm1;   /* [tokens, norm1_width]: output of the last block's first LayerNorm */
+    float *norm1;   /* [tokens, norm1_width]: what the last block makes q, k and v of */
     float *norm1_g; /* [tokens, norm1_width]: its G */
     struct vit_attention_visitor visitor; /* needs a session with attention_maps */
     double explained;                     /* out: sum of weight * logit */

@@ -167,8 +167,9 @@ static void choose_watchers(const struct vit_session *session, struct vit_releva
         watch(watchers, observe_neurons, &watchers->neurons);
     }
     if (relevance->norm1 != NULL || relevance->norm1_g != NULL) {
+        size_t qkv = program_find(program, &OP_QKV, (int32_t) program->depth - 1);
         watchers->norm1 =
-            (struct norm1_view){relevance->norm1, relevance->norm1_g, (int32_t) program->depth - 1};
+            (struct norm1_view){relevance->norm1, relevance->norm1_g, program->ops[qkv].in[0]};
         watch(watchers, observe_norm1, &watchers->norm1);
     }
     if (relevance->visitor.visit != NULL) {
