@@ -336,7 +336,7 @@ static void make_checkpoints(struct bench *bench) {
     static struct pth_list list;
     struct vit_config config = small_config();
     pth_timm(&list, &config);
-    safetensors_make(&list, "F16", "{\"num_heads\":2,\"resize\":\"squash\",\"resize_to\":8}",
+    safetensors_make(&list, "F16", "{\"num_heads\":2,\"preprocess\":{\"resize\":\"squash:8\"}}",
                      &bench->safetensors);
     pth_make(&list, &(struct pth_options){.wrapper = "model", .parameters = true}, &bench->torch);
     npz_make(&list, true, &bench->npz);
