@@ -291,6 +291,85 @@ static void test_shares_that_are_refused(void **unused) {
     expect_refused_free(&bytes, VITLRP_MISMATCH, "is missing");
 }
 
+/* ---- BEiT-3's own names ---- */
+
+static void add_layer(struct pth_list *list, const char *name, size_t rows, size_t columns) {
+    char full[128];
+    for (size_t i = 0; i < 2 * BLOCKS; i++) {
+        const char *end = i % 2 == 0 ? "weight" : "bias";
+        snprintf(full, sizeof full, "beit3.encoder.layers.%zu.%s.%s", i / 2, name, end);
+        pth_add(list, full, rows, i % 2 == 0 ? columns : 0, 0, 0);
+    }
+}
+
+/* Every layer for images (A) and for text (B); position embeddings begin with two rows that nobody
+ * reads. */
+static void start_beit3(struct pth_list *list, size_t positions) {
+    static const struct {
+        const char *first, *second;
+        size_t rows, columns;
+    } LAYERS[] = {{"self_attn_layer_norm", "", DIM, 0},    {"self_attn.q_proj", "", DIM, DIM},
+                  {"self_attn.k_proj", "", DIM, DIM},      {"self_attn.v_proj", "", DIM, DIM},
+                  {"self_attn.inner_attn_ln", "", DIM, 0}, {"self_attn.out_proj", "", DIM, DIM},
+                  {"final_layer_norm", "", DIM, 0},        {"ffn", ".fc1", MLP, DIM},
+                  {"ffn", ".ffn_layernorm", MLP, 0},       {"ffn", ".fc2", DIM, MLP}};
+    list->count = 0;
+    pth_add(list, "beit3.text_embed.weight", 20, DIM, 0, 0);
+    pth_add(list, "beit3.vision_embed.mask_token", 1, 1, DIM, 0);
+    pth_add(list, "beit3.vision_embed.cls_token", 1, 1, DIM, 0);
+    pth_add(list, "beit3.vision_embed.proj.weight", DIM, 3, 4, 4);
+    pth_add(list, "beit3.vision_embed.proj.bias", DIM, 0, 0, 0);
+    pth_add(list, "beit3.encoder.embed_positions.A.weight", positions, DIM, 0, 0);
+    pth_add(list, "beit3.encoder.embed_positions.B.weight", 30, DIM, 0, 0);
+    for (size_t i = 0; i < 2 * sizeof LAYERS / sizeof LAYERS[0]; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "%s.%c%s", LAYERS[i / 2].first, i % 2 == 0 ? 'A' : 'B',
+                 LAYERS[i / 2].second);
+        add_layer(list, name, LAYERS[i / 2].rows, LAYERS[i / 2].columns);
+    }
+    pth_add(list, "fc_norm.weight", DIM, 0, 0, 0);
+    pth_add(list, "fc_norm.bias", DIM, 0, 0, 0);
+    pth_add(list, "head.weight", 3, DIM, 0, 0);
+    pth_add(list, "head.bias", 3, 0, 0, 0);
+}
+
+static void test_beit3_names(void **unused) {
+    static const char POSITIONS[] = "beit3.encoder.embed_positions.A.weight";
+    static const char FC1[] = "beit3.encoder.layers.1.ffn.A.fc1.weight";
+    static const char KEY[] = "beit3.encoder.layers.1.self_attn.k_proj.A.bias";
+    struct pth_list list;
+    struct bytes bytes;
+    (void) unused;
+    start_beit3(&list, 2 + 1 + 4);
+    safetensors_make(&list, "F32", NULL, &bytes);
+    struct vit_model *model = expect_loaded_free(&bytes, 2);
+    const struct vit_block *block = &model->weights.blocks[1];
+    assert_string_equal(model->layout, "beit3");
+    assert_true(model->config.layer_norm_eps == 1e-5F && model->config.pool == VIT_POOL_MEAN);
+    for (size_t i = 0; i < 5 * DIM; i++) {
+        assert_true(model->weights.position[i] == pth_value(POSITIONS, 2 * DIM + i));
+    }
+    for (size_t i = 0; i < MLP * DIM; i++) {
+        assert_true(block->fc1_weight[i] == pth_value(FC1, i));
+    }
+    for (size_t i = 0; i < DIM; i++) {
+        assert_true(block->qkv_bias[DIM + i] == pth_value(KEY, i));
+    }
+    assert_non_null(block->attention_norm_bias);
+    assert_non_null(block->mlp_norm_weight);
+    vit_model_free(model);
+    start_beit3(&list, 2);
+    safetensors_make(&list, "F32", NULL, &bytes);
+    expect_refused_free(&bytes, VITLRP_MISMATCH, "embed_positions.A.weight'");
+    start_beit3(&list, 2 + 1 + 5);
+    safetensors_make(&list, "F32", NULL, &bytes);
+    expect_refused_free(&bytes, VITLRP_MISMATCH, "6 position embeddings are no square");
+    start_beit3(&list, 2 + 1 + 4);
+    pth_add(&list, "beit3.encoder.layers.1.ffn.C.fc1.weight", MLP, DIM, 0, 0);
+    safetensors_make(&list, "F32", NULL, &bytes);
+    expect_refused_free(&bytes, VITLRP_UNSUPPORTED, "ffn.C.fc1.weight'");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_split_gates),
@@ -301,6 +380,7 @@ int main(void) {
         cmocka_unit_test(test_parallel_blocks),
         cmocka_unit_test(test_shares_in_every_container),
         cmocka_unit_test(test_shares_that_are_refused),
+        cmocka_unit_test(test_beit3_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -87,12 +87,15 @@ static enum vitlrp_status join_tensors(const struct inference *inference,
     return facts_join(inference->facts, &shown, err);
 }
 
-/* What AIMv2's own code has, which no file of it states. */
+/* What the code that a file's names are of has, and no file states: AIMv2's, BEiT-3's. */
 static void join_own_names(const struct inference *inference) {
+    const char *layout = inference->binding->layout->name;
     struct model_facts *facts = inference->facts;
-    if (strcmp(inference->binding->layout->name, "aimv2") == 0) {
+    if (strcmp(layout, "aimv2") == 0) {
         show(&facts->norm, FACT_NORM_RMS);
         fact_guess(&facts->pool, FACT_POOL_MEAN);
+    } else if (strcmp(layout, "beit3") == 0) {
+        fact_state(&facts->norm_eps, 1e-5, FACT_TENSORS, NULL, NULL);
     }
 }
 

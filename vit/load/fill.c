@@ -200,6 +200,9 @@ static enum vitlrp_status find_share(const struct filling *filling,
     size_t before;
     size_t behind;
     count_others(filling, bound->row, &before, &behind);
+    if (bound->row->shape[0] == DIMENSION_PADDED_TOKENS) {
+        before = LAYOUT_PADDING * (size_t) filling->model->config.dim;
+    }
     if (tensor->count != before + count + behind) {
         return fail(err, VITLRP_INTERNAL, "a tensor's size passed the checks but is wrong");
     }

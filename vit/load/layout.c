@@ -113,7 +113,7 @@ static bool pattern_matches(const char *pattern, const char *name, size_t *block
     for (size_t i = 0; i < count; i++) {
         *block = *block * 10 + (size_t) (digits[i] - '0');
     }
-    return *block < MAX_DEPTH && strcmp(hash + 1, digits + count) == 0;
+    return *block < MAX_DEPTH && text_matches(hash + 1, digits + count);
 }
 
 static const struct layout_row *find_row(const struct layout *layout, const char *name,
@@ -339,6 +339,7 @@ static enum vitlrp_status derive_sizes(size_t sizes[DIMENSION_COUNT], struct vit
     sizes[DIMENSION_WIDTH_3] = 3 * width;
     TRY(derive_sum(&sizes[DIMENSION_HIDDEN], &sizes[DIMENSION_HIDDEN_WIDTH_3], 3 * width, err));
     TRY(derive_sum(&sizes[DIMENSION_MLP], &sizes[DIMENSION_WIDTH_MLP], width, err));
+    TRY(derive_sum(&sizes[DIMENSION_TOKENS], &sizes[DIMENSION_PADDED_TOKENS], LAYOUT_PADDING, err));
     if (sizes[DIMENSION_HIDDEN] == 0) {
         sizes[DIMENSION_HIDDEN] = sizes[DIMENSION_GATED];
     }

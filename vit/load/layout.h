@@ -28,7 +28,8 @@ enum dimension {
     DIMENSION_REGISTERS,
     DIMENSION_PATCH_HEIGHT,
     DIMENSION_PATCH_WIDTH,
-    DIMENSION_TOKENS, /* of the position embedding */
+    DIMENSION_TOKENS,        /* of the position embedding */
+    DIMENSION_PADDED_TOKENS, /* the same behind LAYOUT_PADDING rows that nobody reads */
     DIMENSION_HEADS,
     DIMENSION_HEAD_SIZE,
     DIMENSION_COUNT
@@ -88,7 +89,7 @@ struct layout {
     size_t row_count;
 };
 
-#define LAYOUT_COUNT 9
+#define LAYOUT_COUNT 10
 extern const struct layout LAYOUTS[LAYOUT_COUNT];
 
 /* A tensor of the checkpoint in its place; tensor NULL: absent. */
@@ -103,6 +104,9 @@ struct layout_binding {
     bool has_mask_token;        /* of masked training, or of DINOv2's own files */
     struct bound_tensor *items; /* owned; [depth or 1][SLOT_COUNT][PART_COUNT] */
 };
+
+/* Of DIMENSION_PADDED_TOKENS. */
+#define LAYOUT_PADDING ((size_t) 2)
 
 /* Rows that share a tensor, at most. */
 #define LAYOUT_SHARES 2

@@ -15,6 +15,7 @@
 #define POOLED DIMENSION_POOLED
 #define REGISTERS DIMENSION_REGISTERS
 #define TOKENS DIMENSION_TOKENS
+#define PADDED_TOKENS DIMENSION_PADDED_TOKENS
 #define HEADS DIMENSION_HEADS
 #define HEAD_SIZE DIMENSION_HEAD_SIZE
 #define PATCH_HEIGHT DIMENSION_PATCH_HEIGHT
@@ -185,6 +186,41 @@ static const struct layout_row AIMV2[] = {
     GATE_LINEAR("trunk.blocks.#.mlp.fc3", VALUE),
     LINEAR("trunk.blocks.#.mlp.fc2", FC2, WIDTH, MLP),
     NORM("trunk.post_trunk_norm", NORM, NEEDED),
+};
+
+#define BEIT3_BLOCK "beit3.encoder.layers.#."
+
+/* The names of BEiT-3's own files. Of each layer, A is for images and B for text. */
+static const struct layout_row BEIT3[] = {
+    {"beit3.vision_embed.proj.weight", SLOT_PATCH_WEIGHT, NEEDED, PATCHES},
+    {"beit3.vision_embed.proj.bias", SLOT_PATCH_BIAS, UNIFORM, {WIDTH}},
+    {"beit3.vision_embed.cls_token", SLOT_CLS_TOKEN, UNIFORM_PART(CLS), {ONE, ONE, WIDTH}},
+    {"beit3.encoder.embed_positions.A.weight", SLOT_POSITION, UNIFORM, {PADDED_TOKENS, WIDTH}},
+    NORM(BEIT3_BLOCK "self_attn_layer_norm.A", NORM1, NEEDED),
+    PART_LINEAR(BEIT3_BLOCK "self_attn.q_proj.A", Q),
+    PART_LINEAR(BEIT3_BLOCK "self_attn.k_proj.A", K),
+    PART_LINEAR(BEIT3_BLOCK "self_attn.v_proj.A", V),
+    NORM(BEIT3_BLOCK "self_attn.inner_attn_ln.A", ATTENTION_NORM, UNIFORM),
+    LINEAR(BEIT3_BLOCK "self_attn.out_proj.A", PROJ, WIDTH, WIDTH),
+    NORM(BEIT3_BLOCK "final_layer_norm.A", NORM2, NEEDED),
+    LINEAR(BEIT3_BLOCK "ffn.A.fc1", FC1, HIDDEN, WIDTH),
+    NORM_OF(BEIT3_BLOCK "ffn.A.ffn_layernorm", MLP_NORM, MLP, UNIFORM),
+    LINEAR(BEIT3_BLOCK "ffn.A.fc2", FC2, WIDTH, MLP),
+    NORM("beit3.encoder.layer_norm.A", NORM, UNIFORM),
+    NORM("fc_norm", FC_NORM, UNIFORM),
+    HEAD("head", HEAD, POOLED),
+    IGNORED("beit3.vision_embed.mask_token"),
+    IGNORED("beit3.text_embed.weight"),
+    IGNORED("beit3.encoder.embed_positions.B.*"),
+    IGNORED(BEIT3_BLOCK "self_attn_layer_norm.B.*"),
+    IGNORED(BEIT3_BLOCK "self_attn.q_proj.B.*"),
+    IGNORED(BEIT3_BLOCK "self_attn.k_proj.B.*"),
+    IGNORED(BEIT3_BLOCK "self_attn.v_proj.B.*"),
+    IGNORED(BEIT3_BLOCK "self_attn.inner_attn_ln.B.*"),
+    IGNORED(BEIT3_BLOCK "self_attn.out_proj.B.*"),
+    IGNORED(BEIT3_BLOCK "final_layer_norm.B.*"),
+    IGNORED(BEIT3_BLOCK "ffn.B.*"),
+    IGNORED("beit3.encoder.layer_norm.B.*"),
 };
 
 #define HF_OLD "encoder.layer.#."
@@ -386,6 +422,7 @@ const struct layout LAYOUTS[LAYOUT_COUNT] = {
     TABLE("timm", TIMM, TIMM),
     TABLE("timm", TIMM, TIMM_PARALLEL),
     TABLE("aimv2", TIMM, AIMV2),
+    TABLE("beit3", TIMM, BEIT3),
     TABLE("huggingface", HUGGINGFACE, HUGGINGFACE),
     TABLE("huggingface clip", HUGGINGFACE, HUGGINGFACE_CLIP),
     TABLE("huggingface aimv2", HUGGINGFACE, HUGGINGFACE_AIMV2),
