@@ -5,8 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "support/naive_heads.h"
+
 /* One forward pass under way. */
 struct walk {
+    const struct vit_model *model;
     const struct vit_config *config;
     struct naive_nudge nudge;
     size_t tokens, dim, size; /* size: of a head */
@@ -98,39 +101,24 @@ static void embed(const struct vit_model *model, const float *input, struct walk
         embed_patch(model, input, t - prefix, token);
         norm(walk, token, 1, walk->dim, norms, token);
     }
-    for (size_t d = 0; d < walk->tokens * walk->dim; d++) {
+    for (size_t d = 0; d < walk->tokens * walk->dim && weights->position != NULL; d++) {
         walk->x[d] += (double) weights->position[d];
     }
 }
 
-/* One row of one head's attention matrix. */
-static void attention_row(const struct walk *walk, int32_t block, size_t head, size_t row,
-                          double *a) {
-    const double *q = walk->qkv + row * 3 * walk->dim + head * walk->size;
-    double total = 0.0;
-    for (size_t t = 0; t < walk->tokens; t++) {
-        const double *k = walk->qkv + t * 3 * walk->dim + walk->dim + head * walk->size;
-        double score = 0.0;
-        for (size_t d = 0; d < walk->size; d++) {
-            score += q[d] * k[d];
-        }
-        a[t] = exp(score / sqrt((double) walk->size));
-        total += a[t];
-    }
-    for (size_t t = 0; t < walk->tokens; t++) {
-        bool nudged = block == walk->nudge.block && head == walk->nudge.head &&
-                      row == walk->nudge.row && t == walk->nudge.column;
-        a[t] = a[t] / total + (nudged ? walk->nudge.amount : 0.0);
-    }
-}
-
 static void attend(struct walk *walk, int32_t block) {
+    const struct naive_nudge *nudge = &walk->nudge;
+    const struct naive_heads heads = {walk->model, (size_t) block, walk->tokens, walk->qkv};
     double *a = calloc(walk->tokens, sizeof *a);
     memset(walk->heads, 0, walk->tokens * walk->dim * sizeof *walk->heads);
+    naive_heads_prepare(&heads);
     for (size_t i = 0; i < (size_t) walk->config->heads * walk->tokens; i++) {
         size_t head = i / walk->tokens;
         size_t row = i % walk->tokens;
-        attention_row(walk, block, head, row, a);
+        naive_heads_row(&heads, head, row, a);
+        if (block == nudge->block && head == nudge->head && row == nudge->row) {
+            a[nudge->column] += nudge->amount;
+        }
         for (size_t t = 0; t < walk->tokens; t++) {
             const double *v = walk->qkv + t * 3 * walk->dim + 2 * walk->dim + head * walk->size;
             for (size_t d = 0; d < walk->size; d++) {
@@ -138,6 +126,7 @@ static void attend(struct walk *walk, int32_t block) {
             }
         }
     }
+    naive_heads_finish(&heads, walk->heads);
     free(a);
 }
 
@@ -210,7 +199,8 @@ static void pass_block(struct walk *walk, int32_t index, const struct vit_block 
 void naive_vit(const struct vit_model *model, const float *input, struct naive_nudge nudge,
                int32_t last_block, double *logits) {
     const struct vit_config *config = &model->config;
-    struct walk walk = {.config = config,
+    struct walk walk = {.model = model,
+                        .config = config,
                         .nudge = nudge,
                         .tokens = (size_t) config->prefix +
                                   (size_t) config->grid_height * (size_t) config->grid_width,

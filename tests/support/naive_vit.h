@@ -1,5 +1,5 @@
-/* A Vision Transformer in float64, one loop per index, with every form of block and norm, and a
- * hand on its attention matrices: for finite differences. */
+/* A Vision Transformer in float64, one loop per index, with every form of block, norm and
+ * attention, and a hand on its attention matrices: for finite differences. */
 #ifndef TESTS_NAIVE_VIT_H
 #define TESTS_NAIVE_VIT_H
 

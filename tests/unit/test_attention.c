@@ -21,7 +21,7 @@ static const struct attention_rule rules[PROPAGATIONS] = {
 /* The scratch is as small as it may be. */
 static struct engine open_engine(const struct kernels *kernels, const char *backend, size_t threads,
                                  size_t rows, size_t tokens) {
-    struct engine engine = {.thread_floats = attention_thread_scratch(rows, tokens)};
+    struct engine engine = {.thread_floats = attention_thread_scratch(rows, tokens, true)};
     struct vitlrp_error err;
     if (engine_open(&engine, backend, threads, &err) != VITLRP_OK) {
         fail_msg("%s", err.message);
@@ -64,7 +64,8 @@ static struct attention_case make_case(struct test_random *random, size_t tokens
         c.kept_a[p] = floats(heads * rows * tokens);
         c.kept_g[p] = floats(heads * rows * tokens);
     }
-    c.attention = (struct attention){rows, tokens, heads, dim, c.qkv};
+    c.attention = (struct attention){
+        .rows = rows, .tokens = tokens, .heads = heads, .dim = dim, .qkv = c.qkv};
     return c;
 }
 
@@ -86,8 +87,9 @@ static void compute(const struct engine *engine, struct attention_case *c) {
     attention_forward(engine, &c->attention, IMAGES, c->out);
     attention_matrices(engine, &c->attention, c->a);
     for (size_t p = 0; p < PROPAGATIONS; p++) {
-        attention_relevance(engine, &c->attention, rules[p], c->g_out, c->g_qkv[p],
-                            (struct attention_maps){c->kept_a[p], c->kept_g[p]});
+        attention_relevance(
+            engine, &c->attention, rules[p], c->g_out,
+            &(struct attention_result){c->g_qkv[p], {c->kept_a[p], c->kept_g[p]}, NULL});
     }
     engine->backend->leave(&saved);
 }
@@ -272,8 +274,8 @@ static void test_unwatched(void **unused) {
     compute(&engine, &c);
     struct gemm_entry saved;
     engine.backend->enter(&saved);
-    attention_relevance(&engine, &c.attention, rules[ATTNLRP], c.g_out, g_qkv,
-                        (struct attention_maps){0});
+    attention_relevance(&engine, &c.attention, rules[ATTNLRP], c.g_out,
+                        &(struct attention_result){.g_qkv = g_qkv});
     engine.backend->leave(&saved);
     assert_memory_equal(g_qkv, c.g_qkv[ATTNLRP], count * sizeof *g_qkv);
     mem_free(g_qkv);
@@ -284,13 +286,13 @@ static void test_unwatched(void **unused) {
 /* Two whole matrices while they are small, then never more than the 1 MB that is promised. */
 static void test_scratch_is_bounded(void **unused) {
     (void) unused;
-    assert_int_equal(attention_thread_scratch(197, 197), 2 * 197 * 208);
+    assert_int_equal(attention_thread_scratch(197, 197, false), 2 * 197 * 208);
     for (size_t tokens = 1; tokens < 20000; tokens = tokens * 5 / 4 + 1) {
-        size_t bytes = attention_thread_scratch(tokens, tokens) * sizeof(float);
+        size_t bytes = attention_thread_scratch(tokens, tokens, false) * sizeof(float);
         assert_true(bytes <= (size_t) 1024 * 1024);
-        assert_true(attention_thread_scratch(1, tokens) >= 2 * tokens);
-        assert_true(attention_thread_scratch(tokens, tokens) >=
-                    attention_thread_scratch(1, tokens));
+        assert_true(attention_thread_scratch(1, tokens, false) >= 2 * tokens);
+        assert_true(attention_thread_scratch(tokens, tokens, false) >=
+                    attention_thread_scratch(1, tokens, false));
     }
 }
 

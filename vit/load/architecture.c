@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "vit/load/input_size.h"
+#include "vit/load/rotary_infer.h"
 
 #define HEAD_SIZE 64 /* of most published ViTs, so the last resort */
 
@@ -78,6 +79,10 @@ static enum vitlrp_status join_tensors(const struct inference *inference,
     show(&shown.pre_norm, has(inference, SLOT_PRE_NORM_WEIGHT));
     show(&shown.attention_norm, has(inference, SLOT_ATTENTION_NORM_WEIGHT));
     show(&shown.mlp_norm, has(inference, SLOT_MLP_NORM_WEIGHT));
+    show(&shown.differential, has(inference, SLOT_LAMBDAS));
+    show(&shown.qk_norm, has(inference, SLOT_QK_NORM_WEIGHT));
+    show(&shown.relative_positions,
+         has(inference, SLOT_BIAS_TABLE) || has(inference, SLOT_SHARED_BIAS_TABLE));
     if (has(inference, SLOT_HEAD_WEIGHT)) {
         show(&shown.classes, sizes[DIMENSION_CLASSES]);
     }
@@ -235,8 +240,25 @@ static double usual_eps(const struct inference *inference) {
     case FRAMEWORK_JAX:
         break;
     }
-    bool larger = has(inference, SLOT_PRE_NORM_WEIGHT) || inference->config->rms;
+    bool larger = has(inference, SLOT_PRE_NORM_WEIGHT) || inference->config->rms ||
+                  has(inference, SLOT_ROPE_PERIODS); /* DINOv3 */
     return larger ? 1e-5 : 1e-6;
+}
+
+/* Parts of an attention that need each other. */
+static enum vitlrp_status check_attention(const struct inference *inference,
+                                          struct vitlrp_error *err) {
+    if (has(inference, SLOT_LAMBDAS) != has(inference, SLOT_SUB_NORM_WEIGHT)) {
+        return fail(err, VITLRP_MISMATCH,
+                    "a differential attention has vectors lambda_q1, lambda_k1, lambda_q2, "
+                    "lambda_k2 and a norm sub_norm; the file has one without the other");
+    }
+    if (inference->binding->has_bias_index && !has(inference, SLOT_BIAS_TABLE) &&
+        !has(inference, SLOT_SHARED_BIAS_TABLE)) {
+        return fail(err, VITLRP_MISMATCH,
+                    "the file has an index of relative position biases, but no table of them");
+    }
+    return VITLRP_OK;
 }
 
 static enum vitlrp_status infer_block(const struct inference *inference, struct vitlrp_error *err) {
@@ -248,10 +270,8 @@ static enum vitlrp_status infer_block(const struct inference *inference, struct 
     TRY(infer_form(inference, err));
     fact_guess(&facts->norm_eps, usual_eps(inference));
     inference->config->layer_norm_eps = (float) fact_number(&facts->norm_eps, 0);
-    if (fact_whole(&facts->rope, FACT_ROPE_NONE) != FACT_ROPE_NONE) {
-        return fail_later(err, "rotary position embeddings");
-    }
-    return VITLRP_OK;
+    TRY(check_attention(inference, err));
+    return rotary_infer(inference->binding, inference->sizes, facts, inference->config, err);
 }
 
 /* ---- The end ---- */
@@ -394,5 +414,12 @@ enum vitlrp_status architecture_infer(const struct layout_binding *binding,
     TRY(check_shifts(&inference, err));
     TRY(infer_pool(&inference, err));
     TRY(infer_head(&inference, err));
-    return input_size_infer(binding, facts, sizes[DIMENSION_TOKENS], config, positioned, err);
+    TRY(input_size_infer(binding, facts, sizes, config, positioned, err));
+    if (facts->image_height.source == FACT_GUESS) {
+        log_message(beside->log, LOG_LEVEL_WARNING,
+                    "nothing states the input size of a model without position embeddings: taking "
+                    "%d x %d pixels (width x height)",
+                    config->image_width, config->image_height);
+    }
+    return VITLRP_OK;
 }

@@ -3,12 +3,14 @@
 #include "vit/load/fill.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/checked.h"
 #include "base/mem.h"
+#include "vit/math/attention.h"
 #include "vit/model/weights.h"
 
 #define SCRATCH_FLOATS ((size_t) 1 << 18)
@@ -26,6 +28,7 @@ struct target {
     enum arrangement arrangement;
     size_t area;        /* of a patch, for ARRANGED_HWIO: inputs are [area, channels] in the file */
     struct share share; /* for ARRANGED_AS_OURS */
+    bool is_mask;       /* no parameter, and may hold NaN */
 };
 
 /* Reads a matrix [inputs, outputs] a band of inputs at a time and scatters it into [outputs,
@@ -108,6 +111,7 @@ static enum vitlrp_status read_tensor(const struct tensor_info *tensor, const st
                                       struct vitlrp_error *err) {
     struct tensor_reader reader;
     enum vitlrp_status status = tensor_reader_open(tensor, &reader, err);
+    reader.takes_nan = target->is_mask;
     if (status == VITLRP_OK && target->arrangement == ARRANGED_AS_OURS) {
         status = read_share(&reader, target, err);
     } else if (status == VITLRP_OK) {
@@ -152,21 +156,27 @@ static enum vitlrp_status check_order(const struct filling *filling,
 }
 
 /* How many of `count` values of a stacked slot each part has: a third of q, k and v, a half of gate
- * and value, rows of tokens in front of the patches. */
+ * and value and of the norms of q and k, rows of tokens in front of the patches. */
 static size_t part_count(const struct vit_config *config, enum slot slot, enum part part,
                          size_t count) {
     size_t tokens = (size_t) config->prefix;
     size_t registers = (size_t) config->registers;
     size_t distilled = config->distilled ? 1 : 0;
-    if (slot == SLOT_FC1_WEIGHT || slot == SLOT_FC1_BIAS) {
+    bool in_two = slot == SLOT_FC1_WEIGHT || slot == SLOT_FC1_BIAS || slot == SLOT_QK_NORM_WEIGHT ||
+                  slot == SLOT_QK_NORM_BIAS;
+    if (in_two) {
         return part <= PART_VALUE ? count / 2 : 0;
     }
-    if (slot != SLOT_CLS_TOKEN) {
-        return count / STACKED_PARTS;
+    if (slot == SLOT_LAMBDAS) {
+        return count / 4;
     }
-    size_t rows = part == PART_REGISTERS ? registers
-                  : part == PART_DIST    ? distilled
-                                         : tokens - registers - distilled;
+    if (slot != SLOT_CLS_TOKEN) {
+        return part <= PART_V ? count / 3 : 0;
+    }
+    size_t rows = part == PART_CLS         ? tokens - registers - distilled
+                  : part == PART_DIST      ? distilled
+                  : part == PART_REGISTERS ? registers
+                                           : 0;
     return count / tokens * rows;
 }
 
@@ -218,7 +228,7 @@ static enum vitlrp_status fill_place(struct filling *filling, const struct bound
     TRY(check_order(filling, bound->tensor, err));
     target.arrangement = bound->row->arrangement;
     TRY(find_share(filling, bound, count, &target.share, err));
-    filling->model->parameters += (int64_t) count;
+    filling->model->parameters += target.is_mask ? 0 : (int64_t) count;
     if (bound->tensor->extent.deflated) {
         filling->waiting[filling->waiting_count++] = (struct waiting){bound->tensor, target};
         return VITLRP_OK;
@@ -235,7 +245,8 @@ static enum vitlrp_status fill_slot(struct filling *filling, size_t block, enum 
     struct slot_size size = slot_size(config, slot);
     struct target target = {.data = slot_data(model, slot, block),
                             .columns = size.columns,
-                            .area = (size_t) config->patch_height * (size_t) config->patch_width};
+                            .area = (size_t) config->patch_height * (size_t) config->patch_width,
+                            .is_mask = slot == SLOT_QKV_BIAS_MASK};
     size_t count = size.rows * size.columns;
     const struct bound_tensor *whole = layout_bound(filling->binding, block, slot, PART_WHOLE);
     if (slot == SLOT_POSITION) {
@@ -341,6 +352,50 @@ static void settle_positions(const struct filling *filling) {
     }
 }
 
+/* The mask of DINOv3's key biases is NaN where training has not filled it in: then it counts as 1,
+ * 0, 1 for q, k and v. */
+static enum vitlrp_status check_mask(const float *mask, size_t count, bool *is_filled,
+                                     struct vitlrp_error *err) {
+    *is_filled = true;
+    for (size_t i = 0; i < count; i++) {
+        *is_filled = *is_filled && !isnan(mask[i]);
+        if (!isnan(mask[i]) && mask[i] != 0.0F && mask[i] != 1.0F) {
+            return fail(err, VITLRP_MISMATCH, "a bias_mask holds %g, not 0, 1 or NaN",
+                        (double) mask[i]);
+        }
+    }
+    return VITLRP_OK;
+}
+
+/* The bias that the model has is what the mask leaves of the stored one. */
+static enum vitlrp_status settle_masks(const struct vit_model *model, struct vitlrp_error *err) {
+    size_t count = slot_size(&model->config, SLOT_QKV_BIAS_MASK).columns;
+    bool masked = slot_repeats(&model->config, SLOT_QKV_BIAS_MASK) > 0 &&
+                  slot_repeats(&model->config, SLOT_QKV_BIAS) > 0;
+    for (size_t block = 0; masked && block < (size_t) model->config.depth; block++) {
+        float *bias = slot_data(model, SLOT_QKV_BIAS, block);
+        const float *mask = slot_data(model, SLOT_QKV_BIAS_MASK, block);
+        bool is_filled = true;
+        TRY(check_mask(mask, count, &is_filled, err));
+        for (size_t i = 0; i < count; i++) {
+            bool is_key = i / (count / 3) == 1;
+            bias[i] *= is_filled ? mask[i] : is_key ? 0.0F : 1.0F;
+        }
+    }
+    return VITLRP_OK;
+}
+
+/* Behind the norm of a differential attention stands a factor: a norm's own take it in. */
+static void settle_sub_norms(const struct vit_model *model) {
+    size_t count = slot_size(&model->config, SLOT_SUB_NORM_WEIGHT).columns;
+    for (size_t block = 0; block < slot_repeats(&model->config, SLOT_SUB_NORM_WEIGHT); block++) {
+        float *weight = slot_data(model, SLOT_SUB_NORM_WEIGHT, block);
+        for (size_t i = 0; i < count; i++) {
+            weight[i] *= (float) (1.0 - attention_lambda0(block));
+        }
+    }
+}
+
 /* Halves a slot that the model has. */
 static void halve(const struct vit_model *model, enum slot slot) {
     struct slot_size size = slot_size(&model->config, slot);
@@ -375,6 +430,8 @@ enum vitlrp_status fill_weights(const struct checkpoint *checkpoint,
     }
     if (status == VITLRP_OK) {
         settle_positions(&filling);
+        status = settle_masks(model, err);
+        settle_sub_norms(model);
         settle_heads(model);
     }
     mem_free(filling.waiting);

@@ -1,5 +1,7 @@
 #include "vit/load/input_size.h"
 
+#include "vit/math/attention_bias.h"
+
 /* The whole square root of a perfect square, else 0. */
 static size_t exact_root(size_t square) {
     size_t root = 0;
@@ -123,19 +125,79 @@ static enum vitlrp_status infer_resampling(const struct layout_binding *binding,
     return VITLRP_OK;
 }
 
-enum vitlrp_status input_size_infer(const struct layout_binding *binding, struct model_facts *facts,
-                                    size_t positions, struct vit_config *config, size_t *positioned,
-                                    struct vitlrp_error *err) {
-    const struct candidates candidates = candidates_of(config, facts);
-    bool stated = fact_known(&facts->image_height) && fact_known(&facts->image_width);
-    *positioned = 0;
-    if (positions == 0) {
+/* Pixels of a side where nothing states them: what most models are trained at. */
+#define USUAL_SIDE 224
+
+/* The side of the square grid that a table of relative position biases is for, 0: none. */
+static int32_t bias_side(size_t rows) {
+    size_t limit = (size_t) 4 * VIT_MAX_SIDE * VIT_MAX_SIDE;
+    size_t differences = rows > 3 && rows <= limit ? exact_root(rows - 3) : 0;
+    return differences % 2 == 1 ? (int32_t) (differences / 2 + 1) : 0;
+}
+
+/* A side of the input where nothing states it: that of the biases' grid, or what most models are
+ * trained at. */
+static void guess_side(struct fact *fact, int32_t side, int32_t patch) {
+    if (side > 0) {
+        fact_state(fact, (double) side * patch, FACT_TENSORS, NULL, NULL);
+    } else {
+        fact_guess(fact, USUAL_SIDE >= patch ? USUAL_SIDE / patch * patch : patch);
+    }
+}
+
+/* Without position embeddings, statements and relative positions tell the size. */
+static enum vitlrp_status set_grid(const struct layout_binding *binding,
+                                   const size_t sizes[DIMENSION_COUNT], struct model_facts *facts,
+                                   struct vit_config *config, struct vitlrp_error *err) {
+    size_t bias_rows = sizes[DIMENSION_BIAS_ROWS];
+    if (config->rope.form == VIT_ROPE_NONE && bias_rows == 0) {
         return layout_fail_missing(binding, SLOT_POSITION,
                                    "and nothing states that the model has no position embeddings",
                                    err);
     }
-    TRY(stated ? fit_stated(facts, &candidates, positions, config, positioned, err)
-               : fit_square(&candidates, positions, config, positioned, err));
-    TRY(infer_resampling(binding, facts, config, err));
-    return set_image_size(config, err);
+    guess_side(&facts->image_height, bias_side(bias_rows), config->patch_height);
+    guess_side(&facts->image_width, bias_side(bias_rows), config->patch_width);
+    fact_state(&facts->positions, FACT_POSITIONS_NONE, FACT_TENSORS, NULL, NULL);
+    config->grid_height = fact_whole(&facts->image_height, 0) / config->patch_height;
+    config->grid_width = fact_whole(&facts->image_width, 0) / config->patch_width;
+    if (config->grid_height < 1 || config->grid_width < 1) {
+        return fail(err, VITLRP_MISMATCH, "an input of %dx%d holds no patch of %dx%d",
+                    fact_whole(&facts->image_height, 0), fact_whole(&facts->image_width, 0),
+                    config->patch_height, config->patch_width);
+    }
+    return VITLRP_OK;
+}
+
+static enum vitlrp_status check_bias(const size_t sizes[DIMENSION_COUNT],
+                                     const struct vit_config *config, struct vitlrp_error *err) {
+    size_t rows = sizes[DIMENSION_BIAS_ROWS];
+    size_t wanted = attention_bias_rows((size_t) config->grid_height, (size_t) config->grid_width);
+    if (rows != 0 && rows != wanted) {
+        return fail(err, VITLRP_MISMATCH,
+                    "tables of %zu relative position biases do not fit a grid of %dx%d patches, "
+                    "which has %zu",
+                    rows, config->grid_height, config->grid_width, wanted);
+    }
+    return VITLRP_OK;
+}
+
+enum vitlrp_status input_size_infer(const struct layout_binding *binding, struct model_facts *facts,
+                                    const size_t sizes[DIMENSION_COUNT], struct vit_config *config,
+                                    size_t *positioned, struct vitlrp_error *err) {
+    const struct candidates candidates = candidates_of(config, facts);
+    size_t positions = sizes[DIMENSION_TOKENS];
+    bool stated = fact_known(&facts->image_height) && fact_known(&facts->image_width);
+    *positioned = 0;
+    if (positions == 0) {
+        TRY(set_grid(binding, sizes, facts, config, err));
+    } else if (stated) {
+        TRY(fit_stated(facts, &candidates, positions, config, positioned, err));
+    } else {
+        TRY(fit_square(&candidates, positions, config, positioned, err));
+    }
+    if (positions > 0) {
+        TRY(infer_resampling(binding, facts, config, err));
+    }
+    TRY(set_image_size(config, err));
+    return check_bias(sizes, config, err);
 }

@@ -10,7 +10,7 @@
  * `positions` entries of the position embedding (0: there is none) and what is stated. *positioned:
  * entries for the first tokens in front of the patches. MISMATCH where they do not fit together. */
 enum vitlrp_status input_size_infer(const struct layout_binding *binding, struct model_facts *facts,
-                                    size_t positions, struct vit_config *config, size_t *positioned,
-                                    struct vitlrp_error *err);
+                                    const size_t sizes[DIMENSION_COUNT], struct vit_config *config,
+                                    size_t *positioned, struct vitlrp_error *err);
 
 #endif

@@ -23,6 +23,9 @@ static const char *const PREFIXES[] = {"module.",
                                        "deit.",
                                        "dinov2.",
                                        "dinov2_with_registers.",
+                                       "dinov3_vit.",
+                                       "beit.",
+                                       "data2vec_vision.",
                                        "ijepa.",
                                        "vision_model."};
 
@@ -36,6 +39,7 @@ static const struct {
     {"gamma_1", "LayerScale"},
     {"gamma_2", "LayerScale"},
     {"lambda1", "LayerScale"},
+    {"lambda_", "differential attention"},
     {"layer_scale", "LayerScale"},
     {"register_tokens", "register tokens"},
     {"reg_token", "register tokens"},
@@ -210,6 +214,8 @@ static enum vitlrp_status bind_tensor(struct layout_binding *binding,
     }
     if (row->slot == SLOT_IGNORED) {
         binding->has_mask_token |= strcmp(row->pattern, "mask_token") == 0;
+        binding->has_rope_tables |= strcmp(row->pattern, "rope.freqs_cos") == 0;
+        binding->has_bias_index |= strstr(row->pattern, "relative_position_index") != NULL;
         log_message(log, LOG_LEVEL_INFO, "tensor %s is not needed for classification: left out",
                     tensor_label(label, tensor->name));
         return VITLRP_OK;
@@ -238,6 +244,21 @@ static enum vitlrp_status check_parts(const struct layout_binding *binding,
         }
     }
     return VITLRP_OK;
+}
+
+/* transformers gives the first layer of a plain MLP the name that the value of a gated one has:
+ * without any gate, it is the whole of its slot. */
+static void settle_values(struct layout_binding *binding, enum slot slot) {
+    if (layout_has_part(binding, slot, PART_GATE)) {
+        return;
+    }
+    for (size_t block = 0; block < binding->depth; block++) {
+        struct bound_tensor *value = layout_bound(binding, block, slot, PART_VALUE);
+        if (value->tensor != NULL && strstr(value->row->pattern, "mlp.up_proj") != NULL) {
+            *layout_bound(binding, block, slot, PART_WHOLE) = *value;
+            *value = (struct bound_tensor){0};
+        }
+    }
 }
 
 enum vitlrp_status layout_bind(const struct tensor_table *tensors, const struct vitlrp_log *log,
@@ -270,6 +291,8 @@ enum vitlrp_status layout_bind(const struct tensor_table *tensors, const struct 
         layout_unbind(&binding);
         return status;
     }
+    settle_values(&binding, SLOT_FC1_WEIGHT);
+    settle_values(&binding, SLOT_FC1_BIAS);
     *out = binding;
     return VITLRP_OK;
 }
@@ -464,6 +487,8 @@ enum vitlrp_status layout_sizes(const struct layout_binding *binding, size_t siz
     memset(sizes, 0, DIMENSION_COUNT * sizeof *sizes);
     sizes[DIMENSION_ONE] = 1;
     sizes[DIMENSION_CHANNELS] = 3;
+    sizes[DIMENSION_TWO] = 2;
+    sizes[DIMENSION_DEPTH] = binding->depth;
     for (size_t i = 0; i < count; i++) {
         if (binding->items[i].tensor != NULL) {
             learn_sizes(&binding->items[i], sizes);
@@ -477,7 +502,15 @@ enum vitlrp_status layout_sizes(const struct layout_binding *binding, size_t siz
         }
     }
     size_t width = sizes[DIMENSION_WIDTH];
-    if (sizes[DIMENSION_HEADS] > 0 &&
+    if (layout_has(binding, SLOT_QK_NORM_WEIGHT) && sizes[DIMENSION_HEAD_SIZE] == width) {
+        return fail(err, VITLRP_UNSUPPORTED,
+                    "norms of queries and keys over all heads together are not supported, norms of "
+                    "each head are");
+    }
+    if (sizes[DIMENSION_HEADS] == 0 && sizes[DIMENSION_HEAD_SIZE] > 0) {
+        sizes[DIMENSION_HEADS] = width / sizes[DIMENSION_HEAD_SIZE];
+    }
+    if (sizes[DIMENSION_HEADS] > 0 && sizes[DIMENSION_HEAD_SIZE] > 0 &&
         (width % sizes[DIMENSION_HEADS] != 0 ||
          width / sizes[DIMENSION_HEADS] != sizes[DIMENSION_HEAD_SIZE])) {
         return fail(err, VITLRP_MISMATCH, "%zu attention heads of size %zu do not make up dim %zu",

@@ -32,6 +32,11 @@ enum dimension {
     DIMENSION_PADDED_TOKENS, /* the same behind LAYOUT_PADDING rows that nobody reads */
     DIMENSION_HEADS,
     DIMENSION_HEAD_SIZE,
+    DIMENSION_HEAD_PAIRS, /* half of it */
+    DIMENSION_AXIS_PAIRS, /* a quarter of it */
+    DIMENSION_BIAS_ROWS,  /* of a table of relative position biases */
+    DIMENSION_DEPTH,
+    DIMENSION_TWO,
     DIMENSION_COUNT
 };
 
@@ -51,7 +56,11 @@ enum part {
     PART_CLS = 0,
     PART_DIST = 1,
     PART_REGISTERS = 2,
-    STACKED_PARTS = 3,
+    PART_Q1 = 0,
+    PART_K1 = 1,
+    PART_Q2 = 2,
+    PART_K2 = 3,
+    STACKED_PARTS = 4,
     PART_WHOLE = STACKED_PARTS,
     PART_COUNT
 };
@@ -102,6 +111,8 @@ struct layout_binding {
     const struct layout *layout;
     size_t depth;
     bool has_mask_token;        /* of masked training, or of DINOv2's own files */
+    bool has_bias_index;        /* of relative position biases */
+    bool has_rope_tables;       /* angles of RoPE that can be computed: EVA's own files */
     struct bound_tensor *items; /* owned; [depth or 1][SLOT_COUNT][PART_COUNT] */
 };
 

@@ -18,6 +18,11 @@
 #define PADDED_TOKENS DIMENSION_PADDED_TOKENS
 #define HEADS DIMENSION_HEADS
 #define HEAD_SIZE DIMENSION_HEAD_SIZE
+#define HEAD_PAIRS DIMENSION_HEAD_PAIRS
+#define AXIS_PAIRS DIMENSION_AXIS_PAIRS
+#define BIAS_ROWS DIMENSION_BIAS_ROWS
+#define DEPTH DIMENSION_DEPTH
+#define TWO DIMENSION_TWO
 #define PATCH_HEIGHT DIMENSION_PATCH_HEIGHT
 #define PATCH_WIDTH DIMENSION_PATCH_WIDTH
 
@@ -81,6 +86,33 @@
         }                                                                                          \
     }
 
+/* Hugging Face's relative position biases, and the index that goes with them. */
+#define HF_BIAS_TABLE(place, slot)                                                                 \
+    {place "relative_position_bias.relative_position_bias_table",                                  \
+     SLOT_##slot,                                                                                  \
+     UNIFORM_KERNEL,                                                                               \
+     {BIAS_ROWS, HEADS}},                                                                          \
+        IGNORED(place "relative_position_bias.relative_position_index")
+
+/* The norm of q or k of each head. */
+#define PART_NORM(name, part)                                                                      \
+    {name ".weight", SLOT_QK_NORM_WEIGHT, NEEDED_PART(part), {HEAD_SIZE}}, {                       \
+        name ".bias", SLOT_QK_NORM_BIAS, OPTIONAL_PART(part), {                                    \
+            HEAD_SIZE                                                                              \
+        }                                                                                          \
+    }
+
+/* A differential attention. */
+#define DIFFERENTIAL(place)                                                                        \
+    {place "lambda_q1", SLOT_LAMBDAS, NEEDED_PART(Q1), {HEAD_PAIRS}},                              \
+        {place "lambda_k1", SLOT_LAMBDAS, NEEDED_PART(K1), {HEAD_PAIRS}},                          \
+        {place "lambda_q2", SLOT_LAMBDAS, NEEDED_PART(Q2), {HEAD_PAIRS}},                          \
+        {place "lambda_k2", SLOT_LAMBDAS, NEEDED_PART(K2), {HEAD_PAIRS}}, {                        \
+        place "sub_norm.weight", SLOT_SUB_NORM_WEIGHT, UNIFORM, {                                  \
+            HEAD_SIZE                                                                              \
+        }                                                                                          \
+    }
+
 #define TORCHVISION_BLOCK "encoder.layers.encoder_layer_#."
 
 static const struct layout_row TORCHVISION[] = {
@@ -115,25 +147,47 @@ static const struct layout_row TORCHVISION[] = {
         {"storage_tokens", SLOT_CLS_TOKEN, UNIFORM_PART(REGISTERS), {ONE, REGISTERS, WIDTH}},      \
         {"pos_embed", SLOT_POSITION, UNIFORM, {ONE, TOKENS, WIDTH}},                               \
         NORM("norm_pre", PRE_NORM, UNIFORM)
+#define TIMM_ROTARY                                                                                \
+    {"rope_embed.periods", SLOT_ROPE_PERIODS, UNIFORM, {AXIS_PAIRS}},                              \
+        {"rope.freqs", SLOT_ROPE_FREQUENCIES, UNIFORM, {TWO, DEPTH, HEADS, HEAD_PAIRS}},           \
+        IGNORED("rope.freqs_cos"), /* EVA's tables, which are computed */                          \
+        IGNORED("rope.freqs_sin"), IGNORED("blocks.#.attn.rope.freqs_cos"),                        \
+        IGNORED("blocks.#.attn.rope.freqs_sin")
 #define TIMM_END                                                                                   \
     NORM("norm", NORM, UNIFORM), NORM("fc_norm", FC_NORM, UNIFORM), HEAD("head", HEAD, POOLED),    \
         HEAD("head.#", HEAD, POOLED), HEAD("fc", HEAD, POOLED), HEAD("classifier", HEAD, POOLED),  \
         HEAD("linear_head", HEAD, POOLED), HEAD("head_dist", DIST_HEAD, WIDTH),                    \
         IGNORED("head.mlp.*"), /* DINO's projector */                                              \
-        IGNORED("head.last_layer.*"), IGNORED("mask_token"), IGNORED("decoder_*")
+        IGNORED("head.last_layer.*"), IGNORED("lm_head.*"), IGNORED("mask_token"),                 \
+        IGNORED("decoder_*")
 
 static const struct layout_row TIMM[] = {
     TIMM_TOKENS,
+    TIMM_ROTARY,
     NORM("blocks.#.norm1", NORM1, NEEDED),
     {"blocks.#.attn.qkv.weight", SLOT_QKV_WEIGHT, NEEDED, {WIDTH_3, WIDTH}},
     {"blocks.#.attn.qkv.bias", SLOT_QKV_BIAS, OPTIONAL, {WIDTH_3}},
     {"blocks.#.attn.q_bias", SLOT_QKV_BIAS, OPTIONAL_PART(Q), {WIDTH}},
     {"blocks.#.attn.v_bias", SLOT_QKV_BIAS, OPTIONAL_PART(V), {WIDTH}},
+    {"blocks.#.attn.qkv.bias_mask", SLOT_QKV_BIAS_MASK, OPTIONAL, {WIDTH_3}},
+    {"blocks.#.attn.relative_position_bias_table",
+     SLOT_BIAS_TABLE,
+     UNIFORM_KERNEL,
+     {BIAS_ROWS, HEADS}},
+    {"rel_pos_bias.relative_position_bias_table",
+     SLOT_SHARED_BIAS_TABLE,
+     UNIFORM_KERNEL,
+     {BIAS_ROWS, HEADS}},
+    IGNORED("blocks.#.attn.relative_position_index"), /* of these tables: computed */
+    IGNORED("rel_pos_bias.relative_position_index"),
     PART_LINEAR("blocks.#.attn.q_proj", Q),
     PART_LINEAR("blocks.#.attn.k_proj", K),
     PART_LINEAR("blocks.#.attn.v_proj", V),
     NORM("blocks.#.attn.norm", ATTENTION_NORM, UNIFORM),
     NORM("blocks.#.attn.inner_attn_ln", ATTENTION_NORM, UNIFORM), /* EVA's own, as below */
+    DIFFERENTIAL("blocks.#.attn."),
+    PART_NORM("blocks.#.attn.q_norm", Q),
+    PART_NORM("blocks.#.attn.k_norm", K),
     LINEAR("blocks.#.attn.proj", PROJ, WIDTH, WIDTH),
     NORM("blocks.#.norm2", NORM2, NEEDED),
     LINEAR("blocks.#.mlp.fc1", FC1, HIDDEN, WIDTH),
@@ -168,6 +222,7 @@ static const struct layout_row TIMM_PARALLEL[] = {
     {"blocks.#.out_proj.weight", SLOT_FC2_WEIGHT, NEEDED, {WIDTH, WIDTH_MLP}},
     {"blocks.#.out_proj.bias", SLOT_PROJ_BIAS, UNIFORM, {WIDTH}},
     {"blocks.#.ls.gamma", SLOT_PROJ_SCALE, OPTIONAL, {WIDTH}},
+    DIFFERENTIAL("blocks.#."),
     TIMM_END,
 };
 
@@ -229,10 +284,14 @@ static const struct layout_row BEIT3[] = {
     GATE_LINEAR(block "mlp.gate_proj", GATE), GATE_LINEAR(block "mlp.up_proj", VALUE),             \
         LINEAR(block "mlp.down_proj", FC2, WIDTH, MLP)
 
-/* ViT, DeiT, DINOv2, I-JEPA, MSN, MAE, as transformers 4 and 5 name them. */
+#define HF_DINOV3 "layer.#."
+
+/* ViT, DeiT, DINOv2, DINOv3, BEiT, I-JEPA, MSN, MAE, as transformers 4 and 5 name them. */
 static const struct layout_row HUGGINGFACE[] = {
     {"embeddings.patch_embeddings.projection.weight", SLOT_PATCH_WEIGHT, NEEDED, PATCHES},
     {"embeddings.patch_embeddings.projection.bias", SLOT_PATCH_BIAS, UNIFORM, {WIDTH}},
+    {"embeddings.patch_embeddings.weight", SLOT_PATCH_WEIGHT, NEEDED, PATCHES},
+    {"embeddings.patch_embeddings.bias", SLOT_PATCH_BIAS, UNIFORM, {WIDTH}},
     {"embeddings.cls_token", SLOT_CLS_TOKEN, UNIFORM_PART(CLS), {ONE, ONE, WIDTH}},
     {"embeddings.distillation_token", SLOT_CLS_TOKEN, UNIFORM_PART(DIST), {ONE, ONE, WIDTH}},
     {"embeddings.register_tokens",
@@ -244,18 +303,32 @@ static const struct layout_row HUGGINGFACE[] = {
     NORM(HF_OLD "norm1", NORM1, NEEDED),
     NORM(HF_NEW "layernorm_before", NORM1, NEEDED),
     NORM(HF_NEW "norm1", NORM1, NEEDED),
+    NORM(HF_DINOV3 "norm1", NORM1, NEEDED),
     PART_LINEAR(HF_OLD "attention.attention.query", Q),
     PART_LINEAR(HF_OLD "attention.attention.key", K),
     PART_LINEAR(HF_OLD "attention.attention.value", V),
     PART_LINEAR(HF_NEW "attention.q_proj", Q),
     PART_LINEAR(HF_NEW "attention.k_proj", K),
     PART_LINEAR(HF_NEW "attention.v_proj", V),
+    PART_LINEAR(HF_DINOV3 "attention.q_proj", Q),
+    PART_LINEAR(HF_DINOV3 "attention.k_proj", K),
+    PART_LINEAR(HF_DINOV3 "attention.v_proj", V),
+    PART_NORM(HF_OLD "attention.attention.q_norm", Q),
+    PART_NORM(HF_OLD "attention.attention.k_norm", K),
+    PART_NORM(HF_NEW "attention.q_norm", Q),
+    PART_NORM(HF_NEW "attention.k_norm", K),
+    HF_BIAS_TABLE(HF_OLD "attention.attention.", BIAS_TABLE),
+    HF_BIAS_TABLE(HF_NEW "attention.", BIAS_TABLE),
+    HF_BIAS_TABLE("encoder.", SHARED_BIAS_TABLE),
+    HF_BIAS_TABLE("", SHARED_BIAS_TABLE),
     LINEAR(HF_OLD "attention.output.dense", PROJ, WIDTH, WIDTH),
     LINEAR(HF_NEW "attention.o_proj", PROJ, WIDTH, WIDTH),
+    LINEAR(HF_DINOV3 "attention.o_proj", PROJ, WIDTH, WIDTH),
     NORM(HF_OLD "layernorm_after", NORM2, NEEDED),
     NORM(HF_OLD "norm2", NORM2, NEEDED),
     NORM(HF_NEW "layernorm_after", NORM2, NEEDED),
     NORM(HF_NEW "norm2", NORM2, NEEDED),
+    NORM(HF_DINOV3 "norm2", NORM2, NEEDED),
     LINEAR(HF_OLD "intermediate.dense", FC1, HIDDEN, WIDTH),
     LINEAR(HF_OLD "output.dense", FC2, WIDTH, MLP),
     LINEAR(HF_OLD "mlp.fc1", FC1, HIDDEN, WIDTH),
@@ -266,11 +339,20 @@ static const struct layout_row HUGGINGFACE[] = {
     LINEAR(HF_OLD "mlp.weights_out", FC2, WIDTH, MLP),
     HF_GATED(HF_OLD),
     HF_GATED(HF_NEW),
+    HF_GATED(HF_DINOV3),
     {HF_OLD "layer_scale1.lambda1", SLOT_PROJ_SCALE, OPTIONAL, {WIDTH}},
     {HF_OLD "layer_scale2.lambda1", SLOT_FC2_SCALE, OPTIONAL, {WIDTH}},
     {HF_NEW "layer_scale1.lambda1", SLOT_PROJ_SCALE, OPTIONAL, {WIDTH}},
     {HF_NEW "layer_scale2.lambda1", SLOT_FC2_SCALE, OPTIONAL, {WIDTH}},
+    {HF_DINOV3 "layer_scale1.lambda1", SLOT_PROJ_SCALE, OPTIONAL, {WIDTH}},
+    {HF_DINOV3 "layer_scale2.lambda1", SLOT_FC2_SCALE, OPTIONAL, {WIDTH}},
+    {HF_OLD "lambda_1", SLOT_PROJ_SCALE, OPTIONAL, {WIDTH}},
+    {HF_OLD "lambda_2", SLOT_FC2_SCALE, OPTIONAL, {WIDTH}},
+    {HF_NEW "lambda_1", SLOT_PROJ_SCALE, OPTIONAL, {WIDTH}},
+    {HF_NEW "lambda_2", SLOT_FC2_SCALE, OPTIONAL, {WIDTH}},
     NORM("layernorm", NORM, UNIFORM),
+    NORM("norm", NORM, UNIFORM),
+    NORM("pooler.layernorm", FC_NORM, UNIFORM),
     HEAD("classifier", HEAD, POOLED),
     HEAD("classifier.#", HEAD, POOLED),
     HEAD("cls_classifier", HEAD, POOLED),
@@ -342,6 +424,8 @@ static const struct layout_row OPEN_CLIP[] = {
     NORM(CLIP_BLOCK "ln_1", NORM1, NEEDED),
     {CLIP_BLOCK "attn.in_proj_weight", SLOT_QKV_WEIGHT, NEEDED, {WIDTH_3, WIDTH}},
     {CLIP_BLOCK "attn.in_proj_bias", SLOT_QKV_BIAS, OPTIONAL, {WIDTH_3}},
+    PART_NORM(CLIP_BLOCK "attn.ln_q", Q),
+    PART_NORM(CLIP_BLOCK "attn.ln_k", K),
     LINEAR(CLIP_BLOCK "attn.out_proj", PROJ, WIDTH, WIDTH),
     NORM(CLIP_BLOCK "ln_2", NORM2, NEEDED),
     LINEAR(CLIP_BLOCK "mlp.c_fc", FC1, HIDDEN, WIDTH),

@@ -75,9 +75,10 @@ void tensor_table_free(struct tensor_table *table);
 struct tensor_reader {
     const struct tensor_info *tensor;
     struct payload payload;
-    void *buffer; /* owned; elements of other types on their way to float32 */
-    float *whole; /* owned; all elements of a tensor that is PERMUTED, in order */
-    size_t given; /* of these */
+    void *buffer;   /* owned; elements of other types on their way to float32 */
+    float *whole;   /* owned; all elements of a tensor that is PERMUTED, in order */
+    size_t given;   /* of these */
+    bool takes_nan; /* values are not checked */
 };
 
 /* UNSUPPORTED for elements other than F32, F16, BF16 and F64, and for a tensor that is SCATTERED.

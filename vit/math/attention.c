@@ -28,8 +28,12 @@ static size_t block_length(size_t rows, size_t tokens) {
     return (rows + count - 1) / count;
 }
 
-size_t attention_thread_scratch(size_t rows, size_t tokens) {
-    return 2 * block_length(rows, tokens) * row_stride(tokens);
+size_t attention_thread_scratch(size_t rows, size_t tokens, bool differential) {
+    return (differential ? 3 : 2) * block_length(rows, tokens) * row_stride(tokens);
+}
+
+double attention_lambda0(size_t block) {
+    return 0.8 - 0.6 * exp(-0.3 * (double) block);
 }
 
 struct attention_job {
@@ -38,8 +42,7 @@ struct attention_job {
     struct attention_rule rule;
     float *out;
     const float *g_out;
-    float *g_qkv;
-    struct attention_maps maps;
+    struct attention_result result;
 };
 
 /* Rows [first, first + rows) of a head's matrix. */
@@ -53,8 +56,18 @@ static size_t head_size(const struct attention *attention) {
     return attention->dim / attention->heads;
 }
 
+/* Entries of q and k that a score is made of. */
+static size_t score_size(const struct attention *attention) {
+    return head_size(attention) / (attention->differential ? 2 : 1);
+}
+
 static float score_scale(const struct attention *attention) {
-    return (float) (1.0 / sqrt((double) head_size(attention)));
+    return (float) (1.0 / sqrt((double) score_size(attention)));
+}
+
+/* Floats of a block. */
+static size_t block_floats(const struct attention *attention) {
+    return block_length(attention->rows, attention->tokens) * row_stride(attention->tokens);
 }
 
 /* Block `index` of all heads, those of a head following each other. */
@@ -68,25 +81,54 @@ static struct block block_of(const struct attention *attention, size_t index) {
                           .rows = size_min(length, attention->rows - first)};
 }
 
-/* a [block rows, tokens], rows strided = softmax(q k^T / sqrt(head size)). */
-static void make_matrix(const struct engine *engine, const struct attention *attention,
-                        const struct block *block, float *a) {
+/* a [block rows, tokens], rows strided = softmax(q k^T / sqrt(score size)) of q and k from the
+ * head's column `column` on. */
+static void make_softmax(const struct engine *engine, const struct attention *attention,
+                         const struct block *block, size_t column, float *a) {
     size_t stride = row_stride(attention->tokens);
+    size_t at = block->at + column;
     engine->backend->multiply(
         &(struct gemm_product){.transpose_b = true,
                                .m = block->rows,
                                .n = attention->tokens,
-                               .k = head_size(attention),
+                               .k = score_size(attention),
                                .alpha = 1.0F,
-                               .a = attention->qkv + block->first * 3 * attention->dim + block->at,
+                               .a = attention->qkv + block->first * 3 * attention->dim + at,
                                .a_stride = 3 * attention->dim,
-                               .b = attention->qkv + attention->dim + block->at,
+                               .b = attention->qkv + attention->dim + at,
                                .b_stride = 3 * attention->dim,
                                .beta = 0.0F,
                                .c = a,
                                .c_stride = stride});
+    float scale = score_scale(attention);
+    for (size_t r = 0; r < block->rows && attention->bias.table != NULL; r++) {
+        attention_bias_add(&attention->bias, block->head, block->first + r, scale, a + r * stride);
+    }
+    scale = attention->bias.table != NULL ? 1.0F : scale;
     for (size_t r = 0; r < block->rows; r++) {
-        engine->kernels->softmax_forward(a + r * stride, attention->tokens, score_scale(attention));
+        engine->kernels->softmax_forward(a + r * stride, attention->tokens, scale);
+    }
+}
+
+/* out = a - lambda * b, rows strided. */
+static void subtract_matrix(const struct attention *attention, const struct block *block,
+                            const float *a, const float *b, float *out) {
+    size_t stride = row_stride(attention->tokens);
+    for (size_t r = 0; r < block->rows; r++) {
+        for (size_t t = 0; t < attention->tokens; t++) {
+            out[r * stride + t] = a[r * stride + t] - attention->lambda * b[r * stride + t];
+        }
+    }
+}
+
+/* a: the matrix that V is multiplied by; behind it, room for another. */
+static void make_matrix(const struct engine *engine, const struct attention *attention,
+                        const struct block *block, float *a) {
+    make_softmax(engine, attention, block, 0, a);
+    if (attention->differential) {
+        float *other = a + block_floats(attention);
+        make_softmax(engine, attention, block, score_size(attention), other);
+        subtract_matrix(attention, block, a, other, a);
     }
 }
 
@@ -136,11 +178,11 @@ static void matrix_block(void *context, size_t index, size_t thread) {
     struct block block = block_of(job->attention, index);
     float *a = engine_scratch(job->engine, thread);
     make_matrix(job->engine, job->attention, &block, a);
-    keep_matrix(job->attention, &block, a, job->maps.a);
+    keep_matrix(job->attention, &block, a, job->result.maps.a);
 }
 
 void attention_matrices(const struct engine *engine, const struct attention *attention, float *a) {
-    struct attention_job job = {.engine = engine, .attention = attention, .maps = {.a = a}};
+    struct attention_job job = {.engine = engine, .attention = attention, .result.maps.a = a};
     pool_run(engine->pool, attention->heads * block_count(attention->rows, attention->tokens),
              matrix_block, &job);
 }
@@ -160,19 +202,20 @@ static void value_relevance(const struct attention_job *job, const struct block 
                                .b = job->g_out + block->first * attention->dim + block->at,
                                .b_stride = attention->dim,
                                .beta = block->first == 0 ? 0.0F : 1.0F,
-                               .c = job->g_qkv + 2 * attention->dim + block->at,
+                               .c = job->result.g_qkv + 2 * attention->dim + block->at,
                                .c_stride = 3 * attention->dim});
 }
 
-/* g [block rows, tokens], rows strided = share * G_O V^T, which is G_A. */
-static void matrix_relevance(const struct attention_job *job, const struct block *block, float *g) {
+/* g [block rows, tokens], rows strided = share * factor * G_O V^T, which is G_A. */
+static void matrix_relevance(const struct attention_job *job, const struct block *block,
+                             float factor, float *g) {
     const struct attention *attention = job->attention;
     job->engine->backend->multiply(
         &(struct gemm_product){.transpose_b = true,
                                .m = block->rows,
                                .n = attention->tokens,
                                .k = head_size(attention),
-                               .alpha = job->rule.share,
+                               .alpha = job->rule.share * factor,
                                .a = job->g_out + block->first * attention->dim + block->at,
                                .a_stride = attention->dim,
                                .b = attention->qkv + 2 * attention->dim + block->at,
@@ -182,7 +225,7 @@ static void matrix_relevance(const struct attention_job *job, const struct block
                                .c_stride = row_stride(attention->tokens)});
 }
 
-/* g: from G_A to share * G_S / sqrt(head size), through the softmax rule. */
+/* g: from G_A to share * G_S / sqrt(score size), through the softmax rule. */
 static void score_relevance(const struct attention_job *job, const struct block *block,
                             const float *a, float *g) {
     const struct attention *attention = job->attention;
@@ -193,21 +236,34 @@ static void score_relevance(const struct attention_job *job, const struct block 
     }
 }
 
-/* G_Q = g K; G_K = g^T Q, the sum of what every block gives. */
-static void query_key_relevance(const struct attention_job *job, const struct block *block,
-                                const float *g) {
+/* What the bias keeps in a block, of which g is share * G_S / sqrt(score size). */
+static float bias_relevance(const struct attention_job *job, const struct block *block,
+                            const float *g) {
     const struct attention *attention = job->attention;
-    size_t rows_at = block->first * 3 * attention->dim + block->at;
+    size_t stride = row_stride(attention->tokens);
+    double sum = 0.0;
+    for (size_t r = 0; r < block->rows; r++) {
+        sum += attention_bias_dot(&attention->bias, block->head, block->first + r, g + r * stride);
+    }
+    return (float) (sum / ((double) job->rule.share * (double) score_scale(attention)));
+}
+
+/* G_Q = g K; G_K = g^T Q, the sum of what every block gives, from the head's column `column` on. */
+static void query_key_relevance(const struct attention_job *job, const struct block *block,
+                                size_t column, const float *g) {
+    const struct attention *attention = job->attention;
+    size_t at = block->at + column;
+    size_t rows_at = block->first * 3 * attention->dim + at;
     struct gemm_product query = {.m = block->rows,
-                                 .n = head_size(attention),
+                                 .n = score_size(attention),
                                  .k = attention->tokens,
                                  .alpha = 1.0F,
                                  .a = g,
                                  .a_stride = row_stride(attention->tokens),
-                                 .b = attention->qkv + attention->dim + block->at,
+                                 .b = attention->qkv + attention->dim + at,
                                  .b_stride = 3 * attention->dim,
                                  .beta = 0.0F,
-                                 .c = job->g_qkv + rows_at,
+                                 .c = job->result.g_qkv + rows_at,
                                  .c_stride = 3 * attention->dim};
     struct gemm_product key = query;
     key.transpose_a = true;
@@ -215,9 +271,54 @@ static void query_key_relevance(const struct attention_job *job, const struct bl
     key.k = block->rows;
     key.b = attention->qkv + rows_at;
     key.beta = block->first == 0 ? 0.0F : 1.0F;
-    key.c = job->g_qkv + attention->dim + block->at;
+    key.c = job->result.g_qkv + attention->dim + at;
     job->engine->backend->multiply(&query);
     job->engine->backend->multiply(&key);
+}
+
+/* One softmax of a head, whose block is a, and G of it g: to q and k from `column` on. */
+static void softmax_relevance(const struct attention_job *job, const struct block *block,
+                              size_t column, const float *a, float *g) {
+    const struct attention *attention = job->attention;
+    score_relevance(job, block, a, g);
+    if (attention->bias.table != NULL && job->result.bias != NULL) {
+        job->result.bias[block->head] += bias_relevance(job, block, g);
+    }
+    query_key_relevance(job, block, column, g);
+}
+
+/* A block of softmax(q k^T / sqrt d) V. */
+static void relevance_block(const struct attention_job *job, const struct block *block, float *a) {
+    float *g = a + block_floats(job->attention);
+    make_softmax(job->engine, job->attention, block, 0, a);
+    keep_matrix(job->attention, block, a, job->result.maps.a);
+    value_relevance(job, block, a);
+    if (!job->rule.constant) {
+        matrix_relevance(job, block, 1.0F, g);
+        keep_matrix(job->attention, block, g, job->result.maps.g_a);
+        softmax_relevance(job, block, 0, a, g);
+    }
+}
+
+/* A block of (A1 - lambda A2) V: G_A1 = G_A, G_A2 = -lambda G_A. */
+static void differential_block(const struct attention_job *job, const struct block *block,
+                               float *a) {
+    const struct attention *attention = job->attention;
+    size_t half = score_size(attention);
+    float *other = a + block_floats(attention);
+    float *g = other + block_floats(attention);
+    make_softmax(job->engine, attention, block, 0, a);
+    make_softmax(job->engine, attention, block, half, other);
+    subtract_matrix(attention, block, a, other, g);
+    keep_matrix(attention, block, g, job->result.maps.a);
+    value_relevance(job, block, g);
+    if (!job->rule.constant) {
+        matrix_relevance(job, block, 1.0F, g);
+        keep_matrix(attention, block, g, job->result.maps.g_a);
+        softmax_relevance(job, block, 0, a, g);
+        matrix_relevance(job, block, -attention->lambda, g);
+        softmax_relevance(job, block, half, other, g);
+    }
 }
 
 /* A head is one task: its blocks add to the same keys and values. */
@@ -225,30 +326,20 @@ static void relevance_head(void *context, size_t head, size_t thread) {
     const struct attention_job *job = context;
     const struct attention *attention = job->attention;
     size_t blocks = block_count(attention->rows, attention->tokens);
-    float *a = engine_scratch(job->engine, thread);
-    float *g = a + block_length(attention->rows, attention->tokens) * row_stride(attention->tokens);
+    if (attention->bias.table != NULL && job->result.bias != NULL) {
+        job->result.bias[head] = 0.0F;
+    }
     for (size_t i = 0; i < blocks; i++) {
         struct block block = block_of(attention, head * blocks + i);
-        make_matrix(job->engine, attention, &block, a);
-        keep_matrix(attention, &block, a, job->maps.a);
-        value_relevance(job, &block, a);
-        if (!job->rule.constant) {
-            matrix_relevance(job, &block, g);
-            keep_matrix(attention, &block, g, job->maps.g_a);
-            score_relevance(job, &block, a, g);
-            query_key_relevance(job, &block, g);
-        }
+        (attention->differential ? differential_block : relevance_block)(
+            job, &block, engine_scratch(job->engine, thread));
     }
 }
 
 void attention_relevance(const struct engine *engine, const struct attention *attention,
-                         struct attention_rule rule, const float *g_out, float *g_qkv,
-                         struct attention_maps maps) {
-    struct attention_job job = {.engine = engine,
-                                .attention = attention,
-                                .rule = rule,
-                                .g_out = g_out,
-                                .g_qkv = g_qkv,
-                                .maps = maps};
+                         struct attention_rule rule, const float *g_out,
+                         const struct attention_result *result) {
+    struct attention_job job = {
+        .engine = engine, .attention = attention, .rule = rule, .g_out = g_out, .result = *result};
     pool_run(engine->pool, attention->heads, relevance_head, &job);
 }

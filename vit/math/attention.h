@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "vit/math/attention_bias.h"
 #include "vit/math/engine.h"
 
 /* Queries of the first `rows` tokens attend to all tokens. */
@@ -16,7 +17,13 @@ struct attention {
     size_t heads;
     size_t dim;       /* heads * head size */
     const float *qkv; /* [tokens, 3 dim]: q, k, v; of q only the first `rows` rows are read */
+    struct attention_bias bias; /* added to the scaled scores; table NULL: none */
+    bool differential; /* two matrices from the halves of each head's q and k: A = A1 - lambda A2 */
+    float lambda;
 };
+
+/* Of a differential attention, what lambda begins with in that block. */
+double attention_lambda0(size_t block);
 
 /* out [images, rows, dim] = concatenated heads of softmax(q k^T / sqrt(head size)) v, of `images`
  * images whose qkv follow each other from attention->qkv on. */
@@ -40,14 +47,20 @@ struct attention_maps {
 /* a [heads, rows, tokens]: the attention matrices alone. */
 void attention_matrices(const struct engine *engine, const struct attention *attention, float *a);
 
-/* g_qkv [tokens, 3 dim] from g_out [rows, dim]; softmax by Taylor expansion, which in G form is its
- * gradient. q is written in the first `rows` rows only; if constant, only v is written. */
+/* Where relevance goes from g_out [rows, dim]. */
+struct attention_result {
+    float *g_qkv; /* [tokens, 3 dim]: of q only the first `rows` rows; if constant, only v */
+    struct attention_maps maps;
+    float *bias; /* [heads]: what the bias of each head keeps, where there is one; NULL to skip */
+};
+
+/* Softmax by Taylor expansion, which in G form is its gradient. */
 void attention_relevance(const struct engine *engine, const struct attention *attention,
-                         struct attention_rule rule, const float *g_out, float *g_qkv,
-                         struct attention_maps maps);
+                         struct attention_rule rule, const float *g_out,
+                         const struct attention_result *result);
 
 /* Floats of scratch that a thread needs (struct engine) for that many query rows, or for one; at
- * most 1 MB until a single row is half of that. */
-size_t attention_thread_scratch(size_t rows, size_t tokens);
+ * most 1 MB until a single row is half of that, half as much again for a differential attention. */
+size_t attention_thread_scratch(size_t rows, size_t tokens, bool differential);
 
 #endif

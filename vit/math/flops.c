@@ -26,5 +26,6 @@ double flops_attention(const struct attention *attention, size_t images) {
 }
 
 double flops_attention_relevance(const struct attention *attention, struct attention_rule rule) {
-    return (rule.constant ? 1.0 : 4.0) * head_products(attention);
+    double products = attention->differential ? 5.0 : 4.0; /* G_A is made twice */
+    return (rule.constant ? 1.0 : products) * head_products(attention);
 }

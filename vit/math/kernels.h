@@ -62,6 +62,11 @@ struct kernels {
      * (AttnLRP, proposition 3.1, in G form). */
     void (*softmax_relevance)(float *g, const float *a, size_t count, float scale);
 
+    /* Turns pairs (a, b) by angles, to (a cos - b sin, b cos + a sin); back where sense is -1, not
+     * 1. turns: `pairs` cosines, then as many sines. A pair is (2j, 2j + 1), or (j, j + pairs). */
+    void (*turn_pairs)(float *out, const float *x, const float *turns, size_t pairs, float sense);
+    void (*turn_halves)(float *out, const float *x, const float *turns, size_t pairs, float sense);
+
     /* out = |x|. */
     void (*absolute)(float *out, const float *x, size_t count);
 

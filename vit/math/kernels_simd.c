@@ -395,6 +395,28 @@ static void softmax_relevance(float *g, const float *a, size_t count, float scal
     }
 }
 
+static void turn_pairs(float *out, const float *x, const float *turns, size_t pairs, float sense) {
+#pragma omp simd
+    for (size_t j = 0; j < pairs; j++) {
+        float a = x[2 * j];
+        float b = x[2 * j + 1];
+        float sine = sense * turns[pairs + j];
+        out[2 * j] = a * turns[j] - b * sine;
+        out[2 * j + 1] = b * turns[j] + a * sine;
+    }
+}
+
+static void turn_halves(float *out, const float *x, const float *turns, size_t pairs, float sense) {
+#pragma omp simd
+    for (size_t j = 0; j < pairs; j++) {
+        float a = x[j];
+        float b = x[pairs + j];
+        float sine = sense * turns[pairs + j];
+        out[j] = a * turns[j] - b * sine;
+        out[pairs + j] = b * turns[j] + a * sine;
+    }
+}
+
 static void absolute(float *out, const float *x, size_t count) {
 #pragma omp simd
     for (size_t i = 0; i < count; i++) {
@@ -563,6 +585,8 @@ const struct kernels KERNELS_TABLE = {
     .gelu_gradient = gelu_gradient,
     .softmax_forward = softmax_forward,
     .softmax_relevance = softmax_relevance,
+    .turn_pairs = turn_pairs,
+    .turn_halves = turn_halves,
     .absolute = absolute,
     .gamma_scale = gamma_scale,
     .gamma_combine = gamma_combine,

@@ -35,6 +35,18 @@ enum vit_resampling {
     VIT_RESAMPLE_LINEAR
 };
 
+/* Rotary position embeddings (vit/tokens/rotary.h). */
+enum vit_rope_form { VIT_ROPE_NONE, VIT_ROPE_AXIAL, VIT_ROPE_MIXED, VIT_ROPE_CENTRED };
+
+struct vit_rope {
+    enum vit_rope_form form;
+    bool columns_first; /* the first half of a head's pairs belongs to columns, not to rows */
+    bool halves;        /* a pair is (j, j + head size / 2), not (2j, 2j + 1) */
+    float theta;
+    float offset;                            /* added to an index */
+    float reference_rows, reference_columns; /* 0: indices are not scaled */
+};
+
 struct vit_config {
     int32_t image_height, image_width; /* trained input size */
     int32_t patch_height, patch_width;
@@ -51,6 +63,7 @@ struct vit_config {
     enum vit_activation activation;
     enum vit_pool pool;
     enum vit_resampling resampling;
+    struct vit_rope rope;
     uint64_t unusual; /* weights in which it differs from a plain ViT, a bit each: slot_unusual */
 };
 

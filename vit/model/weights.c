@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "base/mem.h"
+#include "vit/math/attention_bias.h"
 #include "vit/model/arranged.h"
 
 #define MAX_DEPTH 1024
@@ -12,7 +13,26 @@
 #define MAX_CLASSES 100000
 #define MAX_PREFIX 64
 
-enum measure { ONE, WIDTH, WIDTH_3, HIDDEN, MLP, CLASSES, PATCH, PREFIX, TOKENS, POOLED };
+enum measure {
+    ONE,
+    TWO,
+    FOUR,
+    WIDTH,
+    WIDTH_3,
+    HIDDEN,
+    MLP,
+    CLASSES,
+    PATCH,
+    PREFIX,
+    TOKENS,
+    POOLED,
+    HEADS,
+    HEAD_SIZE,
+    HALF_HEAD,
+    AXIS_PAIRS,
+    ALL_PAIRS,
+    BIAS_ROWS
+};
 
 struct slot_row {
     enum slot_scope scope;
@@ -63,6 +83,22 @@ static size_t measure_of(const struct vit_config *config, enum measure measure) 
         return (size_t) config->prefix + (size_t) config->grid_height * (size_t) config->grid_width;
     case POOLED:
         return (config->pool == VIT_POOL_CLS_MEAN ? 2 : 1) * (size_t) config->dim;
+    case TWO:
+        return 2;
+    case FOUR:
+        return 4;
+    case AXIS_PAIRS: /* of a head, for one axis */
+        return (size_t) config->dim / (size_t) config->heads / 4;
+    case ALL_PAIRS: /* of all heads and blocks */
+        return (size_t) config->depth * (size_t) config->dim / 2;
+    case HEADS:
+        return (size_t) config->heads;
+    case HEAD_SIZE:
+        return (size_t) config->dim / (size_t) config->heads;
+    case HALF_HEAD:
+        return (size_t) config->dim / (size_t) config->heads / 2;
+    case BIAS_ROWS:
+        return attention_bias_rows((size_t) config->grid_height, (size_t) config->grid_width);
     }
     return 0;
 }

@@ -33,7 +33,7 @@ struct op_kind;
 struct op {
     const struct op_kind *kind;
     int32_t block;               /* -1: outside of blocks */
-    const char *lines[OP_LINES]; /* names of its lines in the ledger */
+    const char *lines[OP_LINES]; /* names of its lines in the ledger; NULL: not there */
     enum vitlrp_role role;       /* whose gamma */
     enum profile_kind lap;       /* where its time is counted */
 
@@ -50,6 +50,7 @@ struct op {
     float eps;
     enum vit_activation activation;
     const struct pool *pool;
+    const struct vit_rope *rope;
     const struct token_layout *tokens;
     bool keeps_total;   /* what its gamma rule makes of the forward pass alone is kept */
     bool reads_neurons; /* its first input is the hidden neurons of an MLP */
@@ -142,7 +143,7 @@ static inline double op_relevance_of(const struct op_call *call, const struct op
 /* Writes one of the operation's lines, if there is a ledger. */
 static inline void op_record(const struct op_call *call, size_t line, double received,
                              double passed) {
-    if (call->ledger != NULL) {
+    if (call->ledger != NULL && call->op->lines[line] != NULL) {
         op_ledger_record(call, line, received, passed);
     }
 }
@@ -172,6 +173,7 @@ const float *op_leading_rows(const struct op_call *call, const struct op_array *
 extern const struct op_kind OP_TOKENS;    /* op_tokens.c */
 extern const struct op_kind OP_LINEAR;    /* op_linear.c */
 extern const struct op_kind OP_QKV;       /* op_qkv.c */
+extern const struct op_kind OP_ROPE;      /* op_rope.c */
 extern const struct op_kind OP_ATTENTION; /* op_attention.c */
 
 #endif

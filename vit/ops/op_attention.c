@@ -4,22 +4,70 @@
  * 3.3), the softmax by its Taylor expansion with bias (3.1). In G form G_A = G_O V^T / 2, G_V = A^T
  * G_O / 2, G_S = A * (G_A - rowsum(A * G_A)), G_Q = G_S K / (2 sqrt d), G_K = G_S^T Q / (2 sqrt d).
  * CP-LRP (Ali et al. 2022): A is constant, G_V = A^T G_O. The plain gradient gives all to each. In
- * the ledger, as softmax: the bias of its expansion. */
+ * the ledger, as softmax: the bias of its expansion.
+ *
+ * A relative position bias B is added to the scaled scores: a sum, whose terms each receive G_S
+ * (LRP-0). In the ledger, as attention bias: B * G_S. weights[0]: its table
+ * (vit/math/attention_bias.h), or NULL.
+ *
+ * Differential attention (Ye et al. 2024, arXiv:2410.05258): A = A1 - lambda A2, two softmaxes of
+ * the halves of each head's q and k. lambda = exp(q1 . k1) - exp(q2 . k2) + lambda0(block) is made
+ * of parameters, so a constant: G_A1 = G_A, G_A2 = -lambda G_A. weights[1]: q1, k1, q2, k2, or
+ * NULL.
+ */
 #include "vit/ops/op_attention.h"
+
+#include <math.h>
+
 #include "vit/math/flops.h"
 #include "vit/ops/op_qkv.h"
 
+enum { BIAS = 0 };
+
+static bool has_bias(const struct op_call *call) {
+    return call->op->lines[1] != NULL;
+}
+
+static double dot(const float *a, const float *b, size_t count) {
+    double sum = 0.0;
+    for (size_t i = 0; i < count; i++) {
+        sum += (double) a[i] * b[i];
+    }
+    return sum;
+}
+
+static float lambda_of(const struct op *op, size_t size) {
+    const float *vectors = op->weights[1];
+    double first = dot(vectors, vectors + size, size);
+    double second = dot(vectors + 2 * size, vectors + 3 * size, size);
+    return (float) (exp(first) - exp(second) + attention_lambda0((size_t) op->block));
+}
+
 struct attention op_attention_of(const struct op_call *call) {
-    return (struct attention){.rows = call->out.rows,
-                              .tokens = call->in[0].rows,
-                              .heads = call->op->heads,
-                              .dim = call->out.width,
-                              .qkv = call->in[0].x};
+    const struct token_layout *tokens = call->op->tokens;
+    struct attention attention = {.rows = call->out.rows,
+                                  .tokens = call->in[0].rows,
+                                  .heads = call->op->heads,
+                                  .dim = call->out.width,
+                                  .qkv = call->in[0].x};
+    if (call->op->weights[0] != NULL) {
+        attention.bias = (struct attention_bias){.table = call->op->weights[0],
+                                                 .rows = tokens->grid.rows,
+                                                 .columns = tokens->grid.columns,
+                                                 .prefix = tokens->prefix};
+    }
+    if (call->op->weights[1] != NULL) {
+        attention.differential = true;
+        attention.lambda = lambda_of(call->op, attention.dim / attention.heads / 2);
+    }
+    return attention;
 }
 
 /* For all query rows, though fewer may leave: observers see every one. */
 static void need(const struct op_call *call, struct op_need *need) {
-    need->thread_floats = attention_thread_scratch(call->in[0].rows, call->in[0].rows);
+    need->thread_floats =
+        attention_thread_scratch(call->in[0].rows, call->in[0].rows, call->op->weights[1] != NULL);
+    need->scratch[BIAS] = call->backward && has_bias(call) ? call->op->heads : 0;
 }
 
 static void forward(const struct op_call *call) {
@@ -33,12 +81,26 @@ static struct attention_rule rule_of(const struct op_call *call) {
                                    .constant = constant};
 }
 
+/* What the bias of all heads keeps; nothing where attention weights are constants. */
+static double bias_of(const struct op_call *call) {
+    double sum = 0.0;
+    for (size_t h = 0; call->ledger != NULL && has_bias(call) && h < call->op->heads; h++) {
+        sum += op_is_constant(call) ? 0.0 : (double) call->scratch[BIAS][h];
+    }
+    return sum;
+}
+
 static void relevance(const struct op_call *call) {
     struct attention attention = op_attention_of(call);
-    attention_relevance(call->engine, &attention, rule_of(call), call->out.g, call->in[0].g,
-                        call->maps);
+    const struct attention_result result = {.g_qkv = call->in[0].g,
+                                            .maps = call->maps,
+                                            .bias =
+                                                call->ledger == NULL ? NULL : call->scratch[BIAS]};
+    attention_relevance(call->engine, &attention, rule_of(call), call->out.g, &result);
+    double kept = bias_of(call);
     double passed = op_qkv_relevance_of(call, &call->in[0]);
-    op_record(call, 0, op_relevance_of(call, &call->out), passed);
+    op_record(call, 0, op_relevance_of(call, &call->out), passed + kept);
+    op_record(call, 1, kept, 0.0);
 }
 
 static double flops(const struct op_call *call) {
@@ -52,7 +114,7 @@ static double flops_relevance(const struct op_call *call) {
 }
 
 const struct op_kind OP_ATTENTION = {.name = "attention",
-                                     .ledger_lines = 1,
+                                     .ledger_lines = 2,
                                      .mixes_tokens = true,
                                      .need = need,
                                      .forward = forward,

@@ -10,6 +10,8 @@
 extern const struct op_kind OP_NORM;          /* op_norm.c */
 extern const struct op_kind OP_RMS_NORM;      /* op_norm.c */
 extern const struct op_kind OP_ATTENTION_ROW; /* op_attention_row.c */
+extern const struct op_kind OP_HEAD_NORM;     /* op_head_norm.c */
+extern const struct op_kind OP_HEAD_RMS_NORM; /* op_head_norm.c */
 extern const struct op_kind OP_GELU;          /* op_gelu.c */
 extern const struct op_kind OP_GLU;           /* op_glu.c */
 extern const struct op_kind OP_ADD;           /* op_add.c */
@@ -67,7 +69,9 @@ static size_t append(struct builder *builder, struct op op, struct value result)
         program->ops[program->op_count] = op;
     }
     program->op_count++;
-    builder->ledger_lines += op.kind->ledger_lines;
+    for (size_t i = 0; i < op.kind->ledger_lines; i++) {
+        builder->ledger_lines += op.lines[i] != NULL ? 1 : 0;
+    }
     return op.out;
 }
 
@@ -145,12 +149,75 @@ static size_t append_add(struct builder *builder, size_t branch, size_t stream) 
     return append(builder, op, (struct value){.rows = builder->rows, .width = builder->width});
 }
 
+/* A norm within heads, of queries and keys or of all that an attention makes. */
+static size_t append_head_norm(struct builder *builder, size_t x, struct op op,
+                               struct value shape) {
+    op.lap = PROFILE_NORM;
+    op.in[0] = x;
+    op.in[1] = OP_NONE;
+    op.residual = OP_NONE;
+    op.pack = OP_NONE;
+    op.heads = builder->heads;
+    return append(builder, op, shape);
+}
+
+static size_t append_qk_norm(struct builder *builder, size_t qkv, struct value shape) {
+    const struct vit_config *config = builder->config;
+    struct op op = {
+        .kind = config->rms ? &OP_HEAD_RMS_NORM : &OP_HEAD_NORM,
+        .lines = {"qk_norm"},
+        .weights = {weight_of(builder, SLOT_QK_NORM_WEIGHT), weight_of(builder, SLOT_QK_NORM_BIAS)},
+        .eps = config->layer_norm_eps};
+    return has_weight(builder, SLOT_QK_NORM_WEIGHT) ? append_head_norm(builder, qkv, op, shape)
+                                                    : qkv;
+}
+
+/* The norm behind a differential attention. */
+#define SUB_NORM_EPS 1e-5F
+
+static size_t append_sub_norm(struct builder *builder, size_t x, struct value shape) {
+    struct op op = {.kind = &OP_HEAD_RMS_NORM,
+                    .lines = {"sub_norm"},
+                    .weights = {weight_of(builder, SLOT_SUB_NORM_WEIGHT)},
+                    .eps = SUB_NORM_EPS};
+    return has_weight(builder, SLOT_SUB_NORM_WEIGHT) ? append_head_norm(builder, x, op, shape) : x;
+}
+
+/* The queries and keys of patches turned by where these lie, if the model has RoPE. */
+static size_t append_rope(struct builder *builder, size_t qkv, struct value shape) {
+    struct op op = {.kind = &OP_ROPE,
+                    .lap = PROFILE_ATTENTION,
+                    .in = {qkv, OP_NONE},
+                    .residual = OP_NONE,
+                    .pack = OP_NONE,
+                    .heads = builder->heads,
+                    .rope = &builder->config->rope};
+    return op.rope->form == VIT_ROPE_NONE ? qkv : append(builder, op, shape);
+}
+
+/* The table of relative position biases, of this block or of all. */
+static const float *bias_table(const struct builder *builder) {
+    return weight_of(builder, has_weight(builder, SLOT_BIAS_TABLE) ? SLOT_BIAS_TABLE
+                                                                   : SLOT_SHARED_BIAS_TABLE);
+}
+
+static bool has_bias_table(const struct builder *builder) {
+    return has_weight(builder, SLOT_BIAS_TABLE) || has_weight(builder, SLOT_SHARED_BIAS_TABLE);
+}
+
+/* True if nothing stands between queries, keys and values and their products. */
+static bool attends_plainly(const struct builder *builder) {
+    return builder->config->rope.form == VIT_ROPE_NONE && !has_bias_table(builder) &&
+           !has_weight(builder, SLOT_QK_NORM_WEIGHT) && !has_weight(builder, SLOT_LAMBDAS);
+}
+
 /* Concatenated heads of `leaving` rows. */
 static size_t append_attention(struct builder *builder, size_t x, size_t leaving) {
     size_t dim = builder->width;
     size_t heads = builder->heads;
     struct value result = {.rows = leaving, .width = dim};
     bool absorbs = !builder->request->keeps && builder->block > 0 && leaving < builder->rows &&
+                   attends_plainly(builder) &&
                    op_attention_row_suits(leaving, builder->rows, heads);
     struct layer layer = {SLOT_QKV_WEIGHT, SLOT_QKV_BIAS, VITLRP_ROLE_QKV, PROFILE_QKV, 3 * dim};
     struct op op = linear_op(builder, x, &layer);
@@ -159,17 +226,19 @@ static size_t append_attention(struct builder *builder, size_t x, size_t leaving
     if (absorbs) {
         return append(builder, op, result);
     }
-    size_t qkv = append(
-        builder, op,
-        (struct value){.rows = builder->rows, .width = layer.outputs, .query_rows = leaving});
+    struct value shape = {.rows = builder->rows, .width = layer.outputs, .query_rows = leaving};
+    size_t qkv = append(builder, op, shape);
+    qkv = append_qk_norm(builder, qkv, shape);
+    qkv = append_rope(builder, qkv, shape);
     struct op attention = {.kind = &OP_ATTENTION,
-                           .lines = {"softmax"},
+                           .lines = {"softmax", has_bias_table(builder) ? "attention bias" : NULL},
                            .lap = PROFILE_ATTENTION,
                            .in = {qkv, OP_NONE},
                            .residual = OP_NONE,
+                           .weights = {bias_table(builder), weight_of(builder, SLOT_LAMBDAS)},
                            .pack = OP_NONE,
                            .heads = heads};
-    return append(builder, attention, result);
+    return append_sub_norm(builder, append(builder, attention, result), result);
 }
 
 /* The activation of an MLP, or its gate. */

@@ -5,6 +5,7 @@
 #include "base/checked.h"
 #include "base/mem.h"
 #include "vit/program/buffers.h"
+#include "vit/tokens/rotary.h"
 
 /* Passes as steps: operation i of n runs in step i and, backwards, in step 2 n - 1 - i. */
 struct planner {
@@ -88,14 +89,16 @@ static void note_readers(struct planner *planner) {
 }
 
 /* Which values lie in others' places: views, and results that may overwrite what nobody reads any
- * more. Going backwards, so that whole chains live as long as their last member is read. */
+ * more, in the backward pass neither. Going backwards, so that whole chains live as long as their
+ * last member is read. */
 static void join_places(struct planner *planner) {
     struct memory *memory = planner->memory;
     for (size_t i = planner->program->op_count; i-- > 0;) {
         const struct op *op = &planner->program->ops[i];
         size_t in = op->in[0];
         size_t maker = memory->values[in].producer;
-        bool owned = maker != OP_NONE && !memory->values[in].is_kept && !is_view(planner, maker);
+        bool owned = maker != OP_NONE && !memory->values[in].is_kept && !is_view(planner, maker) &&
+                     !(memory->keeps && planner->program->ops[maker].kind->reads_output);
         bool overwrites = op->kind->in_place && owned && planner->last_read[in] == i;
         if (is_view(planner, i) || overwrites) {
             memory->values[op->out].lies_in = in;
@@ -373,6 +376,11 @@ void memory_lay_out(struct memory *memory, const struct program *program, struct
     if (tokens != OP_NONE) {
         const struct value *shape = &program->values[program->ops[tokens].out];
         memory->position = arena_take_floats(arena, shape->rows, shape->width);
+    }
+    if (program->model != NULL) {
+        const struct vit_config *config = &program->model->config;
+        memory->rotary = arena_take_floats(arena, rotary_tables(config) * program->tokens.patches,
+                                           rotary_width(config));
     }
     for (size_t v = 0; v < program->value_count; v++) {
         struct value_place *place = &memory->values[v];

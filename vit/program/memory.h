@@ -32,6 +32,7 @@ struct memory {
     struct op_place *ops;       /* owned */
     bool *made;                 /* owned, [values]: made again in the pass under way */
     float *position;            /* [tokens, dim] at this input size, for OP_TOKENS */
+    float *rotary;              /* tables of angles at this input size, for OP_ROPE */
     float *scratch;
     size_t scratch_floats, thread_floats, operand;
     size_t images;

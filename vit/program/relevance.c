@@ -19,21 +19,22 @@ static float *value_of(const struct backward_pass *pass, size_t value) {
     return memory_value(memory, value == pass->stand_for ? pass->stand_in : value, true);
 }
 
-/* What leaves the operation carries relevance in the pass's leading rows alone; what enters it has
- * as many, unless the operation mixes rows. */
-static void limit_rows(const struct backward_pass *pass, struct op_call *call) {
-    call->out.rows = size_min(call->out.rows, pass->rows);
+/* What leaves the operation carries relevance in its leading rows alone; what enters it has as
+ * many, unless the operation mixes rows. */
+static void limit_rows(struct op_call *call, size_t rows) {
+    call->out.rows = size_min(call->out.rows, rows);
     for (size_t k = 0; k < OP_INPUTS; k++) {
         if (call->op->kind->mixes_tokens) {
-            call->in[k].query_rows = size_min(call->in[k].query_rows, pass->rows);
+            call->in[k].query_rows = size_min(call->in[k].query_rows, rows);
         } else {
-            call->in[k].rows = size_min(call->in[k].rows, pass->rows);
+            call->in[k].rows = size_min(call->in[k].rows, rows);
         }
     }
 }
 
-/* The operation's call, with what this pass brings. */
-static void make_call(const struct backward_pass *pass, size_t index, struct op_call *call) {
+/* The operation's call over so many leading rows (0: all), with what this pass brings. */
+static void make_call(const struct backward_pass *pass, size_t index, size_t rows,
+                      struct op_call *call) {
     *call = *runner_call(pass->runner, index, true);
     call->rules = pass->rules;
     call->ledger = pass->ledger;
@@ -43,14 +44,14 @@ static void make_call(const struct backward_pass *pass, size_t index, struct op_
             call->in[k].x = value_of(pass, call->op->in[k]);
         }
     }
-    if (pass->rows != 0) {
-        limit_rows(pass, call);
+    if (rows != 0) {
+        limit_rows(call, rows);
     }
 }
 
-/* Makes a value again that was not kept, and before it what it is made of. Values are nested no
- * deeper than operations that make theirs again follow each other. */
-static void make_again(const struct backward_pass *pass, size_t value) {
+/* Makes a value again that was not kept, and before it what it is made of: so many leading rows, or
+ * all (0). Values are nested no deeper than operations that make theirs again follow each other. */
+static void make_again(const struct backward_pass *pass, size_t value, size_t rows) {
     const struct runner *runner = pass->runner;
     size_t producer = value == OP_NONE ? OP_NONE : runner->memory.values[value].producer;
     if (producer == OP_NONE || !runner->program->ops[producer].kind->remade ||
@@ -60,12 +61,12 @@ static void make_again(const struct backward_pass *pass, size_t value) {
     const struct op *op = &runner->program->ops[producer];
     runner->memory.made[value] = true;
     for (size_t k = 0; k < OP_INPUTS; k++) {
-        make_again(pass, op->in[k]);
+        make_again(pass, op->in[k], op->kind->mixes_tokens ? 0 : rows);
     }
-    make_again(pass, op->residual);
+    make_again(pass, op->residual, rows);
     if (!runner->memory.ops[producer].is_view) {
         struct op_call call;
-        make_call(pass, producer, &call);
+        make_call(pass, producer, rows, &call);
         op->kind->forward(&call);
         profile_lap(runner->engine.profile, op->lap, 0.0);
     }
@@ -114,11 +115,11 @@ static void run_op(const struct backward_pass *pass, size_t index) {
     const struct op_place *place = &pass->runner->memory.ops[index];
     struct profile *profile = pass->runner->engine.profile;
     struct op_call call;
-    make_call(pass, index, &call);
+    make_call(pass, index, pass->rows, &call);
     for (size_t k = 0; k < OP_INPUTS; k++) {
-        make_again(pass, call.op->in[k]);
+        make_again(pass, call.op->in[k], kind->mixes_tokens ? 0 : pass->rows);
     }
-    make_again(pass, call.op->residual);
+    make_again(pass, call.op->residual, pass->rows);
     if (!place->is_view) {
         bool counts = profile != NULL && kind->flops_relevance != NULL;
         double flops = counts ? kind->flops_relevance(&call) : 0.0; /* the pass changes it */

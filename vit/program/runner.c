@@ -4,6 +4,7 @@
 #include "vit/model/arranged.h"
 #include "vit/program/work.h"
 #include "vit/tokens/position.h"
+#include "vit/tokens/rotary.h"
 
 static void lay_out(struct runner *runner, const struct runner_request *request,
                     struct arena *arena) {
@@ -86,6 +87,21 @@ enum vitlrp_status runner_make_calls(struct runner *runner, struct vitlrp_error 
 
 /* ---- Opening ---- */
 
+/* Tables of what depends on the input's size. */
+static void bind_tables(struct runner *runner) {
+    const struct program *program = runner->program;
+    const struct vit_config *config = &program->model->config;
+    size_t table = program->tokens.patches * rotary_width(config);
+    bool apart = rotary_tables(config) > 1;
+    rotary_fill(program->model, &program->tokens.grid, runner->memory.rotary);
+    for (size_t i = 0; i < program->op_count; i++) {
+        struct op *op = &program->ops[i];
+        if (op->kind == &OP_ROPE) {
+            op->weights[0] = runner->memory.rotary + (apart ? (size_t) op->block * table : 0);
+        }
+    }
+}
+
 /* The arranged weights of operations, and the position embeddings of this input size. */
 static enum vitlrp_status bind_weights(struct runner *runner, const struct runner_request *request,
                                        struct vitlrp_error *err) {
@@ -109,6 +125,7 @@ static enum vitlrp_status bind_weights(struct runner *runner, const struct runne
     }
     mem_free(packs);
     TRY(status);
+    bind_tables(runner);
     program->ops[tokens].weights[1] = runner->memory.position;
     return position_resample(model, (int32_t) program->tokens.grid.rows,
                              (int32_t) program->tokens.grid.columns, runner->memory.position, err);

@@ -238,28 +238,27 @@ static struct op_call whole_call(const struct runner *runner, size_t index) {
     return call;
 }
 
-/* Makes the queries of a block that the forward pass left out, and what stands between them and the
- * attention. */
-static void complete_queries(struct runner *runner, size_t attention) {
-    const struct op *ops = runner->program->ops;
-    size_t qkv = program_find(runner->program, &OP_QKV, ops[attention].block);
-    size_t first = made_from(runner, qkv);
-    const struct forward_pass again = {.runner = runner, .images = 1, .first = first, .end = qkv};
+/* Makes the queries of a block that the forward pass left out. */
+static void complete_queries(struct runner *runner, size_t qkv) {
+    const struct forward_pass again = {
+        .runner = runner, .images = 1, .first = made_from(runner, qkv), .end = qkv};
     runner_forward(&again);
     op_qkv_complete(runner_call(runner, qkv, false));
-    for (size_t i = qkv + 1; i < attention; i++) {
-        struct op_call call = whole_call(runner, i);
-        ops[i].kind->forward(&call);
-    }
 }
 
-/* The attention of a block with all its queries: those that the forward pass left out are made. */
+/* The attention of a block with all its queries, of which what was not kept is made again. */
 static struct op_call complete_attention(struct vit_session *session, int32_t block) {
     struct runner *runner = &session->runner;
+    const struct op *ops = runner->program->ops;
     size_t index = program_find(runner->program, &OP_ATTENTION, block);
+    size_t qkv = program_find(runner->program, &OP_QKV, block);
     struct op_call call = *runner_call(runner, index, false);
     if (call.in[0].query_rows < call.in[0].rows) {
-        complete_queries(runner, index);
+        complete_queries(runner, qkv);
+    }
+    for (size_t i = qkv + 1; i < index; i++) {
+        struct op_call between = whole_call(runner, i);
+        ops[i].kind->forward(&between);
     }
     call.out.rows = call.in[0].rows;
     call.maps = (struct attention_maps){.a = session->maps.a};

@@ -1,6 +1,13 @@
 #include "vit/tokens/tokens.h"
 
+#include "vit/model/weights.h"
+
 enum { CHANNELS = 3 };
+
+static bool has_bias_tables(const struct vit_config *config) {
+    return slot_repeats(config, SLOT_BIAS_TABLE) > 0 ||
+           slot_repeats(config, SLOT_SHARED_BIAS_TABLE) > 0;
+}
 
 enum vitlrp_status tokens_lay_out(const struct vit_model *model, int32_t input_height,
                                   int32_t input_width, struct token_layout *out,
@@ -13,6 +20,13 @@ enum vitlrp_status tokens_lay_out(const struct vit_model *model, int32_t input_h
                     "an input of %d x %d pixels is not a multiple of the model's %d x %d patches "
                     "(width x height)",
                     width, height, config->patch_width, config->patch_height);
+    }
+    if (has_bias_tables(config) &&
+        (height != config->image_height || width != config->image_width)) {
+        return fail(err, VITLRP_UNSUPPORTED,
+                    "an input of %d x %d pixels (width x height): relative position biases are not "
+                    "resampled, so this model takes %d x %d only",
+                    width, height, config->image_width, config->image_height);
     }
     *out = (struct token_layout){.grid = {.rows = (size_t) (height / config->patch_height),
                                           .columns = (size_t) (width / config->patch_width),
