@@ -43,7 +43,7 @@ enum vitlrp_status model_choose(const struct settings *settings, const struct co
     } else {
         TRY(vitlrp_model_open_builtin(&options, model, err));
     }
-    model_facts_tell(*model, console);
+    model_facts_tell(*model, settings->preprocess.crop > 0, console);
     return VITLRP_OK;
 }
 

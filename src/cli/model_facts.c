@@ -10,10 +10,8 @@
 static const struct {
     const char *fact, *option;
 } OPTIONS[] = {
-    {"heads", "--heads"},
-    {"activation", "--activation"},
-    {"pool", "--pool"},
-    {"norm_eps", "--norm-eps"},
+    {"heads", "--heads"},       {"activation", "--activation"}, {"pool", "--pool"},
+    {"norm_eps", "--norm-eps"}, {"image_height", "--crop"},     {"image_width", "--crop"},
 };
 
 static const char *option_of(const char *fact) {
@@ -32,17 +30,24 @@ static size_t fact_count(const struct vitlrp_model *model) {
     return info.facts;
 }
 
-void model_facts_tell(const struct vitlrp_model *model, const struct console *console) {
+/* A guess that nothing else has decided: --crop sets the size of inputs, and not of the model. */
+static bool is_open_guess(const struct vitlrp_fact *fact, bool cropped) {
+    const char *option = option_of(fact->name);
+    return fact->source == VITLRP_FACT_GUESS && option != NULL &&
+           !(cropped && strcmp(option, "--crop") == 0);
+}
+
+void model_facts_tell(const struct vitlrp_model *model, bool cropped,
+                      const struct console *console) {
     struct text text = {.limit = LINE_LIMIT};
     size_t count = fact_count(model);
     for (size_t i = 0; i < count; i++) {
         struct vitlrp_fact fact;
-        if (vitlrp_model_fact(model, i, &fact, NULL) != VITLRP_OK ||
-            fact.source != VITLRP_FACT_GUESS || option_of(fact.name) == NULL) {
-            continue;
+        if (vitlrp_model_fact(model, i, &fact, NULL) == VITLRP_OK &&
+            is_open_guess(&fact, cropped)) {
+            text_printf(&text, "%s%s %s (%s)", text.length == 0 ? "" : ", ", fact.title, fact.value,
+                        option_of(fact.name));
         }
-        text_printf(&text, "%s%s %s (%s)", text.length == 0 ? "" : ", ", fact.title, fact.value,
-                    option_of(fact.name));
     }
     if (text.length > 0 && !text.failed) {
         console_warn(console, "the model's files do not state, so it is a guess: %s", text.data);

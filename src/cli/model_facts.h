@@ -3,13 +3,16 @@
 #define CLI_MODEL_FACTS_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #include "base/text.h"
 #include "console.h"
 #include "vitlrp.h"
 
-/* Says what was guessed, with the option that corrects it, unless quiet. */
-void model_facts_tell(const struct vitlrp_model *model, const struct console *console);
+/* Says what was guessed, with the option that corrects it, unless quiet. cropped: --crop is given,
+ * which makes a guess about the size of inputs idle. */
+void model_facts_tell(const struct vitlrp_model *model, bool cropped,
+                      const struct console *console);
 
 /* A line each: title, value, where it comes from. */
 void model_facts_append(struct text *out, const struct vitlrp_model *model);

@@ -414,12 +414,5 @@ enum vitlrp_status architecture_infer(const struct layout_binding *binding,
     TRY(check_shifts(&inference, err));
     TRY(infer_pool(&inference, err));
     TRY(infer_head(&inference, err));
-    TRY(input_size_infer(binding, facts, sizes, config, positioned, err));
-    if (facts->image_height.source == FACT_GUESS) {
-        log_message(beside->log, LOG_LEVEL_WARNING,
-                    "nothing states the input size of a model without position embeddings: taking "
-                    "%d x %d pixels (width x height)",
-                    config->image_width, config->image_height);
-    }
-    return VITLRP_OK;
+    return input_size_infer(binding, facts, sizes, config, positioned, err);
 }
