@@ -11,6 +11,7 @@
 #include "eval/protocol_table.h"
 #include "eval/replace.h"
 #include "eval/road.h"
+#include "vit/model/weights.h"
 
 /* Points whose logits are held at once: many batches' worth, so that what a call to the batch costs
  * beside its points does not show. */
@@ -86,7 +87,8 @@ static enum vitlrp_status evaluator_size(struct curve_evaluator *e, struct vitlr
     e->words = (e->patches + WORD_BITS - 1) / WORD_BITS;
     e->steps = (size_t) options->protocol.steps;
     e->classes = (size_t) config->classes;
-    e->pixels = 3 * (size_t) options->input_height * (size_t) options->input_width;
+    e->pixels =
+        vit_channels(config) * (size_t) options->input_height * (size_t) options->input_width;
     e->at_once = capacity;
     if (options->protocol.replacement != VITLRP_REPLACE_ROAD && capacity < POINTS_AT_ONCE) {
         e->at_once = POINTS_AT_ONCE / capacity * capacity;
@@ -124,7 +126,8 @@ static enum vitlrp_status open_resources(struct curve_evaluator *e, struct vitlr
     if (options->protocol.replacement != VITLRP_REPLACE_ROAD) {
         return VITLRP_OK;
     }
-    struct road_shape shape = {.height = (size_t) options->input_height,
+    struct road_shape shape = {.grey = options->model->config.grey,
+                               .height = (size_t) options->input_height,
                                .width = (size_t) options->input_width,
                                .patch_height = (size_t) config->patch_height,
                                .patch_width = (size_t) config->patch_width};

@@ -165,7 +165,8 @@ static enum vitlrp_status worker_open(const struct run *run, struct worker *work
         TRY(worker_open_curves(run, worker, err));
     }
     size_t area = (size_t) run->source.height * (size_t) run->source.width;
-    worker->input = mem_calloc(area, 3 * sizeof *worker->input);
+    worker->input =
+        mem_calloc(area, preprocess_channels(run->options->preprocess) * sizeof *worker->input);
     worker->logits =
         mem_calloc((size_t) run->options->model->config.classes, sizeof *worker->logits);
     worker->coverage = mem_calloc(run->grid.rows * run->grid.columns, sizeof *worker->coverage);
@@ -189,7 +190,8 @@ static void worker_close(struct worker *worker) {
 
 static void image_add_noise(const struct run *run, const struct eval_item *item, float *input) {
     const struct eval_run_options *options = run->options;
-    size_t count = 3 * (size_t) run->source.height * (size_t) run->source.width;
+    size_t count = preprocess_channels(options->preprocess) * (size_t) run->source.height *
+                   (size_t) run->source.width;
     struct random_stream stream = random_open(random_derive(options->input_noise_seed, item->id));
     for (size_t i = 0; i < count; i++) {
         double offset = options->input_noise * (2.0 * random_uniform(&stream) - 1.0);

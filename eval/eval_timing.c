@@ -9,6 +9,7 @@
 #include "base/random.h"
 #include "eval/curve.h"
 #include "vit/math/engine.h"
+#include "vit/model/weights.h"
 #include "vit/program/batch.h"
 #include "vit/program/session.h"
 
@@ -190,8 +191,8 @@ enum vitlrp_status eval_timing_run(const struct eval_timing_options *options,
     const struct gemm_backend *backend = NULL;
     struct bench bench = {.options = options,
                           .patches = (size_t) config->grid_height * (size_t) config->grid_width,
-                          .pixels =
-                              3 * (size_t) config->image_height * (size_t) config->image_width};
+                          .pixels = vit_channels(config) * (size_t) config->image_height *
+                                    (size_t) config->image_width};
     struct pool *pool = NULL;
     enum vitlrp_status status = VITLRP_OK;
     if (options->methods < 1 || options->steps < 1) {

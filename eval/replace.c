@@ -30,13 +30,17 @@ static size_t area_of(const struct replacement_request *request) {
     return request->height * request->width;
 }
 
+static size_t channels_of(const struct replacement_request *request) {
+    return preprocess_channels(request->preprocess);
+}
+
 /* ---- Colours ---- */
 
 static enum vitlrp_status make_zero(const struct replacement_request *request, const float *input,
                                     float *out, struct vitlrp_error *err) {
     (void) input;
     (void) err;
-    plane_fill(out, 3 * area_of(request), 0.0F);
+    plane_fill(out, channels_of(request) * area_of(request), 0.0F);
     return VITLRP_OK;
 }
 
@@ -45,7 +49,7 @@ static enum vitlrp_status make_black(const struct replacement_request *request, 
     size_t area = area_of(request);
     (void) input;
     (void) err;
-    for (size_t c = 0; c < 3; c++) {
+    for (size_t c = 0; c < channels_of(request); c++) {
         plane_fill(out + c * area, area, normalised(request->preprocess, c, 0.0F));
     }
     return VITLRP_OK;
@@ -55,7 +59,7 @@ static enum vitlrp_status make_mean(const struct replacement_request *request, c
                                     float *out, struct vitlrp_error *err) {
     size_t area = area_of(request);
     (void) err;
-    for (size_t c = 0; c < 3; c++) {
+    for (size_t c = 0; c < channels_of(request); c++) {
         plane_fill(out + c * area, area, mean_of(input + c * area, area));
     }
     return VITLRP_OK;
@@ -69,7 +73,7 @@ static enum vitlrp_status make_noise(const struct replacement_request *request, 
     size_t area = area_of(request);
     (void) input;
     (void) err;
-    for (size_t i = 0; i < 3 * area; i++) {
+    for (size_t i = 0; i < channels_of(request) * area; i++) {
         out[i] = normalised(request->preprocess, i / area, (float) random_uniform(&stream));
     }
     return VITLRP_OK;
@@ -87,7 +91,7 @@ static enum vitlrp_status make_road(const struct replacement_request *request, c
                                     float *out, struct vitlrp_error *err) {
     (void) input;
     (void) err;
-    replacement_noise(request->seed, ROAD_NOISE, 3 * area_of(request), out);
+    replacement_noise(request->seed, ROAD_NOISE, channels_of(request) * area_of(request), out);
     return VITLRP_OK;
 }
 
@@ -141,7 +145,7 @@ static enum vitlrp_status make_blur(const struct replacement_request *request, c
         double distance = (double) i / deviation;
         blur.weights[i] = exp(-0.5 * distance * distance);
     }
-    for (size_t c = 0; c < 3; c++) {
+    for (size_t c = 0; c < channels_of(request); c++) {
         for (size_t i = 0; i < area; i++) {
             plane[i] = (double) input[c * area + i];
         }

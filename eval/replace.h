@@ -19,7 +19,7 @@ struct replacement_request {
     uint64_t seed;                    /* noise, road: the image's own */
 };
 
-/* out [3, height, width] for input [3, height, width], both normalised:
+/* out [channels, height, width] for such an input, both normalised:
  *   zero   0, which is the mean colour of the training set;
  *   black  black;
  *   mean   the mean colour of the input;

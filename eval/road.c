@@ -279,16 +279,17 @@ void road_impute(struct road *road, const float *input, const uint8_t *mask, con
                  float *out) {
     const struct road_shape *shape = &road->shape;
     size_t area = shape->height * shape->width;
+    size_t channels = shape->grey ? 1 : 3;
     size_t removed = 0;
     for (size_t p = 0; p < road->rows * road->columns; p++) {
         removed += mask[p] != 0;
     }
-    memcpy(out, input, 3 * area * sizeof *out);
+    memcpy(out, input, channels * area * sizeof *out);
     if (removed == 0) {
         return;
     }
     mark_removed(road, mask);
-    for (size_t c = 0; c < 3; c++) {
+    for (size_t c = 0; c < channels; c++) {
         impute_plane(road, input + c * area, removed < road->rows * road->columns);
         for (size_t i = 0; i < area; i++) {
             size_t at = cell(&road->pixels, i / shape->width, i % shape->width);

@@ -6,6 +6,7 @@
 #ifndef EVAL_ROAD_H
 #define EVAL_ROAD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,6 +20,7 @@ struct road;
 struct road_shape {
     size_t height, width; /* multiples of the patch */
     size_t patch_height, patch_width;
+    bool grey; /* inputs have one channel instead of three */
 };
 
 /* *out is owned: road_close. One thread at a time; nothing is allocated afterwards. */

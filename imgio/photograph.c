@@ -26,9 +26,18 @@ enum vitlrp_status photograph_input(const struct image *upright,
                                     const struct vitlrp_preprocess *preprocess,
                                     const struct preprocess_plan *plan, float *input,
                                     struct vitlrp_error *err) {
-    struct image pixels;
-    TRY(preprocess_pixels(plan, upright, &pixels, err));
-    preprocess_normalise(preprocess, &pixels, input);
+    struct image grey = {0};
+    struct image pixels = {0};
+    enum vitlrp_status status = VITLRP_OK;
+    if (preprocess_channels(preprocess) == 1) {
+        TRY(preprocess_grey(upright, &grey, err));
+        upright = &grey;
+    }
+    status = preprocess_pixels(plan, upright, &pixels, err);
+    if (status == VITLRP_OK) {
+        preprocess_normalise(preprocess, &pixels, input);
+    }
     image_free(&pixels);
-    return VITLRP_OK;
+    image_free(&grey);
+    return status;
 }

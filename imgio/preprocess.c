@@ -66,6 +66,9 @@ enum vitlrp_status preprocess_check(const struct vitlrp_preprocess *preprocess,
                         "a mean must be finite, and a standard deviation must be positive");
         }
     }
+    if (preprocess->channels != 0 && preprocess->channels != 1) {
+        return fail(err, VITLRP_USAGE, "a model input has 1 channel, or red, green and blue (0)");
+    }
     return reserved_check(preprocess->reserved, sizeof preprocess->reserved,
                           "values of a preprocessing", err);
 }
@@ -196,11 +199,31 @@ enum vitlrp_status preprocess_pixels(const struct preprocess_plan *plan, const s
                      : image_resize(image, resize, out, err);
 }
 
+size_t preprocess_channels(const struct vitlrp_preprocess *preprocess) {
+    return preprocess->channels == 1 ? 1 : 3;
+}
+
+/* Weights of ITU-R 601-2 in 65536ths, rounded. */
+static uint8_t grey_of(const uint8_t rgb[3]) {
+    return (uint8_t) ((19595u * rgb[0] + 38470u * rgb[1] + 7471u * rgb[2] + 0x8000u) >> 16);
+}
+
+enum vitlrp_status preprocess_grey(const struct image *image, struct image *out,
+                                   struct vitlrp_error *err) {
+    struct image grey;
+    TRY(image_alloc(image->width, image->height, &grey, err));
+    for (size_t i = 0; i < (size_t) image->width * (size_t) image->height; i++) {
+        memset(grey.rgb + 3 * i, grey_of(image->rgb + 3 * i), 3);
+    }
+    *out = grey;
+    return VITLRP_OK;
+}
+
 /* The 256 results are computed once: a table is exact, and a division a value is slow. */
 void preprocess_normalise(const struct vitlrp_preprocess *preprocess, const struct image *pixels,
                           float *input) {
     size_t plane = (size_t) pixels->width * (size_t) pixels->height;
-    for (size_t c = 0; c < 3; c++) {
+    for (size_t c = 0; c < preprocess_channels(preprocess); c++) {
         float value[256];
         for (int i = 0; i < 256; i++) {
             value[i] = ((float) i / 255.0f - preprocess->mean[c]) / preprocess->std[c];
@@ -215,7 +238,8 @@ enum vitlrp_status preprocess_denormalise(const struct vitlrp_preprocess *prepro
                                           const float *input, struct image *pixels,
                                           struct vitlrp_error *err) {
     size_t plane = (size_t) pixels->width * (size_t) pixels->height;
-    for (size_t c = 0; c < 3; c++) {
+    size_t channels = preprocess_channels(preprocess);
+    for (size_t c = 0; c < channels; c++) {
         for (size_t i = 0; i < plane; i++) {
             float value = input[c * plane + i];
             if (!isfinite(value)) {
@@ -224,7 +248,7 @@ enum vitlrp_status preprocess_denormalise(const struct vitlrp_preprocess *prepro
             }
             value = (value * preprocess->std[c] + preprocess->mean[c]) * 255.0f;
             value = fminf(fmaxf(value, 0.0f), 255.0f);
-            pixels->rgb[3 * i + c] = (uint8_t) lrintf(value);
+            memset(pixels->rgb + 3 * i + c, (int) lrintf(value), channels == 1 ? 3 : 1);
         }
     }
     return VITLRP_OK;

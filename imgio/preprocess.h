@@ -23,6 +23,9 @@ struct preprocess_plan {
 enum vitlrp_status preprocess_check(const struct vitlrp_preprocess *preprocess,
                                     struct vitlrp_error *err);
 
+/* Channels of the model input. */
+size_t preprocess_channels(const struct vitlrp_preprocess *preprocess);
+
 /* The geometry for a photograph of the given size (both 1 or more). LIMIT if the model input would
  * have more than 100 million pixels. */
 enum vitlrp_status preprocess_plan_make(const struct vitlrp_preprocess *preprocess,
@@ -33,6 +36,11 @@ enum vitlrp_status preprocess_plan_make(const struct vitlrp_preprocess *preproce
  * plan's size. *out is owned by the caller: image_free. */
 enum vitlrp_status preprocess_pixels(const struct preprocess_plan *plan, const struct image *image,
                                      struct image *out, struct vitlrp_error *err);
+
+/* A picture of the same size without colour, as Pillow's convert("L") makes it, before anything is
+ * resized. *out is owned by the caller: image_free. */
+enum vitlrp_status preprocess_grey(const struct image *image, struct image *out,
+                                   struct vitlrp_error *err);
 
 /* (v / 255 - mean) / std in float32, as torchvision computes it; input is [3, height, width]. */
 void preprocess_normalise(const struct vitlrp_preprocess *preprocess, const struct image *pixels,

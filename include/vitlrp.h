@@ -180,7 +180,7 @@ struct vitlrp_model_options {
                                 model's, else ImageNet's */
     struct vitlrp_log log;
     struct vitlrp_model_limits limits;
-    struct vitlrp_inputs inputs; /* of vitlrp_model_open, and the file of labels */
+    struct vitlrp_inputs inputs; /* of vitlrp_model_open, and the files of labels and of the head */
     enum vitlrp_weights weights; /* MISMATCH if the file does not have them */
     /* These decide, as heads does, also where the model's files state something else. */
     enum vitlrp_activation activation;
@@ -191,6 +191,15 @@ struct vitlrp_model_options {
                                    for any letters and for any letter. NULL: none */
     const char *adapter_path;   /* folder of a LoRA adapter (PEFT), which is merged into the weights
                                    of vitlrp_model_open; NULL: none */
+    const char *head_path;      /* a head in a file of its own, for a model without one or in the
+                                   place of its own: weight and bias, alone or under a usual name
+                                   (head., linear_head., classifier., fc.). Its inputs say what it
+                                   reads: as many as the model's width what the model's own head
+                                   reads (CLS, if nothing is stated), twice as many CLS and the mean
+                                   of the patches, five times as many CLS of the last four blocks,
+                                   oldest first, and that mean. NULL: the model's own */
+    const char *head_activation; /* between the layers of a head of two: "gelu", "gelu_tanh",
+                                    "quick_gelu", "relu" or "tanh"; NULL: as the file's names say */
 };
 
 /* The defaults: heads and labels of the file, no messages, the default limits. */
@@ -240,6 +249,16 @@ VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_model_random(const struct vitlrp_architecture *architecture, struct vitlrp_model **model,
                     struct vitlrp_error *error);
 
+/* A model whose only output is how alike two features are: the cosine of the outputs of `model`,
+ * which has no head of classes, and the mean of the unit vectors of features [count, classes], its
+ * outputs for one or more reference images. It is explained and measured like any other; under LRP
+ * both norms are constants. It holds the weights of `model`, which may be closed before it. USAGE
+ * for a model of classes, NUMERIC if the features have no common direction. *like is owned:
+ * vitlrp_model_close. Any thread. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status
+vitlrp_model_like(const struct vitlrp_model *model, const float *features, size_t count,
+                  struct vitlrp_model **like, struct vitlrp_error *error);
+
 /* Releases the model; no session of it may be open. */
 VITLRP_API void vitlrp_model_close(struct vitlrp_model *model);
 
@@ -258,6 +277,8 @@ struct vitlrp_model_info {
     int64_t parameters;
     size_t weight_bytes; /* of memory held */
     size_t facts;        /* what is known beside the weights: vitlrp_model_fact */
+    enum vitlrp_outputs outputs;
+    int32_t reserved; /* 0 */
 };
 
 /* Call it before vitlrp_model_describe, which fills the record. The strings live as long as the

@@ -34,7 +34,9 @@ enum vitlrp_topic {
     VITLRP_TOPIC_LIMITS,      /* a limit that the options have: of images, of models, of memory */
     VITLRP_TOPIC_RESIZE,      /* the resize of the preprocessing, which nobody knows */
     VITLRP_TOPIC_ACTIVATION,  /* the activation, in the model's options */
-    VITLRP_TOPIC_POOL         /* what the head reads, likewise */
+    VITLRP_TOPIC_POOL,        /* what the head reads, likewise */
+    VITLRP_TOPIC_HEADLESS,    /* an output to explain, a head, or images to compare with */
+    VITLRP_TOPIC_HEAD_ACTIVATION /* that between the layers of a head, in the model's options */
 };
 
 /* Owned by the caller, overwritten by a failing call only. */
@@ -101,7 +103,9 @@ struct vitlrp_preprocess {
     float std[3];
     int32_t resize_width; /* of SQUASH and COVER; 0: resize_to */
     enum vitlrp_crop_offset crop_offset;
-    int32_t reserved[3]; /* 0 */
+    int32_t channels; /* of the model input: 1 (grey, Pillow's "L"), or 0, which are red, green and
+                         blue; one has the first mean and std */
+    int32_t reserved[2]; /* 0 */
 };
 
 /* Where the model input lies on the photograph, in photograph pixels (fractions possible). It
@@ -152,6 +156,14 @@ enum vitlrp_weights {
     VITLRP_WEIGHTS_AUTO, /* the average, where the file has one */
     VITLRP_WEIGHTS_EMA,  /* the average */
     VITLRP_WEIGHTS_RAW   /* those of the last step */
+};
+
+/* What the outputs of a model are. */
+enum vitlrp_outputs {
+    VITLRP_OUTPUTS_CLASSES,   /* a logit for each class */
+    VITLRP_OUTPUTS_FEATURE,   /* the model has no head: the numbers that a head would read */
+    VITLRP_OUTPUTS_EMBEDDING, /* a projection, to be compared with others by its cosine */
+    VITLRP_OUTPUTS_LIKENESS   /* one: how alike a feature is to references, from -1 to 1 */
 };
 
 /* The activation of the MLPs. */

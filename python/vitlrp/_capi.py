@@ -79,7 +79,8 @@ class Preprocess(Structure):
         ("std", c_float * 3),
         ("resize_width", c_int32),
         ("crop_offset", c_int),
-        ("reserved", c_int32 * 3),
+        ("channels", c_int32),
+        ("reserved", c_int32 * 2),
     ]
 
 
@@ -157,6 +158,8 @@ class ModelOptions(Structure):
         ("norm_eps", c_double),
         ("ignore_tensors", c_char_p),
         ("adapter_path", c_char_p),
+        ("head_path", c_char_p),
+        ("head_activation", c_char_p),
     ]
 
 
@@ -182,6 +185,8 @@ class ModelInfo(Structure):
         ("parameters", c_int64),
         ("weight_bytes", c_size_t),
         ("facts", c_size_t),
+        ("outputs", c_int),
+        ("reserved", c_int32),
     ]
 
 
@@ -451,6 +456,10 @@ FUNCTIONS = {
     "vitlrp_model_open_builtin": (
         c_int,
         (POINTER(ModelOptions), POINTER(ModelPointer), POINTER(Error)),
+    ),
+    "vitlrp_model_like": (
+        c_int,
+        (ModelPointer, POINTER(c_float), c_size_t, POINTER(ModelPointer), POINTER(Error)),
     ),
     "vitlrp_model_close": (None, (ModelPointer,)),
     "vitlrp_model_info_init_sized": (None, (POINTER(ModelInfo), c_size_t)),

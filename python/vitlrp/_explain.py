@@ -87,7 +87,7 @@ class Explaining:
             pixels = np.empty(self._source.values.shape, np.float32)
             relevance.pixels = _check.floats(pixels)
             ledger = self._attribute(relevance, target, versus)
-            heatmap = (pixels[0].astype(np.float64) + pixels[1] + pixels[2]).astype(np.float32)
+            heatmap = pixels.sum(axis=0, dtype=np.float64).astype(np.float32)
         else:
             heatmap = np.empty(self._grid, np.float32)
             relevance.patches = _check.floats(heatmap)

@@ -24,7 +24,7 @@ ImageLike = Union[_check.StrPath, bytes, npt.NDArray[Any], Any]
 _NPY = b"\x93NUMPY"
 _ARRAYS = (
     "an image array is a photograph, uint8 of shape (height, width, 3), or a model input, "
-    "float32 of shape (3, height, width)"
+    "float32 of shape (3, height, width), or (1, height, width) for a model of one channel"
 )
 
 
@@ -50,6 +50,7 @@ class Preprocessing:
     std: tuple[float, float, float]
     resize_width: int = 0  # of "squash" and "cover", where resize_to is the height; 0: the same
     crop_offset: str = "even"  # how the half of an odd number of pixels is rounded: "even", "floor"
+    channels: int = 3  # of the model input; 1: grey, with the first mean and std
 
     def for_input(self, side: int) -> Preprocessing:
         """The same for inputs of side x side pixels: the crop stays the same part of the image."""
@@ -72,6 +73,9 @@ class Preprocessing:
             resize_width=_check.whole("resize_width", self.resize_width, 0, _check.INT32_MAX),
             crop_offset=_check.choice("crop_offset", self.crop_offset, "crop_offset"),
         )
+        if self.channels not in (1, 3):
+            raise UsageError(f"channels must be 1 or 3, not {_check.shown(self.channels)}")
+        record.channels = 1 if self.channels == 1 else 0
         for name in ("mean", "std"):
             values = getattr(self, name)
             if not isinstance(values, (Sequence, np.ndarray)) or len(values) != 3:
@@ -92,6 +96,7 @@ class Preprocessing:
             _triple(record.std),
             record.resize_width,
             words("crop_offset")[record.crop_offset],
+            1 if record.channels == 1 else 3,
         )
 
 
@@ -123,7 +128,7 @@ class Geometry:
 class Input:
     """A model input and the photograph that it shows."""
 
-    values: _check.Floats  # float32 (3, height, width), normalised
+    values: _check.Floats  # float32 (channels, height, width), normalised
     photo: _check.Pixels  # uint8 (height, width, 3), upright, read-only
     geometry: Geometry
 
@@ -174,25 +179,25 @@ def _is_npy(path: _check.StrPath) -> bool:
         return False
 
 
-def _read_npy(path: _check.StrPath) -> _check.Floats:
+def _read_npy(path: _check.StrPath, channels: int) -> _check.Floats:
     try:
         array: _check.Floats = np.load(path, allow_pickle=False)
     except (ValueError, EOFError) as error:
         raise FormatError(f"{os.fspath(path)}: {error}") from None
-    if array.dtype != np.float32 or array.ndim != 3 or array.shape[0] != 3:
+    if array.dtype != np.float32 or array.ndim != 3 or array.shape[0] != channels:
         raise UsageError(
             f"{os.fspath(path)}: as a model input, an .npy file must be float32 of shape "
-            f"(3, height, width), not {array.dtype} of shape {array.shape}"
+            f"({channels}, height, width), not {array.dtype} of shape {array.shape}"
         )
     return array
 
 
-def _resolve(image: ImageLike, ignore_exif: bool) -> Handle | _check.Floats:
+def _resolve(image: ImageLike, channels: int, ignore_exif: bool) -> Handle | _check.Floats:
     """The library's image of a photograph, or an array that is a model input."""
     if isinstance(image, (str, os.PathLike)):
         path = _check.path("image", image)
         if _is_npy(image):
-            return _read_npy(image)
+            return _read_npy(image, channels)
         return handle_of(lib.vitlrp_image_open, path, _options(ignore_exif))
     if isinstance(image, (bytes, bytearray, memoryview)):
         data = bytes(image)
@@ -204,7 +209,7 @@ def _resolve(image: ImageLike, ignore_exif: bool) -> Handle | _check.Floats:
         raise UsageError(f"{_ARRAYS}; this one is no array: {error}") from None
     if array.dtype == np.uint8 and array.ndim == 3 and array.shape[2] == 3:
         return image_of_pixels("image", array)
-    if array.dtype.kind == "f" and array.ndim == 3 and array.shape[0] == 3:
+    if array.dtype.kind == "f" and array.ndim == 3 and array.shape[0] == channels:
         return array
     raise UsageError(f"{_ARRAYS}; this one is {array.dtype} of shape {array.shape}")
 
@@ -212,6 +217,7 @@ def _resolve(image: ImageLike, ignore_exif: bool) -> Handle | _check.Floats:
 def _from_photo(image: Handle, preprocess: _capi.Preprocess) -> Input:
     photo = pixels_of_image(image)
     height, width, _ = photo.shape
+    channels = 1 if preprocess.channels == 1 else 3
     geometry = _capi.Geometry()
     call(
         lib.vitlrp_preprocess_plan,
@@ -220,7 +226,7 @@ def _from_photo(image: Handle, preprocess: _capi.Preprocess) -> Input:
         height,
         ctypes.byref(geometry),
     )
-    values = np.empty((3, geometry.input_height, geometry.input_width), np.float32)
+    values = np.empty((channels, geometry.input_height, geometry.input_width), np.float32)
     call(
         lib.vitlrp_preprocess_apply,
         ctypes.byref(preprocess),
@@ -251,7 +257,7 @@ def read(image: ImageLike, preprocessing: Preprocessing, ignore_exif: bool) -> I
     if not isinstance(preprocessing, Preprocessing):
         raise UsageError(f"preprocessing must be a vitlrp.Preprocessing, not {_check.shown(preprocessing)}")
     preprocess = preprocessing._record()
-    found = _resolve(image, ignore_exif)
+    found = _resolve(image, preprocessing.channels, ignore_exif)
     if isinstance(found, np.ndarray):
         return _from_values(found, preprocess)
     try:

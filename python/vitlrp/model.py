@@ -13,6 +13,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn, Union, overload
 
+import numpy as np
+
 from . import _capi, _check, evaluation
 from . import image as _image
 from . import method as _method
@@ -55,6 +57,7 @@ class ModelInfo:
     activation: str  # "gelu" (erf), "gelu_tanh", "quick_gelu", "silu"
     parameters: int
     weight_bytes: int  # of memory held
+    outputs: str = "classes"  # or "feature" (there is no head), "embedding", "likeness" (one number)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,6 +100,10 @@ class Model:
     ignore_tensors
                names of tensors to leave out, separated by commas; * and ? as in a shell
     adapter    folder of a LoRA adapter (PEFT), which is merged into the weights
+    head       file of a head, for a model without one or in the place of its own: weight and bias, alone
+               or as head., linear_head., classifier. or fc.; the number of its inputs says what it reads
+    head_activation  between the layers of a head of two, where its file does not state it: "gelu",
+               "gelu_tanh", "quick_gelu", "relu" or "tanh"
     passes     about how many images will be explained: from 32 on, the weights are held a second
                time, arranged for speed
     max_bytes  of the file, and of its weights in memory: LimitError beyond; None: 4 GiB
@@ -114,6 +121,8 @@ class Model:
         weights: str = "auto",
         ignore_tensors: str | None = None,
         adapter: _check.StrPath | None = None,
+        head: _check.StrPath | None = None,
+        head_activation: str | None = None,
         passes: int = 1,
         max_bytes: int | None = None,
         activation: str = "stated",
@@ -135,6 +144,10 @@ class Model:
             options.ignore_tensors = _check.text("ignore_tensors", ignore_tensors)
         if adapter is not None:
             options.adapter_path = _check.path("adapter", adapter)
+        if head is not None:
+            options.head_path = _check.path("head", head)
+        if head_activation is not None:
+            options.head_activation = _check.text("head_activation", head_activation)
         if max_bytes is not None:
             options.limits.max_bytes = _check.whole("max_bytes", max_bytes, 1, 2**64 - 1)
         passes = _check.whole("passes", passes, 1, _check.INT32_MAX)
@@ -144,6 +157,10 @@ class Model:
             call(lib.vitlrp_model_open_builtin, *places)
         else:
             call(lib.vitlrp_model_open, _check.path("path", path), *places)
+        self._adopt(pointer, passes)
+
+    def _adopt(self, pointer: _capi.ModelPointer, passes: int) -> None:
+        """Becomes the owner of a model of the library."""
         self._handle = Handle(pointer, lib.vitlrp_model_close)
         self._sessions = SessionPool(self._handle, passes)
         self._lock = threading.Lock()
@@ -296,6 +313,38 @@ class Model:
         """The model input of an image, float32 (3, height, width); arguments as of explain."""
         return _image.read(image, preprocessing or self.preprocessing, ignore_exif).values
 
+    def like(
+        self,
+        images: Sequence[_image.ImageLike],
+        *,
+        preprocessing: _image.Preprocessing | None = None,
+        ignore_exif: bool = False,
+        passes: int = 1,
+    ) -> Model:
+        """A model whose only output is how alike an image is to these: the cosine of its feature and
+        the mean of theirs, each scaled to length 1.
+
+        For a model without a head of classes (info.outputs); UsageError otherwise. The new model
+        shares the weights of this one, and is closed apart from it. Arguments as of explain.
+        """
+        if isinstance(images, (str, bytes, os.PathLike)) or not images:
+            raise UsageError("images must be a list of at least one image")
+        sources = [_image.read(one, preprocessing or self.preprocessing, ignore_exif) for one in images]
+        features = np.empty((len(sources), self.info.classes), np.float32)
+        pointer = _capi.ModelPointer()
+        for source, feature in zip(sources, features):
+            _, height, width = source.values.shape
+            settings = SessionSettings(0, height, width, "attnlrp", False, b"auto", 0)
+            with self._in_use(), self._sessions.session(settings) as session:
+                values = _check.floats(source.values)
+                call(lib.vitlrp_session_forward, session, values, _check.floats(feature))
+        with self._in_use() as model:
+            found = _check.floats(features)
+            call(lib.vitlrp_model_like, model, found, len(sources), ctypes.byref(pointer))
+        made = Model.__new__(Model)
+        made._adopt(pointer, _check.whole("passes", passes, 1, _check.INT32_MAX))
+        return made
+
     @overload
     def explain(
         self,
@@ -382,6 +431,13 @@ class Model:
 
     def _wanted(self, target: Any, versus: ClassLike | None) -> Wanted:
         against = None if versus is None else self.find_class(versus)
+        if self.info.outputs in ("feature", "embedding") and (
+            target is None or (isinstance(target, str) and target.startswith(_TOP))
+        ):
+            raise UsageError(
+                f"the model has no head of classes: name one of the {self.info.classes} numbers of "
+                f"its {self.info.outputs} (target), open it with a head, or compare it (like)"
+            )
         if target is None:
             return Wanted((), 1, against, several=False)
         if isinstance(target, str) and target.startswith(_TOP):
@@ -501,6 +557,7 @@ def _describe(model: _capi.ModelPointer) -> ModelInfo:
     lib.vitlrp_model_describe(model, ctypes.byref(info))
     found = {field.name: getattr(info, field.name) for field in dataclasses.fields(ModelInfo)}
     found["layer_norm_eps"] = _check.shortest(info.layer_norm_eps)
+    found["outputs"] = words("outputs")[info.outputs]
     return ModelInfo(**{k: os.fsdecode(v) if isinstance(v, bytes) else v for k, v in found.items()})
 
 

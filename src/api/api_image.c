@@ -169,7 +169,7 @@ enum vitlrp_status vitlrp_image_prepare(const struct vitlrp_image *image,
     TRY(make_plan(preprocess, upright->width, upright->height, &plan, error));
     if (checked_mul(&count, (size_t) plan.geometry.input_height,
                     (size_t) plan.geometry.input_width) &&
-        checked_mul(&count, count, 3)) {
+        checked_mul(&count, count, preprocess_channels(preprocess))) {
         made = mem_calloc(count, sizeof *made);
     }
     if (made == NULL) {

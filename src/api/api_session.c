@@ -12,6 +12,7 @@
 #include "base/words.h"
 #include "vit/math/engine.h"
 #include "vit/math/gemm.h"
+#include "vit/model/weights.h"
 
 /* What a session can do if nothing is said. */
 static const char DEFAULT_METHODS[] = "attnlrp,cp-lrp,attnlrp-eps";
@@ -117,7 +118,8 @@ static enum vitlrp_status session_fill(struct vitlrp_session *session,
     session->vit = vit_attributor_session(session->attributor);
     struct vit_session_info info = vit_session_describe(session->vit);
     session->classes = (size_t) model->config.classes;
-    session->pixels = 3 * (size_t) info.input_height * (size_t) info.input_width;
+    session->pixels =
+        vit_channels(&model->config) * (size_t) info.input_height * (size_t) info.input_width;
     session->patch_count = (size_t) info.grid_height * (size_t) info.grid_width;
     session->input = mem_calloc(session->pixels, sizeof *session->input);
     session->patches = mem_calloc(session->patch_count, sizeof *session->patches);

@@ -139,7 +139,8 @@ static enum vitlrp_status set_pictures(const struct eval_setup *setup, struct re
     struct vitlrp_error detail;
     enum vitlrp_status status = VITLRP_OK;
     input_source_size(&source, setup->model->vit);
-    float *input = mem_calloc((size_t) source.height * (size_t) source.width, 3 * sizeof *input);
+    float *input = mem_calloc((size_t) source.height * (size_t) source.width,
+                              preprocess_channels(&setup->preprocess) * sizeof *input);
     record->pictures = mem_calloc(RECORD_GALLERY, sizeof *record->pictures);
     if (input == NULL || record->pictures == NULL) {
         status = fail(err, VITLRP_NOMEM, "out of memory for the gallery");

@@ -16,6 +16,7 @@
 #include "eval/protocol_table.h"
 #include "vit/math/gemm.h"
 #include "vit/math/packs.h"
+#include "vit/model/weights.h"
 
 static const char *const DEFAULT_METHODS[] = {
     "attnlrp", "cp-lrp", "attnlrp-eps", "chefer", "rollout", "input-x-gradient", "random"};
@@ -273,6 +274,16 @@ static enum vitlrp_status identify_model(struct eval_setup *setup, struct vitlrp
     return vitlrp_model_configuration(setup->model, &setup->configuration, &size, err);
 }
 
+/* Curves follow the logit of a class. */
+static enum vitlrp_status check_outputs(const struct vitlrp_model *model,
+                                        struct vitlrp_error *err) {
+    if (model->vit->outputs == VITLRP_OUTPUTS_CLASSES) {
+        return VITLRP_OK;
+    }
+    return fail(err, VITLRP_USAGE,
+                "an evaluation needs classes, and the model has no head of any: give it one");
+}
+
 enum vitlrp_status eval_setup_open(const struct vitlrp_model *model,
                                    const struct vitlrp_eval_options *options, size_t at_once,
                                    struct eval_setup *setup, struct vitlrp_error *err) {
@@ -280,6 +291,7 @@ enum vitlrp_status eval_setup_open(const struct vitlrp_model *model,
     TRY(eval_options_read(options, &setup->options, err));
     options = &setup->options;
     TRY(check_options(options, err));
+    TRY(check_outputs(model, err));
     TRY(identify_model(setup, err));
     setup->evaluate = eval_run_options_default();
     setup->evaluate.protocol = protocol_from_options(options);
@@ -289,6 +301,11 @@ enum vitlrp_status eval_setup_open(const struct vitlrp_model *model,
     setup->preprocess =
         options->preprocess == NULL ? model->preprocess.preprocess : *options->preprocess;
     TRY(preprocess_check(&setup->preprocess, err));
+    if (preprocess_channels(&setup->preprocess) != vit_channels(&model->vit->config)) {
+        return fail(err, VITLRP_MISMATCH,
+                    "the preprocessing makes inputs of %zu channels, and the model reads %zu",
+                    preprocess_channels(&setup->preprocess), vit_channels(&model->vit->config));
+    }
     TRY(open_dataset(setup, err));
     setup->evaluate.model = model->vit;
     setup->evaluate.preprocess = &setup->preprocess;

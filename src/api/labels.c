@@ -139,12 +139,17 @@ static enum vitlrp_status from_model(const struct vit_model *model, const struct
                                      struct vitlrp_error *err) {
     size_t count = (size_t) model->config.classes;
     const struct class_table *imagenet = &labels->imagenet;
-    struct label_words words = own_words(model, log);
+    bool classes = model->outputs == VITLRP_OUTPUTS_CLASSES;
+    const char *unnamed = model->outputs == VITLRP_OUTPUTS_LIKENESS ? "likeness" : "";
+    struct label_words words = {0};
+    if (classes && !model->head_given) {
+        words = own_words(model, log);
+    }
     bool is_imagenet =
-        labels->subset ||
-        (count == IMAGENET_CLASSES &&
-         (words.names == NULL || (begins_with(label_words_name(&words, 0), "tench") &&
-                                  begins_with(label_words_name(&words, 999), "toilet t"))));
+        classes && (labels->subset || (count == IMAGENET_CLASSES &&
+                                       (words.names == NULL ||
+                                        (begins_with(label_words_name(&words, 0), "tench") &&
+                                         begins_with(label_words_name(&words, 999), "toilet t")))));
     for (size_t i = 0; i < count; i++) {
         const struct class_entry *known =
             is_imagenet && indices[i] < IMAGENET_CLASSES ? &imagenet->items[indices[i]] : NULL;
@@ -154,7 +159,7 @@ static enum vitlrp_status from_model(const struct vit_model *model, const struct
             TRY(add_named(&labels->classes, indices[i], own, description, imagenet, err));
             continue;
         }
-        const char *name = own != NULL ? own : known != NULL ? known->name : "";
+        const char *name = own != NULL ? own : known != NULL ? known->name : unnamed;
         TRY(class_table_add(&labels->classes, indices[i], known != NULL ? known->wnid : "", name,
                             err));
     }
@@ -187,7 +192,9 @@ enum vitlrp_status labels_open(const struct vit_model *model, const char *path,
                                const struct vitlrp_log *log, struct labels **out,
                                struct vitlrp_error *err) {
     size_t count = (size_t) model->config.classes;
-    const json_t *class_index = json_object_get(model->metadata, "class_index");
+    const json_t *class_index = model->head_given || model->outputs != VITLRP_OUTPUTS_CLASSES
+                                    ? NULL
+                                    : json_object_get(model->metadata, "class_index");
     int32_t *indices = mem_calloc(count, sizeof *indices);
     struct labels *labels = mem_calloc(1, sizeof *labels);
     enum vitlrp_status status = VITLRP_OK;

@@ -49,7 +49,9 @@ static enum vitlrp_status read_options(const struct vitlrp_model_options *option
         return fail(err, VITLRP_USAGE, "weights: there is no choice %d", out->options.weights);
     }
     TRY(check_told(&out->options, err));
-    out->load = (struct vit_load_options){.heads = out->options.heads,
+    out->load = (struct vit_load_options){.head = out->options.head_path,
+                                          .head_activation = out->options.head_activation,
+                                          .heads = out->options.heads,
                                           .activation = out->options.activation,
                                           .pool = out->options.pool,
                                           .norm_eps = out->options.norm_eps,
@@ -179,6 +181,36 @@ enum vitlrp_status vitlrp_model_random(const struct vitlrp_architecture *archite
     return open_random(architecture, model, error);
 }
 
+static enum vitlrp_status model_like(const struct vitlrp_model *model, const float *features,
+                                     size_t count, struct vitlrp_model **out,
+                                     struct vitlrp_error *err) {
+    struct vitlrp_model *made = mem_calloc(1, sizeof *made);
+    if (made == NULL) {
+        return fail(err, VITLRP_NOMEM, "out of memory for a model");
+    }
+    made->preprocess = model->preprocess;
+    made->hash = model_hash_open();
+    enum vitlrp_status status = made->hash == NULL
+                                    ? fail(err, VITLRP_NOMEM, "out of memory for a model")
+                                    : vit_model_like(model->vit, features, count, &made->vit, err);
+    if (status == VITLRP_OK) {
+        status = labels_open(made->vit, NULL, NULL, &made->labels, err);
+    }
+    if (status != VITLRP_OK) {
+        vitlrp_model_close(made);
+        return status;
+    }
+    *out = made;
+    return VITLRP_OK;
+}
+
+enum vitlrp_status vitlrp_model_like(const struct vitlrp_model *model, const float *features,
+                                     size_t count, struct vitlrp_model **like,
+                                     struct vitlrp_error *error) {
+    API_NEEDS(model != NULL && features != NULL && like != NULL, error);
+    return model_like(model, features, count, like, error);
+}
+
 void vitlrp_model_close(struct vitlrp_model *model) {
     if (model != NULL) {
         vit_model_free(model->vit);
@@ -214,6 +246,7 @@ void vitlrp_model_describe(const struct vitlrp_model *model, struct vitlrp_model
         .parameters = vit->parameters,
         .weight_bytes = vit->storage_bytes,
         .facts = json_array_size(vit->facts),
+        .outputs = vit->outputs,
     };
     model_info_write(&known, info);
 }

@@ -129,6 +129,10 @@ const char *model_activation_name(enum vit_activation activation) {
         return "gelu_tanh";
     case VIT_GELU_QUICK:
         return "quick_gelu";
+    case VIT_TANH:
+        return "tanh";
+    case VIT_RELU:
+        return "relu";
     }
     return "unknown";
 }

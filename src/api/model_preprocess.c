@@ -82,6 +82,7 @@ enum vitlrp_status model_preprocess(const struct vit_model *model, const struct 
     if (status != VITLRP_OK) {
         return error_prefix(err, status, read.file);
     }
+    read.out.channels = model->config.grey ? 1 : 0;
     *out = (struct model_preprocess){.preprocess = read.out, .origin = read.file};
     return VITLRP_OK;
 }

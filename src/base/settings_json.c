@@ -61,6 +61,9 @@ void json_set_preprocess(json_t *object, const struct vitlrp_preprocess *preproc
     }
     json_set(object, "mean", json_triple(preprocess->mean), complete);
     json_set(object, "std", json_triple(preprocess->std), complete);
+    if (preprocess->channels == 1) {
+        json_set(object, "channels", json_integer(preprocess->channels), complete);
+    }
 }
 
 void json_set_gammas(json_t *object, const struct vitlrp_rules *rules, bool *complete) {

@@ -28,6 +28,7 @@ static const struct {
     [WORDS_INTERPOLATION] = {"interpolation",
                              LIST("bilinear", "bicubic", "lanczos", "box", "hamming")},
     [WORDS_CROP_OFFSET] = {"crop_offset", LIST("even", "floor")},
+    [WORDS_OUTPUTS] = {"outputs", LIST("classes", "feature", "embedding", "likeness")},
     [WORDS_PRECISION] = {"precision", LIST("fp32", "mixed", "bf16")},
     [WORDS_ATTENTION_RULE] = {"attention_rule", LIST("attnlrp", "cp")},
     [WORDS_ROLE] = {"role", ROLES},

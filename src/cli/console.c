@@ -96,6 +96,10 @@ const char *console_hint(enum vitlrp_topic topic) {
         return " (--limits NAME=NUMBER sets it; `vitlrp -vV` lists them)";
     case VITLRP_TOPIC_RESIZE:
         return " (--resize)";
+    case VITLRP_TOPIC_HEADLESS:
+        return " (--class N, --head FILE or --like IMAGE)";
+    case VITLRP_TOPIC_HEAD_ACTIVATION:
+        return " (--head-activation)";
     case VITLRP_TOPIC_NONE:
         break;
     }

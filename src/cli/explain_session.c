@@ -10,6 +10,7 @@
 #include "base/work_rate.h"
 #include "explanation.h"
 #include "hub.h"
+#include "like.h"
 #include "machine.h"
 #include "method_choice.h"
 #include "model_facts.h"
@@ -32,18 +33,32 @@ enum vitlrp_status model_choose(const struct settings *settings, const struct co
     options.norm_eps = settings->norm_eps;
     options.ignore_tensors = settings->ignore_tensors;
     options.adapter_path = settings->adapter_path;
+    options.head_path = settings->head_path;
+    options.head_activation = settings->head_activation;
     options.labels_path = settings->labels_path;
     options.limits = settings->limits.model;
     options.log.write = console_log;
     options.log.user = (void *) console;
     options.inputs = settings->inputs;
+    struct vitlrp_model *opened = NULL;
+    enum vitlrp_status status;
     if (settings->model_path != NULL) {
         TRY(hub_resolve(settings->model_path, path, err));
-        TRY(vitlrp_model_open(path, &options, model, err));
+        status = vitlrp_model_open(path, &options, &opened, err);
     } else {
-        TRY(vitlrp_model_open_builtin(&options, model, err));
+        status = vitlrp_model_open_builtin(&options, &opened, err);
     }
-    model_facts_tell(*model, settings->preprocess.crop > 0, console);
+    if (status == VITLRP_OK) {
+        model_facts_tell(opened, settings->preprocess.crop > 0, console);
+    }
+    if (status == VITLRP_OK && settings->like_path != NULL) {
+        status = like_choose(settings, &opened, err);
+    }
+    if (status != VITLRP_OK) {
+        vitlrp_model_close(opened);
+        return status;
+    }
+    *model = opened;
     return VITLRP_OK;
 }
 
@@ -79,6 +94,22 @@ static enum vitlrp_status find_class(const struct vitlrp_model *model, const cha
                                      struct vitlrp_error *err) {
     enum vitlrp_status status = vitlrp_model_find_class(model, text, found, err);
     return error_prefix(err, status, option);
+}
+
+/* Where outputs are no classes, none of them is the most likely one. */
+static enum vitlrp_status check_outputs(const struct explain_session *state,
+                                        const struct vitlrp_model_info *info,
+                                        struct vitlrp_error *err) {
+    bool single = info->outputs == VITLRP_OUTPUTS_LIKENESS;
+    if (info->outputs == VITLRP_OUTPUTS_CLASSES || single || state->has_class) {
+        return VITLRP_OK;
+    }
+    enum vitlrp_status status =
+        fail(err, VITLRP_USAGE,
+             "the model has no head of classes: choose one of the %d numbers of its %s, give it a "
+             "head, or images to compare with",
+             info->classes, word_of(WORDS_OUTPUTS, info->outputs));
+    return error_topic(err, status, VITLRP_TOPIC_HEADLESS);
 }
 
 static enum vitlrp_status find_classes(struct explain_session *state, struct vitlrp_error *err) {
@@ -125,6 +156,7 @@ enum vitlrp_status explain_session_open_on(const struct settings *settings, stru
     model_input_choose(settings, state->model, &state->preprocess);
     TRY(prediction_open(info.classes, &state->prediction, err));
     TRY(find_classes(state, err));
+    TRY(check_outputs(state, &info, err));
     if (settings->method_info.ignores_class != 0 &&
         (state->has_class || state->has_versus || settings->top > 1)) {
         console_warn(console, "the map of %s is the same for every class",
@@ -169,7 +201,9 @@ static enum vitlrp_status allocate_maps(struct explain_session *state, struct vi
     state->map_width = pixel_level ? info->input_width : info->grid_width;
     size_t count = (size_t) state->map_height * (size_t) state->map_width;
     state->map = mem_calloc(count, sizeof *state->map);
-    state->pixels = pixel_level ? mem_calloc(count, 3 * sizeof *state->pixels) : NULL;
+    state->pixels =
+        pixel_level ? mem_calloc(count, photo_channels(&state->preprocess) * sizeof *state->pixels)
+                    : NULL;
     if (state->map == NULL || (pixel_level && state->pixels == NULL)) {
         return fail(err, VITLRP_NOMEM, "out of memory for a map of %dx%d", state->map_width,
                     state->map_height);
@@ -269,8 +303,10 @@ enum vitlrp_status explain_session_fit(struct explain_session *state, int32_t he
 static void sum_channels(struct explain_session *state) {
     size_t count = (size_t) state->map_height * (size_t) state->map_width;
     for (size_t i = 0; i < count; i++) {
-        double sum = (double) state->pixels[i] + (double) state->pixels[count + i] +
-                     (double) state->pixels[2 * count + i];
+        double sum = 0.0;
+        for (size_t c = 0; c < photo_channels(&state->preprocess); c++) {
+            sum += (double) state->pixels[c * count + i];
+        }
         state->map[i] = (float) sum;
     }
 }

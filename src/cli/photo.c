@@ -82,18 +82,22 @@ void class_append(struct text *out, const struct vitlrp_class *found) {
 
 /* ---- The photograph ---- */
 
-#define CHANNELS 3
 #define MAX_INPUT_SIDE 16384
 
-static enum vitlrp_status check_input_shape(const struct npy_header *header,
+size_t photo_channels(const struct vitlrp_preprocess *preprocess) {
+    return preprocess->channels == 1 ? 1 : 3;
+}
+
+static enum vitlrp_status check_input_shape(const struct npy_header *header, size_t channels,
                                             struct vitlrp_error *err) {
-    bool fits = header->rank == 3 && header->shape[0] == CHANNELS && header->shape[1] >= 1 &&
+    bool fits = header->rank == 3 && header->shape[0] == channels && header->shape[1] >= 1 &&
                 header->shape[2] >= 1;
     if (header->kind != 'f' || header->item_size != sizeof(float) || header->fortran_order ||
         !fits) {
         return fail(err, VITLRP_MISMATCH,
-                    "as a model input, an .npy file must be float32 in C order of shape (3, "
-                    "height, width)");
+                    "as a model input, an .npy file must be float32 in C order of shape (%zu, "
+                    "height, width)",
+                    channels);
     }
     if (header->shape[1] > MAX_INPUT_SIDE || header->shape[2] > MAX_INPUT_SIDE) {
         return fail(err, VITLRP_LIMIT, "a model input is at most %d pixels a side", MAX_INPUT_SIDE);
@@ -107,7 +111,7 @@ static enum vitlrp_status input_from_npy(const void *data, size_t size,
                                          struct photo *photo, struct vitlrp_error *err) {
     struct npy_header header;
     TRY(npy_parse_header(data, size, size, &header, err));
-    TRY(check_input_shape(&header, err));
+    TRY(check_input_shape(&header, photo_channels(preprocess), err));
     photo->input = mem_calloc(header.count, sizeof *photo->input);
     if (photo->input == NULL) {
         return fail(err, VITLRP_NOMEM, "out of memory for its %zu numbers", header.count);

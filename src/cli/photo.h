@@ -36,6 +36,9 @@ struct photo {
     double decode_ms, preprocess_ms;
 };
 
+/* Channels of model inputs. */
+size_t photo_channels(const struct vitlrp_preprocess *preprocess);
+
 /* Reads "path" ("-": standard input) and makes the model input of it. sha256, unless it is NULL,
  * gets the hash of the file's bytes. *photo is owned: photo_close. Every message names the path. */
 enum vitlrp_status photo_open(const char *path, const struct vitlrp_preprocess *preprocess,

@@ -33,6 +33,9 @@ struct preprocess_changes {
 
 struct settings {
     const char *model_path; /* NULL: the built-in model */
+    const char *like_path;  /* NULL: nothing is compared */
+    const char *head_path;  /* NULL: the model's own head */
+    const char *head_activation;
     const char *labels_path;
     enum vitlrp_weights weights;
     int32_t heads; /* 0: the model's files state it; so with the next three */

@@ -136,7 +136,7 @@ static void perturb(enum vitlrp_replacement replacement, const float *input, con
     float other[INPUT];
     struct vitlrp_error err = {0};
     if (replacement == VITLRP_REPLACE_ROAD) {
-        struct road_shape shape = {SIDE, SIDE, PATCH, PATCH};
+        struct road_shape shape = {SIDE, SIDE, PATCH, PATCH, false};
         struct road *road = NULL;
         assert_int_equal(road_open(&shape, &road, &err), VITLRP_OK);
         replacement_noise(77, ROAD_NOISE, INPUT, other);

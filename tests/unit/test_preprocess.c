@@ -29,6 +29,7 @@ static const struct {
       {1, 1, 1},
       0,
       VITLRP_CROP_EVEN,
+      0,
       {0}}},
     {"timm_248_bicubic_224",
      {VITLRP_RESIZE_SHORT,
@@ -40,6 +41,7 @@ static const struct {
       {1, 1, 1},
       0,
       VITLRP_CROP_EVEN,
+      0,
       {0}}},
     {"huggingface_squash_224_bilinear",
      {VITLRP_RESIZE_SQUASH,
@@ -51,6 +53,7 @@ static const struct {
       {1, 1, 1},
       0,
       VITLRP_CROP_EVEN,
+      0,
       {0}}},
     {"bundled_64_bicubic_64",
      {VITLRP_RESIZE_SHORT,
@@ -62,6 +65,7 @@ static const struct {
       {1, 1, 1},
       0,
       VITLRP_CROP_EVEN,
+      0,
       {0}}},
 };
 

@@ -18,13 +18,7 @@
 
 /* Refused until their switch is there. */
 static const char *const PENDING[] = {
-    "dinov2-hub-linear-head", "dinov2-hub-linear4-head",
-    "hf-aimv2-head",          "hf-siglip-classifier",
-    "hf-siglip-vision",       "hf-vit-one-channel",
-    "npz-siglip-map",         "pe-original",
-    "timm-one-channel",       "timm-pe-core",
-    "timm-siglip-map",        "timm-so400m-siglip-classifier",
-    "timm-test-vit3",         "torchvision-pre-logits",
+    "none",
 };
 
 #define ZOO TEST_DATA "/golden/zoo"
@@ -63,13 +57,17 @@ static void open_case(const char *name, struct zoo_case *out) {
 
 /* The options that the files leave open, as the command would be told; false for one that there is
  * not yet. */
-static bool options_of(const struct zoo_case *zoo, struct vit_load_options *options) {
+static bool options_of(const struct zoo_case *zoo, char head[512],
+                       struct vit_load_options *options) {
     bool known = true;
     const json_t *words = json_object_get(zoo->expected, "options");
     for (size_t i = 0; i + 1 < json_array_size(words); i += 2) {
         const char *value = json_string_value(json_array_get(words, i + 1));
         if (strcmp(json_string_value(json_array_get(words, i)), "--heads") == 0) {
             options->heads = (int32_t) strtol(value, NULL, 10);
+        } else if (strcmp(json_string_value(json_array_get(words, i)), "--head") == 0) {
+            snprintf(head, 512, ZOO "/%s/%s", zoo->name, value);
+            options->head = head;
         } else {
             known = false;
         }
@@ -80,8 +78,9 @@ static bool options_of(const struct zoo_case *zoo, struct vit_load_options *opti
 static enum vitlrp_status load_case(const struct zoo_case *zoo, struct vit_model **model,
                                     struct vitlrp_error *err) {
     char path[512];
+    char head[512];
     struct vit_load_options options = {0};
-    if (!options_of(zoo, &options)) {
+    if (!options_of(zoo, head, &options)) {
         snprintf(err->message, sizeof err->message, "an option that there is not yet");
         return VITLRP_UNSUPPORTED;
     }

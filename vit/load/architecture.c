@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "vit/load/attention_pool.h"
 #include "vit/load/input_size.h"
 #include "vit/load/rotary_infer.h"
 
@@ -28,8 +29,9 @@ static enum vitlrp_status fail_later(struct vitlrp_error *err, const char *what)
 
 static enum vitlrp_status read_sizes(const struct inference *inference, struct vitlrp_error *err) {
     static const enum dimension LIMITED[] = {
-        DIMENSION_WIDTH,  DIMENSION_HIDDEN,       DIMENSION_MLP,         DIMENSION_CLASSES,
-        DIMENSION_POOLED, DIMENSION_PATCH_HEIGHT, DIMENSION_PATCH_WIDTH, DIMENSION_REGISTERS};
+        DIMENSION_WIDTH,   DIMENSION_HIDDEN,       DIMENSION_MLP,         DIMENSION_CLASSES,
+        DIMENSION_POOLED,  DIMENSION_PATCH_HEIGHT, DIMENSION_PATCH_WIDTH, DIMENSION_REGISTERS,
+        DIMENSION_MAP_MLP, DIMENSION_HEAD_INPUTS};
     const size_t *sizes = inference->sizes;
     const struct layout_binding *binding = inference->binding;
     for (size_t i = 0; i < sizeof LIMITED / sizeof LIMITED[0]; i++) {
@@ -48,6 +50,7 @@ static enum vitlrp_status read_sizes(const struct inference *inference, struct v
         .registers = registers,
         .distilled = distilled,
         .dim = (int32_t) sizes[DIMENSION_WIDTH],
+        .grey = sizes[DIMENSION_CHANNELS] == 1,
         .depth = (int32_t) binding->depth,
         .mlp_dim = (int32_t) sizes[DIMENSION_MLP],
         .classes = (int32_t) sizes[DIMENSION_CLASSES],
@@ -340,18 +343,58 @@ static enum vitlrp_status check_shifts(const struct inference *inference,
                                                              "but other norms have one", err);
 }
 
+/* CLS of four blocks, mean of the patches: DINOv2's linear4. */
+#define LAYER_PARTS 5
+
+/* How many times the width the head reads; 0: no whole number of times, or there is no head. */
+static size_t parts_of(const struct inference *inference) {
+    size_t pooled = inference->sizes[DIMENSION_POOLED];
+    size_t width = inference->sizes[DIMENSION_WIDTH];
+    return pooled % width == 0 ? pooled / width : 0;
+}
+
+/* A head that reads CLS and the mean, or that of several blocks. */
+static enum vitlrp_status infer_parts(const struct inference *inference, bool layers,
+                                      struct vitlrp_error *err) {
+    struct vit_config *config = inference->config;
+    config->pool = VIT_POOL_CLS_MEAN;
+    config->taps = layers ? LAYER_PARTS - 2 : 0;
+    if (config->prefix == config->registers) {
+        return fail(err, VITLRP_MISMATCH, "the head reads a class token, and the model has none");
+    }
+    if (config->depth <= config->taps) {
+        return fail(err, VITLRP_MISMATCH, "the head reads %d blocks, and the model has %d",
+                    config->taps + 1, config->depth);
+    }
+    return VITLRP_OK;
+}
+
+/* What attention weights of a pool show. Only transformers' SigLIP has a class that leaves them
+ * unused: its classifier, which reads the mean of the tokens. */
+static enum fact_pool shown_attention(const struct inference *inference) {
+    bool classifier = inference->binding->layout->framework == FRAMEWORK_HUGGINGFACE &&
+                      has(inference, SLOT_HEAD_WEIGHT);
+    if (classifier) {
+        return FACT_POOL_MEAN;
+    }
+    return has(inference, SLOT_MAP_FC1_WEIGHT) ? FACT_POOL_MAP : FACT_POOL_MAP_TOKEN;
+}
+
 static enum vitlrp_status infer_pool(const struct inference *inference, struct vitlrp_error *err) {
     struct model_facts *facts = inference->facts;
     struct vit_config *config = inference->config;
     bool pooled_norm = fact_whole(&facts->final_norm, 0) == FACT_FINAL_NORM_POOLED;
-    bool both = inference->sizes[DIMENSION_POOLED] == 2 * inference->sizes[DIMENSION_WIDTH];
+    bool both = parts_of(inference) == 2 || parts_of(inference) == LAYER_PARTS;
+    if (attention_pool_there(inference->binding)) {
+        show(&facts->pool, shown_attention(inference));
+    }
     if (!fact_known(&facts->pool) && !pooled_norm && !both && config->prefix == config->registers) {
         enum vitlrp_status status = layout_fail_missing(
             inference->binding, SLOT_CLS_TOKEN, "and nothing states what else the head reads", err);
         return error_topic(err, status, VITLRP_TOPIC_POOL);
     }
     if (both) {
-        show(&facts->pool, FACT_POOL_TOKEN_MEAN);
+        show(&facts->pool, parts_of(inference) == 2 ? FACT_POOL_TOKEN_MEAN : FACT_POOL_LAYERS);
     }
     fact_guess(&facts->pool, pooled_norm ? FACT_POOL_MEAN : FACT_POOL_TOKEN);
     switch (fact_whole(&facts->pool, 0)) {
@@ -362,18 +405,65 @@ static enum vitlrp_status infer_pool(const struct inference *inference, struct v
         config->pool = fact_whole(&facts->pool_prefix, 0) != 0 ? VIT_POOL_MEAN_ALL : VIT_POOL_MEAN;
         break;
     case FACT_POOL_TOKEN_MEAN:
-        config->pool = VIT_POOL_CLS_MEAN;
+    case FACT_POOL_LAYERS:
+        TRY(infer_parts(inference, fact_whole(&facts->pool, 0) == FACT_POOL_LAYERS, err));
         break;
+    case FACT_POOL_MAP:
+    case FACT_POOL_MAP_TOKEN:
+        return attention_pool_infer(inference->binding, inference->sizes, facts, config, err);
     default:
-        return fail_later(err, "attention pooling");
+        return fail_later(err, "this pooling");
     }
+    attention_pool_leave_out(config);
     return VITLRP_OK;
+}
+
+/* Between the two layers of a head: tanh in those that their framework names, else as stated. */
+static enum vitlrp_status infer_head_activation(const struct inference *inference,
+                                                struct vitlrp_error *err) {
+    static const enum vit_activation KINDS[] = {[FACT_GELU_ERF] = VIT_GELU_ERF,
+                                                [FACT_GELU_TANH] = VIT_GELU_TANH,
+                                                [FACT_GELU_QUICK] = VIT_GELU_QUICK,
+                                                [FACT_RELU] = VIT_RELU,
+                                                [FACT_TANH] = VIT_TANH};
+    struct fact *fact = &inference->facts->head_activation;
+    if (inference->binding->last_numbered == 0) {
+        show(fact, FACT_TANH);
+    }
+    if (!fact_known(fact)) {
+        enum vitlrp_status status = fail(
+            err, VITLRP_MISMATCH,
+            "the head has two layers, and nothing states the activation between them: give it");
+        return error_topic(err, status, VITLRP_TOPIC_HEAD_ACTIVATION);
+    }
+    int32_t kind = fact_whole(fact, 0);
+    if (kind == FACT_SILU || kind < 0 || (size_t) kind >= sizeof KINDS / sizeof KINDS[0]) {
+        return fail_later(err, "this activation in a head");
+    }
+    inference->config->head_activation = KINDS[kind];
+    return VITLRP_OK;
+}
+
+/* A head of two layers. */
+static enum vitlrp_status infer_first_layer(const struct inference *inference,
+                                            struct vitlrp_error *err) {
+    if (!has(inference, SLOT_PRE_LOGITS_WEIGHT) || !has(inference, SLOT_HEAD_WEIGHT)) {
+        return fail(err, VITLRP_MISMATCH, "weights of one of the head's two layers are missing");
+    }
+    inference->config->head_width = (int32_t) inference->sizes[DIMENSION_HEAD_INPUTS];
+    return infer_head_activation(inference, err);
+}
+
+/* CLIP's, by its name. */
+static bool is_projection(const struct inference *inference) {
+    const struct layout_row *row =
+        layout_bound(inference->binding, 0, SLOT_HEAD_WEIGHT, PART_WHOLE)->row;
+    return strstr(row->pattern, "proj") != NULL;
 }
 
 static enum vitlrp_status infer_head(const struct inference *inference, struct vitlrp_error *err) {
     struct vit_config *config = inference->config;
-    size_t width = inference->sizes[DIMENSION_WIDTH];
-    size_t wanted = config->pool == VIT_POOL_CLS_MEAN ? 2 * width : width;
+    size_t wanted = slot_size(config, SLOT_PRE_LOGITS_WEIGHT).columns;
     if (has(inference, SLOT_HEAD_BIAS) && !has(inference, SLOT_HEAD_WEIGHT)) {
         return layout_fail_missing(inference->binding, SLOT_HEAD_WEIGHT, "but not its bias", err);
     }
@@ -381,17 +471,42 @@ static enum vitlrp_status infer_head(const struct inference *inference, struct v
         return fail(err, VITLRP_MISMATCH,
                     "tensor 'dist_token' is missing, though there is a head for it");
     }
+    if (has(inference, SLOT_PRE_LOGITS_WEIGHT) || has(inference, SLOT_PRE_LOGITS_BIAS)) {
+        TRY(infer_first_layer(inference, err));
+    }
+    if (config->head_width == 0 && inference->facts->head_activation.source == FACT_USER) {
+        return fail(err, VITLRP_USAGE, "an activation is told, and the head has no two layers");
+    }
     if (!has(inference, SLOT_HEAD_WEIGHT)) {
         leave_out(config, SLOT_HEAD_WEIGHT, SLOT_HEAD_BIAS);
         config->classes = (int32_t) wanted;
+        inference->facts->head = (struct fact){0}; /* whatever a model of its kind may have */
         show(&inference->facts->head, FACT_HEAD_NONE);
         return VITLRP_OK;
+    }
+    if (is_projection(inference)) {
+        show(&inference->facts->head, FACT_HEAD_PROJECTION);
     }
     if (inference->sizes[DIMENSION_POOLED] != wanted) {
         return fail(err, VITLRP_MISMATCH, "the head has %zu inputs, but what it reads has %zu",
                     inference->sizes[DIMENSION_POOLED], wanted);
     }
     return VITLRP_OK;
+}
+
+/* The shape of a head that the caller gives says what it reads, whatever is stated about the model
+ * that it is given to. */
+static void state_head(const struct inference *inference, struct model_facts *user) {
+    size_t parts = parts_of(inference);
+    if (inference->binding->head_given && parts > 1) {
+        fact_state(&user->pool, parts == 2 ? FACT_POOL_TOKEN_MEAN : FACT_POOL_LAYERS, FACT_USER,
+                   NULL, NULL);
+    }
+    if (inference->binding->head_given) {
+        fact_state(&user->classes, (double) inference->sizes[DIMENSION_CLASSES], FACT_USER, NULL,
+                   NULL);
+        fact_state(&user->head, FACT_HEAD_LINEAR, FACT_USER, NULL, NULL);
+    }
 }
 
 enum vitlrp_status architecture_infer(const struct layout_binding *binding,
@@ -403,12 +518,16 @@ enum vitlrp_status architecture_infer(const struct layout_binding *binding,
     const struct inference inference = {binding, sizes, facts, config};
     TRY(read_sizes(&inference, err));
     struct facts_beside all = *beside;
+    struct model_facts user = beside->user == NULL ? (struct model_facts){0} : *beside->user;
+    state_head(&inference, &user);
+    all.user = &user;
     all.layout = binding->layout->name;
     all.width = config->dim;
     all.depth = config->depth;
     TRY(facts_read(&all, facts, err));
     TRY(join_tensors(&inference, err));
     join_own_names(&inference);
+    attention_pool_show(binding, facts);
     TRY(infer_block(&inference, err));
     TRY(infer_final_norm(&inference, err));
     TRY(check_shifts(&inference, err));

@@ -62,7 +62,8 @@ enum fact_source {
     X(GELU_TANH, "gelu_tanh")                                                                      \
     X(GELU_QUICK, "quick_gelu")                                                                    \
     X(SILU, "silu")                                                                                \
-    X(RELU, "relu")
+    X(RELU, "relu")                                                                                \
+    X(TANH, "tanh")
 
 #define FACT_LIST_GATE(X)                                                                          \
     X(GATE_NONE, "none")                                                                           \

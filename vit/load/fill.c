@@ -26,9 +26,9 @@ struct target {
     float *data;
     size_t columns; /* inputs */
     enum arrangement arrangement;
-    size_t area;        /* of a patch, for ARRANGED_HWIO: inputs are [area, channels] in the file */
-    struct share share; /* for ARRANGED_AS_OURS */
-    bool is_mask;       /* no parameter, and may hold NaN */
+    size_t area, channels; /* of a patch, for ARRANGED_HWIO: inputs are [area, channels] there */
+    struct share share;    /* for ARRANGED_AS_OURS */
+    bool is_mask;          /* no parameter, and may hold NaN */
 };
 
 /* Reads a matrix [inputs, outputs] a band of inputs at a time and scatters it into [outputs,
@@ -52,7 +52,7 @@ static enum vitlrp_status read_transposed(struct tensor_reader *reader, size_t c
             for (size_t i = 0; i < rows; i++) {
                 size_t input = first + i;
                 if (target->arrangement == ARRANGED_HWIO) {
-                    input = input % 3 * target->area + input / 3;
+                    input = input % target->channels * target->area + input / target->channels;
                 }
                 row[input] = scratch[i * outputs + out];
             }
@@ -155,29 +155,46 @@ static enum vitlrp_status check_order(const struct filling *filling,
     return prefix_tensor(err, status, tensor, "");
 }
 
-/* How many of `count` values of a stacked slot each part has: a third of q, k and v, a half of gate
- * and value and of the norms of q and k, rows of tokens in front of the patches. */
-static size_t part_count(const struct vit_config *config, enum slot slot, enum part part,
-                         size_t count) {
-    size_t tokens = (size_t) config->prefix;
+/* The values of a part in a stacked slot. */
+struct span {
+    size_t first, count;
+};
+
+/* Of tokens in front of the patches: rows. */
+static struct span token_span(const struct vit_config *config, enum part part, size_t width) {
     size_t registers = (size_t) config->registers;
     size_t distilled = config->distilled ? 1 : 0;
+    size_t class_token = (size_t) config->prefix - registers - distilled;
+    switch (part) {
+    case PART_CLS:
+        return (struct span){0, class_token * width};
+    case PART_DIST:
+        return (struct span){class_token * width, distilled * width};
+    case PART_REGISTERS:
+        return (struct span){(class_token + distilled) * width, registers * width};
+    default:
+        return (struct span){0};
+    }
+}
+
+/* Where a part lies in a stacked slot of `count` values: thirds of q, k and v, halves of gate and
+ * value and of the norms of q and k, or rows. */
+static struct span part_span(const struct vit_config *config, enum slot slot, enum part part,
+                             size_t count) {
+    size_t third = count / 3;
+    if (slot == SLOT_CLS_TOKEN) {
+        return token_span(config, part, (size_t) config->dim);
+    }
     bool in_two = slot == SLOT_FC1_WEIGHT || slot == SLOT_FC1_BIAS || slot == SLOT_QK_NORM_WEIGHT ||
                   slot == SLOT_QK_NORM_BIAS;
     if (in_two) {
-        return part <= PART_VALUE ? count / 2 : 0;
+        return (struct span){part == PART_VALUE ? count / 2 : 0, count / 2};
     }
     if (slot == SLOT_LAMBDAS) {
-        return count / 4;
+        return (struct span){(size_t) part * (count / 4), count / 4};
     }
-    if (slot != SLOT_CLS_TOKEN) {
-        return part <= PART_V ? count / 3 : 0;
-    }
-    size_t rows = part == PART_CLS         ? tokens - registers - distilled
-                  : part == PART_DIST      ? distilled
-                  : part == PART_REGISTERS ? registers
-                                           : 0;
-    return count / tokens * rows;
+    return part == PART_KV ? (struct span){third, 2 * third}
+                           : (struct span){(size_t) part * third, third};
 }
 
 static size_t slot_count(const struct filling *filling, enum slot slot) {
@@ -246,6 +263,7 @@ static enum vitlrp_status fill_slot(struct filling *filling, size_t block, enum 
     struct target target = {.data = slot_data(model, slot, block),
                             .columns = size.columns,
                             .area = (size_t) config->patch_height * (size_t) config->patch_width,
+                            .channels = vit_channels(config),
                             .is_mask = slot == SLOT_QKV_BIAS_MASK};
     size_t count = size.rows * size.columns;
     const struct bound_tensor *whole = layout_bound(filling->binding, block, slot, PART_WHOLE);
@@ -260,11 +278,12 @@ static enum vitlrp_status fill_slot(struct filling *filling, size_t block, enum 
     fill_with(target.data, count, slot_neutral(slot));
     for (enum part part = 0; part < STACKED_PARTS; part++) {
         const struct bound_tensor *bound = layout_bound(filling->binding, block, slot, part);
-        size_t share = part_count(config, slot, part, count);
+        struct span span = part_span(config, slot, part, count);
+        struct target place = target;
+        place.data += span.first;
         if (bound->tensor != NULL) {
-            TRY(fill_place(filling, bound, target, share, err));
+            TRY(fill_place(filling, bound, place, span.count, err));
         }
-        target.data += share;
     }
     return VITLRP_OK;
 }

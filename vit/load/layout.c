@@ -12,22 +12,12 @@
 #define MAX_DEPTH 1024
 
 /* Put before every name by wrappers around a model; dropped, as often as they occur. */
-static const char *const PREFIXES[] = {"module.",
-                                       "model.",
-                                       "backbone.",
-                                       "vit.",
-                                       "net.",
-                                       "_orig_mod.",
-                                       "params/",
-                                       "opt/target/",
-                                       "deit.",
-                                       "dinov2.",
-                                       "dinov2_with_registers.",
-                                       "dinov3_vit.",
-                                       "beit.",
-                                       "data2vec_vision.",
-                                       "ijepa.",
-                                       "vision_model."};
+static const char *const PREFIXES[] = {"module.",     "model.",       "backbone.",
+                                       "vit.",        "net.",         "_orig_mod.",
+                                       "params/",     "opt/target/",  "img/",
+                                       "deit.",       "dinov2.",      "dinov2_with_registers.",
+                                       "dinov3_vit.", "beit.",        "data2vec_vision.",
+                                       "ijepa.",      "vision_model."};
 
 /* What names give away about architectures that are not supported, most telling first. */
 static const struct {
@@ -183,7 +173,8 @@ struct bound_tensor *layout_bound(const struct layout_binding *binding, size_t b
 }
 
 bool layout_row_shares(const struct layout *layout, const struct layout_row *row) {
-    return row != layout->rows && strcmp(row[-1].pattern, row->pattern) == 0;
+    bool inside = row > layout->rows && row < layout->rows + layout->row_count;
+    return inside && strcmp(row[-1].pattern, row->pattern) == 0;
 }
 
 static enum vitlrp_status bind_row(struct layout_binding *binding, size_t block,
@@ -201,6 +192,12 @@ static enum vitlrp_status bind_row(struct layout_binding *binding, size_t block,
     return VITLRP_OK;
 }
 
+/* A row for the numbered layers of a head. */
+static bool is_numbered_head(const struct layout_row *row) {
+    return (row->slot == SLOT_HEAD_WEIGHT || row->slot == SLOT_HEAD_BIAS) &&
+           strchr(row->pattern, '#') != NULL;
+}
+
 static enum vitlrp_status bind_tensor(struct layout_binding *binding,
                                       const struct tensor_info *tensor,
                                       const struct vitlrp_log *log, struct vitlrp_error *err) {
@@ -208,6 +205,12 @@ static enum vitlrp_status bind_tensor(struct layout_binding *binding,
     size_t block = 0;
     const struct layout *layout = binding->layout;
     const struct layout_row *row = find_row(layout, tensor->name, &block);
+    if (row == NULL && layout == &LAYOUT_HEAD) {
+        return fail(err, VITLRP_UNSUPPORTED,
+                    "tensor %s is no part of a head: weight and bias, alone or behind head., "
+                    "linear_head., classifier. or fc., and the numbers of two layers",
+                    tensor_label(label, tensor->name));
+    }
     if (row == NULL) {
         return fail(err, VITLRP_UNSUPPORTED, "tensor %s (%s) is not supported yet",
                     tensor_label(label, tensor->name), feature_of(tensor->name));
@@ -219,6 +222,10 @@ static enum vitlrp_status bind_tensor(struct layout_binding *binding,
         log_message(log, LOG_LEVEL_INFO, "tensor %s is not needed for classification: left out",
                     tensor_label(label, tensor->name));
         return VITLRP_OK;
+    }
+    if (is_numbered_head(row) && block < binding->last_numbered) {
+        row = &LAYOUT_FIRST_LAYER[row->slot == SLOT_HEAD_BIAS ? 1 : 0];
+        return bind_row(binding, block, row, tensor, err);
     }
     TRY(bind_row(binding, block, row, tensor, err));
     while (++row < layout->rows + layout->row_count && layout_row_shares(layout, row)) {
@@ -261,20 +268,27 @@ static void settle_values(struct layout_binding *binding, enum slot slot) {
     }
 }
 
-enum vitlrp_status layout_bind(const struct tensor_table *tensors, const struct vitlrp_log *log,
-                               struct layout_binding *out, struct vitlrp_error *err) {
-    struct layout_binding binding = {.layout = recognise(tensors)};
-    enum vitlrp_status status = VITLRP_OK;
-    if (binding.layout == NULL) {
-        return fail_unknown(tensors, err);
+/* Blocks, and numbered layers of a head, are as many as names say. */
+static void count_numbers(struct layout_binding *binding, const char *name) {
+    size_t number = 0;
+    const struct layout_row *row = find_row(binding->layout, name, &number);
+    if (row == NULL || row->slot >= SLOT_COUNT) {
+        return;
     }
+    if (slot_scope(row->slot) == SCOPE_BLOCK) {
+        binding->depth = size_max(binding->depth, number + 1);
+    } else if (is_numbered_head(row)) {
+        binding->last_numbered = size_max(binding->last_numbered, number);
+    }
+}
+
+static enum vitlrp_status bind_all(const struct layout *layout, const struct tensor_table *tensors,
+                                   const struct vitlrp_log *log, struct layout_binding *out,
+                                   struct vitlrp_error *err) {
+    struct layout_binding binding = {.layout = layout};
+    enum vitlrp_status status = VITLRP_OK;
     for (size_t i = 0; i < tensors->count; i++) {
-        size_t block = 0;
-        const struct layout_row *row = find_row(binding.layout, tensors->items[i].name, &block);
-        if (row != NULL && row->slot < SLOT_COUNT && slot_scope(row->slot) == SCOPE_BLOCK &&
-            block >= binding.depth) {
-            binding.depth = block + 1;
-        }
+        count_numbers(&binding, tensors->items[i].name);
     }
     size_t blocks = binding.depth > 0 ? binding.depth : 1;
     binding.items = mem_calloc(blocks * SLOT_COUNT * PART_COUNT, sizeof *binding.items);
@@ -295,6 +309,30 @@ enum vitlrp_status layout_bind(const struct tensor_table *tensors, const struct 
     settle_values(&binding, SLOT_FC1_BIAS);
     *out = binding;
     return VITLRP_OK;
+}
+
+enum vitlrp_status layout_bind(const struct tensor_table *tensors, const struct vitlrp_log *log,
+                               struct layout_binding *out, struct vitlrp_error *err) {
+    const struct layout *layout = recognise(tensors);
+    return layout == NULL ? fail_unknown(tensors, err) : bind_all(layout, tensors, log, out, err);
+}
+
+enum vitlrp_status layout_bind_head(const struct tensor_table *tensors,
+                                    const struct vitlrp_log *log, struct layout_binding *out,
+                                    struct vitlrp_error *err) {
+    return bind_all(&LAYOUT_HEAD, tensors, log, out, err);
+}
+
+void layout_take_head(struct layout_binding *binding, const struct layout_binding *head) {
+    static const enum slot SLOTS[] = {SLOT_PRE_LOGITS_WEIGHT, SLOT_PRE_LOGITS_BIAS,
+                                      SLOT_HEAD_WEIGHT,       SLOT_HEAD_BIAS,
+                                      SLOT_DIST_HEAD_WEIGHT,  SLOT_DIST_HEAD_BIAS};
+    for (size_t i = 0; i < sizeof SLOTS / sizeof SLOTS[0]; i++) {
+        struct bound_tensor *place = layout_bound(binding, 0, SLOTS[i], PART_WHOLE);
+        *place = *layout_bound(head, 0, SLOTS[i], PART_WHOLE);
+    }
+    binding->last_numbered = head->last_numbered;
+    binding->head_given = true;
 }
 
 void layout_unbind(struct layout_binding *binding) {
@@ -359,6 +397,13 @@ static enum vitlrp_status derive_sizes(size_t sizes[DIMENSION_COUNT], struct vit
     if (width > SIZE_MAX / 3) {
         return fail(err, VITLRP_LIMIT, "dim %zu is out of range", width);
     }
+    if (sizes[DIMENSION_POOLED] == 0) { /* a head of one layer */
+        sizes[DIMENSION_POOLED] = sizes[DIMENSION_HEAD_INPUTS];
+    }
+    if (sizes[DIMENSION_CHANNELS] != 1) {
+        sizes[DIMENSION_CHANNELS] = 3;
+    }
+    sizes[DIMENSION_WIDTH_2] = 2 * width;
     sizes[DIMENSION_WIDTH_3] = 3 * width;
     TRY(derive_sum(&sizes[DIMENSION_HIDDEN], &sizes[DIMENSION_HIDDEN_WIDTH_3], 3 * width, err));
     TRY(derive_sum(&sizes[DIMENSION_MLP], &sizes[DIMENSION_WIDTH_MLP], width, err));
@@ -486,7 +531,6 @@ enum vitlrp_status layout_sizes(const struct layout_binding *binding, size_t siz
     size_t count = blocks * SLOT_COUNT * PART_COUNT;
     memset(sizes, 0, DIMENSION_COUNT * sizeof *sizes);
     sizes[DIMENSION_ONE] = 1;
-    sizes[DIMENSION_CHANNELS] = 3;
     sizes[DIMENSION_TWO] = 2;
     sizes[DIMENSION_DEPTH] = binding->depth;
     for (size_t i = 0; i < count; i++) {

@@ -15,16 +15,19 @@
 enum dimension {
     DIMENSION_END, /* ends a shape */
     DIMENSION_ONE,
-    DIMENSION_CHANNELS, /* 3 */
+    DIMENSION_CHANNELS, /* 3, or 1 */
     DIMENSION_WIDTH,
+    DIMENSION_WIDTH_2,        /* 2 * WIDTH: k and v stacked */
     DIMENSION_WIDTH_3,        /* 3 * WIDTH: q, k and v stacked */
     DIMENSION_HIDDEN,         /* outputs of the first layer of an MLP */
     DIMENSION_MLP,            /* inputs of the second */
     DIMENSION_GATED,          /* gate and value stacked, gate first, where the name says so */
     DIMENSION_HIDDEN_WIDTH_3, /* HIDDEN + WIDTH_3: stacked in one tensor */
     DIMENSION_WIDTH_MLP,      /* WIDTH + MLP, side by side */
+    DIMENSION_MAP_MLP,        /* hidden neurons of an attention pool's MLP */
     DIMENSION_CLASSES,
-    DIMENSION_POOLED, /* inputs of the head */
+    DIMENSION_POOLED,      /* inputs of the head, of its first layer if it has two */
+    DIMENSION_HEAD_INPUTS, /* of its last layer */
     DIMENSION_REGISTERS,
     DIMENSION_PATCH_HEIGHT,
     DIMENSION_PATCH_WIDTH,
@@ -60,6 +63,7 @@ enum part {
     PART_K1 = 1,
     PART_Q2 = 2,
     PART_K2 = 3,
+    PART_KV = 3, /* K and V stacked */
     STACKED_PARTS = 4,
     PART_WHOLE = STACKED_PARTS,
     PART_COUNT
@@ -101,6 +105,12 @@ struct layout {
 #define LAYOUT_COUNT 10
 extern const struct layout LAYOUTS[LAYOUT_COUNT];
 
+/* A head in a file of its own: none of those that a model is recognised by. */
+extern const struct layout LAYOUT_HEAD;
+
+/* Weight and bias of a head's layer that is not its last, where its layers are numbered. */
+extern const struct layout_row LAYOUT_FIRST_LAYER[2];
+
 /* A tensor of the checkpoint in its place; tensor NULL: absent. */
 struct bound_tensor {
     const struct layout_row *row;
@@ -110,6 +120,8 @@ struct bound_tensor {
 struct layout_binding {
     const struct layout *layout;
     size_t depth;
+    size_t last_numbered;       /* of a head's layers, where they are numbered: the output's */
+    bool head_given;            /* the head is another file's */
     bool has_mask_token;        /* of masked training, or of DINOv2's own files */
     bool has_bias_index;        /* of relative position biases */
     bool has_rope_tables;       /* angles of RoPE that can be computed: EVA's own files */
@@ -137,6 +149,14 @@ size_t layout_known(const struct tensor_table *tensors, size_t skip);
  * it is, if one is left over or no layout fits. *out is owned: layout_unbind. */
 enum vitlrp_status layout_bind(const struct tensor_table *tensors, const struct vitlrp_log *log,
                                struct layout_binding *out, struct vitlrp_error *err);
+
+/* The same for a file that holds a head alone. */
+enum vitlrp_status layout_bind_head(const struct tensor_table *tensors,
+                                    const struct vitlrp_log *log, struct layout_binding *out,
+                                    struct vitlrp_error *err);
+
+/* Puts a head that was bound apart in the place of the model's. */
+void layout_take_head(struct layout_binding *binding, const struct layout_binding *head);
 
 void layout_unbind(struct layout_binding *binding);
 

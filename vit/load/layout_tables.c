@@ -5,14 +5,17 @@
 #define ONE DIMENSION_ONE
 #define CHANNELS DIMENSION_CHANNELS
 #define WIDTH DIMENSION_WIDTH
+#define WIDTH_2 DIMENSION_WIDTH_2
 #define WIDTH_3 DIMENSION_WIDTH_3
 #define HIDDEN DIMENSION_HIDDEN
 #define MLP DIMENSION_MLP
 #define GATED DIMENSION_GATED
 #define HIDDEN_WIDTH_3 DIMENSION_HIDDEN_WIDTH_3
 #define WIDTH_MLP DIMENSION_WIDTH_MLP
+#define MAP_MLP DIMENSION_MAP_MLP
 #define CLASSES DIMENSION_CLASSES
 #define POOLED DIMENSION_POOLED
+#define HEAD_INPUTS DIMENSION_HEAD_INPUTS
 #define REGISTERS DIMENSION_REGISTERS
 #define TOKENS DIMENSION_TOKENS
 #define PADDED_TOKENS DIMENSION_PADDED_TOKENS
@@ -38,6 +41,7 @@
 #define KERNEL PART_WHOLE, ARRANGED_INPUTS_FIRST, PRESENCE_NEEDED
 #define UNIFORM_KERNEL PART_WHOLE, ARRANGED_INPUTS_FIRST, PRESENCE_UNIFORM
 #define KERNEL_PART(part) PART_##part, ARRANGED_INPUTS_FIRST, PRESENCE_NEEDED
+#define UNIFORM_KERNEL_PART(part) PART_##part, ARRANGED_INPUTS_FIRST, PRESENCE_UNIFORM
 #define HWIO PART_WHOLE, ARRANGED_HWIO, PRESENCE_NEEDED
 
 /* clang-format off: a row is a line. */
@@ -70,6 +74,26 @@
             CLASSES                                                                                \
         }                                                                                          \
     }
+/* A linear layer of an end that few models have. */
+#define END_LINEAR(name, slot, outputs, inputs)                                                    \
+    {name ".weight", SLOT_##slot##_WEIGHT, UNIFORM, {outputs, inputs}}, {                          \
+        name ".bias", SLOT_##slot##_BIAS, UNIFORM, {                                               \
+            outputs                                                                                \
+        }                                                                                          \
+    }
+/* An attention pool whose attention is torch's, and the MLP behind it. */
+#define MAP_ATTENTION(name)                                                                        \
+    {name ".in_proj_weight", SLOT_MAP_QKV_WEIGHT, UNIFORM, {WIDTH_3, WIDTH}},                      \
+        {name ".in_proj_bias", SLOT_MAP_QKV_BIAS, UNIFORM, {WIDTH_3}},                             \
+        END_LINEAR(name ".out_proj", MAP_PROJ, WIDTH, WIDTH)
+#define MAP_PART(name, part)                                                                       \
+    {name ".weight", SLOT_MAP_QKV_WEIGHT, UNIFORM_PART(part), {WIDTH, WIDTH}}, {                   \
+        name ".bias", SLOT_MAP_QKV_BIAS, UNIFORM_PART(part), {                                     \
+            WIDTH                                                                                  \
+        }                                                                                          \
+    }
+#define MAP_MLP_LAYERS(first, second)                                                              \
+    END_LINEAR(first, MAP_FC1, MAP_MLP, WIDTH), END_LINEAR(second, MAP_FC2, WIDTH, MAP_MLP)
 /* q, k or v, where they are apart. */
 #define PART_LINEAR(name, part)                                                                    \
     {name ".weight", SLOT_QKV_WEIGHT, NEEDED_PART(part), {WIDTH, WIDTH}}, {                        \
@@ -130,8 +154,9 @@ static const struct layout_row TORCHVISION[] = {
     LINEAR(TORCHVISION_BLOCK "mlp.linear_1", FC1, HIDDEN, WIDTH),
     LINEAR(TORCHVISION_BLOCK "mlp.linear_2", FC2, WIDTH, MLP),
     NORM("encoder.ln", NORM, UNIFORM),
-    HEAD("heads.head", HEAD, POOLED),
-    HEAD("heads.#", HEAD, POOLED),
+    END_LINEAR("heads.pre_logits", PRE_LOGITS, HEAD_INPUTS, POOLED),
+    HEAD("heads.head", HEAD, HEAD_INPUTS),
+    HEAD("heads.#", HEAD, HEAD_INPUTS),
 };
 
 /* timm's names around the blocks, which DeiT, DINO, MAE and I-JEPA use too, and those in which
@@ -154,10 +179,18 @@ static const struct layout_row TORCHVISION[] = {
         IGNORED("rope.freqs_sin"), IGNORED("blocks.#.attn.rope.freqs_cos"),                        \
         IGNORED("blocks.#.attn.rope.freqs_sin")
 #define TIMM_END                                                                                   \
-    NORM("norm", NORM, UNIFORM), NORM("fc_norm", FC_NORM, UNIFORM), HEAD("head", HEAD, POOLED),    \
-        HEAD("head.#", HEAD, POOLED), HEAD("fc", HEAD, POOLED), HEAD("classifier", HEAD, POOLED),  \
-        HEAD("linear_head", HEAD, POOLED), HEAD("head_dist", DIST_HEAD, WIDTH),                    \
-        IGNORED("head.mlp.*"), /* DINO's projector */                                              \
+    NORM("norm", NORM, UNIFORM), NORM("fc_norm", FC_NORM, UNIFORM),                                \
+        {"attn_pool.latent", SLOT_MAP_PROBE, UNIFORM, {ONE, ONE, WIDTH}},                          \
+        {"attn_pool.q.weight", SLOT_MAP_QKV_WEIGHT, UNIFORM_PART(Q), {WIDTH, WIDTH}},              \
+        {"attn_pool.q.bias", SLOT_MAP_QKV_BIAS, UNIFORM_PART(Q), {WIDTH}},                         \
+        {"attn_pool.kv.weight", SLOT_MAP_QKV_WEIGHT, UNIFORM_PART(KV), {WIDTH_2, WIDTH}},          \
+        {"attn_pool.kv.bias", SLOT_MAP_QKV_BIAS, UNIFORM_PART(KV), {WIDTH_2}},                     \
+        END_LINEAR("attn_pool.proj", MAP_PROJ, WIDTH, WIDTH),                                      \
+        NORM("attn_pool.norm", MAP_NORM, UNIFORM),                                                 \
+        MAP_MLP_LAYERS("attn_pool.mlp.fc1", "attn_pool.mlp.fc2"), HEAD("head", HEAD, HEAD_INPUTS), \
+        HEAD("head.#", HEAD, HEAD_INPUTS), HEAD("fc", HEAD, HEAD_INPUTS),                          \
+        HEAD("classifier", HEAD, HEAD_INPUTS), HEAD("linear_head", HEAD, HEAD_INPUTS),             \
+        HEAD("head_dist", DIST_HEAD, WIDTH), IGNORED("head.mlp.*"), /* DINO's projector */         \
         IGNORED("head.last_layer.*"), IGNORED("lm_head.*"), IGNORED("mask_token"),                 \
         IGNORED("decoder_*")
 
@@ -263,7 +296,7 @@ static const struct layout_row BEIT3[] = {
     LINEAR(BEIT3_BLOCK "ffn.A.fc2", FC2, WIDTH, MLP),
     NORM("beit3.encoder.layer_norm.A", NORM, UNIFORM),
     NORM("fc_norm", FC_NORM, UNIFORM),
-    HEAD("head", HEAD, POOLED),
+    HEAD("head", HEAD, HEAD_INPUTS),
     IGNORED("beit3.vision_embed.mask_token"),
     IGNORED("beit3.text_embed.weight"),
     IGNORED("beit3.encoder.embed_positions.B.*"),
@@ -353,9 +386,9 @@ static const struct layout_row HUGGINGFACE[] = {
     NORM("layernorm", NORM, UNIFORM),
     NORM("norm", NORM, UNIFORM),
     NORM("pooler.layernorm", FC_NORM, UNIFORM),
-    HEAD("classifier", HEAD, POOLED),
-    HEAD("classifier.#", HEAD, POOLED),
-    HEAD("cls_classifier", HEAD, POOLED),
+    HEAD("classifier", HEAD, HEAD_INPUTS),
+    HEAD("classifier.#", HEAD, HEAD_INPUTS),
+    HEAD("cls_classifier", HEAD, HEAD_INPUTS),
     HEAD("distillation_classifier", DIST_HEAD, WIDTH),
     IGNORED("pooler.dense.*"),
     IGNORED("embeddings.mask_token"),
@@ -380,8 +413,12 @@ static const struct layout_row HUGGINGFACE_CLIP[] = {
     LINEAR(HF_CLIP "mlp.fc1", FC1, HIDDEN, WIDTH),
     LINEAR(HF_CLIP "mlp.fc2", FC2, WIDTH, MLP),
     NORM("post_layernorm", NORM, UNIFORM),
-    HEAD("classifier", HEAD, POOLED),
-    {"visual_projection.weight", SLOT_HEAD_WEIGHT, UNIFORM, {CLASSES, POOLED}},
+    {"head.probe", SLOT_MAP_PROBE, UNIFORM, {ONE, ONE, WIDTH}},
+    MAP_ATTENTION("head.attention"),
+    NORM("head.layernorm", MAP_NORM, UNIFORM),
+    MAP_MLP_LAYERS("head.mlp.fc1", "head.mlp.fc2"),
+    HEAD("classifier", HEAD, HEAD_INPUTS),
+    {"visual_projection.weight", SLOT_HEAD_WEIGHT, UNIFORM, {CLASSES, HEAD_INPUTS}},
     IGNORED("embeddings.position_ids"),
     IGNORED("text_model.*"),
     IGNORED("text_projection.weight"),
@@ -405,8 +442,15 @@ static const struct layout_row HUGGINGFACE_AIMV2[] = {
     GATE_LINEAR(HF_CLIP "ffn.up_proj", VALUE),
     LINEAR(HF_CLIP "ffn.down_proj", FC2, WIDTH, MLP),
     NORM("rms_norm", NORM, UNIFORM),
-    HEAD("classifier", HEAD, POOLED),
-    {"visual_projection.weight", SLOT_HEAD_WEIGHT, UNIFORM, {CLASSES, POOLED}},
+    {"head.cls_token",
+     SLOT_MAP_QKV_BIAS,
+     UNIFORM_PART(Q),
+     {ONE, ONE, WIDTH}}, /* the query itself */
+    MAP_PART("head.k_proj", K),
+    MAP_PART("head.v_proj", V),
+    END_LINEAR("head.output_proj", MAP_PROJ, WIDTH, WIDTH),
+    HEAD("classifier", HEAD, HEAD_INPUTS),
+    {"visual_projection.weight", SLOT_HEAD_WEIGHT, UNIFORM, {CLASSES, HEAD_INPUTS}},
     IGNORED("text_model.*"),
     IGNORED("text_projection.weight"),
     IGNORED("logit_scale"),
@@ -433,7 +477,11 @@ static const struct layout_row OPEN_CLIP[] = {
     {CLIP_BLOCK "ls_1.gamma", SLOT_PROJ_SCALE, OPTIONAL, {WIDTH}},
     {CLIP_BLOCK "ls_2.gamma", SLOT_FC2_SCALE, OPTIONAL, {WIDTH}},
     NORM("visual.ln_post", NORM, UNIFORM),
-    {"visual.proj", SLOT_HEAD_WEIGHT, UNIFORM_KERNEL, {POOLED, CLASSES}},
+    {"visual.attn_pool.probe", SLOT_MAP_PROBE, UNIFORM, {ONE, ONE, WIDTH}},
+    MAP_ATTENTION("visual.attn_pool.attn"),
+    NORM("visual.attn_pool.layernorm", MAP_NORM, UNIFORM),
+    MAP_MLP_LAYERS("visual.attn_pool.mlp.c_fc", "visual.attn_pool.mlp.c_proj"),
+    {"visual.proj", SLOT_HEAD_WEIGHT, UNIFORM_KERNEL, {HEAD_INPUTS, CLASSES}},
     IGNORED("transformer.*"),
     IGNORED("token_embedding.weight"),
     IGNORED("positional_embedding"),
@@ -465,9 +513,22 @@ static const struct layout_row OPEN_CLIP[] = {
             WIDTH                                                                                  \
         }                                                                                          \
     }
+#define JAX_END_LINEAR(name, slot, outputs, inputs)                                                \
+    {name "/kernel", SLOT_##slot##_WEIGHT, UNIFORM_KERNEL, {inputs, outputs}}, {                   \
+        name "/bias", SLOT_##slot##_BIAS, UNIFORM, {                                               \
+            outputs                                                                                \
+        }                                                                                          \
+    }
+#define JAX_MAP_PART(name, part)                                                                   \
+    {name "/kernel", SLOT_MAP_QKV_WEIGHT, UNIFORM_KERNEL_PART(part), {WIDTH, HEADS, HEAD_SIZE}}, { \
+        name "/bias", SLOT_MAP_QKV_BIAS, UNIFORM_PART(part), {                                     \
+            HEADS, HEAD_SIZE                                                                       \
+        }                                                                                          \
+    }
 #define JAX_BLOCK "Transformer/encoderblock_#/"
 /* As the first files number a block's parts, and as big_vision does. */
 #define JAX_ATTENTION JAX_BLOCK "MultiHeadDotProductAttention_1/"
+#define JAX_MAP "MAPHead_0/MultiHeadDotProductAttention_0/"
 #define JAX_NEW_ATTENTION JAX_BLOCK "MultiHeadDotProductAttention_0/"
 
 static const struct layout_row JAX[] = {
@@ -494,8 +555,40 @@ static const struct layout_row JAX[] = {
     JAX_LINEAR(JAX_BLOCK "MlpBlock_0/Dense_0", FC1, HIDDEN, WIDTH),
     JAX_LINEAR(JAX_BLOCK "MlpBlock_0/Dense_1", FC2, WIDTH, MLP),
     JAX_NORM("Transformer/encoder_norm", NORM, UNIFORM),
-    {"head/kernel", SLOT_HEAD_WEIGHT, UNIFORM_KERNEL, {POOLED, CLASSES}},
+    {"MAPHead_0/probe", SLOT_MAP_PROBE, UNIFORM, {ONE, ONE, WIDTH}},
+    JAX_MAP_PART(JAX_MAP "query", Q),
+    JAX_MAP_PART(JAX_MAP "key", K),
+    JAX_MAP_PART(JAX_MAP "value", V),
+    {JAX_MAP "out/kernel", SLOT_MAP_PROJ_WEIGHT, UNIFORM_KERNEL, {HEADS, HEAD_SIZE, WIDTH}},
+    {JAX_MAP "out/bias", SLOT_MAP_PROJ_BIAS, UNIFORM, {WIDTH}},
+    JAX_NORM("MAPHead_0/LayerNorm_0", MAP_NORM, UNIFORM),
+    JAX_END_LINEAR("MAPHead_0/MlpBlock_0/Dense_0", MAP_FC1, MAP_MLP, WIDTH),
+    JAX_END_LINEAR("MAPHead_0/MlpBlock_0/Dense_1", MAP_FC2, WIDTH, MAP_MLP),
+    JAX_END_LINEAR("pre_logits", PRE_LOGITS, HEAD_INPUTS, POOLED),
+    {"head/kernel", SLOT_HEAD_WEIGHT, UNIFORM_KERNEL, {HEAD_INPUTS, CLASSES}},
     {"head/bias", SLOT_HEAD_BIAS, UNIFORM, {CLASSES}},
+    IGNORED("txt/*"), /* SigLIP's text tower, and scale and shift of its cosines */
+    IGNORED("t"),
+    IGNORED("b"),
+};
+
+/* What people and DINOv2 call a head in a file of its own. */
+static const struct layout_row HEAD_ALONE[] = {
+    {"weight", SLOT_HEAD_WEIGHT, UNIFORM, {CLASSES, HEAD_INPUTS}},
+    {"bias", SLOT_HEAD_BIAS, UNIFORM, {CLASSES}},
+    HEAD("head", HEAD, HEAD_INPUTS),
+    HEAD("linear_head", HEAD, HEAD_INPUTS),
+    HEAD("classifier", HEAD, HEAD_INPUTS),
+    HEAD("fc", HEAD, HEAD_INPUTS),
+    HEAD("#", HEAD, HEAD_INPUTS),
+    HEAD("head.#", HEAD, HEAD_INPUTS),
+    HEAD("classifier.#", HEAD, HEAD_INPUTS),
+    HEAD("fc.#", HEAD, HEAD_INPUTS),
+};
+
+const struct layout_row LAYOUT_FIRST_LAYER[2] = {
+    {"head.#.weight", SLOT_PRE_LOGITS_WEIGHT, UNIFORM, {HEAD_INPUTS, POOLED}},
+    {"head.#.bias", SLOT_PRE_LOGITS_BIAS, UNIFORM, {HEAD_INPUTS}},
 };
 
 #define TABLE(name, framework, rows)                                                               \
@@ -513,4 +606,6 @@ const struct layout LAYOUTS[LAYOUT_COUNT] = {
     TABLE("open_clip", OPEN_CLIP, OPEN_CLIP),
     TABLE("jax", JAX, JAX),
 };
+
+const struct layout LAYOUT_HEAD = TABLE("head", TIMM, HEAD_ALONE);
 /* clang-format on */

@@ -11,6 +11,7 @@
 #include "vit/load/checkpoint.h"
 #include "vit/load/fill.h"
 #include "vit/load/find.h"
+#include "vit/load/head_file.h"
 #include "vit/load/layout.h"
 #include "vit/load/shards.h"
 #include "vit/load/tensor_names.h"
@@ -61,6 +62,7 @@ struct opened {
     struct checkpoint checkpoint;
     struct layout_binding binding;
     struct sidecars sidecars;
+    struct head_file head;
 };
 
 /* Of the first block's queries, or of all that is stacked with them. */
@@ -81,6 +83,17 @@ static enum vitlrp_status keep_ignored(struct vit_model *model,
                                   : fail(err, VITLRP_NOMEM, "out of memory for a model");
 }
 
+static enum vitlrp_outputs outputs_of(const struct model_facts *facts) {
+    switch (fact_whole(&facts->head, FACT_HEAD_LINEAR)) {
+    case FACT_HEAD_NONE:
+        return VITLRP_OUTPUTS_FEATURE;
+    case FACT_HEAD_PROJECTION:
+        return VITLRP_OUTPUTS_EMBEDDING;
+    default:
+        return VITLRP_OUTPUTS_CLASSES;
+    }
+}
+
 /* Moves the sidecars' bytes to the model. */
 static enum vitlrp_status build_model(struct opened *opened, const struct vit_load_options *options,
                                       struct vit_model **out, struct vitlrp_error *err) {
@@ -96,6 +109,8 @@ static enum vitlrp_status build_model(struct opened *opened, const struct vit_lo
     struct model_facts facts = {0};
     TRY(read_metadata(checkpoint, &metadata, err));
     facts_told(options, &user);
+    TRY_GOTO(status, head_activation_state(options->head_activation, &user.head_activation, err),
+             cleanup);
     const struct facts_beside beside = {.user = &user,
                                         .metadata = metadata,
                                         .config = sidecars->config,
@@ -117,6 +132,8 @@ static enum vitlrp_status build_model(struct opened *opened, const struct vit_lo
         status = fail(err, VITLRP_NOMEM, "out of memory for what is known of the model");
         goto cleanup;
     }
+    model->outputs = outputs_of(&facts);
+    model->head_given = binding->head_given;
     model->metadata = json_incref(metadata);
     model->config_json = json_incref(sidecars->config);
     model->preprocessor = json_incref(sidecars->preprocessor);
@@ -225,6 +242,21 @@ static enum vitlrp_status read_sidecars(const char *path, enum framework framewo
     return VITLRP_OK;
 }
 
+/* Puts the head of the caller's file in the place of the model's. Its bytes are named like those of
+ * what lies beside the weights. */
+static enum vitlrp_status take_head(struct opened *opened, const struct vit_load_options *options,
+                                    struct vitlrp_error *err) {
+    struct sidecars *sidecars = &opened->sidecars;
+    if (options->head == NULL) {
+        return VITLRP_OK;
+    }
+    TRY(head_file_open(options->head, opened->checkpoint.limits, options, &opened->head, err));
+    layout_take_head(&opened->binding, &opened->head.binding);
+    sidecars->files[sidecars->count++] = (struct vit_sidecar){"head", opened->head.bytes};
+    opened->head.bytes = (struct bytes){0};
+    return VITLRP_OK;
+}
+
 /* Takes the checkpoint over, failing or not. `path` is NULL for memory. Messages begin with the
  * name of the file that they are about: `name`, or a sidecar's. */
 static enum vitlrp_status load_checkpoint(struct checkpoint *checkpoint, const char *path,
@@ -242,9 +274,11 @@ static enum vitlrp_status load_checkpoint(struct checkpoint *checkpoint, const c
             read_sidecars(path, opened.binding.layout->framework, options, &opened.sidecars, err),
             cleanup);
     }
+    TRY_GOTO(status, take_head(&opened, options, err), cleanup);
     status = error_prefix(err, build_model(&opened, options, out, err), name);
 
 cleanup:
+    head_file_close(&opened.head);
     sidecars_close(&opened.sidecars);
     layout_unbind(&opened.binding);
     checkpoint_close(&opened.checkpoint);

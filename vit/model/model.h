@@ -5,6 +5,7 @@
 #define VIT_MODEL_H
 
 #include <jansson.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -51,6 +52,7 @@ struct vit_config {
     int32_t image_height, image_width; /* trained input size */
     int32_t patch_height, patch_width;
     int32_t grid_height, grid_width; /* patches at the trained size */
+    bool grey;                       /* inputs have one channel instead of red, green and blue */
     int32_t prefix;                  /* tokens in front of the patches: CLS, if there is one, the
                                         distillation token, if there is one, then registers */
     int32_t registers;
@@ -62,6 +64,11 @@ struct vit_config {
     float layer_norm_eps;
     enum vit_activation activation;
     enum vit_pool pool;
+    int32_t map_heads, map_mlp_dim; /* of an attention pool; MLP 0: it has none */
+    int32_t taps;                   /* blocks before the last whose CLS token the head reads, too */
+    int32_t compared;   /* numbers of a feature whose likeness is the only output; 0: none is */
+    int32_t head_width; /* between the layers of a head of two; 0: it has one */
+    enum vit_activation head_activation; /* there */
     enum vit_resampling resampling;
     struct vit_rope rope;
     uint64_t unusual; /* weights in which it differs from a plain ViT, a bit each: slot_unusual */
@@ -83,6 +90,9 @@ struct vit_weights {
 struct pack_store;
 
 struct vit_model {
+    atomic_size_t holders;  /* the opener, and models that are made of this one; first: what follows
+                               is copied to those */
+    struct vit_model *base; /* held: the model whose weights it uses; NULL: its own */
     struct vit_config config;
     struct vit_weights weights;
     char *name;            /* path of the weights' file, or the name given with them */
@@ -91,6 +101,8 @@ struct vit_model {
     const char *stored_as; /* "F32", "F16", "BF16" */
     enum vitlrp_weights weight_set; /* which of several in the file; AUTO: there is one */
     char *ignored;                  /* owned; patterns of tensors that were left out, or NULL */
+    enum vitlrp_outputs outputs;
+    bool head_given; /* by the caller: names of outputs in the model's files are not its own */
     int64_t parameters;
     struct vitlrp_model_limits limits; /* it was made within them, and is used within them */
     float *storage;                    /* all weights in one block of storage_bytes */
@@ -126,6 +138,8 @@ enum vitlrp_status vit_load_limits_check(const struct vitlrp_model_limits *limit
                                          struct vitlrp_error *err);
 
 struct vit_load_options {
+    const char *head;            /* file of a head in place of the model's, or NULL */
+    const char *head_activation; /* between its layers: a fact's word, or NULL */
     int32_t heads; /* 0: from the configuration, else a guess; so with the next three */
     enum vitlrp_activation activation;
     enum vitlrp_pool pool;
@@ -153,6 +167,14 @@ enum vitlrp_status vit_model_load_memory(const void *data, size_t size, const ch
 enum vitlrp_status vit_model_random(const struct vit_config *config, uint64_t seed,
                                     struct vit_model **out, struct vitlrp_error *err);
 
+/* A model over the weights of `base`, which it holds: its only output is the cosine of base's
+ * outputs and the mean of the unit vectors of features [count, classes], outputs of base for
+ * references. USAGE for a model of classes, NUMERIC if the features have no common direction. *out
+ * is owned: vit_model_free. */
+enum vitlrp_status vit_model_like(struct vit_model *base, const float *features, size_t count,
+                                  struct vit_model **out, struct vitlrp_error *err);
+
+/* Lets go of it; the last holder releases it. NULL is ignored. */
 void vit_model_free(struct vit_model *model);
 
 #endif

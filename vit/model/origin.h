@@ -15,13 +15,13 @@ struct vit_file {
     struct file_state state; /* while it was read */
 };
 
-/* A file beside the weights that decided about the model. */
+/* A file beside the weights, or the caller's, that decided about the model. */
 struct vit_sidecar {
-    const char *name;   /* in its folder: a constant */
+    const char *name;   /* in its folder, or what it is: a constant */
     struct bytes bytes; /* owned: as they were read */
 };
 
-#define VIT_SIDECARS ((size_t) 2)
+#define VIT_SIDECARS ((size_t) 4)
 
 struct vit_origin {
     struct vit_file *files; /* owned; none of random weights. Of shards, the index is the first */

@@ -26,6 +26,8 @@ enum measure {
     PREFIX,
     TOKENS,
     POOLED,
+    HEAD_INPUTS,
+    MAP_MLP,
     HEADS,
     HEAD_SIZE,
     HALF_HEAD,
@@ -61,6 +63,12 @@ static const struct slot_row ROWS[SLOT_COUNT] = {
 
 _Static_assert(SLOT_COUNT <= 64, "vit_config.unusual has a bit for each weight");
 
+/* What the pool gives to the head. */
+static size_t pooled_width(const struct vit_config *config) {
+    size_t parts = config->pool == VIT_POOL_CLS_MEAN ? 2 : 1;
+    return (parts + (size_t) config->taps) * (size_t) config->dim;
+}
+
 static size_t measure_of(const struct vit_config *config, enum measure measure) {
     switch (measure) {
     case ONE:
@@ -74,15 +82,19 @@ static size_t measure_of(const struct vit_config *config, enum measure measure) 
     case MLP:
         return (size_t) config->mlp_dim;
     case CLASSES:
-        return (size_t) config->classes;
+        return (size_t) (config->compared > 0 ? config->compared : config->classes);
     case PATCH:
-        return 3 * (size_t) config->patch_height * (size_t) config->patch_width;
+        return vit_channels(config) * (size_t) config->patch_height * (size_t) config->patch_width;
     case PREFIX:
         return (size_t) config->prefix;
     case TOKENS:
         return (size_t) config->prefix + (size_t) config->grid_height * (size_t) config->grid_width;
     case POOLED:
-        return (config->pool == VIT_POOL_CLS_MEAN ? 2 : 1) * (size_t) config->dim;
+        return pooled_width(config);
+    case HEAD_INPUTS:
+        return config->head_width > 0 ? (size_t) config->head_width : pooled_width(config);
+    case MAP_MLP:
+        return (size_t) config->map_mlp_dim;
     case TWO:
         return 2;
     case FOUR:
@@ -216,6 +228,7 @@ enum vitlrp_status weights_allocate(const struct vit_config *config, const char 
     if (model == NULL) {
         return fail(err, VITLRP_NOMEM, "out of memory for a model");
     }
+    atomic_init(&model->holders, 1);
     model->config = *config;
     model->limits = *limits;
     model->name = mem_strdup(name);
@@ -250,7 +263,13 @@ cleanup:
 }
 
 void vit_model_free(struct vit_model *model) {
-    if (model == NULL) {
+    if (model == NULL || atomic_fetch_sub(&model->holders, 1) > 1) {
+        return;
+    }
+    if (model->base != NULL) { /* all but the vector is the base's */
+        vit_model_free(model->base);
+        mem_free(model->storage);
+        mem_free(model);
         return;
     }
     vit_origin_close(&model->origin);

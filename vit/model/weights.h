@@ -37,6 +37,11 @@ enum slot_scope slot_scope(enum slot slot);
 enum slot_start slot_start(enum slot slot);
 struct slot_size slot_size(const struct vit_config *config, enum slot slot);
 
+/* Of the model's inputs. */
+static inline size_t vit_channels(const struct vit_config *config) {
+    return config->grey ? 1 : 3;
+}
+
 /* What stands for the slot's values in a block that lacks it while another has it. */
 float slot_neutral(enum slot slot);
 

@@ -18,7 +18,7 @@
 #include "vit/math/profile.h"
 #include "vit/tokens/pooling.h"
 
-enum { OP_INPUTS = 2, OP_WEIGHTS = 2, OP_SCRATCH = 4, OP_LINES = 2 };
+enum { OP_INPUTS = 2, OP_WEIGHTS = 3, OP_SCRATCH = 4, OP_LINES = 2 };
 
 #define OP_NONE SIZE_MAX
 
@@ -47,6 +47,7 @@ struct op {
     size_t pack;               /* of the first of them in the model's store, or OP_NONE */
     struct linear_packs packs; /* set when a session opens */
     size_t heads;
+    size_t skips; /* leading rows of the input that it does not read */
     float eps;
     enum vit_activation activation;
     const struct pool *pool;

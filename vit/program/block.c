@@ -15,8 +15,12 @@ extern const struct op_kind OP_HEAD_RMS_NORM; /* op_head_norm.c */
 extern const struct op_kind OP_GELU;          /* op_gelu.c */
 extern const struct op_kind OP_GLU;           /* op_glu.c */
 extern const struct op_kind OP_ADD;           /* op_add.c */
+extern const struct op_kind OP_ACTIVATION;    /* op_activation.c */
+extern const struct op_kind OP_JOIN;          /* op_join.c */
+extern const struct op_kind OP_COSINE;        /* op_cosine.c */
 extern const struct op_kind OP_SCALE;         /* op_scale.c */
 extern const struct op_kind OP_POOL;          /* op_pool.c */
+extern const struct op_kind OP_PROBE;         /* op_probe.c */
 
 /* The list under construction; without arrays it only counts. */
 struct builder {
@@ -27,6 +31,7 @@ struct builder {
     size_t rows;                 /* tokens that are on their way */
     size_t width, heads, hidden; /* of the block, which may differ from others' */
     size_t neurons;              /* the value that its MLP's hidden neurons are */
+    size_t tapped; /* the value of what the head reads of blocks before the last, or OP_NONE */
     size_t ledger_lines;
 };
 
@@ -252,6 +257,19 @@ static size_t append_activation(struct builder *builder, size_t z) {
     return append(builder, op, (struct value){.rows = builder->rows, .width = builder->hidden});
 }
 
+/* The activation of an end, which is never gated. */
+static size_t append_end_activation(struct builder *builder, size_t z,
+                                    enum vit_activation activation, size_t width) {
+    bool other = activation == VIT_TANH || activation == VIT_RELU;
+    struct op op = {.kind = other ? &OP_ACTIVATION : &OP_GELU,
+                    .lap = PROFILE_GELU,
+                    .in = {z, OP_NONE},
+                    .residual = OP_NONE,
+                    .pack = OP_NONE,
+                    .activation = activation};
+    return append(builder, op, (struct value){.rows = builder->rows, .width = width});
+}
+
 /* ---- Blocks ---- */
 
 static struct layer proj_of(const struct builder *builder) {
@@ -371,13 +389,100 @@ static size_t append_pool(struct builder *builder, size_t stream, enum vit_pool 
     return append(builder, op, result);
 }
 
+/* `count` weights further on, if there are any. */
+static const float *weights_behind(const float *weights, size_t count) {
+    return weights == NULL ? NULL : weights + count;
+}
+
+/* What the probe of an attention pool finds in the tokens: their keys and values, its attention. */
+static size_t append_probe(struct builder *builder, size_t x, enum vit_pool kind) {
+    size_t dim = builder->width;
+    const struct layer layer = {SLOT_MAP_QKV_WEIGHT, SLOT_MAP_QKV_BIAS, VITLRP_ROLE_QKV,
+                                PROFILE_QKV, 2 * dim};
+    struct op op = linear_op(builder, x, &layer);
+    struct op probe = {
+        .kind = &OP_PROBE,
+        .lines = {"softmax"},
+        .lap = PROFILE_ATTENTION,
+        .residual = OP_NONE,
+        .weights = {weight_of(builder, SLOT_MAP_PROBE), op.weights[0], op.weights[1]},
+        .pack = OP_NONE,
+        .heads = (size_t) builder->config->map_heads,
+        .skips = pool_of(kind)->reads_all ? 0 : builder->program->tokens.prefix};
+    op.weights[0] = weights_behind(op.weights[0], dim * dim);
+    op.weights[1] = weights_behind(op.weights[1], dim);
+    probe.in[0] = append(builder, op, (struct value){.rows = builder->rows, .width = 2 * dim});
+    probe.in[1] = OP_NONE;
+    builder->rows = 1;
+    return append(builder, probe, (struct value){.rows = 1, .width = dim});
+}
+
+/* An attention pool: x = proj(attention of the probe), then x + MLP(norm(x)) where it has one. */
+static size_t append_map(struct builder *builder, size_t tokens, enum vit_pool kind) {
+    size_t dim = builder->width;
+    const struct layer proj = {SLOT_MAP_PROJ_WEIGHT, SLOT_MAP_PROJ_BIAS, VITLRP_ROLE_PROJ,
+                               PROFILE_PROJ, dim};
+    const struct layer fc1 = {SLOT_MAP_FC1_WEIGHT, SLOT_MAP_FC1_BIAS, VITLRP_ROLE_FC1, PROFILE_FC1,
+                              (size_t) builder->config->map_mlp_dim};
+    const struct layer fc2 = {SLOT_MAP_FC2_WEIGHT, SLOT_MAP_FC2_BIAS, VITLRP_ROLE_FC2, PROFILE_FC2,
+                              dim};
+    size_t pooled = append_linear(builder, append_probe(builder, tokens, kind), &proj, OP_NONE);
+    if (!has_weight(builder, SLOT_MAP_FC1_WEIGHT)) {
+        return pooled;
+    }
+    size_t x = append_any_norm(builder, pooled, "norm2", SLOT_MAP_NORM_WEIGHT, SLOT_MAP_NORM_BIAS);
+    x = append_linear(builder, x, &fc1, OP_NONE);
+    x = append_end_activation(builder, x, builder->config->activation, fc1.outputs);
+    return append_linear(builder, x, &fc2, pooled);
+}
+
 static size_t append_head(struct builder *builder, size_t x, enum slot weight, enum slot bias,
                           size_t residual) {
     const struct layer head = {weight, bias, VITLRP_ROLE_HEAD, PROFILE_HEAD,
-                               (size_t) builder->config->classes};
+                               slot_size(builder->config, weight).rows};
     struct op op = linear_op(builder, x, &head);
     op.residual = residual;
     return append(builder, op, (struct value){.rows = 1, .width = head.outputs});
+}
+
+static size_t append_cosine(struct builder *builder, size_t x) {
+    struct op op = {.kind = &OP_COSINE,
+                    .lap = PROFILE_HEAD,
+                    .in = {x, OP_NONE},
+                    .residual = OP_NONE,
+                    .weights = {weight_of(builder, SLOT_LIKE)},
+                    .pack = OP_NONE};
+    return append(builder, op, (struct value){.rows = 1, .width = 1});
+}
+
+/* The first layer of a head of two, and the activation between them. */
+static size_t append_first_layer(struct builder *builder, size_t x) {
+    const struct layer layer = {SLOT_PRE_LOGITS_WEIGHT, SLOT_PRE_LOGITS_BIAS, VITLRP_ROLE_HEAD,
+                                PROFILE_HEAD, (size_t) builder->config->head_width};
+    x = append_linear(builder, x, &layer, OP_NONE);
+    return append_end_activation(builder, x, builder->config->head_activation, layer.outputs);
+}
+
+static size_t append_join(struct builder *builder, size_t first, size_t second) {
+    const struct value *values = builder->program->values;
+    struct op op = {.kind = &OP_JOIN,
+                    .lap = PROFILE_OTHER,
+                    .in = {first, second},
+                    .residual = OP_NONE,
+                    .pack = OP_NONE};
+    size_t width = values == NULL ? 0 : values[first].width + values[second].width;
+    return append(builder, op, (struct value){.rows = 1, .width = width});
+}
+
+/* What a head reads of a block before the last, behind what it reads of earlier ones: its CLS token
+ * through the final norm. */
+static void append_tap(struct builder *builder, size_t stream) {
+    size_t rows = builder->rows;
+    builder->block = -1;
+    size_t row = append_pool(builder, stream, VIT_POOL_CLS);
+    row = append_any_norm(builder, row, "norm", SLOT_NORM_WEIGHT, SLOT_NORM_BIAS);
+    builder->tapped = builder->tapped == OP_NONE ? row : append_join(builder, builder->tapped, row);
+    builder->rows = rows;
 }
 
 /* The final norm, the pool and the head, which a feature extractor does without. The norm follows
@@ -388,14 +493,21 @@ static size_t append_end(struct builder *builder, size_t stream, enum vit_pool k
     if (!late) {
         x = append_any_norm(builder, x, "norm", SLOT_NORM_WEIGHT, SLOT_NORM_BIAS);
     }
-    x = append_pool(builder, x, kind);
+    x = pool_of(kind)->attends ? append_map(builder, x, kind) : append_pool(builder, x, kind);
     if (late) {
         x = append_any_norm(builder, x, "norm", SLOT_NORM_WEIGHT, SLOT_NORM_BIAS);
     }
     x = append_any_norm(builder, x, "fc_norm", SLOT_FC_NORM_WEIGHT, SLOT_FC_NORM_BIAS);
-    return has_weight(builder, SLOT_HEAD_WEIGHT)
-               ? append_head(builder, x, SLOT_HEAD_WEIGHT, SLOT_HEAD_BIAS, OP_NONE)
-               : x;
+    if (builder->tapped != OP_NONE) {
+        x = append_join(builder, builder->tapped, x);
+    }
+    if (has_weight(builder, SLOT_PRE_LOGITS_WEIGHT)) {
+        x = append_first_layer(builder, x);
+    }
+    if (has_weight(builder, SLOT_HEAD_WEIGHT)) {
+        x = append_head(builder, x, SLOT_HEAD_WEIGHT, SLOT_HEAD_BIAS, OP_NONE);
+    }
+    return has_weight(builder, SLOT_LIKE) ? append_cosine(builder, x) : x;
 }
 
 /* DeiT's two heads, one of CLS, one of the distillation token, of half their weights: the sum is
@@ -416,6 +528,7 @@ static void build(struct builder *builder) {
     program->value_count = 0;
     builder->block = -1;
     builder->neurons = OP_NONE;
+    builder->tapped = OP_NONE;
     builder->width = (size_t) builder->config->dim;
     builder->heads = (size_t) builder->config->heads;
     builder->hidden = (size_t) builder->config->mlp_dim;
@@ -430,6 +543,9 @@ static void build(struct builder *builder) {
         }
         builder->block = (int32_t) i;
         stream = append_block(builder, stream, all ? program->tokens.count : program->rows_needed);
+        if (!last && program->depth - i <= (size_t) builder->config->taps + 1) {
+            append_tap(builder, stream);
+        }
     }
     builder->block = -1;
     if (program->streams != NULL) {

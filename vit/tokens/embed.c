@@ -2,10 +2,12 @@
 
 #include <string.h>
 
-enum { CHANNELS = 3 };
+static size_t channels_of(const struct patch_grid *grid) {
+    return grid->grey ? 1 : 3;
+}
 
-static size_t patch_pixels(const struct patch_grid *grid) {
-    return CHANNELS * grid->patch_height * grid->patch_width;
+size_t embed_patch_pixels(const struct patch_grid *grid) {
+    return channels_of(grid) * grid->patch_height * grid->patch_width;
 }
 
 /* Where line `y` of channel `c` of patch `p` begins in an image. */
@@ -19,7 +21,7 @@ static size_t image_offset(const struct patch_grid *grid, size_t p, size_t c, si
 
 void embed_unfold(const struct patch_grid *grid, const float *image, float *out) {
     for (size_t p = 0; p < grid->rows * grid->columns; p++) {
-        for (size_t c = 0; c < CHANNELS; c++) {
+        for (size_t c = 0; c < channels_of(grid); c++) {
             for (size_t y = 0; y < grid->patch_height; y++) {
                 memcpy(out, image + image_offset(grid, p, c, y), grid->patch_width * sizeof *out);
                 out += grid->patch_width;
@@ -30,7 +32,7 @@ void embed_unfold(const struct patch_grid *grid, const float *image, float *out)
 
 void embed_fold(const struct patch_grid *grid, const float *patches, float *image) {
     for (size_t p = 0; p < grid->rows * grid->columns; p++) {
-        for (size_t c = 0; c < CHANNELS; c++) {
+        for (size_t c = 0; c < channels_of(grid); c++) {
             for (size_t y = 0; y < grid->patch_height; y++) {
                 memcpy(image + image_offset(grid, p, c, y), patches,
                        grid->patch_width * sizeof *patches);
@@ -41,7 +43,7 @@ void embed_fold(const struct patch_grid *grid, const float *patches, float *imag
 }
 
 void embed_patch_sums(const struct patch_grid *grid, const float *patches, float *out) {
-    size_t pixels = patch_pixels(grid);
+    size_t pixels = embed_patch_pixels(grid);
     for (size_t p = 0; p < grid->rows * grid->columns; p++) {
         double sum = 0.0;
         for (size_t i = 0; i < pixels; i++) {

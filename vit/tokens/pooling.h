@@ -27,6 +27,8 @@ struct pool {
     double first_share;
     bool reads_all;
 
+    bool attends; /* operations with weights of their own make its result: it has no functions */
+
     /* out [images, parts * width] from x [images, rows, width]. */
     void (*gather)(const struct pool_shape *shape, const float *x, float *out);
 

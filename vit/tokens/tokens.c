@@ -2,8 +2,6 @@
 
 #include "vit/model/weights.h"
 
-enum { CHANNELS = 3 };
-
 static bool has_bias_tables(const struct vit_config *config) {
     return slot_repeats(config, SLOT_BIAS_TABLE) > 0 ||
            slot_repeats(config, SLOT_SHARED_BIAS_TABLE) > 0;
@@ -31,12 +29,12 @@ enum vitlrp_status tokens_lay_out(const struct vit_model *model, int32_t input_h
     *out = (struct token_layout){.grid = {.rows = (size_t) (height / config->patch_height),
                                           .columns = (size_t) (width / config->patch_width),
                                           .patch_height = (size_t) config->patch_height,
-                                          .patch_width = (size_t) config->patch_width},
+                                          .patch_width = (size_t) config->patch_width,
+                                          .grey = config->grey},
                                  .prefix = (size_t) config->prefix,
-                                 .patch_pixels = (size_t) config->patch_height *
-                                                 (size_t) config->patch_width * CHANNELS,
                                  .input_height = height,
                                  .input_width = width};
+    out->patch_pixels = embed_patch_pixels(&out->grid);
     out->patches = out->grid.rows * out->grid.columns;
     out->count = out->prefix + out->patches;
     return VITLRP_OK;

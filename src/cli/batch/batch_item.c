@@ -172,7 +172,7 @@ static enum vitlrp_status explain_classes(struct passage *passage, struct vitlrp
 static enum vitlrp_status add_image_outputs(struct passage *passage, struct vitlrp_error *err) {
     const struct explain_session *state = passage->state;
     const size_t classes = (size_t) state->prediction.classes;
-    const size_t shape[3] = {3, (size_t) state->info.input_height,
+    const size_t shape[3] = {photo_channels(&state->preprocess), (size_t) state->info.input_height,
                              (size_t) state->info.input_width};
     passage->files = json_object_get(passage->first, "files");
     passage->sizes = json_object_get(passage->first, "bytes");

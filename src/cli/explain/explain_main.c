@@ -118,7 +118,7 @@ static enum exit_code write_image_outputs(struct explain_session *state,
     struct vitlrp_error err;
     struct text report = {.limit = REPORT_LIMIT};
     const size_t classes = (size_t) state->prediction.classes;
-    const size_t shape[3] = {3, (size_t) state->info.input_height,
+    const size_t shape[3] = {photo_channels(&state->preprocess), (size_t) state->info.input_height,
                              (size_t) state->info.input_width};
     const struct output_place place = {explanation->image_path, NULL, &report};
     const struct npy_view logits = {state->prediction.logits, 1, &classes};
