@@ -81,25 +81,31 @@ static const char *without_prefixes(const char *name) {
     return name;
 }
 
+/* Characters that both begin with, up to the pattern's '#' or '*'. Names are compared with every
+ * row of every layout: most differ at once. */
+static size_t common_length(const char *pattern, const char *name) {
+    size_t length = 0;
+    while (pattern[length] == name[length] && pattern[length] != '\0' && pattern[length] != '#' &&
+           pattern[length] != '*') {
+        length++;
+    }
+    return length;
+}
+
 /* True if both are equal, or the pattern's end is '*' and the name begins as it does. */
 static bool text_matches(const char *pattern, const char *name) {
-    size_t length = strlen(pattern);
-    bool any_end = length > 0 && pattern[length - 1] == '*';
-    return any_end ? strncmp(pattern, name, length - 1) == 0 : strcmp(pattern, name) == 0;
+    size_t same = common_length(pattern, name);
+    return pattern[same] == '*' || pattern[same] == name[same];
 }
 
 /* True if the name is the pattern with '#' replaced by a decimal number below MAX_DEPTH. */
 static bool pattern_matches(const char *pattern, const char *name, size_t *block) {
-    const char *hash = strchr(pattern, '#');
+    size_t same = common_length(pattern, name);
     *block = 0;
-    if (hash == NULL) {
-        return text_matches(pattern, name);
+    if (pattern[same] != '#') {
+        return text_matches(pattern + same, name + same);
     }
-    size_t before = (size_t) (hash - pattern);
-    if (strncmp(pattern, name, before) != 0) {
-        return false;
-    }
-    const char *digits = name + before;
+    const char *digits = name + same;
     size_t count = strspn(digits, "0123456789");
     if (count == 0 || count > 4 || (digits[0] == '0' && count > 1)) {
         return false;
@@ -107,12 +113,12 @@ static bool pattern_matches(const char *pattern, const char *name, size_t *block
     for (size_t i = 0; i < count; i++) {
         *block = *block * 10 + (size_t) (digits[i] - '0');
     }
-    return *block < MAX_DEPTH && text_matches(hash + 1, digits + count);
+    return *block < MAX_DEPTH && text_matches(pattern + same + 1, digits + count);
 }
 
-static const struct layout_row *find_row(const struct layout *layout, const char *name,
-                                         size_t *block) {
-    name = without_prefixes(name);
+/* Of a name without prefixes. */
+static const struct layout_row *find_bare(const struct layout *layout, const char *name,
+                                          size_t *block) {
     for (size_t i = 0; i < layout->row_count; i++) {
         if (pattern_matches(layout->rows[i].pattern, name, block)) {
             return &layout->rows[i];
@@ -121,24 +127,28 @@ static const struct layout_row *find_row(const struct layout *layout, const char
     return NULL;
 }
 
+static const struct layout_row *find_row(const struct layout *layout, const char *name,
+                                         size_t *block) {
+    return find_bare(layout, without_prefixes(name), block);
+}
+
 /* The layout that knows most of the tensors; *most gets how many. */
 static const struct layout *find_layout(const struct tensor_table *tensors, size_t skip,
                                         size_t *most) {
-    const struct layout *best = NULL;
-    size_t best_known = 0;
-    for (size_t i = 0; i < LAYOUT_COUNT; i++) {
-        size_t known = 0;
-        for (size_t k = 0; k < tensors->count; k++) {
+    size_t known[LAYOUT_COUNT] = {0};
+    size_t best = 0;
+    for (size_t k = 0; k < tensors->count; k++) {
+        const char *name = without_prefixes(tensors->items[k].name + skip);
+        for (size_t i = 0; i < LAYOUT_COUNT; i++) {
             size_t block;
-            known += find_row(&LAYOUTS[i], tensors->items[k].name + skip, &block) != NULL;
-        }
-        if (known > best_known) {
-            best = &LAYOUTS[i];
-            best_known = known;
+            known[i] += find_bare(&LAYOUTS[i], name, &block) != NULL;
         }
     }
-    *most = best_known;
-    return best;
+    for (size_t i = 1; i < LAYOUT_COUNT; i++) {
+        best = known[i] > known[best] ? i : best;
+    }
+    *most = known[best];
+    return *most > 0 ? &LAYOUTS[best] : NULL;
 }
 
 size_t layout_known(const struct tensor_table *tensors, size_t skip) {
