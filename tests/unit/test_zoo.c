@@ -183,6 +183,16 @@ static void check_batch(const struct zoo_case *zoo, const struct vit_model *mode
     mem_free(others);
 }
 
+static bool is_zero(const float *patches, const struct vit_model *model) {
+    int32_t count = model->config.grid_height * model->config.grid_width;
+    for (int32_t p = 0; p < count; p++) {
+        if (patches[p] != 0.0F) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Every method gives a finite map, with few samples where it takes any. */
 static void check_methods(const struct zoo_case *zoo, const struct vit_model *model,
                           const float *input) {
@@ -217,6 +227,9 @@ static void check_methods(const struct zoo_case *zoo, const struct vit_model *mo
                                                    .patches = patches};
         if (vit_attributor_run(attributor, methods[i], &request, &err) != VITLRP_OK) {
             fail_msg("%s: %s: %s", zoo->name, methods[i]->name, err.message);
+        }
+        if (strcmp(methods[i]->name, "legrad") == 0 && is_zero(patches, model)) {
+            fail_msg("%s: LeGrad sees nothing", zoo->name);
         }
     }
     vit_attributor_close(attributor);

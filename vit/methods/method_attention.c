@@ -358,10 +358,10 @@ enum vitlrp_status method_attention_gradcam(struct vit_attributor *attributor,
 
 static void legrad_block(void *user, const struct vit_attention_view *view) {
     struct block_map *map = user;
-    map->terms += view->heads * view->tokens;
-    for (size_t h = 0; h < view->heads; h++) {
+    map->terms += view->heads * view->rows * view->tokens;
+    for (size_t row = 0; row < view->heads * view->rows; row++) {
         for (size_t t = 0; t < view->tokens; t++) {
-            map->line[t] += positive(view->g_a[h * view->rows * view->tokens + t]);
+            map->line[t] += positive(view->g_a[row * view->tokens + t]);
         }
     }
 }
