@@ -197,6 +197,14 @@ void json_sink_free(struct json_sink *sink) {
 
 #define MAX_KINDS 16 /* columns of the ledger's table */
 
+/* Where outputs are no classes, a share of all of them says nothing. */
+static bool has_classes(const struct explanation *explanation) {
+    struct vitlrp_model_info info;
+    vitlrp_model_info_init(&info);
+    vitlrp_model_describe(explanation->model, &info);
+    return info.outputs == VITLRP_OUTPUTS_CLASSES;
+}
+
 void report_prediction(struct text *out, const struct explanation *explanation) {
     char name[240];
     struct vitlrp_image_info info;
@@ -205,7 +213,8 @@ void report_prediction(struct text *out, const struct explanation *explanation) 
     vitlrp_image_describe(explanation->photo->image, &info);
     text_printf(out, "%s: %d x %d, %s\n", name, info.width, info.height,
                 explanation->photo->is_input ? "model input" : info.format);
-    for (int32_t i = 0; i < prediction->classes && i < TOP_REPORTED; i++) {
+    int32_t shown = has_classes(explanation) ? prediction->classes : 0;
+    for (int32_t i = 0; i < shown && i < TOP_REPORTED; i++) {
         struct vitlrp_class found;
         int32_t output = prediction->order[i];
         if (vitlrp_model_class(explanation->model, output, &found, NULL) != VITLRP_OK) {
@@ -225,6 +234,8 @@ void report_class(struct text *out, const struct explanation *explanation) {
         text_append_string(out, " versus ");
         class_append(out, &explanation->versus);
         text_printf(out, ", logit difference %.4g", explanation->explained);
+    } else if (!has_classes(explanation)) {
+        text_printf(out, ", %.4g", explanation->explained);
     } else {
         text_printf(out, ", %.1f %%, logit %.4g",
                     100.0 * explanation->prediction->probability[output], explanation->explained);

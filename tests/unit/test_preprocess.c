@@ -371,6 +371,34 @@ static void test_small_and_long_images(void **state) {
     }
 }
 
+/* Pillow's convert("L") of red, green, blue, white and a dark colour. */
+static void test_one_channel(void **state) {
+    static const uint8_t colours[5][3] = {
+        {255, 0, 0}, {0, 255, 0}, {0, 0, 255}, {255, 255, 255}, {10, 20, 30}};
+    static const uint8_t greys[5] = {76, 150, 29, 255, 18};
+    struct vitlrp_image *image = NULL;
+    struct vitlrp_image *shown = NULL;
+    struct vitlrp_image_info info;
+    struct vitlrp_preprocess preprocess = {
+        .resize = VITLRP_RESIZE_NONE, .mean = {0.5F, 9, 9}, .std = {0.25F, 9, 9}, .channels = 1};
+    float input[5];
+    (void) state;
+    assert_int_equal(vitlrp_image_from_rgb(colours[0], 1, 5, &image, NULL), VITLRP_OK);
+    assert_int_equal(vitlrp_preprocess_apply(&preprocess, image, input, NULL), VITLRP_OK);
+    for (size_t i = 0; i < 5; i++) {
+        assert_true(input[i] == ((float) greys[i] / 255.0F - 0.5F) / 0.25F);
+    }
+    assert_int_equal(vitlrp_image_from_input(input, 1, 5, &preprocess, &shown, NULL), VITLRP_OK);
+    vitlrp_image_describe(shown, &info);
+    for (size_t i = 0; i < 15; i++) {
+        assert_int_equal(info.rgb[i], greys[i / 3]);
+    }
+    preprocess.channels = 2;
+    assert_int_equal(vitlrp_preprocess_apply(&preprocess, image, input, NULL), VITLRP_USAGE);
+    vitlrp_image_close(shown);
+    vitlrp_image_close(image);
+}
+
 static void test_image_from_input(void **state) {
     (void) state;
     struct vitlrp_preprocess preprocess = torchvision();
@@ -508,6 +536,7 @@ int main(void) {
         cmocka_unit_test(test_geometry_of_padded),
         cmocka_unit_test(test_plan_refusals),
         cmocka_unit_test(test_small_and_long_images),
+        cmocka_unit_test(test_one_channel),
         cmocka_unit_test(test_image_from_input),
         cmocka_unit_test(test_image_from_rgb),
         cmocka_unit_test(test_orientation),

@@ -498,7 +498,7 @@ static enum vitlrp_status infer_head(const struct inference *inference, struct v
  * that it is given to. */
 static void state_head(const struct inference *inference, struct model_facts *user) {
     size_t parts = parts_of(inference);
-    if (inference->binding->head_given && parts > 1) {
+    if (inference->binding->head_given && (parts == 2 || parts == LAYER_PARTS)) {
         fact_state(&user->pool, parts == 2 ? FACT_POOL_TOKEN_MEAN : FACT_POOL_LAYERS, FACT_USER,
                    NULL, NULL);
     }

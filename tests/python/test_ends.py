@@ -1,0 +1,115 @@
+"""What a model ends with: heads in files of their own, no head, likeness, one channel."""
+
+import os
+import unittest
+
+import numpy as np
+
+import support
+import vitlrp
+from vitlrp.errors import MismatchError, UsageError
+
+ZOO = os.path.join(support.SOURCE, "tests", "golden", "zoo")
+
+
+def zoo(case, name):
+    return os.path.join(ZOO, case, name)
+
+
+def dinov2(**options):
+    return vitlrp.Model(zoo("dinov2-hub", "model/dinov2_vits14_pretrain.pth"), heads=3, **options)
+
+
+def one_channel():
+    return vitlrp.Model(zoo("hf-vit-one-channel", "model"))
+
+
+class Heads(unittest.TestCase):
+    def test_file_of_its_own(self):
+        folder = zoo("dinov2-hub-linear4-head", "model")
+        head = os.path.join(folder, "dinov2_vits14_reg4_linear4_head.pth")
+        weights = os.path.join(folder, "dinov2_vits14_reg4_pretrain.pth")
+        with vitlrp.Model(weights, heads=3, head=head) as model:
+            self.assertEqual((model.info.outputs, model.info.classes), ("classes", 5))
+            self.assertIn("head", model.configuration()["files"])
+            found = model.explain(np.load(zoo("dinov2-hub-linear4-head", "input.npy")))
+        wanted = np.load(zoo("dinov2-hub-linear4-head", "logits.npy"))
+        self.assertLess(np.abs(found.logits - wanted).max(), 1e-4)
+
+    def test_activation(self):
+        for wrong in ({"head_activation": "silu"}, {"head_activation": "tanh"}):
+            with self.assertRaises(UsageError):
+                dinov2(**wrong)
+
+
+class Headless(unittest.TestCase):
+    def setUp(self):
+        self.input = np.load(zoo("dinov2-hub", "input.npy"))
+
+    def test_asks(self):
+        with dinov2() as model:
+            self.assertEqual(model.info.outputs, "feature")
+            for target in (None, "top:2"):
+                with self.assertRaises(UsageError):
+                    model.explain(self.input, target)
+            found = model.explain(self.input, 7).explained
+        self.assertAlmostEqual(found, np.load(zoo("dinov2-hub", "logits.npy"))[7], 4)
+
+    def test_likeness(self):
+        with dinov2() as model:
+            feature = model.explain(self.input, 0).logits.astype(np.float64)
+            other = model.explain(-self.input, 0).logits.astype(np.float64)
+            itself = model.like([self.input])
+            both = model.like([self.input, -self.input])
+        with itself, both:
+            self.assertEqual((itself.info.outputs, itself.info.classes), ("likeness", 1))
+            self.assertAlmostEqual(itself.explain(self.input).explained, 1, 6)
+            unit, unit_other = feature / np.linalg.norm(feature), other / np.linalg.norm(other)
+            mean = unit + unit_other
+            wanted = unit @ mean / np.linalg.norm(mean)
+            self.assertAlmostEqual(both.explain(self.input).explained, wanted, 6)
+            self.assertIn("like", both.configuration()["files"])
+            for method in ("cp-lrp", "rise", "gradcam", "chefer", "input-x-gradient"):
+                self.assertTrue(np.isfinite(both.explain(self.input, method=method).heatmap).all())
+
+    def test_refused(self):
+        with dinov2() as model, support.parity_model() as other:
+            for images in ([], zoo("dinov2-hub", "input.npy")):
+                with self.assertRaises(UsageError):
+                    model.like(images)
+            with self.assertRaises(UsageError):
+                other.like([support.GOLDFISH])
+            with self.assertRaises(UsageError):
+                model.evaluate(support.DATA)
+
+
+class OneChannel(unittest.TestCase):
+    def test_input(self):
+        with one_channel() as model:
+            values = np.load(zoo("hf-vit-one-channel", "input.npy"))
+            found = model.explain(values, level="pixel")
+            self.assertEqual(found.pixels.shape, (1, 24, 24))
+            self.assertTrue((found.heatmap == found.pixels[0]).all())
+            with self.assertRaises(UsageError):
+                model.explain(np.zeros((3, 24, 24), np.float32))
+
+    def test_photograph(self):
+        """Colours are gone before anything is resized."""
+        with one_channel() as model:
+            self.assertEqual(model.preprocessing.channels, 1)
+            rgb = np.random.default_rng(1).integers(0, 256, (30, 40, 3), np.uint8)
+            red, green, blue = (rgb[:, :, c].astype(np.uint32) for c in range(3))
+            grey = (19595 * red + 38470 * green + 7471 * blue + 0x8000 >> 16).astype(np.uint8)
+            found = model.preprocess(rgb)
+            self.assertEqual(found.shape, (1, 24, 24))
+            same = model.preprocess(np.repeat(grey[:, :, None], 3, axis=2))
+            self.assertTrue((found == same).all())
+
+    def test_other_preprocessing(self):
+        with one_channel() as model, support.parity_model() as other:
+            with self.assertRaises(MismatchError):
+                model.evaluate(support.DATA, preprocessing=other.preprocessing)
+
+
+if __name__ == "__main__":
+    unittest.main()
