@@ -201,6 +201,10 @@ static json_t *json_shape(const struct vitlrp_model *model, const char *classes_
     if (vit->weight_set != VITLRP_WEIGHTS_AUTO) {
         json_set(object, "weights", json_string(word_of(WORDS_WEIGHTS, vit->weight_set)), complete);
     }
+    if (config->head_width > 0) {
+        const char *between = model_activation_name(config->head_activation);
+        json_set(object, "head_activation", json_string(between), complete);
+    }
     if (vit->ignored != NULL) {
         char escaped[IGNORED_TEXT];
         text_escape_name(escaped, sizeof escaped, vit->ignored);

@@ -499,6 +499,9 @@ static bool has_place(const struct layout_binding *binding, const struct layout_
 /* A row that the block must have a tensor for; alternatives are for the same place. */
 static bool is_wanted(const struct layout_binding *binding, const struct layout_row *row) {
     bool stacked = false;
+    if (row->slot == SLOT_IGNORED) {
+        return false;
+    }
     for (enum part part = 0; part < STACKED_PARTS; part++) {
         stacked = stacked || layout_has_part(binding, row->slot, part);
     }
