@@ -21,11 +21,13 @@
 #define CLASSES 3
 #define SIDE 8
 #define PATCHES 4
+#define DIM 8
 
 /* What the pieces of work are done with, made before any fault. */
 struct bench {
-    struct bytes safetensors, torch, npz, png, jpeg, ppm, record;
+    struct bytes safetensors, torch, npz, headless, head, png, jpeg, ppm, record;
     char photograph[128]; /* paths */
+    char head_file[128];
     char list[128];
     char output[128];
     struct vitlrp_model *model;
@@ -85,6 +87,50 @@ static enum vitlrp_status open_torch(const struct bench *bench, struct result *r
 static enum vitlrp_status open_npz(const struct bench *bench, struct result *result,
                                    struct vitlrp_error *error) {
     return open_model(&bench->npz, result, error);
+}
+
+/* A model without a head: with another file's, or without. */
+static enum vitlrp_status open_headless(const struct bench *bench, const char *head,
+                                        struct vitlrp_model **model, struct vitlrp_error *error) {
+    struct vitlrp_model_options options;
+    vitlrp_model_options_init(&options);
+    options.heads = 2;
+    options.head_path = head;
+    return vitlrp_model_open_memory(bench->headless.data, bench->headless.size, "made", &options,
+                                    model, error);
+}
+
+static enum vitlrp_status open_with_head(const struct bench *bench, struct result *result,
+                                         struct vitlrp_error *error) {
+    struct vitlrp_model *model = NULL;
+    struct vitlrp_model_info info;
+    enum vitlrp_status status = open_headless(bench, bench->head_file, &model, error);
+    if (status == VITLRP_OK) {
+        vitlrp_model_info_init(&info);
+        vitlrp_model_describe(model, &info);
+        keep(result, &info.classes, sizeof info.classes);
+    }
+    vitlrp_model_close(model);
+    return status;
+}
+
+static enum vitlrp_status compare_features(const struct bench *bench, struct result *result,
+                                           struct vitlrp_error *error) {
+    static const float FEATURES[2 * DIM] = {1, 2, 3, 4, 5, 6, 7, 8, 1, -1};
+    struct vitlrp_model *model = NULL;
+    struct vitlrp_model *like = NULL;
+    enum vitlrp_status status = open_headless(bench, NULL, &model, error);
+    if (status == VITLRP_OK) {
+        status = vitlrp_model_like(model, FEATURES, 2, &like, error);
+    }
+    vitlrp_model_close(model);
+    if (status == VITLRP_OK) {
+        struct vitlrp_class found;
+        status = vitlrp_model_class(like, 0, &found, error);
+        keep(result, found.label, strlen(found.label));
+    }
+    vitlrp_model_close(like);
+    return status;
 }
 
 static enum vitlrp_status open_image(const struct bytes *file, struct result *result,
@@ -315,6 +361,8 @@ static const struct work WORKS[] = {
     {"open safetensors", open_safetensors},
     {"open a PyTorch file", open_torch},
     {"open .npz", open_npz},
+    {"open with a head's file", open_with_head},
+    {"compare features", compare_features},
     {"decode PNG", open_png},
     {"decode JPEG", open_jpeg},
     {"decode PNM", open_pnm},
@@ -340,6 +388,13 @@ static void make_checkpoints(struct bench *bench) {
                      &bench->safetensors);
     pth_make(&list, &(struct pth_options){.wrapper = "model", .parameters = true}, &bench->torch);
     npz_make(&list, true, &bench->npz);
+    pth_remove(&list, "head.weight");
+    pth_remove(&list, "head.bias");
+    safetensors_make(&list, "F32", NULL, &bench->headless);
+    list.count = 0;
+    pth_add(&list, "weight", CLASSES, 2 * DIM, 0, 0);
+    pth_add(&list, "bias", CLASSES, 0, 0, 0);
+    pth_make(&list, &(struct pth_options){.deflate = true}, &bench->head);
 }
 
 static void make_pictures(struct bench *bench) {
@@ -365,7 +420,9 @@ static void make_files(struct bench *bench, const struct scratch *scratch) {
     scratch_path(scratch, "photo.jpg", bench->photograph, sizeof bench->photograph);
     scratch_path(scratch, "list.txt", bench->list, sizeof bench->list);
     scratch_path(scratch, "output.bin", bench->output, sizeof bench->output);
+    scratch_path(scratch, "head.pth", bench->head_file, sizeof bench->head_file);
     scratch_write(scratch, "photo.jpg", bench->jpeg.data, bench->jpeg.size);
+    scratch_write(scratch, "head.pth", bench->head.data, bench->head.size);
     snprintf(line, sizeof line, "%s\t1\n", bench->photograph);
     scratch_text(scratch, "list.txt", line);
 }
@@ -398,7 +455,8 @@ static void bench_open(struct bench *bench, const struct scratch *scratch) {
 }
 
 static void bench_close(struct bench *bench) {
-    struct bytes *files[] = {&bench->safetensors, &bench->torch, &bench->npz,   &bench->png,
+    struct bytes *files[] = {&bench->safetensors, &bench->torch, &bench->npz,
+                             &bench->headless,    &bench->head,  &bench->png,
                              &bench->jpeg,        &bench->ppm,   &bench->record};
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
         bytes_free(files[i]);
