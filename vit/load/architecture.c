@@ -120,7 +120,8 @@ static enum vitlrp_status infer_heads(const struct inference *inference, struct 
                  config->dim, HEAD_SIZE);
         return error_topic(err, status, VITLRP_TOPIC_HEADS);
     }
-    fact_guess(heads, config->dim / HEAD_SIZE);
+    int32_t guess = config->dim / HEAD_SIZE;
+    fact_guess(heads, guess);
     config->heads = fact_whole(heads, 0);
     if (config->heads < 1 || config->dim % config->heads != 0) {
         return fail(err, VITLRP_MISMATCH, "%d attention heads do not divide dim %d", config->heads,

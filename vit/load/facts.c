@@ -23,13 +23,15 @@ static const char *const OUTPUT[] = {FACT_LIST_OUTPUT(FACT_WORD) NULL};
 #undef FACT_WORD
 static const char *const YES_NO[] = {"no", "yes", NULL};
 
+/* The last word's number: the list ends with NULL. */
+#define WORDS_OF(list) ((int32_t) (sizeof(list) / sizeof(list)[0]) - 2)
 #define OFFSET(member) offsetof(struct model_facts, member)
 static const struct fact_row ROWS[] = {
 #define COUNT(member, title, least) {#member, title, OFFSET(member), NULL, least, INT32_MAX},
 #define NUMBER(member, title, least, most) {#member, title, OFFSET(member), NULL, least, most},
 #define FLAG(member, title) {#member, title, OFFSET(member), YES_NO, 0, 1},
 #define CHOICE(member, title, LIST)                                                                \
-    {#member, title, OFFSET(member), LIST, 0, sizeof LIST / sizeof LIST[0] - 2},
+    {#member, title, OFFSET(member), LIST, 0, (double) WORDS_OF(LIST)},
 #include "vit/load/facts.def"
 };
 

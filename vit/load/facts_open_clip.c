@@ -135,7 +135,8 @@ static enum vitlrp_status read_heads(const json_t *vision, struct model_facts *f
                     (long long) head_width, (long long) width);
     }
     bool is_stated = json_object_get(vision, "head_width") != NULL;
-    fact_state(&facts->heads, (double) (width / head_width), is_stated ? FACT_FILE : FACT_CLASS,
+    int64_t heads = width / head_width;
+    fact_state(&facts->heads, (double) heads, is_stated ? FACT_FILE : FACT_CLASS,
                is_stated ? VISION : NULL, is_stated ? "head_width" : "CLIPVisionCfg");
     return VITLRP_OK;
 }

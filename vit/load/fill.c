@@ -397,7 +397,7 @@ static enum vitlrp_status settle_masks(const struct vit_model *model, struct vit
         bool is_filled = true;
         TRY(check_mask(mask, count, &is_filled, err));
         for (size_t i = 0; i < count; i++) {
-            bool is_key = i / (count / 3) == 1;
+            bool is_key = i >= count / 3 && i < 2 * (count / 3);
             bias[i] *= is_filled ? mask[i] : is_key ? 0.0F : 1.0F;
         }
     }

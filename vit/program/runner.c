@@ -79,8 +79,11 @@ enum vitlrp_status runner_make_calls(struct runner *runner, struct vitlrp_error 
     if (runner->calls == NULL) {
         return fail(err, VITLRP_NOMEM, "out of memory for a table of operations");
     }
-    for (size_t i = 0; i < passes * count; i++) {
-        runner->calls[i] = make_call(runner, i % count, i >= count);
+    for (size_t i = 0; i < count; i++) {
+        runner->calls[i] = make_call(runner, i, false);
+        if (passes == 2) {
+            runner->calls[count + i] = make_call(runner, i, true);
+        }
     }
     return VITLRP_OK;
 }

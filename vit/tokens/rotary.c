@@ -87,7 +87,8 @@ static void fill_mixed(const struct vit_model *model, const struct patch_grid *g
     const float *down = across + blocks * heads * pairs;
     for (size_t block = 0; block < blocks; block++) {
         for (size_t patch = 0; patch < grid->rows * grid->columns; patch++) {
-            double row = (double) (patch / grid->columns);
+            size_t line = patch / grid->columns;
+            double row = (double) line;
             double column = (double) (patch % grid->columns);
             for (size_t i = 0; i < heads * pairs; i++) {
                 size_t at = block * heads * pairs + i;

@@ -153,7 +153,8 @@ static void folder_resolve(const char *path, char out[2 * PATH_MAX]) {
         folder[begin] = '\0';
     }
     if (realpath(folder, resolved) != NULL) {
-        snprintf(out, 2 * PATH_MAX, "%s/%.*s", resolved, (int) (length - begin), path + begin);
+        snprintf(out, (size_t) 2 * PATH_MAX, "%s/%.*s", resolved, (int) (length - begin),
+                 path + begin);
     }
 }
 
