@@ -47,6 +47,10 @@ static enum vitlrp_status read_stated(const struct vit_model *model, struct prep
     const json_t *own = json_object_get(model->metadata, "preprocess");
     const json_t *open_clip = json_object_get(model->config_json, "preprocess_cfg");
     const char *file = NULL;
+    if (model->openai_clip) { /* as open_clip without any key */
+        read->file = "OpenAI's CLIP";
+        return preprocess_from_open_clip(NULL, read, err);
+    }
     const json_t *timm = timm_object(model, &file);
     if (own != NULL) {
         read->file = "\"preprocess\" metadata";

@@ -57,7 +57,7 @@ bool preprocess_timm_config(const json_t *config, const json_t **out);
 enum vitlrp_status preprocess_from_timm(const json_t *object, struct preprocess_read *read,
                                         struct vitlrp_error *err);
 
-/* preprocess_cfg of an open_clip_config.json. */
+/* preprocess_cfg of an open_clip_config.json; NULL has no keys. */
 enum vitlrp_status preprocess_from_open_clip(const json_t *object, struct preprocess_read *read,
                                              struct vitlrp_error *err);
 

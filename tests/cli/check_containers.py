@@ -58,6 +58,13 @@ class Containers(unittest.TestCase):
         self.assertEqual(result.returncode, code, result.stderr)
         return result.stderr
 
+    def info(self, *arguments):
+        """What is told of a model of which nothing is a guess."""
+        result = subprocess.run([PROGRAM, "info", *arguments], stdin=subprocess.DEVNULL, text=True,
+                                capture_output=True, env=self.environment)
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        return result.stdout
+
     def logits(self, model, *options, picture=os.path.join(PARITY, "input.npy")):
         said = self.run_program(picture, "--model", model, "--logits", "y.npy", "-o", "-", "-q",
                                 *options)
@@ -568,6 +575,64 @@ class Containers(unittest.TestCase):
         self.save(tree, "ViT.pt", folder="ViT", made=made, extra=[
             ("constants.pkl", b"\x80\x02)."), ("code/__torch__.py", b"raise SystemExit(1)")])
         self.expect_same("ViT.pt")
+
+    def test_openai_clip(self):
+        """The archive states all but its heads, which are not 64 wide here."""
+        folder = os.path.join(GOLDEN, "..", "openai")
+        model = os.path.join(folder, "ViT-tiny.pt")
+        found, _ = self.logits(model, "--heads", "3", "--class", "0",
+                               picture=os.path.join(folder, "input.npy"))
+        wanted = read_npy(os.path.join(folder, "image_embedding.npy"))[1]
+        self.assertLess(max(abs(a - b) for a, b in zip(found, wanted, strict=True)), 1e-4)
+        told = self.info(model, "--heads", "3")
+        self.assertRegex(told, r"\nactivation +quick_gelu +TorchScript archive, QuickGELU\n")
+        self.assertRegex(told, r"\nnorm eps +1e-05 +TorchScript archive, OpenAI's CLIP\n")
+        self.assertRegex(told, "short side to 32, bicubic, centre crop 32x32, mean 0.4815 0.4578 0.4082, .*"
+                               r"\n +\(OpenAI's CLIP\)")
+        self.assertIn("no multiple of 64", self.run_program("info", model, code=3))
+
+    def tower(self, width):
+        """A CLIP of random weights; the text tower has no tensors but its scale."""
+        random.seed(width)
+        shapes = {"conv1.weight": (width, 3, 8, 8), "class_embedding": (width,),
+                  "positional_embedding": (17, width), "proj": (width, 8)}
+        for norm in ("ln_pre", "ln_post", "transformer.resblocks.0.ln_1", "transformer.resblocks.0.ln_2"):
+            shapes.update({f"{norm}.weight": (width,), f"{norm}.bias": (width,)})
+        for name, rows, columns in (("attn.in_proj_", 3 * width, width), ("attn.out_proj.", width, width),
+                                    ("mlp.c_fc.", 16, width), ("mlp.c_proj.", width, 16)):
+            name = "transformer.resblocks.0." + name
+            shapes.update({f"{name}weight": (rows, columns), f"{name}bias": (rows,)})
+        found = {f"visual.{name}": torch_files.Tensor(shape, struct.pack(
+            f"<{math.prod(shape)}f", *(random.gauss(0, 0.2) for _ in range(math.prod(shape)))))
+            for name, shape in shapes.items()}
+        found["logit_scale"] = torch_files.Tensor((), struct.pack("<f", 4.6))
+        return found
+
+    def test_openai_clip_heads(self):
+        """Heads are 64 wide in OpenAI's code; what lies beside the archive is another model's."""
+        tensors = self.tower(128)
+        made = []
+
+        def make(name="Module"):
+            made.append(torch_files.made_class(
+                f"__torch__.multimodal.model.multimodal_transformer.___torch_mangle_{len(made)}", name))
+            return made[-1]()
+
+        self.save(collections.OrderedDict(tensors), "plain.pt")
+        picture = os.path.join(GOLDEN, "..", "openai", "input.npy")
+        options = ("--heads", "2", "--activation", "quick_gelu", "--norm-eps", "1e-5", "--class", "0")
+        wanted, _ = self.logits("plain.pt", *options, picture=picture)
+        tree = torch_files.script_tree(tensors, make)
+        self.save(tree, "other.pt", folder="ViT", made=made)
+        getattr(tree.visual.transformer.resblocks, "0").mlp.gelu = make("QuickGELU")
+        self.save(tree, "ViT.pt", folder="ViT", made=made)
+        with open("open_clip_config.json", "w", encoding="utf-8") as file:
+            json.dump({"model_cfg": {"vision_cfg": {"width": 128, "head_width": 32}}}, file)
+        found, _ = self.logits("ViT.pt", "--class", "0", picture=picture)
+        self.assertEqual(found, wanted)
+        self.assertRegex(self.info("ViT.pt"), r"attention heads +2 +TorchScript archive, OpenAI's CLIP\n")
+        os.remove("open_clip_config.json")
+        self.assertIn("nothing states the activation", self.run_program("info", "other.pt", code=3))
 
     def test_modules_that_share_each_other(self):
         """Each holds the next one twice: as many paths as 2 to the power of the depth."""

@@ -23,6 +23,7 @@ struct checkpoint {
     enum vitlrp_weights weights;    /* asked for */
     enum vitlrp_weights weight_set; /* these, of several; AUTO: there is one set */
     const char *container;          /* "safetensors", "pytorch zip", "pytorch legacy", "npz" */
+    bool openai_clip;               /* an archive of OpenAI's CLIP, by its classes */
     struct tensor_table tensors;
     json_t *metadata; /* owned; the safetensors metadata, NULL if there is none */
 };

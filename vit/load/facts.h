@@ -142,6 +142,7 @@ struct facts_beside {
     const json_t *metadata;         /* the "vitlrp" object of the file's own metadata */
     const json_t *config;           /* config.json: timm's or Hugging Face's */
     const json_t *open_clip;        /* open_clip_config.json */
+    bool openai_clip;               /* the container is OpenAI's CLIP */
     const char *path;               /* of the weights: its names may be a published model's */
     const char *layout;             /* enum-like name of the tensors' layout: "timm", "jax" ... */
     int32_t width, depth;           /* of the tensors: a table's row must agree */

@@ -88,6 +88,9 @@ enum vitlrp_status facts_huggingface(const struct facts_beside *beside, struct m
 enum vitlrp_status facts_open_clip(const struct facts_beside *beside, struct model_facts *facts,
                                    struct vitlrp_error *err);
 
+/* What the archives of OpenAI's CLIP are made for: its code. */
+void facts_openai_clip(const struct facts_beside *beside, struct model_facts *facts);
+
 /* The words of Hugging Face's problem_type. */
 extern const struct key_word PROBLEM_WORDS[];
 

@@ -188,6 +188,19 @@ static enum vitlrp_status read_timm_tower(const json_t *vision, const struct fac
     return VITLRP_OK;
 }
 
+#define HEAD_WIDTH 64 /* in OpenAI's code, whatever the width of the tower */
+
+void facts_openai_clip(const struct facts_beside *beside, struct model_facts *facts) {
+    static const char ARCHIVE[] = "TorchScript archive";
+    static const char CLIP[] = "OpenAI's CLIP";
+    state_key(&facts->activation, FACT_GELU_QUICK, ARCHIVE, "QuickGELU");
+    state_key(&facts->norm_eps, 1e-5, ARCHIVE, CLIP);
+    if (beside->width % HEAD_WIDTH == 0) {
+        state_key(&facts->heads, beside->width / HEAD_WIDTH, ARCHIVE, CLIP);
+    }
+    facts_state_all(facts, DEFAULTS, LENGTH(DEFAULTS), FACT_CLASS, NULL, CLIP);
+}
+
 enum vitlrp_status facts_open_clip(const struct facts_beside *beside, struct model_facts *facts,
                                    struct vitlrp_error *err) {
     const json_t *model = json_object_get(beside->open_clip, "model_cfg");

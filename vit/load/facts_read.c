@@ -137,6 +137,10 @@ static enum vitlrp_status read_files(const struct facts_beside *beside, struct m
     if (beside->metadata != NULL) {
         TRY(facts_metadata(beside->metadata, facts, err));
     }
+    if (beside->openai_clip) {
+        facts_openai_clip(beside, facts);
+        return VITLRP_OK;
+    }
     if (is_open_clip(beside)) {
         return facts_open_clip(beside, facts, err);
     }

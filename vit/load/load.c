@@ -115,6 +115,7 @@ static enum vitlrp_status build_model(struct opened *opened, const struct vit_lo
                                         .metadata = metadata,
                                         .config = sidecars->config,
                                         .open_clip = sidecars->open_clip,
+                                        .openai_clip = checkpoint->openai_clip,
                                         .path = opened->name,
                                         .log = options->log};
     TRY_GOTO(status, architecture_infer(binding, &beside, &facts, &config, &positioned, err),
@@ -125,6 +126,7 @@ static enum vitlrp_status build_model(struct opened *opened, const struct vit_lo
     model->layout = binding->layout->name;
     model->container = checkpoint->container;
     model->weight_set = checkpoint->weight_set;
+    model->openai_clip = checkpoint->openai_clip;
     TRY_GOTO(status, keep_ignored(model, options, err), cleanup);
     model->stored_as = stored_type(binding);
     model->facts = facts_json(&facts);
@@ -268,7 +270,7 @@ static enum vitlrp_status load_checkpoint(struct checkpoint *checkpoint, const c
         status = layout_bind(&opened.checkpoint.tensors, options->log, &opened.binding, err);
     }
     TRY_GOTO(status, error_prefix(err, status, name), cleanup);
-    if (path != NULL) {
+    if (path != NULL && !checkpoint->openai_clip) { /* which needs no words beside it */
         TRY_GOTO(
             status,
             read_sidecars(path, opened.binding.layout->framework, options, &opened.sidecars, err),

@@ -40,6 +40,23 @@ bool torch_is_module(const struct pickle_value *value) {
                                   attribute(attributes, "_parameters") != NULL);
 }
 
+/* True for an object of TorchScript's whose class has that name, in whatever module. */
+static bool is_script_class(const struct pickle_value *object, const char *name) {
+    size_t length = strlen(name);
+    return object != NULL && object->kind == PICKLE_OBJECT && is_script(object) &&
+           object->maker->length > length &&
+           memcmp(object->maker->text + object->maker->length - length, name, length) == 0;
+}
+
+bool torch_is_openai_clip(const struct pickle_value *module) {
+    static const char *const PATH[] = {"visual", "transformer", "resblocks", "0", "mlp", "gelu"};
+    for (size_t i = 0; module != NULL && i < sizeof PATH / sizeof PATH[0]; i++) {
+        const struct pickle_value *attributes = pickle_attributes(module);
+        module = attributes == NULL ? NULL : pickle_get(attributes, PATH[i]);
+    }
+    return is_script_class(module, "\nQuickGELU");
+}
+
 /* True the first time that this kind of walk meets the dictionary. */
 static bool enter(const struct walk *walk, struct pickle_value *dict) {
     bool *mark = walk->visitor == NULL ? &dict->visited : &dict->named;

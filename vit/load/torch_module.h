@@ -11,6 +11,10 @@
 /* True for an object with a module's attributes. */
 bool torch_is_module(const struct pickle_value *value);
 
+/* True for the archives of OpenAI's CLIP: TorchScript, with the activation that is CLIP's own as a
+ * class in the first block of the image tower. */
+bool torch_is_openai_clip(const struct pickle_value *module);
+
 /* How many tensors it has that no module counted before has. */
 size_t torch_module_count(const struct pickle_value *module);
 

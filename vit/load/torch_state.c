@@ -293,6 +293,7 @@ enum vitlrp_status torch_state_read(const struct pickle *pickle,
     const struct pickle_value *state = NULL;
     TRY(find_state(pickle, out, &state, err));
     if (torch_is_module(state)) {
+        out->openai_clip = torch_is_openai_clip(state);
         return torch_module_walk(state, &visitor, err);
     }
     for (size_t i = 0; i + 1 < state->count; i += 2) {

@@ -99,6 +99,7 @@ struct vit_model {
     const char *layout;    /* "torchvision", "timm", "huggingface", "jax", "random" */
     const char *container; /* "safetensors", "pytorch zip", "pytorch legacy", "npz", "none" */
     const char *stored_as; /* "F32", "F16", "BF16" */
+    bool openai_clip;      /* the container is OpenAI's CLIP */
     enum vitlrp_weights weight_set; /* which of several in the file; AUTO: there is one */
     char *ignored;                  /* owned; patterns of tensors that were left out, or NULL */
     enum vitlrp_outputs outputs;
