@@ -110,6 +110,14 @@ ALLOWED = [
     # New facts.
     Allowed("preprocess origin", "info says what states the preprocessing", r"(info|models)/.*", r"info\.json",
             r"preprocess_origin", added),
+    Allowed("facts", "and every fact about the model with its origin", r"(info|models)/.*", r"info\.json", r"facts",
+            added),
+    # What decided the figures, by hash.
+    Allowed("identity", "records name the bytes of images, lists and configurations, as they were read", r".*", RECORDS,
+            r"((lines|images)\.\d+\.)?((image_)?sha256|configuration)|manifest\.(truth|content)_sha256|"
+            r"search\.(configuration|manifest|(held_out|calibration)\.images_sha256)", added),
+    Allowed("identity of runs", "and a run's settings hold the configuration instead of two parts of it", r".*", RUNS,
+            r"settings\.(heads|labels_sha256)", dropped),
     # Faults of 0.1.
     Allowed("f19", "lines of a batch hold the sizes of the files", r".*", RESULTS,
             r"lines\.\d+\.(further\.\d+\.)?bytes.*", added),
