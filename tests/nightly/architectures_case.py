@@ -1,0 +1,22 @@
+"""What a library gives to architectures.py: a name, how many published weights there are of it, and
+a function that writes a small model into a folder."""
+
+import dataclasses
+import typing
+
+
+@dataclasses.dataclass
+class Built:
+    model: typing.Any  # in float64
+    inputs: typing.Any  # a tensor (1, channels, height, width) in float32
+    forward: typing.Callable  # of model and inputs: a tensor (1, outputs)
+    options: tuple = ()  # what no file states
+    file: str = ""  # the weights, within the folder; "": the folder itself
+
+
+@dataclasses.dataclass
+class Case:
+    name: str
+    weight: int
+    build: typing.Callable  # of folder and seed: Built
+    expected: str = "right"

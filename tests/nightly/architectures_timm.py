@@ -1,0 +1,90 @@
+"""timm's isotropic Vision Transformers, reduced, as timm writes them: model.safetensors and
+config.json with the reduction as model_args."""
+
+import timm
+import timm.models._hub
+import torch
+from architectures_case import Case, Built
+from architectures_draw import draw_input, draw_parameters
+
+MODULES = ("vision_transformer", "deit", "eva", "beit")
+
+GRID_SIZE = (12, 20)  # 3 x 5 patches: 16 tokens with a class token, a square of it
+REDUCED = {"embed_dim": 48, "depth": 2, "num_heads": 3, "patch_size": 4, "img_size": GRID_SIZE}
+
+# Models of other modules that are near to these: right or refused, and of no weight. None keeps a
+# size of the model's own.
+NEAR = (("naflexvit_base_patch16_gap", {"img_size": None}), ("naflexvit_base_patch16_siglip", {"img_size": None}),
+        ("vit_relpos_base_patch16_224", {}), ("vit_relpos_base_patch16_clsgap_224", {}),
+        ("vit_srelpos_small_patch16_224", {}), ("vit_base_r50_s16_224", {"patch_size": None, "img_size": (64, 64)}),
+        ("samvit_base_patch16", {"img_size": (64, 64)}), ("cait_xxs24_224", {"img_size": (32, 32), "patch_size": 8}),
+        ("xcit_nano_12_p16_224", {"img_size": (64, 64), "patch_size": 16}))
+# Changes of models that nothing is published of.
+CHANGED = (("vit_base_patch16_224", {"act_layer": "relu"}), ("vit_base_patch16_224", {"qk_norm": True}),
+           ("vit_base_patch16_224", {"in_chans": 1}), ("vit_base_patch16_224", {"in_chans": 4}),
+           ("vit_base_patch16_224", {"global_pool": "avg"}), ("vit_base_patch16_224", {"global_pool": "max"}),
+           ("vit_base_patch16_224", {"global_pool": "avg", "fc_norm": False}),
+           ("vit_base_patch16_224", {"init_values": 1.0, "reg_tokens": 2}),
+           ("vit_base_patch16_224", {"scale_attn_norm": True, "scale_mlp_norm": True}),
+           ("vit_base_patch16_224", {"qkv_bias": False, "proj_bias": False}),
+           ("vit_base_patch16_224", {"norm_layer": "rmsnorm"}),
+           ("vit_base_patch16_224", {"class_token": False, "global_pool": "avg", "no_embed_class": True}),
+           ("beit_base_patch16_224", {"use_shared_rel_pos_bias": True, "use_rel_pos_bias": False}),
+           ("eva02_base_patch14_448", {"rope_type": "mixed", "dynamic_img_size": True}),
+           ("eva02_base_patch14_448", {"global_pool": "token"}),
+           ("vit_base_patch16_dinov3", {"global_pool": "token", "rope_rotate_half": False}))
+
+
+def tags_of(name):
+    """{tag: configuration} of the weights that are published."""
+    found = {}
+    for tagged in timm.list_models(name + "*", pretrained=True, include_tags=True):
+        if tagged.split(".")[0] == name:
+            found[tagged] = timm.models.get_pretrained_cfg(tagged)
+    return found
+
+
+def kinds_of(name):
+    """[(what to build, classes, published tags)]: without a head where weights have none."""
+    tags = tags_of(name)
+    headless = [tag for tag, cfg in tags.items() if cfg.num_classes == 0]
+    classifiers = [tag for tag in tags if tag not in headless]
+    kinds = []
+    if headless:
+        kinds.append((headless[0], 0, len(headless)))
+    if classifiers or not headless:
+        kinds.append((classifiers[0] if classifiers else name, 5, len(classifiers)))
+    return kinds
+
+
+def create(tagged, classes, changes):
+    grouped = {"num_kv_heads": (3, 1)} if "sapiens2" in tagged else {}  # one for each block
+    args = {**REDUCED, "num_classes": classes, **grouped, **changes}
+    args = {key: value for key, value in args.items() if value is not None}
+    return timm.create_model(tagged, pretrained=False, **args), args
+
+
+def forward(model, inputs):
+    with torch.no_grad():
+        return model(inputs)
+
+
+def build(tagged, classes, changes, folder, seed):
+    model, args = create(tagged, classes, changes)
+    draw_parameters(model, seed)
+    height, width = args.get("img_size", GRID_SIZE)
+    inputs = draw_input((1, args.get("in_chans", 3), height, width), seed)
+    timm.models._hub.save_for_hf(model, folder, model_args=args, safe_serialization=True)
+    return Built(model.double(), inputs, forward)
+
+
+def case_of(tagged, classes, weight, changes=None):
+    words = "".join(f" {key}={value}" for key, value in (changes or {}).items())
+    name = tagged + (" headless" if classes == 0 else "") + words
+    return Case(name, weight, lambda folder, seed: build(tagged, classes, changes or {}, folder, seed))
+
+
+def cases():
+    names = [name for module in MODULES for name in timm.list_models(module=module)]
+    found = [case_of(*kind) for name in names for kind in kinds_of(name)]
+    return found + [case_of(name, 5, 0, changes) for name, changes in NEAR + CHANGED]
