@@ -19,20 +19,38 @@ NEAR = (("naflexvit_base_patch16_gap", {"img_size": None}), ("naflexvit_base_pat
         ("vit_srelpos_small_patch16_224", {}), ("vit_base_r50_s16_224", {"patch_size": None, "img_size": (64, 64)}),
         ("samvit_base_patch16", {"img_size": (64, 64)}), ("cait_xxs24_224", {"img_size": (32, 32), "patch_size": 8}),
         ("xcit_nano_12_p16_224", {"img_size": (64, 64), "patch_size": 16}))
-# Changes of models that nothing is published of.
-CHANGED = (("vit_base_patch16_224", {"act_layer": "relu"}), ("vit_base_patch16_224", {"qk_norm": True}),
-           ("vit_base_patch16_224", {"in_chans": 1}), ("vit_base_patch16_224", {"in_chans": 4}),
-           ("vit_base_patch16_224", {"global_pool": "avg"}), ("vit_base_patch16_224", {"global_pool": "max"}),
-           ("vit_base_patch16_224", {"global_pool": "avg", "fc_norm": False}),
-           ("vit_base_patch16_224", {"init_values": 1.0, "reg_tokens": 2}),
-           ("vit_base_patch16_224", {"scale_attn_norm": True, "scale_mlp_norm": True}),
-           ("vit_base_patch16_224", {"qkv_bias": False, "proj_bias": False}),
-           ("vit_base_patch16_224", {"norm_layer": "rmsnorm"}),
-           ("vit_base_patch16_224", {"class_token": False, "global_pool": "avg", "no_embed_class": True}),
-           ("beit_base_patch16_224", {"use_shared_rel_pos_bias": True, "use_rel_pos_bias": False}),
-           ("eva02_base_patch14_448", {"rope_type": "mixed", "dynamic_img_size": True}),
-           ("eva02_base_patch14_448", {"global_pool": "token"}),
-           ("vit_base_patch16_dinov3", {"global_pool": "token", "rope_rotate_half": False}))
+# Changes that model_args may state, of models that nothing is published of.
+CHANGED = {
+    "vit_base_patch16_224": (
+        {"act_layer": "relu"}, {"act_layer": "silu"}, {"act_layer": "gelu_tanh"}, {"act_layer": "quick_gelu"},
+        {"attn_layer": "diff", "num_heads": 4}, {"class_token": False, "global_pool": "avg"},
+        {"class_token": False, "global_pool": "avg", "no_embed_class": True}, {"final_norm": False},
+        {"fc_norm": True}, {"global_pool": "avg"}, {"global_pool": "avg", "fc_norm": False},
+        {"global_pool": "avg", "pool_include_prefix": True}, {"global_pool": "map"}, {"global_pool": "max"},
+        {"global_pool": "map", "pool_include_prefix": True}, {"in_chans": 1}, {"in_chans": 4},
+        {"init_values": 1.0, "reg_tokens": 2}, {"init_values": 1.0, "reg_tokens": 2, "no_embed_class": True},
+        {"mlp_ratio": 3.3}, {"norm_layer": "layernorm"}, {"norm_layer": "rmsnorm"}, {"patch_size": (4, 2)},
+        {"pos_embed": "none"}, {"pre_norm": True}, {"qk_norm": True}, {"qkv_bias": False, "proj_bias": False},
+        {"scale_attn_norm": True, "scale_mlp_norm": True}),
+    "vit_base_patch16_clip_224": ({"act_layer": "gelu"}, {"norm_layer": "layernorm"}),
+    "deit_base_distilled_patch16_224": ({"global_pool": "avg"},),
+    "beit_base_patch16_224": (
+        {"use_shared_rel_pos_bias": True, "use_rel_pos_bias": False}, {"use_abs_pos_emb": True},
+        {"use_rel_pos_bias": False, "use_abs_pos_emb": True}, {"global_pool": "token"}),
+    "eva02_base_patch14_448": (
+        {"class_token": False}, {"global_pool": "token"}, {"no_embed_class": True, "num_reg_tokens": 2},
+        {"num_reg_tokens": 2}, {"ref_feat_shape": (4, 8), "rope_grid_indexing": "xy"}, {"rope_grid_offset": 1.0},
+        {"rope_rotate_half": True}, {"rope_type": "dinov3"}, {"rope_type": "mixed"}, {"rope_type": "mrope"},
+        {"rope_type": "mixed", "rope_grid_indexing": "xy"}, {"rope_temperature": 100.0}, {"scale_mlp": False},
+        {"scale_mlp": False, "swiglu_align_to": 8}, {"swiglu_mlp": False}, {"use_fc_norm": False},
+        {"use_post_norm": True}, {"use_rot_pos_emb": False}, {"qk_norm": True}, {"scale_attn_inner": True}),
+    "vit_base_patch16_dinov3": (
+        {"global_pool": "token"}, {"rope_grid_indexing": "xy"}, {"rope_grid_offset": 0.5},
+        {"rope_rotate_half": False}, {"rope_temperature": 50.0}, {"use_fc_norm": True}),
+    "vit_pe_core_base_patch16_224": (
+        {"attn_pool_mlp_ratio": 2.0}, {"attn_pool_num_heads": 3}, {"global_pool": "avg"}, {"global_pool": "token"},
+        {"use_post_transformer_norm": False}),
+}
 
 
 def tags_of(name):
@@ -87,4 +105,5 @@ def case_of(tagged, classes, weight, changes=None):
 def cases():
     names = [name for module in MODULES for name in timm.list_models(module=module)]
     found = [case_of(*kind) for name in names for kind in kinds_of(name)]
-    return found + [case_of(name, 5, 0, changes) for name, changes in NEAR + CHANGED]
+    changed = [(name, changes) for name, rows in CHANGED.items() for changes in rows]
+    return found + [case_of(name, 5, 0, changes) for name, changes in [*NEAR, *changed]]

@@ -101,6 +101,15 @@ CLASSES = (
     ("Aimv2Model", {}, SQUARE, (SQUARE, SQUARE), embedding, 1),
     ("PixtralVisionModel", {}, SQUARE, (SQUARE, SQUARE), token, 2),
     # Near to these: right or refused.
+    ("ViTForImageClassification", {"layer_norm_eps": 1e-3, "num_channels": 1}, NON_SQUARE, NON_SQUARE, logits, 0),
+    ("Dinov2Model", {"hidden_act": "gelu_new"}, SQUARE, (SQUARE, SQUARE), token, 0),
+    ("DINOv3ViTModel", {"key_bias": True, "query_bias": False, "rope_theta": 50.0}, SQUARE, NON_SQUARE, token, 0),
+    ("DINOv3ViTModel", {"mlp_bias": False, "proj_bias": False, "value_bias": False}, SQUARE, NON_SQUARE, token, 0),
+    ("BeitForImageClassification", {"layer_scale_init_value": 0, "use_relative_position_bias": True}, SQUARE,
+     (SQUARE, SQUARE), logits, 0),
+    ("SiglipVisionModel", {"hidden_act": "gelu", "layer_norm_eps": 1e-4}, SQUARE, (SQUARE, SQUARE), pooled, 0),
+    ("Aimv2VisionModel", {"qkv_bias": True, "mlp_bias": True, "rms_norm_eps": 1e-3}, SQUARE, (SQUARE, SQUARE),
+     pooled, 0),
     ("Dinov2ForImageClassification", {"qkv_bias": False}, SQUARE, NON_SQUARE, logits, 0),
     ("Data2VecVisionModel", {"use_relative_position_bias": True}, SQUARE, (SQUARE, SQUARE), token, 0),
     ("BeitModel", {"use_relative_position_bias": True}, SQUARE, (SQUARE, SQUARE), pooled, 0),
@@ -159,7 +168,8 @@ def build(row, folder, seed):
     config._attn_implementation = "eager"
     model = draw_parameters(cls(config), seed)
     model.save_pretrained(folder)
-    return Built(model.double(), draw_input((1, 3, *input_size), seed), forward_of(read))
+    channels = changes.get("num_channels", 3)
+    return Built(model.double(), draw_input((1, channels, *input_size), seed), forward_of(read))
 
 
 def build_wrapper(folder, seed):
