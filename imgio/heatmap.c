@@ -31,6 +31,22 @@ static void cover(double start, double span, int32_t size, int32_t *begin, int32
     }
 }
 
+static enum vitlrp_status axis_open(int32_t in, enum resample_filter filter,
+                                    const struct resample_window *window, struct heatmap_axis *axis,
+                                    struct vitlrp_error *err) {
+    axis->is_monotone = filter == RESAMPLE_BICUBIC && window->step <= 1.0;
+    if (axis->is_monotone) {
+        return monotone_make(in, window, &axis->monotone, err);
+    }
+    return resample_taps_window(in, window, filter == RESAMPLE_BOX ? filter : RESAMPLE_BILINEAR,
+                                &axis->taps, err);
+}
+
+static void axis_close(struct heatmap_axis *axis) {
+    resample_taps_free(&axis->taps);
+    monotone_free(&axis->monotone);
+}
+
 enum vitlrp_status heatmap_rows_open(const struct heatmap *map, int32_t picture_width,
                                      int32_t picture_height, struct heatmap_rows *rows,
                                      struct vitlrp_error *err) {
@@ -46,13 +62,13 @@ enum vitlrp_status heatmap_rows_open(const struct heatmap *map, int32_t picture_
     struct resample_window lines = {.start = (made.y_begin - map->top) * step_y,
                                     .step = step_y,
                                     .count = made.y_end - made.y_begin};
-    TRY_GOTO(status, resample_taps_window(map->width, &columns, map->filter, &made.horizontal, err),
-             failed);
-    TRY_GOTO(status, resample_taps_window(map->height, &lines, map->filter, &made.vertical, err),
-             failed);
+    made.averages = step_x > 1.0 || step_y > 1.0;
+    TRY_GOTO(status, axis_open(map->width, map->filter, &columns, &made.horizontal, err), failed);
+    TRY_GOTO(status, axis_open(map->height, map->filter, &lines, &made.vertical, err), failed);
     made.mixed = mem_calloc((size_t) map->width, sizeof *made.mixed);
+    made.slopes = mem_calloc((size_t) map->width, sizeof *made.slopes);
     made.row = mem_calloc((size_t) (made.x_end - made.x_begin), sizeof *made.row);
-    if (made.mixed == NULL || made.row == NULL) {
+    if (made.mixed == NULL || made.slopes == NULL || made.row == NULL) {
         status = fail(err, VITLRP_NOMEM, "out of memory for a heat map");
         goto failed;
     }
@@ -63,12 +79,32 @@ failed:
     return status;
 }
 
-static void mix_rows(struct heatmap_rows *rows, int32_t output) {
-    const struct heatmap *map = rows->map;
-    const struct resample_taps *taps = &rows->vertical;
-    size_t width = (size_t) map->width;
+/* Row `index` of the map; beyond its ends the outermost. */
+static const float *map_row(const struct heatmap *map, int32_t index) {
+    int32_t inside = index < 0 ? 0 : index >= map->height ? map->height - 1 : index;
+    return map->values + (size_t) inside * (size_t) map->width;
+}
+
+static void mix_monotone(struct heatmap_rows *rows, int32_t output) {
+    const struct monotone *line = &rows->vertical.monotone;
+    int32_t first = line->first[output];
+    const float *before = map_row(rows->map, first - 1);
+    const float *upper = map_row(rows->map, first);
+    const float *lower = map_row(rows->map, first + 1);
+    const float *behind = map_row(rows->map, first + 2);
+    for (size_t x = 0; x < (size_t) rows->map->width; x++) {
+        double slope = monotone_slope((double) before[x], (double) upper[x], (double) lower[x]);
+        double next = monotone_slope((double) upper[x], (double) lower[x], (double) behind[x]);
+        rows->mixed[x] = (float) monotone_value(&line->weights[output], (double) upper[x],
+                                                (double) lower[x], slope, next);
+    }
+}
+
+static void mix_taps(struct heatmap_rows *rows, int32_t output) {
+    const struct resample_taps *taps = &rows->vertical.taps;
+    size_t width = (size_t) rows->map->width;
     const double *weight = taps->weight + (size_t) output * (size_t) taps->stride;
-    const float *first = map->values + (size_t) taps->first[output] * width;
+    const float *first = map_row(rows->map, taps->first[output]);
     for (size_t x = 0; x < width; x++) {
         double sum = 0.0;
         for (size_t k = 0; k < (size_t) taps->count[output]; k++) {
@@ -78,9 +114,25 @@ static void mix_rows(struct heatmap_rows *rows, int32_t output) {
     }
 }
 
-const float *heatmap_rows_get(struct heatmap_rows *rows, int32_t y) {
-    const struct resample_taps *taps = &rows->horizontal;
-    mix_rows(rows, y - rows->y_begin);
+static void fill_monotone(struct heatmap_rows *rows) {
+    const struct monotone *line = &rows->horizontal.monotone;
+    const float *mixed = rows->mixed;
+    int32_t last = rows->map->width - 1;
+    for (int32_t x = 0; x <= last; x++) {
+        rows->slopes[x] = monotone_slope((double) mixed[x > 0 ? x - 1 : 0], (double) mixed[x],
+                                         (double) mixed[x < last ? x + 1 : last]);
+    }
+    for (int32_t x = 0; x < line->outputs; x++) {
+        int32_t left = line->first[x];
+        int32_t right = line->second[x];
+        rows->row[x] =
+            (float) monotone_value(&line->weights[x], (double) mixed[left], (double) mixed[right],
+                                   rows->slopes[left], rows->slopes[right]);
+    }
+}
+
+static void fill_taps(struct heatmap_rows *rows) {
+    const struct resample_taps *taps = &rows->horizontal.taps;
     for (int32_t x = 0; x < taps->outputs; x++) {
         const double *weight = taps->weight + (size_t) x * (size_t) taps->stride;
         const float *first = rows->mixed + taps->first[x];
@@ -90,25 +142,52 @@ const float *heatmap_rows_get(struct heatmap_rows *rows, int32_t y) {
         }
         rows->row[x] = (float) sum;
     }
+}
+
+const float *heatmap_rows_get(struct heatmap_rows *rows, int32_t y) {
+    if (rows->vertical.is_monotone) {
+        mix_monotone(rows, y - rows->y_begin);
+    } else {
+        mix_taps(rows, y - rows->y_begin);
+    }
+    if (rows->horizontal.is_monotone) {
+        fill_monotone(rows);
+    } else {
+        fill_taps(rows);
+    }
     return rows->row;
 }
 
-float heatmap_rows_peak(struct heatmap_rows *rows) {
-    float peak = 0.0F;
-    for (int32_t y = rows->y_begin; y < rows->y_end; y++) {
-        const float *row = heatmap_rows_get(rows, y);
-        for (int32_t x = 0; x < rows->horizontal.outputs; x++) {
-            float size = fabsf(row[x]);
-            peak = size > peak ? size : peak;
-        }
+static void range_add(struct heatmap_range *range, const float *values, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        range->low = values[i] < range->low ? values[i] : range->low;
+        range->high = values[i] > range->high ? values[i] : range->high;
     }
-    return peak;
+}
+
+struct heatmap_range heatmap_rows_range(struct heatmap_rows *rows) {
+    const struct heatmap *map = rows->map;
+    struct heatmap_range range = {INFINITY, -INFINITY};
+    if (!rows->averages) {
+        range_add(&range, map->values, (size_t) map->height * (size_t) map->width);
+        return range;
+    }
+    for (int32_t y = rows->y_begin; y < rows->y_end; y++) {
+        range_add(&range, heatmap_rows_get(rows, y), (size_t) (rows->x_end - rows->x_begin));
+    }
+    return range;
+}
+
+float heatmap_rows_peak(struct heatmap_rows *rows) {
+    struct heatmap_range range = heatmap_rows_range(rows);
+    return fmaxf(fabsf(range.low), fabsf(range.high));
 }
 
 void heatmap_rows_close(struct heatmap_rows *rows) {
-    resample_taps_free(&rows->horizontal);
-    resample_taps_free(&rows->vertical);
+    axis_close(&rows->horizontal);
+    axis_close(&rows->vertical);
     mem_free(rows->mixed);
+    mem_free(rows->slopes);
     mem_free(rows->row);
     *rows = (struct heatmap_rows){0};
 }

@@ -519,7 +519,8 @@ struct vitlrp_render_options {
     float opacity; /* of the overlay, 0 to 1; negative: follows the strength of the relevance
                       (default) */
     float scale;   /* relevance (per input pixel) that gets the full colour, both signs; 0: the
-                      largest of the map */
+                      largest of the map or, where several of its values fall into a pixel of the
+                      picture, of their means */
     enum vitlrp_picture_format format;
     const char *caption; /* for the panel; NULL: none */
     const char *comment; /* stored in the file (PNG tEXt, JPEG COM); NULL: none */

@@ -277,6 +277,8 @@ enum vitlrp_style {
     VITLRP_STYLE_PANEL    /* photograph, map, overlay, colour bar and caption */
 };
 
+/* How a map is enlarged. No way leaves the range of the map's values around a pixel: BICUBIC is a
+ * monotone cubic (Fritsch, Butland 1984). */
 enum vitlrp_upsample { VITLRP_UPSAMPLE_NEAREST, VITLRP_UPSAMPLE_BILINEAR, VITLRP_UPSAMPLE_BICUBIC };
 
 enum vitlrp_picture_format { VITLRP_PICTURE_PNG, VITLRP_PICTURE_JPEG };

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Everything that takes too long for every change: `make nightly-deps` first. One part that fails does
-# not keep the others from running.
+# not keep the others from running. PHOTOGRAPHS names a folder of more photographs than the samples.
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 
@@ -18,6 +18,8 @@ part python3 -B tests/fault/verb_faults.py build/vitlrp build/tests/fault/libio_
 part python3 -B tests/fault/verb_faults.py build/vitlrp build/tests/fault/libio_shim.so kills 40 all
 part python3 -B tests/fault/verb_faults.py build/vitlrp build/tests/fault/libio_shim.so moments 200 tune eval batch \
     merge "merge of folders"
+mapfile -d '' -t photographs < <(find "${PHOTOGRAPHS:-data}" -iname '*.jp*g' -print0)
+part build/tests/test_render_signs "${photographs[@]}"
 part tests/nightly/valgrind.sh
 part tests/nightly/threads.sh
 part tests/nightly/coverage.sh

@@ -20,36 +20,51 @@ static float *make_values(int32_t height, int32_t width) {
     return values;
 }
 
-/* The definition of interpolation with pixel centres (align_corners = false) for a map whose cells
- * are at least as large as the pixels; samples beyond the map do not count. */
-static double kernel(enum resample_filter filter, double x) {
-    x = fabs(x);
-    if (filter == RESAMPLE_BILINEAR) {
-        return x < 1.0 ? 1.0 - x : 0.0;
-    }
-    if (x < 1.0) {
-        return 1.5 * x * x * x - 2.5 * x * x + 1.0;
-    }
-    return x < 2.0 ? -0.5 * x * x * x + 2.5 * x * x - 4.0 * x + 2.0 : 0.0;
+static int32_t clamped(int32_t index, int32_t count) {
+    return index < 0 ? 0 : index >= count ? count - 1 : index;
 }
 
+static double slope(double before, double sample, double behind) {
+    double rise = sample - before;
+    double next = behind - sample;
+    return rise * next > 0.0 ? 2.0 / (1.0 / rise + 1.0 / next) : 0.0;
+}
+
+/* Hermite's cubic between two of four samples at a distance of 1, in the form of its Bernstein
+ * polynomials. */
+static double hermite(const double sample[4], double t) {
+    double left = sample[1] + slope(sample[0], sample[1], sample[2]) / 3.0;
+    double right = sample[2] - slope(sample[1], sample[2], sample[3]) / 3.0;
+    double u = 1.0 - t;
+    return u * u * u * sample[1] + 3.0 * u * u * t * left + 3.0 * u * t * t * right +
+           t * t * t * sample[2];
+}
+
+/* The definition of interpolation with pixel centres (align_corners = false) for a map whose cells
+ * are at least as large as the pixels: beyond the outermost centres their values go on. */
 static double naive_value(const struct heatmap *map, int32_t x, int32_t y) {
-    double u = (x + 0.5 - map->left) * map->width / map->span_x;
-    double v = (y + 0.5 - map->top) * map->height / map->span_y;
+    double u = (x + 0.5 - map->left) * map->width / map->span_x - 0.5;
+    double v = (y + 0.5 - map->top) * map->height / map->span_y - 0.5;
+    double column[4];
+    double cell[4];
     if (map->filter == RESAMPLE_BOX) {
-        return (double) map->values[(int32_t) v * map->width + (int32_t) u];
+        return (double) map->values[(int32_t) (v + 0.5) * map->width + (int32_t) (u + 0.5)];
     }
-    double sum = 0.0;
-    double total = 0.0;
-    for (int32_t row = 0; row < map->height; row++) {
-        for (int32_t column = 0; column < map->width; column++) {
-            double weight =
-                kernel(map->filter, u - column - 0.5) * kernel(map->filter, v - row - 0.5);
-            sum += weight * (double) map->values[row * map->width + column];
-            total += weight;
+    u = fmin(fmax(u, 0.0), map->width - 1);
+    v = fmin(fmax(v, 0.0), map->height - 1);
+    for (int32_t i = 0; i < 4; i++) {
+        for (int32_t j = 0; j < 4; j++) {
+            int32_t row = clamped((int32_t) v + j - 1, map->height);
+            cell[j] =
+                (double) map->values[row * map->width + clamped((int32_t) u + i - 1, map->width)];
         }
+        double t = v - floor(v);
+        column[i] =
+            map->filter == RESAMPLE_BICUBIC ? hermite(cell, t) : cell[1] + t * (cell[2] - cell[1]);
     }
-    return sum / total;
+    double t = u - floor(u);
+    return map->filter == RESAMPLE_BICUBIC ? hermite(column, t)
+                                           : column[1] + t * (column[2] - column[1]);
 }
 
 static void compare(const struct heatmap *map, int32_t width, int32_t height) {
@@ -61,10 +76,12 @@ static void compare(const struct heatmap *map, int32_t width, int32_t height) {
         for (int32_t x = rows.x_begin; x < rows.x_end; x++) {
             double wanted = naive_value(map, x, y);
             assert_true(fabs((double) row[x - rows.x_begin] - wanted) < 1e-6);
-            peak = fmax(peak, fabs(wanted));
         }
     }
-    assert_true(fabs((double) heatmap_rows_peak(&rows) - peak) < 1e-6);
+    for (int32_t i = 0; i < map->height * map->width; i++) {
+        peak = fmax(peak, fabs((double) map->values[i]));
+    }
+    assert_true((double) heatmap_rows_peak(&rows) == peak);
     heatmap_rows_close(&rows);
 }
 
@@ -90,6 +107,59 @@ static void test_filters_equal_the_naive_twin(void **state) {
             mem_free(values);
         }
     }
+}
+
+/* The least and the largest value of the cells whose centres lie around a pixel. */
+static struct heatmap_range range_around(const struct heatmap *map, int32_t x, int32_t y) {
+    struct heatmap_range range = {INFINITY, -INFINITY};
+    int32_t column = (int32_t) floor((x + 0.5 - map->left) * map->width / map->span_x - 0.5);
+    int32_t row = (int32_t) floor((y + 0.5 - map->top) * map->height / map->span_y - 0.5);
+    for (int32_t i = 0; i < 4; i++) {
+        float value = map->values[clamped(row + i / 2, map->height) * map->width +
+                                  clamped(column + i % 2, map->width)];
+        range.low = fminf(range.low, value);
+        range.high = fmaxf(range.high, value);
+    }
+    return range;
+}
+
+/* F1: cubic interpolation without a bound drew signs that the map does not have, and a strongest
+ * colour beside the strongest cell. */
+static void test_values_stay_among_their_neighbours(void **state) {
+    (void) state;
+    enum { SIDE = 9, PICTURE = 310 };
+    const enum resample_filter filters[] = {RESAMPLE_BOX, RESAMPLE_BILINEAR, RESAMPLE_BICUBIC};
+    float *values = make_values(SIDE, SIDE);
+    for (size_t i = 0; i < (size_t) SIDE * SIDE; i += 3) {
+        values[i] = 0.0F; /* edges between zero and both signs */
+    }
+    for (size_t f = 0; f < 3; f++) {
+        struct heatmap map = {.values = values,
+                              .height = SIDE,
+                              .width = SIDE,
+                              .span_x = PICTURE,
+                              .span_y = PICTURE,
+                              .filter = filters[f]};
+        struct heatmap_rows rows;
+        float strongest = 0.0F;
+        int32_t cell = -1;
+        assert_int_equal(heatmap_rows_open(&map, PICTURE, PICTURE, &rows, NULL), VITLRP_OK);
+        for (int32_t y = 0; y < PICTURE; y++) {
+            const float *row = heatmap_rows_get(&rows, y);
+            for (int32_t x = 0; x < PICTURE; x++) {
+                struct heatmap_range around = range_around(&map, x, y);
+                assert_true(row[x] >= around.low && row[x] <= around.high);
+                if (fabsf(row[x]) > strongest) {
+                    strongest = fabsf(row[x]);
+                    cell = y * SIDE / PICTURE * SIDE + x * SIDE / PICTURE;
+                }
+            }
+        }
+        assert_true(fabsf(values[cell]) == heatmap_rows_peak(&rows));
+        assert_true(strongest > 0.99F * heatmap_rows_peak(&rows));
+        heatmap_rows_close(&rows);
+    }
+    mem_free(values);
 }
 
 static void test_cover(void **state) {
@@ -165,6 +235,7 @@ static void test_scaled_map(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_filters_equal_the_naive_twin),
+        cmocka_unit_test(test_values_stay_among_their_neighbours),
         cmocka_unit_test(test_cover),
         cmocka_unit_test(test_shrinking_averages),
         cmocka_unit_test(test_scaled_map),
