@@ -13,8 +13,10 @@ static void guess(const struct vit_model *model, struct preprocess_read *read) {
     int32_t larger = read->height > read->width ? read->height : read->width;
     *out = (struct vitlrp_preprocess){
         .resize = VITLRP_RESIZE_SHORT, .crop_height = read->height, .crop_width = read->width};
-    if (strcmp(model->layout, "huggingface") == 0) {
+    if (strncmp(model->layout, "huggingface", strlen("huggingface")) == 0) {
         preprocess_guess_huggingface(model->config_json, read);
+    } else if (strcmp(model->layout, "open_clip") == 0) {
+        preprocess_default_open_clip(read);
     } else if (strcmp(model->layout, "timm") == 0 || strcmp(model->layout, "jax") == 0) {
         /* timm's evaluation of the AugReg models, with which it reports the JAX ones too: crop_pct
          * 0.9, bicubic. Its DeiT models differ in mean and std; their config.json says so. */
@@ -34,7 +36,7 @@ static void guess(const struct vit_model *model, struct preprocess_read *read) {
 static const json_t *timm_object(const struct vit_model *model, const char **file) {
     const json_t *found = NULL;
     if (preprocess_timm_config(model->preprocessor, &found)) {
-        *file = "preprocessor_config.json";
+        *file = model->preprocessor_file;
     } else if (preprocess_timm_config(model->config_json, &found)) {
         *file = "config.json";
     }
@@ -45,11 +47,11 @@ static const json_t *timm_object(const struct vit_model *model, const char **fil
 static enum vitlrp_status read_stated(const struct vit_model *model, struct preprocess_read *read,
                                       struct vitlrp_error *err) {
     const json_t *own = json_object_get(model->metadata, "preprocess");
-    const json_t *open_clip = json_object_get(model->config_json, "preprocess_cfg");
     const char *file = NULL;
-    if (model->openai_clip) { /* as open_clip without any key */
+    if (model->openai_clip) {
         read->file = "OpenAI's CLIP";
-        return preprocess_from_open_clip(NULL, read, err);
+        preprocess_default_open_clip(read);
+        return VITLRP_OK;
     }
     const json_t *timm = timm_object(model, &file);
     if (own != NULL) {
@@ -61,12 +63,13 @@ static enum vitlrp_status read_stated(const struct vit_model *model, struct prep
         return preprocess_from_timm(timm, read, err);
     }
     if (model->preprocessor != NULL) {
-        read->file = "preprocessor_config.json";
+        read->file = model->preprocessor_file;
         return preprocess_from_huggingface(model->preprocessor, model->config_json, read, err);
     }
-    if (open_clip != NULL) {
+    if (model->open_clip != NULL) { /* without the key, open_clip's own defaults */
         read->file = "open_clip_config.json";
-        return preprocess_from_open_clip(open_clip, read, err);
+        return preprocess_from_open_clip(json_object_get(model->open_clip, "preprocess_cfg"), read,
+                                         err);
     }
     if (strcmp(model->layout, "torchvision") == 0 &&
         preprocess_published(model->name, &read->out)) {

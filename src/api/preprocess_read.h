@@ -57,6 +57,9 @@ bool preprocess_timm_config(const json_t *config, const json_t **out);
 enum vitlrp_status preprocess_from_timm(const json_t *object, struct preprocess_read *read,
                                         struct vitlrp_error *err);
 
+/* What OpenAI's CLIP has, and open_clip where no key says otherwise. */
+void preprocess_default_open_clip(struct preprocess_read *read);
+
 /* preprocess_cfg of an open_clip_config.json; NULL has no keys. */
 enum vitlrp_status preprocess_from_open_clip(const json_t *object, struct preprocess_read *read,
                                              struct vitlrp_error *err);

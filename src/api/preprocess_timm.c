@@ -96,6 +96,15 @@ enum vitlrp_status preprocess_from_timm(const json_t *object, struct preprocess_
 }
 
 /* open_clip takes the model's own size, whatever "size" says. */
+void preprocess_default_open_clip(struct preprocess_read *read) {
+    struct vitlrp_preprocess *out = &read->out;
+    out->crop_height = read->height;
+    out->crop_width = read->width;
+    out->interpolation = VITLRP_BICUBIC;
+    preprocess_normalise_by(out, PREPROCESS_CLIP_MEAN, PREPROCESS_CLIP_STD);
+    plan_resize(read, NULL, read->height, read->width);
+}
+
 enum vitlrp_status preprocess_from_open_clip(const json_t *object, struct preprocess_read *read,
                                              struct vitlrp_error *err) {
     struct vitlrp_preprocess *out = &read->out;
@@ -103,14 +112,11 @@ enum vitlrp_status preprocess_from_open_clip(const json_t *object, struct prepro
     const char *interpolation = json_get_string(object, "interpolation");
     bool is_square = read->height == read->width;
     bool is_squash = mode != NULL && strcmp(mode, "squash") == 0;
-    out->crop_height = read->height;
-    out->crop_width = read->width;
-    out->interpolation = VITLRP_BICUBIC;
-    preprocess_normalise_by(out, PREPROCESS_CLIP_MEAN, PREPROCESS_CLIP_STD);
-    if (mode != NULL && !is_squash && strcmp(mode, "shortest") != 0) {
+    preprocess_default_open_clip(read);
+    if (is_squash) {
+        plan_resize(read, "squash", read->height, read->width);
+    } else if (mode != NULL && strcmp(mode, "shortest") != 0) {
         preprocess_unsupported(read, "resize_mode \"%.40s\"", mode);
-    } else {
-        plan_resize(read, is_squash ? "squash" : NULL, read->height, read->width);
     }
     if (interpolation != NULL && strcmp(interpolation, "random") != 0) {
         preprocess_read_interpolation(read, interpolation);

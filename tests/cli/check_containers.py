@@ -11,6 +11,7 @@ import os
 import pathlib
 import random
 import re
+import shutil
 import struct
 import subprocess
 import sys
@@ -590,6 +591,47 @@ class Containers(unittest.TestCase):
         self.assertRegex(told, "short side to 32, bicubic, centre crop 32x32, mean 0.4815 0.4578 0.4082, .*"
                                r"\n +\(OpenAI's CLIP\)")
         self.assertIn("no multiple of 64", self.run_program("info", model, code=3))
+
+    def test_open_clip_folder(self):
+        """A tower of timm's, in a folder that has timm's own files of the same model, too."""
+        timm = os.path.join(GOLDEN, "timm-siglip-map", "model")
+        picture = os.path.join(GOLDEN, "timm-siglip-map", "input.npy")
+        wanted, _ = self.logits(timm, "--class", "0", picture=picture)
+        tower = torch_files.read_safetensors(os.path.join(timm, "model.safetensors"))
+        tensors = {f"visual.trunk.{name}": tensor for name, tensor in tower.items()}
+        bias = tower["norm.bias"]
+        tensors.update({"text.ln_final.bias": bias, "logit_scale": torch_files.Tensor((), b"\0" * 4)})
+        config = {"timm_model_name": "vit_base_patch16_siglip_224", "timm_pool": "map", "timm_proj": "none",
+                  "timm_model_kwargs": {"embed_dim": 24, "num_heads": 3}}
+        stated = {"mean": 0.25, "std": [0.5, 0.25, 0.125], "interpolation": "bilinear", "resize_mode": "squash"}
+        with open("open_clip_config.json", "w", encoding="utf-8") as file:
+            json.dump({"model_cfg": {"vision_cfg": config}, "preprocess_cfg": stated}, file)
+        with open("open_clip_model.safetensors", "wb") as file:
+            file.write(torch_files.safetensors(tensors))
+        for files in ((), ("config.json", "model.safetensors")):
+            for name in files:
+                shutil.copy(os.path.join(timm, name), name)
+            model = "open_clip_model.safetensors" if files else "."
+            self.assertEqual(self.logits(model, "--class", "0", picture=picture)[0], wanted)
+            self.assertRegex(self.info(model), "both sides to 24, bilinear, .*mean 0.25 0.25 0.25, std 0.5 0.25 "
+                                               r"0.125\n +\(open_clip_config.json\)")
+        self.assertRegex(self.info("."), r"bicubic, .*\n +\(config.json\)")
+        rows = torch_files.Tensor((24, 24), tower["blocks.0.attn.proj.weight"].data)
+        for name, pattern in (("visual.head.mlp.fc1.weight", "'visual.head.mlp.fc1.weight'"),
+                              ("visual.head.proj.weight", None)):
+            with open("open_clip_model.safetensors", "wb") as file:
+                file.write(torch_files.safetensors(dict(tensors, **{name: rows})))
+            if pattern is not None:
+                self.expect_refused("open_clip_model.safetensors", pattern)
+        found, _ = self.logits("open_clip_model.safetensors", "--class", "0", picture=picture)
+        numbers = rows.floats()
+        for row, number in enumerate(found):
+            self.assertAlmostEqual(number, sum(a * b for a, b in zip(numbers[24 * row:], wanted)), delta=1e-5)
+
+    def test_open_clip_custom_text(self):
+        tensors = dict(self.tower(64), **{"text.ln_final.bias": torch_files.Tensor((), b"\0" * 4)})
+        self.save(collections.OrderedDict(tensors))
+        self.run_program("info", "model.pth", "--activation", "gelu")
 
     def tower(self, width):
         """A CLIP of random weights; the text tower has no tensors but its scale."""

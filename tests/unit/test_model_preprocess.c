@@ -363,6 +363,47 @@ static void test_open_clip(void **unused) {
     json_decref(object);
 }
 
+/* transformers 5 saves an image processor in processor_config.json, and looks there first. */
+static void test_processor_file(void **unused) {
+    static const char INNER[] =
+        "{\"image_processor\":{\"image_processor_type\":\"CLIPImageProcessor\",\"size\":36}}";
+    static const char SAME[] = "{\"size\":36,\"image_processor_type\":\"CLIPImageProcessor\"}";
+    static const char NONE[] = "{\"processor_class\":\"CLIPProcessor\"}";
+    static const struct {
+        const char *processor, *preprocessor;
+        int32_t resize_to;
+        const char *origin, *warning;
+    } cases[] = {
+        {INNER, NULL, 36, "processor_config.json, image_processor", ""},
+        {INNER, SAME, 36, "processor_config.json, image_processor", ""},
+        {INNER, "{\"size\":24}", 36, "processor_config.json, image_processor", "not the same"},
+        {NONE, "{\"size\":24}", 24, "preprocessor_config.json", ""},
+        {"{\"image_processor\":null}", "{\"size\":24}", 24, "preprocessor_config.json", ""},
+    };
+    char path[256];
+    (void) unused;
+    copy_weights(PARITY "huggingface/model.safetensors");
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct vitlrp_preprocess found;
+        struct vitlrp_error error = {0};
+        put_file("processor_config.json", cases[i].processor, strlen(cases[i].processor));
+        unlink(path_in("preprocessor_config.json", path));
+        if (cases[i].preprocessor != NULL) {
+            put_file("preprocessor_config.json", cases[i].preprocessor,
+                     strlen(cases[i].preprocessor));
+        }
+        if (open_folder(&found, &error) != VITLRP_OK) {
+            fail_msg("%s: %s", cases[i].processor, error.message);
+        }
+        assert_int_equal(found.resize_to, cases[i].resize_to);
+        assert_string_equal(origin, cases[i].origin);
+        assert_true(cases[i].warning[0] == '\0' ? warned[0] == '\0'
+                                                : strstr(warned, cases[i].warning) != NULL);
+    }
+    assert_int_equal(unlink(path_in("processor_config.json", path)), 0);
+    assert_int_equal(unlink(path_in("preprocessor_config.json", path)), 0);
+}
+
 /* torchvision's files say nothing but their name. */
 static void test_published(void **unused) {
     static const struct {
@@ -554,6 +595,7 @@ int main(void) {
         cmocka_unit_test(test_timm_rectangle),
         cmocka_unit_test(test_automatic_processor),
         cmocka_unit_test(test_open_clip),
+        cmocka_unit_test(test_processor_file),
         cmocka_unit_test(test_published),
         cmocka_unit_test(test_published_hash),
         cmocka_unit_test(test_t05_t16_t17_inputs),

@@ -188,6 +188,7 @@ static const struct layout_row TORCHVISION[] = {
         END_LINEAR("attn_pool.proj", MAP_PROJ, WIDTH, WIDTH),                                      \
         NORM("attn_pool.norm", MAP_NORM, UNIFORM),                                                 \
         MAP_MLP_LAYERS("attn_pool.mlp.fc1", "attn_pool.mlp.fc2"), HEAD("head", HEAD, HEAD_INPUTS), \
+        HEAD("head.proj", HEAD, HEAD_INPUTS), /* open_clip's, of a tower of timm's */              \
         HEAD("head.#", HEAD, HEAD_INPUTS), HEAD("fc", HEAD, HEAD_INPUTS),                          \
         HEAD("classifier", HEAD, HEAD_INPUTS), HEAD("linear_head", HEAD, HEAD_INPUTS),             \
         HEAD("head_dist", DIST_HEAD, WIDTH), IGNORED("head.mlp.*"), /* DINO's projector */         \
@@ -482,6 +483,7 @@ static const struct layout_row OPEN_CLIP[] = {
     NORM("visual.attn_pool.layernorm", MAP_NORM, UNIFORM),
     MAP_MLP_LAYERS("visual.attn_pool.mlp.c_fc", "visual.attn_pool.mlp.c_proj"),
     {"visual.proj", SLOT_HEAD_WEIGHT, UNIFORM_KERNEL, {HEAD_INPUTS, CLASSES}},
+    IGNORED("text.*"),
     IGNORED("transformer.*"),
     IGNORED("token_embedding.weight"),
     IGNORED("positional_embedding"),

@@ -14,10 +14,9 @@
 #include "vit/load/head_file.h"
 #include "vit/load/layout.h"
 #include "vit/load/shards.h"
+#include "vit/load/sidecars.h"
 #include "vit/load/tensor_names.h"
 #include "vit/model/weights.h"
-
-#define MAX_JSON ((size_t) 16 << 20)
 
 struct vitlrp_model_limits vit_load_limits_default(void) {
     return (struct vitlrp_model_limits) MODEL_LIMITS_DEFAULT;
@@ -32,15 +31,6 @@ enum vitlrp_status vit_load_limits_check(const struct vitlrp_model_limits *limit
     }
     return reserved_check(limits->reserved, sizeof limits->reserved, "limits of a model", err);
 }
-
-/* JSON files that stand beside the weights, and their bytes. */
-struct sidecars {
-    json_t *config;
-    json_t *preprocessor;
-    json_t *open_clip;
-    struct vit_sidecar files[VIT_SIDECARS];
-    size_t count;
-};
 
 /* The project's own object in the safetensors metadata, where values are strings: JSON within JSON.
  */
@@ -139,6 +129,7 @@ static enum vitlrp_status build_model(struct opened *opened, const struct vit_lo
     model->metadata = json_incref(metadata);
     model->config_json = json_incref(sidecars->config);
     model->preprocessor = json_incref(sidecars->preprocessor);
+    model->preprocessor_file = sidecars->preprocessor_file;
     model->open_clip = json_incref(sidecars->open_clip);
     memcpy(model->origin.sidecars, sidecars->files, sizeof sidecars->files);
     model->origin.sidecar_count = sidecars->count;
@@ -150,98 +141,6 @@ cleanup:
     vit_model_free(model);
     json_decref(metadata);
     return status;
-}
-
-/* The path of a file beside the weights, reported to the caller's callback; *there: it exists. */
-static enum vitlrp_status find_sidecar(const char *path, const char *name,
-                                       const struct vit_load_options *options, char out[PATH_SIZE],
-                                       bool *there, struct vitlrp_error *err) {
-    TRY(path_join(out, path, false, name, err));
-    *there = path_exists(out);
-    return *there ? file_tell(options->inputs, out, err) : VITLRP_OK;
-}
-
-/* Reads a JSON file within the model's limit on the memory of JSON, and keeps its bytes. */
-static enum vitlrp_status take_sidecar(const char *path, const char *name,
-                                       const struct vit_load_options *options,
-                                       struct sidecars *sidecars, json_t **out,
-                                       struct vitlrp_error *err) {
-    const struct vitlrp_model_limits limits =
-        options->limits == NULL ? vit_load_limits_default() : *options->limits;
-    struct vit_sidecar *file = &sidecars->files[sidecars->count];
-    struct bytes bytes = {0};
-    TRY(file_read(path, MAX_JSON, &bytes, err));
-    enum vitlrp_status status =
-        json_parse_within((const char *) bytes.data, bytes.size, limits.max_json_bytes, out, err);
-    if (status != VITLRP_OK) {
-        bytes_free(&bytes);
-        return error_prefix(err, status, path);
-    }
-    *file = (struct vit_sidecar){name, bytes};
-    sidecars->count++;
-    return VITLRP_OK;
-}
-
-/* Reads a JSON file beside the weights; none is no failure. */
-static enum vitlrp_status read_sidecar(const char *path, const char *name,
-                                       const struct vit_load_options *options,
-                                       struct sidecars *sidecars, json_t **out,
-                                       struct vitlrp_error *err) {
-    char sidecar[PATH_SIZE];
-    bool there = false;
-    TRY(find_sidecar(path, name, options, sidecar, &there, err));
-    return there ? take_sidecar(sidecar, name, options, sidecars, out, err) : VITLRP_OK;
-}
-
-static void sidecars_close(struct sidecars *sidecars) {
-    for (size_t i = 0; i < sidecars->count; i++) {
-        bytes_free(&sidecars->files[i].bytes);
-    }
-    json_decref(sidecars->config);
-    json_decref(sidecars->preprocessor);
-    json_decref(sidecars->open_clip);
-    *sidecars = (struct sidecars){0};
-}
-
-/* timm's config.json may lie beside its weights, but so may any other of that name: one that cannot
- * be read, or is nobody's, is passed over. */
-static enum vitlrp_status read_timm_sidecar(const char *path,
-                                            const struct vit_load_options *options,
-                                            struct sidecars *out, struct vitlrp_error *err) {
-    char sidecar[PATH_SIZE];
-    bool there = false;
-    struct vitlrp_error ignored;
-    TRY(find_sidecar(path, "config.json", options, sidecar, &there, err));
-    if (there &&
-        take_sidecar(sidecar, "config.json", options, out, &out->config, &ignored) != VITLRP_OK) {
-        log_message(options->log, LOG_LEVEL_WARNING, "%s: not used", ignored.message);
-    }
-    if (json_object_get(out->config, "architecture") == NULL &&
-        json_object_get(out->config, "model_type") == NULL &&
-        !json_is_object(json_object_get(out->config, "pretrained_cfg"))) {
-        sidecars_close(out);
-    }
-    return VITLRP_OK;
-}
-
-/* What lies beside the weights belongs to the model. */
-static enum vitlrp_status read_sidecars(const char *path, enum framework framework,
-                                        const struct vit_load_options *options,
-                                        struct sidecars *out, struct vitlrp_error *err) {
-    switch (framework) {
-    case FRAMEWORK_HUGGINGFACE:
-        TRY(read_sidecar(path, "config.json", options, out, &out->config, err));
-        return read_sidecar(path, "preprocessor_config.json", options, out, &out->preprocessor,
-                            err);
-    case FRAMEWORK_TIMM:
-        return read_timm_sidecar(path, options, out, err);
-    case FRAMEWORK_OPEN_CLIP:
-        return read_sidecar(path, "open_clip_config.json", options, out, &out->open_clip, err);
-    case FRAMEWORK_TORCHVISION:
-    case FRAMEWORK_JAX:
-        break;
-    }
-    return VITLRP_OK;
 }
 
 /* Puts the head of the caller's file in the place of the model's. Its bytes are named like those of
@@ -273,7 +172,7 @@ static enum vitlrp_status load_checkpoint(struct checkpoint *checkpoint, const c
     if (path != NULL && !checkpoint->openai_clip) { /* which needs no words beside it */
         TRY_GOTO(
             status,
-            read_sidecars(path, opened.binding.layout->framework, options, &opened.sidecars, err),
+            sidecars_read(path, opened.binding.layout->framework, options, &opened.sidecars, err),
             cleanup);
     }
     TRY_GOTO(status, take_head(&opened, options, err), cleanup);

@@ -253,6 +253,40 @@ static void drop_common(struct tensor_table *tensors, const struct vitlrp_log *l
     }
 }
 
+/* ---- A tower of timm's in a model of open_clip's ---- */
+
+#define TOWER "visual."
+#define TRUNK "visual.trunk."
+#define PROJECTION "visual.head.proj."
+
+static bool is_outside_tower(const char *name, const void *unused) {
+    (void) unused;
+    return strstr(name, TOWER) == NULL;
+}
+
+/* Its names are timm's behind TRUNK; a linear layer may project what it pools. The rest is of the
+ * text. */
+static void settle_trunk(struct tensor_table *tensors, const struct vitlrp_log *log) {
+    bool there = false;
+    for (size_t i = 0; i < tensors->count; i++) {
+        there = there || strstr(tensors->items[i].name, TRUNK) != NULL;
+    }
+    if (!there) {
+        return;
+    }
+    keep(tensors, is_outside_tower, NULL, log);
+    for (size_t i = 0; i < tensors->count; i++) {
+        char *name = tensors->items[i].name;
+        const char *begin = strstr(name, TOWER);
+        if (begins_with(begin, TRUNK)) {
+            begin += strlen(TRUNK);
+        } else if (begins_with(begin, PROJECTION)) {
+            begin += strlen(TOWER);
+        }
+        memmove(name, begin, strlen(begin) + 1);
+    }
+}
+
 static enum vitlrp_status check_some(const struct checkpoint *checkpoint,
                                      struct vitlrp_error *err) {
     return checkpoint->tensors.count > 0
@@ -271,6 +305,7 @@ enum vitlrp_status names_settle(struct checkpoint *checkpoint, const char *ignor
     keep(tensors, is_beside, NULL, checkpoint->log);
     TRY(choose_pair(checkpoint, err));
     TRY(check_some(checkpoint, err));
+    settle_trunk(tensors, checkpoint->log);
     drop_common(tensors, checkpoint->log);
     return tensor_table_check_unique(tensors, err);
 }

@@ -112,11 +112,12 @@ struct vit_model {
     struct vit_origin origin;
 
     /* What the checkpoint says beside its tensors, for the layers above; NULL if absent. */
-    json_t *facts;        /* what is known of it, and from where: vit/load/facts.h */
-    json_t *metadata;     /* the "vitlrp" object of the safetensors metadata */
-    json_t *config_json;  /* Hugging Face's or timm's config.json */
-    json_t *preprocessor; /* Hugging Face preprocessor_config.json */
-    json_t *open_clip;    /* open_clip_config.json */
+    json_t *facts;                 /* what is known of it, and from where: vit/load/facts.h */
+    json_t *metadata;              /* the "vitlrp" object of the safetensors metadata */
+    json_t *config_json;           /* Hugging Face's or timm's config.json */
+    json_t *preprocessor;          /* Hugging Face's image processor */
+    const char *preprocessor_file; /* where it stands */
+    json_t *open_clip;             /* open_clip_config.json */
 };
 
 /* The default limits of a checkpoint, as an initialiser. ViT-H has weights of 2.5 GB in 400

@@ -1,0 +1,148 @@
+/* Which files beside the weights are a model's, and what each of them takes precedence over. */
+#include "vit/load/sidecars.h"
+
+#include <string.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "vit/load/find.h"
+
+#define MAX_JSON ((size_t) 16 << 20)
+
+/* Reading what lies beside the weights. */
+struct reading {
+    const char *path; /* of the weights */
+    const struct vit_load_options *options;
+    struct sidecars *out;
+};
+
+/* The path of a file beside the weights, reported to the caller's callback; *there: it exists. */
+static enum vitlrp_status find_sidecar(const struct reading *reading, const char *name,
+                                       char out[PATH_SIZE], bool *there, struct vitlrp_error *err) {
+    TRY(path_join(out, reading->path, false, name, err));
+    *there = path_exists(out);
+    return *there ? file_tell(reading->options->inputs, out, err) : VITLRP_OK;
+}
+
+/* Reads a JSON file within the model's limit on the memory of JSON, and keeps its bytes. */
+static enum vitlrp_status take_sidecar(const struct reading *reading, const char *path,
+                                       const char *name, json_t **out, struct vitlrp_error *err) {
+    const struct vitlrp_model_limits limits =
+        reading->options->limits == NULL ? vit_load_limits_default() : *reading->options->limits;
+    struct vit_sidecar *file = &reading->out->files[reading->out->count];
+    struct bytes bytes = {0};
+    TRY(file_read(path, MAX_JSON, &bytes, err));
+    enum vitlrp_status status =
+        json_parse_within((const char *) bytes.data, bytes.size, limits.max_json_bytes, out, err);
+    if (status != VITLRP_OK) {
+        bytes_free(&bytes);
+        return error_prefix(err, status, path);
+    }
+    *file = (struct vit_sidecar){name, bytes};
+    reading->out->count++;
+    return VITLRP_OK;
+}
+
+static enum vitlrp_status read_sidecar(const struct reading *reading, const char *name,
+                                       json_t **out, struct vitlrp_error *err) {
+    char path[PATH_SIZE];
+    bool there = false;
+    TRY(find_sidecar(reading, name, path, &there, err));
+    return there ? take_sidecar(reading, path, name, out, err) : VITLRP_OK;
+}
+
+/* timm's config.json may lie beside its weights, but so may any other of that name: one that cannot
+ * be read, or is nobody's, is passed over. */
+static enum vitlrp_status read_timm(const struct reading *reading, struct vitlrp_error *err) {
+    char path[PATH_SIZE];
+    bool there = false;
+    struct vitlrp_error ignored;
+    struct sidecars *out = reading->out;
+    TRY(find_sidecar(reading, "config.json", path, &there, err));
+    if (there && take_sidecar(reading, path, "config.json", &out->config, &ignored) != VITLRP_OK) {
+        log_message(reading->options->log, LOG_LEVEL_WARNING, "%s: not used", ignored.message);
+    }
+    if (json_object_get(out->config, "architecture") == NULL &&
+        json_object_get(out->config, "model_type") == NULL &&
+        !json_is_object(json_object_get(out->config, "pretrained_cfg"))) {
+        sidecars_close(out);
+    }
+    return VITLRP_OK;
+}
+
+static enum vitlrp_status read_open_clip(const struct reading *reading, struct vitlrp_error *err) {
+    return read_sidecar(reading, "open_clip_config.json", &reading->out->open_clip, err);
+}
+
+/* A folder may hold a model twice: timm's, and the same in a tower of open_clip's, each with a
+ * configuration of its own. */
+static enum vitlrp_status read_timm_or_open_clip(const struct reading *reading,
+                                                 struct vitlrp_error *err) {
+    const char *slash = strrchr(reading->path, '/');
+    const char *name = slash == NULL ? reading->path : slash + 1;
+    if (strncmp(name, "open_clip", strlen("open_clip")) == 0) {
+        TRY(read_open_clip(reading, err));
+    }
+    if (reading->out->open_clip == NULL) {
+        TRY(read_timm(reading, err));
+    }
+    return reading->out->open_clip == NULL && reading->out->config == NULL
+               ? read_open_clip(reading, err)
+               : VITLRP_OK;
+}
+
+/* transformers looks for an image processor in processor_config.json first, where those that it
+ * saves since version 5 are; in others there is none. */
+static enum vitlrp_status read_processor(const struct reading *reading, struct vitlrp_error *err) {
+    static const char OLD[] = "preprocessor_config.json";
+    struct sidecars *out = reading->out;
+    json_t *processor = NULL;
+    TRY(read_sidecar(reading, "processor_config.json", &processor, err));
+    json_t *nested = json_incref(json_object_get(processor, "image_processor"));
+    json_decref(processor);
+    enum vitlrp_status status = read_sidecar(reading, OLD, &out->preprocessor, err);
+    out->preprocessor_file = OLD;
+    if (status != VITLRP_OK || !json_is_object(nested)) {
+        json_decref(nested);
+        return status;
+    }
+    if (out->preprocessor != NULL && !json_equal(out->preprocessor, nested)) {
+        log_message(reading->options->log, LOG_LEVEL_WARNING,
+                    "%s: processor_config.json and preprocessor_config.json are not the same: the "
+                    "first is used, as transformers does",
+                    reading->path);
+    }
+    json_decref(out->preprocessor);
+    out->preprocessor = nested;
+    out->preprocessor_file = "processor_config.json, image_processor";
+    return VITLRP_OK;
+}
+
+enum vitlrp_status sidecars_read(const char *path, enum framework framework,
+                                 const struct vit_load_options *options, struct sidecars *out,
+                                 struct vitlrp_error *err) {
+    const struct reading reading = {path, options, out};
+    switch (framework) {
+    case FRAMEWORK_HUGGINGFACE:
+        TRY(read_sidecar(&reading, "config.json", &out->config, err));
+        return read_processor(&reading, err);
+    case FRAMEWORK_TIMM:
+        return read_timm_or_open_clip(&reading, err);
+    case FRAMEWORK_OPEN_CLIP:
+        return read_open_clip(&reading, err);
+    case FRAMEWORK_TORCHVISION:
+    case FRAMEWORK_JAX:
+        break;
+    }
+    return VITLRP_OK;
+}
+
+void sidecars_close(struct sidecars *sidecars) {
+    for (size_t i = 0; i < sidecars->count; i++) {
+        bytes_free(&sidecars->files[i].bytes);
+    }
+    json_decref(sidecars->config);
+    json_decref(sidecars->preprocessor);
+    json_decref(sidecars->open_clip);
+    *sidecars = (struct sidecars){0};
+}
