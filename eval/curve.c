@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "base/checked.h"
 #include "base/mem.h"
+#include "base/probability.h"
 #include "eval/protocol.h"
 #include "eval/protocol_table.h"
 #include "eval/replace.h"
@@ -245,17 +246,10 @@ static void write_mask(const struct curve_evaluator *e, size_t point, uint8_t *m
 
 static struct point read_point(const struct curve_evaluator *e, const float *logits,
                                int32_t output) {
-    double largest = (double) logits[0];
-    double sum = 0.0;
-    for (size_t i = 1; i < e->classes; i++) {
-        largest = fmax(largest, (double) logits[i]);
-    }
-    for (size_t i = 0; i < e->classes; i++) {
-        sum += exp((double) logits[i] - largest);
-    }
-    double logit = (double) logits[output];
+    enum vitlrp_probability kind = e->options.model->probability;
     return (struct point){.logit = logits[output],
-                          .probability = (float) (exp(logit - largest) / sum)};
+                          .probability =
+                              (float) probability_of(kind, logits, e->classes, (size_t) output)};
 }
 
 static enum vitlrp_status make_replacement(struct curve_evaluator *e,

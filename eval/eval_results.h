@@ -59,7 +59,8 @@ struct eval_image {
     int32_t output; /* explained */
     int32_t label;  /* output of its label, -1 if it has none that the model knows */
     int32_t predicted;
-    float logit, probability;           /* of the explained output, unperturbed */
+    float logit, probability;           /* of the explained output, unperturbed; the probability,
+                                           and all of its curves, are NaN where outputs are none */
     struct eval_method_result *methods; /* [method_count], owned; NULL if it failed */
 };
 
@@ -70,9 +71,10 @@ struct evaluation {
     int32_t grid_height, grid_width;
     struct eval_image *images; /* by ascending index, owned */
     size_t image_count;
-    size_t manifest_count; /* images of the whole dataset, all shards together */
-    int32_t shard, shards; /* 0 of 1 for a whole run */
-    bool cancelled;        /* stopped early: only some images are there */
+    size_t manifest_count;               /* images of the whole dataset, all shards together */
+    int32_t shard, shards;               /* 0 of 1 for a whole run */
+    bool cancelled;                      /* stopped early: only some images are there */
+    enum vitlrp_probability probability; /* as the configuration says; softmax without one */
 
     /* Hashes and settings that two shards must share to be merged, and that a reader needs to
      * repeat the run. */

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/pool.h"
+#include "base/probability.h"
 #include "base/random.h"
 #include "base/text.h"
 #include "base/work_rate.h"
@@ -206,13 +207,9 @@ static enum vitlrp_status image_predict(const struct run *run, struct worker *wo
     size_t classes = (size_t) run->options->model->config.classes;
     const float *logits = worker->logits;
     size_t predicted = 0;
-    double sum = 0.0;
     TRY(vit_attributor_forward(worker->attributor, worker->input, worker->logits, err));
     for (size_t i = 1; i < classes; i++) {
         predicted = logits[i] > logits[predicted] ? i : predicted;
-    }
-    for (size_t i = 0; i < classes; i++) {
-        sum += exp((double) logits[i] - (double) logits[predicted]);
     }
     bool by_label = run->options->protocol.target == VITLRP_EVAL_LABEL;
     if (by_label && (item->label < 0 || (size_t) item->label >= classes)) {
@@ -221,7 +218,8 @@ static enum vitlrp_status image_predict(const struct run *run, struct worker *wo
     image->predicted = (int32_t) predicted;
     image->output = by_label ? item->label : image->predicted;
     image->logit = logits[image->output];
-    image->probability = (float) (exp((double) image->logit - (double) logits[predicted]) / sum);
+    image->probability = (float) probability_of(run->options->model->probability, logits, classes,
+                                                (size_t) image->output);
     return VITLRP_OK;
 }
 

@@ -346,6 +346,7 @@ static bool copy_head(const struct record *from, struct record *to) {
     b->protocol = a->protocol;
     b->manifest_count = a->manifest_count;
     b->shards = 1;
+    b->probability = a->probability;
     b->model_name = mem_strdup(a->model_name);
     b->model_sha256 = mem_strdup(a->model_sha256);
     b->manifest_sha256 = mem_strdup(a->manifest_sha256);

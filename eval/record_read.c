@@ -217,6 +217,20 @@ static bool is_known_format(const char *format) {
     return false;
 }
 
+/* Records without the key are of models whose outputs were all taken for such. */
+static enum vitlrp_status read_probability(const json_t *configuration,
+                                           enum vitlrp_probability *out, struct vitlrp_error *err) {
+    const json_t *value = json_object_get(configuration, "probability");
+    int kind = value == NULL           ? VITLRP_PROBABILITY_SOFTMAX
+               : json_is_string(value) ? word_find(WORDS_PROBABILITY, json_string_value(value))
+                                       : -1;
+    if (kind <= VITLRP_PROBABILITY_STATED) {
+        return fail_key("probability", err);
+    }
+    *out = (enum vitlrp_probability) kind;
+    return VITLRP_OK;
+}
+
 static enum vitlrp_status read_head(struct reading *reading, struct vitlrp_error *err) {
     struct record *record = reading->record;
     const json_t *root = reading->root;
@@ -235,6 +249,8 @@ static enum vitlrp_status read_head(struct reading *reading, struct vitlrp_error
     if (!reading->is_older && !json_is_null(json_object_get(root, "configuration"))) {
         TRY(read_line(root, "configuration", &record->evaluation.configuration, err));
     }
+    TRY(read_probability(json_object_get(root, "configuration"), &record->evaluation.probability,
+                         err));
     TRY(read_methods(reading, err));
     return json_is_null(json_object_get(root, "reference"))
                ? VITLRP_OK
@@ -319,6 +335,22 @@ static enum vitlrp_status read_class(const struct reading *reading, const json_t
     return VITLRP_OK;
 }
 
+/* Null, and NaN, exactly where the record's outputs are no probabilities. */
+static enum vitlrp_status need_probabilities(const struct reading *reading, const json_t *object,
+                                             const char *key, float *out, size_t count,
+                                             struct vitlrp_error *err) {
+    if (reading->record->evaluation.probability != VITLRP_PROBABILITY_NONE) {
+        return need_floats(object, key, out, count, err);
+    }
+    if (!json_is_null(json_object_get(object, key))) {
+        return fail_key(key, err);
+    }
+    for (size_t i = 0; i < count; i++) {
+        out[i] = NAN;
+    }
+    return VITLRP_OK;
+}
+
 static enum vitlrp_status read_curves(const struct reading *reading, const json_t *object,
                                       struct eval_method_result *result, struct vitlrp_error *err) {
     size_t points = (size_t) reading->record->evaluation.protocol.steps + 1;
@@ -331,20 +363,22 @@ static enum vitlrp_status read_curves(const struct reading *reading, const json_
     result->lerf_logit = block + 2 * points;
     result->lerf_prob = block + 3 * points;
     TRY(need_floats(object, "morf_logit", result->morf_logit, points, err));
-    TRY(need_floats(object, "morf_prob", result->morf_prob, points, err));
+    TRY(need_probabilities(reading, object, "morf_prob", result->morf_prob, points, err));
     TRY(need_floats(object, "lerf_logit", result->lerf_logit, points, err));
-    return need_floats(object, "lerf_prob", result->lerf_prob, points, err);
+    return need_probabilities(reading, object, "lerf_prob", result->lerf_prob, points, err);
 }
 
-static enum vitlrp_status read_areas(const json_t *object, double areas[EVAL_CURVES],
-                                     struct vitlrp_error *err) {
+static enum vitlrp_status read_areas(const struct reading *reading, const json_t *object,
+                                     double areas[EVAL_CURVES], struct vitlrp_error *err) {
     const json_t *list = json_object_get(object, "fp32_areas");
+    bool without = reading->record->evaluation.probability == VITLRP_PROBABILITY_NONE;
     for (int curve = 0; curve < EVAL_CURVES; curve++) {
         const json_t *value = json_object_get(list, RECORD_CURVES[curve]);
-        if (!json_is_number(value)) {
+        bool no_value = without && (curve == EVAL_CURVE_MORF_PROB || curve == EVAL_CURVE_LERF_PROB);
+        if (no_value ? !json_is_null(value) : !json_is_number(value)) {
             return fail_key("fp32_areas", err);
         }
-        areas[curve] = json_number_value(value);
+        areas[curve] = no_value ? NAN : json_number_value(value);
     }
     return VITLRP_OK;
 }
@@ -360,7 +394,7 @@ static enum vitlrp_status read_result(const struct reading *reading, const json_
     result->valid = true;
     TRY(read_curves(reading, object, result, err));
     if (audited) {
-        TRY(read_areas(object, result->fp32_areas, err));
+        TRY(read_areas(reading, object, result->fp32_areas, err));
     }
     TRY(need_double(object, "pointing", &result->pointing, err));
     TRY(need_double(object, "mass", &result->mass, err));
@@ -420,6 +454,17 @@ static enum vitlrp_status read_hash(const json_t *object, char out[SHA256_TEXT],
     return VITLRP_OK;
 }
 
+static enum vitlrp_status need_chance(const struct reading *reading, const json_t *object,
+                                      float *out, struct vitlrp_error *err) {
+    const char *key = "probability";
+    if (reading->record->evaluation.probability == VITLRP_PROBABILITY_NONE) {
+        *out = NAN;
+        return json_is_null(json_object_get(object, key)) ? VITLRP_OK : fail_key(key, err);
+    }
+    TRY(need_float(object, key, out, err));
+    return *out >= 0.0F && *out <= 1.0F ? VITLRP_OK : fail_key(key, err);
+}
+
 static enum vitlrp_status read_image(const struct reading *reading, const json_t *object,
                                      int64_t after, struct eval_image *image,
                                      struct vitlrp_error *err) {
@@ -444,10 +489,7 @@ static enum vitlrp_status read_image(const struct reading *reading, const json_t
     TRY(read_class(reading, object, "class", false, &image->output, err));
     TRY(read_class(reading, object, "predicted", false, &image->predicted, err));
     TRY(need_float(object, "logit", &image->logit, err));
-    TRY(need_float(object, "probability", &image->probability, err));
-    if (!(image->probability >= 0.0F && image->probability <= 1.0F)) {
-        return fail_key("probability", err);
-    }
+    TRY(need_chance(reading, object, &image->probability, err));
     return read_results(reading, object, image, err);
 }
 

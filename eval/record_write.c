@@ -54,7 +54,12 @@ static void add_float(struct text *out, float value) {
     add_number(out, (double) value, 9);
 }
 
+/* A curve of what there is not, all NaN, is null. */
 static void add_floats(struct text *out, const char *key, const float *values, size_t count) {
+    if (isnan(values[0])) {
+        text_printf(out, ",\"%s\":null", key);
+        return;
+    }
     text_printf(out, ",\"%s\":[", key);
     for (size_t i = 0; i < count; i++) {
         text_append_string(out, i == 0 ? "" : ",");

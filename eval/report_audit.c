@@ -25,17 +25,18 @@ static void append_cell(struct text *out, const struct vitlrp_audit *audit, int 
 static void append_row(const struct report_page *page, size_t method) {
     struct text *out = page->out;
     const struct evaluation *evaluation = &page->record->evaluation;
-    struct vitlrp_audit audit = {0};
+    size_t images = 0; /* a metric that does not exist has none */
     text_append_string(out, "<tr><th class=\"pin\" scope=\"row\">");
     report_key(page, method);
     report_escape(out, evaluation->methods[method]);
     text_append_string(out, "</th>");
     for (int metric = 0; metric < AUDIT_METRICS; metric++) {
-        audit = audit_measure(evaluation, method, (enum eval_metric) metric,
-                              &page->summary->methods[method].metrics[metric]);
+        struct vitlrp_audit audit = audit_measure(evaluation, method, (enum eval_metric) metric,
+                                                  &page->summary->methods[method].metrics[metric]);
         append_cell(out, &audit, COLUMNS[metric].decimals);
+        images = audit.n > images ? audit.n : images;
     }
-    text_printf(out, "<td class=\"num\">%zu</td></tr>\n", audit.n);
+    text_printf(out, "<td class=\"num\">%zu</td></tr>\n", images);
 }
 
 void report_audit(const struct report_page *page) {

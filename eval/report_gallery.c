@@ -93,8 +93,9 @@ static void append_caption(const struct report_page *page, const struct eval_ima
     struct text *out = page->out;
     text_append_string(out, "<span class=\"who\">");
     report_class_name(out, record, image->output);
-    text_append_string(out, "<small>p = ");
-    report_number(out, (double) image->probability, 2);
+    bool is_chance = !isnan(image->probability);
+    text_append_string(out, is_chance ? "<small>p = " : "<small>");
+    report_number(out, (double) (is_chance ? image->probability : image->logit), 2);
     text_append_string(out, "</small>");
     if (image->label >= 0 && image->label != image->output) {
         text_append_string(out, "<small>label: ");

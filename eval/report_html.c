@@ -405,6 +405,19 @@ static const char *precision_words(enum vitlrp_precision precision) {
     return "fp32 throughout.";
 }
 
+static const char *measured_words(enum vitlrp_probability kind) {
+    switch (kind) {
+    case VITLRP_PROBABILITY_SIGMOID:
+        return "Logit and sigmoid probability";
+    case VITLRP_PROBABILITY_NONE:
+        return "Output";
+    case VITLRP_PROBABILITY_STATED:
+    case VITLRP_PROBABILITY_SOFTMAX:
+        break;
+    }
+    return "Logit and softmax probability";
+}
+
 static void append_protocol(const struct report_page *page) {
     const struct record *record = page->record;
     const struct evaluation *evaluation = &record->evaluation;
@@ -423,8 +436,9 @@ static void append_protocol(const struct report_page *page) {
                 protocol->steps, evaluation->grid_height * evaluation->grid_width,
                 choice_words(eval_setting_find("replace"), protocol->replacement));
     text_printf(out,
-                "<div><dt>Measured</dt><dd>Logit and softmax probability of the %s class; areas by "
-                "the trapezoid rule over k / K. Δ = area(LeRF) − area(MoRF).</dd></div>\n",
+                "<div><dt>Measured</dt><dd>%s of the %s class; areas by the trapezoid rule over "
+                "k / K. Δ = area(LeRF) − area(MoRF).</dd></div>\n",
+                measured_words(evaluation->probability),
                 protocol->target == VITLRP_EVAL_LABEL ? "labelled" : "predicted");
     text_printf(out, "<div><dt>Precision</dt><dd>%s</dd></div>\n",
                 precision_words(protocol->precision));

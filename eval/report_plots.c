@@ -318,11 +318,11 @@ static void append_legend(const struct report_page *page) {
 }
 
 enum vitlrp_status report_curves(const struct report_page *page, struct vitlrp_error *err) {
+    const struct evaluation *evaluation = &page->record->evaluation;
     struct curves curves;
     struct text *out = page->out;
-    TRY(curves_open(&page->record->evaluation, &curves, err));
+    TRY(curves_open(evaluation, &curves, err));
     struct axis logit = curve_axis(page, &curves, CURVE_MORF_LOGIT, CURVE_LERF_LOGIT);
-    struct axis probability = curve_axis(page, &curves, CURVE_MORF_PROB, CURVE_LERF_PROB);
     text_append_string(out, "<section id=\"curves\" class=\"curves\">\n<h2>Perturbation "
                             "curves</h2>\n<p>What is left of the explained class, on average, "
                             "while patches are replaced. Point at a name to see its curves "
@@ -331,9 +331,12 @@ enum vitlrp_status report_curves(const struct report_page *page, struct vitlrp_e
     text_append_string(out, "<div class=\"plots\">\n");
     append_plot(page, &curves, &logit, CURVE_MORF_LOGIT);
     append_plot(page, &curves, &logit, CURVE_LERF_LOGIT);
-    append_plot(page, &curves, &probability, CURVE_MORF_PROB);
-    append_plot(page, &curves, &probability, CURVE_LERF_PROB);
+    if (evaluation->probability != VITLRP_PROBABILITY_NONE) {
+        struct axis probability = curve_axis(page, &curves, CURVE_MORF_PROB, CURVE_LERF_PROB);
+        append_plot(page, &curves, &probability, CURVE_MORF_PROB);
+        append_plot(page, &curves, &probability, CURVE_LERF_PROB);
+    }
     text_append_string(out, "</div>\n</section>\n");
-    curves_close(&page->record->evaluation, &curves);
+    curves_close(evaluation, &curves);
     return VITLRP_OK;
 }

@@ -131,15 +131,16 @@ static void append_audit(struct text *out, const struct record *record,
     for (size_t i = 0; i < summary->method_count; i++) {
         size_t method = summary->ranking[i];
         const struct vitlrp_statistic *metrics = summary->methods[method].metrics;
-        struct vitlrp_audit audit = {0};
+        size_t images = 0; /* a metric that does not exist has none */
         text_escape_name(name, sizeof name, evaluation->methods[method]);
         text_printf(out, "%-*s", width, name);
         for (size_t k = 0; k < sizeof COLUMNS / sizeof COLUMNS[0]; k++) {
-            audit =
+            struct vitlrp_audit audit =
                 audit_measure(evaluation, method, COLUMNS[k].metric, &metrics[COLUMNS[k].metric]);
             append_audit_cell(out, &audit, COLUMNS[k].decimals);
+            images = audit.n > images ? audit.n : images;
         }
-        text_printf(out, "  %zu\n", audit.n);
+        text_printf(out, "  %zu\n", images);
     }
 }
 

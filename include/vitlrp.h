@@ -185,7 +185,8 @@ struct vitlrp_model_options {
     /* These decide, as heads does, also where the model's files state something else. */
     enum vitlrp_activation activation;
     enum vitlrp_pool pool;
-    int32_t reserved;           /* 0 */
+    enum vitlrp_probability probability; /* USAGE for a model without a head of classes, and for the
+                                            softmax of one logit, which is always 1 */
     double norm_eps;            /* of LayerNorm or RMSNorm, below 1; 0: what the files state */
     const char *ignore_tensors; /* names of tensors to leave out, separated by commas; * and ? stand
                                    for any letters and for any letter. NULL: none */
@@ -278,7 +279,7 @@ struct vitlrp_model_info {
     size_t weight_bytes; /* of memory held */
     size_t facts;        /* what is known beside the weights: vitlrp_model_fact */
     enum vitlrp_outputs outputs;
-    int32_t reserved; /* 0 */
+    enum vitlrp_probability probability; /* in use */
 };
 
 /* Call it before vitlrp_model_describe, which fills the record. The strings live as long as the
@@ -353,6 +354,14 @@ VITLRP_NODISCARD VITLRP_API enum vitlrp_status vitlrp_model_class(const struct v
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_model_find_class(const struct vitlrp_model *model, const char *text,
                         struct vitlrp_class *found, struct vitlrp_error *error);
+
+/* The probabilities of the classes, probability [classes], from the logits [classes] of a forward
+ * pass, as vitlrp_model_info.probability says: NAN where outputs are no probabilities. With one
+ * logit it is the probability of the class of output 0; the other answer, "not this class", has the
+ * rest. Any thread. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status
+vitlrp_model_probabilities(const struct vitlrp_model *model, const float *logits,
+                           double *probability, struct vitlrp_error *error);
 
 /* ---- Sessions ---- */
 

@@ -166,6 +166,15 @@ enum vitlrp_outputs {
     VITLRP_OUTPUTS_LIKENESS   /* one: how alike a feature is to references, from -1 to 1 */
 };
 
+/* How the probability of a class follows from the logits. */
+enum vitlrp_probability {
+    VITLRP_PROBABILITY_STATED,  /* as the model's files state, else by the number of classes */
+    VITLRP_PROBABILITY_SOFTMAX, /* exp(logit) / the sum of all: one class is right */
+    VITLRP_PROBABILITY_SIGMOID, /* 1 / (1 + exp(-logit)): each class by itself, any number is right
+                                 */
+    VITLRP_PROBABILITY_NONE     /* outputs are no probabilities: values, features */
+};
+
 /* The activation of the MLPs. */
 enum vitlrp_activation {
     VITLRP_ACTIVATION_STATED, /* what the model's files state */

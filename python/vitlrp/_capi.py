@@ -154,7 +154,7 @@ class ModelOptions(Structure):
         ("weights", c_int),
         ("activation", c_int),
         ("pool", c_int),
-        ("reserved", c_int32),
+        ("probability", c_int),
         ("norm_eps", c_double),
         ("ignore_tensors", c_char_p),
         ("adapter_path", c_char_p),
@@ -186,7 +186,7 @@ class ModelInfo(Structure):
         ("weight_bytes", c_size_t),
         ("facts", c_size_t),
         ("outputs", c_int),
-        ("reserved", c_int32),
+        ("probability", c_int),
     ]
 
 
@@ -468,6 +468,10 @@ FUNCTIONS = {
     "vitlrp_model_sha256": (c_int, (ModelPointer, c_char_p, POINTER(Error))),
     "vitlrp_model_configuration": (c_int, (ModelPointer, *_text_out)),
     "vitlrp_model_fact": (c_int, (ModelPointer, c_size_t, POINTER(Fact), POINTER(Error))),
+    "vitlrp_model_probabilities": (
+        c_int,
+        (ModelPointer, POINTER(c_float), POINTER(c_double), POINTER(Error)),
+    ),
     "vitlrp_model_class": (c_int, (ModelPointer, c_int32, POINTER(Class), POINTER(Error))),
     "vitlrp_model_find_class": (c_int, (ModelPointer, c_char_p, POINTER(Class), POINTER(Error))),
     "vitlrp_session_options_init_sized": (None, (POINTER(SessionOptions), c_size_t)),

@@ -12,7 +12,7 @@ from . import _capi, _check
 from . import method as _method
 from ._library import call, lib, new_record, words
 from .errors import UsageError
-from .explanation import Class, Explanation, LedgerEntry, Prediction, probabilities
+from .explanation import Class, Explanation, LedgerEntry, Prediction
 from .image import Input
 
 # Number of likely classes that every explanation lists.
@@ -53,6 +53,7 @@ class Explaining:
         self._logits = np.empty(0, np.float32)
         self._ranked: list[Class] = []  # most likely first
         self._top: tuple[Prediction, ...] = ()
+        self._likely: list[float | None] = []  # by output
 
     def run(self, classes: tuple[Class, ...], wanted: Wanted, level: str) -> list[Explanation]:
         """Everything that is wanted, of a model with these classes."""
@@ -68,17 +69,24 @@ class Explaining:
         self._logits = np.empty(len(classes), np.float32)
         values, logits = _check.floats(self._source.values), _check.floats(self._logits)
         call(lib.vitlrp_session_forward, self._session, values, logits)
-        likely = probabilities(self._logits)
+        self._likely = self._probabilities()
         order = np.argsort(-self._logits, kind="stable")
         self._ranked = [classes[i] for i in order]
         self._top = tuple(
             Prediction(
                 **dataclasses.asdict(classes[i]),
                 logit=float(self._logits[i]),
-                probability=float(likely[i]),
+                probability=self._likely[i],
             )
             for i in order[:shown]
         )
+
+    def _probabilities(self) -> list[float | None]:
+        """Of the outputs, by the library."""
+        found = np.empty(len(self._logits), np.float64)
+        place = found.ctypes.data_as(ctypes.POINTER(ctypes.c_double))
+        call(lib.vitlrp_model_probabilities, self._model, _check.floats(self._logits), place)
+        return [None if np.isnan(p) else float(p) for p in found]
 
     def _explain(self, target: Class, versus: Class | None, level: str) -> Explanation:
         relevance = new_record(_capi.Relevance, lib.vitlrp_relevance_init_sized)
@@ -99,6 +107,7 @@ class Explaining:
             target=target,
             versus=versus,
             top=self._top,
+            probability=self._likely[target.output],
             explained=relevance.explained,
             relevance_sum=relevance.sum,
             ledger=ledger,

@@ -9,7 +9,6 @@ import os
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from . import _capi, _check
 from . import image as _image
@@ -40,7 +39,7 @@ class Prediction(Class):
     """A class with the model's logit and probability."""
 
     logit: float
-    probability: float  # softmax, 0 to 1
+    probability: float | None  # 0 to 1; None where outputs are no probabilities
 
 
 class LedgerEntry(NamedTuple):
@@ -64,6 +63,7 @@ class Explanation:
     target: Class
     versus: Class | None  # the class that it is contrasted with
     top: tuple[Prediction, ...]  # the most likely classes, best first
+    probability: float | None  # of target, 0 to 1; None where outputs are no probabilities
     explained: float  # logit of target, less that of versus
     relevance_sum: float  # of the map; explained = relevance_sum + all absorbed, up to rounding
     ledger: tuple[LedgerEntry, ...] | None  # from the output to the input; None if there is none
@@ -76,11 +76,6 @@ class Explanation:
     def logit(self) -> float:
         """Of target."""
         return float(self.logits[self.target.output])
-
-    @property
-    def probability(self) -> float:
-        """Softmax probability of target, 0 to 1."""
-        return float(probabilities(self.logits)[self.target.output])
 
     def picture(
         self,
@@ -162,7 +157,8 @@ class Explanation:
     def caption(self) -> str:
         """What a panel says under its pictures."""
         versus = f" versus {_shown(self.versus)}" if self.versus else ""
-        share = f"{100.0 * self.probability:.1f} %"
+        likely = self.probability
+        share = f"{self.logit:.4g}" if likely is None else f"{100.0 * likely:.1f} %"
         return f"{_shown(self.target)}{versus}  {share}  {self.method}"
 
     def _comment(self) -> str:
@@ -197,12 +193,6 @@ class Explanation:
     def __repr__(self) -> str:
         rows, columns = self.heatmap.shape
         return f"<Explanation: {self.caption}, map of {rows} x {columns}>"
-
-
-def probabilities(logits: _check.Floats) -> npt.NDArray[np.float64]:
-    """Softmax, float64."""
-    shifted = np.exp(logits.astype(np.float64) - float(logits.max()))
-    return np.asarray(shifted / shifted.sum())
 
 
 def _shown(target: Class) -> str:

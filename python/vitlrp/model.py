@@ -58,6 +58,7 @@ class ModelInfo:
     parameters: int
     weight_bytes: int  # of memory held
     outputs: str = "classes"  # or "feature" (there is no head), "embedding", "likeness" (one number)
+    probability: str = "softmax"  # or "sigmoid" (each class by itself), "none" (outputs are values)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,6 +94,9 @@ class Model:
     activation, pool, norm_eps
                of the MLPs ("gelu", "gelu_tanh", "quick_gelu", "silu"), what the head reads ("cls",
                "mean", "cls_mean", "map"), of the norms; they decide, also against the model's files
+    probability
+               how probabilities follow from the logits: "softmax" (one class is right), "sigmoid"
+               (each class by itself) or "none" (outputs are values); likewise
     labels     file of class names: one a line, or index<TAB>wnid<TAB>name; None: the model's, else
                ImageNet's
     weights    of a training's checkpoint: "ema", the average over the training, "raw", the weights of
@@ -128,6 +132,7 @@ class Model:
         activation: str = "stated",
         pool: str = "stated",
         norm_eps: float | None = None,
+        probability: str = "stated",
     ) -> None:
         options = new_record(_capi.ModelOptions, lib.vitlrp_model_options_init_sized)
         options.log = logger()
@@ -135,6 +140,7 @@ class Model:
             options.heads = _check.whole("heads", heads, 1, _check.INT32_MAX)
         options.activation = _check.choice("activation", activation, "activation")
         options.pool = _check.choice("pool", pool, "pool")
+        options.probability = _check.choice("probability", probability, "probability")
         if norm_eps is not None:
             options.norm_eps = _check.real("norm_eps", norm_eps, 1e-37, 0.99)
         if labels is not None:
@@ -231,8 +237,8 @@ class Model:
     @property
     def facts(self) -> tuple[Fact, ...]:
         """What the architecture is made of beside the weights, and who states it. A fact whose source
-        is "guess" is what most models have: `heads`, `activation`, `pool` and `norm_eps` of the
-        constructor correct it."""
+        is "guess" is what most models have: `heads`, `activation`, `pool`, `norm_eps` and
+        `probability` of the constructor correct it."""
         found = _capi.Fact()
         listed = []
         info = new_record(_capi.ModelInfo, lib.vitlrp_model_info_init_sized)
@@ -558,6 +564,7 @@ def _describe(model: _capi.ModelPointer) -> ModelInfo:
     found = {field.name: getattr(info, field.name) for field in dataclasses.fields(ModelInfo)}
     found["layer_norm_eps"] = _check.shortest(info.layer_norm_eps)
     found["outputs"] = words("outputs")[info.outputs]
+    found["probability"] = words("probability")[info.probability]
     return ModelInfo(**{k: os.fsdecode(v) if isinstance(v, bytes) else v for k, v in found.items()})
 
 

@@ -51,6 +51,7 @@ static enum vitlrp_status set_names(const struct eval_setup *setup, struct recor
         TRY(set_text(&record->reference, setup->options.reference, err));
     }
     record->skipped = setup->dataset.skipped;
+    evaluation->probability = setup->model->vit->probability;
     evaluation->manifest_count = setup->dataset.manifest_count;
     evaluation->shard = setup->options.shard;
     evaluation->shards = setup->options.shards;

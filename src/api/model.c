@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/probability.h"
 #include "base/words.h"
 
 void vitlrp_model_limits_init(struct vitlrp_model_limits *limits) {
@@ -35,6 +36,10 @@ static enum vitlrp_status check_told(const struct vitlrp_model_options *options,
     if (word_of(WORDS_POOL, options->pool) == NULL) {
         return fail(err, VITLRP_USAGE, "there is no pool %d", (int) options->pool);
     }
+    if (word_of(WORDS_PROBABILITY, options->probability) == NULL) {
+        return fail(err, VITLRP_USAGE, "there is no kind of probability %d",
+                    (int) options->probability);
+    }
     return options->norm_eps >= 0 && options->norm_eps < 1
                ? VITLRP_OK
                : fail(err, VITLRP_USAGE, "the eps of norms must be from 0, and below 1");
@@ -43,8 +48,6 @@ static enum vitlrp_status check_told(const struct vitlrp_model_options *options,
 static enum vitlrp_status read_options(const struct vitlrp_model_options *options,
                                        struct opening *out, struct vitlrp_error *err) {
     TRY(model_options_read(options, &out->options, err));
-    TRY(reserved_check(&out->options.reserved, sizeof out->options.reserved, "options of a model",
-                       err));
     if (word_of(WORDS_WEIGHTS, out->options.weights) == NULL) {
         return fail(err, VITLRP_USAGE, "weights: there is no choice %d", out->options.weights);
     }
@@ -54,6 +57,7 @@ static enum vitlrp_status read_options(const struct vitlrp_model_options *option
                                           .heads = out->options.heads,
                                           .activation = out->options.activation,
                                           .pool = out->options.pool,
+                                          .probability = out->options.probability,
                                           .norm_eps = out->options.norm_eps,
                                           .limits = &out->options.limits,
                                           .log = &out->options.log,
@@ -247,6 +251,7 @@ void vitlrp_model_describe(const struct vitlrp_model *model, struct vitlrp_model
         .weight_bytes = vit->storage_bytes,
         .facts = json_array_size(vit->facts),
         .outputs = vit->outputs,
+        .probability = vit->probability,
     };
     model_info_write(&known, info);
 }
@@ -302,6 +307,14 @@ enum vitlrp_status vitlrp_model_class(const struct vitlrp_model *model, int32_t 
                     output, model->vit->config.classes);
     }
     *found = class_of(model, (size_t) output);
+    return VITLRP_OK;
+}
+
+enum vitlrp_status vitlrp_model_probabilities(const struct vitlrp_model *model, const float *logits,
+                                              double *probability, struct vitlrp_error *error) {
+    API_NEEDS(model != NULL && logits != NULL && probability != NULL, error);
+    probability_fill(model->vit->probability, logits, (size_t) model->vit->config.classes,
+                     probability);
     return VITLRP_OK;
 }
 

@@ -191,13 +191,14 @@ static json_t *json_shape(const struct vitlrp_model *model, const char *classes_
     const struct vit_model *vit = model->vit;
     const struct vit_config *config = &vit->config;
     json_t *object = json_pack(
-        "{s:s, s:s, s:s, s:[ii], s:[ii], s:i, s:i, s:i, s:i, s:s, s:o, s:s, s:i, s:s}", "layout",
-        vit->layout, "container", vit->container, "stored_as", vit->stored_as, "input_size",
-        config->image_width, config->image_height, "patch_size", config->patch_width,
+        "{s:s, s:s, s:s, s:[ii], s:[ii], s:i, s:i, s:i, s:i, s:s, s:o, s:s, s:i, s:s, s:s}",
+        "layout", vit->layout, "container", vit->container, "stored_as", vit->stored_as,
+        "input_size", config->image_width, config->image_height, "patch_size", config->patch_width,
         config->patch_height, "dim", config->dim, "depth", config->depth, "heads", config->heads,
         "mlp_dim", config->mlp_dim, "activation", model_activation_name(config->activation),
         "layer_norm_eps", json_float32(config->layer_norm_eps), "pool", pool_name(config->pool),
-        "classes", config->classes, "classes_sha256", classes_sha256);
+        "classes", config->classes, "classes_sha256", classes_sha256, "probability",
+        word_of(WORDS_PROBABILITY, vit->probability));
     if (vit->weight_set != VITLRP_WEIGHTS_AUTO) {
         json_set(object, "weights", json_string(word_of(WORDS_WEIGHTS, vit->weight_set)), complete);
     }

@@ -41,6 +41,7 @@ static const struct {
     [WORDS_WEIGHTS] = {"weights", LIST("auto", "ema", "raw")},
     [WORDS_ACTIVATION] = {"activation", LIST("stated", "gelu", "gelu_tanh", "quick_gelu", "silu")},
     [WORDS_POOL] = {"pool", LIST("stated", "cls", "mean", "cls_mean", "map")},
+    [WORDS_PROBABILITY] = {"probability", LIST("stated", "softmax", "sigmoid", "none")},
     [WORDS_FACT_SOURCE] = {"fact_source",
                            LIST("user", "file", "class", "table", "tensors", "guess")},
 };

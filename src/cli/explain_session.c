@@ -30,6 +30,7 @@ enum vitlrp_status model_choose(const struct settings *settings, const struct co
     options.weights = settings->weights;
     options.activation = settings->activation;
     options.pool = settings->pool;
+    options.probability = settings->probability;
     options.norm_eps = settings->norm_eps;
     options.ignore_tensors = settings->ignore_tensors;
     options.adapter_path = settings->adapter_path;
@@ -345,9 +346,9 @@ static void append_caption(struct text *out, const struct explanation *explanati
         text_append_string(out, " versus ");
         class_append(out, &explanation->versus);
     }
-    text_printf(out, "  %.1f %%  %s",
-                100.0 * explanation->prediction->probability[explanation->target.output],
-                explanation->settings->method_info.name);
+    text_append_string(out, "  ");
+    prediction_append(out, explanation->prediction, explanation->target.output);
+    text_printf(out, "  %s", explanation->settings->method_info.name);
 }
 
 /* What a picture says about itself: program, class, method and its options. */

@@ -197,32 +197,48 @@ void json_sink_free(struct json_sink *sink) {
 
 #define MAX_KINDS 16 /* columns of the ledger's table */
 
-/* Where outputs are no classes, a share of all of them says nothing. */
-static bool has_classes(const struct explanation *explanation) {
+static struct vitlrp_model_info model_info(const struct explanation *explanation) {
     struct vitlrp_model_info info;
     vitlrp_model_info_init(&info);
     vitlrp_model_describe(explanation->model, &info);
-    return info.outputs == VITLRP_OUTPUTS_CLASSES;
+    return info;
 }
 
-void report_prediction(struct text *out, const struct explanation *explanation) {
-    char name[240];
-    struct vitlrp_image_info info;
+/* The largest logits of a model of classes, each with what it means. */
+static void append_top(struct text *out, const struct explanation *explanation,
+                       enum vitlrp_probability kind) {
     const struct prediction *prediction = explanation->prediction;
-    text_escape_name(name, sizeof name, explanation->image_path);
-    vitlrp_image_describe(explanation->photo->image, &info);
-    text_printf(out, "%s: %d x %d, %s\n", name, info.width, info.height,
-                explanation->photo->is_input ? "model input" : info.format);
-    int32_t shown = has_classes(explanation) ? prediction->classes : 0;
-    for (int32_t i = 0; i < shown && i < TOP_REPORTED; i++) {
+    for (int32_t i = 0; i < prediction->classes && i < TOP_REPORTED; i++) {
         struct vitlrp_class found;
         int32_t output = prediction->order[i];
         if (vitlrp_model_class(explanation->model, output, &found, NULL) != VITLRP_OK) {
             continue;
         }
-        text_printf(out, "  %5.1f %%  ", 100.0 * prediction->probability[output]);
+        if (kind == VITLRP_PROBABILITY_NONE) {
+            text_printf(out, "  %9.4g  ", (double) prediction->logits[output]);
+        } else {
+            text_printf(out, "  %5.1f %%  ", 100.0 * prediction->probability[output]);
+        }
         class_append(out, &found);
         text_append_string(out, "\n");
+    }
+    /* The first of them is what is explained, though the model says no to it. */
+    if (kind == VITLRP_PROBABILITY_SIGMOID && prediction->probability[prediction->order[0]] < 0.5) {
+        text_append_string(out, prediction->classes == 1 ? "  not above 50 %: more likely none\n"
+                                                         : "  none above 50 %\n");
+    }
+}
+
+void report_prediction(struct text *out, const struct explanation *explanation) {
+    char name[240];
+    struct vitlrp_image_info info;
+    text_escape_name(name, sizeof name, explanation->image_path);
+    vitlrp_image_describe(explanation->photo->image, &info);
+    text_printf(out, "%s: %d x %d, %s\n", name, info.width, info.height,
+                explanation->photo->is_input ? "model input" : info.format);
+    const struct vitlrp_model_info model = model_info(explanation);
+    if (model.outputs == VITLRP_OUTPUTS_CLASSES) { /* what others mean is not in their order */
+        append_top(out, explanation, model.probability);
     }
 }
 
@@ -234,7 +250,7 @@ void report_class(struct text *out, const struct explanation *explanation) {
         text_append_string(out, " versus ");
         class_append(out, &explanation->versus);
         text_printf(out, ", logit difference %.4g", explanation->explained);
-    } else if (!has_classes(explanation)) {
+    } else if (model_info(explanation).probability == VITLRP_PROBABILITY_NONE) {
         text_printf(out, ", %.4g", explanation->explained);
     } else {
         text_printf(out, ", %.1f %%, logit %.4g",

@@ -10,8 +10,13 @@
 static const struct {
     const char *fact, *option;
 } OPTIONS[] = {
-    {"heads", "--heads"},       {"activation", "--activation"}, {"pool", "--pool"},
-    {"norm_eps", "--norm-eps"}, {"image_height", "--crop"},     {"image_width", "--crop"},
+    {"heads", "--heads"},
+    {"activation", "--activation"},
+    {"pool", "--pool"},
+    {"norm_eps", "--norm-eps"},
+    {"image_height", "--crop"},
+    {"image_width", "--crop"},
+    {"probability", "--probability"},
 };
 
 static const char *option_of(const char *fact) {

@@ -52,22 +52,23 @@ static int compare_outputs(const void *left, const void *right, void *logits) {
     return (a > b) - (a < b);
 }
 
-void prediction_rank(struct prediction *prediction) {
-    double largest = -INFINITY;
-    double sum = 0.0;
+enum vitlrp_status prediction_rank(struct prediction *prediction, const struct vitlrp_model *model,
+                                   struct vitlrp_error *err) {
     for (int32_t i = 0; i < prediction->classes; i++) {
-        largest = fmax(largest, prediction->logits[i]);
         prediction->order[i] = i;
-    }
-    for (int32_t i = 0; i < prediction->classes; i++) {
-        prediction->probability[i] = exp(prediction->logits[i] - largest);
-        sum += prediction->probability[i];
-    }
-    for (int32_t i = 0; i < prediction->classes; i++) {
-        prediction->probability[i] /= sum;
     }
     qsort_r(prediction->order, (size_t) prediction->classes, sizeof *prediction->order,
             compare_outputs, prediction->logits);
+    return vitlrp_model_probabilities(model, prediction->logits, prediction->probability, err);
+}
+
+void prediction_append(struct text *out, const struct prediction *prediction, int32_t output) {
+    double probability = prediction->probability[output];
+    if (isnan(probability)) {
+        text_printf(out, "%.4g", (double) prediction->logits[output]);
+    } else {
+        text_printf(out, "%.1f %%", 100.0 * probability);
+    }
 }
 
 void class_append(struct text *out, const struct vitlrp_class *found) {

@@ -12,8 +12,8 @@
 struct prediction {
     int32_t classes;
     float *logits;       /* [classes] */
-    double *probability; /* [classes] softmax of the logits */
-    int32_t *order;      /* [classes] outputs, the most likely first */
+    double *probability; /* [classes]; NAN where outputs are no probabilities */
+    int32_t *order;      /* [classes] outputs, the largest logit first */
 };
 
 /* Room for the given number of classes. *prediction is owned: prediction_close. */
@@ -23,7 +23,11 @@ enum vitlrp_status prediction_open(int32_t classes, struct prediction *predictio
 void prediction_close(struct prediction *prediction);
 
 /* Fills probability and order from the logits; ties in order of the outputs. */
-void prediction_rank(struct prediction *prediction);
+enum vitlrp_status prediction_rank(struct prediction *prediction, const struct vitlrp_model *model,
+                                   struct vitlrp_error *err);
+
+/* "87.4 %", or the output itself where it is no probability. */
+void prediction_append(struct text *out, const struct prediction *prediction, int32_t output);
 
 /* "goldfish (1)" or "class 1", escaped for a terminal. */
 void class_append(struct text *out, const struct vitlrp_class *found);

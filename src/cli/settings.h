@@ -38,9 +38,10 @@ struct settings {
     const char *head_activation;
     const char *labels_path;
     enum vitlrp_weights weights;
-    int32_t heads; /* 0: the model's files state it; so with the next three */
+    int32_t heads; /* 0: the model's files state it; so with the next four */
     enum vitlrp_activation activation;
     enum vitlrp_pool pool;
+    enum vitlrp_probability probability;
     double norm_eps;
     const char *ignore_tensors; /* NULL: none */
     const char *adapter_path;   /* NULL: none */

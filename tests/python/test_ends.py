@@ -42,6 +42,26 @@ class Heads(unittest.TestCase):
                 dinov2(**wrong)
 
 
+class Probabilities(unittest.TestCase):
+    def test_kinds(self):
+        image = np.load(zoo("timm-one-logit", "input.npy"))
+        logit = np.load(zoo("timm-one-logit", "logits.npy"))[0]
+        with vitlrp.Model(zoo("timm-one-logit", "model")) as model:
+            self.assertEqual(model.info.probability, "sigmoid")
+            self.assertIn(("probability", "guess"), [(fact.name, fact.source) for fact in model.facts])
+            found = model.explain(image)
+            self.assertAlmostEqual(found.probability, 1 / (1 + np.exp(-logit)), 5)
+            self.assertEqual(found.top[0].probability, found.probability)
+        with vitlrp.Model(zoo("timm-one-logit", "model"), probability="none") as model:
+            found = model.explain(image)
+            self.assertIsNone(found.probability)
+            self.assertIsNone(found.top[0].probability)
+            self.assertIn(f"{found.logit:.4g}  attnlrp", found.caption)
+        for wrong in ("softmax", "logistic"):
+            with self.assertRaises(UsageError):
+                vitlrp.Model(zoo("timm-one-logit", "model"), probability=wrong)
+
+
 class Headless(unittest.TestCase):
     def setUp(self):
         self.input = np.load(zoo("dinov2-hub", "input.npy"))

@@ -5,6 +5,7 @@
 
 #include "vit/load/attention_pool.h"
 #include "vit/load/input_size.h"
+#include "vit/load/probability_infer.h"
 #include "vit/load/rotary_infer.h"
 
 #define HEAD_SIZE 64 /* of most published ViTs, so the last resort */
@@ -534,5 +535,6 @@ enum vitlrp_status architecture_infer(const struct layout_binding *binding,
     TRY(check_shifts(&inference, err));
     TRY(infer_pool(&inference, err));
     TRY(infer_head(&inference, err));
+    TRY(probability_infer(binding->head_given, config->classes, facts, err));
     return input_size_infer(binding, facts, sizes, config, positioned, err);
 }

@@ -98,10 +98,10 @@ enum fact_source {
     X(HEAD_PROJECTION, "projection") /* an embedding */                                            \
     X(HEAD_TWO, "two")               /* DeiT: the mean of CLS's and the distillation token's */
 
-#define FACT_LIST_OUTPUT(X)                                                                        \
-    X(OUTPUT_SOFTMAX, "softmax")                                                                   \
-    X(OUTPUT_SIGMOID, "sigmoid")                                                                   \
-    X(OUTPUT_NONE, "none")
+#define FACT_LIST_PROBABILITY(X)                                                                   \
+    X(PROBABILITY_SOFTMAX, "softmax")                                                              \
+    X(PROBABILITY_SIGMOID, "sigmoid")                                                              \
+    X(PROBABILITY_NONE, "none")
 
 #define FACT_CONSTANT(constant, word) FACT_##constant,
 enum fact_positions { FACT_LIST_POSITIONS(FACT_CONSTANT) };
@@ -116,7 +116,7 @@ enum fact_rope_order { FACT_LIST_ROPE_ORDER(FACT_CONSTANT) };
 enum fact_rope_pairing { FACT_LIST_ROPE_PAIRING(FACT_CONSTANT) };
 enum fact_pool { FACT_LIST_POOL(FACT_CONSTANT) };
 enum fact_head { FACT_LIST_HEAD(FACT_CONSTANT) };
-enum fact_output { FACT_LIST_OUTPUT(FACT_CONSTANT) };
+enum fact_probability { FACT_LIST_PROBABILITY(FACT_CONSTANT) };
 #undef FACT_CONSTANT
 
 /* Numbers, counts, flags (0 and 1) and values of the enumerations alike: all are exact as double.

@@ -68,7 +68,7 @@ static const struct fact_key KEYS[] = {
     {"num_channels", KEY_COUNT, FACT_AT(channels), NULL},
     {"qkv_bias", KEY_FLAG, FACT_AT(query_bias), NULL},
     {"num_labels", KEY_COUNT, FACT_AT(classes), NULL},
-    {"problem_type", KEY_WORD, FACT_AT(output), PROBLEM_WORDS},
+    {"problem_type", KEY_WORD, FACT_AT(probability), PROBLEM_WORDS},
     {"pruned_heads", KEY_ONLY_OFF, 0, NULL},
 };
 

@@ -21,9 +21,9 @@ const struct key_word ACTIVATION_WORDS[] = {
 };
 
 const struct key_word PROBLEM_WORDS[] = {
-    {"single_label_classification", FACT_OUTPUT_SOFTMAX},
-    {"multi_label_classification", FACT_OUTPUT_SIGMOID},
-    {"regression", FACT_OUTPUT_NONE},
+    {"single_label_classification", FACT_PROBABILITY_SOFTMAX},
+    {"multi_label_classification", FACT_PROBABILITY_SIGMOID},
+    {"regression", FACT_PROBABILITY_NONE},
     {NULL, 0},
 };
 

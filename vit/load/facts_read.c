@@ -11,6 +11,13 @@ static const struct key_word POOL_WORDS[] = {
         {NULL, 0},
 };
 
+static const struct key_word PROBABILITY_WORDS[] = {
+#define PROBABILITY_WORD(constant, word) {word, FACT_##constant},
+    FACT_LIST_PROBABILITY(PROBABILITY_WORD)
+#undef PROBABILITY_WORD
+        {NULL, 0},
+};
+
 static const struct key_word ARCHITECTURE_WORDS[] = {{"vit", FACT_BLOCK_PRE_NORM}, {NULL, 0}};
 
 /* data/FORMATS.md describes it. */
@@ -21,6 +28,7 @@ static const struct fact_key METADATA_KEYS[] = {
     {"layer_norm_eps", KEY_NUMBER, FACT_AT(norm_eps), NULL},
     {"activation", KEY_WORD, FACT_AT(activation), ACTIVATION_WORDS},
     {"pool", KEY_WORD, FACT_AT(pool), POOL_WORDS},
+    {"probability", KEY_WORD, FACT_AT(probability), PROBABILITY_WORDS},
     {"patch_size", KEY_PAIR, FACT_AT(patch_height), NULL},
     {"preprocess", KEY_IGNORED, 0, NULL},
     {"class_index", KEY_IGNORED, 0, NULL},
@@ -44,6 +52,9 @@ void facts_told(const struct vit_load_options *options, struct model_facts *out)
                                     [VITLRP_POOL_MEAN] = FACT_POOL_MEAN,
                                     [VITLRP_POOL_CLS_MEAN] = FACT_POOL_TOKEN_MEAN,
                                     [VITLRP_POOL_MAP] = FACT_POOL_MAP};
+    static const int32_t PROBABILITIES[] = {[VITLRP_PROBABILITY_SOFTMAX] = FACT_PROBABILITY_SOFTMAX,
+                                            [VITLRP_PROBABILITY_SIGMOID] = FACT_PROBABILITY_SIGMOID,
+                                            [VITLRP_PROBABILITY_NONE] = FACT_PROBABILITY_NONE};
     *out = (struct model_facts){0};
     if (options->heads != 0) {
         fact_state(&out->heads, options->heads, FACT_USER, NULL, NULL);
@@ -53,6 +64,9 @@ void facts_told(const struct vit_load_options *options, struct model_facts *out)
     }
     if (options->pool != VITLRP_POOL_STATED) {
         fact_state(&out->pool, POOLS[options->pool], FACT_USER, NULL, NULL);
+    }
+    if (options->probability != VITLRP_PROBABILITY_STATED) {
+        fact_state(&out->probability, PROBABILITIES[options->probability], FACT_USER, NULL, NULL);
     }
     if (options->norm_eps > 0) {
         fact_state(&out->norm_eps, options->norm_eps, FACT_USER, NULL, NULL);

@@ -122,7 +122,7 @@ static const struct fact_key ARG_KEYS[] = {
 static const struct fact_key TOP_KEYS[] = {
     {"num_classes", KEY_COUNT, FACT_AT(classes), NULL},
     {"num_features", KEY_COUNT, FACT_AT(width), NULL},
-    {"problem_type", KEY_WORD, FACT_AT(output), PROBLEM_WORDS},
+    {"problem_type", KEY_WORD, FACT_AT(probability), PROBLEM_WORDS},
 };
 
 static const struct fact_key CFG_KEYS[] = {

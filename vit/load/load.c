@@ -13,6 +13,7 @@
 #include "vit/load/find.h"
 #include "vit/load/head_file.h"
 #include "vit/load/layout.h"
+#include "vit/load/probability_infer.h"
 #include "vit/load/shards.h"
 #include "vit/load/sidecars.h"
 #include "vit/load/tensor_names.h"
@@ -125,6 +126,7 @@ static enum vitlrp_status build_model(struct opened *opened, const struct vit_lo
         goto cleanup;
     }
     model->outputs = outputs_of(&facts);
+    model->probability = probability_kind(&facts);
     model->head_given = binding->head_given;
     model->metadata = json_incref(metadata);
     model->config_json = json_incref(sidecars->config);

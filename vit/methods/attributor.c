@@ -4,6 +4,7 @@
 
 #include "base/checked.h"
 #include "base/mem.h"
+#include "base/probability.h"
 #include "vit/methods/method_private.h"
 #include "vit/model/objective.h"
 
@@ -372,19 +373,16 @@ double vit_attributor_explained(const struct vit_attributor *attributor,
     return objective_value(&objective, attributor->scratch.logits);
 }
 
-double attributor_probability(const float *logits, size_t classes,
+double attributor_probability(const struct vit_attributor *attributor, const float *logits,
                               const struct vitlrp_target *targets, size_t target_count) {
-    double largest = logits[0];
-    double total = 0.0;
+    enum vitlrp_probability kind = attributor->model->probability;
     double sum = 0.0;
-    for (size_t i = 1; i < classes; i++) {
-        largest = fmax(largest, logits[i]);
-    }
-    for (size_t i = 0; i < classes; i++) {
-        total += exp(logits[i] - largest);
-    }
     for (size_t i = 0; i < target_count; i++) {
-        sum += targets[i].weight * exp(logits[targets[i].output] - largest) / total;
+        size_t output = (size_t) targets[i].output;
+        double value = kind == VITLRP_PROBABILITY_NONE
+                           ? (double) logits[output]
+                           : probability_of(kind, logits, attributor->classes, output);
+        sum += (double) targets[i].weight * value;
     }
     return sum;
 }

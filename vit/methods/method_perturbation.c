@@ -118,7 +118,7 @@ static void add_samples(struct vit_attributor *attributor, const struct vit_meth
     size_t plane = attributor->height * attributor->width;
     for (size_t k = 0; k < count; k++) {
         double weight =
-            attributor_probability(scratch->outputs + k * attributor->classes, attributor->classes,
+            attributor_probability(attributor, scratch->outputs + k * attributor->classes,
                                    request->targets, request->target_count);
         for (size_t i = 0; i < plane; i++) {
             scratch->sum[i] += weight * scratch->coverage[k * plane + i];

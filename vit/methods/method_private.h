@@ -62,8 +62,9 @@ struct vit_attributor {
     bool moved; /* the session's forward pass is another input's */
 };
 
-/* The explained sum, of softmax probabilities in place of logits, over `classes` logits. */
-double attributor_probability(const float *logits, size_t classes,
+/* The explained sum over the logits [classes] of another input, of probabilities in their place;
+ * of the logits themselves where outputs are no probabilities. */
+double attributor_probability(const struct vit_attributor *attributor, const float *logits,
                               const struct vitlrp_target *targets, size_t target_count);
 
 /* patches [grid] = the sums of a pixel map [3, height, width] over each patch; uses unfolded. */

@@ -59,6 +59,7 @@ static void set_direction(struct vit_model *model, float *direction, size_t widt
     model->config.classes = 1;
     model->config.unusual |= slot_unusual(SLOT_LIKE, true);
     model->outputs = VITLRP_OUTPUTS_LIKENESS;
+    model->probability = VITLRP_PROBABILITY_NONE;
     model->origin.sidecars[model->origin.sidecar_count++] =
         (struct vit_sidecar){"like", {(unsigned char *) direction, model->storage_bytes}};
 }

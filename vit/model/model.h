@@ -103,6 +103,7 @@ struct vit_model {
     enum vitlrp_weights weight_set; /* which of several in the file; AUTO: there is one */
     char *ignored;                  /* owned; patterns of tensors that were left out, or NULL */
     enum vitlrp_outputs outputs;
+    enum vitlrp_probability probability; /* never STATED */
     bool head_given; /* by the caller: names of outputs in the model's files are not its own */
     int64_t parameters;
     struct vitlrp_model_limits limits; /* it was made within them, and is used within them */
@@ -145,6 +146,7 @@ struct vit_load_options {
     int32_t heads; /* 0: from the configuration, else a guess; so with the next three */
     enum vitlrp_activation activation;
     enum vitlrp_pool pool;
+    enum vitlrp_probability probability; /* STATED: likewise */
     double norm_eps;
     const struct vitlrp_model_limits *limits; /* NULL: the default ones */
     const struct vitlrp_log *log;

@@ -231,6 +231,8 @@ enum vitlrp_status weights_allocate(const struct vit_config *config, const char 
     atomic_init(&model->holders, 1);
     model->config = *config;
     model->limits = *limits;
+    model->probability =
+        config->classes == 1 ? VITLRP_PROBABILITY_SIGMOID : VITLRP_PROBABILITY_SOFTMAX;
     model->name = mem_strdup(name);
     model->weights.blocks = mem_calloc((size_t) config->depth, sizeof *model->weights.blocks);
     model->packs = pack_store_open(arranged_count(config));

@@ -56,7 +56,7 @@ static enum vitlrp_status seat_attribute(struct batch_bench *bench, struct seat 
     struct explanation explanation = {.settings = state->settings,
                                       .prediction = &state->prediction};
     TRY(vitlrp_session_forward(state->session, bench->photo.input, state->prediction.logits, err));
-    prediction_rank(&state->prediction);
+    TRY(prediction_rank(&state->prediction, state->model, err));
     TRY(vitlrp_model_class(bench->model, state->prediction.order[0], &explanation.target, err));
     return explain_relevance(state, &explanation, err);
 }

@@ -142,8 +142,7 @@ static enum vitlrp_status run_forward(struct explain_session *state, const struc
     timing->forward = clock_ms() - start;
     timing->decode = photo->decode_ms;
     timing->preprocess = photo->preprocess_ms;
-    prediction_rank(&state->prediction);
-    return VITLRP_OK;
+    return prediction_rank(&state->prediction, state->model, err);
 }
 
 static void explain_classes(struct explain_session *state, struct explanation *explanation,
