@@ -4,10 +4,13 @@ every rule case, logits, pixel map, patch map and ledger. usage: check_parity.py
 import json
 import math
 import os
-import struct
 import subprocess
 import sys
 import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+
+from numpy_files import read_npy  # noqa: E402
 
 MODELS = {
     "timm.safetensors": 1e-4, "timm_wrapped.pth": 1e-4, "torchvision.pth": 1e-4,
@@ -18,20 +21,6 @@ MODELS = {
 # The reference's own weights are float32; files of less precision are compared by their logits.
 EXACT = 1e-4
 GAMMAS = ("conv", "qkv", "proj", "fc1", "fc2", "head")
-
-
-def read_npy(path):
-    with open(path, "rb") as file:
-        data = file.read()
-    assert data[:6] == b"\x93NUMPY"
-    wide = data[6] > 1
-    size = struct.unpack_from("<I" if wide else "<H", data, 8)[0]
-    start = (12 if wide else 10) + size
-    header = eval(data[start - size:start].decode("latin1"), {"__builtins__": {}})
-    code = {"<f4": "f", "<f8": "d"}[header["descr"]]
-    assert not header["fortran_order"]
-    count = math.prod(header["shape"])
-    return header["shape"], struct.unpack_from(f"<{count}{code}", data, start)
 
 
 def relative_error(found, wanted):

@@ -74,6 +74,8 @@
             CLASSES                                                                                \
         }                                                                                          \
     }
+/* A head of users: a linear layer, or a sequence of which some layers have weights. */
+#define USERS_HEAD(name) HEAD(name, HEAD, HEAD_INPUTS), HEAD(name ".#", HEAD, HEAD_INPUTS)
 /* A linear layer of an end that few models have. */
 #define END_LINEAR(name, slot, outputs, inputs)                                                    \
     {name ".weight", SLOT_##slot##_WEIGHT, UNIFORM, {outputs, inputs}}, {                          \
@@ -156,7 +158,7 @@ static const struct layout_row TORCHVISION[] = {
     NORM("encoder.ln", NORM, UNIFORM),
     END_LINEAR("heads.pre_logits", PRE_LOGITS, HEAD_INPUTS, POOLED),
     HEAD("heads.head", HEAD, HEAD_INPUTS),
-    HEAD("heads.#", HEAD, HEAD_INPUTS),
+    USERS_HEAD("heads"),
 };
 
 /* timm's names around the blocks, which DeiT, DINO, MAE and I-JEPA use too, and those in which
@@ -187,10 +189,9 @@ static const struct layout_row TORCHVISION[] = {
         {"attn_pool.kv.bias", SLOT_MAP_QKV_BIAS, UNIFORM_PART(KV), {WIDTH_2}},                     \
         END_LINEAR("attn_pool.proj", MAP_PROJ, WIDTH, WIDTH),                                      \
         NORM("attn_pool.norm", MAP_NORM, UNIFORM),                                                 \
-        MAP_MLP_LAYERS("attn_pool.mlp.fc1", "attn_pool.mlp.fc2"), HEAD("head", HEAD, HEAD_INPUTS), \
+        MAP_MLP_LAYERS("attn_pool.mlp.fc1", "attn_pool.mlp.fc2"), USERS_HEAD("head"),              \
+        USERS_HEAD("fc"), USERS_HEAD("classifier"), USERS_HEAD("linear_head"),                     \
         HEAD("head.proj", HEAD, HEAD_INPUTS), /* open_clip's, of a tower of timm's */              \
-        HEAD("head.#", HEAD, HEAD_INPUTS), HEAD("fc", HEAD, HEAD_INPUTS),                          \
-        HEAD("classifier", HEAD, HEAD_INPUTS), HEAD("linear_head", HEAD, HEAD_INPUTS),             \
         HEAD("head_dist", DIST_HEAD, WIDTH), IGNORED("head.mlp.*"), /* DINO's projector */         \
         IGNORED("head.last_layer.*"), IGNORED("lm_head.*"), IGNORED("mask_token"),                 \
         IGNORED("decoder_*")
@@ -387,8 +388,9 @@ static const struct layout_row HUGGINGFACE[] = {
     NORM("layernorm", NORM, UNIFORM),
     NORM("norm", NORM, UNIFORM),
     NORM("pooler.layernorm", FC_NORM, UNIFORM),
-    HEAD("classifier", HEAD, HEAD_INPUTS),
-    HEAD("classifier.#", HEAD, HEAD_INPUTS),
+    USERS_HEAD("classifier"),
+    USERS_HEAD("head"),
+    USERS_HEAD("fc"),
     HEAD("cls_classifier", HEAD, HEAD_INPUTS),
     HEAD("distillation_classifier", DIST_HEAD, WIDTH),
     IGNORED("pooler.dense.*"),
@@ -418,7 +420,7 @@ static const struct layout_row HUGGINGFACE_CLIP[] = {
     MAP_ATTENTION("head.attention"),
     NORM("head.layernorm", MAP_NORM, UNIFORM),
     MAP_MLP_LAYERS("head.mlp.fc1", "head.mlp.fc2"),
-    HEAD("classifier", HEAD, HEAD_INPUTS),
+    USERS_HEAD("classifier"),
     {"visual_projection.weight", SLOT_HEAD_WEIGHT, UNIFORM, {CLASSES, HEAD_INPUTS}},
     IGNORED("embeddings.position_ids"),
     IGNORED("text_model.*"),
@@ -450,7 +452,7 @@ static const struct layout_row HUGGINGFACE_AIMV2[] = {
     MAP_PART("head.k_proj", K),
     MAP_PART("head.v_proj", V),
     END_LINEAR("head.output_proj", MAP_PROJ, WIDTH, WIDTH),
-    HEAD("classifier", HEAD, HEAD_INPUTS),
+    USERS_HEAD("classifier"),
     {"visual_projection.weight", SLOT_HEAD_WEIGHT, UNIFORM, {CLASSES, HEAD_INPUTS}},
     IGNORED("text_model.*"),
     IGNORED("text_projection.weight"),
@@ -578,14 +580,11 @@ static const struct layout_row JAX[] = {
 static const struct layout_row HEAD_ALONE[] = {
     {"weight", SLOT_HEAD_WEIGHT, UNIFORM, {CLASSES, HEAD_INPUTS}},
     {"bias", SLOT_HEAD_BIAS, UNIFORM, {CLASSES}},
-    HEAD("head", HEAD, HEAD_INPUTS),
-    HEAD("linear_head", HEAD, HEAD_INPUTS),
-    HEAD("classifier", HEAD, HEAD_INPUTS),
-    HEAD("fc", HEAD, HEAD_INPUTS),
+    USERS_HEAD("head"),
+    USERS_HEAD("linear_head"),
+    USERS_HEAD("classifier"),
+    USERS_HEAD("fc"),
     HEAD("#", HEAD, HEAD_INPUTS),
-    HEAD("head.#", HEAD, HEAD_INPUTS),
-    HEAD("classifier.#", HEAD, HEAD_INPUTS),
-    HEAD("fc.#", HEAD, HEAD_INPUTS),
 };
 
 const struct layout_row LAYOUT_FIRST_LAYER[2] = {
