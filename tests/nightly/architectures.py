@@ -58,6 +58,7 @@ def check(case, command, folder):
     os.mkdir(model)
     built = case.build(model, zlib.crc32(case.name.encode()))
     theirs = built.forward(built.model, built.inputs.double())[0].numpy()
+    np.save(os.path.join(folder, "expected.npy"), theirs.astype(np.float32))
     status, message, ours = run(command, os.path.join(model, built.file), built, folder)
     return compare(ours, theirs) if ours is not None else (status, message)
 

@@ -2,7 +2,12 @@
 a function that writes a small model into a folder."""
 
 import dataclasses
+import os
 import typing
+
+# Of every model. Fixtures are smaller.
+WIDTH = int(os.environ.get("VITLRP_WIDTH", "48"))
+HEADS = int(os.environ.get("VITLRP_HEADS", "3"))
 
 
 @dataclasses.dataclass

@@ -12,7 +12,7 @@ import open_clip.model
 import safetensors.torch
 import timm
 import torch
-from architectures_case import Built, Case
+from architectures_case import HEADS, WIDTH, Built, Case
 from architectures_draw import draw_input, draw_parameters
 from architectures_timm import MODULES, REDUCED
 
@@ -37,7 +37,7 @@ def reduced(config):
         vision.update(timm_model_kwargs=dict(REDUCED), image_size=list(REDUCED["img_size"]))
         vision["timm_model_pretrained"] = False
     else:
-        vision.update(image_size=[12, 20], width=48, layers=2, head_width=16, patch_size=4)
+        vision.update(image_size=[12, 20], width=WIDTH, layers=2, head_width=WIDTH // HEADS, patch_size=4)
     text = {key: value for key, value in config["text_cfg"].items() if key not in OTHER_TEXT}
     if len(text) < len(config["text_cfg"]):
         config["custom_text"] = True  # as for every text tower of another library

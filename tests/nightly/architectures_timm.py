@@ -4,13 +4,13 @@ config.json with the reduction as model_args."""
 import timm
 import timm.models._hub
 import torch
-from architectures_case import Case, Built
+from architectures_case import HEADS, WIDTH, Built, Case
 from architectures_draw import draw_input, draw_parameters
 
 MODULES = ("vision_transformer", "deit", "eva", "beit")
 
 GRID_SIZE = (12, 20)  # 3 x 5 patches: 16 tokens with a class token, a square of it
-REDUCED = {"embed_dim": 48, "depth": 2, "num_heads": 3, "patch_size": 4, "img_size": GRID_SIZE}
+REDUCED = {"embed_dim": WIDTH, "depth": 2, "num_heads": HEADS, "patch_size": 4, "img_size": GRID_SIZE}
 
 # Models of other modules that are near to these: right or refused, and of no weight. None keeps a
 # size of the model's own.
@@ -33,7 +33,6 @@ CHANGED = {
         {"pos_embed": "none"}, {"pre_norm": True}, {"qk_norm": True}, {"qkv_bias": False, "proj_bias": False},
         {"scale_attn_norm": True, "scale_mlp_norm": True}),
     "vit_base_patch16_clip_224": ({"act_layer": "gelu"}, {"norm_layer": "layernorm"}),
-    "deit_base_distilled_patch16_224": ({"global_pool": "avg"},),
     "beit_base_patch16_224": (
         {"use_shared_rel_pos_bias": True, "use_rel_pos_bias": False}, {"use_abs_pos_emb": True},
         {"use_rel_pos_bias": False, "use_abs_pos_emb": True}, {"global_pool": "token"}),

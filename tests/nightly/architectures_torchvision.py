@@ -5,7 +5,7 @@ import os
 
 import torch
 import torchvision
-from architectures_case import Built, Case
+from architectures_case import HEADS, WIDTH, Built, Case
 from architectures_draw import draw_input, draw_parameters
 
 SIZE = 16
@@ -17,12 +17,12 @@ def forward(model, inputs):
 
 
 def build(representation, folder, seed):
-    model = torchvision.models.VisionTransformer(image_size=SIZE, patch_size=4, num_layers=2, num_heads=3,
-                                                 hidden_dim=48, mlp_dim=96, num_classes=5,
+    model = torchvision.models.VisionTransformer(image_size=SIZE, patch_size=4, num_layers=2, num_heads=HEADS,
+                                                 hidden_dim=WIDTH, mlp_dim=2 * WIDTH, num_classes=5,
                                                  representation_size=representation)
     draw_parameters(model, seed)
     torch.save(model.state_dict(), os.path.join(folder, "vit.pth"))
-    return Built(model.double(), draw_input((1, 3, SIZE, SIZE), seed), forward, ("--heads", "3"), "vit.pth")
+    return Built(model.double(), draw_input((1, 3, SIZE, SIZE), seed), forward, ("--heads", str(HEADS)), "vit.pth")
 
 
 def cases():

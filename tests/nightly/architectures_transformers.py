@@ -2,10 +2,10 @@
 
 import torch
 import transformers
-from architectures_case import Built, Case
+from architectures_case import HEADS, WIDTH, Built, Case
 from architectures_draw import draw_input, draw_parameters
 
-SIZES = {"hidden_size": 48, "num_hidden_layers": 2, "num_attention_heads": 3, "intermediate_size": 96,
+SIZES = {"hidden_size": WIDTH, "num_hidden_layers": 2, "num_attention_heads": HEADS, "intermediate_size": 2 * WIDTH,
          "patch_size": 4}
 NON_SQUARE = (12, 20)
 SQUARE = 16
@@ -105,7 +105,7 @@ CLASSES = (
     ("Dinov2Model", {"hidden_act": "gelu_new"}, SQUARE, (SQUARE, SQUARE), token, 0),
     ("DINOv3ViTModel", {"key_bias": True, "query_bias": False, "rope_theta": 50.0}, SQUARE, NON_SQUARE, token, 0),
     ("DINOv3ViTModel", {"mlp_bias": False, "proj_bias": False, "value_bias": False}, SQUARE, NON_SQUARE, token, 0),
-    ("BeitForImageClassification", {"layer_scale_init_value": 0, "use_relative_position_bias": True}, SQUARE,
+    ("BeitForImageClassification", {"layer_scale_init_value": 0.0, "use_relative_position_bias": True}, SQUARE,
      (SQUARE, SQUARE), logits, 0),
     ("SiglipVisionModel", {"hidden_act": "gelu", "layer_norm_eps": 1e-4}, SQUARE, (SQUARE, SQUARE), pooled, 0),
     ("Aimv2VisionModel", {"qkv_bias": True, "mlp_bias": True, "rms_norm_eps": 1e-3}, SQUARE, (SQUARE, SQUARE),
@@ -174,7 +174,7 @@ def build(row, folder, seed):
 
 def build_wrapper(folder, seed):
     config = transformers.TimmWrapperConfig(architecture="vit_base_patch16_224", num_labels=5, model_args={
-        "img_size": list(NON_SQUARE), "patch_size": 4, "embed_dim": 48, "depth": 2, "num_heads": 3})
+        "img_size": list(NON_SQUARE), "patch_size": 4, "embed_dim": WIDTH, "depth": 2, "num_heads": HEADS})
     model = draw_parameters(transformers.TimmWrapperForImageClassification(config), seed)
     model.save_pretrained(folder)
     return Built(model.double(), draw_input((1, 3, *NON_SQUARE), seed), forward_of(logits))

@@ -96,7 +96,9 @@ static double angle_of(const struct naive_heads *heads, size_t head, size_t j, s
         const float *f = heads->model->weights.rope_frequencies;
         size_t at = (heads->block * count_of(heads) + head) * pairs + j;
         size_t all = (size_t) config->depth * count_of(heads) * pairs;
-        return (double) f[at] * (double) column + (double) f[all + at] * (double) row;
+        return config->rope.columns_first
+                   ? (double) f[at] * (double) column + (double) f[all + at] * (double) row
+                   : (double) f[at] * (double) row + (double) f[all + at] * (double) column;
     }
     bool first = j < pairs / 2;
     bool columns = first == config->rope.columns_first;

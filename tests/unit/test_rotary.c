@@ -99,8 +99,10 @@ static void test_mixed(void **unused) {
     const struct patch_grid grid = {.rows = ROWS, .columns = COLUMNS};
     float frequencies[2 * COUNT];
     float table[DEPTH * PATCHES * DIM];
-    struct vit_model model = {
-        .config = {.dim = DIM, .heads = HEADS, .depth = DEPTH, .rope = {.form = VIT_ROPE_MIXED}}};
+    struct vit_model model = {.config = {.dim = DIM,
+                                         .heads = HEADS,
+                                         .depth = DEPTH,
+                                         .rope = {.form = VIT_ROPE_MIXED, .columns_first = true}}};
     (void) unused;
     for (size_t i = 0; i < sizeof frequencies / sizeof frequencies[0]; i++) {
         frequencies[i] = 0.1F * (float) (i + 1);

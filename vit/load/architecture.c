@@ -303,6 +303,11 @@ static enum vitlrp_status infer_final_norm(const struct inference *inference,
     }
     show(&facts->final_norm, norm ? FACT_FINAL_NORM_TOKENS : FACT_FINAL_NORM_POOLED);
     int32_t place = fact_whole(&facts->final_norm, FACT_FINAL_NORM_NONE);
+    if (place == FACT_FINAL_NORM_POOLED && norm &&
+        inference->binding->layout->framework == FRAMEWORK_OPEN_CLIP) {
+        inference->config->norm_after_pool = true; /* which has one name for both */
+        return VITLRP_OK;
+    }
     if ((place == FACT_FINAL_NORM_TOKENS && !norm) ||
         (place == FACT_FINAL_NORM_POOLED && !fc_norm)) {
         return layout_fail_missing(inference->binding,

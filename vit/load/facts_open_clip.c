@@ -185,6 +185,7 @@ static enum vitlrp_status read_timm_tower(const json_t *vision, const struct fac
     const struct named_architecture named = {name, "open_clip_config.json",
                                              json_is_integer(json_object_get(kwargs, "embed_dim"))};
     published_apply(&named, beside, facts);
+    fact_state(&facts->head, FACT_HEAD_PROJECTION, FACT_CLASS, NULL, "TimmModel");
     return VITLRP_OK;
 }
 

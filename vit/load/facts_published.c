@@ -95,9 +95,16 @@ static void state(struct model_facts *facts, size_t offset, double value, const 
     fact_state(fact_member(facts, offset), value, FACT_TABLE, NULL, name);
 }
 
+/* What a row states beside a pool of its own does not hold for another one. */
+static uint64_t traits_of(const struct architecture *row, const struct model_facts *facts) {
+    uint64_t traits = FAMILIES[row->family];
+    bool attends = fact_whole(&facts->pool, FACT_POOL_MAP) == FACT_POOL_MAP;
+    return attends ? traits : traits & ~((uint64_t) 1 << TRAIT_MAP_ALL);
+}
+
 /* Everything of a row that is still open. */
 static void state_row(const struct architecture *row, struct model_facts *facts) {
-    uint64_t traits = FAMILIES[row->family];
+    uint64_t traits = traits_of(row, facts);
     state(facts, FACT_AT(heads), row->heads, row->name);
     for (size_t i = 0; i < sizeof STATEMENTS / sizeof STATEMENTS[0]; i++) {
         if ((traits >> STATEMENTS[i].trait & 1) != 0) {

@@ -78,8 +78,8 @@ static const struct fact_key ARG_KEYS[] = {
     {"attn_layer", KEY_WORD, FACT_AT(differential), ATTENTION_WORDS},
     {"swiglu_mlp", KEY_OWN, 0, NULL},
     {"swiglu_align_to", KEY_IGNORED, 0, NULL},
-    {"use_rel_pos_bias", KEY_FLAG, FACT_AT(relative_positions), NULL},
-    {"use_shared_rel_pos_bias", KEY_IGNORED, 0, NULL},
+    {"use_rel_pos_bias", KEY_OWN, 0, NULL},
+    {"use_shared_rel_pos_bias", KEY_OWN, 0, NULL},
     {"use_rot_pos_emb", KEY_OWN, 0, NULL},
     {"rope_type", KEY_OWN, 0, NULL},
     {"rope_temperature", KEY_NUMBER, FACT_AT(rope_theta), NULL},
@@ -228,6 +228,21 @@ static enum vitlrp_status read_rope(const json_t *args, const char *file, struct
     return VITLRP_OK;
 }
 
+/* Tables of relative position biases, of each block or of all together. */
+static enum vitlrp_status read_relative(const json_t *args, const char *file,
+                                        struct model_facts *facts, struct vitlrp_error *err) {
+    static const char *const KEYS[2] = {"use_rel_pos_bias", "use_shared_rel_pos_bias"};
+    bool is_there = false;
+    bool own = false;
+    bool shared = false;
+    TRY(key_flag(args, KEYS[0], file, &is_there, &own, err));
+    TRY(key_flag(args, KEYS[1], file, &is_there, &shared, err));
+    if (own || shared || (is_there && json_object_get(args, KEYS[0]) != NULL)) {
+        state_arg(&facts->relative_positions, own || shared, file, KEYS[shared]);
+    }
+    return VITLRP_OK;
+}
+
 /* Keys whose meaning is not their value. */
 static enum vitlrp_status read_others(const json_t *args, const char *file,
                                       struct model_facts *facts, struct vitlrp_error *err) {
@@ -241,9 +256,11 @@ static enum vitlrp_status read_others(const json_t *args, const char *file,
     is_there = false;
     TRY(key_flag(args, "swiglu_mlp", file, &is_there, &value, err));
     if (is_there && value) {
+        facts->activation = (struct fact){0}; /* act_layer is of plain MLPs alone */
         state_arg(&facts->activation, FACT_SILU, file, "swiglu_mlp");
     } else if (is_there) {
         state_arg(&facts->gate, FACT_GATE_NONE, file, "swiglu_mlp");
+        state_arg(&facts->activation, FACT_GELU_ERF, file, "swiglu_mlp");
     }
     if (json_is_number(json_object_get(args, "init_values"))) {
         state_arg(&facts->layer_scale,
@@ -265,6 +282,7 @@ enum vitlrp_status facts_timm_args(const json_t *args, const char *file, struct 
     TRY(read_final_norm(args, file, facts, err));
     TRY(read_positions(args, file, facts, err));
     TRY(read_rope(args, file, facts, err));
+    TRY(read_relative(args, file, facts, err));
     return read_others(args, file, facts, err);
 }
 

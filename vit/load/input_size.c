@@ -23,13 +23,16 @@ static struct candidates candidates_of(const struct vit_config *config,
     size_t prefix = (size_t) config->prefix;
     bool class_token = config->prefix > config->registers;
     int32_t stated = fact_whole(&facts->positions, -1);
+    if (stated == FACT_POSITIONS_NONE && facts->positions.source == FACT_TABLE) {
+        stated = -1; /* the model differs from the published one: its tensors show it */
+    }
     if (stated == -1 || stated == FACT_POSITIONS_ALL) {
         out.counts[out.count++] = prefix;
     }
     if (class_token && config->registers > 0 && (stated == -1 || stated == FACT_POSITIONS_CLASS)) {
         out.counts[out.count++] = prefix - (size_t) config->registers;
     }
-    if (prefix > 0 && (stated == -1 || stated == FACT_POSITIONS_PATCHES)) {
+    if (stated == FACT_POSITIONS_PATCHES || (stated == -1 && prefix > 0)) {
         out.counts[out.count++] = 0;
     }
     return out;
@@ -150,7 +153,8 @@ static enum vitlrp_status set_grid(const struct layout_binding *binding,
                                    const size_t sizes[DIMENSION_COUNT], struct model_facts *facts,
                                    struct vit_config *config, struct vitlrp_error *err) {
     size_t bias_rows = sizes[DIMENSION_BIAS_ROWS];
-    if (config->rope.form == VIT_ROPE_NONE && bias_rows == 0) {
+    bool stated = fact_whole(&facts->positions, -1) == FACT_POSITIONS_NONE;
+    if (config->rope.form == VIT_ROPE_NONE && bias_rows == 0 && !stated) {
         return layout_fail_missing(binding, SLOT_POSITION,
                                    "and nothing states that the model has no position embeddings",
                                    err);

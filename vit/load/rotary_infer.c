@@ -74,13 +74,13 @@ enum vitlrp_status rotary_infer(const struct layout_binding *binding,
     int32_t form = fact_whole(&facts->rope, FACT_ROPE_NONE);
     bool centred = form == FACT_ROPE_DINOV3;
     int32_t pairing = centred ? FACT_ROPE_HALVES : FACT_ROPE_INTERLEAVED;
+    int32_t order = form == FACT_ROPE_MIXED ? FACT_ROPE_COLUMNS_FIRST : FACT_ROPE_ROWS_FIRST;
     if (form == FACT_ROPE_NONE) {
         return VITLRP_OK;
     }
     config->rope = (struct vit_rope){
         .form = FORMS[form],
-        .columns_first =
-            fact_whole(&facts->rope_order, FACT_ROPE_ROWS_FIRST) == FACT_ROPE_COLUMNS_FIRST,
+        .columns_first = fact_whole(&facts->rope_order, order) == FACT_ROPE_COLUMNS_FIRST,
         .halves = fact_whole(&facts->rope_pairing, pairing) == FACT_ROPE_HALVES,
         .theta = (float) fact_number(&facts->rope_theta, centred ? 100 : 10000),
         .offset = (float) fact_number(&facts->rope_offset, 0),

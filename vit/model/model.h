@@ -65,6 +65,7 @@ struct vit_config {
     enum vit_activation activation;
     enum vit_pool pool;
     int32_t map_heads, map_mlp_dim; /* of an attention pool; MLP 0: it has none */
+    bool norm_after_pool;           /* the final norm is of what was pooled */
     int32_t taps;                   /* blocks before the last whose CLS token the head reads, too */
     int32_t compared;   /* numbers of a feature whose likeness is the only output; 0: none is */
     int32_t head_width; /* between the layers of a head of two; 0: it has one */

@@ -488,7 +488,7 @@ static void append_tap(struct builder *builder, size_t stream) {
 /* The final norm, the pool and the head, which a feature extractor does without. The norm follows
  * a pool that only chooses rows, since it has fewer to treat then. */
 static size_t append_end(struct builder *builder, size_t stream, enum vit_pool kind) {
-    bool late = pool_of(kind)->takes_rows;
+    bool late = pool_of(kind)->takes_rows || builder->config->norm_after_pool;
     size_t x = stream;
     if (!late) {
         x = append_any_norm(builder, x, "norm", SLOT_NORM_WEIGHT, SLOT_NORM_BIAS);

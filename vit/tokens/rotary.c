@@ -35,10 +35,10 @@ struct axis {
 static double position_of(const struct vit_rope *rope, const struct axis *axis, size_t index) {
     double at = (double) index;
     double count = (double) axis->count;
+    at += (double) rope->offset;
     if (rope->form == VIT_ROPE_CENTRED) {
         return TWO_PI * (2.0 * (at + 0.5) / count - 1.0);
     }
-    at += (double) rope->offset;
     return axis->reference > 0 ? at / count * axis->reference : at;
 }
 
@@ -83,16 +83,18 @@ static void fill_mixed(const struct vit_model *model, const struct patch_grid *g
     size_t pairs = size / 2;
     size_t heads = (size_t) config->heads;
     size_t blocks = (size_t) config->depth;
-    const float *across = model->weights.rope_frequencies;
-    const float *down = across + blocks * heads * pairs;
+    const float *first = model->weights.rope_frequencies;
+    const float *second = first + blocks * heads * pairs;
     for (size_t block = 0; block < blocks; block++) {
         for (size_t patch = 0; patch < grid->rows * grid->columns; patch++) {
             size_t line = patch / grid->columns;
-            double row = (double) line;
-            double column = (double) (patch % grid->columns);
+            double down = (double) line;
+            double across = (double) (patch % grid->columns);
+            double x = config->rope.columns_first ? across : down;
+            double y = config->rope.columns_first ? down : across;
             for (size_t i = 0; i < heads * pairs; i++) {
                 size_t at = block * heads * pairs + i;
-                double angle = (double) across[at] * column + (double) down[at] * row;
+                double angle = (double) first[at] * x + (double) second[at] * y;
                 put(out + i / pairs * size, pairs, i % pairs, angle);
             }
             out += config->dim;
