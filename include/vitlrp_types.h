@@ -36,7 +36,8 @@ enum vitlrp_topic {
     VITLRP_TOPIC_ACTIVATION,  /* the activation, in the model's options */
     VITLRP_TOPIC_POOL,        /* what the head reads, likewise */
     VITLRP_TOPIC_HEADLESS,    /* an output to explain, a head, or images to compare with */
-    VITLRP_TOPIC_HEAD_ACTIVATION /* that between the layers of a head, in the model's options */
+    VITLRP_TOPIC_HEAD_ACTIVATION, /* that between the layers of a head, in the model's options */
+    VITLRP_TOPIC_HEAD             /* a head of classes, likewise */
 };
 
 /* Owned by the caller, overwritten by a failing call only. */

@@ -277,11 +277,17 @@ static enum vitlrp_status identify_model(struct eval_setup *setup, struct vitlrp
 /* Curves follow the logit of a class. */
 static enum vitlrp_status check_outputs(const struct vitlrp_model *model,
                                         struct vitlrp_error *err) {
+    static const char *const KINDS[] = {[VITLRP_OUTPUTS_FEATURE] = "a feature",
+                                        [VITLRP_OUTPUTS_EMBEDDING] = "an embedding",
+                                        [VITLRP_OUTPUTS_LIKENESS] = "a likeness"};
     if (model->vit->outputs == VITLRP_OUTPUTS_CLASSES) {
         return VITLRP_OK;
     }
-    return fail(err, VITLRP_USAGE,
-                "an evaluation needs classes, and the model has no head of any: give it one");
+    enum vitlrp_status status =
+        fail(err, VITLRP_USAGE,
+             "an evaluation needs classes, and the model's output is %s: give it a head of classes",
+             KINDS[model->vit->outputs]);
+    return error_topic(err, status, VITLRP_TOPIC_HEAD);
 }
 
 enum vitlrp_status eval_setup_open(const struct vitlrp_model *model,

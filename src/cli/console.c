@@ -100,6 +100,8 @@ const char *console_hint(enum vitlrp_topic topic) {
         return " (--class N, --head FILE or --like IMAGE)";
     case VITLRP_TOPIC_HEAD_ACTIVATION:
         return " (--head-activation)";
+    case VITLRP_TOPIC_HEAD:
+        return " (--head FILE)";
     case VITLRP_TOPIC_NONE:
         break;
     }

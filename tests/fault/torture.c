@@ -2,9 +2,11 @@
  * with a result as without the fault, or says that memory is short; nothing is leaked; and a
  * session that was open all the while computes the same bits afterwards. usage: torture RUNS: at
  * most so many faults in each piece of work, spread evenly; 0: all. */
+#define _POSIX_C_SOURCE 200809L
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "base/parse.h"
@@ -30,6 +32,9 @@ struct bench {
     char head_file[128];
     char list[128];
     char output[128];
+    char plain_file[128]; /* and an adapter for it */
+    char adapter[128];
+    char hub[128]; /* a folder of the hub's cache */
     struct vitlrp_model *model;
     struct vitlrp_session *session; /* open all the while */
     struct vitlrp_image *image;
@@ -131,6 +136,85 @@ static enum vitlrp_status compare_features(const struct bench *bench, struct res
     }
     vitlrp_model_close(like);
     return status;
+}
+
+/* Keeps all that is known of the model, and who states it. */
+static void keep_facts(struct result *result, const struct vitlrp_model *model) {
+    struct vitlrp_model_info info;
+    struct vitlrp_fact fact;
+    uint64_t hash = 0;
+    vitlrp_model_info_init(&info);
+    vitlrp_model_describe(model, &info);
+    for (size_t i = 0; i < info.facts; i++) {
+        if (vitlrp_model_fact(model, i, &fact, NULL) == VITLRP_OK) {
+            for (const char *at = fact.value; *at != '\0'; at++) {
+                hash = hash * 1099511628211U + (unsigned char) *at;
+            }
+            for (const char *at = fact.origin; *at != '\0'; at++) {
+                hash = hash * 1099511628211U + (unsigned char) *at;
+            }
+        }
+    }
+    const char *origin = vitlrp_model_preprocess_origin(model);
+    keep(result, &hash, sizeof hash);
+    keep(result, origin == NULL ? "" : origin, origin == NULL ? 0 : strlen(origin));
+}
+
+static enum vitlrp_status open_path(const char *path, const char *adapter, int32_t heads,
+                                    struct result *result, struct vitlrp_error *error) {
+    struct vitlrp_model *model = NULL;
+    struct vitlrp_model_options options;
+    vitlrp_model_options_init(&options);
+    options.adapter_path = adapter;
+    options.heads = heads;
+    enum vitlrp_status status = vitlrp_model_open(path, &options, &model, error);
+    if (status == VITLRP_OK) {
+        keep_facts(result, model);
+    }
+    vitlrp_model_close(model);
+    return status;
+}
+
+#define ZOO(name) TEST_DATA "/golden/zoo/" name "/model"
+
+static enum vitlrp_status open_timm(const struct bench *bench, struct result *result,
+                                    struct vitlrp_error *error) {
+    (void) bench;
+    return open_path(ZOO("timm-siglip-map"), NULL, 0, result, error);
+}
+
+static enum vitlrp_status open_huggingface(const struct bench *bench, struct result *result,
+                                           struct vitlrp_error *error) {
+    (void) bench;
+    return open_path(ZOO("hf-siglip-vision"), NULL, 0, result, error);
+}
+
+static enum vitlrp_status open_open_clip(const struct bench *bench, struct result *result,
+                                         struct vitlrp_error *error) {
+    (void) bench;
+    return open_path(ZOO("open-clip-tower"), NULL, 0, result, error);
+}
+
+static enum vitlrp_status open_openai(const struct bench *bench, struct result *result,
+                                      struct vitlrp_error *error) {
+    (void) bench;
+    return open_path(TEST_DATA "/golden/openai/ViT-tiny.pt", NULL, 3, result, error);
+}
+
+static enum vitlrp_status open_shards(const struct bench *bench, struct result *result,
+                                      struct vitlrp_error *error) {
+    (void) bench;
+    return open_path(ZOO("hf-vit-sharded"), NULL, 0, result, error);
+}
+
+static enum vitlrp_status open_hub(const struct bench *bench, struct result *result,
+                                   struct vitlrp_error *error) {
+    return open_path(bench->hub, NULL, 0, result, error);
+}
+
+static enum vitlrp_status merge_adapter(const struct bench *bench, struct result *result,
+                                        struct vitlrp_error *error) {
+    return open_path(bench->plain_file, bench->adapter, 2, result, error);
 }
 
 static enum vitlrp_status open_image(const struct bytes *file, struct result *result,
@@ -363,6 +447,13 @@ static const struct work WORKS[] = {
     {"open .npz", open_npz},
     {"open with a head's file", open_with_head},
     {"compare features", compare_features},
+    {"open timm's folder", open_timm},
+    {"open Hugging Face's folder", open_huggingface},
+    {"open open_clip's folder", open_open_clip},
+    {"open OpenAI's archive", open_openai},
+    {"open shards", open_shards},
+    {"open from the hub's cache", open_hub},
+    {"merge an adapter", merge_adapter},
     {"decode PNG", open_png},
     {"decode JPEG", open_jpeg},
     {"decode PNM", open_pnm},
@@ -427,6 +518,39 @@ static void make_files(struct bench *bench, const struct scratch *scratch) {
     scratch_text(scratch, "list.txt", line);
 }
 
+/* An adapter for the projection of the first block's attention. */
+static void make_adapter(struct bench *bench, const struct scratch *scratch) {
+    static const char CONFIG[] = "{\"peft_type\": \"LORA\", \"r\": 2, \"lora_alpha\": 4}";
+    static struct pth_list list;
+    struct bytes file = {0};
+    list.count = 0;
+    pth_add(&list, "base_model.model.blocks.0.attn.proj.lora_A.weight", 2, DIM, 0, 0);
+    pth_add(&list, "base_model.model.blocks.0.attn.proj.lora_B.weight", DIM, 2, 0, 0);
+    safetensors_make(&list, "F32", NULL, &file);
+    scratch_write(scratch, "plain.safetensors", bench->safetensors.data, bench->safetensors.size);
+    scratch_path(scratch, "plain.safetensors", bench->plain_file, sizeof bench->plain_file);
+    scratch_path(scratch, "adapter", bench->adapter, sizeof bench->adapter);
+    scratch_text(scratch, "adapter/adapter_config.json", CONFIG);
+    scratch_write(scratch, "adapter/adapter_model.safetensors", file.data, file.size);
+    bytes_free(&file);
+}
+
+/* As `hf download` leaves a model: its files are links to blobs. */
+static void make_hub(struct bench *bench, const struct scratch *scratch) {
+    static const char *const FILES[] = {"config.json", "model.safetensors",
+                                        "preprocessor_config.json"};
+    scratch_text(scratch, "models--org--vit/refs/main", "0123abcd");
+    scratch_text(scratch, "models--org--vit/snapshots/0123abcd/README.md", "");
+    scratch_path(scratch, "models--org--vit", bench->hub, sizeof bench->hub);
+    for (size_t i = 0; i < sizeof FILES / sizeof FILES[0]; i++) {
+        char link[256];
+        char target[256];
+        snprintf(link, sizeof link, "%s/snapshots/0123abcd/%s", bench->hub, FILES[i]);
+        snprintf(target, sizeof target, ZOO("hf-vit") "/%s", FILES[i]);
+        assert_int_equal(symlink(target, link), 0);
+    }
+}
+
 static void make_record(struct bench *bench) {
     struct text text = {0};
     struct record record = sample_record(&(struct sample_shape){
@@ -442,6 +566,8 @@ static void bench_open(struct bench *bench, const struct scratch *scratch) {
     make_checkpoints(bench);
     make_pictures(bench);
     make_files(bench, scratch);
+    make_adapter(bench, scratch);
+    make_hub(bench, scratch);
     make_record(bench);
     vitlrp_model_options_init(&model_options);
     model_options.heads = 2;

@@ -1,16 +1,12 @@
-/* Text that stands beside models and pictures: JSON, lists of files, labels, boxes and classes. The
- * last byte says as which of them the others are read. Records of evaluations, which cost more, are
- * a target of their own (fuzz_record.c). */
-#define _GNU_SOURCE
-#include <stdio.h>
-#include <stdlib.h>
+/* Text: JSON, lists of files, labels, boxes and classes. The last byte says as which of them the
+ * others are read. Records of evaluations and what stands beside weights, which cost more, are
+ * targets of their own (fuzz_record.c, fuzz_facts.c). */
 #include <string.h>
-#include <unistd.h>
 
 #include "api/class_table.h"
 #include "base/json.h"
 #include "eval/dataset.h"
-#include "fuzz/fuzz_load.h"
+#include "fuzz/fuzz.h"
 #include "vitlrp_eval.h"
 
 /* What jansson alone makes of it, but for the zero bytes that it passes over. */
@@ -84,61 +80,12 @@ static void read_classes(const struct fuzz_input *input) {
     class_table_free(&table);
 }
 
-static char folder[64];
-
-static void remove_folder(void) {
-    static const char *const names[] = {"model.safetensors", "config.json",
-                                        "preprocessor_config.json"};
-    char path[128];
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
-        unlink(path);
-    }
-    rmdir(folder);
-}
-
-static void make_link(const char *name, const char *target) {
-    char path[128];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    fuzz_check(symlink(target, path) == 0, "no link");
-}
-
-/* A Hugging Face folder, its config.json the first half of the input (or all of it), and
- * preprocessor_config.json the second. */
-static void read_sidecars(const struct fuzz_input *input, bool both) {
-    struct vitlrp_model *model = NULL;
-    struct vitlrp_error error;
-    size_t split = both ? input->size / 2 : input->size;
-    struct fuzz_input config = {input->data, split};
-    struct fuzz_input preprocessor = {input->data + split, input->size - split};
-    if (!both) {
-        preprocessor = (struct fuzz_input){(const uint8_t *) "{}", 2};
-    }
-    const char *first = fuzz_file(&config, 0);
-    const char *second = fuzz_file(&preprocessor, 1);
-    if (folder[0] == '\0') {
-        snprintf(folder, sizeof folder, "/tmp/vitlrp-fuzz-XXXXXX");
-        fuzz_check(mkdtemp(folder) != NULL, "no folder");
-        atexit(remove_folder);
-        make_link("model.safetensors", TEST_DATA "/golden/parity/huggingface/model.safetensors");
-        make_link("config.json", first);
-        make_link("preprocessor_config.json", second);
-    }
-    enum vitlrp_status status = vitlrp_model_open(folder, NULL, &model, &error);
-    fuzz_check((status == VITLRP_OK) == (model != NULL), "a model after a failure");
-    vitlrp_model_close(model);
-}
-
 /* JSON may take 84 times its size (JSON_MAX_MEMORY, base/json_scan). */
 const struct bounds FUZZ_BOUNDS = {.bytes_per_byte = 88};
 
 void fuzz_one(const uint8_t *data, size_t size) {
     struct fuzz_input input = {data, size};
     switch (fuzz_byte(&input) % 8) {
-    case 0:
-    case 1:
-        read_json(&input);
-        break;
     case 2:
         read_dataset(&input, false, false);
         break;
@@ -151,11 +98,8 @@ void fuzz_one(const uint8_t *data, size_t size) {
     case 5:
         read_classes(&input);
         break;
-    case 6:
-        read_sidecars(&input, false);
-        break;
     default:
-        read_sidecars(&input, true);
+        read_json(&input);
         break;
     }
 }

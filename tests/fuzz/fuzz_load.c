@@ -20,7 +20,7 @@ static void touch_weights(const struct vit_model *model) {
     }
 }
 
-static void check_open(const struct vitlrp_model *model) {
+void fuzz_look(const struct vitlrp_model *model) {
     struct vitlrp_model_info info;
     struct vitlrp_preprocess preprocess;
     struct vitlrp_class found;
@@ -55,7 +55,7 @@ void fuzz_load(const struct fuzz_input *input, int32_t heads) {
         fuzz_check_failure((enum vitlrp_status) status, &err);
         return;
     }
-    check_open(model);
+    fuzz_look(model);
     vitlrp_model_close(model);
 }
 

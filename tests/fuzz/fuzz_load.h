@@ -3,6 +3,10 @@
 #define TESTS_FUZZ_LOAD_H
 
 #include "fuzz/fuzz.h"
+#include "vitlrp.h"
+
+/* Reads all that a model has: weights, preprocessing, classes. */
+void fuzz_look(const struct vitlrp_model *model);
 
 /* Opens the input as a model, with heads where the file does not tell, and looks at all it has. */
 void fuzz_load(const struct fuzz_input *input, int32_t heads);

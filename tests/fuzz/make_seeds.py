@@ -18,16 +18,9 @@ def read(root, *path):
 
 
 def texts():
-    config = (b'{"model_type":"vit","hidden_size":32,"num_hidden_layers":3,"num_attention_heads":4,'
-              b'"intermediate_size":128,"image_size":32,"patch_size":8,"hidden_act":"gelu",'
-              b'"layer_norm_eps":1e-06,"id2label":{"0":"a","1":"b","9":"c"}}')
-    preprocessor = (b'{"do_resize":true,"size":{"height":32,"width":32},"resample":2,'
-                    b'"image_mean":[0.5,0.5,0.5],"image_std":[0.5,0.5,0.5],"crop_size":32,'
-                    b'"rescale_factor":0.00392156862745098}')
     paths = b"a/b.jpg\nc.png\tn01443537\n\n./d e.ppm\t3\n"
     labels = b"ImageId,label\na/b.jpg,n01443537\nc.png,2\nd e.ppm,7\n        "
     boxes = b"path,xmin,ymin,xmax,ymax\nb.jpg,1,2,3,4\nc.png,0,0,9.5,7\n"
-    half = len(config) - len(preprocessor)
     return {
         "object": (b'{"a":[1,2.5,-3e-7,null,true,"\\u00e9"],"b":{"c":{}}}', 0),
         "deep": (b'{"a":' + b"[" * 70 + b"]" * 70 + b"}", 0),
@@ -37,9 +30,36 @@ def texts():
         "boxes": (paths.ljust(len(boxes), b"\n") + boxes, 4),
         "classes": (b"index\twnid\tname\n0\tn01440764\ttench\n5\tn01496331\telectric ray, ray\n", 5),
         "names": (b"\xef\xbb\xbftench\r\ngoldfish\r\n\r\n", 5),
-        "config": (config, 6),
-        "sidecars": (config + preprocessor + b" " * half, 7),
     }
+
+
+# Of fuzz_facts.c's kinds, those that are models of the zoo.
+ZOO = {3: "timm-plain", 4: "timm-beit", 5: "timm-eva02-base", 6: "timm-dinov3", 7: "timm-siglip-map", 8: "hf-beit",
+       9: "hf-dinov3", 10: "hf-siglip-vision", 11: "hf-clip-classifier", 12: "hf-aimv2-head", 13: "open-clip-tower",
+       15: "hf-dinov2-swiglu"}
+
+
+def facts(root):
+    """Files beside weights, and the number of the kind that they are read as."""
+    config = (b'{"model_type":"vit","hidden_size":32,"num_hidden_layers":3,"num_attention_heads":4,'
+              b'"intermediate_size":128,"image_size":32,"patch_size":8,"hidden_act":"gelu",'
+              b'"layer_norm_eps":1e-06,"id2label":{"0":"a","1":"b","9":"c"}}')
+    preprocessor = (b'{"do_resize":true,"size":{"height":32,"width":32},"resample":2,'
+                    b'"image_mean":[0.5,0.5,0.5],"image_std":[0.5,0.5,0.5],"crop_size":32,'
+                    b'"rescale_factor":0.00392156862745098}')
+    nested = b'{"image_processor":' + preprocessor + b"}"
+    adapter = (b'{"peft_type":"LORA","r":2,"lora_alpha":4,"target_modules":["proj"],"bias":"none",'
+               b'"use_rslora":false,"modules_to_save":null,"init_lora_weights":true}')
+    found = {
+        "config": (config, 0),
+        "sidecars": (config + preprocessor.ljust(len(config)), 1),
+        "processor": (preprocessor.ljust(len(nested)) + nested, 2),
+        "adapter": (adapter, 14),
+    }
+    for kind, name in ZOO.items():
+        file = "open_clip_config.json" if name == "open-clip-tower" else "config.json"
+        found[name] = (read(root, "tests/golden/zoo", name, "model", file), kind)
+    return found
 
 
 def command_lines():
@@ -74,6 +94,7 @@ def seeds(root):
         "numpy": {name: data + bytes([way]) for name, (data, way) in
                   seed_checkpoints.numpy_files().items()},
         "json": {name: data + bytes([way]) for name, (data, way) in texts().items()},
+        "facts": {name: data + bytes([kind]) for name, (data, kind) in facts(root).items()},
         "record": {"small": seed_grown.record(2, 2)},
         "options": {f"line{i}": line.replace(" ", "\n").encode()
                     for i, line in enumerate(command_lines())},

@@ -47,9 +47,13 @@ def jsons():
     found["list_blank"] = b"\n" * MB + b"\2"
     found["classes"] = b"\n".join(b"name %d" % i for i in range(100000)) + b"\5"
     found["class_line"] = b"n" * MB + b"\5"
-    labels = repeat(b"{", b'"#":"class #"', b"}", MB)
-    found["config"] = b'{"model_type":"vit","id2label":' + labels + b"}\6"
     return found
+
+
+def facts():
+    labels = repeat(b"{", b'"#":"class #"', b"}", MB)
+    return {"labels": b'{"model_type":"vit","id2label":' + labels + b"}\0",
+            "keys": repeat(b"{", b'"k#":0', b"}", 2 * MB) + b"\3"}
 
 
 def record(methods, images, steps=1, classes=1, measured=True):
@@ -242,8 +246,8 @@ def options():
 
 def main():
     folder = sys.argv[1]
-    makers = {"json": jsons, "record": records, "safetensors": safetensors, "torch": torches, "numpy": numpies,
-              "png": pngs, "jpeg": jpegs, "bitmap": bitmaps, "exif": exifs, "options": options}
+    makers = {"json": jsons, "facts": facts, "record": records, "safetensors": safetensors, "torch": torches,
+              "numpy": numpies, "png": pngs, "jpeg": jpegs, "bitmap": bitmaps, "exif": exifs, "options": options}
     total = 0
     for target, maker in makers.items():
         os.makedirs(os.path.join(folder, target), exist_ok=True)

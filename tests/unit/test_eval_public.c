@@ -427,6 +427,25 @@ static void test_usage(void **unused) {
     scratch_close(&scratch);
 }
 
+/* Curves follow the logit of a class, and say what the model has instead. */
+static void test_outputs_that_are_no_classes(void **unused) {
+    static const float FEATURE[24] = {1, 2, 3};
+    struct scratch scratch = photographs();
+    struct vitlrp_model *model = NULL;
+    struct vitlrp_model *like = NULL;
+    struct vitlrp_eval_options options = small_options(&scratch);
+    (void) unused;
+    assert_int_equal(
+        vitlrp_model_open(TEST_DATA "/golden/zoo/timm-dino-headless/model", NULL, &model, NULL),
+        VITLRP_OK);
+    assert_usage(model, &options, "the model's output is a feature: give it a head");
+    assert_int_equal(vitlrp_model_like(model, FEATURE, 1, &like, NULL), VITLRP_OK);
+    assert_usage(like, &options, "the model's output is a likeness: give it a head");
+    vitlrp_model_close(like);
+    vitlrp_model_close(model);
+    scratch_close(&scratch);
+}
+
 /* Gammas change the methods that have them, and attnlrp-eps not. */
 static void test_rules(void **unused) {
     static const char *const FAMILY[] = {"attnlrp", "attnlrp-eps", "random"};
@@ -528,6 +547,7 @@ int main(void) {
         cmocka_unit_test(test_memory_of_tuning),
         cmocka_unit_test(test_arithmetic),
         cmocka_unit_test(test_usage),
+        cmocka_unit_test(test_outputs_that_are_no_classes),
         cmocka_unit_test(test_rules),
         cmocka_unit_test(test_tune),
         cmocka_unit_test(test_cost),

@@ -51,16 +51,16 @@ static enum vitlrp_status read_sidecar(const struct reading *reading, const char
     return there ? take_sidecar(reading, path, name, out, err) : VITLRP_OK;
 }
 
-/* timm's config.json may lie beside its weights, but so may any other of that name: one that cannot
- * be read, or is nobody's, is passed over. */
+/* timm's config.json may lie beside its weights, but so may any other of that name: one that is no
+ * JSON within the limits, or is nobody's, is passed over. */
 static enum vitlrp_status read_timm(const struct reading *reading, struct vitlrp_error *err) {
-    char path[PATH_SIZE];
-    bool there = false;
-    struct vitlrp_error ignored;
+    struct vitlrp_error found = {0};
     struct sidecars *out = reading->out;
-    TRY(find_sidecar(reading, "config.json", path, &there, err));
-    if (there && take_sidecar(reading, path, "config.json", &out->config, &ignored) != VITLRP_OK) {
-        log_message(reading->options->log, LOG_LEVEL_WARNING, "%s: not used", ignored.message);
+    enum vitlrp_status status = read_sidecar(reading, "config.json", &out->config, &found);
+    if (status == VITLRP_FORMAT || status == VITLRP_LIMIT) {
+        log_message(reading->options->log, LOG_LEVEL_WARNING, "%s: not used", found.message);
+    } else if (status != VITLRP_OK) {
+        return error_forward(err, &found);
     }
     if (json_object_get(out->config, "architecture") == NULL &&
         json_object_get(out->config, "model_type") == NULL &&
