@@ -105,15 +105,8 @@ enum vitlrp_status session_choose(const struct settings *settings, const struct 
     options->methods = settings->method.method;
     options->input_height = input_height;
     options->input_width = input_width;
-    options->attributions = settings->top > 0 ? settings->top : 1;
+    options->attributions = settings_classes(settings);
     return VITLRP_OK;
-}
-
-static enum vitlrp_status find_class(const struct vitlrp_model *model, const char *option,
-                                     const char *text, struct vitlrp_class *found,
-                                     struct vitlrp_error *err) {
-    enum vitlrp_status status = vitlrp_model_find_class(model, text, found, err);
-    return error_prefix(err, status, option);
 }
 
 /* Where outputs are no classes, none of them is the most likely one. */
@@ -121,7 +114,8 @@ static enum vitlrp_status check_outputs(const struct explain_session *state,
                                         const struct vitlrp_model_info *info,
                                         struct vitlrp_error *err) {
     bool single = info->outputs == VITLRP_OUTPUTS_LIKENESS;
-    if (info->outputs == VITLRP_OUTPUTS_CLASSES || single || state->has_class) {
+    if (info->outputs == VITLRP_OUTPUTS_CLASSES || single ||
+        class_choice_is_fixed(&state->choice)) {
         return VITLRP_OK;
     }
     enum vitlrp_status status =
@@ -130,28 +124,6 @@ static enum vitlrp_status check_outputs(const struct explain_session *state,
              "head, or images to compare with",
              info->classes, word_of(WORDS_OUTPUTS, info->outputs));
     return error_topic(err, status, VITLRP_TOPIC_HEADLESS);
-}
-
-static enum vitlrp_status find_classes(struct explain_session *state, struct vitlrp_error *err) {
-    const struct settings *settings = state->settings;
-    if (settings->class_text != NULL) {
-        state->has_class = true;
-        TRY(find_class(state->model, "--class", settings->class_text, &state->target, err));
-    }
-    if (settings->versus_text != NULL) {
-        state->has_versus = true;
-        TRY(find_class(state->model, "--versus", settings->versus_text, &state->versus, err));
-    }
-    if (state->has_class && state->has_versus && state->target.output == state->versus.output) {
-        return fail(err, VITLRP_USAGE, "--class and --versus name the same class %d",
-                    state->target.index);
-    }
-    if (settings->top > state->prediction.classes) {
-        return fail(err, VITLRP_USAGE, "--class top:%d: the model has only %d class%s",
-                    settings->top, state->prediction.classes,
-                    state->prediction.classes == 1 ? "" : "es");
-    }
-    return VITLRP_OK;
 }
 
 enum vitlrp_status explain_session_open(const struct settings *settings, struct console *console,
@@ -175,10 +147,10 @@ enum vitlrp_status explain_session_open_on(const struct settings *settings, stru
     vitlrp_model_describe(state->model, &info);
     model_input_choose(settings, state->model, &state->preprocess);
     TRY(prediction_open(info.classes, &state->prediction, err));
-    TRY(find_classes(state, err));
+    TRY(class_choice_open(settings, model, &state->choice, err));
     TRY(check_outputs(state, &info, err));
     if (settings->method_info.ignores_class != 0 &&
-        (state->has_class || state->has_versus || settings->top > 1)) {
+        (settings->class_text != NULL || settings->versus_text != NULL || settings->top > 1)) {
         console_warn(console, "the map of %s is the same for every class",
                      settings->method_info.name);
     }
@@ -212,6 +184,7 @@ void explain_session_close(struct explain_session *state) {
     mem_free(state->ledger);
     outputs_free(&state->outputs);
     json_sink_free(&state->sink);
+    json_decref(state->record_of_list);
 }
 
 static enum vitlrp_status allocate_maps(struct explain_session *state, struct vitlrp_error *err) {
@@ -242,7 +215,7 @@ static void warn_of_precision(const struct explain_session *state) {
 
 static void warn_of_work(const struct explain_session *state) {
     double operations = 0.0;
-    int32_t classes = state->settings->top > 0 ? state->settings->top : 1;
+    int32_t classes = settings_classes(state->settings);
     if (vitlrp_session_operations(state->session, &state->settings->method, classes, &operations,
                                   NULL) != VITLRP_OK) {
         return; /* the attribution says why */
@@ -452,21 +425,67 @@ static enum vitlrp_status write_picture(struct explain_session *state,
     return status;
 }
 
+static enum vitlrp_status add_record(struct explain_session *state, const char *image_path,
+                                     const char *class_name, const json_t *record,
+                                     struct vitlrp_error *err) {
+    struct text path = {.limit = NAME_LIMIT};
+    enum vitlrp_status status =
+        outputs_path(&state->outputs, OUTPUT_JSON, image_path, class_name, &path, err);
+    if (status == VITLRP_OK) {
+        status = json_sink_add(&state->sink, path.data, record, err);
+    }
+    text_free(&path);
+    return status;
+}
+
 static enum vitlrp_status write_json(struct explain_session *state,
                                      const struct explanation *explanation, const char *class_name,
                                      struct vitlrp_error *err) {
-    struct text path = {.limit = NAME_LIMIT};
     json_t *object = NULL;
-    enum vitlrp_status status =
-        outputs_path(&state->outputs, OUTPUT_JSON, explanation->image_path, class_name, &path, err);
-    if (status == VITLRP_OK) {
-        status = json_report(explanation, &object, err);
+    if (state->choice.count > 1) {
+        return json_report_add(explanation, &state->record_of_list, err);
     }
-    if (status == VITLRP_OK) {
-        status = json_sink_add(&state->sink, path.data, object, err);
-    }
+    TRY(json_report(explanation, &object, err));
+    enum vitlrp_status status = add_record(state, explanation->image_path, class_name, object, err);
     json_decref(object);
-    text_free(&path);
+    return status;
+}
+
+enum vitlrp_status explain_pair(const struct explain_session *state, int32_t label,
+                                struct class_pair *out, struct vitlrp_error *err) {
+    const struct class_image image = {state->model, &state->prediction, label};
+    struct class_taken first;
+    struct class_taken second;
+    TRY(class_choice_take(&state->choice, &image, 0, &first, err));
+    TRY(class_choice_take(&state->choice, &image, 1, &second, err));
+    *out = (struct class_pair){&state->prediction, first.target, second.target};
+    return VITLRP_OK;
+}
+
+enum vitlrp_status explain_end_list(struct explain_session *state,
+                                    const struct explanation *explanation, struct text *report,
+                                    struct vitlrp_error *err) {
+    json_t *record = state->record_of_list;
+    enum vitlrp_status status = VITLRP_OK;
+    bool complete = true;
+    state->record_of_list = NULL;
+    if (state->choice.count == 2) {
+        struct class_pair pair;
+        int32_t label = explanation->has_label ? explanation->label.output : -1;
+        TRY_GOTO(status, explain_pair(state, label, &pair, err), cleanup);
+        report_difference(report, &pair);
+        if (record != NULL) {
+            json_set(record, "difference", json_difference(&pair), &complete);
+        }
+    }
+    if (!complete) {
+        status = fail(err, VITLRP_NOMEM, "out of memory for the JSON report");
+    } else if (record != NULL) {
+        status = add_record(state, explanation->image_path, NULL, record, err);
+    }
+
+cleanup:
+    json_decref(record);
     return status;
 }
 

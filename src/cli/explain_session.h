@@ -5,6 +5,7 @@
 
 #include "base/npy.h"
 #include "base/status.h"
+#include "class_choice.h"
 #include "console.h"
 #include "explanation.h"
 #include "model_record.h"
@@ -33,11 +34,7 @@ struct explain_session {
     struct vitlrp_preprocess preprocess;
     const struct model_record *record; /* of the model; NULL unless a record names it */
 
-    bool has_class; /* one class was asked for, for every image */
-    struct vitlrp_class target;
-    bool has_versus;
-    struct vitlrp_class versus;
-
+    struct class_choice choice;
     struct prediction prediction;
     float *pixels; /* owned: [3, height, width]; NULL at --level patch */
     float *map;    /* owned: what is drawn and written, map_height x width */
@@ -51,6 +48,7 @@ struct explain_session {
 
     struct outputs outputs;
     struct json_sink sink;
+    json_t *record_of_list; /* owned: of an image, while its classes are added; NULL without one */
 };
 
 /* Opens the model and checks what can be checked against it: the classes asked for and the input
@@ -90,6 +88,16 @@ enum vitlrp_status explain_render(const struct explain_session *state,
  * names to *report. One that fails is reported and does not keep the others back. */
 enum exit_code explain_write(struct explain_session *state, const struct explanation *explanation,
                              const unsigned char *data, size_t size, struct text *report);
+
+/* Ends the record of an image whose classes were asked for as a list; those of two get their
+ * difference, which is said in *report too. */
+enum vitlrp_status explain_end_list(struct explain_session *state,
+                                    const struct explanation *explanation, struct text *report,
+                                    struct vitlrp_error *err);
+
+/* The two classes of a list of two, for an image. */
+enum vitlrp_status explain_pair(const struct explain_session *state, int32_t label,
+                                struct class_pair *out, struct vitlrp_error *err);
 
 /* Whose files are written, and where it is said. */
 struct output_place {

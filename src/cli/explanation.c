@@ -1,5 +1,6 @@
 #include "explanation.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/formats.h"
@@ -100,23 +101,39 @@ static json_t *json_timing(const struct timing *timing, bool *complete) {
     return object;
 }
 
-static void set_target(json_t *object, const struct explanation *explanation, bool *complete) {
-    const struct prediction *prediction = explanation->prediction;
-    int32_t output = explanation->target.output;
+static void set_classes(json_t *object, const struct explanation *explanation, bool *complete) {
     json_set(object, "class", json_integer(explanation->target.index), complete);
     if (explanation->has_versus) {
+        int32_t versus = explanation->versus.output;
         json_set(object, "versus", json_integer(explanation->versus.index), complete);
-        json_set(object, "versus_logit",
-                 json_number(prediction->logits[explanation->versus.output]), complete);
+        json_set(object, "versus_logit", json_number(explanation->prediction->logits[versus]),
+                 complete);
+    }
+}
+
+static void set_results(json_t *object, const struct explanation *explanation, bool *complete) {
+    const struct prediction *prediction = explanation->prediction;
+    int32_t output = explanation->target.output;
+    json_set(object, "logit", json_number(prediction->logits[output]), complete);
+    json_set(object, "probability", json_number(prediction->probability[output]), complete);
+    json_set(object, "relevance_sum", json_number(explanation->sum), complete);
+}
+
+static void set_target(json_t *object, const struct explanation *explanation, bool *complete) {
+    set_classes(object, explanation, complete);
+    if (explanation->has_label) {
+        json_set(object, "label", json_integer(explanation->label.index), complete);
     }
     json_set(object, "method", json_string(explanation->settings->method_info.name), complete);
     json_set(object, "parameters",
              json_method_parameters(&explanation->settings->method_info,
                                     &explanation->settings->method, explanation->precision),
              complete);
-    json_set(object, "logit", json_number(prediction->logits[output]), complete);
-    json_set(object, "probability", json_number(prediction->probability[output]), complete);
-    json_set(object, "relevance_sum", json_number(explanation->sum), complete);
+    set_results(object, explanation, complete);
+}
+
+static enum vitlrp_status fail_memory(struct vitlrp_error *err) {
+    return fail(err, VITLRP_NOMEM, "out of memory for the JSON report");
 }
 
 enum vitlrp_status json_report(const struct explanation *explanation, json_t **out,
@@ -146,10 +163,47 @@ enum vitlrp_status json_report(const struct explanation *explanation, json_t **o
     json_set_model(object, explanation->record, &complete);
     if (!complete) {
         json_decref(object);
-        return fail(err, VITLRP_NOMEM, "out of memory for the JSON report");
+        return fail_memory(err);
     }
     *out = object;
     return VITLRP_OK;
+}
+
+enum vitlrp_status json_report_add(const struct explanation *explanation, json_t **record,
+                                   struct vitlrp_error *err) {
+    bool complete = true;
+    if (*record == NULL) {
+        return json_report(explanation, record, err);
+    }
+    if (json_object_get(*record, "further") == NULL) {
+        json_set(*record, "further", json_array(), &complete);
+    }
+    json_t *entry = json_object();
+    set_classes(entry, explanation, &complete);
+    json_set(entry, "wnid", json_text(explanation->target.wnid), &complete);
+    json_set(entry, "name", json_text(explanation->target.label), &complete);
+    set_results(entry, explanation, &complete);
+    json_set(entry, "ledger", json_ledger(explanation, &complete), &complete);
+    if (json_array_append_new(json_object_get(*record, "further"), entry) != 0 || !complete) {
+        return fail_memory(err);
+    }
+    return VITLRP_OK;
+}
+
+static double logit_difference(const struct class_pair *pair) {
+    const float *logits = pair->prediction->logits;
+    return (double) logits[pair->class.output] - (double) logits[pair->versus.output];
+}
+
+static double chance_difference(const struct class_pair *pair) {
+    const double *probability = pair->prediction->probability;
+    return probability[pair->class.output] - probability[pair->versus.output];
+}
+
+json_t *json_difference(const struct class_pair *pair) {
+    return json_pack("{s:i, s:i, s:o, s:o}", "class", pair->class.index, "versus",
+                     pair->versus.index, "logit", json_number(logit_difference(pair)),
+                     "probability", json_number(chance_difference(pair)));
 }
 
 void json_sink_init(struct json_sink *sink, bool lines) {
@@ -181,7 +235,7 @@ enum vitlrp_status json_sink_add(struct json_sink *sink, const char *path, const
     json_append(&sink->text, object, sink->lines ? 0 : 2);
     text_append_string(&sink->text, "\n");
     if (sink->path == NULL) {
-        return fail(err, VITLRP_NOMEM, "out of memory for the JSON report");
+        return fail_memory(err);
     }
     TRY(text_check(&sink->text, "the JSON report", err));
     /* Readers of a pipe get every object as soon as it is there. */
@@ -260,6 +314,19 @@ void report_class(struct text *out, const struct explanation *explanation) {
         text_printf(out, "; the map holds %.4g of it", explanation->sum);
     }
     text_printf(out, " (%s)\n", explanation->settings->method_info.name);
+}
+
+void report_difference(struct text *out, const struct class_pair *pair) {
+    double chance = chance_difference(pair);
+    text_append_string(out, "difference: ");
+    class_append(out, &pair->class);
+    text_append_string(out, " less ");
+    class_append(out, &pair->versus);
+    text_printf(out, ", logit %.4g", logit_difference(pair));
+    if (!isnan(chance)) {
+        text_printf(out, ", probability %.3f", chance);
+    }
+    text_append_string(out, "\n");
 }
 
 /* The kinds that occur inside the blocks, in the ledger's order. */

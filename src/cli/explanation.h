@@ -33,6 +33,8 @@ struct explanation {
     struct vitlrp_class target;
     bool has_versus;
     struct vitlrp_class versus;
+    bool has_label; /* it was asked for */
+    struct vitlrp_class label;
     double explained; /* the logit, or the difference of logits */
     double sum;       /* of the map */
     const struct vitlrp_ledger_entry *ledger;
@@ -43,6 +45,20 @@ struct explanation {
 /* One explained class as an object. *out is owned: json_decref. */
 enum vitlrp_status json_report(const struct explanation *explanation, json_t **out,
                                struct vitlrp_error *err);
+
+/* The same of several classes that were asked for as a list: the first is the record, and the
+ * others are added to its list "further". *record is NULL before the first; owned: json_decref. */
+enum vitlrp_status json_report_add(const struct explanation *explanation, json_t **record,
+                                   struct vitlrp_error *err);
+
+/* Two classes of an image, and what the model says of one less what it says of the other. */
+struct class_pair {
+    const struct prediction *prediction;
+    struct vitlrp_class class, versus;
+};
+
+/* The difference as an object. */
+json_t *json_difference(const struct class_pair *pair);
 
 /* What the method reads, as an object; precision always. */
 json_t *json_method_parameters(const struct vitlrp_method_info *info,
@@ -75,6 +91,9 @@ void report_prediction(struct text *out, const struct explanation *explanation);
 
 /* What was explained, and how much of it the map holds. */
 void report_class(struct text *out, const struct explanation *explanation);
+
+/* What the model says of one class less what it says of the other. */
+void report_difference(struct text *out, const struct class_pair *pair);
 
 /* Where relevance was absorbed, one line a block, and whether the sums close. */
 void report_ledger(struct text *out, const struct explanation *explanation);

@@ -27,6 +27,7 @@ static const char EXAMPLES_EXPLAIN[] =
     "  vitlrp cat.jpg --model vit_b_16.pth -c 281  a class of your own model\n"
     "  vitlrp cat.jpg -c 281 --versus 285          what speaks for 281 and against 285\n"
     "  vitlrp cat.jpg -c top:3 -o '{class}.png'    the three most likely classes\n"
+    "  vitlrp tabby/1.jpg -c predicted,label       what was said, and what should have been\n"
     "  vitlrp *.jpg -o maps --style panel          many images, into a folder\n"
     "  vitlrp cat.jpg --level pixel --raw map.npy  the numbers instead of a picture\n";
 static const char EXAMPLES_BATCH[] =
@@ -119,7 +120,7 @@ void help_short(struct text *out) {
                        "       vitlrp batch DIR -o FOLDER | eval DIR | merge PART... | tune DIR\n"
                        "       vitlrp info [MODEL] | bench\n"
                        "Writes IMAGE.heat.png, a heat map of what made the model decide.\n"
-                       "  -c, --class C    index, WordNet id, label or top:K\n"
+                       "  -c, --class C    index, WordNet id, label, predicted, or top:K\n"
                        "  -m, --model FILE weights (default: a small built-in model)\n"
                        "All options, with examples: vitlrp --help\n");
 }

@@ -118,13 +118,16 @@ static enum vitlrp_status check_extension(struct outputs *outputs, struct vitlrp
 
 /* Several images or classes need several names; JSON takes one object a line instead. */
 static enum vitlrp_status check_several(const struct outputs *outputs, bool several_images,
-                                        bool several_classes, struct vitlrp_error *err) {
+                                        const struct settings *settings, struct vitlrp_error *err) {
+    bool one_record = settings->class_count > 1; /* of all classes of a list */
+    bool several_classes = settings_classes(settings) > 1;
     for (int i = 0; i < OUTPUT_KINDS; i++) {
         const char *pattern = outputs->pattern[i];
         if (pattern == NULL) {
             continue;
         }
-        if (!KINDS[i].of_class && i != OUTPUT_JSON && name_has_class(pattern)) {
+        bool of_class = KINDS[i].of_class || (i == OUTPUT_JSON && !one_record);
+        if (!of_class && name_has_class(pattern)) {
             return fail(err, VITLRP_USAGE, "%s: {class} has no meaning here", KINDS[i].spelled);
         }
         bool one_json = i == OUTPUT_JSON && !name_has_class(pattern);
@@ -338,7 +341,7 @@ static enum vitlrp_status check_stdin(const struct args *args, struct vitlrp_err
 enum vitlrp_status outputs_plan(const struct args *args, const struct settings *settings,
                                 struct outputs *outputs, struct vitlrp_error *err) {
     bool several_images = args->operand_count > 1;
-    bool several_classes = settings->top > 1;
+    bool several_classes = settings_classes(settings) > 1;
     bool any = settings->ledger;
     *outputs = (struct outputs){0};
     TRY(check_stdin(args, err));
@@ -356,7 +359,7 @@ enum vitlrp_status outputs_plan(const struct args *args, const struct settings *
                          several_classes, &outputs->pattern[OUTPUT_PICTURE], err));
     }
     TRY(check_extension(outputs, err));
-    TRY(check_several(outputs, several_images, several_classes, err));
+    TRY(check_several(outputs, several_images, settings, err));
     TRY(check_stdout(outputs, err));
     const char *folder = args->value[OPTION_OUTPUT];
     const char *pattern = outputs->pattern[OUTPUT_PICTURE];

@@ -118,16 +118,47 @@ static enum vitlrp_status read_norm_eps(const struct args *args, double *out,
     return option_fail("--norm-eps", value, "a number above 0 and below 1", err);
 }
 
+#define TEXT_OF(value) #value
+#define AS_TEXT(value) TEXT_OF(value)
+
+size_t class_list_length(const char *text) {
+    size_t length = 0;
+    while (text[length] != '\0' && (text[length] != ',' || text[length + 1] == ' ')) {
+        length++;
+    }
+    return length;
+}
+
+static bool is_word(const char *text, size_t length, const char *word) {
+    return strlen(word) == length && strncmp(text, word, length) == 0;
+}
+
 static enum vitlrp_status read_class(const struct args *args, struct settings *settings,
                                      struct vitlrp_error *err) {
     const char *value = args->value[OPTION_CLASS];
+    const char *versus = args->value[OPTION_VERSUS];
+    settings->wants_label = versus != NULL && strcmp(versus, CLASS_WORD_LABEL) == 0;
     if (value != NULL && strncmp(value, "top:", 4) == 0) {
         return option_int("--class top:", value + 4, 1, TOP_MAX, &settings->top, err);
     }
-    settings->class_is_label =
-        args->verb == VERB_BATCH && value != NULL && strcmp(value, "label") == 0;
-    settings->class_text = settings->class_is_label ? NULL : value;
+    settings->class_text = value;
+    for (const char *word = value; word != NULL;) {
+        size_t length = class_list_length(word);
+        if (++settings->class_count > CLASS_WORDS_MAX || length == 0) {
+            return option_fail("--class", value,
+                               "a class, or up to " AS_TEXT(CLASS_WORDS_MAX) " of them, as 281,285",
+                               err);
+        }
+        settings->wants_label |= is_word(word, length, CLASS_WORD_LABEL);
+        word = word[length] == '\0' ? NULL : word + length + 1;
+    }
     return VITLRP_OK;
+}
+
+int32_t settings_classes(const struct settings *settings) {
+    return settings->top > 0           ? settings->top
+           : settings->class_count > 0 ? settings->class_count
+                                       : 1;
 }
 
 /* The option's value, or else that of the variable, with the name to blame for it. An empty

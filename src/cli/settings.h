@@ -11,6 +11,13 @@
 #include "limits.h"
 #include "vitlrp.h"
 
+/* Words in the place of a class: the most likely one, and the image's label. */
+#define CLASS_WORD_PREDICTED "predicted"
+#define CLASS_WORD_LABEL "label"
+
+/* Longest list of classes. */
+#define CLASS_WORDS_MAX 32
+
 /* Longest class list that --class top:K may ask for; a model's own number is checked later. */
 #define TOP_MAX 100000
 
@@ -51,10 +58,11 @@ struct settings {
     enum vitlrp_precision precision;
     bool every_precision; /* bench: all of them, compared */
 
-    const char *class_text; /* NULL: the most likely class, top, or the label */
-    int32_t top;            /* K of --class top:K, 0 otherwise */
-    bool class_is_label;    /* batch: each image's own */
+    const char *class_text; /* a list of class_count; NULL: the most likely class, or top */
+    int32_t class_count;
+    int32_t top; /* K of --class top:K, 0 otherwise */
     const char *versus_text;
+    bool wants_label; /* a class is each image's own label */
 
     bool method_given;
     struct vitlrp_method_info method_info;
@@ -76,6 +84,13 @@ struct settings {
  * owned by args and the environment. */
 enum vitlrp_status settings_read(const struct args *args, struct settings *settings,
                                  struct vitlrp_error *err);
+
+/* The length of the first word of a list of classes: it ends before a comma without a blank behind
+ * it, or with the text. */
+size_t class_list_length(const char *text);
+
+/* How many classes of an image are explained, at most. */
+int32_t settings_classes(const struct settings *settings);
 
 /* The model's preprocessing with the changes over it. */
 void preprocess_change(const struct preprocess_changes *changes,

@@ -29,8 +29,7 @@ static json_t *text_or_null(const char *text) {
 
 static json_t *json_target(const struct settings *settings, bool *complete) {
     json_t *object = json_object();
-    const char *text = settings->class_is_label ? "label" : settings->class_text;
-    json_set(object, "class", text_or_null(text), complete);
+    json_set(object, "class", text_or_null(settings->class_text), complete);
     json_set(object, "top", json_integer(settings->top > 0 ? settings->top : 1), complete);
     json_set(object, "versus", text_or_null(settings->versus_text), complete);
     return object;

@@ -66,6 +66,10 @@ static bool read_word(const char *word, bool writes[BATCH_FILES]) {
     return false;
 }
 
+static bool is_list(const char *class_text) {
+    return class_text != NULL && class_text[class_list_length(class_text)] != '\0';
+}
+
 enum vitlrp_status batch_config_choice(const json_t *config, struct batch_choice *choice,
                                        bool *several, struct vitlrp_error *err) {
     const json_t *settings = json_object_get(config, "settings");
@@ -88,6 +92,6 @@ enum vitlrp_status batch_config_choice(const json_t *config, struct batch_choice
     }
     choice->shard = (int32_t) index;
     choice->shards = (int32_t) shards;
-    *several = top > 1;
+    *several = top > 1 || is_list(json_get_string(json_object_get(settings, "target"), "class"));
     return VITLRP_OK;
 }

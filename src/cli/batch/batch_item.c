@@ -20,12 +20,14 @@ struct passage {
     struct explain_session *state;
     struct explanation explanation;
     struct photo photo;
-    struct text stem; /* owned */
-    struct text json; /* owned: of --write json */
-    json_t *first;    /* owned: members of the line for the first class */
-    json_t *further;  /* owned: the same of the others, as a list */
-    json_t *files;    /* of the class at hand; belongs to its object */
-    json_t *sizes;    /* theirs; likewise */
+    struct text stem;   /* owned */
+    struct text json;   /* owned: of --write json */
+    json_t *first;      /* owned: members of the line for the first class */
+    json_t *further;    /* owned: the same of the others, as a list */
+    json_t *difference; /* owned: of two classes of a list; NULL of others */
+    json_t *record;     /* owned: of --write json, of the classes of a list; NULL of others */
+    json_t *files;      /* of the class at hand; belongs to its object */
+    json_t *sizes;      /* theirs; likewise */
 };
 
 static void free_memory(void *data) {
@@ -92,6 +94,9 @@ static enum vitlrp_status add_json_line(struct passage *passage, bool several,
     if (!passage->choice->writes[BATCH_JSON]) {
         return VITLRP_OK;
     }
+    if (passage->state->choice.count > 1) {
+        return json_report_add(&passage->explanation, &passage->record, err);
+    }
     TRY(json_report(&passage->explanation, &object, err));
     json_object_del(object, "timing_ms");
     json_append(&passage->json, object, several ? 0 : 2);
@@ -138,26 +143,36 @@ static enum vitlrp_status explain_one(struct passage *passage, bool several,
 /* The class at place `rank` of those to explain; *skip: of several, the one of --versus. */
 static enum vitlrp_status choose_target(struct passage *passage, int32_t rank, bool *skip,
                                         struct vitlrp_error *err) {
-    const struct explain_session *state = passage->state;
+    const struct class_choice *choice = &passage->state->choice;
     struct explanation *explanation = &passage->explanation;
-    int32_t output = state->settings->class_is_label ? passage->item->image.label
-                                                     : state->prediction.order[rank];
-    explanation->target = state->target;
-    explanation->has_versus = state->has_versus;
-    explanation->versus = state->versus;
-    if (!state->has_class) {
-        TRY(vitlrp_model_class(state->model, output, &explanation->target, err));
-    }
-    *skip = state->has_versus && explanation->target.output == state->versus.output;
-    if (*skip && state->settings->top <= 1) {
+    const struct class_image image = {passage->state->model, &passage->state->prediction,
+                                      passage->item->image.label};
+    struct class_taken taken;
+    TRY(class_choice_take(choice, &image, rank, &taken, err));
+    explanation->target = taken.target;
+    explanation->versus = taken.versus;
+    explanation->has_versus = choice->has_versus;
+    *skip = taken.again;
+    bool is_versus = choice->has_versus && explanation->target.output == explanation->versus.output;
+    if (is_versus && class_choice_ranks(choice) == 1) {
         return fail(err, VITLRP_MISMATCH, "its class %d is the one of --versus",
-                    state->versus.index);
+                    explanation->versus.index);
     }
+    *skip = *skip || is_versus;
     return VITLRP_OK;
 }
 
+static enum vitlrp_status take_difference(struct passage *passage, struct vitlrp_error *err) {
+    struct class_pair pair;
+    TRY(explain_pair(passage->state, passage->item->image.label, &pair, err));
+    passage->difference = json_difference(&pair);
+    return passage->difference != NULL
+               ? VITLRP_OK
+               : fail(err, VITLRP_NOMEM, "out of memory for the results of an image");
+}
+
 static enum vitlrp_status explain_classes(struct passage *passage, struct vitlrp_error *err) {
-    int32_t classes = passage->state->settings->top > 0 ? passage->state->settings->top : 1;
+    int32_t classes = class_choice_ranks(&passage->state->choice);
     for (int32_t rank = 0; rank < classes; rank++) {
         bool skip = false;
         TRY(choose_target(passage, rank, &skip, err));
@@ -165,7 +180,23 @@ static enum vitlrp_status explain_classes(struct passage *passage, struct vitlrp
             TRY(explain_one(passage, classes > 1, err));
         }
     }
-    return VITLRP_OK;
+    return passage->state->choice.count == 2 ? take_difference(passage, err) : VITLRP_OK;
+}
+
+/* Of the classes of a list, which is one object. */
+static enum vitlrp_status end_record(struct passage *passage, struct vitlrp_error *err) {
+    bool complete = true;
+    if (passage->record == NULL) {
+        return VITLRP_OK;
+    }
+    if (passage->difference != NULL) {
+        json_set(passage->record, "difference", json_deep_copy(passage->difference), &complete);
+    }
+    json_object_del(passage->record, "timing_ms");
+    json_append(&passage->json, passage->record, 2);
+    text_append_string(&passage->json, "\n");
+    return complete ? text_check(&passage->json, "the JSON report", err)
+                    : fail(err, VITLRP_NOMEM, "out of memory for the JSON report");
 }
 
 /* The files that do not depend on the class are listed with those of the first. */
@@ -180,6 +211,7 @@ static enum vitlrp_status add_image_outputs(struct passage *passage, struct vitl
     const struct npy_view input = {passage->photo.input, 3, shape};
     TRY(add_array(passage, BATCH_LOGITS, -1, &logits, err));
     TRY(add_array(passage, BATCH_INPUT, -1, &input, err));
+    TRY(end_record(passage, err));
     if (passage->json.length > 0) {
         struct text *json = &passage->json;
         struct batch_output output = {NULL, (unsigned char *) json->data, json->length,
@@ -224,6 +256,10 @@ static enum vitlrp_status explain_bytes(struct passage *passage, struct vitlrp_e
         .image_sha256 = item->sha256,
     };
     passage->further = json_array();
+    if (state->settings->wants_label) {
+        passage->explanation.has_label = true;
+        TRY(vitlrp_model_class(state->model, item->image.label, &passage->explanation.label, err));
+    }
     return explain_photo(passage, err);
 }
 
@@ -273,6 +309,9 @@ static enum vitlrp_status write_line(struct passage *passage, struct vitlrp_erro
     if (done && json_array_size(passage->further) > 0) {
         json_set(line, "further", json_incref(passage->further), &complete);
     }
+    if (done && passage->difference != NULL) {
+        json_set(line, "difference", json_incref(passage->difference), &complete);
+    }
     json_append(&item->line, line, 0);
     text_append_string(&item->line, "\n");
     json_decref(line);
@@ -313,6 +352,8 @@ enum vitlrp_status batch_item_explain(struct batch_item *item, const struct batc
     text_free(&passage.json);
     json_decref(passage.first);
     json_decref(passage.further);
+    json_decref(passage.difference);
+    json_decref(passage.record);
     return status;
 }
 

@@ -15,10 +15,15 @@ enum { OPEN = 1, DONE = 2, FAILED = 4, ALL = OPEN | DONE | FAILED, SOME = 0 };
 #define COUNT(list) (sizeof(list) / sizeof(list)[0])
 
 static const struct json_member OF_LINE[] = {
-    {"id", JSON_IS_NAME, ALL},       {"escaped", JSON_IS_TRUE, SOME},
-    {"sha256", JSON_IS_HASH, SOME},  {"label", JSON_IS_INDEX_OR_NULL, ALL},
-    {"method", JSON_IS_TEXT, ALL},   {"message", JSON_IS_TEXT, FAILED},
-    {"warning", JSON_IS_TEXT, SOME}, {"further", JSON_IS_LIST, SOME},
+    {"id", JSON_IS_NAME, ALL},
+    {"escaped", JSON_IS_TRUE, SOME},
+    {"sha256", JSON_IS_HASH, SOME},
+    {"label", JSON_IS_INDEX_OR_NULL, ALL},
+    {"method", JSON_IS_TEXT, ALL},
+    {"message", JSON_IS_TEXT, FAILED},
+    {"warning", JSON_IS_TEXT, SOME},
+    {"further", JSON_IS_LIST, SOME},
+    {"difference", JSON_IS_OBJECT, SOME},
 };
 
 static const struct json_member OF_CLASS[] = {

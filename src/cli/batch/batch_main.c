@@ -59,7 +59,7 @@ static enum vitlrp_status batch_forecast(const struct batch_plan *plan,
                                          const struct console *console, struct vitlrp_error *err) {
     struct text out = {.limit = REPORT_LIMIT};
     const struct vitlrp_session_info *info = &first->info;
-    int32_t classes = first->settings->top > 0 ? first->settings->top : 1;
+    int32_t classes = settings_classes(first->settings);
     size_t bytes = 0;
     if (console->verbosity == 0) {
         return VITLRP_OK;

@@ -191,7 +191,7 @@ enum vitlrp_status batch_plan_open(const struct batch_choice *choice,
     vitlrp_dataset_options_init(&options);
     options.path = choice->dataset;
     options.truth = choice->truth;
-    options.target = settings->class_is_label ? VITLRP_EVAL_LABEL : VITLRP_EVAL_PREDICTED;
+    options.target = settings->wants_label ? VITLRP_EVAL_LABEL : VITLRP_EVAL_PREDICTED;
     options.limit = (size_t) choice->limit;
     options.inputs = settings->inputs;
     enum vitlrp_status status = vitlrp_dataset_open(model, &options, &plan->dataset, err);
@@ -204,7 +204,7 @@ enum vitlrp_status batch_plan_open(const struct batch_choice *choice,
     size_t shard = (size_t) choice->shard;
     size_t shards = (size_t) choice->shards;
     plan->count = plan->info.images > shard ? (plan->info.images - shard - 1) / shards + 1 : 0;
-    return batch_check_collisions(plan, settings->top > 1, err);
+    return batch_check_collisions(plan, settings_classes(settings) > 1, err);
 }
 
 void batch_plan_close(struct batch_plan *plan) {

@@ -227,7 +227,7 @@ static enum vitlrp_status run_check_new(const struct batch_plan *plan,
                                         struct vitlrp_error *err) {
     TRY(check_without_run(results_path, err));
     TRY(batch_check_page(store, err));
-    return batch_plan_check_new(plan, settings->top > 1, err);
+    return batch_plan_check_new(plan, settings_classes(settings) > 1, err);
 }
 
 /* Of a run that begins. */
@@ -378,10 +378,10 @@ enum vitlrp_status batch_resume(const struct batch_plan *plan, const struct sett
             store->locked, journal, err);
     }
     if (status == VITLRP_OK) {
-        status =
-            journal_reopen_unfinished(&(struct resumption){plan, store, journal, settings->top > 1,
-                                                           settings->method_info.name},
-                                      err);
+        status = journal_reopen_unfinished(&(struct resumption){plan, store, journal,
+                                                                settings_classes(settings) > 1,
+                                                                settings->method_info.name},
+                                           err);
     }
     /* Not before the results of what has changed are called open. */
     if (status == VITLRP_OK && renew) {

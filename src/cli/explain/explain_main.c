@@ -44,23 +44,32 @@ static enum vitlrp_status report_print(const struct explain_session *state,
 static enum vitlrp_status choose_target(const struct explain_session *state, int32_t rank,
                                         struct explanation *explanation, bool *skip,
                                         struct vitlrp_error *err) {
-    explanation->target = state->target;
-    explanation->has_versus = state->has_versus;
-    explanation->versus = state->versus;
-    if (!state->has_class) {
-        TRY(vitlrp_model_class(state->model, state->prediction.order[rank], &explanation->target,
-                               err));
+    const struct class_choice *choice = &state->choice;
+    int32_t label = explanation->has_label ? explanation->label.output : -1;
+    const struct class_image image = {state->model, &state->prediction, label};
+    struct class_taken taken;
+    TRY(class_choice_take(choice, &image, rank, &taken, err));
+    explanation->target = taken.target;
+    explanation->versus = taken.versus;
+    explanation->has_versus = choice->has_versus;
+    *skip = taken.again;
+    if (!choice->has_versus || explanation->target.output != explanation->versus.output) {
+        return VITLRP_OK;
     }
-    *skip = state->has_versus && explanation->target.output == state->versus.output;
-    if (*skip && state->settings->top == 0) {
+    if (choice->count == 1 && choice->versus.kind != CLASS_GIVEN) {
+        return fail(err, VITLRP_MISMATCH, "%s is class %d too: there is no difference to explain",
+                    state->settings->versus_text, explanation->target.index);
+    }
+    if (choice->count == 1) {
         return fail(err, VITLRP_USAGE,
                     "the most likely class is %d, the one of --versus (name another with --class)",
-                    state->versus.index);
+                    explanation->versus.index);
     }
-    if (*skip) {
+    if (!*skip) {
         console_warn(state->console, "class %d is skipped: it is the one of --versus",
-                     state->versus.index);
+                     explanation->versus.index);
     }
+    *skip = true;
     return VITLRP_OK;
 }
 
@@ -145,9 +154,21 @@ static enum vitlrp_status run_forward(struct explain_session *state, const struc
     return prediction_rank(&state->prediction, state->model, err);
 }
 
+/* What belongs to all classes of a list together. */
+static void end_list(struct explain_session *state, const struct explanation *explanation,
+                     struct outcome *outcome) {
+    struct vitlrp_error err;
+    struct text report = {.limit = REPORT_LIMIT};
+    enum vitlrp_status status = explain_end_list(state, explanation, &report, &err);
+    if (outcome_check(outcome, status, CODE_OUTPUT, &err)) {
+        outcome_add(outcome, console_check(report_print(state, &report, &err), CODE_OUTPUT, &err));
+    }
+    text_free(&report);
+}
+
 static void explain_classes(struct explain_session *state, struct explanation *explanation,
                             struct outcome *outcome) {
-    int32_t classes = state->settings->top > 0 ? state->settings->top : 1;
+    int32_t classes = class_choice_ranks(&state->choice);
     for (int32_t rank = 0; rank < classes && outcome->code == CODE_DONE; rank++) {
         struct vitlrp_error err;
         bool skip = false;
@@ -157,6 +178,11 @@ static void explain_classes(struct explain_session *state, struct explanation *e
             explain_one_class(state, explanation, outcome);
         }
     }
+    if (state->choice.count > 1 && outcome->code == CODE_DONE) {
+        end_list(state, explanation, outcome);
+    }
+    json_decref(state->record_of_list);
+    state->record_of_list = NULL;
 }
 
 /* What the user should know of a photograph before its map is believed. */
@@ -175,6 +201,15 @@ static void warn_of_photo(struct explain_session *state, const struct photo *pho
     if (photo->is_input && preprocess_is_changed(&state->settings->preprocess)) {
         console_warn(state->console, "preprocessing options have no effect on a ready model input");
     }
+}
+
+/* Of an image, where a class is its label. */
+static enum vitlrp_status choose_label(const struct explain_session *state,
+                                       struct explanation *explanation, struct vitlrp_error *err) {
+    explanation->has_label = state->settings->wants_label;
+    return explanation->has_label
+               ? class_of_folder(state->model, explanation->image_path, &explanation->label, err)
+               : VITLRP_OK;
 }
 
 static struct outcome explain_image(struct explain_session *state, const char *path) {
@@ -198,6 +233,12 @@ static struct outcome explain_image(struct explain_session *state, const char *p
         return outcome;
     }
     warn_of_photo(state, &photo, path);
+    status = choose_label(state, &explanation, &err);
+    error_prefix(&err, status, path);
+    if (!outcome_check(&outcome, status, CODE_INPUT, &err)) {
+        photo_close(&photo);
+        return outcome;
+    }
     status = run_forward(state, &photo, &explanation.timing, &err);
     error_prefix(&err, status, path);
     if (outcome_check(&outcome, status, CODE_INPUT, &err)) {
