@@ -1,5 +1,6 @@
 /* Images and methods side by side: what the model saw, and what each method made of it. */
 #include <math.h>
+#include <stdbool.h>
 
 #include "eval/base64.h"
 #include "eval/report_private.h"
@@ -8,6 +9,7 @@
 #include "imgio/heatmap.h"
 #include "imgio/render.h"
 #include "imgio/resize.h"
+#include "vit/methods/method.h"
 
 /* Of the longer side. */
 #define TILE_PIXELS 112
@@ -65,7 +67,10 @@ static enum vitlrp_status append_map(const struct report_page *page, const struc
                                      struct vitlrp_error *err) {
     const struct evaluation *evaluation = &page->record->evaluation;
     const struct eval_method_result *result = &image->methods[method];
-    struct render_look look = {.opacity = -1.0F};
+    const struct vit_method *known = vit_method_find(evaluation->methods[method]);
+    bool is_unsigned = known != NULL && known->is_unsigned;
+    struct render_look look = {.kind = is_unsigned ? VITLRP_MAP_UNSIGNED : VITLRP_MAP_SIGNED,
+                               .opacity = -1.0F};
     struct image overlay = {0};
     if (!result->valid || result->patches == NULL) {
         text_append_string(page->out, "<small>–</small>");
@@ -77,7 +82,7 @@ static enum vitlrp_status append_map(const struct report_page *page, const struc
                           .span_x = tile->width,
                           .span_y = tile->height,
                           .filter = RESAMPLE_BICUBIC};
-    TRY(colormap_make("bwr", &look.colors, err));
+    TRY(colormap_make(is_unsigned ? "viridis" : "bwr", &look.colors, err));
     TRY(render_overlay(tile, &map, &look, &overlay, err));
     enum vitlrp_status status = append_picture(page->out, &overlay, "tile", err);
     image_free(&overlay);
@@ -195,10 +200,12 @@ enum vitlrp_status report_gallery(const struct report_page *page, struct vitlrp_
         return VITLRP_OK;
     }
     text_append_string(
-        out, "<section id=\"gallery\">\n<h2>Maps side by side</h2>\n<p>Images spread evenly over "
-             "the dataset, methods from best to worst. Red speaks for the class, blue against it; "
-             "every map has its own scale. Δ is that image’s alone, and the highest is "
-             "outlined.</p>\n");
+        out,
+        "<section id=\"gallery\">\n<h2>Maps side by side</h2>\n<p>Images spread evenly over "
+        "the dataset, methods from best to worst. Red speaks for the class, blue against it; of "
+        "methods that say no against, from dark to light is less to more. Every map has its own "
+        "scale. Δ is that image’s alone, and the highest is "
+        "outlined.</p>\n");
     TRY(append_jumps(page, err));
     text_append_string(out, "<div class=\"panel scroll gallery\" tabindex=\"0\">\n<table>\n");
     append_gallery_head(page);

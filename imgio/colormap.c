@@ -40,6 +40,28 @@ static const uint8_t coolwarm[][3] = {
     {241, 141, 111}, {236, 127, 99},  {229, 112, 88},  {222, 96, 77},   {213, 80, 66},
     {203, 62, 56},   {192, 40, 47},   {180, 4, 38}};
 
+/* RdBu and PuOr are Cynthia Brewer's (ColorBrewer, Apache-2.0), of 11 colours, from their cold ends
+ * to their warm ones: matplotlib calls them RdBu_r and PuOr_r. */
+static const uint8_t rdbu[][3] = {{5, 48, 97},     {33, 102, 172},  {67, 147, 195},
+                                  {146, 197, 222}, {209, 229, 240}, {247, 247, 247},
+                                  {253, 219, 199}, {244, 165, 130}, {214, 96, 77},
+                                  {178, 24, 43},   {103, 0, 31}};
+
+static const uint8_t puor[][3] = {{45, 0, 75},     {84, 39, 136},   {128, 115, 172},
+                                  {178, 171, 210}, {216, 218, 235}, {247, 247, 247},
+                                  {254, 224, 182}, {253, 184, 99},  {224, 130, 20},
+                                  {179, 88, 6},    {127, 59, 8}};
+
+/* Jamie Nunez, Christopher Anderton and Ryan Renslow, 2018, CC0; from matplotlib 3.11. */
+static const uint8_t cividis[][3] = {
+    {0, 34, 78},     {0, 40, 91},     {0, 46, 106},    {5, 51, 113},    {26, 56, 111},
+    {39, 62, 110},   {50, 67, 109},   {59, 73, 108},   {67, 78, 108},   {75, 84, 108},
+    {83, 90, 109},   {90, 95, 110},   {97, 101, 111},  {104, 106, 113}, {111, 112, 115},
+    {118, 118, 118}, {125, 124, 120}, {132, 130, 121}, {140, 136, 120}, {147, 142, 120},
+    {155, 148, 118}, {163, 154, 116}, {171, 160, 114}, {180, 167, 111}, {188, 174, 108},
+    {196, 180, 104}, {205, 187, 99},  {213, 194, 94},  {222, 201, 88},  {231, 209, 80},
+    {240, 216, 70},  {249, 224, 58},  {254, 232, 56}};
+
 static const uint8_t viridis[][3] = {
     {68, 1, 84},    {71, 13, 96},   {72, 24, 106},  {72, 35, 116},  {71, 45, 123},  {69, 54, 129},
     {66, 64, 134},  {63, 73, 137},  {59, 82, 139},  {55, 90, 141},  {51, 99, 141},  {47, 106, 142},
@@ -74,17 +96,27 @@ static const uint8_t turbo[][3] = {
     {251, 128, 34}, {245, 104, 23}, {236, 82, 15},   {224, 64, 9},   {210, 49, 5},   {192, 35, 2},
     {172, 23, 1},   {149, 13, 1},   {122, 4, 3}};
 
-#define ANCHORS(table) .anchors = (table), .count = sizeof(table) / sizeof((table)[0])
+#define ANCHORS(table) (table), sizeof(table) / sizeof((table)[0])
 
 static const struct {
     const char *name;
     const uint8_t (*anchors)[3];
     size_t count;
+    enum vitlrp_colormap_kind kind;
 } colormaps[] = {
-    {"bwr", ANCHORS(bwr)},           {"seismic", ANCHORS(seismic)}, {"coldnhot", ANCHORS(coldnhot)},
-    {"coolwarm", ANCHORS(coolwarm)}, {"viridis", ANCHORS(viridis)}, {"inferno", ANCHORS(inferno)},
-    {"magma", ANCHORS(magma)},       {"turbo", ANCHORS(turbo)},     {"jet", ANCHORS(jet)},
-    {"gray", ANCHORS(gray)},
+    {"bwr", ANCHORS(bwr), VITLRP_COLORMAP_DIVERGING},
+    {"seismic", ANCHORS(seismic), VITLRP_COLORMAP_DIVERGING},
+    {"coldnhot", ANCHORS(coldnhot), VITLRP_COLORMAP_DIVERGING},
+    {"coolwarm", ANCHORS(coolwarm), VITLRP_COLORMAP_DIVERGING},
+    {"RdBu", ANCHORS(rdbu), VITLRP_COLORMAP_DIVERGING},
+    {"PuOr", ANCHORS(puor), VITLRP_COLORMAP_DIVERGING},
+    {"viridis", ANCHORS(viridis), VITLRP_COLORMAP_SEQUENTIAL},
+    {"cividis", ANCHORS(cividis), VITLRP_COLORMAP_SEQUENTIAL},
+    {"inferno", ANCHORS(inferno), VITLRP_COLORMAP_SEQUENTIAL},
+    {"magma", ANCHORS(magma), VITLRP_COLORMAP_SEQUENTIAL},
+    {"gray", ANCHORS(gray), VITLRP_COLORMAP_SEQUENTIAL},
+    {"turbo", ANCHORS(turbo), VITLRP_COLORMAP_RAINBOW},
+    {"jet", ANCHORS(jet), VITLRP_COLORMAP_RAINBOW},
 };
 
 #define COLORMAP_COUNT (sizeof(colormaps) / sizeof(colormaps[0]))
@@ -120,9 +152,14 @@ static enum vitlrp_status fail_unknown(const char *name, struct vitlrp_error *er
 enum vitlrp_status colormap_make(const char *name, struct colormap *map, struct vitlrp_error *err) {
     for (size_t i = 0; i < COLORMAP_COUNT; i++) {
         if (strcmp(name, colormaps[i].name) == 0) {
+            map->kind = colormaps[i].kind;
             interpolate(colormaps[i].anchors, colormaps[i].count, map);
             return VITLRP_OK;
         }
     }
     return fail_unknown(name, err);
+}
+
+const char *colormap_name(size_t index) {
+    return index < COLORMAP_COUNT ? colormaps[index].name : NULL;
 }

@@ -1,9 +1,8 @@
-/* Colour maps for signed values. Every map is centred: its middle entry belongs to zero, whatever
- * the values are, so that zero looks the same in every picture. Never rescales between a minimum
- * and a maximum. */
+/* Colour maps: a table of colours by name. Which value has which colour is render.h's. */
 #ifndef IMGIO_COLORMAP_H
 #define IMGIO_COLORMAP_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/status.h"
@@ -12,8 +11,12 @@
 #define COLORMAP_ENTRIES (2 * COLORMAP_SIDE + 1) /* odd, so that zero has an entry of its own */
 
 struct colormap {
+    enum vitlrp_colormap_kind kind;
     uint8_t rgb[COLORMAP_ENTRIES][3]; /* from -1 over 0 at COLORMAP_SIDE to +1 */
 };
+
+/* The names of the table; NULL beyond the last. */
+const char *colormap_name(size_t index);
 
 /* The map of that name; USAGE, listing the names, if there is none. */
 enum vitlrp_status colormap_make(const char *name, struct colormap *map, struct vitlrp_error *err);

@@ -178,11 +178,6 @@ struct heatmap_range heatmap_rows_range(struct heatmap_rows *rows) {
     return range;
 }
 
-float heatmap_rows_peak(struct heatmap_rows *rows) {
-    struct heatmap_range range = heatmap_rows_range(rows);
-    return fmaxf(fabsf(range.low), fabsf(range.high));
-}
-
 void heatmap_rows_close(struct heatmap_rows *rows) {
     axis_close(&rows->horizontal);
     axis_close(&rows->vertical);

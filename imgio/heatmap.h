@@ -58,9 +58,6 @@ struct heatmap_range {
 /* The range of the map's own values or, where cells are smaller than pixels, of what is drawn. */
 struct heatmap_range heatmap_rows_range(struct heatmap_rows *rows);
 
-/* The largest absolute value of that range. */
-float heatmap_rows_peak(struct heatmap_rows *rows);
-
 void heatmap_rows_close(struct heatmap_rows *rows);
 
 #endif

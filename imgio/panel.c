@@ -2,9 +2,9 @@
 
 #include <math.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <string.h>
 
+#include "imgio/colorbar.h"
 #include "imgio/font.h"
 #include "imgio/resize.h"
 
@@ -31,17 +31,11 @@ static const uint8_t faint_color[3] = {102, 102, 102};
 static const uint8_t frame_color[3] = {176, 176, 176};
 
 static const char *const pane_titles[3] = {"Photograph", "Relevance", "Overlay"};
-static const char bar_title[] = "per pixel";
 static const char legend_text[] = "not seen by the model";
-static const char minus_sign[] = "\xE2\x88\x92";
 static const char ellipsis[] = "\xE2\x80\xA6";
 
 struct rectangle {
     int32_t x, y, width, height;
-};
-
-struct label {
-    char text[24];
 };
 
 struct layout {
@@ -49,30 +43,14 @@ struct layout {
     struct rectangle picture[3]; /* in the upper left corners of the slots */
     struct rectangle slot[3];
     struct rectangle bar;
-    struct label labels[3]; /* +scale, 0, -scale; empty ones are not drawn */
+    const char *bar_title;
+    struct colorbar colorbar;
     bool legend;
     int32_t caption_y, caption_lines, legend_y;
     int32_t width, height;
 };
 
 /* ---- Layout ---- */
-
-/* "+0.012" with a proper minus sign and a decimal point in every locale. */
-static struct label scale_label(double value) {
-    char plain[16];
-    struct label label = {""};
-    size_t used = 0;
-    snprintf(plain, sizeof plain, "%+.2g", value);
-    for (const char *p = plain; *p != '\0' && used + sizeof minus_sign < sizeof label.text; p++) {
-        if (*p == '-') {
-            memcpy(label.text + used, minus_sign, sizeof minus_sign - 1);
-            used += sizeof minus_sign - 1;
-        } else {
-            label.text[used++] = *p == ',' ? '.' : *p;
-        }
-    }
-    return label;
-}
 
 static int32_t text_width(const struct font *font, const char *text) {
     return font_measure(font, text, strlen(text));
@@ -143,9 +121,10 @@ static int32_t set_caption(const struct layout *layout, const char *caption, str
 }
 
 static void place_texts(struct layout *layout, const char *caption) {
-    int32_t labels = text_width(&layout->regular, bar_title) - BAR_WIDTH - TICK_LENGTH - TICK_GAP;
-    for (int i = 0; i < 3; i++) {
-        labels = larger(labels, text_width(&layout->regular, layout->labels[i].text));
+    int32_t labels =
+        text_width(&layout->regular, layout->bar_title) - BAR_WIDTH - TICK_LENGTH - TICK_GAP;
+    for (int i = 0; i < COLORBAR_LABELS; i++) {
+        labels = larger(labels, text_width(&layout->regular, layout->colorbar.labels[i].text));
     }
     layout->width = layout->bar.x + BAR_WIDTH + TICK_LENGTH + TICK_GAP + labels + MARGIN;
     int32_t y = layout->bar.y + layout->bar.height;
@@ -194,19 +173,19 @@ static void image_paste(struct image *image, const struct image *part, int32_t x
     }
 }
 
-static void draw_bar(const struct layout *layout, const struct colormap *colors,
-                     struct image *image) {
+static void draw_bar(const struct layout *layout, struct image *image) {
     const struct rectangle *bar = &layout->bar;
     const struct font *font = &layout->regular;
     draw_frame(image, bar);
     for (int32_t row = 0; row < bar->height; row++) {
-        float value = 1.0F - 2.0F * ((float) row + 0.5F) / (float) bar->height;
+        float position = ((float) row + 0.5F) / (float) bar->height;
         struct rectangle line = {bar->x, bar->y + row, bar->width, 1};
-        rectangle_fill(image, &line, colors->rgb[colormap_index(value)]);
+        rectangle_fill(image, &line, colorbar_color(&layout->colorbar, position));
     }
-    for (int i = 0; i < 3; i++) {
-        const char *text = layout->labels[i].text;
-        int32_t y = bar->y + i * (bar->height - 1) / 2;
+    for (int i = 0; i < COLORBAR_LABELS; i++) {
+        const char *text = layout->colorbar.labels[i].text;
+        int32_t y =
+            bar->y + (int32_t) (layout->colorbar.labels[i].position * (float) (bar->height - 1));
         struct rectangle tick = {bar->x + bar->width + 1, y, TICK_LENGTH, 1};
         if (text[0] != '\0') {
             rectangle_fill(image, &tick, faint_color);
@@ -225,7 +204,7 @@ static void draw_texts(const struct layout *layout, const struct colormap *color
                   pane_titles[i], strlen(pane_titles[i]));
     }
     font_draw(&layout->regular, image, &(struct font_pen){layout->bar.x, baseline, faint_color},
-              bar_title, strlen(bar_title));
+              layout->bar_title, strlen(layout->bar_title));
     if (layout->legend) {
         int32_t y = layout->legend_y + layout->regular.ascent;
         struct rectangle swatch = {MARGIN, y - LEGEND_SWATCH + 1, LEGEND_SWATCH, LEGEND_SWATCH};
@@ -243,7 +222,7 @@ static void draw_texts(const struct layout *layout, const struct colormap *color
 /* The three pictures at the panel's size; the scale is the same for map and overlay. */
 struct panes {
     struct image picture[3];
-    float scale;
+    struct render_scale scale;
 };
 
 static void panes_free(struct panes *panes) {
@@ -262,7 +241,7 @@ static enum vitlrp_status panes_draw(const struct image *photo, const struct hea
         heatmap_scaled(map, (double) width / photo->width, (double) height / photo->height);
     struct render_look shared = *look;
     TRY(render_scale(&scaled, look, width, height, &panes->scale, err));
-    shared.scale = panes->scale;
+    shared.range = panes->scale.range;
     struct resize resize = {.width = width,
                             .height = height,
                             .window_width = width,
@@ -276,17 +255,14 @@ static enum vitlrp_status panes_draw(const struct image *photo, const struct hea
 enum vitlrp_status panel_draw(const struct image *photo, const struct heatmap *map,
                               const struct render_look *look, const char *caption,
                               struct image *out, struct vitlrp_error *err) {
-    struct layout layout = {.regular = font_open(FONT_REGULAR),
+    struct layout layout = {.bar_title = look->unit,
+                            .regular = font_open(FONT_REGULAR),
                             .bold = font_open(FONT_BOLD),
                             .legend = !is_covered(photo, map)};
-    struct panes panes = {.scale = 0.0F};
+    struct panes panes = {.scale = {.around_zero = false}};
     enum vitlrp_status status;
     TRY_GOTO(status, panes_draw(photo, map, look, &panes, err), done);
-    layout.labels[1] = (struct label){"0"};
-    if (panes.scale > 0.0F) {
-        layout.labels[0] = scale_label((double) panes.scale);
-        layout.labels[2] = scale_label(-(double) panes.scale);
-    }
+    layout.colorbar = colorbar_make(&look->colors, &panes.scale);
     place_panes(&layout, photo);
     place_texts(&layout, caption);
     TRY_GOTO(status, image_alloc(layout.width, layout.height, out, err), done);
@@ -295,7 +271,7 @@ enum vitlrp_status panel_draw(const struct image *photo, const struct heatmap *m
         draw_frame(out, &layout.picture[i]);
         image_paste(out, &panes.picture[i], layout.picture[i].x, layout.picture[i].y);
     }
-    draw_bar(&layout, &look->colors, out);
+    draw_bar(&layout, out);
     draw_texts(&layout, &look->colors, caption, out);
 done:
     panes_free(&panes);

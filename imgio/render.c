@@ -50,15 +50,18 @@ static void tint(const struct colormap *colors, int32_t entry, float strength, f
     }
 }
 
-static void blend_make(const struct render_look *look, struct blend *blend) {
+static void blend_make(const struct render_look *look, bool around_zero, struct blend *blend) {
     for (int32_t i = 0; i < COLORMAP_ENTRIES; i++) {
-        float strength = fabsf((float) (i - COLORMAP_SIDE) / (float) COLORMAP_SIDE);
+        float strength = around_zero ? fabsf((float) (i - COLORMAP_SIDE) / (float) COLORMAP_SIDE)
+                                     : (float) i / (float) (COLORMAP_ENTRIES - 1);
         const uint8_t *plain = look->colors.rgb[i];
         float color[3] = {(float) plain[0], (float) plain[1], (float) plain[2]};
         float opacity = look->opacity;
         if (opacity < 0.0F) {
             opacity = OPACITY_MAX * powf(strength, OPACITY_POWER);
-            tint(&look->colors, i, strength, color);
+            if (around_zero) {
+                tint(&look->colors, i, strength, color);
+            }
         }
         int32_t alpha = (int32_t) lroundf(opacity * (float) ALPHA_ONE);
         blend->keep[i] = ALPHA_ONE - alpha;
@@ -104,7 +107,7 @@ struct painter {
     const struct colormap *colors;
     struct blend blend;
     struct hatch hatch;
-    float scale; /* 0: all values are 0 */
+    struct render_scale scale;
 };
 
 static void paint_unseen(const struct painter *painter, int32_t x, int32_t end, int32_t y,
@@ -116,14 +119,21 @@ static void paint_unseen(const struct painter *painter, int32_t x, int32_t end, 
     }
 }
 
-static int32_t value_index(const struct painter *painter, float value) {
-    return painter->scale > 0.0F ? colormap_index(value / painter->scale) : COLORMAP_SIDE;
+int32_t render_entry(const struct render_scale *scale, float value) {
+    const struct heatmap_range *range = &scale->range;
+    float clipped = value < range->low ? range->low : value > range->high ? range->high : value;
+    if (scale->around_zero) {
+        float unit = fmaxf(fabsf(range->low), fabsf(range->high));
+        return unit > 0.0F ? colormap_index(clipped / unit) : COLORMAP_SIDE;
+    }
+    float extent = range->high - range->low;
+    return extent > 0.0F ? colormap_index(2.0F * ((clipped - range->low) / extent) - 1.0F) : 0;
 }
 
 static void paint_heat(const struct painter *painter, const float *values, int32_t count,
                        uint8_t *pixel) {
     for (int32_t x = 0; x < count; x++, pixel += 3) {
-        const uint8_t *color = painter->colors->rgb[value_index(painter, values[x])];
+        const uint8_t *color = painter->colors->rgb[render_entry(&painter->scale, values[x])];
         pixel[0] = color[0];
         pixel[1] = color[1];
         pixel[2] = color[2];
@@ -133,7 +143,7 @@ static void paint_heat(const struct painter *painter, const float *values, int32
 static void paint_overlay(const struct painter *painter, const float *values, int32_t count,
                           const uint8_t *photo, uint8_t *pixel) {
     for (int32_t x = 0; x < count; x++, pixel += 3, photo += 3) {
-        int32_t index = value_index(painter, values[x]);
+        int32_t index = render_entry(&painter->scale, values[x]);
         int32_t keep = painter->blend.keep[index];
         const int32_t *add = painter->blend.add[index];
         pixel[0] = (uint8_t) ((photo[0] * keep + add[0]) / ALPHA_ONE);
@@ -162,6 +172,20 @@ static void paint_row(const struct painter *painter, struct heatmap_rows *rows, 
     paint_unseen(painter, rows->x_end, out->width, y, offset, row);
 }
 
+static struct render_scale scale_of(struct heatmap_rows *rows, const struct render_look *look) {
+    bool given = look->range.low < look->range.high;
+    struct render_scale scale = {
+        .around_zero =
+            look->kind == VITLRP_MAP_SIGNED || look->colors.kind == VITLRP_COLORMAP_DIVERGING,
+        .range = given ? look->range : heatmap_rows_range(rows),
+    };
+    if (scale.around_zero && !given) {
+        float peak = fmaxf(fabsf(scale.range.low), fabsf(scale.range.high));
+        scale.range = (struct heatmap_range){-peak, peak};
+    }
+    return scale;
+}
+
 struct picture_size {
     int32_t width, height;
 };
@@ -171,19 +195,15 @@ static enum vitlrp_status picture_draw(const struct image *photo, const struct h
                                        const struct render_look *look, struct picture_size size,
                                        struct image *out, struct vitlrp_error *err) {
     struct heatmap_rows rows = {0};
-    struct painter painter = {.photo = photo,
-                              .colors = &look->colors,
-                              .hatch = hatch_for(size.width, size.height),
-                              .scale = look->scale};
+    struct painter painter = {
+        .photo = photo, .colors = &look->colors, .hatch = hatch_for(size.width, size.height)};
     enum vitlrp_status status = heatmap_rows_open(map, size.width, size.height, &rows, err);
     if (status != VITLRP_OK) {
         return status;
     }
     TRY_GOTO(status, image_alloc(size.width, size.height, out, err), done);
-    if (look->scale == 0.0F) {
-        painter.scale = heatmap_rows_peak(&rows);
-    }
-    blend_make(look, &painter.blend);
+    painter.scale = scale_of(&rows, look);
+    blend_make(look, painter.scale.around_zero, &painter.blend);
     for (int32_t y = 0; y < size.height; y++) {
         paint_row(&painter, &rows, y, out);
     }
@@ -193,15 +213,11 @@ done:
 }
 
 enum vitlrp_status render_scale(const struct heatmap *map, const struct render_look *look,
-                                int32_t width, int32_t height, float *scale,
+                                int32_t width, int32_t height, struct render_scale *scale,
                                 struct vitlrp_error *err) {
     struct heatmap_rows rows;
-    if (look->scale > 0.0F) {
-        *scale = look->scale;
-        return VITLRP_OK;
-    }
     TRY(heatmap_rows_open(map, width, height, &rows, err));
-    *scale = heatmap_rows_peak(&rows);
+    *scale = scale_of(&rows, look);
     heatmap_rows_close(&rows);
     return VITLRP_OK;
 }

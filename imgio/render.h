@@ -1,8 +1,9 @@
-/* Heat maps as pictures, in the photograph's own coordinates. The scale is symmetric around zero.
- * What the map does not cover is hatched, so that it cannot be mistaken for zero relevance. */
+/* Heat maps as pictures, in the photograph's own coordinates. What the map does not cover is
+ * hatched, so that it cannot be mistaken for zero relevance. */
 #ifndef IMGIO_RENDER_H
 #define IMGIO_RENDER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/status.h"
@@ -13,14 +14,28 @@
 struct render_look {
     struct colormap colors;
     float opacity; /* of the overlay, 0 to 1; negative: grows with the strength of the value */
-    float scale;   /* the absolute value that gets the full colour; 0: the largest that is drawn */
+    enum vitlrp_map_kind kind;
+    struct heatmap_range range; /* of the colours; low = high: the map's own */
+    const char *unit;           /* of the values, for a legend; UTF-8 */
 };
 
-/* The scale that drawing the map over a picture of this size uses: look->scale, or the map's peak
- * there. 0 for a map of zeros, which is drawn in the neutral colour. */
+/* Which value has which colour. Values beyond the range are drawn as its ends. */
+struct render_scale {
+    bool around_zero; /* zero has the middle colour, and equal values of both signs are as far from
+                         it; otherwise the range takes up all colours */
+    struct heatmap_range range;
+};
+
+/* The scale for drawing the map over a picture of this size. Around zero for a signed map, and for
+ * a diverging colour map, whose middle would otherwise call a positive value neutral. The range is
+ * look->range, or the map's own, on both sides of zero if around zero. A map of one value has a
+ * range without extent: a map of zeros is drawn in the neutral colour. */
 enum vitlrp_status render_scale(const struct heatmap *map, const struct render_look *look,
-                                int32_t width, int32_t height, float *scale,
+                                int32_t width, int32_t height, struct render_scale *scale,
                                 struct vitlrp_error *err);
+
+/* The colour map's entry for a value. */
+int32_t render_entry(const struct render_scale *scale, float value);
 
 /* The map alone. *out is owned: image_free. */
 enum vitlrp_status render_heat(const struct heatmap *map, const struct render_look *look,

@@ -489,6 +489,9 @@ struct vitlrp_method_info {
     int32_t has_ledger;    /* 1: it fills vitlrp_relevance.ledger and .neurons too */
     int32_t ignores_class; /* 1: the same map for every class */
     uint32_t reads;        /* enum vitlrp_method_reads */
+    enum vitlrp_map_kind
+        kind;         /* of its maps. A contrast by rise, which is unsigned, has two signs */
+    const char *unit; /* of its values: "logit", shares of what is explained, or "score" */
 };
 
 /* Call it before vitlrp_method_describe, which fills the record: USAGE for an unknown name. The
@@ -522,27 +525,41 @@ vitlrp_session_attribute(struct vitlrp_session *session, const struct vitlrp_tar
 struct vitlrp_render_options {
     size_t struct_size;
     enum vitlrp_style style;
-    const char *colormap; /* "bwr", "seismic", "coldnhot", "coolwarm", "viridis", "inferno",
-                             "magma", "turbo", "jet", "gray"; default "bwr" */
+    const char *colormap; /* a name of vitlrp_colormap_name, or "auto" (default): "bwr" for a
+                             signed map, "viridis" for an unsigned one */
     enum vitlrp_upsample upsample;
     float opacity; /* of the overlay, 0 to 1; negative: follows the strength of the relevance
                       (default) */
-    float scale;   /* relevance (per input pixel) that gets the full colour, both signs; 0: the
-                      largest of the map or, where several of its values fall into a pixel of the
-                      picture, of their means */
+    float scale;   /* the value that gets the full colour, of both signs, in the unit of the map; 0:
+                      the largest of the map or, where several of its values fall into a pixel of
+                      the picture, of their means */
     enum vitlrp_picture_format format;
-    const char *caption; /* for the panel; NULL: none */
-    const char *comment; /* stored in the file (PNG tEXt, JPEG COM); NULL: none */
+    const char *caption;         /* for the panel; NULL: none */
+    const char *comment;         /* stored in the file (PNG tEXt, JPEG COM); NULL: none */
+    enum vitlrp_map_kind kind;   /* of the map: vitlrp_method_info.kind; default signed */
+    float range_low, range_high; /* the values that get the colours of the ends; values beyond are
+                                    drawn as these. Both 0: by kind and scale */
+    const char *unit;            /* of the values, for the colour bar, at most 32 bytes:
+                                    vitlrp_method_info.unit; NULL: none */
 };
 
-/* The defaults: an overlay in "bwr", bilinear, opacity by the relevance, PNG. */
+/* The defaults: an overlay of a signed map, bilinear, opacity by the relevance, PNG. */
 #define vitlrp_render_options_init(options)                                                        \
     vitlrp_render_options_init_sized((options), sizeof *(options))
 VITLRP_API void vitlrp_render_options_init_sized(struct vitlrp_render_options *options,
                                                  size_t size);
 
-/* The map to draw: [height, width], signed. It covers the model input: a pixel map summed over the
- * channels, or a patch map, whose values are spread evenly over the pixels of their patches. */
+/* The names of the colour maps: index 0, 1 and so on; NULL beyond the last. Of the diverging ones,
+ * the warm side is positive. Constants. Any thread. */
+VITLRP_API const char *vitlrp_colormap_name(size_t index);
+
+/* The kind of a colour map. USAGE for another name. Any thread. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status
+vitlrp_colormap_describe(const char *name, enum vitlrp_colormap_kind *kind,
+                         struct vitlrp_error *error);
+
+/* The map to draw: [height, width]. It covers the model input: a pixel map summed over the
+ * channels, or a patch map. */
 struct vitlrp_map {
     const float *values;
     int32_t height, width;

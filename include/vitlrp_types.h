@@ -291,6 +291,19 @@ enum vitlrp_style {
  * monotone cubic (Fritsch, Butland 1984). */
 enum vitlrp_upsample { VITLRP_UPSAMPLE_NEAREST, VITLRP_UPSAMPLE_BILINEAR, VITLRP_UPSAMPLE_BICUBIC };
 
+/* What the values of a map mean. */
+enum vitlrp_map_kind {
+    VITLRP_MAP_SIGNED,  /* for and against: zero has the middle colour */
+    VITLRP_MAP_UNSIGNED /* more and less, none against: from the least to the largest value. A map
+                           with a negative value is drawn as a signed one */
+};
+
+enum vitlrp_colormap_kind {
+    VITLRP_COLORMAP_DIVERGING,  /* two sides around a neutral middle, which is zero */
+    VITLRP_COLORMAP_SEQUENTIAL, /* from dark to light */
+    VITLRP_COLORMAP_RAINBOW     /* shows edges where the map has none */
+};
+
 enum vitlrp_picture_format { VITLRP_PICTURE_PNG, VITLRP_PICTURE_JPEG };
 
 /* ---- Evaluation ---- */

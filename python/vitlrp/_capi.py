@@ -282,6 +282,8 @@ class MethodInfo(Structure):
         ("has_ledger", c_int32),
         ("ignores_class", c_int32),
         ("reads", c_uint32),
+        ("kind", c_int),
+        ("unit", c_char_p),
     ]
 
 
@@ -309,6 +311,10 @@ class RenderOptions(Structure):
         ("format", c_int),
         ("caption", c_char_p),
         ("comment", c_char_p),
+        ("kind", c_int),
+        ("range_low", c_float),
+        ("range_high", c_float),
+        ("unit", c_char_p),
     ]
 
 
@@ -497,6 +503,8 @@ FUNCTIONS = {
         c_int,
         (POINTER(MethodOptions), c_size_t, c_char_p, POINTER(Error)),
     ),
+    "vitlrp_colormap_name": (c_char_p, (c_size_t,)),
+    "vitlrp_colormap_describe": (c_int, (c_char_p, POINTER(c_int), POINTER(Error))),
     "vitlrp_session_attribute": (
         c_int,
         (

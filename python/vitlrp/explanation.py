@@ -6,6 +6,7 @@ import ctypes
 import dataclasses
 import io
 import os
+import warnings
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,11 +14,12 @@ import numpy as np
 from . import _capi, _check
 from . import image as _image
 from ._files import write_atomic
-from ._library import call, lib, new_record, take_bytes, version
+from ._library import call, lib, new_record, take_bytes, version, words
 from .errors import UsageError
-from .method import GAMMAS
+from .method import GAMMAS, describe
 
 _LABEL_BYTES = 119  # of a label in a caption
+_MOST_RELEVANCE = 1e30  # that can be drawn
 _FORMATS = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg"}
 
 
@@ -80,23 +82,32 @@ class Explanation:
     def picture(
         self,
         style: str = "overlay",
-        cmap: str = "bwr",
+        cmap: str = "auto",
         *,
         upsample: str = "bicubic",
         opacity: float | None = None,
         scale: float | None = None,
+        range: tuple[float, float] | None = None,
     ) -> _check.Pixels:
         """The picture as uint8 (height, width, 3), in the coordinates of the photograph.
 
         style     "overlay", "heat" or "panel" (photograph, map, overlay, colour bar, caption)
-        cmap      "bwr", "seismic", "coldnhot", "coolwarm", "viridis", "inferno", "magma", "turbo",
-                  "jet", "gray"
+        cmap      "auto" (by the method's kind: "bwr" or "viridis"); with zero in the middle "bwr",
+                  "seismic", "coldnhot", "coolwarm", "RdBu", "PuOr"; "viridis", "cividis", "inferno",
+                  "magma", "gray"; "turbo", "jet"
         upsample  "nearest", "bilinear" or "bicubic"
         opacity   of the overlay, 0 to 1; None: follows the strength of the relevance
-        scale     relevance per input pixel that gets the full colour; None: the map's largest
+        scale     the value of the map that gets the full colour; None: its largest
+        range     the values of the first and the last colour, in the place of scale
         """
         data = self.encode(
-            "png", style=style, cmap=cmap, upsample=upsample, opacity=opacity, scale=scale
+            "png",
+            style=style,
+            cmap=cmap,
+            upsample=upsample,
+            opacity=opacity,
+            scale=scale,
+            range=range,
         )
         options = new_record(_capi.ImageOptions, lib.vitlrp_image_options_init_sized)
         limits = options.limits
@@ -115,10 +126,11 @@ class Explanation:
         format: str = "png",
         *,
         style: str = "overlay",
-        cmap: str = "bwr",
+        cmap: str = "auto",
         upsample: str = "bicubic",
         opacity: float | None = None,
         scale: float | None = None,
+        range: tuple[float, float] | None = None,
     ) -> bytes:
         """The picture as the bytes of a "png" or "jpeg" file; the rest as of picture()."""
         options = new_record(_capi.RenderOptions, lib.vitlrp_render_options_init_sized)
@@ -128,6 +140,14 @@ class Explanation:
         options.format = _check.choice("format", format, "picture_format")
         options.caption = self.caption.encode(errors="replace")
         options.comment = self._comment().encode(errors="replace")
+        method = describe(self.method)
+        options.kind = _check.choice("kind", method.kind, "map_kind")
+        options.unit = method.unit.encode()
+        self._warn_of_colors(options)
+        if scale is not None and range is not None:
+            raise UsageError("scale and range: give one of them")
+        if range is not None:
+            options.range_low, options.range_high = _range(range)
         if opacity is not None:
             options.opacity = _check.real("opacity", opacity, 0.0, 1.0)
         if scale is not None:
@@ -136,11 +156,11 @@ class Explanation:
         return self._render(options)
 
     def save(
-        self, path: _check.StrPath, style: str = "overlay", cmap: str = "bwr", **look: Any
+        self, path: _check.StrPath, style: str = "overlay", cmap: str = "auto", **look: Any
     ) -> None:
         """Writes the picture as .png or .jpg, or the map as .npy; the file appears whole.
 
-        `look` is upsample, opacity and scale of picture(). OSError if it cannot be written.
+        `look` is upsample, opacity, scale and range of picture(). OSError if it cannot be written.
         """
         ending = os.path.splitext(os.fspath(path))[1].lower()
         if ending == ".npy":
@@ -152,6 +172,22 @@ class Explanation:
         else:
             raise UsageError(f"{path}: the picture's name must end in .png, .jpg or .npy")
         write_atomic(path, data)
+
+    def _warn_of_colors(self, options: _capi.RenderOptions) -> None:
+        """Colours that say what the map does not."""
+        kind = ctypes.c_int()
+        name = options.colormap.decode()
+        if name == "auto":
+            return
+        call(lib.vitlrp_colormap_describe, options.colormap, ctypes.byref(kind))
+        if words("colormap_kind")[kind.value] == "rainbow":
+            message = f"{name}: a rainbow shows edges where the map has none"
+            warnings.warn(message, stacklevel=3)
+        elif words("colormap_kind")[kind.value] != "diverging" and (
+            words("map_kind")[options.kind] == "signed"
+        ):
+            message = f"{name} does not tell the signs apart: bwr, RdBu and PuOr do"
+            warnings.warn(message, stacklevel=3)
 
     @property
     def caption(self) -> str:
@@ -193,6 +229,16 @@ class Explanation:
     def __repr__(self) -> str:
         rows, columns = self.heatmap.shape
         return f"<Explanation: {self.caption}, map of {rows} x {columns}>"
+
+
+def _range(value: Any) -> tuple[float, float]:
+    """Two rising numbers."""
+    if not isinstance(value, (tuple, list)) or len(value) != 2:
+        raise UsageError(f"range must be two numbers, not {_check.shown(value)}")
+    low, high = (_check.real("range", part, -_MOST_RELEVANCE, _MOST_RELEVANCE) for part in value)
+    if not low < high:
+        raise UsageError(f"range must be two rising numbers, not {_check.shown(value)}")
+    return low, high
 
 
 def _shown(target: Class) -> str:

@@ -59,6 +59,8 @@ class Method:
     has_pixels: bool  # False: a map of patches only
     has_ledger: bool  # True: it shows where relevance was absorbed
     ignores_class: bool  # True: the same map for every class
+    kind: str  # of its maps: "signed" or "unsigned"
+    unit: str  # of their values: "logit" or "score"
     parameters: tuple[str, ...]  # of Parameters, those that it reads
 
 
@@ -78,6 +80,8 @@ def describe(name: str) -> Method:
         bool(info.has_pixels),
         bool(info.has_ledger),
         bool(info.ignores_class),
+        words("map_kind")[info.kind],
+        info.unit.decode(),
         tuple(parameter for group in read for parameter in group),
     )
 

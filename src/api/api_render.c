@@ -1,13 +1,12 @@
 /* The public side of drawing: checks what the caller gave and hands it to imgio. */
 #include <math.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "api/api.h"
 #include "api/growable.h"
 #include "api/handles.h"
-#include "base/checked.h"
-#include "base/mem.h"
 #include "base/words.h"
 #include "imgio/encode.h"
 #include "imgio/panel.h"
@@ -16,7 +15,22 @@
 
 #define TEXT_BYTES_MAX ((size_t) 1 << 20)
 #define RELEVANCE_MAX 1e30F /* beyond, interpolation could leave the range of float */
-#define SPAN_MAX 1e12       /* pixels: a photograph of 2^14, its crop of 10^8 of them */
+#define AUTOMATIC "auto"    /* a colour map by the kind of the map */
+#define UNIT_BYTES_MAX 32
+#define SPAN_MAX 1e12 /* pixels: a photograph of 2^14, its crop of 10^8 of them */
+
+/* Both 0 stand for none. */
+static enum vitlrp_status check_range(const struct vitlrp_render_options *options,
+                                      struct vitlrp_error *err) {
+    float low = options->range_low;
+    float high = options->range_high;
+    bool none = low == 0.0F && high == 0.0F;
+    if (!none && !(low < high && fabsf(low) <= RELEVANCE_MAX && fabsf(high) <= RELEVANCE_MAX)) {
+        return fail(err, VITLRP_USAGE, "a range from %g to %g is not one of finite, rising numbers",
+                    (double) low, (double) high);
+    }
+    return VITLRP_OK;
+}
 
 static enum vitlrp_status check_options(const struct vitlrp_render_options *options,
                                         struct vitlrp_error *err) {
@@ -25,8 +39,10 @@ static enum vitlrp_status check_options(const struct vitlrp_render_options *opti
     }
     if (word_of(WORDS_STYLE, options->style) == NULL ||
         word_of(WORDS_UPSAMPLE, options->upsample) == NULL ||
-        word_of(WORDS_PICTURE_FORMAT, options->format) == NULL) {
-        return fail(err, VITLRP_USAGE, "the style, the upsampling or the format is unknown");
+        word_of(WORDS_PICTURE_FORMAT, options->format) == NULL ||
+        word_of(WORDS_MAP_KIND, options->kind) == NULL) {
+        return fail(err, VITLRP_USAGE,
+                    "the style, the upsampling, the format or the kind of the map is unknown");
     }
     if (!(options->opacity <= 1.0F)) {
         return fail(err, VITLRP_USAGE, "opacity %g is not within 0 and 1",
@@ -35,6 +51,10 @@ static enum vitlrp_status check_options(const struct vitlrp_render_options *opti
     if (!(options->scale >= 0.0F && options->scale <= RELEVANCE_MAX)) {
         return fail(err, VITLRP_USAGE, "scale %g is not a finite number from 0",
                     (double) options->scale);
+    }
+    TRY(check_range(options, err));
+    if (options->unit != NULL && strlen(options->unit) > UNIT_BYTES_MAX) {
+        return fail(err, VITLRP_LIMIT, "the unit has more than %d bytes", UNIT_BYTES_MAX);
     }
     if ((options->caption != NULL && strlen(options->caption) > TEXT_BYTES_MAX) ||
         (options->comment != NULL && strlen(options->comment) > TEXT_BYTES_MAX)) {
@@ -76,12 +96,11 @@ static enum vitlrp_status check_geometry(const struct vitlrp_image *image,
     return VITLRP_OK;
 }
 
-/* Copies the map as relevance per input pixel: what a patch has is spread over its pixels. *values
- * is owned by the caller: mem_free. */
-static enum vitlrp_status copy_map(const struct vitlrp_map *map, float **values,
-                                   struct vitlrp_error *err) {
+/* Checks the values; *is_negative says whether one of them is below 0. */
+static enum vitlrp_status check_map(const struct vitlrp_map *map, bool *is_negative,
+                                    struct vitlrp_error *err) {
     const struct vitlrp_geometry *geometry = map->geometry;
-    size_t count = 0;
+    *is_negative = false;
     if (map->values == NULL || map->height <= 0 || map->width <= 0) {
         return fail(err, VITLRP_USAGE, "the map has no values");
     }
@@ -89,28 +108,17 @@ static enum vitlrp_status copy_map(const struct vitlrp_map *map, float **values,
         return fail(err, VITLRP_MISMATCH, "a map of %d x %d does not fit a model input of %d x %d",
                     map->width, map->height, geometry->input_width, geometry->input_height);
     }
-    float *copy = NULL;
-    if (checked_mul(&count, (size_t) map->height, (size_t) map->width)) {
-        copy = mem_calloc(count, sizeof *copy);
-    }
-    if (copy == NULL) {
-        return fail(err, VITLRP_NOMEM, "out of memory for a map of %d x %d", map->width,
-                    map->height);
-    }
-    double pixels = ((double) geometry->input_height / map->height) *
-                    ((double) geometry->input_width / map->width);
+    size_t count = (size_t) map->height * (size_t) map->width; /* at most a model input's */
     for (size_t i = 0; i < count; i++) {
         if (!(fabsf(map->values[i]) <= RELEVANCE_MAX)) {
-            mem_free(copy);
             return fail(err, VITLRP_NUMERIC,
                         "the map holds %g in row %zu, column %zu, too large to be drawn: the "
                         "model's weights do not suit this input, or the rules have no bound; try "
                         "another method or a positive gamma",
                         (double) map->values[i], i / (size_t) map->width, i % (size_t) map->width);
         }
-        copy[i] = (float) ((double) map->values[i] / pixels);
+        *is_negative = *is_negative || map->values[i] < 0.0F;
     }
-    *values = copy;
     return VITLRP_OK;
 }
 
@@ -126,20 +134,49 @@ static enum resample_filter filter_of(enum vitlrp_upsample upsample) {
     return RESAMPLE_BILINEAR;
 }
 
+/* A range that is given, or one that a scale stands for. */
+static struct heatmap_range range_of(const struct vitlrp_render_options *options,
+                                     enum vitlrp_map_kind kind) {
+    if (options->range_low < options->range_high) {
+        return (struct heatmap_range){options->range_low, options->range_high};
+    }
+    return (struct heatmap_range){kind == VITLRP_MAP_SIGNED ? -options->scale : 0.0F,
+                                  options->scale};
+}
+
+/* "logit per patch", and room for it. */
+static const char *write_unit(const struct vitlrp_map *map, const char *unit, char *out,
+                              size_t size) {
+    bool of_pixels =
+        map->height == map->geometry->input_height && map->width == map->geometry->input_width;
+    snprintf(out, size, "%s%s%s", unit != NULL ? unit : "",
+             unit != NULL && unit[0] != '\0' ? " " : "", of_pixels ? "per pixel" : "per patch");
+    return out;
+}
+
+static enum vitlrp_status make_look(const struct vitlrp_render_options *options, bool is_negative,
+                                    struct render_look *look, struct vitlrp_error *err) {
+    bool is_automatic = strcmp(options->colormap, AUTOMATIC) == 0;
+    enum vitlrp_map_kind kind = is_negative ? VITLRP_MAP_SIGNED : options->kind;
+    const char *usual = kind == VITLRP_MAP_SIGNED ? "bwr" : "viridis";
+    *look = (struct render_look){
+        .kind = kind, .opacity = options->opacity, .range = range_of(options, kind)};
+    return colormap_make(is_automatic ? usual : options->colormap, &look->colors, err);
+}
+
 static enum vitlrp_status draw_style(const struct image *photo, const struct heatmap *map,
+                                     const struct render_look *look,
                                      const struct vitlrp_render_options *options, struct image *out,
                                      struct vitlrp_error *err) {
-    struct render_look look = {.opacity = options->opacity, .scale = options->scale};
-    TRY(colormap_make(options->colormap, &look.colors, err));
     switch (options->style) {
     case VITLRP_STYLE_HEAT:
-        return render_heat(map, &look, photo->width, photo->height, out, err);
+        return render_heat(map, look, photo->width, photo->height, out, err);
     case VITLRP_STYLE_PANEL:
-        return panel_draw(photo, map, &look, options->caption, out, err);
+        return panel_draw(photo, map, look, options->caption, out, err);
     case VITLRP_STYLE_OVERLAY:
         break;
     }
-    return render_overlay(photo, map, &look, out, err);
+    return render_overlay(photo, map, look, out, err);
 }
 
 static enum vitlrp_status draw_and_encode(const struct vitlrp_image *image,
@@ -147,27 +184,44 @@ static enum vitlrp_status draw_and_encode(const struct vitlrp_image *image,
                                           const struct vitlrp_render_options *options,
                                           struct bytes *file, struct vitlrp_error *err) {
     const struct vitlrp_geometry *geometry = map->geometry;
-    float *values = NULL;
     struct image picture = {0};
+    struct render_look look;
+    char unit[UNIT_BYTES_MAX + sizeof " per patch"];
+    bool is_negative = false;
     enum vitlrp_status status;
     TRY(check_geometry(image, geometry, err));
-    TRY(copy_map(map, &values, err));
-    struct heatmap heatmap = {.values = values,
-                              .height = map->height,
-                              .width = map->width,
-                              .left = geometry->left,
-                              .top = geometry->top,
-                              .span_x = geometry->width,
-                              .span_y = geometry->height,
-                              .filter = filter_of(options->upsample)};
-    TRY_GOTO(status, draw_style(&image->photograph.pixels, &heatmap, options, &picture, err), done);
+    TRY(check_map(map, &is_negative, err));
+    TRY(make_look(options, is_negative, &look, err));
+    look.unit = write_unit(map, options->unit, unit, sizeof unit);
+    const struct heatmap heatmap = {.values = map->values,
+                                    .height = map->height,
+                                    .width = map->width,
+                                    .left = geometry->left,
+                                    .top = geometry->top,
+                                    .span_x = geometry->width,
+                                    .span_y = geometry->height,
+                                    .filter = filter_of(options->upsample)};
+    TRY_GOTO(status, draw_style(&image->photograph.pixels, &heatmap, &look, options, &picture, err),
+             done);
     status = options->format == VITLRP_PICTURE_JPEG
                  ? encode_jpeg(&picture, options->comment, file, err)
                  : encode_png(&picture, options->comment, file, err);
 done:
     image_free(&picture);
-    mem_free(values);
     return status;
+}
+
+const char *vitlrp_colormap_name(size_t index) {
+    return colormap_name(index);
+}
+
+enum vitlrp_status vitlrp_colormap_describe(const char *name, enum vitlrp_colormap_kind *kind,
+                                            struct vitlrp_error *error) {
+    struct colormap colors;
+    API_NEEDS(name != NULL && kind != NULL, error);
+    TRY(colormap_make(name, &colors, error));
+    *kind = colors.kind;
+    return VITLRP_OK;
 }
 
 enum vitlrp_status vitlrp_render(const struct vitlrp_image *image, const struct vitlrp_map *map,

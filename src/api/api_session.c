@@ -246,7 +246,10 @@ enum vitlrp_status vitlrp_method_describe(const char *name, struct vitlrp_method
                                         .has_pixels = method->has_pixels ? 1 : 0,
                                         .has_ledger = method->has_ledger ? 1 : 0,
                                         .ignores_class = method->ignores_class ? 1 : 0,
-                                        .reads = method->reads};
+                                        .reads = method->reads,
+                                        .kind = method->is_unsigned ? VITLRP_MAP_UNSIGNED
+                                                                    : VITLRP_MAP_SIGNED,
+                                        .unit = method->in_logits ? "logit" : "score"};
     method_info_write(&known, info);
     return VITLRP_OK;
 }

@@ -35,6 +35,8 @@ static const struct {
     [WORDS_HEAD_FUSION] = {"head_fusion", LIST("mean", "max", "min")},
     [WORDS_STYLE] = {"style", LIST("overlay", "heat", "panel")},
     [WORDS_UPSAMPLE] = {"upsample", LIST("nearest", "bilinear", "bicubic")},
+    [WORDS_MAP_KIND] = {"map_kind", LIST("signed", "unsigned")},
+    [WORDS_COLORMAP_KIND] = {"colormap_kind", LIST("diverging", "sequential", "rainbow")},
     [WORDS_PICTURE_FORMAT] = {"picture_format", LIST("png", "jpeg")},
     [WORDS_REPLACEMENT] = {"replacement", REPLACEMENTS},
     [WORDS_EVAL_TARGET] = {"eval_target", LIST("predicted", "label")},

@@ -21,29 +21,9 @@
 
 /* ---- The model ---- */
 
-/* A user who has forgotten the variable learns of it where it matters. */
-static enum vitlrp_status open_named(const struct settings *settings,
-                                     const struct vitlrp_model_options *options,
-                                     const struct console *console, struct vitlrp_model **opened,
-                                     struct vitlrp_error *err) {
-    char path[HUB_PATH];
-    char line[HUB_PATH + 64];
-    enum vitlrp_status status = hub_resolve(settings->model_path, path, err);
-    if (status == VITLRP_OK) {
-        status = vitlrp_model_open(path, options, opened, err);
-    }
-    if (settings->model_is_variable && status != VITLRP_OK) {
-        return error_prefix(err, status, "VITLRP_MODEL");
-    }
-    if (settings->model_is_variable) {
-        snprintf(line, sizeof line, "the model is %s, which VITLRP_MODEL names", path);
-        console_log((void *) console, 2, line);
-    }
-    return status;
-}
-
 enum vitlrp_status model_choose(const struct settings *settings, const struct console *console,
                                 struct vitlrp_model **model, struct vitlrp_error *err) {
+    char path[HUB_PATH];
     struct vitlrp_model_options options;
     vitlrp_model_options_init(&options);
     options.heads = settings->heads;
@@ -64,7 +44,8 @@ enum vitlrp_status model_choose(const struct settings *settings, const struct co
     struct vitlrp_model *opened = NULL;
     enum vitlrp_status status;
     if (settings->model_path != NULL) {
-        status = open_named(settings, &options, console, &opened, err);
+        TRY(hub_resolve(settings->model_path, path, err));
+        status = vitlrp_model_open(path, &options, &opened, err);
     } else {
         status = vitlrp_model_open_builtin(&options, &opened, err);
     }
@@ -134,6 +115,25 @@ enum vitlrp_status explain_session_open(const struct settings *settings, struct 
     return explain_session_open_on(settings, console, model, state, err);
 }
 
+/* Colours that say what the map does not. */
+static void warn_of_colors(const struct settings *settings, struct console *console) {
+    const char *name = settings->render.colormap;
+    enum vitlrp_colormap_kind kind;
+    if (vitlrp_colormap_describe(name, &kind, NULL) != VITLRP_OK) {
+        return; /* by the kind of the map */
+    }
+    if (kind == VITLRP_COLORMAP_RAINBOW) {
+        console_warn(console, "--cmap %s: a rainbow shows edges where the map has none", name);
+    }
+    if (kind != VITLRP_COLORMAP_DIVERGING && settings->render.kind == VITLRP_MAP_SIGNED) {
+        console_warn(
+            console,
+            "--cmap %s does not tell the signs apart: its middle is zero; bwr, RdBu and PuOr "
+            "do",
+            name);
+    }
+}
+
 enum vitlrp_status explain_session_open_on(const struct settings *settings, struct console *console,
                                            struct vitlrp_model *model,
                                            struct explain_session *state,
@@ -154,6 +154,7 @@ enum vitlrp_status explain_session_open_on(const struct settings *settings, stru
         console_warn(console, "the map of %s is the same for every class",
                      settings->method_info.name);
     }
+    warn_of_colors(settings, console);
     if (settings->preprocess.crop > 0) {
         TRY(session_choose(settings, state->model, settings->preprocess.crop,
                            settings->preprocess.crop, &unused, err));

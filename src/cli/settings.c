@@ -12,6 +12,7 @@
 
 #define MAX_PIXELS_A_SIDE 16384
 #define MAX_THREADS 1024
+#define MOST_RELEVANCE 1e30 /* that can be drawn */
 
 /* "a,b,c" of an option; each value at least `min`, and above it if min is 0. */
 static enum vitlrp_status read_triple(const char *name, const char *value, double min, float out[3],
@@ -96,15 +97,59 @@ static enum vitlrp_status read_number_or_auto(const struct args *args, enum opti
     return VITLRP_OK;
 }
 
+/* "A,B", of rising numbers. */
+static enum vitlrp_status read_range(const char *value, struct vitlrp_render_options *render,
+                                     struct vitlrp_error *err) {
+    const char *comma = value == NULL ? NULL : strchr(value, ',');
+    char number[32] = "";
+    double low;
+    double high;
+    if (value == NULL) {
+        return VITLRP_OK;
+    }
+    if (comma != NULL && (size_t) (comma - value) < sizeof number) {
+        memcpy(number, value, (size_t) (comma - value));
+    }
+    if (comma == NULL || !parse_double(number, -MOST_RELEVANCE, MOST_RELEVANCE, &low) ||
+        !parse_double(comma + 1, -MOST_RELEVANCE, MOST_RELEVANCE, &high) ||
+        !((float) low < (float) high)) {
+        return option_fail("--range", value, "two numbers, the smaller first, as -0.1,0.1", err);
+    }
+    render->range_low = (float) low;
+    render->range_high = (float) high;
+    return VITLRP_OK;
+}
+
+/* What the pictures of one command have in common. */
+static enum vitlrp_status read_scale(const struct args *args, struct settings *settings,
+                                     struct vitlrp_error *err) {
+    static const struct option_range SCALE = {FLT_MIN, MOST_RELEVANCE,
+                                              "a number above 0, auto or shared"};
+    const char *value = args->value[OPTION_SCALE];
+    if (value != NULL && args->value[OPTION_RANGE] != NULL) {
+        return fail(err, VITLRP_USAGE, "--scale and --range: use one of them");
+    }
+    TRY(read_range(args->value[OPTION_RANGE], &settings->render, err));
+    settings->shares_scale = value != NULL && strcmp(value, "shared") == 0;
+    if (settings->shares_scale && args->verb == VERB_BATCH) {
+        return fail(
+            err, VITLRP_USAGE,
+            "--scale shared: a batch can be resumed and divided, so it never sees all of its "
+            "maps; use --scale NUMBER");
+    }
+    return settings->shares_scale
+               ? VITLRP_OK
+               : read_number_or_auto(args, OPTION_SCALE, &SCALE, &settings->render.scale, err);
+}
+
 static enum vitlrp_status read_render(const struct args *args, struct settings *settings,
                                       struct vitlrp_error *err) {
     static const struct option_range OPACITY = {0.0, 1.0, "a number from 0 to 1, or auto"};
-    static const struct option_range SCALE = {FLT_MIN, FLT_MAX, "a number above 0, or auto"};
     struct vitlrp_render_options *render = &settings->render;
     int colormap = 0;
     TRY(option_choice(args, OPTION_CMAP, &colormap, err));
     TRY(read_number_or_auto(args, OPTION_OPACITY, &OPACITY, &render->opacity, err));
-    TRY(read_number_or_auto(args, OPTION_SCALE, &SCALE, &render->scale, err));
+    TRY(read_scale(args, settings, err));
     render->colormap = option_choices(OPTION_CMAP)[colormap];
     return VITLRP_OK;
 }
@@ -222,7 +267,6 @@ enum vitlrp_status settings_read(const struct args *args, struct settings *setti
     int precision = 0;
     set_defaults(args, settings);
     settings->model_path = option_or_variable(args, OPTION_MODEL, "--model", "VITLRP_MODEL", &name);
-    settings->model_is_variable = settings->model_path != NULL && args->value[OPTION_MODEL] == NULL;
     const char *threads =
         option_or_variable(args, OPTION_THREADS, "--threads", "VITLRP_THREADS", &name);
     TRY(option_int(name, threads, 1, MAX_THREADS, &settings->threads, err));
@@ -243,6 +287,8 @@ enum vitlrp_status settings_read(const struct args *args, struct settings *setti
     }
     settings->method_given = args->value[OPTION_METHOD] != NULL;
     TRY(method_choose(args, &settings->method_info, &settings->method, err));
+    settings->render.kind = settings->method_info.kind;
+    settings->render.unit = settings->method_info.unit;
     if (settings->level == LEVEL_PIXEL && !settings->method_info.has_pixels) {
         return fail(err, VITLRP_USAGE, "--level pixel: %s has a map of patches only",
                     settings->method_info.name);

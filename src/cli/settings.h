@@ -40,7 +40,6 @@ struct preprocess_changes {
 
 struct settings {
     const char *model_path; /* NULL: the built-in model */
-    bool model_is_variable; /* VITLRP_MODEL names it */
     const char *like_path;  /* NULL: nothing is compared */
     const char *head_path;  /* NULL: the model's own head */
     const char *head_activation;
@@ -73,6 +72,7 @@ struct settings {
     enum level level;
     enum progress progress;
     struct vitlrp_render_options render;
+    bool shares_scale; /* all pictures have one range, which a first pass finds */
     bool ledger;
     int32_t runs;
     struct limits limits;

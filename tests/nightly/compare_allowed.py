@@ -159,8 +159,10 @@ ALLOWED = [
             r"maps/exif-segment\.(input\.npy|raw\.npy|heat\.png)", r"array|pixels"),
     Allowed("i03 lines", "and its line follows", r"preprocessing/pictures/upright", RESULTS,
             r"lines\.40\.(class|wnid|name|probability|logit|relevance_sum)"),
-    Allowed("F1", "what is drawn stays within the range of its map", r".*",
+    Allowed("F1 F4", "what is drawn stays within the range of its map, on a scale by its kind", r".*",
             r".*\.(png|jpg)|.*\.html#\d+|stdout\.0", r"pixels"),
+    Allowed("F4 batch", "a batch records the range of its pictures", r".*", RUNS,
+            r"settings\.picture\.(range|cmap)", lambda old, new: (old, new) in ((ABSENT, "auto"), ("bwr", "auto"))),
     Allowed("i07", "scans that are missing are a warning", r"preprocessing/pictures/.*", RESULTS,
             r"lines\.\d+\.warning", added),
 ]

@@ -199,7 +199,7 @@ def pictures(inputs):
         yield (f"pictures/{style}/{upsample}-{level}",
                draw("a", "png", "--style", style, "--upsample", upsample, "--level", level), False)
     for name, options in {"opacity-0": ["--opacity", "0"], "opacity": ["--opacity", "0.4"],
-                          "scale": ["--scale", "0.001"], "one-sign": ["--method", "chefer"],
+                          "scale": ["--scale", "0.1"], "one-sign": ["--method", "chefer"],
                           "versus": ["--versus", "964"]}.items():
         yield f"pictures/{name}", draw("a", "png", *options), True
     timm, array = str(inputs.parity / "timm.safetensors"), str(inputs.parity / "input.npy")

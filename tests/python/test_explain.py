@@ -15,7 +15,7 @@ from vitlrp import errors
 class Explain(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.model = support.small()
+        cls.model = vitlrp.Model()
 
     @classmethod
     def tearDownClass(cls):

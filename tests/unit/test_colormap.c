@@ -17,6 +17,9 @@ static const struct known known_maps[] = {
     {"seismic", {0, 0, 77}, {255, 255, 255}, {128, 0, 0}},
     {"coldnhot", {0, 255, 255}, {0, 0, 0}, {255, 255, 255}},
     {"coolwarm", {59, 76, 192}, {221, 221, 221}, {180, 4, 38}},
+    {"RdBu", {5, 48, 97}, {247, 247, 247}, {103, 0, 31}},
+    {"PuOr", {45, 0, 75}, {247, 247, 247}, {127, 59, 8}},
+    {"cividis", {0, 34, 78}, {125, 124, 120}, {254, 232, 56}},
     {"viridis", {68, 1, 84}, {33, 145, 140}, {253, 231, 37}},
     {"inferno", {0, 0, 4}, {188, 55, 84}, {252, 255, 164}},
     {"magma", {0, 0, 4}, {183, 55, 121}, {252, 253, 191}},
@@ -78,7 +81,7 @@ static void test_interpolation(void **state) {
 
 static void test_unknown_name(void **state) {
     (void) state;
-    struct colormap map = {{{7, 7, 7}}};
+    struct colormap map = {.rgb = {{7, 7, 7}}};
     struct vitlrp_error err;
     assert_int_equal(colormap_make("rainbow\n", &map, &err), VITLRP_USAGE);
     assert_non_null(strstr(err.message, "rainbow\\x0A"));

@@ -24,7 +24,7 @@ static struct heatmap centred_map(const float *values) {
 }
 
 static struct render_look make_look(const char *colormap) {
-    struct render_look look = {.opacity = -1.0F, .scale = 0.0F};
+    struct render_look look = {.opacity = -1.0F};
     assert_int_equal(colormap_make(colormap, &look.colors, NULL), VITLRP_OK);
     return look;
 }
@@ -100,36 +100,63 @@ static void test_unseen_is_marked(void **state) {
     image_free(&photo);
 }
 
-static void test_positive_map_keeps_zero_neutral(void **state) {
-    (void) state;
+/* The colours of the least and the largest of the values 1 to 4, and the scale. */
+static struct render_scale draw_one_to_four(const char *colormap, enum vitlrp_map_kind kind,
+                                            int32_t *least, int32_t *largest) {
     float values[16];
     for (int i = 0; i < 16; i++) {
-        values[i] = (float) i / 15.0F * 3.0F;
+        values[i] = 1.0F + (float) i / 5.0F;
     }
     struct heatmap map = centred_map(values);
-    struct render_look look = make_look("viridis");
+    struct render_look look = make_look(colormap);
+    struct render_scale scale;
     struct image out;
-    float scale;
+    look.kind = kind;
     assert_int_equal(render_scale(&map, &look, WIDTH, HEIGHT, &scale, NULL), VITLRP_OK);
-    assert_true(scale == 3.0F);
+    *least = render_entry(&scale, 1.0F);
+    *largest = render_entry(&scale, 4.0F);
     assert_int_equal(render_heat(&map, &look, WIDTH, HEIGHT, &out, NULL), VITLRP_OK);
-    assert_memory_equal(pixel_at(&out, 16, 0), look.colors.rgb[COLORMAP_SIDE], 3);
-    assert_memory_equal(pixel_at(&out, 79, 63), look.colors.rgb[COLORMAP_ENTRIES - 1], 3);
+    assert_memory_equal(pixel_at(&out, 16, 0), look.colors.rgb[*least], 3);
+    assert_memory_equal(pixel_at(&out, 79, 63), look.colors.rgb[*largest], 3);
     image_free(&out);
+    return scale;
 }
 
-static void test_given_scale_is_shared_and_clips(void **state) {
+/* F4: a map that cannot be negative takes up all colours of a sequential map, from its own least
+ * value on. It was drawn around zero: red all over, or in the upper half of the colours. */
+static void test_range_follows_the_kind_of_map(void **state) {
+    (void) state;
+    int32_t least;
+    int32_t largest;
+    struct render_scale scale = draw_one_to_four("viridis", VITLRP_MAP_UNSIGNED, &least, &largest);
+    assert_true(!scale.around_zero && scale.range.low == 1.0F && scale.range.high == 4.0F);
+    assert_true(least == 0 && largest == COLORMAP_ENTRIES - 1);
+    /* A diverging map's middle is zero whatever the map is: its cold side would mean "against". */
+    scale = draw_one_to_four("bwr", VITLRP_MAP_UNSIGNED, &least, &largest);
+    assert_true(scale.around_zero && scale.range.low == -4.0F && scale.range.high == 4.0F);
+    assert_true(least == COLORMAP_SIDE + COLORMAP_SIDE / 4 && largest == COLORMAP_ENTRIES - 1);
+    scale = draw_one_to_four("viridis", VITLRP_MAP_SIGNED, &least, &largest);
+    assert_true(scale.around_zero && least == COLORMAP_SIDE + COLORMAP_SIDE / 4);
+}
+
+static void test_given_range_is_shared_and_clips(void **state) {
     (void) state;
     float values[16] = {2.0F, -2.0F, 1.0F, -0.5F};
     struct heatmap map = centred_map(values);
     struct render_look look = make_look("bwr");
     struct image out;
-    look.scale = 1.0F;
+    look.range = (struct heatmap_range){-1.0F, 1.0F};
     assert_int_equal(render_heat(&map, &look, WIDTH, HEIGHT, &out, NULL), VITLRP_OK);
     assert_color(pixel_at(&out, 16, 0), 255, 0, 0);
     assert_color(pixel_at(&out, 32, 0), 0, 0, 255);
     assert_color(pixel_at(&out, 48, 0), 255, 0, 0);
     assert_in_range(pixel_at(&out, 64, 0)[0], 127, 128);
+    image_free(&out);
+    look.range = (struct heatmap_range){-0.25F, 1.0F}; /* zero stays white, steps stay equal */
+    assert_int_equal(render_heat(&map, &look, WIDTH, HEIGHT, &out, NULL), VITLRP_OK);
+    assert_color(pixel_at(&out, 16, 0), 255, 0, 0);
+    assert_in_range(pixel_at(&out, 32, 0)[0], 191, 192);
+    assert_color(pixel_at(&out, 16, 40), 255, 255, 255);
     image_free(&out);
 }
 
@@ -140,9 +167,9 @@ static void test_zero_map(void **state) {
     struct render_look look = make_look("coolwarm");
     struct image photo = make_photo(WIDTH, HEIGHT);
     struct image out;
-    float scale = 1.0F;
+    struct render_scale scale;
     assert_int_equal(render_scale(&map, &look, WIDTH, HEIGHT, &scale, NULL), VITLRP_OK);
-    assert_true(scale == 0.0F);
+    assert_true(scale.range.low == 0.0F && scale.range.high == 0.0F);
     assert_int_equal(render_heat(&map, &look, WIDTH, HEIGHT, &out, NULL), VITLRP_OK);
     assert_memory_equal(pixel_at(&out, 40, 30), look.colors.rgb[COLORMAP_SIDE], 3);
     image_free(&out);
@@ -268,8 +295,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hot_patch_lands_exactly),
         cmocka_unit_test(test_unseen_is_marked),
-        cmocka_unit_test(test_positive_map_keeps_zero_neutral),
-        cmocka_unit_test(test_given_scale_is_shared_and_clips),
+        cmocka_unit_test(test_range_follows_the_kind_of_map),
+        cmocka_unit_test(test_given_range_is_shared_and_clips),
         cmocka_unit_test(test_zero_map),
         cmocka_unit_test(test_tiny_values_do_not_overflow),
         cmocka_unit_test(test_fixed_opacity),

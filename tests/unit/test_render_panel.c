@@ -114,7 +114,7 @@ static struct image make_panel(int32_t width, int32_t height, const char *captio
                           .span_x = 0.875 * width,
                           .span_y = 0.875 * height,
                           .filter = RESAMPLE_BILINEAR};
-    struct render_look look = {.opacity = -1.0F};
+    struct render_look look = {.opacity = -1.0F, .unit = "per patch"};
     struct image photo;
     struct image out;
     assert_int_equal(colormap_make("bwr", &look.colors, NULL), VITLRP_OK);
@@ -179,7 +179,7 @@ static void test_panel_of_zeros(void **state) {
     (void) state;
     float value = 0.0F;
     struct heatmap map = {.values = &value, .height = 1, .width = 1, .span_x = 9.0, .span_y = 9.0};
-    struct render_look look = {.opacity = -1.0F};
+    struct render_look look = {.opacity = -1.0F, .unit = "per patch"};
     struct image photo;
     struct image out;
     assert_int_equal(colormap_make("turbo", &look.colors, NULL), VITLRP_OK);

@@ -1,4 +1,4 @@
-/* vitlrp_render: what it refuses, with which status, and that relevance is per input pixel. */
+/* vitlrp_render: what it refuses, with which status, and what a scale means. */
 #define _GNU_SOURCE /* memmem */
 #include <math.h>
 #include <stdbool.h>
@@ -82,7 +82,7 @@ static const uint8_t *pixel_at(const struct image *image, int32_t x, int32_t y) 
 static void test_defaults(void **state) {
     struct call *call = *state;
     assert_int_equal(call->options.style, VITLRP_STYLE_OVERLAY);
-    assert_string_equal(call->options.colormap, "bwr");
+    assert_string_equal(call->options.colormap, "auto");
     assert_true(call->options.opacity < 0.0F);
     assert_true(call->options.scale == 0.0F);
     assert_int_equal(run(call), VITLRP_OK);
@@ -112,19 +112,19 @@ static void test_every_style_and_format(void **state) {
     }
 }
 
-/* A patch of 8 x 8 input pixels with relevance 64 has 1 per pixel; a scale of 2 shows it at half
- * strength, and a pixel map with these values looks the same. */
-static void test_scale_is_per_input_pixel(void **state) {
+/* The scale is in the unit of the map: of a map of patches twice the value of a patch shows it at
+ * half strength, whatever its pixels. */
+static void test_scale_is_in_the_unit_of_the_map(void **state) {
     struct call *call = *state;
     float pixels[INPUT * INPUT] = {0};
     const struct vitlrp_map pixel_map = {
         .values = pixels, .height = INPUT, .width = INPUT, .geometry = &call->geometry};
     for (int i = 0; i < INPUT * INPUT; i++) {
-        pixels[i] = call->values[i / INPUT / 8 * GRID + i % INPUT / 8] / 64.0F;
+        pixels[i] = call->values[i / INPUT / 8 * GRID + i % INPUT / 8];
     }
     call->options.style = VITLRP_STYLE_HEAT;
     call->options.upsample = VITLRP_UPSAMPLE_NEAREST;
-    call->options.scale = 2.0F;
+    call->options.scale = 128.0F;
     assert_int_equal(run(call), VITLRP_OK);
     struct image by_patch = decode_result(call);
     assert_in_range(pixel_at(&by_patch, 12, 2)[1], 126, 129);
@@ -136,6 +136,45 @@ static void test_scale_is_per_input_pixel(void **state) {
     assert_memory_equal(by_patch.rgb, by_pixel.rgb, WIDTH * HEIGHT * 3);
     image_free(&by_patch);
     image_free(&by_pixel);
+}
+
+/* Without a colour map of the caller's, the kind decides; a negative value makes any map signed. */
+static void test_colors_by_kind(void **state) {
+    struct call *call = *state;
+    call->options.style = VITLRP_STYLE_HEAT;
+    call->options.upsample = VITLRP_UPSAMPLE_NEAREST;
+    call->options.kind = VITLRP_MAP_UNSIGNED;
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(run(call), VITLRP_OK);
+        struct image picture = decode_result(call);
+        const uint8_t *zero = pixel_at(&picture, 24, 2);
+        assert_int_equal(zero[0], i == 0 ? 255 : 68); /* white, or the darkest of viridis */
+        assert_int_equal(zero[1], i == 0 ? 255 : 1);
+        image_free(&picture);
+        vitlrp_free(call->data);
+        call->data = NULL;
+        call->values[GRID * GRID - 1] = 32.0F;
+    }
+}
+
+static void test_colormaps_are_described(void **state) {
+    (void) state;
+    const char *const sequential[] = {"viridis", "cividis", "inferno", "magma", "gray"};
+    enum vitlrp_colormap_kind kind;
+    struct vitlrp_error error;
+    for (size_t i = 0; i < sizeof sequential / sizeof sequential[0]; i++) {
+        assert_int_equal(vitlrp_colormap_describe(sequential[i], &kind, &error), VITLRP_OK);
+        assert_int_equal(kind, VITLRP_COLORMAP_SEQUENTIAL);
+    }
+    assert_int_equal(vitlrp_colormap_describe("jet", &kind, &error), VITLRP_OK);
+    assert_int_equal(kind, VITLRP_COLORMAP_RAINBOW);
+    assert_int_equal(vitlrp_colormap_describe("auto", &kind, &error), VITLRP_USAGE);
+    size_t count = 0;
+    while (vitlrp_colormap_name(count) != NULL) {
+        assert_int_equal(vitlrp_colormap_describe(vitlrp_colormap_name(count++), &kind, &error),
+                         VITLRP_OK);
+    }
+    assert_int_equal(count, 13);
 }
 
 static void test_bad_maps(void **state) {
@@ -158,7 +197,7 @@ static void test_bad_maps(void **state) {
 static void test_bad_options(void **state) {
     struct call *call = *state;
     call->options.colormap = "hot";
-    assert_refused(call, VITLRP_USAGE, "coldnhot, coolwarm, viridis");
+    assert_refused(call, VITLRP_USAGE, "coldnhot, coolwarm, RdBu");
     call->options.colormap = NULL;
     assert_refused(call, VITLRP_USAGE, "colour map");
     call->options.colormap = "jet";
@@ -172,6 +211,14 @@ static void test_bad_options(void **state) {
     call->options.scale = INFINITY;
     assert_refused(call, VITLRP_USAGE, "scale");
     call->options.scale = 0.0F;
+    call->options.range_low = 1.0F;
+    assert_refused(call, VITLRP_USAGE, "range from 1 to 0");
+    call->options.range_high = INFINITY;
+    assert_refused(call, VITLRP_USAGE, "range");
+    call->options.range_low = call->options.range_high = 0.0F;
+    call->options.kind = (enum vitlrp_map_kind) 2;
+    assert_refused(call, VITLRP_USAGE, "kind");
+    call->options.kind = VITLRP_MAP_SIGNED;
     call->options.style = (enum vitlrp_style) 3;
     assert_refused(call, VITLRP_USAGE, "style");
     call->options.style = VITLRP_STYLE_HEAT;
@@ -223,7 +270,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_defaults, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_every_style_and_format, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_scale_is_per_input_pixel, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_scale_is_in_the_unit_of_the_map, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_colors_by_kind, set_up, tear_down),
+        cmocka_unit_test(test_colormaps_are_described),
         cmocka_unit_test_setup_teardown(test_bad_maps, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_bad_options, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_bad_geometry, set_up, tear_down),

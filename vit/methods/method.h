@@ -40,8 +40,10 @@ struct vit_method {
     bool moves_forward;   /* leaves the session with another input's forward pass */
     bool each_patch;      /* a forward pass for each patch */
     bool ignores_class; /* the same map for every target (rollout, raw-attention, random, centre) */
-    unsigned scratch;   /* enum method_scratch of vit/methods/method_private.h */
-    unsigned reads;     /* enum vitlrp_method_reads */
+    bool in_logits;   /* values are shares of the explained sum of logits, if only to first order */
+    bool is_unsigned; /* its maps of one class have no negative values */
+    unsigned scratch; /* enum method_scratch of vit/methods/method_private.h */
+    unsigned reads;   /* enum vitlrp_method_reads */
     struct vitlrp_method_options defaults;
     enum vitlrp_status (*attribute)(struct vit_attributor *attributor,
                                     const struct vit_method_request *request,

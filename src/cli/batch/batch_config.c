@@ -15,6 +15,7 @@
 
 #define CONTENT "manifest.content_sha256"
 #define OF_MODEL "configuration."
+#define OF_PICTURE "settings.picture."
 
 /* Says that a record was of an older format when it was read. */
 #define UPGRADED "upgraded_from"
@@ -55,6 +56,12 @@ static json_t *json_picture(const struct settings *settings, bool *complete) {
              complete);
     json_set(object, "scale",
              render->scale > 0.0F ? json_float32(render->scale) : json_string("auto"), complete);
+    json_set(
+        object, "range",
+        render->range_low < render->range_high
+            ? json_pack("[oo]", json_float32(render->range_low), json_float32(render->range_high))
+            : json_string("auto"),
+        complete);
     return object;
 }
 
@@ -288,6 +295,9 @@ static bool is_unknown(const struct differences *differences, const char *path, 
         return json_is_null(a) || json_is_null(b);
     }
     bool absent = a == NULL || b == NULL;
+    if (differences->with_older && begins_with(path, OF_PICTURE)) {
+        return absent || strcmp(path, OF_PICTURE "cmap") == 0; /* its default was "bwr" */
+    }
     bool of_model = begins_with(path, OF_MODEL);
     return differences->with_older && absent &&
            (of_model ? strcmp(path, OF_MODEL "files.labels") != 0

@@ -1,5 +1,8 @@
 #include "cli/verbs.h"
 
+#include <math.h>
+#include <string.h>
+
 #include "base/sha256.h"
 #include "cli/explain_session.h"
 #include "cli/explanation.h"
@@ -268,7 +271,62 @@ static enum exit_code explain_images(const struct args *args, struct explain_ses
     return failed > 0 ? CODE_ITEMS : CODE_DONE;
 }
 
-static enum exit_code explain_with(const struct args *args, const struct settings *settings,
+/* The range of the maps that all pictures will share. */
+static void range_add(struct explain_session *state, struct vitlrp_render_options *render) {
+    size_t count = (size_t) state->map_height * (size_t) state->map_width;
+    for (size_t i = 0; i < count; i++) {
+        render->range_low = fminf(render->range_low, state->map[i]);
+        render->range_high = fmaxf(render->range_high, state->map[i]);
+    }
+}
+
+/* What fails here fails again, and is reported, where the image is explained. */
+static void measure_image(struct explain_session *state, const char *path,
+                          struct vitlrp_render_options *render) {
+    struct vitlrp_error err;
+    struct photo photo = {0};
+    struct explanation explanation = {.photo = &photo, .settings = state->settings};
+    int32_t classes = state->settings->top > 0 ? state->settings->top : 1;
+    bool works = photo_open(path, &state->preprocess, &state->settings->image, NULL, &photo,
+                            &err) == VITLRP_OK &&
+                 run_forward(state, &photo, &explanation.timing, &err) == VITLRP_OK;
+    for (int32_t rank = 0; works && rank < classes; rank++) {
+        bool skip = false;
+        works = choose_target(state, rank, &explanation, &skip, &err) == VITLRP_OK;
+        if (works && !skip) {
+            works = explain_relevance(state, &explanation, &err) == VITLRP_OK;
+        }
+        if (works && !skip) {
+            range_add(state, render);
+        }
+    }
+    photo_close(&photo);
+}
+
+/* One range for all pictures: a pass over all images that writes and says nothing. */
+static void share_scale(const struct args *args, struct settings *settings,
+                        struct explain_session *state) {
+    struct console silent = {.verbosity = 0, .stdout_taken = true};
+    struct console *console = state->console;
+    struct vitlrp_render_options *render = &settings->render;
+    render->range_low = INFINITY;
+    render->range_high = -INFINITY;
+    state->console = &silent;
+    for (size_t i = 0; i < args->operand_count; i++) {
+        measure_image(state, args->operands[i], render);
+    }
+    state->console = console;
+    bool found = render->range_low <= render->range_high;
+    if (found && (render->kind == VITLRP_MAP_SIGNED || render->range_low < 0.0F)) {
+        render->range_high = fmaxf(fabsf(render->range_low), fabsf(render->range_high));
+        render->range_low = -render->range_high;
+    }
+    if (!found || render->range_low == render->range_high) {
+        render->range_low = render->range_high = 0.0F; /* no map, or maps of one value */
+    }
+}
+
+static enum exit_code explain_with(const struct args *args, struct settings *settings,
                                    struct explain_session *state, struct model_record *record) {
     struct vitlrp_error err;
     enum exit_code code = console_check(explain_session_open(settings, state->console, state, &err),
@@ -284,10 +342,24 @@ static enum exit_code explain_with(const struct args *args, const struct setting
         state->record = record;
     }
     json_sink_init(&state->sink, args->operand_count > 1 || settings->top > 1);
+    if (settings->shares_scale) {
+        share_scale(args, settings, state);
+    }
     code = explain_images(args, state);
     enum exit_code finished =
         console_check(json_sink_finish(&state->sink, &err), CODE_OUTPUT, &err);
     return finished != CODE_DONE ? finished : code;
+}
+
+/* Standard input can be read once only. */
+static enum vitlrp_status check_twice(const struct args *args, struct vitlrp_error *err) {
+    for (size_t i = 0; i < args->operand_count; i++) {
+        if (strcmp(args->operands[i], "-") == 0) {
+            return fail(err, VITLRP_USAGE,
+                        "--scale shared reads every image twice, standard input can be read once");
+        }
+    }
+    return VITLRP_OK;
 }
 
 enum exit_code explain_main(const struct args *args, struct console *console) {
@@ -300,6 +372,9 @@ enum exit_code explain_main(const struct args *args, struct console *console) {
         return CODE_USAGE;
     }
     enum exit_code code = console_check(settings_read(args, &settings, &err), CODE_INPUT, &err);
+    if (code == CODE_DONE && settings.shares_scale) {
+        code = console_check(check_twice(args, &err), CODE_INPUT, &err);
+    }
     if (code == CODE_DONE) {
         code =
             console_check(outputs_plan(args, &settings, &state.outputs, &err), CODE_OUTPUT, &err);
