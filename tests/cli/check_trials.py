@@ -1,10 +1,8 @@
 """Small models of situations that users meet, whose right values are the libraries' (golden/trials).
 usage: check_trials.py VITLRP PARITY GOLDEN [TEST...]"""
 
-import array
 import json
 import os
-import random
 import re
 import sys
 
@@ -27,25 +25,7 @@ class Trials(model_files.ModelFiles):
     def test_t02_heads_of_80(self):
         """torchvision's vit_h_14 has 16 heads, where the width over 64 is 20: by its name, a fact, else by its
         width, a guess. One block with its weights in a short period has the shape."""
-        width, hidden = 1280, 16
-        random.seed(2)
-        period = array.array("f", (random.gauss(0, 0.05) for _ in range(4099)))
-        shapes = {"class_token": (1, 1, width), "conv_proj.weight": (width, 3, 14, 14), "conv_proj.bias": (width,),
-                  "encoder.pos_embedding": (1, 5, width), "heads.head.weight": (4, width), "heads.head.bias": (4,)}
-        block = "encoder.layers.encoder_layer_0."
-        for norm in (block + "ln_1", block + "ln_2", "encoder.ln"):
-            shapes.update({f"{norm}.weight": (width,), f"{norm}.bias": (width,)})
-        for name, rows, columns in (("self_attention.in_proj_", 3 * width, width),
-                                    ("self_attention.out_proj.", width, width),
-                                    ("mlp.0.", hidden, width), ("mlp.3.", width, hidden)):
-            shapes.update({f"{block}{name}weight": (rows, columns), f"{block}{name}bias": (rows,)})
-        tensors = {}
-        for name, shape in shapes.items():
-            count = 1
-            for size in shape:
-                count *= size
-            numbers = period * (count // len(period) + 1)
-            tensors[name] = torch_files.Tensor(shape, numbers[:count].tobytes())
+        tensors = model_files.torchvision_model(1280, patch=14, classes=4)
         picture = os.path.join(TRIALS, "input28.npy")
         found = {}
         for name, heads in (("vit_h_14_swag-80465313.pth", None), ("mine.pth", None), ("mine.pth", 16), ("mine.pth", 20)):

@@ -1,7 +1,10 @@
 """Files of models that a test makes, and what the command says of them. A script's arguments are
 VITLRP PARITY GOLDEN [TEST...]: the program, and the folders of golden/parity and golden/zoo."""
 
+import array
+import math
 import os
+import random
 import subprocess
 import sys
 import tempfile
@@ -22,6 +25,27 @@ def other(tensors):
         flipped = bytearray(tensor.data)
         flipped[3::4] = bytes(byte ^ 0x80 for byte in flipped[3::4])
         found[name] = torch_files.Tensor(tensor.shape, bytes(flipped))
+    return found
+
+
+def torchvision_model(width, patch, classes, hidden=16):
+    """One block of random weights with a short period, for an input of 2 x 2 patches."""
+    random.seed(width)
+    period = array.array("f", (random.gauss(0, 0.05) for _ in range(4099)))
+    shapes = {"class_token": (1, 1, width), "conv_proj.weight": (width, 3, patch, patch), "conv_proj.bias": (width,),
+              "encoder.pos_embedding": (1, 5, width), "heads.head.weight": (classes, width),
+              "heads.head.bias": (classes,)}
+    block = "encoder.layers.encoder_layer_0."
+    for norm in (block + "ln_1", block + "ln_2", "encoder.ln"):
+        shapes.update({f"{norm}.weight": (width,), f"{norm}.bias": (width,)})
+    for name, rows, columns in (("self_attention.in_proj_", 3 * width, width),
+                                ("self_attention.out_proj.", width, width),
+                                ("mlp.0.", hidden, width), ("mlp.3.", width, hidden)):
+        shapes.update({f"{block}{name}weight": (rows, columns), f"{block}{name}bias": (rows,)})
+    found = {}
+    for name, shape in shapes.items():
+        count = math.prod(shape)
+        found[name] = torch_files.Tensor(shape, (period * (count // len(period) + 1))[:count].tobytes())
     return found
 
 
