@@ -1,8 +1,9 @@
 """Every isotropic Vision Transformer that timm, transformers, torchvision and open_clip register:
-small models with every parameter drawn anew, written as that library writes them, and their logits
-by vitlrp against the library's own in float64.
+small models with every parameter drawn anew, written as that library writes them, and what vitlrp makes of
+them: logits against the library's own in float64, relevance against architectures_rules.py.
 
-usage: architectures.py VITLRP [--library NAME]... [--only REGEX] [--verbose] [--keep FOLDER]
+usage: architectures.py VITLRP [--library NAME]... [--only REGEX] [--full BLOCKS] [--logits] [--verbose]
+       [--keep FOLDER]
 
 Prints what is refused and what is wrong, and counts weighted by the published weights of each
 architecture. Ends with 1 if any is wrong, or less than 95 % (by weight) right. Needs the libraries
@@ -21,7 +22,9 @@ import traceback
 import warnings
 import zlib
 
+import architectures_rules
 import numpy as np
+import torch
 
 LIBRARIES = ("timm", "transformers", "torchvision", "open_clip")
 TOLERANCE = 1e-4
@@ -30,11 +33,12 @@ CRASHED = 64  # exit codes from here are none of vitlrp's own
 
 
 def run(command, model, built, folder):
-    """(status, message, logits or None)"""
+    """(status, message, logits or None); the map of output 0 is in map.npy."""
     inputs = os.path.join(folder, "input.npy")
     logits = os.path.join(folder, "logits.npy")
     np.save(inputs, built.inputs[0].numpy())
     words = [command, "explain", inputs, "--model", model, "--class", "0", "--logits", logits, "--quiet",
+             "--level", "pixel", "--raw", os.path.join(folder, "map.npy"),
              *built.options]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     if done.returncode != 0:
@@ -53,14 +57,29 @@ def compare(ours, theirs):
     return "wrong", f"off by {difference:.3g} of {np.abs(theirs).max():.3g}"
 
 
-def check(case, command, folder):
+def compare_maps(built, folder):
+    """(status, message) of the relevance."""
+    ours = np.load(os.path.join(folder, "map.npy"))
+    theirs = architectures_rules.relevance(built, 0)
+    difference = float(np.linalg.norm(ours - theirs) / np.linalg.norm(theirs))
+    if difference <= TOLERANCE:
+        return "right", f"relevance {difference:.1e}"
+    return "wrong", f"relevance is off by {difference:.3g}"
+
+
+def check(case, settings, folder):
     model = os.path.join(folder, "model")
     os.mkdir(model)
     built = case.build(model, zlib.crc32(case.name.encode()))
-    theirs = built.forward(built.model, built.inputs.double())[0].numpy()
+    with torch.no_grad():
+        theirs = built.forward(built.model, built.inputs.double())[0].numpy()
     np.save(os.path.join(folder, "expected.npy"), theirs.astype(np.float32))
-    status, message, ours = run(command, os.path.join(model, built.file), built, folder)
-    return compare(ours, theirs) if ours is not None else (status, message)
+    status, message, ours = run(settings.command, os.path.join(model, built.file), built, folder)
+    if ours is not None:
+        status, message = compare(ours, theirs)
+    if status != "right" or settings.logits or settings.full is not None:
+        return status, message
+    return compare_maps(built, folder)
 
 
 @contextlib.contextmanager
@@ -83,9 +102,9 @@ def check_library(library, settings):
             continue
         with scratch(settings.keep, case.name) as folder:
             try:
-                status, message = check(case, settings.command, folder)
+                status, message = check(case, settings, folder)
             except Exception:
-                status, message = "wrong", "not built: " + traceback.format_exc(limit=-3)
+                status, message = "wrong", "not built: " + traceback.format_exc(limit=-1)
         found[status].append(case)
         if status != "right" or settings.verbose:
             print(f"{status} {case.name} ({case.weight}): {message}", flush=True)
@@ -112,9 +131,13 @@ def main():
     parser.add_argument("command")
     parser.add_argument("--library", action="append", choices=LIBRARIES)
     parser.add_argument("--only", default="")
+    parser.add_argument("--full", metavar="BLOCKS", help="at full width, with so many blocks; 0: with all")
+    parser.add_argument("--logits", action="store_true", help="compare no relevance")
     parser.add_argument("--verbose", action="store_true")
     parser.add_argument("--keep", help="a folder in which the models stay")
     settings = parser.parse_args()
+    if settings.full is not None:
+        os.environ["VITLRP_BLOCKS"] = settings.full
     warnings.filterwarnings("ignore")
     logging.disable(logging.CRITICAL)
     good = [report(library, check_library(library, settings)) for library in settings.library or LIBRARIES]

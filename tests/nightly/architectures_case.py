@@ -9,6 +9,16 @@ import typing
 WIDTH = int(os.environ.get("VITLRP_WIDTH", "48"))
 HEADS = int(os.environ.get("VITLRP_HEADS", "3"))
 
+# At full width: nothing but the blocks is reduced, to so many (0: not even these), and configurations
+# are those of the published models.
+IS_FULL = "VITLRP_BLOCKS" in os.environ
+BLOCKS = int(os.environ.get("VITLRP_BLOCKS", "2"))
+
+
+def blocks(key):
+    """The argument of that name, or none."""
+    return {key: BLOCKS} if BLOCKS > 0 else {}
+
 
 @dataclasses.dataclass
 class Built:
@@ -24,4 +34,3 @@ class Case:
     name: str
     weight: int
     build: typing.Callable  # of folder and seed: Built
-    expected: str = "right"

@@ -12,7 +12,7 @@ import open_clip.model
 import safetensors.torch
 import timm
 import torch
-from architectures_case import HEADS, WIDTH, Built, Case
+from architectures_case import HEADS, IS_FULL, WIDTH, Built, Case, blocks
 from architectures_draw import draw_input, draw_parameters
 from architectures_timm import MODULES, REDUCED
 
@@ -32,13 +32,16 @@ def is_isotropic(config):
 def reduced(config):
     config = copy.deepcopy(config)
     vision = config["vision_cfg"]
-    config["embed_dim"] = EMBEDDING
-    if vision.get("timm_model_name"):
+    if IS_FULL:
+        vision.update({} if vision.get("timm_model_name") else blocks("layers"))
+    elif vision.get("timm_model_name"):
         vision.update(timm_model_kwargs=dict(REDUCED), image_size=list(REDUCED["img_size"]))
         vision["timm_model_pretrained"] = False
     else:
         vision.update(image_size=[12, 20], width=WIDTH, layers=2, head_width=WIDTH // HEADS, patch_size=4)
     text = {key: value for key, value in config["text_cfg"].items() if key not in OTHER_TEXT}
+    if not IS_FULL:
+        config["embed_dim"] = EMBEDDING
     if len(text) < len(config["text_cfg"]):
         config["custom_text"] = True  # as for every text tower of another library
     config["text_cfg"] = {**text, **TEXT}
@@ -50,7 +53,7 @@ def reduced(config):
 def create(config):
     """timm_model_kwargs are given to timm, as newer versions of open_clip do."""
     keys = copy.deepcopy(config)
-    kwargs = keys["vision_cfg"].pop("timm_model_kwargs", {})
+    kwargs = keys["vision_cfg"].pop("timm_model_kwargs", blocks("depth") if IS_FULL else {})
     is_custom = keys.pop("custom_text", False)
     cls = open_clip.model.CustomTextCLIP if is_custom else open_clip.model.CLIP
     if "multimodal_cfg" in keys:
@@ -60,8 +63,7 @@ def create(config):
 
 
 def forward(model, inputs):
-    with torch.no_grad():
-        output = model(inputs)
+    output = model(inputs)
     return output[0] if isinstance(output, tuple) else output
 
 
@@ -72,7 +74,9 @@ def build(config, folder, seed):
     safetensors.torch.save_file(state, os.path.join(folder, "open_clip_model.safetensors"))
     with open(os.path.join(folder, "open_clip_config.json"), "w", encoding="utf-8") as file:
         json.dump({"model_cfg": config, "preprocess_cfg": {}}, file)
-    return Built(model.visual.double(), draw_input((1, 3, 12, 20), seed), forward)
+    size = config["vision_cfg"]["image_size"]
+    sides = size if isinstance(size, list) else (size, size)
+    return Built(model.visual.double(), draw_input((1, 3, *sides), seed), forward)
 
 
 def cases():

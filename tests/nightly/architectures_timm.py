@@ -4,7 +4,7 @@ config.json with the reduction as model_args."""
 import timm
 import timm.models._hub
 import torch
-from architectures_case import HEADS, WIDTH, Built, Case
+from architectures_case import HEADS, IS_FULL, WIDTH, Built, Case, blocks
 from architectures_draw import draw_input, draw_parameters
 
 MODULES = ("vision_transformer", "deit", "eva", "beit")
@@ -75,22 +75,29 @@ def kinds_of(name):
 
 
 def create(tagged, classes, changes):
+    """The model and what its configuration states beside its name."""
+    if IS_FULL:
+        return timm.create_model(tagged, pretrained=False, num_classes=classes, **blocks("depth")), None
     grouped = {"num_kv_heads": (3, 1)} if "sapiens2" in tagged else {}  # one for each block
     args = {**REDUCED, "num_classes": classes, **grouped, **changes}
     args = {key: value for key, value in args.items() if value is not None}
     return timm.create_model(tagged, pretrained=False, **args), args
 
 
+def input_shape(model, args):
+    if args is None:
+        return (1, 3, *model.patch_embed.img_size)
+    return (1, args.get("in_chans", 3), *args.get("img_size", GRID_SIZE))
+
+
 def forward(model, inputs):
-    with torch.no_grad():
-        return model(inputs)
+    return model(inputs)
 
 
 def build(tagged, classes, changes, folder, seed):
     model, args = create(tagged, classes, changes)
     draw_parameters(model, seed)
-    height, width = args.get("img_size", GRID_SIZE)
-    inputs = draw_input((1, args.get("in_chans", 3), height, width), seed)
+    inputs = draw_input(input_shape(model, args), seed)
     timm.models._hub.save_for_hf(model, folder, model_args=args, safe_serialization=True)
     return Built(model.double(), inputs, forward)
 
@@ -104,5 +111,7 @@ def case_of(tagged, classes, weight, changes=None):
 def cases():
     names = [name for module in MODULES for name in timm.list_models(module=module)]
     found = [case_of(*kind) for name in names for kind in kinds_of(name)]
+    if IS_FULL:
+        return [case for case in found if "sapiens2" not in case.name or blocks("depth") == {}]
     changed = [(name, changes) for name, rows in CHANGED.items() for changes in rows]
     return found + [case_of(name, 5, 0, changes) for name, changes in [*NEAR, *changed]]

@@ -2,7 +2,7 @@
 
 import torch
 import transformers
-from architectures_case import HEADS, WIDTH, Built, Case
+from architectures_case import HEADS, IS_FULL, WIDTH, Built, Case, blocks
 from architectures_draw import draw_input, draw_parameters
 
 SIZES = {"hidden_size": WIDTH, "num_hidden_layers": 2, "num_attention_heads": HEADS, "intermediate_size": 2 * WIDTH,
@@ -129,10 +129,10 @@ CLASSES = (
 
 def configuration(cls, changes, size):
     """The class's own, or one of a vision tower inside."""
-    keys = {**SIZES, "image_size": size, **changes}
+    keys = {**blocks("num_hidden_layers"), **changes} if IS_FULL else {**SIZES, "image_size": size, **changes}
     kind = cls.config_class
     if "intermediate_size" not in kind().to_dict() and "vision_config" not in kind().to_dict():
-        del keys["intermediate_size"]  # DINOv2's classes, and those of text towers
+        keys.pop("intermediate_size", None)  # DINOv2's classes, and those of text towers
     if "vision_config" in kind().to_dict():
         text = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32,
                 "vocab_size": 50, "max_position_embeddings": 16}
@@ -144,19 +144,15 @@ def configuration(cls, changes, size):
 
 def forward_of(read):
     def forward(model, inputs):
-        with torch.no_grad():
-            if read is embedding and not hasattr(model, "visual_projection"):
-                return model.get_image_features(inputs).pooler_output
-            if read is embedding and hasattr(model, "get_image_features"):
-                found = model.get_image_features(inputs)
-                return found if isinstance(found, torch.Tensor) else found.pooler_output
-            if read is unmasked:
-                return unmasked(model, inputs)
-            if read is patches_apart:
-                found = naflex(model, inputs)
-                return found.logits if hasattr(found, "logits") else found.pooler_output
-            tower = model.vision_model if hasattr(model, "text_model") else model
-            return read(tower(inputs))
+        if read is unmasked:
+            return unmasked(model, inputs)
+        if read is patches_apart:
+            found = naflex(model, inputs)
+            return found.logits if hasattr(found, "logits") else found.pooler_output
+        if read is embedding and hasattr(model, "get_image_features"):
+            found = model.get_image_features(inputs)
+            return found if isinstance(found, torch.Tensor) else found.pooler_output
+        return read((model.vision_model if hasattr(model, "text_model") else model)(inputs))
 
     return forward
 
@@ -168,6 +164,9 @@ def build(row, folder, seed):
     config._attn_implementation = "eager"
     model = draw_parameters(cls(config), seed)
     model.save_pretrained(folder)
+    if IS_FULL:
+        side = getattr(getattr(config, "vision_config", config), "image_size", 256)
+        input_size = (side, side)
     channels = changes.get("num_channels", 3)
     return Built(model.double(), draw_input((1, channels, *input_size), seed), forward_of(read))
 
@@ -184,6 +183,8 @@ def cases():
     transformers.utils.logging.disable_progress_bar()
     found = [Case("TimmWrapperForImageClassification", 0, build_wrapper)]
     for row in CLASSES:
+        if IS_FULL and row[-1] == 0:
+            continue
         name = row[0] + "".join(f" {key}={value}" for key, value in row[1].items())
         found.append(Case(name, row[-1], lambda folder, seed, row=row: build(row, folder, seed)))
     return found

@@ -468,6 +468,18 @@ static bool is_projection(const struct inference *inference) {
     return strstr(row->pattern, "proj") != NULL;
 }
 
+/* One head, or DeiT's two, as a file states. */
+static enum vitlrp_status check_heads(const struct inference *inference, struct vitlrp_error *err) {
+    const struct fact *head = &inference->facts->head;
+    bool two = has(inference, SLOT_DIST_HEAD_WEIGHT);
+    if (head->source == FACT_FILE && two != (head->value == FACT_HEAD_TWO)) {
+        return fail(err, VITLRP_MISMATCH, "the file has %s, but its configuration (%s) %s",
+                    two ? "a head for the distillation token" : "one head", head->key,
+                    two ? "states one head" : "states two");
+    }
+    return VITLRP_OK;
+}
+
 static enum vitlrp_status infer_head(const struct inference *inference, struct vitlrp_error *err) {
     struct vit_config *config = inference->config;
     size_t wanted = slot_size(config, SLOT_PRE_LOGITS_WEIGHT).columns;
@@ -491,6 +503,7 @@ static enum vitlrp_status infer_head(const struct inference *inference, struct v
         show(&inference->facts->head, FACT_HEAD_NONE);
         return VITLRP_OK;
     }
+    TRY(check_heads(inference, err));
     if (is_projection(inference)) {
         show(&inference->facts->head, FACT_HEAD_PROJECTION);
     }
