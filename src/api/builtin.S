@@ -4,7 +4,7 @@
     .globl builtin_model
     .hidden builtin_model
 builtin_model:
-    .incbin "vit-tiny-patch8-64.safetensors"
+    .incbin "vit-tiny-patch4-64.safetensors"
 builtin_model_end:
     .balign 8
     .globl builtin_model_size

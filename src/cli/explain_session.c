@@ -21,9 +21,29 @@
 
 /* ---- The model ---- */
 
+/* A user who has forgotten the variable learns of it where it matters. */
+static enum vitlrp_status open_named(const struct settings *settings,
+                                     const struct vitlrp_model_options *options,
+                                     const struct console *console, struct vitlrp_model **opened,
+                                     struct vitlrp_error *err) {
+    char path[HUB_PATH];
+    char line[HUB_PATH + 64];
+    enum vitlrp_status status = hub_resolve(settings->model_path, path, err);
+    if (status == VITLRP_OK) {
+        status = vitlrp_model_open(path, options, opened, err);
+    }
+    if (settings->model_is_variable && status != VITLRP_OK) {
+        return error_prefix(err, status, "VITLRP_MODEL");
+    }
+    if (settings->model_is_variable) {
+        snprintf(line, sizeof line, "the model is %s, which VITLRP_MODEL names", path);
+        console_log((void *) console, 2, line);
+    }
+    return status;
+}
+
 enum vitlrp_status model_choose(const struct settings *settings, const struct console *console,
                                 struct vitlrp_model **model, struct vitlrp_error *err) {
-    char path[HUB_PATH];
     struct vitlrp_model_options options;
     vitlrp_model_options_init(&options);
     options.heads = settings->heads;
@@ -44,8 +64,7 @@ enum vitlrp_status model_choose(const struct settings *settings, const struct co
     struct vitlrp_model *opened = NULL;
     enum vitlrp_status status;
     if (settings->model_path != NULL) {
-        TRY(hub_resolve(settings->model_path, path, err));
-        status = vitlrp_model_open(path, &options, &opened, err);
+        status = open_named(settings, &options, console, &opened, err);
     } else {
         status = vitlrp_model_open_builtin(&options, &opened, err);
     }

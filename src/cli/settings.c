@@ -267,6 +267,7 @@ enum vitlrp_status settings_read(const struct args *args, struct settings *setti
     int precision = 0;
     set_defaults(args, settings);
     settings->model_path = option_or_variable(args, OPTION_MODEL, "--model", "VITLRP_MODEL", &name);
+    settings->model_is_variable = settings->model_path != NULL && args->value[OPTION_MODEL] == NULL;
     const char *threads =
         option_or_variable(args, OPTION_THREADS, "--threads", "VITLRP_THREADS", &name);
     TRY(option_int(name, threads, 1, MAX_THREADS, &settings->threads, err));

@@ -40,6 +40,7 @@ struct preprocess_changes {
 
 struct settings {
     const char *model_path; /* NULL: the built-in model */
+    bool model_is_variable; /* VITLRP_MODEL names it */
     const char *like_path;  /* NULL: nothing is compared */
     const char *head_path;  /* NULL: the model's own head */
     const char *head_activation;

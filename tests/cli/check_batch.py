@@ -23,6 +23,7 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 
 import records  # noqa: E402
+import small_model  # noqa: E402
 
 PROGRAM, DATA = (os.path.abspath(path) for path in sys.argv[1:3])
 KILLS = int(os.environ.get("VITLRP_KILLS", "5"))
@@ -34,6 +35,8 @@ MISSING_SCANS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "
 ODD_NAMES = (b"sp ace.ppm", b"<script>alert(1)<img>.ppm", "\u00e4.ppm".encode(), b"bad\xff\\name.ppm",
              b"per%41cent#.ppm", b'quo"te\'.ppm', b"line\nbreak.ppm")
 CONTROL = ("results.jsonl", "run.json", "index.html")
+
+small_model.use()
 
 
 def picture(seed, width=72, height=54):

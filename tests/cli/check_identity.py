@@ -13,9 +13,11 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 
 import records  # noqa: E402
+import small_model  # noqa: E402
 
 PROGRAM, DATA, PARITY = (os.path.abspath(path) for path in sys.argv[1:4])
 FEW = ["--methods", "attnlrp", "--steps", "2", "-q"]
+small_model.use()
 
 
 def read(path):

@@ -16,11 +16,16 @@ import tempfile
 import time
 import unittest
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+
+import small_model  # noqa: E402
+
 PROGRAM, DATA, PARITY = (os.path.abspath(path) for path in sys.argv[1:4])
 TIME_LIMIT = 240
 GOLDFISH = os.path.join(DATA, "goldfish.jpg")
 TINY = os.path.join(PARITY, "timm.safetensors")
 LITTLE = ("--methods", "random", "--steps", "1", "-q")
+small_model.use()
 
 
 def read(path):
@@ -63,9 +68,7 @@ class Case(unittest.TestCase):
             write(self.path(folder, f"{i}.jpg"), read(GOLDFISH))
 
     def run_command(self, *arguments, **more):
-        environment = {name: value for name, value in os.environ.items()
-                       if not name.startswith("VITLRP_")}
-        return subprocess.run([PROGRAM, *arguments], cwd=self.folder, env=environment,
+        return subprocess.run([PROGRAM, *arguments], cwd=self.folder,
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, timeout=TIME_LIMIT, **more)
 
@@ -123,7 +126,7 @@ class Inputs(Case):
                 self.assert_refused(image, "eval", "ds", "--html", image, *more, *LITTLE)
         self.assert_refused("ds/2.jpg", "tune", "ds", "-o", "ds/2.jpg", "--steps", "1")
         self.assert_refused("ds/2.jpg", "bench", "--batch", "ds", "--json", "ds/2.jpg", "-m",
-                            os.path.join(DATA, "vit-tiny-patch8-64.safetensors"))
+                            small_model.PATH)
         write(self.path("list.txt"), b"ds/1.jpg\nds/2.jpg\n")
         self.assert_refused("ds/2.jpg", "eval", "list.txt", "--csv", "ds/2.jpg", *LITTLE)
         self.assert_refused("list.txt", "eval", "list.txt", "--csv", "list.txt", *LITTLE)
@@ -136,7 +139,7 @@ class Inputs(Case):
 
     def test_f06_names_of_classes(self):
         write(self.path("labels.1"), b"".join(b"class %d\n" % i for i in range(1000)))
-        model = os.path.join(DATA, "vit-tiny-patch8-64.safetensors")
+        model = small_model.PATH
         self.assert_refused("labels.1", GOLDFISH, "-c", "1", "--labels", "labels.1", "--raw",
                             "labels.{class}")
         shutil.copy(model, self.path("m.1"))
@@ -454,7 +457,7 @@ class Runs(Case):
         self.assertIn(b"goldfish", result.stdout)
 
     def test_f32_tune_info_bench(self):
-        bench = ("--runs", "1", "-m", os.path.join(DATA, "vit-tiny-patch8-64.safetensors"))
+        bench = ("--runs", "1", "-m", small_model.PATH)
         self.photos("ds")
         result = self.run_command("tune", "ds", "--steps", "1", "-o", "/dev/full", "--json", "t.json")
         self.assertEqual(result.returncode, 4, result.stderr)
@@ -478,7 +481,7 @@ class Runs(Case):
         def small_stack():
             resource.setrlimit(resource.RLIMIT_STACK, (stack, resource.RLIM_INFINITY))
 
-        bench = ("--runs", "1", "-m", os.path.join(DATA, "vit-tiny-patch8-64.safetensors"))
+        bench = ("--runs", "1", "-m", small_model.PATH)
         self.photos("ds", 3)
         for arguments in ((GOLDFISH, "-o", "o.png"), ("batch", "ds", "-o", "out"),
                           ("batch", "ds", "-o", "s", "--shard", "0/2"),

@@ -11,8 +11,9 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 
-import bad_inputs
+import bad_inputs  # noqa: E402
 import records  # noqa: E402
+import small_model  # noqa: E402
 
 PROGRAM, DATA = (os.path.abspath(path) for path in sys.argv[1:3])
 HEIGHT, WIDTH = 56, 48
@@ -21,8 +22,8 @@ RULES = ["attention", "gamma_conv", "gamma_qkv", "gamma_proj", "gamma_fc1", "gam
 
 
 def wide_model(path):
-    """The built-in model, its crop changed."""
-    header, body = bad_inputs.read_safetensors(os.path.join(DATA, "vit-tiny-patch8-64.safetensors"))
+    """The small model, its crop changed."""
+    header, body = bad_inputs.read_safetensors(small_model.PATH)
     own = json.loads(header["__metadata__"]["vitlrp"])
     own["preprocess"]["crop"] = [HEIGHT, WIDTH]
     header["__metadata__"]["vitlrp"] = json.dumps(own)

@@ -12,9 +12,13 @@ import sys
 import tempfile
 import unittest
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+
+import small_model  # noqa: E402
+
 PROGRAM, DATA = (os.path.abspath(path) for path in sys.argv[1:3])
 GOLDFISH = os.path.join(DATA, "goldfish.jpg")
-TINY = os.path.join(DATA, "vit-tiny-patch8-64.safetensors")
+TINY = small_model.PATH
 LITTLE = ("-m", TINY, "--methods", "random", "--steps", "1")
 # Escape and bell, a line's end, DEL, C1, U+2028, and marks of direction.
 EVIL = "a\x1b]0;P\x07\x1b[2J\r\n\x7f\x9b\u2028\u202e\u2066\u200f\u061cz"

@@ -16,6 +16,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "support"))
 
 import records  # noqa: E402
+import small_model  # noqa: E402
 TIME_LIMIT = 1200 if os.environ.get("VITLRP_PREFIX") else 600
 
 
@@ -107,9 +108,9 @@ def main():
              if not rest or case["name"] in rest]
     with tempfile.TemporaryDirectory() as bad:
         bad_inputs.make(bad, data, parity)
-        environment = {name: value for name, value in os.environ.items()
-                       if name not in ("VITLRP_MODEL", "VITLRP_THREADS", "VITLRP_LIMITS")}
-        environment.update(program=program, data=data, parity=parity, bad=bad)
+        small_model.use()
+        environment = {**os.environ, "program": program, "data": data, "parity": parity, "bad": bad,
+                       "small": small_model.PATH}
         environment.setdefault("VITLRP_PREFIX", "")
         # Processes, not threads: heed_signals runs between fork and exec.
         with multiprocessing.Pool(os.cpu_count()) as pool:

@@ -9,7 +9,10 @@ import subprocess
 import sys
 import tempfile
 
-import every_verb
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+
+import every_verb  # noqa: E402
+import small_model  # noqa: E402
 
 MIB = 1 << 20
 TIME_LIMIT = 600  # a hang lasts; a busy machine does not make one
@@ -38,7 +41,7 @@ def verbs(program, data, folder):
             file.write(os.path.join(data, name + ".jpg") + "\n")
     record = [program, "eval", "list.txt", "-q", "--limit", "2", "--steps", "2", "--methods", "attnlrp"]
     subprocess.run(record + ["--json", "record.json"], cwd=folder, check=True)
-    bench = [program, "bench", "-q", "--model", os.path.join(data, "vit-tiny-patch8-64.safetensors")]
+    bench = [program, "bench", "-q", "--model", small_model.PATH]
     once = ["--runs", "1"]
     tiny = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../golden/parity/timm.safetensors")
     return {
@@ -222,6 +225,7 @@ def control_group(commands, folder):
 def main():
     program, shim, data = (os.path.abspath(path) for path in sys.argv[1:4])
     whole = sys.argv[4:] == ["--whole"]
+    small_model.use()
 
     with tempfile.TemporaryDirectory() as base:
         os.chmod(base, 0o777)

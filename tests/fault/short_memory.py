@@ -8,6 +8,10 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+
+import small_model  # noqa: E402
+
 PROGRAM, SHIM, DATA = (os.path.abspath(path) for path in sys.argv[1:4])
 IMAGES = ("dam.jpg", "goldfish.jpg", "koala.jpg", "panda.jpg")
 MOST = 12
@@ -46,6 +50,7 @@ def check_batch(scratch, data, memory, complaints):
 
 
 def main():
+    small_model.use()
     complaints = []
     images = [os.path.join(DATA, name) for name in IMAGES]
     with tempfile.TemporaryDirectory() as scratch:

@@ -10,6 +10,10 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+
+import small_model  # noqa: E402
+
 OUTPUTS = ("picture.png", "map.npy", "report.json", "logits.npy")
 KINDS = ("create", "write", "fsync", "close", "rename")
 OLD = b"what was there before\n"
@@ -103,6 +107,7 @@ def sweep(kind, what, context):
 
 
 def main():
+    small_model.use()
     program, shim, data = (os.path.abspath(path) for path in sys.argv[1:4])
     photo = os.path.join(data, "goldfish.jpg")
     with tempfile.TemporaryDirectory() as scratch:

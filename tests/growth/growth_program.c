@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "support/small_model.h"
 #include "vitlrp_eval.h"
 
 #define GUARD 64
@@ -110,7 +111,7 @@ static void use_models(struct vitlrp_model **model) {
     shape.record.classes = 3;
     EXPECT_CALL(vitlrp_model_random(&shape.record, &made, &error), shape, "architecture");
     vitlrp_model_close(made);
-    expect(vitlrp_model_open_builtin(NULL, model, &error) == VITLRP_OK, "built-in model");
+    expect(vitlrp_model_open(SMALL_MODEL, NULL, model, &error) == VITLRP_OK, "small model");
     BEGIN(info);
     vitlrp_model_info_init(&info.record);
     vitlrp_model_describe(*model, &info.record);

@@ -39,7 +39,7 @@ class Installation:
         return [(self.settings["cc"], "c")]
 
     def check_program(self, program, is_shared, **options):
-        said = run(program, os.path.join(self.data, "vit-tiny-patch8-64.safetensors"),
+        said = run(program, os.path.join(self.data, "vit-tiny-patch4-64.safetensors"),
                    os.path.join(self.data, "goldfish.jpg"), program + ".png", **options)
         if not scratch.SAID.match(said):
             sys.exit(f"{program}: {said}")

@@ -24,10 +24,13 @@ import subprocess
 import sys
 import tempfile
 
-import compare_allowed
-import compare_cases
-import compare_inputs
-import compare_outputs
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+
+import compare_allowed  # noqa: E402
+import compare_cases  # noqa: E402
+import compare_inputs  # noqa: E402
+import compare_outputs  # noqa: E402
+import small_model  # noqa: E402
 
 SHOWN = 4
 WIDTH = 160
@@ -35,8 +38,9 @@ TIMEOUT = 900
 
 
 def environment():
-    """Ours, without what would change the command's defaults."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("VITLRP_")}
+    """Ours, without what would change the command's defaults, and one model for both builds."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("VITLRP_")}
+    return {**kept, "VITLRP_MODEL": small_model.PATH}
 
 
 def run_case(program, case, folder):

@@ -17,6 +17,7 @@ LIBRARY = os.environ["VITLRP_LIBRARY"]
 sys.path.insert(0, os.path.join(SOURCE, "tests", "support"))
 
 import records  # noqa: E402
+import small_model  # noqa: E402
 
 DATA = os.path.join(SOURCE, "data")
 PARITY = os.path.join(SOURCE, "tests", "golden", "parity")
@@ -24,6 +25,12 @@ GOLDFISH, KOALA = os.path.join(DATA, "goldfish.jpg"), os.path.join(DATA, "koala.
 
 # Allowed relative L2 error against the float64 reference (tests/TESTING.md).
 EXACT = 1e-4
+small_model.use()
+
+
+def small(**options):
+    """The model that the command uses here."""
+    return vitlrp.Model(small_model.PATH, **options)
 
 
 def parity_model(name="timm.safetensors"):
@@ -50,11 +57,11 @@ def scratch():
         yield folder
 
 
-def command(*arguments):
-    """Runs the command; returns what it says."""
-    environment = {k: v for k, v in os.environ.items() if k not in ("VITLRP_MODEL", "LD_PRELOAD")}
+def command(*arguments, **variables):
+    """Runs the command with these variables; returns what it says."""
+    environment = {k: v for k, v in os.environ.items() if k != "LD_PRELOAD"}
     result = subprocess.run(
-        [PROGRAM, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment
+        [PROGRAM, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env={**environment, **variables}
     )
     if result.returncode != 0:
         raise AssertionError(f"vitlrp {' '.join(arguments)}: {result.stdout.decode()}")

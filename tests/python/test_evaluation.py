@@ -25,7 +25,7 @@ class Evaluate(unittest.TestCase):
         os.mkdir(cls.dataset)
         for name in NAMES:
             shutil.copy(os.path.join(support.DATA, name + ".jpg"), cls.dataset)
-        cls.model = vitlrp.Model()
+        cls.model = support.small()
 
     @classmethod
     def tearDownClass(cls):
@@ -162,7 +162,7 @@ class Numbers(Evaluate):
         self.assertIn("not a JPEG", found.first_failed[1])
 
     def test_outlives_its_model(self):
-        with vitlrp.Model() as model:
+        with support.small() as model:
             found = model.evaluate(self.dataset, ["random"], steps=1)
         del model
         self.assertIn("random", found.html())

@@ -15,7 +15,7 @@ from vitlrp import errors
 class Explain(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.model = vitlrp.Model()
+        cls.model = support.small()
 
     @classmethod
     def tearDownClass(cls):

@@ -23,13 +23,13 @@ class Info(unittest.TestCase):
     def test_builtin(self):
         with vitlrp.Model() as model:
             info = model.info
-            self.assertEqual(info.name, "built-in vit-tiny-patch8-64")
-            self.assertEqual((info.image_height, info.image_width, info.tokens), (64, 64, 65))
+            self.assertEqual(info.name, "built-in vit-tiny-patch4-64")
+            self.assertEqual((info.image_height, info.image_width, info.tokens), (64, 64, 257))
             self.assertEqual((info.classes, len(model.classes)), (200, 200))
             self.assertEqual(info.layer_norm_eps, 1e-6)
             preprocessing = model.preprocessing
             self.assertEqual(preprocessing.mean, (0.485, 0.456, 0.406))
-            told = json.loads(support.command("info", "--json", "-"))
+            told = json.loads(support.command("info", "--json", "-", VITLRP_MODEL=""))
             self.assertEqual(model.sha256(), told["weights_sha256"])
 
     def test_parity_model(self):
@@ -44,7 +44,7 @@ class Info(unittest.TestCase):
 
     def test_facts(self):
         """What is known, and who states it; the caller's word decides."""
-        with vitlrp.Model() as model:
+        with support.small() as model:
             facts = {fact.name: fact for fact in model.facts}
         self.assertEqual((facts["heads"].value, facts["heads"].source), ("3", "file"))
         self.assertIn("num_heads", facts["heads"].origin)
@@ -72,7 +72,7 @@ class Info(unittest.TestCase):
             self.assertEqual(model.info.dim, 32)
 
     def test_classes(self):
-        with vitlrp.Model() as model:
+        with support.small() as model:
             tabby = model.find_class("tabby")
             self.assertEqual((tabby.index, tabby.wnid), (281, "n02123045"))
             self.assertEqual(model.classes[tabby.output], tabby)
@@ -95,7 +95,7 @@ class Info(unittest.TestCase):
                 vitlrp.Model(labels=path)
 
     def test_preprocessing(self):
-        with vitlrp.Model() as model:
+        with support.small() as model:
             own = model.preprocessing
             larger = own.for_input(96)
             self.assertEqual((larger.resize_to, larger.crop_height), (96, 96))
@@ -125,7 +125,7 @@ class Info(unittest.TestCase):
             (None, {"heads": -1}, errors.UsageError, "heads"),
             (None, {"heads": 7}, errors.MismatchError, "heads"),
             (None, {"heads": "3"}, errors.UsageError, "heads"),
-            (None, {"max_bytes": 5524247}, errors.LimitError, "5524248 bytes are more"),
+            (None, {"max_bytes": 10887519}, errors.LimitError, "10887520 bytes are more"),
             (None, {"max_bytes": 0}, errors.UsageError, "max_bytes"),
             (None, {"labels": "nowhere.txt"}, errors.IoError, "nowhere.txt"),
             ("", {}, errors.UsageError, "path"),
@@ -146,7 +146,7 @@ class Info(unittest.TestCase):
 
 class Life(unittest.TestCase):
     def setUp(self):
-        self.model = vitlrp.Model()
+        self.model = support.small()
         self.wanted = self.model.explain(support.GOLDFISH).heatmap.tobytes()
         self.addCleanup(self.model.close)
 
@@ -177,7 +177,7 @@ class Life(unittest.TestCase):
         originals = library.vitlrp_model_close, library.vitlrp_session_close
         try:
             library.vitlrp_model_close, library.vitlrp_session_close = map(record, originals)
-            model = vitlrp.Model()
+            model = support.small()
             model.explain(support.GOLDFISH)
             model.explain(support.GOLDFISH, "top:2")
             gone = weakref.ref(model)
@@ -202,7 +202,7 @@ class Life(unittest.TestCase):
         self.assertEqual(len(pool._idle), 2)
 
     def test_many_passes(self):
-        with vitlrp.Model(passes=64) as model:
+        with support.small(passes=64) as model:
             heatmap = model.explain(support.GOLDFISH).heatmap
         wanted = np.frombuffer(self.wanted, np.float32).reshape(heatmap.shape)
         self.assertLess(support.relative_error(heatmap, wanted), support.EXACT)
@@ -322,7 +322,7 @@ class Fork(unittest.TestCase):
         self.assertEqual(status, 0)
 
     def test_models_are_refused(self):
-        model = vitlrp.Model()
+        model = support.small()
         explained = model.explain(support.GOLDFISH)
 
         def work():
@@ -340,7 +340,7 @@ class Fork(unittest.TestCase):
         self.assertEqual(model.explain(support.GOLDFISH).heatmap.shape, (8, 8))
 
     def test_closing_in_the_child_does_not_hang(self):
-        kept = [vitlrp.Model()]
+        kept = [support.small()]
         kept[0].explain(support.GOLDFISH, threads=2)
 
         def work():
@@ -352,11 +352,11 @@ class Fork(unittest.TestCase):
         kept[0].explain(support.GOLDFISH)
 
     def test_a_model_of_the_child(self):
-        parent = vitlrp.Model()
+        parent = support.small()
         wanted = parent.explain(support.GOLDFISH).heatmap.tobytes()
 
         def work():
-            with vitlrp.Model() as model:
+            with support.small() as model:
                 heatmap = model.explain(support.GOLDFISH, threads=2).heatmap
                 self.assertEqual(heatmap.tobytes(), wanted)
 
@@ -367,7 +367,7 @@ class Fork(unittest.TestCase):
         paths = [support.GOLDFISH, support.KOALA]
         with context.Pool(2) as pool:
             found = pool.map(explain_in_worker, paths)
-        with vitlrp.Model() as model:
+        with support.small() as model:
             for explained, path in zip(found, paths):
                 wanted = model.explain(path)
                 self.assertEqual(explained.heatmap.tobytes(), wanted.heatmap.tobytes())
@@ -375,7 +375,7 @@ class Fork(unittest.TestCase):
 
 
 def explain_in_worker(path):
-    with vitlrp.Model() as model:
+    with support.small() as model:
         return model.explain(path, threads=1)
 
 

@@ -38,7 +38,7 @@ class Arguments:
 
     def make(self, struct):
         if struct == "vitlrp_model":
-            return self.open("vitlrp_model_open_builtin", None)
+            return self.open("vitlrp_model_open", support.small_model.PATH.encode(), None)
         if struct == "vitlrp_image":
             return self.open("vitlrp_image_from_rgb", ctypes.create_string_buffer(12), 2, 2)
         if struct == "vitlrp_session":

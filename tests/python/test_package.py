@@ -44,7 +44,7 @@ class Documents(unittest.TestCase):
             photographs(os.path.join(folder, "photos"), "goldfish.jpg", "koala.jpg")
             code = "\n".join(blocks).replace("steps=28", "steps=2")
             said = run("-c", code, PWD=folder)
-            self.assertIn("goldfish (1) 45% (8, 8)", said)
+            self.assertIn("goldfish (1) 91% (16, 16)", said)
             written = {"goldfish.heat.png", "report.html", "result.json"}
             self.assertLessEqual(written, set(os.listdir(folder)))
 
@@ -56,7 +56,7 @@ class Documents(unittest.TestCase):
             said = run("goldfish.py", PWD=examples)
             self.assertIn("goldfish (1)", said)
             wanted = os.path.join(folder, "wanted.jpg")
-            support.command(support.GOLDFISH, "-q", "--style", "panel", "-o", wanted)
+            support.command(support.GOLDFISH, "-q", "--style", "panel", "-o", wanted, VITLRP_MODEL="")
             drawn = support.read(os.path.join(examples, "goldfish.panel.jpg"))
             self.assertEqual(drawn, support.read(wanted))
 

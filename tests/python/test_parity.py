@@ -103,7 +103,7 @@ class SameAsTheCommand(unittest.TestCase):
 
     def compare(self, options, picture="picture.png", **arguments):
         look = arguments.pop("look", {})
-        with support.scratch() as folder, vitlrp.Model() as model:
+        with support.scratch() as folder, support.small() as model:
             raw, logits, values, drawn = (
                 os.path.join(folder, name)
                 for name in ("raw.npy", "logits.npy", "input.npy", picture)
@@ -161,7 +161,7 @@ class SameAsTheCommand(unittest.TestCase):
                 self.compare(["--precision", precision], precision=precision)
 
     def test_other_input_size(self):
-        preprocessing = vitlrp.Model().preprocessing.for_input(96)
+        preprocessing = support.small().preprocessing.for_input(96)
         self.compare(["--crop", "96"], preprocessing=preprocessing)
 
     def test_npy_as_picture(self):

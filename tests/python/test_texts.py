@@ -22,7 +22,7 @@ EVIL = "a\x1b[2J\u202e\x9b\u2028\r\n"
 class Case(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.model = vitlrp.Model()
+        cls.model = support.small()
         cls.found = cls.model.explain(support.KOALA)
 
     @classmethod

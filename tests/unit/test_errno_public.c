@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/sha256.h"
 #include "support/scratch.h"
+#include "support/small_model.h"
 #include "vitlrp_eval.h"
 
 #include "support/unit.h"
@@ -150,9 +151,7 @@ static void test_digest(void **unused) {
     char digest[SHA256_TEXT];
     char expected[SHA256_TEXT];
     (void) unused;
-    assert_int_equal(
-        file_read(PROJECT_DATA "/vit-tiny-patch8-64.safetensors", (size_t) 1 << 30, &bytes, NULL),
-        VITLRP_OK);
+    assert_int_equal(file_read(SMALL_MODEL, (size_t) 1 << 30, &bytes, NULL), VITLRP_OK);
     scratch_write(&scratch, "model.safetensors", bytes.data, bytes.size);
     assert_int_equal(sha256_bytes(bytes.data, bytes.size, expected, NULL), VITLRP_OK);
     bytes_free(&bytes);

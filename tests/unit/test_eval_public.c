@@ -7,15 +7,14 @@
 #include "base/file.h"
 #include "support/kept_record.h"
 #include "support/scratch.h"
+#include "support/small_model.h"
 #include "vitlrp_eval.h"
 
 #include "support/unit.h"
 
 static struct vitlrp_model *open_model(void) {
     struct vitlrp_model *model = NULL;
-    assert_int_equal(
-        vitlrp_model_open(PROJECT_DATA "/vit-tiny-patch8-64.safetensors", NULL, &model, NULL),
-        VITLRP_OK);
+    assert_int_equal(vitlrp_model_open(SMALL_MODEL, NULL, &model, NULL), VITLRP_OK);
     return model;
 }
 

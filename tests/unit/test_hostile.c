@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "support/load_checks.h"
 #include "support/scratch.h"
+#include "support/small_model.h"
 #include "vitlrp.h"
 
 #include "support/unit.h"
@@ -48,9 +49,7 @@ static void test_w12_file_cut_after_loading(void **unused) {
     static float input[3 * 64 * 64];
     static float logits[200];
     (void) unused;
-    assert_int_equal(
-        file_read(PROJECT_DATA "/vit-tiny-patch8-64.safetensors", (size_t) 1 << 26, &file, &err),
-        VITLRP_OK);
+    assert_int_equal(file_read(SMALL_MODEL, (size_t) 1 << 26, &file, &err), VITLRP_OK);
     scratch_write(&scratch, "w.safetensors", file.data, file.size);
     bytes_free(&file);
     scratch_path(&scratch, "w.safetensors", path, sizeof path);
@@ -175,7 +174,7 @@ static void test_t2_sessions_in_threads(void **unused) {
     pthread_t threads[THREADS];
     struct vitlrp_model *model = NULL;
     (void) unused;
-    assert_int_equal(vitlrp_model_open_builtin(NULL, &model, NULL), VITLRP_OK);
+    assert_int_equal(vitlrp_model_open(SMALL_MODEL, NULL, &model, NULL), VITLRP_OK);
     alone.model = model;
     explain(&alone);
     assert_int_equal(alone.failed, 0);

@@ -13,7 +13,7 @@
 
 #include "support/unit.h"
 
-#define BUILT_IN PROJECT_DATA "/vit-tiny-patch8-64.safetensors"
+#define BUILT_IN PROJECT_DATA "/vit-tiny-patch4-64.safetensors"
 #define PARITY TEST_DATA "/golden/parity/"
 
 static struct vitlrp_model *open_model(const char *path, int32_t heads, const char *labels) {
@@ -60,12 +60,12 @@ static void test_describe(void **unused) {
     assert_string_equal(info.stored_as, "F16");
     assert_string_equal(info.activation, "gelu");
     assert_int_equal(info.image_height, 64);
-    assert_int_equal(info.patch_width, 8);
-    assert_int_equal(info.tokens, 65);
+    assert_int_equal(info.patch_width, 4);
+    assert_int_equal(info.tokens, 257);
     assert_int_equal(info.heads, 3);
     assert_int_equal(info.classes, 200);
-    assert_int_equal(info.parameters, 2757896);
-    assert_true(info.weight_bytes >= 4 * 2757896);
+    assert_int_equal(info.parameters, 5436296);
+    assert_true(info.weight_bytes >= 4 * 5436296);
     assert_true(info.layer_norm_eps == 1e-6F);
     vitlrp_model_close(model);
     vitlrp_model_close(NULL);
@@ -467,7 +467,7 @@ static void test_builtin(void **unused) {
     assert_string_equal(inside_digest, file_digest);
     vitlrp_model_info_init(&info);
     vitlrp_model_describe(inside, &info);
-    assert_string_equal(info.name, "built-in vit-tiny-patch8-64");
+    assert_string_equal(info.name, "built-in vit-tiny-patch4-64");
     vitlrp_model_close(inside);
     vitlrp_model_close(file);
     inside = NULL;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "imgio/decode.h"
+#include "support/small_model.h"
 #include "vitlrp.h"
 
 #include "support/unit.h"
@@ -177,7 +178,7 @@ static void test_pictures_show_what_maps_have(void **state) {
     join_methods(methods, sizeof methods);
     vitlrp_session_options_init(&options);
     options.methods = methods;
-    SUCCEED(&work, vitlrp_model_open_builtin(NULL, &work.model, &work.error));
+    SUCCEED(&work, vitlrp_model_open(SMALL_MODEL, NULL, &work.model, &work.error));
     vitlrp_model_preprocess(work.model, &work.preprocess);
     SUCCEED(&work, vitlrp_session_open(work.model, &options, &work.session, &work.error));
     for (size_t i = 0; i < photographs->count; i++) {

@@ -9,6 +9,8 @@
 
 #include "vitlrp.h"
 
+#include "support/small_model.h"
+
 #include "support/unit.h"
 
 enum { PERIOD_US = 200, PASSES = 40, FEWEST_TICKS = 20, PIXELS = 3 * 64 * 64, PATCHES = 64 };
@@ -84,7 +86,7 @@ static void test_handlers_have_a_stack(void **unused) {
     const char *backend;
     (void) unused;
     find_stack();
-    assert_int_equal(vitlrp_model_open_builtin(NULL, &model, NULL), VITLRP_OK);
+    assert_int_equal(vitlrp_model_open(SMALL_MODEL, NULL, &model, NULL), VITLRP_OK);
     assert_int_equal(sigaction(SIGPROF, &action, NULL), 0);
     for (size_t i = 0; (backend = vitlrp_backend_name(i)) != NULL; i++) {
         atomic_store(&ticks, 0);
@@ -104,7 +106,7 @@ static void test_signals_are_given_back(void **unused) {
     float patches[PATCHES];
     (void) unused;
     assert_int_equal(pthread_sigmask(SIG_BLOCK, NULL, &before), 0);
-    assert_int_equal(vitlrp_model_open_builtin(NULL, &model, NULL), VITLRP_OK);
+    assert_int_equal(vitlrp_model_open(SMALL_MODEL, NULL, &model, NULL), VITLRP_OK);
     vitlrp_session_options_init(&options);
     assert_int_equal(vitlrp_session_open(model, &options, &session, NULL), VITLRP_OK);
     explain(session, patches);

@@ -19,6 +19,7 @@
 /* Everything that the report says, gathered before its first word. */
 struct facts {
     const struct vitlrp_model *model;
+    bool is_variable; /* VITLRP_MODEL names it */
     struct vitlrp_model_info info;
     struct vitlrp_session_info session;
     struct vitlrp_preprocess preprocess;
@@ -35,6 +36,7 @@ static enum vitlrp_status facts_gather(const struct settings *settings,
     struct vitlrp_session *session = NULL;
     int32_t crop = settings->preprocess.crop;
     facts->model = model;
+    facts->is_variable = settings->model_is_variable;
     vitlrp_model_info_init(&facts->info);
     vitlrp_model_describe(model, &facts->info);
     model_input_choose(settings, model, &facts->preprocess);
@@ -63,7 +65,7 @@ static void append_facts(struct text *out, const struct facts *facts) {
     const char *origin = vitlrp_model_preprocess_origin(facts->model);
     char name[240];
     text_escape_name(name, sizeof name, info->name);
-    text_printf(out, "model         %s\n", name);
+    text_printf(out, "model         %s%s\n", name, facts->is_variable ? " (VITLRP_MODEL)" : "");
     text_printf(out, "stored as     %s tensors named as %s's, in %s\n", info->stored_as,
                 info->layout, info->container);
     text_printf(out, "sha-256       %s\n", facts->sha256);
@@ -227,6 +229,7 @@ static enum vitlrp_status choose_operand(const struct args *args, struct setting
     }
     if (args->operand_count == 1) {
         settings->model_path = args->operands[0];
+        settings->model_is_variable = false;
     }
     return VITLRP_OK;
 }
