@@ -68,6 +68,8 @@ static void test_names(void **unused) {
                                            {"classifier.weight", "classifier.bias"},
                                            {"fc.weight", "fc.bias"},
                                            {"1.weight", "1.bias"},
+                                           {"module.head.weight", "module.head.bias"},
+                                           {"_orig_mod.fc.weight", "_orig_mod.fc.bias"},
                                            {"head.weight", NULL}};
     struct scratch scratch = scratch_open();
     (void) unused;

@@ -88,7 +88,7 @@ static const struct edit_case EDITS[] = {
     {NULL, "blocks.-1.norm1.weight", {8}, VITLRP_UNSUPPORTED, "no part of"},
     {NULL, "blocks..norm1.weight", {8}, VITLRP_UNSUPPORTED, "no part of"},
     {NULL, "blocks.3.norm1.weight", {8}, VITLRP_MISMATCH, "'blocks.2.norm1.weight' is missing"},
-    {NULL, "module.cls_token", {1, 1, 8}, VITLRP_MISMATCH, "for the same place"},
+    {NULL, "model.cls_token", {1, 1, 8}, VITLRP_MISMATCH, "for the same place"},
 };
 
 static void test_edited_models(void **unused) {

@@ -105,25 +105,7 @@ static const struct fact_key TOWER_KEYS[] = {
 /* What the classes of configurations have where a file leaves the key out. What the first list
  * states holds for every type that does not say otherwise. */
 static const struct fact_statement DEFAULTS[] = {
-    S(norm, FACT_NORM_LAYER),
-    S(activation, FACT_GELU_ERF),
-    S(gate, FACT_GATE_NONE),
-    S(block, FACT_BLOCK_PRE_NORM),
-    S(differential, 0),
-    S(class_token, 1),
-    S(distillation_token, 0),
-    S(registers, 0),
-    S(positions, FACT_POSITIONS_ALL),
     S(resampling, FACT_RESAMPLE_BICUBIC),
-    S(embed_norm, 0),
-    S(pre_norm, 0),
-    S(qk_norm, 0),
-    S(attention_norm, 0),
-    S(mlp_norm, 0),
-    S(relative_positions, 0),
-    S(rope, FACT_ROPE_NONE),
-    S(pool, FACT_POOL_TOKEN),
-    S(pool_prefix, 0),
     S(final_norm, FACT_FINAL_NORM_TOKENS),
 };
 static const struct fact_statement EPS_12[] = {S(norm_eps, 1e-12), S(heads, 12)};
@@ -433,5 +415,6 @@ enum vitlrp_status facts_huggingface(const struct facts_beside *beside, struct m
     }
     facts_state_all(facts, type->defaults, type->default_count, FACT_CLASS, NULL, type->origin);
     facts_state_all(facts, DEFAULTS, LENGTH(DEFAULTS), FACT_CLASS, NULL, type->origin);
+    facts_state_plain(facts, FACT_CLASS, type->origin);
     return VITLRP_OK;
 }

@@ -50,6 +50,30 @@ void facts_state_all(struct model_facts *facts, const struct fact_statement *sta
     }
 }
 
+void facts_state_plain(struct model_facts *facts, enum fact_source source, const char *key) {
+    static const struct fact_statement PLAIN[] = {
+        {FACT_AT(norm), FACT_NORM_LAYER},
+        {FACT_AT(activation), FACT_GELU_ERF},
+        {FACT_AT(gate), FACT_GATE_NONE},
+        {FACT_AT(block), FACT_BLOCK_PRE_NORM},
+        {FACT_AT(differential), 0},
+        {FACT_AT(class_token), 1},
+        {FACT_AT(distillation_token), 0},
+        {FACT_AT(registers), 0},
+        {FACT_AT(positions), FACT_POSITIONS_ALL},
+        {FACT_AT(embed_norm), 0},
+        {FACT_AT(pre_norm), 0},
+        {FACT_AT(qk_norm), 0},
+        {FACT_AT(attention_norm), 0},
+        {FACT_AT(mlp_norm), 0},
+        {FACT_AT(relative_positions), 0},
+        {FACT_AT(rope), FACT_ROPE_NONE},
+        {FACT_AT(pool), FACT_POOL_TOKEN},
+        {FACT_AT(pool_prefix), 0},
+    };
+    facts_state_all(facts, PLAIN, sizeof PLAIN / sizeof PLAIN[0], source, NULL, key);
+}
+
 enum vitlrp_status key_state(struct model_facts *facts, size_t offset, double value,
                              const char *file, const char *key, struct vitlrp_error *err) {
     struct fact *fact = fact_member(facts, offset);

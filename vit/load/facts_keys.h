@@ -65,6 +65,10 @@ struct fact_statement {
 void facts_state_all(struct model_facts *facts, const struct fact_statement *statements,
                      size_t count, enum fact_source source, const char *file, const char *key);
 
+/* States what is still open of a plain Vision Transformer, which the configurations and tables of
+ * all libraries deviate from; not its eps, nor where its final norm is. */
+void facts_state_plain(struct model_facts *facts, enum fact_source source, const char *key);
+
 /* States a key's value. MISMATCH if a file has stated another before. */
 enum vitlrp_status key_state(struct model_facts *facts, size_t offset, double value,
                              const char *file, const char *key, struct vitlrp_error *err);

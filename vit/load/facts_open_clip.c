@@ -72,31 +72,19 @@ static const struct fact_key VISION_KEYS[] = {
     {"timm_model_pretrained", KEY_IGNORED, 0, NULL},
 };
 
-/* open_clip's own tower, where the file says nothing else. */
+/* In what open_clip's own tower deviates from a plain model, where the file says nothing else. */
 static const struct fact_statement DEFAULTS[] = {
-    {FACT_AT(norm), FACT_NORM_LAYER},
     {FACT_AT(norm_eps), 1e-5},
-    {FACT_AT(activation), FACT_GELU_ERF},
-    {FACT_AT(gate), FACT_GATE_NONE},
-    {FACT_AT(block), FACT_BLOCK_PRE_NORM},
-    {FACT_AT(differential), 0},
-    {FACT_AT(class_token), 1},
-    {FACT_AT(distillation_token), 0},
-    {FACT_AT(registers), 0},
-    {FACT_AT(positions), FACT_POSITIONS_ALL},
     {FACT_AT(resampling), FACT_RESAMPLE_ANTIALIASED},
-    {FACT_AT(embed_norm), 0},
     {FACT_AT(pre_norm), 1},
     {FACT_AT(final_norm), FACT_FINAL_NORM_TOKENS},
-    {FACT_AT(qk_norm), 0},
-    {FACT_AT(attention_norm), 0},
-    {FACT_AT(mlp_norm), 0},
-    {FACT_AT(relative_positions), 0},
-    {FACT_AT(rope), FACT_ROPE_NONE},
-    {FACT_AT(pool), FACT_POOL_TOKEN},
-    {FACT_AT(pool_prefix), 0},
     {FACT_AT(head), FACT_HEAD_PROJECTION},
 };
+
+static void state_defaults(struct model_facts *facts, const char *origin) {
+    facts_state_all(facts, DEFAULTS, LENGTH(DEFAULTS), FACT_CLASS, NULL, origin);
+    facts_state_plain(facts, FACT_CLASS, origin);
+}
 
 static void state_key(struct fact *fact, double value, const char *file, const char *key) {
     fact_state(fact, value, FACT_FILE, file, key);
@@ -199,7 +187,7 @@ void facts_openai_clip(const struct facts_beside *beside, struct model_facts *fa
     if (beside->width % HEAD_WIDTH == 0) {
         state_key(&facts->heads, beside->width / HEAD_WIDTH, ARCHIVE, CLIP);
     }
-    facts_state_all(facts, DEFAULTS, LENGTH(DEFAULTS), FACT_CLASS, NULL, CLIP);
+    state_defaults(facts, CLIP);
 }
 
 enum vitlrp_status facts_open_clip(const struct facts_beside *beside, struct model_facts *facts,
@@ -224,6 +212,6 @@ enum vitlrp_status facts_open_clip(const struct facts_beside *beside, struct mod
     TRY(read_flags(model, vision, facts, err));
     TRY(read_kwargs(vision, facts, err));
     TRY(read_heads(vision, facts, err));
-    facts_state_all(facts, DEFAULTS, LENGTH(DEFAULTS), FACT_CLASS, NULL, "CLIPVisionCfg");
+    state_defaults(facts, "CLIPVisionCfg");
     return VITLRP_OK;
 }

@@ -48,32 +48,14 @@ static const struct architecture TORCHVISION_FILES[] = {
 #include "vit/load/published.def"
 };
 
-/* What a model without traits is; final_norm stays open. */
+/* What a model without traits has besides; final_norm stays open. */
 static const struct fact_statement PLAIN[] = {
-    {FACT_AT(norm), FACT_NORM_LAYER},
     {FACT_AT(norm_eps), 1e-6},
-    {FACT_AT(activation), FACT_GELU_ERF},
-    {FACT_AT(gate), FACT_GATE_NONE},
-    {FACT_AT(block), FACT_BLOCK_PRE_NORM},
-    {FACT_AT(differential), 0},
-    {FACT_AT(class_token), 1},
-    {FACT_AT(distillation_token), 0},
-    {FACT_AT(registers), 0},
-    {FACT_AT(positions), FACT_POSITIONS_ALL},
-    {FACT_AT(embed_norm), 0},
-    {FACT_AT(pre_norm), 0},
-    {FACT_AT(qk_norm), 0},
-    {FACT_AT(attention_norm), 0},
-    {FACT_AT(mlp_norm), 0},
-    {FACT_AT(relative_positions), 0},
-    {FACT_AT(rope), FACT_ROPE_NONE},
     {FACT_AT(rope_reference_height), 0},
     {FACT_AT(rope_reference_width), 0},
     {FACT_AT(rope_offset), 0},
     {FACT_AT(rope_order), FACT_ROPE_COLUMNS_FIRST},
     {FACT_AT(rope_pairing), FACT_ROPE_INTERLEAVED},
-    {FACT_AT(pool), FACT_POOL_TOKEN},
-    {FACT_AT(pool_prefix), 0},
 };
 
 static const struct architecture *find_name(const struct architecture *rows, size_t count,
@@ -111,6 +93,7 @@ static void state_row(const struct architecture *row, struct model_facts *facts)
             state(facts, STATEMENTS[i].fact, STATEMENTS[i].value, row->name);
         }
     }
+    facts_state_plain(facts, FACT_TABLE, row->name);
     facts_state_all(facts, PLAIN, sizeof PLAIN / sizeof PLAIN[0], FACT_TABLE, NULL, row->name);
     /* Positions tell the size of the inputs, and more surely; where there are none, the row does.
      */

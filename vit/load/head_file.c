@@ -4,12 +4,15 @@
 
 #include <string.h>
 
+#include "vit/load/tensor_names.h"
+
 static enum vitlrp_status open_bytes(const struct vitlrp_model_limits *limits,
                                      const struct vit_load_options *options, struct head_file *out,
                                      struct vitlrp_error *err) {
     out->source = source_over(out->bytes.data, out->bytes.size);
     const struct checkpoint_options reading = {limits, VITLRP_WEIGHTS_AUTO, options->log};
     TRY(checkpoint_open(&out->source, &reading, &out->checkpoint, err));
+    TRY(names_settle(&out->checkpoint, NULL, err));
     TRY(layout_bind_head(&out->checkpoint.tensors, options->log, &out->binding, err));
     if (!layout_has(&out->binding, SLOT_HEAD_WEIGHT)) {
         return layout_fail_missing(&out->binding, SLOT_HEAD_WEIGHT,

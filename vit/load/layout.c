@@ -11,13 +11,13 @@
 
 #define MAX_DEPTH 1024
 
-/* Put before every name by wrappers around a model; dropped, as often as they occur. */
-static const char *const PREFIXES[] = {"module.",     "model.",       "backbone.",
-                                       "vit.",        "net.",         "_orig_mod.",
-                                       "params/",     "opt/target/",  "img/",
-                                       "deit.",       "dinov2.",      "dinov2_with_registers.",
-                                       "dinov3_vit.", "beit.",        "data2vec_vision.",
-                                       "ijepa.",      "vision_model."};
+/* Of a network within the model, put before its names and not before the head's; dropped, as often
+ * as they occur. What all names begin with is dropped before (tensor_names.h). */
+static const char *const PREFIXES[] = {
+    "model.",      "backbone.", "vision_model.",    "params/", "img/",    "vit.",
+    "deit.",       "ijepa.",    "data2vec_vision.", "beit.",   "dinov2.", "dinov2_with_registers.",
+    "dinov3_vit.",
+};
 
 /* What names give away about architectures that are not supported, most telling first. */
 static const struct {
