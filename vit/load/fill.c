@@ -3,14 +3,13 @@
 #include "vit/load/fill.h"
 
 #include <assert.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/checked.h"
 #include "base/mem.h"
-#include "vit/math/attention.h"
+#include "vit/load/settle.h"
 #include "vit/model/weights.h"
 
 #define SCRATCH_FLOATS ((size_t) 1 << 18)
@@ -358,82 +357,6 @@ static enum vitlrp_status read_waiting(struct filling *filling, struct vitlrp_er
     return VITLRP_OK;
 }
 
-/* Entries of the position embedding for the first tokens were read to right before those of the
- * patches: moves them to the front, zeros for the tokens between. */
-static void settle_positions(const struct filling *filling) {
-    const struct vit_config *config = &filling->model->config;
-    float *position = slot_data(filling->model, SLOT_POSITION, 0);
-    size_t width = (size_t) config->dim;
-    size_t bare = (size_t) config->prefix - filling->positioned;
-    if (position != NULL && bare > 0) {
-        memmove(position, position + bare * width, filling->positioned * width * sizeof *position);
-        memset(position + filling->positioned * width, 0, bare * width * sizeof *position);
-    }
-}
-
-/* The mask of DINOv3's key biases is NaN where training has not filled it in: then it counts as 1,
- * 0, 1 for q, k and v. */
-static enum vitlrp_status check_mask(const float *mask, size_t count, bool *is_filled,
-                                     struct vitlrp_error *err) {
-    *is_filled = true;
-    for (size_t i = 0; i < count; i++) {
-        *is_filled = *is_filled && !isnan(mask[i]);
-        if (!isnan(mask[i]) && mask[i] != 0.0F && mask[i] != 1.0F) {
-            return fail(err, VITLRP_MISMATCH, "a bias_mask holds %g, not 0, 1 or NaN",
-                        (double) mask[i]);
-        }
-    }
-    return VITLRP_OK;
-}
-
-/* The bias that the model has is what the mask leaves of the stored one. */
-static enum vitlrp_status settle_masks(const struct vit_model *model, struct vitlrp_error *err) {
-    size_t count = slot_size(&model->config, SLOT_QKV_BIAS_MASK).columns;
-    bool masked = slot_repeats(&model->config, SLOT_QKV_BIAS_MASK) > 0 &&
-                  slot_repeats(&model->config, SLOT_QKV_BIAS) > 0;
-    for (size_t block = 0; masked && block < (size_t) model->config.depth; block++) {
-        float *bias = slot_data(model, SLOT_QKV_BIAS, block);
-        const float *mask = slot_data(model, SLOT_QKV_BIAS_MASK, block);
-        bool is_filled = true;
-        TRY(check_mask(mask, count, &is_filled, err));
-        for (size_t i = 0; i < count; i++) {
-            bool is_key = i >= count / 3 && i < 2 * (count / 3);
-            bias[i] *= is_filled ? mask[i] : is_key ? 0.0F : 1.0F;
-        }
-    }
-    return VITLRP_OK;
-}
-
-/* Behind the norm of a differential attention stands a factor: a norm's own take it in. */
-static void settle_sub_norms(const struct vit_model *model) {
-    size_t count = slot_size(&model->config, SLOT_SUB_NORM_WEIGHT).columns;
-    for (size_t block = 0; block < slot_repeats(&model->config, SLOT_SUB_NORM_WEIGHT); block++) {
-        float *weight = slot_data(model, SLOT_SUB_NORM_WEIGHT, block);
-        for (size_t i = 0; i < count; i++) {
-            weight[i] *= (float) (1.0 - attention_lambda0(block));
-        }
-    }
-}
-
-/* Halves a slot that the model has. */
-static void halve(const struct vit_model *model, enum slot slot) {
-    struct slot_size size = slot_size(&model->config, slot);
-    float *values = slot_data(model, slot, 0);
-    for (size_t i = 0; values != NULL && i < size.rows * size.columns; i++) {
-        values[i] *= 0.5F;
-    }
-}
-
-/* DeiT's output is the mean of two heads, whose halves are added. Halving is exact. */
-static void settle_heads(const struct vit_model *model) {
-    if (slot_repeats(&model->config, SLOT_DIST_HEAD_WEIGHT) > 0) {
-        halve(model, SLOT_HEAD_WEIGHT);
-        halve(model, SLOT_HEAD_BIAS);
-        halve(model, SLOT_DIST_HEAD_WEIGHT);
-        halve(model, SLOT_DIST_HEAD_BIAS);
-    }
-}
-
 enum vitlrp_status fill_weights(const struct checkpoint *checkpoint,
                                 const struct layout_binding *binding, size_t positioned,
                                 struct vit_model *model, struct vitlrp_error *err) {
@@ -448,10 +371,7 @@ enum vitlrp_status fill_weights(const struct checkpoint *checkpoint,
         status = read_waiting(&filling, err);
     }
     if (status == VITLRP_OK) {
-        settle_positions(&filling);
-        status = settle_masks(model, err);
-        settle_sub_norms(model);
-        settle_heads(model);
+        status = weights_settle(model, positioned, err);
     }
     mem_free(filling.waiting);
     return status;
