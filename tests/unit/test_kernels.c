@@ -196,10 +196,10 @@ static void check_norm(const struct kernels *kernels, struct test_random *random
     float *y = floats(dim);
     float *g_x = floats(dim);
     double *expected = doubles(dim);
-    kernels->norm_forward(y, x, weight, bias, dim, 1e-6F);
+    kernels->norms[NORM_LAYER].forward(y, x, weight, bias, dim, 1e-6F);
     naive_norm(x, weight, bias, dim, 1e-6, expected);
     assert_close(y, expected, dim, "norm forward");
-    kernels->norm_relevance(g_x, g_y, x, weight, dim, 1e-6F);
+    kernels->norms[NORM_LAYER].relevance(g_x, g_y, x, weight, dim, 1e-6F);
     kernels->multiply(g_x, g_x, x, dim);
     naive_norm_relevance(x, weight, g_y, dim, 1e-6, expected);
     /* dim 1: u - mean(u) is exactly 0 here, and rounding noise over a tiny std in the twin. */
@@ -238,17 +238,17 @@ static void check_rms(const struct kernels *kernels, struct test_random *random,
     float *g_x = floats(dim);
     double *expected = doubles(dim);
     naive_rms(x, weight, dim, 1e-6, expected);
-    kernels->rms_forward(y, x, weight, NULL, dim, 1e-6F);
+    kernels->norms[NORM_RMS].forward(y, x, weight, NULL, dim, 1e-6F);
     assert_close(y, expected, dim, "rms forward");
-    kernels->rms_forward(shifted, x, weight, bias, dim, 1e-6F);
+    kernels->norms[NORM_RMS].forward(shifted, x, weight, bias, dim, 1e-6F);
     kernels->subtract(shifted, shifted, bias, dim);
     assert_close(shifted, expected, dim, "rms forward with a shift");
     naive_rms_relevance(x, weight, g_y, dim, 1e-6, expected);
-    kernels->rms_relevance(g_x, g_y, x, weight, dim, 1e-6F);
+    kernels->norms[NORM_RMS].relevance(g_x, g_y, x, weight, dim, 1e-6F);
     kernels->multiply(g_x, g_x, x, dim);
     assert_close(g_x, expected, dim, "rms relevance");
     memset(g_x, 0, dim * sizeof *g_x);
-    kernels->rms_gradient(g_x, g_y, x, weight, dim, 1e-6F);
+    kernels->norms[NORM_RMS].gradient(g_x, g_y, x, weight, dim, 1e-6F);
     double slope = kernels->dot(g_x, direction, dim);
     double expected_slope = (naive_rms_moved(x, weight, g_y, direction, dim, 1e-6) -
                              naive_rms_moved(x, weight, g_y, direction, dim, -1e-6)) /
@@ -292,8 +292,8 @@ static void test_norm_without_shift(void **unused) {
         if (kernels == NULL) {
             continue;
         }
-        kernels->norm_forward(with, x, weight, zeros, COUNT, 1e-6F);
-        kernels->norm_forward(without, x, weight, NULL, COUNT, 1e-6F);
+        kernels->norms[NORM_LAYER].forward(with, x, weight, zeros, COUNT, 1e-6F);
+        kernels->norms[NORM_LAYER].forward(without, x, weight, NULL, COUNT, 1e-6F);
         assert_memory_equal(with, without, sizeof with);
     }
     mem_free(x);

@@ -20,31 +20,30 @@ struct gamma_weights {
     float absolute;
 };
 
+/* LayerNorm, (x[i] - mean) / sqrt(var + eps) * weight[i] + bias[i], and RMSNorm,
+ * x[i] / sqrt(mean x^2 + eps) * weight[i] + bias[i]. */
+enum norm_kind { NORM_LAYER, NORM_RMS, NORM_KINDS };
+
+/* All [dim]; sums in double. */
+struct norm_kernels {
+    /* bias may be NULL. */
+    void (*forward)(float *out, const float *x, const float *weight, const float *bias, size_t dim,
+                    float eps);
+
+    /* The identity on 1 / std or 1 / rms, LRP-0 else: with u = weight * g_y,
+     * g_x += (u - mean(u)) / std, and for RMSNorm g_x += u / rms. */
+    void (*relevance)(float *g_x, const float *g_y, const float *x, const float *weight, size_t dim,
+                      float eps);
+
+    /* g_x += the plain gradient, std and rms not held constant. */
+    void (*gradient)(float *g_x, const float *g_y, const float *x, const float *weight, size_t dim,
+                     float eps);
+};
+
 struct kernels {
     const char *name; /* "baseline", "avx2", "avx512" */
 
-    /* out[i] = (x[i] - mean) / sqrt(var + eps) * weight[i] + bias[i], all [dim]; sums in double.
-     * bias may be NULL. */
-    void (*norm_forward)(float *out, const float *x, const float *weight, const float *bias,
-                         size_t dim, float eps);
-
-    /* g_x += (u - mean(u)) / std with u = weight * g_y: the LayerNorm rule (identity on 1/std,
-     * LRP-0 else). */
-    void (*norm_relevance)(float *g_x, const float *g_y, const float *x, const float *weight,
-                           size_t dim, float eps);
-
-    /* g_x += the plain gradient of LayerNorm, std not held constant. */
-    void (*norm_gradient)(float *g_x, const float *g_y, const float *x, const float *weight,
-                          size_t dim, float eps);
-
-    /* RMSNorm, out[i] = x[i] / sqrt(mean x^2 + eps) * weight[i] + bias[i], and the same two rules:
-     * g_x += u / rms with u = weight * g_y, and the plain gradient. */
-    void (*rms_forward)(float *out, const float *x, const float *weight, const float *bias,
-                        size_t dim, float eps);
-    void (*rms_relevance)(float *g_x, const float *g_y, const float *x, const float *weight,
-                          size_t dim, float eps);
-    void (*rms_gradient)(float *g_x, const float *g_y, const float *x, const float *weight,
-                         size_t dim, float eps);
+    struct norm_kernels norms[NORM_KINDS];
 
     /* out = z * Phi(z), Phi per activation. */
     void (*gelu_forward)(float *out, const float *z, size_t count, enum vit_activation activation);

@@ -574,12 +574,8 @@ static double dot(const float *a, const float *b, size_t count) {
 extern const struct kernels KERNELS_TABLE;
 const struct kernels KERNELS_TABLE = {
     .name = KERNELS_NAME,
-    .norm_forward = norm_forward,
-    .norm_relevance = norm_relevance,
-    .norm_gradient = norm_gradient,
-    .rms_forward = rms_forward,
-    .rms_relevance = rms_relevance,
-    .rms_gradient = rms_gradient,
+    .norms = {[NORM_LAYER] = {norm_forward, norm_relevance, norm_gradient},
+              [NORM_RMS] = {rms_forward, rms_relevance, rms_gradient}},
     .gelu_forward = gelu_forward,
     .gelu_relevance = gelu_relevance,
     .gelu_gradient = gelu_gradient,

@@ -98,6 +98,7 @@ struct op_kind {
     bool in_place;       /* result and first input may be the same array, and so may their Gs */
     bool adds_relevance; /* adds to G of the input instead of writing it */
     bool reads_output;   /* relevance reads the result even where no rule does */
+    enum norm_kind norm; /* of norms: which */
     size_t (*g_row)(const struct op *op); /* the row of out's G where G of the first input lies, if
                                              it is a part of it; NULL: it has a place of its own */
 

@@ -8,13 +8,16 @@
 
 #include "vit/ops/op_qkv.h"
 
+/* A pass: the call and, backwards, one of the two rules. */
 struct head_job {
     const struct op_call *call;
-    void (*norm)(float *out, const float *x, const float *weight, const float *bias, size_t dim,
-                 float eps);
     void (*rule)(float *g_x, const float *g_y, const float *x, const float *weight, size_t dim,
                  float eps);
 };
+
+static const struct norm_kernels *kernels_of(const struct op_call *call) {
+    return &call->engine->kernels->norms[call->op->kind->norm];
+}
 
 /* [q, k, v] has three parts of which two are normed, other values are one. */
 struct head_parts {
@@ -68,8 +71,8 @@ static void forward_rows(void *context, size_t first, size_t count) {
         for (size_t part = first_part(call, r); part < parts_of(call).normed; part++) {
             for (size_t h = 0; h < call->op->heads; h++) {
                 struct head head = head_of(call, r, part, h);
-                job->norm(y + head.at, x + head.at, head.weight, head.bias, head.size,
-                          call->op->eps);
+                kernels_of(call)->forward(y + head.at, x + head.at, head.weight, head.bias,
+                                          head.size, call->op->eps);
             }
         }
         size_t rest = 0;
@@ -99,48 +102,33 @@ static void backward_rows(void *context, size_t first, size_t count) {
     }
 }
 
-static void forward_by(const struct op_call *call, struct head_job job) {
-    job.call = call;
-    engine_rows(call->engine, call->images * call->out.rows, forward_rows, &job);
-}
-
 static void forward(const struct op_call *call) {
-    forward_by(call, (struct head_job){.norm = call->engine->kernels->norm_forward});
-}
-
-static void rms_forward(const struct op_call *call) {
-    forward_by(call, (struct head_job){.norm = call->engine->kernels->rms_forward});
+    struct head_job job = {call, NULL};
+    engine_rows(call->engine, call->images * call->out.rows, forward_rows, &job);
 }
 
 static double relevance_sum(const struct op_call *call, const struct op_array *array) {
     return is_qkv(call) ? op_qkv_relevance_of(call, array) : op_relevance_of(call, array);
 }
 
-static void backward(const struct op_call *call, struct head_job job) {
+static void backward(struct head_job job) {
+    const struct op_call *call = job.call;
     double received = relevance_sum(call, &call->out);
     double before = relevance_sum(call, &call->in[0]);
-    job.call = call;
     engine_rows(call->engine, call->out.rows, backward_rows, &job);
     op_record(call, 0, received, relevance_sum(call, &call->in[0]) - before);
 }
 
 static void relevance(const struct op_call *call) {
-    backward(call, (struct head_job){.rule = call->engine->kernels->norm_relevance});
+    backward((struct head_job){call, kernels_of(call)->relevance});
 }
 
 static void gradient(const struct op_call *call) {
-    backward(call, (struct head_job){.rule = call->engine->kernels->norm_gradient});
-}
-
-static void rms_relevance(const struct op_call *call) {
-    backward(call, (struct head_job){.rule = call->engine->kernels->rms_relevance});
-}
-
-static void rms_gradient(const struct op_call *call) {
-    backward(call, (struct head_job){.rule = call->engine->kernels->rms_gradient});
+    backward((struct head_job){call, kernels_of(call)->gradient});
 }
 
 const struct op_kind OP_HEAD_NORM = {.name = "head norm",
+                                     .norm = NORM_LAYER,
                                      .ledger_lines = 1,
                                      .remade = true,
                                      .adds_relevance = true,
@@ -154,6 +142,7 @@ const struct op_kind OP_HEAD_RMS_NORM = {.name = "head rms norm",
                                          .remade = true,
                                          .adds_relevance = true,
                                          .reads_output = true,
-                                         .forward = rms_forward,
-                                         .relevance = rms_relevance,
-                                         .gradient = rms_gradient};
+                                         .norm = NORM_RMS,
+                                         .forward = forward,
+                                         .relevance = relevance,
+                                         .gradient = gradient};

@@ -6,31 +6,28 @@
  * the shift b, which some models do without, as RMSNorm does. */
 #include "vit/ops/op.h"
 
+/* A pass: the call and, backwards, one of the two rules. */
 struct norm_job {
     const struct op_call *call;
-    void (*norm)(float *out, const float *x, const float *weight, const float *bias, size_t dim,
-                 float eps);
     void (*rule)(float *g_x, const float *g_y, const float *x, const float *weight, size_t dim,
                  float eps);
 };
 
+static const struct norm_kernels *kernels_of(const struct op_call *call) {
+    return &call->engine->kernels->norms[call->op->kind->norm];
+}
+
 static void forward_rows(void *context, size_t first, size_t count) {
-    const struct norm_job *job = context;
-    const struct op_call *call = job->call;
+    const struct op_call *call = ((const struct norm_job *) context)->call;
     size_t width = call->out.width;
     for (size_t r = first; r < first + count; r++) {
-        job->norm(call->out.x + r * width, call->in[0].x + r * width, call->op->weights[0],
-                  call->op->weights[1], width, call->op->eps);
+        kernels_of(call)->forward(call->out.x + r * width, call->in[0].x + r * width,
+                                  call->op->weights[0], call->op->weights[1], width, call->op->eps);
     }
 }
 
 static void forward(const struct op_call *call) {
-    struct norm_job job = {.call = call, .norm = call->engine->kernels->norm_forward};
-    engine_rows(call->engine, call->images * call->out.rows, forward_rows, &job);
-}
-
-static void rms_forward(const struct op_call *call) {
-    struct norm_job job = {.call = call, .norm = call->engine->kernels->rms_forward};
+    struct norm_job job = {call, NULL};
     engine_rows(call->engine, call->images * call->out.rows, forward_rows, &job);
 }
 
@@ -44,31 +41,24 @@ static void backward_rows(void *context, size_t first, size_t count) {
     }
 }
 
-static void backward(const struct op_call *call, struct norm_job job) {
+static void backward(struct norm_job job) {
+    const struct op_call *call = job.call;
     double received = op_relevance_of(call, &call->out);
     double before = op_relevance_of(call, &call->in[0]);
-    job.call = call;
     engine_rows(call->engine, call->out.rows, backward_rows, &job);
     op_record(call, 0, received, op_relevance_of(call, &call->in[0]) - before);
 }
 
 static void relevance(const struct op_call *call) {
-    backward(call, (struct norm_job){.rule = call->engine->kernels->norm_relevance});
+    backward((struct norm_job){call, kernels_of(call)->relevance});
 }
 
 static void gradient(const struct op_call *call) {
-    backward(call, (struct norm_job){.rule = call->engine->kernels->norm_gradient});
-}
-
-static void rms_relevance(const struct op_call *call) {
-    backward(call, (struct norm_job){.rule = call->engine->kernels->rms_relevance});
-}
-
-static void rms_gradient(const struct op_call *call) {
-    backward(call, (struct norm_job){.rule = call->engine->kernels->rms_gradient});
+    backward((struct norm_job){call, kernels_of(call)->gradient});
 }
 
 const struct op_kind OP_NORM = {.name = "norm",
+                                .norm = NORM_LAYER,
                                 .ledger_lines = 1,
                                 .remade = true,
                                 .adds_relevance = true,
@@ -82,6 +72,7 @@ const struct op_kind OP_RMS_NORM = {.name = "rms norm",
                                     .remade = true,
                                     .adds_relevance = true,
                                     .reads_output = true,
-                                    .forward = rms_forward,
-                                    .relevance = rms_relevance,
-                                    .gradient = rms_gradient};
+                                    .norm = NORM_RMS,
+                                    .forward = forward,
+                                    .relevance = relevance,
+                                    .gradient = gradient};
