@@ -218,6 +218,14 @@ VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_model_open(const char *path, const struct vitlrp_model_options *options,
                   struct vitlrp_model **model, struct vitlrp_error *error);
 
+/* Which tensors a file of weights has, whether it can be opened as a model or not: one object of
+ * JSON (data/FORMATS.md), with name, shape, type and use of each, and the known layout that is
+ * nearest. *data is owned (vitlrp_free); *size does not count the zero byte at its end. Nothing is
+ * read of what lies beside the file. Any thread. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status
+vitlrp_file_tensors(const char *path, const struct vitlrp_model_options *options, char **data,
+                    size_t *size, struct vitlrp_error *error);
+
 /* As vitlrp_model_open over `size` bytes, which must outlive the model and stay as they are: its
  * hash is theirs. `name` is for messages. */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status

@@ -474,6 +474,7 @@ FUNCTIONS = {
     "vitlrp_model_sha256": (c_int, (ModelPointer, c_char_p, POINTER(Error))),
     "vitlrp_model_configuration": (c_int, (ModelPointer, *_text_out)),
     "vitlrp_model_fact": (c_int, (ModelPointer, c_size_t, POINTER(Fact), POINTER(Error))),
+    "vitlrp_file_tensors": (c_int, (c_char_p, POINTER(ModelOptions), *_text_out)),
     "vitlrp_model_probabilities": (
         c_int,
         (ModelPointer, POINTER(c_float), POINTER(c_double), POINTER(Error)),

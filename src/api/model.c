@@ -130,6 +130,33 @@ enum vitlrp_status vitlrp_model_open(const char *path, const struct vitlrp_model
     return open_path(path, options, model, error);
 }
 
+#define LISTING_LIMIT ((size_t) 1 << 26)
+
+static enum vitlrp_status file_tensors(const char *path, const struct vitlrp_model_options *options,
+                                       char **data, size_t *size, struct vitlrp_error *err) {
+    struct opening opening;
+    struct text text = {.limit = LISTING_LIMIT};
+    json_t *object = NULL;
+    TRY(read_options(options, &opening, err));
+    TRY(vit_file_tensors(path, &opening.load, &object, err));
+    json_append(&text, object, 0);
+    json_decref(object);
+    enum vitlrp_status status = text_check(&text, "the list of tensors", err);
+    if (status != VITLRP_OK) {
+        text_free(&text);
+        return status;
+    }
+    *data = text.data;
+    *size = text.length;
+    return VITLRP_OK;
+}
+
+enum vitlrp_status vitlrp_file_tensors(const char *path, const struct vitlrp_model_options *options,
+                                       char **data, size_t *size, struct vitlrp_error *error) {
+    API_NEEDS(path != NULL && data != NULL && size != NULL, error);
+    return file_tensors(path, options, data, size, error);
+}
+
 static enum vitlrp_status open_memory(const void *data, size_t size, const char *name,
                                       const struct vitlrp_model_options *options,
                                       struct vitlrp_model **out, struct vitlrp_error *err) {

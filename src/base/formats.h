@@ -6,6 +6,7 @@
 
 #define FORMAT_EXPLANATION "vitlrp explanation 3"
 #define FORMAT_MODEL "vitlrp model 2"
+#define FORMAT_FILE "vitlrp file 1"
 #define FORMAT_EVALUATION "vitlrp evaluation 4"
 #define FORMAT_EVALUATION_3_OLD                                                                    \
     "vitlrp evaluation 3" /* without the model's configuration: still read */

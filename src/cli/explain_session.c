@@ -42,8 +42,8 @@ static enum vitlrp_status open_named(const struct settings *settings,
     return status;
 }
 
-enum vitlrp_status model_choose(const struct settings *settings, const struct console *console,
-                                struct vitlrp_model **model, struct vitlrp_error *err) {
+void model_options_choose(const struct settings *settings, const struct console *console,
+                          struct vitlrp_model_options *out) {
     struct vitlrp_model_options options;
     vitlrp_model_options_init(&options);
     options.heads = settings->heads;
@@ -61,6 +61,13 @@ enum vitlrp_status model_choose(const struct settings *settings, const struct co
     options.log.write = console_log;
     options.log.user = (void *) console;
     options.inputs = settings->inputs;
+    *out = options;
+}
+
+enum vitlrp_status model_choose(const struct settings *settings, const struct console *console,
+                                struct vitlrp_model **model, struct vitlrp_error *err) {
+    struct vitlrp_model_options options;
+    model_options_choose(settings, console, &options);
     struct vitlrp_model *opened = NULL;
     enum vitlrp_status status;
     if (settings->model_path != NULL) {

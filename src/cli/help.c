@@ -44,7 +44,8 @@ static const char EXAMPLES_TUNE[] =
     "  vitlrp tune imagenet/val --limit 200 -o tuned.json   gammas for a model\n"
     "  vitlrp cat.jpg --settings tuned.json                 a heat map with them\n";
 static const char EXAMPLES_INFO[] =
-    "  vitlrp info vit_b_16.pth                    what is in a weights file\n";
+    "  vitlrp info vit_b_16.pth                    what is in a weights file\n"
+    "  vitlrp info -v other.pth                    its tensors, of a refused one too\n";
 static const char EXAMPLES_BENCH[] =
     "  vitlrp bench                                how fast, and where the time goes\n"
     "  vitlrp bench --backend all                  the backends, measured side by side\n"

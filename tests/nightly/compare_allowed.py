@@ -110,8 +110,8 @@ ALLOWED = [
     # New facts.
     Allowed("preprocess origin", "info says what states the preprocessing", r"(info|models)/.*", r"info\.json",
             r"preprocess_origin", added),
-    Allowed("facts", "and every fact about the model with its origin", r"(info|models)/.*", r"info\.json", r"facts",
-            added),
+    Allowed("facts", "and every fact about the model with its origin, and its tensors", r"(info|models)/.*",
+            r"info\.json", r"facts|tensors", added),
     # What decided the figures, by hash.
     Allowed("identity", "records name the bytes of images, lists and configurations, as they were read", r".*", RECORDS,
             r"((lines|images)\.\d+\.)?((image_)?sha256|configuration)|manifest\.(truth|content)_sha256|"

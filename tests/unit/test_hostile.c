@@ -220,6 +220,8 @@ static void test_t4_null_everywhere(void **unused) {
     assert_int_equal(vitlrp_model_sha256(NULL, NULL, NULL), VITLRP_USAGE);
     assert_int_equal(vitlrp_model_class(NULL, 0, NULL, NULL), VITLRP_USAGE);
     assert_int_equal(vitlrp_model_fact(NULL, 0, NULL, NULL), VITLRP_USAGE);
+    assert_int_equal(vitlrp_model_probabilities(NULL, NULL, NULL, NULL), VITLRP_USAGE);
+    assert_int_equal(vitlrp_file_tensors(NULL, NULL, NULL, NULL, NULL), VITLRP_USAGE);
     assert_int_equal(vitlrp_model_find_class(NULL, NULL, NULL, NULL), VITLRP_USAGE);
     assert_int_equal(vitlrp_preprocess_plan(NULL, 1, 1, &geometry, NULL), VITLRP_USAGE);
     assert_int_equal(vitlrp_render(NULL, NULL, NULL, &data, &bytes, NULL), VITLRP_USAGE);

@@ -127,8 +127,7 @@ static const struct layout_row *find_bare(const struct layout *layout, const cha
     return NULL;
 }
 
-static const struct layout_row *find_row(const struct layout *layout, const char *name,
-                                         size_t *block) {
+const struct layout_row *layout_find(const struct layout *layout, const char *name, size_t *block) {
     return find_bare(layout, without_prefixes(name), block);
 }
 
@@ -214,7 +213,7 @@ static enum vitlrp_status bind_tensor(struct layout_binding *binding,
     char label[TENSOR_LABEL_TEXT];
     size_t block = 0;
     const struct layout *layout = binding->layout;
-    const struct layout_row *row = find_row(layout, tensor->name, &block);
+    const struct layout_row *row = layout_find(layout, tensor->name, &block);
     if (row == NULL && layout == &LAYOUT_HEAD) {
         return fail(err, VITLRP_UNSUPPORTED,
                     "tensor %s is no part of a head: weight and bias, alone or behind head., "
@@ -281,7 +280,7 @@ static void settle_values(struct layout_binding *binding, enum slot slot) {
 /* Blocks, and numbered layers of a head, are as many as names say. */
 static void count_numbers(struct layout_binding *binding, const char *name) {
     size_t number = 0;
-    const struct layout_row *row = find_row(binding->layout, name, &number);
+    const struct layout_row *row = layout_find(binding->layout, name, &number);
     if (row == NULL || row->slot >= SLOT_COUNT) {
         return;
     }

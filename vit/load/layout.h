@@ -141,6 +141,10 @@ bool layout_row_shares(const struct layout *layout, const struct layout_row *row
 struct bound_tensor *layout_bound(const struct layout_binding *binding, size_t block,
                                   enum slot slot, enum part part);
 
+/* The row for a tensor's name, behind what wrappers put before it, and the number in it; NULL: the
+ * layout has none. */
+const struct layout_row *layout_find(const struct layout *layout, const char *name, size_t *block);
+
 /* How many of the tensors the layout knows that knows most of them, if `skip` bytes of every name
  * are passed over. */
 size_t layout_known(const struct tensor_table *tensors, size_t skip);

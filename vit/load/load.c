@@ -13,6 +13,7 @@
 #include "vit/load/find.h"
 #include "vit/load/head_file.h"
 #include "vit/load/layout.h"
+#include "vit/load/listing.h"
 #include "vit/load/probability_infer.h"
 #include "vit/load/shards.h"
 #include "vit/load/sidecars.h"
@@ -253,6 +254,27 @@ enum vitlrp_status vit_model_load(const char *path, const struct vit_load_option
     struct weights_place place;
     TRY(error_prefix(err, weights_find(path, options->log, &place, err), path));
     return load_place(&place, options, out, err);
+}
+
+enum vitlrp_status vit_file_tensors(const char *path, const struct vit_load_options *options,
+                                    json_t **out, struct vitlrp_error *err) {
+    struct vitlrp_model_limits limits =
+        options->limits == NULL ? vit_load_limits_default() : *options->limits;
+    struct checkpoint_options reading = {&limits, options->weights, NULL};
+    struct vit_load_options alone = *options;
+    struct weights_place place;
+    struct vit_origin origin = {0};
+    struct checkpoint checkpoint = {0};
+    alone.adapter_path = NULL;
+    TRY(error_prefix(err, weights_find(path, NULL, &place, err), path));
+    enum vitlrp_status status = open_weights(&place, &alone, &reading, &origin, &checkpoint, err);
+    if (status == VITLRP_OK) {
+        status = listing_make(&checkpoint, options->ignore_tensors, out, err);
+        error_prefix(err, status, path);
+    }
+    checkpoint_close(&checkpoint);
+    vit_origin_close(&origin);
+    return status;
 }
 
 enum vitlrp_status vit_model_load_memory(const void *data, size_t size, const char *name,

@@ -24,7 +24,8 @@ struct element_type {
 const struct element_type *element_type_named(const char *name);
 
 struct tensor_info {
-    char *name; /* owned by the table it is in */
+    char *name;   /* owned by the table it is in */
+    size_t place; /* in its file's list (vit/load/listing.h); nobody else's */
     const struct element_type *type;
     size_t rank;
     size_t shape[TENSOR_MAX_RANK];

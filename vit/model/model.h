@@ -162,6 +162,11 @@ struct vit_load_options {
 enum vitlrp_status vit_model_load(const char *path, const struct vit_load_options *options,
                                   struct vit_model **out, struct vitlrp_error *err);
 
+/* Which tensors a file (or folder) of weights has, whether they make a model or not
+ * (vit/load/listing.h). *out is owned: json_decref. */
+enum vitlrp_status vit_file_tensors(const char *path, const struct vit_load_options *options,
+                                    json_t **out, struct vitlrp_error *err);
+
 /* Loads a checkpoint from memory, which is afterwards needed for its hash only. */
 enum vitlrp_status vit_model_load_memory(const void *data, size_t size, const char *name,
                                          const struct vit_load_options *options,

@@ -12,6 +12,7 @@
 #include "cli/model_input.h"
 #include "cli/outputs.h"
 #include "cli/settings.h"
+#include "info_tensors.h"
 
 #define REPORT_LIMIT ((size_t) 1 << 26)
 #define MEGABYTE 1048576.0
@@ -27,6 +28,7 @@ struct facts {
     bool is_refused;  /* a limit allows no session; `refusal` says which */
     struct vitlrp_error refusal;
     char sha256[SHA256_TEXT];
+    const json_t *tensors; /* of its file; NULL: it has none */
 };
 
 static enum vitlrp_status facts_gather(const struct settings *settings,
@@ -59,7 +61,7 @@ static enum vitlrp_status facts_gather(const struct settings *settings,
     return VITLRP_OK;
 }
 
-static void append_facts(struct text *out, const struct facts *facts) {
+static void append_facts(struct text *out, const struct facts *facts, int verbosity) {
     const struct vitlrp_model_info *info = &facts->info;
     const struct vitlrp_session_info *session = &facts->session;
     const char *origin = vitlrp_model_preprocess_origin(facts->model);
@@ -84,13 +86,17 @@ static void append_facts(struct text *out, const struct facts *facts) {
     model_input_append(out, &facts->preprocess);
     text_printf(out, "\n              (%s)",
                 origin == NULL ? "a guess: nothing states it" : origin);
+    text_append_string(out, "\n");
+    if (facts->tensors != NULL) {
+        info_tensors_append(out, facts->tensors, false, verbosity);
+    }
     if (facts->is_refused) {
-        text_printf(out, "\nmemory        %.1f MB weights\nrefused       %s%s\n",
+        text_printf(out, "memory        %.1f MB weights\nrefused       %s%s\n",
                     (double) info->weight_bytes / MEGABYTE, facts->refusal.message,
                     console_hint(facts->refusal.topic));
         return;
     }
-    text_printf(out, "\nmemory        %.1f MB weights + %.1f MB for each session at %dx%d\n",
+    text_printf(out, "memory        %.1f MB weights + %.1f MB for each session at %dx%d\n",
                 (double) info->weight_bytes / MEGABYTE, (double) session->bytes / MEGABYTE,
                 session->input_width, session->input_height);
     text_printf(out, "arithmetic    fp32, %s, %s kernels, %d thread%s\n", session->backend,
@@ -149,6 +155,10 @@ static json_t *json_facts(const struct facts *facts) {
         session->backend, "instruction_set", session->instruction_set, "threads", session->threads,
         "preprocess", preprocess, "preprocess_origin", vitlrp_model_preprocess_origin(facts->model),
         "facts", model_facts_json(facts->model), "version", vitlrp_version());
+    if (facts->tensors != NULL) {
+        json_set(object, "tensors", json_incref(json_object_get(facts->tensors, "tensors")),
+                 &complete);
+    }
     if (!complete || (facts->is_refused && !json_set_refusal(object, facts))) {
         json_decref(object);
         return NULL;
@@ -174,24 +184,30 @@ static json_t *json_classes(const struct facts *facts) {
     return list;
 }
 
+static enum vitlrp_status write_object(const json_t *object, const char *path,
+                                       struct vitlrp_error *err) {
+    struct text text = {.limit = REPORT_LIMIT};
+    json_append(&text, object, 2);
+    text_append_string(&text, "\n");
+    enum vitlrp_status status = text_check(&text, "the JSON report", err);
+    if (status == VITLRP_OK) {
+        status = output_write(path, text.data, text.length, err);
+    }
+    text_free(&text);
+    return status;
+}
+
 static enum vitlrp_status write_json(const struct facts *facts, const char *path, bool with_classes,
                                      struct vitlrp_error *err) {
-    struct text text = {.limit = REPORT_LIMIT};
     json_t *object = json_facts(facts);
     enum vitlrp_status status = VITLRP_OK;
     if (object == NULL ||
         (with_classes && json_object_set_new(object, "class_list", json_classes(facts)) != 0)) {
         status = fail(err, VITLRP_NOMEM, "out of memory for the JSON report");
-        goto cleanup;
+    } else {
+        status = write_object(object, path, err);
     }
-    json_append(&text, object, 2);
-    text_append_string(&text, "\n");
-    TRY_GOTO(status, text_check(&text, "the JSON report", err), cleanup);
-    status = output_write(path, text.data, text.length, err);
-
-cleanup:
     json_decref(object);
-    text_free(&text);
     return status;
 }
 
@@ -209,8 +225,11 @@ static enum exit_code facts_report(const struct args *args, const struct console
         return code;
     }
     struct text text = {.limit = REPORT_LIMIT};
-    append_facts(&text, facts);
+    append_facts(&text, facts, console->verbosity);
     append_origins(&text, facts);
+    if (facts->tensors != NULL && console->verbosity > 1) {
+        info_tensors_append_list(&text, facts->tensors, console->verbosity);
+    }
     if (with_classes) {
         text_append_string(&text, "\n");
         append_classes(&text, facts);
@@ -235,30 +254,72 @@ static enum vitlrp_status choose_operand(const struct args *args, struct setting
 }
 
 /* The model and what is known of it; what may not be written over is refused before. */
-static enum vitlrp_status info_open(const struct args *args, struct console *console,
-                                    struct guard *guard, struct vitlrp_model **model,
-                                    struct facts *facts, struct vitlrp_error *err) {
-    struct settings settings;
-    TRY(settings_read(args, &settings, err));
-    TRY(choose_operand(args, &settings, err));
-    TRY(guard_words(guard, args, settings.model_path, err));
+static enum vitlrp_status info_prepare(const struct args *args, struct guard *guard,
+                                       struct settings *settings, struct vitlrp_error *err) {
+    TRY(settings_read(args, settings, err));
+    TRY(choose_operand(args, settings, err));
+    TRY(guard_words(guard, args, settings->model_path, err));
     TRY(output_claim(guard, "--json", args->value[OPTION_JSON], err));
-    settings.inputs = guard_inputs(guard);
-    TRY(model_choose(&settings, console, model, err));
-    return facts_gather(&settings, *model, facts, err);
+    settings->inputs = guard_inputs(guard);
+    return VITLRP_OK;
+}
+
+static enum vitlrp_status info_open(const struct settings *settings, struct console *console,
+                                    struct vitlrp_model **model, json_t **tensors,
+                                    struct facts *facts, struct vitlrp_error *err) {
+    TRY(model_choose(settings, console, model, err));
+    TRY(info_tensors_open(settings, tensors, err));
+    facts->tensors = *tensors;
+    return facts_gather(settings, *model, facts, err);
+}
+
+/* A file that makes no model, for the reason that was said: its tensors say how near it is. A file
+ * that has none is not listed. */
+static enum exit_code refused_report(const struct args *args, const struct console *console,
+                                     const struct settings *settings, const char *refusal) {
+    struct vitlrp_error err;
+    struct text text = {.limit = REPORT_LIMIT};
+    json_t *tensors = NULL;
+    json_t *object = NULL;
+    const char *json_path = args->value[OPTION_JSON];
+    enum exit_code code = CODE_DONE;
+    if (info_tensors_open(settings, &tensors, &err) != VITLRP_OK || tensors == NULL) {
+        return CODE_DONE;
+    }
+    if (json_path != NULL) {
+        enum vitlrp_status status = info_refused_json(settings, refusal, tensors, &object, &err);
+        status = status == VITLRP_OK ? write_object(object, json_path, &err) : status;
+        code = console_check(status, CODE_OUTPUT, &err);
+    }
+    if (console->verbosity > 0 && (json_path == NULL || strcmp(json_path, "-") != 0)) {
+        info_tensors_append(&text, tensors, true, console->verbosity);
+        info_tensors_append_list(&text, tensors, console->verbosity);
+        code = exit_code_first(code, console_check(console_write(&text, &err), CODE_OUTPUT, &err));
+    }
+    json_decref(object);
+    json_decref(tensors);
+    text_free(&text);
+    return code;
 }
 
 enum exit_code info_main(const struct args *args, struct console *console) {
     struct vitlrp_error err;
+    struct settings settings;
     struct facts facts = {0};
     struct guard guard = {0};
+    json_t *tensors = NULL;
     struct vitlrp_model *model = NULL;
-    enum exit_code code =
-        console_check(info_open(args, console, &guard, &model, &facts, &err), CODE_INPUT, &err);
+    enum vitlrp_status status = info_prepare(args, &guard, &settings, &err);
+    enum exit_code code = console_check(status, CODE_INPUT, &err);
     if (code == CODE_DONE) {
-        code = facts_report(args, console, &facts);
+        status = info_open(&settings, console, &model, &tensors, &facts, &err);
+        code = console_check(status, CODE_INPUT, &err);
+        code = code != CODE_DONE
+                   ? exit_code_first(code, refused_report(args, console, &settings, err.message))
+                   : facts_report(args, console, &facts);
     }
     vitlrp_model_close(model);
+    json_decref(tensors);
     guard_free(&guard);
     return code;
 }
