@@ -14,6 +14,13 @@ struct heatmap heatmap_scaled(const struct heatmap *map, double factor_x, double
     return scaled;
 }
 
+bool heatmap_covers(const struct heatmap *map, int32_t picture_width, int32_t picture_height) {
+    const double slack = 0.5;
+    return map->left <= slack && map->top <= slack &&
+           map->left + map->span_x >= picture_width - slack &&
+           map->top + map->span_y >= picture_height - slack;
+}
+
 static int32_t clipped_pixel(double position, int32_t most) {
     if (position <= 0.0) {
         return 0;

@@ -29,6 +29,9 @@ struct heatmap_axis {
     struct monotone monotone;
 };
 
+/* True if the map lies over the whole picture, but for rounding. */
+bool heatmap_covers(const struct heatmap *map, int32_t picture_width, int32_t picture_height);
+
 /* The map at the pixels of a picture, computed row by row. A pixel is covered if its centre is; a
  * map that covers no centre gets the one pixel nearest to its own centre. Map cells smaller than a
  * pixel are averaged by a filter without negative weights. */

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "imgio/canvas.h"
 #include "imgio/colorbar.h"
 #include "imgio/font.h"
 #include "imgio/resize.h"
@@ -23,21 +24,8 @@
 #define CAPTION_GAP 16
 #define CAPTION_LINES_MAX 12
 #define LEGEND_GAP 10
-#define LEGEND_SWATCH 12
-
-static const uint8_t background_color[3] = {255, 255, 255};
-static const uint8_t text_color[3] = {34, 34, 34};
-static const uint8_t faint_color[3] = {102, 102, 102};
-static const uint8_t frame_color[3] = {176, 176, 176};
 
 static const char *const pane_titles[3] = {"Photograph", "Relevance", "Overlay"};
-static const char legend_text[] = "not seen by the model";
-static const char ellipsis[] = "\xE2\x80\xA6";
-
-struct rectangle {
-    int32_t x, y, width, height;
-};
-
 struct layout {
     struct font regular, bold;
     struct rectangle picture[3]; /* in the upper left corners of the slots */
@@ -51,10 +39,6 @@ struct layout {
 };
 
 /* ---- Layout ---- */
-
-static int32_t text_width(const struct font *font, const char *text) {
-    return font_measure(font, text, strlen(text));
-}
 
 static int32_t larger(int32_t a, int32_t b) {
     return a > b ? a : b;
@@ -100,18 +84,18 @@ static int32_t set_caption(const struct layout *layout, const char *caption, str
     while (left > 0 && lines < CAPTION_LINES_MAX) {
         bool last = lines == CAPTION_LINES_MAX - 1;
         int32_t baseline = layout->caption_y + lines * font->line_height + font->ascent;
-        int32_t reserved = last ? text_width(font, ellipsis) : 0;
+        int32_t reserved = last ? canvas_text_width(font, canvas_ellipsis) : 0;
         size_t next;
         size_t length = font_fit(font, caption, left, space - reserved, &next);
         if (image != NULL) {
-            font_draw(font, image, &(struct font_pen){MARGIN, baseline, text_color}, caption,
+            font_draw(font, image, &(struct font_pen){MARGIN, baseline, canvas_text}, caption,
                       length);
         }
         if (image != NULL && last && next < left) {
             font_draw(font, image,
                       &(struct font_pen){MARGIN + font_measure(font, caption, length), baseline,
-                                         text_color},
-                      ellipsis, strlen(ellipsis));
+                                         canvas_text},
+                      canvas_ellipsis, strlen(canvas_ellipsis));
         }
         caption += next;
         left -= next;
@@ -122,9 +106,10 @@ static int32_t set_caption(const struct layout *layout, const char *caption, str
 
 static void place_texts(struct layout *layout, const char *caption) {
     int32_t labels =
-        text_width(&layout->regular, layout->bar_title) - BAR_WIDTH - TICK_LENGTH - TICK_GAP;
+        canvas_text_width(&layout->regular, layout->bar_title) - BAR_WIDTH - TICK_LENGTH - TICK_GAP;
     for (int i = 0; i < COLORBAR_LABELS; i++) {
-        labels = larger(labels, text_width(&layout->regular, layout->colorbar.labels[i].text));
+        labels =
+            larger(labels, canvas_text_width(&layout->regular, layout->colorbar.labels[i].text));
     }
     layout->width = layout->bar.x + BAR_WIDTH + TICK_LENGTH + TICK_GAP + labels + MARGIN;
     int32_t y = layout->bar.y + layout->bar.height;
@@ -140,47 +125,16 @@ static void place_texts(struct layout *layout, const char *caption) {
     layout->height = y + MARGIN;
 }
 
-static bool is_covered(const struct image *photo, const struct heatmap *map) {
-    const double slack = 0.5;
-    return map->left <= slack && map->top <= slack &&
-           map->left + map->span_x >= photo->width - slack &&
-           map->top + map->span_y >= photo->height - slack;
-}
-
 /* ---- Drawing ---- */
-
-static void rectangle_fill(struct image *image, const struct rectangle *area,
-                           const uint8_t color[3]) {
-    for (int32_t y = area->y; y < area->y + area->height; y++) {
-        uint8_t *pixel = image->rgb + ((size_t) y * (size_t) image->width + (size_t) area->x) * 3;
-        for (int32_t x = 0; x < area->width; x++, pixel += 3) {
-            memcpy(pixel, color, 3);
-        }
-    }
-}
-
-/* The border goes around the area, not into it. */
-static void draw_frame(struct image *image, const struct rectangle *area) {
-    struct rectangle outer = {area->x - 1, area->y - 1, area->width + 2, area->height + 2};
-    rectangle_fill(image, &outer, frame_color);
-}
-
-static void image_paste(struct image *image, const struct image *part, int32_t x, int32_t y) {
-    size_t bytes = (size_t) part->width * 3;
-    for (int32_t row = 0; row < part->height; row++) {
-        memcpy(image->rgb + ((size_t) (y + row) * (size_t) image->width + (size_t) x) * 3,
-               part->rgb + (size_t) row * bytes, bytes);
-    }
-}
 
 static void draw_bar(const struct layout *layout, struct image *image) {
     const struct rectangle *bar = &layout->bar;
     const struct font *font = &layout->regular;
-    draw_frame(image, bar);
+    canvas_frame(image, bar);
     for (int32_t row = 0; row < bar->height; row++) {
         float position = ((float) row + 0.5F) / (float) bar->height;
         struct rectangle line = {bar->x, bar->y + row, bar->width, 1};
-        rectangle_fill(image, &line, colorbar_color(&layout->colorbar, position));
+        canvas_fill(image, &line, colorbar_color(&layout->colorbar, position));
     }
     for (int i = 0; i < COLORBAR_LABELS; i++) {
         const char *text = layout->colorbar.labels[i].text;
@@ -188,9 +142,9 @@ static void draw_bar(const struct layout *layout, struct image *image) {
             bar->y + (int32_t) (layout->colorbar.labels[i].position * (float) (bar->height - 1));
         struct rectangle tick = {bar->x + bar->width + 1, y, TICK_LENGTH, 1};
         if (text[0] != '\0') {
-            rectangle_fill(image, &tick, faint_color);
+            canvas_fill(image, &tick, canvas_faint);
             font_draw(font, image,
-                      &(struct font_pen){tick.x + TICK_LENGTH + TICK_GAP, y + 5, text_color}, text,
+                      &(struct font_pen){tick.x + TICK_LENGTH + TICK_GAP, y + 5, canvas_text}, text,
                       strlen(text));
         }
     }
@@ -200,19 +154,15 @@ static void draw_texts(const struct layout *layout, const struct colormap *color
                        const char *caption, struct image *image) {
     int32_t baseline = layout->slot[0].y - TITLE_GAP - layout->bold.descent;
     for (int i = 0; i < 3; i++) {
-        font_draw(&layout->bold, image, &(struct font_pen){layout->slot[i].x, baseline, text_color},
-                  pane_titles[i], strlen(pane_titles[i]));
+        font_draw(&layout->bold, image,
+                  &(struct font_pen){layout->slot[i].x, baseline, canvas_text}, pane_titles[i],
+                  strlen(pane_titles[i]));
     }
-    font_draw(&layout->regular, image, &(struct font_pen){layout->bar.x, baseline, faint_color},
+    font_draw(&layout->regular, image, &(struct font_pen){layout->bar.x, baseline, canvas_faint},
               layout->bar_title, strlen(layout->bar_title));
     if (layout->legend) {
         int32_t y = layout->legend_y + layout->regular.ascent;
-        struct rectangle swatch = {MARGIN, y - LEGEND_SWATCH + 1, LEGEND_SWATCH, LEGEND_SWATCH};
-        draw_frame(image, &swatch);
-        render_hatch(image, colors, swatch.x, swatch.y, swatch.width, swatch.height);
-        font_draw(&layout->regular, image,
-                  &(struct font_pen){MARGIN + LEGEND_SWATCH + 6, y, faint_color}, legend_text,
-                  strlen(legend_text));
+        canvas_legend(image, &layout->regular, colors, MARGIN, y);
     }
     if (layout->caption_lines > 0) {
         set_caption(layout, caption, image);
@@ -258,7 +208,7 @@ enum vitlrp_status panel_draw(const struct image *photo, const struct heatmap *m
     struct layout layout = {.bar_title = look->unit,
                             .regular = font_open(FONT_REGULAR),
                             .bold = font_open(FONT_BOLD),
-                            .legend = !is_covered(photo, map)};
+                            .legend = !heatmap_covers(map, photo->width, photo->height)};
     struct panes panes = {.scale = {.around_zero = false}};
     enum vitlrp_status status;
     TRY_GOTO(status, panes_draw(photo, map, look, &panes, err), done);
@@ -266,10 +216,10 @@ enum vitlrp_status panel_draw(const struct image *photo, const struct heatmap *m
     place_panes(&layout, photo);
     place_texts(&layout, caption);
     TRY_GOTO(status, image_alloc(layout.width, layout.height, out, err), done);
-    rectangle_fill(out, &(struct rectangle){0, 0, out->width, out->height}, background_color);
+    canvas_fill(out, &(struct rectangle){0, 0, out->width, out->height}, canvas_background);
     for (int i = 0; i < 3; i++) {
-        draw_frame(out, &layout.picture[i]);
-        image_paste(out, &panes.picture[i], layout.picture[i].x, layout.picture[i].y);
+        canvas_frame(out, &layout.picture[i]);
+        canvas_paste(out, &panes.picture[i], layout.picture[i].x, layout.picture[i].y);
     }
     draw_bar(&layout, out);
     draw_texts(&layout, &look->colors, caption, out);

@@ -5,8 +5,8 @@
 #include <stddef.h>
 #include <string.h>
 
-#define OPACITY_MAX 0.8F   /* the photograph stays visible below the strongest relevance */
-#define OPACITY_POWER 0.7F /* below 1: weak relevance is shown stronger than in proportion */
+#define OPACITY_MAX 0.8F /* the photograph stays visible below the strongest relevance */
+#define GREY_DEPTH 154   /* of 256: how much darker than white a light grey photograph gets */
 #define ALPHA_ONE 256
 
 /* What is laid over the photograph for each entry of the colour map: out = (photo * keep + add) /
@@ -58,7 +58,7 @@ static void blend_make(const struct render_look *look, bool around_zero, struct 
         float color[3] = {(float) plain[0], (float) plain[1], (float) plain[2]};
         float opacity = look->opacity;
         if (opacity < 0.0F) {
-            opacity = OPACITY_MAX * powf(strength, OPACITY_POWER);
+            opacity = OPACITY_MAX * strength; /* as the colour bar has it: in proportion */
             if (around_zero) {
                 tint(&look->colors, i, strength, color);
             }
@@ -104,6 +104,7 @@ static void hatch_photo(const uint8_t *photo, const struct hatch *hatch, int32_t
 /* Everything that colouring one row needs. */
 struct painter {
     const struct image *photo; /* NULL: the map alone */
+    bool in_grey;              /* the photograph */
     const struct colormap *colors;
     struct blend blend;
     struct hatch hatch;
@@ -140,6 +141,13 @@ static void paint_heat(const struct painter *painter, const float *values, int32
     }
 }
 
+/* The photograph in light grey, so that every colour is the map's. */
+static void paint_grey(const uint8_t *photo, int32_t count, uint8_t *pixel) {
+    for (int32_t x = 0; x < count; x++, pixel += 3, photo += 3) {
+        memset(pixel, 255 - (255 - luma(photo)) * GREY_DEPTH / ALPHA_ONE, 3);
+    }
+}
+
 static void paint_overlay(const struct painter *painter, const float *values, int32_t count,
                           const uint8_t *photo, uint8_t *pixel) {
     for (int32_t x = 0; x < count; x++, pixel += 3, photo += 3) {
@@ -167,7 +175,12 @@ static void paint_row(const struct painter *painter, struct heatmap_rows *rows, 
     if (painter->photo == NULL) {
         paint_heat(painter, values, count, row + begin);
     } else {
-        paint_overlay(painter, values, count, painter->photo->rgb + offset + begin, row + begin);
+        const uint8_t *under = painter->photo->rgb + offset + begin;
+        if (painter->in_grey) {
+            paint_grey(under, count, row + begin);
+            under = row + begin;
+        }
+        paint_overlay(painter, values, count, under, row + begin);
     }
     paint_unseen(painter, rows->x_end, out->width, y, offset, row);
 }
@@ -195,8 +208,10 @@ static enum vitlrp_status picture_draw(const struct image *photo, const struct h
                                        const struct render_look *look, struct picture_size size,
                                        struct image *out, struct vitlrp_error *err) {
     struct heatmap_rows rows = {0};
-    struct painter painter = {
-        .photo = photo, .colors = &look->colors, .hatch = hatch_for(size.width, size.height)};
+    struct painter painter = {.photo = photo,
+                              .colors = &look->colors,
+                              .hatch = hatch_for(size.width, size.height),
+                              .in_grey = look->underlay == VITLRP_UNDERLAY_GREY};
     enum vitlrp_status status = heatmap_rows_open(map, size.width, size.height, &rows, err);
     if (status != VITLRP_OK) {
         return status;
@@ -231,8 +246,8 @@ enum vitlrp_status render_heat(const struct heatmap *map, const struct render_lo
 enum vitlrp_status render_overlay(const struct image *photo, const struct heatmap *map,
                                   const struct render_look *look, struct image *out,
                                   struct vitlrp_error *err) {
-    return picture_draw(photo, map, look, (struct picture_size){photo->width, photo->height}, out,
-                        err);
+    return picture_draw(look->underlay == VITLRP_UNDERLAY_NONE ? NULL : photo, map, look,
+                        (struct picture_size){photo->width, photo->height}, out, err);
 }
 
 void render_hatch(struct image *image, const struct colormap *colors, int32_t left, int32_t top,

@@ -13,7 +13,9 @@
 
 struct render_look {
     struct colormap colors;
-    float opacity; /* of the overlay, 0 to 1; negative: grows with the strength of the value */
+    float
+        opacity; /* of the overlay, 0 to 1; negative: in proportion to the strength of the value */
+    enum vitlrp_underlay underlay;
     enum vitlrp_map_kind kind;
     struct heatmap_range range; /* of the colours; low = high: the map's own */
     const char *unit;           /* of the values, for a legend; UTF-8 */
@@ -42,8 +44,8 @@ enum vitlrp_status render_heat(const struct heatmap *map, const struct render_lo
                                int32_t width, int32_t height, struct image *out,
                                struct vitlrp_error *err);
 
-/* The map over the photograph, which outside of it loses its colour and brightness. *out is owned:
- * image_free. */
+/* The map over the photograph, or alone without an underlay. Outside of the map the photograph
+ * loses its colour and brightness. *out is owned: image_free. */
 enum vitlrp_status render_overlay(const struct image *photo, const struct heatmap *map,
                                   const struct render_look *look, struct image *out,
                                   struct vitlrp_error *err);

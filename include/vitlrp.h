@@ -536,19 +536,20 @@ struct vitlrp_render_options {
     const char *colormap; /* a name of vitlrp_colormap_name, or "auto" (default): "bwr" for a
                              signed map, "viridis" for an unsigned one */
     enum vitlrp_upsample upsample;
-    float opacity; /* of the overlay, 0 to 1; negative: follows the strength of the relevance
-                      (default) */
+    float opacity; /* of the overlay, 0 to 1; negative: in proportion to the strength of the
+                      relevance (default) */
     float scale;   /* the value that gets the full colour, of both signs, in the unit of the map; 0:
                       the largest of the map or, where several of its values fall into a pixel of
                       the picture, of their means */
     enum vitlrp_picture_format format;
-    const char *caption;         /* for the panel; NULL: none */
-    const char *comment;         /* stored in the file (PNG tEXt, JPEG COM); NULL: none */
-    enum vitlrp_map_kind kind;   /* of the map: vitlrp_method_info.kind; default signed */
-    float range_low, range_high; /* the values that get the colours of the ends; values beyond are
-                                    drawn as these. Both 0: by kind and scale */
-    const char *unit;            /* of the values, for the colour bar, at most 32 bytes:
-                                    vitlrp_method_info.unit; NULL: none */
+    const char *caption;           /* for the panel; NULL: none */
+    const char *comment;           /* stored in the file (PNG tEXt, JPEG COM); NULL: none */
+    enum vitlrp_map_kind kind;     /* of the map: vitlrp_method_info.kind; default signed */
+    float range_low, range_high;   /* the values that get the colours of the ends; values beyond are
+                                      drawn as these. Both 0: by kind and scale */
+    enum vitlrp_underlay underlay; /* of an overlay and of the panel's; default grey */
+    const char *unit;              /* of the values, for the colour bar, at most 32 bytes:
+                                      vitlrp_method_info.unit; NULL: none */
 };
 
 /* The defaults: an overlay of a signed map, bilinear, opacity by the relevance, PNG. */

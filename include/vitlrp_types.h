@@ -298,6 +298,13 @@ enum vitlrp_map_kind {
                            with a negative value is drawn as a signed one */
 };
 
+/* What lies under the map in an overlay. */
+enum vitlrp_underlay {
+    VITLRP_UNDERLAY_GREY,   /* the photograph in light grey: every colour is the map's */
+    VITLRP_UNDERLAY_COLOUR, /* the photograph */
+    VITLRP_UNDERLAY_NONE    /* nothing: the map alone */
+};
+
 enum vitlrp_colormap_kind {
     VITLRP_COLORMAP_DIVERGING,  /* two sides around a neutral middle, which is zero */
     VITLRP_COLORMAP_SEQUENTIAL, /* from dark to light */

@@ -314,6 +314,7 @@ class RenderOptions(Structure):
         ("kind", c_int),
         ("range_low", c_float),
         ("range_high", c_float),
+        ("underlay", c_int),
         ("unit", c_char_p),
     ]
 

@@ -49,6 +49,11 @@ class Explaining:
         info = new_record(_capi.SessionInfo, lib.vitlrp_session_info_init_sized)
         lib.vitlrp_session_describe(session, ctypes.byref(info))
         self._grid = info.grid_height, info.grid_width
+        described = new_record(_capi.ModelInfo, lib.vitlrp_model_info_init_sized)
+        lib.vitlrp_model_describe(model, ctypes.byref(described))
+        self._name = described.name.decode(errors="replace")
+        of_classes = words("outputs")[described.outputs] == "classes"
+        self._unit = method.unit if of_classes or method.unit != "logit" else "output"
         self.precision = words("precision")[info.precision]  # in use
         self._logits = np.empty(0, np.float32)
         self._ranked: list[Class] = []  # most likely first
@@ -108,10 +113,13 @@ class Explaining:
             versus=versus,
             top=self._top,
             probability=self._likely[target.output],
+            versus_probability=None if versus is None else self._likely[versus.output],
             explained=relevance.explained,
             relevance_sum=relevance.sum,
             ledger=ledger,
             method=self._method.name,
+            unit=self._unit,
+            model=self._name,
             parameters={
                 **_method.parameters_in_use(self._method, self._options),
                 "precision": self.precision,

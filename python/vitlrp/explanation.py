@@ -19,6 +19,7 @@ from .errors import UsageError
 from .method import GAMMAS, describe
 
 _LABEL_BYTES = 119  # of a label in a caption
+_NAME_BYTES = 79  # of a model's name
 _MOST_RELEVANCE = 1e30  # that can be drawn
 _FORMATS = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg"}
 
@@ -66,10 +67,13 @@ class Explanation:
     versus: Class | None  # the class that it is contrasted with
     top: tuple[Prediction, ...]  # the most likely classes, best first
     probability: float | None  # of target, 0 to 1; None where outputs are no probabilities
+    versus_probability: float | None  # of versus, likewise
     explained: float  # logit of target, less that of versus
     relevance_sum: float  # of the map; explained = relevance_sum + all absorbed, up to rounding
     ledger: tuple[LedgerEntry, ...] | None  # from the output to the input; None if there is none
     method: str
+    unit: str  # of the map's values: "logit", "output" or "score"
+    model: str  # its name
     parameters: dict[str, Any]  # that the method was run with, and the precision
     photo: _check.Pixels  # uint8 (height, width, 3), upright, read-only
     geometry: _image.Geometry  # where the map lies on it
@@ -88,6 +92,8 @@ class Explanation:
         opacity: float | None = None,
         scale: float | None = None,
         range: tuple[float, float] | None = None,
+        underlay: str = "grey",
+        caption: bool = False,
     ) -> _check.Pixels:
         """The picture as uint8 (height, width, 3), in the coordinates of the photograph.
 
@@ -99,6 +105,8 @@ class Explanation:
         opacity   of the overlay, 0 to 1; None: follows the strength of the relevance
         scale     the value of the map that gets the full colour; None: its largest
         range     the values of the first and the last colour, in the place of scale
+        underlay  of the overlay: the photograph in "grey" or "colour", or "none"
+        caption   below overlay and panel: class, method, model; with the overlay, the colours too
         """
         data = self.encode(
             "png",
@@ -108,6 +116,8 @@ class Explanation:
             opacity=opacity,
             scale=scale,
             range=range,
+            underlay=underlay,
+            caption=caption,
         )
         options = new_record(_capi.ImageOptions, lib.vitlrp_image_options_init_sized)
         limits = options.limits
@@ -131,6 +141,8 @@ class Explanation:
         opacity: float | None = None,
         scale: float | None = None,
         range: tuple[float, float] | None = None,
+        underlay: str = "grey",
+        caption: bool = True,
     ) -> bytes:
         """The picture as the bytes of a "png" or "jpeg" file; the rest as of picture()."""
         options = new_record(_capi.RenderOptions, lib.vitlrp_render_options_init_sized)
@@ -138,11 +150,11 @@ class Explanation:
         options.colormap = _check.text("cmap", cmap)
         options.upsample = _check.choice("upsample", upsample, "upsample")
         options.format = _check.choice("format", format, "picture_format")
-        options.caption = self.caption.encode(errors="replace")
+        options.underlay = _check.choice("underlay", underlay, "underlay")
+        options.caption = self.caption.encode(errors="replace") if caption else None
         options.comment = self._comment().encode(errors="replace")
-        method = describe(self.method)
-        options.kind = _check.choice("kind", method.kind, "map_kind")
-        options.unit = method.unit.encode()
+        options.kind = _check.choice("kind", describe(self.method).kind, "map_kind")
+        options.unit = _check.text("unit", self.unit)
         self._warn_of_colors(options)
         if scale is not None and range is not None:
             raise UsageError("scale and range: give one of them")
@@ -160,7 +172,7 @@ class Explanation:
     ) -> None:
         """Writes the picture as .png or .jpg, or the map as .npy; the file appears whole.
 
-        `look` is upsample, opacity, scale and range of picture(). OSError if it cannot be written.
+        `look` is the rest of encode(). OSError if it cannot be written.
         """
         ending = os.path.splitext(os.fspath(path))[1].lower()
         if ending == ".npy":
@@ -191,11 +203,21 @@ class Explanation:
 
     @property
     def caption(self) -> str:
-        """What a panel says under its pictures."""
-        versus = f" versus {_shown(self.versus)}" if self.versus else ""
-        likely = self.probability
-        share = f"{self.logit:.4g}" if likely is None else f"{100.0 * likely:.1f} %"
-        return f"{_shown(self.target)}{versus}  {share}  {self.method}"
+        """What a picture says of itself: class, method and model, how much the map holds."""
+        versus = self.versus
+        against = f"  versus {self._likely(versus, self.versus_probability)}" if versus else ""
+        lines = [self._likely(self.target, self.probability) + against, f"{self.method}, {_end_of(self.model)}"]
+        if self.ledger is not None:
+            whole = "difference" if versus else self.unit
+            held = f"{self.relevance_sum:.4g} of the {whole} {self.explained:.4g}"
+            lines.append(f"the map holds {held}")
+        return "\n".join(lines)
+
+    def _likely(self, found: Class, likely: float | None) -> str:
+        """The class with its probability, or its output where that is none."""
+        if likely is None:
+            return f"{_shown(found)}  {float(self.logits[found.output]):.4g}"
+        return f"{_shown(found)}  {100.0 * likely:.1f} %"
 
     def _comment(self) -> str:
         """What a picture's file says about itself: program, class, method and its parameters."""
@@ -228,7 +250,8 @@ class Explanation:
 
     def __repr__(self) -> str:
         rows, columns = self.heatmap.shape
-        return f"<Explanation: {self.caption}, map of {rows} x {columns}>"
+        title = self.caption.partition("\n")[0]
+        return f"<Explanation: {title}  {self.method}, map of {rows} x {columns}>"
 
 
 def _range(value: Any) -> tuple[float, float]:
@@ -242,12 +265,22 @@ def _range(value: Any) -> tuple[float, float]:
 
 
 def _shown(target: Class) -> str:
-    """The class for a caption: of a long label the end, as the command shows it."""
+    """The class for a caption: of a long label the beginning, as the command shows it."""
     label = target.label.encode()
     if len(label) <= _LABEL_BYTES:
         return str(target)
-    end = label[3 - _LABEL_BYTES :].decode(errors="ignore")
-    return str(dataclasses.replace(target, label=f"...{end}"))
+    beginning = label[: _LABEL_BYTES - 3].decode(errors="ignore")
+    return str(dataclasses.replace(target, label=f"{beginning}..."))
+
+
+def _end_of(name: str) -> str:
+    """The name for a caption: its last part, or two where that is the name of every model of a hub."""
+    parts = name.split("/")
+    says_little = parts[-1].startswith(("model.", "pytorch_model"))
+    data = "/".join(parts[-2 if says_little else -1 :]).encode()
+    if len(data) <= _NAME_BYTES:
+        return data.decode()
+    return "..." + data[3 - _NAME_BYTES :].decode(errors="ignore")
 
 
 def _parameters_text(parameters: dict[str, Any]) -> str:

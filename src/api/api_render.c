@@ -11,6 +11,7 @@
 #include "imgio/encode.h"
 #include "imgio/panel.h"
 #include "imgio/render.h"
+#include "imgio/strip.h"
 #include "vitlrp.h"
 
 #define TEXT_BYTES_MAX ((size_t) 1 << 20)
@@ -40,9 +41,11 @@ static enum vitlrp_status check_options(const struct vitlrp_render_options *opti
     if (word_of(WORDS_STYLE, options->style) == NULL ||
         word_of(WORDS_UPSAMPLE, options->upsample) == NULL ||
         word_of(WORDS_PICTURE_FORMAT, options->format) == NULL ||
-        word_of(WORDS_MAP_KIND, options->kind) == NULL) {
+        word_of(WORDS_MAP_KIND, options->kind) == NULL ||
+        word_of(WORDS_UNDERLAY, options->underlay) == NULL) {
         return fail(err, VITLRP_USAGE,
-                    "the style, the upsampling, the format or the kind of the map is unknown");
+                    "the style, the upsampling, the format, the kind of the map or the underlay is "
+                    "unknown");
     }
     if (!(options->opacity <= 1.0F)) {
         return fail(err, VITLRP_USAGE, "opacity %g is not within 0 and 1",
@@ -159,9 +162,31 @@ static enum vitlrp_status make_look(const struct vitlrp_render_options *options,
     bool is_automatic = strcmp(options->colormap, AUTOMATIC) == 0;
     enum vitlrp_map_kind kind = is_negative ? VITLRP_MAP_SIGNED : options->kind;
     const char *usual = kind == VITLRP_MAP_SIGNED ? "bwr" : "viridis";
-    *look = (struct render_look){
-        .kind = kind, .opacity = options->opacity, .range = range_of(options, kind)};
+    *look = (struct render_look){.kind = kind,
+                                 .opacity = options->opacity,
+                                 .underlay = options->underlay,
+                                 .range = range_of(options, kind)};
     return colormap_make(is_automatic ? usual : options->colormap, &look->colors, err);
+}
+
+/* The overlay, with a strip below it if there is a caption. */
+static enum vitlrp_status draw_overlay(const struct image *photo, const struct heatmap *map,
+                                       const struct render_look *look, const char *caption,
+                                       struct image *out, struct vitlrp_error *err) {
+    struct image overlay = {0};
+    struct render_scale scale;
+    if (caption == NULL) {
+        return render_overlay(photo, map, look, out, err);
+    }
+    TRY(render_scale(map, look, photo->width, photo->height, &scale, err));
+    TRY(render_overlay(photo, map, look, &overlay, err));
+    const struct strip strip = {.caption = caption,
+                                .unit = look->unit,
+                                .bar = colorbar_make(&look->colors, &scale),
+                                .has_unseen = !heatmap_covers(map, photo->width, photo->height)};
+    enum vitlrp_status status = strip_add(&overlay, &strip, out, err);
+    image_free(&overlay);
+    return status;
 }
 
 static enum vitlrp_status draw_style(const struct image *photo, const struct heatmap *map,
@@ -176,7 +201,7 @@ static enum vitlrp_status draw_style(const struct image *photo, const struct hea
     case VITLRP_STYLE_OVERLAY:
         break;
     }
-    return render_overlay(photo, map, look, out, err);
+    return draw_overlay(photo, map, look, options->caption, out, err);
 }
 
 static enum vitlrp_status draw_and_encode(const struct vitlrp_image *image,

@@ -200,7 +200,7 @@ void text_append_escaped(struct text *text, const char *string) {
     }
 }
 
-void text_escape_line(char *out, size_t size, const char *line) {
+bool text_escape_line(char *out, size_t size, const char *line) {
     size_t length = strlen(line);
     size_t used = 0;
     char piece[8];
@@ -208,12 +208,14 @@ void text_escape_line(char *out, size_t size, const char *line) {
         i += escape_one(piece, sizeof piece, line + i, length - i);
         size_t piece_length = strlen(piece);
         if (used + piece_length >= size) {
-            break;
+            out[used] = '\0';
+            return false;
         }
         memcpy(out + used, piece, piece_length);
         used += piece_length;
     }
     out[used] = '\0';
+    return true;
 }
 
 void text_append_terminal(struct text *text, const char *bytes, size_t length) {

@@ -51,8 +51,8 @@ void text_append_terminal(struct text *text, const char *bytes, size_t length);
  * is replaced by "...". */
 void text_escape_name(char *out, size_t size, const char *name);
 
-/* As text_escape_name for whole messages: what is too long loses its end. */
-void text_escape_line(char *out, size_t size, const char *line);
+/* As text_escape_name for whole messages: what is too long loses its end, and false is returned. */
+bool text_escape_line(char *out, size_t size, const char *line);
 
 /* Length of the valid UTF-8 sequence at `bytes` (1 to 4), or 0. Overlong forms and surrogates are
  * not valid. */

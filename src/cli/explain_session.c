@@ -359,15 +359,44 @@ enum vitlrp_status explain_relevance(struct explain_session *state, struct expla
     return VITLRP_OK;
 }
 
-static void append_caption(struct text *out, const struct explanation *explanation) {
-    class_append(out, &explanation->target);
-    if (explanation->has_versus) {
-        text_append_string(out, " versus ");
-        class_append(out, &explanation->versus);
+/* The last part of a path; two where that is the name of every model of a hub. */
+static const char *short_name(const char *name) {
+    const char *slash = strrchr(name, '/');
+    const char *base = slash == NULL ? name : slash + 1;
+    bool says_little = strncmp(base, "model.", 6) == 0 || strncmp(base, "pytorch_model", 13) == 0;
+    while (says_little && base > name && (base == slash + 1 || base[-1] != '/')) {
+        base--;
     }
+    return base;
+}
+
+/* "koala (105)  36.5 %", and likewise of the contrast. */
+static void append_likely(struct text *out, const struct explanation *explanation,
+                          const struct vitlrp_class *found) {
+    class_append(out, found);
     text_append_string(out, "  ");
-    prediction_append(out, explanation->prediction, explanation->target.output);
-    text_printf(out, "  %s", explanation->settings->method_info.name);
+    prediction_append(out, explanation->prediction, found->output);
+}
+
+/* What the picture shows: the class; method and model; how much of the logit the map holds. */
+static void append_caption(struct text *out, const struct explanation *explanation) {
+    const struct vitlrp_method_info *method = &explanation->settings->method_info;
+    const char *whole = explanation->has_versus ? "difference" : explanation_unit(explanation);
+    struct vitlrp_model_info model;
+    char name[80];
+    vitlrp_model_info_init(&model);
+    vitlrp_model_describe(explanation->model, &model);
+    text_escape_name(name, sizeof name, short_name(model.name));
+    append_likely(out, explanation, &explanation->target);
+    if (explanation->has_versus) {
+        text_append_string(out, "  versus ");
+        append_likely(out, explanation, &explanation->versus);
+    }
+    text_printf(out, "\n%s, %s", method->name, name);
+    if (method->has_ledger != 0) {
+        text_printf(out, "\nthe map holds %.4g of the %s %.4g", explanation->sum, whole,
+                    explanation->explained);
+    }
 }
 
 /* What a picture says about itself: program, class, method and its options. */
@@ -383,7 +412,7 @@ static void append_comment(struct text *out, const struct explanation *explanati
 enum vitlrp_status explain_render(const struct explain_session *state,
                                   struct explanation *explanation, unsigned char **data,
                                   size_t *size, struct vitlrp_error *err) {
-    struct text caption = {.limit = 512};
+    struct text caption = {.limit = 1024};
     struct text comment = {.limit = 512};
     struct vitlrp_render_options options = state->settings->render;
     const struct vitlrp_map map = {state->map, state->map_height, state->map_width,
@@ -391,7 +420,9 @@ enum vitlrp_status explain_render(const struct explain_session *state,
     append_caption(&caption, explanation);
     append_comment(&comment, explanation);
     options.format = state->outputs.picture_format;
-    options.caption = caption.failed ? NULL : caption.data;
+    bool has_caption = !caption.failed && state->settings->caption != CAPTION_NONE;
+    options.caption = has_caption ? caption.data : NULL;
+    options.unit = explanation_unit(explanation);
     options.comment = comment.failed ? NULL : comment.data;
     double start = clock_ms();
     enum vitlrp_status status = text_check_memory(&caption, "the caption of a picture", err);

@@ -258,6 +258,12 @@ static struct vitlrp_model_info model_info(const struct explanation *explanation
     return info;
 }
 
+const char *explanation_unit(const struct explanation *explanation) {
+    const char *unit = explanation->settings->method_info.unit;
+    bool of_classes = model_info(explanation).outputs == VITLRP_OUTPUTS_CLASSES;
+    return of_classes || strcmp(unit, "logit") != 0 ? unit : "output";
+}
+
 /* The largest logits of a model of classes, each with what it means. */
 static void append_top(struct text *out, const struct explanation *explanation,
                        enum vitlrp_probability kind) {

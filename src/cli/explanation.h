@@ -89,6 +89,10 @@ void json_sink_free(struct json_sink *sink);
 /* The image and the model's most likely classes. */
 void report_prediction(struct text *out, const struct explanation *explanation);
 
+/* What a value of the map is: "logit" or "score"; of outputs that are no classes, "output" in the
+ * place of "logit". */
+const char *explanation_unit(const struct explanation *explanation);
+
 /* What was explained, and how much of it the map holds. */
 void report_class(struct text *out, const struct explanation *explanation);
 

@@ -73,11 +73,14 @@ void prediction_append(struct text *out, const struct prediction *prediction, in
 
 void class_append(struct text *out, const struct vitlrp_class *found) {
     char label[120];
-    text_escape_name(label, sizeof label, found->label);
+    bool is_whole = text_escape_line(label, sizeof label, found->label);
+    if (!is_whole) { /* of a label the beginning says most */
+        text_escape_line(label, sizeof label - strlen("..."), found->label);
+    }
     if (label[0] == '\0') {
         text_printf(out, "class %d", found->index);
     } else {
-        text_printf(out, "%s (%d)", label, found->index);
+        text_printf(out, "%s%s (%d)", label, is_whole ? "" : "...", found->index);
     }
 }
 

@@ -289,7 +289,6 @@ enum vitlrp_status settings_read(const struct args *args, struct settings *setti
     settings->method_given = args->value[OPTION_METHOD] != NULL;
     TRY(method_choose(args, &settings->method_info, &settings->method, err));
     settings->render.kind = settings->method_info.kind;
-    settings->render.unit = settings->method_info.unit;
     if (settings->level == LEVEL_PIXEL && !settings->method_info.has_pixels) {
         return fail(err, VITLRP_USAGE, "--level pixel: %s has a map of patches only",
                     settings->method_info.name);

@@ -23,6 +23,8 @@
 
 enum level { LEVEL_PATCH, LEVEL_PIXEL };
 
+enum caption { CAPTION_AUTO, CAPTION_NONE };
+
 enum progress { PROGRESS_AUTO, PROGRESS_ALWAYS, PROGRESS_NEVER, PROGRESS_JSON };
 
 /* Changes to the model's own preprocessing. */
@@ -73,6 +75,7 @@ struct settings {
     enum level level;
     enum progress progress;
     struct vitlrp_render_options render;
+    enum caption caption;
     bool shares_scale; /* all pictures have one range, which a first pass finds */
     bool ledger;
     int32_t runs;

@@ -56,7 +56,7 @@ class Probabilities(unittest.TestCase):
             found = model.explain(image)
             self.assertIsNone(found.probability)
             self.assertIsNone(found.top[0].probability)
-            self.assertIn(f"{found.logit:.4g}  attnlrp", found.caption)
+            self.assertIn(f"{found.logit:.4g}\nattnlrp", found.caption)
         for wrong in ("softmax", "logistic"):
             with self.assertRaises(UsageError):
                 vitlrp.Model(zoo("timm-one-logit", "model"), probability=wrong)

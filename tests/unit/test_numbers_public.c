@@ -11,7 +11,7 @@
 
 #include "support/unit.h"
 
-enum kind { WHOLE, WIDE, SEED, REAL, DOUBLE, OPACITY };
+enum kind { WHOLE, WIDE, SEED, REAL, DOUBLE, OPACITY, RANGE };
 
 /* A field, and the record that it is in. */
 struct field {
@@ -80,7 +80,7 @@ static enum vitlrp_status try_preprocess(const void *record) {
 
 static enum vitlrp_status try_method(const void *record) {
     static const float input[3 * 64 * 64];
-    static float patches[64];
+    static float patches[16 * 16];
     struct vitlrp_session_options options;
     struct vitlrp_session *session = NULL;
     struct vitlrp_relevance relevance;
@@ -151,6 +151,10 @@ static void poke(unsigned char *record, const struct field *field, int place) {
         break;
     case OPACITY: /* below 0 it has a meaning */
         real = place == 0 ? 1.5F : NAN;
+        memcpy(record + field->offset, &real, sizeof real);
+        break;
+    case RANGE: /* the other end is 0 */
+        real = place == 0 ? NAN : place == 1 ? INFINITY : -INFINITY;
         memcpy(record + field->offset, &real, sizeof real);
         break;
     case DOUBLE:
@@ -247,9 +251,11 @@ static void test_n03_methods(void **unused) {
 
 static void test_n03_pictures(void **unused) {
     static const struct field FIELDS[] = {
-        FIELD(render_options, style, WHOLE),     FIELD(render_options, upsample, WHOLE),
-        FIELD(render_options, format, WHOLE),    FIELD(render_options, scale, REAL),
-        FIELD(render_options, opacity, OPACITY),
+        FIELD(render_options, style, WHOLE),      FIELD(render_options, upsample, WHOLE),
+        FIELD(render_options, format, WHOLE),     FIELD(render_options, scale, REAL),
+        FIELD(render_options, opacity, OPACITY),  FIELD(render_options, kind, WHOLE),
+        FIELD(render_options, underlay, WHOLE),   FIELD(render_options, range_low, RANGE),
+        FIELD(render_options, range_high, RANGE),
     };
     static const struct field SIDES[] = {
         FIELD(geometry, input_width, WHOLE),

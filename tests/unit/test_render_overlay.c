@@ -24,7 +24,7 @@ static struct heatmap centred_map(const float *values) {
 }
 
 static struct render_look make_look(const char *colormap) {
-    struct render_look look = {.opacity = -1.0F};
+    struct render_look look = {.opacity = -1.0F, .underlay = VITLRP_UNDERLAY_COLOUR};
     assert_int_equal(colormap_make(colormap, &look.colors, NULL), VITLRP_OK);
     return look;
 }
@@ -248,6 +248,51 @@ static void test_automatic_opacity_follows_strength(void **state) {
     image_free(&photo);
 }
 
+/* F5: the overlay is read by the colour bar, so half the relevance has half the effect. It had 0.62
+ * of it. */
+static void test_automatic_opacity_is_linear(void **state) {
+    (void) state;
+    float values[16] = {0.25F, 0.5F, 1.0F};
+    struct heatmap map = centred_map(values);
+    struct render_look look = make_look("bwr");
+    struct image photo;
+    struct image out;
+    assert_int_equal(image_alloc(WIDTH, HEIGHT, &photo, NULL), VITLRP_OK);
+    memset(photo.rgb, 255, (size_t) WIDTH * HEIGHT * 3);
+    assert_int_equal(render_overlay(&photo, &map, &look, &out, NULL), VITLRP_OK);
+    int full = 255 - pixel_at(&out, 48, 0)[1];
+    assert_in_range(2 * (255 - pixel_at(&out, 32, 0)[1]) - full + 2, 0, 4);
+    assert_in_range(4 * (255 - pixel_at(&out, 16, 0)[1]) - full + 4, 0, 8);
+    image_free(&out);
+    image_free(&photo);
+}
+
+/* F5: over a colourful photograph every colour is the map's. */
+static void test_underlays(void **state) {
+    (void) state;
+    float values[16] = {1.0F, -1.0F};
+    struct heatmap map = centred_map(values);
+    struct render_look look = make_look("bwr");
+    struct image photo = make_photo(WIDTH, HEIGHT);
+    struct image out;
+    struct image heat;
+    look.underlay = VITLRP_UNDERLAY_GREY;
+    assert_int_equal(render_overlay(&photo, &map, &look, &out, NULL), VITLRP_OK);
+    for (int32_t x = 16; x < 80; x++) {
+        const uint8_t *pixel = pixel_at(&out, x, 0);
+        assert_true(x < 32 ? pixel[0] > pixel[2] : x < 48 ? pixel[2] > pixel[0] : is_grey(pixel));
+        assert_true(x < 48 || pixel[0] >= 100); /* light */
+    }
+    image_free(&out);
+    look.underlay = VITLRP_UNDERLAY_NONE;
+    assert_int_equal(render_overlay(&photo, &map, &look, &out, NULL), VITLRP_OK);
+    assert_int_equal(render_heat(&map, &look, WIDTH, HEIGHT, &heat, NULL), VITLRP_OK);
+    assert_memory_equal(out.rgb, heat.rgb, WIDTH * HEIGHT * 3);
+    image_free(&heat);
+    image_free(&out);
+    image_free(&photo);
+}
+
 static void test_one_pixel(void **state) {
     (void) state;
     float values[16] = {0};
@@ -301,6 +346,8 @@ int main(void) {
         cmocka_unit_test(test_tiny_values_do_not_overflow),
         cmocka_unit_test(test_fixed_opacity),
         cmocka_unit_test(test_automatic_opacity_follows_strength),
+        cmocka_unit_test(test_automatic_opacity_is_linear),
+        cmocka_unit_test(test_underlays),
         cmocka_unit_test(test_one_pixel),
         cmocka_unit_test(test_crop_thinner_than_a_pixel),
     };

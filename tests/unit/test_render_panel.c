@@ -5,6 +5,7 @@
 
 #include "imgio/font.h"
 #include "imgio/panel.h"
+#include "imgio/strip.h"
 
 #include "support/unit.h"
 
@@ -190,6 +191,69 @@ static void test_panel_of_zeros(void **state) {
     image_free(&photo);
 }
 
+static struct image add_strip(const struct image *picture, const char *caption) {
+    struct colormap colors;
+    const struct render_scale scale = {.around_zero = true, .range = {-0.25F, 0.5F}};
+    struct image out;
+    assert_int_equal(colormap_make("PuOr", &colors, NULL), VITLRP_OK);
+    const struct strip strip = {.caption = caption,
+                                .unit = "logit per patch",
+                                .bar = colorbar_make(&colors, &scale),
+                                .has_unseen = true};
+    assert_int_equal(strip_add(picture, &strip, &out, NULL), VITLRP_OK);
+    return out;
+}
+
+/* The picture stays where it is, and below it there is room for everything, however narrow. */
+static void test_strips(void **state) {
+    (void) state;
+    char endless[3001];
+    memset(endless, 'w', sizeof endless - 1);
+    endless[sizeof endless - 1] = '\0';
+    const char *const captions[] = {"", "koala (105)  36.5 %\nattnlrp, a model\nthe map holds 3",
+                                    endless, "\n\n\n\n\n\n\n\n\n\nx", "\xFF\xE6\xBC\xA2 "};
+    const int32_t sizes[][2] = {{1, 1}, {600, 40}, {40, 600}, {301, 2}, {2500, 30}, {4000, 30}};
+    for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
+        struct image picture = make_canvas(sizes[s][0], sizes[s][1]);
+        memset(picture.rgb, 7, (size_t) sizes[s][0] * (size_t) sizes[s][1] * 3);
+        for (size_t i = 0; i < sizeof captions / sizeof captions[0]; i++) {
+            struct image out = add_strip(&picture, captions[i]);
+            int32_t factor = out.width / 1000 > 1 ? out.width / 1000 : 1;
+            assert_int_equal(out.width, picture.width > 300 ? picture.width : 300);
+            assert_in_range(out.height - picture.height, 50 * factor, 250 * factor);
+            for (int32_t y = 0; y < picture.height; y++) {
+                assert_memory_equal(out.rgb + (size_t) y * (size_t) out.width * 3, picture.rgb,
+                                    (size_t) picture.width * 3);
+            }
+            image_free(&out);
+        }
+        image_free(&picture);
+    }
+}
+
+static void assert_labels(float low, float high, bool around_zero, const char *const wanted[3]) {
+    struct colormap colors;
+    const struct render_scale scale = {.around_zero = around_zero, .range = {low, high}};
+    assert_int_equal(colormap_make("bwr", &colors, NULL), VITLRP_OK);
+    struct colorbar bar = colorbar_make(&colors, &scale);
+    for (int i = 0; i < COLORBAR_LABELS; i++) {
+        assert_string_equal(bar.labels[i].text, wanted[i]);
+    }
+}
+
+static void test_colorbar_labels(void **state) {
+    (void) state;
+#define MINUS "\xE2\x88\x92"
+    assert_labels(-0.193F, 0.193F, true, (const char *const[]){"+0.19", "0", MINUS "0.19"});
+    assert_labels(-0.1F, 0.3F, true, (const char *const[]){"+0.3", "0", MINUS "0.1"});
+    assert_labels(0.0F, 0.0F, true, (const char *const[]){"0", "", ""});
+    assert_labels(0.0439F, 0.0553F, false, (const char *const[]){"0.055", "", "0.044"});
+    assert_labels(2.80012F, 2.80034F, false, (const char *const[]){"2.8003", "", "2.8001"});
+    assert_labels(0.0F, 1.0F, false, (const char *const[]){"1", "", "0"});
+    assert_labels(7.0F, 7.0F, false, (const char *const[]){"7", "", ""});
+#undef MINUS
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_font_measures),
@@ -200,6 +264,8 @@ int main(void) {
         cmocka_unit_test(test_panel_shapes),
         cmocka_unit_test(test_panel_captions),
         cmocka_unit_test(test_panel_of_zeros),
+        cmocka_unit_test(test_strips),
+        cmocka_unit_test(test_colorbar_labels),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -104,7 +104,7 @@ static void test_every_style_and_format(void **state) {
             assert_int_equal(call->data[0], format == VITLRP_PICTURE_PNG ? 0x89 : 0xFF);
             assert_non_null(memmem(call->data, call->size, "a comment to find", 17));
             struct image picture = decode_result(call);
-            assert_int_equal(picture.width == WIDTH, style != VITLRP_STYLE_PANEL);
+            assert_int_equal(picture.width == WIDTH, style == VITLRP_STYLE_HEAT);
             image_free(&picture);
             vitlrp_free(call->data);
             call->data = NULL;
@@ -216,6 +216,12 @@ static void test_bad_options(void **state) {
     call->options.range_high = INFINITY;
     assert_refused(call, VITLRP_USAGE, "range");
     call->options.range_low = call->options.range_high = 0.0F;
+    call->options.unit = "a unit of thirty-three characters";
+    assert_refused(call, VITLRP_LIMIT, "unit");
+    call->options.unit = NULL;
+    call->options.underlay = (enum vitlrp_underlay) 3;
+    assert_refused(call, VITLRP_USAGE, "underlay");
+    call->options.underlay = VITLRP_UNDERLAY_GREY;
     call->options.kind = (enum vitlrp_map_kind) 2;
     assert_refused(call, VITLRP_USAGE, "kind");
     call->options.kind = VITLRP_MAP_SIGNED;

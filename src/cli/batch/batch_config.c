@@ -54,6 +54,9 @@ static json_t *json_picture(const struct settings *settings, bool *complete) {
     json_set(object, "opacity",
              render->opacity < 0.0F ? json_string("auto") : json_float32(render->opacity),
              complete);
+    json_set(object, "underlay", json_string(word_of(WORDS_UNDERLAY, render->underlay)), complete);
+    json_set(object, "caption", json_string(option_choices(OPTION_CAPTION)[settings->caption]),
+             complete);
     json_set(object, "scale",
              render->scale > 0.0F ? json_float32(render->scale) : json_string("auto"), complete);
     json_set(
