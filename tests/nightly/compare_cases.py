@@ -50,7 +50,7 @@ def levels(method, *command):
 def methods(inputs):
     """Every method with every backend, precision and number of threads."""
     timm = str(inputs.parity / "timm.safetensors")
-    models = [("built-in", inputs.photo, None, []),
+    models = [("small-vit", inputs.photo, None, []),
               ("parity", str(inputs.parity / "input.npy"), timm, ["--heads", "4"])]
     ways = itertools.product(models, METHODS, BACKENDS, ("fp32", "mixed", "bf16"), ("1", "2"))
     for (label, image, model, heads), method, backend, precision, threads in ways:
@@ -99,7 +99,7 @@ def models(inputs):
 def rules(inputs):
     """Gammas of every kind, epsilon, and files of settings."""
     timm = str(inputs.parity / "timm.safetensors")
-    models_of = [("built-in", inputs.photo, None, []),
+    models_of = [("small-vit", inputs.photo, None, []),
                  ("parity", str(inputs.parity / "input.npy"), timm, ["--heads", "4"])]
     for (label, image, model, heads), method in itertools.product(models_of, ("attnlrp", "cp-lrp")):
         base = [*heads, "--method", method, "--level", "pixel"]
@@ -116,7 +116,7 @@ def rules(inputs):
             yield (f"rules/{label}/{method}/all-{backend}-{threads}",
                    [explain(image, model, *base, *every, "--backend", backend, "-j", threads)], True)
     for method in METHODS:
-        yield (f"rules/built-in/epsilon-of-{method}",
+        yield (f"rules/small-vit/epsilon-of-{method}",
                [explain(inputs.photo, None, "--epsilon", "0.05", *method_options(method))], False)
 
 
@@ -223,7 +223,7 @@ def evaluations(inputs):
         options = ["--backend", backend, "--precision", precision, "-j", threads]
         yield (f"eval/arithmetic/{backend}-{precision}-{threads}", [run(*few, *options)],
                threads == "2" and backend == "onednn")
-    for name, replace in itertools.product(("built-in", "parity"), REPLACEMENTS):
+    for name, replace in itertools.product(("small-vit", "parity"), REPLACEMENTS):
         model = timm if name == "parity" else []
         yield (f"eval/replace/{name}-{replace}", [run(*few, *model, "--replace", replace)],
                name == "parity")
@@ -297,12 +297,12 @@ def searches(inputs):
                      "--backend", backend, "-q", *options],
                     explain(str(inputs.parity / "input.npy"), timm, "--heads", "4", "--settings",
                             "tuned.json")], True)
-    yield "tune/built-in", [["tune", dataset, "--steps", "3", "-o", "tuned.json", "-q"]], False
+    yield "tune/small-vit", [["tune", dataset, "--steps", "3", "-o", "tuned.json", "-q"]], False
 
 
 def facts(inputs):
     """info and bench: keys, and numbers that are no times."""
-    for name, options in {"built-in": [], "classes": ["--classes"], "crop": ["--crop", "128"],
+    for name, options in {"small-vit": [], "classes": ["--classes"], "crop": ["--crop", "128"],
                           "openblas": ["--backend", "openblas", "-j", "1"]}.items():
         yield f"info/{name}", [["info", "--json", "info.json", *options]], True
     for label, model, _, options in [*inputs.made, inputs.layer_scale]:

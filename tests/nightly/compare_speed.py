@@ -52,10 +52,10 @@ def timed_cases(inputs):
              "vit-b/top-5": ["explain", array, "-m", large, "-c", "top:5", "-o", "{class}.npy"]}
     for method in ("attnlrp", "cp-lrp", "attnlrp-eps", "chefer"):
         found[f"vit-b/{method}"] = [*one, "--method", method]
-        found[f"built-in/{method}"] = [*many, "--method", method]
+        found[f"small-vit/{method}"] = [*many, "--method", method]
     for precision in ("mixed", "bf16"):
         found[f"vit-b/{precision}"] = [*one, "--precision", precision]
-        found[f"built-in/{precision}"] = [*many, "--precision", precision]
+        found[f"small-vit/{precision}"] = [*many, "--precision", precision]
     found["eval/three-methods"] = ["eval", str(inputs.dataset), "--methods", "attnlrp,rollout,random",
                                    "--json", "e.json"]
     found["eval/bf16"] = [*found["eval/three-methods"], "--precision", "bf16"]
@@ -67,7 +67,7 @@ def counted_cases(inputs):
     """{name: command}: short enough for an emulated processor."""
     pair = ["explain", inputs.photo, inputs.koala, "-c", "top:2", "-o", "maps"]
     timm = str(inputs.parity / "timm.safetensors")
-    found = {f"built-in/{method}": [*pair, "--method", method]
+    found = {f"small-vit/{method}": [*pair, "--method", method]
              for method in ("attnlrp", "cp-lrp", "attnlrp-eps", "chefer")}
     found["small/attnlrp"] = ["explain", str(inputs.parity / "input.npy"), "-m", timm, "--heads", "4",
                               "-c", "top:10", "-o", "{class}.npy"]

@@ -1,0 +1,156 @@
+"""The figures of README.md, made by the built command: goldfish.panel.jpg, methods.jpg and benchmark.jpg.
+
+usage: make_figures.py VITLRP VAL [WORK]
+    VITLRP   the command: build/vitlrp
+    VAL      Tiny-ImageNet's validation images, a folder for each class (docs/DATASETS.md); "-" for none
+    WORK     keeps what is done (build/figures)
+
+It may be stopped at any moment. The same command then does what is left: a file in WORK is complete as soon as
+it has its name, and is made again only for another version, model or recipe, which lie beside it (without WORK,
+everything is). A new figure takes its place here when it is complete. The evaluation takes three minutes of a
+processor. Chromium makes methods.jpg and benchmark.jpg. What is left out, and why, is said, and the exit code is
+1."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+PHOTOGRAPH = os.path.join(HERE, "goldfish.jpg")
+SHOWN = ("attnlrp", "occlusion", "chefer", "gradcam", "rollout", "input-x-gradient")
+MEASURED = ("attnlrp", "attnlrp-eps", "cp-lrp", "chefer", "gradcam", "rollout", "input-x-gradient", "random")
+IMAGES, STEPS, SHARDS = 50, 14, 5
+METHODS_SIZE, BENCHMARK_SIZE = (1144, 168), (860, 812)
+
+METHODS_PAGE = """<!DOCTYPE html><meta charset="utf-8"><style>
+body { margin: 6px 4px; display: flex; background: #fff; font: 13px "DejaVu Sans", sans-serif; }
+figure { margin: 0 4px; text-align: center; }
+img { display: block; width: 154px; margin-bottom: 8px; }
+</style>
+"""
+FIGURE = '<figure><img src="{}"><figcaption>{}</figcaption></figure>\n'
+# Of the evaluator's page: the intervals and the first two curves.
+BENCHMARK_STYLE = """<style>
+:root { color-scheme: only light; font-size: 80%; }
+body { font-size: 13px !important; }
+.top, footer, section:not(#delta, #curves), .plots > :nth-child(n + 3) { display: none !important; }
+main { padding: 14px 18px !important; }
+section { margin: 0 0 24px !important; }
+section h2 { margin-top: 0 !important; }
+</style>
+"""
+
+
+class LeftOut(Exception):
+    """Why a figure is not made."""
+
+
+def run(*command):
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          text=True, check=False)
+    if done.returncode != 0:
+        sys.exit(f"{' '.join(command)}\nexit {done.returncode}\n{done.stderr}")
+    return done.stdout
+
+
+class Maker:
+    def __init__(self, program, work):
+        os.environ["VITLRP_MODEL"] = ""  # figures are of the built-in model
+        self.program, self.work = program, work
+        os.makedirs(work, exist_ok=True)
+        weights = json.loads(run(program, "info", "--json", "-"))["weights_sha256"]
+        self.origin = [run(program, "-V").strip(), weights]
+
+    def make(self, name, recipe, write):
+        """The path of WORK/name, which write(path) makes unless the recipe is that of the file that is there."""
+        path = os.path.join(self.work, name)
+        text = json.dumps([*self.origin, recipe])
+        note = path + ".recipe"
+        if os.path.exists(path) and os.path.exists(note):
+            with open(note, encoding="utf-8") as file:
+                if file.read() == text:
+                    return path
+        stem, ending = os.path.splitext(path)
+        part = f"{stem}.part{ending}"
+        write(part)
+        if os.path.exists(note):
+            os.remove(note)
+        os.replace(part, path)
+        with open(note + ".part", "w", encoding="utf-8") as file:
+            file.write(text)
+        os.replace(note + ".part", note)
+        print(f"made {name}", flush=True)
+        return path
+
+    def command(self, name, *arguments, option="-o"):
+        """A file that the command writes."""
+        return self.make(name, arguments, lambda part: run(self.program, *arguments, "-q", option, part))
+
+    def picture(self, name, text, size):
+        """What Chromium shows of a page."""
+        browser = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+        if browser is None:
+            raise LeftOut("there is no Chromium")
+        page = os.path.join(self.work, name + ".html")
+        with open(page, "w", encoding="utf-8") as file:
+            file.write(text)
+        options = ["--headless", "--disable-gpu", "--hide-scrollbars", f"--window-size={size[0]},{size[1]}"]
+        options += ["--no-sandbox"] if os.geteuid() == 0 else []
+
+        def write(part):
+            run(browser, *options, f"--screenshot={part}", "file://" + page)
+            if not os.path.exists(part):
+                sys.exit(f"{browser} wrote no picture of {page}")
+        return self.make(name, [text, size], write)
+
+
+def panel(maker, _):
+    return maker.command("goldfish.panel.jpg", PHOTOGRAPH, "--style", "panel")
+
+
+def methods(maker, _):
+    figures = FIGURE.format("file://" + PHOTOGRAPH, "goldfish.jpg")
+    for method in SHOWN:
+        path = maker.command(f"{method}.png", PHOTOGRAPH, "--style", "heat", "--method", method)
+        figures += FIGURE.format("file://" + path, method)
+    return maker.picture("methods.jpg", METHODS_PAGE + figures, METHODS_SIZE)
+
+
+def benchmark(maker, val):
+    if val == "-":
+        raise LeftOut("there are no validation images")
+    evaluate = ["eval", val, "--limit", str(IMAGES), "--steps", str(STEPS), "--precision", "bf16", "--methods",
+                ",".join(MEASURED)]
+    records = [maker.command(f"eval{shard}.json", *evaluate, "--shard", f"{shard}/{SHARDS}", option="--json")
+               for shard in range(SHARDS)]
+    page = maker.command("report.html", "merge", *records, option="--html")
+    with open(page, encoding="utf-8") as file:
+        text = file.read().replace("</head>", BENCHMARK_STYLE + "</head>", 1)
+    return maker.picture("benchmark.jpg", text, BENCHMARK_SIZE)
+
+
+def main():
+    if len(sys.argv) not in (3, 4):
+        sys.exit(__doc__)
+    program = os.path.abspath(sys.argv[1])
+    val = sys.argv[2] if sys.argv[2] == "-" else os.path.abspath(sys.argv[2])
+    work = sys.argv[3] if len(sys.argv) > 3 else os.path.join(os.path.dirname(HERE), "build", "figures")
+    maker = Maker(program, os.path.abspath(work))
+    left_out = 0
+    for figure in (panel, methods, benchmark):
+        try:
+            path = figure(maker, val)
+        except LeftOut as reason:
+            print(f"{figure.__name__}: left out, {reason}")
+            left_out += 1
+            continue
+        place = os.path.join(HERE, os.path.basename(path))
+        shutil.copyfile(path, place + ".part")
+        os.replace(place + ".part", place)
+    sys.exit(1 if left_out else 0)
+
+
+if __name__ == "__main__":
+    main()
