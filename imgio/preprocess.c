@@ -59,6 +59,12 @@ enum vitlrp_status preprocess_check(const struct vitlrp_preprocess *preprocess,
         return fail(err, VITLRP_USAGE, "a crop cannot have %d x %d pixels", preprocess->crop_width,
                     preprocess->crop_height);
     }
+    if (preprocess->unread_height < 0 || preprocess->unread_width < 0 ||
+        preprocess->unread_height > MAX_INPUT_PIXELS ||
+        preprocess->unread_width > MAX_INPUT_PIXELS) {
+        return fail(err, VITLRP_USAGE, "%d x %d pixels beside a crop cannot be unread",
+                    preprocess->unread_width, preprocess->unread_height);
+    }
     for (int c = 0; c < 3; c++) {
         if (!isfinite(preprocess->mean[c]) || !isfinite(preprocess->std[c]) ||
             !(preprocess->std[c] > 0.0f)) {
@@ -69,8 +75,7 @@ enum vitlrp_status preprocess_check(const struct vitlrp_preprocess *preprocess,
     if (preprocess->channels != 0 && preprocess->channels != 1) {
         return fail(err, VITLRP_USAGE, "a model input has 1 channel, or red, green and blue (0)");
     }
-    return reserved_check(preprocess->reserved, sizeof preprocess->reserved,
-                          "values of a preprocessing", err);
+    return VITLRP_OK;
 }
 
 /* timm's ResizeKeepRatio: the smaller ratio of the two, and Python's round. */
@@ -131,8 +136,10 @@ static enum vitlrp_status plan_crop(const struct vitlrp_preprocess *preprocess,
                     resize->window_width, resize->window_height, MAX_INPUT_PIXELS);
     }
     enum vitlrp_crop_offset offset = preprocess->crop_offset;
-    resize->left = centre_offset(resize->width - resize->window_width, offset);
-    resize->top = centre_offset(resize->height - resize->window_height, offset);
+    int32_t centred_width = resize->window_width + preprocess->unread_width;
+    int32_t centred_height = resize->window_height + preprocess->unread_height;
+    resize->left = centre_offset(resize->width - centred_width, offset);
+    resize->top = centre_offset(resize->height - centred_height, offset);
     return VITLRP_OK;
 }
 

@@ -106,7 +106,8 @@ struct vitlrp_preprocess {
     enum vitlrp_crop_offset crop_offset;
     int32_t channels; /* of the model input: 1 (grey, Pillow's "L"), or 0, which are red, green and
                          blue; one has the first mean and std */
-    int32_t reserved[2]; /* 0 */
+    int32_t unread_height; /* what is centred has so many more rows below the crop, */
+    int32_t unread_width;  /* and columns right of it, which no patch of the model reads */
 };
 
 /* Where the model input lies on the photograph, in photograph pixels (fractions possible). It

@@ -80,7 +80,8 @@ class Preprocess(Structure):
         ("resize_width", c_int32),
         ("crop_offset", c_int),
         ("channels", c_int32),
-        ("reserved", c_int32 * 2),
+        ("unread_height", c_int32),
+        ("unread_width", c_int32),
     ]
 
 

@@ -51,16 +51,24 @@ class Preprocessing:
     resize_width: int = 0  # of "squash" and "cover", where resize_to is the height; 0: the same
     crop_offset: str = "even"  # how the half of an odd number of pixels is rounded: "even", "floor"
     channels: int = 3  # of the model input; 1: grey, with the first mean and std
+    unread_height: int = 0  # rows behind the crop that no patch reads, and that are centred with it
+    unread_width: int = 0
 
     def for_input(self, side: int) -> Preprocessing:
         """The same for inputs of side x side pixels: the crop stays the same part of the image."""
         side = _check.whole("side", side, 1, 16384)
-        old = self.crop_height or self.resize_to
+        old = self.crop_height + self.unread_height or self.resize_to
         resize_to = self.resize_to * side // old if old else self.resize_to
-        old_width = self.crop_width or self.resize_width
+        old_width = self.crop_width + self.unread_width or self.resize_width
         width = self.resize_width * side // old_width if self.resize_width else 0
         return dataclasses.replace(
-            self, resize_to=resize_to, resize_width=width, crop_height=side, crop_width=side
+            self,
+            resize_to=resize_to,
+            resize_width=width,
+            crop_height=side,
+            crop_width=side,
+            unread_height=0,
+            unread_width=0,
         )
 
     def _record(self) -> _capi.Preprocess:
@@ -72,6 +80,8 @@ class Preprocessing:
             crop_width=_check.whole("crop_width", self.crop_width, 0, _check.INT32_MAX),
             resize_width=_check.whole("resize_width", self.resize_width, 0, _check.INT32_MAX),
             crop_offset=_check.choice("crop_offset", self.crop_offset, "crop_offset"),
+            unread_height=_check.whole("unread_height", self.unread_height, 0, _check.INT32_MAX),
+            unread_width=_check.whole("unread_width", self.unread_width, 0, _check.INT32_MAX),
         )
         if self.channels not in (1, 3):
             raise UsageError(f"channels must be 1 or 3, not {_check.shown(self.channels)}")
@@ -97,6 +107,8 @@ class Preprocessing:
             record.resize_width,
             words("crop_offset")[record.crop_offset],
             1 if record.channels == 1 else 3,
+            record.unread_height,
+            record.unread_width,
         )
 
 

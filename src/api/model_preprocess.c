@@ -78,6 +78,24 @@ static enum vitlrp_status read_stated(const struct vit_model *model, struct prep
     return VITLRP_OK;
 }
 
+/* A model reads whole patches: of an input of the size that it states, not what is behind them. */
+static void leave_unread(const struct vit_config *config, struct vitlrp_preprocess *out) {
+    int32_t height = out->crop_height;
+    int32_t width = out->crop_width;
+    if (out->resize == VITLRP_RESIZE_SQUASH && height == 0 && width == 0) {
+        height = out->resize_to;
+        width = out->resize_width > 0 ? out->resize_width : out->resize_to;
+    }
+    bool ends = config->unread_height > 0 || config->unread_width > 0;
+    if (ends && height - config->unread_height == config->image_height &&
+        width - config->unread_width == config->image_width) {
+        out->crop_height = config->image_height;
+        out->crop_width = config->image_width;
+        out->unread_height = config->unread_height;
+        out->unread_width = config->unread_width;
+    }
+}
+
 enum vitlrp_status model_preprocess(const struct vit_model *model, const struct vitlrp_log *log,
                                     struct model_preprocess *out, struct vitlrp_error *err) {
     struct preprocess_read read = {.log = log,
@@ -90,6 +108,7 @@ enum vitlrp_status model_preprocess(const struct vit_model *model, const struct 
         return error_prefix(err, status, read.file);
     }
     read.out.channels = model->config.grey ? 1 : 0;
+    leave_unread(&model->config, &read.out);
     *out = (struct model_preprocess){.preprocess = read.out, .origin = read.file};
     return VITLRP_OK;
 }

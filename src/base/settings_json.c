@@ -59,6 +59,10 @@ void json_set_preprocess(json_t *object, const struct vitlrp_preprocess *preproc
         const char *offset = word_of(WORDS_CROP_OFFSET, preprocess->crop_offset);
         json_set(object, "crop_offset", json_string(offset), complete);
     }
+    if (preprocess->unread_height > 0 || preprocess->unread_width > 0) {
+        json_set(object, "unread",
+                 json_pack("[ii]", preprocess->unread_height, preprocess->unread_width), complete);
+    }
     json_set(object, "mean", json_triple(preprocess->mean), complete);
     json_set(object, "std", json_triple(preprocess->std), complete);
     if (preprocess->channels == 1) {

@@ -46,7 +46,12 @@ void model_input_append(struct text *out, const struct vitlrp_preprocess *prepro
     const float *std = preprocess->std;
     append_resize(out, preprocess);
     if (preprocess->crop_height > 0) {
-        text_printf(out, ", centre crop %dx%d", preprocess->crop_width, preprocess->crop_height);
+        text_printf(out, ", centre crop %dx%d", preprocess->crop_width + preprocess->unread_width,
+                    preprocess->crop_height + preprocess->unread_height);
+    }
+    if (preprocess->unread_height > 0 || preprocess->unread_width > 0) {
+        text_printf(out, ", of which patches read %dx%d", preprocess->crop_width,
+                    preprocess->crop_height);
     }
     text_printf(out, ", mean %.4g %.4g %.4g, std %.4g %.4g %.4g", (double) mean[0],
                 (double) mean[1], (double) mean[2], (double) std[0], (double) std[1],

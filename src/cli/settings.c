@@ -300,8 +300,11 @@ void preprocess_change(const struct preprocess_changes *changes,
                        struct vitlrp_preprocess *preprocess) {
     if (changes->crop > 0) {
         /* The crop stays the same part of the resized image, as timm's crop_pct keeps it. */
-        int32_t old = preprocess->crop_height > 0 ? preprocess->crop_height : preprocess->resize_to;
-        int32_t old_width = preprocess->crop_width > 0     ? preprocess->crop_width
+        int32_t old = preprocess->crop_height > 0
+                          ? preprocess->crop_height + preprocess->unread_height
+                          : preprocess->resize_to;
+        int32_t old_width = preprocess->crop_width > 0
+                                ? preprocess->crop_width + preprocess->unread_width
                             : preprocess->resize_width > 0 ? preprocess->resize_width
                                                            : old;
         if (!changes->resize_given && old > 0) {
@@ -312,6 +315,8 @@ void preprocess_change(const struct preprocess_changes *changes,
         }
         preprocess->crop_height = changes->crop;
         preprocess->crop_width = changes->crop;
+        preprocess->unread_height = 0;
+        preprocess->unread_width = 0;
     }
     if (changes->resize_given) {
         preprocess->resize = changes->resize;
@@ -320,6 +325,8 @@ void preprocess_change(const struct preprocess_changes *changes,
         if (changes->resize == VITLRP_RESIZE_SQUASH && changes->crop == 0) {
             preprocess->crop_height = 0;
             preprocess->crop_width = 0;
+            preprocess->unread_height = 0;
+            preprocess->unread_width = 0;
         }
     }
     if (changes->interpolation_given) {

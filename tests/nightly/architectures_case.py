@@ -26,6 +26,7 @@ class Built:
     inputs: typing.Any  # a tensor (1, channels, height, width) in float32
     forward: typing.Callable  # of model and inputs: a tensor (1, outputs)
     options: tuple = ()  # what no file states
+    patch: int = 1  # of its side, where an input may end with pixels that are in no whole patch
     file: str = ""  # the weights, within the folder; "": the folder itself
 
 

@@ -76,7 +76,9 @@ def build(config, folder, seed):
         json.dump({"model_cfg": config, "preprocess_cfg": {}}, file)
     size = config["vision_cfg"]["image_size"]
     sides = size if isinstance(size, list) else (size, size)
-    return Built(model.visual.double(), draw_input((1, 3, *sides), seed), forward)
+    patches = getattr(model.visual, "trunk", model.visual)
+    patch = getattr(patches, "patch_embed", patches).patch_size[0]
+    return Built(model.visual.double(), draw_input((1, 3, *sides), seed), forward, patch=patch)
 
 
 def cases():

@@ -99,7 +99,8 @@ def build(tagged, classes, changes, folder, seed):
     draw_parameters(model, seed)
     inputs = draw_input(input_shape(model, args), seed)
     timm.models._hub.save_for_hf(model, folder, model_args=args, safe_serialization=True)
-    return Built(model.double(), inputs, forward)
+    patch = model.patch_embed.patch_size[0] if IS_FULL else 1
+    return Built(model.double(), inputs, forward, patch=patch)
 
 
 def case_of(tagged, classes, weight, changes=None):

@@ -22,7 +22,7 @@ def build(representation, folder, seed):
                                                  representation_size=representation)
     draw_parameters(model, seed)
     torch.save(model.state_dict(), os.path.join(folder, "vit.pth"))
-    return Built(model.double(), draw_input((1, 3, SIZE, SIZE), seed), forward, ("--heads", str(HEADS)), "vit.pth")
+    return Built(model.double(), draw_input((1, 3, SIZE, SIZE), seed), forward, ("--heads", str(HEADS)), file="vit.pth")
 
 
 def build_full(name, weights, folder, seed):
@@ -38,7 +38,7 @@ def build_full(name, weights, folder, seed):
     with unittest.mock.patch("torchvision.models.vision_transformer._vision_transformer", shallow):
         model = draw_parameters(torchvision.models.get_model(name, weights=None, image_size=size), seed)
     torch.save(model.state_dict(), os.path.join(folder, file))
-    return Built(model.double(), draw_input((1, 3, size, size), seed), forward, (), file)
+    return Built(model.double(), draw_input((1, 3, size, size), seed), forward, file=file)
 
 
 def full_cases():

@@ -91,6 +91,7 @@ CLASSES = (
     ("MetaClip2VisionModel", {}, SQUARE, (SQUARE, SQUARE), pooled, 0),
     ("SiglipForImageClassification", {}, SQUARE, (SQUARE, SQUARE), logits, 0),
     ("SiglipVisionModel", {}, SQUARE, (SQUARE, SQUARE), pooled, 0),
+    ("SiglipVisionModel", {"patch_size": 6}, 20, (20, 20), pooled, 0),
     ("SiglipVisionModel", {"vision_use_head": False}, SQUARE, (SQUARE, SQUARE), mean, 0),
     ("SiglipModel", {}, SQUARE, (SQUARE, SQUARE), pooled, 22),
     ("Siglip2ForImageClassification", {"num_patches": 16}, SQUARE, (SQUARE, SQUARE), patches_apart, 0),
@@ -168,7 +169,8 @@ def build(row, folder, seed):
         side = getattr(getattr(config, "vision_config", config), "image_size", 256)
         input_size = (side, side)
     channels = changes.get("num_channels", 3)
-    return Built(model.double(), draw_input((1, channels, *input_size), seed), forward_of(read))
+    patch = getattr(getattr(config, "vision_config", config), "patch_size", 1)
+    return Built(model.double(), draw_input((1, channels, *input_size), seed), forward_of(read), patch=patch)
 
 
 def build_wrapper(folder, seed):

@@ -559,6 +559,31 @@ static void test_published_hash(void **unused) {
 }
 
 /* Nothing states anything: a guess, which is known as one. */
+/* An input that ends with pixels in no whole patch: the processor makes all of it, the model reads
+ * the patches. An input that the model does not state is not cut. */
+static void test_whole_patches(void **unused) {
+    static const char WHOLE[] = TEST_DATA "/golden/architectures/hf-siglip-whole-patches/model";
+    struct vitlrp_model *model = NULL;
+    struct vitlrp_model_options options;
+    struct vitlrp_preprocess found;
+    struct vitlrp_error error;
+    (void) unused;
+    vitlrp_model_options_init(&options);
+    assert_int_equal(vitlrp_model_open(WHOLE, &options, &model, &error), VITLRP_OK);
+    vitlrp_model_preprocess(model, &found);
+    vitlrp_model_close(model);
+    assert_int_equal(found.resize_to, 20);
+    assert_int_equal(found.crop_height, 18);
+    assert_int_equal(found.unread_height, 2);
+    assert_int_equal(found.unread_width, 2);
+    copy_weights(PARITY "huggingface/model.safetensors");
+    put_file("preprocessor_config.json", "{\"size\":36}", strlen("{\"size\":36}"));
+    assert_int_equal(open_folder(&found, &error), VITLRP_OK);
+    assert_int_equal(found.unread_height, 0);
+    char path[256];
+    assert_int_equal(unlink(path_in("preprocessor_config.json", path)), 0);
+}
+
 static void test_guesses(void **unused) {
     static const struct accepted none[] = {
         /* Some other program's: passed over. */
@@ -600,6 +625,7 @@ int main(void) {
         cmocka_unit_test(test_published_hash),
         cmocka_unit_test(test_t05_t16_t17_inputs),
         cmocka_unit_test(test_t13_t14_t15_inputs),
+        cmocka_unit_test(test_whole_patches),
         cmocka_unit_test(test_guesses),
     };
     return cmocka_run_group_tests(tests, make_folder, drop_folder);

@@ -30,7 +30,8 @@ static const struct {
       0,
       VITLRP_CROP_EVEN,
       0,
-      {0}}},
+      0,
+      0}},
     {"timm_248_bicubic_224",
      {VITLRP_RESIZE_SHORT,
       248,
@@ -42,7 +43,8 @@ static const struct {
       0,
       VITLRP_CROP_EVEN,
       0,
-      {0}}},
+      0,
+      0}},
     {"huggingface_squash_224_bilinear",
      {VITLRP_RESIZE_SQUASH,
       224,
@@ -54,7 +56,8 @@ static const struct {
       0,
       VITLRP_CROP_EVEN,
       0,
-      {0}}},
+      0,
+      0}},
     {"bundled_64_bicubic_64",
      {VITLRP_RESIZE_SHORT,
       64,
@@ -66,7 +69,8 @@ static const struct {
       0,
       VITLRP_CROP_EVEN,
       0,
-      {0}}},
+      0,
+      0}},
 };
 
 static struct vitlrp_preprocess torchvision(void) {
@@ -313,6 +317,21 @@ static void test_geometry_of_padded(void **state) {
     assert_true(geometry.top == -24.0 && geometry.height == 448.0);
 }
 
+/* What no patch reads is centred with the crop, and not shown. */
+static void test_geometry_of_unread(void **state) {
+    (void) state;
+    struct vitlrp_geometry geometry;
+    struct vitlrp_preprocess siglip = torchvision();
+    siglip.resize = VITLRP_RESIZE_SQUASH;
+    siglip.resize_to = 400;
+    siglip.crop_height = siglip.crop_width = 378;
+    siglip.unread_height = siglip.unread_width = 6;
+    assert_int_equal(vitlrp_preprocess_plan(&siglip, 800, 400, &geometry, NULL), VITLRP_OK);
+    assert_int_equal(geometry.input_width, 378);
+    assert_true(geometry.left == 16.0 && geometry.top == 8.0);
+    assert_true(geometry.width == 756.0 && geometry.height == 378.0);
+}
+
 static void test_plan_refusals(void **state) {
     (void) state;
     struct vitlrp_geometry geometry;
@@ -328,8 +347,8 @@ static void test_plan_refusals(void **state) {
     assert_int_equal(vitlrp_preprocess_plan(&whole, 16384, 1, &geometry, &error), VITLRP_LIMIT);
     whole.resize_to = INT32_MAX;
     assert_int_equal(vitlrp_preprocess_plan(&whole, 2, 1, &geometry, &error), VITLRP_LIMIT);
-    struct vitlrp_preprocess bad[10];
-    for (size_t i = 0; i < 10; i++) {
+    struct vitlrp_preprocess bad[11];
+    for (size_t i = 0; i < 11; i++) {
         bad[i] = torchvision();
     }
     bad[0].resize_to = 0;
@@ -342,7 +361,8 @@ static void test_plan_refusals(void **state) {
     bad[7].crop_height = INT32_MIN;
     bad[8].resize_width = -1;
     bad[9].crop_offset = (enum vitlrp_crop_offset) 2;
-    for (size_t i = 0; i < 10; i++) {
+    bad[10].unread_height = -1;
+    for (size_t i = 0; i < 11; i++) {
         assert_int_equal(vitlrp_preprocess_plan(&bad[i], 300, 300, &geometry, &error),
                          VITLRP_USAGE);
     }
@@ -534,6 +554,7 @@ int main(void) {
         cmocka_unit_test(test_geometry),
         cmocka_unit_test(test_geometry_without_crop_or_resize),
         cmocka_unit_test(test_geometry_of_padded),
+        cmocka_unit_test(test_geometry_of_unread),
         cmocka_unit_test(test_plan_refusals),
         cmocka_unit_test(test_small_and_long_images),
         cmocka_unit_test(test_one_channel),

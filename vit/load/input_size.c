@@ -80,6 +80,15 @@ static enum vitlrp_status fit_square(const struct candidates *candidates, size_t
                 positions);
 }
 
+/* What a stated size has beyond the last whole patch: SigLIP's patches of 14 leave 6 pixels of 384.
+ */
+static void set_unread(const struct model_facts *facts, struct vit_config *config) {
+    int32_t height = fact_whole(&facts->image_height, 0);
+    int32_t width = fact_whole(&facts->image_width, 0);
+    config->unread_height = height > 0 ? height % config->patch_height : 0;
+    config->unread_width = width > 0 ? width % config->patch_width : 0;
+}
+
 /* Patches of a million pixels times as many of them: the product is checked before it is an int. */
 static enum vitlrp_status set_image_size(struct vit_config *config, struct vitlrp_error *err) {
     int32_t height;
@@ -203,5 +212,6 @@ enum vitlrp_status input_size_infer(const struct layout_binding *binding, struct
         TRY(infer_resampling(binding, facts, config, err));
     }
     TRY(set_image_size(config, err));
+    set_unread(facts, config);
     return check_bias(sizes, config, err);
 }

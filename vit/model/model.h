@@ -51,10 +51,11 @@ struct vit_rope {
 struct vit_config {
     int32_t image_height, image_width; /* trained input size */
     int32_t patch_height, patch_width;
-    int32_t grid_height, grid_width; /* patches at the trained size */
-    bool grey;                       /* inputs have one channel instead of red, green and blue */
-    int32_t prefix;                  /* tokens in front of the patches: CLS, if there is one, the
-                                        distillation token, if there is one, then registers */
+    int32_t grid_height, grid_width;     /* patches at the trained size */
+    int32_t unread_height, unread_width; /* pixels of a stated size that are in no whole patch */
+    bool grey;      /* inputs have one channel instead of red, green and blue */
+    int32_t prefix; /* tokens in front of the patches: CLS, if there is one, the
+                       distillation token, if there is one, then registers */
     int32_t registers;
     bool distilled; /* has DeiT's distillation token */
     int32_t dim, depth, heads, mlp_dim, classes;
