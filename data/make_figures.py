@@ -6,11 +6,11 @@ usage: make_figures.py VITLRP VAL [WORK]
     WORK     keeps what is done (build/figures)
 
 It may be stopped at any moment. The same command then does what is left: a file in WORK is complete as soon as
-it has its name, and is made again only for another version, model or recipe, which lie beside it (without WORK,
-everything is). A new figure takes its place here when it is complete. The evaluation takes three minutes of a
-processor. Chromium makes methods.jpg and benchmark.jpg. What is left out, and why, is said, and the exit code is
-1."""
+it has its name, and is made again only for another build, model or recipe, which lie beside it; the parts of the
+evaluation, three minutes of a processor, only for another version. A new figure takes its place here when it is
+complete. Chromium makes methods.jpg and benchmark.jpg. What is left out, and why, is said, and the exit code is 1."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -62,11 +62,14 @@ class Maker:
         os.makedirs(work, exist_ok=True)
         weights = json.loads(run(program, "info", "--json", "-"))["weights_sha256"]
         self.origin = [run(program, "-V").strip(), weights]
+        with open(program, "rb") as file:
+            self.build = hashlib.sha256(file.read()).hexdigest()
 
-    def make(self, name, recipe, write):
-        """The path of WORK/name, which write(path) makes unless the recipe is that of the file that is there."""
+    def make(self, name, recipe, write, is_long=False):
+        """The path of WORK/name, which write(path) makes unless the recipe is that of the file that is there.
+        What takes long is kept for another build of the same version."""
         path = os.path.join(self.work, name)
-        text = json.dumps([*self.origin, recipe])
+        text = json.dumps([*self.origin, None if is_long else self.build, recipe])
         note = path + ".recipe"
         if os.path.exists(path) and os.path.exists(note):
             with open(note, encoding="utf-8") as file:
@@ -86,7 +89,8 @@ class Maker:
 
     def command(self, name, *arguments, option="-o"):
         """A file that the command writes."""
-        return self.make(name, arguments, lambda part: run(self.program, *arguments, "-q", option, part))
+        return self.make(name, arguments, lambda part: run(self.program, *arguments, "-q", option, part),
+                         is_long=arguments[0] == "eval")
 
     def picture(self, name, text, size):
         """What Chromium shows of a page."""
