@@ -155,7 +155,8 @@ def check_contrast(target: Class, versus: Class | None) -> None:
 
 def check_level(level: str, method: _method.Method) -> None:
     """UsageError for an unknown level, or one that the method has no map of."""
-    if level not in ("patch", "pixel"):
+    # An array compared with a word is an array.
+    if not isinstance(level, str) or level not in ("patch", "pixel"):
         raise UsageError(f'level must be "patch" or "pixel", not {_check.shown(level)}')
     if level == "pixel" and not method.has_pixels:
         raise UsageError(f'level "pixel": {method.name} has a map of patches only')

@@ -83,9 +83,10 @@ class Preprocessing:
             unread_height=_check.whole("unread_height", self.unread_height, 0, _check.INT32_MAX),
             unread_width=_check.whole("unread_width", self.unread_width, 0, _check.INT32_MAX),
         )
-        if self.channels not in (1, 3):
-            raise UsageError(f"channels must be 1 or 3, not {_check.shown(self.channels)}")
-        record.channels = 1 if self.channels == 1 else 0
+        channels = _check.whole("channels", self.channels, 1, 3)
+        if channels == 2:
+            raise UsageError("channels must be 1 or 3, not 2")
+        record.channels = 1 if channels == 1 else 0
         for name in ("mean", "std"):
             values = getattr(self, name)
             if not isinstance(values, (Sequence, np.ndarray)) or len(values) != 3:

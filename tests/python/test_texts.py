@@ -166,7 +166,7 @@ class Numbers(Case):
             for name in ("opacity", "scale", "style", "cmap", "upsample"):
                 self.assert_usage(self.found.encode, **{name: value})
             self.assert_usage(self.model.preprocessing.for_input, value)
-            for name in ("resize_to", "crop_width", "mean", "interpolation"):
+            for name in ("resize_to", "crop_width", "mean", "interpolation", "channels"):
                 preprocessing = dataclasses.replace(self.model.preprocessing, **{name: value})
                 self.assert_usage(
                     self.model.preprocess, support.KOALA, preprocessing=preprocessing
