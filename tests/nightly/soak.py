@@ -9,6 +9,10 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+
+import small_model  # noqa: E402
+
 FEW = 500
 LIST_BYTES = 200  # of an image: its name, its label and what came of it
 NOISE_KILOBYTES = 2048
@@ -31,6 +35,7 @@ def peak_kilobytes(program, image, count):
 
 
 def main():
+    small_model.use()
     program, image = map(os.path.abspath, sys.argv[1:3])
     items = int(sys.argv[3]) if len(sys.argv) > 3 else 50000
     few, many = (peak_kilobytes(program, image, count) for count in (FEW, items))

@@ -9,6 +9,7 @@ cmake -S . -B "$build" -G Ninja -DCMAKE_C_COMPILER=gcc -DVITLRP_TSAN=ON
 cmake --build "$build" -j "$(nproc)" --target test_hostile test_base test_eval_run vitlrp
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
+export VITLRP_MODEL=tests/data/vit-tiny-patch8-64.safetensors
 # Not instrumented, so that what it makes once for all threads looks like a race.
 printf 'called_from_lib:libdnnl.so\nrace:libdnnl.so\n' >"$folder/suppressions"
 export TSAN_OPTIONS=halt_on_error=1:suppressions=$folder/suppressions
