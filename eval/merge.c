@@ -144,6 +144,9 @@ static enum vitlrp_status check_part(const struct record *const *parts, size_t p
                                      struct vitlrp_error *err) {
     struct text difference = {.limit = DIFFERENCE_LIMIT};
     enum vitlrp_status status = append_difference(&difference, parts[0], parts[place], err);
+    if (status == VITLRP_OK) {
+        status = text_check_memory(&difference, "the difference of two records", err);
+    }
     if (status == VITLRP_OK && (difference.length > 0 || difference.failed)) {
         status = fail(err, VITLRP_MISMATCH, "record %zu does not belong to record 1: %s", place + 1,
                       difference.failed ? "it differs" : difference.data);

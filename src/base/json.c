@@ -5,50 +5,11 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/json_build.h"
 #include "base/json_scan.h"
 #include "base/mem.h"
 
-/* Of a text whose grammar is right: jansson calls a string that it found no memory for a syntax
- * error, and other blocks nothing at all. */
-static bool is_no_memory(const json_error_t *detail) {
-    enum json_error_code code = json_error_code(detail);
-    return code == json_error_unknown || code == json_error_out_of_memory ||
-           code == json_error_invalid_syntax;
-}
-
-/* The length of all strings and keys of a value; it is not deeper than JSON_MAX_DEPTH. */
-static size_t string_bytes_of(json_t *value) {
-    size_t total = json_is_string(value) ? json_string_length(value) : 0;
-    size_t index;
-    const char *key;
-    json_t *item;
-    if (json_is_object(value)) {
-        json_object_foreach(value, key, item) {
-            total += strlen(key) + string_bytes_of(item);
-        }
-    } else if (json_is_array(value)) {
-        json_array_foreach(value, index, item) {
-            total += string_bytes_of(item);
-        }
-    }
-    return total;
-}
-
-/* jansson drops characters where its buffer for a word cannot grow, and continues: a string that
- * lost some is shorter than in the text. */
-static enum vitlrp_status check_whole(json_t *value, size_t string_bytes,
-                                      struct vitlrp_error *err) {
-    if (!json_is_object(value)) {
-        return fail(err, VITLRP_FORMAT, "not a JSON object");
-    }
-    return string_bytes_of(value) == string_bytes
-               ? VITLRP_OK
-               : fail(err, VITLRP_NOMEM, "out of memory for JSON");
-}
-
-/* Before anything is built. jansson takes a zero byte behind a number or a word for nothing, and
- * one behind the whole text for its end; a scan stops there, and would not have counted what
- * follows. */
+/* Before anything is built. */
 static enum vitlrp_status check_text(const char *bytes, size_t size, size_t max_memory,
                                      enum json_verdict *verdict, struct json_cost *cost,
                                      struct vitlrp_error *err) {
@@ -71,23 +32,19 @@ static enum vitlrp_status check_text(const char *bytes, size_t size, size_t max_
 
 enum vitlrp_status json_parse_within(const char *bytes, size_t size, size_t max_memory,
                                      json_t **out, struct vitlrp_error *err) {
-    /* Cleared, since jansson does not set its code where it has no memory at all. */
-    json_error_t detail = {0};
     struct json_cost cost;
     enum json_verdict verdict;
+    json_t *value = NULL;
     TRY(check_text(bytes, size, max_memory, &verdict, &cost, err));
-    json_t *value = json_loadb(bytes, size, JSON_REJECT_DUPLICATES, &detail);
-    if (value == NULL && verdict == JSON_WELL_FORMED && is_no_memory(&detail)) {
-        return fail(err, VITLRP_NOMEM, "out of memory for %zu bytes of JSON", size);
+    if (verdict != JSON_WELL_FORMED) {
+        return json_fail_at(bytes, cost.stopped,
+                            cost.stopped < size ? "something else is expected" : "it ends early",
+                            err);
     }
-    if (value == NULL) {
-        return fail(err, VITLRP_FORMAT, "not valid JSON: %s (line %d, column %d)", detail.text,
-                    detail.line, detail.column);
-    }
-    enum vitlrp_status status = check_whole(value, cost.string_bytes, err);
-    if (status != VITLRP_OK) {
+    TRY(json_build(bytes, size, &cost, &value, err));
+    if (!json_is_object(value)) {
         json_decref(value);
-        return status;
+        return fail(err, VITLRP_FORMAT, "not a JSON object");
     }
     *out = value;
     return VITLRP_OK;

@@ -6,7 +6,7 @@
 /* Bytes that jansson 2.14 takes with glibc's malloc, blocks' headers and rounding among them
  * (unit/test_json_memory holds them against it): a value with the table that it begins with, an
  * item's place in tables that double while the smaller one still exists, and the buffer for a
- * token, which doubles likewise and whose text is copied twice. */
+ * token, whose text is copied twice. */
 #define OBJECT_BYTES ((size_t) 240)
 #define ARRAY_BYTES ((size_t) 144)
 #define STRING_BYTES ((size_t) 96)
@@ -19,7 +19,6 @@ struct scan {
     const char *next, *end;
     size_t depth;
     struct json_cost cost;
-    size_t longest; /* token, in bytes of the text */
     bool too_deep;
 };
 
@@ -30,7 +29,7 @@ static void count_value(struct scan *scan, size_t memory) {
 
 static void count_token(struct scan *scan, const char *start) {
     size_t length = (size_t) (scan->next - start);
-    scan->longest = length > scan->longest ? length : scan->longest;
+    scan->cost.longest = length > scan->cost.longest ? length : scan->cost.longest;
 }
 
 static bool is_digit(char byte) {
@@ -224,7 +223,8 @@ enum json_verdict json_scan(const char *bytes, size_t size, struct json_cost *co
     bool well_formed = (peek(&scan) == '{' || peek(&scan) == '[') && scan_value(&scan);
     skip_blanks(&scan);
     *cost = scan.cost;
-    cost->memory += scan.cost.string_bytes + TOKEN_FACTOR * scan.longest;
+    cost->memory += scan.cost.string_bytes + TOKEN_FACTOR * scan.cost.longest;
+    cost->stopped = (size_t) (scan.next - bytes);
     if (scan.too_deep) {
         return JSON_TOO_DEEP;
     }

@@ -1,5 +1,5 @@
-/* The grammar of JSON (RFC 8259) without building anything: jansson has the same error for a
- * text without sense and for one that it had no memory for. */
+/* The grammar of JSON (RFC 8259) without building anything: what a text will take is known before.
+ */
 #ifndef BASE_JSON_SCAN_H
 #define BASE_JSON_SCAN_H
 
@@ -15,6 +15,8 @@ struct json_cost {
     size_t string_bytes; /* of all strings and keys together, as UTF-8, unescaped */
     size_t values;       /* and keys */
     size_t memory;       /* bytes at most, of jansson's values and on the way to them */
+    size_t longest;      /* string, key or number, in bytes of the text */
+    size_t stopped;      /* where the grammar no longer holds, in bytes from the beginning */
 };
 
 /* Looks at one object or array and the blanks around it. Does not look at UTF-8, the range of

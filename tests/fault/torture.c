@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/parse.h"
 #include "fault/failing_memory.h"
@@ -425,6 +426,32 @@ static enum vitlrp_status read_record(const struct bench *bench, struct result *
     return status;
 }
 
+/* Escapes where a buffer that doubles is full. */
+static enum vitlrp_status read_json(const struct bench *bench, struct result *result,
+                                    struct vitlrp_error *error) {
+    static const char FILL[] = "xxxxxxxxxxxxxxxxxxxx";
+    char bytes[512];
+    struct vitlrp_error err = {0};
+    json_t *object = NULL;
+    (void) bench;
+    size_t size = (size_t) snprintf(bytes, sizeof bytes, "{\"a\": [1.5, -2");
+    for (int i = 13; i <= 19; i++) {
+        size +=
+            (size_t) snprintf(bytes + size, sizeof bytes - size, ", \"%.*s\\ny\\u00e9\"", i, FILL);
+    }
+    size += (size_t) snprintf(bytes + size, sizeof bytes - size, "]}");
+    enum vitlrp_status status = json_parse_object(bytes, size, &object, &err);
+    if (status != VITLRP_OK) {
+        error->status = err.status;
+        memcpy(error->message, err.message, sizeof error->message);
+        return status;
+    }
+    const json_t *last = json_array_get(json_object_get(object, "a"), 8);
+    keep(result, json_string_value(last), json_string_length(last));
+    json_decref(object);
+    return VITLRP_OK;
+}
+
 static enum vitlrp_status open_and_hash(const struct bench *bench, struct result *result,
                                         struct vitlrp_error *error) {
     struct vitlrp_image *image = NULL;
@@ -465,6 +492,7 @@ static const struct work WORKS[] = {
     {"draw an overlay", draw_overlay},
     {"draw a panel", draw_panel},
     {"evaluate", evaluate},
+    {"read JSON", read_json},
     {"read a record and merge", read_record},
     {"read and write files", open_and_hash},
 };

@@ -478,6 +478,31 @@ static void test_json_scan(void **unused) {
     assert_int_equal(cost.string_bytes, 2 + 2 + 4 + 1);
 }
 
+/* What is wrong, and where. */
+static void test_json_messages(void **unused) {
+    static const struct {
+        const char *text, *message;
+    } cases[] = {
+        {"{\"a\":\n 1,}", "something else is expected (line 2, column 4)"},
+        {"{\"a\": ", "it ends early (line 1, column 7)"},
+        {"{\"a\": 1e400}", "a number that is too large (line 1, column 7)"},
+        {"{\"a\": 9223372036854775808}", "a number that is too large (line 1, column 7)"},
+        {"{\"a\": 1, \"a\": 2}", "a duplicate key (line 1, column 10)"},
+        {"{\"a\": \"\\u0000\"}", "\\u0000 is not allowed"},
+        {"{\"a\": \"\xff\"}", "not UTF-8 (line 1, column 8)"},
+        {"[]", "not a JSON object"},
+    };
+    (void) unused;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct vitlrp_error err = {0};
+        json_t *value = NULL;
+        assert_int_equal(json_parse_object(cases[i].text, strlen(cases[i].text), &value, &err),
+                         VITLRP_FORMAT);
+        assert_non_null(strstr(err.message, cases[i].message));
+        assert_null(value);
+    }
+}
+
 static void test_json_writes_nan_as_null(void **unused) {
     struct text out = {.limit = 1000};
     (void) unused;
@@ -627,6 +652,7 @@ int main(void) {
         cmocka_unit_test(test_json_is_read_strictly),
         cmocka_unit_test(test_json_is_as_deep_as_allowed),
         cmocka_unit_test(test_json_scan),
+        cmocka_unit_test(test_json_messages),
         cmocka_unit_test(test_json_writes_nan_as_null),
         cmocka_unit_test(test_json_compare),
         cmocka_unit_test(test_words),
