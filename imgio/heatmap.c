@@ -38,6 +38,14 @@ static void cover(double start, double span, int32_t size, int32_t *begin, int32
     }
 }
 
+struct heatmap_cover heatmap_cover(const struct heatmap *map, int32_t picture_width,
+                                   int32_t picture_height) {
+    struct heatmap_cover found;
+    cover(map->left, map->span_x, picture_width, &found.x_begin, &found.x_end);
+    cover(map->top, map->span_y, picture_height, &found.y_begin, &found.y_end);
+    return found;
+}
+
 static enum vitlrp_status axis_open(int32_t in, enum resample_filter filter,
                                     const struct resample_window *window, struct heatmap_axis *axis,
                                     struct vitlrp_error *err) {
@@ -57,10 +65,13 @@ static void axis_close(struct heatmap_axis *axis) {
 enum vitlrp_status heatmap_rows_open(const struct heatmap *map, int32_t picture_width,
                                      int32_t picture_height, struct heatmap_rows *rows,
                                      struct vitlrp_error *err) {
-    struct heatmap_rows made = {.map = map};
+    struct heatmap_cover covered = heatmap_cover(map, picture_width, picture_height);
+    struct heatmap_rows made = {.map = map,
+                                .x_begin = covered.x_begin,
+                                .x_end = covered.x_end,
+                                .y_begin = covered.y_begin,
+                                .y_end = covered.y_end};
     enum vitlrp_status status;
-    cover(map->left, map->span_x, picture_width, &made.x_begin, &made.x_end);
-    cover(map->top, map->span_y, picture_height, &made.y_begin, &made.y_end);
     double step_x = map->width / map->span_x;
     double step_y = map->height / map->span_y;
     struct resample_window columns = {.start = (made.x_begin - map->left) * step_x,

@@ -29,6 +29,14 @@ struct heatmap_axis {
     struct monotone monotone;
 };
 
+/* The pixels of a picture that a map covers. */
+struct heatmap_cover {
+    int32_t x_begin, x_end, y_begin, y_end;
+};
+
+struct heatmap_cover heatmap_cover(const struct heatmap *map, int32_t picture_width,
+                                   int32_t picture_height);
+
 /* True if the map lies over the whole picture, but for rounding. */
 bool heatmap_covers(const struct heatmap *map, int32_t picture_width, int32_t picture_height);
 

@@ -7,6 +7,7 @@
 #include "imgio/canvas.h"
 #include "imgio/colorbar.h"
 #include "imgio/font.h"
+#include "imgio/region.h"
 #include "imgio/resize.h"
 
 /* Sizes in pixels. */
@@ -199,7 +200,9 @@ static enum vitlrp_status panes_draw(const struct image *photo, const struct hea
                             .filter = RESAMPLE_BICUBIC};
     TRY(image_resize(photo, &resize, &panes->picture[0], err));
     TRY(render_heat(&scaled, &shared, width, height, &panes->picture[1], err));
-    return render_overlay(&panes->picture[0], &scaled, &shared, &panes->picture[2], err);
+    return look->top_percent > 0.0F
+               ? region_draw(&panes->picture[0], &scaled, look, &panes->picture[2], err)
+               : render_overlay(&panes->picture[0], &scaled, &shared, &panes->picture[2], err);
 }
 
 enum vitlrp_status panel_draw(const struct image *photo, const struct heatmap *map,

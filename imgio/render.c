@@ -5,9 +5,12 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/mem.h"
+
 #define OPACITY_MAX 0.8F /* the photograph stays visible below the strongest relevance */
 #define GREY_DEPTH 154   /* of 256: how much darker than white a light grey photograph gets */
 #define ALPHA_ONE 256
+#define LINE_PART 600 /* of the longer side: the width of a contour */
 
 /* What is laid over the photograph for each entry of the colour map: out = (photo * keep + add) /
  * ALPHA_ONE. */
@@ -203,6 +206,54 @@ struct picture_size {
     int32_t width, height;
 };
 
+/* The step of the colours in which a value lies: 0 around zero, or at the least value. */
+static int32_t contour_step(const struct render_scale *scale, int32_t contours, float value) {
+    int32_t entry = render_entry(scale, value);
+    int32_t steps = contours + 1;
+    if (!scale->around_zero) {
+        return entry * steps / COLORMAP_ENTRIES;
+    }
+    int32_t side = entry - COLORMAP_SIDE;
+    return side * steps / (COLORMAP_SIDE + 1); /* towards zero */
+}
+
+/* A line's pixel: dark on light ground, light on dark ground. */
+static void draw_line_pixel(uint8_t *pixel) {
+    memset(pixel, luma(pixel) >= 96 ? 24 : 232, 3);
+}
+
+/* Lines where a pixel and the one right of it or below it lie in different steps. */
+static enum vitlrp_status draw_contours(const struct painter *painter, int32_t contours,
+                                        struct heatmap_rows *rows, struct image *out,
+                                        struct vitlrp_error *err) {
+    int32_t side = out->width > out->height ? out->width : out->height;
+    int32_t line = side / LINE_PART > 1 ? side / LINE_PART : 1;
+    int32_t count = rows->x_end - rows->x_begin;
+    int32_t *steps = mem_calloc((size_t) count, sizeof *steps);
+    if (steps == NULL) {
+        return fail(err, VITLRP_NOMEM, "out of memory for contours");
+    }
+    for (int32_t y = rows->y_begin; y < rows->y_end; y++) {
+        int32_t below_y = y + line < rows->y_end ? y + line : rows->y_end - 1;
+        const float *values = heatmap_rows_get(rows, y);
+        for (int32_t x = 0; x < count; x++) {
+            steps[x] = contour_step(&painter->scale, contours, values[x]);
+        }
+        const float *below = heatmap_rows_get(rows, below_y);
+        for (int32_t x = 0; x < count; x++) {
+            int32_t right = x + line < count ? x + line : count - 1;
+            if (steps[x] != steps[right] ||
+                steps[x] != contour_step(&painter->scale, contours, below[x])) {
+                draw_line_pixel(out->rgb +
+                                ((size_t) y * (size_t) out->width + (size_t) (rows->x_begin + x)) *
+                                    3);
+            }
+        }
+    }
+    mem_free(steps);
+    return VITLRP_OK;
+}
+
 /* photo NULL: the map alone. */
 static enum vitlrp_status picture_draw(const struct image *photo, const struct heatmap *map,
                                        const struct render_look *look, struct picture_size size,
@@ -221,6 +272,12 @@ static enum vitlrp_status picture_draw(const struct image *photo, const struct h
     blend_make(look, painter.scale.around_zero, &painter.blend);
     for (int32_t y = 0; y < size.height; y++) {
         paint_row(&painter, &rows, y, out);
+    }
+    if (look->contours > 0) {
+        status = draw_contours(&painter, look->contours, &rows, out, err);
+    }
+    if (status != VITLRP_OK) {
+        image_free(out);
     }
 done:
     heatmap_rows_close(&rows);
@@ -248,6 +305,21 @@ enum vitlrp_status render_overlay(const struct image *photo, const struct heatma
                                   struct vitlrp_error *err) {
     return picture_draw(look->underlay == VITLRP_UNDERLAY_NONE ? NULL : photo, map, look,
                         (struct picture_size){photo->width, photo->height}, out, err);
+}
+
+void render_unseen(const struct image *photo, const struct heatmap *map, struct image *picture) {
+    struct hatch hatch = hatch_for(picture->width, picture->height);
+    struct heatmap_cover cover = heatmap_cover(map, picture->width, picture->height);
+    for (int32_t y = 0; y < picture->height; y++) {
+        size_t offset = (size_t) y * (size_t) picture->width * 3;
+        bool is_row = y >= cover.y_begin && y < cover.y_end;
+        int32_t begin = is_row ? cover.x_begin : picture->width;
+        hatch_photo(photo->rgb + offset, &hatch, 0, begin, y, picture->rgb + offset);
+        if (is_row) {
+            hatch_photo(photo->rgb + offset, &hatch, cover.x_end, picture->width, y,
+                        picture->rgb + offset);
+        }
+    }
 }
 
 void render_hatch(struct image *image, const struct colormap *colors, int32_t left, int32_t top,

@@ -16,6 +16,9 @@ struct render_look {
     float
         opacity; /* of the overlay, 0 to 1; negative: in proportion to the strength of the value */
     enum vitlrp_underlay underlay;
+    int32_t contours;  /* lines at equal steps of the colours, of each sign; 0: none */
+    float top_percent; /* above 0: region.h in the place of the overlay */
+    enum vitlrp_top_as top_as;
     enum vitlrp_map_kind kind;
     struct heatmap_range range; /* of the colours; low = high: the map's own */
     const char *unit;           /* of the values, for a legend; UTF-8 */
@@ -49,6 +52,9 @@ enum vitlrp_status render_heat(const struct heatmap *map, const struct render_lo
 enum vitlrp_status render_overlay(const struct image *photo, const struct heatmap *map,
                                   const struct render_look *look, struct image *out,
                                   struct vitlrp_error *err);
+
+/* Hatches the parts of a picture of the photograph that the map does not cover. */
+void render_unseen(const struct image *photo, const struct heatmap *map, struct image *picture);
 
 /* The hatching of render_heat over the given rectangle, for a legend. */
 void render_hatch(struct image *image, const struct colormap *colors, int32_t left, int32_t top,

@@ -1,5 +1,6 @@
 #include "imgio/strip.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "imgio/canvas.h"
@@ -80,12 +81,13 @@ static struct strip_layout strip_plan(const struct strip *strip, int32_t width) 
                                   .bold = font_open(FONT_BOLD),
                                   .strip = strip,
                                   .width = width};
-    bool beside = width >= WIDTH_SIDE;
+    bool has_bar = strip->bar.colors != NULL;
+    bool beside = has_bar && width >= WIDTH_SIDE;
     int32_t line = layout.regular.line_height;
     int32_t bar_height = 2 * line + BAR_HEIGHT + 2 * BAR_SPACE;
     layout.text_width = width - 2 * MARGIN - (beside ? BAR_WIDTH + BLOCK_GAP : 0);
     int32_t y = set_caption(&layout, NULL);
-    if (strip->has_unseen) {
+    if (strip->hatching != NULL) {
         layout.legend_y = y + layout.regular.ascent;
         y += line;
     }
@@ -94,7 +96,7 @@ static struct strip_layout strip_plan(const struct strip *strip, int32_t width) 
                                     .y = bar_top + line + BAR_SPACE,
                                     .width = BAR_WIDTH,
                                     .height = BAR_HEIGHT};
-    int32_t bar_end = bar_top + bar_height;
+    int32_t bar_end = has_bar ? bar_top + bar_height : 0;
     layout.height = (y > bar_end ? y : bar_end) + MARGIN;
     return layout;
 }
@@ -131,9 +133,11 @@ static enum vitlrp_status strip_draw(const struct strip *strip, int32_t width, s
     TRY(image_alloc(width, layout.height, out, err));
     canvas_fill(out, &(struct rectangle){0, 0, out->width, out->height}, canvas_background);
     set_caption(&layout, out);
-    draw_bar(&layout, out);
-    if (strip->has_unseen) {
-        canvas_legend(out, &layout.regular, strip->bar.colors, MARGIN, layout.legend_y);
+    if (strip->bar.colors != NULL) {
+        draw_bar(&layout, out);
+    }
+    if (strip->hatching != NULL) {
+        canvas_legend(out, &layout.regular, strip->hatching, MARGIN, layout.legend_y);
     }
     return VITLRP_OK;
 }

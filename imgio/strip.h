@@ -3,8 +3,6 @@
 #ifndef IMGIO_STRIP_H
 #define IMGIO_STRIP_H
 
-#include <stdbool.h>
-
 #include "base/status.h"
 #include "imgio/colorbar.h"
 #include "imgio/image.h"
@@ -13,8 +11,8 @@ struct strip {
     const char
         *caption;     /* UTF-8; its first line is the title, and what is too long loses its end */
     const char *unit; /* of the colour bar */
-    struct colorbar bar;
-    bool has_unseen; /* parts of the picture are hatched */
+    struct colorbar bar;             /* without colors there is none */
+    const struct colormap *hatching; /* parts of the picture are hatched; NULL: none */
 };
 
 /* The picture with the strip. A narrow picture has white beside it, and the strip of a large one is

@@ -548,8 +548,12 @@ struct vitlrp_render_options {
     float range_low, range_high;   /* the values that get the colours of the ends; values beyond are
                                       drawn as these. Both 0: by kind and scale */
     enum vitlrp_underlay underlay; /* of an overlay and of the panel's; default grey */
-    const char *unit;              /* of the values, for the colour bar, at most 32 bytes:
-                                      vitlrp_method_info.unit; NULL: none */
+    int32_t contours;              /* lines between the colours, 0 (default) to 9 of each sign */
+    float top_percent; /* above 0, up to 100: the overlay shows the part of the photograph whose
+                          values are the largest, instead of the map; default 0 */
+    enum vitlrp_top_as top_as; /* how; default a mask */
+    const char *unit;          /* of the values, for the colour bar, at most 32 bytes:
+                                  vitlrp_method_info.unit; NULL: none */
 };
 
 /* The defaults: an overlay of a signed map, bilinear, opacity by the relevance, PNG. */

@@ -306,6 +306,13 @@ enum vitlrp_underlay {
     VITLRP_UNDERLAY_NONE    /* nothing: the map alone */
 };
 
+/* How the part with the largest values is shown. */
+enum vitlrp_top_as {
+    VITLRP_TOP_MASK, /* the rest is dark and grey */
+    VITLRP_TOP_BLUR, /* the rest is blurred */
+    VITLRP_TOP_BOX   /* a box lies around it */
+};
+
 enum vitlrp_colormap_kind {
     VITLRP_COLORMAP_DIVERGING,  /* two sides around a neutral middle, which is zero */
     VITLRP_COLORMAP_SEQUENTIAL, /* from dark to light */

@@ -316,6 +316,9 @@ class RenderOptions(Structure):
         ("range_low", c_float),
         ("range_high", c_float),
         ("underlay", c_int),
+        ("contours", c_int32),
+        ("top_percent", c_float),
+        ("top_as", c_int),
         ("unit", c_char_p),
     ]
 

@@ -93,6 +93,9 @@ class Explanation:
         scale: float | None = None,
         range: tuple[float, float] | None = None,
         underlay: str = "grey",
+        contours: int = 0,
+        top_percent: float | None = None,
+        top_as: str = "mask",
         caption: bool = False,
     ) -> _check.Pixels:
         """The picture as uint8 (height, width, 3), in the coordinates of the photograph.
@@ -106,6 +109,9 @@ class Explanation:
         scale     the value of the map that gets the full colour; None: its largest
         range     the values of the first and the last colour, in the place of scale
         underlay  of the overlay: the photograph in "grey" or "colour", or "none"
+        contours  lines between the colours, 0 to 9 of each sign
+        top_percent, top_as  in the place of the map, the part of the photograph with the largest
+                  values, in per cent: the rest dark ("mask") or blurred ("blur"), or a "box"
         caption   below overlay and panel: class, method, model; with the overlay, the colours too
         """
         data = self.encode(
@@ -117,6 +123,9 @@ class Explanation:
             scale=scale,
             range=range,
             underlay=underlay,
+            contours=contours,
+            top_percent=top_percent,
+            top_as=top_as,
             caption=caption,
         )
         options = new_record(_capi.ImageOptions, lib.vitlrp_image_options_init_sized)
@@ -142,6 +151,9 @@ class Explanation:
         scale: float | None = None,
         range: tuple[float, float] | None = None,
         underlay: str = "grey",
+        contours: int = 0,
+        top_percent: float | None = None,
+        top_as: str = "mask",
         caption: bool = True,
     ) -> bytes:
         """The picture as the bytes of a "png" or "jpeg" file; the rest as of picture()."""
@@ -151,7 +163,13 @@ class Explanation:
         options.upsample = _check.choice("upsample", upsample, "upsample")
         options.format = _check.choice("format", format, "picture_format")
         options.underlay = _check.choice("underlay", underlay, "underlay")
-        options.caption = self.caption.encode(errors="replace") if caption else None
+        options.contours = _check.whole("contours", contours, 0, 9)
+        options.top_as = _check.choice("top_as", top_as, "top_as")
+        if top_percent is not None:
+            smallest = float(np.finfo(np.float32).tiny)
+            options.top_percent = _check.real("top_percent", top_percent, smallest, 100.0)
+        words_below = self._caption(options.top_percent)
+        options.caption = words_below.encode(errors="replace") if caption else None
         options.comment = self._comment().encode(errors="replace")
         options.kind = _check.choice("kind", describe(self.method).kind, "map_kind")
         options.unit = _check.text("unit", self.unit)
@@ -204,10 +222,16 @@ class Explanation:
     @property
     def caption(self) -> str:
         """What a picture says of itself: class, method and model, how much the map holds."""
+        return self._caption(0.0)
+
+    def _caption(self, percent: float) -> str:
+        """Likewise of a picture of a part of the photograph."""
         versus = self.versus
         against = f"  versus {self._likely(versus, self.versus_probability)}" if versus else ""
         lines = [self._likely(self.target, self.probability) + against, f"{self.method}, {_end_of(self.model)}"]
-        if self.ledger is not None:
+        if percent > 0.0:
+            lines.append(f"the largest {percent:g} % of the map's values")
+        elif self.ledger is not None:
             whole = "difference" if versus else self.unit
             held = f"{self.relevance_sum:.4g} of the {whole} {self.explained:.4g}"
             lines.append(f"the map holds {held}")

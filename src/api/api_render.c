@@ -10,6 +10,7 @@
 #include "base/words.h"
 #include "imgio/encode.h"
 #include "imgio/panel.h"
+#include "imgio/region.h"
 #include "imgio/render.h"
 #include "imgio/strip.h"
 #include "vitlrp.h"
@@ -18,6 +19,7 @@
 #define RELEVANCE_MAX 1e30F /* beyond, interpolation could leave the range of float */
 #define AUTOMATIC "auto"    /* a colour map by the kind of the map */
 #define UNIT_BYTES_MAX 32
+#define CONTOURS_MAX 9
 #define SPAN_MAX 1e12 /* pixels: a photograph of 2^14, its crop of 10^8 of them */
 
 /* Both 0 stand for none. */
@@ -29,6 +31,21 @@ static enum vitlrp_status check_range(const struct vitlrp_render_options *option
     if (!none && !(low < high && fabsf(low) <= RELEVANCE_MAX && fabsf(high) <= RELEVANCE_MAX)) {
         return fail(err, VITLRP_USAGE, "a range from %g to %g is not one of finite, rising numbers",
                     (double) low, (double) high);
+    }
+    return VITLRP_OK;
+}
+
+static enum vitlrp_status check_parts(const struct vitlrp_render_options *options,
+                                      struct vitlrp_error *err) {
+    if (options->contours < 0 || options->contours > CONTOURS_MAX) {
+        return fail(err, VITLRP_USAGE, "%d contours are not 0 to %d", options->contours,
+                    CONTOURS_MAX);
+    }
+    if (!(options->top_percent >= 0.0F && options->top_percent <= 100.0F) ||
+        word_of(WORDS_TOP_AS, options->top_as) == NULL) {
+        return fail(err, VITLRP_USAGE,
+                    "the top %g percent are not 0 to 100, or how they are shown is unknown",
+                    (double) options->top_percent);
     }
     return VITLRP_OK;
 }
@@ -56,6 +73,7 @@ static enum vitlrp_status check_options(const struct vitlrp_render_options *opti
                     (double) options->scale);
     }
     TRY(check_range(options, err));
+    TRY(check_parts(options, err));
     if (options->unit != NULL && strlen(options->unit) > UNIT_BYTES_MAX) {
         return fail(err, VITLRP_LIMIT, "the unit has more than %d bytes", UNIT_BYTES_MAX);
     }
@@ -165,25 +183,38 @@ static enum vitlrp_status make_look(const struct vitlrp_render_options *options,
     *look = (struct render_look){.kind = kind,
                                  .opacity = options->opacity,
                                  .underlay = options->underlay,
+                                 .contours = options->contours,
+                                 .top_percent = options->top_percent,
+                                 .top_as = options->top_as,
                                  .range = range_of(options, kind)};
     return colormap_make(is_automatic ? usual : options->colormap, &look->colors, err);
 }
 
-/* The overlay, with a strip below it if there is a caption. */
+static enum vitlrp_status draw_map_or_region(const struct image *photo, const struct heatmap *map,
+                                             const struct render_look *look, struct image *out,
+                                             struct vitlrp_error *err) {
+    return look->top_percent > 0.0F ? region_draw(photo, map, look, out, err)
+                                    : render_overlay(photo, map, look, out, err);
+}
+
+/* The overlay, with a strip below it if there is a caption. A region has no colours to explain. */
 static enum vitlrp_status draw_overlay(const struct image *photo, const struct heatmap *map,
                                        const struct render_look *look, const char *caption,
                                        struct image *out, struct vitlrp_error *err) {
     struct image overlay = {0};
     struct render_scale scale;
     if (caption == NULL) {
-        return render_overlay(photo, map, look, out, err);
+        return draw_map_or_region(photo, map, look, out, err);
     }
     TRY(render_scale(map, look, photo->width, photo->height, &scale, err));
-    TRY(render_overlay(photo, map, look, &overlay, err));
-    const struct strip strip = {.caption = caption,
-                                .unit = look->unit,
-                                .bar = colorbar_make(&look->colors, &scale),
-                                .has_unseen = !heatmap_covers(map, photo->width, photo->height)};
+    TRY(draw_map_or_region(photo, map, look, &overlay, err));
+    struct strip strip = {.caption = caption, .unit = look->unit};
+    if (look->top_percent == 0.0F) {
+        strip.bar = colorbar_make(&look->colors, &scale);
+    }
+    if (!heatmap_covers(map, photo->width, photo->height)) {
+        strip.hatching = &look->colors;
+    }
     enum vitlrp_status status = strip_add(&overlay, &strip, out, err);
     image_free(&overlay);
     return status;

@@ -37,6 +37,7 @@ static const struct {
     [WORDS_UPSAMPLE] = {"upsample", LIST("nearest", "bilinear", "bicubic")},
     [WORDS_MAP_KIND] = {"map_kind", LIST("signed", "unsigned")},
     [WORDS_UNDERLAY] = {"underlay", LIST("grey", "colour", "none")},
+    [WORDS_TOP_AS] = {"top_as", LIST("mask", "blur", "box")},
     [WORDS_COLORMAP_KIND] = {"colormap_kind", LIST("diverging", "sequential", "rainbow")},
     [WORDS_PICTURE_FORMAT] = {"picture_format", LIST("png", "jpeg")},
     [WORDS_REPLACEMENT] = {"replacement", REPLACEMENTS},

@@ -393,7 +393,10 @@ static void append_caption(struct text *out, const struct explanation *explanati
         append_likely(out, explanation, &explanation->versus);
     }
     text_printf(out, "\n%s, %s", method->name, name);
-    if (method->has_ledger != 0) {
+    float percent = explanation->settings->render.top_percent;
+    if (percent > 0.0F) {
+        text_printf(out, "\nthe largest %g %% of the map's values", (double) percent);
+    } else if (method->has_ledger != 0) {
         text_printf(out, "\nthe map holds %.4g of the %s %.4g", explanation->sum, whole,
                     explanation->explained);
     }

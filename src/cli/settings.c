@@ -142,6 +142,27 @@ static enum vitlrp_status read_scale(const struct args *args, struct settings *s
                : read_number_or_auto(args, OPTION_SCALE, &SCALE, &settings->render.scale, err);
 }
 
+static enum vitlrp_status read_top(const struct args *args, struct settings *settings,
+                                   struct vitlrp_error *err) {
+    const char *value = args->value[OPTION_TOP_PERCENT];
+    double percent = 0.0;
+    if (value == NULL && args->value[OPTION_TOP_AS] != NULL) {
+        return fail(err, VITLRP_USAGE, "--top-as needs --top-percent");
+    }
+    if (value == NULL) {
+        return VITLRP_OK;
+    }
+    if (!parse_double(value, 0.0, 100.0, &percent) || !((float) percent > 0.0F)) {
+        return option_fail("--top-percent", value, "a number above 0, up to 100", err);
+    }
+    if (settings->render.style == VITLRP_STYLE_HEAT) {
+        return fail(err, VITLRP_USAGE,
+                    "--top-percent: --style heat has no photograph to show a part of");
+    }
+    settings->render.top_percent = (float) percent;
+    return VITLRP_OK;
+}
+
 static enum vitlrp_status read_render(const struct args *args, struct settings *settings,
                                       struct vitlrp_error *err) {
     static const struct option_range OPACITY = {0.0, 1.0, "a number from 0 to 1, or auto"};
@@ -150,6 +171,7 @@ static enum vitlrp_status read_render(const struct args *args, struct settings *
     TRY(option_choice(args, OPTION_CMAP, &colormap, err));
     TRY(read_number_or_auto(args, OPTION_OPACITY, &OPACITY, &render->opacity, err));
     TRY(read_scale(args, settings, err));
+    TRY(read_top(args, settings, err));
     render->colormap = option_choices(OPTION_CMAP)[colormap];
     return VITLRP_OK;
 }

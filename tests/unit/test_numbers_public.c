@@ -255,7 +255,8 @@ static void test_n03_pictures(void **unused) {
         FIELD(render_options, format, WHOLE),     FIELD(render_options, scale, REAL),
         FIELD(render_options, opacity, OPACITY),  FIELD(render_options, kind, WHOLE),
         FIELD(render_options, underlay, WHOLE),   FIELD(render_options, range_low, RANGE),
-        FIELD(render_options, range_high, RANGE),
+        FIELD(render_options, range_high, RANGE), FIELD(render_options, contours, WHOLE),
+        FIELD(render_options, top_percent, REAL), FIELD(render_options, top_as, WHOLE),
     };
     static const struct field SIDES[] = {
         FIELD(geometry, input_width, WHOLE),

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
+#include "imgio/region.h"
 #include "imgio/render.h"
 
 #include "support/unit.h"
@@ -293,6 +295,76 @@ static void test_underlays(void **state) {
     image_free(&photo);
 }
 
+static void test_region_is_chosen_by_value(void **state) {
+    (void) state;
+    float values[16] = {0};
+    struct heatmap map = centred_map(values);
+    const struct {
+        float percent;
+        int count;
+    } cases[] = {{0.01F, 1}, {6.25F, 1}, {6.3F, 2}, {50.0F, 8}, {100.0F, 16}};
+    for (int i = 0; i < 16; i++) {
+        values[i] = i == 5 ? 3.0F : i == 15 ? -9.0F : (float) (i % 2);
+    }
+    for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++) {
+        unsigned char *chosen = NULL;
+        int count = 0;
+        assert_int_equal(region_choose(&map, cases[c].percent, &chosen, NULL), VITLRP_OK);
+        for (int i = 0; i < 16; i++) {
+            count += chosen[i];
+        }
+        assert_int_equal(count, cases[c].count);
+        assert_true(chosen[5] == 1 && chosen[15] == (count == 16 ? 1 : 0)); /* no absolute values */
+        assert_true(count != 2 || chosen[1] == 1); /* the first of equals */
+        mem_free(chosen);
+    }
+}
+
+/* Cell 9 (row 2, column 1): pixels x 32..47, y 32..47. */
+static void test_region_is_shown(void **state) {
+    (void) state;
+    float values[16] = {0};
+    values[9] = 1.0F;
+    struct heatmap map = centred_map(values);
+    struct image photo = make_photo(WIDTH, HEIGHT);
+    struct render_look look = make_look("bwr");
+    look.top_percent = 1.0F;
+    for (int as = VITLRP_TOP_MASK; as <= VITLRP_TOP_BOX; as++) {
+        struct image out;
+        look.top_as = (enum vitlrp_top_as) as;
+        assert_int_equal(region_draw(&photo, &map, &look, &out, NULL), VITLRP_OK);
+        assert_memory_equal(pixel_at(&out, 40, 40), pixel_at(&photo, 40, 40), 3);
+        bool kept = memcmp(pixel_at(&out, 40, 20), pixel_at(&photo, 40, 20), 3) == 0;
+        assert_int_equal(kept, as == VITLRP_TOP_BOX);
+        bool edge = memcmp(pixel_at(&out, 32, 32), pixel_at(&photo, 32, 32), 3) == 0;
+        assert_int_equal(edge, as != VITLRP_TOP_BOX);
+        assert_int_equal(is_grey(pixel_at(&out, 40, 20)), as == VITLRP_TOP_MASK);
+        assert_true(is_grey(pixel_at(&out, 5, 5)) && pixel_at(&out, 5, 5)[0] < 160); /* unseen */
+        image_free(&out);
+    }
+    image_free(&photo);
+}
+
+/* A line between two colours, and none where a map has one. */
+static void test_contours(void **state) {
+    (void) state;
+    float values[16] = {0};
+    struct heatmap map = centred_map(values);
+    struct render_look look = make_look("bwr");
+    for (int round = 0; round < 2; round++) {
+        struct image out;
+        int lines = 0;
+        look.contours = 3;
+        values[5] = (float) round;
+        assert_int_equal(render_heat(&map, &look, WIDTH, HEIGHT, &out, NULL), VITLRP_OK);
+        for (int32_t x = 16; x < 80; x++) {
+            lines += pixel_at(&out, x, 20)[1] == 24 || pixel_at(&out, x, 20)[0] == 232 ? 1 : 0;
+        }
+        assert_int_equal(lines, 2 * round); /* left and right of the cell */
+        image_free(&out);
+    }
+}
+
 static void test_one_pixel(void **state) {
     (void) state;
     float values[16] = {0};
@@ -348,6 +420,9 @@ int main(void) {
         cmocka_unit_test(test_automatic_opacity_follows_strength),
         cmocka_unit_test(test_automatic_opacity_is_linear),
         cmocka_unit_test(test_underlays),
+        cmocka_unit_test(test_region_is_chosen_by_value),
+        cmocka_unit_test(test_region_is_shown),
+        cmocka_unit_test(test_contours),
         cmocka_unit_test(test_one_pixel),
         cmocka_unit_test(test_crop_thinner_than_a_pixel),
     };

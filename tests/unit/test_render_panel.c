@@ -199,7 +199,7 @@ static struct image add_strip(const struct image *picture, const char *caption) 
     const struct strip strip = {.caption = caption,
                                 .unit = "logit per patch",
                                 .bar = colorbar_make(&colors, &scale),
-                                .has_unseen = true};
+                                .hatching = &colors};
     assert_int_equal(strip_add(picture, &strip, &out, NULL), VITLRP_OK);
     return out;
 }

@@ -222,6 +222,12 @@ static void test_bad_options(void **state) {
     call->options.underlay = (enum vitlrp_underlay) 3;
     assert_refused(call, VITLRP_USAGE, "underlay");
     call->options.underlay = VITLRP_UNDERLAY_GREY;
+    call->options.contours = 10;
+    assert_refused(call, VITLRP_USAGE, "10 contours");
+    call->options.contours = 0;
+    call->options.top_percent = 101.0F;
+    assert_refused(call, VITLRP_USAGE, "top 101 percent");
+    call->options.top_percent = 0.0F;
     call->options.kind = (enum vitlrp_map_kind) 2;
     assert_refused(call, VITLRP_USAGE, "kind");
     call->options.kind = VITLRP_MAP_SIGNED;
