@@ -22,7 +22,7 @@ from .evaluation import METRICS, Audit, Evaluation, Statistic
 from .explanation import Class, Explanation, LedgerEntry, Prediction
 from .image import Geometry, Preprocessing
 from .method import Method, Parameters, RuleParameters, methods, read_settings
-from .model import Fact, Model, ModelInfo, prepare_threads
+from .model import Fact, Model, ModelInfo, file_tensors, prepare_threads
 
 __version__ = "0.2.0"
 
@@ -44,6 +44,7 @@ __all__ = [
     "Statistic",
     "VitlrpError",
     "errors",
+    "file_tensors",
     "methods",
     "prepare_threads",
     "read_settings",

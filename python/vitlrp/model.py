@@ -550,6 +550,18 @@ def prepare_threads(threads: int, backend: str = "auto") -> None:
     call(lib.vitlrp_prepare_threads, _check.text("backend", backend), count)
 
 
+def file_tensors(path: _check.StrPath) -> dict[str, Any]:
+    """The tensors of a weights file, whether Model opens it or not: under "tensors" the name, shape,
+    type and use of each, the "nearest" known layout, and the names that are "missing" from it."""
+    options = new_record(_capi.ModelOptions, lib.vitlrp_model_options_init_sized)
+    options.log = logger()
+    data, size = ctypes.c_void_p(), ctypes.c_size_t()
+    places = (ctypes.byref(options), ctypes.byref(data), ctypes.byref(size))
+    call(lib.vitlrp_file_tensors, _check.path("path", path), *places)
+    found: dict[str, Any] = json.loads(take_bytes(data, size.value))
+    return found
+
+
 def _text(value: bytes) -> str:
     return value.decode(errors="replace")
 

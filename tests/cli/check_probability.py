@@ -5,6 +5,7 @@ import json
 import math
 import os
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
@@ -13,6 +14,7 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 
 import records  # noqa: E402
+import torch_files  # noqa: E402
 
 PROGRAM, GOLDEN = (os.path.abspath(path) for path in sys.argv[1:3])
 TRIALS, ZOO = os.path.join(GOLDEN, "trials"), os.path.join(GOLDEN, "zoo")
@@ -143,6 +145,16 @@ class Probability(unittest.TestCase):
         with open("m/config.json", "w", encoding="utf-8") as file:
             json.dump(config, file)
         self.assertAlmostEqual(self.explain(["m"], image=image)["probability"], 0.21440, delta=1e-4)
+
+    def test_a_file_speaks_of_its_own_head(self):
+        model, image = self.multi_label("regression")
+        weight = torch_files.Tensor((1, 24), struct.pack("<24f", *range(24)))
+        with open("head.safetensors", "wb") as file:
+            file.write(torch_files.safetensors({"weight": weight}))
+        head = ["--head", "head.safetensors"]
+        record = self.explain(model, *head, image=image)
+        self.assertAlmostEqual(record["probability"], sigmoid(record["logit"]), delta=1e-6)
+        self.assertIsNone(self.explain(model, *head, "--probability", "none", image=image)["probability"])
 
     def test_features_are_no_probabilities(self):
         folder, image = zoo("hf-vit-headless")

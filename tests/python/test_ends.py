@@ -62,6 +62,17 @@ class Probabilities(unittest.TestCase):
                 vitlrp.Model(zoo("timm-one-logit", "model"), probability=wrong)
 
 
+class Files(unittest.TestCase):
+    def test_t31_tensors_of_a_file_that_is_no_model(self):
+        path = os.path.join(os.path.dirname(ZOO), "trials", "other-names.pth")
+        found = vitlrp.file_tensors(path)
+        self.assertEqual((found["nearest"], len(found["tensors"])), ("timm", 19))
+        self.assertIn({"name": "cls_token", "shape": [1, 1, 32], "type": "F16", "use": "used"},
+                      found["tensors"])
+        with self.assertRaises(OSError):
+            vitlrp.file_tensors("nowhere.pth")
+
+
 class Headless(unittest.TestCase):
     def setUp(self):
         self.input = np.load(zoo("dinov2-hub", "input.npy"))
