@@ -123,6 +123,18 @@ class Listing(unittest.TestCase):
         write_safetensors("c.safetensors", {"criterion.weight": [2], "head.weight": [2, 8]})
         self.assertRegex(self.info("c.safetensors")[0], r"(?m)^criterion.weight +\[2\] +F32 +left out$")
 
+    def test_f06_files_of_the_model_are_not_written_over(self):
+        write_safetensors("model.safetensors", {"layer.w": [1]})
+        for name in ("config.json", "open_clip_config.json", "model.safetensors"):
+            with open(name, "a", encoding="utf-8") as file:
+                file.write("{}" if name.endswith("json") else "")
+            with open(name, "rb") as file:
+                before = file.read()
+            _, said = self.info("model.safetensors", "--json", name, code=2 if "model" in name else 3)
+            self.assertIn("--json would overwrite this input", said)
+            with open(name, "rb") as file:
+                self.assertEqual(file.read(), before)
+
     def test_no_container_no_list(self):
         with open("page.pth", "w", encoding="utf-8") as file:
             file.write("<!DOCTYPE html><html></html>")

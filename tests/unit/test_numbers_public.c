@@ -202,10 +202,9 @@ static void test_n03_sessions(void **unused) {
 
 static void test_n03_models(void **unused) {
     static const struct field FIELDS[] = {
-        FIELD(model_options, heads, WHOLE),
-        FIELD(model_options, activation, WHOLE),
-        FIELD(model_options, pool, WHOLE),
-        FIELD(model_options, norm_eps, DOUBLE),
+        FIELD(model_options, heads, WHOLE),       FIELD(model_options, activation, WHOLE),
+        FIELD(model_options, pool, WHOLE),        FIELD(model_options, weights, WHOLE),
+        FIELD(model_options, probability, WHOLE), FIELD(model_options, norm_eps, DOUBLE),
     };
     static const struct field SIZES[] = {
         FIELD(architecture, image_size, WHOLE), FIELD(architecture, patch_size, WHOLE),

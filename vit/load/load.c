@@ -267,6 +267,7 @@ enum vitlrp_status vit_file_tensors(const char *path, const struct vit_load_opti
     struct checkpoint checkpoint = {0};
     alone.adapter_path = NULL;
     TRY(error_prefix(err, weights_find(path, NULL, &place, err), path));
+    TRY(sidecars_tell(place.path, options, err));
     enum vitlrp_status status = open_weights(&place, &alone, &reading, &origin, &checkpoint, err);
     if (status == VITLRP_OK) {
         status = listing_make(&checkpoint, options->ignore_tensors, out, err);

@@ -137,6 +137,19 @@ enum vitlrp_status sidecars_read(const char *path, enum framework framework,
     return VITLRP_OK;
 }
 
+enum vitlrp_status sidecars_tell(const char *path, const struct vit_load_options *options,
+                                 struct vitlrp_error *err) {
+    static const char *const NAMES[] = {"config.json", "preprocessor_config.json",
+                                        "processor_config.json", "open_clip_config.json"};
+    const struct reading reading = {.path = path, .options = options};
+    for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0]; i++) {
+        char beside[PATH_SIZE];
+        bool there = false;
+        TRY(find_sidecar(&reading, NAMES[i], beside, &there, err));
+    }
+    return VITLRP_OK;
+}
+
 void sidecars_close(struct sidecars *sidecars) {
     for (size_t i = 0; i < sidecars->count; i++) {
         bytes_free(&sidecars->files[i].bytes);

@@ -283,11 +283,15 @@ static enum exit_code refused_report(const struct args *args, const struct conso
     json_t *object = NULL;
     const char *json_path = args->value[OPTION_JSON];
     enum exit_code code = CODE_DONE;
-    if (info_tensors_open(settings, &tensors, &err) != VITLRP_OK || tensors == NULL) {
+    enum vitlrp_status status = info_tensors_open(settings, &tensors, &err);
+    if (status == VITLRP_USAGE) { /* the report would be written over a file of the model */
+        return console_check(status, CODE_OUTPUT, &err);
+    }
+    if (status != VITLRP_OK || tensors == NULL) {
         return CODE_DONE;
     }
     if (json_path != NULL) {
-        enum vitlrp_status status = info_refused_json(settings, refusal, tensors, &object, &err);
+        status = info_refused_json(settings, refusal, tensors, &object, &err);
         status = status == VITLRP_OK ? write_object(object, json_path, &err) : status;
         code = console_check(status, CODE_OUTPUT, &err);
     }
@@ -314,9 +318,11 @@ enum exit_code info_main(const struct args *args, struct console *console) {
     if (code == CODE_DONE) {
         status = info_open(&settings, console, &model, &tensors, &facts, &err);
         code = console_check(status, CODE_INPUT, &err);
-        code = code != CODE_DONE
-                   ? exit_code_first(code, refused_report(args, console, &settings, err.message))
-                   : facts_report(args, console, &facts);
+        if (code == CODE_DONE) {
+            code = facts_report(args, console, &facts);
+        } else if (status != VITLRP_USAGE) { /* nothing was wrong with the file */
+            code = exit_code_first(code, refused_report(args, console, &settings, err.message));
+        }
     }
     vitlrp_model_close(model);
     json_decref(tensors);
