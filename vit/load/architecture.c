@@ -136,7 +136,8 @@ static enum vitlrp_status infer_activation(const struct inference *inference,
     static const enum vit_activation KINDS[] = {[FACT_GELU_ERF] = VIT_GELU_ERF,
                                                 [FACT_GELU_TANH] = VIT_GELU_TANH,
                                                 [FACT_GELU_QUICK] = VIT_GELU_QUICK,
-                                                [FACT_SILU] = VIT_SILU};
+                                                [FACT_SILU] = VIT_SILU,
+                                                [FACT_RELU] = VIT_RELU};
     if (inference->binding->layout->framework == FRAMEWORK_OPEN_CLIP &&
         !fact_known(&inference->facts->activation)) {
         enum vitlrp_status status =
@@ -147,10 +148,12 @@ static enum vitlrp_status infer_activation(const struct inference *inference,
     }
     fact_guess(&inference->facts->activation, inference->config->gated ? FACT_SILU : FACT_GELU_ERF);
     int32_t kind = fact_whole(&inference->facts->activation, 0);
-    if (kind < 0 || (size_t) kind >= sizeof KINDS / sizeof KINDS[0]) {
+    bool is_gate = inference->config->gated && kind == FACT_RELU;
+    if (is_gate || kind < 0 || (size_t) kind >= sizeof KINDS / sizeof KINDS[0]) {
         return fail(err, VITLRP_UNSUPPORTED,
-                    "this activation is not supported in an MLP; gelu, gelu_new, "
-                    "gelu_pytorch_tanh, gelu_fast, quick_gelu and silu are");
+                    "this activation is not supported in %s; gelu, gelu_new, gelu_pytorch_tanh, "
+                    "gelu_fast, quick_gelu and silu are",
+                    is_gate ? "a gated MLP" : "an MLP");
     }
     inference->config->activation = KINDS[kind];
     return VITLRP_OK;

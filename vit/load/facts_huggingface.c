@@ -54,7 +54,8 @@ static const char *const IGNORED[] = {
     "decoder_intermediate_size", "mask_ratio", "norm_pix_loss", "pool_scales", "use_auxiliary_head",
     "auxiliary_loss_weight", "auxiliary_channels", "auxiliary_num_convs", "auxiliary_concat_input",
     "semantic_loss_ignore_index", "add_fpn", "vocab_size", "pos_embed_shift", "pos_embed_jitter",
-    "pos_embed_rescale", "text_config", "text_config_dict", "logit_scale_init_value"};
+    "pos_embed_rescale", "text_config", "text_config_dict", "logit_scale_init_value",
+    "max_logit_scale"};
 
 static const struct fact_key KEYS[] = {
     {"hidden_size", KEY_COUNT, FACT_AT(width), NULL},

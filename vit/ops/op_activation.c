@@ -1,5 +1,5 @@
-/* The activation between the two layers of a head, element by element: h = tanh(z) or max(z, 0).
- * GELU has a page of its own.
+/* ReLU, in an MLP or between the two layers of a head, and tanh there, element by element: h =
+ * max(z, 0) or tanh(z). GELU has a page of its own.
  *
  * Relevance: the identity rule (Achtibat et al. 2024, eq. 9), G_z = (h / z) G_h, where tanh(z) / z
  * is 1 at 0. The plain gradient: 1 - h^2, and 1 or 0. Nothing is absorbed. */

@@ -246,20 +246,9 @@ static size_t append_attention(struct builder *builder, size_t x, size_t leaving
     return append_sub_norm(builder, append(builder, attention, result), result);
 }
 
-/* The activation of an MLP, or its gate. */
-static size_t append_activation(struct builder *builder, size_t z) {
-    struct op op = {.kind = builder->config->gated ? &OP_GLU : &OP_GELU,
-                    .lap = PROFILE_GELU,
-                    .in = {z, OP_NONE},
-                    .residual = OP_NONE,
-                    .pack = OP_NONE,
-                    .activation = builder->config->activation};
-    return append(builder, op, (struct value){.rows = builder->rows, .width = builder->hidden});
-}
-
-/* The activation of an end, which is never gated. */
-static size_t append_end_activation(struct builder *builder, size_t z,
-                                    enum vit_activation activation, size_t width) {
+/* An activation that is no gate. */
+static size_t append_plain_activation(struct builder *builder, size_t z,
+                                      enum vit_activation activation, size_t width) {
     bool other = activation == VIT_TANH || activation == VIT_RELU;
     struct op op = {.kind = other ? &OP_ACTIVATION : &OP_GELU,
                     .lap = PROFILE_GELU,
@@ -268,6 +257,20 @@ static size_t append_end_activation(struct builder *builder, size_t z,
                     .pack = OP_NONE,
                     .activation = activation};
     return append(builder, op, (struct value){.rows = builder->rows, .width = width});
+}
+
+/* The activation of an MLP, or its gate. */
+static size_t append_activation(struct builder *builder, size_t z) {
+    struct op op = {.kind = &OP_GLU,
+                    .lap = PROFILE_GELU,
+                    .in = {z, OP_NONE},
+                    .residual = OP_NONE,
+                    .pack = OP_NONE,
+                    .activation = builder->config->activation};
+    struct value result = {.rows = builder->rows, .width = builder->hidden};
+    return builder->config->gated
+               ? append(builder, op, result)
+               : append_plain_activation(builder, z, op.activation, result.width);
 }
 
 /* ---- Blocks ---- */
@@ -432,7 +435,7 @@ static size_t append_map(struct builder *builder, size_t tokens, enum vit_pool k
     }
     size_t x = append_any_norm(builder, pooled, "norm2", SLOT_MAP_NORM_WEIGHT, SLOT_MAP_NORM_BIAS);
     x = append_linear(builder, x, &fc1, OP_NONE);
-    x = append_end_activation(builder, x, builder->config->activation, fc1.outputs);
+    x = append_plain_activation(builder, x, builder->config->activation, fc1.outputs);
     return append_linear(builder, x, &fc2, pooled);
 }
 
@@ -460,7 +463,7 @@ static size_t append_first_layer(struct builder *builder, size_t x) {
     const struct layer layer = {SLOT_PRE_LOGITS_WEIGHT, SLOT_PRE_LOGITS_BIAS, VITLRP_ROLE_HEAD,
                                 PROFILE_HEAD, (size_t) builder->config->head_width};
     x = append_linear(builder, x, &layer, OP_NONE);
-    return append_end_activation(builder, x, builder->config->head_activation, layer.outputs);
+    return append_plain_activation(builder, x, builder->config->head_activation, layer.outputs);
 }
 
 static size_t append_join(struct builder *builder, size_t first, size_t second) {
