@@ -330,6 +330,9 @@ static enum vitlrp_status draw(const struct bench *bench, enum vitlrp_style styl
     options.format = format;
     options.caption = "caption";
     options.comment = "a comment \xC3\xA9";
+    options.contours = 2;
+    options.top_percent = style == VITLRP_STYLE_PANEL ? 50.0F : 0.0F;
+    options.top_as = VITLRP_TOP_BLUR;
     if (status == VITLRP_OK) {
         status = vitlrp_render(bench->image, &map, &options, &file, &size, error);
     }

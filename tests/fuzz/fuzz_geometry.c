@@ -68,6 +68,23 @@ static void check_input(const struct vitlrp_preprocess *preprocess,
     mem_free(values);
 }
 
+/* What lies over and under the map. */
+static void take_parts(struct fuzz_input *input, struct vitlrp_render_options *options) {
+    uint8_t parts = fuzz_byte(input);
+    options->kind = (enum vitlrp_map_kind)(parts & 1);
+    options->underlay = (enum vitlrp_underlay)((parts >> 1) % 3);
+    options->contours = parts >> 3 & 3;
+    options->unit = (parts & 1) != 0 ? "logit" : NULL;
+    if ((parts & 0x20) != 0) {
+        options->top_percent = fuzz_float(input);
+        options->top_as = (enum vitlrp_top_as)((parts >> 1) % 3);
+    }
+    if ((parts & 0x40) != 0) {
+        options->range_low = fuzz_float(input);
+        options->range_high = fuzz_float(input);
+    }
+}
+
 static void draw(struct fuzz_input *input, const struct vitlrp_image *photo,
                  const struct vitlrp_geometry *geometry) {
     static const char *const colormaps[] = {"bwr", "viridis", "jet", "gray", "none"};
@@ -89,6 +106,7 @@ static void draw(struct fuzz_input *input, const struct vitlrp_image *photo,
     options.opacity = (kind & 0x20) != 0 ? fuzz_float(input) : -1.0F;
     options.scale = (kind & 0x40) != 0 ? fuzz_float(input) : 0.0F;
     options.caption = (kind & 0x80) != 0 ? "a caption\nof two lines \xC3\xA9 \xFF" : NULL;
+    take_parts(input, &options);
     for (size_t i = 0; i < MAX_CELLS * MAX_CELLS; i++) {
         values[i] = input->size > 0 ? (float) input->data[i % input->size] - 128.0F : 0.0F;
     }
