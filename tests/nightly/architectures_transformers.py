@@ -104,8 +104,10 @@ CLASSES = (
     # Near to these: right or refused.
     ("ViTForImageClassification", {"layer_norm_eps": 1e-3, "num_channels": 1}, NON_SQUARE, NON_SQUARE, logits, 0),
     ("Dinov2Model", {"hidden_act": "gelu_new"}, SQUARE, (SQUARE, SQUARE), token, 0),
-    ("DINOv3ViTModel", {"key_bias": True, "query_bias": False, "rope_theta": 50.0}, SQUARE, NON_SQUARE, token, 0),
-    ("DINOv3ViTModel", {"mlp_bias": False, "proj_bias": False, "value_bias": False}, SQUARE, NON_SQUARE, token, 0),
+    ("DINOv3ViTModel", {"num_register_tokens": 4, "key_bias": True, "query_bias": False, "rope_theta": 50.0}, SQUARE,
+     NON_SQUARE, token, 0),
+    ("DINOv3ViTModel", {"num_register_tokens": 4, "mlp_bias": False, "proj_bias": False, "value_bias": False}, SQUARE,
+     NON_SQUARE, token, 0),
     ("BeitForImageClassification", {"layer_scale_init_value": 0.0, "use_relative_position_bias": True}, SQUARE,
      (SQUARE, SQUARE), logits, 0),
     ("SiglipVisionModel", {"hidden_act": "gelu", "layer_norm_eps": 1e-4}, SQUARE, (SQUARE, SQUARE), pooled, 0),
@@ -170,6 +172,7 @@ def build(row, folder, seed):
         input_size = (side, side)
     channels = changes.get("num_channels", 3)
     patch = getattr(getattr(config, "vision_config", config), "patch_size", 1)
+    patch = patch if isinstance(patch, int) else patch[0]
     return Built(model.double(), draw_input((1, channels, *input_size), seed), forward_of(read), patch=patch)
 
 
