@@ -58,8 +58,8 @@ struct throughput {
     size_t pixels;
     struct seat *seats; /* owned: [threads] */
     size_t threads;
-    struct pool *pool; /* owned */
-    struct rung rungs[RUNGS];
+    struct pool *pool;  /* owned */
+    struct rung *rungs; /* owned: [RUNGS], too large for a small stack */
     size_t rung_count;
     size_t images;
     double *scratch; /* owned: [runs] */
@@ -107,6 +107,10 @@ static enum vitlrp_status rung_open(struct throughput *all, struct rung *rung,
 /* The widest session shows how many threads there are; the other rungs and the seats follow. */
 static enum vitlrp_status open_sessions(struct throughput *all, struct vitlrp_error *err) {
     struct seat widest = {0};
+    all->rungs = mem_calloc(RUNGS, sizeof *all->rungs);
+    if (all->rungs == NULL) {
+        return fail(err, VITLRP_NOMEM, "out of memory for %d counts of threads", RUNGS);
+    }
     enum vitlrp_status status = seat_open(all, (size_t) all->settings->threads, &widest, err);
     all->threads = status == VITLRP_OK ? (size_t) all->session.threads : 0;
     for (size_t n = 1; n < all->threads && all->rung_count + 1 < RUNGS; n *= 2) {
@@ -159,6 +163,7 @@ static void close_all(struct throughput *all) {
     }
     pool_close(all->pool);
     vitlrp_model_close(all->model);
+    mem_free(all->rungs);
     mem_free(all->seats);
     mem_free(all->input);
     mem_free(all->scratch);
