@@ -184,8 +184,9 @@ void facts_openai_clip(const struct facts_beside *beside, struct model_facts *fa
     static const char CLIP[] = "OpenAI's CLIP";
     state_key(&facts->activation, FACT_GELU_QUICK, ARCHIVE, "QuickGELU");
     state_key(&facts->norm_eps, 1e-5, ARCHIVE, CLIP);
-    if (beside->width % HEAD_WIDTH == 0) {
-        state_key(&facts->heads, beside->width / HEAD_WIDTH, ARCHIVE, CLIP);
+    int32_t heads = beside->width / HEAD_WIDTH;
+    if (heads * HEAD_WIDTH == beside->width) {
+        state_key(&facts->heads, heads, ARCHIVE, CLIP);
     }
     state_defaults(facts, CLIP);
 }
