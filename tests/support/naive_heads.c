@@ -21,24 +21,18 @@ static const struct vit_block *block_of(const struct naive_heads *heads) {
 
 /* ---- Norms ---- */
 
-struct head_norm {
-    const float *weight, *bias; /* bias NULL: none */
-    bool rms;
-    double eps;
-};
-
-static void norm_head(double *x, size_t size, const struct head_norm *norm) {
+void naive_row_norm(const struct naive_row_norm *norm, const double *x, size_t width, double *y) {
     double mean = 0.0;
-    double squares = 0.0;
-    for (size_t i = 0; i < size && !norm->rms; i++) {
-        mean += x[i] / (double) size;
+    double variance = 0.0;
+    for (size_t i = 0; i < width && !norm->rms; i++) {
+        mean += x[i] / (double) width;
     }
-    for (size_t i = 0; i < size; i++) {
-        squares += pow(x[i] - mean, 2.0) / (double) size;
+    for (size_t i = 0; i < width; i++) {
+        variance += pow(x[i] - mean, 2.0) / (double) width;
     }
-    for (size_t i = 0; i < size; i++) {
-        x[i] = (x[i] - mean) / sqrt(squares + norm->eps) * norm->weight[i] +
-               (norm->bias == NULL ? 0.0 : (double) norm->bias[i]);
+    for (size_t i = 0; i < width; i++) {
+        double scaled = (x[i] - mean) / sqrt(variance + norm->eps);
+        y[i] = scaled * norm->weight[i] + (norm->bias == NULL ? 0.0 : (double) norm->bias[i]);
     }
 }
 
@@ -49,22 +43,22 @@ static void norm_part(const struct naive_heads *heads, double *x, size_t part) {
     if (block->qk_norm_weight == NULL) {
         return;
     }
-    const struct head_norm norm = {
+    const struct naive_row_norm norm = {
         .weight = block->qk_norm_weight + part * size,
         .bias = block->qk_norm_bias == NULL ? NULL : block->qk_norm_bias + part * size,
         .rms = heads->model->config.rms,
         .eps = (double) heads->model->config.layer_norm_eps};
     for (size_t h = 0; h < count_of(heads); h++) {
-        norm_head(x + h * size, size, &norm);
+        naive_row_norm(&norm, x + h * size, size, x + h * size);
     }
 }
 
 void naive_heads_finish(const struct naive_heads *heads, double *out) {
-    const struct head_norm norm = {
+    const struct naive_row_norm norm = {
         .weight = block_of(heads)->sub_norm_weight, .rms = true, .eps = 1e-5};
     size_t size = size_of(heads);
     for (size_t i = 0; i < heads->tokens * count_of(heads) && norm.weight != NULL; i++) {
-        norm_head(out + i * size, size, &norm);
+        naive_row_norm(&norm, out + i * size, size, out + i * size);
     }
 }
 

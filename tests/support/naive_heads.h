@@ -3,9 +3,20 @@
 #ifndef TESTS_NAIVE_HEADS_H
 #define TESTS_NAIVE_HEADS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "vit/model/model.h"
+
+/* LayerNorm, or RMSNorm, of one row. */
+struct naive_row_norm {
+    const float *weight, *bias; /* bias NULL: none */
+    bool rms;
+    double eps;
+};
+
+/* y [width]; it may be x. */
+void naive_row_norm(const struct naive_row_norm *norm, const double *x, size_t width, double *y);
 
 /* A block's attention over qkv [tokens, 3 dim] at the trained size. */
 struct naive_heads {

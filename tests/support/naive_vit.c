@@ -42,28 +42,15 @@ static void linear(const double *x, size_t rows, size_t inputs, struct layer lay
     }
 }
 
-/* LayerNorm or RMSNorm, as the model has it; bias NULL: none. y may be x. */
-static void norm_row(const struct vit_config *config, const double *x, size_t width,
-                     const float *weight, const float *bias, double *y) {
-    double mean = 0.0;
-    double variance = 0.0;
-    for (size_t i = 0; i < width && !config->rms; i++) {
-        mean += x[i] / (double) width;
-    }
-    for (size_t i = 0; i < width; i++) {
-        variance += pow(x[i] - mean, 2.0) / (double) width;
-    }
-    for (size_t i = 0; i < width; i++) {
-        double scaled = (x[i] - mean) / sqrt(variance + (double) config->layer_norm_eps);
-        y[i] = scaled * weight[i] + (bias == NULL ? 0.0 : (double) bias[i]);
-    }
-}
-
 /* Nothing happens where the model has no such norm, and y is x. */
 static void norm(const struct walk *walk, const double *x, size_t rows, size_t width,
                  const float *const weights[2], double *y) {
+    const struct naive_row_norm one = {.weight = weights[0],
+                                       .bias = weights[1],
+                                       .rms = walk->config->rms,
+                                       .eps = (double) walk->config->layer_norm_eps};
     for (size_t r = 0; r < rows && weights[0] != NULL; r++) {
-        norm_row(walk->config, x + r * width, width, weights[0], weights[1], y + r * width);
+        naive_row_norm(&one, x + r * width, width, y + r * width);
     }
 }
 
