@@ -394,6 +394,7 @@ struct vitlrp_session_options {
                                         session uses fp32: see vitlrp_session_info */
     int64_t passes; /* about how many forward passes will be run: from 32 on, the model holds its
                        weights a second time, arranged for speed; default 1 */
+    struct vitlrp_session_observer observer; /* of vitlrp_session_forward and _attribute */
 };
 
 /* The defaults above; every other field is 0 or NULL. */
@@ -447,7 +448,7 @@ VITLRP_API void vitlrp_session_describe(const struct vitlrp_session *session,
 
 /* The forward pass: input [3, input_height, input_width], logits [classes] or NULL. What relevance
  * needs is kept in the session until the next forward. NUMERIC if the input or the logits are not
- * finite. */
+ * finite; CANCELLED if the session's observer says so, and then there was no forward pass. */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_session_forward(struct vitlrp_session *session, const float *input, float *logits,
                        struct vitlrp_error *error);
@@ -521,8 +522,9 @@ vitlrp_method_options_init_sized(struct vitlrp_method_options *options, size_t s
  * record that are not NULL, and explained and sum. May be called any number of times per forward.
  * The same bits for any number of threads. USAGE without a forward, for a method that the session
  * was not opened for, for pixels of a method without them, for a ledger or neurons of one without a
- * ledger, and for targets or options out of range; NUMERIC if the map is not finite. One thread at
- * a time. */
+ * ledger, and for targets or options out of range; NUMERIC if the map is not finite;
+ * CANCELLED if the session's observer says so. What a failed call leaves in the arrays is of no
+ * use. One thread at a time. */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_session_attribute(struct vitlrp_session *session, const struct vitlrp_target *targets,
                          size_t target_count, const struct vitlrp_method_options *options,

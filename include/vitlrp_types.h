@@ -63,6 +63,18 @@ struct vitlrp_inputs {
     void *user; /* file NULL: no calls */
 };
 
+/* Watches the calls of a session, in the thread that makes them. NULL is not called. */
+struct vitlrp_session_observer {
+    void (*progress)(void *user, size_t done,
+                     size_t total); /* in an attribution that runs the model many times: after each
+                                       pass, or each batch of passes, how many of how many */
+    int32_t (*cancelled)(void *user); /* when a call begins and between the operations of a pass, at
+                                         most fifty times a second; if it returns another value than
+                                         0, the call ends with VITLRP_CANCELLED, and the session
+                                         stays usable */
+    void *user;
+};
+
 /* ---- Photographs and preprocessing ---- */
 
 enum vitlrp_resize {

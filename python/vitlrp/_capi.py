@@ -51,6 +51,8 @@ class EvaluationPointer(c_void_p):
 LogWrite = CFUNCTYPE(None, c_void_p, c_int, c_char_p)
 EvalProgress = CFUNCTYPE(None, c_void_p, c_size_t, c_size_t, c_size_t)
 EvalCancelled = CFUNCTYPE(c_int32, c_void_p)
+SessionProgress = CFUNCTYPE(None, c_void_p, c_size_t, c_size_t)
+SessionCancelled = CFUNCTYPE(c_int32, c_void_p)
 
 
 class Error(Structure):
@@ -212,6 +214,10 @@ class Class(Structure):
     ]
 
 
+class SessionObserver(Structure):
+    _fields_ = [("progress", SessionProgress), ("cancelled", SessionCancelled), ("user", c_void_p)]
+
+
 class SessionOptions(Structure):
     _fields_ = [
         ("struct_size", c_size_t),
@@ -225,6 +231,7 @@ class SessionOptions(Structure):
         ("attributions", c_int32),
         ("precision", c_int),
         ("passes", c_int64),
+        ("observer", SessionObserver),
     ]
 
 

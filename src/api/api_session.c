@@ -96,7 +96,8 @@ static enum vitlrp_status read_options(const struct vitlrp_session_options *opti
                                         .methods = out->methods,
                                         .max_bytes = known.max_bytes,
                                         .precision = known.precision,
-                                        .many_passes = known.passes >= MANY_PASSES};
+                                        .many_passes = known.passes >= MANY_PASSES,
+                                        .observer = known.observer};
     return choose_methods(known.methods == NULL ? DEFAULT_METHODS : known.methods, out, err);
 }
 

@@ -226,6 +226,105 @@ static void test_bytes(void **unused) {
     vitlrp_model_close(model);
 }
 
+/* ---- Observers ---- */
+
+/* What an observer was told, and what it answers. */
+struct watched {
+    size_t calls, done, total;
+    bool in_order;
+    size_t cancels_at; /* `done` from which on it wants no more */
+};
+
+static void watch_progress(void *user, size_t done, size_t total) {
+    struct watched *watched = user;
+    watched->in_order = (watched->calls == 0 || watched->in_order) && done > watched->done;
+    watched->calls++;
+    watched->done = done;
+    watched->total = total;
+}
+
+static int32_t watch_cancelled(void *user) {
+    const struct watched *watched = user;
+    return watched->done >= watched->cancels_at;
+}
+
+static struct vitlrp_session *open_watched(const struct vitlrp_model *model, const char *methods,
+                                           struct watched *watched) {
+    struct vitlrp_session *session = NULL;
+    struct vitlrp_session_options options;
+    vitlrp_session_options_init(&options);
+    options.threads = 1;
+    options.methods = methods;
+    options.observer = (struct vitlrp_session_observer){watch_progress, watch_cancelled, watched};
+    assert_int_equal(vitlrp_session_open(model, &options, &session, NULL), VITLRP_OK);
+    return session;
+}
+
+/* Every method that runs the model many times tells how far it is; the others tell nothing. */
+static void test_progress(void **unused) {
+    static const struct {
+        const char *method;
+        size_t total;
+    } CASES[] = {{"occlusion", PATCHES}, {"rise", 1000},        {"integrated-gradients", 32},
+                 {"smoothgrad", 25},     {"attnlrp-masked", 9}, {"attnlrp", 0}};
+    float patches[PATCHES];
+    struct vitlrp_relevance relevance;
+    (void) unused;
+    struct vitlrp_model *model = open_model();
+    float *input = golden_read("parity/input.npy", 3, INPUT);
+    vitlrp_relevance_init(&relevance);
+    relevance.patches = patches;
+    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+        struct watched watched = {.cancels_at = SIZE_MAX};
+        struct vitlrp_session *session = open_watched(model, CASES[i].method, &watched);
+        assert_int_equal(vitlrp_session_forward(session, input, NULL, NULL), VITLRP_OK);
+        assert_int_equal(attribute(session, CASES[i].method, &relevance), VITLRP_OK);
+        assert_true(watched.done == CASES[i].total && watched.total == CASES[i].total);
+        assert_true(watched.in_order == (CASES[i].total > 0));
+        vitlrp_session_close(session);
+    }
+    mem_free(input);
+    vitlrp_model_close(model);
+}
+
+/* An observer ends a call long before its work is done; what follows is as if it had not been. */
+static void test_cancelling(void **unused) {
+    float patches[2][PATCHES];
+    struct vitlrp_relevance relevance;
+    struct vitlrp_method_options options;
+    struct vitlrp_error error;
+    struct watched watched = {.cancels_at = SIZE_MAX};
+    (void) unused;
+    struct vitlrp_model *model = open_model();
+    struct vitlrp_session *session = open_watched(model, "attnlrp,rise,smoothgrad", &watched);
+    float *input = golden_read("parity/input.npy", 3, INPUT);
+    vitlrp_relevance_init(&relevance);
+    relevance.patches = patches[0];
+    assert_int_equal(vitlrp_session_forward(session, input, NULL, NULL), VITLRP_OK);
+    assert_int_equal(attribute(session, "attnlrp", &relevance), VITLRP_OK);
+    relevance.patches = patches[1];
+    for (int i = 0; i < 2; i++) {
+        const char *method = i == 0 ? "rise" : "smoothgrad";
+        assert_int_equal(vitlrp_method_options_init(&options, method, NULL), VITLRP_OK);
+        options.samples = 1000000;
+        watched = (struct watched){.cancels_at = 1};
+        assert_int_equal(
+            vitlrp_session_attribute(session, &TARGET, 1, &options, &relevance, &error),
+            VITLRP_CANCELLED);
+        assert_true(watched.done > 0 && watched.done < 100000);
+        watched = (struct watched){.cancels_at = SIZE_MAX};
+        assert_int_equal(attribute(session, "attnlrp", &relevance), VITLRP_OK);
+        assert_memory_equal(patches[0], patches[1], sizeof patches[0]);
+    }
+    watched.cancels_at = 0;
+    assert_int_equal(attribute(session, "attnlrp", &relevance), VITLRP_CANCELLED);
+    assert_int_equal(vitlrp_session_forward(session, input, NULL, NULL), VITLRP_CANCELLED);
+    assert_int_equal(attribute(session, "attnlrp", &relevance), VITLRP_USAGE);
+    mem_free(input);
+    vitlrp_session_close(session);
+    vitlrp_model_close(model);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_names_and_descriptions),
@@ -234,6 +333,8 @@ int main(void) {
         cmocka_unit_test(test_a_moving_method_leaves_no_trace),
         cmocka_unit_test(test_requests_that_are_refused),
         cmocka_unit_test(test_bytes),
+        cmocka_unit_test(test_progress),
+        cmocka_unit_test(test_cancelling),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 #include "vit/math/engine.h"
 
 #include "base/checked.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "vit/math/gemm_weights.h"
 
@@ -77,11 +78,35 @@ void engine_close(struct engine *engine) {
     engine->pool = NULL;
 }
 
+/* Between two questions. */
+#define WATCH_SECONDS 0.02
+
+void engine_watch_begin(struct engine_watch *watch) {
+    watch->asked = 0.0;
+    watch->is_cancelled = false;
+}
+
+bool engine_goes_on(const struct engine *engine) {
+    struct engine_watch *watch = engine->watch;
+    if (watch == NULL || watch->cancelled == NULL || watch->is_cancelled) {
+        return watch == NULL || !watch->is_cancelled;
+    }
+    double now = clock_seconds();
+    if (watch->asked == 0.0 || now - watch->asked >= WATCH_SECONDS) {
+        watch->asked = now;
+        watch->is_cancelled = watch->cancelled(watch->user) != 0;
+    }
+    return !watch->is_cancelled;
+}
+
 enum vitlrp_status engine_check(const struct engine *engine, struct vitlrp_error *err) {
     bool failed = false;
     for (size_t i = 0; i < pool_threads(engine->pool); i++) {
         failed = failed || engine->threads[i].failed;
         engine->threads[i].failed = false;
+    }
+    if (engine->watch != NULL && engine->watch->is_cancelled) {
+        return fail(err, VITLRP_CANCELLED, "cancelled");
     }
     return failed ? fail(err, VITLRP_NOMEM, "out of memory for a matrix product") : VITLRP_OK;
 }

@@ -18,6 +18,18 @@ struct engine_thread {
     bool failed;                  /* a product found no memory since engine_check */
 };
 
+/* Who may want no more of the work: asked between operations, by the thread that computes. Of one
+ * line of work; its engines share it. */
+struct engine_watch {
+    int32_t (*cancelled)(void *user); /* another value than 0: no more; NULL: nobody is asked */
+    void *user;
+    double asked; /* clock_seconds of the last question; 0: none yet */
+    bool is_cancelled;
+};
+
+/* Before a call's first pass: what an earlier call was told is forgotten. */
+void engine_watch_begin(struct engine_watch *watch);
+
 struct engine {
     struct pool *pool; /* NULL: one thread */
     const struct gemm_backend *backend;
@@ -25,8 +37,9 @@ struct engine {
     struct engine_thread *threads; /* [pool_threads(pool)] */
     float *thread_scratch;         /* [threads, thread_floats] */
     size_t thread_floats;
-    void *operand;           /* operand_bytes of the largest operand (vit/math/operand.h) */
-    struct profile *profile; /* NULL: nobody measures (vit/math/profile.h) */
+    void *operand;              /* operand_bytes of the largest operand (vit/math/operand.h) */
+    struct profile *profile;    /* NULL: nobody measures (vit/math/profile.h) */
+    struct engine_watch *watch; /* NULL: nobody is asked */
 };
 
 /* Makes what `threads` products at the same time take; NOMEM if the address space has no room for
@@ -54,7 +67,12 @@ enum vitlrp_status engine_open_in_pool(struct engine *engine, const char *backen
 
 void engine_close(struct engine *engine);
 
-/* NOMEM if a product since the last call found no memory: what was computed is worthless. */
+/* False once the watch has said no. Asks it again no sooner than after WATCH_SECONDS, so that a
+ * watch may cost some microseconds. */
+bool engine_goes_on(const struct engine *engine);
+
+/* NOMEM if a product since the last call found no memory, CANCELLED if the watch said no: what was
+ * computed is worthless. */
 enum vitlrp_status engine_check(const struct engine *engine, struct vitlrp_error *err);
 
 /* Scratch of one thread of the pool. */

@@ -26,8 +26,10 @@ static struct needs needs_of(const struct vit_attributor_options *options) {
     return needs;
 }
 
-static struct vit_session_options session_options(const struct vit_attributor_options *options) {
-    return (struct vit_session_options){.threads = options->threads,
+static struct vit_session_options session_options(const struct vit_attributor_options *options,
+                                                  struct engine_watch *watch) {
+    return (struct vit_session_options){.watch = watch,
+                                        .threads = options->threads,
                                         .in_pool = options->in_pool,
                                         .input_height = options->input_height,
                                         .input_width = options->input_width,
@@ -40,8 +42,10 @@ static struct vit_session_options session_options(const struct vit_attributor_op
                                         .many_passes = options->many_passes};
 }
 
-static struct vit_batch_options batch_options(const struct vit_attributor_options *options) {
-    return (struct vit_batch_options){.threads = options->threads,
+static struct vit_batch_options batch_options(const struct vit_attributor_options *options,
+                                              struct engine_watch *watch) {
+    return (struct vit_batch_options){.watch = watch,
+                                      .threads = options->threads,
                                       .in_pool = options->in_pool,
                                       .input_height = options->input_height,
                                       .input_width = options->input_width,
@@ -58,6 +62,9 @@ static enum vitlrp_status set_shape(struct vit_attributor *attributor,
                        err));
     const struct token_layout *layout = &attributor->layout;
     attributor->model = model;
+    attributor->observer = options->observer;
+    attributor->watch = (struct engine_watch){.cancelled = options->observer.cancelled,
+                                              .user = options->observer.user};
     attributor->classes = (size_t) model->config.classes;
     attributor->tokens = layout->count;
     attributor->patches = layout->patches;
@@ -127,8 +134,8 @@ static enum vitlrp_status measure(struct vit_attributor *attributor, const struc
                                   const struct vit_attributor_options *options, size_t *own,
                                   size_t *total, struct vitlrp_error *err) {
     struct needs needs = needs_of(options);
-    struct vit_session_options session = session_options(options);
-    struct vit_batch_options batch = batch_options(options);
+    struct vit_session_options session = session_options(options, &attributor->watch);
+    struct vit_batch_options batch = batch_options(options, &attributor->watch);
     struct arena arena = arena_measuring();
     struct vit_session_size size = {0};
     size_t batch_bytes = 0;
@@ -181,8 +188,8 @@ static enum vitlrp_status open_resources(struct vit_attributor *attributor,
                                          const struct vit_model *model,
                                          const struct vit_attributor_options *options,
                                          struct vitlrp_error *err) {
-    struct vit_session_options session = session_options(options);
-    struct vit_batch_options batch = batch_options(options);
+    struct vit_session_options session = session_options(options, &attributor->watch);
+    struct vit_batch_options batch = batch_options(options, &attributor->watch);
     struct needs needs = needs_of(options);
     size_t own;
     size_t total;
@@ -243,6 +250,7 @@ enum vitlrp_status vit_attributor_forward(struct vit_attributor *attributor, con
                                           float *logits, struct vitlrp_error *err) {
     attributor->has_forward = false;
     attributor->moved = false;
+    engine_watch_begin(&attributor->watch);
     TRY(vit_forward(attributor->session, input, attributor->scratch.logits, err));
     if (logits != NULL) {
         memcpy(logits, attributor->scratch.logits, attributor->classes * sizeof *logits);
@@ -253,6 +261,7 @@ enum vitlrp_status vit_attributor_forward(struct vit_attributor *attributor, con
 
 enum vitlrp_status vit_attributor_restore(struct vit_attributor *attributor, const float *input,
                                           struct vitlrp_error *err) {
+    engine_watch_begin(&attributor->watch);
     if (attributor->has_forward && attributor->moved) {
         TRY(vit_forward(attributor->session, input, attributor->scratch.logits, err));
         attributor->moved = false;
@@ -351,6 +360,7 @@ enum vitlrp_status vit_attributor_run(struct vit_attributor *attributor,
     if (method->needs_forward) {
         TRY(vit_attributor_restore(attributor, request->input, err));
     }
+    engine_watch_begin(&attributor->watch);
     attributor->moved = attributor->moved || method->moves_forward;
     TRY(method->attribute(attributor, request, err));
     if (!values_are_finite(request->patches, attributor->patches)) {
@@ -366,6 +376,12 @@ enum vitlrp_status vit_attributor_run(struct vit_attributor *attributor,
 }
 
 /* ---- What several methods use ---- */
+
+void attributor_progress(const struct vit_attributor *attributor, size_t done, size_t total) {
+    if (attributor->observer.progress != NULL) {
+        attributor->observer.progress(attributor->observer.user, done, total);
+    }
+}
 
 double vit_attributor_explained(const struct vit_attributor *attributor,
                                 const struct vitlrp_target *targets, size_t target_count) {

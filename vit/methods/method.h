@@ -75,6 +75,7 @@ struct vit_attributor_options {
     bool keep_totals;     /* of the session, for several attributions of one forward pass */
     enum vitlrp_precision precision; /* of the session and the batch */
     bool many_passes;                /* of both */
+    struct vitlrp_session_observer observer;
 };
 
 /* Bytes that an attributor holds: its session, its batch and its scratch. */
@@ -100,7 +101,7 @@ enum vitlrp_status vit_attributor_restore(struct vit_attributor *attributor, con
 /* Runs a method on request->input, which must be the last vit_attributor_forward's; repeats that
  * forward pass first if another method has moved the session on. USAGE without a forward, for a
  * method that the attributor was not opened for, and for targets or options out of range; NUMERIC
- * if the map is not finite. */
+ * if the map is not finite; CANCELLED if the observer says so. */
 enum vitlrp_status vit_attributor_run(struct vit_attributor *attributor,
                                       const struct vit_method *method,
                                       const struct vit_method_request *request,

@@ -376,6 +376,7 @@ enum vitlrp_status method_legrad(struct vit_attributor *attributor,
     for (int32_t block = 0; block < depth; block++) {
         TRY(vit_block_gradient(attributor->session, block, request->targets, request->target_count,
                                &visitor, err));
+        attributor_progress(attributor, (size_t) block + 1, (size_t) depth);
     }
     for (size_t p = 0; p < attributor->patches; p++) {
         request->patches[p] =

@@ -52,6 +52,7 @@ enum vitlrp_status method_integrated_gradients(struct vit_attributor *attributor
             scratch->sample[i] = (float) (share * request->input[i]);
         }
         TRY(add_gradient(attributor, request, err));
+        attributor_progress(attributor, k + 1, steps);
     }
     for (size_t i = 0; i < attributor->pixels; i++) {
         scratch->map[i] = (float) (request->input[i] * scratch->sum[i] / (double) steps);
@@ -83,6 +84,7 @@ enum vitlrp_status method_smoothgrad(struct vit_attributor *attributor,
             scratch->sample[i] = (float) (request->input[i] + deviation * random_normal(&stream));
         }
         TRY(add_gradient(attributor, request, err));
+        attributor_progress(attributor, k + 1, samples);
     }
     for (size_t i = 0; i < attributor->pixels; i++) {
         scratch->map[i] = (float) fabs(scratch->sum[i] / (double) samples);

@@ -104,14 +104,17 @@ enum vitlrp_status method_masked(struct vit_attributor *attributor,
     struct random_stream stream = random_open(request->options->seed);
     begin_sums(attributor);
     TRY(add_copy(attributor, request, err));
-    for (int32_t copy = 0; copy < request->options->samples; copy++) {
-        if (draw_copy(attributor, (size_t) copy, &stream) == 0) {
+    size_t copies = (size_t) request->options->samples;
+    for (size_t copy = 0; copy < copies; copy++) {
+        attributor_progress(attributor, copy + 1, copies + 1);
+        if (draw_copy(attributor, copy, &stream) == 0) {
             continue; /* shows nothing, so it says nothing about any patch */
         }
         hide_patches(attributor, request->input);
         TRY(vit_forward(attributor->session, attributor->scratch.sample, NULL, err));
         TRY(add_copy(attributor, request, err));
     }
+    attributor_progress(attributor, copies + 1, copies + 1);
     give_means(attributor, request);
     return VITLRP_OK;
 }

@@ -29,6 +29,7 @@ enum vitlrp_status method_occlusion(struct vit_attributor *attributor,
             double without = objective_value(&objective, logits);
             request->patches[first + i] = (float) (whole - without);
         }
+        attributor_progress(attributor, first + count, attributor->patches);
     }
     return VITLRP_OK;
 }
@@ -138,6 +139,7 @@ enum vitlrp_status method_rise(struct vit_attributor *attributor,
         draw_samples(attributor, request->input, count, &stream);
         TRY(vit_batch_forward(attributor->batch, count, scratch->samples, scratch->outputs, err));
         add_samples(attributor, request, count);
+        attributor_progress(attributor, done + count, samples);
     }
     /* The three channels share a mask: each gets a third, so that they sum to the method's map. */
     for (size_t i = 0; i < attributor->pixels; i++) {

@@ -60,7 +60,12 @@ struct vit_attributor {
     size_t method_count;
     bool has_forward;
     bool moved; /* the session's forward pass is another input's */
+    struct vitlrp_session_observer observer;
+    struct engine_watch watch; /* the observer's, of session and batch */
 };
+
+/* Tells the observer that `done` of `total` passes of a method are over. */
+void attributor_progress(const struct vit_attributor *attributor, size_t done, size_t total);
 
 /* The explained sum over the logits [classes] of another input, of probabilities in their place;
  * of the logits themselves where outputs are no probabilities. */

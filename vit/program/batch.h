@@ -18,7 +18,8 @@ struct vit_batch_options {
     size_t capacity;      /* inputs computed together; 0: about a thousand tokens' worth */
     int32_t input_height; /* 0: as trained */
     int32_t input_width;
-    const char *backend; /* gemm_backend_find */
+    const char *backend;        /* gemm_backend_find */
+    struct engine_watch *watch; /* outlives the batch; NULL: nobody is asked */
     enum vitlrp_precision precision;
     bool many_passes; /* the model may hold its weights a second time for faster passes */
 };

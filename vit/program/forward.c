@@ -1,4 +1,4 @@
-/* The forward pass: runs a list of operations. */
+/* The forward pass: runs a list of operations, as long as the engine goes on. */
 #include "vit/program/runner.h"
 
 static void run_op(const struct forward_pass *pass, size_t index) {
@@ -18,7 +18,7 @@ static void run_op(const struct forward_pass *pass, size_t index) {
 }
 
 void runner_forward(const struct forward_pass *pass) {
-    for (size_t i = pass->first; i < pass->end; i++) {
+    for (size_t i = pass->first; i < pass->end && engine_goes_on(&pass->runner->engine); i++) {
         pass->runner->memory.ops[i].total_is_made = false;
         run_op(pass, i);
     }

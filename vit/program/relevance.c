@@ -133,7 +133,7 @@ static void run_op(const struct backward_pass *pass, size_t index) {
 }
 
 void runner_backward(const struct backward_pass *pass, size_t first, size_t end) {
-    for (size_t i = end; i-- > first;) {
+    for (size_t i = end; i-- > first && engine_goes_on(&pass->runner->engine);) {
         run_op(pass, i);
     }
 }

@@ -148,6 +148,7 @@ enum vitlrp_status runner_open(struct runner *runner, const struct runner_reques
     }
     TRY(request->in_pool ? engine_open_in_pool(&runner->engine, request->backend, err)
                          : engine_open(&runner->engine, request->backend, request->threads, err));
+    runner->engine.watch = request->watch;
     struct arena arena = arena_over(runner->block, runner->bytes);
     lay_out(runner, request, &arena);
     runner->precision = packs_precision(runner->engine.backend, request->precision);

@@ -22,6 +22,7 @@ struct runner_request {
     size_t threads;
     bool in_pool; /* of one thread, used by tasks of a pool by engine_pool_open */
     const char *backend;
+    struct engine_watch *watch; /* NULL: nobody is asked */
     enum vitlrp_precision precision;
     bool many_passes;
     size_t max_bytes; /* LIMIT beyond; 0: none */
@@ -62,6 +63,7 @@ struct forward_pass {
     size_t observer_count;
 };
 
+/* A pass ends early where the engine does not go on; engine_check tells. */
 void runner_forward(const struct forward_pass *pass);
 
 /* A backward pass, begun with G of the program's output in its place. */

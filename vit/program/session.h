@@ -25,7 +25,8 @@ struct vit_session_options {
                          MLP needs of it is kept, 5 floats per token, channel and block */
     bool attention_maps; /* room for the attention matrices of a block: vit_relevance.visitor */
     const char *backend; /* gemm_backend_find */
-    size_t max_bytes;    /* LIMIT beyond; 0: none */
+    struct engine_watch *watch; /* outlives the session; NULL: nobody is asked */
+    size_t max_bytes;           /* LIMIT beyond; 0: none */
     enum vitlrp_precision precision;
     bool many_passes; /* the model may hold its weights a second time for faster forward passes */
 };

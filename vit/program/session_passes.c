@@ -275,7 +275,8 @@ enum vitlrp_status vit_visit_attention(struct vit_session *session,
     TRY(check_attention_maps(session, err));
     struct gemm_entry saved;
     engine->backend->enter(&saved);
-    for (int32_t i = (int32_t) session->runner.program->depth - 1; i >= 0; i--) {
+    for (int32_t i = (int32_t) session->runner.program->depth - 1; i >= 0 && engine_goes_on(engine);
+         i--) {
         struct op_call call = complete_attention(session, i);
         struct attention attention = op_attention_of(&call);
         attention_matrices(engine, &attention, session->maps.a);
