@@ -6,18 +6,8 @@
  * Rules: those of the norms (vit/ops/op_norm.c). In the ledger: the shifts. */
 #include <string.h>
 
+#include "vit/ops/op_norm.h"
 #include "vit/ops/op_qkv.h"
-
-/* A pass: the call and, backwards, one of the two rules. */
-struct head_job {
-    const struct op_call *call;
-    void (*rule)(float *g_x, const float *g_y, const float *x, const float *weight, size_t dim,
-                 float eps);
-};
-
-static const struct norm_kernels *kernels_of(const struct op_call *call) {
-    return &call->engine->kernels->norms[call->op->kind->norm];
-}
 
 /* [q, k, v] has three parts of which two are normed, other values are one. */
 struct head_parts {
@@ -63,7 +53,7 @@ static size_t rest_of(const struct op_call *call, size_t row, size_t *count) {
 }
 
 static void forward_rows(void *context, size_t first, size_t count) {
-    const struct head_job *job = context;
+    const struct norm_job *job = context;
     const struct op_call *call = job->call;
     const float *x = call->in[0].x;
     float *y = call->out.x;
@@ -71,8 +61,8 @@ static void forward_rows(void *context, size_t first, size_t count) {
         for (size_t part = first_part(call, r); part < parts_of(call).normed; part++) {
             for (size_t h = 0; h < call->op->heads; h++) {
                 struct head head = head_of(call, r, part, h);
-                kernels_of(call)->forward(y + head.at, x + head.at, head.weight, head.bias,
-                                          head.size, call->op->eps);
+                op_norm_kernels(call)->forward(y + head.at, x + head.at, head.weight, head.bias,
+                                               head.size, call->op->eps);
             }
         }
         size_t rest = 0;
@@ -82,7 +72,7 @@ static void forward_rows(void *context, size_t first, size_t count) {
 }
 
 static void backward_rows(void *context, size_t first, size_t count) {
-    const struct head_job *job = context;
+    const struct norm_job *job = context;
     const struct op_call *call = job->call;
     bool only_rest = is_qkv(call) && op_is_constant(call); /* q and k carry no relevance */
     float *g_x = call->in[0].g;
@@ -102,29 +92,22 @@ static void backward_rows(void *context, size_t first, size_t count) {
     }
 }
 
-static void forward(const struct op_call *call) {
-    struct head_job job = {call, NULL};
-    engine_rows(call->engine, call->images * call->out.rows, forward_rows, &job);
-}
-
 static double relevance_sum(const struct op_call *call, const struct op_array *array) {
     return is_qkv(call) ? op_qkv_relevance_of(call, array) : op_relevance_of(call, array);
 }
 
-static void backward(struct head_job job) {
-    const struct op_call *call = job.call;
-    double received = relevance_sum(call, &call->out);
-    double before = relevance_sum(call, &call->in[0]);
-    engine_rows(call->engine, call->out.rows, backward_rows, &job);
-    op_record(call, 0, received, relevance_sum(call, &call->in[0]) - before);
+static const struct norm_rows ROWS = {forward_rows, backward_rows, relevance_sum};
+
+static void forward(const struct op_call *call) {
+    op_norm_forward(call, &ROWS);
 }
 
 static void relevance(const struct op_call *call) {
-    backward((struct head_job){call, kernels_of(call)->relevance});
+    op_norm_relevance(call, &ROWS);
 }
 
 static void gradient(const struct op_call *call) {
-    backward((struct head_job){call, kernels_of(call)->gradient});
+    op_norm_gradient(call, &ROWS);
 }
 
 const struct op_kind OP_HEAD_NORM = {.name = "head norm",

@@ -4,31 +4,39 @@
  * proposition 3.4). In G form u = w * G_y, G_x += (u - mean u) / std; RMSNorm, which does not
  * centre, has G_x += u / rms. The plain gradient does not hold std and rms constant. In the ledger:
  * the shift b, which some models do without, as RMSNorm does. */
-#include "vit/ops/op.h"
+#include "vit/ops/op_norm.h"
 
-/* A pass: the call and, backwards, one of the two rules. */
-struct norm_job {
-    const struct op_call *call;
-    void (*rule)(float *g_x, const float *g_y, const float *x, const float *weight, size_t dim,
-                 float eps);
-};
-
-static const struct norm_kernels *kernels_of(const struct op_call *call) {
-    return &call->engine->kernels->norms[call->op->kind->norm];
+void op_norm_forward(const struct op_call *call, const struct norm_rows *rows) {
+    struct norm_job job = {call, NULL};
+    engine_rows(call->engine, call->images * call->out.rows, rows->forward, &job);
 }
+
+static void norm_backward(struct norm_job job, const struct norm_rows *rows) {
+    const struct op_call *call = job.call;
+    double received = rows->sum(call, &call->out);
+    double before = rows->sum(call, &call->in[0]);
+    engine_rows(call->engine, call->out.rows, rows->backward, &job);
+    op_record(call, 0, received, rows->sum(call, &call->in[0]) - before);
+}
+
+void op_norm_relevance(const struct op_call *call, const struct norm_rows *rows) {
+    norm_backward((struct norm_job){call, op_norm_kernels(call)->relevance}, rows);
+}
+
+void op_norm_gradient(const struct op_call *call, const struct norm_rows *rows) {
+    norm_backward((struct norm_job){call, op_norm_kernels(call)->gradient}, rows);
+}
+
+/* ---- Over rows ---- */
 
 static void forward_rows(void *context, size_t first, size_t count) {
     const struct op_call *call = ((const struct norm_job *) context)->call;
     size_t width = call->out.width;
     for (size_t r = first; r < first + count; r++) {
-        kernels_of(call)->forward(call->out.x + r * width, call->in[0].x + r * width,
-                                  call->op->weights[0], call->op->weights[1], width, call->op->eps);
+        op_norm_kernels(call)->forward(call->out.x + r * width, call->in[0].x + r * width,
+                                       call->op->weights[0], call->op->weights[1], width,
+                                       call->op->eps);
     }
-}
-
-static void forward(const struct op_call *call) {
-    struct norm_job job = {call, NULL};
-    engine_rows(call->engine, call->images * call->out.rows, forward_rows, &job);
 }
 
 static void backward_rows(void *context, size_t first, size_t count) {
@@ -41,20 +49,22 @@ static void backward_rows(void *context, size_t first, size_t count) {
     }
 }
 
-static void backward(struct norm_job job) {
-    const struct op_call *call = job.call;
-    double received = op_relevance_of(call, &call->out);
-    double before = op_relevance_of(call, &call->in[0]);
-    engine_rows(call->engine, call->out.rows, backward_rows, &job);
-    op_record(call, 0, received, op_relevance_of(call, &call->in[0]) - before);
+static double relevance_sum(const struct op_call *call, const struct op_array *array) {
+    return op_relevance_of(call, array);
+}
+
+static const struct norm_rows ROWS = {forward_rows, backward_rows, relevance_sum};
+
+static void forward(const struct op_call *call) {
+    op_norm_forward(call, &ROWS);
 }
 
 static void relevance(const struct op_call *call) {
-    backward((struct norm_job){call, kernels_of(call)->relevance});
+    op_norm_relevance(call, &ROWS);
 }
 
 static void gradient(const struct op_call *call) {
-    backward((struct norm_job){call, kernels_of(call)->gradient});
+    op_norm_gradient(call, &ROWS);
 }
 
 const struct op_kind OP_NORM = {.name = "norm",
