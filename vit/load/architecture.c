@@ -188,13 +188,13 @@ static enum vitlrp_status infer_gate(const struct inference *inference, struct v
     return VITLRP_OK;
 }
 
-/* Norms without shifts may be of either kind. */
+/* A shift shows that a norm is LayerNorm; norms without shifts may be of either kind. */
 static enum vitlrp_status infer_norm(const struct inference *inference, struct vitlrp_error *err) {
     struct fact *norm = &inference->facts->norm;
     bool shifted = has(inference, SLOT_NORM1_BIAS) || has(inference, SLOT_NORM2_BIAS) ||
                    has(inference, SLOT_NORM_BIAS) || has(inference, SLOT_FC_NORM_BIAS);
     if (shifted) {
-        fact_guess(norm, FACT_NORM_LAYER);
+        show(norm, FACT_NORM_LAYER);
     }
     if (!fact_known(norm)) {
         return layout_fail_missing(inference->binding, SLOT_NORM1_BIAS,
