@@ -123,3 +123,11 @@ enum exit_code console_check(enum vitlrp_status status, enum exit_code stage,
     }
     return exit_code_of(status, stage);
 }
+
+enum exit_code console_check_also(enum exit_code before, enum vitlrp_status status,
+                                  enum exit_code stage, const struct vitlrp_error *err) {
+    if (status == VITLRP_NOMEM && before == CODE_LIMIT) {
+        return before;
+    }
+    return exit_code_first(before, console_check(status, stage, err));
+}

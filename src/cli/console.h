@@ -56,4 +56,9 @@ enum exit_code exit_code_first(enum exit_code first, enum exit_code second);
 enum exit_code console_check(enum vitlrp_status status, enum exit_code stage,
                              const struct vitlrp_error *err);
 
+/* Of one output among several that are all tried: the code of the first that failed. A shortage of
+ * memory meets the others too, so it is printed once. */
+enum exit_code console_check_also(enum exit_code before, enum vitlrp_status status,
+                                  enum exit_code stage, const struct vitlrp_error *err);
+
 #endif

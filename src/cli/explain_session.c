@@ -563,10 +563,10 @@ enum exit_code explain_write(struct explain_session *state, const struct explana
                      : explain_write_array(state, OUTPUT_PICTURE, &place, &map, &err);
     enum exit_code code = console_check(status, CODE_OUTPUT, &err);
     status = explain_write_array(state, OUTPUT_RAW, &place, &map, &err);
-    code = exit_code_first(code, console_check(status, CODE_OUTPUT, &err));
+    code = console_check_also(code, status, CODE_OUTPUT, &err);
     if (state->outputs.pattern[OUTPUT_JSON] != NULL) {
         status = write_json(state, explanation, class_name, &err);
-        code = exit_code_first(code, console_check(status, CODE_OUTPUT, &err));
+        code = console_check_also(code, status, CODE_OUTPUT, &err);
     }
     return code;
 }

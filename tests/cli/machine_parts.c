@@ -1,8 +1,12 @@
-/* The memory that control groups leave, of both versions, in made-up trees. */
+/* Memory: what control groups leave of it, of both versions, in made-up trees; and how the command
+ * says that there is too little. */
+#define _POSIX_C_SOURCE 200809L
 #include <stdbool.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include "cli/console.h"
 #include "cli/machine.h"
 #include "support/scratch.h"
 
@@ -90,11 +94,37 @@ static void test_in_a_container(void **unused) {
     scratch_close(&scratch);
 }
 
+/* Several outputs meet one shortage: one line, and the exit code of the first failure. Another
+ * reason is said of each. */
+static void test_shortage_is_said_once(void **unused) {
+    const struct vitlrp_error shortage = {.status = VITLRP_NOMEM, .message = "out of memory"};
+    const struct vitlrp_error full = {.status = VITLRP_IO, .message = "b.csv: no space"};
+    char said[256] = "";
+    int ends[2];
+    (void) unused;
+    assert_int_equal(pipe(ends), 0);
+    int kept = dup(STDERR_FILENO);
+    assert_int_equal(dup2(ends[1], STDERR_FILENO), STDERR_FILENO);
+    enum exit_code code = console_check(VITLRP_NOMEM, CODE_OUTPUT, &shortage);
+    code = console_check_also(code, VITLRP_NOMEM, CODE_OUTPUT, &shortage);
+    code = console_check_also(code, VITLRP_IO, CODE_OUTPUT, &full);
+    enum exit_code worked = console_check_also(CODE_DONE, VITLRP_OK, CODE_OUTPUT, &full);
+    assert_int_equal(dup2(kept, STDERR_FILENO), STDERR_FILENO);
+    assert_true(read(ends[0], said, sizeof said - 1) > 0);
+    close(ends[0]);
+    close(ends[1]);
+    close(kept);
+    assert_string_equal(said, "vitlrp: out of memory\nvitlrp: b.csv: no space\n");
+    assert_int_equal(code, CODE_LIMIT);
+    assert_int_equal(worked, CODE_DONE);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_version_2),
         cmocka_unit_test(test_version_1),
         cmocka_unit_test(test_in_a_container),
+        cmocka_unit_test(test_shortage_is_said_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -106,10 +106,11 @@ def fresh(command, folder):
 
 def judge(row, what, found, codes):
     """A list of what is wrong with a run that may end with these exit codes. A failure is a line; of several
-    outputs that meet the same, each has one."""
+    outputs that meet the same, each has one, but a shortage of memory is said once."""
     code, stderr = found
     lines = stderr.splitlines()
-    good = code in codes and (code in (0, LOADER) or 1 <= len(lines) <= MOST_OUTPUTS and
+    most = 1 if code == 5 else MOST_OUTPUTS
+    good = code in codes and (code in (0, LOADER) or 1 <= len(lines) <= most and
                               all(line.startswith("vitlrp: ") for line in lines))
     return [] if good else [f"{row}: {what}: exit {code}, {stderr!r}"]
 

@@ -75,7 +75,7 @@ enum exit_code eval_files_write(const struct eval_files *files,
         struct vitlrp_error err;
         if (files->path[i] != NULL) {
             enum vitlrp_status status = write_report(files->path[i], i, evaluation, &err);
-            code = exit_code_first(code, console_check(status, CODE_OUTPUT, &err));
+            code = console_check_also(code, status, CODE_OUTPUT, &err);
         }
     }
     return code;

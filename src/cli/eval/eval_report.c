@@ -23,7 +23,7 @@ enum exit_code eval_report(const struct vitlrp_evaluation *evaluation,
     enum exit_code code = eval_files_write(files, evaluation);
     if (console->verbosity > 0 && !files->stdout_taken) {
         enum vitlrp_status status = say_table(evaluation, &err);
-        code = exit_code_first(code, console_check(status, CODE_OUTPUT, &err));
+        code = console_check_also(code, status, CODE_OUTPUT, &err);
     }
     vitlrp_evaluation_info_init(&info);
     vitlrp_evaluation_describe(evaluation, &info);

@@ -67,7 +67,7 @@ static enum exit_code write_settings(const struct tuning *tuning, const struct t
         struct vitlrp_error err;
         if (paths[i] != NULL) {
             enum vitlrp_status status = output_write(paths[i], text->data, text->length, &err);
-            code = exit_code_first(code, console_check(status, CODE_OUTPUT, &err));
+            code = console_check_also(code, status, CODE_OUTPUT, &err);
         }
     }
     return code;
@@ -100,7 +100,7 @@ static enum exit_code tuning_report(struct tuning *tuning) {
     code = code == CODE_DONE ? write_settings(tuning, &settings) : code;
     if (!tuning->console->stdout_taken && tuning->console->verbosity > 0) {
         tune_append_report(&text, &report);
-        code = exit_code_first(code, console_check(console_write(&text, &err), CODE_OUTPUT, &err));
+        code = console_check_also(code, console_write(&text, &err), CODE_OUTPUT, &err);
     }
     text_free(&settings);
     text_free(&text);

@@ -117,7 +117,8 @@ static void explain_one_class(struct explain_session *state, struct explanation 
         report_work(&report, state, explanation, draws);
     }
     outcome_add(outcome, explain_write(state, explanation, picture, size, &report));
-    outcome_add(outcome, console_check(report_print(state, &report, &err), CODE_OUTPUT, &err));
+    status = report_print(state, &report, &err);
+    outcome_add(outcome, console_check_also(outcome->code, status, CODE_OUTPUT, &err));
 
 cleanup:
     vitlrp_free(picture);
@@ -139,9 +140,9 @@ static enum exit_code write_image_outputs(struct explain_session *state,
     enum vitlrp_status status = explain_write_array(state, OUTPUT_LOGITS, &place, &logits, &err);
     enum exit_code code = console_check(status, CODE_OUTPUT, &err);
     status = explain_write_array(state, OUTPUT_INPUT, &place, &input, &err);
-    code = exit_code_first(code, console_check(status, CODE_OUTPUT, &err));
+    code = console_check_also(code, status, CODE_OUTPUT, &err);
     status = report_print(state, &report, &err);
-    code = exit_code_first(code, console_check(status, CODE_OUTPUT, &err));
+    code = console_check_also(code, status, CODE_OUTPUT, &err);
     text_free(&report);
     return code;
 }
@@ -246,7 +247,9 @@ static struct outcome explain_image(struct explain_session *state, const char *p
     error_prefix(&err, status, path);
     if (outcome_check(&outcome, status, CODE_INPUT, &err)) {
         enum exit_code code = write_image_outputs(state, &explanation);
-        explain_classes(state, &explanation, &outcome);
+        if (code != CODE_LIMIT) { /* a shortage would meet the classes too */
+            explain_classes(state, &explanation, &outcome);
+        }
         outcome_add(&outcome, code);
     }
     photo_close(&photo);
@@ -347,7 +350,8 @@ static enum exit_code explain_with(const struct args *args, struct settings *set
     }
     code = explain_images(args, state);
     enum exit_code finished =
-        console_check(json_sink_finish(&state->sink, &err), CODE_OUTPUT, &err);
+        console_check_also(code == CODE_LIMIT ? code : CODE_DONE,
+                           json_sink_finish(&state->sink, &err), CODE_OUTPUT, &err);
     return finished != CODE_DONE ? finished : code;
 }
 

@@ -234,7 +234,7 @@ static enum exit_code facts_report(const struct args *args, const struct console
         text_append_string(&text, "\n");
         append_classes(&text, facts);
     }
-    code = exit_code_first(code, console_check(console_write(&text, &err), CODE_OUTPUT, &err));
+    code = console_check_also(code, console_write(&text, &err), CODE_OUTPUT, &err);
     text_free(&text);
     return code;
 }
@@ -298,7 +298,7 @@ static enum exit_code refused_report(const struct args *args, const struct conso
     if (console->verbosity > 0 && (json_path == NULL || strcmp(json_path, "-") != 0)) {
         info_tensors_append(&text, tensors, true, console->verbosity);
         info_tensors_append_list(&text, tensors, console->verbosity);
-        code = exit_code_first(code, console_check(console_write(&text, &err), CODE_OUTPUT, &err));
+        code = console_check_also(code, console_write(&text, &err), CODE_OUTPUT, &err);
     }
     json_decref(object);
     json_decref(tensors);
@@ -320,7 +320,7 @@ enum exit_code info_main(const struct args *args, struct console *console) {
         code = console_check(status, CODE_INPUT, &err);
         if (code == CODE_DONE) {
             code = facts_report(args, console, &facts);
-        } else if (status != VITLRP_USAGE) { /* nothing was wrong with the file */
+        } else if (status != VITLRP_USAGE && status != VITLRP_NOMEM) { /* the file's fault */
             code = exit_code_first(code, refused_report(args, console, &settings, err.message));
         }
     }
