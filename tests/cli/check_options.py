@@ -1,5 +1,6 @@
 """Every option of options.def is in --help and is taken by the verbs that it names, and by no other;
-the fuzzer knows it. usage: check_options.py VITLRP OPTIONS_DEF DICTIONARY"""
+the fuzzer knows it. usage: check_options.py VITLRP PARSE_LINES OPTIONS_DEF DICTIONARY
+PARSE_LINES (parse_lines.c) asks the command's parser: a process for each question would take a minute."""
 
 import re
 import subprocess
@@ -29,9 +30,17 @@ def read_table(path):
         yield spelled, argument != "NULL", taken
 
 
-def run(program, *arguments):
+def show_help(program, *arguments):
     return subprocess.run([program, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, text=True)
+                          check=True, text=True).stdout
+
+
+def parse_all(parser, lines):
+    """What the parser says of each command line, "" where it takes it."""
+    text = "".join("\t".join(words) + "\n" for words in lines)
+    said = subprocess.run([parser], input=text, stdout=subprocess.PIPE, check=True, text=True).stdout
+    assert said.count("\n") == len(lines), "the parser has not answered every question"
+    return said.split("\n")[:-1]
 
 
 def is_shown(word, text):
@@ -41,34 +50,47 @@ def is_shown(word, text):
     return re.search(line, text, re.MULTILINE) is not None
 
 
-def check_option(program, spelled, takes_value, verbs, helps):
-    """Yields complaints. An option is taken if the complaint is about something else: its value is
-    one that no option accepts silently, and the verb's file does not exist."""
+def check_help(spelled, verbs, helps):
     for verb in VERBS.values():
         for word in spelled:
             if is_shown(word, helps[verb]) != (verb in verbs):
                 yield f"{word}: wrong in vitlrp {verb} --help"
-            value = ["\x01"] if takes_value else []
-            arguments = [verb, word, *value, "--", "/nonexistent/a", "/nonexistent/b"]
-            said = run(program, *arguments).stderr
-            refused = "unknown option" in said or "' is not an option of" in said
-            if refused == (verb in verbs):
-                yield f"{word}: {'refused' if refused else 'taken'} by {verb}: {said.strip()}"
-        if takes_value and verb in verbs and "needs a value" not in run(program, verb,
-                                                                        spelled[0]).stderr:
-            yield f"{spelled[0]}: a missing value is not told by {verb}"
+
+
+def questions(entries):
+    """(command line, what is asked of it: a word and whether the verb has it, or None where the value is left out)"""
+    for spelled, takes_value, verbs in entries:
+        value = ["\x01"] if takes_value else []
+        for verb in VERBS.values():
+            for word in spelled:
+                yield [verb, word, *value, "--", "/nonexistent/a", "/nonexistent/b"], (word, verb in verbs)
+            if takes_value and verb in verbs:
+                yield [verb, spelled[0]], None
+
+
+def check_parser(parser, entries):
+    """Yields complaints."""
+    asked = list(questions(entries))
+    for (line, wanted), said in zip(asked, parse_all(parser, [line for line, _ in asked])):
+        refused = "unknown option" in said or "' is not an option of" in said
+        if wanted is None and "needs a value" not in said:
+            yield f"{line[1]}: a missing value is not told by {line[0]}"
+        elif wanted is not None and refused == wanted[1]:
+            yield f"{line[1]}: {'refused' if refused else 'taken'} by {line[0]}: {said}"
+        elif wanted is not None and said and not refused:
+            yield f"{line[1]}: {line[0]} says {said}"
 
 
 def main():
-    program, table, dictionary = sys.argv[1:4]
+    program, parser, table, dictionary = sys.argv[1:5]
     with open(dictionary, encoding="utf-8") as file:
         known = set(file.read().split())
-    helps = {verb: run(program, verb, "--help").stdout for verb in VERBS.values()}
-    whole = run(program, "--help").stdout
-    complaints = []
+    helps = {verb: show_help(program, verb, "--help") for verb in VERBS.values()}
+    whole = show_help(program, "--help")
     entries = list(read_table(table))
-    for spelled, takes_value, verbs in entries:
-        complaints += check_option(program, spelled, takes_value, verbs, helps)
+    complaints = list(check_parser(parser, entries))
+    for spelled, _, verbs in entries:
+        complaints += check_help(spelled, verbs, helps)
         complaints += [f"{word}: not in vitlrp --help" for word in spelled
                        if not is_shown(word, whole)]
         complaints += [f"{word}: not in {dictionary}" for word in spelled
