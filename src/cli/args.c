@@ -9,9 +9,12 @@
 #include "base/parse.h"
 #include "base/text.h"
 #include "base/words.h"
+#include "suggest.h"
 
 /* getopt_long's value of a long option: the table's index behind all letters. */
 #define LONG_BASE 256
+
+#define VALUE_LIMIT ((size_t) 1 << 16) /* of an option's values together */
 
 /* What getopt returns for an operand when its short options begin with '-'. */
 #define OPERAND 1
@@ -39,10 +42,15 @@ static const struct more_choices MORE_CHOICES_OF[OPTION_COUNT] = {
 #include "options.def"
 };
 
+static const bool IS_JOINED[OPTION_COUNT] = {
+#define JOINED(identifier) [OPTION_##identifier] = true,
+#include "options.def"
+};
+
 static const char *const VERBS[VERB_COUNT] = {
     [VERB_EXPLAIN] = "explain", [VERB_BATCH] = "batch", [VERB_EVAL] = "eval",
     [VERB_MERGE] = "merge",     [VERB_TUNE] = "tune",   [VERB_INFO] = "info",
-    [VERB_BENCH] = "bench"};
+    [VERB_BENCH] = "bench",     [VERB_HELP] = "help"};
 
 const struct option_entry *option_table(void) {
     return OPTIONS;
@@ -114,20 +122,68 @@ static const char *current_word(char **argv) {
     return separate ? argv[optind - 2] : argv[optind - 1];
 }
 
+/* What options of other programs are here. */
+static const struct other_name OTHER_OPTIONS[] = {
+    {"device", "it runs on the CPU only; -j N sets the threads"},
+    {"gpu", "it runs on the CPU only; -j N sets the threads"},
+    {"cuda", "it runs on the CPU only; -j N sets the threads"},
+    {"top", "did you mean -c top:K, or --top-percent?"},
+    {"topk", "did you mean -c top:K?"},
+    {"colormap", "did you mean --cmap?"},
+    {"colourmap", "did you mean --cmap?"},
+    {"palette", "did you mean --cmap?"},
+    {"alpha", "did you mean --opacity?"},
+    {"overlay", "did you mean --style overlay?"},
+    {"checkpoint", "did you mean --model?"},
+    {"ckpt", "did you mean --model?"},
+    {"arch", "the weights say the architecture; did you mean --model?"},
+    {"label", "did you mean --labels FILE, or -c LABEL?"},
+    {"workers", "did you mean --threads?"},
+    {"jobs", "did you mean --threads?"},
+    {"batch-size", "images are explained one by one; -j N sets the threads"},
+    {"image-size", "did you mean --crop?"},
+    {"input-size", "did you mean --crop?"},
+    {"n-samples", "did you mean --samples?"},
+    {"num-samples", "did you mean --samples?"},
+    {"output-dir", "did you mean --output?"},
+    {"save", "did you mean --output?"},
+    {"dtype", "did you mean --precision?"},
+    {"fp16", "did you mean --precision?"},
+    {NULL, NULL},
+};
+
+/* Why a long option of `length` bytes is unknown, and what may have been meant. */
+static enum vitlrp_status fail_long(const struct args *args, const char *word, size_t length,
+                                    struct vitlrp_error *err) {
+    char shown[80];
+    struct suggestion suggestion = suggest_for(word + 2, length - 2);
+    const char *here = suggest_known(OTHER_OPTIONS, word + 2, length - 2);
+    text_escape_name(shown, sizeof shown, word);
+    if (here != NULL) {
+        return fail(err, VITLRP_USAGE, "unknown option '%s' (%s)", shown, here);
+    }
+    for (enum option_id i = 0; i < OPTION_COUNT && length > 2; i++) {
+        const char *name = OPTIONS[i].name;
+        if (name != NULL && strncmp(word + 2, name, length - 2) == 0) {
+            return fail(err, VITLRP_USAGE, "option '%.*s' is not complete (did you mean --%s?)",
+                        (int) length, word, name);
+        }
+        if (name != NULL && (!args->verb_given || (OPTIONS[i].verbs & 1U << args->verb) != 0)) {
+            suggest_word(&suggestion, name);
+        }
+    }
+    return suggestion.nearest == NULL
+               ? fail(err, VITLRP_USAGE, "unknown option '%s' (see vitlrp --help)", shown)
+               : fail(err, VITLRP_USAGE, "unknown option '%s' (did you mean --%s?)", shown,
+                      suggestion.nearest);
+}
+
 /* letter 0: word is a long option. */
-static enum vitlrp_status fail_unknown(const char *word, int letter, struct vitlrp_error *err) {
+static enum vitlrp_status fail_unknown(const struct args *args, const char *word, int letter,
+                                       struct vitlrp_error *err) {
     char shown[80];
     if (letter == 0) {
-        size_t length = strcspn(word, "=");
-        for (enum option_id i = 0; i < OPTION_COUNT && length > 2; i++) {
-            const char *name = OPTIONS[i].name;
-            if (name != NULL && strncmp(word + 2, name, length - 2) == 0) {
-                return fail(err, VITLRP_USAGE, "option '%.*s' is not complete (did you mean --%s?)",
-                            (int) length, word, name);
-            }
-        }
-        text_escape_name(shown, sizeof shown, word);
-        return fail(err, VITLRP_USAGE, "unknown option '%s' (see vitlrp --help)", shown);
+        return fail_long(args, word, strcspn(word, "="), err);
     }
     char spelled[3] = {'-', (char) letter, '\0'};
     text_escape_name(shown, sizeof shown, spelled);
@@ -142,14 +198,40 @@ static bool is_abbreviated(const char *word, enum option_id option) {
     return strlen(name) != length || strncmp(word + 2, name, length) != 0;
 }
 
-static enum vitlrp_status fail_missing(const char *word, int code, struct vitlrp_error *err) {
+static enum vitlrp_status fail_missing(const struct args *args, const char *word, int code,
+                                       struct vitlrp_error *err) {
     enum option_id option =
         code >= LONG_BASE ? (enum option_id)(code - LONG_BASE) : option_by_letter(code);
     if (code >= LONG_BASE && is_abbreviated(word, option)) {
-        return fail_unknown(word, 0, err);
+        return fail_unknown(args, word, 0, err);
     }
     return fail(err, VITLRP_USAGE, "option '%s' needs a value: %s (see vitlrp --help)", word,
                 OPTIONS[option].argument);
+}
+
+/* Of an option whose value is a list, a second one goes on with the first. */
+static enum vitlrp_status join_value(struct args *args, enum option_id option, const char *more,
+                                     struct vitlrp_error *err) {
+    struct text joined = {.limit = VALUE_LIMIT};
+    text_printf(&joined, "%s,%s", args->value[option], more);
+    enum vitlrp_status status = text_check(&joined, "the value of an option", err);
+    if (status != VITLRP_OK) {
+        text_free(&joined);
+        return status;
+    }
+    mem_free(args->joined[option]);
+    args->value[option] = args->joined[option] = joined.data;
+    return VITLRP_OK;
+}
+
+/* The value that getopt_long has just found. */
+static enum vitlrp_status take_value(struct args *args, enum option_id option,
+                                     struct vitlrp_error *err) {
+    if (IS_JOINED[option] && args->value[option] != NULL) {
+        return join_value(args, option, optarg, err);
+    }
+    args->value[option] = optarg != NULL ? optarg : "";
+    return VITLRP_OK;
 }
 
 static enum vitlrp_status take_option(struct args *args, int code, char **argv,
@@ -161,23 +243,22 @@ static enum vitlrp_status take_option(struct args *args, int code, char **argv,
             return fail(err, VITLRP_USAGE, "option '--%s' takes no value (see vitlrp --help)",
                         OPTIONS[optopt - LONG_BASE].name);
         }
-        return fail_unknown(word, optopt, err);
+        return fail_unknown(args, word, optopt, err);
     }
     if (code == ':') {
-        return fail_missing(argv[optind - 1], optopt, err);
+        return fail_missing(args, argv[optind - 1], optopt, err);
     }
     enum option_id option =
         code >= LONG_BASE ? (enum option_id)(code - LONG_BASE) : option_by_letter(code);
     if (code >= LONG_BASE && is_abbreviated(word, option)) {
-        return fail_unknown(word, 0, err);
+        return fail_unknown(args, word, 0, err);
     }
-    args->value[option] = optarg != NULL ? optarg : "";
     if (option == OPTION_QUIET) {
         args->verbosity = 0;
     } else if (option == OPTION_VERBOSE) {
         args->verbosity = args->verbosity < 1 ? 2 : args->verbosity + 1;
     }
-    return VITLRP_OK;
+    return take_value(args, option, err);
 }
 
 /* The first operand may be a verb. */
@@ -193,13 +274,45 @@ static void take_operand(struct args *args, const char *word) {
     args->operands[args->operand_count++] = word;
 }
 
+/* What takes the place of an option with verbs that do not have it. */
+static const struct {
+    enum option_id option;
+    unsigned verbs;
+    const char *instead;
+} INSTEAD[] = {
+    {OPTION_METHOD, FOR_EVAL, "--methods"},
+    {OPTION_METHODS, FOR_MAPS | FOR_TUNE | FOR_BENCH, "--method, one of them"},
+    {OPTION_CLASS, FOR_EVAL | FOR_TUNE, "--target"},
+    {OPTION_TARGET, FOR_MAPS, "--class"},
+    {OPTION_RAW, FOR_BATCH, "--write raw"},
+    {OPTION_LOGITS, FOR_BATCH, "--write logits"},
+    {OPTION_DUMP_INPUT, FOR_BATCH, "--write input"},
+    {OPTION_JSON, FOR_BATCH, "--write json"},
+    {OPTION_WRITE, FOR_EXPLAIN, "-o, --raw, --logits, --dump-input and --json"},
+    {OPTION_OUTPUT, FOR_EVAL, "--json, --csv and --html"},
+    {OPTION_OUTPUT, FOR_INFO | FOR_BENCH, "--json"},
+    {OPTION_HTML, FOR_BATCH, "-o FOLDER, which gets an index.html"},
+};
+
+static enum vitlrp_status fail_verb(const struct args *args, enum option_id option,
+                                    struct vitlrp_error *err) {
+    char name[OPTION_NAME_LIMIT];
+    const char *verb = VERBS[args->verb];
+    option_spell(option, name, sizeof name);
+    for (size_t i = 0; i < sizeof INSTEAD / sizeof INSTEAD[0]; i++) {
+        if (INSTEAD[i].option == option && (INSTEAD[i].verbs & 1U << args->verb) != 0) {
+            return fail(err, VITLRP_USAGE, "'%s' is not an option of %s (%s takes %s)", name, verb,
+                        verb, INSTEAD[i].instead);
+        }
+    }
+    return fail(err, VITLRP_USAGE, "'%s' is not an option of %s (see vitlrp %s --help)", name, verb,
+                verb);
+}
+
 static enum vitlrp_status check_verb(const struct args *args, struct vitlrp_error *err) {
     for (enum option_id i = 0; i < OPTION_COUNT; i++) {
         if (args->value[i] != NULL && (OPTIONS[i].verbs & 1U << args->verb) == 0) {
-            char name[OPTION_NAME_LIMIT];
-            option_spell(i, name, sizeof name);
-            return fail(err, VITLRP_USAGE, "'%s' is not an option of %s (see vitlrp %s --help)",
-                        name, VERBS[args->verb], VERBS[args->verb]);
+            return fail_verb(args, i, err);
         }
     }
     return VITLRP_OK;
@@ -233,6 +346,9 @@ enum vitlrp_status args_parse(int argc, char **argv, struct args *args, struct v
 }
 
 void args_free(struct args *args) {
+    for (enum option_id i = 0; i < OPTION_COUNT; i++) {
+        mem_free(args->joined[i]);
+    }
     mem_free(args->operands);
     *args = (struct args){0};
 }

@@ -17,6 +17,7 @@ enum verb {
     VERB_TUNE,
     VERB_INFO,
     VERB_BENCH,
+    VERB_HELP,
     VERB_COUNT
 };
 
@@ -28,12 +29,13 @@ enum verb_set {
     FOR_TUNE = 1 << VERB_TUNE,
     FOR_INFO = 1 << VERB_INFO,
     FOR_BENCH = 1 << VERB_BENCH,
+    FOR_HELP = 1 << VERB_HELP,
     FOR_MAPS = FOR_EXPLAIN | FOR_BATCH,            /* heat maps are made */
     FOR_DATASET = FOR_BATCH | FOR_EVAL | FOR_TUNE, /* there is a dataset */
     FOR_IMAGES = FOR_MAPS | FOR_EVAL | FOR_TUNE,   /* photographs become inputs */
     FOR_RULES = FOR_IMAGES | FOR_BENCH,            /* something is attributed */
     FOR_MODEL = FOR_RULES | FOR_INFO,              /* there is a model */
-    FOR_ALL = FOR_MODEL | FOR_MERGE
+    FOR_ALL = FOR_MODEL | FOR_MERGE | FOR_HELP
 };
 
 enum help_group {
@@ -100,6 +102,7 @@ struct args {
     bool verb_given;                 /* written out, not only implied */
     const char *value[OPTION_COUNT]; /* of the last time; "" for an option without argument; NULL
                                         if not given */
+    char *joined[OPTION_COUNT];      /* owned: the values of a list that was given several times */
     int verbosity;                   /* 0 quiet, 1 normal, 2 and more for -v and -vv */
     const char **operands;           /* owned; the strings are argv's */
     size_t operand_count;

@@ -146,8 +146,10 @@ enum vitlrp_status class_of_folder(const struct vitlrp_model *model, const char 
     }
     if (end == NULL || begin == end || strncmp(begin, "./", 2) == 0 ||
         strncmp(begin, "../", 3) == 0) {
-        return fail(err, VITLRP_MISMATCH,
-                    "its label is the name of its folder, and its path has none");
+        return fail(
+            err, VITLRP_MISMATCH,
+            "its label is the name of its folder, and its path has none (in batch, lists and "
+            "files of labels state it too)");
     }
     text_append(&name, begin, (size_t) (end - begin));
     enum vitlrp_status status = text_check(&name, "the name of a folder", err);

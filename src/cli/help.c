@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "suggest.h"
 #include "vitlrp.h"
 
 #define WIDTH 80
@@ -52,10 +53,14 @@ static const char EXAMPLES_BENCH[] =
     "  vitlrp bench --throughput                   images per second by threads\n"
     "  vitlrp bench --eval --model random          an evaluation's forward passes on ViT-B/16\n";
 
+static const char EXAMPLES_HELP[] =
+    "  vitlrp help models                          weights, and how pictures are prepared\n"
+    "  vitlrp help all                             every option\n";
+
 static const char *const EXAMPLES[VERB_COUNT] = {
     [VERB_EXPLAIN] = EXAMPLES_EXPLAIN, [VERB_BATCH] = EXAMPLES_BATCH, [VERB_EVAL] = EXAMPLES_EVAL,
     [VERB_MERGE] = EXAMPLES_MERGE,     [VERB_TUNE] = EXAMPLES_TUNE,   [VERB_INFO] = EXAMPLES_INFO,
-    [VERB_BENCH] = EXAMPLES_BENCH,
+    [VERB_BENCH] = EXAMPLES_BENCH,     [VERB_HELP] = EXAMPLES_HELP,
 };
 
 static const char USAGE_EXPLAIN[] =
@@ -77,10 +82,14 @@ static const char USAGE_INFO[] = "  vitlrp info [MODEL] [options]\n";
 static const char USAGE_BENCH[] =
     "  vitlrp bench [options]                 ViT-B/16 with random weights, or --model\n";
 
+static const char USAGE_HELP[] =
+    "  vitlrp help [TOPIC]                    models, methods, picture, datasets, running,\n"
+    "                                         all, or a verb\n";
+
 static const char *const USAGE[VERB_COUNT] = {
     [VERB_EXPLAIN] = USAGE_EXPLAIN, [VERB_BATCH] = USAGE_BATCH, [VERB_EVAL] = USAGE_EVAL,
     [VERB_MERGE] = USAGE_MERGE,     [VERB_TUNE] = USAGE_TUNE,   [VERB_INFO] = USAGE_INFO,
-    [VERB_BENCH] = USAGE_BENCH,
+    [VERB_BENCH] = USAGE_BENCH,     [VERB_HELP] = USAGE_HELP,
 };
 
 static const char *const SUMMARIES[VERB_COUNT] = {
@@ -91,6 +100,7 @@ static const char *const SUMMARIES[VERB_COUNT] = {
     [VERB_TUNE] = "find gammas for a model",
     [VERB_INFO] = "show what is in a weights file",
     [VERB_BENCH] = "measure how fast this machine is",
+    [VERB_HELP] = "the options and texts of a topic",
 };
 
 static const struct help_entry ENVIRONMENT[] = {
@@ -113,7 +123,8 @@ static const struct help_entry EXIT_STATUS[] = {
 };
 
 static const char CLOSING[] =
-    "The last of a repeated option counts. -- ends the options. ./info is a file, not the verb.";
+    "The last of a repeated option counts; classes and methods are added to the first.\n"
+    "-- ends the options. ./info is a file, not the verb.";
 
 void help_short(struct text *out) {
     text_append_string(out,
@@ -123,7 +134,21 @@ void help_short(struct text *out) {
                        "Writes IMAGE.heat.png, a heat map of what made the model decide.\n"
                        "  -c, --class C    index, WordNet id, label, predicted, or top:K\n"
                        "  -m, --model FILE weights (default: a small built-in model)\n"
-                       "All options, with examples: vitlrp --help\n");
+                       "More: vitlrp --help; all options: vitlrp help all\n");
+}
+
+/* Words in lines from the first column, and an empty line. */
+static void append_paragraph(struct text *out, const char *words) {
+    size_t column = 0;
+    while (*words != '\0') {
+        size_t length = strcspn(words, " ");
+        bool breaks = column > 0 && column + 1 + length > WIDTH;
+        text_append_string(out, breaks ? "\n" : column > 0 ? " " : "");
+        text_append(out, words, length);
+        column = (breaks || column == 0 ? 0 : column + 1) + length;
+        words += length + strspn(words + length, " ");
+    }
+    text_append_string(out, "\n\n");
 }
 
 /* Words of `words` in the column at INDENT; the cursor stands at column `column`. */
@@ -161,9 +186,9 @@ void help_append_verbs(struct text *out, unsigned verbs) {
     text_append_string(out, ") ");
 }
 
-static void append_option(struct text *out, enum option_id option, bool name_verbs) {
+/* "  -m, --model FILE" */
+static void append_names(struct text *out, enum option_id option) {
     const struct option_entry *entry = &option_table()[option];
-    size_t start = out->length;
     if (entry->letter != 0) {
         text_printf(out, "  -%c", entry->letter);
     } else {
@@ -175,6 +200,12 @@ static void append_option(struct text *out, enum option_id option, bool name_ver
     if (entry->argument != NULL) {
         text_printf(out, " %s", entry->argument);
     }
+}
+
+static void append_option(struct text *out, enum option_id option, bool name_verbs) {
+    const struct option_entry *entry = &option_table()[option];
+    size_t start = out->length;
+    append_names(out, option);
     size_t column = out->length - start;
     if (column >= INDENT) {
         text_append_string(out, "\n");
@@ -207,15 +238,20 @@ static void append_group(struct text *out, enum help_group group, unsigned verbs
     }
 }
 
+/* A name and, in the column of the explanations, what it is. */
+static void append_entry(struct text *out, const char *name, const char *words) {
+    size_t start = out->length;
+    text_printf(out, "  %s", name);
+    append_wrapped(out, out->length - start, words);
+}
+
 static void append_methods(struct text *out) {
     text_append_string(out, "Methods (--method, --methods)\n");
     for (size_t i = 0; i < vitlrp_method_count(); i++) {
         struct vitlrp_method_info info;
-        size_t start = out->length;
         vitlrp_method_info_init(&info);
         if (vitlrp_method_describe(vitlrp_method_name(i), &info, NULL) == VITLRP_OK) {
-            text_printf(out, "  %s", info.name);
-            append_wrapped(out, out->length - start, info.summary);
+            append_entry(out, info.name, info.summary);
         }
     }
     text_append_string(out, "\n");
@@ -236,27 +272,191 @@ static void append_parts(struct text *out, const char *title, const char *const 
 static void append_entries(struct text *out, const char *title, const struct help_entry *entry) {
     text_printf(out, "%s\n", title);
     for (; entry->name != NULL; entry++) {
-        size_t start = out->length;
-        text_printf(out, "  %s", entry->name);
-        append_wrapped(out, out->length - start, entry->text);
+        append_entry(out, entry->name, entry->text);
     }
     text_append_string(out, "\n");
 }
 
-void help_full(struct text *out, const struct args *args) {
-    unsigned verbs = args->verb_given ? 1U << args->verb : FOR_ALL;
-    text_append_string(out, PURPOSE);
-    append_parts(out, "Examples", EXAMPLES, verbs);
-    append_parts(out, "Usage", USAGE, verbs);
+/* ---- Topics ---- */
+
+struct topic {
+    const char *name, *summary;
+    const char *words; /* what there is to know before the options */
+    unsigned groups;   /* 1 << enum help_group */
+    unsigned verbs;    /* whose usage and examples belong to it */
+    bool lists_methods, lists_codes;
+};
+
+static const struct topic TOPICS[] = {
+    {.name = "models",
+     .summary = "weights files, class names, how pictures are prepared",
+     .words = "Without --model (or the variable VITLRP_MODEL) a small demonstration model answers: "
+              "it knows "
+              "200 classes of ImageNet, at 64 x 64 pixels, and is often wrong about photographs. "
+              "Weights of "
+              "torchvision, timm, Hugging Face, open_clip, JAX and of many authors are read as "
+              "they are; "
+              "`vitlrp info FILE` says what is in a file, what is guessed and how to correct it. "
+              "docs/MODELS.md says where to download models.",
+     .groups = 1U << GROUP_MODEL | 1U << GROUP_PREPROCESS},
+    {.name = "methods",
+     .summary = "the methods, the class to explain, gammas",
+     .words = "attnlrp is the default and a good first choice: signed, exact and fast. Use eval to "
+              "find out which method is most faithful for your model.",
+     .groups = 1U << GROUP_TARGET | 1U << GROUP_METHOD,
+     .lists_methods = true},
+    {.name = "picture",
+     .summary = "names of outputs, styles, colours, arrays and JSON",
+     .words = "In names of outputs {stem} is the image's name and {class} the number of the class: "
+              "-o 'maps/{stem}-{class}.png'.",
+     .groups = 1U << GROUP_PICTURE | 1U << GROUP_DATA},
+    {.name = "datasets",
+     .summary = "batches, evaluations, tuning, shards",
+     .words =
+         "A dataset is a folder with a folder for each class, a folder of images with a file of "
+         "labels (val.txt), or a list of files.",
+     .groups = 1U << GROUP_EVAL,
+     .verbs = FOR_BATCH | FOR_EVAL | FOR_MERGE | FOR_TUNE},
+    {.name = "running",
+     .summary = "time, threads, limits, messages, exit codes, the environment",
+     .groups = 1U << GROUP_RUN | 1U << GROUP_TALK,
+     .lists_codes = true},
+    {.name = "all",
+     .summary = "every example, verb, option and method",
+     .groups = (1U << GROUP_COUNT) - 1,
+     .verbs = FOR_ALL,
+     .lists_methods = true,
+     .lists_codes = true},
+};
+
+#define TOPIC_COUNT (sizeof TOPICS / sizeof TOPICS[0])
+
+/* Of the options of `verbs` (FOR_ALL: each that is not explain's names its verbs). */
+static void append_topic(struct text *out, const struct topic *topic, unsigned verbs) {
+    if (topic->words != NULL) {
+        append_paragraph(out, topic->words);
+    }
+    if (topic->verbs != 0) {
+        append_parts(out, "Examples", EXAMPLES, topic->verbs);
+        append_parts(out, "Usage", USAGE, topic->verbs);
+    }
     for (enum help_group i = 0; i < GROUP_COUNT; i++) {
-        append_group(out, i, verbs);
-        if (i == GROUP_METHOD && (verbs & (FOR_MAPS | FOR_EVAL)) != 0) {
+        if ((topic->groups & 1U << i) != 0) {
+            append_group(out, i, verbs);
+        }
+        if (i == GROUP_METHOD && topic->lists_methods) {
             append_methods(out);
         }
     }
-    append_entries(out, "Environment", ENVIRONMENT);
-    append_entries(out, "Exit status", EXIT_STATUS);
-    text_printf(out, "%s\n", CLOSING);
+    if (topic->lists_codes) {
+        append_entries(out, "Environment", ENVIRONMENT);
+        append_entries(out, "Exit status", EXIT_STATUS);
+        text_printf(out, "%s\n", CLOSING);
+    }
+}
+
+static void append_verb(struct text *out, enum verb verb) {
+    struct topic topic = TOPICS[TOPIC_COUNT - 1];
+    topic.verbs = 1U << verb;
+    topic.lists_methods = (topic.verbs & (FOR_MAPS | FOR_EVAL)) != 0;
+    append_topic(out, &topic, topic.verbs);
+}
+
+/* An option in a line: what its help begins with. */
+static void append_brief(struct text *out, enum option_id option) {
+    const char *help = option_table()[option].help;
+    struct text words = {.limit = 512};
+    size_t start = out->length;
+    append_names(out, option);
+    text_append(&words, help, help_brief_length(help));
+    append_wrapped(out, out->length - start, words.failed ? help : words.data);
+    text_free(&words);
+}
+
+/* The page that leads to the rest: what fits on a screen. */
+static void append_page(struct text *out) {
+    static const enum option_id OFTEN[] = {OPTION_MODEL, OPTION_CLASS, OPTION_METHOD, OPTION_OUTPUT,
+                                           OPTION_STYLE, OPTION_RAW,   OPTION_JSON,   OPTION_QUIET};
+    text_append_string(out, PURPOSE);
+    append_parts(out, "Examples", EXAMPLES, FOR_EXPLAIN);
+    text_append_string(out, "Verbs (vitlrp VERB --help has all options of one)\n");
+    for (enum verb i = 0; i < VERB_COUNT; i++) {
+        append_entry(out, verb_name(i), SUMMARIES[i]);
+    }
+    text_append_string(out, "\nOptions that are used most\n");
+    for (size_t i = 0; i < sizeof OFTEN / sizeof OFTEN[0]; i++) {
+        append_brief(out, OFTEN[i]);
+    }
+    text_append_string(out, "\nTopics (vitlrp help TOPIC)\n");
+    for (size_t i = 0; i < TOPIC_COUNT; i++) {
+        append_entry(out, TOPICS[i].name, TOPICS[i].summary);
+    }
+}
+
+void help_option(const struct args *args, struct text *out) {
+    if (args->verb_given) {
+        text_append_string(out, PURPOSE);
+        append_verb(out, args->verb);
+    } else {
+        append_page(out);
+    }
+}
+
+/* The verb or the topic of that name. */
+static enum vitlrp_status append_named(struct text *out, const char *name,
+                                       struct vitlrp_error *err) {
+    struct suggestion suggestion = suggest_for(name, strlen(name));
+    for (enum verb i = 0; i < VERB_COUNT; i++) {
+        if (strcmp(verb_name(i), name) == 0) {
+            append_verb(out, i);
+            return VITLRP_OK;
+        }
+        suggest_word(&suggestion, verb_name(i));
+    }
+    for (size_t i = 0; i < TOPIC_COUNT; i++) {
+        if (strcmp(TOPICS[i].name, name) == 0) {
+            append_topic(out, &TOPICS[i], FOR_ALL);
+            return VITLRP_OK;
+        }
+        suggest_word(&suggestion, TOPICS[i].name);
+    }
+    if (suggestion.nearest != NULL) {
+        return fail(err, VITLRP_USAGE, "no help on '%s' (did you mean %s?)", name,
+                    suggestion.nearest);
+    }
+    return fail(err, VITLRP_USAGE, "no help on '%s' (see vitlrp help)", name);
+}
+
+enum vitlrp_status help_of(const struct args *args, struct text *out, struct vitlrp_error *err) {
+    if (args->operand_count == 0) {
+        append_page(out);
+    }
+    for (size_t i = 0; i < args->operand_count; i++) {
+        TRY(append_named(out, args->operands[i], err));
+    }
+    return VITLRP_OK;
+}
+
+const char *help_topic(size_t index, const char **summary) {
+    if (index >= TOPIC_COUNT) {
+        return NULL;
+    }
+    *summary = TOPICS[index].summary;
+    return TOPICS[index].name;
+}
+
+size_t help_brief_length(const char *help) {
+    int depth = 0;
+    size_t i = 0;
+    for (; help[i] != '\0'; i++) {
+        depth += help[i] == '(';
+        depth -= help[i] == ')';
+        bool ends = help[i] == ';' || ((help[i] == ':' || help[i] == '.') && help[i + 1] == ' ');
+        if (ends && depth == 0) {
+            break;
+        }
+    }
+    return i;
 }
 
 const char *help_group_title(enum help_group group) {

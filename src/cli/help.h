@@ -4,13 +4,25 @@
 #define CLI_HELP_H
 
 #include "args.h"
+#include "base/status.h"
 #include "base/text.h"
 
-/* The short help: usage and the most used options. */
+/* Of a command without words, and -h: a few lines of usage. */
 void help_short(struct text *out);
 
-/* Everything, examples first; of one verb where it was given, else of all. */
-void help_full(struct text *out, const struct args *args);
+/* --help: all of the verb where one was given, else a page that leads to the rest. */
+void help_option(const struct args *args, struct text *out);
+
+/* The verb help: of the topics that its operands name, or that page. USAGE for a topic that there
+ * is not. */
+enum vitlrp_status help_of(const struct args *args, struct text *out, struct vitlrp_error *err);
+
+/* The topics beside the verbs, by their number: NULL beyond the last. */
+const char *help_topic(size_t index, const char **summary);
+
+/* The beginning of an option's help that says what it is: up to the first colon, semicolon or full
+ * stop outside parentheses. Returns its length. */
+size_t help_brief_length(const char *help);
 
 struct help_entry {
     const char *name; /* NULL behind the last of a list */

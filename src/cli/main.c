@@ -99,7 +99,7 @@ static enum exit_code general_main(const struct args *args) {
     struct vitlrp_error err;
     struct text text = {.limit = HELP_LIMIT};
     if (args->value[OPTION_HELP] != NULL) {
-        help_full(&text, args);
+        help_option(args, &text);
     } else if (args->value[OPTION_HELP_SHORT] != NULL) {
         help_short(&text);
     } else {
@@ -120,6 +120,19 @@ static enum exit_code general_usage(void) {
     return CODE_USAGE;
 }
 
+/* The verb help: a topic, or what --help says. */
+static enum exit_code help_main(const struct args *args, struct console *console) {
+    struct vitlrp_error err;
+    struct text text = {.limit = HELP_LIMIT};
+    enum vitlrp_status status = help_of(args, &text, &err);
+    (void) console;
+    if (status == VITLRP_OK) {
+        status = console_write(&text, &err);
+    }
+    text_free(&text);
+    return console_check(status, CODE_OUTPUT, &err);
+}
+
 /* ---- The verb ---- */
 
 /* The command vitlrp. Holds nothing but the choice of the verb: what a verb does is in its own
@@ -130,7 +143,7 @@ static enum exit_code verb_run(const struct args *args) {
     static enum exit_code (*const VERBS[VERB_COUNT])(const struct args *, struct console *) = {
         [VERB_EXPLAIN] = explain_main, [VERB_BATCH] = batch_main, [VERB_EVAL] = eval_main,
         [VERB_MERGE] = merge_main,     [VERB_TUNE] = tune_main,   [VERB_INFO] = info_main,
-        [VERB_BENCH] = bench_main,
+        [VERB_BENCH] = bench_main,     [VERB_HELP] = help_main,
     };
     struct console console = {.verbosity = args->verbosity};
     if (general_is_wanted(args)) {

@@ -10,6 +10,7 @@
 #include "base/parse.h"
 #include "base/text.h"
 #include "base/words.h"
+#include "suggest.h"
 
 /* ---- Files of settings ---- */
 
@@ -178,19 +179,59 @@ static void append_names(struct text *out) {
     }
 }
 
+/* What methods are called elsewhere. */
+static const struct other_name OTHER_METHODS[] = {
+    {"grad-cam++", "gradcam"},
+    {"attention-rollout", "rollout"},
+    {"attention", "raw-attention"},
+    {"last-attention", "raw-attention"},
+    {"ig", "integrated-gradients"},
+    {"saliency", "input-x-gradient"},
+    {"gradient", "input-x-gradient"},
+    {"vanilla-gradient", "input-x-gradient"},
+    {"gradient-x-input", "input-x-gradient"},
+    {"ixg", "input-x-gradient"},
+    {"lrp", "attnlrp"},
+    {"attn-lrp", "attnlrp"},
+    {"epsilon-lrp", "attnlrp-eps"},
+    {"cp", "cp-lrp"},
+    {"transformer-attribution", "chefer"},
+    {"generic-attention", "chefer"},
+    {"center", "centre"},
+    {NULL, NULL},
+};
+
+enum vitlrp_status method_fail_name(const char *option, const char *name,
+                                    struct vitlrp_error *err) {
+    char shown[80];
+    struct text names = {.limit = 1024};
+    struct suggestion suggestion = suggest_for(name, strlen(name));
+    const char *meant = suggest_known(OTHER_METHODS, name, strlen(name));
+    for (size_t i = 0; i < vitlrp_method_count(); i++) {
+        suggest_word(&suggestion, vitlrp_method_name(i));
+    }
+    meant = meant != NULL ? meant : suggestion.nearest;
+    if (meant != NULL) {
+        text_escape_name(shown, sizeof shown, name);
+        return fail(err, VITLRP_USAGE, "%s '%s': no such method (did you mean %s?)", option, shown,
+                    meant);
+    }
+    append_names(&names);
+    enum vitlrp_status status =
+        option_fail(option, name, names.failed ? "another name" : names.data, err);
+    text_free(&names);
+    return status;
+}
+
 static enum vitlrp_status find_method(const char *name, struct vitlrp_method_info *info,
                                       struct vitlrp_method_options *options,
                                       struct vitlrp_error *err) {
-    struct text names = {.limit = 1024};
-    enum vitlrp_status status = VITLRP_OK;
     vitlrp_method_info_init(info);
     if (vitlrp_method_describe(name, info, NULL) != VITLRP_OK ||
         vitlrp_method_options_init(options, name, NULL) != VITLRP_OK) {
-        append_names(&names);
-        status = option_fail("--method", name, names.failed ? "another name" : names.data, err);
+        return method_fail_name("--method", name, err);
     }
-    text_free(&names);
-    return status;
+    return VITLRP_OK;
 }
 
 static enum vitlrp_status check_particular(const struct args *args,

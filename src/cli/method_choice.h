@@ -18,6 +18,9 @@ enum vitlrp_status rule_changes_read(const struct args *args, struct vitlrp_rule
 enum vitlrp_status rule_settings_apply(const struct args *args, struct vitlrp_rules *rules,
                                        struct vitlrp_error *err);
 
+/* USAGE: a name of no method, with the one that was meant, or with all. */
+enum vitlrp_status method_fail_name(const char *option, const char *name, struct vitlrp_error *err);
+
 /* --method, or the first of the table, and its options. USAGE names the option. */
 enum vitlrp_status method_choose(const struct args *args, struct vitlrp_method_info *info,
                                  struct vitlrp_method_options *options, struct vitlrp_error *err);

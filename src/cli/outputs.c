@@ -116,6 +116,24 @@ static enum vitlrp_status check_extension(struct outputs *outputs, struct vitlrp
     return VITLRP_OK;
 }
 
+/* Arrays are written as .npy, whatever the name says: a name that says something else is refused.
+ */
+static enum vitlrp_status check_arrays(const struct outputs *outputs, struct vitlrp_error *err) {
+    static const enum output_kind ARRAYS[] = {OUTPUT_RAW, OUTPUT_LOGITS, OUTPUT_INPUT};
+    for (size_t i = 0; i < sizeof ARRAYS / sizeof ARRAYS[0]; i++) {
+        const char *pattern = outputs->pattern[ARRAYS[i]];
+        const char *extension = pattern == NULL ? "" : name_extension(pattern);
+        if (extension[0] != '\0' && strcasecmp(extension, ".npy") != 0) {
+            return error_prefix(err,
+                                fail(err, VITLRP_USAGE,
+                                     "%s writes an array of NumPy: its name must end in .npy",
+                                     KINDS[ARRAYS[i]].spelled),
+                                pattern);
+        }
+    }
+    return VITLRP_OK;
+}
+
 /* Several images or classes need several names; JSON takes one object a line instead. */
 static enum vitlrp_status check_several(const struct outputs *outputs, bool several_images,
                                         const struct settings *settings, struct vitlrp_error *err) {
@@ -359,6 +377,7 @@ enum vitlrp_status outputs_plan(const struct args *args, const struct settings *
                          several_classes, &outputs->pattern[OUTPUT_PICTURE], err));
     }
     TRY(check_extension(outputs, err));
+    TRY(check_arrays(outputs, err));
     TRY(check_several(outputs, several_images, settings, err));
     TRY(check_stdout(outputs, err));
     const char *folder = args->value[OPTION_OUTPUT];

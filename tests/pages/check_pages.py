@@ -105,7 +105,7 @@ def check_man(page, options, choices, verbs, methods, whole_help):
         for tag, text in sections[title].items():
             plain = f"{tag} {text}".replace(r"\(aq", "'").strip()
             if plain not in squeezed:
-                yield f"vitlrp.1, {title}: not in --help: {plain}"
+                yield f"vitlrp.1, {title}: not in help all: {plain}"
 
 
 def check_words(shell, options, choices, verbs):
@@ -204,7 +204,7 @@ def main():
     import check_options
     options = list(check_options.read_table(table_path))
     verbs = set(check_options.VERBS.values())
-    whole_help = check_options.run(program, "--help").stdout
+    whole_help = check_options.show_help(program, "help", "all")
     listed = re.search(r"^Methods .*\n((?:  .*\n)+)", whole_help, re.MULTILINE).group(1)
     methods = set(re.findall(r"^  ([\w-]+)", listed, re.MULTILINE))
     lists = read_lists(os.path.join(os.path.dirname(table_path), "..", ".."))

@@ -12,6 +12,7 @@
 #include "batch_collisions.h"
 #include "cli/args.h"
 #include "cli/names.h"
+#include "cli/operands.h"
 
 /* ---- How many images may fail ---- */
 
@@ -102,6 +103,7 @@ enum vitlrp_status batch_choose(const struct args *args, struct batch_choice *ch
     if (value[OPTION_OUTPUT] == NULL || value[OPTION_OUTPUT][0] == '\0') {
         return fail(err, VITLRP_USAGE, "batch needs a folder for its results (-o FOLDER)");
     }
+    TRY(operand_check_dataset(args->operands[0], err));
     choice->dataset = args->operands[0];
     choice->truth = value[OPTION_TRUTH];
     choice->folder = value[OPTION_OUTPUT];

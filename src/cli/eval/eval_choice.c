@@ -11,12 +11,22 @@
 #include "cli/machine.h"
 #include "cli/method_choice.h"
 #include "cli/model_input.h"
+#include "cli/operands.h"
 
 #define MAX_LIMIT 10000000
 
+static bool is_method(const char *name) {
+    struct vitlrp_method_info info;
+    vitlrp_method_info_init(&info);
+    return vitlrp_method_describe(name, &info, NULL) == VITLRP_OK;
+}
+
 /* "a,b,c" taken apart. */
-static enum vitlrp_status read_methods(const char *value, struct eval_choice *choice,
+static enum vitlrp_status read_methods(const struct args *args, struct eval_choice *choice,
                                        struct vitlrp_error *err) {
+    bool tunes = args->verb == VERB_TUNE;
+    const char *option = tunes ? "--method" : "--methods";
+    const char *value = args->value[tunes ? OPTION_METHOD : OPTION_METHODS];
     size_t count = 1;
     if (value == NULL) {
         return VITLRP_OK;
@@ -36,6 +46,9 @@ static enum vitlrp_status read_methods(const char *value, struct eval_choice *ch
         *next++ = '\0';
         if (choice->methods[i][0] == '\0') {
             return option_fail("--methods", value, "names, separated by commas", err);
+        }
+        if (!is_method(choice->methods[i])) {
+            return method_fail_name(option, choice->methods[i], err);
         }
     }
     choice->options.methods = choice->methods;
@@ -94,6 +107,7 @@ enum vitlrp_status eval_choose(const struct args *args, const struct settings *s
                     "vitlrp %s --help)",
                     verb_name(args->verb), verb_name(args->verb));
     }
+    TRY(operand_check_dataset(args->operands[0], err));
     options->dataset = args->operands[0];
     options->truth = args->value[OPTION_TRUTH];
     options->boxes = args->value[OPTION_BOXES];
@@ -102,8 +116,7 @@ enum vitlrp_status eval_choose(const struct args *args, const struct settings *s
     options->backend = settings->backend;
     options->ignore_exif = settings->image.ignore_exif;
     options->image_limits = settings->limits.image;
-    TRY(read_methods(args->value[args->verb == VERB_TUNE ? OPTION_METHOD : OPTION_METHODS], choice,
-                     err));
+    TRY(read_methods(args, choice, err));
     TRY(option_shard(args->value[OPTION_SHARD], &options->shard, &options->shards, err));
     TRY(read_protocol(args, options, err));
     TRY(rule_changes_read(args, &choice->rules, err));

@@ -8,6 +8,7 @@
 #include "cli/explanation.h"
 #include "cli/machine.h"
 #include "cli/model_input.h"
+#include "cli/operands.h"
 #include "cli/photo.h"
 #include "cli/run_watch.h"
 
@@ -90,6 +91,27 @@ static void report_work(struct text *out, const struct explain_session *state,
                 state->info.instruction_set, state->info.threads);
 }
 
+/* A map without any value is no explanation; most often the head was never trained. */
+static void warn_of_empty_map(const struct explain_session *state, const char *path) {
+    const struct prediction *prediction = &state->prediction;
+    size_t count = (size_t) state->map_height * (size_t) state->map_width;
+    char name[240];
+    for (size_t i = 0; i < count; i++) {
+        if (state->map[i] != 0.0F) {
+            return;
+        }
+    }
+    bool is_same = prediction->classes > 1;
+    for (int32_t i = 1; i < prediction->classes; i++) {
+        is_same = is_same && prediction->logits[i] == prediction->logits[0];
+    }
+    text_escape_name(name, sizeof name, path);
+    console_warn(state->console, "%s: the map is empty: all of its values are 0%s", name,
+                 is_same ? ", and so are the differences of the logits: the head of the model may "
+                           "hold zeros only, and be untrained"
+                         : "");
+}
+
 static void explain_one_class(struct explain_session *state, struct explanation *explanation,
                               struct outcome *outcome) {
     struct vitlrp_error err;
@@ -102,6 +124,7 @@ static void explain_one_class(struct explain_session *state, struct explanation 
     if (!outcome_check(outcome, status, CODE_INPUT, &err)) {
         goto cleanup;
     }
+    warn_of_empty_map(state, explanation->image_path);
     report_class(&report, explanation);
     if (state->settings->ledger) {
         report_ledger(&report, explanation);
@@ -189,15 +212,32 @@ static void explain_classes(struct explain_session *state, struct explanation *e
     state->record_of_list = NULL;
 }
 
+/* The least part of a photograph that the model sees without a word. */
+#define SEEN_LEAST (1.0 / 3.0)
+
+static void warn_of_crop(const struct explain_session *state, const struct photo *photo,
+                         const char *name) {
+    const struct vitlrp_geometry *geometry = &photo->geometry;
+    double whole = (double) geometry->image_width * geometry->image_height;
+    double seen = geometry->width * geometry->height / whole;
+    if (seen < SEEN_LEAST) {
+        console_warn(state->console,
+                     "%s: %.0f %% was cropped away: the model sees the middle (--resize squash:%d "
+                     "shows all)",
+                     name, 100.0 * (1.0 - seen), geometry->input_height);
+    }
+}
+
 /* What the user should know of a photograph before its map is believed. */
 static void warn_of_photo(struct explain_session *state, const struct photo *photo,
                           const char *path) {
+    char name[240];
     const char *warning = photo_warning(photo);
+    text_escape_name(name, sizeof name, path);
     if (warning != NULL) {
-        char name[240];
-        text_escape_name(name, sizeof name, path);
         console_warn(state->console, "%s: %s", name, warning);
     }
+    warn_of_crop(state, photo, name);
     if (!photo->is_input && !state->told_input) {
         model_input_warn(state->settings, state->model, &state->preprocess, state->console);
         state->told_input = true;
@@ -231,8 +271,11 @@ static struct outcome explain_image(struct explain_session *state, const char *p
         .record = state->record,
         .image_sha256 = sha256,
     };
-    enum vitlrp_status status = photo_open(path, &state->preprocess, &state->settings->image,
-                                           state->record == NULL ? NULL : sha256, &photo, &err);
+    enum vitlrp_status status = operand_check_image(path, &err);
+    if (status == VITLRP_OK) {
+        status = photo_open(path, &state->preprocess, &state->settings->image,
+                            state->record == NULL ? NULL : sha256, &photo, &err);
+    }
     if (!outcome_check(&outcome, status, CODE_INPUT, &err)) {
         return outcome;
     }
@@ -375,7 +418,10 @@ enum exit_code explain_main(const struct args *args, struct console *console) {
         console_error("no image is given (vitlrp IMAGE, see vitlrp --help)");
         return CODE_USAGE;
     }
-    enum exit_code code = console_check(settings_read(args, &settings, &err), CODE_INPUT, &err);
+    enum exit_code code = console_check(operands_check_verb(args, &err), CODE_INPUT, &err);
+    if (code == CODE_DONE) {
+        code = console_check(settings_read(args, &settings, &err), CODE_INPUT, &err);
+    }
     if (code == CODE_DONE && settings.shares_scale) {
         code = console_check(check_twice(args, &err), CODE_INPUT, &err);
     }

@@ -160,8 +160,13 @@ static void append_main(struct text *out) {
         "        mapfile -t COMPREPLY < <(compgen -W \"$(_vitlrp_options \"${verb:-explain}\")\" "
         "-- \"$current\")\n"
         "        compopt +o default +o bashdefault\n"
-        "    elif [[ -z $verb ]]; then\n"
+        "    elif [[ $verb == help ]]; then\n"
         "        mapfile -t COMPREPLY < <(compgen -W '");
+    page_append_topics(out, " ");
+    text_append_string(out, "' -- \"$current\")\n"
+                            "        compopt +o default +o bashdefault\n"
+                            "    elif [[ -z $verb ]]; then\n"
+                            "        mapfile -t COMPREPLY < <(compgen -W '");
     page_append_verbs(out, FOR_ALL, " ");
     text_append_string(out,
                        "' -- \"$current\")\n"

@@ -9,7 +9,7 @@
 
 static void append_description(struct text *out, const char *words) {
     text_append_string(out, " -d '");
-    page_append_quoted(out, words, page_brief_length(words), QUOTED);
+    page_append_quoted(out, words, help_brief_length(words), QUOTED);
     text_append_string(out, "'");
 }
 
@@ -70,6 +70,12 @@ static void append_verbs(struct text *out) {
         append_description(out, help_verb_summary(verb));
         text_append_string(out, "\n");
     }
+}
+
+static void append_topics(struct text *out) {
+    text_append_string(out, "complete -c vitlrp -n '__vitlrp_is help' -f -a '");
+    page_append_topics(out, " ");
+    text_append_string(out, "'\n");
 }
 
 /* A function that prints an option's words, each with what it means if that is known. */
@@ -136,6 +142,7 @@ void page_fish(struct text *out) {
         }
     }
     append_verbs(out);
+    append_topics(out);
     for (enum option_id i = 0; i < OPTION_COUNT; i++) {
         append_option(out, i);
     }

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "cli/help.h"
 #include "vitlrp.h"
 
 enum page_value page_value_of(enum option_id option) {
@@ -51,18 +52,13 @@ void page_append_verbs(struct text *out, unsigned verbs, const char *join) {
     }
 }
 
-size_t page_brief_length(const char *help) {
-    int depth = 0;
-    size_t i = 0;
-    for (; help[i] != '\0'; i++) {
-        depth += help[i] == '(';
-        depth -= help[i] == ')';
-        bool ends = help[i] == ';' || ((help[i] == ':' || help[i] == '.') && help[i + 1] == ' ');
-        if (ends && depth == 0) {
-            break;
-        }
+void page_append_topics(struct text *out, const char *join) {
+    const char *name;
+    const char *unused;
+    for (size_t i = 0; (name = help_topic(i, &unused)) != NULL; i++) {
+        text_printf(out, "%s%s", name, join);
     }
-    return i;
+    page_append_verbs(out, FOR_ALL, join);
 }
 
 void page_append_quoted(struct text *out, const char *bytes, size_t length, const char *special) {

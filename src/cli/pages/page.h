@@ -33,12 +33,11 @@ const char *page_choice(enum option_id option, size_t i, const char **summary);
 /* All words that an option takes with every verb, with a blank between two of them. */
 void page_append_choices(struct text *out, enum option_id option);
 
+/* What there is help on: topics and verbs, with `join` between two of them. */
+void page_append_topics(struct text *out, const char *join);
+
 /* The names of a set of verbs, with `join` between two of them. */
 void page_append_verbs(struct text *out, unsigned verbs, const char *join);
-
-/* The beginning of an option's help that says what it is: up to the first colon, semicolon or full
- * stop outside parentheses. Returns its length. */
-size_t page_brief_length(const char *help);
 
 /* Appends bytes, each that is one of `special` with a backslash before it. */
 void page_append_quoted(struct text *out, const char *bytes, size_t length, const char *special);

@@ -16,7 +16,7 @@ static void append_text(struct text *out, const char *words, size_t length, cons
 }
 
 static void append_brief(struct text *out, const char *words, const char *special) {
-    append_text(out, words, page_brief_length(words), special);
+    append_text(out, words, help_brief_length(words), special);
 }
 
 /* The functions that find the verb: as the command does, the first word that is neither an option
@@ -135,6 +135,7 @@ static void append_main(struct text *out) {
     }
     text_append_string(out, "    )\n"
                             "    local -a specs\n"
+                            "    local operands='*:file:_files'\n"
                             "    _vitlrp_find_verb\n"
                             "    if [[ -z $verb && $PREFIX != -* ]]; then\n"
                             "        _describe -t verbs verb verbs\n"
@@ -152,11 +153,14 @@ static void append_main(struct text *out) {
         text_append_string(out, "        )\n        ;;\n");
     }
     text_append_string(out, "    esac\n"
+                            "    [[ $verb == help ]] && operands='*:topic:(");
+    page_append_topics(out, " ");
+    text_append_string(out, ")'\n"
                             "    if ((place > 0)); then\n"
                             "        words[place]=()\n"
                             "        ((CURRENT--))\n"
                             "    fi\n"
-                            "    _arguments -s -S : $specs '*:file:_files'\n"
+                            "    _arguments -s -S : $specs $operands\n"
                             "}\n\n"
                             "_vitlrp \"$@\"\n");
 }
