@@ -6,12 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/formats.h"
 #include "base/json.h"
 #include "base/json_members.h"
 #include "base/mem.h"
 #include "eval/audit.h"
-#include "eval/base64.h"
 #include "eval/protocol_table.h"
 #include "eval/record.h"
 #include "eval/record_private.h"

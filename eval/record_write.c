@@ -4,11 +4,11 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/formats.h"
 #include "base/number_text.h"
 #include "base/words.h"
 #include "eval/audit.h"
-#include "eval/base64.h"
 #include "eval/protocol_table.h"
 #include "eval/record.h"
 #include "eval/record_private.h"

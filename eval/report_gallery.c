@@ -2,7 +2,7 @@
 #include <math.h>
 #include <stdbool.h>
 
-#include "eval/base64.h"
+#include "base/base64.h"
 #include "eval/report_private.h"
 #include "imgio/colormap.h"
 #include "imgio/encode.h"

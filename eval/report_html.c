@@ -5,16 +5,17 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/page_frame.h"
 #include "eval/protocol_table.h"
 #include "eval/report_private.h"
 #include "vit/methods/method.h"
 
 #define ESCAPE_LIMIT 4096
+#define STYLE_LIMIT ((size_t) 1 << 20)
+#define TITLE_LIMIT ((size_t) 1 << 16)
 
 void report_escape(struct text *out, const char *text) {
-    char shown[ESCAPE_LIMIT];
-    text_escape_name(shown, sizeof shown, text);
-    text_append_html(out, shown);
+    page_append_text(out, text);
 }
 
 void report_number(struct text *out, double value, int decimals) {
@@ -96,26 +97,36 @@ static void append_interval(const struct report_page *page,
     text_append_string(page->out, "</small>");
 }
 
-static void append_head(const struct report_page *page) {
-    struct text *out = page->out;
-    text_append_string(out,
-                       "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-                       "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
-                       "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
-                       "img-src data:; style-src 'unsafe-inline'\">\n"
-                       "<meta name=\"generator\" content=\"vitlrp ");
-    report_escape(out, page->record->version);
-    text_append_string(out, "\">\n<title>Faithfulness of ");
-    text_printf(out, "%zu method%s on ", page->summary->method_count,
-                page->summary->method_count == 1 ? "" : "s");
-    report_escape(out, page->record->dataset);
-    text_append_string(out, "</title>\n<style>");
-    text_append_string(out, REPORT_STYLE);
+/* The style of this page's own; what depends on the methods comes last. */
+static void append_style(const struct report_page *page, struct text *style) {
+    text_append_string(style, REPORT_STYLE);
     /* Pointing at a method's name fades the curves of all others. */
     for (size_t m = 0; m < page->summary->method_count; m++) {
-        text_printf(out, ".curves:has(.legend .k%zu:hover) .curve:not(.k%zu){opacity:.12}", m, m);
+        text_printf(style, ".curves:has(.legend .k%zu:hover) .curve:not(.k%zu){opacity:.12}", m, m);
     }
-    text_append_string(out, "</style>\n</head>\n<body>\n");
+}
+
+static enum vitlrp_status append_head(const struct report_page *page,
+                                      const struct page_frame *frame, struct vitlrp_error *err) {
+    struct text style = {.limit = STYLE_LIMIT};
+    struct text title = {.limit = TITLE_LIMIT};
+    struct page_frame filled = *frame;
+    append_style(page, &style);
+    text_printf(&title, "Faithfulness of %zu method%s on ", page->summary->method_count,
+                page->summary->method_count == 1 ? "" : "s");
+    text_append_string(&title, page->record->dataset);
+    enum vitlrp_status status = text_check(&style, "the style of the report", err);
+    if (status == VITLRP_OK) {
+        status = text_check(&title, "the title of the report", err);
+    }
+    if (status == VITLRP_OK) {
+        filled.style = style.data;
+        filled.title = title.data;
+        status = page_begin(page->out, &filled, err);
+    }
+    text_free(&style);
+    text_free(&title);
+    return status;
 }
 
 /* "It is ahead of rollout by +2.98 [...]." */
@@ -462,7 +473,9 @@ static void append_protocol(const struct report_page *page) {
 enum vitlrp_status report_html(const struct record *record, const struct summary *summary,
                                struct text *out, struct vitlrp_error *err) {
     const struct report_page page = {.record = record, .summary = summary, .out = out};
-    append_head(&page);
+    const struct page_frame frame = {
+        .version = record->version, .images = "data:", .has_attributes = true};
+    TRY(append_head(&page, &frame, err));
     text_append_string(out, "<header class=\"top\">\n<p class=\"eyebrow\">Faithfulness "
                             "benchmark</p>\n");
     append_headline(&page);
@@ -478,7 +491,7 @@ enum vitlrp_status report_html(const struct record *record, const struct summary
     append_protocol(&page);
     text_append_string(out, "</main>\n<footer>Made by vitlrp ");
     report_escape(out, record->version);
-    text_append_string(out,
-                       ". This page loads nothing from elsewhere.</footer>\n</body>\n</html>\n");
+    text_append_string(out, ". This page loads nothing from elsewhere.</footer>\n");
+    page_end(out, &frame);
     return text_check(out, "the report", err);
 }

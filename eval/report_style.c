@@ -1,23 +1,15 @@
 /* The look of the page: one column of text, wide things in boxes of their own that scroll sideways,
- * colours for light and dark surroundings. */
+ * hues of methods. What it begins with is base/page_frame.h's. */
 #include "eval/report_private.h"
 
 const char *const REPORT_STYLE =
-    ":root{color-scheme:light dark;--bg:#f7f6f3;--panel:#fff;--ink:#1c1b1a;--soft:#6a6762;"
-    "--line:#e3e0da;--faint:#f0eeea;--accent:#b4330f;--accent-bg:#fdece5;--good:#146c3a;"
-    "--bad:#a3262a;--warn-bg:#fdf3d7;--warn:#6d4b00;--control:#a8a49d;"
+    ":root{"
     "--h0:#c8410f;--h1:#1f5fbf;--h2:#1c8a4c;--h3:#8a3fc0;--h4:#b98300;--h5:#0d8a94;--h6:#c72e7c;"
     "--h7:#5b6b7f}"
-    "@media(prefers-color-scheme:dark){:root{--bg:#131314;--panel:#1b1b1d;--ink:#ecebe8;"
-    "--soft:#a09d97;--line:#323236;--faint:#232326;--accent:#ff9a70;--accent-bg:#3a2018;"
-    "--good:#6fd79b;--bad:#ff9b98;--warn-bg:#362c12;--warn:#f1d58b;--control:#6d6b68;"
+    "@media(prefers-color-scheme:dark){:root{"
     "--h0:#ff8a5c;--h1:#7db0ff;--h2:#5fd592;--h3:#cb9bff;--h4:#f2c14e;--h5:#4fd3de;--h6:#ff8cc2;"
     "--h7:#a9b8cc}}"
-    "*{box-sizing:border-box}"
-    "html{scroll-behavior:smooth;-webkit-text-size-adjust:100%;scroll-padding-top:1rem}"
-    "body{margin:0;background:var(--bg);color:var(--ink);"
-    "font:16px/1.55 system-ui,-apple-system,\"Segoe UI\",Roboto,\"Helvetica Neue\",Arial,"
-    "sans-serif}"
+    "html{scroll-behavior:smooth;scroll-padding-top:1rem}"
     "main,.top,footer{max-width:74rem;margin:0 auto;padding:0 1.5rem}"
     "a{color:inherit;text-decoration-color:var(--control);text-underline-offset:.18em}"
     "a:hover{color:var(--accent);text-decoration-color:currentColor}"

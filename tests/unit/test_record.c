@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "eval/base64.h"
 #include "eval/merge.h"
 #include "eval/record.h"
 #include "support/golden.h"

@@ -1,6 +1,6 @@
 /* Base64 (RFC 4648, with padding): pictures inside of JSON and HTML. */
-#ifndef EVAL_BASE64_H
-#define EVAL_BASE64_H
+#ifndef BASE_BASE64_H
+#define BASE_BASE64_H
 
 #include <stddef.h>
 
