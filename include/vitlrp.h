@@ -130,6 +130,14 @@ vitlrp_image_from_input(const float *input, int32_t height, int32_t width,
                         const struct vitlrp_preprocess *preprocess, struct vitlrp_image **image,
                         struct vitlrp_error *error);
 
+/* A copy for a screen: its longer side has at most `max_side` pixels (antialiased, in proportion).
+ * A geometry of the photograph is one of the copy when left, top, width and height are multiplied
+ * by the ratio of their sizes. *small is owned: vitlrp_image_close. Any thread. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status vitlrp_image_shrink(const struct vitlrp_image *image,
+                                                                   int32_t max_side,
+                                                                   struct vitlrp_image **small,
+                                                                   struct vitlrp_error *error);
+
 /* Releases the image and its pixels. */
 VITLRP_API void vitlrp_image_close(struct vitlrp_image *image);
 
@@ -572,6 +580,12 @@ VITLRP_API const char *vitlrp_colormap_name(size_t index);
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_colormap_describe(const char *name, enum vitlrp_colormap_kind *kind,
                          struct vitlrp_error *error);
+
+/* The colours of a colour map, rgb [VITLRP_COLORMAP_ENTRIES, 3]: from its first colour to its last;
+ * the middle one is zero where a map is drawn around zero. USAGE for another name. Any thread. */
+#define VITLRP_COLORMAP_ENTRIES 257
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status
+vitlrp_colormap_colors(const char *name, uint8_t *rgb, struct vitlrp_error *error);
 
 /* The map to draw: [height, width]. It covers the model input: a pixel map summed over the
  * channels, or a patch map. */

@@ -323,6 +323,98 @@ VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_tune(const struct vitlrp_model *model, const struct vitlrp_tune_options *options,
             struct vitlrp_tune_result *result, struct vitlrp_error *error);
 
+/* ---- Without some of the patches ---- */
+
+/* An input, and room for forward passes of it in which patches are replaced, as evaluations replace
+ * them (eval/PROTOCOL.md). One thread at a time. */
+struct vitlrp_removal;
+
+struct vitlrp_removal_options {
+    size_t struct_size;
+    int32_t input_height, input_width;          /* 0: as trained */
+    int32_t threads;                            /* 0: one per available processor */
+    const char *backend;                        /* as of sessions */
+    size_t max_bytes;                           /* refuse to open beyond this; 0: no limit */
+    enum vitlrp_replacement replacement;        /* default VITLRP_REPLACE_ZERO */
+    uint64_t seed;                              /* of replacements with noise */
+    const struct vitlrp_preprocess *preprocess; /* that made the input: what black is and what noise
+                                                   is follow from it; NULL: the model's own */
+};
+
+/* The defaults above; every other field is 0 or NULL. */
+#define vitlrp_removal_options_init(options)                                                       \
+    vitlrp_removal_options_init_sized((options), sizeof *(options))
+VITLRP_API void vitlrp_removal_options_init_sized(struct vitlrp_removal_options *options,
+                                                  size_t size);
+
+/* Copies the input [3, input_height, input_width] (one channel for a grey model), as of
+ * vitlrp_session_forward. Allocates everything that the passes need, but for what oneDNN takes.
+ * NULL options: the defaults. LIMIT beyond max_bytes, NUMERIC for an input that is not finite.
+ * *removal is owned: vitlrp_removal_close; the model must outlive it. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status
+vitlrp_removal_open(const struct vitlrp_model *model, const struct vitlrp_removal_options *options,
+                    const float *input, struct vitlrp_removal **removal,
+                    struct vitlrp_error *error);
+
+/* Releases it; its model stays. */
+VITLRP_API void vitlrp_removal_close(struct vitlrp_removal *removal);
+
+struct vitlrp_removal_info {
+    size_t struct_size;
+    int32_t grid_height, grid_width; /* patches */
+    size_t at_once;  /* versions that are computed together: a good number for one call */
+    size_t forwards; /* versions that were computed since it opened */
+};
+
+/* Call it before vitlrp_removal_describe, which fills the record. */
+#define vitlrp_removal_info_init(info) vitlrp_removal_info_init_sized((info), sizeof *(info))
+VITLRP_API void vitlrp_removal_info_init_sized(struct vitlrp_removal_info *info, size_t size);
+VITLRP_API void vitlrp_removal_describe(const struct vitlrp_removal *removal,
+                                        struct vitlrp_removal_info *info);
+
+/* logits [count, classes] of `count` versions of the input; masks [count, grid_height, grid_width]
+ * are 0 where a patch is shown and 1 where it is replaced; USAGE for another value. The logits of a
+ * version do not depend on the number of threads; their last bits may differ with `count`. NUMERIC
+ * if a logit is not finite. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status vitlrp_removal_logits(struct vitlrp_removal *removal,
+                                                                     const uint8_t *masks,
+                                                                     size_t count, float *logits,
+                                                                     struct vitlrp_error *error);
+
+/* What to look for, and what was found. The model decides for a class where its logit is above that
+ * of `versus`; without one, where it is the largest of all, the first of equal ones, or, where each
+ * class has a probability by itself, where that is above a half. */
+struct vitlrp_patch_search {
+    size_t struct_size;
+    const float *scores; /* [grid_height, grid_width]: a map. Patches are taken in the order of
+                            their scores, the largest first, equal ones by their place */
+    int32_t output;      /* of the class */
+    int32_t versus;      /* another output; -1 (default): none */
+    enum vitlrp_patch_goal goal;
+    int32_t prunings; /* tries to leave a patch out again, at most; default 64 */
+    uint8_t *set;     /* out [grid_height, grid_width]: 1 in the patches of the set. The caller's */
+    float *logits;  /* out [classes], or NULL: with the set alone, or without it; of the last try if
+                       there is no set. The caller's */
+    int32_t found;  /* out: 1 if there is a set */
+    int32_t count;  /* out: its patches; 0 where the class is decided for without any patch */
+    int32_t prefix; /* out: of so many first patches of the order it is a part */
+    int32_t forwards; /* out: passes that it took */
+};
+
+/* The defaults above; every other field is 0 or NULL. */
+#define vitlrp_patch_search_init(search) vitlrp_patch_search_init_sized((search), sizeof *(search))
+VITLRP_API void vitlrp_patch_search_init_sized(struct vitlrp_patch_search *search, size_t size);
+
+/* Finds a set of patches that reaches the goal: a beginning of the order, by doubling its length
+ * and halving the rest, from which patches are then left out one by one, the least relevant first.
+ * A forward pass has shown that the set reaches the goal. It need not be the smallest. The same set
+ * for any number of threads. OK without a set too. USAGE for a class out of range, and without
+ * `versus` for a model whose outputs are no probabilities; NUMERIC if a score is NaN or a logit is
+ * not finite. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status
+vitlrp_removal_search(struct vitlrp_removal *removal, struct vitlrp_patch_search *search,
+                      struct vitlrp_error *error);
+
 /* ---- Cost of an evaluation ---- */
 
 struct vitlrp_eval_cost {

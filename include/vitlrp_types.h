@@ -350,6 +350,13 @@ enum vitlrp_eval_target {
                               out */
 };
 
+/* What a set of patches does. */
+enum vitlrp_patch_goal {
+    VITLRP_GOAL_SUFFICES, /* with all other patches taken away, the model still decides for the
+                             class */
+    VITLRP_GOAL_FLIPS     /* without the set, it no longer does */
+};
+
 /* Any thread of a run calls these functions, but only one at a time. NULL is not called. */
 struct vitlrp_eval_observer {
     void (*progress)(void *user, size_t done, size_t total, size_t failed); /* after every image */

@@ -1,4 +1,5 @@
 /* Photographs and preprocessing for vitlrp.h: imgio's functions behind checked arguments. */
+#include <math.h>
 #include <string.h>
 
 #include "api/api.h"
@@ -7,6 +8,7 @@
 #include "base/checked.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "imgio/resize.h"
 
 void vitlrp_image_limits_init(struct vitlrp_image_limits *limits) {
     if (limits != NULL) {
@@ -124,6 +126,32 @@ enum vitlrp_status vitlrp_image_from_input(const float *input, int32_t height, i
         return status;
     }
     return image_from_photograph(&photograph, image, error);
+}
+
+/* At least 1 pixel. */
+static int32_t shrunk(int32_t side, double factor) {
+    int32_t small = (int32_t) lround(side * factor);
+    return small > 0 ? small : 1;
+}
+
+enum vitlrp_status vitlrp_image_shrink(const struct vitlrp_image *image, int32_t max_side,
+                                       struct vitlrp_image **small, struct vitlrp_error *error) {
+    API_NEEDS(image != NULL && small != NULL, error);
+    const struct photograph *whole = &image->photograph;
+    if (max_side < 1) {
+        return fail(error, VITLRP_USAGE, "a picture cannot have %d pixels a side", max_side);
+    }
+    int32_t width = whole->pixels.width;
+    int32_t height = whole->pixels.height;
+    double factor = fmin(1.0, (double) max_side / (width > height ? width : height));
+    struct resize resize = {.width = shrunk(width, factor),
+                            .height = shrunk(height, factor),
+                            .filter = RESAMPLE_BICUBIC};
+    struct photograph copy = *whole;
+    resize.window_width = resize.width;
+    resize.window_height = resize.height;
+    TRY(image_resize(&whole->pixels, &resize, &copy.pixels, error));
+    return image_from_photograph(&copy, small, error);
 }
 
 static enum vitlrp_status make_plan(const struct vitlrp_preprocess *preprocess, int32_t width,

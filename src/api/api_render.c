@@ -280,6 +280,16 @@ enum vitlrp_status vitlrp_colormap_describe(const char *name, enum vitlrp_colorm
     return VITLRP_OK;
 }
 
+enum vitlrp_status vitlrp_colormap_colors(const char *name, uint8_t *rgb,
+                                          struct vitlrp_error *error) {
+    struct colormap colors;
+    _Static_assert(VITLRP_COLORMAP_ENTRIES == COLORMAP_ENTRIES, "the public number of colours");
+    API_NEEDS(name != NULL && rgb != NULL, error);
+    TRY(colormap_make(name, &colors, error));
+    memcpy(rgb, colors.rgb, sizeof colors.rgb);
+    return VITLRP_OK;
+}
+
 enum vitlrp_status vitlrp_render(const struct vitlrp_image *image, const struct vitlrp_map *map,
                                  const struct vitlrp_render_options *options, unsigned char **data,
                                  size_t *size, struct vitlrp_error *error) {

@@ -14,7 +14,14 @@ ROOM = 1 << 16  # bytes behind a pointer to numbers: more than any function here
 SCALARS = {"float": ctypes.c_float(0.5), "double": ctypes.c_double(0.5)}
 # Values that keep a measurement short.
 FIELDS = {"vitlrp_eval_cost": {"images": 1, "methods": 1, "steps": 1}}
-HANDLES = ("vitlrp_model", "vitlrp_image", "vitlrp_session", "vitlrp_dataset", "vitlrp_evaluation")
+HANDLES = (
+    "vitlrp_model",
+    "vitlrp_image",
+    "vitlrp_session",
+    "vitlrp_removal",
+    "vitlrp_dataset",
+    "vitlrp_evaluation",
+)
 STATUS_OK = 0
 INTERNAL = 10  # the last status: a bug of the library's
 
@@ -44,6 +51,10 @@ class Arguments:
         if struct == "vitlrp_session":
             options = self.record("vitlrp_session_options", threads=1)
             return self.open("vitlrp_session_open", self.handle("vitlrp_model"), options)
+        if struct == "vitlrp_removal":
+            options = self.record("vitlrp_removal_options", threads=1)
+            zeros = ctypes.create_string_buffer(ROOM)
+            return self.open("vitlrp_removal_open", self.handle("vitlrp_model"), options, zeros)
         path = ctypes.addressof(self.data)
         if struct == "vitlrp_dataset":
             options = self.record("vitlrp_dataset_options", path=path)

@@ -278,6 +278,38 @@ static void test_null_arguments(void **state) {
     assert_null(data);
 }
 
+static void test_colors_of_a_colormap(void **unused) {
+    uint8_t rgb[VITLRP_COLORMAP_ENTRIES][3];
+    static const uint8_t ENDS[3][3] = {{0, 0, 255}, {255, 255, 255}, {255, 0, 0}};
+    (void) unused;
+    assert_int_equal(vitlrp_colormap_colors("bwr", rgb[0], NULL), VITLRP_OK);
+    for (size_t i = 0; i < 3; i++) {
+        assert_memory_equal(rgb[i * (VITLRP_COLORMAP_ENTRIES - 1) / 2], ENDS[i], 3);
+    }
+    assert_int_equal(vitlrp_colormap_colors("auto", rgb[0], NULL), VITLRP_USAGE);
+}
+
+static void test_shrunk_photographs(void **unused) {
+    enum { LONG = 100, SHORT = 3 };
+    uint8_t rgb[SHORT * LONG * 3];
+    struct vitlrp_image *whole = NULL;
+    struct vitlrp_image *small = NULL;
+    struct vitlrp_image_info info;
+    (void) unused;
+    memset(rgb, 77, sizeof rgb);
+    assert_int_equal(vitlrp_image_from_rgb(rgb, SHORT, LONG, &whole, NULL), VITLRP_OK);
+    for (int32_t side = 10; side <= LONG; side += LONG - 10) {
+        assert_int_equal(vitlrp_image_shrink(whole, side, &small, NULL), VITLRP_OK);
+        vitlrp_image_describe(small, &info);
+        assert_int_equal(info.width, side);
+        assert_int_equal(info.height, side == LONG ? SHORT : 1);
+        assert_memory_equal(info.rgb, rgb, (size_t) info.width * (size_t) info.height * 3);
+        vitlrp_image_close(small);
+    }
+    assert_int_equal(vitlrp_image_shrink(whole, 0, &small, NULL), VITLRP_USAGE);
+    vitlrp_image_close(whole);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_defaults, set_up, tear_down),
@@ -285,6 +317,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_scale_is_in_the_unit_of_the_map, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_colors_by_kind, set_up, tear_down),
         cmocka_unit_test(test_colormaps_are_described),
+        cmocka_unit_test(test_colors_of_a_colormap),
+        cmocka_unit_test(test_shrunk_photographs),
         cmocka_unit_test_setup_teardown(test_bad_maps, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_bad_options, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_bad_geometry, set_up, tear_down),
