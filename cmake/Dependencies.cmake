@@ -33,3 +33,12 @@ else()
     unset(ONEDNN_LIBRARY CACHE)
     set(ONEDNN_LIBRARY "")
 endif()
+
+# Optional: texts on pictures in scripts that the built-in font lacks. The headers are needed here, the library where
+# the program runs: it is loaded for such a text only (src/base/library.h), so nothing is linked.
+option(VITLRP_PANGO "Draw texts in any script by Pango, if its headers are found" ON)
+unset(PANGO_FOUND CACHE)
+set(PANGO_FOUND FALSE)
+if(VITLRP_PANGO)
+    pkg_check_modules(PANGO pangoft2>=1.48)
+endif()

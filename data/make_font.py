@@ -6,21 +6,20 @@ fonts-dejavu-core). The font is free (Bitstream Vera licence, data/LICENSES.md).
 
 The file is two faces, regular and bold, one behind the other. All numbers are little-endian.
 A face:  u32 bytes of the face, u16 glyphs, u8 ascent, u8 descent, u8 line height, 3 zero bytes;
-         then the glyph records in ascending order of code points, the replacement box (U+FFFD)
-         last; then the coverage bytes, 0 to 255, row by row.
+         then the glyph records in ascending order of code points; then the coverage bytes, 0 to 255,
+         row by row.
 A glyph: u16 code point, u8 advance, i8 left, i8 top (rows over the base line), u8 width, u8 height,
          a zero byte, u32 offset of its coverage from the beginning of the face.
 """
 import pathlib
 import struct
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import ImageFont
 
 FONTS = pathlib.Path("/usr/share/fonts/truetype/dejavu")
 FACES = [("DejaVuSans.ttf", 14), ("DejaVuSans-Bold.ttf", 14)]
 PUNCTUATION = [0x2013, 0x2014, 0x2018, 0x2019, 0x201C, 0x201D, 0x2022, 0x2026, 0x2192, 0x2212]
 CODE_POINTS = [*range(0x20, 0x7F), *range(0xA0, 0x100), *PUNCTUATION]
-BOX = 0xFFFD
 
 
 def rendered_glyph(font, code_point):
@@ -34,19 +33,9 @@ def rendered_glyph(font, code_point):
     return advance, left, -upper, width, height, bytes(mask)
 
 
-def box_glyph(size):
-    """The outline of a rectangle as tall as a capital letter."""
-    height = round(size * 0.73)
-    width = round(size * 0.5)
-    image = Image.new("L", (width, height), 0)
-    ImageDraw.Draw(image).rectangle([0, 0, width - 1, height - 1], outline=200)
-    return width + 2, 1, height, width, height, image.tobytes()
-
-
 def face_bytes(path, size):
     font = ImageFont.truetype(str(path), size, layout_engine=ImageFont.Layout.BASIC)
     glyphs = [(point, rendered_glyph(font, point)) for point in CODE_POINTS]
-    glyphs.append((BOX, box_glyph(size)))
     ascent = max(top for _, (_, _, top, _, _, _) in glyphs)
     descent = max(height - top for _, (_, _, top, _, height, _) in glyphs)
     records, coverage = b"", b""

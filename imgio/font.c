@@ -1,8 +1,11 @@
 #include "imgio/font.h"
 
-#include <stdbool.h>
+#include <string.h>
 
-#include "base/text.h"
+#include "base/mem.h"
+#include "base/spell.h"
+#include "imgio/canvas.h"
+#include "imgio/shaper.h"
 
 /* data/make_font.py describes the layout. */
 #define FACE_HEADER_BYTES 12
@@ -36,13 +39,14 @@ struct font font_open(enum font_face face) {
                          .count = (int32_t) read_u16(header + 4),
                          .ascent = header[6],
                          .descent = header[7],
-                         .line_height = header[8]};
+                         .line_height = header[8],
+                         .face = face};
 }
 
-/* The record of a code point, or of the box, which is the last. */
+/* The record of a code point; NULL: there is none. */
 static const unsigned char *find_record(const struct font *font, uint32_t code_point) {
     int32_t low = 0;
-    int32_t high = font->count - 1;
+    int32_t high = font->count;
     while (low < high) {
         int32_t middle = (low + high) / 2;
         const unsigned char *record = font->glyphs + (ptrdiff_t) middle * GLYPH_BYTES;
@@ -55,14 +59,10 @@ static const unsigned char *find_record(const struct font *font, uint32_t code_p
             high = middle;
         }
     }
-    const unsigned char *record = font->glyphs + (ptrdiff_t) low * GLYPH_BYTES;
-    return read_u16(record) == code_point
-               ? record
-               : font->glyphs + (ptrdiff_t) (font->count - 1) * GLYPH_BYTES;
+    return NULL;
 }
 
-static struct glyph find_glyph(const struct font *font, uint32_t code_point) {
-    const unsigned char *record = find_record(font, code_point);
+static struct glyph read_glyph(const struct font *font, const unsigned char *record) {
     return (struct glyph){.advance = record[2],
                           .left = read_i8(record + 3),
                           .top = read_i8(record + 4),
@@ -71,97 +71,149 @@ static struct glyph find_glyph(const struct font *font, uint32_t code_point) {
                           .coverage = font->glyphs - FACE_HEADER_BYTES + read_u32(record + 8)};
 }
 
-/* Reads the character at `text` and returns its length in bytes; U+FFFD for a byte that does not
- * belong to UTF-8. Tabs become spaces. */
-static size_t read_character(const char *text, size_t length, uint32_t *code_point) {
-    static const unsigned char lead_mask[] = {0, 0x7F, 0x1F, 0x0F, 0x07};
-    size_t size = text_utf8_length(text, length);
-    if (size == 0) {
-        *code_point = 0xFFFD;
-        return 1;
+/* The glyphs of a character: its own, or those of its spelling. */
+struct glyphs {
+    struct glyph glyph[SPELLED_BYTES];
+    size_t count;
+    size_t bytes; /* of the character */
+    bool is_space, is_spelled;
+};
+
+static struct glyphs read_glyphs(const struct font *font, const char *text, size_t length) {
+    struct character character = character_read(text, length);
+    uint32_t code = character.code == '\t' ? ' ' : character.code;
+    bool is_text = character.is_text || code == ' ';
+    const unsigned char *record = is_text ? find_record(font, code) : NULL;
+    struct glyphs out = {.bytes = character.bytes, .is_space = code == ' '};
+    char spelled[SPELLED_BYTES];
+    if (record != NULL) {
+        out.glyph[0] = read_glyph(font, record);
+        out.count = 1;
+        return out;
     }
-    uint32_t value = (unsigned char) text[0] & lead_mask[size];
-    for (size_t i = 1; i < size; i++) {
-        value = value << 6 | ((unsigned char) text[i] & 0x3FU);
+    out.is_spelled = true;
+    out.count = character_spell(&character, spelled);
+    for (size_t i = 0; i < out.count; i++) { /* of ASCII, which every face has */
+        out.glyph[i] = read_glyph(font, find_record(font, (unsigned char) spelled[i]));
     }
-    *code_point = value == '\t' ? ' ' : value;
-    return size;
+    return out;
+}
+
+static int32_t glyphs_advance(const struct glyphs *glyphs) {
+    int32_t advance = 0;
+    for (size_t i = 0; i < glyphs->count; i++) {
+        advance += glyphs->glyph[i].advance;
+    }
+    return advance;
+}
+
+bool font_covers(const struct font *font, const char *text, size_t length) {
+    for (size_t i = 0; i < length;) {
+        struct glyphs glyphs = read_glyphs(font, text + i, length - i);
+        if (glyphs.is_spelled && text[i] != '\n') {
+            return false;
+        }
+        i += glyphs.bytes;
+    }
+    return true;
+}
+
+struct shaper *font_shaper(const char *text, const char *other) {
+    struct font font = font_open(FONT_REGULAR); /* both faces have the same characters */
+    bool covers = (text == NULL || font_covers(&font, text, strlen(text))) &&
+                  (other == NULL || font_covers(&font, other, strlen(other)));
+    return covers ? NULL : shaper_open();
+}
+
+static bool needs_shaper(const struct font *font, const char *text, size_t length) {
+    return font->shaper != NULL && length > 0 && !font_covers(font, text, length);
 }
 
 int32_t font_measure(const struct font *font, const char *text, size_t length) {
+    if (needs_shaper(font, text, length)) {
+        int32_t width = shaper_measure(font->shaper, font->face, text, length);
+        if (width >= 0) {
+            return width;
+        }
+    }
     int32_t width = 0;
     for (size_t i = 0; i < length;) {
-        uint32_t code_point;
-        i += read_character(text + i, length - i, &code_point);
-        width += find_glyph(font, code_point).advance;
+        struct glyphs glyphs = read_glyphs(font, text + i, length - i);
+        i += glyphs.bytes;
+        width += glyphs_advance(&glyphs);
     }
     return width;
 }
 
-size_t font_fit(const struct font *font, const char *text, size_t length, int32_t width,
-                size_t *next) {
+/* Of a text without newlines; *next is behind the spaces. */
+static size_t fit_glyphs(const struct font *font, const char *text, size_t length, int32_t width,
+                         size_t *next) {
     size_t last_space = 0;
     int32_t used = 0;
     size_t i = 0;
-    while (i < length && text[i] != '\n') {
-        uint32_t code_point;
-        size_t size = read_character(text + i, length - i, &code_point);
-        used += find_glyph(font, code_point).advance;
-        if (code_point == ' ') {
+    while (i < length) {
+        struct glyphs glyphs = read_glyphs(font, text + i, length - i);
+        used += glyphs_advance(&glyphs);
+        if (glyphs.is_space) {
             last_space = i;
         } else if (used > width && i > 0) {
             break;
         }
-        i += size;
+        i += glyphs.bytes;
     }
-    bool whole = i == length || text[i] == '\n';
-    size_t end = whole || last_space == 0 ? i : last_space;
+    size_t end = i == length || last_space == 0 ? i : last_space;
     *next = end;
-    if (whole) {
-        *next += i < length ? 1 : 0;
-        return end;
-    }
-    while (*next < length && text[*next] == ' ') {
+    while (i < length && *next < length && text[*next] == ' ') {
         (*next)++;
     }
     return end;
 }
 
-static void blend_row(uint8_t *pixel, const unsigned char *coverage, int32_t count,
-                      const uint8_t color[3]) {
-    for (int32_t x = 0; x < count; x++, pixel += 3) {
-        int32_t alpha = coverage[x];
-        for (int32_t c = 0; c < 3; c++) {
-            pixel[c] = (uint8_t) ((pixel[c] * (255 - alpha) + color[c] * alpha + 127) / 255);
+size_t font_fit(const struct font *font, const char *text, size_t length, int32_t width,
+                size_t *next) {
+    const char *newline = length > 0 ? memchr(text, '\n', length) : NULL;
+    size_t paragraph = newline == NULL ? length : (size_t) (newline - text);
+    *next = 0;
+    if (needs_shaper(font, text, paragraph)) {
+        size_t end = shaper_fit(font->shaper, font->face, text, paragraph, width, next);
+        if (*next > 0) {
+            *next += *next == paragraph && newline != NULL ? 1 : 0;
+            return end;
         }
     }
+    size_t end = fit_glyphs(font, text, paragraph, width, next);
+    *next += end == paragraph && newline != NULL ? 1 : 0;
+    return end;
 }
 
-static void draw_glyph(const struct glyph *glyph, struct image *image, int32_t left, int32_t top,
-                       const uint8_t color[3]) {
-    int32_t skipped = left < 0 ? -left : 0;
-    int32_t space = image->width - left;
-    int32_t end = glyph->width < space ? glyph->width : space;
-    for (int32_t row = 0; row < glyph->height; row++) {
-        int32_t y = top + row;
-        if (y < 0 || y >= image->height || skipped >= end) {
-            continue;
-        }
-        uint8_t *pixel =
-            image->rgb + ((size_t) y * (size_t) image->width + (size_t) (left + skipped)) * 3;
-        blend_row(pixel, glyph->coverage + (ptrdiff_t) row * glyph->width + skipped, end - skipped,
-                  color);
+/* False if it has to be drawn without a shaper. */
+static bool draw_shaped(const struct font *font, struct image *image, const struct font_pen *pen,
+                        const char *text, size_t length) {
+    struct shaped_line line;
+    if (!shaper_draw(font->shaper, font->face, text, length, &line)) {
+        return false;
     }
+    struct rectangle area = {pen->x + line.left, pen->baseline - line.top, line.width, line.height};
+    canvas_cover(image, &area, line.coverage, pen->color);
+    mem_free(line.coverage);
+    return true;
 }
 
 void font_draw(const struct font *font, struct image *image, const struct font_pen *pen,
                const char *text, size_t length) {
+    if (needs_shaper(font, text, length) && draw_shaped(font, image, pen, text, length)) {
+        return;
+    }
     int32_t x = pen->x;
     for (size_t i = 0; i < length && x < image->width;) {
-        uint32_t code_point;
-        i += read_character(text + i, length - i, &code_point);
-        struct glyph glyph = find_glyph(font, code_point);
-        draw_glyph(&glyph, image, x + glyph.left, pen->baseline - glyph.top, pen->color);
-        x += glyph.advance;
+        struct glyphs glyphs = read_glyphs(font, text + i, length - i);
+        i += glyphs.bytes;
+        for (size_t k = 0; k < glyphs.count; k++) {
+            const struct glyph *glyph = &glyphs.glyph[k];
+            struct rectangle area = {x + glyph->left, pen->baseline - glyph->top, glyph->width,
+                                     glyph->height};
+            canvas_cover(image, &area, glyph->coverage, pen->color);
+            x += glyph->advance;
+        }
     }
 }

@@ -9,6 +9,7 @@
 #include "imgio/font.h"
 #include "imgio/region.h"
 #include "imgio/resize.h"
+#include "imgio/shaper.h"
 
 /* Sizes in pixels. */
 #define MARGIN 24
@@ -89,14 +90,8 @@ static int32_t set_caption(const struct layout *layout, const char *caption, str
         size_t next;
         size_t length = font_fit(font, caption, left, space - reserved, &next);
         if (image != NULL) {
-            font_draw(font, image, &(struct font_pen){MARGIN, baseline, canvas_text}, caption,
-                      length);
-        }
-        if (image != NULL && last && next < left) {
-            font_draw(font, image,
-                      &(struct font_pen){MARGIN + font_measure(font, caption, length), baseline,
-                                         canvas_text},
-                      canvas_ellipsis, strlen(canvas_ellipsis));
+            canvas_line(font, image, &(struct font_pen){MARGIN, baseline, canvas_text}, caption,
+                        length, last && next < left);
         }
         caption += next;
         left -= next;
@@ -213,7 +208,10 @@ enum vitlrp_status panel_draw(const struct image *photo, const struct heatmap *m
                             .bold = font_open(FONT_BOLD),
                             .legend = !heatmap_covers(map, photo->width, photo->height)};
     struct panes panes = {.scale = {.around_zero = false}};
+    struct shaper *shaper = font_shaper(caption, look->unit);
     enum vitlrp_status status;
+    layout.regular.shaper = shaper;
+    layout.bold.shaper = shaper;
     TRY_GOTO(status, panes_draw(photo, map, look, &panes, err), done);
     layout.colorbar = colorbar_make(&look->colors, &panes.scale);
     place_panes(&layout, photo);
@@ -227,6 +225,7 @@ enum vitlrp_status panel_draw(const struct image *photo, const struct heatmap *m
     draw_bar(&layout, out);
     draw_texts(&layout, &look->colors, caption, out);
 done:
+    shaper_close(shaper);
     panes_free(&panes);
     return status;
 }

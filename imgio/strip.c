@@ -6,6 +6,7 @@
 #include "imgio/canvas.h"
 #include "imgio/font.h"
 #include "imgio/resize.h"
+#include "imgio/shaper.h"
 
 /* Sizes in pixels, before a strip is enlarged. */
 #define MARGIN 10
@@ -45,11 +46,7 @@ static void set_line(const struct strip_layout *layout, const struct font *font,
     size_t length = font_fit(font, cursor->text, left, layout->text_width - reserved, &next);
     struct font_pen pen = {MARGIN, cursor->y + font->ascent, color};
     if (image != NULL) {
-        font_draw(font, image, &pen, cursor->text, length);
-    }
-    if (image != NULL && is_last && next < left) {
-        pen.x += font_measure(font, cursor->text, length);
-        font_draw(font, image, &pen, canvas_ellipsis, strlen(canvas_ellipsis));
+        canvas_line(font, image, &pen, cursor->text, length, is_last && next < left);
     }
     cursor->text += is_last ? left : next;
     cursor->y += font->line_height;
@@ -76,11 +73,14 @@ static int32_t set_caption(const struct strip_layout *layout, struct image *imag
     return cursor.y;
 }
 
-static struct strip_layout strip_plan(const struct strip *strip, int32_t width) {
+static struct strip_layout strip_plan(const struct strip *strip, int32_t width,
+                                      struct shaper *shaper) {
     struct strip_layout layout = {.regular = font_open(FONT_REGULAR),
                                   .bold = font_open(FONT_BOLD),
                                   .strip = strip,
                                   .width = width};
+    layout.regular.shaper = shaper;
+    layout.bold.shaper = shaper;
     bool has_bar = strip->bar.colors != NULL;
     bool beside = has_bar && width >= WIDTH_SIDE;
     int32_t line = layout.regular.line_height;
@@ -129,8 +129,10 @@ static void draw_bar(const struct strip_layout *layout, struct image *image) {
 /* The strip alone; *out is owned. */
 static enum vitlrp_status strip_draw(const struct strip *strip, int32_t width, struct image *out,
                                      struct vitlrp_error *err) {
-    struct strip_layout layout = strip_plan(strip, width);
-    TRY(image_alloc(width, layout.height, out, err));
+    struct shaper *shaper = font_shaper(strip->caption, strip->unit);
+    struct strip_layout layout = strip_plan(strip, width, shaper);
+    enum vitlrp_status status;
+    TRY_GOTO(status, image_alloc(width, layout.height, out, err), done);
     canvas_fill(out, &(struct rectangle){0, 0, out->width, out->height}, canvas_background);
     set_caption(&layout, out);
     if (strip->bar.colors != NULL) {
@@ -139,7 +141,9 @@ static enum vitlrp_status strip_draw(const struct strip *strip, int32_t width, s
     if (strip->hatching != NULL) {
         canvas_legend(out, &layout.regular, strip->hatching, MARGIN, layout.legend_y);
     }
-    return VITLRP_OK;
+done:
+    shaper_close(shaper);
+    return status;
 }
 
 static enum vitlrp_status strip_enlarge(const struct image *drawn, int32_t width, int32_t height,

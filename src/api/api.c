@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "base/words.h"
 #include "imgio/decode.h"
+#include "imgio/shaper.h"
 #include "vit/math/gemm.h"
 #include "vit/math/kernels.h"
 #include "vit/math/packs.h"
@@ -93,6 +94,8 @@ void vitlrp_describe_build(char *text, size_t size) {
     decode_png_describe(&lines);
     text_append_string(&lines, "\n");
     json_describe(&lines);
+    text_append_string(&lines, "\n");
+    shaper_describe(&lines);
     text_append_string(&lines, "\n");
     copy_text(&lines, text, size);
     text_free(&lines);

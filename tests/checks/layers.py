@@ -39,6 +39,8 @@ DOORS = {
     "dnnl.h": r"vit/math/gemm_.*",
     "jpeglib.h": r"imgio/.*",
     "png.h": r"imgio/.*",
+    "pango/pangoft2.h": r"imgio/shaper_pango\.c",
+    "dlfcn.h": r"src/base/library\.c",
     "openssl/evp.h": r"src/base/.*",
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)

@@ -35,18 +35,32 @@ static void test_font_measures(void **state) {
     assert_true(regular.line_height >= regular.ascent);
 }
 
-/* Unknown characters and stray bytes are one box each. */
-static void test_font_boxes(void **state) {
+/* What the faces lack is spelled out, as it is written in programs. */
+static void test_font_spells(void **state) {
     (void) state;
-    struct font font = font_open(FONT_REGULAR);
-    int32_t box = measure(&font, "\xEF\xBF\xBD");
-    assert_true(box > 0);
-    assert_int_equal(measure(&font, "\xE6\xBC\xA2"), box);
-    assert_int_equal(measure(&font, "\xF0\x9F\x90\xA8"), box);
-    assert_int_equal(measure(&font, "\xFF\xFE"), 2 * box);
-    assert_int_equal(measure(&font, "\xE6\xBC"), 2 * box);
-    assert_int_equal(measure(&font, "\xC0\xAF"), 2 * box);
-    assert_int_equal(measure(&font, "\x01\x7F"), 2 * box);
+    static const char *const SPELLED[][2] = {
+        {"\xEF\xBF\xBD", "\\uFFFD"},         {"\xE6\xBC\xA2", "\\u6F22"},
+        {"\xF0\x9F\x90\xA8", "\\U0001F428"}, {"\xFF\xFE", "\\xFF\\xFE"},
+        {"\xE6\xBC", "\\xE6\\xBC"},          {"\xC0\xAF", "\\xC0\\xAF"},
+        {"\x01\x7F", "\\x01\\x7F"},          {"\xD8\xA7", "\\u0627"},
+        {"\xE2\x80\xAE", "\\u202E"},         {"e\xCC\x81", "e\\u0301"},
+    };
+    for (enum font_face face = FONT_REGULAR; face <= FONT_BOLD; face++) {
+        struct font font = font_open(face);
+        for (size_t i = 0; i < sizeof SPELLED / sizeof SPELLED[0]; i++) {
+            struct image drawn[2] = {make_canvas(200, 30), make_canvas(200, 30)};
+            for (int k = 0; k < 2; k++) {
+                const char *text = SPELLED[i][k];
+                font_draw(&font, &drawn[k], &(struct font_pen){4, 20, black}, text, strlen(text));
+            }
+            assert_false(font_covers(&font, SPELLED[i][0], strlen(SPELLED[i][0])));
+            assert_true(font_covers(&font, SPELLED[i][1], strlen(SPELLED[i][1])));
+            assert_int_equal(measure(&font, SPELLED[i][0]), measure(&font, SPELLED[i][1]));
+            assert_memory_equal(drawn[0].rgb, drawn[1].rgb, 200 * 30 * 3);
+            image_free(&drawn[0]);
+            image_free(&drawn[1]);
+        }
+    }
 }
 
 static void test_font_draws_inside_its_box(void **state) {
@@ -257,7 +271,7 @@ static void test_colorbar_labels(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_font_measures),
-        cmocka_unit_test(test_font_boxes),
+        cmocka_unit_test(test_font_spells),
         cmocka_unit_test(test_font_draws_inside_its_box),
         cmocka_unit_test(test_font_clips),
         cmocka_unit_test(test_font_fit),
