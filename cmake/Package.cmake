@@ -56,7 +56,7 @@ set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
 set(CPACK_COMPONENT_DEVELOPMENT_DEPENDS library)
 # What vitlrp.pc names, for who links the static library.
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS
-    "libjansson-dev, libjpeg-dev, libopenblas-openmp-dev, libpng-dev, libssl-dev, libzstd-dev, zlib1g-dev")
+    "libjansson-dev, libjpeg-dev, libopenblas-openmp-dev, libpng-dev, libssl-dev, libwebp-dev, libzstd-dev, zlib1g-dev")
 if(ONEDNN_LIBRARY)
     string(APPEND CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS ", libdnnl-dev")
 endif()

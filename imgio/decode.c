@@ -3,61 +3,69 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/npy.h"
 #include "base/text.h"
 
 #define SIGNATURE_BYTES 16 /* of what is shown of an unknown file */
+#define READ_HERE "JPEG, PNG, WebP, BMP or PNM"
+
+/* Commands that convert a file. */
+#define STILLS "heif-convert IN OUT.png"
+#define PICTURES_OF_A_FILM "ffmpeg -i IN -frames:v 1 OUT.png"
+#define MAGICK "convert 'IN[0]' OUT.png"
 
 struct signature {
     size_t offset;
     const char *bytes;
     size_t length;
     const char *name;
+    const char *command; /* that converts it; NULL: none is known */
 };
 
-#define MAGIC(offset, text, name)                                                                  \
-    { offset, text, sizeof(text) - 1, name }
+#define MAGIC(offset, text, name, command)                                                         \
+    { offset, text, sizeof(text) - 1, name, command }
 
 /* Images that are valid but not handled, so that the message can name them. */
 static const struct signature unsupported[] = {
-    MAGIC(0, "GIF87a", "GIF"),
-    MAGIC(0, "GIF89a", "GIF"),
-    MAGIC(8, "WEBP", "WebP"),
-    MAGIC(0, "II*\0", "TIFF"),
-    MAGIC(0, "MM\0*", "TIFF"),
-    MAGIC(0, "II+\0", "BigTIFF"),
-    MAGIC(0, "MM\0+", "BigTIFF"),
-    MAGIC(0, "\xff\x0a", "JPEG XL"),
-    MAGIC(4, "JXL \r\n\x87\n", "JPEG XL"),
-    MAGIC(4, "ftypcrx ", "CR3 (raw)"),
-    MAGIC(4, "ftypqt  ", "QuickTime film"),
-    MAGIC(4, "ftypmp4", "MP4 film"),
-    MAGIC(4, "ftypisom", "MP4 film"),
-    MAGIC(4, "jP  \r\n\x87\n", "JPEG 2000"),
-    MAGIC(0, "\xff\x4f\xff\x51", "JPEG 2000"),
-    MAGIC(0, "8BPS", "Photoshop"),
-    MAGIC(0, "\0\0\1\0", "ICO"),
-    MAGIC(0, "%PDF-", "PDF"),
-    MAGIC(0, "qoif", "QOI"),
-    MAGIC(0, "v/1\1", "OpenEXR"),
-    MAGIC(0, "#?RADIANCE", "Radiance HDR"),
-    MAGIC(0, "DDS ", "DDS"),
-    MAGIC(0, "P7\n", "PAM"),
-    MAGIC(0, "PF\n", "PFM"),
-    MAGIC(0, "Pf\n", "PFM"),
-    MAGIC(0, "<svg", "SVG"),
-    MAGIC(0, "\x8aMNG", "MNG"),
-    MAGIC(0, "\x8bJNG", "JNG"),
+    MAGIC(0, "GIF87a", "GIF", PICTURES_OF_A_FILM),
+    MAGIC(0, "GIF89a", "GIF", PICTURES_OF_A_FILM),
+    MAGIC(0, "II*\0", "TIFF", MAGICK),
+    MAGIC(0, "MM\0*", "TIFF", MAGICK),
+    MAGIC(0, "II+\0", "BigTIFF", MAGICK),
+    MAGIC(0, "MM\0+", "BigTIFF", MAGICK),
+    MAGIC(128, "DICM", "DICOM", "dcmj2pnm +on IN OUT.png"),
+    MAGIC(0, "\xff\x0a", "JPEG XL", "djxl IN OUT.png"),
+    MAGIC(4, "JXL \r\n\x87\n", "JPEG XL", "djxl IN OUT.png"),
+    MAGIC(4, "ftypcrx ", "CR3 (raw)", NULL),
+    MAGIC(4, "ftypqt  ", "QuickTime film", PICTURES_OF_A_FILM),
+    MAGIC(4, "ftypmp4", "MP4 film", PICTURES_OF_A_FILM),
+    MAGIC(4, "ftypisom", "MP4 film", PICTURES_OF_A_FILM),
+    MAGIC(4, "jP  \r\n\x87\n", "JPEG 2000", "opj_decompress -i IN -o OUT.png"),
+    MAGIC(0, "\xff\x4f\xff\x51", "JPEG 2000", "opj_decompress -i IN -o OUT.png"),
+    MAGIC(0, "8BPS", "Photoshop", MAGICK),
+    MAGIC(0, "\0\0\1\0", "ICO", MAGICK),
+    MAGIC(0, "%PDF-", "PDF", "pdftoppm -png IN OUT"),
+    MAGIC(0, "qoif", "QOI", MAGICK),
+    MAGIC(0, "v/1\1", "OpenEXR", MAGICK),
+    MAGIC(0, "#?RADIANCE", "Radiance HDR", MAGICK),
+    MAGIC(0, "DDS ", "DDS", MAGICK),
+    MAGIC(0, "P7\n", "PAM", MAGICK),
+    MAGIC(0, "PF\n", "PFM", MAGICK),
+    MAGIC(0, "Pf\n", "PFM", MAGICK),
+    MAGIC(0, "<svg", "SVG", "rsvg-convert IN -o OUT.png"),
+    MAGIC(0, "\x8aMNG", "MNG", MAGICK),
+    MAGIC(0, "\x8bJNG", "JNG", MAGICK),
 };
 
 /* Files that are often met under an image's name, with what probably happened to them. */
 static const struct signature mistaken[] = {
-    MAGIC(0, "\x89PNG", "a PNG damaged by a text-mode transfer"),
-    MAGIC(0, "<!DOCTYPE html", "an HTML page, perhaps an error page of a download"),
-    MAGIC(0, "<!doctype html", "an HTML page, perhaps an error page of a download"),
-    MAGIC(0, "<html", "an HTML page, perhaps an error page of a download"),
-    MAGIC(0, "version https://git-lfs", "a Git LFS pointer: fetch the file itself"),
-    MAGIC(0, "PK\3\4", "a zip archive"),
-    MAGIC(0, "\x1f\x8b", "gzip data"),
+    MAGIC(0, "\x89PNG", "a PNG damaged by a text-mode transfer", NULL),
+    MAGIC(0, "<!DOCTYPE html", "an HTML page, perhaps an error page of a download", NULL),
+    MAGIC(0, "<!doctype html", "an HTML page, perhaps an error page of a download", NULL),
+    MAGIC(0, "<html", "an HTML page, perhaps an error page of a download", NULL),
+    MAGIC(0, "version https://git-lfs", "a Git LFS pointer: fetch the file itself", NULL),
+    MAGIC(0, "PK\3\4", "a zip archive", NULL),
+    MAGIC(0, "\x1f\x8b", "gzip data", NULL),
 };
 
 static const struct signature *find_signature(const struct signature *list, size_t count,
@@ -74,9 +82,6 @@ static const struct signature *find_signature(const struct signature *list, size
 
 /* ---- HEIF and AVIF: a box with brands, the major one and those that the file is compatible with
  */
-
-#define STILLS "heif-convert IN OUT.png"
-#define PICTURES_OF_A_FILM "ffmpeg -i IN -frames:v 1 OUT.png"
 
 struct brand {
     char code[5];
@@ -164,12 +169,13 @@ static enum vitlrp_status refuse(const uint8_t *data, size_t size, struct vitlrp
     const struct signature *known =
         find_signature(unsupported, sizeof unsupported / sizeof *unsupported, data, size);
     if (known != NULL) {
-        return fail(err, VITLRP_UNSUPPORTED,
-                    "%s files are not read; convert it to JPEG, PNG, BMP or PNM", known->name);
+        return fail(err, VITLRP_UNSUPPORTED, "%s files are not read; convert it to PNG or JPEG%s%s",
+                    known->name, known->command == NULL ? "" : ", for example by: ",
+                    known->command == NULL ? "" : known->command);
     }
     known = find_signature(mistaken, sizeof mistaken / sizeof *mistaken, data, size);
     if (known != NULL) {
-        return fail(err, VITLRP_FORMAT, "not a JPEG, PNG, BMP or PNM image but %s", known->name);
+        return fail(err, VITLRP_FORMAT, "not a " READ_HERE " image but %s", known->name);
     }
     char head[SIGNATURE_BYTES + 1] = {0};
     char shown[4 * SIGNATURE_BYTES + 8];
@@ -178,8 +184,7 @@ static enum vitlrp_status refuse(const uint8_t *data, size_t size, struct vitlrp
         head[i] = data[i] == 0 ? '.' : (char) data[i];
     }
     text_escape_name(shown, sizeof shown, head);
-    return fail(err, VITLRP_FORMAT, "not a JPEG, PNG, BMP or PNM image (it begins with \"%s\")",
-                shown);
+    return fail(err, VITLRP_FORMAT, "not a " READ_HERE " image (it begins with \"%s\")", shown);
 }
 
 static bool is_jpeg(const uint8_t *data, size_t size) {
@@ -188,6 +193,14 @@ static bool is_jpeg(const uint8_t *data, size_t size) {
 
 static bool is_png(const uint8_t *data, size_t size) {
     return size >= 8 && memcmp(data, "\x89PNG\r\n\x1a\n", 8) == 0;
+}
+
+static bool is_webp(const uint8_t *data, size_t size) {
+    return size >= 12 && memcmp(data, "RIFF", 4) == 0 && memcmp(data + 8, "WEBP", 4) == 0;
+}
+
+static bool is_npy(const uint8_t *data, size_t size) {
+    return npy_recognise(data, size);
 }
 
 /* "BM" alone begins too many texts: the size of the second header must be one that exists. */
@@ -207,10 +220,8 @@ static const struct {
     enum vitlrp_status (*decode)(const struct decode_input *input, struct decoded *out,
                                  struct vitlrp_error *err);
 } readers[] = {
-    {"jpeg", is_jpeg, decode_jpeg},
-    {"png", is_png, decode_png},
-    {"bmp", is_bmp, decode_bmp},
-    {"pnm", is_pnm, decode_pnm},
+    {"jpeg", is_jpeg, decode_jpeg}, {"png", is_png, decode_png}, {"webp", is_webp, decode_webp},
+    {"bmp", is_bmp, decode_bmp},    {"pnm", is_pnm, decode_pnm}, {"npy", is_npy, decode_npy},
 };
 
 enum vitlrp_status decode_image(const void *data, size_t size,

@@ -1,5 +1,5 @@
-/* Encoded bytes to 8-bit RGB. The content shows the format, a name never does. JPEG, PNG, BMP and
- * PNM are read; every other format is refused by name where it is known. */
+/* Encoded bytes to 8-bit RGB. The content shows the format, a name never does. JPEG, PNG, WebP,
+ * BMP, PNM and NumPy's bytes are read; every other format is refused by name where it is known. */
 #ifndef IMGIO_DECODE_H
 #define IMGIO_DECODE_H
 
@@ -19,7 +19,7 @@ struct decode_input {
 struct decoded {
     struct image image;  /* as stored, not turned; owned: image_free */
     int32_t orientation; /* 1..8 of EXIF or XMP, 1 if there is none */
-    const char *format;  /* "jpeg", "png", "bmp", "pnm"; a constant */
+    const char *format;  /* "jpeg", "png", "webp", "bmp", "pnm", "npy"; a constant */
     const char *warning; /* what is wrong with a picture that is read nevertheless; NULL: nothing;
                             a constant */
 };
@@ -40,6 +40,10 @@ enum vitlrp_status decode_jpeg(const struct decode_input *input, struct decoded 
                                struct vitlrp_error *err);
 enum vitlrp_status decode_png(const struct decode_input *input, struct decoded *out,
                               struct vitlrp_error *err);
+enum vitlrp_status decode_webp(const struct decode_input *input, struct decoded *out,
+                               struct vitlrp_error *err);
+enum vitlrp_status decode_npy(const struct decode_input *input, struct decoded *out,
+                              struct vitlrp_error *err);
 enum vitlrp_status decode_bmp(const struct decode_input *input, struct decoded *out,
                               struct vitlrp_error *err);
 enum vitlrp_status decode_pnm(const struct decode_input *input, struct decoded *out,
@@ -48,5 +52,6 @@ enum vitlrp_status decode_pnm(const struct decode_input *input, struct decoded *
 /* Append the name and version of the library behind a reader. */
 void decode_jpeg_describe(struct text *out);
 void decode_png_describe(struct text *out);
+void decode_webp_describe(struct text *out);
 
 #endif

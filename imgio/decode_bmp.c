@@ -1,8 +1,9 @@
-/* BMP: Windows' headers of every version and OS/2's, uncompressed, with a palette or with bit
- * fields. Every field that is computed with is checked here. Passed over, as other readers do: the
- * file's own size, the size of the pixels, planes, resolution, profiles, and gaps. Refuses
- * compressed pixels by name, and palette indices beyond the palette. */
+/* BMP: Windows' headers of every version and OS/2's, uncompressed or in runs (RLE8, RLE4), with a
+ * palette or with bit fields. Every field that is computed with is checked here. Passed over, as
+ * other readers do: the file's own size, the size of the pixels, planes, resolution, profiles, and
+ * gaps. Refuses other compressions by name, and palette indices beyond the palette. */
 #include <stdbool.h>
+#include <string.h>
 
 #include "imgio/decode.h"
 
@@ -88,13 +89,11 @@ static const char *bmp_compression_name(const struct bmp *bmp) {
     }
     switch (bmp->compression) {
     case PLAIN:
+    case RLE8:
+    case RLE4:
     case BITFIELDS:
     case BITFIELDS_ALPHA:
         return NULL;
-    case RLE8:
-        return "RLE8";
-    case RLE4:
-        return "RLE4";
     case JPEG_INSIDE:
         return "JPEG";
     case PNG_INSIDE:
@@ -102,6 +101,10 @@ static const char *bmp_compression_name(const struct bmp *bmp) {
     default:
         return "unknown";
     }
+}
+
+static bool bmp_has_runs(const struct bmp *bmp) {
+    return bmp->compression == RLE8 || bmp->compression == RLE4;
 }
 
 static enum vitlrp_status bmp_check_kind(const struct bmp *bmp, struct vitlrp_error *err) {
@@ -116,6 +119,12 @@ static enum vitlrp_status bmp_check_kind(const struct bmp *bmp, struct vitlrp_er
     }
     if (depth != 1 && depth != 4 && depth != 8 && depth != 16 && depth != 24 && depth != 32) {
         return fail(err, VITLRP_UNSUPPORTED, "BMP of %u bits a pixel, which is not read", depth);
+    }
+    if (bmp_has_runs(bmp)) {
+        return depth == (bmp->compression == RLE8 ? 8 : 4) && !bmp->from_top
+                   ? VITLRP_OK
+                   : fail(err, VITLRP_FORMAT,
+                          "bad BMP: runs (RLE) of %u bits a pixel, or from the top", depth);
     }
     if (bmp->compression != PLAIN && depth <= 8) {
         return fail(err, VITLRP_UNSUPPORTED, "BMP of %u bits a pixel with bit fields", depth);
@@ -208,7 +217,7 @@ static enum vitlrp_status bmp_check_extent(struct bmp *bmp, struct vitlrp_error 
     if (bmp->offset < bmp_headers_end(bmp)) {
         return fail(err, VITLRP_FORMAT, "bad BMP: its pixels begin inside its header");
     }
-    if (bmp->offset > bmp->size || needed > bmp->size - bmp->offset) {
+    if (bmp->offset > bmp->size || (!bmp_has_runs(bmp) && needed > bmp->size - bmp->offset)) {
         return fail(err, VITLRP_FORMAT, "truncated BMP");
     }
     return VITLRP_OK;
@@ -220,21 +229,127 @@ static uint32_t bmp_pixel_index(const uint8_t *row, size_t x, uint32_t depth) {
     return (uint32_t) row[bit / 8] >> shift & ((1u << depth) - 1);
 }
 
+/* The colour of an index. */
+static enum vitlrp_status bmp_look_up(const struct bmp *bmp, uint32_t index, uint8_t *out,
+                                      struct vitlrp_error *err) {
+    if (index >= bmp->colours) {
+        return fail(err, VITLRP_FORMAT, "bad BMP: the palette index %u in a palette of %u colours",
+                    index, bmp->colours);
+    }
+    const uint8_t *palette = bmp->data + FILE_HEADER + bmp->header;
+    const uint8_t *colour = palette + (size_t) index * bmp_entry_bytes(bmp);
+    out[0] = colour[2];
+    out[1] = colour[1];
+    out[2] = colour[0];
+    return VITLRP_OK;
+}
+
 static enum vitlrp_status bmp_read_indices(const struct bmp *bmp, const uint8_t *row, uint8_t *out,
                                            struct vitlrp_error *err) {
-    const uint8_t *palette = bmp->data + FILE_HEADER + bmp->header;
-    uint32_t entry = bmp_entry_bytes(bmp);
     for (size_t x = 0; x < bmp->width; x++, out += 3) {
-        uint32_t index = bmp_pixel_index(row, x, bmp->depth);
-        if (index >= bmp->colours) {
-            return fail(err, VITLRP_FORMAT,
-                        "bad BMP: the palette index %u in a palette of %u colours", index,
-                        bmp->colours);
+        TRY(bmp_look_up(bmp, bmp_pixel_index(row, x, bmp->depth), out, err));
+    }
+    return VITLRP_OK;
+}
+
+/* ---- Runs: pairs of bytes, a count and what is repeated, or 0 and a command ---- */
+
+enum bmp_command { END_OF_ROW = 0, END_OF_PICTURE, MOVE };
+
+/* Where the next pixel goes, rows from the bottom, and where the next byte is. */
+struct bmp_pen {
+    const struct bmp *bmp;
+    struct image *image;
+    size_t at;
+    uint64_t x, y;
+};
+
+/* What lies beyond the row's end is left out, as by other readers. */
+static enum vitlrp_status bmp_pen_draw(struct bmp_pen *pen, uint32_t index,
+                                       struct vitlrp_error *err) {
+    const struct bmp *bmp = pen->bmp;
+    uint64_t x = pen->x++;
+    if (x >= bmp->width || pen->y >= bmp->height) {
+        return VITLRP_OK;
+    }
+    uint8_t *row = pen->image->rgb + (size_t) (bmp->height - 1 - pen->y) * bmp->width * 3;
+    return bmp_look_up(bmp, index, row + 3 * (size_t) x, err);
+}
+
+/* Index i of bytes that hold one each, or two. */
+static uint32_t bmp_run_index(const struct bmp *bmp, const uint8_t *data, uint32_t i) {
+    return bmp->compression == RLE8 ? data[i] : bmp_pixel_index(data, i, 4);
+}
+
+/* So many pixels that are not repeated; they fill whole words. */
+static enum vitlrp_status bmp_read_plain_run(struct bmp_pen *pen, uint32_t count,
+                                             struct vitlrp_error *err) {
+    const struct bmp *bmp = pen->bmp;
+    size_t bytes = bmp->compression == RLE8 ? count : (count + 1) / 2;
+    if (bytes > bmp->size - pen->at) {
+        return fail(err, VITLRP_FORMAT, "truncated BMP");
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        TRY(bmp_pen_draw(pen, bmp_run_index(bmp, bmp->data + pen->at, i), err));
+    }
+    size_t left = bmp->size - pen->at;
+    pen->at += bytes + (bytes & 1) < left ? bytes + (bytes & 1) : left;
+    return VITLRP_OK;
+}
+
+static enum vitlrp_status bmp_read_repeated_run(struct bmp_pen *pen, uint32_t count, uint8_t byte,
+                                                struct vitlrp_error *err) {
+    const uint8_t pair[2] = {byte, byte};
+    for (uint32_t i = 0; i < count; i++) {
+        TRY(bmp_pen_draw(pen, bmp_run_index(pen->bmp, pair, i % 2), err));
+    }
+    return VITLRP_OK;
+}
+
+/* The next pair; *ended after the last one. */
+static enum vitlrp_status bmp_read_run(struct bmp_pen *pen, bool *ended, struct vitlrp_error *err) {
+    const uint8_t *pair = pen->bmp->data + pen->at;
+    if (pen->bmp->size - pen->at < 2) {
+        return fail(err, VITLRP_FORMAT, "truncated BMP");
+    }
+    pen->at += 2;
+    if (pair[0] > 0) {
+        return bmp_read_repeated_run(pen, pair[0], pair[1], err);
+    }
+    switch (pair[1]) {
+    case END_OF_ROW:
+        pen->x = 0;
+        pen->y++;
+        return VITLRP_OK;
+    case END_OF_PICTURE:
+        *ended = true;
+        return VITLRP_OK;
+    case MOVE:
+        if (pen->bmp->size - pen->at < 2) {
+            return fail(err, VITLRP_FORMAT, "truncated BMP");
         }
-        const uint8_t *colour = palette + (size_t) index * entry;
-        out[0] = colour[2];
-        out[1] = colour[1];
-        out[2] = colour[0];
+        pen->x += pair[2];
+        pen->y += pair[3];
+        pen->at += 2;
+        return VITLRP_OK;
+    default:
+        return bmp_read_plain_run(pen, pair[1], err);
+    }
+}
+
+/* Pixels that no run draws have the first colour. The mark of the end may be missing behind the
+ * last row. */
+static enum vitlrp_status bmp_read_runs(const struct bmp *bmp, struct image *image,
+                                        struct vitlrp_error *err) {
+    struct bmp_pen pen = {.bmp = bmp, .image = image, .at = bmp->offset};
+    uint8_t first[3];
+    bool ended = false;
+    TRY(bmp_look_up(bmp, 0, first, err));
+    for (size_t i = 0; i < (size_t) bmp->width * bmp->height; i++) {
+        memcpy(image->rgb + 3 * i, first, 3);
+    }
+    while (!ended && pen.y < bmp->height && !(pen.y + 1 == bmp->height && pen.x >= bmp->width)) {
+        TRY(bmp_read_run(&pen, &ended, err));
     }
     return VITLRP_OK;
 }
@@ -284,7 +399,8 @@ enum vitlrp_status decode_bmp(const struct decode_input *input, struct decoded *
     TRY(bmp.depth <= 8 ? bmp_place_palette(&bmp, err) : bmp_read_fields(&bmp, err));
     TRY(bmp_check_extent(&bmp, err));
     TRY(image_alloc((int32_t) bmp.width, (int32_t) bmp.height, &out->image, err));
-    enum vitlrp_status status = bmp_read_rows(&bmp, &out->image, err);
+    enum vitlrp_status status = bmp_has_runs(&bmp) ? bmp_read_runs(&bmp, &out->image, err)
+                                                   : bmp_read_rows(&bmp, &out->image, err);
     if (status != VITLRP_OK) {
         image_free(&out->image);
     }

@@ -1,7 +1,8 @@
 /* PNG through libpng's row interface, which hands out one row at a time and so never holds a second
  * copy of the picture. Refuses truncated files, critical chunks with a wrong checksum and palette
- * indices beyond the palette; compressed text and profiles are skipped unread. EXIF is found in the
- * file itself, since libpng drops it where it begins as in a JPEG. */
+ * indices beyond the palette; libpng skips text and profiles unread. The
+ * orientation is found in the file itself (png_text.h), since libpng drops EXIF that begins as in a
+ * JPEG. */
 #include <setjmp.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -12,10 +13,8 @@
 
 #include "base/mem.h"
 #include "imgio/decode.h"
-#include "imgio/exif.h"
+#include "imgio/png_text.h"
 
-#define SIGNATURE_BYTES 8
-#define CHUNK_BYTES 12  /* of a chunk beside its data: length, name, checksum */
 #define HEADER_BYTES 29 /* signature, length, "IHDR" and its 13 bytes */
 
 /* No chunk that is read needs more; IDAT is not held to it. */
@@ -116,8 +115,8 @@ static void set_limits(struct png_reader *reader) {
 }
 
 /* Every kind of PNG to 8-bit RGB, but palette indices to a byte each, since libpng does not notice
- * those beyond the palette where it looks up the colours. Of 16 bits the upper 8 are kept and alpha
- * is dropped, as Pillow does both. */
+ * those beyond the palette where it looks up the colours. Of 16 bits the upper 8 are kept
+ * and alpha is dropped, as Pillow does both; grey alone is scaled, as that of PNM is. */
 static void set_transforms(png_structp codec, png_infop info) {
     png_byte kind = png_get_color_type(codec, info);
     if (kind == PNG_COLOR_TYPE_PALETTE) {
@@ -126,29 +125,12 @@ static void set_transforms(png_structp codec, png_infop info) {
         png_set_expand_gray_1_2_4_to_8(codec);
         png_set_gray_to_rgb(codec);
     }
-    png_set_strip_16(codec);
-    png_set_strip_alpha(codec);
-}
-
-/* Of the last eXIf chunk whose checksum is right, as for Pillow. libpng has read the file before.
- */
-static void read_orientation(struct png_reader *reader) {
-    const uint8_t *data = reader->input->data;
-    size_t size = reader->input->size;
-    size_t at = SIGNATURE_BYTES;
-    while (size - at >= CHUNK_BYTES) {
-        const uint8_t *chunk = data + at;
-        uint32_t length = big_endian_u32(chunk);
-        if (length > size - at - CHUNK_BYTES || memcmp(chunk + 4, "IEND", 4) == 0) {
-            return;
-        }
-        if (memcmp(chunk + 4, "eXIf", 4) == 0 &&
-            crc32(0, chunk + 4, length + 4) == big_endian_u32(chunk + 8 + length)) {
-            int32_t orientation = exif_orientation(chunk + 8, length);
-            reader->out->orientation = orientation != 0 ? orientation : 1;
-        }
-        at += CHUNK_BYTES + length;
+    if (kind == PNG_COLOR_TYPE_GRAY) {
+        png_set_scale_16(codec);
+    } else {
+        png_set_strip_16(codec);
     }
+    png_set_strip_alpha(codec);
 }
 
 /* Turns the indices in the first third of each row into colours, from the end so that none is
@@ -213,8 +195,8 @@ static enum vitlrp_status read_picture(struct png_reader *reader) {
     set_transforms(reader->codec, reader->info);
     read_rows(reader);
     png_read_end(reader->codec, reader->info);
-    read_orientation(reader);
-    return VITLRP_OK;
+    return png_orientation(reader->input->data, reader->input->size, &reader->out->orientation,
+                           reader->err);
 }
 
 enum vitlrp_status decode_png(const struct decode_input *input, struct decoded *out,

@@ -14,7 +14,7 @@
 struct photograph {
     struct image pixels; /* upright; owned: image_free */
     int32_t orientation; /* 1..8 of EXIF or XMP as found, 1 if there is none */
-    const char *format;  /* "jpeg", "png", "bmp", "pnm"; a constant */
+    const char *format;  /* as of struct decoded */
     const char *warning; /* as of struct decoded */
 };
 

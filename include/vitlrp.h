@@ -106,8 +106,8 @@ struct vitlrp_image_options {
     vitlrp_image_options_init_sized((options), sizeof *(options))
 VITLRP_API void vitlrp_image_options_init_sized(struct vitlrp_image_options *options, size_t size);
 
-/* Decodes a JPEG, PNG, BMP or PNM file (its content decides, not its name) to upright 8-bit RGB.
- * NULL options: defaults. *image is owned by the caller: vitlrp_image_close. Any thread. */
+/* Decodes a JPEG, PNG, WebP, BMP or PNM file, or NumPy's uint8 of shape (height, width, 3 or 1), to
+ * upright 8-bit RGB. The content decides, not the name. NULL options: defaults. *image is owned by the caller: vitlrp_image_close. Any thread. */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_image_open(const char *path, const struct vitlrp_image_options *options,
                   struct vitlrp_image **image, struct vitlrp_error *error);
@@ -144,7 +144,7 @@ VITLRP_API void vitlrp_image_close(struct vitlrp_image *image);
 struct vitlrp_image_info {
     int32_t width, height; /* upright */
     int32_t orientation;   /* 1..8 of EXIF, else of XMP, as found; 1 if none */
-    const char *format;    /* "jpeg", "png", "bmp", "pnm", "rgb", "input" */
+    const char *format;    /* "jpeg", "png", "webp", "bmp", "pnm", "npy", "rgb", "input" */
     const uint8_t *rgb;    /* [height, width, 3], owned by the image */
     const char *warning;   /* what is wrong with a picture that was read, one line; NULL: nothing
                               is wrong. A constant */

@@ -92,6 +92,8 @@ void vitlrp_describe_build(char *text, size_t size) {
     decode_jpeg_describe(&lines);
     text_append_string(&lines, "\n");
     decode_png_describe(&lines);
+    text_append_string(&lines, ", ");
+    decode_webp_describe(&lines);
     text_append_string(&lines, "\n");
     json_describe(&lines);
     text_append_string(&lines, "\n");

@@ -200,6 +200,13 @@ enum vitlrp_status npy_parse_header(const void *bytes, size_t size, size_t total
     return VITLRP_OK;
 }
 
+bool npy_is_picture(const struct npy_header *header) {
+    bool of_bytes = header->kind == 'u' && header->item_size == 1 && !header->fortran_order;
+    bool of_pixels = header->rank == 2 ||
+                     (header->rank == 3 && (header->shape[2] == 1 || header->shape[2] == 3));
+    return of_bytes && of_pixels && header->count > 0;
+}
+
 enum vitlrp_status npy_read_float32(const char *path, size_t limit, size_t rank, size_t *shape,
                                     float **out, struct vitlrp_error *err) {
     struct bytes file = {0};

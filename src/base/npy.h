@@ -35,6 +35,9 @@ size_t npy_header_size(const void *bytes, size_t size);
 enum vitlrp_status npy_parse_header(const void *bytes, size_t size, size_t total_size,
                                     struct npy_header *out, struct vitlrp_error *err);
 
+/* True of uint8 in C order of shape (height, width), (height, width, 1) or (height, width, 3). */
+bool npy_is_picture(const struct npy_header *header);
+
 /* Reads a float32 C-order array of the given rank; its shape goes to shape. *out is owned:
  * mem_free. */
 enum vitlrp_status npy_read_float32(const char *path, size_t limit, size_t rank, size_t *shape,

@@ -100,7 +100,7 @@ static enum vitlrp_status check_input_shape(const struct npy_header *header, siz
         !fits) {
         return fail(err, VITLRP_MISMATCH,
                     "as a model input, an .npy file must be float32 in C order of shape (%zu, "
-                    "height, width)",
+                    "height, width); as a photograph, uint8 of shape (height, width, 3 or 1)",
                     channels);
     }
     if (header->shape[1] > MAX_INPUT_SIDE || header->shape[2] > MAX_INPUT_SIDE) {
@@ -136,12 +136,20 @@ static enum vitlrp_status input_from_npy(const void *data, size_t size,
     return vitlrp_image_from_input(photo->input, height, width, preprocess, &photo->image, err);
 }
 
+/* An .npy file of bytes is a photograph. */
+static bool holds_input(const void *data, size_t size) {
+    struct npy_header header;
+    return npy_recognise(data, size) &&
+           (npy_parse_header(data, size, size, &header, NULL) != VITLRP_OK ||
+            !npy_is_picture(&header));
+}
+
 static enum vitlrp_status photo_fill(const void *data, size_t size,
                                      const struct vitlrp_preprocess *preprocess,
                                      const struct vitlrp_image_options *options,
                                      struct photo *photo, struct vitlrp_error *err) {
     double start = clock_ms();
-    if (npy_recognise(data, size)) {
+    if (holds_input(data, size)) {
         TRY(input_from_npy(data, size, preprocess, photo, err));
         photo->decode_ms = clock_ms() - start;
         return VITLRP_OK;

@@ -251,13 +251,69 @@ static void test_i02_fields_that_are_passed_over(void **state) {
     assert_pixels(&bmp, "\14\10\4\3\2\1", 2, 1);
 }
 
+/* A BMP of runs, of as many colours as its depth has. */
+static struct bmp bmp_of_runs(int32_t width, int32_t height, uint32_t depth, const void *runs,
+                              size_t size) {
+    struct bmp bmp = bmp_begin(40, width, height, depth);
+    put(&bmp, 30, depth == 8 ? 1 : 2, 4);
+    bmp_append_palette(&bmp, 1u << depth);
+    bmp_append_pixels(&bmp, runs, size);
+    return bmp;
+}
+
+/* Repeated and plain runs, a move, ends of rows and of the picture; the pixels are Pillow's. */
+static void test_k02_runs(void **state) {
+    static const uint8_t rle8[] = {5, 7, 0, 0, 0, 3, 1, 2, 3, 0, 2, 9,
+                                   0, 0, 0, 2, 1, 0, 3, 4, 1, 5, 0, 1};
+    static const uint8_t rle4[] = {5, 0x12, 0, 0, 0, 5, 0x12, 0x34, 0x50, 0, 0,
+                                   0, 0,    2, 2, 0, 2, 0xab, 1,    0xc0, 0, 1};
+    static const uint8_t indices8[] = {0, 4, 4, 4, 5, 1, 2, 3, 9, 9, 7, 7, 7, 7, 7};
+    static const uint8_t indices4[] = {0, 0, 10, 11, 12, 1, 2, 3, 4, 5, 1, 2, 1, 2, 1};
+    uint8_t rgb[2][45];
+    (void) state;
+    for (size_t i = 0; i < 45; i++) {
+        rgb[0][i] = (uint8_t) ((3 - i % 3) * indices8[i / 3]);
+        rgb[1][i] = (uint8_t) ((3 - i % 3) * indices4[i / 3]);
+    }
+    struct bmp bmp = bmp_of_runs(5, 3, 8, rle8, sizeof rle8);
+    assert_pixels(&bmp, rgb[0], 5, 3);
+    bmp = bmp_of_runs(5, 3, 4, rle4, sizeof rle4);
+    assert_pixels(&bmp, rgb[1], 5, 3);
+    bmp.size -= 2; /* the mark of the end */
+    assert_pixels(&bmp, rgb[1], 5, 3);
+    for (size_t cut = 3; cut < sizeof rle4; cut++) {
+        struct bmp part = bmp_of_runs(5, 3, 4, rle4, sizeof rle4 - cut);
+        assert_refused(&part, VITLRP_FORMAT, "truncated BMP");
+    }
+    /* Rows that end early, a picture that does, and runs that are too long. */
+    bmp = bmp_of_runs(2, 2, 8, "\1\1\0\0\0\1", 6);
+    assert_pixels(&bmp, "\0\0\0\0\0\0\3\2\1\0\0\0", 2, 2);
+    bmp = bmp_of_runs(2, 2, 8, "\xff\1\0\0\0\2\xff\xff\3\1", 10);
+    assert_pixels(&bmp, "\0\0\0\0\0\0\3\2\1\3\2\1", 2, 2);
+}
+
+static void test_k02_bad_runs(void **state) {
+    (void) state;
+    struct bmp bmp = bmp_of_runs(2, 1, 8, "\2\1\0\1", 4);
+    put(&bmp, 30, 2, 4);
+    assert_refused(&bmp, VITLRP_FORMAT, "of 8 bits a pixel");
+    bmp = bmp_of_runs(2, -1, 8, "\2\1\0\1", 4);
+    assert_refused(&bmp, VITLRP_FORMAT, "from the top");
+    bmp = bmp_of_runs(2, 1, 8, "\2\5\0\1", 4);
+    put(&bmp, 46, 5, 4);
+    assert_refused(&bmp, VITLRP_FORMAT, "palette index 5");
+}
+
 static void test_compressions_are_named(void **state) {
     (void) state;
     static const struct {
         uint32_t header, number;
         const char *name;
-    } kinds[] = {{40, 1, "RLE8"},    {40, 2, "RLE4"},  {40, 4, "JPEG"},      {40, 5, "PNG"},
-                 {64, 3, "Huffman"}, {64, 4, "RLE24"}, {40, 11, "number 11"}};
+    } kinds[] = {{40, 4, "JPEG"},
+                 {40, 5, "PNG"},
+                 {64, 3, "Huffman"},
+                 {64, 4, "RLE24"},
+                 {40, 11, "number 11"}};
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         struct bmp bmp = bmp_begin(kinds[i].header, 2, 1, 8);
         put(&bmp, 30, kinds[i].number, 4);
@@ -348,7 +404,7 @@ static void test_bmp_noise(void **state) {
         put(&bmp, 10 + test_below(&random, 44), (uint32_t) test_below(&random, 256), 1);
         put(&bmp, 10 + test_below(&random, 44), (uint32_t) test_below(&random, 130), 1);
         if (round % 3 == 0) {
-            put(&bmp, 30, 3, 1);
+            put(&bmp, 30, (uint32_t) test_below(&random, 4), 1);
         }
         uint8_t *exact = test_malloc(bmp.size);
         memcpy(exact, bmp.bytes, bmp.size);
@@ -368,6 +424,8 @@ int main(void) {
         cmocka_unit_test(test_i01_every_colour_of_15_bits),
         cmocka_unit_test(test_i02_masks_of_every_header),
         cmocka_unit_test(test_i02_fields_that_are_passed_over),
+        cmocka_unit_test(test_k02_runs),
+        cmocka_unit_test(test_k02_bad_runs),
         cmocka_unit_test(test_compressions_are_named),
         cmocka_unit_test(test_bad_fields),
         cmocka_unit_test(test_bad_bmp),

@@ -1,4 +1,5 @@
 /* decode_image: telling formats apart by content, and the small format PNM, good and bad. */
+#include <stdio.h>
 #include <string.h>
 
 #include "support/golden.h"
@@ -13,7 +14,7 @@ static void test_unknown_content(void **state) {
     picture_assert_refused(LITERAL("x"), VITLRP_FORMAT, "begins with \"x\"");
     picture_assert_refused(
         LITERAL("A note, named photo.png\n"), VITLRP_FORMAT,
-        "not a JPEG, PNG, BMP or PNM image (it begins with \"A note, named ph\")");
+        "not a JPEG, PNG, WebP, BMP or PNM image (it begins with \"A note, named ph\")");
     picture_assert_refused(LITERAL("\0\0\0\0\x1b[2J"), VITLRP_FORMAT, "\"....\\x1B[2J\"");
     picture_assert_refused(LITERAL("<!DOCTYPE html><html>"), VITLRP_FORMAT, "HTML page");
     picture_assert_refused(LITERAL("version https://git-lfs.github.com/spec/v1\n"), VITLRP_FORMAT,
@@ -32,11 +33,12 @@ static void test_formats_not_read(void **state) {
         size_t size;
         const char *name;
     } files[] = {
-        {LITERAL("GIF89a\1\0\1\0"), "GIF"},
-        {LITERAL("RIFF\x24\0\0\0WEBPVP8 "), "WebP"},
+        {LITERAL("GIF89a\1\0\1\0"),
+         "GIF files are not read; convert it to PNG or JPEG, for example by: ffm"},
         {LITERAL("II*\0\10\0\0\0"), "TIFF"},
         {LITERAL("MM\0*\0\0\0\10"), "TIFF"},
-        {LITERAL("\xff\x0a\0\0"), "JPEG XL"},
+        {LITERAL("\xff\x0a\0\0"),
+         "JPEG XL files are not read; convert it to PNG or JPEG, for example by: djxl"},
         {LITERAL("\0\0\0\x0cJXL \r\n\x87\n"), "JPEG XL"},
         {LITERAL("\0\0\0\x0cjP  \r\n\x87\n"), "JPEG 2000"},
         {LITERAL("8BPS\0\1"), "Photoshop"},
@@ -98,6 +100,47 @@ static void test_i09_brands_of_heif(void **state) {
     picture_assert_refused(LITERAL("\0\0\0\x10"
                                    "ftypheic"),
                            VITLRP_FORMAT, "begins with");
+}
+
+/* "DICM" stands behind 128 bytes of anything. */
+static void test_k06_dicom_is_named(void **state) {
+    uint8_t file[140] = {0};
+    (void) state;
+    memcpy(file + 128, "DICM", 4);
+    picture_assert_refused(file, sizeof file, VITLRP_UNSUPPORTED, "DICOM files are not read");
+    picture_assert_refused(file, sizeof file, VITLRP_UNSUPPORTED, "dcmj2pnm +on IN OUT.png");
+    picture_assert_refused(file, 131, VITLRP_FORMAT, "begins with");
+}
+
+/* An .npy file of that type and shape, followed by `size` bytes. */
+static size_t npy_make(char *out, const char *descr, const char *shape, const void *data,
+                       size_t size) {
+    int length = snprintf(out + 10, 118, "{'descr': '%s', 'fortran_order': False, 'shape': (%s), }",
+                          descr, shape);
+    memcpy(out, "\x93NUMPY\1\0\x76\0", 10);
+    memset(out + 10 + length, ' ', (size_t) (118 - length));
+    memcpy(out + 128, data, size);
+    return 128 + size;
+}
+
+static void test_k06_bytes_of_numpy(void **state) {
+    char file[256];
+    (void) state;
+    size_t size = npy_make(file, "|u1", "1, 2, 3", "\1\2\3\4\5\6", 6);
+    picture_assert_decodes(file, size, "npy", "\1\2\3\4\5\6", 2, 1);
+    size = npy_make(file, "|u1", "2, 1, 1", "\7\x80", 2);
+    picture_assert_decodes(file, size, "npy", "\7\7\7\x80\x80\x80", 1, 2);
+    size = npy_make(file, "|u1", "2, 1", "\7\x80", 2);
+    picture_assert_decodes(file, size, "npy", "\7\7\7\x80\x80\x80", 1, 2);
+    picture_assert_refused(file, size - 1, VITLRP_FORMAT, "truncated");
+    size = npy_make(file, "|u1", "1, 2, 4", "12345678", 8);
+    picture_assert_refused(file, size, VITLRP_UNSUPPORTED, "(height, width, 3)");
+    size = npy_make(file, "<u2", "1, 2, 3", "123456789abc", 12);
+    picture_assert_refused(file, size, VITLRP_UNSUPPORTED, "uint8");
+    size = npy_make(file, "|u1", "0, 2, 3", "", 0);
+    picture_assert_refused(file, size, VITLRP_UNSUPPORTED, "uint8");
+    size = npy_make(file, "|u1", "1, 9999999999, 1", "", 0);
+    picture_assert_refused(file, size, VITLRP_FORMAT, "longer than its file");
 }
 
 static void test_pnm(void **state) {
@@ -169,6 +212,8 @@ int main(void) {
         cmocka_unit_test(test_unknown_content),
         cmocka_unit_test(test_formats_not_read),
         cmocka_unit_test(test_i09_brands_of_heif),
+        cmocka_unit_test(test_k06_dicom_is_named),
+        cmocka_unit_test(test_k06_bytes_of_numpy),
         cmocka_unit_test(test_pnm),
         cmocka_unit_test(test_bad_pnm),
         cmocka_unit_test(test_limits_are_kept),

@@ -96,7 +96,7 @@ static void test_grey_depths(void **state) {
         {2, {0, 0x1b}, 2, {0, 85, 170}},
         {4, {0, 0x0f, 0x70}, 3, {0, 255, 119}},
         {8, {0, 1, 128, 254}, 4, {1, 128, 254}},
-        {16, {0, 0x12, 0xff, 0x80, 0x00, 0xff, 0xff}, 7, {0x12, 0x80, 0xff}},
+        {16, {0, 0x12, 0xff, 0x80, 0x00, 0xff, 0xff}, 7, {0x13, 0x80, 0xff}},
     };
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         struct header header = {3, 1, kinds[i].depth, PNG_COLOR_TYPE_GRAY, 0};
@@ -330,6 +330,54 @@ static void test_i03_exif_with_a_prefix(void **state) {
     assert_orientation(&empty, 1);
 }
 
+/* A pixel with the chunks that `name` and the text say, the texts packed where it is asked for. */
+static void assert_text_orientation(const char *name, const char *keyword, const char *text,
+                                    size_t size, int32_t expected) {
+    struct header header = {1, 1, 8, PNG_COLOR_TYPE_RGB, 0};
+    struct file file = {.size = 0};
+    uint8_t chunk[512];
+    size_t used = strlen(keyword) + 1;
+    memcpy(chunk, keyword, used);
+    bool is_packed = strcmp(name, "tEXt") != 0;
+    if (strcmp(name, "iTXt") == 0) {
+        memcpy(chunk + used, "\1\0en\0key\0", 9);
+        used += 9;
+    } else if (is_packed) {
+        chunk[used++] = 0;
+    }
+    uLongf room = sizeof chunk - used;
+    if (is_packed) {
+        assert_int_equal(compress(chunk + used, &room, (const Bytef *) text, size), Z_OK);
+    } else {
+        memcpy(chunk + used, text, size);
+        room = size;
+    }
+    put_header(&file, &header);
+    put_rows(&file, "\0\1\2\3", 4);
+    put_chunk(&file, name, chunk, used + room);
+    put_end(&file);
+    assert_orientation(&file, expected);
+}
+
+#define TEXT(text) (text), sizeof(text) - 1
+#define PROFILE                                                                                    \
+    "\nexif\n      32\n457869660000"                                                               \
+    "4d4d002a000000080001\n0112000300000001000600000000 0000\n"
+
+/* Cameras and programs of before 2017 wrote EXIF as hexadecimal text. */
+static void test_k03_raw_profile_and_xmp(void **state) {
+    static const char *const NAMES[] = {"tEXt", "zTXt", "iTXt"};
+    (void) state;
+    for (size_t i = 0; i < 3; i++) {
+        assert_text_orientation(NAMES[i], "Raw profile type exif", TEXT(PROFILE), 6);
+        assert_text_orientation(NAMES[i], "Raw profile type exif", TEXT("\n\n\n4d4x"), 1);
+        assert_text_orientation(NAMES[i], "Raw profile type exif", TEXT("4d4d"), 1);
+        assert_text_orientation(NAMES[i], "Raw profile type iptc", TEXT(PROFILE), 1);
+    }
+    assert_text_orientation("iTXt", "XML:com.adobe.xmp", TEXT("<x tiff:Orientation=\"8\"/>"), 8);
+    assert_text_orientation("iTXt", "XML:com.adobe.xmp", TEXT("<x/>"), 1);
+}
+
 /* Any one byte of a small file changed: decoded or refused, never worse. */
 static void test_changed_bytes(void **state) {
     (void) state;
@@ -359,6 +407,7 @@ int main(void) {
         cmocka_unit_test(test_skipped_chunks),
         cmocka_unit_test(test_exif),
         cmocka_unit_test(test_i03_exif_with_a_prefix),
+        cmocka_unit_test(test_k03_raw_profile_and_xmp),
         cmocka_unit_test(test_changed_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

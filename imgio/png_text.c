@@ -1,0 +1,178 @@
+#include "imgio/png_text.h"
+
+#include <ctype.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include <zlib.h>
+
+#include "base/mem.h"
+#include "imgio/exif.h"
+
+#define SIGNATURE_BYTES 8
+#define CHUNK_BYTES 12 /* of a chunk beside its data: length, name, checksum */
+#define RAW_PROFILE "Raw profile type exif"
+#define XMP "XML:com.adobe.xmp"
+#define PROFILE_LINES 3 /* before the digits: an empty one, "exif", the length */
+
+/* Of a packed text, unpacked; Pillow's limit. */
+#define TEXT_BYTES_MAX ((size_t) 1 << 20)
+
+struct png_chunk {
+    const uint8_t *name; /* four letters, followed by the data */
+    const uint8_t *data;
+    size_t size;
+};
+
+/* The last chunk of each kind; no data where there is none. */
+struct png_sources {
+    struct png_chunk exif, profile, xmp;
+};
+
+static uint32_t big_endian_u32(const uint8_t *at) {
+    return (uint32_t) at[0] << 24 | (uint32_t) at[1] << 16 | (uint32_t) at[2] << 8 | at[3];
+}
+
+static bool has_name(const struct png_chunk *chunk, const char *name) {
+    return memcmp(chunk->name, name, 4) == 0;
+}
+
+/* True of a chunk of text with that keyword. */
+static bool has_keyword(const struct png_chunk *chunk, const char *keyword) {
+    size_t length = strlen(keyword) + 1;
+    bool is_text = has_name(chunk, "tEXt") || has_name(chunk, "zTXt") || has_name(chunk, "iTXt");
+    return is_text && chunk->size >= length && memcmp(chunk->data, keyword, length) == 0;
+}
+
+static void sources_find(const uint8_t *data, size_t size, struct png_sources *out) {
+    size_t at = SIGNATURE_BYTES;
+    *out = (struct png_sources){0};
+    while (size - at >= CHUNK_BYTES) {
+        struct png_chunk chunk = {data + at + 4, data + at + 8, big_endian_u32(data + at)};
+        if (chunk.size > size - at - CHUNK_BYTES || has_name(&chunk, "IEND")) {
+            return;
+        }
+        struct png_chunk *to = has_name(&chunk, "eXIf")           ? &out->exif
+                               : has_keyword(&chunk, RAW_PROFILE) ? &out->profile
+                               : has_keyword(&chunk, XMP)         ? &out->xmp
+                                                                  : NULL;
+        if (to != NULL && crc32(0, chunk.name, (uInt) chunk.size + 4) ==
+                              big_endian_u32(chunk.data + chunk.size)) {
+            *to = chunk;
+        }
+        at += CHUNK_BYTES + chunk.size;
+    }
+}
+
+/* A text of a chunk: its own bytes, or what was unpacked. */
+struct png_text {
+    const uint8_t *data;
+    size_t size;
+    uint8_t *unpacked; /* owned */
+};
+
+/* What does not unpack is no text, and none is longer than the limit. */
+static enum vitlrp_status text_unpack(struct png_text *text, struct vitlrp_error *err) {
+    uLongf size = TEXT_BYTES_MAX;
+    text->unpacked = mem_calloc(TEXT_BYTES_MAX, 1);
+    if (text->unpacked == NULL) {
+        return fail(err, VITLRP_NOMEM, "out of memory for a PNG");
+    }
+    int code = uncompress(text->unpacked, &size, text->data, (uLong) text->size);
+    text->data = text->unpacked;
+    text->size = code == Z_OK ? (size_t) size : 0;
+    return code == Z_MEM_ERROR ? fail(err, VITLRP_NOMEM, "out of memory for a PNG") : VITLRP_OK;
+}
+
+/* Moves behind the next zero byte; to the end without one. */
+static void text_skip(struct png_text *text) {
+    const uint8_t *zero = memchr(text->data, 0, text->size);
+    size_t skipped = zero == NULL ? text->size : (size_t) (zero - text->data) + 1;
+    text->data += skipped;
+    text->size -= skipped;
+}
+
+/* The text of a chunk, empty where it has none. */
+static enum vitlrp_status text_open(const struct png_chunk *chunk, struct png_text *out,
+                                    struct vitlrp_error *err) {
+    *out = (struct png_text){.data = chunk->data, .size = chunk->size};
+    text_skip(out);
+    bool is_wide = has_name(chunk, "iTXt");
+    size_t flags = is_wide ? 2 : has_name(chunk, "zTXt") ? 1 : 0;
+    if (flags > out->size) {
+        out->size = 0;
+        return VITLRP_OK;
+    }
+    bool is_packed = flags == 1 || (is_wide && out->data[0] != 0);
+    out->data += flags;
+    out->size -= flags;
+    if (is_wide) { /* the language, and the keyword in it */
+        text_skip(out);
+        text_skip(out);
+    }
+    return is_packed ? text_unpack(out, err) : VITLRP_OK;
+}
+
+/* The value of a hexadecimal digit. */
+static uint8_t digit_of(uint8_t letter) {
+    return (uint8_t) (isdigit(letter) ? letter - '0' : tolower(letter) - 'a' + 10);
+}
+
+/* The bytes that the digits behind the third line say, into `out`, which is as long as the text; 0
+ * where there is anything else. */
+static size_t profile_read(const struct png_text *text, uint8_t *out) {
+    size_t digits = 0;
+    size_t lines = 0;
+    for (size_t i = 0; i < text->size; i++) {
+        uint8_t letter = text->data[i];
+        if (lines < PROFILE_LINES || letter == '\n') {
+            lines += letter == '\n' ? 1 : 0;
+        } else if (isxdigit(letter)) {
+            uint8_t high = digits % 2 == 0 ? 0 : (uint8_t) (out[digits / 2] << 4);
+            out[digits / 2] = (uint8_t) (high | digit_of(letter));
+            digits++;
+        } else if (!isspace(letter)) {
+            return 0;
+        }
+    }
+    return digits % 2 == 0 ? digits / 2 : 0;
+}
+
+/* 0 without one; 1 also of what is no profile, as for Pillow. */
+static enum vitlrp_status profile_orientation(const struct png_chunk *chunk, int32_t *out,
+                                              struct vitlrp_error *err) {
+    struct png_text text;
+    enum vitlrp_status status = text_open(chunk, &text, err);
+    uint8_t *bytes = status == VITLRP_OK ? mem_calloc(text.size + 1, 1) : NULL;
+    if (status == VITLRP_OK && bytes == NULL) {
+        status = fail(err, VITLRP_NOMEM, "out of memory for a PNG");
+    }
+    if (status == VITLRP_OK) {
+        size_t size = profile_read(&text, bytes);
+        *out = size > 0 ? exif_orientation(bytes, size) : 1;
+    }
+    mem_free(bytes);
+    mem_free(text.unpacked);
+    return status;
+}
+
+enum vitlrp_status png_orientation(const uint8_t *data, size_t size, int32_t *out,
+                                   struct vitlrp_error *err) {
+    struct png_sources sources;
+    int32_t orientation = 0;
+    sources_find(data, size, &sources);
+    if (sources.exif.data != NULL) {
+        orientation = exif_orientation(sources.exif.data, sources.exif.size);
+    } else if (sources.profile.data != NULL) {
+        TRY(profile_orientation(&sources.profile, &orientation, err));
+    }
+    if (orientation == 0 && sources.xmp.data != NULL) {
+        struct png_text text;
+        enum vitlrp_status status = text_open(&sources.xmp, &text, err);
+        orientation = status == VITLRP_OK ? xmp_orientation(text.data, text.size) : 0;
+        mem_free(text.unpacked);
+        TRY(status);
+    }
+    *out = orientation != 0 ? orientation : 1;
+    return VITLRP_OK;
+}

@@ -1,0 +1,16 @@
+/* The orientation of a PNG: in its eXIf chunk, else in a text that holds a raw EXIF profile, else
+ * in XMP, as Pillow 13 finds it. libpng reads none of these here: texts may be packed and large. */
+#ifndef IMGIO_PNG_TEXT_H
+#define IMGIO_PNG_TEXT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+
+/* 1 to 8 of a whole file in memory that begins as a PNG does; 1 where nothing says so. Of several
+ * chunks of a kind the last one with a right checksum counts. NOMEM is the only failure. */
+enum vitlrp_status png_orientation(const uint8_t *data, size_t size, int32_t *out,
+                                   struct vitlrp_error *err);
+
+#endif
