@@ -1,6 +1,7 @@
 #define _XOPEN_SOURCE 700
 #include "eval/dataset.h"
 
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,6 +41,7 @@ struct gathering {
     size_t found;            /* before any were left out */
     size_t named;            /* of these, by the file of labels */
     struct path_list unread; /* folders */
+    struct picture_file_tally passed_over;
     bool is_folder;
     size_t root; /* bytes of a path before its id */
     struct truth truth;
@@ -134,7 +136,8 @@ static enum vitlrp_status gather_folder(struct gathering *gathering, struct vitl
     if (gathering->options->truth_path == NULL) {
         TRY(open_folder_truth(gathering, err));
     }
-    status = folder_walk(root, DATASET_LIMIT, &paths, &gathering->unread, err);
+    status =
+        folder_walk(root, DATASET_LIMIT, &paths, &gathering->unread, &gathering->passed_over, err);
     for (size_t i = 0; i < paths.count && status == VITLRP_OK; i++) {
         char *path = paths.items[i];
         paths.items[i] = NULL;
@@ -152,6 +155,11 @@ static enum vitlrp_status gather_list(struct gathering *gathering, struct vitlrp
     TRY(rows_open(gathering->options->path, LIST_LIMIT, "\t", &reader, err));
     reader.separator = '\t'; /* also where the first row has no label */
     while (status == VITLRP_OK && rows_next(&reader, &row)) {
+        enum picture_file file = picture_file_of(AT_FDCWD, row.field[0]);
+        if (file == PICTURE_FILE_OWN) {
+            picture_file_count(&gathering->passed_over, file, row.field[0]);
+            continue;
+        }
         int32_t label = row.count > 1 ? find_class(gathering, row.field[1]) : TRUTH_ABSENT;
         status = add_candidate(gathering, mem_strdup(row.field[0]), label, err);
     }
@@ -165,14 +173,34 @@ static int compare_candidates(const void *left, const void *right) {
     return strcmp(a->path, b->path);
 }
 
+/* What there is instead of photographs. */
+static enum vitlrp_status fail_empty(const struct gathering *gathering, struct vitlrp_error *err) {
+    struct text kinds = {.limit = PATH_LIMIT};
+    size_t own = gathering->passed_over.own;
+    picture_file_append_kinds(&kinds, &gathering->passed_over);
+    bool has_others = kinds.length > 0;
+    enum vitlrp_status status;
+    if (own > 0) {
+        status = fail(
+            err, VITLRP_FORMAT, "has no images but %zu picture%s of our own, not read%s%s", own,
+            own == 1 ? "" : "s", has_others ? ", and " : "", has_others ? kinds.data : "");
+    } else if (has_others) {
+        status = fail(err, VITLRP_FORMAT, "has no images that are read, but %s", kinds.data);
+    } else if (gathering->is_folder) {
+        status = fail(err, VITLRP_FORMAT, "has no images (.jpg, .jpeg, .png, .webp, .bmp or .pnm)");
+    } else {
+        status = fail(err, VITLRP_FORMAT, "lists no images (a path in each line)");
+    }
+    text_free(&kinds);
+    return status;
+}
+
 /* Sorts, and leaves each path in once: a list may have been put together from several. */
 static enum vitlrp_status order_candidates(struct gathering *gathering, struct vitlrp_error *err) {
     size_t kept = 0;
     struct candidate *list = gathering->candidates;
     if (gathering->count == 0) {
-        return gathering->is_folder
-                   ? fail(err, VITLRP_FORMAT, "has no images (.jpg, .jpeg, .png, .bmp or .pnm)")
-                   : fail(err, VITLRP_FORMAT, "lists no images (a path in each line)");
+        return fail_empty(gathering, err);
     }
     qsort(list, gathering->count, sizeof *list, compare_candidates);
     enum vitlrp_status status = VITLRP_OK;
@@ -405,6 +433,10 @@ enum vitlrp_status dataset_open(const struct dataset_options *options, struct da
     }
     TRY_GOTO(status, dataset_gather(&gathering, &dataset, err), cleanup);
     TRY_GOTO(status, take_shard(&gathering, &dataset, err), cleanup);
+    dataset.not_read = (struct text){.limit = PATH_LIMIT};
+    picture_file_append_kinds(&dataset.not_read, &gathering.passed_over);
+    TRY_GOTO(status, text_check(&dataset.not_read, "what is not read", err), cleanup);
+    dataset.passed_over = gathering.passed_over;
     dataset.unread = gathering.unread;
     gathering.unread = (struct path_list){0};
     *out = dataset;
@@ -425,6 +457,7 @@ void dataset_close(struct dataset *dataset) {
     mem_free(dataset->items);
     path_list_free(&dataset->paths);
     path_list_free(&dataset->unread);
+    text_free(&dataset->not_read);
     boxes_close(&dataset->boxes);
     *dataset = (struct dataset){0};
 }

@@ -18,7 +18,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/picture_file.h"
 #include "base/status.h"
+#include "base/text.h"
 #include "eval/boxes.h"
 #include "eval/eval_results.h"
 #include "eval/folder_walk.h"
@@ -46,10 +48,12 @@ struct dataset {
     size_t manifest_count;   /* of all shards */
     size_t found;            /* images before any were left out */
     struct path_list unread; /* folders below it that must not be read, and are left out */
-    size_t skipped;          /* for VITLRP_EVAL_LABEL: left out, because they have no label that the
-                                model knows */
-    size_t labelled;         /* in the shard: with a label that the model knows */
-    size_t boxed;            /* in the shard: with boxes */
+    struct picture_file_tally passed_over; /* files that are no photographs to read */
+    struct text not_read; /* "2 heic, 1 webp" of these; no text where there is none */
+    size_t skipped;       /* for VITLRP_EVAL_LABEL: left out, because they have no label that the
+                             model knows */
+    size_t labelled;      /* in the shard: with a label that the model knows */
+    size_t boxed;         /* in the shard: with boxes */
     char manifest_sha256[SHA256_TEXT]; /* of every id and label of the manifest */
     char truth_sha256[SHA256_TEXT];    /* of the file of labels; "": there is none */
     char content_sha256[SHA256_TEXT];  /* of what the manifest's files hold (eval/content.h) */

@@ -7,7 +7,6 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -16,18 +15,6 @@
 
 #define PATH_LIMIT ((size_t) 4096)
 #define FOLDER_LIMIT ((size_t) 10000000)
-
-bool path_is_image(const char *path) {
-    static const char *const ENDINGS[] = {".jpg", ".jpeg", ".png", ".bmp",
-                                          ".pbm", ".pgm",  ".ppm", ".pnm"};
-    const char *dot = strrchr(path, '.');
-    for (size_t i = 0; dot != NULL && i < sizeof ENDINGS / sizeof ENDINGS[0]; i++) {
-        if (strcasecmp(dot, ENDINGS[i]) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
 
 enum vitlrp_status path_list_add(struct path_list *list, char *path, size_t limit,
                                  struct vitlrp_error *err) {
@@ -76,6 +63,7 @@ struct walk {
     struct path_list links;   /* links to folders, for when `folders` is empty */
     struct path_list *files;
     struct path_list *unread;
+    struct picture_file_tally *passed_over;
     size_t limit;
 };
 
@@ -130,7 +118,10 @@ static enum vitlrp_status take_entry(struct walk *walk, const char *path, int fo
         return VITLRP_OK;
     }
     enum kind kind = entry_kind(folder, entry);
-    if (kind == KIND_OTHER || (kind == KIND_FILE && !path_is_image(entry->d_name))) {
+    enum picture_file file =
+        kind == KIND_FILE ? picture_file_of(folder, entry->d_name) : PICTURE_FILE_NONE;
+    picture_file_count(walk->passed_over, file, entry->d_name);
+    if (kind == KIND_OTHER || (kind == KIND_FILE && file != PICTURE_FILE_READ)) {
         return VITLRP_OK;
     }
     char *joined = NULL;
@@ -203,8 +194,9 @@ static enum vitlrp_status walk_below(struct walk *walk, struct vitlrp_error *err
 }
 
 enum vitlrp_status folder_walk(const char *root, size_t limit, struct path_list *out,
-                               struct path_list *unread, struct vitlrp_error *err) {
-    struct walk walk = {.files = out, .unread = unread, .limit = limit};
+                               struct path_list *unread, struct picture_file_tally *passed_over,
+                               struct vitlrp_error *err) {
+    struct walk walk = {.files = out, .unread = unread, .passed_over = passed_over, .limit = limit};
     struct path_list links = {0};
     enum vitlrp_status status = read_folder(&walk, root, err);
     if (status == VITLRP_OK) {

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/picture_file.h"
 #include "base/text.h"
-#include "eval/folder_walk.h"
 #include "eval/row_reader.h"
 
 #define FILE_LIMIT ((size_t) 1 << 30)
@@ -65,7 +65,8 @@ static enum vitlrp_status read_rows(struct row_reader *reader, const struct trut
             last_label = find_class(classes, row.field[1]);
             last_text = row.field[1];
         }
-        bool is_header = first && last_label < 0 && !path_is_image(row.field[0]);
+        bool is_header =
+            first && last_label < 0 && picture_file_of_name(row.field[0]) == PICTURE_FILE_NONE;
         first = false;
         if (!is_header) {
             struct truth_entry entry = {row.field[0], last_label};

@@ -107,7 +107,8 @@ struct vitlrp_image_options {
 VITLRP_API void vitlrp_image_options_init_sized(struct vitlrp_image_options *options, size_t size);
 
 /* Decodes a JPEG, PNG, WebP, BMP or PNM file, or NumPy's uint8 of shape (height, width, 3 or 1), to
- * upright 8-bit RGB. The content decides, not the name. NULL options: defaults. *image is owned by the caller: vitlrp_image_close. Any thread. */
+ * upright 8-bit RGB. The content decides, not the name. NULL options: defaults. *image is owned by
+ * the caller: vitlrp_image_close. Any thread. */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_image_open(const char *path, const struct vitlrp_image_options *options,
                   struct vitlrp_image **image, struct vitlrp_error *error);

@@ -140,6 +140,9 @@ struct vitlrp_dataset_info {
     const char *first_unread;   /* NULL if there is none */
     const char *truth_sha256;   /* of the file of labels; "" if there is none */
     const char *content_sha256; /* of what the images' files hold (data/FORMATS.md) */
+    size_t own_pictures;        /* that the program wrote, and that are passed over */
+    size_t not_read;            /* pictures of kinds that are not read */
+    const char *not_read_kinds; /* "2 heic, 1 webp"; NULL if there is none */
 };
 
 /* Call it before vitlrp_dataset_describe, which fills the record; its strings live as long

@@ -64,7 +64,10 @@ void vitlrp_dataset_describe(const struct vitlrp_dataset *dataset,
                                         .first_unread =
                                             inner->unread.count > 0 ? inner->unread.items[0] : NULL,
                                         .truth_sha256 = inner->truth_sha256,
-                                        .content_sha256 = inner->content_sha256};
+                                        .content_sha256 = inner->content_sha256,
+                                        .own_pictures = inner->passed_over.own,
+                                        .not_read = picture_file_not_read(&inner->passed_over),
+                                        .not_read_kinds = inner->not_read.data};
     dataset_info_write(&known, info);
 }
 

@@ -189,7 +189,10 @@ static enum vitlrp_status open_dataset(struct eval_setup *setup, struct vitlrp_e
                                                          ? dataset->unread.items[0]
                                                          : NULL,
                                      .skipped = dataset->skipped,
-                                     .found = dataset->found},
+                                     .found = dataset->found,
+                                     .own = dataset->passed_over.own,
+                                     .not_read = picture_file_not_read(&dataset->passed_over),
+                                     .kinds = dataset->not_read.data},
                   &log);
     if (options->boxes != NULL && dataset->boxed < dataset->count) {
         size_t without = dataset->count - dataset->boxed;

@@ -21,4 +21,12 @@ void left_out_warn(const struct left_out *left_out, const struct vitlrp_log *log
                     left_out->skipped, left_out->found, one ? "is" : "are",
                     one ? "it has" : "they have");
     }
+    if (left_out->own > 0) {
+        log_message(log, LOG_LEVEL_WARNING, "%zu own picture%s passed over", left_out->own,
+                    left_out->own == 1 ? "" : "s");
+    }
+    if (left_out->not_read > 0) {
+        log_message(log, LOG_LEVEL_WARNING, "%zu file%s not read: %s", left_out->not_read,
+                    left_out->not_read == 1 ? "" : "s", left_out->kinds);
+    }
 }

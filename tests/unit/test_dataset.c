@@ -102,6 +102,49 @@ static void test_image_folder(void **unused) {
     scratch_close(&scratch);
 }
 
+/* Our own pictures, by their name or by the comment that they carry, and pictures of kinds that are
+ * not read are passed over and counted. An array of bytes may be a photograph. */
+static void test_f10_what_is_passed_over(void **unused) {
+    static const char PNG_OF_OURS[] = "\x89PNG\r\n\x1a\n\0\0\0\rIHDR.................\0\0\0\x10"
+                                      "tEXtComment\0vitlrp 0.2.0; class 7";
+    static const char JPEG_OF_OURS[] = "\xff\xd8\xff\xe0\0\4..\xff\xfe\0\x10vitlrp 0.1.0; class 7";
+    static const char JPEG_OF_OTHERS[] = "\xff\xd8\xff\xfe\0\x10"
+                                         "a vitlrp";
+    static const char BYTES[] = "\x93NUMPY\1\0\x3f\0{'descr': '|u1', 'fortran_order': False, "
+                                "'shape': (1, 1, 3)}   abc";
+    static const char *const IDS[] = {"a.webp",       "b.JPG",       "d.npy",
+                                      "x.heater.png", "y.heat1.png", NULL};
+    static const int32_t NONE[] = {-1, -1, -1, -1, -1};
+    struct scratch scratch = scratch_open();
+    (void) unused;
+    static const char *const EMPTY[] = {
+        "a.webp", "x.heat.png", "x.heat.281.JPG", "x.heat.jpeg", "x.heater.png", "y.heat1.png",
+        "1.HEIC", "2.heic",     "3.gif",          "notes.csv",   "x.heat.json"};
+    for (size_t i = 0; i < sizeof EMPTY / sizeof *EMPTY; i++) {
+        scratch_text(&scratch, EMPTY[i], "x 1\n");
+    }
+    scratch_write(&scratch, "own.png", PNG_OF_OURS, sizeof PNG_OF_OURS);
+    scratch_write(&scratch, "own.jpg", JPEG_OF_OURS, sizeof JPEG_OF_OURS);
+    scratch_write(&scratch, "b.JPG", JPEG_OF_OTHERS, sizeof JPEG_OF_OTHERS);
+    scratch_write(&scratch, "d.npy", BYTES, sizeof BYTES);
+    scratch_text(&scratch, "floats.npy", "x");
+    struct dataset_options options = options_for(scratch.path);
+    struct dataset dataset = open_good(&options);
+    assert_items(&dataset, IDS, NONE);
+    assert_int_equal(dataset.passed_over.own, 5);
+    assert_int_equal(picture_file_not_read(&dataset.passed_over), 4);
+    assert_string_equal(dataset.not_read.data, "2 heic, 1 gif, 1 npy");
+    dataset_close(&dataset);
+    scratch_close(&scratch);
+    scratch = scratch_open();
+    scratch_text(&scratch, "x.heat.png", "x");
+    scratch_text(&scratch, "y.heic", "x");
+    options = options_for(scratch.path);
+    assert_refused(&options, VITLRP_FORMAT,
+                   "no images but 1 picture of our own, not read, and 1 heic");
+    scratch_close(&scratch);
+}
+
 /* The folder behind several links, and a ring of links, is there once, by its own name. */
 static void test_links(void **unused) {
     struct scratch scratch = scratch_open();
@@ -381,11 +424,17 @@ static void test_bad_boxes(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_image_folder), cmocka_unit_test(test_links),
-        cmocka_unit_test(test_label_files),  cmocka_unit_test(test_bad_label_files),
-        cmocka_unit_test(test_lists),        cmocka_unit_test(test_folders_that_are_no_classes),
-        cmocka_unit_test(test_refusals),     cmocka_unit_test(test_limit),
-        cmocka_unit_test(test_shards),       cmocka_unit_test(test_boxes),
+        cmocka_unit_test(test_f10_what_is_passed_over),
+        cmocka_unit_test(test_image_folder),
+        cmocka_unit_test(test_links),
+        cmocka_unit_test(test_label_files),
+        cmocka_unit_test(test_bad_label_files),
+        cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_folders_that_are_no_classes),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_limit),
+        cmocka_unit_test(test_shards),
+        cmocka_unit_test(test_boxes),
         cmocka_unit_test(test_bad_boxes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,6 @@
 /* decode_webp: pictures whose pixels are those of Pillow 13 (tests/golden/pictures/README.md),
  * files that are cut or changed at every byte, and the limits. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/file.h"
@@ -28,9 +29,9 @@ static const struct picture {
 #define PICTURES (sizeof pictures / sizeof *pictures)
 
 static struct bytes read_picture(const char *name) {
-    char path[512] = FOLDER;
+    char path[512];
     struct bytes bytes;
-    strcat(path, name);
+    snprintf(path, sizeof path, "%s%s", FOLDER, name);
     assert_int_equal(file_read(path, CAPACITY, &bytes, NULL), VITLRP_OK);
     return bytes;
 }

@@ -95,7 +95,13 @@ struct batch {
 
 static void batch_warn_skipped(const struct batch *batch, const struct console *console) {
     const struct vitlrp_dataset_info *info = &batch->plan.info;
-    left_out_warn(&(struct left_out){info->unread, info->first_unread, info->skipped, info->found},
+    left_out_warn(&(struct left_out){.unread = info->unread,
+                                     .first_unread = info->first_unread,
+                                     .skipped = info->skipped,
+                                     .found = info->found,
+                                     .own = info->own_pictures,
+                                     .not_read = info->not_read,
+                                     .kinds = info->not_read_kinds},
                   &(struct vitlrp_log){console_log, (void *) console});
 }
 

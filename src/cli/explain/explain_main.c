@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/left_out.h"
 #include "base/sha256.h"
 #include "cli/explain_session.h"
 #include "cli/explanation.h"
@@ -11,6 +12,7 @@
 #include "cli/operands.h"
 #include "cli/photo.h"
 #include "cli/run_watch.h"
+#include "own_pictures.h"
 
 #define REPORT_LIMIT ((size_t) 1 << 24)
 
@@ -409,31 +411,51 @@ static enum vitlrp_status check_twice(const struct args *args, struct vitlrp_err
     return VITLRP_OK;
 }
 
+/* What the command line asks for, before any work. */
+static enum exit_code explain_plan(const struct chosen_images *chosen, struct settings *settings,
+                                   struct explain_session *state) {
+    struct vitlrp_error err;
+    const struct args *args = &chosen->args;
+    enum exit_code code = console_check(settings_read(args, settings, &err), CODE_INPUT, &err);
+    if (code == CODE_DONE && settings->shares_scale) {
+        code = console_check(check_twice(args, &err), CODE_INPUT, &err);
+    }
+    if (code == CODE_DONE) {
+        code =
+            console_check(outputs_plan(args, settings, &state->outputs, &err), CODE_OUTPUT, &err);
+    }
+    if (code == CODE_DONE) {
+        code = console_check(own_pictures_guard(chosen, &state->outputs.guard, &err), CODE_OUTPUT,
+                             &err);
+    }
+    return code;
+}
+
 enum exit_code explain_main(const struct args *args, struct console *console) {
     struct vitlrp_error err;
     struct settings settings;
     struct explain_session state = {.console = console, .tells_work = true};
     struct model_record record = {0};
+    struct chosen_images chosen = {0};
     if (args->operand_count == 0) {
         console_error("no image is given (vitlrp IMAGE, see vitlrp --help)");
         return CODE_USAGE;
     }
     enum exit_code code = console_check(operands_check_verb(args, &err), CODE_INPUT, &err);
     if (code == CODE_DONE) {
-        code = console_check(settings_read(args, &settings, &err), CODE_INPUT, &err);
-    }
-    if (code == CODE_DONE && settings.shares_scale) {
-        code = console_check(check_twice(args, &err), CODE_INPUT, &err);
+        code = console_check(own_pictures_pass_over(args, &chosen, &err), CODE_INPUT, &err);
     }
     if (code == CODE_DONE) {
-        code =
-            console_check(outputs_plan(args, &settings, &state.outputs, &err), CODE_OUTPUT, &err);
+        code = explain_plan(&chosen, &settings, &state);
     }
     if (code == CODE_DONE) {
         console->stdout_taken = state.outputs.stdout_taken;
         settings.inputs = guard_inputs(&state.outputs.guard);
-        code = explain_with(args, &settings, &state, &record);
+        left_out_warn(&(struct left_out){.own = chosen.passed_over_count},
+                      &(struct vitlrp_log){console_log, console});
+        code = explain_with(&chosen.args, &settings, &state, &record);
     }
+    chosen_images_free(&chosen);
     explain_session_close(&state);
     model_record_free(&record);
     return code;
