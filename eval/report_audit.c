@@ -12,14 +12,18 @@ static const struct {
     [EVAL_MORF_LOGIT] = {"MoRF logit", 4}, [EVAL_MORF_PROB] = {"MoRF probability", 5},
     [EVAL_LERF_LOGIT] = {"LeRF logit", 4}, [EVAL_LERF_PROB] = {"LeRF probability", 5}};
 
-static void append_cell(struct text *out, const struct vitlrp_audit *audit, int decimals) {
-    text_append_string(out, "<td class=\"num\">");
+static void append_cell(struct text *out, const struct vitlrp_audit *audit, int decimals,
+                        const char *title, bool has_interval) {
+    text_printf(out, "<td class=\"num\" data-of=\"%s\">", title);
     report_number(out, audit->mean_abs, decimals);
     text_append_string(out, "<small>at most ");
     report_number(out, audit->max_abs, decimals);
-    text_append_string(out, "</small><small>");
-    report_number(out, 100.0 * audit->per_half_width, 1);
-    text_append_string(out, " %</small></td>");
+    if (has_interval) {
+        text_append_string(out, "</small><small>");
+        report_number(out, 100.0 * audit->per_half_width, 1);
+        text_append_string(out, " %");
+    }
+    text_append_string(out, "</small></td>");
 }
 
 static void append_row(const struct report_page *page, size_t method) {
@@ -31,12 +35,14 @@ static void append_row(const struct report_page *page, size_t method) {
     report_escape(out, evaluation->methods[method]);
     text_append_string(out, "</th>");
     for (int metric = 0; metric < AUDIT_METRICS; metric++) {
-        struct vitlrp_audit audit = audit_measure(evaluation, method, (enum eval_metric) metric,
-                                                  &page->summary->methods[method].metrics[metric]);
-        append_cell(out, &audit, COLUMNS[metric].decimals);
+        const struct vitlrp_statistic *statistic = &page->summary->methods[method].metrics[metric];
+        struct vitlrp_audit audit =
+            audit_measure(evaluation, method, (enum eval_metric) metric, statistic);
+        append_cell(out, &audit, COLUMNS[metric].decimals, COLUMNS[metric].title,
+                    report_has_interval(statistic));
         images = audit.n > images ? audit.n : images;
     }
-    text_printf(out, "<td class=\"num\">%zu</td></tr>\n", images);
+    text_printf(out, "<td class=\"num\" data-of=\"Images\">%zu</td></tr>\n", images);
 }
 
 void report_audit(const struct report_page *page) {
@@ -52,7 +58,8 @@ void report_audit(const struct report_page *page) {
         "computed in bf16. The seed chose %zu image%s, whose curves are computed in fp32 too. "
         "Each cell has the mean absolute difference of the areas, the largest, and the mean "
         "difference as a share of the half-width of the interval above.</p>\n<div "
-        "class=\"panel scroll\" tabindex=\"0\">\n<table>\n<thead><tr><th class=\"pin\" "
+        "class=\"panel scroll\" tabindex=\"0\">\n<table class=\"cards\">\n<thead><tr><th "
+        "class=\"pin\" "
         "scope=\"col\">Method</th>",
         audited, audited == 1 ? "" : "s");
     for (int metric = 0; metric < AUDIT_METRICS; metric++) {

@@ -11,18 +11,30 @@
 #include "imgio/resize.h"
 #include "vit/methods/method.h"
 
-/* Of the longer side. */
-#define TILE_PIXELS 112
+/* Of the longer side. A tile has all pixels that the record has, for those who enlarge it. */
+#define TILE_PIXELS RECORD_PICTURE_SIDE
 #define JUMP_PIXELS 56
 
+/* What a picture shows, for those who do not see it: a method's map of an image, or the image. */
+struct subject {
+    const char *class_name; /* of the element */
+    const char *method;     /* NULL: what the model saw */
+    const struct eval_image *image;
+};
+
 static enum vitlrp_status append_picture(struct text *out, const struct image *picture,
-                                         const char *class_name, struct vitlrp_error *err) {
+                                         const struct subject *subject, struct vitlrp_error *err) {
     struct bytes jpeg = {0};
     TRY(encode_thumbnail(picture, &jpeg, err));
-    text_printf(out,
-                "<img class=\"%s\" width=\"%d\" height=\"%d\" alt=\"\" loading=\"lazy\" "
-                "decoding=\"async\" src=\"data:image/jpeg;base64,",
-                class_name, picture->width, picture->height);
+    text_printf(out, "<img class=\"%s\" width=\"%d\" height=\"%d\" alt=\"", subject->class_name,
+                picture->width, picture->height);
+    if (subject->method != NULL) {
+        text_append_string(out, "Map of ");
+        report_escape(out, subject->method);
+        text_append_string(out, " over ");
+    }
+    report_escape(out, text_path_shown(subject->image->id));
+    text_append_string(out, "\" loading=\"lazy\" decoding=\"async\" src=\"data:image/jpeg;base64,");
     base64_append(out, jpeg.data, jpeg.size);
     text_append_string(out, "\">");
     bytes_free(&jpeg);
@@ -62,6 +74,25 @@ static size_t best_on(const struct report_page *page, const struct eval_image *i
     return best;
 }
 
+/* A picture that fills the window once the address points at it, with a link that closes it. No
+ * script, and the picture is in the page once. `place` tells the pictures of an image apart. */
+static enum vitlrp_status append_enlargeable(const struct report_page *page,
+                                             const struct image *picture,
+                                             const struct subject *subject, size_t place,
+                                             struct vitlrp_error *err) {
+    struct text *out = page->out;
+    size_t index = subject->image->index;
+    text_printf(out, "<span class=\"view\" id=\"v-%zu-%zu\"><a class=\"open\" href=\"#v-%zu-%zu\">",
+                index, place, index, place);
+    enum vitlrp_status status = append_picture(out, picture, subject, err);
+    text_append_string(out, "</a><span class=\"what\">");
+    report_escape(out, subject->method == NULL ? "What the model saw" : subject->method);
+    text_append_string(out, ": ");
+    report_escape(out, text_path_shown(subject->image->id));
+    text_printf(out, "</span><a class=\"shut\" href=\"#i-%zu\">Close</a></span>", index);
+    return status;
+}
+
 static enum vitlrp_status append_map(const struct report_page *page, const struct eval_image *image,
                                      size_t method, const struct image *tile,
                                      struct vitlrp_error *err) {
@@ -84,7 +115,8 @@ static enum vitlrp_status append_map(const struct report_page *page, const struc
                           .filter = RESAMPLE_BICUBIC};
     TRY(colormap_make(is_unsigned ? "viridis" : "bwr", &look.colors, err));
     TRY(render_overlay(tile, &map, &look, &overlay, err));
-    enum vitlrp_status status = append_picture(page->out, &overlay, "tile", err);
+    enum vitlrp_status status = append_enlargeable(
+        page, &overlay, &(struct subject){"tile", evaluation->methods[method], image}, method, err);
     image_free(&overlay);
     text_append_string(page->out, "<small>Δ ");
     report_number(page->out, eval_metric_value(evaluation, image, method, EVAL_DELTA_LOGIT), 2);
@@ -96,7 +128,11 @@ static enum vitlrp_status append_map(const struct report_page *page, const struc
 static void append_caption(const struct report_page *page, const struct eval_image *image) {
     const struct record *record = page->record;
     struct text *out = page->out;
-    text_append_string(out, "<span class=\"who\">");
+    text_append_string(out, "<span class=\"who\"><span class=\"file\" title=\"");
+    report_escape(out, text_path_shown(image->id));
+    text_append_string(out, "\">");
+    report_escape(out, text_path_tail(image->id, 1));
+    text_append_string(out, "</span> ");
     report_class_name(out, record, image->output);
     bool is_chance = !isnan(image->probability);
     text_append_string(out, is_chance ? "<small>p = " : "<small>");
@@ -118,12 +154,10 @@ static enum vitlrp_status append_image_row(const struct report_page *page,
     struct image tile = {0};
     size_t best = best_on(page, image);
     TRY(open_tile(picture, TILE_PIXELS, &tile, err));
-    text_printf(out, "<tr id=\"i-%zu\"><th class=\"pin\" scope=\"row\"><a href=\"#i-%zu\" title=\"",
-                image->index, image->index);
-    report_escape(out, image->id);
-    text_append_string(out, "\">");
-    enum vitlrp_status status = append_picture(out, &tile, "tile", err);
-    text_append_string(out, "</a>");
+    text_printf(out, "<tr id=\"i-%zu\"><th class=\"pin\" scope=\"row\">", image->index);
+    enum vitlrp_status status =
+        append_enlargeable(page, &tile, &(struct subject){"tile", NULL, image},
+                           page->record->evaluation.method_count, err);
     append_caption(page, image);
     text_append_string(out, "</th>");
     for (size_t i = 0; i < page->summary->method_count && status == VITLRP_OK; i++) {
@@ -160,7 +194,8 @@ static enum vitlrp_status append_jump(const struct report_page *page,
     text_printf(out, "<a href=\"#i-%zu\" title=\"", picture->index);
     report_class_name(out, page->record, image->output);
     text_append_string(out, "\">");
-    enum vitlrp_status status = append_picture(out, &small, "small", err);
+    enum vitlrp_status status =
+        append_picture(out, &small, &(struct subject){"small", NULL, image}, err);
     text_append_string(out, "</a>\n");
     image_free(&small);
     return status;
@@ -192,6 +227,23 @@ static void append_gallery_head(const struct report_page *page) {
     text_append_string(out, "</tr></thead>\n");
 }
 
+/* "24 of 1000 images are shown, spread evenly over the data set". */
+static void append_choice(const struct report_page *page) {
+    const struct record *record = page->record;
+    struct text *out = page->out;
+    size_t shown = 0;
+    for (size_t i = 0; i < record->picture_count; i++) {
+        shown += image_of(page, &record->pictures[i]) != NULL ? 1 : 0;
+    }
+    size_t measured = record->evaluation.image_count - record_failed(record);
+    if (shown == measured) {
+        text_append_string(out, "All images that were measured are shown");
+    } else {
+        text_printf(out, "%zu of %zu images are shown, spread evenly over the dataset", shown,
+                    measured);
+    }
+}
+
 enum vitlrp_status report_gallery(const struct report_page *page, struct vitlrp_error *err) {
     const struct record *record = page->record;
     struct text *out = page->out;
@@ -199,15 +251,17 @@ enum vitlrp_status report_gallery(const struct report_page *page, struct vitlrp_
     if (record->picture_count == 0) {
         return VITLRP_OK;
     }
+    text_append_string(out, "<section id=\"gallery\">\n<h2>Maps side by side</h2>\n<p>");
+    append_choice(page);
     text_append_string(
-        out,
-        "<section id=\"gallery\">\n<h2>Maps side by side</h2>\n<p>Images spread evenly over "
-        "the dataset, methods from best to worst. Red speaks for the class, blue against it; of "
-        "methods that say no against, from dark to light is less to more. Every map has its own "
-        "scale. Δ is that image’s alone, and the highest is "
-        "outlined.</p>\n");
+        out, "; methods go from best to worst. Red speaks for the class, blue against it; of "
+             "methods that say no against, from dark to light is less to more. Every map has its "
+             "own scale. Δ is that image’s alone, and the highest is outlined. Choose a picture "
+             "to enlarge it.</p>\n");
     TRY(append_jumps(page, err));
-    text_append_string(out, "<div class=\"panel scroll gallery\" tabindex=\"0\">\n<table>\n");
+    text_append_string(out, "<p class=\"more\" aria-hidden=\"true\">Further methods: scroll "
+                            "sideways →</p>\n<div class=\"panel scroll gallery\" "
+                            "tabindex=\"0\">\n<table>\n");
     append_gallery_head(page);
     text_append_string(out, "<tbody>\n");
     for (size_t i = 0; i < record->picture_count && status == VITLRP_OK; i++) {

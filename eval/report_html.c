@@ -41,8 +41,26 @@ void report_signed_number(struct text *out, double value, int decimals) {
     report_number(out, value, decimals);
 }
 
-static bool is_control(const char *method) {
+bool report_is_control(const char *method) {
     return strcmp(method, "random") == 0 || strcmp(method, "centre") == 0;
+}
+
+bool report_has_interval(const struct vitlrp_statistic *statistic) {
+    return statistic->n >= REPORT_INTERVAL_LEAST;
+}
+
+bool report_tests_second(const struct report_page *page) {
+    const struct summary *summary = page->summary;
+    return summary->method_count > 1 && summary->reference == summary->ranking[1] &&
+           report_has_interval(&summary->methods[summary->ranking[0]].paired[SUMMARY_PAIR_LOGIT]);
+}
+
+bool report_first_is_ahead(const struct report_page *page) {
+    const struct summary *summary = page->summary;
+    size_t first = summary->ranking[0];
+    return report_tests_second(page) &&
+           !report_is_control(page->record->evaluation.methods[first]) &&
+           summary->methods[first].paired[SUMMARY_PAIR_LOGIT].lo > 0.0;
 }
 
 void report_method_classes(const struct report_page *page, size_t method) {
@@ -50,12 +68,12 @@ void report_method_classes(const struct report_page *page, size_t method) {
     char *const *names = page->record->evaluation.methods;
     size_t place = 0;
     text_printf(page->out, "k%zu", method);
-    if (is_control(names[method])) {
+    if (report_is_control(names[method])) {
         text_append_string(page->out, " control");
         return;
     }
     for (size_t i = 0; summary->ranking[i] != method; i++) {
-        place += is_control(names[summary->ranking[i]]) ? 0 : 1;
+        place += report_is_control(names[summary->ranking[i]]) ? 0 : 1;
     }
     text_printf(page->out, " h%zu", place % REPORT_HUES);
     if (place >= REPORT_HUES) {
@@ -86,24 +104,10 @@ void report_key(const struct report_page *page, size_t method) {
                                   "y2=\"50%\"/></svg>");
 }
 
-static void append_interval(const struct report_page *page,
-                            const struct vitlrp_statistic *statistic, int decimals,
-                            bool is_signed) {
-    void (*append)(struct text *, double, int) = is_signed ? report_signed_number : report_number;
-    text_append_string(page->out, "<small>");
-    append(page->out, statistic->lo, decimals);
-    text_append_string(page->out, " to ");
-    append(page->out, statistic->hi, decimals);
-    text_append_string(page->out, "</small>");
-}
-
 /* The style of this page's own; what depends on the methods comes last. */
 static void append_style(const struct report_page *page, struct text *style) {
     text_append_string(style, REPORT_STYLE);
-    /* Pointing at a method's name fades the curves of all others. */
-    for (size_t m = 0; m < page->summary->method_count; m++) {
-        text_printf(style, ".curves:has(.legend .k%zu:hover) .curve:not(.k%zu){opacity:.12}", m, m);
-    }
+    report_legend_style(page, style);
 }
 
 static enum vitlrp_status append_head(const struct report_page *page,
@@ -114,7 +118,7 @@ static enum vitlrp_status append_head(const struct report_page *page,
     append_style(page, &style);
     text_printf(&title, "Faithfulness of %zu method%s on ", page->summary->method_count,
                 page->summary->method_count == 1 ? "" : "s");
-    text_append_string(&title, page->record->dataset);
+    text_append_string(&title, text_path_shown(page->record->dataset));
     enum vitlrp_status status = text_check(&style, "the style of the report", err);
     if (status == VITLRP_OK) {
         status = text_check(&title, "the title of the report", err);
@@ -129,7 +133,7 @@ static enum vitlrp_status append_head(const struct report_page *page,
     return status;
 }
 
-/* "It is ahead of rollout by +2.98 [...]." */
+/* "Against rollout, image by image, that is +2.98 (...)." */
 static void append_lead_pair(const struct report_page *page, size_t best) {
     const struct vitlrp_statistic *pair = &page->summary->methods[best].paired[SUMMARY_PAIR_LOGIT];
     struct text *out = page->out;
@@ -140,11 +144,42 @@ static void append_lead_pair(const struct report_page *page, size_t best) {
     report_escape(out, page->record->evaluation.methods[page->summary->reference]);
     text_append_string(out, ", image by image, that is <b>");
     report_signed_number(out, pair->mean, 2);
-    text_append_string(out, "</b> (");
+    text_append_string(out, "</b>");
+    if (!report_has_interval(pair)) {
+        text_append_string(out, ".");
+        return;
+    }
+    text_append_string(out, " (");
     report_signed_number(out, pair->lo, 2);
     text_append_string(out, " to ");
     report_signed_number(out, pair->hi, 2);
     text_append_string(out, summary_is_clear(pair) ? ")." : "), which may be chance.");
+}
+
+/* What nobody has tested must not be read out of the order of the table. */
+static void append_lead_second(const struct report_page *page) {
+    const struct summary *summary = page->summary;
+    struct text *out = page->out;
+    if (summary->method_count < 2 || report_tests_second(page)) {
+        return;
+    }
+    text_append_string(out, " Whether it is ahead of ");
+    report_escape(out, page->record->evaluation.methods[summary->ranking[1]]);
+    text_append_string(out, ", the next, was not tested.");
+}
+
+/* The claim needs its test: without one, the page says what it has counted. */
+static void append_title(const struct report_page *page) {
+    const struct summary *summary = page->summary;
+    struct text *out = page->out;
+    text_append_string(out, "<h1>");
+    report_escape(out, page->record->evaluation.methods[summary->ranking[0]]);
+    if (summary->method_count > 1) {
+        text_printf(out, " %s of %zu methods",
+                    report_first_is_ahead(page) ? "explains best" : "has the highest Δ",
+                    summary->method_count);
+    }
+    text_append_string(out, "</h1>\n");
 }
 
 static void append_headline(const struct report_page *page) {
@@ -155,20 +190,21 @@ static void append_headline(const struct report_page *page) {
         text_append_string(out, "<h1>No image was measured</h1>\n");
         return;
     }
-    text_append_string(out, "<h1>");
-    report_escape(out, page->record->evaluation.methods[best]);
-    text_printf(
-        out, page->summary->method_count > 1 ? " explains best of %zu methods</h1>\n" : "</h1>\n",
-        page->summary->method_count);
+    append_title(page);
     text_append_string(out, "<p class=\"lead\">The model’s logit falls by <b>Δ = ");
     report_number(out, delta->mean, 2);
-    text_append_string(out, "</b> more (95 % interval ");
-    report_number(out, delta->lo, 2);
-    text_append_string(out, " to ");
-    report_number(out, delta->hi, 2);
-    text_append_string(out, ") while the patches that it ranks highest are taken away than while "
+    text_append_string(out, "</b> more ");
+    if (report_has_interval(delta)) {
+        text_append_string(out, "(95 % interval ");
+        report_number(out, delta->lo, 2);
+        text_append_string(out, " to ");
+        report_number(out, delta->hi, 2);
+        text_append_string(out, ") ");
+    }
+    text_append_string(out, "while the patches that it ranks highest are taken away than while "
                             "those that it ranks lowest are.");
     append_lead_pair(page, best);
+    append_lead_second(page);
     text_append_string(out, "</p>\n");
 }
 
@@ -176,12 +212,6 @@ static void append_fact(struct text *out, const char *name, const char *value) {
     text_printf(out, "<div><dt>%s</dt><dd>", name);
     report_escape(out, value);
     text_append_string(out, "</dd></div>\n");
-}
-
-/* The last component of a path. */
-static const char *base_name(const char *path) {
-    const char *slash = strrchr(path, '/');
-    return slash == NULL || slash[1] == '\0' ? path : slash + 1;
 }
 
 /* A choice in the words of the page. */
@@ -220,13 +250,25 @@ static void append_settings(const struct report_page *page, enum setting_place p
     }
 }
 
+/* In the place of intervals, which a few images do not have. */
+static void append_few(const struct report_page *page) {
+    const struct vitlrp_statistic *delta =
+        &page->summary->methods[page->summary->ranking[0]].metrics[EVAL_DELTA_LOGIT];
+    if (delta->n > 0 && !report_has_interval(delta)) {
+        text_printf(page->out,
+                    "<p class=\"notice\">%zu image%s: too few to tell methods apart. Intervals "
+                    "are shown from %d images on.</p>\n",
+                    delta->n, delta->n == 1 ? "" : "s", REPORT_INTERVAL_LEAST);
+    }
+}
+
 static void append_facts(const struct report_page *page) {
     const struct evaluation *evaluation = &page->record->evaluation;
     struct text *out = page->out;
     size_t failed = record_failed(page->record);
     text_append_string(out, "<dl class=\"facts\">\n");
-    append_fact(out, "Model", base_name(evaluation->model_name));
-    append_fact(out, "Dataset", page->record->dataset);
+    append_fact(out, "Model", text_path_tail(evaluation->model_name, 2));
+    append_fact(out, "Dataset", text_path_shown(page->record->dataset));
     text_printf(out, "<div><dt>Images</dt><dd>%zu", evaluation->image_count - failed);
     if (failed > 0) {
         text_printf(out, " <a href=\"#failures\">(%zu failed)</a>", failed);
@@ -234,6 +276,7 @@ static void append_facts(const struct report_page *page) {
     text_append_string(out, "</dd></div>\n");
     append_settings(page, SETTING_FACT);
     text_append_string(out, "</dl>\n");
+    append_few(page);
     if (evaluation->cancelled) {
         text_printf(
             out, "<p class=\"notice\">This run was stopped early: it has %zu of its images.</p>\n",
@@ -245,116 +288,6 @@ static void append_facts(const struct report_page *page) {
                     "puts all of them together.</p>\n",
                     evaluation->shard, evaluation->shards - 1);
     }
-}
-
-/* Columns of the table that only some evaluations have. */
-static bool has_metric(const struct report_page *page, enum eval_metric metric) {
-    for (size_t m = 0; m < page->summary->method_count; m++) {
-        if (page->summary->methods[m].metrics[metric].n > 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static const struct column {
-    enum eval_metric metric;
-    const char *title, *hint;
-    int decimals;
-} COLUMNS[] = {
-    {EVAL_DELTA_PROB, "Δ probability", "higher is better", 3},
-    {EVAL_MORF_LOGIT, "MoRF logit", "lower is better", 2},
-    {EVAL_LERF_LOGIT, "LeRF logit", "higher is better", 2},
-    {EVAL_DELETION, "Deletion", "probability, lower", 3},
-    {EVAL_INSERTION, "Insertion", "probability, higher", 3},
-    {EVAL_POINTING, "Pointing game", "peak in the box", 3},
-    {EVAL_MASS, "Mass in box", "of positive relevance", 3},
-    {EVAL_RANK, "Rank in box", "accuracy", 3},
-};
-#define COLUMN_COUNT (sizeof COLUMNS / sizeof COLUMNS[0])
-
-static void append_table_head(const struct report_page *page) {
-    struct text *out = page->out;
-    text_append_string(out, "<thead><tr><th class=\"pin\" scope=\"col\">Method</th>"
-                            "<th class=\"num\" scope=\"col\">Δ logit<small>higher is "
-                            "better</small></th>");
-    if (page->summary->reference < page->summary->method_count) {
-        text_append_string(out, "<th class=\"num\" scope=\"col\">Against ");
-        report_escape(out, page->record->evaluation.methods[page->summary->reference]);
-        text_append_string(out, "<small>paired Δ logit</small></th>");
-    }
-    for (size_t i = 0; i < COLUMN_COUNT; i++) {
-        if (has_metric(page, COLUMNS[i].metric)) {
-            text_printf(out, "<th class=\"num\" scope=\"col\">%s<small>%s</small></th>",
-                        COLUMNS[i].title, COLUMNS[i].hint);
-        }
-    }
-    text_append_string(out, "<th class=\"num\" scope=\"col\">Images</th></tr></thead>\n");
-}
-
-static void append_pair(const struct report_page *page, size_t method) {
-    const struct vitlrp_statistic *pair =
-        &page->summary->methods[method].paired[SUMMARY_PAIR_LOGIT];
-    struct text *out = page->out;
-    if (method == page->summary->reference) {
-        text_append_string(out, "<td class=\"num level\">reference</td>");
-        return;
-    }
-    const char *verdict = !summary_is_clear(pair) ? "level" : pair->lo > 0.0 ? "ahead" : "behind";
-    text_printf(out, "<td class=\"num %s\">", verdict);
-    report_signed_number(out, pair->mean, 2);
-    append_interval(page, pair, 2, true);
-    text_append_string(out, "</td>");
-}
-
-static void append_row(const struct report_page *page, size_t place) {
-    struct text *out = page->out;
-    size_t method = page->summary->ranking[place];
-    const struct summary_method *row = &page->summary->methods[method];
-    const struct vitlrp_statistic *delta = &row->metrics[EVAL_DELTA_LOGIT];
-    bool is_best = place == 0 && delta->n > 0 && page->summary->method_count > 1;
-    text_printf(out, "<tr id=\"m-%zu\"%s><th class=\"pin\" scope=\"row\">", method,
-                is_best ? " class=\"best\"" : "");
-    report_key(page, method);
-    if (page->record->picture_count > 0) {
-        text_printf(out, "<a href=\"#g-%zu\">", method);
-    }
-    report_escape(out, page->record->evaluation.methods[method]);
-    text_append_string(out, page->record->picture_count > 0 ? "</a>" : "");
-    text_append_string(out, is_best ? "<span class=\"chip\">best</span>" : "");
-    text_append_string(out, "</th><td class=\"num\"><b>");
-    report_number(out, delta->mean, 2);
-    text_append_string(out, "</b>");
-    append_interval(page, delta, 2, false);
-    text_append_string(out, "</td>");
-    if (page->summary->reference < page->summary->method_count) {
-        append_pair(page, method);
-    }
-    for (size_t i = 0; i < COLUMN_COUNT; i++) {
-        if (has_metric(page, COLUMNS[i].metric)) {
-            const struct vitlrp_statistic *value = &row->metrics[COLUMNS[i].metric];
-            text_append_string(out, "<td class=\"num\">");
-            report_number(out, value->mean, COLUMNS[i].decimals);
-            append_interval(page, value, COLUMNS[i].decimals, false);
-            text_append_string(out, "</td>");
-        }
-    }
-    text_printf(out, "<td class=\"num\">%zu</td></tr>\n", delta->n);
-}
-
-static void append_table(const struct report_page *page) {
-    struct text *out = page->out;
-    text_append_string(
-        out, "<section id=\"results\">\n<h2>Results</h2>\n<p>Means over the images, with 95 % "
-             "bootstrap intervals below them. Paired differences are taken image by image; they "
-             "are coloured where the interval leaves out 0.</p>\n<div class=\"panel scroll\" "
-             "tabindex=\"0\">\n<table>\n");
-    append_table_head(page);
-    text_append_string(out, "<tbody>\n");
-    for (size_t i = 0; i < page->summary->method_count; i++) {
-        append_row(page, i);
-    }
-    text_append_string(out, "</tbody>\n</table>\n</div>\n</section>\n");
 }
 
 static void append_methods(const struct report_page *page) {
@@ -462,7 +395,7 @@ static void append_protocol(const struct report_page *page) {
                 "<div><dt>Images</dt><dd>%zu in the manifest. %zu were left out, because they have "
                 "no label that the model knows.</dd></div>\n",
                 evaluation->manifest_count, record->skipped);
-    append_code(out, "Model", evaluation->model_name);
+    append_code(out, "Model", text_path_tail(evaluation->model_name, 2));
     append_code(out, "Weights, SHA-256", evaluation->model_sha256);
     append_code(out, "Manifest, SHA-256", evaluation->manifest_sha256);
     append_code(out, "Settings", evaluation->settings);
@@ -481,7 +414,7 @@ enum vitlrp_status report_html(const struct record *record, const struct summary
     append_headline(&page);
     append_facts(&page);
     text_append_string(out, "</header>\n<main>\n");
-    append_table(&page);
+    report_results(&page);
     report_audit(&page);
     report_forest(&page);
     TRY(report_curves(&page, err));

@@ -58,9 +58,12 @@ static struct axis forest_axis(const struct summary *summary) {
     double high = 0.0;
     for (size_t m = 0; m < summary->method_count; m++) {
         const struct vitlrp_statistic *delta = &summary->methods[m].metrics[EVAL_DELTA_LOGIT];
-        if (delta->n > 0) {
+        if (report_has_interval(delta)) {
             low = fmin(low, delta->lo);
             high = fmax(high, delta->hi);
+        } else if (delta->n > 0) {
+            low = fmin(low, delta->mean);
+            high = fmax(high, delta->mean);
         }
     }
     return make_axis(low, high, 0.03);
@@ -82,15 +85,30 @@ static void append_track(const struct report_page *page, const struct axis *axis
         append_percent(out, "x2", axis, value);
         text_append_string(out, "/>");
     }
-    if (delta->n > 0) {
+    if (report_has_interval(delta)) {
         text_append_string(out, "<line class=\"ci\" y1=\"50%\" y2=\"50%\"");
         append_percent(out, "x1", axis, delta->lo);
         append_percent(out, "x2", axis, delta->hi);
-        text_append_string(out, "/><circle cy=\"50%\" r=\"6\"");
+        text_append_string(out, "/>");
+    }
+    if (delta->n > 0) {
+        text_append_string(out, "<circle cy=\"50%\" r=\"6\"");
         append_percent(out, "cx", axis, delta->mean);
         text_append_string(out, "/>");
     }
     text_append_string(out, "</svg>");
+}
+
+/* "3.80 (3.61 to 3.98)" */
+static void append_value(struct text *out, const struct vitlrp_statistic *delta) {
+    report_number(out, delta->mean, 2);
+    if (report_has_interval(delta)) {
+        text_append_string(out, " (");
+        report_number(out, delta->lo, 2);
+        text_append_string(out, " to ");
+        report_number(out, delta->hi, 2);
+        text_append_string(out, ")");
+    }
 }
 
 void report_forest(const struct report_page *page) {
@@ -108,12 +126,8 @@ void report_forest(const struct report_page *page) {
         text_append_string(out, "</a></div><div>");
         append_track(page, &axis, method);
         text_append_string(out, "</div><div class=\"value\">");
-        report_number(out, delta->mean, 2);
-        text_append_string(out, " (");
-        report_number(out, delta->lo, 2);
-        text_append_string(out, " to ");
-        report_number(out, delta->hi, 2);
-        text_append_string(out, ")</div>\n");
+        append_value(out, delta);
+        text_append_string(out, "</div>\n");
     }
     text_append_string(out, "<div class=\"axis\"></div><div class=\"axis\">");
     for (int tick = 0; tick < axis.ticks; tick++) {
@@ -276,6 +290,98 @@ static void append_labels(struct text *out, const struct axis *axis) {
     }
 }
 
+/* Points whose values are told: all of them, or evenly spaced ones of very many. */
+#define VALUE_POINTS ((size_t) 40)
+
+static size_t value_stride(const struct curves *curves) {
+    return (curves->points - 2) / VALUE_POINTS + 1;
+}
+
+/* The share of the patches that is replaced at a point: "25 %", "3.6 %". */
+static void append_share(struct text *out, const struct curves *curves, size_t point) {
+    double percent = 100.0 * (double) point / (double) (curves->points - 1);
+    number_fixed(out, percent, fabs(percent - round(percent)) < 0.05 ? 0 : 1);
+    text_append_string(out, " %");
+}
+
+static int value_decimals(enum curve_kind kind) {
+    return kind == CURVE_MORF_LOGIT || kind == CURVE_LERF_LOGIT ? 2 : 3;
+}
+
+/* What a reader gets who points at a place of a plot, taps on it, or comes there by keys: the value
+ * of every method. A plot's places are one group of radio buttons, so that they are one stop of
+ * the tabulator, and arrows go from one to the next. */
+static void append_place(const struct report_page *page, const struct curves *curves,
+                         enum curve_kind kind, size_t point) {
+    struct text *out = page->out;
+    double steps = (double) (curves->points - 1);
+    double width = 100.0 * (double) value_stride(curves) / steps;
+    bool is_late = 2 * point >= curves->points;
+    text_append_string(out, "<label style=\"left:");
+    number_fixed(out, 100.0 * (double) point / steps - 0.5 * width, 2);
+    text_append_string(out, "%;width:");
+    number_fixed(out, width, 2);
+    text_printf(out,
+                "%%\"><input type=\"radio\" name=\"at-%d\" aria-labelledby=\"at-%d-%zu\">"
+                "<span class=\"tip%s\" id=\"at-%d-%zu\"><b>",
+                (int) kind, (int) kind, point, is_late ? " late" : "", (int) kind, point);
+    append_share(out, curves, point);
+    text_append_string(out, " replaced</b>");
+    for (size_t i = 0; i < page->summary->method_count; i++) {
+        size_t method = page->summary->ranking[i];
+        const double *mean = mean_of(curves, method, kind);
+        if (mean != NULL) {
+            text_append_string(out, "<span class=\"");
+            report_method_classes(page, method);
+            text_append_string(out, "\"> ");
+            report_escape(out, page->record->evaluation.methods[method]);
+            text_append_string(out, " <em>");
+            report_number(out, mean[point], value_decimals(kind));
+            text_append_string(out, "</em></span>");
+        }
+    }
+    text_append_string(out, "</span></label>");
+}
+
+static void append_places(const struct report_page *page, const struct curves *curves,
+                          enum curve_kind kind, const char *title) {
+    text_printf(page->out, "<div class=\"places\" role=\"radiogroup\" aria-label=\"%s: values\">",
+                title);
+    for (size_t k = 0; k < curves->points; k += value_stride(curves)) {
+        append_place(page, curves, kind, k);
+    }
+    text_append_string(page->out, "</div>");
+}
+
+/* The same values for those who read or copy. */
+static void append_value_table(const struct report_page *page, const struct curves *curves,
+                               enum curve_kind kind) {
+    const struct summary *summary = page->summary;
+    struct text *out = page->out;
+    text_append_string(out, "<details><summary>Values as a table</summary><div class=\"scroll\" "
+                            "tabindex=\"0\"><table class=\"values\"><thead><tr><th "
+                            "scope=\"col\">Replaced</th>");
+    for (size_t i = 0; i < summary->method_count; i++) {
+        text_append_string(out, "<th class=\"num\" scope=\"col\">");
+        report_escape(out, page->record->evaluation.methods[summary->ranking[i]]);
+        text_append_string(out, "</th>");
+    }
+    text_append_string(out, "</tr></thead><tbody>\n");
+    for (size_t k = 0; k < curves->points; k += value_stride(curves)) {
+        text_append_string(out, "<tr><th scope=\"row\">");
+        append_share(out, curves, k);
+        text_append_string(out, "</th>");
+        for (size_t i = 0; i < summary->method_count; i++) {
+            const double *mean = mean_of(curves, summary->ranking[i], kind);
+            text_append_string(out, "<td class=\"num\">");
+            report_number(out, mean == NULL ? (double) NAN : mean[k], value_decimals(kind));
+            text_append_string(out, "</td>");
+        }
+        text_append_string(out, "</tr>\n");
+    }
+    text_append_string(out, "</tbody></table></div></details>");
+}
+
 static void append_plot(const struct report_page *page, const struct curves *curves,
                         const struct axis *axis, enum curve_kind kind) {
     static const char *const TITLES[CURVES][2] = {
@@ -288,7 +394,7 @@ static void append_plot(const struct report_page *page, const struct curves *cur
     text_printf(out,
                 "<figure class=\"plot panel\"><figcaption><h3>%s</h3><span>%s</span></figcaption>"
                 "<div class=\"frame\"><svg viewBox=\"0 0 1000 500\" preserveAspectRatio=\"none\" "
-                "role=\"img\" aria-label=\"%s\">",
+                "role=\"img\" aria-label=\"Curves: %s\">",
                 TITLES[kind][0], TITLES[kind][1], TITLES[kind][0]);
     append_grid(out, axis);
     /* The best method last, so that it lies on top. */
@@ -297,24 +403,43 @@ static void append_plot(const struct report_page *page, const struct curves *cur
     }
     text_append_string(out, "</svg>");
     append_labels(out, axis);
-    text_append_string(out, "</div></figure>\n");
+    append_places(page, curves, kind, TITLES[kind][0]);
+    text_append_string(out, "</div>");
+    append_value_table(page, curves, kind);
+    text_append_string(out, "</figure>\n");
 }
 
+/* One of these shows a method's curves alone, by mouse, finger or keys. */
 static void append_legend(const struct report_page *page) {
     struct text *out = page->out;
-    text_append_string(out, "<ul class=\"legend\">\n");
+    text_append_string(out, "<fieldset class=\"legend\"><legend>Show</legend><label><input "
+                            "type=\"radio\" name=\"alone\" checked>all</label>\n");
     for (size_t i = 0; i < page->summary->method_count; i++) {
         size_t method = page->summary->ranking[i];
-        text_append_string(out, "<li class=\"");
+        text_append_string(out, "<label class=\"");
         report_method_classes(page, method);
-        text_append_string(out, "\"><svg class=\"key ");
-        report_method_classes(page, method);
-        text_append_string(out, "\" aria-hidden=\"true\"><line x1=\"0\" x2=\"100%\" y1=\"50%\" "
-                                "y2=\"50%\"/></svg>");
+        text_append_string(out, "\"><input type=\"radio\" name=\"alone\">");
+        report_key(page, method);
         report_escape(out, page->record->evaluation.methods[method]);
-        text_append_string(out, "</li>\n");
+        text_append_string(out, "</label>\n");
     }
-    text_append_string(out, "</ul>\n");
+    text_append_string(out, "</fieldset>\n");
+}
+
+/* Choosing a method's name fades the curves of all others, pointing at one does so meanwhile. */
+void report_legend_style(const struct report_page *page, struct text *out) {
+    for (size_t m = 0; m < page->summary->method_count; m++) {
+        text_printf(out,
+                    ".curves:has(.legend .k%zu :checked) :is(.curve,.tip span):not(.k%zu)"
+                    "{opacity:.15}",
+                    m, m);
+    }
+    for (size_t m = 0; m < page->summary->method_count; m++) {
+        text_printf(out,
+                    ".curves:has(.legend .k%zu:hover) .curve:not(.k%zu){opacity:.15}"
+                    ".curves:has(.legend .k%zu:hover) .curve.k%zu{opacity:1}",
+                    m, m, m, m);
+    }
 }
 
 enum vitlrp_status report_curves(const struct report_page *page, struct vitlrp_error *err) {
@@ -325,8 +450,9 @@ enum vitlrp_status report_curves(const struct report_page *page, struct vitlrp_e
     struct axis logit = curve_axis(page, &curves, CURVE_MORF_LOGIT, CURVE_LERF_LOGIT);
     text_append_string(out, "<section id=\"curves\" class=\"curves\">\n<h2>Perturbation "
                             "curves</h2>\n<p>What is left of the explained class, on average, "
-                            "while patches are replaced. Point at a name to see its curves "
-                            "alone.</p>\n");
+                            "while patches are replaced. Choose a name to see its curves "
+                            "alone. Point at a place of a plot, or go there with the arrow "
+                            "keys, to read its values.</p>\n");
     append_legend(page);
     text_append_string(out, "<div class=\"plots\">\n");
     append_plot(page, &curves, &logit, CURVE_MORF_LOGIT);

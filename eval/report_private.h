@@ -13,6 +13,9 @@
 /* Hues of the style; methods beyond them get the same ones with dashed lines. */
 #define REPORT_HUES 8
 
+/* An interval of fewer images is not shown, and nothing is said that rests on it. */
+#define REPORT_INTERVAL_LEAST 20
+
 struct report_page {
     const struct record *record;
     const struct summary *summary;
@@ -38,12 +41,28 @@ void report_method_classes(const struct report_page *page, size_t method);
  */
 void report_class_name(struct text *out, const struct record *record, int32_t output);
 
+/* True for random and centre. */
+bool report_is_control(const char *method);
+
+bool report_has_interval(const struct vitlrp_statistic *statistic);
+
+/* True if the record compares the method with the highest Δ with the next one, image by image. */
+bool report_tests_second(const struct report_page *page);
+
+/* And if the interval of that difference lies above 0: the claim to be the best rests on this. */
+bool report_first_is_ahead(const struct report_page *page);
+
 /* A sample of the method's line, for beside its name. */
 void report_key(const struct report_page *page, size_t method);
+
+/* The tables of means. */
+void report_results(const struct report_page *page);
 
 /* Nothing where all curves are float32's. */
 void report_audit(const struct report_page *page);
 void report_forest(const struct report_page *page);
+/* The part of the style that depends on the methods. */
+void report_legend_style(const struct report_page *page, struct text *out);
 enum vitlrp_status report_curves(const struct report_page *page, struct vitlrp_error *err);
 enum vitlrp_status report_gallery(const struct report_page *page, struct vitlrp_error *err);
 

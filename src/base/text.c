@@ -254,3 +254,21 @@ void text_append_html(struct text *text, const char *string) {
         }
     }
 }
+
+const char *text_path_tail(const char *path, int count) {
+    const char *begin = path + strlen(path);
+    while (begin > path && begin[-1] == '/') {
+        begin--;
+    }
+    for (int found = 0; begin > path; begin--) {
+        found += begin[-1] == '/' ? 1 : 0;
+        if (found == count) {
+            break;
+        }
+    }
+    return begin == path ? path + (path[0] == '/' && path[1] != '\0' ? 1 : 0) : begin;
+}
+
+const char *text_path_shown(const char *path) {
+    return path[0] == '/' ? text_path_tail(path, 1) : path;
+}

@@ -54,6 +54,14 @@ void text_escape_name(char *out, size_t size, const char *name);
 /* As text_escape_name for whole messages: what is too long loses its end, and false is returned. */
 bool text_escape_line(char *out, size_t size, const char *line);
 
+/* The last `count` components of a path, within the string; one that ends in slashes keeps them.
+ * All of a path that has no more. */
+const char *text_path_tail(const char *path, int count);
+
+/* The name of a folder or file for a page that goes to other people: of an absolute path its last
+ * component, any other as it is. */
+const char *text_path_shown(const char *path);
+
 /* Length of the valid UTF-8 sequence at `bytes` (1 to 4), or 0. Overlong forms and surrogates are
  * not valid. */
 size_t text_utf8_length(const char *bytes, size_t available);

@@ -165,6 +165,8 @@ ALLOWED = [
             r"settings\.picture\.(range|cmap|underlay|caption|contours|top_\w+)",
             lambda old, new: (old, new) in ((ABSENT, "auto"), (ABSENT, "grey"), (ABSENT, 0), (ABSENT, 0.0),
                                                (ABSENT, "mask"), ("bwr", "auto"))),
+    Allowed("F11", "pages have tables of values, and no intervals of few images", r".*", r".*\.html",
+            r"numbers"),
     Allowed("i07", "scans that are missing are a warning", r"preprocessing/pictures/.*", RESULTS,
             r"lines\.\d+\.warning", added),
 ]

@@ -158,6 +158,29 @@ static void test_f05_names_are_escaped(void **unused) {
     assert_string_equal(tiny, "12345678");
 }
 
+/* What a page shows of paths: enough to tell models apart, and no folder of this machine. */
+static void test_path_tails(void **unused) {
+    static const struct {
+        const char *path;
+        int count;
+        const char *tail;
+    } CASES[] = {{"/home/a/vit/model.bin", 2, "vit/model.bin"},
+                 {"/model.bin", 2, "model.bin"},
+                 {"vit/model.bin", 2, "vit/model.bin"},
+                 {"model.bin", 2, "model.bin"},
+                 {"/home/a/val/", 1, "val/"},
+                 {"a//b", 1, "b"},
+                 {".", 1, "."},
+                 {"/", 1, "/"},
+                 {"", 1, ""}};
+    (void) unused;
+    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+        assert_string_equal(text_path_tail(CASES[i].path, CASES[i].count), CASES[i].tail);
+    }
+    assert_string_equal(text_path_shown("/home/a/val"), "val");
+    assert_string_equal(text_path_shown("data/val"), "data/val");
+}
+
 /* Reports keep their lines, JSON its values; neither holds what a terminal obeys. */
 static void test_f05_reports_and_json_are_escaped(void **unused) {
     static const char HOSTILE[] = "a\x1b[2J\n\x7F\xC2\x9B\xE2\x80\xAE\xC3\xA9\t";
@@ -642,6 +665,7 @@ int main(void) {
         cmocka_unit_test(test_text_stops_at_its_limit),
         cmocka_unit_test(test_f25_reasons_of_a_failed_text),
         cmocka_unit_test(test_f05_names_are_escaped),
+        cmocka_unit_test(test_path_tails),
         cmocka_unit_test(test_f05_reports_and_json_are_escaped),
         cmocka_unit_test(test_messages_are_one_line),
         cmocka_unit_test(test_atomic_write_replaces_and_cleans_up),

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "eval/merge.h"
 #include "eval/report.h"
+#include "eval/report_private.h"
 #include "imgio/encode.h"
 #include "support/pictures.h"
 #include "support/sample_record.h"
@@ -56,7 +57,7 @@ static void assert_links(const struct text *page) {
 
 /* Elements close in the order in which they were opened. */
 static void assert_nesting(const struct text *page) {
-    static const char *const VOID[] = {"!doctype", "meta", "img", "line", "circle"};
+    static const char *const VOID[] = {"!doctype", "meta", "img", "line", "circle", "input"};
     char open[64][16];
     size_t depth = 0;
     const char *body = strstr(page->data, "<body>");
@@ -97,11 +98,74 @@ static void test_page(void **unused) {
     assert_int_equal(count_of(&page, "src=\""), count_of(&page, "src=\"data:image/jpeg;base64,"));
     assert_int_equal(count_of(&page, "url("), 0);
     assert_int_equal(count_of(&page, "@import"), 0);
-    assert_non_null(strstr(page.data, "attnlrp-masked explains best of 6 methods"));
+    assert_int_equal(count_of(&page, "alt=\"\""), 0);
+    assert_int_equal(count_of(&page, "<img "), count_of(&page, " alt=\""));
+    assert_non_null(strstr(page.data, "24 of 39 images are shown"));
+    assert_non_null(strstr(page.data, ">picture_0.jpg</span> "));
     assert_non_null(strstr(page.data, "truncated JPEG after 1834 bytes"));
     assert_non_null(strstr(page.data, "data/&lt;b&gt;.jpg"));
     assert_non_null(strstr(page.data, "tench &amp; &quot;co&quot;"));
     assert_int_equal(count_of(&page, "<polyline"), 4 * 6);
+    text_free(&page);
+    record_free(&record);
+}
+
+static size_t claims(const char *reference, size_t images) {
+    struct sample_shape shape = SHAPE;
+    shape.images = images;
+    struct record record = sample_record(&shape);
+    replace(&record.reference, reference);
+    struct text page = make_page(&record);
+    assert_int_equal(count_of(&page, "attnlrp-masked has the highest Δ of 6 methods") +
+                         count_of(&page, "attnlrp-masked explains best of 6 methods"),
+                     1);
+    size_t count = count_of(&page, "explains best") + count_of(&page, ">best</span>");
+    assert_int_equal(count_of(&page, "the next, was not tested"), count > 0 ? 0 : 1);
+    text_free(&page);
+    record_free(&record);
+    return count;
+}
+
+/* The page calls a method the best where the record has the test against the next one, and enough
+ * images for it. */
+static void test_claim(void **unused) {
+    (void) unused;
+    assert_int_equal(claims("rollout", 40), 0);
+    assert_int_equal(claims("attnlrp", 40), 2);
+    assert_int_equal(claims("attnlrp", 15), 0);
+}
+
+/* Of few images there is a warning, and nothing that rests on intervals. */
+static void test_few_images(void **unused) {
+    struct sample_shape shape = SHAPE;
+    (void) unused;
+    for (size_t images = 12; images <= 40; images += 28) {
+        bool few = images < REPORT_INTERVAL_LEAST;
+        shape.images = images;
+        struct record record = sample_record(&shape);
+        struct text page = make_page(&record);
+        assert_int_equal(count_of(&page, "11 images: too few to tell methods apart"), few ? 1 : 0);
+        assert_int_equal(count_of(&page, "Too few images for intervals"), few ? 2 : 0);
+        assert_int_equal(count_of(&page, "95 % interval "), few ? 0 : 1);
+        assert_int_equal(count_of(&page, "class=\"ci\""), few ? 0 : 6);
+        assert_int_equal(count_of(&page, "num ahead\"") + count_of(&page, "num behind\""),
+                         few ? 0 : 5);
+        text_free(&page);
+        record_free(&record);
+    }
+}
+
+/* A page goes to other people: no folder of this machine is on it. */
+static void test_paths(void **unused) {
+    struct record record = sample_record(&SHAPE);
+    (void) unused;
+    replace(&record.evaluation.model_name, "/home/ann/secret/google_vit/model.bin");
+    replace(&record.dataset, "/home/ann/secret/val/");
+    replace(&record.evaluation.images[0].id, "/home/ann/secret/val/n1/x.jpg");
+    struct text page = make_page(&record);
+    assert_int_equal(count_of(&page, "secret"), 0);
+    assert_non_null(strstr(page.data, ">google_vit/model.bin<"));
+    assert_non_null(strstr(page.data, "<dd>val/</dd>"));
     text_free(&page);
     record_free(&record);
 }
@@ -317,6 +381,9 @@ static void test_table(void **unused) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_page),
+        cmocka_unit_test(test_claim),
+        cmocka_unit_test(test_few_images),
+        cmocka_unit_test(test_paths),
         cmocka_unit_test(test_hostile_names),
         cmocka_unit_test(test_little),
         cmocka_unit_test(test_merged_page),

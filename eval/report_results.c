@@ -1,0 +1,206 @@
+/* The tables of means: how faithful the methods are, and how well they find the boxes. On a narrow
+ * screen a row becomes a card, in which each value has its column's name. */
+#include "eval/report_private.h"
+
+struct column {
+    enum eval_metric metric;
+    const char *title, *hint;
+    int decimals;
+};
+
+static const struct column FAITHFULNESS[] = {
+    {EVAL_DELTA_PROB, "Δ probability", "higher is better", 3},
+    {EVAL_MORF_LOGIT, "MoRF logit", "lower is better", 2},
+    {EVAL_LERF_LOGIT, "LeRF logit", "higher is better", 2},
+    {EVAL_DELETION, "Deletion", "probability, lower", 3},
+    {EVAL_INSERTION, "Insertion", "probability, higher", 3},
+};
+
+static const struct column BOXES[] = {
+    {EVAL_POINTING, "Pointing game", "peak in the box", 3},
+    {EVAL_MASS, "Mass in box", "of positive relevance", 3},
+    {EVAL_RANK, "Rank in box", "accuracy", 3},
+};
+
+/* A table's columns; the first table has the differences too. */
+struct columns {
+    const struct column *list;
+    size_t count;
+    bool has_delta;
+    enum eval_metric counted; /* its number of images ends a row */
+};
+
+/* Some evaluations lack a metric. */
+static bool has_metric(const struct report_page *page, enum eval_metric metric) {
+    for (size_t m = 0; m < page->summary->method_count; m++) {
+        if (page->summary->methods[m].metrics[metric].n > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_paired(const struct report_page *page) {
+    return page->summary->reference < page->summary->method_count;
+}
+
+/* "Against rollout", escaped. */
+static void append_against(const struct report_page *page) {
+    text_append_string(page->out, "Against ");
+    report_escape(page->out, page->record->evaluation.methods[page->summary->reference]);
+}
+
+static void append_head_row(const struct report_page *page, const struct columns *columns) {
+    struct text *out = page->out;
+    text_append_string(out, "<thead><tr><th class=\"pin\" scope=\"col\">Method</th>");
+    if (columns->has_delta) {
+        text_append_string(out, "<th class=\"num\" scope=\"col\">Δ logit<small>higher is "
+                                "better</small></th>");
+    }
+    if (columns->has_delta && is_paired(page)) {
+        text_append_string(out, "<th class=\"num\" scope=\"col\">");
+        append_against(page);
+        text_append_string(out, "<small>paired Δ logit</small></th>");
+    }
+    for (size_t i = 0; i < columns->count; i++) {
+        if (has_metric(page, columns->list[i].metric)) {
+            text_printf(out, "<th class=\"num\" scope=\"col\">%s<small>%s</small></th>",
+                        columns->list[i].title, columns->list[i].hint);
+        }
+    }
+    text_append_string(out, "<th class=\"num\" scope=\"col\">Images</th></tr></thead>\n");
+}
+
+static void append_interval(const struct report_page *page,
+                            const struct vitlrp_statistic *statistic, int decimals,
+                            bool is_signed) {
+    void (*append)(struct text *, double, int) = is_signed ? report_signed_number : report_number;
+    if (!report_has_interval(statistic)) {
+        return;
+    }
+    text_append_string(page->out, "<small>");
+    append(page->out, statistic->lo, decimals);
+    text_append_string(page->out, " to ");
+    append(page->out, statistic->hi, decimals);
+    text_append_string(page->out, "</small>");
+}
+
+static void append_delta(const struct report_page *page, const struct vitlrp_statistic *delta) {
+    text_append_string(page->out, "<td class=\"num\" data-of=\"Δ logit\"><b>");
+    report_number(page->out, delta->mean, 2);
+    text_append_string(page->out, "</b>");
+    append_interval(page, delta, 2, false);
+    text_append_string(page->out, "</td>");
+}
+
+static void append_pair(const struct report_page *page, size_t method) {
+    const struct vitlrp_statistic *pair =
+        &page->summary->methods[method].paired[SUMMARY_PAIR_LOGIT];
+    struct text *out = page->out;
+    bool is_clear = report_has_interval(pair) && summary_is_clear(pair);
+    const char *verdict = !is_clear ? "level" : pair->lo > 0.0 ? "ahead" : "behind";
+    text_printf(out, "<td class=\"num %s\" data-of=\"", verdict);
+    append_against(page);
+    text_append_string(out, "\">");
+    if (method == page->summary->reference) {
+        text_append_string(out, "reference</td>");
+        return;
+    }
+    report_signed_number(out, pair->mean, 2);
+    append_interval(page, pair, 2, true);
+    text_append_string(out, "</td>");
+}
+
+static void append_name(const struct report_page *page, size_t method, bool is_first) {
+    struct text *out = page->out;
+    bool has_gallery = page->record->picture_count > 0;
+    text_append_string(out, "<th class=\"pin\" scope=\"row\">");
+    report_key(page, method);
+    if (has_gallery) {
+        text_printf(out, "<a href=\"#g-%zu\">", method);
+    }
+    report_escape(out, page->record->evaluation.methods[method]);
+    text_append_string(out, has_gallery ? "</a>" : "");
+    if (is_first) {
+        text_printf(out, " <span class=\"chip\">%s</span>",
+                    report_first_is_ahead(page) ? "best" : "highest Δ");
+    }
+    text_append_string(out, "</th>");
+}
+
+static void append_row(const struct report_page *page, const struct columns *columns,
+                       size_t place) {
+    struct text *out = page->out;
+    size_t method = page->summary->ranking[place];
+    const struct summary_method *row = &page->summary->methods[method];
+    bool is_first = columns->has_delta && place == 0 && page->summary->method_count > 1 &&
+                    row->metrics[EVAL_DELTA_LOGIT].n > 0;
+    text_printf(out, columns->has_delta ? "<tr id=\"m-%zu\"" : "<tr id=\"b-%zu\"", method);
+    text_append_string(out, is_first ? " class=\"best\">" : ">");
+    append_name(page, method, is_first);
+    if (columns->has_delta) {
+        append_delta(page, &row->metrics[EVAL_DELTA_LOGIT]);
+    }
+    if (columns->has_delta && is_paired(page)) {
+        append_pair(page, method);
+    }
+    for (size_t i = 0; i < columns->count; i++) {
+        const struct column *column = &columns->list[i];
+        if (has_metric(page, column->metric)) {
+            text_printf(out, "<td class=\"num\" data-of=\"%s\">", column->title);
+            report_number(out, row->metrics[column->metric].mean, column->decimals);
+            append_interval(page, &row->metrics[column->metric], column->decimals, false);
+            text_append_string(out, "</td>");
+        }
+    }
+    text_printf(out, "<td class=\"num\" data-of=\"Images\">%zu</td></tr>\n",
+                row->metrics[columns->counted].n);
+}
+
+static void append_table(const struct report_page *page, const struct columns *columns) {
+    text_append_string(page->out, "<div class=\"panel scroll\" tabindex=\"0\">\n"
+                                  "<table class=\"cards\">\n");
+    append_head_row(page, columns);
+    text_append_string(page->out, "<tbody>\n");
+    for (size_t i = 0; i < page->summary->method_count; i++) {
+        append_row(page, columns, i);
+    }
+    text_append_string(page->out, "</tbody>\n</table>\n</div>\n");
+}
+
+/* True if the intervals of the metric are of enough images. */
+static bool has_intervals(const struct report_page *page, enum eval_metric metric) {
+    return report_has_interval(&page->summary->methods[page->summary->ranking[0]].metrics[metric]);
+}
+
+/* What stands in the place of intervals. */
+static const char *words_of_intervals(const struct report_page *page, enum eval_metric metric) {
+    return has_intervals(page, metric)
+               ? ", with 95 % bootstrap intervals below them"
+               : ". <strong>Too few images for intervals</strong>: differences may be chance";
+}
+
+void report_results(const struct report_page *page) {
+    static const struct columns FIRST = {FAITHFULNESS, sizeof FAITHFULNESS / sizeof FAITHFULNESS[0],
+                                         true, EVAL_DELTA_LOGIT};
+    static const struct columns SECOND = {BOXES, sizeof BOXES / sizeof BOXES[0], false,
+                                          EVAL_POINTING};
+    struct text *out = page->out;
+    text_append_string(out, "<section id=\"results\">\n<h2>Results</h2>\n<p>Means over the images");
+    text_append_string(out, words_of_intervals(page, EVAL_DELTA_LOGIT));
+    text_append_string(out, ". Paired differences are taken image by image");
+    text_append_string(out, has_intervals(page, EVAL_DELTA_LOGIT)
+                                ? "; they are coloured where the interval leaves out 0.</p>\n"
+                                : ".</p>\n");
+    append_table(page, &FIRST);
+    text_append_string(out, "</section>\n");
+    if (!has_metric(page, EVAL_POINTING)) {
+        return;
+    }
+    text_append_string(out, "<section id=\"boxes\">\n<h2>Against the boxes</h2>\n<p>Where the "
+                            "relevance lies, over the images whose box is in view");
+    text_append_string(out, words_of_intervals(page, EVAL_POINTING));
+    text_append_string(out, ".</p>\n");
+    append_table(page, &SECOND);
+    text_append_string(out, "</section>\n");
+}
