@@ -22,18 +22,26 @@ void console_error(const char *message) {
     say("", message, "");
 }
 
-void console_warn(const struct console *console, const char *format, ...) {
-    if (console->verbosity == 0) {
-        return;
-    }
+static void say_unless_quiet(const struct console *console, const char *kind, const char *format,
+                             va_list arguments) {
     char message[600];
+    if (console->verbosity > 0 && vsnprintf(message, sizeof message, format, arguments) >= 0) {
+        say(kind, message, "");
+    }
+}
+
+void console_warn(const struct console *console, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    int length = vsnprintf(message, sizeof message, format, arguments);
+    say_unless_quiet(console, "warning: ", format, arguments);
     va_end(arguments);
-    if (length >= 0) {
-        say("warning: ", message, "");
-    }
+}
+
+void console_tell(const struct console *console, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    say_unless_quiet(console, "", format, arguments);
+    va_end(arguments);
 }
 
 enum vitlrp_status console_write(const struct text *text, struct vitlrp_error *err) {

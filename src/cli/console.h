@@ -39,6 +39,12 @@ __attribute__((format(printf, 2, 3)))
 #endif
 void console_warn(const struct console *console, const char *format, ...);
 
+/* "vitlrp: ..." unless quiet: what is no warning, and worth knowing at once. */
+#if defined(__GNUC__)
+__attribute__((format(printf, 2, 3)))
+#endif
+void console_tell(const struct console *console, const char *format, ...);
+
 /* Writes the text to standard output. IO if that is closed or full. */
 enum vitlrp_status console_write(const struct text *text, struct vitlrp_error *err);
 

@@ -1,5 +1,6 @@
 #include "explain_session.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -240,19 +241,40 @@ static void warn_of_precision(const struct explain_session *state) {
     }
 }
 
-static void warn_of_work(const struct explain_session *state) {
+/* Operations of a forward pass and so many attributions; 0 where the attribution says why not. */
+static double operations_of(const struct explain_session *state, int32_t attributions) {
     double operations = 0.0;
-    int32_t classes = settings_classes(state->settings);
-    if (vitlrp_session_operations(state->session, &state->settings->method, classes, &operations,
-                                  NULL) != VITLRP_OK) {
-        return; /* the attribution says why */
-    }
+    enum vitlrp_status status = vitlrp_session_operations(state->session, &state->settings->method,
+                                                          attributions, &operations, NULL);
+    return status == VITLRP_OK ? operations : 0.0;
+}
+
+/* Before the first pass: the least time of all, since nobody knows how fast the machine is. */
+static void warn_of_work(const struct explain_session *state) {
+    double operations = operations_of(state, settings_classes(state->settings));
     double seconds = operations / (OPERATIONS_PER_SECOND * (double) state->info.threads);
     if (seconds > TOLD_SECONDS) {
         console_warn(state->console,
                      "%s of %d tokens takes %.2g operations: %.0f s or more for an image",
                      state->settings->method_info.name, state->info.tokens, operations, seconds);
     }
+}
+
+/* What an attribution will take, by the time of the forward pass. */
+static double expected_seconds(const struct explain_session *state) {
+    double forward = state->forward_s > 0.0 ? operations_of(state, 0) : 0.0;
+    return forward > 0.0 ? state->forward_s * (operations_of(state, 1) - forward) / forward : 0.0;
+}
+
+enum vitlrp_status explain_forward(struct explain_session *state, const float *input,
+                                   struct vitlrp_error *err) {
+    double start = clock_ms();
+    pass_watch_begin(&state->watch, "a forward pass", 0.0);
+    enum vitlrp_status status =
+        vitlrp_session_forward(state->session, input, state->prediction.logits, err);
+    pass_watch_end(&state->watch);
+    state->forward_s = (clock_ms() - start) * 1e-3;
+    return status;
 }
 
 static enum vitlrp_status choose_options(const struct explain_session *state, int32_t height,
@@ -302,6 +324,9 @@ enum vitlrp_status explain_session_fit(struct explain_session *state, int32_t he
         return VITLRP_OK;
     }
     TRY(choose_options(state, height, width, &options, err));
+    if (state->watch.enabled) {
+        options.observer = pass_watch_observer(&state->watch);
+    }
     explain_session_release(state);
     TRY(open_session(state, &options, err));
     vitlrp_session_info_init(&state->info);
@@ -345,8 +370,12 @@ enum vitlrp_status explain_relevance(struct explain_session *state, struct expla
     bool has_ledger = state->settings->method_info.has_ledger != 0 && !state->without_ledger;
     relevance.ledger = has_ledger ? state->ledger : NULL;
     double start = clock_ms();
-    TRY(vitlrp_session_attribute(state->session, targets, explanation->has_versus ? 2 : 1,
-                                 &state->settings->method, &relevance, err));
+    pass_watch_begin(&state->watch, state->settings->method_info.name, expected_seconds(state));
+    enum vitlrp_status status =
+        vitlrp_session_attribute(state->session, targets, explanation->has_versus ? 2 : 1,
+                                 &state->settings->method, &relevance, err);
+    pass_watch_end(&state->watch);
+    TRY(status);
     explanation->timing.backward = clock_ms() - start;
     if (pixel_level) {
         sum_channels(state);
@@ -457,7 +486,7 @@ enum vitlrp_status explain_write_array(const struct explain_session *state, enum
         return VITLRP_OK;
     }
     TRY_GOTO(status,
-             outputs_path(&state->outputs, kind, place->image_path, place->class_name, &path, err),
+             outputs_path(&state->outputs, kind, place->image_path, place->of_class, &path, err),
              cleanup);
     TRY_GOTO(status, npy_encode_float32(array->values, array->rank, array->shape, &bytes, err),
              cleanup);
@@ -475,7 +504,7 @@ static enum vitlrp_status write_picture(struct explain_session *state,
                                         size_t size, struct vitlrp_error *err) {
     struct text path = {.limit = NAME_LIMIT};
     enum vitlrp_status status = outputs_path(&state->outputs, OUTPUT_PICTURE, place->image_path,
-                                             place->class_name, &path, err);
+                                             place->of_class, &path, err);
     if (status == VITLRP_OK) {
         status = output_write(path.data, data, size, err);
     }
@@ -487,11 +516,11 @@ static enum vitlrp_status write_picture(struct explain_session *state,
 }
 
 static enum vitlrp_status add_record(struct explain_session *state, const char *image_path,
-                                     const char *class_name, const json_t *record,
+                                     const struct name_values *of_class, const json_t *record,
                                      struct vitlrp_error *err) {
     struct text path = {.limit = NAME_LIMIT};
     enum vitlrp_status status =
-        outputs_path(&state->outputs, OUTPUT_JSON, image_path, class_name, &path, err);
+        outputs_path(&state->outputs, OUTPUT_JSON, image_path, of_class, &path, err);
     if (status == VITLRP_OK) {
         status = json_sink_add(&state->sink, path.data, record, err);
     }
@@ -500,14 +529,14 @@ static enum vitlrp_status add_record(struct explain_session *state, const char *
 }
 
 static enum vitlrp_status write_json(struct explain_session *state,
-                                     const struct explanation *explanation, const char *class_name,
-                                     struct vitlrp_error *err) {
+                                     const struct explanation *explanation,
+                                     const struct name_values *of_class, struct vitlrp_error *err) {
     json_t *object = NULL;
     if (state->choice.count > 1) {
         return json_report_add(explanation, &state->record_of_list, err);
     }
     TRY(json_report(explanation, &object, err));
-    enum vitlrp_status status = add_record(state, explanation->image_path, class_name, object, err);
+    enum vitlrp_status status = add_record(state, explanation->image_path, of_class, object, err);
     json_decref(object);
     return status;
 }
@@ -550,14 +579,44 @@ cleanup:
     return status;
 }
 
+/* The texts behind the names of a class. */
+struct class_names {
+    char number[16];
+    char probability[32];
+    struct text label;
+};
+
+/* A label that others have too, or that is no part of a file's name as it is, gets its number. */
+static struct name_values class_names_of(const struct explanation *explanation,
+                                         struct class_names *names) {
+    const struct vitlrp_class *target = &explanation->target;
+    double probability = explanation->prediction->probability[target->output];
+    struct vitlrp_class found;
+    snprintf(names->number, sizeof names->number, "%d", target->index);
+    if (isnan(probability)) {
+        snprintf(names->probability, sizeof names->probability, "%.4g",
+                 (double) explanation->prediction->logits[target->output]);
+    } else {
+        snprintf(names->probability, sizeof names->probability, "%.1f", 100.0 * probability);
+    }
+    bool is_clean = name_clean(target->label, &names->label);
+    if (!is_clean ||
+        vitlrp_model_find_class(explanation->model, target->label, &found, NULL) != VITLRP_OK) {
+        text_printf(&names->label, "%s%d", names->label.length > 0 ? "-" : "", target->index);
+    }
+    return (struct name_values){.number = names->number,
+                                .label = names->label.failed ? names->number : names->label.data,
+                                .probability = names->probability};
+}
+
 enum exit_code explain_write(struct explain_session *state, const struct explanation *explanation,
                              const unsigned char *data, size_t size, struct text *report) {
-    char class_name[16];
+    struct class_names names = {.label = {.limit = NAME_LIMIT}};
     struct vitlrp_error err;
     const size_t shape[2] = {(size_t) state->map_height, (size_t) state->map_width};
     const struct npy_view map = {state->map, 2, shape};
-    const struct output_place place = {explanation->image_path, class_name, report};
-    snprintf(class_name, sizeof class_name, "%d", explanation->target.index);
+    const struct name_values of_class = class_names_of(explanation, &names);
+    const struct output_place place = {explanation->image_path, &of_class, report};
     enum vitlrp_status status =
         data != NULL ? write_picture(state, &place, data, size, &err)
                      : explain_write_array(state, OUTPUT_PICTURE, &place, &map, &err);
@@ -565,8 +624,9 @@ enum exit_code explain_write(struct explain_session *state, const struct explana
     status = explain_write_array(state, OUTPUT_RAW, &place, &map, &err);
     code = console_check_also(code, status, CODE_OUTPUT, &err);
     if (state->outputs.pattern[OUTPUT_JSON] != NULL) {
-        status = write_json(state, explanation, class_name, &err);
+        status = write_json(state, explanation, &of_class, &err);
         code = console_check_also(code, status, CODE_OUTPUT, &err);
     }
+    text_free(&names.label);
     return code;
 }

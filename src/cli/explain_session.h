@@ -10,6 +10,7 @@
 #include "explanation.h"
 #include "model_record.h"
 #include "outputs.h"
+#include "pass_watch.h"
 #include "photo.h"
 #include "settings.h"
 #include "vitlrp.h"
@@ -45,10 +46,12 @@ struct explain_session {
     int32_t map_height, map_width;
     struct vitlrp_ledger_entry *ledger; /* owned */
     size_t ledger_length;
-    bool without_ledger; /* nobody reads it */
-    bool told_input;     /* model_input_warn has been called */
-    bool tells_work;     /* a warning where an image takes more than a second */
-    int32_t passes;      /* forward passes to come, about; 0: few */
+    bool without_ledger;     /* nobody reads it */
+    bool told_input;         /* model_input_warn has been called */
+    bool tells_work;         /* a warning where an image takes more than a second */
+    double forward_s;        /* the last forward pass took */
+    struct pass_watch watch; /* the session's observer, where it is enabled */
+    int32_t passes;          /* forward passes to come, about; 0: few */
 
     struct outputs outputs;
     struct json_sink sink;
@@ -73,6 +76,10 @@ void explain_session_release(struct explain_session *state);
 /* What a session for inputs of this size takes; opens none. */
 enum vitlrp_status explain_session_bytes(const struct explain_session *state, int32_t height,
                                          int32_t width, size_t *bytes, struct vitlrp_error *err);
+
+/* A forward pass; logits into state->prediction. */
+enum vitlrp_status explain_forward(struct explain_session *state, const float *input,
+                                   struct vitlrp_error *err);
 
 /* Makes the session fit inputs of this size. */
 enum vitlrp_status explain_session_fit(struct explain_session *state, int32_t height, int32_t width,
@@ -106,7 +113,7 @@ enum vitlrp_status explain_pair(const struct explain_session *state, int32_t lab
 /* Whose files are written, and where it is said. */
 struct output_place {
     const char *image_path;
-    const char *class_name; /* NULL: they do not depend on the class */
+    const struct name_values *of_class; /* NULL: they do not depend on the class */
     struct text *report;
 };
 

@@ -307,8 +307,10 @@ static const struct topic TOPICS[] = {
      .lists_methods = true},
     {.name = "picture",
      .summary = "names of outputs, styles, colours, arrays and JSON",
-     .words = "In names of outputs {stem} is the image's name and {class} the number of the class: "
-              "-o 'maps/{stem}-{class}.png'.",
+     .words =
+         "In names of outputs {stem} is the image's name, {class} the number of the class, {label} "
+         "its name, {prob} its probability in percent and {method} the method: "
+         "-o 'maps/{stem}-{label}-{prob}.png'.",
      .groups = 1U << GROUP_PICTURE | 1U << GROUP_DATA},
     {.name = "datasets",
      .summary = "batches, evaluations, tuning, shards",

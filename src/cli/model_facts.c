@@ -90,3 +90,27 @@ json_t *model_facts_json(const struct vitlrp_model *model) {
     }
     return list;
 }
+
+/* What the model's outputs are, in the number of `classes`. */
+static const char *outputs_word(const struct vitlrp_model_info *info) {
+    if (info->outputs == VITLRP_OUTPUTS_CLASSES) {
+        return info->classes == 1 ? "class" : "classes";
+    }
+    return info->classes == 1 ? "output" : "outputs";
+}
+
+void model_line_append(struct text *out, const struct vitlrp_model *model, bool is_builtin) {
+    char name[200];
+    struct vitlrp_model_info info;
+    vitlrp_model_info_init(&info);
+    vitlrp_model_describe(model, &info);
+    text_escape_name(name, sizeof name, is_builtin ? "built-in demonstration" : info.name);
+    text_printf(out, "model: %s (%d %s, %d x %d", name, info.classes, outputs_word(&info),
+                info.image_width, info.image_height);
+    if (is_builtin) {
+        text_append_string(out, "); your own: --model FILE, see vitlrp help models\n");
+    } else {
+        text_printf(out, " in patches of %d x %d, %d blocks of %d)\n", info.patch_width,
+                    info.patch_height, info.depth, info.dim);
+    }
+}

@@ -1,9 +1,13 @@
 #include "names.h"
 
+#include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
-static const char STEM[] = "{stem}";
-static const char CLASS[] = "{class}";
+#define LABEL_LIMIT 60 /* bytes of a label in a name */
+
+#define STEM "{stem}"
+#define CLASS "{class}"
 
 /* The last component of a path. */
 static const char *base_name(const char *path) {
@@ -26,21 +30,41 @@ void name_stem(const char *path, struct text *out) {
     text_append(out, base, (size_t) (name_extension(path) - base));
 }
 
-/* The length of the placeholder at `text`, or 0. */
-static size_t placeholder_length(const char *text, const char *placeholder) {
-    size_t length = strlen(placeholder);
-    return strncmp(text, placeholder, length) == 0 ? length : 0;
+/* What braces may hold. */
+static const struct placeholder {
+    const char *text;
+    size_t value; /* in struct name_values */
+    bool of_class;
+} PLACEHOLDERS[] = {
+    {STEM, offsetof(struct name_values, stem), false},
+    {CLASS, offsetof(struct name_values, number), true},
+    {"{label}", offsetof(struct name_values, label), true},
+    {"{prob}", offsetof(struct name_values, probability), true},
+    {"{method}", offsetof(struct name_values, method), false},
+};
+
+#define PLACEHOLDER_COUNT (sizeof PLACEHOLDERS / sizeof PLACEHOLDERS[0])
+
+/* The placeholder that begins at `text`, or NULL. */
+static const struct placeholder *placeholder_at(const char *text) {
+    for (size_t i = 0; i < PLACEHOLDER_COUNT; i++) {
+        if (strncmp(text, PLACEHOLDERS[i].text, strlen(PLACEHOLDERS[i].text)) == 0) {
+            return &PLACEHOLDERS[i];
+        }
+    }
+    return NULL;
 }
 
 enum vitlrp_status name_check(const char *pattern, struct vitlrp_error *err) {
     for (const char *brace = strchr(pattern, '{'); brace != NULL; brace = strchr(brace + 1, '{')) {
-        if (placeholder_length(brace, STEM) == 0 && placeholder_length(brace, CLASS) == 0) {
+        if (placeholder_at(brace) == NULL) {
             char shown[120];
             text_escape_name(shown, sizeof shown, pattern);
-            return fail(err, VITLRP_USAGE,
-                        "output name '%s': only {stem} and {class} can be filled "
-                        "in",
-                        shown);
+            return fail(
+                err, VITLRP_USAGE,
+                "output name '%s': only {stem}, {class}, {label}, {prob} and {method} can be "
+                "filled in",
+                shown);
         }
     }
     return VITLRP_OK;
@@ -50,13 +74,30 @@ bool name_has_stem(const char *pattern) {
     return strstr(pattern, STEM) != NULL;
 }
 
+/* The first placeholder that the class decides about, or NULL. */
+static const char *find_class(const char *pattern) {
+    const char *next = pattern;
+    while ((next = strchr(next, '{')) != NULL) {
+        const struct placeholder *found = placeholder_at(next);
+        if (found != NULL && found->of_class) {
+            return next;
+        }
+        next++;
+    }
+    return NULL;
+}
+
 bool name_has_class(const char *pattern) {
-    return strstr(pattern, CLASS) != NULL;
+    return find_class(pattern) != NULL;
 }
 
 bool name_has_class_folder(const char *pattern) {
-    const char *found = strstr(pattern, CLASS);
+    const char *found = find_class(pattern);
     return found != NULL && strchr(found, '/') != NULL;
+}
+
+bool name_tells_classes(const char *pattern) {
+    return strstr(pattern, CLASS) != NULL || strstr(pattern, "{label}") != NULL;
 }
 
 void name_add_class(const char *pattern, struct text *out) {
@@ -65,22 +106,53 @@ void name_add_class(const char *pattern, struct text *out) {
     text_printf(out, ".%s%s", CLASS, extension);
 }
 
-enum vitlrp_status name_expand(const char *pattern, const char *stem, const char *class_name,
+enum vitlrp_status name_expand(const char *pattern, const struct name_values *values,
                                struct text *out, struct vitlrp_error *err) {
     const char *next = pattern;
     while (*next != '\0') {
-        size_t stem_length = placeholder_length(next, STEM);
-        size_t class_length = class_name != NULL ? placeholder_length(next, CLASS) : 0;
-        if (stem_length > 0) {
-            text_append_string(out, stem);
-            next += stem_length;
-        } else if (class_length > 0) {
-            text_append_string(out, class_name);
-            next += class_length;
+        const struct placeholder *found = placeholder_at(next);
+        const char *value = NULL;
+        if (found != NULL) {
+            memcpy(&value, (const char *) values + found->value, sizeof value);
+        }
+        if (value != NULL) {
+            text_append_string(out, value);
+            next += strlen(found->text);
         } else {
             text_append(out, next, 1);
             next++;
         }
     }
     return text_check(out, "the name of an output", err);
+}
+
+/* Of a character that has no place in the name of a file: its bytes; else 0. */
+static size_t odd_length(const char *text, size_t left) {
+    uint32_t code;
+    if (*text == '/' || *text == '\\' || text_utf8_length(text, left) == 0) {
+        return 1;
+    }
+    return text_hostile_length(text, left, &code);
+}
+
+bool name_clean(const char *words, struct text *out) {
+    size_t left = strlen(words);
+    size_t start = out->length;
+    bool is_clean = left > 0;
+    while (left > 0) {
+        size_t odd = out->length == start && *words == '.' ? 1 : odd_length(words, left);
+        size_t length = odd > 0 ? odd : text_utf8_length(words, left);
+        if (out->length - start + length > LABEL_LIMIT) {
+            return false;
+        }
+        if (odd > 0 || *words == ' ') {
+            text_append_string(out, "_");
+        } else {
+            text_append(out, words, length);
+        }
+        is_clean = is_clean && odd == 0;
+        words += length;
+        left -= length;
+    }
+    return is_clean;
 }

@@ -86,7 +86,7 @@ static enum vitlrp_status make_pattern(const char *value, enum output_kind kind,
         text_append_string(&named, value);
     }
     if (KINDS[kind].of_class && several_classes && !named.failed && !is_stdout(value) &&
-        !name_has_class(named.data)) {
+        !name_tells_classes(named.data)) {
         name_add_class(named.data, &classed);
         status = name_keep(&classed, out, err);
     } else {
@@ -146,7 +146,8 @@ static enum vitlrp_status check_several(const struct outputs *outputs, bool seve
         }
         bool of_class = KINDS[i].of_class || (i == OUTPUT_JSON && !one_record);
         if (!of_class && name_has_class(pattern)) {
-            return fail(err, VITLRP_USAGE, "%s: {class} has no meaning here", KINDS[i].spelled);
+            return fail(err, VITLRP_USAGE, "%s: {class}, {label} and {prob} have no meaning here",
+                        KINDS[i].spelled);
         }
         bool one_json = i == OUTPUT_JSON && !name_has_class(pattern);
         if (several_images && !name_has_stem(pattern) && !one_json) {
@@ -361,7 +362,7 @@ enum vitlrp_status outputs_plan(const struct args *args, const struct settings *
     bool several_images = args->operand_count > 1;
     bool several_classes = settings_classes(settings) > 1;
     bool any = settings->ledger;
-    *outputs = (struct outputs){0};
+    *outputs = (struct outputs){.method = settings->method_info.name};
     TRY(check_stdin(args, err));
     TRY(guard_words(&outputs->guard, args, settings->model_path, err));
     for (int i = 0; i < OUTPUT_KINDS; i++) {
@@ -414,14 +415,17 @@ enum vitlrp_status output_claim(struct guard *guard, const char *option, const c
 }
 
 enum vitlrp_status outputs_path(const struct outputs *outputs, enum output_kind kind,
-                                const char *image_path, const char *class_name, struct text *path,
-                                struct vitlrp_error *err) {
+                                const char *image_path, const struct name_values *of_class,
+                                struct text *path, struct vitlrp_error *err) {
     const char *pattern = outputs->pattern[kind];
     struct text stem = {.limit = NAME_LIMIT};
     name_stem(image_path, &stem);
     enum vitlrp_status status = text_check(&stem, "the name of an image", err);
     if (status == VITLRP_OK) {
-        status = name_expand(pattern, stem.data, class_name, path, err);
+        struct name_values values = of_class == NULL ? (struct name_values){0} : *of_class;
+        values.stem = stem.data;
+        values.method = outputs->method;
+        status = name_expand(pattern, &values, path, err);
     }
     text_free(&stem);
     /* Names without {class} were checked before the work began. */

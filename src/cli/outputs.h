@@ -11,6 +11,7 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "guard.h"
+#include "names.h"
 #include "settings.h"
 
 enum output_kind {
@@ -26,6 +27,7 @@ struct outputs {
     char *pattern[OUTPUT_KINDS]; /* owned; NULL: not wanted; "-": standard output */
     bool picture_is_map;         /* -o NAME.npy: the map itself */
     enum vitlrp_picture_format picture_format;
+    const char *method; /* for names */
     bool stdout_taken;
     struct guard guard; /* of the inputs: whoever opens the model gives it guard_inputs */
 };
@@ -37,11 +39,12 @@ enum vitlrp_status outputs_plan(const struct args *args, const struct settings *
 
 void outputs_free(struct outputs *outputs);
 
-/* The file of one kind for an image and a class (NULL for a kind that has none), appended to *path.
+/* The file of one kind for an image and a class (NULL for a kind that has none; of its values, stem
+ * and method are set here), appended to *path.
  * USAGE if it turns out to be an input. */
 enum vitlrp_status outputs_path(const struct outputs *outputs, enum output_kind kind,
-                                const char *image_path, const char *class_name, struct text *path,
-                                struct vitlrp_error *err);
+                                const char *image_path, const struct name_values *of_class,
+                                struct text *path, struct vitlrp_error *err);
 
 /* Finds out whether a file of that name can be written. IO for a folder in its place, or one around
  * it that is missing or not writable. */

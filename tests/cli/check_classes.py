@@ -85,7 +85,7 @@ class Classes(unittest.TestCase):
         self.assertIn("must be a class, or up to 32", self.fail("cat/input.npy", "-c", "0,,1"))
         self.assertIn("no class is called 'predicted, label'",
                       self.fail("cat/input.npy", "-c", "predicted, label"))
-        self.assertIn("{class} has no meaning", self.fail("cat/input.npy", "-c", "0,1", "--json", "{class}"))
+        self.assertIn("{class}, {label} and {prob} have no meaning", self.fail("cat/input.npy", "-c", "0,1", "--json", "{class}"))
 
     def test_a_folder_without_a_class(self):
         self.assertIn("its folder 'zebra' has the name of no class",

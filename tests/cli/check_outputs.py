@@ -138,12 +138,12 @@ class Inputs(Case):
         self.assert_refused("ds/val.csv", "tune", "ds", "--json", "ds/val.csv", "--steps", "1")
 
     def test_f06_names_of_classes(self):
-        write(self.path("labels.1"), b"".join(b"class %d\n" % i for i in range(1000)))
+        write(self.path("labels.1.npy"), b"".join(b"class %d\n" % i for i in range(1000)))
         model = small_model.PATH
-        self.assert_refused("labels.1", GOLDFISH, "-c", "1", "--labels", "labels.1", "--raw",
-                            "labels.{class}")
-        shutil.copy(model, self.path("m.1"))
-        self.assert_refused("m.1", GOLDFISH, "-c", "1", "-m", "m.1", "--raw", "m.{class}")
+        self.assert_refused("labels.1.npy", GOLDFISH, "-c", "1", "--labels", "labels.1.npy", "--raw",
+                            "labels.{class}.npy")
+        shutil.copy(model, self.path("m.1.npy"))
+        self.assert_refused("m.1.npy", GOLDFISH, "-c", "1", "-m", "m.1.npy", "--raw", "m.{class}.npy")
         write(self.path("1.jpg"), read(GOLDFISH))
         os.symlink("1.jpg", self.path("1.png"))
         self.assert_refused("1.png", "1.jpg", "-c", "1", "-o", "{class}.png")

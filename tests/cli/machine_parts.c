@@ -1,5 +1,5 @@
 /* Memory: what control groups leave of it, of both versions, in made-up trees; and how the command
- * says that there is too little. */
+ * says that there is too little, and how long a pass will take. */
 #define _POSIX_C_SOURCE 200809L
 #include <stdbool.h>
 #include <stdio.h>
@@ -8,6 +8,7 @@
 
 #include "cli/console.h"
 #include "cli/machine.h"
+#include "cli/pass_watch.h"
 #include "support/scratch.h"
 
 #include "support/unit.h"
@@ -119,12 +120,60 @@ static void test_shortage_is_said_once(void **unused) {
     assert_int_equal(worked, CODE_DONE);
 }
 
+/* Four seconds into a pass whose quarter is done, on a terminal or elsewhere. */
+static void say_progress(bool rewrites, char said[512]) {
+    const struct console console = {.verbosity = 1};
+    struct pass_watch watch = pass_watch_open(PROGRESS_AUTO, &console);
+    int ends[2];
+    watch.rewrites = rewrites;
+    assert_int_equal(pipe(ends), 0);
+    int kept = dup(STDERR_FILENO);
+    assert_int_equal(dup2(ends[1], STDERR_FILENO), STDERR_FILENO);
+    struct vitlrp_session_observer observer = pass_watch_observer(&watch);
+    pass_watch_begin(&watch, "rise", 7.0);
+    assert_int_equal(observer.cancelled(observer.user), 0); /* too early for a word */
+    watch.start_ms -= 4000.0;
+    watch.shown_ms -= 4000.0;
+    observer.progress(observer.user, 250, 1000);
+    assert_int_equal(observer.cancelled(observer.user), 0);
+    assert_int_equal(observer.cancelled(observer.user), 0); /* nothing new */
+    pass_watch_end(&watch);
+    assert_int_equal(dup2(kept, STDERR_FILENO), STDERR_FILENO);
+    ssize_t size = read(ends[0], said, 511);
+    assert_true(size > 0);
+    said[size] = '\0';
+    close(ends[0]);
+    close(ends[1]);
+    close(kept);
+}
+
+static void test_progress_of_a_pass(void **unused) {
+    char said[512];
+    (void) unused;
+    say_progress(false, said);
+    assert_string_equal(said, "vitlrp: rise takes about 16 s for a map\n");
+    say_progress(true, said);
+    char line[200];
+    snprintf(line, sizeof line, "vitlrp: rise takes about 16 s for a map\n%-60s\r%60s\r",
+             "rise: 25 %, about 12 s left", "");
+    assert_string_equal(said, line);
+}
+
+static void test_a_quiet_pass(void **unused) {
+    const struct console quiet = {.verbosity = 0};
+    const struct console normal = {.verbosity = 1};
+    (void) unused;
+    struct pass_watch watch = pass_watch_open(PROGRESS_AUTO, &quiet);
+    assert_null(pass_watch_observer(&watch).cancelled);
+    watch = pass_watch_open(PROGRESS_NEVER, &normal);
+    assert_null(pass_watch_observer(&watch).cancelled);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_version_2),
-        cmocka_unit_test(test_version_1),
-        cmocka_unit_test(test_in_a_container),
-        cmocka_unit_test(test_shortage_is_said_once),
+        cmocka_unit_test(test_version_2),          cmocka_unit_test(test_version_1),
+        cmocka_unit_test(test_in_a_container),     cmocka_unit_test(test_shortage_is_said_once),
+        cmocka_unit_test(test_progress_of_a_pass), cmocka_unit_test(test_a_quiet_pass),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

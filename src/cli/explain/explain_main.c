@@ -8,6 +8,7 @@
 #include "cli/explain_session.h"
 #include "cli/explanation.h"
 #include "cli/machine.h"
+#include "cli/model_facts.h"
 #include "cli/model_input.h"
 #include "cli/operands.h"
 #include "cli/photo.h"
@@ -175,9 +176,8 @@ static enum exit_code write_image_outputs(struct explain_session *state,
 static enum vitlrp_status run_forward(struct explain_session *state, const struct photo *photo,
                                       struct timing *timing, struct vitlrp_error *err) {
     TRY(explain_session_fit(state, photo->geometry.input_height, photo->geometry.input_width, err));
-    double start = clock_ms();
-    TRY(vitlrp_session_forward(state->session, photo->input, state->prediction.logits, err));
-    timing->forward = clock_ms() - start;
+    TRY(explain_forward(state, photo->input, err));
+    timing->forward = 1e3 * state->forward_s;
     timing->decode = photo->decode_ms;
     timing->preprocess = photo->preprocess_ms;
     return prediction_rank(&state->prediction, state->model, err);
@@ -374,6 +374,16 @@ static void share_scale(const struct args *args, struct settings *settings,
     }
 }
 
+/* Who answers: a demonstration, if the user has no model yet. */
+static enum vitlrp_status tell_model(const struct explain_session *state,
+                                     struct vitlrp_error *err) {
+    struct text line = {.limit = REPORT_LIMIT};
+    model_line_append(&line, state->model, state->settings->model_path == NULL);
+    enum vitlrp_status status = report_print(state, &line, err);
+    text_free(&line);
+    return status;
+}
+
 static enum exit_code explain_with(const struct args *args, struct settings *settings,
                                    struct explain_session *state, struct model_record *record) {
     struct vitlrp_error err;
@@ -388,6 +398,10 @@ static enum exit_code explain_with(const struct args *args, struct settings *set
             return code;
         }
         state->record = record;
+    }
+    code = console_check(tell_model(state, &err), CODE_OUTPUT, &err);
+    if (code != CODE_DONE) {
+        return code;
     }
     json_sink_init(&state->sink, args->operand_count > 1 || settings->top > 1);
     if (settings->shares_scale) {
@@ -450,6 +464,7 @@ enum exit_code explain_main(const struct args *args, struct console *console) {
     }
     if (code == CODE_DONE) {
         console->stdout_taken = state.outputs.stdout_taken;
+        state.watch = pass_watch_open(settings.progress, console);
         settings.inputs = guard_inputs(&state.outputs.guard);
         left_out_warn(&(struct left_out){.own = chosen.passed_over_count},
                       &(struct vitlrp_log){console_log, console});
