@@ -22,8 +22,9 @@ if(VITLRP_WERROR)
     add_compile_options($<$<COMPILE_LANGUAGE:C>:-Werror>)
 endif()
 if(VITLRP_SANITIZE)
+    # -O1 sees what -O2 would take away, and compiles in two thirds of the time; -g1: lines, for reports.
     add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=all
-                        -fno-omit-frame-pointer -g)
+                        -fno-omit-frame-pointer -O1 -g1)
     add_link_options(-fsanitize=address,undefined)
 else()
     add_compile_options($<$<AND:$<COMPILE_LANGUAGE:C>,$<CONFIG:Release>>:-D_FORTIFY_SOURCE=2>)

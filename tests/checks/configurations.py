@@ -58,7 +58,7 @@ def check_presets(root, cmake, scratch):
 
 
 def check_release_flags(root, cmake, scratch):
-    folder = os.path.join(scratch, "flags")
+    folder = os.path.join(scratch, "release")  # the preset's: what was found is known there
     configure(root, cmake, folder, "-DCMAKE_C_FLAGS_RELEASE=-O1 -DOF_THE_USER")
     for path, words in commands(folder).items():
         expect("-DOF_THE_USER" in words and "-O2" not in words, f"the user's flags are not those of {path}")
@@ -69,8 +69,9 @@ def check_release_flags(root, cmake, scratch):
 
 def check_without_onednn(root, cmake, scratch):
     """Also where an earlier run of CMake has found oneDNN."""
-    folder = os.path.join(scratch, "onednn")
-    configure(root, cmake, folder)
+    folder = os.path.join(scratch, "release")
+    with open(os.path.join(folder, "CMakeCache.txt"), encoding="utf-8") as file:
+        expect("ONEDNN_LIBRARY:FILEPATH=" in file.read(), "the preset release did not look for oneDNN")
     configure(root, cmake, folder, "-DVITLRP_ONEDNN=OFF")
     with open(os.path.join(folder, "build.ninja"), encoding="utf-8") as file:
         rules = file.read()
