@@ -210,6 +210,15 @@ struct vitlrp_model_options {
                                    oldest first, and that mean. NULL: the model's own */
     const char *head_activation; /* between the layers of a head of two: "gelu", "gelu_tanh",
                                     "quick_gelu", "relu" or "tanh"; NULL: as the file's names say */
+    const char *labels; /* the text of such a file as labels_path names; one of the two is NULL */
+    /* What lies beside a file, of a model from memory: texts of JSON; NULL: nothing. */
+    const char *config;       /* config.json (timm's or Hugging Face's) or open_clip_config.json */
+    const char *preprocessor; /* preprocessor_config.json */
+    const char *facts; /* an object of JSON: what the caller knows of the model, by the names and in
+                          the words of vitlrp_model_fact, as {"heads": 12, "activation": "gelu"}. It
+                          decides like heads, which goes before it */
+    const struct vitlrp_preprocess *preprocess; /* how photographs become inputs, read during the
+                                                   call; NULL: as the files state, else a guess */
 };
 
 /* The defaults: heads and labels of the file, no messages, the default limits. */
@@ -241,6 +250,15 @@ VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_model_open_memory(const void *data, size_t size, const char *name,
                          const struct vitlrp_model_options *options, struct vitlrp_model **model,
                          struct vitlrp_error *error);
+
+/* As vitlrp_model_open_memory over `count` tensors, under the names that a file of one of these
+ * libraries would give them. Their data must outlive the model and stay as they are; everything
+ * else is read during the call. The model's hash is that of a list with a line for each tensor, the
+ * hash of its bytes and its name, in the order of the names. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status
+vitlrp_model_open_tensors(const struct vitlrp_tensor *tensors, size_t count, const char *name,
+                          const struct vitlrp_model_options *options, struct vitlrp_model **model,
+                          struct vitlrp_error *error);
 
 /* The small model that comes with the library (data/MODEL_CARD.md). */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status

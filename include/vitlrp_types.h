@@ -122,6 +122,16 @@ struct vitlrp_preprocess {
     int32_t unread_width;  /* and columns right of it, which no patch of the model reads */
 };
 
+/* A tensor in memory, as a safetensors file describes one. */
+struct vitlrp_tensor {
+    const char *name;
+    const char *type;     /* of its elements: "F32", "F16", "BF16" or "F64" */
+    const int64_t *shape; /* [rank] */
+    size_t rank;
+    const void *data; /* in the order of the shape, the last index fastest; little-endian */
+    size_t size;      /* of data, in bytes */
+};
+
 /* Where the model input lies on the photograph, in photograph pixels (fractions possible). It
  * reaches beyond the photograph where there was black around it. */
 struct vitlrp_geometry {

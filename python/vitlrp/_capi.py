@@ -163,6 +163,22 @@ class ModelOptions(Structure):
         ("adapter_path", c_char_p),
         ("head_path", c_char_p),
         ("head_activation", c_char_p),
+        ("labels", c_char_p),
+        ("config", c_char_p),
+        ("preprocessor", c_char_p),
+        ("facts", c_char_p),
+        ("preprocess", POINTER(Preprocess)),
+    ]
+
+
+class Tensor(Structure):
+    _fields_ = [
+        ("name", c_char_p),
+        ("type", c_char_p),
+        ("shape", POINTER(c_int64)),
+        ("rank", c_size_t),
+        ("data", c_void_p),
+        ("size", c_size_t),
     ]
 
 
@@ -471,6 +487,28 @@ FUNCTIONS = {
         c_int,
         (c_char_p, POINTER(ModelOptions), POINTER(ModelPointer), POINTER(Error)),
     ),
+    "vitlrp_model_open_memory": (
+        c_int,
+        (
+            c_void_p,
+            c_size_t,
+            c_char_p,
+            POINTER(ModelOptions),
+            POINTER(ModelPointer),
+            POINTER(Error),
+        ),
+    ),
+    "vitlrp_model_open_tensors": (
+        c_int,
+        (
+            POINTER(Tensor),
+            c_size_t,
+            c_char_p,
+            POINTER(ModelOptions),
+            POINTER(ModelPointer),
+            POINTER(Error),
+        ),
+    ),
     "vitlrp_model_open_builtin": (
         c_int,
         (POINTER(ModelOptions), POINTER(ModelPointer), POINTER(Error)),
@@ -483,6 +521,7 @@ FUNCTIONS = {
     "vitlrp_model_info_init_sized": (None, (POINTER(ModelInfo), c_size_t)),
     "vitlrp_model_describe": (None, (ModelPointer, POINTER(ModelInfo))),
     "vitlrp_model_preprocess": (None, (ModelPointer, POINTER(Preprocess))),
+    "vitlrp_model_preprocess_origin": (c_char_p, (ModelPointer,)),
     "vitlrp_model_sha256": (c_int, (ModelPointer, c_char_p, POINTER(Error))),
     "vitlrp_model_configuration": (c_int, (ModelPointer, *_text_out)),
     "vitlrp_model_fact": (c_int, (ModelPointer, c_size_t, POINTER(Fact), POINTER(Error))),

@@ -6,10 +6,11 @@ ctypes cuts off numbers that are too large, and C strings at a zero byte.
 from __future__ import annotations
 
 import ctypes
+import difflib
 import math
 import operator
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Union
 
 import numpy as np
@@ -27,14 +28,32 @@ FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 
 _SHOWN = 60  # letters of a value in a message
+_LISTED = 4  # values of a short list
+
+
+def kind(value: Any) -> str:
+    """What the value is, without its contents."""
+    if isinstance(value, np.ndarray):
+        return f"{value.dtype} of shape {value.shape}"
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return f"{len(value)} bytes"
+    name = type(value).__name__
+    return "None" if value is None else f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
+
+
+def _is_plain(value: Any) -> bool:
+    return value is None or isinstance(value, (str, bool, int, float, np.generic))
 
 
 def shown(value: Any) -> str:
-    """The value for a message: short, whatever it is and whether it can be shown or not."""
+    """The value for a message: short, and of a user's data only what it is."""
+    is_list = isinstance(value, (list, tuple)) and len(value) <= _LISTED
+    if not _is_plain(value) and not (is_list and all(map(_is_plain, value))):
+        return kind(value)
     try:
-        text = repr(value)
-    except Exception:  # of a number of many digits, or of anybody's class
-        text = f"a value of type {type(value).__name__}"
+        text = repr(value[:_SHOWN]) if isinstance(value, str) else repr(value)
+    except Exception:  # of a number of many digits
+        return kind(value)
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
 
 
@@ -110,6 +129,16 @@ def names(name: str, values: Sequence[str]) -> list[bytes]:
     return [text(name, value) for value in values]
 
 
+def keywords(function: str, given: Iterable[str], known: Iterable[str]) -> None:
+    """TypeError, as Python has it, for a keyword that there is not."""
+    names = sorted(known)
+    for name in given:
+        if name not in names:
+            near = difflib.get_close_matches(name, names, 1)
+            hint = f"; did you mean {near[0]}?" if near else f": there are {', '.join(names)}"
+            raise TypeError(f"{function}() got an unexpected keyword argument {shown(name)}{hint}")
+
+
 def photograph(name: str, value: Any) -> Pixels:
     """The value as pixels that C can be given: uint8 (height, width, 3), each behind the other.
 
@@ -118,7 +147,7 @@ def photograph(name: str, value: Any) -> Pixels:
     fits = isinstance(value, np.ndarray) and value.dtype == np.uint8 and value.ndim == 3
     if not fits or value.shape[2] != 3 or max(value.shape) > INT32_MAX:
         raise UsageError(
-            f"{name} must be an array of uint8 and shape (height, width, 3), not {_kind(value)}"
+            f"{name} must be an array of uint8 and shape (height, width, 3), not {kind(value)}"
         )
     return np.ascontiguousarray(value)
 
@@ -128,21 +157,15 @@ def map_of_floats(name: str, value: Any) -> Floats:
     fits = isinstance(value, np.ndarray) and value.dtype.kind in "fiu" and value.ndim == 2
     if not fits or not all(0 < side <= INT32_MAX for side in value.shape):
         raise UsageError(
-            f"{name} must be an array of float32 and shape (height, width), not {_kind(value)}"
+            f"{name} must be an array of float32 and shape (height, width), not {kind(value)}"
         )
     return np.ascontiguousarray(value, np.float32)
-
-
-def _kind(value: Any) -> str:
-    if isinstance(value, np.ndarray):
-        return f"{value.dtype} of shape {value.shape}"
-    return shown(value)
 
 
 def floats(array: Floats) -> Any:
     """The data of a C-ordered float32 array, which must outlive the pointer."""
     if array.dtype != np.float32 or not array.flags.c_contiguous:
-        raise UsageError(f"an array of float32 in C order is needed, not {_kind(array)}")
+        raise UsageError(f"an array of float32 in C order is needed, not {kind(array)}")
     return array.ctypes.data_as(ctypes.POINTER(ctypes.c_float))
 
 

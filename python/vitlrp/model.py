@@ -9,18 +9,19 @@ import operator
 import os
 import threading
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn, Union, overload
 
 import numpy as np
 
-from . import _capi, _check, evaluation
+from . import _capi, _check, _opening, _torch, evaluation
 from . import image as _image
 from . import method as _method
 from ._explain import Explaining, Wanted, check_contrast, check_level
 from ._handle import Handle
 from ._library import call, lib, logger, new_record, take_bytes, words
+from ._opening import JsonLike, LabelsLike, Opening
 from ._sessions import SessionPool, SessionSettings
 from ._settings import SETTINGS
 from .errors import ForkError, UsageError, printable
@@ -33,6 +34,7 @@ ClassLike = Union[int, str, Class]
 
 MOST_THREADS = 1024
 _TOP = "top:"
+_OPENING = tuple(field.name for field in dataclasses.fields(Opening))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,7 +43,7 @@ class ModelInfo:
 
     name: str  # the path that it was opened with
     layout: str  # whose names its tensors have: "torchvision", "timm", "huggingface", "jax"
-    container: str  # "safetensors", "pytorch zip", "pytorch legacy", "npz"
+    container: str  # "safetensors", "pytorch zip", "pytorch legacy", "npz", "memory"
     stored_as: str  # element type in the file: "F32", "F16", "BF16"
     image_height: int  # of the inputs that it was trained on
     image_width: int
@@ -88,8 +90,8 @@ class Model:
     """A Vision Transformer. Immutable, and shared by any number of threads: every call that
     computes takes a session of its own from the model's pool.
 
-    path       .safetensors, .pth, .pt, .bin, .npz or a Hugging Face folder; None: the small built-in
-               model for 200 ImageNet classes at 64 x 64 pixels
+    path       .safetensors, .pth, .pt, .bin, .npz or a Hugging Face folder, or the bytes of such a
+               file; None: the small built-in model for 200 ImageNet classes at 64 x 64 pixels
     heads      number of attention heads, where the weights file does not state it
     activation, pool, norm_eps
                of the MLPs ("gelu", "gelu_tanh", "quick_gelu", "silu"), what the head reads ("cls",
@@ -97,8 +99,8 @@ class Model:
     probability
                how probabilities follow from the logits: "softmax" (one class is right), "sigmoid"
                (each class by itself) or "none" (outputs are values); likewise
-    labels     file of class names: one a line, or index<TAB>wnid<TAB>name; None: the model's, else
-               ImageNet's
+    labels     class names: a list, a dictionary by output, or a file with one a line or
+               index<TAB>wnid<TAB>name; None: the model's, else ImageNet's
     weights    of a training's checkpoint: "ema", the average over the training, "raw", the weights of
                the last step, or "auto", the average where there is one
     ignore_tensors
@@ -111,6 +113,12 @@ class Model:
     passes     about how many images will be explained: from 32 on, the weights are held a second
                time, arranged for speed
     max_bytes  of the file, and of its weights in memory: LimitError beyond; None: 4 GiB
+    config, preprocessor
+               what lies beside a file, of weights given as bytes: the object of config.json (timm's,
+               Hugging Face's) or open_clip_config.json, and of preprocessor_config.json
+    facts      what you know of the model, by the names of Model.facts, as {"registers": 4}; it
+               decides
+    preprocessing  how photographs become inputs; None: as the model's files state, else a guess
 
     A forked process must not use a model that was opened before the fork: ForkError. Open it in
     the child, or start children by "spawn".
@@ -118,9 +126,9 @@ class Model:
 
     def __init__(
         self,
-        path: _check.StrPath | None = None,
+        path: _check.StrPath | bytes | None = None,
         heads: int | None = None,
-        labels: _check.StrPath | None = None,
+        labels: LabelsLike | None = None,
         *,
         weights: str = "auto",
         ignore_tensors: str | None = None,
@@ -133,41 +141,87 @@ class Model:
         pool: str = "stated",
         norm_eps: float | None = None,
         probability: str = "stated",
+        config: JsonLike | None = None,
+        preprocessor: JsonLike | None = None,
+        facts: Mapping[str, Any] | None = None,
+        preprocessing: _image.Preprocessing | None = None,
     ) -> None:
-        options = new_record(_capi.ModelOptions, lib.vitlrp_model_options_init_sized)
-        options.log = logger()
-        if heads is not None:
-            options.heads = _check.whole("heads", heads, 1, _check.INT32_MAX)
-        options.activation = _check.choice("activation", activation, "activation")
-        options.pool = _check.choice("pool", pool, "pool")
-        options.probability = _check.choice("probability", probability, "probability")
-        if norm_eps is not None:
-            options.norm_eps = _check.real("norm_eps", norm_eps, 1e-37, 0.99)
-        if labels is not None:
-            options.labels_path = _check.path("labels", labels)
-        options.weights = _check.choice("weights", weights, "weights")
-        if ignore_tensors is not None:
-            options.ignore_tensors = _check.text("ignore_tensors", ignore_tensors)
-        if adapter is not None:
-            options.adapter_path = _check.path("adapter", adapter)
-        if head is not None:
-            options.head_path = _check.path("head", head)
-        if head_activation is not None:
-            options.head_activation = _check.text("head_activation", head_activation)
-        if max_bytes is not None:
-            options.limits.max_bytes = _check.whole("max_bytes", max_bytes, 1, 2**64 - 1)
+        opening = Opening(
+            heads=heads,
+            labels=labels,
+            weights=weights,
+            ignore_tensors=ignore_tensors,
+            adapter=adapter,
+            head=head,
+            head_activation=head_activation,
+            max_bytes=max_bytes,
+            activation=activation,
+            pool=pool,
+            norm_eps=norm_eps,
+            probability=probability,
+            config=config,
+            preprocessor=preprocessor,
+            facts=facts,
+            preprocessing=preprocessing,
+        )
         passes = _check.whole("passes", passes, 1, _check.INT32_MAX)
-        pointer = _capi.ModelPointer()
-        places = (ctypes.byref(options), ctypes.byref(pointer))
-        if path is None:
-            call(lib.vitlrp_model_open_builtin, *places)
+        data = _opening.read_bytes(path)
+        if data is None:
+            self._adopt(_opening.open_path(path, opening), passes)
         else:
-            call(lib.vitlrp_model_open, _check.path("path", path), *places)
-        self._adopt(pointer, passes)
+            self._adopt(_opening.open_memory(data, opening), passes, data)
 
-    def _adopt(self, pointer: _capi.ModelPointer, passes: int) -> None:
-        """Becomes the owner of a model of the library."""
-        self._handle = Handle(pointer, lib.vitlrp_model_close)
+    @classmethod
+    def from_tensors(
+        cls, tensors: Mapping[str, Any], *, name: str = "tensors", passes: int = 1, **options: Any
+    ) -> Model:
+        """A model of arrays by name, as the state_dict of torchvision, timm, transformers or
+        open_clip has them: numpy's float16, float32 and float64, and ml_dtypes' bfloat16.
+
+        `facts`, `config` and `preprocessor` state what a file would have beside them; all
+        arguments of Model may be given. The arrays are read during the call.
+        """
+        passes = _check.whole("passes", passes, 1, _check.INT32_MAX)
+        _check.keywords("from_tensors", options, _OPENING)
+        pointer = _opening.open_tensors(tensors, name, Opening(**options))
+        made = cls.__new__(cls)
+        made._adopt(pointer, passes)
+        return made
+
+    @classmethod
+    def from_torch(
+        cls,
+        module: Any,
+        *,
+        labels: LabelsLike | None = None,
+        transform: Any = None,
+        check: bool = True,
+        passes: int = 1,
+        **options: Any,
+    ) -> Model:
+        """A model of a torch module: of torchvision, timm or transformers, or open_clip's tower.
+
+        module     its weights are copied, as float32; later training does not change the model
+        labels     names of the classes: a list, a dictionary by output, or a file; None: the
+                   module's, else ImageNet's
+        transform  how photographs become inputs: torchvision's transforms (weights.transforms(), a
+                   Compose), timm's create_transform, an image processor of transformers, or a
+                   Preprocessing; None: what the module states, else a guess, with a warning
+        check      runs the module once on a random input, and compares: MismatchError if it computes
+                   something else
+        options    all arguments of Model, `heads` or `facts` among them: they decide
+
+        Heads, eps, activation, pooling and the rest are read from the module; UnsupportedError
+        names what is not known. The module is explained as it is in eval(): a warning says so where
+        it is in training, and where it has hooks, which are no part of the model.
+        """
+        _check.keywords("from_torch", options, _OPENING)
+        opening = {"labels": labels, **options}
+        return _torch.open_module(cls, module, transform, opening, passes, _check.flag("check", check))
+
+    def _adopt(self, pointer: _capi.ModelPointer, passes: int, *kept: object) -> None:
+        """Becomes the owner of a model of the library, which needs what is `kept`."""
+        self._handle = Handle(pointer, lib.vitlrp_model_close, *kept)
         self._sessions = SessionPool(self._handle, passes)
         self._lock = threading.Lock()
         self._users = 0
@@ -317,7 +371,10 @@ class Model:
         ignore_exif: bool = False,
     ) -> _check.Floats:
         """The model input of an image, float32 (3, height, width); arguments as of explain."""
-        return _image.read(image, preprocessing or self.preprocessing, ignore_exif).values
+        return _image.read(image, self._prepared(preprocessing), ignore_exif).values
+
+    def _prepared(self, preprocessing: _image.Preprocessing | None) -> _image.Preprocessing:
+        return self.preprocessing if preprocessing is None else preprocessing
 
     def like(
         self,
@@ -335,15 +392,9 @@ class Model:
         """
         if isinstance(images, (str, bytes, os.PathLike)) or not images:
             raise UsageError("images must be a list of at least one image")
-        sources = [_image.read(one, preprocessing or self.preprocessing, ignore_exif) for one in images]
-        features = np.empty((len(sources), self.info.classes), np.float32)
+        sources = [_image.read(one, self._prepared(preprocessing), ignore_exif) for one in images]
+        features = np.stack([self._forward(source.values) for source in sources])
         pointer = _capi.ModelPointer()
-        for source, feature in zip(sources, features):
-            _, height, width = source.values.shape
-            settings = SessionSettings(0, height, width, "attnlrp", False, b"auto", 0)
-            with self._in_use(), self._sessions.session(settings) as session:
-                values = _check.floats(source.values)
-                call(lib.vitlrp_session_forward, session, values, _check.floats(feature))
         with self._in_use() as model:
             found = _check.floats(features)
             call(lib.vitlrp_model_like, model, found, len(sources), ctypes.byref(pointer))
@@ -415,7 +466,7 @@ class Model:
         wanted = self._wanted(target, versus)
         if chosen.ignores_class and (target is not None or versus is not None):
             warnings.warn(f"the map of {method} is the same for every class", stacklevel=2)
-        source = _image.read(image, preprocessing or self.preprocessing, ignore_exif)
+        source = _image.read(image, self._prepared(preprocessing), ignore_exif)
         _, height, width = source.values.shape
         settings = SessionSettings(
             threads=_check.whole("threads", 0 if threads is None else threads, 0, MOST_THREADS),
@@ -434,6 +485,15 @@ class Model:
                 warnings.warn(message, stacklevel=2)
             found = work.run(classes, wanted, level)
         return found if wanted.several else found[0]
+
+    def _forward(self, values: _check.Floats) -> _check.Floats:
+        """The outputs for a model input."""
+        _, height, width = values.shape
+        found = np.empty(self.info.classes, np.float32)
+        settings = SessionSettings(0, height, width, "attnlrp", False, b"auto", 0)
+        with self._in_use(), self._sessions.session(settings) as session:
+            call(lib.vitlrp_session_forward, session, _check.floats(values), _check.floats(found))
+        return found
 
     def _wanted(self, target: Any, versus: ClassLike | None) -> Wanted:
         against = None if versus is None else self.find_class(versus)
@@ -529,7 +589,7 @@ class Model:
             truth=truth,
             boxes=boxes,
             shard=shard,
-            preprocessing=preprocessing or self.preprocessing,
+            preprocessing=self._prepared(preprocessing),
             ignore_exif=ignore_exif,
             threads=threads,
             backend=backend,

@@ -65,15 +65,34 @@ static enum vitlrp_status read_indices(const json_t *array, int32_t *indices, si
     return check_distinct(indices, count, err);
 }
 
-/* Names from a file: line by line where the lists are as long and the file has no indices, else by
- * index. A model of some classes may be named by the list of all. */
-static enum vitlrp_status from_file(const char *path, const int32_t *indices, size_t count,
-                                    struct labels *labels, struct vitlrp_error *err) {
+/* The bytes of a list. */
+static enum vitlrp_status read_list(const struct label_list *list, struct bytes *out,
+                                    struct vitlrp_error *err) {
+    if (list->path != NULL) {
+        return file_read(list->path, MAX_LABELS_FILE, out, err);
+    }
+    size_t size = strlen(list->text);
+    if (size > MAX_LABELS_FILE) {
+        return fail(err, VITLRP_LIMIT, "labels: %zu bytes are more than %zu", size,
+                    MAX_LABELS_FILE);
+    }
+    *out = (struct bytes){.data = mem_calloc(size + 1, 1), .size = size};
+    if (out->data == NULL) {
+        return fail(err, VITLRP_NOMEM, "out of memory for class names");
+    }
+    memcpy(out->data, list->text, size);
+    return VITLRP_OK;
+}
+
+/* Names from a list: line by line where the lists are as long and it has no indices, else by index.
+ * A model of some classes may be named by the list of all. */
+static enum vitlrp_status from_list(const struct label_list *list, const int32_t *indices,
+                                    size_t count, struct labels *labels, struct vitlrp_error *err) {
     struct class_table table = {0};
     struct class_table *out = &labels->classes;
     bool subset = labels->subset;
     enum vitlrp_status status = VITLRP_OK;
-    TRY(file_read(path, MAX_LABELS_FILE, &labels->file, err));
+    TRY(read_list(list, &labels->file, err));
     TRY_GOTO(status,
              class_table_parse((const char *) labels->file.data, labels->file.size, &table, err),
              cleanup);
@@ -92,7 +111,7 @@ static enum vitlrp_status from_file(const char *path, const int32_t *indices, si
 
 cleanup:
     class_table_free(&table);
-    return error_prefix(err, status, path);
+    return error_prefix(err, status, list->path != NULL ? list->path : "labels");
 }
 
 static bool begins_with(const char *string, const char *prefix) {
@@ -188,7 +207,7 @@ static void tell_numbers(const struct labels *labels, const char *model,
     }
 }
 
-enum vitlrp_status labels_open(const struct vit_model *model, const char *path,
+enum vitlrp_status labels_open(const struct vit_model *model, const struct label_list *list,
                                const struct vitlrp_log *log, struct labels **out,
                                struct vitlrp_error *err) {
     size_t count = (size_t) model->config.classes;
@@ -205,8 +224,8 @@ enum vitlrp_status labels_open(const struct vit_model *model, const char *path,
     labels->subset = class_index != NULL;
     TRY_GOTO(status, class_table_imagenet(&labels->imagenet, err), cleanup);
     status = error_prefix(err, read_indices(class_index, indices, count, err), model->name);
-    if (status == VITLRP_OK && path != NULL) {
-        status = from_file(path, indices, count, labels, err);
+    if (status == VITLRP_OK && (list->path != NULL || list->text != NULL)) {
+        status = from_list(list, indices, count, labels, err);
     } else if (status == VITLRP_OK) {
         status = from_model(model, log, indices, labels, err);
     }

@@ -18,10 +18,15 @@ struct labels {
     struct bytes file;           /* owned: the file of names as it was read; empty without one */
 };
 
-/* Puts the classes of a model together from, in this order: the file at `path` (may be NULL), the
- * model's class_index, the names beside its weights, ImageNet-1k if it has 1000 classes. MISMATCH
- * if the file or the metadata do not fit the model. *out is owned: labels_free. */
-enum vitlrp_status labels_open(const struct vit_model *model, const char *path,
+/* A caller's list of names: a file, or the text of one; of two NULL there is none. */
+struct label_list {
+    const char *path, *text;
+};
+
+/* Puts the classes of a model together from, in this order: the caller's list, the model's
+ * class_index, the names beside its weights, ImageNet-1k if it has 1000 classes. MISMATCH
+ * if the list or the metadata do not fit the model. *out is owned: labels_free. */
+enum vitlrp_status labels_open(const struct vit_model *model, const struct label_list *list,
                                const struct vitlrp_log *log, struct labels **out,
                                struct vitlrp_error *err);
 

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/probability.h"
 #include "base/words.h"
+#include "imgio/preprocess.h"
 
 void vitlrp_model_limits_init(struct vitlrp_model_limits *limits) {
     if (limits != NULL) {
@@ -40,6 +41,9 @@ static enum vitlrp_status check_told(const struct vitlrp_model_options *options,
         return fail(err, VITLRP_USAGE, "there is no kind of probability %d",
                     (int) options->probability);
     }
+    if (options->labels_path != NULL && options->labels != NULL) {
+        return fail(err, VITLRP_USAGE, "labels and labels_path: one of the two must be NULL");
+    }
     return options->norm_eps >= 0 && options->norm_eps < 1
                ? VITLRP_OK
                : fail(err, VITLRP_USAGE, "the eps of norms must be from 0, and below 1");
@@ -64,15 +68,25 @@ static enum vitlrp_status read_options(const struct vitlrp_model_options *option
                                           .inputs = &out->options.inputs,
                                           .weights = out->options.weights,
                                           .ignore_tensors = out->options.ignore_tensors,
-                                          .adapter_path = out->options.adapter_path};
+                                          .adapter_path = out->options.adapter_path,
+                                          .config = out->options.config,
+                                          .preprocessor = out->options.preprocessor,
+                                          .facts = out->options.facts};
     return vit_load_limits_check(&out->options.limits, err);
 }
 
 /* A hash that cannot be taken leaves the guess, which is told as one. */
 static enum vitlrp_status choose_preprocess(struct vitlrp_model *model,
-                                            const struct vitlrp_log *log,
+                                            const struct vitlrp_model_options *options,
                                             struct vitlrp_error *err) {
     char digest[65];
+    const struct vitlrp_log *log = options == NULL ? NULL : &options->log;
+    if (options != NULL && options->preprocess != NULL) {
+        TRY(error_prefix(err, preprocess_check(options->preprocess, err), "preprocess"));
+        model->preprocess = (struct model_preprocess){*options->preprocess, "the caller"};
+        model->preprocess.preprocess.channels = model->vit->config.grey ? 1 : 0;
+        return VITLRP_OK;
+    }
     enum vitlrp_status status = model_preprocess(model->vit, log, &model->preprocess, err);
     if (status == VITLRP_OK && model_preprocess_wants_hash(model->vit, &model->preprocess) &&
         vitlrp_model_sha256(model, digest, NULL) == VITLRP_OK) {
@@ -99,13 +113,16 @@ static enum vitlrp_status model_complete(struct vit_model *vit,
         return fail(err, VITLRP_NOMEM, "out of memory for a model");
     }
     const struct vitlrp_log *log = options == NULL ? NULL : &options->log;
-    status = choose_preprocess(model, log, err);
-    const char *labels = options == NULL ? NULL : options->labels_path;
-    if (status == VITLRP_OK && labels != NULL) {
-        status = file_tell(&options->inputs, labels, err);
+    struct label_list list = {0};
+    status = choose_preprocess(model, options, err);
+    if (options != NULL) {
+        list = (struct label_list){options->labels_path, options->labels};
+    }
+    if (status == VITLRP_OK && list.path != NULL) {
+        status = file_tell(&options->inputs, list.path, err);
     }
     if (status == VITLRP_OK) {
-        status = labels_open(vit, labels, log, &model->labels, err);
+        status = labels_open(vit, &list, log, &model->labels, err);
     }
     if (status != VITLRP_OK) {
         vitlrp_model_close(model);
@@ -120,6 +137,10 @@ static enum vitlrp_status open_path(const char *path, const struct vitlrp_model_
     struct opening opening;
     struct vit_model *vit = NULL;
     TRY(read_options(options, &opening, err));
+    if (opening.load.config != NULL || opening.load.preprocessor != NULL) {
+        return fail(err, VITLRP_USAGE,
+                    "config and preprocessor are of models from memory: a file's lie beside it");
+    }
     TRY(vit_model_load(path, &opening.load, &vit, err));
     return model_complete(vit, &opening.options, out, err);
 }
@@ -175,6 +196,26 @@ enum vitlrp_status vitlrp_model_open_memory(const void *data, size_t size, const
     return open_memory(data, size, name, options, model, error);
 }
 
+static enum vitlrp_status open_tensors(const struct memory_tensors *tensors, const char *name,
+                                       const struct vitlrp_model_options *options,
+                                       struct vitlrp_model **out, struct vitlrp_error *err) {
+    struct opening opening;
+    struct vit_model *vit = NULL;
+    TRY(read_options(options, &opening, err));
+    TRY(vit_model_load_tensors(tensors, name, &opening.load, &vit, err));
+    return model_complete(vit, &opening.options, out, err);
+}
+
+enum vitlrp_status vitlrp_model_open_tensors(const struct vitlrp_tensor *tensors, size_t count,
+                                             const char *name,
+                                             const struct vitlrp_model_options *options,
+                                             struct vitlrp_model **model,
+                                             struct vitlrp_error *error) {
+    API_NEEDS(tensors != NULL && name != NULL && model != NULL, error);
+    const struct memory_tensors list = {tensors, count};
+    return open_tensors(&list, name, options, model, error);
+}
+
 static enum vitlrp_status open_random(const struct vitlrp_architecture *architecture,
                                       struct vitlrp_model **out, struct vitlrp_error *err) {
     struct vitlrp_architecture shape;
@@ -225,7 +266,7 @@ static enum vitlrp_status model_like(const struct vitlrp_model *model, const flo
                                     ? fail(err, VITLRP_NOMEM, "out of memory for a model")
                                     : vit_model_like(model->vit, features, count, &made->vit, err);
     if (status == VITLRP_OK) {
-        status = labels_open(made->vit, NULL, NULL, &made->labels, err);
+        status = labels_open(made->vit, &(struct label_list){0}, NULL, &made->labels, err);
     }
     if (status != VITLRP_OK) {
         vitlrp_model_close(made);

@@ -149,7 +149,8 @@ static enum vitlrp_status add_file(json_t *files, const char *name, const struct
 static enum vitlrp_status add_files(const struct vitlrp_model *model, json_t *files, bool *complete,
                                     struct vitlrp_error *err) {
     const struct vit_origin *origin = &model->vit->origin;
-    for (size_t i = 0; i < origin->file_count && origin->file_count > 1; i++) {
+    for (size_t i = 0; i < origin->file_count && origin->file_count > 1 && !origin->in_memory;
+         i++) {
         TRY(make_hashes(model, err));
         json_set(files, origin->files[i].name, json_string(model->hash->files[i]), complete);
     }

@@ -20,6 +20,7 @@ hub=$build/hub
 failed=0
 "$python" -B tests/nightly/published_table.py . || failed=1
 "$python" -B tests/nightly/architectures.py "$build/vitlrp" || failed=1
+VITLRP_LIBRARY=$build/src/api/libvitlrp.so PYTHONPATH=python "$python" -B tests/nightly/from_torch.py || failed=1
 "$python" -B tests/nightly/preprocess_libraries.py "$build/src/api/libvitlrp.so" || failed=1
 HF=$hub/bin/hf "$python" -B tests/cli/check_recipes.py "$build/vitlrp" tests/golden/parity tests/golden/zoo || failed=1
 exit "$failed"

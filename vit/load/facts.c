@@ -71,7 +71,7 @@ void fact_append_origin(struct text *out, const struct fact *fact) {
                                           [FACT_TABLE] = "table of published models",
                                           [FACT_TENSORS] = "tensors",
                                           [FACT_GUESS] = "guessed"};
-    bool by_name = fact->file != NULL && fact->source == FACT_FILE;
+    bool by_name = fact->file != NULL && (fact->source == FACT_FILE || fact->source == FACT_USER);
     text_append_string(out, by_name ? fact->file : SOURCES[fact->source]);
     if (fact->key != NULL) {
         text_printf(out, "%s%s", fact->source == FACT_CLASS ? " " : ", ", fact->key);

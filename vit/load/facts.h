@@ -165,6 +165,11 @@ enum vitlrp_status facts_join(struct model_facts *facts, const struct model_fact
 /* What the options state. */
 void facts_told(const struct vit_load_options *options, struct model_facts *out);
 
+/* What the caller knows besides: an object of JSON with names and words of facts.def. What the
+ * options state stays. NULL: nothing. USAGE, naming the fact, for others and for their values. */
+enum vitlrp_status facts_stated(const char *text, struct model_facts *out,
+                                struct vitlrp_error *err);
+
 /* All known facts as an array of {"name", "title", "value", "source", "origin"}, all of them texts;
  * NULL without memory. */
 json_t *facts_json(const struct model_facts *facts);

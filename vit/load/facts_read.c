@@ -73,6 +73,13 @@ void facts_told(const struct vit_load_options *options, struct model_facts *out)
     }
 }
 
+/* Whether it is worth saying that the user's word is another one: what was stated as a whole, of
+ * the thing itself, knows better than a name's defaults. */
+static bool is_said(const struct fact *fact, const struct fact *told) {
+    bool differs = fact_known(fact) && (float) fact->value != (float) told->value;
+    return differs && (told->file == NULL || fact->source == FACT_FILE);
+}
+
 /* The user's word decides, and is said where a file says otherwise. */
 static void take_user(const struct facts_beside *beside, struct model_facts *facts) {
     size_t count;
@@ -83,7 +90,7 @@ static void take_user(const struct facts_beside *beside, struct model_facts *fac
         if (!fact_known(told)) {
             continue;
         }
-        if (fact_known(fact) && (float) fact->value != (float) told->value) {
+        if (is_said(fact, told)) {
             struct text text = {.limit = 1 << 12};
             text_printf(&text, "%s: taking ", rows[i].title);
             fact_append_value(&text, &rows[i], told);

@@ -14,6 +14,7 @@
 #include "vit/load/head_file.h"
 #include "vit/load/layout.h"
 #include "vit/load/listing.h"
+#include "vit/load/memory_tensors.h"
 #include "vit/load/probability_infer.h"
 #include "vit/load/shards.h"
 #include "vit/load/sidecars.h"
@@ -101,6 +102,7 @@ static enum vitlrp_status build_model(struct opened *opened, const struct vit_lo
     struct model_facts facts = {0};
     TRY(read_metadata(checkpoint, &metadata, err));
     facts_told(options, &user);
+    TRY_GOTO(status, facts_stated(options->facts, &user, err), cleanup);
     TRY_GOTO(status, head_activation_state(options->head_activation, &user.head_activation, err),
              cleanup);
     const struct facts_beside beside = {.user = &user,
@@ -178,6 +180,8 @@ static enum vitlrp_status load_checkpoint(struct checkpoint *checkpoint, const c
             sidecars_read(path, opened.binding.layout->framework, options, &opened.sidecars, err),
             cleanup);
     }
+    status = sidecars_take(opened.binding.layout->framework, options, &opened.sidecars, err);
+    TRY_GOTO(status, error_prefix(err, status, name), cleanup);
     TRY_GOTO(status, take_head(&opened, options, err), cleanup);
     status = error_prefix(err, build_model(&opened, options, out, err), name);
 
@@ -278,6 +282,19 @@ enum vitlrp_status vit_file_tensors(const char *path, const struct vit_load_opti
     return status;
 }
 
+/* Gives the model the bytes that it was made of, or releases what lists them. */
+static enum vitlrp_status keep_origin(enum vitlrp_status status, struct vit_origin *origin,
+                                      struct vit_model **out) {
+    if (status != VITLRP_OK) {
+        vit_origin_close(origin);
+        return status;
+    }
+    (*out)->origin.files = origin->files;
+    (*out)->origin.file_count = origin->file_count;
+    (*out)->origin.in_memory = origin->in_memory;
+    return VITLRP_OK;
+}
+
 enum vitlrp_status vit_model_load_memory(const void *data, size_t size, const char *name,
                                          const struct vit_load_options *options,
                                          struct vit_model **out, struct vitlrp_error *err) {
@@ -296,11 +313,32 @@ enum vitlrp_status vit_model_load_memory(const void *data, size_t size, const ch
     if (status == VITLRP_OK) {
         status = load_checkpoint(&checkpoint, NULL, name, options, out, err);
     }
-    if (status != VITLRP_OK) {
-        vit_origin_close(&origin);
-        return status;
+    return keep_origin(status, &origin, out);
+}
+
+enum vitlrp_status vit_model_load_tensors(const struct memory_tensors *tensors, const char *name,
+                                          const struct vit_load_options *options,
+                                          struct vit_model **out, struct vitlrp_error *err) {
+    struct vitlrp_model_limits limits =
+        options->limits == NULL ? vit_load_limits_default() : *options->limits;
+    struct checkpoint_options reading = {&limits, options->weights, options->log};
+    struct vit_origin origin = {.in_memory = true};
+    struct checkpoint checkpoint = {0};
+    if (options->adapter_path != NULL) {
+        return fail(err, VITLRP_USAGE, "an adapter needs a model from a file, not %s", name);
     }
-    (*out)->origin.files = origin.files;
-    (*out)->origin.file_count = origin.file_count;
-    return VITLRP_OK;
+    if (tensors->count == 0 || tensors->count > limits.max_tensors) {
+        return fail(err, tensors->count == 0 ? VITLRP_USAGE : VITLRP_LIMIT,
+                    "%s: %zu tensors are not from 1 to %zu", name, tensors->count,
+                    limits.max_tensors);
+    }
+    TRY(vit_origin_reserve(&origin, tensors->count, err));
+    enum vitlrp_status status =
+        error_prefix(err, memory_tensors_open(tensors, &reading, &origin, &checkpoint, err), name);
+    if (status == VITLRP_OK) {
+        status = load_checkpoint(&checkpoint, NULL, name, options, out, err);
+    } else {
+        checkpoint_close(&checkpoint);
+    }
+    return keep_origin(status, &origin, out);
 }

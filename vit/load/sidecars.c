@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/mem.h"
 #include "vit/load/find.h"
 
 #define MAX_JSON ((size_t) 16 << 20)
@@ -133,6 +134,61 @@ enum vitlrp_status sidecars_read(const char *path, enum framework framework,
     case FRAMEWORK_TORCHVISION:
     case FRAMEWORK_JAX:
         break;
+    }
+    return VITLRP_OK;
+}
+
+/* Keeps a copy of a text under the name of the file that it stands for; *out gets its object. */
+static enum vitlrp_status take_text(const char *name, const char *text,
+                                    const struct vit_load_options *options, struct sidecars *out,
+                                    json_t **object, struct vitlrp_error *err) {
+    const struct vitlrp_model_limits limits =
+        options->limits == NULL ? vit_load_limits_default() : *options->limits;
+    struct bytes bytes = {.size = strlen(text)};
+    enum vitlrp_status status =
+        json_parse_within(text, bytes.size, limits.max_json_bytes, object, err);
+    if (status != VITLRP_OK) {
+        return error_prefix(err, status, name);
+    }
+    bytes.data = mem_calloc(bytes.size, 1);
+    if (bytes.data == NULL) {
+        return fail(err, VITLRP_NOMEM, "out of memory for %s", name);
+    }
+    memcpy(bytes.data, text, bytes.size);
+    out->files[out->count++] = (struct vit_sidecar){name, bytes};
+    return VITLRP_OK;
+}
+
+/* Of open_clip's configurations only the one has this key. */
+static enum vitlrp_status take_config(const struct vit_load_options *options, struct sidecars *out,
+                                      struct vitlrp_error *err) {
+    TRY(take_text("config.json", options->config, options, out, &out->config, err));
+    if (json_is_object(json_object_get(out->config, "model_cfg"))) {
+        out->open_clip = out->config;
+        out->config = NULL;
+    }
+    return VITLRP_OK;
+}
+
+enum vitlrp_status sidecars_take(enum framework framework, const struct vit_load_options *options,
+                                 struct sidecars *out, struct vitlrp_error *err) {
+    bool is_given = options->config != NULL || options->preprocessor != NULL;
+    json_t *facts = NULL;
+    if (is_given && (framework == FRAMEWORK_TORCHVISION || framework == FRAMEWORK_JAX)) {
+        return fail(err, VITLRP_USAGE,
+                    "weights with such names have no configuration: nothing would read it");
+    }
+    if (options->config != NULL) {
+        TRY(take_config(options, out, err));
+    }
+    if (options->preprocessor != NULL) {
+        out->preprocessor_file = "preprocessor_config.json";
+        TRY(take_text(out->preprocessor_file, options->preprocessor, options, out,
+                      &out->preprocessor, err));
+    }
+    if (options->facts != NULL) {
+        TRY(take_text("facts", options->facts, options, out, &facts, err));
+        json_decref(facts);
     }
     return VITLRP_OK;
 }

@@ -24,6 +24,11 @@ enum vitlrp_status sidecars_read(const char *path, enum framework framework,
                                  const struct vit_load_options *options, struct sidecars *out,
                                  struct vitlrp_error *err);
 
+/* Takes what the caller gives for what would lie beside the weights, and what it knows of them.
+ * USAGE for a configuration of weights that have none beside them. */
+enum vitlrp_status sidecars_take(enum framework framework, const struct vit_load_options *options,
+                                 struct sidecars *out, struct vitlrp_error *err);
+
 /* Reports every file to the caller's callback that could lie beside such weights and belong to
  * them: for who reads none of them, and writes files. */
 enum vitlrp_status sidecars_tell(const char *path, const struct vit_load_options *options,

@@ -156,6 +156,8 @@ struct vit_load_options {
     enum vitlrp_weights weights;        /* which set, of a file that has several */
     const char *ignore_tensors;         /* patterns, see names_settle; NULL: none */
     const char *adapter_path;           /* folder of a LoRA adapter to merge; NULL: none */
+    const char *config, *preprocessor;  /* texts that lie beside weights in memory; NULL: none */
+    const char *facts;                  /* what the caller knows, as JSON; NULL: nothing */
 };
 
 /* Loads a checkpoint from a path (or a Hugging Face folder). IO if the file of the weights changed
@@ -172,6 +174,16 @@ enum vitlrp_status vit_file_tensors(const char *path, const struct vit_load_opti
 enum vitlrp_status vit_model_load_memory(const void *data, size_t size, const char *name,
                                          const struct vit_load_options *options,
                                          struct vit_model **out, struct vitlrp_error *err);
+
+struct memory_tensors {
+    const struct vitlrp_tensor *items;
+    size_t count;
+};
+
+/* Loads a model from tensors in memory, whose data are afterwards needed for their hashes only. */
+enum vitlrp_status vit_model_load_tensors(const struct memory_tensors *tensors, const char *name,
+                                          const struct vit_load_options *options,
+                                          struct vit_model **out, struct vitlrp_error *err);
 
 /* A model of the given shape with seeded random weights, scaled as a trained one's so that
  * activations stay in range. */

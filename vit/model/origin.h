@@ -3,6 +3,7 @@
 #ifndef VIT_ORIGIN_H
 #define VIT_ORIGIN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/file.h"
@@ -21,11 +22,12 @@ struct vit_sidecar {
     struct bytes bytes; /* owned: as they were read */
 };
 
-#define VIT_SIDECARS ((size_t) 4)
+#define VIT_SIDECARS ((size_t) 5)
 
 struct vit_origin {
     struct vit_file *files; /* owned; none of random weights. Of shards, the index is the first */
     size_t file_count;
+    bool in_memory; /* each "file" is a tensor of the caller's, under its name */
     struct vit_sidecar sidecars[VIT_SIDECARS];
     size_t sidecar_count;
 };
