@@ -20,6 +20,7 @@ from ._library import words
 from .errors import UsageError
 
 StrPath = Union[str, "os.PathLike[str]"]
+Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]
 Pixels = npt.NDArray[np.uint8]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,12 +12,31 @@ import numpy as np
 from . import _capi, _check
 from . import method as _method
 from ._library import call, lib, new_record, words
+from ._watching import Progress
 from .errors import UsageError
 from .explanation import Class, Explanation, LedgerEntry, Prediction
-from .image import Input
+from .image import Input, Preprocessing
 
 # Number of likely classes that every explanation lists.
 TOP_SHOWN = 5
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """The arguments of Model.explain beside image and target."""
+
+    versus: Any = None
+    method: str = "attnlrp"
+    level: str = "patch"
+    preprocessing: Preprocessing | None = None
+    ignore_exif: bool = False
+    resample: bool = False
+    keep_photo: bool = True
+    threads: int | None = None
+    backend: str = "auto"
+    precision: str = "fp32"
+    progress: Progress | None = None
+    parameters: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # of the method
 
 
 @dataclasses.dataclass(frozen=True)
@@ -144,7 +164,9 @@ class Explaining:
         call(lib.vitlrp_session_attribute, *what, options, ctypes.byref(relevance))
         if ledger is None:
             return None
-        return tuple(LedgerEntry(e.block, e.kind.decode(), e.absorbed) for e in ledger)
+        return tuple(
+            LedgerEntry(None if e.block < 0 else e.block, e.kind.decode(), e.absorbed) for e in ledger
+        )
 
 
 def check_contrast(target: Class, versus: Class | None) -> None:

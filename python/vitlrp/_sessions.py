@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ctypes
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
 from . import _capi
 from ._handle import Handle
 from ._library import call, lib, new_record
+from ._watching import Progress, Watch
 
 
 class SessionSettings(NamedTuple):
@@ -25,6 +26,13 @@ class SessionSettings(NamedTuple):
     precision: int
 
 
+class Session(NamedTuple):
+    """One of them, and its observer, which must outlive it."""
+
+    handle: Handle
+    watch: Watch
+
+
 class SessionPool:
     """Idle sessions of a model, to be taken out by one call at a time.
 
@@ -36,29 +44,36 @@ class SessionPool:
         self._model = model
         self._passes = passes  # forward passes to be expected
         self._lock = threading.Lock()
-        self._idle: list[tuple[SessionSettings, Handle]] = []
+        self._idle: list[tuple[SessionSettings, Session]] = []
         self._taken = 0
         self._most_taken = 2
 
     @contextmanager
-    def session(self, settings: SessionSettings) -> Iterator[_capi.SessionPointer]:
-        """A session that is the caller's alone until the block ends."""
-        handle = self._take(settings)
+    def session(
+        self,
+        settings: SessionSettings,
+        progress: Progress | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> Iterator[_capi.SessionPointer]:
+        """A session that is the caller's alone until the block ends. KeyboardInterrupt, and what
+        `progress` raises, end the calls in it; so does `cancelled` (CancelledError)."""
+        session = self._take(settings)
         try:
-            if handle is None:
-                handle = self._open(settings)
-            yield handle.pointer
+            if session is None:
+                session = self._open(settings)
+            with session.watch.calls(progress, cancelled):
+                yield session.handle.pointer
         finally:
-            self._give_back(settings, handle)
+            self._give_back(settings, session)
 
     def close(self) -> None:
         """Closes the idle sessions."""
         with self._lock:
             idle, self._idle = self._idle, []
-        for _, handle in idle:
-            handle.close()
+        for _, session in idle:
+            session.handle.close()
 
-    def _take(self, settings: SessionSettings) -> Handle | None:
+    def _take(self, settings: SessionSettings) -> Session | None:
         with self._lock:
             self._taken += 1
             self._most_taken = max(self._most_taken, self._taken)
@@ -67,7 +82,7 @@ class SessionPool:
                     return self._idle.pop(place)[1]
         return None
 
-    def _open(self, settings: SessionSettings) -> Handle:
+    def _open(self, settings: SessionSettings) -> Session:
         options = new_record(_capi.SessionOptions, lib.vitlrp_session_options_init_sized)
         options.threads = settings.threads
         options.input_height, options.input_width = settings.height, settings.width
@@ -75,6 +90,8 @@ class SessionPool:
         options.passes = self._passes
         options.methods = settings.method.encode()
         options.attributions = 2 if settings.several else 1
+        watch = Watch()
+        options.observer = watch.record
         pointer = _capi.SessionPointer()
         call(
             lib.vitlrp_session_open,
@@ -82,15 +99,15 @@ class SessionPool:
             ctypes.byref(options),
             ctypes.byref(pointer),
         )
-        return Handle(pointer, lib.vitlrp_session_close, self._model)
+        return Session(Handle(pointer, lib.vitlrp_session_close, self._model, watch), watch)
 
-    def _give_back(self, settings: SessionSettings, handle: Handle | None) -> None:
+    def _give_back(self, settings: SessionSettings, session: Session | None) -> None:
         surplus = []
         with self._lock:
             self._taken -= 1
-            if handle is not None:
-                self._idle.append((settings, handle))
+            if session is not None:
+                self._idle.append((settings, session))
             while len(self._idle) > self._most_taken:
                 surplus.append(self._idle.pop(0)[1])
         for old in surplus:
-            old.close()
+            old.handle.close()

@@ -293,9 +293,7 @@ class Settings:
             options.method_count = len(names)
         if self.reference is not None:
             options.reference = _check.text("reference", self.reference)
-        unknown = set(self.rules) - set(method.RuleParameters.__annotations__)
-        if unknown:
-            raise UsageError(f"evaluate has no parameter {_check.shown(min(unknown))}")
+        _check.keywords("evaluate", self.rules, {*method.RuleParameters.__annotations__, *SETTINGS})
         changes = _capi.RuleChanges()
         lib.vitlrp_rule_changes_init(ctypes.byref(changes))
         method.set_rules(changes, method.rule_values(self.rules))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import ctypes
 import dataclasses
+import html
 import io
 import os
 import warnings
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,6 +23,7 @@ from .method import GAMMAS, describe
 
 _LABEL_BYTES = 119  # of a label in a caption
 _NAME_BYTES = 79  # of a model's name
+_CELL_SIDE = 400  # of a picture in a notebook, in pixels
 _MOST_RELEVANCE = 1e30  # that can be drawn
 _FORMATS = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg"}
 
@@ -48,7 +52,7 @@ class Prediction(Class):
 class LedgerEntry(NamedTuple):
     """Relevance absorbed by one kind of operation: what enters it less what leaves it."""
 
-    block: int  # -1 outside the blocks
+    block: int | None  # None outside the blocks, as in the command's JSON
     kind: str  # "head", "norm", "fc2", "fc1", "norm2", "proj", "softmax", "qkv", ...
     absorbed: float  # in units of the logit
 
@@ -75,7 +79,7 @@ class Explanation:
     unit: str  # of the map's values: "logit", "output" or "score"
     model: str  # its name
     parameters: dict[str, Any]  # that the method was run with, and the precision
-    photo: _check.Pixels  # uint8 (height, width, 3), upright, read-only
+    photo: _check.Pixels | None  # uint8 (height, width, 3), upright, read-only; None: not kept
     geometry: _image.Geometry  # where the map lies on it
 
     @property
@@ -90,13 +94,14 @@ class Explanation:
         *,
         upsample: str = "bicubic",
         opacity: float | None = None,
-        scale: float | None = None,
+        scale: float | Sequence[Explanation] | None = None,
         range: tuple[float, float] | None = None,
         underlay: str = "grey",
         contours: int = 0,
         top_percent: float | None = None,
         top_as: str = "mask",
         caption: bool = False,
+        photo: _image.ImageLike | None = None,
     ) -> _check.Pixels:
         """The picture as uint8 (height, width, 3), in the coordinates of the photograph.
 
@@ -106,13 +111,15 @@ class Explanation:
                   "magma", "gray"; "turbo", "jet"
         upsample  "nearest", "bilinear" or "bicubic"
         opacity   of the overlay, 0 to 1; None: follows the strength of the relevance
-        scale     the value of the map that gets the full colour; None: its largest
+        scale     the value of the map that gets the full colour; None: its largest; a list of
+                  explanations: the largest of them all, for pictures that are compared
         range     the values of the first and the last colour, in the place of scale
         underlay  of the overlay: the photograph in "grey" or "colour", or "none"
         contours  lines between the colours, 0 to 9 of each sign
         top_percent, top_as  in the place of the map, the part of the photograph with the largest
                   values, in per cent: the rest dark ("mask") or blurred ("blur"), or a "box"
         caption   below overlay and panel: class, method, model; with the overlay, the colours too
+        photo     the photograph, of an explanation that did not keep it (keep_photo=False)
         """
         data = self.encode(
             "png",
@@ -127,6 +134,7 @@ class Explanation:
             top_percent=top_percent,
             top_as=top_as,
             caption=caption,
+            photo=photo,
         )
         options = new_record(_capi.ImageOptions, lib.vitlrp_image_options_init_sized)
         limits = options.limits
@@ -148,13 +156,14 @@ class Explanation:
         cmap: str = "auto",
         upsample: str = "bicubic",
         opacity: float | None = None,
-        scale: float | None = None,
+        scale: float | Sequence[Explanation] | None = None,
         range: tuple[float, float] | None = None,
         underlay: str = "grey",
         contours: int = 0,
         top_percent: float | None = None,
         top_as: str = "mask",
         caption: bool = True,
+        photo: _image.ImageLike | None = None,
     ) -> bytes:
         """The picture as the bytes of a "png" or "jpeg" file; the rest as of picture()."""
         options = new_record(_capi.RenderOptions, lib.vitlrp_render_options_init_sized)
@@ -174,16 +183,18 @@ class Explanation:
         options.kind = _check.choice("kind", describe(self.method).kind, "map_kind")
         options.unit = _check.text("unit", self.unit)
         self._warn_of_colors(options)
+        if opacity is not None:
+            options.opacity = _check.real("opacity", opacity, 0.0, 1.0)
         if scale is not None and range is not None:
             raise UsageError("scale and range: give one of them")
         if range is not None:
             options.range_low, options.range_high = _range(range)
-        if opacity is not None:
-            options.opacity = _check.real("opacity", opacity, 0.0, 1.0)
-        if scale is not None:
+        elif isinstance(scale, (list, tuple)):
+            _share_scale(scale, options)
+        elif scale is not None:
             smallest = float(np.finfo(np.float32).tiny)
             options.scale = _check.real("scale", scale, smallest, _check.FLOAT32_MAX)
-        return self._render(options)
+        return self._render(options, self._photo(photo))
 
     def save(
         self, path: _check.StrPath, style: str = "overlay", cmap: str = "auto", **look: Any
@@ -249,13 +260,20 @@ class Explanation:
         rules = _parameters_text(self.parameters)
         return f"vitlrp {version()}; class {self.target.index}{versus}; {self.method}{rules}"
 
-    def _render(self, options: _capi.RenderOptions) -> bytes:
+    def _photo(self, given: _image.ImageLike | None) -> _check.Pixels:
+        """To draw on."""
+        found = self.photo if given is None else _image.read_photo(given)
+        if found is None:
+            raise UsageError("the photograph was not kept: give it as photo=")
+        return found
+
+    def _render(self, options: _capi.RenderOptions, photo: _check.Pixels) -> bytes:
         values = _check.map_of_floats("heatmap", self.heatmap)
         drawn = _capi.Map(
             _check.floats(values), *values.shape, ctypes.pointer(self.geometry._record())
         )
         data, size = ctypes.POINTER(ctypes.c_ubyte)(), ctypes.c_size_t()
-        image = _image.image_of_pixels("photo", self.photo)
+        image = _image.image_of_pixels("photo", photo)
         try:
             call(
                 lib.vitlrp_render,
@@ -269,13 +287,96 @@ class Explanation:
             image.close()
         return take_bytes(data, size.value)
 
-    def _repr_png_(self) -> bytes:
-        return self.encode("png", style="panel")
+    def plot(self, ax: Any = None, *, style: str = "overlay", **look: Any) -> Any:
+        """Draws the picture into axes of matplotlib (None: the current ones), which it returns.
+
+        `look` is the rest of picture(). The title is the class with its probability.
+        """
+        if ax is None:
+            import matplotlib.pyplot
+
+            ax = matplotlib.pyplot.gca()
+        ax.imshow(self.picture(style, **look))
+        ax.set_axis_off()
+        ax.set_title(self.caption.partition("\n")[0])
+        return ax
+
+    def to_dataframe(self, what: str = "map") -> Any:
+        """A DataFrame of pandas: of the "map", with a row for each value and the part of the
+        photograph that it stands for, in pixels; of the "ledger"; or of the "top" classes."""
+        import pandas
+
+        if what == "map":
+            return pandas.DataFrame(self._cells())
+        if what == "ledger":
+            return pandas.DataFrame(self.ledger or (), columns=list(LedgerEntry._fields))
+        if what == "top":
+            return pandas.DataFrame([dataclasses.asdict(one) for one in self.top])
+        raise UsageError(f'what must be "map", "ledger" or "top", not {_check.shown(what)}')
+
+    def _cells(self) -> dict[str, _check.Array]:
+        """The map as columns of a table, by rows."""
+        rows, columns = self.heatmap.shape
+        row, column = (place.ravel() for place in np.indices((rows, columns)))
+        place = self.geometry
+        high, wide = place.height / rows, place.width / columns
+        return {
+            "row": row,
+            "column": column,
+            "relevance": self.heatmap.ravel(),
+            "left": place.left + wide * column,
+            "top": place.top + high * row,
+            "right": place.left + wide * (column + 1),
+            "bottom": place.top + high * (row + 1),
+        }
+
+    def _smaller(self) -> Explanation:
+        """The same on a photograph of at most _CELL_SIDE pixels a side, for notebooks."""
+        photo = _check.photograph("photo", self.photo)
+        height, width, _ = photo.shape
+        step = -(-max(height, width) // _CELL_SIDE)
+        if step <= 1 or min(height, width) < step:
+            return self
+        kept = photo[: height // step * step, : width // step * step]
+        blocks = kept.reshape(height // step, step, width // step, step, 3)
+        smaller = np.rint(blocks.mean(axis=(1, 3))).astype(np.uint8)
+        place = self.geometry
+        geometry = dataclasses.replace(
+            place,
+            image_width=width // step,
+            image_height=height // step,
+            left=place.left / step,
+            top=place.top / step,
+            width=place.width / step,
+            height=place.height / step,
+        )
+        return dataclasses.replace(self, photo=smaller, geometry=geometry)
+
+    def _repr_html_(self) -> str:
+        """A notebook's cell: a small picture, whatever the size of the photograph."""
+        lines = "<br>".join(html.escape(line) for line in self.caption.split("\n"))
+        if self.photo is None:
+            return f"<div>{lines}</div>"
+        data = base64.b64encode(self._smaller().encode("jpeg", caption=False)).decode()
+        alt = html.escape(self.caption.partition("\n")[0], quote=True)
+        return f'<figure><img alt="{alt}" src="data:image/jpeg;base64,{data}"><figcaption>{lines}</figcaption></figure>'
 
     def __repr__(self) -> str:
         rows, columns = self.heatmap.shape
         title = self.caption.partition("\n")[0]
         return f"<Explanation: {title}  {self.method}, map of {rows} x {columns}>"
+
+
+def _share_scale(explanations: Sequence[Any], options: _capi.RenderOptions) -> None:
+    """One scale for all of them, by the kind of the map that is drawn."""
+    if not explanations or not all(isinstance(one, Explanation) for one in explanations):
+        raise UsageError("scale must be a number or a list of explanations")
+    low = min(float(one.heatmap.min()) for one in explanations)
+    high = max(float(one.heatmap.max()) for one in explanations)
+    if words("map_kind")[options.kind] != "signed":
+        options.range_low, options.range_high = _range((low, high)) if low < high else (0.0, 0.0)
+    else:
+        options.scale = max(abs(low), abs(high))
 
 
 def _range(value: Any) -> tuple[float, float]:

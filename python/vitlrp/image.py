@@ -18,14 +18,17 @@ from ._handle import Handle
 from ._library import call, lib, new_record, words
 from .errors import FormatError, UsageError, printable
 
-# What stands for an image: a path, the bytes of a file, an array, or anything with PIL's convert().
+# What stands for an image: a path, the bytes of a file or a file object, an array, a tensor of torch,
+# or anything with PIL's convert().
 ImageLike = Union[_check.StrPath, bytes, npt.NDArray[Any], Any]
 
 _NPY = b"\x93NUMPY"
 _ARRAYS = (
-    "an image array is a photograph, uint8 of shape (height, width, 3), or a model input, "
-    "float32 of shape (3, height, width), or (1, height, width) for a model of one channel"
+    "an image array is a photograph, uint8 or float from 0 to 1, of shape (height, width, 3), with one "
+    "or four channels or none, or uint8 of shape (3, height, width); or a model input, float of shape "
+    "(3, height, width), or (1, height, width) for a model of one channel"
 )
+_COLOURS = (1, 3, 4)  # grey, red green blue, and these with an opacity, which is left out
 
 
 def _triple(values: Any) -> tuple[float, float, float]:
@@ -144,6 +147,7 @@ class Input:
     values: _check.Floats  # float32 (channels, height, width), normalised
     photo: _check.Pixels  # uint8 (height, width, 3), upright, read-only
     geometry: Geometry
+    is_prepared: bool = False  # it was given as an input, and the photograph is made from it
 
 
 def handle_of(function: Any, *arguments: Any) -> Handle:
@@ -192,17 +196,59 @@ def _is_npy(path: _check.StrPath) -> bool:
         return False
 
 
-def _read_npy(path: _check.StrPath, channels: int) -> _check.Floats:
+def _read_npy(path: _check.StrPath, channels: int) -> Handle | _check.Floats:
     try:
-        array: _check.Floats = np.load(path, allow_pickle=False)
+        array: npt.NDArray[Any] = np.load(path, allow_pickle=False)
     except (ValueError, EOFError) as error:
         raise FormatError(f"{os.fspath(path)}: {error}") from None
-    if array.dtype != np.float32 or array.ndim != 3 or array.shape[0] != channels:
+    try:
+        return _of_array(array, channels)
+    except UsageError as error:
+        raise UsageError(f"{os.fspath(path)}: {error}") from None
+
+
+def _array(image: Any) -> npt.NDArray[Any]:
+    """What is no file, as an array."""
+    convert = getattr(image, "convert", None)
+    if callable(getattr(image, "detach", None)):  # a tensor, perhaps one that is trained
+        image = image.detach().cpu()
+        image = image.float() if "bfloat16" in str(image.dtype) else image
+    try:
+        return np.asarray(convert("RGB") if callable(convert) else image)
+    except (ValueError, TypeError, OverflowError, RuntimeError) as error:
+        raise UsageError(f"{_ARRAYS}; {_check.kind(image)} is no array: {error}") from None
+
+
+def _colours(array: npt.NDArray[Any]) -> _check.Pixels:
+    """A photograph of shape (height, width), or with one, three or four channels, as three."""
+    deep = array[..., None] if array.ndim == 2 else array[..., :3]
+    if deep.dtype.kind == "f":
+        deep = np.rint(deep * 255.0).astype(np.uint8)
+    return np.repeat(deep, 3, axis=2) if deep.shape[2] == 1 else deep
+
+
+def _of_array(array: npt.NDArray[Any], channels: int) -> Handle | _check.Floats:
+    """The photograph or the model input that an array is."""
+    wrong = UsageError(f"{_ARRAYS}; this one is {array.dtype} of shape {array.shape}")
+    if array.ndim == 4 and array.shape[0] == 1:
+        array = array[0]
+    if array.ndim == 4:
+        raise UsageError(f"explain_batch takes several images; this is {array.dtype} of shape {array.shape}")
+    is_deep = array.ndim == 3
+    if array.dtype.kind == "f" and is_deep and array.shape[0] == channels:
+        return array
+    if array.dtype == np.uint8 and is_deep and array.shape[2] not in _COLOURS and array.shape[0] in _COLOURS:
+        array = np.moveaxis(array, 0, 2)
+    if array.dtype.kind not in "uf" or (array.dtype.kind == "u" and array.dtype != np.uint8):
+        raise wrong
+    if array.ndim not in (2, 3) or (is_deep and array.shape[2] not in _COLOURS) or array.size == 0:
+        raise wrong
+    if array.dtype.kind == "f" and not (array.min() >= 0.0 and array.max() <= 1.0):
         raise UsageError(
-            f"{os.fspath(path)}: as a model input, an .npy file must be float32 of shape "
-            f"({channels}, height, width), not {array.dtype} of shape {array.shape}"
+            f"a photograph of floats has values from 0 to 1, this one from {array.min():g} to {array.max():g} "
+            f"(shape {array.shape})"
         )
-    return array
+    return image_of_pixels("image", _colours(array))
 
 
 def _resolve(image: ImageLike, channels: int, ignore_exif: bool) -> Handle | _check.Floats:
@@ -212,19 +258,14 @@ def _resolve(image: ImageLike, channels: int, ignore_exif: bool) -> Handle | _ch
         if _is_npy(image):
             return _read_npy(image, channels)
         return handle_of(lib.vitlrp_image_open, path, _options(ignore_exif))
+    if callable(getattr(image, "read", None)) and not callable(getattr(image, "convert", None)):
+        image = image.read()
+        if not isinstance(image, bytes):
+            raise UsageError(f"a photograph's file must be opened as binary: it gives {_check.kind(image)}")
     if isinstance(image, (bytes, bytearray, memoryview)):
         data = bytes(image)
         return handle_of(lib.vitlrp_image_open_memory, data, len(data), _options(ignore_exif))
-    convert = getattr(image, "convert", None)
-    try:
-        array = np.asarray(convert("RGB") if callable(convert) else image)
-    except (ValueError, TypeError, OverflowError) as error:
-        raise UsageError(f"{_ARRAYS}; this one is no array: {error}") from None
-    if array.dtype == np.uint8 and array.ndim == 3 and array.shape[2] == 3:
-        return image_of_pixels("image", array)
-    if array.dtype.kind == "f" and array.ndim == 3 and array.shape[0] == channels:
-        return array
-    raise UsageError(f"{_ARRAYS}; this one is {array.dtype} of shape {array.shape}")
+    return _of_array(_array(image), channels)
 
 
 def _from_photo(image: Handle, preprocess: _capi.Preprocess) -> Input:
@@ -259,26 +300,71 @@ def _from_values(array: _check.Floats, preprocess: _capi.Preprocess) -> Input:
     photo = pixels_of_image(shown)
     photo.flags.writeable = False
     shown.close()
-    return Input(values, photo, Geometry(width, height, width, height, 0.0, 0.0, width, height))
+    geometry = Geometry(width, height, width, height, 0.0, 0.0, width, height)
+    return Input(values, photo, geometry, is_prepared=True)
 
 
-def read(image: ImageLike, preprocessing: Preprocessing, ignore_exif: bool) -> Input:
+def _warn_of_range(values: _check.Floats, level: int) -> None:
+    """Of an input that looks like a photograph that was only divided by 255."""
+    if values.size > 0 and values.min() >= 0.0 and values.max() <= 1.0 and values.max() > values.min():
+        message = (
+            "all values of the model input lie from 0 to 1: an input is normalised (mean, std). Give a "
+            "photograph as (height, width, 3), and the model prepares it"
+        )
+        warnings.warn(message, stacklevel=level)
+
+
+def read_photo(image: ImageLike) -> _check.Pixels:
+    """A photograph's pixels; UsageError for a model input."""
+    found = _resolve(image, 0, ignore_exif=False)
+    assert isinstance(found, Handle)  # no input has 0 channels
+    try:
+        return pixels_of_image(found)
+    finally:
+        found.close()
+
+
+def check_size(source: Input, size: tuple[int, int], own: Preprocessing, resample: bool) -> None:
+    """UsageError for a prepared input of neither the model's size nor that of its preprocessing."""
+    height, width = source.values.shape[1:]
+    if not source.is_prepared or resample or (height, width) in (size, (own.crop_height, own.crop_width)):
+        return
+    raise UsageError(
+        f"the model input has {width} x {height} pixels, the model {size[1]} x {size[0]}: give resample=True if "
+        "its positions are to be resampled, or the photograph"
+    )
+
+
+def listed(images: Any) -> list[Any]:
+    """Several images: an array or a tensor of four dimensions, or a sequence of images."""
+    if getattr(images, "ndim", 0) == 4 or (
+        isinstance(images, Sequence) and not isinstance(images, (str, bytes, bytearray, memoryview))
+    ):
+        return list(images)
+    raise UsageError(
+        f"images must be a list of images or an array (count, 3, height, width), not {_check.kind(images)}"
+    )
+
+
+def read(image: ImageLike, preprocessing: Preprocessing, ignore_exif: bool, level: int = 3) -> Input:
     """Whatever stands for an image, as a model input with its photograph.
 
-    Warns, in the name of who called its caller, of a picture with which something is wrong.
+    Warns, in the name of the caller that is `level` frames up, of a picture with which something is
+    wrong.
     """
     if not isinstance(preprocessing, Preprocessing):
         raise UsageError(f"preprocessing must be a vitlrp.Preprocessing, not {_check.shown(preprocessing)}")
     preprocess = preprocessing._record()
     found = _resolve(image, preprocessing.channels, ignore_exif)
     if isinstance(found, np.ndarray):
+        _warn_of_range(found, level + 1)
         return _from_values(found, preprocess)
     try:
         warning = _warning_of(found)
         if warning is not None:
             named = isinstance(image, (str, os.PathLike))
             name = f"{os.fspath(image)}: " if named else ""
-            warnings.warn(printable(f"{name}{warning}"), stacklevel=3)
+            warnings.warn(printable(f"{name}{warning}"), stacklevel=level)
         return _from_photo(found, preprocess)
     finally:
         found.close()

@@ -130,13 +130,10 @@ def _set(options: _capi.MethodOptions, name: str, value: Any) -> None:
 
 def method_options(method: Method, changes: Mapping[str, Any]) -> _capi.MethodOptions:
     """The method's defaults with the changes over them; None leaves a default."""
+    _check.keywords("explain", changes, Parameters.__annotations__)
     init = lib.vitlrp_method_options_init_sized
     options = new_record(_capi.MethodOptions, init, method.name.encode())
     for name, value in changes.items():
-        if name not in Parameters.__annotations__:
-            raise UsageError(
-                f"no parameter {_check.shown(name)}: there are {', '.join(Parameters.__annotations__)}"
-            )
         if value is not None and name not in method.parameters:
             raise UsageError(
                 f"{name} is not a parameter of the method {method.name}, which reads "

@@ -9,7 +9,7 @@ import operator
 import os
 import threading
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn, Union, overload
 
@@ -18,12 +18,13 @@ import numpy as np
 from . import _capi, _check, _opening, _torch, evaluation
 from . import image as _image
 from . import method as _method
-from ._explain import Explaining, Wanted, check_contrast, check_level
+from ._explain import Explaining, Request, Wanted, check_contrast, check_level
 from ._handle import Handle
 from ._library import call, lib, logger, new_record, take_bytes, words
 from ._opening import JsonLike, LabelsLike, Opening
 from ._sessions import SessionPool, SessionSettings
 from ._settings import SETTINGS
+from ._watching import Progress, run_all
 from .errors import ForkError, UsageError, printable
 from .explanation import Class, Explanation
 
@@ -81,9 +82,12 @@ class ExplainOptions(_method.Parameters, total=False):
     level: str
     preprocessing: _image.Preprocessing | None
     ignore_exif: bool
+    resample: bool
+    keep_photo: bool
     threads: int | None
     backend: str
     precision: str
+    progress: Progress | None
 
 
 class Model:
@@ -436,16 +440,22 @@ class Model:
         level: str = "patch",
         preprocessing: _image.Preprocessing | None = None,
         ignore_exif: bool = False,
+        resample: bool = False,
+        keep_photo: bool = True,
         threads: int | None = None,
         backend: str = "auto",
         precision: str = "fp32",
+        progress: Progress | None = None,
         **parameters: Any,
     ) -> Any:
         """Explains one class of an image, or several after one forward pass.
 
-        image          path of a JPEG, PNG, BMP, PNM or .npy file; bytes of such a photograph; uint8
-                       array (height, width, 3); PIL image (its pixels as they are: EXIF orientation
-                       is honoured in files only); or a model input, float32 (3, height, width)
+        image          path of a JPEG, PNG, BMP, PNM or .npy file; bytes of such a photograph, or a
+                       file object; PIL image (its pixels as they are: EXIF orientation is honoured in
+                       files only); array of a photograph, uint8 or float from 0 to 1: (height, width,
+                       3), grey (height, width), with an opacity (left out), or uint8 (3, height,
+                       width); or a model input, float (3, height, width). Tensors are arrays, and a
+                       batch of one is its image
         target         index, WordNet id or label of a class; None: the most likely one. A list of
                        these, or "top:3" for the most likely ones, gives a list of explanations
         versus         explain the difference to this class; a list leaves it out
@@ -453,38 +463,108 @@ class Model:
         level          "patch": a map of patches; "pixel": of input pixels, summed over channels
         preprocessing  instead of the model's own
         ignore_exif    leave a file's pixels as stored
+        resample       take a model input of another size than the model's: positions are resampled
+        keep_photo     False: the explanation is small, and pictures of it need photo=
         threads        None: one per available processor. Use 1 where several threads explain
         backend        matrix products: "auto", "openblas" or, where built, "onednn"
         precision      "fp32", "mixed" (the gamma rule's products with |W| in fewer bits), "bf16"
+        progress       called with (done, total) passes by methods that run the model many times, in
+                       this thread. What it raises ends the call, and so does Ctrl-C, within 0.2
+                       seconds or one operation
         parameters     override the method's own: gamma_conv, gamma_linear, gamma_qkv, gamma_proj,
                        gamma_fc1, gamma_fc2, gamma_head (0 or more, or inf), epsilon; head_fusion,
                        discard_ratio; samples; noise; seed. See vitlrp.Parameters
         """
-        chosen = _method.describe(method)
-        options = _method.method_options(chosen, parameters)
-        check_level(level, chosen)
-        wanted = self._wanted(target, versus)
-        if chosen.ignores_class and (target is not None or versus is not None):
-            warnings.warn(f"the map of {method} is the same for every class", stacklevel=2)
-        source = _image.read(image, self._prepared(preprocessing), ignore_exif)
+        request = Request(
+            versus=versus,
+            method=method,
+            level=level,
+            preprocessing=preprocessing,
+            ignore_exif=ignore_exif,
+            resample=resample,
+            keep_photo=keep_photo,
+            threads=threads,
+            backend=backend,
+            precision=precision,
+            progress=progress,
+            parameters=parameters,
+        )
+        return self._explain(image, target, request)
+
+    def explain_batch(
+        self,
+        images: Sequence[_image.ImageLike],
+        target: Any = None,
+        *,
+        threads: int | None = None,
+        progress: Progress | None = None,
+        **options: Unpack[ExplainOptions],
+    ) -> list[Any]:
+        """Explains several images: an array (count, 3, height, width), or a list of what explain takes.
+
+        Gives a list of what explain gives for each. `target` is one for all, or a list with one for
+        each image. As many images at the same time as there are `threads` (None: one per available
+        processor); `progress` is called with (done, count) images. Other arguments as of explain.
+        Ctrl-C ends it within 0.2 seconds or one operation, and so does an image that fails.
+        """
+        listed = _image.listed(images)
+        targets = target if isinstance(target, (list, tuple)) else [target] * len(listed)
+        if len(targets) != len(listed):
+            raise UsageError(f"target has {len(targets)} entries for {len(listed)} images")
+        names = [field.name for field in dataclasses.fields(Request)]
+        _check.keywords("explain_batch", options, [*names, *_method.Parameters.__annotations__])
+        own: dict[str, Any] = {name: value for name, value in options.items() if name in names}
+        parameters = {name: value for name, value in options.items() if name not in names}
+        request = Request(**own, threads=1, parameters=parameters)
+        count = _check.whole("threads", threads or 0, 0, MOST_THREADS) or len(os.sched_getaffinity(0))
+        pairs = list(zip(listed, targets))
+
+        def work(place: int, cancelled: Callable[[], bool]) -> Any:
+            return self._explain(*pairs[place], request, cancelled)
+
+        return run_all(work, len(pairs), count, progress)
+
+    def _explain(
+        self, image: Any, target: Any, request: Request, cancelled: Callable[[], bool] | None = None
+    ) -> Any:
+        chosen = _method.describe(request.method)
+        options = _method.method_options(chosen, request.parameters)
+        check_level(request.level, chosen)
+        wanted = self._wanted(target, request.versus)
+        if chosen.ignores_class and (target is not None or request.versus is not None):
+            warnings.warn(f"the map of {chosen.name} is the same for every class", stacklevel=3)
+        prepared = self._prepared(request.preprocessing)
+        source = _image.read(image, prepared, request.ignore_exif, 4)
+        size = self.info.image_height, self.info.image_width
+        _image.check_size(source, size, prepared, bool(_check.flag("resample", request.resample)))
+        settings = self._session_settings(request, source, chosen.name, wanted.count > 1)
+        classes = self.classes
+        taken = self._sessions.session(settings, request.progress, cancelled)
+        with self._in_use() as model, taken as session:
+            work = Explaining(model, session, source, chosen, options)
+            if work.precision != request.precision:
+                message = f"nothing faster for {request.precision} here: computed in {work.precision}"
+                warnings.warn(message, stacklevel=3)
+            found = work.run(classes, wanted, request.level)
+        if not _check.flag("keep_photo", request.keep_photo):
+            found = [dataclasses.replace(one, photo=None) for one in found]
+        return found if wanted.several else found[0]
+
+    @staticmethod
+    def _session_settings(
+        request: Request, source: _image.Input, method: str, several: bool
+    ) -> SessionSettings:
         _, height, width = source.values.shape
-        settings = SessionSettings(
-            threads=_check.whole("threads", 0 if threads is None else threads, 0, MOST_THREADS),
+        threads = 0 if request.threads is None else request.threads
+        return SessionSettings(
+            threads=_check.whole("threads", threads, 0, MOST_THREADS),
             height=height,
             width=width,
-            method=chosen.name,
-            several=wanted.count > 1,
-            backend=_check.text("backend", backend),
-            precision=_check.choice("precision", precision, "precision"),
+            method=method,
+            several=several,
+            backend=_check.text("backend", request.backend),
+            precision=_check.choice("precision", request.precision, "precision"),
         )
-        classes = self.classes
-        with self._in_use() as model, self._sessions.session(settings) as session:
-            work = Explaining(model, session, source, chosen, options)
-            if work.precision != precision:
-                message = f"nothing faster for {precision} here: computed in {work.precision}"
-                warnings.warn(message, stacklevel=2)
-            found = work.run(classes, wanted, level)
-        return found if wanted.several else found[0]
 
     def _forward(self, values: _check.Floats) -> _check.Floats:
         """The outputs for a model input."""

@@ -188,7 +188,6 @@ class Numbers(Evaluate):
             ({"seed": 2**63}, "seed"),
             ({"threads": -1}, "threads"),
             ({"threads": 2**40}, "threads"),
-            ({"samples": 3}, "no parameter 'samples'"),
             ({"gamma_conv": -1}, "gamma_conv"),
             ({"gamma_conv": float("nan")}, "gamma_conv"),
             ({"epsilon": float("inf")}, "epsilon"),
@@ -196,6 +195,8 @@ class Numbers(Evaluate):
         for arguments, words in cases:
             with self.subTest(**arguments), self.assertRaisesRegex(errors.UsageError, words):
                 self.evaluate(**arguments)
+        with self.assertRaisesRegex(TypeError, "unexpected keyword argument 'samples'"):
+            self.evaluate(samples=3)
         with self.assertRaisesRegex(errors.IoError, "nowhere"):
             self.model.evaluate(self.path("nowhere"), METHODS)
         with self.assertRaises(errors.UsageError):

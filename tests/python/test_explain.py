@@ -1,7 +1,12 @@
 """Model.explain: what it takes for an image and for a class, and what it returns."""
 
+import dataclasses
+import io
 import os
 import pickle
+import signal
+import threading
+import time
 import unittest
 import warnings
 
@@ -81,8 +86,63 @@ class Images(Explain):
                 np.save(file, values)
             self.same(path)
 
+    def test_usual_forms(self):
+        """Photographs as they are met: all of them are this one."""
+        photo = self.wanted.photo
+        opaque = np.dstack([photo, np.full(photo.shape[:2], 77, np.uint8)])
+        for form in (
+            photo.astype(np.float32) / 255,
+            photo.astype(np.float64) / 255,
+            opaque,
+            opaque.astype(np.float32) / 255,
+            np.moveaxis(photo, 2, 0),
+            np.moveaxis(opaque, 2, 0),
+            photo[None],
+            io.BytesIO(support.read(support.KOALA)),
+        ):
+            self.same(form)
+        grey = photo[..., 1]
+        wanted = self.model.explain(np.dstack([grey] * 3)).heatmap.tobytes()
+        for form in (grey, grey[..., None], grey[None], grey / 255.0):
+            self.assertEqual(self.model.explain(form).heatmap.tobytes(), wanted)
+        with support.scratch() as folder:
+            path = os.path.join(folder, "photo.npy")
+            np.save(path, photo)
+            self.same(path)
+
+    def test_usual_forms_of_inputs(self):
+        values = self.model.preprocess(support.KOALA)
+
+        class Tensor:
+            """As torch's, that is trained."""
+
+            dtype = "torch.float32"
+
+            def __array__(self, *_, **__):
+                raise RuntimeError("Can't call numpy() on Tensor that requires grad.")
+
+            def detach(self):
+                return self
+
+            def cpu(self):
+                return values
+
+        self.same(values[None])
+        self.same(Tensor())
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            self.same(values)
+        with self.assertWarnsRegex(UserWarning, "lie from 0 to 1") as caught:
+            self.model.explain(np.random.default_rng(1).random((3, 64, 64), np.float32))
+        self.assertEqual(caught.filename, __file__)
+
     def test_input_of_another_size(self):
-        found = self.model.explain(np.zeros((3, 96, 128), np.float32), level="pixel")
+        values = np.zeros((3, 96, 128), np.float32)
+        with self.assertRaisesRegex(errors.UsageError, "128 x 96 pixels, the model 64 x 64.*resample=True"):
+            self.model.explain(values)
+        larger = self.model.preprocessing.for_input(96)
+        self.model.explain(values[..., :96], preprocessing=larger)
+        found = self.model.explain(values, level="pixel", resample=True)
         self.assertEqual(found.heatmap.shape, (96, 128))
         self.assertEqual(found.pixels.shape, (3, 96, 128))
 
@@ -103,13 +163,15 @@ class Images(Explain):
             (b"", errors.FormatError, "empty"),
             (b"GIF89a" + bytes(20), errors.UnsupportedError, "GIF"),
             (None, errors.UsageError, "this one is object"),
-            (np.zeros((64, 64), np.uint8), errors.UsageError, r"shape \(64, 64\)"),
-            (np.zeros((3, 64, 64), np.uint8), errors.UsageError, "uint8"),
-            (np.zeros((64, 64, 3)), errors.UsageError, "float64"),
-            (np.zeros((1, 3, 64, 64), np.float32), errors.UsageError, "this one"),
-            (np.zeros((0, 0, 3), np.uint8), errors.UsageError, "0 x 0"),
+            (np.zeros((64, 64, 3), np.int64), errors.UsageError, r"int64 of shape \(64, 64, 3\)"),
+            (np.zeros((64, 64, 3), np.uint16), errors.UsageError, "uint16"),
+            (np.full((64, 64, 3), 1.5), errors.UsageError, "from 1.5 to 1.5"),
+            (np.zeros((64, 64, 2), np.uint8), errors.UsageError, "this one is uint8"),
+            (np.zeros((2, 3, 64, 64), np.float32), errors.UsageError, "explain_batch"),
+            (np.zeros((0, 0, 3), np.uint8), errors.UsageError, r"\(0, 0, 3\)"),
             (np.zeros((1, 20000, 3), np.uint8), errors.LimitError, "20000"),
-            (np.zeros((3, 60, 64), np.float32), errors.MismatchError, "multiple"),
+            (np.zeros((3, 60, 64), np.float32), errors.UsageError, "resample=True"),
+            (io.StringIO("text"), errors.UsageError, "binary"),
             (nan, errors.NumericError, "not finite"),
         ]
         for image, kind, words in cases:
@@ -119,8 +181,8 @@ class Images(Explain):
     def test_refused_npy(self):
         with support.scratch() as folder:
             path = os.path.join(folder, "x.npy")
-            np.save(path, np.zeros((3, 64, 64)))
-            with self.assertRaisesRegex(errors.UsageError, "x.npy: .*float64"):
+            np.save(path, np.zeros((3, 64, 64), complex))
+            with self.assertRaisesRegex(errors.UsageError, "x.npy: .*complex128"):
                 self.model.explain(path)
             with open(path, "rb+") as file:
                 file.truncate(200)
@@ -217,7 +279,6 @@ class Classes(Explain):
             ({"method": "lime"}, "rollout"),
             ({"method": "rollout", "level": "pixel"}, "patches only"),
             ({"method": "rollout", "gamma_conv": 1}, "not a parameter"),
-            ({"gama_conv": 1}, "no parameter 'gama_conv'"),
             ({"gamma_conv": -1}, "gamma_conv"),
             ({"gamma_conv": float("nan")}, "gamma_conv"),
             ({"gamma_conv": 1e39}, "gamma_conv"),
@@ -240,6 +301,8 @@ class Classes(Explain):
                 with self.assertRaisesRegex(errors.UsageError, words) as caught:
                     self.model.explain(support.KOALA, **arguments)
                 self.assertIsInstance(caught.exception, ValueError)
+        with self.assertRaisesRegex(TypeError, "'gama_conv'; did you mean gamma_conv"):
+            self.model.explain(support.KOALA, gama_conv=1)
         with self.assertRaisesRegex(errors.UnsupportedError, "mkl"):
             self.model.explain(support.KOALA, backend="mkl")
 
@@ -249,6 +312,76 @@ class Classes(Explain):
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             self.model.explain(support.KOALA, method="rollout")
+
+
+class Batches(Explain):
+    def test_same_as_one_by_one(self):
+        values = self.model.preprocess(support.KOALA)
+        several = np.stack([values, -values, values[::-1]])
+        wanted = [self.model.explain(one).heatmap.tobytes() for one in several]
+        told = []
+        found = self.model.explain_batch(several, threads=2, progress=lambda *done: told.append(done))
+        self.assertEqual([one.heatmap.tobytes() for one in found], wanted)
+        self.assertEqual(told, [(1, 3), (2, 3), (3, 3)])
+        found = self.model.explain_batch([support.KOALA, support.GOLDFISH], ["koala", "top:2"], method="gradcam")
+        self.assertEqual(found[0].target.label, "koala")
+        self.assertEqual(len(found[1]), 2)
+        self.assertEqual(self.model.explain_batch([]), [])
+
+    def test_refused(self):
+        for wrong in (support.KOALA, np.zeros((3, 64, 64)), b"bytes"):
+            with self.assertRaisesRegex(errors.UsageError, "images must be"):
+                self.model.explain_batch(wrong)
+        with self.assertRaisesRegex(errors.UsageError, "2 entries for 1 image"):
+            self.model.explain_batch([support.KOALA], [1, 2])
+        with self.assertRaisesRegex(errors.IoError, "nowhere"):
+            self.model.explain_batch([support.KOALA, "nowhere.jpg"])
+        with self.assertRaisesRegex(TypeError, "did you mean samples"):
+            self.model.explain_batch([support.KOALA], smaples=3)
+
+
+class Progress(Explain):
+    """A long call tells how far it is, and ends when it is no longer wanted."""
+
+    LONG = {"method": "rise", "samples": 200000}
+
+    def test_told(self):
+        told = []
+        self.model.explain(support.KOALA, method="rise", samples=64, progress=lambda *done: told.append(done))
+        self.assertEqual(told[-1], (64, 64))
+        self.assertEqual(told, sorted(set(told)))
+
+    def test_what_it_raises_ends_the_call(self):
+        class Enough(Exception):
+            pass
+
+        def progress(done, total):
+            raise Enough
+
+        with self.assertRaises(Enough):
+            self.model.explain(support.KOALA, progress=progress, **self.LONG)
+        self.model.explain(support.KOALA, method="rise", samples=8)
+
+    def test_interrupt(self):
+        """Within 0.2 seconds, also among others, and the model stays usable."""
+        for work in (
+            lambda: self.model.explain(support.KOALA, **self.LONG),
+            lambda: self.model.explain_batch([support.KOALA] * 3, threads=2, **self.LONG),
+        ):
+            sent = []
+
+            def interrupt():
+                sent.append(time.monotonic())
+                os.kill(os.getpid(), signal.SIGINT)
+
+            timer = threading.Timer(0.3, interrupt)
+            timer.start()
+            with self.assertRaises(KeyboardInterrupt):
+                work()
+            late = time.monotonic() - sent[0]
+            timer.join()
+            self.assertLess(late, 2.0, "a loaded machine is slow, but not so slow")
+        self.assertIsNotNone(self.model.explain(support.KOALA).heatmap)
 
 
 class Results(Explain):
@@ -291,8 +424,83 @@ class Results(Explain):
         self.assertLessEqual(np.abs(clear[seen] - self.found.photo[seen]).max(), 1)
         panel = self.found.picture("panel", "inferno")
         self.assertGreater(panel.shape[1], 2 * picture.shape[1])
-        self.assertTrue(self.found._repr_png_().startswith(b"\x89PNG"))
         self.assertTrue(self.found.encode("jpeg").startswith(b"\xff\xd8"))
+
+    def test_photo_that_is_not_kept(self):
+        found = self.model.explain(support.GOLDFISH, keep_photo=False)
+        self.assertIsNone(found.photo)
+        self.assertLess(len(pickle.dumps(found)), 8000)
+        self.assertEqual(found.heatmap.tobytes(), self.found.heatmap.tobytes())
+        for photo in (support.GOLDFISH, self.found.photo, support.read(support.GOLDFISH)):
+            self.assertEqual(found.encode(photo=photo), self.found.encode())
+        self.assertIn("goldfish", found._repr_html_())
+        with self.assertRaisesRegex(errors.UsageError, "photo="):
+            found.picture()
+        with self.assertRaisesRegex(errors.UsageError, "this one is float32"):
+            found.picture(photo=self.model.preprocess(support.GOLDFISH))
+
+    def test_shared_scale(self):
+        """Pictures that are compared: a value has one colour in all of them."""
+        first, second = self.model.explain(support.GOLDFISH, "top:2")
+        largest = max(np.abs(one.heatmap).max() for one in (first, second))
+        for one in (first, second):
+            self.assertEqual(one.encode(scale=[first, second]), one.encode(scale=largest))
+        unsigned = self.model.explain(support.GOLDFISH, method="rollout")
+        other = dataclasses.replace(unsigned, heatmap=unsigned.heatmap * 2)
+        low, high = float(unsigned.heatmap.min()), float(other.heatmap.max())
+        self.assertEqual(unsigned.encode(scale=[unsigned, other]), unsigned.encode(range=(low, high)))
+        with self.assertRaisesRegex(errors.UsageError, "list of explanations"):
+            first.encode(scale=[1.0, 2.0])
+
+    def test_notebook(self):
+        """A cell is small, whatever the photograph's size, and escapes names."""
+        photo = np.repeat(np.repeat(self.found.photo, 6, axis=0), 6, axis=1)
+        large = self.model.explain(photo)
+        large = dataclasses.replace(large, target=dataclasses.replace(large.target, label="<b>&"))
+        cell = large._repr_html_()
+        self.assertLess(len(cell), 60000)
+        self.assertIn("&lt;b&gt;&amp;", cell)
+        self.assertNotIn("<b>", cell)
+        small = large._smaller()
+        self.assertLessEqual(max(small.photo.shape), 400)
+        self.assertAlmostEqual(
+            small.geometry.left / small.geometry.image_width, large.geometry.left / large.geometry.image_width, 2
+        )
+
+    def test_plot(self):
+        drawn = []
+
+        class Axes:
+            def imshow(self, picture):
+                drawn.append(picture)
+
+            def set_axis_off(self):
+                drawn.append("off")
+
+            def set_title(self, title):
+                drawn.append(title)
+
+        axes = Axes()
+        self.assertIs(self.found.plot(axes, style="heat"), axes)
+        self.assertEqual(drawn[0].tobytes(), self.found.picture("heat").tobytes())
+        self.assertIn("goldfish", drawn[2])
+
+    def test_table(self):
+        cells = self.found._cells()
+        self.assertEqual({len(column) for column in cells.values()}, {self.found.heatmap.size})
+        self.assertAlmostEqual(cells["right"].max(), self.found.geometry.left + self.found.geometry.width)
+        try:
+            import pandas
+        except ImportError:
+            return
+        self.assertIsInstance(self.found.to_dataframe(), pandas.DataFrame)
+        self.assertEqual(len(self.found.to_dataframe("ledger")), len(self.found.ledger))
+        self.assertEqual(list(self.found.to_dataframe("top")["label"])[0], "goldfish")
+
+    def test_ledger_outside_of_blocks(self):
+        """None, as JSON has null."""
+        self.assertIsNone(self.found.ledger[0].block)
+        self.assertEqual({entry.block for entry in self.found.ledger} - {None}, set(range(self.model.info.depth)))
 
     def test_picture_larger_than_images_may_be(self):
         wide = np.zeros((8, 16000, 3), np.uint8)

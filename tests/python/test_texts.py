@@ -52,7 +52,7 @@ class Pointers(Case):
             for draw in (
                 found.encode,
                 found.picture,
-                found._repr_png_,
+                found._repr_html_,
                 lambda: found.save(os.path.join(folder, "a.png")),
                 lambda: found.save(os.path.join(folder, "a.jpg"), style="panel"),
             ):
@@ -68,7 +68,6 @@ class Pointers(Case):
             np.zeros((height, width), np.uint8),
             np.zeros((3, height, width), np.uint8),
             np.zeros((height, width, 3), object),
-            None,
             b"pixels",
         ):
             changed = dataclasses.replace(self.found, photo=photo)

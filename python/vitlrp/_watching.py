@@ -1,0 +1,103 @@
+"""Progress and cancellation of a call of the library.
+
+Its callbacks run in the thread that called it. No exception may leave one, and in the main thread the
+interpreter raises KeyboardInterrupt at the beginning of any Python function. So C calls none: what it
+tells is packed by a builtin, and what it asks is answered by a generator that waits inside of a try.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import functools
+import struct
+import threading
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from . import _capi
+from .errors import CancelledError
+
+Progress = Callable[[int, int], None]
+
+_TOLD = struct.Struct("?QQ")  # the user pointer, which is NULL; done; total
+
+
+class Watch:
+    """The observer of a session. One call at a time."""
+
+    def __init__(self) -> None:
+        self._told = bytearray(_TOLD.size)
+        self._progress: Progress | None = None
+        self._cancelled: Callable[[], bool] | None = None
+        self._shown = (0, 0)
+        self._error: BaseException | None = None
+        answers = self._answers()
+        next(answers)
+        self.record = _capi.SessionObserver(
+            progress=_capi.SessionProgress(functools.partial(_TOLD.pack_into, self._told, 0)),
+            cancelled=_capi.SessionCancelled(answers.send),
+        )
+
+    @contextmanager
+    def calls(self, progress: Progress | None, cancelled: Callable[[], bool] | None) -> Iterator[None]:
+        """For the length of a block; raises what progress raised, or the interpreter in between."""
+        self._progress, self._cancelled, self._error = progress, cancelled, None
+        _TOLD.pack_into(self._told, 0, False, 0, 0)
+        self._shown = (0, 0)
+        try:
+            yield
+            self._tell()
+        except CancelledError:
+            if self._error is None:
+                raise
+        finally:
+            error, self._error = self._error, None
+            self._progress = self._cancelled = None
+        if error is not None:
+            raise error
+
+    def _answers(self) -> Generator[int, Any, None]:
+        answer = 0
+        while True:
+            try:
+                while True:
+                    yield answer
+                    self._tell()
+                    answer = int(self._cancelled is not None and self._cancelled())
+            except GeneratorExit:
+                return
+            except BaseException as error:
+                # Who clears the frames of a traceback would end this generator.
+                behind = error.__traceback__ and error.__traceback__.tb_next
+                self._error = error.with_traceback(behind)
+                answer = 1
+
+    def _tell(self) -> None:
+        _, done, total = _TOLD.unpack(self._told)
+        if self._progress is not None and (done, total) != self._shown:
+            self._shown = (done, total)
+            self._progress(done, total)
+
+
+def run_all(
+    work: Callable[[int, Callable[[], bool]], Any], count: int, threads: int, progress: Progress | None
+) -> list[Any]:
+    """work(0, cancelled) to work(count - 1, cancelled), so many at the same time, in their order.
+
+    The calling thread waits, so that it takes a Ctrl-C; what it or `progress` raises, and the first
+    failure, end the others.
+    """
+    stop = threading.Event()
+    found: list[Any] = [None] * count
+    pool = concurrent.futures.ThreadPoolExecutor(max(1, min(threads, count)), "vitlrp")
+    try:
+        jobs = {pool.submit(work, place, stop.is_set): place for place in range(count)}
+        for done, job in enumerate(concurrent.futures.as_completed(jobs), 1):
+            found[jobs[job]] = job.result()
+            if progress is not None:
+                progress(done, count)
+    finally:
+        stop.set()
+        pool.shutdown(wait=True, cancel_futures=True)
+    return found
