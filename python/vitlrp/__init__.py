@@ -18,7 +18,7 @@ lock. Messages of the library go to the logger "vitlrp".
 from . import errors
 from ._library import version, words
 from .errors import VitlrpError
-from .evaluation import METRICS, Audit, Evaluation, Statistic
+from .evaluation import METRICS, Audit, Evaluation, Statistic, Tuning
 from .explanation import Class, Explanation, LedgerEntry, Prediction
 from .image import Geometry, Preprocessing
 from .method import Method, Parameters, RuleParameters, methods, read_settings
@@ -42,6 +42,7 @@ __all__ = [
     "Preprocessing",
     "RuleParameters",
     "Statistic",
+    "Tuning",
     "VitlrpError",
     "errors",
     "file_tensors",

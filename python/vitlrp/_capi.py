@@ -359,6 +359,10 @@ class RuleChanges(Structure):
     _fields_ = [("gamma", c_float * ROLES_MAX), ("epsilon", c_float)]
 
 
+class Statistic(Structure):
+    _fields_ = [("mean", c_double), ("lo", c_double), ("hi", c_double), ("n", c_size_t)]
+
+
 class EvalObserver(Structure):
     _fields_ = [("progress", EvalProgress), ("cancelled", EvalCancelled), ("user", c_void_p)]
 
@@ -394,6 +398,42 @@ class EvalOptions(Structure):
     ]
 
 
+class TuneTrial(Structure):
+    _fields_ = [("stage", c_char_p), ("kind", c_char_p), ("rules", Rules), ("delta", Statistic)]
+
+
+TuneTried = CFUNCTYPE(None, c_void_p, POINTER(TuneTrial))
+
+
+class TuneOptions(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("evaluation", POINTER(EvalOptions)),
+        ("tried", TuneTried),
+        ("user", c_void_p),
+    ]
+
+
+class TuneResult(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("method", c_char_p),
+        ("rules", Rules),
+        ("trials", c_size_t),
+        ("calibration_images", c_size_t),
+        ("held_out_images", c_size_t),
+        ("calibration_preset", Statistic),
+        ("calibration_tuned", Statistic),
+        ("preset", Statistic),
+        ("tuned", Statistic),
+        ("gain", Statistic),
+        ("manifest_sha256", c_char * 72),
+        ("truth_sha256", c_char * 72),
+        ("calibration_sha256", c_char * 72),
+        ("held_out_sha256", c_char * 72),
+    ]
+
+
 class EvalSetting(Structure):
     _fields_ = [
         ("struct_size", c_size_t),
@@ -424,10 +464,6 @@ class EvaluationInfo(Structure):
         ("precision", c_int),
         ("audited", c_size_t),
     ]
-
-
-class Statistic(Structure):
-    _fields_ = [("mean", c_double), ("lo", c_double), ("hi", c_double), ("n", c_size_t)]
 
 
 class Audit(Structure):
@@ -587,6 +623,12 @@ FUNCTIONS = {
     "vitlrp_evaluate": (
         c_int,
         (ModelPointer, POINTER(EvalOptions), POINTER(EvaluationPointer), POINTER(Error)),
+    ),
+    "vitlrp_tune_options_init_sized": (None, (POINTER(TuneOptions), c_size_t)),
+    "vitlrp_tune_result_init_sized": (None, (POINTER(TuneResult), c_size_t)),
+    "vitlrp_tune": (
+        c_int,
+        (ModelPointer, POINTER(TuneOptions), POINTER(TuneResult), POINTER(Error)),
     ),
     "vitlrp_evaluation_read": (
         c_int,

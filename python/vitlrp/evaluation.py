@@ -194,7 +194,7 @@ class _Run:
         self._cancelled = False
         self._done = threading.Event()
         self._error: BaseException | None = None
-        self._handle: Handle | None = None
+        self._found: Any = None
         self.observer = _capi.EvalObserver(
             progress=_capi.EvalProgress(self._tell), cancelled=_capi.EvalCancelled(self._ask)
         )
@@ -209,18 +209,18 @@ class _Run:
     def _ask(self, _user: int | None) -> int:
         return int(self._cancelled or self._error is not None)
 
-    def _work(self, model_in_use: ModelInUse, options: _capi.EvalOptions) -> None:
+    def _work(self, model_in_use: ModelInUse, work: Callable[[_capi.ModelPointer], Any]) -> None:
         try:
             with model_in_use() as model:
-                self._handle = _make(lib.vitlrp_evaluate, model, ctypes.byref(options))
+                self._found = work(model)
         except BaseException as error:
-            self._error = error
+            self._error = self._error or error
         finally:
             self._done.set()
 
-    def finish(self, model_in_use: ModelInUse, options: _capi.EvalOptions) -> Handle:
-        """The evaluation; after an interrupt no more images are begun, and it is raised."""
-        what = (model_in_use, options)
+    def finish(self, model_in_use: ModelInUse, work: Callable[[_capi.ModelPointer], Any]) -> Any:
+        """What work gives; after an interrupt no more images are begun, and it is raised."""
+        what = (model_in_use, work)
         threading.Thread(target=self._work, args=what, name="vitlrp-evaluate").start()
         try:
             self._done.wait()  # not join(), which takes an interrupted thread for one that ended
@@ -230,8 +230,7 @@ class _Run:
             raise
         if self._error is not None:
             raise self._error
-        assert self._handle is not None
-        return self._handle
+        return self._found
 
 
 @dataclasses.dataclass(frozen=True)
@@ -305,4 +304,50 @@ def run(model_in_use: ModelInUse, settings: Settings, progress: Progress | None)
     options = settings.record()
     work = _Run(progress)
     options.observer = work.observer
-    return Evaluation(work.finish(model_in_use, options))
+    handle = work.finish(model_in_use, lambda model: _make(lib.vitlrp_evaluate, model, ctypes.byref(options)))
+    return Evaluation(handle)
+
+
+@dataclasses.dataclass(frozen=True)
+class Tuning:
+    """What tune found. `rules` are keywords of Model.explain and evaluate."""
+
+    method: str
+    rules: dict[str, float]  # the best found
+    trials: int
+    calibration_images: int
+    held_out_images: int
+    calibration_preset: Statistic  # Delta (logit) with the method's own rules, and with these
+    calibration_tuned: Statistic
+    preset: Statistic  # likewise on the images held out, which the search has not seen
+    tuned: Statistic
+    gain: Statistic  # tuned less preset there, image by image
+
+    def __str__(self) -> str:
+        rules = ", ".join(f"{name} {value:g}" for name, value in self.rules.items())
+        return f"{self.method}: {rules}; gain {self.gain} on {self.held_out_images} images"
+
+
+def _tuning(found: _capi.TuneResult) -> Tuning:
+    names = ("calibration_preset", "calibration_tuned", "preset", "tuned", "gain")
+    parts = {name: getattr(found, name) for name in names}
+    return Tuning(
+        method=found.method.decode(),
+        rules=method.values_of_rules(found.rules),
+        trials=found.trials,
+        calibration_images=found.calibration_images,
+        held_out_images=found.held_out_images,
+        **{name: Statistic(part.mean, part.lo, part.hi, part.n) for name, part in parts.items()},
+    )
+
+
+def tune(model_in_use: ModelInUse, settings: Settings, progress: Progress | None) -> Tuning:
+    """Searches the gammas of a method, and reports every image to `progress`."""
+    evaluation, watch = settings.record(), _Run(progress)
+    evaluation.observer = watch.observer
+    options = new_record(_capi.TuneOptions, lib.vitlrp_tune_options_init_sized)
+    options.evaluation = ctypes.cast(ctypes.pointer(evaluation), ctypes.POINTER(_capi.EvalOptions))
+    found = new_record(_capi.TuneResult, lib.vitlrp_tune_result_init_sized)
+    places = ctypes.byref(options), ctypes.byref(found)
+    watch.finish(model_in_use, lambda model: call(lib.vitlrp_tune, model, *places))
+    return _tuning(found)

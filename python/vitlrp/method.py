@@ -145,6 +145,12 @@ def method_options(method: Method, changes: Mapping[str, Any]) -> _capi.MethodOp
     return options
 
 
+def values_of_rules(rules: _capi.Rules) -> dict[str, float]:
+    """A record's gammas and epsilon, by the names of RuleParameters."""
+    found = {name: _check.shortest(rules.gamma[place]) for place, name in enumerate(GAMMAS)}
+    return {**found, "epsilon": _check.shortest(rules.epsilon)}
+
+
 def parameters_in_use(method: Method, options: _capi.MethodOptions) -> dict[str, Any]:
     """What the method was run with, by the names of Parameters."""
     values: dict[str, Any] = {}

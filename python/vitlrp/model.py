@@ -678,6 +678,51 @@ class Model:
         )
         return evaluation.run(self._in_use, chosen, progress)
 
+    def tune(
+        self,
+        dataset: _check.StrPath,
+        method: str = "attnlrp",
+        *,
+        limit: int | None = None,
+        steps: int = 28,
+        target: str = "predicted",
+        replace: str = "zero",
+        truth: _check.StrPath | None = None,
+        seed: int = 0,
+        preprocessing: _image.Preprocessing | None = None,
+        ignore_exif: bool = False,
+        threads: int | None = None,
+        backend: str = "auto",
+        precision: str = "fp32",
+        progress: evaluation.Progress | None = None,
+        **rules: Unpack[_method.RuleParameters],
+    ) -> evaluation.Tuning:
+        """Searches the gammas of a method that are the most faithful for this model.
+
+        Every second image calibrates; the others, which the search does not see, measure the gain.
+        The search begins at the method's rules with `rules`. Other arguments as of evaluate.
+
+            tuned = model.tune("photos", limit=100)
+            model.explain("cat.jpg", **tuned.rules)
+        """
+        protocol = {"steps": steps, "target": target, "replace": replace, "seed": seed, "precision": precision}
+        chosen = evaluation.Settings(
+            dataset=dataset,
+            methods=[method],
+            limit=limit,
+            reference=None,
+            truth=truth,
+            boxes=None,
+            shard=(0, 1),
+            preprocessing=self._prepared(preprocessing),
+            ignore_exif=ignore_exif,
+            threads=threads,
+            backend=backend,
+            protocol=protocol,
+            rules=rules,
+        )
+        return evaluation.tune(self._in_use, chosen, progress)
+
 
 def prepare_threads(threads: int, backend: str = "auto") -> None:
     """Takes the memory that products in so many threads of yours need at the same time.

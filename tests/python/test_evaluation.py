@@ -39,6 +39,34 @@ class Evaluate(unittest.TestCase):
         return os.path.join(self.folder, name)
 
 
+class Tune(Evaluate):
+    def test_like_the_command(self):
+        told = []
+        found = self.model.tune(
+            self.dataset, limit=4, steps=3, progress=lambda *numbers: told.append(numbers), threads=1
+        )
+        with support.scratch() as folder:
+            path = os.path.join(folder, "settings.json")
+            support.command("tune", self.dataset, "--limit", "4", "--steps", "3", "-o", path)
+            self.assertEqual(dict(vitlrp.read_settings(path)), found.rules)
+        self.assertEqual((found.method, found.calibration_images, found.held_out_images), ("attnlrp", 2, 2))
+        self.assertGreaterEqual(found.calibration_tuned.mean, found.calibration_preset.mean)
+        self.assertAlmostEqual(found.gain.mean, found.tuned.mean - found.preset.mean, 5)
+        self.assertTrue(told)
+        self.assertIn("gain", str(found))
+        self.model.explain(support.KOALA, **found.rules)
+
+    def test_refused(self):
+        with self.assertRaisesRegex(errors.VitlrpError, "rollout"):
+            self.model.tune(self.dataset, "rollout", limit=4)
+
+        def progress(*_):
+            raise StopIteration("enough")
+
+        with self.assertRaisesRegex(StopIteration, "enough"):
+            self.model.tune(self.dataset, limit=4, steps=3, progress=progress)
+
+
 class Numbers(Evaluate):
     def test_the_same_as_the_command(self):
         files = [self.path(name) for name in ("c.json", "c.csv", "c.html")]
