@@ -82,7 +82,8 @@ def _eval_options() -> type[_capi.EvalOptions]:
     for name in _capi.FUNCTIONS:
         function = getattr(lib, name)
         function.argtypes = [wider if type_ is known else type_ for type_ in function.argtypes]
-    return kind
+    found: type[_capi.EvalOptions] = kind
+    return found
 
 
 EvalOptions = _eval_options()

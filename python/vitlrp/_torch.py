@@ -184,7 +184,7 @@ def _compare(model: Model, module: Any, types: set[str]) -> None:
         )
     ours = model._forward(values)
     largest = max((_ERROR.get(one, _ERROR_HALF) for one in types), default=0.0)
-    errors = [float(np.linalg.norm(ours - one) / max(np.linalg.norm(one), 1e-30)) for one in theirs]
+    errors = [float(np.linalg.norm(ours - one) / max(float(np.linalg.norm(one)), 1e-30)) for one in theirs]
     if not min(errors) <= largest:
         raise MismatchError(
             f"from_torch: the module computes something else than what was read from it: its output for a "

@@ -8,7 +8,7 @@ import os
 import stat
 import warnings
 from collections.abc import Sequence
-from typing import Any, Union
+from typing import Any, Union, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,9 @@ from .errors import FormatError, UsageError, printable
 # What stands for an image: a path, the bytes of a file or a file object, an array, a tensor of torch,
 # or anything with PIL's convert().
 ImageLike = Union[_check.StrPath, bytes, npt.NDArray[Any], Any]
+
+# Several images.
+ImagesLike = Union[Sequence[Any], npt.NDArray[Any]]
 
 _NPY = b"\x93NUMPY"
 _ARRAYS = (
@@ -259,7 +262,7 @@ def _resolve(image: ImageLike, channels: int, ignore_exif: bool) -> Handle | _ch
             return _read_npy(image, channels)
         return handle_of(lib.vitlrp_image_open, path, _options(ignore_exif))
     if callable(getattr(image, "read", None)) and not callable(getattr(image, "convert", None)):
-        image = image.read()
+        image = cast(Any, image).read()
         if not isinstance(image, bytes):
             raise UsageError(f"a photograph's file must be opened as binary: it gives {_check.kind(image)}")
     if isinstance(image, (bytes, bytearray, memoryview)):
@@ -362,8 +365,7 @@ def read(image: ImageLike, preprocessing: Preprocessing, ignore_exif: bool, leve
     try:
         warning = _warning_of(found)
         if warning is not None:
-            named = isinstance(image, (str, os.PathLike))
-            name = f"{os.fspath(image)}: " if named else ""
+            name = f"{os.fspath(image)}: " if isinstance(image, (str, os.PathLike)) else ""
             warnings.warn(printable(f"{name}{warning}"), stacklevel=level)
         return _from_photo(found, preprocess)
     finally:

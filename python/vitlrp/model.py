@@ -74,8 +74,8 @@ class Fact:
     origin: str  # for people: "config.json, num_attention_heads"
 
 
-class ExplainOptions(_method.Parameters, total=False):
-    """Keywords of Model.explain, for type checkers."""
+class BatchOptions(_method.Parameters, total=False):
+    """Keywords of Model.explain_batch, for type checkers."""
 
     versus: ClassLike | None
     method: str
@@ -84,9 +84,14 @@ class ExplainOptions(_method.Parameters, total=False):
     ignore_exif: bool
     resample: bool
     keep_photo: bool
-    threads: int | None
     backend: str
     precision: str
+
+
+class ExplainOptions(BatchOptions, total=False):
+    """Keywords of Model.explain, for type checkers."""
+
+    threads: int | None
     progress: Progress | None
 
 
@@ -493,12 +498,12 @@ class Model:
 
     def explain_batch(
         self,
-        images: Sequence[_image.ImageLike],
+        images: _image.ImagesLike,
         target: Any = None,
         *,
         threads: int | None = None,
         progress: Progress | None = None,
-        **options: Unpack[ExplainOptions],
+        **options: Unpack[BatchOptions],
     ) -> list[Any]:
         """Explains several images: an array (count, 3, height, width), or a list of what explain takes.
 
@@ -758,11 +763,15 @@ def _class_of(found: _capi.Class) -> Class:
 def _describe(model: _capi.ModelPointer) -> ModelInfo:
     info = new_record(_capi.ModelInfo, lib.vitlrp_model_info_init_sized)
     lib.vitlrp_model_describe(model, ctypes.byref(info))
-    found = {field.name: getattr(info, field.name) for field in dataclasses.fields(ModelInfo)}
+    found: dict[str, Any] = {
+        field.name: getattr(info, field.name) for field in dataclasses.fields(ModelInfo)
+    }
     found["layer_norm_eps"] = _check.shortest(info.layer_norm_eps)
     found["outputs"] = words("outputs")[info.outputs]
     found["probability"] = words("probability")[info.probability]
-    return ModelInfo(**{k: os.fsdecode(v) if isinstance(v, bytes) else v for k, v in found.items()})
+    for name, value in found.items():
+        found[name] = os.fsdecode(value) if isinstance(value, bytes) else value
+    return ModelInfo(**found)
 
 
 def _preprocessing(model: _capi.ModelPointer) -> _image.Preprocessing:

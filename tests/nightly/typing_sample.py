@@ -1,0 +1,20 @@
+"""What a type checker makes of the package: `mypy --strict` must accept this file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from typing_extensions import assert_type
+
+import vitlrp
+
+model = vitlrp.Model()
+assert_type(model.explain("a.jpg"), vitlrp.Explanation)
+assert_type(model.explain("a.jpg", 3, method="rise", samples=100), vitlrp.Explanation)
+assert_type(model.explain("a.jpg", [1, 2]), list[vitlrp.Explanation])
+assert_type(model.explain("a.jpg", "top:3"), Any)  # or a label
+assert_type(model.explain_batch(np.zeros((2, 3, 64, 64)), keep_photo=False), list[Any])
+assert_type(vitlrp.Model.from_torch(object(), labels=["a", "b"]), vitlrp.Model)
+assert_type(model.tune("photos").gain, vitlrp.Statistic)
+model.explain("a.jpg", smaples=100)  # type: ignore[call-overload]
