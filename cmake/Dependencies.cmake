@@ -43,3 +43,11 @@ set(PANGO_FOUND FALSE)
 if(VITLRP_PANGO)
     pkg_check_modules(PANGO pangoft2>=1.48)
 endif()
+
+# Optional, for the command only, and loaded like it: figures as PDF, PNG and JPEG.
+option(VITLRP_CAIRO "Write figures as PDF, PNG and JPEG by cairo and Pango, if their headers are found" ON)
+unset(CAIRO_FOUND CACHE)
+set(CAIRO_FOUND FALSE)
+if(VITLRP_CAIRO)
+    pkg_check_modules(CAIRO pangocairo>=1.44 cairo-pdf>=1.16)
+endif()

@@ -46,6 +46,9 @@ if(PANGO_FOUND) # loaded when it is needed, so nobody sees the dependency
     set(CPACK_DEBIAN_LIBRARY_PACKAGE_RECOMMENDS libpangoft2-1.0-0)
     set(CPACK_DEBIAN_COMMAND_PACKAGE_RECOMMENDS libpangoft2-1.0-0)
 endif()
+if(CAIRO_FOUND)
+    set(CPACK_DEBIAN_COMMAND_PACKAGE_RECOMMENDS libpangocairo-1.0-0)
+endif()
 set(CPACK_DEBIAN_LIBRARY_DESCRIPTION "explain Vision Transformers by relevance - library
 ${ABOUT}
 .

@@ -139,6 +139,13 @@ VITLRP_NODISCARD VITLRP_API enum vitlrp_status vitlrp_image_shrink(const struct 
                                                                    struct vitlrp_image **small,
                                                                    struct vitlrp_error *error);
 
+/* The picture as a file. comment NULL: none; otherwise it is stored in the file (PNG tEXt, JPEG
+ * COM). *data is owned: vitlrp_free. Any thread. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status
+vitlrp_image_encode(const struct vitlrp_image *image, enum vitlrp_picture_format format,
+                    const char *comment, unsigned char **data, size_t *size,
+                    struct vitlrp_error *error);
+
 /* Releases the image and its pixels. */
 VITLRP_API void vitlrp_image_close(struct vitlrp_image *image);
 

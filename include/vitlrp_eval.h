@@ -272,6 +272,39 @@ VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_evaluation_table(const struct vitlrp_evaluation *evaluation, char **data, size_t *size,
                         struct vitlrp_error *error);
 
+/* ---- Curves of one map ---- */
+
+/* What the evaluation measures of a map: the model's output while patches are replaced, the most
+ * relevant first (MoRF) and the least relevant first (LeRF). */
+struct vitlrp_curves {
+    size_t struct_size;
+    int32_t input_height, input_width;   /* in: of the input; 0: as trained */
+    int32_t output;                      /* in: which output is followed */
+    int32_t steps;                       /* in: points of a curve, less one; default 28 */
+    enum vitlrp_replacement replacement; /* in */
+    uint64_t seed;                       /* in: of a replacement with noise */
+    const struct vitlrp_preprocess
+        *preprocess;                /* in: by which the input was made; NULL: the model's */
+    int32_t threads;                /* in: 0: one per available processor */
+    const char *backend;            /* in: as of sessions */
+    float *morf_logit;              /* [steps + 1], of the caller; NULL: not filled */
+    float *lerf_logit;              /* likewise */
+    double delta_logit, delta_prob; /* out: the area between LeRF and MoRF; NAN where outputs are no
+                                       probabilities */
+    size_t forwards;                /* out: how many inputs were computed */
+};
+
+/* The defaults above; every other field is 0 or NULL. */
+#define vitlrp_curves_init(curves) vitlrp_curves_init_sized((curves), sizeof *(curves))
+VITLRP_API void vitlrp_curves_init_sized(struct vitlrp_curves *curves, size_t size);
+
+/* Measures a map of patches [grid_height, grid_width] of a normalised input [3, input_height,
+ * input_width], as an evaluation does that has nothing else: the numbers are those of its record.
+ * NUMERIC if the map or a logit is not finite. Any thread. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status
+vitlrp_curves_measure(const struct vitlrp_model *model, const float *input, const float *patches,
+                      struct vitlrp_curves *curves, struct vitlrp_error *error);
+
 /* ---- Tuning ---- */
 
 /* One setting that was tried. */

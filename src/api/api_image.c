@@ -8,6 +8,7 @@
 #include "base/checked.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "imgio/encode.h"
 #include "imgio/resize.h"
 
 void vitlrp_image_limits_init(struct vitlrp_image_limits *limits) {
@@ -210,5 +211,22 @@ enum vitlrp_status vitlrp_image_prepare(const struct vitlrp_image *image,
     }
     *input = made;
     *geometry = plan.geometry;
+    return VITLRP_OK;
+}
+
+enum vitlrp_status vitlrp_image_encode(const struct vitlrp_image *image,
+                                       enum vitlrp_picture_format format, const char *comment,
+                                       unsigned char **data, size_t *size,
+                                       struct vitlrp_error *error) {
+    struct bytes file = {0};
+    API_NEEDS(image != NULL && data != NULL && size != NULL, error);
+    if (format != VITLRP_PICTURE_PNG && format != VITLRP_PICTURE_JPEG) {
+        return fail(error, VITLRP_USAGE, "picture format %d is unknown", (int) format);
+    }
+    TRY(format == VITLRP_PICTURE_PNG
+            ? encode_png(&image->photograph.pixels, comment, &file, error)
+            : encode_jpeg(&image->photograph.pixels, comment, &file, error));
+    *data = file.data;
+    *size = file.size;
     return VITLRP_OK;
 }

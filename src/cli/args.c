@@ -48,9 +48,9 @@ static const bool IS_JOINED[OPTION_COUNT] = {
 };
 
 static const char *const VERBS[VERB_COUNT] = {
-    [VERB_EXPLAIN] = "explain", [VERB_BATCH] = "batch", [VERB_EVAL] = "eval",
-    [VERB_MERGE] = "merge",     [VERB_TUNE] = "tune",   [VERB_INFO] = "info",
-    [VERB_BENCH] = "bench",     [VERB_HELP] = "help"};
+    [VERB_EXPLAIN] = "explain", [VERB_COMPARE] = "compare", [VERB_BATCH] = "batch",
+    [VERB_EVAL] = "eval",       [VERB_MERGE] = "merge",     [VERB_TUNE] = "tune",
+    [VERB_INFO] = "info",       [VERB_BENCH] = "bench",     [VERB_HELP] = "help"};
 
 const struct option_entry *option_table(void) {
     return OPTIONS;
@@ -281,7 +281,7 @@ static const struct {
     const char *instead;
 } INSTEAD[] = {
     {OPTION_METHOD, FOR_EVAL, "--methods"},
-    {OPTION_METHODS, FOR_MAPS | FOR_TUNE | FOR_BENCH, "--method, one of them"},
+    {OPTION_METHODS, FOR_EXPLAIN | FOR_BATCH | FOR_TUNE | FOR_BENCH, "--method, one of them"},
     {OPTION_CLASS, FOR_EVAL | FOR_TUNE, "--target"},
     {OPTION_TARGET, FOR_MAPS, "--class"},
     {OPTION_RAW, FOR_BATCH, "--write raw"},

@@ -11,6 +11,7 @@
 
 enum verb {
     VERB_EXPLAIN,
+    VERB_COMPARE,
     VERB_BATCH,
     VERB_EVAL,
     VERB_MERGE,
@@ -23,6 +24,7 @@ enum verb {
 
 enum verb_set {
     FOR_EXPLAIN = 1 << VERB_EXPLAIN,
+    FOR_COMPARE = 1 << VERB_COMPARE,
     FOR_BATCH = 1 << VERB_BATCH,
     FOR_EVAL = 1 << VERB_EVAL,
     FOR_MERGE = 1 << VERB_MERGE,
@@ -30,11 +32,11 @@ enum verb_set {
     FOR_INFO = 1 << VERB_INFO,
     FOR_BENCH = 1 << VERB_BENCH,
     FOR_HELP = 1 << VERB_HELP,
-    FOR_MAPS = FOR_EXPLAIN | FOR_BATCH,            /* heat maps are made */
-    FOR_DATASET = FOR_BATCH | FOR_EVAL | FOR_TUNE, /* there is a dataset */
-    FOR_IMAGES = FOR_MAPS | FOR_EVAL | FOR_TUNE,   /* photographs become inputs */
-    FOR_RULES = FOR_IMAGES | FOR_BENCH,            /* something is attributed */
-    FOR_MODEL = FOR_RULES | FOR_INFO,              /* there is a model */
+    FOR_MAPS = FOR_EXPLAIN | FOR_COMPARE | FOR_BATCH, /* heat maps are made */
+    FOR_DATASET = FOR_BATCH | FOR_EVAL | FOR_TUNE,    /* there is a dataset */
+    FOR_IMAGES = FOR_MAPS | FOR_EVAL | FOR_TUNE,      /* photographs become inputs */
+    FOR_RULES = FOR_IMAGES | FOR_BENCH,               /* something is attributed */
+    FOR_MODEL = FOR_RULES | FOR_INFO,                 /* there is a model */
     FOR_ALL = FOR_MODEL | FOR_MERGE | FOR_HELP
 };
 

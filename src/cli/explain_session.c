@@ -10,6 +10,7 @@
 #include "base/words.h"
 #include "base/work_rate.h"
 #include "explanation.h"
+#include "figure_single.h"
 #include "hub.h"
 #include "like.h"
 #include "machine.h"
@@ -441,6 +442,38 @@ static void append_comment(struct text *out, const struct explanation *explanati
     method_append(out, &explanation->settings->method_info, &explanation->settings->method);
 }
 
+/* The picture as a figure, with the caption and comment of the options as texts. */
+static enum vitlrp_status render_figure(const struct explain_session *state,
+                                        const struct explanation *explanation,
+                                        const struct vitlrp_render_options *options,
+                                        unsigned char **data, size_t *size,
+                                        struct vitlrp_error *err) {
+    struct bytes bytes = {0};
+    struct figure_range range = figure_range_none();
+    struct figure_single single = {.image = explanation->photo->image,
+                                   .geometry = &explanation->photo->geometry,
+                                   .map = {.values = state->map,
+                                           .height = state->map_height,
+                                           .width = state->map_width,
+                                           .options = *options,
+                                           .unit = options->unit,
+                                           .of_pixels = state->settings->level == LEVEL_PIXEL},
+                                   .caption = options->caption,
+                                   .comment = options->comment};
+    if (options->style == VITLRP_STYLE_PANEL) {
+        return fail(
+            err, VITLRP_USAGE,
+            "--style panel has no .svg and no .pdf (vitlrp compare writes figures of several "
+            "pictures)");
+    }
+    figure_range_add(&range, state->map, (size_t) state->map_height * (size_t) state->map_width);
+    figure_range_set(&range, &single.map.options);
+    TRY(figure_single_encode(&single, state->outputs.figure, &bytes, err));
+    *data = bytes.data;
+    *size = bytes.size;
+    return VITLRP_OK;
+}
+
 enum vitlrp_status explain_render(const struct explain_session *state,
                                   struct explanation *explanation, unsigned char **data,
                                   size_t *size, struct vitlrp_error *err) {
@@ -462,7 +495,9 @@ enum vitlrp_status explain_render(const struct explain_session *state,
         status = text_check_memory(&comment, "the comment of a picture", err);
     }
     if (status == VITLRP_OK) {
-        status = vitlrp_render(explanation->photo->image, &map, &options, data, size, err);
+        status = state->outputs.figure == FIGURE_NONE
+                     ? vitlrp_render(explanation->photo->image, &map, &options, data, size, err)
+                     : render_figure(state, explanation, &options, data, size, err);
     }
     explanation->timing.render = clock_ms() - start;
     text_free(&caption);

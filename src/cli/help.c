@@ -31,6 +31,9 @@ static const char EXAMPLES_EXPLAIN[] =
     "  vitlrp tabby/1.jpg -c predicted,label       what was said, and what should have been\n"
     "  vitlrp *.jpg -o maps --style panel          many images, into a folder\n"
     "  vitlrp cat.jpg --level pixel --raw map.npy  the numbers instead of a picture\n";
+static const char EXAMPLES_COMPARE[] =
+    "  vitlrp compare cat.jpg --methods attnlrp,gradcam,rollout   methods, side by side\n"
+    "  vitlrp compare cat.jpg -c top:3 --gammas 0,0.05,0.25 -o gammas.pdf   for a paper\n";
 static const char EXAMPLES_BATCH[] =
     "  vitlrp batch imagenet/val -o maps           heat maps of a tree; again: resumes\n"
     "  vitlrp batch val -o maps --shard 0/4        a quarter of it; then vitlrp merge maps\n"
@@ -58,14 +61,19 @@ static const char EXAMPLES_HELP[] =
     "  vitlrp help all                             every option\n";
 
 static const char *const EXAMPLES[VERB_COUNT] = {
-    [VERB_EXPLAIN] = EXAMPLES_EXPLAIN, [VERB_BATCH] = EXAMPLES_BATCH, [VERB_EVAL] = EXAMPLES_EVAL,
-    [VERB_MERGE] = EXAMPLES_MERGE,     [VERB_TUNE] = EXAMPLES_TUNE,   [VERB_INFO] = EXAMPLES_INFO,
-    [VERB_BENCH] = EXAMPLES_BENCH,     [VERB_HELP] = EXAMPLES_HELP,
+    [VERB_EXPLAIN] = EXAMPLES_EXPLAIN, [VERB_COMPARE] = EXAMPLES_COMPARE,
+    [VERB_BATCH] = EXAMPLES_BATCH,     [VERB_EVAL] = EXAMPLES_EVAL,
+    [VERB_MERGE] = EXAMPLES_MERGE,     [VERB_TUNE] = EXAMPLES_TUNE,
+    [VERB_INFO] = EXAMPLES_INFO,       [VERB_BENCH] = EXAMPLES_BENCH,
+    [VERB_HELP] = EXAMPLES_HELP,
 };
 
 static const char USAGE_EXPLAIN[] =
     "  vitlrp [explain] IMAGE... [options]    - is standard input; a float32 .npy of\n"
     "                                         shape (3, height, width) is a model input\n";
+static const char USAGE_COMPARE[] =
+    "  vitlrp compare IMAGE... [options]      a figure: rows are images and classes,\n"
+    "                                         columns methods or gammas\n";
 static const char USAGE_BATCH[] =
     "  vitlrp batch DIR -o FOLDER [options]   DIR as for eval; the same command\n"
     "                                         resumes a run that was stopped\n";
@@ -87,13 +95,14 @@ static const char USAGE_HELP[] =
     "                                         all, or a verb\n";
 
 static const char *const USAGE[VERB_COUNT] = {
-    [VERB_EXPLAIN] = USAGE_EXPLAIN, [VERB_BATCH] = USAGE_BATCH, [VERB_EVAL] = USAGE_EVAL,
-    [VERB_MERGE] = USAGE_MERGE,     [VERB_TUNE] = USAGE_TUNE,   [VERB_INFO] = USAGE_INFO,
-    [VERB_BENCH] = USAGE_BENCH,     [VERB_HELP] = USAGE_HELP,
+    [VERB_EXPLAIN] = USAGE_EXPLAIN, [VERB_COMPARE] = USAGE_COMPARE, [VERB_BATCH] = USAGE_BATCH,
+    [VERB_EVAL] = USAGE_EVAL,       [VERB_MERGE] = USAGE_MERGE,     [VERB_TUNE] = USAGE_TUNE,
+    [VERB_INFO] = USAGE_INFO,       [VERB_BENCH] = USAGE_BENCH,     [VERB_HELP] = USAGE_HELP,
 };
 
 static const char *const SUMMARIES[VERB_COUNT] = {
     [VERB_EXPLAIN] = "heat maps of images; the default verb",
+    [VERB_COMPARE] = "methods or gammas side by side, in one figure",
     [VERB_BATCH] = "heat maps of a dataset, resumable and in shards",
     [VERB_EVAL] = "measure how faithful methods are, over a set of images",
     [VERB_MERGE] = "join the parts of an evaluation or a batch",

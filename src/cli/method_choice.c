@@ -234,15 +234,25 @@ static enum vitlrp_status find_method(const char *name, struct vitlrp_method_inf
     return VITLRP_OK;
 }
 
+bool method_reads_option(const struct vitlrp_method_info *info, enum option_id option) {
+    for (size_t i = 0; i < sizeof PARTICULAR / sizeof PARTICULAR[0]; i++) {
+        uint32_t reads = PARTICULAR[i].reads;
+        bool taken = reads == 0 ? info->has_ledger != 0 : (info->reads & reads) != 0;
+        if (PARTICULAR[i].option == option) {
+            return taken;
+        }
+    }
+    return true;
+}
+
 static enum vitlrp_status check_particular(const struct args *args,
                                            const struct vitlrp_method_info *info,
                                            struct vitlrp_error *err) {
     for (size_t i = 0; i < sizeof PARTICULAR / sizeof PARTICULAR[0]; i++) {
-        uint32_t reads = PARTICULAR[i].reads;
-        bool taken = reads == 0 ? info->has_ledger != 0 : (info->reads & reads) != 0;
-        if (args->value[PARTICULAR[i].option] != NULL && !taken) {
+        enum option_id option = PARTICULAR[i].option;
+        if (args->value[option] != NULL && !method_reads_option(info, option)) {
             return fail(err, VITLRP_USAGE, "--%s is not an option of the method %s",
-                        option_table()[PARTICULAR[i].option].name, info->name);
+                        option_table()[option].name, info->name);
         }
     }
     return VITLRP_OK;
@@ -268,6 +278,19 @@ enum vitlrp_status method_choose(const struct args *args, struct vitlrp_method_i
     TRY(option_whole(args, OPTION_SEED, 0, INT64_MAX, &seed, err));
     options->seed = (uint64_t) seed;
     return VITLRP_OK;
+}
+
+enum vitlrp_status method_choose_named(const struct args *args, const char *name,
+                                       struct vitlrp_method_info *info,
+                                       struct vitlrp_method_options *options,
+                                       struct vitlrp_error *err) {
+    struct args one = *args;
+    one.value[OPTION_METHOD] = name;
+    TRY(find_method(name, info, options, err));
+    for (enum option_id i = 0; i < OPTION_COUNT; i++) {
+        one.value[i] = method_reads_option(info, i) ? one.value[i] : NULL;
+    }
+    return method_choose(&one, info, options, err);
 }
 
 const char *method_fusion_name(enum vitlrp_head_fusion fusion) {

@@ -25,6 +25,15 @@ enum vitlrp_status method_fail_name(const char *option, const char *name, struct
 enum vitlrp_status method_choose(const struct args *args, struct vitlrp_method_info *info,
                                  struct vitlrp_method_options *options, struct vitlrp_error *err);
 
+/* Whether a method reads an option that only some methods read; true for all other options. */
+bool method_reads_option(const struct vitlrp_method_info *info, enum option_id option);
+
+/* As method_choose, of a method among several: what it does not read is passed over. */
+enum vitlrp_status method_choose_named(const struct args *args, const char *name,
+                                       struct vitlrp_method_info *info,
+                                       struct vitlrp_method_options *options,
+                                       struct vitlrp_error *err);
+
 /* The file of --settings over *rules, and the --gamma and --epsilon options over that. */
 enum vitlrp_status method_rules(const struct args *args, struct vitlrp_rules *rules,
                                 struct vitlrp_error *err);

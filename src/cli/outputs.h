@@ -10,6 +10,7 @@
 #include "args.h"
 #include "base/status.h"
 #include "base/text.h"
+#include "figure.h"
 #include "guard.h"
 #include "names.h"
 #include "settings.h"
@@ -28,6 +29,7 @@ struct outputs {
     bool picture_is_map;         /* -o NAME.npy: the map itself */
     enum vitlrp_picture_format picture_format;
     const char *method; /* for names */
+    enum figure_format figure; /* -o NAME.svg or NAME.pdf; FIGURE_NONE: a picture of pixels */
     bool stdout_taken;
     struct guard guard; /* of the inputs: whoever opens the model gives it guard_inputs */
 };

@@ -305,8 +305,8 @@ enum vitlrp_status settings_read(const struct args *args, struct settings *setti
     TRY(read_preprocess(args, &settings->preprocess, err));
     TRY(read_limits(args, settings, err));
     TRY(read_render(args, settings, err));
-    if ((FOR_EVAL & 1U << args->verb) != 0 || (FOR_TUNE & 1U << args->verb) != 0) {
-        return VITLRP_OK; /* eval_choice reads their methods */
+    if (((FOR_EVAL | FOR_TUNE | FOR_COMPARE) & 1U << args->verb) != 0) {
+        return VITLRP_OK; /* eval_choice and compare_columns read their methods */
     }
     settings->method_given = args->value[OPTION_METHOD] != NULL;
     TRY(method_choose(args, &settings->method_info, &settings->method, err));

@@ -9,6 +9,9 @@
 /* Images in, heat maps and numbers out. */
 enum exit_code explain_main(const struct args *args, struct console *console);
 
+/* Methods or gammas side by side, in one figure. */
+enum exit_code compare_main(const struct args *args, struct console *console);
+
 /* Every image of a dataset, into a folder. */
 enum exit_code batch_main(const struct args *args, struct console *console);
 

@@ -40,6 +40,8 @@ DOORS = {
     "jpeglib.h": r"imgio/.*",
     "png.h": r"imgio/.*",
     "pango/pangoft2.h": r"imgio/shaper_pango\.c",
+    "pango/pangocairo.h": r"src/cli/figure_cairo\.c",
+    "cairo-pdf.h": r"src/cli/figure_cairo\.c",
     "dlfcn.h": r"src/base/library\.c",
     "openssl/evp.h": r"src/base/.*",
 }

@@ -214,6 +214,19 @@ static void use_datasets(const struct vitlrp_model *model, const char *folder) {
     vitlrp_dataset_close(dataset);
 }
 
+static void use_curves(const struct vitlrp_model *model) {
+    GUARDED(vitlrp_curves) curves;
+    float *input = calloc((size_t) 3 * 64 * 64, sizeof *input); /* room for the patches too */
+    BEGIN(curves);
+    vitlrp_curves_init(&curves.record);
+    curves.record.steps = curves.record.threads = 1;
+    expect(input != NULL, "out of memory");
+    EXPECT_CALL(vitlrp_curves_measure(model, input, input, &curves.record, &error), curves,
+                "curves of a map");
+    expect(refused || curves.record.forwards > 0, "no curve was measured");
+    free(input);
+}
+
 static void use_evaluations(const struct vitlrp_model *model, const char *folder) {
     static const char *const METHODS[] = {"random"};
     static const char *const TUNED[] = {"attnlrp"};
@@ -263,6 +276,7 @@ int main(int argc, char **argv) {
     use_sessions(model);
     use_images(argv[1]);
     use_datasets(model, argv[1]);
+    use_curves(model);
     use_evaluations(model, argv[1]);
     vitlrp_model_close(model);
     printf("%d failures\n", failures);

@@ -73,6 +73,14 @@ static enum vitlrp_status try_cost(const void *record) {
     return vitlrp_eval_measure(model, &cost, NULL);
 }
 
+static enum vitlrp_status try_curves(const void *record) {
+    static const float input[3 * 64 * 64];
+    static const float patches[16 * 16];
+    struct vitlrp_curves curves;
+    memcpy(&curves, record, sizeof curves);
+    return vitlrp_curves_measure(model, input, patches, &curves, NULL);
+}
+
 static enum vitlrp_status try_preprocess(const void *record) {
     struct vitlrp_geometry geometry;
     return vitlrp_preprocess_plan(record, 100, 80, &geometry, NULL);
@@ -310,6 +318,20 @@ static void test_n03_evaluations(void **unused) {
     assert_refused(&dataset, sizeof dataset, DATASET, COUNT(DATASET), try_dataset);
 }
 
+static void test_n03_curves(void **unused) {
+    static const struct field FIELDS[] = {
+        FIELD(curves, output, WHOLE),      FIELD(curves, steps, WHOLE),
+        FIELD(curves, threads, WHOLE),     FIELD(curves, replacement, WHOLE),
+        FIELD(curves, seed, SEED),         FIELD(curves, input_height, WHOLE),
+        FIELD(curves, input_width, WHOLE),
+    };
+    struct vitlrp_curves curves;
+    (void) unused;
+    vitlrp_curves_init(&curves);
+    curves.steps = 1;
+    assert_refused(&curves, sizeof curves, FIELDS, COUNT(FIELDS), try_curves);
+}
+
 static void test_n03_costs(void **unused) {
     static const struct field FIELDS[] = {
         FIELD(eval_cost, images, WHOLE),    FIELD(eval_cost, methods, WHOLE),
@@ -330,7 +352,7 @@ int main(void) {
         cmocka_unit_test(test_n03_sessions),      cmocka_unit_test(test_n03_models),
         cmocka_unit_test(test_n03_methods),       cmocka_unit_test(test_n03_pictures),
         cmocka_unit_test(test_n03_preprocessing), cmocka_unit_test(test_n03_evaluations),
-        cmocka_unit_test(test_n03_costs),
+        cmocka_unit_test(test_n03_costs),         cmocka_unit_test(test_n03_curves),
     };
     if (vitlrp_model_open_builtin(NULL, &model, NULL) != VITLRP_OK) {
         return 1;

@@ -1,0 +1,20 @@
+/* Figures as PDF with text that can be searched and copied, and as PNG and JPEG, by cairo and
+ * Pango. They are loaded when a figure is written. A build without their headers has no such
+ * formats, and on a machine without them there are none. */
+#ifndef CLI_FIGURE_CAIRO_H
+#define CLI_FIGURE_CAIRO_H
+
+#include "figure.h"
+
+/* UNSUPPORTED, with what to install, if there is none. */
+enum vitlrp_status figure_cairo_check(struct vitlrp_error *err);
+
+/* *out is owned: bytes_free. */
+enum vitlrp_status figure_cairo(const struct figure *figure, enum figure_format format,
+                                const char *comment, struct bytes *out, struct vitlrp_error *err);
+
+/* The pixels of a figure [height, width, 3], in the format's size; *rgb is owned: mem_free. */
+enum vitlrp_status figure_cairo_pixels(const struct figure *figure, uint8_t **rgb, int32_t *width,
+                                       int32_t *height, struct vitlrp_error *err);
+
+#endif

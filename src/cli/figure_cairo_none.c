@@ -1,0 +1,21 @@
+/* Of a build without cairo's headers. */
+#include "figure_cairo.h"
+
+enum vitlrp_status figure_cairo_check(struct vitlrp_error *err) {
+    return fail(
+        err, VITLRP_UNSUPPORTED,
+        "this vitlrp was built without cairo, which PDF, PNG and JPEG figures need (build it "
+        "with libpango1.0-dev installed, or write .svg)");
+}
+
+enum vitlrp_status figure_cairo(const struct figure *figure, enum figure_format format,
+                                const char *comment, struct bytes *out, struct vitlrp_error *err) {
+    (void) figure, (void) format, (void) comment, (void) out;
+    return figure_cairo_check(err);
+}
+
+enum vitlrp_status figure_cairo_pixels(const struct figure *figure, uint8_t **rgb, int32_t *width,
+                                       int32_t *height, struct vitlrp_error *err) {
+    (void) figure, (void) rgb, (void) width, (void) height;
+    return figure_cairo_check(err);
+}

@@ -1,0 +1,71 @@
+#include "figure_single.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/text.h"
+
+/* Points. */
+#define SIDE 360.0
+#define MARGIN 10.0
+#define WIDTH_MIN 240.0
+#define BAR_WIDTH 150.0
+#define TITLE_SIZE 11.0
+#define TEXT_SIZE 9.0
+#define LINE 1.45 /* the height of a line, in sizes */
+
+/* The lines of the caption, from y on; returns where they end. */
+static double add_caption(struct figure *figure, const char *caption, double y,
+                          struct text *words) {
+    for (int line = 0; *caption != '\0'; line++) {
+        struct figure_text text = {.x = MARGIN,
+                                   .size = line == 0 ? TITLE_SIZE : TEXT_SIZE,
+                                   .width = figure->width - 2.0 * MARGIN,
+                                   .color = line == 0 ? FIGURE_TEXT_COLOR : FIGURE_FAINT_COLOR,
+                                   .is_bold = line == 0};
+        size_t length = strcspn(caption, "\n");
+        words->length = 0;
+        text_append(words, caption, length);
+        text.baseline = y + text.size;
+        figure_add_text(figure, &text, words->data == NULL ? "" : words->data);
+        y += text.size * LINE;
+        caption += length + (caption[length] == '\n' ? 1 : 0);
+    }
+    return y + 2.0;
+}
+
+static enum vitlrp_status draw(const struct figure_single *single, const struct figure_pane *pane,
+                               struct figure *figure, struct text *words,
+                               struct vitlrp_error *err) {
+    double y = MARGIN;
+    figure->width = fmax(pane->width, WIDTH_MIN) + 2.0 * MARGIN;
+    TRY(figure_add_map(figure, pane, &single->map, MARGIN, y, err));
+    y += pane->height + 8.0;
+    if (single->caption != NULL) {
+        y = add_caption(figure, single->caption, y, words);
+        const struct figure_box box = {MARGIN, y, BAR_WIDTH, FIGURE_BAR_HEIGHT};
+        if (single->map.options.top_percent == 0.0F) {
+            TRY(figure_add_bar(figure, &single->map, &box, err));
+            y += FIGURE_BAR_HEIGHT + 4.0;
+        }
+    }
+    figure->height = y + MARGIN - 4.0;
+    return text_check_memory(words, "the caption of a picture", err);
+}
+
+enum vitlrp_status figure_single_encode(const struct figure_single *single,
+                                        enum figure_format format, struct bytes *out,
+                                        struct vitlrp_error *err) {
+    struct figure_pane pane = {0};
+    struct figure figure = {0};
+    struct text words = {.limit = 2048};
+    enum vitlrp_status status;
+    TRY_GOTO(status, figure_pane_open(single->image, single->geometry, SIDE, &pane, err), done);
+    TRY_GOTO(status, draw(single, &pane, &figure, &words, err), done);
+    status = figure_encode(&figure, format, single->comment, out, err);
+done:
+    figure_free(&figure);
+    figure_pane_close(&pane);
+    text_free(&words);
+    return status;
+}

@@ -1,0 +1,113 @@
+"""vitlrp compare, and figures of one picture: real text, one scale in a row, Delta as an evaluation has it.
+usage: check_compare.py VITLRP DATA
+
+What needs cairo is left out where the command says that there is none, what needs pdftotext where that is missing."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+import xml.etree.ElementTree
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+
+import small_model  # noqa: E402
+
+PROGRAM, DATA = (os.path.abspath(path) for path in sys.argv[1:3])
+SVG = "{http://www.w3.org/2000/svg}"
+small_model.use()
+
+
+class Compare(unittest.TestCase):
+    def setUp(self):
+        scratch = tempfile.TemporaryDirectory()
+        self.addCleanup(scratch.cleanup)
+        self.folder = scratch.name
+        shutil.copy(os.path.join(DATA, "goldfish.jpg"), self.path("<fish> & co.jpg"))
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def read(self, name):
+        with open(self.path(name), "rb") as file:
+            return file.read()
+
+    def run_command(self, *arguments, code=0):
+        result = subprocess.run([PROGRAM, *arguments], cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                text=True, check=False)
+        self.assertEqual(result.returncode, code, result.stderr)
+        return result.stdout if code == 0 else result.stderr
+
+    def needs_cairo(self):
+        result = subprocess.run([PROGRAM, "compare", "<fish> & co.jpg", "--method", "random", "--steps", "0", "-o",
+                                 "probe.pdf"], cwd=self.folder, stderr=subprocess.PIPE, text=True, check=False)
+        if "cairo" in result.stderr:
+            self.skipTest(result.stderr)
+
+    def test_svg(self):
+        """Every word is text, maps of one unit and kind share their colours, and names cannot leave their place."""
+        said = self.run_command("compare", "<fish> & co.jpg", "--methods", "attnlrp,cp-lrp,rollout", "-c", "top:2",
+                                "-o", "f.svg")
+        tree = xml.etree.ElementTree.fromstring(self.read("f.svg"))
+        words = [text.text for text in tree.iter(SVG + "text")]
+        for word in ("Photograph", "attnlrp", "cp-lrp", "rollout", "vit-tiny-patch8-64.safetensors"):
+            self.assertIn(word, words)
+        rows = [word for word in words if word.startswith("<fish> & co.jpg: ")]
+        self.assertEqual(len(rows), 2)
+        self.assertRegex(rows[0], r"goldfish \(1\), [0-9.]+ %, logit [0-9.]+$")
+        pictures = list(tree.iter(SVG + "image"))
+        self.assertEqual(len(pictures), 2 * (1 + 3 + 3))
+        for picture in pictures:
+            self.assertTrue(picture.get("href").startswith("data:image/png;base64,iVBOR"))
+        highest = [word for word in words if word.startswith("+")]
+        self.assertEqual(len(highest), 4)
+        self.assertTrue(highest[0] == highest[1] and highest[2] == highest[3] and highest[0] != highest[2], highest)
+        self.assertEqual(words.count("logit per patch"), 4)
+        deltas = re.findall(r"Delta +(-?[0-9.]+)", said)
+        shown = [word[2:].replace("\u2212", "-") for word in words if word.startswith("\u0394 ")]
+        self.assertEqual([f"{float(delta):.2f}" for delta in deltas], shown)
+
+    def test_delta(self):
+        """Delta is the evaluation's, to the bit that is printed."""
+        with open(self.path("list.txt"), "w", encoding="utf-8") as file:
+            file.write("<fish> & co.jpg\n")
+        self.run_command("eval", "list.txt", "--methods", "attnlrp,rollout", "--steps", "4", "--json", "e.json", "-q")
+        wanted = []
+        measured = json.loads(self.read("e.json"))["images"][0]["methods"]
+        for method in (measured["attnlrp"], measured["rollout"]):
+            area = {name: sum(method[name]) - (method[name][0] + method[name][-1]) / 2 for name in
+                    ("morf_logit", "lerf_logit")}
+            wanted.append(f"{(area['lerf_logit'] - area['morf_logit']) / 4:.3f}")
+        said = self.run_command("compare", "<fish> & co.jpg", "--methods", "attnlrp,rollout", "--steps", "4", "-o",
+                                "f.svg")
+        self.assertEqual(re.findall(r"Delta +(-?[0-9.]+)", said), wanted)
+
+    def test_gammas(self):
+        said = self.run_command("compare", "<fish> & co.jpg", "--gammas", "0,0.1:inf", "--steps", "0", "-o", "f.svg")
+        self.assertRegex(said, r"(?m)^  gamma 0 *$")
+        self.assertRegex(said, r"(?m)^  gamma conv 0.1, linear inf *$")
+        self.assertNotIn("Delta", said)
+
+    def test_formats(self):
+        """A PDF's words can be found and copied; a PNG has two pixels a point; a JPEG is one."""
+        self.needs_cairo()
+        common = ("compare", "<fish> & co.jpg", "--method", "attnlrp", "--steps", "0", "-q", "-o")
+        for name, start in (("f.pdf", b"%PDF-"), ("f.png", b"\x89PNG"), ("f.jpg", b"\xff\xd8\xff")):
+            self.run_command(*common, name)
+            self.assertTrue(self.read(name).startswith(start))
+        self.run_command(*common, "f.svg")
+        width = float(xml.etree.ElementTree.fromstring(self.read("f.svg")).get("viewBox").split()[2])
+        self.assertEqual(int.from_bytes(self.read("f.png")[16:20], "big"), -(-width * 2 // 1))
+        if shutil.which("pdftotext") is not None:
+            text = subprocess.run(["pdftotext", self.path("f.pdf"), "-"], stdout=subprocess.PIPE, text=True,
+                                  check=True).stdout
+            for word in ("Photograph", "attnlrp", "<fish> & co.jpg: goldfish (1)", "logit per patch"):
+                self.assertIn(word, text)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1] + sys.argv[3:])
