@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "animation.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/npy.h"
@@ -442,6 +443,32 @@ static void append_comment(struct text *out, const struct explanation *explanati
     method_append(out, &explanation->settings->method_info, &explanation->settings->method);
 }
 
+static enum vitlrp_status render_animation(const struct explain_session *state,
+                                           const struct explanation *explanation,
+                                           const char *caption, struct bytes *out,
+                                           struct vitlrp_error *err) {
+    const struct photo *photo = explanation->photo;
+    struct animation animation = {.model = state->model,
+                                  .image = photo->image,
+                                  .geometry = &photo->geometry,
+                                  .input = photo->input,
+                                  .patches = state->map,
+                                  .height = state->map_height,
+                                  .width = state->map_width,
+                                  .caption = caption};
+    if (state->settings->level == LEVEL_PIXEL) {
+        return fail(err, VITLRP_USAGE, "--level pixel: an animation takes patches away");
+    }
+    vitlrp_curves_init(&animation.curves);
+    animation.curves.input_height = photo->geometry.input_height;
+    animation.curves.input_width = photo->geometry.input_width;
+    animation.curves.output = explanation->target.output;
+    animation.curves.preprocess = &state->preprocess;
+    animation.curves.threads = state->settings->threads;
+    animation.curves.backend = state->settings->backend;
+    return animation_encode(&animation, out, err);
+}
+
 /* The picture as a figure, with the caption and comment of the options as texts. */
 static enum vitlrp_status render_figure(const struct explain_session *state,
                                         const struct explanation *explanation,
@@ -465,6 +492,12 @@ static enum vitlrp_status render_figure(const struct explain_session *state,
             err, VITLRP_USAGE,
             "--style panel has no .svg and no .pdf (vitlrp compare writes figures of several "
             "pictures)");
+    }
+    if (state->outputs.figure == FIGURE_APNG) {
+        TRY(render_animation(state, explanation, options->caption, &bytes, err));
+        *data = bytes.data;
+        *size = bytes.size;
+        return VITLRP_OK;
     }
     figure_range_add(&range, state->map, (size_t) state->map_height * (size_t) state->map_width);
     figure_range_set(&range, &single.map.options);

@@ -63,11 +63,8 @@ enum figure_format figure_format_of(const char *name) {
     static const struct {
         const char *extension;
         enum figure_format format;
-    } FORMATS[] = {{".png", FIGURE_PNG},
-                   {".jpg", FIGURE_JPEG},
-                   {".jpeg", FIGURE_JPEG},
-                   {".svg", FIGURE_SVG},
-                   {".pdf", FIGURE_PDF}};
+    } FORMATS[] = {{".png", FIGURE_PNG}, {".jpg", FIGURE_JPEG}, {".jpeg", FIGURE_JPEG},
+                   {".svg", FIGURE_SVG}, {".pdf", FIGURE_PDF},  {".apng", FIGURE_APNG}};
     const char *extension = name_extension(name);
     for (size_t i = 0; i < sizeof FORMATS / sizeof FORMATS[0]; i++) {
         if (strcasecmp(extension, FORMATS[i].extension) == 0) {

@@ -13,7 +13,8 @@
 
 #define FIGURE_PIXELS 2
 
-enum figure_format { FIGURE_NONE, FIGURE_PNG, FIGURE_JPEG, FIGURE_SVG, FIGURE_PDF };
+/* FIGURE_APNG is for animation.h only: a figure does not move. */
+enum figure_format { FIGURE_NONE, FIGURE_PNG, FIGURE_JPEG, FIGURE_SVG, FIGURE_PDF, FIGURE_APNG };
 
 struct figure_box {
     double x, y, width, height;

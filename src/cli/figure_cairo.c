@@ -75,6 +75,7 @@ struct cairo_calls {
 struct painter {
     struct cairo_calls call;
     cairo_t *context;
+    bool is_smaller;  /* pictures lose pixels */
     struct text file; /* of a PDF */
 };
 
@@ -152,7 +153,8 @@ static enum vitlrp_status draw_picture(const struct painter *painter,
                        item->box.height / info.height);
     call->cairo_set_source_surface_(painter->context, surface, 0.0, 0.0);
     cairo_pattern_t *source = call->cairo_get_source_(painter->context);
-    call->cairo_pattern_set_filter_(source, CAIRO_FILTER_NEAREST);
+    call->cairo_pattern_set_filter_(source,
+                                    painter->is_smaller ? CAIRO_FILTER_GOOD : CAIRO_FILTER_NEAREST);
     call->cairo_pattern_set_extend_(source, CAIRO_EXTEND_PAD);
     call->cairo_rectangle_(painter->context, 0.0, 0.0, info.width, info.height);
     call->cairo_fill_(painter->context);
@@ -325,50 +327,69 @@ static enum vitlrp_status copy_pixels(const struct painter *painter, cairo_surfa
     return VITLRP_OK;
 }
 
+/* A picture on its way to a file. */
+struct raster {
+    double scale; /* pixels a point */
+    uint8_t *rgb; /* owned */
+    int32_t width, height;
+};
+
 static enum vitlrp_status draw_pixels(struct painter *painter, const struct figure *figure,
-                                      uint8_t **rgb, int32_t *width, int32_t *height,
-                                      struct vitlrp_error *err) {
+                                      struct raster *raster, struct vitlrp_error *err) {
     const struct cairo_calls *call = &painter->call;
-    double wide = ceil(figure->width * FIGURE_PIXELS);
-    double high = ceil(figure->height * FIGURE_PIXELS);
+    double wide = ceil(figure->width * raster->scale);
+    double high = ceil(figure->height * raster->scale);
     if (wide > SIDE_MAX || high > SIDE_MAX) {
         return fail(
             err, VITLRP_LIMIT,
             "a figure of %.0f x %.0f pixels is too large for PNG and JPEG: write .pdf or .svg",
             wide, high);
     }
+    painter->is_smaller = raster->scale < FIGURE_PIXELS;
+    raster->width = (int32_t) wide;
+    raster->height = (int32_t) high;
     cairo_surface_t *surface =
-        call->cairo_image_surface_create_(CAIRO_FORMAT_RGB24, (int) wide, (int) high);
-    enum vitlrp_status status = paint(painter, figure, FIGURE_PIXELS, surface, err);
-    *width = (int32_t) wide;
-    *height = (int32_t) high;
-    if (status == VITLRP_OK && copy_pixels(painter, surface, *width, *height, rgb) != VITLRP_OK) {
+        call->cairo_image_surface_create_(CAIRO_FORMAT_RGB24, raster->width, raster->height);
+    enum vitlrp_status status = paint(painter, figure, raster->scale, surface, err);
+    if (status == VITLRP_OK &&
+        copy_pixels(painter, surface, raster->width, raster->height, &raster->rgb) != VITLRP_OK) {
         status = fail(err, VITLRP_NOMEM, "out of memory for a figure");
     }
     call->cairo_surface_destroy_(surface);
     return status;
 }
 
-enum vitlrp_status figure_cairo_pixels(const struct figure *figure, uint8_t **rgb, int32_t *width,
-                                       int32_t *height, struct vitlrp_error *err) {
-    struct painter painter = {0};
-    TRY(load(&painter.call, err));
-    return draw_pixels(&painter, figure, rgb, width, height, err);
+static enum vitlrp_status encode(const struct raster *raster, enum vitlrp_picture_format format,
+                                 const char *comment, struct bytes *out, struct vitlrp_error *err) {
+    struct vitlrp_image *image = NULL;
+    TRY(vitlrp_image_from_rgb(raster->rgb, raster->height, raster->width, &image, err));
+    enum vitlrp_status status =
+        vitlrp_image_encode(image, format, comment, &out->data, &out->size, err);
+    vitlrp_image_close(image);
+    return status;
 }
 
 static enum vitlrp_status write_picture(struct painter *painter, const struct figure *figure,
                                         enum vitlrp_picture_format format, const char *comment,
                                         struct bytes *out, struct vitlrp_error *err) {
-    uint8_t *rgb = NULL;
-    int32_t width = 0;
-    int32_t height = 0;
-    struct vitlrp_image *image = NULL;
-    TRY(draw_pixels(painter, figure, &rgb, &width, &height, err));
-    enum vitlrp_status status = vitlrp_image_from_rgb(rgb, height, width, &image, err);
-    mem_free(rgb);
-    TRY(status);
-    status = vitlrp_image_encode(image, format, comment, &out->data, &out->size, err);
-    vitlrp_image_close(image);
+    struct raster raster = {.scale = FIGURE_PIXELS};
+    TRY(draw_pixels(painter, figure, &raster, err));
+    enum vitlrp_status status = encode(&raster, format, comment, out, err);
+    mem_free(raster.rgb);
+    return status;
+}
+
+enum vitlrp_status figure_cairo_png(const struct figure *figure, double scale, struct bytes *out,
+                                    struct vitlrp_error *err) {
+    struct painter painter = {0};
+    struct raster raster = {.scale = scale};
+    if (figure->failed) {
+        return fail(err, VITLRP_NOMEM, "out of memory for a figure");
+    }
+    TRY(load(&painter.call, err));
+    TRY(draw_pixels(&painter, figure, &raster, err));
+    enum vitlrp_status status = encode(&raster, VITLRP_PICTURE_PNG, NULL, out, err);
+    mem_free(raster.rgb);
     return status;
 }
 

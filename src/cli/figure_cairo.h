@@ -13,8 +13,8 @@ enum vitlrp_status figure_cairo_check(struct vitlrp_error *err);
 enum vitlrp_status figure_cairo(const struct figure *figure, enum figure_format format,
                                 const char *comment, struct bytes *out, struct vitlrp_error *err);
 
-/* The pixels of a figure [height, width, 3], in the format's size; *rgb is owned: mem_free. */
-enum vitlrp_status figure_cairo_pixels(const struct figure *figure, uint8_t **rgb, int32_t *width,
-                                       int32_t *height, struct vitlrp_error *err);
+/* A PNG file of `scale` pixels a point; *out is owned: bytes_free. */
+enum vitlrp_status figure_cairo_png(const struct figure *figure, double scale, struct bytes *out,
+                                    struct vitlrp_error *err);
 
 #endif

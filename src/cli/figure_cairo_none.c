@@ -14,8 +14,8 @@ enum vitlrp_status figure_cairo(const struct figure *figure, enum figure_format 
     return figure_cairo_check(err);
 }
 
-enum vitlrp_status figure_cairo_pixels(const struct figure *figure, uint8_t **rgb, int32_t *width,
-                                       int32_t *height, struct vitlrp_error *err) {
-    (void) figure, (void) rgb, (void) width, (void) height;
+enum vitlrp_status figure_cairo_png(const struct figure *figure, double scale, struct bytes *out,
+                                    struct vitlrp_error *err) {
+    (void) figure, (void) scale, (void) out;
     return figure_cairo_check(err);
 }

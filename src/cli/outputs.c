@@ -108,14 +108,16 @@ static enum vitlrp_status check_extension(struct outputs *outputs, struct vitlrp
         outputs->picture_is_map = true;
     } else if (strcasecmp(extension, ".jpg") == 0 || strcasecmp(extension, ".jpeg") == 0) {
         outputs->picture_format = VITLRP_PICTURE_JPEG;
-    } else if (strcasecmp(extension, ".svg") == 0 || strcasecmp(extension, ".pdf") == 0) {
+    } else if (strcasecmp(extension, ".svg") == 0 || strcasecmp(extension, ".pdf") == 0 ||
+               strcasecmp(extension, ".apng") == 0) {
         outputs->figure = figure_format_of(pattern);
         return error_prefix(err, figure_check(outputs->figure, err), pattern);
     } else if (strcasecmp(extension, ".png") != 0) {
-        return error_prefix(err,
-                            fail(err, VITLRP_USAGE,
-                                 "the picture's name must end in .png, .jpg, .svg, .pdf or .npy"),
-                            pattern);
+        return error_prefix(
+            err,
+            fail(err, VITLRP_USAGE,
+                 "the picture's name must end in .png, .jpg, .svg, .pdf, .apng or .npy"),
+            pattern);
     }
     return VITLRP_OK;
 }

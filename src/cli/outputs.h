@@ -28,8 +28,8 @@ struct outputs {
     char *pattern[OUTPUT_KINDS]; /* owned; NULL: not wanted; "-": standard output */
     bool picture_is_map;         /* -o NAME.npy: the map itself */
     enum vitlrp_picture_format picture_format;
-    const char *method; /* for names */
-    enum figure_format figure; /* -o NAME.svg or NAME.pdf; FIGURE_NONE: a picture of pixels */
+    const char *method;        /* for names */
+    enum figure_format figure; /* -o NAME.svg, .pdf or .apng; FIGURE_NONE: a picture */
     bool stdout_taken;
     struct guard guard; /* of the inputs: whoever opens the model gives it guard_inputs */
 };

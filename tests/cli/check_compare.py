@@ -12,6 +12,7 @@ import sys
 import tempfile
 import unittest
 import xml.etree.ElementTree
+import zlib
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 
@@ -107,6 +108,40 @@ class Compare(unittest.TestCase):
                                   check=True).stdout
             for word in ("Photograph", "attnlrp", "<fish> & co.jpg: goldfish (1)", "logit per patch"):
                 self.assertIn(word, text)
+
+    def test_animation(self):
+        """An APNG: 17 whole frames, numbered chunks with their sums, under 4 MB. Pillow agrees, where it is there."""
+        self.needs_cairo()
+        self.run_command("<fish> & co.jpg", "-o", "a.apng", "-q")
+        data = self.read("a.apng")
+        self.assertLess(len(data), 4 << 20)
+        chunks, place = [], 8
+        while place < len(data):
+            size = int.from_bytes(data[place:place + 4], "big")
+            chunks.append((data[place + 4:place + 8], data[place + 8:place + 8 + size]))
+            checked = zlib.crc32(data[place + 4:place + 8 + size])
+            self.assertEqual(data[place + 8 + size:place + 12 + size], checked.to_bytes(4, "big"))
+            place += 12 + size
+        self.assertEqual([chunks[0][0], chunks[1], chunks[-1][0]],
+                         [b"IHDR", (b"acTL", (17).to_bytes(4, "big") + bytes(4)), b"IEND"])
+        numbers = [int.from_bytes(body[:4], "big") for kind, body in chunks if kind in (b"fcTL", b"fdAT")]
+        self.assertEqual(numbers, list(range(len(numbers))))
+        width, height = (int.from_bytes(chunks[0][1][i:i + 4], "big") for i in (0, 4))
+        frames = []
+        for kind, body in chunks:
+            if kind == b"fcTL":
+                frames.append(b"")
+            elif kind in (b"IDAT", b"fdAT"):
+                frames[-1] += body[4:] if kind == b"fdAT" else body
+        pixels = [zlib.decompress(frame) for frame in frames]
+        self.assertEqual({len(frame) for frame in pixels}, {(3 * width + 1) * height})
+        self.assertEqual(len(set(pixels)), 17)
+        try:
+            from PIL import Image
+        except ImportError:
+            return
+        with Image.open(self.path("a.apng")) as picture:
+            self.assertEqual((picture.n_frames, picture.size), (17, (width, height)))
 
 
 if __name__ == "__main__":

@@ -51,6 +51,8 @@ def every_verb(threads="2"):
         "info": Verb(["info", *model, "--json", "info.json"], ["info.json"]),
         "explain": Verb(["0.ppm", *model, "-o", "a.png", "--raw", "a.npy", "--json", "a.json", "--logits", "l.npy"],
                         ["a.png", "a.npy", "a.json", "l.npy"]),
+        "compare": Verb(["compare", "0.ppm", *model, "--methods", "attnlrp,rollout", "--steps", "1", "-o", "c.svg"],
+                        ["c.svg"]),
         "batch": Verb(["batch", "list.txt", *model, "-o", "maps"], ["maps"]),
         "eval": Verb(["eval", "list.txt", *model, "--steps", "2", "--methods", "attnlrp,rise,chefer",
                       "--json", "e.json", "--csv", "e.csv", "--html", "e.html"], ["e.json", "e.csv", "e.html"]),

@@ -32,7 +32,7 @@ static enum vitlrp_status choose_output(struct comparison *comparison, struct vi
     const char *value = comparison->args->value[OPTION_OUTPUT];
     comparison->path = value == NULL ? DEFAULT_OUTPUT : value;
     comparison->format = figure_format_of(comparison->path);
-    if (comparison->format == FIGURE_NONE) {
+    if (comparison->format == FIGURE_NONE || comparison->format == FIGURE_APNG) {
         return error_prefix(
             err, fail(err, VITLRP_USAGE, "a figure's name must end in .png, .jpg, .svg or .pdf"),
             comparison->path);
