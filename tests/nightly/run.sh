@@ -27,5 +27,6 @@ part env VITLRP_KILLS=200 ctest --test-dir build -R cli/batch --output-on-failur
 part python3 -B tests/nightly/soak.py build/vitlrp data/goldfish.jpg
 part /usr/bin/python3 -B tests/nightly/oracles.py build/tests/fuzz/read_as 20000
 part tests/nightly/libraries.sh
+part tests/nightly/wheel.sh
 part tests/nightly/fuzz.sh
 exit "$failed"
