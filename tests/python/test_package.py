@@ -35,7 +35,8 @@ def photographs(folder, *names):
 
 class Documents(unittest.TestCase):
     def test_readme(self):
-        """Every block of Python in README.md, one after the other."""
+        """Every block of README.md that is marked "python", one after the other; "py" are those that need
+        more than the package has."""
         with open(os.path.join(support.SOURCE, "python", "README.md"), encoding="utf-8") as file:
             blocks = re.findall(r"```python\n(.*?)```", file.read(), re.DOTALL)
         self.assertEqual(len(blocks), 4)
@@ -59,6 +60,23 @@ class Documents(unittest.TestCase):
             support.command(support.GOLDFISH, "-q", "--style", "panel", "-o", wanted, VITLRP_MODEL="")
             drawn = support.read(os.path.join(examples, "goldfish.panel.jpg"))
             self.assertEqual(drawn, support.read(wanted))
+
+
+class Wheel(unittest.TestCase):
+    """tests/nightly/wheel.sh builds and installs it."""
+
+    def test_what_the_library_needs(self):
+        """Nothing that draws documents: that belongs to the command."""
+        path = os.path.join(support.SOURCE, "python", "make_wheel.py")
+        maker = importlib.util.module_from_spec(spec := importlib.util.spec_from_file_location("make_wheel", path))
+        spec.loader.exec_module(maker)
+        if shutil.which("readelf") is None:
+            self.skipTest("no readelf (Debian: binutils)")
+        told = subprocess.run(["readelf", "-d", support.LIBRARY], stdout=subprocess.PIPE, text=True, check=True)
+        needed = re.findall(r"NEEDED.*\[(.*)\]", told.stdout)
+        self.assertIn("libjansson.so.4", needed)
+        self.assertEqual([name for name in needed if maker.COMMAND_ONLY.search(name)], [])
+        self.assertEqual(maker.stem("libopenblasp-r0-3c5ecc47.3.21.so"), maker.stem("libopenblasp-r0.3.21.so"))
 
 
 class Pip(unittest.TestCase):
