@@ -258,6 +258,8 @@ def _transformers(module: Any) -> Found:
 
 def _open_clip(module: Any) -> Found:
     tower = getattr(module, "visual", module)
+    if _is_a(tower, "TimmModel") and _is_a(getattr(tower, "trunk", None), *_READERS["timm"][1]):
+        return Found(module, _timm(tower.trunk).facts, None, "" if tower is not module else "visual.")
     if not _is_a(tower, "VisionTransformer"):
         raise UnsupportedError(f"from_torch: {_class(tower)} is no tower that vitlrp knows")
     blocks = tower.transformer.resblocks
@@ -267,6 +269,8 @@ def _open_clip(module: Any) -> Found:
         "activation": _same("the activation", acts),
         **_norms(tower),
     }
+    _size(facts, "image", tower.image_size)
+    _size(facts, "patch", tower.patch_size)
     return Found(module, facts, None, "" if tower is not module else "visual.")
 
 
@@ -274,7 +278,7 @@ _READERS: dict[str, tuple[Callable[[Any], Found], tuple[str, ...]]] = {
     "torchvision": (_torchvision, ("VisionTransformer",)),
     "timm": (_timm, ("VisionTransformer", "Eva", "Beit")),
     "transformers": (_transformers, ("PreTrainedModel",)),
-    "open_clip": (_open_clip, ("VisionTransformer", "CLIP", "CustomTextCLIP")),
+    "open_clip": (_open_clip, ("VisionTransformer", "TimmModel", "CLIP", "CustomTextCLIP")),
 }
 _LIBRARIES = ("torch", *_READERS)
 
