@@ -46,6 +46,23 @@ static bool cache_folder(size_t root, const char *name, char out[HUB_PATH]) {
     return length > 0 && (size_t) length < HUB_PATH;
 }
 
+/* What is no file, and looks like something else. */
+static enum vitlrp_status check_path(const char *model, struct vitlrp_error *err) {
+    if (!exists(model) && strstr(model, "://") != NULL) {
+        return fail(
+            err, VITLRP_IO,
+            "%s: an address, and nothing is downloaded here: download the file, and name it",
+            model);
+    }
+    if (!exists(model) && strpbrk(model, "/.") == NULL) {
+        return fail(err, VITLRP_IO,
+                    "%s: there is no such file; a model is a file of weights, which `vitlrp help "
+                    "models` says how to get",
+                    model);
+    }
+    return VITLRP_OK;
+}
+
 enum vitlrp_status hub_resolve(const char *model, char out[HUB_PATH], struct vitlrp_error *err) {
     char looked[200] = "";
     size_t used = 0;
@@ -71,5 +88,5 @@ enum vitlrp_status hub_resolve(const char *model, char out[HUB_PATH], struct vit
             model, looked, model);
     }
     snprintf(out, HUB_PATH, "%s", model);
-    return VITLRP_OK;
+    return check_path(model, err);
 }

@@ -15,11 +15,13 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 
 import model_files  # noqa: E402
+import small_model  # noqa: E402
 import torch_files  # noqa: E402
 from model_files import GOLDEN, PROGRAM  # noqa: E402
 
 ROOT = os.path.join(GOLDEN, "..", "..", "..")
-PAGES = (("docs/MODELS.md", "Recipes"), ("docs/MODELS.md", "Heads"), ("README.md", "Your own model"))
+PAGES = (("docs/MODELS.md", "Recipes"), ("docs/MODELS.md", "Heads"), ("README.md", "Three commands"),
+         ("README.md", "Your own model"))
 # A model of golden/zoo of the kind that each repository has.
 REPOSITORIES = {"timm/vit_base_patch16_224.augreg2_in21k_ft_in1k": "timm-plain",
                 "google/vit-base-patch16-224": "hf-vit",
@@ -33,8 +35,10 @@ def lines_of(page, section):
     with open(os.path.join(ROOT, page), encoding="utf-8") as file:
         text = file.read()
     body = re.search(rf"^## {section}\n(.*?)(?=^## |\Z)", text, re.M | re.S).group(1)
-    return [line.strip().split("     #")[0] for line in re.findall("^    (.*)", body, re.M)
-            if line.strip() and not line.strip().startswith("#")]
+    lines = re.findall("^    (.*)", body, re.M)
+    if any(line.startswith("$ ") for line in lines):  # what a command prints stands below it; cli/cases compares it
+        lines = [line.removeprefix("$ ") for line in lines if line.startswith(("$ ", "vitlrp "))]
+    return [line.strip().split("     #")[0] for line in lines if line.strip() and not line.strip().startswith("#")]
 
 
 class Recipes(model_files.ModelFiles):
@@ -44,7 +48,9 @@ class Recipes(model_files.ModelFiles):
         os.mkdir("bin")
         os.symlink(PROGRAM, "bin/vitlrp")
         self.environment["PATH"] = os.path.join(os.getcwd(), "bin") + ":" + self.environment["PATH"]
+        self.environment["VITLRP_MODEL"] = small_model.PATH
         own = model_files.torchvision_model(64, patch=16, classes=3)
+        self.save(model_files.torchvision_model(64, patch=16, classes=1000), "vit_b_16.pth")
         for name in (".cache/torch/hub/checkpoints/vit_b_16-c867db91.pth", "mine.pth"):
             self.save(own, name)
         with open("classes.txt", "w", encoding="utf-8") as file:
@@ -52,6 +58,10 @@ class Recipes(model_files.ModelFiles):
         photograph = os.path.join(GOLDEN, "..", "preprocess", "trials", "photo.png")
         os.mkdir("my-cats")
         for name in ("cat.jpg", "scan.png", "my-cats/a.png"):
+            shutil.copy(photograph, name)
+        for folder in ("data", "val/n02123045", "imagenet/val"):
+            os.makedirs(folder)
+        for name in ("data/goldfish.jpg", "val/n02123045/a.png", "imagenet/val/a.png"):
             shutil.copy(photograph, name)
         shutil.copytree(os.path.join(GOLDEN, "hf-vit", "model"), "vit-hf")
         for name in ("pretrain", "linear4_head"):
@@ -104,11 +114,14 @@ class Recipes(model_files.ModelFiles):
         if words[0] == "hf":
             self.download(words)
         elif words[0] == "vitlrp":
-            picture = os.path.splitext(words[1])[0] + ".heat.png"
+            before = set(os.listdir())
             result = subprocess.run(["bash", "-c", line], stdin=subprocess.DEVNULL, capture_output=True, text=True,
                                     env=self.environment)
             self.assertEqual(result.returncode, 0, f"{line}: {result.stderr}")
-            os.remove(picture)
+            written = set(os.listdir()) - before
+            self.assertTrue(written, f"{line} has written nothing")
+            for name in written:
+                (shutil.rmtree if os.path.isdir(name) else os.remove)(name)
         else:
             self.assertEqual(words[:2], ["python3", "-c"], line)
 
@@ -119,6 +132,21 @@ class Recipes(model_files.ModelFiles):
             for line in lines:
                 with self.subTest(page=page, line=line):
                     self.run_line(line)
+
+    def test_troubleshooting(self):
+        """Its options and verbs are the command's, and its messages are said."""
+        with open(os.path.join(ROOT, "docs", "TROUBLESHOOTING.md"), encoding="utf-8") as file:
+            text = file.read()
+        told = subprocess.run([PROGRAM, "help", "all"], stdout=subprocess.PIPE, text=True, check=True).stdout
+        known = re.findall(r"(?<![\w-])--?[a-zA-Z][\w-]*", told)
+        for option in set(re.findall(r"(?<![\w-])--?[a-zA-Z][\w-]*", " ".join(re.findall("`([^`]*)`", text)))):
+            self.assertTrue(option in known, option)
+        with open("junk.pth", "wb") as file:
+            file.write(b"\x01" * 100)
+        said = subprocess.run([PROGRAM, "cat.jpg", "--model", "junk.pth"], stderr=subprocess.PIPE, text=True,
+                              check=False).stderr
+        self.assertIn("is neither safetensors, PyTorch nor NumPy", said)
+        self.assertIn("is neither safetensors, PyTorch nor NumPy", text)
 
     @unittest.skipUnless("HF" in os.environ, "the nightly's")
     def test_options_of_downloads(self):
