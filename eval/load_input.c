@@ -20,39 +20,42 @@ void input_source_size(struct input_source *source, const struct vit_model *mode
     }
 }
 
-static enum vitlrp_status preprocess_photograph(const struct input_source *source,
-                                                const struct image *photograph, float *input,
-                                                struct preprocess_plan *plan,
-                                                struct vitlrp_error *err) {
-    TRY(preprocess_plan_make(source->preprocess, photograph->width, photograph->height, plan, err));
-    if (plan->resize.window_height != source->height ||
-        plan->resize.window_width != source->width) {
-        return fail(err, VITLRP_MISMATCH,
-                    "becomes an input of %d x %d pixels, the others are %d x %d: a crop would make "
-                    "them equal",
-                    plan->resize.window_width, plan->resize.window_height, source->width,
-                    source->height);
+static enum vitlrp_status check_size(const struct input_source *source, const struct resize *resize,
+                                     struct vitlrp_error *err) {
+    return resize->window_height == source->height && resize->window_width == source->width
+               ? VITLRP_OK
+               : fail(err, VITLRP_MISMATCH,
+                      "becomes an input of %d x %d pixels, the others are %d x %d: a crop would "
+                      "make them equal",
+                      resize->window_width, resize->window_height, source->width, source->height);
+}
+
+static enum vitlrp_status load_bytes(const struct input_source *source, const struct bytes *bytes,
+                                     float *input, struct loaded_input *out,
+                                     struct vitlrp_error *err) {
+    struct photograph_loaded loaded;
+    const struct photograph_wishes wishes = {.limits = &source->limits,
+                                             .preprocess = source->preprocess,
+                                             .whole_pixels = PHOTOGRAPH_WHOLE_PIXELS,
+                                             .ignore_exif = source->ignore_exif};
+    TRY(sha256_bytes(bytes->data, bytes->size, out->sha256, err));
+    TRY(photograph_load(bytes->data, bytes->size, &wishes, &loaded, err));
+    out->warning = loaded.photograph.warning;
+    out->plan = loaded.plan;
+    enum vitlrp_status status = check_size(source, &loaded.plan.resize, err);
+    if (status == VITLRP_OK) {
+        preprocess_normalise(source->preprocess, &loaded.seen, input);
     }
-    return photograph_input(photograph, source->preprocess, plan, input, err);
+    photograph_loaded_free(&loaded);
+    return status;
 }
 
 enum vitlrp_status load_input(const struct input_source *source, const char *path, float *input,
                               struct loaded_input *out, struct vitlrp_error *err) {
     struct bytes bytes;
-    struct photograph photograph;
     TRY(file_read(path, source->limits.max_file_bytes, &bytes, err));
-    enum vitlrp_status status = sha256_bytes(bytes.data, bytes.size, out->sha256, err);
-    if (status == VITLRP_OK) {
-        status = photograph_decode(bytes.data, bytes.size, &source->limits, source->ignore_exif,
-                                   &photograph, err);
-    }
+    enum vitlrp_status status = load_bytes(source, &bytes, input, out, err);
     bytes_free(&bytes);
-    if (status != VITLRP_OK) {
-        return status;
-    }
-    out->warning = photograph.warning;
-    status = preprocess_photograph(source, &photograph.pixels, input, &out->plan, err);
-    image_free(&photograph.pixels);
     return status;
 }
 

@@ -228,13 +228,18 @@ enum vitlrp_status decode_image(const void *data, size_t size,
                                 const struct vitlrp_image_limits *limits, struct decoded *out,
                                 struct vitlrp_error *err) {
     struct decode_input input = {.data = data, .size = size, .limits = limits};
+    return decode_rows(&input, out, err);
+}
+
+enum vitlrp_status decode_rows(const struct decode_input *input, struct decoded *out,
+                               struct vitlrp_error *err) {
     for (size_t i = 0; i < sizeof readers / sizeof *readers; i++) {
-        if (readers[i].recognise(input.data, size)) {
+        if (readers[i].recognise(input->data, input->size)) {
             struct decoded decoded = {.orientation = 1, .format = readers[i].name};
-            TRY(readers[i].decode(&input, &decoded, err));
+            TRY(readers[i].decode(input, &decoded, err));
             *out = decoded;
             return VITLRP_OK;
         }
     }
-    return refuse(data, size, err);
+    return refuse(input->data, input->size, err);
 }

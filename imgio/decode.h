@@ -3,6 +3,7 @@
 #ifndef IMGIO_DECODE_H
 #define IMGIO_DECODE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -10,14 +11,26 @@
 #include "base/text.h"
 #include "imgio/image.h"
 
+/* Who takes the rows of a picture one after the other, so that it is never whole in memory. */
+struct row_sink {
+    void *user;
+    /* Before the first row: the size and the orientation as stored. *takes false: the picture is
+     * decoded whole. A failure ends the decoding. */
+    enum vitlrp_status (*begin)(void *user, int32_t width, int32_t height, int32_t orientation,
+                                bool *takes, struct vitlrp_error *err);
+    void (*row)(void *user, const uint8_t *rgb);
+};
+
 struct decode_input {
     const uint8_t *data;
     size_t size;
     const struct vitlrp_image_limits *limits;
+    const struct row_sink *sink; /* NULL: nobody */
 };
 
 struct decoded {
-    struct image image;  /* as stored, not turned; owned: image_free */
+    struct image
+        image; /* as stored, not turned; owned: image_free. Empty if a sink took the rows */
     int32_t orientation; /* 1..8 of EXIF or XMP, 1 if there is none */
     const char *format;  /* "jpeg", "png", "webp", "bmp", "pnm", "npy"; a constant */
     const char *warning; /* what is wrong with a picture that is read nevertheless; NULL: nothing;
@@ -33,6 +46,11 @@ struct decoded {
 enum vitlrp_status decode_image(const void *data, size_t size,
                                 const struct vitlrp_image_limits *limits, struct decoded *out,
                                 struct vitlrp_error *err);
+
+/* As decode_image; the rows of a JPEG of one scan, and of a PNG that is not interlaced, go to the
+ * sink if it takes them. Pictures of all other kinds are decoded whole. */
+enum vitlrp_status decode_rows(const struct decode_input *input, struct decoded *out,
+                               struct vitlrp_error *err);
 
 /* The readers behind decode_image. The data begins with the magic bytes of the format; *out is
  * zeroed, and a reader that fails leaves nothing in it to release. */

@@ -394,7 +394,7 @@ enum vitlrp_status decode_bmp(const struct decode_input *input, struct decoded *
                               struct vitlrp_error *err) {
     struct bmp bmp = {.data = input->data, .size = input->size};
     TRY(bmp_read_header(&bmp, err));
-    TRY(image_check_size(input->limits, bmp.width, bmp.height, err));
+    TRY(image_check_whole(input->limits, bmp.width, bmp.height, err));
     TRY(bmp_check_kind(&bmp, err));
     TRY(bmp.depth <= 8 ? bmp_place_palette(&bmp, err) : bmp_read_fields(&bmp, err));
     TRY(bmp_check_extent(&bmp, err));

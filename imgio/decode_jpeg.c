@@ -34,7 +34,9 @@ struct jpeg_reader {
     jmp_buf jump;
     const struct decode_input *input;
     struct decoded *out;
+    bool is_whole;     /* in memory before its first row is there: of several scans */
     uint8_t *cmyk_row; /* one row, for pictures of four components; owned */
+    uint8_t *rgb_row;  /* one row, for a sink; owned */
     uint8_t *exif;     /* of several segments, joined; owned */
     struct vitlrp_error *err;
     enum vitlrp_status status;
@@ -237,6 +239,13 @@ static void open_picture(struct jpeg_reader *reader) {
         stop(reader,
              fail(reader->err, VITLRP_UNSUPPORTED, "JPEG of %d components", codec->num_components));
     }
+    reader->is_whole = jpeg_has_multiple_scans(codec);
+    if (reader->is_whole) {
+        status = image_check_whole(limits, codec->image_width, codec->image_height, reader->err);
+        if (status != VITLRP_OK) {
+            stop(reader, status);
+        }
+    }
     codec->out_color_space = codec->num_components == 4 ? JCS_CMYK : JCS_RGB;
     /* Reads every scan, if there are several. */
     jpeg_start_decompress(codec);
@@ -261,28 +270,65 @@ static void convert_cmyk(uint8_t *rgb, const uint8_t *cmyk, size_t pixels) {
     }
 }
 
-static void read_rows(struct jpeg_reader *reader) {
-    struct jpeg_decompress_struct *codec = &reader->codec;
-    struct image *image = &reader->out->image;
-    size_t width = codec->output_width;
-    bool cmyk = codec->out_color_space == JCS_CMYK;
-    enum vitlrp_status status = image_alloc((int32_t) codec->output_width,
-                                            (int32_t) codec->output_height, image, reader->err);
-    if (status == VITLRP_OK && cmyk) {
-        reader->cmyk_row = mem_calloc(width, 4);
-        status = reader->cmyk_row != NULL
-                     ? VITLRP_OK
-                     : fail(reader->err, VITLRP_NOMEM, "out of memory for a JPEG");
+/* True if a sink takes the rows. */
+static bool offer_rows(struct jpeg_reader *reader) {
+    const struct jpeg_decompress_struct *codec = &reader->codec;
+    const struct row_sink *sink = reader->input->sink;
+    enum vitlrp_status status = VITLRP_OK;
+    bool takes = false;
+    if (reader->is_whole) {
+        return false;
+    }
+    if (sink != NULL) {
+        status =
+            sink->begin(sink->user, (int32_t) codec->image_width, (int32_t) codec->image_height,
+                        reader->out->orientation, &takes, reader->err);
     }
     if (status != VITLRP_OK) {
         stop(reader, status);
     }
+    return takes;
+}
+
+static void make_room(struct jpeg_reader *reader, bool streams, bool cmyk) {
+    const struct jpeg_decompress_struct *codec = &reader->codec;
+    enum vitlrp_status status =
+        streams ? VITLRP_OK
+                : image_alloc((int32_t) codec->output_width, (int32_t) codec->output_height,
+                              &reader->out->image, reader->err);
+    if (status == VITLRP_OK && cmyk) {
+        reader->cmyk_row = mem_calloc(codec->output_width, 4);
+    }
+    if (status == VITLRP_OK && streams) {
+        reader->rgb_row = mem_calloc(codec->output_width, 3);
+    }
+    if (status == VITLRP_OK &&
+        ((cmyk && reader->cmyk_row == NULL) || (streams && reader->rgb_row == NULL))) {
+        status = fail(reader->err, VITLRP_NOMEM, "out of memory for a JPEG");
+    }
+    if (status != VITLRP_OK) {
+        stop(reader, status);
+    }
+}
+
+static void read_rows(struct jpeg_reader *reader) {
+    struct jpeg_decompress_struct *codec = &reader->codec;
+    const struct row_sink *sink = reader->input->sink;
+    size_t width = codec->output_width;
+    bool cmyk = codec->out_color_space == JCS_CMYK;
+    bool streams = offer_rows(reader);
+    make_room(reader, streams, cmyk);
     while (codec->output_scanline < codec->output_height) {
-        uint8_t *rgb = image->rgb + (size_t) codec->output_scanline * width * 3;
+        uint8_t *rgb = streams
+                           ? reader->rgb_row
+                           : reader->out->image.rgb + (size_t) codec->output_scanline * width * 3;
         JSAMPROW row = cmyk ? reader->cmyk_row : rgb;
         jpeg_read_scanlines(codec, &row, 1);
         if (cmyk) {
             convert_cmyk(rgb, row, width);
+        }
+        if (streams) {
+            sink->row(sink->user, rgb);
         }
     }
     /* Reads on to the end marker, and so finds a cut behind the last row. */
@@ -353,6 +399,7 @@ enum vitlrp_status decode_jpeg(const struct decode_input *input, struct decoded 
     enum vitlrp_status status = read_picture(&reader);
     jpeg_destroy_decompress(&reader.codec);
     mem_free(reader.cmyk_row);
+    mem_free(reader.rgb_row);
     mem_free(reader.exif);
     if (status != VITLRP_OK) {
         image_free(&out->image);

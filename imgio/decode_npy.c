@@ -15,7 +15,7 @@ enum vitlrp_status decode_npy(const struct decode_input *input, struct decoded *
                     "an .npy file is read as a photograph if it is uint8 in C order of shape "
                     "(height, width, 3), (height, width, 1) or (height, width)");
     }
-    TRY(image_check_size(input->limits, header.shape[1], header.shape[0], err));
+    TRY(image_check_whole(input->limits, header.shape[1], header.shape[0], err));
     TRY(image_alloc((int32_t) header.shape[1], (int32_t) header.shape[0], &out->image, err));
     const uint8_t *values = input->data + header.data_offset;
     if (header.rank == 3 && header.shape[2] == 3) {

@@ -30,7 +30,8 @@ struct png_reader {
     png_structp codec;
     png_infop info;
     const struct decode_input *input;
-    size_t used; /* bytes handed to libpng */
+    size_t used;  /* bytes handed to libpng */
+    uint8_t *row; /* one row, for a sink; owned */
     struct decoded *out;
     struct vitlrp_error *err;
     enum vitlrp_status status;
@@ -133,54 +134,101 @@ static void set_transforms(png_structp codec, png_infop info) {
     png_set_strip_alpha(codec);
 }
 
-/* Turns the indices in the first third of each row into colours, from the end so that none is
+/* Turns the indices in the first third of a row into colours, from the end so that none is
  * overwritten before it was read. */
-static void look_up_colours(struct png_reader *reader) {
-    struct image *image = &reader->out->image;
+static void look_up_row(struct png_reader *reader, uint8_t *row) {
     png_colorp palette = NULL;
     int colours = 0;
     if (png_get_PLTE(reader->codec, reader->info, &palette, &colours) == 0) {
         png_error(reader->codec, "no palette");
     }
-    size_t width = (size_t) image->width;
-    for (size_t y = 0; y < (size_t) image->height; y++) {
-        uint8_t *row = image->rgb + y * width * 3;
-        for (size_t x = width; x-- > 0;) {
-            uint8_t index = row[x];
-            if (index >= colours) {
-                png_error(reader->codec, "a palette index beyond the palette");
-            }
-            row[3 * x] = palette[index].red;
-            row[3 * x + 1] = palette[index].green;
-            row[3 * x + 2] = palette[index].blue;
+    for (size_t x = png_get_image_width(reader->codec, reader->info); x-- > 0;) {
+        uint8_t index = row[x];
+        if (index >= colours) {
+            png_error(reader->codec, "a palette index beyond the palette");
         }
+        row[3 * x] = palette[index].red;
+        row[3 * x + 1] = palette[index].green;
+        row[3 * x + 2] = palette[index].blue;
     }
 }
 
-static void read_rows(struct png_reader *reader) {
+static bool has_palette(const struct png_reader *reader) {
+    return png_get_color_type(reader->codec, reader->info) == PNG_COLOR_TYPE_PALETTE;
+}
+
+/* All rows, in as many passes as there are. */
+static void read_whole(struct png_reader *reader, int passes) {
     png_structp codec = reader->codec;
     struct image *image = &reader->out->image;
-    png_uint_32 width = png_get_image_width(codec, reader->info);
-    png_uint_32 height = png_get_image_height(codec, reader->info);
-    bool palette = png_get_color_type(codec, reader->info) == PNG_COLOR_TYPE_PALETTE;
-    int passes = png_set_interlace_handling(codec);
-    png_read_update_info(codec, reader->info);
+    int32_t width = (int32_t) png_get_image_width(codec, reader->info);
+    int32_t height = (int32_t) png_get_image_height(codec, reader->info);
     size_t stride = (size_t) width * 3;
-    if (png_get_rowbytes(codec, reader->info) != (palette ? width : stride)) {
-        stop(reader, codec,
-             fail(reader->err, VITLRP_INTERNAL, "libpng hands out rows that are not RGB"));
-    }
-    enum vitlrp_status status = image_alloc((int32_t) width, (int32_t) height, image, reader->err);
+    enum vitlrp_status status = image_alloc(width, height, image, reader->err);
     if (status != VITLRP_OK) {
         stop(reader, codec, status);
     }
     for (int pass = 0; pass < passes; pass++) {
-        for (png_uint_32 y = 0; y < height; y++) {
+        for (size_t y = 0; y < (size_t) height; y++) {
             png_read_row(codec, image->rgb + y * stride, NULL);
         }
     }
-    if (palette) {
-        look_up_colours(reader);
+    for (size_t y = 0; y < (size_t) height && has_palette(reader); y++) {
+        look_up_row(reader, image->rgb + y * stride);
+    }
+}
+
+/* Row by row, to the sink. */
+static void read_to_sink(struct png_reader *reader) {
+    png_structp codec = reader->codec;
+    const struct row_sink *sink = reader->input->sink;
+    png_uint_32 height = png_get_image_height(codec, reader->info);
+    reader->row = mem_calloc(png_get_image_width(codec, reader->info), 3);
+    if (reader->row == NULL) {
+        stop(reader, codec, fail(reader->err, VITLRP_NOMEM, "out of memory for a PNG"));
+    }
+    for (png_uint_32 y = 0; y < height; y++) {
+        png_read_row(codec, reader->row, NULL);
+        if (has_palette(reader)) {
+            look_up_row(reader, reader->row);
+        }
+        sink->row(sink->user, reader->row);
+    }
+}
+
+/* True if a sink takes the rows. An interlaced picture is whole in memory, and held to the limit of
+ * that. */
+static bool offer_rows(struct png_reader *reader, int passes) {
+    const struct row_sink *sink = reader->input->sink;
+    png_uint_32 width = png_get_image_width(reader->codec, reader->info);
+    png_uint_32 height = png_get_image_height(reader->codec, reader->info);
+    enum vitlrp_status status = VITLRP_OK;
+    bool takes = false;
+    if (passes > 1) {
+        status = image_check_whole(reader->input->limits, width, height, reader->err);
+    } else if (sink != NULL) {
+        status = sink->begin(sink->user, (int32_t) width, (int32_t) height,
+                             reader->out->orientation, &takes, reader->err);
+    }
+    if (status != VITLRP_OK) {
+        stop(reader, reader->codec, status);
+    }
+    return takes;
+}
+
+static void read_rows(struct png_reader *reader) {
+    png_structp codec = reader->codec;
+    size_t width = png_get_image_width(codec, reader->info);
+    int passes = png_set_interlace_handling(codec);
+    png_read_update_info(codec, reader->info);
+    if (png_get_rowbytes(codec, reader->info) != (has_palette(reader) ? width : width * 3)) {
+        stop(reader, codec,
+             fail(reader->err, VITLRP_INTERNAL, "libpng hands out rows that are not RGB"));
+    }
+    if (offer_rows(reader, passes)) {
+        read_to_sink(reader);
+    } else {
+        read_whole(reader, passes);
     }
 }
 
@@ -195,13 +243,13 @@ static enum vitlrp_status read_picture(struct png_reader *reader) {
     set_transforms(reader->codec, reader->info);
     read_rows(reader);
     png_read_end(reader->codec, reader->info);
-    return png_orientation(reader->input->data, reader->input->size, &reader->out->orientation,
-                           reader->err);
+    return VITLRP_OK;
 }
 
 enum vitlrp_status decode_png(const struct decode_input *input, struct decoded *out,
                               struct vitlrp_error *err) {
     TRY(check_header(input, err));
+    TRY(png_orientation(input->data, input->size, &out->orientation, err));
     struct png_reader reader = {.input = input, .out = out, .err = err};
     reader.codec = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, &reader, on_error, on_warning,
                                             &reader, on_malloc, on_free);
@@ -215,6 +263,7 @@ enum vitlrp_status decode_png(const struct decode_input *input, struct decoded *
         status = fail(err, VITLRP_NOMEM, "out of memory for a PNG");
     }
     png_destroy_read_struct(&reader.codec, &reader.info, NULL);
+    mem_free(reader.row);
     if (status != VITLRP_OK) {
         image_free(&out->image);
     }

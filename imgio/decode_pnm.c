@@ -180,7 +180,7 @@ enum vitlrp_status decode_pnm(const struct decode_input *input, struct decoded *
     struct pnm pnm = {.data = input->data, .size = input->size};
     enum vitlrp_status status;
     TRY_GOTO(status, read_header(&pnm, err), end);
-    TRY_GOTO(status, image_check_size(input->limits, pnm.width, pnm.height, err), end);
+    TRY_GOTO(status, image_check_whole(input->limits, pnm.width, pnm.height, err), end);
     TRY_GOTO(status, check_length(&pnm, err), end);
     TRY_GOTO(status, make_scale(&pnm, err), end);
     TRY_GOTO(status, image_alloc((int32_t) pnm.width, (int32_t) pnm.height, &out->image, err), end);

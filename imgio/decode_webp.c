@@ -173,7 +173,7 @@ enum vitlrp_status decode_webp(const struct decode_input *input, struct decoded 
     uint32_t width = (uint32_t) features.width;
     uint32_t height = (uint32_t) features.height;
     struct webp_frame frame = {webp.data, webp.size, 0, 0, width, height};
-    TRY(image_check_size(input->limits, width, height, err));
+    TRY(image_check_whole(input->limits, width, height, err));
     if (features.has_animation) {
         TRY(webp_first_frame(&webp, width, height, &frame, err));
         out->warning = FIRST_FRAME;

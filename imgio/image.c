@@ -12,7 +12,7 @@ struct vitlrp_image_limits image_limits_default(void) {
 enum vitlrp_status image_limits_check(const struct vitlrp_image_limits *limits,
                                       struct vitlrp_error *err) {
     if (limits->max_file_bytes < 1 || limits->max_side < 1 || limits->max_pixels < 1 ||
-        limits->max_codec_bytes < 1 || limits->max_jpeg_scans < 1 ||
+        limits->max_whole_pixels < 1 || limits->max_codec_bytes < 1 || limits->max_jpeg_scans < 1 ||
         limits->max_jpeg_warnings < 1) {
         return fail(err, VITLRP_USAGE, "the limits of pictures must be positive");
     }
@@ -35,6 +35,19 @@ enum vitlrp_status image_check_size(const struct vitlrp_image_limits *limits, ui
         return fail_limit(err, "the picture has %llu x %llu pixels; the limit is %lld in all",
                           (unsigned long long) width, (unsigned long long) height,
                           (long long) limits->max_pixels);
+    }
+    return VITLRP_OK;
+}
+
+enum vitlrp_status image_check_whole(const struct vitlrp_image_limits *limits, uint64_t width,
+                                     uint64_t height, struct vitlrp_error *err) {
+    TRY(image_check_size(limits, width, height, err));
+    if (width > (uint64_t) limits->max_whole_pixels / height) {
+        return fail_limit(err,
+                          "the picture has %llu x %llu pixels; the limit is %lld for all but "
+                          "baseline JPEG and PNG that is not interlaced",
+                          (unsigned long long) width, (unsigned long long) height,
+                          (long long) limits->max_whole_pixels);
     }
     return VITLRP_OK;
 }

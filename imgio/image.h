@@ -12,14 +12,17 @@ struct image {
     int32_t width, height;
 };
 
-/* The default limits, as an initialiser: a small hostile file cannot ask for a large machine. 16384
- * pixels a side are beyond any camera; 100 million pixels are 300 MB as RGB; a progressive JPEG
- * holds all coefficients in the codec's memory; a JPEG of a few hundred bytes can ask for a pass
- * over all of them per 10 bytes, and real ones have about 10 passes, at most dozens. */
+/* The default limits, as an initialiser: a small hostile file cannot ask for a large machine.
+ * 178,956,970 pixels are Pillow's limit, beyond phones and screenshots of whole pages; a narrow one
+ * has 262,144 rows. A baseline JPEG and a plain PNG are read row by row; of what is whole in
+ * memory, 100 million pixels are 300 MB as RGB. A progressive JPEG holds all coefficients in the
+ * codec's memory; a JPEG of a few hundred bytes can ask for a pass over all of them per 10 bytes,
+ * and real ones have about 10 passes, at most dozens. */
 #define IMAGE_LIMITS_DEFAULT                                                                       \
     {                                                                                              \
-        .max_file_bytes = (size_t) 256 << 20, .max_side = 16384, .max_pixels = 100000000,          \
-        .max_codec_bytes = (size_t) 1 << 30, .max_jpeg_scans = 100, .max_jpeg_warnings = 100       \
+        .max_file_bytes = (size_t) 256 << 20, .max_side = 262144, .max_pixels = 178956970,         \
+        .max_whole_pixels = 100000000, .max_codec_bytes = (size_t) 1 << 30, .max_jpeg_scans = 100, \
+        .max_jpeg_warnings = 100                                                                   \
     }
 
 /* The numbers above. */
@@ -33,6 +36,11 @@ enum vitlrp_status image_limits_check(const struct vitlrp_image_limits *limits,
  * is allocated for it. */
 enum vitlrp_status image_check_size(const struct vitlrp_image_limits *limits, uint64_t width,
                                     uint64_t height, struct vitlrp_error *err);
+
+/* As image_check_size, for a picture that is whole in memory as no other is: of any kind but
+ * baseline JPEG and plain PNG. */
+enum vitlrp_status image_check_whole(const struct vitlrp_image_limits *limits, uint64_t width,
+                                     uint64_t height, struct vitlrp_error *err);
 
 /* A black picture; both sides must be positive. *out is owned by the caller: image_free. NOMEM if
  * memory is short or the size does not fit. */

@@ -171,28 +171,41 @@ static void clip_window(int32_t size, int32_t *begin, int32_t *length) {
     *length = end - *begin;
 }
 
-/* The window of a picture that is smaller than it: black around the picture. */
-static enum vitlrp_status padded_pixels(const struct resize *resize, const struct image *image,
-                                        struct image *out, struct vitlrp_error *err) {
-    struct resize inner = *resize;
-    struct image part = {0};
+static bool is_padded(const struct resize *resize) {
+    return resize->window_width > resize->width || resize->window_height > resize->height;
+}
+
+struct resize preprocess_inner(const struct preprocess_plan *plan) {
+    struct resize inner = plan->resize;
+    if (is_padded(&inner)) {
+        clip_window(inner.width, &inner.left, &inner.window_width);
+        clip_window(inner.height, &inner.top, &inner.window_height);
+    }
+    return inner;
+}
+
+enum vitlrp_status preprocess_surround(const struct preprocess_plan *plan, struct image *part,
+                                       struct image *out, struct vitlrp_error *err) {
+    const struct resize *resize = &plan->resize;
+    struct resize inner = preprocess_inner(plan);
     struct image whole = {0};
-    clip_window(resize->width, &inner.left, &inner.window_width);
-    clip_window(resize->height, &inner.top, &inner.window_height);
-    TRY(image_resize(image, &inner, &part, err));
+    if (!is_padded(resize)) {
+        *out = *part;
+        *part = (struct image){0};
+        return VITLRP_OK;
+    }
     enum vitlrp_status status =
         image_alloc(resize->window_width, resize->window_height, &whole, err);
     if (status == VITLRP_OK) {
         size_t left = (size_t) (inner.left - resize->left);
         size_t top = (size_t) (inner.top - resize->top);
-        memset(whole.rgb, 0, (size_t) whole.width * (size_t) whole.height * 3);
-        for (size_t y = 0; y < (size_t) part.height; y++) {
+        for (size_t y = 0; y < (size_t) part->height; y++) {
             memcpy(whole.rgb + ((top + y) * (size_t) whole.width + left) * 3,
-                   part.rgb + y * (size_t) part.width * 3, (size_t) part.width * 3);
+                   part->rgb + y * (size_t) part->width * 3, (size_t) part->width * 3);
         }
         *out = whole;
     }
-    image_free(&part);
+    image_free(part);
     return status;
 }
 
@@ -200,10 +213,10 @@ enum vitlrp_status preprocess_pixels(const struct preprocess_plan *plan, const s
                                      struct image *out, struct vitlrp_error *err) {
     assert(image->width == plan->geometry.image_width &&
            image->height == plan->geometry.image_height);
-    const struct resize *resize = &plan->resize;
-    bool is_padded = resize->window_width > resize->width || resize->window_height > resize->height;
-    return is_padded ? padded_pixels(resize, image, out, err)
-                     : image_resize(image, resize, out, err);
+    struct resize inner = preprocess_inner(plan);
+    struct image part;
+    TRY(image_resize(image, &inner, &part, err));
+    return preprocess_surround(plan, &part, out, err);
 }
 
 size_t preprocess_channels(const struct vitlrp_preprocess *preprocess) {
@@ -215,13 +228,17 @@ static uint8_t grey_of(const uint8_t rgb[3]) {
     return (uint8_t) ((19595u * rgb[0] + 38470u * rgb[1] + 7471u * rgb[2] + 0x8000u) >> 16);
 }
 
+void preprocess_grey_row(const uint8_t *rgb, size_t pixels, uint8_t *out) {
+    for (size_t i = 0; i < pixels; i++) {
+        memset(out + 3 * i, grey_of(rgb + 3 * i), 3);
+    }
+}
+
 enum vitlrp_status preprocess_grey(const struct image *image, struct image *out,
                                    struct vitlrp_error *err) {
     struct image grey;
     TRY(image_alloc(image->width, image->height, &grey, err));
-    for (size_t i = 0; i < (size_t) image->width * (size_t) image->height; i++) {
-        memset(grey.rgb + 3 * i, grey_of(image->rgb + 3 * i), 3);
-    }
+    preprocess_grey_row(image->rgb, (size_t) image->width * (size_t) image->height, grey.rgb);
     *out = grey;
     return VITLRP_OK;
 }

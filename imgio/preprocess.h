@@ -32,6 +32,12 @@ enum vitlrp_status preprocess_plan_make(const struct vitlrp_preprocess *preproce
                                         int32_t image_width, int32_t image_height,
                                         struct preprocess_plan *plan, struct vitlrp_error *err);
 
+/* The part of the resize's window that lies in the picture, and the window around that part, black
+ * where it is not; *part is taken over, failing or not. */
+struct resize preprocess_inner(const struct preprocess_plan *plan);
+enum vitlrp_status preprocess_surround(const struct preprocess_plan *plan, struct image *part,
+                                       struct image *out, struct vitlrp_error *err);
+
 /* The model input as an 8-bit picture, [window_height, window_width, 3]. The image must be of the
  * plan's size. *out is owned by the caller: image_free. */
 enum vitlrp_status preprocess_pixels(const struct preprocess_plan *plan, const struct image *image,
@@ -41,6 +47,9 @@ enum vitlrp_status preprocess_pixels(const struct preprocess_plan *plan, const s
  * resized. *out is owned by the caller: image_free. */
 enum vitlrp_status preprocess_grey(const struct image *image, struct image *out,
                                    struct vitlrp_error *err);
+
+/* The same of so many pixels, from rgb to out. */
+void preprocess_grey_row(const uint8_t *rgb, size_t pixels, uint8_t *out);
 
 /* (v / 255 - mean) / std in float32, as torchvision computes it; input is [3, height, width]. */
 void preprocess_normalise(const struct vitlrp_preprocess *preprocess, const struct image *pixels,

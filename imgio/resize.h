@@ -4,6 +4,7 @@
 #ifndef IMGIO_RESIZE_H
 #define IMGIO_RESIZE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/resample.h"
@@ -18,6 +19,10 @@ struct resize {
     int32_t window_width, window_height;
     enum resample_filter filter;
 };
+
+/* True if a picture of that size is resized in its height first. The order decides about the last
+ * bit. */
+bool resize_begins_with_rows(const struct resize *resize, int32_t width, int32_t height);
 
 /* Writes the window to *out, owned by the caller: image_free. The window must lie in the resized
  * picture. NOMEM is the only failure. */

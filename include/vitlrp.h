@@ -99,9 +99,12 @@ struct vitlrp_image_options {
     size_t struct_size;
     int32_t ignore_exif; /* 1: use the pixels as stored, whatever the EXIF orientation says */
     struct vitlrp_image_limits limits;
+    int32_t max_side; /* for vitlrp_image_open_prepared: the longer side of what is kept to be drawn
+                         on; 0: all pixels */
+    int32_t reserved;
 };
 
-/* The defaults: upright by EXIF, within the default limits. */
+/* The defaults: upright by EXIF, within the default limits, with all pixels. */
 #define vitlrp_image_options_init(options)                                                         \
     vitlrp_image_options_init_sized((options), sizeof *(options))
 VITLRP_API void vitlrp_image_options_init_sized(struct vitlrp_image_options *options, size_t size);
@@ -156,7 +159,8 @@ struct vitlrp_image_info {
     const uint8_t *rgb;    /* [height, width, 3], owned by the image */
     const char *warning;   /* what is wrong with a picture that was read, one line; NULL: nothing
                               is wrong. A constant */
-    const void *reserved[1];
+    int32_t full_width;    /* of the photograph; larger than width and height where fewer pixels */
+    int32_t full_height;   /* were kept */
 };
 
 /* Fills *info; info->rgb lives as long as the image. */
@@ -181,6 +185,25 @@ vitlrp_preprocess_apply(const struct vitlrp_preprocess *preprocess,
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_image_prepare(const struct vitlrp_image *image, const struct vitlrp_preprocess *preprocess,
                      float **input, struct vitlrp_geometry *geometry, struct vitlrp_error *error);
+
+/* A photograph that is ready for a model. */
+struct vitlrp_prepared {
+    struct vitlrp_image *image;      /* owned: vitlrp_image_close */
+    float *input;                    /* as of vitlrp_image_prepare; owned: vitlrp_free */
+    struct vitlrp_geometry geometry; /* in pixels of the photograph, however many were kept */
+    double prepare_ms;               /* of the time, what followed the decoding */
+};
+
+/* From a file's bytes to a model input in one step, with the same input bit for bit as
+ * vitlrp_image_open_memory and vitlrp_image_prepare. A large photograph of which no more pixels are
+ * kept than options->max_side asks for is read row by row, in memory that does not grow with it, if
+ * it is a baseline JPEG or a PNG that is not interlaced. Such an image can be drawn on, but not
+ * prepared again (USAGE). Any thread. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status
+vitlrp_image_open_prepared(const void *data, size_t size,
+                           const struct vitlrp_image_options *options,
+                           const struct vitlrp_preprocess *preprocess,
+                           struct vitlrp_prepared *prepared, struct vitlrp_error *error);
 
 /* ---- Models ---- */
 

@@ -144,12 +144,14 @@ struct vitlrp_geometry {
  * All values are positive. SECURITY.md has the reasons of the defaults. */
 struct vitlrp_image_limits {
     size_t max_file_bytes;     /* default 256 MiB */
-    int32_t max_side;          /* default 16384 pixels */
-    int64_t max_pixels;        /* default 100 million */
+    int32_t max_side;          /* default 262144 pixels */
+    int64_t max_pixels;        /* default 178956970, as Pillow's */
     size_t max_codec_bytes;    /* of JPEG's own buffers, beside the picture; default 1 GiB */
     int32_t max_jpeg_scans;    /* default 100 */
     int32_t max_jpeg_warnings; /* that do not mean wrong pixels; default 100 */
-    int64_t reserved[4];       /* 0 */
+    int64_t max_whole_pixels;  /* of all pictures but baseline JPEG and PNG that is not interlaced;
+                                  default 100 million */
+    int64_t reserved[3];       /* 0 */
 };
 
 /* ---- Models ---- */

@@ -108,7 +108,8 @@ class ImageLimits(Structure):
         ("max_codec_bytes", c_size_t),
         ("max_jpeg_scans", c_int32),
         ("max_jpeg_warnings", c_int32),
-        ("reserved", c_int64 * 4),
+        ("max_whole_pixels", c_int64),
+        ("reserved", c_int64 * 3),
     ]
 
 
@@ -117,6 +118,8 @@ class ImageOptions(Structure):
         ("struct_size", c_size_t),
         ("ignore_exif", c_int32),
         ("limits", ImageLimits),
+        ("max_side", c_int32),
+        ("reserved", c_int32),
     ]
 
 
@@ -128,7 +131,8 @@ class ImageInfo(Structure):
         ("format", c_char_p),
         ("rgb", POINTER(c_uint8)),
         ("warning", c_char_p),
-        ("reserved", c_void_p * 1),
+        ("full_width", c_int32),
+        ("full_height", c_int32),
     ]
 
 

@@ -138,7 +138,8 @@ class Explanation:
         )
         options = new_record(_capi.ImageOptions, lib.vitlrp_image_options_init_sized)
         limits = options.limits
-        limits.max_side, limits.max_pixels = _check.INT32_MAX, 2**63 - 1
+        limits.max_side = _check.INT32_MAX
+        limits.max_pixels = limits.max_whole_pixels = 2**63 - 1
         limits.max_file_bytes = len(data)
         image = _image.handle_of(
             lib.vitlrp_image_open_memory, data, len(data), ctypes.byref(options)

@@ -20,6 +20,10 @@ void vitlrp_image_limits_init(struct vitlrp_image_limits *limits) {
 static enum vitlrp_status read_options(const struct vitlrp_image_options *options,
                                        struct vitlrp_image_options *out, struct vitlrp_error *err) {
     TRY(image_options_read(options, out, err));
+    if (out->max_side < 0) {
+        return fail(err, VITLRP_USAGE, "a picture cannot have a side of %d pixels", out->max_side);
+    }
+    TRY(reserved_check(&out->reserved, sizeof out->reserved, "options of images", err));
     return image_limits_check(&out->limits, err);
 }
 
@@ -85,14 +89,17 @@ void vitlrp_image_describe(const struct vitlrp_image *image, struct vitlrp_image
                                        .orientation = photograph->orientation,
                                        .format = photograph->format,
                                        .rgb = photograph->pixels.rgb,
-                                       .warning = photograph->warning};
+                                       .warning = photograph->warning,
+                                       .full_width = photograph->width,
+                                       .full_height = photograph->height};
 }
 
 /* A black picture of that size within the default limits. */
 static enum vitlrp_status photograph_blank(int32_t height, int32_t width, const char *format,
                                            struct photograph *out, struct vitlrp_error *err) {
     struct vitlrp_image_limits limits = image_limits_default();
-    *out = (struct photograph){.orientation = 1, .format = format};
+    *out =
+        (struct photograph){.width = width, .height = height, .orientation = 1, .format = format};
     TRY(image_check_size(&limits, (uint64_t) width, (uint64_t) height, err));
     return image_alloc(width, height, &out->pixels, err);
 }
@@ -152,6 +159,8 @@ enum vitlrp_status vitlrp_image_shrink(const struct vitlrp_image *image, int32_t
     resize.window_width = resize.width;
     resize.window_height = resize.height;
     TRY(image_resize(&whole->pixels, &resize, &copy.pixels, error));
+    copy.width = resize.width;
+    copy.height = resize.height;
     return image_from_photograph(&copy, small, error);
 }
 
@@ -176,12 +185,75 @@ enum vitlrp_status vitlrp_preprocess_plan(const struct vitlrp_preprocess *prepro
     return VITLRP_OK;
 }
 
+/* The picture that an input is made of. */
+static enum vitlrp_status whole_picture(const struct vitlrp_image *image, const struct image **out,
+                                        struct vitlrp_error *err) {
+    const struct photograph *photograph = &image->photograph;
+    *out = &photograph->pixels;
+    return photograph->pixels.width == photograph->width &&
+                   photograph->pixels.height == photograph->height
+               ? VITLRP_OK
+               : fail(
+                     err, VITLRP_USAGE,
+                     "of this photograph only what is drawn on was kept, %d x %d of %d x %d pixels",
+                     photograph->pixels.width, photograph->pixels.height, photograph->width,
+                     photograph->height);
+}
+
+/* The float input of what the model sees; NULL without memory. */
+static float *input_of(const struct vitlrp_preprocess *preprocess, const struct image *seen) {
+    size_t count = 0;
+    float *input = NULL;
+    if (checked_mul(&count, (size_t) seen->height, (size_t) seen->width) &&
+        checked_mul(&count, count, preprocess_channels(preprocess))) {
+        input = mem_calloc(count, sizeof *input);
+    }
+    if (input != NULL) {
+        preprocess_normalise(preprocess, seen, input);
+    }
+    return input;
+}
+
+enum vitlrp_status vitlrp_image_open_prepared(const void *data, size_t size,
+                                              const struct vitlrp_image_options *options,
+                                              const struct vitlrp_preprocess *preprocess,
+                                              struct vitlrp_prepared *prepared,
+                                              struct vitlrp_error *error) {
+    struct vitlrp_image_options known;
+    struct photograph_loaded loaded;
+    struct vitlrp_image *image = NULL;
+    API_NEEDS((data != NULL || size == 0) && preprocess != NULL && prepared != NULL, error);
+    TRY(read_options(options, &known, error));
+    TRY(preprocess_check(preprocess, error));
+    const struct photograph_wishes wishes = {.limits = &known.limits,
+                                             .preprocess = preprocess,
+                                             .whole_pixels = PHOTOGRAPH_WHOLE_PIXELS,
+                                             .ignore_exif = known.ignore_exif != 0,
+                                             .draws = true,
+                                             .max_side = known.max_side};
+    TRY(photograph_load(data, size, &wishes, &loaded, error));
+    float *input = input_of(preprocess, &loaded.seen);
+    image_free(&loaded.seen);
+    enum vitlrp_status status = image_from_photograph(&loaded.photograph, &image, error);
+    if (status == VITLRP_OK && input == NULL) {
+        vitlrp_image_close(image);
+        status = fail(error, VITLRP_NOMEM, "out of memory for a model input");
+    }
+    if (status != VITLRP_OK) {
+        mem_free(input);
+        return status;
+    }
+    *prepared = (struct vitlrp_prepared){image, input, loaded.plan.geometry, loaded.prepare_ms};
+    return VITLRP_OK;
+}
+
 enum vitlrp_status vitlrp_preprocess_apply(const struct vitlrp_preprocess *preprocess,
                                            const struct vitlrp_image *image, float *input,
                                            struct vitlrp_error *error) {
     struct preprocess_plan plan;
     API_NEEDS(preprocess != NULL && image != NULL && input != NULL, error);
-    const struct image *upright = &image->photograph.pixels;
+    const struct image *upright = NULL;
+    TRY(whole_picture(image, &upright, error));
     TRY(make_plan(preprocess, upright->width, upright->height, &plan, error));
     return photograph_input(upright, preprocess, &plan, input, error);
 }
@@ -194,7 +266,8 @@ enum vitlrp_status vitlrp_image_prepare(const struct vitlrp_image *image,
     size_t count = 0;
     float *made = NULL;
     API_NEEDS(image != NULL && preprocess != NULL && input != NULL && geometry != NULL, error);
-    const struct image *upright = &image->photograph.pixels;
+    const struct image *upright = NULL;
+    TRY(whole_picture(image, &upright, error));
     TRY(make_plan(preprocess, upright->width, upright->height, &plan, error));
     if (checked_mul(&count, (size_t) plan.geometry.input_height,
                     (size_t) plan.geometry.input_width) &&

@@ -20,7 +20,7 @@
 #define AUTOMATIC "auto"    /* a colour map by the kind of the map */
 #define UNIT_BYTES_MAX 32
 #define CONTOURS_MAX 9
-#define SPAN_MAX 1e12 /* pixels: a photograph of 2^14, its crop of 10^8 of them */
+#define SPAN_MAX 1e14 /* pixels: a photograph of 2^18, its crop of 10^8 of them */
 
 /* Both 0 stand for none. */
 static enum vitlrp_status check_range(const struct vitlrp_render_options *options,
@@ -97,8 +97,8 @@ static bool is_within(double start, double span, int32_t size) {
 static enum vitlrp_status check_geometry(const struct vitlrp_image *image,
                                          const struct vitlrp_geometry *geometry,
                                          struct vitlrp_error *err) {
-    int32_t width = image->photograph.pixels.width;
-    int32_t height = image->photograph.pixels.height;
+    int32_t width = image->photograph.width;
+    int32_t height = image->photograph.height;
     if (geometry->image_width != width || geometry->image_height != height) {
         return fail(err, VITLRP_MISMATCH,
                     "the geometry is of a photograph of %d x %d pixels, not %d x %d",
@@ -249,13 +249,17 @@ static enum vitlrp_status draw_and_encode(const struct vitlrp_image *image,
     TRY(check_map(map, &is_negative, err));
     TRY(make_look(options, is_negative, &look, err));
     look.unit = write_unit(map, options->unit, unit, sizeof unit);
+    /* Where fewer pixels than the photograph's were kept; else 1 exactly. */
+    const struct photograph *photograph = &image->photograph;
+    double scale_x = (double) photograph->pixels.width / photograph->width;
+    double scale_y = (double) photograph->pixels.height / photograph->height;
     const struct heatmap heatmap = {.values = map->values,
                                     .height = map->height,
                                     .width = map->width,
-                                    .left = geometry->left,
-                                    .top = geometry->top,
-                                    .span_x = geometry->width,
-                                    .span_y = geometry->height,
+                                    .left = geometry->left * scale_x,
+                                    .top = geometry->top * scale_y,
+                                    .span_x = geometry->width * scale_x,
+                                    .span_y = geometry->height * scale_y,
                                     .filter = filter_of(options->upsample)};
     TRY_GOTO(status, draw_style(&image->photograph.pixels, &heatmap, &look, options, &picture, err),
              done);

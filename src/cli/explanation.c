@@ -294,8 +294,12 @@ void report_prediction(struct text *out, const struct explanation *explanation) 
     struct vitlrp_image_info info;
     text_escape_name(name, sizeof name, explanation->image_path);
     vitlrp_image_describe(explanation->photo->image, &info);
-    text_printf(out, "%s: %d x %d, %s\n", name, info.width, info.height,
+    text_printf(out, "%s: %d x %d, %s", name, info.full_width, info.full_height,
                 explanation->photo->is_input ? "model input" : info.format);
+    if (info.width != info.full_width || info.height != info.full_height) {
+        text_printf(out, ", drawn as %d x %d (--max-side)", info.width, info.height);
+    }
+    text_append_string(out, "\n");
     const struct vitlrp_model_info model = model_info(explanation);
     if (model.outputs == VITLRP_OUTPUTS_CLASSES) { /* what others mean is not in their order */
         append_top(out, explanation, model.probability);

@@ -22,6 +22,7 @@ static const struct limit TABLE[] = {
     {"file", IMAGE(max_file_bytes), true},
     {"side", IMAGE(max_side), false},
     {"pixels", IMAGE(max_pixels), false},
+    {"whole", IMAGE(max_whole_pixels), false},
     {"codec", IMAGE(max_codec_bytes), true},
     {"scans", IMAGE(max_jpeg_scans), false},
     {"warnings", IMAGE(max_jpeg_warnings), false},

@@ -154,10 +154,13 @@ static enum vitlrp_status photo_fill(const void *data, size_t size,
         photo->decode_ms = clock_ms() - start;
         return VITLRP_OK;
     }
-    TRY(vitlrp_image_open_memory(data, size, options, &photo->image, err));
-    photo->decode_ms = clock_ms() - start;
-    TRY(vitlrp_image_prepare(photo->image, preprocess, &photo->input, &photo->geometry, err));
-    photo->preprocess_ms = clock_ms() - start - photo->decode_ms;
+    struct vitlrp_prepared prepared;
+    TRY(vitlrp_image_open_prepared(data, size, options, preprocess, &prepared, err));
+    photo->image = prepared.image;
+    photo->input = prepared.input;
+    photo->geometry = prepared.geometry;
+    photo->preprocess_ms = prepared.prepare_ms;
+    photo->decode_ms = clock_ms() - start - prepared.prepare_ms;
     return VITLRP_OK;
 }
 

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "method_choice.h"
 
+#define DRAWN_SIDE 4096 /* of pictures, unless --max-side says another */
 #define MAX_PIXELS_A_SIDE 16384
 #define MAX_THREADS 1024
 #define MOST_RELEVANCE 1e30 /* that can be drawn */
@@ -254,11 +255,13 @@ static enum vitlrp_status read_limits(const struct args *args, struct settings *
     vitlrp_image_options_init(&settings->image);
     settings->image.ignore_exif = settings->preprocess.ignore_exif ? 1 : 0;
     settings->image.limits = settings->limits.image;
+    settings->image.max_side = settings->max_side;
     return VITLRP_OK;
 }
 
 static void set_defaults(const struct args *args, struct settings *settings) {
-    *settings = (struct settings){.runs = args->value[OPTION_BATCH] != NULL ? 1 : 7};
+    *settings = (struct settings){.runs = args->value[OPTION_BATCH] != NULL ? 1 : 7,
+                                  .max_side = DRAWN_SIDE};
     vitlrp_render_options_init(&settings->render);
     settings->render.upsample = VITLRP_UPSAMPLE_BICUBIC;
 }

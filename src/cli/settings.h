@@ -80,6 +80,7 @@ struct settings {
     bool ledger;
     int32_t runs;
     struct limits limits;
+    int32_t max_side;                  /* of the photographs that are drawn on */
     struct vitlrp_image_options image; /* its limits, and the EXIF of the changes above */
     struct vitlrp_inputs inputs;       /* gets the names of the files that are read; the verb's */
 };

@@ -86,6 +86,10 @@ def seeds(root):
         "jpeg": seed_pictures.jpegs(),
         "png": seed_pictures.pngs(),
         "bitmap": seed_pictures.bitmaps(),
+        "webp": {name: read(root, "tests/golden/pictures", name + ".webp")
+                 for name in ("lossy", "lossless-alpha", "lossy-alpha", "exif", "xmp", "animated")},
+        "rows": {name: data + bytes(i * k & 0xFF for k in range(11, 17)) for i, (name, data) in
+                 enumerate({**seed_pictures.jpegs(), **seed_pictures.pngs()}.items())},
         "exif": seed_pictures.exifs(),
         "safetensors": {name: data + b"\x02" for name, data in
                         seed_checkpoints.safetensors_files().items()},

@@ -14,7 +14,7 @@ cd "$(dirname "$0")/../.."
 export BUILD=${BUILD:-build-fuzz}
 export FUZZ_SECONDS=${FUZZ_SECONDS:-1200}
 jobs=${FUZZ_JOBS:-1}
-targets=${FUZZ_TARGETS:-jpeg png bitmap exif safetensors torch numpy json facts record options geometry explain}
+targets=${FUZZ_TARGETS:-jpeg png webp bitmap rows exif safetensors torch numpy json facts record options geometry explain}
 export ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1
 export UBSAN_OPTIONS=print_stacktrace=1
 

@@ -181,7 +181,9 @@ static void test_bad_pnm(void **state) {
     picture_assert_refused(LITERAL("P2 2 1 3 0 x"), VITLRP_FORMAT, "no number");
     picture_assert_refused(LITERAL("P1 2 1 02"), VITLRP_FORMAT, "the value 2");
     picture_assert_refused(LITERAL("P3 1 1 255 1 2"), VITLRP_FORMAT, "truncated PNM");
-    picture_assert_refused(LITERAL("P5 20000 1 255\n"), VITLRP_LIMIT, "20000 x 1");
+    picture_assert_refused(LITERAL("P5 262145 1 255\n"), VITLRP_LIMIT, "262145 x 1");
+    picture_assert_refused(LITERAL("P5 10001 10000 255\n"), VITLRP_LIMIT,
+                           "is 100000000 for all but");
     picture_assert_refused(LITERAL("P5 99999999999999999999 1 255\n"), VITLRP_LIMIT, "digits");
     picture_assert_refused(LITERAL("P2 16000 6000 255\n1 2 3"), VITLRP_FORMAT, "truncated PNM");
 }

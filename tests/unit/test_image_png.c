@@ -204,7 +204,7 @@ static void test_interlaced(void **state) {
 static void test_sizes_beyond_limits(void **state) {
     (void) state;
     static const uint32_t sizes[][2] = {
-        {1000000, 1000000},       {16385, 1},     {1, 16385}, {16384, 16384},
+        {1000000, 1000000},       {262145, 1},    {1, 262145}, {16384, 16384},
         {0x7fffffff, 0x7fffffff}, {0xffffffff, 1}};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         struct header header = {sizes[i][0], sizes[i][1], 8, PNG_COLOR_TYPE_RGB, 0};

@@ -469,7 +469,7 @@ static void test_image_from_rgb(void **state) {
     assert_int_equal(vitlrp_image_from_rgb(rgb, 0, 1, &image, &error), VITLRP_USAGE);
     assert_int_equal(vitlrp_image_from_rgb(rgb, 1, -1, &image, &error), VITLRP_USAGE);
     assert_int_equal(vitlrp_image_from_rgb(NULL, 1, 1, &image, &error), VITLRP_USAGE);
-    assert_int_equal(vitlrp_image_from_rgb(rgb, 16385, 1, &image, &error), VITLRP_LIMIT);
+    assert_int_equal(vitlrp_image_from_rgb(rgb, 262145, 1, &image, &error), VITLRP_LIMIT);
     assert_int_equal(vitlrp_image_from_rgb(rgb, 16384, 16384, &image, &error), VITLRP_LIMIT);
     assert_null(image);
 }
