@@ -7,6 +7,20 @@
 #include "base/status.h"
 #include "imgio/image.h"
 
+/* A picture whose rows are made one after the other, from the top, so that it need not be whole in
+ * memory. A row [width, 3] is valid until the next one is made. */
+struct row_maker {
+    int32_t width, height;
+    const uint8_t *(*row)(void *user, int32_t y);
+    void *user;
+};
+
+/* encode_png and encode_jpeg of such a picture. */
+enum vitlrp_status encode_png_rows(const struct row_maker *rows, const char *comment,
+                                   struct bytes *out, struct vitlrp_error *err);
+enum vitlrp_status encode_jpeg_rows(const struct row_maker *rows, const char *comment,
+                                    struct bytes *out, struct vitlrp_error *err);
+
 /* The comment (NULL: none) becomes the text chunk "Comment": tEXt if it is ASCII, else iTXt if it
  * is UTF-8, since tEXt means Latin-1. Equal arguments give equal bytes. *out is owned: bytes_free.
  */

@@ -101,7 +101,8 @@ static enum vitlrp_status begin_rows(void *user, int32_t width, int32_t height, 
     struct photograph *photograph = &loading->out->photograph;
     struct preprocess_plan *plan = &loading->out->plan;
     struct resize drawn;
-    struct stream_source source = {width, height, wishes->ignore_exif ? 1 : orientation, false};
+    struct stream_source source = {
+        .width = width, .height = height, .orientation = wishes->ignore_exif ? 1 : orientation};
     bool is_turned = source.orientation >= 5;
     photograph->width = is_turned ? height : width;
     photograph->height = is_turned ? width : height;
@@ -112,7 +113,9 @@ static enum vitlrp_status begin_rows(void *user, int32_t width, int32_t height, 
     }
     TRY(preprocess_plan_make(wishes->preprocess, photograph->width, photograph->height, plan, err));
     if (wishes->draws) {
+        source.any_order = true;
         TRY(stream_resize_open(&source, &drawn, &loading->drawn, err));
+        source.any_order = false;
     }
     struct resize inner = preprocess_inner(plan);
     source.in_grey = preprocess_channels(wishes->preprocess) == 1;

@@ -109,6 +109,7 @@ struct painter {
     const struct image *photo; /* NULL: the map alone */
     bool in_grey;              /* the photograph */
     const struct colormap *colors;
+    int32_t width; /* of the picture */
     struct blend blend;
     struct hatch hatch;
     struct render_scale scale;
@@ -164,11 +165,10 @@ static void paint_overlay(const struct painter *painter, const float *values, in
 }
 
 static void paint_row(const struct painter *painter, struct heatmap_rows *rows, int32_t y,
-                      struct image *out) {
-    size_t offset = (size_t) y * (size_t) out->width * 3;
-    uint8_t *row = out->rgb + offset;
+                      uint8_t *row) {
+    size_t offset = (size_t) y * (size_t) painter->width * 3;
     if (y < rows->y_begin || y >= rows->y_end) {
-        paint_unseen(painter, 0, out->width, y, offset, row);
+        paint_unseen(painter, 0, painter->width, y, offset, row);
         return;
     }
     const float *values = heatmap_rows_get(rows, y);
@@ -185,7 +185,7 @@ static void paint_row(const struct painter *painter, struct heatmap_rows *rows, 
         }
         paint_overlay(painter, values, count, under, row + begin);
     }
-    paint_unseen(painter, rows->x_end, out->width, y, offset, row);
+    paint_unseen(painter, rows->x_end, painter->width, y, offset, row);
 }
 
 static struct render_scale scale_of(struct heatmap_rows *rows, const struct render_look *look) {
@@ -222,66 +222,115 @@ static void draw_line_pixel(uint8_t *pixel) {
     memset(pixel, luma(pixel) >= 96 ? 24 : 232, 3);
 }
 
+struct overlay_rows {
+    struct painter painter;
+    struct heatmap_rows rows;
+    int32_t contours;
+    int32_t line;   /* width of a contour */
+    int32_t *steps; /* [covered pixels of a row], owned; of contours */
+};
+
 /* Lines where a pixel and the one right of it or below it lie in different steps. */
-static enum vitlrp_status draw_contours(const struct painter *painter, int32_t contours,
-                                        struct heatmap_rows *rows, struct image *out,
-                                        struct vitlrp_error *err) {
-    int32_t side = out->width > out->height ? out->width : out->height;
-    int32_t line = side / LINE_PART > 1 ? side / LINE_PART : 1;
+static void draw_contours(struct overlay_rows *overlay, int32_t y, uint8_t *row) {
+    struct heatmap_rows *rows = &overlay->rows;
+    const struct render_scale *scale = &overlay->painter.scale;
+    int32_t *steps = overlay->steps;
+    int32_t line = overlay->line;
     int32_t count = rows->x_end - rows->x_begin;
-    int32_t *steps = mem_calloc((size_t) count, sizeof *steps);
-    if (steps == NULL) {
-        return fail(err, VITLRP_NOMEM, "out of memory for contours");
+    int32_t below_y = y + line < rows->y_end ? y + line : rows->y_end - 1;
+    const float *values = heatmap_rows_get(rows, y);
+    for (int32_t x = 0; x < count; x++) {
+        steps[x] = contour_step(scale, overlay->contours, values[x]);
     }
-    for (int32_t y = rows->y_begin; y < rows->y_end; y++) {
-        int32_t below_y = y + line < rows->y_end ? y + line : rows->y_end - 1;
-        const float *values = heatmap_rows_get(rows, y);
-        for (int32_t x = 0; x < count; x++) {
-            steps[x] = contour_step(&painter->scale, contours, values[x]);
-        }
-        const float *below = heatmap_rows_get(rows, below_y);
-        for (int32_t x = 0; x < count; x++) {
-            int32_t right = x + line < count ? x + line : count - 1;
-            if (steps[x] != steps[right] ||
-                steps[x] != contour_step(&painter->scale, contours, below[x])) {
-                draw_line_pixel(out->rgb +
-                                ((size_t) y * (size_t) out->width + (size_t) (rows->x_begin + x)) *
-                                    3);
-            }
+    const float *below = heatmap_rows_get(rows, below_y);
+    for (int32_t x = 0; x < count; x++) {
+        int32_t right = x + line < count ? x + line : count - 1;
+        if (steps[x] != steps[right] ||
+            steps[x] != contour_step(scale, overlay->contours, below[x])) {
+            draw_line_pixel(row + 3 * (size_t) (rows->x_begin + x));
         }
     }
-    mem_free(steps);
-    return VITLRP_OK;
 }
 
 /* photo NULL: the map alone. */
+static enum vitlrp_status picture_open(const struct image *photo, const struct heatmap *map,
+                                       const struct render_look *look, struct picture_size size,
+                                       struct overlay_rows *out, struct vitlrp_error *err) {
+    int32_t side = size.width > size.height ? size.width : size.height;
+    *out = (struct overlay_rows){
+        .painter = {.photo = photo,
+                    .colors = &look->colors,
+                    .width = size.width,
+                    .hatch = hatch_for(size.width, size.height),
+                    .in_grey = look->underlay == VITLRP_UNDERLAY_GREY},
+        .contours = look->contours,
+        .line = side / LINE_PART > 1 ? side / LINE_PART : 1,
+    };
+    TRY(heatmap_rows_open(map, size.width, size.height, &out->rows, err));
+    if (look->contours > 0) {
+        out->steps = mem_calloc((size_t) (out->rows.x_end - out->rows.x_begin), sizeof *out->steps);
+        if (out->steps == NULL) {
+            heatmap_rows_close(&out->rows);
+            return fail(err, VITLRP_NOMEM, "out of memory for contours");
+        }
+    }
+    out->painter.scale = scale_of(&out->rows, look);
+    blend_make(look, out->painter.scale.around_zero, &out->painter.blend);
+    return VITLRP_OK;
+}
+
+static void picture_close(struct overlay_rows *picture) {
+    heatmap_rows_close(&picture->rows);
+    mem_free(picture->steps);
+}
+
+void overlay_rows_get(struct overlay_rows *rows, int32_t y, uint8_t *row) {
+    paint_row(&rows->painter, &rows->rows, y, row);
+    if (rows->contours > 0 && y >= rows->rows.y_begin && y < rows->rows.y_end) {
+        draw_contours(rows, y, row);
+    }
+}
+
 static enum vitlrp_status picture_draw(const struct image *photo, const struct heatmap *map,
                                        const struct render_look *look, struct picture_size size,
                                        struct image *out, struct vitlrp_error *err) {
-    struct heatmap_rows rows = {0};
-    struct painter painter = {.photo = photo,
-                              .colors = &look->colors,
-                              .hatch = hatch_for(size.width, size.height),
-                              .in_grey = look->underlay == VITLRP_UNDERLAY_GREY};
-    enum vitlrp_status status = heatmap_rows_open(map, size.width, size.height, &rows, err);
+    struct overlay_rows rows;
+    TRY(picture_open(photo, map, look, size, &rows, err));
+    enum vitlrp_status status = image_alloc(size.width, size.height, out, err);
+    for (int32_t y = 0; y < size.height && status == VITLRP_OK; y++) {
+        overlay_rows_get(&rows, y, out->rgb + (size_t) y * (size_t) size.width * 3);
+    }
+    picture_close(&rows);
+    return status;
+}
+
+static const struct image *underlay_of(const struct image *photo, const struct render_look *look) {
+    return look->underlay == VITLRP_UNDERLAY_NONE ? NULL : photo;
+}
+
+enum vitlrp_status overlay_rows_open(const struct image *photo, const struct heatmap *map,
+                                     const struct render_look *look, struct overlay_rows **out,
+                                     struct vitlrp_error *err) {
+    struct overlay_rows *rows = mem_calloc(1, sizeof *rows);
+    if (rows == NULL) {
+        return fail(err, VITLRP_NOMEM, "out of memory for a picture");
+    }
+    enum vitlrp_status status =
+        picture_open(underlay_of(photo, look), map, look,
+                     (struct picture_size){photo->width, photo->height}, rows, err);
     if (status != VITLRP_OK) {
+        mem_free(rows);
         return status;
     }
-    TRY_GOTO(status, image_alloc(size.width, size.height, out, err), done);
-    painter.scale = scale_of(&rows, look);
-    blend_make(look, painter.scale.around_zero, &painter.blend);
-    for (int32_t y = 0; y < size.height; y++) {
-        paint_row(&painter, &rows, y, out);
+    *out = rows;
+    return VITLRP_OK;
+}
+
+void overlay_rows_close(struct overlay_rows *rows) {
+    if (rows != NULL) {
+        picture_close(rows);
+        mem_free(rows);
     }
-    if (look->contours > 0) {
-        status = draw_contours(&painter, look->contours, &rows, out, err);
-    }
-    if (status != VITLRP_OK) {
-        image_free(out);
-    }
-done:
-    heatmap_rows_close(&rows);
-    return status;
 }
 
 enum vitlrp_status render_scale(const struct heatmap *map, const struct render_look *look,
@@ -303,7 +352,7 @@ enum vitlrp_status render_heat(const struct heatmap *map, const struct render_lo
 enum vitlrp_status render_overlay(const struct image *photo, const struct heatmap *map,
                                   const struct render_look *look, struct image *out,
                                   struct vitlrp_error *err) {
-    return picture_draw(look->underlay == VITLRP_UNDERLAY_NONE ? NULL : photo, map, look,
+    return picture_draw(underlay_of(photo, look), map, look,
                         (struct picture_size){photo->width, photo->height}, out, err);
 }
 

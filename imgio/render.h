@@ -53,6 +53,20 @@ enum vitlrp_status render_overlay(const struct image *photo, const struct heatma
                                   const struct render_look *look, struct image *out,
                                   struct vitlrp_error *err);
 
+/* The rows of render_overlay, one after the other. */
+struct overlay_rows;
+
+/* *out is owned: overlay_rows_close; photo, map and look must outlive it. */
+enum vitlrp_status overlay_rows_open(const struct image *photo, const struct heatmap *map,
+                                     const struct render_look *look, struct overlay_rows **out,
+                                     struct vitlrp_error *err);
+
+/* Writes row y, of the photograph's width, to `row`. */
+void overlay_rows_get(struct overlay_rows *rows, int32_t y, uint8_t *row);
+
+/* NULL is fine. */
+void overlay_rows_close(struct overlay_rows *rows);
+
 /* Hatches the parts of a picture of the photograph that the map does not cover. */
 void render_unseen(const struct image *photo, const struct heatmap *map, struct image *picture);
 

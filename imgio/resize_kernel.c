@@ -12,7 +12,8 @@
 #define STRIP_BYTES (3 * STRIP_ROWS) /* one column of a strip: a whole number of vectors */
 #define BLOCK ((size_t) 64)          /* samples of a row that the second pass sums at a time */
 
-/* The sums are 32-bit products, which plain x86-64 has no vector instruction for. Not under
+/* For static functions: clang gives clones a name that other files do not find. The sums are 32-bit
+ * products, which plain x86-64 has no vector instruction for. Not under
  * ThreadSanitizer, which the choice between them, made while the program is loaded, comes too early
  * for. */
 #if defined(__x86_64__) && defined(__gnu_linux__) && !defined(__SANITIZE_THREAD__)
@@ -130,8 +131,8 @@ void kernel_columns(const struct kernel *kernel, const struct image *in, int32_t
 }
 
 VECTOR_CLONES
-void kernel_rows(const struct kernel *kernel, const struct image *in, int32_t begin,
-                 struct image *out) {
+static void resize_rows(const struct kernel *kernel, const struct image *in, int32_t begin,
+                        struct image *out) {
     size_t stride = (size_t) in->width * 3;
     for (size_t y = 0; y < (size_t) out->height; y++) {
         const int32_t *weight = kernel->weight + y * (size_t) kernel->count;
@@ -143,6 +144,11 @@ void kernel_rows(const struct kernel *kernel, const struct image *in, int32_t be
         }
         weighted_sum(weight, kernel->count, from + i, stride, to + i, stride - i);
     }
+}
+
+void kernel_rows(const struct kernel *kernel, const struct image *in, int32_t begin,
+                 struct image *out) {
+    resize_rows(kernel, in, begin, out);
 }
 
 void kernel_mirror(struct kernel *kernel, int32_t in) {
@@ -178,13 +184,16 @@ void kernel_sums_begin(int32_t *sums, size_t length) {
 }
 
 VECTOR_CLONES
-void kernel_sums_add(int32_t *sums, int32_t weight, const uint8_t *row, size_t length) {
+static void add_row(int32_t *sums, int32_t weight, const uint8_t *row, size_t length) {
     for (size_t i = 0; i < length; i++) {
         sums[i] += weight * row[i];
     }
 }
 
-VECTOR_CLONES
+void kernel_sums_add(int32_t *sums, int32_t weight, const uint8_t *row, size_t length) {
+    add_row(sums, weight, row, length);
+}
+
 void kernel_sums_end(const int32_t *sums, uint8_t *row, size_t length) {
     for (size_t i = 0; i < length; i++) {
         int32_t value = sums[i] >> FRACTION_BITS;

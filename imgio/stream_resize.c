@@ -105,7 +105,7 @@ enum vitlrp_status stream_resize_open(const struct stream_source *source,
     bool turned = is_turned(source->orientation);
     bool down_first = resize_begins_with_rows(resize, turned ? source->height : source->width,
                                               turned ? source->width : source->height);
-    stream->begins_with_rows = down_first != turned;
+    stream->begins_with_rows = !source->any_order && down_first != turned;
     enum vitlrp_status status = make_kernels(stream, resize, err);
     if (status == VITLRP_OK) {
         status = make_room(stream, err);

@@ -17,6 +17,7 @@ struct stream_source {
     int32_t width, height;
     int32_t orientation; /* 1 to 8: the resize is of the upright picture */
     bool in_grey;        /* without colour, as preprocess_grey makes it */
+    bool any_order;      /* the last bit may differ: in the order that takes least memory */
 };
 
 /* The window must lie in the resized picture. *out is owned: stream_resize_close. NOMEM is the only

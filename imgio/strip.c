@@ -156,24 +156,21 @@ static enum vitlrp_status strip_enlarge(const struct image *drawn, int32_t width
     return image_resize(drawn, &resize, out, err);
 }
 
-enum vitlrp_status strip_add(const struct image *picture, const struct strip *strip,
-                             struct image *out, struct vitlrp_error *err) {
-    int32_t width = picture->width > WIDTH_MIN ? picture->width : WIDTH_MIN;
+int32_t strip_width(int32_t picture_width) {
+    return picture_width > WIDTH_MIN ? picture_width : WIDTH_MIN;
+}
+
+enum vitlrp_status strip_make(const struct strip *strip, int32_t picture_width, struct image *out,
+                              struct vitlrp_error *err) {
+    int32_t width = strip_width(picture_width);
     int32_t factor = width / WIDTH_ENLARGED > 1 ? width / WIDTH_ENLARGED : 1;
-    struct image drawn = {0};
-    struct image enlarged = {0};
-    enum vitlrp_status status;
+    struct image drawn;
     TRY(strip_draw(strip, width / factor, &drawn, err));
-    if (factor > 1) {
-        TRY_GOTO(status, strip_enlarge(&drawn, width, drawn.height * factor, &enlarged, err), done);
+    if (factor == 1) {
+        *out = drawn;
+        return VITLRP_OK;
     }
-    const struct image *below = factor > 1 ? &enlarged : &drawn;
-    TRY_GOTO(status, image_alloc(width, picture->height + below->height, out, err), done);
-    canvas_fill(out, &(struct rectangle){0, 0, out->width, picture->height}, canvas_background);
-    canvas_paste(out, picture, 0, 0);
-    canvas_paste(out, below, 0, picture->height);
-done:
+    enum vitlrp_status status = strip_enlarge(&drawn, width, drawn.height * factor, out, err);
     image_free(&drawn);
-    image_free(&enlarged);
     return status;
 }

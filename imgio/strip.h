@@ -15,10 +15,13 @@ struct strip {
     const struct colormap *hatching; /* parts of the picture are hatched; NULL: none */
 };
 
-/* The picture with the strip. A narrow picture has white beside it, and the strip of a large one is
+/* How wide a picture of that width is with a strip: a narrow one has white beside it. */
+int32_t strip_width(int32_t picture_width);
+
+/* The strip below a picture of that width, as wide as strip_width says. That of a large picture is
  * enlarged, so that it can be read where the picture is shown smaller. *out is owned: image_free.
  */
-enum vitlrp_status strip_add(const struct image *picture, const struct strip *strip,
-                             struct image *out, struct vitlrp_error *err);
+enum vitlrp_status strip_make(const struct strip *strip, int32_t picture_width, struct image *out,
+                              struct vitlrp_error *err);
 
 #endif

@@ -8,6 +8,7 @@
 #include "api/growable.h"
 #include "api/handles.h"
 #include "base/words.h"
+#include "imgio/canvas.h"
 #include "imgio/encode.h"
 #include "imgio/panel.h"
 #include "imgio/region.h"
@@ -190,24 +191,44 @@ static enum vitlrp_status make_look(const struct vitlrp_render_options *options,
     return colormap_make(is_automatic ? usual : options->colormap, &look->colors, err);
 }
 
-static enum vitlrp_status draw_map_or_region(const struct image *photo, const struct heatmap *map,
-                                             const struct render_look *look, struct image *out,
-                                             struct vitlrp_error *err) {
-    return look->top_percent > 0.0F ? region_draw(photo, map, look, out, err)
-                                    : render_overlay(photo, map, look, out, err);
+/* The overlay, or the region in its place, and the strip below it, a row at a time. */
+struct composed {
+    struct overlay_rows *overlay; /* owned; NULL: `region` */
+    struct image region;          /* owned */
+    struct image below;           /* owned; without rows where there is no caption */
+    int32_t width, height;        /* of the picture above the strip */
+    struct image row;             /* owned: one row, white beside a narrow picture */
+};
+
+static const uint8_t *composed_row(void *user, int32_t y) {
+    struct composed *composed = user;
+    uint8_t *row = composed->row.rgb;
+    size_t length = (size_t) composed->width * 3;
+    if (y >= composed->height) {
+        return composed->below.rgb +
+               (size_t) (y - composed->height) * (size_t) composed->below.width * 3;
+    }
+    if (composed->overlay == NULL) {
+        memcpy(row, composed->region.rgb + (size_t) y * length, length);
+    } else {
+        overlay_rows_get(composed->overlay, y, row);
+    }
+    return row;
 }
 
-/* The overlay, with a strip below it if there is a caption. A region has no colours to explain. */
-static enum vitlrp_status draw_overlay(const struct image *photo, const struct heatmap *map,
-                                       const struct render_look *look, const char *caption,
-                                       struct image *out, struct vitlrp_error *err) {
-    struct image overlay = {0};
+static void composed_close(struct composed *composed) {
+    overlay_rows_close(composed->overlay);
+    image_free(&composed->region);
+    image_free(&composed->below);
+    image_free(&composed->row);
+}
+
+/* The strip of a picture that has a caption. A region has no colours to explain. */
+static enum vitlrp_status compose_strip(const struct image *photo, const struct heatmap *map,
+                                        const struct render_look *look, const char *caption,
+                                        struct composed *composed, struct vitlrp_error *err) {
     struct render_scale scale;
-    if (caption == NULL) {
-        return draw_map_or_region(photo, map, look, out, err);
-    }
     TRY(render_scale(map, look, photo->width, photo->height, &scale, err));
-    TRY(draw_map_or_region(photo, map, look, &overlay, err));
     struct strip strip = {.caption = caption, .unit = look->unit};
     if (look->top_percent == 0.0F) {
         strip.bar = colorbar_make(&look->colors, &scale);
@@ -215,24 +236,62 @@ static enum vitlrp_status draw_overlay(const struct image *photo, const struct h
     if (!heatmap_covers(map, photo->width, photo->height)) {
         strip.hatching = &look->colors;
     }
-    enum vitlrp_status status = strip_add(&overlay, &strip, out, err);
-    image_free(&overlay);
+    return strip_make(&strip, photo->width, &composed->below, err);
+}
+
+static enum vitlrp_status compose(const struct image *photo, const struct heatmap *map,
+                                  const struct render_look *look, const char *caption,
+                                  struct composed *out, struct vitlrp_error *err) {
+    int32_t width = caption != NULL ? strip_width(photo->width) : photo->width;
+    *out = (struct composed){.width = photo->width, .height = photo->height};
+    TRY(caption == NULL ? VITLRP_OK : compose_strip(photo, map, look, caption, out, err));
+    TRY(image_alloc(width, 1, &out->row, err));
+    canvas_fill(&out->row, &(struct rectangle){0, 0, width, 1}, canvas_background);
+    return look->top_percent > 0.0F ? region_draw(photo, map, look, &out->region, err)
+                                    : overlay_rows_open(photo, map, look, &out->overlay, err);
+}
+
+static enum vitlrp_status encode_rows(const struct row_maker *rows,
+                                      const struct vitlrp_render_options *options,
+                                      struct bytes *file, struct vitlrp_error *err) {
+    return options->format == VITLRP_PICTURE_JPEG
+               ? encode_jpeg_rows(rows, options->comment, file, err)
+               : encode_png_rows(rows, options->comment, file, err);
+}
+
+/* The picture of the overlay is never whole in memory: it may be large. */
+static enum vitlrp_status encode_overlay(const struct image *photo, const struct heatmap *map,
+                                         const struct render_look *look,
+                                         const struct vitlrp_render_options *options,
+                                         struct bytes *file, struct vitlrp_error *err) {
+    struct composed composed;
+    enum vitlrp_status status = compose(photo, map, look, options->caption, &composed, err);
+    if (status == VITLRP_OK) {
+        const struct row_maker rows = {composed.row.width, photo->height + composed.below.height,
+                                       composed_row, &composed};
+        status = encode_rows(&rows, options, file, err);
+    }
+    composed_close(&composed);
     return status;
 }
 
-static enum vitlrp_status draw_style(const struct image *photo, const struct heatmap *map,
-                                     const struct render_look *look,
-                                     const struct vitlrp_render_options *options, struct image *out,
-                                     struct vitlrp_error *err) {
-    switch (options->style) {
-    case VITLRP_STYLE_HEAT:
-        return render_heat(map, look, photo->width, photo->height, out, err);
-    case VITLRP_STYLE_PANEL:
-        return panel_draw(photo, map, look, options->caption, out, err);
-    case VITLRP_STYLE_OVERLAY:
-        break;
+/* The other styles. */
+static enum vitlrp_status encode_style(const struct image *photo, const struct heatmap *map,
+                                       const struct render_look *look,
+                                       const struct vitlrp_render_options *options,
+                                       struct bytes *file, struct vitlrp_error *err) {
+    struct image picture = {0};
+    enum vitlrp_status status =
+        options->style == VITLRP_STYLE_HEAT
+            ? render_heat(map, look, photo->width, photo->height, &picture, err)
+            : panel_draw(photo, map, look, options->caption, &picture, err);
+    if (status == VITLRP_OK) {
+        status = options->format == VITLRP_PICTURE_JPEG
+                     ? encode_jpeg(&picture, options->comment, file, err)
+                     : encode_png(&picture, options->comment, file, err);
     }
-    return draw_overlay(photo, map, look, options->caption, out, err);
+    image_free(&picture);
+    return status;
 }
 
 static enum vitlrp_status draw_and_encode(const struct vitlrp_image *image,
@@ -240,11 +299,9 @@ static enum vitlrp_status draw_and_encode(const struct vitlrp_image *image,
                                           const struct vitlrp_render_options *options,
                                           struct bytes *file, struct vitlrp_error *err) {
     const struct vitlrp_geometry *geometry = map->geometry;
-    struct image picture = {0};
     struct render_look look;
     char unit[UNIT_BYTES_MAX + sizeof " per patch"];
     bool is_negative = false;
-    enum vitlrp_status status;
     TRY(check_geometry(image, geometry, err));
     TRY(check_map(map, &is_negative, err));
     TRY(make_look(options, is_negative, &look, err));
@@ -261,14 +318,9 @@ static enum vitlrp_status draw_and_encode(const struct vitlrp_image *image,
                                     .span_x = geometry->width * scale_x,
                                     .span_y = geometry->height * scale_y,
                                     .filter = filter_of(options->upsample)};
-    TRY_GOTO(status, draw_style(&image->photograph.pixels, &heatmap, &look, options, &picture, err),
-             done);
-    status = options->format == VITLRP_PICTURE_JPEG
-                 ? encode_jpeg(&picture, options->comment, file, err)
-                 : encode_png(&picture, options->comment, file, err);
-done:
-    image_free(&picture);
-    return status;
+    return options->style == VITLRP_STYLE_OVERLAY
+               ? encode_overlay(&photograph->pixels, &heatmap, &look, options, file, err)
+               : encode_style(&photograph->pixels, &heatmap, &look, options, file, err);
 }
 
 const char *vitlrp_colormap_name(size_t index) {

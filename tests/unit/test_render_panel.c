@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "imgio/canvas.h"
 #include "imgio/font.h"
 #include "imgio/panel.h"
 #include "imgio/strip.h"
@@ -214,7 +215,15 @@ static struct image add_strip(const struct image *picture, const char *caption) 
                                 .unit = "logit per patch",
                                 .bar = colorbar_make(&colors, &scale),
                                 .hatching = &colors};
-    assert_int_equal(strip_add(picture, &strip, &out, NULL), VITLRP_OK);
+    struct image below;
+    assert_int_equal(strip_make(&strip, picture->width, &below, NULL), VITLRP_OK);
+    assert_int_equal(below.width, strip_width(picture->width));
+    assert_int_equal(image_alloc(below.width, picture->height + below.height, &out, NULL),
+                     VITLRP_OK);
+    canvas_fill(&out, &(struct rectangle){0, 0, out.width, out.height}, canvas_background);
+    canvas_paste(&out, picture, 0, 0);
+    canvas_paste(&out, &below, 0, picture->height);
+    image_free(&below);
     return out;
 }
 

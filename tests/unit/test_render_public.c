@@ -30,6 +30,8 @@ static int set_up(void **state) {
     struct call *call = calloc(1, sizeof *call);
     assert_non_null(call);
     assert_int_equal(image_alloc(WIDTH, HEIGHT, &call->image.photograph.pixels, NULL), VITLRP_OK);
+    call->image.photograph.width = WIDTH;
+    call->image.photograph.height = HEIGHT;
     call->geometry = (struct vitlrp_geometry){.image_width = WIDTH,
                                               .image_height = HEIGHT,
                                               .input_width = INPUT,

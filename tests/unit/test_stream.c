@@ -42,7 +42,10 @@ static void test_windows_of_any_resize(void **state) {
     for (int round = 0; round < 3000; round++) {
         int32_t orientation = round % 8 + 1;
         struct image picture = picture_make(below(&random, 90) + 1, below(&random, 90) + 1);
-        struct stream_source source = {picture.width, picture.height, orientation, round % 3 == 0};
+        struct stream_source source = {.width = picture.width,
+                                       .height = picture.height,
+                                       .orientation = orientation,
+                                       .in_grey = round % 3 == 0};
         struct image upright, seen, streamed;
         struct stream_resize *stream = NULL;
         bool turned = orientation >= 5;

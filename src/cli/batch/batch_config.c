@@ -56,6 +56,7 @@ static json_t *json_picture(const struct settings *settings, bool *complete) {
              complete);
     json_set(object, "underlay", json_string(word_of(WORDS_UNDERLAY, render->underlay)), complete);
     json_set(object, "contours", json_integer(render->contours), complete);
+    json_set(object, "max_side", json_integer(settings->max_side), complete);
     json_set(object, "top_percent", json_float32(render->top_percent), complete);
     json_set(object, "top_as", json_string(word_of(WORDS_TOP_AS, render->top_as)), complete);
     json_set(object, "caption", json_string(option_choices(OPTION_CAPTION)[settings->caption]),
