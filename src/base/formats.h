@@ -12,6 +12,7 @@
     "vitlrp evaluation 3" /* without the model's configuration: still read */
 #define FORMAT_EVALUATION_OLD "vitlrp evaluation 2" /* of program 0.1: still read */
 #define FORMAT_PROGRESS "vitlrp progress 1"
+#define FORMAT_PAGE "vitlrp page 1"
 #define FORMAT_SETTINGS "vitlrp settings 1"
 
 #define FORMAT_BATCH "vitlrp batch 3"

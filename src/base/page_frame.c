@@ -7,7 +7,7 @@
 #include "base/sha256.h"
 
 #define DATA_LIMIT ((size_t) 1 << 28)
-#define ESCAPED_LIMIT ((size_t) 1 << 14)
+#define ESCAPED_LIMIT 4096
 
 const char *const PAGE_STYLE =
     ":root{color-scheme:light dark;--bg:#f7f6f3;--panel:#fff;--ink:#1c1b1a;--soft:#6a6762;"

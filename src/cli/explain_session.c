@@ -112,7 +112,8 @@ enum vitlrp_status session_choose(const struct settings *settings, const struct 
     options->backend = settings->backend;
     options->precision = settings->precision;
     options->max_bytes = limits_memory(&settings->limits, machine_room().with_swap);
-    options->methods = settings->method.method;
+    options->methods =
+        settings->method_names == NULL ? settings->method.method : settings->method_names;
     options->input_height = input_height;
     options->input_width = input_width;
     options->attributions = settings_classes(settings);
@@ -390,8 +391,7 @@ enum vitlrp_status explain_relevance(struct explain_session *state, struct expla
     return VITLRP_OK;
 }
 
-/* The last part of a path; two where that is the name of every model of a hub. */
-static const char *short_name(const char *name) {
+const char *model_short_name(const char *name) {
     const char *slash = strrchr(name, '/');
     const char *base = slash == NULL ? name : slash + 1;
     bool says_little = strncmp(base, "model.", 6) == 0 || strncmp(base, "pytorch_model", 13) == 0;
@@ -417,7 +417,7 @@ static void append_caption(struct text *out, const struct explanation *explanati
     char name[80];
     vitlrp_model_info_init(&model);
     vitlrp_model_describe(explanation->model, &model);
-    text_escape_name(name, sizeof name, short_name(model.name));
+    text_escape_name(name, sizeof name, model_short_name(model.name));
     append_likely(out, explanation, &explanation->target);
     if (explanation->has_versus) {
         text_append_string(out, "  versus ");
@@ -567,20 +567,27 @@ cleanup:
     return status;
 }
 
-static enum vitlrp_status write_picture(struct explain_session *state,
-                                        const struct output_place *place, const unsigned char *data,
-                                        size_t size, struct vitlrp_error *err) {
+static enum vitlrp_status write_bytes(const struct explain_session *state, enum output_kind kind,
+                                      const struct output_place *place, const struct bytes *bytes,
+                                      struct vitlrp_error *err) {
     struct text path = {.limit = NAME_LIMIT};
-    enum vitlrp_status status = outputs_path(&state->outputs, OUTPUT_PICTURE, place->image_path,
-                                             place->of_class, &path, err);
+    enum vitlrp_status status =
+        outputs_path(&state->outputs, kind, place->image_path, place->of_class, &path, err);
     if (status == VITLRP_OK) {
-        status = output_write(path.data, data, size, err);
+        status = output_write(path.data, bytes->data, bytes->size, err);
     }
     if (status == VITLRP_OK) {
         report_written(place->report, path.data);
     }
     text_free(&path);
     return status;
+}
+
+enum vitlrp_status explain_write_page(const struct explain_session *state,
+                                      const struct output_place *place, const struct text *page,
+                                      struct vitlrp_error *err) {
+    const struct bytes bytes = {(unsigned char *) page->data, page->length};
+    return write_bytes(state, OUTPUT_PAGE, place, &bytes, err);
 }
 
 static enum vitlrp_status add_record(struct explain_session *state, const char *image_path,
@@ -685,8 +692,9 @@ enum exit_code explain_write(struct explain_session *state, const struct explana
     const struct npy_view map = {state->map, 2, shape};
     const struct name_values of_class = class_names_of(explanation, &names);
     const struct output_place place = {explanation->image_path, &of_class, report};
+    const struct bytes picture = {(unsigned char *) data, size};
     enum vitlrp_status status =
-        data != NULL ? write_picture(state, &place, data, size, &err)
+        data != NULL ? write_bytes(state, OUTPUT_PICTURE, &place, &picture, &err)
                      : explain_write_array(state, OUTPUT_PICTURE, &place, &map, &err);
     enum exit_code code = console_check(status, CODE_OUTPUT, &err);
     status = explain_write_array(state, OUTPUT_RAW, &place, &map, &err);

@@ -29,6 +29,8 @@ enum vitlrp_status session_choose(const struct settings *settings, const struct 
                                   int32_t input_height, int32_t input_width,
                                   struct vitlrp_session_options *options, struct vitlrp_error *err);
 
+struct image_page;
+
 struct explain_session {
     const struct settings *settings;
     struct console *console;
@@ -53,6 +55,7 @@ struct explain_session {
     struct pass_watch watch; /* the session's observer, where it is enabled */
     int32_t passes;          /* forward passes to come, about; 0: few */
 
+    struct image_page *page; /* of the image at hand, which collects its maps; NULL without one */
     struct outputs outputs;
     struct json_sink sink;
     json_t *record_of_list; /* owned: of an image, while its classes are added; NULL without one */
@@ -116,6 +119,14 @@ struct output_place {
     const struct name_values *of_class; /* NULL: they do not depend on the class */
     struct text *report;
 };
+
+/* The last part of a model's path; two where that is the name of every model of a hub. */
+const char *model_short_name(const char *name);
+
+/* Writes a page of the image. */
+enum vitlrp_status explain_write_page(const struct explain_session *state,
+                                      const struct output_place *place, const struct text *page,
+                                      struct vitlrp_error *err);
 
 /* Writes one array that belongs to the image or the class, if that kind of output is wanted. */
 enum vitlrp_status explain_write_array(const struct explain_session *state, enum output_kind kind,

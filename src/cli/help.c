@@ -29,6 +29,7 @@ static const char EXAMPLES_EXPLAIN[] =
     "  vitlrp cat.jpg -c 281 --versus 285          what speaks for 281 and against 285\n"
     "  vitlrp cat.jpg -c top:3 -o '{class}.png'    the three most likely classes\n"
     "  vitlrp tabby/1.jpg -c predicted,label       what was said, and what should have been\n"
+    "  vitlrp cat.jpg -o cat.html                  a page to look into the image with\n"
     "  vitlrp *.jpg -o maps --style panel          many images, into a folder\n"
     "  vitlrp cat.jpg --level pixel --raw map.npy  the numbers instead of a picture\n";
 static const char EXAMPLES_COMPARE[] =

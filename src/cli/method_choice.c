@@ -7,6 +7,7 @@
 #include "args.h"
 #include "base/formats.h"
 #include "base/json.h"
+#include "base/mem.h"
 #include "base/parse.h"
 #include "base/text.h"
 #include "base/words.h"
@@ -291,6 +292,92 @@ enum vitlrp_status method_choose_named(const struct args *args, const char *name
         one.value[i] = method_reads_option(info, i) ? one.value[i] : NULL;
     }
     return method_choose(&one, info, options, err);
+}
+
+static enum vitlrp_status add_method(const struct args *args, const char *name,
+                                     struct method_list *list, struct vitlrp_error *err) {
+    size_t place = list->count;
+    if (place == METHODS_MAX) {
+        return fail(err, VITLRP_USAGE, "--methods names more than %d methods", METHODS_MAX);
+    }
+    for (size_t i = 0; i < place; i++) {
+        if (strcmp(list->info[i].name, name) == 0) {
+            return fail(err, VITLRP_USAGE, "--methods names '%s' twice", name);
+        }
+    }
+    vitlrp_method_info_init(&list->info[place]);
+    if (vitlrp_method_describe(name, &list->info[place], NULL) != VITLRP_OK) {
+        return method_fail_name("--methods", name, err);
+    }
+    TRY(method_choose_named(args, list->info[place].name, &list->info[place], &list->options[place],
+                            err));
+    list->count++;
+    return VITLRP_OK;
+}
+
+/* "a,b,c" taken apart. */
+static enum vitlrp_status add_methods(const struct args *args, const char *value,
+                                      struct method_list *list, struct vitlrp_error *err) {
+    for (const char *next = value;;) {
+        char name[64];
+        size_t length = strcspn(next, ",");
+        if (length == 0 || length >= sizeof name) {
+            return option_fail("--methods", value, "names, separated by commas", err);
+        }
+        memcpy(name, next, length);
+        name[length] = '\0';
+        TRY(add_method(args, name, list, err));
+        if (next[length] == '\0') {
+            return VITLRP_OK;
+        }
+        next += length + 1;
+    }
+}
+
+/* An option that is given is one of a method of the list. */
+static enum vitlrp_status check_list(const struct args *args, const struct method_list *list,
+                                     struct vitlrp_error *err) {
+    for (size_t i = 0; i < sizeof PARTICULAR / sizeof PARTICULAR[0]; i++) {
+        enum option_id option = PARTICULAR[i].option;
+        bool taken = args->value[option] == NULL;
+        for (size_t m = 0; m < list->count; m++) {
+            taken = taken || method_reads_option(&list->info[m], option);
+        }
+        if (!taken) {
+            return fail(err, VITLRP_USAGE, "--%s is not an option of the methods %s",
+                        option_table()[option].name, args->value[OPTION_METHODS]);
+        }
+    }
+    return VITLRP_OK;
+}
+
+static enum vitlrp_status fill_list(const struct args *args, struct method_list *list,
+                                    struct vitlrp_error *err) {
+    const char *several = args->verb == VERB_EXPLAIN ? args->value[OPTION_METHODS] : NULL;
+    if (several == NULL) {
+        list->count = 1;
+        return method_choose(args, &list->info[0], &list->options[0], err);
+    }
+    if (args->value[OPTION_METHOD] != NULL) {
+        return fail(err, VITLRP_USAGE, "--method and --methods: use one of them");
+    }
+    TRY(add_methods(args, several, list, err));
+    return check_list(args, list, err);
+}
+
+enum vitlrp_status method_list_open(const struct args *args, struct method_list **list,
+                                    struct vitlrp_error *err) {
+    struct method_list *filled = mem_calloc(1, sizeof *filled);
+    if (filled == NULL) {
+        return fail(err, VITLRP_NOMEM, "out of memory for a list of methods");
+    }
+    enum vitlrp_status status = fill_list(args, filled, err);
+    if (status != VITLRP_OK) {
+        mem_free(filled);
+        return status;
+    }
+    *list = filled;
+    return VITLRP_OK;
 }
 
 const char *method_fusion_name(enum vitlrp_head_fusion fusion) {

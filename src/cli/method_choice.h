@@ -38,6 +38,21 @@ enum vitlrp_status method_choose_named(const struct args *args, const char *name
 enum vitlrp_status method_rules(const struct args *args, struct vitlrp_rules *rules,
                                 struct vitlrp_error *err);
 
+/* More than there are. */
+#define METHODS_MAX 24
+
+/* Methods with their options, in the order in which they were asked for. */
+struct method_list {
+    size_t count;
+    struct vitlrp_method_info info[METHODS_MAX];
+    struct vitlrp_method_options options[METHODS_MAX];
+};
+
+/* --methods of explain, or else --method alone, or the first of the table. Of several, each reads
+ * what it knows; an option that none of them reads is USAGE. *list is owned: mem_free. */
+enum vitlrp_status method_list_open(const struct args *args, struct method_list **list,
+                                    struct vitlrp_error *err);
+
 /* "mean", "max" or "min". */
 const char *method_fusion_name(enum vitlrp_head_fusion fusion);
 

@@ -26,6 +26,7 @@ struct kind {
 
 static const struct kind KINDS[OUTPUT_KINDS] = {
     [OUTPUT_PICTURE] = {OPTION_OUTPUT, "-o", "{stem}.heat.png", true},
+    [OUTPUT_PAGE] = {OPTION_OUTPUT, "-o", "{stem}.html", false},
     [OUTPUT_RAW] = {OPTION_RAW, "--raw", "{stem}.raw.npy", true},
     [OUTPUT_LOGITS] = {OPTION_LOGITS, "--logits", "{stem}.logits.npy", false},
     [OUTPUT_INPUT] = {OPTION_DUMP_INPUT, "--dump-input", "{stem}.input.npy", false},
@@ -48,6 +49,15 @@ static enum vitlrp_status name_keep(struct text *text, char **out, struct vitlrp
     *out = text->data;
     *text = (struct text){.limit = text->limit};
     return VITLRP_OK;
+}
+
+/* The option's value, if it is this kind of output that it asks for. */
+static const char *value_of(const struct args *args, enum output_kind kind) {
+    const char *value = args->value[KINDS[kind].option];
+    const char *extension = value == NULL ? "" : name_extension(value);
+    bool is_page = strcasecmp(extension, ".html") == 0 || strcasecmp(extension, ".htm") == 0;
+    bool is_other = (kind == OUTPUT_PAGE && !is_page) || (kind == OUTPUT_PICTURE && is_page);
+    return is_other ? NULL : value;
 }
 
 /* The folder's own default name of this kind, behind "folder/". */
@@ -116,7 +126,7 @@ static enum vitlrp_status check_extension(struct outputs *outputs, struct vitlrp
         return error_prefix(
             err,
             fail(err, VITLRP_USAGE,
-                 "the picture's name must end in .png, .jpg, .svg, .pdf, .apng or .npy"),
+                 "the picture's name must end in .png, .jpg, .svg, .pdf, .apng, .npy or .html"),
             pattern);
     }
     return VITLRP_OK;
@@ -136,6 +146,37 @@ static enum vitlrp_status check_arrays(const struct outputs *outputs, struct vit
                                      KINDS[ARRAYS[i]].spelled),
                                 pattern);
         }
+    }
+    return VITLRP_OK;
+}
+
+/* What only pages take, and what they do not. */
+static enum vitlrp_status check_page(const struct args *args, const struct outputs *outputs,
+                                     const struct settings *settings, struct vitlrp_error *err) {
+    static const enum option_id OF_PAGES[] = {OPTION_METHODS, OPTION_REPLACE, OPTION_NO_DROPS};
+    static const enum option_id OF_PICTURES[] = {OPTION_STYLE, OPTION_OPACITY, OPTION_CONTOURS,
+                                                 OPTION_TOP_PERCENT, OPTION_CAPTION};
+    bool is_page = outputs->pattern[OUTPUT_PAGE] != NULL;
+    for (size_t i = 0; i < sizeof OF_PAGES / sizeof OF_PAGES[0]; i++) {
+        if (!is_page && args->value[OF_PAGES[i]] != NULL) {
+            char name[OPTION_NAME_LIMIT];
+            option_spell(OF_PAGES[i], name, sizeof name);
+            return fail(err, VITLRP_USAGE, "%s is for a page (-o NAME.html)%s", name,
+                        OF_PAGES[i] == OPTION_METHODS ? "; --method takes one" : "");
+        }
+    }
+    for (size_t i = 0; i < sizeof OF_PICTURES / sizeof OF_PICTURES[0]; i++) {
+        if (is_page && args->value[OF_PICTURES[i]] != NULL) {
+            char name[OPTION_NAME_LIMIT];
+            option_spell(OF_PICTURES[i], name, sizeof name);
+            return fail(err, VITLRP_USAGE, "%s is for pictures, not for a page", name);
+        }
+    }
+    if (is_page && settings->level == LEVEL_PIXEL) {
+        return fail(err, VITLRP_USAGE, "--level pixel: a page shows patches");
+    }
+    if (is_page && settings_classes(settings) > PAGE_CLASSES_MAX) {
+        return fail(err, VITLRP_USAGE, "a page shows at most %d classes", PAGE_CLASSES_MAX);
     }
     return VITLRP_OK;
 }
@@ -372,7 +413,7 @@ enum vitlrp_status outputs_plan(const struct args *args, const struct settings *
     TRY(check_stdin(args, err));
     TRY(guard_words(&outputs->guard, args, settings->model_path, err));
     for (int i = 0; i < OUTPUT_KINDS; i++) {
-        const char *value = args->value[KINDS[i].option];
+        const char *value = value_of(args, (enum output_kind) i);
         if (value != NULL) {
             any = true;
             TRY(make_pattern(value, (enum output_kind) i, several_images, several_classes,
@@ -385,9 +426,10 @@ enum vitlrp_status outputs_plan(const struct args *args, const struct settings *
     }
     TRY(check_extension(outputs, err));
     TRY(check_arrays(outputs, err));
+    TRY(check_page(args, outputs, settings, err));
     TRY(check_several(outputs, several_images, settings, err));
     TRY(check_stdout(outputs, err));
-    const char *folder = args->value[OPTION_OUTPUT];
+    const char *folder = value_of(args, OUTPUT_PICTURE);
     const char *pattern = outputs->pattern[OUTPUT_PICTURE];
     if (folder != NULL && !is_stdout(folder) && strcmp(folder, pattern) != 0 &&
         *name_extension(folder) == '\0') {

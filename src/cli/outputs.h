@@ -17,6 +17,7 @@
 
 enum output_kind {
     OUTPUT_PICTURE, /* -o */
+    OUTPUT_PAGE,    /* -o NAME.html, in the place of pictures */
     OUTPUT_RAW,
     OUTPUT_LOGITS,
     OUTPUT_INPUT,

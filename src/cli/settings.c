@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "args.h"
+#include "base/mem.h"
 #include "base/parse.h"
 #include "base/text.h"
 #include "method_choice.h"
@@ -285,6 +286,18 @@ static enum vitlrp_status read_members(const struct args *args, struct settings 
     return VITLRP_OK;
 }
 
+/* The first method; that the others are there is found out now. */
+static enum vitlrp_status read_methods(const struct args *args, struct settings *settings,
+                                       struct vitlrp_error *err) {
+    struct method_list *list = NULL;
+    TRY(method_list_open(args, &list, err));
+    settings->method_info = list->info[0];
+    settings->method = list->options[0];
+    settings->method_names = args->verb == VERB_EXPLAIN ? args->value[OPTION_METHODS] : NULL;
+    mem_free(list);
+    return VITLRP_OK;
+}
+
 enum vitlrp_status settings_read(const struct args *args, struct settings *settings,
                                  struct vitlrp_error *err) {
     const char *name;
@@ -312,7 +325,7 @@ enum vitlrp_status settings_read(const struct args *args, struct settings *setti
         return VITLRP_OK; /* eval_choice and compare_columns read their methods */
     }
     settings->method_given = args->value[OPTION_METHOD] != NULL;
-    TRY(method_choose(args, &settings->method_info, &settings->method, err));
+    TRY(read_methods(args, settings, err));
     settings->render.kind = settings->method_info.kind;
     if (settings->level == LEVEL_PIXEL && !settings->method_info.has_pixels) {
         return fail(err, VITLRP_USAGE, "--level pixel: %s has a map of patches only",

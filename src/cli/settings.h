@@ -9,6 +9,7 @@
 #include "args.h"
 #include "base/status.h"
 #include "limits.h"
+#include "method_choice.h"
 #include "vitlrp.h"
 
 /* Words in the place of a class: the most likely one, and the image's label. */
@@ -20,6 +21,9 @@
 
 /* Longest class list that --class top:K may ask for; a model's own number is checked later. */
 #define TOP_MAX 100000
+
+/* Classes on one page. */
+#define PAGE_CLASSES_MAX 12
 
 enum level { LEVEL_PATCH, LEVEL_PIXEL };
 
@@ -69,6 +73,10 @@ struct settings {
     bool method_given;
     struct vitlrp_method_info method_info;
     struct vitlrp_method_options method; /* its defaults with the options over them */
+    const char *method_names;            /* of a list for a page; NULL: that one alone */
+    const struct method_list *methods;   /* of a page: the verb's */
+    bool without_drops;                  /* of a page, and the next one too */
+    enum vitlrp_replacement replacement;
 
     struct preprocess_changes preprocess;
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/left_out.h"
+#include "base/mem.h"
 #include "base/sha256.h"
 #include "cli/explain_session.h"
 #include "cli/explanation.h"
@@ -13,9 +14,11 @@
 #include "cli/operands.h"
 #include "cli/photo.h"
 #include "cli/run_watch.h"
+#include "image_page.h"
 #include "own_pictures.h"
 
 #define REPORT_LIMIT ((size_t) 1 << 24)
+#define PAGE_LIMIT ((size_t) 1 << 28)
 
 /* How one image went. */
 struct outcome {
@@ -128,6 +131,9 @@ static void explain_one_class(struct explain_session *state, struct explanation 
         goto cleanup;
     }
     warn_of_empty_map(state, explanation->image_path);
+    if (state->page != NULL) {
+        image_page_keep(state->page, explanation);
+    }
     report_class(&report, explanation);
     if (state->settings->ledger) {
         report_ledger(&report, explanation);
@@ -230,6 +236,51 @@ static void warn_of_crop(const struct explain_session *state, const struct photo
     }
 }
 
+static enum vitlrp_status write_page(struct explain_session *state,
+                                     const struct explanation *explanation, struct text *report,
+                                     struct vitlrp_error *err) {
+    struct text html = {.limit = PAGE_LIMIT};
+    const struct output_place place = {explanation->image_path, NULL, report};
+    enum vitlrp_status status = image_page_html(state->page, &html, err);
+    if (status == VITLRP_OK) {
+        if (state->page->has_removal) {
+            text_printf(report, "the page took %zu forward passes without patches\n",
+                        state->page->forwards);
+        }
+        status = explain_write_page(state, &place, &html, err);
+    }
+    text_free(&html);
+    return status;
+}
+
+/* All classes of the image, on one page. */
+static void explain_on_page(struct explain_session *state, struct explanation *explanation,
+                            struct outcome *outcome) {
+    struct vitlrp_error err;
+    struct image_page page;
+    struct text report = {.limit = REPORT_LIMIT};
+    enum vitlrp_status status = image_page_open(state, explanation, &page, &err);
+    state->page = &page;
+    if (outcome_check(outcome, status, CODE_INPUT, &err)) {
+        explain_classes(state, explanation, outcome);
+    }
+    if (outcome->code == CODE_DONE) {
+        status = image_page_complete(&page, state, &err);
+        error_prefix(&err, status, explanation->image_path);
+        outcome_check(outcome, status, CODE_INPUT, &err);
+    }
+    if (outcome->code == CODE_DONE) {
+        status = write_page(state, explanation, &report, &err);
+        outcome_check(outcome, status, CODE_OUTPUT, &err);
+    }
+    if (outcome->code == CODE_DONE) {
+        outcome_add(outcome, console_check(report_print(state, &report, &err), CODE_OUTPUT, &err));
+    }
+    state->page = NULL;
+    image_page_free(&page);
+    text_free(&report);
+}
+
 /* What the user should know of a photograph before its map is believed. */
 static void warn_of_photo(struct explain_session *state, const struct photo *photo,
                           const char *path) {
@@ -293,7 +344,11 @@ static struct outcome explain_image(struct explain_session *state, const char *p
     if (outcome_check(&outcome, status, CODE_INPUT, &err)) {
         enum exit_code code = write_image_outputs(state, &explanation);
         if (code != CODE_LIMIT) { /* a shortage would meet the classes too */
-            explain_classes(state, &explanation, &outcome);
+            if (state->outputs.pattern[OUTPUT_PAGE] != NULL) {
+                explain_on_page(state, &explanation, &outcome);
+            } else {
+                explain_classes(state, &explanation, &outcome);
+            }
         }
         outcome_add(&outcome, code);
     }
@@ -448,6 +503,7 @@ static enum exit_code explain_plan(const struct chosen_images *chosen, struct se
 enum exit_code explain_main(const struct args *args, struct console *console) {
     struct vitlrp_error err;
     struct settings settings;
+    struct method_list *methods = NULL;
     struct explain_session state = {.console = console, .tells_work = true};
     struct model_record record = {0};
     struct chosen_images chosen = {0};
@@ -462,6 +518,10 @@ enum exit_code explain_main(const struct args *args, struct console *console) {
     if (code == CODE_DONE) {
         code = explain_plan(&chosen, &settings, &state);
     }
+    if (code == CODE_DONE && state.outputs.pattern[OUTPUT_PAGE] != NULL) {
+        code = console_check(method_list_open(args, &methods, &err), CODE_INPUT, &err);
+        settings.methods = methods;
+    }
     if (code == CODE_DONE) {
         console->stdout_taken = state.outputs.stdout_taken;
         state.watch = pass_watch_open(settings.progress, console);
@@ -472,6 +532,7 @@ enum exit_code explain_main(const struct args *args, struct console *console) {
     }
     chosen_images_free(&chosen);
     explain_session_close(&state);
+    mem_free(methods);
     model_record_free(&record);
     return code;
 }
