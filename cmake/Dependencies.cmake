@@ -7,6 +7,14 @@ find_package(PNG REQUIRED)
 find_package(ZLIB REQUIRED)
 pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson>=2.13)
 pkg_check_modules(WEBP REQUIRED IMPORTED_TARGET libwebp)
+
+# Optional: TIFF of 8 bits. Off unless asked for, since libtiff brings libraries of its own.
+option(VITLRP_TIFF "Read TIFF of 8 bits by libtiff (4.5 or newer)" OFF)
+set(PC_TIFF "")
+if(VITLRP_TIFF)
+    pkg_check_modules(TIFF REQUIRED IMPORTED_TARGET libtiff-4>=4.5)
+    set(PC_TIFF ", libtiff-4 >= 4.5")
+endif()
 pkg_check_modules(CRYPTO REQUIRED IMPORTED_TARGET libcrypto>=3.0)
 
 # Debian keeps every OpenBLAS flavour in a folder of its own, outside pkg-config's path. The OpenMP flavour is wanted: it

@@ -60,6 +60,9 @@ set(CPACK_COMPONENT_DEVELOPMENT_DEPENDS library)
 # What vitlrp.pc names, for who links the static library.
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS
     "libjansson-dev, libjpeg-dev, libopenblas-openmp-dev, libpng-dev, libssl-dev, libwebp-dev, libzstd-dev, zlib1g-dev")
+if(VITLRP_TIFF)
+    string(APPEND CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS ", libtiff-dev")
+endif()
 if(ONEDNN_LIBRARY)
     string(APPEND CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS ", libdnnl-dev")
 endif()

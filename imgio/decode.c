@@ -29,8 +29,10 @@ struct signature {
 static const struct signature unsupported[] = {
     MAGIC(0, "GIF87a", "GIF", PICTURES_OF_A_FILM),
     MAGIC(0, "GIF89a", "GIF", PICTURES_OF_A_FILM),
+#ifndef VITLRP_TIFF
     MAGIC(0, "II*\0", "TIFF", MAGICK),
     MAGIC(0, "MM\0*", "TIFF", MAGICK),
+#endif
     MAGIC(0, "II+\0", "BigTIFF", MAGICK),
     MAGIC(0, "MM\0+", "BigTIFF", MAGICK),
     MAGIC(128, "DICM", "DICOM", "dcmj2pnm +on IN OUT.png"),
@@ -199,6 +201,12 @@ static bool is_webp(const uint8_t *data, size_t size) {
     return size >= 12 && memcmp(data, "RIFF", 4) == 0 && memcmp(data + 8, "WEBP", 4) == 0;
 }
 
+#ifdef VITLRP_TIFF
+static bool is_tiff(const uint8_t *data, size_t size) {
+    return size >= 8 && (memcmp(data, "II*\0", 4) == 0 || memcmp(data, "MM\0*", 4) == 0);
+}
+#endif
+
 static bool is_npy(const uint8_t *data, size_t size) {
     return npy_recognise(data, size);
 }
@@ -222,6 +230,9 @@ static const struct {
 } readers[] = {
     {"jpeg", is_jpeg, decode_jpeg}, {"png", is_png, decode_png}, {"webp", is_webp, decode_webp},
     {"bmp", is_bmp, decode_bmp},    {"pnm", is_pnm, decode_pnm}, {"npy", is_npy, decode_npy},
+#ifdef VITLRP_TIFF
+    {"tiff", is_tiff, decode_tiff},
+#endif
 };
 
 enum vitlrp_status decode_image(const void *data, size_t size,

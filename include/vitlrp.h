@@ -197,8 +197,8 @@ struct vitlrp_prepared {
 /* From a file's bytes to a model input in one step, with the same input bit for bit as
  * vitlrp_image_open_memory and vitlrp_image_prepare. A large photograph of which no more pixels are
  * kept than options->max_side asks for is read row by row, in memory that does not grow with it, if
- * it is a baseline JPEG or a PNG that is not interlaced. Such an image can be drawn on, but not
- * prepared again (USAGE). Any thread. */
+ * it is a baseline JPEG or a PNG that is not interlaced. What else is made of such an image
+ * is made of the pixels that were kept. Any thread. */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_image_open_prepared(const void *data, size_t size,
                            const struct vitlrp_image_options *options,

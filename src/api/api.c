@@ -94,6 +94,10 @@ void vitlrp_describe_build(char *text, size_t size) {
     decode_png_describe(&lines);
     text_append_string(&lines, ", ");
     decode_webp_describe(&lines);
+#ifdef VITLRP_TIFF
+    text_append_string(&lines, ", ");
+    decode_tiff_describe(&lines);
+#endif
     text_append_string(&lines, "\n");
     json_describe(&lines);
     text_append_string(&lines, "\n");

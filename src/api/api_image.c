@@ -185,21 +185,6 @@ enum vitlrp_status vitlrp_preprocess_plan(const struct vitlrp_preprocess *prepro
     return VITLRP_OK;
 }
 
-/* The picture that an input is made of. */
-static enum vitlrp_status whole_picture(const struct vitlrp_image *image, const struct image **out,
-                                        struct vitlrp_error *err) {
-    const struct photograph *photograph = &image->photograph;
-    *out = &photograph->pixels;
-    return photograph->pixels.width == photograph->width &&
-                   photograph->pixels.height == photograph->height
-               ? VITLRP_OK
-               : fail(
-                     err, VITLRP_USAGE,
-                     "of this photograph only what is drawn on was kept, %d x %d of %d x %d pixels",
-                     photograph->pixels.width, photograph->pixels.height, photograph->width,
-                     photograph->height);
-}
-
 /* The float input of what the model sees; NULL without memory. */
 static float *input_of(const struct vitlrp_preprocess *preprocess, const struct image *seen) {
     size_t count = 0;
@@ -252,8 +237,7 @@ enum vitlrp_status vitlrp_preprocess_apply(const struct vitlrp_preprocess *prepr
                                            struct vitlrp_error *error) {
     struct preprocess_plan plan;
     API_NEEDS(preprocess != NULL && image != NULL && input != NULL, error);
-    const struct image *upright = NULL;
-    TRY(whole_picture(image, &upright, error));
+    const struct image *upright = &image->photograph.pixels;
     TRY(make_plan(preprocess, upright->width, upright->height, &plan, error));
     return photograph_input(upright, preprocess, &plan, input, error);
 }
@@ -266,8 +250,7 @@ enum vitlrp_status vitlrp_image_prepare(const struct vitlrp_image *image,
     size_t count = 0;
     float *made = NULL;
     API_NEEDS(image != NULL && preprocess != NULL && input != NULL && geometry != NULL, error);
-    const struct image *upright = NULL;
-    TRY(whole_picture(image, &upright, error));
+    const struct image *upright = &image->photograph.pixels;
     TRY(make_plan(preprocess, upright->width, upright->height, &plan, error));
     if (checked_mul(&count, (size_t) plan.geometry.input_height,
                     (size_t) plan.geometry.input_width) &&

@@ -14,8 +14,12 @@
 #define HEAD_BYTES 256
 #define COMMENT "vitlrp "
 
-static const char *const READ[] = {"jpg", "jpeg", "png", "bmp", "webp",
-                                   "npy", "pbm",  "pgm", "ppm", "pnm"};
+static const char *const READ[] = {
+    "jpg", "jpeg", "png", "bmp", "webp", "npy", "pbm", "pgm", "ppm", "pnm",
+#ifdef VITLRP_TIFF
+    "tif", "tiff",
+#endif
+};
 
 /* Pictures, and films, of other kinds. */
 static const char *const NOT_READ[PICTURE_FILE_KINDS] = {

@@ -88,6 +88,8 @@ def seeds(root):
         "bitmap": seed_pictures.bitmaps(),
         "webp": {name: read(root, "tests/golden/pictures", name + ".webp")
                  for name in ("lossy", "lossless-alpha", "lossy-alpha", "exif", "xmp", "animated")},
+        "tiff": {name: read(root, "tests/golden/pictures", name + ".tif")
+                 for name in ("rgb-lzw", "grey-packbits", "palette-deflate", "rgba", "ycbcr-jpeg")},
         "rows": {name: data + bytes(i * k & 0xFF for k in range(11, 17)) for i, (name, data) in
                  enumerate({**seed_pictures.jpegs(), **seed_pictures.pngs()}.items())},
         "exif": seed_pictures.exifs(),

@@ -29,7 +29,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 # Our message, and the reason that the table names.
 REFUSED = (
-    ("truncated (JPEG|PNG|BMP|PNM)", "the file ends early"),
+    ("truncated (JPEG|PNG|WebP|BMP|PNM)", "the file ends early"),
+    ("bad WebP", "WebP: an error of libwebp, or of its container"),
     ("^the picture has|more than .* digits|dimension is", "larger than a limit"),
     ("more than .* scans|needs more than .* MiB|an image file of", "larger than a limit"),
     ("cannot have .* pixels", "a side of 0"),
@@ -52,8 +53,8 @@ REFUSED = (
 
 # Pillow's message where only we read, by our format.
 ONLY_OURS = (
-    ("bmp", "bitfields layout|BMP compression|palette size",
-     "BMP: fields and palettes that Pillow does not know"),
+    ("bmp", "bitfields layout|BMP compression|palette size|not enough image data",
+     "BMP: fields and palettes that Pillow does not know, runs that end early"),
     ("png", "chunk|too large|cannot identify|APNG",
      "PNG: chunks that no pixel depends on, damaged or too large"),
     ("jpeg", "cannot identify", "JPEG: an empty JFIF segment"),
