@@ -3,11 +3,12 @@
 #include "eval/report_private.h"
 
 const char *const REPORT_STYLE =
+    /* Hues that differ in lightness too where red and green look alike. */
     ":root{"
-    "--h0:#c8410f;--h1:#1f5fbf;--h2:#1c8a4c;--h3:#8a3fc0;--h4:#b98300;--h5:#0d8a94;--h6:#c72e7c;"
+    "--h0:#c4500a;--h1:#0063a6;--h2:#009e73;--h3:#bd5f97;--h4:#d09200;--h5:#3b9fda;--h6:#7a1f4d;"
     "--h7:#5b6b7f}"
     "@media(prefers-color-scheme:dark){:root{"
-    "--h0:#ff8a5c;--h1:#7db0ff;--h2:#5fd592;--h3:#cb9bff;--h4:#f2c14e;--h5:#4fd3de;--h6:#ff8cc2;"
+    "--h0:#ff8a45;--h1:#5aa9ec;--h2:#2fd3a3;--h3:#e59cc6;--h4:#f2c14e;--h5:#a2dcff;--h6:#d0628f;"
     "--h7:#a9b8cc}}"
     "html{scroll-behavior:smooth;scroll-padding-top:1rem}"
     "main,.top,footer{max-width:78rem;margin:0 auto;padding:0 1.5rem}"
@@ -88,7 +89,7 @@ const char *const REPORT_STYLE =
     "size:.78rem;"
     "font-variant-numeric:tabular-nums}"
     ".plots{display:grid;grid-template-columns:1fr 1fr;gap:1rem}"
-    ".plot{margin:0;padding:1rem 1.2rem .9rem}"
+    ".plot{overflow-x:clip;margin:0;padding:1rem 1.2rem .9rem}"
     ".plot figcaption{margin:0 0 .7rem}.plot figcaption span{color:var(--soft);font-size:.9rem}"
     ".frame{position:relative;margin:0 0 1.5rem 2.6rem;height:clamp(13rem,26vw,19rem)}"
     ".frame svg{width:100%;height:100%;overflow:visible}"

@@ -651,6 +651,17 @@ vitlrp_render(const struct vitlrp_image *image, const struct vitlrp_map *map,
               const struct vitlrp_render_options *options, unsigned char **data, size_t *size,
               struct vitlrp_error *error);
 
+/* Longer side of a thumbnail, in pixels, at most. */
+#define VITLRP_THUMBNAIL_SIDE 224
+
+/* A small JPEG for lists of pictures, without caption, bar or comment: the map over the photograph
+ * by the options or, where `map` is NULL, the photograph alone; the options are not read then and
+ * may be NULL. *data and *size as of vitlrp_render. Any thread. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status
+vitlrp_thumbnail(const struct vitlrp_image *image, const struct vitlrp_map *map,
+                 const struct vitlrp_render_options *options, unsigned char **data, size_t *size,
+                 struct vitlrp_error *error);
+
 /* ---- Measuring ---- */
 
 /* Median floating-point rate, in GFLOP/s, of this machine's matrix product on the shapes of the

@@ -13,6 +13,7 @@
 #include "imgio/panel.h"
 #include "imgio/region.h"
 #include "imgio/render.h"
+#include "imgio/resize.h"
 #include "imgio/strip.h"
 #include "vitlrp.h"
 
@@ -294,33 +295,89 @@ static enum vitlrp_status encode_style(const struct image *photo, const struct h
     return status;
 }
 
-static enum vitlrp_status draw_and_encode(const struct vitlrp_image *image,
-                                          const struct vitlrp_map *map,
-                                          const struct vitlrp_render_options *options,
-                                          struct bytes *file, struct vitlrp_error *err) {
+/* What is drawn of a map, checked: it over the pixels of the photograph, and its looks. */
+static enum vitlrp_status prepare(const struct vitlrp_image *image, const struct vitlrp_map *map,
+                                  const struct vitlrp_render_options *options,
+                                  struct heatmap *heatmap, struct render_look *look,
+                                  struct vitlrp_error *err) {
     const struct vitlrp_geometry *geometry = map->geometry;
-    struct render_look look;
-    char unit[UNIT_BYTES_MAX + sizeof " per patch"];
     bool is_negative = false;
     TRY(check_geometry(image, geometry, err));
     TRY(check_map(map, &is_negative, err));
-    TRY(make_look(options, is_negative, &look, err));
-    look.unit = write_unit(map, options->unit, unit, sizeof unit);
+    TRY(make_look(options, is_negative, look, err));
     /* Where fewer pixels than the photograph's were kept; else 1 exactly. */
     const struct photograph *photograph = &image->photograph;
     double scale_x = (double) photograph->pixels.width / photograph->width;
     double scale_y = (double) photograph->pixels.height / photograph->height;
-    const struct heatmap heatmap = {.values = map->values,
-                                    .height = map->height,
-                                    .width = map->width,
-                                    .left = geometry->left * scale_x,
-                                    .top = geometry->top * scale_y,
-                                    .span_x = geometry->width * scale_x,
-                                    .span_y = geometry->height * scale_y,
-                                    .filter = filter_of(options->upsample)};
+    *heatmap = (struct heatmap){.values = map->values,
+                                .height = map->height,
+                                .width = map->width,
+                                .left = geometry->left * scale_x,
+                                .top = geometry->top * scale_y,
+                                .span_x = geometry->width * scale_x,
+                                .span_y = geometry->height * scale_y,
+                                .filter = filter_of(options->upsample)};
+    return VITLRP_OK;
+}
+
+static enum vitlrp_status draw_and_encode(const struct vitlrp_image *image,
+                                          const struct vitlrp_map *map,
+                                          const struct vitlrp_render_options *options,
+                                          struct bytes *file, struct vitlrp_error *err) {
+    const struct image *photo = &image->photograph.pixels;
+    struct render_look look;
+    struct heatmap heatmap;
+    char unit[UNIT_BYTES_MAX + sizeof " per patch"];
+    TRY(prepare(image, map, options, &heatmap, &look, err));
+    look.unit = write_unit(map, options->unit, unit, sizeof unit);
     return options->style == VITLRP_STYLE_OVERLAY
-               ? encode_overlay(&photograph->pixels, &heatmap, &look, options, file, err)
-               : encode_style(&photograph->pixels, &heatmap, &look, options, file, err);
+               ? encode_overlay(photo, &heatmap, &look, options, file, err)
+               : encode_style(photo, &heatmap, &look, options, file, err);
+}
+
+/* The photograph with its longer side of `side` pixels; a smaller one keeps its size. */
+static enum vitlrp_status reduce(const struct image *photo, int32_t side, struct image *out,
+                                 struct vitlrp_error *err) {
+    double larger = photo->width > photo->height ? photo->width : photo->height;
+    double factor = larger > side ? side / larger : 1.0;
+    int32_t width = (int32_t) lround(photo->width * factor);
+    int32_t height = (int32_t) lround(photo->height * factor);
+    struct resize resize = {.width = width > 0 ? width : 1,
+                            .height = height > 0 ? height : 1,
+                            .filter = RESAMPLE_BILINEAR};
+    resize.window_width = resize.width;
+    resize.window_height = resize.height;
+    return image_resize(photo, &resize, out, err);
+}
+
+static enum vitlrp_status draw_plain(const struct image *photo, const struct heatmap *map,
+                                     const struct render_look *look, enum vitlrp_style style,
+                                     struct image *out, struct vitlrp_error *err) {
+    if (style == VITLRP_STYLE_HEAT) {
+        return render_heat(map, look, photo->width, photo->height, out, err);
+    }
+    return look->top_percent > 0.0F ? region_draw(photo, map, look, out, err)
+                                    : render_overlay(photo, map, look, out, err);
+}
+
+/* The map over the small picture of the photograph, in the place of *small. */
+static enum vitlrp_status draw_small(const struct vitlrp_image *image, const struct vitlrp_map *map,
+                                     const struct vitlrp_render_options *options,
+                                     struct image *small, struct vitlrp_error *err) {
+    struct vitlrp_render_options known;
+    struct render_look look;
+    struct heatmap heatmap;
+    struct image drawn = {0};
+    TRY(render_options_read(options, &known, err));
+    TRY(check_options(&known, err));
+    TRY(prepare(image, map, &known, &heatmap, &look, err));
+    const struct image *photo = &image->photograph.pixels;
+    struct heatmap scaled = heatmap_scaled(&heatmap, (double) small->width / photo->width,
+                                           (double) small->height / photo->height);
+    TRY(draw_plain(small, &scaled, &look, known.style, &drawn, err));
+    image_free(small);
+    *small = drawn;
+    return VITLRP_OK;
 }
 
 const char *vitlrp_colormap_name(size_t index) {
@@ -356,6 +413,28 @@ enum vitlrp_status vitlrp_render(const struct vitlrp_image *image, const struct 
     TRY(render_options_read(options, &known, error));
     TRY(check_options(&known, error));
     enum vitlrp_status status = draw_and_encode(image, map, &known, &file, error);
+    if (status == VITLRP_OK) {
+        *data = file.data;
+        *size = file.size;
+    }
+    return status;
+}
+
+enum vitlrp_status vitlrp_thumbnail(const struct vitlrp_image *image, const struct vitlrp_map *map,
+                                    const struct vitlrp_render_options *options,
+                                    unsigned char **data, size_t *size,
+                                    struct vitlrp_error *error) {
+    struct image small = {0};
+    struct bytes file = {0};
+    API_NEEDS(image != NULL && data != NULL && size != NULL, error);
+    API_NEEDS(map == NULL || (map->geometry != NULL && options != NULL), error);
+    TRY(reduce(&image->photograph.pixels, VITLRP_THUMBNAIL_SIDE, &small, error));
+    enum vitlrp_status status =
+        map == NULL ? VITLRP_OK : draw_small(image, map, options, &small, error);
+    if (status == VITLRP_OK) {
+        status = encode_thumbnail(&small, &file, error);
+    }
+    image_free(&small);
     if (status == VITLRP_OK) {
         *data = file.data;
         *size = file.size;

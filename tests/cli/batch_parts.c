@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/folder.h"
 #include "base/journal.h"
+#include "cli/batch/batch_line.h"
 #include "cli/batch/batch_plan.h"
 #include "cli/batch/batch_run.h"
 #include "support/scratch.h"
@@ -45,6 +46,36 @@ static void assert_suffix(enum batch_file file, int32_t class_index, const char 
     batch_append_suffix(&out, file, class_index);
     assert_string_equal(out.data, wanted);
     text_free(&out);
+}
+
+/* Shares of cells are summed, and the largest is 100 percent. */
+static void test_coarse(void **unused) {
+    float map[28 * 21];
+    const struct {
+        int32_t height, width, rows, columns;
+    } CASES[] = {{28, 21, 14, 14}, {2, 3, 2, 3}, {20, 1, 14, 1}};
+    (void) unused;
+    for (size_t i = 0; i < sizeof map / sizeof map[0]; i++) {
+        map[i] = 0.5F;
+    }
+    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+        json_t *coarse = batch_line_coarse(map, CASES[i].height, CASES[i].width);
+        const json_t *percent = json_object_get(coarse, "percent");
+        size_t count = json_array_size(percent);
+        assert_int_equal(json_integer_value(json_object_get(coarse, "rows")), CASES[i].rows);
+        assert_int_equal(json_integer_value(json_object_get(coarse, "columns")), CASES[i].columns);
+        assert_int_equal(count, CASES[i].rows * CASES[i].columns);
+        for (size_t k = 0; k < count; k++) {
+            assert_int_equal(json_integer_value(json_array_get(percent, k)), 100);
+        }
+        json_decref(coarse);
+    }
+    map[0] = -1.0F;
+    json_t *coarse = batch_line_coarse(map, 2, 2);
+    const json_t *percent = json_object_get(coarse, "percent");
+    assert_int_equal(json_integer_value(json_array_get(percent, 0)), -100);
+    assert_int_equal(json_integer_value(json_array_get(percent, 3)), 50);
+    json_decref(coarse);
 }
 
 static void test_suffixes(void **unused) {
@@ -361,6 +392,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_stems),
         cmocka_unit_test(test_suffixes),
+        cmocka_unit_test(test_coarse),
         cmocka_unit_test(test_names_of_runs),
         cmocka_unit_test(test_escaped_paths),
         cmocka_unit_test(test_journal),

@@ -140,10 +140,16 @@ class Batch(unittest.TestCase):
         self.assertEqual(len(told), self.count - 3)
         for name in told:
             self.assertTrue(self.files[os.fsencode(name)].startswith(b"\x89PNG"), name)
-        self.assertEqual(len(self.files), self.count - 2 + len(CONTROL))
+        self.assertEqual(len(self.files), 3 * (self.count - 2) + len(CONTROL))
         first = lines[1]
         self.assertEqual((lines[0]["id"], first["id"]), ("a/cut.jpg", "a/deep/000.ppm"))
         self.assertEqual(first["files"], ["a/deep/000.heat.png"])
+        self.assertEqual(first["thumbnails"], ["thumbs/a/deep/000.photo.jpg", "thumbs/a/deep/000.thumb.jpg"])
+        for name, size in zip(first["thumbnails"], first["thumbnail_bytes"], strict=True):
+            self.assertTrue(self.files[name.encode()].startswith(b"\xff\xd8"), name)
+            self.assertEqual(len(self.files[name.encode()]), size)
+        self.assertEqual((first["predicted"], first["predicted_probability"]), (first["class"], first["probability"]))
+        self.assertEqual((first["coarse"]["rows"], max(map(abs, first["coarse"]["percent"]))), (8, 100))
         self.assertEqual(first["method"], "attnlrp")
         self.assertTrue(0 < first["probability"] < 1 and first["name"] and first["wnid"])
 
@@ -243,7 +249,7 @@ class Batch(unittest.TestCase):
     def test_page(self):
         page = self.files[b"index.html"].decode()
         self.assertNotIn("<script>alert", page)
-        self.assertNotIn("http", page)
+        self.assertNotRegex(page, "https?:")
         tiles = json.loads(re.search(r'id="data">(.*?)</script>', page, re.DOTALL).group(1))
         self.assertEqual(len(tiles), self.count)
         addresses = {tile[0]: tile[1] for tile in tiles}
@@ -712,13 +718,14 @@ class Batch(unittest.TestCase):
         files = 0
         for of_thread in calls.values():
             for place, call in enumerate(of_thread):
-                if call.startswith("renameat") and ".heat.png" in call:
+                if call.startswith("renameat") and (".heat.png" in call or "/thumbs" in call):
                     files += 1
                     before, after, line = (of_thread[place + step] for step in (-1, 1, 2))
                     self.assertRegex(before, r"^fsync\(\d+<.*/staging/\.vitlrp-.*\.tmp>")
                     self.assertRegex(after, r"^fsync\(\d+<.*/out")
-                    self.assertRegex(line, r"^write\(\d+<.*/results\.jsonl>")
-        self.assertEqual(files, 6)
+                    if ".thumb.jpg" in call: # the last file of an image
+                        self.assertRegex(line, r"^write\(\d+<.*/results\.jsonl>")
+        self.assertEqual(files, 18)
 
     # ---- Shards ----
 

@@ -167,6 +167,11 @@ ALLOWED = [
                                                (ABSENT, "mask"), ("bwr", "auto"))),
     Allowed("F11", "pages have tables of values, and no intervals of few images", r".*", r".*\.html",
             r"numbers"),
+    Allowed("W7", "lines of a batch say the label and the prediction by name, and have what its page shows", r".*",
+            RESULTS, r"lines\.\d+\.(further\.\d+\.)?(label_name|predicted(_name|_probability)?|thumbnail(s|_bytes)|"
+            r"coarse)(\..*)?", added),
+    Allowed("W7 files", "and small pictures", r".*", r"[a-z0-9]+/thumbs/.*", r"file",
+            lambda old, new: old == ABSENT),
     Allowed("i07", "scans that are missing are a warning", r"preprocessing/pictures/.*", RESULTS,
             r"lines\.\d+\.warning", added),
 ]

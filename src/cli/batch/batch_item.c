@@ -40,7 +40,8 @@ static enum vitlrp_status add_output(struct passage *passage, enum batch_file fi
                                      struct vitlrp_error *err) {
     struct batch_item *item = passage->item;
     struct text path = {.limit = NAME_LIMIT};
-    text_append_string(&path, passage->stem.data);
+    const char *folder = batch_file_folder(file);
+    text_printf(&path, "%s%s%s", folder, folder[0] == '\0' ? "" : "/", passage->stem.data);
     batch_append_suffix(&path, file, class_index);
     if (item->output_count == item->output_capacity) {
         size_t capacity = 2 * item->output_capacity + BATCH_FILES;
@@ -87,6 +88,40 @@ static enum vitlrp_status add_picture(struct passage *passage, enum batch_file f
                       (struct batch_output){NULL, data, size, vitlrp_free}, err);
 }
 
+/* For the contact sheet. Belongs to the class whose lists are at hand. */
+static enum vitlrp_status add_thumbnail(struct passage *passage, enum batch_file file,
+                                        int32_t class_index, struct vitlrp_error *err) {
+    const struct explain_session *state = passage->state;
+    const struct vitlrp_map map = {state->map, state->map_height, state->map_width,
+                                   &passage->photo.geometry};
+    unsigned char *data = NULL;
+    size_t size = 0;
+    TRY(vitlrp_thumbnail(passage->photo.image, file == BATCH_PHOTO ? NULL : &map,
+                         &state->settings->render, &data, &size, err));
+    return add_output(passage, file, class_index,
+                      (struct batch_output){NULL, data, size, vitlrp_free}, err);
+}
+
+/* The photograph is listed with the first class. */
+static enum vitlrp_status add_thumbnails(struct passage *passage, json_t *of_class,
+                                         int32_t class_index, struct vitlrp_error *err) {
+    bool complete = true;
+    if (!batch_choice_writes(passage->choice, BATCH_THUMB)) {
+        return VITLRP_OK;
+    }
+    json_set(of_class, "thumbnails", json_array(), &complete);
+    json_set(of_class, "thumbnail_bytes", json_array(), &complete);
+    passage->files = json_object_get(of_class, "thumbnails");
+    passage->sizes = json_object_get(of_class, "thumbnail_bytes");
+    if (!complete) {
+        return fail(err, VITLRP_NOMEM, "out of memory for the results of an image");
+    }
+    if (of_class == passage->first) {
+        TRY(add_thumbnail(passage, BATCH_PHOTO, -1, err));
+    }
+    return add_thumbnail(passage, BATCH_THUMB, class_index, err);
+}
+
 /* What explain --json says, less the times, which no two runs share. */
 static enum vitlrp_status add_json_line(struct passage *passage, bool several,
                                         struct vitlrp_error *err) {
@@ -121,8 +156,11 @@ static enum vitlrp_status explain_one(struct passage *passage, bool several,
     struct explain_session *state = passage->state;
     const size_t shape[2] = {(size_t) state->map_height, (size_t) state->map_width};
     int32_t class_index = several ? passage->explanation.target.index : -1;
+    bool complete = true;
     TRY(explain_relevance(state, &passage->explanation, err));
     json_t *object = describe_class(&passage->explanation);
+    json_set(object, "coarse", batch_line_coarse(state->map, state->map_height, state->map_width),
+             &complete);
     json_t *list = passage->first == NULL ? NULL : passage->further;
     passage->files = json_object_get(object, "files");
     passage->sizes = json_object_get(object, "bytes");
@@ -131,13 +169,14 @@ static enum vitlrp_status explain_one(struct passage *passage, bool several,
     } else if (json_array_append_new(list, object) != 0) {
         object = NULL;
     }
-    if (object == NULL) {
+    if (object == NULL || !complete) {
         return fail(err, VITLRP_NOMEM, "out of memory for the results of an image");
     }
     TRY(add_picture(passage, BATCH_PNG, class_index, VITLRP_PICTURE_PNG, err));
     TRY(add_picture(passage, BATCH_JPG, class_index, VITLRP_PICTURE_JPEG, err));
     TRY(add_array(passage, BATCH_RAW, class_index, &(struct npy_view){state->map, 2, shape}, err));
-    return add_json_line(passage, several, err);
+    TRY(add_json_line(passage, several, err));
+    return add_thumbnails(passage, object, class_index, err);
 }
 
 /* The class at place `rank` of those to explain; *skip: of several, the one of --versus. */
@@ -283,6 +322,19 @@ const char *batch_item_message(const struct batch_item *item) {
     return named ? message + length + 2 : message;
 }
 
+/* What the model said first, whichever class was explained. */
+static void set_prediction(json_t *line, const struct explain_session *state, bool *complete) {
+    const struct prediction *prediction = &state->prediction;
+    struct vitlrp_class found = {0};
+    int32_t output = prediction->classes > 0 ? prediction->order[0] : -1;
+    if (output >= 0 && vitlrp_model_class(state->model, output, &found, NULL) == VITLRP_OK) {
+        json_set(line, "predicted", json_integer(found.index), complete);
+        json_set(line, "predicted_name", json_text(found.label), complete);
+        json_set(line, "predicted_probability", json_number(prediction->probability[output]),
+                 complete);
+    }
+}
+
 static enum vitlrp_status write_line(struct passage *passage, struct vitlrp_error *err) {
     struct batch_item *item = passage->item;
     const struct vitlrp_dataset_image *image = &item->image;
@@ -298,6 +350,12 @@ static enum vitlrp_status write_line(struct passage *passage, struct vitlrp_erro
                                   .label = labelled ? label.index : -1,
                                   .method = passage->state->settings->method_info.name},
         &complete);
+    if (labelled) {
+        json_set(line, "label_name", json_text(label.label), &complete);
+    }
+    if (done && passage->first != NULL) {
+        set_prediction(line, passage->state, &complete);
+    }
     if (done && photo_warning(&passage->photo) != NULL) {
         json_set(line, "warning", json_string(photo_warning(&passage->photo)), &complete);
     }

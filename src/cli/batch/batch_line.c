@@ -81,20 +81,31 @@ static enum vitlrp_status add_file(struct batch_line *line, const json_t *name, 
     return VITLRP_OK;
 }
 
-static enum vitlrp_status read_class(struct batch_line *line, const json_t *of_class, bool escaped,
+/* The files of a list of the class, with those of their sizes that are stated. */
+static enum vitlrp_status read_files(struct batch_line *line, const json_t *names,
+                                     const json_t *sizes, bool escaped,
+                                     const struct batch_line_file *of_class,
                                      struct vitlrp_error *err) {
     size_t i;
     json_t *name;
-    int64_t index = -1;
-    const json_t *sizes = json_object_get(of_class, "bytes");
-    TRY(json_get_int(of_class, "class", 0, INT32_MAX, &index, err));
-    json_array_foreach(json_object_get(of_class, "files"), i, name) {
+    json_array_foreach((json_t *) names, i, name) {
         const json_t *size = json_array_get(sizes, i);
-        const struct batch_line_file file = {.size = size == NULL ? -1 : json_integer_value(size),
-                                             .place = line->classes,
-                                             .class_index = (int32_t) index};
+        struct batch_line_file file = *of_class;
+        file.size = size == NULL ? -1 : json_integer_value(size);
         TRY(add_file(line, name, escaped, &file, err));
     }
+    return VITLRP_OK;
+}
+
+static enum vitlrp_status read_class(struct batch_line *line, const json_t *of_class, bool escaped,
+                                     struct vitlrp_error *err) {
+    int64_t index = -1;
+    TRY(json_get_int(of_class, "class", 0, INT32_MAX, &index, err));
+    const struct batch_line_file file = {.place = line->classes, .class_index = (int32_t) index};
+    TRY(read_files(line, json_object_get(of_class, "files"), json_object_get(of_class, "bytes"),
+                   escaped, &file, err));
+    TRY(read_files(line, json_object_get(of_class, "thumbnails"),
+                   json_object_get(of_class, "thumbnail_bytes"), escaped, &file, err));
     line->classes++;
     return VITLRP_OK;
 }
@@ -130,7 +141,8 @@ enum vitlrp_status batch_line_read(const struct journal *journal, size_t place,
 static bool make_name(const char *id, enum batch_file file, int32_t class_index,
                       struct text *name) {
     name->length = 0;
-    bool made = batch_stem(id, name, NULL) == VITLRP_OK;
+    text_append_string(name, batch_file_folder(file));
+    bool made = batch_stem(id, name, NULL) == VITLRP_OK; /* with a slash before it */
     if (made) {
         batch_append_suffix(name, file, class_index);
     }
@@ -157,14 +169,16 @@ enum vitlrp_status batch_line_is_complete(const struct batch_line *line,
     size_t next = 0;
     bool all = true;
     for (size_t place = 0; place < line->classes; place++) {
-        for (enum batch_file kind = BATCH_PNG; kind < BATCH_FILES && all; kind++) {
-            if (!choice->writes[kind] || (place > 0 && !batch_file_is_of_class(kind))) {
+        for (enum batch_file kind = BATCH_PNG; kind < BATCH_KINDS && all; kind++) {
+            if (!batch_choice_writes(choice, kind) ||
+                (place > 0 && !batch_file_is_of_class(kind))) {
                 continue;
             }
             const struct batch_line_file *file = &line->files[next];
-            all = next < line->file_count && file->place == place &&
-                  is_named(line, file, kind, several ? file->class_index : -1, &name);
-            next++;
+            bool found = next < line->file_count && file->place == place &&
+                         is_named(line, file, kind, several ? file->class_index : -1, &name);
+            all = found || kind >= BATCH_FILES;
+            next += found ? 1 : 0;
         }
     }
     *complete = all && next == line->file_count;
@@ -173,7 +187,7 @@ enum vitlrp_status batch_line_is_complete(const struct batch_line *line,
 
 static bool is_own_name(const struct batch_line *line, const struct batch_line_file *file,
                         struct text *name) {
-    for (enum batch_file kind = BATCH_PNG; kind < BATCH_FILES; kind++) {
+    for (enum batch_file kind = BATCH_PNG; kind < BATCH_KINDS; kind++) {
         if (is_named(line, file, kind, -1, name) ||
             is_named(line, file, kind, file->class_index, name)) {
             return true;

@@ -12,6 +12,9 @@
 #include "base/status.h"
 #include "batch_plan.h"
 
+/* Most rows, and most columns, of the map that a line holds in few numbers. */
+#define BATCH_COARSE 14
+
 struct batch_line_file {
     char *path;   /* owned: the bytes of the name */
     int64_t size; /* -1: a line of an older version does not state it */
@@ -49,6 +52,10 @@ struct batch_line_head {
 
 /* A line that has its head; owned. *complete becomes false where memory is short. */
 json_t *batch_line_begin(const struct batch_line_head *head, bool *complete);
+
+/* A map [height, width] in at most BATCH_COARSE rows and columns: the sums over equal shares, in
+ * percent of the largest magnitude. NULL where memory is short. */
+json_t *batch_line_coarse(const float *map, int32_t height, int32_t width);
 
 /* *complete: the files are those that a run writes for the image: none is missing, none is another.
  * several: their names have the class. */

@@ -24,13 +24,24 @@ static const struct json_member OF_LINE[] = {
     {"warning", JSON_IS_TEXT, SOME},
     {"further", JSON_IS_LIST, SOME},
     {"difference", JSON_IS_OBJECT, SOME},
+    {"label_name", JSON_IS_TEXT, SOME},
+    {"predicted", JSON_IS_INDEX, SOME},
+    {"predicted_name", JSON_IS_TEXT, SOME},
+    {"predicted_probability", JSON_IS_CHANCE, SOME},
 };
 
 static const struct json_member OF_CLASS[] = {
-    {"class", JSON_IS_INDEX, DONE},  {"wnid", JSON_IS_TEXT, DONE},
-    {"name", JSON_IS_TEXT, DONE},    {"probability", JSON_IS_CHANCE, DONE},
-    {"logit", JSON_IS_NUMBER, DONE}, {"relevance_sum", JSON_IS_NUMBER, DONE},
-    {"files", JSON_IS_NAMES, DONE},
+    {"class", JSON_IS_INDEX, DONE},   {"wnid", JSON_IS_TEXT, DONE},
+    {"name", JSON_IS_TEXT, DONE},     {"probability", JSON_IS_CHANCE, DONE},
+    {"logit", JSON_IS_NUMBER, DONE},  {"relevance_sum", JSON_IS_NUMBER, DONE},
+    {"files", JSON_IS_NAMES, DONE},   {"thumbnails", JSON_IS_NAMES, SOME},
+    {"coarse", JSON_IS_OBJECT, SOME},
+};
+
+static const struct json_member OF_COARSE[] = {
+    {"rows", JSON_IS_INDEX, ALL},
+    {"columns", JSON_IS_INDEX, ALL},
+    {"percent", JSON_IS_LIST, ALL},
 };
 
 /* *sized: lines of this format state the sizes of files. */
@@ -61,25 +72,53 @@ static enum vitlrp_status check_state(const json_t *line, unsigned *state,
     return VITLRP_OK;
 }
 
-static enum vitlrp_status check_sizes(const json_t *of_class, bool needed,
-                                      struct vitlrp_error *err) {
-    const json_t *sizes = json_object_get(of_class, "bytes");
-    size_t count = json_array_size(sizes);
-    bool right = sizes == NULL ? !needed
-                               : json_is_array(sizes) &&
-                                     count == json_array_size(json_object_get(of_class, "files"));
+/* A list of names, and the list of the sizes of these files. */
+static enum vitlrp_status check_sizes(const json_t *of_class, const char *names, const char *sizes,
+                                      bool needed, struct vitlrp_error *err) {
+    const json_t *list = json_object_get(of_class, sizes);
+    size_t count = json_array_size(list);
+    bool right = list == NULL ? !needed
+                              : json_is_array(list) &&
+                                    count == json_array_size(json_object_get(of_class, names));
     for (size_t i = 0; i < count && right; i++) {
-        right = json_is_of_kind(json_array_get(sizes, i), JSON_IS_SIZE);
+        right = json_is_of_kind(json_array_get(list, i), JSON_IS_SIZE);
     }
     return right ? VITLRP_OK
                  : fail(err, VITLRP_FORMAT,
-                        "\"bytes\" must be a list of sizes, one for each of \"files\"");
+                        "\"%s\" must be a list of sizes, one for each of \"%s\"", sizes, names);
+}
+
+/* A map in few numbers, -100 to 100 each. */
+static enum vitlrp_status check_coarse(const json_t *coarse, struct vitlrp_error *err) {
+    if (coarse == NULL) {
+        return VITLRP_OK;
+    }
+    TRY(json_check_members(coarse, OF_COARSE, COUNT(OF_COARSE), ALL, err));
+    const json_t *percent = json_object_get(coarse, "percent");
+    json_int_t rows = json_integer_value(json_object_get(coarse, "rows"));
+    json_int_t columns = json_integer_value(json_object_get(coarse, "columns"));
+    bool right = rows >= 1 && rows <= BATCH_COARSE && columns >= 1 && columns <= BATCH_COARSE &&
+                 json_array_size(percent) == (size_t) (rows * columns);
+    for (size_t i = 0; i < json_array_size(percent) && right; i++) {
+        const json_t *value = json_array_get(percent, i);
+        right = json_is_integer(value) && json_integer_value(value) >= -100 &&
+                json_integer_value(value) <= 100;
+    }
+    return right
+               ? VITLRP_OK
+               : fail(err, VITLRP_FORMAT,
+                      "\"coarse\" must have %d rows and columns at most, and a percentage for each "
+                      "cell",
+                      BATCH_COARSE);
 }
 
 static enum vitlrp_status check_class(const json_t *of_class, bool sized, unsigned state,
                                       struct vitlrp_error *err) {
+    bool has_thumbnails = json_object_get(of_class, "thumbnails") != NULL;
     TRY(json_check_members(of_class, OF_CLASS, COUNT(OF_CLASS), state, err));
-    return check_sizes(of_class, sized && state == DONE, err);
+    TRY(check_sizes(of_class, "files", "bytes", sized && state == DONE, err));
+    TRY(check_sizes(of_class, "thumbnails", "thumbnail_bytes", has_thumbnails, err));
+    return check_coarse(json_object_get(of_class, "coarse"), err);
 }
 
 enum vitlrp_status batch_line_check(const json_t *line, struct vitlrp_error *err) {

@@ -36,6 +36,9 @@ static void append_files(struct text *out, const struct batch_choice *choice, in
     }
     text_printf(out, "files         %lld for each image: %s%s\n", (long long) count,
                 names.failed ? "" : names.data, classes > 1 ? ", of each class" : "");
+    if (batch_choice_writes(choice, BATCH_THUMB)) {
+        text_printf(out, "thumbnails    %d for each image, for " BATCH_PAGE "\n", 1 + classes);
+    }
     text_free(&names);
 }
 
@@ -90,6 +93,7 @@ struct batch {
     struct explain_session first;
     size_t threads;
     json_t *config;
+    bool has_page;  /* the contact sheet was written */
     size_t resumed; /* images that an earlier run has done */
     double start_ms;
 };
@@ -185,12 +189,13 @@ static enum vitlrp_status batch_report(const struct batch *batch, const struct b
     }
     text_append_string(&out, left > 0 ? "; the same command resumes the run\n" : "\n");
     append_failures(&out, run);
-    if (left == 0 && batch->choice.shards == 1) {
-        text_printf(&out, "to look at them: %s/index.html\n", shown);
+    if (batch->has_page) {
+        text_printf(&out, "to look at them: %s/" BATCH_PAGE "\n", shown);
     }
-    enum vitlrp_status status = console_write(&out, err);
-    text_free(&out);
-    return status;
+}
+enum vitlrp_status status = console_write(&out, err);
+text_free(&out);
+return status;
 }
 
 static enum exit_code batch_conclude(struct batch *batch, const struct batch_run *run,
@@ -202,6 +207,7 @@ static enum exit_code batch_conclude(struct batch *batch, const struct batch_run
         code = console_check(batch_finish(&batch->store, &batch->journal, batch->config,
                                           batch->choice.shards == 1, &err),
                              CODE_OUTPUT, &err);
+        batch->has_page = code == CODE_DONE && batch->choice.shards == 1;
     }
     enum exit_code said = console_check(batch_report(batch, run, console, &err), CODE_OUTPUT, &err);
     if (code != CODE_DONE || said != CODE_DONE) {

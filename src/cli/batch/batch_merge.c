@@ -474,9 +474,10 @@ static enum vitlrp_status merge_report(const struct batch_shards *shards, const 
     char shown[200];
     struct text out = {.limit = 1024};
     text_escape_name(shown, sizeof shown, folder);
-    text_printf(&out, "%s: %zu image%s of %zu shard%s, %zu failed\n", shown, shards->images,
-                shards->images == 1 ? "" : "s", shards->count, shards->count == 1 ? "" : "s",
-                failed);
+    text_printf(&out,
+                "%s: %zu image%s of %zu shard%s, %zu failed\nto look at them: %s/" BATCH_PAGE "\n",
+                shown, shards->images, shards->images == 1 ? "" : "s", shards->count,
+                shards->count == 1 ? "" : "s", failed, shown);
     enum vitlrp_status status = console->verbosity > 0 ? console_write(&out, err) : VITLRP_OK;
     text_free(&out);
     return status;

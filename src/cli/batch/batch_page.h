@@ -12,7 +12,7 @@
 enum vitlrp_status batch_page(const struct journal *journal, const json_t *config, struct text *out,
                               struct vitlrp_error *err);
 
-/* The page's parts that do not depend on the results. */
+/* The page's parts that do not depend on the results (batch_page_text.c). */
 extern const char BATCH_PAGE_STYLE[];
 extern const char BATCH_PAGE_BODY[];
 extern const char BATCH_PAGE_SCRIPT[];

@@ -216,12 +216,14 @@ void batch_plan_close(struct batch_plan *plan) {
 
 static enum vitlrp_status check_absent(const struct batch_plan *plan, const char *stem,
                                        bool several_classes, struct vitlrp_error *err) {
-    for (enum batch_file file = BATCH_PNG; file < BATCH_FILES; file++) {
+    for (enum batch_file file = BATCH_PNG; file < BATCH_KINDS; file++) {
         struct text path = {.limit = NAME_LIMIT};
         struct stat info;
-        text_printf(&path, "%s/%s", plan->choice->folder, stem);
+        const char *folder = batch_file_folder(file);
+        text_printf(&path, "%s/%s%s%s", plan->choice->folder, folder, folder[0] == '\0' ? "" : "/",
+                    stem);
         batch_append_suffix(&path, file, -1);
-        bool known = plan->choice->writes[file] && !several_classes && !path.failed;
+        bool known = batch_choice_writes(plan->choice, file) && !several_classes && !path.failed;
         enum vitlrp_status status = text_check_memory(&path, "the name of a result", err);
         if (known && lstat(path.data, &info) == 0) {
             status = fail(err, VITLRP_USAGE,
@@ -257,10 +259,11 @@ enum vitlrp_status batch_plan_check_new(const struct batch_plan *plan, bool seve
 static const struct {
     const char *before, *after; /* of the class */
     bool of_class;
-} SUFFIXES[BATCH_FILES] = {
+} SUFFIXES[BATCH_KINDS] = {
     [BATCH_PNG] = {".heat", ".png", true},     [BATCH_JPG] = {".heat", ".jpg", true},
     [BATCH_RAW] = {".raw", ".npy", true},      [BATCH_LOGITS] = {".logits", ".npy", false},
     [BATCH_INPUT] = {".input", ".npy", false}, [BATCH_JSON] = {".heat", ".json", false},
+    [BATCH_PHOTO] = {".photo", ".jpg", false}, [BATCH_THUMB] = {".thumb", ".jpg", true},
 };
 
 enum vitlrp_status batch_stem(const char *id, struct text *out, struct vitlrp_error *err) {
@@ -286,6 +289,15 @@ enum vitlrp_status batch_stem(const char *id, struct text *out, struct vitlrp_er
                ? fail(err, VITLRP_LIMIT, "an image's name is empty or longer than %zu bytes",
                       NAME_LIMIT)
                : VITLRP_OK;
+}
+
+bool batch_choice_writes(const struct batch_choice *choice, enum batch_file file) {
+    return file < BATCH_FILES ? choice->writes[file]
+                              : choice->writes[BATCH_PNG] || choice->writes[BATCH_JPG];
+}
+
+const char *batch_file_folder(enum batch_file file) {
+    return file < BATCH_FILES ? "" : BATCH_THUMBS;
 }
 
 bool batch_file_is_of_class(enum batch_file file) {

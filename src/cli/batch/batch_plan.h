@@ -29,7 +29,8 @@ bool batch_limit_parse(const char *text, struct batch_limit *limit);
 /* True if `failed` images of the `done` ones are too many. */
 bool batch_limit_is_passed(const struct batch_limit *limit, size_t failed, size_t done);
 
-/* Kinds of files, in the order of --write's words. */
+/* Kinds of files: those of --write in the order of its words, then those of the contact sheet,
+ * which every run has that writes pictures. Lines of older programs may lack these. */
 enum batch_file {
     BATCH_PNG,
     BATCH_JPG,
@@ -37,7 +38,10 @@ enum batch_file {
     BATCH_LOGITS,
     BATCH_INPUT,
     BATCH_JSON,
-    BATCH_FILES
+    BATCH_FILES,
+    BATCH_PHOTO = BATCH_FILES, /* the photograph, small */
+    BATCH_THUMB,               /* and with the map over it */
+    BATCH_KINDS
 };
 
 struct batch_choice {
@@ -58,6 +62,12 @@ enum vitlrp_status batch_choose(const struct args *args, struct batch_choice *ch
 
 /* As --write takes it. */
 const char *batch_file_word(enum batch_file file);
+
+/* True if a run of this choice writes the kind. */
+bool batch_choice_writes(const struct batch_choice *choice, enum batch_file file);
+
+/* The folder below that of the results which holds files of the kind; "": that one itself. */
+const char *batch_file_folder(enum batch_file file);
 
 /* True for a kind of which each explained class has its own. */
 bool batch_file_is_of_class(enum batch_file file);
@@ -92,6 +102,7 @@ enum vitlrp_status batch_plan_check_new(const struct batch_plan *plan, bool seve
 
 #define BATCH_HIDDEN ".vitlrp"
 #define BATCH_PAGE "index.html"
+#define BATCH_THUMBS "thumbs"
 
 /* An image's place below the folder, without the extension: its own place below the dataset; of an
  * absolute path, below the root. USAGE for one with "..". */
