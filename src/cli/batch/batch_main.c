@@ -192,10 +192,9 @@ static enum vitlrp_status batch_report(const struct batch *batch, const struct b
     if (batch->has_page) {
         text_printf(&out, "to look at them: %s/" BATCH_PAGE "\n", shown);
     }
-}
-enum vitlrp_status status = console_write(&out, err);
-text_free(&out);
-return status;
+    enum vitlrp_status status = console_write(&out, err);
+    text_free(&out);
+    return status;
 }
 
 static enum exit_code batch_conclude(struct batch *batch, const struct batch_run *run,

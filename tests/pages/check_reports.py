@@ -1,0 +1,194 @@
+"""The pages of eval and batch in a browser: widths, print, keys, and what can be chosen. One start of the browser for
+all. usage: check_reports.py VITLRP DATA MODEL; left out where there is no Chromium."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+
+import browser  # noqa: E402
+
+PROGRAM, DATA, MODEL = (os.path.abspath(path) for path in sys.argv[1:4])
+LEFT_OUT = 77
+CLASSES = ("n01443537", "n02123045") # the second photograph is called a cat: its label is wrong
+HOSTILE = "<img src=x onerror=document.title='bad'>.jpg"
+MAPS = "chefer,rollout"
+
+
+def program(*arguments, cwd, code=0):
+    result = subprocess.run([PROGRAM, *arguments, "--model", MODEL], cwd=cwd, capture_output=True, timeout=120,
+                            check=False)
+    if result.returncode != code:
+        raise AssertionError(f"{arguments}: {result.returncode}\n{result.stderr.decode()}")
+
+
+class Reports(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.scratch = tempfile.TemporaryDirectory()
+        base = cls.scratch.name
+        for place, name in ((CLASSES[0], HOSTILE), (CLASSES[0], "b.jpg"), (CLASSES[1], "c.jpg")):
+            os.makedirs(os.path.join(base, "ds", place), exist_ok=True)
+            shutil.copy(os.path.join(DATA, "goldfish.jpg"), os.path.join(base, "ds", place, name))
+        program("eval", "ds", "--methods", MAPS, "--steps", "4", "--html", "e.html", "-q", cwd=base)
+        with open(os.path.join(base, "ds", CLASSES[1], "bad.jpg"), "wb") as file:
+            file.write(b"bad")
+        program("batch", "ds", "-o", "maps", "--method", "chefer", "-q", cwd=base, code=1)
+        cls.report = os.path.join(base, "e.html")
+        cls.sheet = os.path.join(base, "maps", "index.html")
+        cls.browser = browser.Browser()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.browser.close()
+        cls.scratch.cleanup()
+
+    def setUp(self):
+        self.browser.media()
+        self.browser.size(1280)
+
+    def run_code(self, code):
+        return self.browser.run(code)
+
+    def assert_fits(self, selector):
+        """Nothing of the page lies beyond the window, and nothing in the elements beyond their edges."""
+        code = """[document.documentElement.scrollWidth - innerWidth,
+                   ...[...document.querySelectorAll(%r)].map((box) => box.scrollWidth - box.clientWidth)]"""
+        found = self.run_code(code % selector)
+        self.assertGreater(len(found), 1)
+        self.assertLessEqual(max(found), 0, selector)
+
+    def assert_quiet(self):
+        self.assertEqual(self.browser.complaints(), [])
+        self.assertNotEqual(self.run_code("document.title"), "bad")
+
+    # ---- The page of an evaluation ----
+
+    def test_report_widths(self):
+        for width in (1280, 390):
+            self.browser.size(width)
+            self.browser.open(self.report)
+            self.assert_fits("#results .scroll")
+        self.assertEqual(self.run_code("getComputedStyle(document.querySelector('.cards thead')).display"), "none")
+        self.assertEqual(self.run_code("getComputedStyle(document.querySelector('.more')).display"), "block")
+        self.assertEqual(self.run_code("document.querySelectorAll('img:not([alt]), img[alt=\"\"]').length"), 0)
+        self.assert_quiet()
+
+    def test_report_print(self):
+        self.browser.size(718) # A4 less its margins
+        self.browser.media("print")
+        self.browser.open(self.report)
+        self.assert_fits("#results .scroll, #gallery .scroll")
+        self.assertIn("avoid", self.run_code("getComputedStyle(document.querySelector('#curves')).breakInside"))
+        self.assertEqual(self.run_code("getComputedStyle(document.querySelector('h2')).breakAfter"), "avoid")
+
+    def test_report_keys(self):
+        self.browser.open(self.report)
+        self.run_code("document.querySelector('.legend input').focus()")
+        self.browser.key("ArrowRight")
+        opacity = "[...document.querySelector('.frame').querySelectorAll('.curve')]" \
+                  ".map((curve) => getComputedStyle(curve).opacity)"
+        self.run_code("document.querySelectorAll('.curve').forEach((curve) => curve.style.transition = 'none')")
+        self.assertEqual(sorted(self.run_code(opacity)), ["0.15", "1"])
+        self.run_code("document.querySelector('.places input').focus()")
+        for _ in range(2):
+            self.browser.key("ArrowRight")
+        told = "[...document.querySelectorAll('.tip')].filter((tip) => getComputedStyle(tip).display !== 'none')" \
+               ".map((tip) => tip.textContent)"
+        value, = self.run_code(told)
+        self.assertRegex(value, r"^50 % replaced (chefer|rollout) -?[−\d.]+ (chefer|rollout) [−\d.]+$")
+        row = "document.querySelector('.values').rows[3].textContent"
+        self.assertIn(value.split()[4], self.run_code(row))
+
+    def test_report_enlarges(self):
+        self.browser.open(self.report)
+        self.run_code("document.querySelector('.gallery td .open').focus()")
+        before = self.run_code("document.querySelector('.gallery td img').clientWidth")
+        self.browser.key("Enter")
+        self.assertGreater(self.run_code("document.querySelector('.gallery td img').clientWidth"), 3 * before)
+        self.run_code("document.querySelector('.view:target .shut').click()")
+        self.assertEqual(self.run_code("document.querySelector('.gallery td img').clientWidth"), before)
+
+    # ---- The contact sheet ----
+
+    def choose(self, control, value):
+        self.run_code(f"(() => {{ const box = document.getElementById({control!r}); box.value = {value!r};"
+                      "box.dispatchEvent(new Event(box.id === 'search' ? 'input' : 'change')); })()")
+
+    def tiles(self):
+        return self.run_code("[...document.querySelectorAll('.tile')].map((tile) => tile.textContent)")
+
+    def sources(self):
+        return self.run_code("[...document.querySelectorAll('.tile img')].map((image) => image.getAttribute('src'))")
+
+    def test_sheet_shows(self):
+        self.browser.open(self.sheet)
+        tiles = self.tiles()
+        self.assertEqual(len(tiles), 4)
+        self.assertIn("not a JPEG", next(tile for tile in tiles if "bad.jpg" in tile))
+        self.assertIn("label: the same", next(tile for tile in tiles if "b.jpg" in tile))
+        self.assertRegex(next(tile for tile in tiles if "c.jpg" in tile), "✗ .*label: tabby")
+        self.assertTrue(all(source.endswith(".thumb.jpg") for source in self.sources()))
+        self.assertEqual(self.run_code("Promise.all([...document.images].filter((image) => image.src)"
+                                       ".map((image) => image.decode())).then((all) => all.length)"), 3)
+        self.assert_quiet()
+
+    def test_sheet_chooses(self):
+        self.browser.open(self.sheet)
+        self.choose("order", "sure")
+        self.assertIn("c.jpg", self.tiles()[0])
+        self.choose("state", "wrong")
+        self.choose("show", "photo")
+        self.assertEqual(len(self.tiles()), 1)
+        self.assertTrue(self.sources()[0].endswith(".photo.jpg"))
+        kept = self.run_code("location.hash")
+        self.assertEqual(kept, "#state=wrong&order=sure&show=photo")
+        self.browser.open(self.sheet, kept)
+        self.assertEqual((len(self.tiles()), self.sources()[0].endswith(".photo.jpg")), (1, True))
+        self.choose("state", "")
+        self.choose("search", "img src")
+        self.assertEqual(len(self.tiles()), 1)
+        self.choose("search", "")
+        self.choose("show", "means")
+        self.assertIn("mean of 3 maps", self.tiles()[0])
+        self.run_code("document.querySelector('.tile').click()")
+        self.assertEqual(len(self.tiles()), 3)
+        self.assertRegex(self.run_code("location.hash"), r"class=\d+")
+
+    def test_sheet_keys(self):
+        self.browser.open(self.sheet)
+        self.run_code("document.querySelectorAll('.tile')[0].focus()")
+        self.browser.key("Tab")
+        self.browser.key("Enter")
+        shown = "[document.querySelector('dialog').open, document.querySelector('dialog p').textContent," \
+                " document.querySelector('dialog img').getAttribute('src')]"
+        first = self.run_code(shown)
+        self.assertTrue(first[0])
+        self.browser.key("ArrowLeft")
+        self.assertNotEqual(self.run_code(shown)[1], first[1])
+        self.run_code("document.getElementById('swap').click()")
+        self.assertTrue(self.run_code(shown)[2].endswith(".photo.jpg"))
+        self.browser.key("Escape")
+        self.assertFalse(self.run_code(shown)[0])
+
+    def test_sheet_widths(self):
+        for width in (1280, 390):
+            self.browser.size(width)
+            self.browser.open(self.sheet)
+            self.assert_fits("main, header")
+        self.browser.size(718)
+        self.browser.media("print")
+        self.browser.open(self.sheet)
+        self.assert_fits("main")
+        self.assertEqual(self.run_code("getComputedStyle(document.querySelector('form')).display"), "none")
+
+
+if __name__ == "__main__":
+    if browser.find() is None:
+        print("left out: no Chromium")
+        sys.exit(LEFT_OUT)
+    unittest.main(argv=[sys.argv[0], *sys.argv[4:]])
