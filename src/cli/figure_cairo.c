@@ -280,6 +280,8 @@ static enum vitlrp_status write_pdf(struct painter *painter, const struct figure
     }
     cairo_surface_t *surface = call->cairo_pdf_surface_create_for_stream_(
         keep_bytes, &painter->file, figure->width, figure->height);
+    /* No date: equal figures are equal files. */
+    call->cairo_pdf_surface_set_metadata_(surface, CAIRO_PDF_METADATA_CREATE_DATE, "");
     if (figure->title != NULL) {
         call->cairo_pdf_surface_set_metadata_(surface, CAIRO_PDF_METADATA_TITLE, figure->title);
     }

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 import xml.etree.ElementTree
 import zlib
@@ -100,6 +101,10 @@ class Compare(unittest.TestCase):
         for name, start in (("f.pdf", b"%PDF-"), ("f.png", b"\x89PNG"), ("f.jpg", b"\xff\xd8\xff")):
             self.run_command(*common, name)
             self.assertTrue(self.read(name).startswith(start))
+        first = self.read("f.pdf")
+        time.sleep(1.1)  # a date would have another second
+        self.run_command(*common, "f.pdf")
+        self.assertTrue(self.read("f.pdf") == first)
         self.run_command(*common, "f.svg")
         width = float(xml.etree.ElementTree.fromstring(self.read("f.svg")).get("viewBox").split()[2])
         self.assertEqual(int.from_bytes(self.read("f.png")[16:20], "big"), -(-width * 2 // 1))

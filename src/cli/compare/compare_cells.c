@@ -71,7 +71,7 @@ static enum vitlrp_status open_images(const struct args *args, const struct sett
 static enum vitlrp_status run_forward(struct explain_session *state,
                                       const struct compare_image *image, struct vitlrp_error *err) {
     TRY(explain_session_fit(state, image->input_height, image->input_width, err));
-    TRY(vitlrp_session_forward(state->session, image->input, state->prediction.logits, err));
+    TRY(explain_forward(state, image->input, err));
     return prediction_rank(&state->prediction, state->model, err);
 }
 
@@ -189,6 +189,7 @@ static enum vitlrp_status fill_column(struct explain_session *state, struct comp
         }
         struct compare_cell *cell = &cells->cells[r * cells->columns->count + column];
         TRY(error_prefix(err, fill_cell(state, cells, row, cell, err), path));
+        progress_show(&cells->meter, ++cells->done, 0);
     }
     return VITLRP_OK;
 }
@@ -199,6 +200,7 @@ static enum vitlrp_status compute_column(const struct args *args, struct console
                                          struct compare_cells *cells, struct vitlrp_error *err) {
     const struct settings *settings = &cells->columns->items[column].settings;
     struct explain_session state = {.without_ledger = true, .tells_work = true};
+    state.watch = pass_watch_open(settings->progress, console);
     enum vitlrp_status status = explain_session_open_on(settings, console, model, &state, err);
     if (status == VITLRP_OK && column == 0) {
         model_input_warn(settings, model, &state.preprocess, console);
@@ -206,6 +208,8 @@ static enum vitlrp_status compute_column(const struct args *args, struct console
         if (status == VITLRP_OK) {
             status = find_rows(settings, &state, cells, err);
         }
+        cells->meter =
+            progress_start(settings->progress, console, cells->row_count * cells->columns->count);
     }
     if (status == VITLRP_OK) {
         status = fill_column(&state, cells, column, err);

@@ -5,6 +5,7 @@
 
 #include "cli/console.h"
 #include "cli/figure_map.h"
+#include "cli/run_watch.h"
 #include "compare_columns.h"
 #include "vitlrp_eval.h"
 
@@ -41,6 +42,8 @@ struct compare_cells {
     bool has_versus;
     int32_t steps; /* of the curves; 0: none */
     enum vitlrp_replacement replacement;
+    struct progress_meter meter; /* counts cells */
+    size_t done;
 };
 
 /* Explains the images of the command line, with a model that the caller keeps. *out is owned:

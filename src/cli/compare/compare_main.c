@@ -4,6 +4,7 @@
 #include "cli/explain_session.h"
 #include "cli/figure.h"
 #include "cli/guard.h"
+#include "cli/model_facts.h"
 #include "cli/outputs.h"
 #include "cli/verbs.h"
 #include "compare_cells.h"
@@ -114,6 +115,7 @@ static enum vitlrp_status write_figure(const struct comparison *comparison,
 static enum vitlrp_status report(const struct comparison *comparison, struct vitlrp_error *err) {
     struct text text = {.limit = REPORT_LIMIT};
     char name[240];
+    model_line_append(&text, comparison->model, comparison->settings.model_path == NULL);
     append_report(comparison, &text);
     text_escape_name(name, sizeof name, comparison->path);
     text_printf(&text, "wrote %s\n", name);
