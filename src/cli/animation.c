@@ -97,8 +97,9 @@ static void add_blank(const struct film *film, struct figure *figure, int32_t pl
     double scale = film->pane.width / geometry->image_width;
     double wide = geometry->width / film->animation->width;
     double high = geometry->height / film->animation->height;
+    int32_t row = place / film->animation->width;
     double left = geometry->left + place % film->animation->width * wide;
-    double top = geometry->top + place / film->animation->width * high;
+    double top = geometry->top + row * high;
     double x0 = fmax(round(left * scale), 0.0);
     double y0 = fmax(round(top * scale), 0.0);
     double x1 = fmin(round((left + wide) * scale), film->pane.width);
