@@ -255,6 +255,8 @@ def _transformers(module: Any) -> Found:
 
 # ---- open_clip
 
+_OPEN_CLIP_POOLS = {"tok": "cls", "avg": "mean"}
+
 
 def _open_clip(module: Any) -> Found:
     tower = getattr(module, "visual", module)
@@ -262,11 +264,16 @@ def _open_clip(module: Any) -> Found:
         return Found(module, _timm(tower.trunk).facts, None, "" if tower is not module else "visual.")
     if not _is_a(tower, "VisionTransformer"):
         raise UnsupportedError(f"from_torch: {_class(tower)} is no tower that vitlrp knows")
+    if getattr(tower, "attn_pool", None) is not None or tower.pool_type not in _OPEN_CLIP_POOLS:
+        raise UnsupportedError(f"from_torch: the pool {_check.shown(tower.pool_type)} of the tower is not supported")
     blocks = tower.transformer.resblocks
     acts = (_activation("resblocks.mlp.gelu", block.mlp.gelu) for block in blocks)
     facts = {
         "heads": _same("the number of heads", (block.attn.num_heads for block in blocks)),
         "activation": _same("the activation", acts),
+        "pool": _OPEN_CLIP_POOLS[tower.pool_type],
+        "pre_norm": _is_there(tower, "ln_pre"),
+        "final_norm": "after_pool" if tower.final_ln_after_pool else "before_pool",
         **_norms(tower),
     }
     _size(facts, "image", tower.image_size)
