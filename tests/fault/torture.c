@@ -35,7 +35,9 @@ struct bench {
     char output[128];
     char plain_file[128]; /* and an adapter for it */
     char adapter[128];
-    char hub[128]; /* a folder of the hub's cache */
+    char hub[128];                       /* a folder of the hub's cache */
+    const struct vitlrp_tensor *tensors; /* of a model with a head */
+    size_t tensor_count;
     struct vitlrp_model *model;
     struct vitlrp_session *session; /* open all the while */
     struct vitlrp_image *image;
@@ -93,6 +95,26 @@ static enum vitlrp_status open_torch(const struct bench *bench, struct result *r
 static enum vitlrp_status open_npz(const struct bench *bench, struct result *result,
                                    struct vitlrp_error *error) {
     return open_model(&bench->npz, result, error);
+}
+
+/* With everything that would lie beside a file. */
+static enum vitlrp_status open_tensors(const struct bench *bench, struct result *result,
+                                       struct vitlrp_error *error) {
+    struct vitlrp_model *model = NULL;
+    struct vitlrp_model_options options;
+    vitlrp_model_options_init(&options);
+    options.config = "{\"architecture\": \"mine\", \"num_classes\": 3}";
+    options.facts = "{\"heads\": 2, \"activation\": \"gelu_tanh\"}";
+    options.labels = "cat\ndog\ncow";
+    enum vitlrp_status status = vitlrp_model_open_tensors(bench->tensors, bench->tensor_count,
+                                                          "made", &options, &model, error);
+    char digest[65];
+    status = status != VITLRP_OK ? status : vitlrp_model_sha256(model, digest, error);
+    if (status == VITLRP_OK) {
+        keep(result, digest, sizeof digest);
+    }
+    vitlrp_model_close(model);
+    return status;
 }
 
 /* A model without a head: with another file's, or without. */
@@ -475,6 +497,7 @@ static const struct work WORKS[] = {
     {"open safetensors", open_safetensors},
     {"open a PyTorch file", open_torch},
     {"open .npz", open_npz},
+    {"open tensors", open_tensors},
     {"open with a head's file", open_with_head},
     {"compare features", compare_features},
     {"open timm's folder", open_timm},
@@ -502,6 +525,28 @@ static const struct work WORKS[] = {
 
 /* ---- The bench ---- */
 
+/* The tensors of a list, all of zeros. */
+static void make_tensors(struct bench *bench, const struct pth_list *list) {
+    static const float ZEROS[1024];
+    static struct vitlrp_tensor tensors[PTH_MAX_TENSORS];
+    static int64_t shapes[PTH_MAX_TENSORS][4];
+    static char names[PTH_MAX_TENSORS][sizeof list->items[0].name];
+    for (size_t i = 0; i < list->count; i++) {
+        const struct pth_tensor *tensor = &list->items[i];
+        size_t count = 1;
+        for (size_t axis = 0; axis < tensor->rank; axis++) {
+            shapes[i][axis] = (int64_t) tensor->shape[axis];
+            count *= tensor->shape[axis];
+        }
+        assert_true(count <= sizeof ZEROS / sizeof ZEROS[0]);
+        memcpy(names[i], tensor->name, sizeof names[i]);
+        tensors[i] = (struct vitlrp_tensor){names[i],     "F32", shapes[i],
+                                            tensor->rank, ZEROS, count * sizeof ZEROS[0]};
+    }
+    bench->tensors = tensors;
+    bench->tensor_count = list->count;
+}
+
 static void make_checkpoints(struct bench *bench) {
     static struct pth_list list;
     struct vit_config config = small_config();
@@ -510,6 +555,7 @@ static void make_checkpoints(struct bench *bench) {
                      &bench->safetensors);
     pth_make(&list, &(struct pth_options){.wrapper = "model", .parameters = true}, &bench->torch);
     npz_make(&list, true, &bench->npz);
+    make_tensors(bench, &list);
     pth_remove(&list, "head.weight");
     pth_remove(&list, "head.bias");
     safetensors_make(&list, "F32", NULL, &bench->headless);

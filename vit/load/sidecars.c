@@ -152,6 +152,8 @@ static enum vitlrp_status take_text(const char *name, const char *text,
     }
     bytes.data = mem_calloc(bytes.size, 1);
     if (bytes.data == NULL) {
+        json_decref(*object);
+        *object = NULL;
         return fail(err, VITLRP_NOMEM, "out of memory for %s", name);
     }
     memcpy(bytes.data, text, bytes.size);
