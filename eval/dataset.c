@@ -38,10 +38,9 @@ struct gathering {
     const struct dataset_options *options;
     struct candidate *candidates; /* owned */
     size_t count, capacity;
-    size_t found;            /* before any were left out */
-    size_t named;            /* of these, by the file of labels */
-    struct path_list unread; /* folders */
-    struct picture_file_tally passed_over;
+    size_t found; /* before any were left out */
+    size_t named; /* of these, by the file of labels */
+    struct folder_notes notes;
     bool is_folder;
     size_t root; /* bytes of a path before its id */
     struct truth truth;
@@ -136,8 +135,7 @@ static enum vitlrp_status gather_folder(struct gathering *gathering, struct vitl
     if (gathering->options->truth_path == NULL) {
         TRY(open_folder_truth(gathering, err));
     }
-    status =
-        folder_walk(root, DATASET_LIMIT, &paths, &gathering->unread, &gathering->passed_over, err);
+    status = folder_walk(root, DATASET_LIMIT, &paths, &gathering->notes, err);
     for (size_t i = 0; i < paths.count && status == VITLRP_OK; i++) {
         char *path = paths.items[i];
         paths.items[i] = NULL;
@@ -145,6 +143,15 @@ static enum vitlrp_status gather_folder(struct gathering *gathering, struct vitl
     }
     path_list_free(&paths);
     return status;
+}
+
+/* Of a list, a picture of our own. */
+static enum vitlrp_status pass_over(struct gathering *gathering, const char *path,
+                                    struct vitlrp_error *err) {
+    picture_file_count(&gathering->notes.passed_over, PICTURE_FILE_OWN, path);
+    return picture_file_is_commented(AT_FDCWD, path)
+               ? VITLRP_OK
+               : path_list_add(&gathering->notes.named_so, mem_strdup(path), DATASET_LIMIT, err);
 }
 
 static enum vitlrp_status gather_list(struct gathering *gathering, struct vitlrp_error *err) {
@@ -157,7 +164,7 @@ static enum vitlrp_status gather_list(struct gathering *gathering, struct vitlrp
     while (status == VITLRP_OK && rows_next(&reader, &row)) {
         enum picture_file file = picture_file_of(AT_FDCWD, row.field[0]);
         if (file == PICTURE_FILE_OWN) {
-            picture_file_count(&gathering->passed_over, file, row.field[0]);
+            status = pass_over(gathering, row.field[0], err);
             continue;
         }
         int32_t label = row.count > 1 ? find_class(gathering, row.field[1]) : TRUTH_ABSENT;
@@ -176,8 +183,8 @@ static int compare_candidates(const void *left, const void *right) {
 /* What there is instead of photographs. */
 static enum vitlrp_status fail_empty(const struct gathering *gathering, struct vitlrp_error *err) {
     struct text kinds = {.limit = PATH_LIMIT};
-    size_t own = gathering->passed_over.own;
-    picture_file_append_kinds(&kinds, &gathering->passed_over);
+    size_t own = gathering->notes.passed_over.own;
+    picture_file_append_kinds(&kinds, &gathering->notes.passed_over);
     bool has_others = kinds.length > 0;
     enum vitlrp_status status;
     if (own > 0) {
@@ -228,6 +235,10 @@ static enum vitlrp_status tell_candidates(const struct gathering *gathering,
     const struct vitlrp_inputs *inputs = &gathering->options->inputs;
     for (size_t i = 0; inputs->file != NULL && i < gathering->count; i++) {
         TRY(file_tell(inputs, gathering->candidates[i].path, err));
+    }
+    const struct path_list *named_so = &gathering->notes.named_so;
+    for (size_t i = 0; inputs->file != NULL && i < named_so->count; i++) {
+        TRY(file_tell(inputs, named_so->items[i], err));
     }
     return VITLRP_OK;
 }
@@ -434,11 +445,11 @@ enum vitlrp_status dataset_open(const struct dataset_options *options, struct da
     TRY_GOTO(status, dataset_gather(&gathering, &dataset, err), cleanup);
     TRY_GOTO(status, take_shard(&gathering, &dataset, err), cleanup);
     dataset.not_read = (struct text){.limit = PATH_LIMIT};
-    picture_file_append_kinds(&dataset.not_read, &gathering.passed_over);
+    picture_file_append_kinds(&dataset.not_read, &gathering.notes.passed_over);
     TRY_GOTO(status, text_check(&dataset.not_read, "what is not read", err), cleanup);
-    dataset.passed_over = gathering.passed_over;
-    dataset.unread = gathering.unread;
-    gathering.unread = (struct path_list){0};
+    dataset.passed_over = gathering.notes.passed_over;
+    dataset.unread = gathering.notes.unread;
+    gathering.notes.unread = (struct path_list){0};
     *out = dataset;
     dataset = (struct dataset){0};
 
@@ -447,7 +458,7 @@ cleanup:
         mem_free(gathering.candidates[i].path);
     }
     mem_free(gathering.candidates);
-    path_list_free(&gathering.unread);
+    folder_notes_free(&gathering.notes);
     truth_close(&gathering.truth);
     dataset_close(&dataset);
     return status;

@@ -57,13 +57,18 @@ void path_list_free(struct path_list *list) {
     *list = (struct path_list){0};
 }
 
+void folder_notes_free(struct folder_notes *notes) {
+    path_list_free(&notes->unread);
+    path_list_free(&notes->named_so);
+    *notes = (struct folder_notes){0};
+}
+
 struct walk {
     struct inodes visited;
     struct path_list folders; /* to enter: reached without a link since the last one */
     struct path_list links;   /* links to folders, for when `folders` is empty */
     struct path_list *files;
-    struct path_list *unread;
-    struct picture_file_tally *passed_over;
+    struct folder_notes *notes;
     size_t limit;
 };
 
@@ -120,14 +125,17 @@ static enum vitlrp_status take_entry(struct walk *walk, const char *path, int fo
     enum kind kind = entry_kind(folder, entry);
     enum picture_file file =
         kind == KIND_FILE ? picture_file_of(folder, entry->d_name) : PICTURE_FILE_NONE;
-    picture_file_count(walk->passed_over, file, entry->d_name);
-    if (kind == KIND_OTHER || (kind == KIND_FILE && file != PICTURE_FILE_READ)) {
+    picture_file_count(&walk->notes->passed_over, file, entry->d_name);
+    bool is_named_so =
+        file == PICTURE_FILE_OWN && !picture_file_is_commented(folder, entry->d_name);
+    if (kind == KIND_OTHER || (kind == KIND_FILE && file != PICTURE_FILE_READ && !is_named_so)) {
         return VITLRP_OK;
     }
     char *joined = NULL;
     TRY(join(path, entry->d_name, &joined, err));
     if (kind == KIND_FILE) {
-        return path_list_add(walk->files, joined, walk->limit, err);
+        struct path_list *files = is_named_so ? &walk->notes->named_so : walk->files;
+        return path_list_add(files, joined, walk->limit, err);
     }
     struct path_list *to = kind == KIND_FOLDER ? &walk->folders : &walk->links;
     return path_list_add(to, joined, FOLDER_LIMIT, err);
@@ -178,7 +186,7 @@ static enum vitlrp_status enter_folder(struct walk *walk, char *path, struct vit
     bool forbidden =
         status == VITLRP_IO && (failure.system_errno == EACCES || failure.system_errno == EPERM);
     if (forbidden) {
-        return path_list_add(walk->unread, path, FOLDER_LIMIT, err);
+        return path_list_add(&walk->notes->unread, path, FOLDER_LIMIT, err);
     }
     mem_free(path);
     return status == VITLRP_OK ? VITLRP_OK : error_forward(err, &failure);
@@ -194,9 +202,8 @@ static enum vitlrp_status walk_below(struct walk *walk, struct vitlrp_error *err
 }
 
 enum vitlrp_status folder_walk(const char *root, size_t limit, struct path_list *out,
-                               struct path_list *unread, struct picture_file_tally *passed_over,
-                               struct vitlrp_error *err) {
-    struct walk walk = {.files = out, .unread = unread, .passed_over = passed_over, .limit = limit};
+                               struct folder_notes *notes, struct vitlrp_error *err) {
+    struct walk walk = {.files = out, .notes = notes, .limit = limit};
     struct path_list links = {0};
     enum vitlrp_status status = read_folder(&walk, root, err);
     if (status == VITLRP_OK) {
@@ -219,7 +226,7 @@ enum vitlrp_status folder_walk(const char *root, size_t limit, struct path_list 
         path_list_free(&links);
     }
     path_list_sort(out);
-    path_list_sort(unread);
+    path_list_sort(&notes->unread);
     path_list_free(&walk.folders);
     path_list_free(&walk.links);
     inodes_free(&walk.visited);
