@@ -8,6 +8,7 @@
 #include "eval/protocol.h"
 #include "eval/replace.h"
 #include "eval/road.h"
+#include "vit/math/engine.h"
 #include "vit/model/weights.h"
 #include "vit/program/batch.h"
 
@@ -28,6 +29,8 @@ struct removal {
     struct road *road; /* NULL for other replacements */
     size_t patches, classes, pixels, at_once;
     struct removal_buffers buffers;
+    struct vitlrp_session_observer observer;
+    struct engine_watch watch;
     void *block;
 };
 
@@ -46,7 +49,8 @@ static void lay_out(struct removal *r, bool is_road, struct arena *arena) {
 
 static enum vitlrp_status open_batch(struct removal *r, const struct removal_options *options,
                                      struct vitlrp_error *err) {
-    const struct vit_batch_options batch = {.threads = options->threads,
+    const struct vit_batch_options batch = {.watch = &r->watch,
+                                            .threads = options->threads,
                                             .input_height = options->input_height,
                                             .input_width = options->input_width,
                                             .backend = options->backend};
@@ -118,6 +122,9 @@ enum vitlrp_status removal_open(const struct removal_options *options, const flo
     removal->model = options->model;
     removal->input_height = options->input_height;
     removal->input_width = options->input_width;
+    removal->observer = options->observer;
+    removal->watch = (struct engine_watch){.cancelled = options->observer.cancelled,
+                                           .user = options->observer.user};
     enum vitlrp_status status = removal_fill(removal, options, input, err);
     if (status != VITLRP_OK) {
         removal_close(removal);
@@ -163,10 +170,14 @@ static enum vitlrp_status forward_some(struct removal *r, const uint8_t *masks, 
 
 enum vitlrp_status removal_logits(struct removal *removal, const uint8_t *masks, size_t count,
                                   float *logits, struct vitlrp_error *err) {
+    engine_watch_begin(&removal->watch);
     for (size_t i = 0; i < count; i += removal->at_once) {
         size_t some = size_min(removal->at_once, count - i);
         TRY(forward_some(removal, masks + i * removal->patches, some, logits + i * removal->classes,
                          err));
+        if (removal->observer.progress != NULL) {
+            removal->observer.progress(removal->observer.user, i + some, count);
+        }
     }
     return VITLRP_OK;
 }
@@ -271,6 +282,7 @@ enum vitlrp_status removal_search(struct removal *removal, const struct removal_
     bool at_once = false;
     *found = (struct removal_found){0};
     memset(search->set, 0, removal->patches);
+    engine_watch_begin(&removal->watch);
     protocol_rank(search->scores, removal->patches, removal->buffers.order);
     TRY(try_prefix(&hunt, 0, &at_once, err));
     if (at_once && search->goal == VITLRP_GOAL_FLIPS) {

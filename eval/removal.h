@@ -23,6 +23,7 @@ struct removal_options {
     size_t max_bytes; /* LIMIT beyond; 0: none */
     enum vitlrp_replacement replacement;
     uint64_t seed; /* of replacements with noise */
+    struct vitlrp_session_observer observer;
 };
 
 /* Keeps a copy of input [3, input_height, input_width]. *out is owned: removal_close. The model
@@ -34,7 +35,7 @@ enum vitlrp_status removal_open(const struct removal_options *options, const flo
 void removal_close(struct removal *removal);
 
 /* logits [count, classes] of versions of the input: masks [count, patches] are 1 where a patch is
- * taken away. NUMERIC if a logit is not finite. */
+ * taken away. NUMERIC if a logit is not finite, CANCELLED if the observer says so. */
 enum vitlrp_status removal_logits(struct removal *removal, const uint8_t *masks, size_t count,
                                   float *logits, struct vitlrp_error *err);
 
@@ -68,7 +69,7 @@ struct removal_found {
 
 /* Finds a beginning of the order that reaches the goal, by doubling and halving, and leaves out
  * what can be left out, one patch at a time from its least relevant one on. Every set that it keeps
- * was seen to reach the goal in a forward pass. */
+ * was seen to reach the goal in a forward pass. Fails as removal_logits. */
 enum vitlrp_status removal_search(struct removal *removal, const struct removal_search *search,
                                   struct removal_found *found, struct vitlrp_error *err);
 

@@ -375,6 +375,8 @@ struct vitlrp_removal_options {
     uint64_t seed;                              /* of replacements with noise */
     const struct vitlrp_preprocess *preprocess; /* that made the input: what black is and what noise
                                                    is follow from it; NULL: the model's own */
+    struct vitlrp_session_observer observer;    /* of the passes; progress is of
+                                                   vitlrp_removal_logits only */
 };
 
 /* The defaults above; every other field is 0 or NULL. */
@@ -446,7 +448,7 @@ VITLRP_API void vitlrp_patch_search_init_sized(struct vitlrp_patch_search *searc
  * A forward pass has shown that the set reaches the goal. It need not be the smallest. The same set
  * for any number of threads. OK without a set too. USAGE for a class out of range, and without
  * `versus` for a model whose outputs are no probabilities; NUMERIC if a score is NaN or a logit is
- * not finite. */
+ * not finite; CANCELLED as above. */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_removal_search(struct vitlrp_removal *removal, struct vitlrp_patch_search *search,
                       struct vitlrp_error *error);

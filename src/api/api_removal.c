@@ -67,12 +67,13 @@ static enum vitlrp_status removal_fill(struct vitlrp_removal *opened,
         .backend = options->backend == NULL ? "auto" : options->backend,
         .max_bytes = options->max_bytes,
         .replacement = options->replacement,
-        .seed = options->seed};
+        .seed = options->seed,
+        .observer = options->observer};
     opened->model = model->vit;
     opened->input_height = options->input_height;
     opened->input_width = options->input_width;
+    TRY(removal_open(&inner, input, &opened->removal, err)); /* knows the size */
     TRY(check_input(opened, input, err));
-    TRY(removal_open(&inner, input, &opened->removal, err));
     struct removal_info info = removal_describe(opened->removal);
     opened->patches = (size_t) info.grid_height * (size_t) info.grid_width;
     opened->classes = (size_t) model->vit->config.classes;

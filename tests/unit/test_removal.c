@@ -263,6 +263,44 @@ static void test_other_decisions(void **unused) {
     bench_close(&bench);
 }
 
+/* *user: how often it says yes before it says no. */
+static int32_t cancel_later(void *user) {
+    int *left = user;
+    return (*left)-- <= 0;
+}
+
+static void count_progress(void *user, size_t done, size_t total) {
+    (void) user;
+    assert_in_range(done, 1, total);
+}
+
+static void test_cancelled(void **unused) {
+    struct bench bench;
+    struct vitlrp_removal_options options;
+    struct vitlrp_removal *removal = NULL;
+    struct vitlrp_patch_search search;
+    uint8_t set[PATCHES] = {0};
+    float logits[CLASSES];
+    int left = 0;
+    (void) unused;
+    bench_open(&bench, VITLRP_PROBABILITY_STATED);
+    vitlrp_removal_options_init(&options);
+    options.observer = (struct vitlrp_session_observer){count_progress, cancel_later, &left};
+    assert_int_equal(vitlrp_removal_open(bench.model, &options, bench.input, &removal, NULL),
+                     VITLRP_OK);
+    vitlrp_patch_search_init(&search);
+    search.scores = bench.scores;
+    search.set = set;
+    assert_int_equal(vitlrp_removal_search(removal, &search, NULL), VITLRP_CANCELLED);
+    assert_int_equal(vitlrp_removal_logits(removal, set, 1, logits, NULL), VITLRP_CANCELLED);
+    left = 1000000;
+    memset(set, 0, sizeof set);
+    assert_int_equal(vitlrp_removal_logits(removal, set, 1, logits, NULL), VITLRP_OK);
+    assert_int_equal(largest(logits), bench.predicted);
+    vitlrp_removal_close(removal);
+    bench_close(&bench);
+}
+
 static void test_wrong_arguments(void **unused) {
     struct bench bench;
     struct vitlrp_patch_search search;
@@ -300,9 +338,9 @@ static void test_wrong_arguments(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_single_patches),  cmocka_unit_test(test_sets_do_what_they_say),
-        cmocka_unit_test(test_pruning),         cmocka_unit_test(test_other_decisions),
-        cmocka_unit_test(test_wrong_arguments),
+        cmocka_unit_test(test_single_patches), cmocka_unit_test(test_sets_do_what_they_say),
+        cmocka_unit_test(test_pruning),        cmocka_unit_test(test_other_decisions),
+        cmocka_unit_test(test_cancelled),      cmocka_unit_test(test_wrong_arguments),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

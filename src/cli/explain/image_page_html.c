@@ -137,16 +137,28 @@ static void append_figure(const struct image_page *page, const struct jpeg *stil
         "aria-roledescription=\"heat map\"></canvas>\n<div class=\"bar script\">"
         "<canvas id=\"colors\" width=\"257\" height=\"1\" aria-hidden=\"true\"></canvas>"
         "<span id=\"bar-low\"></span><span id=\"bar-middle\"></span><span id=\"bar-high\"></span>"
-        "<span id=\"bar-unit\"></span></div>\n<figcaption><p id=\"explained\"></p>"
-        "<p id=\"summary\"></p></figcaption>\n</figure>\n<section id=\"beside\" hidden>\n<h2>Side "
-        "by side</h2>\n"
-        "<p class=\"note\">One scale for all of them.</p>\n"
-        "<div class=\"strip\" id=\"targets\"></div>\n</section>\n</div>\n<div class=\"right\">\n");
+        "<span id=\"bar-unit\"></span></div>\n<figcaption><p id=\"explained\">");
+    append_target(page, &page->targets[0], out);
+    text_printf(out, ", %s</p><p id=\"summary\">", page->state->settings->method_info.name);
+    page_append_text(out, page->state->settings->method_info.summary);
+    text_append_string(out, "</p></figcaption>\n</figure>\n<section id=\"beside\" hidden>\n"
+                            "<h2>Side by side</h2>\n<p class=\"note\">One scale for all of "
+                            "them.</p>\n<div class=\"strip\" id=\"targets\"></div>\n</section>\n"
+                            "</div>\n<div class=\"right\">\n");
 }
 
 static void append_controls(const struct image_page *page, struct text *out) {
     text_append_string(
+        out, "<section class=\"panel script\" id=\"patch\">\n<h2>A patch</h2>\n"
+             "<p id=\"hint\">Point at a patch, touch it, or use the arrow keys on the picture.");
+    text_append_string(out, page->has_removal ? " A click or Enter takes it away." : "");
+    text_append_string(out, "</p>\n<dl class=\"facts\" id=\"facts\"></dl>\n<button type=\"button\" "
+                            "id=\"take\"");
+    text_append_string(out, page->has_removal ? ">" : " hidden>");
+    text_append_string(
         out,
+        "Take the patch away</button>\n"
+        "<p class=\"unseen\" id=\"said\" aria-live=\"polite\"></p>\n</section>\n"
         "<section class=\"panel script\">\n<form aria-label=\"What is shown\">\n"
         "<label>Class<select id=\"target\"></select></label>\n"
         "<label>Method<select id=\"method\"></select></label>\n"
@@ -158,16 +170,7 @@ static void append_controls(const struct image_page *page, struct text *out) {
         "</select></label>\n"
         "<label>Between patches<select id=\"upsample\"><option value=\"bicubic\">smooth</option>"
         "<option value=\"bilinear\">straight</option><option value=\"nearest\">plain "
-        "patches</option></select></label>\n</form>\n</section>\n"
-        "<section class=\"panel script\" id=\"patch\">\n<h2>A patch</h2>\n"
-        "<p id=\"hint\">Point at a patch, touch it, or use the arrow keys on the picture.");
-    text_append_string(out, page->has_removal ? " A click or Enter takes it away." : "");
-    text_append_string(out, "</p>\n<dl class=\"facts\" id=\"facts\"></dl>\n<button type=\"button\" "
-                            "id=\"take\"");
-    text_append_string(out, page->has_removal ? ">" : " hidden>");
-    text_append_string(out, "Take the patch away</button>\n"
-                            "<p class=\"unseen\" id=\"said\" aria-live=\"polite\"></p>\n"
-                            "</section>\n");
+        "patches</option></select></label>\n</form>\n</section>\n");
 }
 
 static void append_class_row(const struct image_page *page, const struct page_class *class,

@@ -57,19 +57,19 @@ static size_t passes_to_come(const struct image_page *page) {
     return page->patches + page->set_count * (PRUNINGS + SEARCH_PASSES);
 }
 
-/* The time that they take, by that of the image's own pass; said where it is long. */
-static double announce(const struct image_page *page, const struct explain_session *state) {
+/* Says what the passes will take, by the time of the first ones, where it is long. */
+static void announce(const struct image_page *page, const struct explain_session *state,
+                     size_t done, double seconds) {
     char time[DURATION_LIMIT];
     size_t passes = passes_to_come(page);
-    double seconds = state->forward_s * (double) passes;
-    if (seconds > TOLD_SECONDS) {
-        duration_text(seconds, time);
+    double whole = seconds * (double) passes / (double) done;
+    if (whole > TOLD_SECONDS) {
+        duration_text(whole, time);
         console_tell(state->console,
                      "the page takes about %zu forward passes without patches: about %s "
                      "(--no-drops leaves them out)",
                      passes, time);
     }
-    return seconds;
 }
 
 /* ---- Passes ---- */
@@ -128,6 +128,9 @@ static enum vitlrp_status drop_patches(struct image_page *page, const struct pas
             TRY(keep_version(page, passes, first + i, passes->logits + i * passes->classes, err));
         }
         tell_done(page, passes, first + count);
+        if (first == 0) {
+            announce(page, page->state, count, (clock_ms() - passes->watch->start_ms) * 1e-3);
+        }
     }
     return VITLRP_OK;
 }
@@ -181,6 +184,8 @@ static enum vitlrp_status open_passes(struct image_page *page, const struct expl
     options.max_bytes = limits_memory(&settings->limits, machine_room().with_swap);
     options.replacement = settings->replacement;
     options.preprocess = &state->preprocess;
+    options.observer = pass_watch_observer(passes->watch);
+    options.observer.progress = NULL; /* how far a call is says little: tell_done */
     TRY(vitlrp_removal_open(state->model, &options, page->explanation->photo->input,
                             &passes->removal, err));
     vitlrp_removal_info_init(&info);
@@ -205,9 +210,8 @@ enum vitlrp_status image_page_remove(struct image_page *page, struct explain_ses
     struct passes passes = {.watch = &state->watch};
     plan_sets(page);
     drop_undecided_sets(page);
-    double seconds = announce(page, state);
     state->watch.is_told = true; /* here, of the page as a whole */
-    pass_watch_begin(&state->watch, "passes without patches", seconds);
+    pass_watch_begin(&state->watch, "passes without patches", 0.0);
     enum vitlrp_status status = open_passes(page, state, &passes, err);
     if (status == VITLRP_OK) {
         status = run(page, &passes, err);
