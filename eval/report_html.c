@@ -418,6 +418,7 @@ enum vitlrp_status report_html(const struct record *record, const struct summary
     report_audit(&page);
     report_forest(&page);
     TRY(report_curves(&page, err));
+    TRY(report_odd(&page, err));
     TRY(report_gallery(&page, err));
     append_methods(&page);
     append_failures(&page);

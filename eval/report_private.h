@@ -64,6 +64,8 @@ void report_forest(const struct report_page *page);
 /* The part of the style that depends on the methods. */
 void report_legend_style(const struct report_page *page, struct text *out);
 enum vitlrp_status report_curves(const struct report_page *page, struct vitlrp_error *err);
+/* Nothing where no image stands out by what the record has. */
+enum vitlrp_status report_odd(const struct report_page *page, struct vitlrp_error *err);
 enum vitlrp_status report_gallery(const struct report_page *page, struct vitlrp_error *err);
 
 #endif

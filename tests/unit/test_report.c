@@ -101,6 +101,9 @@ static void test_page(void **unused) {
     assert_int_equal(count_of(&page, "alt=\"\""), 0);
     assert_int_equal(count_of(&page, "<img "), count_of(&page, " alt=\""));
     assert_non_null(strstr(page.data, "24 of 39 images are shown"));
+    assert_int_equal(count_of(&page, "<h2>Images to look at</h2>"), 1);
+    assert_int_equal(count_of(&page, "<h3>Looked beside the box</h3>"), 1);
+    assert_int_equal(count_of(&page, "<h3>Methods disagree</h3>"), 1);
     assert_non_null(strstr(page.data, ">picture_0.jpg</span> "));
     assert_non_null(strstr(page.data, "truncated JPEG after 1834 bytes"));
     assert_non_null(strstr(page.data, "data/&lt;b&gt;.jpg"));
