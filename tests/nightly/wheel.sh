@@ -7,12 +7,13 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-build=${BUILD:-build}
+mkdir -p "${BUILD:-build}"
+build=$(realpath "${BUILD:-build}")
 dist=$build/dist
 rm -rf "$dist" "$build/wheel-venv"
 python3 -B python/make_wheel.py --out "$dist" ${LIBRARY:+--library "$LIBRARY"}
 python3 -m venv "$build/wheel-venv"
-python=$PWD/$build/wheel-venv/bin/python
+python=$build/wheel-venv/bin/python
 "$python" -m pip install --quiet "$dist"/vitlrp-*.whl
 photo=$PWD/data/koala.jpg
 folder=$(mktemp -d)
