@@ -169,7 +169,7 @@ class Images(Explain):
             (np.zeros((64, 64, 2), np.uint8), errors.UsageError, "this one is uint8"),
             (np.zeros((2, 3, 64, 64), np.float32), errors.UsageError, "explain_batch"),
             (np.zeros((0, 0, 3), np.uint8), errors.UsageError, r"\(0, 0, 3\)"),
-            (np.zeros((1, 20000, 3), np.uint8), errors.LimitError, "20000"),
+            (np.zeros((1, 262145, 3), np.uint8), errors.LimitError, "262145"),
             (np.zeros((3, 60, 64), np.float32), errors.UsageError, "resample=True"),
             (io.StringIO("text"), errors.UsageError, "binary"),
             (nan, errors.NumericError, "not finite"),
