@@ -679,29 +679,42 @@ static struct name_values class_names_of(const struct explanation *explanation,
         vitlrp_model_find_class(explanation->model, target->label, &found, NULL) != VITLRP_OK) {
         text_printf(&names->label, "%s%d", names->label.length > 0 ? "-" : "", target->index);
     }
-    return (struct name_values){.number = names->number,
-                                .label = names->label.failed ? names->number : names->label.data,
-                                .probability = names->probability};
+    return (struct name_values){
+        .number = names->number, .label = names->label.data, .probability = names->probability};
+}
+
+/* What the names of the class are known for; each file is tried. */
+static enum exit_code write_class(struct explain_session *state,
+                                  const struct explanation *explanation,
+                                  const struct output_place *place, const unsigned char *data,
+                                  size_t size) {
+    struct vitlrp_error err;
+    const size_t shape[2] = {(size_t) state->map_height, (size_t) state->map_width};
+    const struct npy_view map = {state->map, 2, shape};
+    const struct bytes picture = {(unsigned char *) data, size};
+    enum vitlrp_status status = data != NULL
+                                    ? write_bytes(state, OUTPUT_PICTURE, place, &picture, &err)
+                                    : explain_write_array(state, OUTPUT_PICTURE, place, &map, &err);
+    enum exit_code code = console_check(status, CODE_OUTPUT, &err);
+    status = explain_write_array(state, OUTPUT_RAW, place, &map, &err);
+    code = console_check_also(code, status, CODE_OUTPUT, &err);
+    if (state->outputs.pattern[OUTPUT_JSON] != NULL) {
+        status = write_json(state, explanation, place->of_class, &err);
+        code = console_check_also(code, status, CODE_OUTPUT, &err);
+    }
+    return code;
 }
 
 enum exit_code explain_write(struct explain_session *state, const struct explanation *explanation,
                              const unsigned char *data, size_t size, struct text *report) {
-    struct class_names names = {.label = {.limit = NAME_LIMIT}};
     struct vitlrp_error err;
-    const size_t shape[2] = {(size_t) state->map_height, (size_t) state->map_width};
-    const struct npy_view map = {state->map, 2, shape};
+    struct class_names names = {.label = {.limit = NAME_LIMIT}};
     const struct name_values of_class = class_names_of(explanation, &names);
     const struct output_place place = {explanation->image_path, &of_class, report};
-    const struct bytes picture = {(unsigned char *) data, size};
-    enum vitlrp_status status =
-        data != NULL ? write_bytes(state, OUTPUT_PICTURE, &place, &picture, &err)
-                     : explain_write_array(state, OUTPUT_PICTURE, &place, &map, &err);
-    enum exit_code code = console_check(status, CODE_OUTPUT, &err);
-    status = explain_write_array(state, OUTPUT_RAW, &place, &map, &err);
-    code = console_check_also(code, status, CODE_OUTPUT, &err);
-    if (state->outputs.pattern[OUTPUT_JSON] != NULL) {
-        status = write_json(state, explanation, &of_class, &err);
-        code = console_check_also(code, status, CODE_OUTPUT, &err);
+    enum exit_code code =
+        console_check(text_check(&names.label, "the name of a class", &err), CODE_OUTPUT, &err);
+    if (code == CODE_DONE) {
+        code = write_class(state, explanation, &place, data, size);
     }
     text_free(&names.label);
     return code;

@@ -114,3 +114,16 @@ void model_line_append(struct text *out, const struct vitlrp_model *model, bool 
                     info.patch_height, info.depth, info.dim);
     }
 }
+
+enum vitlrp_status model_tell_builtin(const struct settings *settings,
+                                      const struct vitlrp_model *model,
+                                      const struct console *console, struct vitlrp_error *err) {
+    struct text line = {.limit = LINE_LIMIT};
+    if (settings->model_path != NULL || console->verbosity == 0 || console->stdout_taken) {
+        return VITLRP_OK;
+    }
+    model_line_append(&line, model, true);
+    enum vitlrp_status status = console_write(&line, err);
+    text_free(&line);
+    return status;
+}

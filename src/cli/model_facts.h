@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "console.h"
+#include "settings.h"
 #include "vitlrp.h"
 
 /* Says what was guessed, with the option that corrects it, unless quiet. cropped: --crop is given,
@@ -23,5 +24,11 @@ json_t *model_facts_json(const struct vitlrp_model *model);
 /* A line about the model that answers: that it is the built-in one and how to take another, or its
  * name and architecture. */
 void model_line_append(struct text *out, const struct vitlrp_model *model, bool is_builtin);
+
+/* That line on standard output, unless quiet, where the built-in model answers: larger work is
+ * seldom meant for a demonstration. */
+enum vitlrp_status model_tell_builtin(const struct settings *settings,
+                                      const struct vitlrp_model *model,
+                                      const struct console *console, struct vitlrp_error *err);
 
 #endif

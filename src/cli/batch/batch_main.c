@@ -131,19 +131,6 @@ static enum vitlrp_status batch_guard(const struct args *args, struct batch *bat
     return guard_words(&batch->guard, args, batch->settings.model_path, err);
 }
 
-/* Whole datasets are seldom meant for the demonstration. */
-static enum vitlrp_status batch_tell_model(const struct batch *batch, const struct console *console,
-                                           struct vitlrp_error *err) {
-    struct text line = {.limit = REPORT_LIMIT};
-    if (batch->settings.model_path != NULL || console->verbosity == 0) {
-        return VITLRP_OK;
-    }
-    model_line_append(&line, batch->model, true);
-    enum vitlrp_status status = console_write(&line, err);
-    text_free(&line);
-    return status;
-}
-
 static enum vitlrp_status batch_open(const struct args *args, struct batch *batch,
                                      struct console *console, struct vitlrp_error *err) {
     TRY(settings_read(args, &batch->settings, err));
@@ -154,7 +141,7 @@ static enum vitlrp_status batch_open(const struct args *args, struct batch *batc
     TRY(model_record_take(batch->model, &batch->record, err));
     TRY(batch_plan_open(&batch->choice, &batch->settings, batch->model, &batch->plan, err));
     batch_warn_skipped(batch, console);
-    TRY(batch_tell_model(batch, console, err));
+    TRY(model_tell_builtin(&batch->settings, batch->model, console, err));
     return batch_open_first(batch, console, err);
 }
 
