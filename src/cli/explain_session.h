@@ -49,6 +49,7 @@ struct explain_session {
     struct vitlrp_ledger_entry *ledger; /* owned */
     size_t ledger_length;
     bool without_ledger;     /* nobody reads it */
+    bool told_model;         /* model_line_append has been called */
     bool told_input;         /* model_input_warn has been called */
     bool tells_work;         /* a warning where an image takes more than a second */
     double forward_s;        /* the last forward pass took */

@@ -168,6 +168,10 @@ static enum exit_code write_image_outputs(struct explain_session *state,
     const struct output_place place = {explanation->image_path, NULL, &report};
     const struct npy_view logits = {state->prediction.logits, 1, &classes};
     const struct npy_view input = {explanation->photo->input, 3, shape};
+    if (!state->told_model) { /* whose word the rest is */
+        model_line_append(&report, state->model, state->settings->model_path == NULL);
+        state->told_model = true;
+    }
     report_prediction(&report, explanation);
     enum vitlrp_status status = explain_write_array(state, OUTPUT_LOGITS, &place, &logits, &err);
     enum exit_code code = console_check(status, CODE_OUTPUT, &err);
@@ -429,16 +433,6 @@ static void share_scale(const struct args *args, struct settings *settings,
     }
 }
 
-/* Who answers: a demonstration, if the user has no model yet. */
-static enum vitlrp_status tell_model(const struct explain_session *state,
-                                     struct vitlrp_error *err) {
-    struct text line = {.limit = REPORT_LIMIT};
-    model_line_append(&line, state->model, state->settings->model_path == NULL);
-    enum vitlrp_status status = report_print(state, &line, err);
-    text_free(&line);
-    return status;
-}
-
 static enum exit_code explain_with(const struct args *args, struct settings *settings,
                                    struct explain_session *state, struct model_record *record) {
     struct vitlrp_error err;
@@ -453,10 +447,6 @@ static enum exit_code explain_with(const struct args *args, struct settings *set
             return code;
         }
         state->record = record;
-    }
-    code = console_check(tell_model(state, &err), CODE_OUTPUT, &err);
-    if (code != CODE_DONE) {
-        return code;
     }
     json_sink_init(&state->sink, args->operand_count > 1 || settings->top > 1);
     if (settings->shares_scale) {
