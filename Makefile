@@ -8,7 +8,7 @@ PACKAGES = build-essential cmake ninja-build pkg-config libjpeg62-turbo-dev libp
 	libjansson-dev libopenblas-openmp-dev libcmocka-dev libssl-dev libdnnl-dev libzstd-dev \
 	libpango1.0-dev libwebp-dev file python3 python3-numpy
 # Programs that some tests try the sources, pages, packages and batches with; they say so where one is missing.
-CHECK_PACKAGES = clang-format fish lintian man-db mandoc poppler-utils shellcheck strace zsh
+CHECK_PACKAGES = chromium clang-format fish lintian man-db mandoc poppler-utils shellcheck strace zsh
 # What .ci/run needs beside these, with the newest compilers that the release has.
 NEWEST = $(shell for name in gcc clang; do \
 	apt-cache search --names-only "^$$name-[0-9]+$$" 2>/dev/null | cut -d ' ' -f 1 | sort -V | tail -n 1; done)
