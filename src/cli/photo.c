@@ -109,6 +109,24 @@ static enum vitlrp_status check_input_shape(const struct npy_header *header, siz
     return VITLRP_OK;
 }
 
+/* Of a side of the size that the model states, what its patches read: so400m/14 reads 378 of 384
+ * pixels, of an input as of a photograph. */
+static int32_t side_read(size_t given, int32_t crop, int32_t unread) {
+    return unread > 0 && given == (size_t) crop + (size_t) unread ? crop : (int32_t) given;
+}
+
+static void copy_read(const unsigned char *planes, const struct npy_header *header, int32_t height,
+                      int32_t width, float *out) {
+    size_t row = header->shape[2] * sizeof *out;
+    for (size_t c = 0; c < header->shape[0]; c++) {
+        const unsigned char *plane = planes + c * header->shape[1] * row;
+        for (size_t y = 0; y < (size_t) height; y++) {
+            memcpy(out, plane + y * row, (size_t) width * sizeof *out);
+            out += width;
+        }
+    }
+}
+
 /* A ready model input; its picture is what it shows when the normalisation is undone. */
 static enum vitlrp_status input_from_npy(const void *data, size_t size,
                                          const struct vitlrp_preprocess *preprocess,
@@ -120,11 +138,11 @@ static enum vitlrp_status input_from_npy(const void *data, size_t size,
     if (photo->input == NULL) {
         return fail(err, VITLRP_NOMEM, "out of memory for its %zu numbers", header.count);
     }
-    memcpy(photo->input, (const unsigned char *) data + header.data_offset,
-           header.count * sizeof *photo->input);
+    int32_t height = side_read(header.shape[1], preprocess->crop_height, preprocess->unread_height);
+    int32_t width = side_read(header.shape[2], preprocess->crop_width, preprocess->unread_width);
+    copy_read((const unsigned char *) data + header.data_offset, &header, height, width,
+              photo->input);
     photo->is_input = true;
-    int32_t height = (int32_t) header.shape[1];
-    int32_t width = (int32_t) header.shape[2];
     photo->geometry = (struct vitlrp_geometry){
         .image_width = width,
         .image_height = height,
