@@ -27,7 +27,8 @@ import small_model  # noqa: E402
 
 PROGRAM, DATA = (os.path.abspath(path) for path in sys.argv[1:3])
 KILLS = int(os.environ.get("VITLRP_KILLS", "5"))
-IMAGES = 60
+IMAGES = 40
+FEW = ("--limit", "12")  # where what is refused does not depend on their number
 TIME_LIMIT = 240
 GOLDFISH = os.path.join(DATA, "goldfish.jpg")
 MISSING_SCANS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "golden", "pictures",
@@ -193,7 +194,9 @@ class Batch(unittest.TestCase):
 
     def test_several_classes(self):
         self.batch("--class", "top:3", "--limit", "4", "--write", "png,json", code=0)
-        for line in lines_of(self.folder):
+        lines = [line for line in lines_of(self.folder) if not line.get("escaped")]
+        self.assertGreater(len(lines), 2)
+        for line in lines:
             classes = [line["class"]] + [entry["class"] for entry in line["further"]]
             self.assertEqual(len(set(classes)), 3)
             stem = line["id"].rsplit(".", 1)[0]
@@ -562,7 +565,7 @@ class Batch(unittest.TestCase):
 
     def test_other_arithmetic(self):
         for key in ("library", "kernels"):
-            self.shards(2, "part{}")
+            self.shards(2, "part{}", FEW)
             path = os.path.join(self.folder, "part1", "run.1-of-2.json")
             run_record = json.loads(read(path))
             run_record["settings"]["arithmetic"][key] = "another"
@@ -729,11 +732,11 @@ class Batch(unittest.TestCase):
 
     # ---- Shards ----
 
-    def shards(self, count, folder="{}", **more):
+    def shards(self, count, folder="{}", few=()):
         for i in range(count):
             place = os.path.join(self.folder, folder.format(i) if folder != "{}" else "")
             os.makedirs(self.folder, exist_ok=True)
-            result = run("batch", self.images, "-o", place, "--shard", f"{i}/{count}", **more)
+            result = run("batch", self.images, "-o", place, "--shard", f"{i}/{count}", *few)
             self.assertIn(result.returncode, (0, 1), result.stderr)
 
     def merge(self, *arguments, code=1):
@@ -783,7 +786,7 @@ class Batch(unittest.TestCase):
         self.assert_whole(besides=parts)
 
     def test_shards_that_do_not_fit(self):
-        self.shards(2, "part{}")
+        self.shards(2, "part{}", FEW)
         one, two = (os.path.join(self.folder, f"part{i}") for i in range(2))
         copy = os.path.join(self.folder, "copy")
         shutil.copytree(one, copy)
@@ -791,10 +794,10 @@ class Batch(unittest.TestCase):
         said = self.merge(one, copy, two, "-o", together, code=3).stderr
         self.assertIn(b"shard 0 of 2 occurs twice", said)
         other = os.path.join(self.folder, "other")
-        run("batch", self.images, "-o", other, "--shard", "1/2", "--method", "rollout")
+        run("batch", self.images, "-o", other, "--shard", "1/2", "--method", "rollout", *FEW)
         said = self.merge(one, other, "-o", together, code=3).stderr
         self.assertIn(b'settings.method is "attnlrp" in shard 0 and "rollout" in shard 1', said)
-        run("batch", self.images, "-o", other + "3", "--shard", "1/3")
+        run("batch", self.images, "-o", other + "3", "--shard", "1/3", *FEW)
         said = self.merge(one, other + "3", "-o", together, code=3).stderr
         self.assertIn(b"some shards are of 2 and some are of 3", said)
         self.assertNotIn(b"results.jsonl", files_of(together))
@@ -822,7 +825,7 @@ class Batch(unittest.TestCase):
 
     def test_f25_lines_without_sense(self):
         """Resume and merge refuse them by file, line and member: they would be in the joined run."""
-        self.shards(2, "part{}")
+        self.shards(2, "part{}", FEW)
         parts = [os.path.join(self.folder, f"part{i}") for i in range(2)]
         path = os.path.join(parts[1], "results.1-of-2.jsonl")
         values = {"format": ("x", 3, None, "vitlrp batch 3"), "index": ("1", 1.0, True, -1, None),
@@ -842,15 +845,15 @@ class Batch(unittest.TestCase):
                     self.assertRegex(result.stderr, where)
                     self.assertEqual(result.stderr.count(b"\n"), 1)
                     if value is wrong[0]:
-                        result = run("batch", self.images, "-o", parts[1], "--shard", "1/2")
+                        result = run("batch", self.images, "-o", parts[1], "--shard", "1/2", *FEW)
                         self.assertEqual(result.returncode, 4, result.stderr)
                         self.assertRegex(result.stderr, where)
                     write(path, kept)
-        self.merge(*parts, "-o", os.path.join(self.folder, "together"))
+        self.merge(*parts, "-o", os.path.join(self.folder, "together"), code=0)
 
     def test_f25_files_of_another_choice(self):
         """A line whose files are not those of the run is done again; merge says which image."""
-        self.shards(2, "part{}")
+        self.shards(2, "part{}", FEW)
         parts = [os.path.join(self.folder, f"part{i}") for i in range(2)]
         path = os.path.join(parts[0], "results.0-of-2.jsonl")
         record = json.loads(read(path).split(b"\n")[1])
@@ -859,11 +862,11 @@ class Batch(unittest.TestCase):
         self.damaged(path, ["bytes"], [])
         said = self.merge(*parts, "-o", os.path.join(self.folder, "together"), code=3).stderr
         self.assertIn(b"%s: the files of image %d are not" % (path.encode(), record["index"]), said)
-        self.assertIn(b"; 1 ", run("batch", self.images, "-o", parts[0], "--shard", "0/2").stdout)
-        self.merge(*parts, "-o", os.path.join(self.folder, "together"))
+        self.assertIn(b"; 1 ", run("batch", self.images, "-o", parts[0], "--shard", "0/2", *FEW).stdout)
+        self.merge(*parts, "-o", os.path.join(self.folder, "together"), code=0)
 
     def test_f25_record_without_sense(self):
-        self.shards(2, "part{}")
+        self.shards(2, "part{}", FEW)
         parts = [os.path.join(self.folder, f"part{i}") for i in range(2)]
         path = os.path.join(parts[1], "run.1-of-2.json")
         values = {("version",): (1, None), ("model",): (1, None), ("dataset",): ([], None),
