@@ -135,11 +135,6 @@ static enum exit_code run(struct comparison *comparison) {
             CODE_INPUT, &err);
     }
     if (code == CODE_DONE) {
-        code = console_check(
-            model_tell_builtin(&comparison->settings, comparison->model, comparison->console, &err),
-            CODE_OUTPUT, &err);
-    }
-    if (code == CODE_DONE) {
         code = console_check(compare_cells_compute(comparison->args, comparison->console,
                                                    comparison->model, &comparison->cells, &err),
                              CODE_INPUT, &err);
