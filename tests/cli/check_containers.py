@@ -197,7 +197,7 @@ class Containers(model_files.ModelFiles):
             with open(name, "rb") as file:
                 kept = file.read()
             said = self.run_program(os.path.join(PARITY, "input.npy"), "--model", index, "--heads", "4",
-                                    "--raw", name, "-o", "-", code=2)
+                                    "--json", name, "-o", "-", code=2)
             self.assertIn("would overwrite", said)
             with open(name, "rb") as file:
                 self.assertEqual(file.read(), kept)
