@@ -16,7 +16,7 @@ import zlib
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 
-import devtools  # noqa: E402
+import browser  # noqa: E402
 import records  # noqa: E402
 import small_model  # noqa: E402
 
@@ -162,12 +162,12 @@ class Written(Scratch):
         self.assertFalse(os.path.exists("x.html"))
 
 
-@unittest.skipIf(devtools.find() is None, "Chromium is not installed: nobody drives the page")
+@unittest.skipIf(browser.find() is None, "Chromium is not installed: nobody drives the page")
 class Driven(Scratch):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.browser = devtools.Browser(devtools.find())
+        cls.browser = browser.Browser()
         cls.addClassCleanup(cls.browser.close)
 
     def open(self, name, width=1280, height=900, mobile=False):

@@ -41,6 +41,7 @@ class Reports(unittest.TestCase):
         cls.report = os.path.join(base, "e.html")
         cls.sheet = os.path.join(base, "maps", "index.html")
         cls.browser = browser.Browser()
+        cls.page = cls.browser.open(cls.report)
 
     @classmethod
     def tearDownClass(cls):
@@ -48,11 +49,11 @@ class Reports(unittest.TestCase):
         cls.scratch.cleanup()
 
     def setUp(self):
-        self.browser.media()
-        self.browser.size(1280)
+        self.page.media()
+        self.page.size(1280)
 
     def run_code(self, code):
-        return self.browser.run(code)
+        return self.page.get(code)
 
     def assert_fits(self, selector):
         """Nothing of the page lies beyond the window, and nothing in the elements beyond their edges."""
@@ -63,15 +64,15 @@ class Reports(unittest.TestCase):
         self.assertLessEqual(max(found), 0, selector)
 
     def assert_quiet(self):
-        self.assertEqual(self.browser.complaints(), [])
+        self.assertEqual(self.page.complaints(), [])
         self.assertNotEqual(self.run_code("document.title"), "bad")
 
     # ---- The page of an evaluation ----
 
     def test_report_widths(self):
         for width in (1280, 390):
-            self.browser.size(width)
-            self.browser.open(self.report)
+            self.page.size(width)
+            self.page.go(self.report)
             self.assert_fits("#results .scroll")
         self.assertEqual(self.run_code("getComputedStyle(document.querySelector('.cards thead')).display"), "none")
         self.assertEqual(self.run_code("getComputedStyle(document.querySelector('.more')).display"), "block")
@@ -79,24 +80,24 @@ class Reports(unittest.TestCase):
         self.assert_quiet()
 
     def test_report_print(self):
-        self.browser.size(718) # A4 less its margins
-        self.browser.media("print")
-        self.browser.open(self.report)
+        self.page.size(718) # A4 less its margins
+        self.page.media("print")
+        self.page.go(self.report)
         self.assert_fits("#results .scroll, #gallery .scroll")
         self.assertIn("avoid", self.run_code("getComputedStyle(document.querySelector('#curves')).breakInside"))
         self.assertEqual(self.run_code("getComputedStyle(document.querySelector('h2')).breakAfter"), "avoid")
 
     def test_report_keys(self):
-        self.browser.open(self.report)
+        self.page.go(self.report)
         self.run_code("document.querySelector('.legend input').focus()")
-        self.browser.key("ArrowRight")
+        self.page.press("ArrowRight")
         opacity = "[...document.querySelector('.frame').querySelectorAll('.curve')]" \
                   ".map((curve) => getComputedStyle(curve).opacity)"
         self.run_code("document.querySelectorAll('.curve').forEach((curve) => curve.style.transition = 'none')")
         self.assertEqual(sorted(self.run_code(opacity)), ["0.15", "1"])
         self.run_code("document.querySelector('.places input').focus()")
         for _ in range(2):
-            self.browser.key("ArrowRight")
+            self.page.press("ArrowRight")
         told = "[...document.querySelectorAll('.tip')].filter((tip) => getComputedStyle(tip).display !== 'none')" \
                ".map((tip) => tip.textContent)"
         value, = self.run_code(told)
@@ -105,10 +106,10 @@ class Reports(unittest.TestCase):
         self.assertIn(value.split()[4], self.run_code(row))
 
     def test_report_enlarges(self):
-        self.browser.open(self.report)
+        self.page.go(self.report)
         self.run_code("document.querySelector('.gallery td .open').focus()")
         before = self.run_code("document.querySelector('.gallery td img').clientWidth")
-        self.browser.key("Enter")
+        self.page.press("Enter")
         self.assertGreater(self.run_code("document.querySelector('.gallery td img').clientWidth"), 3 * before)
         self.run_code("document.querySelector('.view:target .shut').click()")
         self.assertEqual(self.run_code("document.querySelector('.gallery td img').clientWidth"), before)
@@ -126,7 +127,7 @@ class Reports(unittest.TestCase):
         return self.run_code("[...document.querySelectorAll('.tile img')].map((image) => image.getAttribute('src'))")
 
     def test_sheet_shows(self):
-        self.browser.open(self.sheet)
+        self.page.go(self.sheet)
         tiles = self.tiles()
         self.assertEqual(len(tiles), 4)
         self.assertIn("not a JPEG", next(tile for tile in tiles if "bad.jpg" in tile))
@@ -138,7 +139,7 @@ class Reports(unittest.TestCase):
         self.assert_quiet()
 
     def test_sheet_chooses(self):
-        self.browser.open(self.sheet)
+        self.page.go(self.sheet)
         self.choose("order", "sure")
         self.assertIn("c.jpg", self.tiles()[0])
         self.choose("state", "wrong")
@@ -147,7 +148,7 @@ class Reports(unittest.TestCase):
         self.assertTrue(self.sources()[0].endswith(".photo.jpg"))
         kept = self.run_code("location.hash")
         self.assertEqual(kept, "#state=wrong&order=sure&show=photo")
-        self.browser.open(self.sheet, kept)
+        self.page.go(self.sheet, kept)
         self.assertEqual((len(self.tiles()), self.sources()[0].endswith(".photo.jpg")), (1, True))
         self.choose("state", "")
         self.choose("search", "img src")
@@ -160,29 +161,29 @@ class Reports(unittest.TestCase):
         self.assertRegex(self.run_code("location.hash"), r"class=\d+")
 
     def test_sheet_keys(self):
-        self.browser.open(self.sheet)
+        self.page.go(self.sheet)
         self.run_code("document.querySelectorAll('.tile')[0].focus()")
-        self.browser.key("Tab")
-        self.browser.key("Enter")
+        self.page.press("Tab")
+        self.page.press("Enter")
         shown = "[document.querySelector('dialog').open, document.querySelector('dialog p').textContent," \
                 " document.querySelector('dialog img').getAttribute('src')]"
         first = self.run_code(shown)
         self.assertTrue(first[0])
-        self.browser.key("ArrowLeft")
+        self.page.press("ArrowLeft")
         self.assertNotEqual(self.run_code(shown)[1], first[1])
         self.run_code("document.getElementById('swap').click()")
         self.assertTrue(self.run_code(shown)[2].endswith(".photo.jpg"))
-        self.browser.key("Escape")
+        self.page.press("Escape")
         self.assertFalse(self.run_code(shown)[0])
 
     def test_sheet_widths(self):
         for width in (1280, 390):
-            self.browser.size(width)
-            self.browser.open(self.sheet)
+            self.page.size(width)
+            self.page.go(self.sheet)
             self.assert_fits("main, header")
-        self.browser.size(718)
-        self.browser.media("print")
-        self.browser.open(self.sheet)
+        self.page.size(718)
+        self.page.media("print")
+        self.page.go(self.sheet)
         self.assert_fits("main")
         self.assertEqual(self.run_code("getComputedStyle(document.querySelector('form')).display"), "none")
 
