@@ -11,6 +11,7 @@
 #include "eval/protocol.h"
 #include "eval/protocol_table.h"
 #include "eval/replace.h"
+#include "eval/replaced.h"
 #include "eval/road.h"
 #include "vit/model/weights.h"
 
@@ -274,15 +275,13 @@ static enum vitlrp_status forward_points(struct curve_evaluator *e, struct vit_b
     for (size_t i = 0; i < count; i++) {
         write_mask(e, first + i, b->masks + i * e->patches);
     }
-    if (e->road == NULL) {
-        return vit_batch_forward_mixed(
-            batch, &(struct vit_mixture){input, b->replacement, b->masks, count}, b->logits, err);
-    }
-    for (size_t i = 0; i < count; i++) {
-        road_impute(e->road, input, b->masks + i * e->patches, b->replacement,
-                    b->imputed + i * e->pixels);
-    }
-    return vit_batch_forward(batch, count, b->imputed, b->logits, err);
+    const struct replaced_input of = {.input = input,
+                                      .replacement = b->replacement,
+                                      .road = e->road,
+                                      .imputed = b->imputed,
+                                      .patches = e->patches,
+                                      .pixels = e->pixels};
+    return replaced_forward(&of, batch, b->masks, count, b->logits, err);
 }
 
 /* The points [first, end). */

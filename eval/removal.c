@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "eval/protocol.h"
 #include "eval/replace.h"
+#include "eval/replaced.h"
 #include "eval/road.h"
 #include "vit/math/engine.h"
 #include "vit/model/weights.h"
@@ -156,16 +157,14 @@ struct removal_info removal_describe(const struct removal *removal) {
 /* At most at_once versions. */
 static enum vitlrp_status forward_some(struct removal *r, const uint8_t *masks, size_t count,
                                        float *logits, struct vitlrp_error *err) {
-    struct removal_buffers *b = &r->buffers;
-    if (r->road == NULL) {
-        const struct vit_mixture mixture = {b->input, b->replacement, masks, count};
-        return vit_batch_forward_mixed(r->batch, &mixture, logits, err);
-    }
-    for (size_t i = 0; i < count; i++) {
-        road_impute(r->road, b->input, masks + i * r->patches, b->replacement,
-                    b->imputed + i * r->pixels);
-    }
-    return vit_batch_forward(r->batch, count, b->imputed, logits, err);
+    const struct removal_buffers *b = &r->buffers;
+    const struct replaced_input of = {.input = b->input,
+                                      .replacement = b->replacement,
+                                      .road = r->road,
+                                      .imputed = b->imputed,
+                                      .patches = r->patches,
+                                      .pixels = r->pixels};
+    return replaced_forward(&of, r->batch, masks, count, logits, err);
 }
 
 enum vitlrp_status removal_logits(struct removal *removal, const uint8_t *masks, size_t count,

@@ -109,10 +109,9 @@ void page_append_text(struct text *out, const char *text) {
     text_append_html(out, shown);
 }
 
-void page_append_data(struct text *out, const char *id, const json_t *value) {
+void page_append_json(struct text *out, const json_t *value) {
     struct text plain = {.limit = DATA_LIMIT};
     json_append(&plain, value, 0);
-    text_printf(out, "<script type=\"application/json\" id=\"%s\">", id);
     for (size_t i = 0; i < plain.length; i++) {
         if (plain.data[i] == '<') {
             text_append_string(out, "\\u003c"); /* no "</script>", no "<!--" */
@@ -120,9 +119,14 @@ void page_append_data(struct text *out, const char *id, const json_t *value) {
             text_append(out, plain.data + i, 1);
         }
     }
-    text_append_string(out, "</script>\n");
     out->failed = out->failed || plain.failed;
     text_free(&plain);
+}
+
+void page_append_data(struct text *out, const char *id, const json_t *value) {
+    text_printf(out, "<script type=\"application/json\" id=\"%s\">", id);
+    page_append_json(out, value);
+    text_append_string(out, "</script>\n");
 }
 
 void page_append_jpeg(struct text *out, const char *attributes, const void *data, size_t size) {

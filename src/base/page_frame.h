@@ -34,8 +34,10 @@ void page_end(struct text *out, const struct page_frame *frame);
  * bytes that are not UTF-8 become \xNN. */
 void page_append_text(struct text *out, const char *text);
 
-/* A value for the page's script: <script type="application/json" id="ID">, in which no element can
- * end or begin. */
+/* A value as JSON in which no element of HTML can end or begin. */
+void page_append_json(struct text *out, const json_t *value);
+
+/* The same for the page's script: <script type="application/json" id="ID">. */
 void page_append_data(struct text *out, const char *id, const json_t *value);
 
 /* <img> of the bytes of a JPEG; `attributes` stands in the element as it is. */

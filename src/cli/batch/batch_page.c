@@ -10,25 +10,8 @@
 #include "batch_plan.h"
 #include "cli/names.h"
 
-#define LINE_LIMIT ((size_t) 1 << 28)
-
 /* More would be of no use to anybody, and too much for a browser. */
 #define MOST_TILES 100000
-
-/* JSON inside of a script element: no "</script>" may be in it. */
-static void append_json(struct text *out, const json_t *value) {
-    struct text plain = {.limit = LINE_LIMIT};
-    json_append(&plain, value, 0);
-    for (size_t i = 0; i < plain.length; i++) {
-        if (plain.data[i] == '<') {
-            text_append_string(out, "\\u003c");
-        } else {
-            text_append(out, plain.data + i, 1);
-        }
-    }
-    out->failed = out->failed || plain.failed;
-    text_free(&plain);
-}
 
 /* The path as a relative address: every byte that could mean something is written as %XX. null for
  * one that is too long; NULL if memory is short. */
@@ -108,7 +91,7 @@ static void append_tile(struct text *out, const json_t *line, const json_t *of_c
     wrong |= json_array_append_new(tile, json_small(line, BATCH_PHOTO, escaped));
     wrong |= json_array_append_new(tile, json_small(of_class, BATCH_THUMB, escaped));
     text_append_string(out, *begun ? ",\n" : "\n");
-    append_json(out, tile);
+    page_append_json(out, tile);
     out->failed = out->failed || wrong != 0;
     json_decref(tile);
     *begun = true;
@@ -182,7 +165,7 @@ static void append_means(struct text *out, const json_t *means) {
         complete = complete && json_array_append(list, mean) == 0;
     }
     text_append_string(out, "<script type=\"application/json\" id=\"means\">");
-    append_json(out, list);
+    page_append_json(out, list);
     text_append_string(out, "</script>\n");
     out->failed = out->failed || !complete;
     json_decref(list);
