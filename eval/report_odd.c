@@ -16,17 +16,24 @@ struct odd {
 };
 
 /* How sure the model was of a class that is not the label. */
-static double sure_and_wrong(const struct report_page *page, const struct eval_image *image) {
+static enum vitlrp_status sure_and_wrong(const struct report_page *page,
+                                         const struct eval_image *image, double *out,
+                                         struct vitlrp_error *err) {
     (void) page;
+    (void) err;
     bool is_wrong = image->methods != NULL && image->label >= 0 &&
                     image->output == image->predicted && image->label != image->predicted;
-    return is_wrong ? (double) image->probability : (double) NAN;
+    *out = is_wrong ? (double) image->probability : (double) NAN;
+    return VITLRP_OK;
 }
 
 /* The first method's share of positive relevance that lies outside of the boxes. */
-static double outside(const struct report_page *page, const struct eval_image *image) {
+static enum vitlrp_status outside(const struct report_page *page, const struct eval_image *image,
+                                  double *out, struct vitlrp_error *err) {
     const struct evaluation *evaluation = &page->record->evaluation;
-    return 1.0 - eval_metric_value(evaluation, image, page->summary->ranking[0], EVAL_MASS);
+    (void) err;
+    *out = 1.0 - eval_metric_value(evaluation, image, page->summary->ranking[0], EVAL_MASS);
+    return VITLRP_OK;
 }
 
 /* Scores of the method, or NULL: none are kept, or it competes with nobody. */
@@ -38,7 +45,9 @@ static const float *scores_of(const struct report_page *page, const struct eval_
 }
 
 /* The mean rank correlation of two methods' maps; only images of the gallery keep their maps. */
-static double disagreement(const struct report_page *page, const struct eval_image *image) {
+static enum vitlrp_status disagreement(const struct report_page *page,
+                                       const struct eval_image *image, double *out,
+                                       struct vitlrp_error *err) {
     const struct evaluation *evaluation = &page->record->evaluation;
     size_t patches = (size_t) evaluation->grid_height * (size_t) evaluation->grid_width;
     double sum = 0.0;
@@ -48,15 +57,17 @@ static double disagreement(const struct report_page *page, const struct eval_ima
         for (size_t b = a + 1; first != NULL && b < evaluation->method_count; b++) {
             const float *second = scores_of(page, image, b);
             double correlation = NAN;
-            if (second != NULL &&
-                statistics_spearman(first, second, patches, &correlation, NULL) == VITLRP_OK &&
-                isfinite(correlation)) {
+            if (second != NULL) {
+                TRY(statistics_spearman(first, second, patches, &correlation, err));
+            }
+            if (isfinite(correlation)) {
                 sum += correlation;
                 pairs++;
             }
         }
     }
-    return pairs > 0 ? -sum / (double) pairs : (double) NAN;
+    *out = pairs > 0 ? -sum / (double) pairs : (double) NAN;
+    return VITLRP_OK;
 }
 
 /* Largest value first; images without one last, equal ones in their order. */
@@ -103,7 +114,8 @@ static void append_odd(const struct report_page *page, const struct odd *odd, do
 
 static const struct list {
     const char *title, *what;
-    double (*value)(const struct report_page *, const struct eval_image *);
+    enum vitlrp_status (*value)(const struct report_page *, const struct eval_image *, double *,
+                                struct vitlrp_error *);
     double sign; /* of the value as it is shown */
 } LISTS[] = {
     {"Sure and wrong", "probability of the predicted class", sure_and_wrong, 1.0},
@@ -115,17 +127,17 @@ static const struct list {
 #define LIST_COUNT (sizeof LISTS / sizeof LISTS[0])
 
 /* Nothing for a list without images. *begun: the section's head is there. */
-static void append_list(const struct report_page *page, const struct list *list, struct odd *odd,
-                        bool *begun) {
+static enum vitlrp_status append_list(const struct report_page *page, const struct list *list,
+                                      struct odd *odd, bool *begun, struct vitlrp_error *err) {
     const struct evaluation *evaluation = &page->record->evaluation;
     struct text *out = page->out;
     for (size_t i = 0; i < evaluation->image_count; i++) {
-        const struct eval_image *image = &evaluation->images[i];
-        odd[i] = (struct odd){image, list->value(page, image)};
+        odd[i].image = &evaluation->images[i];
+        TRY(list->value(page, odd[i].image, &odd[i].value, err));
     }
     qsort(odd, evaluation->image_count, sizeof *odd, compare_odd);
     if (evaluation->image_count == 0 || isnan(odd[0].value)) {
-        return;
+        return VITLRP_OK;
     }
     text_append_string(out, *begun ? ""
                                    : "<section id=\"odd\">\n<h2>Images to look at</h2>\n"
@@ -136,18 +148,21 @@ static void append_list(const struct report_page *page, const struct list *list,
         append_odd(page, &odd[i], list->sign);
     }
     text_append_string(out, "</ol></div>\n");
+    return VITLRP_OK;
 }
 
 enum vitlrp_status report_odd(const struct report_page *page, struct vitlrp_error *err) {
     bool begun = false;
+    enum vitlrp_status status = VITLRP_OK;
     struct odd *odd = mem_calloc(page->record->evaluation.image_count + 1, sizeof *odd);
     if (odd == NULL) {
         return fail(err, VITLRP_NOMEM, "out of memory for the images to look at");
     }
     for (size_t i = 0; i < LIST_COUNT; i++) {
-        append_list(page, &LISTS[i], odd, &begun);
+        TRY_GOTO(status, append_list(page, &LISTS[i], odd, &begun, err), cleanup);
     }
     text_append_string(page->out, begun ? "</div>\n</section>\n" : "");
+cleanup:
     mem_free(odd);
-    return VITLRP_OK;
+    return status;
 }

@@ -128,7 +128,7 @@ static size_t profile_read(const struct png_text *text, uint8_t *out) {
         if (lines < PROFILE_LINES || letter == '\n') {
             lines += letter == '\n' ? 1 : 0;
         } else if (isxdigit(letter)) {
-            uint8_t high = digits % 2 == 0 ? 0 : (uint8_t) (out[digits / 2] << 4);
+            unsigned high = digits % 2 == 0 ? 0U : (unsigned) out[digits / 2] << 4;
             out[digits / 2] = (uint8_t) (high | digit_of(letter));
             digits++;
         } else if (!isspace(letter)) {
