@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "imgio/exif.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     bounds_begin(size, &FUZZ_BOUNDS);
@@ -68,6 +69,29 @@ struct vitlrp_image_limits fuzz_limits(void) {
     limits.max_pixels = 1 << 20;
     limits.max_codec_bytes = (size_t) 64 << 20;
     return limits;
+}
+
+bool fuzz_decoded(enum vitlrp_status (*decode)(const struct decode_input *, struct decoded *,
+                                               struct vitlrp_error *),
+                  const uint8_t *data, size_t size, struct image *out) {
+    struct vitlrp_image_limits limits = fuzz_limits();
+    struct decode_input input = {.data = data, .size = size, .limits = &limits};
+    struct decoded decoded = {.orientation = 1};
+    struct vitlrp_error err;
+    enum vitlrp_status status = decode(&input, &decoded, &err);
+    if (status != VITLRP_OK) {
+        fuzz_check_failure(status, &err);
+        fuzz_check(decoded.image.rgb == NULL, "a picture after a failure");
+        return false;
+    }
+    fuzz_touch_image(&decoded.image);
+    fuzz_check(decoded.orientation >= 1 && decoded.orientation <= 8,
+               "an orientation without sense");
+    if (image_orient(&decoded.image, decoded.orientation, &err) == VITLRP_OK) {
+        fuzz_touch_image(&decoded.image);
+    }
+    *out = decoded.image;
+    return true;
 }
 
 const char *fuzz_file(const struct fuzz_input *input, int place) {

@@ -9,6 +9,7 @@
 
 #include "base/status.h"
 #include "fuzz/bounds.h"
+#include "imgio/decode.h"
 #include "imgio/image.h"
 
 /* Of every target: what it does with an input, and what that may take beyond the common bounds. */
@@ -50,6 +51,12 @@ void fuzz_touch_image(const struct image *image);
 /* At most a million pixels and 64 MiB beside them: hostile sizes are refused, slow ones not made.
  */
 struct vitlrp_image_limits fuzz_limits(void);
+
+/* A picture's file, decoded and turned as it says. False, with a failure that was told, where there
+ * is no picture; else the caller's: image_free. */
+bool fuzz_decoded(enum vitlrp_status (*decode)(const struct decode_input *, struct decoded *,
+                                               struct vitlrp_error *),
+                  const uint8_t *data, size_t size, struct image *out);
 
 /* The input as a regular file, for functions that take a path; valid until the next call. `place`
  * tells files of one moment apart: 0 or 1. */

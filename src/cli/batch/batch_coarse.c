@@ -40,7 +40,7 @@ static double sum_over(const float *map, int32_t width, const struct share *rows
 }
 
 json_t *batch_line_coarse(const float *map, int32_t height, int32_t width) {
-    double cells[BATCH_COARSE * BATCH_COARSE];
+    double cells[BATCH_COARSE * BATCH_COARSE] = {0};
     int32_t rows = height < BATCH_COARSE ? height : BATCH_COARSE;
     int32_t columns = width < BATCH_COARSE ? width : BATCH_COARSE;
     double largest = 0.0;
