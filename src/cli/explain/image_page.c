@@ -99,12 +99,13 @@ enum vitlrp_status image_page_open(const struct explain_session *state,
                                    const struct explanation *explanation, struct image_page *page,
                                    struct vitlrp_error *err) {
     size_t maps = state->settings->methods->count * PAGE_TARGETS * PAGE_PART_COUNT;
+    size_t sets = (size_t) 2 * PAGE_TARGETS; /* a class has one that suffices and one that flips */
     *page = (struct image_page){.state = state, .explanation = explanation};
     page->patches = (size_t) state->info.grid_height * (size_t) state->info.grid_width;
     page->maps = mem_calloc(maps, sizeof *page->maps);
     page->values = mem_calloc(maps, page->patches * sizeof *page->values);
-    page->sets = mem_calloc(2 * PAGE_TARGETS, sizeof *page->sets);
-    page->set_patches = mem_calloc(2 * PAGE_TARGETS, page->patches);
+    page->sets = mem_calloc(sets, sizeof *page->sets);
+    page->set_patches = mem_calloc(sets, page->patches);
     if (page->maps == NULL || page->values == NULL || page->sets == NULL ||
         page->set_patches == NULL) {
         return fail(err, VITLRP_NOMEM, "out of memory for a page of %zu maps", maps);
