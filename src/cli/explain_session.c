@@ -470,12 +470,10 @@ static enum vitlrp_status render_animation(const struct explain_session *state,
 }
 
 /* The picture as a figure, with the caption and comment of the options as texts. */
-static enum vitlrp_status render_figure(const struct explain_session *state,
+static enum vitlrp_status render_single(const struct explain_session *state,
                                         const struct explanation *explanation,
                                         const struct vitlrp_render_options *options,
-                                        unsigned char **data, size_t *size,
-                                        struct vitlrp_error *err) {
-    struct bytes bytes = {0};
+                                        struct bytes *out, struct vitlrp_error *err) {
     struct figure_range range = figure_range_none();
     struct figure_single single = {.image = explanation->photo->image,
                                    .geometry = &explanation->photo->geometry,
@@ -487,21 +485,27 @@ static enum vitlrp_status render_figure(const struct explain_session *state,
                                            .of_pixels = state->settings->level == LEVEL_PIXEL},
                                    .caption = options->caption,
                                    .comment = options->comment};
+    figure_range_add(&range, state->map, (size_t) state->map_height * (size_t) state->map_width);
+    figure_range_set(&range, &single.map.options);
+    return figure_single_encode(&single, state->outputs.figure, out, err);
+}
+
+/* What the command draws itself: a figure, or an animation. */
+static enum vitlrp_status render_figure(const struct explain_session *state,
+                                        const struct explanation *explanation,
+                                        const struct vitlrp_render_options *options,
+                                        unsigned char **data, size_t *size,
+                                        struct vitlrp_error *err) {
+    struct bytes bytes = {0};
     if (options->style == VITLRP_STYLE_PANEL) {
         return fail(
             err, VITLRP_USAGE,
             "--style panel has no .svg and no .pdf (vitlrp compare writes figures of several "
             "pictures)");
     }
-    if (state->outputs.figure == FIGURE_APNG) {
-        TRY(render_animation(state, explanation, options->caption, &bytes, err));
-        *data = bytes.data;
-        *size = bytes.size;
-        return VITLRP_OK;
-    }
-    figure_range_add(&range, state->map, (size_t) state->map_height * (size_t) state->map_width);
-    figure_range_set(&range, &single.map.options);
-    TRY(figure_single_encode(&single, state->outputs.figure, &bytes, err));
+    TRY(state->outputs.figure == FIGURE_APNG
+            ? render_animation(state, explanation, options->caption, &bytes, err)
+            : render_single(state, explanation, options, &bytes, err));
     *data = bytes.data;
     *size = bytes.size;
     return VITLRP_OK;

@@ -301,10 +301,9 @@ static const struct topic TOPICS[] = {
     {.name = "models",
      .summary = "weights files, class names, how pictures are prepared",
      .words = "Without --model (or the variable VITLRP_MODEL) a small demonstration model answers: "
-              "it knows "
-              "200 classes of ImageNet, at 64 x 64 pixels, and is often wrong about photographs. "
-              "Weights of "
-              "torchvision, timm, Hugging Face, open_clip, JAX and of many authors are read as "
+              "it knows 200 classes of ImageNet, at 64 x 64 pixels, and is often wrong about "
+              "photographs. Weights of torchvision, timm, Hugging Face, open_clip, JAX and of many "
+              "authors are read as "
               "they are; "
               "`vitlrp info FILE` says what is in a file, what is guessed and how to correct it. "
               "docs/MODELS.md says where to download models.",

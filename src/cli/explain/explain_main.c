@@ -278,7 +278,7 @@ static void explain_on_page(struct explain_session *state, struct explanation *e
         outcome_check(outcome, status, CODE_OUTPUT, &err);
     }
     if (outcome->code == CODE_DONE) {
-        outcome_add(outcome, console_check(report_print(state, &report, &err), CODE_OUTPUT, &err));
+        outcome_check(outcome, report_print(state, &report, &err), CODE_OUTPUT, &err);
     }
     state->page = NULL;
     image_page_free(&page);
