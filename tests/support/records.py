@@ -191,10 +191,8 @@ def check_folder(folder, besides=()):
 def check_formats(source):
     """Formats that the program knows and no schema has, and the other way round. A constant whose name
     ends in _OLD is read, not written."""
-    found = {}
-    for path in ("src/base/formats.h", "eval/record_private.h"):
-        with open(os.path.join(source, path), encoding="utf-8") as file:
-            found.update(re.findall(r'#define (\w+) "(vitlrp [a-z ]+ \d+)"', file.read()))
+    with open(os.path.join(source, "src/base/formats.h"), encoding="utf-8") as file:
+        found = dict(re.findall(r'#define (\w+) "(vitlrp [a-z ]+ \d+)"', file.read()))
     written = {text for name, text in found.items() if not name.endswith("_OLD")}
     return [f"{text}: has no schema" for text in sorted(written - set(formats()))] + [
         f"{text}: has a schema, and nobody writes it" for text in sorted(set(formats()) - written)]

@@ -1,0 +1,326 @@
+#include "eval/record_image.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json_members.h"
+#include "base/mem.h"
+#include "base/words.h"
+#include "eval/audit.h"
+#include "eval/metric.h"
+#include "eval/record_json.h"
+
+static const char *const CURVE_NAMES[EVAL_CURVES] = {[EVAL_CURVE_MORF_LOGIT] = "morf_logit",
+                                                     [EVAL_CURVE_MORF_PROB] = "morf_prob",
+                                                     [EVAL_CURVE_LERF_LOGIT] = "lerf_logit",
+                                                     [EVAL_CURVE_LERF_PROB] = "lerf_prob"};
+
+/* ---- Written ---- */
+
+/* The index of an output's class, null for none. */
+static void add_class(struct text *out, const struct record *record, const char *key,
+                      int32_t output) {
+    const struct record_class *class = record_class_of(record, output);
+    if (class == NULL) {
+        text_printf(out, ",\"%s\":null", key);
+    } else {
+        text_printf(out, ",\"%s\":%d", key, class->index);
+    }
+}
+
+/* Of the curves in float32. */
+static void add_areas(struct text *out, const double areas[EVAL_CURVES]) {
+    text_append_string(out, ",\"fp32_areas\":{");
+    for (int curve = 0; curve < EVAL_CURVES; curve++) {
+        text_printf(out, "%s\"%s\":", curve == 0 ? "" : ",", CURVE_NAMES[curve]);
+        record_add_number(out, areas[curve], 17);
+    }
+    text_append_string(out, "}");
+}
+
+static void add_result(struct text *out, const struct record *record,
+                       const struct eval_image *image, size_t method) {
+    const struct evaluation *evaluation = &record->evaluation;
+    const struct eval_method_result *result = &image->methods[method];
+    size_t points = (size_t) evaluation->protocol.steps + 1;
+    if (!result->valid) {
+        text_append_string(out, "null");
+        return;
+    }
+    text_append_string(out, "{\"delta_logit\":");
+    record_add_number(out, eval_metric_value(evaluation, image, method, EVAL_DELTA_LOGIT), 9);
+    text_append_string(out, ",\"delta_prob\":");
+    record_add_number(out, eval_metric_value(evaluation, image, method, EVAL_DELTA_PROB), 9);
+    record_add_floats(out, "morf_logit", result->morf_logit, points);
+    record_add_floats(out, "morf_prob", result->morf_prob, points);
+    record_add_floats(out, "lerf_logit", result->lerf_logit, points);
+    record_add_floats(out, "lerf_prob", result->lerf_prob, points);
+    if (audit_covers(evaluation, image->index)) {
+        add_areas(out, result->fp32_areas);
+    }
+    text_append_string(out, ",\"pointing\":");
+    record_add_number(out, result->pointing, 17);
+    text_append_string(out, ",\"mass\":");
+    record_add_number(out, result->mass, 17);
+    text_append_string(out, ",\"rank\":");
+    record_add_number(out, result->rank, 17);
+    if (record_shows(record, image->index) && result->patches != NULL) {
+        record_add_floats(out, "patches", result->patches,
+                          (size_t) evaluation->grid_height * (size_t) evaluation->grid_width);
+    }
+    text_append_string(out, "}");
+}
+
+void record_image_write(const struct record *record, const struct eval_image *image,
+                        struct text *out) {
+    text_append_string(out, "{\"id\":");
+    record_add_string(out, image->id);
+    text_printf(out, ",\"index\":%zu,\"status\":\"%s\"", image->index,
+                word_of(WORDS_STATUS, image->status));
+    record_add_optional(out, ",\"sha256\":", image->sha256[0] == '\0' ? NULL : image->sha256);
+    add_class(out, record, "label", image->label);
+    if (image->status != VITLRP_OK) {
+        text_append_string(out, ",\"message\":");
+        record_add_string(out, image->message);
+        text_append_string(out, "}");
+        return;
+    }
+    add_class(out, record, "class", image->output);
+    add_class(out, record, "predicted", image->predicted);
+    text_append_string(out, ",\"logit\":");
+    record_add_float(out, image->logit);
+    text_append_string(out, ",\"probability\":");
+    record_add_float(out, image->probability);
+    text_append_string(out, ",\"methods\":{");
+    for (size_t m = 0; m < record->evaluation.method_count; m++) {
+        text_append_string(out, m == 0 ? "" : ",");
+        record_add_string(out, record->evaluation.methods[m]);
+        text_append_string(out, ":");
+        add_result(out, record, image, m);
+    }
+    text_append_string(out, "}}");
+}
+
+/* ---- Read ---- */
+
+static int compare_places(const void *left, const void *right) {
+    const struct record_class_place *a = left;
+    const struct record_class_place *b = right;
+    return (a->index > b->index) - (a->index < b->index);
+}
+
+enum vitlrp_status record_image_reader_open(const struct record *record,
+                                            struct record_image_reader *out,
+                                            struct vitlrp_error *err) {
+    struct record_class_place *places = mem_calloc(record->class_count, sizeof *places);
+    enum vitlrp_status status = VITLRP_OK;
+    if (places == NULL) {
+        return fail(err, VITLRP_NOMEM, "out of memory for %zu classes", record->class_count);
+    }
+    for (size_t i = 0; i < record->class_count; i++) {
+        const struct record_class *class = &record->classes[i];
+        places[i] = (struct record_class_place){class->index, class->output};
+    }
+    qsort(places, record->class_count, sizeof *places, compare_places);
+    for (size_t i = 1; i < record->class_count && status == VITLRP_OK; i++) {
+        if (places[i].index == places[i - 1].index) {
+            status = fail(err, VITLRP_FORMAT, "two classes have the index %d", places[i].index);
+        }
+    }
+    if (status != VITLRP_OK) {
+        mem_free(places);
+        return status;
+    }
+    *out = (struct record_image_reader){record, places};
+    return VITLRP_OK;
+}
+
+void record_image_reader_close(struct record_image_reader *reader) {
+    mem_free(reader->places);
+    *reader = (struct record_image_reader){0};
+}
+
+/* The output of a class that the file names by its index; -1 for null if that may be. */
+static enum vitlrp_status read_class(const struct record_image_reader *reader, const json_t *object,
+                                     const char *key, bool may_be_null, int32_t *out,
+                                     struct vitlrp_error *err) {
+    const json_t *value = json_object_get(object, key);
+    const struct record *record = reader->record;
+    *out = -1;
+    if (json_is_null(value) && may_be_null) {
+        return VITLRP_OK;
+    }
+    json_int_t index = json_is_integer(value) ? json_integer_value(value) : -1;
+    if (index < 0 || index > INT32_MAX) {
+        return record_fail_key(key, err);
+    }
+    const struct record_class_place wanted = {.index = (int32_t) index};
+    const struct record_class_place *found =
+        bsearch(&wanted, reader->places, record->class_count, sizeof wanted, compare_places);
+    if (found == NULL) {
+        return record_fail_key(key, err);
+    }
+    *out = found->output;
+    return VITLRP_OK;
+}
+
+/* Null, and NaN, exactly where the record's outputs are no probabilities. */
+static enum vitlrp_status need_probabilities(const struct record_image_reader *reader,
+                                             const json_t *object, const char *key, float *out,
+                                             size_t count, struct vitlrp_error *err) {
+    if (reader->record->evaluation.probability != VITLRP_PROBABILITY_NONE) {
+        return record_need_floats(object, key, out, count, err);
+    }
+    if (!json_is_null(json_object_get(object, key))) {
+        return record_fail_key(key, err);
+    }
+    for (size_t i = 0; i < count; i++) {
+        out[i] = NAN;
+    }
+    return VITLRP_OK;
+}
+
+static enum vitlrp_status read_curves(const struct record_image_reader *reader,
+                                      const json_t *object, struct eval_method_result *result,
+                                      struct vitlrp_error *err) {
+    size_t points = (size_t) reader->record->evaluation.protocol.steps + 1;
+    float *block = mem_calloc(points, 4 * sizeof *block);
+    if (block == NULL) {
+        return fail(err, VITLRP_NOMEM, "out of memory for curves");
+    }
+    result->morf_logit = block;
+    result->morf_prob = block + points;
+    result->lerf_logit = block + 2 * points;
+    result->lerf_prob = block + 3 * points;
+    TRY(record_need_floats(object, "morf_logit", result->morf_logit, points, err));
+    TRY(need_probabilities(reader, object, "morf_prob", result->morf_prob, points, err));
+    TRY(record_need_floats(object, "lerf_logit", result->lerf_logit, points, err));
+    return need_probabilities(reader, object, "lerf_prob", result->lerf_prob, points, err);
+}
+
+static enum vitlrp_status read_areas(const struct record_image_reader *reader, const json_t *object,
+                                     double areas[EVAL_CURVES], struct vitlrp_error *err) {
+    const json_t *list = json_object_get(object, "fp32_areas");
+    bool without = reader->record->evaluation.probability == VITLRP_PROBABILITY_NONE;
+    for (int curve = 0; curve < EVAL_CURVES; curve++) {
+        const json_t *value = json_object_get(list, CURVE_NAMES[curve]);
+        bool no_value = without && (curve == EVAL_CURVE_MORF_PROB || curve == EVAL_CURVE_LERF_PROB);
+        if (no_value ? !json_is_null(value) : !json_is_number(value)) {
+            return record_fail_key("fp32_areas", err);
+        }
+        areas[curve] = no_value ? NAN : json_number_value(value);
+    }
+    return VITLRP_OK;
+}
+
+static enum vitlrp_status read_result(const struct record_image_reader *reader,
+                                      const json_t *object, bool audited,
+                                      struct eval_method_result *result, struct vitlrp_error *err) {
+    const struct evaluation *evaluation = &reader->record->evaluation;
+    size_t patches = (size_t) evaluation->grid_height * (size_t) evaluation->grid_width;
+    if (json_is_null(object)) {
+        return VITLRP_OK;
+    }
+    result->valid = true;
+    TRY(read_curves(reader, object, result, err));
+    if (audited) {
+        TRY(read_areas(reader, object, result->fp32_areas, err));
+    }
+    TRY(record_need_double(object, "pointing", &result->pointing, err));
+    TRY(record_need_double(object, "mass", &result->mass, err));
+    TRY(record_need_double(object, "rank", &result->rank, err));
+    if (json_object_get(object, "patches") == NULL) {
+        return VITLRP_OK;
+    }
+    if (!json_is_array(json_object_get(object, "patches")) ||
+        json_array_size(json_object_get(object, "patches")) != patches) {
+        return record_fail_key("patches", err);
+    }
+    result->patches = mem_calloc(patches, sizeof *result->patches);
+    if (result->patches == NULL) {
+        return fail(err, VITLRP_NOMEM, "out of memory for patch scores");
+    }
+    return record_need_floats(object, "patches", result->patches, patches, err);
+}
+
+static enum vitlrp_status read_results(const struct record_image_reader *reader,
+                                       const json_t *object, struct eval_image *image,
+                                       struct vitlrp_error *err) {
+    const struct evaluation *evaluation = &reader->record->evaluation;
+    const json_t *methods = json_object_get(object, "methods");
+    bool audited = audit_covers(evaluation, image->index);
+    image->methods = mem_calloc(evaluation->method_count, sizeof *image->methods);
+    if (image->methods == NULL) {
+        return fail(err, VITLRP_NOMEM, "out of memory for a record");
+    }
+    for (size_t m = 0; m < evaluation->method_count; m++) {
+        const json_t *result = json_object_get(methods, evaluation->methods[m]);
+        TRY(result == NULL ? record_fail_key(evaluation->methods[m], err)
+                           : read_result(reader, result, audited, &image->methods[m], err));
+    }
+    return VITLRP_OK;
+}
+
+static enum vitlrp_status read_status(const json_t *object, enum vitlrp_status *out,
+                                      struct vitlrp_error *err) {
+    const char *name = json_get_string(object, "status");
+    int found = name == NULL ? -1 : word_find(WORDS_STATUS, name);
+    if (found < 0) {
+        return record_fail_key("status", err);
+    }
+    *out = (enum vitlrp_status) found;
+    return VITLRP_OK;
+}
+
+static enum vitlrp_status read_hash(const json_t *object, char out[SHA256_TEXT],
+                                    struct vitlrp_error *err) {
+    const json_t *value = json_object_get(object, "sha256");
+    if (value == NULL || json_is_null(value)) {
+        return VITLRP_OK;
+    }
+    if (!json_is_of_kind(value, JSON_IS_HASH)) {
+        return record_fail_key("sha256", err);
+    }
+    memcpy(out, json_string_value(value), SHA256_TEXT);
+    return VITLRP_OK;
+}
+
+static enum vitlrp_status need_chance(const struct record_image_reader *reader,
+                                      const json_t *object, float *out, struct vitlrp_error *err) {
+    const char *key = "probability";
+    if (reader->record->evaluation.probability == VITLRP_PROBABILITY_NONE) {
+        *out = NAN;
+        return json_is_null(json_object_get(object, key)) ? VITLRP_OK : record_fail_key(key, err);
+    }
+    TRY(record_need_float(object, key, out, err));
+    return *out >= 0.0F && *out <= 1.0F ? VITLRP_OK : record_fail_key(key, err);
+}
+
+enum vitlrp_status record_image_read(const struct record_image_reader *reader, const json_t *object,
+                                     int64_t after, struct eval_image *image,
+                                     struct vitlrp_error *err) {
+    const struct evaluation *evaluation = &reader->record->evaluation;
+    int64_t index = 0;
+    TRY(record_need_string(object, "id", &image->id, err));
+    TRY(read_hash(object, image->sha256, err));
+    TRY(record_need_int(object, "index", after + 1, (int64_t) evaluation->manifest_count - 1,
+                        &index, err));
+    if (index % evaluation->shards != evaluation->shard) {
+        return fail(err, VITLRP_FORMAT, "image %lld does not belong to shard %d of %d",
+                    (long long) index, evaluation->shard, evaluation->shards);
+    }
+    image->index = (size_t) index;
+    TRY(read_status(object, &image->status, err));
+    TRY(read_class(reader, object, "label", true, &image->label, err));
+    image->output = -1;
+    image->predicted = -1;
+    if (image->status != VITLRP_OK) {
+        return record_need_string(object, "message", &image->message, err);
+    }
+    TRY(read_class(reader, object, "class", false, &image->output, err));
+    TRY(read_class(reader, object, "predicted", false, &image->predicted, err));
+    TRY(record_need_float(object, "logit", &image->logit, err));
+    TRY(need_chance(reader, object, &image->probability, err));
+    return read_results(reader, object, image, err);
+}
