@@ -62,25 +62,33 @@ double audit_difference(const struct evaluation *evaluation, const struct eval_i
     return value - value_of_areas(image->methods[method].fp32_areas, metric);
 }
 
+void audit_add(struct vitlrp_audit *audit, double difference) {
+    if (!isnan(difference)) {
+        audit->mean += difference;
+        audit->mean_abs += fabs(difference);
+        audit->max_abs = fmax(audit->max_abs, fabs(difference));
+        audit->n++;
+    }
+}
+
+void audit_end(struct vitlrp_audit *audit, const struct vitlrp_statistic *interval) {
+    double half_width = (interval->hi - interval->lo) / 2.0;
+    if (audit->n == 0) {
+        *audit = (struct vitlrp_audit){NAN, NAN, NAN, NAN, 0};
+        return;
+    }
+    audit->mean /= (double) audit->n;
+    audit->mean_abs /= (double) audit->n;
+    audit->per_half_width = half_width > 0.0 ? fabs(audit->mean) / half_width : NAN;
+}
+
 struct vitlrp_audit audit_measure(const struct evaluation *evaluation, size_t method,
                                   enum eval_metric metric,
                                   const struct vitlrp_statistic *interval) {
     struct vitlrp_audit audit = {0};
-    double half_width = (interval->hi - interval->lo) / 2.0;
     for (size_t i = 0; i < evaluation->image_count; i++) {
-        double difference = audit_difference(evaluation, &evaluation->images[i], method, metric);
-        if (!isnan(difference)) {
-            audit.mean += difference;
-            audit.mean_abs += fabs(difference);
-            audit.max_abs = fmax(audit.max_abs, fabs(difference));
-            audit.n++;
-        }
+        audit_add(&audit, audit_difference(evaluation, &evaluation->images[i], method, metric));
     }
-    if (audit.n == 0) {
-        return (struct vitlrp_audit){NAN, NAN, NAN, NAN, 0};
-    }
-    audit.mean /= (double) audit.n;
-    audit.mean_abs /= (double) audit.n;
-    audit.per_half_width = half_width > 0.0 ? fabs(audit.mean) / half_width : NAN;
+    audit_end(&audit, interval);
     return audit;
 }

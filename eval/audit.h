@@ -24,14 +24,20 @@ bool audit_chooses(size_t index, size_t count, uint64_t seed);
 /* True if the image of that index has areas in float32 beside its curves. */
 bool audit_covers(const struct evaluation *evaluation, size_t index);
 
-/* Images that were audited and did not fail. */
+/* Images in memory that were audited and did not fail. */
 size_t audit_images(const struct evaluation *evaluation);
 
 /* Metric of the curves as they are - that in float32; NaN where either is missing. */
 double audit_difference(const struct evaluation *evaluation, const struct eval_image *image,
                         size_t method, enum eval_metric metric);
 
-/* `interval` is the metric's mean over all images. */
+/* A zeroed audit becomes one of several differences: each is added, in the order of the images (NaN
+ * is passed over), and the end makes means of the sums. `interval` is the metric's mean over all
+ * images. */
+void audit_add(struct vitlrp_audit *audit, double difference);
+void audit_end(struct vitlrp_audit *audit, const struct vitlrp_statistic *interval);
+
+/* Of images in memory. */
 struct vitlrp_audit audit_measure(const struct evaluation *evaluation, size_t method,
                                   enum eval_metric metric, const struct vitlrp_statistic *interval);
 

@@ -18,6 +18,30 @@ void eval_image_free(struct eval_image *image, size_t method_count) {
     *image = (struct eval_image){0};
 }
 
+static enum vitlrp_status visit_images(const struct evaluation *evaluation, size_t only,
+                                       eval_visit *visit, void *user, struct vitlrp_error *err) {
+    if (evaluation->store != NULL) {
+        return evaluation->store->visit(evaluation->store, only, visit, user, err);
+    }
+    for (size_t i = 0; i < evaluation->image_count; i++) {
+        const struct eval_image *image = &evaluation->images[i];
+        if (only == EVAL_ALL_IMAGES || image->index == only) {
+            TRY(visit(user, image, err));
+        }
+    }
+    return VITLRP_OK;
+}
+
+enum vitlrp_status evaluation_visit(const struct evaluation *evaluation, eval_visit *visit,
+                                    void *user, struct vitlrp_error *err) {
+    return visit_images(evaluation, EVAL_ALL_IMAGES, visit, user, err);
+}
+
+enum vitlrp_status evaluation_visit_one(const struct evaluation *evaluation, size_t index,
+                                        eval_visit *visit, void *user, struct vitlrp_error *err) {
+    return visit_images(evaluation, index, visit, user, err);
+}
+
 void evaluation_free(struct evaluation *evaluation) {
     if (evaluation == NULL) {
         return;
@@ -27,6 +51,9 @@ void evaluation_free(struct evaluation *evaluation) {
     }
     for (size_t m = 0; evaluation->methods != NULL && m < evaluation->method_count; m++) {
         mem_free(evaluation->methods[m]);
+    }
+    if (evaluation->store != NULL) {
+        evaluation->store->close(evaluation->store);
     }
     mem_free(evaluation->images);
     mem_free(evaluation->methods);

@@ -64,13 +64,17 @@ struct eval_image {
     struct eval_method_result *methods; /* [method_count], owned; NULL if it failed */
 };
 
+/* Images that are not in memory. */
+struct eval_store;
+
 struct evaluation {
     struct eval_protocol protocol;
     char **methods; /* names, owned */
     size_t method_count;
     int32_t grid_height, grid_width;
-    struct eval_image *images; /* by ascending index, owned */
+    struct eval_image *images; /* by ascending index, owned; NULL with a store */
     size_t image_count;
+    struct eval_store *store;            /* owned; NULL: the images are in memory */
     size_t manifest_count;               /* images of the whole dataset, all shards together */
     int32_t shard, shards;               /* 0 of 1 for a whole run */
     bool cancelled;                      /* stopped early: only some images are there */
@@ -82,6 +86,28 @@ struct evaluation {
         *configuration; /* owned; the last two are one line of JSON each; truth, content and
                            configuration are NULL of records of older formats */
 };
+
+/* Sees one image, which stays the evaluation's and lives as long as the call. */
+typedef enum vitlrp_status eval_visit(void *user, const struct eval_image *image,
+                                      struct vitlrp_error *err);
+
+/* `only` is the index of the one image to show, where it is there; EVAL_ALL_IMAGES: all of them, by
+ * ascending index. Neither fails but by a visit or by what is read. */
+#define EVAL_ALL_IMAGES SIZE_MAX
+struct eval_store {
+    enum vitlrp_status (*visit)(const struct eval_store *store, size_t only, eval_visit *visit,
+                                void *user, struct vitlrp_error *err);
+    void (*close)(struct eval_store *store);
+};
+
+/* Shows every image, by ascending index. The first visit that fails is the last, and its status is
+ * returned. */
+enum vitlrp_status evaluation_visit(const struct evaluation *evaluation, eval_visit *visit,
+                                    void *user, struct vitlrp_error *err);
+
+/* Likewise the image of one index; nothing if it is not there. */
+enum vitlrp_status evaluation_visit_one(const struct evaluation *evaluation, size_t index,
+                                        eval_visit *visit, void *user, struct vitlrp_error *err);
 
 /* Releases what the record holds and clears it; a zeroed record and NULL are fine. */
 void evaluation_free(struct evaluation *evaluation);

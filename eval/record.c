@@ -71,14 +71,6 @@ size_t record_find_method(const struct record *record, const char *name) {
     return i;
 }
 
-size_t record_failed(const struct record *record) {
-    size_t failed = 0;
-    for (size_t i = 0; i < record->evaluation.image_count; i++) {
-        failed += record->evaluation.images[i].status != VITLRP_OK ? 1 : 0;
-    }
-    return failed;
-}
-
 char *record_text(const char *text) {
     size_t length = strlen(text);
     if (text_is_utf8(text, length)) {

@@ -12,6 +12,7 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "eval/eval_results.h"
+#include "eval/report_sink.h"
 #include "eval/summary.h"
 #include "imgio/image.h"
 
@@ -65,16 +66,17 @@ const struct record_class *record_class_of(const struct record *record, int32_t 
 /* The method of that name; method_count if there is none. */
 size_t record_find_method(const struct record *record, const char *name);
 
-/* Images that failed. */
-size_t record_failed(const struct record *record);
-
 /* A copy of the text in which bytes that are not UTF-8 (and then backslashes too) became \xNN;
  * NULL if memory is short. Owned: mem_free. */
 char *record_text(const char *text);
 
 /* Appends the record as one JSON object, with the summary's means and intervals. Patch scores are
- * kept for the images of the gallery only. Reading it back gives all other numbers bit for bit. */
-void record_write(const struct record *record, const struct summary *summary, struct text *out);
+ * kept for the images of the gallery only. Reading it back gives all other numbers bit for bit.
+ * With a sink, what is there is passed on and does not stay in *out. Fails as a visit of the
+ * images, the sink or the text does. */
+enum vitlrp_status record_write(const struct record *record, const struct summary *summary,
+                                const struct report_sink *sink, struct text *out,
+                                struct vitlrp_error *err);
 
 /* FORMAT, saying where, for anything that record_write would not have written, pictures that cannot
  * be decoded among it. *out is owned:

@@ -28,7 +28,7 @@ static void add_protocol(struct text *out, const struct evaluation *evaluation) 
     text_printf(out, ", \"grid\": [%d, %d]},\n", evaluation->grid_height, evaluation->grid_width);
 }
 
-static void add_head(struct text *out, const struct record *record) {
+static void add_head(struct text *out, const struct record *record, const struct summary *summary) {
     const struct evaluation *evaluation = &record->evaluation;
     text_printf(out, "{\n  \"format\": \"%s\",\n  \"version\": ", FORMAT_EVALUATION);
     record_add_string(out, record->version);
@@ -47,7 +47,7 @@ static void add_head(struct text *out, const struct record *record) {
     record_add_optional(out, ", \"content_sha256\": ", evaluation->content_sha256);
     text_printf(out, "},\n  \"shard\": {\"index\": %d, \"count\": %d},\n  \"cancelled\": %s,\n",
                 evaluation->shard, evaluation->shards, evaluation->cancelled ? "true" : "false");
-    text_printf(out, "  \"failed\": %zu,\n", record_failed(record));
+    text_printf(out, "  \"failed\": %zu,\n", summary->failed);
     add_protocol(out, evaluation);
     record_add_optional(out, "  \"reference\": ", record->reference);
     text_printf(out, ",\n  \"settings\": %s,\n", evaluation->settings);
@@ -113,16 +113,15 @@ static void add_audit(struct text *out, const struct record *record,
         text_append_string(out, "  \"audit\": null,\n");
         return;
     }
-    text_printf(out, "  \"audit\": {\"images\": %zu, \"methods\": {", audit_images(evaluation));
+    text_printf(out, "  \"audit\": {\"images\": %zu, \"methods\": {", summary->audited);
     for (size_t m = 0; m < summary->method_count; m++) {
         text_append_string(out, m == 0 ? "\n    " : ",\n    ");
         record_add_string(out, evaluation->methods[m]);
         text_append_string(out, ": {");
         for (int metric = 0; metric < AUDIT_METRICS; metric++) {
-            struct vitlrp_audit audit = audit_measure(evaluation, m, (enum eval_metric) metric,
-                                                      &summary->methods[m].metrics[metric]);
             text_append_string(out, metric == 0 ? "\n      " : ",\n      ");
-            add_audit_cell(out, eval_metric_name((enum eval_metric) metric), &audit);
+            add_audit_cell(out, eval_metric_name((enum eval_metric) metric),
+                           &summary->methods[m].audits[metric]);
         }
         text_append_string(out, "}");
     }
@@ -143,17 +142,7 @@ static void add_classes(struct text *out, const struct record *record) {
     text_append_string(out, "],\n");
 }
 
-void record_write(const struct record *record, const struct summary *summary, struct text *out) {
-    const struct evaluation *evaluation = &record->evaluation;
-    add_head(out, record);
-    add_summary(out, record, summary);
-    add_audit(out, record, summary);
-    add_classes(out, record);
-    text_append_string(out, "  \"images\": [");
-    for (size_t i = 0; i < evaluation->image_count; i++) {
-        text_append_string(out, i == 0 ? "\n" : ",\n");
-        record_image_write(record, &evaluation->images[i], out);
-    }
+static void add_gallery(struct text *out, const struct record *record) {
     text_append_string(out, "],\n  \"gallery\": [");
     for (size_t i = 0; i < record->picture_count; i++) {
         const struct record_picture *picture = &record->pictures[i];
@@ -162,4 +151,34 @@ void record_write(const struct record *record, const struct summary *summary, st
         text_append_string(out, "\"}");
     }
     text_append_string(out, "]\n}\n");
+}
+
+struct writing {
+    const struct record *record;
+    const struct report_sink *sink;
+    struct text *out;
+    bool begun; /* with the images */
+};
+
+static enum vitlrp_status add_image(void *user, const struct eval_image *image,
+                                    struct vitlrp_error *err) {
+    struct writing *writing = user;
+    text_append_string(writing->out, writing->begun ? ",\n" : "\n");
+    writing->begun = true;
+    record_image_write(writing->record, image, writing->out);
+    return report_pass_on(writing->sink, writing->out, "the record", err);
+}
+
+enum vitlrp_status record_write(const struct record *record, const struct summary *summary,
+                                const struct report_sink *sink, struct text *out,
+                                struct vitlrp_error *err) {
+    struct writing writing = {.record = record, .sink = sink, .out = out};
+    add_head(out, record, summary);
+    add_summary(out, record, summary);
+    add_audit(out, record, summary);
+    add_classes(out, record);
+    text_append_string(out, "  \"images\": [");
+    TRY(evaluation_visit(&record->evaluation, add_image, &writing, err));
+    add_gallery(out, record);
+    return report_pass_rest(sink, out, "the record", err);
 }

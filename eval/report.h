@@ -12,8 +12,9 @@
 void report_table(const struct record *record, const struct summary *summary, struct text *out);
 
 /* One row for each image and method, one for an image that failed. Fields that a spreadsheet would
- * take for a formula begin with an apostrophe. */
-void report_csv(const struct record *record, struct text *out);
+ * take for a formula begin with an apostrophe. A sink as in record_write. */
+enum vitlrp_status report_csv(const struct record *record, const struct report_sink *sink,
+                              struct text *out, struct vitlrp_error *err);
 
 /* One page that needs nothing else: no script, no font, no picture from elsewhere. NOMEM, or FORMAT
  * for a picture of the record that is none. */

@@ -36,11 +36,10 @@ static void append_row(const struct report_page *page, size_t method) {
     text_append_string(out, "</th>");
     for (int metric = 0; metric < AUDIT_METRICS; metric++) {
         const struct vitlrp_statistic *statistic = &page->summary->methods[method].metrics[metric];
-        struct vitlrp_audit audit =
-            audit_measure(evaluation, method, (enum eval_metric) metric, statistic);
-        append_cell(out, &audit, COLUMNS[metric].decimals, COLUMNS[metric].title,
+        const struct vitlrp_audit *audit = &page->summary->methods[method].audits[metric];
+        append_cell(out, audit, COLUMNS[metric].decimals, COLUMNS[metric].title,
                     report_has_interval(statistic));
-        images = audit.n > images ? audit.n : images;
+        images = audit->n > images ? audit->n : images;
     }
     text_printf(out, "<td class=\"num\" data-of=\"Images\">%zu</td></tr>\n", images);
 }
@@ -51,7 +50,7 @@ void report_audit(const struct report_page *page) {
     if (evaluation->protocol.precision != VITLRP_PRECISION_BF16) {
         return;
     }
-    size_t audited = audit_images(evaluation);
+    size_t audited = page->summary->audited;
     text_printf(
         out,
         "<section id=\"audit\">\n<h2>Audit of the precision</h2>\n<p>The curves are "

@@ -72,26 +72,40 @@ static void append_result(struct text *out, const struct record *record,
     text_append_string(out, "\n");
 }
 
-void report_csv(const struct record *record, struct text *out) {
-    const struct evaluation *evaluation = &record->evaluation;
+struct writing {
+    const struct record *record;
+    const struct report_sink *sink;
+    struct text *out;
+};
+
+static enum vitlrp_status append_rows(void *user, const struct eval_image *image,
+                                      struct vitlrp_error *err) {
+    const struct writing *writing = user;
+    struct text *out = writing->out;
+    size_t methods = image->methods == NULL ? 0 : writing->record->evaluation.method_count;
+    for (size_t m = 0; m < methods; m++) {
+        append_image(out, writing->record, image);
+        append_result(out, writing->record, image, m);
+    }
+    if (image->methods == NULL) {
+        append_image(out, writing->record, image);
+        for (int column = 0; column < 3 + EVAL_METRIC_COUNT; column++) {
+            text_append_string(out, ",");
+        }
+        text_append_string(out, "\n");
+    }
+    return report_pass_on(writing->sink, out, "the report", err);
+}
+
+enum vitlrp_status report_csv(const struct record *record, const struct report_sink *sink,
+                              struct text *out, struct vitlrp_error *err) {
+    struct writing writing = {record, sink, out};
     text_append_string(out,
                        "index,id,status,message,label,class,predicted,logit,probability,method");
     for (int metric = 0; metric < EVAL_METRIC_COUNT; metric++) {
         text_printf(out, ",%s", eval_metric_name((enum eval_metric) metric));
     }
     text_append_string(out, "\n");
-    for (size_t i = 0; i < evaluation->image_count; i++) {
-        const struct eval_image *image = &evaluation->images[i];
-        for (size_t m = 0; image->methods != NULL && m < evaluation->method_count; m++) {
-            append_image(out, record, image);
-            append_result(out, record, image, m);
-        }
-        if (image->methods == NULL) {
-            append_image(out, record, image);
-            for (int column = 0; column < 3 + EVAL_METRIC_COUNT; column++) {
-                text_append_string(out, ",");
-            }
-            text_append_string(out, "\n");
-        }
-    }
+    TRY(evaluation_visit(&record->evaluation, append_rows, &writing, err));
+    return report_pass_rest(sink, out, "the report", err);
 }

@@ -171,28 +171,35 @@ static enum vitlrp_status append_image_row(const struct report_page *page,
     return status;
 }
 
-/* The image of a picture, or NULL if it has no results to show. */
-static const struct eval_image *image_of(const struct report_page *page,
-                                         const struct record_picture *picture) {
-    const struct evaluation *evaluation = &page->record->evaluation;
-    for (size_t i = 0; i < evaluation->image_count; i++) {
-        const struct eval_image *image = &evaluation->images[i];
-        if (image->index == picture->index) {
-            return image->methods == NULL ? NULL : image;
-        }
+/* A picture, whose image is looked up. */
+struct shown {
+    const struct report_page *page;
+    const struct record_picture *picture;
+    size_t count; /* of images with results to show */
+};
+
+/* For each picture whose image has results to show. */
+static enum vitlrp_status visit_shown(struct shown *shown, eval_visit *visit,
+                                      struct vitlrp_error *err) {
+    const struct record *record = shown->page->record;
+    for (size_t i = 0; i < record->picture_count; i++) {
+        shown->picture = &record->pictures[i];
+        TRY(evaluation_visit_one(&record->evaluation, shown->picture->index, visit, shown, err));
     }
-    return NULL;
+    return VITLRP_OK;
 }
 
-static enum vitlrp_status append_jump(const struct report_page *page,
-                                      const struct eval_image *image,
-                                      const struct record_picture *picture,
+static enum vitlrp_status append_jump(void *user, const struct eval_image *image,
                                       struct vitlrp_error *err) {
-    struct text *out = page->out;
+    const struct shown *shown = user;
+    struct text *out = shown->page->out;
     struct image small = {0};
-    TRY(open_tile(picture, JUMP_PIXELS, &small, err));
-    text_printf(out, "<a href=\"#i-%zu\" title=\"", picture->index);
-    report_class_name(out, page->record, image->output);
+    if (image->methods == NULL) {
+        return VITLRP_OK;
+    }
+    TRY(open_tile(shown->picture, JUMP_PIXELS, &small, err));
+    text_printf(out, "<a href=\"#i-%zu\" title=\"", shown->picture->index);
+    report_class_name(out, shown->page->record, image->output);
     text_append_string(out, "\">");
     enum vitlrp_status status =
         append_picture(out, &small, &(struct subject){"small", NULL, image}, err);
@@ -203,14 +210,9 @@ static enum vitlrp_status append_jump(const struct report_page *page,
 
 /* A strip of all pictures, each a link to its row. */
 static enum vitlrp_status append_jumps(const struct report_page *page, struct vitlrp_error *err) {
-    const struct record *record = page->record;
+    struct shown shown = {.page = page};
     text_append_string(page->out, "<nav class=\"jump\" aria-label=\"Images\">\n");
-    for (size_t i = 0; i < record->picture_count; i++) {
-        const struct eval_image *image = image_of(page, &record->pictures[i]);
-        if (image != NULL) {
-            TRY(append_jump(page, image, &record->pictures[i], err));
-        }
-    }
+    TRY(visit_shown(&shown, append_jump, err));
     text_append_string(page->out, "</nav>\n");
     return VITLRP_OK;
 }
@@ -227,32 +229,45 @@ static void append_gallery_head(const struct report_page *page) {
     text_append_string(out, "</tr></thead>\n");
 }
 
+static enum vitlrp_status count_shown(void *user, const struct eval_image *image,
+                                      struct vitlrp_error *err) {
+    struct shown *shown = user;
+    (void) err;
+    shown->count += image->methods != NULL ? 1 : 0;
+    return VITLRP_OK;
+}
+
 /* "24 of 1000 images are shown, spread evenly over the data set". */
-static void append_choice(const struct report_page *page) {
-    const struct record *record = page->record;
+static enum vitlrp_status append_choice(const struct report_page *page, struct vitlrp_error *err) {
     struct text *out = page->out;
-    size_t shown = 0;
-    for (size_t i = 0; i < record->picture_count; i++) {
-        shown += image_of(page, &record->pictures[i]) != NULL ? 1 : 0;
-    }
-    size_t measured = record->evaluation.image_count - record_failed(record);
-    if (shown == measured) {
+    struct shown shown = {.page = page};
+    size_t measured = page->record->evaluation.image_count - page->summary->failed;
+    TRY(visit_shown(&shown, count_shown, err));
+    if (shown.count == measured) {
         text_append_string(out, "All images that were measured are shown");
     } else {
-        text_printf(out, "%zu of %zu images are shown, spread evenly over the dataset", shown,
+        text_printf(out, "%zu of %zu images are shown, spread evenly over the dataset", shown.count,
                     measured);
     }
+    return VITLRP_OK;
+}
+
+static enum vitlrp_status append_shown(void *user, const struct eval_image *image,
+                                       struct vitlrp_error *err) {
+    const struct shown *shown = user;
+    return image->methods == NULL ? VITLRP_OK
+                                  : append_image_row(shown->page, image, shown->picture, err);
 }
 
 enum vitlrp_status report_gallery(const struct report_page *page, struct vitlrp_error *err) {
     const struct record *record = page->record;
     struct text *out = page->out;
-    enum vitlrp_status status = VITLRP_OK;
+    struct shown shown = {.page = page};
     if (record->picture_count == 0) {
         return VITLRP_OK;
     }
     text_append_string(out, "<section id=\"gallery\">\n<h2>Maps side by side</h2>\n<p>");
-    append_choice(page);
+    TRY(append_choice(page, err));
     text_append_string(
         out, "; methods go from best to worst. Red speaks for the class, blue against it; of "
              "methods that say no against, from dark to light is less to more. Every map has its "
@@ -264,12 +279,7 @@ enum vitlrp_status report_gallery(const struct report_page *page, struct vitlrp_
                             "tabindex=\"0\">\n<table>\n");
     append_gallery_head(page);
     text_append_string(out, "<tbody>\n");
-    for (size_t i = 0; i < record->picture_count && status == VITLRP_OK; i++) {
-        const struct eval_image *image = image_of(page, &record->pictures[i]);
-        if (image != NULL) {
-            status = append_image_row(page, image, &record->pictures[i], err);
-        }
-    }
+    TRY(visit_shown(&shown, append_shown, err));
     text_append_string(out, "</tbody>\n</table>\n</div>\n</section>\n");
-    return status;
+    return VITLRP_OK;
 }

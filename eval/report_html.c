@@ -265,7 +265,7 @@ static void append_few(const struct report_page *page) {
 static void append_facts(const struct report_page *page) {
     const struct evaluation *evaluation = &page->record->evaluation;
     struct text *out = page->out;
-    size_t failed = record_failed(page->record);
+    size_t failed = page->summary->failed;
     text_append_string(out, "<dl class=\"facts\">\n");
     append_fact(out, "Model", text_path_tail(evaluation->model_name, 2));
     append_fact(out, "Dataset", text_path_shown(page->record->dataset));
@@ -309,25 +309,31 @@ static void append_methods(const struct report_page *page) {
     text_append_string(out, "</dl>\n</section>\n");
 }
 
-static void append_failures(const struct report_page *page) {
-    const struct evaluation *evaluation = &page->record->evaluation;
+static enum vitlrp_status append_failure(void *user, const struct eval_image *image,
+                                         struct vitlrp_error *err) {
+    struct text *out = user;
+    (void) err;
+    if (image->status != VITLRP_OK) {
+        text_append_string(out, "<div><dt>");
+        report_escape(out, image->id);
+        text_append_string(out, "</dt><dd>");
+        report_escape(out, image->message);
+        text_append_string(out, "</dd></div>\n");
+    }
+    return VITLRP_OK;
+}
+
+static enum vitlrp_status append_failures(const struct report_page *page,
+                                          struct vitlrp_error *err) {
     struct text *out = page->out;
-    if (record_failed(page->record) == 0) {
-        return;
+    if (page->summary->failed == 0) {
+        return VITLRP_OK;
     }
     text_append_string(out, "<section id=\"failures\">\n<h2>Failures</h2>\n<p>The numbers do not "
                             "include these images.</p>\n<dl class=\"panel list\">\n");
-    for (size_t i = 0; i < evaluation->image_count; i++) {
-        const struct eval_image *image = &evaluation->images[i];
-        if (image->status != VITLRP_OK) {
-            text_append_string(out, "<div><dt>");
-            report_escape(out, image->id);
-            text_append_string(out, "</dt><dd>");
-            report_escape(out, image->message);
-            text_append_string(out, "</dd></div>\n");
-        }
-    }
+    TRY(evaluation_visit(&page->record->evaluation, append_failure, out, err));
     text_append_string(out, "</dl>\n</section>\n");
+    return VITLRP_OK;
 }
 
 static void append_code(struct text *out, const char *name, const char *value) {
@@ -421,7 +427,7 @@ enum vitlrp_status report_html(const struct record *record, const struct summary
     TRY(report_odd(&page, err));
     TRY(report_gallery(&page, err));
     append_methods(&page);
-    append_failures(&page);
+    TRY(append_failures(&page, err));
     append_protocol(&page);
     text_append_string(out, "</main>\n<footer>Made by vitlrp ");
     report_escape(out, record->version);

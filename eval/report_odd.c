@@ -1,7 +1,7 @@
 /* Images that are worth a look: sure and wrong, looked at beside their boxes, or ranked differently
  * by different methods. Each list says by what it is ordered. */
 #include <math.h>
-#include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "eval/report_private.h"
@@ -10,9 +10,13 @@
 /* Of each list; longer ones nobody reads, and the record has all. */
 #define ODD_ROWS 6
 
+/* What a list says of an image. */
 struct odd {
-    const struct eval_image *image;
-    double value; /* NaN: the image does not belong into the list */
+    char *id; /* owned */
+    size_t index;
+    int32_t output, label;
+    bool has_row; /* in the gallery */
+    double value;
 };
 
 /* How sure the model was of a class that is not the label. */
@@ -36,12 +40,14 @@ static enum vitlrp_status outside(const struct report_page *page, const struct e
     return VITLRP_OK;
 }
 
-/* Scores of the method, or NULL: none are kept, or it competes with nobody. */
+/* Scores of the method, or NULL: none are kept, or it competes with nobody. A run in memory has
+ * those of more images than its record keeps. */
 static const float *scores_of(const struct report_page *page, const struct eval_image *image,
                               size_t method) {
     const struct eval_method_result *result = &image->methods[method];
     bool is_control = report_is_control(page->record->evaluation.methods[method]);
-    return result->valid && !is_control ? result->patches : NULL;
+    bool is_kept = result->valid && record_shows(page->record, image->index);
+    return is_kept && !is_control ? result->patches : NULL;
 }
 
 /* The mean rank correlation of two methods' maps; only images of the gallery keep their maps. */
@@ -70,19 +76,6 @@ static enum vitlrp_status disagreement(const struct report_page *page,
     return VITLRP_OK;
 }
 
-/* Largest value first; images without one last, equal ones in their order. */
-static int compare_odd(const void *left, const void *right) {
-    const struct odd *a = left;
-    const struct odd *b = right;
-    if (isnan(a->value) || isnan(b->value)) {
-        return isnan(a->value) - isnan(b->value);
-    }
-    if (a->value != b->value) {
-        return a->value > b->value ? -1 : 1;
-    }
-    return (a->image > b->image) - (a->image < b->image);
-}
-
 static bool is_shown(const struct report_page *page, const struct eval_image *image) {
     for (size_t i = 0; i < page->record->picture_count; i++) {
         if (page->record->pictures[i].index == image->index) {
@@ -94,20 +87,18 @@ static bool is_shown(const struct report_page *page, const struct eval_image *im
 
 static void append_odd(const struct report_page *page, const struct odd *odd, double sign) {
     struct text *out = page->out;
-    const struct eval_image *image = odd->image;
-    bool has_row = is_shown(page, image);
     text_append_string(out, "<li>");
-    if (has_row) {
-        text_printf(out, "<a href=\"#i-%zu\">", image->index);
+    if (odd->has_row) {
+        text_printf(out, "<a href=\"#i-%zu\">", odd->index);
     }
-    report_escape(out, text_path_tail(image->id, 2));
-    text_append_string(out, has_row ? "</a>: <b>" : ": <b>");
+    report_escape(out, text_path_tail(odd->id, 2));
+    text_append_string(out, odd->has_row ? "</a>: <b>" : ": <b>");
     report_number(out, sign * odd->value, 2);
     text_append_string(out, "</b> ");
-    report_class_name(out, page->record, image->output);
-    if (image->label >= 0 && image->label != image->output) {
+    report_class_name(out, page->record, odd->output);
+    if (odd->label >= 0 && odd->label != odd->output) {
         text_append_string(out, ", label ");
-        report_class_name(out, page->record, image->label);
+        report_class_name(out, page->record, odd->label);
     }
     text_append_string(out, "</li>\n");
 }
@@ -126,43 +117,99 @@ static const struct list {
 };
 #define LIST_COUNT (sizeof LISTS / sizeof LISTS[0])
 
-/* Nothing for a list without images. *begun: the section's head is there. */
-static enum vitlrp_status append_list(const struct report_page *page, const struct list *list,
-                                      struct odd *odd, bool *begun, struct vitlrp_error *err) {
-    const struct evaluation *evaluation = &page->record->evaluation;
-    struct text *out = page->out;
-    for (size_t i = 0; i < evaluation->image_count; i++) {
-        odd[i].image = &evaluation->images[i];
-        TRY(list->value(page, odd[i].image, &odd[i].value, err));
+/* The images of each list, the largest value first, equal ones in the images' order. */
+struct odd_lists {
+    const struct report_page *page;
+    struct odd rows[LIST_COUNT][ODD_ROWS];
+    size_t counts[LIST_COUNT];
+};
+
+static enum vitlrp_status take_image(const struct odd_lists *lists, const struct eval_image *image,
+                                     double value, struct odd *out, struct vitlrp_error *err) {
+    char *id = mem_strdup(image->id);
+    *out = (struct odd){.id = id,
+                        .index = image->index,
+                        .output = image->output,
+                        .label = image->label,
+                        .has_row = is_shown(lists->page, image),
+                        .value = value};
+    return id == NULL ? fail(err, VITLRP_NOMEM, "out of memory for the images to look at")
+                      : VITLRP_OK;
+}
+
+/* Puts the image into its place, and the last one out where the list is full. */
+static enum vitlrp_status list_image(struct odd_lists *lists, size_t list,
+                                     const struct eval_image *image, double value,
+                                     struct vitlrp_error *err) {
+    struct odd *rows = lists->rows[list];
+    size_t *count = &lists->counts[list];
+    size_t place = *count;
+    while (place > 0 && rows[place - 1].value < value) {
+        place--;
     }
-    qsort(odd, evaluation->image_count, sizeof *odd, compare_odd);
-    if (evaluation->image_count == 0 || isnan(odd[0].value)) {
+    if (place == ODD_ROWS) {
         return VITLRP_OK;
     }
-    text_append_string(out, *begun ? ""
-                                   : "<section id=\"odd\">\n<h2>Images to look at</h2>\n"
-                                     "<div class=\"odd\">\n");
-    *begun = true;
-    text_printf(out, "<div class=\"panel\"><h3>%s</h3><p>%s</p><ol>\n", list->title, list->what);
-    for (size_t i = 0; i < evaluation->image_count && i < ODD_ROWS && !isnan(odd[i].value); i++) {
-        append_odd(page, &odd[i], list->sign);
+    struct odd taken;
+    TRY(take_image(lists, image, value, &taken, err));
+    if (*count == ODD_ROWS) {
+        mem_free(rows[--*count].id);
     }
-    text_append_string(out, "</ol></div>\n");
+    memmove(&rows[place + 1], &rows[place], (*count - place) * sizeof *rows);
+    rows[place] = taken;
+    ++*count;
     return VITLRP_OK;
 }
 
-enum vitlrp_status report_odd(const struct report_page *page, struct vitlrp_error *err) {
+static enum vitlrp_status list_everywhere(void *user, const struct eval_image *image,
+                                          struct vitlrp_error *err) {
+    struct odd_lists *lists = user;
+    for (size_t i = 0; i < LIST_COUNT; i++) {
+        double value = NAN; /* it does not belong into the list */
+        TRY(LISTS[i].value(lists->page, image, &value, err));
+        if (!isnan(value)) {
+            TRY(list_image(lists, i, image, value, err));
+        }
+    }
+    return VITLRP_OK;
+}
+
+static void append_list(const struct odd_lists *lists, size_t list) {
+    struct text *out = lists->page->out;
+    text_printf(out, "<div class=\"panel\"><h3>%s</h3><p>%s</p><ol>\n", LISTS[list].title,
+                LISTS[list].what);
+    for (size_t i = 0; i < lists->counts[list]; i++) {
+        append_odd(lists->page, &lists->rows[list][i], LISTS[list].sign);
+    }
+    text_append_string(out, "</ol></div>\n");
+}
+
+static void append_lists(const struct odd_lists *lists) {
+    struct text *out = lists->page->out;
     bool begun = false;
-    enum vitlrp_status status = VITLRP_OK;
-    struct odd *odd = mem_calloc(page->record->evaluation.image_count + 1, sizeof *odd);
-    if (odd == NULL) {
-        return fail(err, VITLRP_NOMEM, "out of memory for the images to look at");
+    for (size_t i = 0; i < LIST_COUNT; i++) {
+        if (lists->counts[i] > 0) {
+            text_append_string(out, begun ? ""
+                                          : "<section id=\"odd\">\n<h2>Images to look at</h2>\n"
+                                            "<div class=\"odd\">\n");
+            begun = true;
+            append_list(lists, i);
+        }
+    }
+    text_append_string(out, begun ? "</div>\n</section>\n" : "");
+}
+
+enum vitlrp_status report_odd(const struct report_page *page, struct vitlrp_error *err) {
+    struct odd_lists lists = {.page = page};
+    enum vitlrp_status status =
+        evaluation_visit(&page->record->evaluation, list_everywhere, &lists, err);
+    if (status == VITLRP_OK) {
+        append_lists(&lists);
     }
     for (size_t i = 0; i < LIST_COUNT; i++) {
-        TRY_GOTO(status, append_list(page, &LISTS[i], odd, &begun, err), cleanup);
+        for (size_t k = 0; k < lists.counts[i]; k++) {
+            mem_free(lists.rows[i][k].id);
+        }
     }
-    text_append_string(page->out, begun ? "</div>\n</section>\n" : "");
-cleanup:
-    mem_free(odd);
     return status;
 }

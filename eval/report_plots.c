@@ -167,32 +167,37 @@ static const double *mean_of(const struct curves *curves, size_t method, enum cu
     return means == NULL ? NULL : means + (size_t) kind * curves->points;
 }
 
-static void average(const struct evaluation *evaluation, size_t method, enum curve_kind kind,
-                    size_t points, double *mean) {
-    size_t count = 0;
-    for (size_t i = 0; i < evaluation->image_count; i++) {
-        const struct eval_image *image = &evaluation->images[i];
-        if (image->methods == NULL || !image->methods[method].valid) {
+/* What the means are taken of. */
+struct averaging {
+    const struct evaluation *evaluation;
+    struct curves *curves;
+    size_t *counts; /* owned: [methods] images */
+};
+
+static enum vitlrp_status add_curves(void *user, const struct eval_image *image,
+                                     struct vitlrp_error *err) {
+    const struct averaging *averaging = user;
+    size_t points = averaging->curves->points;
+    for (size_t m = 0; m < averaging->evaluation->method_count && image->methods != NULL; m++) {
+        if (!image->methods[m].valid) {
             continue;
         }
-        const float *curve = curve_of(&image->methods[method], kind);
-        count++;
-        for (size_t k = 0; k < points; k++) {
-            mean[k] += (double) curve[k];
+        double *mean = averaging->curves->means[m];
+        if (mean == NULL) {
+            mean = averaging->curves->means[m] = mem_calloc(points, CURVES * sizeof *mean);
+        }
+        if (mean == NULL) {
+            return fail(err, VITLRP_NOMEM, "out of memory for the mean curves");
+        }
+        averaging->counts[m]++;
+        for (size_t kind = 0; kind < CURVES; kind++) {
+            const float *curve = curve_of(&image->methods[m], (enum curve_kind) kind);
+            for (size_t k = 0; k < points; k++) {
+                mean[kind * points + k] += (double) curve[k];
+            }
         }
     }
-    for (size_t k = 0; k < points; k++) {
-        mean[k] /= (double) count;
-    }
-}
-
-static bool has_results(const struct evaluation *evaluation, size_t method) {
-    bool found = false;
-    for (size_t i = 0; i < evaluation->image_count && !found; i++) {
-        const struct eval_image *image = &evaluation->images[i];
-        found = image->methods != NULL && image->methods[method].valid;
-    }
-    return found;
+    return VITLRP_OK;
 }
 
 static void curves_close(const struct evaluation *evaluation, struct curves *curves) {
@@ -202,28 +207,34 @@ static void curves_close(const struct evaluation *evaluation, struct curves *cur
     mem_free(curves->means);
 }
 
+static void divide_by_counts(const struct averaging *averaging) {
+    const struct curves *curves = averaging->curves;
+    for (size_t m = 0; m < averaging->evaluation->method_count; m++) {
+        for (size_t k = 0; curves->means[m] != NULL && k < CURVES * curves->points; k++) {
+            curves->means[m][k] /= (double) averaging->counts[m];
+        }
+    }
+}
+
 static enum vitlrp_status curves_open(const struct evaluation *evaluation, struct curves *curves,
                                       struct vitlrp_error *err) {
+    struct averaging averaging = {.evaluation = evaluation, .curves = curves};
+    enum vitlrp_status status = VITLRP_OK;
     curves->points = (size_t) evaluation->protocol.steps + 1;
     curves->means = mem_calloc(evaluation->method_count, sizeof *curves->means);
-    bool complete = curves->means != NULL;
-    for (size_t m = 0; m < evaluation->method_count && complete; m++) {
-        if (!has_results(evaluation, m)) {
-            continue;
-        }
-        double *means = mem_calloc(curves->points, CURVES * sizeof *means);
-        complete = means != NULL;
-        for (size_t kind = 0; kind < CURVES && complete; kind++) {
-            average(evaluation, m, (enum curve_kind) kind, curves->points,
-                    means + kind * curves->points);
-        }
-        curves->means[m] = means;
+    averaging.counts = mem_calloc(evaluation->method_count, sizeof *averaging.counts);
+    if (curves->means == NULL || averaging.counts == NULL) {
+        status = fail(err, VITLRP_NOMEM, "out of memory for the mean curves");
+    } else {
+        status = evaluation_visit(evaluation, add_curves, &averaging, err);
     }
-    if (!complete) {
+    if (status == VITLRP_OK) {
+        divide_by_counts(&averaging);
+    } else {
         curves_close(evaluation, curves);
-        return fail(err, VITLRP_NOMEM, "out of memory for the mean curves");
     }
-    return VITLRP_OK;
+    mem_free(averaging.counts);
+    return status;
 }
 
 /* One axis for MoRF and LeRF of a quantity, so that they can be compared. */

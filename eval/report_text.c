@@ -43,10 +43,11 @@ static void append_settings(struct text *out, const struct eval_protocol *protoc
     }
 }
 
-static void append_heading(struct text *out, const struct record *record) {
+static void append_heading(struct text *out, const struct record *record,
+                           const struct summary *summary) {
     const struct evaluation *evaluation = &record->evaluation;
     const struct eval_protocol *protocol = &evaluation->protocol;
-    size_t failed = record_failed(record);
+    size_t failed = summary->failed;
     size_t measured = evaluation->image_count - failed;
     text_printf(out, "%zu image%s", measured, measured == 1 ? "" : "s");
     if (failed > 0) {
@@ -117,7 +118,7 @@ static void append_audit(struct text *out, const struct record *record,
                    {EVAL_DELTA_PROB, "delta probability", 5}};
     const struct evaluation *evaluation = &record->evaluation;
     char name[NAME_LIMIT];
-    size_t audited = audit_images(evaluation);
+    size_t audited = summary->audited;
     text_printf(
         out,
         "\naudit: the curves of %zu image%s were computed in fp32 too\n"
@@ -130,15 +131,14 @@ static void append_audit(struct text *out, const struct record *record,
     text_append_string(out, "  n\n");
     for (size_t i = 0; i < summary->method_count; i++) {
         size_t method = summary->ranking[i];
-        const struct vitlrp_statistic *metrics = summary->methods[method].metrics;
+        const struct vitlrp_audit *audits = summary->methods[method].audits;
         size_t images = 0; /* a metric that does not exist has none */
         text_escape_name(name, sizeof name, evaluation->methods[method]);
         text_printf(out, "%-*s", width, name);
         for (size_t k = 0; k < sizeof COLUMNS / sizeof COLUMNS[0]; k++) {
-            struct vitlrp_audit audit =
-                audit_measure(evaluation, method, COLUMNS[k].metric, &metrics[COLUMNS[k].metric]);
-            append_audit_cell(out, &audit, COLUMNS[k].decimals);
-            images = audit.n > images ? audit.n : images;
+            const struct vitlrp_audit *audit = &audits[COLUMNS[k].metric];
+            append_audit_cell(out, audit, COLUMNS[k].decimals);
+            images = audit->n > images ? audit->n : images;
         }
         text_printf(out, "  %zu\n", images);
     }
@@ -150,7 +150,7 @@ void report_table(const struct record *record, const struct summary *summary, st
     int width = name_width(evaluation);
     char cell[CELL_LIMIT];
     char name[NAME_LIMIT];
-    append_heading(out, record);
+    append_heading(out, record, summary);
     text_printf(out, "%-*s  %-20s", width, "method", "delta logit");
     if (paired) {
         text_escape_name(name, sizeof name, evaluation->methods[summary->reference]);

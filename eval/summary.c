@@ -6,16 +6,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/checked.h"
 #include "base/mem.h"
 #include "base/pool.h"
 
 /* Cells of a method's row: its metrics, then its pairs. */
 #define CELLS ((size_t) EVAL_METRIC_COUNT + SUMMARY_PAIRS)
 
-struct job {
+/* Some methods in a row, whose values are in memory together. */
+struct batch {
     const struct evaluation *evaluation;
     struct summary *summary;
-    enum vitlrp_status *statuses; /* one for each method: tasks share nothing */
+    size_t begin, count; /* methods */
+    size_t images;
+    size_t place;                 /* of the image that comes next */
+    double *values;               /* owned: [count][CELLS][images] */
+    enum vitlrp_status *statuses; /* owned: one for each method: tasks share nothing */
 };
 
 enum eval_metric summary_pair_metric(enum summary_pair pair) {
@@ -26,50 +32,49 @@ bool summary_is_clear(const struct vitlrp_statistic *statistic) {
     return statistic->n > 0 && (statistic->lo > 0.0 || statistic->hi < 0.0);
 }
 
-/* values [image_count]: how far the method is from the reference; NaN where there is none. */
-static void gather_pair(const struct job *job, size_t method, enum summary_pair pair,
-                        double *values) {
-    const struct evaluation *evaluation = job->evaluation;
-    size_t reference = job->summary->reference;
+/* How far the method is from the reference on an image; NaN where there is none. */
+static double pair_value(const struct batch *batch, const struct eval_image *image, size_t method,
+                         enum summary_pair pair) {
+    size_t reference = batch->summary->reference;
     enum eval_metric metric = summary_pair_metric(pair);
-    for (size_t i = 0; i < evaluation->image_count; i++) {
-        const struct eval_image *image = &evaluation->images[i];
-        values[i] = reference < job->summary->method_count && reference != method
-                        ? eval_metric_value(evaluation, image, method, metric) -
-                              eval_metric_value(evaluation, image, reference, metric)
-                        : NAN;
+    return reference < batch->summary->method_count && reference != method
+               ? eval_metric_value(batch->evaluation, image, method, metric) -
+                     eval_metric_value(batch->evaluation, image, reference, metric)
+               : NAN;
+}
+
+static enum vitlrp_status gather_image(void *user, const struct eval_image *image,
+                                       struct vitlrp_error *err) {
+    struct batch *batch = user;
+    size_t place = batch->place++;
+    (void) err;
+    for (size_t i = 0; i < batch->count; i++) {
+        double *row = batch->values + i * CELLS * batch->images + place;
+        size_t method = batch->begin + i;
+        for (size_t m = 0; m < EVAL_METRIC_COUNT; m++, row += batch->images) {
+            *row = eval_metric_value(batch->evaluation, image, method, (enum eval_metric) m);
+        }
+        for (size_t p = 0; p < SUMMARY_PAIRS; p++, row += batch->images) {
+            *row = pair_value(batch, image, method, (enum summary_pair) p);
+        }
     }
+    return VITLRP_OK;
 }
 
 /* The row of a method, all cells together: they share their samples. */
-static enum vitlrp_status make_row(const struct job *job, size_t method) {
-    size_t images = job->evaluation->image_count;
-    struct summary_method *row = &job->summary->methods[method];
+static void compute_row(void *context, size_t place, size_t thread) {
+    const struct batch *batch = context;
+    struct summary_method *row = &batch->summary->methods[batch->begin + place];
     struct vitlrp_statistic cells[CELLS];
-    double *values = mem_calloc(images, CELLS * sizeof *values);
-    if (values == NULL) {
-        return VITLRP_NOMEM;
-    }
-    for (size_t m = 0; m < EVAL_METRIC_COUNT; m++) {
-        eval_metric_gather(job->evaluation, method, (enum eval_metric) m, values + m * images);
-    }
-    for (size_t p = 0; p < SUMMARY_PAIRS; p++) {
-        gather_pair(job, method, (enum summary_pair) p, values + (EVAL_METRIC_COUNT + p) * images);
-    }
+    (void) thread;
     enum vitlrp_status status =
-        statistics_means(values, CELLS, images, job->evaluation->protocol.seed, cells, NULL);
+        statistics_means(batch->values + place * CELLS * batch->images, CELLS, batch->images,
+                         batch->evaluation->protocol.seed, cells, NULL);
     if (status == VITLRP_OK) {
         memcpy(row->metrics, cells, sizeof row->metrics);
         memcpy(row->paired, cells + EVAL_METRIC_COUNT, sizeof row->paired);
     }
-    mem_free(values);
-    return status;
-}
-
-static void compute_row(void *context, size_t method, size_t thread) {
-    const struct job *job = context;
-    (void) thread;
-    job->statuses[method] = make_row(job, method);
+    batch->statuses[place] = status;
 }
 
 /* The mean to rank by; methods without one come last. */
@@ -89,16 +94,88 @@ static int compare_methods(const void *left, const void *right, void *context) {
     return (a > b) - (a < b);
 }
 
-static enum vitlrp_status summary_compute(struct job *job, size_t threads,
+static enum vitlrp_status batch_compute(struct batch *batch, struct pool *pool,
+                                        struct vitlrp_error *err) {
+    batch->place = 0;
+    TRY(evaluation_visit(batch->evaluation, gather_image, batch, err));
+    pool_run(pool, batch->count, compute_row, batch);
+    for (size_t i = 0; i < batch->count; i++) {
+        if (batch->statuses[i] != VITLRP_OK) {
+            return fail(err, batch->statuses[i], "out of memory for the statistics");
+        }
+    }
+    return VITLRP_OK;
+}
+
+/* As many methods at a time as there is memory for. */
+static enum vitlrp_status summary_compute(struct batch *batch, size_t threads,
                                           struct vitlrp_error *err) {
     struct pool *pool = NULL;
-    size_t methods = job->summary->method_count;
+    size_t methods = batch->summary->method_count;
+    size_t row_bytes = size_max(1, batch->images) * CELLS * sizeof *batch->values;
+    size_t most = size_min(methods, size_max(1, SUMMARY_MEMORY / row_bytes));
+    enum vitlrp_status status = VITLRP_OK;
+    batch->values = mem_calloc(most * CELLS, batch->images * sizeof *batch->values);
+    batch->statuses = mem_calloc(most, sizeof *batch->statuses);
+    if (batch->values == NULL || batch->statuses == NULL) {
+        return fail(err, VITLRP_NOMEM, "out of memory for the statistics");
+    }
     TRY(pool_open(threads, NULL, &pool, err));
-    pool_run(pool, methods, compute_row, job);
+    for (size_t begin = 0; begin < methods && status == VITLRP_OK; begin += most) {
+        batch->begin = begin;
+        batch->count = size_min(most, methods - begin);
+        status = batch_compute(batch, pool, err);
+    }
     pool_close(pool);
-    for (size_t i = 0; i < methods; i++) {
-        if (job->statuses[i] != VITLRP_OK) {
-            return fail(err, job->statuses[i], "out of memory for the statistics");
+    return status;
+}
+
+/* ---- What is counted ---- */
+
+struct counting {
+    const struct evaluation *evaluation;
+    struct summary *summary;
+};
+
+static enum vitlrp_status count_failure(struct summary *summary, const struct eval_image *image,
+                                        struct vitlrp_error *err) {
+    if (summary->failed++ > 0) {
+        return VITLRP_OK;
+    }
+    summary->first_failed = mem_strdup(image->id);
+    summary->first_error = mem_strdup(image->message);
+    return summary->first_failed == NULL || summary->first_error == NULL
+               ? fail(err, VITLRP_NOMEM, "out of memory for a message")
+               : VITLRP_OK;
+}
+
+static enum vitlrp_status count_image(void *user, const struct eval_image *image,
+                                      struct vitlrp_error *err) {
+    const struct counting *counting = user;
+    struct summary *summary = counting->summary;
+    if (image->status != VITLRP_OK) {
+        return count_failure(summary, image, err);
+    }
+    if (!audit_covers(counting->evaluation, image->index)) {
+        return VITLRP_OK;
+    }
+    summary->audited++;
+    for (size_t m = 0; m < summary->method_count; m++) {
+        for (size_t metric = 0; metric < AUDIT_METRICS; metric++) {
+            audit_add(&summary->methods[m].audits[metric],
+                      audit_difference(counting->evaluation, image, m, (enum eval_metric) metric));
+        }
+    }
+    return VITLRP_OK;
+}
+
+static enum vitlrp_status summary_count(const struct evaluation *evaluation,
+                                        struct summary *summary, struct vitlrp_error *err) {
+    struct counting counting = {evaluation, summary};
+    TRY(evaluation_visit(evaluation, count_image, &counting, err));
+    for (size_t m = 0; m < summary->method_count; m++) {
+        for (size_t metric = 0; metric < AUDIT_METRICS; metric++) {
+            audit_end(&summary->methods[m].audits[metric], &summary->methods[m].metrics[metric]);
         }
     }
     return VITLRP_OK;
@@ -122,14 +199,15 @@ enum vitlrp_status summary_make(const struct evaluation *evaluation, const char 
         .ranking = mem_calloc(count, sizeof *summary.ranking),
         .reference = find_method(evaluation, reference),
     };
-    struct job job = {.evaluation = evaluation, .summary = &summary};
-    job.statuses = mem_calloc(count, sizeof *job.statuses);
+    struct batch batch = {
+        .evaluation = evaluation, .summary = &summary, .images = evaluation->image_count};
     enum vitlrp_status status = VITLRP_OK;
-    if (summary.methods == NULL || summary.ranking == NULL || job.statuses == NULL) {
+    if (summary.methods == NULL || summary.ranking == NULL) {
         status = fail(err, VITLRP_NOMEM, "out of memory for the statistics");
         goto cleanup;
     }
-    TRY_GOTO(status, summary_compute(&job, threads, err), cleanup);
+    TRY_GOTO(status, summary_compute(&batch, threads, err), cleanup);
+    TRY_GOTO(status, summary_count(evaluation, &summary, err), cleanup);
     for (size_t i = 0; i < count; i++) {
         summary.ranking[i] = i;
     }
@@ -138,7 +216,8 @@ enum vitlrp_status summary_make(const struct evaluation *evaluation, const char 
     summary = (struct summary){0};
 
 cleanup:
-    mem_free(job.statuses);
+    mem_free(batch.statuses);
+    mem_free(batch.values);
     summary_free(&summary);
     return status;
 }
@@ -146,5 +225,7 @@ cleanup:
 void summary_free(struct summary *summary) {
     mem_free(summary->methods);
     mem_free(summary->ranking);
+    mem_free(summary->first_failed);
+    mem_free(summary->first_error);
     *summary = (struct summary){0};
 }

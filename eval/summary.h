@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "base/status.h"
+#include "eval/audit.h"
 #include "eval/eval_results.h"
 #include "eval/metric.h"
 #include "eval/statistics.h"
@@ -19,6 +20,7 @@ struct summary_method {
     struct vitlrp_statistic
         paired[SUMMARY_PAIRS]; /* of EVAL_DELTA_LOGIT and EVAL_DELTA_PROB: this method
                            - the reference; n = 0 for the reference itself */
+    struct vitlrp_audit audits[AUDIT_METRICS]; /* of curves in fewer bits; else n = 0 */
 };
 
 struct summary {
@@ -26,10 +28,17 @@ struct summary {
     size_t method_count;
     size_t *ranking;  /* owned: methods by EVAL_DELTA_LOGIT, best first; those without any last */
     size_t reference; /* method_count if there is none */
+    size_t failed;    /* images */
+    size_t audited;   /* that did not fail */
+    char *first_failed,
+        *first_error; /* owned: id and message of the first image that failed; NULL */
 };
 
 /* `reference` may be NULL or a method that was not run: then nothing is paired. The same for any
- * number of threads. *out is owned: summary_free. */
+ * number of threads. Goes over the images as often as it needs to hold the values of some methods
+ * at a time in SUMMARY_MEMORY bytes, and those of one in any case; fails as a visit does. *out is
+ * owned: summary_free. */
+#define SUMMARY_MEMORY ((size_t) 64 << 20)
 enum vitlrp_status summary_make(const struct evaluation *evaluation, const char *reference,
                                 size_t threads, struct summary *out, struct vitlrp_error *err);
 

@@ -157,7 +157,7 @@ void vitlrp_evaluation_describe(const struct vitlrp_evaluation *evaluation,
     const struct evaluation *inner = &evaluation->record.evaluation;
     struct vitlrp_evaluation_info known = {
         .images = inner->image_count,
-        .failed = record_failed(&evaluation->record),
+        .failed = evaluation->summary.failed,
         .manifest = inner->manifest_count,
         .skipped = evaluation->record.skipped,
         .methods = inner->method_count,
@@ -166,14 +166,10 @@ void vitlrp_evaluation_describe(const struct vitlrp_evaluation *evaluation,
         .cancelled = inner->cancelled ? 1 : 0,
         .reference = vitlrp_evaluation_method(evaluation, evaluation->summary.reference),
         .precision = inner->protocol.precision,
-        .audited = audit_images(inner),
+        .audited = evaluation->summary.audited,
+        .first_error = evaluation->summary.first_error,
+        .first_failed = evaluation->summary.first_failed,
     };
-    for (size_t i = 0; i < inner->image_count && known.first_error == NULL; i++) {
-        if (inner->images[i].message != NULL) {
-            known.first_error = inner->images[i].message;
-            known.first_failed = inner->images[i].id;
-        }
-    }
     evaluation_info_write(&known, info);
 }
 
@@ -227,8 +223,7 @@ enum vitlrp_status vitlrp_evaluation_audit(const struct vitlrp_evaluation *evalu
     for (int i = 0; i < AUDIT_METRICS; i++) {
         enum eval_metric which = (enum eval_metric) i;
         if (strcmp(eval_metric_name(which), metric) == 0) {
-            *audit = audit_measure(&evaluation->record.evaluation, row, which,
-                                   &evaluation->summary.methods[row].metrics[which]);
+            *audit = evaluation->summary.methods[row].audits[which];
             return VITLRP_OK;
         }
     }
@@ -254,16 +249,17 @@ enum vitlrp_status vitlrp_evaluation_json(const struct vitlrp_evaluation *evalua
                                           size_t *size, struct vitlrp_error *error) {
     API_NEEDS(evaluation != NULL && data != NULL && size != NULL, error);
     struct text text = {.limit = RECORD_TEXT_LIMIT};
-    record_write(&evaluation->record, &evaluation->summary, &text);
-    return report_hand_over(VITLRP_OK, &text, data, size, error);
+    enum vitlrp_status status =
+        record_write(&evaluation->record, &evaluation->summary, NULL, &text, error);
+    return report_hand_over(status, &text, data, size, error);
 }
 
 enum vitlrp_status vitlrp_evaluation_csv(const struct vitlrp_evaluation *evaluation, char **data,
                                          size_t *size, struct vitlrp_error *error) {
     API_NEEDS(evaluation != NULL && data != NULL && size != NULL, error);
     struct text text = {.limit = RECORD_TEXT_LIMIT};
-    report_csv(&evaluation->record, &text);
-    return report_hand_over(VITLRP_OK, &text, data, size, error);
+    enum vitlrp_status status = report_csv(&evaluation->record, NULL, &text, error);
+    return report_hand_over(status, &text, data, size, error);
 }
 
 enum vitlrp_status vitlrp_evaluation_html(const struct vitlrp_evaluation *evaluation, char **data,

@@ -175,8 +175,7 @@ struct text sample_json(const struct record *record) {
     struct vitlrp_error err = {0};
     assert_int_equal(summary_make(&record->evaluation, record->reference, 2, &summary, &err),
                      VITLRP_OK);
-    record_write(record, &summary, &text);
-    assert_false(text.failed);
+    assert_int_equal(record_write(record, &summary, NULL, &text, &err), VITLRP_OK);
     record_keep(text.data, text.length);
     summary_free(&summary);
     return text;
