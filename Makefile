@@ -12,7 +12,7 @@ CHECK_PACKAGES = chromium clang-format fish lintian man-db mandoc poppler-utils 
 # What .ci/run needs beside these, with the newest compilers that the release has.
 NEWEST = $(shell for name in gcc clang; do \
 	apt-cache search --names-only "^$$name-[0-9]+$$" 2>/dev/null | cut -d ' ' -f 1 | sort -V | tail -n 1; done)
-CI_PACKAGES = $(CHECK_PACKAGES) clang clang-tidy libtiff-dev $(NEWEST)
+CI_PACKAGES = $(CHECK_PACKAGES) clang clang-tidy libavif-dev libtiff-dev $(NEWEST)
 # What tests/nightly needs beside PACKAGES.
 NIGHTLY_PACKAGES = clang gcovr libclang-rt-14-dev python3-pil python3-torch strace valgrind
 

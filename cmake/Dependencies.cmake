@@ -15,6 +15,13 @@ if(VITLRP_TIFF)
     pkg_check_modules(TIFF REQUIRED IMPORTED_TARGET libtiff-4>=4.5)
     set(PC_TIFF ", libtiff-4 >= 4.5")
 endif()
+# Optional: AVIF. Off unless asked for: libavif brings decoders and encoders of AV1, 20 MB of them.
+option(VITLRP_AVIF "Read AVIF by libavif (0.11 or newer)" OFF)
+set(PC_AVIF "")
+if(VITLRP_AVIF)
+    pkg_check_modules(AVIF REQUIRED IMPORTED_TARGET libavif>=0.11)
+    set(PC_AVIF ", libavif >= 0.11")
+endif()
 pkg_check_modules(CRYPTO REQUIRED IMPORTED_TARGET libcrypto>=3.0)
 
 # Debian keeps every OpenBLAS flavour in a folder of its own, outside pkg-config's path. The OpenMP flavour is wanted: it

@@ -91,6 +91,8 @@ struct brand {
     const char *command; /* that converts it */
 };
 
+#define AVIF_BRANDS 2 /* the first ones of `coded`, which libavif reads */
+
 static const struct brand coded[] = {
     {"avif", "AVIF", "avifdec IN OUT.png"},
     {"avis", "AVIF sequence", PICTURES_OF_A_FILM},
@@ -207,6 +209,13 @@ static bool is_tiff(const uint8_t *data, size_t size) {
 }
 #endif
 
+#ifdef VITLRP_AVIF
+static bool is_avif(const uint8_t *data, size_t size) {
+    return find_heif(data, size) != NULL &&
+           find_brand_of_file(coded, AVIF_BRANDS, data, size) != NULL;
+}
+#endif
+
 static bool is_npy(const uint8_t *data, size_t size) {
     return npy_recognise(data, size);
 }
@@ -232,6 +241,9 @@ static const struct {
     {"bmp", is_bmp, decode_bmp},    {"pnm", is_pnm, decode_pnm}, {"npy", is_npy, decode_npy},
 #ifdef VITLRP_TIFF
     {"tiff", is_tiff, decode_tiff},
+#endif
+#ifdef VITLRP_AVIF
+    {"avif", is_avif, decode_avif},
 #endif
 };
 

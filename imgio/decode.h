@@ -32,7 +32,7 @@ struct decoded {
     struct image
         image; /* as stored, not turned; owned: image_free. Empty if a sink took the rows */
     int32_t orientation; /* 1..8 of EXIF or XMP, 1 if there is none */
-    const char *format;  /* "jpeg", "png", "webp", "tiff", "bmp", "pnm", "npy"; a
+    const char *format;  /* "jpeg", "png", "webp", "tiff", "avif", "bmp", "pnm", "npy"; a
                             constant */
     const char *warning; /* what is wrong with a picture that is read nevertheless; NULL: nothing;
                             a constant */
@@ -65,6 +65,11 @@ enum vitlrp_status decode_webp(const struct decode_input *input, struct decoded 
 enum vitlrp_status decode_tiff(const struct decode_input *input, struct decoded *out,
                                struct vitlrp_error *err);
 void decode_tiff_describe(struct text *out);
+#endif
+#ifdef VITLRP_AVIF
+enum vitlrp_status decode_avif(const struct decode_input *input, struct decoded *out,
+                               struct vitlrp_error *err);
+void decode_avif_describe(struct text *out);
 #endif
 enum vitlrp_status decode_npy(const struct decode_input *input, struct decoded *out,
                               struct vitlrp_error *err);

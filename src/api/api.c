@@ -98,6 +98,10 @@ void vitlrp_describe_build(char *text, size_t size) {
     text_append_string(&lines, ", ");
     decode_tiff_describe(&lines);
 #endif
+#ifdef VITLRP_AVIF
+    text_append_string(&lines, ", ");
+    decode_avif_describe(&lines);
+#endif
     text_append_string(&lines, "\n");
     json_describe(&lines);
     text_append_string(&lines, "\n");

@@ -15,9 +15,12 @@
 #define COMMENT "vitlrp "
 
 static const char *const READ[] = {
-    "jpg", "jpeg", "png", "bmp", "webp", "npy", "pbm", "pgm", "ppm", "pnm",
+    "jpg",  "jpeg", "png", "bmp", "webp", "npy", "pbm", "pgm", "ppm", "pnm",
 #ifdef VITLRP_TIFF
-    "tif", "tiff",
+    "tif",  "tiff",
+#endif
+#ifdef VITLRP_AVIF
+    "avif",
 #endif
 };
 

@@ -90,6 +90,8 @@ def seeds(root):
                  for name in ("lossy", "lossless-alpha", "lossy-alpha", "exif", "xmp", "animated")},
         "tiff": {name: read(root, "tests/golden/pictures", name + ".tif")
                  for name in ("rgb-lzw", "grey-packbits", "palette-deflate", "rgba", "ycbcr-jpeg")},
+        "avif": {name: read(root, "tests/golden/pictures", name + ".avif")
+                 for name in ("lossless", "lossy", "alpha", "ten-bits", "turned", "mirrored", "sequence")},
         "rows": {name: data + bytes(i * k & 0xFF for k in range(11, 17)) for i, (name, data) in
                  enumerate({**seed_pictures.jpegs(), **seed_pictures.pngs()}.items())},
         "exif": seed_pictures.exifs(),

@@ -1,10 +1,13 @@
 #include "support/pictures.h"
 
+#include <stdio.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "base/sha256.h"
+#include "support/golden.h"
 #include "support/unit.h"
+
+#define GOLDEN_BYTES_MAX 4096
 
 struct image picture_make(int32_t width, int32_t height) {
     struct image image;
@@ -58,5 +61,55 @@ void picture_assert_refused(const void *data, size_t size, enum vitlrp_status st
     if (strstr(err.message, part) == NULL) {
         print_error("\"%s\" does not contain \"%s\"\n", err.message, part);
         fail_msg("wrong message");
+    }
+}
+
+struct bytes golden_picture_read(const char *name) {
+    char path[512];
+    struct bytes bytes;
+    snprintf(path, sizeof path, "%s/golden/pictures/%s", TEST_DATA, name);
+    assert_int_equal(file_read(path, GOLDEN_BYTES_MAX, &bytes, NULL), VITLRP_OK);
+    return bytes;
+}
+
+void golden_pictures_assert(const char *format, const struct golden_picture *pictures,
+                            size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        const struct golden_picture *picture = &pictures[i];
+        struct bytes bytes = golden_picture_read(picture->name);
+        struct decoded decoded;
+        struct vitlrp_error err = {0};
+        if (picture_decode(bytes.data, bytes.size, &decoded, &err) != VITLRP_OK) {
+            fail_msg("%s: %s", picture->name, err.message);
+        }
+        print_message("%s\n", picture->name); /* which one a failure is of */
+        assert_string_equal(decoded.format, format);
+        assert_int_equal(decoded.image.width, picture->width);
+        assert_int_equal(decoded.image.height, picture->height);
+        assert_int_equal(decoded.orientation, picture->orientation);
+        assert_int_equal(decoded.warning != NULL, picture->warns);
+        picture_assert_sha256(&decoded.image, picture->sha256);
+        image_free(&decoded.image);
+        bytes_free(&bytes);
+    }
+}
+
+void golden_pictures_damage(const struct golden_picture *pictures, size_t count, int rounds) {
+    struct test_random random = {.state = 6};
+    for (size_t i = 0; i < count; i++) {
+        struct bytes bytes = golden_picture_read(pictures[i].name);
+        for (int round = 0; round < rounds; round++) {
+            size_t size = round % 2 == 0 ? bytes.size : 12 + test_below(&random, bytes.size - 12);
+            uint8_t *changed = test_malloc(size);
+            struct decoded decoded = {0};
+            memcpy(changed, bytes.data, size);
+            for (size_t k = test_below(&random, 4) + 1; k > 0; k--) {
+                changed[test_below(&random, size)] = (uint8_t) test_below(&random, 256);
+            }
+            (void) picture_decode(changed, size, &decoded, NULL);
+            image_free(&decoded.image);
+            test_free(changed);
+        }
+        bytes_free(&bytes);
     }
 }

@@ -2,9 +2,11 @@
 #ifndef TESTS_PICTURES_H
 #define TESTS_PICTURES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/file.h"
 #include "base/status.h"
 #include "imgio/decode.h"
 #include "imgio/image.h"
@@ -27,5 +29,24 @@ void picture_assert_decodes(const void *data, size_t size, const char *format, c
 /* Fails the test unless decoding gives this status and a message that contains `part`. */
 void picture_assert_refused(const void *data, size_t size, enum vitlrp_status status,
                             const char *part);
+
+/* A file of golden/pictures, and what Pillow makes of it. */
+struct golden_picture {
+    const char *name;
+    int32_t width, height, orientation; /* as stored */
+    const char *sha256;                 /* of the pixels as stored */
+    bool warns;
+};
+
+/* Owned: bytes_free. */
+struct bytes golden_picture_read(const char *name);
+
+/* Fails the test unless each of the files decodes to what stands beside it. */
+void golden_pictures_assert(const char *format, const struct golden_picture *pictures,
+                            size_t count);
+
+/* Decodes each file so many times with changed bytes, half of the times cut too: whatever comes
+ * out, sanitizers and valgrind must have nothing to say. */
+void golden_pictures_damage(const struct golden_picture *pictures, size_t count, int rounds);
 
 #endif
