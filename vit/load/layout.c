@@ -116,11 +116,17 @@ static bool pattern_matches(const char *pattern, const char *name, size_t *block
     return *block < MAX_DEPTH && text_matches(pattern + same + 1, digits + count);
 }
 
+/* False for most rows of other layouts, at the price of one comparison. */
+static bool may_match(const char *pattern, const char *name) {
+    return pattern[0] == name[0] || pattern[0] == '#' || pattern[0] == '*';
+}
+
 /* Of a name without prefixes. */
 static const struct layout_row *find_bare(const struct layout *layout, const char *name,
                                           size_t *block) {
     for (size_t i = 0; i < layout->row_count; i++) {
-        if (pattern_matches(layout->rows[i].pattern, name, block)) {
+        const char *pattern = layout->rows[i].pattern;
+        if (may_match(pattern, name) && pattern_matches(pattern, name, block)) {
             return &layout->rows[i];
         }
     }

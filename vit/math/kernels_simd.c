@@ -519,15 +519,16 @@ static bool all_finite(const float *x, size_t count) {
     return found == 0;
 }
 
-/* NaN and infinity are beyond every limit. */
+/* NaN and infinity are beyond every limit. Sizes are compared as signed numbers, which AVX2 has
+ * instructions for; it has none for unsigned ones. */
 static bool all_within(const float *x, float limit, size_t count) {
-    uint32_t most = bits_of_float(limit);
-    uint32_t found = 0;
-#pragma omp simd reduction(| : found)
+    int32_t most = 0;
+#pragma omp simd reduction(max : most)
     for (size_t i = 0; i < count; i++) {
-        found |= (uint32_t) ((bits_of_float(x[i]) & 0x7FFFFFFFU) > most);
+        int32_t size = (int32_t) (bits_of_float(x[i]) & 0x7FFFFFFFU);
+        most = size > most ? size : most;
     }
-    return found == 0;
+    return most <= (int32_t) bits_of_float(limit);
 }
 
 static float largest_size(const float *x, size_t count) {
