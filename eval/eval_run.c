@@ -25,6 +25,7 @@
 
 /* One thread's tools. */
 struct worker {
+    struct engine_watch watch; /* of the curves' batches */
     struct vit_attributor *attributor;
     struct vit_batch *curve_batch; /* NULL if the attributor has one to share */
     struct vit_batch *audit_batch; /* NULL as well, and without audits */
@@ -53,7 +54,7 @@ struct run {
     struct worker *workers;
     size_t worker_count;
 
-    atomic_bool stop;
+    atomic_bool stop;      /* also ends the images at work: asked between operations */
     pthread_mutex_t mutex; /* guards what follows, and the observer's calls */
     size_t done, failed;
     bool cancelled;
@@ -70,6 +71,27 @@ struct eval_run_options eval_run_options_default(void) {
 
 /* ---- Workers ---- */
 
+/* Asks the observer, until it has said no once. */
+static bool run_goes_on(struct run *run) {
+    const struct vitlrp_eval_observer *observer = &run->options->observer;
+    if (atomic_load(&run->stop)) {
+        return false;
+    }
+    pthread_mutex_lock(&run->mutex);
+    if (observer->cancelled != NULL && !run->cancelled &&
+        observer->cancelled(observer->user) != 0) {
+        run->cancelled = true;
+        atomic_store(&run->stop, true);
+    }
+    pthread_mutex_unlock(&run->mutex);
+    return !atomic_load(&run->stop);
+}
+
+/* What sessions and batches ask between their operations. */
+static int32_t run_is_over(void *run) {
+    return run_goes_on(run) ? 0 : 1;
+}
+
 /* True if several methods with rules attribute the same forward pass. */
 static bool shares_forward(const struct eval_run_options *options) {
     size_t count = 0;
@@ -82,8 +104,7 @@ static bool shares_forward(const struct eval_run_options *options) {
 }
 
 /* The options of a worker's attributor. Its list of methods is owned: mem_free. */
-static enum vitlrp_status attributor_options(const struct run *run,
-                                             struct vit_attributor_options *out,
+static enum vitlrp_status attributor_options(struct run *run, struct vit_attributor_options *out,
                                              struct vitlrp_error *err) {
     const struct eval_run_options *options = run->options;
     const struct vit_method **methods = mem_calloc(options->method_count, sizeof *methods);
@@ -100,6 +121,7 @@ static enum vitlrp_status attributor_options(const struct run *run,
                                            .backend = options->backend,
                                            .methods = methods,
                                            .method_count = options->method_count,
+                                           .observer = {.cancelled = run_is_over, .user = run},
                                            .keep_totals = shares_forward(options),
                                            .precision = run->precision == VITLRP_PRECISION_MIXED
                                                             ? VITLRP_PRECISION_MIXED
@@ -117,7 +139,7 @@ static struct vit_batch_options batch_options(const struct run *run,
                                       .precision = precision};
 }
 
-static enum vitlrp_status worker_open_attributor(const struct run *run, struct worker *worker,
+static enum vitlrp_status worker_open_attributor(struct run *run, struct worker *worker,
                                                  struct vitlrp_error *err) {
     struct vit_attributor_options wanted;
     TRY(attributor_options(run, &wanted, err));
@@ -132,6 +154,7 @@ static enum vitlrp_status choose_batch(const struct run *run, struct worker *wor
                                        enum vitlrp_precision precision, struct vit_batch **own,
                                        struct vit_batch **out, struct vitlrp_error *err) {
     struct vit_batch_options options = batch_options(run, precision);
+    options.watch = &worker->watch;
     *out = precision == VITLRP_PRECISION_FP32 ? vit_attributor_batch(worker->attributor) : NULL;
     if (*out == NULL) {
         TRY(vit_batch_open(run->options->model, &options, own, err));
@@ -159,8 +182,9 @@ static enum vitlrp_status worker_open_curves(const struct run *run, struct worke
     return curve_evaluator_open(&curves, &worker->curves, err);
 }
 
-static enum vitlrp_status worker_open(const struct run *run, struct worker *worker,
+static enum vitlrp_status worker_open(struct run *run, struct worker *worker,
                                       struct vitlrp_error *err) {
+    worker->watch = (struct engine_watch){.cancelled = run_is_over, .user = run};
     TRY(worker_open_attributor(run, worker, err));
     if (!run->options->maps_only) {
         TRY(worker_open_curves(run, worker, err));
@@ -343,6 +367,7 @@ static enum vitlrp_status image_measure(const struct run *run, struct worker *wo
                                     .method_count = run->options->method_count,
                                     .audited = audit_covers(run->out, item->index)};
     if (!run->options->maps_only) {
+        engine_watch_begin(&worker->watch);
         TRY(curve_evaluate(worker->curves, &request, err));
     }
     return image_locate(run, worker, item, &loaded.plan, image, err);
@@ -371,28 +396,13 @@ static enum vitlrp_status eval_run_image(const struct run *run, struct worker *w
 
 /* ---- All images ---- */
 
-/* True if the image may begin. */
-static bool run_may_begin_image(struct run *run) {
-    const struct vitlrp_eval_observer *observer = &run->options->observer;
-    if (atomic_load(&run->stop)) {
-        return false;
-    }
-    pthread_mutex_lock(&run->mutex);
-    if (observer->cancelled != NULL && !run->cancelled &&
-        observer->cancelled(observer->user) != 0) {
-        run->cancelled = true;
-        atomic_store(&run->stop, true);
-    }
-    pthread_mutex_unlock(&run->mutex);
-    return !atomic_load(&run->stop);
-}
-
+/* An image that a cancelled run left in the middle is none of its images. */
 static void run_record_image(struct run *run, size_t index, enum vitlrp_status status,
                              const struct vitlrp_error *err) {
     const struct vitlrp_eval_observer *observer = &run->options->observer;
     pthread_mutex_lock(&run->mutex);
     if (status != VITLRP_OK) {
-        if (run->status == VITLRP_OK) {
+        if (run->status == VITLRP_OK && status != VITLRP_CANCELLED) {
             run->status = status;
             run->err = *err;
         }
@@ -411,7 +421,7 @@ static void run_record_image(struct run *run, size_t index, enum vitlrp_status s
 static void image_task(void *context, size_t index, size_t thread) {
     struct run *run = context;
     struct vitlrp_error err = {0};
-    if (run_may_begin_image(run)) {
+    if (run_goes_on(run)) {
         enum vitlrp_status status = eval_run_image(run, &run->workers[thread], &run->items[index],
                                                    &run->out->images[index], &err);
         run_record_image(run, index, status, &err);

@@ -57,7 +57,8 @@ enum vitlrp_status eval_run_thread_bytes(const struct eval_run_options *options,
  * model's, is recorded with its status and message; so is a method that fails on an image. What
  * would befall every image (no memory, no file descriptors) ends the run and is returned, as is
  * USAGE for methods, preprocessing or protocol that make no sense. A cancelled run is VITLRP_OK
- * with out->cancelled and the images that were finished. Results are in the order of the items,
+ * with out->cancelled and the images that were finished; those at work end within an operation and
+ * are left out. Results are in the order of the items,
  * whose indices must ascend, and have the same bits for any number of threads. The caller sets
  * names, hashes, settings and the shard, which is 0 of 1. */
 enum vitlrp_status eval_run(const struct eval_run_options *options, const struct eval_item *items,

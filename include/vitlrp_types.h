@@ -372,8 +372,10 @@ enum vitlrp_patch_goal {
 /* Any thread of a run calls these functions, but only one at a time. NULL is not called. */
 struct vitlrp_eval_observer {
     void (*progress)(void *user, size_t done, size_t total, size_t failed); /* after every image */
-    int32_t (*cancelled)(void *user); /* before every image; if it returns another value than 0, no
-                                 more images begin */
+    int32_t (*cancelled)(void *user); /* before every image and between the operations of a pass, at
+                                         most fifty times a second in each thread; if it returns
+                                         another value than 0, it is not asked again, no more images
+                                         begin, and those at work end without a result */
     void *user;
 };
 

@@ -208,7 +208,7 @@ static void test_what_would_befall_every_image_ends_the_run(void **unused) {
 /* ---- The observer ---- */
 
 struct watch {
-    size_t calls, done, failed, stop_at;
+    size_t calls, done, failed, stop_at, asked;
 };
 
 static void watch_progress(void *user, size_t done, size_t total, size_t failed) {
@@ -254,6 +254,35 @@ static void test_progress_and_cancelling(void **unused) {
     assert_true(evaluation.cancelled);
     assert_int_equal(evaluation.image_count, 0);
     evaluation_free(&evaluation);
+    photo_set_close(&set);
+}
+
+static int32_t watch_asked(void *user) {
+    struct watch *watch = user;
+    return ++watch->asked >= watch->stop_at;
+}
+
+/* Every pass begins with a question: the first image ends at its forward pass, at its attribution,
+ * and at its curves; then nobody is asked again. */
+static void test_cancelled_within_an_image(void **unused) {
+    const struct {
+        const char *const methods[2];
+        size_t question;
+    } cases[] = {{{"rise", NULL}, 2}, {{"rise", NULL}, 3}, {{"random", NULL}, 3}};
+    struct photo_set set;
+    (void) unused;
+    photo_set_open(&set, 10);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct watch watch = {.stop_at = cases[i].question};
+        struct eval_run_options options = photo_set_options(&set, cases[i].methods);
+        options.observer = (struct vitlrp_eval_observer){watch_progress, watch_asked, &watch};
+        struct evaluation evaluation = run(&options, set.items, 10);
+        assert_true(evaluation.cancelled);
+        assert_int_equal(evaluation.image_count, 0);
+        assert_int_equal(watch.calls, 0);
+        assert_int_equal(watch.asked, cases[i].question);
+        evaluation_free(&evaluation);
+    }
     photo_set_close(&set);
 }
 
@@ -312,6 +341,7 @@ int main(void) {
         cmocka_unit_test(test_inputs_of_other_sizes_are_refused),
         cmocka_unit_test(test_what_would_befall_every_image_ends_the_run),
         cmocka_unit_test(test_progress_and_cancelling),
+        cmocka_unit_test(test_cancelled_within_an_image),
         cmocka_unit_test(test_no_images),
         cmocka_unit_test(test_random_scores_have_no_delta),
     };
