@@ -245,12 +245,23 @@ static void write_mask(const struct curve_evaluator *e, size_t point, uint8_t *m
     }
 }
 
-static struct point read_point(const struct curve_evaluator *e, const float *logits,
-                               int32_t output) {
+static struct point read_output(const struct curve_evaluator *e, const float *logits,
+                                int32_t output) {
     enum vitlrp_probability kind = e->options.model->probability;
     return (struct point){.logit = logits[output],
                           .probability =
                               (float) probability_of(kind, logits, e->classes, (size_t) output)};
+}
+
+static struct point read_point(const struct curve_evaluator *e, const float *logits,
+                               const struct curve_request *request) {
+    struct point point = read_output(e, logits, request->output);
+    if (request->has_versus) {
+        struct point versus = read_output(e, logits, request->versus);
+        point.logit -= versus.logit;
+        point.probability -= versus.probability;
+    }
+    return point;
 }
 
 static enum vitlrp_status make_replacement(struct curve_evaluator *e,
@@ -293,7 +304,7 @@ static enum vitlrp_status compute_range(struct curve_evaluator *e, struct vit_ba
         TRY(forward_points(e, batch, request->input, first, count, err));
         for (size_t i = 0; i < count; i++) {
             e->buffers.points[first + i] =
-                read_point(e, e->buffers.logits + i * e->classes, request->output);
+                read_point(e, e->buffers.logits + i * e->classes, request);
         }
     }
     return VITLRP_OK;

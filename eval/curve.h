@@ -40,7 +40,9 @@ struct curve_request {
     struct eval_method_result *methods; /* valid ones: from patches to the four curves, which the
                                            caller has allocated */
     size_t method_count;                /* at most curve_options.method_count */
-    bool audited; /* computes the points by the audit's batch too: fills fp32_areas */
+    bool audited;    /* computes the points by the audit's batch too: fills fp32_areas */
+    bool has_versus; /* what is measured is the difference to this output */
+    int32_t versus;
 };
 
 /* NUMERIC if a logit is not finite. */

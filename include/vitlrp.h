@@ -40,6 +40,23 @@
  *   - All other records never change. Those that the library makes and shows (a log's message, a
  *     trial) may get longer.
  *
+ * An explanation, from a photograph to the bytes of a PNG. method, relevance and look come from
+ * their _init functions; relevance.patches and map.values are an array of the caller. (A test
+ * compiles and runs these lines; tests/example/explain_example.c has everything around them.)
+ *
+ *     if (vitlrp_model_open_builtin(NULL, &model, &error) ||
+ *         vitlrp_image_open("goldfish.jpg", NULL, &image, &error) ||
+ *         vitlrp_session_open(model, NULL, &session, &error))
+ *         return error.status;
+ *     vitlrp_model_preprocess(model, &preprocess);
+ *     if (vitlrp_image_prepare(image, &preprocess, &input, &geometry, &error) ||
+ *         vitlrp_session_forward(session, input, logits, &error) ||
+ *         vitlrp_model_top(model, logits, 1, &top, &error))
+ *         return error.status;
+ *     target.output = top.found.output;
+ *     return vitlrp_session_attribute(session, &target, 1, &method, &relevance, &error) ||
+ *            vitlrp_render(image, &map, &look, &png, &size, &error);
+ *
  * The method: Achtibat et al., "AttnLRP: Attention-Aware Layer-Wise Relevance Propagation for
  * Transformers", ICML 2024.
  */
@@ -428,6 +445,22 @@ VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_model_probabilities(const struct vitlrp_model *model, const float *logits,
                            double *probability, struct vitlrp_error *error);
 
+/* A class with what the model says of it. */
+struct vitlrp_likely {
+    struct vitlrp_class found;
+    double logit;
+    double probability; /* NAN where outputs are no probabilities */
+    const void *reserved[2];
+};
+
+/* The `count` most likely classes, top [count], from the logits [classes] of a forward pass: the
+ * largest logit first, equal ones in the order of the outputs. USAGE unless count is from 1 to the
+ * number of classes. Any thread. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status vitlrp_model_top(const struct vitlrp_model *model,
+                                                                const float *logits, size_t count,
+                                                                struct vitlrp_likely *top,
+                                                                struct vitlrp_error *error);
+
 /* ---- Sessions ---- */
 
 struct vitlrp_session;
@@ -601,7 +634,7 @@ struct vitlrp_render_options {
                       the largest of the map or, where several of its values fall into a pixel of
                       the picture, of their means */
     enum vitlrp_picture_format format;
-    const char *caption;           /* for the panel; NULL: none */
+    const char *caption;           /* below overlay and panel; NULL: none */
     const char *comment;           /* stored in the file (PNG tEXt, JPEG COM); NULL: none */
     enum vitlrp_map_kind kind;     /* of the map: vitlrp_method_info.kind; default signed */
     float range_low, range_high;   /* the values that get the colours of the ends; values beyond are
@@ -614,6 +647,35 @@ struct vitlrp_render_options {
     const char *unit;          /* of the values, for the colour bar, at most 32 bytes:
                                   vitlrp_method_info.unit; NULL: none */
 };
+
+/* What a caption says. Strings are read during the call. */
+struct vitlrp_caption {
+    size_t struct_size;
+    struct vitlrp_likely target; /* of vitlrp_model_top; or with a class and its logit. Where the
+                                    probability is NAN, the logit stands in its place */
+    struct vitlrp_likely versus; /* the class that it is contrasted with, if has_versus is 1 */
+    int32_t has_versus;
+    int32_t has_sums;  /* 1: explained and sum are those of the map, by a method with a ledger */
+    const char *model; /* vitlrp_model_info.name */
+    const char *method;
+    const char *unit; /* of what is explained: "logit" (default) or, without classes, "output" */
+    double explained, sum; /* of vitlrp_relevance */
+    double top_percent;    /* as of vitlrp_render_options: said in the place of the sums */
+};
+
+/* No contrast, no sums. */
+#define vitlrp_caption_init(caption) vitlrp_caption_init_sized((caption), sizeof *(caption))
+VITLRP_API void vitlrp_caption_init_sized(struct vitlrp_caption *caption, size_t size);
+
+/* Every caption fits into so many bytes. */
+#define VITLRP_CAPTION_SIZE 1024
+
+/* The caption that the command writes below its pictures, for vitlrp_render_options.caption: lines
+ * with the class and its probability, with method and model, and with what the map holds. text has
+ * `size` bytes and is terminated; what does not fit is left out. Any thread. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status
+vitlrp_caption_compose(const struct vitlrp_caption *caption, char *text, size_t size,
+                       struct vitlrp_error *error);
 
 /* The defaults: an overlay of a signed map, bilinear, opacity by the relevance, PNG. */
 #define vitlrp_render_options_init(options)                                                        \

@@ -173,7 +173,8 @@ struct vitlrp_evaluation;
 /* Runs methods over a dataset and removes patches in the order of their relevance, once the most
  * and once the least relevant first. The result does not depend on the number of threads. Images
  * that cannot be read are recorded, and the call still succeeds. A cancelled run gives VITLRP_OK
- * and what it has. *evaluation is owned: vitlrp_evaluation_close; it does not need the model. */
+ * and the images that were finished. *evaluation is owned: vitlrp_evaluation_close; it does not
+ * need the model. */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_evaluate(const struct vitlrp_model *model, const struct vitlrp_eval_options *options,
                 struct vitlrp_evaluation **evaluation, struct vitlrp_error *error);
@@ -292,6 +293,9 @@ struct vitlrp_curves {
     double delta_logit, delta_prob; /* out: the area between LeRF and MoRF; NAN where outputs are no
                                        probabilities */
     size_t forwards;                /* out: how many inputs were computed */
+    int32_t has_versus;             /* in: 1: what is followed is the output less this other one, of
+                                       logits and of probabilities; default 0 */
+    int32_t versus;
 };
 
 /* The defaults above; every other field is 0 or NULL. */

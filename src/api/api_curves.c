@@ -19,6 +19,12 @@ static enum vitlrp_status check_curves(const struct vitlrp_model *model,
         return fail(err, VITLRP_USAGE, "output %d: the model has %d", curves->output,
                     model->vit->config.classes);
     }
+    if (curves->has_versus != 0 &&
+        (curves->versus < 0 || curves->versus >= model->vit->config.classes ||
+         curves->versus == curves->output)) {
+        return fail(err, VITLRP_USAGE, "output %d is no contrast of output %d: the model has %d",
+                    curves->versus, curves->output, model->vit->config.classes);
+    }
     if (curves->input_height < 0 || curves->input_width < 0) {
         return fail(err, VITLRP_USAGE, "an input of %d x %d pixels", curves->input_width,
                     curves->input_height);
@@ -53,6 +59,8 @@ static enum vitlrp_status evaluate(const struct curve_options *options, const fl
                                         .patches = (float *) patches};
     const struct curve_request request = {.input = input,
                                           .output = curves->output,
+                                          .has_versus = curves->has_versus != 0,
+                                          .versus = curves->versus,
                                           .seed = curves->seed,
                                           .methods = &result,
                                           .method_count = 1};

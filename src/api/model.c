@@ -1,4 +1,5 @@
 /* Models for vitlrp.h: vit's loader, with preprocessing and classes put beside the weights. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "api/api.h"
@@ -383,6 +384,46 @@ enum vitlrp_status vitlrp_model_probabilities(const struct vitlrp_model *model, 
     API_NEEDS(model != NULL && logits != NULL && probability != NULL, error);
     probability_fill(model->vit->probability, logits, (size_t) model->vit->config.classes,
                      probability);
+    return VITLRP_OK;
+}
+
+/* A number of vitlrp_model_top's, by its logit: the largest first, equal ones by their output. */
+static int compare_likely(const void *a, const void *b) {
+    const struct vitlrp_likely *first = a;
+    const struct vitlrp_likely *second = b;
+    if (first->logit != second->logit) {
+        return first->logit < second->logit ? 1 : -1;
+    }
+    return (first->found.output > second->found.output) -
+           (first->found.output < second->found.output);
+}
+
+enum vitlrp_status vitlrp_model_top(const struct vitlrp_model *model, const float *logits,
+                                    size_t count, struct vitlrp_likely *top,
+                                    struct vitlrp_error *error) {
+    API_NEEDS(model != NULL && logits != NULL && top != NULL, error);
+    size_t classes = (size_t) model->vit->config.classes;
+    if (count < 1 || count > classes) {
+        return fail(error, VITLRP_USAGE, "there are from 1 to %zu likely classes, not %zu", classes,
+                    count);
+    }
+    struct vitlrp_likely *all = mem_calloc(classes, sizeof *all);
+    double *probability = mem_calloc(classes, sizeof *probability);
+    if (all == NULL || probability == NULL) {
+        mem_free(all);
+        mem_free(probability);
+        return fail(error, VITLRP_NOMEM, "out of memory for %zu classes", classes);
+    }
+    probability_fill(model->vit->probability, logits, classes, probability);
+    for (size_t i = 0; i < classes; i++) {
+        all[i] = (struct vitlrp_likely){.found = class_of(model, i),
+                                        .logit = (double) logits[i],
+                                        .probability = probability[i]};
+    }
+    qsort(all, classes, sizeof *all, compare_likely);
+    memcpy(top, all, count * sizeof *top);
+    mem_free(all);
+    mem_free(probability);
     return VITLRP_OK;
 }
 

@@ -5,6 +5,7 @@
 #define BASE_FORMATS_H
 
 #define FORMAT_EXPLANATION "vitlrp explanation 3"
+#define FORMAT_COMPARISON "vitlrp comparison 1"
 #define FORMAT_MODEL "vitlrp model 2"
 #define FORMAT_FILE "vitlrp file 1"
 #define FORMAT_EVALUATION "vitlrp evaluation 4"

@@ -391,46 +391,37 @@ enum vitlrp_status explain_relevance(struct explain_session *state, struct expla
     return VITLRP_OK;
 }
 
-const char *model_short_name(const char *name) {
-    const char *slash = strrchr(name, '/');
-    const char *base = slash == NULL ? name : slash + 1;
-    bool says_little = strncmp(base, "model.", 6) == 0 || strncmp(base, "pytorch_model", 13) == 0;
-    while (says_little && base > name && (base == slash + 1 || base[-1] != '/')) {
-        base--;
-    }
-    return base;
+static struct vitlrp_likely likely_of(const struct explanation *explanation,
+                                      const struct vitlrp_class *found) {
+    const struct prediction *prediction = explanation->prediction;
+    return (struct vitlrp_likely){.found = *found,
+                                  .logit = (double) prediction->logits[found->output],
+                                  .probability = prediction->probability[found->output]};
 }
 
-/* "koala (105)  36.5 %", and likewise of the contrast. */
-static void append_likely(struct text *out, const struct explanation *explanation,
-                          const struct vitlrp_class *found) {
-    class_append(out, found);
-    text_append_string(out, "  ");
-    prediction_append(out, explanation->prediction, found->output);
-}
-
-/* What the picture shows: the class; method and model; how much of the logit the map holds. */
-static void append_caption(struct text *out, const struct explanation *explanation) {
+/* What the picture shows. */
+static enum vitlrp_status compose_caption(const struct explanation *explanation,
+                                          char text[VITLRP_CAPTION_SIZE],
+                                          struct vitlrp_error *err) {
     const struct vitlrp_method_info *method = &explanation->settings->method_info;
-    const char *whole = explanation->has_versus ? "difference" : explanation_unit(explanation);
     struct vitlrp_model_info model;
-    char name[80];
+    struct vitlrp_caption caption;
     vitlrp_model_info_init(&model);
     vitlrp_model_describe(explanation->model, &model);
-    text_escape_name(name, sizeof name, model_short_name(model.name));
-    append_likely(out, explanation, &explanation->target);
+    vitlrp_caption_init(&caption);
+    caption.target = likely_of(explanation, &explanation->target);
+    caption.has_versus = explanation->has_versus ? 1 : 0;
     if (explanation->has_versus) {
-        text_append_string(out, "  versus ");
-        append_likely(out, explanation, &explanation->versus);
+        caption.versus = likely_of(explanation, &explanation->versus);
     }
-    text_printf(out, "\n%s, %s", method->name, name);
-    float percent = explanation->settings->render.top_percent;
-    if (percent > 0.0F) {
-        text_printf(out, "\nthe largest %g %% of the map's values", (double) percent);
-    } else if (method->has_ledger != 0) {
-        text_printf(out, "\nthe map holds %.4g of the %s %.4g", explanation->sum, whole,
-                    explanation->explained);
-    }
+    caption.method = method->name;
+    caption.model = model.name;
+    caption.unit = explanation_unit(explanation);
+    caption.has_sums = method->has_ledger;
+    caption.explained = explanation->explained;
+    caption.sum = explanation->sum;
+    caption.top_percent = (double) explanation->settings->render.top_percent;
+    return vitlrp_caption_compose(&caption, text, VITLRP_CAPTION_SIZE, err);
 }
 
 /* What a picture says about itself: program, class, method and its options. */
@@ -514,30 +505,25 @@ static enum vitlrp_status render_figure(const struct explain_session *state,
 enum vitlrp_status explain_render(const struct explain_session *state,
                                   struct explanation *explanation, unsigned char **data,
                                   size_t *size, struct vitlrp_error *err) {
-    struct text caption = {.limit = 1024};
+    char caption[VITLRP_CAPTION_SIZE];
     struct text comment = {.limit = 512};
     struct vitlrp_render_options options = state->settings->render;
     const struct vitlrp_map map = {state->map, state->map_height, state->map_width,
                                    &explanation->photo->geometry};
-    append_caption(&caption, explanation);
+    TRY(compose_caption(explanation, caption, err));
     append_comment(&comment, explanation);
     options.format = state->outputs.picture_format;
-    bool has_caption = !caption.failed && state->settings->caption != CAPTION_NONE;
-    options.caption = has_caption ? caption.data : NULL;
+    options.caption = state->settings->caption == CAPTION_NONE ? NULL : caption;
     options.unit = explanation_unit(explanation);
     options.comment = comment.failed ? NULL : comment.data;
     double start = clock_ms();
-    enum vitlrp_status status = text_check_memory(&caption, "the caption of a picture", err);
-    if (status == VITLRP_OK) {
-        status = text_check_memory(&comment, "the comment of a picture", err);
-    }
+    enum vitlrp_status status = text_check_memory(&comment, "the comment of a picture", err);
     if (status == VITLRP_OK) {
         status = state->outputs.figure == FIGURE_NONE
                      ? vitlrp_render(explanation->photo->image, &map, &options, data, size, err)
                      : render_figure(state, explanation, &options, data, size, err);
     }
     explanation->timing.render = clock_ms() - start;
-    text_free(&caption);
     text_free(&comment);
     return status;
 }

@@ -121,9 +121,6 @@ struct output_place {
     struct text *report;
 };
 
-/* The last part of a model's path; two where that is the name of every model of a hub. */
-const char *model_short_name(const char *name);
-
 /* Writes a page of the image. */
 enum vitlrp_status explain_write_page(const struct explain_session *state,
                                       const struct output_place *place, const struct text *page,

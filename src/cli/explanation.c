@@ -74,9 +74,8 @@ static json_t *json_ledger(const struct explanation *explanation, bool *complete
     return list;
 }
 
-/* How the image became the model input, and which part of it the map covers. */
-static json_t *json_preprocess(const struct explanation *explanation, bool *complete) {
-    const struct vitlrp_geometry *geometry = &explanation->photo->geometry;
+json_t *json_seen(const struct vitlrp_geometry *geometry,
+                  const struct vitlrp_preprocess *preprocess, bool *complete) {
     json_t *object = json_object();
     json_set(object, "image_size", json_pack("[ii]", geometry->image_width, geometry->image_height),
              complete);
@@ -85,8 +84,8 @@ static json_t *json_preprocess(const struct explanation *explanation, bool *comp
     json_set(object, "seen",
              json_pack("[ffff]", geometry->left, geometry->top, geometry->width, geometry->height),
              complete);
-    if (!explanation->photo->is_input) {
-        json_set_preprocess(object, explanation->preprocess, complete);
+    if (preprocess != NULL) {
+        json_set_preprocess(object, preprocess, complete);
     }
     return object;
 }
@@ -158,7 +157,10 @@ enum vitlrp_status json_report(const struct explanation *explanation, json_t **o
     set_target(object, explanation, &complete);
     json_set(object, "ledger", json_ledger(explanation, &complete), &complete);
     json_set(object, "timing_ms", json_timing(&explanation->timing, &complete), &complete);
-    json_set(object, "preprocess", json_preprocess(explanation, &complete), &complete);
+    json_set(object, "preprocess",
+             json_seen(&explanation->photo->geometry,
+                       explanation->photo->is_input ? NULL : explanation->preprocess, &complete),
+             &complete);
     json_set(object, "version", json_string(vitlrp_version()), &complete);
     json_set_model(object, explanation->record, &complete);
     if (!complete) {

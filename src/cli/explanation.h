@@ -65,6 +65,11 @@ json_t *json_method_parameters(const struct vitlrp_method_info *info,
                                const struct vitlrp_method_options *options,
                                enum vitlrp_precision precision);
 
+/* How an image became the model input, and which part of it the map covers. NULL: it was a model
+ * input already. */
+json_t *json_seen(const struct vitlrp_geometry *geometry,
+                  const struct vitlrp_preprocess *preprocess, bool *complete);
+
 /* A string; bytes that are not UTF-8 (and then backslashes too) become \xNN. */
 json_t *json_text(const char *text);
 

@@ -115,14 +115,13 @@ void model_line_append(struct text *out, const struct vitlrp_model *model, bool 
     }
 }
 
-enum vitlrp_status model_tell_builtin(const struct settings *settings,
-                                      const struct vitlrp_model *model,
-                                      const struct console *console, struct vitlrp_error *err) {
+enum vitlrp_status model_tell(const struct settings *settings, const struct vitlrp_model *model,
+                              const struct console *console, struct vitlrp_error *err) {
     struct text line = {.limit = LINE_LIMIT};
-    if (settings->model_path != NULL || console->verbosity == 0 || console->stdout_taken) {
+    if (console->verbosity == 0 || console->stdout_taken) {
         return VITLRP_OK;
     }
-    model_line_append(&line, model, true);
+    model_line_append(&line, model, settings->model_path == NULL);
     enum vitlrp_status status = console_write(&line, err);
     text_free(&line);
     return status;

@@ -25,10 +25,9 @@ json_t *model_facts_json(const struct vitlrp_model *model);
  * name and architecture. */
 void model_line_append(struct text *out, const struct vitlrp_model *model, bool is_builtin);
 
-/* That line on standard output, unless quiet, where the built-in model answers: larger work is
- * seldom meant for a demonstration. */
-enum vitlrp_status model_tell_builtin(const struct settings *settings,
-                                      const struct vitlrp_model *model,
-                                      const struct console *console, struct vitlrp_error *err);
+/* That line on standard output, unless quiet, before work on many images: whoever meant another
+ * model can stop it. */
+enum vitlrp_status model_tell(const struct settings *settings, const struct vitlrp_model *model,
+                              const struct console *console, struct vitlrp_error *err);
 
 #endif

@@ -134,18 +134,22 @@ static enum vitlrp_status check_extension(struct outputs *outputs, struct vitlrp
 
 /* Arrays are written as .npy, whatever the name says: a name that says something else is refused.
  */
+enum vitlrp_status output_check_array(const char *option, const char *path,
+                                      struct vitlrp_error *err) {
+    const char *extension = path == NULL ? "" : name_extension(path);
+    if (extension[0] == '\0' || strcasecmp(extension, ".npy") == 0) {
+        return VITLRP_OK;
+    }
+    return error_prefix(
+        err,
+        fail(err, VITLRP_USAGE, "%s writes an array of NumPy: its name must end in .npy", option),
+        path);
+}
+
 static enum vitlrp_status check_arrays(const struct outputs *outputs, struct vitlrp_error *err) {
     static const enum output_kind ARRAYS[] = {OUTPUT_RAW, OUTPUT_LOGITS, OUTPUT_INPUT};
     for (size_t i = 0; i < sizeof ARRAYS / sizeof ARRAYS[0]; i++) {
-        const char *pattern = outputs->pattern[ARRAYS[i]];
-        const char *extension = pattern == NULL ? "" : name_extension(pattern);
-        if (extension[0] != '\0' && strcasecmp(extension, ".npy") != 0) {
-            return error_prefix(err,
-                                fail(err, VITLRP_USAGE,
-                                     "%s writes an array of NumPy: its name must end in .npy",
-                                     KINDS[ARRAYS[i]].spelled),
-                                pattern);
-        }
+        TRY(output_check_array(KINDS[ARRAYS[i]].spelled, outputs->pattern[ARRAYS[i]], err));
     }
     return VITLRP_OK;
 }
@@ -460,6 +464,30 @@ enum vitlrp_status output_claim(struct guard *guard, const char *option, const c
     }
     TRY(guard_output(guard, option, path, err));
     return output_check(path, err);
+}
+
+/* True if both paths lead to one existing file. */
+static bool same_file(const char *a, const char *b) {
+    struct stat first;
+    struct stat second;
+    return stat(a, &first) == 0 && stat(b, &second) == 0 && S_ISREG(first.st_mode) &&
+           first.st_dev == second.st_dev && first.st_ino == second.st_ino;
+}
+
+enum vitlrp_status output_claim_each(struct guard *guard, const char *const *options,
+                                     const char *const *paths, size_t count,
+                                     struct vitlrp_error *err) {
+    for (size_t i = 0; i < count; i++) {
+        for (size_t k = 0; k < i && paths[i] != NULL; k++) {
+            if (paths[k] != NULL &&
+                (strcmp(paths[k], paths[i]) == 0 || same_file(paths[k], paths[i]))) {
+                return fail(err, VITLRP_USAGE, "%s and %s name the same file", options[k],
+                            options[i]);
+            }
+        }
+        TRY(output_claim(guard, options[i], paths[i], err));
+    }
+    return VITLRP_OK;
 }
 
 enum vitlrp_status outputs_path(const struct outputs *outputs, enum output_kind kind,

@@ -59,6 +59,15 @@ enum vitlrp_status output_check(const char *path, struct vitlrp_error *err);
 enum vitlrp_status output_claim(struct guard *guard, const char *option, const char *path,
                                 struct vitlrp_error *err);
 
+/* As output_claim, of several outputs; USAGE if two of them are one file. */
+enum vitlrp_status output_claim_each(struct guard *guard, const char *const *options,
+                                     const char *const *paths, size_t count,
+                                     struct vitlrp_error *err);
+
+/* USAGE for an array's name that says something else than .npy; NULL is fine. */
+enum vitlrp_status output_check_array(const char *option, const char *path,
+                                      struct vitlrp_error *err);
+
 /* Writes the bytes whole to the path, or to standard output for "-". */
 enum vitlrp_status output_write(const char *path, const void *data, size_t size,
                                 struct vitlrp_error *err);

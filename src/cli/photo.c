@@ -1,4 +1,3 @@
-#define _GNU_SOURCE
 #include "photo.h"
 
 #include <limits.h>
@@ -8,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/naming.h"
 #include "base/npy.h"
 #include "base/sha256.h"
 #include "machine.h"
@@ -38,28 +38,21 @@ void prediction_close(struct prediction *prediction) {
     *prediction = (struct prediction){0};
 }
 
-static int compare_outputs(const void *left, const void *right, void *logits) {
-    int32_t a = *(const int32_t *) left;
-    int32_t b = *(const int32_t *) right;
-    float logit_a = ((const float *) logits)[a];
-    float logit_b = ((const float *) logits)[b];
-    if (logit_a > logit_b) {
-        return -1;
-    }
-    if (logit_a < logit_b) {
-        return 1;
-    }
-    return (a > b) - (a < b);
-}
-
 enum vitlrp_status prediction_rank(struct prediction *prediction, const struct vitlrp_model *model,
                                    struct vitlrp_error *err) {
-    for (int32_t i = 0; i < prediction->classes; i++) {
-        prediction->order[i] = i;
+    size_t count = (size_t) prediction->classes;
+    struct vitlrp_likely *likely = mem_calloc(count, sizeof *likely);
+    if (likely == NULL) {
+        return fail(err, VITLRP_NOMEM, "out of memory for %zu classes", count);
     }
-    qsort_r(prediction->order, (size_t) prediction->classes, sizeof *prediction->order,
-            compare_outputs, prediction->logits);
-    return vitlrp_model_probabilities(model, prediction->logits, prediction->probability, err);
+    enum vitlrp_status status = vitlrp_model_top(model, prediction->logits, count, likely, err);
+    for (size_t i = 0; i < count && status == VITLRP_OK; i++) {
+        int32_t output = likely[i].found.output;
+        prediction->order[i] = output;
+        prediction->probability[output] = likely[i].probability;
+    }
+    mem_free(likely);
+    return status;
 }
 
 void prediction_append(struct text *out, const struct prediction *prediction, int32_t output) {
@@ -72,16 +65,7 @@ void prediction_append(struct text *out, const struct prediction *prediction, in
 }
 
 void class_append(struct text *out, const struct vitlrp_class *found) {
-    char label[120];
-    bool is_whole = text_escape_line(label, sizeof label, found->label);
-    if (!is_whole) { /* of a label the beginning says most */
-        text_escape_line(label, sizeof label - strlen("..."), found->label);
-    }
-    if (label[0] == '\0') {
-        text_printf(out, "class %d", found->index);
-    } else {
-        text_printf(out, "%s%s (%d)", label, is_whole ? "" : "...", found->index);
-    }
+    class_name_append(out, found->label, found->index);
 }
 
 /* ---- The photograph ---- */

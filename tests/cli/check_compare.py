@@ -17,6 +17,7 @@ import zlib
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 
+import records  # noqa: E402
 import small_model  # noqa: E402
 
 PROGRAM, DATA = (os.path.abspath(path) for path in sys.argv[1:3])
@@ -87,6 +88,38 @@ class Compare(unittest.TestCase):
         said = self.run_command("compare", "<fish> & co.jpg", "--methods", "attnlrp,rollout", "--steps", "4", "-o",
                                 "f.svg")
         self.assertEqual(re.findall(r"Delta +(-?[0-9.]+)", said), wanted)
+
+    def test_record(self):
+        """--json names every cell, --raw has its map; with --versus both are of the difference."""
+        shutil.copy(os.path.join(DATA, "koala.jpg"), self.path("b.jpg"))
+        said = self.run_command("compare", "<fish> & co.jpg", "b.jpg", "--gammas", "0,0.1:inf", "-c", "goldfish",
+                                "--versus", "koala", "--steps", "4", "--json", "r.json", "--raw", "m.npy", "-o",
+                                "f.svg")
+        self.assertIn("wrote m.npy\nwrote r.json\n", said)
+        text = self.read("r.json").decode()
+        self.assertEqual(records.check_text(text), [])
+        record = json.loads(text)
+        data = self.read("m.npy")
+        start = 10 + int.from_bytes(data[8:10], "little")
+        self.assertIn(b"'shape': (2, 2, 8, 8", data[:start])
+        cells = record["cells"]
+        self.assertEqual([(cell["row"], cell["column"]) for cell in cells], [(0, 0), (0, 1), (1, 0), (1, 1)])
+        for number, cell in enumerate(cells):
+            values = memoryview(data[start + 256 * number:start + 256 * (number + 1)]).cast("f")
+            self.assertAlmostEqual(sum(values), cell["relevance_sum"], 3)
+            self.assertEqual((cell["class"], cell["versus"], cell["method"]), (1, 105, "attnlrp"))
+        self.assertEqual([cell["parameters"]["gamma_fc1"] for cell in cells], [0, "inf"] * 2)
+        self.assertEqual([f"{cell['delta_logit']:.3f}" for cell in cells], re.findall(r"Delta +(-?[0-9.]+)", said))
+        self.assertEqual([image["image"] for image in record["images"]], ["<fish> & co.jpg", "b.jpg"])
+        words = [text.text for text in xml.etree.ElementTree.fromstring(self.read("f.svg")).iter(SVG + "text")]
+        self.assertTrue(any("the difference's mean" in word for word in words))
+        for wrong in (["--json", "f.svg"], ["--raw", "m.csv"], ["--raw", "-"]):
+            self.run_command("compare", "b.jpg", "--steps", "0", "-o", "f.svg", *wrong, code=2)
+        self.run_command("compare", "b.jpg", "<fish> & co.jpg", "--resize", "none", "--crop", "64", "--method", "random",
+                         "--steps", "0", "-o", "f.svg", "-q")
+        alone = self.run_command("compare", "b.jpg", "--method", "rollout", "--steps", "0", "-o", "f.svg", "--json", "-")
+        self.assertEqual(records.check_text(alone), [])
+        self.assertIsNone(json.loads(alone)["curves"])
 
     def test_gammas(self):
         said = self.run_command("compare", "<fish> & co.jpg", "--gammas", "0,0.1:inf", "--steps", "0", "-o", "f.svg")

@@ -4,6 +4,7 @@
  *   explain_example MODEL IMAGE HEAT_MAP.png */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "vitlrp.h"
 
@@ -16,18 +17,9 @@ struct example {
     float *logits;
     float *patches;
     unsigned char *png;
+    struct vitlrp_caption caption; /* what is known of the map so far */
     struct vitlrp_error error;
 };
-
-static int32_t most_likely(const float *logits, int32_t classes) {
-    int32_t best = 0;
-    for (int32_t i = 1; i < classes; i++) {
-        if (logits[i] > logits[best]) {
-            best = i;
-        }
-    }
-    return best;
-}
 
 /* Opens the model, the photograph and a session, and allocates the arrays that the library fills.
  */
@@ -69,11 +61,11 @@ static enum vitlrp_status predict(struct example *e, struct vitlrp_geometry *geo
     return status;
 }
 
-/* The relevance of each patch for one class, by the default method. */
-static enum vitlrp_status explain(struct example *e, int32_t output, double *sum) {
+/* The relevance of each patch for the most likely class, by the default method. */
+static enum vitlrp_status explain(struct example *e) {
     struct vitlrp_method_options method;
     struct vitlrp_relevance relevance;
-    const struct vitlrp_target target = {output, 1.0F};
+    const struct vitlrp_target target = {e->caption.target.found.output, 1.0F};
     enum vitlrp_status status = vitlrp_method_options_init(&method, "attnlrp", &e->error);
     if (status != VITLRP_OK) {
         return status;
@@ -81,7 +73,10 @@ static enum vitlrp_status explain(struct example *e, int32_t output, double *sum
     vitlrp_relevance_init(&relevance);
     relevance.patches = e->patches;
     status = vitlrp_session_attribute(e->session, &target, 1, &method, &relevance, &e->error);
-    *sum = relevance.sum;
+    e->caption.method = method.method;
+    e->caption.has_sums = 1;
+    e->caption.explained = relevance.explained;
+    e->caption.sum = relevance.sum;
     return status;
 }
 
@@ -90,7 +85,14 @@ static enum vitlrp_status draw(struct example *e, const struct vitlrp_geometry *
     struct vitlrp_render_options options;
     const struct vitlrp_map map = {e->patches, session_info->grid_height, session_info->grid_width,
                                    geometry};
+    char caption[VITLRP_CAPTION_SIZE];
+    enum vitlrp_status status =
+        vitlrp_caption_compose(&e->caption, caption, sizeof caption, &e->error);
+    if (status != VITLRP_OK) {
+        return status;
+    }
     vitlrp_render_options_init(&options);
+    options.caption = caption;
     options.style = VITLRP_STYLE_OVERLAY;
     options.upsample = VITLRP_UPSAMPLE_BICUBIC;
     return vitlrp_render(e->image, &map, &options, &e->png, size, &e->error);
@@ -109,8 +111,6 @@ static enum vitlrp_status run(struct example *e, char **argv, size_t *size) {
     struct vitlrp_model_info info;
     struct vitlrp_session_info session_info;
     struct vitlrp_geometry geometry;
-    struct vitlrp_class best;
-    double sum = 0.0;
     enum vitlrp_status status = open_all(e, argv[1], argv[2], &info, &session_info);
     if (status == VITLRP_OK) {
         status = predict(e, &geometry);
@@ -118,14 +118,16 @@ static enum vitlrp_status run(struct example *e, char **argv, size_t *size) {
     if (status != VITLRP_OK) {
         return status;
     }
-    int32_t output = most_likely(e->logits, info.classes);
-    status = vitlrp_model_class(e->model, output, &best, &e->error);
+    vitlrp_caption_init(&e->caption);
+    e->caption.model = info.name;
+    status = vitlrp_model_top(e->model, e->logits, 1, &e->caption.target, &e->error);
     if (status == VITLRP_OK) {
-        status = explain(e, output, &sum);
+        status = explain(e);
     }
     if (status == VITLRP_OK) {
-        printf("%s (%d): logit %.4f, of which the map holds %.4f\n", best.label, (int) best.index,
-               (double) e->logits[output], sum);
+        const struct vitlrp_likely *best = &e->caption.target;
+        printf("%s (%d): logit %.4f, of which the map holds %.4f\n", best->found.label,
+               (int) best->found.index, best->logit, e->caption.sum);
         status = draw(e, &geometry, &session_info, size);
     }
     return status;
@@ -142,14 +144,14 @@ static void release(struct example *e) {
 }
 
 int main(int argc, char **argv) {
-    struct example e = {NULL, NULL, NULL, NULL,
-                        NULL, NULL, NULL, {VITLRP_OK, 0, VITLRP_TOPIC_NONE, ""}};
+    struct example e;
     size_t size = 0;
     int failed = 1;
     if (argc != 4) {
         fprintf(stderr, "usage: explain_example MODEL IMAGE HEAT_MAP.png\n");
         return 2;
     }
+    memset(&e, 0, sizeof e);
     enum vitlrp_status status = run(&e, argv, &size);
     if (status != VITLRP_OK) {
         fprintf(stderr, "%s: %s\n", vitlrp_status_name(status), e.error.message);

@@ -145,10 +145,18 @@ static void test_names_and_pairs(void **unused) {
     scratch_close(&scratch);
 }
 
-/* Gives leave to begin so many images. */
-static int32_t cancel_after(void *user) {
+/* So many images, and no more. */
+static void count_image(void *user, size_t done, size_t total, size_t failed) {
     int *left = user;
-    return (*left)-- <= 0;
+    (void) done;
+    (void) total;
+    (void) failed;
+    (*left)--;
+}
+
+static int32_t cancel_after(void *user) {
+    const int *left = user;
+    return *left <= 0;
 }
 
 static void test_cancel(void **unused) {
@@ -159,8 +167,8 @@ static void test_cancel(void **unused) {
     struct vitlrp_evaluation_info info;
     int left = 2;
     (void) unused;
-    options.observer.cancelled = cancel_after;
-    options.observer.user = &left;
+    options.threads = 1;
+    options.observer = (struct vitlrp_eval_observer){count_image, cancel_after, &left};
     assert_int_equal(vitlrp_evaluate(model, &options, &evaluation, NULL), VITLRP_OK);
     vitlrp_evaluation_info_init(&info);
     vitlrp_evaluation_describe(evaluation, &info);
@@ -446,6 +454,99 @@ static void test_outputs_that_are_no_classes(void **unused) {
     scratch_close(&scratch);
 }
 
+/* The curve of a difference is the difference of the curves in one order of the patches. */
+static void test_curves_of_a_difference(void **unused) {
+    enum { STEPS = 6, OUTPUTS = 3 };
+    static float input[3 * 64 * 64];
+    static float patches[16 * 16];
+    static float curves[OUTPUTS][2][STEPS + 1];
+    struct vitlrp_model *model = open_model();
+    struct vitlrp_curves measured[OUTPUTS];
+    (void) unused;
+    for (size_t i = 0; i < sizeof input / sizeof *input; i++) {
+        input[i] = sinf((float) i * 0.01F);
+    }
+    for (size_t i = 0; i < sizeof patches / sizeof *patches; i++) {
+        patches[i] = (float) (i * 37 % 256);
+    }
+    for (int i = 0; i < OUTPUTS; i++) { /* of 3, of 5, of 3 less 5 */
+        vitlrp_curves_init(&measured[i]);
+        assert_int_equal(measured[i].has_versus, 0);
+        measured[i].output = i == 1 ? 5 : 3;
+        measured[i].has_versus = i == 2;
+        measured[i].versus = 5;
+        measured[i].steps = STEPS;
+        measured[i].morf_logit = curves[i][0];
+        measured[i].lerf_logit = curves[i][1];
+        assert_int_equal(vitlrp_curves_measure(model, input, patches, &measured[i], NULL),
+                         VITLRP_OK);
+    }
+    for (int k = 0; k <= STEPS; k++) {
+        for (int curve = 0; curve < 2; curve++) {
+            assert_true(curves[2][curve][k] == curves[0][curve][k] - curves[1][curve][k]);
+        }
+    }
+    assert_true(
+        fabs(measured[2].delta_logit - (measured[0].delta_logit - measured[1].delta_logit)) < 1e-5);
+    assert_true(fabs(measured[2].delta_prob - (measured[0].delta_prob - measured[1].delta_prob)) <
+                1e-6);
+    for (int32_t versus = -1; versus <= 200; versus += versus < 0 ? 4 : 197) { /* -1, 3, 200 */
+        measured[2].versus = versus;
+        assert_int_equal(vitlrp_curves_measure(model, input, patches, &measured[2], NULL),
+                         VITLRP_USAGE);
+    }
+    vitlrp_model_close(model);
+}
+
+/* The order of the logits, and what the caption makes of the first class. */
+static void test_likely_classes(void **unused) {
+    static float logits[200];
+    struct vitlrp_model *model = open_model();
+    struct vitlrp_likely top[200];
+    struct vitlrp_caption caption;
+    char text[VITLRP_CAPTION_SIZE];
+    (void) unused;
+    logits[7] = logits[9] = 2.0F;
+    logits[11] = 3.0F;
+    assert_int_equal(vitlrp_model_top(model, logits, 4, top, NULL), VITLRP_OK);
+    const int32_t wanted[] = {11, 7, 9, 0};
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(top[i].found.output, wanted[i]);
+        assert_true(top[i].logit == (double) logits[wanted[i]]);
+    }
+    double sum = exp(3.0) + 2.0 * exp(2.0) + 197.0;
+    assert_true(fabs(top[0].probability - exp(3.0) / sum) < 1e-9);
+    assert_int_equal(vitlrp_model_top(model, logits, 200, top, NULL), VITLRP_OK);
+    assert_int_equal(top[199].found.output, 199);
+    assert_int_equal(vitlrp_model_top(model, logits, 0, top, NULL), VITLRP_USAGE);
+    assert_int_equal(vitlrp_model_top(model, logits, 201, top, NULL), VITLRP_USAGE);
+    vitlrp_caption_init(&caption);
+    caption.target = (struct vitlrp_likely){.found = {.index = 1,
+                                                      .label = "gold\x1b"
+                                                               "fish"},
+                                            .logit = 8.5,
+                                            .probability = 0.914};
+    caption.model = "a/b/model.safetensors";
+    caption.method = "attnlrp";
+    assert_int_equal(vitlrp_caption_compose(&caption, text, sizeof text, NULL), VITLRP_OK);
+    assert_string_equal(text, "gold\\x1Bfish (1)  91.4 %\nattnlrp, b/model.safetensors");
+    caption.versus = (struct vitlrp_likely){
+        .found = {.index = 5, .label = ""}, .logit = -2.25, .probability = (double) NAN};
+    caption.has_versus = caption.has_sums = 1;
+    caption.sum = 3.0;
+    caption.explained = 10.75;
+    assert_int_equal(vitlrp_caption_compose(&caption, text, sizeof text, NULL), VITLRP_OK);
+    assert_string_equal(text, "gold\\x1Bfish (1)  91.4 %  versus class 5  -2.25\n"
+                              "attnlrp, b/model.safetensors\n"
+                              "the map holds 3 of the difference 10.75");
+    assert_int_equal(vitlrp_caption_compose(&caption, text, 5, NULL), VITLRP_OK);
+    assert_string_equal(text, "gold");
+    assert_int_equal(vitlrp_caption_compose(&caption, text, 0, NULL), VITLRP_USAGE);
+    caption.model = NULL;
+    assert_int_equal(vitlrp_caption_compose(&caption, text, sizeof text, NULL), VITLRP_USAGE);
+    vitlrp_model_close(model);
+}
+
 /* Gammas change the methods that have them, and attnlrp-eps not. */
 static void test_rules(void **unused) {
     static const char *const FAMILY[] = {"attnlrp", "attnlrp-eps", "random"};
@@ -510,8 +611,7 @@ static void test_tune(void **unused) {
     assert_true(result.calibration_tuned.mean >= result.calibration_preset.mean);
     assert_true(fabs(result.gain.mean - (result.tuned.mean - result.preset.mean)) < 1e-6);
     int left = 1;
-    evaluation.observer.cancelled = cancel_after;
-    evaluation.observer.user = &left;
+    evaluation.observer = (struct vitlrp_eval_observer){count_image, cancel_after, &left};
     options.tried = NULL;
     assert_int_equal(vitlrp_tune(model, &options, &result, &error), VITLRP_CANCELLED);
     vitlrp_model_close(model);
@@ -543,6 +643,8 @@ int main(void) {
         cmocka_unit_test(test_evaluate),
         cmocka_unit_test(test_names_and_pairs),
         cmocka_unit_test(test_cancel),
+        cmocka_unit_test(test_curves_of_a_difference),
+        cmocka_unit_test(test_likely_classes),
         cmocka_unit_test(test_memory),
         cmocka_unit_test(test_memory_of_tuning),
         cmocka_unit_test(test_arithmetic),

@@ -141,7 +141,7 @@ static enum vitlrp_status batch_open(const struct args *args, struct batch *batc
     TRY(model_record_take(batch->model, &batch->record, err));
     TRY(batch_plan_open(&batch->choice, &batch->settings, batch->model, &batch->plan, err));
     batch_warn_skipped(batch, console);
-    TRY(model_tell_builtin(&batch->settings, batch->model, console, err));
+    TRY(model_tell(&batch->settings, batch->model, console, err));
     return batch_open_first(batch, console, err);
 }
 

@@ -14,6 +14,14 @@ const struct compare_cell *compare_cell_at(const struct compare_cells *cells, si
     return &cells->cells[row * cells->columns->count + column];
 }
 
+size_t compare_cells_forwards(const struct compare_cells *cells) {
+    size_t sum = 0;
+    for (size_t i = 0; i < cells->row_count * cells->columns->count; i++) {
+        sum += cells->cells[i].forwards;
+    }
+    return sum;
+}
+
 void compare_cells_free(struct compare_cells *cells) {
     size_t count = cells->cells == NULL ? 0 : cells->row_count * cells->columns->count;
     for (size_t i = 0; i < count; i++) {
@@ -33,17 +41,20 @@ void compare_cells_free(struct compare_cells *cells) {
 
 static enum vitlrp_status open_image(const struct settings *settings,
                                      const struct explain_session *state, const char *path,
-                                     struct compare_image *out, struct vitlrp_error *err) {
+                                     bool hashed, struct compare_image *out,
+                                     struct vitlrp_error *err) {
     struct photo photo = {0};
-    TRY(photo_open(path, &state->preprocess, &settings->image, NULL, &photo, err));
+    TRY(photo_open(path, &state->preprocess, &settings->image, hashed ? out->sha256 : NULL, &photo,
+                   err));
     if (photo_warning(&photo) != NULL) {
         char name[240];
         text_escape_name(name, sizeof name, path);
         console_warn(state->console, "%s: %s", name, photo_warning(&photo));
     }
     out->path = path;
-    out->input_height = photo.geometry.input_height;
-    out->input_width = photo.geometry.input_width;
+    out->geometry = photo.geometry;
+    out->is_input = photo.is_input;
+    out->warning = photo_warning(&photo);
     enum vitlrp_status status =
         figure_pane_open(photo.image, &photo.geometry, PANE_SIDE, &out->pane, err);
     if (status == VITLRP_OK) {
@@ -52,6 +63,24 @@ static enum vitlrp_status open_image(const struct settings *settings,
     }
     photo_close(&photo);
     return error_prefix(err, status, path);
+}
+
+/* Maps of one array have one size. */
+static enum vitlrp_status check_size(const struct compare_cells *cells, size_t place,
+                                     struct vitlrp_error *err) {
+    const struct vitlrp_geometry *first = &cells->images[0].geometry;
+    const struct vitlrp_geometry *own = &cells->images[place].geometry;
+    if (!cells->wants_one_size ||
+        (own->input_height == first->input_height && own->input_width == first->input_width)) {
+        return VITLRP_OK;
+    }
+    return error_prefix(
+        err,
+        fail(err, VITLRP_MISMATCH,
+             "becomes an input of %d x %d, the first image one of %d x %d: the maps "
+             "of --raw are of one size (--resize squash:N)",
+             own->input_width, own->input_height, first->input_width, first->input_height),
+        cells->images[place].path);
 }
 
 static enum vitlrp_status open_images(const struct args *args, const struct settings *settings,
@@ -63,14 +92,16 @@ static enum vitlrp_status open_images(const struct args *args, const struct sett
     }
     for (size_t i = 0; i < args->operand_count; i++) {
         cells->image_count = i + 1;
-        TRY(open_image(settings, state, args->operands[i], &cells->images[i], err));
+        TRY(open_image(settings, state, args->operands[i], cells->wants_hashes, &cells->images[i],
+                       err));
+        TRY(check_size(cells, i, err));
     }
     return VITLRP_OK;
 }
 
 static enum vitlrp_status run_forward(struct explain_session *state,
                                       const struct compare_image *image, struct vitlrp_error *err) {
-    TRY(explain_session_fit(state, image->input_height, image->input_width, err));
+    TRY(explain_session_fit(state, image->geometry.input_height, image->geometry.input_width, err));
     TRY(explain_forward(state, image->input, err));
     return prediction_rank(&state->prediction, state->model, err);
 }
@@ -103,6 +134,10 @@ static enum vitlrp_status add_rows(const struct settings *settings,
                                  .versus = taken.versus,
                                  .probability = state->prediction.probability[output],
                                  .logit = (double) state->prediction.logits[output]};
+        if (cells->has_versus) {
+            cells->rows[cells->row_count - 1].versus_logit =
+                (double) state->prediction.logits[taken.versus.output];
+        }
     }
     return VITLRP_OK;
 }
@@ -136,13 +171,15 @@ static enum vitlrp_status measure_cell(const struct explain_session *state,
     const struct compare_image *image = &cells->images[row->image];
     struct vitlrp_curves curves;
     cell->delta_logit = cell->delta_prob = NAN;
-    if (cells->steps == 0 || cells->has_versus) {
+    if (cells->steps == 0) {
         return VITLRP_OK;
     }
     vitlrp_curves_init(&curves);
-    curves.input_height = image->input_height;
-    curves.input_width = image->input_width;
+    curves.input_height = image->geometry.input_height;
+    curves.input_width = image->geometry.input_width;
     curves.output = row->target.output;
+    curves.has_versus = cells->has_versus ? 1 : 0;
+    curves.versus = row->versus.output;
     curves.steps = cells->steps;
     curves.replacement = cells->replacement;
     curves.seed = state->settings->method.seed;
@@ -167,6 +204,8 @@ static enum vitlrp_status fill_cell(struct explain_session *state,
                                       .has_versus = cells->has_versus};
     TRY(explain_relevance(state, &explanation, err));
     size_t count = (size_t) state->map_height * (size_t) state->map_width;
+    cell->sum = explanation.sum;
+    cell->precision = explanation.precision;
     cell->height = state->map_height;
     cell->width = state->map_width;
     cell->map = mem_calloc(count, sizeof *cell->map);
@@ -204,6 +243,7 @@ static enum vitlrp_status compute_column(const struct args *args, struct console
     enum vitlrp_status status = explain_session_open_on(settings, console, model, &state, err);
     if (status == VITLRP_OK && column == 0) {
         model_input_warn(settings, model, &state.preprocess, console);
+        cells->preprocess = state.preprocess;
         status = open_images(args, settings, &state, cells, err);
         if (status == VITLRP_OK) {
             status = find_rows(settings, &state, cells, err);

@@ -114,14 +114,6 @@ static void append_model(const struct plan *plan, struct text *out) {
     text_append_string(out, name);
 }
 
-static size_t count_forwards(const struct compare_cells *cells) {
-    size_t sum = 0;
-    for (size_t i = 0; i < cells->row_count * cells->columns->count; i++) {
-        sum += cells->cells[i].forwards;
-    }
-    return sum;
-}
-
 static void add_note(struct plan *plan, const char *words) {
     const struct figure_text text = {.x = MARGIN,
                                      .baseline = plan->y + NOTE_SIZE,
@@ -139,17 +131,18 @@ static void add_notes(struct plan *plan, struct text *words) {
                             "method with another unit."
                           : "Colours: in a row, maps in logits have one scale; a method with "
                             "another unit has its own.");
-    if (cells->steps > 0 && !cells->has_versus) {
+    if (cells->steps > 0) {
         text_printf(words,
-                    DELTA ": the logit's mean while the least relevant patches are replaced first, "
-                          "less that of the most relevant first;");
+                    DELTA ": the %s mean while the least relevant patches are replaced first, "
+                          "less that of the most relevant first;",
+                    cells->has_versus ? "difference's" : "logit's");
         add_note(plan, words->data == NULL ? "" : words->data);
         words->length = 0;
         text_printf(
             words,
             "larger is more faithful. Replaced by %s in %d steps; %zu forward passes in all.",
             vitlrp_word("replacement", (int32_t) cells->replacement), cells->steps,
-            count_forwards(cells));
+            compare_cells_forwards(cells));
         add_note(plan, words->data == NULL ? "" : words->data);
     }
 }

@@ -1,4 +1,3 @@
-#include <math.h>
 #include <string.h>
 
 #include "cli/explain_session.h"
@@ -10,11 +9,13 @@
 #include "compare_cells.h"
 #include "compare_columns.h"
 #include "compare_figure.h"
+#include "compare_report.h"
 
 #define DEFAULT_OUTPUT "compare.png"
 #define DEFAULT_STEPS 8
 #define MAX_STEPS 1000
 #define REPORT_LIMIT ((size_t) 1 << 20)
+#define RECORD_LIMIT ((size_t) 1 << 28)
 
 /* A comparison from its options to its file. */
 struct comparison {
@@ -25,9 +26,28 @@ struct comparison {
     struct compare_cells cells;
     struct guard guard;
     struct vitlrp_model *model; /* owned */
+    struct model_record record; /* owned; empty unless there is a record */
     const char *path;
+    const char *json, *maps; /* NULL: not wanted */
     enum figure_format format;
 };
+
+static enum vitlrp_status claim_files(struct comparison *comparison, struct vitlrp_error *err) {
+    static const char *const OPTIONS[] = {"-o", "--json", "--raw"};
+    comparison->json = comparison->args->value[OPTION_JSON];
+    comparison->maps = comparison->args->value[OPTION_RAW];
+    comparison->cells.wants_hashes = comparison->json != NULL;
+    comparison->cells.wants_one_size = comparison->maps != NULL;
+    const char *const paths[] = {comparison->path, comparison->json, comparison->maps};
+    TRY(output_check_array("--raw", comparison->maps, err));
+    if (comparison->maps != NULL && strcmp(comparison->maps, "-") == 0) {
+        return fail(err, VITLRP_USAGE, "--raw of a comparison needs a file name");
+    }
+    comparison->console->stdout_taken =
+        comparison->json != NULL && strcmp(comparison->json, "-") == 0;
+    TRY(guard_words(&comparison->guard, comparison->args, comparison->settings.model_path, err));
+    return output_claim_each(&comparison->guard, OPTIONS, paths, 3, err);
+}
 
 static enum vitlrp_status choose_output(struct comparison *comparison, struct vitlrp_error *err) {
     const char *value = comparison->args->value[OPTION_OUTPUT];
@@ -39,8 +59,7 @@ static enum vitlrp_status choose_output(struct comparison *comparison, struct vi
             comparison->path);
     }
     TRY(figure_check(comparison->format, err));
-    TRY(guard_words(&comparison->guard, comparison->args, comparison->settings.model_path, err));
-    return output_claim(&comparison->guard, "-o", comparison->path, err);
+    return claim_files(comparison, err);
 }
 
 static enum vitlrp_status read_curves(const struct args *args, struct compare_cells *cells,
@@ -70,29 +89,6 @@ static enum vitlrp_status read_options(struct comparison *comparison, struct vit
     return choose_output(comparison, err);
 }
 
-/* A line for each row, and one for each of its maps. */
-static void append_report(const struct comparison *comparison, struct text *out) {
-    const struct compare_cells *cells = &comparison->cells;
-    for (size_t r = 0; r < cells->row_count; r++) {
-        char name[240];
-        text_escape_name(name, sizeof name, cells->images[cells->rows[r].image].path);
-        text_printf(out, "%s: ", name);
-        class_append(out, &cells->rows[r].target);
-        if (!isnan(cells->rows[r].probability)) {
-            text_printf(out, ", %.1f %%", 100.0 * cells->rows[r].probability);
-        }
-        text_append_string(out, "\n");
-        for (size_t c = 0; c < comparison->columns.count; c++) {
-            const struct compare_cell *cell = compare_cell_at(cells, r, c);
-            text_printf(out, "  %-28s", comparison->columns.items[c].title);
-            if (!isnan(cell->delta_logit)) {
-                text_printf(out, "  Delta %8.3f", cell->delta_logit);
-            }
-            text_append_string(out, "\n");
-        }
-    }
-}
-
 static enum vitlrp_status write_figure(const struct comparison *comparison,
                                        struct vitlrp_error *err) {
     struct figure figure;
@@ -112,15 +108,56 @@ static enum vitlrp_status write_figure(const struct comparison *comparison,
     return status;
 }
 
+static enum vitlrp_status write_record(const struct comparison *comparison,
+                                       struct vitlrp_error *err) {
+    struct text text = {.limit = RECORD_LIMIT};
+    const struct compare_files files = {comparison->path, comparison->maps};
+    json_t *record = NULL;
+    TRY(compare_record(&comparison->cells, &comparison->record, &files, &record, err));
+    json_append(&text, record, 2);
+    text_append_string(&text, "\n");
+    json_decref(record);
+    enum vitlrp_status status = text_check(&text, "the record of a comparison", err);
+    if (status == VITLRP_OK) {
+        status = output_write(comparison->json, text.data, text.length, err);
+    }
+    text_free(&text);
+    return status;
+}
+
+/* All are tried. */
+static enum exit_code write_files(const struct comparison *comparison) {
+    struct vitlrp_error err;
+    enum exit_code code = console_check(write_figure(comparison, &err), CODE_OUTPUT, &err);
+    if (comparison->maps != NULL) {
+        enum vitlrp_status status = compare_write_maps(&comparison->cells, comparison->maps, &err);
+        code = console_check_also(code, status, CODE_OUTPUT, &err);
+    }
+    if (comparison->json != NULL) {
+        enum vitlrp_status status = write_record(comparison, &err);
+        code = console_check_also(code, status, CODE_OUTPUT, &err);
+    }
+    return code;
+}
+
+static void append_written(struct text *out, const char *path) {
+    char name[240];
+    if (path != NULL) {
+        text_escape_name(name, sizeof name, path);
+        text_printf(out, "wrote %s\n", name);
+    }
+}
+
 static enum vitlrp_status report(const struct comparison *comparison, struct vitlrp_error *err) {
     struct text text = {.limit = REPORT_LIMIT};
-    char name[240];
+    const struct console *console = comparison->console;
     model_line_append(&text, comparison->model, comparison->settings.model_path == NULL);
-    append_report(comparison, &text);
-    text_escape_name(name, sizeof name, comparison->path);
-    text_printf(&text, "wrote %s\n", name);
+    compare_report_append(&comparison->cells, &text);
+    append_written(&text, comparison->path);
+    append_written(&text, comparison->maps);
+    append_written(&text, comparison->json);
     enum vitlrp_status status =
-        comparison->console->verbosity == 0 ? VITLRP_OK : console_write(&text, err);
+        console->verbosity == 0 || console->stdout_taken ? VITLRP_OK : console_write(&text, err);
     text_free(&text);
     return status;
 }
@@ -134,13 +171,17 @@ static enum exit_code run(struct comparison *comparison) {
             model_choose(&comparison->settings, comparison->console, &comparison->model, &err),
             CODE_INPUT, &err);
     }
+    if (code == CODE_DONE && comparison->json != NULL) {
+        code = console_check(model_record_take(comparison->model, &comparison->record, &err),
+                             CODE_INPUT, &err);
+    }
     if (code == CODE_DONE) {
         code = console_check(compare_cells_compute(comparison->args, comparison->console,
                                                    comparison->model, &comparison->cells, &err),
                              CODE_INPUT, &err);
     }
     if (code == CODE_DONE) {
-        code = console_check(write_figure(comparison, &err), CODE_OUTPUT, &err);
+        code = write_files(comparison);
     }
     return code != CODE_DONE ? code : console_check(report(comparison, &err), CODE_OUTPUT, &err);
 }
@@ -150,6 +191,7 @@ enum exit_code compare_main(const struct args *args, struct console *console) {
     enum exit_code code = run(&comparison);
     compare_cells_free(&comparison.cells);
     compare_columns_free(&comparison.columns);
+    model_record_free(&comparison.record);
     vitlrp_model_close(comparison.model);
     guard_free(&comparison.guard);
     return code;

@@ -1,32 +1,10 @@
-#define _POSIX_C_SOURCE 200809L
 #include "eval_files.h"
 
 #include <string.h>
-#include <sys/stat.h>
 
 #include "cli/outputs.h"
 
 static const char *const SPELLED[EVAL_FILES] = {"--json", "--csv", "--html"};
-
-/* True if both paths lead to one existing file. */
-static bool same_file(const char *a, const char *b) {
-    struct stat first;
-    struct stat second;
-    return stat(a, &first) == 0 && stat(b, &second) == 0 && S_ISREG(first.st_mode) &&
-           first.st_dev == second.st_dev && first.st_ino == second.st_ino;
-}
-
-static enum vitlrp_status check_path(struct eval_files *files, int kind, struct vitlrp_error *err) {
-    const char *path = files->path[kind];
-    for (int i = 0; i < kind; i++) {
-        const char *other = files->path[i];
-        if (other != NULL && (strcmp(other, path) == 0 || same_file(other, path))) {
-            return fail(err, VITLRP_USAGE, "%s and %s name the same file", SPELLED[i],
-                        SPELLED[kind]);
-        }
-    }
-    return output_claim(&files->guard, SPELLED[kind], path, err);
-}
 
 enum vitlrp_status eval_files_plan(const struct args *args, const char *model_path,
                                    struct eval_files *files, struct vitlrp_error *err) {
@@ -42,12 +20,9 @@ enum vitlrp_status eval_files_plan(const struct args *args, const char *model_pa
     TRY(guard_words(&files->guard, args, model_path, err));
     for (int i = 0; i < EVAL_FILES; i++) {
         const char *path = files->path[i];
-        if (path != NULL) {
-            TRY(check_path(files, i, err));
-            files->stdout_taken = files->stdout_taken || strcmp(path, "-") == 0;
-        }
+        files->stdout_taken = files->stdout_taken || (path != NULL && strcmp(path, "-") == 0);
     }
-    return VITLRP_OK;
+    return output_claim_each(&files->guard, SPELLED, files->path, EVAL_FILES, err);
 }
 
 void eval_files_free(struct eval_files *files) {

@@ -1,6 +1,7 @@
 #include "cli/verbs.h"
 
 #include "cli/explain_session.h"
+#include "cli/model_facts.h"
 #include "cli/run_watch.h"
 #include "cli/settings.h"
 #include "eval_choice.h"
@@ -18,7 +19,10 @@ static enum vitlrp_status evaluation_run(const struct settings *settings,
     run_watch_start(settings->progress, console, &watch);
     choice->options.observer = run_watch_observer(&watch);
     choice->options.log = (struct vitlrp_log){.write = console_log, .user = (void *) console};
-    enum vitlrp_status status = vitlrp_evaluate(model, &choice->options, evaluation, err);
+    enum vitlrp_status status = model_tell(settings, model, console, err);
+    if (status == VITLRP_OK) {
+        status = vitlrp_evaluate(model, &choice->options, evaluation, err);
+    }
     run_watch_end();
     vitlrp_model_close(model);
     return status;

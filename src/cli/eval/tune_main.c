@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/explain_session.h"
+#include "cli/model_facts.h"
 #include "cli/outputs.h"
 #include "cli/run_watch.h"
 #include "cli/settings.h"
@@ -42,6 +43,7 @@ static void show_trial(void *user, const struct vitlrp_tune_trial *trial) {
 static enum vitlrp_status tuning_search(struct tuning *tuning, struct vitlrp_error *err) {
     struct vitlrp_tune_options options;
     TRY(model_choose(&tuning->settings, tuning->console, &tuning->model, err));
+    TRY(model_tell(&tuning->settings, tuning->model, tuning->console, err));
     TRY(model_record_take(tuning->model, &tuning->record, err));
     eval_choose_for_model(&tuning->settings, tuning->model, tuning->console, &tuning->choice);
     run_watch_start(tuning->settings.progress, tuning->console, &tuning->watch);

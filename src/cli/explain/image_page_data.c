@@ -6,6 +6,7 @@
 
 #include "base/formats.h"
 #include "base/mem.h"
+#include "base/naming.h"
 #include "base/words.h"
 #include "image_page.h"
 

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/naming.h"
 #include "base/page_frame.h"
 #include "image_page.h"
 
