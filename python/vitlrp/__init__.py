@@ -17,6 +17,7 @@ lock. Messages of the library go to the logger "vitlrp".
 
 from . import errors
 from ._library import version, words
+from .batch import Batch
 from .errors import VitlrpError
 from .evaluation import METRICS, Audit, Evaluation, Statistic, Tuning
 from .explanation import Class, Explanation, LedgerEntry, Prediction
@@ -28,6 +29,7 @@ __version__ = "0.2.0"
 
 __all__ = [
     "METRICS",
+    "Batch",
     "Class",
     "Evaluation",
     "Explanation",

@@ -48,6 +48,10 @@ class EvaluationPointer(c_void_p):
     """struct vitlrp_evaluation *"""
 
 
+class DatasetPointer(c_void_p):
+    """struct vitlrp_dataset *"""
+
+
 LogWrite = CFUNCTYPE(None, c_void_p, c_int, c_char_p)
 EvalProgress = CFUNCTYPE(None, c_void_p, c_size_t, c_size_t, c_size_t)
 EvalCancelled = CFUNCTYPE(c_int32, c_void_p)
@@ -350,6 +354,31 @@ class RenderOptions(Structure):
     ]
 
 
+class Likely(Structure):
+    _fields_ = [
+        ("found", Class),
+        ("logit", c_double),
+        ("probability", c_double),
+        ("reserved", c_void_p * 2),
+    ]
+
+
+class Caption(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("target", Likely),
+        ("versus", Likely),
+        ("has_versus", c_int32),
+        ("has_sums", c_int32),
+        ("model", c_char_p),
+        ("method", c_char_p),
+        ("unit", c_char_p),
+        ("explained", c_double),
+        ("sum", c_double),
+        ("top_percent", c_double),
+    ]
+
+
 class Map(Structure):
     _fields_ = [
         ("values", POINTER(c_float)),
@@ -399,6 +428,47 @@ class EvalOptions(Structure):
         ("precision", c_int),
         ("max_bytes", c_size_t),
         ("inputs", Inputs),
+    ]
+
+
+class DatasetOptions(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("path", c_char_p),
+        ("truth", c_char_p),
+        ("target", c_int),
+        ("limit", c_size_t),
+        ("shard", c_int32),
+        ("shards", c_int32),
+        ("inputs", Inputs),
+    ]
+
+
+class DatasetInfo(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("images", c_size_t),
+        ("manifest", c_size_t),
+        ("found", c_size_t),
+        ("skipped", c_size_t),
+        ("sha256", c_char_p),
+        ("unread", c_size_t),
+        ("first_unread", c_char_p),
+        ("truth_sha256", c_char_p),
+        ("content_sha256", c_char_p),
+        ("own_pictures", c_size_t),
+        ("not_read", c_size_t),
+        ("not_read_kinds", c_char_p),
+    ]
+
+
+class DatasetImage(Structure):
+    _fields_ = [
+        ("path", c_char_p),
+        ("id", c_char_p),
+        ("index", c_size_t),
+        ("label", c_int32),
+        ("reserved", c_int32 * 3),
     ]
 
 
@@ -609,6 +679,8 @@ FUNCTIONS = {
         ),
     ),
     "vitlrp_render_options_init_sized": (None, (POINTER(RenderOptions), c_size_t)),
+    "vitlrp_caption_init_sized": (None, (POINTER(Caption), c_size_t)),
+    "vitlrp_caption_compose": (c_int, (POINTER(Caption), c_char_p, c_size_t, POINTER(Error))),
     "vitlrp_render": (
         c_int,
         (
@@ -622,6 +694,18 @@ FUNCTIONS = {
     ),
     "vitlrp_rule_changes_init": (None, (POINTER(RuleChanges),)),
     "vitlrp_eval_options_init_sized": (None, (POINTER(EvalOptions), c_size_t)),
+    "vitlrp_dataset_options_init_sized": (None, (POINTER(DatasetOptions), c_size_t)),
+    "vitlrp_dataset_open": (
+        c_int,
+        (ModelPointer, POINTER(DatasetOptions), POINTER(DatasetPointer), POINTER(Error)),
+    ),
+    "vitlrp_dataset_close": (None, (DatasetPointer,)),
+    "vitlrp_dataset_info_init_sized": (None, (POINTER(DatasetInfo), c_size_t)),
+    "vitlrp_dataset_describe": (None, (DatasetPointer, POINTER(DatasetInfo))),
+    "vitlrp_dataset_image_at": (
+        c_int,
+        (DatasetPointer, c_size_t, POINTER(DatasetImage), POINTER(Error)),
+    ),
     "vitlrp_eval_setting_init_sized": (None, (POINTER(EvalSetting), c_size_t)),
     "vitlrp_eval_setting_at": (c_int, (c_size_t, POINTER(EvalSetting), POINTER(Error))),
     "vitlrp_evaluate": (

@@ -7,13 +7,14 @@ tells is packed by a builtin, and what it asks is answered by a generator that w
 
 from __future__ import annotations
 
+import collections
 import concurrent.futures
 import functools
 import struct
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from . import _capi
 from .errors import CancelledError
@@ -80,24 +81,31 @@ class Watch:
             self._progress(done, total)
 
 
-def run_all(
-    work: Callable[[int, Callable[[], bool]], Any], count: int, threads: int, progress: Progress | None
-) -> list[Any]:
-    """work(0, cancelled) to work(count - 1, cancelled), so many at the same time, in their order.
+_Item = TypeVar("_Item")
+_Found = TypeVar("_Found")
 
-    The calling thread waits, so that it takes a Ctrl-C; what it or `progress` raises, and the first
-    failure, end the others.
+
+def run_each(
+    work: Callable[[_Item, Callable[[], bool]], _Found], items: Iterable[_Item], threads: int
+) -> Iterator[tuple[_Item, _Found]]:
+    """Each item with work(item, cancelled), in their order, so many at the same time.
+
+    Items are taken when there is room for them, so that an iterator of any length is fine. The
+    calling thread waits, so that it takes a Ctrl-C; that, the first failure, and closing the
+    generator end the others.
     """
     stop = threading.Event()
-    found: list[Any] = [None] * count
-    pool = concurrent.futures.ThreadPoolExecutor(max(1, min(threads, count)), "vitlrp")
+    pool = concurrent.futures.ThreadPoolExecutor(max(1, threads), "vitlrp")
+    waiting: collections.deque[tuple[_Item, concurrent.futures.Future[_Found]]] = collections.deque()
     try:
-        jobs = {pool.submit(work, place, stop.is_set): place for place in range(count)}
-        for done, job in enumerate(concurrent.futures.as_completed(jobs), 1):
-            found[jobs[job]] = job.result()
-            if progress is not None:
-                progress(done, count)
+        for item in items:
+            waiting.append((item, pool.submit(work, item, stop.is_set)))
+            if len(waiting) >= 2 * threads:
+                first, job = waiting.popleft()
+                yield first, job.result()
+        while waiting:
+            first, job = waiting.popleft()
+            yield first, job.result()
     finally:
         stop.set()
         pool.shutdown(wait=True, cancel_futures=True)
-    return found

@@ -235,21 +235,55 @@ class _Run:
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """The arguments of Model.evaluate."""
+    """The arguments of Model.evaluate and Model.tune, beside the rules and the protocol."""
+
+    limit: int | None = None
+    reference: str | None = None
+    truth: _check.StrPath | None = None
+    boxes: _check.StrPath | None = None
+    shard: tuple[int, int] = (0, 1)
+    preprocessing: image.Preprocessing | None = None
+    ignore_exif: bool = False
+    threads: int | None = None
+    backend: str = "auto"
+
+
+@dataclasses.dataclass(frozen=True)
+class Wanted:
+    """What is to be measured, and how."""
 
     dataset: _check.StrPath
     methods: Sequence[str] | None
-    limit: int | None
-    reference: str | None
-    truth: _check.StrPath | None
-    boxes: _check.StrPath | None
-    shard: tuple[int, int]
+    own: Settings
     preprocessing: image.Preprocessing
-    ignore_exif: bool
-    threads: int | None
-    backend: str
     protocol: Mapping[str, Any]  # values of _settings.SETTINGS
     rules: Mapping[str, Any]
+
+    @classmethod
+    def of(
+        cls,
+        function: str,
+        dataset: _check.StrPath,
+        methods: Sequence[str] | None,
+        options: Mapping[str, Any],
+        preprocessing: image.Preprocessing,
+    ) -> Wanted:
+        """From the keywords of a function; TypeError for one that there is not. `preprocessing` is
+        the model's."""
+        names = {field.name for field in dataclasses.fields(Settings)}
+        rules = {*method.RuleParameters.__annotations__}
+        if function == "tune":
+            names -= {"reference", "boxes", "shard"}
+        _check.keywords(function, options, {*names, *rules, *SETTINGS})
+        own = Settings(**{name: value for name, value in options.items() if name in names})
+        return cls(
+            dataset=dataset,
+            methods=methods,
+            own=own,
+            preprocessing=preprocessing if own.preprocessing is None else own.preprocessing,
+            protocol={name: value for name, value in options.items() if name in SETTINGS},
+            rules={name: value for name, value in options.items() if name in rules},
+        )
 
     def record(self) -> _capi.EvalOptions:
         """For C; it keeps what it points to."""
@@ -257,29 +291,29 @@ class Settings:
         options.dataset = _check.path("dataset", self.dataset)
         self._set_protocol(options)
         self._set_methods(options)
-        if self.truth is not None:
-            options.truth = _check.path("truth", self.truth)
-        if self.boxes is not None:
-            options.boxes = _check.path("boxes", self.boxes)
+        own = self.own
+        if own.truth is not None:
+            options.truth = _check.path("truth", own.truth)
+        if own.boxes is not None:
+            options.boxes = _check.path("boxes", own.boxes)
         options.preprocess = ctypes.pointer(self.preprocessing._record())
-        options.ignore_exif = _check.flag("ignore_exif", self.ignore_exif)
-        options.threads = _check.whole(
-            "threads", 0 if self.threads is None else self.threads, 0, _check.INT32_MAX
-        )
-        options.backend = _check.text("backend", self.backend)
+        options.ignore_exif = _check.flag("ignore_exif", own.ignore_exif)
+        threads = 0 if own.threads is None else own.threads
+        options.threads = _check.whole("threads", threads, 0, _check.INT32_MAX)
+        options.backend = _check.text("backend", own.backend)
         options.log = logger()
         return options
 
     def _set_protocol(self, options: _capi.EvalOptions) -> None:
-        most = _check.INT32_MAX
+        most, own = _check.INT32_MAX, self.own
         try:
-            shard, shards = self.shard
+            shard, shards = own.shard
         except (TypeError, ValueError):
-            raise UsageError(f"shard must be two numbers, as (0, 4), not {_check.shown(self.shard)}") from None
+            raise UsageError(f"shard must be two numbers, as (0, 4), not {_check.shown(own.shard)}") from None
         options.shards = _check.whole("the number of shards", shards, 1, most)
         options.shard = _check.whole("shard", shard, 0, shards - 1)
-        if self.limit is not None:
-            options.limit = _check.whole("limit", self.limit, 1, 2**63 - 1)
+        if own.limit is not None:
+            options.limit = _check.whole("limit", own.limit, 1, 2**63 - 1)
         for name, value in self.protocol.items():
             setattr(options, SETTINGS[name].field, SETTINGS[name].number(value))
 
@@ -290,16 +324,15 @@ class Settings:
                 raise UsageError("methods is an empty list")
             options.methods = (ctypes.c_char_p * len(names))(*names)
             options.method_count = len(names)
-        if self.reference is not None:
-            options.reference = _check.text("reference", self.reference)
-        _check.keywords("evaluate", self.rules, {*method.RuleParameters.__annotations__, *SETTINGS})
+        if self.own.reference is not None:
+            options.reference = _check.text("reference", self.own.reference)
         changes = _capi.RuleChanges()
         lib.vitlrp_rule_changes_init(ctypes.byref(changes))
         method.set_rules(changes, method.rule_values(self.rules))
         options.rules = ctypes.pointer(changes)
 
 
-def run(model_in_use: ModelInUse, settings: Settings, progress: Progress | None) -> Evaluation:
+def run(model_in_use: ModelInUse, settings: Wanted, progress: Progress | None) -> Evaluation:
     """Evaluates a model, and reports every image to `progress`."""
     options = settings.record()
     work = _Run(progress)
@@ -341,7 +374,7 @@ def _tuning(found: _capi.TuneResult) -> Tuning:
     )
 
 
-def tune(model_in_use: ModelInUse, settings: Settings, progress: Progress | None) -> Tuning:
+def tune(model_in_use: ModelInUse, settings: Wanted, progress: Progress | None) -> Tuning:
     """Searches the gammas of a method, and reports every image to `progress`."""
     evaluation, watch = settings.record(), _Run(progress)
     evaluation.observer = watch.observer

@@ -7,6 +7,7 @@ import ctypes
 import dataclasses
 import html
 import io
+import math
 import os
 import warnings
 from collections.abc import Sequence
@@ -21,8 +22,7 @@ from ._library import call, lib, new_record, take_bytes, version, words
 from .errors import UsageError
 from .method import GAMMAS, describe
 
-_LABEL_BYTES = 119  # of a label in a caption
-_NAME_BYTES = 79  # of a model's name
+_CAPTION_SIZE = 1024  # VITLRP_CAPTION_SIZE
 _CELL_SIDE = 400  # of a picture in a notebook, in pixels
 _MOST_RELEVANCE = 1e30  # that can be drawn
 _FORMATS = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg"}
@@ -212,7 +212,7 @@ class Explanation:
         elif ending in _FORMATS:
             data = self.encode(_FORMATS[ending], style=style, cmap=cmap, **look)
         else:
-            raise UsageError(f"{path}: the picture's name must end in .png, .jpg or .npy")
+            raise UsageError(f"{path}: the picture's name must end in .png, .jpg or .npy{_hint(ending)}")
         write_atomic(path, data)
 
     def _warn_of_colors(self, options: _capi.RenderOptions) -> None:
@@ -238,22 +238,25 @@ class Explanation:
 
     def _caption(self, percent: float) -> str:
         """Likewise of a picture of a part of the photograph."""
-        versus = self.versus
-        against = f"  versus {self._likely(versus, self.versus_probability)}" if versus else ""
-        lines = [self._likely(self.target, self.probability) + against, f"{self.method}, {_end_of(self.model)}"]
-        if percent > 0.0:
-            lines.append(f"the largest {percent:g} % of the map's values")
-        elif self.ledger is not None:
-            whole = "difference" if versus else self.unit
-            held = f"{self.relevance_sum:.4g} of the {whole} {self.explained:.4g}"
-            lines.append(f"the map holds {held}")
-        return "\n".join(lines)
+        told = new_record(_capi.Caption, lib.vitlrp_caption_init_sized)
+        told.target = self._likely(self.target, self.probability)
+        if self.versus is not None:
+            told.versus = self._likely(self.versus, self.versus_probability)
+            told.has_versus = 1
+        told.model, told.method, told.unit = (
+            text.replace("\0", " ").encode(errors="replace") for text in (self.model, self.method, self.unit)
+        )
+        told.has_sums = int(self.ledger is not None)
+        told.explained, told.sum, told.top_percent = self.explained, self.relevance_sum, percent
+        text = ctypes.create_string_buffer(_CAPTION_SIZE)
+        call(lib.vitlrp_caption_compose, ctypes.byref(told), text, _CAPTION_SIZE)
+        return text.value.decode(errors="replace")
 
-    def _likely(self, found: Class, likely: float | None) -> str:
-        """The class with its probability, or its output where that is none."""
-        if likely is None:
-            return f"{_shown(found)}  {float(self.logits[found.output]):.4g}"
-        return f"{_shown(found)}  {100.0 * likely:.1f} %"
+    def _likely(self, found: Class, likely: float | None) -> _capi.Likely:
+        """The class with what the model says of it."""
+        label = found.label.replace("\0", " ").encode(errors="replace")
+        told = _capi.Class(found.output, found.index, b"", label)
+        return _capi.Likely(told, float(self.logits[found.output]), math.nan if likely is None else likely)
 
     def _comment(self) -> str:
         """What a picture's file says about itself: program, class, method and its parameters."""
@@ -368,6 +371,18 @@ class Explanation:
         return f"<Explanation: {title}  {self.method}, map of {rows} x {columns}>"
 
 
+def _hint(ending: str) -> str:
+    """What writes the pictures that the package does not."""
+    if ending in (".svg", ".pdf"):
+        return (
+            f"; for {ending}, which the package does without cairo for, use the command (vitlrp IMAGE -o "
+            f"NAME{ending}) or matplotlib: found.plot(ax), then fig.savefig"
+        )
+    if ending in (".html", ".apng"):
+        return f"; {ending} is written by the command (vitlrp IMAGE -o NAME{ending})"
+    return ""
+
+
 def _share_scale(explanations: Sequence[Any], options: _capi.RenderOptions) -> None:
     """One scale for all of them, by the kind of the map that is drawn."""
     if not explanations or not all(isinstance(one, Explanation) for one in explanations):
@@ -388,25 +403,6 @@ def _range(value: Any) -> tuple[float, float]:
     if not low < high:
         raise UsageError(f"range must be two rising numbers, not {_check.shown(value)}")
     return low, high
-
-
-def _shown(target: Class) -> str:
-    """The class for a caption: of a long label the beginning, as the command shows it."""
-    label = target.label.encode()
-    if len(label) <= _LABEL_BYTES:
-        return str(target)
-    beginning = label[: _LABEL_BYTES - 3].decode(errors="ignore")
-    return str(dataclasses.replace(target, label=f"{beginning}..."))
-
-
-def _end_of(name: str) -> str:
-    """The name for a caption: its last part, or two where that is the name of every model of a hub."""
-    parts = name.split("/")
-    says_little = parts[-1].startswith(("model.", "pytorch_model"))
-    data = "/".join(parts[-2 if says_little else -1 :]).encode()
-    if len(data) <= _NAME_BYTES:
-        return data.decode()
-    return "..." + data[3 - _NAME_BYTES :].decode(errors="ignore")
 
 
 def _parameters_text(parameters: dict[str, Any]) -> str:

@@ -9,29 +9,28 @@ import operator
 import os
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NoReturn, Union, overload
+from typing import TYPE_CHECKING, Any, NoReturn, overload
 
 import numpy as np
 
 from . import _capi, _check, _opening, _torch, evaluation
+from . import batch as _batch
 from . import image as _image
 from . import method as _method
 from ._explain import Explaining, Request, Wanted, check_contrast, check_level
 from ._handle import Handle
 from ._library import call, lib, logger, new_record, take_bytes, words
 from ._opening import JsonLike, LabelsLike, Opening
+from ._options import BatchOptions, ClassLike, EvaluateOptions, ExplainOptions, TuneOptions
 from ._sessions import SessionPool, SessionSettings
-from ._settings import SETTINGS
-from ._watching import Progress, run_all
+from ._watching import Progress, run_each
 from .errors import ForkError, UsageError, printable
 from .explanation import Class, Explanation
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
-
-ClassLike = Union[int, str, Class]
 
 MOST_THREADS = 1024
 _TOP = "top:"
@@ -72,27 +71,6 @@ class Fact:
     value: str  # "12", "1e-06", "gelu", "yes"
     source: str  # "user", "file", "class", "table", "tensors", "guess"
     origin: str  # for people: "config.json, num_attention_heads"
-
-
-class BatchOptions(_method.Parameters, total=False):
-    """Keywords of Model.explain_batch, for type checkers."""
-
-    versus: ClassLike | None
-    method: str
-    level: str
-    preprocessing: _image.Preprocessing | None
-    ignore_exif: bool
-    resample: bool
-    keep_photo: bool
-    backend: str
-    precision: str
-
-
-class ExplainOptions(BatchOptions, total=False):
-    """Keywords of Model.explain, for type checkers."""
-
-    threads: int | None
-    progress: Progress | None
 
 
 class Model:
@@ -516,18 +494,95 @@ class Model:
         targets = target if isinstance(target, (list, tuple)) else [target] * len(listed)
         if len(targets) != len(listed):
             raise UsageError(f"target has {len(targets)} entries for {len(listed)} images")
+        request, count = self._batch_request("explain_batch", threads, options)
+        found: list[Any] = []
+
+        def work(pair: Any, cancelled: Callable[[], bool]) -> Any:
+            return self._explain(*pair, request, cancelled)
+
+        for _, one in run_each(work, zip(listed, targets), count):
+            found.append(one)
+            if progress is not None:
+                progress(len(found), len(listed))
+        return found
+
+    def explain_each(
+        self,
+        images: Iterable[_image.ImageLike],
+        target: Any = None,
+        *,
+        threads: int | None = None,
+        **options: Unpack[BatchOptions],
+    ) -> Iterator[Any]:
+        """What explain gives for each image, one after the other, as it is asked for.
+
+        `images` may be a generator of any length: about two images for each of the `threads` are in
+        memory. Other arguments as of explain. An image that fails ends it.
+        """
+        request, count = self._batch_request("explain_each", threads, options)
+
+        def work(image: Any, cancelled: Callable[[], bool]) -> Any:
+            return self._explain(image, target, request, cancelled)
+
+        return (found for _, found in run_each(work, images, count))
+
+    def batch(
+        self,
+        images: _check.StrPath | Iterable[_check.StrPath],
+        folder: _check.StrPath,
+        target: Any = None,
+        *,
+        write: str | Sequence[str] = ("png",),
+        look: Mapping[str, Any] | None = None,
+        threads: int | None = None,
+        retry_failed: bool = False,
+        progress: Progress | None = None,
+        **options: Unpack[BatchOptions],
+    ) -> _batch.Batch:
+        """Explains a folder of images, or an iterable of paths, into another folder.
+
+        The same call again does what is left. `write` names the files for each image: "png" or
+        "jpg", the picture, "raw", the map, "logits"; `look` is how pictures look, as {"style":
+        "panel"}: the keywords of Explanation.encode. results.jsonl has a line for each image, and
+        Batch.results() reads it. An image that cannot be explained has its reason there and stops
+        nothing; `retry_failed` tries it again. `target` may also be "label": the class of the
+        image's own folder. `progress` is called with (done, images). A folder has maps of one kind:
+        UsageError for a call with other arguments. Others are as of explain_batch.
+        """
+        kinds, place = _batch.check_write(write), os.fspath(folder)
+        request, count = self._batch_request("batch", threads, options)
+        request = dataclasses.replace(request, keep_photo="png" in kinds or "jpg" in kinds)
+        by_label = isinstance(target, str) and target == "label"
+        if not by_label:
+            self._wanted(target, request.versus)
+        elif not isinstance(images, (str, os.PathLike)):
+            raise UsageError('target "label" needs a folder, or a file that lists images and labels')
+        known = {"weights_sha256": self.sha256(), "configuration": self.configuration()}
+        items: Iterable[_batch.Item] = []
+        if isinstance(images, (str, os.PathLike)):
+            with self._in_use() as model:
+                items = _batch.dataset_items(model, images, by_label)
+        else:
+            items = _batch.path_items(images)
+
+        def work(item: _batch.Item, cancelled: Callable[[], bool]) -> Any:
+            own = self.classes[item.label] if by_label and item.label is not None else target
+            return self._explain(item.path, own, request, cancelled)
+
+        record = _batch.run_record(known, target, options, kinds, look or {})
+        saving = _batch.Saving(place, kinds, look or {})
+        every = _batch.Work(work, saving, record, count, retry_failed, progress)
+        return _batch.run(every, items, place)
+
+    @staticmethod
+    def _batch_request(function: str, threads: int | None, options: Mapping[str, Any]) -> tuple[Request, int]:
+        """What is asked for each image, and how many at the same time."""
         names = [field.name for field in dataclasses.fields(Request)]
-        _check.keywords("explain_batch", options, [*names, *_method.Parameters.__annotations__])
+        _check.keywords(function, options, [*names, *_method.Parameters.__annotations__])
         own: dict[str, Any] = {name: value for name, value in options.items() if name in names}
         parameters = {name: value for name, value in options.items() if name not in names}
-        request = Request(**own, threads=1, parameters=parameters)
         count = _check.whole("threads", threads or 0, 0, MOST_THREADS) or len(os.sched_getaffinity(0))
-        pairs = list(zip(listed, targets))
-
-        def work(place: int, cancelled: Callable[[], bool]) -> Any:
-            return self._explain(*pairs[place], request, cancelled)
-
-        return run_all(work, len(pairs), count, progress)
+        return Request(**own, threads=1, parameters=parameters), count
 
     def _explain(
         self, image: Any, target: Any, request: Request, cancelled: Callable[[], bool] | None = None
@@ -618,69 +673,35 @@ class Model:
         dataset: _check.StrPath,
         methods: Sequence[str] | None = None,
         *,
-        limit: int | None = None,
-        steps: int = 28,
-        target: str = "predicted",
-        replace: str = "zero",
-        reference: str | None = None,
-        truth: _check.StrPath | None = None,
-        boxes: _check.StrPath | None = None,
-        shard: tuple[int, int] = (0, 1),
-        seed: int = 0,
-        preprocessing: _image.Preprocessing | None = None,
-        ignore_exif: bool = False,
-        threads: int | None = None,
-        backend: str = "auto",
-        precision: str = "fp32",
         progress: evaluation.Progress | None = None,
-        **rules: Unpack[_method.RuleParameters],
+        **options: Unpack[EvaluateOptions],
     ) -> evaluation.Evaluation:
         """Measures how faithful methods are: patches are replaced, most and least relevant first.
 
         dataset        ImageFolder, flat folder with a file of labels, or a file that lists images
         methods        names of vitlrp.methods(); None: a choice of seven
+        progress       called with (done, total, failed) after every image, from other threads
         limit          number of images, spread evenly over all of them; None: all
-        steps          points of a curve, less one
+        steps          points of a curve, less one (28)
         target         explain the "predicted" class or the "label"
         replace        what stands in for a patch: "zero" (0 after normalisation), or another of
                        vitlrp.words("replacement")
         reference      the method that the others are compared with; None: rollout, if it is run
         truth, boxes   files of labels and of objects' boxes (data/FORMATS.md)
         shard          (i, n): only every n-th image, from the i-th on; Evaluation.merge joins shards
-        seed           of everything random
+        seed           of everything random (0)
+        preprocessing, ignore_exif, backend  as of explain
         threads        images at the same time; None: one per available processor
         precision      "fp32", "mixed" (attributions) or "bf16" (curves: Evaluation.audit says what
                        that changes)
-        progress       called with (done, total, failed) after every image, from other threads
-        rules          gammas and epsilon of all methods that have them, attnlrp-eps excepted; and
-                       any other setting that the library has (Evaluation.settings)
+        gamma_conv, gamma_linear, gamma_qkv, gamma_proj, gamma_fc1, gamma_fc2, gamma_head, epsilon
+                       of all methods that have them, attnlrp-eps excepted
 
-        Images that cannot be read are recorded, and the call still succeeds. After Ctrl-C no more
-        images begin; the call waits for those at work, and raises.
+        Any other setting that the library has is a keyword too (Evaluation.settings). Images that
+        cannot be read are recorded, and the call still succeeds. Ctrl-C ends it within 0.2 seconds
+        or one operation, and so does what progress raises.
         """
-        protocol = {
-            "steps": steps,
-            "target": target,
-            "replace": replace,
-            "seed": seed,
-            "precision": precision,
-            **{name: value for name, value in rules.items() if name in SETTINGS},
-        }
-        chosen = evaluation.Settings(
-            dataset=dataset,
-            methods=methods,
-            limit=limit,
-            reference=reference,
-            truth=truth,
-            boxes=boxes,
-            shard=shard,
-            preprocessing=self._prepared(preprocessing),
-            ignore_exif=ignore_exif,
-            threads=threads,
-            backend=backend,
-            protocol=protocol,
-            rules={name: value for name, value in rules.items() if name not in protocol},
-        )
+        chosen = evaluation.Wanted.of("evaluate", dataset, methods, options, self.preprocessing)
         return evaluation.run(self._in_use, chosen, progress)
 
     def tune(
@@ -688,44 +709,19 @@ class Model:
         dataset: _check.StrPath,
         method: str = "attnlrp",
         *,
-        limit: int | None = None,
-        steps: int = 28,
-        target: str = "predicted",
-        replace: str = "zero",
-        truth: _check.StrPath | None = None,
-        seed: int = 0,
-        preprocessing: _image.Preprocessing | None = None,
-        ignore_exif: bool = False,
-        threads: int | None = None,
-        backend: str = "auto",
-        precision: str = "fp32",
         progress: evaluation.Progress | None = None,
-        **rules: Unpack[_method.RuleParameters],
+        **options: Unpack[TuneOptions],
     ) -> evaluation.Tuning:
         """Searches the gammas of a method that are the most faithful for this model.
 
         Every second image calibrates; the others, which the search does not see, measure the gain.
-        The search begins at the method's rules with `rules`. Other arguments as of evaluate.
+        The search begins at the method's gammas, or at those given. Other arguments as of
+        evaluate, without reference, boxes and shard.
 
             tuned = model.tune("photos", limit=100)
             model.explain("cat.jpg", **tuned.rules)
         """
-        protocol = {"steps": steps, "target": target, "replace": replace, "seed": seed, "precision": precision}
-        chosen = evaluation.Settings(
-            dataset=dataset,
-            methods=[method],
-            limit=limit,
-            reference=None,
-            truth=truth,
-            boxes=None,
-            shard=(0, 1),
-            preprocessing=self._prepared(preprocessing),
-            ignore_exif=ignore_exif,
-            threads=threads,
-            backend=backend,
-            protocol=protocol,
-            rules=rules,
-        )
+        chosen = evaluation.Wanted.of("tune", dataset, [method], options, self.preprocessing)
         return evaluation.tune(self._in_use, chosen, progress)
 
 

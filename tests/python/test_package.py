@@ -49,6 +49,20 @@ class Documents(unittest.TestCase):
             written = {"goldfish.heat.png", "report.html", "result.json"}
             self.assertLessEqual(written, set(os.listdir(folder)))
 
+    def test_block_of_the_main_readme(self):
+        """"In Python, and in C": its first lines run as they stand, with a small model of that name. Those that
+        need torchvision run in tests/nightly/wheel.sh."""
+        with open(os.path.join(support.SOURCE, "README.md"), encoding="utf-8") as file:
+            blocks = re.findall(r"(?:^ {4}.*\n)+", file.read(), re.MULTILINE)
+        (block,) = (block for block in blocks if 'vitlrp.Model("vit_b_16.pth")' in block)
+        with support.scratch() as folder:
+            shutil.copy(support.KOALA, os.path.join(folder, "cat.jpg"))
+            shutil.copy(support.small_model.PATH, os.path.join(folder, "vit_b_16.pth"))
+            lines = "".join(line[4:] for line in block.splitlines(True))
+            said = run("-c", f"{lines}print(explained.target, len(explained.ledger), explained.logits.shape)", PWD=folder)
+            self.assertRegex(said, r"tabby.* \(281\) \d+ \(200,\)")
+            self.assertGreater(os.path.getsize(os.path.join(folder, "heat.png")), 10000)
+
     def test_example_makes_the_picture_of_the_readme(self):
         with support.scratch() as folder:
             examples = os.path.join(folder, "python", "examples")

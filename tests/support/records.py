@@ -5,7 +5,7 @@
     check_folder(path)   the same of every .json and .jsonl below a folder
 
 Text that is no JSON is nobody's record: tests make such files too. As a program it checks the files and
-folders that it is given, and that the formats of src/base/formats.h are those of the schemas:
+folders that it is given, and that the formats of src/base/formats.h and of the Python package are those of the schemas:
 records.py SOURCE [FILE...]
 
 Only the keywords of JSON Schema below are known; a schema with another one is refused, since it would
@@ -193,6 +193,8 @@ def check_formats(source):
     ends in _OLD is read, not written."""
     with open(os.path.join(source, "src/base/formats.h"), encoding="utf-8") as file:
         found = dict(re.findall(r'#define (\w+) "(vitlrp [a-z ]+ \d+)"', file.read()))
+    with open(os.path.join(source, "python/vitlrp/batch.py"), encoding="utf-8") as file:
+        found.update(re.findall(r'(?m)^(\w+) = "(vitlrp [a-z ]+ \d+)"', file.read()))
     written = {text for name, text in found.items() if not name.endswith("_OLD")}
     return [f"{text}: has no schema" for text in sorted(written - set(formats()))] + [
         f"{text}: has a schema, and nobody writes it" for text in sorted(set(formats()) - written)]

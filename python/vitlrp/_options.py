@@ -1,0 +1,58 @@
+"""The keywords of Model's functions, for type checkers."""
+
+from __future__ import annotations
+
+from typing import Union
+
+from ._check import StrPath
+from ._watching import Progress
+from .explanation import Class
+from .image import Preprocessing
+from .method import Parameters, RuleParameters
+
+ClassLike = Union[int, str, Class]
+
+
+class BatchOptions(Parameters, total=False):
+    """Keywords of Model.explain_batch."""
+
+    versus: ClassLike | None
+    method: str
+    level: str
+    preprocessing: Preprocessing | None
+    ignore_exif: bool
+    resample: bool
+    keep_photo: bool
+    backend: str
+    precision: str
+
+
+class ExplainOptions(BatchOptions, total=False):
+    """Keywords of Model.explain."""
+
+    threads: int | None
+    progress: Progress | None
+
+
+class TuneOptions(RuleParameters, total=False):
+    """Keywords of Model.tune."""
+
+    limit: int | None
+    steps: int
+    target: str
+    replace: str
+    truth: StrPath | None
+    seed: int
+    preprocessing: Preprocessing | None
+    ignore_exif: bool
+    threads: int | None
+    backend: str
+    precision: str
+
+
+class EvaluateOptions(TuneOptions, total=False):
+    """Keywords of Model.evaluate."""
+
+    reference: str | None
+    boxes: StrPath | None
+    shard: tuple[int, int]
