@@ -39,6 +39,7 @@ FAULTS = [
     ("banned.py", "imgio/a.c", 'void f(void) {\n    printf("x");\n}\n'),
     ("banned.py", "src/cli/a.c", 'void f(void) {\n    rename("a", "b");\n}\n'),
     ("banned.py", "tests/a.c", "void f(char *a, char *b) {\n    strcpy(a, b);\n}\n"),
+    ("banned.py", "src/cli/a.c", "long f(void) {\n    return (long) time(0);\n}\n"),
     ("options.py", "vit/a.c", 'const char *f(void) {\n    return "give it (--heads)";\n}\n'),
     ("options.py", "src/api/a.c", 'const char *f(void) {\n    return "`vitlrp info` lists them";\n}\n'),
     ("shape.py", "vit/a.c", LONG_FUNCTION),

@@ -1,7 +1,7 @@
 /* Preloaded into the command: makes the n-th call of one kind that writes a file or starts a thread
  * fail, or stop halfway. VITLRP_FAULT is "KIND:N:WHAT": KIND one of create, write, fsync, close,
  * rename and thread, N a number or * for every call, WHAT an errno's number, "short", or
- * "kill", which ends the process before the call.
+ * "kill", which ends the process before the call, or "signalN", which sends it this signal then.
  * VITLRP_FAULT_LOG is a file that exists once the fault has happened. VITLRP_FAULT_TRACE is a file
  * that gets the kind of every such call, a line each. Standard streams are left alone.
  * VITLRP_FAULT_MEMORY is "N": from the N-th time on that the command asks how much memory is left
@@ -62,6 +62,9 @@ static int fault_of(const char *kind) {
     }
     if (strcmp(end + 1, "kill") == 0) {
         kill(getpid(), SIGKILL);
+    }
+    if (strncmp(end + 1, "signal", 6) == 0) {
+        kill(getpid(), (int) strtol(end + 7, NULL, 10));
     }
     return strcmp(end + 1, "short") == 0 ? SHORT : (int) strtol(end + 1, NULL, 10);
 }

@@ -1,11 +1,13 @@
 """Every call that writes a file made to fail in turn: the old file or the whole new one is there, no
 temporary file is left, the exit code is 4 and one line names the file; after a short write or an
-interruption all is as without. The calls come in the order that a loss of power asks for.
+interruption all is as without. The calls come in the order that a loss of power asks for. A signal at any of
+them leaves no temporary file (row f22).
 usage: write_faults.py VITLRP IO_SHIM DATA"""
 
 import errno
 import itertools
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -106,6 +108,19 @@ def sweep(kind, what, context):
     return MOST, complaints
 
 
+def check_signals(program, shim, photo):
+    """The signals that users and shells send, while a file is written: it becomes whole, or stays the old one."""
+    complaints = []
+    for number, kind in itertools.product((signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGPIPE), KINDS[1:]):
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = os.path.join(scratch, "out")
+            os.mkdir(folder)
+            code, _, happened = run(program, shim, photo, folder, f"{kind}:1:signal{int(number)}")
+            if not happened or code == 0 or not set(contents(folder)) <= set(OUTPUTS):
+                complaints.append(f"{number.name} at {kind}: exit code {code}, files {sorted(contents(folder))}")
+    return complaints
+
+
 def main():
     small_model.use()
     program, shim, data = (os.path.abspath(path) for path in sys.argv[1:4])
@@ -116,7 +131,7 @@ def main():
         code, stderr, _ = run(program, shim, photo, folder)
         assert code == 0, stderr
         wanted = contents(folder)
-    faults, complaints = 0, check_order(program, shim, photo)
+    faults, complaints = 0, check_order(program, shim, photo) + check_signals(program, shim, photo)
     for kind in KINDS:
         codes = [errno.ENOSPC, errno.EIO]
         codes += {"create": [errno.EROFS, errno.EACCES, errno.EMFILE],

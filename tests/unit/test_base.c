@@ -6,10 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/arena.h"
 #include "base/checked.h"
+#include "base/clock.h"
 #include "base/field.h"
 #include "base/file.h"
 #include "base/json.h"
@@ -48,6 +50,19 @@ static void test_integers_are_parsed_strictly(void **unused) {
     assert_false(parse_bytes_span("KiB", 3, 0, 10, &value));
     assert_false(parse_bytes_span("1kib", 4, 0, INT64_MAX, &value));
     assert_false(parse_bytes_span("9223372036GiB", 13, 0, INT64_MAX, &value));
+}
+
+/* Row n07 of the table of bad inputs: times are of the clock that nobody sets, else one that is set
+ * back makes them negative. checks/banned keeps all others out. */
+static void test_n07_clock_only_goes_forward(void **unused) {
+    struct timespec before;
+    struct timespec after;
+    (void) unused;
+    clock_gettime(CLOCK_MONOTONIC, &before);
+    double seconds = clock_seconds();
+    clock_gettime(CLOCK_MONOTONIC, &after);
+    assert_true((double) before.tv_sec + 1e-9 * (double) before.tv_nsec <= seconds);
+    assert_true(seconds <= (double) after.tv_sec + 1e-9 * (double) after.tv_nsec);
 }
 
 static void test_numbers_are_parsed_strictly(void **unused) {
@@ -684,6 +699,7 @@ int main(void) {
         cmocka_unit_test(test_json_writes_nan_as_null),
         cmocka_unit_test(test_json_compare),
         cmocka_unit_test(test_words),
+        cmocka_unit_test(test_n07_clock_only_goes_forward),
         cmocka_unit_test(test_pool_runs_every_task_once),
         cmocka_unit_test(test_resampling_weights_sum_to_one),
     };

@@ -1,18 +1,11 @@
-#define _POSIX_C_SOURCE 200809L
 #include "vit/math/gemm_rate.h"
 
 #include <stdlib.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "vit/math/operand.h"
 
 enum { REPETITIONS = 9 };
-
-static double seconds_now(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double) now.tv_sec + 1e-9 * (double) now.tv_nsec;
-}
 
 static int compare_doubles(const void *a, const void *b) {
     double x = *(const double *) a;
@@ -48,9 +41,9 @@ double gemm_rate(const struct engine *engine, const struct linear *layer, size_t
                         engine->operand);
     pool_run(engine->pool, gemm_grid_tiles(&job.grid), rate_tile, &job);
     for (size_t i = 0; i < REPETITIONS; i++) {
-        double start = seconds_now();
+        double start = clock_seconds();
         pool_run(engine->pool, gemm_grid_tiles(&job.grid), rate_tile, &job);
-        seconds[i] = seconds_now() - start;
+        seconds[i] = clock_seconds() - start;
     }
     engine->backend->leave(&saved);
     qsort(seconds, REPETITIONS, sizeof seconds[0], compare_doubles);
