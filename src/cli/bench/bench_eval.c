@@ -3,6 +3,7 @@
 #include "base/formats.h"
 #include "base/words.h"
 #include "bench_measure.h"
+#include "cli/args.h"
 #include "cli/explanation.h"
 #include "cli/machine.h"
 #include "vitlrp_eval.h"
@@ -13,6 +14,8 @@
  * many take a minute or two, those of ViT-B/16 would take hours. */
 #define MOST_WORK 1e13
 
+#define MOST_IMAGES 1000000
+
 /* What was measured, and on what. */
 struct bench_eval {
     struct vitlrp_model *model; /* owned */
@@ -22,21 +25,25 @@ struct bench_eval {
     char cpu[128];
 };
 
-/* A rough count: every weight is used once for each token. */
-static void choose_size(struct bench_eval *bench) {
+/* The images of --limit, 0 without it. A rough count: every weight is used once for each token. */
+static void choose_size(struct bench_eval *bench, int32_t limit) {
     struct vitlrp_eval_cost *cost = &bench->cost;
+    cost->images = limit > 0 ? limit : cost->images;
     double points = 2.0 * cost->images * cost->methods * cost->steps;
     double work = points * 2.0 * (double) bench->info.parameters * bench->info.tokens;
     if (work > MOST_WORK) {
-        cost->images = 0;
+        cost->images = limit;
         cost->methods = 1;
     }
 }
 
-static enum vitlrp_status bench_eval_measure(const struct settings *settings,
+static enum vitlrp_status bench_eval_measure(const struct args *args,
+                                             const struct settings *settings,
                                              const struct console *console,
                                              struct bench_eval *bench, struct vitlrp_error *err) {
     struct vitlrp_eval_cost *cost = &bench->cost;
+    int32_t limit = 0;
+    TRY(option_int("--limit", args->value[OPTION_LIMIT], 1, MOST_IMAGES, &limit, err));
     TRY(bench_open_model(settings, NULL, console, &bench->model, err));
     vitlrp_model_info_init(&bench->info);
     vitlrp_model_describe(bench->model, &bench->info);
@@ -44,7 +51,7 @@ static enum vitlrp_status bench_eval_measure(const struct settings *settings,
     cost->threads = settings->threads;
     cost->backend = settings->backend;
     cost->precision = settings->precision;
-    choose_size(bench);
+    choose_size(bench, limit);
     TRY(vitlrp_eval_measure(bench->model, cost, err));
     bench->evaluator_ms = 1e3 * cost->evaluator_seconds / (double) cost->points;
     bench->batched_ms = 1e3 * cost->plain_seconds / (double) cost->points;
@@ -101,7 +108,7 @@ enum exit_code bench_eval_main(const struct args *args, const struct settings *s
     struct vitlrp_error err;
     struct bench_eval bench = {0};
     enum exit_code code =
-        console_check(bench_eval_measure(settings, console, &bench, &err), CODE_INPUT, &err);
+        console_check(bench_eval_measure(args, settings, console, &bench, &err), CODE_INPUT, &err);
     if (code == CODE_DONE) {
         struct text table = {.limit = TEXT_LIMIT};
         append_report(&table, &bench);

@@ -32,6 +32,9 @@ static enum vitlrp_status check_options(const struct args *args, const struct se
         return fail(err, VITLRP_USAGE,
                     "--backend all cannot be used with --%s, which measures one backend", name);
     }
+    if (args->value[OPTION_LIMIT] != NULL && !eval && !batch) {
+        return fail(err, VITLRP_USAGE, "--limit is of --eval and --batch");
+    }
     for (size_t i = 0; eval && i < sizeof UNREAD / sizeof UNREAD[0]; i++) {
         if (args->value[UNREAD[i]] != NULL) {
             return fail(err, VITLRP_USAGE, "--eval does not read --%s",
