@@ -54,12 +54,13 @@ static double value_of_areas(const double areas[EVAL_CURVES], enum eval_metric m
 }
 
 double audit_difference(const struct evaluation *evaluation, const struct eval_image *image,
-                        size_t method, enum eval_metric metric) {
-    double value = eval_metric_value(evaluation, image, method, metric);
+                        size_t method, struct eval_measure measure) {
+    double value = eval_metric_value(evaluation, image, method, measure);
     if (isnan(value) || !audit_covers(evaluation, image->index)) {
         return NAN;
     }
-    return value - value_of_areas(image->methods[method].fp32_areas, metric);
+    const struct eval_curves *curves = &image->methods[method].curves[measure.replacement];
+    return value - value_of_areas(curves->fp32_areas, measure.metric);
 }
 
 void audit_add(struct vitlrp_audit *audit, double difference) {
@@ -83,11 +84,11 @@ void audit_end(struct vitlrp_audit *audit, const struct vitlrp_statistic *interv
 }
 
 struct vitlrp_audit audit_measure(const struct evaluation *evaluation, size_t method,
-                                  enum eval_metric metric,
+                                  struct eval_measure measure,
                                   const struct vitlrp_statistic *interval) {
     struct vitlrp_audit audit = {0};
     for (size_t i = 0; i < evaluation->image_count; i++) {
-        audit_add(&audit, audit_difference(evaluation, &evaluation->images[i], method, metric));
+        audit_add(&audit, audit_difference(evaluation, &evaluation->images[i], method, measure));
     }
     audit_end(&audit, interval);
     return audit;

@@ -29,7 +29,7 @@ size_t audit_images(const struct evaluation *evaluation);
 
 /* Metric of the curves as they are - that in float32; NaN where either is missing. */
 double audit_difference(const struct evaluation *evaluation, const struct eval_image *image,
-                        size_t method, enum eval_metric metric);
+                        size_t method, struct eval_measure measure);
 
 /* A zeroed audit becomes one of several differences: each is added, in the order of the images (NaN
  * is passed over), and the end makes means of the sums. `interval` is the metric's mean over all
@@ -39,6 +39,7 @@ void audit_end(struct vitlrp_audit *audit, const struct vitlrp_statistic *interv
 
 /* Of images in memory. */
 struct vitlrp_audit audit_measure(const struct evaluation *evaluation, size_t method,
-                                  enum eval_metric metric, const struct vitlrp_statistic *interval);
+                                  struct eval_measure measure,
+                                  const struct vitlrp_statistic *interval);
 
 #endif

@@ -45,17 +45,18 @@ struct curve_buffers {
     float *logits;              /* [at_once, classes] */
     float *curve;               /* [steps + 1] */
     float *replacement;         /* [3, height, width]; ROAD: the noise */
-    float *imputed;             /* [at_once, 3, height, width], for ROAD only */
+    float *imputed;             /* [capacity, 3, height, width], for ROAD only */
 };
 
 struct curve_evaluator {
     struct curve_options options;
     size_t patches, words, steps, classes, pixels;
-    size_t max_points, slot_count, at_once;
-    size_t point_count; /* of the image at hand */
-    size_t forth_count; /* its first points: those of TIES_FORTH */
+    size_t max_points, slot_count;
+    size_t capacity, at_once; /* points of one pass of the batch, and of one call */
+    size_t point_count;       /* of the image at hand */
+    size_t forth_count;       /* its first points: those of TIES_FORTH */
     struct curve_buffers buffers;
-    struct road *road; /* NULL for other replacements */
+    struct road *road; /* NULL without that replacement */
     void *block;
 };
 
@@ -65,7 +66,7 @@ static void lay_out(struct curve_evaluator *evaluator, struct arena *arena) {
     const struct curve_evaluator *e = evaluator;
     struct curve_buffers *b = &evaluator->buffers;
     size_t curves = CURVES_OF_METHOD * e->options.method_count;
-    bool is_road = e->options.protocol.replacement == VITLRP_REPLACE_ROAD;
+    bool is_road = eval_replacement_has(&e->options.protocol, VITLRP_REPLACE_ROAD);
     b->order = arena_take(arena, e->patches, sizeof *b->order);
     b->set = arena_take(arena, e->words, sizeof *b->set);
     b->sets = arena_take(arena, e->max_points, e->words * sizeof *b->sets);
@@ -76,7 +77,7 @@ static void lay_out(struct curve_evaluator *evaluator, struct arena *arena) {
     b->logits = arena_take_floats(arena, e->at_once, e->classes);
     b->curve = arena_take_floats(arena, 1, e->steps + 1);
     b->replacement = arena_take_floats(arena, 1, e->pixels);
-    b->imputed = is_road ? arena_take_floats(arena, e->at_once, e->pixels) : NULL;
+    b->imputed = is_road ? arena_take_floats(arena, e->capacity, e->pixels) : NULL;
 }
 
 /* Sizes, from the options. LIMIT if they make no sense together. */
@@ -91,10 +92,8 @@ static enum vitlrp_status evaluator_size(struct curve_evaluator *e, struct vitlr
     e->classes = (size_t) config->classes;
     e->pixels =
         vit_channels(config) * (size_t) options->input_height * (size_t) options->input_width;
-    e->at_once = capacity;
-    if (options->protocol.replacement != VITLRP_REPLACE_ROAD && capacity < POINTS_AT_ONCE) {
-        e->at_once = POINTS_AT_ONCE / capacity * capacity;
-    }
+    e->capacity = capacity;
+    e->at_once = capacity < POINTS_AT_ONCE ? POINTS_AT_ONCE / capacity * capacity : capacity;
     size_t inner = 0;
     if (!checked_mul(&inner, CURVES_OF_METHOD * (e->steps - 1), options->method_count) ||
         inner > NO_POINT / 4) {
@@ -125,7 +124,7 @@ static enum vitlrp_status open_resources(struct curve_evaluator *e, struct vitlr
     }
     arena = arena_over(e->block, arena.used);
     lay_out(e, &arena);
-    if (options->protocol.replacement != VITLRP_REPLACE_ROAD) {
+    if (!eval_replacement_has(&options->protocol, VITLRP_REPLACE_ROAD)) {
         return VITLRP_OK;
     }
     struct road_shape shape = {.grey = options->model->config.grey,
@@ -266,57 +265,65 @@ static struct point read_point(const struct curve_evaluator *e, const float *log
 
 static enum vitlrp_status make_replacement(struct curve_evaluator *e,
                                            const struct curve_request *request,
+                                           enum vitlrp_replacement replacement,
                                            struct vitlrp_error *err) {
     const struct vit_config *config = &e->options.model->config;
-    struct replacement_request wanted = {.replacement = e->options.protocol.replacement,
+    struct replacement_request wanted = {.replacement = replacement,
                                          .preprocess = e->options.preprocess,
                                          .height = (size_t) e->options.input_height,
                                          .width = (size_t) e->options.input_width,
                                          .patch_height = (size_t) config->patch_height,
                                          .patch_width = (size_t) config->patch_width,
+                                         .donor = request->donor,
                                          .seed = request->seed};
     return replacement_make(&wanted, request->input, e->buffers.replacement, err);
 }
 
+/* A pass over the points of an image. */
+struct point_pass {
+    struct vit_batch *batch;
+    const struct curve_request *request;
+    struct road *road; /* NULL for other replacements */
+};
+
 /* The logits of points [first, first + count). */
-static enum vitlrp_status forward_points(struct curve_evaluator *e, struct vit_batch *batch,
-                                         const float *input, size_t first, size_t count,
-                                         struct vitlrp_error *err) {
+static enum vitlrp_status forward_points(struct curve_evaluator *e, const struct point_pass *pass,
+                                         size_t first, size_t count, struct vitlrp_error *err) {
     struct curve_buffers *b = &e->buffers;
     for (size_t i = 0; i < count; i++) {
         write_mask(e, first + i, b->masks + i * e->patches);
     }
-    const struct replaced_input of = {.input = input,
+    const struct replaced_input of = {.input = pass->request->input,
                                       .replacement = b->replacement,
-                                      .road = e->road,
+                                      .road = pass->road,
                                       .imputed = b->imputed,
                                       .patches = e->patches,
                                       .pixels = e->pixels};
-    return replaced_forward(&of, batch, b->masks, count, b->logits, err);
+    return replaced_forward(&of, pass->batch, b->masks, count, b->logits, err);
 }
 
 /* The points [first, end). */
-static enum vitlrp_status compute_range(struct curve_evaluator *e, struct vit_batch *batch,
-                                        const struct curve_request *request, size_t first,
-                                        size_t end, struct vitlrp_error *err) {
-    for (; first < end; first += e->at_once) {
-        size_t count = size_min(e->at_once, end - first);
-        TRY(forward_points(e, batch, request->input, first, count, err));
+static enum vitlrp_status compute_range(struct curve_evaluator *e, const struct point_pass *pass,
+                                        size_t first, size_t end, struct vitlrp_error *err) {
+    size_t at_once = pass->road == NULL ? e->at_once : e->capacity;
+    for (; first < end; first += at_once) {
+        size_t count = size_min(at_once, end - first);
+        TRY(forward_points(e, pass, first, count, err));
         for (size_t i = 0; i < count; i++) {
             e->buffers.points[first + i] =
-                read_point(e, e->buffers.logits + i * e->classes, request);
+                read_point(e, e->buffers.logits + i * e->classes, pass->request);
         }
     }
     return VITLRP_OK;
 }
 
 /* In two parts: how many inputs a batch has may show in their last bits, and a curve without ties
- * shall not change with those that another method has. */
-static enum vitlrp_status compute_points(struct curve_evaluator *e, struct vit_batch *batch,
-                                         const struct curve_request *request,
+ * shall not change with those that another method has. For the same reason the point of the whole
+ * image is computed under each replacement: without it, the others would lie in other batches. */
+static enum vitlrp_status compute_points(struct curve_evaluator *e, const struct point_pass *pass,
                                          struct vitlrp_error *err) {
-    TRY(compute_range(e, batch, request, 0, e->forth_count, err));
-    return compute_range(e, batch, request, e->forth_count, e->point_count, err);
+    TRY(compute_range(e, pass, 0, e->forth_count, err));
+    return compute_range(e, pass, e->forth_count, e->point_count, err);
 }
 
 static void read_curve(const struct curve_evaluator *e, size_t method, enum eval_curve curve,
@@ -335,26 +342,44 @@ static void read_curve(const struct curve_evaluator *e, size_t method, enum eval
     }
 }
 
-static void give_curves(const struct curve_evaluator *e, const struct curve_request *request) {
+static void give_curves(const struct curve_evaluator *e, const struct curve_request *request,
+                        size_t place) {
     for (size_t m = 0; m < request->method_count; m++) {
-        struct eval_method_result *result = &request->methods[m];
-        if (result->valid) {
-            read_curve(e, m, EVAL_CURVE_MORF_LOGIT, result->morf_logit);
-            read_curve(e, m, EVAL_CURVE_MORF_PROB, result->morf_prob);
-            read_curve(e, m, EVAL_CURVE_LERF_LOGIT, result->lerf_logit);
-            read_curve(e, m, EVAL_CURVE_LERF_PROB, result->lerf_prob);
+        const struct eval_method_result *result = &request->methods[m];
+        for (int curve = 0; result->valid && curve < EVAL_CURVES; curve++) {
+            read_curve(e, m, (enum eval_curve) curve, result->curves[place].of[curve]);
         }
     }
 }
 
-static void give_areas(const struct curve_evaluator *e, const struct curve_request *request) {
+static void give_areas(const struct curve_evaluator *e, const struct curve_request *request,
+                       size_t place) {
     for (size_t m = 0; m < request->method_count; m++) {
-        struct eval_method_result *result = &request->methods[m];
+        const struct eval_method_result *result = &request->methods[m];
         for (int curve = 0; result->valid && curve < EVAL_CURVES; curve++) {
             read_curve(e, m, (enum eval_curve) curve, e->buffers.curve);
-            result->fp32_areas[curve] = protocol_area(e->buffers.curve, e->steps);
+            result->curves[place].fp32_areas[curve] = protocol_area(e->buffers.curve, e->steps);
         }
     }
+}
+
+/* Under the replacement at a place of the protocol's. */
+static enum vitlrp_status evaluate_under(struct curve_evaluator *e,
+                                         const struct curve_request *request, size_t place,
+                                         struct vitlrp_error *err) {
+    enum vitlrp_replacement replacement = eval_replacement_at(&e->options.protocol, place);
+    struct point_pass pass = {.batch = e->options.batch,
+                              .request = request,
+                              .road = replacement == VITLRP_REPLACE_ROAD ? e->road : NULL};
+    TRY(make_replacement(e, request, replacement, err));
+    TRY(compute_points(e, &pass, err));
+    give_curves(e, request, place);
+    if (request->audited) {
+        pass.batch = e->options.audit;
+        TRY(compute_points(e, &pass, err));
+        give_areas(e, request, place);
+    }
+    return VITLRP_OK;
 }
 
 enum vitlrp_status curve_evaluate(struct curve_evaluator *evaluator,
@@ -362,13 +387,9 @@ enum vitlrp_status curve_evaluate(struct curve_evaluator *evaluator,
     struct curve_evaluator *e = evaluator;
     assert(request->method_count <= e->options.method_count);
     assert(!request->audited || e->options.audit != NULL);
-    TRY(make_replacement(e, request, err));
     trace_curves(e, request);
-    TRY(compute_points(e, e->options.batch, request, err));
-    give_curves(e, request);
-    if (request->audited) {
-        TRY(compute_points(e, e->options.audit, request, err));
-        give_areas(e, request);
+    for (size_t place = 0; place < eval_replacement_count(&e->options.protocol); place++) {
+        TRY(evaluate_under(e, request, place, err));
     }
     return VITLRP_OK;
 }

@@ -1,5 +1,6 @@
-/* The perturbation curves of one image: MoRF and LeRF of any number of methods, every set of
- * removed patches computed once whichever curves pass through it, the end points above all. */
+/* The perturbation curves of one image: MoRF and LeRF of any number of methods, under every
+ * replacement of the protocol. Under each, every set of removed patches is computed once whichever
+ * curves pass through it, the end points above all. */
 #ifndef EVAL_CURVE_H
 #define EVAL_CURVE_H
 
@@ -34,18 +35,20 @@ enum vitlrp_status curve_evaluator_open(const struct curve_options *options,
 void curve_evaluator_close(struct curve_evaluator *evaluator);
 
 struct curve_request {
-    const float *input;                 /* [3, input_height, input_width], normalised */
-    int32_t output;                     /* whose logit and probability are measured */
-    uint64_t seed;                      /* of this image, for replacements with noise */
-    struct eval_method_result *methods; /* valid ones: from patches to the four curves, which the
-                                           caller has allocated */
+    const float *input; /* [3, input_height, input_width], normalised */
+    int32_t output;     /* whose logit and probability are measured */
+    uint64_t seed;      /* of this image, for replacements with noise */
+    const float *donor; /* another image's input, for VITLRP_REPLACE_DONOR; NULL without it */
+    struct eval_method_result *methods; /* valid ones: from patches to the curves under each
+                                           replacement, which the caller has allocated */
     size_t method_count;                /* at most curve_options.method_count */
     bool audited;    /* computes the points by the audit's batch too: fills fp32_areas */
     bool has_versus; /* what is measured is the difference to this output */
     int32_t versus;
 };
 
-/* NUMERIC if a logit is not finite. */
+/* The curves under a replacement have the bits of a protocol that has it alone. NUMERIC if a logit
+ * is not finite. */
 enum vitlrp_status curve_evaluate(struct curve_evaluator *evaluator,
                                   const struct curve_request *request, struct vitlrp_error *err);
 

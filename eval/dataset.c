@@ -369,6 +369,28 @@ static enum vitlrp_status hash_content(const struct gathering *gathering, char d
     return status == VITLRP_OK ? ended : status;
 }
 
+/* A candidate's path goes to the dataset. */
+static enum vitlrp_status take_path(struct candidate *candidate, struct dataset *out,
+                                    struct vitlrp_error *err) {
+    char *path = candidate->path;
+    candidate->path = NULL;
+    return path_list_add(&out->paths, path, DATASET_LIMIT, err);
+}
+
+/* The paths of the whole manifest, all of them the dataset's then. */
+static enum vitlrp_status take_manifest(struct gathering *gathering, struct dataset *out,
+                                        struct vitlrp_error *err) {
+    out->manifest_paths = mem_calloc(gathering->count, sizeof *out->manifest_paths);
+    if (out->manifest_paths == NULL) {
+        return fail(err, VITLRP_NOMEM, "out of memory for %zu images", gathering->count);
+    }
+    for (size_t i = 0; i < gathering->count; i++) {
+        out->manifest_paths[i] = gathering->candidates[i].path;
+        TRY(take_path(&gathering->candidates[i], out, err));
+    }
+    return VITLRP_OK;
+}
+
 /* The items of the shard; their paths go from the candidates to the dataset. */
 static enum vitlrp_status take_shard(struct gathering *gathering, struct dataset *out,
                                      struct vitlrp_error *err) {
@@ -380,9 +402,10 @@ static enum vitlrp_status take_shard(struct gathering *gathering, struct dataset
     }
     for (size_t i = shard; i < gathering->count; i += shards) {
         struct candidate *candidate = &gathering->candidates[i];
-        char *path = candidate->path;
-        candidate->path = NULL;
-        TRY(path_list_add(&out->paths, path, DATASET_LIMIT, err));
+        const char *path = out->manifest_paths == NULL ? candidate->path : out->manifest_paths[i];
+        if (out->manifest_paths == NULL) {
+            TRY(take_path(candidate, out, err));
+        }
         struct eval_item item = {
             .path = path, .id = path + gathering->root, .index = i, .label = candidate->label};
         item.boxes = boxes_find(&out->boxes, item.id, &item.box_count);
@@ -443,6 +466,9 @@ enum vitlrp_status dataset_open(const struct dataset_options *options, struct da
         TRY_GOTO(status, boxes_open(options->boxes_path, &dataset.boxes, err), cleanup);
     }
     TRY_GOTO(status, dataset_gather(&gathering, &dataset, err), cleanup);
+    if (options->keep_paths) {
+        TRY_GOTO(status, take_manifest(&gathering, &dataset, err), cleanup);
+    }
     TRY_GOTO(status, take_shard(&gathering, &dataset, err), cleanup);
     dataset.not_read = (struct text){.limit = PATH_LIMIT};
     picture_file_append_kinds(&dataset.not_read, &gathering.notes.passed_over);
@@ -466,6 +492,7 @@ cleanup:
 
 void dataset_close(struct dataset *dataset) {
     mem_free(dataset->items);
+    mem_free((void *) dataset->manifest_paths);
     path_list_free(&dataset->paths);
     path_list_free(&dataset->unread);
     text_free(&dataset->not_read);

@@ -15,6 +15,7 @@
 #ifndef EVAL_DATASET_H
 #define EVAL_DATASET_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -37,6 +38,7 @@ struct dataset_options {
     size_t limit; /* of images, spread evenly over the sorted list so that every class has its
                      share; 0: all */
     int32_t shard, shards; /* image i belongs to shard i % shards */
+    bool keep_paths;       /* fills dataset.manifest_paths */
     struct truth_classes classes;
     struct vitlrp_inputs
         inputs; /* gets the name of every image that was found, and of the other files */
@@ -45,9 +47,11 @@ struct dataset_options {
 struct dataset {
     struct eval_item *items; /* of the shard, by ascending index */
     size_t count;
-    size_t manifest_count;   /* of all shards */
-    size_t found;            /* images before any were left out */
-    struct path_list unread; /* folders below it that must not be read, and are left out */
+    size_t manifest_count;       /* of all shards */
+    const char **manifest_paths; /* [manifest_count], by index, where they were asked for; else NULL
+                                  */
+    size_t found;                /* images before any were left out */
+    struct path_list unread;     /* folders below it that must not be read, and are left out */
     struct picture_file_tally passed_over; /* files that are no photographs to read */
     struct text not_read; /* "2 heic, 1 webp" of these; no text where there is none */
     size_t skipped;       /* for VITLRP_EVAL_LABEL: left out, because they have no label that the
@@ -58,7 +62,7 @@ struct dataset {
     char truth_sha256[SHA256_TEXT];    /* of the file of labels; "": there is none */
     char content_sha256[SHA256_TEXT];  /* of what the manifest's files hold (eval/content.h) */
 
-    struct path_list paths; /* of the shard: items point into it */
+    struct path_list paths; /* of the shard, or of the manifest: items point into it */
     struct box_list boxes;
 };
 

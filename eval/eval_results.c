@@ -1,10 +1,74 @@
 #include "eval/eval_results.h"
 
+#include <string.h>
+
+#include "base/checked.h"
 #include "base/mem.h"
+#include "base/words.h"
+
+bool eval_replacement_has(const struct eval_protocol *protocol, enum vitlrp_replacement which) {
+    return (protocol->replacements >> which & 1) != 0;
+}
+
+size_t eval_replacement_count(const struct eval_protocol *protocol) {
+    size_t count = 0;
+    for (int i = 0; word_of(WORDS_REPLACEMENT, i) != NULL; i++) {
+        count += eval_replacement_has(protocol, (enum vitlrp_replacement) i) ? 1 : 0;
+    }
+    return count;
+}
+
+enum vitlrp_replacement eval_replacement_at(const struct eval_protocol *protocol, size_t place) {
+    int which = 0;
+    for (size_t before = place; word_of(WORDS_REPLACEMENT, which + 1) != NULL; which++) {
+        if (eval_replacement_has(protocol, (enum vitlrp_replacement) which) && before-- == 0) {
+            break;
+        }
+    }
+    return (enum vitlrp_replacement) which;
+}
+
+static size_t points_of(const struct eval_protocol *protocol) {
+    return (size_t) protocol->steps + 1;
+}
+
+enum vitlrp_status eval_curves_open(const struct eval_protocol *protocol, struct eval_curves **out,
+                                    struct vitlrp_error *err) {
+    size_t count = eval_replacement_count(protocol);
+    size_t floats = EVAL_CURVES * points_of(protocol);
+    size_t bytes = 0;
+    struct eval_curves *curves = NULL;
+    if (checked_mul(&bytes, floats, sizeof(float)) &&
+        checked_add(&bytes, bytes, sizeof(struct eval_curves))) {
+        curves = mem_calloc(count, bytes);
+    }
+    if (curves == NULL) {
+        return fail(err, VITLRP_NOMEM, "out of memory for the curves of an image");
+    }
+    float *next = (float *) (curves + count);
+    for (size_t r = 0; r < count; r++) {
+        for (size_t c = 0; c < EVAL_CURVES; c++) {
+            curves[r].of[c] = next;
+            next += points_of(protocol);
+        }
+    }
+    *out = curves;
+    return VITLRP_OK;
+}
+
+void eval_curves_copy(const struct eval_protocol *protocol, const struct eval_curves *from,
+                      struct eval_curves *to) {
+    for (size_t r = 0; r < eval_replacement_count(protocol); r++) {
+        memcpy(to[r].fp32_areas, from[r].fp32_areas, sizeof to[r].fp32_areas);
+        for (size_t c = 0; c < EVAL_CURVES; c++) {
+            memcpy(to[r].of[c], from[r].of[c], points_of(protocol) * sizeof(float));
+        }
+    }
+}
 
 void eval_image_drop_results(struct eval_image *image, size_t method_count) {
     for (size_t m = 0; image->methods != NULL && m < method_count; m++) {
-        mem_free(image->methods[m].morf_logit);
+        mem_free(image->methods[m].curves);
         mem_free(image->methods[m].patches);
     }
     mem_free(image->methods);

@@ -22,11 +22,20 @@
 struct eval_protocol {
 #define WHOLE(type, member, ...) type member;
 #define CHOICE WHOLE
+#define SET WHOLE
 #include "eval/settings.def"
 #undef WHOLE
 #undef CHOICE
+#undef SET
 };
 
+/* The replacements that a protocol names, in the order of their table: how many, which at a place,
+ * whether one is among them. The first is that of the numbers which have no replacement's name. */
+size_t eval_replacement_count(const struct eval_protocol *protocol);
+enum vitlrp_replacement eval_replacement_at(const struct eval_protocol *protocol, size_t place);
+bool eval_replacement_has(const struct eval_protocol *protocol, enum vitlrp_replacement which);
+
+/* MoRF replaces by descending score, LeRF in exactly the reverse order. */
 enum eval_curve {
     EVAL_CURVE_MORF_LOGIT,
     EVAL_CURVE_MORF_PROB,
@@ -35,19 +44,22 @@ enum eval_curve {
     EVAL_CURVES
 };
 
-/* One method on one image. Curves have steps + 1 points; MoRF replaces by descending score, LeRF in
- * exactly the reverse order. */
-struct eval_method_result {
-    bool valid; /* false: the method failed on this image */
-    float *morf_logit,
-        *morf_prob; /* [steps + 1], all four in one owned block that begins at morf_logit */
-    float *lerf_logit, *lerf_prob;
-    float *patches;                 /* [grid_height, grid_width]: the scores; owned */
-    double pointing;                /* 1 or 0; NaN without boxes, as the next two */
-    double mass;                    /* share of positive relevance inside the boxes */
-    double rank;                    /* relevance rank accuracy */
+/* One method on one image under one replacement. */
+struct eval_curves {
+    float *of[EVAL_CURVES];         /* [steps + 1] each */
     double fp32_areas[EVAL_CURVES]; /* under the same curves in float32, of an audited image
                                        (eval/audit.h); unused otherwise */
+};
+
+/* One method on one image. */
+struct eval_method_result {
+    bool valid;                 /* false: the method failed on this image */
+    struct eval_curves *curves; /* [replacements], by the places of eval_replacement_at; owned, with
+                                   their points (eval_curves_open); NULL: maps only */
+    float *patches;             /* [grid_height, grid_width]: the scores; owned */
+    double pointing;            /* 1 or 0; NaN without boxes, as the next two */
+    double mass;                /* share of positive relevance inside the boxes */
+    double rank;                /* relevance rank accuracy */
 };
 
 struct eval_image {
@@ -55,9 +67,11 @@ struct eval_image {
     size_t index;             /* position in the whole manifest, whatever the shard */
     char sha256[SHA256_TEXT]; /* of the bytes of its file; "": they could not be read */
     enum vitlrp_status status;
-    char *message;  /* why it failed, owned; NULL if it did not */
-    int32_t output; /* explained */
-    int32_t label;  /* output of its label, -1 if it has none that the model knows */
+    size_t donor; /* index of the image whose patches stood in it, under VITLRP_REPLACE_DONOR */
+    char donor_sha256[SHA256_TEXT]; /* of that file's bytes; "": there is none */
+    char *message;                  /* why it failed, owned; NULL if it did not */
+    int32_t output;                 /* explained */
+    int32_t label; /* output of its label, -1 if it has none that the model knows */
     int32_t predicted;
     float logit, probability;           /* of the explained output, unperturbed; the probability,
                                            and all of its curves, are NaN where outputs are none */
@@ -108,6 +122,15 @@ enum vitlrp_status evaluation_visit(const struct evaluation *evaluation, eval_vi
 /* Likewise the image of one index; nothing if it is not there. */
 enum vitlrp_status evaluation_visit_one(const struct evaluation *evaluation, size_t index,
                                         eval_visit *visit, void *user, struct vitlrp_error *err);
+
+/* Curves of zeros for each replacement of the protocol, all in one block. *out is owned: mem_free.
+ */
+enum vitlrp_status eval_curves_open(const struct eval_protocol *protocol, struct eval_curves **out,
+                                    struct vitlrp_error *err);
+
+/* Copies curves that were opened for the same protocol. */
+void eval_curves_copy(const struct eval_protocol *protocol, const struct eval_curves *from,
+                      struct eval_curves *to);
 
 /* Releases what the record holds and clears it; a zeroed record and NULL are fine. */
 void evaluation_free(struct evaluation *evaluation);

@@ -23,6 +23,10 @@
 #include "vit/math/kernels.h"
 #include "vit/math/packs.h"
 
+/* Images that are asked for their patches before one gives up: where so many in a row cannot be
+ * read, the set is broken. */
+#define MOST_DONORS ((size_t) 100)
+
 /* One thread's tools. */
 struct worker {
     struct engine_watch watch; /* of the curves' batches */
@@ -31,6 +35,7 @@ struct worker {
     struct vit_batch *audit_batch; /* NULL as well, and without audits */
     struct curve_evaluator *curves;
     float *input;     /* [3, height, width] */
+    float *donor;     /* likewise; NULL if no replacement needs it */
     float *logits;    /* [classes] */
     double *coverage; /* [patches] */
 };
@@ -38,7 +43,8 @@ struct worker {
 /* What is known of an image beside its results. */
 struct image_state {
     bool finished;
-    const char *warning; /* of its photograph; NULL: none */
+    const char *warning;  /* of its photograph; NULL: none */
+    size_t passed_donors; /* that could not be read */
 };
 
 struct run {
@@ -182,6 +188,23 @@ static enum vitlrp_status worker_open_curves(const struct run *run, struct worke
     return curve_evaluator_open(&curves, &worker->curves, err);
 }
 
+static bool has_donors(const struct run *run) {
+    return !run->options->maps_only &&
+           eval_replacement_has(&run->options->protocol, VITLRP_REPLACE_DONOR);
+}
+
+static enum vitlrp_status worker_open_donor(const struct run *run, struct worker *worker,
+                                            struct vitlrp_error *err) {
+    size_t area = (size_t) run->source.height * (size_t) run->source.width;
+    if (!has_donors(run)) {
+        return VITLRP_OK;
+    }
+    worker->donor =
+        mem_calloc(area, preprocess_channels(run->options->preprocess) * sizeof *worker->donor);
+    return worker->donor == NULL ? fail(err, VITLRP_NOMEM, "out of memory for a model input")
+                                 : VITLRP_OK;
+}
+
 static enum vitlrp_status worker_open(struct run *run, struct worker *worker,
                                       struct vitlrp_error *err) {
     worker->watch = (struct engine_watch){.cancelled = run_is_over, .user = run};
@@ -198,7 +221,7 @@ static enum vitlrp_status worker_open(struct run *run, struct worker *worker,
     if (worker->input == NULL || worker->logits == NULL || worker->coverage == NULL) {
         return fail(err, VITLRP_NOMEM, "out of memory for a model input");
     }
-    return VITLRP_OK;
+    return worker_open_donor(run, worker, err);
 }
 
 static void worker_close(struct worker *worker) {
@@ -208,6 +231,7 @@ static void worker_close(struct worker *worker) {
     vit_attributor_close(worker->attributor);
     mem_free(worker->coverage);
     mem_free(worker->logits);
+    mem_free(worker->donor);
     mem_free(worker->input);
 }
 
@@ -247,19 +271,6 @@ static enum vitlrp_status image_predict(const struct run *run, struct worker *wo
     return VITLRP_OK;
 }
 
-static enum vitlrp_status allocate_curves(const struct run *run, struct eval_method_result *result,
-                                          struct vitlrp_error *err) {
-    size_t points = (size_t) run->options->protocol.steps + 1;
-    result->morf_logit = mem_calloc(points, 4 * sizeof *result->morf_logit);
-    if (result->morf_logit == NULL) {
-        return fail(err, VITLRP_NOMEM, "out of memory for the curves of an image");
-    }
-    result->morf_prob = result->morf_logit + points;
-    result->lerf_logit = result->morf_prob + points;
-    result->lerf_prob = result->lerf_logit + points;
-    return VITLRP_OK;
-}
-
 static enum vitlrp_status allocate_results(const struct run *run, struct eval_image *image,
                                            struct vitlrp_error *err) {
     size_t patches = run->grid.rows * run->grid.columns;
@@ -274,7 +285,7 @@ static enum vitlrp_status allocate_results(const struct run *run, struct eval_im
             return fail(err, VITLRP_NOMEM, "out of memory for the results of an image");
         }
         if (!run->options->maps_only) {
-            TRY(allocate_curves(run, result, err));
+            TRY(eval_curves_open(&run->options->protocol, &result->curves, err));
         }
         result->pointing = result->mass = result->rank = NAN;
     }
@@ -324,6 +335,48 @@ static enum vitlrp_status image_attribute_all(const struct run *run, struct work
     return VITLRP_OK;
 }
 
+/* ---- Another image's patches ---- */
+
+/* Images that may lend their patches, as many as the set has. */
+static size_t donor_count(const struct run *run) {
+    return run->options->donors != NULL ? run->options->manifest_count : run->count;
+}
+
+static const char *donor_path(const struct run *run, size_t place) {
+    return run->options->donors != NULL ? run->options->donors[place] : run->items[place].path;
+}
+
+/* Loads the donor of an image: by chance, of the run's seed and the image's name, any other image
+ * of the set. One that cannot be read is passed over for the next. */
+static enum vitlrp_status image_take_donor(const struct run *run, struct worker *worker,
+                                           const struct eval_item *item, struct eval_image *image,
+                                           struct vitlrp_error *err) {
+    struct image_state *state = &run->states[item - run->items];
+    uint64_t seed = random_derive(run->options->protocol.seed, item->id);
+    struct random_stream stream = random_open(random_derive(seed, "donor"));
+    size_t own = run->options->donors != NULL ? item->index : (size_t) (item - run->items);
+    size_t others = donor_count(run) - 1;
+    size_t first = random_below(&stream, others);
+    size_t tries = size_min(others, MOST_DONORS);
+    for (; state->passed_donors < tries; state->passed_donors++) {
+        struct loaded_input loaded = {0};
+        size_t place = (first + state->passed_donors) % others;
+        place += place >= own ? 1 : 0;
+        enum vitlrp_status status =
+            load_input(&run->source, donor_path(run, place), worker->donor, &loaded, err);
+        if (status == VITLRP_OK) {
+            image->donor = place;
+            memcpy(image->donor_sha256, loaded.sha256, sizeof image->donor_sha256);
+            return VITLRP_OK;
+        }
+        if (failure_is_systemic(status, err)) {
+            return status;
+        }
+    }
+    return fail(err, VITLRP_MISMATCH,
+                "none of the %zu images that it was to get patches from can be read", tries);
+}
+
 static enum vitlrp_status image_locate(const struct run *run, struct worker *worker,
                                        const struct eval_item *item,
                                        const struct preprocess_plan *plan,
@@ -366,6 +419,10 @@ static enum vitlrp_status image_measure(const struct run *run, struct worker *wo
                                     .methods = image->methods,
                                     .method_count = run->options->method_count,
                                     .audited = audit_covers(run->out, item->index)};
+    if (has_donors(run)) {
+        TRY(image_take_donor(run, worker, item, image, err));
+        request.donor = worker->donor;
+    }
     if (!run->options->maps_only) {
         engine_watch_begin(&worker->watch);
         TRY(curve_evaluate(worker->curves, &request, err));
@@ -431,11 +488,19 @@ static void image_task(void *context, size_t index, size_t thread) {
 /* A log belongs to the thread that called the library, so workers leave their words for it. */
 static void say_warnings(const struct run *run) {
     for (size_t i = 0; i < run->count; i++) {
+        char name[240];
         if (run->states[i].warning != NULL) {
-            char name[240];
             text_escape_name(name, sizeof name, run->items[i].id);
             log_message(&run->options->log, LOG_LEVEL_WARNING, "%s: %s", name,
                         run->states[i].warning);
+        }
+        if (run->states[i].passed_donors > 0) {
+            text_escape_name(name, sizeof name, run->items[i].id);
+            log_message(&run->options->log, LOG_LEVEL_WARNING,
+                        "%s: %zu image%s that it was to get patches from cannot be read: the next "
+                        "one was taken",
+                        name, run->states[i].passed_donors,
+                        run->states[i].passed_donors == 1 ? "" : "s");
         }
     }
 }
@@ -460,6 +525,13 @@ static enum vitlrp_status check_options(const struct eval_run_options *options,
         return fail(err, VITLRP_USAGE, "an evaluation needs a method");
     }
     return VITLRP_OK;
+}
+
+static enum vitlrp_status check_donors(const struct run *run, struct vitlrp_error *err) {
+    return !has_donors(run) || run->count == 0 || donor_count(run) > 1
+               ? VITLRP_OK
+               : fail(err, VITLRP_MISMATCH,
+                      "donor replaces patches by those of another image, and the set has only one");
 }
 
 static enum vitlrp_status prepare_record(struct run *run, struct vitlrp_error *err) {
@@ -591,6 +663,7 @@ enum vitlrp_status eval_run(const struct eval_run_options *options, const struct
     struct run run = {.options = options, .items = items, .count = count, .out = &evaluation};
     TRY(check_options(options, err));
     TRY(run_set_shape(&run, err));
+    TRY(check_donors(&run, err));
     pthread_mutex_init(&run.mutex, NULL);
     enum vitlrp_status status = prepare_record(&run, err);
     if (status == VITLRP_OK) {

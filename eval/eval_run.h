@@ -33,6 +33,8 @@ struct eval_run_options {
     size_t threads; /* images at the same time */
     const char *backend;
     size_t manifest_count; /* images of the whole dataset, of which audits are chosen; 0: `count` */
+    const char *const *donors; /* [manifest_count], by index: files whose patches may stand in other
+                                  images, for VITLRP_REPLACE_DONOR; NULL: the items themselves */
     struct vitlrp_eval_observer observer;
     struct vitlrp_log log; /* gets the warnings of photographs when the images are done, in the
                               calling thread and the images' order */

@@ -8,6 +8,7 @@
 #include "base/pool.h"
 #include "base/random.h"
 #include "eval/curve.h"
+#include "eval/protocol_table.h"
 #include "vit/math/engine.h"
 #include "vit/model/weights.h"
 #include "vit/program/batch.h"
@@ -22,8 +23,8 @@ struct bench_worker {
     struct vit_batch *batch;  /* the plain one */
     struct curve_evaluator *evaluator;
     struct vit_session *session;
-    struct eval_method_result *methods; /* their arrays lie in `values` */
-    float *values;                      /* [methods, patches + 4 (steps + 1)] */
+    struct eval_method_result *methods; /* their scores lie in `values` */
+    float *values;                      /* [methods, patches] */
     float *inputs;                      /* [capacity, 3, height, width] */
     float *logits;                      /* [capacity, classes] */
     struct eval_timing_result sums;
@@ -48,18 +49,16 @@ static void random_fill(struct random_stream *stream, float *out, size_t count) 
 
 /* ---- Opening ---- */
 
-static void place_results(const struct bench *bench, struct bench_worker *worker) {
-    size_t points = (size_t) bench->options->steps + 1;
+static enum vitlrp_status open_results(const struct bench *bench,
+                                       const struct eval_protocol *protocol,
+                                       struct bench_worker *worker, struct vitlrp_error *err) {
     for (size_t m = 0; m < bench->options->methods; m++) {
-        float *values = worker->values + m * (bench->patches + 4 * points);
-        worker->methods[m] =
-            (struct eval_method_result){.valid = true,
-                                        .patches = values,
-                                        .morf_logit = values + bench->patches,
-                                        .morf_prob = values + bench->patches + points,
-                                        .lerf_logit = values + bench->patches + 2 * points,
-                                        .lerf_prob = values + bench->patches + 3 * points};
+        struct eval_method_result *result = &worker->methods[m];
+        result->valid = true;
+        result->patches = worker->values + m * bench->patches;
+        TRY(eval_curves_open(protocol, &result->curves, err));
     }
+    return VITLRP_OK;
 }
 
 static enum vitlrp_status worker_open(const struct bench *bench, struct bench_worker *worker,
@@ -73,8 +72,9 @@ static enum vitlrp_status worker_open(const struct bench *bench, struct bench_wo
                                    .input_height = config->image_height,
                                    .input_width = config->image_width,
                                    .preprocess = &bench->preprocess,
-                                   .protocol = {.steps = options->steps},
+                                   .protocol = eval_protocol_default(),
                                    .method_count = options->methods};
+    curves.protocol.steps = options->steps;
     TRY(vit_batch_open(options->model, &batch, &worker->batch, err));
     batch.precision = options->precision;
     TRY(vit_batch_open(options->model, &batch, &worker->points, err));
@@ -82,20 +82,21 @@ static enum vitlrp_status worker_open(const struct bench *bench, struct bench_wo
     TRY(curve_evaluator_open(&curves, &worker->evaluator, err));
     TRY(vit_session_open(options->model, &session, &worker->session, err));
     size_t capacity = vit_batch_capacity(worker->batch);
-    size_t floats = bench->patches + 4 * ((size_t) options->steps + 1);
     worker->methods = mem_calloc(options->methods, sizeof *worker->methods);
-    worker->values = mem_calloc(options->methods, floats * sizeof *worker->values);
+    worker->values = mem_calloc(options->methods, bench->patches * sizeof *worker->values);
     worker->inputs = mem_calloc(capacity, bench->pixels * sizeof *worker->inputs);
     worker->logits = mem_calloc(capacity, (size_t) config->classes * sizeof *worker->logits);
     if (worker->methods == NULL || worker->values == NULL || worker->inputs == NULL ||
         worker->logits == NULL) {
         return fail(err, VITLRP_NOMEM, "out of memory for the benchmark's inputs");
     }
-    place_results(bench, worker);
-    return VITLRP_OK;
+    return open_results(bench, &curves.protocol, worker, err);
 }
 
-static void worker_close(struct bench_worker *worker) {
+static void worker_close(const struct bench *bench, struct bench_worker *worker) {
+    for (size_t m = 0; worker->methods != NULL && m < bench->options->methods; m++) {
+        mem_free(worker->methods[m].curves);
+    }
     vit_session_close(worker->session);
     curve_evaluator_close(worker->evaluator);
     vit_batch_close(worker->points);
@@ -210,7 +211,7 @@ enum vitlrp_status eval_timing_run(const struct eval_timing_options *options,
         struct bench_worker *worker = &bench.workers[bench.worker_count];
         status = worker_open(&bench, worker, err);
         if (status != VITLRP_OK) {
-            worker_close(worker);
+            worker_close(&bench, worker);
             goto cleanup;
         }
     }
@@ -219,7 +220,7 @@ enum vitlrp_status eval_timing_run(const struct eval_timing_options *options,
     status = add_up(&bench, result, err);
 cleanup:
     for (size_t w = 0; w < bench.worker_count; w++) {
-        worker_close(&bench.workers[w]);
+        worker_close(&bench, &bench.workers[w]);
     }
     mem_free(bench.workers);
     pool_close(pool);

@@ -199,20 +199,16 @@ static float *copy_floats(const float *from, size_t count) {
 /* False if memory is short; what was copied stays with the image. */
 static bool copy_result(const struct evaluation *evaluation, const struct eval_method_result *from,
                         struct eval_method_result *to) {
-    size_t points = (size_t) evaluation->protocol.steps + 1;
     *to = *from;
-    to->morf_logit = NULL;
+    to->curves = NULL;
     to->patches = NULL;
     if (!from->valid) {
         return true;
     }
-    to->morf_logit = copy_floats(from->morf_logit, 4 * points);
-    if (to->morf_logit == NULL) {
+    if (eval_curves_open(&evaluation->protocol, &to->curves, NULL) != VITLRP_OK) {
         return false;
     }
-    to->morf_prob = to->morf_logit + points;
-    to->lerf_logit = to->morf_logit + 2 * points;
-    to->lerf_prob = to->morf_logit + 3 * points;
+    eval_curves_copy(&evaluation->protocol, from->curves, to->curves);
     if (from->patches != NULL) {
         to->patches = copy_floats(from->patches, (size_t) evaluation->grid_height *
                                                      (size_t) evaluation->grid_width);

@@ -33,64 +33,83 @@ static double mean_drop(const float *curve, size_t steps) {
     return sum / (double) (steps + 1);
 }
 
-double eval_metric_value(const struct evaluation *evaluation, const struct eval_image *image,
-                         size_t method, enum eval_metric metric) {
-    size_t steps = (size_t) evaluation->protocol.steps;
-    if (image->methods == NULL || !image->methods[method].valid) {
-        return NAN;
-    }
-    const struct eval_method_result *result = &image->methods[method];
-    if (metric < EVAL_POINTING && result->morf_logit == NULL) {
-        return NAN; /* maps only */
-    }
+bool eval_metric_is_of_curves(enum eval_metric metric) {
+    return metric < EVAL_POINTING;
+}
+
+static double curve_value(const struct eval_curves *curves, size_t steps, enum eval_metric metric) {
+    float *const *of = curves->of;
     switch (metric) {
     case EVAL_DELTA_LOGIT:
-        return protocol_area(result->lerf_logit, steps) - protocol_area(result->morf_logit, steps);
+        return protocol_area(of[EVAL_CURVE_LERF_LOGIT], steps) -
+               protocol_area(of[EVAL_CURVE_MORF_LOGIT], steps);
     case EVAL_DELTA_PROB:
-        return protocol_area(result->lerf_prob, steps) - protocol_area(result->morf_prob, steps);
+        return protocol_area(of[EVAL_CURVE_LERF_PROB], steps) -
+               protocol_area(of[EVAL_CURVE_MORF_PROB], steps);
     case EVAL_MORF_LOGIT:
-        return protocol_area(result->morf_logit, steps);
+        return protocol_area(of[EVAL_CURVE_MORF_LOGIT], steps);
     case EVAL_MORF_PROB:
     case EVAL_DELETION:
-        return protocol_area(result->morf_prob, steps);
+        return protocol_area(of[EVAL_CURVE_MORF_PROB], steps);
     case EVAL_LERF_LOGIT:
-        return protocol_area(result->lerf_logit, steps);
+        return protocol_area(of[EVAL_CURVE_LERF_LOGIT], steps);
     case EVAL_LERF_PROB:
     case EVAL_INSERTION:
         /* Putting patches in, best first, passes through the sets of LeRF from its last point to
          * its first; the area is the same. */
-        return protocol_area(result->lerf_prob, steps);
+        return protocol_area(of[EVAL_CURVE_LERF_PROB], steps);
     case EVAL_AOPC_LOGIT:
-        return mean_drop(result->morf_logit, steps);
+        return mean_drop(of[EVAL_CURVE_MORF_LOGIT], steps);
     case EVAL_AOPC_PROB:
-        return mean_drop(result->morf_prob, steps);
+        return mean_drop(of[EVAL_CURVE_MORF_PROB], steps);
+    default:
+        return NAN;
+    }
+}
+
+static double map_value(const struct eval_method_result *result, enum eval_metric metric) {
+    switch (metric) {
     case EVAL_POINTING:
         return result->pointing;
     case EVAL_MASS:
         return result->mass;
     case EVAL_RANK:
         return result->rank;
-    case EVAL_METRIC_COUNT:
-        break;
+    default:
+        return NAN;
     }
-    return NAN;
 }
 
-void eval_metric_gather(const struct evaluation *evaluation, size_t method, enum eval_metric metric,
-                        double *values) {
+double eval_metric_value(const struct evaluation *evaluation, const struct eval_image *image,
+                         size_t method, struct eval_measure measure) {
+    if (image->methods == NULL || !image->methods[method].valid) {
+        return NAN;
+    }
+    const struct eval_method_result *result = &image->methods[method];
+    if (!eval_metric_is_of_curves(measure.metric)) {
+        return map_value(result, measure.metric);
+    }
+    return result->curves == NULL /* maps only */
+               ? NAN
+               : curve_value(&result->curves[measure.replacement],
+                             (size_t) evaluation->protocol.steps, measure.metric);
+}
+
+void eval_metric_gather(const struct evaluation *evaluation, size_t method,
+                        struct eval_measure measure, double *values) {
     for (size_t i = 0; i < evaluation->image_count; i++) {
-        values[i] = eval_metric_value(evaluation, &evaluation->images[i], method, metric);
+        values[i] = eval_metric_value(evaluation, &evaluation->images[i], method, measure);
     }
 }
 
 enum vitlrp_status eval_metric_mean(const struct evaluation *evaluation, size_t method,
-                                    enum eval_metric metric, struct vitlrp_statistic *out,
+                                    struct eval_measure measure, struct vitlrp_statistic *out,
                                     struct vitlrp_error *err) {
     double *values = mem_calloc(evaluation->image_count, sizeof *values);
     if (values == NULL) {
         return fail(err, VITLRP_NOMEM, "out of memory for statistics");
     }
-    eval_metric_gather(evaluation, method, metric, values);
+    eval_metric_gather(evaluation, method, measure, values);
     enum vitlrp_status status =
         statistics_mean(values, evaluation->image_count, evaluation->protocol.seed, out, err);
     mem_free(values);
@@ -98,15 +117,15 @@ enum vitlrp_status eval_metric_mean(const struct evaluation *evaluation, size_t 
 }
 
 enum vitlrp_status eval_metric_paired(const struct evaluation *evaluation, size_t method,
-                                      size_t other, enum eval_metric metric,
+                                      size_t other, struct eval_measure measure,
                                       struct vitlrp_statistic *out, struct vitlrp_error *err) {
     size_t count = evaluation->image_count;
     double *values = mem_calloc(count, 2 * sizeof *values);
     if (values == NULL) {
         return fail(err, VITLRP_NOMEM, "out of memory for statistics");
     }
-    eval_metric_gather(evaluation, method, metric, values);
-    eval_metric_gather(evaluation, other, metric, values + count);
+    eval_metric_gather(evaluation, method, measure, values);
+    eval_metric_gather(evaluation, other, measure, values + count);
     enum vitlrp_status status =
         statistics_paired(values, values + count, count, evaluation->protocol.seed, out, err);
     mem_free(values);

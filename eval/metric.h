@@ -2,6 +2,7 @@
 #ifndef EVAL_METRIC_H
 #define EVAL_METRIC_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/status.h"
@@ -28,22 +29,36 @@ enum eval_metric {
 /* "delta_logit", "delta_prob", "morf_logit", ... as in reports. */
 const char *eval_metric_name(enum eval_metric metric);
 
+/* True for the metrics of curves, which every replacement has its own of. */
+bool eval_metric_is_of_curves(enum eval_metric metric);
+
+/* A metric under one of the protocol's replacements, by its place. */
+struct eval_measure {
+    enum eval_metric metric;
+    size_t replacement;
+};
+
+/* Under the first of them. */
+static inline struct eval_measure eval_measure_first(enum eval_metric metric) {
+    return (struct eval_measure){.metric = metric};
+}
+
 /* NaN if the image or the method failed, or the metric is not defined there. */
 double eval_metric_value(const struct evaluation *evaluation, const struct eval_image *image,
-                         size_t method, enum eval_metric metric);
+                         size_t method, struct eval_measure measure);
 
 /* The values of all images: values [image_count]. */
-void eval_metric_gather(const struct evaluation *evaluation, size_t method, enum eval_metric metric,
-                        double *values);
+void eval_metric_gather(const struct evaluation *evaluation, size_t method,
+                        struct eval_measure measure, double *values);
 
 /* Over all images; bootstrap seeded by the protocol's seed. */
 enum vitlrp_status eval_metric_mean(const struct evaluation *evaluation, size_t method,
-                                    enum eval_metric metric, struct vitlrp_statistic *out,
+                                    struct eval_measure measure, struct vitlrp_statistic *out,
                                     struct vitlrp_error *err);
 
 /* Mean difference method - other over the images where both have the metric. */
 enum vitlrp_status eval_metric_paired(const struct evaluation *evaluation, size_t method,
-                                      size_t other, enum eval_metric metric,
+                                      size_t other, struct eval_measure measure,
                                       struct vitlrp_statistic *out, struct vitlrp_error *err);
 
 #endif

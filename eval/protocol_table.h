@@ -23,6 +23,7 @@ struct eval_setting {
     struct field field; /* of struct eval_protocol */
     int64_t low, high, initial;
     enum word_list words; /* WORD_LISTS: a whole number */
+    bool is_set;          /* bit i of the value is value i of the words */
     enum setting_since since;
     enum setting_place place;
 };
@@ -36,7 +37,8 @@ const struct eval_setting *eval_setting_find(const char *key);
 int64_t eval_setting_value(const struct eval_setting *setting,
                            const struct eval_protocol *protocol);
 
-/* Appends the value: its word or its digits. The protocol was checked. */
+/* Appends the value: its word, its words with commas between them, or its digits. The protocol was
+ * checked. */
 void eval_setting_append(const struct eval_setting *setting, const struct eval_protocol *protocol,
                          struct text *out);
 

@@ -39,26 +39,49 @@ static void add_areas(struct text *out, const double areas[EVAL_CURVES]) {
     text_append_string(out, "}");
 }
 
+/* A method's curves under one replacement, as members of an object. */
+static void add_curves(struct text *out, const struct evaluation *evaluation,
+                       const struct eval_image *image, size_t method, size_t place) {
+    static const enum eval_metric DELTAS[] = {EVAL_DELTA_LOGIT, EVAL_DELTA_PROB};
+    const struct eval_curves *curves = &image->methods[method].curves[place];
+    size_t points = (size_t) evaluation->protocol.steps + 1;
+    for (size_t i = 0; i < 2; i++) {
+        const struct eval_measure delta = {DELTAS[i], place};
+        text_printf(out, "%s\"%s\":", i == 0 ? "" : ",", eval_metric_name(DELTAS[i]));
+        record_add_number(out, eval_metric_value(evaluation, image, method, delta), 9);
+    }
+    for (size_t c = 0; c < EVAL_CURVES; c++) {
+        record_add_floats(out, CURVE_NAMES[c], curves->of[c], points);
+    }
+    if (audit_covers(evaluation, image->index)) {
+        add_areas(out, curves->fp32_areas);
+    }
+}
+
+/* Those under the replacements behind the first; nothing where there is only one. */
+static void add_other_curves(struct text *out, const struct evaluation *evaluation,
+                             const struct eval_image *image, size_t method) {
+    size_t count = eval_replacement_count(&evaluation->protocol);
+    for (size_t place = 1; place < count; place++) {
+        text_printf(out, "%s\"%s\":{", place == 1 ? ",\"replacements\":{" : ",",
+                    word_of(WORDS_REPLACEMENT, eval_replacement_at(&evaluation->protocol, place)));
+        add_curves(out, evaluation, image, method, place);
+        text_append_string(out, "}");
+    }
+    text_append_string(out, count > 1 ? "}" : "");
+}
+
 static void add_result(struct text *out, const struct record *record,
                        const struct eval_image *image, size_t method) {
     const struct evaluation *evaluation = &record->evaluation;
     const struct eval_method_result *result = &image->methods[method];
-    size_t points = (size_t) evaluation->protocol.steps + 1;
     if (!result->valid) {
         text_append_string(out, "null");
         return;
     }
-    text_append_string(out, "{\"delta_logit\":");
-    record_add_number(out, eval_metric_value(evaluation, image, method, EVAL_DELTA_LOGIT), 9);
-    text_append_string(out, ",\"delta_prob\":");
-    record_add_number(out, eval_metric_value(evaluation, image, method, EVAL_DELTA_PROB), 9);
-    record_add_floats(out, "morf_logit", result->morf_logit, points);
-    record_add_floats(out, "morf_prob", result->morf_prob, points);
-    record_add_floats(out, "lerf_logit", result->lerf_logit, points);
-    record_add_floats(out, "lerf_prob", result->lerf_prob, points);
-    if (audit_covers(evaluation, image->index)) {
-        add_areas(out, result->fp32_areas);
-    }
+    text_append_string(out, "{");
+    add_curves(out, evaluation, image, method, 0);
+    add_other_curves(out, evaluation, image, method);
     text_append_string(out, ",\"pointing\":");
     record_add_number(out, result->pointing, 17);
     text_append_string(out, ",\"mass\":");
@@ -92,6 +115,10 @@ void record_image_write(const struct record *record, const struct eval_image *im
     record_add_float(out, image->logit);
     text_append_string(out, ",\"probability\":");
     record_add_float(out, image->probability);
+    if (image->donor_sha256[0] != '\0') {
+        text_printf(out, ",\"donor\":{\"index\":%zu,\"sha256\":\"%s\"}", image->donor,
+                    image->donor_sha256);
+    }
     text_append_string(out, ",\"methods\":{");
     for (size_t m = 0; m < record->evaluation.method_count; m++) {
         text_append_string(out, m == 0 ? "" : ",");
@@ -181,24 +208,6 @@ static enum vitlrp_status need_probabilities(const struct record_image_reader *r
     return VITLRP_OK;
 }
 
-static enum vitlrp_status read_curves(const struct record_image_reader *reader,
-                                      const json_t *object, struct eval_method_result *result,
-                                      struct vitlrp_error *err) {
-    size_t points = (size_t) reader->record->evaluation.protocol.steps + 1;
-    float *block = mem_calloc(points, 4 * sizeof *block);
-    if (block == NULL) {
-        return fail(err, VITLRP_NOMEM, "out of memory for curves");
-    }
-    result->morf_logit = block;
-    result->morf_prob = block + points;
-    result->lerf_logit = block + 2 * points;
-    result->lerf_prob = block + 3 * points;
-    TRY(record_need_floats(object, "morf_logit", result->morf_logit, points, err));
-    TRY(need_probabilities(reader, object, "morf_prob", result->morf_prob, points, err));
-    TRY(record_need_floats(object, "lerf_logit", result->lerf_logit, points, err));
-    return need_probabilities(reader, object, "lerf_prob", result->lerf_prob, points, err);
-}
-
 static enum vitlrp_status read_areas(const struct record_image_reader *reader, const json_t *object,
                                      double areas[EVAL_CURVES], struct vitlrp_error *err) {
     const json_t *list = json_object_get(object, "fp32_areas");
@@ -214,6 +223,41 @@ static enum vitlrp_status read_areas(const struct record_image_reader *reader, c
     return VITLRP_OK;
 }
 
+/* The curves under one replacement, which are members of the object. */
+static enum vitlrp_status read_curves(const struct record_image_reader *reader,
+                                      const json_t *object, bool audited,
+                                      struct eval_curves *curves, struct vitlrp_error *err) {
+    size_t points = (size_t) reader->record->evaluation.protocol.steps + 1;
+    for (int c = 0; c < EVAL_CURVES; c++) {
+        bool is_logit = c == EVAL_CURVE_MORF_LOGIT || c == EVAL_CURVE_LERF_LOGIT;
+        TRY(is_logit
+                ? record_need_floats(object, CURVE_NAMES[c], curves->of[c], points, err)
+                : need_probabilities(reader, object, CURVE_NAMES[c], curves->of[c], points, err));
+    }
+    return audited ? read_areas(reader, object, curves->fp32_areas, err) : VITLRP_OK;
+}
+
+/* Those under the replacements behind the first. */
+static enum vitlrp_status read_other_curves(const struct record_image_reader *reader,
+                                            const json_t *object, bool audited,
+                                            struct eval_curves *curves, struct vitlrp_error *err) {
+    const struct eval_protocol *protocol = &reader->record->evaluation.protocol;
+    const json_t *others = json_object_get(object, "replacements");
+    size_t count = eval_replacement_count(protocol);
+    if (json_object_size(others) != count - 1) {
+        return record_fail_key("replacements", err);
+    }
+    for (size_t place = 1; place < count; place++) {
+        const char *name = word_of(WORDS_REPLACEMENT, eval_replacement_at(protocol, place));
+        const json_t *found = json_object_get(others, name);
+        TRY(found == NULL
+                ? record_fail_key(name, err)
+                : error_prefix(err, read_curves(reader, found, audited, &curves[place], err),
+                               name));
+    }
+    return VITLRP_OK;
+}
+
 static enum vitlrp_status read_result(const struct record_image_reader *reader,
                                       const json_t *object, bool audited,
                                       struct eval_method_result *result, struct vitlrp_error *err) {
@@ -223,10 +267,9 @@ static enum vitlrp_status read_result(const struct record_image_reader *reader,
         return VITLRP_OK;
     }
     result->valid = true;
-    TRY(read_curves(reader, object, result, err));
-    if (audited) {
-        TRY(read_areas(reader, object, result->fp32_areas, err));
-    }
+    TRY(eval_curves_open(&evaluation->protocol, &result->curves, err));
+    TRY(read_curves(reader, object, audited, &result->curves[0], err));
+    TRY(read_other_curves(reader, object, audited, result->curves, err));
     TRY(record_need_double(object, "pointing", &result->pointing, err));
     TRY(record_need_double(object, "mass", &result->mass, err));
     TRY(record_need_double(object, "rank", &result->rank, err));
@@ -286,6 +329,29 @@ static enum vitlrp_status read_hash(const json_t *object, char out[SHA256_TEXT],
     return VITLRP_OK;
 }
 
+/* Exactly where the replacements have a donor. */
+static enum vitlrp_status read_donor(const struct record_image_reader *reader, const json_t *object,
+                                     struct eval_image *image, struct vitlrp_error *err) {
+    const struct evaluation *evaluation = &reader->record->evaluation;
+    const json_t *donor = json_object_get(object, "donor");
+    bool wanted = eval_replacement_has(&evaluation->protocol, VITLRP_REPLACE_DONOR);
+    int64_t index = 0;
+    if (wanted != json_is_object(donor)) {
+        return record_fail_key("donor", err);
+    }
+    if (!wanted) {
+        return VITLRP_OK;
+    }
+    TRY(record_need_int(donor, "index", 0, (int64_t) evaluation->manifest_count - 1, &index, err));
+    if (!json_is_of_kind(json_object_get(donor, "sha256"), JSON_IS_HASH) ||
+        (size_t) index == image->index) {
+        return record_fail_key("donor", err);
+    }
+    image->donor = (size_t) index;
+    memcpy(image->donor_sha256, json_get_string(donor, "sha256"), SHA256_TEXT);
+    return VITLRP_OK;
+}
+
 static enum vitlrp_status need_chance(const struct record_image_reader *reader,
                                       const json_t *object, float *out, struct vitlrp_error *err) {
     const char *key = "probability";
@@ -322,5 +388,6 @@ enum vitlrp_status record_image_read(const struct record_image_reader *reader, c
     TRY(read_class(reader, object, "predicted", false, &image->predicted, err));
     TRY(record_need_float(object, "logit", &image->logit, err));
     TRY(need_chance(reader, object, &image->probability, err));
+    TRY(read_donor(reader, object, image, err));
     return read_results(reader, object, image, err);
 }

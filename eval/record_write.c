@@ -5,6 +5,7 @@
 
 #include "base/base64.h"
 #include "base/formats.h"
+#include "base/words.h"
 #include "eval/audit.h"
 #include "eval/protocol_table.h"
 #include "eval/record.h"
@@ -53,22 +54,25 @@ static void add_head(struct text *out, const struct record *record, const struct
     text_printf(out, ",\n  \"settings\": %s,\n", evaluation->settings);
 }
 
-static void add_summary(struct text *out, const struct record *record,
-                        const struct summary *summary) {
-    const struct evaluation *evaluation = &record->evaluation;
-    text_append_string(out, "  \"methods\": {");
+/* The members of an object of methods: a method's metrics under a replacement. */
+static void add_metrics(struct text *out, const struct record *record,
+                        const struct summary *summary, size_t replacement) {
     for (size_t m = 0; m < summary->method_count; m++) {
         text_append_string(out, m == 0 ? "\n    " : ",\n    ");
-        record_add_string(out, evaluation->methods[m]);
+        record_add_string(out, record->evaluation.methods[m]);
         text_append_string(out, ": {");
         for (int metric = 0; metric < EVAL_METRIC_COUNT; metric++) {
             text_append_string(out, metric == 0 ? "\n      " : ",\n      ");
             add_statistic(out, eval_metric_name((enum eval_metric) metric),
-                          &summary->methods[m].metrics[metric]);
+                          &summary_row(summary, m, replacement)->metrics[metric]);
         }
         text_append_string(out, "}");
     }
-    text_append_string(out, "},\n  \"paired\": {");
+}
+
+/* Likewise the differences from the reference. */
+static void add_pairs(struct text *out, const struct record *record, const struct summary *summary,
+                      size_t replacement) {
     bool first = true;
     for (size_t m = 0; m < summary->method_count; m++) {
         if (summary->reference >= summary->method_count || m == summary->reference) {
@@ -76,15 +80,23 @@ static void add_summary(struct text *out, const struct record *record,
         }
         text_append_string(out, first ? "\n    " : ",\n    ");
         first = false;
-        record_add_string(out, evaluation->methods[m]);
+        record_add_string(out, record->evaluation.methods[m]);
         text_append_string(out, ": {");
         for (int pair = 0; pair < SUMMARY_PAIRS; pair++) {
             text_append_string(out, pair == 0 ? "" : ",\n      ");
             add_statistic(out, eval_metric_name(summary_pair_metric((enum summary_pair) pair)),
-                          &summary->methods[m].paired[pair]);
+                          &summary_row(summary, m, replacement)->paired[pair]);
         }
         text_append_string(out, "}");
     }
+}
+
+static void add_summary(struct text *out, const struct record *record,
+                        const struct summary *summary) {
+    text_append_string(out, "  \"methods\": {");
+    add_metrics(out, record, summary, 0);
+    text_append_string(out, "},\n  \"paired\": {");
+    add_pairs(out, record, summary, 0);
     text_append_string(out, "},\n");
 }
 
@@ -105,27 +117,116 @@ static void add_audit_cell(struct text *out, const char *key, const struct vitlr
     text_printf(out, "\"n\": %zu}", audit->n);
 }
 
-/* Null where all curves are float32's. */
-static void add_audit(struct text *out, const struct record *record,
-                      const struct summary *summary) {
-    const struct evaluation *evaluation = &record->evaluation;
-    if (evaluation->protocol.precision != VITLRP_PRECISION_BF16) {
-        text_append_string(out, "  \"audit\": null,\n");
-        return;
-    }
-    text_printf(out, "  \"audit\": {\"images\": %zu, \"methods\": {", summary->audited);
+/* The members of an object of methods: what fewer bits have changed under a replacement. */
+static void add_audits(struct text *out, const struct record *record, const struct summary *summary,
+                       size_t replacement) {
     for (size_t m = 0; m < summary->method_count; m++) {
         text_append_string(out, m == 0 ? "\n    " : ",\n    ");
-        record_add_string(out, evaluation->methods[m]);
+        record_add_string(out, record->evaluation.methods[m]);
         text_append_string(out, ": {");
         for (int metric = 0; metric < AUDIT_METRICS; metric++) {
             text_append_string(out, metric == 0 ? "\n      " : ",\n      ");
             add_audit_cell(out, eval_metric_name((enum eval_metric) metric),
-                           &summary->methods[m].audits[metric]);
+                           &summary_row(summary, m, replacement)->audits[metric]);
         }
         text_append_string(out, "}");
     }
+}
+
+/* Null where all curves are float32's. */
+static void add_audit(struct text *out, const struct record *record,
+                      const struct summary *summary) {
+    if (record->evaluation.protocol.precision != VITLRP_PRECISION_BF16) {
+        text_append_string(out, "  \"audit\": null,\n");
+        return;
+    }
+    text_printf(out, "  \"audit\": {\"images\": %zu, \"methods\": {", summary->audited);
+    add_audits(out, record, summary, 0);
     text_append_string(out, "}},\n");
+}
+
+/* ---- Several replacements ---- */
+
+static const char *replacement_word(const struct record *record, size_t place) {
+    return word_of(WORDS_REPLACEMENT, eval_replacement_at(&record->evaluation.protocol, place));
+}
+
+static void add_ranking(struct text *out, const struct record *record,
+                        const struct summary *summary, size_t replacement) {
+    const size_t *ranking = summary_ranking(summary, replacement);
+    text_append_string(out, "\"ranking\": [");
+    for (size_t i = 0; i < summary->method_count; i++) {
+        text_append_string(out, i == 0 ? "" : ", ");
+        record_add_string(out, record->evaluation.methods[ranking[i]]);
+    }
+    text_append_string(out, "]");
+}
+
+static void add_replacements(struct text *out, const struct record *record,
+                             const struct summary *summary) {
+    text_append_string(out, "  \"replacements\": {");
+    for (size_t r = 0; r < summary->replacement_count; r++) {
+        text_printf(out, "%s\n  \"%s\": {", r == 0 ? "" : ",", replacement_word(record, r));
+        add_ranking(out, record, summary, r);
+        text_append_string(out, ",\n  \"methods\": {");
+        add_metrics(out, record, summary, r);
+        text_append_string(out, "},\n  \"paired\": {");
+        add_pairs(out, record, summary, r);
+        if (record->evaluation.protocol.precision == VITLRP_PRECISION_BF16) {
+            text_append_string(out, "},\n  \"audit\": {");
+            add_audits(out, record, summary, r);
+        }
+        text_append_string(out, "}}");
+    }
+    text_append_string(out, "},\n");
+}
+
+static void add_test(struct text *out, const struct record *record,
+                     const struct standing_test *test) {
+    text_append_string(out, "{\"than\": ");
+    record_add_string(out, record->evaluation.methods[test->than]);
+    text_printf(out, ", \"replace\": \"%s\", \"difference\": ",
+                replacement_word(record, test->replacement));
+    record_add_number(out, test->difference, 9);
+    text_append_string(out, ", \"p\": ");
+    record_add_number(out, test->p, 9);
+    text_append_string(out, ", \"holm\": ");
+    record_add_number(out, test->holm, 9);
+    text_printf(out, ", \"n\": %zu}", test->n);
+}
+
+static void add_agreement(struct text *out, const struct record *record,
+                          const struct summary *summary, size_t a, size_t b) {
+    const struct vitlrp_statistic *found = &summary->standing.agreement[standing_pair(a, b)];
+    text_printf(out, "{\"replace\": [\"%s\", \"%s\"], \"tau_b\": ", replacement_word(record, a),
+                replacement_word(record, b));
+    record_add_number(out, found->mean, 9);
+    text_append_string(out, ", \"lo\": ");
+    record_add_number(out, found->lo, 9);
+    text_append_string(out, ", \"hi\": ");
+    record_add_number(out, found->hi, 9);
+    text_printf(out, ", \"n\": %zu}", found->n);
+}
+
+static void add_standing(struct text *out, const struct record *record,
+                         const struct summary *summary) {
+    const struct standing *standing = &summary->standing;
+    bool is_known = standing->leader < summary->method_count;
+    record_add_optional(out, "  \"standing\": {\"leader\": ",
+                        is_known ? record->evaluation.methods[standing->leader] : NULL);
+    text_printf(out, ", \"leads\": %s,\n  \"tests\": [", standing->leads ? "true" : "false");
+    for (size_t i = 0; i < standing->test_count; i++) {
+        text_append_string(out, i == 0 ? "\n    " : ",\n    ");
+        add_test(out, record, &standing->tests[i]);
+    }
+    text_append_string(out, "],\n  \"agreement\": [");
+    for (size_t b = 1; b < summary->replacement_count; b++) {
+        for (size_t a = 0; a < b; a++) {
+            text_append_string(out, b == 1 ? "\n    " : ",\n    ");
+            add_agreement(out, record, summary, a, b);
+        }
+    }
+    text_append_string(out, "]},\n");
 }
 
 static void add_classes(struct text *out, const struct record *record) {
@@ -176,6 +277,10 @@ enum vitlrp_status record_write(const struct record *record, const struct summar
     add_head(out, record, summary);
     add_summary(out, record, summary);
     add_audit(out, record, summary);
+    if (summary->replacement_count > 1) {
+        add_replacements(out, record, summary);
+        add_standing(out, record, summary);
+    }
     add_classes(out, record);
     text_append_string(out, "  \"images\": [");
     TRY(evaluation_visit(&record->evaluation, add_image, &writing, err));

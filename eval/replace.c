@@ -1,6 +1,7 @@
 #include "eval/replace.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "base/checked.h"
 #include "base/mem.h"
@@ -156,6 +157,20 @@ cleanup:
     mem_free(blur.weights);
     mem_free(plane);
     return status;
+}
+
+/* ---- Another image ---- */
+
+static enum vitlrp_status make_donor(const struct replacement_request *request, const float *input,
+                                     float *out, struct vitlrp_error *err) {
+    (void) input;
+    if (request->donor == NULL) {
+        return fail(err, VITLRP_USAGE,
+                    "donor replaces patches by those of another image of a set: only an evaluation "
+                    "has one");
+    }
+    memcpy(out, request->donor, channels_of(request) * area_of(request) * sizeof *out);
+    return VITLRP_OK;
 }
 
 /* ---- All of them ---- */

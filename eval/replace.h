@@ -16,6 +16,7 @@ struct replacement_request {
     const struct vitlrp_preprocess *preprocess;
     size_t height, width;             /* of the input */
     size_t patch_height, patch_width; /* blur: its width follows the patch */
+    const float *donor;               /* donor: another image's input; NULL otherwise */
     uint64_t seed;                    /* noise, road: the image's own */
 };
 
@@ -26,8 +27,9 @@ struct replacement_request {
  *   blur   the input under a Gaussian whose standard deviation is half the longer side of a patch,
  *          cut at three of them and renormalised at the border;
  *   noise  every value uniform from black to white;
- *   road   noise of ROAD_NOISE, which eval/road.h adds to what it imputes.
- * NOMEM is the only failure. */
+ *   road   noise of ROAD_NOISE, which eval/road.h adds to what it imputes;
+ *   donor  the other image.
+ * NOMEM, or USAGE for donor where there is none. */
 enum vitlrp_status replacement_make(const struct replacement_request *request, const float *input,
                                     float *out, struct vitlrp_error *err);
 

@@ -11,8 +11,8 @@
 /* A table for a terminal, best method first. */
 void report_table(const struct record *record, const struct summary *summary, struct text *out);
 
-/* One row for each image and method, one for an image that failed. Fields that a spreadsheet would
- * take for a formula begin with an apostrophe. A sink as in record_write. */
+/* One row for each image, method and replacement, one for an image that failed. Fields that a
+ * spreadsheet would take for a formula begin with an apostrophe. A sink as in record_write. */
 enum vitlrp_status report_csv(const struct record *record, const struct report_sink *sink,
                               struct text *out, struct vitlrp_error *err);
 

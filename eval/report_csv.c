@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/number_text.h"
+#include "base/words.h"
 #include "eval/report.h"
 
 static const char SEPARATORS[] = ",;|\t\r\n"; /* of cells and rows, in any spreadsheet */
@@ -60,14 +61,17 @@ static void append_image(struct text *out, const struct record *record,
 }
 
 static void append_result(struct text *out, const struct record *record,
-                          const struct eval_image *image, size_t method) {
+                          const struct eval_image *image, size_t method, size_t place) {
     const struct evaluation *evaluation = &record->evaluation;
     append_number(out, (double) image->logit);
     append_number(out, (double) image->probability);
     text_append_string(out, ",");
     append_text(out, evaluation->methods[method]);
+    text_printf(out, ",%s",
+                word_of(WORDS_REPLACEMENT, eval_replacement_at(&evaluation->protocol, place)));
     for (int metric = 0; metric < EVAL_METRIC_COUNT; metric++) {
-        append_number(out, eval_metric_value(evaluation, image, method, (enum eval_metric) metric));
+        const struct eval_measure measure = {(enum eval_metric) metric, place};
+        append_number(out, eval_metric_value(evaluation, image, method, measure));
     }
     text_append_string(out, "\n");
 }
@@ -82,14 +86,16 @@ static enum vitlrp_status append_rows(void *user, const struct eval_image *image
                                       struct vitlrp_error *err) {
     const struct writing *writing = user;
     struct text *out = writing->out;
-    size_t methods = image->methods == NULL ? 0 : writing->record->evaluation.method_count;
-    for (size_t m = 0; m < methods; m++) {
+    const struct evaluation *evaluation = &writing->record->evaluation;
+    size_t places = eval_replacement_count(&evaluation->protocol);
+    size_t rows = image->methods == NULL ? 0 : places * evaluation->method_count;
+    for (size_t row = 0; row < rows; row++) {
         append_image(out, writing->record, image);
-        append_result(out, writing->record, image, m);
+        append_result(out, writing->record, image, row / places, row % places);
     }
     if (image->methods == NULL) {
         append_image(out, writing->record, image);
-        for (int column = 0; column < 3 + EVAL_METRIC_COUNT; column++) {
+        for (int column = 0; column < 4 + EVAL_METRIC_COUNT; column++) {
             text_append_string(out, ",");
         }
         text_append_string(out, "\n");
@@ -101,7 +107,8 @@ enum vitlrp_status report_csv(const struct record *record, const struct report_s
                               struct text *out, struct vitlrp_error *err) {
     struct writing writing = {record, sink, out};
     text_append_string(out,
-                       "index,id,status,message,label,class,predicted,logit,probability,method");
+                       "index,id,status,message,label,class,predicted,logit,probability,method,"
+                       "replace");
     for (int metric = 0; metric < EVAL_METRIC_COUNT; metric++) {
         text_printf(out, ",%s", eval_metric_name((enum eval_metric) metric));
     }

@@ -65,7 +65,8 @@ static size_t best_on(const struct report_page *page, const struct eval_image *i
     size_t best = evaluation->method_count;
     double largest = -INFINITY;
     for (size_t m = 0; m < evaluation->method_count; m++) {
-        double delta = eval_metric_value(evaluation, image, m, EVAL_DELTA_LOGIT);
+        double delta =
+            eval_metric_value(evaluation, image, m, eval_measure_first(EVAL_DELTA_LOGIT));
         if (delta > largest) { /* false for NaN */
             largest = delta;
             best = m;
@@ -119,7 +120,9 @@ static enum vitlrp_status append_map(const struct report_page *page, const struc
         page, &overlay, &(struct subject){"tile", evaluation->methods[method], image}, method, err);
     image_free(&overlay);
     text_append_string(page->out, "<small>Δ ");
-    report_number(page->out, eval_metric_value(evaluation, image, method, EVAL_DELTA_LOGIT), 2);
+    report_number(
+        page->out,
+        eval_metric_value(evaluation, image, method, eval_measure_first(EVAL_DELTA_LOGIT)), 2);
     text_append_string(page->out, "</small>");
     return status;
 }

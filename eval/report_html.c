@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/page_frame.h"
+#include "base/words.h"
 #include "eval/protocol_table.h"
 #include "eval/report_private.h"
 #include "vit/methods/method.h"
@@ -41,26 +42,12 @@ void report_signed_number(struct text *out, double value, int decimals) {
     report_number(out, value, decimals);
 }
 
-bool report_is_control(const char *method) {
-    return strcmp(method, "random") == 0 || strcmp(method, "centre") == 0;
-}
-
 bool report_has_interval(const struct vitlrp_statistic *statistic) {
     return statistic->n >= REPORT_INTERVAL_LEAST;
 }
 
-bool report_tests_second(const struct report_page *page) {
-    const struct summary *summary = page->summary;
-    return summary->method_count > 1 && summary->reference == summary->ranking[1] &&
-           report_has_interval(&summary->methods[summary->ranking[0]].paired[SUMMARY_PAIR_LOGIT]);
-}
-
-bool report_first_is_ahead(const struct report_page *page) {
-    const struct summary *summary = page->summary;
-    size_t first = summary->ranking[0];
-    return report_tests_second(page) &&
-           !report_is_control(page->record->evaluation.methods[first]) &&
-           summary->methods[first].paired[SUMMARY_PAIR_LOGIT].lo > 0.0;
+bool report_leader_is_best(const struct report_page *page) {
+    return page->summary->standing.leads;
 }
 
 void report_method_classes(const struct report_page *page, size_t method) {
@@ -68,12 +55,12 @@ void report_method_classes(const struct report_page *page, size_t method) {
     char *const *names = page->record->evaluation.methods;
     size_t place = 0;
     text_printf(page->out, "k%zu", method);
-    if (report_is_control(names[method])) {
+    if (standing_is_control(names[method])) {
         text_append_string(page->out, " control");
         return;
     }
     for (size_t i = 0; summary->ranking[i] != method; i++) {
-        place += report_is_control(names[summary->ranking[i]]) ? 0 : 1;
+        place += standing_is_control(names[summary->ranking[i]]) ? 0 : 1;
     }
     text_printf(page->out, " h%zu", place % REPORT_HUES);
     if (place >= REPORT_HUES) {
@@ -156,42 +143,84 @@ static void append_lead_pair(const struct report_page *page, size_t best) {
     text_append_string(out, summary_is_clear(pair) ? ")." : "), which may be chance.");
 }
 
-/* What nobody has tested must not be read out of the order of the table. */
-static void append_lead_second(const struct report_page *page) {
-    const struct summary *summary = page->summary;
-    struct text *out = page->out;
-    if (summary->method_count < 2 || report_tests_second(page)) {
-        return;
-    }
-    text_append_string(out, " Whether it is ahead of ");
-    report_escape(out, page->record->evaluation.methods[summary->ranking[1]]);
-    text_append_string(out, ", the next, was not tested.");
+static const char *word_at(const struct report_page *page, size_t place) {
+    return word_of(WORDS_REPLACEMENT,
+                   eval_replacement_at(&page->record->evaluation.protocol, place));
 }
 
-/* The claim needs its test: without one, the page says what it has counted. */
+/* What the order of the table must not be taken for. */
+static void append_lead_tests(const struct report_page *page) {
+    const struct summary *summary = page->summary;
+    const struct standing_test *worst = standing_worst(&summary->standing);
+    struct text *out = page->out;
+    if (summary->standing.leads) {
+        text_printf(out,
+                    " It is ahead of every other method%s, image by image and after the "
+                    "correction for %zu test%s.",
+                    summary->replacement_count > 1 ? " under every replacement" : "",
+                    summary->standing.test_count, summary->standing.test_count == 1 ? "" : "s");
+    } else if (worst != NULL && worst->n >= STANDING_LEAST) {
+        text_append_string(out, " It is not better than ");
+        report_escape(out, page->record->evaluation.methods[worst->than]);
+        if (summary->replacement_count > 1) {
+            text_printf(out, " under %s", word_at(page, worst->replacement));
+        }
+        text_append_string(out, ", as far as these images tell: ");
+        report_signed_number(out, worst->difference, 2);
+        text_append_string(out, " (");
+        report_p(out, worst->holm);
+        text_append_string(out, ").");
+    }
+}
+
+static bool is_first_everywhere(const struct summary *summary, size_t method) {
+    bool first = true;
+    for (size_t r = 0; r < summary->replacement_count; r++) {
+        first = first && summary_ranking(summary, r)[0] == method;
+    }
+    return first;
+}
+
+/* The claim needs its tests: without them, the page says what it has counted. */
 static void append_title(const struct report_page *page) {
     const struct summary *summary = page->summary;
+    size_t leader = summary->standing.leader;
     struct text *out = page->out;
     text_append_string(out, "<h1>");
-    report_escape(out, page->record->evaluation.methods[summary->ranking[0]]);
+    if (!is_first_everywhere(summary, leader)) {
+        text_printf(out, "No method is first under all %zu replacements</h1>\n",
+                    summary->replacement_count);
+        return;
+    }
+    report_escape(out, page->record->evaluation.methods[leader]);
     if (summary->method_count > 1) {
         text_printf(out, " %s of %zu methods",
-                    report_first_is_ahead(page) ? "explains best" : "has the highest Δ",
+                    report_leader_is_best(page) ? "explains best" : "has the highest Δ",
                     summary->method_count);
+    }
+    if (summary->method_count > 1 && summary->replacement_count > 1) {
+        text_printf(out, " under all %zu replacements", summary->replacement_count);
     }
     text_append_string(out, "</h1>\n");
 }
 
 static void append_headline(const struct report_page *page) {
     struct text *out = page->out;
-    size_t best = page->summary->ranking[0];
-    const struct vitlrp_statistic *delta = &page->summary->methods[best].metrics[EVAL_DELTA_LOGIT];
-    if (delta->n == 0) {
+    size_t best = page->summary->standing.leader;
+    if (best >= page->summary->method_count) {
         text_append_string(out, "<h1>No image was measured</h1>\n");
         return;
     }
+    const struct vitlrp_statistic *delta = &page->summary->methods[best].metrics[EVAL_DELTA_LOGIT];
     append_title(page);
-    text_append_string(out, "<p class=\"lead\">The model’s logit falls by <b>Δ = ");
+    text_append_string(out, "<p class=\"lead\">");
+    if (page->summary->replacement_count > 1) {
+        report_escape(out, page->record->evaluation.methods[best]);
+        text_printf(out, " has the best ranks. Under %s, the", word_at(page, 0));
+    } else {
+        text_append_string(out, "The");
+    }
+    text_append_string(out, " model’s logit falls by <b>Δ = ");
     report_number(out, delta->mean, 2);
     text_append_string(out, "</b> more ");
     if (report_has_interval(delta)) {
@@ -204,7 +233,7 @@ static void append_headline(const struct report_page *page) {
     text_append_string(out, "while the patches that it ranks highest are taken away than while "
                             "those that it ranks lowest are.");
     append_lead_pair(page, best);
-    append_lead_second(page);
+    append_lead_tests(page);
     text_append_string(out, "</p>\n");
 }
 
@@ -214,30 +243,36 @@ static void append_fact(struct text *out, const char *name, const char *value) {
     text_append_string(out, "</dd></div>\n");
 }
 
-/* A choice in the words of the page. */
-static const char *choice_words(const struct eval_setting *setting, int64_t value) {
-    static const char *const REPLACEMENTS[] = {
+const char *report_replacement(enum vitlrp_replacement replacement) {
+    static const char *const WORDS[] = {
 #define VITLRP_REPLACEMENT(constant, name, text) text,
 #include "vitlrp_replacements.def"
 #undef VITLRP_REPLACEMENT
     };
-    if (setting->words == WORDS_REPLACEMENT) {
-        return REPLACEMENTS[value];
+    return WORDS[replacement];
+}
+
+/* "black", "black; noise" */
+static void append_replacements(const struct report_page *page) {
+    const struct eval_protocol *protocol = &page->record->evaluation.protocol;
+    for (size_t i = 0; i < eval_replacement_count(protocol); i++) {
+        text_append_string(page->out, i == 0 ? "" : "; ");
+        report_escape(page->out, report_replacement(eval_replacement_at(protocol, i)));
     }
-    if (setting->words == WORDS_EVAL_TARGET) {
-        return value == VITLRP_EVAL_LABEL ? "the label" : "the prediction";
-    }
-    return word_of(setting->words, value);
 }
 
 static void append_setting(const struct report_page *page, const struct eval_setting *setting) {
-    int64_t value = eval_setting_value(setting, &page->record->evaluation.protocol);
-    if (setting->words != WORD_LISTS) {
-        append_fact(page->out, setting->title, choice_words(setting, value));
+    const struct eval_protocol *protocol = &page->record->evaluation.protocol;
+    text_printf(page->out, "<div><dt>%s</dt><dd>", setting->title);
+    if (setting->words == WORDS_REPLACEMENT) {
+        append_replacements(page);
+    } else if (setting->words == WORDS_EVAL_TARGET) {
+        text_append_string(page->out,
+                           protocol->target == VITLRP_EVAL_LABEL ? "the label" : "the prediction");
     } else {
-        text_printf(page->out, "<div><dt>%s</dt><dd>%lld</dd></div>\n", setting->title,
-                    (long long) value);
+        eval_setting_append(setting, protocol, page->out);
     }
+    text_append_string(page->out, "</dd></div>\n");
 }
 
 /* The settings that are stated in one kind of place. */
@@ -382,9 +417,10 @@ static void append_protocol(const struct report_page *page) {
                 evaluation->grid_height, evaluation->grid_width);
     text_printf(out,
                 "<div><dt>Points</dt><dd>k = 0 to K = %d; at point k, floor(k T / K + ½) of the "
-                "T = %d patches are replaced by %s.</dd></div>\n",
-                protocol->steps, evaluation->grid_height * evaluation->grid_width,
-                choice_words(eval_setting_find("replace"), protocol->replacement));
+                "T = %d patches are replaced by ",
+                protocol->steps, evaluation->grid_height * evaluation->grid_width);
+    append_replacements(page);
+    text_append_string(out, ".</dd></div>\n");
     text_printf(out,
                 "<div><dt>Measured</dt><dd>%s of the %s class; areas by the trapezoid rule over "
                 "k / K. Δ = area(LeRF) − area(MoRF).</dd></div>\n",
@@ -420,6 +456,7 @@ enum vitlrp_status report_html(const struct record *record, const struct summary
     append_headline(&page);
     append_facts(&page);
     text_append_string(out, "</header>\n<main>\n");
+    report_standing(&page);
     report_results(&page);
     report_audit(&page);
     report_forest(&page);

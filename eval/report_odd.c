@@ -36,7 +36,8 @@ static enum vitlrp_status outside(const struct report_page *page, const struct e
                                   double *out, struct vitlrp_error *err) {
     const struct evaluation *evaluation = &page->record->evaluation;
     (void) err;
-    *out = 1.0 - eval_metric_value(evaluation, image, page->summary->ranking[0], EVAL_MASS);
+    *out = 1.0 - eval_metric_value(evaluation, image, page->summary->ranking[0],
+                                   eval_measure_first(EVAL_MASS));
     return VITLRP_OK;
 }
 
@@ -45,7 +46,7 @@ static enum vitlrp_status outside(const struct report_page *page, const struct e
 static const float *scores_of(const struct report_page *page, const struct eval_image *image,
                               size_t method) {
     const struct eval_method_result *result = &image->methods[method];
-    bool is_control = report_is_control(page->record->evaluation.methods[method]);
+    bool is_control = standing_is_control(page->record->evaluation.methods[method]);
     bool is_kept = result->valid && record_shows(page->record, image->index);
     return is_kept && !is_control ? result->patches : NULL;
 }

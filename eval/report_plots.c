@@ -140,29 +140,15 @@ void report_forest(const struct report_page *page) {
     text_append_string(out, "</div><div class=\"axis value\"></div>\n</div>\n</section>\n");
 }
 
-enum curve_kind { CURVE_MORF_LOGIT, CURVE_LERF_LOGIT, CURVE_MORF_PROB, CURVE_LERF_PROB, CURVES };
-
-/* Mean curves, [CURVES][points] of each method; NULL for a method without results, so that memory
- * is in proportion to the curves that the record has, however many steps and methods it states. */
+/* Mean curves, [EVAL_CURVES][points] of each method; NULL for a method without results, so that
+ * memory is in proportion to the curves that the record has, however many steps and methods it
+ * states. */
 struct curves {
     double **means; /* [methods], owned as are its blocks */
     size_t points;
 };
 
-static const float *curve_of(const struct eval_method_result *result, enum curve_kind kind) {
-    switch (kind) {
-    case CURVE_MORF_LOGIT:
-        return result->morf_logit;
-    case CURVE_LERF_LOGIT:
-        return result->lerf_logit;
-    case CURVE_MORF_PROB:
-        return result->morf_prob;
-    default:
-        return result->lerf_prob;
-    }
-}
-
-static const double *mean_of(const struct curves *curves, size_t method, enum curve_kind kind) {
+static const double *mean_of(const struct curves *curves, size_t method, enum eval_curve kind) {
     const double *means = curves->means[method];
     return means == NULL ? NULL : means + (size_t) kind * curves->points;
 }
@@ -184,14 +170,14 @@ static enum vitlrp_status add_curves(void *user, const struct eval_image *image,
         }
         double *mean = averaging->curves->means[m];
         if (mean == NULL) {
-            mean = averaging->curves->means[m] = mem_calloc(points, CURVES * sizeof *mean);
+            mean = averaging->curves->means[m] = mem_calloc(points, EVAL_CURVES * sizeof *mean);
         }
         if (mean == NULL) {
             return fail(err, VITLRP_NOMEM, "out of memory for the mean curves");
         }
         averaging->counts[m]++;
-        for (size_t kind = 0; kind < CURVES; kind++) {
-            const float *curve = curve_of(&image->methods[m], (enum curve_kind) kind);
+        for (size_t kind = 0; kind < EVAL_CURVES; kind++) {
+            const float *curve = image->methods[m].curves[0].of[kind];
             for (size_t k = 0; k < points; k++) {
                 mean[kind * points + k] += (double) curve[k];
             }
@@ -210,7 +196,7 @@ static void curves_close(const struct evaluation *evaluation, struct curves *cur
 static void divide_by_counts(const struct averaging *averaging) {
     const struct curves *curves = averaging->curves;
     for (size_t m = 0; m < averaging->evaluation->method_count; m++) {
-        for (size_t k = 0; curves->means[m] != NULL && k < CURVES * curves->points; k++) {
+        for (size_t k = 0; curves->means[m] != NULL && k < EVAL_CURVES * curves->points; k++) {
             curves->means[m][k] /= (double) averaging->counts[m];
         }
     }
@@ -239,7 +225,7 @@ static enum vitlrp_status curves_open(const struct evaluation *evaluation, struc
 
 /* One axis for MoRF and LeRF of a quantity, so that they can be compared. */
 static struct axis curve_axis(const struct report_page *page, const struct curves *curves,
-                              enum curve_kind morf, enum curve_kind lerf) {
+                              enum eval_curve morf, enum eval_curve lerf) {
     double low = 0.0;
     double high = 0.0;
     for (size_t m = 0; m < page->summary->method_count; m++) {
@@ -265,7 +251,7 @@ static void append_grid(struct text *out, const struct axis *axis) {
 }
 
 static void append_curve(const struct report_page *page, const struct curves *curves,
-                         const struct axis *axis, size_t method, enum curve_kind kind) {
+                         const struct axis *axis, size_t method, enum eval_curve kind) {
     const double *mean = mean_of(curves, method, kind);
     struct text *out = page->out;
     if (mean == NULL) {
@@ -315,15 +301,15 @@ static void append_share(struct text *out, const struct curves *curves, size_t p
     text_append_string(out, " %");
 }
 
-static int value_decimals(enum curve_kind kind) {
-    return kind == CURVE_MORF_LOGIT || kind == CURVE_LERF_LOGIT ? 2 : 3;
+static int value_decimals(enum eval_curve kind) {
+    return kind == EVAL_CURVE_MORF_LOGIT || kind == EVAL_CURVE_LERF_LOGIT ? 2 : 3;
 }
 
 /* What a reader gets who points at a place of a plot, taps on it, or comes there by keys: the value
  * of every method. A plot's places are one group of radio buttons, so that they are one stop of
  * the tabulator, and arrows go from one to the next. */
 static void append_place(const struct report_page *page, const struct curves *curves,
-                         enum curve_kind kind, size_t point) {
+                         enum eval_curve kind, size_t point) {
     struct text *out = page->out;
     double steps = (double) (curves->points - 1);
     double width = 100.0 * (double) value_stride(curves) / steps;
@@ -355,7 +341,7 @@ static void append_place(const struct report_page *page, const struct curves *cu
 }
 
 static void append_places(const struct report_page *page, const struct curves *curves,
-                          enum curve_kind kind, const char *title) {
+                          enum eval_curve kind, const char *title) {
     text_printf(page->out, "<div class=\"places\" role=\"radiogroup\" aria-label=\"%s: values\">",
                 title);
     for (size_t k = 0; k < curves->points; k += value_stride(curves)) {
@@ -366,7 +352,7 @@ static void append_places(const struct report_page *page, const struct curves *c
 
 /* The same values for those who read or copy. */
 static void append_value_table(const struct report_page *page, const struct curves *curves,
-                               enum curve_kind kind) {
+                               enum eval_curve kind) {
     const struct summary *summary = page->summary;
     struct text *out = page->out;
     text_append_string(out, "<details><summary>Values as a table</summary><div class=\"scroll\" "
@@ -394,12 +380,12 @@ static void append_value_table(const struct report_page *page, const struct curv
 }
 
 static void append_plot(const struct report_page *page, const struct curves *curves,
-                        const struct axis *axis, enum curve_kind kind) {
-    static const char *const TITLES[CURVES][2] = {
-        [CURVE_MORF_LOGIT] = {"Logit, most relevant first", "MoRF: lower is better"},
-        [CURVE_LERF_LOGIT] = {"Logit, least relevant first", "LeRF: higher is better"},
-        [CURVE_MORF_PROB] = {"Probability, most relevant first", "MoRF: lower is better"},
-        [CURVE_LERF_PROB] = {"Probability, least relevant first", "LeRF: higher is better"},
+                        const struct axis *axis, enum eval_curve kind) {
+    static const char *const TITLES[EVAL_CURVES][2] = {
+        [EVAL_CURVE_MORF_LOGIT] = {"Logit, most relevant first", "MoRF: lower is better"},
+        [EVAL_CURVE_LERF_LOGIT] = {"Logit, least relevant first", "LeRF: higher is better"},
+        [EVAL_CURVE_MORF_PROB] = {"Probability, most relevant first", "MoRF: lower is better"},
+        [EVAL_CURVE_LERF_PROB] = {"Probability, least relevant first", "LeRF: higher is better"},
     };
     struct text *out = page->out;
     text_printf(out,
@@ -458,7 +444,7 @@ enum vitlrp_status report_curves(const struct report_page *page, struct vitlrp_e
     struct curves curves;
     struct text *out = page->out;
     TRY(curves_open(evaluation, &curves, err));
-    struct axis logit = curve_axis(page, &curves, CURVE_MORF_LOGIT, CURVE_LERF_LOGIT);
+    struct axis logit = curve_axis(page, &curves, EVAL_CURVE_MORF_LOGIT, EVAL_CURVE_LERF_LOGIT);
     text_append_string(out, "<section id=\"curves\" class=\"curves\">\n<h2>Perturbation "
                             "curves</h2>\n<p>What is left of the explained class, on average, "
                             "while patches are replaced. Choose a name to see its curves "
@@ -466,12 +452,13 @@ enum vitlrp_status report_curves(const struct report_page *page, struct vitlrp_e
                             "keys, to read its values.</p>\n");
     append_legend(page);
     text_append_string(out, "<div class=\"plots\">\n");
-    append_plot(page, &curves, &logit, CURVE_MORF_LOGIT);
-    append_plot(page, &curves, &logit, CURVE_LERF_LOGIT);
+    append_plot(page, &curves, &logit, EVAL_CURVE_MORF_LOGIT);
+    append_plot(page, &curves, &logit, EVAL_CURVE_LERF_LOGIT);
     if (evaluation->probability != VITLRP_PROBABILITY_NONE) {
-        struct axis probability = curve_axis(page, &curves, CURVE_MORF_PROB, CURVE_LERF_PROB);
-        append_plot(page, &curves, &probability, CURVE_MORF_PROB);
-        append_plot(page, &curves, &probability, CURVE_LERF_PROB);
+        struct axis probability =
+            curve_axis(page, &curves, EVAL_CURVE_MORF_PROB, EVAL_CURVE_LERF_PROB);
+        append_plot(page, &curves, &probability, EVAL_CURVE_MORF_PROB);
+        append_plot(page, &curves, &probability, EVAL_CURVE_LERF_PROB);
     }
     text_append_string(out, "</div>\n</section>\n");
     curves_close(evaluation, &curves);

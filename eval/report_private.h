@@ -14,7 +14,7 @@
 #define REPORT_HUES 8
 
 /* An interval of fewer images is not shown, and nothing is said that rests on it. */
-#define REPORT_INTERVAL_LEAST 20
+#define REPORT_INTERVAL_LEAST ((int) STANDING_LEAST)
 
 struct report_page {
     const struct record *record;
@@ -41,19 +41,23 @@ void report_method_classes(const struct report_page *page, size_t method);
  */
 void report_class_name(struct text *out, const struct record *record, int32_t output);
 
-/* True for random and centre. */
-bool report_is_control(const char *method);
+/* What stands in the place of a patch, after "replaced by"; to be escaped. */
+const char *report_replacement(enum vitlrp_replacement replacement);
 
 bool report_has_interval(const struct vitlrp_statistic *statistic);
 
-/* True if the record compares the method with the highest Δ with the next one, image by image. */
-bool report_tests_second(const struct report_page *page);
-
-/* And if the interval of that difference lies above 0: the claim to be the best rests on this. */
-bool report_first_is_ahead(const struct report_page *page);
+/* True if the leader is better than every other method under every replacement (eval/standing.h).
+ */
+bool report_leader_is_best(const struct report_page *page);
 
 /* A sample of the method's line, for beside its name. */
 void report_key(const struct report_page *page, size_t method);
+
+/* "p = 0.012", for HTML. */
+void report_p(struct text *out, double p);
+
+/* The leader's tests, and of several replacements the rankings under each. */
+void report_standing(const struct report_page *page);
 
 /* The tables of means. */
 void report_results(const struct report_page *page);

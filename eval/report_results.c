@@ -123,7 +123,7 @@ static void append_name(const struct report_page *page, size_t method, bool is_f
     text_append_string(out, has_gallery ? "</a>" : "");
     if (is_first) {
         text_printf(out, " <span class=\"chip\">%s</span>",
-                    report_first_is_ahead(page) ? "best" : "highest Δ");
+                    report_leader_is_best(page) ? "best" : "highest Δ");
     }
     text_append_string(out, "</th>");
 }

@@ -57,6 +57,7 @@ const char *const REPORT_STYLE =
     ".values th,.values td{padding:.2rem .6rem;font-size:.85rem}"
     "details{margin-top:.6rem}summary{cursor:pointer;color:var(--soft);font-size:.88rem}"
     ".more{display:none}"
+    "#standing h3{margin:1.6rem 0 .2rem}"
     ".chip{display:inline-block;margin-left:.45rem;padding:.05rem .5rem;border-radius:1rem;"
     "background:var(--accent);color:var(--panel);font-size:.72rem;font-weight:650;"
     "vertical-align:.08em}"

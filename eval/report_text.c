@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/number_text.h"
+#include "base/words.h"
 #include "eval/audit.h"
 #include "eval/protocol_table.h"
 #include "eval/report.h"
@@ -56,8 +57,9 @@ static void append_heading(struct text *out, const struct record *record,
     if (record->skipped > 0) {
         text_printf(out, "; %zu left out, without a label that the model knows", record->skipped);
     }
-    text_printf(out, "; %d steps, replaced by %s, %s class, seed %llu", protocol->steps,
-                word_of(WORDS_REPLACEMENT, protocol->replacement),
+    text_printf(out, "; %d steps, replaced by ", protocol->steps);
+    eval_setting_append(eval_setting_find("replace"), protocol, out);
+    text_printf(out, ", %s class, seed %llu",
                 protocol->target == VITLRP_EVAL_LABEL ? "labelled" : "predicted",
                 (unsigned long long) protocol->seed);
     append_settings(out, protocol);
@@ -144,6 +146,94 @@ static void append_audit(struct text *out, const struct record *record,
     }
 }
 
+/* ---- Several replacements ---- */
+
+static const char *replacement_word(const struct record *record, size_t place) {
+    return word_of(WORDS_REPLACEMENT, eval_replacement_at(&record->evaluation.protocol, place));
+}
+
+static void append_ranks(struct text *out, const struct record *record,
+                         const struct summary *summary, int width) {
+    char name[NAME_LIMIT];
+    text_printf(out,
+                "\nthe table above is under %s; delta logit, and the rank by it, under each:\n%-*s",
+                replacement_word(record, 0), width, "method");
+    for (size_t r = 0; r < summary->replacement_count; r++) {
+        text_printf(out, "  %-10s", replacement_word(record, r));
+    }
+    text_append_string(out, "\n");
+    for (size_t i = 0; i < summary->method_count; i++) {
+        size_t method = summary->ranking[i];
+        text_escape_name(name, sizeof name, record->evaluation.methods[method]);
+        text_printf(out, "%-*s", width, name);
+        for (size_t r = 0; r < summary->replacement_count; r++) {
+            struct text cell = {.limit = CELL_LIMIT};
+            number_fixed(&cell, summary_row(summary, method, r)->metrics[EVAL_DELTA_LOGIT].mean, 2);
+            text_printf(&cell, " (%zu)", summary_rank(summary, method, r) + 1);
+            text_printf(out, "  %-10s", cell.failed ? "?" : cell.data);
+            text_free(&cell);
+        }
+        text_append_string(out, "\n");
+    }
+}
+
+static void append_agreement(struct text *out, const struct record *record,
+                             const struct summary *summary) {
+    text_append_string(out, "\nagreement of the rankings (Kendall's tau-b)\n");
+    for (size_t b = 1; b < summary->replacement_count; b++) {
+        for (size_t a = 0; a < b; a++) {
+            const struct vitlrp_statistic *found =
+                &summary->standing.agreement[standing_pair(a, b)];
+            text_printf(out, "%s, %s: %s", replacement_word(record, a), replacement_word(record, b),
+                        isnan(found->mean) ? "-" : "");
+            if (isfinite(found->mean)) {
+                number_fixed(out, found->mean, 2);
+            }
+            if (isfinite(found->lo)) {
+                text_append_string(out, " [");
+                number_fixed(out, found->lo, 2);
+                text_append_string(out, ", ");
+                number_fixed(out, found->hi, 2);
+                text_append_string(out, "]");
+            }
+            text_append_string(out, "\n");
+        }
+    }
+}
+
+static void append_verdict(struct text *out, const struct record *record,
+                           const struct summary *summary) {
+    const struct standing *standing = &summary->standing;
+    char leader[NAME_LIMIT];
+    char than[NAME_LIMIT];
+    if (standing->leader >= summary->method_count || standing->test_count == 0) {
+        return;
+    }
+    const struct standing_test *worst = standing_worst(standing);
+    text_escape_name(leader, sizeof leader, record->evaluation.methods[standing->leader]);
+    if (worst == NULL) {
+        text_printf(out,
+                    "\n%s is better than every other method under every replacement (%zu test%s, "
+                    "corrected by Holm: p < 0.05)\n",
+                    leader, standing->test_count, standing->test_count == 1 ? "" : "s");
+        return;
+    }
+    text_escape_name(than, sizeof than, record->evaluation.methods[worst->than]);
+    if (worst->n < STANDING_LEAST) {
+        text_printf(out, "\ntoo few images to call one method better than another: %zu, of %zu\n",
+                    worst->n, STANDING_LEAST);
+        return;
+    }
+    text_printf(out,
+                "\nno method is better than all others under every replacement: of %s and %s "
+                "under %s the difference is ",
+                leader, than, replacement_word(record, worst->replacement));
+    number_fixed(out, worst->difference, 2);
+    text_append_string(out, " (p ");
+    number_fixed(out, worst->holm, 3);
+    text_append_string(out, ")\n");
+}
+
 void report_table(const struct record *record, const struct summary *summary, struct text *out) {
     const struct evaluation *evaluation = &record->evaluation;
     bool paired = summary->reference < summary->method_count;
@@ -171,6 +261,11 @@ void report_table(const struct record *record, const struct summary *summary, st
         append_cell(out, 19, &row->metrics[EVAL_MORF_LOGIT], 2, "");
         append_cell(out, 19, &row->metrics[EVAL_LERF_LOGIT], 2, "");
         text_printf(out, "  %zu\n", row->metrics[EVAL_DELTA_LOGIT].n);
+    }
+    if (summary->replacement_count > 1) {
+        append_ranks(out, record, summary, width);
+        append_agreement(out, record, summary);
+        append_verdict(out, record, summary);
     }
     if (evaluation->protocol.precision == VITLRP_PRECISION_BF16) {
         append_audit(out, record, summary, width);

@@ -13,16 +13,34 @@
 /* Cells of a method's row: its metrics, then its pairs. */
 #define CELLS ((size_t) EVAL_METRIC_COUNT + SUMMARY_PAIRS)
 
-/* Some methods in a row, whose values are in memory together. */
+/* Some of the summary's rows, whose values are in memory together. */
 struct batch {
     const struct evaluation *evaluation;
     struct summary *summary;
-    size_t begin, count; /* methods */
+    size_t begin, count; /* rows */
     size_t images;
     size_t place;                 /* of the image that comes next */
     double *values;               /* owned: [count][CELLS][images] */
-    enum vitlrp_status *statuses; /* owned: one for each method: tasks share nothing */
+    enum vitlrp_status *statuses; /* owned: one for each row: tasks share nothing */
 };
+
+const struct summary_method *summary_row(const struct summary *summary, size_t method,
+                                         size_t replacement) {
+    return &summary->methods[replacement * summary->method_count + method];
+}
+
+const size_t *summary_ranking(const struct summary *summary, size_t replacement) {
+    return summary->ranking + replacement * summary->method_count;
+}
+
+size_t summary_rank(const struct summary *summary, size_t method, size_t replacement) {
+    const size_t *ranking = summary_ranking(summary, replacement);
+    size_t place = 0;
+    while (ranking[place] != method) {
+        place++;
+    }
+    return place;
+}
 
 enum eval_metric summary_pair_metric(enum summary_pair pair) {
     return pair == SUMMARY_PAIR_LOGIT ? EVAL_DELTA_LOGIT : EVAL_DELTA_PROB;
@@ -34,12 +52,11 @@ bool summary_is_clear(const struct vitlrp_statistic *statistic) {
 
 /* How far the method is from the reference on an image; NaN where there is none. */
 static double pair_value(const struct batch *batch, const struct eval_image *image, size_t method,
-                         enum summary_pair pair) {
+                         struct eval_measure measure) {
     size_t reference = batch->summary->reference;
-    enum eval_metric metric = summary_pair_metric(pair);
     return reference < batch->summary->method_count && reference != method
-               ? eval_metric_value(batch->evaluation, image, method, metric) -
-                     eval_metric_value(batch->evaluation, image, reference, metric)
+               ? eval_metric_value(batch->evaluation, image, method, measure) -
+                     eval_metric_value(batch->evaluation, image, reference, measure)
                : NAN;
 }
 
@@ -50,18 +67,22 @@ static enum vitlrp_status gather_image(void *user, const struct eval_image *imag
     (void) err;
     for (size_t i = 0; i < batch->count; i++) {
         double *row = batch->values + i * CELLS * batch->images + place;
-        size_t method = batch->begin + i;
+        size_t method = (batch->begin + i) % batch->summary->method_count;
+        struct eval_measure measure = {.replacement =
+                                           (batch->begin + i) / batch->summary->method_count};
         for (size_t m = 0; m < EVAL_METRIC_COUNT; m++, row += batch->images) {
-            *row = eval_metric_value(batch->evaluation, image, method, (enum eval_metric) m);
+            measure.metric = (enum eval_metric) m;
+            *row = eval_metric_value(batch->evaluation, image, method, measure);
         }
         for (size_t p = 0; p < SUMMARY_PAIRS; p++, row += batch->images) {
-            *row = pair_value(batch, image, method, (enum summary_pair) p);
+            measure.metric = summary_pair_metric((enum summary_pair) p);
+            *row = pair_value(batch, image, method, measure);
         }
     }
     return VITLRP_OK;
 }
 
-/* The row of a method, all cells together: they share their samples. */
+/* A row, all cells together: they share their samples. */
 static void compute_row(void *context, size_t place, size_t thread) {
     const struct batch *batch = context;
     struct summary_method *row = &batch->summary->methods[batch->begin + place];
@@ -77,9 +98,15 @@ static void compute_row(void *context, size_t place, size_t thread) {
     batch->statuses[place] = status;
 }
 
+struct ranked_rows {
+    const struct summary *summary;
+    size_t replacement;
+};
+
 /* The mean to rank by; methods without one come last. */
-static double rank_value(const struct summary *summary, size_t method) {
-    const struct vitlrp_statistic *delta = &summary->methods[method].metrics[EVAL_DELTA_LOGIT];
+static double rank_value(const struct ranked_rows *rows, size_t method) {
+    const struct vitlrp_statistic *delta =
+        &summary_row(rows->summary, method, rows->replacement)->metrics[EVAL_DELTA_LOGIT];
     return delta->n > 0 ? delta->mean : -INFINITY;
 }
 
@@ -92,6 +119,15 @@ static int compare_methods(const void *left, const void *right, void *context) {
         return value_a > value_b ? -1 : 1;
     }
     return (a > b) - (a < b);
+}
+
+static void rank_methods(struct summary *summary, size_t replacement) {
+    struct ranked_rows rows = {summary, replacement};
+    size_t *ranking = summary->ranking + replacement * summary->method_count;
+    for (size_t i = 0; i < summary->method_count; i++) {
+        ranking[i] = i;
+    }
+    qsort_r(ranking, summary->method_count, sizeof *ranking, compare_methods, &rows);
 }
 
 static enum vitlrp_status batch_compute(struct batch *batch, struct pool *pool,
@@ -107,13 +143,13 @@ static enum vitlrp_status batch_compute(struct batch *batch, struct pool *pool,
     return VITLRP_OK;
 }
 
-/* As many methods at a time as there is memory for. */
+/* As many rows at a time as there is memory for. */
 static enum vitlrp_status summary_compute(struct batch *batch, size_t threads,
                                           struct vitlrp_error *err) {
     struct pool *pool = NULL;
-    size_t methods = batch->summary->method_count;
+    size_t rows = batch->summary->method_count * batch->summary->replacement_count;
     size_t row_bytes = size_max(1, batch->images) * CELLS * sizeof *batch->values;
-    size_t most = size_min(methods, size_max(1, SUMMARY_MEMORY / row_bytes));
+    size_t most = size_min(rows, size_max(1, SUMMARY_MEMORY / row_bytes));
     enum vitlrp_status status = VITLRP_OK;
     batch->values = mem_calloc(most * CELLS, batch->images * sizeof *batch->values);
     batch->statuses = mem_calloc(most, sizeof *batch->statuses);
@@ -121,9 +157,9 @@ static enum vitlrp_status summary_compute(struct batch *batch, size_t threads,
         return fail(err, VITLRP_NOMEM, "out of memory for the statistics");
     }
     TRY(pool_open(threads, NULL, &pool, err));
-    for (size_t begin = 0; begin < methods && status == VITLRP_OK; begin += most) {
+    for (size_t begin = 0; begin < rows && status == VITLRP_OK; begin += most) {
         batch->begin = begin;
-        batch->count = size_min(most, methods - begin);
+        batch->count = size_min(most, rows - begin);
         status = batch_compute(batch, pool, err);
     }
     pool_close(pool);
@@ -160,10 +196,13 @@ static enum vitlrp_status count_image(void *user, const struct eval_image *image
         return VITLRP_OK;
     }
     summary->audited++;
-    for (size_t m = 0; m < summary->method_count; m++) {
+    for (size_t row = 0; row < summary->method_count * summary->replacement_count; row++) {
+        struct eval_measure measure = {.replacement = row / summary->method_count};
         for (size_t metric = 0; metric < AUDIT_METRICS; metric++) {
-            audit_add(&summary->methods[m].audits[metric],
-                      audit_difference(counting->evaluation, image, m, (enum eval_metric) metric));
+            measure.metric = (enum eval_metric) metric;
+            audit_add(&summary->methods[row].audits[metric],
+                      audit_difference(counting->evaluation, image, row % summary->method_count,
+                                       measure));
         }
     }
     return VITLRP_OK;
@@ -173,9 +212,10 @@ static enum vitlrp_status summary_count(const struct evaluation *evaluation,
                                         struct summary *summary, struct vitlrp_error *err) {
     struct counting counting = {evaluation, summary};
     TRY(evaluation_visit(evaluation, count_image, &counting, err));
-    for (size_t m = 0; m < summary->method_count; m++) {
+    for (size_t row = 0; row < summary->method_count * summary->replacement_count; row++) {
+        struct summary_method *cells = &summary->methods[row];
         for (size_t metric = 0; metric < AUDIT_METRICS; metric++) {
-            audit_end(&summary->methods[m].audits[metric], &summary->methods[m].metrics[metric]);
+            audit_end(&cells->audits[metric], &cells->metrics[metric]);
         }
     }
     return VITLRP_OK;
@@ -193,10 +233,12 @@ static size_t find_method(const struct evaluation *evaluation, const char *name)
 enum vitlrp_status summary_make(const struct evaluation *evaluation, const char *reference,
                                 size_t threads, struct summary *out, struct vitlrp_error *err) {
     size_t count = evaluation->method_count;
+    size_t replacements = eval_replacement_count(&evaluation->protocol);
     struct summary summary = {
         .method_count = count,
-        .methods = mem_calloc(count, sizeof *summary.methods),
-        .ranking = mem_calloc(count, sizeof *summary.ranking),
+        .replacement_count = replacements,
+        .methods = mem_calloc(count, replacements * sizeof *summary.methods),
+        .ranking = mem_calloc(count, replacements * sizeof *summary.ranking),
         .reference = find_method(evaluation, reference),
     };
     struct batch batch = {
@@ -208,10 +250,10 @@ enum vitlrp_status summary_make(const struct evaluation *evaluation, const char 
     }
     TRY_GOTO(status, summary_compute(&batch, threads, err), cleanup);
     TRY_GOTO(status, summary_count(evaluation, &summary, err), cleanup);
-    for (size_t i = 0; i < count; i++) {
-        summary.ranking[i] = i;
+    for (size_t r = 0; r < replacements; r++) {
+        rank_methods(&summary, r);
     }
-    qsort_r(summary.ranking, count, sizeof *summary.ranking, compare_methods, &summary);
+    TRY_GOTO(status, standing_make(evaluation, &summary, &summary.standing, err), cleanup);
     *out = summary;
     summary = (struct summary){0};
 
@@ -225,6 +267,7 @@ cleanup:
 void summary_free(struct summary *summary) {
     mem_free(summary->methods);
     mem_free(summary->ranking);
+    standing_free(&summary->standing);
     mem_free(summary->first_failed);
     mem_free(summary->first_error);
     *summary = (struct summary){0};

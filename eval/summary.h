@@ -1,5 +1,5 @@
-/* The table of an evaluation: for every method the mean of each metric with its interval, and the
- * paired differences to a method of reference. */
+/* The table of an evaluation: for every method and replacement the mean of each metric with its
+ * interval, and the paired differences to a method of reference. */
 #ifndef EVAL_SUMMARY_H
 #define EVAL_SUMMARY_H
 
@@ -10,6 +10,7 @@
 #include "eval/audit.h"
 #include "eval/eval_results.h"
 #include "eval/metric.h"
+#include "eval/standing.h"
 #include "eval/statistics.h"
 
 /* Metrics that are compared with the reference's. */
@@ -23,19 +24,30 @@ struct summary_method {
     struct vitlrp_audit audits[AUDIT_METRICS]; /* of curves in fewer bits; else n = 0 */
 };
 
+/* Rows and ranking under the first replacement come first. */
 struct summary {
-    struct summary_method *methods; /* owned: summary_free */
-    size_t method_count;
-    size_t *ranking;  /* owned: methods by EVAL_DELTA_LOGIT, best first; those without any last */
+    struct summary_method *methods; /* [replacements][methods], owned: summary_free */
+    size_t method_count, replacement_count;
+    size_t *ranking;  /* [replacements][methods], owned: methods by EVAL_DELTA_LOGIT, best first;
+                         those without any last */
     size_t reference; /* method_count if there is none */
     size_t failed;    /* images */
     size_t audited;   /* that did not fail */
     char *first_failed,
         *first_error; /* owned: id and message of the first image that failed; NULL */
+    struct standing standing;
 };
 
+/* The row of a method under a replacement; the methods in their order under one. */
+const struct summary_method *summary_row(const struct summary *summary, size_t method,
+                                         size_t replacement);
+const size_t *summary_ranking(const struct summary *summary, size_t replacement);
+
+/* The place of a method there, from 0. */
+size_t summary_rank(const struct summary *summary, size_t method, size_t replacement);
+
 /* `reference` may be NULL or a method that was not run: then nothing is paired. The same for any
- * number of threads. Goes over the images as often as it needs to hold the values of some methods
+ * number of threads. Goes over the images as often as it needs to hold the values of some rows
  * at a time in SUMMARY_MEMORY bytes, and those of one in any case; fails as a visit does. *out is
  * owned: summary_free. */
 #define SUMMARY_MEMORY ((size_t) 64 << 20)

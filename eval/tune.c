@@ -11,6 +11,9 @@
 
 #define COARSE_ROUNDS 2
 
+/* What is maximised. */
+static const struct eval_measure DELTA = {.metric = EVAL_DELTA_LOGIT};
+
 static const float GRID[] = {0.0F, 0.01F, 0.025F, 0.05F, 0.1F, 0.25F, 0.5F, 1.0F, 10.0F, INFINITY};
 
 #define GRID_COUNT (sizeof GRID / sizeof GRID[0])
@@ -177,8 +180,7 @@ static enum vitlrp_status measure_trials(struct search *search, size_t added,
     TRY_GOTO(status, check_some(&evaluation, err), cleanup);
     TRY_GOTO(status, check_images(search, &evaluation, err), cleanup);
     for (size_t i = 0; i < added; i++) {
-        TRY_GOTO(status, eval_metric_mean(&evaluation, i, EVAL_DELTA_LOGIT, &trials[i].delta, err),
-                 cleanup);
+        TRY_GOTO(status, eval_metric_mean(&evaluation, i, DELTA, &trials[i].delta, err), cleanup);
         if (search->options->tried != NULL) {
             search->options->tried(search->options->user, &trials[i]);
         }
@@ -292,11 +294,9 @@ static enum vitlrp_status tune_measure_gain(const struct tune_options *options,
         TRY(evaluate_rules(options, rules, 2, images, &evaluation, err));
     }
     TRY_GOTO(status, hash_images(&evaluation, result->held_out_sha256, err), cleanup);
-    TRY_GOTO(status, eval_metric_mean(&evaluation, 0, EVAL_DELTA_LOGIT, &result->held_preset, err),
-             cleanup);
-    TRY_GOTO(status, eval_metric_mean(&evaluation, 1, EVAL_DELTA_LOGIT, &result->held_best, err),
-             cleanup);
-    status = eval_metric_paired(&evaluation, 1, 0, EVAL_DELTA_LOGIT, &result->held_gain, err);
+    TRY_GOTO(status, eval_metric_mean(&evaluation, 0, DELTA, &result->held_preset, err), cleanup);
+    TRY_GOTO(status, eval_metric_mean(&evaluation, 1, DELTA, &result->held_best, err), cleanup);
+    status = eval_metric_paired(&evaluation, 1, 0, DELTA, &result->held_gain, err);
 cleanup:
     evaluation_free(&evaluation);
     return status;

@@ -43,8 +43,10 @@ struct vitlrp_eval_options {
     const struct vitlrp_rule_changes *rules; /* for all methods with gammas of their own,
                                           attnlrp-eps excepted; NULL: none */
 
-    int32_t steps; /* points of a curve, less one; default 28 */
-    enum vitlrp_replacement replacement;
+    int32_t steps;         /* points of a curve, less one; default 28 */
+    uint32_t replacements; /* VITLRP_REPLACEMENT_BIT of each, in one number; default that of
+                              VITLRP_REPLACE_ZERO. Methods attribute once and are measured under
+                              all of them */
     enum vitlrp_eval_target target;
     uint64_t seed; /* of everything random; at most INT64_MAX */
 
@@ -76,16 +78,19 @@ struct vitlrp_eval_options {
 VITLRP_API void vitlrp_eval_options_init_sized(struct vitlrp_eval_options *options, size_t size);
 
 /* A field of vitlrp_eval_options that is fixed for a whole evaluation and is in the "protocol" of
- * its record: steps, replacement, target, seed, precision; more may follow. For programs that offer
- * them all to their users. */
+ * its record: steps, replacements, target, seed, precision; more may follow. For programs that
+ * offer them all to their users. */
 struct vitlrp_eval_setting {
     size_t struct_size;
     const char *name;        /* in records and reports, and of the command's option: "steps" */
-    const char *enumeration; /* vitlrp_word has a word for each value; NULL: a whole number */
+    const char *enumeration; /* vitlrp_word has a word for each value (of a set: for each bit);
+                                NULL: a whole number */
     int64_t low, high;       /* the range of a whole number */
     size_t offset,
         size;          /* of the field in vitlrp_eval_options: 4 bytes with a sign, or 8 without */
     const char *field; /* its name there */
+    int32_t is_set; /* 1: bit i of the field says that value i is chosen; one bit at least is 1 */
+    int32_t reserved;
 };
 
 /* Call it before vitlrp_eval_setting_at, which fills the record. The strings are constants. */

@@ -349,12 +349,16 @@ enum vitlrp_picture_format { VITLRP_PICTURE_PNG, VITLRP_PICTURE_JPEG };
 
 /* What replaces a patch that is removed: VITLRP_REPLACE_ZERO (0 after normalisation),
  * _BLACK, _MEAN (the image's mean colour), _BLUR, _NOISE, _ROAD (noisy linear imputation, Rong et
- * al., ICML 2022); more may follow. */
+ * al., ICML 2022), _DONOR (patches of another image of the set, so for evaluations only); more may
+ * follow. */
 enum vitlrp_replacement {
 #define VITLRP_REPLACEMENT(constant, name, text) VITLRP_REPLACE_##constant,
 #include "vitlrp_replacements.def"
 #undef VITLRP_REPLACEMENT
 };
+
+/* A replacement as a member of a set of them. */
+#define VITLRP_REPLACEMENT_BIT(replacement) (UINT32_C(1) << (replacement))
 
 enum vitlrp_eval_target {
     VITLRP_EVAL_PREDICTED, /* explain the predicted class */

@@ -415,7 +415,7 @@ class EvalOptions(Structure):
         ("reference", c_char_p),
         ("rules", POINTER(RuleChanges)),
         ("steps", c_int32),
-        ("replacement", c_int),
+        ("replacements", c_uint32),
         ("target", c_int),
         ("seed", c_uint64),
         ("preprocess", POINTER(Preprocess)),
@@ -518,6 +518,8 @@ class EvalSetting(Structure):
         ("offset", c_size_t),
         ("size", c_size_t),
         ("field", c_char_p),
+        ("is_set", c_int32),
+        ("reserved", c_int32),
     ]
 
 

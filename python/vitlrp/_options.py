@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Union
 
 from ._check import StrPath
@@ -34,13 +35,12 @@ class ExplainOptions(BatchOptions, total=False):
     progress: Progress | None
 
 
-class TuneOptions(RuleParameters, total=False):
-    """Keywords of Model.tune."""
+class MeasureOptions(RuleParameters, total=False):
+    """Keywords that Model.tune and Model.evaluate share."""
 
     limit: int | None
     steps: int
     target: str
-    replace: str
     truth: StrPath | None
     seed: int
     preprocessing: Preprocessing | None
@@ -50,9 +50,16 @@ class TuneOptions(RuleParameters, total=False):
     precision: str
 
 
-class EvaluateOptions(TuneOptions, total=False):
+class TuneOptions(MeasureOptions, total=False):
+    """Keywords of Model.tune."""
+
+    replace: str
+
+
+class EvaluateOptions(MeasureOptions, total=False):
     """Keywords of Model.evaluate."""
 
+    replace: str | Sequence[str]
     reference: str | None
     boxes: StrPath | None
     shard: tuple[int, int]

@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import ctypes
 import dataclasses
+from collections.abc import Sequence
 from typing import Any, Union
 
 from . import _capi, _check
 from ._library import call, lib, new_record, words
 from .errors import LibraryError, UsageError
 
-Value = Union[int, str]
+Value = Union[int, str, "tuple[str, ...]"]
 
 
 @dataclasses.dataclass(frozen=True)
 class Setting:
-    """One of them. Its value is a whole number, or a word of the enumeration."""
+    """One of them. Its value is a whole number, or a word of the enumeration, or several of them."""
 
     name: str
     enumeration: str | None
@@ -27,16 +28,35 @@ class Setting:
     field: str  # of EvalOptions
     offset: int
     size: int
+    is_set: bool
 
     def number(self, value: Any) -> int:
         """The value for C."""
+        if self.is_set:
+            return self._bits(value)
         if self.enumeration is not None:
             return _check.choice(self.name, value, self.enumeration)
         return _check.whole(self.name, value, self.low, self.high)
 
     def value(self, number: int) -> Value:
         """What C's value means."""
-        return number if self.enumeration is None else words(self.enumeration)[number]
+        if self.enumeration is None:
+            return number
+        known = words(self.enumeration)
+        if not self.is_set:
+            return known[number]
+        chosen = tuple(word for place, word in enumerate(known) if number >> place & 1)
+        return chosen if len(chosen) > 1 else chosen[0]
+
+    def _bits(self, value: Any) -> int:
+        """A set of words, or a single one, as C has it."""
+        members = [value] if isinstance(value, str) or not isinstance(value, Sequence) else value
+        if not members:
+            raise UsageError(f"{self.name} is an empty list")
+        bits = 0
+        for member in members:
+            bits |= 1 << _check.choice(self.name, member, self.enumeration or "")
+        return bits
 
 
 def _setting(index: int) -> Setting:
@@ -50,6 +70,7 @@ def _setting(index: int) -> Setting:
         told.field.decode(),
         told.offset,
         told.size,
+        told.is_set != 0,
     )
 
 

@@ -685,7 +685,8 @@ class Model:
         steps          points of a curve, less one (28)
         target         explain the "predicted" class or the "label"
         replace        what stands in for a patch: "zero" (0 after normalisation), or another of
-                       vitlrp.words("replacement")
+                       vitlrp.words("replacement"), or several of them: methods attribute once and
+                       are measured under each
         reference      the method that the others are compared with; None: rollout, if it is run
         truth, boxes   files of labels and of objects' boxes (data/FORMATS.md)
         shard          (i, n): only every n-th image, from the i-th on; Evaluation.merge joins shards

@@ -29,6 +29,9 @@ static enum vitlrp_status check_curves(const struct vitlrp_model *model,
         return fail(err, VITLRP_USAGE, "an input of %d x %d pixels", curves->input_width,
                     curves->input_height);
     }
+    if (vitlrp_word("replacement", curves->replacement) == NULL) {
+        return fail(err, VITLRP_USAGE, "no replace %d", (int) curves->replacement);
+    }
     if (curves->threads < 0 || curves->threads > POOL_MAX_THREADS) {
         return fail(err, VITLRP_USAGE, "threads must be from 0 to %d", POOL_MAX_THREADS);
     }
@@ -45,18 +48,22 @@ static enum vitlrp_status check_scores(const float *patches, size_t count,
     return VITLRP_OK;
 }
 
-/* The curves [4, steps + 1] of eval_method_result, at `block`. */
+/* Copies a curve where the caller has room for it. */
+static void give_curve(float *out, const struct eval_curves *from, enum eval_curve curve,
+                       int32_t steps) {
+    if (out != NULL) {
+        memcpy(out, from->of[curve], ((size_t) steps + 1) * sizeof *out);
+    }
+}
+
+/* found: the curves under the one replacement. */
 static enum vitlrp_status evaluate(const struct curve_options *options, const float *input,
-                                   const float *patches, struct vitlrp_curves *curves, float *block,
-                                   struct vitlrp_error *err) {
-    size_t points = (size_t) curves->steps + 1;
+                                   const float *patches, struct vitlrp_curves *curves,
+                                   struct eval_curves *found, struct vitlrp_error *err) {
+    size_t steps = (size_t) curves->steps;
     struct curve_evaluator *evaluator = NULL;
-    struct eval_method_result result = {.valid = true,
-                                        .morf_logit = block,
-                                        .morf_prob = block + points,
-                                        .lerf_logit = block + 2 * points,
-                                        .lerf_prob = block + 3 * points,
-                                        .patches = (float *) patches};
+    struct eval_method_result result = {
+        .valid = true, .curves = found, .patches = (float *) patches};
     const struct curve_request request = {.input = input,
                                           .output = curves->output,
                                           .has_versus = curves->has_versus != 0,
@@ -68,18 +75,13 @@ static enum vitlrp_status evaluate(const struct curve_options *options, const fl
     enum vitlrp_status status = curve_evaluate(evaluator, &request, err);
     curve_evaluator_close(evaluator);
     TRY(status);
-    size_t steps = points - 1;
-    curves->delta_logit =
-        protocol_area(result.lerf_logit, steps) - protocol_area(result.morf_logit, steps);
-    curves->delta_prob =
-        protocol_area(result.lerf_prob, steps) - protocol_area(result.morf_prob, steps);
+    curves->delta_logit = protocol_area(found->of[EVAL_CURVE_LERF_LOGIT], steps) -
+                          protocol_area(found->of[EVAL_CURVE_MORF_LOGIT], steps);
+    curves->delta_prob = protocol_area(found->of[EVAL_CURVE_LERF_PROB], steps) -
+                         protocol_area(found->of[EVAL_CURVE_MORF_PROB], steps);
     curves->forwards = vit_batch_inputs(options->batch);
-    if (curves->morf_logit != NULL) {
-        memcpy(curves->morf_logit, result.morf_logit, points * sizeof *block);
-    }
-    if (curves->lerf_logit != NULL) {
-        memcpy(curves->lerf_logit, result.lerf_logit, points * sizeof *block);
-    }
+    give_curve(curves->morf_logit, found, EVAL_CURVE_MORF_LOGIT, curves->steps);
+    give_curve(curves->lerf_logit, found, EVAL_CURVE_LERF_LOGIT, curves->steps);
     return VITLRP_OK;
 }
 
@@ -101,21 +103,21 @@ static enum vitlrp_status measure(const struct vitlrp_model *model, const float 
         .input_width = options.input_width,
         .backend = curves->backend == NULL ? "auto" : curves->backend};
     options.protocol.steps = curves->steps;
-    options.protocol.replacement = curves->replacement;
+    options.protocol.replacements = VITLRP_REPLACEMENT_BIT(curves->replacement);
     options.protocol.seed = curves->seed;
     TRY(eval_protocol_check(&options.protocol, err));
     TRY(vit_batch_open(model->vit, &batch, &options.batch, err));
     size_t count = (size_t) (options.input_height / config->patch_height) *
                    (size_t) (options.input_width / config->patch_width);
-    float *block = mem_calloc((size_t) curves->steps + 1, 4 * sizeof *block);
-    enum vitlrp_status status =
-        block == NULL
-            ? fail(err, VITLRP_NOMEM, "out of memory for curves of %d steps", curves->steps)
-            : check_scores(patches, count, err);
+    struct eval_curves *found = NULL;
+    enum vitlrp_status status = eval_curves_open(&options.protocol, &found, err);
     if (status == VITLRP_OK) {
-        status = evaluate(&options, input, patches, curves, block, err);
+        status = check_scores(patches, count, err);
     }
-    mem_free(block);
+    if (status == VITLRP_OK) {
+        status = evaluate(&options, input, patches, curves, found, err);
+    }
+    mem_free(found);
     vit_batch_close(options.batch);
     return status;
 }

@@ -12,9 +12,11 @@ static const struct {
 } FIELDS[] = {
 #define WHOLE(type, member, ...) {#member, FIELD_OF(struct vitlrp_eval_options, member)},
 #define CHOICE WHOLE
+#define SET WHOLE
 #include "eval/settings.def"
 #undef WHOLE
 #undef CHOICE
+#undef SET
 };
 
 enum vitlrp_status vitlrp_eval_setting_at(size_t index, struct vitlrp_eval_setting *setting,
@@ -30,7 +32,8 @@ enum vitlrp_status vitlrp_eval_setting_at(size_t index, struct vitlrp_eval_setti
                                               .high = found->high,
                                               .offset = FIELDS[index].field.offset,
                                               .size = FIELDS[index].field.size,
-                                              .field = FIELDS[index].name};
+                                              .field = FIELDS[index].name,
+                                              .is_set = found->is_set ? 1 : 0};
     eval_setting_write(&known, setting);
     return VITLRP_OK;
 }

@@ -59,6 +59,7 @@ static enum vitlrp_status tune_dataset(struct eval_setup *setup,
     }
     eval_change_rules(setup->options.rules, &wanted.preset.rules);
     setup->evaluate.observer = setup->options.observer;
+    setup->evaluate.donors = NULL; /* each half of the images among itself */
     enum vitlrp_status status = tune_run(
         &wanted, &(struct tune_images){items, calibration},
         &(struct tune_images){items + calibration, dataset->count - calibration}, &found, err);
@@ -94,6 +95,11 @@ enum vitlrp_status vitlrp_tune(const struct vitlrp_model *model,
     evaluation.reference = NULL;
     evaluation.shard = 0;
     evaluation.shards = 1;
+    if ((evaluation.replacements & (evaluation.replacements - 1)) != 0) {
+        return fail(error, VITLRP_USAGE,
+                    "tuning looks for the largest Delta under one replacement, and the options "
+                    "name several");
+    }
     enum vitlrp_status status =
         eval_setup_open(model, &evaluation, TUNE_MOST_AT_ONCE, &setup, error);
     if (status == VITLRP_OK) {

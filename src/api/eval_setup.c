@@ -51,9 +51,11 @@ static struct eval_protocol protocol_from_options(const struct vitlrp_eval_optio
     return (struct eval_protocol){
 #define WHOLE(type, member, ...) .member = options->member,
 #define CHOICE WHOLE
+#define SET WHOLE
 #include "eval/settings.def"
 #undef WHOLE
 #undef CHOICE
+#undef SET
     };
 }
 
@@ -171,6 +173,7 @@ static enum vitlrp_status open_dataset(struct eval_setup *setup, struct vitlrp_e
         .limit = options->limit,
         .shard = options->shard,
         .shards = options->shards,
+        .keep_paths = eval_replacement_has(&setup->evaluate.protocol, VITLRP_REPLACE_DONOR),
         .inputs = options->inputs,
     };
     struct dataset *dataset = &setup->dataset;
@@ -324,6 +327,7 @@ enum vitlrp_status eval_setup_open(const struct vitlrp_model *model,
     setup->evaluate.methods = setup->methods;
     setup->evaluate.method_count = setup->method_count;
     setup->evaluate.manifest_count = setup->dataset.manifest_count;
+    setup->evaluate.donors = setup->dataset.manifest_paths;
     setup->evaluate.log = options->log;
     return choose_threads(setup, at_once, err);
 }

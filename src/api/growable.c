@@ -26,9 +26,11 @@ static const struct vitlrp_eval_options DEFAULT_eval_options = {
     .image_limits = IMAGE_LIMITS_DEFAULT,
 #define WHOLE(type, member, key, low, high, first, ...) .member = (first),
 #define CHOICE(...)
+#define SET(type, member, ...) .member = 1,
 #include "eval/settings.def"
 #undef WHOLE
 #undef CHOICE
+#undef SET
 };
 
 static const struct growable_row ROWS[GROWABLE_COUNT] = {

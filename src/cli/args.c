@@ -398,28 +398,60 @@ static void append_choices(struct text *out, const struct args *args, enum optio
     }
 }
 
-enum vitlrp_status option_choice(const struct args *args, enum option_id option, int *index,
-                                 struct vitlrp_error *err) {
-    const char *value = args->value[option];
+/* The place of a choice of `length` bytes; -1 if there is none. */
+static int find_choice(const struct args *args, enum option_id option, const char *value,
+                       size_t length) {
     const char *word;
-    if (value == NULL) {
-        return VITLRP_OK;
-    }
     for (int i = 0; (word = option_choice_word(args, option, i)) != NULL; i++) {
-        if (strcmp(value, word) == 0) {
-            *index = i;
-            return VITLRP_OK;
+        if (strlen(word) == length && strncmp(value, word, length) == 0) {
+            return i;
         }
     }
-    const char *name = option_table()[option].name;
+    return -1;
+}
+
+/* USAGE: --option 'value': must be a, b or c, and what else it may be. */
+static enum vitlrp_status fail_choice(const struct args *args, enum option_id option,
+                                      const char *more, struct vitlrp_error *err) {
     char spelled[48];
     struct text wanted = {.limit = 512};
     append_choices(&wanted, args, option);
-    text_escape_name(spelled, sizeof spelled, value);
-    enum vitlrp_status status = fail(err, VITLRP_USAGE, "--%s '%s': must be %s", name, spelled,
-                                     wanted.failed ? "another name" : wanted.data);
+    text_escape_name(spelled, sizeof spelled, args->value[option]);
+    enum vitlrp_status status =
+        fail(err, VITLRP_USAGE, "--%s '%s': must be %s%s", option_table()[option].name, spelled,
+             wanted.failed ? "another name" : wanted.data, more);
     text_free(&wanted);
     return status;
+}
+
+enum vitlrp_status option_choice(const struct args *args, enum option_id option, int *index,
+                                 struct vitlrp_error *err) {
+    const char *value = args->value[option];
+    if (value == NULL) {
+        return VITLRP_OK;
+    }
+    int found = find_choice(args, option, value, strlen(value));
+    if (found < 0) {
+        return fail_choice(args, option, "", err);
+    }
+    *index = found;
+    return VITLRP_OK;
+}
+
+enum vitlrp_status option_choice_set(const struct args *args, enum option_id option, int64_t *set,
+                                     struct vitlrp_error *err) {
+    int64_t chosen = 0;
+    for (const char *next = args->value[option]; next != NULL;) {
+        size_t length = strcspn(next, ",");
+        int found = find_choice(args, option, next, length);
+        if (found < 0) {
+            return fail_choice(args, option, ", or several of them with commas between", err);
+        }
+        chosen |= INT64_C(1) << found;
+        next = next[length] == ',' ? next + length + 1 : NULL;
+    }
+    *set = chosen == 0 ? *set : chosen;
+    return VITLRP_OK;
 }
 
 /* `name` is that of the option, or of the variable that stands for it. */

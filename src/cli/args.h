@@ -128,6 +128,11 @@ const char *option_choice_word(const struct args *args, enum option_id option, i
 enum vitlrp_status option_choice(const struct args *args, enum option_id option, int *index,
                                  struct vitlrp_error *err);
 
+/* The places of an option's values, which commas separate, as bits. *set stays where the option is
+ * not given. */
+enum vitlrp_status option_choice_set(const struct args *args, enum option_id option, int64_t *set,
+                                     struct vitlrp_error *err);
+
 /* A whole number; `value` NULL: not given. */
 enum vitlrp_status option_int(const char *name, const char *value, int32_t min, int32_t max,
                               int32_t *out, struct vitlrp_error *err);

@@ -298,6 +298,20 @@ static enum vitlrp_status read_methods(const struct args *args, struct settings 
     return VITLRP_OK;
 }
 
+enum vitlrp_status replacement_read(const struct args *args, enum vitlrp_replacement *out,
+                                    struct vitlrp_error *err) {
+    int choice = VITLRP_REPLACE_ZERO;
+    TRY(option_choice(args, OPTION_REPLACE, &choice, err));
+    *out = (enum vitlrp_replacement) choice;
+    return *out != VITLRP_REPLACE_DONOR
+               ? VITLRP_OK
+               : fail(
+                     err, VITLRP_USAGE,
+                     "--replace donor: patches of another image of a set, which eval and tune have "
+                     "and %s has not",
+                     verb_name(args->verb));
+}
+
 enum vitlrp_status settings_read(const struct args *args, struct settings *settings,
                                  struct vitlrp_error *err) {
     const char *name;
@@ -322,8 +336,9 @@ enum vitlrp_status settings_read(const struct args *args, struct settings *setti
     TRY(read_limits(args, settings, err));
     TRY(read_render(args, settings, err));
     if (((FOR_EVAL | FOR_TUNE | FOR_COMPARE) & 1U << args->verb) != 0) {
-        return VITLRP_OK; /* eval_choice and compare_columns read their methods */
+        return VITLRP_OK; /* eval_choice and compare read their methods and replacements */
     }
+    TRY(replacement_read(args, &settings->replacement, err));
     settings->method_given = args->value[OPTION_METHOD] != NULL;
     TRY(read_methods(args, settings, err));
     settings->render.kind = settings->method_info.kind;

@@ -93,6 +93,10 @@ struct settings {
     struct vitlrp_inputs inputs;       /* gets the names of the files that are read; the verb's */
 };
 
+/* The one replacement of a verb that has a single image, for which donor is refused. */
+enum vitlrp_status replacement_read(const struct args *args, enum vitlrp_replacement *out,
+                                    struct vitlrp_error *err);
+
 /* The meaning of parsed arguments. USAGE names the option, the value and the range. Strings stay
  * owned by args and the environment. */
 enum vitlrp_status settings_read(const struct args *args, struct settings *settings,

@@ -29,35 +29,40 @@ static double quality(size_t method, size_t methods) {
     return methods == 1 ? 1.0 : 1.0 - (double) method / (double) (methods - 1);
 }
 
+static void fill_curves(const struct evaluation *evaluation, const struct eval_image *image,
+                        size_t method, struct test_random *random, struct eval_curves *curves) {
+    size_t points = (size_t) evaluation->protocol.steps + 1;
+    double good = quality(method, evaluation->method_count);
+    for (size_t k = 0; k < points; k++) {
+        double x = (double) k / (double) (points - 1);
+        double noise = k == 0 || k == points - 1 ? 0.0 : 0.4 * test_uniform(random);
+        double morf = 8.0 * pow(1.0 - x, 1.0 + 3.0 * good) + noise;
+        double lerf = 8.0 * (1.0 - pow(x, 1.0 + 3.0 * good)) - noise;
+        curves->of[EVAL_CURVE_MORF_LOGIT][k] = (float) morf;
+        curves->of[EVAL_CURVE_LERF_LOGIT][k] = (float) lerf;
+        curves->of[EVAL_CURVE_MORF_PROB][k] = (float) (1.0 / (1.0 + exp(4.0 - morf)));
+        curves->of[EVAL_CURVE_LERF_PROB][k] = (float) (1.0 / (1.0 + exp(4.0 - lerf)));
+    }
+    curves->of[EVAL_CURVE_MORF_LOGIT][points - 1] = -0.0F;
+    struct test_random audit = {2000 * image->index + method + 1};
+    for (size_t c = 0; audit_covers(evaluation, image->index) && c < EVAL_CURVES; c++) {
+        curves->fp32_areas[c] =
+            protocol_area(curves->of[c], points - 1) + 0.001 * test_uniform(&audit);
+    }
+}
+
 static void fill_result(const struct record *record, const struct eval_image *image, size_t method,
                         struct eval_method_result *result) {
     const struct evaluation *evaluation = &record->evaluation;
-    size_t points = (size_t) evaluation->protocol.steps + 1;
     size_t patches = (size_t) evaluation->grid_height * (size_t) evaluation->grid_width;
     struct test_random random = {1000 * image->index + method + 1};
     double good = quality(method, evaluation->method_count);
     result->valid = true;
-    result->morf_logit = mem_calloc(4 * points, sizeof(float));
-    assert_non_null(result->morf_logit);
-    result->morf_prob = result->morf_logit + points;
-    result->lerf_logit = result->morf_logit + 2 * points;
-    result->lerf_prob = result->morf_logit + 3 * points;
-    for (size_t k = 0; k < points; k++) {
-        double x = (double) k / (double) (points - 1);
-        double noise = k == 0 || k == points - 1 ? 0.0 : 0.4 * test_uniform(&random);
-        double morf = 8.0 * pow(1.0 - x, 1.0 + 3.0 * good) + noise;
-        double lerf = 8.0 * (1.0 - pow(x, 1.0 + 3.0 * good)) - noise;
-        result->morf_logit[k] = (float) morf;
-        result->lerf_logit[k] = (float) lerf;
-        result->morf_prob[k] = (float) (1.0 / (1.0 + exp(4.0 - morf)));
-        result->lerf_prob[k] = (float) (1.0 / (1.0 + exp(4.0 - lerf)));
-    }
-    result->morf_logit[points - 1] = -0.0F;
-    const float *const curves[EVAL_CURVES] = {result->morf_logit, result->morf_prob,
-                                              result->lerf_logit, result->lerf_prob};
-    struct test_random audit = {2000 * image->index + method + 1};
-    for (size_t c = 0; audit_covers(evaluation, image->index) && c < EVAL_CURVES; c++) {
-        result->fp32_areas[c] = protocol_area(curves[c], points - 1) + 0.001 * test_uniform(&audit);
+    assert_int_equal(eval_curves_open(&evaluation->protocol, &result->curves, NULL), VITLRP_OK);
+    fill_curves(evaluation, image, method, &random, &result->curves[0]);
+    for (size_t place = 1; place < eval_replacement_count(&evaluation->protocol); place++) {
+        struct test_random other = {100000 * place + 1000 * image->index + method + 1};
+        fill_curves(evaluation, image, method, &other, &result->curves[place]);
     }
     result->patches = mem_calloc(patches, sizeof(float));
     assert_non_null(result->patches);
@@ -84,6 +89,10 @@ static void fill_image(const struct record *record, struct eval_image *image) {
     image->output = image->predicted = (int32_t) (i % 5);
     image->logit = 8.0F + 1.0F / 3.0F;
     image->probability = 0.1F;
+    if (eval_replacement_has(&record->evaluation.protocol, VITLRP_REPLACE_DONOR)) {
+        image->donor = i == 0 ? 1 : i - 1;
+        memset(image->donor_sha256, 'a', sizeof image->donor_sha256 - 1);
+    }
     image->methods = mem_calloc(record->evaluation.method_count, sizeof *image->methods);
     assert_non_null(image->methods);
     for (size_t m = 0; m < record->evaluation.method_count; m++) {
@@ -137,7 +146,12 @@ static const char SETTINGS[] =
 struct record sample_record(const struct sample_shape *shape) {
     struct record record = {0};
     struct evaluation *evaluation = &record.evaluation;
-    evaluation->protocol = (struct eval_protocol){.steps = shape->steps, .seed = 7};
+    evaluation->protocol = eval_protocol_default();
+    evaluation->protocol.steps = shape->steps;
+    evaluation->protocol.seed = 7;
+    if (shape->replacements != 0) {
+        evaluation->protocol.replacements = shape->replacements;
+    }
     evaluation->protocol.precision = shape->precision;
     evaluation->grid_height = evaluation->grid_width = shape->grid;
     evaluation->manifest_count = shape->images;

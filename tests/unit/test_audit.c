@@ -71,28 +71,31 @@ static void test_differences(void **unused) {
     struct evaluation *evaluation = &record.evaluation;
     for (size_t i = 0; i < evaluation->image_count; i++) {
         struct eval_image *image = &evaluation->images[i];
-        assert_true(isnan(audit_difference(evaluation, image, 0, EVAL_DELTA_LOGIT)) ==
-                    (!audit_covers(evaluation, i) || image->methods == NULL));
+        assert_true(
+            isnan(audit_difference(evaluation, image, 0, eval_measure_first(EVAL_DELTA_LOGIT))) ==
+            (!audit_covers(evaluation, i) || image->methods == NULL));
         if (audit_covers(evaluation, i)) {
-            double *areas = image->methods[0].fp32_areas;
-            double delta = eval_metric_value(evaluation, image, 0, EVAL_DELTA_LOGIT);
+            double *areas = image->methods[0].curves->fp32_areas;
+            double delta =
+                eval_metric_value(evaluation, image, 0, eval_measure_first(EVAL_DELTA_LOGIT));
             areas[EVAL_CURVE_MORF_LOGIT] = 1.0;
             areas[EVAL_CURVE_LERF_LOGIT] = 1.0 + delta - DIFFERENCES[met++];
         }
     }
     assert_int_equal(met, 3);
     assert_int_equal(audit_images(evaluation), 3);
-    struct vitlrp_audit audit = audit_measure(evaluation, 0, EVAL_DELTA_LOGIT, &interval);
+    struct vitlrp_audit audit =
+        audit_measure(evaluation, 0, eval_measure_first(EVAL_DELTA_LOGIT), &interval);
     assert_int_equal(audit.n, 3);
     assert_true(fabs(audit.mean + 0.25 / 3.0) < 1e-12);
     assert_true(fabs(audit.mean_abs - 1.25 / 3.0) < 1e-12);
     assert_true(fabs(audit.max_abs - 0.5) < 1e-12);
     assert_true(fabs(audit.per_half_width - 1.0 / 3.0) < 1e-12);
-    audit = audit_measure(evaluation, 0, EVAL_POINTING, &interval);
+    audit = audit_measure(evaluation, 0, eval_measure_first(EVAL_POINTING), &interval);
     assert_true(audit.n == 0 && isnan(audit.mean) && isnan(audit.max_abs));
     evaluation->protocol.precision = VITLRP_PRECISION_FP32;
     assert_int_equal(audit_images(evaluation), 0);
-    audit = audit_measure(evaluation, 0, EVAL_DELTA_LOGIT, &interval);
+    audit = audit_measure(evaluation, 0, eval_measure_first(EVAL_DELTA_LOGIT), &interval);
     assert_true(audit.n == 0 && isnan(audit.per_half_width));
     record_free(&record);
 }
@@ -114,10 +117,11 @@ static void assert_same_image(const struct evaluation *evaluation, const struct 
     size_t points = (size_t) evaluation->protocol.steps + 1;
     assert_int_equal(a->index, b->index);
     for (size_t m = 0; m < evaluation->method_count; m++) {
-        assert_memory_equal(a->methods[m].morf_logit, b->methods[m].morf_logit,
+        assert_memory_equal(a->methods[m].curves->of[EVAL_CURVE_MORF_LOGIT],
+                            b->methods[m].curves->of[EVAL_CURVE_MORF_LOGIT],
                             4 * points * sizeof(float));
-        assert_memory_equal(a->methods[m].fp32_areas, b->methods[m].fp32_areas,
-                            sizeof a->methods[m].fp32_areas);
+        assert_memory_equal(a->methods[m].curves->fp32_areas, b->methods[m].curves->fp32_areas,
+                            sizeof a->methods[m].curves->fp32_areas);
     }
 }
 
@@ -174,10 +178,11 @@ static double relative(const struct distance *distance) {
 
 static void check_areas(const struct eval_method_result *full,
                         const struct eval_method_result *audited, size_t steps) {
-    const float *const curves[EVAL_CURVES] = {full->morf_logit, full->morf_prob, full->lerf_logit,
-                                              full->lerf_prob};
+    const float *const curves[EVAL_CURVES] = {
+        full->curves->of[EVAL_CURVE_MORF_LOGIT], full->curves->of[EVAL_CURVE_MORF_PROB],
+        full->curves->of[EVAL_CURVE_LERF_LOGIT], full->curves->of[EVAL_CURVE_LERF_PROB]};
     for (size_t c = 0; c < EVAL_CURVES; c++) {
-        assert_true(audited->fp32_areas[c] == protocol_area(curves[c], steps));
+        assert_true(audited->curves->fp32_areas[c] == protocol_area(curves[c], steps));
     }
 }
 
@@ -207,10 +212,14 @@ static void test_curves_near_float32(void **unused) {
             const struct eval_method_result *x = &a->methods[m];
             const struct eval_method_result *y = &b->methods[m];
             assert_memory_equal(x->patches, y->patches, PARITY_PATCHES * sizeof(float));
-            add(&logits, x->morf_logit, y->morf_logit, 9);
-            add(&logits, x->lerf_logit, y->lerf_logit, 9);
-            add(&probabilities, x->morf_prob, y->morf_prob, 9);
-            add(&probabilities, x->lerf_prob, y->lerf_prob, 9);
+            add(&logits, x->curves->of[EVAL_CURVE_MORF_LOGIT], y->curves->of[EVAL_CURVE_MORF_LOGIT],
+                9);
+            add(&logits, x->curves->of[EVAL_CURVE_LERF_LOGIT], y->curves->of[EVAL_CURVE_LERF_LOGIT],
+                9);
+            add(&probabilities, x->curves->of[EVAL_CURVE_MORF_PROB],
+                y->curves->of[EVAL_CURVE_MORF_PROB], 9);
+            add(&probabilities, x->curves->of[EVAL_CURVE_LERF_PROB],
+                y->curves->of[EVAL_CURVE_LERF_PROB], 9);
             if (audit_covers(&fewer, i)) {
                 check_areas(x, y, 8);
             }
@@ -247,7 +256,8 @@ static void test_mixed_is_for_attributions(void **unused) {
         add(&maps, x[0].patches, y[0].patches, PARITY_PATCHES);
         assert_true(in_use ? relative(&maps) > 0.0 && relative(&maps) < 1e-3
                            : maps.of_difference == 0.0);
-        assert_memory_equal(x[1].morf_logit, y[1].morf_logit, 4 * 9 * sizeof(float));
+        assert_memory_equal(x[1].curves->of[EVAL_CURVE_MORF_LOGIT],
+                            y[1].curves->of[EVAL_CURVE_MORF_LOGIT], 4 * 9 * sizeof(float));
         assert_false(audit_covers(&mixed, i));
     }
     evaluation_free(&mixed);

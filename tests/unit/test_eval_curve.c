@@ -21,6 +21,9 @@ enum { COLUMNS = SIDE / PATCH, PATCHES = COLUMNS * COLUMNS, MAX_STEPS = 40, MAX_
 static const struct vitlrp_preprocess PREPROCESS = {.mean = {0.4F, 0.5F, 0.3F},
                                                     .std = {0.2F, 0.1F, 0.5F}};
 
+/* Another image's input; filled once. */
+static float DONOR[INPUT];
+
 /* Everything that curves need on the model of tests/golden/parity. */
 struct bench {
     struct vit_model *model;
@@ -28,7 +31,8 @@ struct bench {
     struct curve_evaluator *evaluator;
     size_t steps;
     float patches[MAX_METHODS][PATCHES];
-    float curves[MAX_METHODS][4][MAX_STEPS + 1];
+    float curves[MAX_METHODS][EVAL_CURVES][MAX_STEPS + 1];
+    struct eval_curves under[MAX_METHODS];
     struct eval_method_result results[MAX_METHODS];
 };
 
@@ -40,21 +44,21 @@ static void bench_open(struct bench *bench, int32_t steps, enum vitlrp_replaceme
     bench->steps = (size_t) steps;
     bench->model = expect_parity("timm.safetensors");
     assert_int_equal(vit_batch_open(bench->model, &batch, &bench->batch, &err), VITLRP_OK);
-    struct curve_options options = {.model = bench->model,
-                                    .batch = bench->batch,
-                                    .input_height = SIDE,
-                                    .input_width = SIDE,
-                                    .preprocess = &PREPROCESS,
-                                    .protocol = {.steps = steps, .replacement = replacement},
-                                    .method_count = methods};
+    struct curve_options options = {
+        .model = bench->model,
+        .batch = bench->batch,
+        .input_height = SIDE,
+        .input_width = SIDE,
+        .preprocess = &PREPROCESS,
+        .protocol = {.steps = steps, .replacements = VITLRP_REPLACEMENT_BIT(replacement)},
+        .method_count = methods};
     assert_int_equal(curve_evaluator_open(&options, &bench->evaluator, &err), VITLRP_OK);
     for (size_t m = 0; m < methods; m++) {
-        bench->results[m] = (struct eval_method_result){.valid = true,
-                                                        .morf_logit = bench->curves[m][0],
-                                                        .morf_prob = bench->curves[m][1],
-                                                        .lerf_logit = bench->curves[m][2],
-                                                        .lerf_prob = bench->curves[m][3],
-                                                        .patches = bench->patches[m]};
+        for (size_t c = 0; c < EVAL_CURVES; c++) {
+            bench->under[m].of[c] = bench->curves[m][c];
+        }
+        bench->results[m] = (struct eval_method_result){
+            .valid = true, .curves = &bench->under[m], .patches = bench->patches[m]};
     }
 }
 
@@ -68,6 +72,7 @@ static void evaluate(struct bench *bench, const float *input, int32_t output, si
     struct curve_request request = {.input = input,
                                     .output = output,
                                     .seed = 77,
+                                    .donor = DONOR,
                                     .methods = bench->results,
                                     .method_count = methods};
     struct vitlrp_error err = {0};
@@ -144,7 +149,8 @@ static void perturb(enum vitlrp_replacement replacement, const float *input, con
         road_close(road);
         return;
     }
-    struct replacement_request request = {replacement, &PREPROCESS, SIDE, SIDE, PATCH, PATCH, 77};
+    struct replacement_request request = {replacement, &PREPROCESS, SIDE,  SIDE,
+                                          PATCH,       PATCH,       DONOR, 77};
     assert_int_equal(replacement_make(&request, input, other, &err), VITLRP_OK);
     mix(input, other, mask, out);
 }
@@ -208,7 +214,7 @@ static void compare_twin(enum vitlrp_replacement replacement, int32_t steps, siz
 
 static void test_twin_for_every_replacement(void **unused) {
     (void) unused;
-    for (int i = VITLRP_REPLACE_ZERO; i <= VITLRP_REPLACE_ROAD; i++) {
+    for (int i = VITLRP_REPLACE_ZERO; i <= VITLRP_REPLACE_DONOR; i++) {
         compare_twin((enum vitlrp_replacement) i, 5, 0);
     }
 }
@@ -317,7 +323,63 @@ static void test_end_points(void **unused) {
     bench_close(&bench);
 }
 
+/* ---- Several replacements ---- */
+
+/* Under each, the bits of an evaluation that has it alone: road computes fewer points at a time,
+ * and noise draws anew. */
+static void test_each_of_several_as_if_alone(void **unused) {
+    static const enum vitlrp_replacement LIST[] = {VITLRP_REPLACE_BLACK, VITLRP_REPLACE_NOISE,
+                                                   VITLRP_REPLACE_ROAD, VITLRP_REPLACE_DONOR};
+    enum { COUNT = sizeof LIST / sizeof LIST[0], STEPS = 9 };
+    struct bench bench;
+    float input[INPUT];
+    struct test_random random = {5};
+    struct eval_protocol protocol = {.steps = STEPS};
+    struct eval_curves *alone[2][COUNT];
+    struct vitlrp_error err = {0};
+    (void) unused;
+    test_fill(&random, input, INPUT, 2.0);
+    for (size_t i = 0; i <= COUNT; i++) {
+        uint32_t bit = i < COUNT ? VITLRP_REPLACEMENT_BIT(LIST[i]) : protocol.replacements;
+        protocol.replacements |= bit;
+        bench_open(&bench, STEPS, VITLRP_REPLACE_ZERO, 2, 3);
+        curve_evaluator_close(bench.evaluator);
+        struct curve_options options = {.model = bench.model,
+                                        .batch = bench.batch,
+                                        .input_height = SIDE,
+                                        .input_width = SIDE,
+                                        .preprocess = &PREPROCESS,
+                                        .protocol = {.steps = STEPS, .replacements = bit},
+                                        .method_count = 2};
+        assert_int_equal(curve_evaluator_open(&options, &bench.evaluator, &err), VITLRP_OK);
+        random = (struct test_random){6};
+        test_fill(&random, bench.patches[0], PATCHES, 1.0);
+        for (size_t m = 0; m < 2; m++) {
+            struct eval_curves *curves;
+            assert_int_equal(eval_curves_open(&options.protocol, &curves, &err), VITLRP_OK);
+            bench.results[m].curves = curves;
+            bench.patches[1][m] = 1.0F; /* the others are tied */
+        }
+        evaluate(&bench, input, 4, 2);
+        for (size_t m = 0; m < 2 && i < COUNT; m++) {
+            alone[m][i] = bench.results[m].curves;
+        }
+        for (size_t k = 0; i == COUNT && k < 2 * COUNT; k++) {
+            const struct eval_curves *one = alone[k % 2][k / 2];
+            assert_memory_equal(bench.results[k % 2].curves[k / 2].of[0], one->of[0],
+                                EVAL_CURVES * (STEPS + 1) * sizeof(float));
+            mem_free(alone[k % 2][k / 2]);
+        }
+        for (size_t m = 0; m < 2 && i == COUNT; m++) {
+            mem_free(bench.results[m].curves);
+        }
+        bench_close(&bench);
+    }
+}
+
 int main(void) {
+    struct test_random random = {11};
+    test_fill(&random, DONOR, INPUT, 2.0);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_golden_curves),
         cmocka_unit_test(test_twin_for_every_replacement),
@@ -326,6 +388,7 @@ int main(void) {
         cmocka_unit_test(test_b37_ties_of_others),
         cmocka_unit_test(test_points_are_shared),
         cmocka_unit_test(test_end_points),
+        cmocka_unit_test(test_each_of_several_as_if_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -90,14 +90,14 @@ static void test_check_and_names(void **unused) {
     struct vitlrp_error err = {0};
     (void) unused;
     assert_int_equal(protocol.steps, 28);
-    assert_int_equal(protocol.replacement, VITLRP_REPLACE_ZERO);
+    assert_int_equal(protocol.replacements, VITLRP_REPLACEMENT_BIT(VITLRP_REPLACE_ZERO));
     assert_int_equal(eval_protocol_check(&protocol, &err), VITLRP_OK);
     protocol.steps = 0;
     assert_int_equal(eval_protocol_check(&protocol, &err), VITLRP_USAGE);
     protocol.steps = 100001;
     assert_int_equal(eval_protocol_check(&protocol, &err), VITLRP_USAGE);
     protocol = eval_protocol_default();
-    protocol.replacement = (enum vitlrp_replacement) 99;
+    protocol.replacements = 0;
     assert_int_equal(eval_protocol_check(&protocol, &err), VITLRP_USAGE);
     assert_non_null(word_of(WORDS_REPLACEMENT, VITLRP_REPLACE_ROAD));
     for (int i = 0; word_of(WORDS_REPLACEMENT, i) != NULL; i++) {

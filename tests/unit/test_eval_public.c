@@ -214,7 +214,7 @@ static void test_settings(void **unused) {
     int64_t value = -1;
     size_t count = 0;
     (void) unused;
-    options.replacement = VITLRP_REPLACE_MEAN;
+    options.replacements = VITLRP_REPLACEMENT_BIT(VITLRP_REPLACE_MEAN);
     options.seed = INT64_MAX;
     options.limit = 1;
     assert_int_equal(vitlrp_evaluate(model, &options, &evaluation, NULL), VITLRP_OK);
@@ -226,13 +226,13 @@ static void test_settings(void **unused) {
         memcpy(&given, (const char *) &options + setting.offset, setting.size);
         assert_int_equal(value, given);
         assert_true(value >= setting.low && value <= setting.high);
-        assert_true(setting.enumeration == NULL ||
+        assert_true(setting.enumeration == NULL || setting.is_set != 0 ||
                     vitlrp_word(setting.enumeration, (int32_t) value) != NULL);
         count++;
     }
     assert_true(count >= 5);
     assert_int_equal(vitlrp_evaluation_setting(evaluation, "replace", &value, NULL), VITLRP_OK);
-    assert_int_equal(value, VITLRP_REPLACE_MEAN);
+    assert_int_equal(value, VITLRP_REPLACEMENT_BIT(VITLRP_REPLACE_MEAN));
     assert_int_equal(vitlrp_evaluation_setting(evaluation, "limit", &value, NULL), VITLRP_USAGE);
     assert_int_equal(vitlrp_eval_setting_at(0, NULL, NULL), VITLRP_USAGE);
     vitlrp_evaluation_close(evaluation);
@@ -414,7 +414,7 @@ static void test_usage(void **unused) {
     options.seed = UINT64_MAX;
     assert_usage(model, &options, "seed");
     options = small_options(&scratch);
-    options.replacement = (enum vitlrp_replacement) 99;
+    options.replacements = UINT32_C(1) << 20;
     assert_usage(model, &options, "");
     options = small_options(&scratch);
     options.shard = 1;

@@ -56,15 +56,16 @@ static void test_an_image_is_what_its_parts_give(void **unused) {
     attribute_class(attributor, "attnlrp", input, image->output, NULL, patches, NULL);
     const struct eval_method_result *result = &image->methods[1];
     assert_memory_equal(result->patches, patches, sizeof patches);
-    assert_true(fabsf(result->morf_logit[0] - image->logit) < 1e-4F);
-    assert_true(fabsf(result->lerf_prob[0] - image->probability) < 1e-5F);
+    assert_true(fabsf(result->curves->of[EVAL_CURVE_MORF_LOGIT][0] - image->logit) < 1e-4F);
+    assert_true(fabsf(result->curves->of[EVAL_CURVE_LERF_PROB][0] - image->probability) < 1e-5F);
     assert_true(result->pointing == 0.0 || result->pointing == 1.0);
     assert_true(result->mass >= 0.0 && result->mass <= 1.0);
     assert_true(result->rank >= 0.0 && result->rank <= 1.0);
-    assert_true(eval_metric_value(&found, image, 1, EVAL_DELTA_LOGIT) ==
-                protocol_area(result->lerf_logit, 8) - protocol_area(result->morf_logit, 8));
-    assert_true(eval_metric_value(&found, image, 1, EVAL_INSERTION) ==
-                protocol_area(result->lerf_prob, 8));
+    assert_true(eval_metric_value(&found, image, 1, eval_measure_first(EVAL_DELTA_LOGIT)) ==
+                protocol_area(result->curves->of[EVAL_CURVE_LERF_LOGIT], 8) -
+                    protocol_area(result->curves->of[EVAL_CURVE_MORF_LOGIT], 8));
+    assert_true(eval_metric_value(&found, image, 1, eval_measure_first(EVAL_INSERTION)) ==
+                protocol_area(result->curves->of[EVAL_CURVE_LERF_PROB], 8));
     assert_int_equal(found.grid_height, 4);
     assert_int_equal(found.manifest_count, 1);
     assert_string_equal(found.methods[1], "attnlrp");
@@ -86,7 +87,8 @@ static void assert_same_bits(const struct evaluation *a, const struct evaluation
         assert_int_equal(left->status, right->status);
         assert_true(left->logit == right->logit && left->output == right->output);
         for (size_t m = 0; left->methods != NULL && m < a->method_count; m++) {
-            assert_memory_equal(left->methods[m].morf_logit, right->methods[m].morf_logit,
+            assert_memory_equal(left->methods[m].curves->of[EVAL_CURVE_MORF_LOGIT],
+                                right->methods[m].curves->of[EVAL_CURVE_MORF_LOGIT],
                                 4 * points * sizeof(float));
             assert_memory_equal(left->methods[m].patches, right->methods[m].patches,
                                 PARITY_PATCHES * sizeof(float));
@@ -145,7 +147,9 @@ static void test_bad_images_are_recorded(void **unused) {
     assert_non_null(evaluation.images[1].message);
     assert_null(evaluation.images[1].methods);
     assert_int_equal(evaluation.images[3].status, VITLRP_IO);
-    assert_int_equal(eval_metric_mean(&evaluation, 0, EVAL_DELTA_LOGIT, &found, &err), VITLRP_OK);
+    assert_int_equal(
+        eval_metric_mean(&evaluation, 0, eval_measure_first(EVAL_DELTA_LOGIT), &found, &err),
+        VITLRP_OK);
     assert_int_equal(found.n, 3);
     evaluation_free(&evaluation);
     photo_set_close(&set);
@@ -296,7 +300,9 @@ static void test_no_images(void **unused) {
     struct eval_run_options options = photo_set_options(&set, methods);
     struct evaluation evaluation = run(&options, NULL, 0);
     assert_int_equal(evaluation.image_count, 0);
-    assert_int_equal(eval_metric_mean(&evaluation, 0, EVAL_DELTA_LOGIT, &found, &err), VITLRP_OK);
+    assert_int_equal(
+        eval_metric_mean(&evaluation, 0, eval_measure_first(EVAL_DELTA_LOGIT), &found, &err),
+        VITLRP_OK);
     assert_int_equal(found.n, 0);
     evaluation_free(&evaluation);
     photo_set_close(&set);
@@ -319,10 +325,15 @@ static void test_random_scores_have_no_delta(void **unused) {
     assert_true(memcmp(evaluation.images[0].methods[0].patches,
                        evaluation.images[1].methods[0].patches,
                        PARITY_PATCHES * sizeof(float)) != 0);
-    assert_int_equal(eval_metric_mean(&evaluation, 0, EVAL_DELTA_LOGIT, &random, &err), VITLRP_OK);
-    assert_int_equal(eval_metric_mean(&evaluation, 1, EVAL_DELTA_LOGIT, &attnlrp, &err), VITLRP_OK);
-    assert_int_equal(eval_metric_paired(&evaluation, 1, 0, EVAL_DELTA_LOGIT, &paired, &err),
-                     VITLRP_OK);
+    assert_int_equal(
+        eval_metric_mean(&evaluation, 0, eval_measure_first(EVAL_DELTA_LOGIT), &random, &err),
+        VITLRP_OK);
+    assert_int_equal(
+        eval_metric_mean(&evaluation, 1, eval_measure_first(EVAL_DELTA_LOGIT), &attnlrp, &err),
+        VITLRP_OK);
+    assert_int_equal(
+        eval_metric_paired(&evaluation, 1, 0, eval_measure_first(EVAL_DELTA_LOGIT), &paired, &err),
+        VITLRP_OK);
     assert_int_equal(random.n, PHOTO_SET_MOST);
     assert_true(random.lo < 0.0 && random.hi > 0.0);
     assert_true(attnlrp.lo > 0.0);

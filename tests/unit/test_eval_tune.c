@@ -51,7 +51,9 @@ static double delta_alone(const struct eval_run_options *evaluate, const struct 
     options.methods = &method;
     options.method_count = 1;
     assert_int_equal(eval_run(&options, items, count, &evaluation, &err), VITLRP_OK);
-    assert_int_equal(eval_metric_mean(&evaluation, 0, EVAL_DELTA_LOGIT, &found, &err), VITLRP_OK);
+    assert_int_equal(
+        eval_metric_mean(&evaluation, 0, eval_measure_first(EVAL_DELTA_LOGIT), &found, &err),
+        VITLRP_OK);
     evaluation_free(&evaluation);
     return found.mean;
 }

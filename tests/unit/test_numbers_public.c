@@ -294,7 +294,7 @@ static void test_n03_evaluations(void **unused) {
     static const char *const METHODS[] = {"random"};
     static const struct field FIELDS[] = {
         FIELD(eval_options, shard, WHOLE),   FIELD(eval_options, shards, WHOLE),
-        FIELD(eval_options, steps, WHOLE),   FIELD(eval_options, replacement, WHOLE),
+        FIELD(eval_options, steps, WHOLE),   FIELD(eval_options, replacements, WHOLE),
         FIELD(eval_options, target, WHOLE),  FIELD(eval_options, seed, SEED),
         FIELD(eval_options, threads, WHOLE), FIELD(eval_options, precision, WHOLE),
     };

@@ -34,32 +34,36 @@ static void assert_same(const void *a, const void *b, size_t size) {
 }
 
 static void assert_results_equal(const struct eval_method_result *a,
-                                 const struct eval_method_result *b, size_t points,
-                                 size_t patches) {
+                                 const struct eval_method_result *b, size_t replacements,
+                                 size_t points, size_t patches) {
     assert_int_equal(a->valid, b->valid);
     if (!a->valid) {
         return;
     }
-    assert_same(a->morf_logit, b->morf_logit, points * sizeof(float));
-    assert_same(a->morf_prob, b->morf_prob, points * sizeof(float));
-    assert_same(a->lerf_logit, b->lerf_logit, points * sizeof(float));
-    assert_same(a->lerf_prob, b->lerf_prob, points * sizeof(float));
+    for (size_t r = 0; r < replacements; r++) {
+        assert_same(a->curves[r].of[0], b->curves[r].of[0], EVAL_CURVES * points * sizeof(float));
+        assert_same(a->curves[r].fp32_areas, b->curves[r].fp32_areas,
+                    sizeof a->curves[r].fp32_areas);
+    }
     assert_same(a->patches, b->patches, patches * sizeof(float));
     assert_true(a->mass == b->mass || (isnan(a->mass) && isnan(b->mass)));
     assert_true(a->rank == b->rank || (isnan(a->rank) && isnan(b->rank)));
     assert_true(a->pointing == b->pointing || (isnan(a->pointing) && isnan(b->pointing)));
 }
 
-static void check_round_trip(enum vitlrp_precision precision) {
+static void check_round_trip(enum vitlrp_precision precision, uint32_t replacements_of) {
     struct sample_shape shape = SMALL;
     shape.images = RECORD_GALLERY; /* all of which keep their scores */
     shape.precision = precision;
+    shape.replacements = replacements_of;
     struct record record = sample_record(&shape);
     struct text json = sample_json(&record);
     struct record read = read_good(&json);
     const struct evaluation *a = &record.evaluation;
     const struct evaluation *b = &read.evaluation;
+    size_t replacements = eval_replacement_count(&a->protocol);
     assert_int_equal(b->protocol.precision, precision);
+    assert_int_equal(b->protocol.replacements, a->protocol.replacements);
     assert_int_equal(b->image_count, a->image_count);
     assert_int_equal(b->method_count, a->method_count);
     for (size_t i = 0; i < a->image_count; i++) {
@@ -69,11 +73,11 @@ static void check_round_trip(enum vitlrp_precision precision) {
         assert_int_equal(x->status, y->status);
         assert_int_equal(x->label, y->label);
         assert_int_equal(x->output, y->output);
+        assert_int_equal(x->donor, y->donor);
+        assert_string_equal(x->donor_sha256, y->donor_sha256);
         assert_same(&x->logit, &y->logit, sizeof x->logit);
         for (size_t m = 0; m < a->method_count && x->methods != NULL; m++) {
-            assert_results_equal(&x->methods[m], &y->methods[m], 5, 9);
-            assert_same(x->methods[m].fp32_areas, y->methods[m].fp32_areas,
-                        sizeof x->methods[m].fp32_areas);
+            assert_results_equal(&x->methods[m], &y->methods[m], replacements, 5, 9);
         }
     }
     assert_string_equal(a->settings, b->settings);
@@ -88,9 +92,13 @@ static void check_round_trip(enum vitlrp_precision precision) {
 
 static void test_round_trip(void **unused) {
     (void) unused;
-    check_round_trip(VITLRP_PRECISION_FP32);
-    check_round_trip(VITLRP_PRECISION_MIXED);
-    check_round_trip(VITLRP_PRECISION_BF16);
+    uint32_t several = VITLRP_REPLACEMENT_BIT(VITLRP_REPLACE_BLACK) |
+                       VITLRP_REPLACEMENT_BIT(VITLRP_REPLACE_ROAD) |
+                       VITLRP_REPLACEMENT_BIT(VITLRP_REPLACE_DONOR);
+    check_round_trip(VITLRP_PRECISION_FP32, 0);
+    check_round_trip(VITLRP_PRECISION_MIXED, 0);
+    check_round_trip(VITLRP_PRECISION_BF16, 0);
+    check_round_trip(VITLRP_PRECISION_BF16, several);
 }
 
 /* Any float32 comes back with its bits. */
@@ -106,7 +114,7 @@ static void test_all_floats(void **unused) {
             uint32_t bits = (uint32_t) test_below(&random, 1ULL << 32);
             float value;
             memcpy(&value, &bits, sizeof value);
-            image->methods[0].morf_logit[k] = isfinite(value) ? value : 0.5F;
+            image->methods[0].curves->of[EVAL_CURVE_MORF_LOGIT][k] = isfinite(value) ? value : 0.5F;
         }
     }
     struct text json = sample_json(&record);
@@ -114,8 +122,9 @@ static void test_all_floats(void **unused) {
     for (size_t i = 0; i < record.evaluation.image_count; i++) {
         const struct eval_image *image = &record.evaluation.images[i];
         if (image->methods != NULL) {
-            assert_same(image->methods[0].morf_logit,
-                        read.evaluation.images[i].methods[0].morf_logit, 4000 * sizeof(float));
+            assert_same(image->methods[0].curves->of[EVAL_CURVE_MORF_LOGIT],
+                        read.evaluation.images[i].methods[0].curves->of[EVAL_CURVE_MORF_LOGIT],
+                        4000 * sizeof(float));
         }
     }
     text_free(&json);
@@ -249,6 +258,50 @@ static const struct {
     {"\"jpeg\":\"/9j/", "\"jpeg\":\"/9j*", "base64"},
     {"\"jpeg\":\"/9j/", "\"jpeg\":\"/9j", "base64"},
 };
+
+static const struct {
+    const char *from, *to, *part;
+} CHANGES_OF_SEVERAL[] = {
+    {"[\"black\", \"donor\"]", "[\"donor\", \"black\"]", "replace"},
+    {"[\"black\", \"donor\"]", "[\"donor\"]", "replace"},
+    {"[\"black\", \"donor\"]", "[\"black\", \"black\"]", "replace"},
+    {"[\"black\", \"donor\"]", "[\"black\", 6]", "replace"},
+    {"[\"black\", \"donor\"]", "[\"black\", \"blur\", \"donor\"]", "\"replacements\""},
+    {"[\"black\", \"donor\"]", "[\"black\", \"road\"]", "images[0]: \"donor\""},
+    {"[\"black\", \"donor\"]", "[\"zero\", \"donor\"]", NULL},
+    {"\"donor\":{\"index\":1,", "\"donor\":{\"index\":0,", "images[0]: \"donor\""},
+    {"\"donor\":{\"index\":1,", "\"donor\":{\"index\":9,", "images[0]: \"index\""},
+    {"\"donor\":{\"index\":1,", "\"lender\":{\"index\":1,", "images[0]: \"donor\""},
+    {"\"sha256\":\"aaa", "\"sha256\":\"Aaa", "images[0]: \"donor\""},
+    {"\"replacements\":{\"donor\":{", "\"replacements\":{\"road\":{", "images[0]: \"donor\""},
+    {"\"replacements\":{\"donor\":{", "\"replaced\":{\"donor\":{", "images[0]: \"replacements\""},
+};
+
+/* A record of two replacements, one of which has a donor. */
+static void test_damage_of_several(void **unused) {
+    struct sample_shape shape = SMALL;
+    shape.replacements =
+        VITLRP_REPLACEMENT_BIT(VITLRP_REPLACE_BLACK) | VITLRP_REPLACEMENT_BIT(VITLRP_REPLACE_DONOR);
+    struct record record = sample_record(&shape);
+    struct text json = sample_json(&record);
+    (void) unused;
+    for (size_t i = 0; i < sizeof CHANGES_OF_SEVERAL / sizeof CHANGES_OF_SEVERAL[0]; i++) {
+        const char *part = CHANGES_OF_SEVERAL[i].part;
+        struct text changed =
+            with_change(&json, CHANGES_OF_SEVERAL[i].from, CHANGES_OF_SEVERAL[i].to);
+        struct record read;
+        struct vitlrp_error err = {0};
+        enum vitlrp_status status = record_read(changed.data, changed.length, &read, &err);
+        if (part == NULL && status == VITLRP_OK) {
+            record_free(&read);
+        } else if (part == NULL || status != VITLRP_FORMAT || strstr(err.message, part) == NULL) {
+            fail_msg("change %zu: status %d: %s", i, (int) status, err.message);
+        }
+        text_free(&changed);
+    }
+    text_free(&json);
+    record_free(&record);
+}
 
 static void test_damage(void **unused) {
     struct sample_shape shape = SMALL;
@@ -483,12 +536,19 @@ static void test_base64(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),     cmocka_unit_test(test_all_floats),
-        cmocka_unit_test(test_keys),           cmocka_unit_test(test_keys_of_the_audit),
-        cmocka_unit_test(test_damage),         cmocka_unit_test(test_f03_methods_of_a_record),
-        cmocka_unit_test(test_mutants),        cmocka_unit_test(test_merge),
-        cmocka_unit_test(test_merge_refusals), cmocka_unit_test(test_gallery_choice),
-        cmocka_unit_test(test_text),           cmocka_unit_test(test_base64),
+        cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_all_floats),
+        cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_keys_of_the_audit),
+        cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_damage_of_several),
+        cmocka_unit_test(test_f03_methods_of_a_record),
+        cmocka_unit_test(test_mutants),
+        cmocka_unit_test(test_merge),
+        cmocka_unit_test(test_merge_refusals),
+        cmocka_unit_test(test_gallery_choice),
+        cmocka_unit_test(test_text),
+        cmocka_unit_test(test_base64),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -65,11 +65,9 @@ static enum vitlrp_status choose_output(struct comparison *comparison, struct vi
 static enum vitlrp_status read_curves(const struct args *args, struct compare_cells *cells,
                                       struct vitlrp_error *err) {
     int64_t steps = DEFAULT_STEPS;
-    int replacement = 0;
     TRY(option_whole(args, OPTION_STEPS, 0, MAX_STEPS, &steps, err));
-    TRY(option_choice(args, OPTION_REPLACE, &replacement, err));
+    TRY(replacement_read(args, &cells->replacement, err));
     cells->steps = (int32_t) steps;
-    cells->replacement = (enum vitlrp_replacement) replacement;
     return VITLRP_OK;
 }
 

@@ -72,9 +72,11 @@ static enum vitlrp_status read_setting(const struct args *args,
     if (option == OPTION_COUNT || args->value[option] == NULL) {
         return VITLRP_OK;
     }
-    if (setting->enumeration != NULL) {
+    if (setting->is_set != 0 && args->verb == VERB_EVAL) {
+        TRY(option_choice_set(args, option, &number, err));
+    } else if (setting->enumeration != NULL) { /* tune has one of a set */
         TRY(option_choice(args, option, &choice, err));
-        number = choice;
+        number = setting->is_set != 0 ? INT64_C(1) << choice : choice;
     } else {
         TRY(option_whole(args, option, setting->low, setting->high, &number, err));
     }

@@ -10,12 +10,19 @@ static json_t *json_statistic(const struct vitlrp_statistic *statistic) {
                      (json_int_t) statistic->n);
 }
 
+/* Of a set that has one member, as it has in tune, the member. */
 static json_t *json_setting(const struct vitlrp_eval_setting *setting,
                             const struct vitlrp_eval_options *options) {
     int64_t value = eval_setting_get(setting, options);
-    return setting->enumeration == NULL
-               ? json_integer(value)
-               : json_string(vitlrp_word(setting->enumeration, (int32_t) value));
+    int32_t member = 0;
+    if (setting->enumeration == NULL) {
+        return json_integer(value);
+    }
+    while (setting->is_set != 0 && value >> member > 1) {
+        member++;
+    }
+    return json_string(
+        vitlrp_word(setting->enumeration, setting->is_set != 0 ? member : (int32_t) value));
 }
 
 /* The settings of the evaluation that tune has options for. */
