@@ -266,6 +266,7 @@ struct vitlrp_model_options {
                           decides like heads, which goes before it */
     const struct vitlrp_preprocess *preprocess; /* how photographs become inputs, read during the
                                                    call; NULL: as the files state, else a guess */
+    struct vitlrp_tensor_list tensors;          /* of vitlrp_model_open */
 };
 
 /* The defaults: heads and labels of the file, no messages, the default limits. */

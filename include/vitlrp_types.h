@@ -63,6 +63,14 @@ struct vitlrp_inputs {
     void *user; /* file NULL: no calls */
 };
 
+/* Gets the list of a file's tensors, as vitlrp_file_tensors makes it, while the file is opened as a
+ * model, whether it makes one or not: so its container is read once. `data` is there during the
+ * call only. Not called where vitlrp_file_tensors would fail. */
+struct vitlrp_tensor_list {
+    void (*take)(void *user, const char *data, size_t size);
+    void *user; /* take NULL: no list is made */
+};
+
 /* Watches the calls of a session, in the thread that makes them. NULL is not called. */
 struct vitlrp_session_observer {
     void (*progress)(void *user, size_t done,

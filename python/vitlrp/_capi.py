@@ -74,6 +74,13 @@ class Inputs(Structure):
     _fields_ = [("file", InputsFile), ("user", c_void_p)]
 
 
+TensorListTake = CFUNCTYPE(None, c_void_p, c_void_p, c_size_t)
+
+
+class TensorList(Structure):
+    _fields_ = [("take", TensorListTake), ("user", c_void_p)]
+
+
 class Preprocess(Structure):
     _fields_ = [
         ("resize", c_int),
@@ -176,6 +183,7 @@ class ModelOptions(Structure):
         ("preprocessor", c_char_p),
         ("facts", c_char_p),
         ("preprocess", POINTER(Preprocess)),
+        ("tensors", TensorList),
     ]
 
 

@@ -133,17 +133,49 @@ static enum vitlrp_status model_complete(struct vit_model *vit,
     return VITLRP_OK;
 }
 
+#define LISTING_LIMIT ((size_t) 1 << 26)
+
+/* *out is owned: text_free. */
+static enum vitlrp_status listing_text(const json_t *listing, struct text *out,
+                                       struct vitlrp_error *err) {
+    *out = (struct text){.limit = LISTING_LIMIT};
+    json_append(out, listing, 0);
+    return text_check(out, "the list of tensors", err);
+}
+
+/* Releases the listing. */
+static enum vitlrp_status listing_give(json_t *listing, const struct vitlrp_tensor_list *taker,
+                                       struct vitlrp_error *err) {
+    struct text text;
+    enum vitlrp_status status = listing_text(listing, &text, err);
+    if (status == VITLRP_OK) {
+        taker->take(taker->user, text.data, text.length);
+    }
+    text_free(&text);
+    json_decref(listing);
+    return status;
+}
+
 static enum vitlrp_status open_path(const char *path, const struct vitlrp_model_options *options,
                                     struct vitlrp_model **out, struct vitlrp_error *err) {
     struct opening opening;
     struct vit_model *vit = NULL;
+    json_t *listing = NULL;
+    struct vitlrp_error unlisted;
     TRY(read_options(options, &opening, err));
     if (opening.load.config != NULL || opening.load.preprocessor != NULL) {
         return fail(err, VITLRP_USAGE,
                     "config and preprocessor are of models from memory: a file's lie beside it");
     }
-    TRY(vit_model_load(path, &opening.load, &vit, err));
-    return model_complete(vit, &opening.options, out, err);
+    opening.load.listing = opening.options.tensors.take == NULL ? NULL : &listing;
+    enum vitlrp_status status = vit_model_load(path, &opening.load, &vit, err);
+    if (listing != NULL &&
+        listing_give(listing, &opening.options.tensors, &unlisted) != VITLRP_OK &&
+        status == VITLRP_OK) {
+        vit_model_free(vit);
+        return error_forward(err, &unlisted);
+    }
+    return status == VITLRP_OK ? model_complete(vit, &opening.options, out, err) : status;
 }
 
 enum vitlrp_status vitlrp_model_open(const char *path, const struct vitlrp_model_options *options,
@@ -152,18 +184,15 @@ enum vitlrp_status vitlrp_model_open(const char *path, const struct vitlrp_model
     return open_path(path, options, model, error);
 }
 
-#define LISTING_LIMIT ((size_t) 1 << 26)
-
 static enum vitlrp_status file_tensors(const char *path, const struct vitlrp_model_options *options,
                                        char **data, size_t *size, struct vitlrp_error *err) {
     struct opening opening;
-    struct text text = {.limit = LISTING_LIMIT};
+    struct text text;
     json_t *object = NULL;
     TRY(read_options(options, &opening, err));
     TRY(vit_file_tensors(path, &opening.load, &object, err));
-    json_append(&text, object, 0);
+    enum vitlrp_status status = listing_text(object, &text, err);
     json_decref(object);
-    enum vitlrp_status status = text_check(&text, "the list of tensors", err);
     if (status != VITLRP_OK) {
         text_free(&text);
         return status;

@@ -45,8 +45,8 @@ static enum vitlrp_status open_named(const struct settings *settings,
     return status;
 }
 
-void model_options_choose(const struct settings *settings, const struct console *console,
-                          struct vitlrp_model_options *out) {
+static void model_options_choose(const struct settings *settings, const struct console *console,
+                                 struct vitlrp_model_options *out) {
     struct vitlrp_model_options options;
     vitlrp_model_options_init(&options);
     options.heads = settings->heads;
@@ -64,6 +64,7 @@ void model_options_choose(const struct settings *settings, const struct console 
     options.log.write = console_log;
     options.log.user = (void *) console;
     options.inputs = settings->inputs;
+    options.tensors = settings->tensors;
     *out = options;
 }
 

@@ -15,10 +15,6 @@
 #include "settings.h"
 #include "vitlrp.h"
 
-/* The settings' words about the model. Messages of the library go to the console. */
-void model_options_choose(const struct settings *settings, const struct console *console,
-                          struct vitlrp_model_options *out);
-
 /* Opens it; *model is owned: vitlrp_model_close. Messages of the library go to the console. */
 enum vitlrp_status model_choose(const struct settings *settings, const struct console *console,
                                 struct vitlrp_model **model, struct vitlrp_error *err);

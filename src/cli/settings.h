@@ -91,6 +91,7 @@ struct settings {
     int32_t max_side;                  /* of the photographs that are drawn on */
     struct vitlrp_image_options image; /* its limits, and the EXIF of the changes above */
     struct vitlrp_inputs inputs;       /* gets the names of the files that are read; the verb's */
+    struct vitlrp_tensor_list tensors; /* gets the list of the model's tensors; the verb's */
 };
 
 /* The one replacement of a verb that has a single image, for which donor is refused. */

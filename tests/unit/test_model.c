@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/mem.h"
 #include "support/load_checks.h"
 #include "vitlrp.h"
 
@@ -489,6 +490,62 @@ static int drop_labels(void **state) {
     return unlink(labels_path);
 }
 
+/* What the opening of a file tells: its list of tensors, how often, and how often the file is read.
+ */
+struct told {
+    char *list; /* owned */
+    size_t lists, reads;
+};
+
+static void take_list(void *user, const char *data, size_t size) {
+    struct told *told = user;
+    mem_free(told->list);
+    told->list = mem_calloc(size + 1, 1);
+    memcpy(told->list, data, size);
+    told->lists++;
+}
+
+static enum vitlrp_status count_read(void *user, const char *path, struct vitlrp_error *err) {
+    struct told *told = user;
+    (void) err;
+    told->reads += strstr(path, ".safetensors") != NULL || strstr(path, ".pth") != NULL ? 1 : 0;
+    return VITLRP_OK;
+}
+
+/* One reading gives the model and the list that vitlrp_file_tensors gives, or the list alone. */
+static void test_tensors_while_opening(void **unused) {
+    static const struct {
+        const char *path;
+        enum vitlrp_status status;
+    } FILES[] = {
+        {TEST_DATA "/golden/parity/timm.safetensors", VITLRP_OK},
+        {TEST_DATA "/golden/parity/huggingface", VITLRP_OK},
+        {TEST_DATA "/golden/trials/other-names.pth", VITLRP_UNSUPPORTED},
+    };
+    (void) unused;
+    for (size_t i = 0; i < sizeof FILES / sizeof FILES[0]; i++) {
+        struct told told = {0};
+        struct vitlrp_model_options options;
+        struct vitlrp_model *model = NULL;
+        struct vitlrp_error err = {0};
+        char *wanted = NULL;
+        size_t size = 0;
+        vitlrp_model_options_init(&options);
+        options.heads = 4;
+        assert_int_equal(vitlrp_file_tensors(FILES[i].path, &options, &wanted, &size, &err),
+                         VITLRP_OK);
+        options.inputs = (struct vitlrp_inputs){count_read, &told};
+        options.tensors = (struct vitlrp_tensor_list){take_list, &told};
+        assert_int_equal(vitlrp_model_open(FILES[i].path, &options, &model, &err), FILES[i].status);
+        assert_int_equal(told.lists, 1);
+        assert_int_equal(told.reads, 1);
+        assert_string_equal(told.list, wanted);
+        vitlrp_model_close(model);
+        vitlrp_free(wanted);
+        mem_free(told.list);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_describe),
@@ -504,6 +561,7 @@ int main(void) {
         cmocka_unit_test(test_preprocess_of_full_size),
         cmocka_unit_test(test_hash),
         cmocka_unit_test(test_builtin),
+        cmocka_unit_test(test_tensors_while_opening),
         cmocka_unit_test(test_random_weights),
         cmocka_unit_test(test_arguments),
     };

@@ -1,5 +1,7 @@
 #include "vit/load/listing.h"
 
+#include <string.h>
+
 #include "base/mem.h"
 #include "base/settings_json.h"
 #include "vit/load/layout.h"
@@ -107,8 +109,20 @@ static void mark_uses(json_t *list, const struct layout *layout, const struct te
     }
 }
 
-enum vitlrp_status listing_make(struct checkpoint *checkpoint, const char *ignore_tensors,
-                                json_t **out, struct vitlrp_error *err) {
+/* Loading settles the names of the original, which is left as it is. */
+static enum vitlrp_status copy_table(const struct tensor_table *tensors, struct tensor_table *out,
+                                     struct vitlrp_error *err) {
+    out->limit = tensors->limit;
+    for (size_t i = 0; i < tensors->count; i++) {
+        const struct tensor_info *tensor = &tensors->items[i];
+        TRY(tensor_table_add(out, tensor, tensor->name, strlen(tensor->name), err));
+    }
+    return VITLRP_OK;
+}
+
+/* Settles the names of the tensors, which become those of the list. */
+static enum vitlrp_status list_settled(struct checkpoint *checkpoint, const char *ignore_tensors,
+                                       json_t **out, struct vitlrp_error *err) {
     struct tensor_table *tensors = &checkpoint->tensors;
     struct vitlrp_error refusal; /* opening the file says it */
     bool complete = true;
@@ -137,4 +151,17 @@ enum vitlrp_status listing_make(struct checkpoint *checkpoint, const char *ignor
     }
     *out = object;
     return VITLRP_OK;
+}
+
+enum vitlrp_status listing_make(const struct checkpoint *checkpoint, const char *ignore_tensors,
+                                json_t **out, struct vitlrp_error *err) {
+    struct checkpoint copy = *checkpoint;
+    copy.log = NULL;
+    copy.tensors = (struct tensor_table){0};
+    enum vitlrp_status status = copy_table(&checkpoint->tensors, &copy.tensors, err);
+    if (status == VITLRP_OK) {
+        status = list_settled(&copy, ignore_tensors, out, err);
+    }
+    tensor_table_free(&copy.tensors);
+    return status;
 }

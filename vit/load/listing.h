@@ -8,9 +8,9 @@
 #include "base/status.h"
 #include "vit/load/checkpoint.h"
 
-/* One object (data/FORMATS.md, `info --json`). Changes the checkpoint's names and drops tensors, as
- * loading does. *out is owned: json_decref. */
-enum vitlrp_status listing_make(struct checkpoint *checkpoint, const char *ignore_tensors,
+/* One object (data/FORMATS.md, `info --json`) of a checkpoint whose names are still the file's.
+ * *out is owned: json_decref. */
+enum vitlrp_status listing_make(const struct checkpoint *checkpoint, const char *ignore_tensors,
                                 json_t **out, struct vitlrp_error *err);
 
 #endif

@@ -228,7 +228,14 @@ static enum vitlrp_status load_place(const struct weights_place *place,
     struct checkpoint checkpoint = {0};
     struct adapter adapter = {0};
     struct vit_model *model = NULL;
+    if (options->listing != NULL) { /* the caller writes, if the load ends before they are read */
+        TRY(sidecars_tell(place->path, options, err));
+    }
     enum vitlrp_status status = open_weights(place, options, &reading, &origin, &checkpoint, err);
+    if (status == VITLRP_OK && options->listing != NULL) {
+        status = listing_make(&checkpoint, options->ignore_tensors, options->listing, err);
+        error_prefix(err, status, place->path);
+    }
     if (status == VITLRP_OK && options->adapter_path != NULL) {
         status = adapter_merge(options, &reading, &origin.files[origin.file_count - ADAPTER_FILES],
                                &checkpoint, &adapter, err);

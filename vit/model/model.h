@@ -158,6 +158,8 @@ struct vit_load_options {
     const char *adapter_path;           /* folder of a LoRA adapter to merge; NULL: none */
     const char *config, *preprocessor;  /* texts that lie beside weights in memory; NULL: none */
     const char *facts;                  /* what the caller knows, as JSON; NULL: nothing */
+    json_t **listing; /* of vit_model_load: gets what vit_file_tensors gives, also where the load
+                         fails after it; NULL: nobody asks */
 };
 
 /* Loads a checkpoint from a path (or a Hugging Face folder). IO if the file of the weights changed

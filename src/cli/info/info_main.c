@@ -265,33 +265,31 @@ static enum vitlrp_status info_prepare(const struct args *args, struct guard *gu
 }
 
 static enum vitlrp_status info_open(const struct settings *settings, struct console *console,
-                                    struct vitlrp_model **model, json_t **tensors,
+                                    struct vitlrp_model **model, const struct info_tensors *tensors,
                                     struct facts *facts, struct vitlrp_error *err) {
     TRY(model_choose(settings, console, model, err));
-    TRY(info_tensors_open(settings, tensors, err));
-    facts->tensors = *tensors;
+    if (tensors->unread.status != VITLRP_OK) {
+        return error_forward(err, &tensors->unread);
+    }
+    facts->tensors = tensors->list;
     return facts_gather(settings, *model, facts, err);
 }
 
 /* A file that makes no model, for the reason that was said: its tensors say how near it is. A file
  * that has none is not listed. */
 static enum exit_code refused_report(const struct args *args, const struct console *console,
-                                     const struct settings *settings, const char *refusal) {
+                                     const struct settings *settings, const json_t *tensors,
+                                     const char *refusal) {
     struct vitlrp_error err;
     struct text text = {.limit = REPORT_LIMIT};
-    json_t *tensors = NULL;
     json_t *object = NULL;
     const char *json_path = args->value[OPTION_JSON];
     enum exit_code code = CODE_DONE;
-    enum vitlrp_status status = info_tensors_open(settings, &tensors, &err);
-    if (status == VITLRP_USAGE) { /* the report would be written over a file of the model */
-        return console_check(status, CODE_OUTPUT, &err);
-    }
-    if (status != VITLRP_OK || tensors == NULL) {
+    if (tensors == NULL) {
         return CODE_DONE;
     }
     if (json_path != NULL) {
-        status = info_refused_json(settings, refusal, tensors, &object, &err);
+        enum vitlrp_status status = info_refused_json(settings, refusal, tensors, &object, &err);
         status = status == VITLRP_OK ? write_object(object, json_path, &err) : status;
         code = console_check(status, CODE_OUTPUT, &err);
     }
@@ -301,7 +299,6 @@ static enum exit_code refused_report(const struct args *args, const struct conso
         code = console_check_also(code, console_write(&text, &err), CODE_OUTPUT, &err);
     }
     json_decref(object);
-    json_decref(tensors);
     text_free(&text);
     return code;
 }
@@ -311,21 +308,23 @@ enum exit_code info_main(const struct args *args, struct console *console) {
     struct settings settings;
     struct facts facts = {0};
     struct guard guard = {0};
-    json_t *tensors = NULL;
+    struct info_tensors tensors = {0};
     struct vitlrp_model *model = NULL;
     enum vitlrp_status status = info_prepare(args, &guard, &settings, &err);
     enum exit_code code = console_check(status, CODE_INPUT, &err);
     if (code == CODE_DONE) {
+        settings.tensors = (struct vitlrp_tensor_list){info_tensors_take, &tensors};
         status = info_open(&settings, console, &model, &tensors, &facts, &err);
         code = console_check(status, CODE_INPUT, &err);
         if (code == CODE_DONE) {
             code = facts_report(args, console, &facts);
         } else if (status != VITLRP_USAGE && status != VITLRP_NOMEM) { /* the file's fault */
-            code = exit_code_first(code, refused_report(args, console, &settings, err.message));
+            code = exit_code_first(
+                code, refused_report(args, console, &settings, tensors.list, err.message));
         }
     }
     vitlrp_model_close(model);
-    json_decref(tensors);
+    json_decref(tensors.list);
     guard_free(&guard);
     return code;
 }

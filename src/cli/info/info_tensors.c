@@ -5,9 +5,7 @@
 #include "base/formats.h"
 #include "base/json.h"
 #include "base/settings_json.h"
-#include "cli/explain_session.h"
 #include "cli/explanation.h"
-#include "cli/hub.h"
 
 #define TENSORS_SHOWN ((size_t) 200)
 #define MISSING_SHOWN ((size_t) 8)
@@ -16,23 +14,11 @@
 #define NAME_WIDTH 60
 #define MOST_JSON ((size_t) 1 << 30) /* the library's text is bounded by its limits */
 
-enum vitlrp_status info_tensors_open(const struct settings *settings, json_t **out,
-                                     struct vitlrp_error *err) {
-    const struct console silent = {0};
-    struct vitlrp_model_options options;
-    char path[HUB_PATH];
-    char *text = NULL;
-    size_t size = 0;
-    *out = NULL;
-    if (settings->model_path == NULL) {
-        return VITLRP_OK;
+void info_tensors_take(void *user, const char *data, size_t size) {
+    struct info_tensors *tensors = user;
+    if (json_parse_within(data, size, MOST_JSON, &tensors->list, &tensors->unread) != VITLRP_OK) {
+        tensors->list = NULL;
     }
-    model_options_choose(settings, &silent, &options);
-    TRY(hub_resolve(settings->model_path, path, err));
-    TRY(vitlrp_file_tensors(path, &options, &text, &size, err));
-    enum vitlrp_status status = json_parse_within(text, size, MOST_JSON, out, err);
-    vitlrp_free(text);
-    return status;
 }
 
 /* ---- For people ---- */

@@ -9,9 +9,14 @@
 #include "cli/console.h"
 #include "cli/settings.h"
 
-/* What vitlrp_file_tensors says; NULL for the built-in model. *out is owned: json_decref. */
-enum vitlrp_status info_tensors_open(const struct settings *settings, json_t **out,
-                                     struct vitlrp_error *err);
+/* The list of a file's tensors, which the opening of a model gives: a vitlrp_tensor_list of
+ * info_tensors_take, with this for its user. */
+struct info_tensors {
+    json_t *list; /* owned: json_decref; NULL: no file was read, or its list was not */
+    struct vitlrp_error unread;
+};
+
+void info_tensors_take(void *user, const char *data, size_t size);
 
 /* How many there are and what becomes of them, in a line; of a file that was refused also what is
  * near, and each of them. */
