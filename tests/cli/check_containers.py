@@ -113,6 +113,17 @@ class Containers(model_files.ModelFiles):
         state["head.bias"] = torch_files.Tensor((10,), struct.pack("<10d", *[1e300] * 10), "F64")
         self.expect_refused(self.save(state), "'head.bias': holds NaN or infinity")
 
+    def test_a_tensor_of_no_registers(self):
+        """transformers writes it of a DINOv3 without any; of another tensor no rows are a mistake."""
+        state = dict(self.tensors, reg_token=torch_files.Tensor((1, 0, 32), b""))
+        self.expect_same(self.save(state))
+        with open("model.safetensors", "wb") as file:
+            file.write(torch_files.safetensors(state))
+        self.expect_same("model.safetensors")
+        del state["reg_token"]
+        state["cls_token"] = torch_files.Tensor((1, 0, 32), b"")
+        self.expect_refused(self.save(state), "'cls_token' has shape \[1, 0, 32\] instead of \[1, 1, 32\]")
+
     def test_fortran_order(self):
         with open("model.npz", "wb") as file:
             file.write(torch_files.npz({name: tensor.permuted(range(len(tensor.shape) - 1, -1, -1))

@@ -108,6 +108,8 @@ CLASSES = (
      NON_SQUARE, token, 0),
     ("DINOv3ViTModel", {"num_register_tokens": 4, "mlp_bias": False, "proj_bias": False, "value_bias": False}, SQUARE,
      NON_SQUARE, token, 0),
+    ("DINOv3ViTModel", {}, SQUARE, NON_SQUARE, token, 0),  # of no registers: a tensor without rows
+    ("Dinov2WithRegistersModel", {"num_register_tokens": 0}, SQUARE, NON_SQUARE, token, 0),
     ("BeitForImageClassification", {"layer_scale_init_value": 0.0, "use_relative_position_bias": True}, SQUARE,
      (SQUARE, SQUARE), logits, 0),
     ("SiglipVisionModel", {"hidden_act": "gelu", "layer_norm_eps": 1e-4}, SQUARE, (SQUARE, SQUARE), pooled, 0),

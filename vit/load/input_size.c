@@ -29,7 +29,8 @@ static struct candidates candidates_of(const struct vit_config *config,
     if (stated == -1 || stated == FACT_POSITIONS_ALL) {
         out.counts[out.count++] = prefix;
     }
-    if (class_token && config->registers > 0 && (stated == -1 || stated == FACT_POSITIONS_CLASS)) {
+    if (class_token &&
+        (stated == FACT_POSITIONS_CLASS || (stated == -1 && config->registers > 0))) {
         out.counts[out.count++] = prefix - (size_t) config->registers;
     }
     if (stated == FACT_POSITIONS_PATCHES || (stated == -1 && prefix > 0)) {

@@ -238,6 +238,11 @@ static enum vitlrp_status bind_tensor(struct layout_binding *binding,
                     tensor_label(label, tensor->name));
         return VITLRP_OK;
     }
+    if (tensor->count == 0 && row->part == PART_REGISTERS && row->slot == SLOT_CLS_TOKEN) {
+        log_message(log, LOG_LEVEL_INFO, "tensor %s is of no registers: left out",
+                    tensor_label(label, tensor->name));
+        return VITLRP_OK; /* transformers writes it of a model without them */
+    }
     if (is_numbered_head(row) && block < binding->last_numbered) {
         row = &LAYOUT_FIRST_LAYER[row->slot == SLOT_HEAD_BIAS ? 1 : 0];
         return bind_row(binding, block, row, tensor, err);
