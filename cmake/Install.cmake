@@ -67,6 +67,7 @@ foreach(document ${DOCUMENTS})
 endforeach()
 
 # Ready jobs for clusters, to be copied and changed.
-install(FILES jobs/README.md jobs/batch.slurm DESTINATION ${CMAKE_INSTALL_DOCDIR}/jobs
+install(FILES jobs/README.md jobs/batch.slurm jobs/eval.slurm DESTINATION ${CMAKE_INSTALL_DOCDIR}/jobs
     COMPONENT command)
-install(PROGRAMS jobs/batch_parallel DESTINATION ${CMAKE_INSTALL_DOCDIR}/jobs COMPONENT command)
+install(PROGRAMS jobs/batch_parallel jobs/eval_parallel DESTINATION ${CMAKE_INSTALL_DOCDIR}/jobs
+    COMPONENT command)

@@ -453,10 +453,17 @@ static enum vitlrp_status eval_run_image(const struct run *run, struct worker *w
 
 /* ---- All images ---- */
 
+static void run_show_progress(const struct run *run) {
+    const struct vitlrp_eval_observer *observer = &run->options->observer;
+    if (observer->progress != NULL) {
+        observer->progress(observer->user, run->done, run->count + run->options->done_before,
+                           run->failed);
+    }
+}
+
 /* An image that a cancelled run left in the middle is none of its images. */
 static void run_record_image(struct run *run, size_t index, enum vitlrp_status status,
-                             const struct vitlrp_error *err) {
-    const struct vitlrp_eval_observer *observer = &run->options->observer;
+                             bool has_failed, const struct vitlrp_error *err) {
     pthread_mutex_lock(&run->mutex);
     if (status != VITLRP_OK) {
         if (run->status == VITLRP_OK && status != VITLRP_CANCELLED) {
@@ -467,22 +474,37 @@ static void run_record_image(struct run *run, size_t index, enum vitlrp_status s
     } else {
         run->states[index].finished = true;
         run->done++;
-        run->failed += run->out->images[index].status != VITLRP_OK;
-        if (observer->progress != NULL) {
-            observer->progress(observer->user, run->done, run->count, run->failed);
-        }
+        run->failed += has_failed ? 1 : 0;
+        run_show_progress(run);
     }
     pthread_mutex_unlock(&run->mutex);
+}
+
+/* Hands the image over to whoever keeps it. */
+static enum vitlrp_status run_keep_image(const struct run *run, struct eval_image *image,
+                                         struct vitlrp_error *err) {
+    const struct eval_run_options *options = run->options;
+    enum vitlrp_status status = options->keep(options->keep_user, image, err);
+    eval_image_free(image, options->method_count);
+    return status;
 }
 
 static void image_task(void *context, size_t index, size_t thread) {
     struct run *run = context;
     struct vitlrp_error err = {0};
-    if (run_goes_on(run)) {
-        enum vitlrp_status status = eval_run_image(run, &run->workers[thread], &run->items[index],
-                                                   &run->out->images[index], &err);
-        run_record_image(run, index, status, &err);
+    struct eval_image passing = {0};
+    struct eval_image *image = run->options->keep == NULL ? &run->out->images[index] : &passing;
+    if (!run_goes_on(run)) {
+        return;
     }
+    enum vitlrp_status status =
+        eval_run_image(run, &run->workers[thread], &run->items[index], image, &err);
+    bool has_failed = image->status != VITLRP_OK;
+    if (status == VITLRP_OK && run->options->keep != NULL) {
+        status = run_keep_image(run, image, &err);
+    }
+    eval_image_free(&passing, run->options->method_count);
+    run_record_image(run, index, status, has_failed, &err);
 }
 
 /* A log belongs to the thread that called the library, so workers leave their words for it. */
@@ -534,9 +556,9 @@ static enum vitlrp_status check_donors(const struct run *run, struct vitlrp_erro
                       "donor replaces patches by those of another image, and the set has only one");
 }
 
-static enum vitlrp_status prepare_record(struct run *run, struct vitlrp_error *err) {
+static enum vitlrp_status describe_evaluation(const struct run *run, struct evaluation *out,
+                                              struct vitlrp_error *err) {
     const struct eval_run_options *options = run->options;
-    struct evaluation *out = run->out;
     out->protocol = options->protocol;
     out->protocol.precision = run->precision;
     out->grid_height = (int32_t) run->grid.rows;
@@ -544,10 +566,8 @@ static enum vitlrp_status prepare_record(struct run *run, struct vitlrp_error *e
     out->manifest_count = options->manifest_count > 0 ? options->manifest_count : run->count;
     out->shards = 1;
     out->methods = mem_calloc(options->method_count, sizeof *out->methods);
-    out->images = mem_calloc(run->count, sizeof *out->images);
-    run->states = mem_calloc(run->count, sizeof *run->states);
-    if (out->methods == NULL || out->images == NULL || run->states == NULL) {
-        return fail(err, VITLRP_NOMEM, "out of memory for %zu images", run->count);
+    if (out->methods == NULL) {
+        return fail(err, VITLRP_NOMEM, "out of memory for the names of methods");
     }
     out->method_count = options->method_count;
     for (size_t m = 0; m < options->method_count; m++) {
@@ -557,6 +577,17 @@ static enum vitlrp_status prepare_record(struct run *run, struct vitlrp_error *e
         }
     }
     return VITLRP_OK;
+}
+
+static enum vitlrp_status prepare_record(struct run *run, struct vitlrp_error *err) {
+    struct evaluation *out = run->out;
+    bool is_kept = run->options->keep != NULL;
+    out->images = is_kept ? NULL : mem_calloc(run->count, sizeof *out->images);
+    run->states = mem_calloc(run->count, sizeof *run->states);
+    if ((out->images == NULL && !is_kept) || run->states == NULL) {
+        return fail(err, VITLRP_NOMEM, "out of memory for %zu images", run->count);
+    }
+    return describe_evaluation(run, out, err);
 }
 
 static enum vitlrp_status open_workers(struct run *run, size_t wanted, struct vitlrp_error *err) {
@@ -599,6 +630,9 @@ static enum vitlrp_status run_open_and_evaluate(struct run *run, struct vitlrp_e
     TRY(engine_pool_open(run->backend, threads, &pool, err));
     TRY_GOTO(status, open_workers(run, pool_threads(pool), err), cleanup);
     say_work(run);
+    if (run->done > 0) {
+        run_show_progress(run);
+    }
     pool_run(pool, run->count, image_task, run);
     if (run->status != VITLRP_OK) {
         status = error_forward(err, &run->err);
@@ -628,6 +662,14 @@ static enum vitlrp_status run_set_shape(struct run *run, struct vitlrp_error *er
                                .patch_height = (size_t) config->patch_height,
                                .patch_width = (size_t) config->patch_width};
     return VITLRP_OK;
+}
+
+enum vitlrp_status eval_run_describe(const struct eval_run_options *options, struct evaluation *out,
+                                     struct vitlrp_error *err) {
+    struct run run = {.options = options};
+    TRY(check_options(options, err));
+    TRY(run_set_shape(&run, err));
+    return describe_evaluation(&run, out, err);
 }
 
 enum vitlrp_status eval_run_thread_bytes(const struct eval_run_options *options, size_t *bytes,
@@ -660,7 +702,12 @@ enum vitlrp_status eval_run_thread_bytes(const struct eval_run_options *options,
 enum vitlrp_status eval_run(const struct eval_run_options *options, const struct eval_item *items,
                             size_t count, struct evaluation *out, struct vitlrp_error *err) {
     struct evaluation evaluation = {0};
-    struct run run = {.options = options, .items = items, .count = count, .out = &evaluation};
+    struct run run = {.options = options,
+                      .items = items,
+                      .count = count,
+                      .out = &evaluation,
+                      .done = options->done_before,
+                      .failed = options->failed_before};
     TRY(check_options(options, err));
     TRY(run_set_shape(&run, err));
     TRY(check_donors(&run, err));
@@ -670,8 +717,10 @@ enum vitlrp_status eval_run(const struct eval_run_options *options, const struct
         status = run_open_and_evaluate(&run, err);
     }
     pthread_mutex_destroy(&run.mutex);
-    if (evaluation.images != NULL && run.states != NULL) {
+    if (run.states != NULL) {
         say_warnings(&run);
+    }
+    if (evaluation.images != NULL && run.states != NULL) {
         keep_finished(&run);
     }
     mem_free(run.states);

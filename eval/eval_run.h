@@ -36,6 +36,12 @@ struct eval_run_options {
     const char *const *donors; /* [manifest_count], by index: files whose patches may stand in other
                                   images, for VITLRP_REPLACE_DONOR; NULL: the items themselves */
     struct vitlrp_eval_observer observer;
+    /* Gets every image as soon as it is done, from any thread, and `out` of eval_run has none then;
+     * NULL: they stay in memory. A failure ends the run. */
+    enum vitlrp_status (*keep)(void *user, const struct eval_image *image,
+                               struct vitlrp_error *err);
+    void *keep_user;
+    size_t done_before, failed_before; /* images that are done already, for the observer */
     struct vitlrp_log log; /* gets the warnings of photographs when the images are done, in the
                               calling thread and the images' order */
 
@@ -54,6 +60,11 @@ struct eval_run_options eval_run_options_default(void);
  * batches, and the photograph that it is at. */
 enum vitlrp_status eval_run_thread_bytes(const struct eval_run_options *options, size_t *bytes,
                                          struct vitlrp_error *err);
+
+/* What is known of an evaluation before its images: the precision in use, the grid, the names of
+ * the methods. *out is owned, after a failure too: evaluation_free. */
+enum vitlrp_status eval_run_describe(const struct eval_run_options *options, struct evaluation *out,
+                                     struct vitlrp_error *err);
 
 /* *out is owned: evaluation_free. An image that can't be read, or whose label is needed and not the
  * model's, is recorded with its status and message; so is a method that fails on an image. What

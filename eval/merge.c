@@ -111,9 +111,8 @@ static const char *find_other_difference(const struct evaluation *a, const struc
     return same ? NULL : "its methods differ";
 }
 
-/* Appends what makes a part another run than the first; nothing if it is none. */
-static enum vitlrp_status append_difference(struct text *out, const struct record *first,
-                                            const struct record *part, struct vitlrp_error *err) {
+enum vitlrp_status record_difference(const struct record *first, const struct record *part,
+                                     struct text *out, struct vitlrp_error *err) {
     const struct evaluation *a = &first->evaluation;
     const struct evaluation *b = &part->evaluation;
     if (strcmp(first->version, part->version) != 0) {
@@ -143,7 +142,7 @@ static size_t shard_size(size_t count, size_t shard, size_t shards) {
 static enum vitlrp_status check_part(const struct record *const *parts, size_t place,
                                      struct vitlrp_error *err) {
     struct text difference = {.limit = DIFFERENCE_LIMIT};
-    enum vitlrp_status status = append_difference(&difference, parts[0], parts[place], err);
+    enum vitlrp_status status = record_difference(parts[0], parts[place], &difference, err);
     if (status == VITLRP_OK) {
         status = text_check_memory(&difference, "the difference of two records", err);
     }
@@ -157,7 +156,7 @@ static enum vitlrp_status check_part(const struct record *const *parts, size_t p
 
 /* All its images, and no other part has them? */
 static enum vitlrp_status check_shard(const struct record *const *parts, size_t place,
-                                      struct vitlrp_error *err) {
+                                      bool unfinished, struct vitlrp_error *err) {
     const struct evaluation *part = &parts[place]->evaluation;
     for (size_t k = 0; k < place; k++) {
         if (parts[k]->evaluation.shard == part->shard) {
@@ -166,7 +165,7 @@ static enum vitlrp_status check_shard(const struct record *const *parts, size_t 
         }
     }
     size_t wanted = shard_size(part->manifest_count, (size_t) part->shard, (size_t) part->shards);
-    if (part->image_count != wanted) {
+    if (part->image_count != wanted && !unfinished) {
         return fail(err, VITLRP_MISMATCH, "record %zu (shard %d/%d) has %zu of its %zu image%s%s",
                     place + 1, part->shard, part->shards, part->image_count, wanted,
                     wanted == 1 ? "" : "s", part->cancelled ? ": that run was stopped" : "");
@@ -175,13 +174,13 @@ static enum vitlrp_status check_shard(const struct record *const *parts, size_t 
 }
 
 static enum vitlrp_status check_parts(const struct record *const *parts, size_t count,
-                                      struct vitlrp_error *err) {
+                                      bool unfinished, struct vitlrp_error *err) {
     const struct evaluation *first = &parts[0]->evaluation;
     for (size_t i = 0; i < count; i++) {
         TRY(check_part(parts, i, err));
-        TRY(check_shard(parts, i, err));
+        TRY(check_shard(parts, i, unfinished, err));
     }
-    if (count != (size_t) first->shards) {
+    if (!unfinished && count != (size_t) first->shards) {
         return fail(err, VITLRP_MISMATCH, "only %zu of %d shards %s given", count, first->shards,
                     count == 1 ? "is" : "are");
     }
@@ -234,22 +233,30 @@ static bool copy_image(const struct evaluation *evaluation, const struct eval_im
     return complete;
 }
 
-/* Image i of the manifest is the (i / n)th of shard i % n. */
-static bool copy_images(const struct record *const *parts, struct evaluation *out) {
-    size_t shards = (size_t) parts[0]->evaluation.shards;
-    const struct evaluation **by_shard = mem_calloc(shards, sizeof *by_shard);
+static enum vitlrp_status copy_visited(void *user, const struct eval_image *image,
+                                       struct vitlrp_error *err) {
+    struct evaluation *out = user;
+    if (image->index >= out->manifest_count) {
+        return fail(err, VITLRP_MISMATCH, "image %zu is not one of %zu", image->index,
+                    out->manifest_count);
+    }
+    return copy_image(out, image, &out->images[image->index])
+               ? VITLRP_OK
+               : fail(err, VITLRP_NOMEM, "out of memory for the merged record");
+}
+
+/* The parts have every image once. */
+static enum vitlrp_status copy_images(const struct record *const *parts, size_t count,
+                                      struct evaluation *out, struct vitlrp_error *err) {
     out->images = mem_calloc(out->manifest_count, sizeof *out->images);
-    bool complete = by_shard != NULL && out->images != NULL;
-    for (size_t i = 0; i < shards && complete; i++) {
-        by_shard[parts[i]->evaluation.shard] = &parts[i]->evaluation;
+    if (out->images == NULL) {
+        return fail(err, VITLRP_NOMEM, "out of memory for the merged record");
     }
-    while (complete && out->image_count < out->manifest_count) {
-        size_t i = out->image_count++;
-        const struct evaluation *part = by_shard[i % shards];
-        complete = copy_image(part, &part->images[i / shards], &out->images[i]);
+    out->image_count = out->manifest_count;
+    for (size_t i = 0; i < count; i++) {
+        TRY(evaluation_visit(&parts[i]->evaluation, copy_visited, out, err));
     }
-    mem_free(by_shard);
-    return complete;
+    return VITLRP_OK;
 }
 
 static int compare_classes(const void *left, const void *right) {
@@ -362,23 +369,37 @@ static bool copy_head(const struct record *from, struct record *to) {
            to->dataset != NULL && copy_methods(a, b);
 }
 
-enum vitlrp_status record_merge(const struct record *const *parts, size_t count, struct record *out,
-                                struct vitlrp_error *err) {
+enum vitlrp_status record_merge_head(const struct record *const *parts, size_t count,
+                                     bool unfinished, struct record *out,
+                                     struct vitlrp_error *err) {
     struct record merged = {0};
     if (count < 1) {
         return fail(err, VITLRP_USAGE, "no records to merge");
     }
-    TRY(check_parts(parts, count, err));
+    TRY(check_parts(parts, count, unfinished, err));
     for (size_t i = 0; i < count; i++) {
         if (parts[i]->evaluation.image_count > 0) {
             merged.evaluation.grid_height = parts[i]->evaluation.grid_height;
             merged.evaluation.grid_width = parts[i]->evaluation.grid_width;
         }
     }
-    if (!copy_head(parts[0], &merged) || !copy_images(parts, &merged.evaluation) ||
-        !copy_classes(parts, count, &merged) || !copy_pictures(parts, count, &merged)) {
+    if (!copy_head(parts[0], &merged) || !copy_classes(parts, count, &merged) ||
+        !copy_pictures(parts, count, &merged)) {
         record_free(&merged);
         return fail(err, VITLRP_NOMEM, "out of memory for the merged record");
+    }
+    *out = merged;
+    return VITLRP_OK;
+}
+
+enum vitlrp_status record_merge(const struct record *const *parts, size_t count, struct record *out,
+                                struct vitlrp_error *err) {
+    struct record merged = {0};
+    TRY(record_merge_head(parts, count, false, &merged, err));
+    enum vitlrp_status status = copy_images(parts, count, &merged.evaluation, err);
+    if (status != VITLRP_OK) {
+        record_free(&merged);
+        return status;
     }
     *out = merged;
     return VITLRP_OK;

@@ -84,4 +84,8 @@ enum vitlrp_status record_write(const struct record *record, const struct summar
 enum vitlrp_status record_read(const char *bytes, size_t size, struct record *out,
                                struct vitlrp_error *err);
 
+/* Likewise a file, in which the images stay: they are all looked at, and read again by each visit.
+ * The message names the path. *out is owned. */
+enum vitlrp_status record_open(const char *path, struct record *out, struct vitlrp_error *err);
+
 #endif

@@ -7,9 +7,11 @@
 #include "base/formats.h"
 #include "base/json.h"
 #include "base/json_members.h"
+#include "base/json_split.h"
 #include "base/mem.h"
 #include "eval/protocol_table.h"
 #include "eval/record.h"
+#include "eval/record_file.h"
 #include "eval/record_image.h"
 #include "eval/record_json.h"
 
@@ -18,12 +20,22 @@
 #define MAX_IMAGES 10000000
 #define MAX_CLASSES 1000000
 
+/* Of a record without its images: pictures of the gallery, and class names. */
+#define REST_LIMIT ((size_t) 64 << 20)
+
 /* A record on its way in. */
 struct reading {
     struct record *record;
     const json_t *root;
     bool is_older; /* of a format in which files are not named by their hashes */
-    struct record_image_reader images;
+};
+
+/* What becomes of the images, one after the other. */
+struct images_taker {
+    void (*take)(struct images_taker *taker, size_t place, struct eval_image *image);
+    struct evaluation *evaluation;
+    const struct json_piece *pieces; /* of all images */
+    struct record_place *places;     /* of the shard */
 };
 
 /* NULL without the key, which records of older formats have not, and for null. */
@@ -200,30 +212,6 @@ static enum vitlrp_status read_classes(struct reading *reading, struct vitlrp_er
         class->output = (int32_t) output;
         class->index = (int32_t) index;
     }
-    return record_image_reader_open(record, &reading->images, err);
-}
-
-static enum vitlrp_status read_images(struct reading *reading, struct vitlrp_error *err) {
-    struct evaluation *evaluation = &reading->record->evaluation;
-    const json_t *list = json_object_get(reading->root, "images");
-    size_t count = json_array_size(list);
-    int64_t last = -1;
-    if (!json_is_array(list) || count > evaluation->manifest_count) {
-        return record_fail_key("images", err);
-    }
-    evaluation->images = mem_calloc(count, sizeof *evaluation->images);
-    if (evaluation->images == NULL) {
-        return fail(err, VITLRP_NOMEM, "out of memory for %zu images", count);
-    }
-    for (size_t i = 0; i < count; i++) {
-        char place[32];
-        struct eval_image *image = &evaluation->images[evaluation->image_count++];
-        enum vitlrp_status status =
-            record_image_read(&reading->images, json_array_get(list, i), last, image, err);
-        snprintf(place, sizeof place, "images[%zu]", i);
-        TRY(error_prefix(err, status, place));
-        last = (int64_t) image->index;
-    }
     return VITLRP_OK;
 }
 
@@ -263,23 +251,183 @@ static enum vitlrp_status read_gallery(struct reading *reading, struct vitlrp_er
     return VITLRP_OK;
 }
 
-static enum vitlrp_status read_all(struct reading *reading, struct vitlrp_error *err) {
-    TRY(read_head(reading, err));
-    TRY(read_classes(reading, err));
-    TRY(read_images(reading, err));
-    return read_gallery(reading, err);
+/* All but the images. Theirs must be an empty list: others are split off. */
+static enum vitlrp_status read_rest(const struct json_split *split, struct record *record,
+                                    struct vitlrp_error *err) {
+    struct reading reading = {.record = record};
+    json_t *root = NULL;
+    const char *text = split->rest.length == 0 ? "" : split->rest.data;
+    enum vitlrp_status status =
+        json_parse_within(text, split->rest.length, JSON_MAX_MEMORY, &root, err);
+    if (status != VITLRP_OK) {
+        /* Lines and columns are of what was parsed. */
+        return split->count == 0 ? status : error_prefix(err, status, "without its images");
+    }
+    reading.root = root;
+    const json_t *images = json_object_get(root, "images");
+    status = read_head(&reading, err);
+    if (status == VITLRP_OK) {
+        status = read_classes(&reading, err);
+    }
+    if (status == VITLRP_OK && (!json_is_array(images) || json_array_size(images) > 0 ||
+                                split->count > record->evaluation.manifest_count)) {
+        status = record_fail_key("images", err);
+    }
+    if (status == VITLRP_OK) {
+        status = read_gallery(&reading, err);
+    }
+    json_decref(root);
+    return error_topic(err, status, VITLRP_TOPIC_NONE);
+}
+
+/* The text of an image becomes one. */
+static enum vitlrp_status read_piece(const struct record_image_reader *reader,
+                                     const struct source *source, const struct json_piece *piece,
+                                     int64_t after, struct eval_image *image,
+                                     struct vitlrp_error *err) {
+    json_t *object = NULL;
+    char *bytes = mem_calloc(piece->length, 1);
+    if (bytes == NULL) {
+        return fail(err, VITLRP_NOMEM, "out of memory for an image of a record");
+    }
+    enum vitlrp_status status = source_read(source, piece->offset, bytes, piece->length, err);
+    if (status == VITLRP_OK) {
+        status = json_parse_within(bytes, piece->length, SIZE_MAX, &object, err);
+    }
+    mem_free(bytes);
+    if (status == VITLRP_OK) {
+        status = record_image_read(reader, object, after, image, err);
+    }
+    json_decref(object);
+    return status;
+}
+
+/* Calls `take` for each image; it owns the image. */
+static enum vitlrp_status read_images(const struct record *record, const struct source *source,
+                                      const struct json_split *split, struct images_taker *taker,
+                                      struct vitlrp_error *err) {
+    struct record_image_reader reader = {0};
+    int64_t last = -1;
+    enum vitlrp_status status = record_image_reader_open(record, &reader, err);
+    for (size_t i = 0; i < split->count && status == VITLRP_OK; i++) {
+        char place[32];
+        struct eval_image image = {0};
+        snprintf(place, sizeof place, "images[%zu]", i);
+        status = error_prefix(
+            err, read_piece(&reader, source, &split->pieces[i], last, &image, err), place);
+        last = (int64_t) image.index;
+        if (status == VITLRP_OK) {
+            taker->take(taker, i, &image);
+        } else {
+            eval_image_free(&image, record->evaluation.method_count);
+        }
+    }
+    record_image_reader_close(&reader);
+    return status;
+}
+
+static enum vitlrp_status split_record(const struct source *source, struct json_split *split,
+                                       struct vitlrp_error *err) {
+    return json_split(source, "images", REST_LIMIT, MAX_IMAGES, split, err);
+}
+
+/* ---- Into memory ---- */
+
+static void keep_image(struct images_taker *taker, size_t place, struct eval_image *image) {
+    (void) place;
+    taker->evaluation->images[taker->evaluation->image_count++] = *image;
+}
+
+static enum vitlrp_status read_whole(const struct source *source, const struct json_split *split,
+                                     struct record *record, struct vitlrp_error *err) {
+    struct evaluation *evaluation = &record->evaluation;
+    struct images_taker taker = {.take = keep_image, .evaluation = evaluation};
+    TRY(read_rest(split, record, err));
+    evaluation->images = mem_calloc(split->count, sizeof *evaluation->images);
+    if (evaluation->images == NULL) {
+        return fail(err, VITLRP_NOMEM, "out of memory for %zu images", split->count);
+    }
+    return read_images(record, source, split, &taker, err);
 }
 
 enum vitlrp_status record_read(const char *bytes, size_t size, struct record *out,
                                struct vitlrp_error *err) {
-    json_t *root = NULL;
+    const struct source source = source_over(bytes, size);
+    struct json_split split = {0};
     struct record record = {0};
-    /* A record grows with its images, and its values with it: some 20 times its size. */
-    TRY(json_parse_within(bytes, size, SIZE_MAX, &root, err));
-    struct reading reading = {.record = &record, .root = root};
-    enum vitlrp_status status = read_all(&reading, err);
-    json_decref(root);
-    record_image_reader_close(&reading.images);
+    TRY(split_record(&source, &split, err));
+    enum vitlrp_status status = read_whole(&source, &split, &record, err);
+    json_split_free(&split);
+    if (status != VITLRP_OK) {
+        record_free(&record);
+        return status;
+    }
+    *out = record;
+    return VITLRP_OK;
+}
+
+/* ---- Left in its file ---- */
+
+/* Keeps where the image is. */
+static void keep_place(struct images_taker *taker, size_t place, struct eval_image *image) {
+    const struct json_piece *piece = &taker->pieces[place];
+    size_t shards = (size_t) taker->evaluation->shards;
+    taker->places[image->index / shards] =
+        (struct record_place){piece->offset, (uint32_t) piece->length};
+    eval_image_free(image, taker->evaluation->method_count);
+}
+
+static enum vitlrp_status check_pieces(const struct json_split *split, struct vitlrp_error *err) {
+    for (size_t i = 0; i < split->count; i++) {
+        if (split->pieces[i].length > UINT32_MAX) {
+            return fail(err, VITLRP_LIMIT, "images[%zu] has %llu bytes", i,
+                        (unsigned long long) split->pieces[i].length);
+        }
+    }
+    return VITLRP_OK;
+}
+
+/* *origin is owned, after a failure too. */
+static enum vitlrp_status place_images(struct record_origin *origin, const struct json_split *split,
+                                       struct vitlrp_error *err) {
+    struct evaluation *evaluation = &origin->head.evaluation;
+    struct images_taker taker = {
+        .take = keep_place, .evaluation = evaluation, .pieces = split->pieces};
+    TRY(check_pieces(split, err));
+    TRY(read_rest(split, &origin->head, err));
+    origin->count = evaluation->manifest_count / (size_t) evaluation->shards + 1;
+    origin->places = mem_calloc(origin->count, sizeof *origin->places);
+    if (origin->places == NULL) {
+        return fail(err, VITLRP_NOMEM, "out of memory for %zu images", origin->count);
+    }
+    taker.places = origin->places;
+    return read_images(&origin->head, &origin->source, split, &taker, err);
+}
+
+static enum vitlrp_status open_split(struct record_origin *origin, struct record *out,
+                                     struct vitlrp_error *err) {
+    struct json_split split = {0};
+    enum vitlrp_status status = split_record(&origin->source, &split, err);
+    if (status == VITLRP_OK) {
+        status = place_images(origin, &split, err);
+    }
+    if (status == VITLRP_OK) {
+        status = read_rest(&split, out, err);
+    }
+    out->evaluation.image_count = split.count;
+    json_split_free(&split);
+    if (status != VITLRP_OK) {
+        record_origin_free(origin);
+        return status;
+    }
+    return record_file_open(origin, &out->evaluation.store, err);
+}
+
+enum vitlrp_status record_open(const char *path, struct record *out, struct vitlrp_error *err) {
+    struct record_origin origin = {.source = {.descriptor = -1}};
+    struct record record = {0};
+    TRY(source_open(path, &origin.source, err));
+    enum vitlrp_status status = error_prefix(err, open_split(&origin, &record, err), path);
     if (status != VITLRP_OK) {
         record_free(&record);
         return status;

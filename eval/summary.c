@@ -19,6 +19,7 @@ struct batch {
     struct summary *summary;
     size_t begin, count; /* rows */
     size_t images;
+    size_t memory;                /* bytes for values */
     size_t place;                 /* of the image that comes next */
     double *values;               /* owned: [count][CELLS][images] */
     enum vitlrp_status *statuses; /* owned: one for each row: tasks share nothing */
@@ -149,7 +150,7 @@ static enum vitlrp_status summary_compute(struct batch *batch, size_t threads,
     struct pool *pool = NULL;
     size_t rows = batch->summary->method_count * batch->summary->replacement_count;
     size_t row_bytes = size_max(1, batch->images) * CELLS * sizeof *batch->values;
-    size_t most = size_min(rows, size_max(1, SUMMARY_MEMORY / row_bytes));
+    size_t most = size_min(rows, size_max(1, batch->memory / row_bytes));
     enum vitlrp_status status = VITLRP_OK;
     batch->values = mem_calloc(most * CELLS, batch->images * sizeof *batch->values);
     batch->statuses = mem_calloc(most, sizeof *batch->statuses);
@@ -232,6 +233,12 @@ static size_t find_method(const struct evaluation *evaluation, const char *name)
 
 enum vitlrp_status summary_make(const struct evaluation *evaluation, const char *reference,
                                 size_t threads, struct summary *out, struct vitlrp_error *err) {
+    return summary_make_within(evaluation, reference, threads, SUMMARY_MEMORY, out, err);
+}
+
+enum vitlrp_status summary_make_within(const struct evaluation *evaluation, const char *reference,
+                                       size_t threads, size_t memory, struct summary *out,
+                                       struct vitlrp_error *err) {
     size_t count = evaluation->method_count;
     size_t replacements = eval_replacement_count(&evaluation->protocol);
     struct summary summary = {
@@ -241,8 +248,10 @@ enum vitlrp_status summary_make(const struct evaluation *evaluation, const char 
         .ranking = mem_calloc(count, replacements * sizeof *summary.ranking),
         .reference = find_method(evaluation, reference),
     };
-    struct batch batch = {
-        .evaluation = evaluation, .summary = &summary, .images = evaluation->image_count};
+    struct batch batch = {.evaluation = evaluation,
+                          .summary = &summary,
+                          .images = evaluation->image_count,
+                          .memory = memory};
     enum vitlrp_status status = VITLRP_OK;
     if (summary.methods == NULL || summary.ranking == NULL) {
         status = fail(err, VITLRP_NOMEM, "out of memory for the statistics");

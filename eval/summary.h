@@ -54,6 +54,11 @@ size_t summary_rank(const struct summary *summary, size_t method, size_t replace
 enum vitlrp_status summary_make(const struct evaluation *evaluation, const char *reference,
                                 size_t threads, struct summary *out, struct vitlrp_error *err);
 
+/* Likewise, with another number of bytes. Every one gives the same. */
+enum vitlrp_status summary_make_within(const struct evaluation *evaluation, const char *reference,
+                                       size_t threads, size_t memory, struct summary *out,
+                                       struct vitlrp_error *err);
+
 /* True if the interval does not contain 0. */
 bool summary_is_clear(const struct vitlrp_statistic *statistic);
 

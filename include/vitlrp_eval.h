@@ -70,6 +70,15 @@ struct vitlrp_eval_options {
                          threads, fewer do the work, and the log gets a warning; if it is not enough
                          for one, the result is LIMIT; 0: no limit */
     struct vitlrp_inputs inputs;
+
+    /* A folder that keeps every image's results as soon as they are there, so that nothing is lost
+     * when the process is killed, and that memory does not grow with their number. It is created if
+     * it is not there, and no other process may write to it meanwhile. A call with the same options
+     * goes on where an earlier one was ended; images that failed are not done again. USAGE, naming
+     * what differs, if the folder holds another run. The evaluation reads from it; it may be
+     * removed when that is closed: vitlrp_journal_remove. The observer is told once before the
+     * first image what there is already. NULL: results are in memory only. */
+    const char *journal;
 };
 
 /* The defaults above; every other field is 0 or NULL. */
@@ -184,6 +193,11 @@ VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_evaluate(const struct vitlrp_model *model, const struct vitlrp_eval_options *options,
                 struct vitlrp_evaluation **evaluation, struct vitlrp_error *error);
 
+/* Removes a journal whose results are written elsewhere, and its folder if that is empty then. IO
+ * if another process writes to it. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status vitlrp_journal_remove(const char *folder,
+                                                                     struct vitlrp_error *error);
+
 /* Reads an evaluation from the bytes of vitlrp_evaluation_json. Its numbers have the same bits;
  * only the gallery's images have patch scores. FORMAT, with the place, for anything else.
  * *evaluation is owned. */
@@ -197,6 +211,16 @@ vitlrp_evaluation_read(const void *data, size_t size, struct vitlrp_evaluation *
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_evaluation_merge(const struct vitlrp_evaluation *const *parts, size_t count,
                         struct vitlrp_evaluation **evaluation, struct vitlrp_error *error);
+
+/* Likewise of files (of vitlrp_evaluation_json) and folders (vitlrp_eval_options.journal), without
+ * their images in memory: every report reads them again. Where a folder is among them, the run may
+ * still be going on: images and whole shards may be missing, which makes the evaluation
+ * "cancelled". It has no pictures of shards that were not ended. Messages name the path.
+ * *evaluation is owned; the files must stay as they are while it is open, but for journals, which
+ * may grow. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status
+vitlrp_evaluation_open(const char *const *paths, size_t count,
+                       struct vitlrp_evaluation **evaluation, struct vitlrp_error *error);
 
 /* Changes the method that the others are compared with to `reference`, in the paired differences of
  * all reports. USAGE, and no change, if that method was not run. One thread at a time. */
@@ -257,6 +281,21 @@ vitlrp_evaluation_audit(const struct vitlrp_evaluation *evaluation, const char *
 
 /* Reports. *data is owned (vitlrp_free); *size does not count the zero byte at its end. Equal
  * evaluations give equal bytes. */
+
+/* A report that is made piece by piece, so that it needs not be in memory. `write` gets the pieces
+ * in their order; another value than 0 ends the call, with IO. */
+struct vitlrp_sink {
+    int32_t (*write)(void *user, const void *data, size_t size);
+    void *user;
+};
+
+/* The same bytes as of vitlrp_evaluation_json, and of vitlrp_evaluation_csv. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status
+vitlrp_evaluation_json_to(const struct vitlrp_evaluation *evaluation,
+                          const struct vitlrp_sink *sink, struct vitlrp_error *error);
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status
+vitlrp_evaluation_csv_to(const struct vitlrp_evaluation *evaluation, const struct vitlrp_sink *sink,
+                         struct vitlrp_error *error);
 
 /* Everything, as one JSON object. */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status

@@ -37,7 +37,8 @@ enum vitlrp_topic {
     VITLRP_TOPIC_POOL,        /* what the head reads, likewise */
     VITLRP_TOPIC_HEADLESS,    /* an output to explain, a head, or images to compare with */
     VITLRP_TOPIC_HEAD_ACTIVATION, /* that between the layers of a head, in the model's options */
-    VITLRP_TOPIC_HEAD             /* a head of classes, likewise */
+    VITLRP_TOPIC_HEAD,            /* a head of classes, likewise */
+    VITLRP_TOPIC_JOURNAL          /* the folder of the journal, in the options of an evaluation */
 };
 
 /* Owned by the caller, overwritten by a failing call only. */

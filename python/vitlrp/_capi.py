@@ -436,6 +436,7 @@ class EvalOptions(Structure):
         ("precision", c_int),
         ("max_bytes", c_size_t),
         ("inputs", Inputs),
+        ("journal", c_char_p),
     ]
 
 
@@ -731,6 +732,10 @@ FUNCTIONS = {
     "vitlrp_evaluation_read": (
         c_int,
         (c_void_p, c_size_t, POINTER(EvaluationPointer), POINTER(Error)),
+    ),
+    "vitlrp_evaluation_open": (
+        c_int,
+        (POINTER(c_char_p), c_size_t, POINTER(EvaluationPointer), POINTER(Error)),
     ),
     "vitlrp_evaluation_merge": (
         c_int,

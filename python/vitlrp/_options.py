@@ -62,4 +62,5 @@ class EvaluateOptions(MeasureOptions, total=False):
     replace: str | Sequence[str]
     reference: str | None
     boxes: StrPath | None
+    journal: StrPath | None
     shard: tuple[int, int]

@@ -88,6 +88,15 @@ class Evaluation:
         return cls(_make(lib.vitlrp_evaluation_read, source, len(source)))
 
     @classmethod
+    def open(cls, *paths: _check.StrPath) -> Evaluation:
+        """From files as of read, and from journals, whose run may still be going on: the shards of one
+        run, joined. Memory does not grow with the images: they stay where they are."""
+        if not paths:
+            raise UsageError("nothing to open: the path of a file or of a journal is needed")
+        names = (ctypes.c_char_p * len(paths))(*(_check.path("paths", path) for path in paths))
+        return cls(_make(lib.vitlrp_evaluation_open, names, len(paths)))
+
+    @classmethod
     def merge(cls, parts: Sequence[Evaluation]) -> Evaluation:
         """The shards of a run as the run that was not divided; MismatchError if one is missing."""
         if not isinstance(parts, Sequence) or not parts:
@@ -246,6 +255,7 @@ class Settings:
     ignore_exif: bool = False
     threads: int | None = None
     backend: str = "auto"
+    journal: _check.StrPath | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -273,7 +283,7 @@ class Wanted:
         names = {field.name for field in dataclasses.fields(Settings)}
         rules = {*method.RuleParameters.__annotations__}
         if function == "tune":
-            names -= {"reference", "boxes", "shard"}
+            names -= {"reference", "boxes", "shard", "journal"}
         _check.keywords(function, options, {*names, *rules, *SETTINGS})
         own = Settings(**{name: value for name, value in options.items() if name in names})
         return cls(
@@ -296,6 +306,8 @@ class Wanted:
             options.truth = _check.path("truth", own.truth)
         if own.boxes is not None:
             options.boxes = _check.path("boxes", own.boxes)
+        if own.journal is not None:
+            options.journal = _check.path("journal", own.journal)
         options.preprocess = ctypes.pointer(self.preprocessing._record())
         options.ignore_exif = _check.flag("ignore_exif", own.ignore_exif)
         threads = 0 if own.threads is None else own.threads

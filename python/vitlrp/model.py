@@ -695,6 +695,8 @@ class Model:
         threads        images at the same time; None: one per available processor
         precision      "fp32", "mixed" (attributions) or "bf16" (curves: Evaluation.audit says what
                        that changes)
+        journal        folder that keeps each image's results as soon as they are there: the same call
+                       resumes a run that was ended, and Evaluation.open reads what is done
         gamma_conv, gamma_linear, gamma_qkv, gamma_proj, gamma_fc1, gamma_fc2, gamma_head, epsilon
                        of all methods that have them, attnlrp-eps excepted
 

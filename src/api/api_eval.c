@@ -7,9 +7,10 @@
 #include "api/handles.h"
 #include "base/mem.h"
 #include "eval/audit.h"
+#include "eval/eval_journal.h"
 #include "eval/eval_timing.h"
+#include "eval/join.h"
 #include "eval/merge.h"
-#include "eval/report.h"
 
 /* An evaluation around a record, which it takes over, failing or not. */
 static enum vitlrp_status evaluation_from_record(struct record *record,
@@ -39,7 +40,11 @@ static enum vitlrp_status evaluation_from_setup(struct eval_setup *setup,
     struct record record;
     const struct dataset *dataset = &setup->dataset;
     setup->evaluate.observer = setup->options.observer;
-    TRY(eval_run(&setup->evaluate, dataset->items, dataset->count, &evaluation, err));
+    if (setup->options.journal != NULL) {
+        TRY(eval_run_kept(setup, &evaluation, err));
+    } else {
+        TRY(eval_run(&setup->evaluate, dataset->items, dataset->count, &evaluation, err));
+    }
     TRY(eval_record(setup, &evaluation, &record, err));
     return evaluation_from_record(&record, out, err);
 }
@@ -97,6 +102,26 @@ enum vitlrp_status vitlrp_evaluation_merge(const struct vitlrp_evaluation *const
         API_NEEDS(parts[i] != NULL, error);
     }
     return evaluation_from_parts(parts, count, evaluation, error);
+}
+
+enum vitlrp_status vitlrp_evaluation_open(const char *const *paths, size_t count,
+                                          struct vitlrp_evaluation **evaluation,
+                                          struct vitlrp_error *error) {
+    struct record record;
+    API_NEEDS(paths != NULL && evaluation != NULL, error);
+    if (count == 0) {
+        return fail(error, VITLRP_USAGE, "there is nothing to open");
+    }
+    for (size_t i = 0; i < count; i++) {
+        API_NEEDS(paths[i] != NULL, error);
+    }
+    enum vitlrp_status status = record_join_paths(paths, count, &record, error);
+    return status == VITLRP_OK ? evaluation_from_record(&record, evaluation, error) : status;
+}
+
+enum vitlrp_status vitlrp_journal_remove(const char *folder, struct vitlrp_error *error) {
+    API_NEEDS(folder != NULL, error);
+    return eval_journal_remove(folder, error);
 }
 
 static bool was_run(const struct evaluation *evaluation, const char *method) {
@@ -228,55 +253,6 @@ enum vitlrp_status vitlrp_evaluation_audit(const struct vitlrp_evaluation *evalu
         }
     }
     return fail(error, VITLRP_USAGE, "no such metric is audited: %.60s", metric);
-}
-
-/* Hands a report over to the caller. */
-static enum vitlrp_status report_hand_over(enum vitlrp_status status, struct text *text,
-                                           char **data, size_t *size, struct vitlrp_error *error) {
-    if (status == VITLRP_OK) {
-        status = text_check(text, "the report", error);
-    }
-    if (status == VITLRP_OK) {
-        *data = text->data;
-        *size = text->length;
-    } else {
-        text_free(text);
-    }
-    return status;
-}
-
-enum vitlrp_status vitlrp_evaluation_json(const struct vitlrp_evaluation *evaluation, char **data,
-                                          size_t *size, struct vitlrp_error *error) {
-    API_NEEDS(evaluation != NULL && data != NULL && size != NULL, error);
-    struct text text = {.limit = RECORD_TEXT_LIMIT};
-    enum vitlrp_status status =
-        record_write(&evaluation->record, &evaluation->summary, NULL, &text, error);
-    return report_hand_over(status, &text, data, size, error);
-}
-
-enum vitlrp_status vitlrp_evaluation_csv(const struct vitlrp_evaluation *evaluation, char **data,
-                                         size_t *size, struct vitlrp_error *error) {
-    API_NEEDS(evaluation != NULL && data != NULL && size != NULL, error);
-    struct text text = {.limit = RECORD_TEXT_LIMIT};
-    enum vitlrp_status status = report_csv(&evaluation->record, NULL, &text, error);
-    return report_hand_over(status, &text, data, size, error);
-}
-
-enum vitlrp_status vitlrp_evaluation_html(const struct vitlrp_evaluation *evaluation, char **data,
-                                          size_t *size, struct vitlrp_error *error) {
-    API_NEEDS(evaluation != NULL && data != NULL && size != NULL, error);
-    struct text text = {.limit = RECORD_TEXT_LIMIT};
-    enum vitlrp_status status =
-        report_html(&evaluation->record, &evaluation->summary, &text, error);
-    return report_hand_over(status, &text, data, size, error);
-}
-
-enum vitlrp_status vitlrp_evaluation_table(const struct vitlrp_evaluation *evaluation, char **data,
-                                           size_t *size, struct vitlrp_error *error) {
-    API_NEEDS(evaluation != NULL && data != NULL && size != NULL, error);
-    struct text text = {.limit = RECORD_TEXT_LIMIT};
-    report_table(&evaluation->record, &evaluation->summary, &text);
-    return report_hand_over(VITLRP_OK, &text, data, size, error);
 }
 
 enum vitlrp_status vitlrp_eval_measure(const struct vitlrp_model *model,

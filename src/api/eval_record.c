@@ -27,7 +27,7 @@ static enum vitlrp_status clean_text(char **text, struct vitlrp_error *err) {
 
 /* Names come from the disk in any bytes, and a record's are UTF-8. */
 static enum vitlrp_status clean_names(struct evaluation *evaluation, struct vitlrp_error *err) {
-    for (size_t i = 0; i < evaluation->image_count; i++) {
+    for (size_t i = 0; evaluation->images != NULL && i < evaluation->image_count; i++) {
         TRY(clean_text(&evaluation->images[i].id, err));
         TRY(clean_text(&evaluation->images[i].message, err));
     }
@@ -58,42 +58,68 @@ static enum vitlrp_status set_names(const struct eval_setup *setup, struct recor
     return VITLRP_OK;
 }
 
-static void class_mark_used(bool *used, int32_t output) {
+/* Which outputs the images name. */
+struct class_use {
+    bool *used; /* owned: [classes] */
+};
+
+static void mark_used(const struct class_use *use, int32_t output) {
     if (output >= 0) {
-        used[output] = true;
+        use->used[output] = true;
     }
 }
 
-/* The classes that images name, by ascending output. */
-static enum vitlrp_status set_classes(const struct eval_setup *setup, struct record *record,
-                                      struct vitlrp_error *err) {
-    const struct evaluation *evaluation = &record->evaluation;
+static enum vitlrp_status mark_image(void *user, const struct eval_image *image,
+                                     struct vitlrp_error *err) {
+    const struct class_use *use = user;
+    (void) err;
+    mark_used(use, image->label);
+    mark_used(use, image->output);
+    mark_used(use, image->predicted);
+    return VITLRP_OK;
+}
+
+/* Adds the classes that are used, by ascending output. */
+static enum vitlrp_status add_classes(const struct eval_setup *setup, const struct class_use *use,
+                                      struct record *record, struct vitlrp_error *err) {
     size_t count = (size_t) setup->model->vit->config.classes;
-    enum vitlrp_status status = VITLRP_OK;
-    bool *used = mem_calloc(count, sizeof *used);
     record->classes = mem_calloc(count, sizeof *record->classes);
-    if (used == NULL || record->classes == NULL) {
-        status = fail(err, VITLRP_NOMEM, "out of memory for class names");
+    if (record->classes == NULL) {
+        return fail(err, VITLRP_NOMEM, "out of memory for class names");
     }
-    for (size_t i = 0; i < evaluation->image_count && status == VITLRP_OK; i++) {
-        class_mark_used(used, evaluation->images[i].label);
-        class_mark_used(used, evaluation->images[i].output);
-        class_mark_used(used, evaluation->images[i].predicted);
-    }
-    for (size_t i = 0; i < count && status == VITLRP_OK; i++) {
+    for (size_t i = 0; i < count; i++) {
         const struct class_entry *entry = &setup->model->labels->classes.items[i];
-        if (!used[i]) {
+        if (!use->used[i]) {
             continue;
         }
         struct record_class *class = &record->classes[record->class_count++];
         class->output = (int32_t) i;
         class->index = entry->index;
-        status = set_text(&class->wnid, entry->wnid, err);
-        if (status == VITLRP_OK) {
-            status = set_text(&class->label, entry->name, err);
-        }
+        TRY(set_text(&class->wnid, entry->wnid, err));
+        TRY(set_text(&class->label, entry->name, err));
     }
-    mem_free(used);
+    return VITLRP_OK;
+}
+
+/* The classes that images name; all of the model's where images are yet to come. */
+static enum vitlrp_status set_classes(const struct eval_setup *setup, bool all,
+                                      struct record *record, struct vitlrp_error *err) {
+    size_t count = (size_t) setup->model->vit->config.classes;
+    struct class_use use = {.used = mem_calloc(count, sizeof *use.used)};
+    enum vitlrp_status status = VITLRP_OK;
+    if (use.used == NULL) {
+        return fail(err, VITLRP_NOMEM, "out of memory for class names");
+    }
+    for (size_t i = 0; i < count && all; i++) {
+        use.used[i] = true;
+    }
+    if (!all) {
+        status = evaluation_visit(&record->evaluation, mark_image, &use, err);
+    }
+    if (status == VITLRP_OK) {
+        status = add_classes(setup, &use, record, err);
+    }
+    mem_free(use.used);
     return status;
 }
 
@@ -130,35 +156,74 @@ cleanup:
     return status;
 }
 
-/* Pictures of the gallery's images. One that can no longer be read, or changed, is left out. */
+/* The gallery in the making. */
+struct gallery {
+    const struct eval_setup *setup;
+    struct record *record;
+    struct input_source source;
+    float *input; /* owned */
+};
+
+/* One that can no longer be read, or changed, is left out. */
+static enum vitlrp_status add_picture(void *user, const struct eval_image *image,
+                                      struct vitlrp_error *err) {
+    struct gallery *gallery = user;
+    struct record *record = gallery->record;
+    struct record_picture *picture = &record->pictures[record->picture_count];
+    struct vitlrp_error detail;
+    if (image->status != VITLRP_OK) {
+        return VITLRP_OK;
+    }
+    picture->index = image->index;
+    enum vitlrp_status status = make_picture(gallery->setup, &gallery->source, image,
+                                             gallery->input, &picture->jpeg, &detail);
+    record->picture_count += status == VITLRP_OK ? 1 : 0;
+    return failure_is_systemic(status, &detail) ? error_forward(err, &detail) : VITLRP_OK;
+}
+
+/* Pictures of the gallery's images. */
 static enum vitlrp_status set_pictures(const struct eval_setup *setup, struct record *record,
                                        struct vitlrp_error *err) {
     const struct evaluation *evaluation = &record->evaluation;
-    struct input_source source = {.preprocess = &setup->preprocess,
-                                  .limits = setup->evaluate.limits,
-                                  .ignore_exif = setup->evaluate.ignore_exif};
-    struct vitlrp_error detail;
+    struct gallery gallery = {.setup = setup,
+                              .record = record,
+                              .source = {.preprocess = &setup->preprocess,
+                                         .limits = setup->evaluate.limits,
+                                         .ignore_exif = setup->evaluate.ignore_exif}};
     enum vitlrp_status status = VITLRP_OK;
-    input_source_size(&source, setup->model->vit);
-    float *input = mem_calloc((size_t) source.height * (size_t) source.width,
-                              preprocess_channels(&setup->preprocess) * sizeof *input);
+    input_source_size(&gallery.source, setup->model->vit);
+    gallery.input = mem_calloc((size_t) gallery.source.height * (size_t) gallery.source.width,
+                               preprocess_channels(&setup->preprocess) * sizeof *gallery.input);
     record->pictures = mem_calloc(RECORD_GALLERY, sizeof *record->pictures);
-    if (input == NULL || record->pictures == NULL) {
+    if (gallery.input == NULL || record->pictures == NULL) {
         status = fail(err, VITLRP_NOMEM, "out of memory for the gallery");
     }
-    for (size_t i = 0; i < evaluation->image_count && status == VITLRP_OK; i++) {
-        const struct eval_image *image = &evaluation->images[i];
-        if (image->status != VITLRP_OK || !record_shows(record, image->index)) {
-            continue;
+    for (size_t i = 0; i < evaluation->manifest_count && status == VITLRP_OK; i++) {
+        if (record_shows(record, i)) {
+            status = evaluation_visit_one(evaluation, i, add_picture, &gallery, err);
         }
-        struct record_picture *picture = &record->pictures[record->picture_count];
-        picture->index = image->index;
-        status = make_picture(setup, &source, image, input, &picture->jpeg, &detail);
-        record->picture_count += status == VITLRP_OK ? 1 : 0;
-        status = failure_is_systemic(status, &detail) ? error_forward(err, &detail) : VITLRP_OK;
     }
-    mem_free(input);
+    mem_free(gallery.input);
     return status;
+}
+
+enum vitlrp_status eval_record_begin(const struct eval_setup *setup, struct record *out,
+                                     struct vitlrp_error *err) {
+    struct record record = {0};
+    enum vitlrp_status status = eval_run_describe(&setup->evaluate, &record.evaluation, err);
+    if (status == VITLRP_OK) {
+        status = set_names(setup, &record, err);
+    }
+    if (status == VITLRP_OK) {
+        status = set_classes(setup, true, &record, err);
+    }
+    if (status != VITLRP_OK) {
+        record_free(&record);
+        return status;
+    }
+    record.evaluation.cancelled = true; /* as far as anybody knows who reads it */
+    *out = record;
+    return VITLRP_OK;
 }
 
 enum vitlrp_status eval_record(const struct eval_setup *setup, struct evaluation *evaluation,
@@ -167,7 +232,7 @@ enum vitlrp_status eval_record(const struct eval_setup *setup, struct evaluation
     *evaluation = (struct evaluation){0};
     enum vitlrp_status status = set_names(setup, &record, err);
     if (status == VITLRP_OK) {
-        status = set_classes(setup, &record, err);
+        status = set_classes(setup, false, &record, err);
     }
     if (status == VITLRP_OK) {
         status = set_pictures(setup, &record, err);

@@ -49,6 +49,16 @@ void eval_change_rules(const struct vitlrp_rule_changes *changes, struct vitlrp_
 enum vitlrp_status eval_settings(const struct eval_setup *setup, char **out,
                                  struct vitlrp_error *err);
 
+/* The record of an evaluation that has no images yet: names, hashes, and all classes of the model.
+ * *out is owned: record_free. */
+enum vitlrp_status eval_record_begin(const struct eval_setup *setup, struct record *out,
+                                     struct vitlrp_error *err);
+
+/* Runs an evaluation whose images are kept in the journal's folder, from where it left off. *out is
+ * owned: evaluation_free. */
+enum vitlrp_status eval_run_kept(struct eval_setup *setup, struct evaluation *out,
+                                 struct vitlrp_error *err);
+
 /* Makes a record of an evaluation: names, hashes, classes and the gallery's pictures. Takes the
  * evaluation over, failing or not. *out is owned: record_free. */
 enum vitlrp_status eval_record(const struct eval_setup *setup, struct evaluation *evaluation,

@@ -188,7 +188,7 @@ static bool is_link(const char *path) {
 /* Devices, pipes (/dev/null, say) and links that lead to an open descriptor are written to: a
  * rename would put a file in their place. */
 static enum vitlrp_status write_special(const char *path, const struct stat *existing,
-                                        const void *data, size_t size, struct vitlrp_error *err) {
+                                        file_fill *fill, void *user, struct vitlrp_error *err) {
     if (S_ISDIR(existing->st_mode)) {
         return fail_directory(err);
     }
@@ -196,31 +196,48 @@ static enum vitlrp_status write_special(const char *path, const struct stat *exi
     if (fd < 0) {
         return fail_errno(err, errno, "cannot open");
     }
-    enum vitlrp_status status = file_write_descriptor(fd, data, size, err);
+    enum vitlrp_status status = fill(user, fd, err);
     if (close(fd) != 0 && status == VITLRP_OK) {
         status = fail_errno(err, errno, "cannot write");
     }
     return status;
 }
 
-static enum vitlrp_status replace_file(const char *path, const void *data, size_t size,
+static enum vitlrp_status replace_file(const char *path, file_fill *fill, void *user,
                                        struct vitlrp_error *err) {
     struct stat existing;
     struct draft draft;
     if (stat(path, &existing) == 0 && (!S_ISREG(existing.st_mode) || is_link(path))) {
-        return write_special(path, &existing, data, size, err);
+        return write_special(path, &existing, fill, user, err);
     }
     TRY(draft_open_path(path, &draft, err));
-    return draft_finish(&draft, draft_write(&draft, data, size, err), err);
+    return draft_finish(&draft, fill(user, draft.descriptor, err), err);
 }
 
-enum vitlrp_status file_write_atomic(const char *path, const void *data, size_t size,
-                                     struct vitlrp_error *err) {
+enum vitlrp_status file_fill_atomic(const char *path, file_fill *fill, void *user,
+                                    struct vitlrp_error *err) {
     char resolved[PATH_MAX];
     /* The file behind a symbolic link is replaced, not the link. A link to nothing is. */
     bool resolves = is_link(path) && realpath(path, resolved) != NULL;
     const char *target = resolves ? resolved : path;
-    return error_prefix(err, replace_file(target, data, size, err), path);
+    return error_prefix(err, replace_file(target, fill, user, err), path);
+}
+
+/* Bytes that are in memory. */
+struct span {
+    const void *data;
+    size_t size;
+};
+
+static enum vitlrp_status fill_span(void *user, int descriptor, struct vitlrp_error *err) {
+    const struct span *span = user;
+    return file_write_descriptor(descriptor, span->data, span->size, err);
+}
+
+enum vitlrp_status file_write_atomic(const char *path, const void *data, size_t size,
+                                     struct vitlrp_error *err) {
+    struct span span = {data, size};
+    return file_fill_atomic(path, fill_span, &span, err);
 }
 
 enum vitlrp_status source_open(const char *path, struct source *out, struct vitlrp_error *err) {

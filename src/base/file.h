@@ -40,6 +40,12 @@ enum vitlrp_status file_read_descriptor(int descriptor, size_t limit, struct byt
 enum vitlrp_status file_write_atomic(const char *path, const void *data, size_t size,
                                      struct vitlrp_error *err);
 
+/* Likewise, of what `fill` writes to the descriptor (file_write_descriptor). Its failure leaves the
+ * old file as it was. */
+typedef enum vitlrp_status file_fill(void *user, int descriptor, struct vitlrp_error *err);
+enum vitlrp_status file_fill_atomic(const char *path, file_fill *fill, void *user,
+                                    struct vitlrp_error *err);
+
 /* Tells those who ask (NULL: nobody) that a file is going to be read; their status. */
 enum vitlrp_status file_tell(const struct vitlrp_inputs *inputs, const char *path,
                              struct vitlrp_error *err);

@@ -110,6 +110,8 @@ const char *console_hint(enum vitlrp_topic topic) {
         return " (--head-activation)";
     case VITLRP_TOPIC_HEAD:
         return " (--head FILE)";
+    case VITLRP_TOPIC_JOURNAL:
+        return " (--journal FOLDER names another one)";
     case VITLRP_TOPIC_NONE:
         break;
     }

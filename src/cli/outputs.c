@@ -510,16 +510,38 @@ enum vitlrp_status outputs_path(const struct outputs *outputs, enum output_kind 
                : status;
 }
 
-enum vitlrp_status output_write(const char *path, const void *data, size_t size,
+/* To a terminal only texts are written: no pictures, no arrays. */
+enum vitlrp_status output_piece(int descriptor, const void *data, size_t size,
                                 struct vitlrp_error *err) {
-    if (!is_stdout(path)) {
-        return file_write_atomic(path, data, size, err);
-    }
-    if (isatty(STDOUT_FILENO) == 1) {
-        /* Only texts come here: pictures and arrays are not written to a terminal. */
+    if (descriptor == STDOUT_FILENO && isatty(STDOUT_FILENO) == 1) {
         struct text shown = {.data = (char *) data, .length = size};
         return console_write(&shown, err);
     }
-    return error_prefix(err, file_write_descriptor(STDOUT_FILENO, data, size, err),
-                        "standard output");
+    return file_write_descriptor(descriptor, data, size, err);
+}
+
+enum vitlrp_status output_fill(const char *path, file_fill *fill, void *user,
+                               struct vitlrp_error *err) {
+    if (!is_stdout(path)) {
+        return file_fill_atomic(path, fill, user, err);
+    }
+    enum vitlrp_status status = fill(user, STDOUT_FILENO, err);
+    return isatty(STDOUT_FILENO) == 1 ? status : error_prefix(err, status, "standard output");
+}
+
+/* Bytes that are in memory. */
+struct span {
+    const void *data;
+    size_t size;
+};
+
+static enum vitlrp_status fill_span(void *user, int descriptor, struct vitlrp_error *err) {
+    const struct span *span = user;
+    return output_piece(descriptor, span->data, span->size, err);
+}
+
+enum vitlrp_status output_write(const char *path, const void *data, size_t size,
+                                struct vitlrp_error *err) {
+    struct span span = {data, size};
+    return output_fill(path, fill_span, &span, err);
 }

@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "args.h"
+#include "base/file.h"
 #include "base/status.h"
 #include "base/text.h"
 #include "figure.h"
@@ -70,6 +71,12 @@ enum vitlrp_status output_check_array(const char *option, const char *path,
 
 /* Writes the bytes whole to the path, or to standard output for "-". */
 enum vitlrp_status output_write(const char *path, const void *data, size_t size,
+                                struct vitlrp_error *err);
+
+/* Likewise what `fill` writes piece by piece, with output_piece. */
+enum vitlrp_status output_fill(const char *path, file_fill *fill, void *user,
+                               struct vitlrp_error *err);
+enum vitlrp_status output_piece(int descriptor, const void *data, size_t size,
                                 struct vitlrp_error *err);
 
 #endif

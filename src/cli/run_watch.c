@@ -30,12 +30,26 @@ struct progress_meter progress_start(enum progress when, const struct console *c
     };
 }
 
+/* "47 s", "12 min", "3 h 20 min": nobody counts the seconds of days. */
+static void write_time(double seconds, char *out, size_t size) {
+    if (seconds < 600.0) {
+        snprintf(out, size, "%.0f s", seconds);
+    } else if (seconds < 3600.0) {
+        snprintf(out, size, "%.0f min", seconds / 60.0);
+    } else if (seconds < 3.6e8) {
+        int minutes = (int) (seconds / 60.0);
+        snprintf(out, size, "%d h %d min", minutes / 60, minutes % 60);
+    } else {
+        snprintf(out, size, "years");
+    }
+}
+
 void progress_show(const struct progress_meter *meter, size_t done, size_t failed) {
     if (!meter->enabled) {
         return;
     }
     double seconds = (clock_ms() - meter->start_ms) * 1e-3;
-    double rate = seconds > 0.0 ? (double) done / seconds : 0.0;
+    double rate = seconds > 0.0 ? (double) (done - meter->before) / seconds : 0.0;
     double left = rate > 0.0 ? (double) (meter->total - done) / rate : 0.0;
     if (meter->json) {
         fprintf(stderr,
@@ -45,8 +59,10 @@ void progress_show(const struct progress_meter *meter, size_t done, size_t faile
         return;
     }
     const char *end = meter->rewrites && done < meter->total ? "\r" : "\n";
-    fprintf(stderr, "%zu/%zu images, %zu failed, %.1f images/s, %.0f s left  %s", done,
-            meter->total, failed, rate, left, end);
+    char time_left[32];
+    write_time(left, time_left, sizeof time_left);
+    fprintf(stderr, "%zu/%zu images, %zu failed, %.1f images/s, %s left  %s", done, meter->total,
+            failed, rate, time_left, end);
 }
 
 /* ---- Signals ---- */
@@ -96,6 +112,12 @@ static int32_t is_cancelled(void *user) {
 static void watch_show(void *user, size_t done, size_t total, size_t failed) {
     struct run_watch *watch = user;
     double now = clock_ms();
+    if (!watch->begun &&
+        done > 1) { /* a run that is resumed tells what there is before it begins */
+        watch->meter.before = done;
+        watch->meter.start_ms = now;
+    }
+    watch->begun = true;
     if (done == total || now - watch->shown_ms >= SHOW_EVERY_MS) {
         watch->shown_ms = now;
         watch->meter.total = total;

@@ -14,6 +14,7 @@ struct progress_meter {
     bool enabled;  /* says anything at all */
     bool rewrites; /* the line is overwritten: a terminal */
     size_t total;
+    size_t before; /* that an earlier run has done: they took no time of this one */
     double start_ms;
 };
 
@@ -26,6 +27,7 @@ void progress_show(const struct progress_meter *meter, size_t done, size_t faile
 struct run_watch {
     struct progress_meter meter;
     double shown_ms; /* when progress was last shown */
+    bool begun;      /* it was told of once */
 };
 
 /* Listens to SIGINT, SIGTERM and SIGHUP from here on, but for those that are ignored: the first

@@ -1,7 +1,11 @@
+#define _POSIX_C_SOURCE 200809L
 #include "eval_files.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
+#include "base/mem.h"
+#include "base/text.h"
 #include "cli/outputs.h"
 
 static const char *const SPELLED[EVAL_FILES] = {"--json", "--csv", "--html"};
@@ -29,18 +33,80 @@ void eval_files_free(struct eval_files *files) {
     guard_free(&files->guard);
 }
 
-static enum vitlrp_status write_report(const char *path, int kind,
-                                       const struct vitlrp_evaluation *evaluation,
-                                       struct vitlrp_error *err) {
-    static enum vitlrp_status (*const MAKERS[EVAL_FILES])(const struct vitlrp_evaluation *, char **,
-                                                          size_t *, struct vitlrp_error *) = {
-        vitlrp_evaluation_json, vitlrp_evaluation_csv, vitlrp_evaluation_html};
+/* A name beside that of the JSON. Where that is a pipe or a device, nothing can be beside it. */
+static enum vitlrp_status own_journal(const char *json, char **out, struct vitlrp_error *err) {
+    struct stat info;
+    struct text name = {.limit = (size_t) 1 << 16};
+    *out = NULL;
+    if (json == NULL || strcmp(json, "-") == 0 ||
+        (stat(json, &info) == 0 && !S_ISREG(info.st_mode))) {
+        return VITLRP_OK;
+    }
+    text_printf(&name, "%s.journal", json);
+    enum vitlrp_status status = text_check(&name, "the journal's name", err);
+    if (status == VITLRP_OK) {
+        *out = name.data;
+    } else {
+        text_free(&name);
+    }
+    return status;
+}
+
+enum vitlrp_status eval_files_journal(const struct eval_files *files, const struct args *args,
+                                      char **out, bool *is_own, struct vitlrp_error *err) {
+    const char *wanted = args->value[OPTION_JOURNAL];
+    *is_own = wanted == NULL;
+    if (wanted == NULL) {
+        return own_journal(files->path[EVAL_FILE_JSON], out, err);
+    }
+    if (wanted[0] == '\0') {
+        return fail(err, VITLRP_USAGE, "--journal needs the name of a folder");
+    }
+    *out = mem_strdup(wanted);
+    return *out == NULL ? fail(err, VITLRP_NOMEM, "out of memory for a name") : VITLRP_OK;
+}
+
+/* A report on its way into a file. */
+struct filling {
+    const struct vitlrp_evaluation *evaluation;
+    enum vitlrp_status (*make)(const struct vitlrp_evaluation *, const struct vitlrp_sink *,
+                               struct vitlrp_error *);
+    int descriptor;
+    struct vitlrp_error failure; /* of a write */
+};
+
+static int32_t write_piece(void *user, const void *data, size_t size) {
+    struct filling *filling = user;
+    return (int32_t) output_piece(filling->descriptor, data, size, &filling->failure);
+}
+
+static enum vitlrp_status fill_file(void *user, int descriptor, struct vitlrp_error *err) {
+    struct filling *filling = user;
+    const struct vitlrp_sink sink = {.write = write_piece, .user = filling};
+    filling->descriptor = descriptor;
+    enum vitlrp_status status = filling->make(filling->evaluation, &sink, err);
+    return filling->failure.status == VITLRP_OK ? status : error_forward(err, &filling->failure);
+}
+
+static enum vitlrp_status write_page(const char *path, const struct vitlrp_evaluation *evaluation,
+                                     struct vitlrp_error *err) {
     char *data = NULL;
     size_t size = 0;
-    TRY(MAKERS[kind](evaluation, &data, &size, err));
+    TRY(vitlrp_evaluation_html(evaluation, &data, &size, err));
     enum vitlrp_status status = output_write(path, data, size, err);
     vitlrp_free(data);
     return status;
+}
+
+/* A page is some megabytes; the others grow with the images. */
+static enum vitlrp_status write_report(const char *path, int kind,
+                                       const struct vitlrp_evaluation *evaluation,
+                                       struct vitlrp_error *err) {
+    struct filling filling = {.evaluation = evaluation,
+                              .make = kind == EVAL_FILE_CSV ? vitlrp_evaluation_csv_to
+                                                            : vitlrp_evaluation_json_to};
+    return kind == EVAL_FILE_HTML ? write_page(path, evaluation, err)
+                                  : output_fill(path, fill_file, &filling, err);
 }
 
 enum exit_code eval_files_write(const struct eval_files *files,

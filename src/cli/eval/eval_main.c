@@ -1,5 +1,6 @@
 #include "cli/verbs.h"
 
+#include "base/mem.h"
 #include "cli/explain_session.h"
 #include "cli/model_facts.h"
 #include "cli/run_watch.h"
@@ -8,56 +9,102 @@
 #include "eval_files.h"
 #include "eval_report.h"
 
-static enum vitlrp_status evaluation_run(const struct settings *settings,
-                                         const struct console *console, struct eval_choice *choice,
-                                         struct vitlrp_evaluation **evaluation,
+/* An evaluation from its options to its end. */
+struct eval {
+    struct settings settings;
+    struct eval_choice choice;
+    struct eval_files files;
+    char *journal;        /* owned; NULL: none */
+    bool journal_is_ours; /* nobody asked for it */
+    struct vitlrp_evaluation *evaluation;
+};
+
+static enum vitlrp_status evaluation_run(struct eval *eval, const struct console *console,
                                          struct vitlrp_error *err) {
     struct vitlrp_model *model = NULL;
     struct run_watch watch;
-    TRY(model_choose(settings, console, &model, err));
-    eval_choose_for_model(settings, model, console, choice);
-    run_watch_start(settings->progress, console, &watch);
+    struct eval_choice *choice = &eval->choice;
+    TRY(model_choose(&eval->settings, console, &model, err));
+    eval_choose_for_model(&eval->settings, model, console, choice);
+    run_watch_start(eval->settings.progress, console, &watch);
     choice->options.observer = run_watch_observer(&watch);
     choice->options.log = (struct vitlrp_log){.write = console_log, .user = (void *) console};
-    enum vitlrp_status status = model_tell(settings, model, console, err);
+    choice->options.journal = eval->journal;
+    enum vitlrp_status status = model_tell(&eval->settings, model, console, err);
     if (status == VITLRP_OK) {
-        status = vitlrp_evaluate(model, &choice->options, evaluation, err);
+        status = vitlrp_evaluate(model, &choice->options, &eval->evaluation, err);
     }
     run_watch_end();
     vitlrp_model_close(model);
     return status;
 }
 
-enum exit_code eval_main(const struct args *args, struct console *console) {
+static enum exit_code eval_open(const struct args *args, struct eval *eval) {
     struct vitlrp_error err;
-    struct settings settings;
-    struct eval_choice choice = {0};
-    struct eval_files files = {0};
-    struct vitlrp_evaluation *evaluation = NULL;
-    enum vitlrp_status status = settings_read(args, &settings, &err);
+    enum vitlrp_status status = settings_read(args, &eval->settings, &err);
     if (status == VITLRP_OK) {
-        status = eval_choose(args, &settings, &choice, &err);
+        status = eval_choose(args, &eval->settings, &eval->choice, &err);
     }
     enum exit_code code = console_check(status, CODE_INPUT, &err);
-    if (code == CODE_DONE) {
-        code = console_check(eval_files_plan(args, settings.model_path, &files, &err), CODE_OUTPUT,
-                             &err);
+    if (code != CODE_DONE) {
+        return code;
     }
-    if (code == CODE_DONE) {
-        console->stdout_taken = files.stdout_taken;
-        settings.inputs = choice.options.inputs = guard_inputs(&files.guard);
-        code = console_check(evaluation_run(&settings, console, &choice, &evaluation, &err),
-                             CODE_INPUT, &err);
+    status = eval_files_plan(args, eval->settings.model_path, &eval->files, &err);
+    if (status == VITLRP_OK) {
+        status =
+            eval_files_journal(&eval->files, args, &eval->journal, &eval->journal_is_ours, &err);
     }
-    if (code == CODE_DONE) {
-        code = eval_report(evaluation, &files, console);
+    return console_check(status, CODE_OUTPUT, &err);
+}
+
+/* What the journal is good for once the reports are written, or are not. */
+static enum exit_code eval_end_journal(const struct eval *eval, enum exit_code code,
+                                       const struct console *console) {
+    struct vitlrp_evaluation_info info;
+    struct vitlrp_error err;
+    char shown[200];
+    vitlrp_evaluation_info_init(&info);
+    vitlrp_evaluation_describe(eval->evaluation, &info);
+    text_escape_name(shown, sizeof shown, eval->journal);
+    if (info.cancelled != 0 || code == CODE_OUTPUT) {
+        console_warn(console, "%s keeps what is done; the same command resumes the run", shown);
+        return code;
     }
-    if (evaluation != NULL && run_watch_signal() != 0 && code != CODE_OUTPUT) {
+    return eval->journal_is_ours
+               ? console_check_also(code, vitlrp_journal_remove(eval->journal, &err), CODE_OUTPUT,
+                                    &err)
+               : code;
+}
+
+static enum exit_code eval_process(const struct args *args, struct eval *eval,
+                                   struct console *console) {
+    struct vitlrp_error err = {0};
+    enum exit_code code = eval_open(args, eval);
+    if (code != CODE_DONE) {
+        return code;
+    }
+    console->stdout_taken = eval->files.stdout_taken;
+    eval->settings.inputs = eval->choice.options.inputs = guard_inputs(&eval->files.guard);
+    enum vitlrp_status status = evaluation_run(eval, console, &err);
+    code =
+        console_check(status, err.topic == VITLRP_TOPIC_JOURNAL ? CODE_OUTPUT : CODE_INPUT, &err);
+    if (code == CODE_DONE) {
+        code = eval_report(eval->evaluation, &eval->files, console);
+    }
+    if (eval->evaluation != NULL && run_watch_signal() != 0 && code != CODE_OUTPUT) {
         console_warn(console, "stopped; what was done is written");
         code = run_watch_code();
     }
-    vitlrp_evaluation_close(evaluation);
-    eval_choice_free(&choice);
-    eval_files_free(&files);
+    return eval->evaluation != NULL && eval->journal != NULL ? eval_end_journal(eval, code, console)
+                                                             : code;
+}
+
+enum exit_code eval_main(const struct args *args, struct console *console) {
+    struct eval eval = {0};
+    enum exit_code code = eval_process(args, &eval, console);
+    vitlrp_evaluation_close(eval.evaluation);
+    mem_free(eval.journal);
+    eval_choice_free(&eval.choice);
+    eval_files_free(&eval.files);
     return code;
 }

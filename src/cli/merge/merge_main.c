@@ -1,58 +1,59 @@
-#include "base/file.h"
-#include "base/mem.h"
+#include <string.h>
+
+#include "base/json.h"
+#include "base/text.h"
 #include "cli/batch/batch_merge.h"
 #include "cli/eval/eval_files.h"
 #include "cli/eval/eval_report.h"
 #include "cli/verbs.h"
 
-/* Of one record; as much as the library writes. */
-#define RECORD_LIMIT ((size_t) 1 << 33)
-
-static enum vitlrp_status read_record(const char *path, struct vitlrp_evaluation **out,
-                                      struct vitlrp_error *err) {
-    struct bytes bytes;
-    TRY(file_read(path, RECORD_LIMIT, &bytes, err));
-    enum vitlrp_status status = vitlrp_evaluation_read(bytes.data, bytes.size, out, err);
-    bytes_free(&bytes);
-    return error_prefix(err, status, path);
-}
+#define EVALUATION "vitlrp evaluation "
+#define RUN_LIMIT ((size_t) 1 << 30)
 
 static enum vitlrp_status records_merge(const struct args *args, struct vitlrp_evaluation **out,
                                         struct vitlrp_error *err) {
-    size_t count = args->operand_count;
-    enum vitlrp_status status = VITLRP_OK;
-    struct vitlrp_evaluation **parts = mem_calloc(count, sizeof *parts);
-    if (parts == NULL) {
-        return fail(err, VITLRP_NOMEM, "out of memory for %zu records", count);
+    TRY(vitlrp_evaluation_open(args->operands, args->operand_count, out, err));
+    if (args->value[OPTION_REFERENCE] == NULL) {
+        return VITLRP_OK;
     }
-    for (size_t i = 0; i < count && status == VITLRP_OK; i++) {
-        status = read_record(args->operands[i], &parts[i], err);
+    return error_prefix(err, vitlrp_evaluation_compare(*out, args->value[OPTION_REFERENCE], err),
+                        "--reference");
+}
+
+/* True for the folder of an evaluation that runs, or was ended. */
+static bool is_journal(const char *folder) {
+    struct text path = {.limit = (size_t) 1 << 16};
+    struct vitlrp_error ignored;
+    json_t *run = NULL;
+    text_printf(&path, "%s/run.json", folder);
+    if (!path.failed && json_read_object(path.data, RUN_LIMIT, &run, &ignored) != VITLRP_OK) {
+        run = NULL;
     }
-    if (status == VITLRP_OK) {
-        status = vitlrp_evaluation_merge((const struct vitlrp_evaluation *const *) parts, count,
-                                         out, err);
-    }
-    if (status == VITLRP_OK && args->value[OPTION_REFERENCE] != NULL) {
-        status = vitlrp_evaluation_compare(*out, args->value[OPTION_REFERENCE], err);
-        error_prefix(err, status, "--reference");
-    }
-    for (size_t i = 0; i < count; i++) {
-        vitlrp_evaluation_close(parts[i]);
-    }
-    mem_free(parts);
-    return status;
+    const char *format = json_get_string(run, "format");
+    bool found = format != NULL && strncmp(format, EVALUATION, strlen(EVALUATION)) == 0;
+    json_decref(run);
+    text_free(&path);
+    return found;
+}
+
+static bool is_unfinished(const struct vitlrp_evaluation *evaluation,
+                          struct vitlrp_evaluation_info *info) {
+    vitlrp_evaluation_info_init(info);
+    vitlrp_evaluation_describe(evaluation, info);
+    return info->cancelled != 0;
 }
 
 enum exit_code merge_main(const struct args *args, struct console *console) {
     struct vitlrp_error err;
     struct eval_files files = {0};
     struct vitlrp_evaluation *evaluation = NULL;
+    struct vitlrp_evaluation_info info;
     if (args->operand_count == 0) {
         console_error("merge takes the JSON files of an evaluation's shards, or the folders of a "
                       "batch's (see vitlrp merge --help)");
         return CODE_USAGE;
     }
-    if (batch_merge_is_meant(args)) {
+    if (batch_merge_is_meant(args) && !is_journal(args->operands[0])) {
         return batch_merge_main(args, console);
     }
     enum exit_code code =
@@ -60,6 +61,10 @@ enum exit_code merge_main(const struct args *args, struct console *console) {
     if (code == CODE_DONE) {
         console->stdout_taken = files.stdout_taken;
         code = console_check(records_merge(args, &evaluation, &err), CODE_INPUT, &err);
+    }
+    if (code == CODE_DONE && is_unfinished(evaluation, &info)) {
+        console_warn(console, "the run is not finished: this is a report of %zu of %zu images",
+                     info.images, info.manifest);
     }
     if (code == CODE_DONE) {
         code = eval_report(evaluation, &files, console);

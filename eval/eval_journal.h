@@ -1,0 +1,57 @@
+/* A folder that keeps the images of a running evaluation, each as soon as it is done, so that the
+ * same run goes on where it was killed:
+ *
+ *   run.json        the record without images (all classes of the model are in it), by which a run
+ *                   knows its own
+ *   results.jsonl   a line for each image that is done, as in the record, in any order
+ *   lock            while a process writes here */
+#ifndef EVAL_EVAL_JOURNAL_H
+#define EVAL_EVAL_JOURNAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/status.h"
+#include "eval/record.h"
+
+struct eval_journal;
+
+/* Begins the run in this folder, which is created if it is not there, or resumes it. `head` is the
+ * record without images; it must outlive the journal. USAGE, naming the first thing that differs,
+ * for another run's folder, and for one with files in the way; IO if another process writes here.
+ * *journal is owned: eval_journal_close. */
+enum vitlrp_status eval_journal_open(const char *path, const struct record *head, size_t count,
+                                     struct eval_journal **journal, struct vitlrp_error *err);
+
+/* True if nothing keeps another process out: the file system has no locks. */
+bool eval_journal_is_unlocked(const struct eval_journal *journal);
+
+/* True if the image at that place of the shard is done. */
+bool eval_journal_has(const struct eval_journal *journal, size_t place);
+
+/* Images that are done, and those of them that failed. */
+size_t eval_journal_done(const struct eval_journal *journal);
+size_t eval_journal_failed(const struct eval_journal *journal);
+
+/* Adds an image. Any thread. After a failure the journal is as it was. */
+enum vitlrp_status eval_journal_add(struct eval_journal *journal, const struct eval_image *image,
+                                    struct vitlrp_error *err);
+
+/* What is done, as a store for an evaluation, in which *count is the number of images. Everything
+ * is on the disk by then. */
+enum vitlrp_status eval_journal_store(const struct eval_journal *journal, struct eval_store **store,
+                                      size_t *count, struct vitlrp_error *err);
+
+/* NULL is fine. The folder stays, unless nothing is in it. */
+void eval_journal_close(struct eval_journal *journal);
+
+/* The record of what is done by now, by the process that may still be writing; "cancelled" if that
+ * is not all. *out is owned: record_free. */
+enum vitlrp_status eval_journal_look(const char *path, struct record *out,
+                                     struct vitlrp_error *err);
+
+/* Removes the journal of a run that has ended, and the folder if nothing else is in it. IO if
+ * another process writes here. */
+enum vitlrp_status eval_journal_remove(const char *path, struct vitlrp_error *err);
+
+#endif
