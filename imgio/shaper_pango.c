@@ -89,8 +89,8 @@ struct shaper *shaper_open(void) {
 #undef NAME
     struct shaper *shaper = mem_calloc(1, sizeof *shaper);
     struct pango *pango = shaper == NULL ? NULL : &shaper->pango;
-    if (pango == NULL || !library_load(SONAME, NAMES, sizeof NAMES / sizeof *NAMES, pango) ||
-        !has_fonts(pango)) {
+    if (pango == NULL || library_pango_obstacle() != NULL ||
+        !library_load(SONAME, NAMES, sizeof NAMES / sizeof *NAMES, pango) || !has_fonts(pango)) {
         mem_free(shaper);
         return NULL;
     }

@@ -5,6 +5,7 @@
 #include "api/api.h"
 #include "api/growable.h"
 #include "api/handles.h"
+#include "base/checked.h"
 #include "base/mem.h"
 #include "base/pool.h"
 #include "eval/curve.h"
@@ -98,7 +99,8 @@ static enum vitlrp_status measure(const struct vitlrp_model *model, const float 
         .protocol = eval_protocol_default(),
         .method_count = 1};
     const struct vit_batch_options batch = {
-        .threads = curves->threads > 0 ? (size_t) curves->threads : api_processors(),
+        .threads = size_min(curves->threads > 0 ? (size_t) curves->threads : api_processors(),
+                            POOL_MAX_THREADS),
         .input_height = options.input_height,
         .input_width = options.input_width,
         .backend = curves->backend == NULL ? "auto" : curves->backend};

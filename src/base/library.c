@@ -1,7 +1,16 @@
 #include "base/library.h"
 
 #include <dlfcn.h>
+#include <stdint.h>
 #include <string.h>
+
+#include "base/mem.h"
+#include "base/thread.h"
+
+/* What Pango, fontconfig and the fonts take of the address space, with the stacks and the heaps of
+ * three threads. */
+#define PANGO_ADDRESSES ((uint64_t) 256 << 20)
+#define PANGO_STACK ((size_t) 256 << 10)
 
 /* Such a library keeps memory to its end, and fontconfig works in threads of Pango that may be at
  * it when the process ends: no leaks of ours. LeakSanitizer asks for these by their names. */
@@ -25,6 +34,25 @@ __attribute__((visibility("default"))) const char *__lsan_default_options(void) 
     return "print_suppressions=0";
 }
 #endif
+
+static void *do_nothing(void *context) {
+    return context;
+}
+
+const char *library_pango_obstacle(void) {
+    pthread_t thread;
+    if (mem_addresses_left() < PANGO_ADDRESSES) {
+        return "less than 256 MiB of address space are left (ulimit -v)";
+    }
+    if (thread_smallest_stack() < PANGO_STACK) {
+        return "the stack of a thread is smaller than 256 KiB (ulimit -s)";
+    }
+    if (!thread_start(&thread, do_nothing, NULL)) {
+        return "the system gives no threads";
+    }
+    pthread_join(thread, NULL);
+    return NULL;
+}
 
 bool library_load(const char *soname, const char *const *names, size_t count, void *table) {
     /* Never closed: such libraries keep data for each thread, and glib cannot be unloaded. */

@@ -6,6 +6,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* Why Pango cannot work in this process, in a few words; NULL: it can. It works in threads of its
+ * own, and GLib ends the process where the system gives it no thread or no memory, so this is asked
+ * before the first call of a text. */
+const char *library_pango_obstacle(void);
+
 /* Loads the library of that soname with what it needs, for the rest of the process, and fills
  * `table`, which is `count` pointers to functions and nothing else, with the functions of these
  * names; those of the libraries that it needs are found too. False, with an undefined table, if the

@@ -130,13 +130,14 @@ static uint32_t code_point(const char *bytes, size_t length) {
 }
 
 /* What a terminal obeys (control characters, U+0080 to U+009F among them), what ends a line
- * elsewhere, and what turns the direction of the text around it. */
+ * elsewhere, what turns the direction of the text around it, and what XML may not hold. */
 static bool is_hostile(uint32_t code) {
     bool control = code < 0x20 || (code >= 0x7F && code < 0xA0);
     bool line_end = code == 0x2028 || code == 0x2029;
     bool direction = code == 0x061C || code == 0x200E || code == 0x200F ||
                      (code >= 0x202A && code <= 0x202E) || (code >= 0x2066 && code <= 0x2069);
-    return control || line_end || direction;
+    bool no_character = code == 0xFFFE || code == 0xFFFF;
+    return control || line_end || direction || no_character;
 }
 
 size_t text_hostile_length(const char *bytes, size_t available, uint32_t *code) {

@@ -1,7 +1,5 @@
-#define _POSIX_C_SOURCE 200809L
+#define _GNU_SOURCE
 #include "base/thread.h"
-
-#include <stddef.h>
 
 /* OpenBLAS and oneDNN need some hundred KiB. */
 #define STACK_BYTES ((size_t) 2 << 20)
@@ -15,4 +13,19 @@ bool thread_start(pthread_t *thread, void *(*run)(void *context), void *context)
                    pthread_create(thread, &attributes, run, context) == 0;
     pthread_attr_destroy(&attributes);
     return started;
+}
+
+size_t thread_smallest_stack(void) {
+    pthread_attr_t attributes;
+    size_t own = 0;
+    size_t others = 0;
+    if (pthread_getattr_np(pthread_self(), &attributes) == 0) {
+        pthread_attr_getstacksize(&attributes, &own);
+        pthread_attr_destroy(&attributes);
+    }
+    if (pthread_getattr_default_np(&attributes) == 0) {
+        pthread_attr_getstacksize(&attributes, &others);
+        pthread_attr_destroy(&attributes);
+    }
+    return own < others ? own : others;
 }

@@ -4,8 +4,13 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 /* pthread_create; false if the system gives no thread. */
 bool thread_start(pthread_t *thread, void *(*run)(void *context), void *context);
+
+/* The smaller one of this thread's stack and of those of threads that other libraries start; 0 if
+ * the system does not say. */
+size_t thread_smallest_stack(void);
 
 #endif

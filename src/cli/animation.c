@@ -18,6 +18,8 @@
 #define BAR_HEIGHT 8.0
 #define WIDTH_MIN 150.0
 
+#define TITLE_LIMIT ((size_t) 4096)
+
 #define BAR_COLOR 0x2166AC
 #define TRACK_COLOR 0xE6E6E6
 
@@ -38,9 +40,9 @@ struct film {
     struct patch *order; /* owned: the most relevant first */
     int32_t patches;
     float morf[FRAMES], lerf[FRAMES];
-    double low, high; /* of both curves, and 0 */
-    uint32_t blank;   /* what replaces a patch */
-    char title[160];
+    double low, high;  /* of both curves, and 0 */
+    uint32_t blank;    /* what replaces a patch */
+    struct text title; /* owned */
 };
 
 /* As the evaluation orders them: by score, equal ones by place. */
@@ -160,7 +162,7 @@ static enum vitlrp_status film_frame(const struct film *film, int step, struct b
                                       .width = 2.0 * fmax(film->pane.width, WIDTH_MIN),
                                       .color = FIGURE_TEXT_COLOR,
                                       .is_bold = true};
-    figure_add_text(&figure, &title, film->title);
+    figure_add_text(&figure, &title, film->title.data == NULL ? "" : film->title.data);
     enum vitlrp_status status = add_side(film, &figure, step, false, err);
     if (status == VITLRP_OK) {
         status = add_side(film, &figure, step, true, err);
@@ -191,11 +193,11 @@ static enum vitlrp_status film_make(struct film *film, struct bytes *out,
 
 enum vitlrp_status animation_encode(const struct animation *animation, struct bytes *out,
                                     struct vitlrp_error *err) {
-    struct film film = {.animation = animation};
+    struct film film = {.animation = animation, .title = {.limit = TITLE_LIMIT}};
     enum vitlrp_status status;
-    size_t length = animation->caption == NULL ? 0 : strcspn(animation->caption, "\n");
-    length = length < sizeof film.title ? length : sizeof film.title - 1;
-    memcpy(film.title, animation->caption == NULL ? "" : animation->caption, length);
+    const char *caption = animation->caption == NULL ? "" : animation->caption;
+    text_append(&film.title, caption, strcspn(caption, "\n"));
+    TRY_GOTO(status, text_check(&film.title, "the title of an animation", err), done);
     TRY_GOTO(status, film_order(&film, err), done);
     TRY_GOTO(status, film_measure(&film, err), done);
     TRY_GOTO(status, figure_pane_open(animation->image, animation->geometry, SIDE, &film.pane, err),
@@ -204,5 +206,6 @@ enum vitlrp_status animation_encode(const struct animation *animation, struct by
 done:
     figure_pane_close(&film.pane);
     mem_free(film.order);
+    text_free(&film.title);
     return status;
 }

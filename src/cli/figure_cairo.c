@@ -82,6 +82,13 @@ struct painter {
 /* ---- Loading ---- */
 
 static enum vitlrp_status load(struct cairo_calls *calls, struct vitlrp_error *err) {
+    const char *obstacle = library_pango_obstacle();
+    if (obstacle != NULL) {
+        return fail(err, VITLRP_LIMIT,
+                    "Pango, which sets the texts of a figure, cannot work: %s; "
+                    "write .svg",
+                    obstacle);
+    }
 #define NAME(name) #name,
     static const char *const NAMES[] = {CAIRO_FUNCTIONS(NAME)};
 #undef NAME

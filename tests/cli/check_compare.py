@@ -6,6 +6,7 @@ What needs cairo is left out where the command says that there is none, what nee
 import json
 import os
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -21,6 +22,8 @@ import records  # noqa: E402
 import small_model  # noqa: E402
 
 PROGRAM, DATA = (os.path.abspath(path) for path in sys.argv[1:3])
+with open(PROGRAM, "rb") as program:
+    SANITIZED = b"__asan_init" in program.read()
 SVG = "{http://www.w3.org/2000/svg}"
 small_model.use()
 
@@ -39,9 +42,9 @@ class Compare(unittest.TestCase):
         with open(self.path(name), "rb") as file:
             return file.read()
 
-    def run_command(self, *arguments, code=0):
+    def run_command(self, *arguments, code=0, **more):
         result = subprocess.run([PROGRAM, *arguments], cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                text=True, check=False)
+                                text=True, check=False, **more)
         self.assertEqual(result.returncode, code, result.stderr)
         return result.stdout if code == 0 else result.stderr
 
@@ -73,6 +76,32 @@ class Compare(unittest.TestCase):
         deltas = re.findall(r"Delta +(-?[0-9.]+)", said)
         shown = [word[2:].replace("\u2212", "-") for word in words if word.startswith("\u0394 ")]
         self.assertEqual([f"{float(delta):.2f}" for delta in deltas], shown)
+
+    def test_names_that_xml_does_not_hold(self):
+        for name in (b"\xef\xbf\xbf.jpg", b"\xef\xbf\xbe.jpg", b"\x1b[2J.jpg", b"\xff.jpg", b"\xe2\x80\xae.jpg"):
+            shutil.copy(os.path.join(DATA, "goldfish.jpg"), os.path.join(os.fsencode(self.folder), name))
+            self.run_command("compare", os.fsdecode(name), "--method", "random", "--steps", "0", "-o", "f.svg", "-q")
+            words = [text.text for text in xml.etree.ElementTree.fromstring(self.read("f.svg")).iter(SVG + "text")]
+            spelled = f"\\x{name[0]:02X}"
+            self.assertTrue(any(word.startswith(spelled) for word in words), words)
+
+    def test_too_many_images(self):
+        """Known before the first is read: all of them would be in memory."""
+        self.assertIn("at most 200 rows, and 201 images", self.run_command("compare", *["missing.jpg"] * 201, code=2))
+
+    @unittest.skipIf(SANITIZED, "a sanitizer needs large stacks")
+    def test_little_for_pango(self):
+        """GLib ends the process where it gets no thread: that is asked before."""
+        self.needs_cairo()
+        common = ("compare", "<fish> & co.jpg", "--method", "random", "--steps", "0", "-q", "-o", "f.png")
+        with open(self.path("labels"), "w", encoding="utf-8") as file:
+            file.write("".join(f"\u6f22\u5b57 {i}\n" for i in range(1000)))
+        strip = ("<fish> & co.jpg", "--labels", "labels", "-q", "-o", "s.png")
+        small = {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_STACK, (64 << 10, resource.RLIM_INFINITY))}
+        self.run_command(*strip, **small)  # by the built-in font
+        said = self.run_command(*common, code=5, **small)
+        self.assertRegex(said, r"^vitlrp: .*Pango, .* cannot work: the stack of a thread .* \(ulimit -s\); write .svg\n$")
+        self.assertFalse(os.path.exists(self.path("f.png")))
 
     def test_delta(self):
         """Delta is the evaluation's, to the bit that is printed."""

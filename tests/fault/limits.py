@@ -142,9 +142,18 @@ def threads_codes(name):
     return (5,) if "batch" in name else (0,)
 
 
+def figure(program, picture):
+    """Its texts are set by Pango, which works in threads of its own."""
+    return [program, "compare", picture, "-q", *every_verb.model_options(), "--methods", "random", "--steps", "0", "-o",
+            "c.png"]
+
+
 def threads(commands, folder, shim):
     """F10: the system refuses threads; fewer do the work. The limit itself binds nobody who is root."""
     complaints, log = [], os.path.join(folder, os.pardir, "fault.log")
+    found = run(figure(commands["info"][0], "0.ppm"), folder, None, LD_PRELOAD=shim, VITLRP_FAULT="thread:*:11",
+                VITLRP_FAULT_LOG=log)
+    complaints += judge("F10", "a figure without threads", found, (3, 5))  # 3: built without Pango
     for name, command in commands.items():
         found = run(fresh(command, folder), folder, None, LD_PRELOAD=shim, VITLRP_FAULT="thread:*:11", VITLRP_FAULT_LOG=log)
         complaints += judge("F10", f"{name} without threads", found, threads_codes(name))
@@ -232,7 +241,10 @@ def main():
         os.chmod(base, 0o777)
         folder = os.path.join(base, "run")
         os.mkdir(folder)
-        complaints = address_space(verbs(program, data, folder), folder, whole)
+        commands = verbs(program, data, folder)
+        if whole:
+            commands["compare"] = figure(program, os.path.join(data, "goldfish.jpg"))
+        complaints = address_space(commands, folder, whole)
         every_verb.make_inputs(program, folder)
         commands = {name: [program, *verb.arguments] for name, verb in every_verb.every_verb().items()
                     if whole or name in every_verb.quick_verbs()}

@@ -77,6 +77,10 @@ static enum vitlrp_status read_options(struct comparison *comparison, struct vit
         return fail(err, VITLRP_USAGE,
                     "no image is given (vitlrp compare IMAGE..., see vitlrp compare --help)");
     }
+    if (args->operand_count > COMPARE_ROWS_MAX) { /* all of them are in memory */
+        return fail(err, VITLRP_USAGE, "a comparison has at most %d rows, and %zu images are given",
+                    COMPARE_ROWS_MAX, args->operand_count);
+    }
     TRY(settings_read(args, &comparison->settings, err));
     if (comparison->settings.render.style == VITLRP_STYLE_PANEL) {
         return fail(err, VITLRP_USAGE, "--style panel is no cell of a figure: use overlay or heat");

@@ -226,15 +226,17 @@ static void append_classes(const struct image_page *page, struct text *out) {
 
 /* ---- Patches ---- */
 
-/* The patch at a rank of the first map: the largest value first, equal ones by their place. */
-static size_t patch_of_rank(const struct image_page *page, const float *values, size_t rank) {
-    size_t found = 0;
-    for (size_t i = 0; i < page->patches; i++) {
-        size_t before = 0;
-        for (size_t j = 0; j < page->patches; j++) {
-            before += values[j] > values[i] || (values[j] == values[i] && j < i) ? 1 : 0;
-        }
-        found = before == rank ? i : found;
+/* True if the patch stands before the other: the larger value first, equal ones by their place. */
+static bool stands_before(const float *values, size_t patch, size_t other) {
+    return values[patch] > values[other] || (values[patch] == values[other] && patch < other);
+}
+
+/* The patch that follows `last` in this order; the first of all for `count`. */
+static size_t patch_after(const float *values, size_t count, size_t last) {
+    size_t found = count;
+    for (size_t i = 0; i < count; i++) {
+        bool is_left = last == count || stands_before(values, last, i);
+        found = is_left && (found == count || stands_before(values, i, found)) ? i : found;
     }
     return found;
 }
@@ -250,11 +252,11 @@ static double share_of(const struct image_page *page, const float *values, size_
     return sum == 0.0 ? 0.0 : (double) values[patch] / sum;
 }
 
-static void append_patch_row(const struct image_page *page, size_t rank, struct text *out) {
+static void append_patch_row(const struct image_page *page, size_t rank, size_t patch,
+                             struct text *out) {
     const struct page_target *target = &page->targets[0];
     const float *values = image_page_map(page, 0, 0, 0)->values;
     size_t columns = (size_t) page->state->info.grid_width;
-    size_t patch = patch_of_rank(page, values, rank);
     text_printf(out, "<tr><td>%zu</td><td>%zu, %zu</td><td>%.3g</td><td>%.3g %%</td>", rank + 1,
                 patch / columns + 1, patch % columns + 1, (double) values[patch],
                 100.0 * share_of(page, values, patch));
@@ -268,6 +270,8 @@ static void append_patch_row(const struct image_page *page, size_t rank, struct 
 }
 
 static void append_patches(const struct image_page *page, struct text *out) {
+    const float *values = image_page_map(page, 0, 0, 0)->values;
+    size_t patch = page->patches;
     text_append_string(out,
                        "<section class=\"panel\">\n<h2>The largest patches</h2>\n<div "
                        "class=\"scroll\"><table id=\"top\"><thead><tr><th scope=\"col\">Rank</th>"
@@ -276,7 +280,8 @@ static void append_patches(const struct image_page *page, struct text *out) {
     text_append_string(out, page->has_removal ? "<th scope=\"col\">Logit without it</th>" : "");
     text_append_string(out, "</tr></thead><tbody>\n");
     for (size_t rank = 0; rank < LISTED && rank < page->patches; rank++) {
-        append_patch_row(page, rank, out);
+        patch = patch_after(values, page->patches, patch);
+        append_patch_row(page, rank, patch, out);
     }
     text_append_string(out, "</tbody></table></div>\n</section>\n");
 }
