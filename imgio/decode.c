@@ -3,8 +3,10 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "base/npy.h"
 #include "base/text.h"
+#include "base/window.h"
 
 #define SIGNATURE_BYTES 16 /* of what is shown of an unknown file */
 #define READ_HERE "JPEG, PNG, WebP, BMP or PNM"
@@ -231,38 +233,92 @@ static bool is_pnm(const uint8_t *data, size_t size) {
            (memchr(" \t\n\v\f\r#", data[2], 7) != NULL);
 }
 
-static const struct {
+static const struct reader {
     const char *name;
-    bool (*recognise)(const uint8_t *data, size_t size);
+    bool (*recognise)(const uint8_t *data, size_t size); /* of the beginning of a file */
     enum vitlrp_status (*decode)(const struct decode_input *input, struct decoded *out,
                                  struct vitlrp_error *err);
+    bool reads_blocks; /* false: the file must be in memory */
 } readers[] = {
-    {"jpeg", is_jpeg, decode_jpeg}, {"png", is_png, decode_png}, {"webp", is_webp, decode_webp},
-    {"bmp", is_bmp, decode_bmp},    {"pnm", is_pnm, decode_pnm}, {"npy", is_npy, decode_npy},
+    {"jpeg", is_jpeg, decode_jpeg, true},  {"png", is_png, decode_png, true},
+    {"webp", is_webp, decode_webp, false}, {"bmp", is_bmp, decode_bmp, false},
+    {"pnm", is_pnm, decode_pnm, false},    {"npy", is_npy, decode_npy, false},
 #ifdef VITLRP_TIFF
-    {"tiff", is_tiff, decode_tiff},
+    {"tiff", is_tiff, decode_tiff, false},
 #endif
 #ifdef VITLRP_AVIF
-    {"avif", is_avif, decode_avif},
+    {"avif", is_avif, decode_avif, false},
 #endif
 };
 
 enum vitlrp_status decode_image(const void *data, size_t size,
                                 const struct vitlrp_image_limits *limits, struct decoded *out,
                                 struct vitlrp_error *err) {
-    struct decode_input input = {.data = data, .size = size, .limits = limits};
+    struct decode_input input = {.source = source_over(data, size), .limits = limits};
     return decode_rows(&input, out, err);
+}
+
+/* By a reader that wants the file in memory. */
+static enum vitlrp_status decode_whole(const struct reader *reader,
+                                       const struct decode_input *input, struct decoded *out,
+                                       struct vitlrp_error *err) {
+    struct decode_input whole = *input;
+    size_t size = (size_t) input->source.size;
+    uint8_t *data = mem_calloc(size, 1);
+    if (data == NULL) {
+        return fail(err, VITLRP_NOMEM, "out of memory for %zu bytes of input", size);
+    }
+    enum vitlrp_status status = source_read(&input->source, 0, data, size, err);
+    if (status == VITLRP_OK) {
+        whole.source = source_over(data, size);
+        if (input->hash != NULL) {
+            sha256_add(input->hash, data, size);
+        }
+        status = reader->decode(&whole, out, err);
+    }
+    mem_free(data);
+    return status;
+}
+
+static enum vitlrp_status decode_by(const struct reader *reader, const struct decode_input *input,
+                                    struct decoded *out, struct vitlrp_error *err) {
+    struct decoded decoded = {.orientation = 1, .format = reader->name};
+    struct file_state state;
+    bool is_whole = input->source.memory == NULL && !reader->reads_blocks;
+    TRY(file_state_take(&input->source, &state, err));
+    TRY(is_whole ? decode_whole(reader, input, &decoded, err)
+                 : reader->decode(input, &decoded, err));
+    enum vitlrp_status status = file_state_check(&input->source, &state, err);
+    if (status != VITLRP_OK) {
+        image_free(&decoded.image);
+        return status;
+    }
+    *out = decoded;
+    return VITLRP_OK;
+}
+
+/* The reader of a file that begins so; NULL: none. */
+static const struct reader *find_reader(const uint8_t *head, size_t size) {
+    for (size_t i = 0; i < sizeof readers / sizeof *readers; i++) {
+        if (readers[i].recognise(head, size)) {
+            return &readers[i];
+        }
+    }
+    return NULL;
 }
 
 enum vitlrp_status decode_rows(const struct decode_input *input, struct decoded *out,
                                struct vitlrp_error *err) {
-    for (size_t i = 0; i < sizeof readers / sizeof *readers; i++) {
-        if (readers[i].recognise(input->data, input->size)) {
-            struct decoded decoded = {.orientation = 1, .format = readers[i].name};
-            TRY(readers[i].decode(input, &decoded, err));
-            *out = decoded;
-            return VITLRP_OK;
-        }
+    const uint8_t *head = NULL;
+    const struct reader *reader = NULL;
+    struct window window;
+    size_t size = 0;
+    TRY(window_open(&input->source, &window, err));
+    enum vitlrp_status status = window_look(&window, 0, 1, &head, &size, err);
+    if (status == VITLRP_OK) {
+        reader = find_reader(head, size);
+        status = reader == NULL ? refuse(head, size, err) : VITLRP_OK;
     }
-    return refuse(input->data, input->size, err);
+    window_close(&window);
+    return status == VITLRP_OK ? decode_by(reader, input, out, err) : status;
 }

@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/file.h"
+#include "base/sha256.h"
 #include "base/status.h"
 #include "base/text.h"
 #include "imgio/image.h"
@@ -22,10 +24,10 @@ struct row_sink {
 };
 
 struct decode_input {
-    const uint8_t *data;
-    size_t size;
+    struct source source; /* the file; in memory, but for the readers of JPEG and PNG */
     const struct vitlrp_image_limits *limits;
     const struct row_sink *sink; /* NULL: nobody */
+    struct sha256 *hash;         /* gets all bytes of a file that is not in memory; NULL: nobody */
 };
 
 struct decoded {
@@ -49,7 +51,9 @@ enum vitlrp_status decode_image(const void *data, size_t size,
                                 struct vitlrp_error *err);
 
 /* As decode_image; the rows of a JPEG of one scan, and of a PNG that is not interlaced, go to the
- * sink if it takes them. Pictures of all other kinds are decoded whole. */
+ * sink if it takes them. Pictures of all other kinds are decoded whole. A JPEG or PNG that is not
+ * in memory is read block by block, what the hash gets being what was decoded, and IO if it was
+ * written to meanwhile; files of all other kinds are read whole. */
 enum vitlrp_status decode_rows(const struct decode_input *input, struct decoded *out,
                                struct vitlrp_error *err);
 

@@ -56,7 +56,7 @@ static enum vitlrp_status decoder_parse(avifDecoder *decoder, const struct decod
     if (decoder == NULL) {
         return fail(err, VITLRP_NOMEM, "out of memory for an AVIF");
     }
-    avifResult result = avifDecoderSetIOMemory(decoder, input->data, input->size);
+    avifResult result = avifDecoderSetIOMemory(decoder, input->source.memory, input->source.size);
     if (result == AVIF_RESULT_OK) {
         result = avifDecoderParse(decoder);
     }

@@ -392,7 +392,7 @@ static enum vitlrp_status bmp_read_rows(const struct bmp *bmp, struct image *ima
 
 enum vitlrp_status decode_bmp(const struct decode_input *input, struct decoded *out,
                               struct vitlrp_error *err) {
-    struct bmp bmp = {.data = input->data, .size = input->size};
+    struct bmp bmp = {.data = input->source.memory, .size = input->source.size};
     TRY(bmp_read_header(&bmp, err));
     TRY(image_check_whole(input->limits, bmp.width, bmp.height, err));
     TRY(bmp_check_kind(&bmp, err));

@@ -14,6 +14,7 @@
 #include <jerror.h>
 
 #include "base/mem.h"
+#include "base/window.h"
 #include "imgio/decode.h"
 #include "imgio/exif.h"
 
@@ -30,6 +31,8 @@ struct jpeg_reader {
     struct jpeg_decompress_struct codec;
     struct jpeg_error_mgr errors;
     struct jpeg_progress_mgr progress;
+    struct jpeg_source_mgr source;
+    struct feed feed;
     jpeg_saved_marker_ptr last_marker; /* of codec.marker_list */
     jmp_buf jump;
     const struct decode_input *input;
@@ -132,30 +135,78 @@ static void on_progress(j_common_ptr codec) {
     }
 }
 
+/* ---- The file, for the library ---- */
+
+static void on_source_begin(j_decompress_ptr codec) {
+    (void) codec; /* the first block is read when it is asked for */
+}
+
+static boolean on_fill(j_decompress_ptr codec) {
+    struct jpeg_reader *reader = codec->client_data;
+    struct jpeg_source_mgr *source = &reader->source;
+    enum vitlrp_status status =
+        feed_next(&reader->feed, &source->next_input_byte, &source->bytes_in_buffer, reader->err);
+    if (status == VITLRP_OK && source->bytes_in_buffer == 0) {
+        status = fail(reader->err, VITLRP_FORMAT, "truncated JPEG");
+    }
+    if (status != VITLRP_OK) {
+        stop(reader, status);
+    }
+    return TRUE;
+}
+
+static void on_skip(j_decompress_ptr codec, long count) {
+    struct jpeg_source_mgr *source = codec->src;
+    size_t left = count > 0 ? (size_t) count : 0;
+    while (left > source->bytes_in_buffer) {
+        left -= source->bytes_in_buffer;
+        on_fill(codec);
+    }
+    source->next_input_byte += left;
+    source->bytes_in_buffer -= left;
+}
+
+/* Copies the next bytes, or stops. */
+static void take_bytes(j_decompress_ptr codec, uint8_t *out, size_t count) {
+    struct jpeg_source_mgr *source = codec->src;
+    while (count > 0) {
+        if (source->bytes_in_buffer == 0) {
+            on_fill(codec);
+        }
+        size_t step = count < source->bytes_in_buffer ? count : source->bytes_in_buffer;
+        memcpy(out, source->next_input_byte, step);
+        on_skip(codec, (long) step);
+        out += step;
+        count -= step;
+    }
+}
+
+static void source_begin(struct jpeg_reader *reader) {
+    reader->source = (struct jpeg_source_mgr){.init_source = on_source_begin,
+                                              .fill_input_buffer = on_fill,
+                                              .skip_input_data = on_skip,
+                                              .resync_to_restart = jpeg_resync_to_restart,
+                                              .term_source = on_source_begin};
+    reader->codec.src = &reader->source;
+}
+
 /* Puts an APP1 segment into codec.marker_list, as jpeg_save_markers would, which walks the whole
- * list for each one: a megabyte of empty ones took 285 s. Bytes that are missing give the
- * warning that the library gives when it skips them. */
+ * list for each one: a megabyte of empty ones took 285 s. */
 static boolean keep_segment(j_decompress_ptr codec) {
     struct jpeg_reader *reader = codec->client_data;
-    struct jpeg_source_mgr *source = codec->src;
-    if (source->bytes_in_buffer < 2) {
-        return source->fill_input_buffer(codec);
-    }
-    unsigned size = source->next_input_byte[0] * 256U + source->next_input_byte[1];
+    uint8_t head[2];
+    take_bytes(codec, head, sizeof head);
+    unsigned size = head[0] * 256U + head[1];
     size_t length = size < 2 ? 0 : size - 2;
-    source->skip_input_data(codec, 2);
-    if (length <= source->bytes_in_buffer) {
-        jpeg_saved_marker_ptr kept =
-            codec->mem->alloc_large((j_common_ptr) codec, JPOOL_IMAGE, sizeof *kept + length);
-        *kept = (struct jpeg_marker_struct){.marker = APP1,
-                                            .original_length = (unsigned) length,
-                                            .data_length = (unsigned) length,
-                                            .data = (JOCTET *) (kept + 1)};
-        memcpy(kept->data, source->next_input_byte, length);
-        *(reader->last_marker == NULL ? &codec->marker_list : &reader->last_marker->next) = kept;
-        reader->last_marker = kept;
-    }
-    source->skip_input_data(codec, (long) length);
+    jpeg_saved_marker_ptr kept =
+        codec->mem->alloc_large((j_common_ptr) codec, JPOOL_IMAGE, sizeof *kept + length);
+    *kept = (struct jpeg_marker_struct){.marker = APP1,
+                                        .original_length = (unsigned) length,
+                                        .data_length = (unsigned) length,
+                                        .data = (JOCTET *) (kept + 1)};
+    take_bytes(codec, kept->data, length);
+    *(reader->last_marker == NULL ? &codec->marker_list : &reader->last_marker->next) = kept;
+    reader->last_marker = kept;
     return TRUE;
 }
 
@@ -226,7 +277,7 @@ static void open_picture(struct jpeg_reader *reader) {
     codec->progress = &reader->progress;
     codec->mem->max_memory_to_use =
         limits->max_codec_bytes < LONG_MAX ? (long) limits->max_codec_bytes : LONG_MAX;
-    jpeg_mem_src(codec, reader->input->data, (unsigned long) reader->input->size);
+    source_begin(reader);
     jpeg_set_marker_processor(codec, APP1, keep_segment);
     jpeg_read_header(codec, TRUE);
     enum vitlrp_status status =
@@ -345,12 +396,18 @@ static enum vitlrp_status read_picture(struct jpeg_reader *reader) {
     return VITLRP_OK;
 }
 
-/* The first frame header: its marker, two bytes of length and the precision. NULL where there is
- * none before the pixels, which the library will say. */
-static const uint8_t *find_frame(const struct decode_input *input) {
-    size_t at = 2; /* behind the start of the image */
-    while (at + 5 <= input->size) {
-        const uint8_t *here = input->data + at;
+#define FRAME_BYTES 5 /* of a segment: 0xff, its marker, its length, the precision of a frame */
+
+/* The first frame header, or an empty one where there is none before the pixels, which the library
+ * will say. */
+static enum vitlrp_status find_frame(const struct decode_input *input, struct window *window,
+                                     uint8_t frame[FRAME_BYTES], struct vitlrp_error *err) {
+    uint64_t at = 2; /* behind the start of the image */
+    memset(frame, 0, FRAME_BYTES);
+    while (at + FRAME_BYTES <= input->source.size) {
+        const uint8_t *here = NULL;
+        size_t held = 0;
+        TRY(window_look(window, at, FRAME_BYTES, &here, &held, err));
         uint8_t marker = here[1];
         bool bare = marker == 0x01 || (marker >= JPEG_RST0 && marker <= JPEG_RST0 + 8);
         size_t length = (size_t) here[2] << 8 | here[3];
@@ -359,37 +416,46 @@ static const uint8_t *find_frame(const struct decode_input *input) {
         } else if (bare) {
             at += 2;
         } else if (marker == 0xc0 || (marker > 0xc0 && marker < 0xd0 && marker % 4 != 0)) {
-            return here + 1; /* not C4, C8 and CC, which are tables */
+            memcpy(frame, here, FRAME_BYTES); /* not C4, C8 and CC, which are tables */
+            return VITLRP_OK;
         } else if (marker == JPEG_EOI || marker == START_OF_SCAN || length < 2) {
-            return NULL;
+            return VITLRP_OK;
         } else {
             at += 2 + length;
         }
     }
-    return NULL;
+    return VITLRP_OK;
 }
 
 /* What newer libraries read and older ones refuse, and what none reads: refused by name before the
  * library sees the file, so that its version makes no difference. */
 static enum vitlrp_status check_frame(const struct decode_input *input, struct vitlrp_error *err) {
-    const uint8_t *frame = find_frame(input);
-    if (frame != NULL && frame[3] != 8) {
-        return fail(err, VITLRP_UNSUPPORTED, "JPEG of %d bits a sample; only those of 8 are read",
-                    frame[3]);
+    struct window window;
+    uint8_t frame[FRAME_BYTES];
+    TRY(window_open(&input->source, &window, err));
+    enum vitlrp_status status = find_frame(input, &window, frame, err);
+    window_close(&window);
+    TRY(status);
+    if (frame[0] == 0) {
+        return VITLRP_OK;
     }
-    if (frame != NULL && (frame[0] & 3) == 3) {
+    if (frame[4] != 8) {
+        return fail(err, VITLRP_UNSUPPORTED, "JPEG of %d bits a sample; only those of 8 are read",
+                    frame[4]);
+    }
+    if ((frame[1] & 3) == 3) {
         return fail(err, VITLRP_UNSUPPORTED, "lossless JPEG, which is not read; save it as PNG");
     }
-    if (frame != NULL && (frame[0] & 7) > 4) {
-        return fail(err, VITLRP_UNSUPPORTED, "hierarchical JPEG, which is not read");
-    }
-    return VITLRP_OK;
+    return (frame[1] & 7) > 4
+               ? fail(err, VITLRP_UNSUPPORTED, "hierarchical JPEG, which is not read")
+               : VITLRP_OK;
 }
 
 enum vitlrp_status decode_jpeg(const struct decode_input *input, struct decoded *out,
                                struct vitlrp_error *err) {
     struct jpeg_reader reader = {.input = input, .out = out, .err = err};
     TRY(check_frame(input, err));
+    TRY(feed_open(&input->source, input->hash, &reader.feed, err));
     reader.codec.err = jpeg_std_error(&reader.errors);
     reader.codec.client_data = &reader;
     reader.errors.error_exit = on_error;
@@ -401,6 +467,10 @@ enum vitlrp_status decode_jpeg(const struct decode_input *input, struct decoded 
     mem_free(reader.cmyk_row);
     mem_free(reader.rgb_row);
     mem_free(reader.exif);
+    if (status == VITLRP_OK) {
+        status = feed_finish(&reader.feed, err);
+    }
+    feed_close(&reader.feed);
     if (status != VITLRP_OK) {
         image_free(&out->image);
     }

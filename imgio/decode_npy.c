@@ -9,7 +9,8 @@
 enum vitlrp_status decode_npy(const struct decode_input *input, struct decoded *out,
                               struct vitlrp_error *err) {
     struct npy_header header;
-    TRY(npy_parse_header(input->data, input->size, input->size, &header, err));
+    TRY(npy_parse_header(input->source.memory, input->source.size, input->source.size, &header,
+                         err));
     if (!npy_is_picture(&header)) {
         return fail(err, VITLRP_UNSUPPORTED,
                     "an .npy file is read as a photograph if it is uint8 in C order of shape "
@@ -17,7 +18,7 @@ enum vitlrp_status decode_npy(const struct decode_input *input, struct decoded *
     }
     TRY(image_check_whole(input->limits, header.shape[1], header.shape[0], err));
     TRY(image_alloc((int32_t) header.shape[1], (int32_t) header.shape[0], &out->image, err));
-    const uint8_t *values = input->data + header.data_offset;
+    const uint8_t *values = input->source.memory + header.data_offset;
     if (header.rank == 3 && header.shape[2] == 3) {
         memcpy(out->image.rgb, values, header.count);
         return VITLRP_OK;

@@ -12,6 +12,7 @@
 #include <zlib.h>
 
 #include "base/mem.h"
+#include "base/window.h"
 #include "imgio/decode.h"
 #include "imgio/png_text.h"
 
@@ -30,7 +31,9 @@ struct png_reader {
     png_structp codec;
     png_infop info;
     const struct decode_input *input;
-    size_t used;  /* bytes handed to libpng */
+    struct feed feed;
+    const uint8_t *next; /* bytes that the feed has handed out */
+    size_t left;
     uint8_t *row; /* one row, for a sink; owned */
     struct decoded *out;
     struct vitlrp_error *err;
@@ -59,11 +62,24 @@ static void on_warning(png_structp codec, png_const_charp message) {
 
 static void on_read(png_structp codec, png_bytep out, size_t size) {
     struct png_reader *reader = png_get_io_ptr(codec);
-    if (size > reader->input->size - reader->used) {
-        stop(reader, codec, fail(reader->err, VITLRP_FORMAT, "truncated PNG"));
+    while (size > 0) {
+        if (reader->left == 0) {
+            enum vitlrp_status status =
+                feed_next(&reader->feed, &reader->next, &reader->left, reader->err);
+            if (status == VITLRP_OK && reader->left == 0) {
+                status = fail(reader->err, VITLRP_FORMAT, "truncated PNG");
+            }
+            if (status != VITLRP_OK) {
+                stop(reader, codec, status);
+            }
+        }
+        size_t step = size < reader->left ? size : reader->left;
+        memcpy(out, reader->next, step);
+        out += step;
+        reader->next += step;
+        reader->left -= step;
+        size -= step;
     }
-    memcpy(out, reader->input->data + reader->used, size);
-    reader->used += size;
 }
 
 /* libpng allocates what some chunks say that they hold (sCAL; up to 2 GiB) before it reads them,
@@ -92,14 +108,16 @@ static uint32_t big_endian_u32(const uint8_t *at) {
 
 /* Before libpng sees it, so that a size beyond the limits is a LIMIT and costs nothing. */
 static enum vitlrp_status check_header(const struct decode_input *input, struct vitlrp_error *err) {
-    if (input->size < HEADER_BYTES) {
+    uint8_t head[HEADER_BYTES];
+    if (input->source.size < HEADER_BYTES) {
         return fail(err, VITLRP_FORMAT, "truncated PNG");
     }
-    if (memcmp(input->data + 12, "IHDR", 4) != 0) {
+    TRY(source_read(&input->source, 0, head, sizeof head, err));
+    if (memcmp(head + 12, "IHDR", 4) != 0) {
         return fail(err, VITLRP_FORMAT, "bad PNG: it does not begin with its header");
     }
-    uint32_t width = big_endian_u32(input->data + 16);
-    uint32_t height = big_endian_u32(input->data + 20);
+    uint32_t width = big_endian_u32(head + 16);
+    uint32_t height = big_endian_u32(head + 20);
     return image_check_size(input->limits, width, height, err);
 }
 
@@ -249,8 +267,9 @@ static enum vitlrp_status read_picture(struct png_reader *reader) {
 enum vitlrp_status decode_png(const struct decode_input *input, struct decoded *out,
                               struct vitlrp_error *err) {
     TRY(check_header(input, err));
-    TRY(png_orientation(input->data, input->size, &out->orientation, err));
+    TRY(png_orientation(&input->source, &out->orientation, err));
     struct png_reader reader = {.input = input, .out = out, .err = err};
+    TRY(feed_open(&input->source, input->hash, &reader.feed, err));
     reader.codec = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, &reader, on_error, on_warning,
                                             &reader, on_malloc, on_free);
     if (reader.codec != NULL) {
@@ -263,6 +282,10 @@ enum vitlrp_status decode_png(const struct decode_input *input, struct decoded *
         status = fail(err, VITLRP_NOMEM, "out of memory for a PNG");
     }
     png_destroy_read_struct(&reader.codec, &reader.info, NULL);
+    if (status == VITLRP_OK) {
+        status = feed_finish(&reader.feed, err);
+    }
+    feed_close(&reader.feed);
     mem_free(reader.row);
     if (status != VITLRP_OK) {
         image_free(&out->image);

@@ -177,7 +177,7 @@ static enum vitlrp_status read_rows(struct pnm *pnm, struct image *image,
 
 enum vitlrp_status decode_pnm(const struct decode_input *input, struct decoded *out,
                               struct vitlrp_error *err) {
-    struct pnm pnm = {.data = input->data, .size = input->size};
+    struct pnm pnm = {.data = input->source.memory, .size = input->source.size};
     enum vitlrp_status status;
     TRY_GOTO(status, read_header(&pnm, err), end);
     TRY_GOTO(status, image_check_whole(input->limits, pnm.width, pnm.height, err), end);

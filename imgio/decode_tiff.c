@@ -31,9 +31,10 @@ struct tiff_reader {
 
 static tmsize_t on_read(thandle_t handle, void *out, tmsize_t size) {
     struct tiff_reader *reader = handle;
-    uint64_t left = reader->at < reader->input->size ? reader->input->size - reader->at : 0;
+    uint64_t left =
+        reader->at < reader->input->source.size ? reader->input->source.size - reader->at : 0;
     uint64_t count = (uint64_t) size < left ? (uint64_t) size : left;
-    memcpy(out, reader->input->data + reader->at, count);
+    memcpy(out, reader->input->source.memory + reader->at, count);
     reader->at += count;
     return (tmsize_t) count;
 }
@@ -47,9 +48,11 @@ static tmsize_t on_write(thandle_t handle, void *data, tmsize_t size) {
 
 static toff_t on_seek(thandle_t handle, toff_t offset, int from) {
     struct tiff_reader *reader = handle;
-    uint64_t start = from == SEEK_SET ? 0 : from == SEEK_CUR ? reader->at : reader->input->size;
+    uint64_t start = from == SEEK_SET   ? 0
+                     : from == SEEK_CUR ? reader->at
+                                        : reader->input->source.size;
     reader->at = start + offset;
-    reader->at = reader->at < reader->input->size ? reader->at : reader->input->size;
+    reader->at = reader->at < reader->input->source.size ? reader->at : reader->input->source.size;
     return reader->at;
 }
 
@@ -60,7 +63,7 @@ static int on_close(thandle_t handle) {
 
 static toff_t on_size(thandle_t handle) {
     const struct tiff_reader *reader = handle;
-    return reader->input->size;
+    return reader->input->source.size;
 }
 
 /* Keeps the first message; 1: nobody else needs it. */

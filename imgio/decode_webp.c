@@ -71,13 +71,13 @@ static bool webp_find(const struct webp *webp, const char *name, struct webp_chu
 /* Everything that the container says that it holds must be there. */
 static enum vitlrp_status webp_open(const struct decode_input *input, struct webp *webp,
                                     struct vitlrp_error *err) {
-    uint64_t size = (uint64_t) u32_at(input->data + 4) + 8;
+    uint64_t size = (uint64_t) u32_at(input->source.memory + 4) + 8;
     struct webp_chunk chunk;
     size_t at = RIFF_HEADER;
-    if (size > input->size) {
+    if (size > input->source.size) {
         return fail(err, VITLRP_FORMAT, "truncated WebP");
     }
-    *webp = (struct webp){input->data, (size_t) size};
+    *webp = (struct webp){input->source.memory, (size_t) size};
     while (webp_next(webp, &at, &chunk)) {
     }
     return at >= webp->size ? VITLRP_OK

@@ -5,12 +5,12 @@
 #include "imgio/exif.h"
 #include "imgio/stream_resize.h"
 
-static enum vitlrp_status check_file(size_t size, const struct vitlrp_image_limits *limits,
+static enum vitlrp_status check_file(uint64_t size, const struct vitlrp_image_limits *limits,
                                      struct vitlrp_error *err) {
     return size <= limits->max_file_bytes
                ? VITLRP_OK
-               : fail_limit(err, "the image file has %zu bytes; the limit is %zu", size,
-                            limits->max_file_bytes);
+               : fail_limit(err, "the image file has %llu bytes; the limit is %zu",
+                            (unsigned long long) size, limits->max_file_bytes);
 }
 
 /* A photograph of a whole picture, which it takes over, failing or not. */
@@ -34,9 +34,18 @@ static enum vitlrp_status photograph_turn(struct decoded *decoded, bool ignore_e
 enum vitlrp_status photograph_decode(const void *data, size_t size,
                                      const struct vitlrp_image_limits *limits, bool ignore_exif,
                                      struct photograph *out, struct vitlrp_error *err) {
+    const struct source memory = source_over(data, size);
+    return photograph_decode_file(&memory, limits, ignore_exif, out, err);
+}
+
+enum vitlrp_status photograph_decode_file(const struct source *file,
+                                          const struct vitlrp_image_limits *limits,
+                                          bool ignore_exif, struct photograph *out,
+                                          struct vitlrp_error *err) {
+    const struct decode_input input = {.source = *file, .limits = limits};
     struct decoded decoded;
-    TRY(check_file(size, limits, err));
-    TRY(decode_image(data, size, limits, &decoded, err));
+    TRY(check_file(file->size, limits, err));
+    TRY(decode_rows(&input, &decoded, err));
     return photograph_turn(&decoded, ignore_exif, out, err);
 }
 
@@ -189,11 +198,18 @@ static enum vitlrp_status load_rows(struct loading *loading, const struct decode
 enum vitlrp_status photograph_load(const void *data, size_t size,
                                    const struct photograph_wishes *wishes,
                                    struct photograph_loaded *out, struct vitlrp_error *err) {
+    const struct source memory = source_over(data, size);
+    return photograph_load_file(&memory, NULL, wishes, out, err);
+}
+
+enum vitlrp_status photograph_load_file(const struct source *file, struct sha256 *hash,
+                                        const struct photograph_wishes *wishes,
+                                        struct photograph_loaded *out, struct vitlrp_error *err) {
     struct photograph_loaded made = {0};
     struct loading loading = {.wishes = wishes, .out = &made};
     const struct row_sink sink = {&loading, begin_rows, take_row};
-    const struct decode_input input = {data, size, wishes->limits, &sink};
-    TRY(check_file(size, wishes->limits, err));
+    const struct decode_input input = {*file, wishes->limits, &sink, hash};
+    TRY(check_file(file->size, wishes->limits, err));
     enum vitlrp_status status = load_rows(&loading, &input, err);
     stream_resize_close(loading.seen);
     stream_resize_close(loading.drawn);

@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/file.h"
+#include "base/sha256.h"
 #include "base/status.h"
 #include "imgio/image.h"
 #include "imgio/preprocess.h"
@@ -26,6 +28,12 @@ struct photograph {
 enum vitlrp_status photograph_decode(const void *data, size_t size,
                                      const struct vitlrp_image_limits *limits, bool ignore_exif,
                                      struct photograph *out, struct vitlrp_error *err);
+
+/* As photograph_decode, of an open file. */
+enum vitlrp_status photograph_decode_file(const struct source *file,
+                                          const struct vitlrp_image_limits *limits,
+                                          bool ignore_exif, struct photograph *out,
+                                          struct vitlrp_error *err);
 
 /* input [3, window_height, window_width] of the plan's resize, normalised. The picture must be of
  * the plan's size. */
@@ -61,6 +69,12 @@ struct photograph_loaded {
 enum vitlrp_status photograph_load(const void *data, size_t size,
                                    const struct photograph_wishes *wishes,
                                    struct photograph_loaded *out, struct vitlrp_error *err);
+
+/* As photograph_load, of an open file. Of a JPEG or a PNG no more than a block is in memory at a
+ * time. hash NULL: nobody wants it; else it gets the bytes that were decoded. */
+enum vitlrp_status photograph_load_file(const struct source *file, struct sha256 *hash,
+                                        const struct photograph_wishes *wishes,
+                                        struct photograph_loaded *out, struct vitlrp_error *err);
 
 /* A zeroed one is fine. */
 void photograph_loaded_free(struct photograph_loaded *loaded);

@@ -7,6 +7,7 @@
 #include <zlib.h>
 
 #include "base/mem.h"
+#include "base/window.h"
 #include "imgio/exif.h"
 
 #define SIGNATURE_BYTES 8
@@ -18,13 +19,18 @@
 /* Of a packed text, unpacked; Pillow's limit. */
 #define TEXT_BYTES_MAX ((size_t) 1 << 20)
 
+/* Of a chunk, to know it: length, name and the longest keyword. */
+#define HEAD_BYTES ((size_t) 40)
+
+/* Of a chunk that is looked into; larger ones are passed over. */
+#define CHUNK_BYTES_MAX ((size_t) 8 << 20)
+
 struct png_chunk {
-    const uint8_t *name; /* four letters, followed by the data */
-    const uint8_t *data;
-    size_t size;
+    uint8_t *name; /* owned: four letters, then the data and the checksum; NULL: no chunk */
+    size_t size;   /* of the data */
 };
 
-/* The last chunk of each kind; no data where there is none. */
+/* The last chunk of each kind. */
 struct png_sources {
     struct png_chunk exif, profile, xmp;
 };
@@ -33,35 +39,76 @@ static uint32_t big_endian_u32(const uint8_t *at) {
     return (uint32_t) at[0] << 24 | (uint32_t) at[1] << 16 | (uint32_t) at[2] << 8 | at[3];
 }
 
-static bool has_name(const struct png_chunk *chunk, const char *name) {
-    return memcmp(chunk->name, name, 4) == 0;
+static bool has_name(const uint8_t *chunk, const char *name) {
+    return memcmp(chunk, name, 4) == 0;
 }
 
-/* True of a chunk of text with that keyword. */
-static bool has_keyword(const struct png_chunk *chunk, const char *keyword) {
+/* True of a chunk of text with that keyword; of its `size` bytes as many are there as matter. */
+static bool has_keyword(const uint8_t *chunk, size_t size, const char *keyword) {
     size_t length = strlen(keyword) + 1;
     bool is_text = has_name(chunk, "tEXt") || has_name(chunk, "zTXt") || has_name(chunk, "iTXt");
-    return is_text && chunk->size >= length && memcmp(chunk->data, keyword, length) == 0;
+    return is_text && size >= length && memcmp(chunk + 4, keyword, length) == 0;
 }
 
-static void sources_find(const uint8_t *data, size_t size, struct png_sources *out) {
-    size_t at = SIGNATURE_BYTES;
-    *out = (struct png_sources){0};
-    while (size - at >= CHUNK_BYTES) {
-        struct png_chunk chunk = {data + at + 4, data + at + 8, big_endian_u32(data + at)};
-        if (chunk.size > size - at - CHUNK_BYTES || has_name(&chunk, "IEND")) {
-            return;
-        }
-        struct png_chunk *to = has_name(&chunk, "eXIf")           ? &out->exif
-                               : has_keyword(&chunk, RAW_PROFILE) ? &out->profile
-                               : has_keyword(&chunk, XMP)         ? &out->xmp
-                                                                  : NULL;
-        if (to != NULL && crc32(0, chunk.name, (uInt) chunk.size + 4) ==
-                              big_endian_u32(chunk.data + chunk.size)) {
-            *to = chunk;
-        }
-        at += CHUNK_BYTES + chunk.size;
+/* Where a chunk is to be kept; NULL: nowhere. */
+static struct png_chunk *place_of(const uint8_t *chunk, size_t size, struct png_sources *sources) {
+    return size > CHUNK_BYTES_MAX                  ? NULL
+           : has_name(chunk, "eXIf")               ? &sources->exif
+           : has_keyword(chunk, size, RAW_PROFILE) ? &sources->profile
+           : has_keyword(chunk, size, XMP)         ? &sources->xmp
+                                                   : NULL;
+}
+
+/* The chunk whose name is at that place, if its checksum is right. */
+static enum vitlrp_status chunk_read(const struct source *source, uint64_t at, size_t size,
+                                     struct png_chunk *out, struct vitlrp_error *err) {
+    uint8_t *name = mem_calloc(size + 8, 1);
+    if (name == NULL) {
+        return fail(err, VITLRP_NOMEM, "out of memory for a PNG");
     }
+    enum vitlrp_status status = source_read(source, at, name, size + 8, err);
+    if (status != VITLRP_OK || crc32(0, name, (uInt) size + 4) != big_endian_u32(name + 4 + size)) {
+        mem_free(name);
+        return status;
+    }
+    mem_free(out->name);
+    *out = (struct png_chunk){name, size};
+    return VITLRP_OK;
+}
+
+static enum vitlrp_status walk_chunks(const struct source *source, struct window *window,
+                                      struct png_sources *out, struct vitlrp_error *err) {
+    uint64_t at = SIGNATURE_BYTES;
+    while (source->size - at >= CHUNK_BYTES) {
+        const uint8_t *head = NULL;
+        size_t held = 0;
+        TRY(window_look(window, at, HEAD_BYTES, &head, &held, err));
+        size_t size = big_endian_u32(head);
+        if (size > source->size - at - CHUNK_BYTES || has_name(head + 4, "IEND")) {
+            return VITLRP_OK;
+        }
+        struct png_chunk *to = place_of(head + 4, size, out);
+        if (to != NULL) {
+            TRY(chunk_read(source, at + 4, size, to, err));
+        }
+        at += CHUNK_BYTES + size;
+    }
+    return VITLRP_OK;
+}
+
+static enum vitlrp_status sources_find(const struct source *source, struct png_sources *out,
+                                       struct vitlrp_error *err) {
+    struct window window;
+    TRY(window_open(source, &window, err));
+    enum vitlrp_status status = walk_chunks(source, &window, out, err);
+    window_close(&window);
+    return status;
+}
+
+static void sources_free(struct png_sources *sources) {
+    mem_free(sources->exif.name);
+    mem_free(sources->profile.name);
+    mem_free(sources->xmp.name);
 }
 
 /* A text of a chunk: its own bytes, or what was unpacked. */
@@ -95,10 +142,10 @@ static void text_skip(struct png_text *text) {
 /* The text of a chunk, empty where it has none. */
 static enum vitlrp_status text_open(const struct png_chunk *chunk, struct png_text *out,
                                     struct vitlrp_error *err) {
-    *out = (struct png_text){.data = chunk->data, .size = chunk->size};
+    *out = (struct png_text){.data = chunk->name + 4, .size = chunk->size};
     text_skip(out);
-    bool is_wide = has_name(chunk, "iTXt");
-    size_t flags = is_wide ? 2 : has_name(chunk, "zTXt") ? 1 : 0;
+    bool is_wide = has_name(chunk->name, "iTXt");
+    size_t flags = is_wide ? 2 : has_name(chunk->name, "zTXt") ? 1 : 0;
     if (flags > out->size) {
         out->size = 0;
         return VITLRP_OK;
@@ -156,23 +203,32 @@ static enum vitlrp_status profile_orientation(const struct png_chunk *chunk, int
     return status;
 }
 
-enum vitlrp_status png_orientation(const uint8_t *data, size_t size, int32_t *out,
-                                   struct vitlrp_error *err) {
-    struct png_sources sources;
+static enum vitlrp_status sources_orientation(const struct png_sources *sources, int32_t *out,
+                                              struct vitlrp_error *err) {
     int32_t orientation = 0;
-    sources_find(data, size, &sources);
-    if (sources.exif.data != NULL) {
-        orientation = exif_orientation(sources.exif.data, sources.exif.size);
-    } else if (sources.profile.data != NULL) {
-        TRY(profile_orientation(&sources.profile, &orientation, err));
+    if (sources->exif.name != NULL) {
+        orientation = exif_orientation(sources->exif.name + 4, sources->exif.size);
+    } else if (sources->profile.name != NULL) {
+        TRY(profile_orientation(&sources->profile, &orientation, err));
     }
-    if (orientation == 0 && sources.xmp.data != NULL) {
+    if (orientation == 0 && sources->xmp.name != NULL) {
         struct png_text text;
-        enum vitlrp_status status = text_open(&sources.xmp, &text, err);
+        enum vitlrp_status status = text_open(&sources->xmp, &text, err);
         orientation = status == VITLRP_OK ? xmp_orientation(text.data, text.size) : 0;
         mem_free(text.unpacked);
         TRY(status);
     }
     *out = orientation != 0 ? orientation : 1;
     return VITLRP_OK;
+}
+
+enum vitlrp_status png_orientation(const struct source *source, int32_t *out,
+                                   struct vitlrp_error *err) {
+    struct png_sources sources = {0};
+    enum vitlrp_status status = sources_find(source, &sources, err);
+    if (status == VITLRP_OK) {
+        status = sources_orientation(&sources, out, err);
+    }
+    sources_free(&sources);
+    return status;
 }

@@ -3,14 +3,14 @@
 #ifndef IMGIO_PNG_TEXT_H
 #define IMGIO_PNG_TEXT_H
 
-#include <stddef.h>
 #include <stdint.h>
 
+#include "base/file.h"
 #include "base/status.h"
 
-/* 1 to 8 of a whole file in memory that begins as a PNG does; 1 where nothing says so. Of several
- * chunks of a kind the last one with a right checksum counts. NOMEM is the only failure. */
-enum vitlrp_status png_orientation(const uint8_t *data, size_t size, int32_t *out,
+/* 1 to 8 of a file that begins as a PNG does; 1 where nothing says so. Of several chunks of a kind
+ * the last one with a right checksum counts. NOMEM, or IO where the file cannot be read. */
+enum vitlrp_status png_orientation(const struct source *source, int32_t *out,
                                    struct vitlrp_error *err);
 
 #endif

@@ -222,6 +222,14 @@ vitlrp_image_open_prepared(const void *data, size_t size,
                            const struct vitlrp_preprocess *preprocess,
                            struct vitlrp_prepared *prepared, struct vitlrp_error *error);
 
+/* As vitlrp_image_open_prepared, of a file, of which no more than a block is in memory at a time if
+ * it is a JPEG or a PNG. sha256 NULL: nobody wants it; else 65 bytes, for the hash of the bytes
+ * that were decoded: 64 digits. IO for a file that is written to meanwhile. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status
+vitlrp_image_open_prepared_file(const char *path, const struct vitlrp_image_options *options,
+                                const struct vitlrp_preprocess *preprocess, char *sha256,
+                                struct vitlrp_prepared *prepared, struct vitlrp_error *error);
+
 /* ---- Models ---- */
 
 struct vitlrp_model;

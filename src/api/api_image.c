@@ -8,6 +8,7 @@
 #include "base/checked.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/sha256.h"
 #include "imgio/encode.h"
 #include "imgio/resize.h"
 
@@ -41,12 +42,12 @@ static enum vitlrp_status image_from_photograph(struct photograph *photograph,
     return VITLRP_OK;
 }
 
-static enum vitlrp_status open_bytes(const void *data, size_t size,
-                                     const struct vitlrp_image_options *options,
-                                     struct vitlrp_image **out, struct vitlrp_error *err) {
+static enum vitlrp_status open_source(const struct source *file,
+                                      const struct vitlrp_image_options *options,
+                                      struct vitlrp_image **out, struct vitlrp_error *err) {
     struct photograph photograph;
-    TRY(photograph_decode(data, size, &options->limits, options->ignore_exif != 0, &photograph,
-                          err));
+    TRY(photograph_decode_file(file, &options->limits, options->ignore_exif != 0, &photograph,
+                               err));
     return image_from_photograph(&photograph, out, err);
 }
 
@@ -57,18 +58,19 @@ enum vitlrp_status vitlrp_image_open_memory(const void *data, size_t size,
     struct vitlrp_image_options known;
     API_NEEDS((data != NULL || size == 0) && image != NULL, error);
     TRY(read_options(options, &known, error));
-    return open_bytes(data, size, &known, image, error);
+    const struct source memory = source_over(data, size);
+    return open_source(&memory, &known, image, error);
 }
 
 enum vitlrp_status vitlrp_image_open(const char *path, const struct vitlrp_image_options *options,
                                      struct vitlrp_image **image, struct vitlrp_error *error) {
     struct vitlrp_image_options known;
-    struct bytes bytes;
+    struct source file;
     API_NEEDS(path != NULL && image != NULL, error);
     TRY(read_options(options, &known, error));
-    TRY(file_read(path, known.limits.max_file_bytes, &bytes, error));
-    enum vitlrp_status status = open_bytes(bytes.data, bytes.size, &known, image, error);
-    bytes_free(&bytes);
+    TRY(source_open(path, &file, error));
+    enum vitlrp_status status = open_source(&file, &known, image, error);
+    source_close(&file);
     return error_prefix(error, status, path);
 }
 
@@ -199,36 +201,85 @@ static float *input_of(const struct vitlrp_preprocess *preprocess, const struct 
     return input;
 }
 
+/* Everything of a photograph that was loaded, which it takes over, failing or not. */
+static enum vitlrp_status take_loaded(const struct vitlrp_preprocess *preprocess,
+                                      struct photograph_loaded *loaded,
+                                      struct vitlrp_prepared *prepared, struct vitlrp_error *err) {
+    struct vitlrp_image *image = NULL;
+    float *input = input_of(preprocess, &loaded->seen);
+    image_free(&loaded->seen);
+    enum vitlrp_status status = image_from_photograph(&loaded->photograph, &image, err);
+    if (status == VITLRP_OK && input == NULL) {
+        vitlrp_image_close(image);
+        status = fail(err, VITLRP_NOMEM, "out of memory for a model input");
+    }
+    if (status != VITLRP_OK) {
+        mem_free(input);
+        return status;
+    }
+    *prepared = (struct vitlrp_prepared){image, input, loaded->plan.geometry, loaded->prepare_ms};
+    return VITLRP_OK;
+}
+
+static enum vitlrp_status open_prepared(const struct source *file, struct sha256 *hash,
+                                        const struct vitlrp_image_options *options,
+                                        const struct vitlrp_preprocess *preprocess,
+                                        struct vitlrp_prepared *prepared,
+                                        struct vitlrp_error *err) {
+    struct photograph_loaded loaded;
+    const struct photograph_wishes wishes = {.limits = &options->limits,
+                                             .preprocess = preprocess,
+                                             .whole_pixels = PHOTOGRAPH_WHOLE_PIXELS,
+                                             .ignore_exif = options->ignore_exif != 0,
+                                             .draws = true,
+                                             .max_side = options->max_side};
+    TRY(photograph_load_file(file, hash, &wishes, &loaded, err));
+    return take_loaded(preprocess, &loaded, prepared, err);
+}
+
 enum vitlrp_status vitlrp_image_open_prepared(const void *data, size_t size,
                                               const struct vitlrp_image_options *options,
                                               const struct vitlrp_preprocess *preprocess,
                                               struct vitlrp_prepared *prepared,
                                               struct vitlrp_error *error) {
     struct vitlrp_image_options known;
-    struct photograph_loaded loaded;
-    struct vitlrp_image *image = NULL;
     API_NEEDS((data != NULL || size == 0) && preprocess != NULL && prepared != NULL, error);
     TRY(read_options(options, &known, error));
     TRY(preprocess_check(preprocess, error));
-    const struct photograph_wishes wishes = {.limits = &known.limits,
-                                             .preprocess = preprocess,
-                                             .whole_pixels = PHOTOGRAPH_WHOLE_PIXELS,
-                                             .ignore_exif = known.ignore_exif != 0,
-                                             .draws = true,
-                                             .max_side = known.max_side};
-    TRY(photograph_load(data, size, &wishes, &loaded, error));
-    float *input = input_of(preprocess, &loaded.seen);
-    image_free(&loaded.seen);
-    enum vitlrp_status status = image_from_photograph(&loaded.photograph, &image, error);
-    if (status == VITLRP_OK && input == NULL) {
-        vitlrp_image_close(image);
-        status = fail(error, VITLRP_NOMEM, "out of memory for a model input");
+    const struct source memory = source_over(data, size);
+    return open_prepared(&memory, NULL, &known, preprocess, prepared, error);
+}
+
+static void close_prepared(struct vitlrp_prepared *prepared) {
+    vitlrp_image_close(prepared->image);
+    mem_free(prepared->input);
+}
+
+enum vitlrp_status vitlrp_image_open_prepared_file(const char *path,
+                                                   const struct vitlrp_image_options *options,
+                                                   const struct vitlrp_preprocess *preprocess,
+                                                   char *sha256, struct vitlrp_prepared *prepared,
+                                                   struct vitlrp_error *error) {
+    struct vitlrp_image_options known;
+    struct vitlrp_prepared opened = {0};
+    struct source file;
+    API_NEEDS(path != NULL && preprocess != NULL && prepared != NULL, error);
+    TRY(read_options(options, &known, error));
+    TRY(preprocess_check(preprocess, error));
+    TRY(source_open(path, &file, error));
+    struct sha256 hash = sha256 == NULL ? (struct sha256){0} : sha256_begin();
+    enum vitlrp_status status =
+        open_prepared(&file, sha256 == NULL ? NULL : &hash, &known, preprocess, &opened, error);
+    source_close(&file);
+    if (sha256 != NULL) {
+        enum vitlrp_status ended = sha256_end(&hash, status == VITLRP_OK ? sha256 : NULL, error);
+        status = status == VITLRP_OK ? ended : status;
     }
     if (status != VITLRP_OK) {
-        mem_free(input);
-        return status;
+        close_prepared(&opened);
+        return error_prefix(error, status, path);
     }
-    *prepared = (struct vitlrp_prepared){image, input, loaded.plan.geometry, loaded.prepare_ms};
+    *prepared = opened;
     return VITLRP_OK;
 }
 

@@ -260,7 +260,7 @@ static enum vitlrp_status encode_rows(const struct row_maker *rows,
                : encode_png_rows(rows, options->comment, file, err);
 }
 
-/* The picture of the overlay is never whole in memory: it may be large. */
+/* The picture of overlay or map is never whole in memory: it may be large. */
 static enum vitlrp_status encode_overlay(const struct image *photo, const struct heatmap *map,
                                          const struct render_look *look,
                                          const struct vitlrp_render_options *options,
@@ -276,16 +276,12 @@ static enum vitlrp_status encode_overlay(const struct image *photo, const struct
     return status;
 }
 
-/* The other styles. */
-static enum vitlrp_status encode_style(const struct image *photo, const struct heatmap *map,
+static enum vitlrp_status encode_panel(const struct image *photo, const struct heatmap *map,
                                        const struct render_look *look,
                                        const struct vitlrp_render_options *options,
                                        struct bytes *file, struct vitlrp_error *err) {
     struct image picture = {0};
-    enum vitlrp_status status =
-        options->style == VITLRP_STYLE_HEAT
-            ? render_heat(map, look, photo->width, photo->height, &picture, err)
-            : panel_draw(photo, map, look, options->caption, &picture, err);
+    enum vitlrp_status status = panel_draw(photo, map, look, options->caption, &picture, err);
     if (status == VITLRP_OK) {
         status = options->format == VITLRP_PICTURE_JPEG
                      ? encode_jpeg(&picture, options->comment, file, err)
@@ -330,9 +326,16 @@ static enum vitlrp_status draw_and_encode(const struct vitlrp_image *image,
     char unit[UNIT_BYTES_MAX + sizeof " per patch"];
     TRY(prepare(image, map, options, &heatmap, &look, err));
     look.unit = write_unit(map, options->unit, unit, sizeof unit);
-    return options->style == VITLRP_STYLE_OVERLAY
-               ? encode_overlay(photo, &heatmap, &look, options, file, err)
-               : encode_style(photo, &heatmap, &look, options, file, err);
+    if (options->style == VITLRP_STYLE_PANEL) {
+        return encode_panel(photo, &heatmap, &look, options, file, err);
+    }
+    struct vitlrp_render_options drawn = *options;
+    if (options->style == VITLRP_STYLE_HEAT) { /* over nothing, with nothing below */
+        look.underlay = VITLRP_UNDERLAY_NONE;
+        look.top_percent = 0.0F;
+        drawn.caption = NULL;
+    }
+    return encode_overlay(photo, &heatmap, &look, &drawn, file, err);
 }
 
 /* The photograph with its longer side of `side` pixels; a smaller one keeps its size. */

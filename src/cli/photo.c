@@ -146,6 +146,15 @@ static bool holds_input(const void *data, size_t size) {
             !npy_is_picture(&header));
 }
 
+/* Takes over what was made since `start`. */
+static void photo_take(const struct vitlrp_prepared *prepared, double start, struct photo *photo) {
+    photo->image = prepared->image;
+    photo->input = prepared->input;
+    photo->geometry = prepared->geometry;
+    photo->preprocess_ms = prepared->prepare_ms;
+    photo->decode_ms = clock_ms() - start - prepared->prepare_ms;
+}
+
 static enum vitlrp_status photo_fill(const void *data, size_t size,
                                      const struct vitlrp_preprocess *preprocess,
                                      const struct vitlrp_image_options *options,
@@ -158,11 +167,7 @@ static enum vitlrp_status photo_fill(const void *data, size_t size,
     }
     struct vitlrp_prepared prepared;
     TRY(vitlrp_image_open_prepared(data, size, options, preprocess, &prepared, err));
-    photo->image = prepared.image;
-    photo->input = prepared.input;
-    photo->geometry = prepared.geometry;
-    photo->preprocess_ms = prepared.prepare_ms;
-    photo->decode_ms = clock_ms() - start - prepared.prepare_ms;
+    photo_take(&prepared, start, photo);
     return VITLRP_OK;
 }
 
@@ -180,30 +185,58 @@ enum vitlrp_status photo_decode(const void *data, size_t size,
     return VITLRP_OK;
 }
 
+/* Of bytes that were read, which it takes over. */
+static enum vitlrp_status photo_open_bytes(struct bytes *bytes,
+                                           const struct vitlrp_preprocess *preprocess,
+                                           const struct vitlrp_image_options *options, char *sha256,
+                                           struct photo *photo, struct vitlrp_error *err) {
+    enum vitlrp_status status =
+        sha256 == NULL ? VITLRP_OK : sha256_bytes(bytes->data, bytes->size, sha256, err);
+    if (status == VITLRP_OK) {
+        status = photo_decode(bytes->data, bytes->size, preprocess, options, photo, err);
+    }
+    bytes_free(bytes);
+    return status;
+}
+
+/* True of a file that begins as NumPy's do. */
+static bool is_array(const char *path) {
+    unsigned char head[NPY_MIN_SIZE];
+    struct source source;
+    if (source_open(path, &source, NULL) != VITLRP_OK) {
+        return false; /* which whoever opens it next will say */
+    }
+    bool is_npy = source.size >= sizeof head &&
+                  source_read(&source, 0, head, sizeof head, NULL) == VITLRP_OK &&
+                  npy_recognise(head, sizeof head);
+    source_close(&source);
+    return is_npy;
+}
+
 enum vitlrp_status photo_open(const char *path, const struct vitlrp_preprocess *preprocess,
                               const struct vitlrp_image_options *options, char *sha256,
                               struct photo *photo, struct vitlrp_error *err) {
-    size_t most = options->limits.max_file_bytes;
+    struct vitlrp_prepared prepared;
     struct bytes bytes = {0};
     bool is_stdin = strcmp(path, "-") == 0;
     const char *name = is_stdin ? "standard input" : path;
+    size_t most = options->limits.max_file_bytes;
     double start = clock_ms();
+    if (!is_stdin && !is_array(path)) {
+        TRY(vitlrp_image_open_prepared_file(path, options, preprocess, sha256, &prepared, err));
+        *photo = (struct photo){0};
+        photo_take(&prepared, start, photo);
+        return VITLRP_OK;
+    }
     if (is_stdin) {
         TRY(error_prefix(err, file_read_descriptor(0, most, &bytes, err), name));
     } else {
         TRY(file_read(path, most, &bytes, err)); /* names the path itself */
     }
     double read_ms = clock_ms() - start;
-    enum vitlrp_status status =
-        sha256 == NULL ? VITLRP_OK : sha256_bytes(bytes.data, bytes.size, sha256, err);
-    if (status == VITLRP_OK) {
-        status = photo_decode(bytes.data, bytes.size, preprocess, options, photo, err);
-    }
-    bytes_free(&bytes);
-    if (status == VITLRP_OK) {
-        photo->decode_ms += read_ms;
-    }
-    return error_prefix(err, status, name);
+    TRY(error_prefix(err, photo_open_bytes(&bytes, preprocess, options, sha256, photo, err), name));
+    photo->decode_ms += read_ms;
+    return VITLRP_OK;
 }
 
 const char *photo_warning(const struct photo *photo) {

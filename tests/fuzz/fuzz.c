@@ -75,7 +75,7 @@ bool fuzz_decoded(enum vitlrp_status (*decode)(const struct decode_input *, stru
                                                struct vitlrp_error *),
                   const uint8_t *data, size_t size, struct image *out) {
     struct vitlrp_image_limits limits = fuzz_limits();
-    struct decode_input input = {.data = data, .size = size, .limits = &limits};
+    struct decode_input input = {.source = source_over(data, size), .limits = &limits};
     struct decoded decoded = {.orientation = 1};
     struct vitlrp_error err;
     enum vitlrp_status status = decode(&input, &decoded, &err);

@@ -14,7 +14,7 @@ static void check_round_trip(const struct image *image) {
         fuzz_check(err.status == VITLRP_NOMEM, err.message);
         return;
     }
-    struct decode_input input = {.data = file.data, .size = file.size, .limits = &limits};
+    struct decode_input input = {.source = source_over(file.data, file.size), .limits = &limits};
     enum vitlrp_status status = decode_png(&input, &again, &err);
     fuzz_check(status == VITLRP_OK, "a PNG of ours that is not read");
     bool same = again.image.width == image->width && again.image.height == image->height;

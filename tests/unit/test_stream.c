@@ -1,8 +1,12 @@
+#define _GNU_SOURCE
 /* Photographs that are read row by row, against the same ones decoded whole: what the model sees is
  * equal bit for bit, in every orientation, with every filter, in colour and grey. */
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
+#include "base/window.h"
 #include "imgio/decode.h"
 #include "imgio/encode.h"
 #include "imgio/exif.h"
@@ -107,6 +111,31 @@ static void load(const struct bytes *file, const struct photograph_wishes *wishe
     }
 }
 
+/* The same bytes as a file of the kernel's memory. Owned: close the descriptor. */
+static struct source put_in_file(const struct bytes *bytes) {
+    struct source file = {.descriptor = memfd_create("picture", 0), .size = bytes->size};
+    assert_true(file.descriptor >= 0);
+    assert_int_equal(pwrite(file.descriptor, bytes->data, bytes->size, 0), bytes->size);
+    return file;
+}
+
+/* From the file, block by block; what was read has the hash of the bytes. */
+static void load_file(const struct bytes *bytes, const struct photograph_wishes *wishes,
+                      struct photograph_loaded *out) {
+    struct source file = put_in_file(bytes);
+    struct sha256 hash = sha256_begin();
+    struct vitlrp_error err;
+    char read[SHA256_TEXT];
+    char given[SHA256_TEXT];
+    if (photograph_load_file(&file, &hash, wishes, out, &err) != VITLRP_OK) {
+        fail_msg("%s", err.message);
+    }
+    assert_int_equal(sha256_end(&hash, read, NULL), VITLRP_OK);
+    assert_int_equal(sha256_bytes(bytes->data, bytes->size, given, NULL), VITLRP_OK);
+    assert_string_equal(read, given);
+    close(file.descriptor);
+}
+
 /* By the decoders, with preprocessing of all kinds, crops beyond the picture among them. */
 static void test_files_in_rows_and_whole(void **state) {
     static const struct vitlrp_preprocess kinds[] = {
@@ -134,7 +163,7 @@ static void test_files_in_rows_and_whole(void **state) {
                                            .max_side = 20};
         load(&file, &wishes, &whole);
         wishes.whole_pixels = 1;
-        load(&file, &wishes, &rows);
+        load_file(&file, &wishes, &rows);
         assert_equal_images(&whole.seen, &rows.seen);
         assert_int_equal(whole.photograph.width, rows.photograph.width);
         assert_int_equal(whole.photograph.height, rows.photograph.height);
@@ -178,11 +207,82 @@ static void test_cut_files(void **state) {
     image_free(&picture);
 }
 
+/* ---- Files beyond a block ---- */
+
+/* Noise does not pack: the files have several blocks, one of them a comment before the frame. */
+static void test_files_of_several_blocks(void **state) {
+    static const uint8_t comment[] = {0xff, 0xfe, 0xff, 0xff};
+    struct vitlrp_image_limits limits = image_limits_default();
+    struct vitlrp_preprocess preprocess = {
+        .resize = VITLRP_RESIZE_SQUASH, .resize_to = 8, .std = {1.0F, 1.0F, 1.0F}};
+    struct photograph_wishes wishes = {.limits = &limits,
+                                       .preprocess = &preprocess,
+                                       .whole_pixels = 1,
+                                       .draws = true,
+                                       .max_side = 8};
+    struct test_random random = {.state = 8};
+    struct image picture = picture_make(300, 250);
+    (void) state;
+    for (size_t i = 0; i < (size_t) 300 * 250 * 3; i++) {
+        picture.rgb[i] = (uint8_t) test_below(&random, 256);
+    }
+    for (int png = 0; png < 2; png++) {
+        struct bytes file = file_of(&picture, png == 1, 6);
+        struct bytes longer = {test_calloc(file.size + 65537, 1), file.size + 65537};
+        memcpy(longer.data, file.data, 2);
+        memcpy(longer.data + 2, comment, sizeof comment);
+        memcpy(longer.data + 2 + 65537, file.data + 2, file.size - 2);
+        const struct bytes *read = png == 1 ? &file : &longer;
+        struct photograph_loaded whole, blocks;
+        assert_true(read->size > 2 * WINDOW_BYTES);
+        load(read, &wishes, &whole);
+        load_file(read, &wishes, &blocks);
+        assert_equal_images(&whole.seen, &blocks.seen);
+        assert_int_equal(blocks.photograph.orientation, png == 1 ? 1 : 6);
+        photograph_loaded_free(&whole);
+        photograph_loaded_free(&blocks);
+        file_free(&file, png == 1);
+        test_free(longer.data);
+    }
+    image_free(&picture);
+}
+
+static enum vitlrp_status lengthen(void *user, int32_t width, int32_t height, int32_t orientation,
+                                   bool *takes, struct vitlrp_error *err) {
+    const struct source *file = user;
+    (void) width, (void) height, (void) orientation, (void) err;
+    assert_int_equal(ftruncate(file->descriptor, (off_t) file->size + 1), 0);
+    *takes = false;
+    return VITLRP_OK;
+}
+
+static void test_a_file_that_changes(void **state) {
+    struct vitlrp_image_limits limits = image_limits_default();
+    struct image picture = picture_make(40, 30);
+    (void) state;
+    for (int png = 0; png < 2; png++) {
+        struct bytes bytes = file_of(&picture, png == 1, 1);
+        struct source file = put_in_file(&bytes);
+        const struct row_sink sink = {&file, lengthen, NULL};
+        const struct decode_input input = {file, &limits, &sink, NULL};
+        struct decoded decoded = {0};
+        struct vitlrp_error err = {0};
+        assert_int_equal(decode_rows(&input, &decoded, &err), VITLRP_IO);
+        assert_string_equal(err.message, "changed while it was read");
+        assert_null(decoded.image.rgb);
+        close(file.descriptor);
+        file_free(&bytes, png == 1);
+    }
+    image_free(&picture);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_windows_of_any_resize),
         cmocka_unit_test(test_files_in_rows_and_whole),
         cmocka_unit_test(test_cut_files),
+        cmocka_unit_test(test_files_of_several_blocks),
+        cmocka_unit_test(test_a_file_that_changes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
