@@ -13,13 +13,13 @@
 
 #include <jerror.h>
 
+#include "base/jpeg_frame.h"
 #include "base/mem.h"
 #include "base/window.h"
 #include "imgio/decode.h"
 #include "imgio/exif.h"
 
 #define APP1 (JPEG_APP0 + 1)
-#define START_OF_SCAN 0xda
 
 #define SCANS_MISSING                                                                              \
     "scans of this JPEG are missing, so parts of the picture are coarse or grey; get the whole "   \
@@ -396,57 +396,22 @@ static enum vitlrp_status read_picture(struct jpeg_reader *reader) {
     return VITLRP_OK;
 }
 
-#define FRAME_BYTES 5 /* of a segment: 0xff, its marker, its length, the precision of a frame */
-
-/* The first frame header, or an empty one where there is none before the pixels, which the library
- * will say. */
-static enum vitlrp_status find_frame(const struct decode_input *input, struct window *window,
-                                     uint8_t frame[FRAME_BYTES], struct vitlrp_error *err) {
-    uint64_t at = 2; /* behind the start of the image */
-    memset(frame, 0, FRAME_BYTES);
-    while (at + FRAME_BYTES <= input->source.size) {
-        const uint8_t *here = NULL;
-        size_t held = 0;
-        TRY(window_look(window, at, FRAME_BYTES, &here, &held, err));
-        uint8_t marker = here[1];
-        bool bare = marker == 0x01 || (marker >= JPEG_RST0 && marker <= JPEG_RST0 + 8);
-        size_t length = (size_t) here[2] << 8 | here[3];
-        if (here[0] != 0xff || marker == 0xff || marker == 0) {
-            at++;
-        } else if (bare) {
-            at += 2;
-        } else if (marker == 0xc0 || (marker > 0xc0 && marker < 0xd0 && marker % 4 != 0)) {
-            memcpy(frame, here, FRAME_BYTES); /* not C4, C8 and CC, which are tables */
-            return VITLRP_OK;
-        } else if (marker == JPEG_EOI || marker == START_OF_SCAN || length < 2) {
-            return VITLRP_OK;
-        } else {
-            at += 2 + length;
-        }
-    }
-    return VITLRP_OK;
-}
-
 /* What newer libraries read and older ones refuse, and what none reads: refused by name before the
  * library sees the file, so that its version makes no difference. */
 static enum vitlrp_status check_frame(const struct decode_input *input, struct vitlrp_error *err) {
-    struct window window;
-    uint8_t frame[FRAME_BYTES];
-    TRY(window_open(&input->source, &window, err));
-    enum vitlrp_status status = find_frame(input, &window, frame, err);
-    window_close(&window);
-    TRY(status);
-    if (frame[0] == 0) {
+    struct jpeg_frame frame;
+    TRY(jpeg_frame_find(&input->source, &frame, err));
+    if (frame.marker == 0) {
         return VITLRP_OK;
     }
-    if (frame[4] != 8) {
+    if (frame.bits != 8) {
         return fail(err, VITLRP_UNSUPPORTED, "JPEG of %d bits a sample; only those of 8 are read",
-                    frame[4]);
+                    frame.bits);
     }
-    if ((frame[1] & 3) == 3) {
+    if ((frame.marker & 3) == 3) {
         return fail(err, VITLRP_UNSUPPORTED, "lossless JPEG, which is not read; save it as PNG");
     }
-    return (frame[1] & 7) > 4
+    return (frame.marker & 7) > 4
                ? fail(err, VITLRP_UNSUPPORTED, "hierarchical JPEG, which is not read")
                : VITLRP_OK;
 }

@@ -8,11 +8,15 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "base/jpeg_frame.h"
 #include "base/npy.h"
 
 /* A comment of ours stands right behind a picture's header, and NumPy's headers are that short. */
 #define HEAD_BYTES 256
 #define COMMENT "vitlrp "
+
+/* Fewer than those of cameras since 2003, more than those of photographs for the web. */
+#define CAMERA_PIXELS 4000000
 
 static const char *const READ[] = {
     "jpg",  "jpeg", "png", "bmp", "webp", "npy", "pbm", "pgm", "ppm", "pnm",
@@ -123,6 +127,21 @@ static size_t read_head(int folder, const char *path, uint8_t head[HEAD_BYTES]) 
 bool picture_file_is_commented(int folder, const char *path) {
     uint8_t head[HEAD_BYTES];
     return picture_file_has_comment(head, read_head(folder, path, head));
+}
+
+bool picture_file_is_of_camera(const char *path) {
+    struct source source;
+    struct jpeg_frame frame = {0};
+    uint8_t head[3];
+    if (source_open(path, &source, NULL) != VITLRP_OK) {
+        return false;
+    }
+    bool is_jpeg = source.size > sizeof head &&
+                   source_read(&source, 0, head, sizeof head, NULL) == VITLRP_OK &&
+                   memcmp(head, "\xff\xd8\xff", sizeof head) == 0 &&
+                   jpeg_frame_find(&source, &frame, NULL) == VITLRP_OK;
+    source_close(&source);
+    return is_jpeg && (int64_t) frame.width * frame.height >= CAMERA_PIXELS;
 }
 
 /* NumPy's bytes as [height, width, 1 or 3] or [height, width]. */

@@ -31,6 +31,10 @@ bool picture_file_has_comment(const void *data, size_t size);
 /* The same of a file, as picture_file_of opens it. */
 bool picture_file_is_commented(int folder, const char *path);
 
+/* True of a JPEG of 4 million pixels or more, as cameras and phones make them; false of what cannot
+ * be opened. */
+bool picture_file_is_of_camera(const char *path);
+
 /* How many files of a folder were passed over, by what they are. */
 #define PICTURE_FILE_KINDS 24
 struct picture_file_tally {

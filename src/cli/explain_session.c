@@ -490,10 +490,12 @@ static enum vitlrp_status render_figure(const struct explain_session *state,
                                         struct vitlrp_error *err) {
     struct bytes bytes = {0};
     if (options->style == VITLRP_STYLE_PANEL) {
-        return fail(
-            err, VITLRP_USAGE,
-            "--style panel has no .svg and no .pdf (vitlrp compare writes figures of several "
-            "pictures)");
+        return state->outputs.figure == FIGURE_APNG
+                   ? fail(err, VITLRP_USAGE,
+                          "--style panel has no .apng: an animation shows one picture")
+                   : fail(err, VITLRP_USAGE,
+                          "--style panel has no .svg and no .pdf (vitlrp compare writes figures "
+                          "of several pictures)");
     }
     TRY(state->outputs.figure == FIGURE_APNG
             ? render_animation(state, explanation, options->caption, &bytes, err)
@@ -513,7 +515,7 @@ enum vitlrp_status explain_render(const struct explain_session *state,
                                    &explanation->photo->geometry};
     TRY(compose_caption(explanation, caption, err));
     append_comment(&comment, explanation);
-    options.format = state->outputs.picture_format;
+    options.format = outputs_format(&state->outputs, explanation->image_path);
     options.caption = state->settings->caption == CAPTION_NONE ? NULL : caption;
     options.unit = explanation_unit(explanation);
     options.comment = comment.failed ? NULL : comment.data;

@@ -12,6 +12,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/picture_file.h"
 #include "base/text.h"
 #include "console.h"
 #include "names.h"
@@ -74,6 +75,12 @@ static enum vitlrp_status create_folder(const char *path, struct vitlrp_error *e
         return error_prefix(err, fail_errno(err, errno, "cannot create the folder"), path);
     }
     return VITLRP_OK;
+}
+
+/* True without a value, and of a folder. */
+static bool names_no_picture(const char *value) {
+    return value == NULL ||
+           (!is_stdout(value) && (is_folder(value) || *name_extension(value) == '\0'));
 }
 
 /* One option's value as a pattern: a folder gets a name, several classes get {class}. */
@@ -428,6 +435,7 @@ enum vitlrp_status outputs_plan(const struct args *args, const struct settings *
         TRY(make_pattern(KINDS[OUTPUT_PICTURE].in_folder, OUTPUT_PICTURE, several_images,
                          several_classes, &outputs->pattern[OUTPUT_PICTURE], err));
     }
+    outputs->picture_is_unnamed = names_no_picture(value_of(args, OUTPUT_PICTURE));
     TRY(check_extension(outputs, err));
     TRY(check_arrays(outputs, err));
     TRY(check_page(args, outputs, settings, err));
@@ -490,6 +498,12 @@ enum vitlrp_status output_claim_each(struct guard *guard, const char *const *opt
     return VITLRP_OK;
 }
 
+enum vitlrp_picture_format outputs_format(const struct outputs *outputs, const char *image_path) {
+    return outputs->picture_is_unnamed && picture_file_is_of_camera(image_path)
+               ? VITLRP_PICTURE_JPEG
+               : outputs->picture_format;
+}
+
 enum vitlrp_status outputs_path(const struct outputs *outputs, enum output_kind kind,
                                 const char *image_path, const struct name_values *of_class,
                                 struct text *path, struct vitlrp_error *err) {
@@ -502,6 +516,10 @@ enum vitlrp_status outputs_path(const struct outputs *outputs, enum output_kind 
         values.stem = stem.data;
         values.method = outputs->method;
         status = name_expand(pattern, &values, path, err);
+    }
+    if (status == VITLRP_OK && kind == OUTPUT_PICTURE &&
+        outputs_format(outputs, image_path) != outputs->picture_format) {
+        memcpy(path->data + path->length - strlen(".jpg"), ".jpg", strlen(".jpg"));
     }
     text_free(&stem);
     /* Names without {class} were checked before the work began. */

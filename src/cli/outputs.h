@@ -27,9 +27,10 @@ enum output_kind {
 };
 
 struct outputs {
-    char *pattern[OUTPUT_KINDS]; /* owned; NULL: not wanted; "-": standard output */
-    bool picture_is_map;         /* -o NAME.npy: the map itself */
-    enum vitlrp_picture_format picture_format;
+    char *pattern[OUTPUT_KINDS];               /* owned; NULL: not wanted; "-": standard output */
+    bool picture_is_map;                       /* -o NAME.npy: the map itself */
+    enum vitlrp_picture_format picture_format; /* of a picture that has a name: outputs_format */
+    bool picture_is_unnamed;   /* -o names no file: it is called STEM.heat.png or .jpg */
     const char *method;        /* for names */
     enum figure_format figure; /* -o NAME.svg, .pdf or .apng; FIGURE_NONE: a picture */
     bool stdout_taken;
@@ -49,6 +50,10 @@ void outputs_free(struct outputs *outputs);
 enum vitlrp_status outputs_path(const struct outputs *outputs, enum output_kind kind,
                                 const char *image_path, const struct name_values *of_class,
                                 struct text *path, struct vitlrp_error *err);
+
+/* The format of an image's picture: where no name says it, that of a camera's JPEG is a JPEG, which
+ * is a tenth as large, and any other a PNG. */
+enum vitlrp_picture_format outputs_format(const struct outputs *outputs, const char *image_path);
 
 /* Finds out whether a file of that name can be written. IO for a folder in its place, or one around
  * it that is missing or not writable. */
