@@ -138,8 +138,7 @@ VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_image_open_memory(const void *data, size_t size, const struct vitlrp_image_options *options,
                          struct vitlrp_image **image, struct vitlrp_error *error);
 
-/* A copy of a decoded photograph, `rgb` [height, width, 3], within the default limits. Any thread.
- */
+/* A copy of a photograph, `rgb` [height, width, 3], within the default limits. Any thread. */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status vitlrp_image_from_rgb(const uint8_t *rgb,
                                                                      int32_t height, int32_t width,
                                                                      struct vitlrp_image **image,
@@ -184,8 +183,7 @@ struct vitlrp_image_info {
 VITLRP_API void vitlrp_image_describe(const struct vitlrp_image *image,
                                       struct vitlrp_image_info *info);
 
-/* The geometry of a photograph of the given size. UNSUPPORTED if the resize is unknown. Any thread.
- */
+/* The geometry of a photograph of that size. UNSUPPORTED if the resize is unknown. Any thread. */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_preprocess_plan(const struct vitlrp_preprocess *preprocess, int32_t image_width,
                        int32_t image_height, struct vitlrp_geometry *geometry,
@@ -211,20 +209,19 @@ struct vitlrp_prepared {
     double prepare_ms;               /* of the time, what followed the decoding */
 };
 
-/* From a file's bytes to a model input in one step, with the same input bit for bit as
- * vitlrp_image_open_memory and vitlrp_image_prepare. A large photograph of which no more pixels are
- * kept than options->max_side asks for is read row by row, in memory that does not grow with it, if
- * it is a baseline JPEG or a PNG that is not interlaced. What else is made of such an image
- * is made of the pixels that were kept. Any thread. */
+/* From a file's bytes to a model input, the same bit for bit as by vitlrp_image_open_memory and
+ * vitlrp_image_prepare. A large baseline JPEG or PNG that is not interlaced, of which fewer pixels
+ * are kept (options->max_side), is read row by row, in memory that does not grow with it; all
+ * pictures of it are made of the pixels that were kept. Any thread. */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_image_open_prepared(const void *data, size_t size,
                            const struct vitlrp_image_options *options,
                            const struct vitlrp_preprocess *preprocess,
                            struct vitlrp_prepared *prepared, struct vitlrp_error *error);
 
-/* As vitlrp_image_open_prepared, of a file, of which no more than a block is in memory at a time if
- * it is a JPEG or a PNG. sha256 NULL: nobody wants it; else 65 bytes, for the hash of the bytes
- * that were decoded: 64 digits. IO for a file that is written to meanwhile. */
+/* As vitlrp_image_open_prepared, of a file: of a JPEG or PNG a block is in memory at a time. sha256
+ * gets the hash of the bytes that were decoded, 65 bytes with the terminator; NULL: nobody wants
+ * it. IO for a file that is written to meanwhile. */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_image_open_prepared_file(const char *path, const struct vitlrp_image_options *options,
                                 const struct vitlrp_preprocess *preprocess, char *sha256,
