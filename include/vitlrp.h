@@ -370,15 +370,13 @@ struct vitlrp_model_info {
     enum vitlrp_probability probability; /* in use */
 };
 
-/* Call it before vitlrp_model_describe, which fills the record. The strings live as long as the
- * model. */
+/* Call it before vitlrp_model_describe, which fills the record; strings live like the model. */
 #define vitlrp_model_info_init(info) vitlrp_model_info_init_sized((info), sizeof *(info))
 VITLRP_API void vitlrp_model_info_init_sized(struct vitlrp_model_info *info, size_t size);
 VITLRP_API void vitlrp_model_describe(const struct vitlrp_model *model,
                                       struct vitlrp_model_info *info);
 
-/* Something that tensors alone do not determine, and who states it. Strings live as long as the
- * model. */
+/* What tensors alone do not determine, and who states it. Strings live as long as the model. */
 struct vitlrp_fact {
     const char *name;  /* "heads", "norm_eps", "activation", "pool" ... (data/FORMATS.md) */
     const char *title; /* the same for people */
@@ -599,8 +597,7 @@ struct vitlrp_method_info {
     const char *unit; /* of its values: "logit", shares of what is explained, or "score" */
 };
 
-/* Call it before vitlrp_method_describe, which fills the record: USAGE for an unknown name. The
- * strings are constants. */
+/* Call it before vitlrp_method_describe: USAGE for an unknown name. The strings are constants. */
 #define vitlrp_method_info_init(info) vitlrp_method_info_init_sized((info), sizeof *(info))
 VITLRP_API void vitlrp_method_info_init_sized(struct vitlrp_method_info *info, size_t size);
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
