@@ -10,6 +10,7 @@ from __future__ import annotations
 import collections
 import concurrent.futures
 import functools
+import signal
 import struct
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -65,7 +66,7 @@ class Watch:
                 while True:
                     yield answer
                     self._tell()
-                    answer = int(self._cancelled is not None and self._cancelled())
+                    answer = int(_is_interrupted() or (self._cancelled is not None and self._cancelled()))
             except GeneratorExit:
                 return
             except BaseException as error:
@@ -79,6 +80,16 @@ class Watch:
         if self._progress is not None and (done, total) != self._shown:
             self._shown = (done, total)
             self._progress(done, total)
+
+
+def _is_interrupted() -> bool:
+    """A Ctrl-C waits for the end of the pass: the library holds signals back from threads that compute, and
+    where the main thread is the only one it is in nobody's hands. It is raised when the call has ended."""
+    return (
+        threading.current_thread() is threading.main_thread()
+        and signal.SIGINT in signal.sigpending()
+        and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
+    )
 
 
 _Item = TypeVar("_Item")

@@ -6,6 +6,7 @@
 
 #include "base/work_rate.h"
 #include "machine.h"
+#include "run_watch.h"
 
 /* By then the passes' time is known. */
 #define TELL_SECONDS 0.5
@@ -97,11 +98,12 @@ static void take_progress(void *user, size_t done, size_t total) {
     watch->total = total;
 }
 
-/* The session asks some fifty times a second: the clock of this watch. */
+/* The session asks some fifty times a second: the clock of this watch. A signal that waits for the
+ * end of the pass gets it. */
 static int32_t tick(void *user) {
     tell(user);
     show(user);
-    return 0;
+    return run_watch_is_ending() ? 1 : 0;
 }
 
 struct vitlrp_session_observer pass_watch_observer(struct pass_watch *watch) {

@@ -104,9 +104,23 @@ void run_watch_start(enum progress when, const struct console *console, struct r
     listen_to(SIGHUP);
 }
 
+bool run_watch_is_ending(void) {
+    static const int ENDING[] = {SIGINT, SIGTERM, SIGHUP};
+    sigset_t waiting;
+    bool found = caught_signal != 0;
+    sigemptyset(&waiting);
+    sigpending(&waiting);
+    for (size_t i = 0; i < sizeof ENDING / sizeof ENDING[0] && !found; i++) {
+        struct sigaction action;
+        found = sigismember(&waiting, ENDING[i]) == 1 && sigaction(ENDING[i], NULL, &action) == 0 &&
+                action.sa_handler != SIG_IGN;
+    }
+    return found;
+}
+
 static int32_t is_cancelled(void *user) {
     (void) user;
-    return caught_signal != 0;
+    return run_watch_is_ending() ? 1 : 0;
 }
 
 static void watch_show(void *user, size_t done, size_t total, size_t failed) {

@@ -36,6 +36,10 @@ void run_watch_start(enum progress when, const struct console *console, struct r
 
 struct vitlrp_eval_observer run_watch_observer(struct run_watch *watch);
 
+/* A signal that ends the run has come, or waits: passes hold signals back from their threads, and
+ * where all threads compute it would wait for the end of a pass. */
+bool run_watch_is_ending(void);
+
 /* The signal that came, or 0. */
 int run_watch_signal(void);
 

@@ -362,6 +362,17 @@ class Progress(Explain):
             self.model.explain(support.KOALA, progress=progress, **self.LONG)
         self.model.explain(support.KOALA, method="rise", samples=8)
 
+    def test_interrupt_that_is_held_back(self):
+        """As passes hold signals back: a waiting Ctrl-C ends the call, and is raised when it is let through."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+            with self.assertRaises(errors.CancelledError):
+                self.model.explain(support.KOALA, method="rise", samples=2000)
+        finally:
+            with self.assertRaises(KeyboardInterrupt):
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
     def test_interrupt(self):
         """Within 0.2 seconds, also among others, and the model stays usable."""
         for work in (
