@@ -11,6 +11,7 @@ import contextlib
 import ctypes
 import dataclasses
 import fcntl
+import inspect
 import io
 import json
 import os
@@ -20,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from . import _capi, _check
+from . import image as _image
 from ._files import write_atomic
 from ._handle import Handle
 from ._library import call, lib, new_record, version
@@ -81,7 +83,11 @@ def dataset_items(model: _capi.ModelPointer, path: _check.StrPath, with_labels: 
     options.path = _check.path("images", path)
     options.target = _check.choice("target", "label" if with_labels else "predicted", "eval_target")
     pointer = _capi.DatasetPointer()
-    call(lib.vitlrp_dataset_open, model, ctypes.byref(options), ctypes.byref(pointer))
+    try:
+        call(lib.vitlrp_dataset_open, model, ctypes.byref(options), ctypes.byref(pointer))
+    except FormatError:
+        _refuse_picture(path)
+        raise
     dataset = Handle(pointer, lib.vitlrp_dataset_close)
     info = new_record(_capi.DatasetInfo, lib.vitlrp_dataset_info_init_sized)
     lib.vitlrp_dataset_describe(dataset.pointer, ctypes.byref(info))
@@ -95,13 +101,25 @@ def dataset_items(model: _capi.ModelPointer, path: _check.StrPath, with_labels: 
     return items
 
 
+def _refuse_picture(path: _check.StrPath) -> None:
+    """UsageError for what somebody takes for a folder of one."""
+    try:
+        _image.read_photo(path)
+    except VitlrpError:
+        return
+    raise UsageError(f"{os.fspath(path)}: is an image: explain takes it, and batch a list, as [path]")
+
+
 def path_items(images: Iterable[Any]) -> Iterator[Item]:
     """Paths, one after the other: a generator of millions is read as the work goes on."""
     if isinstance(images, (bytes, bytearray, memoryview, np.ndarray)):
         raise UsageError(f"images must be a folder or paths, not {_check.kind(images)}")
-    for path in images:
-        name = os.fsdecode(_check.path("an image of a batch", path))
-        yield Item(path, os.path.basename(name), None)
+    return (_path_item(path) for path in images)
+
+
+def _path_item(path: Any) -> Item:
+    name = os.fsdecode(_check.path("an image of a batch", path))
+    return Item(path, os.path.basename(name), None)
 
 
 class _Journal:
@@ -225,6 +243,13 @@ def check_write(write: Any) -> tuple[str, ...]:
     if not kinds or len(set(kinds)) != len(kinds):
         raise UsageError("write must name at least one kind of file, and each once")
     return kinds
+
+
+def check_look(look: Mapping[str, Any]) -> Mapping[str, Any]:
+    """How pictures look; TypeError for what encode does not know."""
+    known = set(inspect.signature(Explanation.encode).parameters) - {"self", "format", "photo"}
+    _check.keywords("look of batch", look, known)
+    return look
 
 
 class Saving:

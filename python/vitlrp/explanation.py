@@ -375,8 +375,8 @@ def _hint(ending: str) -> str:
     """What writes the pictures that the package does not."""
     if ending in (".svg", ".pdf"):
         return (
-            f"; for {ending}, which the package does without cairo for, use the command (vitlrp IMAGE -o "
-            f"NAME{ending}) or matplotlib: found.plot(ax), then fig.savefig"
+            f"; {ending} is written by the command (vitlrp IMAGE -o NAME{ending}) and by matplotlib "
+            f"(found.plot(ax), then ax.figure.savefig)"
         )
     if ending in (".html", ".apng"):
         return f"; {ending} is written by the command (vitlrp IMAGE -o NAME{ending})"

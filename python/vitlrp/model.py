@@ -35,6 +35,10 @@ if TYPE_CHECKING:
 MOST_THREADS = 1024
 _TOP = "top:"
 _OPENING = tuple(field.name for field in dataclasses.fields(Opening))
+_EXPLAIN = (
+    *(field.name for field in dataclasses.fields(Request) if field.name != "parameters"),
+    *_method.Parameters.__annotations__,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -458,6 +462,7 @@ class Model:
                        gamma_fc1, gamma_fc2, gamma_head (0 or more, or inf), epsilon; head_fusion,
                        discard_ratio; samples; noise; seed. See vitlrp.Parameters
         """
+        _check.keywords("explain", parameters, _EXPLAIN)
         request = Request(
             versus=versus,
             method=method,
@@ -549,9 +554,12 @@ class Model:
         image's own folder. `progress` is called with (done, images). A folder has maps of one kind:
         UsageError for a call with other arguments. Others are as of explain_batch.
         """
-        kinds, place = _batch.check_write(write), os.fspath(folder)
+        kinds, place, look = _batch.check_write(write), os.fspath(folder), _batch.check_look(look or {})
         request, count = self._batch_request("batch", threads, options)
         request = dataclasses.replace(request, keep_photo="png" in kinds or "jpg" in kinds)
+        chosen = _method.describe(request.method)
+        _method.method_options(chosen, request.parameters)
+        check_level(request.level, chosen)
         by_label = isinstance(target, str) and target == "label"
         if not by_label:
             self._wanted(target, request.versus)
@@ -569,8 +577,8 @@ class Model:
             own = self.classes[item.label] if by_label and item.label is not None else target
             return self._explain(item.path, own, request, cancelled)
 
-        record = _batch.run_record(known, target, options, kinds, look or {})
-        saving = _batch.Saving(place, kinds, look or {})
+        record = _batch.run_record(known, target, options, kinds, look)
+        saving = _batch.Saving(place, kinds, look)
         every = _batch.Work(work, saving, record, count, retry_failed, progress)
         return _batch.run(every, items, place)
 
@@ -578,7 +586,7 @@ class Model:
     def _batch_request(function: str, threads: int | None, options: Mapping[str, Any]) -> tuple[Request, int]:
         """What is asked for each image, and how many at the same time."""
         names = [field.name for field in dataclasses.fields(Request)]
-        _check.keywords(function, options, [*names, *_method.Parameters.__annotations__])
+        _check.keywords(function, options, _EXPLAIN)
         own: dict[str, Any] = {name: value for name, value in options.items() if name in names}
         parameters = {name: value for name, value in options.items() if name not in names}
         count = _check.whole("threads", threads or 0, 0, MOST_THREADS) or len(os.sched_getaffinity(0))

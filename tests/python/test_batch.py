@@ -131,12 +131,15 @@ class Batch(unittest.TestCase):
 
     def test_refused(self):
         koala = self.path("in", "bears", "koala.jpg")
+        with self.assertRaisesRegex(errors.UsageError, "the name of another image"):
+            self.batch([koala, koala], "twice")
         for images, options, words in (
-            ([koala, koala], {}, "the name of another image"),
             (None, {"write": "tiff"}, "write must be of"),
             (None, {"write": ()}, "at least one"),
             (b"bytes", {}, "must be a folder or paths"),
             (None, {"target": "no such class"}, "no such class"),
+            (None, {"method": "rolout"}, "rolout"),
+            (support.KOALA, {}, "is an image: explain takes it"),
         ):
             with self.subTest(words), self.assertRaisesRegex(errors.UsageError, words):
                 self.batch(images, "wrong", **options)
@@ -146,8 +149,12 @@ class Batch(unittest.TestCase):
             self.batch([inside], "own", write="raw")
         with self.assertRaisesRegex(errors.UsageError, "neither empty"):
             self.model.batch([support.KOALA], self.path("in"))
-        with self.assertRaisesRegex(TypeError, "smaples"):
-            self.batch(smaples=3)
+        self.assertFalse(os.path.exists(self.path("wrong")))
+        for wrong in ({"smaples": 3}, {"look": {"stile": "heat"}}):
+            with self.assertRaisesRegex(TypeError, "did you mean s"):
+                self.batch(None, "wrong", **wrong)
+        with self.assertRaisesRegex(errors.UsageError, "written by the command"):
+            self.model.explain(support.KOALA).save(self.path("x.svg"))
         os.mkdir(self.path("theirs"))
         with open(self.path("theirs", "run.json"), "w", encoding="utf-8") as file:
             json.dump({"format": "vitlrp batch 3"}, file)
