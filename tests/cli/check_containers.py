@@ -393,11 +393,31 @@ class Containers(model_files.ModelFiles):
         cases = {"blocks.0.attn.qkv.qweight": "quantised", "blocks.0.mlp.fc1.weight.absmax": "quantised",
                  "blocks.0.mlp.fc1.SCB": "quantised", "blocks.0.attn.qkv.lora_A.default.weight": "merge_and_unload",
                  "layers.0.blocks.0.attn.qkv.weight": "Swin", "stages.0.blocks.0.norm.weight": "Swin",
-                 "patch_embed.conv1.weight": "Swin", "patch_embed.backbone.stem.conv.weight": "convolutional stem"}
+                 "patch_embed.conv1.weight": "Swin", "patch_embed.backbone.stages.0.conv.weight": "convolutional stem",
+                 "blocks.0.attns.0.attn.qkv.weight": "branches in pairs", "blocks.0.norm11.weight": "branches in pairs",
+                 "text_decoder.resblocks.0.ln_1.weight": "CoCa.*explain a CLIP", "visual.attn_pool.query": "CoCa",
+                 "embeds.proj.weight": "NaFlexViT.*fixed size", "patch_conv.weight": "Pixtral"}
         for name, pattern in cases.items():
             with self.subTest(name=name):
                 state = dict(self.tensors, **{name: self.tensors["head.bias"]})
                 self.expect_refused(self.save(state), pattern + r".*\(tensor '" + name)
+
+    def test_refused_by_shape(self):
+        """Architectures that differ from a known one in the shapes of its tensors only."""
+        state = dict(self.tensors)
+        for block in range(3):
+            stacked = state.pop(f"blocks.{block}.attn.qkv.weight").data
+            part = len(stacked) // 3
+            for i, name in enumerate("qkv"):
+                data = stacked[i * part:][:part // 2 if block == 1 and name != "q" else part]
+                state[f"blocks.{block}.attn.{name}_proj.weight"] = torch_files.Tensor((len(data) // 128, 32), data)
+        self.expect_refused(self.save(state), r"Sapiens2.*'blocks.1.attn.k_proj.weight' has shape \[16, 32\]")
+        siglip = os.path.join(GOLDEN, "hf-siglip-vision", "model", "model.safetensors")
+        state = torch_files.read_safetensors(siglip)
+        name, = (name for name in state if name.endswith("embeddings.patch_embedding.weight"))
+        width, *rest = state[name].shape
+        state[name] = torch_files.Tensor((width, math.prod(rest)), state[name].data)
+        self.expect_refused(self.save(state), "NaFlex.*the network of a fixed size")
 
     # ---- Adapters
 

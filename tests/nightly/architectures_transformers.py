@@ -44,8 +44,9 @@ def unmasked(model, inputs):
 def naflex(model, inputs):
     """SigLIP2's patches in a row, row by row, with the grid that they make up."""
     channels, height, width = inputs.shape[1:]
-    rows, columns = height // 4, width // 4
-    patches = inputs.reshape(1, channels, rows, 4, columns, 4).permute(0, 2, 4, 3, 5, 1).flatten(3).flatten(1, 2)
+    side = model.config.vision_config.patch_size if hasattr(model.config, "vision_config") else model.config.patch_size
+    rows, columns = height // side, width // side
+    patches = inputs.reshape(1, channels, rows, side, columns, side).permute(0, 2, 4, 3, 5, 1).flatten(3).flatten(1, 2)
     mask = torch.ones(1, rows * columns, dtype=torch.int64)
     return model(patches, mask, torch.tensor([[rows, columns]]))
 

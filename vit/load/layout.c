@@ -434,6 +434,26 @@ static enum vitlrp_status derive_sizes(size_t sizes[DIMENSION_COUNT], struct vit
     return VITLRP_OK;
 }
 
+/* The architecture that a tensor is of whose shape is another one than wanted; NULL: none that is
+ * known. */
+static const char *kind_of_shape(const struct bound_tensor *bound, size_t rank,
+                                 const size_t *wanted) {
+    const struct tensor_info *tensor = bound->tensor;
+    enum slot slot = bound->row->slot;
+    bool keys = (slot == SLOT_QKV_WEIGHT || slot == SLOT_QKV_BIAS) &&
+                (bound->row->part == PART_K || bound->row->part == PART_V);
+    if (slot == SLOT_PATCH_WEIGHT && tensor->rank == 2 &&
+        strstr(bound->row->pattern, "embeddings.patch_embedding.") != NULL) {
+        return "patches of pictures of any size (SigLIP 2's NaFlex), which are not supported: "
+               "explain the network of a fixed size";
+    }
+    if (keys && tensor->rank == rank && tensor->shape[0] > 0 && tensor->shape[0] < wanted[0] &&
+        wanted[0] % tensor->shape[0] == 0) {
+        return "keys and values of fewer heads than queries (Sapiens2), which are not supported";
+    }
+    return NULL;
+}
+
 static enum vitlrp_status check_shape(const struct bound_tensor *bound,
                                       const size_t sizes[DIMENSION_COUNT],
                                       struct vitlrp_error *err) {
@@ -456,6 +476,11 @@ static enum vitlrp_status check_shape(const struct bound_tensor *bound,
     char wanted_text[TENSOR_SHAPE_TEXT];
     tensor_shape_text(got_text, tensor->rank, tensor->shape);
     tensor_shape_text(wanted_text, rank, wanted);
+    const char *kind = kind_of_shape(bound, rank, wanted);
+    if (kind != NULL) {
+        return fail(err, VITLRP_UNSUPPORTED, "%s (tensor %s has shape %s)", kind,
+                    tensor_label(label, tensor->name), got_text);
+    }
     return fail(err, VITLRP_MISMATCH, "tensor %s has shape %s instead of %s",
                 tensor_label(label, tensor->name), got_text, wanted_text);
 }

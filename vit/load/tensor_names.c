@@ -28,13 +28,24 @@ static const struct {
     {"._packed_params", QUANTISED},
     {".lora_A", "an adapter (LoRA) that is not merged: save merge_and_unload() of the model"},
     {".lora_B", "an adapter (LoRA) that is not merged: save merge_and_unload() of the model"},
+#define COCA                                                                                       \
+    "CoCa, whose pool has many queries, which is not supported: explain a CLIP of that size"
+    {"patch_embed.backbone.", "a hybrid with a convolutional stem, which is not supported"},
 #define HIERARCHICAL "a network in stages (Swin, MViT, ConvNeXt and kin), which is not supported"
     {"layers.0.blocks.0.", HIERARCHICAL},
     {"layers.0.downsample.", HIERARCHICAL},
     {"stages.0.", HIERARCHICAL},
     {"patch_embed.conv1.", HIERARCHICAL},
     {"downsample_layers.", HIERARCHICAL},
-    {"patch_embed.backbone.", "a hybrid with a convolutional stem, which is not supported"},
+#define PAIRED "branches in pairs (ViT 18x2, DeiT's paralx2 and kin), which are not supported"
+    {".attns.0.", PAIRED},
+    {".norm11.", PAIRED},
+    {"text_decoder.", COCA},
+    {"attn_pool.query", COCA},
+    {"embeds.proj.", "a NaFlexViT, which is not supported: explain the network of a fixed size"},
+    {"patch_conv.",
+     "Pixtral's tower, which is not supported: it takes pictures of any size, and has no "
+     "output of its own"},
 };
 
 static enum vitlrp_status check_kind(const struct tensor_table *tensors, struct vitlrp_error *err) {
