@@ -10,7 +10,7 @@ import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SCRIPT = os.path.join(HERE, "compare.py")
-MEASUREMENTS = {"": ["--backend", "all", "--runs", "2"], ".throughput": ["--throughput", "--runs", "2"],
+MEASUREMENTS = {"": ["--backend", "all", "--runs", "2"], ".throughput": ["--throughput", "--runs", "1"],
                 ".eval": ["--eval"]}
 
 

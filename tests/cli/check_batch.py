@@ -679,7 +679,7 @@ class Batch(unittest.TestCase):
             return lambda: resource.setrlimit(resource.RLIMIT_AS, (mib << 20, mib << 20))
         if run("--version", preexec_fn=limit(1600)).returncode != 0:
             self.skipTest("the program does not start in so little, with a sanitizer say")
-        for mib in (1200, 1600, 2000):
+        for mib in (1200, 2000):
             result = self.batch("-j", "7", preexec_fn=limit(mib))
             told = re.fullmatch(rb"vitlrp: warning: (\d) threads? instead of 7: each may take "
                                 rb"\d+ MB of address space \(ulimit -v\), of which \d+ MB are left\n",
@@ -745,7 +745,7 @@ class Batch(unittest.TestCase):
         return result
 
     def test_merged_shards(self):
-        for count in (2, 4, 7):
+        for count in (2, 7):
             self.shards(count)
             self.merge(self.folder)
             parts = [f"{name}.{i}-of-{count}.{ending}" for i in range(count)

@@ -39,27 +39,28 @@ def verbs(program, data, folder):
     with open(os.path.join(folder, "list.txt"), "w", encoding="utf-8") as file:
         for name in ("goldfish", "koala", "moose", "panda"):
             file.write(os.path.join(data, name + ".jpg") + "\n")
-    record = [program, "eval", "list.txt", "-q", "--limit", "2", "--steps", "2", "--methods", "attnlrp"]
-    subprocess.run(record + ["--json", "record.json"], cwd=folder, check=True)
+    few = ["list.txt", "-q", "--limit", "2", "--steps", "2", *every_verb.model_options()]
+    record = [program, "eval", *few, "--methods"]
+    subprocess.run(record + ["attnlrp", "--json", "record.json"], cwd=folder, check=True)
     bench = [program, "bench", "-q", "--model", small_model.PATH]
     once = ["--runs", "1"]
-    tiny = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../golden/parity/timm.safetensors")
     return {
         "explain": [program, picture, "-q", "-o", "a.png"],
         "batch": [program, "batch", "list.txt", "-q", "-o", "batch"],
-        "eval": record[:-1] + ["attnlrp,rise,chefer", "--html", "a.html"],
-        "tune": [program, "tune", "list.txt", "-q", "--limit", "2", "--steps", "2"],
+        "eval": record + ["attnlrp,rise,chefer", "--html", "a.html"],
+        "tune": [program, "tune", *few],
         "merge": [program, "merge", "record.json", "-q", "--html", "b.html"],
         "info": [program, "info", "-q"],
         "bench": bench + once,
-        "bench --eval": [program, "bench", "-q", "--model", tiny, "--heads", "4", "--eval"],
+        "bench --eval": [program, "bench", "-q", *every_verb.model_options(), "--eval"],
         "bench --throughput": bench + ["--throughput", *once],
         "bench --batch": bench + ["--batch", "list.txt"],
     }
 
 
-# Verbs without products, and those that need one thread.
+# Verbs without products, those that measure for long, and those that need one thread.
 NO_BACKEND = ("merge", "info")
+ONE_BACKEND = ("bench --eval", "bench --throughput")
 NO_THREADS = ("merge", "merge of folders", "info")
 
 MOST_OUTPUTS = 4
@@ -82,7 +83,8 @@ def address_space(commands, folder, whole):
     complaints, seen = [], {}
     limits = [*range(200, 1001, 20), *range(1300, 4001, 300)] if whole else [160, 400, 700, 1500]
     for name, command in commands.items():
-        for backend in (None,) if name in NO_BACKEND else ("openblas", "onednn"):
+        one = name in NO_BACKEND or (name in ONE_BACKEND and not whole)
+        for backend in (None,) if one else ("openblas", "onednn"):
             options = [] if backend is None else ["--backend", backend]
             codes = seen.setdefault((name, backend), {})
             for limit in limits:

@@ -12,6 +12,8 @@ part() {
 
 make build BUILD=build
 part build/tests/fault/torture 0
+part build/tests/cli/full_size build/vitlrp data/koala.jpg build whole
+part python3 -B tests/checks/configurations.py . cmake --whole
 part tests/nightly/compare.sh
 part python3 -B tests/fault/limits.py build/vitlrp build/tests/fault/libio_shim.so data --whole
 part python3 -B tests/fault/verb_faults.py build/vitlrp build/tests/fault/libio_shim.so writes 40 all

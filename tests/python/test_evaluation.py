@@ -42,19 +42,23 @@ class Evaluate(unittest.TestCase):
 class Tune(Evaluate):
     def test_like_the_command(self):
         told = []
-        found = self.model.tune(
+        model = support.parity_model()
+        self.addCleanup(model.close)
+        found = model.tune(
             self.dataset, limit=4, steps=3, progress=lambda *numbers: told.append(numbers), threads=1
         )
         with support.scratch() as folder:
             path = os.path.join(folder, "settings.json")
-            support.command("tune", self.dataset, "--limit", "4", "--steps", "3", "-o", path)
+            weights = os.path.join(support.PARITY, "timm.safetensors")
+            few = ("--limit", "4", "--steps", "3", "--model", weights, "--heads", "4")
+            support.command("tune", self.dataset, *few, "-o", path)
             self.assertEqual(dict(vitlrp.read_settings(path)), found.rules)
         self.assertEqual((found.method, found.calibration_images, found.held_out_images), ("attnlrp", 2, 2))
         self.assertGreaterEqual(found.calibration_tuned.mean, found.calibration_preset.mean)
         self.assertAlmostEqual(found.gain.mean, found.tuned.mean - found.preset.mean, 5)
         self.assertTrue(told)
         self.assertIn("gain", str(found))
-        self.model.explain(support.KOALA, **found.rules)
+        model.explain(support.KOALA, **found.rules)
 
     def test_refused(self):
         with self.assertRaisesRegex(errors.VitlrpError, "rollout"):
