@@ -57,9 +57,10 @@ struct eval_method_result {
     struct eval_curves *curves; /* [replacements], by the places of eval_replacement_at; owned, with
                                    their points (eval_curves_open); NULL: maps only */
     float *patches;             /* [grid_height, grid_width]: the scores; owned */
-    double pointing;            /* 1 or 0; NaN without boxes, as the next two */
-    double mass;                /* share of positive relevance inside the boxes */
-    double rank;                /* relevance rank accuracy */
+    char map_sha256[SHA256_TEXT]; /* of the file that they were read from; "": they were computed */
+    double pointing;              /* 1 or 0; NaN without boxes, as the next two */
+    double mass;                  /* share of positive relevance inside the boxes */
+    double rank;                  /* relevance rank accuracy */
 };
 
 struct eval_image {

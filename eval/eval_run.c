@@ -17,6 +17,7 @@
 #include "eval/curve.h"
 #include "eval/load_input.h"
 #include "eval/localize.h"
+#include "eval/map_folder.h"
 #include "eval/protocol.h"
 #include "eval/protocol_table.h"
 #include "vit/math/engine.h"
@@ -103,7 +104,7 @@ static bool shares_forward(const struct eval_run_options *options) {
     size_t count = 0;
     for (size_t m = 0; m < options->method_count; m++) {
         const struct vit_method *method = options->methods[m].method;
-        bool has_rules = ((unsigned) method->reads & VITLRP_READS_RULES) != 0;
+        bool has_rules = method != NULL && ((unsigned) method->reads & VITLRP_READS_RULES) != 0;
         count += has_rules && !method->moves_forward ? 1 : 0;
     }
     return count > 1;
@@ -114,11 +115,14 @@ static enum vitlrp_status attributor_options(struct run *run, struct vit_attribu
                                              struct vitlrp_error *err) {
     const struct eval_run_options *options = run->options;
     const struct vit_method **methods = mem_calloc(options->method_count, sizeof *methods);
+    size_t count = 0;
     if (methods == NULL) {
         return fail(err, VITLRP_NOMEM, "out of memory for a list of methods");
     }
     for (size_t m = 0; m < options->method_count; m++) {
-        methods[m] = options->methods[m].method;
+        if (options->methods[m].method != NULL) {
+            methods[count++] = options->methods[m].method;
+        }
     }
     *out = (struct vit_attributor_options){.threads = 1,
                                            .in_pool = true,
@@ -126,7 +130,7 @@ static enum vitlrp_status attributor_options(struct run *run, struct vit_attribu
                                            .input_width = run->source.width,
                                            .backend = options->backend,
                                            .methods = methods,
-                                           .method_count = options->method_count,
+                                           .method_count = count,
                                            .observer = {.cancelled = run_is_over, .user = run},
                                            .keep_totals = shares_forward(options),
                                            .precision = run->precision == VITLRP_PRECISION_MIXED
@@ -292,6 +296,22 @@ static enum vitlrp_status allocate_results(const struct run *run, struct eval_im
     return VITLRP_OK;
 }
 
+static struct map_folder folder_of(const struct run *run, const struct eval_run_method *method) {
+    return (struct map_folder){
+        .path = method->maps, .grid = run->grid, .inputs = run->options->inputs};
+}
+
+/* The map that somebody else has made of an image. */
+static enum vitlrp_status image_read_map(const struct run *run, const struct eval_item *item,
+                                         const struct eval_run_method *method,
+                                         struct eval_method_result *result,
+                                         struct vitlrp_error *err) {
+    struct map_folder folder = folder_of(run, method);
+    TRY(map_folder_read(&folder, item->id, result->patches, result->map_sha256, err));
+    result->valid = true;
+    return VITLRP_OK;
+}
+
 /* The map of one method; a failure that is the method's own leaves its result invalid. */
 static enum vitlrp_status image_attribute(const struct run *run, struct worker *worker,
                                           const struct eval_item *item,
@@ -300,6 +320,9 @@ static enum vitlrp_status image_attribute(const struct run *run, struct worker *
     const struct eval_run_method *method = &run->options->methods[index];
     struct eval_method_result *result = &image->methods[index];
     struct vitlrp_method_options options = method->options;
+    if (method->method == NULL) {
+        return image_read_map(run, item, method, result, err);
+    }
     struct vitlrp_target target = {.output = image->output, .weight = 1.0F};
     struct vit_method_request request = {.input = worker->input,
                                          .targets = &target,
@@ -327,7 +350,8 @@ static enum vitlrp_status image_attribute_all(const struct run *run, struct work
                                               struct vitlrp_error *err) {
     for (int moving = 0; moving < 2; moving++) {
         for (size_t m = 0; m < run->options->method_count; m++) {
-            if ((int) run->options->methods[m].method->moves_forward == moving) {
+            const struct vit_method *method = run->options->methods[m].method;
+            if ((int) (method != NULL && method->moves_forward) == moving) {
                 TRY(image_attribute(run, worker, item, image, m, err));
             }
         }
@@ -609,8 +633,10 @@ static void say_work(const struct run *run) {
     double curves = 2.0 * (options->protocol.steps - 1) * (double) options->method_count;
     double operations = pass * (options->maps_only ? 1.0 : curves + 2.0);
     for (size_t m = 0; m < options->method_count; m++) {
-        operations += vit_attributor_work(attributor, options->methods[m].method,
-                                          &options->methods[m].options);
+        const struct eval_run_method *method = &options->methods[m];
+        operations += method->method == NULL
+                          ? 0.0
+                          : vit_attributor_work(attributor, method->method, &method->options);
     }
     double rate = OPERATIONS_PER_SECOND * (run->precision == VITLRP_PRECISION_BF16 ? 2.0 : 1.0);
     if (operations > rate * TOLD_SECONDS) {
@@ -620,6 +646,18 @@ static void say_work(const struct run *run) {
                     options->method_count, options->method_count == 1 ? " takes" : "s take",
                     operations, operations / rate);
     }
+}
+
+/* Before hours of work: a map that is missing, or of another model. */
+static enum vitlrp_status check_maps(const struct run *run, struct vitlrp_error *err) {
+    for (size_t m = 0; m < run->options->method_count; m++) {
+        const struct eval_run_method *method = &run->options->methods[m];
+        if (method->method == NULL) {
+            struct map_folder folder = folder_of(run, method);
+            TRY(map_folder_check(&folder, run->items, run->count, err));
+        }
+    }
+    return VITLRP_OK;
 }
 
 /* Everything between the mutex's birth and its end. */
@@ -711,6 +749,7 @@ enum vitlrp_status eval_run(const struct eval_run_options *options, const struct
     TRY(check_options(options, err));
     TRY(run_set_shape(&run, err));
     TRY(check_donors(&run, err));
+    TRY(check_maps(&run, err));
     pthread_mutex_init(&run.mutex, NULL);
     enum vitlrp_status status = prepare_record(&run, err);
     if (status == VITLRP_OK) {

@@ -17,7 +17,8 @@
 
 struct eval_run_method {
     const char *name; /* in the results; one method may run twice with different options */
-    const struct vit_method *method;
+    const struct vit_method *method; /* NULL: the maps are read */
+    const char *maps;                /* the folder that they are in (eval/map_folder.h) */
     struct vitlrp_method_options
         options; /* the seed is derived anew for every image from this one */
 };
@@ -32,6 +33,7 @@ struct eval_run_options {
     struct eval_protocol protocol;
     size_t threads; /* images at the same time */
     const char *backend;
+    struct vitlrp_inputs inputs; /* gets the name of every map that is read */
     size_t manifest_count; /* images of the whole dataset, of which audits are chosen; 0: `count` */
     const char *const *donors; /* [manifest_count], by index: files whose patches may stand in other
                                   images, for VITLRP_REPLACE_DONOR; NULL: the items themselves */
@@ -73,7 +75,8 @@ enum vitlrp_status eval_run_describe(const struct eval_run_options *options, str
  * with out->cancelled and the images that were finished; those at work end within an operation and
  * are left out. Results are in the order of the items,
  * whose indices must ascend, and have the same bits for any number of threads. The caller sets
- * names, hashes, settings and the shard, which is 0 of 1. */
+ * names, hashes, settings and the shard, which is 0 of 1. All maps of folders are read once before
+ * the work begins: what is wrong with one ends the run. */
 enum vitlrp_status eval_run(const struct eval_run_options *options, const struct eval_item *items,
                             size_t count, struct evaluation *out, struct vitlrp_error *err);
 

@@ -88,6 +88,9 @@ static void add_result(struct text *out, const struct record *record,
     record_add_number(out, result->mass, 17);
     text_append_string(out, ",\"rank\":");
     record_add_number(out, result->rank, 17);
+    if (result->map_sha256[0] != '\0') {
+        text_printf(out, ",\"map_sha256\":\"%s\"", result->map_sha256);
+    }
     if (record_shows(record, image->index) && result->patches != NULL) {
         record_add_floats(out, "patches", result->patches,
                           (size_t) evaluation->grid_height * (size_t) evaluation->grid_width);
@@ -258,6 +261,20 @@ static enum vitlrp_status read_other_curves(const struct record_image_reader *re
     return VITLRP_OK;
 }
 
+/* A hash that may be missing. */
+static enum vitlrp_status read_hash(const json_t *object, const char *key, char out[SHA256_TEXT],
+                                    struct vitlrp_error *err) {
+    const json_t *value = json_object_get(object, key);
+    if (value == NULL || json_is_null(value)) {
+        return VITLRP_OK;
+    }
+    if (!json_is_of_kind(value, JSON_IS_HASH)) {
+        return record_fail_key(key, err);
+    }
+    memcpy(out, json_string_value(value), SHA256_TEXT);
+    return VITLRP_OK;
+}
+
 static enum vitlrp_status read_result(const struct record_image_reader *reader,
                                       const json_t *object, bool audited,
                                       struct eval_method_result *result, struct vitlrp_error *err) {
@@ -273,6 +290,7 @@ static enum vitlrp_status read_result(const struct record_image_reader *reader,
     TRY(record_need_double(object, "pointing", &result->pointing, err));
     TRY(record_need_double(object, "mass", &result->mass, err));
     TRY(record_need_double(object, "rank", &result->rank, err));
+    TRY(read_hash(object, "map_sha256", result->map_sha256, err));
     if (json_object_get(object, "patches") == NULL) {
         return VITLRP_OK;
     }
@@ -316,19 +334,6 @@ static enum vitlrp_status read_status(const json_t *object, enum vitlrp_status *
     return VITLRP_OK;
 }
 
-static enum vitlrp_status read_hash(const json_t *object, char out[SHA256_TEXT],
-                                    struct vitlrp_error *err) {
-    const json_t *value = json_object_get(object, "sha256");
-    if (value == NULL || json_is_null(value)) {
-        return VITLRP_OK;
-    }
-    if (!json_is_of_kind(value, JSON_IS_HASH)) {
-        return record_fail_key("sha256", err);
-    }
-    memcpy(out, json_string_value(value), SHA256_TEXT);
-    return VITLRP_OK;
-}
-
 /* Exactly where the replacements have a donor. */
 static enum vitlrp_status read_donor(const struct record_image_reader *reader, const json_t *object,
                                      struct eval_image *image, struct vitlrp_error *err) {
@@ -369,7 +374,7 @@ enum vitlrp_status record_image_read(const struct record_image_reader *reader, c
     const struct evaluation *evaluation = &reader->record->evaluation;
     int64_t index = 0;
     TRY(record_need_string(object, "id", &image->id, err));
-    TRY(read_hash(object, image->sha256, err));
+    TRY(read_hash(object, "sha256", image->sha256, err));
     TRY(record_need_int(object, "index", after + 1, (int64_t) evaluation->manifest_count - 1,
                         &index, err));
     if (index % evaluation->shards != evaluation->shard) {

@@ -338,7 +338,7 @@ static void append_methods(const struct report_page *page) {
         text_printf(out, "<a href=\"#m-%zu\">", method);
         report_escape(out, name);
         text_append_string(out, "</a></dt><dd>");
-        report_escape(out, known == NULL ? "" : known->summary);
+        report_escape(out, known == NULL ? "maps that were made elsewhere" : known->summary);
         text_append_string(out, "</dd></div>\n");
     }
     text_append_string(out, "</dl>\n</section>\n");

@@ -21,6 +21,16 @@ struct vitlrp_rule_changes {
 /* All NAN. */
 VITLRP_API void vitlrp_rule_changes_init(struct vitlrp_rule_changes *changes);
 
+/* Maps that were made elsewhere, measured as a method is. For each image the folder has a file:
+ * the first that is there of ID.npy, STEM.npy and STEM.raw.npy, ID being the image's path relative
+ * to the dataset and STEM that without its ending; then of the same without folders. It holds
+ * float32 or float64 values of shape (rows, columns) of the patches, or of the pixels of the
+ * model's input, which are summed over patches. */
+struct vitlrp_eval_maps {
+    const char *name; /* in the results: letters, digits, '.', '_', '+' and '-'; of no method */
+    const char *folder;
+};
+
 struct vitlrp_eval_options {
     size_t struct_size;
 
@@ -79,6 +89,10 @@ struct vitlrp_eval_options {
      * removed when that is closed: vitlrp_journal_remove. The observer is told once before the
      * first image what there is already. NULL: results are in memory only. */
     const char *journal;
+
+    const struct vitlrp_eval_maps *maps; /* run beside the methods, and alone if methods is NULL;
+                                            NULL: none */
+    size_t map_count;
 };
 
 /* The defaults above; every other field is 0 or NULL. */

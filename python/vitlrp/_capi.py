@@ -404,6 +404,10 @@ class Statistic(Structure):
     _fields_ = [("mean", c_double), ("lo", c_double), ("hi", c_double), ("n", c_size_t)]
 
 
+class EvalMaps(Structure):
+    _fields_ = [("name", c_char_p), ("folder", c_char_p)]
+
+
 class EvalObserver(Structure):
     _fields_ = [("progress", EvalProgress), ("cancelled", EvalCancelled), ("user", c_void_p)]
 
@@ -437,6 +441,8 @@ class EvalOptions(Structure):
         ("max_bytes", c_size_t),
         ("inputs", Inputs),
         ("journal", c_char_p),
+        ("maps", POINTER(EvalMaps)),
+        ("map_count", c_size_t),
     ]
 
 

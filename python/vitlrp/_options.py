@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Union
 
 from ._check import StrPath
@@ -63,4 +63,5 @@ class EvaluateOptions(MeasureOptions, total=False):
     reference: str | None
     boxes: StrPath | None
     journal: StrPath | None
+    maps: Mapping[str, StrPath] | None
     shard: tuple[int, int]

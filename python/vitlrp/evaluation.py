@@ -250,6 +250,7 @@ class Settings:
     reference: str | None = None
     truth: _check.StrPath | None = None
     boxes: _check.StrPath | None = None
+    maps: Mapping[str, _check.StrPath] | None = None
     shard: tuple[int, int] = (0, 1)
     preprocessing: image.Preprocessing | None = None
     ignore_exif: bool = False
@@ -283,7 +284,7 @@ class Wanted:
         names = {field.name for field in dataclasses.fields(Settings)}
         rules = {*method.RuleParameters.__annotations__}
         if function == "tune":
-            names -= {"reference", "boxes", "shard", "journal"}
+            names -= {"reference", "boxes", "maps", "shard", "journal"}
         _check.keywords(function, options, {*names, *rules, *SETTINGS})
         own = Settings(**{name: value for name, value in options.items() if name in names})
         return cls(
@@ -308,6 +309,13 @@ class Wanted:
             options.boxes = _check.path("boxes", own.boxes)
         if own.journal is not None:
             options.journal = _check.path("journal", own.journal)
+        if own.maps:
+            listed = [
+                _capi.EvalMaps(_check.text("maps", name), _check.path("maps", folder))
+                for name, folder in own.maps.items()
+            ]
+            options.maps = (_capi.EvalMaps * len(listed))(*listed)
+            options.map_count = len(listed)
         options.preprocess = ctypes.pointer(self.preprocessing._record())
         options.ignore_exif = _check.flag("ignore_exif", own.ignore_exif)
         threads = 0 if own.threads is None else own.threads

@@ -697,6 +697,8 @@ class Model:
                        are measured under each
         reference      the method that the others are compared with; None: rollout, if it is run
         truth, boxes   files of labels and of objects' boxes (data/FORMATS.md)
+        maps           {name: folder}: maps that were made elsewhere, one .npy for each image, called
+                       like it (eval/PROTOCOL.md); without methods, nothing else is measured
         shard          (i, n): only every n-th image, from the i-th on; Evaluation.merge joins shards
         seed           of everything random (0)
         preprocessing, ignore_exif, backend  as of explain
@@ -727,7 +729,7 @@ class Model:
 
         Every second image calibrates; the others, which the search does not see, measure the gain.
         The search begins at the method's gammas, or at those given. Other arguments as of
-        evaluate, without reference, boxes and shard.
+        evaluate, without reference, boxes, maps and shard.
 
             tuned = model.tune("photos", limit=100)
             model.explain("cat.jpg", **tuned.rules)

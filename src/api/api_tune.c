@@ -88,6 +88,9 @@ enum vitlrp_status vitlrp_tune(const struct vitlrp_model *model,
     TRY(tune_result_read(result, &found, error));
     API_NEEDS(known.evaluation != NULL, error);
     TRY(eval_options_read(known.evaluation, &evaluation, error));
+    if (evaluation.map_count > 0) {
+        return fail(error, VITLRP_USAGE, "maps that are read have nothing to tune");
+    }
     if (evaluation.methods == NULL || evaluation.method_count == 0) {
         evaluation.methods = DEFAULT_METHOD;
     }

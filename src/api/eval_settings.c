@@ -21,7 +21,12 @@ static json_t *json_input(const struct eval_setup *setup) {
     return object;
 }
 
+/* Of maps nothing more is known than that they were read: their files' hashes are with the images.
+ */
 static json_t *json_method_used(const struct eval_run_method *method) {
+    if (method->method == NULL) {
+        return json_pack("{s:b}", "maps", 1);
+    }
     uint32_t reads = (uint32_t) method->method->reads & ~(uint32_t) VITLRP_READS_SEED;
     return json_method(reads, &method->options, NULL);
 }

@@ -18,6 +18,9 @@
 #include "vit/math/packs.h"
 #include "vit/model/weights.h"
 
+/* Characters of a name that maps are given. */
+#define MAP_NAME_LIMIT 60
+
 static const char *const DEFAULT_METHODS[] = {
     "attnlrp", "cp-lrp", "attnlrp-eps", "chefer", "rollout", "input-x-gradient", "random"};
 
@@ -39,7 +42,11 @@ static enum vitlrp_status check_options(const struct vitlrp_eval_options *option
     if (options->threads < 0 || options->threads > POOL_MAX_THREADS) {
         return fail(err, VITLRP_USAGE, "threads must be from 0 to %d", POOL_MAX_THREADS);
     }
-    if (options->method_count > EVAL_METHOD_LIMIT) {
+    if (options->maps == NULL && options->map_count > 0) {
+        return fail(err, VITLRP_USAGE, "folders of maps are counted, and none is there");
+    }
+    if (options->method_count > EVAL_METHOD_LIMIT ||
+        options->map_count > EVAL_METHOD_LIMIT - options->method_count) {
         return fail(err, VITLRP_USAGE, "there may be at most %zu methods", EVAL_METHOD_LIMIT);
     }
     return options->rules == NULL
@@ -118,19 +125,66 @@ static enum vitlrp_status add_method(struct eval_setup *setup, const char *name,
     return VITLRP_OK;
 }
 
-static enum vitlrp_status choose_methods(struct eval_setup *setup, struct vitlrp_error *err) {
+/* In records a name is a key, and in reports a word. */
+static bool is_map_name(const char *name) {
+    static const char LETTERS[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+-";
+    size_t length = strlen(name);
+    return length > 0 && length <= MAP_NAME_LIMIT && strspn(name, LETTERS) == length;
+}
+
+static enum vitlrp_status add_maps(struct eval_setup *setup, const struct vitlrp_eval_maps *maps,
+                                   struct vitlrp_error *err) {
+    char shown[60];
+    if (maps->name == NULL || maps->folder == NULL) {
+        return fail(err, VITLRP_USAGE, "maps need a name and a folder");
+    }
+    text_escape_name(shown, sizeof shown, maps->name);
+    if (!is_map_name(maps->name)) {
+        return fail(
+            err, VITLRP_USAGE,
+            "maps cannot be called '%s': a name has letters, digits, '.', '_', '+' and '-', "
+            "at most %d",
+            shown, MAP_NAME_LIMIT);
+    }
+    if (vit_method_find(maps->name) != NULL) {
+        return fail(err, VITLRP_USAGE,
+                    "maps cannot be called '%s', which is a method's name: choose another", shown);
+    }
+    for (size_t i = 0; i < setup->method_count; i++) {
+        if (strcmp(setup->methods[i].name, maps->name) == 0) {
+            return fail(err, VITLRP_USAGE, "two folders of maps are called '%s'", shown);
+        }
+    }
+    setup->methods[setup->method_count++] =
+        (struct eval_run_method){.name = maps->name, .maps = maps->folder};
+    return VITLRP_OK;
+}
+
+/* Methods and folders of maps. */
+static enum vitlrp_status list_methods(struct eval_setup *setup, struct vitlrp_error *err) {
     struct vitlrp_eval_options *options = &setup->options;
-    if (options->methods == NULL || options->method_count == 0) {
+    if ((options->methods == NULL || options->method_count == 0) && options->map_count == 0) {
         options->methods = DEFAULT_METHODS;
         options->method_count = sizeof DEFAULT_METHODS / sizeof DEFAULT_METHODS[0];
     }
-    setup->methods = mem_calloc(options->method_count, sizeof *setup->methods);
+    size_t count = options->methods == NULL ? 0 : options->method_count;
+    setup->methods = mem_calloc(count + options->map_count, sizeof *setup->methods);
     if (setup->methods == NULL) {
         return fail(err, VITLRP_NOMEM, "out of memory for a list of methods");
     }
-    for (size_t i = 0; i < options->method_count; i++) {
+    for (size_t i = 0; i < count; i++) {
         TRY(add_method(setup, options->methods[i], err));
     }
+    for (size_t i = 0; i < options->map_count; i++) {
+        TRY(add_maps(setup, &options->maps[i], err));
+    }
+    return VITLRP_OK;
+}
+
+static enum vitlrp_status choose_methods(struct eval_setup *setup, struct vitlrp_error *err) {
+    struct vitlrp_eval_options *options = &setup->options;
+    TRY(list_methods(setup, err));
     const char *wanted = options->reference == NULL ? "rollout" : options->reference;
     const char *found = NULL;
     for (size_t i = 0; i < setup->method_count; i++) {
@@ -326,6 +380,7 @@ enum vitlrp_status eval_setup_open(const struct vitlrp_model *model,
     setup->evaluate.ignore_exif = options->ignore_exif != 0;
     setup->evaluate.methods = setup->methods;
     setup->evaluate.method_count = setup->method_count;
+    setup->evaluate.inputs = options->inputs;
     setup->evaluate.manifest_count = setup->dataset.manifest_count;
     setup->evaluate.donors = setup->dataset.manifest_paths;
     setup->evaluate.log = options->log;

@@ -204,6 +204,25 @@ class Identity(unittest.TestCase):
         self.run_program(*shard, "--shard", "1/2", "--json", "1")
         self.assertIn("manifest.truth_sha256 was ", self.run_program("merge", "0", "1", code=3))
 
+    # ---- Maps that were made elsewhere
+
+    def test_maps_are_measured_as_their_method(self):
+        shutil.copy(os.path.join(DATA, "koala.jpg"), "ds/3.jpg")
+        self.run_program("batch", "ds", "-m", "hf", "-o", "maps", "--write", "raw", "-q")
+        run = ["eval", "ds", "-m", "hf", *FEW, "--json", "e"]
+        self.run_program(*run, "--maps", "own=maps")
+        for image in self.load("e")["images"]:
+            method, own = image["methods"]["attnlrp"], image["methods"]["own"]
+            file = os.path.join("maps", image["id"].replace(".jpg", ".raw.npy"))
+            self.assertEqual(own.pop("map_sha256"), sha256(file))
+            self.assertEqual(own, method)
+        self.assertIn("maps/4.raw.npy: --json would overwrite this input",
+                      self.run_program(*run[:-1], "maps/4.raw.npy", "--maps", "own=maps", code=2))
+        os.remove("maps/4.raw.npy")
+        self.assertIn("no map of 4.jpg is there", self.run_program(*run, "--maps", "own=maps", code=3))
+        for wrong in ("attnlrp=maps", "maps", "a b=maps", "own=maps,own=maps"):
+            self.run_program(*run, "--maps", wrong, code=2)
+
     def test_f17b_batch_shards_of_two_data_sets(self):
         self.run_program("batch", "ds", "-m", "hf", "-o", "b", "--shard", "0/2", "-q")
         for i in range(1, 5):

@@ -223,6 +223,8 @@ class Numbers(Evaluate):
             ({"gamma_conv": -1}, "gamma_conv"),
             ({"gamma_conv": float("nan")}, "gamma_conv"),
             ({"epsilon": float("inf")}, "epsilon"),
+            ({"maps": {"random": self.folder}}, "method's name"),
+            ({"maps": {"a b": self.folder}}, "letters"),
         ]
         for arguments, words in cases:
             with self.subTest(**arguments), self.assertRaisesRegex(errors.UsageError, words):
@@ -233,6 +235,8 @@ class Numbers(Evaluate):
             self.model.evaluate(self.path("nowhere"), METHODS)
         with self.assertRaises(errors.UsageError):
             self.model.evaluate(None)
+        with self.assertRaisesRegex(errors.MismatchError, "no map of"):
+            self.evaluate(maps={"own": self.folder})
         found = self.evaluate(["random"])
         with self.assertRaises(FileNotFoundError):
             found.html(self.path("missing/x.html"))

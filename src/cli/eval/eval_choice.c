@@ -21,19 +21,24 @@ static bool is_method(const char *name) {
     return vitlrp_method_describe(name, &info, NULL) == VITLRP_OK;
 }
 
+static size_t count_parts(const char *list) {
+    size_t count = 1;
+    for (const char *comma = strchr(list, ','); comma != NULL; comma = strchr(comma + 1, ',')) {
+        count++;
+    }
+    return count;
+}
+
 /* "a,b,c" taken apart. */
 static enum vitlrp_status read_methods(const struct args *args, struct eval_choice *choice,
                                        struct vitlrp_error *err) {
     bool tunes = args->verb == VERB_TUNE;
     const char *option = tunes ? "--method" : "--methods";
     const char *value = args->value[tunes ? OPTION_METHOD : OPTION_METHODS];
-    size_t count = 1;
     if (value == NULL) {
         return VITLRP_OK;
     }
-    for (const char *comma = strchr(value, ','); comma != NULL; comma = strchr(comma + 1, ',')) {
-        count++;
-    }
+    size_t count = count_parts(value);
     choice->names = mem_strdup(value);
     choice->methods = mem_calloc(count, sizeof *choice->methods);
     if (choice->names == NULL || choice->methods == NULL) {
@@ -53,6 +58,36 @@ static enum vitlrp_status read_methods(const struct args *args, struct eval_choi
     }
     choice->options.methods = choice->methods;
     choice->options.method_count = count;
+    return VITLRP_OK;
+}
+
+/* "a=one,b=two" taken apart. */
+static enum vitlrp_status read_maps(const struct args *args, struct eval_choice *choice,
+                                    struct vitlrp_error *err) {
+    const char *value = args->value[OPTION_MAPS];
+    if (value == NULL) {
+        return VITLRP_OK;
+    }
+    size_t count = count_parts(value);
+    choice->map_names = mem_strdup(value);
+    choice->maps = mem_calloc(count, sizeof *choice->maps);
+    if (choice->map_names == NULL || choice->maps == NULL) {
+        return fail(err, VITLRP_NOMEM, "out of memory for a list of maps");
+    }
+    char *next = choice->map_names;
+    for (size_t i = 0; i < count; i++) {
+        char *name = next;
+        next += strcspn(next, ",");
+        *next++ = '\0';
+        char *equals = strchr(name, '=');
+        if (equals == NULL || equals == name || equals[1] == '\0') {
+            return option_fail("--maps", value, "NAME=DIR, several separated by commas", err);
+        }
+        *equals = '\0';
+        choice->maps[i] = (struct vitlrp_eval_maps){.name = name, .folder = equals + 1};
+    }
+    choice->options.maps = choice->maps;
+    choice->options.map_count = count;
     return VITLRP_OK;
 }
 
@@ -119,6 +154,7 @@ enum vitlrp_status eval_choose(const struct args *args, const struct settings *s
     options->ignore_exif = settings->image.ignore_exif;
     options->image_limits = settings->limits.image;
     TRY(read_methods(args, choice, err));
+    TRY(read_maps(args, choice, err));
     TRY(option_shard(args->value[OPTION_SHARD], &options->shard, &options->shards, err));
     TRY(read_protocol(args, options, err));
     TRY(rule_changes_read(args, &choice->rules, err));
@@ -137,5 +173,7 @@ void eval_choose_for_model(const struct settings *settings, const struct vitlrp_
 void eval_choice_free(struct eval_choice *choice) {
     mem_free(choice->names);
     mem_free(choice->methods);
+    mem_free(choice->map_names);
+    mem_free(choice->maps);
     *choice = (struct eval_choice){0};
 }

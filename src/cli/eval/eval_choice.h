@@ -12,8 +12,10 @@ struct eval_choice {
     struct vitlrp_eval_options options; /* points into this struct, which must stay where it is */
     struct vitlrp_rule_changes rules;
     struct vitlrp_preprocess preprocess;
-    char *names;          /* owned: --methods, taken apart */
-    const char **methods; /* owned */
+    char *names;                   /* owned: --methods, taken apart */
+    const char **methods;          /* owned */
+    char *map_names;               /* owned: --maps, taken apart */
+    struct vitlrp_eval_maps *maps; /* owned */
 };
 
 /* Reads the one operand and the options of the protocol, the dataset and the rules. USAGE names the
