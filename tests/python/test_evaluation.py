@@ -166,6 +166,30 @@ class Numbers(Evaluate):
         with self.assertRaises(FileNotFoundError):
             vitlrp.Evaluation.read(self.path("nowhere.json"))
 
+    def test_journal(self):
+        """A run that an exception ended goes on, and a journal is read as the record is."""
+        journal, told = self.path("journal"), []
+        whole = self.evaluate(threads=1)
+
+        def stop(done, total, failed):
+            told.append(done)
+            if done == 2:
+                raise StopIteration("enough")
+
+        with self.assertRaisesRegex(StopIteration, "enough"):
+            self.evaluate(threads=1, journal=journal, progress=stop)
+        part = vitlrp.Evaluation.open(journal)
+        self.assertEqual((part.images, part.manifest), (2, len(NAMES)))
+        resumed = self.evaluate(threads=1, journal=journal, progress=lambda done, total, failed: told.append(done))
+        self.assertEqual(told, [1, 2, 2, 3, 4])
+        self.assertEqual(resumed.json(), whole.json())
+        whole.json(self.path("whole.json"))
+        self.assertEqual(vitlrp.Evaluation.open(self.path("whole.json")).json(), whole.json())
+        with self.assertRaisesRegex(errors.UsageError, "steps"):
+            self.evaluate(steps=4, journal=journal)
+        with self.assertRaises(errors.UsageError):
+            vitlrp.Evaluation.open()
+
     def test_defaults_limit_and_labels(self):
         found = self.model.evaluate(self.dataset, limit=1, steps=1)
         self.assertEqual(len(found.methods), 7)
