@@ -25,9 +25,10 @@
 
 struct eval_journal {
     const struct record *head;
-    char *path;   /* owned */
-    int folder;   /* descriptor; -1 */
-    bool created; /* by this process */
+    char *path;     /* owned */
+    int folder;     /* descriptor; -1 */
+    bool created;   /* by this process */
+    bool is_writer; /* of a run that is its own */
     struct lock lock;
     struct journal journal;
     bool has_mutex;
@@ -119,13 +120,20 @@ static bool is_there(int folder, const char *name) {
     return fstatat(folder, name, &info, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
+/* A run that was ended before its first image is no other's hindrance. */
+static bool has_results(int folder) {
+    struct stat info;
+    return fstatat(folder, RESULTS, &info, AT_SYMLINK_NOFOLLOW) == 0 && info.st_size > 0;
+}
+
 static enum vitlrp_status begin_or_resume(const struct eval_journal *journal,
                                           struct vitlrp_error *err) {
     struct text text = {.limit = RUN_LIMIT};
     enum vitlrp_status status = head_write(journal->head, &text, err);
-    if (status == VITLRP_OK && is_there(journal->folder, RUN)) {
+    bool resumes = has_results(journal->folder);
+    if (status == VITLRP_OK && resumes && is_there(journal->folder, RUN)) {
         status = compare_run(journal, &text, err);
-    } else if (status == VITLRP_OK && is_there(journal->folder, RESULTS)) {
+    } else if (status == VITLRP_OK && resumes) {
         status = fail(err, VITLRP_USAGE,
                       RESULTS " is there without " RUN " (remove it, or give another name)");
     } else if (status == VITLRP_OK) {
@@ -186,6 +194,7 @@ static enum vitlrp_status journal_start(struct eval_journal *journal, size_t cou
                                         struct vitlrp_error *err) {
     TRY(error_prefix(err, enter_folder(journal, err), journal->path));
     TRY(error_prefix(err, begin_or_resume(journal, err), journal->path));
+    journal->is_writer = true;
     TRY(open_results(journal, count, true, err));
     return error_prefix(err, check_results(journal, err), journal->path);
 }
@@ -226,6 +235,11 @@ enum vitlrp_status eval_journal_open(const char *path, const struct record *head
 void eval_journal_close(struct eval_journal *journal) {
     if (journal == NULL) {
         return;
+    }
+    if (journal->is_writer && !has_results(journal->folder)) {
+        unlinkat(journal->folder, RESULTS, 0);
+        unlinkat(journal->folder, RUN, 0);
+        journal->created = true;
     }
     journal_close(&journal->journal);
     lock_release(&journal->lock);

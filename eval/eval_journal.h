@@ -42,7 +42,7 @@ enum vitlrp_status eval_journal_add(struct eval_journal *journal, const struct e
 enum vitlrp_status eval_journal_store(const struct eval_journal *journal, struct eval_store **store,
                                       size_t *count, struct vitlrp_error *err);
 
-/* NULL is fine. The folder stays, unless nothing is in it. */
+/* NULL is fine. The folder stays, unless no image was done. */
 void eval_journal_close(struct eval_journal *journal);
 
 /* The record of what is done by now, by the process that may still be writing; "cancelled" if that

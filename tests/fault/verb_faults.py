@@ -88,6 +88,8 @@ class Sweep:
         """None, or what is wrong with the files after a failure."""
         for path, data in found.items():
             results = self.in_folder and path.split(os.sep)[0] in self.verb.outputs
+            if ".json.journal" + os.sep in path:
+                continue  # an evaluation's, from which the next run goes on
             if killed and os.path.basename(path).startswith(".vitlrp-"):
                 continue  # the next run's to remove
             if path not in self.wanted and not results:

@@ -130,6 +130,7 @@ static void test_other_runs(void **unused) {
     struct eval_journal *journal = begin(path, &record, &head);
     assert_int_equal(eval_journal_open(path, &head, 31, &second, &err), VITLRP_IO);
     assert_non_null(strstr(err.message, "is locked by process"));
+    add_images(journal, &record, 9, 0);
     eval_journal_close(journal);
 
     head.evaluation.protocol.seed++;
@@ -142,9 +143,27 @@ static void test_other_runs(void **unused) {
     head.evaluation.model_sha256[0] = '0';
     expect_refusal(path, &head, "weights_sha256");
     head.evaluation.model_sha256[0] = first;
-    scratch_text(&scratch, "other/results.jsonl", "");
+    scratch_text(&scratch, "other/results.jsonl", "{}\n");
     scratch_path(&scratch, "other", path, sizeof path);
     expect_refusal(path, &head, "without run.json");
+    record_free(&head);
+    record_free(&record);
+    scratch_close(&scratch);
+}
+
+/* One that was ended before its first image leaves nothing, and hinders nobody if it was killed. */
+static void test_without_images(void **unused) {
+    struct scratch scratch = scratch_open();
+    struct record record = sample_record(&SMALL);
+    struct record head = head_of(SMALL);
+    char path[256];
+    (void) unused;
+    scratch_path(&scratch, "j", path, sizeof path);
+    eval_journal_close(begin(path, &record, &head));
+    assert_int_not_equal(access(path, F_OK), 0);
+    scratch_text(&scratch, "j/run.json", "of another run");
+    scratch_text(&scratch, "j/results.jsonl", "");
+    eval_journal_close(begin(path, &record, &head));
     record_free(&head);
     record_free(&record);
     scratch_close(&scratch);
@@ -160,7 +179,11 @@ static void test_foreign_line(void **unused) {
     char path[256];
     (void) unused;
     scratch_path(&scratch, "j", path, sizeof path);
-    eval_journal_close(begin(path, &record, &head));
+    journal = begin(path, &record, &head);
+    add_images(journal, &record, 31, 0);
+    eval_journal_close(journal);
+    journal = begin(path, &record, &head);
+    eval_journal_close(journal);
     scratch_text(&scratch, "j/results.jsonl", "{\"index\":4,\"status\":\"ok\"}\n");
     assert_int_equal(eval_journal_open(path, &head, 31, &journal, &err), VITLRP_FORMAT);
     assert_non_null(strstr(err.message, "images[4]: \"id\" is missing"));
@@ -302,10 +325,10 @@ static void test_split(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_resumed),      cmocka_unit_test(test_other_runs),
-        cmocka_unit_test(test_foreign_line), cmocka_unit_test(test_looked_at),
-        cmocka_unit_test(test_joined),       cmocka_unit_test(test_summary_in_parts),
-        cmocka_unit_test(test_split),
+        cmocka_unit_test(test_resumed),          cmocka_unit_test(test_other_runs),
+        cmocka_unit_test(test_foreign_line),     cmocka_unit_test(test_without_images),
+        cmocka_unit_test(test_looked_at),        cmocka_unit_test(test_joined),
+        cmocka_unit_test(test_summary_in_parts), cmocka_unit_test(test_split),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

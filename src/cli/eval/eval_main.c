@@ -66,7 +66,10 @@ static enum exit_code eval_end_journal(const struct eval *eval, enum exit_code c
     vitlrp_evaluation_info_init(&info);
     vitlrp_evaluation_describe(eval->evaluation, &info);
     text_escape_name(shown, sizeof shown, eval->journal);
-    if (info.cancelled != 0 || code == CODE_OUTPUT) {
+    if (code == CODE_OUTPUT) {
+        return code; /* it keeps what was not written, and the message says why */
+    }
+    if (info.cancelled != 0) {
         console_warn(console, "%s keeps what is done; the same command resumes the run", shown);
         return code;
     }
