@@ -99,7 +99,7 @@ def _json(name: str, value: JsonLike) -> bytes:
             raise UsageError(f"{name} is no JSON: {error}") from None
     else:
         raise UsageError(f"{name} must be a dictionary or a text of JSON, not {_check.kind(value)}")
-    found = text.encode() if isinstance(text, str) else bytes(text)
+    found = _check.text(name, text) if isinstance(text, str) else bytes(text)
     if b"\0" in found:
         raise UsageError(f"{name} must not hold a zero byte")
     return found
@@ -165,7 +165,10 @@ def open_path(path: Any, opening: Opening) -> _capi.ModelPointer:
 
 def _tensor(name: Any, array: Any) -> tuple[_capi.Tensor, Any]:
     """A record, and the array that it points into."""
-    found = np.ascontiguousarray(array) if np.ndim(array) else np.asarray(array)
+    try:
+        found = np.ascontiguousarray(array) if np.ndim(array) else np.asarray(array)
+    except (ValueError, TypeError, OverflowError, RuntimeError) as error:
+        raise UsageError(f"tensor {_check.shown(name)}: {_check.kind(array)} is no array: {error}") from None
     kind = _TYPES.get(found.dtype.name)
     if kind is None or not found.dtype.isnative:
         raise UsageError(f"tensor {_check.shown(name)}: elements of type {found.dtype} are not known")

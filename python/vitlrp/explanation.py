@@ -387,8 +387,9 @@ def _share_scale(explanations: Sequence[Any], options: _capi.RenderOptions) -> N
     """One scale for all of them, by the kind of the map that is drawn."""
     if not explanations or not all(isinstance(one, Explanation) for one in explanations):
         raise UsageError("scale must be a number or a list of explanations")
-    low = min(float(one.heatmap.min()) for one in explanations)
-    high = max(float(one.heatmap.max()) for one in explanations)
+    maps = [_check.map_of_floats("heatmap", one.heatmap) for one in explanations]
+    low = min(float(one.min()) for one in maps)
+    high = max(float(one.max()) for one in maps)
     if words("map_kind")[options.kind] != "signed":
         options.range_low, options.range_high = _range((low, high)) if low < high else (0.0, 0.0)
     else:

@@ -31,6 +31,7 @@ _ARRAYS = (
     "or four channels or none, or uint8 of shape (3, height, width); or a model input, float of shape "
     "(3, height, width), or (1, height, width) for a model of one channel"
 )
+_MOST_SIDE = 16384  # of a model input
 _COLOURS = (1, 3, 4)  # grey, red green blue, and these with an opacity, which is left out
 
 
@@ -239,6 +240,8 @@ def _of_array(array: npt.NDArray[Any], channels: int) -> Handle | _check.Floats:
         raise UsageError(f"explain_batch takes several images; this is {array.dtype} of shape {array.shape}")
     is_deep = array.ndim == 3
     if array.dtype.kind == "f" and is_deep and array.shape[0] == channels:
+        for side in array.shape[1:]:  # before it is read: a view of few bytes may have any shape
+            _check.whole("a side of a model input", side, 0, _MOST_SIDE)
         return array
     if array.dtype == np.uint8 and is_deep and array.shape[2] not in _COLOURS and array.shape[0] in _COLOURS:
         array = np.moveaxis(array, 0, 2)
@@ -297,7 +300,7 @@ def _from_photo(image: Handle, preprocess: _capi.Preprocess) -> Input:
 
 def _from_values(array: _check.Floats, preprocess: _capi.Preprocess) -> Input:
     values = np.ascontiguousarray(array, np.float32)
-    _, height, width = (_check.whole("a side", side, 0, _check.INT32_MAX) for side in values.shape)
+    _, height, width = values.shape
     data = _check.floats(values)
     shown = handle_of(lib.vitlrp_image_from_input, data, height, width, ctypes.byref(preprocess))
     photo = pixels_of_image(shown)

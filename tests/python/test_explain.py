@@ -171,6 +171,7 @@ class Images(Explain):
             (np.zeros((0, 0, 3), np.uint8), errors.UsageError, r"\(0, 0, 3\)"),
             (np.zeros((1, 262145, 3), np.uint8), errors.LimitError, "262145"),
             (np.zeros((3, 60, 64), np.float32), errors.UsageError, "resample=True"),
+            (np.broadcast_to(np.float32(0), (3, 1 << 20, 1 << 20)), errors.UsageError, "from 0 to 16384"),
             (io.StringIO("text"), errors.UsageError, "binary"),
             (nan, errors.NumericError, "not finite"),
         ]
@@ -462,6 +463,8 @@ class Results(Explain):
         self.assertEqual(unsigned.encode(scale=[unsigned, other]), unsigned.encode(range=(low, high)))
         with self.assertRaisesRegex(errors.UsageError, "list of explanations"):
             first.encode(scale=[1.0, 2.0])
+        with self.assertRaisesRegex(errors.UsageError, "heatmap must be an array"):
+            first.encode(scale=[first, dataclasses.replace(second, heatmap=None)])
 
     def test_notebook(self):
         """A cell is small, whatever the photograph's size, and escapes names."""

@@ -139,10 +139,13 @@ class Memory(unittest.TestCase):
             ({**tensors, "neck.bias": np.zeros(1, np.float32)}, errors.VitlrpError, "neck.bias"),
             ({**tensors, 3: np.zeros(1, np.float32)}, errors.UsageError, "name of a tensor"),
             ({"a\nb": np.zeros(1, np.float32)}, errors.VitlrpError, "^tensors: "),
+            ({"head.bias": [[1.0], [2.0, 3.0]]}, errors.UsageError, "head.bias': a list is no array"),
         )
         for given, kind, words in cases:
             with self.subTest(words=words), self.assertRaisesRegex(kind, words):
                 vitlrp.Model.from_tensors(given, heads=4)
+        with self.assertRaisesRegex(errors.UsageError, "config is no text"):
+            vitlrp.Model.from_tensors(tensors, heads=4, config="\ud800")
         with self.assertRaisesRegex(errors.LimitError, "limit of 100 bytes"):
             vitlrp.Model.from_tensors(tensors, heads=4, max_bytes=100)
         with self.assertRaisesRegex(TypeError, "'hedas'; did you mean heads"):
