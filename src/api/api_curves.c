@@ -30,7 +30,7 @@ static enum vitlrp_status check_curves(const struct vitlrp_model *model,
         return fail(err, VITLRP_USAGE, "an input of %d x %d pixels", curves->input_width,
                     curves->input_height);
     }
-    if (vitlrp_word("replacement", curves->replacement) == NULL) {
+    if (vitlrp_word("replacement", (int32_t) curves->replacement) == NULL) {
         return fail(err, VITLRP_USAGE, "no replace %d", (int) curves->replacement);
     }
     if (curves->threads < 0 || curves->threads > POOL_MAX_THREADS) {
