@@ -141,7 +141,6 @@ static enum vitlrp_status batch_open(const struct args *args, struct batch *batc
     TRY(model_record_take(batch->model, &batch->record, err));
     TRY(batch_plan_open(&batch->choice, &batch->settings, batch->model, &batch->plan, err));
     batch_warn_skipped(batch, console);
-    TRY(model_tell(&batch->settings, batch->model, console, err));
     return batch_open_first(batch, console, err);
 }
 
@@ -271,11 +270,14 @@ static enum exit_code batch_process(const struct args *args, struct batch *batch
     if (code != CODE_DONE) {
         return code;
     }
-    return batch->choice.dry_run
-               ? console_check(batch_forecast(&batch->plan, &batch->journal, &batch->first,
-                                              batch->threads, console, &err),
-                               CODE_OUTPUT, &err)
-               : batch_run_images(batch, console);
+    if (batch->choice.dry_run) {
+        return console_check(batch_forecast(&batch->plan, &batch->journal, &batch->first,
+                                            batch->threads, console, &err),
+                             CODE_OUTPUT, &err);
+    }
+    code =
+        console_check(model_tell(&batch->settings, batch->model, console, &err), CODE_OUTPUT, &err);
+    return code != CODE_DONE ? code : batch_run_images(batch, console);
 }
 
 enum exit_code batch_main(const struct args *args, struct console *console) {
