@@ -34,7 +34,7 @@ size_t audit_images(const struct evaluation *evaluation) {
 }
 
 /* The metric from the areas in float32. */
-static double value_of_areas(const double areas[EVAL_CURVES], enum eval_metric metric) {
+static double value_of_areas(const double areas[EVAL_AREAS], enum eval_metric metric) {
     switch (metric) {
     case EVAL_DELTA_LOGIT:
         return areas[EVAL_CURVE_LERF_LOGIT] - areas[EVAL_CURVE_MORF_LOGIT];

@@ -31,7 +31,7 @@ enum ties { TIES_FORTH, TIES_BACK, TIE_ORDERS };
 #define CURVES_OF_METHOD ((size_t) TIE_ORDERS * DIRECTIONS)
 
 struct point {
-    float logit, probability;
+    float logit, probability, top1;
 };
 
 struct curve_buffers {
@@ -252,9 +252,19 @@ static struct point read_output(const struct curve_evaluator *e, const float *lo
                               (float) probability_of(kind, logits, e->classes, (size_t) output)};
 }
 
+/* Of equal logits the first is the largest. */
+static bool is_top1(const struct curve_evaluator *e, const float *logits, size_t output) {
+    size_t largest = 0;
+    for (size_t i = 1; i < e->classes; i++) {
+        largest = logits[i] > logits[largest] ? i : largest;
+    }
+    return largest == output;
+}
+
 static struct point read_point(const struct curve_evaluator *e, const float *logits,
                                const struct curve_request *request) {
     struct point point = read_output(e, logits, request->output);
+    point.top1 = is_top1(e, logits, (size_t) request->expected) ? 1.0F : 0.0F;
     if (request->has_versus) {
         struct point versus = read_output(e, logits, request->versus);
         point.logit -= versus.logit;
@@ -326,19 +336,30 @@ static enum vitlrp_status compute_points(struct curve_evaluator *e, const struct
     return compute_range(e, pass, e->forth_count, e->point_count, err);
 }
 
+static double value_of(const struct point *point, enum eval_curve curve) {
+    switch (curve) {
+    case EVAL_CURVE_MORF_LOGIT:
+    case EVAL_CURVE_LERF_LOGIT:
+        return (double) point->logit;
+    case EVAL_CURVE_MORF_PROB:
+    case EVAL_CURVE_LERF_PROB:
+        return (double) point->probability;
+    default:
+        return (double) point->top1;
+    }
+}
+
 static void read_curve(const struct curve_evaluator *e, size_t method, enum eval_curve curve,
                        float *out) {
-    bool is_morf = curve == EVAL_CURVE_MORF_LOGIT || curve == EVAL_CURVE_MORF_PROB;
-    bool is_logit = curve == EVAL_CURVE_MORF_LOGIT || curve == EVAL_CURVE_LERF_LOGIT;
+    bool is_morf = curve == EVAL_CURVE_MORF_LOGIT || curve == EVAL_CURVE_MORF_PROB ||
+                   curve == EVAL_CURVE_MORF_TOP1;
     enum direction direction = is_morf ? MORF : LERF;
     const uint32_t *forth = points_of_curve(e, method, TIES_FORTH, direction);
     const uint32_t *back = points_of_curve(e, method, TIES_BACK, direction);
     for (size_t k = 0; k <= e->steps; k++) {
-        struct point a = e->buffers.points[forth[k]];
-        struct point b = e->buffers.points[back[k]];
         /* In double the mean of a number and itself is that number. */
-        out[k] = (float) (is_logit ? 0.5 * ((double) a.logit + (double) b.logit)
-                                   : 0.5 * ((double) a.probability + (double) b.probability));
+        out[k] = (float) (0.5 * (value_of(&e->buffers.points[forth[k]], curve) +
+                                 value_of(&e->buffers.points[back[k]], curve)));
     }
 }
 
@@ -356,7 +377,7 @@ static void give_areas(const struct curve_evaluator *e, const struct curve_reque
                        size_t place) {
     for (size_t m = 0; m < request->method_count; m++) {
         const struct eval_method_result *result = &request->methods[m];
-        for (int curve = 0; result->valid && curve < EVAL_CURVES; curve++) {
+        for (int curve = 0; result->valid && curve < EVAL_AREAS; curve++) {
             read_curve(e, m, (enum eval_curve) curve, e->buffers.curve);
             result->curves[place].fp32_areas[curve] = protocol_area(e->buffers.curve, e->steps);
         }

@@ -37,6 +37,7 @@ void curve_evaluator_close(struct curve_evaluator *evaluator);
 struct curve_request {
     const float *input; /* [3, input_height, input_width], normalised */
     int32_t output;     /* whose logit and probability are measured */
+    int32_t expected;   /* the class that top-1 is compared with */
     uint64_t seed;      /* of this image, for replacements with noise */
     const float *donor; /* another image's input, for VITLRP_REPLACE_DONOR; NULL without it */
     struct eval_method_result *methods; /* valid ones: from patches to the curves under each

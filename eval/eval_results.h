@@ -41,13 +41,17 @@ enum eval_curve {
     EVAL_CURVE_MORF_PROB,
     EVAL_CURVE_LERF_LOGIT,
     EVAL_CURVE_LERF_PROB,
+    EVAL_AREAS, /* those before have areas in float32 too */
+    EVAL_CURVE_MORF_TOP1 =
+        EVAL_AREAS, /* 1 where the largest logit is the expected class's, else 0 */
+    EVAL_CURVE_LERF_TOP1,
     EVAL_CURVES
 };
 
 /* One method on one image under one replacement. */
 struct eval_curves {
-    float *of[EVAL_CURVES];         /* [steps + 1] each */
-    double fp32_areas[EVAL_CURVES]; /* under the same curves in float32, of an audited image
+    float *of[EVAL_CURVES];        /* [steps + 1] each; TOP1 is NaN of records without it */
+    double fp32_areas[EVAL_AREAS]; /* under the same curves in float32, of an audited image
                                        (eval/audit.h); unused otherwise */
 };
 
@@ -61,6 +65,8 @@ struct eval_method_result {
     double pointing;              /* 1 or 0; NaN without boxes, as the next two */
     double mass;                  /* share of positive relevance inside the boxes */
     double rank;                  /* relevance rank accuracy */
+    double sparseness;            /* eval/concentration.h; NaN of records without it */
+    double complexity;
 };
 
 struct eval_image {

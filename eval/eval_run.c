@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "base/work_rate.h"
 #include "eval/audit.h"
+#include "eval/concentration.h"
 #include "eval/curve.h"
 #include "eval/load_input.h"
 #include "eval/localize.h"
@@ -292,6 +293,7 @@ static enum vitlrp_status allocate_results(const struct run *run, struct eval_im
             TRY(eval_curves_open(&run->options->protocol, &result->curves, err));
         }
         result->pointing = result->mass = result->rank = NAN;
+        result->sparseness = result->complexity = NAN;
     }
     return VITLRP_OK;
 }
@@ -337,8 +339,15 @@ static enum vitlrp_status image_attribute(const struct run *run, struct worker *
     if (status != VITLRP_OK && failure_is_systemic(status, err)) {
         return status;
     }
-    result->valid = status == VITLRP_OK &&
-                    values_are_finite(result->patches, run->grid.rows * run->grid.columns);
+    size_t patches = run->grid.rows * run->grid.columns;
+    struct concentration found;
+    result->valid = status == VITLRP_OK && values_are_finite(result->patches, patches);
+    if (!result->valid) {
+        return VITLRP_OK;
+    }
+    TRY(concentration_of(result->patches, patches, &found, err));
+    result->sparseness = found.sparseness;
+    result->complexity = found.complexity;
     return VITLRP_OK;
 }
 
@@ -439,6 +448,7 @@ static enum vitlrp_status image_measure(const struct run *run, struct worker *wo
     TRY(image_attribute_all(run, worker, item, image, err));
     struct curve_request request = {.input = worker->input,
                                     .output = image->output,
+                                    .expected = item->label >= 0 ? item->label : image->predicted,
                                     .seed = random_derive(run->options->protocol.seed, item->id),
                                     .methods = image->methods,
                                     .method_count = run->options->method_count,

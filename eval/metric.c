@@ -17,7 +17,14 @@ static const char *const METRIC_NAMES[EVAL_METRIC_COUNT] = {[EVAL_DELTA_LOGIT] =
                                                             [EVAL_DELETION] = "deletion",
                                                             [EVAL_POINTING] = "pointing",
                                                             [EVAL_MASS] = "mass",
-                                                            [EVAL_RANK] = "rank"};
+                                                            [EVAL_RANK] = "rank",
+                                                            [EVAL_MORF_TOP1] = "morf_top1",
+                                                            [EVAL_LERF_TOP1] = "lerf_top1",
+                                                            [EVAL_COMPREHENSIVENESS] =
+                                                                "comprehensiveness",
+                                                            [EVAL_SUFFICIENCY] = "sufficiency",
+                                                            [EVAL_SPARSENESS] = "sparseness",
+                                                            [EVAL_COMPLEXITY] = "complexity"};
 
 const char *eval_metric_name(enum eval_metric metric) {
     return METRIC_NAMES[metric];
@@ -34,7 +41,38 @@ static double mean_drop(const float *curve, size_t steps) {
 }
 
 bool eval_metric_is_of_curves(enum eval_metric metric) {
-    return metric < EVAL_POINTING;
+    return metric < EVAL_POINTING || (metric >= EVAL_MORF_TOP1 && metric <= EVAL_SUFFICIENCY);
+}
+
+/* The value where that share of the patches is replaced, between points in proportion. */
+static double value_at(const float *curve, size_t steps, double share) {
+    double place = share * (double) steps;
+    size_t below = (size_t) fmin(floor(place), (double) (steps - 1));
+    double part = place - (double) below;
+    return (1.0 - part) * (double) curve[below] + part * (double) curve[below + 1];
+}
+
+/* The shares of the best patches that are taken out, or kept alone (DeYoung et al., "ERASER", ACL
+ * 2020). */
+static const double SHARES[] = {0.01, 0.05, 0.1, 0.2, 0.5};
+#define SHARE_COUNT (sizeof SHARES / sizeof SHARES[0])
+
+/* Mean over the shares of f(x) - f(x without the best). */
+static double comprehensiveness(const float *morf, size_t steps) {
+    double sum = 0.0;
+    for (size_t i = 0; i < SHARE_COUNT; i++) {
+        sum += (double) morf[0] - value_at(morf, steps, SHARES[i]);
+    }
+    return sum / (double) SHARE_COUNT;
+}
+
+/* Mean over the shares of f(x) - f(the best alone), where LeRF has taken out all others. */
+static double sufficiency(const float *lerf, size_t steps) {
+    double sum = 0.0;
+    for (size_t i = 0; i < SHARE_COUNT; i++) {
+        sum += (double) lerf[0] - value_at(lerf, steps, 1.0 - SHARES[i]);
+    }
+    return sum / (double) SHARE_COUNT;
 }
 
 static double curve_value(const struct eval_curves *curves, size_t steps, enum eval_metric metric) {
@@ -62,6 +100,14 @@ static double curve_value(const struct eval_curves *curves, size_t steps, enum e
         return mean_drop(of[EVAL_CURVE_MORF_LOGIT], steps);
     case EVAL_AOPC_PROB:
         return mean_drop(of[EVAL_CURVE_MORF_PROB], steps);
+    case EVAL_MORF_TOP1:
+        return protocol_area(of[EVAL_CURVE_MORF_TOP1], steps);
+    case EVAL_LERF_TOP1:
+        return protocol_area(of[EVAL_CURVE_LERF_TOP1], steps);
+    case EVAL_COMPREHENSIVENESS:
+        return comprehensiveness(of[EVAL_CURVE_MORF_PROB], steps);
+    case EVAL_SUFFICIENCY:
+        return sufficiency(of[EVAL_CURVE_LERF_PROB], steps);
     default:
         return NAN;
     }
@@ -75,6 +121,10 @@ static double map_value(const struct eval_method_result *result, enum eval_metri
         return result->mass;
     case EVAL_RANK:
         return result->rank;
+    case EVAL_SPARSENESS:
+        return result->sparseness;
+    case EVAL_COMPLEXITY:
+        return result->complexity;
     default:
         return NAN;
     }

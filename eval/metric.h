@@ -23,6 +23,13 @@ enum eval_metric {
     EVAL_POINTING,  /* the next three: NaN where the image has no box in view */
     EVAL_MASS,
     EVAL_RANK,
+    EVAL_MORF_TOP1, /* share of the points at which top-1 is the expected class: areas (Chefer et
+                       al. 2021: positive and negative perturbation) */
+    EVAL_LERF_TOP1,
+    EVAL_COMPREHENSIVENESS, /* what the probability loses without the best patches, and with them */
+    EVAL_SUFFICIENCY,       /* alone (DeYoung et al. 2020) */
+    EVAL_SPARSENESS,        /* of the map (eval/concentration.h) */
+    EVAL_COMPLEXITY,
     EVAL_METRIC_COUNT
 };
 

@@ -11,10 +11,10 @@
 #include "eval/metric.h"
 #include "eval/record_json.h"
 
-static const char *const CURVE_NAMES[EVAL_CURVES] = {[EVAL_CURVE_MORF_LOGIT] = "morf_logit",
-                                                     [EVAL_CURVE_MORF_PROB] = "morf_prob",
-                                                     [EVAL_CURVE_LERF_LOGIT] = "lerf_logit",
-                                                     [EVAL_CURVE_LERF_PROB] = "lerf_prob"};
+static const char *const CURVE_NAMES[EVAL_CURVES] = {
+    [EVAL_CURVE_MORF_LOGIT] = "morf_logit", [EVAL_CURVE_MORF_PROB] = "morf_prob",
+    [EVAL_CURVE_LERF_LOGIT] = "lerf_logit", [EVAL_CURVE_LERF_PROB] = "lerf_prob",
+    [EVAL_CURVE_MORF_TOP1] = "morf_top1",   [EVAL_CURVE_LERF_TOP1] = "lerf_top1"};
 
 /* ---- Written ---- */
 
@@ -30,9 +30,9 @@ static void add_class(struct text *out, const struct record *record, const char 
 }
 
 /* Of the curves in float32. */
-static void add_areas(struct text *out, const double areas[EVAL_CURVES]) {
+static void add_areas(struct text *out, const double areas[EVAL_AREAS]) {
     text_append_string(out, ",\"fp32_areas\":{");
-    for (int curve = 0; curve < EVAL_CURVES; curve++) {
+    for (int curve = 0; curve < EVAL_AREAS; curve++) {
         text_printf(out, "%s\"%s\":", curve == 0 ? "" : ",", CURVE_NAMES[curve]);
         record_add_number(out, areas[curve], 17);
     }
@@ -91,6 +91,10 @@ static void add_result(struct text *out, const struct record *record,
     if (result->map_sha256[0] != '\0') {
         text_printf(out, ",\"map_sha256\":\"%s\"", result->map_sha256);
     }
+    text_append_string(out, ",\"sparseness\":");
+    record_add_number(out, result->sparseness, 17);
+    text_append_string(out, ",\"complexity\":");
+    record_add_number(out, result->complexity, 17);
     if (record_shows(record, image->index) && result->patches != NULL) {
         record_add_floats(out, "patches", result->patches,
                           (size_t) evaluation->grid_height * (size_t) evaluation->grid_width);
@@ -212,10 +216,10 @@ static enum vitlrp_status need_probabilities(const struct record_image_reader *r
 }
 
 static enum vitlrp_status read_areas(const struct record_image_reader *reader, const json_t *object,
-                                     double areas[EVAL_CURVES], struct vitlrp_error *err) {
+                                     double areas[EVAL_AREAS], struct vitlrp_error *err) {
     const json_t *list = json_object_get(object, "fp32_areas");
     bool without = reader->record->evaluation.probability == VITLRP_PROBABILITY_NONE;
-    for (int curve = 0; curve < EVAL_CURVES; curve++) {
+    for (int curve = 0; curve < EVAL_AREAS; curve++) {
         const json_t *value = json_object_get(list, CURVE_NAMES[curve]);
         bool no_value = without && (curve == EVAL_CURVE_MORF_PROB || curve == EVAL_CURVE_LERF_PROB);
         if (no_value ? !json_is_null(value) : !json_is_number(value)) {
@@ -226,16 +230,39 @@ static enum vitlrp_status read_areas(const struct record_image_reader *reader, c
     return VITLRP_OK;
 }
 
+/* What records of earlier programs lack, or null: NaN. */
+static enum vitlrp_status read_top1(const json_t *object, const char *key, float *out, size_t count,
+                                    struct vitlrp_error *err) {
+    const json_t *value = json_object_get(object, key);
+    if (value != NULL && !json_is_null(value)) {
+        return record_need_floats(object, key, out, count, err);
+    }
+    for (size_t i = 0; i < count; i++) {
+        out[i] = NAN;
+    }
+    return VITLRP_OK;
+}
+
+static enum vitlrp_status read_later(const json_t *object, const char *key, double *out,
+                                     struct vitlrp_error *err) {
+    *out = NAN;
+    return json_object_get(object, key) == NULL ? VITLRP_OK
+                                                : record_need_double(object, key, out, err);
+}
+
 /* The curves under one replacement, which are members of the object. */
 static enum vitlrp_status read_curves(const struct record_image_reader *reader,
                                       const json_t *object, bool audited,
                                       struct eval_curves *curves, struct vitlrp_error *err) {
     size_t points = (size_t) reader->record->evaluation.protocol.steps + 1;
-    for (int c = 0; c < EVAL_CURVES; c++) {
+    for (int c = 0; c < EVAL_AREAS; c++) {
         bool is_logit = c == EVAL_CURVE_MORF_LOGIT || c == EVAL_CURVE_LERF_LOGIT;
         TRY(is_logit
                 ? record_need_floats(object, CURVE_NAMES[c], curves->of[c], points, err)
                 : need_probabilities(reader, object, CURVE_NAMES[c], curves->of[c], points, err));
+    }
+    for (int c = EVAL_AREAS; c < EVAL_CURVES; c++) {
+        TRY(read_top1(object, CURVE_NAMES[c], curves->of[c], points, err));
     }
     return audited ? read_areas(reader, object, curves->fp32_areas, err) : VITLRP_OK;
 }
@@ -291,6 +318,8 @@ static enum vitlrp_status read_result(const struct record_image_reader *reader,
     TRY(record_need_double(object, "mass", &result->mass, err));
     TRY(record_need_double(object, "rank", &result->rank, err));
     TRY(read_hash(object, "map_sha256", result->map_sha256, err));
+    TRY(read_later(object, "sparseness", &result->sparseness, err));
+    TRY(read_later(object, "complexity", &result->complexity, err));
     if (json_object_get(object, "patches") == NULL) {
         return VITLRP_OK;
     }

@@ -22,12 +22,23 @@ static const struct column BOXES[] = {
     {EVAL_RANK, "Rank in box", "accuracy", 3},
 };
 
+/* Metrics that other papers report, of the same curves and maps. */
+static const struct column OTHERS[] = {
+    {EVAL_MORF_TOP1, "MoRF top-1", "positive, lower", 3},
+    {EVAL_LERF_TOP1, "LeRF top-1", "negative, higher", 3},
+    {EVAL_COMPREHENSIVENESS, "Comprehensiveness", "higher is better", 3},
+    {EVAL_SUFFICIENCY, "Sufficiency", "lower is better", 3},
+    {EVAL_SPARSENESS, "Sparseness", "Gini index", 3},
+    {EVAL_COMPLEXITY, "Complexity", "entropy", 2},
+};
+
 /* A table's columns; the first table has the differences too. */
 struct columns {
     const struct column *list;
     size_t count;
     bool has_delta;
     enum eval_metric counted; /* its number of images ends a row */
+    char mark;                /* begins the names of its rows */
 };
 
 /* Some evaluations lack a metric. */
@@ -135,7 +146,7 @@ static void append_row(const struct report_page *page, const struct columns *col
     const struct summary_method *row = &page->summary->methods[method];
     bool is_first = columns->has_delta && place == 0 && page->summary->method_count > 1 &&
                     row->metrics[EVAL_DELTA_LOGIT].n > 0;
-    text_printf(out, columns->has_delta ? "<tr id=\"m-%zu\"" : "<tr id=\"b-%zu\"", method);
+    text_printf(out, "<tr id=\"%c-%zu\"", columns->mark, method);
     text_append_string(out, is_first ? " class=\"best\">" : ">");
     append_name(page, method, is_first);
     if (columns->has_delta) {
@@ -180,11 +191,35 @@ static const char *words_of_intervals(const struct report_page *page, enum eval_
                : ". <strong>Too few images for intervals</strong>: differences may be chance";
 }
 
+static void append_others(const struct report_page *page, const struct columns *columns) {
+    text_append_string(page->out,
+                       "<section id=\"others\">\n<h2>Other metrics</h2>\n<p>Top-1: share of "
+                       "the points at which the label (without one, the prediction) has the "
+                       "largest logit. Comprehensiveness and sufficiency: what the probability "
+                       "loses without the best 1 to 50 % of the patches, and with these alone. "
+                       "Sparseness and complexity are of the maps, and say nothing of what the "
+                       "model relies on.</p>\n");
+    append_table(page, columns);
+    text_append_string(page->out, "</section>\n");
+}
+
+static void append_boxes(const struct report_page *page, const struct columns *columns) {
+    struct text *out = page->out;
+    text_append_string(out, "<section id=\"boxes\">\n<h2>Against the boxes</h2>\n<p>Where the "
+                            "relevance lies, over the images whose box is in view");
+    text_append_string(out, words_of_intervals(page, EVAL_POINTING));
+    text_append_string(out, ".</p>\n");
+    append_table(page, columns);
+    text_append_string(out, "</section>\n");
+}
+
 void report_results(const struct report_page *page) {
     static const struct columns FIRST = {FAITHFULNESS, sizeof FAITHFULNESS / sizeof FAITHFULNESS[0],
-                                         true, EVAL_DELTA_LOGIT};
+                                         true, EVAL_DELTA_LOGIT, 'm'};
     static const struct columns SECOND = {BOXES, sizeof BOXES / sizeof BOXES[0], false,
-                                          EVAL_POINTING};
+                                          EVAL_POINTING, 'b'};
+    static const struct columns THIRD = {OTHERS, sizeof OTHERS / sizeof OTHERS[0], false,
+                                         EVAL_SPARSENESS, 'o'};
     struct text *out = page->out;
     text_append_string(out, "<section id=\"results\">\n<h2>Results</h2>\n<p>Means over the images");
     text_append_string(out, words_of_intervals(page, EVAL_DELTA_LOGIT));
@@ -194,13 +229,10 @@ void report_results(const struct report_page *page) {
                                 : ".</p>\n");
     append_table(page, &FIRST);
     text_append_string(out, "</section>\n");
-    if (!has_metric(page, EVAL_POINTING)) {
-        return;
+    if (has_metric(page, EVAL_SPARSENESS)) {
+        append_others(page, &THIRD);
     }
-    text_append_string(out, "<section id=\"boxes\">\n<h2>Against the boxes</h2>\n<p>Where the "
-                            "relevance lies, over the images whose box is in view");
-    text_append_string(out, words_of_intervals(page, EVAL_POINTING));
-    text_append_string(out, ".</p>\n");
-    append_table(page, &SECOND);
-    text_append_string(out, "</section>\n");
+    if (has_metric(page, EVAL_POINTING)) {
+        append_boxes(page, &SECOND);
+    }
 }

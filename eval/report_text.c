@@ -22,12 +22,13 @@ static void append_cell(struct text *out, int columns, const struct vitlrp_stati
     if (statistic->n == 0) {
         text_append_string(&text, "-");
     }
-    for (size_t i = 0; i < 3 && statistic->n > 0; i++) {
+    size_t shown = statistic->n > 1 ? 3 : statistic->n; /* one image has no interval */
+    for (size_t i = 0; i < shown; i++) {
         text_append_string(&text, BEFORE[i]);
         text_append_string(&text, numbers[i] > 0.0 ? sign : "");
         number_fixed(&text, numbers[i], decimals);
     }
-    text_append_string(&text, statistic->n > 0 ? "]" : "");
+    text_append_string(&text, statistic->n > 1 ? "]" : "");
     out->failed |= text.data == NULL;
     text_printf(out, "  %-*s", columns, text.failed ? "?" : text.data);
     text_free(&text);
@@ -261,6 +262,10 @@ void report_table(const struct record *record, const struct summary *summary, st
         append_cell(out, 19, &row->metrics[EVAL_MORF_LOGIT], 2, "");
         append_cell(out, 19, &row->metrics[EVAL_LERF_LOGIT], 2, "");
         text_printf(out, "  %zu\n", row->metrics[EVAL_DELTA_LOGIT].n);
+    }
+    size_t measured = summary->methods[summary->ranking[0]].metrics[EVAL_DELTA_LOGIT].n;
+    if (measured > 0 && measured < STANDING_LEAST) {
+        text_printf(out, "fewer than %zu images: too few to tell methods apart\n", STANDING_LEAST);
     }
     if (summary->replacement_count > 1) {
         append_ranks(out, record, summary, width);

@@ -61,6 +61,13 @@ static double pair_value(const struct batch *batch, const struct eval_image *ima
                : NAN;
 }
 
+/* The metric that has the same values: it is sampled for both. */
+static enum eval_metric twin_of(enum eval_metric metric) {
+    return metric == EVAL_DELETION    ? EVAL_MORF_PROB
+           : metric == EVAL_INSERTION ? EVAL_LERF_PROB
+                                      : metric;
+}
+
 static enum vitlrp_status gather_image(void *user, const struct eval_image *image,
                                        struct vitlrp_error *err) {
     struct batch *batch = user;
@@ -73,7 +80,9 @@ static enum vitlrp_status gather_image(void *user, const struct eval_image *imag
                                            (batch->begin + i) / batch->summary->method_count};
         for (size_t m = 0; m < EVAL_METRIC_COUNT; m++, row += batch->images) {
             measure.metric = (enum eval_metric) m;
-            *row = eval_metric_value(batch->evaluation, image, method, measure);
+            *row = twin_of(measure.metric) == measure.metric
+                       ? eval_metric_value(batch->evaluation, image, method, measure)
+                       : (double) NAN;
         }
         for (size_t p = 0; p < SUMMARY_PAIRS; p++, row += batch->images) {
             measure.metric = summary_pair_metric((enum summary_pair) p);
@@ -93,7 +102,9 @@ static void compute_row(void *context, size_t place, size_t thread) {
         statistics_means(batch->values + place * CELLS * batch->images, CELLS, batch->images,
                          batch->evaluation->protocol.seed, cells, NULL);
     if (status == VITLRP_OK) {
-        memcpy(row->metrics, cells, sizeof row->metrics);
+        for (size_t m = 0; m < EVAL_METRIC_COUNT; m++) {
+            row->metrics[m] = cells[twin_of((enum eval_metric) m)];
+        }
         memcpy(row->paired, cells + EVAL_METRIC_COUNT, sizeof row->paired);
     }
     batch->statuses[place] = status;

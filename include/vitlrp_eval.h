@@ -279,7 +279,8 @@ VITLRP_API const char *vitlrp_evaluation_method(const struct vitlrp_evaluation *
                                                 size_t index);
 
 /* A metric of a method: "delta_logit", "delta_prob", "morf_logit", "morf_prob", "lerf_logit",
- * "lerf_prob", "aopc_logit", "aopc_prob", "insertion", "deletion", "pointing", "mass" or "rank"; or
+ * "lerf_prob", "aopc_logit", "aopc_prob", "insertion", "deletion", "pointing", "mass", "rank",
+ * "morf_top1", "lerf_top1", "comprehensiveness", "sufficiency", "sparseness" or "complexity"; or
  * "paired_delta_logit", "paired_delta_prob": the difference from the reference, image by image; n =
  * 0 without a reference. USAGE for another name or a method that was not run. */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status

@@ -67,6 +67,7 @@ static enum vitlrp_status evaluate(const struct curve_options *options, const fl
         .valid = true, .curves = found, .patches = (float *) patches};
     const struct curve_request request = {.input = input,
                                           .output = curves->output,
+                                          .expected = curves->output,
                                           .has_versus = curves->has_versus != 0,
                                           .versus = curves->versus,
                                           .seed = curves->seed,

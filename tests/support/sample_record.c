@@ -41,11 +41,13 @@ static void fill_curves(const struct evaluation *evaluation, const struct eval_i
         curves->of[EVAL_CURVE_MORF_LOGIT][k] = (float) morf;
         curves->of[EVAL_CURVE_LERF_LOGIT][k] = (float) lerf;
         curves->of[EVAL_CURVE_MORF_PROB][k] = (float) (1.0 / (1.0 + exp(4.0 - morf)));
+        curves->of[EVAL_CURVE_MORF_TOP1][k] = morf > 4.0 ? 1.0F : 0.0F;
+        curves->of[EVAL_CURVE_LERF_TOP1][k] = lerf > 4.0 ? 1.0F : 0.5F;
         curves->of[EVAL_CURVE_LERF_PROB][k] = (float) (1.0 / (1.0 + exp(4.0 - lerf)));
     }
     curves->of[EVAL_CURVE_MORF_LOGIT][points - 1] = -0.0F;
     struct test_random audit = {2000 * image->index + method + 1};
-    for (size_t c = 0; audit_covers(evaluation, image->index) && c < EVAL_CURVES; c++) {
+    for (size_t c = 0; audit_covers(evaluation, image->index) && c < EVAL_AREAS; c++) {
         curves->fp32_areas[c] =
             protocol_area(curves->of[c], points - 1) + 0.001 * test_uniform(&audit);
     }
@@ -71,6 +73,8 @@ static void fill_result(const struct record *record, const struct eval_image *im
     result->pointing = boxed ? (test_uniform(&random) < good ? 1.0 : 0.0) : NAN;
     result->mass = boxed ? 0.1 + 0.2 * good : NAN;
     result->rank = boxed ? 1.0 / 3.0 : NAN;
+    result->sparseness = 0.25 + 0.5 * good;
+    result->complexity = image->index % 3 == 0 ? NAN : 2.0 / 3.0;
 }
 
 static void fill_image(const struct record *record, struct eval_image *image) {

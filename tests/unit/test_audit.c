@@ -178,10 +178,10 @@ static double relative(const struct distance *distance) {
 
 static void check_areas(const struct eval_method_result *full,
                         const struct eval_method_result *audited, size_t steps) {
-    const float *const curves[EVAL_CURVES] = {
+    const float *const curves[EVAL_AREAS] = {
         full->curves->of[EVAL_CURVE_MORF_LOGIT], full->curves->of[EVAL_CURVE_MORF_PROB],
         full->curves->of[EVAL_CURVE_LERF_LOGIT], full->curves->of[EVAL_CURVE_LERF_PROB]};
-    for (size_t c = 0; c < EVAL_CURVES; c++) {
+    for (size_t c = 0; c < EVAL_AREAS; c++) {
         assert_true(audited->curves->fp32_areas[c] == protocol_area(curves[c], steps));
     }
 }

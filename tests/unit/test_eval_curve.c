@@ -18,6 +18,9 @@
 enum { CLASSES = 10, SIDE = 32, PATCH = 8, AREA = SIDE * SIDE, INPUT = 3 * AREA };
 enum { COLUMNS = SIDE / PATCH, PATCHES = COLUMNS * COLUMNS, MAX_STEPS = 40, MAX_METHODS = 5 };
 
+/* The class of top-1: that of the last input which a twin was made for. */
+static size_t expected_class;
+
 static const struct vitlrp_preprocess PREPROCESS = {.mean = {0.4F, 0.5F, 0.3F},
                                                     .std = {0.2F, 0.1F, 0.5F}};
 
@@ -72,6 +75,7 @@ static void evaluate(struct bench *bench, const float *input, int32_t output, si
     struct curve_request request = {.input = input,
                                     .output = output,
                                     .seed = 77,
+                                    .expected = (int32_t) expected_class,
                                     .donor = DONOR,
                                     .methods = bench->results,
                                     .method_count = methods};
@@ -170,7 +174,7 @@ static void mask_after(const float *scores, size_t count, bool reversed, bool ba
 
 /* logit and probability with the patches of a mask replaced, added with half their weight. */
 static void point_alone(struct bench *bench, enum vitlrp_replacement replacement,
-                        const float *input, const uint8_t *mask, double out[2]) {
+                        const float *input, const uint8_t *mask, double out[3]) {
     float perturbed[INPUT];
     float logits[CLASSES];
     double sum = 0.0;
@@ -180,8 +184,24 @@ static void point_alone(struct bench *bench, enum vitlrp_replacement replacement
     for (size_t i = 0; i < CLASSES; i++) {
         sum += exp((double) logits[i]);
     }
+    bool largest = true;
+    for (size_t i = 0; i < CLASSES; i++) {
+        largest = largest && (i == expected_class || logits[i] < logits[expected_class]);
+    }
+    out[2] += largest ? 0.5 : 0.0;
     out[0] += 0.5 * (double) logits[4];
     out[1] += 0.5 * exp((double) logits[4]) / sum;
+}
+
+static size_t predicted_class(struct bench *bench, const float *input) {
+    float logits[CLASSES];
+    size_t largest = 0;
+    struct vitlrp_error err = {0};
+    assert_int_equal(vit_batch_forward(bench->batch, 1, input, logits, &err), VITLRP_OK);
+    for (size_t i = 1; i < CLASSES; i++) {
+        largest = logits[i] > logits[largest] ? i : largest;
+    }
+    return largest;
 }
 
 static void compare_twin(enum vitlrp_replacement replacement, int32_t steps, size_t capacity) {
@@ -194,12 +214,14 @@ static void compare_twin(enum vitlrp_replacement replacement, int32_t steps, siz
     for (size_t p = 0; p < PATCHES; p++) {
         bench.patches[1][p] = (float) test_below(&random, 3); /* ties */
     }
+    size_t met = 0; /* points at which the expected class is the first */
+    expected_class = predicted_class(&bench, input);
     evaluate(&bench, input, 4, 2);
     for (size_t i = 0; i < 2 * (bench.steps + 1) * 2; i++) {
         size_t m = i % 2;
         int lerf = (int) (i / 2 % 2);
         size_t k = i / 4;
-        double expected[2] = {0};
+        double expected[3] = {0};
         uint8_t mask[PATCHES];
         size_t count = (size_t) floor((double) k * PATCHES / (double) bench.steps + 0.5);
         for (int back = 0; back < 2; back++) {
@@ -208,7 +230,10 @@ static void compare_twin(enum vitlrp_replacement replacement, int32_t steps, siz
         }
         assert_true(fabs((double) bench.curves[m][2 * lerf][k] - expected[0]) < 1e-4);
         assert_true(fabs((double) bench.curves[m][2 * lerf + 1][k] - expected[1]) < 1e-5);
+        assert_true((double) bench.curves[m][EVAL_CURVE_MORF_TOP1 + lerf][k] == expected[2]);
+        met += expected[2] > 0.0 ? 1 : 0;
     }
+    assert_true(met > 0);
     bench_close(&bench);
 }
 

@@ -48,6 +48,8 @@ static void assert_results_equal(const struct eval_method_result *a,
     assert_same(a->patches, b->patches, patches * sizeof(float));
     assert_true(a->mass == b->mass || (isnan(a->mass) && isnan(b->mass)));
     assert_true(a->rank == b->rank || (isnan(a->rank) && isnan(b->rank)));
+    assert_true(a->sparseness == b->sparseness);
+    assert_true(a->complexity == b->complexity || (isnan(a->complexity) && isnan(b->complexity)));
     assert_true(a->pointing == b->pointing || (isnan(a->pointing) && isnan(b->pointing)));
 }
 
