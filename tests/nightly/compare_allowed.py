@@ -121,6 +121,11 @@ ALLOWED = [
     # Faults of 0.1.
     Allowed("f19", "lines of a batch hold the sizes of the files", r".*", RESULTS,
             r"lines\.\d+\.(further\.\d+\.)?bytes.*", added),
+    Allowed("L metrics", "eval reports top-1, ERASER's two numbers, and how concentrated maps are",
+            r"eval/.*", r"[a-z0-9]+\.(json|csv)",
+            r"(images\.\d+\.)?(methods|lines)\.([a-z-]+|\d+)\."
+            r"((morf|lerf)_top1|comprehensiveness|sufficiency|sparseness|complexity|replace)(\..*)?", added),
+    Allowed("L page", "and its page has their table, and the tests of the leader", r"eval/.*", r"e\.html", r".*"),
     Allowed("B3 fields", "and kernels, libraries and the rule of attention", r"eval/.*",
             r"[a-z0-9]+\.json", r"settings\..*", added),
     Allowed("B3 eval", "eval records what computed in one object, instead of the backend that was asked",
