@@ -65,6 +65,12 @@ int64_t eval_setting_value(const struct eval_setting *setting,
     return field_get(protocol, setting->field);
 }
 
+bool eval_setting_is_told(const struct eval_setting *setting,
+                          const struct eval_protocol *protocol) {
+    return setting->place != SETTING_LINE ||
+           eval_setting_value(setting, protocol) != setting->initial;
+}
+
 /* The words of a set, each in quotes or none. */
 static void append_set(struct text *out, enum word_list words, int64_t set, const char *quote) {
     const char *between = "";

@@ -37,6 +37,9 @@ const struct eval_setting *eval_setting_find(const char *key);
 int64_t eval_setting_value(const struct eval_setting *setting,
                            const struct eval_protocol *protocol);
 
+/* Reports have a line about a setting of SETTING_LINE only where it is not at its initial value. */
+bool eval_setting_is_told(const struct eval_setting *setting, const struct eval_protocol *protocol);
+
 /* Appends the value: its word, its words with commas between them, or its digits. The protocol was
  * checked. */
 void eval_setting_append(const struct eval_setting *setting, const struct eval_protocol *protocol,

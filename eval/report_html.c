@@ -279,7 +279,8 @@ static void append_setting(const struct report_page *page, const struct eval_set
 static void append_settings(const struct report_page *page, enum setting_place place) {
     const struct eval_setting *setting;
     for (size_t i = 0; (setting = eval_setting_at(i)) != NULL; i++) {
-        if (setting->place == place) {
+        if (setting->place == place &&
+            eval_setting_is_told(setting, &page->record->evaluation.protocol)) {
             append_setting(page, setting);
         }
     }

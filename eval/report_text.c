@@ -38,7 +38,7 @@ static void append_cell(struct text *out, int columns, const struct vitlrp_stati
 static void append_settings(struct text *out, const struct eval_protocol *protocol) {
     const struct eval_setting *setting;
     for (size_t i = 0; (setting = eval_setting_at(i)) != NULL; i++) {
-        if (setting->place == SETTING_LINE) {
+        if (setting->place == SETTING_LINE && eval_setting_is_told(setting, protocol)) {
             text_printf(out, ", %s ", setting->key);
             eval_setting_append(setting, protocol, out);
         }

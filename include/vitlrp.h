@@ -593,8 +593,10 @@ struct vitlrp_method_info {
     int32_t ignores_class; /* 1: the same map for every class */
     uint32_t reads;        /* enum vitlrp_method_reads */
     enum vitlrp_map_kind
-        kind;         /* of its maps. A contrast by rise, which is unsigned, has two signs */
-    const char *unit; /* of its values: "logit", shares of what is explained, or "score" */
+        kind;              /* of its maps. A contrast by rise, which is unsigned, has two signs */
+    const char *unit;      /* of its values: "logit", shares of what is explained, or "score" */
+    const char *relevance; /* the method whose relevance its maps contain beside something else, for
+                              records; NULL: of no other */
 };
 
 /* Call it before vitlrp_method_describe: USAGE for an unknown name. The strings are constants. */

@@ -16,6 +16,7 @@ extern "C" {
 struct vitlrp_rule_changes {
     float gamma[VITLRP_ROLES_MAX]; /* by enum vitlrp_role */
     float epsilon;
+    float attention_share; /* 0: VITLRP_ATTENTION_CP, 0.5: _ATTNLRP, others to 1: _SHARE */
 };
 
 /* All NAN. */
@@ -93,6 +94,8 @@ struct vitlrp_eval_options {
     const struct vitlrp_eval_maps *maps; /* run beside the methods, and alone if methods is NULL;
                                             NULL: none */
     size_t map_count;
+    enum vitlrp_score score; /* of the methods that read it (VITLRP_READS_SCORE) */
+    enum vitlrp_masks masks; /* likewise (VITLRP_READS_MASKS) */
 };
 
 /* The defaults above; every other field is 0 or NULL. */
@@ -101,8 +104,8 @@ struct vitlrp_eval_options {
 VITLRP_API void vitlrp_eval_options_init_sized(struct vitlrp_eval_options *options, size_t size);
 
 /* A field of vitlrp_eval_options that is fixed for a whole evaluation and is in the "protocol" of
- * its record: steps, replacements, target, seed, precision; more may follow. For programs that
- * offer them all to their users. */
+ * its record: steps, replacements, target, seed, precision, score, masks; more may follow. For
+ * programs that offer them all to their users. */
 struct vitlrp_eval_setting {
     size_t struct_size;
     const char *name;        /* in records and reports, and of the command's option: "steps" */

@@ -251,7 +251,9 @@ enum vitlrp_precision {
 
 enum vitlrp_attention_rule {
     VITLRP_ATTENTION_ATTNLRP, /* relevance flows through the softmax (AttnLRP) */
-    VITLRP_ATTENTION_CP       /* attention weights are constants (CP-LRP) */
+    VITLRP_ATTENTION_CP,      /* attention weights are constants (CP-LRP) */
+    VITLRP_ATTENTION_SHARE /* as AttnLRP, and the softmax gets attention_share of the relevance of
+                              its product with the values, not the half */
 };
 
 /* Kinds of linear layers that have a gamma of their own: VITLRP_ROLE_CONV (patch embedding), _QKV,
@@ -271,6 +273,7 @@ struct vitlrp_rules {
     enum vitlrp_attention_rule attention;
     float gamma[VITLRP_ROLES_MAX]; /* by enum vitlrp_role; 0 beyond the last */
     float epsilon;                 /* stabiliser of the layers whose gamma is 0; 0: none */
+    float attention_share;         /* 0 to 1; of VITLRP_ATTENTION_SHARE */
 };
 
 /* What is explained: the sum of weight * logit[output]. One target of weight 1 explains a class; a
@@ -290,13 +293,29 @@ struct vitlrp_ledger_entry {
     double absorbed;
 };
 
+/* What of a class is explained, z being its logit and L the logarithm of the sum of exp(logit) over
+ * all other classes. Those beside the logit need outputs of which one is right (SOFTMAX). */
+enum vitlrp_score {
+    VITLRP_SCORE_LOGIT,    /* z */
+    VITLRP_SCORE_LOG_ODDS, /* z - L, which is log(p / (1 - p)) of its probability p */
+    VITLRP_SCORE_CONTRAST  /* z - L / 2 */
+};
+
+/* Which patches the copies of attnlrp-masked show. */
+enum vitlrp_masks {
+    VITLRP_MASKS_RANDOM, /* each with a random probability, in `samples` copies */
+    VITLRP_MASKS_HALVES  /* a random half of them, and the other half: two copies */
+};
+
 /* The options that a method reads, as flags. */
 enum vitlrp_method_reads {
     VITLRP_READS_RULES = 1,
     VITLRP_READS_HEAD_FUSION = 2, /* and discard_ratio */
     VITLRP_READS_SAMPLES = 4,
     VITLRP_READS_NOISE = 8,
-    VITLRP_READS_SEED = 16
+    VITLRP_READS_SEED = 16,
+    VITLRP_READS_SCORE = 32,
+    VITLRP_READS_MASKS = 64
 };
 
 enum vitlrp_head_fusion { VITLRP_FUSE_MEAN, VITLRP_FUSE_MAX, VITLRP_FUSE_MIN };
@@ -311,6 +330,8 @@ struct vitlrp_method_options {
     int32_t samples;      /* 1 to 1000000 */
     double noise;         /* standard deviation as a share of the input's range */
     uint64_t seed;
+    enum vitlrp_score score;
+    enum vitlrp_masks masks;
 };
 
 /* ---- Pictures ---- */

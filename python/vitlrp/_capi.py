@@ -29,7 +29,9 @@ from ctypes import (
 ROLES_MAX = 16
 
 # The flags of enum vitlrp_method_reads.
-METHOD_READS = {"rules": 1, "head_fusion": 2, "samples": 4, "noise": 8, "seed": 16}
+METHOD_READS = {
+    "rules": 1, "head_fusion": 2, "samples": 4, "noise": 8, "seed": 16, "score": 32, "masks": 64
+}  # fmt: skip
 
 
 class ModelPointer(c_void_p):
@@ -289,6 +291,7 @@ class Rules(Structure):
         ("attention", c_int),
         ("gamma", c_float * ROLES_MAX),
         ("epsilon", c_float),
+        ("attention_share", c_float),
     ]
 
 
@@ -324,6 +327,7 @@ class MethodInfo(Structure):
         ("reads", c_uint32),
         ("kind", c_int),
         ("unit", c_char_p),
+        ("relevance", c_char_p),
     ]
 
 
@@ -337,6 +341,8 @@ class MethodOptions(Structure):
         ("samples", c_int32),
         ("noise", c_double),
         ("seed", c_uint64),
+        ("score", c_int),
+        ("masks", c_int),
     ]
 
 
@@ -397,7 +403,7 @@ class Map(Structure):
 
 
 class RuleChanges(Structure):
-    _fields_ = [("gamma", c_float * ROLES_MAX), ("epsilon", c_float)]
+    _fields_ = [("gamma", c_float * ROLES_MAX), ("epsilon", c_float), ("attention_share", c_float)]
 
 
 class Statistic(Structure):
@@ -443,6 +449,8 @@ class EvalOptions(Structure):
         ("journal", c_char_p),
         ("maps", POINTER(EvalMaps)),
         ("map_count", c_size_t),
+        ("score", c_int),
+        ("masks", c_int),
     ]
 
 

@@ -48,6 +48,8 @@ class MeasureOptions(RuleParameters, total=False):
     threads: int | None
     backend: str
     precision: str
+    score: str
+    masks: str
 
 
 class TuneOptions(MeasureOptions, total=False):

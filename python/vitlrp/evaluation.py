@@ -387,7 +387,7 @@ def _tuning(found: _capi.TuneResult) -> Tuning:
     parts = {name: getattr(found, name) for name in names}
     return Tuning(
         method=found.method.decode(),
-        rules=method.values_of_rules(found.rules),
+        rules=method.values_of_rules(found.method.decode(), found.rules),
         trials=found.trials,
         calibration_images=found.calibration_images,
         held_out_images=found.held_out_images,

@@ -243,8 +243,10 @@ class Explanation:
         if self.versus is not None:
             told.versus = self._likely(self.versus, self.versus_probability)
             told.has_versus = 1
+        of_logits = self.unit == "logit" and "score" in self.parameters
+        whole = "sum of logits" if of_logits else self.unit
         told.model, told.method, told.unit = (
-            text.replace("\0", " ").encode(errors="replace") for text in (self.model, self.method, self.unit)
+            text.replace("\0", " ").encode(errors="replace") for text in (self.model, self.method, whole)
         )
         told.has_sums = int(self.ledger is not None)
         told.explained, told.sum, told.top_percent = self.explained, self.relevance_sum, percent
@@ -411,12 +413,18 @@ def _parameters_text(parameters: dict[str, Any]) -> str:
     parts = []
     if "epsilon" in parameters:
         gammas = " ".join(f"{name[6:]} {parameters[name]:g}" for name in GAMMAS)
+        if "attention_share" in parameters:
+            parts.append(f"attention share {parameters['attention_share']:g}")
         parts += [f"gamma {gammas}", f"epsilon {parameters['epsilon']:g}"]
     if "head_fusion" in parameters:
         parts += [
             f"{parameters['head_fusion']} of heads",
             f"discard ratio {parameters['discard_ratio']:g}",
         ]
+    if "score" in parameters:
+        parts.append(f"score {parameters['score']}")
+    if "masks" in parameters:
+        parts.append("two halves")
     if "samples" in parameters:
         parts.append(f"{parameters['samples']} samples")
     if "noise" in parameters:

@@ -29,6 +29,7 @@ class RuleParameters(TypedDict, total=False):
     gamma_fc2: float
     gamma_head: float
     epsilon: float  # stabiliser of the layers whose gamma is 0
+    attention_share: float  # what attention weights get: 0, as CP-LRP, 0.5, as AttnLRP, to 1
 
 
 class Parameters(RuleParameters, total=False):
@@ -39,15 +40,21 @@ class Parameters(RuleParameters, total=False):
     samples: int
     noise: float  # standard deviation as a share of the input's range
     seed: int
+    score: str  # what of a class is explained: "logit", "log-odds" or "contrast"
+    masks: str  # of attnlrp-masked's copies: "random" or, two of them, "halves"
 
 
 _READS = {
-    "rules": (*GAMMAS, "gamma_linear", "epsilon"),
+    "rules": (*GAMMAS, "gamma_linear", "epsilon", "attention_share"),
     "head_fusion": ("head_fusion", "discard_ratio"),
     "samples": ("samples",),
     "noise": ("noise",),
     "seed": ("seed",),
+    "score": ("score",),
+    "masks": ("masks",),
 }
+_WORDS = ("head_fusion", "score", "masks")
+_RULES = words("attention_rule")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,6 +69,7 @@ class Method:
     kind: str  # of its maps: "signed" or "unsigned"
     unit: str  # of their values: "logit" or "score"
     parameters: tuple[str, ...]  # of Parameters, those that it reads
+    relevance: str | None = None  # the method whose relevance is a part of its maps
 
 
 def describe(name: str) -> Method:
@@ -83,6 +91,7 @@ def describe(name: str) -> Method:
         words("map_kind")[info.kind],
         info.unit.decode(),
         tuple(parameter for group in read for parameter in group),
+        info.relevance.decode() if info.relevance else None,
     )
 
 
@@ -103,6 +112,8 @@ def rule_values(changes: Mapping[str, Any]) -> dict[str, float]:
             values.update(dict.fromkeys(_LINEAR if name == "gamma_linear" else (name,), gamma))
     if changes.get("epsilon") is not None:
         values["epsilon"] = _check.real("epsilon", changes["epsilon"], 0.0, _check.FLOAT32_MAX)
+    if changes.get("attention_share") is not None:
+        values["attention_share"] = _check.real("attention_share", changes["attention_share"], 0.0, 1.0)
     return values
 
 
@@ -111,13 +122,18 @@ def set_rules(rules: _capi.Rules | _capi.RuleChanges, values: Mapping[str, float
     for name, number in values.items():
         if name == "epsilon":
             rules.epsilon = number
+        elif name == "attention_share":
+            rules.attention_share = number
+            if isinstance(rules, _capi.Rules):
+                rule = {0.0: "cp", 0.5: "attnlrp"}.get(rules.attention_share, "share")
+                rules.attention = _RULES.index(rule)
         else:
             rules.gamma[GAMMAS.index(name)] = number
 
 
 def _set(options: _capi.MethodOptions, name: str, value: Any) -> None:
-    if name == "head_fusion":
-        options.head_fusion = _check.choice(name, value, "head_fusion")
+    if name in _WORDS:
+        setattr(options, name, _check.choice(name, value, name))
     elif name == "samples":
         options.samples = _check.whole(name, value, 1, 1000000)
     elif name == "seed":
@@ -142,33 +158,47 @@ def method_options(method: Method, changes: Mapping[str, Any]) -> _capi.MethodOp
         if value is not None and name not in _READS["rules"]:
             _set(options, name, value)
     set_rules(options.rules, rule_values(changes))
+    if _halves(options) and changes.get("samples") is not None:
+        raise UsageError("samples: masks of halves are always two copies")
     return options
 
 
-def values_of_rules(rules: _capi.Rules) -> dict[str, float]:
-    """A record's gammas and epsilon, by the names of RuleParameters."""
+def _halves(options: _capi.MethodOptions) -> bool:
+    return words("masks")[options.masks] == "halves"
+
+
+def values_of_rules(method: str, rules: _capi.Rules) -> dict[str, float]:
+    """A record's gammas and epsilon, and its attention share where that is not the method's own, by
+    the names of RuleParameters."""
+    own = new_record(_capi.MethodOptions, lib.vitlrp_method_options_init_sized, method.encode()).rules
     found = {name: _check.shortest(rules.gamma[place]) for place, name in enumerate(GAMMAS)}
-    return {**found, "epsilon": _check.shortest(rules.epsilon)}
+    found["epsilon"] = _check.shortest(rules.epsilon)
+    if rules.attention != own.attention:
+        shares = {"cp": 0.0, "attnlrp": 0.5, "share": _check.shortest(rules.attention_share)}
+        found["attention_share"] = shares[_RULES[rules.attention]]
+    return found
 
 
 def parameters_in_use(method: Method, options: _capi.MethodOptions) -> dict[str, Any]:
-    """What the method was run with, by the names of Parameters."""
+    """What the method was run with, by the names of Parameters: a share, score or masks only where
+    they are not the usual ones, as in the command's records."""
     values: dict[str, Any] = {}
+    rules = values_of_rules(method.name, options.rules)
     for name in method.parameters:
-        if name == "head_fusion":
-            values[name] = words("head_fusion")[options.head_fusion]
-        elif name in _READS["rules"]:
-            if name == "epsilon":
-                values[name] = _check.shortest(options.rules.epsilon)
-            elif name != "gamma_linear":
-                values[name] = _check.shortest(options.rules.gamma[GAMMAS.index(name)])
-        else:
+        if name in _READS["rules"]:
+            values.update({name: rules[name]} if name in rules else {})
+        elif name == "head_fusion":
+            values[name] = words(name)[options.head_fusion]
+        elif name in _WORDS:
+            number = getattr(options, name)
+            values.update({name: words(name)[number]} if number else {})
+        elif name != "samples" or not ("masks" in method.parameters and _halves(options)):
             values[name] = getattr(options, name)
     return values
 
 
 def read_settings(path: _check.StrPath) -> RuleParameters:
-    """Gammas and epsilon from a file that `vitlrp tune` wrote: model.explain(image, **settings)."""
+    """Gammas, epsilon and attention share from a file that `vitlrp tune` wrote: model.explain(image, **settings)."""
     with open(path, encoding="utf-8") as file:
         try:
             settings = json.load(file)
@@ -176,11 +206,14 @@ def read_settings(path: _check.StrPath) -> RuleParameters:
             raise FormatError(f"{path}: {error}") from None
     if not isinstance(settings, dict) or settings.get("format") != _SETTINGS_FORMAT:
         raise FormatError(f"{path}: not a settings file of vitlrp tune")
-    found: Any = {name: settings[name] for name in (*GAMMAS, "epsilon") if name in settings}
+    known = (*GAMMAS, "epsilon", "attention_share")
+    found: Any = {name: settings[name] for name in known if name in settings}
     for name, value in found.items():
-        number = math.inf if value == "inf" and name != "epsilon" else value
+        number = math.inf if value == "inf" and name in GAMMAS else value
         if isinstance(number, bool) or not isinstance(number, (int, float)) or not number >= 0:
             raise MismatchError(f'{path}: "{name}" must be a number from 0, or "inf" for a gamma')
+        if name == "attention_share" and number > 1:
+            raise MismatchError(f'{path}: "attention_share" must be a number from 0 to 1')
         try:
             found[name] = float(number)
         except OverflowError:

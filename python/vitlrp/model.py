@@ -459,8 +459,9 @@ class Model:
                        this thread. What it raises ends the call, and so does Ctrl-C, within 0.2
                        seconds or one operation
         parameters     override the method's own: gamma_conv, gamma_linear, gamma_qkv, gamma_proj,
-                       gamma_fc1, gamma_fc2, gamma_head (0 or more, or inf), epsilon; head_fusion,
-                       discard_ratio; samples; noise; seed. See vitlrp.Parameters
+                       gamma_fc1, gamma_fc2, gamma_head (0 or more, or inf), epsilon,
+                       attention_share; head_fusion, discard_ratio; samples; noise; seed; score;
+                       masks. See vitlrp.Parameters
         """
         _check.keywords("explain", parameters, _EXPLAIN)
         request = Request(
@@ -707,8 +708,10 @@ class Model:
                        that changes)
         journal        folder that keeps each image's results as soon as they are there: the same call
                        resumes a run that was ended, and Evaluation.open reads what is done
-        gamma_conv, gamma_linear, gamma_qkv, gamma_proj, gamma_fc1, gamma_fc2, gamma_head, epsilon
-                       of all methods that have them, attnlrp-eps excepted
+        gamma_conv, gamma_linear, gamma_qkv, gamma_proj, gamma_fc1, gamma_fc2, gamma_head, epsilon,
+        attention_share of all methods that have them, attnlrp-eps and libra excepted
+        score          "logit", "log-odds" or "contrast", of the methods that read it
+        masks          "random" or "halves", of attnlrp-masked
 
         Any other setting that the library has is a keyword too (Evaluation.settings). Images that
         cannot be read are recorded, and the call still succeeds. Ctrl-C ends it within 0.2 seconds

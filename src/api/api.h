@@ -22,6 +22,9 @@
 enum vitlrp_status api_check_gammas(const float gamma[VITLRP_ROLES_MAX], float epsilon,
                                     bool changes, struct vitlrp_error *err);
 
+/* USAGE unless it is from 0 to 1. */
+enum vitlrp_status api_check_share(float share, struct vitlrp_error *err);
+
 /* Processors that this process may run on. */
 size_t api_processors(void);
 

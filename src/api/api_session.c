@@ -250,7 +250,8 @@ enum vitlrp_status vitlrp_method_describe(const char *name, struct vitlrp_method
                                         .reads = method->reads,
                                         .kind = method->is_unsigned ? VITLRP_MAP_UNSIGNED
                                                                     : VITLRP_MAP_SIGNED,
-                                        .unit = method->in_logits ? "logit" : "score"};
+                                        .unit = method->in_logits ? "logit" : "score",
+                                        .relevance = method->relevance};
     method_info_write(&known, info);
     return VITLRP_OK;
 }
@@ -290,6 +291,12 @@ enum vitlrp_status api_check_gammas(const float gamma[VITLRP_ROLES_MAX], float e
     return VITLRP_OK;
 }
 
+enum vitlrp_status api_check_share(float share, struct vitlrp_error *err) {
+    return share >= 0.0F && share <= 1.0F
+               ? VITLRP_OK
+               : fail(err, VITLRP_USAGE, "an attention share must be from 0 to 1");
+}
+
 static enum vitlrp_status read_method(const struct vitlrp_method_options *options,
                                       const struct vit_method **method,
                                       struct vitlrp_method_options *out, struct vitlrp_error *err) {
@@ -301,11 +308,23 @@ static enum vitlrp_status read_method(const struct vitlrp_method_options *option
     if (word_of(WORDS_HEAD_FUSION, out->head_fusion) == NULL) {
         return fail(err, VITLRP_USAGE, "no such head fusion: %d", (int) out->head_fusion);
     }
+    if (word_of(WORDS_SCORE, out->score) == NULL) {
+        return fail(err, VITLRP_USAGE, "no such score: %d", (int) out->score);
+    }
+    if (((*method)->reads & VITLRP_READS_SCORE) == 0) {
+        out->score = VITLRP_SCORE_LOGIT;
+    }
+    if (word_of(WORDS_MASKS, out->masks) == NULL) {
+        return fail(err, VITLRP_USAGE, "no such masks: %d", (int) out->masks);
+    }
     if (((*method)->reads & VITLRP_READS_RULES) == 0) {
         return VITLRP_OK;
     }
     if (word_of(WORDS_ATTENTION_RULE, out->rules.attention) == NULL) {
         return fail(err, VITLRP_USAGE, "no such attention rule: %d", (int) out->rules.attention);
+    }
+    if (out->rules.attention == VITLRP_ATTENTION_SHARE) {
+        TRY(api_check_share(out->rules.attention_share, err));
     }
     return api_check_gammas(out->rules.gamma, out->rules.epsilon, false, err);
 }
@@ -336,7 +355,7 @@ vitlrp_session_attribute(struct vitlrp_session *session, const struct vitlrp_tar
                                          .neurons_block = known.neurons_block,
                                          .sum = &known.sum};
     TRY(vit_attributor_run(session->attributor, method, &request, error));
-    known.explained = vit_attributor_explained(session->attributor, targets, target_count);
+    known.explained = vit_attributor_explained(session->attributor, &request);
     relevance_write(&known, relevance);
     return VITLRP_OK;
 }

@@ -28,7 +28,8 @@ static json_t *json_method_used(const struct eval_run_method *method) {
         return json_pack("{s:b}", "maps", 1);
     }
     uint32_t reads = (uint32_t) method->method->reads & ~(uint32_t) VITLRP_READS_SEED;
-    return json_method(reads, &method->options, NULL);
+    const struct json_method_facts facts = {.relevance = method->method->relevance};
+    return json_method(reads, &method->options, &facts);
 }
 
 static json_t *json_methods(const struct eval_setup *setup) {

@@ -6,6 +6,7 @@
 #include "api/api.h"
 #include "api/growable.h"
 #include "api/label_index.h"
+#include "base/attention_share.h"
 #include "base/checked.h"
 #include "base/left_out.h"
 #include "base/log.h"
@@ -29,6 +30,7 @@ void vitlrp_rule_changes_init(struct vitlrp_rule_changes *changes) {
         return;
     }
     changes->epsilon = NAN;
+    changes->attention_share = NAN;
     for (size_t role = 0; role < VITLRP_ROLES_MAX; role++) {
         changes->gamma[role] = NAN;
     }
@@ -49,9 +51,13 @@ static enum vitlrp_status check_options(const struct vitlrp_eval_options *option
         options->map_count > EVAL_METHOD_LIMIT - options->method_count) {
         return fail(err, VITLRP_USAGE, "there may be at most %zu methods", EVAL_METHOD_LIMIT);
     }
-    return options->rules == NULL
-               ? VITLRP_OK
-               : api_check_gammas(options->rules->gamma, options->rules->epsilon, true, err);
+    if (options->rules == NULL) {
+        return VITLRP_OK;
+    }
+    if (!isnan(options->rules->attention_share)) {
+        TRY(api_check_share(options->rules->attention_share, err));
+    }
+    return api_check_gammas(options->rules->gamma, options->rules->epsilon, true, err);
 }
 
 static struct eval_protocol protocol_from_options(const struct vitlrp_eval_options *options) {
@@ -80,6 +86,9 @@ void eval_change_rules(const struct vitlrp_rule_changes *changes, struct vitlrp_
         set_if_given(changes->gamma[role], &rules->gamma[role]);
     }
     set_if_given(changes->epsilon, &rules->epsilon);
+    if (!isnan(changes->attention_share)) {
+        attention_share_set(rules, changes->attention_share);
+    }
 }
 
 static enum vitlrp_status fail_method(const char *name, struct vitlrp_error *err) {
@@ -93,11 +102,6 @@ static enum vitlrp_status fail_method(const char *name, struct vitlrp_error *err
                                      names.failed ? "others" : names.data);
     text_free(&names);
     return status;
-}
-
-/* attnlrp-eps is what the others' gammas are compared with: changes would make it one of them. */
-static bool takes_changes(const struct vit_method *method) {
-    return (method->reads & VITLRP_READS_RULES) != 0 && strcmp(method->name, "attnlrp-eps") != 0;
 }
 
 static enum vitlrp_status add_method(struct eval_setup *setup, const char *name,
@@ -118,7 +122,13 @@ static enum vitlrp_status add_method(struct eval_setup *setup, const char *name,
     *added = (struct eval_run_method){.name = method->name, .method = method};
     vit_method_defaults(method, &added->options);
     added->options.seed = setup->options.seed;
-    if (takes_changes(method)) {
+    if ((method->reads & VITLRP_READS_SCORE) != 0) {
+        added->options.score = setup->options.score;
+    }
+    if ((method->reads & VITLRP_READS_MASKS) != 0) {
+        added->options.masks = setup->options.masks;
+    }
+    if ((method->reads & VITLRP_READS_RULES) != 0 && !method->is_yardstick) {
         eval_change_rules(setup->options.rules, &added->options.rules);
     }
     setup->method_count++;
@@ -198,6 +208,19 @@ static enum vitlrp_status choose_methods(struct eval_setup *setup, struct vitlrp
     }
     options->reference = found;
     return VITLRP_OK;
+}
+
+/* A score that would change nothing is a mistake. */
+static enum vitlrp_status check_score(const struct eval_setup *setup, struct vitlrp_error *err) {
+    enum vitlrp_score score = setup->options.score;
+    bool is_read = score == VITLRP_SCORE_LOGIT;
+    for (size_t i = 0; i < setup->method_count; i++) {
+        is_read = is_read || (setup->methods[i].method->reads & VITLRP_READS_SCORE) != 0;
+    }
+    if (!is_read) {
+        return fail(err, VITLRP_USAGE, "none of the methods begins with a score");
+    }
+    return vit_score_check(setup->model->vit, score, err);
 }
 
 static int32_t find_class(void *index, const char *text) {
@@ -363,6 +386,7 @@ enum vitlrp_status eval_setup_open(const struct vitlrp_model *model,
     setup->evaluate.protocol = protocol_from_options(options);
     TRY(eval_protocol_check(&setup->evaluate.protocol, err));
     TRY(choose_methods(setup, err));
+    TRY(check_score(setup, err));
     TRY(choose_arithmetic(setup, err));
     setup->preprocess =
         options->preprocess == NULL ? model->preprocess.preprocess : *options->preprocess;

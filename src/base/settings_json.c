@@ -81,27 +81,38 @@ void json_set_gammas(json_t *object, const struct vitlrp_rules *rules, bool *com
 static void set_rules(json_t *object, const struct vitlrp_rules *rules, bool *complete) {
     const char *attention = word_of(WORDS_ATTENTION_RULE, rules->attention);
     json_set(object, "attention", json_string(attention), complete);
+    if (rules->attention == VITLRP_ATTENTION_SHARE) {
+        json_set(object, "attention_share", json_float32(rules->attention_share), complete);
+    }
     json_set_gammas(object, rules, complete);
 }
 
-static void set_precision(json_t *object, const char *precision, bool *complete) {
-    if (precision != NULL) {
-        json_set(object, "precision", json_string(precision), complete);
+static void set_fact(json_t *object, const char *key, const char *fact, bool *complete) {
+    if (fact != NULL) {
+        json_set(object, key, json_string(fact), complete);
     }
 }
 
 static void set_method(json_t *object, uint32_t reads, const struct vitlrp_method_options *method,
-                       const char *precision, bool *complete) {
+                       const struct json_method_facts *facts, bool *complete) {
+    set_fact(object, "relevance", facts->relevance, complete);
     if ((reads & VITLRP_READS_RULES) != 0) {
         set_rules(object, &method->rules, complete);
-        set_precision(object, precision, complete);
+        set_fact(object, "precision", facts->precision, complete);
     }
     if ((reads & VITLRP_READS_HEAD_FUSION) != 0) {
         json_set(object, "head_fusion",
                  json_string(word_of(WORDS_HEAD_FUSION, method->head_fusion)), complete);
         json_set(object, "discard_ratio", json_number(method->discard_ratio), complete);
     }
-    if ((reads & VITLRP_READS_SAMPLES) != 0) {
+    if ((reads & VITLRP_READS_SCORE) != 0 && method->score != VITLRP_SCORE_LOGIT) {
+        json_set(object, "score", json_string(word_of(WORDS_SCORE, method->score)), complete);
+    }
+    bool halves = (reads & VITLRP_READS_MASKS) != 0 && method->masks == VITLRP_MASKS_HALVES;
+    if (halves) {
+        json_set(object, "masks", json_string(word_of(WORDS_MASKS, method->masks)), complete);
+    }
+    if ((reads & VITLRP_READS_SAMPLES) != 0 && !halves) {
         json_set(object, "samples", json_integer(method->samples), complete);
     }
     if ((reads & VITLRP_READS_NOISE) != 0) {
@@ -111,7 +122,7 @@ static void set_method(json_t *object, uint32_t reads, const struct vitlrp_metho
         json_set(object, "seed", json_integer((json_int_t) method->seed), complete);
     }
     if ((reads & VITLRP_READS_RULES) == 0) {
-        set_precision(object, precision, complete);
+        set_fact(object, "precision", facts->precision, complete);
     }
 }
 
@@ -125,10 +136,10 @@ static json_t *json_if_complete(json_t *object, bool complete) {
 }
 
 json_t *json_method(uint32_t reads, const struct vitlrp_method_options *method,
-                    const char *precision) {
+                    const struct json_method_facts *facts) {
     bool complete = true;
     json_t *object = json_object();
-    set_method(object, reads, method, precision, &complete);
+    set_method(object, reads, method, facts, &complete);
     return json_if_complete(object, complete && object != NULL);
 }
 

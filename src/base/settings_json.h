@@ -27,10 +27,14 @@ void json_set_preprocess(json_t *object, const struct vitlrp_preprocess *preproc
 /* Sets gamma_NAME of every role, and epsilon. */
 void json_set_gammas(json_t *object, const struct vitlrp_rules *rules, bool *complete);
 
-/* The options that a method reads (enum vitlrp_method_reads), an object. `precision` is written
- * too, NULL for none. */
+/* What of a method is written beside its options; NULL: not there. */
+struct json_method_facts {
+    const char *precision, *relevance;
+};
+
+/* The options that a method reads (enum vitlrp_method_reads), an object. */
 json_t *json_method(uint32_t reads, const struct vitlrp_method_options *method,
-                    const char *precision);
+                    const struct json_method_facts *facts);
 
 /* What the products of a run were computed with: two runs of other values have other bits. */
 struct json_arithmetic {

@@ -30,7 +30,7 @@ static const struct {
     [WORDS_CROP_OFFSET] = {"crop_offset", LIST("even", "floor")},
     [WORDS_OUTPUTS] = {"outputs", LIST("classes", "feature", "embedding", "likeness")},
     [WORDS_PRECISION] = {"precision", LIST("fp32", "mixed", "bf16")},
-    [WORDS_ATTENTION_RULE] = {"attention_rule", LIST("attnlrp", "cp")},
+    [WORDS_ATTENTION_RULE] = {"attention_rule", LIST("attnlrp", "cp", "share")},
     [WORDS_ROLE] = {"role", ROLES},
     [WORDS_HEAD_FUSION] = {"head_fusion", LIST("mean", "max", "min")},
     [WORDS_STYLE] = {"style", LIST("overlay", "heat", "panel")},
@@ -49,6 +49,8 @@ static const struct {
     [WORDS_PROBABILITY] = {"probability", LIST("stated", "softmax", "sigmoid", "none")},
     [WORDS_FACT_SOURCE] = {"fact_source",
                            LIST("user", "file", "class", "table", "tensors", "guess")},
+    [WORDS_SCORE] = {"score", LIST("logit", "log-odds", "contrast")},
+    [WORDS_MASKS] = {"masks", LIST("random", "halves")},
 };
 
 const char *const *words_of(enum word_list list) {

@@ -33,6 +33,8 @@ enum word_list {
     WORDS_POOL,
     WORDS_PROBABILITY,
     WORDS_FACT_SOURCE,
+    WORDS_SCORE,
+    WORDS_MASKS,
     WORD_LISTS
 };
 

@@ -418,6 +418,9 @@ static enum vitlrp_status compose_caption(const struct explanation *explanation,
     caption.method = method->name;
     caption.model = model.name;
     caption.unit = explanation_unit(explanation);
+    if (strcmp(caption.unit, "logit") == 0) {
+        caption.unit = explanation_sum(explanation);
+    }
     caption.has_sums = method->has_ledger;
     caption.explained = explanation->explained;
     caption.sum = explanation->sum;

@@ -27,7 +27,8 @@ json_t *json_text(const char *text) {
 json_t *json_method_parameters(const struct vitlrp_method_info *info,
                                const struct vitlrp_method_options *options,
                                enum vitlrp_precision precision) {
-    return json_method(info->reads, options, word_of(WORDS_PRECISION, precision));
+    const struct json_method_facts facts = {word_of(WORDS_PRECISION, precision), info->relevance};
+    return json_method(info->reads, options, &facts);
 }
 
 static json_t *json_top(const struct explanation *explanation, bool *complete) {
@@ -308,6 +309,16 @@ void report_prediction(struct text *out, const struct explanation *explanation) 
     }
 }
 
+/* A score whose seed is more than the class's logit. */
+static bool other_score(const struct explanation *explanation) {
+    return (explanation->settings->method_info.reads & VITLRP_READS_SCORE) != 0 &&
+           explanation->settings->method.score != VITLRP_SCORE_LOGIT;
+}
+
+const char *explanation_sum(const struct explanation *explanation) {
+    return other_score(explanation) ? "sum of logits" : "logit";
+}
+
 void report_class(struct text *out, const struct explanation *explanation) {
     int32_t output = explanation->target.output;
     text_append_string(out, "explained: ");
@@ -315,17 +326,22 @@ void report_class(struct text *out, const struct explanation *explanation) {
     if (explanation->has_versus) {
         text_append_string(out, " versus ");
         class_append(out, &explanation->versus);
-        text_printf(out, ", logit difference %.4g", explanation->explained);
+        text_printf(out, ", %s difference %.4g", explanation_sum(explanation),
+                    explanation->explained);
     } else if (model_info(explanation).probability == VITLRP_PROBABILITY_NONE) {
         text_printf(out, ", %.4g", explanation->explained);
     } else {
-        text_printf(out, ", %.1f %%, logit %.4g",
-                    100.0 * explanation->prediction->probability[output], explanation->explained);
+        text_printf(out, ", %.1f %%, %s %.4g", 100.0 * explanation->prediction->probability[output],
+                    explanation_sum(explanation), explanation->explained);
     }
     if (explanation->settings->method_info.has_ledger != 0) {
         text_printf(out, "; the map holds %.4g of it", explanation->sum);
     }
-    text_printf(out, " (%s)\n", explanation->settings->method_info.name);
+    text_printf(out, " (%s", explanation->settings->method_info.name);
+    if (other_score(explanation)) {
+        text_printf(out, ", score %s", word_of(WORDS_SCORE, explanation->settings->method.score));
+    }
+    text_append_string(out, ")\n");
 }
 
 void report_difference(struct text *out, const struct class_pair *pair) {

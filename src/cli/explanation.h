@@ -98,6 +98,9 @@ void report_prediction(struct text *out, const struct explanation *explanation);
  * place of "logit". */
 const char *explanation_unit(const struct explanation *explanation);
 
+/* What explanation->explained is: "logit", or "sum of logits" of another score. */
+const char *explanation_sum(const struct explanation *explanation);
+
 /* What was explained, and how much of it the map holds. */
 void report_class(struct text *out, const struct explanation *explanation);
 

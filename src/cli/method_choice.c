@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "args.h"
+#include "base/attention_share.h"
 #include "base/formats.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -38,6 +39,20 @@ static enum vitlrp_status read_value(const json_t *object, const char *key, bool
     return VITLRP_OK;
 }
 
+/* Likewise, of a number from 0 to 1. */
+static enum vitlrp_status read_share(const json_t *object, float *out, struct vitlrp_error *err) {
+    const json_t *value = json_object_get(object, "attention_share");
+    double number = json_number_value(value);
+    if (value == NULL) {
+        return VITLRP_OK;
+    }
+    if (!json_is_number(value) || !(number >= 0.0 && number <= 1.0)) {
+        return fail(err, VITLRP_MISMATCH, "\"attention_share\" must be a number from 0 to 1");
+    }
+    *out = (float) number;
+    return VITLRP_OK;
+}
+
 static enum vitlrp_status read_object(const json_t *object, struct vitlrp_rule_changes *changes,
                                       struct vitlrp_error *err) {
     const char *format = json_get_string(object, "format");
@@ -48,6 +63,7 @@ static enum vitlrp_status read_object(const json_t *object, struct vitlrp_rule_c
     TRY(read_value(object, "gamma_" #name, true, &changes->gamma[VITLRP_ROLE_##constant], err));
 #include "vitlrp_roles.def"
 #undef VITLRP_ROLE
+    TRY(read_share(object, &changes->attention_share, err));
     return read_value(object, "epsilon", false, &changes->epsilon, err);
 }
 
@@ -71,6 +87,9 @@ static void apply_changes(const struct vitlrp_rule_changes *changes, struct vitl
         set_if_given(changes->gamma[role], &rules->gamma[role]);
     }
     set_if_given(changes->epsilon, &rules->epsilon);
+    if (!isnan(changes->attention_share)) {
+        attention_share_set(rules, changes->attention_share);
+    }
 }
 
 enum vitlrp_status rule_settings_apply(const struct args *args, struct vitlrp_rules *rules,
@@ -87,13 +106,14 @@ enum vitlrp_status rule_settings_apply(const struct args *args, struct vitlrp_ru
 
 enum vitlrp_status rule_changes_read(const struct args *args, struct vitlrp_rule_changes *changes,
                                      struct vitlrp_error *err) {
-    struct vitlrp_rules rules = {.attention = VITLRP_ATTENTION_ATTNLRP};
+    struct vitlrp_rules rules = {.attention_share = NAN};
     vitlrp_rule_changes_init(changes);
     memcpy(rules.gamma, changes->gamma, sizeof rules.gamma);
     rules.epsilon = changes->epsilon;
     TRY(method_rules(args, &rules, err));
     memcpy(changes->gamma, rules.gamma, sizeof changes->gamma);
     changes->epsilon = rules.epsilon;
+    changes->attention_share = rules.attention_share;
     return VITLRP_OK;
 }
 
@@ -117,12 +137,15 @@ static const struct {
                   {OPTION_GAMMA_FC2, VITLRP_READS_RULES},
                   {OPTION_GAMMA_HEAD, VITLRP_READS_RULES},
                   {OPTION_EPSILON, VITLRP_READS_RULES},
+                  {OPTION_ATTENTION_SHARE, VITLRP_READS_RULES},
                   {OPTION_SETTINGS, VITLRP_READS_RULES},
                   {OPTION_HEAD_FUSION, VITLRP_READS_HEAD_FUSION},
                   {OPTION_DISCARD_RATIO, VITLRP_READS_HEAD_FUSION},
                   {OPTION_SAMPLES, VITLRP_READS_SAMPLES},
                   {OPTION_NOISE, VITLRP_READS_NOISE},
                   {OPTION_SEED, VITLRP_READS_SEED},
+                  {OPTION_SCORE, VITLRP_READS_SCORE},
+                  {OPTION_MASKS, VITLRP_READS_MASKS},
                   {OPTION_LEDGER, 0}};
 
 static enum vitlrp_status read_gamma(const struct args *args, enum option_id option, float *out,
@@ -142,6 +165,18 @@ static enum vitlrp_status read_gamma(const struct args *args, enum option_id opt
         return option_fail(name, value, "a number from 0 to 3.4e38, or inf", err);
     }
     *out = (float) number;
+    return VITLRP_OK;
+}
+
+static enum vitlrp_status read_share_option(const struct args *args, struct vitlrp_rules *rules,
+                                            struct vitlrp_error *err) {
+    static const struct option_range SHARES = {0.0, 1.0, "a number from 0 to 1"};
+    double share = 0.0;
+    if (args->value[OPTION_ATTENTION_SHARE] == NULL) {
+        return VITLRP_OK;
+    }
+    TRY(option_number(args, OPTION_ATTENTION_SHARE, &SHARES, &share, err));
+    attention_share_set(rules, (float) share);
     return VITLRP_OK;
 }
 
@@ -165,7 +200,7 @@ enum vitlrp_status method_rules(const struct args *args, struct vitlrp_rules *ru
     const struct option_range range = {0.0, FLT_MAX, "a number from 0 to 3.4e38"};
     TRY(option_number(args, OPTION_EPSILON, &range, &epsilon, err));
     rules->epsilon = (float) epsilon;
-    return VITLRP_OK;
+    return read_share_option(args, rules, err);
 }
 
 /* The known names as one line of text. */
@@ -187,6 +222,8 @@ static const struct other_name OTHER_METHODS[] = {
     {"attention", "raw-attention"},
     {"last-attention", "raw-attention"},
     {"ig", "integrated-gradients"},
+    {"libragrad", "libra"},
+    {"leave-one-out", "token-drop"},
     {"saliency", "input-x-gradient"},
     {"gradient", "input-x-gradient"},
     {"vanilla-gradient", "input-x-gradient"},
@@ -259,22 +296,38 @@ static enum vitlrp_status check_particular(const struct args *args,
     return VITLRP_OK;
 }
 
+/* The options that are words. */
+static enum vitlrp_status read_words(const struct args *args, struct vitlrp_method_options *options,
+                                     struct vitlrp_error *err) {
+    int fusion = 0;
+    int score = 0;
+    int masks = 0;
+    TRY(option_choice(args, OPTION_HEAD_FUSION, &fusion, err));
+    TRY(option_choice(args, OPTION_SCORE, &score, err));
+    TRY(option_choice(args, OPTION_MASKS, &masks, err));
+    options->head_fusion = (enum vitlrp_head_fusion) fusion;
+    options->score = (enum vitlrp_score) score;
+    options->masks = (enum vitlrp_masks) masks;
+    if (options->masks == VITLRP_MASKS_HALVES && args->value[OPTION_SAMPLES] != NULL) {
+        return fail(err, VITLRP_USAGE, "--samples: --masks halves are always two copies");
+    }
+    return VITLRP_OK;
+}
+
 enum vitlrp_status method_choose(const struct args *args, struct vitlrp_method_info *info,
                                  struct vitlrp_method_options *options, struct vitlrp_error *err) {
     static const struct option_range RATIOS = {0.0, MAX_DISCARD_RATIO,
                                                "a number from 0 to below 1"};
     static const struct option_range NOISES = {0.0, MAX_NOISE, "a number from 0 to 1000"};
     const char *name = args->value[OPTION_METHOD];
-    int fusion = 0;
     TRY(find_method(name == NULL ? vitlrp_method_name(0) : name, info, options, err));
     TRY(check_particular(args, info, err));
     TRY(method_rules(args, &options->rules, err));
-    TRY(option_choice(args, OPTION_HEAD_FUSION, &fusion, err));
-    options->head_fusion = (enum vitlrp_head_fusion) fusion;
     TRY(option_number(args, OPTION_DISCARD_RATIO, &RATIOS, &options->discard_ratio, err));
     TRY(option_int("--samples", args->value[OPTION_SAMPLES], 1, MAX_SAMPLES, &options->samples,
                    err));
     TRY(option_number(args, OPTION_NOISE, &NOISES, &options->noise, err));
+    TRY(read_words(args, options, err));
     int64_t seed = (int64_t) options->seed;
     TRY(option_whole(args, OPTION_SEED, 0, INT64_MAX, &seed, err));
     options->seed = (uint64_t) seed;
@@ -386,6 +439,9 @@ const char *method_fusion_name(enum vitlrp_head_fusion fusion) {
 
 /* What a rule method adds to its name. */
 static void append_rules(struct text *out, const struct vitlrp_rules *rules) {
+    if (rules->attention == VITLRP_ATTENTION_SHARE) {
+        text_printf(out, ", attention share %g", (double) rules->attention_share);
+    }
     text_printf(out, ", gamma conv %g qkv %g proj %g fc1 %g fc2 %g head %g, epsilon %g",
                 (double) rules->gamma[VITLRP_ROLE_CONV], (double) rules->gamma[VITLRP_ROLE_QKV],
                 (double) rules->gamma[VITLRP_ROLE_PROJ], (double) rules->gamma[VITLRP_ROLE_FC1],
@@ -403,7 +459,13 @@ void method_append(struct text *out, const struct vitlrp_method_info *info,
         text_printf(out, ", %s of heads, discard ratio %g",
                     method_fusion_name(options->head_fusion), options->discard_ratio);
     }
-    if ((info->reads & VITLRP_READS_SAMPLES) != 0) {
+    if ((info->reads & VITLRP_READS_SCORE) != 0 && options->score != VITLRP_SCORE_LOGIT) {
+        text_printf(out, ", score %s", word_of(WORDS_SCORE, options->score));
+    }
+    bool halves = (info->reads & VITLRP_READS_MASKS) != 0 && options->masks == VITLRP_MASKS_HALVES;
+    if (halves) {
+        text_append_string(out, ", two halves");
+    } else if ((info->reads & VITLRP_READS_SAMPLES) != 0) {
         text_printf(out, ", %d sample%s", options->samples, options->samples == 1 ? "" : "s");
     }
     if ((info->reads & VITLRP_READS_NOISE) != 0) {

@@ -39,7 +39,7 @@ enum vitlrp_status method_rules(const struct args *args, struct vitlrp_rules *ru
                                 struct vitlrp_error *err);
 
 /* More than there are. */
-#define METHODS_MAX 24
+#define METHODS_MAX 32
 
 /* Methods with their options, in the order in which they were asked for. */
 struct method_list {

@@ -116,7 +116,7 @@ class Layout(unittest.TestCase):
             declared = [constant for constant in declared if constant != "VITLRP_ROLE_COUNT"]
             self.assertEqual(len(words), len(declared), name)
             for value, (word, constant) in enumerate(zip(words, declared)):
-                self.assertTrue(constant.lower().endswith("_" + word), f"{constant}, {word}")
+                self.assertTrue(constant.lower().endswith("_" + word.replace("-", "_")), f"{constant}, {word}")
                 self.assertEqual(self.values[constant], value, constant)
         for word, flag in _capi.METHOD_READS.items():
             self.assertEqual(self.values[f"VITLRP_READS_{word.upper()}"], flag)

@@ -135,6 +135,7 @@ static const struct vitlrp_rules RULES[] = {
     {.attention = VITLRP_ATTENTION_CP, .gamma = {0.25F, 0.0F, 0.0F, 0.05F, 0.05F, 0.05F}},
     {.attention = VITLRP_ATTENTION_ATTNLRP, .gamma = {1.0F, 1.0F, 1.0F, 1.0F, 1.0F, 1.0F}},
     {.attention = VITLRP_ATTENTION_ATTNLRP, .epsilon = 0.01F},
+    {.attention = VITLRP_ATTENTION_SHARE, .gamma = {0.25F}, .attention_share = 0.3F},
 };
 
 static void check_ledger(const struct form_bench *bench, const struct vitlrp_rules *rules,

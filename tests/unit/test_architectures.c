@@ -17,7 +17,7 @@
 #define FOLDER "architectures"
 
 static const struct vitlrp_rules ATTNLRP = {
-    VITLRP_ATTENTION_ATTNLRP, {0.25F, 0.0F, 0.0F, 0.05F, 0.05F, 0.05F}, 0.0F};
+    VITLRP_ATTENTION_ATTNLRP, {0.25F, 0.0F, 0.0F, 0.05F, 0.05F, 0.05F}, 0.0F, 0.0F};
 
 static size_t input_count(const struct vit_config *config) {
     return (size_t) (config->grey ? 1 : 3) * (size_t) config->image_height *

@@ -15,8 +15,9 @@
 
 enum propagation { ATTNLRP, CP_LRP, GRADIENT, PROPAGATIONS };
 
-static const struct attention_rule rules[PROPAGATIONS] = {
-    [ATTNLRP] = {0.5F, false}, [CP_LRP] = {1.0F, true}, [GRADIENT] = {1.0F, false}};
+static const struct attention_rule rules[PROPAGATIONS] = {[ATTNLRP] = {0.5F, 0.5F, 0.5F, false},
+                                                          [CP_LRP] = {1.0F, 1.0F, 0.5F, true},
+                                                          [GRADIENT] = {1.0F, 1.0F, 1.0F, false}};
 
 /* The scratch is as small as it may be. */
 static struct engine open_engine(const struct kernels *kernels, const char *backend, size_t threads,
@@ -173,7 +174,7 @@ static void check_maps(const struct attention_case *c, enum propagation p, size_
         const float *g = c->g_out + i / attention->tokens * dim + head * c->size;
         const float *v = c->qkv + (i % attention->tokens * 3 + 2) * dim + head * c->size;
         for (size_t d = 0; d < c->size; d++) {
-            expected[i] += (double) rules[p].share * g[d] * v[d];
+            expected[i] += (double) rules[p].matrix * g[d] * v[d];
         }
     }
     assert_close(c->kept_g[p] + head * count, expected, count, "G of the matrix");

@@ -9,10 +9,12 @@
 
 #include "support/unit.h"
 
-enum propagation { ATTNLRP, CP_LRP, GRADIENT, PROPAGATIONS };
+enum propagation { ATTNLRP, CP_LRP, GRADIENT, SHARE, PROPAGATIONS };
 
-static const struct attention_rule rules[PROPAGATIONS] = {
-    [ATTNLRP] = {0.5F, false}, [CP_LRP] = {1.0F, true}, [GRADIENT] = {1.0F, false}};
+static const struct attention_rule rules[PROPAGATIONS] = {[ATTNLRP] = {0.5F, 0.5F, 0.5F, false},
+                                                          [CP_LRP] = {1.0F, 1.0F, 0.5F, true},
+                                                          [GRADIENT] = {1.0F, 1.0F, 1.0F, false},
+                                                          [SHARE] = {0.3F, 0.7F, 0.5F, false}};
 
 /* ---- The twin ---- */
 
@@ -112,8 +114,8 @@ static void twin_backward(const struct twin *twin, struct attention_rule rule, c
             g_a[t] = 0;
             for (size_t i = 0; i < size; i++) {
                 g[(t * 3 + 2) * dim + twin->head * size + i] +=
-                    (double) rule.share * twin->sum[r * tokens + t] * g_o[i];
-                g_a[t] += (double) rule.share * g_o[i] * v[t * 3 * dim + i];
+                    (double) rule.value * twin->sum[r * tokens + t] * g_o[i];
+                g_a[t] += (double) rule.matrix * g_o[i] * v[t * 3 * dim + i];
             }
         }
         for (size_t part = 0; part < twin->parts && !rule.constant; part++) {
@@ -125,7 +127,7 @@ static void twin_backward(const struct twin *twin, struct attention_rule rule, c
             }
             for (size_t t = 0; t < tokens; t++) {
                 double g_s = a[t] * (factor_of(twin, part) * g_a[t] - mean);
-                double share = (double) rule.share * g_s / sqrt((double) twin->size);
+                double share = (double) rule.score * g_s / sqrt((double) twin->size);
                 for (size_t i = 0; i < twin->size; i++) {
                     g[r * 3 * dim + at + i] += share * column_of(twin, 1, part)[t * 3 * dim + i];
                     g[(t * 3 + 1) * dim + at + i] +=

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/attention_share.h"
 #include "base/mem.h"
 #include "support/attribution.h"
 #include "support/golden.h"
@@ -19,6 +20,8 @@ struct golden_case {
     bool pixels;
     enum vitlrp_head_fusion fusion;
     double discard_ratio;
+    enum vitlrp_score score;
+    float share; /* 0: the method's own */
 };
 
 static const struct golden_case CASES[] = {
@@ -39,6 +42,19 @@ static const struct golden_case CASES[] = {
     {.method = "gradcam", .file = "gradcam_norm1"},
     {.method = "input-x-gradient", .file = "input_x_gradient", .pixels = true},
     {.method = "integrated-gradients", .file = "integrated_gradients_32", .pixels = true},
+    {.method = "attnlrp-eps", .file = "attnlrp_epsilon_log_odds", .score = VITLRP_SCORE_LOG_ODDS},
+    {.method = "attnlrp-eps", .file = "attnlrp_epsilon_contrast", .score = VITLRP_SCORE_CONTRAST},
+    {.method = "input-x-gradient",
+     .file = "input_x_gradient_log_odds",
+     .score = VITLRP_SCORE_LOG_ODDS},
+    {.method = "attnlrp-eps", .file = "attnlrp_epsilon_share_0.3", .share = 0.3F},
+    {.method = "attnlrp-eps", .file = "attnlrp_epsilon_share_1", .share = 1.0F},
+    {.method = "libra", .file = "libra"},
+    {.method = "token-drop", .file = "token_drop"},
+    {.method = "token-drop", .file = "token_drop_contrast", .score = VITLRP_SCORE_CONTRAST},
+    {.method = "attnlrp-drop", .file = "attnlrp_drop"},
+    {.method = "daam", .file = "daam"},
+    {.method = "daam", .file = "daam_contrast", .score = VITLRP_SCORE_CONTRAST},
 };
 
 static double error_of(const char *kind, const char *file, size_t rank, const float *found,
@@ -63,6 +79,10 @@ static void test_golden_maps(void **unused) {
         struct vitlrp_method_options options = defaults_of(CASES[i].method);
         options.head_fusion = CASES[i].fusion;
         options.discard_ratio = CASES[i].discard_ratio;
+        options.score = CASES[i].score;
+        if (CASES[i].share > 0.0F) {
+            attention_share_set(&options.rules, CASES[i].share);
+        }
         attribute_class(attributor, CASES[i].method, input, PARITY_TARGET, &options, patches,
                         CASES[i].pixels ? pixels : NULL);
         double error = error_of("patches", CASES[i].file, 1, patches, PARITY_PATCHES);
@@ -161,7 +181,9 @@ static void test_table(void **unused) {
                                         "cp-lrp",
                                         "attnlrp-eps",
                                         "attnlrp-rollout",
+                                        "libra",
                                         "attnlrp-masked",
+                                        "attnlrp-drop",
                                         "rollout",
                                         "chefer",
                                         "raw-attention",
@@ -172,7 +194,9 @@ static void test_table(void **unused) {
                                         "input-x-gradient",
                                         "integrated-gradients",
                                         "smoothgrad",
+                                        "daam",
                                         "occlusion",
+                                        "token-drop",
                                         "rise",
                                         "random",
                                         "centre"};

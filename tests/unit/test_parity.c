@@ -273,7 +273,7 @@ static void test_gamma_infinity_is_the_limit(void **unused) {
     run_forward(session, logits);
     for (size_t i = 0; i < 3; i++) {
         float g = gammas[i];
-        struct vitlrp_rules rules = {VITLRP_ATTENTION_ATTNLRP, {g, g, g, g, g, g}, 0.0F};
+        struct vitlrp_rules rules = {VITLRP_ATTENTION_ATTNLRP, {g, g, g, g, g, g}, 0.0F, 0.0F};
         struct vit_relevance relevance = {.pixels = maps[i]};
         assert_int_equal(
             vit_relevance(session, &(struct vitlrp_target){8, 1.0F}, 1, &rules, &relevance, &err),
@@ -317,7 +317,7 @@ static void test_same_input_same_bits(void **unused) {
     float logits[CLASSES];
     struct vitlrp_error err = {0};
     struct vitlrp_rules rules = {
-        VITLRP_ATTENTION_ATTNLRP, {0.25F, 0.1F, 0.1F, 0.05F, 0.05F, 0.05F}, 0.0F};
+        VITLRP_ATTENTION_ATTNLRP, {0.25F, 0.1F, 0.1F, 0.05F, 0.05F, 0.05F}, 0.0F, 0.0F};
     (void) unused;
     struct vit_model *model = load("timm.safetensors");
     for (size_t i = 0; i < 2; i++) {
@@ -353,7 +353,8 @@ static void test_kept_totals_change_nothing(void **unused) {
     }
     for (size_t round = 0; round < 8; round++) {
         float g = gammas[round % 4];
-        struct vitlrp_rules rules = {VITLRP_ATTENTION_ATTNLRP, {0.25F, g, 0.0F, g, g, g}, 0.0F};
+        struct vitlrp_rules rules = {
+            VITLRP_ATTENTION_ATTNLRP, {0.25F, g, 0.0F, g, g, g}, 0.0F, 0.0F};
         struct vitlrp_target target = {(int32_t) round, 1.0F};
         for (size_t i = 0; i < 2; i++) {
             struct vit_relevance relevance = {.pixels = maps[i]};

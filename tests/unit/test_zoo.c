@@ -130,9 +130,9 @@ static double map_error(const struct zoo_case *zoo, const float *map, const char
 }
 
 static const struct vitlrp_rules ATTNLRP = {
-    VITLRP_ATTENTION_ATTNLRP, {0.25F, 0.0F, 0.0F, 0.05F, 0.05F, 0.05F}, 0.0F};
+    VITLRP_ATTENTION_ATTNLRP, {0.25F, 0.0F, 0.0F, 0.05F, 0.05F, 0.05F}, 0.0F, 0.0F};
 static const struct vitlrp_rules CP_LRP = {
-    VITLRP_ATTENTION_CP, {0.25F, 0.0F, 0.0F, 0.05F, 0.05F, 0.05F}, 0.0F};
+    VITLRP_ATTENTION_CP, {0.25F, 0.0F, 0.0F, 0.05F, 0.05F, 0.05F}, 0.0F, 0.0F};
 
 static void check_rule(const struct zoo_case *zoo, struct vit_session *session, size_t lines,
                        const struct vitlrp_rules *rules, const char *file) {

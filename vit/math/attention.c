@@ -32,6 +32,19 @@ size_t attention_thread_scratch(size_t rows, size_t tokens, bool differential) {
     return (differential ? 3 : 2) * block_length(rows, tokens) * row_stride(tokens);
 }
 
+/* The last score takes the empty place, so that the rest is a row as any other. */
+void attention_softmax(const struct engine *engine, float *scores, size_t tokens,
+                       const size_t *without, float scale) {
+    if (without == NULL) {
+        engine->kernels->softmax_forward(scores, tokens, scale);
+        return;
+    }
+    scores[*without] = scores[tokens - 1];
+    engine->kernels->softmax_forward(scores, tokens - 1, scale);
+    scores[tokens - 1] = scores[*without];
+    scores[*without] = 0.0F;
+}
+
 double attention_lambda0(size_t block) {
     return 0.8 - 0.6 * exp(-0.3 * (double) block);
 }
@@ -106,7 +119,7 @@ static void make_softmax(const struct engine *engine, const struct attention *at
     }
     scale = attention->bias.table != NULL ? 1.0F : scale;
     for (size_t r = 0; r < block->rows; r++) {
-        engine->kernels->softmax_forward(a + r * stride, attention->tokens, scale);
+        attention_softmax(engine, a + r * stride, attention->tokens, attention->without, scale);
     }
 }
 
@@ -141,6 +154,7 @@ static void forward_block(void *context, size_t index, size_t thread) {
     struct block block = block_of(&attention, index % blocks);
     float *a = engine_scratch(job->engine, thread);
     attention.qkv += image * attention.tokens * 3 * attention.dim;
+    attention.without += attention.without == NULL ? 0 : image;
     make_matrix(job->engine, &attention, &block, a);
     job->engine->backend->multiply(&(struct gemm_product){
         .m = block.rows,
@@ -187,7 +201,7 @@ void attention_matrices(const struct engine *engine, const struct attention *att
              matrix_block, &job);
 }
 
-/* G_V = share * A^T G_O, the sum of what every block gives. */
+/* G_V = rule.value * A^T G_O, the sum of what every block gives. */
 static void value_relevance(const struct attention_job *job, const struct block *block,
                             const float *a) {
     const struct attention *attention = job->attention;
@@ -196,7 +210,7 @@ static void value_relevance(const struct attention_job *job, const struct block 
                                .m = attention->tokens,
                                .n = head_size(attention),
                                .k = block->rows,
-                               .alpha = job->rule.share,
+                               .alpha = job->rule.value,
                                .a = a,
                                .a_stride = row_stride(attention->tokens),
                                .b = job->g_out + block->first * attention->dim + block->at,
@@ -206,7 +220,7 @@ static void value_relevance(const struct attention_job *job, const struct block 
                                .c_stride = 3 * attention->dim});
 }
 
-/* g [block rows, tokens], rows strided = share * factor * G_O V^T, which is G_A. */
+/* g [block rows, tokens], rows strided = rule.matrix * factor * G_O V^T, which is G_A. */
 static void matrix_relevance(const struct attention_job *job, const struct block *block,
                              float factor, float *g) {
     const struct attention *attention = job->attention;
@@ -215,7 +229,7 @@ static void matrix_relevance(const struct attention_job *job, const struct block
                                .m = block->rows,
                                .n = attention->tokens,
                                .k = head_size(attention),
-                               .alpha = job->rule.share * factor,
+                               .alpha = job->rule.matrix * factor,
                                .a = job->g_out + block->first * attention->dim + block->at,
                                .a_stride = attention->dim,
                                .b = attention->qkv + 2 * attention->dim + block->at,
@@ -225,18 +239,18 @@ static void matrix_relevance(const struct attention_job *job, const struct block
                                .c_stride = row_stride(attention->tokens)});
 }
 
-/* g: from G_A to share * G_S / sqrt(score size), through the softmax rule. */
+/* g: from G_A to rule.score * G_S / sqrt(score size), through the softmax rule. */
 static void score_relevance(const struct attention_job *job, const struct block *block,
                             const float *a, float *g) {
     const struct attention *attention = job->attention;
     size_t stride = row_stride(attention->tokens);
     for (size_t r = 0; r < block->rows; r++) {
         job->engine->kernels->softmax_relevance(g + r * stride, a + r * stride, attention->tokens,
-                                                job->rule.share * score_scale(attention));
+                                                job->rule.score * score_scale(attention));
     }
 }
 
-/* What the bias keeps in a block, of which g is share * G_S / sqrt(score size). */
+/* What the bias keeps in a block, of which g is rule.score * G_S / sqrt(score size). */
 static float bias_relevance(const struct attention_job *job, const struct block *block,
                             const float *g) {
     const struct attention *attention = job->attention;
@@ -245,7 +259,7 @@ static float bias_relevance(const struct attention_job *job, const struct block 
     for (size_t r = 0; r < block->rows; r++) {
         sum += attention_bias_dot(&attention->bias, block->head, block->first + r, g + r * stride);
     }
-    return (float) (sum / ((double) job->rule.share * (double) score_scale(attention)));
+    return (float) (sum / ((double) job->rule.score * (double) score_scale(attention)));
 }
 
 /* G_Q = g K; G_K = g^T Q, the sum of what every block gives, from the head's column `column` on. */

@@ -18,9 +18,17 @@ struct attention {
     size_t dim;       /* heads * head size */
     const float *qkv; /* [tokens, 3 dim]: q, k, v; of q only the first `rows` rows are read */
     struct attention_bias bias; /* added to the scaled scores; table NULL: none */
+    const size_t *without; /* a token that is not there, of each image in a forward pass; NULL: all
+                              are. Its own row is of no meaning */
     bool differential; /* two matrices from the halves of each head's q and k: A = A1 - lambda A2 */
     float lambda;
 };
+
+/* Softmax of scale * scores [tokens], of which `without` points to one that is not there: its
+ * weight is 0, and the others', of which there is one at least, are as if it had never been there.
+ */
+void attention_softmax(const struct engine *engine, float *scores, size_t tokens,
+                       const size_t *without, float scale);
 
 /* Of a differential attention, what lambda begins with in that block. */
 double attention_lambda0(size_t block);
@@ -30,11 +38,12 @@ double attention_lambda0(size_t block);
 void attention_forward(const struct engine *engine, const struct attention *attention,
                        size_t images, float *out);
 
-/* How relevance passes the two products. AttnLRP gives half to each operand (share 0.5); the plain
- * gradient gives all to each (share 1). constant: attention weights are constants (CP-LRP, share
- * 1). */
+/* How relevance passes the two products: what share of it each operand gets. AttnLRP gives half to
+ * each; the plain gradient gives all (1) to each. constant: attention weights are constants
+ * (CP-LRP), and the values get all. */
 struct attention_rule {
-    float share;
+    float matrix, value; /* of A V */
+    float score;         /* of q k^T, to either */
     bool constant;
 };
 

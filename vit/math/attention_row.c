@@ -4,6 +4,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "vit/math/attention.h"
+
 struct row_job {
     const struct engine *engine;
     const struct attention_row *attention;
@@ -56,7 +58,8 @@ static void attend(void *context, size_t image, size_t thread) {
                                   .c_stride = tokens};
     engine->backend->multiply(&scores);
     for (size_t head = 0; head < attention->heads; head++) {
-        engine->kernels->softmax_forward(a + head * tokens, tokens, 1.0F);
+        attention_softmax(engine, a + head * tokens, tokens,
+                          attention->without == NULL ? NULL : attention->without + image, 1.0F);
     }
     struct gemm_product mixed = scores;
     mixed.transpose_b = false;

@@ -117,13 +117,20 @@ static void lay_out_samples(struct vit_attributor *a, struct arena *arena, unsig
         scratch->samples = arena_take_floats(arena, a->capacity, a->pixels);
         scratch->coverage = arena_take_floats(arena, a->capacity, a->height * a->width);
     }
-    if ((wanted & (SCRATCH_MIXED | SCRATCH_BATCH)) != 0) {
+    if ((wanted & SCRATCH_DROPS) != 0) {
+        scratch->dropped = arena_take(arena, a->capacity, sizeof *scratch->dropped);
+        scratch->drops = arena_take_floats(arena, 1, a->patches);
+    }
+    if ((wanted & (SCRATCH_MIXED | SCRATCH_BATCH | SCRATCH_DROPS)) != 0) {
         scratch->outputs = arena_take_floats(arena, a->capacity, a->classes);
     }
 }
 
 static void lay_out(struct vit_attributor *attributor, struct arena *arena, unsigned wanted) {
-    attributor->scratch.logits = arena_take_floats(arena, 1, attributor->classes);
+    struct attributor_scratch *scratch = &attributor->scratch;
+    scratch->logits = arena_take_floats(arena, 1, attributor->classes);
+    scratch->sample_logits = arena_take_floats(arena, 1, attributor->classes);
+    scratch->seed = arena_take(arena, attributor->classes, sizeof *scratch->seed);
     lay_out_attention(attributor, arena, wanted);
     lay_out_samples(attributor, arena, wanted);
 }
@@ -294,7 +301,8 @@ static enum vitlrp_status check_method(const struct vit_attributor *attributor,
     return VITLRP_OK;
 }
 
-static enum vitlrp_status check_options(const struct vit_method *method,
+static enum vitlrp_status check_options(const struct vit_attributor *attributor,
+                                        const struct vit_method *method,
                                         const struct vitlrp_method_options *options,
                                         struct vitlrp_error *err) {
     if ((method->reads & VITLRP_READS_SAMPLES) != 0 &&
@@ -304,6 +312,9 @@ static enum vitlrp_status check_options(const struct vit_method *method,
     if ((method->reads & VITLRP_READS_NOISE) != 0 &&
         !(options->noise >= 0.0 && isfinite(options->noise))) {
         return fail(err, VITLRP_USAGE, "noise must be 0 or positive, and finite");
+    }
+    if ((method->reads & VITLRP_READS_SCORE) != 0) {
+        TRY(vit_score_check(attributor->model, options->score, err));
     }
     if ((method->reads & VITLRP_READS_HEAD_FUSION) != 0 &&
         !(options->discard_ratio >= 0.0 && options->discard_ratio < 1.0)) {
@@ -315,7 +326,11 @@ static enum vitlrp_status check_options(const struct vit_method *method,
 /* A method's forward passes; those with a session of gradients repeat each backwards. */
 static double passes_of(const struct vit_attributor *attributor, const struct vit_method *method,
                         const struct vitlrp_method_options *options) {
-    double samples = (method->reads & VITLRP_READS_SAMPLES) != 0 ? (double) options->samples : 1.0;
+    bool halves =
+        (method->reads & VITLRP_READS_MASKS) != 0 && options->masks == VITLRP_MASKS_HALVES;
+    double samples = halves                                        ? (double) VIT_HALVES
+                     : (method->reads & VITLRP_READS_SAMPLES) != 0 ? (double) options->samples
+                                                                   : 1.0;
     return method->each_patch ? (double) attributor->patches : samples;
 }
 
@@ -348,6 +363,14 @@ static enum vitlrp_status check_work(const struct vit_attributor *attributor,
     return VITLRP_OK;
 }
 
+/* The targets that relevance begins with, at the input that is explained. */
+static void choose_seed(struct vit_attributor *attributor, struct vit_method_request *request) {
+    bool is_logit = request->options->score == VITLRP_SCORE_LOGIT;
+    request->seed = is_logit ? request->targets : attributor->scratch.seed;
+    request->seed_count = is_logit ? request->target_count : attributor->classes;
+    attributor_seed(attributor, attributor->scratch.logits, request);
+}
+
 enum vitlrp_status vit_attributor_run(struct vit_attributor *attributor,
                                       const struct vit_method *method,
                                       const struct vit_method_request *request,
@@ -355,14 +378,16 @@ enum vitlrp_status vit_attributor_run(struct vit_attributor *attributor,
     TRY(check_method(attributor, method, request, err));
     const struct objective objective = {request->targets, request->target_count};
     TRY(objective_check(&objective, attributor->classes, err));
-    TRY(check_options(method, request->options, err));
+    TRY(check_options(attributor, method, request->options, err));
     TRY(check_work(attributor, method, request->options, err));
     if (method->needs_forward) {
         TRY(vit_attributor_restore(attributor, request->input, err));
     }
+    struct vit_method_request seeded = *request;
+    choose_seed(attributor, &seeded);
     engine_watch_begin(&attributor->watch);
     attributor->moved = attributor->moved || method->moves_forward;
-    TRY(method->attribute(attributor, request, err));
+    TRY(method->attribute(attributor, &seeded, err));
     if (!values_are_finite(request->patches, attributor->patches)) {
         return fail(err, VITLRP_NUMERIC, "the map of %s is not finite", method->name);
     }
@@ -383,9 +408,11 @@ void attributor_progress(const struct vit_attributor *attributor, size_t done, s
     }
 }
 
-double vit_attributor_explained(const struct vit_attributor *attributor,
-                                const struct vitlrp_target *targets, size_t target_count) {
-    const struct objective objective = {targets, target_count};
+double vit_attributor_explained(struct vit_attributor *attributor,
+                                const struct vit_method_request *request) {
+    struct vit_method_request seeded = *request;
+    choose_seed(attributor, &seeded);
+    const struct objective objective = {seeded.seed, seeded.seed_count};
     return objective_value(&objective, attributor->scratch.logits);
 }
 
@@ -408,12 +435,20 @@ void attributor_patch_sums(struct vit_attributor *attributor, const float *map, 
     embed_patch_sums(&attributor->layout.grid, attributor->scratch.unfolded, patches);
 }
 
+enum vitlrp_status attributor_sample(struct vit_attributor *attributor, const float *input,
+                                     const struct vit_method_request *request,
+                                     struct vitlrp_error *err) {
+    float *logits = attributor->scratch.sample_logits;
+    TRY(vit_forward(attributor->session, input, logits, err));
+    attributor_seed(attributor, logits, request);
+    return VITLRP_OK;
+}
+
 enum vitlrp_status attributor_gradient(struct vit_attributor *attributor, const float *input,
                                        const struct vit_method_request *request, float *gradient,
                                        struct vitlrp_error *err) {
     struct vit_relevance relevance = {.input_g = gradient};
-    /* The logits of this input are nobody's: only those of the input to explain are kept. */
-    TRY(vit_forward(attributor->session, input, NULL, err));
-    return vit_relevance(attributor->session, request->targets, request->target_count, NULL,
-                         &relevance, err);
+    TRY(attributor_sample(attributor, input, request, err));
+    return vit_relevance(attributor->session, request->seed, request->seed_count, NULL, &relevance,
+                         err);
 }

@@ -14,6 +14,9 @@
 
 #define VIT_MAX_SAMPLES 1000000
 
+/* Copies of attnlrp-masked by halves. */
+#define VIT_HALVES ((size_t) 2)
+
 struct vit_attributor;
 
 struct vit_method_request {
@@ -27,6 +30,11 @@ struct vit_method_request {
     float *neurons;        /* [tokens, mlp_dim] of neurons_block: NULL, or the method */
     int32_t neurons_block; /* must have a ledger */
     double *sum;           /* of the map; NULL: nobody asks */
+
+    /* Set by vit_attributor_run for the method: the targets whose sum of logits has the gradient of
+     * what is explained, where relevance begins. For the logit the targets themselves. */
+    const struct vitlrp_target *seed;
+    size_t seed_count;
 };
 
 struct vit_method {
@@ -39,11 +47,14 @@ struct vit_method {
     bool needs_forward;   /* reads the session's forward pass */
     bool moves_forward;   /* leaves the session with another input's forward pass */
     bool each_patch;      /* a forward pass for each patch */
+    bool is_yardstick;    /* its rules are what others are compared with: an evaluation's changes
+                             of the rules would make it one of them */
     bool ignores_class; /* the same map for every target (rollout, raw-attention, random, centre) */
     bool in_logits;   /* values are shares of the explained sum of logits, if only to first order */
     bool is_unsigned; /* its maps of one class have no negative values */
-    unsigned scratch; /* enum method_scratch of vit/methods/method_private.h */
-    unsigned reads;   /* enum vitlrp_method_reads */
+    const char *relevance; /* the method whose relevance is a part of its maps; NULL: none */
+    unsigned scratch;      /* enum method_scratch of vit/methods/method_private.h */
+    unsigned reads;        /* enum vitlrp_method_reads */
     struct vitlrp_method_options defaults;
     enum vitlrp_status (*attribute)(struct vit_attributor *attributor,
                                     const struct vit_method_request *request,
@@ -59,6 +70,10 @@ const struct vit_method *vit_method_at(size_t index);
 const struct vit_method *vit_method_find(const char *name);
 
 void vit_method_defaults(const struct vit_method *method, struct vitlrp_method_options *options);
+
+/* USAGE for a score that the model's outputs do not have. */
+enum vitlrp_status vit_score_check(const struct vit_model *model, enum vitlrp_score score,
+                                   struct vitlrp_error *err);
 
 /* Everything that some methods need on one model: a session, a batch if one of them needs it, and
  * scratch, all allocated when it opens. One thread at a time. Maps have the same bits for any
@@ -113,9 +128,11 @@ enum vitlrp_status vit_attributor_run(struct vit_attributor *attributor,
 double vit_attributor_work(const struct vit_attributor *attributor, const struct vit_method *method,
                            const struct vitlrp_method_options *options);
 
-/* The explained sum of logits, of the last vit_attributor_forward. */
-double vit_attributor_explained(const struct vit_attributor *attributor,
-                                const struct vitlrp_target *targets, size_t target_count);
+/* The explained sum of logits, of the last vit_attributor_forward: what a ledger divides. Of
+ * another score than the logit the sum that begins it, in which the other classes have the weights
+ * of its gradient. */
+double vit_attributor_explained(struct vit_attributor *attributor,
+                                const struct vit_method_request *request);
 
 struct vit_session *vit_attributor_session(struct vit_attributor *attributor);
 struct vit_batch *

@@ -203,8 +203,8 @@ watch_backward(struct vit_attributor *attributor, const struct vit_method_reques
                void (*visit)(void *user, const struct vit_attention_view *view), void *user,
                struct vitlrp_error *err) {
     struct vit_relevance relevance = {.visitor = {visit, user}};
-    return vit_relevance(attributor->session, request->targets, request->target_count, rules,
-                         &relevance, err);
+    return vit_relevance(attributor->session, request->seed, request->seed_count, rules, &relevance,
+                         err);
 }
 
 enum vitlrp_status method_grad_rollout(struct vit_attributor *attributor,
@@ -353,7 +353,7 @@ enum vitlrp_status method_attention_gradcam(struct vit_attributor *attributor,
                             .first = attributor->layout.prefix};
     struct vit_attention_visitor visitor = {attention_gradcam_block, &map};
     return vit_block_gradient(attributor->session, attributor->model->config.depth - 1,
-                              request->targets, request->target_count, &visitor, err);
+                              request->seed, request->seed_count, &visitor, err);
 }
 
 static void legrad_block(void *user, const struct vit_attention_view *view) {
@@ -374,7 +374,7 @@ enum vitlrp_status method_legrad(struct vit_attributor *attributor,
     struct vit_attention_visitor visitor = {legrad_block, &map};
     memset(map.line, 0, attributor->tokens * sizeof *map.line);
     for (int32_t block = 0; block < depth; block++) {
-        TRY(vit_block_gradient(attributor->session, block, request->targets, request->target_count,
+        TRY(vit_block_gradient(attributor->session, block, request->seed, request->seed_count,
                                &visitor, err));
         attributor_progress(attributor, (size_t) block + 1, (size_t) depth);
     }

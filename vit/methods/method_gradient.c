@@ -8,8 +8,8 @@ enum vitlrp_status method_input_x_gradient(struct vit_attributor *attributor,
                                            const struct vit_method_request *request,
                                            struct vitlrp_error *err) {
     struct vit_relevance relevance = {.pixels = request->pixels, .patches = request->patches};
-    return vit_relevance(attributor->session, request->targets, request->target_count, NULL,
-                         &relevance, err);
+    return vit_relevance(attributor->session, request->seed, request->seed_count, NULL, &relevance,
+                         err);
 }
 
 static void clear_sum(struct vit_attributor *attributor) {
@@ -100,8 +100,8 @@ enum vitlrp_status method_gradcam(struct vit_attributor *attributor,
     size_t dim = attributor->norm1_width;
     size_t first = attributor->layout.prefix;
     struct vit_relevance relevance = {.norm1 = scratch->norm1, .norm1_g = scratch->norm1_g};
-    TRY(vit_relevance(attributor->session, request->targets, request->target_count, NULL,
-                      &relevance, err));
+    TRY(vit_relevance(attributor->session, request->seed, request->seed_count, NULL, &relevance,
+                      err));
     for (size_t c = 0; c < dim; c++) {
         double weight = 0.0;
         for (size_t t = first; t < attributor->tokens; t++) {

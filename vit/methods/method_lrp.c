@@ -11,7 +11,7 @@ enum vitlrp_status method_lrp(struct vit_attributor *attributor,
                                       .neurons = request->neurons,
                                       .neurons_block = request->neurons_block,
                                       .ledger = request->ledger};
-    TRY(vit_relevance(attributor->session, request->targets, request->target_count,
+    TRY(vit_relevance(attributor->session, request->seed, request->seed_count,
                       &request->options->rules, &relevance, err));
     if (request->sum != NULL) {
         *request->sum = relevance.sum;
@@ -32,6 +32,23 @@ static size_t draw_copy(struct vit_attributor *attributor, size_t copy,
         count += keep[p];
     }
     return count;
+}
+
+/* A random half of the patches (of an odd number the smaller one), or what it left out. */
+static size_t draw_half(struct vit_attributor *attributor, size_t copy,
+                        struct random_stream *stream) {
+    uint8_t *keep = attributor->scratch.keep;
+    size_t patches = attributor->patches;
+    size_t wanted = patches / 2;
+    for (size_t p = 0; copy == 0 && p < patches; p++) {
+        /* Of the patches that are left, those that are still wanted: every half is as likely. */
+        keep[p] = random_below(stream, patches - p) < wanted ? 1 : 0;
+        wanted -= keep[p];
+    }
+    for (size_t p = 0; copy > 0 && p < patches; p++) {
+        keep[p] = keep[p] == 0 ? 1 : 0;
+    }
+    return copy == 0 ? patches / 2 : patches - patches / 2;
 }
 
 static size_t patch_of_pixel(const struct vit_attributor *attributor, size_t pixel) {
@@ -57,7 +74,7 @@ static enum vitlrp_status add_copy(struct vit_attributor *attributor,
     bool pixels = request->pixels != NULL;
     struct vit_relevance relevance = {.patches = scratch->patch_map,
                                       .pixels = pixels ? scratch->map : NULL};
-    TRY(vit_relevance(attributor->session, request->targets, request->target_count,
+    TRY(vit_relevance(attributor->session, request->seed, request->seed_count,
                       &request->options->rules, &relevance, err));
     for (size_t p = 0; p < attributor->patches; p++) {
         if (scratch->keep[p] != 0) {
@@ -104,14 +121,15 @@ enum vitlrp_status method_masked(struct vit_attributor *attributor,
     struct random_stream stream = random_open(request->options->seed);
     begin_sums(attributor);
     TRY(add_copy(attributor, request, err));
-    size_t copies = (size_t) request->options->samples;
+    bool halves = request->options->masks == VITLRP_MASKS_HALVES;
+    size_t copies = halves ? VIT_HALVES : (size_t) request->options->samples;
     for (size_t copy = 0; copy < copies; copy++) {
         attributor_progress(attributor, copy + 1, copies + 1);
-        if (draw_copy(attributor, copy, &stream) == 0) {
+        if ((halves ? draw_half : draw_copy)(attributor, copy, &stream) == 0) {
             continue; /* shows nothing, so it says nothing about any patch */
         }
         hide_patches(attributor, request->input);
-        TRY(vit_forward(attributor->session, attributor->scratch.sample, NULL, err));
+        TRY(attributor_sample(attributor, attributor->scratch.sample, request, err));
         TRY(add_copy(attributor, request, err));
     }
     attributor_progress(attributor, copies + 1, copies + 1);

@@ -6,14 +6,12 @@
 #include "base/checked.h"
 #include "base/random.h"
 #include "vit/methods/method_private.h"
-#include "vit/model/objective.h"
 
 enum vitlrp_status method_occlusion(struct vit_attributor *attributor,
                                     const struct vit_method_request *request,
                                     struct vitlrp_error *err) {
     struct attributor_scratch *scratch = &attributor->scratch;
-    const struct objective objective = {request->targets, request->target_count};
-    double whole = objective_value(&objective, scratch->logits);
+    double whole = attributor_score(attributor, scratch->logits, request);
     for (size_t first = 0; first < attributor->patches; first += attributor->capacity) {
         size_t count = size_min(attributor->capacity, attributor->patches - first);
         memset(scratch->masks, 0, count * attributor->patches);
@@ -26,7 +24,7 @@ enum vitlrp_status method_occlusion(struct vit_attributor *attributor,
             scratch->outputs, err));
         for (size_t i = 0; i < count; i++) {
             const float *logits = scratch->outputs + i * attributor->classes;
-            double without = objective_value(&objective, logits);
+            double without = attributor_score(attributor, logits, request);
             request->patches[first + i] = (float) (whole - without);
         }
         attributor_progress(attributor, first + count, attributor->patches);

@@ -16,11 +16,14 @@ enum method_scratch {
     SCRATCH_PIXELS = 1 << 4,    /* sample, map, unfolded, sum */
     SCRATCH_PATCHES = 1 << 5,   /* keep, kept, patch_sum, patch_map */
     SCRATCH_MIXED = 1 << 6,     /* zeros, masks, outputs: a batch of versions of one input */
-    SCRATCH_BATCH = 1 << 7      /* samples, coverage, outputs: a batch of any inputs */
+    SCRATCH_BATCH = 1 << 7,     /* samples, coverage, outputs: a batch of any inputs */
+    SCRATCH_DROPS = 1 << 8 /* dropped, drops, outputs: a batch of one input less a token each */
 };
 
 struct attributor_scratch {
-    float *logits; /* [classes] of the last forward pass */
+    float *logits;              /* [classes] of the last vit_attributor_forward */
+    float *sample_logits;       /* [classes] of another input's pass */
+    struct vitlrp_target *seed; /* [classes]: request.seed of other scores than the logit */
 
     double *row, *next, *line; /* [tokens]: of a chain of attention matrices */
     float *fused;              /* [tokens, tokens] */
@@ -43,6 +46,8 @@ struct attributor_scratch {
     float *samples;  /* [capacity, 3, height, width] */
     float *coverage; /* [capacity, height, width]: the masks of the samples, 0 to 1 */
     float *outputs;  /* [capacity, classes] */
+    size_t *dropped; /* [capacity]: patches */
+    float *drops;    /* [patches] */
 };
 
 struct vit_attributor {
@@ -67,6 +72,15 @@ struct vit_attributor {
 /* Tells the observer that `done` of `total` passes of a method are over. */
 void attributor_progress(const struct vit_attributor *attributor, size_t done, size_t total);
 
+/* What is explained, of the logits [classes] of any input. */
+double attributor_score(const struct vit_attributor *attributor, const float *logits,
+                        const struct vit_method_request *request);
+
+/* Makes request->seed that of the logits of another input: scores other than the logit depend on
+ * them. */
+void attributor_seed(struct vit_attributor *attributor, const float *logits,
+                     const struct vit_method_request *request);
+
 /* The explained sum over the logits [classes] of another input, of probabilities in their place;
  * of the logits themselves where outputs are no probabilities. */
 double attributor_probability(const struct vit_attributor *attributor, const float *logits,
@@ -74,6 +88,11 @@ double attributor_probability(const struct vit_attributor *attributor, const flo
 
 /* patches [grid] = the sums of a pixel map [3, height, width] over each patch; uses unfolded. */
 void attributor_patch_sums(struct vit_attributor *attributor, const float *map, float *patches);
+
+/* A forward pass of another input, with the seed that belongs to it. */
+enum vitlrp_status attributor_sample(struct vit_attributor *attributor, const float *input,
+                                     const struct vit_method_request *request,
+                                     struct vitlrp_error *err);
 
 /* The plain gradient [3, height, width] of the explained sum at an input: one forward and one
  * backward pass. */
@@ -100,6 +119,9 @@ METHOD_FUNCTION(method_input_x_gradient);
 METHOD_FUNCTION(method_integrated_gradients);
 METHOD_FUNCTION(method_smoothgrad);
 METHOD_FUNCTION(method_occlusion);
+METHOD_FUNCTION(method_token_drop);
+METHOD_FUNCTION(method_lrp_drop);
+METHOD_FUNCTION(method_daam);
 METHOD_FUNCTION(method_rise);
 METHOD_FUNCTION(method_random);
 METHOD_FUNCTION(method_centre);

@@ -23,6 +23,18 @@ struct linear op_linear_layer(const struct op_call *call) {
                            .packs = call->op->packs};
 }
 
+float op_factor_share(const struct op_call *call) {
+    bool chosen = !op_is_gradient(call) && call->rules->attention == VITLRP_ATTENTION_SHARE;
+    return op_is_gradient(call) || op_is_constant(call) ? 1.0F
+           : chosen                                     ? call->rules->attention_share
+                                                        : 0.5F;
+}
+
+float op_value_share(const struct op_call *call) {
+    bool chosen = !op_is_gradient(call) && call->rules->attention == VITLRP_ATTENTION_SHARE;
+    return chosen ? 1.0F - call->rules->attention_share : op_factor_share(call);
+}
+
 /* LRP-0 in G form is the gradient of a linear layer. */
 struct linear_rule op_linear_rule(const struct op_call *call) {
     if (op_is_gradient(call)) {

@@ -69,7 +69,10 @@ struct op_array {
 struct op_call {
     const struct engine *engine;
     const struct op *op;
-    size_t images; /* 1 in the backward pass */
+    size_t images;         /* 1 in the backward pass */
+    const size_t *without; /* [images]: a token of each that is not there; NULL: all are, as always
+                              in the backward pass. What mixes rows leaves it out, and its own row
+                              is of no meaning */
     bool backward;
     struct op_array in[OP_INPUTS], residual, out;
     float *scratch[OP_SCRATCH];
@@ -161,6 +164,11 @@ static inline bool op_is_constant(const struct op_call *call) {
 
 /* The layer of an operation whose weights are a matrix and its bias. */
 struct linear op_linear_layer(const struct op_call *call);
+
+/* The shares of the relevance of a product that its factor (attention weights, a gate) gets, and
+ * the values: halves, or by the rules' share. Both get all of a plain gradient. */
+float op_factor_share(const struct op_call *call);
+float op_value_share(const struct op_call *call);
 
 /* The linear rule of the operation's role. */
 struct linear_rule op_linear_rule(const struct op_call *call);

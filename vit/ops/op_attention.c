@@ -3,8 +3,9 @@
  * AttnLRP (Achtibat et al. 2024): half of the relevance of a product to each operand (proposition
  * 3.3), the softmax by its Taylor expansion with bias (3.1). In G form G_A = G_O V^T / 2, G_V = A^T
  * G_O / 2, G_S = A * (G_A - rowsum(A * G_A)), G_Q = G_S K / (2 sqrt d), G_K = G_S^T Q / (2 sqrt d).
- * CP-LRP (Ali et al. 2022): A is constant, G_V = A^T G_O. The plain gradient gives all to each. In
- * the ledger, as softmax: the bias of its expansion.
+ * CP-LRP (Ali et al. 2022): A is constant, G_V = A^T G_O. Between the two, and beyond: an attention
+ * share a, G_A = a G_O V^T, G_V = (1 - a) A^T G_O, which is AttnLRP at 1/2 and CP-LRP at 0. The
+ * plain gradient gives all to each. In the ledger, as softmax: the bias of its expansion.
  *
  * A relative position bias B is added to the scaled scores: a sum, whose terms each receive G_S
  * (LRP-0). In the ledger, as attention bias: B * G_S. weights[0]: its table
@@ -49,7 +50,8 @@ struct attention op_attention_of(const struct op_call *call) {
                                   .tokens = call->in[0].rows,
                                   .heads = call->op->heads,
                                   .dim = call->out.width,
-                                  .qkv = call->in[0].x};
+                                  .qkv = call->in[0].x,
+                                  .without = call->without};
     if (call->op->weights[0] != NULL) {
         attention.bias = (struct attention_bias){.table = call->op->weights[0],
                                                  .rows = tokens->grid.rows,
@@ -76,9 +78,10 @@ static void forward(const struct op_call *call) {
 }
 
 static struct attention_rule rule_of(const struct op_call *call) {
-    bool constant = op_is_constant(call);
-    return (struct attention_rule){.share = constant || op_is_gradient(call) ? 1.0F : 0.5F,
-                                   .constant = constant};
+    return (struct attention_rule){.matrix = op_factor_share(call),
+                                   .value = op_value_share(call),
+                                   .score = op_is_gradient(call) ? 1.0F : 0.5F,
+                                   .constant = op_is_constant(call)};
 }
 
 /* What the bias of all heads keeps; nothing where attention weights are constants. */

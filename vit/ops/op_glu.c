@@ -3,8 +3,8 @@
  *
  * Relevance (Achtibat et al. 2024): half of a product to each factor (proposition 3.3), the
  * identity rule on the activation (eq. 9). In G form G_v = a(g) G_h / 2, G_g = v Phi(g) G_h / 2,
- * since a(g) / g = Phi(g). CP-LRP holds the gate constant: G_v = a(g) G_h, G_g = 0. Nothing is
- * absorbed. */
+ * since a(g) / g = Phi(g). An attention share a gives it a, and 1 - a to v. CP-LRP holds the gate
+ * constant: G_v = a(g) G_h, G_g = 0. Nothing is absorbed. */
 #include <string.h>
 
 #include "vit/ops/op.h"
@@ -12,7 +12,7 @@
 struct glu_job {
     const struct op_call *call;
     void (*rule)(float *g, const float *z, size_t count, enum vit_activation activation);
-    float share; /* of the result's relevance, to each factor */
+    float gate, value; /* shares of the result's relevance */
 };
 
 static void forward_rows(void *context, size_t first, size_t count) {
@@ -41,30 +41,29 @@ static void backward_rows(void *context, size_t first, size_t count) {
         float *g = call->out.g + r * width;
         float *g_gate = call->in[0].g + r * 2 * width;
         for (size_t i = 0; i < width; i++) {
-            g[i] *= job->share;
+            g_gate[i] = g[i] * job->gate;
+            g[i] *= job->value;
         }
         kernels->gelu_forward(g_gate + width, gate, width, call->op->activation);
         kernels->multiply(g_gate + width, g_gate + width, g, width);
         if (job->rule == NULL) {
             memset(g_gate, 0, width * sizeof *g_gate);
         } else {
-            kernels->multiply(g_gate, gate + width, g, width);
+            kernels->multiply(g_gate, gate + width, g_gate, width);
             job->rule(g_gate, gate, width, call->op->activation);
         }
     }
 }
 
 static void relevance(const struct op_call *call) {
-    struct glu_job job = {call, call->engine->kernels->gelu_relevance, 0.5F};
-    if (op_is_constant(call)) {
-        job.rule = NULL;
-        job.share = 1.0F;
-    }
+    const struct kernels *kernels = call->engine->kernels;
+    struct glu_job job = {call, op_is_constant(call) ? NULL : kernels->gelu_relevance,
+                          op_factor_share(call), op_value_share(call)};
     engine_rows(call->engine, call->out.rows, backward_rows, &job);
 }
 
 static void gradient(const struct op_call *call) {
-    struct glu_job job = {call, call->engine->kernels->gelu_gradient, 1.0F};
+    struct glu_job job = {call, call->engine->kernels->gelu_gradient, 1.0F, 1.0F};
     engine_rows(call->engine, call->out.rows, backward_rows, &job);
 }
 

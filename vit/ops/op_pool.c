@@ -8,7 +8,8 @@ static struct pool_shape shape_of(const struct op_call *call) {
     return (struct pool_shape){.tokens = call->op->tokens,
                                .images = call->images,
                                .rows = call->in[0].rows,
-                               .width = call->in[0].width};
+                               .width = call->in[0].width,
+                               .without = call->without};
 }
 
 /* One row of the pool's own needs no gathering. */

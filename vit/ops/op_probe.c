@@ -6,8 +6,9 @@
  * each (proposition 3.3); the softmax by its Taylor expansion with bias (3.1). q does not depend on
  * the image: the scores are linear in K, which takes all of their relevance. In G form G_A = G_O
  * V^T / 2, G_V = A^T G_O / 2, G_S = A * (G_A - sum(A * G_A)), G_K = G_S^T q / sqrt d. CP-LRP (Ali
- * et al. 2022): A is constant, G_V = A^T G_O. The plain gradient gives all to each. In the ledger,
- * as softmax: the bias of its expansion. The probe takes nothing. */
+ * et al. 2022): A is constant, G_V = A^T G_O. An attention share as in op_attention.c. The plain
+ * gradient gives all to each. In the ledger, as softmax: the bias of its expansion. The probe takes
+ * nothing. */
 #include <math.h>
 #include <string.h>
 
@@ -79,7 +80,9 @@ static void make_weights(const struct probe_head *head, float *a) {
     for (size_t t = 0; t < head->tokens; t++) {
         a[t] = (float) kernels->dot(query, call->in[0].x + key_at(head, t), head->size);
     }
-    kernels->softmax_forward(a, head->tokens, score_scale(head));
+    size_t without = call->without == NULL ? 0 : call->without[head->image] - call->op->skips;
+    attention_softmax(call->engine, a, head->tokens, call->without == NULL ? NULL : &without,
+                      score_scale(head));
 }
 
 static void forward_head(void *context, size_t index, size_t thread) {
@@ -102,11 +105,6 @@ static void forward(const struct op_call *call) {
     pool_run(call->engine->pool, call->images * call->op->heads, forward_head, (void *) call);
 }
 
-/* The share of a product's relevance that either operand takes. */
-static float share_of(const struct op_call *call) {
-    return op_is_constant(call) || op_is_gradient(call) ? 1.0F : 0.5F;
-}
-
 /* g [tokens] = G of the scores times the scale of its product. */
 static void score_relevance(const struct probe_head *head, const float *a, float *g) {
     const struct op_call *call = head->call;
@@ -114,7 +112,7 @@ static void score_relevance(const struct probe_head *head, const float *a, float
     const float *g_out = call->out.g + head->at;
     for (size_t t = 0; t < head->tokens; t++) {
         const float *value = call->in[0].x + key_at(head, t) + call->out.width;
-        g[t] = share_of(call) * (float) kernels->dot(g_out, value, head->size);
+        g[t] = op_factor_share(call) * (float) kernels->dot(g_out, value, head->size);
     }
     kernels->softmax_relevance(g, a, head->tokens, score_scale(head));
 }
@@ -135,7 +133,7 @@ static void relevance_head(void *context, size_t index, size_t thread) {
         float *g_key = call->in[0].g + key_at(&head, t);
         for (size_t d = 0; d < head.size; d++) {
             g_key[d] = g[t] * query[d];
-            g_key[call->out.width + d] = share_of(call) * a[t] * g_out[d];
+            g_key[call->out.width + d] = op_value_share(call) * a[t] * g_out[d];
         }
     }
 }

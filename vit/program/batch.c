@@ -25,6 +25,7 @@ struct vit_batch {
         size_t value;
         float *variants[2]; /* [tokens, width]: of the original and of the replacement */
     } shared[MAX_SHARED];
+    size_t *without; /* [capacity]: tokens */
 };
 
 /* True if some operation from the first attention on reads the value. */
@@ -48,6 +49,7 @@ static void lay_out_shared(void *user, const struct runner *runner, struct arena
     const struct program *program = runner->program;
     batch->first_mixing = runner_first_mixing(runner);
     batch->shared_count = 0;
+    batch->without = arena_take(arena, batch->capacity, sizeof *batch->without);
     for (size_t i = 0; i < batch->first_mixing; i++) {
         size_t value = program->ops[i].out;
         if (is_read_behind(batch, value)) {
@@ -149,12 +151,14 @@ static size_t class_count(const struct vit_batch *batch) {
 
 /* The operations from `first` on, over `count` <= capacity inputs, to their logits. */
 static enum vitlrp_status forward_from(struct vit_batch *batch, size_t first, size_t count,
-                                       float *logits, struct vitlrp_error *err) {
+                                       const size_t *without, float *logits,
+                                       struct vitlrp_error *err) {
     const struct forward_pass pass = {.runner = &batch->runner,
                                       .images = count,
                                       .first = first,
                                       .end = batch->runner.program->op_count,
-                                      .output = logits};
+                                      .output = logits,
+                                      .without = without};
     runner_forward(&pass);
     batch->inputs += count;
     TRY(engine_check(&batch->runner.engine,
@@ -189,7 +193,7 @@ enum vitlrp_status vit_batch_forward(struct vit_batch *batch, size_t count, cons
     for (size_t done = 0; done < count && status == VITLRP_OK;) {
         size_t step = size_min(batch->capacity, count - done);
         unfold_inputs(batch, step, inputs + done * input_floats(batch));
-        status = forward_from(batch, 0, step, logits + done * class_count(batch), err);
+        status = forward_from(batch, 0, step, NULL, logits + done * class_count(batch), err);
         done += step;
     }
     backend->leave(&saved);
@@ -212,14 +216,15 @@ static void make_variant(struct vit_batch *batch, size_t variant, const float *i
     }
 }
 
-/* Copies the tokens that the masks of `count` versions choose. */
+/* Copies the tokens that the masks of `count` versions choose; NULL: those of the original. */
 static void mix_variants(struct vit_batch *batch, size_t count, const uint8_t *masks) {
     const struct program *program = batch->runner.program;
     const struct token_layout *tokens = &program->tokens;
     for (size_t row = 0; row < count * tokens->count; row++) {
         size_t token = row % tokens->count;
-        const uint8_t *mask = masks + row / tokens->count * tokens->patches;
-        size_t variant = token >= tokens->prefix && mask[token - tokens->prefix] != 0 ? 1 : 0;
+        const uint8_t *mask = masks == NULL ? NULL : masks + row / tokens->count * tokens->patches;
+        bool chosen = mask != NULL && token >= tokens->prefix && mask[token - tokens->prefix] != 0;
+        size_t variant = chosen ? 1 : 0;
         for (size_t i = 0; i < batch->shared_count; i++) {
             size_t value = batch->shared[i].value;
             size_t width = program->values[value].width;
@@ -242,8 +247,31 @@ enum vitlrp_status vit_batch_forward_mixed(struct vit_batch *batch,
     for (size_t done = 0; done < mixture->count && status == VITLRP_OK;) {
         size_t step = size_min(batch->capacity, mixture->count - done);
         mix_variants(batch, step, mixture->masks + done * patches);
-        status =
-            forward_from(batch, batch->first_mixing, step, logits + done * class_count(batch), err);
+        status = forward_from(batch, batch->first_mixing, step, NULL,
+                              logits + done * class_count(batch), err);
+        done += step;
+    }
+    backend->leave(&saved);
+    return status;
+}
+
+enum vitlrp_status vit_batch_forward_without(struct vit_batch *batch, const float *input,
+                                             const size_t *patches, size_t count, float *logits,
+                                             struct vitlrp_error *err) {
+    const struct gemm_backend *backend = batch->runner.engine.backend;
+    size_t prefix = batch->runner.program->tokens.prefix;
+    enum vitlrp_status status = VITLRP_OK;
+    struct gemm_entry saved;
+    backend->enter(&saved);
+    make_variant(batch, 0, input);
+    for (size_t done = 0; done < count && status == VITLRP_OK;) {
+        size_t step = size_min(batch->capacity, count - done);
+        for (size_t i = 0; i < step; i++) {
+            batch->without[i] = prefix + patches[done + i];
+        }
+        mix_variants(batch, step, NULL);
+        status = forward_from(batch, batch->first_mixing, step, batch->without,
+                              logits + done * class_count(batch), err);
         done += step;
     }
     backend->leave(&saved);

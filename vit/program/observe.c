@@ -60,5 +60,9 @@ void observe_attention(void *user, const struct op_call *call) {
                                                 .rows = call->out.rows,
                                                 .tokens = call->in[0].rows,
                                                 .a = call->maps.a,
-                                                .g_a = has_g ? call->maps.g_a : NULL});
+                                                .g_a = has_g ? call->maps.g_a : NULL,
+                                                .v = call->in[0].x + 2 * call->out.width,
+                                                .v_stride = 3 * call->out.width,
+                                                .dim = call->out.width,
+                                                .g_out = call->backward ? call->out.g : NULL});
 }

@@ -58,7 +58,8 @@ static inline const struct op_call *runner_call(const struct runner *runner, siz
 struct forward_pass {
     struct runner *runner;
     size_t images, first, end;
-    float *output; /* where the program's output goes; NULL: to its place in memory */
+    float *output;         /* where the program's output goes; NULL: to its place in memory */
+    const size_t *without; /* op_call.without */
     const struct observer *observers;
     size_t observer_count;
 };

@@ -88,6 +88,9 @@ struct vit_attention_view {
     size_t tokens;
     const float *a;   /* [heads, rows, tokens] */
     const float *g_a; /* the same shape; NULL outside a backward pass and under CP-LRP */
+    const float *v;   /* the values: [tokens, dim] with a stride, heads side by side */
+    size_t v_stride, dim;
+    const float *g_out; /* [rows, dim]: G of what the heads make; NULL outside a backward pass */
 };
 
 /* Called once per block, last block first. */

@@ -8,7 +8,7 @@ static void gather(const struct pool_shape *shape, const float *x, float *out) {
         const float *tokens = x + i * shape->rows * shape->width;
         float *both = out + 2 * i * shape->width;
         memcpy(both, tokens, shape->width * sizeof *both);
-        pool_mean(shape, shape->tokens->prefix, tokens, both + shape->width);
+        pool_mean(shape, i, shape->tokens->prefix, x, both + shape->width);
     }
 }
 

@@ -5,8 +5,7 @@
 
 static void gather(const struct pool_shape *shape, const float *x, float *out) {
     for (size_t i = 0; i < shape->images; i++) {
-        pool_mean(shape, shape->tokens->prefix, x + i * shape->rows * shape->width,
-                  out + i * shape->width);
+        pool_mean(shape, i, shape->tokens->prefix, x, out + i * shape->width);
     }
 }
 

@@ -3,7 +3,7 @@
 
 static void gather(const struct pool_shape *shape, const float *x, float *out) {
     for (size_t i = 0; i < shape->images; i++) {
-        pool_mean(shape, 0, x + i * shape->rows * shape->width, out + i * shape->width);
+        pool_mean(shape, i, 0, x, out + i * shape->width);
     }
 }
 

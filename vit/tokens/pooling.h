@@ -14,6 +14,8 @@ struct pool_shape {
     size_t images;
     size_t rows; /* tokens of each image that are there: all, or the leading rows_needed */
     size_t width;
+    const size_t *without; /* [images]: a patch of each that is not there, of two at least; NULL:
+                              all are, as always where G is spread */
 };
 
 struct pool {
@@ -44,9 +46,11 @@ void pool_shares(const struct pool *pool, const struct token_layout *tokens, dou
 /* rows_needed of pools that read every token. */
 size_t pool_all_rows(const struct token_layout *tokens);
 
-/* Of one image: out [width] = the mean of rows `first` and later of x [rows, width]; G of these
- * rows from G of the mean, its true gradient. */
-void pool_mean(const struct pool_shape *shape, size_t first, const float *x, float *out);
+/* out [width] = the mean of rows `first` and later of one image of x [images, rows, width]. */
+void pool_mean(const struct pool_shape *shape, size_t image, size_t first, const float *x,
+               float *out);
+
+/* Of one image: G of these rows from G of the mean, its true gradient. */
 void pool_mean_spread(const struct pool_shape *shape, size_t first, const float *g_out, float *g_x);
 
 #endif

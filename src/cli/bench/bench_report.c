@@ -218,6 +218,8 @@ static json_t *json_measured(const struct bench_result *result, const struct ben
     const struct bench_method_result *method = &variant->methods[index];
     const struct bench_job *first = &method->first;
     const struct bench_job *further = &method->further;
+    const struct json_method_facts facts = {
+        .precision = word_of(WORDS_PRECISION, variant->session.precision)};
     return json_pack(
         "{s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:o, s:o}", "attribution_ms", first->ms,
         "attribution_per_forward", first->per_forward, "attribution_gflop", first->gflop,
@@ -226,9 +228,7 @@ static json_t *json_measured(const struct bench_result *result, const struct ben
         "further_class_gflop", further->gflop, "further_class_per_floor", further->per_floor,
         "further_class_per_first", further->per_first, "backward_operations",
         json_operations(method->operations, result->operation_count, variant->gemm_gflops),
-        "parameters",
-        json_method(VITLRP_READS_RULES, &result->methods[index].options,
-                    word_of(WORDS_PRECISION, variant->session.precision)));
+        "parameters", json_method(VITLRP_READS_RULES, &result->methods[index].options, &facts));
 }
 
 static json_t *json_methods(const struct bench_result *result,

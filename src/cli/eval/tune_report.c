@@ -1,5 +1,7 @@
 #include "tune_report.h"
 
+#include <math.h>
+
 #include "base/formats.h"
 #include "cli/explanation.h"
 #include "eval_choice.h"
@@ -70,6 +72,13 @@ static json_t *json_search(const struct tune_report *report, bool *complete) {
     return object;
 }
 
+/* A share that was asked for, which is the search's too. */
+static void set_share(json_t *object, const struct vitlrp_rule_changes *changes, bool *complete) {
+    if (changes != NULL && !isnan(changes->attention_share)) {
+        json_set(object, "attention_share", json_float32(changes->attention_share), complete);
+    }
+}
+
 enum vitlrp_status tune_settings(const struct tune_report *report, json_t **out,
                                  struct vitlrp_error *err) {
     bool complete = true;
@@ -77,6 +86,7 @@ enum vitlrp_status tune_settings(const struct tune_report *report, json_t **out,
     json_set(object, "format", json_string(FORMAT_SETTINGS), &complete);
     json_set(object, "method", json_string(report->result->method), &complete);
     json_set_gammas(object, &report->result->rules, &complete);
+    set_share(object, report->options->rules, &complete);
     json_set(object, "search", json_search(report, &complete), &complete);
     json_set(object, "version", json_string(vitlrp_version()), &complete);
     if (!complete) {
