@@ -28,6 +28,7 @@ part tests/nightly/coverage.sh
 part env VITLRP_KILLS=200 ctest --test-dir build -R cli/batch --output-on-failure
 part env VITLRP_KILLS=50 ctest --test-dir build -R cli/journal --output-on-failure
 part python3 -B tests/nightly/journal.py build/vitlrp data/goldfish.jpg
+part python3 -B tests/nightly/methods_reference.py
 part python3 -B tests/nightly/soak.py build/vitlrp data/goldfish.jpg
 part /usr/bin/python3 -B tests/nightly/oracles.py build/tests/fuzz/read_as 20000
 part tests/nightly/libraries.sh

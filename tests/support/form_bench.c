@@ -202,6 +202,31 @@ static void compare_batch(const struct form_bench *bench, const struct vit_mixtu
     vit_batch_close(batch);
 }
 
+/* Without each of the patches, by the twin that leaves their tokens out. */
+static void check_drops(const struct form_bench *bench) {
+    const struct vit_batch_options options = {
+        .threads = 1, .capacity = FORM_PATCHES - 2, .backend = "auto"};
+    struct vit_batch *batch = NULL;
+    struct vitlrp_error err = {0};
+    size_t patches[FORM_PATCHES];
+    float logits[FORM_PATCHES * FORM_CLASSES];
+    for (size_t p = 0; p < FORM_PATCHES; p++) {
+        patches[p] = FORM_PATCHES - 1 - p;
+    }
+    assert_int_equal(vit_batch_open(bench->model, &options, &batch, &err), VITLRP_OK);
+    assert_int_equal(
+        vit_batch_forward_without(batch, bench->input, patches, FORM_PATCHES, logits, &err),
+        VITLRP_OK);
+    for (size_t p = 0; p < FORM_PATCHES; p++) {
+        double expected[FORM_CLASSES];
+        const struct naive_nudge gone = {
+            .block = -1, .without = (size_t) bench->form->config.prefix + patches[p]};
+        naive_vit(bench->model, bench->input, gone, FORM_DEPTH - 1, expected);
+        assert_close(logits + p * FORM_CLASSES, expected, FORM_CLASSES, bench->form->name);
+    }
+    vit_batch_close(batch);
+}
+
 void form_check_batches(const struct form *form) {
     struct form_bench bench = form_bench_open(form);
     struct test_random random = {5};
@@ -215,6 +240,7 @@ void form_check_batches(const struct form *form) {
     const struct vit_mixture mixture = {
         .original = inputs, .replacement = inputs + FORM_INPUT, .masks = masks, .count = COUNT};
     compare_batch(&bench, &mixture, mixed);
+    check_drops(&bench);
     mem_free(inputs);
     mem_free(mixed);
     form_bench_close(&bench);

@@ -52,10 +52,11 @@ void form_check_twin(const struct form *form);
 typedef void form_ledger_visit(const struct form_bench *bench, const struct vitlrp_rules *rules,
                                const struct vitlrp_ledger_entry *ledger, size_t lines);
 
-/* The ledger closes under four sets of rules. */
+/* The ledger closes under five sets of rules. */
 void form_check_ledger(const struct form *form, form_ledger_visit *visit);
 
-/* Batches of inputs, whole or mixed, give what sessions give. */
+/* Batches of inputs, whole or mixed, give what sessions give, and those of an input less a token
+ * what the twin gives. */
 void form_check_batches(const struct form *form);
 
 #endif

@@ -7,11 +7,13 @@
 
 #include "vit/model/model.h"
 
-/* Adds `amount` to one entry of one attention matrix, after the softmax. */
+/* Adds `amount` to one entry of one attention matrix, after the softmax; and takes a token out of
+ * the sequence. */
 struct naive_nudge {
     int32_t block;
     size_t head, row, column;
     double amount;
+    size_t without; /* that token; 0: none */
 };
 
 /* logits [classes] of input [3, height, width] at the trained size, exact GELU or SiLU; made of the

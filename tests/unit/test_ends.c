@@ -313,20 +313,24 @@ static void test_two_layers(void **unused) {
 
 enum { HEADS = 2, SIZE = DIM / HEADS, POOL_MLP = 6 };
 
-static struct vit_model *pool_model(enum vit_pool pool) {
+static void add_map(struct vit_config *config) {
     static const enum slot SLOTS[] = {
         SLOT_MAP_PROBE,     SLOT_MAP_QKV_WEIGHT,  SLOT_MAP_QKV_BIAS,  SLOT_MAP_PROJ_WEIGHT,
         SLOT_MAP_PROJ_BIAS, SLOT_MAP_NORM_WEIGHT, SLOT_MAP_NORM_BIAS, SLOT_MAP_FC1_WEIGHT,
         SLOT_MAP_FC1_BIAS,  SLOT_MAP_FC2_WEIGHT,  SLOT_MAP_FC2_BIAS};
+    config->map_heads = HEADS;
+    config->map_mlp_dim = POOL_MLP;
+    for (size_t i = 0; i < sizeof SLOTS / sizeof SLOTS[0]; i++) {
+        config->unusual |= slot_unusual(SLOTS[i], true);
+    }
+}
+
+static struct vit_model *pool_model(enum vit_pool pool) {
     struct vit_config config = small_config();
     struct vit_model *model = NULL;
     struct vitlrp_error err = {0};
     config.pool = pool;
-    config.map_heads = HEADS;
-    config.map_mlp_dim = POOL_MLP;
-    for (size_t i = 0; i < sizeof SLOTS / sizeof SLOTS[0]; i++) {
-        config.unusual |= slot_unusual(SLOTS[i], true);
-    }
+    add_map(&config);
     assert_int_equal(vit_model_random(&config, 3, &model, &err), VITLRP_OK);
     float *probe = slot_data(model, SLOT_MAP_PROBE, 0); /* so that no token takes all */
     for (size_t d = 0; d < DIM; d++) {
@@ -483,11 +487,69 @@ static void test_attention_pools(void **unused) {
     check_pool(VIT_POOL_MAP_ALL, 0);
 }
 
+/* ---- Tokens that left ---- */
+
+/* Logits without patch 2, once of the input and once with other pixels there. */
+static void drop_twice(struct vit_batch *batch, const float *input, float logits[2][CLASSES]) {
+    const size_t patch = 2;
+    float other[INPUT];
+    struct vitlrp_error err = {0};
+    for (size_t i = 0; i < INPUT; i++) {
+        bool inside = i / 8 % 8 >= 4 && i % 8 < 4;
+        other[i] = inside ? input[i] + 1.0F : input[i];
+    }
+    assert_int_equal(vit_batch_forward_without(batch, input, &patch, 1, logits[0], &err),
+                     VITLRP_OK);
+    assert_int_equal(vit_batch_forward_without(batch, other, &patch, 1, logits[1], &err),
+                     VITLRP_OK);
+}
+
+/* A pool never reads a token that left; and where all tokens are equal, one less changes nothing.
+ */
+static void check_drop(enum vit_pool pool) {
+    const struct vit_batch_options options = {.threads = 1, .backend = "openblas"};
+    struct vit_config config = small_config();
+    struct vit_model *model = NULL;
+    struct vit_batch *batch = NULL;
+    struct vitlrp_error err = {0};
+    float input[INPUT], whole[CLASSES], logits[2][CLASSES];
+    config.pool = pool;
+    config.prefix = pool == VIT_POOL_CLS_MEAN ? 1 : 0;
+    config.unusual |= slot_unusual(SLOT_POSITION, false);
+    if (pool == VIT_POOL_MAP || pool == VIT_POOL_MAP_ALL) {
+        add_map(&config);
+    }
+    assert_int_equal(vit_model_random(&config, 3, &model, &err), VITLRP_OK);
+    assert_int_equal(vit_batch_open(model, &options, &batch, &err), VITLRP_OK);
+    fill_input(input, 0);
+    drop_twice(batch, input, logits);
+    assert_memory_equal(logits[0], logits[1], sizeof logits[0]);
+    for (size_t i = 0; i < INPUT; i++) {
+        input[i] = (float) sin((double) (i / 64 * 16 + i / 8 % 4 * 4 + i % 4));
+    }
+    assert_int_equal(vit_batch_forward(batch, 1, input, whole, &err), VITLRP_OK);
+    drop_twice(batch, input, logits);
+    for (size_t i = 0; i < CLASSES && config.prefix == 0; i++) {
+        assert_near(logits[0][i], whole[i], 1e-5);
+    }
+    vit_batch_close(batch);
+    vit_model_free(model);
+}
+
+static void test_drops(void **unused) {
+    (void) unused;
+    check_drop(VIT_POOL_MEAN);
+    check_drop(VIT_POOL_MEAN_ALL);
+    check_drop(VIT_POOL_CLS_MEAN);
+    check_drop(VIT_POOL_MAP);
+    check_drop(VIT_POOL_MAP_ALL);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_likeness),        cmocka_unit_test(test_itself),
         cmocka_unit_test(test_no_likeness),     cmocka_unit_test(test_two_layers),
-        cmocka_unit_test(test_attention_pools),
+        cmocka_unit_test(test_attention_pools), cmocka_unit_test(test_drops),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

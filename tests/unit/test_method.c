@@ -255,6 +255,12 @@ static void test_requests_that_are_refused(void **unused) {
     options.samples = VIT_MAX_SAMPLES + 1;
     assert_int_equal(try_run(all, "rise", request), VITLRP_USAGE);
     options = defaults_of("chefer");
+    options.score = VITLRP_SCORE_CONTRAST;
+    assert_int_equal(try_run(all, "chefer", request), VITLRP_OK);
+    model->probability = VITLRP_PROBABILITY_SIGMOID; /* each class by itself: there are no others */
+    assert_int_equal(try_run(all, "chefer", request), VITLRP_USAGE);
+    options.score = VITLRP_SCORE_LOGIT;
+    assert_int_equal(try_run(all, "chefer", request), VITLRP_OK);
     target.output = PARITY_CLASSES;
     assert_int_equal(try_run(all, "chefer", request), VITLRP_USAGE);
     assert_int_equal(try_run(all, "occlusion", request), VITLRP_USAGE);

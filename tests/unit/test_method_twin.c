@@ -289,6 +289,45 @@ static void test_masked(void **state) {
     vit_session_close(session);
 }
 
+/* Masks of halves: the whole image, half of its patches, the others, whatever `samples` says. */
+static void test_halves(void **state) {
+    const struct fixture *fixture = *state;
+    enum { HALF = PARITY_PATCHES / 2 };
+    float found[PARITY_PATCHES];
+    float wanted[PARITY_PATCHES];
+    float input[PARITY_INPUT];
+    float maps[3][PARITY_PATCHES];
+    bool keep[3][PARITY_PATCHES];
+    size_t left = HALF;
+    struct vitlrp_error err = {0};
+    struct vitlrp_method_options options = defaults_of("attnlrp-masked");
+    options.seed = 11;
+    options.masks = VITLRP_MASKS_HALVES;
+    struct random_stream stream = random_open(options.seed);
+    struct vit_session *session = open_session(fixture->model);
+    for (size_t p = 0; p < PARITY_PATCHES; p++) {
+        keep[0][p] = true;
+        keep[1][p] = random_below(&stream, PARITY_PATCHES - p) < left;
+        keep[2][p] = !keep[1][p];
+        left -= keep[1][p] ? 1 : 0;
+    }
+    assert_int_equal(left, 0);
+    for (size_t copy = 0; copy < 3; copy++) {
+        struct vit_relevance relevance = {.patches = maps[copy]};
+        hide(fixture->input, keep[copy], input);
+        assert_int_equal(vit_forward(session, input, NULL, &err), VITLRP_OK);
+        assert_int_equal(vit_relevance(session, &(struct vitlrp_target){PARITY_TARGET, 1.0F}, 1,
+                                       &options.rules, &relevance, &err),
+                         VITLRP_OK);
+    }
+    for (size_t p = 0; p < PARITY_PATCHES; p++) {
+        wanted[p] = 0.5F * (maps[0][p] + maps[keep[1][p] ? 1 : 2][p]);
+    }
+    attribute(fixture, "attnlrp-masked", &options, found, NULL);
+    check("attnlrp-masked of halves", found, wanted, PARITY_PATCHES);
+    vit_session_close(session);
+}
+
 /* Without noise it is the plain gradient without its sign. */
 static void test_smoothgrad_without_noise(void **state) {
     const struct fixture *fixture = *state;
@@ -397,6 +436,7 @@ int main(void) {
         cmocka_unit_test(test_lrp_rollout),
         cmocka_unit_test(test_all_rows_are_shown),
         cmocka_unit_test(test_masked),
+        cmocka_unit_test(test_halves),
         cmocka_unit_test(test_smoothgrad_without_noise),
         cmocka_unit_test(test_rise_agrees_with_occlusion),
         cmocka_unit_test(test_controls),
