@@ -215,7 +215,8 @@ static enum vitlrp_status check_score(const struct eval_setup *setup, struct vit
     enum vitlrp_score score = setup->options.score;
     bool is_read = score == VITLRP_SCORE_LOGIT;
     for (size_t i = 0; i < setup->method_count; i++) {
-        is_read = is_read || (setup->methods[i].method->reads & VITLRP_READS_SCORE) != 0;
+        const struct vit_method *method = setup->methods[i].method; /* NULL: maps */
+        is_read = is_read || (method != NULL && (method->reads & VITLRP_READS_SCORE) != 0);
     }
     if (!is_read) {
         return fail(err, VITLRP_USAGE, "none of the methods begins with a score");
