@@ -595,8 +595,7 @@ struct vitlrp_method_info {
     enum vitlrp_map_kind
         kind;              /* of its maps. A contrast by rise, which is unsigned, has two signs */
     const char *unit;      /* of its values: "logit", shares of what is explained, or "score" */
-    const char *relevance; /* the method whose relevance its maps contain beside something else, for
-                              records; NULL: of no other */
+    const char *relevance; /* the method whose relevance is a part of its maps; NULL: of none */
 };
 
 /* Call it before vitlrp_method_describe: USAGE for an unknown name. The strings are constants. */
