@@ -54,8 +54,8 @@ static double value_at(const float *curve, size_t steps, double share) {
 
 /* The shares of the best patches that are taken out, or kept alone (DeYoung et al., "ERASER", ACL
  * 2020). */
-static const double SHARES[] = {0.01, 0.05, 0.1, 0.2, 0.5};
-#define SHARE_COUNT (sizeof SHARES / sizeof SHARES[0])
+enum { SHARE_COUNT = 5 };
+static const double SHARES[SHARE_COUNT] = {0.01, 0.05, 0.1, 0.2, 0.5};
 
 /* Mean over the shares of f(x) - f(x without the best). */
 static double comprehensiveness(const float *morf, size_t steps) {
@@ -63,7 +63,7 @@ static double comprehensiveness(const float *morf, size_t steps) {
     for (size_t i = 0; i < SHARE_COUNT; i++) {
         sum += (double) morf[0] - value_at(morf, steps, SHARES[i]);
     }
-    return sum / (double) SHARE_COUNT;
+    return sum / SHARE_COUNT;
 }
 
 /* Mean over the shares of f(x) - f(the best alone), where LeRF has taken out all others. */
@@ -72,7 +72,7 @@ static double sufficiency(const float *lerf, size_t steps) {
     for (size_t i = 0; i < SHARE_COUNT; i++) {
         sum += (double) lerf[0] - value_at(lerf, steps, 1.0 - SHARES[i]);
     }
-    return sum / (double) SHARE_COUNT;
+    return sum / SHARE_COUNT;
 }
 
 static double curve_value(const struct eval_curves *curves, size_t steps, enum eval_metric metric) {

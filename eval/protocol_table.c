@@ -167,7 +167,7 @@ static int64_t read_set(enum word_list words, const json_t *member) {
     for (size_t i = 0; i < json_array_size(member); i++) {
         const char *word = json_string_value(json_array_get(member, i));
         int next = word == NULL ? -1 : word_find(words, word);
-        if (next <= last) {
+        if (next < 0 || next <= last) {
             return -1;
         }
         set |= INT64_C(1) << next;

@@ -228,9 +228,17 @@ static void compare_twin(enum vitlrp_replacement replacement, int32_t steps, siz
             mask_after(bench.patches[m], count, lerf != 0, back != 0, mask);
             point_alone(&bench, replacement, input, mask, expected);
         }
-        assert_true(fabs((double) bench.curves[m][2 * lerf][k] - expected[0]) < 1e-4);
-        assert_true(fabs((double) bench.curves[m][2 * lerf + 1][k] - expected[1]) < 1e-5);
-        assert_true((double) bench.curves[m][EVAL_CURVE_MORF_TOP1 + lerf][k] == expected[2]);
+        assert_true(
+            fabs((double)
+                     bench.curves[m][lerf == 0 ? EVAL_CURVE_MORF_LOGIT : EVAL_CURVE_LERF_LOGIT][k] -
+                 expected[0]) < 1e-4);
+        assert_true(
+            fabs((double)
+                     bench.curves[m][lerf == 0 ? EVAL_CURVE_MORF_PROB : EVAL_CURVE_LERF_PROB][k] -
+                 expected[1]) < 1e-5);
+        assert_true(
+            (double) bench.curves[m][lerf == 0 ? EVAL_CURVE_MORF_TOP1 : EVAL_CURVE_LERF_TOP1][k] ==
+            expected[2]);
         met += expected[2] > 0.0 ? 1 : 0;
     }
     assert_true(met > 0);
@@ -389,10 +397,10 @@ static void test_each_of_several_as_if_alone(void **unused) {
         for (size_t m = 0; m < 2 && i < COUNT; m++) {
             alone[m][i] = bench.results[m].curves;
         }
-        for (size_t k = 0; i == COUNT && k < 2 * COUNT; k++) {
+        for (size_t k = 0; i == COUNT && k < (size_t) 2 * COUNT; k++) {
             const struct eval_curves *one = alone[k % 2][k / 2];
             assert_memory_equal(bench.results[k % 2].curves[k / 2].of[0], one->of[0],
-                                EVAL_CURVES * (STEPS + 1) * sizeof(float));
+                                (size_t) EVAL_CURVES * (STEPS + 1) * sizeof(float));
             mem_free(alone[k % 2][k / 2]);
         }
         for (size_t m = 0; m < 2 && i == COUNT; m++) {

@@ -55,6 +55,28 @@ static void test_colours(void **unused) {
     }
 }
 
+static void test_donor(void **unused) {
+    float input[INPUT];
+    float donor[INPUT];
+    float out[INPUT];
+    struct test_random random = {5};
+    struct vitlrp_error err = {0};
+    struct replacement_request request = {.replacement = VITLRP_REPLACE_DONOR,
+                                          .preprocess = &PREPROCESS,
+                                          .height = HEIGHT,
+                                          .width = WIDTH,
+                                          .patch_height = PATCH,
+                                          .patch_width = PATCH,
+                                          .donor = donor};
+    (void) unused;
+    test_fill(&random, input, INPUT, 2.0);
+    test_fill(&random, donor, INPUT, 2.0);
+    assert_int_equal(replacement_make(&request, input, out, &err), VITLRP_OK);
+    assert_memory_equal(out, donor, sizeof out);
+    request.donor = NULL;
+    assert_int_equal(replacement_make(&request, input, out, &err), VITLRP_USAGE);
+}
+
 /* The two-dimensional sum, not separated. Patches of 4: sigma 2, cut at 6. */
 static double blurred_pixel(const float *plane, int y, int x) {
     double sum = 0.0;
@@ -252,6 +274,7 @@ static void test_normal_noise(void **unused) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_colours),
+        cmocka_unit_test(test_donor),
         cmocka_unit_test(test_blur),
         cmocka_unit_test(test_noise_is_seeded_and_in_range),
         cmocka_unit_test(test_road_is_the_dense_solution),
