@@ -339,15 +339,23 @@ static enum vitlrp_status image_attribute(const struct run *run, struct worker *
     if (status != VITLRP_OK && failure_is_systemic(status, err)) {
         return status;
     }
-    size_t patches = run->grid.rows * run->grid.columns;
-    struct concentration found;
-    result->valid = status == VITLRP_OK && values_are_finite(result->patches, patches);
-    if (!result->valid) {
-        return VITLRP_OK;
+    result->valid = status == VITLRP_OK &&
+                    values_are_finite(result->patches, run->grid.rows * run->grid.columns);
+    return VITLRP_OK;
+}
+
+/* How concentrated the maps are. */
+static enum vitlrp_status image_concentrate(const struct run *run, const struct eval_image *image,
+                                            struct vitlrp_error *err) {
+    for (size_t m = 0; m < run->options->method_count; m++) {
+        struct eval_method_result *result = &image->methods[m];
+        struct concentration found;
+        if (result->valid) {
+            TRY(concentration_of(result->patches, run->grid.rows * run->grid.columns, &found, err));
+            result->sparseness = found.sparseness;
+            result->complexity = found.complexity;
+        }
     }
-    TRY(concentration_of(result->patches, patches, &found, err));
-    result->sparseness = found.sparseness;
-    result->complexity = found.complexity;
     return VITLRP_OK;
 }
 
@@ -446,6 +454,7 @@ static enum vitlrp_status image_measure(const struct run *run, struct worker *wo
     TRY(image_predict(run, worker, item, image, err));
     TRY(allocate_results(run, image, err));
     TRY(image_attribute_all(run, worker, item, image, err));
+    TRY(image_concentrate(run, image, err));
     struct curve_request request = {.input = worker->input,
                                     .output = image->output,
                                     .expected = item->label >= 0 ? item->label : image->predicted,

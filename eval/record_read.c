@@ -223,6 +223,9 @@ static enum vitlrp_status check_picture(const struct record_picture *picture, si
     enum vitlrp_status status = record_picture_open(picture, &image, err);
     image_free(&image);
     snprintf(name, sizeof name, "gallery[%zu]", place);
+    if (status == VITLRP_UNSUPPORTED) { /* a kind of JPEG that no record has */
+        status = err->status = VITLRP_FORMAT;
+    }
     return error_prefix(err, status, name);
 }
 

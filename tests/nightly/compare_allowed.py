@@ -48,6 +48,12 @@ def dropped(_old, new):
     return new == ABSENT
 
 
+def more(old, new):
+    """The same in the same order, with others between."""
+    rest = iter(new if isinstance(new, list) else [])
+    return isinstance(old, list) and all(any(value == found for found in rest) for value in old)
+
+
 def less(old, new):
     return isinstance(old, int) and isinstance(new, int) and new < old
 
@@ -125,7 +131,8 @@ ALLOWED = [
             r"eval/.*", r"[a-z0-9]+\.(json|csv)",
             r"(images\.\d+\.)?(methods|lines)\.([a-z-]+|\d+)\."
             r"((morf|lerf)_top1|comprehensiveness|sufficiency|sparseness|complexity|replace)(\..*)?", added),
-    Allowed("L page", "and its page has their table, and the tests of the leader", r"eval/.*", r"e\.html", r".*"),
+    Allowed("L page", "and its page has their table, and the tests of the leader", r"eval/.*", r"e\.html",
+            r"numbers", more),
     Allowed("B3 fields", "and kernels, libraries and the rule of attention", r"eval/.*",
             r"[a-z0-9]+\.json", r"settings\..*", added),
     Allowed("B3 eval", "eval records what computed in one object, instead of the backend that was asked",

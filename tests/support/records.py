@@ -176,6 +176,13 @@ def check_text(text):
     return [error for value in objects_of(text) for error in check(value)]
 
 
+def check_images(text):
+    """The lines of an evaluation's journal, which are images of its record."""
+    image = load("evaluation-4.json")["properties"]["images"]["items"]
+    return [error for value in objects_of(text)
+            for error in Validator("evaluation-4.json").errors(value, image, "an image")]
+
+
 def check_folder(folder, besides=()):
     """`besides` are names of files that the test made itself."""
     errors = []
@@ -184,7 +191,8 @@ def check_folder(folder, besides=()):
             path = os.path.join(place, name)
             if name.endswith((".json", ".jsonl")) and name not in besides and os.path.isfile(path):
                 with open(path, encoding="utf-8", errors="surrogateescape") as file:
-                    errors += [f"{name}: {error}" for error in check_text(file.read())]
+                    lines = place.endswith(".journal") and name == "results.jsonl"
+                    errors += [f"{name}: {error}" for error in (check_images if lines else check_text)(file.read())]
     return errors
 
 
