@@ -12,7 +12,7 @@
 #include "vit/math/packs.h"
 
 /* Methods of one evaluation: each takes some milliseconds of statistics, however few images there
- * are. The table of methods has 19. */
+ * are. The table of methods has 23. */
 #define EVAL_METHOD_LIMIT ((size_t) 64)
 
 /* Fixed for a whole evaluation and printed with its results: the settings of eval/settings.def.
