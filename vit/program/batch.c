@@ -234,23 +234,43 @@ static void mix_variants(struct vit_batch *batch, size_t count, const uint8_t *m
     }
 }
 
+/* Versions of one input: the tokens of either variant that masks choose, or without one patch. */
+struct versions {
+    const uint8_t *masks;  /* [count, patches]; NULL: all tokens of variant 0 */
+    const size_t *without; /* [count]: patches; NULL: all are there */
+    size_t count;
+};
+
+/* Of variants that are made. */
+static enum vitlrp_status forward_versions(struct vit_batch *batch, const struct versions *versions,
+                                           float *logits, struct vitlrp_error *err) {
+    const struct token_layout *tokens = &batch->runner.program->tokens;
+    bool drops = versions->without != NULL;
+    enum vitlrp_status status = VITLRP_OK;
+    for (size_t done = 0; done < versions->count && status == VITLRP_OK;) {
+        size_t step = size_min(batch->capacity, versions->count - done);
+        for (size_t i = 0; drops && i < step; i++) {
+            batch->without[i] = tokens->prefix + versions->without[done + i];
+        }
+        mix_variants(batch, step,
+                     versions->masks == NULL ? NULL : versions->masks + done * tokens->patches);
+        status = forward_from(batch, batch->first_mixing, step, drops ? batch->without : NULL,
+                              logits + done * class_count(batch), err);
+        done += step;
+    }
+    return status;
+}
+
 enum vitlrp_status vit_batch_forward_mixed(struct vit_batch *batch,
                                            const struct vit_mixture *mixture, float *logits,
                                            struct vitlrp_error *err) {
     const struct gemm_backend *backend = batch->runner.engine.backend;
-    size_t patches = batch->runner.program->tokens.patches;
-    enum vitlrp_status status = VITLRP_OK;
+    const struct versions versions = {.masks = mixture->masks, .count = mixture->count};
     struct gemm_entry saved;
     backend->enter(&saved);
     make_variant(batch, 0, mixture->original);
     make_variant(batch, 1, mixture->replacement);
-    for (size_t done = 0; done < mixture->count && status == VITLRP_OK;) {
-        size_t step = size_min(batch->capacity, mixture->count - done);
-        mix_variants(batch, step, mixture->masks + done * patches);
-        status = forward_from(batch, batch->first_mixing, step, NULL,
-                              logits + done * class_count(batch), err);
-        done += step;
-    }
+    enum vitlrp_status status = forward_versions(batch, &versions, logits, err);
     backend->leave(&saved);
     return status;
 }
@@ -259,21 +279,11 @@ enum vitlrp_status vit_batch_forward_without(struct vit_batch *batch, const floa
                                              const size_t *patches, size_t count, float *logits,
                                              struct vitlrp_error *err) {
     const struct gemm_backend *backend = batch->runner.engine.backend;
-    size_t prefix = batch->runner.program->tokens.prefix;
-    enum vitlrp_status status = VITLRP_OK;
+    const struct versions versions = {.without = patches, .count = count};
     struct gemm_entry saved;
     backend->enter(&saved);
     make_variant(batch, 0, input);
-    for (size_t done = 0; done < count && status == VITLRP_OK;) {
-        size_t step = size_min(batch->capacity, count - done);
-        for (size_t i = 0; i < step; i++) {
-            batch->without[i] = prefix + patches[done + i];
-        }
-        mix_variants(batch, step, NULL);
-        status = forward_from(batch, batch->first_mixing, step, batch->without,
-                              logits + done * class_count(batch), err);
-        done += step;
-    }
+    enum vitlrp_status status = forward_versions(batch, &versions, logits, err);
     backend->leave(&saved);
     return status;
 }
