@@ -1,8 +1,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "eval/join.h"
 
-#include <sys/stat.h>
-
+#include "base/folder.h"
 #include "base/mem.h"
 #include "eval/eval_journal.h"
 #include "eval/merge.h"
@@ -103,11 +102,6 @@ enum vitlrp_status record_join(struct record *parts, size_t count, bool unfinish
     return status;
 }
 
-static bool is_folder(const char *path) {
-    struct stat info;
-    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
-}
-
 enum vitlrp_status record_join_paths(const char *const *paths, size_t count, struct record *out,
                                      struct vitlrp_error *err) {
     enum vitlrp_status status = VITLRP_OK;
@@ -118,7 +112,7 @@ enum vitlrp_status record_join_paths(const char *const *paths, size_t count, str
         return fail(err, VITLRP_NOMEM, "out of memory for %zu records", count);
     }
     for (; opened < count && status == VITLRP_OK; opened++) {
-        bool is_journal = is_folder(paths[opened]);
+        bool is_journal = folder_is(paths[opened]);
         unfinished = unfinished || is_journal;
         status = is_journal ? eval_journal_look(paths[opened], &parts[opened], err)
                             : record_open(paths[opened], &parts[opened], err);

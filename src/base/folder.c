@@ -10,6 +10,11 @@
 
 #define FOLDER_FLAGS (O_RDONLY | O_DIRECTORY | O_CLOEXEC)
 
+bool folder_is(const char *path) {
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
 enum vitlrp_status folder_open(const char *path, int *out, struct vitlrp_error *err) {
     *out = open(path, FOLDER_FLAGS);
     return *out >= 0 ? VITLRP_OK

@@ -8,6 +8,9 @@
 
 #include "base/status.h"
 
+/* True if the path leads to a folder, links and all. */
+bool folder_is(const char *path);
+
 /* Opens a folder by the path that the user gave, links and all. *out is owned: close it. */
 enum vitlrp_status folder_open(const char *path, int *out, struct vitlrp_error *err);
 

@@ -1,8 +1,7 @@
 #include "like.h"
 
-#include <sys/stat.h>
-
 #include "base/file.h"
+#include "base/folder.h"
 #include "base/mem.h"
 #include "explain_session.h"
 #include "photo.h"
@@ -95,14 +94,9 @@ static enum vitlrp_status add_folder(struct comparison *comparison, const char *
     return status;
 }
 
-static bool is_folder(const char *path) {
-    struct stat info;
-    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
-}
-
 static enum vitlrp_status add_references(struct comparison *comparison, const char *path,
                                          struct vitlrp_error *err) {
-    if (is_folder(path)) {
+    if (folder_is(path)) {
         return add_folder(comparison, path, err);
     }
     TRY(features_open(&comparison->features, 1, err));

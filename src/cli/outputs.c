@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/folder.h"
 #include "base/mem.h"
 #include "base/picture_file.h"
 #include "base/text.h"
@@ -39,10 +40,8 @@ static bool is_stdout(const char *pattern) {
 }
 
 static bool is_folder(const char *path) {
-    struct stat info;
     size_t length = strlen(path);
-    return (length > 0 && path[length - 1] == '/') ||
-           (stat(path, &info) == 0 && S_ISDIR(info.st_mode));
+    return (length > 0 && path[length - 1] == '/') || folder_is(path);
 }
 
 static enum vitlrp_status name_keep(struct text *text, char **out, struct vitlrp_error *err) {

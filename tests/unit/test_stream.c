@@ -182,16 +182,21 @@ static void test_files_in_rows_and_whole(void **state) {
     }
 }
 
+/* An input of 8 x 8, and a picture as small. */
+static struct photograph_wishes little_of(const struct vitlrp_image_limits *limits) {
+    static const struct vitlrp_preprocess PREPROCESS = {
+        .resize = VITLRP_RESIZE_SQUASH, .resize_to = 8, .std = {1.0F, 1.0F, 1.0F}};
+    return (struct photograph_wishes){.limits = limits,
+                                      .preprocess = &PREPROCESS,
+                                      .whole_pixels = 1,
+                                      .draws = true,
+                                      .max_side = 8};
+}
+
 /* A file that is cut: refused in rows as it is whole. */
 static void test_cut_files(void **state) {
     struct vitlrp_image_limits limits = image_limits_default();
-    struct vitlrp_preprocess preprocess = {
-        .resize = VITLRP_RESIZE_SQUASH, .resize_to = 8, .std = {1.0F, 1.0F, 1.0F}};
-    struct photograph_wishes wishes = {.limits = &limits,
-                                       .preprocess = &preprocess,
-                                       .whole_pixels = 1,
-                                       .draws = true,
-                                       .max_side = 8};
+    struct photograph_wishes wishes = little_of(&limits);
     struct image picture = picture_make(40, 30);
     (void) state;
     for (int png = 0; png < 2; png++) {
@@ -213,13 +218,7 @@ static void test_cut_files(void **state) {
 static void test_files_of_several_blocks(void **state) {
     static const uint8_t comment[] = {0xff, 0xfe, 0xff, 0xff};
     struct vitlrp_image_limits limits = image_limits_default();
-    struct vitlrp_preprocess preprocess = {
-        .resize = VITLRP_RESIZE_SQUASH, .resize_to = 8, .std = {1.0F, 1.0F, 1.0F}};
-    struct photograph_wishes wishes = {.limits = &limits,
-                                       .preprocess = &preprocess,
-                                       .whole_pixels = 1,
-                                       .draws = true,
-                                       .max_side = 8};
+    struct photograph_wishes wishes = little_of(&limits);
     struct test_random random = {.state = 8};
     struct image picture = picture_make(300, 250);
     (void) state;

@@ -258,13 +258,8 @@ void batch_shards_close(struct batch_shards *shards) {
 
 #define COPY_LIMIT ((size_t) 1 << 32)
 
-static bool is_folder(const char *path) {
-    struct stat info;
-    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
-}
-
 bool batch_merge_is_meant(const struct args *args) {
-    return is_folder(args->operands[0]);
+    return folder_is(args->operands[0]);
 }
 
 static enum vitlrp_status merge_check_args(const struct args *args, const char **folder,
@@ -277,7 +272,7 @@ static enum vitlrp_status merge_check_args(const struct args *args, const char *
         }
     }
     for (size_t i = 0; i < args->operand_count; i++) {
-        if (!is_folder(args->operands[i])) {
+        if (!folder_is(args->operands[i])) {
             return error_prefix(err,
                                 fail(err, VITLRP_USAGE,
                                      "is not a folder (the shards of a batch are folders, those of "

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/folder.h"
 #include "base/mem.h"
 #include "base/parse.h"
 #include "batch_collisions.h"
@@ -184,9 +185,8 @@ enum vitlrp_status batch_plan_open(const struct batch_choice *choice,
                                    const struct vitlrp_model *model, struct batch_plan *plan,
                                    struct vitlrp_error *err) {
     struct vitlrp_dataset_options options;
-    struct stat info;
     *plan = (struct batch_plan){.choice = choice};
-    plan->is_folder = stat(choice->dataset, &info) == 0 && S_ISDIR(info.st_mode);
+    plan->is_folder = folder_is(choice->dataset);
     if (plan->is_folder && choice->folder != NULL) {
         TRY(check_folder(choice, err));
     }

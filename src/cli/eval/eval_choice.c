@@ -29,6 +29,15 @@ static size_t count_parts(const char *list) {
     return count;
 }
 
+/* Cuts the first part off a list, which then begins behind its comma. */
+static char *take_part(char **list) {
+    char *part = *list;
+    size_t length = strcspn(part, ",");
+    part[length] = '\0';
+    *list = part + length + 1;
+    return part;
+}
+
 /* "a,b,c" taken apart. */
 static enum vitlrp_status read_methods(const struct args *args, struct eval_choice *choice,
                                        struct vitlrp_error *err) {
@@ -46,9 +55,7 @@ static enum vitlrp_status read_methods(const struct args *args, struct eval_choi
     }
     char *next = choice->names;
     for (size_t i = 0; i < count; i++) {
-        choice->methods[i] = next;
-        next += strcspn(next, ",");
-        *next++ = '\0';
+        choice->methods[i] = take_part(&next);
         if (choice->methods[i][0] == '\0') {
             return option_fail("--methods", value, "names, separated by commas", err);
         }
@@ -76,9 +83,7 @@ static enum vitlrp_status read_maps(const struct args *args, struct eval_choice 
     }
     char *next = choice->map_names;
     for (size_t i = 0; i < count; i++) {
-        char *name = next;
-        next += strcspn(next, ",");
-        *next++ = '\0';
+        char *name = take_part(&next);
         char *equals = strchr(name, '=');
         if (equals == NULL || equals == name || equals[1] == '\0') {
             return option_fail("--maps", value, "NAME=DIR, several separated by commas", err);
