@@ -130,17 +130,24 @@ class _Journal:
         self._lock = _locked(folder)
         try:
             _check_run(folder, run)
-            self.known = {image: failed for image, (_, failed) in self.places(self._path).items()}
-            self._cut_torn()
+            places, end = self._read(self._path)
+            self.known = {image: failed for image, (_, failed) in places.items()}
+            with contextlib.suppress(FileNotFoundError):
+                os.truncate(self._path, end)  # a torn line
             self._file = open(self._path, "ab")  # noqa: SIM115: it is open as long as the journal
         except BaseException:
             os.close(self._lock)
             raise
 
-    @staticmethod
-    def places(path: str) -> dict[str, tuple[int, bool]]:
+    @classmethod
+    def places(cls, path: str) -> dict[str, tuple[int, bool]]:
         """Of each image, in the order of their first lines, where its last line begins, and whether
         it is of a failure. A torn end is passed over."""
+        return cls._read(path)[0]
+
+    @staticmethod
+    def _read(path: str) -> tuple[dict[str, tuple[int, bool]], int]:
+        """The places, and where the last whole line ends."""
         found: dict[str, tuple[int, bool]] = {}
         place = 0
         with contextlib.suppress(FileNotFoundError), open(path, "rb") as file:
@@ -153,14 +160,7 @@ class _Journal:
                 except (ValueError, KeyError, TypeError):
                     raise FormatError(f"{path}: line {number} is no result of a batch") from None
                 place += len(data)
-        return found
-
-    def _cut_torn(self) -> None:
-        with contextlib.suppress(FileNotFoundError), open(self._path, "rb+") as file:
-            data = file.read()
-            whole = data.rfind(b"\n") + 1
-            if whole < len(data):
-                file.truncate(whole)
+        return found, place
 
     def add(self, line: Mapping[str, Any]) -> None:
         self._file.write(json.dumps({"format": LINE_FORMAT, **line}).encode() + b"\n")
