@@ -105,7 +105,7 @@ static bool shares_forward(const struct eval_run_options *options) {
     size_t count = 0;
     for (size_t m = 0; m < options->method_count; m++) {
         const struct vit_method *method = options->methods[m].method;
-        bool has_rules = method != NULL && ((unsigned) method->reads & VITLRP_READS_RULES) != 0;
+        bool has_rules = ((unsigned) method->reads & VITLRP_READS_RULES) != 0;
         count += has_rules && !method->moves_forward ? 1 : 0;
     }
     return count > 1;
@@ -116,14 +116,11 @@ static enum vitlrp_status attributor_options(struct run *run, struct vit_attribu
                                              struct vitlrp_error *err) {
     const struct eval_run_options *options = run->options;
     const struct vit_method **methods = mem_calloc(options->method_count, sizeof *methods);
-    size_t count = 0;
     if (methods == NULL) {
         return fail(err, VITLRP_NOMEM, "out of memory for a list of methods");
     }
     for (size_t m = 0; m < options->method_count; m++) {
-        if (options->methods[m].method != NULL) {
-            methods[count++] = options->methods[m].method;
-        }
+        methods[m] = options->methods[m].method;
     }
     *out = (struct vit_attributor_options){.threads = 1,
                                            .in_pool = true,
@@ -131,7 +128,7 @@ static enum vitlrp_status attributor_options(struct run *run, struct vit_attribu
                                            .input_width = run->source.width,
                                            .backend = options->backend,
                                            .methods = methods,
-                                           .method_count = count,
+                                           .method_count = options->method_count,
                                            .observer = {.cancelled = run_is_over, .user = run},
                                            .keep_totals = shares_forward(options),
                                            .precision = run->precision == VITLRP_PRECISION_MIXED
@@ -322,7 +319,7 @@ static enum vitlrp_status image_attribute(const struct run *run, struct worker *
     const struct eval_run_method *method = &run->options->methods[index];
     struct eval_method_result *result = &image->methods[index];
     struct vitlrp_method_options options = method->options;
-    if (method->method == NULL) {
+    if (method->maps != NULL) {
         return image_read_map(run, item, method, result, err);
     }
     struct vitlrp_target target = {.output = image->output, .weight = 1.0F};
@@ -367,8 +364,7 @@ static enum vitlrp_status image_attribute_all(const struct run *run, struct work
                                               struct vitlrp_error *err) {
     for (int moving = 0; moving < 2; moving++) {
         for (size_t m = 0; m < run->options->method_count; m++) {
-            const struct vit_method *method = run->options->methods[m].method;
-            if ((int) (method != NULL && method->moves_forward) == moving) {
+            if ((int) run->options->methods[m].method->moves_forward == moving) {
                 TRY(image_attribute(run, worker, item, image, m, err));
             }
         }
@@ -652,10 +648,8 @@ static void say_work(const struct run *run) {
     double curves = 2.0 * (options->protocol.steps - 1) * (double) options->method_count;
     double operations = pass * (options->maps_only ? 1.0 : curves + 2.0);
     for (size_t m = 0; m < options->method_count; m++) {
-        const struct eval_run_method *method = &options->methods[m];
-        operations += method->method == NULL
-                          ? 0.0
-                          : vit_attributor_work(attributor, method->method, &method->options);
+        operations += vit_attributor_work(attributor, options->methods[m].method,
+                                          &options->methods[m].options);
     }
     double rate = OPERATIONS_PER_SECOND * (run->precision == VITLRP_PRECISION_BF16 ? 2.0 : 1.0);
     if (operations > rate * TOLD_SECONDS) {
@@ -671,7 +665,7 @@ static void say_work(const struct run *run) {
 static enum vitlrp_status check_maps(const struct run *run, struct vitlrp_error *err) {
     for (size_t m = 0; m < run->options->method_count; m++) {
         const struct eval_run_method *method = &run->options->methods[m];
-        if (method->method == NULL) {
+        if (method->maps != NULL) {
             struct map_folder folder = folder_of(run, method);
             TRY(map_folder_check(&folder, run->items, run->count, err));
         }

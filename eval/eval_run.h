@@ -17,8 +17,9 @@
 
 struct eval_run_method {
     const char *name; /* in the results; one method may run twice with different options */
-    const struct vit_method *method; /* NULL: the maps are read */
-    const char *maps;                /* the folder that they are in (eval/map_folder.h) */
+    const struct vit_method *method;
+    const char *maps; /* the folder that its maps are read from (eval/map_folder.h), the method
+                         being MAPS_OF_A_FOLDER; NULL: they are computed */
     struct vitlrp_method_options
         options; /* the seed is derived anew for every image from this one */
 };

@@ -14,6 +14,9 @@
 #define PATH_LIMIT ((size_t) 1 << 16)
 #define SHOWN 200
 
+const struct vit_method MAPS_OF_A_FOLDER = {.name = "maps",
+                                            .summary = "maps that were made elsewhere"};
+
 /* ---- Which file ---- */
 
 static enum vitlrp_status check_folder(const char *path, struct vitlrp_error *err) {

@@ -8,9 +8,14 @@
 #include "base/status.h"
 #include "eval/item.h"
 #include "eval/localize.h"
+#include "vit/methods/method.h"
 
 /* Longest file of a map: 4,096 x 4,096 pixels as float64 have half of it. */
 #define MAP_FILE_LIMIT ((size_t) 1 << 28)
+
+/* What stands for a method where maps are read: it needs nothing, reads no option, does no work and
+ * attributes nothing. */
+extern const struct vit_method MAPS_OF_A_FOLDER;
 
 struct map_folder {
     const char *path;

@@ -7,6 +7,7 @@
 
 #include "base/page_frame.h"
 #include "base/words.h"
+#include "eval/map_folder.h"
 #include "eval/protocol_table.h"
 #include "eval/report_private.h"
 #include "vit/methods/method.h"
@@ -339,7 +340,7 @@ static void append_methods(const struct report_page *page) {
         text_printf(out, "<a href=\"#m-%zu\">", method);
         report_escape(out, name);
         text_append_string(out, "</a></dt><dd>");
-        report_escape(out, known == NULL ? "maps that were made elsewhere" : known->summary);
+        report_escape(out, known == NULL ? MAPS_OF_A_FOLDER.summary : known->summary);
         text_append_string(out, "</dd></div>\n");
     }
     text_append_string(out, "</dl>\n</section>\n");

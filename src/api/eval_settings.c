@@ -24,7 +24,7 @@ static json_t *json_input(const struct eval_setup *setup) {
 /* Of maps nothing more is known than that they were read: their files' hashes are with the images.
  */
 static json_t *json_method_used(const struct eval_run_method *method) {
-    if (method->method == NULL) {
+    if (method->maps != NULL) {
         return json_pack("{s:b}", "maps", 1);
     }
     uint32_t reads = (uint32_t) method->method->reads & ~(uint32_t) VITLRP_READS_SEED;

@@ -14,6 +14,7 @@
 #include "base/pool.h"
 #include "base/text.h"
 #include "base/words.h"
+#include "eval/map_folder.h"
 #include "eval/protocol_table.h"
 #include "vit/math/gemm.h"
 #include "vit/math/packs.h"
@@ -166,8 +167,8 @@ static enum vitlrp_status add_maps(struct eval_setup *setup, const struct vitlrp
             return fail(err, VITLRP_USAGE, "two folders of maps are called '%s'", shown);
         }
     }
-    setup->methods[setup->method_count++] =
-        (struct eval_run_method){.name = maps->name, .maps = maps->folder};
+    setup->methods[setup->method_count++] = (struct eval_run_method){
+        .name = maps->name, .method = &MAPS_OF_A_FOLDER, .maps = maps->folder};
     return VITLRP_OK;
 }
 
@@ -215,8 +216,7 @@ static enum vitlrp_status check_score(const struct eval_setup *setup, struct vit
     enum vitlrp_score score = setup->options.score;
     bool is_read = score == VITLRP_SCORE_LOGIT;
     for (size_t i = 0; i < setup->method_count; i++) {
-        const struct vit_method *method = setup->methods[i].method; /* NULL: maps */
-        is_read = is_read || (method != NULL && (method->reads & VITLRP_READS_SCORE) != 0);
+        is_read = is_read || (setup->methods[i].method->reads & VITLRP_READS_SCORE) != 0;
     }
     if (!is_read) {
         return fail(err, VITLRP_USAGE, "none of the methods begins with a score");
