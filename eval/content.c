@@ -1,17 +1,17 @@
-#define _POSIX_C_SOURCE 200809L
 #include "eval/content.h"
 
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/file.h"
 #include "eval/spread.h"
 
-/* Larger files are no photographs that would be read: their size says enough. */
+/* Larger files are no photographs that would be read whole: their parts say enough. */
 #define READ_LIMIT ((uint64_t) 1 << 28)
+
+#define DESCRIPTION (SHA256_TEXT + 32)
 
 struct content content_begin(size_t count) {
     return (struct content){.hash = sha256_begin(), .count = count};
@@ -27,36 +27,52 @@ static bool next_is_witness(struct content *content) {
     return witness;
 }
 
-static enum vitlrp_status hash_file(const char *path, char digest[SHA256_TEXT],
-                                    struct vitlrp_error *err) {
+static enum vitlrp_status hash_parts(const struct source *source, char digest[SHA256_TEXT],
+                                     struct vitlrp_error *err) {
+    uint64_t rest = source->size - CONTENT_PART;
+    struct sha256 hash = sha256_begin();
+    unsigned char part[CONTENT_PART];
+    enum vitlrp_status status = VITLRP_OK;
+    for (size_t i = 0; i < CONTENT_PARTS && status == VITLRP_OK; i++) {
+        status = source_read(source, rest / (CONTENT_PARTS - 1) * i, part, sizeof part, err);
+        sha256_add(&hash, part, status == VITLRP_OK ? sizeof part : 0);
+    }
+    enum vitlrp_status ended = sha256_end(&hash, status == VITLRP_OK ? digest : NULL, err);
+    return status == VITLRP_OK ? ended : status;
+}
+
+static enum vitlrp_status hash_source(const struct source *source, bool is_witness,
+                                      char digest[SHA256_TEXT], struct vitlrp_error *err) {
+    bool is_short = source->size <= CONTENT_PARTS * CONTENT_PART;
+    return is_short || (is_witness && source->size <= READ_LIMIT)
+               ? sha256_source(source, digest, err)
+               : hash_parts(source, digest, err);
+}
+
+/* As content_add says of the file, in `out`; its own failure. */
+static enum vitlrp_status describe_file(const char *path, bool is_witness, char out[DESCRIPTION],
+                                        struct vitlrp_error *err) {
+    char digest[SHA256_TEXT];
     struct source source;
     TRY(source_open(path, &source, err));
-    enum vitlrp_status status =
-        source.size > READ_LIMIT ? VITLRP_LIMIT : sha256_source(&source, digest, err);
+    enum vitlrp_status status = hash_source(&source, is_witness, digest, err);
+    if (status == VITLRP_OK) {
+        snprintf(out, DESCRIPTION, "%" PRIu64 " %s\n", source.size, digest);
+    }
     source_close(&source);
     return status;
 }
 
 enum vitlrp_status content_add(struct content *content, const char *id, const char *path,
                                struct vitlrp_error *err) {
-    char size[32] = "-";
-    char digest[SHA256_TEXT] = "-";
-    struct stat info;
-    struct sha256 *hash = &content->hash;
-    bool is_witness = next_is_witness(content);
-    if (stat(path, &info) == 0 && S_ISREG(info.st_mode)) {
-        snprintf(size, sizeof size, "%" PRIu64, (uint64_t) info.st_size);
+    char description[DESCRIPTION] = "- -\n";
+    struct vitlrp_error detail;
+    enum vitlrp_status status = describe_file(path, next_is_witness(content), description, &detail);
+    if (status != VITLRP_OK && error_is_systemic(status, &detail)) {
+        return error_forward(err, &detail);
     }
-    if (is_witness && hash_file(path, digest, err) == VITLRP_NOMEM) {
-        return VITLRP_NOMEM;
-    }
-    sha256_add(hash, id, strlen(id) + 1);
-    sha256_add(hash, size, strlen(size));
-    if (is_witness) {
-        sha256_add(hash, " ", 1);
-        sha256_add(hash, digest, strlen(digest));
-    }
-    sha256_add(hash, "\n", 1);
+    sha256_add(&content->hash, id, strlen(id) + 1);
+    sha256_add(&content->hash, description, strlen(description));
     return VITLRP_OK;
 }
 

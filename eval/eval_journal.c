@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -28,6 +29,7 @@ struct eval_journal {
     char *path;     /* owned */
     int folder;     /* descriptor; -1 */
     bool created;   /* by this process */
+    size_t changed; /* images that are open again */
     bool is_writer; /* of a run that is its own */
     struct lock lock;
     struct journal journal;
@@ -87,9 +89,19 @@ static enum vitlrp_status write_run(const struct eval_journal *journal, const st
     return error_prefix(err, status, RUN);
 }
 
-/* Numbers of both heads have been through a file: none differs by digits that are not written. */
+static bool take_content(struct evaluation *evaluation, const char *other) {
+    char *content = evaluation->content_sha256;
+    bool differs = content != NULL && other != NULL && strcmp(content, other) != 0;
+    mem_free(content);
+    evaluation->content_sha256 = NULL;
+    return differs;
+}
+
+/* Numbers of both heads have been through a file: none differs by digits that are not written.
+ * *renew: images have changed under their names, which is no other run: they are looked at one by
+ * one. */
 static enum vitlrp_status compare_run(const struct eval_journal *journal, const struct text *text,
-                                      struct vitlrp_error *err) {
+                                      bool *renew, struct vitlrp_error *err) {
     struct record old = {0};
     struct record new = {0};
     struct text difference = {.limit = 1024};
@@ -98,6 +110,7 @@ static enum vitlrp_status compare_run(const struct eval_journal *journal, const 
         status = record_read(text->data, text->length, &new, err);
     }
     if (status == VITLRP_OK) {
+        *renew = take_content(&old.evaluation, new.evaluation.content_sha256);
         status = record_difference(&old, &new, &difference, err);
     }
     if (status == VITLRP_OK && old.evaluation.shard != new.evaluation.shard) {
@@ -126,21 +139,20 @@ static bool has_results(int folder) {
     return fstatat(folder, RESULTS, &info, AT_SYMLINK_NOFOLLOW) == 0 && info.st_size > 0;
 }
 
+/* `text` is the head. *renew: run.json is an older state of this run's. */
 static enum vitlrp_status begin_or_resume(const struct eval_journal *journal,
+                                          const struct text *text, bool *renew,
                                           struct vitlrp_error *err) {
-    struct text text = {.limit = RUN_LIMIT};
-    enum vitlrp_status status = head_write(journal->head, &text, err);
     bool resumes = has_results(journal->folder);
-    if (status == VITLRP_OK && resumes && is_there(journal->folder, RUN)) {
-        status = compare_run(journal, &text, err);
-    } else if (status == VITLRP_OK && resumes) {
-        status = fail(err, VITLRP_USAGE,
-                      RESULTS " is there without " RUN " (remove it, or give another name)");
-    } else if (status == VITLRP_OK) {
-        status = write_run(journal, &text, err);
+    *renew = false;
+    if (!resumes) {
+        return write_run(journal, text, err);
     }
-    text_free(&text);
-    return status;
+    if (!is_there(journal->folder, RUN)) {
+        return fail(err, VITLRP_USAGE,
+                    RESULTS " is there without " RUN " (remove it, or give another name)");
+    }
+    return compare_run(journal, text, renew, err);
 }
 
 /* ---- The folder ---- */
@@ -171,32 +183,82 @@ static enum vitlrp_status open_results(struct eval_journal *journal, size_t coun
     return status;
 }
 
-static enum vitlrp_status check_nothing(void *user, const struct eval_image *image,
-                                        struct vitlrp_error *err) {
-    (void) user;
-    (void) image;
-    (void) err;
-    return VITLRP_OK;
+/* Says in the journal that an image is to be done again, lest a run that is killed before leaves
+ * the results of other bytes. */
+static enum vitlrp_status reopen_image(struct eval_journal *journal, size_t index,
+                                       struct vitlrp_error *err) {
+    char line[64];
+    size_t place = index / journal->journal.shards;
+    int length = snprintf(line, sizeof line, "{\"index\":%zu,\"status\":\"open\"}\n", index);
+    journal->changed++;
+    return journal_add(&journal->journal, place, JOURNAL_OPEN, line, (size_t) length, err);
 }
 
-/* A line that nobody can read is found now and not after the work. */
-static enum vitlrp_status check_results(const struct eval_journal *journal,
+struct results_check {
+    struct eval_journal *journal;
+    const struct eval_journal_images *images;
+};
+
+/* Of a donor that is not the manifest's, nothing is known. */
+static bool donor_has_changed(const struct eval_journal_images *images,
+                              const struct eval_image *image) {
+    return image->donor_sha256[0] != '\0' && images->manifest != NULL &&
+           sha256_file_differs(images->manifest[image->donor], image->donor_sha256);
+}
+
+static enum vitlrp_status check_image(void *user, const struct eval_image *image,
+                                      struct vitlrp_error *err) {
+    const struct results_check *check = user;
+    const struct eval_journal_images *images = check->images;
+    size_t place = image->index / check->journal->journal.shards;
+    bool changed =
+        images->items != NULL && (sha256_file_differs(images->items[place].path, image->sha256) ||
+                                  donor_has_changed(images, image));
+    return changed ? reopen_image(check->journal, image->index, err) : VITLRP_OK;
+}
+
+/* A line that nobody can read is found now and not after the work, and so is a file that is no
+ * longer what it was. The store has the places of the lines as they are before. */
+static enum vitlrp_status check_results(struct eval_journal *journal,
+                                        const struct eval_journal_images *images,
                                         struct vitlrp_error *err) {
+    struct results_check check = {journal, images};
     struct eval_store *store = NULL;
     size_t count = 0;
     TRY(eval_journal_store(journal, &store, &count, err));
-    enum vitlrp_status status = store->visit(store, EVAL_ALL_IMAGES, check_nothing, NULL, err);
+    enum vitlrp_status status = store->visit(store, EVAL_ALL_IMAGES, check_image, &check, err);
     store->close(store);
     return error_prefix(err, status, RESULTS);
 }
 
-static enum vitlrp_status journal_start(struct eval_journal *journal, size_t count,
-                                        struct vitlrp_error *err) {
+static enum vitlrp_status start_in_folder(struct eval_journal *journal,
+                                          const struct eval_journal_images *images,
+                                          const struct text *text, struct vitlrp_error *err) {
+    bool renew = false;
     TRY(error_prefix(err, enter_folder(journal, err), journal->path));
-    TRY(error_prefix(err, begin_or_resume(journal, err), journal->path));
+    TRY(error_prefix(err, begin_or_resume(journal, text, &renew, err), journal->path));
     journal->is_writer = true;
-    TRY(open_results(journal, count, true, err));
-    return error_prefix(err, check_results(journal, err), journal->path);
+    TRY(open_results(journal, images->count, true, err));
+    TRY(error_prefix(err, check_results(journal, images, err), journal->path));
+    if (!renew) {
+        return VITLRP_OK;
+    }
+    /* Not before the results of what has changed are called open. */
+    TRY(journal_sync(&journal->journal, err));
+    return error_prefix(err, write_run(journal, text, err), journal->path);
+}
+
+static enum vitlrp_status journal_start(struct eval_journal *journal,
+                                        const struct eval_journal_images *images,
+                                        struct vitlrp_error *err) {
+    struct text text = {.limit = RUN_LIMIT};
+    enum vitlrp_status status =
+        error_prefix(err, head_write(journal->head, &text, err), journal->path);
+    if (status == VITLRP_OK) {
+        status = start_in_folder(journal, images, &text, err);
+    }
+    text_free(&text);
+    return status;
 }
 
 static enum vitlrp_status journal_make(const char *path, const struct record *head,
@@ -219,11 +281,12 @@ static enum vitlrp_status journal_make(const char *path, const struct record *he
     return VITLRP_OK;
 }
 
-enum vitlrp_status eval_journal_open(const char *path, const struct record *head, size_t count,
+enum vitlrp_status eval_journal_open(const char *path, const struct record *head,
+                                     const struct eval_journal_images *images,
                                      struct eval_journal **out, struct vitlrp_error *err) {
     struct eval_journal *journal = NULL;
     TRY(journal_make(path, head, &journal, err));
-    enum vitlrp_status status = journal_start(journal, count, err);
+    enum vitlrp_status status = journal_start(journal, images, err);
     if (status != VITLRP_OK) {
         eval_journal_close(journal);
         return status;
@@ -268,6 +331,10 @@ bool eval_journal_has(const struct eval_journal *journal, size_t place) {
 
 size_t eval_journal_done(const struct eval_journal *journal) {
     return journal->journal.count - journal_count(&journal->journal, JOURNAL_OPEN);
+}
+
+size_t eval_journal_changed(const struct eval_journal *journal) {
+    return journal->changed;
 }
 
 size_t eval_journal_failed(const struct eval_journal *journal) {

@@ -3,7 +3,8 @@
  *
  *   run.json        the record without images (all classes of the model are in it), by which a run
  *                   knows its own
- *   results.jsonl   a line for each image that is done, as in the record, in any order
+ *   results.jsonl   a line for each image that is done, as in the record, in any order; "open" for
+ *                   one that must be done again
  *   lock            while a process writes here */
 #ifndef EVAL_EVAL_JOURNAL_H
 #define EVAL_EVAL_JOURNAL_H
@@ -12,15 +13,26 @@
 #include <stddef.h>
 
 #include "base/status.h"
+#include "eval/item.h"
 #include "eval/record.h"
 
 struct eval_journal;
 
+/* The images of a shard, and where their files are. */
+struct eval_journal_images {
+    size_t count;
+    const struct eval_item *items; /* [count]; NULL: no file is looked at */
+    const char *const *manifest;   /* paths by index, of images whose patches stood in others; NULL:
+                                      there are none */
+};
+
 /* Begins the run in this folder, which is created if it is not there, or resumes it. `head` is the
- * record without images; it must outlive the journal. USAGE, naming the first thing that differs,
- * for another run's folder, and for one with files in the way; IO if another process writes here.
- * *journal is owned: eval_journal_close. */
-enum vitlrp_status eval_journal_open(const char *path, const struct record *head, size_t count,
+ * record without images; it must outlive the journal. Of a run that is resumed, images whose files
+ * have changed since they were done are open again; one that cannot be read now has not changed.
+ * USAGE, naming the first thing that differs, for another run's folder, and for one with files in
+ * the way; IO if another process writes here. *journal is owned: eval_journal_close. */
+enum vitlrp_status eval_journal_open(const char *path, const struct record *head,
+                                     const struct eval_journal_images *images,
                                      struct eval_journal **journal, struct vitlrp_error *err);
 
 /* True if nothing keeps another process out: the file system has no locks. */
@@ -32,6 +44,9 @@ bool eval_journal_has(const struct eval_journal *journal, size_t place);
 /* Images that are done, and those of them that failed. */
 size_t eval_journal_done(const struct eval_journal *journal);
 size_t eval_journal_failed(const struct eval_journal *journal);
+
+/* Images that were done, and are open again since their files have changed. */
+size_t eval_journal_changed(const struct eval_journal *journal);
 
 /* Adds an image. Any thread. After a failure the journal is as it was. */
 enum vitlrp_status eval_journal_add(struct eval_journal *journal, const struct eval_image *image,

@@ -76,9 +76,14 @@ static bool append_images_difference(struct text *out, const struct record *firs
         text_append_string(out, "its images or their labels differ");
         return true;
     }
-    return append_hash_difference(out, "manifest.truth_sha256", a->truth_sha256, b->truth_sha256) ||
-           append_hash_difference(out, "manifest.content_sha256", a->content_sha256,
-                                  b->content_sha256);
+    if (append_hash_difference(out, "manifest.truth_sha256", a->truth_sha256, b->truth_sha256)) {
+        return true;
+    }
+    bool changed = append_hash_difference(out, "manifest.content_sha256", a->content_sha256,
+                                          b->content_sha256);
+    text_append_string(out,
+                       changed ? " (images changed under their names: run the shards again)" : "");
+    return changed;
 }
 
 static enum vitlrp_status append_settings_difference(struct text *out, const struct evaluation *a,

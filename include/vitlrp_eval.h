@@ -150,9 +150,9 @@ struct vitlrp_dataset_options {
 VITLRP_API void vitlrp_dataset_options_init_sized(struct vitlrp_dataset_options *options,
                                                   size_t size);
 
-/* Finds the images; reads a few of them whole (content_sha256). FORMAT if there is none, MISMATCH
- * if none can be used, or if a file of labels or boxes that was named says nothing about them.
- * *dataset is owned: vitlrp_dataset_close; it does not need the model. */
+/* Finds the images; reads a little of each of them (content_sha256). FORMAT if there is none,
+ * MISMATCH if none can be used, or if a file of labels or boxes that was named says nothing about
+ * them. *dataset is owned: vitlrp_dataset_close; it does not need the model. */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_dataset_open(const struct vitlrp_model *model, const struct vitlrp_dataset_options *options,
                     struct vitlrp_dataset **dataset, struct vitlrp_error *error);

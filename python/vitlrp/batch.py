@@ -11,10 +11,12 @@ import contextlib
 import ctypes
 import dataclasses
 import fcntl
+import hashlib
 import inspect
 import io
 import json
 import os
+import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -62,7 +64,7 @@ class Batch:
         path = os.path.join(self.folder, "results.jsonl")
         places = _Journal.places(path)
         with open(path, "rb") as file:
-            for place, _ in places.values():
+            for place, _, _ in places.values():
                 file.seek(place)
                 line: dict[str, Any] = json.loads(file.readline())
                 yield line
@@ -131,7 +133,7 @@ class _Journal:
         try:
             _check_run(folder, run)
             places, end = self._read(self._path)
-            self.known = {image: failed for image, (_, failed) in places.items()}
+            self.known = {image: (failed, digest) for image, (_, failed, digest) in places.items()}
             with contextlib.suppress(FileNotFoundError):
                 os.truncate(self._path, end)  # a torn line
             self._file = open(self._path, "ab")  # noqa: SIM115: it is open as long as the journal
@@ -140,15 +142,15 @@ class _Journal:
             raise
 
     @classmethod
-    def places(cls, path: str) -> dict[str, tuple[int, bool]]:
-        """Of each image, in the order of their first lines, where its last line begins, and whether
-        it is of a failure. A torn end is passed over."""
+    def places(cls, path: str) -> dict[str, tuple[int, bool, str | None]]:
+        """Of each image, in the order of their first lines, where its last line begins, whether it
+        is of a failure, and the hash of its file. A torn end is passed over."""
         return cls._read(path)[0]
 
     @staticmethod
-    def _read(path: str) -> tuple[dict[str, tuple[int, bool]], int]:
+    def _read(path: str) -> tuple[dict[str, tuple[int, bool, str | None]], int]:
         """The places, and where the last whole line ends."""
-        found: dict[str, tuple[int, bool]] = {}
+        found: dict[str, tuple[int, bool, str | None]] = {}
         place = 0
         with contextlib.suppress(FileNotFoundError), open(path, "rb") as file:
             for number, data in enumerate(file, 1):
@@ -156,8 +158,8 @@ class _Journal:
                     break
                 try:
                     line = json.loads(data)
-                    found[line["image"]] = (place, "error" in line)
-                except (ValueError, KeyError, TypeError):
+                    found[line["image"]] = (place, "error" in line, line.get("sha256"))
+                except (ValueError, KeyError, TypeError, AttributeError):
                     raise FormatError(f"{path}: line {number} is no result of a batch") from None
                 place += len(data)
         return found, place
@@ -170,6 +172,20 @@ class _Journal:
     def close(self) -> None:
         self._file.close()
         os.close(self._lock)
+
+
+def _digest(path: Any) -> str | None:
+    """The SHA-256 of a file; None of what cannot be read, or is a pipe or a device."""
+    found = hashlib.sha256()
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            return None
+        with open(path, "rb") as file:
+            while data := file.read(1 << 20):
+                found.update(data)
+    except OSError:
+        return None
+    return found.hexdigest()
 
 
 def _locked(folder: str) -> int:
@@ -315,13 +331,23 @@ class Work:
 
     def line(self, item: Item, cancelled: Callable[[], bool]) -> dict[str, Any]:
         """The files of an image, and its line. What would meet every other image is raised."""
+        digest = _digest(item.path)
         try:
             found = self.explain(item, cancelled)
+            if digest != _digest(item.path):
+                raise IoError(f"{os.fspath(item.path)}: changed while it was read")
         except VitlrpError as error:
             if isinstance(error, _OF_ALL):
                 raise
-            return {"image": item.name, "status": error.status, "error": str(error)}
-        return {"image": item.name, "explained": self.saving.save(item, found)}
+            return {"image": item.name, "sha256": digest, "status": error.status, "error": str(error)}
+        return {"image": item.name, "sha256": digest, "explained": self.saving.save(item, found)}
+
+    def is_left(self, item: Item, known: tuple[bool, str | None] | None) -> bool:
+        """Whether an image is to be done, of which this is known: a failure, the hash of its file."""
+        if known is None:
+            return True
+        failed, digest = known
+        return (failed and self.retry_failed) or (digest is not None and _digest(item.path) not in (digest, None))
 
 
 def run(work: Work, items: Iterable[Item], folder: str) -> Batch:
@@ -334,11 +360,11 @@ def run(work: Work, items: Iterable[Item], folder: str) -> Batch:
     def left() -> Iterator[Item]:
         for item in _fresh(items, folder):
             counts["images"] += 1
-            failed = journal.known.get(item.name)
-            if failed is None or (failed and work.retry_failed):
+            known = journal.known.get(item.name)
+            if work.is_left(item, known):
                 yield item
-            else:
-                counts["failed" if failed else "resumed"] += 1
+            elif known is not None:
+                counts["failed" if known[0] else "resumed"] += 1
 
     try:
         for _, line in run_each(work.line, left(), work.threads):

@@ -18,6 +18,14 @@ static void say_resumed(const struct eval_setup *setup, const struct eval_journa
             "the journal's file system has no locks; take care that no other process writes "
             "there");
     }
+    size_t changed = eval_journal_changed(journal);
+    if (changed > 0) {
+        log_message(log, LOG_LEVEL_WARNING,
+                    changed == 1
+                        ? "%zu image has changed since it was done, and is done again"
+                        : "%zu images have changed since they were done, and are done again",
+                    changed);
+    }
     if (done > 0) {
         log_message(log, LOG_LEVEL_INFO, "%zu of %zu images are done already", done,
                     setup->dataset.count);
@@ -56,8 +64,11 @@ static enum vitlrp_status run_in_journal(struct eval_setup *setup, const struct 
                                          struct evaluation *out, struct vitlrp_error *err) {
     struct eval_journal *journal = NULL;
     bool cancelled = false;
+    const struct eval_journal_images images = {.count = setup->dataset.count,
+                                               .items = setup->dataset.items,
+                                               .manifest = setup->dataset.manifest_paths};
     enum vitlrp_status status =
-        eval_journal_open(setup->options.journal, head, setup->dataset.count, &journal, err);
+        eval_journal_open(setup->options.journal, head, &images, &journal, err);
     TRY(error_topic(err, status, VITLRP_TOPIC_JOURNAL));
     say_resumed(setup, journal);
     status = run_rest(setup, journal, &cancelled, err);

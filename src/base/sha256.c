@@ -80,6 +80,17 @@ static enum vitlrp_status sha256_file(const struct source *source, char out[SHA2
     return status == VITLRP_OK ? ended : status;
 }
 
+bool sha256_file_differs(const char *path, const char *digest) {
+    char found[SHA256_TEXT];
+    struct source source;
+    if (source_open(path, &source, NULL) != VITLRP_OK) {
+        return false;
+    }
+    bool differs = sha256_source(&source, found, NULL) == VITLRP_OK && strcmp(found, digest) != 0;
+    source_close(&source);
+    return differs;
+}
+
 bool sha256_is_text(const char *text) {
     return strlen(text) == SHA256_TEXT - 1 && strspn(text, "0123456789abcdef") == SHA256_TEXT - 1;
 }

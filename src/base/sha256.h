@@ -29,6 +29,9 @@ enum vitlrp_status sha256_end(struct sha256 *hash, char out[SHA256_TEXT], struct
 enum vitlrp_status sha256_source(const struct source *source, char out[SHA256_TEXT],
                                  struct vitlrp_error *err);
 
+/* True if the file can be read and its hash is another one than this. */
+bool sha256_file_differs(const char *path, const char *digest);
+
 /* True for 64 lower-case hexadecimal digits. */
 bool sha256_is_text(const char *text);
 

@@ -195,6 +195,64 @@ class Identity(unittest.TestCase):
         self.run_program(*shard, "--shard", "1/2", "--json", "1")
         self.run_program("merge", "0", "1", code=3)
 
+    def make_many(self):
+        """40 images, of which the third is none of the 32 that are read whole; all of one size."""
+        os.mkdir("many")
+        for i in range(40):
+            shutil.copy(self.picture(), f"many/{i:02}.ppm")
+        self.other = bytearray(read(self.picture()))
+        self.other[len(self.other) // 2] ^= 255
+        return "many/02.ppm"
+
+    @staticmethod
+    def picture():
+        if not os.path.exists("picture"):
+            write("picture", b"P6 120 120 255\n" + bytes(i % 251 for i in range(3 * 120 * 120)))
+        return "picture"
+
+    def test_f17_eval_one_image_of_many(self):
+        changed = self.make_many()
+        run = ["eval", "many", "-m", "hf", "--methods", "random", "--steps", "1", "-q"]
+        first = [*run, "--shard", "0/2", "--journal", "j0", "--json", "0"]
+        self.run_program(*first)
+        write(changed, self.other)
+        self.run_program(*run, "--shard", "1/2", "--journal", "j1", "--json", "1")
+        for merged in (("0", "1"), ("j1", "j0")):
+            self.assertIn("another data set: manifest.content_sha256 was ",
+                          self.run_program("merge", *merged, "--json", "-", code=3))
+        # The shard does again what has changed, and nothing else.
+        self.assertIn("1 image has changed since it was done, and is done again", self.run_program(*first, "-v"))
+        lines = read("j0/results.jsonl").splitlines()
+        self.assertEqual([json.loads(line)["index"] for line in lines[20:]], [2, 2])
+        self.run_program("merge", "0", "1", "--json", "merged")
+        self.run_program(*run, "--json", "whole")
+        self.assertEqual(read("merged"), read("whole"))
+
+    def test_f17_eval_killed_while_doing_changed_images_again(self):
+        """No result of the old bytes is left under the new record."""
+        changed = self.make_many()
+        run = ["eval", "many", "-m", "hf", "--methods", "random", "--steps", "1", "-q", "--journal", "j"]
+        self.run_program(*run)
+        write(changed, self.other)
+        before = read("j/results.jsonl")
+        self.run_program(*run)
+        line = b'{"index":2,"status":"open"}\n'
+        self.assertTrue(read("j/results.jsonl").startswith(before + line))
+        write("j/results.jsonl", before + line)
+        self.run_program("merge", "j", "--json", "part")
+        self.assertEqual([len(self.load("part")["images"]), self.load("part")["cancelled"]], [39, True])
+
+    def test_f17b_batch_one_image_of_many(self):
+        changed = self.make_many()
+        run = ["batch", "many", "-m", "hf", "-o", "b", "-q", "--shard"]
+        self.run_program(*run, "0/2")
+        write(changed, self.other)
+        self.run_program(*run, "1/2")
+        self.assertIn("another data set: manifest.content_sha256 was ",
+                      self.run_program("merge", "b", "-q", code=3))
+        self.run_program(*run, "0/2")
+        self.run_program("merge", "b", "-q")
+
     def test_f17_labels_are_a_file(self):
         write("truth", b"".join(b"%d.jpg %d\n" % (i, i) for i in range(1, 5)))
         shard = ["eval", "ds", "-m", "hf", *FEW, "--truth", "truth"]

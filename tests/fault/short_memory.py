@@ -49,6 +49,32 @@ def check_batch(scratch, data, memory, complaints):
     return first.returncode == 5
 
 
+def check_eval(scratch, data, memory, whole, complaints):
+    """An evaluation in a journal, fresh, resumed and looked at by merge: how many of them had too little."""
+    journal, out = os.path.join(scratch, f"j{memory}"), os.path.join(scratch, f"e{memory}.json")
+    command = ["eval", data, "-q", "--methods", "random", "--steps", "1", "--journal", journal, "--json", out]
+    short = 0
+    for name, arguments in (("fresh", command), ("resumed", command),
+                            ("merged", ["merge", journal, "-q", "--json", out])):
+        done = run(*arguments, memory=memory)
+        short += done.returncode == 5
+        if done.returncode == 5 and (done.stderr.count(b"\n") != 1 or os.path.exists(out)):
+            complaints.append(f"eval {name}, {memory}: {done.stderr!r}, JSON: {os.path.exists(out)}")
+        if done.returncode not in (0, 5) and not (name == "merged" and not os.path.exists(journal)):
+            complaints.append(f"eval {name}, {memory}: code {done.returncode}, {done.stderr!r}")
+        if [line["id"] for line in lines(journal) if line["status"] != "ok"]:
+            complaints.append(f"eval {name}, {memory}: an image is blamed")
+    again = run(*command)
+    if again.returncode != 0 or read(out) != whole:
+        complaints.append(f"eval again, {memory}: code {again.returncode}, {again.stderr!r}")
+    return short
+
+
+def read(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
 def main():
     small_model.use()
     complaints = []
@@ -64,9 +90,9 @@ def main():
         result = run("explain", *images, "-q", "-o", os.path.join(scratch, "maps"), memory=1)
         if result.returncode != 5 or result.stderr.count(b"\n") != 1:
             complaints.append(f"explain: code {result.returncode}, {result.stderr!r}")
-        result = run("eval", data, "-q", "--methods", "random", "--steps", "1", "--json", "-", memory=1)
-        if result.returncode != 5 or result.stdout:
-            complaints.append(f"eval: code {result.returncode}, {result.stderr!r}")
+        whole = run("eval", data, "-q", "--methods", "random", "--steps", "1", "--json", "-").stdout
+        if sum(check_eval(scratch, data, memory, whole, complaints) for memory in (1, 2)) < 2:
+            complaints.append("eval: memory was never short")
         result = run("explain", *images, "-q", "-o", os.path.join(scratch, "maps"), "--limits",
                      "memory=1MiB")
         if result.returncode != 1 or result.stderr.count(b"\n") != len(IMAGES):

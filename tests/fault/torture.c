@@ -12,50 +12,14 @@
 #include "base/mem.h"
 #include "base/parse.h"
 #include "fault/failing_memory.h"
+#include "fault/torture.h"
 #include "imgio/encode.h"
 #include "support/load_checks.h"
 #include "support/pictures.h"
 #include "support/sample_record.h"
 #include "support/scratch.h"
-#include "vitlrp_eval.h"
 
 #include "support/unit.h"
-
-#define CLASSES 3
-#define SIDE 8
-#define PATCHES 4
-#define DIM 8
-
-/* What the pieces of work are done with, made before any fault. */
-struct bench {
-    struct bytes safetensors, torch, npz, headless, head, png, jpeg, ppm, record;
-    char photograph[128]; /* paths */
-    char head_file[128];
-    char list[128];
-    char output[128];
-    char plain_file[128]; /* and an adapter for it */
-    char adapter[128];
-    char hub[128];                       /* a folder of the hub's cache */
-    const struct vitlrp_tensor *tensors; /* of a model with a head */
-    size_t tensor_count;
-    struct vitlrp_model *model;
-    struct vitlrp_session *session; /* open all the while */
-    struct vitlrp_image *image;
-    float input[3 * SIDE * SIDE];
-};
-
-/* A result as bytes, to be compared with those without a fault. */
-struct result {
-    unsigned char data[1024];
-    size_t size;
-};
-
-static void keep(struct result *result, const void *data, size_t size) {
-    size_t room = sizeof result->data - result->size;
-    size = size < room ? size : room;
-    memcpy(result->data + result->size, data, size);
-    result->size += size;
-}
 
 /* Releases what it makes, whatever fails. */
 struct work {
@@ -76,7 +40,7 @@ static enum vitlrp_status open_model(const struct bytes *file, struct result *re
         struct vitlrp_model_info info;
         vitlrp_model_info_init(&info);
         vitlrp_model_describe(model, &info);
-        keep(result, &info.parameters, sizeof info.parameters);
+        torture_keep(result, &info.parameters, sizeof info.parameters);
     }
     vitlrp_model_close(model);
     return status;
@@ -111,7 +75,7 @@ static enum vitlrp_status open_tensors(const struct bench *bench, struct result 
     char digest[65];
     status = status != VITLRP_OK ? status : vitlrp_model_sha256(model, digest, error);
     if (status == VITLRP_OK) {
-        keep(result, digest, sizeof digest);
+        torture_keep(result, digest, sizeof digest);
     }
     vitlrp_model_close(model);
     return status;
@@ -136,7 +100,7 @@ static enum vitlrp_status open_with_head(const struct bench *bench, struct resul
     if (status == VITLRP_OK) {
         vitlrp_model_info_init(&info);
         vitlrp_model_describe(model, &info);
-        keep(result, &info.classes, sizeof info.classes);
+        torture_keep(result, &info.classes, sizeof info.classes);
     }
     vitlrp_model_close(model);
     return status;
@@ -155,7 +119,7 @@ static enum vitlrp_status compare_features(const struct bench *bench, struct res
     if (status == VITLRP_OK) {
         struct vitlrp_class found;
         status = vitlrp_model_class(like, 0, &found, error);
-        keep(result, found.label, strlen(found.label));
+        torture_keep(result, found.label, strlen(found.label));
     }
     vitlrp_model_close(like);
     return status;
@@ -179,8 +143,8 @@ static void keep_facts(struct result *result, const struct vitlrp_model *model) 
         }
     }
     const char *origin = vitlrp_model_preprocess_origin(model);
-    keep(result, &hash, sizeof hash);
-    keep(result, origin == NULL ? "" : origin, origin == NULL ? 0 : strlen(origin));
+    torture_keep(result, &hash, sizeof hash);
+    torture_keep(result, origin == NULL ? "" : origin, origin == NULL ? 0 : strlen(origin));
 }
 
 static enum vitlrp_status open_path(const char *path, const char *adapter, int32_t heads,
@@ -248,7 +212,7 @@ static enum vitlrp_status open_image(const struct bytes *file, struct result *re
         vitlrp_image_open_memory(file->data, file->size, NULL, &image, error);
     if (status == VITLRP_OK) {
         vitlrp_image_describe(image, &info);
-        keep(result, info.rgb, (size_t) info.width * (size_t) info.height * 3);
+        torture_keep(result, info.rgb, (size_t) info.width * (size_t) info.height * 3);
     }
     vitlrp_image_close(image);
     return status;
@@ -289,8 +253,8 @@ static enum vitlrp_status explain_in(const struct bench *bench, struct vitlrp_se
         status = vitlrp_session_attribute(session, &target, 1, &options, &relevance, error);
     }
     if (status == VITLRP_OK) {
-        keep(result, logits, sizeof logits);
-        keep(result, patches, sizeof patches);
+        torture_keep(result, logits, sizeof logits);
+        torture_keep(result, patches, sizeof patches);
     }
     return status;
 }
@@ -359,7 +323,7 @@ static enum vitlrp_status draw(const struct bench *bench, enum vitlrp_style styl
         status = vitlrp_render(bench->image, &map, &options, &file, &size, error);
     }
     if (status == VITLRP_OK) {
-        keep(result, file, size);
+        torture_keep(result, file, size);
     }
     vitlrp_free(file);
     return status;
@@ -384,70 +348,9 @@ static enum vitlrp_status preprocess(const struct bench *bench, struct result *r
     enum vitlrp_status status = vitlrp_preprocess_apply(&steps, bench->image, values, error);
     if (status == VITLRP_OK) {
         status = vitlrp_image_from_input(values, SIDE, SIDE, &steps, &shown, error);
-        keep(result, values, sizeof values);
+        torture_keep(result, values, sizeof values);
     }
     vitlrp_image_close(shown);
-    return status;
-}
-
-static enum vitlrp_status report(struct vitlrp_evaluation *evaluation, struct result *result,
-                                 struct vitlrp_error *error) {
-    static enum vitlrp_status (*const reports[])(const struct vitlrp_evaluation *, char **,
-                                                 size_t *, struct vitlrp_error *) = {
-        vitlrp_evaluation_json, vitlrp_evaluation_csv, vitlrp_evaluation_html,
-        vitlrp_evaluation_table};
-    for (size_t i = 0; i < sizeof reports / sizeof reports[0]; i++) {
-        char *text = NULL;
-        size_t size = 0;
-        enum vitlrp_status status = reports[i](evaluation, &text, &size, error);
-        if (status != VITLRP_OK) {
-            return status;
-        }
-        keep(result, &size, sizeof size);
-        vitlrp_free(text);
-    }
-    return VITLRP_OK;
-}
-
-static enum vitlrp_status evaluate(const struct bench *bench, struct result *result,
-                                   struct vitlrp_error *error) {
-    static const char *const METHODS[] = {"attnlrp", "random"};
-    struct vitlrp_evaluation *evaluation = NULL;
-    struct vitlrp_eval_options options;
-    struct vitlrp_evaluation_info info;
-    vitlrp_eval_options_init(&options);
-    options.dataset = bench->list;
-    options.methods = METHODS;
-    options.method_count = 2;
-    options.steps = 2;
-    options.threads = 1;
-    options.backend = "openblas";
-    enum vitlrp_status status = vitlrp_evaluate(bench->model, &options, &evaluation, error);
-    if (status == VITLRP_OK) {
-        vitlrp_evaluation_info_init(&info);
-        vitlrp_evaluation_describe(evaluation, &info);
-        /* Memory that is short for one image counts as that image's failure. */
-        status = info.failed > 0 ? VITLRP_NOMEM : report(evaluation, result, error);
-    }
-    vitlrp_evaluation_close(evaluation);
-    return status;
-}
-
-static enum vitlrp_status read_record(const struct bench *bench, struct result *result,
-                                      struct vitlrp_error *error) {
-    struct vitlrp_evaluation *evaluation = NULL;
-    enum vitlrp_status status =
-        vitlrp_evaluation_read(bench->record.data, bench->record.size, &evaluation, error);
-    if (status == VITLRP_OK) {
-        struct vitlrp_evaluation *whole = NULL;
-        const struct vitlrp_evaluation *parts[] = {evaluation};
-        status = vitlrp_evaluation_merge(parts, 1, &whole, error);
-        if (status == VITLRP_OK) {
-            status = report(whole, result, error);
-        }
-        vitlrp_evaluation_close(whole);
-    }
-    vitlrp_evaluation_close(evaluation);
     return status;
 }
 
@@ -472,7 +375,7 @@ static enum vitlrp_status read_json(const struct bench *bench, struct result *re
         return status;
     }
     const json_t *last = json_array_get(json_object_get(object, "a"), 8);
-    keep(result, json_string_value(last), json_string_length(last));
+    torture_keep(result, json_string_value(last), json_string_length(last));
     json_decref(object);
     return VITLRP_OK;
 }
@@ -489,7 +392,7 @@ static enum vitlrp_status open_and_hash(const struct bench *bench, struct result
         memcpy(error->message, inner.message, sizeof error->message);
         status = error->status;
     }
-    keep(result, "done", 4);
+    torture_keep(result, "done", 4);
     return status;
 }
 
@@ -517,9 +420,11 @@ static const struct work WORKS[] = {
     {"explain in an open session", explain_in_open_session},
     {"draw an overlay", draw_overlay},
     {"draw a panel", draw_panel},
-    {"evaluate", evaluate},
+    {"evaluate", torture_evaluate},
+    {"evaluate in a journal", torture_evaluate_in_journal},
+    {"merge journals", torture_merge_journals},
     {"read JSON", read_json},
-    {"read a record and merge", read_record},
+    {"read a record and merge", torture_read_record},
     {"read and write files", open_and_hash},
 };
 
@@ -583,6 +488,22 @@ static void make_pictures(struct bench *bench) {
     }
 }
 
+/* A list of several photographs. */
+static void make_few(const struct scratch *scratch) {
+    char photograph[128];
+    char list[3 * 160] = "";
+    scratch_path(scratch, "photo.jpg", photograph, sizeof photograph);
+    for (int i = 0; i < 3; i++) {
+        char name[16];
+        char path[128];
+        snprintf(name, sizeof name, "photo%d.jpg", i);
+        scratch_path(scratch, name, path, sizeof path);
+        assert_int_equal(symlink(photograph, path), 0);
+        snprintf(list + strlen(list), sizeof list - strlen(list), "%s\t1\n", path);
+    }
+    scratch_text(scratch, "few.txt", list);
+}
+
 static void make_files(struct bench *bench, const struct scratch *scratch) {
     char line[160];
     scratch_path(scratch, "photo.jpg", bench->photograph, sizeof bench->photograph);
@@ -593,6 +514,14 @@ static void make_files(struct bench *bench, const struct scratch *scratch) {
     scratch_write(scratch, "head.pth", bench->head.data, bench->head.size);
     snprintf(line, sizeof line, "%s\t1\n", bench->photograph);
     scratch_text(scratch, "list.txt", line);
+    scratch_path(scratch, "few.txt", bench->few, sizeof bench->few);
+    scratch_path(scratch, "journal", bench->journal, sizeof bench->journal);
+    for (int i = 0; i < SHARDS; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "part%d", i);
+        scratch_path(scratch, name, bench->parts[i], sizeof bench->parts[i]);
+    }
+    make_few(scratch);
 }
 
 /* An adapter for the projection of the first block's attention. */
@@ -655,6 +584,7 @@ static void bench_open(struct bench *bench, const struct scratch *scratch) {
     options.threads = 1;
     options.backend = "openblas";
     assert_int_equal(vitlrp_session_open(bench->model, &options, &bench->session, NULL), VITLRP_OK);
+    torture_make_parts(bench);
 }
 
 static void bench_close(struct bench *bench) {

@@ -1,5 +1,6 @@
 """Model.batch and explain_each: results in a folder, resuming, failures, cancelling, memory."""
 
+import hashlib
 import itertools
 import json
 import os
@@ -84,6 +85,19 @@ class Batch(unittest.TestCase):
         for changed in ({"method": "rollout"}, {"gamma_conv": 1.0}, {"write": "jpg"}, {"look": {"style": "heat"}}):
             with self.subTest(**changed), self.assertRaisesRegex(errors.UsageError, "take another folder"):
                 self.batch(**changed)
+
+    def test_f17b_changed_image_is_done_again(self):
+        """Another picture under the same name; a line knows the bytes that it is of."""
+        self.batch(write="raw")
+        koala = self.path("in", "bears", "koala.jpg")
+        shutil.copy(os.path.join(support.DATA, "moose.jpg"), koala)
+        found = self.batch(write="raw")
+        self.assertEqual((found.done, found.resumed, found.failed), (1, 3, 0))
+        last = self.lines()[-1]
+        self.assertEqual((last["image"], last["sha256"]), ("bears/koala.jpg", hashlib.sha256(support.read(koala)).hexdigest()))
+        moose = self.model.explain(os.path.join(support.DATA, "moose.jpg"))
+        self.assertTrue((np.load(self.path("out", "bears", "koala.raw.npy")) == moose.heatmap).all())
+        self.assertEqual(self.batch(write="raw").resumed, 4)
 
     def test_interrupted(self):
         """Ctrl-C ends the image at work; the next call does what is left."""

@@ -24,6 +24,8 @@ static const struct sample_shape SMALL = {.images = 31,
                                           .shards = 1,
                                           .precision = VITLRP_PRECISION_BF16};
 
+static const struct eval_journal_images IMAGES = {.count = 31};
+
 /* The record as a run knows it before its images. */
 static struct record head_of(struct sample_shape shape) {
     struct record head = sample_record(&shape);
@@ -59,7 +61,9 @@ static struct eval_journal *begin(const char *path, const struct record *with_im
     struct eval_journal *journal = NULL;
     struct vitlrp_error err = {0};
     drop_images(head);
-    assert_int_equal(eval_journal_open(path, head, count, &journal, &err), VITLRP_OK);
+    assert_int_equal(eval_journal_open(path, head, &(struct eval_journal_images){.count = count},
+                                       &journal, &err),
+                     VITLRP_OK);
     return journal;
 }
 
@@ -87,7 +91,7 @@ static void test_resumed(void **unused) {
     int torn = open(results, O_WRONLY | O_APPEND);
     assert_int_equal(write(torn, "{\"id\":\"a\",\"ind", 14), 14);
     close(torn);
-    assert_int_equal(eval_journal_open(path, &head, 31, &journal, &err), VITLRP_OK);
+    assert_int_equal(eval_journal_open(path, &head, &IMAGES, &journal, &err), VITLRP_OK);
     assert_int_equal(eval_journal_done(journal), 11);
     assert_true(eval_journal_has(journal, 3));
     assert_false(eval_journal_has(journal, 4));
@@ -112,7 +116,7 @@ static void test_resumed(void **unused) {
 static void expect_refusal(const char *path, const struct record *head, const char *word) {
     struct eval_journal *journal = NULL;
     struct vitlrp_error err = {0};
-    assert_int_equal(eval_journal_open(path, head, 31, &journal, &err), VITLRP_USAGE);
+    assert_int_equal(eval_journal_open(path, head, &IMAGES, &journal, &err), VITLRP_USAGE);
     assert_non_null(strstr(err.message, word));
     assert_null(journal);
 }
@@ -128,7 +132,7 @@ static void test_other_runs(void **unused) {
     (void) unused;
     scratch_path(&scratch, "j", path, sizeof path);
     struct eval_journal *journal = begin(path, &record, &head);
-    assert_int_equal(eval_journal_open(path, &head, 31, &second, &err), VITLRP_IO);
+    assert_int_equal(eval_journal_open(path, &head, &IMAGES, &second, &err), VITLRP_IO);
     assert_non_null(strstr(err.message, "is locked by process"));
     add_images(journal, &record, 9, 0);
     eval_journal_close(journal);
@@ -185,7 +189,7 @@ static void test_foreign_line(void **unused) {
     journal = begin(path, &record, &head);
     eval_journal_close(journal);
     scratch_text(&scratch, "j/results.jsonl", "{\"index\":4,\"status\":\"ok\"}\n");
-    assert_int_equal(eval_journal_open(path, &head, 31, &journal, &err), VITLRP_FORMAT);
+    assert_int_equal(eval_journal_open(path, &head, &IMAGES, &journal, &err), VITLRP_FORMAT);
     assert_non_null(strstr(err.message, "images[4]: \"id\" is missing"));
     record_free(&head);
     record_free(&record);

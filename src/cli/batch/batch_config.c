@@ -393,7 +393,7 @@ enum vitlrp_status batch_config_compare_content(const json_t *a, const json_t *b
     if (first != NULL && second != NULL && strcmp(first, second) != 0) {
         return fail(err, VITLRP_MISMATCH,
                     "another data set: " CONTENT " was %.12s..., is %.12s... (images changed under "
-                    "their names)",
+                    "their names: run the shards again)",
                     first, second);
     }
     return VITLRP_OK;

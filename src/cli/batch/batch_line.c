@@ -209,13 +209,5 @@ enum vitlrp_status batch_line_check_names(const struct batch_line *line, struct 
 }
 
 bool batch_line_is_outdated(const struct batch_line *line, const char *path) {
-    char digest[SHA256_TEXT];
-    struct source source;
-    if (line->sha256[0] == '\0' || source_open(path, &source, NULL) != VITLRP_OK) {
-        return false;
-    }
-    bool outdated =
-        sha256_source(&source, digest, NULL) == VITLRP_OK && strcmp(digest, line->sha256) != 0;
-    source_close(&source);
-    return outdated;
+    return line->sha256[0] != '\0' && sha256_file_differs(path, line->sha256);
 }
