@@ -67,6 +67,7 @@ struct eval_method_result {
     double rank;                  /* relevance rank accuracy */
     double sparseness;            /* eval/concentration.h; NaN of records without it */
     double complexity;
+    double rho_drop, rho_shapley; /* eval/agreement.h; NaN where nobody asked */
 };
 
 struct eval_image {
@@ -82,6 +83,9 @@ struct eval_image {
     int32_t predicted;
     float logit, probability;           /* of the explained output, unperturbed; the probability,
                                            and all of its curves, are NaN where outputs are none */
+    double shapley_error;               /* of a patch's Shapley value, in logits, or the score's */
+    double shapley_split_half;          /* rank correlation of two halves of its samples; NaN, as
+                                           the error, where nobody asked */
     struct eval_method_result *methods; /* [method_count], owned; NULL if it failed */
 };
 

@@ -24,7 +24,9 @@ static const char *const METRIC_NAMES[EVAL_METRIC_COUNT] = {[EVAL_DELTA_LOGIT] =
                                                                 "comprehensiveness",
                                                             [EVAL_SUFFICIENCY] = "sufficiency",
                                                             [EVAL_SPARSENESS] = "sparseness",
-                                                            [EVAL_COMPLEXITY] = "complexity"};
+                                                            [EVAL_COMPLEXITY] = "complexity",
+                                                            [EVAL_RHO_DROP] = "rho_drop",
+                                                            [EVAL_RHO_SHAPLEY] = "rho_shapley"};
 
 const char *eval_metric_name(enum eval_metric metric) {
     return METRIC_NAMES[metric];
@@ -125,6 +127,10 @@ static double map_value(const struct eval_method_result *result, enum eval_metri
         return result->sparseness;
     case EVAL_COMPLEXITY:
         return result->complexity;
+    case EVAL_RHO_DROP:
+        return result->rho_drop;
+    case EVAL_RHO_SHAPLEY:
+        return result->rho_shapley;
     default:
         return NAN;
     }

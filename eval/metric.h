@@ -30,6 +30,8 @@ enum eval_metric {
     EVAL_SUFFICIENCY,       /* alone (DeYoung et al. 2020) */
     EVAL_SPARSENESS,        /* of the map (eval/concentration.h) */
     EVAL_COMPLEXITY,
+    EVAL_RHO_DROP, /* rank correlations with what patches are worth (eval/agreement.h) */
+    EVAL_RHO_SHAPLEY,
     EVAL_METRIC_COUNT
 };
 

@@ -95,6 +95,12 @@ static void add_result(struct text *out, const struct record *record,
     record_add_number(out, result->sparseness, 17);
     text_append_string(out, ",\"complexity\":");
     record_add_number(out, result->complexity, 17);
+    if (evaluation->protocol.coalitions > 0) {
+        text_append_string(out, ",\"rho_drop\":");
+        record_add_number(out, result->rho_drop, 17);
+        text_append_string(out, ",\"rho_shapley\":");
+        record_add_number(out, result->rho_shapley, 17);
+    }
     if (record_shows(record, image->index) && result->patches != NULL) {
         record_add_floats(out, "patches", result->patches,
                           (size_t) evaluation->grid_height * (size_t) evaluation->grid_width);
@@ -125,6 +131,12 @@ void record_image_write(const struct record *record, const struct eval_image *im
     if (image->donor_sha256[0] != '\0') {
         text_printf(out, ",\"donor\":{\"index\":%zu,\"sha256\":\"%s\"}", image->donor,
                     image->donor_sha256);
+    }
+    if (record->evaluation.protocol.coalitions > 0) {
+        text_append_string(out, ",\"shapley_error\":");
+        record_add_number(out, image->shapley_error, 17);
+        text_append_string(out, ",\"shapley_split_half\":");
+        record_add_number(out, image->shapley_split_half, 17);
     }
     text_append_string(out, ",\"methods\":{");
     for (size_t m = 0; m < record->evaluation.method_count; m++) {
@@ -250,6 +262,17 @@ static enum vitlrp_status read_later(const json_t *object, const char *key, doub
                                                 : record_need_double(object, key, out, err);
 }
 
+/* Exactly where the record has agreements: else NaN. */
+static enum vitlrp_status read_agreed(const struct record_image_reader *reader,
+                                      const json_t *object, const char *key, double *out,
+                                      struct vitlrp_error *err) {
+    if (reader->record->evaluation.protocol.coalitions > 0) {
+        return record_need_double(object, key, out, err);
+    }
+    *out = NAN;
+    return json_object_get(object, key) == NULL ? VITLRP_OK : record_fail_key(key, err);
+}
+
 /* The curves under one replacement, which are members of the object. */
 static enum vitlrp_status read_curves(const struct record_image_reader *reader,
                                       const json_t *object, bool audited,
@@ -320,6 +343,8 @@ static enum vitlrp_status read_result(const struct record_image_reader *reader,
     TRY(read_hash(object, "map_sha256", result->map_sha256, err));
     TRY(read_later(object, "sparseness", &result->sparseness, err));
     TRY(read_later(object, "complexity", &result->complexity, err));
+    TRY(read_agreed(reader, object, "rho_drop", &result->rho_drop, err));
+    TRY(read_agreed(reader, object, "rho_shapley", &result->rho_shapley, err));
     if (json_object_get(object, "patches") == NULL) {
         return VITLRP_OK;
     }
@@ -411,6 +436,7 @@ enum vitlrp_status record_image_read(const struct record_image_reader *reader, c
                     (long long) index, evaluation->shard, evaluation->shards);
     }
     image->index = (size_t) index;
+    image->shapley_error = image->shapley_split_half = NAN;
     TRY(read_status(object, &image->status, err));
     TRY(read_class(reader, object, "label", true, &image->label, err));
     image->output = -1;
@@ -423,5 +449,7 @@ enum vitlrp_status record_image_read(const struct record_image_reader *reader, c
     TRY(record_need_float(object, "logit", &image->logit, err));
     TRY(need_chance(reader, object, &image->probability, err));
     TRY(read_donor(reader, object, image, err));
+    TRY(read_agreed(reader, object, "shapley_error", &image->shapley_error, err));
+    TRY(read_agreed(reader, object, "shapley_split_half", &image->shapley_split_half, err));
     return read_results(reader, object, image, err);
 }

@@ -229,6 +229,15 @@ static void add_standing(struct text *out, const struct record *record,
     text_append_string(out, "]},\n");
 }
 
+/* What the Shapley values were, that maps are compared with. */
+static void add_shapley(struct text *out, const struct summary *summary) {
+    text_append_string(out, "  \"shapley\": {");
+    add_statistic(out, "error", &summary->shapley_error);
+    text_append_string(out, ", ");
+    add_statistic(out, "split_half", &summary->shapley_split_half);
+    text_append_string(out, "},\n");
+}
+
 static void add_classes(struct text *out, const struct record *record) {
     text_append_string(out, "  \"classes\": [");
     for (size_t i = 0; i < record->class_count; i++) {
@@ -280,6 +289,9 @@ enum vitlrp_status record_write(const struct record *record, const struct summar
     if (summary->replacement_count > 1) {
         add_replacements(out, record, summary);
         add_standing(out, record, summary);
+    }
+    if (record->evaluation.protocol.coalitions > 0) {
+        add_shapley(out, summary);
     }
     add_classes(out, record);
     text_append_string(out, "  \"images\": [");

@@ -73,6 +73,8 @@ static void append_result(struct text *out, const struct record *record,
         const struct eval_measure measure = {(enum eval_metric) metric, place};
         append_number(out, eval_metric_value(evaluation, image, method, measure));
     }
+    append_number(out, image->shapley_error);
+    append_number(out, image->shapley_split_half);
     text_append_string(out, "\n");
 }
 
@@ -95,7 +97,7 @@ static enum vitlrp_status append_rows(void *user, const struct eval_image *image
     }
     if (image->methods == NULL) {
         append_image(out, writing->record, image);
-        for (int column = 0; column < 4 + EVAL_METRIC_COUNT; column++) {
+        for (int column = 0; column < 6 + EVAL_METRIC_COUNT; column++) {
             text_append_string(out, ",");
         }
         text_append_string(out, "\n");
@@ -112,7 +114,7 @@ enum vitlrp_status report_csv(const struct record *record, const struct report_s
     for (int metric = 0; metric < EVAL_METRIC_COUNT; metric++) {
         text_printf(out, ",%s", eval_metric_name((enum eval_metric) metric));
     }
-    text_append_string(out, "\n");
+    text_append_string(out, ",shapley_error,shapley_split_half\n");
     TRY(evaluation_visit(&record->evaluation, append_rows, &writing, err));
     return report_pass_rest(sink, out, "the report", err);
 }

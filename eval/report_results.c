@@ -32,6 +32,12 @@ static const struct column OTHERS[] = {
     {EVAL_COMPLEXITY, "Complexity", "entropy", 2},
 };
 
+/* Rank correlations with what the patches are worth. */
+static const struct column AGREEMENT[] = {
+    {EVAL_RHO_DROP, "Token-drop", "rank correlation", 2},
+    {EVAL_RHO_SHAPLEY, "Shapley values", "rank correlation", 2},
+};
+
 /* A table's columns; the first table has the differences too. */
 struct columns {
     const struct column *list;
@@ -203,6 +209,38 @@ static void append_others(const struct report_page *page, const struct columns *
     text_append_string(page->out, "</section>\n");
 }
 
+/* A mean of a sentence, with its interval where there is one. */
+static void append_mean(const struct report_page *page, const struct vitlrp_statistic *statistic,
+                        int decimals) {
+    report_number(page->out, statistic->mean, decimals);
+    if (report_has_interval(statistic)) {
+        text_append_string(page->out, " (");
+        report_number(page->out, statistic->lo, decimals);
+        text_append_string(page->out, " to ");
+        report_number(page->out, statistic->hi, decimals);
+        text_append_string(page->out, ")");
+    }
+}
+
+static void append_agreement(const struct report_page *page, const struct columns *columns) {
+    struct text *out = page->out;
+    text_append_string(out,
+                       "<section id=\"agreement\">\n<h2>Agreement with removal</h2>\n<p>Spearman's "
+                       "rank correlation over the patches of each map with what the score "
+                       "loses when a token leaves the sequence (token-drop), and with sampled "
+                       "Shapley values");
+    text_append_string(out, words_of_intervals(page, EVAL_RHO_SHAPLEY));
+    text_append_string(out,
+                       ". Nothing can agree better with the Shapley values than they are known: "
+                       "their standard error is ");
+    append_mean(page, &page->summary->shapley_error, 3);
+    text_append_string(out, ", and the rank correlation of two halves of their samples ");
+    append_mean(page, &page->summary->shapley_split_half, 2);
+    text_append_string(out, ".</p>\n");
+    append_table(page, columns);
+    text_append_string(out, "</section>\n");
+}
+
 static void append_boxes(const struct report_page *page, const struct columns *columns) {
     struct text *out = page->out;
     text_append_string(out, "<section id=\"boxes\">\n<h2>Against the boxes</h2>\n<p>Where the "
@@ -220,6 +258,8 @@ void report_results(const struct report_page *page) {
                                           EVAL_POINTING, 'b'};
     static const struct columns THIRD = {OTHERS, sizeof OTHERS / sizeof OTHERS[0], false,
                                          EVAL_SPARSENESS, 'o'};
+    static const struct columns FOURTH = {AGREEMENT, sizeof AGREEMENT / sizeof AGREEMENT[0], false,
+                                          EVAL_RHO_SHAPLEY, 'a'};
     struct text *out = page->out;
     text_append_string(out, "<section id=\"results\">\n<h2>Results</h2>\n<p>Means over the images");
     text_append_string(out, words_of_intervals(page, EVAL_DELTA_LOGIT));
@@ -231,6 +271,9 @@ void report_results(const struct report_page *page) {
     text_append_string(out, "</section>\n");
     if (has_metric(page, EVAL_SPARSENESS)) {
         append_others(page, &THIRD);
+    }
+    if (page->record->evaluation.protocol.coalitions > 0) {
+        append_agreement(page, &FOURTH);
     }
     if (has_metric(page, EVAL_POINTING)) {
         append_boxes(page, &SECOND);

@@ -12,23 +12,28 @@
 #define CELL_LIMIT 64
 #define NAME_LIMIT 41 /* of a method */
 
-/* "3.77 [3.61, 3.93]", with signs if asked, in so many columns; "-" for no value, "?" for one that
- * is too long. */
-static void append_cell(struct text *out, int columns, const struct vitlrp_statistic *statistic,
-                        int decimals, const char *sign) {
-    struct text text = {.limit = CELL_LIMIT};
+/* "3.77 [3.61, 3.93]", with signs if asked; "-" for no value. */
+static void append_value(struct text *out, const struct vitlrp_statistic *statistic, int decimals,
+                         const char *sign) {
     const double numbers[] = {statistic->mean, statistic->lo, statistic->hi};
     static const char *const BEFORE[] = {"", " [", ", "};
     if (statistic->n == 0) {
-        text_append_string(&text, "-");
+        text_append_string(out, "-");
     }
     size_t shown = statistic->n > 1 ? 3 : statistic->n; /* one image has no interval */
     for (size_t i = 0; i < shown; i++) {
-        text_append_string(&text, BEFORE[i]);
-        text_append_string(&text, numbers[i] > 0.0 ? sign : "");
-        number_fixed(&text, numbers[i], decimals);
+        text_append_string(out, BEFORE[i]);
+        text_append_string(out, numbers[i] > 0.0 ? sign : "");
+        number_fixed(out, numbers[i], decimals);
     }
-    text_append_string(&text, statistic->n > 1 ? "]" : "");
+    text_append_string(out, statistic->n > 1 ? "]" : "");
+}
+
+/* Likewise in so many columns; "?" for one that is too long. */
+static void append_cell(struct text *out, int columns, const struct vitlrp_statistic *statistic,
+                        int decimals, const char *sign) {
+    struct text text = {.limit = CELL_LIMIT};
+    append_value(&text, statistic, decimals, sign);
     out->failed |= text.data == NULL;
     text_printf(out, "  %-*s", columns, text.failed ? "?" : text.data);
     text_free(&text);
@@ -202,6 +207,29 @@ static void append_agreement(struct text *out, const struct record *record,
     }
 }
 
+/* Rank correlations with what the patches are worth, and how well that is known. */
+static void append_shapley(struct text *out, const struct record *record,
+                           const struct summary *summary, int width) {
+    char name[NAME_LIMIT];
+    text_printf(out,
+                "\nrank correlation (Spearman) over the patches with what a token's leaving costs, "
+                "and with Shapley values\n%-*s  %-20s  %-20s  n\n",
+                width, "method", "token-drop", "Shapley values");
+    for (size_t i = 0; i < summary->method_count; i++) {
+        const struct summary_method *row = &summary->methods[summary->ranking[i]];
+        text_escape_name(name, sizeof name, record->evaluation.methods[summary->ranking[i]]);
+        text_printf(out, "%-*s", width, name);
+        append_cell(out, 20, &row->metrics[EVAL_RHO_DROP], 2, "");
+        append_cell(out, 20, &row->metrics[EVAL_RHO_SHAPLEY], 2, "");
+        text_printf(out, "  %zu\n", row->metrics[EVAL_RHO_SHAPLEY].n);
+    }
+    text_append_string(out, "Shapley values: standard error of one ");
+    append_value(out, &summary->shapley_error, 3, "");
+    text_append_string(out, "; rank correlation of two halves of the samples ");
+    append_value(out, &summary->shapley_split_half, 2, "");
+    text_append_string(out, "\n");
+}
+
 static void append_verdict(struct text *out, const struct record *record,
                            const struct summary *summary) {
     const struct standing *standing = &summary->standing;
@@ -271,6 +299,9 @@ void report_table(const struct record *record, const struct summary *summary, st
         append_ranks(out, record, summary, width);
         append_agreement(out, record, summary);
         append_verdict(out, record, summary);
+    }
+    if (evaluation->protocol.coalitions > 0) {
+        append_shapley(out, record, summary, width);
     }
     if (evaluation->protocol.precision == VITLRP_PRECISION_BF16) {
         append_audit(out, record, summary, width);

@@ -183,6 +183,8 @@ static enum vitlrp_status summary_compute(struct batch *batch, size_t threads,
 struct counting {
     const struct evaluation *evaluation;
     struct summary *summary;
+    double *errors, *halves; /* [images]: of Shapley values */
+    size_t place;            /* of the image that comes next */
 };
 
 static enum vitlrp_status count_failure(struct summary *summary, const struct eval_image *image,
@@ -199,8 +201,10 @@ static enum vitlrp_status count_failure(struct summary *summary, const struct ev
 
 static enum vitlrp_status count_image(void *user, const struct eval_image *image,
                                       struct vitlrp_error *err) {
-    const struct counting *counting = user;
+    struct counting *counting = user;
     struct summary *summary = counting->summary;
+    counting->errors[counting->place] = image->shapley_error;
+    counting->halves[counting->place++] = image->shapley_split_half;
     if (image->status != VITLRP_OK) {
         return count_failure(summary, image, err);
     }
@@ -220,10 +224,30 @@ static enum vitlrp_status count_image(void *user, const struct eval_image *image
     return VITLRP_OK;
 }
 
+/* Visits the images, and makes the means of what they have beside their methods. */
+static enum vitlrp_status count_images(struct counting *counting, struct vitlrp_error *err) {
+    const struct evaluation *evaluation = counting->evaluation;
+    size_t images = evaluation->image_count;
+    uint64_t seed = evaluation->protocol.seed;
+    struct summary *summary = counting->summary;
+    TRY(evaluation_visit(evaluation, count_image, counting, err));
+    TRY(statistics_mean(counting->errors, images, seed, &summary->shapley_error, err));
+    return statistics_mean(counting->halves, images, seed, &summary->shapley_split_half, err);
+}
+
 static enum vitlrp_status summary_count(const struct evaluation *evaluation,
                                         struct summary *summary, struct vitlrp_error *err) {
-    struct counting counting = {evaluation, summary};
-    TRY(evaluation_visit(evaluation, count_image, &counting, err));
+    struct counting counting = {
+        .evaluation = evaluation,
+        .summary = summary,
+        .errors = mem_calloc(size_max(1, evaluation->image_count), 2 * sizeof *counting.errors)};
+    if (counting.errors == NULL) {
+        return fail(err, VITLRP_NOMEM, "out of memory for the statistics");
+    }
+    counting.halves = counting.errors + evaluation->image_count;
+    enum vitlrp_status status = count_images(&counting, err);
+    mem_free(counting.errors);
+    TRY(status);
     for (size_t row = 0; row < summary->method_count * summary->replacement_count; row++) {
         struct summary_method *cells = &summary->methods[row];
         for (size_t metric = 0; metric < AUDIT_METRICS; metric++) {

@@ -36,6 +36,9 @@ struct summary {
     char *first_failed,
         *first_error; /* owned: id and message of the first image that failed; NULL */
     struct standing standing;
+
+    /* Of the Shapley values that maps are compared with (eval/agreement.h); n = 0 without them. */
+    struct vitlrp_statistic shapley_error, shapley_split_half;
 };
 
 /* The row of a method under a replacement; the methods in their order under one. */

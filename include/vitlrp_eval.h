@@ -96,6 +96,13 @@ struct vitlrp_eval_options {
     size_t map_count;
     enum vitlrp_score score; /* of the methods that read it (VITLRP_READS_SCORE) */
     enum vitlrp_masks masks; /* likewise (VITLRP_READS_MASKS) */
+
+    /* Agreement: the rank correlation over patches of each map with the drops of the score without
+     * each token, and with Shapley values that are sampled from at least so many coalitions
+     * ("rho_drop" and "rho_shapley"). It takes one forward pass more for each patch of an image and
+     * each coalition (eval/PROTOCOL.md). 0 (default): none; else at least 1024. */
+    int32_t coalitions;
+    int32_t reserved;
 };
 
 /* The defaults above; every other field is 0 or NULL. */
@@ -104,8 +111,8 @@ struct vitlrp_eval_options {
 VITLRP_API void vitlrp_eval_options_init_sized(struct vitlrp_eval_options *options, size_t size);
 
 /* A field of vitlrp_eval_options that is fixed for a whole evaluation and is in the "protocol" of
- * its record: steps, replacements, target, seed, precision, score, masks; more may follow. For
- * programs that offer them all to their users. */
+ * its record: steps, replacements, target, seed, precision, score, masks, coalitions; more may
+ * follow. For programs that offer them all to their users. */
 struct vitlrp_eval_setting {
     size_t struct_size;
     const char *name;        /* in records and reports, and of the command's option: "steps" */
@@ -283,9 +290,10 @@ VITLRP_API const char *vitlrp_evaluation_method(const struct vitlrp_evaluation *
 
 /* A metric of a method: "delta_logit", "delta_prob", "morf_logit", "morf_prob", "lerf_logit",
  * "lerf_prob", "aopc_logit", "aopc_prob", "insertion", "deletion", "pointing", "mass", "rank",
- * "morf_top1", "lerf_top1", "comprehensiveness", "sufficiency", "sparseness" or "complexity"; or
- * "paired_delta_logit", "paired_delta_prob": the difference from the reference, image by image; n =
- * 0 without a reference. USAGE for another name or a method that was not run. */
+ * "morf_top1", "lerf_top1", "comprehensiveness", "sufficiency", "sparseness", "complexity",
+ * "rho_drop" or "rho_shapley"; or "paired_delta_logit", "paired_delta_prob": the difference from
+ * the reference, image by image; n = 0 without a reference. USAGE for another name or a method that
+ * was not run. */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_evaluation_metric(const struct vitlrp_evaluation *evaluation, const char *method,
                          const char *metric, struct vitlrp_statistic *statistic,

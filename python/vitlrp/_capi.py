@@ -451,6 +451,8 @@ class EvalOptions(Structure):
         ("map_count", c_size_t),
         ("score", c_int),
         ("masks", c_int),
+        ("coalitions", c_int32),
+        ("reserved", c_int32),
     ]
 
 

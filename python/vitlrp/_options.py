@@ -62,6 +62,7 @@ class EvaluateOptions(MeasureOptions, total=False):
     """Keywords of Model.evaluate."""
 
     replace: str | Sequence[str]
+    coalitions: int
     reference: str | None
     boxes: StrPath | None
     journal: StrPath | None

@@ -19,7 +19,8 @@ from .errors import UsageError, printable
 METRICS = (
     "delta_logit", "delta_prob", "morf_logit", "morf_prob", "lerf_logit", "lerf_prob", "aopc_logit",
     "aopc_prob", "insertion", "deletion", "pointing", "mass", "rank", "morf_top1", "lerf_top1",
-    "comprehensiveness", "sufficiency", "sparseness", "complexity",
+    "comprehensiveness", "sufficiency", "sparseness", "complexity", "rho_drop",
+    "rho_shapley",
 )  # fmt: skip
 AUDITED_METRICS = METRICS[:6]
 PAIRED_METRICS = ("delta_logit", "delta_prob")

@@ -712,6 +712,8 @@ class Model:
         attention_share of all methods that have them, attnlrp-eps and libra excepted
         score          "logit", "log-odds" or "contrast", of the methods that read it
         masks          "random" or "halves", of attnlrp-masked
+        coalitions     of an image, 1024 or more: rank correlation of every map with the drops of
+                       single tokens ("rho_drop") and with Shapley values ("rho_shapley"); 0: none
 
         Any other setting that the library has is a keyword too (Evaluation.settings). Images that
         cannot be read are recorded, and the call still succeeds. Ctrl-C ends it within 0.2 seconds

@@ -159,7 +159,7 @@ static void add_softmax(const struct naive_heads *heads, size_t at, size_t size,
         for (size_t t = 0; t < heads->tokens; t++) {
             const double *k = heads->qkv + (t * 3 + 1) * dim + at;
             double score = 0.0;
-            if (t > 0 && t == heads->without) {
+            if (heads->absent != NULL && heads->absent[t] != 0) {
                 continue;
             }
             for (size_t d = 0; d < size; d++) {

@@ -23,7 +23,7 @@ struct naive_heads {
     const struct vit_model *model;
     size_t block, tokens;
     double *qkv;
-    size_t without; /* a token that is not there; 0: all are */
+    const uint8_t *absent; /* [tokens]: 1 where one is not there; NULL: all are */
 };
 
 /* Norms and turns queries and keys. */

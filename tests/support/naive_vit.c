@@ -96,7 +96,7 @@ static void embed(const struct vit_model *model, const float *input, struct walk
 static void attend(struct walk *walk, int32_t block) {
     const struct naive_nudge *nudge = &walk->nudge;
     const struct naive_heads heads = {walk->model, (size_t) block, walk->tokens, walk->qkv,
-                                      nudge->without};
+                                      nudge->absent};
     double *a = calloc(walk->tokens, sizeof *a);
     memset(walk->heads, 0, walk->tokens * walk->dim * sizeof *walk->heads);
     naive_heads_prepare(&heads);

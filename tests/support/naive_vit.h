@@ -13,7 +13,7 @@ struct naive_nudge {
     int32_t block;
     size_t head, row, column;
     double amount;
-    size_t without; /* that token; 0: none */
+    const uint8_t *absent; /* [tokens]: 1 where one is not there; NULL: all are */
 };
 
 /* logits [classes] of input [3, height, width] at the trained size, exact GELU or SiLU; made of the

@@ -75,6 +75,9 @@ static void fill_result(const struct record *record, const struct eval_image *im
     result->rank = boxed ? 1.0 / 3.0 : NAN;
     result->sparseness = 0.25 + 0.5 * good;
     result->complexity = image->index % 3 == 0 ? NAN : 2.0 / 3.0;
+    bool agrees = evaluation->protocol.coalitions > 0;
+    result->rho_drop = agrees ? good / 3.0 : NAN;
+    result->rho_shapley = agrees && image->index != 2 ? 0.5 * test_uniform(&random) : NAN;
 }
 
 static void fill_image(const struct record *record, struct eval_image *image) {
@@ -84,6 +87,7 @@ static void fill_image(const struct record *record, struct eval_image *image) {
     snprintf(id, sizeof id, form, 1440764 + i % 7, i);
     image->id = copy(id);
     image->label = (int32_t) (i % 7) - 1;
+    image->shapley_error = image->shapley_split_half = NAN;
     if (i == 3) {
         image->status = VITLRP_FORMAT;
         image->message = copy("data/<b>.jpg: truncated JPEG after 1834 bytes");
@@ -93,6 +97,10 @@ static void fill_image(const struct record *record, struct eval_image *image) {
     image->output = image->predicted = (int32_t) (i % 5);
     image->logit = 8.0F + 1.0F / 3.0F;
     image->probability = 0.1F;
+    if (record->evaluation.protocol.coalitions > 0 && i != 2) {
+        image->shapley_error = 0.1 / (double) (i + 1);
+        image->shapley_split_half = 0.7 - 0.01 * (double) i;
+    }
     if (eval_replacement_has(&record->evaluation.protocol, VITLRP_REPLACE_DONOR)) {
         image->donor = i == 0 ? 1 : i - 1;
         memset(image->donor_sha256, 'a', sizeof image->donor_sha256 - 1);
@@ -157,6 +165,7 @@ struct record sample_record(const struct sample_shape *shape) {
         evaluation->protocol.replacements = shape->replacements;
     }
     evaluation->protocol.precision = shape->precision;
+    evaluation->protocol.coalitions = shape->coalitions;
     evaluation->grid_height = evaluation->grid_width = shape->grid;
     evaluation->manifest_count = shape->images;
     evaluation->shard = shape->shard;

@@ -14,6 +14,7 @@ struct sample_shape {
     int32_t shard, shards;
     enum vitlrp_precision precision;
     uint32_t replacements; /* 0: zero alone */
+    int32_t coalitions;
 };
 
 /* The images of one shard; equal shapes give equal records, and image i is the same in every

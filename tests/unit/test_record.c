@@ -50,6 +50,9 @@ static void assert_results_equal(const struct eval_method_result *a,
     assert_true(a->rank == b->rank || (isnan(a->rank) && isnan(b->rank)));
     assert_true(a->sparseness == b->sparseness);
     assert_true(a->complexity == b->complexity || (isnan(a->complexity) && isnan(b->complexity)));
+    assert_true(a->rho_drop == b->rho_drop || (isnan(a->rho_drop) && isnan(b->rho_drop)));
+    assert_true(a->rho_shapley == b->rho_shapley ||
+                (isnan(a->rho_shapley) && isnan(b->rho_shapley)));
     assert_true(a->pointing == b->pointing || (isnan(a->pointing) && isnan(b->pointing)));
 }
 
@@ -58,6 +61,7 @@ static void check_round_trip(enum vitlrp_precision precision, uint32_t replaceme
     shape.images = RECORD_GALLERY; /* all of which keep their scores */
     shape.precision = precision;
     shape.replacements = replacements_of;
+    shape.coalitions = replacements_of == 0 ? 0 : 1024;
     struct record record = sample_record(&shape);
     struct text json = sample_json(&record);
     struct record read = read_good(&json);
@@ -78,6 +82,8 @@ static void check_round_trip(enum vitlrp_precision precision, uint32_t replaceme
         assert_int_equal(x->donor, y->donor);
         assert_string_equal(x->donor_sha256, y->donor_sha256);
         assert_same(&x->logit, &y->logit, sizeof x->logit);
+        assert_same(&x->shapley_error, &y->shapley_error, sizeof x->shapley_error);
+        assert_same(&x->shapley_split_half, &y->shapley_split_half, sizeof(double));
         for (size_t m = 0; m < a->method_count && x->methods != NULL; m++) {
             assert_results_equal(&x->methods[m], &y->methods[m], replacements, 5, 9);
         }

@@ -341,7 +341,7 @@ static void test_csv(void **unused) {
     assert_non_null(strstr(csv.data, "3,n01440767/picture_3.jpg,failed,\"data/<b>.jpg: truncated "
                                      "JPEG after 1834 bytes\",21,,,,,"));
     /* Method 1 failed on image 5: its numbers are empty. */
-    assert_non_null(strstr(csv.data, ",0.100000001,attnlrp,zero,,,,,,,,,,,,,,,,,,,\n"));
+    assert_non_null(strstr(csv.data, ",0.100000001,attnlrp,zero,,,,,,,,,,,,,,,,,,,,,,,\n"));
     assert_non_null(strstr(csv.data, "index,id,status,message,label,class,predicted,logit,"
                                      "probability,method,replace,delta_logit,delta_prob,"));
     text_free(&csv);
@@ -405,6 +405,43 @@ static void test_table(void **unused) {
     record_free(&record);
 }
 
+static struct text table_of(const struct sample_shape *shape) {
+    struct record record = sample_record(shape);
+    struct summary summary;
+    struct text table = {.limit = (size_t) 1 << 20};
+    struct vitlrp_error err = {0};
+    assert_int_equal(summary_make(&record.evaluation, "rollout", 1, &summary, &err), VITLRP_OK);
+    report_table(&record, &summary, &table);
+    summary_free(&summary);
+    record_free(&record);
+    return table;
+}
+
+/* Correlations with what patches are worth, and how well that is known; of one image no interval.
+ */
+static void test_agreement(void **unused) {
+    struct sample_shape shape = SHAPE;
+    (void) unused;
+    shape.coalitions = 1024;
+    struct text table = table_of(&shape);
+    assert_non_null(strstr(table.data, ", coalitions 1024"));
+    const char *section = strstr(table.data, "\nrank correlation (Spearman)");
+    assert_non_null(section);
+    assert_non_null(strstr(section, "\nattnlrp-masked    0.33 [0.33, 0.33]"));
+    assert_non_null(strstr(section, "\nShapley values: standard error of one 0.010 ["));
+    assert_non_null(strstr(section, "; rank correlation of two halves of the samples 0.50 ["));
+    text_free(&table);
+    shape.images = 1;
+    table = table_of(&shape);
+    assert_non_null(strstr(table.data, "\nShapley values: standard error of one 0.100; rank "
+                                       "correlation of two halves of the samples 0.70\n"));
+    assert_non_null(strstr(table.data, "\nfewer than 20 images: too few to tell methods apart\n"));
+    text_free(&table);
+    table = table_of(&SHAPE);
+    assert_null(strstr(table.data, "Shapley"));
+    text_free(&table);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_page),
@@ -417,6 +454,7 @@ int main(void) {
         cmocka_unit_test(test_bad_picture),
         cmocka_unit_test(test_csv),
         cmocka_unit_test(test_table),
+        cmocka_unit_test(test_agreement),
         cmocka_unit_test(test_audit),
         cmocka_unit_test(test_f21_csv_of_any_spreadsheet),
         cmocka_unit_test(test_f03_large_picture),

@@ -32,17 +32,37 @@ size_t attention_thread_scratch(size_t rows, size_t tokens, bool differential) {
     return (differential ? 3 : 2) * block_length(rows, tokens) * row_stride(tokens);
 }
 
-/* The last score takes the empty place, so that the rest is a row as any other. */
+/* Before *end, the last token that is there and behind `place`; `place` itself without one. */
+static size_t last_present(const uint8_t *absent, size_t place, size_t end) {
+    do {
+        end--;
+    } while (end > place && absent[end] != 0);
+    return end;
+}
+
+/* The last scores take the empty places, so that the rest is a row as any other. */
 void attention_softmax(const struct engine *engine, float *scores, size_t tokens,
-                       const size_t *without, float scale) {
-    if (without == NULL) {
-        engine->kernels->softmax_forward(scores, tokens, scale);
-        return;
+                       const uint8_t *absent, float scale) {
+    size_t end = tokens;
+    for (size_t t = 0; absent != NULL && t < end; t++) {
+        if (absent[t] != 0) {
+            end = last_present(absent, t, end);
+            scores[t] = scores[end];
+        }
     }
-    scores[*without] = scores[tokens - 1];
-    engine->kernels->softmax_forward(scores, tokens - 1, scale);
-    scores[tokens - 1] = scores[*without];
-    scores[*without] = 0.0F;
+    engine->kernels->softmax_forward(scores, end, scale);
+    for (size_t t = end; t < tokens; t++) {
+        scores[t] = 0.0F;
+    }
+    end = tokens;
+    for (size_t t = 0; absent != NULL && t < end; t++) {
+        if (absent[t] != 0) {
+            end = last_present(absent, t, end);
+            float weight = scores[t];
+            scores[t] = 0.0F;
+            scores[end] = end > t ? weight : 0.0F;
+        }
+    }
 }
 
 double attention_lambda0(size_t block) {
@@ -119,7 +139,7 @@ static void make_softmax(const struct engine *engine, const struct attention *at
     }
     scale = attention->bias.table != NULL ? 1.0F : scale;
     for (size_t r = 0; r < block->rows; r++) {
-        attention_softmax(engine, a + r * stride, attention->tokens, attention->without, scale);
+        attention_softmax(engine, a + r * stride, attention->tokens, attention->absent, scale);
     }
 }
 
@@ -154,7 +174,7 @@ static void forward_block(void *context, size_t index, size_t thread) {
     struct block block = block_of(&attention, index % blocks);
     float *a = engine_scratch(job->engine, thread);
     attention.qkv += image * attention.tokens * 3 * attention.dim;
-    attention.without += attention.without == NULL ? 0 : image;
+    attention.absent += attention.absent == NULL ? 0 : image * attention.tokens;
     make_matrix(job->engine, &attention, &block, a);
     job->engine->backend->multiply(&(struct gemm_product){
         .m = block.rows,

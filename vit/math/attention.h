@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "vit/math/attention_bias.h"
 #include "vit/math/engine.h"
@@ -18,17 +19,17 @@ struct attention {
     size_t dim;       /* heads * head size */
     const float *qkv; /* [tokens, 3 dim]: q, k, v; of q only the first `rows` rows are read */
     struct attention_bias bias; /* added to the scaled scores; table NULL: none */
-    const size_t *without; /* a token that is not there, of each image in a forward pass; NULL: all
-                              are. Its own row is of no meaning */
+    const uint8_t *absent;      /* [images, tokens] in a forward pass: 1 where a token is not there;
+                                   NULL:      all are. Its own row is of no meaning */
     bool differential; /* two matrices from the halves of each head's q and k: A = A1 - lambda A2 */
     float lambda;
 };
 
-/* Softmax of scale * scores [tokens], of which `without` points to one that is not there: its
+/* Softmax of scale * scores [tokens]. Where `absent` [tokens] is 1, a token is not there: its
  * weight is 0, and the others', of which there is one at least, are as if it had never been there.
- */
+ * NULL: all are there. */
 void attention_softmax(const struct engine *engine, float *scores, size_t tokens,
-                       const size_t *without, float scale);
+                       const uint8_t *absent, float scale);
 
 /* Of a differential attention, what lambda begins with in that block. */
 double attention_lambda0(size_t block);

@@ -59,7 +59,8 @@ static void attend(void *context, size_t image, size_t thread) {
     engine->backend->multiply(&scores);
     for (size_t head = 0; head < attention->heads; head++) {
         attention_softmax(engine, a + head * tokens, tokens,
-                          attention->without == NULL ? NULL : attention->without + image, 1.0F);
+                          attention->absent == NULL ? NULL : attention->absent + image * tokens,
+                          1.0F);
     }
     struct gemm_product mixed = scores;
     mixed.transpose_b = false;

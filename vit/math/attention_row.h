@@ -11,7 +11,7 @@
 struct attention_row {
     size_t images, tokens, heads, dim;
     const struct linear *qkv; /* q, k and v stacked */
-    const size_t *without;    /* [images]: a token of each that is not there; NULL: all are */
+    const uint8_t *absent;    /* [images, tokens]: 1 where a token is not there; NULL: all are */
     const float *x;           /* [images, tokens, dim]: what q, k and v are made of */
     const float *first;       /* [images, dim]: its first rows, those of the queries */
     float *queries;           /* scratch [images, dim] */

@@ -111,6 +111,8 @@ static void lay_out_samples(struct vit_attributor *a, struct arena *arena, unsig
     }
     if ((wanted & SCRATCH_MIXED) != 0) {
         scratch->zeros = arena_take_floats(arena, 1, a->pixels);
+    }
+    if ((wanted & (SCRATCH_MIXED | SCRATCH_DROPS)) != 0) {
         scratch->masks = arena_take(arena, a->capacity, a->patches);
     }
     if ((wanted & SCRATCH_BATCH) != 0) {
@@ -118,12 +120,23 @@ static void lay_out_samples(struct vit_attributor *a, struct arena *arena, unsig
         scratch->coverage = arena_take_floats(arena, a->capacity, a->height * a->width);
     }
     if ((wanted & SCRATCH_DROPS) != 0) {
-        scratch->dropped = arena_take(arena, a->capacity, sizeof *scratch->dropped);
         scratch->drops = arena_take_floats(arena, 1, a->patches);
     }
     if ((wanted & (SCRATCH_MIXED | SCRATCH_BATCH | SCRATCH_DROPS)) != 0) {
         scratch->outputs = arena_take_floats(arena, a->capacity, a->classes);
     }
+}
+
+static void lay_out_shapley(struct vit_attributor *a, struct arena *arena) {
+    struct shapley_scratch *scratch = &a->scratch.shapley;
+    scratch->order = arena_take(arena, a->patches, sizeof *scratch->order);
+    scratch->singles = arena_take(arena, a->patches, sizeof *scratch->singles);
+    scratch->values = arena_take(arena, a->patches + 1, 2 * sizeof *scratch->values);
+    scratch->found = arena_take(arena, a->capacity, sizeof *scratch->found);
+    scratch->gains = arena_take(arena, a->patches, sizeof *scratch->gains);
+    scratch->mean = arena_take(arena, a->patches, sizeof *scratch->mean);
+    scratch->squares = arena_take(arena, a->patches, sizeof *scratch->squares);
+    scratch->halves = arena_take(arena, a->patches, 2 * sizeof *scratch->halves);
 }
 
 static void lay_out(struct vit_attributor *attributor, struct arena *arena, unsigned wanted) {
@@ -133,6 +146,9 @@ static void lay_out(struct vit_attributor *attributor, struct arena *arena, unsi
     scratch->seed = arena_take(arena, attributor->classes, sizeof *scratch->seed);
     lay_out_attention(attributor, arena, wanted);
     lay_out_samples(attributor, arena, wanted);
+    if ((wanted & SCRATCH_SHAPLEY) != 0) {
+        lay_out_shapley(attributor, arena);
+    }
 }
 
 /* Sets the shape; *own is the attributor's block, *total that and what the session and the batch

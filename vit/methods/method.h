@@ -18,6 +18,7 @@
 #define VIT_HALVES ((size_t) 2)
 
 struct vit_attributor;
+struct shapley_result;
 
 struct vit_method_request {
     const float *input; /* [3, input_height, input_width]: that of the attributor's last forward */
@@ -27,9 +28,10 @@ struct vit_method_request {
     float *patches; /* [grid_height, grid_width] */
     float *pixels;  /* [3, input_height, input_width]; NULL, or the method must have a pixel map */
     struct vitlrp_ledger_entry *ledger; /* [vit_ledger_length], and */
-    float *neurons;        /* [tokens, mlp_dim] of neurons_block: NULL, or the method */
-    int32_t neurons_block; /* must have a ledger */
-    double *sum;           /* of the map; NULL: nobody asks */
+    float *neurons;                 /* [tokens, mlp_dim] of neurons_block: NULL, or the method */
+    int32_t neurons_block;          /* must have a ledger */
+    double *sum;                    /* of the map; NULL: nobody asks */
+    struct shapley_result *shapley; /* of SHAPLEY_VALUES (vit/methods/shapley.h); NULL: likewise */
 
     /* Set by vit_attributor_run for the method: the targets whose sum of logits has the gradient of
      * what is explained, where relevance begins. For the logit the targets themselves. */

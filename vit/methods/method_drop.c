@@ -2,6 +2,7 @@
  * its token is not replaced but gone, and that beside relevance. Removing a token is what masking
  * it in every attention comes to (Covert, Kim, Lee, ICLR 2023). */
 #include <math.h>
+#include <string.h>
 
 #include "base/checked.h"
 #include "vit/methods/method_private.h"
@@ -18,10 +19,11 @@ static enum vitlrp_status measure_drops(struct vit_attributor *attributor,
     }
     for (size_t first = 0; first < attributor->patches; first += attributor->capacity) {
         size_t count = size_min(attributor->capacity, attributor->patches - first);
+        memset(scratch->masks, 0, count * attributor->patches);
         for (size_t i = 0; i < count; i++) {
-            scratch->dropped[i] = first + i;
+            scratch->masks[i * attributor->patches + first + i] = 1;
         }
-        TRY(vit_batch_forward_without(attributor->batch, request->input, scratch->dropped, count,
+        TRY(vit_batch_forward_without(attributor->batch, request->input, scratch->masks, count,
                                       scratch->outputs, err));
         for (size_t i = 0; i < count; i++) {
             const float *logits = scratch->outputs + i * attributor->classes;

@@ -17,7 +17,17 @@ enum method_scratch {
     SCRATCH_PATCHES = 1 << 5,   /* keep, kept, patch_sum, patch_map */
     SCRATCH_MIXED = 1 << 6,     /* zeros, masks, outputs: a batch of versions of one input */
     SCRATCH_BATCH = 1 << 7,     /* samples, coverage, outputs: a batch of any inputs */
-    SCRATCH_DROPS = 1 << 8 /* dropped, drops, outputs: a batch of one input less a token each */
+    SCRATCH_DROPS = 1 << 8,     /* masks, drops, outputs: a batch of one input less some tokens */
+    SCRATCH_SHAPLEY = 1 << 9
+};
+
+struct shapley_scratch {
+    size_t *order;   /* [patches]: a permutation */
+    double *singles; /* [patches]: values of the sets of one patch */
+    double *values;  /* [2, patches + 1]: of the beginnings of an order, and of its reverse */
+    double *found;   /* [capacity]: values of a batch */
+    double *gains, *mean, *squares; /* [patches]: of a pair of orders; over the pairs so far */
+    double *halves;                 /* [2, patches]: sums over the even and the odd pairs */
 };
 
 struct attributor_scratch {
@@ -46,8 +56,9 @@ struct attributor_scratch {
     float *samples;  /* [capacity, 3, height, width] */
     float *coverage; /* [capacity, height, width]: the masks of the samples, 0 to 1 */
     float *outputs;  /* [capacity, classes] */
-    size_t *dropped; /* [capacity]: patches */
     float *drops;    /* [patches] */
+
+    struct shapley_scratch shapley;
 };
 
 struct vit_attributor {

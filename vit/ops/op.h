@@ -70,9 +70,9 @@ struct op_call {
     const struct engine *engine;
     const struct op *op;
     size_t images;         /* 1 in the backward pass */
-    const size_t *without; /* [images]: a token of each that is not there; NULL: all are, as always
-                              in the backward pass. What mixes rows leaves it out, and its own row
-                              is of no meaning */
+    const uint8_t *absent; /* [images, tokens]: 1 where a token is not there; NULL: all are, as
+                              always in the backward pass. What mixes rows leaves it out, and its
+                              own row is of no meaning */
     bool backward;
     struct op_array in[OP_INPUTS], residual, out;
     float *scratch[OP_SCRATCH];

@@ -51,7 +51,7 @@ struct attention op_attention_of(const struct op_call *call) {
                                   .heads = call->op->heads,
                                   .dim = call->out.width,
                                   .qkv = call->in[0].x,
-                                  .without = call->without};
+                                  .absent = call->absent};
     if (call->op->weights[0] != NULL) {
         attention.bias = (struct attention_bias){.table = call->op->weights[0],
                                                  .rows = tokens->grid.rows,

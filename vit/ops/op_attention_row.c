@@ -38,7 +38,7 @@ static void forward(const struct op_call *call) {
                               .heads = call->op->heads,
                               .dim = call->out.width,
                               .qkv = &qkv,
-                              .without = call->without,
+                              .absent = call->absent,
                               .x = call->in[0].x,
                               .first = op_leading_rows(call, &call->in[0], 1, call->scratch[FIRST]),
                               .queries = call->scratch[QUERIES],

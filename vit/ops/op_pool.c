@@ -9,7 +9,7 @@ static struct pool_shape shape_of(const struct op_call *call) {
                                .images = call->images,
                                .rows = call->in[0].rows,
                                .width = call->in[0].width,
-                               .without = call->without};
+                               .absent = call->absent};
 }
 
 /* One row of the pool's own needs no gathering. */

@@ -80,9 +80,10 @@ static void make_weights(const struct probe_head *head, float *a) {
     for (size_t t = 0; t < head->tokens; t++) {
         a[t] = (float) kernels->dot(query, call->in[0].x + key_at(head, t), head->size);
     }
-    size_t without = call->without == NULL ? 0 : call->without[head->image] - call->op->skips;
-    attention_softmax(call->engine, a, head->tokens, call->without == NULL ? NULL : &without,
-                      score_scale(head));
+    const uint8_t *absent = call->absent == NULL
+                                ? NULL
+                                : call->absent + head->image * call->in[0].rows + call->op->skips;
+    attention_softmax(call->engine, a, head->tokens, absent, score_scale(head));
 }
 
 static void forward_head(void *context, size_t index, size_t thread) {

@@ -25,7 +25,7 @@ struct vit_batch {
         size_t value;
         float *variants[2]; /* [tokens, width]: of the original and of the replacement */
     } shared[MAX_SHARED];
-    size_t *without; /* [capacity]: tokens */
+    uint8_t *absent; /* [capacity, tokens] */
 };
 
 /* True if some operation from the first attention on reads the value. */
@@ -49,7 +49,7 @@ static void lay_out_shared(void *user, const struct runner *runner, struct arena
     const struct program *program = runner->program;
     batch->first_mixing = runner_first_mixing(runner);
     batch->shared_count = 0;
-    batch->without = arena_take(arena, batch->capacity, sizeof *batch->without);
+    batch->absent = arena_take(arena, batch->capacity, program->tokens.count);
     for (size_t i = 0; i < batch->first_mixing; i++) {
         size_t value = program->ops[i].out;
         if (is_read_behind(batch, value)) {
@@ -151,14 +151,14 @@ static size_t class_count(const struct vit_batch *batch) {
 
 /* The operations from `first` on, over `count` <= capacity inputs, to their logits. */
 static enum vitlrp_status forward_from(struct vit_batch *batch, size_t first, size_t count,
-                                       const size_t *without, float *logits,
+                                       const uint8_t *absent, float *logits,
                                        struct vitlrp_error *err) {
     const struct forward_pass pass = {.runner = &batch->runner,
                                       .images = count,
                                       .first = first,
                                       .end = batch->runner.program->op_count,
                                       .output = logits,
-                                      .without = without};
+                                      .absent = absent};
     runner_forward(&pass);
     batch->inputs += count;
     TRY(engine_check(&batch->runner.engine,
@@ -234,27 +234,37 @@ static void mix_variants(struct vit_batch *batch, size_t count, const uint8_t *m
     }
 }
 
-/* Versions of one input: the tokens of either variant that masks choose, or without one patch. */
+/* Versions of one input: the tokens of either variant that masks choose, or without some. */
 struct versions {
     const uint8_t *masks;  /* [count, patches]; NULL: all tokens of variant 0 */
-    const size_t *without; /* [count]: patches; NULL: all are there */
+    const uint8_t *absent; /* [count, patches]; NULL: all are there */
     size_t count;
 };
+
+/* The tokens of `count` inputs whose patches are not there. */
+static void leave_out(struct vit_batch *batch, size_t count, const uint8_t *patches) {
+    const struct token_layout *tokens = &batch->runner.program->tokens;
+    for (size_t i = 0; i < count; i++) {
+        uint8_t *row = batch->absent + i * tokens->count;
+        memset(row, 0, tokens->prefix);
+        memcpy(row + tokens->prefix, patches + i * tokens->patches, tokens->patches);
+    }
+}
 
 /* Of variants that are made. */
 static enum vitlrp_status forward_versions(struct vit_batch *batch, const struct versions *versions,
                                            float *logits, struct vitlrp_error *err) {
     const struct token_layout *tokens = &batch->runner.program->tokens;
-    bool drops = versions->without != NULL;
+    bool drops = versions->absent != NULL;
     enum vitlrp_status status = VITLRP_OK;
     for (size_t done = 0; done < versions->count && status == VITLRP_OK;) {
         size_t step = size_min(batch->capacity, versions->count - done);
-        for (size_t i = 0; drops && i < step; i++) {
-            batch->without[i] = tokens->prefix + versions->without[done + i];
+        if (drops) {
+            leave_out(batch, step, versions->absent + done * tokens->patches);
         }
         mix_variants(batch, step,
                      versions->masks == NULL ? NULL : versions->masks + done * tokens->patches);
-        status = forward_from(batch, batch->first_mixing, step, drops ? batch->without : NULL,
+        status = forward_from(batch, batch->first_mixing, step, drops ? batch->absent : NULL,
                               logits + done * class_count(batch), err);
         done += step;
     }
@@ -276,10 +286,10 @@ enum vitlrp_status vit_batch_forward_mixed(struct vit_batch *batch,
 }
 
 enum vitlrp_status vit_batch_forward_without(struct vit_batch *batch, const float *input,
-                                             const size_t *patches, size_t count, float *logits,
+                                             const uint8_t *absent, size_t count, float *logits,
                                              struct vitlrp_error *err) {
     const struct gemm_backend *backend = batch->runner.engine.backend;
-    const struct versions versions = {.without = patches, .count = count};
+    const struct versions versions = {.absent = absent, .count = count};
     struct gemm_entry saved;
     backend->enter(&saved);
     make_variant(batch, 0, input);

@@ -60,11 +60,11 @@ enum vitlrp_status vit_batch_forward_mixed(struct vit_batch *batch,
                                            const struct vit_mixture *mixture, float *logits,
                                            struct vitlrp_error *err);
 
-/* logits [count, classes] of `input`, each time without one of its patches: the token leaves the
- * sequence, and the others keep their positions. At least one other patch must be there. All that
- * precedes the first attention is computed once. NUMERIC as above. */
+/* logits [count, classes] of `input`, each time without some of its patches, where absent [count,
+ * patches] is 1: their tokens leave the sequence, and the others keep their positions. At least one
+ * patch must be there. All that precedes the first attention is computed once. NUMERIC as above. */
 enum vitlrp_status vit_batch_forward_without(struct vit_batch *batch, const float *input,
-                                             const size_t *patches, size_t count, float *logits,
+                                             const uint8_t *absent, size_t count, float *logits,
                                              struct vitlrp_error *err);
 
 /* Inputs computed together; work in multiples of it wastes nothing. */

@@ -6,7 +6,7 @@ static void run_op(const struct forward_pass *pass, size_t index) {
     struct op_call call = *runner_call(pass->runner, index, false);
     struct profile *profile = pass->runner->engine.profile;
     call.images = pass->images;
-    call.without = pass->without;
+    call.absent = pass->absent;
     if (op->out == pass->runner->program->output && pass->output != NULL) {
         call.out.x = pass->output;
     }

@@ -59,7 +59,7 @@ struct forward_pass {
     struct runner *runner;
     size_t images, first, end;
     float *output;         /* where the program's output goes; NULL: to its place in memory */
-    const size_t *without; /* op_call.without */
+    const uint8_t *absent; /* op_call.absent */
     const struct observer *observers;
     size_t observer_count;
 };

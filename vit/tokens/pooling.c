@@ -27,12 +27,16 @@ size_t pool_all_rows(const struct token_layout *tokens) {
 void pool_mean(const struct pool_shape *shape, size_t image, size_t first, const float *x,
                float *out) {
     const float *rows = x + image * shape->rows * shape->width;
-    size_t without = shape->without == NULL ? shape->rows : shape->without[image];
-    double count = (double) (shape->rows - first) - (shape->without == NULL ? 0.0 : 1.0);
+    const uint8_t *absent =
+        shape->absent == NULL ? NULL : shape->absent + image * shape->tokens->count;
+    double count = (double) (shape->rows - first);
+    for (size_t r = first; absent != NULL && r < shape->rows; r++) {
+        count -= absent[r] != 0 ? 1.0 : 0.0;
+    }
     for (size_t d = 0; d < shape->width; d++) {
         double sum = 0.0;
         for (size_t r = first; r < shape->rows; r++) {
-            sum += r == without ? 0.0 : (double) rows[r * shape->width + d];
+            sum += absent != NULL && absent[r] != 0 ? 0.0 : (double) rows[r * shape->width + d];
         }
         out[d] = (float) (sum / count);
     }

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "vit/tokens/tokens.h"
 
@@ -14,8 +15,8 @@ struct pool_shape {
     size_t images;
     size_t rows; /* tokens of each image that are there: all, or the leading rows_needed */
     size_t width;
-    const size_t *without; /* [images]: a patch of each that is not there, of two at least; NULL:
-                              all are, as always where G is spread */
+    const uint8_t *absent; /* [images, tokens]: 1 where a patch is not there, one at least being
+                              left; NULL: all are, as always where G is spread */
 };
 
 struct pool {

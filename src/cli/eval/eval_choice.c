@@ -15,6 +15,9 @@
 
 #define MAX_LIMIT 10000000
 
+/* Of --agreement without --coalitions. */
+#define LEAST_COALITIONS 1024
+
 static bool is_method(const char *name) {
     struct vitlrp_method_info info;
     vitlrp_method_info_init(&info);
@@ -132,6 +135,9 @@ static enum vitlrp_status read_protocol(const struct args *args,
     vitlrp_eval_setting_init(&setting);
     for (size_t i = 0; vitlrp_eval_setting_at(i, &setting, NULL) == VITLRP_OK; i++) {
         TRY(read_setting(args, &setting, options, err));
+    }
+    if (args->value[OPTION_AGREEMENT] != NULL && options->coalitions == 0) {
+        options->coalitions = LEAST_COALITIONS;
     }
     TRY(option_int("--limit", args->value[OPTION_LIMIT], 1, MAX_LIMIT, &limit, err));
     options->limit = (size_t) limit;

@@ -1,0 +1,37 @@
+/* How far maps agree with what a model loses when patches leave: Spearman's rank correlation over
+ * the patches with token-drop's map, and with sampled Shapley values (vit/methods/shapley.h). */
+#ifndef EVAL_AGREEMENT_H
+#define EVAL_AGREEMENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/status.h"
+#include "eval/eval_run_private.h"
+
+/* Fewest coalitions of an image. */
+#define AGREEMENT_LEAST 1024
+
+/* USAGE for a number of coalitions between 0 and the least. */
+enum vitlrp_status agreement_check(const struct eval_protocol *protocol, struct vitlrp_error *err);
+
+/* True if a run has maps to compare. */
+bool agreement_is_wanted(const struct eval_run_options *options);
+
+/* The two methods that maps are compared with; NULL behind them. */
+const struct vit_method *agreement_method_at(size_t place);
+
+/* What they are run with on an image, but for its seed. */
+struct vitlrp_method_options agreement_options(const struct run *run,
+                                               const struct vit_method *method);
+
+/* Forward passes of an image. */
+size_t agreement_passes(const struct run *run);
+
+/* Correlations of all valid maps of the image, and how exact the Shapley values are. What befalls
+ * the two methods on this image alone leaves NaN. NOMEM, CANCELLED and the like are returned. */
+enum vitlrp_status agreement_measure(const struct run *run, struct worker *worker,
+                                     const struct eval_item *item, struct eval_image *image,
+                                     struct vitlrp_error *err);
+
+#endif
