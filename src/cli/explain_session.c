@@ -328,9 +328,7 @@ enum vitlrp_status explain_session_fit(struct explain_session *state, int32_t he
         return VITLRP_OK;
     }
     TRY(choose_options(state, height, width, &options, err));
-    if (state->watch.enabled) {
-        options.observer = pass_watch_observer(&state->watch);
-    }
+    options.observer = state->watch.enabled ? pass_watch_observer(&state->watch) : state->observer;
     explain_session_release(state);
     TRY(open_session(state, &options, err));
     vitlrp_session_info_init(&state->info);

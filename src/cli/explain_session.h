@@ -52,6 +52,8 @@ struct explain_session {
     struct pass_watch watch; /* the session's observer, where it is enabled */
     int32_t passes;          /* forward passes to come, about; 0: few */
 
+    struct vitlrp_session_observer observer; /* where the watch is not enabled; zeroed: none */
+
     struct image_page *page; /* of the image at hand, which collects its maps; NULL without one */
     struct outputs outputs;
     struct json_sink sink;

@@ -31,7 +31,7 @@ struct run_watch {
 };
 
 /* Listens to SIGINT, SIGTERM and SIGHUP from here on, but for those that are ignored: the first
- * ends the run when the images at hand are done, the second ends the process. */
+ * ends the run within a pass of the images at hand, the second ends the process. */
 void run_watch_start(enum progress when, const struct console *console, struct run_watch *watch);
 
 struct vitlrp_eval_observer run_watch_observer(struct run_watch *watch);

@@ -69,6 +69,12 @@ def heed_signals():
         signal.signal(number, signal.SIG_DFL)
 
 
+def processor_seconds(process):
+    """What a process that has not been waited for has taken."""
+    fields = read(f"/proc/{process.pid}/stat").rpartition(b")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def run(*arguments, **more):
     return subprocess.run(command(*arguments), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, timeout=TIME_LIMIT, **more)
@@ -377,6 +383,21 @@ class Batch(unittest.TestCase):
             self.assertIn(f"; {done} already there".encode(), result.stdout)
             self.assert_whole()
             shutil.rmtree(self.folder)
+
+    def test_interrupted_within_a_pass(self):
+        """An image that has minutes to go is left to the next run, and what came of it is nowhere."""
+        arguments = "batch", self.images, "-o", self.folder, "-j", "1", "--method", "rise", "--samples", "60000"
+        process = subprocess.Popen(command(*arguments), preexec_fn=heed_signals, stdout=subprocess.DEVNULL)
+        self.wait_for_lines(process, 1) # the photograph that cannot be read; the next one is begun
+        begun = processor_seconds(process)
+        while process.poll() is None and processor_seconds(process) < begun + 0.5:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        self.assertEqual(process.wait(TIME_LIMIT), 130)
+        self.assertEqual([line["status"] for line in lines_of(self.folder) if line["status"] == "ok"], [])
+        self.assertEqual([name for name in files_of(self.folder) if name.endswith(b".png")], [])
+        result = run(*arguments, "--dry-run")
+        self.assertEqual(result.returncode, 0, result.stderr)
 
     def test_second_signal(self):
         process = self.start(stdout=subprocess.DEVNULL)

@@ -397,7 +397,7 @@ enum vitlrp_status batch_item_explain(struct batch_item *item, const struct batc
         free_outputs(item);
     }
     item->state = item->status == VITLRP_OK ? JOURNAL_DONE : JOURNAL_FAILED;
-    if (error_is_systemic(item->status, &item->err)) {
+    if (item->status == VITLRP_CANCELLED || error_is_systemic(item->status, &item->err)) {
         const char *message = batch_item_message(item);
         status = error_forward(err, &item->err);
         memcpy(err->message, message, strlen(message) + 1);

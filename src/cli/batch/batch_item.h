@@ -36,7 +36,8 @@ struct batch_item {
 };
 
 /* Explains the image and fills the results: the outputs and the line, or for an image that failed
- * the line alone. A failure of this function is one that other images would meet too. */
+ * the line alone. A failure of this function is one that other images would meet too, or CANCELLED,
+ * by the session's observer. */
 enum vitlrp_status batch_item_explain(struct batch_item *item, const struct batch_choice *choice,
                                       struct explain_session *state, struct vitlrp_error *err);
 

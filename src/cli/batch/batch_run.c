@@ -279,11 +279,20 @@ static void read_all(struct engine *engine) {
 
 /* ---- Explaining ---- */
 
+/* A cancelled run ends its passes too; after a failure, or one too many, images at hand are done.
+ * A pass asks often, and waits for no lock. */
+static struct vitlrp_session_observer pass_observer(const struct engine *engine) {
+    const struct vitlrp_eval_observer *observer = &engine->run->observer;
+    return (struct vitlrp_session_observer){.cancelled = observer->cancelled,
+                                            .user = observer->user};
+}
+
 static enum vitlrp_status open_worker(struct worker *worker, struct vitlrp_error *err) {
     const struct explain_session *first = worker->engine->run->first;
     worker->state.without_ledger = first->without_ledger;
     worker->state.passes = first->passes;
     worker->state.record = first->record;
+    worker->state.observer = pass_observer(worker->engine);
     return explain_session_open_on(first->settings, &worker->console, first->model, &worker->state,
                                    err);
 }
@@ -305,6 +314,8 @@ static void *explain_some(void *context) {
         status = batch_item_explain(item, engine->run->plan->choice, &worker->state, &err);
         if (status == VITLRP_OK) {
             batch_queue_push(engine->explained, item);
+        } else if (status == VITLRP_CANCELLED && is_stopped(engine)) {
+            item_release(item);
         } else {
             engine_stop(engine, status, CODE_OUTPUT, &err);
             item_release(item);
