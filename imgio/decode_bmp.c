@@ -264,7 +264,7 @@ struct bmp_pen {
     uint64_t x, y;
 };
 
-/* What lies beyond the row's end is left out, as by other readers. */
+/* What a repeated pixel has beyond the row's end is left out, as by other readers. */
 static enum vitlrp_status bmp_pen_draw(struct bmp_pen *pen, uint32_t index,
                                        struct vitlrp_error *err) {
     const struct bmp *bmp = pen->bmp;
@@ -281,11 +281,21 @@ static uint32_t bmp_run_index(const struct bmp *bmp, const uint8_t *data, uint32
     return bmp->compression == RLE8 ? data[i] : bmp_pixel_index(data, i, 4);
 }
 
+/* Where a run of other pixels, or a move, goes beyond its row, readers disagree about all that
+ * follows. */
+static enum vitlrp_status bmp_pen_check(const struct bmp_pen *pen, uint32_t count,
+                                        struct vitlrp_error *err) {
+    return pen->x + count <= pen->bmp->width
+               ? VITLRP_OK
+               : fail(err, VITLRP_FORMAT, "bad BMP: a run beyond the end of its row");
+}
+
 /* So many pixels that are not repeated; they fill whole words. */
 static enum vitlrp_status bmp_read_plain_run(struct bmp_pen *pen, uint32_t count,
                                              struct vitlrp_error *err) {
     const struct bmp *bmp = pen->bmp;
     size_t bytes = bmp->compression == RLE8 ? count : (count + 1) / 2;
+    TRY(bmp_pen_check(pen, count, err));
     if (bytes > bmp->size - pen->at) {
         return fail(err, VITLRP_FORMAT, "truncated BMP");
     }
@@ -328,6 +338,7 @@ static enum vitlrp_status bmp_read_run(struct bmp_pen *pen, bool *ended, struct 
         if (pen->bmp->size - pen->at < 2) {
             return fail(err, VITLRP_FORMAT, "truncated BMP");
         }
+        TRY(bmp_pen_check(pen, pair[2], err));
         pen->x += pair[2];
         pen->y += pair[3];
         pen->at += 2;

@@ -44,7 +44,7 @@ REFUSED = (
     ("bad PNG", "PNG: another error of libpng"),
     ("compressed BMP", "BMP: compressed"),
     ("BMP (of|with) ", "BMP: depth or header that is not read"),
-    ("bad BMP", "BMP: fields that contradict each other"),
+    ("bad BMP", "BMP: fields that contradict each other, runs beyond their row"),
     ("bad PNM", "PNM: no number, a value too large, no space"),
     ("(AVIF|HEIC|HEIF).* files are not read", "HEIF and AVIF"),
     ("files are not read", "another format, by name"),

@@ -288,7 +288,7 @@ static void test_k02_runs(void **state) {
     /* Rows that end early, a picture that does, and runs that are too long. */
     bmp = bmp_of_runs(2, 2, 8, "\1\1\0\0\0\1", 6);
     assert_pixels(&bmp, "\0\0\0\0\0\0\3\2\1\0\0\0", 2, 2);
-    bmp = bmp_of_runs(2, 2, 8, "\xff\1\0\0\0\2\xff\xff\3\1", 10);
+    bmp = bmp_of_runs(2, 2, 8, "\xff\1\0\0\0\2\2\xff\3\1", 10);
     assert_pixels(&bmp, "\0\0\0\0\0\0\3\2\1\3\2\1", 2, 2);
 }
 
@@ -302,6 +302,11 @@ static void test_k02_bad_runs(void **state) {
     bmp = bmp_of_runs(2, 1, 8, "\2\5\0\1", 4);
     put(&bmp, 46, 5, 4);
     assert_refused(&bmp, VITLRP_FORMAT, "palette index 5");
+    /* Other pixels and a move beyond a row, of which readers make different pictures. */
+    bmp = bmp_of_runs(3, 2, 8, "\0\4\1\2\3\4\0\1", 8);
+    assert_refused(&bmp, VITLRP_FORMAT, "beyond the end of its row");
+    bmp = bmp_of_runs(3, 2, 8, "\2\1\0\2\2\0\0\1", 8);
+    assert_refused(&bmp, VITLRP_FORMAT, "beyond the end of its row");
 }
 
 static void test_compressions_are_named(void **state) {
