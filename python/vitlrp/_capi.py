@@ -113,6 +113,15 @@ class Geometry(Structure):
     ]
 
 
+class Prepared(Structure):
+    _fields_ = [
+        ("image", ImagePointer),
+        ("input", POINTER(c_float)),
+        ("geometry", Geometry),
+        ("prepare_ms", c_double),
+    ]
+
+
 class ImageLimits(Structure):
     _fields_ = [
         ("max_file_bytes", c_size_t),
@@ -593,6 +602,28 @@ FUNCTIONS = {
     "vitlrp_image_open_memory": (
         c_int,
         (c_void_p, c_size_t, POINTER(ImageOptions), POINTER(ImagePointer), POINTER(Error)),
+    ),
+    "vitlrp_image_open_prepared": (
+        c_int,
+        (
+            c_void_p,
+            c_size_t,
+            POINTER(ImageOptions),
+            POINTER(Preprocess),
+            POINTER(Prepared),
+            POINTER(Error),
+        ),
+    ),
+    "vitlrp_image_open_prepared_file": (
+        c_int,
+        (
+            c_char_p,
+            POINTER(ImageOptions),
+            POINTER(Preprocess),
+            c_char_p,
+            POINTER(Prepared),
+            POINTER(Error),
+        ),
     ),
     "vitlrp_image_from_rgb": (
         c_int,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import dataclasses
 import os
@@ -15,7 +16,7 @@ import numpy.typing as npt
 
 from . import _capi, _check
 from ._handle import Handle
-from ._library import call, lib, new_record, words
+from ._library import call, lib, new_record, take_bytes, words
 from .errors import FormatError, UsageError, printable
 
 # What stands for an image: a path, the bytes of a file or a file object, an array, a tensor of torch,
@@ -143,13 +144,17 @@ class Geometry:
             setattr(record, field, _check.real(field, getattr(self, field), -limit, limit))
         return record
 
+    @classmethod
+    def _of(cls, record: _capi.Geometry) -> Geometry:
+        return cls(*(getattr(record, field.name) for field in dataclasses.fields(cls)))
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Input:
     """A model input and the photograph that it shows."""
 
     values: _check.Floats  # float32 (channels, height, width), normalised
-    photo: _check.Pixels  # uint8 (height, width, 3), upright, read-only
+    photo: _check.Pixels | None  # uint8 (height, width, 3), upright, read-only; None: not kept
     geometry: Geometry
     is_prepared: bool = False  # it was given as an input, and the photograph is made from it
 
@@ -183,9 +188,10 @@ def _warning_of(image: Handle) -> str | None:
     return info.warning.decode() if info.warning else None
 
 
-def _options(ignore_exif: bool) -> Any:
+def _options(ignore_exif: bool, max_side: int = 0) -> Any:
     options = new_record(_capi.ImageOptions, lib.vitlrp_image_options_init_sized)
     options.ignore_exif = _check.flag("ignore_exif", ignore_exif)
+    options.max_side = max_side
     return ctypes.byref(options)
 
 
@@ -257,6 +263,16 @@ def _of_array(array: npt.NDArray[Any], channels: int) -> Handle | _check.Floats:
     return image_of_pixels("image", _colours(array))
 
 
+def _contents(image: ImageLike) -> ImageLike:
+    """A file object's bytes; everything else as it is."""
+    if not callable(getattr(image, "read", None)) or callable(getattr(image, "convert", None)):
+        return image
+    data = cast(Any, image).read()
+    if not isinstance(data, bytes):
+        raise UsageError(f"a photograph's file must be opened as binary: it gives {_check.kind(data)}")
+    return data
+
+
 def _resolve(image: ImageLike, channels: int, ignore_exif: bool) -> Handle | _check.Floats:
     """The library's image of a photograph, or an array that is a model input."""
     if isinstance(image, (str, os.PathLike)):
@@ -264,10 +280,7 @@ def _resolve(image: ImageLike, channels: int, ignore_exif: bool) -> Handle | _ch
         if _is_npy(image):
             return _read_npy(image, channels)
         return handle_of(lib.vitlrp_image_open, path, _options(ignore_exif))
-    if callable(getattr(image, "read", None)) and not callable(getattr(image, "convert", None)):
-        image = cast(Any, image).read()
-        if not isinstance(image, bytes):
-            raise UsageError(f"a photograph's file must be opened as binary: it gives {_check.kind(image)}")
+    image = _contents(image)
     if isinstance(image, (bytes, bytearray, memoryview)):
         data = bytes(image)
         return handle_of(lib.vitlrp_image_open_memory, data, len(data), _options(ignore_exif))
@@ -294,8 +307,31 @@ def _from_photo(image: Handle, preprocess: _capi.Preprocess) -> Input:
         _check.floats(values),
     )
     photo.flags.writeable = False
-    names = (field.name for field in dataclasses.fields(Geometry))
-    return Input(values, photo, Geometry(*(getattr(geometry, name) for name in names)))
+    return Input(values, photo, Geometry._of(geometry))
+
+
+def _open_prepared(
+    image: ImageLike, preprocess: _capi.Preprocess, ignore_exif: bool
+) -> tuple[Input, str | None]:
+    """The input of a photograph's file or bytes, of which no pixels are kept, and its warning.
+
+    The library reads a large one row by row.
+    """
+    prepared = _capi.Prepared()
+    options = _options(ignore_exif, max_side=1)
+    record, out = ctypes.byref(preprocess), ctypes.byref(prepared)
+    if isinstance(image, (str, os.PathLike)):
+        path = _check.path("image", image)
+        call(lib.vitlrp_image_open_prepared_file, path, options, record, None, out)
+    else:
+        data = bytes(image)
+        call(lib.vitlrp_image_open_prepared, data, len(data), options, record, out)
+    with contextlib.closing(Handle(prepared.image, lib.vitlrp_image_close)) as small:
+        geometry = Geometry._of(prepared.geometry)
+        shape = preprocess.channels or 3, geometry.input_height, geometry.input_width
+        data = take_bytes(prepared.input, 4 * shape[0] * shape[1] * shape[2])
+        values = np.frombuffer(bytearray(data), np.float32).reshape(shape)
+        return Input(values, None, geometry), _warning_of(small)
 
 
 def _from_values(array: _check.Floats, preprocess: _capi.Preprocess) -> Input:
@@ -352,8 +388,27 @@ def listed(images: Any) -> list[Any]:
     )
 
 
-def read(image: ImageLike, preprocessing: Preprocessing, ignore_exif: bool, level: int = 3) -> Input:
-    """Whatever stands for an image, as a model input with its photograph.
+def _is_file(image: ImageLike) -> bool:
+    """A photograph's file, or its bytes."""
+    if isinstance(image, (str, os.PathLike)):
+        return not _is_npy(image)
+    return isinstance(image, (bytes, bytearray, memoryview))
+
+
+def _warn(image: ImageLike, warning: str | None, level: int) -> None:
+    if warning is not None:
+        name = f"{os.fspath(image)}: " if isinstance(image, (str, os.PathLike)) else ""
+        warnings.warn(printable(f"{name}{warning}"), stacklevel=level + 1)
+
+
+def read(
+    image: ImageLike,
+    preprocessing: Preprocessing,
+    ignore_exif: bool,
+    keep_photo: bool = True,
+    level: int = 3,
+) -> Input:
+    """Whatever stands for an image, as a model input, with its photograph if that is kept.
 
     Warns, in the name of the caller that is `level` frames up, of a picture with which something is
     wrong.
@@ -361,15 +416,17 @@ def read(image: ImageLike, preprocessing: Preprocessing, ignore_exif: bool, leve
     if not isinstance(preprocessing, Preprocessing):
         raise UsageError(f"preprocessing must be a vitlrp.Preprocessing, not {_check.shown(preprocessing)}")
     preprocess = preprocessing._record()
+    image = _contents(image)
+    if not keep_photo and _is_file(image):
+        source, warning = _open_prepared(image, preprocess, ignore_exif)
+        _warn(image, warning, level)
+        return source
     found = _resolve(image, preprocessing.channels, ignore_exif)
     if isinstance(found, np.ndarray):
         _warn_of_range(found, level + 1)
         return _from_values(found, preprocess)
     try:
-        warning = _warning_of(found)
-        if warning is not None:
-            name = f"{os.fspath(image)}: " if isinstance(image, (str, os.PathLike)) else ""
-            warnings.warn(printable(f"{name}{warning}"), stacklevel=level)
+        _warn(image, _warning_of(found), level)
         return _from_photo(found, preprocess)
     finally:
         found.close()

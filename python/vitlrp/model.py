@@ -362,7 +362,7 @@ class Model:
         ignore_exif: bool = False,
     ) -> _check.Floats:
         """The model input of an image, float32 (3, height, width); arguments as of explain."""
-        return _image.read(image, self._prepared(preprocessing), ignore_exif).values
+        return _image.read(image, self._prepared(preprocessing), ignore_exif, keep_photo=False).values
 
     def _prepared(self, preprocessing: _image.Preprocessing | None) -> _image.Preprocessing:
         return self.preprocessing if preprocessing is None else preprocessing
@@ -383,7 +383,8 @@ class Model:
         """
         if isinstance(images, (str, bytes, os.PathLike)) or not images:
             raise UsageError("images must be a list of at least one image")
-        sources = [_image.read(one, self._prepared(preprocessing), ignore_exif) for one in images]
+        prepared = self._prepared(preprocessing)
+        sources = [_image.read(one, prepared, ignore_exif, keep_photo=False) for one in images]
         features = np.stack([self._forward(source.values) for source in sources])
         pointer = _capi.ModelPointer()
         with self._in_use() as model:
@@ -603,7 +604,8 @@ class Model:
         if chosen.ignores_class and (target is not None or request.versus is not None):
             warnings.warn(f"the map of {chosen.name} is the same for every class", stacklevel=3)
         prepared = self._prepared(request.preprocessing)
-        source = _image.read(image, prepared, request.ignore_exif, 4)
+        keep_photo = _check.flag("keep_photo", request.keep_photo) != 0
+        source = _image.read(image, prepared, request.ignore_exif, keep_photo, 4)
         size = self.info.image_height, self.info.image_width
         _image.check_size(source, size, prepared, bool(_check.flag("resample", request.resample)))
         settings = self._session_settings(request, source, chosen.name, wanted.count > 1)
@@ -615,7 +617,7 @@ class Model:
                 message = f"nothing faster for {request.precision} here: computed in {work.precision}"
                 warnings.warn(message, stacklevel=3)
             found = work.run(classes, wanted, request.level)
-        if not _check.flag("keep_photo", request.keep_photo):
+        if not keep_photo:
             found = [dataclasses.replace(one, photo=None) for one in found]
         return found if wanted.several else found[0]
 

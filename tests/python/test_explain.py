@@ -8,6 +8,7 @@ import signal
 import threading
 import time
 import unittest
+import unittest.mock
 import warnings
 
 import numpy as np
@@ -450,6 +451,20 @@ class Results(Explain):
             found.picture()
         with self.assertRaisesRegex(errors.UsageError, "this one is float32"):
             found.picture(photo=self.model.preprocess(support.GOLDFISH))
+
+    def test_pixels_that_are_not_kept(self):
+        """The library's rows become the input: no pixel of the photograph is copied, and the bits are the same."""
+        wanted = self.model.preprocess(np.asarray(self.found.photo))
+        with unittest.mock.patch("vitlrp.image.pixels_of_image", side_effect=AssertionError):
+            for photo in (support.GOLDFISH, support.read(support.GOLDFISH), io.BytesIO(support.read(support.GOLDFISH))):
+                self.assertEqual(self.model.preprocess(photo).tobytes(), wanted.tobytes())
+            found = self.model.explain(support.GOLDFISH, keep_photo=False)
+            with self.assertRaisesRegex(OSError, "nowhere.jpg"):
+                self.model.preprocess("nowhere.jpg")
+            with self.assertRaisesRegex(errors.FormatError, "not a JPEG"):
+                self.model.preprocess(b"no picture")
+        self.assertEqual(found.geometry, self.found.geometry)
+        self.assertTrue(wanted.flags.writeable and self.model.preprocess(support.GOLDFISH).flags.writeable)
 
     def test_shared_scale(self):
         """Pictures that are compared: a value has one colour in all of them."""
