@@ -59,14 +59,21 @@ static enum vitlrp_status open_tile(const struct record_picture *picture, int32_
     return status;
 }
 
+/* Δ of a method on an image under a replacement. */
+static double delta_on(const struct report_page *page, const struct eval_image *image,
+                       size_t method, size_t replacement) {
+    const struct eval_measure measure = {.metric = EVAL_DELTA_LOGIT, .replacement = replacement};
+    return eval_metric_value(&page->record->evaluation, image, method, measure);
+}
+
 /* The method with the largest Δ on the image; method_count if there is none. */
-static size_t best_on(const struct report_page *page, const struct eval_image *image) {
+static size_t best_on(const struct report_page *page, const struct eval_image *image,
+                      size_t replacement) {
     const struct evaluation *evaluation = &page->record->evaluation;
     size_t best = evaluation->method_count;
     double largest = -INFINITY;
     for (size_t m = 0; m < evaluation->method_count; m++) {
-        double delta =
-            eval_metric_value(evaluation, image, m, eval_measure_first(EVAL_DELTA_LOGIT));
+        double delta = delta_on(page, image, m, replacement);
         if (delta > largest) { /* false for NaN */
             largest = delta;
             best = m;
@@ -94,6 +101,22 @@ static enum vitlrp_status append_enlargeable(const struct report_page *page,
     return status;
 }
 
+static void append_deltas(const struct report_page *page, const struct eval_image *image,
+                          size_t method) {
+    bool is_several = page->summary->replacement_count > 1;
+    for (size_t r = 0; r < page->summary->replacement_count; r++) {
+        text_append_string(page->out, "<small");
+        if (is_several) {
+            text_append_string(page->out, " class=\"");
+            report_under_classes(page, r);
+            text_append_string(page->out, "\"");
+        }
+        text_append_string(page->out, ">Δ ");
+        report_number(page->out, delta_on(page, image, method, r), 2);
+        text_append_string(page->out, "</small>");
+    }
+}
+
 static enum vitlrp_status append_map(const struct report_page *page, const struct eval_image *image,
                                      size_t method, const struct image *tile,
                                      struct vitlrp_error *err) {
@@ -119,12 +142,28 @@ static enum vitlrp_status append_map(const struct report_page *page, const struc
     enum vitlrp_status status = append_enlargeable(
         page, &overlay, &(struct subject){"tile", evaluation->methods[method], image}, method, err);
     image_free(&overlay);
-    text_append_string(page->out, "<small>Δ ");
-    report_number(
-        page->out,
-        eval_metric_value(evaluation, image, method, eval_measure_first(EVAL_DELTA_LOGIT)), 2);
-    text_append_string(page->out, "</small>");
+    append_deltas(page, image, method);
     return status;
+}
+
+/* Under one replacement, the best method on an image is "top1"; under several, "best0" and so on.
+ */
+static void append_cell_begin(const struct report_page *page, const struct eval_image *image,
+                              size_t method) {
+    struct text *out = page->out;
+    bool is_any = false;
+    for (size_t r = 0; r < page->summary->replacement_count; r++) {
+        if (method == best_on(page, image, r)) {
+            text_append_string(out, is_any ? " " : "<td class=\"");
+            is_any = true;
+            if (page->summary->replacement_count == 1) {
+                text_append_string(out, "top1");
+            } else {
+                text_printf(out, "best%zu", r);
+            }
+        }
+    }
+    text_append_string(out, is_any ? "\">" : "<td>");
 }
 
 /* Which image it is: its class, how sure the model was, and what the label says if that differs. */
@@ -155,7 +194,6 @@ static enum vitlrp_status append_image_row(const struct report_page *page,
                                            struct vitlrp_error *err) {
     struct text *out = page->out;
     struct image tile = {0};
-    size_t best = best_on(page, image);
     TRY(open_tile(picture, TILE_PIXELS, &tile, err));
     text_printf(out, "<tr id=\"i-%zu\"><th class=\"pin\" scope=\"row\">", image->index);
     enum vitlrp_status status =
@@ -165,7 +203,7 @@ static enum vitlrp_status append_image_row(const struct report_page *page,
     text_append_string(out, "</th>");
     for (size_t i = 0; i < page->summary->method_count && status == VITLRP_OK; i++) {
         size_t method = page->summary->ranking[i];
-        text_append_string(out, method == best ? "<td class=\"top1\">" : "<td>");
+        append_cell_begin(page, image, method);
         status = append_map(page, image, method, &tile, err);
         text_append_string(out, "</td>");
     }
@@ -271,11 +309,16 @@ enum vitlrp_status report_gallery(const struct report_page *page, struct vitlrp_
     }
     text_append_string(out, "<section id=\"gallery\">\n<h2>Maps side by side</h2>\n<p>");
     TRY(append_choice(page, err));
+    text_append_string(out, "; methods go from best to worst");
+    if (page->summary->replacement_count > 1) {
+        text_append_string(out, " under the first replacement");
+    }
     text_append_string(
-        out, "; methods go from best to worst. Red speaks for the class, blue against it; of "
+        out, ". Red speaks for the class, blue against it; of "
              "methods that say no against, from dark to light is less to more. Every map has its "
              "own scale. Δ is that image’s alone, and the highest is outlined. Choose a picture "
              "to enlarge it.</p>\n");
+    report_under_choice(page, "gallery");
     TRY(append_jumps(page, err));
     text_append_string(out, "<p class=\"more\" aria-hidden=\"true\">Further methods: scroll "
                             "sideways →</p>\n<div class=\"panel scroll gallery\" "

@@ -96,6 +96,7 @@ void report_key(const struct report_page *page, size_t method) {
 static void append_style(const struct report_page *page, struct text *style) {
     text_append_string(style, REPORT_STYLE);
     report_legend_style(page, style);
+    report_under_style(page, style);
 }
 
 static enum vitlrp_status append_head(const struct report_page *page,

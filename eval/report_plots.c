@@ -53,11 +53,12 @@ static void append_percent(struct text *out, const char *attribute, const struct
     text_append_string(out, "%\"");
 }
 
+/* One axis for all replacements. */
 static struct axis forest_axis(const struct summary *summary) {
     double low = 0.0;
     double high = 0.0;
-    for (size_t m = 0; m < summary->method_count; m++) {
-        const struct vitlrp_statistic *delta = &summary->methods[m].metrics[EVAL_DELTA_LOGIT];
+    for (size_t row = 0; row < summary->method_count * summary->replacement_count; row++) {
+        const struct vitlrp_statistic *delta = &summary->methods[row].metrics[EVAL_DELTA_LOGIT];
         if (report_has_interval(delta)) {
             low = fmin(low, delta->lo);
             high = fmax(high, delta->hi);
@@ -70,9 +71,8 @@ static struct axis forest_axis(const struct summary *summary) {
 }
 
 /* One method's interval between lines that run on through all rows. */
-static void append_track(const struct report_page *page, const struct axis *axis, size_t method) {
-    const struct vitlrp_statistic *delta =
-        &page->summary->methods[method].metrics[EVAL_DELTA_LOGIT];
+static void append_track(const struct report_page *page, const struct axis *axis, size_t method,
+                         const struct vitlrp_statistic *delta) {
     struct text *out = page->out;
     text_append_string(out, "<svg class=\"track ");
     report_method_classes(page, method);
@@ -111,46 +111,73 @@ static void append_value(struct text *out, const struct vitlrp_statistic *delta)
     }
 }
 
-void report_forest(const struct report_page *page) {
+/* The intervals under a replacement, the best first. */
+static void append_forest(const struct report_page *page, const struct axis *axis,
+                          size_t replacement) {
     const struct summary *summary = page->summary;
-    struct axis axis = forest_axis(summary);
     struct text *out = page->out;
-    text_append_string(out, "<section id=\"delta\">\n<h2>Δ logit of each method</h2>\n<p>Area "
-                            "between the curves of least and most relevant first: 0 is what a "
-                            "random order gives.</p>\n<div class=\"panel forest\">\n");
+    text_append_string(out, "<div class=\"panel forest");
+    report_under_classes(page, replacement);
+    text_append_string(out, "\">\n");
     for (size_t i = 0; i < summary->method_count; i++) {
-        size_t method = summary->ranking[i];
-        const struct vitlrp_statistic *delta = &summary->methods[method].metrics[EVAL_DELTA_LOGIT];
+        size_t method = summary_ranking(summary, replacement)[i];
+        const struct vitlrp_statistic *delta =
+            &summary_row(summary, method, replacement)->metrics[EVAL_DELTA_LOGIT];
         text_printf(out, "<div><a href=\"#m-%zu\">", method);
         report_escape(out, page->record->evaluation.methods[method]);
         text_append_string(out, "</a></div><div>");
-        append_track(page, &axis, method);
+        append_track(page, axis, method, delta);
         text_append_string(out, "</div><div class=\"value\">");
         append_value(out, delta);
         text_append_string(out, "</div>\n");
     }
     text_append_string(out, "<div class=\"axis\"></div><div class=\"axis\">");
-    for (int tick = 0; tick < axis.ticks; tick++) {
+    for (int tick = 0; tick < axis->ticks; tick++) {
         text_append_string(out, "<span style=\"left:");
-        number_fixed(out, 100.0 * place(&axis, tick_value(&axis, tick)), 2);
+        number_fixed(out, 100.0 * place(axis, tick_value(axis, tick)), 2);
         text_append_string(out, "%\">");
-        report_number(out, tick_value(&axis, tick), axis.decimals);
+        report_number(out, tick_value(axis, tick), axis->decimals);
         text_append_string(out, "</span>");
     }
-    text_append_string(out, "</div><div class=\"axis value\"></div>\n</div>\n</section>\n");
+    text_append_string(out, "</div><div class=\"axis value\"></div>\n</div>\n");
 }
 
-/* Mean curves, [EVAL_CURVES][points] of each method; NULL for a method without results, so that
- * memory is in proportion to the curves that the record has, however many steps and methods it
- * states. */
+void report_forest(const struct report_page *page) {
+    struct axis axis = forest_axis(page->summary);
+    struct text *out = page->out;
+    text_append_string(out, "<section id=\"delta\">\n<h2>Δ logit of each method</h2>\n<p>Area "
+                            "between the curves of least and most relevant first: 0 is what a "
+                            "random order gives.</p>\n");
+    report_under_choice(page, "delta");
+    for (size_t r = 0; r < page->summary->replacement_count; r++) {
+        append_forest(page, &axis, r);
+    }
+    text_append_string(out, "</section>\n");
+}
+
+/* Mean curves, [replacements][EVAL_CURVES][points] of each method; NULL for a method without
+ * results, so that memory is in proportion to the curves that the record has, however many steps
+ * and methods it states. */
 struct curves {
     double **means; /* [methods], owned as are its blocks */
-    size_t points;
+    size_t points, replacements;
 };
 
-static const double *mean_of(const struct curves *curves, size_t method, enum eval_curve kind) {
+/* One of the plots: a quantity under a replacement. */
+struct series {
+    size_t replacement;
+    enum eval_curve kind;
+};
+
+/* Numbers all series; those under the first replacement have the numbers of their kinds. */
+static size_t series_number(const struct series *series) {
+    return series->replacement * EVAL_CURVES + (size_t) series->kind;
+}
+
+static const double *mean_of(const struct curves *curves, size_t method,
+                             const struct series *series) {
     const double *means = curves->means[method];
-    return means == NULL ? NULL : means + (size_t) kind * curves->points;
+    return means == NULL ? NULL : means + series_number(series) * curves->points;
 }
 
 /* What the means are taken of. */
@@ -160,28 +187,36 @@ struct averaging {
     size_t *counts; /* owned: [methods] images */
 };
 
+/* Adds the curves of one method on one image. */
+static void add_method(const struct curves *curves, const struct eval_method_result *result,
+                       double *mean) {
+    for (size_t r = 0; r < curves->replacements; r++) {
+        for (size_t kind = 0; kind < EVAL_CURVES; kind++) {
+            const float *curve = result->curves[r].of[kind];
+            for (size_t k = 0; k < curves->points; k++, mean++) {
+                *mean += (double) curve[k];
+            }
+        }
+    }
+}
+
 static enum vitlrp_status add_curves(void *user, const struct eval_image *image,
                                      struct vitlrp_error *err) {
     const struct averaging *averaging = user;
-    size_t points = averaging->curves->points;
+    const struct curves *curves = averaging->curves;
     for (size_t m = 0; m < averaging->evaluation->method_count && image->methods != NULL; m++) {
         if (!image->methods[m].valid) {
             continue;
         }
-        double *mean = averaging->curves->means[m];
-        if (mean == NULL) {
-            mean = averaging->curves->means[m] = mem_calloc(points, EVAL_CURVES * sizeof *mean);
+        double **mean = &curves->means[m];
+        if (*mean == NULL) {
+            *mean = mem_calloc(curves->points, curves->replacements * EVAL_CURVES * sizeof **mean);
         }
-        if (mean == NULL) {
+        if (*mean == NULL) {
             return fail(err, VITLRP_NOMEM, "out of memory for the mean curves");
         }
         averaging->counts[m]++;
-        for (size_t kind = 0; kind < EVAL_CURVES; kind++) {
-            const float *curve = image->methods[m].curves[0].of[kind];
-            for (size_t k = 0; k < points; k++) {
-                mean[kind * points + k] += (double) curve[k];
-            }
-        }
+        add_method(curves, &image->methods[m], *mean);
     }
     return VITLRP_OK;
 }
@@ -195,8 +230,9 @@ static void curves_close(const struct evaluation *evaluation, struct curves *cur
 
 static void divide_by_counts(const struct averaging *averaging) {
     const struct curves *curves = averaging->curves;
+    size_t count = curves->replacements * EVAL_CURVES * curves->points;
     for (size_t m = 0; m < averaging->evaluation->method_count; m++) {
-        for (size_t k = 0; curves->means[m] != NULL && k < EVAL_CURVES * curves->points; k++) {
+        for (size_t k = 0; curves->means[m] != NULL && k < count; k++) {
             curves->means[m][k] /= (double) averaging->counts[m];
         }
     }
@@ -207,6 +243,7 @@ static enum vitlrp_status curves_open(const struct evaluation *evaluation, struc
     struct averaging averaging = {.evaluation = evaluation, .curves = curves};
     enum vitlrp_status status = VITLRP_OK;
     curves->points = (size_t) evaluation->protocol.steps + 1;
+    curves->replacements = eval_replacement_count(&evaluation->protocol);
     curves->means = mem_calloc(evaluation->method_count, sizeof *curves->means);
     averaging.counts = mem_calloc(evaluation->method_count, sizeof *averaging.counts);
     if (curves->means == NULL || averaging.counts == NULL) {
@@ -223,19 +260,26 @@ static enum vitlrp_status curves_open(const struct evaluation *evaluation, struc
     return status;
 }
 
-/* One axis for MoRF and LeRF of a quantity, so that they can be compared. */
+static void widen(const struct curves *curves, size_t method, const struct series *series,
+                  double range[2]) {
+    const double *mean = mean_of(curves, method, series);
+    for (size_t k = 0; k < curves->points; k++) {
+        range[0] = fmin(range[0], mean[k]);
+        range[1] = fmax(range[1], mean[k]);
+    }
+}
+
+/* One axis for MoRF and LeRF of a quantity under all replacements, so that they can be compared. */
 static struct axis curve_axis(const struct report_page *page, const struct curves *curves,
                               enum eval_curve morf, enum eval_curve lerf) {
-    double low = 0.0;
-    double high = 0.0;
+    double range[2] = {0.0, 0.0};
     for (size_t m = 0; m < page->summary->method_count; m++) {
-        for (size_t k = 0; k < curves->points && curves->means[m] != NULL; k++) {
-            double values[] = {mean_of(curves, m, morf)[k], mean_of(curves, m, lerf)[k]};
-            low = fmin(low, fmin(values[0], values[1]));
-            high = fmax(high, fmax(values[0], values[1]));
+        for (size_t r = 0; r < curves->replacements && curves->means[m] != NULL; r++) {
+            widen(curves, m, &(struct series){r, morf}, range);
+            widen(curves, m, &(struct series){r, lerf}, range);
         }
     }
-    return make_axis(low, high, 0.0);
+    return make_axis(range[0], range[1], 0.0);
 }
 
 static void append_grid(struct text *out, const struct axis *axis) {
@@ -251,15 +295,16 @@ static void append_grid(struct text *out, const struct axis *axis) {
 }
 
 static void append_curve(const struct report_page *page, const struct curves *curves,
-                         const struct axis *axis, size_t method, enum eval_curve kind) {
-    const double *mean = mean_of(curves, method, kind);
+                         const struct axis *axis, size_t method, const struct series *series) {
+    const double *mean = mean_of(curves, method, series);
     struct text *out = page->out;
     if (mean == NULL) {
         return;
     }
     text_append_string(out, "<polyline class=\"curve ");
     report_method_classes(page, method);
-    text_append_string(out, method == page->summary->ranking[0] ? " first" : "");
+    size_t first = summary_ranking(page->summary, series->replacement)[0];
+    text_append_string(out, method == first ? " first" : "");
     text_append_string(out, "\" points=\"");
     for (size_t k = 0; k < curves->points; k++) {
         text_append_string(out, k == 0 ? "" : " ");
@@ -309,8 +354,9 @@ static int value_decimals(enum eval_curve kind) {
  * of every method. A plot's places are one group of radio buttons, so that they are one stop of
  * the tabulator, and arrows go from one to the next. */
 static void append_place(const struct report_page *page, const struct curves *curves,
-                         enum eval_curve kind, size_t point) {
+                         const struct series *series, size_t point) {
     struct text *out = page->out;
+    size_t number = series_number(series);
     double steps = (double) (curves->points - 1);
     double width = 100.0 * (double) value_stride(curves) / steps;
     bool is_late = 2 * point >= curves->points;
@@ -319,21 +365,21 @@ static void append_place(const struct report_page *page, const struct curves *cu
     text_append_string(out, "%;width:");
     number_fixed(out, width, 2);
     text_printf(out,
-                "%%\"><input type=\"radio\" name=\"at-%d\" aria-labelledby=\"at-%d-%zu\">"
-                "<span class=\"tip%s\" id=\"at-%d-%zu\"><b>",
-                (int) kind, (int) kind, point, is_late ? " late" : "", (int) kind, point);
+                "%%\"><input type=\"radio\" name=\"at-%zu\" aria-labelledby=\"at-%zu-%zu\">"
+                "<span class=\"tip%s\" id=\"at-%zu-%zu\"><b>",
+                number, number, point, is_late ? " late" : "", number, point);
     append_share(out, curves, point);
     text_append_string(out, " replaced</b>");
     for (size_t i = 0; i < page->summary->method_count; i++) {
-        size_t method = page->summary->ranking[i];
-        const double *mean = mean_of(curves, method, kind);
+        size_t method = summary_ranking(page->summary, series->replacement)[i];
+        const double *mean = mean_of(curves, method, series);
         if (mean != NULL) {
             text_append_string(out, "<span class=\"");
             report_method_classes(page, method);
             text_append_string(out, "\"> ");
             report_escape(out, page->record->evaluation.methods[method]);
             text_append_string(out, " <em>");
-            report_number(out, mean[point], value_decimals(kind));
+            report_number(out, mean[point], value_decimals(series->kind));
             text_append_string(out, "</em></span>");
         }
     }
@@ -341,26 +387,27 @@ static void append_place(const struct report_page *page, const struct curves *cu
 }
 
 static void append_places(const struct report_page *page, const struct curves *curves,
-                          enum eval_curve kind, const char *title) {
+                          const struct series *series, const char *title) {
     text_printf(page->out, "<div class=\"places\" role=\"radiogroup\" aria-label=\"%s: values\">",
                 title);
     for (size_t k = 0; k < curves->points; k += value_stride(curves)) {
-        append_place(page, curves, kind, k);
+        append_place(page, curves, series, k);
     }
     text_append_string(page->out, "</div>");
 }
 
 /* The same values for those who read or copy. */
 static void append_value_table(const struct report_page *page, const struct curves *curves,
-                               enum eval_curve kind) {
+                               const struct series *series) {
     const struct summary *summary = page->summary;
+    const size_t *ranking = summary_ranking(summary, series->replacement);
     struct text *out = page->out;
     text_append_string(out, "<details><summary>Values as a table</summary><div class=\"scroll\" "
                             "tabindex=\"0\"><table class=\"values\"><thead><tr><th "
                             "scope=\"col\">Replaced</th>");
     for (size_t i = 0; i < summary->method_count; i++) {
         text_append_string(out, "<th class=\"num\" scope=\"col\">");
-        report_escape(out, page->record->evaluation.methods[summary->ranking[i]]);
+        report_escape(out, page->record->evaluation.methods[ranking[i]]);
         text_append_string(out, "</th>");
     }
     text_append_string(out, "</tr></thead><tbody>\n");
@@ -369,9 +416,9 @@ static void append_value_table(const struct report_page *page, const struct curv
         append_share(out, curves, k);
         text_append_string(out, "</th>");
         for (size_t i = 0; i < summary->method_count; i++) {
-            const double *mean = mean_of(curves, summary->ranking[i], kind);
+            const double *mean = mean_of(curves, ranking[i], series);
             text_append_string(out, "<td class=\"num\">");
-            report_number(out, mean == NULL ? (double) NAN : mean[k], value_decimals(kind));
+            report_number(out, mean == NULL ? (double) NAN : mean[k], value_decimals(series->kind));
             text_append_string(out, "</td>");
         }
         text_append_string(out, "</tr>\n");
@@ -380,29 +427,31 @@ static void append_value_table(const struct report_page *page, const struct curv
 }
 
 static void append_plot(const struct report_page *page, const struct curves *curves,
-                        const struct axis *axis, enum eval_curve kind) {
+                        const struct axis *axis, const struct series *series) {
     static const char *const TITLES[EVAL_CURVES][2] = {
         [EVAL_CURVE_MORF_LOGIT] = {"Logit, most relevant first", "MoRF: lower is better"},
         [EVAL_CURVE_LERF_LOGIT] = {"Logit, least relevant first", "LeRF: higher is better"},
         [EVAL_CURVE_MORF_PROB] = {"Probability, most relevant first", "MoRF: lower is better"},
         [EVAL_CURVE_LERF_PROB] = {"Probability, least relevant first", "LeRF: higher is better"},
     };
+    const char *const *titles = TITLES[series->kind];
+    const size_t *ranking = summary_ranking(page->summary, series->replacement);
     struct text *out = page->out;
     text_printf(out,
                 "<figure class=\"plot panel\"><figcaption><h3>%s</h3><span>%s</span></figcaption>"
                 "<div class=\"frame\"><svg viewBox=\"0 0 1000 500\" preserveAspectRatio=\"none\" "
                 "role=\"img\" aria-label=\"Curves: %s\">",
-                TITLES[kind][0], TITLES[kind][1], TITLES[kind][0]);
+                titles[0], titles[1], titles[0]);
     append_grid(out, axis);
     /* The best method last, so that it lies on top. */
     for (size_t i = page->summary->method_count; i > 0; i--) {
-        append_curve(page, curves, axis, page->summary->ranking[i - 1], kind);
+        append_curve(page, curves, axis, ranking[i - 1], series);
     }
     text_append_string(out, "</svg>");
     append_labels(out, axis);
-    append_places(page, curves, kind, TITLES[kind][0]);
+    append_places(page, curves, series, titles[0]);
     text_append_string(out, "</div>");
-    append_value_table(page, curves, kind);
+    append_value_table(page, curves, series);
     text_append_string(out, "</figure>\n");
 }
 
@@ -439,28 +488,40 @@ void report_legend_style(const struct report_page *page, struct text *out) {
     }
 }
 
+/* The plots under a replacement; probabilities have an axis unless the outputs are none. */
+static void append_plots(const struct report_page *page, const struct curves *curves,
+                         const struct axis axes[2], size_t replacement) {
+    static const enum eval_curve KINDS[] = {EVAL_CURVE_MORF_LOGIT, EVAL_CURVE_LERF_LOGIT,
+                                            EVAL_CURVE_MORF_PROB, EVAL_CURVE_LERF_PROB};
+    bool is_chance = page->record->evaluation.probability != VITLRP_PROBABILITY_NONE;
+    text_append_string(page->out, "<div class=\"plots");
+    report_under_classes(page, replacement);
+    text_append_string(page->out, "\">\n");
+    for (size_t i = 0; i < (is_chance ? 4 : 2); i++) {
+        append_plot(page, curves, &axes[i / 2], &(struct series){replacement, KINDS[i]});
+    }
+    text_append_string(page->out, "</div>\n");
+}
+
 enum vitlrp_status report_curves(const struct report_page *page, struct vitlrp_error *err) {
     const struct evaluation *evaluation = &page->record->evaluation;
     struct curves curves;
     struct text *out = page->out;
     TRY(curves_open(evaluation, &curves, err));
-    struct axis logit = curve_axis(page, &curves, EVAL_CURVE_MORF_LOGIT, EVAL_CURVE_LERF_LOGIT);
+    const struct axis axes[2] = {
+        curve_axis(page, &curves, EVAL_CURVE_MORF_LOGIT, EVAL_CURVE_LERF_LOGIT),
+        curve_axis(page, &curves, EVAL_CURVE_MORF_PROB, EVAL_CURVE_LERF_PROB)};
     text_append_string(out, "<section id=\"curves\" class=\"curves\">\n<h2>Perturbation "
                             "curves</h2>\n<p>What is left of the explained class, on average, "
                             "while patches are replaced. Choose a name to see its curves "
                             "alone. Point at a place of a plot, or go there with the arrow "
                             "keys, to read its values.</p>\n");
+    report_under_choice(page, "curves");
     append_legend(page);
-    text_append_string(out, "<div class=\"plots\">\n");
-    append_plot(page, &curves, &logit, EVAL_CURVE_MORF_LOGIT);
-    append_plot(page, &curves, &logit, EVAL_CURVE_LERF_LOGIT);
-    if (evaluation->probability != VITLRP_PROBABILITY_NONE) {
-        struct axis probability =
-            curve_axis(page, &curves, EVAL_CURVE_MORF_PROB, EVAL_CURVE_LERF_PROB);
-        append_plot(page, &curves, &probability, EVAL_CURVE_MORF_PROB);
-        append_plot(page, &curves, &probability, EVAL_CURVE_LERF_PROB);
+    for (size_t r = 0; r < curves.replacements; r++) {
+        append_plots(page, &curves, axes, r);
     }
-    text_append_string(out, "</div>\n</section>\n");
+    text_append_string(out, "</section>\n");
     curves_close(evaluation, &curves);
     return VITLRP_OK;
 }

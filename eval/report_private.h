@@ -56,6 +56,17 @@ void report_key(const struct report_page *page, size_t method);
 /* "p = 0.012", for HTML. */
 void report_p(struct text *out, double p);
 
+/* Under several replacements: a choice of one for the section that it stands in, by radio buttons
+ * of a name of its own. Nothing where there is one. */
+void report_under_choice(const struct report_page *page, const char *section);
+
+/* Class attributes, each behind a blank, of what is shown if that one is chosen. */
+void report_under_classes(const struct report_page *page, size_t replacement);
+
+/* The part of the style that shows what is chosen. A method that is the best on an image under
+ * replacement 1 has the class "best1" there. */
+void report_under_style(const struct report_page *page, struct text *out);
+
 /* The leader's tests, and of several replacements the rankings under each. */
 void report_standing(const struct report_page *page);
 

@@ -169,7 +169,7 @@ void report_standing(const struct report_page *page) {
                             "replacement itself does well under that one. Sections below are of ");
     report_escape(out,
                   report_replacement(eval_replacement_at(&page->record->evaluation.protocol, 0)));
-    text_append_string(out, " where they do not say another.</p>\n");
+    text_append_string(out, " where they leave no choice.</p>\n");
     append_rankings(page);
     append_agreement(page);
     if (summary->standing.test_count > 0) {

@@ -34,7 +34,8 @@ class Reports(unittest.TestCase):
         for place, name in ((CLASSES[0], HOSTILE), (CLASSES[0], "b.jpg"), (CLASSES[1], "c.jpg")):
             os.makedirs(os.path.join(base, "ds", place), exist_ok=True)
             shutil.copy(os.path.join(DATA, "goldfish.jpg"), os.path.join(base, "ds", place, name))
-        program("eval", "ds", "--methods", MAPS, "--steps", "4", "--html", "e.html", "-q", cwd=base)
+        program("eval", "ds", "--methods", MAPS, "--steps", "4", "--replace", "zero,noise", "--html", "e.html", "-q",
+                cwd=base)
         with open(os.path.join(base, "ds", CLASSES[1], "bad.jpg"), "wb") as file:
             file.write(b"bad")
         program("batch", "ds", "-o", "maps", "--method", "chefer", "-q", cwd=base, code=1)
@@ -89,7 +90,7 @@ class Reports(unittest.TestCase):
 
     def test_report_keys(self):
         self.page.go(self.report)
-        self.run_code("document.querySelector('.legend input').focus()")
+        self.run_code("document.querySelector('.legend:not(.choice) input').focus()")
         self.page.press("ArrowRight")
         opacity = "[...document.querySelector('.frame').querySelectorAll('.curve')]" \
                   ".map((curve) => getComputedStyle(curve).opacity)"
@@ -104,6 +105,29 @@ class Reports(unittest.TestCase):
         self.assertRegex(value, r"^50 % replaced (chefer|rollout) -?[−\d.]+ (chefer|rollout) [−\d.]+$")
         row = "document.querySelector('.values').rows[3].textContent"
         self.assertIn(value.split()[4], self.run_code(row))
+
+    def displays(self, selector):
+        return self.run_code(f"[...document.querySelectorAll('{selector}')].map((one) => getComputedStyle(one).display)")
+
+    def test_report_replacements(self):
+        """A section shows what is under the replacement that is chosen there, on paper too."""
+        self.page.go(self.report)
+        for selector, shown in (("#delta .forest", "grid"), ("#curves .plots", "grid"),
+                                ("#gallery tbody td:nth-child(2) small", "block")):
+            section = selector.split()[0]
+            count = len(self.displays(selector)) // 2
+            self.assertGreater(count, 0)
+            self.assertEqual(self.displays(selector), [shown, "none"] * count)
+            self.run_code(f"document.querySelector('{section} .choice input').focus()")
+            self.page.press("ArrowRight")
+            self.assertEqual(self.displays(selector), ["none", shown] * count)
+        best = "document.querySelectorAll('.best1 .tile')"
+        self.assertEqual(self.run_code(f"{best}.length"), 3)
+        self.assertEqual(self.run_code(f"[...{best}].filter((tile) => getComputedStyle(tile).outlineStyle !== 'solid')"
+                                       ".length"), 0)
+        self.page.media("print")
+        self.assertEqual(self.displays("#curves .choice label"), ["none", "block"])
+        self.assertEqual(self.displays("#curves .choice legend"), ["block"])
 
     def test_report_enlarges(self):
         self.page.go(self.report)

@@ -1,0 +1,43 @@
+/* What the page has under each of several replacements, of which its reader chooses one: a group of
+ * radio buttons in a section shows what is under the chosen one there, without a script. A page of
+ * one replacement has none of this. */
+#include "base/words.h"
+#include "eval/report_private.h"
+
+static bool is_several(const struct report_page *page) {
+    return page->summary->replacement_count > 1;
+}
+
+void report_under_choice(const struct report_page *page, const char *section) {
+    const struct eval_protocol *protocol = &page->record->evaluation.protocol;
+    struct text *out = page->out;
+    if (!is_several(page)) {
+        return;
+    }
+    text_append_string(out, "<fieldset class=\"legend choice\"><legend>Replaced by</legend>");
+    for (size_t r = 0; r < page->summary->replacement_count; r++) {
+        text_printf(out,
+                    "<label><input type=\"radio\" name=\"under-%s\" class=\"c%zu\"%s>%s</label>\n",
+                    section, r, r == 0 ? " checked" : "",
+                    word_of(WORDS_REPLACEMENT, eval_replacement_at(protocol, r)));
+    }
+    text_append_string(out, "</fieldset>\n");
+}
+
+void report_under_classes(const struct report_page *page, size_t replacement) {
+    if (is_several(page)) {
+        text_printf(page->out, " under u%zu", replacement);
+    }
+}
+
+void report_under_style(const struct report_page *page, struct text *out) {
+    for (size_t r = 0; is_several(page) && r < page->summary->replacement_count; r++) {
+        text_printf(out,
+                    "section:has(.choice .c%zu:checked) .under:not(.u%zu){display:none}"
+                    "section:has(.choice .c%zu:checked) .best%zu .tile{outline:2.5px solid "
+                    "var(--accent);outline-offset:2px}"
+                    "section:has(.choice .c%zu:checked) .best%zu small{color:var(--accent);"
+                    "font-weight:650}",
+                    r, r, r, r, r, r);
+    }
+}
