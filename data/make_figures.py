@@ -1,4 +1,5 @@
-"""The figures of README.md, made by the built command: goldfish.panel.jpg, methods.jpg and benchmark.jpg.
+"""The figures of README.md and vit/METHODS.md, made by the built command: goldfish.panel.jpg, methods.jpg,
+every_method.jpg and benchmark.jpg.
 
 usage: make_figures.py VITLRP VAL [WORK]
     VITLRP   the command: build/vitlrp
@@ -8,26 +9,35 @@ usage: make_figures.py VITLRP VAL [WORK]
 It may be stopped at any moment. The same command then does what is left: a file in WORK is complete as soon as
 it has its name, and is made again only for another build, model or recipe, which lie beside it; the parts of the
 evaluation, three minutes of a processor, only for another version. A new figure takes its place here when it is
-complete. Chromium makes methods.jpg and benchmark.jpg. What is left out, and why, is said, and the exit code is 1."""
+complete. Chromium makes all but the first. What is left out, and why, is said, and the exit code is 1."""
 
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-PHOTOGRAPH = os.path.join(HERE, "goldfish.jpg")
+PHOTOGRAPH, KOALA = os.path.join(HERE, "goldfish.jpg"), os.path.join(HERE, "koala.jpg")
+METHODS_TABLE = os.path.join(os.path.dirname(HERE), "vit", "METHODS.md")
 SHOWN = ("attnlrp", "occlusion", "chefer", "gradcam", "rollout", "input-x-gradient")
 MEASURED = ("attnlrp", "attnlrp-eps", "cp-lrp", "chefer", "gradcam", "rollout", "input-x-gradient", "random")
 IMAGES, STEPS, SHARDS = 50, 14, 5
-METHODS_SIZE, BENCHMARK_SIZE = (1144, 168), (860, 812)
+METHODS_SIZE, EVERY_SIZE, BENCHMARK_SIZE = (1144, 168), (1000, 546), (860, 812)
 
 METHODS_PAGE = """<!DOCTYPE html><meta charset="utf-8"><style>
 body { margin: 6px 4px; display: flex; background: #fff; font: 13px "DejaVu Sans", sans-serif; }
 figure { margin: 0 4px; text-align: center; }
 img { display: block; width: 154px; margin-bottom: 8px; }
+</style>
+"""
+EVERY_PAGE = """<!DOCTYPE html><meta charset="utf-8"><style>
+body { margin: 6px 4px; display: grid; grid-template-columns: repeat(8, 1fr); gap: 8px 4px; background: #fff;
+       font: 11px "DejaVu Sans", sans-serif; }
+figure { margin: 0; text-align: center; }
+img { display: block; width: 114px; margin: 0 auto 4px; }
 </style>
 """
 FIGURE = '<figure><img src="{}"><figcaption>{}</figcaption></figure>\n'
@@ -122,6 +132,18 @@ def methods(maker, _):
     return maker.picture("methods.jpg", METHODS_PAGE + figures, METHODS_SIZE)
 
 
+def every_method(maker, _):
+    """One photograph by every row of the table of methods, in its order."""
+    with open(METHODS_TABLE, encoding="utf-8") as file:
+        table = file.read().partition("| method |")[2].partition("\n\n")[0]
+    rows = re.findall(r"^\| (`.*?) \|", table, re.MULTILINE)
+    figures = FIGURE.format("file://" + KOALA, "koala.jpg")
+    for method in re.findall("`([a-z-]+)`", " ".join(rows)):
+        path = maker.command(f"every-{method}.png", KOALA, "--method", method, "--caption", "none", "--max-side", "240")
+        figures += FIGURE.format("file://" + path, method)
+    return maker.picture("every_method.jpg", EVERY_PAGE + figures, EVERY_SIZE)
+
+
 def benchmark(maker, val):
     if val == "-":
         raise LeftOut("there are no validation images")
@@ -143,7 +165,7 @@ def main():
     work = sys.argv[3] if len(sys.argv) > 3 else os.path.join(os.path.dirname(HERE), "build", "figures")
     maker = Maker(program, os.path.abspath(work))
     left_out = 0
-    for figure in (panel, methods, benchmark):
+    for figure in (panel, methods, every_method, benchmark):
         try:
             path = figure(maker, val)
         except LeftOut as reason:
