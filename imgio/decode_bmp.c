@@ -282,10 +282,11 @@ static uint32_t bmp_run_index(const struct bmp *bmp, const uint8_t *data, uint32
 }
 
 /* Where a run of other pixels, or a move, goes beyond its row, readers disagree about all that
- * follows. */
+ * follows. What only fills up the row's last word is left out: some programs write it. */
 static enum vitlrp_status bmp_pen_check(const struct bmp_pen *pen, uint32_t count,
                                         struct vitlrp_error *err) {
-    return pen->x + count <= pen->bmp->width
+    uint64_t filled = (uint64_t) bmp_row_bytes(pen->bmp) * 8 / pen->bmp->depth;
+    return pen->x + count <= filled
                ? VITLRP_OK
                : fail(err, VITLRP_FORMAT, "bad BMP: a run beyond the end of its row");
 }

@@ -99,13 +99,15 @@ def read_with_pillow(path):
         return None, f"{type(problem).__name__}: {problem}"
 
 
-def reason_of_difference(ours, theirs):
+def reason_of_difference(ours, theirs, data):
     """Why both read it and the pixels differ; None: not known."""
     (pixels, kind, warning), (_, stored, mode) = ours, theirs
     if mode in ("I", "I;16", "I;16B"):
         return "16-bit grey: scaled here, clipped by Pillow"
     if warning:
         return "JPEG whose scans are missing: versions of libjpeg-turbo smooth differently"
+    if kind == "bmp" and data[14] == 40 and data[30] in (1, 2):
+        return "BMP: runs that fill up the last word of a row, which Pillow takes for the next row's"
     return None
 
 
@@ -125,7 +127,8 @@ def judge(library, path, data):
         return "refused by Pillow", first_match(table, their_refusal), their_refusal
     if np.array_equal(ours[0], theirs[0]):
         return "equal", "", ""
-    return "different", reason_of_difference(ours, theirs), f"{ours[1]}, {ours[0].shape} and {theirs[0].shape}"
+    told = f"{ours[1]}, {ours[0].shape} and {theirs[0].shape}"
+    return "different", reason_of_difference(ours, theirs, data), told
 
 
 def files_of(folders):

@@ -290,6 +290,9 @@ static void test_k02_runs(void **state) {
     assert_pixels(&bmp, "\0\0\0\0\0\0\3\2\1\0\0\0", 2, 2);
     bmp = bmp_of_runs(2, 2, 8, "\xff\1\0\0\0\2\2\xff\3\1", 10);
     assert_pixels(&bmp, "\0\0\0\0\0\0\3\2\1\3\2\1", 2, 2);
+    /* The upper row's first run fills up its word. */
+    bmp = bmp_of_runs(3, 2, 8, "\0\4\1\2\3\4\0\0\3\5", 10);
+    assert_pixels(&bmp, "\17\12\5\17\12\5\17\12\5\3\2\1\6\4\2\11\6\3", 3, 2);
 }
 
 static void test_k02_bad_runs(void **state) {
@@ -303,9 +306,9 @@ static void test_k02_bad_runs(void **state) {
     put(&bmp, 46, 5, 4);
     assert_refused(&bmp, VITLRP_FORMAT, "palette index 5");
     /* Other pixels and a move beyond a row, of which readers make different pictures. */
-    bmp = bmp_of_runs(3, 2, 8, "\0\4\1\2\3\4\0\1", 8);
+    bmp = bmp_of_runs(3, 2, 8, "\0\5\1\2\3\4\5\6\0\1", 10);
     assert_refused(&bmp, VITLRP_FORMAT, "beyond the end of its row");
-    bmp = bmp_of_runs(3, 2, 8, "\2\1\0\2\2\0\0\1", 8);
+    bmp = bmp_of_runs(3, 2, 8, "\2\1\0\2\3\0\0\1", 8);
     assert_refused(&bmp, VITLRP_FORMAT, "beyond the end of its row");
 }
 
