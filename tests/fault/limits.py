@@ -59,7 +59,7 @@ def verbs(program, data, folder):
 
 
 # Verbs without products, those that measure for long, and those that need one thread.
-NO_BACKEND = ("merge", "info")
+NO_BACKEND = ("merge", "info", "merge of a journal")
 ONE_BACKEND = ("bench --eval", "bench --throughput")
 NO_THREADS = ("merge", "merge of folders", "info")
 
@@ -68,14 +68,58 @@ NOBODY = 65534
 GROUP_MIB = (64, 256, 1024)
 
 
+RESUMED = "eval resumed"
+
+
+def journals(program, folder):
+    """Evaluations in a journal, by name, as verbs has them: fresh, resumed behind their first image, and looked at."""
+    command = [program, "eval", "list.txt", "-q", "--steps", "2", "--methods", "attnlrp,rise", *every_verb.model_options(),
+               "--journal", "journal", "--json", "journal.json"]
+    subprocess.run(command, cwd=folder, check=True)
+    os.rename(os.path.join(folder, "journal.json"), os.path.join(folder, "whole.json"))
+    shutil.copytree(os.path.join(folder, "journal"), os.path.join(folder, "half"))
+    path = os.path.join(folder, "half", "results.jsonl")
+    with open(path, "rb") as file:
+        first = file.readline()
+    os.truncate(path, len(first))
+    return {"eval in a journal": command, RESUMED: command,
+            "merge of a journal": [program, "merge", "half", "-q", "--json", "merge.json"]}
+
+
+def set_up(name, folder):
+    """No results of earlier runs; the journal of a run that was ended."""
+    for results in ("batch", "journal"):
+        shutil.rmtree(os.path.join(folder, results), ignore_errors=True)
+    for results in ("journal.json", "merge.json"):
+        if os.path.exists(os.path.join(folder, results)):
+            os.unlink(os.path.join(folder, results))
+    if name == RESUMED:
+        shutil.copytree(os.path.join(folder, "half"), os.path.join(folder, "journal"))
+
+
+def judge_journal(command, code, folder):
+    """None, or what is wrong with what an evaluation in a journal leaves: the next run must go on from it."""
+    written = os.path.exists(os.path.join(folder, "journal.json"))
+    if code == 5:
+        code = None if written else run(command, folder)[0]
+    with open(os.path.join(folder, "whole.json"), "rb") as whole:
+        wanted = whole.read()
+    try:
+        with open(os.path.join(folder, "journal.json"), "rb") as file:
+            return None if code == 0 and file.read() == wanted else f"the next run: {code}, or another record"
+    except OSError:
+        return f"no record, {code}"
+
+
 def one_limit(name, command, limit, folder):
     """(exit code, complaint or None) of a command in so many MiB of address space."""
-    shutil.rmtree(os.path.join(folder, "batch"), ignore_errors=True)
+    set_up(name, folder)
     code, stderr = run(command, folder, (resource.RLIMIT_AS, limit * MIB))
     good = code in (0, 5) or (code == LOADER and limit < 200)
-    if good and (code != 5 or stderr.count("\n") == 1):
-        return code, None
-    return code, f"F2: {name} in {limit} MiB of address space: exit {code}, {stderr!r}"
+    wrong = None if good and (code != 5 or stderr.count("\n") == 1) else f"exit {code}, {stderr!r}"
+    if wrong is None and "journal.json" in command and code != LOADER:
+        wrong = judge_journal(command, code, folder)
+    return code, wrong if wrong is None else f"F2: {name} in {limit} MiB of address space: {wrong}"
 
 
 def address_space(commands, folder, whole):
@@ -246,6 +290,7 @@ def main():
         commands = verbs(program, data, folder)
         if whole:
             commands["compare"] = figure(program, os.path.join(data, "goldfish.jpg"))
+            commands.update(journals(program, folder))
         complaints = address_space(commands, folder, whole)
         every_verb.make_inputs(program, folder)
         commands = {name: [program, *verb.arguments] for name, verb in every_verb.every_verb().items()
