@@ -104,6 +104,9 @@ def seeds(root):
         "json": {name: data + bytes([way]) for name, (data, way) in texts().items()},
         "facts": {name: data + bytes([kind]) for name, (data, kind) in facts(root).items()},
         "record": {"small": seed_grown.record(2, 2)},
+        "journal": {"record": seed_grown.record(2, 2) + b"\1",
+                    **{f"map{form}_{name}": data + bytes([form, 3]) for form in (1, 5, 68)
+                       for name, (data, way) in seed_checkpoints.numpy_files().items() if way == 2}},
         "options": {f"line{i}": line.replace(" ", "\n").encode()
                     for i, line in enumerate(command_lines())},
         "geometry": {f"bytes{i}": bytes((k * (2 * i + 1) + i * 29) & 0xFF for k in range(64))

@@ -14,7 +14,7 @@ cd "$(dirname "$0")/../.."
 export BUILD=${BUILD:-build-fuzz}
 export FUZZ_SECONDS=${FUZZ_SECONDS:-1200}
 jobs=${FUZZ_JOBS:-1}
-targets=${FUZZ_TARGETS:-jpeg png webp bitmap rows exif safetensors torch numpy json facts record options geometry explain}
+targets=${FUZZ_TARGETS:-jpeg png webp bitmap rows exif safetensors torch numpy json facts record journal options geometry explain}
 export ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1
 export UBSAN_OPTIONS=print_stacktrace=1
 
@@ -40,7 +40,7 @@ run_target() {
         exif | geometry) limits=(-max_len=512) ;;
         options) limits=(-max_len=2048 -dict=tests/fuzz/options.dict) ;;
         explain) limits=(-max_len=2048) ;;
-        json | facts | record) limits=(-max_len=32768 -dict=tests/fuzz/json.dict) ;;
+        json | facts | record | journal) limits=(-max_len=32768 -dict=tests/fuzz/json.dict) ;;
         safetensors) limits+=(-dict=tests/fuzz/json.dict) ;;
         torch | numpy) limits+=(-dict=tests/fuzz/torch.dict) ;;
     esac
