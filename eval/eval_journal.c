@@ -206,14 +206,19 @@ static bool donor_has_changed(const struct eval_journal_images *images,
            sha256_file_differs(images->manifest[image->donor], image->donor_sha256);
 }
 
+/* What was refused unread (a file beyond the limit) has no hash, and is no other file now. */
+static bool image_has_changed(const char *path, const struct eval_image *image) {
+    return (image->sha256[0] != '\0' || image->status == VITLRP_IO) &&
+           sha256_file_differs(path, image->sha256);
+}
+
 static enum vitlrp_status check_image(void *user, const struct eval_image *image,
                                       struct vitlrp_error *err) {
     const struct results_check *check = user;
     const struct eval_journal_images *images = check->images;
     size_t place = image->index / check->journal->journal.shards;
-    bool changed =
-        images->items != NULL && (sha256_file_differs(images->items[place].path, image->sha256) ||
-                                  donor_has_changed(images, image));
+    bool changed = images->items != NULL && (image_has_changed(images->items[place].path, image) ||
+                                             donor_has_changed(images, image));
     return changed ? reopen_image(check->journal, image->index, err) : VITLRP_OK;
 }
 

@@ -242,6 +242,19 @@ class Identity(unittest.TestCase):
         self.run_program("merge", "j", "--json", "part")
         self.assertEqual([len(self.load("part")["images"]), self.load("part")["cancelled"]], [39, True])
 
+    def test_f17_eval_image_that_comes_back(self):
+        """Neither another run nor a failure for ever: it is done when it can be read."""
+        write("list", b"ds/1.jpg\nlate.jpg\n")
+        run = ["eval", "list", "-m", "hf", *FEW, "--journal", "j", "--json", "e"]
+        self.run_program(*run, code=1)
+        self.run_program(*run, code=1)
+        self.assertEqual(read("j/results.jsonl").count(b"\n"), 2)
+        shutil.copy("ds/2.jpg", "late.jpg")
+        self.run_program(*run)
+        told = [json.loads(line)["status"] for line in read("j/results.jsonl").splitlines()]
+        self.assertEqual([set(told[:2]), *told[2:]], [{"ok", "io"}, "open", "ok"])
+        self.assertEqual([image["status"] for image in self.load("e")["images"]], ["ok", "ok"])
+
     def test_f17b_batch_one_image_of_many(self):
         changed = self.make_many()
         run = ["batch", "many", "-m", "hf", "-o", "b", "-q", "--shard"]
