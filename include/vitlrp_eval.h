@@ -299,6 +299,32 @@ vitlrp_evaluation_metric(const struct vitlrp_evaluation *evaluation, const char 
                          const char *metric, struct vitlrp_statistic *statistic,
                          struct vitlrp_error *error);
 
+/* What is asked for, and what was found: a metric under one of several replacements. */
+struct vitlrp_metric_query {
+    size_t struct_size;
+    const char
+        *method; /* in; NULL: of the run itself, whose metrics are "shapley_error", the standard
+                    error of a patch's Shapley value, and "shapley_split_half", the rank
+                    correlation of two halves of their samples; n = 0 without coalitions */
+    const char *metric;  /* in: of vitlrp_evaluation_metric */
+    int32_t replacement; /* in: an enum vitlrp_replacement; -1 (default): the first of the run's */
+    int32_t reserved;
+    struct vitlrp_statistic statistic; /* out */
+    struct vitlrp_audit
+        audit; /* out: as of vitlrp_evaluation_audit; n = 0 for others than its metrics */
+    size_t
+        rank; /* out: the method's place by delta_logit under the replacement, from 1; 0: of none */
+};
+
+/* The defaults above; every other field is 0 or NULL. */
+#define vitlrp_metric_query_init(query) vitlrp_metric_query_init_sized((query), sizeof *(query))
+VITLRP_API void vitlrp_metric_query_init_sized(struct vitlrp_metric_query *query, size_t size);
+
+/* Answers it. USAGE as vitlrp_evaluation_metric, and for a replacement that was not run. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status
+vitlrp_evaluation_query(const struct vitlrp_evaluation *evaluation,
+                        struct vitlrp_metric_query *query, struct vitlrp_error *error);
+
 /* "delta_logit", "delta_prob", "morf_logit", "morf_prob", "lerf_logit" or "lerf_prob" of a method;
  * n = 0 if the curves are in fp32. USAGE for another name or a method that was not run. */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status

@@ -19,7 +19,7 @@ from . import errors
 from ._library import version, words
 from .batch import Batch
 from .errors import VitlrpError
-from .evaluation import METRICS, Audit, Evaluation, Statistic, Tuning
+from .evaluation import METRICS, Audit, Evaluation, Statistic, Tuning, Under
 from .explanation import Class, Explanation, LedgerEntry, Prediction
 from .image import Geometry, Preprocessing
 from .method import Method, Parameters, RuleParameters, methods, read_settings
@@ -45,6 +45,7 @@ __all__ = [
     "RuleParameters",
     "Statistic",
     "Tuning",
+    "Under",
     "VitlrpError",
     "errors",
     "file_tensors",

@@ -586,6 +586,19 @@ class Audit(Structure):
     ]
 
 
+class MetricQuery(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("method", c_char_p),
+        ("metric", c_char_p),
+        ("replacement", c_int32),
+        ("reserved", c_int32),
+        ("statistic", Statistic),
+        ("audit", Audit),
+        ("rank", c_size_t),
+    ]
+
+
 _text_out = (POINTER(c_void_p), POINTER(c_size_t), POINTER(Error))
 _report = (c_int, (EvaluationPointer, *_text_out))
 
@@ -800,6 +813,8 @@ FUNCTIONS = {
         c_int,
         (EvaluationPointer, c_char_p, c_char_p, POINTER(Statistic), POINTER(Error)),
     ),
+    "vitlrp_metric_query_init_sized": (None, (POINTER(MetricQuery), c_size_t)),
+    "vitlrp_evaluation_query": (c_int, (EvaluationPointer, POINTER(MetricQuery), POINTER(Error))),
     "vitlrp_evaluation_audit": (
         c_int,
         (EvaluationPointer, c_char_p, c_char_p, POINTER(Audit), POINTER(Error)),

@@ -55,6 +55,15 @@ class Audit(NamedTuple):
     n: int
 
 
+class Under(NamedTuple):
+    """What Evaluation.under tells of one replacement: tables as of Evaluation.metrics, paired and audit."""
+
+    ranking: tuple[str, ...]  # methods by delta_logit, the best first
+    metrics: dict[str, dict[str, Statistic]]
+    paired: dict[str, dict[str, Statistic]]
+    audit: dict[str, dict[str, Audit]]
+
+
 class Evaluation:
     """Measurements of methods on images, and their statistics. It does not need the model."""
 
@@ -144,6 +153,32 @@ class Evaluation:
             for method in self.methods
         }
 
+    def under(self, replacement: str) -> Under:
+        """What was measured under one of several replacements; the tables above are of the first."""
+        place = _check.choice("replacement", replacement, "replacement")
+        ranks = {method: self._query(method, METRICS[0], place).rank for method in self.methods}
+        return Under(
+            tuple(sorted(self.methods, key=lambda method: ranks[method])),
+            self._table(METRICS, "", place),
+            self._table(PAIRED_METRICS, "paired_", place),
+            {} if self.precision != "bf16" else {
+                method: {metric: self._audit(method, metric, place) for metric in AUDITED_METRICS}
+                for method in self.methods
+            },
+        )
+
+    @property
+    def shapley(self) -> dict[str, Statistic]:
+        """What the Shapley values are worth that "rho_shapley" compares with: "shapley_error", the
+        standard error of a patch's value, and "shapley_split_half", the rank correlation of two
+        halves of their samples; {} without coalitions."""
+        if self.settings["coalitions"] == 0:
+            return {}
+        return {
+            name: _statistic(self._query(None, name).statistic)
+            for name in ("shapley_error", "shapley_split_half")
+        }
+
     def json(self, path: _check.StrPath | None = None) -> str:
         """Everything as JSON (data/FORMATS.md), which read() reads; with a path, also to a file."""
         return self._report(lib.vitlrp_evaluation_json, path)
@@ -162,22 +197,28 @@ class Evaluation:
     def __repr__(self) -> str:
         return printable(f"<Evaluation: {self.images} images, {', '.join(self.methods)}>")
 
-    def _table(self, metrics: Sequence[str], prefix: str = "") -> dict[str, dict[str, Statistic]]:
+    def _query(self, method: str | None, metric: str, place: int = -1) -> _capi.MetricQuery:
+        """A metric under a replacement (-1: the first)."""
+        query = new_record(_capi.MetricQuery, lib.vitlrp_metric_query_init_sized)
+        query.method = None if method is None else method.encode()
+        query.metric = metric.encode()
+        query.replacement = place
+        call(lib.vitlrp_evaluation_query, self._handle.pointer, ctypes.byref(query))
+        return query
+
+    def _table(
+        self, metrics: Sequence[str], prefix: str = "", place: int = -1
+    ) -> dict[str, dict[str, Statistic]]:
         return {
-            method: {metric: self._statistic(method, prefix + metric) for metric in metrics}
+            method: {
+                metric: _statistic(self._query(method, prefix + metric, place).statistic)
+                for metric in metrics
+            }
             for method in self.methods
         }
 
-    def _statistic(self, method: str, metric: str) -> Statistic:
-        found = _capi.Statistic()
-        which = self._handle.pointer, method.encode(), metric.encode()
-        call(lib.vitlrp_evaluation_metric, *which, ctypes.byref(found))
-        return Statistic(found.mean, found.lo, found.hi, found.n)
-
-    def _audit(self, method: str, metric: str) -> Audit:
-        found = _capi.Audit()
-        which = self._handle.pointer, method.encode(), metric.encode()
-        call(lib.vitlrp_evaluation_audit, *which, ctypes.byref(found))
+    def _audit(self, method: str, metric: str, place: int = -1) -> Audit:
+        found = self._query(method, metric, place).audit
         return Audit(
             found.mean, found.mean_abs, found.max_abs, found.per_half_width, found.n
         )
@@ -189,6 +230,10 @@ class Evaluation:
         if path is not None:
             write_atomic(path, report)
         return report.decode()
+
+
+def _statistic(found: _capi.Statistic) -> Statistic:
+    return Statistic(found.mean, found.lo, found.hi, found.n)
 
 
 def _make(function: Any, *arguments: Any) -> Handle:

@@ -198,63 +198,6 @@ void vitlrp_evaluation_describe(const struct vitlrp_evaluation *evaluation,
     evaluation_info_write(&known, info);
 }
 
-/* The statistic of that name in a method's row; NULL if there is none. */
-static const struct vitlrp_statistic *find_statistic(const struct summary_method *row,
-                                                     const char *name) {
-    static const char PAIRED[] = "paired_";
-    for (int i = 0; i < EVAL_METRIC_COUNT; i++) {
-        if (strcmp(eval_metric_name((enum eval_metric) i), name) == 0) {
-            return &row->metrics[i];
-        }
-    }
-    if (strncmp(name, PAIRED, sizeof PAIRED - 1) != 0) {
-        return NULL;
-    }
-    for (int i = 0; i < SUMMARY_PAIRS; i++) {
-        enum eval_metric metric = summary_pair_metric((enum summary_pair) i);
-        if (strcmp(eval_metric_name(metric), name + sizeof PAIRED - 1) == 0) {
-            return &row->paired[i];
-        }
-    }
-    return NULL;
-}
-
-enum vitlrp_status vitlrp_evaluation_metric(const struct vitlrp_evaluation *evaluation,
-                                            const char *method, const char *metric,
-                                            struct vitlrp_statistic *statistic,
-                                            struct vitlrp_error *error) {
-    API_NEEDS(evaluation != NULL && method != NULL && metric != NULL && statistic != NULL, error);
-    size_t row = record_find_method(&evaluation->record, method);
-    if (row >= evaluation->summary.method_count) {
-        return fail(error, VITLRP_USAGE, "no such method was run: %.60s", method);
-    }
-    const struct vitlrp_statistic *found =
-        find_statistic(&evaluation->summary.methods[row], metric);
-    if (found == NULL) {
-        return fail(error, VITLRP_USAGE, "no such metric: %.60s", metric);
-    }
-    *statistic = *found;
-    return VITLRP_OK;
-}
-
-enum vitlrp_status vitlrp_evaluation_audit(const struct vitlrp_evaluation *evaluation,
-                                           const char *method, const char *metric,
-                                           struct vitlrp_audit *audit, struct vitlrp_error *error) {
-    API_NEEDS(evaluation != NULL && method != NULL && metric != NULL && audit != NULL, error);
-    size_t row = record_find_method(&evaluation->record, method);
-    if (row >= evaluation->summary.method_count) {
-        return fail(error, VITLRP_USAGE, "no such method was run: %.60s", method);
-    }
-    for (int i = 0; i < AUDIT_METRICS; i++) {
-        enum eval_metric which = (enum eval_metric) i;
-        if (strcmp(eval_metric_name(which), metric) == 0) {
-            *audit = evaluation->summary.methods[row].audits[which];
-            return VITLRP_OK;
-        }
-    }
-    return fail(error, VITLRP_USAGE, "no such metric is audited: %.60s", metric);
-}
-
 enum vitlrp_status vitlrp_eval_measure(const struct vitlrp_model *model,
                                        struct vitlrp_eval_cost *cost, struct vitlrp_error *error) {
     struct eval_timing_result result;

@@ -115,6 +115,25 @@ class Numbers(Evaluate):
         self.assertIn("attnlrp", str(found))
         self.assertIn("4 images", repr(found))
 
+    def test_replacements(self):
+        """Each has the numbers of the record; the first is also that of the plain tables."""
+        found = self.evaluate(["random", "attnlrp"], replace=["zero", "black"], reference="random", limit=2)
+        document = support.document(found.json())["replacements"]
+        self.assertEqual(str(found.under("zero").metrics), str(found.metrics))
+        for name in ("zero", "black"):
+            under = found.under(name)
+            self.assertEqual(list(under.ranking), document[name]["ranking"])
+            for tables, told in ((under.metrics, "methods"), (under.paired, "paired")):
+                told = document[name][told]["attnlrp"]
+                for metric in told:
+                    self.assertEqual(tables["attnlrp"][metric].n, told[metric]["n"], metric)
+                    if told[metric]["n"]:
+                        self.assertEqual(float(f"{tables['attnlrp'][metric].mean:.9g}"), told[metric]["mean"])
+            self.assertEqual(under.audit, {})
+        self.assertEqual(found.shapley, {})
+        with self.assertRaisesRegex(errors.UsageError, "blur"):
+            found.under("blur")
+
     def test_settings(self):
         found = self.evaluate(["random"], seed=5, replace="road", limit=1)
         protocol = support.document(found.json())["protocol"]

@@ -145,6 +145,60 @@ static void test_names_and_pairs(void **unused) {
     scratch_close(&scratch);
 }
 
+static struct vitlrp_metric_query ask(const struct vitlrp_evaluation *evaluation,
+                                      const char *method, const char *metric, int32_t replacement,
+                                      enum vitlrp_status wanted) {
+    struct vitlrp_metric_query query;
+    vitlrp_metric_query_init(&query);
+    assert_int_equal(query.replacement, -1);
+    query.method = method;
+    query.metric = metric;
+    query.replacement = replacement;
+    assert_int_equal(vitlrp_evaluation_query(evaluation, &query, NULL), wanted);
+    return query;
+}
+
+/* Under each replacement what a run that has it alone gives. */
+static void test_metrics_of_replacements(void **unused) {
+    struct scratch scratch = photographs();
+    struct vitlrp_model *model = open_model();
+    struct vitlrp_eval_options options = small_options(&scratch);
+    struct vitlrp_evaluation *both = NULL;
+    struct vitlrp_evaluation *black = NULL;
+    struct vitlrp_statistic alone;
+    (void) unused;
+    options.reference = "random";
+    options.replacements =
+        VITLRP_REPLACEMENT_BIT(VITLRP_REPLACE_ZERO) | VITLRP_REPLACEMENT_BIT(VITLRP_REPLACE_BLACK);
+    assert_int_equal(vitlrp_evaluate(model, &options, &both, NULL), VITLRP_OK);
+    options.replacements = VITLRP_REPLACEMENT_BIT(VITLRP_REPLACE_BLACK);
+    assert_int_equal(vitlrp_evaluate(model, &options, &black, NULL), VITLRP_OK);
+    static const char *const METRICS[] = {"delta_logit", "lerf_prob", "paired_delta_prob",
+                                          "sufficiency"};
+    for (size_t i = 0; i < sizeof METRICS / sizeof METRICS[0]; i++) {
+        assert_int_equal(vitlrp_evaluation_metric(black, "attnlrp", METRICS[i], &alone, NULL),
+                         VITLRP_OK);
+        struct vitlrp_metric_query found =
+            ask(both, "attnlrp", METRICS[i], VITLRP_REPLACE_BLACK, VITLRP_OK);
+        assert_memory_equal(&found.statistic, &alone, sizeof alone);
+        assert_int_equal(found.audit.n, 0);
+        struct vitlrp_metric_query first = ask(both, "attnlrp", METRICS[i], -1, VITLRP_OK);
+        assert_true(first.statistic.mean != alone.mean);
+        assert_int_equal(first.rank + ask(both, "random", METRICS[i], -1, VITLRP_OK).rank, 3);
+    }
+    ask(both, "attnlrp", "delta_logit", VITLRP_REPLACE_BLUR, VITLRP_USAGE);
+    ask(both, "attnlrp", "delta_logit", -2, VITLRP_USAGE);
+    ask(both, "attnlrp", "delta_logit", 1000, VITLRP_USAGE);
+    ask(both, "chefer", "delta_logit", -1, VITLRP_USAGE);
+    ask(both, NULL, "delta_logit", -1, VITLRP_USAGE);
+    ask(both, "attnlrp", NULL, -1, VITLRP_USAGE);
+    assert_int_equal(ask(both, NULL, "shapley_error", -1, VITLRP_OK).statistic.n, 0);
+    vitlrp_evaluation_close(black);
+    vitlrp_evaluation_close(both);
+    vitlrp_model_close(model);
+    scratch_close(&scratch);
+}
+
 /* So many images, and no more. */
 static void count_image(void *user, size_t done, size_t total, size_t failed) {
     int *left = user;
@@ -642,6 +696,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_evaluate),
         cmocka_unit_test(test_names_and_pairs),
+        cmocka_unit_test(test_metrics_of_replacements),
         cmocka_unit_test(test_cancel),
         cmocka_unit_test(test_curves_of_a_difference),
         cmocka_unit_test(test_likely_classes),

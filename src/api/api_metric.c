@@ -1,0 +1,129 @@
+/* What evaluations have measured, for vitlrp.h: a metric of a method under a replacement. */
+#include <string.h>
+
+#include "api/api.h"
+#include "api/growable.h"
+#include "api/handles.h"
+#include "base/words.h"
+#include "eval/audit.h"
+
+/* The statistic of that name in a method's row; NULL if there is none. */
+static const struct vitlrp_statistic *find_statistic(const struct summary_method *row,
+                                                     const char *name) {
+    static const char PAIRED[] = "paired_";
+    for (int i = 0; i < EVAL_METRIC_COUNT; i++) {
+        if (strcmp(eval_metric_name((enum eval_metric) i), name) == 0) {
+            return &row->metrics[i];
+        }
+    }
+    if (strncmp(name, PAIRED, sizeof PAIRED - 1) != 0) {
+        return NULL;
+    }
+    for (int i = 0; i < SUMMARY_PAIRS; i++) {
+        enum eval_metric metric = summary_pair_metric((enum summary_pair) i);
+        if (strcmp(eval_metric_name(metric), name + sizeof PAIRED - 1) == 0) {
+            return &row->paired[i];
+        }
+    }
+    return NULL;
+}
+
+/* Of the run itself; NULL if there is none of that name. */
+static const struct vitlrp_statistic *find_own(const struct summary *summary, const char *name) {
+    return strcmp(name, "shapley_error") == 0        ? &summary->shapley_error
+           : strcmp(name, "shapley_split_half") == 0 ? &summary->shapley_split_half
+                                                     : NULL;
+}
+
+/* The place of a replacement among those of the run. */
+static enum vitlrp_status find_replacement(const struct vitlrp_evaluation *evaluation,
+                                           int32_t replacement, size_t *place,
+                                           struct vitlrp_error *err) {
+    const struct eval_protocol *protocol = &evaluation->record.evaluation.protocol;
+    const char *name = word_of(WORDS_REPLACEMENT, replacement);
+    size_t count = eval_replacement_count(protocol);
+    *place = 0;
+    while (replacement >= 0 && *place < count &&
+           (int32_t) eval_replacement_at(protocol, *place) != replacement) {
+        ++*place;
+    }
+    return replacement >= -1 && *place < count
+               ? VITLRP_OK
+               : fail(err, VITLRP_USAGE, "nothing was replaced by %s",
+                      name == NULL ? "a replacement of that number" : name);
+}
+
+static void take_audit(const struct summary_method *row, struct vitlrp_metric_query *query) {
+    for (int i = 0; i < AUDIT_METRICS; i++) {
+        if (strcmp(eval_metric_name((enum eval_metric) i), query->metric) == 0) {
+            query->audit = row->audits[i];
+        }
+    }
+}
+
+static enum vitlrp_status answer(const struct vitlrp_evaluation *evaluation,
+                                 struct vitlrp_metric_query *query, struct vitlrp_error *err) {
+    const struct summary *summary = &evaluation->summary;
+    const struct vitlrp_statistic *found = NULL;
+    size_t place = 0;
+    query->audit = (struct vitlrp_audit){0};
+    query->rank = 0;
+    TRY(find_replacement(evaluation, query->replacement, &place, err));
+    if (query->method == NULL) {
+        found = find_own(summary, query->metric);
+    } else {
+        size_t method = record_find_method(&evaluation->record, query->method);
+        if (method >= summary->method_count) {
+            return fail(err, VITLRP_USAGE, "no such method was run: %.60s", query->method);
+        }
+        found = find_statistic(summary_row(summary, method, place), query->metric);
+        take_audit(summary_row(summary, method, place), query);
+        query->rank = summary_rank(summary, method, place) + 1;
+    }
+    if (found == NULL) {
+        return fail(err, VITLRP_USAGE, "no such metric: %.60s", query->metric);
+    }
+    query->statistic = *found;
+    return VITLRP_OK;
+}
+
+enum vitlrp_status vitlrp_evaluation_query(const struct vitlrp_evaluation *evaluation,
+                                           struct vitlrp_metric_query *query,
+                                           struct vitlrp_error *error) {
+    struct vitlrp_metric_query known;
+    API_NEEDS(evaluation != NULL && query != NULL, error);
+    TRY(metric_query_read(query, &known, error));
+    API_NEEDS(known.metric != NULL, error);
+    TRY(answer(evaluation, &known, error));
+    metric_query_write(&known, query);
+    return VITLRP_OK;
+}
+
+enum vitlrp_status vitlrp_evaluation_metric(const struct vitlrp_evaluation *evaluation,
+                                            const char *method, const char *metric,
+                                            struct vitlrp_statistic *statistic,
+                                            struct vitlrp_error *error) {
+    struct vitlrp_metric_query query = {.method = method, .metric = metric, .replacement = -1};
+    API_NEEDS(evaluation != NULL && method != NULL && metric != NULL && statistic != NULL, error);
+    TRY(answer(evaluation, &query, error));
+    *statistic = query.statistic;
+    return VITLRP_OK;
+}
+
+enum vitlrp_status vitlrp_evaluation_audit(const struct vitlrp_evaluation *evaluation,
+                                           const char *method, const char *metric,
+                                           struct vitlrp_audit *audit, struct vitlrp_error *error) {
+    API_NEEDS(evaluation != NULL && method != NULL && metric != NULL && audit != NULL, error);
+    size_t row = record_find_method(&evaluation->record, method);
+    if (row >= evaluation->summary.method_count) {
+        return fail(error, VITLRP_USAGE, "no such method was run: %.60s", method);
+    }
+    for (int i = 0; i < AUDIT_METRICS; i++) {
+        enum eval_metric which = (enum eval_metric) i;
+        if (strcmp(eval_metric_name(which), metric) == 0) {
+            *audit = evaluation->summary.methods[row].audits[which];
+            return VITLRP_OK;
+        }
+    }
+    return fail(error, VITLRP_USAGE, "no such metric is audited: %.60s", metric);
+}
