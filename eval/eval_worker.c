@@ -60,9 +60,9 @@ enum vitlrp_status eval_worker_attributor(struct run *run, struct vit_attributor
                                            .method_count = count,
                                            .observer = {.cancelled = run_is_over, .user = run},
                                            .keep_totals = shares_forward(options),
-                                           .precision = run->precision == VITLRP_PRECISION_MIXED
-                                                            ? VITLRP_PRECISION_MIXED
-                                                            : VITLRP_PRECISION_FP32};
+                                           .precision = run->precision == VITLRP_PRECISION_BF16
+                                                            ? VITLRP_PRECISION_FP32
+                                                            : run->precision};
     return VITLRP_OK;
 }
 
@@ -85,13 +85,19 @@ static enum vitlrp_status worker_open_attributor(struct run *run, struct worker 
     return status;
 }
 
-/* The attributor's batch where it has one, float32 being wanted; else one of the worker's own. */
+/* That of curves: attributions alone are mixed. */
+static enum vitlrp_precision curve_precision(const struct run *run) {
+    return run->precision == VITLRP_PRECISION_MIXED ? VITLRP_PRECISION_FP32 : run->precision;
+}
+
+/* The attributor's batch where it has one, unless curves alone are in bf16; else one of the
+ * worker's own. */
 static enum vitlrp_status choose_batch(const struct run *run, struct worker *worker,
                                        enum vitlrp_precision precision, struct vit_batch **own,
                                        struct vit_batch **out, struct vitlrp_error *err) {
     struct vit_batch_options options = eval_worker_batch(run, precision);
     options.watch = &worker->watch;
-    *out = precision == VITLRP_PRECISION_FP32 ? vit_attributor_batch(worker->attributor) : NULL;
+    *out = precision == VITLRP_PRECISION_BF16 ? NULL : vit_attributor_batch(worker->attributor);
     if (*out == NULL) {
         TRY(vit_batch_open(run->options->model, &options, own, err));
         *out = *own;
@@ -102,16 +108,14 @@ static enum vitlrp_status choose_batch(const struct run *run, struct worker *wor
 static enum vitlrp_status worker_open_curves(const struct run *run, struct worker *worker,
                                              struct vitlrp_error *err) {
     const struct eval_run_options *options = run->options;
-    bool fewer_bits = run->precision == VITLRP_PRECISION_BF16;
     struct curve_options curves = {.model = options->model,
                                    .input_height = run->source.height,
                                    .input_width = run->source.width,
                                    .preprocess = options->preprocess,
                                    .protocol = options->protocol,
                                    .method_count = options->method_count};
-    TRY(choose_batch(run, worker, fewer_bits ? VITLRP_PRECISION_BF16 : VITLRP_PRECISION_FP32,
-                     &worker->curve_batch, &curves.batch, err));
-    if (fewer_bits) {
+    TRY(choose_batch(run, worker, curve_precision(run), &worker->curve_batch, &curves.batch, err));
+    if (run->precision == VITLRP_PRECISION_BF16) {
         TRY(choose_batch(run, worker, VITLRP_PRECISION_FP32, &worker->audit_batch, &curves.audit,
                          err));
     }

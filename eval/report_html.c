@@ -387,6 +387,8 @@ static const char *precision_words(enum vitlrp_precision precision) {
                "|W| in fewer bits.";
     case VITLRP_PRECISION_BF16:
         return "Curves in bf16, attributions in fp32.";
+    case VITLRP_PRECISION_BF16X3:
+        return "Curves and attributions in bf16x3: each float as the sum of two bfloat16.";
     case VITLRP_PRECISION_FP32:
         break;
     }

@@ -71,7 +71,9 @@ static void append_heading(struct text *out, const struct record *record,
     append_settings(out, protocol);
     if (protocol->precision != VITLRP_PRECISION_FP32) {
         text_printf(out, "; %s in %s",
-                    protocol->precision == VITLRP_PRECISION_MIXED ? "attributions" : "curves",
+                    protocol->precision == VITLRP_PRECISION_MIXED    ? "attributions"
+                    : protocol->precision == VITLRP_PRECISION_BF16X3 ? "attributions and curves"
+                                                                     : "curves",
                     word_of(WORDS_PRECISION, protocol->precision));
     }
     text_append_string(out, "\n");

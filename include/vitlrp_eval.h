@@ -71,10 +71,10 @@ struct vitlrp_eval_options {
     struct vitlrp_log log; /* gets facts about the dataset, and warnings: those of its photographs
                               once the images are done */
 
-    /* MIXED changes the attributions. BF16 changes the forward passes of the curves, which are most
-     * of the work; attributions stay in fp32, and one image of every 20 has its curves in fp32 too:
-     * vitlrp_evaluation_audit. Where the backend or the processor has nothing faster, the run uses
-     * fp32 and sends a warning to the log. */
+    /* MIXED changes the attributions, BF16X3 both. BF16 changes the forward passes of the curves,
+     * which are most of the work; attributions stay in fp32, and one image of every 20 has its
+     * curves in fp32 too: vitlrp_evaluation_audit. Where the backend or the processor has nothing
+     * faster, the run uses fp32 and sends a warning to the log. */
     enum vitlrp_precision precision;
 
     size_t max_bytes; /* of all threads together, besides the model. If it is not enough for all
@@ -560,7 +560,7 @@ struct vitlrp_eval_cost {
     int32_t images;         /* in: 0: one for each thread; default 50; out: how many there were */
     int32_t methods, steps; /* in: defaults 8, 28 */
     int32_t threads;        /* in: 0: one per available processor; out: how many there were */
-    enum vitlrp_precision precision; /* in: of the evaluator, FP32 or BF16; the plain inputs are in
+    enum vitlrp_precision precision; /* in: of the evaluator, not MIXED; the plain inputs are in
                                         fp32; out: that was in use */
     const char *backend;             /* in: as of sessions; out: its name, a constant */
     size_t points;                   /* out: inputs that were computed, by either side */

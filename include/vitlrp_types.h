@@ -244,7 +244,9 @@ enum vitlrp_precision {
     VITLRP_PRECISION_MIXED, /* bytes and bfloat16 for the gamma rule's two products with |W| in the
                                MLPs, float32 for the rest. Maps differ from fp32 by less than 1e-3
                                (relative L2) */
-    VITLRP_PRECISION_BF16   /* bfloat16, forward and backward */
+    VITLRP_PRECISION_BF16,  /* bfloat16, forward and backward */
+    VITLRP_PRECISION_BF16X3 /* floats as the sums of two bfloat16, and three products for each:
+                               maps within 1e-4 of fp32. For processors with AMX */
 };
 
 /* ---- Relevance and methods ---- */

@@ -455,7 +455,8 @@ class Model:
         keep_photo     False: the explanation is small, and pictures of it need photo=
         threads        None: one per available processor. Use 1 where several threads explain
         backend        matrix products: "auto", "openblas" or, where built, "onednn"
-        precision      "fp32", "mixed" (the gamma rule's products with |W| in fewer bits), "bf16"
+        precision      "fp32", "mixed" (the gamma rule's products with |W| in fewer bits), "bf16",
+                       "bf16x3" (each float as the sum of two bfloat16; processors with AMX)
         progress       called with (done, total) passes by methods that run the model many times, in
                        this thread. What it raises ends the call, and so does Ctrl-C, within 0.2
                        seconds or one operation
@@ -706,7 +707,7 @@ class Model:
         seed           of everything random (0)
         preprocessing, ignore_exif, backend  as of explain
         threads        images at the same time; None: one per available processor
-        precision      "fp32", "mixed" (attributions) or "bf16" (curves: Evaluation.audit says what
+        precision      "fp32", "mixed" (attributions), "bf16x3" or "bf16" (curves: Evaluation.audit says what
                        that changes)
         journal        folder that keeps each image's results as soon as they are there: the same call
                        resumes a run that was ended, and Evaluation.open reads what is done

@@ -6,6 +6,7 @@
 #include "api/growable.h"
 #include "api/handles.h"
 #include "base/mem.h"
+#include "base/words.h"
 #include "eval/audit.h"
 #include "eval/eval_journal.h"
 #include "eval/eval_timing.h"
@@ -204,8 +205,10 @@ enum vitlrp_status vitlrp_eval_measure(const struct vitlrp_model *model,
     struct vitlrp_eval_cost known;
     API_NEEDS(model != NULL && cost != NULL, error);
     TRY(eval_cost_read(cost, &known, error));
-    if (known.precision != VITLRP_PRECISION_FP32 && known.precision != VITLRP_PRECISION_BF16) {
-        return fail(error, VITLRP_USAGE, "the forward passes of an evaluation are in fp32 or bf16");
+    if (known.precision == VITLRP_PRECISION_MIXED ||
+        word_of(WORDS_PRECISION, known.precision) == NULL) {
+        return fail(error, VITLRP_USAGE,
+                    "the forward passes of an evaluation are in fp32, bf16 or bf16x3");
     }
     if (known.images < 0 || known.methods < 1 || known.steps < 1 || known.threads < 0) {
         return fail(error, VITLRP_USAGE,

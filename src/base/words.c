@@ -29,7 +29,7 @@ static const struct {
                              LIST("bilinear", "bicubic", "lanczos", "box", "hamming")},
     [WORDS_CROP_OFFSET] = {"crop_offset", LIST("even", "floor")},
     [WORDS_OUTPUTS] = {"outputs", LIST("classes", "feature", "embedding", "likeness")},
-    [WORDS_PRECISION] = {"precision", LIST("fp32", "mixed", "bf16")},
+    [WORDS_PRECISION] = {"precision", LIST("fp32", "mixed", "bf16", "bf16x3")},
     [WORDS_ATTENTION_RULE] = {"attention_rule", LIST("attnlrp", "cp", "share")},
     [WORDS_ROLE] = {"role", ROLES},
     [WORDS_HEAD_FUSION] = {"head_fusion", LIST("mean", "max", "min")},

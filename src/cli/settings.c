@@ -328,7 +328,7 @@ enum vitlrp_status settings_read(const struct args *args, struct settings *setti
     TRY(option_choice(args, OPTION_BACKEND, &backend, err));
     TRY(option_choice(args, OPTION_PRECISION, &precision, err));
     settings->backend = option_choice_word(args, OPTION_BACKEND, backend);
-    settings->every_precision = precision > VITLRP_PRECISION_BF16;
+    settings->every_precision = precision > VITLRP_PRECISION_BF16X3;
     settings->precision =
         settings->every_precision ? VITLRP_PRECISION_FP32 : (enum vitlrp_precision) precision;
     TRY(read_class(args, settings, err));

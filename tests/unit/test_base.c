@@ -592,7 +592,8 @@ static void test_words(void **unused) {
     struct text out = {.limit = 1000};
     (void) unused;
     assert_string_equal(word_of(WORDS_PRECISION, VITLRP_PRECISION_BF16), "bf16");
-    assert_null(word_of(WORDS_PRECISION, VITLRP_PRECISION_BF16 + 1));
+    assert_string_equal(word_of(WORDS_PRECISION, VITLRP_PRECISION_BF16X3), "bf16x3");
+    assert_null(word_of(WORDS_PRECISION, VITLRP_PRECISION_BF16X3 + 1));
     assert_null(word_of(WORDS_PRECISION, -1));
     assert_int_equal(word_find(WORDS_STATUS, "internal"), VITLRP_INTERNAL);
     assert_int_equal(word_find(WORDS_STATUS, "Internal"), -1);

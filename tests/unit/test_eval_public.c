@@ -462,8 +462,8 @@ static void test_usage(void **unused) {
     options.steps = 0;
     assert_usage(model, &options, "steps");
     options = small_options(&scratch);
-    options.precision = (enum vitlrp_precision) 3;
-    assert_usage(model, &options, "no precision 3");
+    options.precision = (enum vitlrp_precision) 4;
+    assert_usage(model, &options, "no precision 4");
     options = small_options(&scratch);
     options.seed = UINT64_MAX;
     assert_usage(model, &options, "seed");

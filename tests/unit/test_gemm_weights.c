@@ -136,9 +136,14 @@ static void check_shape(struct product_case *c) {
     c->tolerance = 2e-6;
     check_product(c, "stored");
     check_format(c, GEMM_FP32, "float32");
+    c->tolerance = 1.5e-5; /* two roundings to 16 bits, and a product left out */
+    check_format(c, GEMM_BF16X3, "bfloat16 in two pieces");
     c->tolerance = 0x1p-7; /* both operands rounded to 8 bits */
     check_format(c, GEMM_BF16, "bfloat16");
     c->absolute = true;
+    c->tolerance = 1.5e-5;
+    check_format(c, GEMM_BF16X3, "|W| in two pieces");
+    c->tolerance = 0x1p-7;
     if (!c->weights.transposed) {
         check_format(c, GEMM_BF16, "|W| in bfloat16");
     } else {

@@ -33,7 +33,7 @@ static struct engine open_engine(const char *table, size_t threads, size_t threa
     }
     engine.kernels = kernels_by_name(table);
     engine.thread_scratch = floats(threads * thread_floats);
-    engine.operand = mem_calloc(1, linear_relevance_operand(MOST_ROWS, MOST_ROWS));
+    engine.operand = mem_calloc(1, linear_relevance_operand(MOST_ROWS, MOST_ROWS, 2));
     return engine;
 }
 
@@ -445,6 +445,19 @@ static void check_conversions(const struct kernels *kernels, const float *x, siz
     float back[64];
     int32_t sums[64];
     float top = 0.0F;
+    kernels->narrow(narrow, x, count);
+    for (size_t a = 0; a < 2; a++) {
+        uint16_t low[64];
+        kernels->split(narrow, low, x, count, a == 1);
+        for (size_t i = 0; i < count; i++) {
+            float value = a == 1 ? fabsf(x[i]) : x[i];
+            float high = nearest_bfloat16(value);
+            kernels->widen(back, narrow + i, 1);
+            assert_true(back[0] == high);
+            kernels->widen(back, low + i, 1);
+            assert_true(back[0] == nearest_bfloat16(value - high));
+        }
+    }
     kernels->narrow(narrow, x, count);
     kernels->widen(back, narrow, count);
     for (size_t i = 0; i < count; i++) {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "vit/math/amx.h"
 
 /* Rows of a block begin at multiples of a register: products with them are some per cent faster. */
 #define ROW_GRAIN ((size_t) 16)
@@ -28,8 +29,29 @@ static size_t block_length(size_t rows, size_t tokens) {
     return (rows + count - 1) / count;
 }
 
-size_t attention_thread_scratch(size_t rows, size_t tokens, bool differential) {
+/* Rows and arranged columns of the largest product's operands. */
+static size_t rows_numbers(size_t length, size_t tokens, size_t size) {
+    size_t across = length * size_max(amx_depth(tokens), amx_depth(size));
+    return size_max(across, tokens * amx_depth(length));
+}
+
+static size_t packed_numbers(size_t length, size_t tokens, size_t size) {
+    size_t along = size_max(amx_packed(size, tokens, 1), amx_packed(size, length, 1));
+    return size_max(along, amx_packed(tokens, size, 1));
+}
+
+static size_t matrices_floats(size_t rows, size_t tokens, bool differential) {
     return (differential ? 3 : 2) * block_length(rows, tokens) * row_stride(tokens);
+}
+
+size_t attention_thread_scratch(size_t rows, size_t tokens, bool differential) {
+    return matrices_floats(rows, tokens, differential);
+}
+
+size_t attention_operand_scratch(size_t rows, size_t tokens, size_t size, size_t pieces) {
+    size_t length = block_length(rows, tokens);
+    size_t numbers = rows_numbers(length, tokens, size) + packed_numbers(length, tokens, size);
+    return (pieces * numbers + 1) / 2;
 }
 
 /* Before *end, the last token that is there and behind `place`; `place` itself without one. */
@@ -83,6 +105,7 @@ struct block {
     size_t head;
     size_t at; /* the head's first column in q, k, v and out */
     size_t first, rows;
+    uint16_t *operands; /* attention_operand_scratch */
 };
 
 static size_t head_size(const struct attention *attention) {
@@ -103,15 +126,45 @@ static size_t block_floats(const struct attention *attention) {
     return block_length(attention->rows, attention->tokens) * row_stride(attention->tokens);
 }
 
-/* Block `index` of all heads, those of a head following each other. */
-static struct block block_of(const struct attention *attention, size_t index) {
+/* Block `index` of all heads, those of a head following each other, in a thread's scratch. */
+static struct block block_of(const struct attention *attention, size_t index, float *scratch) {
     size_t count = block_count(attention->rows, attention->tokens);
     size_t length = block_length(attention->rows, attention->tokens);
     size_t first = index % count * length;
+    size_t matrices = matrices_floats(attention->rows, attention->tokens, attention->differential);
     return (struct block){.head = index / count,
                           .at = index / count * head_size(attention),
                           .first = first,
-                          .rows = size_min(length, attention->rows - first)};
+                          .rows = size_min(length, attention->rows - first),
+                          .operands = (uint16_t *) (void *) (scratch + matrices)};
+}
+
+/* Below this, arranging an operand takes longer than the product. */
+#define FEW_ROWS ((size_t) 8)
+
+/* A product of a block's: of floats, or of their pieces by the processor's own unit. */
+static void multiply(const struct engine *engine, const struct attention *attention,
+                     const struct block *block, const struct gemm_product *of) {
+    if (attention->pieces == 0 || of->m < FEW_ROWS) {
+        engine->backend->multiply(of);
+        return;
+    }
+    const struct amx_source a = {of->a, of->a_stride, of->transpose_a, false};
+    const struct amx_source b = {of->b, of->b_stride, of->transpose_b, false};
+    uint16_t *packed = block->operands;
+    uint16_t *rows = packed + amx_packed(of->n, of->k, attention->pieces);
+    amx_pack(packed, &b, of->n, of->k, attention->pieces);
+    amx_rows(rows, &a, of->m, of->k, attention->pieces);
+    amx_multiply(&(struct amx_product){.m = of->m,
+                                       .n = of->n,
+                                       .k = of->k,
+                                       .pieces = attention->pieces,
+                                       .a = rows,
+                                       .b = packed,
+                                       .alpha = of->alpha,
+                                       .beta = of->beta,
+                                       .c = of->c,
+                                       .c_stride = of->c_stride});
 }
 
 /* a [block rows, tokens], rows strided = softmax(q k^T / sqrt(score size)) of q and k from the
@@ -120,19 +173,19 @@ static void make_softmax(const struct engine *engine, const struct attention *at
                          const struct block *block, size_t column, float *a) {
     size_t stride = row_stride(attention->tokens);
     size_t at = block->at + column;
-    engine->backend->multiply(
-        &(struct gemm_product){.transpose_b = true,
-                               .m = block->rows,
-                               .n = attention->tokens,
-                               .k = score_size(attention),
-                               .alpha = 1.0F,
-                               .a = attention->qkv + block->first * 3 * attention->dim + at,
-                               .a_stride = 3 * attention->dim,
-                               .b = attention->qkv + attention->dim + at,
-                               .b_stride = 3 * attention->dim,
-                               .beta = 0.0F,
-                               .c = a,
-                               .c_stride = stride});
+    multiply(engine, attention, block,
+             &(struct gemm_product){.transpose_b = true,
+                                    .m = block->rows,
+                                    .n = attention->tokens,
+                                    .k = score_size(attention),
+                                    .alpha = 1.0F,
+                                    .a = attention->qkv + block->first * 3 * attention->dim + at,
+                                    .a_stride = 3 * attention->dim,
+                                    .b = attention->qkv + attention->dim + at,
+                                    .b_stride = 3 * attention->dim,
+                                    .beta = 0.0F,
+                                    .c = a,
+                                    .c_stride = stride});
     float scale = score_scale(attention);
     for (size_t r = 0; r < block->rows && attention->bias.table != NULL; r++) {
         attention_bias_add(&attention->bias, block->head, block->first + r, scale, a + r * stride);
@@ -171,23 +224,24 @@ static void forward_block(void *context, size_t index, size_t thread) {
     struct attention attention = *job->attention;
     size_t blocks = attention.heads * block_count(attention.rows, attention.tokens);
     size_t image = index / blocks;
-    struct block block = block_of(&attention, index % blocks);
     float *a = engine_scratch(job->engine, thread);
+    struct block block = block_of(&attention, index % blocks, a);
     attention.qkv += image * attention.tokens * 3 * attention.dim;
     attention.absent += attention.absent == NULL ? 0 : image * attention.tokens;
     make_matrix(job->engine, &attention, &block, a);
-    job->engine->backend->multiply(&(struct gemm_product){
-        .m = block.rows,
-        .n = head_size(&attention),
-        .k = attention.tokens,
-        .alpha = 1.0F,
-        .a = a,
-        .a_stride = row_stride(attention.tokens),
-        .b = attention.qkv + 2 * attention.dim + block.at,
-        .b_stride = 3 * attention.dim,
-        .beta = 0.0F,
-        .c = job->out + (image * attention.rows + block.first) * attention.dim + block.at,
-        .c_stride = attention.dim});
+    multiply(job->engine, &attention, &block,
+             &(struct gemm_product){
+                 .m = block.rows,
+                 .n = head_size(&attention),
+                 .k = attention.tokens,
+                 .alpha = 1.0F,
+                 .a = a,
+                 .a_stride = row_stride(attention.tokens),
+                 .b = attention.qkv + 2 * attention.dim + block.at,
+                 .b_stride = 3 * attention.dim,
+                 .beta = 0.0F,
+                 .c = job->out + (image * attention.rows + block.first) * attention.dim + block.at,
+                 .c_stride = attention.dim});
 }
 
 void attention_forward(const struct engine *engine, const struct attention *attention,
@@ -209,8 +263,8 @@ static void keep_matrix(const struct attention *attention, const struct block *b
 
 static void matrix_block(void *context, size_t index, size_t thread) {
     const struct attention_job *job = context;
-    struct block block = block_of(job->attention, index);
     float *a = engine_scratch(job->engine, thread);
+    struct block block = block_of(job->attention, index, a);
     make_matrix(job->engine, job->attention, &block, a);
     keep_matrix(job->attention, &block, a, job->result.maps.a);
 }
@@ -225,38 +279,38 @@ void attention_matrices(const struct engine *engine, const struct attention *att
 static void value_relevance(const struct attention_job *job, const struct block *block,
                             const float *a) {
     const struct attention *attention = job->attention;
-    job->engine->backend->multiply(
-        &(struct gemm_product){.transpose_a = true,
-                               .m = attention->tokens,
-                               .n = head_size(attention),
-                               .k = block->rows,
-                               .alpha = job->rule.value,
-                               .a = a,
-                               .a_stride = row_stride(attention->tokens),
-                               .b = job->g_out + block->first * attention->dim + block->at,
-                               .b_stride = attention->dim,
-                               .beta = block->first == 0 ? 0.0F : 1.0F,
-                               .c = job->result.g_qkv + 2 * attention->dim + block->at,
-                               .c_stride = 3 * attention->dim});
+    multiply(job->engine, attention, block,
+             &(struct gemm_product){.transpose_a = true,
+                                    .m = attention->tokens,
+                                    .n = head_size(attention),
+                                    .k = block->rows,
+                                    .alpha = job->rule.value,
+                                    .a = a,
+                                    .a_stride = row_stride(attention->tokens),
+                                    .b = job->g_out + block->first * attention->dim + block->at,
+                                    .b_stride = attention->dim,
+                                    .beta = block->first == 0 ? 0.0F : 1.0F,
+                                    .c = job->result.g_qkv + 2 * attention->dim + block->at,
+                                    .c_stride = 3 * attention->dim});
 }
 
 /* g [block rows, tokens], rows strided = rule.matrix * factor * G_O V^T, which is G_A. */
 static void matrix_relevance(const struct attention_job *job, const struct block *block,
                              float factor, float *g) {
     const struct attention *attention = job->attention;
-    job->engine->backend->multiply(
-        &(struct gemm_product){.transpose_b = true,
-                               .m = block->rows,
-                               .n = attention->tokens,
-                               .k = head_size(attention),
-                               .alpha = job->rule.matrix * factor,
-                               .a = job->g_out + block->first * attention->dim + block->at,
-                               .a_stride = attention->dim,
-                               .b = attention->qkv + 2 * attention->dim + block->at,
-                               .b_stride = 3 * attention->dim,
-                               .beta = 0.0F,
-                               .c = g,
-                               .c_stride = row_stride(attention->tokens)});
+    multiply(job->engine, attention, block,
+             &(struct gemm_product){.transpose_b = true,
+                                    .m = block->rows,
+                                    .n = attention->tokens,
+                                    .k = head_size(attention),
+                                    .alpha = job->rule.matrix * factor,
+                                    .a = job->g_out + block->first * attention->dim + block->at,
+                                    .a_stride = attention->dim,
+                                    .b = attention->qkv + 2 * attention->dim + block->at,
+                                    .b_stride = 3 * attention->dim,
+                                    .beta = 0.0F,
+                                    .c = g,
+                                    .c_stride = row_stride(attention->tokens)});
 }
 
 /* g: from G_A to rule.score * G_S / sqrt(score size), through the softmax rule. */
@@ -306,8 +360,8 @@ static void query_key_relevance(const struct attention_job *job, const struct bl
     key.b = attention->qkv + rows_at;
     key.beta = block->first == 0 ? 0.0F : 1.0F;
     key.c = job->result.g_qkv + attention->dim + at;
-    job->engine->backend->multiply(&query);
-    job->engine->backend->multiply(&key);
+    multiply(job->engine, attention, block, &query);
+    multiply(job->engine, attention, block, &key);
 }
 
 /* One softmax of a head, whose block is a, and G of it g: to q and k from `column` on. */
@@ -360,13 +414,13 @@ static void relevance_head(void *context, size_t head, size_t thread) {
     const struct attention_job *job = context;
     const struct attention *attention = job->attention;
     size_t blocks = block_count(attention->rows, attention->tokens);
+    float *scratch = engine_scratch(job->engine, thread);
     if (attention->bias.table != NULL && job->result.bias != NULL) {
         job->result.bias[head] = 0.0F;
     }
     for (size_t i = 0; i < blocks; i++) {
-        struct block block = block_of(attention, head * blocks + i);
-        (attention->differential ? differential_block : relevance_block)(
-            job, &block, engine_scratch(job->engine, thread));
+        struct block block = block_of(attention, head * blocks + i, scratch);
+        (attention->differential ? differential_block : relevance_block)(job, &block, scratch);
     }
 }
 

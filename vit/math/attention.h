@@ -23,6 +23,8 @@ struct attention {
                                    NULL:      all are. Its own row is of no meaning */
     bool differential; /* two matrices from the halves of each head's q and k: A = A1 - lambda A2 */
     float lambda;
+    size_t pieces; /* its products are of so many bfloat16 for a float (vit/math/amx.h); 0: of
+                      floats */
 };
 
 /* Softmax of scale * scores [tokens]. Where `absent` [tokens] is 1, a token is not there: its
@@ -72,5 +74,8 @@ void attention_relevance(const struct engine *engine, const struct attention *at
 /* Floats of scratch that a thread needs (struct engine) for that many query rows, or for one; at
  * most 1 MB until a single row is half of that, half as much again for a differential attention. */
 size_t attention_thread_scratch(size_t rows, size_t tokens, bool differential);
+
+/* Floats of scratch behind those for operands in pieces, of heads of that size; 0 without. */
+size_t attention_operand_scratch(size_t rows, size_t tokens, size_t size, size_t pieces);
 
 #endif

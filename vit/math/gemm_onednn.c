@@ -7,6 +7,7 @@
 #include "base/checked.h"
 #include "base/mem.h"
 #include "base/signals.h"
+#include "vit/math/amx.h"
 #include "vit/math/gemm_backends.h"
 #include "vit/math/gemm_onednn_version.h"
 #include "vit/math/gemm_weights.h"
@@ -71,10 +72,37 @@ static dnnl_data_type_t type_c(enum gemm_format format) {
     return format == GEMM_INT8 ? dnnl_s32 : dnnl_f32;
 }
 
+/* Products of bfloat16 go through the processor's own unit where there is one (vit/math/amx.h): it
+ * reads rows and weights as they lie, and takes a tile of few rows as fast as one of many. Not
+ * where the environment keeps oneDNN from it. */
+static bool has_unit(void) {
+    dnnl_cpu_isa_t isa = dnnl_get_effective_cpu_isa();
+    return amx_ready() && (isa & dnnl_cpu_isa_avx512_core_amx) == dnnl_cpu_isa_avx512_core_amx;
+}
+
+static bool is_for_unit(enum gemm_format format) {
+    return (format == GEMM_BF16 || format == GEMM_BF16X3) && has_unit();
+}
+
+static size_t pieces_of(enum gemm_format format) {
+    return format == GEMM_BF16X3 ? 2 : 1;
+}
+
+static bool takes_floats(enum gemm_format format) {
+    return format == GEMM_FP32 || is_for_unit(format);
+}
+
+static size_t depth(enum gemm_format format, size_t k) {
+    return is_for_unit(format) ? amx_depth(k) : k;
+}
+
 /* Without these instructions oneDNN still computes, but slower than in float32; and without VNNI it
  * adds products of bytes in 16 bits, which saturate. */
 static bool supports(enum gemm_format format) {
 #if defined(__x86_64__)
+    if (format == GEMM_BF16X3) {
+        return has_unit();
+    }
     if (format == GEMM_BF16) {
         return __builtin_cpu_supports("avx512bf16");
     }
@@ -114,10 +142,11 @@ struct gemm_context {
     size_t scratch_bytes;
 };
 
-/* A part of a pack. */
+/* A part of a pack, for oneDNN or for the unit. */
 struct packed_part {
     struct onednn_layout layout;
     dnnl_memory_t memory;
+    const uint16_t *numbers;
 };
 
 static void product_close(struct product *product) {
@@ -255,12 +284,30 @@ static bool run_product(struct gemm_context *context, const struct product *prod
                                   product->scratch == NULL ? 3 : 4, arguments) == dnnl_success;
 }
 
+static void multiply_by_unit(const struct gemm_tile *tile, size_t columns) {
+    const struct gemm_pack *pack = tile->weights->pack;
+    const struct packed_part *part = pack->parts[tile->part];
+    amx_multiply(&(struct amx_product){.m = tile->rows,
+                                       .n = columns,
+                                       .k = pack->k,
+                                       .pieces = pieces_of(pack->format),
+                                       .a = tile->a,
+                                       .b = part->numbers,
+                                       .alpha = 1.0F,
+                                       .c = tile->c,
+                                       .c_stride = columns});
+}
+
 static bool multiply_tile(struct gemm_context *context, const struct gemm_tile *tile) {
     const struct gemm_weights *weights = tile->weights;
     struct gemm_parts parts = gemm_parts_of(weights->n);
     size_t first = gemm_part_begin(&parts, tile->part);
     const struct packed_part *part =
         weights->pack == NULL ? NULL : weights->pack->parts[tile->part];
+    if (part != NULL && part->numbers != NULL) {
+        multiply_by_unit(tile, gemm_part_begin(&parts, tile->part + 1) - first);
+        return true;
+    }
     struct product_key key = {.format = weights->pack == NULL ? GEMM_FP32 : weights->pack->format,
                               .packed = part != NULL,
                               .transposed = weights->transposed,
@@ -292,6 +339,9 @@ static bool part_layout(struct gemm_context *context, enum gemm_format format, s
 static size_t part_bytes(struct gemm_context *context, enum gemm_format format, size_t n,
                          size_t k) {
     struct onednn_layout layout = {0};
+    if (is_for_unit(format)) {
+        return amx_packed(n, k, pieces_of(format)) * sizeof(uint16_t);
+    }
     size_t bytes = part_layout(context, format, n, k, &layout) ? onednn_layout_bytes(&layout) : 0;
     onednn_layout_free(&layout);
     return bytes;
@@ -306,12 +356,20 @@ static void part_close(void *handle) {
     }
 }
 
-static enum vitlrp_status part_open(struct gemm_context *context, const struct gemm_part *given,
-                                    void *bytes, void **handle, struct vitlrp_error *err) {
+static bool arrange_for_unit(const struct gemm_part *given, void *bytes, struct packed_part *part) {
+    const struct amx_source source = {.x = given->from,
+                                      .stride = given->transposed ? given->k : given->n,
+                                      .transposed = given->transposed};
+    amx_pack(bytes, &source, given->n, given->k, pieces_of(given->format));
+    part->numbers = bytes;
+    return true;
+}
+
+static bool arrange(struct gemm_context *context, const struct gemm_part *given, void *bytes,
+                    struct packed_part *part) {
     struct onednn_layout source = {0};
-    struct packed_part *part = mem_calloc(1, sizeof *part);
     size_t n = given->n, k = given->k;
-    bool made = part != NULL && mem_addresses_left() >= COMPILE_RESERVE &&
+    bool made = mem_addresses_left() >= COMPILE_RESERVE &&
                 part_layout(context, given->format, n, k, &part->layout) &&
                 onednn_layout_strided(&source, type_b(given->format), k, n,
                                       given->transposed ? 1 : n, given->transposed ? k : 1) &&
@@ -319,6 +377,14 @@ static enum vitlrp_status part_open(struct gemm_context *context, const struct g
                 onednn_rearrange(context->engine, context->stream, &source, given->from,
                                  &part->layout, part->memory);
     onednn_layout_free(&source);
+    return made;
+}
+
+static enum vitlrp_status part_open(struct gemm_context *context, const struct gemm_part *given,
+                                    void *bytes, void **handle, struct vitlrp_error *err) {
+    struct packed_part *part = mem_calloc(1, sizeof *part);
+    bool made = part != NULL && (is_for_unit(given->format) ? arrange_for_unit(given, bytes, part)
+                                                            : arrange(context, given, bytes, part));
     if (!made) {
         part_close(part);
         return fail(err, VITLRP_NOMEM, "out of memory for arranged weights");
@@ -328,7 +394,8 @@ static enum vitlrp_status part_open(struct gemm_context *context, const struct g
 }
 
 /* The instructions that it compiles for: those of the processor, unless the environment allows
- * fewer, which changes last bits. Newer ones than these have a number. */
+ * fewer, which changes last bits. Newer ones than these have a number. And who computes products of
+ * bfloat16, where it is not oneDNN. */
 static void describe(struct text *out) {
     static const struct {
         dnnl_cpu_isa_t isa;
@@ -350,14 +417,17 @@ static void describe(struct text *out) {
     text_printf(out, "oneDNN %d.%d.%d (kernels for ", version->major, version->minor,
                 version->patch);
     if (name != NULL) {
-        text_printf(out, "%s)", name);
+        text_printf(out, "%s", name);
     } else {
-        text_printf(out, "instruction set 0x%x)", (unsigned) isa);
+        text_printf(out, "instruction set 0x%x", (unsigned) isa);
     }
+    text_append_string(out, has_unit() ? "; bfloat16 by own kernels for AMX)" : ")");
 }
 
 const struct gemm_backend *gemm_onednn(void) {
     static const struct gemm_packing packing = {.supports = supports,
+                                                .takes_floats = takes_floats,
+                                                .depth = depth,
                                                 .context_open = context_open,
                                                 .context_close = context_close,
                                                 .part_bytes = part_bytes,

@@ -9,8 +9,10 @@
 
 #define LARGEST_INT8 127.0F
 
-static size_t element_bytes(enum gemm_format format) {
-    return format == GEMM_FP32 ? sizeof(float) : format == GEMM_BF16 ? sizeof(uint16_t) : 1;
+/* Of a part as the backend takes it. */
+static size_t element_bytes(const struct gemm_pack *pack) {
+    bool floats = pack->packing->takes_floats(pack->format);
+    return floats ? sizeof(float) : pack->format == GEMM_BF16 ? sizeof(uint16_t) : 1;
 }
 
 /* One pack in the making. */
@@ -38,7 +40,7 @@ static void convert_row(const struct packing_job *job, const float *from, size_t
         job->kernels->absolute(job->row, from, count);
         values = job->row;
     }
-    if (job->pack->format == GEMM_FP32) {
+    if (job->pack->packing->takes_floats(job->pack->format)) {
         memcpy(to, values, count * sizeof *values);
     } else {
         job->kernels->narrow(to, values, count);
@@ -50,7 +52,7 @@ static void convert_part(const struct packing_job *job, size_t first, size_t col
     const struct gemm_weights *weights = job->request->weights;
     size_t rows = weights->transposed ? columns : weights->k;
     size_t width = weights->transposed ? weights->k : columns;
-    size_t bytes = element_bytes(job->pack->format) * width;
+    size_t bytes = element_bytes(job->pack) * width;
     for (size_t r = 0; r < rows; r++) {
         void *to = (unsigned char *) job->dense + r * bytes;
         const float *from =
@@ -131,7 +133,7 @@ static enum vitlrp_status fill_pack(struct packing_job *job, void *block,
     pack->parts = mem_calloc(job->parts.count, sizeof *pack->parts);
     pack->scales = scaled ? mem_calloc(weights->n, sizeof *pack->scales) : NULL;
     job->row = mem_calloc(size_max(weights->n, weights->k), sizeof *job->row);
-    job->dense = mem_alloc_aligned(elements, element_bytes(pack->format));
+    job->dense = mem_alloc_aligned(elements, element_bytes(pack));
     if (pack->parts == NULL || (scaled && pack->scales == NULL) || job->row == NULL ||
         job->dense == NULL) {
         return fail(err, VITLRP_NOMEM, "out of memory for arranging weights");
@@ -147,10 +149,12 @@ enum vitlrp_status gemm_pack_open(const struct gemm_pack_request *request,
     if (pack == NULL) {
         return fail(err, VITLRP_NOMEM, "out of memory for arranged weights");
     }
-    *pack = (struct gemm_pack){.packing = request->backend->packing,
-                               .format = request->format,
-                               .n = request->weights->n,
-                               .k = request->weights->k};
+    *pack = (struct gemm_pack){
+        .packing = request->backend->packing,
+        .format = request->format,
+        .n = request->weights->n,
+        .k = request->weights->k,
+        .depth = request->backend->packing->depth(request->format, request->weights->k)};
     struct packing_job job = {.request = request,
                               .context = context,
                               .kernels = kernels_select(),

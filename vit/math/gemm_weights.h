@@ -8,8 +8,8 @@
 #include "vit/math/gemm.h"
 
 /* Elements of both operands. INT8 is for |x| and |W| alone: bytes from 0 to 255 times bytes from 0
- * to 127 give int32. */
-enum gemm_format { GEMM_FP32, GEMM_BF16, GEMM_INT8, GEMM_FORMATS };
+ * to 127 give int32. BF16X3 has floats as the sums of two bfloat16, and adds three products. */
+enum gemm_format { GEMM_FP32, GEMM_BF16, GEMM_INT8, GEMM_BF16X3, GEMM_FORMATS };
 
 /* Most rows and columns of a tile: with its operands it stays in a second-level cache of 1 MB. */
 #define GEMM_TILE_ROWS ((size_t) 448)
@@ -50,6 +50,7 @@ struct gemm_pack {
     const struct gemm_packing *packing;
     enum gemm_format format;
     size_t n, k;
+    size_t depth;  /* entries of a row of the other operand in one piece: k, padded with zeros */
     void **parts;  /* [parts]: the backend's handles */
     float *scales; /* INT8: [n], the value of 1 in each column; else NULL */
     size_t part_count;
@@ -67,13 +68,15 @@ struct gemm_weights {
 struct gemm_tile {
     const struct gemm_weights *weights;
     size_t rows;
-    const void *a; /* in the pack's format (INT8: uint8_t), float without a pack */
+    const void *a; /* in the pack's format (INT8: uint8_t; BF16X3: two pieces of a row, one after
+                      the other), float without a pack */
     size_t a_stride;
     size_t part;
     void *c; /* float; INT8: int32_t */
 };
 
-/* A part of B, given densely in the format's elements: [n, k] if transposed, else [k, n]. */
+/* A part of B, given densely, in the format's elements or as floats (takes_floats): [n, k] if
+ * transposed, else [k, n]. */
 struct gemm_part {
     enum gemm_format format;
     size_t n, k;
@@ -85,6 +88,10 @@ struct gemm_part {
 struct gemm_packing {
     /* False where this processor has no fast instructions for the format. */
     bool (*supports)(enum gemm_format format);
+
+    /* True where parts are given as floats; depth: gemm_pack.depth. */
+    bool (*takes_floats)(enum gemm_format format);
+    size_t (*depth)(enum gemm_format format, size_t k);
 
     /* Per thread: compiled products and scratch. NOMEM. */
     enum vitlrp_status (*context_open)(struct gemm_context **out, struct vitlrp_error *err);

@@ -91,6 +91,9 @@ struct kernels {
     /* out = x as bfloat16, rounded to the nearest, ties to even. x is finite. */
     void (*narrow)(uint16_t *out, const float *x, size_t count);
 
+    /* high + low = x, or |x|, to 17 bits: its bfloat16, and that of what is left. */
+    void (*split)(uint16_t *high, uint16_t *low, const float *x, size_t count, bool absolute);
+
     /* out = x, which is bfloat16, or IEEE 754 binary16 (subnormals, infinities and NaN too). */
     void (*widen)(float *out, const uint16_t *x, size_t count);
     void (*widen_half)(float *out, const uint16_t *x, size_t count);

@@ -481,11 +481,26 @@ static void add_absolute(float *out, const float *a, const float *b, size_t coun
     }
 }
 
+static inline uint16_t narrowed(float x) {
+    uint32_t bits = bits_of_float(x);
+    return (uint16_t) ((bits + 0x7FFFU + (bits >> 16 & 1U)) >> 16);
+}
+
 static void narrow(uint16_t *out, const float *x, size_t count) {
 #pragma omp simd
     for (size_t i = 0; i < count; i++) {
-        uint32_t bits = bits_of_float(x[i]);
-        out[i] = (uint16_t) ((bits + 0x7FFFU + (bits >> 16 & 1U)) >> 16);
+        out[i] = narrowed(x[i]);
+    }
+}
+
+static void split(uint16_t *high, uint16_t *low, const float *x, size_t count, bool absolute) {
+    uint32_t kept = absolute ? 0x7FFFFFFFU : 0xFFFFFFFFU;
+#pragma omp simd
+    for (size_t i = 0; i < count; i++) {
+        float value = float_of_bits(bits_of_float(x[i]) & kept);
+        uint16_t top = narrowed(value);
+        high[i] = top;
+        low[i] = narrowed(value - float_of_bits((uint32_t) top << 16));
     }
 }
 
@@ -593,6 +608,7 @@ const struct kernels KERNELS_TABLE = {
     .subtract = subtract,
     .multiply = multiply,
     .narrow = narrow,
+    .split = split,
     .widen = widen,
     .widen_half = widen_half,
     .all_finite = all_finite,

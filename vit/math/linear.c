@@ -10,14 +10,14 @@ size_t linear_thread_scratch(void) {
     return 2 * GEMM_TILE_FLOATS + LINEAR_SLICE_FLOATS;
 }
 
-size_t linear_forward_operand(size_t rows, size_t widest) {
-    return operand_bytes(rows, widest, sizeof(uint16_t));
+size_t linear_forward_operand(size_t rows, size_t widest, size_t pieces) {
+    return operand_bytes(rows, widest, size_max(pieces, 1) * sizeof(uint16_t));
 }
 
-/* |x| as floats, or s and s sign(y) in two bytes each. */
-size_t linear_relevance_operand(size_t rows, size_t widest) {
+/* |x| as floats, or s and s sign(y) in two bytes each piece. */
+size_t linear_relevance_operand(size_t rows, size_t widest, size_t pieces) {
     return size_max(operand_bytes(rows, widest, sizeof(float)),
-                    2 * operand_bytes(rows, widest, sizeof(uint16_t)));
+                    2 * operand_bytes(rows, widest, size_max(pieces, 1) * sizeof(uint16_t)));
 }
 
 struct linear_scratch linear_scratch_of(const struct engine *engine, size_t thread) {

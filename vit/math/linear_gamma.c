@@ -142,11 +142,13 @@ static void combine_tile(void *context, size_t index, size_t thread) {
     }
 }
 
-/* Both operands may be converted, to two bytes an element. */
+/* Both operands may be converted, the first to so many bytes an element. */
 static void combine(struct gamma_job *job) {
     const struct linear_step *step = job->step;
     const struct linear *layer = step->layer;
     unsigned char *buffer = job->engine->operand;
+    const struct gemm_pack *pack = layer->packs.backward;
+    size_t pieces = pack != NULL && pack->format == GEMM_BF16X3 ? 2 : 1;
     job->direct = linear_backward_weights(layer);
     job->absolute = job->direct;
     job->absolute.pack = layer->packs.absolute_backward;
@@ -154,10 +156,10 @@ static void combine(struct gamma_job *job) {
     job->direct_operand = operand_prepare(
         job->engine, &job->direct,
         &(struct operand_rows){step->rows, step->g_y, step->y_stride, false}, buffer);
-    job->absolute_operand =
-        operand_prepare(job->engine, &job->absolute,
-                        &(struct operand_rows){step->rows, job->signed_s, layer->outputs, false},
-                        buffer + operand_bytes(step->rows, layer->outputs, sizeof(uint16_t)));
+    job->absolute_operand = operand_prepare(
+        job->engine, &job->absolute,
+        &(struct operand_rows){step->rows, job->signed_s, layer->outputs, false},
+        buffer + operand_bytes(step->rows, layer->outputs, pieces * sizeof(uint16_t)));
     pool_run(job->engine->pool, gemm_grid_tiles(&job->grid), combine_tile, job);
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/checked.h"
 #include "base/mem.h"
+#include "vit/math/amx.h"
 
 #define LARGEST_BYTE 255.0F
 
@@ -14,7 +15,8 @@ static size_t scales_bytes(size_t rows) {
 }
 
 size_t operand_bytes(size_t rows, size_t k, size_t element_bytes) {
-    size_t values = (rows * k * element_bytes + MEM_ALIGNMENT - 1) / MEM_ALIGNMENT * MEM_ALIGNMENT;
+    size_t entries = rows * amx_depth(k);
+    size_t values = (entries * element_bytes + MEM_ALIGNMENT - 1) / MEM_ALIGNMENT * MEM_ALIGNMENT;
     return scales_bytes(rows) + values;
 }
 
@@ -22,6 +24,8 @@ struct prepare_job {
     const struct kernels *kernels;
     const float *x;
     size_t x_stride, k;
+    size_t depth; /* of a piece of a row: k and zeros */
+    bool absolute;
     void *values;
     float *scales;
 };
@@ -38,7 +42,22 @@ static void narrow_rows(void *context, size_t first, size_t count) {
     const struct prepare_job *job = context;
     uint16_t *values = job->values;
     for (size_t r = first; r < first + count; r++) {
-        job->kernels->narrow(values + r * job->k, job->x + r * job->x_stride, job->k);
+        uint16_t *to = values + r * job->depth;
+        job->kernels->narrow(to, job->x + r * job->x_stride, job->k);
+        memset(to + job->k, 0, (job->depth - job->k) * sizeof *to);
+    }
+}
+
+/* Floats as the sums of two pieces. */
+static void split_rows(void *context, size_t first, size_t count) {
+    const struct prepare_job *job = context;
+    uint16_t *values = job->values;
+    size_t padding = (job->depth - job->k) * sizeof *values;
+    for (size_t r = first; r < first + count; r++) {
+        uint16_t *to = values + 2 * r * job->depth;
+        job->kernels->split(to, to + job->depth, job->x + r * job->x_stride, job->k, job->absolute);
+        memset(to + job->k, 0, padding);
+        memset(to + job->depth + job->k, 0, padding);
     }
 }
 
@@ -62,12 +81,18 @@ struct operand operand_prepare(const struct engine *engine, const struct gemm_we
                               .x = of->x,
                               .x_stride = of->x_stride,
                               .k = weights->k,
+                              .depth = weights->pack == NULL ? weights->k : weights->pack->depth,
+                              .absolute = of->absolute,
                               .values = (unsigned char *) buffer + scales_bytes(of->rows),
                               .scales = buffer};
-    struct operand operand = {.values = job.values, .stride = weights->k};
+    struct operand operand = {.values = job.values, .stride = job.depth};
     if (format == GEMM_BF16) {
         operand.element_bytes = sizeof(uint16_t);
         engine_rows(engine, of->rows, narrow_rows, &job);
+    } else if (format == GEMM_BF16X3) {
+        operand.stride = 2 * job.depth;
+        operand.element_bytes = sizeof(uint16_t);
+        engine_rows(engine, of->rows, split_rows, &job);
     } else if (format == GEMM_INT8) {
         operand.element_bytes = sizeof(uint8_t);
         operand.scales = job.scales;

@@ -13,7 +13,7 @@ struct operand {
     const float *scales; /* INT8: of every row; else NULL */
 };
 
-/* Bytes of a converted operand, for elements of that size. */
+/* Bytes of a converted operand whose rows of k entries have elements of so many bytes in all. */
 size_t operand_bytes(size_t rows, size_t k, size_t element_bytes);
 
 /* x [rows, k], whose rows have a stride; |x| is wanted if absolute. */

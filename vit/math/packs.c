@@ -12,6 +12,10 @@ enum pack_use {
     BACKWARD_BF16,
     ABSOLUTE_FORWARD_INT8,
     ABSOLUTE_BACKWARD_BF16,
+    FORWARD_BF16X3,
+    BACKWARD_BF16X3,
+    ABSOLUTE_FORWARD_BF16X3,
+    ABSOLUTE_BACKWARD_BF16X3,
     PACK_USES
 };
 
@@ -26,6 +30,10 @@ static const struct use_row USES[PACK_USES] = {
     [BACKWARD_BF16] = {.format = GEMM_BF16, .backward = true},
     [ABSOLUTE_FORWARD_INT8] = {.format = GEMM_INT8, .absolute = true},
     [ABSOLUTE_BACKWARD_BF16] = {.format = GEMM_BF16, .backward = true, .absolute = true},
+    [FORWARD_BF16X3] = {.format = GEMM_BF16X3},
+    [BACKWARD_BF16X3] = {.format = GEMM_BF16X3, .backward = true},
+    [ABSOLUTE_FORWARD_BF16X3] = {.format = GEMM_BF16X3, .absolute = true},
+    [ABSOLUTE_BACKWARD_BF16X3] = {.format = GEMM_BF16X3, .backward = true, .absolute = true},
 };
 
 struct pack_store {
@@ -82,9 +90,20 @@ void pack_store_close(struct pack_store *store) {
 
 enum vitlrp_precision packs_precision(const struct gemm_backend *backend,
                                       enum vitlrp_precision precision) {
-    bool has_both = backend->packing != NULL && backend->packing->supports(GEMM_BF16) &&
-                    backend->packing->supports(GEMM_INT8);
+    const struct gemm_packing *packing = backend->packing;
+    if (packing == NULL ||
+        (precision == VITLRP_PRECISION_BF16X3 && !packing->supports(GEMM_BF16X3))) {
+        return VITLRP_PRECISION_FP32;
+    }
+    bool has_both = packing->supports(GEMM_BF16) && packing->supports(GEMM_INT8);
     return has_both ? precision : VITLRP_PRECISION_FP32;
+}
+
+size_t packs_pieces(const struct gemm_backend *backend, enum vitlrp_precision precision) {
+    if (backend->packing == NULL || !backend->packing->supports(GEMM_BF16X3)) {
+        return 0;
+    }
+    return precision == VITLRP_PRECISION_BF16 ? 1 : precision == VITLRP_PRECISION_BF16X3 ? 2 : 0;
 }
 
 /* ---- Making ---- */
@@ -224,14 +243,22 @@ static enum vitlrp_status make_use(struct pack_store *store, const struct packed
 /* ---- Choosing ---- */
 
 static bool wants(const struct packs_request *request, enum pack_use use) {
-    bool fewer_bits = request->precision != VITLRP_PRECISION_FP32;
+    bool fewer_bits =
+        request->precision == VITLRP_PRECISION_MIXED || request->precision == VITLRP_PRECISION_BF16;
+    bool pieces = request->precision == VITLRP_PRECISION_BF16X3;
     switch (use) {
     case FORWARD_FP32:
-        return request->many_passes && request->precision != VITLRP_PRECISION_BF16;
+        return request->many_passes && !pieces && request->precision != VITLRP_PRECISION_BF16;
     case FORWARD_BF16:
         return request->precision == VITLRP_PRECISION_BF16;
     case BACKWARD_BF16:
         return request->precision == VITLRP_PRECISION_BF16 && request->backward;
+    case FORWARD_BF16X3:
+        return pieces;
+    case BACKWARD_BF16X3:
+    case ABSOLUTE_FORWARD_BF16X3:
+    case ABSOLUTE_BACKWARD_BF16X3:
+        return pieces && request->backward;
     default:
         return fewer_bits && request->backward;
     }

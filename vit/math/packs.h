@@ -16,6 +16,10 @@
 enum vitlrp_precision packs_precision(const struct gemm_backend *backend,
                                       enum vitlrp_precision precision);
 
+/* Pieces of the operands in products by the processor's own unit, at a precision that
+ * packs_precision gave: 0 where floats are multiplied. */
+size_t packs_pieces(const struct gemm_backend *backend, enum vitlrp_precision precision);
+
 /* A layer that can be arranged. */
 struct packed_layer {
     struct linear layer; /* its bias and packs are not read */

@@ -69,7 +69,9 @@ struct op_array {
 struct op_call {
     const struct engine *engine;
     const struct op *op;
-    size_t images;         /* 1 in the backward pass */
+    size_t images; /* 1 in the backward pass */
+    size_t pieces; /* bfloat16 that stand for a float in products by the processor's own unit, those
+                      of attention too; 0: there is none, or floats are wanted */
     const uint8_t *absent; /* [images, tokens]: 1 where a token is not there; NULL: all are, as
                               always in the backward pass. What mixes rows leaves it out, and its
                               own row is of no meaning */

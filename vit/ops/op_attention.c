@@ -51,7 +51,8 @@ struct attention op_attention_of(const struct op_call *call) {
                                   .heads = call->op->heads,
                                   .dim = call->out.width,
                                   .qkv = call->in[0].x,
-                                  .absent = call->absent};
+                                  .absent = call->absent,
+                                  .pieces = call->pieces};
     if (call->op->weights[0] != NULL) {
         attention.bias = (struct attention_bias){.table = call->op->weights[0],
                                                  .rows = tokens->grid.rows,
@@ -67,8 +68,10 @@ struct attention op_attention_of(const struct op_call *call) {
 
 /* For all query rows, though fewer may leave: observers see every one. */
 static void need(const struct op_call *call, struct op_need *need) {
+    size_t tokens = call->in[0].rows;
     need->thread_floats =
-        attention_thread_scratch(call->in[0].rows, call->in[0].rows, call->op->weights[1] != NULL);
+        attention_thread_scratch(tokens, tokens, call->op->weights[1] != NULL) +
+        attention_operand_scratch(tokens, tokens, call->out.width / call->op->heads, call->pieces);
     need->scratch[BIAS] = call->backward && has_bias(call) ? call->op->heads : 0;
 }
 

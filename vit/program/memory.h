@@ -36,6 +36,7 @@ struct memory {
     float *scratch;
     size_t scratch_floats, thread_floats, operand;
     size_t images;
+    size_t pieces; /* op_call.pieces; set before it is planned */
     bool keeps;
 };
 

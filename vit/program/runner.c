@@ -27,7 +27,11 @@ static enum vitlrp_status fail_size(const struct runner *runner,
 
 enum vitlrp_status runner_plan(struct runner *runner, const struct vit_model *model,
                                const struct runner_request *request, struct vitlrp_error *err) {
+    const struct gemm_backend *backend;
+    TRY(gemm_backend_find(request->backend, &backend, err));
     TRY(program_open(model, &request->program, &runner->program, err));
+    runner->precision = packs_precision(backend, request->precision);
+    runner->memory.pieces = packs_pieces(backend, runner->precision);
     enum vitlrp_status status =
         memory_plan(runner->program, request->images, request->program.keeps, &runner->memory, err);
     struct arena arena = arena_measuring();
@@ -56,6 +60,7 @@ static struct op_call make_call(const struct runner *runner, size_t index, bool 
     struct op_call call = {.engine = &runner->engine,
                            .op = op,
                            .images = 1,
+                           .pieces = runner->memory.pieces,
                            .backward = backward,
                            .residual = array_of(runner, op->residual, backward),
                            .out = array_of(runner, op->out, backward)};
@@ -151,7 +156,6 @@ enum vitlrp_status runner_open(struct runner *runner, const struct runner_reques
     runner->engine.watch = request->watch;
     struct arena arena = arena_over(runner->block, runner->bytes);
     lay_out(runner, request, &arena);
-    runner->precision = packs_precision(runner->engine.backend, request->precision);
     TRY(bind_weights(runner, request, err));
     return runner_make_calls(runner, err);
 }

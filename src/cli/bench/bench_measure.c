@@ -171,6 +171,7 @@ static void choose_variants(const struct settings *settings, struct bench_result
             add_variant(result, backend, VITLRP_PRECISION_FP32);
             add_variant(result, backend, VITLRP_PRECISION_MIXED);
             add_variant(result, backend, VITLRP_PRECISION_BF16);
+            add_variant(result, backend, VITLRP_PRECISION_BF16X3);
         } else {
             add_variant(result, backend, settings->precision);
         }
@@ -207,6 +208,7 @@ static enum vitlrp_status open_lane(struct bench *bench, size_t index, struct vi
     variant->session_open_ms = clock_ms() - start;
     vitlrp_session_info_init(&variant->session);
     vitlrp_session_describe(lane->session, &variant->session);
+    vitlrp_backend_describe(variant->session.backend, variant->library, sizeof variant->library);
     lane->samples = mem_calloc(rows * (size_t) bench->result.runs, sizeof *lane->samples);
     return lane->samples != NULL ? VITLRP_OK
                                  : fail(err, VITLRP_NOMEM, "out of memory for the measurement");

@@ -46,6 +46,7 @@ struct bench_variant {
     const char *backend; /* as chosen; the session knows what "auto" is */
     enum vitlrp_precision precision;
     struct vitlrp_session_info session;
+    char library[128]; /* that multiplies, and for which instructions */
     double session_open_ms;
     double first_forward_ms; /* of a session that has just been opened */
     double gemm_gflops;      /* rate of the matrix product */

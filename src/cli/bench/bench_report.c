@@ -91,6 +91,7 @@ static void append_variant(struct text *out, const struct bench_result *result,
     text_printf(out, "\n%s, %s, %s kernels, %d thread%s\n", session->backend,
                 word_of(WORDS_PRECISION, session->precision), session->instruction_set,
                 session->threads, session->threads == 1 ? "" : "s");
+    text_printf(out, "products by %s\n", variant->library);
     append_jobs(out, result, variant);
     for (size_t i = 0; i < (every_method ? result->method_count : 1); i++) {
         append_operations(out, result, variant, i);
@@ -249,15 +250,17 @@ static json_t *json_variant(const struct bench_result *result,
     const struct vitlrp_session_info *session = &variant->session;
     const struct bench_job *forward = &variant->forward;
     return json_pack(
-        "{s:s, s:s, s:s, s:i, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:o, s:o, "
+        "{s:s, s:s, s:s, s:s, s:i, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:o, "
+        "s:o, "
         "s:I}",
         "backend", session->backend, "precision", word_of(WORDS_PRECISION, session->precision),
-        "instruction_set", session->instruction_set, "threads", session->threads, "gemm_gflops",
-        variant->gemm_gflops, "gemm_per_first", variant->gemm_per_first, "forward_ms", forward->ms,
-        "forward_gflop", forward->gflop, "forward_gflops", forward->gflop / forward->ms * 1e3,
-        "forward_per_gemm", 1.0 / forward->per_floor, "forward_per_floor", forward->per_floor,
-        "forward_per_first", forward->per_first, "session_open_ms", variant->session_open_ms,
-        "first_forward_ms", variant->first_forward_ms, "first_forward_per_forward",
+        "instruction_set", session->instruction_set, "library", variant->library, "threads",
+        session->threads, "gemm_gflops", variant->gemm_gflops, "gemm_per_first",
+        variant->gemm_per_first, "forward_ms", forward->ms, "forward_gflop", forward->gflop,
+        "forward_gflops", forward->gflop / forward->ms * 1e3, "forward_per_gemm",
+        1.0 / forward->per_floor, "forward_per_floor", forward->per_floor, "forward_per_first",
+        forward->per_first, "session_open_ms", variant->session_open_ms, "first_forward_ms",
+        variant->first_forward_ms, "first_forward_per_forward",
         variant->first_forward_ms / forward->ms, "forward_operations",
         json_operations(variant->operations, result->operation_count, variant->gemm_gflops),
         "methods", json_methods(result, variant), "session_bytes", (json_int_t) session->bytes);

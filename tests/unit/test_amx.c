@@ -1,0 +1,217 @@
+/* Products by the processor's own unit for bfloat16 against plain loops in float64: both
+ * arrangements of both operands, |x|, one piece and two, every remainder of rows, columns and
+ * depth, sums that are added to; and attention with such products. Where there is no such unit,
+ * nobody uses it. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "base/mem.h"
+#include "support/arrays.h"
+#include "vit/math/amx.h"
+#include "vit/math/attention.h"
+#include "vit/math/packs.h"
+
+#include "support/unit.h"
+
+/* Of the sizes of the terms: two roundings to 8 bits; two of 16 bits and the product left out. */
+static const double TOLERANCES[3] = {[1] = 0x1.02p-7, [2] = 0x1.8p-15};
+
+struct product_case {
+    size_t m, n, k, pieces;
+    bool transpose_a, transpose_b, absolute;
+    float alpha, beta;
+};
+
+static double entry(const float *x, bool transposed, size_t stride, size_t row, size_t column) {
+    return (double) (transposed ? x[column * stride + row] : x[row * stride + column]);
+}
+
+static void check_entries(const struct product_case *of, const float *a, const float *b,
+                          const float *before, const float *c) {
+    size_t a_stride = of->transpose_a ? of->m + 3 : of->k + 3;
+    size_t b_stride = of->transpose_b ? of->k + 5 : of->n + 5;
+    for (size_t i = 0; i < of->m * of->n; i++) {
+        size_t row = i / of->n;
+        size_t column = i % of->n;
+        double sum = 0.0;
+        double size = 1e-30;
+        for (size_t k = 0; k < of->k; k++) {
+            double term = entry(a, of->transpose_a, a_stride, row, k) *
+                          entry(b, of->transpose_b, b_stride, k, column);
+            sum += of->absolute ? fabs(term) : term;
+            size += fabs(term);
+        }
+        size_t at = row * (of->n + 7) + column;
+        double wanted = (double) of->alpha * sum + (double) of->beta * (double) before[at];
+        double bound = TOLERANCES[of->pieces] * size * (double) of->alpha + 1e-6 * fabs(wanted);
+        if (!(fabs((double) c[at] - wanted) <= bound)) {
+            fail_msg("[%zu, %zu] x [%zu, %zu], %zu pieces, entry %zu: %g instead of %g", of->m,
+                     of->k, of->k, of->n, of->pieces, i, (double) c[at], wanted);
+        }
+    }
+}
+
+static void check_product(const struct product_case *of, struct test_random *random) {
+    const struct amx_source a = {
+        .x = random_floats(random, (of->m + of->k + 3) * (of->m + of->k + 3), 1.0),
+        .stride = of->transpose_a ? of->m + 3 : of->k + 3,
+        .transposed = of->transpose_a,
+        .absolute = of->absolute};
+    const struct amx_source b = {
+        .x = random_floats(random, (of->n + of->k + 5) * (of->n + of->k + 5), 0.1),
+        .stride = of->transpose_b ? of->k + 5 : of->n + 5,
+        .transposed = of->transpose_b,
+        .absolute = of->absolute};
+    size_t count = of->m * (of->n + 7);
+    float *before = random_floats(random, count, 1.0);
+    float *c = floats(count);
+    uint16_t *rows = mem_calloc(of->m * of->pieces * amx_depth(of->k), sizeof *rows);
+    uint16_t *packed = mem_calloc(amx_packed(of->n, of->k, of->pieces), sizeof *packed);
+    memcpy(c, before, count * sizeof *c);
+    amx_rows(rows, &a, of->m, of->k, of->pieces);
+    amx_pack(packed, &b, of->n, of->k, of->pieces);
+    amx_multiply(&(struct amx_product){.m = of->m,
+                                       .n = of->n,
+                                       .k = of->k,
+                                       .pieces = of->pieces,
+                                       .a = rows,
+                                       .b = packed,
+                                       .alpha = of->alpha,
+                                       .beta = of->beta,
+                                       .c = c,
+                                       .c_stride = of->n + 7});
+    check_entries(of, a.x, b.x, before, c);
+    for (size_t i = 0; i < count; i++) {
+        assert_true(i % (of->n + 7) < of->n || c[i] == before[i]);
+    }
+    mem_free((void *) a.x);
+    mem_free((void *) b.x);
+    mem_free(before);
+    mem_free(c);
+    mem_free(rows);
+    mem_free(packed);
+}
+
+static void test_products(void **unused) {
+    static const size_t SIZES[][3] = {{1, 1, 1},    {5, 33, 31},  {16, 32, 32}, {17, 16, 33},
+                                      {32, 64, 64}, {37, 50, 70}, {64, 7, 390}, {81, 96, 801}};
+    struct test_random random = {12};
+    (void) unused;
+    for (size_t i = 0; amx_ready() && i < 16 * sizeof SIZES / sizeof SIZES[0]; i++) {
+        const size_t *size = SIZES[i / 16];
+        struct product_case of = {.m = size[0],
+                                  .n = size[1],
+                                  .k = size[2],
+                                  .pieces = 1 + i % 2,
+                                  .transpose_a = (i & 2) != 0,
+                                  .transpose_b = (i & 4) != 0,
+                                  .absolute = (i & 8) != 0,
+                                  .alpha = 1.0F};
+        check_product(&of, &random);
+        of.alpha = 0.5F;
+        of.beta = (i & 2) != 0 ? 1.0F : 0.0F;
+        check_product(&of, &random);
+    }
+}
+
+/* ---- Attention ---- */
+
+enum { HEADS = 2, IMAGES = 2 };
+
+struct attention_made {
+    float *out, *g_qkv;
+};
+
+static struct attention_made attend(const struct attention *attention, const float *g_out) {
+    struct vitlrp_error err;
+    size_t tokens = attention->tokens;
+    struct engine engine = {
+        .thread_floats =
+            attention_thread_scratch(attention->rows, tokens, true) +
+            attention_operand_scratch(attention->rows, tokens, attention->dim / HEADS, 2)};
+    assert_int_equal(engine_open(&engine, "auto", 2, &err), VITLRP_OK);
+    engine.thread_scratch = floats(2 * engine.thread_floats);
+    struct attention_made made = {floats(IMAGES * attention->rows * attention->dim),
+                                  floats(tokens * 3 * attention->dim)};
+    struct gemm_entry saved;
+    engine.backend->enter(&saved);
+    attention_forward(&engine, attention, IMAGES, made.out);
+    attention_relevance(&engine, attention, (struct attention_rule){0.5F, 0.5F, 0.5F, false}, g_out,
+                        &(struct attention_result){.g_qkv = made.g_qkv});
+    engine.backend->leave(&saved);
+    mem_free(engine.thread_scratch);
+    engine_close(&engine);
+    return made;
+}
+
+/* Against the same attention of floats, which tests/unit/test_attention.c holds against its twin.
+ */
+static void check_attention(size_t tokens, size_t rows, size_t size, bool differential) {
+    static const double BOUNDS[3] = {[1] = 1e-2, [2] = 2e-5};
+    struct test_random random = {13};
+    struct attention attention = {.rows = rows,
+                                  .tokens = tokens,
+                                  .heads = HEADS,
+                                  .dim = HEADS * size,
+                                  .differential = differential,
+                                  .lambda = 0.3F};
+    float *qkv = random_floats(&random, IMAGES * tokens * 3 * attention.dim, 1.0);
+    float *g_out = random_floats(&random, rows * attention.dim, 1.0);
+    attention.qkv = qkv;
+    struct attention_made exact = attend(&attention, g_out);
+    for (attention.pieces = 1; attention.pieces <= 2; attention.pieces++) {
+        struct attention_made made = attend(&attention, g_out);
+        double bound = BOUNDS[attention.pieces];
+        assert_true(relative_error(made.out, exact.out, IMAGES * rows * attention.dim) < bound);
+        assert_true(relative_error(made.g_qkv, exact.g_qkv, tokens * 3 * attention.dim) < bound);
+        mem_free(made.out);
+        mem_free(made.g_qkv);
+    }
+    mem_free(exact.out);
+    mem_free(exact.g_qkv);
+    mem_free(qkv);
+    mem_free(g_out);
+}
+
+static void test_attention(void **unused) {
+    (void) unused;
+    if (amx_ready()) {
+        check_attention(37, 37, 64, false);
+        check_attention(401, 401, 16, false);
+        check_attention(197, 1, 24, false);
+        check_attention(65, 65, 32, true);
+    }
+}
+
+/* ---- Who uses it ---- */
+
+static void test_precisions(void **unused) {
+    const struct gemm_backend *backend;
+    struct vitlrp_error err;
+    (void) unused;
+    assert_int_equal(gemm_backend_find("openblas", &backend, &err), VITLRP_OK);
+    assert_int_equal(packs_precision(backend, VITLRP_PRECISION_BF16X3), VITLRP_PRECISION_FP32);
+    assert_int_equal(packs_pieces(backend, VITLRP_PRECISION_BF16), 0);
+    if (gemm_backend_find("onednn", &backend, &err) != VITLRP_OK) {
+        return;
+    }
+    size_t pieces = packs_pieces(backend, VITLRP_PRECISION_BF16X3);
+    assert_int_equal(
+        pieces,
+        packs_precision(backend, VITLRP_PRECISION_BF16X3) == VITLRP_PRECISION_BF16X3 ? 2 : 0);
+    assert_int_equal(packs_pieces(backend, VITLRP_PRECISION_BF16), pieces / 2);
+    assert_int_equal(packs_pieces(backend, VITLRP_PRECISION_MIXED), 0);
+    assert_true(pieces == 0 || amx_ready());
+    printf("bfloat16 by the processor's own unit: %s\n", pieces > 0 ? "yes" : "no");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_products),
+        cmocka_unit_test(test_attention),
+        cmocka_unit_test(test_precisions),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
