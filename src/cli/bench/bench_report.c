@@ -85,13 +85,21 @@ static void append_operations(struct text *out, const struct bench_result *resul
                 backward_ms < 10.0 ? 3 : 2, backward_ms);
 }
 
+/* What the library's line has in brackets: whose kernels multiply. */
+static void append_path(struct text *out, const char *library) {
+    const char *kernels = strrchr(library, '(');
+    if (kernels != NULL) {
+        text_printf(out, "products: %.*s\n", (int) strcspn(kernels + 1, ")"), kernels + 1);
+    }
+}
+
 static void append_variant(struct text *out, const struct bench_result *result,
                            const struct bench_variant *variant, bool every_method) {
     const struct vitlrp_session_info *session = &variant->session;
     text_printf(out, "\n%s, %s, %s kernels, %d thread%s\n", session->backend,
                 word_of(WORDS_PRECISION, session->precision), session->instruction_set,
                 session->threads, session->threads == 1 ? "" : "s");
-    text_printf(out, "products by %s\n", variant->library);
+    append_path(out, variant->library);
     append_jobs(out, result, variant);
     for (size_t i = 0; i < (every_method ? result->method_count : 1); i++) {
         append_operations(out, result, variant, i);
