@@ -33,5 +33,6 @@ part python3 -B tests/nightly/soak.py build/vitlrp data/goldfish.jpg
 part /usr/bin/python3 -B tests/nightly/oracles.py build/tests/fuzz/read_as 20000
 part tests/nightly/libraries.sh
 part tests/nightly/wheel.sh
+part tests/nightly/metrics.sh
 part tests/nightly/fuzz.sh
 exit "$failed"
