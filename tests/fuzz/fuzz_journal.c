@@ -2,10 +2,12 @@
  * from a file, the folder of a batch, maps that others made. The last byte says as which the others
  * are read. */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -46,6 +48,8 @@ static void open_folder(void) {
         fuzz_check(mkdtemp(folder) != NULL, "no folder");
         atexit(remove_folder);
     }
+    /* That of a run without any image goes when it is closed. */
+    fuzz_check(mkdir(folder, 0700) == 0 || errno == EEXIST, "no folder");
 }
 
 /* A regular file: behind a link no journal is read. */
