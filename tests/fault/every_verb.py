@@ -10,8 +10,8 @@ import tempfile
 
 MODEL = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../golden/parity/timm.safetensors")
 IMAGES = 3
-# They measure for long, and what they write they write as bench does, or as explain.
-SLOW = ("bench --throughput", "bench --batch", "animation")
+# They measure for long, and what they write they write as bench does.
+SLOW = ("bench --throughput", "bench --batch")
 
 
 class Verb:
@@ -52,7 +52,6 @@ def every_verb(threads="2"):
         "explain": Verb(["0.ppm", *model, "-o", "a.png", "--raw", "a.npy", "--json", "a.json", "--logits", "l.npy"],
                         ["a.png", "a.npy", "a.json", "l.npy"]),
         "page": Verb(["0.ppm", *model, "--no-drops", "-o", "p.html", "--json", "p.json"], ["p.html", "p.json"]),
-        "animation": Verb(["0.ppm", *model, "-o", "a.apng"], ["a.apng"]),
         "compare": Verb(["compare", "0.ppm", *model, "--methods", "attnlrp,rollout", "--steps", "1", "-o", "c.svg"],
                         ["c.svg"]),
         "batch": Verb(["batch", "list.txt", *model, "-o", "maps"], ["maps"]),
@@ -65,11 +64,16 @@ def every_verb(threads="2"):
         "bench": Verb(["bench", *model, "--runs", "1", "--json", "b.json"], ["b.json"]),
         "bench --eval": Verb(["bench", *model, "--eval", "--limit", "1", "--json", "be.json"], ["be.json"]),
         "bench --throughput": Verb(["bench", *model, "--throughput", "--runs", "1", "--json", "bt.json"], ["bt.json"]),
-        "bench --batch": Verb(["bench", *model, "--batch", ".", "--runs", "1", "--json", "bb.json"], ["bb.json"]),
+        "bench --batch": Verb(["bench", *model, "--batch", "list.txt", "--runs", "1", "--json", "bb.json"], ["bb.json"]),
     }
     for verb in found.values():
         verb.arguments.append("-q")
     return found
+
+
+def figures():
+    """Likewise, of runs that need Pango and cairo, and what these need."""
+    return {"animation": Verb(["0.ppm", *model_options(), "-o", "a.apng", "-q"], ["a.apng"])}
 
 
 def quick_verbs():

@@ -58,17 +58,15 @@ def verbs(program, data, folder):
     }
 
 
-# Verbs without products, those that measure for long, and those that need one thread.
-NO_BACKEND = ("merge", "info", "merge of a journal")
+RESUMED = "eval resumed"
+# Verbs without products or with a journal of one backend, those that measure for long, and those that need one thread.
+NO_BACKEND = ("merge", "info", "eval in a journal", RESUMED, "merge of a journal")
 ONE_BACKEND = ("bench --eval", "bench --throughput")
 NO_THREADS = ("merge", "merge of folders", "info")
 
 MOST_OUTPUTS = 4
 NOBODY = 65534
 GROUP_MIB = (64, 256, 1024)
-
-
-RESUMED = "eval resumed"
 
 
 def journals(program, folder):

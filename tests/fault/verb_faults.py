@@ -21,6 +21,7 @@ HANG = 600  # a hang lasts; a busy machine does not make one
 OLD = b"what was there before\n"
 KILLED = -signal.SIGKILL
 KINDS = ("create", "write", "fsync", "close", "rename")
+VERBS = {**every_verb.every_verb(), **every_verb.figures()}
 
 
 def files_of(folder):
@@ -37,7 +38,7 @@ class Sweep:
     """The faults of one verb, in a folder of every_verb.make_inputs."""
     def __init__(self, program, shim, folder, name):
         self.program, self.shim, self.folder, self.name = program, shim, folder, name
-        self.verb = every_verb.every_verb()[name]
+        self.verb = VERBS[name]
         self.faults, self.complaints = 0, []
         begin = time.monotonic()
         self.wanted, again = self.whole(), self.whole()
@@ -174,7 +175,7 @@ def main():
         folder = os.path.join(base, "run")
         os.mkdir(folder)
         every_verb.make_inputs(program, folder)
-        for name in every_verb.every_verb() if chosen == ["all"] else chosen or every_verb.quick_verbs():
+        for name in VERBS if chosen == ["all"] else chosen or every_verb.quick_verbs():
             sweep = Sweep(program, shim, folder, name)
             getattr(sweep, what)(density)
             sweep.clear()
