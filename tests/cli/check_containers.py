@@ -280,7 +280,7 @@ class Containers(model_files.ModelFiles):
                  ("XDG_CACHE_HOME", "c", "c/huggingface/hub"), ("HOME", "d", "d/.cache/huggingface/hub"))
         for variable, value, root in cases:
             with self.subTest(variable=variable):
-                self.environment = {"PATH": os.environ["PATH"], variable: value}
+                self.environment = {"PATH": os.environ["PATH"], "VITLRP_BACKEND": "openblas", variable: value}
                 said = self.run_program("info", "org/vit-x", "--heads", "4", code=3)
                 self.assertRegex(said, rf"org/vit-x: there is no such file, and it is not in the hub's cache "
                                        rf"\(\${variable}.*\); `hf download org/vit-x` fetches it")
@@ -396,7 +396,13 @@ class Containers(model_files.ModelFiles):
                  "patch_embed.conv1.weight": "Swin", "patch_embed.backbone.stages.0.conv.weight": "convolutional stem",
                  "blocks.0.attns.0.attn.qkv.weight": "branches in pairs", "blocks.0.norm11.weight": "branches in pairs",
                  "text_decoder.resblocks.0.ln_1.weight": "CoCa.*explain a CLIP", "visual.attn_pool.query": "CoCa",
-                 "embeds.proj.weight": "NaFlexViT.*fixed size", "patch_conv.weight": "Pixtral"}
+                 "embeds.proj.weight": "NaFlexViT.*fixed size", "patch_conv.weight": "Pixtral",
+                 "encoder.layers.0.self_attn.projection.weight": "BLIP.*explain a CLIP",
+                 "vision_model.class_pos_emb": "MLCD.*explain a CLIP",
+                 "encoder.layer.0.attention.projection_layer.weight": "InternVL.*vit_intern300m_patch14_448",
+                 "owlvit.vision_model.pre_layernorm.weight": "OWL-ViT.*the CLIP",
+                 "vit.embeddings.detection_tokens": "YOLOS.*the DeiT",
+                 "blocks_token_only.0.attn.q.weight": "CaiT.*DeiT III", "cls_attn_blocks.0.gamma1": "XCiT.*DeiT III"}
         for name, pattern in cases.items():
             with self.subTest(name=name):
                 state = dict(self.tensors, **{name: self.tensors["head.bias"]})

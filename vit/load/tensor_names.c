@@ -46,6 +46,23 @@ static const struct {
     {"patch_conv.",
      "Pixtral's tower, which is not supported: it takes pictures of any size, and has no "
      "output of its own"},
+    {"self_attn.projection.", "BLIP's tower, which is not supported: explain a CLIP of that size"},
+    {"class_pos_emb",
+     "MLCD's tower, whose class token learns a rotary position of its own, which is not supported: "
+     "explain a CLIP of that size"},
+    {"attention.projection_layer.",
+     "InternVL's tower as transformers writes it, which is not supported: explain timm's "
+     "vit_intern300m_patch14_448"},
+    {"vision_model.pre_layernorm.",
+     "OWL-ViT or X-CLIP, which are not supported: explain the CLIP that they are made from"},
+    {"detection_tokens",
+     "YOLOS, a detector, which is not supported: explain the DeiT that it is made from"},
+    {"blocks_token_only.",
+     "CaiT, whose class token joins in the last blocks only, which is not supported: explain a "
+     "DeiT III of that size"},
+    {"cls_attn_blocks.",
+     "XCiT, whose attention is among channels, which is not supported: explain a DeiT III of that "
+     "size"},
 };
 
 static enum vitlrp_status check_kind(const struct tensor_table *tensors, struct vitlrp_error *err) {
