@@ -80,6 +80,7 @@ class Rules(TorchFunctionMode):
         super().__init__()
         self.is_gelu_new = "gelu_new" in str(getattr(model, "config", ""))
         self.names = {id(parameter): name for name, parameter in model.named_parameters()}
+        self.parameters = dict(model.named_parameters())
 
     def gamma_of(self, weight):
         name = self.names[id(weight)].removesuffix(".weight").removesuffix("_weight")
@@ -99,6 +100,11 @@ class Rules(TorchFunctionMode):
             attention, mlp = torch.zeros(width, dtype=x.dtype), torch.full((width,), GAMMA_MLP, dtype=x.dtype)
             return (Gamma.apply(x[..., :width], weight[:, :width], bias, attention) +
                     Gamma.apply(x[..., width:], weight[:, width:], None, mlp))
+        apart = self.parameters.get(self.names[id(weight)].replace("in_proj.weight", "mlp_bias"))
+        if bias is None and apart is not None and apart is not weight:
+            # A parallel block's, which the module adds itself: to the rule it is the layer's.
+            shift = torch.cat([apart, torch.zeros(width - len(apart), dtype=x.dtype)])
+            return Gamma.apply(x, weight, shift, self.gamma_of(weight)) - shift
         return Gamma.apply(x, weight, bias, self.gamma_of(weight))
 
     def conv2d(self, x, weight, bias=None, stride=1, padding=0, *_):

@@ -258,6 +258,8 @@ static const struct layout_row TIMM_PARALLEL[] = {
     {"blocks.#.out_proj.bias", SLOT_PROJ_BIAS, UNIFORM, {WIDTH}},
     {"blocks.#.ls.gamma", SLOT_PROJ_SCALE, OPTIONAL, {WIDTH}},
     DIFFERENTIAL("blocks.#."),
+    PART_NORM("blocks.#.q_norm", Q),
+    PART_NORM("blocks.#.k_norm", K),
     TIMM_END,
 };
 
