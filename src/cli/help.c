@@ -116,6 +116,7 @@ static const char *const SUMMARIES[VERB_COUNT] = {
 static const struct help_entry ENVIRONMENT[] = {
     {"VITLRP_MODEL", "the model, where --model is not given"},
     {"VITLRP_THREADS", "the threads, where --threads is not given"},
+    {"VITLRP_BACKEND", "the backend, where --backend is not given"},
     {"VITLRP_LIMITS", "limits; --limits overrides them"},
     {NULL, NULL},
 };

@@ -244,6 +244,26 @@ static const char *option_or_variable(const struct args *args, enum option_id op
     return value != NULL && value[0] == '\0' && *name == variable ? NULL : value;
 }
 
+/* A word of --backend, or of VITLRP_BACKEND. */
+static enum vitlrp_status read_backend(const struct args *args, struct settings *settings,
+                                       struct vitlrp_error *err) {
+    const char *name;
+    const char *value =
+        option_or_variable(args, OPTION_BACKEND, "--backend", "VITLRP_BACKEND", &name);
+    int choice = 0;
+    if (args->value[OPTION_BACKEND] != NULL || value == NULL) {
+        TRY(option_choice(args, OPTION_BACKEND, &choice, err));
+        settings->backend = option_choice_word(args, OPTION_BACKEND, choice);
+        return VITLRP_OK;
+    }
+    while ((settings->backend = option_choice_word(args, OPTION_BACKEND, choice)) != NULL &&
+           strcmp(settings->backend, value) != 0) {
+        choice++;
+    }
+    return settings->backend != NULL ? VITLRP_OK
+                                     : option_fail(name, value, "a word of --backend", err);
+}
+
 /* The variable's changes first: the option's go over them, name by name. */
 static enum vitlrp_status read_limits(const struct args *args, struct settings *settings,
                                       struct vitlrp_error *err) {
@@ -315,7 +335,6 @@ enum vitlrp_status replacement_read(const struct args *args, enum vitlrp_replace
 enum vitlrp_status settings_read(const struct args *args, struct settings *settings,
                                  struct vitlrp_error *err) {
     const char *name;
-    int backend = 0;
     int precision = 0;
     set_defaults(args, settings);
     settings->model_path = option_or_variable(args, OPTION_MODEL, "--model", "VITLRP_MODEL", &name);
@@ -325,9 +344,8 @@ enum vitlrp_status settings_read(const struct args *args, struct settings *setti
     TRY(option_int(name, threads, 1, MAX_THREADS, &settings->threads, err));
     TRY(read_members(args, settings, err));
     TRY(read_norm_eps(args, &settings->norm_eps, err));
-    TRY(option_choice(args, OPTION_BACKEND, &backend, err));
+    TRY(read_backend(args, settings, err));
     TRY(option_choice(args, OPTION_PRECISION, &precision, err));
-    settings->backend = option_choice_word(args, OPTION_BACKEND, backend);
     settings->every_precision = precision > VITLRP_PRECISION_BF16X3;
     settings->precision =
         settings->every_precision ? VITLRP_PRECISION_FP32 : (enum vitlrp_precision) precision;
