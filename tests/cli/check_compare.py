@@ -25,7 +25,7 @@ PROGRAM, DATA = (os.path.abspath(path) for path in sys.argv[1:3])
 with open(PROGRAM, "rb") as program:
     SANITIZED = b"__asan_init" in program.read()
 SVG = "{http://www.w3.org/2000/svg}"
-small_model.use()
+small_model.use(backend="openblas")
 
 
 class Compare(unittest.TestCase):

@@ -17,7 +17,7 @@ import small_model  # noqa: E402
 
 PROGRAM, DATA, PARITY = (os.path.abspath(path) for path in sys.argv[1:4])
 FEW = ["--methods", "attnlrp", "--steps", "2", "-q"]
-small_model.use()
+small_model.use(backend="openblas")
 
 
 def read(path):

@@ -15,7 +15,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import font_file  # noqa: E402
 import small_model  # noqa: E402
 
-small_model.use()
+small_model.use(backend="openblas")
 PROGRAM, DATA = (os.path.abspath(path) for path in sys.argv[1:3])
 LABELS = {
     "Arabic": "\u0643\u0648\u0627\u0644\u0627", "Devanagari": "\u0915\u094b\u0906\u0932\u093e",

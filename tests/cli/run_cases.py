@@ -112,9 +112,9 @@ def main():
              if not rest or case["name"] in rest]
     with tempfile.TemporaryDirectory() as bad:
         bad_inputs.make(bad, data, parity)
-        small_model.use()
+        small_model.use(backend="openblas")
         environment = {**os.environ, "program": program, "data": data, "parity": parity, "bad": bad,
-                       "small": small_model.PATH}
+                       "small": small_model.PATH, "tiny": small_model.TINY}
         environment.setdefault("VITLRP_PREFIX", "")
         # Processes, not threads: heed_signals runs between fork and exec.
         with multiprocessing.Pool(os.cpu_count()) as pool:

@@ -15,7 +15,10 @@ import sys
 import tempfile
 import time
 
-import every_verb
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+
+import every_verb  # noqa: E402
+import small_model  # noqa: E402
 
 HANG = 600  # a hang lasts; a busy machine does not make one
 OLD = b"what was there before\n"
@@ -171,6 +174,7 @@ def main():
     program, shim = (os.path.abspath(path) for path in sys.argv[1:3])
     what, density, chosen = sys.argv[3], int(sys.argv[4]), sys.argv[5:]
     complaints = []
+    small_model.use(backend="openblas")
     with tempfile.TemporaryDirectory() as base:
         folder = os.path.join(base, "run")
         os.mkdir(folder)

@@ -122,7 +122,7 @@ def check_signals(program, shim, photo):
 
 
 def main():
-    small_model.use()
+    small_model.use(backend="openblas")
     program, shim, data = (os.path.abspath(path) for path in sys.argv[1:4])
     photo = os.path.join(data, "goldfish.jpg")
     with tempfile.TemporaryDirectory() as scratch:

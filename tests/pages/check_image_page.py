@@ -80,7 +80,7 @@ def read_png(path):
 class Scratch(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        small_model.use()
+        small_model.use(backend="openblas")
         cls.scratch = tempfile.TemporaryDirectory()
         os.chdir(cls.scratch.name)
         shutil.copy(os.path.join(DATA, "koala.jpg"), HOSTILE)

@@ -60,7 +60,7 @@ class ModelFiles(unittest.TestCase):
         self.addCleanup(scratch.cleanup)
         self.addCleanup(os.chdir, os.getcwd())
         os.chdir(scratch.name)
-        self.environment = {"PATH": os.environ["PATH"], "HOME": os.getcwd()}
+        self.environment = {"PATH": os.environ["PATH"], "HOME": os.getcwd(), "VITLRP_BACKEND": "openblas"}
 
     def run_program(self, *arguments, code=0):
         result = subprocess.run([PROGRAM, *arguments], stdin=subprocess.DEVNULL, text=True,
