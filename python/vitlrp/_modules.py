@@ -200,6 +200,7 @@ def _timm_end(module: Any) -> Facts:
         facts["pool"] = _TIMM_POOLS[pool]
     if pool == "map":
         facts["pool_heads"] = module.attn_pool.num_heads
+        facts["pool_prefix"] = True  # Eva's, which has no word for it
     if hasattr(module, "pool_include_prefix") or pool == "avg":
         facts["pool_prefix"] = bool(getattr(module, "pool_include_prefix", False))
     if _is_there(module, "norm") and _is_there(module, "fc_norm"):
