@@ -227,7 +227,9 @@ static void forward_block(void *context, size_t index, size_t thread) {
     float *a = engine_scratch(job->engine, thread);
     struct block block = block_of(&attention, index % blocks, a);
     attention.qkv += image * attention.tokens * 3 * attention.dim;
-    attention.absent += attention.absent == NULL ? 0 : image * attention.tokens;
+    if (attention.absent != NULL) {
+        attention.absent += image * attention.tokens;
+    }
     make_matrix(job->engine, &attention, &block, a);
     multiply(job->engine, &attention, &block,
              &(struct gemm_product){
