@@ -1,11 +1,7 @@
-/* A folder that keeps the images of a running evaluation, each as soon as it is done, so that the
- * same run goes on where it was killed:
- *
- *   run.json        the record without images (all classes of the model are in it), by which a run
- *                   knows its own
- *   results.jsonl   a line for each image that is done, as in the record, in any order; "open" for
- *                   one that must be done again
- *   lock            while a process writes here */
+/* A folder (base/run_folder) that keeps the images of a running evaluation, each as soon as it is
+ * done: run.json is the record without images, with all classes of the model, and a line of
+ * results.jsonl is an image as in the record, in any order, or "open" for one that must be done
+ * again. */
 #ifndef EVAL_EVAL_JOURNAL_H
 #define EVAL_EVAL_JOURNAL_H
 
@@ -24,6 +20,7 @@ struct eval_journal_images {
     const struct eval_item *items; /* [count]; NULL: no file is looked at */
     const char *const *manifest;   /* paths by index, of images whose patches stood in others; NULL:
                                       there are none */
+    bool retry_failed;             /* images that failed are open again */
 };
 
 /* Begins the run in this folder, which is created if it is not there, or resumes it. `head` is the
@@ -64,9 +61,5 @@ void eval_journal_close(struct eval_journal *journal);
  * is not all. *out is owned: record_free. */
 enum vitlrp_status eval_journal_look(const char *path, struct record *out,
                                      struct vitlrp_error *err);
-
-/* Removes the journal of a run that has ended, and the folder if nothing else is in it. IO if
- * another process writes here. */
-enum vitlrp_status eval_journal_remove(const char *path, struct vitlrp_error *err);
 
 #endif

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
+#include "base/folder.h"
 #include "base/mem.h"
 #include "base/npy.h"
 #include "base/text.h"
@@ -31,11 +32,6 @@ static enum vitlrp_status check_folder(const char *path, struct vitlrp_error *er
                : fail(err, VITLRP_USAGE, "%s: is no folder, and maps are files of one", shown);
 }
 
-static bool is_there(const char *path) {
-    struct stat state;
-    return stat(path, &state) == 0;
-}
-
 /* Length of the name without the ending of its last part. */
 static size_t stem_length(const char *name) {
     const char *slash = strrchr(name, '/');
@@ -58,7 +54,7 @@ static enum vitlrp_status find_named(const struct map_folder *folder, const char
         text_append(&path, name, length);
         text_append_string(&path, FORMS[i].ending);
         enum vitlrp_status status = text_check(&path, "a map's path", err);
-        if (status == VITLRP_OK && is_there(path.data)) {
+        if (status == VITLRP_OK && path_is_there(path.data)) {
             *out = path.data;
             return VITLRP_OK;
         }

@@ -7,12 +7,10 @@
 #include "base/checked.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "eval/metric.h"
+#include "eval/statistics.h"
+#include "eval/tune_step.h"
 
 #define COARSE_ROUNDS 2
-
-/* What is maximised. */
-static const struct eval_measure DELTA = {.metric = EVAL_DELTA_LOGIT};
 
 static const float GRID[] = {0.0F, 0.01F, 0.025F, 0.05F, 0.1F, 0.25F, 0.5F, 1.0F, 10.0F, INFINITY};
 
@@ -30,12 +28,17 @@ static const float NEAR_INFINITY[] = {30.0F, 100.0F};
 
 #define FINE_ROUNDS (sizeof FINE_FACTORS / sizeof FINE_FACTORS[0])
 
+/* Evaluations of the calibration set: of the preset, and of each kind in each round. */
+#define MOST_STEPS (1 + (COARSE_ROUNDS + FINE_ROUNDS) * TUNE_KINDS)
+
 struct search {
     const struct tune_options *options;
     struct eval_run_options *evaluate; /* that of the options */
     const struct tune_images *images;
     struct tune_result *result;
     char (*read)[SHA256_TEXT]; /* owned, [images]: what the first trial read; NULL before it */
+    size_t steps;              /* that were done */
+    size_t replacements;
 };
 
 /* What the search moves together: a name, and the roles that share a gamma. */
@@ -83,84 +86,93 @@ static bool was_tried(const struct tune_result *result, const struct vitlrp_rule
 
 /* ---- Trying ---- */
 
-/* The evaluation of several rules over the items. */
-static enum vitlrp_status evaluate_rules(const struct tune_options *options,
-                                         const struct vitlrp_rules *rules, size_t rules_count,
-                                         const struct tune_images *images, struct evaluation *out,
-                                         struct vitlrp_error *err) {
-    struct eval_run_options evaluate = *options->evaluate;
-    struct eval_run_method *methods = mem_calloc(rules_count, sizeof *methods);
-    if (methods == NULL) {
-        return fail(err, VITLRP_NOMEM, "out of memory for %zu candidates", rules_count);
-    }
-    for (size_t i = 0; i < rules_count; i++) {
-        methods[i] = (struct eval_run_method){
-            .name = options->method->name, .method = options->method, .options = options->preset};
-        methods[i].options.rules = rules[i];
-    }
-    evaluate.methods = methods;
-    evaluate.method_count = rules_count;
-    enum vitlrp_status status = eval_run(&evaluate, images->items, images->count, out, err);
-    mem_free(methods);
-    if (status == VITLRP_OK && out->cancelled) {
-        evaluation_free(out);
-        return fail(err, VITLRP_CANCELLED, "cancelled");
-    }
-    return status;
+bool tune_places(size_t calibration, size_t held_out, size_t *places) {
+    return checked_mul(places, calibration, MOST_STEPS) && checked_add(places, *places, held_out);
 }
 
-static enum vitlrp_status hash_images(const struct evaluation *evaluation, char out[SHA256_TEXT],
+/* A step on these images, which begin there in the journal; its rules are yet to come. */
+static struct tune_step step_on(const struct tune_options *options,
+                                const struct tune_images *images, size_t first) {
+    return (struct tune_step){.evaluate = options->evaluate,
+                              .method = options->method,
+                              .options = &options->preset,
+                              .images = images,
+                              .journal = options->journal,
+                              .first = first};
+}
+
+static enum vitlrp_status hash_images(const struct tune_images *images,
+                                      const struct tune_values *values, char out[SHA256_TEXT],
                                       struct vitlrp_error *err) {
     struct sha256 hash = sha256_begin();
-    for (size_t i = 0; i < evaluation->image_count; i++) {
-        const struct eval_image *image = &evaluation->images[i];
-        sha256_add(&hash, image->id, strlen(image->id) + 1);
-        sha256_add(&hash, image->sha256, strlen(image->sha256));
+    for (size_t i = 0; i < images->count; i++) {
+        const char *sha256 = values->outcomes[i].sha256;
+        sha256_add(&hash, images->items[i].id, strlen(images->items[i].id) + 1);
+        sha256_add(&hash, sha256, strlen(sha256));
         sha256_add(&hash, "\n", 1);
     }
     return sha256_end(&hash, out, err);
 }
 
-/* Without a single map there is nothing to tune. */
-static enum vitlrp_status check_some(const struct evaluation *evaluation,
-                                     struct vitlrp_error *err) {
+/* Without a single map there is nothing to tune, and nothing to judge by. */
+static enum vitlrp_status check_some(const struct tune_images *images, const char *which,
+                                     const struct tune_values *values, struct vitlrp_error *err) {
     char shown[100];
-    for (size_t i = 0; i < evaluation->image_count; i++) {
-        if (evaluation->images[i].status == VITLRP_OK) {
+    for (size_t i = 0; i < images->count; i++) {
+        if (values->outcomes[i].status == VITLRP_OK) {
             return VITLRP_OK;
         }
     }
-    if (evaluation->image_count == 0) {
-        return VITLRP_OK;
-    }
-    const struct eval_image *first = &evaluation->images[0];
-    bool named = strstr(first->message, first->id) != NULL;
-    text_escape_name(shown, sizeof shown, first->id);
+    const char *id = images->items[0].id;
+    const char *message = values->outcomes[0].message;
+    bool named = strstr(message, id) != NULL;
+    text_escape_name(shown, sizeof shown, id);
     return fail(err, VITLRP_MISMATCH,
-                "none of the %zu calibration images could be evaluated; the first: %s%s%s",
-                evaluation->image_count, named ? "" : shown, named ? "" : ": ", first->message);
+                "none of the %zu %s images could be evaluated; the first: %s%s%s", images->count,
+                which, named ? "" : shown, named ? "" : ": ", message);
 }
 
 /* Every trial reads the images again: they must be those of the first. */
-static enum vitlrp_status check_images(struct search *search, const struct evaluation *evaluation,
+static enum vitlrp_status check_images(struct search *search, const struct tune_values *values,
                                        struct vitlrp_error *err) {
+    const struct tune_images *images = search->images;
     bool first = search->read == NULL;
     if (first) {
-        search->read = mem_calloc(evaluation->image_count, sizeof *search->read);
+        search->read = mem_calloc(images->count, sizeof *search->read);
         if (search->read == NULL) {
-            return fail(err, VITLRP_NOMEM, "out of memory for %zu images", evaluation->image_count);
+            return fail(err, VITLRP_NOMEM, "out of memory for %zu images", images->count);
         }
-        TRY(hash_images(evaluation, search->result->calibration_sha256, err));
+        TRY(hash_images(images, values, search->result->calibration_sha256, err));
     }
-    for (size_t i = 0; i < evaluation->image_count; i++) {
-        const struct eval_image *image = &evaluation->images[i];
+    for (size_t i = 0; i < images->count; i++) {
+        const char *sha256 = values->outcomes[i].sha256;
         if (first) {
-            memcpy(search->read[i], image->sha256, sizeof search->read[i]);
-        } else if (strcmp(search->read[i], image->sha256) != 0) {
+            memcpy(search->read[i], sha256, sizeof search->read[i]);
+        } else if (strcmp(search->read[i], sha256) != 0) {
             char shown[200];
-            text_escape_name(shown, sizeof shown, image->id);
+            text_escape_name(shown, sizeof shown, images->items[i].id);
             return fail(err, VITLRP_IO, "%s: changed between two trials", shown);
         }
+    }
+    return VITLRP_OK;
+}
+
+/* Delta of a trial, the `rule`-th of a step, and its gain over the preset, which is the first of
+ * all. */
+static enum vitlrp_status score_trial(const struct search *search, const struct tune_values *values,
+                                      size_t rule, struct tune_trial *trial,
+                                      struct vitlrp_error *err) {
+    uint64_t seed = search->evaluate->protocol.seed;
+    const struct tune_trial *preset = search->result->trials;
+    trial->gain = INFINITY;
+    for (size_t r = 0; r < search->replacements; r++) {
+        TRY(statistics_mean(tune_values_of(values, rule, r), values->images, seed, &trial->delta[r],
+                            err));
+        double gain = trial->delta[r].mean - preset->delta[r].mean;
+        trial->gain = gain < trial->gain || isnan(gain) ? gain : trial->gain;
+    }
+    if (search->options->tried != NULL) {
+        search->options->tried(search->options->user, trial);
     }
     return VITLRP_OK;
 }
@@ -171,28 +183,30 @@ static enum vitlrp_status measure_trials(struct search *search, size_t added,
     struct tune_result *result = search->result;
     struct tune_trial *trials = result->trials + result->trial_count;
     struct vitlrp_rules rules[GRID_COUNT] = {{0}};
-    struct evaluation evaluation;
+    struct tune_step step =
+        step_on(search->options, search->images, search->steps * search->images->count);
+    struct tune_values values;
     enum vitlrp_status status = VITLRP_OK;
     for (size_t i = 0; i < added; i++) {
         rules[i] = trials[i].rules;
     }
-    TRY(evaluate_rules(search->options, rules, added, search->images, &evaluation, err));
-    TRY_GOTO(status, check_some(&evaluation, err), cleanup);
-    TRY_GOTO(status, check_images(search, &evaluation, err), cleanup);
+    step.rules = rules;
+    step.count = added;
+    TRY(tune_step_run(&step, &values, err));
+    search->steps++;
+    TRY_GOTO(status, check_some(search->images, "calibration", &values, err), cleanup);
+    TRY_GOTO(status, check_images(search, &values, err), cleanup);
     for (size_t i = 0; i < added; i++) {
-        TRY_GOTO(status, eval_metric_mean(&evaluation, i, DELTA, &trials[i].delta, err), cleanup);
-        if (search->options->tried != NULL) {
-            search->options->tried(search->options->user, &trials[i]);
-        }
+        TRY_GOTO(status, score_trial(search, &values, i, &trials[i], err), cleanup);
     }
     for (size_t i = 0; i < added; i++) {
-        if (trials[i].delta.mean > result->trials[result->best_trial].delta.mean) {
+        if (trials[i].gain > result->trials[result->best_trial].gain) {
             result->best_trial = result->trial_count + i;
         }
     }
     result->trial_count += added;
 cleanup:
-    evaluation_free(&evaluation);
+    tune_values_free(&values);
     return status;
 }
 
@@ -233,7 +247,7 @@ static enum vitlrp_status try_preset(struct search *search, struct vitlrp_error 
     result->trials[0] =
         (struct tune_trial){.stage = TUNE_PRESET, .rules = search->options->preset.rules};
     TRY(measure_trials(search, 1, err));
-    if (result->trials[0].delta.n == 0) {
+    if (result->trials[0].delta[0].n == 0) {
         return fail(err, VITLRP_MISMATCH, "none of the %zu calibration images could be evaluated",
                     search->images->count);
     }
@@ -284,21 +298,40 @@ static enum vitlrp_status search_finely(struct search *search, struct vitlrp_err
 
 /* ---- What it is worth ---- */
 
-static enum vitlrp_status tune_measure_gain(const struct tune_options *options,
-                                            const struct tune_images *images,
-                                            struct tune_result *result, struct vitlrp_error *err) {
+static enum vitlrp_status measure_gain(const struct tune_options *options,
+                                       const struct tune_values *values, size_t replacement,
+                                       struct tune_result *result, struct vitlrp_error *err) {
+    uint64_t seed = options->evaluate->protocol.seed;
+    const double *preset = tune_values_of(values, 0, replacement);
+    const double *best = tune_values_of(values, 1, replacement);
+    size_t count = values->images;
+    TRY(statistics_mean(preset, count, seed, &result->held_preset[replacement], err));
+    TRY(statistics_mean(best, count, seed, &result->held_best[replacement], err));
+    TRY(statistics_paired(best, preset, count, seed, &result->held_gain[replacement], err));
+    return result->held_gain[replacement].n > 0
+               ? VITLRP_OK
+               : fail(err, VITLRP_MISMATCH,
+                      "%s fails on all of the %zu held-out images, so its gain is not known",
+                      options->method->name, count);
+}
+
+static enum vitlrp_status measure_gains(const struct tune_options *options,
+                                        const struct tune_images *images, size_t first,
+                                        struct tune_result *result, struct vitlrp_error *err) {
     const struct vitlrp_rules rules[2] = {options->preset.rules, result->best};
-    struct evaluation evaluation = {0};
-    enum vitlrp_status status = VITLRP_OK;
-    if (images->count > 0) {
-        TRY(evaluate_rules(options, rules, 2, images, &evaluation, err));
+    struct tune_step step = step_on(options, images, first);
+    struct tune_values values;
+    step.rules = rules;
+    step.count = 2;
+    TRY(tune_step_run(&step, &values, err));
+    enum vitlrp_status status = check_some(images, "held-out", &values, err);
+    if (status == VITLRP_OK) {
+        status = hash_images(images, &values, result->held_out_sha256, err);
     }
-    TRY_GOTO(status, hash_images(&evaluation, result->held_out_sha256, err), cleanup);
-    TRY_GOTO(status, eval_metric_mean(&evaluation, 0, DELTA, &result->held_preset, err), cleanup);
-    TRY_GOTO(status, eval_metric_mean(&evaluation, 1, DELTA, &result->held_best, err), cleanup);
-    status = eval_metric_paired(&evaluation, 1, 0, DELTA, &result->held_gain, err);
-cleanup:
-    evaluation_free(&evaluation);
+    for (size_t r = 0; r < values.replacements && status == VITLRP_OK; r++) {
+        status = measure_gain(options, &values, r, result, err);
+    }
+    tune_values_free(&values);
     return status;
 }
 
@@ -312,6 +345,21 @@ static enum vitlrp_status tune_search(struct search *search, struct vitlrp_error
     return VITLRP_OK;
 }
 
+enum vitlrp_status tune_check(const struct vit_method *method, size_t calibration, size_t held_out,
+                              struct vitlrp_error *err) {
+    if ((method->reads & VITLRP_READS_RULES) == 0) {
+        return fail(err, VITLRP_USAGE, "method %s has no gamma to tune", method->name);
+    }
+    if (calibration == 0) {
+        return fail(err, VITLRP_USAGE, "tuning needs images for the calibration");
+    }
+    return held_out > 0
+               ? VITLRP_OK
+               : fail(err, VITLRP_MISMATCH,
+                      "tuning needs two images or more: one half to search with, and one held out, "
+                      "to measure the gain on");
+}
+
 enum vitlrp_status tune_run(const struct tune_options *options,
                             const struct tune_images *calibration,
                             const struct tune_images *held_out, struct tune_result *out,
@@ -320,18 +368,16 @@ enum vitlrp_status tune_run(const struct tune_options *options,
     struct eval_run_options evaluate = *options->evaluate;
     struct tune_options trials = *options;
     trials.evaluate = &evaluate;
-    struct search search = {
-        .options = &trials, .evaluate = &evaluate, .images = calibration, .result = &result};
-    if ((options->method->reads & VITLRP_READS_RULES) == 0) {
-        return fail(err, VITLRP_USAGE, "method %s has no gamma to tune", options->method->name);
-    }
-    if (calibration->count == 0) {
-        return fail(err, VITLRP_USAGE, "tuning needs images for the calibration");
-    }
+    struct search search = {.options = &trials,
+                            .evaluate = &evaluate,
+                            .images = calibration,
+                            .result = &result,
+                            .replacements = eval_replacement_count(&evaluate.protocol)};
+    TRY(tune_check(options->method, calibration->count, held_out->count, err));
     enum vitlrp_status status = tune_search(&search, err);
     mem_free(search.read);
     if (status == VITLRP_OK) {
-        status = tune_measure_gain(options, held_out, &result, err);
+        status = measure_gains(options, held_out, MOST_STEPS * calibration->count, &result, err);
     }
     if (status != VITLRP_OK) {
         tune_result_free(&result);

@@ -3,16 +3,22 @@
 #ifndef EVAL_TUNE_H
 #define EVAL_TUNE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
+#include "base/run_folder.h"
 #include "base/status.h"
 #include "eval/eval_run.h"
 #include "eval/item.h"
 #include "eval/statistics.h"
+#include "eval/tune_step.h"
 #include "vit/methods/method.h"
 
 /* Candidates that are evaluated together: an evaluation of so many methods. */
 #define TUNE_MOST_AT_ONCE 10
+
+/* Replacements of a protocol at most, and those of one by their places. */
+#define TUNE_REPLACEMENTS VITLRP_REPLACEMENTS_MAX
 
 /* The kinds of layers that share a gamma. */
 enum tune_kind { TUNE_CONV, TUNE_MLP, TUNE_ATTENTION, TUNE_HEAD, TUNE_KINDS };
@@ -29,7 +35,8 @@ struct tune_trial {
     enum tune_stage stage;
     enum tune_kind kind; /* varied; of no meaning for TUNE_PRESET */
     struct vitlrp_rules rules;
-    struct vitlrp_statistic delta; /* Delta (logit) on the calibration set */
+    struct vitlrp_statistic delta[TUNE_REPLACEMENTS]; /* Delta (logit) on the calibration set */
+    double gain; /* the smallest of what it gains there over the preset, of all replacements */
 };
 
 struct tune_options {
@@ -39,6 +46,7 @@ struct tune_options {
     /* After every trial, from the calling thread. NULL: nobody looks. */
     void (*tried)(void *user, const struct tune_trial *trial);
     void *user;
+    struct run_folder *journal; /* of tune_places results; NULL: nothing is kept */
 };
 
 struct tune_result {
@@ -47,28 +55,34 @@ struct tune_result {
     size_t trial_count;
     size_t best_trial;
 
-    /* Delta (logit) on the held-out images: of the preset, of the best, and best - preset, paired.
-     * n = 0 without such images; a gain of exactly 0 if the preset is the best. */
-    struct vitlrp_statistic held_preset, held_best, held_gain;
+    /* Delta (logit) on the held-out images, under each replacement: of the preset, of the best, and
+     * best - preset, paired: exactly 0 if the preset is the best. */
+    struct vitlrp_statistic held_preset[TUNE_REPLACEMENTS], held_best[TUNE_REPLACEMENTS],
+        held_gain[TUNE_REPLACEMENTS];
 
     /* Of the images as they were read: for each its name, a zero byte, the hash of its bytes ("" of
      * one that could not be read) and a newline. */
     char calibration_sha256[SHA256_TEXT], held_out_sha256[SHA256_TEXT];
 };
 
-struct tune_images {
-    const struct eval_item *items; /* [count] */
-    size_t count;
-};
+/* Results that a search keeps at most, of each image in each step; false if they cannot be counted.
+ */
+bool tune_places(size_t calibration, size_t held_out, size_t *places);
+
+/* What tune_run refuses before the work: USAGE for a method without rules and for no images,
+ * MISMATCH for a gain that nothing could measure. */
+enum vitlrp_status tune_check(const struct vit_method *method, size_t calibration, size_t held_out,
+                              struct vitlrp_error *err);
 
 /* Coordinate by coordinate over the gammas 0, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 10 and
  * infinity, until a round changes nothing or two are done; then by smaller factors around what was
- * found. A coordinate is moved only for a larger mean; of equal ones the first tried stays. The
+ * found. A coordinate is moved only for a larger gain; of equal ones the first tried stays. The
  * candidates of one coordinate are evaluated together: one forward pass an image, and points of
  * their curves shared.
- * USAGE for a method without rules or a calibration set without images; CANCELLED if the observer
- * says so; IO if a calibration image changed between two trials, which are then of two images;
- * MISMATCH if no calibration image could be used. *out is owned: tune_result_free. */
+ * With a journal, what an earlier run has done is taken from there, and the result has the same
+ * bits. As tune_check; CANCELLED if the observer says so; IO if a calibration image changed between
+ * two trials, which are then of two images; MISMATCH if no image of a set could be used: a gain
+ * that was not measured is none. *out is owned: tune_result_free. */
 enum vitlrp_status tune_run(const struct tune_options *options,
                             const struct tune_images *calibration,
                             const struct tune_images *held_out, struct tune_result *out,

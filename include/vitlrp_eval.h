@@ -85,10 +85,11 @@ struct vitlrp_eval_options {
     /* A folder that keeps every image's results as soon as they are there, so that nothing is lost
      * when the process is killed, and that memory does not grow with their number. It is created if
      * it is not there, and no other process may write to it meanwhile. A call with the same options
-     * goes on where an earlier one was ended; images that failed are not done again. USAGE, naming
-     * what differs, if the folder holds another run. The evaluation reads from it; it may be
-     * removed when that is closed: vitlrp_journal_remove. The observer is told once before the
-     * first image what there is already. NULL: results are in memory only. */
+     * goes on where an earlier one was ended; images that failed are not done again, unless
+     * retry_failed says so. USAGE, naming what differs, if the folder holds another run. The
+     * evaluation reads from it; it may be removed when that is closed: vitlrp_journal_remove. The
+     * observer is told once before the first image what there is already. NULL: results are in
+     * memory only. */
     const char *journal;
 
     const struct vitlrp_eval_maps *maps; /* run beside the methods, and alone if methods is NULL;
@@ -102,7 +103,9 @@ struct vitlrp_eval_options {
      * ("rho_drop" and "rho_shapley"). It takes one forward pass more for each patch of an image and
      * each coalition (eval/PROTOCOL.md). 0 (default): none; else at least 1024. */
     int32_t coalitions;
-    int32_t reserved;
+    /* Images of the journal that failed are done once more. Others whose files have changed are
+     * too, whatever this says. */
+    int32_t retry_failed;
 };
 
 /* The defaults above; every other field is 0 or NULL. */
@@ -413,15 +416,19 @@ struct vitlrp_tune_trial {
     const char *kind;  /* layers whose gamma was varied: "conv", "fc1/fc2", "qkv/proj", "head"; ""
                           for the preset */
     struct vitlrp_rules rules;
-    struct vitlrp_statistic delta; /* Delta (logit) on the calibration images */
+    struct vitlrp_statistic delta; /* Delta (logit) on the calibration images, under the first of
+                                      the replacements */
+    double gain; /* the smallest of what it gains there over the preset, of all replacements: what
+                    the search looks for */
 };
 
 struct vitlrp_tune_options {
     size_t struct_size;
-    /* The search reads dataset, limit, protocol, preprocessing, threads and observer. It tunes the
-     * first of the methods, which must have gammas (default "attnlrp"), and begins at its rules
-     * with the rule changes. Images 0, 2, 4... of the manifest calibrate; the others are held out.
-     */
+    /* The search reads dataset, limit, protocol, preprocessing, threads, observer and journal. It
+     * tunes the first of the methods, which must have gammas (default "attnlrp"), and begins at its
+     * rules with the rule changes. Images 0, 2, 4... of the manifest calibrate; the others are held
+     * out. The journal is a folder as of an evaluation, of its own format: the same call goes on
+     * where an earlier one was ended. It may be removed after the call. */
     const struct vitlrp_eval_options *evaluation;
     void (*tried)(void *user, const struct vitlrp_tune_trial *trial); /* after every trial; may be
                                                                          NULL */
@@ -433,11 +440,20 @@ struct vitlrp_tune_options {
     vitlrp_tune_options_init_sized((options), sizeof *(options))
 VITLRP_API void vitlrp_tune_options_init_sized(struct vitlrp_tune_options *options, size_t size);
 
+/* What tuning came to under one replacement: Delta (logit). */
+struct vitlrp_tune_gain {
+    enum vitlrp_replacement replacement;
+    struct vitlrp_statistic calibration_preset, calibration_tuned;
+    struct vitlrp_statistic preset, tuned; /* on the held-out images */
+    struct vitlrp_statistic gain;          /* tuned - preset there, paired */
+};
+
 struct vitlrp_tune_result {
     size_t struct_size;
     const char *method;        /* a constant */
     struct vitlrp_rules rules; /* the best found */
     size_t trials, calibration_images, held_out_images;
+    /* Under the first replacement, as the first of `replacements`. */
     struct vitlrp_statistic calibration_preset, calibration_tuned; /* Delta (logit) */
     struct vitlrp_statistic preset, tuned;                         /* on the held-out images */
     struct vitlrp_statistic gain; /* tuned - preset there, paired */
@@ -446,6 +462,8 @@ struct vitlrp_tune_result {
     char truth_sha256[72];       /* of the file of labels; "" if there is none */
     char calibration_sha256[72]; /* of the name and the hash of every image, as they were read */
     char held_out_sha256[72];
+    struct vitlrp_tune_gain replacements[VITLRP_REPLACEMENTS_MAX]; /* in their order */
+    size_t replacement_count;
 };
 
 /* Call it before vitlrp_tune, which fills the record. */
@@ -453,8 +471,9 @@ struct vitlrp_tune_result {
 VITLRP_API void vitlrp_tune_result_init_sized(struct vitlrp_tune_result *result, size_t size);
 
 /* Searches the gamma of each kind of layer for the largest Delta on the calibration images, coarse
- * to fine, and measures the gain on images that the search has not seen. CANCELLED if the observer
- * says so. */
+ * to fine, and measures the gain on images that the search has not seen. Under several replacements
+ * a setting is as good as the smallest of its gains over the preset (eval/PROTOCOL.md). CANCELLED
+ * if the observer says so; MISMATCH if there is nothing to tune with, or to measure the gain on. */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_tune(const struct vitlrp_model *model, const struct vitlrp_tune_options *options,
             struct vitlrp_tune_result *result, struct vitlrp_error *error);

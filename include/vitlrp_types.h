@@ -389,6 +389,9 @@ enum vitlrp_replacement {
 #undef VITLRP_REPLACEMENT
 };
 
+/* Room for the replacements of a set in records: more than there are. */
+#define VITLRP_REPLACEMENTS_MAX 16
+
 /* A replacement as a member of a set of them. */
 #define VITLRP_REPLACEMENT_BIT(replacement) (UINT32_C(1) << (replacement))
 

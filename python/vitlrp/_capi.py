@@ -27,6 +27,7 @@ from ctypes import (
 
 # Gammas in a record, used or not.
 ROLES_MAX = 16
+REPLACEMENTS_MAX = 16
 
 # The flags of enum vitlrp_method_reads.
 METHOD_READS = {
@@ -461,7 +462,7 @@ class EvalOptions(Structure):
         ("score", c_int),
         ("masks", c_int),
         ("coalitions", c_int32),
-        ("reserved", c_int32),
+        ("retry_failed", c_int32),
     ]
 
 
@@ -507,7 +508,7 @@ class DatasetImage(Structure):
 
 
 class TuneTrial(Structure):
-    _fields_ = [("stage", c_char_p), ("kind", c_char_p), ("rules", Rules), ("delta", Statistic)]
+    _fields_ = [("stage", c_char_p), ("kind", c_char_p), ("rules", Rules), ("delta", Statistic), ("gain", c_double)]
 
 
 TuneTried = CFUNCTYPE(None, c_void_p, POINTER(TuneTrial))
@@ -519,6 +520,17 @@ class TuneOptions(Structure):
         ("evaluation", POINTER(EvalOptions)),
         ("tried", TuneTried),
         ("user", c_void_p),
+    ]
+
+
+class TuneGain(Structure):
+    _fields_ = [
+        ("replacement", c_int),
+        ("calibration_preset", Statistic),
+        ("calibration_tuned", Statistic),
+        ("preset", Statistic),
+        ("tuned", Statistic),
+        ("gain", Statistic),
     ]
 
 
@@ -539,6 +551,8 @@ class TuneResult(Structure):
         ("truth_sha256", c_char * 72),
         ("calibration_sha256", c_char * 72),
         ("held_out_sha256", c_char * 72),
+        ("replacements", TuneGain * REPLACEMENTS_MAX),
+        ("replacement_count", c_size_t),
     ]
 
 

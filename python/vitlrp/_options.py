@@ -50,21 +50,20 @@ class MeasureOptions(RuleParameters, total=False):
     precision: str
     score: str
     masks: str
+    replace: str | Sequence[str]
+    journal: StrPath | None
 
 
 class TuneOptions(MeasureOptions, total=False):
     """Keywords of Model.tune."""
 
-    replace: str
-
 
 class EvaluateOptions(MeasureOptions, total=False):
     """Keywords of Model.evaluate."""
 
-    replace: str | Sequence[str]
     coalitions: int
     reference: str | None
     boxes: StrPath | None
-    journal: StrPath | None
+    retry_failed: bool
     maps: Mapping[str, StrPath] | None
     shard: tuple[int, int]

@@ -304,6 +304,7 @@ class Settings:
     threads: int | None = None
     backend: str = "auto"
     journal: _check.StrPath | None = None
+    retry_failed: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -331,7 +332,7 @@ class Wanted:
         names = {field.name for field in dataclasses.fields(Settings)}
         rules = {*method.RuleParameters.__annotations__}
         if function == "tune":
-            names -= {"reference", "boxes", "maps", "shard", "journal"}
+            names -= {"reference", "boxes", "maps", "shard", "retry_failed"}
         _check.keywords(function, options, {*names, *rules, *SETTINGS})
         own = Settings(**{name: value for name, value in options.items() if name in names})
         return cls(
@@ -356,6 +357,7 @@ class Wanted:
             options.boxes = _check.path("boxes", own.boxes)
         if own.journal is not None:
             options.journal = _check.path("journal", own.journal)
+        options.retry_failed = _check.flag("retry_failed", own.retry_failed)
         if own.maps:
             listed = [
                 _capi.EvalMaps(_check.text("maps", name), _check.path("maps", folder))
@@ -409,6 +411,17 @@ def run(model_in_use: ModelInUse, settings: Wanted, progress: Progress | None) -
 
 
 @dataclasses.dataclass(frozen=True)
+class TuningGain:
+    """What tuning came to under one replacement, as the fields of the same names in Tuning."""
+
+    calibration_preset: Statistic
+    calibration_tuned: Statistic
+    preset: Statistic
+    tuned: Statistic
+    gain: Statistic
+
+
+@dataclasses.dataclass(frozen=True)
 class Tuning:
     """What tune found. `rules` are keywords of Model.explain and evaluate."""
 
@@ -422,22 +435,31 @@ class Tuning:
     preset: Statistic  # likewise on the images held out, which the search has not seen
     tuned: Statistic
     gain: Statistic  # tuned less preset there, image by image
+    replacements: dict[str, TuningGain]  # each one's figures; those above are the first's
 
     def __str__(self) -> str:
         rules = ", ".join(f"{name} {value:g}" for name, value in self.rules.items())
-        return f"{self.method}: {rules}; gain {self.gain} on {self.held_out_images} images"
+        gains = "; ".join(f"{name}: gain {found.gain}" for name, found in self.replacements.items())
+        return f"{self.method}: {rules}; {gains}, on {self.held_out_images} images"
+
+
+def _tuning_gain(found: _capi.TuneGain) -> TuningGain:
+    parts = {field.name: getattr(found, field.name) for field in dataclasses.fields(TuningGain)}
+    return TuningGain(**{name: Statistic(part.mean, part.lo, part.hi, part.n) for name, part in parts.items()})
 
 
 def _tuning(found: _capi.TuneResult) -> Tuning:
-    names = ("calibration_preset", "calibration_tuned", "preset", "tuned", "gain")
-    parts = {name: getattr(found, name) for name in names}
+    gains = found.replacements[: found.replacement_count]
+    replacements = {words("replacement")[gain.replacement]: _tuning_gain(gain) for gain in gains}
+    first = next(iter(replacements.values()))
     return Tuning(
         method=found.method.decode(),
         rules=method.values_of_rules(found.method.decode(), found.rules),
         trials=found.trials,
         calibration_images=found.calibration_images,
         held_out_images=found.held_out_images,
-        **{name: Statistic(part.mean, part.lo, part.hi, part.n) for name, part in parts.items()},
+        replacements=replacements,
+        **vars(first),
     )
 
 

@@ -711,6 +711,7 @@ class Model:
                        that changes)
         journal        folder that keeps each image's results as soon as they are there: the same call
                        resumes a run that was ended, and Evaluation.open reads what is done
+        retry_failed   do the journal's images that failed once more
         gamma_conv, gamma_linear, gamma_qkv, gamma_proj, gamma_fc1, gamma_fc2, gamma_head, epsilon,
         attention_share of all methods that have them, attnlrp-eps and libra excepted
         score          "logit", "log-odds" or "contrast", of the methods that read it

@@ -6,9 +6,9 @@
 #include "api/growable.h"
 #include "api/handles.h"
 #include "base/mem.h"
+#include "base/run_folder.h"
 #include "base/words.h"
 #include "eval/audit.h"
-#include "eval/eval_journal.h"
 #include "eval/eval_timing.h"
 #include "eval/join.h"
 #include "eval/merge.h"
@@ -122,7 +122,7 @@ enum vitlrp_status vitlrp_evaluation_open(const char *const *paths, size_t count
 
 enum vitlrp_status vitlrp_journal_remove(const char *folder, struct vitlrp_error *error) {
     API_NEEDS(folder != NULL, error);
-    return eval_journal_remove(folder, error);
+    return run_folder_remove(folder, error);
 }
 
 static bool was_run(const struct evaluation *evaluation, const char *method) {

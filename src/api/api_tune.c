@@ -4,8 +4,10 @@
 #include "api/api.h"
 #include "api/eval_setup.h"
 #include "api/growable.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "eval/tune.h"
+#include "eval/tune_journal.h"
 
 static void tune_report_trial(void *user, const struct tune_trial *trial) {
     static const char *const STAGES[] = {"preset", "coarse", "fine"};
@@ -14,7 +16,8 @@ static void tune_report_trial(void *user, const struct tune_trial *trial) {
         .stage = STAGES[trial->stage],
         .kind = trial->stage == TUNE_PRESET ? "" : tune_kind_name(trial->kind),
         .rules = trial->rules,
-        .delta = trial->delta,
+        .delta = trial->delta[0],
+        .gain = trial->gain,
     };
     if (options->tried != NULL) {
         options->tried(options->user, &shown);
@@ -22,34 +25,40 @@ static void tune_report_trial(void *user, const struct tune_trial *trial) {
 }
 
 static void tune_fill_result(const struct tune_result *found, const char *method,
+                             const struct eval_protocol *protocol,
                              struct vitlrp_tune_result *result) {
+    const struct tune_trial *best = &found->trials[found->best_trial];
     result->method = method;
     result->rules = found->best;
     result->trials = found->trial_count;
-    result->calibration_preset = found->trials[0].delta;
-    result->calibration_tuned = found->trials[found->best_trial].delta;
-    result->preset = found->held_preset;
-    result->tuned = found->held_best;
-    result->gain = found->held_gain;
+    result->replacement_count = eval_replacement_count(protocol);
+    for (size_t r = 0; r < result->replacement_count; r++) {
+        result->replacements[r] =
+            (struct vitlrp_tune_gain){.replacement = eval_replacement_at(protocol, r),
+                                      .calibration_preset = found->trials[0].delta[r],
+                                      .calibration_tuned = best->delta[r],
+                                      .preset = found->held_preset[r],
+                                      .tuned = found->held_best[r],
+                                      .gain = found->held_gain[r]};
+    }
+    result->calibration_preset = result->replacements[0].calibration_preset;
+    result->calibration_tuned = result->replacements[0].calibration_tuned;
+    result->preset = result->replacements[0].preset;
+    result->tuned = result->replacements[0].tuned;
+    result->gain = result->replacements[0].gain;
     memcpy(result->calibration_sha256, found->calibration_sha256, sizeof found->calibration_sha256);
     memcpy(result->held_out_sha256, found->held_out_sha256, sizeof found->held_out_sha256);
 }
 
-/* items [calibration..., held out...] with indices that ascend in each part. */
-static enum vitlrp_status tune_dataset(struct eval_setup *setup,
-                                       const struct vitlrp_tune_options *options,
-                                       struct vitlrp_tune_result *result,
-                                       struct vitlrp_error *err) {
-    const struct dataset *dataset = &setup->dataset;
+/* The images of a search: those that calibrate, and those that are held out. */
+struct halves {
+    struct eval_item *items; /* owned: [calibration..., held out...], each in their order */
+    struct tune_images calibration, held_out;
+};
+
+static enum vitlrp_status halves_open(const struct dataset *dataset, struct halves *out,
+                                      struct vitlrp_error *err) {
     size_t calibration = (dataset->count + 1) / 2;
-    struct tune_result found = {0};
-    struct tune_options wanted = {
-        .evaluate = &setup->evaluate,
-        .method = setup->methods[0].method,
-        .preset = setup->methods[0].options,
-        .tried = tune_report_trial,
-        .user = (void *) options,
-    };
     struct eval_item *items = mem_calloc(dataset->count, sizeof *items);
     if (items == NULL) {
         return fail(err, VITLRP_NOMEM, "out of memory for %zu images", dataset->count);
@@ -57,21 +66,92 @@ static enum vitlrp_status tune_dataset(struct eval_setup *setup,
     for (size_t i = 0; i < dataset->count; i++) {
         items[i % 2 == 0 ? i / 2 : calibration + i / 2] = dataset->items[i];
     }
-    eval_change_rules(setup->options.rules, &wanted.preset.rules);
-    setup->evaluate.observer = setup->options.observer;
-    setup->evaluate.donors = NULL; /* each half of the images among itself */
-    enum vitlrp_status status = tune_run(
-        &wanted, &(struct tune_images){items, calibration},
-        &(struct tune_images){items + calibration, dataset->count - calibration}, &found, err);
+    *out = (struct halves){.items = items,
+                           .calibration = {items, calibration},
+                           .held_out = {items + calibration, dataset->count - calibration}};
+    return VITLRP_OK;
+}
+
+static void say_resumed(const struct eval_setup *setup, const struct run_folder *journal) {
+    const struct vitlrp_log *log = &setup->options.log;
+    size_t done = journal->journal.count - journal_count(&journal->journal, JOURNAL_OPEN);
+    if (journal->lock.missing) {
+        log_message(
+            log, LOG_LEVEL_WARNING,
+            "the journal's file system has no locks; take care that no other process writes "
+            "there");
+    }
+    if (done > 0) {
+        log_message(log, LOG_LEVEL_INFO, "%zu evaluations of an image are done already", done);
+    }
+}
+
+/* The journal of the search, which is closed where none is wanted. *journal is owned, after a
+ * failure too. */
+static enum vitlrp_status open_journal(const struct eval_setup *setup, const struct halves *halves,
+                                       struct run_folder *journal, struct vitlrp_error *err) {
+    struct record head = {0};
+    size_t places = 0;
+    *journal = run_folder_closed();
+    if (setup->options.journal == NULL) {
+        return VITLRP_OK;
+    }
+    if (!tune_places(halves->calibration.count, halves->held_out.count, &places)) {
+        return fail(err, VITLRP_LIMIT, "more images than can be counted");
+    }
+    TRY(eval_record_begin(setup, &head, err));
+    enum vitlrp_status status =
+        tune_journal_open(setup->options.journal, &head, places, journal, err);
+    record_free(&head);
     if (status == VITLRP_OK) {
-        tune_fill_result(&found, setup->methods[0].method->name, result);
+        say_resumed(setup, journal);
+    }
+    return error_topic(err, status, VITLRP_TOPIC_JOURNAL);
+}
+
+static enum vitlrp_status tune_halves(struct eval_setup *setup,
+                                      const struct vitlrp_tune_options *options,
+                                      const struct halves *halves,
+                                      struct vitlrp_tune_result *result, struct vitlrp_error *err) {
+    const struct dataset *dataset = &setup->dataset;
+    struct tune_result found = {0};
+    struct run_folder journal;
+    struct tune_options wanted = {
+        .evaluate = &setup->evaluate,
+        .method = setup->methods[0].method,
+        .preset = setup->methods[0].options,
+        .tried = tune_report_trial,
+        .user = (void *) options,
+    };
+    enum vitlrp_status status = open_journal(setup, halves, &journal, err);
+    if (status == VITLRP_OK) {
+        wanted.journal = setup->options.journal == NULL ? NULL : &journal;
+        status = tune_run(&wanted, &halves->calibration, &halves->held_out, &found, err);
+    }
+    if (status == VITLRP_OK) {
+        tune_fill_result(&found, setup->methods[0].method->name, &setup->evaluate.protocol, result);
         memcpy(result->manifest_sha256, dataset->manifest_sha256, sizeof dataset->manifest_sha256);
         memcpy(result->truth_sha256, dataset->truth_sha256, sizeof dataset->truth_sha256);
-        result->calibration_images = calibration;
-        result->held_out_images = dataset->count - calibration;
+        result->calibration_images = halves->calibration.count;
+        result->held_out_images = halves->held_out.count;
     }
     tune_result_free(&found);
-    mem_free(items);
+    run_folder_close(&journal);
+    return status;
+}
+
+static enum vitlrp_status tune_dataset(struct eval_setup *setup,
+                                       const struct vitlrp_tune_options *options,
+                                       struct vitlrp_tune_result *result,
+                                       struct vitlrp_error *err) {
+    struct halves halves;
+    size_t count = setup->dataset.count;
+    TRY(tune_check(setup->methods[0].method, (count + 1) / 2, count / 2, err));
+    TRY(halves_open(&setup->dataset, &halves, err));
+    eval_change_rules(setup->options.rules, &setup->methods[0].options.rules);
+    setup->evaluate.observer = setup->options.observer;
+    enum vitlrp_status status = tune_halves(setup, options, &halves, result, err);
+    mem_free(halves.items);
     return status;
 }
 
@@ -98,11 +178,6 @@ enum vitlrp_status vitlrp_tune(const struct vitlrp_model *model,
     evaluation.reference = NULL;
     evaluation.shard = 0;
     evaluation.shards = 1;
-    if ((evaluation.replacements & (evaluation.replacements - 1)) != 0) {
-        return fail(error, VITLRP_USAGE,
-                    "tuning looks for the largest Delta under one replacement, and the options "
-                    "name several");
-    }
     enum vitlrp_status status =
         eval_setup_open(model, &evaluation, TUNE_MOST_AT_ONCE, &setup, error);
     if (status == VITLRP_OK) {

@@ -66,7 +66,8 @@ static enum vitlrp_status run_in_journal(struct eval_setup *setup, const struct 
     bool cancelled = false;
     const struct eval_journal_images images = {.count = setup->dataset.count,
                                                .items = setup->dataset.items,
-                                               .manifest = setup->dataset.manifest_paths};
+                                               .manifest = setup->dataset.manifest_paths,
+                                               .retry_failed = setup->options.retry_failed != 0};
     enum vitlrp_status status =
         eval_journal_open(setup->options.journal, head, &images, &journal, err);
     TRY(error_topic(err, status, VITLRP_TOPIC_JOURNAL));

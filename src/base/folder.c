@@ -15,6 +15,16 @@ bool folder_is(const char *path) {
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
+bool path_is_there(const char *path) {
+    struct stat info;
+    return stat(path, &info) == 0;
+}
+
+bool folder_has(int folder, const char *name) {
+    struct stat info;
+    return fstatat(folder, name, &info, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 enum vitlrp_status folder_open(const char *path, int *out, struct vitlrp_error *err) {
     *out = open(path, FOLDER_FLAGS);
     return *out >= 0 ? VITLRP_OK

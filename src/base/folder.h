@@ -11,6 +11,13 @@
 /* True if the path leads to a folder, links and all. */
 bool folder_is(const char *path);
 
+/* True if the path leads to anything, links and all. */
+bool path_is_there(const char *path);
+
+/* True if anything has that name in the folder (AT_FDCWD: the current one), a link that leads
+ * nowhere too. */
+bool folder_has(int folder, const char *name);
+
 /* Opens a folder by the path that the user gave, links and all. *out is owned: close it. */
 enum vitlrp_status folder_open(const char *path, int *out, struct vitlrp_error *err);
 

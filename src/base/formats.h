@@ -15,6 +15,7 @@
 #define FORMAT_PROGRESS "vitlrp progress 1"
 #define FORMAT_PAGE "vitlrp page 1"
 #define FORMAT_SETTINGS "vitlrp settings 1"
+#define FORMAT_TUNING "vitlrp tuning 1"
 
 #define FORMAT_BATCH "vitlrp batch 3"
 #define FORMAT_BATCH_IMAGE "vitlrp batch image 3"

@@ -154,7 +154,8 @@ static enum vitlrp_status scan(struct journal *journal, struct vitlrp_error *err
 static enum vitlrp_status open_and_scan(struct journal *journal, bool to_write,
                                         struct vitlrp_error *err) {
     int flags = to_write ? O_RDWR | O_CREAT | O_APPEND : O_RDONLY;
-    journal->descriptor = open(journal->path, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0666);
+    journal->descriptor =
+        openat(journal->folder, journal->name, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0666);
     if (journal->descriptor < 0) {
         return fail_errno(err, errno, "cannot open");
     }
@@ -165,20 +166,32 @@ static enum vitlrp_status open_and_scan(struct journal *journal, bool to_write,
     return VITLRP_OK;
 }
 
-enum vitlrp_status journal_open(const char *path, const struct journal_shard *of, bool to_write,
-                                struct journal *journal, struct vitlrp_error *err) {
+enum vitlrp_status journal_open_in(const struct journal_file *file, const struct journal_shard *of,
+                                   bool to_write, struct journal *journal,
+                                   struct vitlrp_error *err) {
     *journal = (struct journal){.descriptor = -1,
+                                .folder = file->folder,
+                                .name = file->name,
                                 .count = of->count,
                                 .shard = (size_t) of->shard,
                                 .shards = (size_t) of->shards,
                                 .check = of->check,
                                 .ordered = true};
-    journal->path = mem_strdup(path);
+    journal->path = mem_strdup(file->path);
     journal->entries = mem_calloc(of->count, sizeof *journal->entries);
     if (journal->path == NULL || journal->entries == NULL) {
         return fail(err, VITLRP_NOMEM, "out of memory for the results of %zu images", of->count);
     }
-    return error_prefix(err, open_and_scan(journal, to_write, err), path);
+    if (journal->name == NULL) {
+        journal->name = journal->path;
+    }
+    return error_prefix(err, open_and_scan(journal, to_write, err), file->path);
+}
+
+enum vitlrp_status journal_open(const char *path, const struct journal_shard *of, bool to_write,
+                                struct journal *journal, struct vitlrp_error *err) {
+    const struct journal_file file = {.folder = AT_FDCWD, .path = path};
+    return journal_open_in(&file, of, to_write, journal, err);
 }
 
 void journal_close(struct journal *journal) {
@@ -223,7 +236,7 @@ enum vitlrp_status journal_add(struct journal *journal, size_t place, enum journ
 
 /* True if the name still leads to the file that is open, and the file is as it was left. */
 static bool journal_is_ours(const struct journal *journal) {
-    return folder_name_is(AT_FDCWD, journal->path, journal->descriptor) &&
+    return folder_name_is(journal->folder, journal->name, journal->descriptor) &&
            journal_has_size(journal, journal->end);
 }
 

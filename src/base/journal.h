@@ -28,7 +28,9 @@ typedef enum vitlrp_status journal_check(const json_t *line, struct vitlrp_error
 
 struct journal {
     int descriptor;                /* -1 */
-    char *path;                    /* owned */
+    char *path;                    /* owned: for messages */
+    int folder;                    /* that the name is in; stays the caller's */
+    const char *name;              /* `path`, or as it was given */
     struct journal_entry *entries; /* owned: [count] by place in the shard */
     size_t count;
     size_t shard, shards;
@@ -51,6 +53,16 @@ struct journal_shard {
  * the check refuses. *journal is owned: journal_close, after a failure too. */
 enum vitlrp_status journal_open(const char *path, const struct journal_shard *of, bool to_write,
                                 struct journal *journal, struct vitlrp_error *err);
+
+/* Likewise of a file in a folder that is open, and stays so as long as the journal. */
+struct journal_file {
+    int folder;
+    const char *name; /* must outlive the journal; NULL: the path, from `folder` on */
+    const char *path; /* for messages */
+};
+enum vitlrp_status journal_open_in(const struct journal_file *file, const struct journal_shard *of,
+                                   bool to_write, struct journal *journal,
+                                   struct vitlrp_error *err);
 
 void journal_close(struct journal *journal);
 

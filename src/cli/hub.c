@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+
+#include "base/folder.h"
 
 /* Variables that may name a folder above the cache, and what leads from there to the cache. */
 static const struct {
@@ -16,11 +17,6 @@ static const struct {
              {"XDG_CACHE_HOME", "/huggingface/hub"},
              {"HOME", "/.cache/huggingface/hub"}};
 #define ROOT_COUNT (sizeof ROOTS / sizeof ROOTS[0])
-
-static bool exists(const char *path) {
-    struct stat info;
-    return stat(path, &info) == 0;
-}
 
 /* The hub's names: two parts of letters, digits, '-', '_' and '.'. */
 static bool is_name(const char *text) {
@@ -48,13 +44,13 @@ static bool cache_folder(size_t root, const char *name, char out[HUB_PATH]) {
 
 /* What is no file, and looks like something else. */
 static enum vitlrp_status check_path(const char *model, struct vitlrp_error *err) {
-    if (!exists(model) && strstr(model, "://") != NULL) {
+    if (!path_is_there(model) && strstr(model, "://") != NULL) {
         return fail(
             err, VITLRP_IO,
             "%s: an address, and nothing is downloaded here: download the file, and name it",
             model);
     }
-    if (!exists(model) && strpbrk(model, "/.") == NULL) {
+    if (!path_is_there(model) && strpbrk(model, "/.") == NULL) {
         return fail(err, VITLRP_IO,
                     "%s: there is no such file; a model is a file of weights, which `vitlrp help "
                     "models` says how to get",
@@ -69,11 +65,11 @@ enum vitlrp_status hub_resolve(const char *model, char out[HUB_PATH], struct vit
     if (strlen(model) >= HUB_PATH) {
         return fail(err, VITLRP_LIMIT, "the path of the model is longer than %zu bytes", HUB_PATH);
     }
-    for (size_t i = 0; !exists(model) && is_name(model) && i < ROOT_COUNT; i++) {
+    for (size_t i = 0; !path_is_there(model) && is_name(model) && i < ROOT_COUNT; i++) {
         if (!cache_folder(i, model, out)) {
             continue;
         }
-        if (exists(out)) {
+        if (path_is_there(out)) {
             return VITLRP_OK;
         }
         int length = snprintf(looked + used, sizeof looked - used, "%s$%s%s", used > 0 ? ", " : "",

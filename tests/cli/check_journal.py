@@ -103,6 +103,56 @@ class Journal(unittest.TestCase):
         self.check_run(command)
         self.expect_whole("other")
 
+    def test_tune_killed(self):
+        """A search goes on where it was killed: the calibration and the held-out images are done once each."""
+        os.mkdir("tuned")
+        for i in range(5):
+            os.symlink(os.path.join(DATA, ("koala.jpg", "goldfish.jpg")[i % 2]), f"tuned/{i}.jpg")
+        tune = [PROGRAM, "tune", "tuned", "-q", "--steps", "1", "--replace", "zero,donor", "--score", "contrast", "-o"]
+        self.check_run([*tune, "once.tuned"], 0)
+        last = self.count_lines(tune)
+        for i in range(KILLS):
+            code = self.kill_when([*tune, "killed.tuned"], "killed.tuned.journal", (i + 1) * last // (KILLS + 1))
+            self.assertEqual(code, -9)
+            self.assertFalse(os.path.exists("killed.tuned"))
+        done = self.lines("killed.tuned.journal")
+        error = self.check_run([*tune, "killed.tuned", "--steps", "2"], 2)
+        self.assertIn("killed.tuned.journal: holds another run: its protocol differs (steps)", error)
+        error = self.check_run([PROGRAM, "eval", "tuned", "--journal", "killed.tuned.journal"], 4)
+        self.assertIn("killed.tuned.journal/run.json: ", error)
+        self.assertGreaterEqual(self.lines("killed.tuned.journal"), done)
+        self.check_run([*tune, "killed.tuned"], 0)
+        self.assertFalse(os.path.exists("killed.tuned.journal"))
+        with open("once.tuned", "rb") as once, open("killed.tuned", "rb") as found:
+            self.assertEqual(found.read(), once.read())
+
+    def count_lines(self, tune):
+        """Lines of a whole search, whose journal stays where it was asked for."""
+        self.check_run([*tune, "kept.tuned", "--journal", "kept.journal"], 0)
+        whole = self.lines("kept.journal")
+        self.check_run([*tune, "kept.tuned", "--journal", "kept.journal"], 0)
+        self.assertEqual(self.lines("kept.journal"), whole)
+        return whole
+
+    def test_failed_ones_again(self):
+        """An image that failed is done until it is asked for again; the others stay."""
+        os.mkdir("mended")
+        for i in range(5):
+            os.symlink(os.path.join(DATA, "koala.jpg"), f"mended/{i}.jpg")
+        with open("mended/5.jpg", "w", encoding="ascii") as file:
+            file.write("no picture")
+        run = [PROGRAM, "eval", "mended", "-q", "--steps", "2", "--methods", "random", "--json", "kept.json",
+               "--journal", "failed"]
+        self.check_run(run)
+        self.check_run(run)
+        self.assertEqual(self.lines("failed"), 6)
+        with open("kept.json", "rb") as file:
+            once = file.read()
+        self.check_run([*run, "--retry-failed"])
+        self.assertEqual(self.lines("failed"), 8)  # "open", and failed again
+        with open("kept.json", "rb") as file:
+            self.assertEqual(file.read(), once)
+
 
 if __name__ == "__main__":
     unittest.main(argv=[sys.argv[0], *sys.argv[3:]])

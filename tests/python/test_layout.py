@@ -50,7 +50,9 @@ def meanings(c_type):
     base = " ".join(word for word in words if word != "*")
     if base.endswith("]"):
         base, count = base[:-1].split("[")
-        length = _capi.ROLES_MAX if count == "VITLRP_ROLES_MAX" else int(count)
+        length = getattr(_capi, count[7:]) if count.startswith("VITLRP_") else int(count)
+        if base.startswith("struct ") and "*" not in base:
+            return {kind * length for kind in meanings(base)}
         kind = ctypes.c_void_p if "*" in base else INTEGERS[base]
         return {kind * length}
     if base == "void":

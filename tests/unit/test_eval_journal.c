@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/json_split.h"
 #include "base/mem.h"
+#include "base/run_folder.h"
 #include "eval/eval_journal.h"
 #include "eval/join.h"
 #include "eval/merge.h"
@@ -218,9 +219,9 @@ static void test_looked_at(void **unused) {
     assert_int_equal(seen.evaluation.image_count, 31);
     assert_false(seen.evaluation.cancelled);
     record_free(&seen);
-    assert_int_equal(eval_journal_remove(path, &err), VITLRP_IO);
+    assert_int_equal(run_folder_remove(path, &err), VITLRP_IO);
     eval_journal_close(journal);
-    assert_int_equal(eval_journal_remove(path, &err), VITLRP_OK);
+    assert_int_equal(run_folder_remove(path, &err), VITLRP_OK);
     assert_int_not_equal(access(path, F_OK), 0);
     record_free(&head);
     record_free(&record);

@@ -21,7 +21,7 @@ struct log_of_trials {
 static void count_trial(void *user, const struct tune_trial *trial) {
     struct log_of_trials *log = user;
     log->count++;
-    log->last = trial->delta.mean;
+    log->last = trial->delta[0].mean;
 }
 
 static struct tune_options options_for(const struct eval_run_options *evaluate, const char *method,
@@ -62,8 +62,8 @@ static void check_trials(const struct tune_result *result, const struct eval_run
                          const struct eval_item *items) {
     for (size_t i = 0; i < result->trial_count; i++) {
         const struct tune_trial *trial = &result->trials[i];
-        assert_true(trial->delta.mean <= result->trials[result->best_trial].delta.mean);
-        assert_int_equal(trial->delta.n, CALIBRATION);
+        assert_true(trial->delta[0].mean <= result->trials[result->best_trial].delta[0].mean);
+        assert_int_equal(trial->delta[0].n, CALIBRATION);
         assert_true(trial->rules.gamma[VITLRP_ROLE_FC1] == trial->rules.gamma[VITLRP_ROLE_FC2]);
         for (size_t k = 0; k < i; k++) {
             assert_false(same_rules(&trial->rules, &result->trials[k].rules));
@@ -73,7 +73,7 @@ static void check_trials(const struct tune_result *result, const struct eval_run
     for (size_t i = 0; i < result->trial_count; i += 7) {
         const struct tune_trial *trial = &result->trials[i];
         double alone = delta_alone(evaluate, &trial->rules, items, CALIBRATION);
-        assert_true(fabs(alone - trial->delta.mean) < 1e-4);
+        assert_true(fabs(alone - trial->delta[0].mean) < 1e-4);
     }
 }
 
@@ -104,34 +104,50 @@ static void test_search(void **unused) {
     assert_int_equal(found.trials[10].kind, TUNE_MLP);
     assert_int_equal(found.trials[found.trial_count - 1].stage, TUNE_FINE);
     assert_int_equal(log.count, found.trial_count);
-    assert_true(found.trials[found.best_trial].delta.mean > found.trials[0].delta.mean);
+    assert_true(found.trials[found.best_trial].delta[0].mean > found.trials[0].delta[0].mean);
     check_trials(&found, &evaluate, set.items);
-    assert_int_equal(found.held_gain.n, HELD_OUT);
-    assert_true(fabs(found.held_gain.mean - (found.held_best.mean - found.held_preset.mean)) <
-                1e-9);
-    assert_true(fabs(found.held_best.mean -
+    assert_int_equal(found.held_gain[0].n, HELD_OUT);
+    assert_true(fabs(found.held_gain[0].mean -
+                     (found.held_best[0].mean - found.held_preset[0].mean)) < 1e-9);
+    assert_true(fabs(found.held_best[0].mean -
                      delta_alone(&evaluate, &found.best, held_out, HELD_OUT)) < 1e-4);
     tune_result_free(&found);
     photo_set_close(&set);
 }
 
-static void test_without_held_out_images(void **unused) {
+/* Under several replacements the smallest gain decides. */
+static void test_several_replacements(void **unused) {
     const char *const methods[] = {"random", NULL};
     struct photo_set set;
     struct tune_result found;
     struct log_of_trials log = {0};
     struct vitlrp_error err = {0};
     (void) unused;
-    photo_set_open(&set, 2);
+    photo_set_open(&set, 5);
     struct eval_run_options evaluate = photo_set_options(&set, methods);
     struct tune_options options = options_for(&evaluate, "cp-lrp", &log);
-    evaluate.protocol.steps = 2;
-    assert_int_equal(tune_run(&options, &(struct tune_images){set.items, 2},
-                              &(struct tune_images){NULL, 0}, &found, &err),
+    evaluate.protocol.steps = 3;
+    evaluate.protocol.replacements = VITLRP_REPLACEMENT_BIT(VITLRP_REPLACE_ZERO) |
+                                     VITLRP_REPLACEMENT_BIT(VITLRP_REPLACE_BLUR) |
+                                     VITLRP_REPLACEMENT_BIT(VITLRP_REPLACE_DONOR);
+    assert_int_equal(tune_run(&options, &(struct tune_images){set.items, 3},
+                              &(struct tune_images){set.items + 3, 2}, &found, &err),
                      VITLRP_OK);
     assert_int_equal(found.best.attention, VITLRP_ATTENTION_CP);
-    assert_int_equal(found.held_gain.n, 0);
-    assert_true(isnan(found.held_gain.mean));
+    assert_true(found.trials[0].gain == 0.0);
+    for (size_t i = 0; i < found.trial_count; i++) {
+        const struct tune_trial *trial = &found.trials[i];
+        double smallest = INFINITY;
+        for (size_t r = 0; r < 3; r++) {
+            smallest = fmin(smallest, trial->delta[r].mean - found.trials[0].delta[r].mean);
+        }
+        assert_true(trial->gain == smallest);
+        assert_true(trial->gain <= found.trials[found.best_trial].gain);
+    }
+    for (size_t r = 0; r < 3; r++) {
+        assert_int_equal(found.held_gain[r].n, 2);
+    }
+    assert_true(found.held_preset[0].mean != found.held_preset[1].mean);
     tune_result_free(&found);
     photo_set_close(&set);
 }
@@ -143,7 +159,7 @@ static void test_refusals(void **unused) {
     struct log_of_trials log = {0};
     struct vitlrp_error err = {0};
     (void) unused;
-    photo_set_open(&set, 1);
+    photo_set_open(&set, 2);
     struct eval_run_options evaluate = photo_set_options(&set, methods);
     struct tune_options options = options_for(&evaluate, "rollout", &log);
     assert_int_equal(tune_run(&options, &(struct tune_images){set.items, 1},
@@ -153,10 +169,20 @@ static void test_refusals(void **unused) {
     assert_int_equal(tune_run(&options, &(struct tune_images){set.items, 0},
                               &(struct tune_images){NULL, 0}, &found, &err),
                      VITLRP_USAGE);
-    set.items[0].path = "/nowhere/at/all.jpg";
     assert_int_equal(tune_run(&options, &(struct tune_images){set.items, 1},
                               &(struct tune_images){NULL, 0}, &found, &err),
                      VITLRP_MISMATCH);
+    assert_int_equal(log.count, 0); /* before the work */
+    evaluate.protocol.steps = 1;
+    set.items[1].path = "/nowhere/at/all.jpg";
+    assert_int_equal(tune_run(&options, &(struct tune_images){set.items, 1},
+                              &(struct tune_images){set.items + 1, 1}, &found, &err),
+                     VITLRP_MISMATCH);
+    assert_non_null(strstr(err.message, "held-out"));
+    assert_int_equal(tune_run(&options, &(struct tune_images){set.items + 1, 1},
+                              &(struct tune_images){set.items, 1}, &found, &err),
+                     VITLRP_MISMATCH);
+    assert_non_null(strstr(err.message, "calibration"));
     photo_set_close(&set);
 }
 
@@ -197,7 +223,7 @@ static void test_bench_counts_points(void **unused) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_search),
-        cmocka_unit_test(test_without_held_out_images),
+        cmocka_unit_test(test_several_replacements),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_kinds),
         cmocka_unit_test(test_bench_counts_points),

@@ -194,14 +194,9 @@ enum vitlrp_status batch_store_write(const struct batch_store *store, const char
 
 /* ---- A run that begins or is resumed ---- */
 
-static bool is_there(const char *path) {
-    struct stat info;
-    return lstat(path, &info) == 0;
-}
-
 /* Of a folder without a run: a file of this name is another's. */
 static enum vitlrp_status check_without_run(const char *path, struct vitlrp_error *err) {
-    if (is_there(path)) {
+    if (folder_has(AT_FDCWD, path)) {
         return error_prefix(err,
                             fail(err, VITLRP_USAGE,
                                  "exists without its run.json (give another folder, or remove it)"),
@@ -363,7 +358,7 @@ enum vitlrp_status batch_resume(const struct batch_plan *plan, const struct sett
         goto cleanup;
     }
     bool renew = false;
-    bool begins = !is_there(run.data);
+    bool begins = !folder_has(AT_FDCWD, run.data);
     status = begins ? run_check_new(plan, settings, store, results.data, err)
                     : run_compare(run.data, config, &renew, err);
     if (status == VITLRP_OK && begins) {
@@ -371,7 +366,8 @@ enum vitlrp_status batch_resume(const struct batch_plan *plan, const struct sett
     }
     if (status == VITLRP_OK) {
         /* Who only looks, and finds no results, has an empty file for them. */
-        const char *path = store->locked || is_there(results.data) ? results.data : "/dev/null";
+        const char *path =
+            store->locked || folder_has(AT_FDCWD, results.data) ? results.data : "/dev/null";
         status = journal_open(
             path,
             &(struct journal_shard){plan->count, choice->shard, choice->shards, batch_line_check},

@@ -115,11 +115,11 @@ static enum vitlrp_status read_setting(const struct args *args,
     if (option == OPTION_COUNT || args->value[option] == NULL) {
         return VITLRP_OK;
     }
-    if (setting->is_set != 0 && args->verb == VERB_EVAL) {
+    if (setting->is_set != 0) {
         TRY(option_choice_set(args, option, &number, err));
-    } else if (setting->enumeration != NULL) { /* tune has one of a set */
+    } else if (setting->enumeration != NULL) {
         TRY(option_choice(args, option, &choice, err));
-        number = setting->is_set != 0 ? INT64_C(1) << choice : choice;
+        number = choice;
     } else {
         TRY(option_whole(args, option, setting->low, setting->high, &number, err));
     }
@@ -160,6 +160,7 @@ enum vitlrp_status eval_choose(const struct args *args, const struct settings *s
     options->truth = args->value[OPTION_TRUTH];
     options->boxes = args->value[OPTION_BOXES];
     options->reference = args->value[OPTION_REFERENCE];
+    options->retry_failed = args->value[OPTION_RETRY_FAILED] != NULL;
     options->threads = settings->threads;
     options->backend = settings->backend;
     options->ignore_exif = settings->image.ignore_exif;

@@ -1,11 +1,7 @@
-#define _POSIX_C_SOURCE 200809L
 #include "eval_files.h"
 
 #include <string.h>
-#include <sys/stat.h>
 
-#include "base/mem.h"
-#include "base/text.h"
 #include "cli/outputs.h"
 
 static const char *const SPELLED[EVAL_FILES] = {"--json", "--csv", "--html"};
@@ -31,39 +27,6 @@ enum vitlrp_status eval_files_plan(const struct args *args, const char *model_pa
 
 void eval_files_free(struct eval_files *files) {
     guard_free(&files->guard);
-}
-
-/* A name beside that of the JSON. Where that is a pipe or a device, nothing can be beside it. */
-static enum vitlrp_status own_journal(const char *json, char **out, struct vitlrp_error *err) {
-    struct stat info;
-    struct text name = {.limit = (size_t) 1 << 16};
-    *out = NULL;
-    if (json == NULL || strcmp(json, "-") == 0 ||
-        (stat(json, &info) == 0 && !S_ISREG(info.st_mode))) {
-        return VITLRP_OK;
-    }
-    text_printf(&name, "%s.journal", json);
-    enum vitlrp_status status = text_check(&name, "the journal's name", err);
-    if (status == VITLRP_OK) {
-        *out = name.data;
-    } else {
-        text_free(&name);
-    }
-    return status;
-}
-
-enum vitlrp_status eval_files_journal(const struct eval_files *files, const struct args *args,
-                                      char **out, bool *is_own, struct vitlrp_error *err) {
-    const char *wanted = args->value[OPTION_JOURNAL];
-    *is_own = wanted == NULL;
-    if (wanted == NULL) {
-        return own_journal(files->path[EVAL_FILE_JSON], out, err);
-    }
-    if (wanted[0] == '\0') {
-        return fail(err, VITLRP_USAGE, "--journal needs the name of a folder");
-    }
-    *out = mem_strdup(wanted);
-    return *out == NULL ? fail(err, VITLRP_NOMEM, "out of memory for a name") : VITLRP_OK;
 }
 
 /* A report on its way into a file. */

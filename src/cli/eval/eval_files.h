@@ -26,12 +26,6 @@ enum vitlrp_status eval_files_plan(const struct args *args, const char *model_pa
 
 void eval_files_free(struct eval_files *files);
 
-/* The folder that keeps the results while the run goes on: --journal, else NAME.journal for --json
- * NAME, so that nothing is lost; else none: *out NULL. *is_own: nobody asked for it, and it goes
- * when the JSON is written. *out is owned: mem_free. */
-enum vitlrp_status eval_files_journal(const struct eval_files *files, const struct args *args,
-                                      char **out, bool *is_own, struct vitlrp_error *err);
-
 /* Writes those that are wanted, each whole or not at all. One that fails is reported and does not
  * keep the others back. */
 enum exit_code eval_files_write(const struct eval_files *files,

@@ -1,6 +1,5 @@
 #include "cli/verbs.h"
 
-#include "base/mem.h"
 #include "cli/explain_session.h"
 #include "cli/model_facts.h"
 #include "cli/run_watch.h"
@@ -8,14 +7,14 @@
 #include "eval_choice.h"
 #include "eval_files.h"
 #include "eval_report.h"
+#include "run_journal.h"
 
 /* An evaluation from its options to its end. */
 struct eval {
     struct settings settings;
     struct eval_choice choice;
     struct eval_files files;
-    char *journal;        /* owned; NULL: none */
-    bool journal_is_ours; /* nobody asked for it */
+    struct run_journal journal;
     struct vitlrp_evaluation *evaluation;
 };
 
@@ -29,7 +28,7 @@ static enum vitlrp_status evaluation_run(struct eval *eval, const struct console
     run_watch_start(eval->settings.progress, console, &watch);
     choice->options.observer = run_watch_observer(&watch);
     choice->options.log = (struct vitlrp_log){.write = console_log, .user = (void *) console};
-    choice->options.journal = eval->journal;
+    choice->options.journal = eval->journal.path;
     enum vitlrp_status status = model_tell(&eval->settings, model, console, err);
     if (status == VITLRP_OK) {
         status = vitlrp_evaluate(model, &choice->options, &eval->evaluation, err);
@@ -51,32 +50,16 @@ static enum exit_code eval_open(const struct args *args, struct eval *eval) {
     }
     status = eval_files_plan(args, eval->settings.model_path, &eval->files, &err);
     if (status == VITLRP_OK) {
-        status =
-            eval_files_journal(&eval->files, args, &eval->journal, &eval->journal_is_ours, &err);
+        status = run_journal_choose(args, eval->files.path[EVAL_FILE_JSON], &eval->journal, &err);
     }
     return console_check(status, CODE_OUTPUT, &err);
 }
 
-/* What the journal is good for once the reports are written, or are not. */
-static enum exit_code eval_end_journal(const struct eval *eval, enum exit_code code,
-                                       const struct console *console) {
+static bool is_cancelled(const struct vitlrp_evaluation *evaluation) {
     struct vitlrp_evaluation_info info;
-    struct vitlrp_error err;
-    char shown[200];
     vitlrp_evaluation_info_init(&info);
-    vitlrp_evaluation_describe(eval->evaluation, &info);
-    text_escape_name(shown, sizeof shown, eval->journal);
-    if (code == CODE_OUTPUT) {
-        return code; /* it keeps what was not written, and the message says why */
-    }
-    if (info.cancelled != 0) {
-        console_warn(console, "%s keeps what is done; the same command resumes the run", shown);
-        return code;
-    }
-    return eval->journal_is_ours
-               ? console_check_also(code, vitlrp_journal_remove(eval->journal, &err), CODE_OUTPUT,
-                                    &err)
-               : code;
+    vitlrp_evaluation_describe(evaluation, &info);
+    return info.cancelled != 0;
 }
 
 static enum exit_code eval_process(const struct args *args, struct eval *eval,
@@ -98,15 +81,16 @@ static enum exit_code eval_process(const struct args *args, struct eval *eval,
         console_warn(console, "stopped; what was done is written");
         code = run_watch_code();
     }
-    return eval->evaluation != NULL && eval->journal != NULL ? eval_end_journal(eval, code, console)
-                                                             : code;
+    return eval->evaluation == NULL
+               ? code
+               : run_journal_end(&eval->journal, is_cancelled(eval->evaluation), code, console);
 }
 
 enum exit_code eval_main(const struct args *args, struct console *console) {
     struct eval eval = {0};
     enum exit_code code = eval_process(args, &eval, console);
     vitlrp_evaluation_close(eval.evaluation);
-    mem_free(eval.journal);
+    run_journal_free(&eval.journal);
     eval_choice_free(&eval.choice);
     eval_files_free(&eval.files);
     return code;

@@ -8,6 +8,7 @@
 #include "cli/run_watch.h"
 #include "cli/settings.h"
 #include "eval_choice.h"
+#include "run_journal.h"
 #include "tune_report.h"
 
 #define TEXT_LIMIT ((size_t) 1 << 20)
@@ -20,6 +21,7 @@ struct tuning {
     struct eval_choice choice;
     struct run_watch watch;
     struct guard guard;
+    struct run_journal journal;
     struct vitlrp_model *model; /* owned */
     struct model_record record;
     bool preset_known;
@@ -50,6 +52,7 @@ static enum vitlrp_status tuning_search(struct tuning *tuning, struct vitlrp_err
     tuning->choice.options.observer = run_watch_observer(&tuning->watch);
     tuning->choice.options.log =
         (struct vitlrp_log){.write = console_log, .user = (void *) tuning->console};
+    tuning->choice.options.journal = tuning->journal.path;
     vitlrp_tune_options_init(&options);
     vitlrp_tune_result_init(&tuning->result);
     options.evaluation = &tuning->choice.options;
@@ -122,7 +125,26 @@ static enum vitlrp_status check_outputs(struct tuning *tuning, struct vitlrp_err
         }
     }
     tuning->settings.inputs = tuning->choice.options.inputs = guard_inputs(&tuning->guard);
-    return VITLRP_OK;
+    const char *settings = tuning->args->value[OPTION_OUTPUT];
+    return run_journal_choose(tuning->args,
+                              settings != NULL ? settings : tuning->args->value[OPTION_JSON],
+                              &tuning->journal, err);
+}
+
+static enum exit_code tuning_run(struct tuning *tuning) {
+    struct vitlrp_error err = {0};
+    enum vitlrp_status status = tuning_search(tuning, &err);
+    enum exit_code code =
+        console_check(status, err.topic == VITLRP_TOPIC_JOURNAL ? CODE_OUTPUT : CODE_INPUT, &err);
+    if (code == CODE_DONE) {
+        return run_journal_end(&tuning->journal, false, tuning_report(tuning), tuning->console);
+    }
+    if (status == VITLRP_MISMATCH) { /* of these images nothing comes, however often */
+        return run_journal_end(&tuning->journal, false, code, tuning->console);
+    }
+    return run_watch_signal() == 0
+               ? code
+               : run_journal_end(&tuning->journal, true, run_watch_code(), tuning->console);
 }
 
 enum exit_code tune_main(const struct args *args, struct console *console) {
@@ -137,13 +159,9 @@ enum exit_code tune_main(const struct args *args, struct console *console) {
         code = console_check(check_outputs(&tuning, &err), CODE_OUTPUT, &err);
     }
     if (code == CODE_DONE) {
-        code = console_check(tuning_search(&tuning, &err), CODE_INPUT, &err);
+        code = tuning_run(&tuning);
     }
-    if (code == CODE_DONE) {
-        code = tuning_report(&tuning);
-    } else if (run_watch_signal() != 0) {
-        code = run_watch_code();
-    }
+    run_journal_free(&tuning.journal);
     model_record_free(&tuning.record);
     vitlrp_model_close(tuning.model);
     eval_choice_free(&tuning.choice);

@@ -1,6 +1,7 @@
 #include "tune_report.h"
 
 #include <math.h>
+#include <stddef.h>
 
 #include "base/formats.h"
 #include "cli/explanation.h"
@@ -12,19 +13,32 @@ static json_t *json_statistic(const struct vitlrp_statistic *statistic) {
                      (json_int_t) statistic->n);
 }
 
-/* Of a set that has one member, as it has in tune, the member. */
+/* Of a set that has one member the member, else a list. */
+static json_t *json_members(const struct vitlrp_eval_setting *setting, int64_t value) {
+    json_t *list = json_array();
+    for (int32_t member = 0; value >> member > 0; member++) {
+        if ((value >> member & 1) != 0 &&
+            json_array_append_new(list, json_string(vitlrp_word(setting->enumeration, member))) !=
+                0) {
+            json_decref(list);
+            return NULL;
+        }
+    }
+    json_t *only = json_array_size(list) == 1 ? json_incref(json_array_get(list, 0)) : NULL;
+    if (only != NULL) {
+        json_decref(list);
+    }
+    return only != NULL ? only : list;
+}
+
 static json_t *json_setting(const struct vitlrp_eval_setting *setting,
                             const struct vitlrp_eval_options *options) {
     int64_t value = eval_setting_get(setting, options);
-    int32_t member = 0;
     if (setting->enumeration == NULL) {
         return json_integer(value);
     }
-    while (setting->is_set != 0 && value >> member > 1) {
-        member++;
-    }
-    return json_string(
-        vitlrp_word(setting->enumeration, setting->is_set != 0 ? member : (int32_t) value));
+    return setting->is_set != 0 ? json_members(setting, value)
+                                : json_string(vitlrp_word(setting->enumeration, (int32_t) value));
 }
 
 /* The settings of the evaluation that tune has options for. */
@@ -47,6 +61,49 @@ static json_t *json_manifest(const struct vitlrp_tune_result *result) {
                      "sha256", result->manifest_sha256, "truth_sha256", result->truth_sha256);
 }
 
+static const char *replacement_word(const struct vitlrp_tune_gain *gain) {
+    return vitlrp_word("replacement", (int32_t) gain->replacement);
+}
+
+/* Of several replacements, the figures under each. */
+static void set_each(json_t *object, const struct vitlrp_tune_result *result, bool held_out,
+                     bool *complete) {
+    json_t *each = json_object();
+    for (size_t r = 0; r < result->replacement_count; r++) {
+        const struct vitlrp_tune_gain *gain = &result->replacements[r];
+        json_t *figures =
+            held_out
+                ? json_pack("{s:o, s:o, s:o}", "preset", json_statistic(&gain->preset), "tuned",
+                            json_statistic(&gain->tuned), "gain", json_statistic(&gain->gain))
+                : json_pack("{s:o, s:o}", "preset", json_statistic(&gain->calibration_preset),
+                            "tuned", json_statistic(&gain->calibration_tuned));
+        json_set(each, replacement_word(gain), figures, complete);
+    }
+    if (result->replacement_count > 1) {
+        json_set(object, "replacements", each, complete);
+    } else {
+        json_decref(each);
+    }
+}
+
+static json_t *json_calibration(const struct vitlrp_tune_result *result, bool *complete) {
+    json_t *object = json_pack(
+        "{s:I, s:s, s:o, s:o}", "images", (json_int_t) result->calibration_images, "images_sha256",
+        result->calibration_sha256, "preset", json_statistic(&result->calibration_preset), "tuned",
+        json_statistic(&result->calibration_tuned));
+    set_each(object, result, false, complete);
+    return object;
+}
+
+static json_t *json_held_out(const struct vitlrp_tune_result *result, bool *complete) {
+    json_t *object = json_pack(
+        "{s:I, s:s, s:o, s:o, s:o}", "images", (json_int_t) result->held_out_images,
+        "images_sha256", result->held_out_sha256, "preset", json_statistic(&result->preset),
+        "tuned", json_statistic(&result->tuned), "gain", json_statistic(&result->gain));
+    set_each(object, result, true, complete);
+    return object;
+}
+
 /* How the settings were found, for people. */
 static json_t *json_search(const struct tune_report *report, bool *complete) {
     const struct vitlrp_tune_result *result = report->result;
@@ -57,18 +114,8 @@ static json_t *json_search(const struct tune_report *report, bool *complete) {
     json_set(object, "manifest", json_manifest(result), complete);
     json_set(object, "trials", json_integer((json_int_t) result->trials), complete);
     set_protocol(object, report->options, complete);
-    json_set(object, "calibration",
-             json_pack("{s:I, s:s, s:o, s:o}", "images", (json_int_t) result->calibration_images,
-                       "images_sha256", result->calibration_sha256, "preset",
-                       json_statistic(&result->calibration_preset), "tuned",
-                       json_statistic(&result->calibration_tuned)),
-             complete);
-    json_set(object, "held_out",
-             json_pack("{s:I, s:s, s:o, s:o, s:o}", "images", (json_int_t) result->held_out_images,
-                       "images_sha256", result->held_out_sha256, "preset",
-                       json_statistic(&result->preset), "tuned", json_statistic(&result->tuned),
-                       "gain", json_statistic(&result->gain)),
-             complete);
+    json_set(object, "calibration", json_calibration(result, complete), complete);
+    json_set(object, "held_out", json_held_out(result, complete), complete);
     return object;
 }
 
@@ -115,8 +162,23 @@ static void append_statistic(struct text *out, const struct vitlrp_statistic *st
 void tune_append_trial(struct text *out, const struct vitlrp_tune_trial *trial) {
     text_printf(out, "%-6s  %-8s  delta ", trial->stage, trial->kind);
     append_statistic(out, &trial->delta);
-    text_append_string(out, "  ");
+    text_printf(out, "  gain %.3f  ", trial->gain);
     append_rules(out, &trial->rules);
+}
+
+/* "            delta 0.1 [0.0, 0.2]", of several replacements behind the name of each. */
+static void append_figure(struct text *out, const struct tune_report *report, const char *title,
+                          size_t offset) {
+    const struct vitlrp_tune_result *result = report->result;
+    for (size_t r = 0; r < result->replacement_count; r++) {
+        const struct vitlrp_tune_gain *gain = &result->replacements[r];
+        text_printf(out, "            %s ", title);
+        if (result->replacement_count > 1) {
+            text_printf(out, "%-6s ", replacement_word(gain));
+        }
+        append_statistic(out, (const void *) ((const char *) gain + offset));
+        text_append_string(out, "\n");
+    }
 }
 
 void tune_append_report(struct text *out, const struct tune_report *report) {
@@ -126,19 +188,15 @@ void tune_append_report(struct text *out, const struct tune_report *report) {
                 result->calibration_images == 1 ? "" : "s");
     text_append_string(out, "preset      gamma ");
     append_rules(out, &report->preset);
-    text_append_string(out, "\n            delta ");
-    append_statistic(out, &result->calibration_preset);
-    text_append_string(out, "\ntuned       gamma ");
-    append_rules(out, &result->rules);
-    text_append_string(out, "\n            delta ");
-    append_statistic(out, &result->calibration_tuned);
-    text_printf(out, "\nheld out    %zu image%s\n", result->held_out_images,
-                result->held_out_images == 1 ? "" : "s");
-    text_append_string(out, "            preset ");
-    append_statistic(out, &result->preset);
-    text_append_string(out, "\n            tuned  ");
-    append_statistic(out, &result->tuned);
-    text_append_string(out, "\n            gain   ");
-    append_statistic(out, &result->gain);
     text_append_string(out, "\n");
+    append_figure(out, report, "delta", offsetof(struct vitlrp_tune_gain, calibration_preset));
+    text_append_string(out, "tuned       gamma ");
+    append_rules(out, &result->rules);
+    text_append_string(out, "\n");
+    append_figure(out, report, "delta", offsetof(struct vitlrp_tune_gain, calibration_tuned));
+    text_printf(out, "held out    %zu image%s\n", result->held_out_images,
+                result->held_out_images == 1 ? "" : "s");
+    append_figure(out, report, "preset", offsetof(struct vitlrp_tune_gain, preset));
+    append_figure(out, report, "tuned ", offsetof(struct vitlrp_tune_gain, tuned));
+    append_figure(out, report, "gain  ", offsetof(struct vitlrp_tune_gain, gain));
 }
