@@ -67,8 +67,9 @@ def _activation(name: str, act: Any) -> str:
 
 
 def _norms(module: Any) -> Facts:
-    """Kind and eps of all norms but those inside of an attention."""
-    parts = [part for path, part in module.named_modules() if ".attn." not in path]
+    """Kind and eps of all norms but those inside of an attention, which in a parallel block are the block's."""
+    inner = ("q_norm", "k_norm", "sub_norm")
+    parts = [part for path, part in module.named_modules() if ".attn." not in path and not path.endswith(inner)]
     norms = [part for part in parts if _is_a(part, *_NORMS)]
     kinds = (next(_NORMS[k.__name__] for k in type(part).__mro__ if k.__name__ in _NORMS) for part in norms)
     return {
