@@ -68,6 +68,7 @@ static enum vitlrp_status allocate_results(const struct run *run, struct eval_im
         result->pointing = result->mass = result->rank = NAN;
         result->sparseness = result->complexity = NAN;
         result->rho_drop = result->rho_shapley = NAN;
+        result->segmentation = (struct segmentation){NAN, NAN, {NAN, NAN}, {NAN, NAN}};
     }
     return VITLRP_OK;
 }
@@ -75,6 +76,12 @@ static enum vitlrp_status allocate_results(const struct run *run, struct eval_im
 struct map_folder eval_run_folder(const struct run *run, const struct eval_run_method *method) {
     return (struct map_folder){
         .path = method->maps, .grid = run->grid, .inputs = run->options->inputs};
+}
+
+struct mask_folder eval_run_masks(const struct run *run) {
+    return (struct mask_folder){.path = run->options->truth_masks,
+                                .limits = run->options->limits,
+                                .inputs = run->options->inputs};
 }
 
 /* The map that somebody else has made of an image. */
@@ -213,6 +220,38 @@ static enum vitlrp_status image_locate(const struct run *run, struct worker *wor
     return VITLRP_OK;
 }
 
+static enum vitlrp_status segment_all(const struct run *run, const uint8_t *mask,
+                                      const struct eval_image *image, struct vitlrp_error *err) {
+    for (size_t m = 0; m < run->options->method_count; m++) {
+        struct eval_method_result *result = &image->methods[m];
+        if (result->valid) {
+            TRY(segmentation_of(&run->grid, result->patches, mask, &result->segmentation, err));
+        }
+    }
+    return VITLRP_OK;
+}
+
+/* The maps against the image's mask. */
+static enum vitlrp_status image_segment(const struct run *run, const struct eval_item *item,
+                                        const struct preprocess_plan *plan,
+                                        struct eval_image *image, struct vitlrp_error *err) {
+    const struct mask_folder folder = eval_run_masks(run);
+    if (folder.path == NULL) {
+        return VITLRP_OK;
+    }
+    uint8_t *mask = mem_calloc((size_t) run->source.height, (size_t) run->source.width);
+    if (mask == NULL) {
+        return fail(err, VITLRP_NOMEM, "out of memory for a mask");
+    }
+    enum vitlrp_status status =
+        mask_folder_read(&folder, item->id, plan, mask, image->mask_sha256, err);
+    if (status == VITLRP_OK) {
+        status = segment_all(run, mask, image, err);
+    }
+    mem_free(mask);
+    return status;
+}
+
 static enum vitlrp_status image_measure(const struct run *run, struct worker *worker,
                                         const struct eval_item *item, struct eval_image *image,
                                         struct vitlrp_error *err) {
@@ -246,6 +285,7 @@ static enum vitlrp_status image_measure(const struct run *run, struct worker *wo
         engine_watch_begin(&worker->watch);
         TRY(curve_evaluate(worker->curves, &request, err));
     }
+    TRY(image_segment(run, item, &loaded.plan, image, err));
     return image_locate(run, worker, item, &loaded.plan, image, err);
 }
 

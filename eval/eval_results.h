@@ -9,6 +9,7 @@
 
 #include "base/sha256.h"
 #include "base/status.h"
+#include "eval/segmentation.h"
 #include "vit/math/packs.h"
 
 /* Methods of one evaluation: each takes some milliseconds of statistics, however few images there
@@ -67,7 +68,8 @@ struct eval_method_result {
     double rank;                  /* relevance rank accuracy */
     double sparseness;            /* eval/concentration.h; NaN of records without it */
     double complexity;
-    double rho_drop, rho_shapley; /* eval/agreement.h; NaN where nobody asked */
+    struct segmentation segmentation; /* NaN without masks */
+    double rho_drop, rho_shapley;     /* eval/agreement.h; NaN where nobody asked */
 };
 
 struct eval_image {
@@ -83,6 +85,7 @@ struct eval_image {
     int32_t predicted;
     float logit, probability;           /* of the explained output, unperturbed; the probability,
                                            and all of its curves, are NaN where outputs are none */
+    char mask_sha256[SHA256_TEXT];      /* of the file of its mask; "": there is none */
     double shapley_error;               /* of a patch's Shapley value, in logits, or the score's */
     double shapley_split_half;          /* rank correlation of two halves of its samples; NaN, as
                                            the error, where nobody asked */

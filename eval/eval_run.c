@@ -207,6 +207,12 @@ static enum vitlrp_status check_maps(const struct run *run, struct vitlrp_error 
     return VITLRP_OK;
 }
 
+static enum vitlrp_status check_masks(const struct run *run, struct vitlrp_error *err) {
+    const struct mask_folder folder = eval_run_masks(run);
+    return folder.path == NULL ? VITLRP_OK
+                               : mask_folder_check(&folder, run->items, run->count, err);
+}
+
 /* Everything between the mutex's birth and its end. */
 static enum vitlrp_status run_open_and_evaluate(struct run *run, struct vitlrp_error *err) {
     struct pool *pool = NULL;
@@ -297,6 +303,7 @@ enum vitlrp_status eval_run(const struct eval_run_options *options, const struct
     TRY(run_set_shape(&run, err));
     TRY(check_donors(&run, err));
     TRY(check_maps(&run, err));
+    TRY(check_masks(&run, err));
     pthread_mutex_init(&run.mutex, NULL);
     enum vitlrp_status status = prepare_record(&run, err);
     if (status == VITLRP_OK) {

@@ -34,7 +34,8 @@ struct eval_run_options {
     struct eval_protocol protocol;
     size_t threads; /* images at the same time */
     const char *backend;
-    struct vitlrp_inputs inputs; /* gets the name of every map that is read */
+    struct vitlrp_inputs inputs; /* gets the name of every map and mask */
+    const char *truth_masks;     /* a folder (eval/mask_folder.h); NULL: none */
     size_t manifest_count; /* images of the whole dataset, of which audits are chosen; 0: `count` */
     const char *const *donors; /* [manifest_count], by index: files whose patches may stand in other
                                   images, for VITLRP_REPLACE_DONOR; NULL: the items themselves */

@@ -11,6 +11,7 @@
 #include "eval/load_input.h"
 #include "eval/localize.h"
 #include "eval/map_folder.h"
+#include "eval/mask_folder.h"
 #include "vit/math/engine.h"
 
 /* One thread's tools. */
@@ -63,6 +64,9 @@ size_t eval_run_donor_count(const struct run *run);
 
 /* The folder of a method whose maps are read. */
 struct map_folder eval_run_folder(const struct run *run, const struct eval_run_method *method);
+
+/* That of the masks; its path is NULL if there are none. */
+struct mask_folder eval_run_masks(const struct run *run);
 
 /* The options of a worker's attributor. Its list of methods is owned: mem_free. */
 enum vitlrp_status eval_worker_attributor(struct run *run, struct vit_attributor_options *out,

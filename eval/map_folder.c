@@ -1,89 +1,28 @@
 #include "eval/map_folder.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/file.h"
-#include "base/folder.h"
 #include "base/mem.h"
 #include "base/npy.h"
 #include "base/text.h"
+#include "eval/image_file.h"
 
-#define PATH_LIMIT ((size_t) 1 << 16)
 #define SHOWN 200
 
 const struct vit_method MAPS_OF_A_FOLDER = {.name = "maps",
                                             .summary = "maps that were made elsewhere"};
 
-/* ---- Which file ---- */
-
-static enum vitlrp_status check_folder(const char *path, struct vitlrp_error *err) {
-    struct stat state;
-    char shown[SHOWN];
-    text_escape_name(shown, sizeof shown, path);
-    if (stat(path, &state) != 0) {
-        return fail_errno(err, errno, "%s", shown);
-    }
-    return S_ISDIR(state.st_mode)
-               ? VITLRP_OK
-               : fail(err, VITLRP_USAGE, "%s: is no folder, and maps are files of one", shown);
-}
-
-/* Length of the name without the ending of its last part. */
-static size_t stem_length(const char *name) {
-    const char *slash = strrchr(name, '/');
-    const char *last = slash == NULL ? name : slash + 1;
-    const char *dot = strrchr(last, '.');
-    return dot == NULL || dot == last ? strlen(name) : (size_t) (dot - name);
-}
-
-/* Of an image by that name. *out is owned: mem_free; NULL: there is none. */
-static enum vitlrp_status find_named(const struct map_folder *folder, const char *name, char **out,
-                                     struct vitlrp_error *err) {
-    static const struct {
-        bool whole; /* name, its ending included */
-        const char *ending;
-    } FORMS[] = {{true, ".npy"}, {false, ".npy"}, {false, ".raw.npy"}};
-    for (size_t i = 0; i < sizeof FORMS / sizeof FORMS[0]; i++) {
-        struct text path = {.limit = PATH_LIMIT};
-        size_t length = FORMS[i].whole ? strlen(name) : stem_length(name);
-        text_printf(&path, "%s/", folder->path);
-        text_append(&path, name, length);
-        text_append_string(&path, FORMS[i].ending);
-        enum vitlrp_status status = text_check(&path, "a map's path", err);
-        if (status == VITLRP_OK && path_is_there(path.data)) {
-            *out = path.data;
-            return VITLRP_OK;
-        }
-        text_free(&path);
-        TRY(status);
-    }
-    return VITLRP_OK;
-}
+static const struct image_file_form FORMS[] = {
+    {true, ".npy"}, {false, ".npy"}, {false, ".raw.npy"}, {false, NULL}};
 
 /* The file of an image's map. *out is owned: mem_free. */
 static enum vitlrp_status find_file(const struct map_folder *folder, const char *id, char **out,
                                     struct vitlrp_error *err) {
-    const char *slash = strrchr(id, '/');
-    char name[SHOWN];
-    char place[SHOWN];
-    *out = NULL;
-    TRY(find_named(folder, id, out, err));
-    if (*out == NULL && slash != NULL) {
-        TRY(find_named(folder, slash + 1, out, err));
-    }
-    if (*out != NULL) {
-        return VITLRP_OK;
-    }
-    text_escape_name(name, sizeof name, id);
-    text_escape_name(place, sizeof place, folder->path);
-    return fail(err, VITLRP_MISMATCH,
-                "%s: no map of %s is there: its name is that of the image, with .npy behind it or "
-                "in place of its ending",
-                place, name);
+    return image_file_find(folder->path, id, &(struct image_file_kind){"map", ".npy", FORMS}, out,
+                           err);
 }
 
 /* ---- What it holds ---- */
@@ -260,7 +199,7 @@ static enum vitlrp_status check_images(const struct map_folder *folder,
 enum vitlrp_status map_folder_check(const struct map_folder *folder, const struct eval_item *items,
                                     size_t count, struct vitlrp_error *err) {
     enum vitlrp_status status;
-    TRY(check_folder(folder->path, err));
+    TRY(image_file_check_folder(folder->path, "maps", err));
     struct claim *claims = mem_calloc(count, sizeof *claims);
     float *patches = mem_calloc(folder->grid.rows * folder->grid.columns, sizeof *patches);
     if (claims == NULL || patches == NULL) {

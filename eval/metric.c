@@ -5,28 +5,31 @@
 #include "base/mem.h"
 #include "eval/protocol.h"
 
-static const char *const METRIC_NAMES[EVAL_METRIC_COUNT] = {[EVAL_DELTA_LOGIT] = "delta_logit",
-                                                            [EVAL_DELTA_PROB] = "delta_prob",
-                                                            [EVAL_MORF_LOGIT] = "morf_logit",
-                                                            [EVAL_MORF_PROB] = "morf_prob",
-                                                            [EVAL_LERF_LOGIT] = "lerf_logit",
-                                                            [EVAL_LERF_PROB] = "lerf_prob",
-                                                            [EVAL_AOPC_LOGIT] = "aopc_logit",
-                                                            [EVAL_AOPC_PROB] = "aopc_prob",
-                                                            [EVAL_INSERTION] = "insertion",
-                                                            [EVAL_DELETION] = "deletion",
-                                                            [EVAL_POINTING] = "pointing",
-                                                            [EVAL_MASS] = "mass",
-                                                            [EVAL_RANK] = "rank",
-                                                            [EVAL_MORF_TOP1] = "morf_top1",
-                                                            [EVAL_LERF_TOP1] = "lerf_top1",
-                                                            [EVAL_COMPREHENSIVENESS] =
-                                                                "comprehensiveness",
-                                                            [EVAL_SUFFICIENCY] = "sufficiency",
-                                                            [EVAL_SPARSENESS] = "sparseness",
-                                                            [EVAL_COMPLEXITY] = "complexity",
-                                                            [EVAL_RHO_DROP] = "rho_drop",
-                                                            [EVAL_RHO_SHAPLEY] = "rho_shapley"};
+static const char *const METRIC_NAMES[EVAL_METRIC_COUNT] = {
+    [EVAL_DELTA_LOGIT] = "delta_logit",
+    [EVAL_DELTA_PROB] = "delta_prob",
+    [EVAL_MORF_LOGIT] = "morf_logit",
+    [EVAL_MORF_PROB] = "morf_prob",
+    [EVAL_LERF_LOGIT] = "lerf_logit",
+    [EVAL_LERF_PROB] = "lerf_prob",
+    [EVAL_AOPC_LOGIT] = "aopc_logit",
+    [EVAL_AOPC_PROB] = "aopc_prob",
+    [EVAL_INSERTION] = "insertion",
+    [EVAL_DELETION] = "deletion",
+    [EVAL_POINTING] = "pointing",
+    [EVAL_MASS] = "mass",
+    [EVAL_RANK] = "rank",
+    [EVAL_MORF_TOP1] = "morf_top1",
+    [EVAL_LERF_TOP1] = "lerf_top1",
+    [EVAL_COMPREHENSIVENESS] = "comprehensiveness",
+    [EVAL_SUFFICIENCY] = "sufficiency",
+    [EVAL_SPARSENESS] = "sparseness",
+    [EVAL_COMPLEXITY] = "complexity",
+    [EVAL_RHO_DROP] = "rho_drop",
+    [EVAL_RHO_SHAPLEY] = "rho_shapley",
+    [EVAL_PIXEL_ACCURACY] = "pixel_accuracy",
+    [EVAL_MEAN_IOU] = "mean_iou",
+    [EVAL_AVERAGE_PRECISION] = "average_precision"};
 
 const char *eval_metric_name(enum eval_metric metric) {
     return METRIC_NAMES[metric];
@@ -131,6 +134,12 @@ static double map_value(const struct eval_method_result *result, enum eval_metri
         return result->rho_drop;
     case EVAL_RHO_SHAPLEY:
         return result->rho_shapley;
+    case EVAL_PIXEL_ACCURACY:
+        return result->segmentation.accuracy;
+    case EVAL_MEAN_IOU:
+        return segmentation_mean_iou(result->segmentation.both, result->segmentation.either);
+    case EVAL_AVERAGE_PRECISION:
+        return result->segmentation.average_precision;
     default:
         return NAN;
     }

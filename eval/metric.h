@@ -32,6 +32,9 @@ enum eval_metric {
     EVAL_COMPLEXITY,
     EVAL_RHO_DROP, /* rank correlations with what patches are worth (eval/agreement.h) */
     EVAL_RHO_SHAPLEY,
+    EVAL_PIXEL_ACCURACY, /* against masks (eval/segmentation.h) */
+    EVAL_MEAN_IOU, /* of an image; over several, of the sums of their pixels (eval/summary.c) */
+    EVAL_AVERAGE_PRECISION,
     EVAL_METRIC_COUNT
 };
 

@@ -71,6 +71,21 @@ static void add_other_curves(struct text *out, const struct evaluation *evaluati
     text_append_string(out, count > 1 ? "}" : "");
 }
 
+/* Intersections and unions of background and object, in pixels of the input. */
+static void add_segmentation(struct text *out, const struct segmentation *found) {
+    const double pixels[] = {found->both[0], found->either[0], found->both[1], found->either[1]};
+    text_append_string(out, ",\"pixel_accuracy\":");
+    record_add_number(out, found->accuracy, 17);
+    text_append_string(out, ",\"average_precision\":");
+    record_add_number(out, found->average_precision, 17);
+    text_append_string(out, ",\"intersection_union\":[");
+    for (size_t i = 0; i < 4; i++) {
+        text_append_string(out, i == 0 ? "" : ",");
+        record_add_number(out, pixels[i], 17);
+    }
+    text_append_string(out, "]");
+}
+
 static void add_result(struct text *out, const struct record *record,
                        const struct eval_image *image, size_t method) {
     const struct evaluation *evaluation = &record->evaluation;
@@ -100,6 +115,9 @@ static void add_result(struct text *out, const struct record *record,
         record_add_number(out, result->rho_drop, 17);
         text_append_string(out, ",\"rho_shapley\":");
         record_add_number(out, result->rho_shapley, 17);
+    }
+    if (image->mask_sha256[0] != '\0') {
+        add_segmentation(out, &result->segmentation);
     }
     if (record_shows(record, image->index) && result->patches != NULL) {
         record_add_floats(out, "patches", result->patches,
@@ -137,6 +155,9 @@ void record_image_write(const struct record *record, const struct eval_image *im
         record_add_number(out, image->shapley_error, 17);
         text_append_string(out, ",\"shapley_split_half\":");
         record_add_number(out, image->shapley_split_half, 17);
+    }
+    if (image->mask_sha256[0] != '\0') {
+        text_printf(out, ",\"mask_sha256\":\"%s\"", image->mask_sha256);
     }
     text_append_string(out, ",\"methods\":{");
     for (size_t m = 0; m < record->evaluation.method_count; m++) {
@@ -325,6 +346,30 @@ static enum vitlrp_status read_hash(const json_t *object, const char *key, char 
     return VITLRP_OK;
 }
 
+/* Exactly where the image had a mask: else NaN. */
+static enum vitlrp_status read_segmentation(const json_t *object, bool is_there,
+                                            struct segmentation *out, struct vitlrp_error *err) {
+    const json_t *pixels = json_object_get(object, "intersection_union");
+    double *const places[] = {&out->both[0], &out->either[0], &out->both[1], &out->either[1]};
+    *out = (struct segmentation){NAN, NAN, {NAN, NAN}, {NAN, NAN}};
+    if (!is_there) {
+        return pixels == NULL ? VITLRP_OK : record_fail_key("intersection_union", err);
+    }
+    TRY(record_need_double(object, "pixel_accuracy", &out->accuracy, err));
+    TRY(record_need_double(object, "average_precision", &out->average_precision, err));
+    if (json_array_size(pixels) != 4) {
+        return record_fail_key("intersection_union", err);
+    }
+    for (size_t i = 0; i < 4; i++) {
+        const json_t *value = json_array_get(pixels, i);
+        if (!json_is_number(value) && !json_is_null(value)) {
+            return record_fail_key("intersection_union", err);
+        }
+        *places[i] = json_is_null(value) ? NAN : json_number_value(value);
+    }
+    return VITLRP_OK;
+}
+
 static enum vitlrp_status read_result(const struct record_image_reader *reader,
                                       const json_t *object, bool audited,
                                       struct eval_method_result *result, struct vitlrp_error *err) {
@@ -373,6 +418,10 @@ static enum vitlrp_status read_results(const struct record_image_reader *reader,
         const json_t *result = json_object_get(methods, evaluation->methods[m]);
         TRY(result == NULL ? record_fail_key(evaluation->methods[m], err)
                            : read_result(reader, result, audited, &image->methods[m], err));
+        if (image->methods[m].valid) {
+            TRY(read_segmentation(result, image->mask_sha256[0] != '\0',
+                                  &image->methods[m].segmentation, err));
+        }
     }
     return VITLRP_OK;
 }
@@ -449,6 +498,7 @@ enum vitlrp_status record_image_read(const struct record_image_reader *reader, c
     TRY(record_need_float(object, "logit", &image->logit, err));
     TRY(need_chance(reader, object, &image->probability, err));
     TRY(read_donor(reader, object, image, err));
+    TRY(read_hash(object, "mask_sha256", image->mask_sha256, err));
     TRY(read_agreed(reader, object, "shapley_error", &image->shapley_error, err));
     TRY(read_agreed(reader, object, "shapley_split_half", &image->shapley_split_half, err));
     return read_results(reader, object, image, err);

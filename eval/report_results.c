@@ -32,6 +32,13 @@ static const struct column OTHERS[] = {
     {EVAL_COMPLEXITY, "Complexity", "entropy", 2},
 };
 
+/* Against the objects' masks. */
+static const struct column MASKS[] = {
+    {EVAL_PIXEL_ACCURACY, "Pixel accuracy", "higher is better", 3},
+    {EVAL_MEAN_IOU, "Mean IoU", "over all pixels", 3},
+    {EVAL_AVERAGE_PRECISION, "mAP", "mean over images", 3},
+};
+
 /* Rank correlations with what the patches are worth. */
 static const struct column AGREEMENT[] = {
     {EVAL_RHO_DROP, "Token-drop", "rank correlation", 2},
@@ -251,6 +258,17 @@ static void append_boxes(const struct report_page *page, const struct columns *c
     text_append_string(out, "</section>\n");
 }
 
+static void append_masks(const struct report_page *page, const struct columns *columns) {
+    struct text *out = page->out;
+    text_append_string(out,
+                       "<section id=\"masks\">\n<h2>As segmentations</h2>\n<p>Maps cut at their "
+                       "mean, against the objects' masks (Chefer et al., CVPR 2021)");
+    text_append_string(out, words_of_intervals(page, EVAL_PIXEL_ACCURACY));
+    text_append_string(out, ".</p>\n");
+    append_table(page, columns);
+    text_append_string(out, "</section>\n");
+}
+
 void report_results(const struct report_page *page) {
     static const struct columns FIRST = {FAITHFULNESS, sizeof FAITHFULNESS / sizeof FAITHFULNESS[0],
                                          true, EVAL_DELTA_LOGIT, 'm'};
@@ -260,6 +278,8 @@ void report_results(const struct report_page *page) {
                                          EVAL_SPARSENESS, 'o'};
     static const struct columns FOURTH = {AGREEMENT, sizeof AGREEMENT / sizeof AGREEMENT[0], false,
                                           EVAL_RHO_SHAPLEY, 'a'};
+    static const struct columns FIFTH = {MASKS, sizeof MASKS / sizeof MASKS[0], false,
+                                         EVAL_PIXEL_ACCURACY, 's'};
     struct text *out = page->out;
     text_append_string(out, "<section id=\"results\">\n<h2>Results</h2>\n<p>Means over the images");
     text_append_string(out, words_of_intervals(page, EVAL_DELTA_LOGIT));
@@ -274,6 +294,9 @@ void report_results(const struct report_page *page) {
     }
     if (page->record->evaluation.protocol.coalitions > 0) {
         append_agreement(page, &FOURTH);
+    }
+    if (has_metric(page, EVAL_PIXEL_ACCURACY)) {
+        append_masks(page, &FIFTH);
     }
     if (has_metric(page, EVAL_POINTING)) {
         append_boxes(page, &SECOND);

@@ -10,8 +10,11 @@
 #include "base/mem.h"
 #include "base/pool.h"
 
-/* Cells of a method's row: its metrics, then its pairs. */
+/* Cells of a method's row: its metrics, then its pairs. Behind them are pixels of its
+ * segmentations: intersection and union of the background, then of the object. */
 #define CELLS ((size_t) EVAL_METRIC_COUNT + SUMMARY_PAIRS)
+#define PIXELS ((size_t) 4)
+#define ROWS (CELLS + PIXELS)
 
 /* Some of the summary's rows, whose values are in memory together. */
 struct batch {
@@ -21,7 +24,7 @@ struct batch {
     size_t images;
     size_t memory;                /* bytes for values */
     size_t place;                 /* of the image that comes next */
-    double *values;               /* owned: [count][CELLS][images] */
+    double *values;               /* owned: [count][ROWS][images] */
     enum vitlrp_status *statuses; /* owned: one for each row: tasks share nothing */
 };
 
@@ -68,13 +71,52 @@ static enum eval_metric twin_of(enum eval_metric metric) {
                                       : metric;
 }
 
+/* The pixels of an image's segmentation; NaN without one. */
+static void put_pixels(const struct batch *batch, const struct eval_image *image, size_t method,
+                       double *row) {
+    bool is_there = image->methods != NULL && image->methods[method].valid;
+    const struct segmentation *found = is_there ? &image->methods[method].segmentation : NULL;
+    for (size_t i = 0; i < PIXELS; i++, row += batch->images) {
+        *row = found == NULL ? (double) NAN
+               : i % 2 == 0  ? found->both[i / 2]
+                             : found->either[i / 2];
+    }
+}
+
+/* The mean IoU over a data set is of the sums of all its pixels, and no mean over images. So each
+ * image's value becomes that of the whole and what it moves that by, to first order: their mean is
+ * the whole's, and their spread is that of the ratio (the delta method). values [images], pixels
+ * [PIXELS][images]. */
+static void pool_iou(double *values, const double *pixels, size_t images) {
+    double both[2] = {0.0, 0.0};
+    double either[2] = {0.0, 0.0};
+    double count = 0.0;
+    for (size_t i = 0; i < images; i++) {
+        bool is_there = !isnan(pixels[i]);
+        count += is_there ? 1.0 : 0.0;
+        for (size_t c = 0; c < 2 && is_there; c++) {
+            both[c] += pixels[2 * c * images + i];
+            either[c] += pixels[(2 * c + 1) * images + i];
+        }
+    }
+    double classes = (either[0] > 0.0 ? 1.0 : 0.0) + (either[1] > 0.0 ? 1.0 : 0.0);
+    for (size_t i = 0; i < images; i++) {
+        values[i] = isnan(pixels[i]) ? (double) NAN : segmentation_mean_iou(both, either);
+        for (size_t c = 0; c < 2 && !isnan(pixels[i]); c++) {
+            double off =
+                pixels[2 * c * images + i] - both[c] / either[c] * pixels[(2 * c + 1) * images + i];
+            values[i] += either[c] > 0.0 ? off * count / either[c] / classes : 0.0;
+        }
+    }
+}
+
 static enum vitlrp_status gather_image(void *user, const struct eval_image *image,
                                        struct vitlrp_error *err) {
     struct batch *batch = user;
     size_t place = batch->place++;
     (void) err;
     for (size_t i = 0; i < batch->count; i++) {
-        double *row = batch->values + i * CELLS * batch->images + place;
+        double *row = batch->values + i * ROWS * batch->images + place;
         size_t method = (batch->begin + i) % batch->summary->method_count;
         struct eval_measure measure = {.replacement =
                                            (batch->begin + i) / batch->summary->method_count};
@@ -88,6 +130,7 @@ static enum vitlrp_status gather_image(void *user, const struct eval_image *imag
             measure.metric = summary_pair_metric((enum summary_pair) p);
             *row = pair_value(batch, image, method, measure);
         }
+        put_pixels(batch, image, method, row);
     }
     return VITLRP_OK;
 }
@@ -97,10 +140,11 @@ static void compute_row(void *context, size_t place, size_t thread) {
     const struct batch *batch = context;
     struct summary_method *row = &batch->summary->methods[batch->begin + place];
     struct vitlrp_statistic cells[CELLS];
+    double *values = batch->values + place * ROWS * batch->images;
     (void) thread;
-    enum vitlrp_status status =
-        statistics_means(batch->values + place * CELLS * batch->images, CELLS, batch->images,
-                         batch->evaluation->protocol.seed, cells, NULL);
+    pool_iou(values + EVAL_MEAN_IOU * batch->images, values + CELLS * batch->images, batch->images);
+    enum vitlrp_status status = statistics_means(values, CELLS, batch->images,
+                                                 batch->evaluation->protocol.seed, cells, NULL);
     if (status == VITLRP_OK) {
         for (size_t m = 0; m < EVAL_METRIC_COUNT; m++) {
             row->metrics[m] = cells[twin_of((enum eval_metric) m)];
@@ -160,10 +204,10 @@ static enum vitlrp_status summary_compute(struct batch *batch, size_t threads,
                                           struct vitlrp_error *err) {
     struct pool *pool = NULL;
     size_t rows = batch->summary->method_count * batch->summary->replacement_count;
-    size_t row_bytes = size_max(1, batch->images) * CELLS * sizeof *batch->values;
+    size_t row_bytes = size_max(1, batch->images) * ROWS * sizeof *batch->values;
     size_t most = size_min(rows, size_max(1, batch->memory / row_bytes));
     enum vitlrp_status status = VITLRP_OK;
-    batch->values = mem_calloc(most * CELLS, batch->images * sizeof *batch->values);
+    batch->values = mem_calloc(most * ROWS, batch->images * sizeof *batch->values);
     batch->statuses = mem_calloc(most, sizeof *batch->statuses);
     if (batch->values == NULL || batch->statuses == NULL) {
         return fail(err, VITLRP_NOMEM, "out of memory for the statistics");

@@ -106,6 +106,12 @@ struct vitlrp_eval_options {
     /* Images of the journal that failed are done once more. Others whose files have changed are
      * too, whatever this says. */
     int32_t retry_failed;
+
+    /* A folder of masks, for the metrics of segmentation ("pixel_accuracy", "mean_iou",
+     * "average_precision"); NULL: none. For each image it has a picture of the upright photograph's
+     * size, black where the object is not: the first that is there of ID.png and STEM.png, then of
+     * the same without folders. */
+    const char *truth_masks;
 };
 
 /* The defaults above; every other field is 0 or NULL. */
@@ -294,9 +300,9 @@ VITLRP_API const char *vitlrp_evaluation_method(const struct vitlrp_evaluation *
 /* A metric of a method: "delta_logit", "delta_prob", "morf_logit", "morf_prob", "lerf_logit",
  * "lerf_prob", "aopc_logit", "aopc_prob", "insertion", "deletion", "pointing", "mass", "rank",
  * "morf_top1", "lerf_top1", "comprehensiveness", "sufficiency", "sparseness", "complexity",
- * "rho_drop" or "rho_shapley"; or "paired_delta_logit", "paired_delta_prob": the difference from
- * the reference, image by image; n = 0 without a reference. USAGE for another name or a method that
- * was not run. */
+ * "rho_drop", "rho_shapley", "pixel_accuracy", "mean_iou" or "average_precision"; or
+ * "paired_delta_logit", "paired_delta_prob": the difference from the reference, image by image; n =
+ * 0 without a reference. USAGE for another name or a method that was not run. */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_evaluation_metric(const struct vitlrp_evaluation *evaluation, const char *method,
                          const char *metric, struct vitlrp_statistic *statistic,

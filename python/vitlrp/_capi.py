@@ -463,6 +463,7 @@ class EvalOptions(Structure):
         ("masks", c_int),
         ("coalitions", c_int32),
         ("retry_failed", c_int32),
+        ("truth_masks", c_char_p),
     ]
 
 

@@ -64,6 +64,7 @@ class EvaluateOptions(MeasureOptions, total=False):
     coalitions: int
     reference: str | None
     boxes: StrPath | None
+    truth_masks: StrPath | None
     retry_failed: bool
     maps: Mapping[str, StrPath] | None
     shard: tuple[int, int]

@@ -20,7 +20,7 @@ METRICS = (
     "delta_logit", "delta_prob", "morf_logit", "morf_prob", "lerf_logit", "lerf_prob", "aopc_logit",
     "aopc_prob", "insertion", "deletion", "pointing", "mass", "rank", "morf_top1", "lerf_top1",
     "comprehensiveness", "sufficiency", "sparseness", "complexity", "rho_drop",
-    "rho_shapley",
+    "rho_shapley", "pixel_accuracy", "mean_iou", "average_precision",
 )  # fmt: skip
 AUDITED_METRICS = METRICS[:6]
 PAIRED_METRICS = ("delta_logit", "delta_prob")
@@ -297,6 +297,7 @@ class Settings:
     reference: str | None = None
     truth: _check.StrPath | None = None
     boxes: _check.StrPath | None = None
+    truth_masks: _check.StrPath | None = None
     maps: Mapping[str, _check.StrPath] | None = None
     shard: tuple[int, int] = (0, 1)
     preprocessing: image.Preprocessing | None = None
@@ -332,7 +333,7 @@ class Wanted:
         names = {field.name for field in dataclasses.fields(Settings)}
         rules = {*method.RuleParameters.__annotations__}
         if function == "tune":
-            names -= {"reference", "boxes", "maps", "shard", "retry_failed"}
+            names -= {"reference", "boxes", "truth_masks", "maps", "shard", "retry_failed"}
         _check.keywords(function, options, {*names, *rules, *SETTINGS})
         own = Settings(**{name: value for name, value in options.items() if name in names})
         return cls(
@@ -355,6 +356,8 @@ class Wanted:
             options.truth = _check.path("truth", own.truth)
         if own.boxes is not None:
             options.boxes = _check.path("boxes", own.boxes)
+        if own.truth_masks is not None:
+            options.truth_masks = _check.path("truth_masks", own.truth_masks)
         if own.journal is not None:
             options.journal = _check.path("journal", own.journal)
         options.retry_failed = _check.flag("retry_failed", own.retry_failed)

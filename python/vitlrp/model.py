@@ -701,6 +701,7 @@ class Model:
                        are measured under each
         reference      the method that the others are compared with; None: rollout, if it is run
         truth, boxes   files of labels and of objects' boxes (data/FORMATS.md)
+        truth_masks    folder of masks of the objects, one PNG for each image (eval/PROTOCOL.md)
         maps           {name: folder}: maps that were made elsewhere, one .npy for each image, called
                        like it (eval/PROTOCOL.md); without methods, nothing else is measured
         shard          (i, n): only every n-th image, from the i-th on; Evaluation.merge joins shards

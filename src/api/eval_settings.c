@@ -69,6 +69,9 @@ enum vitlrp_status eval_settings(const struct eval_setup *setup, char **out,
     json_set(object, "preprocess", json_input(setup), &complete);
     json_set(object, "methods", json_methods(setup), &complete);
     json_set(object, "boxes_sha256", json_string(setup->dataset.boxes.sha256), &complete);
+    if (setup->options.truth_masks != NULL) {
+        json_set(object, "truth_masks", json_true(), &complete); /* their hashes are the images' */
+    }
     json_set(object, "arithmetic", json_arithmetic_used(setup), &complete);
     if (complete) {
         json_append(&text, object, 0);

@@ -406,6 +406,7 @@ enum vitlrp_status eval_setup_open(const struct vitlrp_model *model,
     setup->evaluate.methods = setup->methods;
     setup->evaluate.method_count = setup->method_count;
     setup->evaluate.inputs = options->inputs;
+    setup->evaluate.truth_masks = options->truth_masks;
     setup->evaluate.manifest_count = setup->dataset.manifest_count;
     setup->evaluate.donors = setup->dataset.manifest_paths;
     setup->evaluate.log = options->log;

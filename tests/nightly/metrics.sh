@@ -7,5 +7,5 @@ cd "$(dirname "$0")/../.."
 
 build=$(realpath "${BUILD:-build}")
 python3 -m venv "$build/metrics-venv"
-"$build/metrics-venv/bin/python" -m pip install --quiet quantus==0.6.0 torch==2.14.1 numpy==2.4.6
+"$build/metrics-venv/bin/python" -m pip install --quiet quantus==0.6.0 torch==2.14.1 numpy==2.4.6 scikit-learn==1.9.1
 "$build/metrics-venv/bin/python" -B tests/nightly/metrics_quantus.py "$build/vitlrp"

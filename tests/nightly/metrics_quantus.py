@@ -19,6 +19,7 @@ import tempfile
 
 import numpy as np
 import quantus
+import sklearn.metrics
 import torch
 
 PARITY = pathlib.Path(__file__).resolve().parents[1] / "golden" / "parity"
@@ -77,10 +78,11 @@ class Vit(torch.nn.Module):
 
 
 def write_pictures(folder):
-    """Pictures of the model's size, and for each a box that patches fill."""
+    """Pictures of the model's size, and for each a box that patches fill, and its mask."""
     random = np.random.default_rng(7)
     boxes, rows = [], ["path,xmin,ymin,xmax,ymax"]
     (folder / "set").mkdir()
+    (folder / "masks").mkdir()
     for index in range(IMAGES):
         coarse = random.integers(0, 256, (8, 8, 3))
         picture = np.kron(coarse, np.ones((4, 4, 1))).astype(np.uint8)
@@ -90,6 +92,8 @@ def write_pictures(folder):
         mask = np.zeros((GRID, GRID), bool)
         mask[top:top + height, left:left + width] = True
         boxes.append(mask)
+        pixels = np.kron(mask[..., None], np.full((PATCH, PATCH, 3), 255)).astype(np.uint8)
+        (folder / "masks" / f"{index}.png").write_bytes(b"P6 32 32 255\n" + pixels.tobytes())
         edges = [PATCH * left, PATCH * top, PATCH * (left + width) - 1, PATCH * (top + height) - 1]
         rows.append(f"{index}.ppm," + ",".join(map(str, edges)))
     (folder / "boxes.csv").write_text("\n".join(rows) + "\n")
@@ -100,7 +104,7 @@ def evaluate(program, folder):
     model = ["--model", str(PARITY / "timm.safetensors"), "--heads", str(HEADS), "--norm-eps", str(EPS),
              "--resize", "none", "--crop", str(SIDE), "--mean", "0.5,0.5,0.5", "--std", "0.5,0.5,0.5"]
     run = [program, "eval", "set", *model, "--methods", ",".join(METHODS), "--steps", str(PATCHES), "-q"]
-    subprocess.run([*run, "--boxes", "boxes.csv", "--json", "record.json"], cwd=folder, check=True)
+    subprocess.run([*run, "--boxes", "boxes.csv", "--truth-masks", "masks", "--json", "record.json"], cwd=folder, check=True)
     batch = [program, "batch", "set", *model, "--write", "input", "-o", "inputs", "-q"]
     subprocess.run(batch, cwd=folder, check=True)
     inputs = [np.load(next((folder / "inputs").rglob(f"{index}*.npy"))) for index in range(IMAGES)]
@@ -176,6 +180,28 @@ def check_maps(checks, images, method, maps, boxes):
         checks.same(f"{method}: {metric.__name__}", curves(images, method, name), found, 1e-6)
 
 
+def check_masks(checks, images, method, maps, boxes):
+    """The protocol of Chefer et al., CVPR 2021, with PyTorch's interpolation and scikit-learn's precision."""
+    masks = np.kron(boxes, np.ones((PATCH, PATCH), int))
+    accuracy, precision, pixels = [], [], np.zeros((2, 2))
+    for values, mask in zip(maps, masks):
+        large = torch.nn.functional.interpolate(torch.from_numpy(values[None]).double(), scale_factor=PATCH,
+                                                mode="bilinear")[0, 0].numpy()
+        large = (large - large.min()) / (large.max() - large.min())
+        found = large > large.mean()
+        accuracy.append((found == mask).mean())
+        wanted, scores = np.concatenate([1 - mask, mask]), np.concatenate([1 - large, large])
+        precision.append(sklearn.metrics.average_precision_score(wanted.ravel(), scores.ravel().astype("f4")))
+        for of_class in (0, 1):
+            mine, theirs = found == of_class, mask == of_class
+            pixels[of_class] += (mine & theirs).sum(), (mine | theirs).sum()
+    checks.same(f"{method}: pixel accuracy", curves(images, method, "pixel_accuracy"), accuracy, 1e-6)
+    checks.same(f"{method}: average precision", curves(images, method, "average_precision"), precision, 1e-6)
+    mine = curves(images, method, "intersection_union").sum(0).reshape(2, 2)
+    checks.same(f"{method}: intersections and unions", mine, pixels, 0)
+    return (pixels[:, 0] / pixels[:, 1]).mean()
+
+
 def main():
     program = str(pathlib.Path(sys.argv[1]).resolve())
     checks = Checks()
@@ -189,9 +215,12 @@ def main():
     mine = [image["logit"] for image in images]
     checks.same("logits", mine, logits[np.arange(IMAGES), [image["class"] for image in images]], 1e-4)
     for method in METHODS:
-        maps = curves(images, method, "patches").reshape(IMAGES, 1, GRID, GRID)
+        # The digits of a record are those of float32.
+        maps = curves(images, method, "patches").astype("f4").astype(float).reshape(IMAGES, 1, GRID, GRID)
         check_curves(checks, images, inputs, method, maps)
         check_maps(checks, images, method, maps, boxes)
+        iou = check_masks(checks, images, method, maps, boxes)
+        checks.same(f"{method}: mean IoU", record["methods"][method]["mean_iou"]["mean"], iou, 1e-6)
     print(f"{checks.failed} failed")
     return checks.failed > 0
 

@@ -76,6 +76,11 @@ static void fill_result(const struct record *record, const struct eval_image *im
     result->sparseness = 0.25 + 0.5 * good;
     result->complexity = image->index % 3 == 0 ? NAN : 2.0 / 3.0;
     bool agrees = evaluation->protocol.coalitions > 0;
+    result->segmentation = agrees ? (struct segmentation){good,
+                                                          0.25 * good,
+                                                          {3.0, 5.0},
+                                                          {9.0, 7.0 + (double) image->index}}
+                                  : (struct segmentation){NAN, NAN, {NAN, NAN}, {NAN, NAN}};
     result->rho_drop = agrees ? good / 3.0 : NAN;
     result->rho_shapley = agrees && image->index != 2 ? 0.5 * test_uniform(&random) : NAN;
 }
@@ -97,6 +102,9 @@ static void fill_image(const struct record *record, struct eval_image *image) {
     image->output = image->predicted = (int32_t) (i % 5);
     image->logit = 8.0F + 1.0F / 3.0F;
     image->probability = 0.1F;
+    if (record->evaluation.protocol.coalitions > 0) {
+        memset(image->mask_sha256, 'b', sizeof image->mask_sha256 - 1);
+    }
     if (record->evaluation.protocol.coalitions > 0 && i != 2) {
         image->shapley_error = 0.1 / (double) (i + 1);
         image->shapley_split_half = 0.7 - 0.01 * (double) i;

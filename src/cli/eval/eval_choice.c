@@ -159,6 +159,7 @@ enum vitlrp_status eval_choose(const struct args *args, const struct settings *s
     options->dataset = args->operands[0];
     options->truth = args->value[OPTION_TRUTH];
     options->boxes = args->value[OPTION_BOXES];
+    options->truth_masks = args->value[OPTION_TRUTH_MASKS];
     options->reference = args->value[OPTION_REFERENCE];
     options->retry_failed = args->value[OPTION_RETRY_FAILED] != NULL;
     options->threads = settings->threads;
