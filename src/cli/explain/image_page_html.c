@@ -349,7 +349,7 @@ static void append_set(const struct image_page *page, size_t place, struct text 
                     "<br><button type=\"button\" hidden value=\"%zu\" aria-pressed=\"false\">"
                     "%s</button>",
                     place,
-                    set->goal == VITLRP_GOAL_SUFFICES ? "Show nothing else"
+                    set->goal == VITLRP_GOAL_SUFFICES ? "Show only these"
                                                       : "Show the image without them");
     }
     text_append_string(out, "</li>\n");
