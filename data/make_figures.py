@@ -25,7 +25,7 @@ METHODS_TABLE = os.path.join(os.path.dirname(HERE), "vit", "METHODS.md")
 SHOWN = ("attnlrp", "occlusion", "chefer", "gradcam", "rollout", "input-x-gradient")
 MEASURED = ("attnlrp", "attnlrp-eps", "cp-lrp", "chefer", "gradcam", "rollout", "input-x-gradient", "random")
 IMAGES, STEPS, SHARDS = 50, 14, 5
-METHODS_SIZE, EVERY_SIZE, BENCHMARK_SIZE = (1144, 168), (1000, 546), (860, 812)
+METHODS_SIZE, EVERY_SIZE, BENCHMARK_SIZE = (1144, 168), (1000, 546), (860, 866)
 
 METHODS_PAGE = """<!DOCTYPE html><meta charset="utf-8"><style>
 body { margin: 6px 4px; display: flex; background: #fff; font: 13px "DejaVu Sans", sans-serif; }

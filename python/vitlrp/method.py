@@ -164,7 +164,7 @@ def method_options(method: Method, changes: Mapping[str, Any]) -> _capi.MethodOp
 
 
 def _halves(options: _capi.MethodOptions) -> bool:
-    return words("masks")[options.masks] == "halves"
+    return bool(words("masks")[options.masks] == "halves")
 
 
 def values_of_rules(method: str, rules: _capi.Rules) -> dict[str, float]:

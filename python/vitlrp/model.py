@@ -506,7 +506,8 @@ class Model:
         found: list[Any] = []
 
         def work(pair: Any, cancelled: Callable[[], bool]) -> Any:
-            return self._explain(*pair, request, cancelled)
+            image, wanted = pair
+            return self._explain(image, wanted, request, cancelled)
 
         for _, one in run_each(work, zip(listed, targets), count):
             found.append(one)
