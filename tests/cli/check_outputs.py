@@ -395,7 +395,7 @@ class Folders(Case):
     def test_f22_file_beyond_the_limit(self):
         def small_files():
             resource.setrlimit(resource.RLIMIT_FSIZE, (1024, 1024))
-        write(self.path("ds/1.jpg"), read(GOLDFISH))
+        self.photos("ds")
         for arguments in ((GOLDFISH, "-o", "o.png"), ("eval", "ds", *LITTLE, "--json", "o.json"),
                           ("info", "--classes", "--json", "o.json"),
                           ("batch", "ds", "-o", "out"),
