@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Everything that takes too long for every change: `make nightly-deps` first. One part that fails does
-# not keep the others from running. PHOTOGRAPHS names a folder of more photographs than the samples.
+# not keep the others from running. PHOTOGRAPHS names a folder of more photographs than the samples,
+# PEERS a data set on which other tools are measured beside this one.
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 
@@ -34,5 +35,6 @@ part /usr/bin/python3 -B tests/nightly/oracles.py build/tests/fuzz/read_as 20000
 part tests/nightly/libraries.sh
 part tests/nightly/wheel.sh
 part tests/nightly/metrics.sh
+[ -z "${PEERS:-}" ] || part python3 -B tests/nightly/peers.py build/vitlrp "$PEERS" build/peers
 part tests/nightly/fuzz.sh
 exit "$failed"
