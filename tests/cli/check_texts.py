@@ -155,7 +155,7 @@ class Messages(Case):
             self.photo(f"ds/{i}.jpg")
         self.write("notes/readme.md", "")
         self.write("blank", "\n\n")
-        self.write("gone", "nope.jpg\n")
+        self.write("gone", "nope.jpg\nnope2.jpg\n")
         self.write("truth", "zzz.jpg 1\n")
         self.write("classes", "".join(f"{i}.jpg nothing\n" for i in range(3)))
         self.write("boxes", "path,xmin,ymin,xmax,ymax\nzz.jpg,1,2,3,4\n")
@@ -164,7 +164,7 @@ class Messages(Case):
                  ("ds", ("--truth", "classes", "--target", "label"),
                   "^vitlrp: classes: names 3 of the images, but the model knows none"),
                  ("ds", ("--boxes", "boxes"), "^vitlrp: boxes: names none of the 3 images of ds"),
-                 ("gone", (), r"^vitlrp: none of the 1 \w*\s?images could be evaluated; the first: nope\.jpg: cannot open"))
+                 ("gone", (), r"^vitlrp: none of the [12] \w*\s?images could be evaluated; the first: nope\.jpg: cannot open"))
         verbs = {"batch": ["-o", "out"], "eval": LITTLE, "tune": ["--steps", "1", "-o", "t.json"],
                  "bench": ["--runs", "1"]}
         for name, options, said in cases:

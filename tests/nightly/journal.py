@@ -4,9 +4,9 @@ of records that are larger than memory may be. usage: journal.py VITLRP IMAGE [m
 - memory: 500 and 20,000 images, by links to IMAGE. The larger run may take what its list and the values of one
   metric take (eval/summary.h), and no results.
 - shards: 8 of them, merged in three orders, have the bytes of one run.
-- merge: a record set of 1.7 GB, which this script makes (4 shards of 12,500 images with 20 methods), in 200 MB.
+- merge: a record set of 1.7 GB, which this script makes (4 shards of 14,000 images with 20 methods), in 200 MB.
 
-How often a run may be killed is `VITLRP_KILLS=50 ctest -R cli/journal`."""
+How often eval and tune may be killed is `VITLRP_KILLS=50 ctest -R cli/journal`."""
 
 import json
 import os
@@ -25,7 +25,7 @@ METHODS = ["attnlrp", "random"]
 BYTES_OF_IMAGE = 600 + 15 * 8 * len(METHODS)  # its place in the list and in the journal; its values
 NOISE_BYTES = 8 << 20
 MERGE_LIMIT = 200 << 20
-BIG = {"images": 12500, "methods": 20, "shards": 4, "steps": 28}
+BIG = {"images": 14000, "methods": 20, "shards": 4, "steps": 28}
 
 
 def peak_bytes(command):
