@@ -155,37 +155,62 @@ static enum vitlrp_status tune_dataset(struct eval_setup *setup,
     return status;
 }
 
+/* What a search holds while it works: some kilobytes, too many for the stack of a small thread. */
+struct search {
+    struct vitlrp_tune_options options;
+    struct vitlrp_tune_result result;
+    struct vitlrp_eval_options evaluation;
+    struct eval_setup setup;
+};
+
+static enum vitlrp_status search_read(const struct vitlrp_tune_options *options,
+                                      const struct vitlrp_tune_result *result,
+                                      struct search *search, struct vitlrp_error *err) {
+    static const char *const DEFAULT_METHOD[] = {"attnlrp"};
+    struct vitlrp_eval_options *evaluation = &search->evaluation;
+    TRY(tune_options_read(options, &search->options, err));
+    TRY(tune_result_read(result, &search->result, err));
+    API_NEEDS(search->options.evaluation != NULL, err);
+    TRY(eval_options_read(search->options.evaluation, evaluation, err));
+    if (evaluation->map_count > 0) {
+        return fail(err, VITLRP_USAGE, "maps that are read have nothing to tune");
+    }
+    if (evaluation->methods == NULL || evaluation->method_count == 0) {
+        evaluation->methods = DEFAULT_METHOD;
+    }
+    evaluation->method_count = 1;
+    evaluation->reference = NULL;
+    evaluation->shard = 0;
+    evaluation->shards = 1;
+    return VITLRP_OK;
+}
+
+static enum vitlrp_status search_run(const struct vitlrp_model *model, struct search *search,
+                                     struct vitlrp_tune_result *result, struct vitlrp_error *err) {
+    enum vitlrp_status status =
+        eval_setup_open(model, &search->evaluation, TUNE_MOST_AT_ONCE, &search->setup, err);
+    if (status == VITLRP_OK) {
+        status = tune_dataset(&search->setup, &search->options, &search->result, err);
+    }
+    if (status == VITLRP_OK) {
+        tune_result_write(&search->result, result);
+    }
+    eval_setup_close(&search->setup);
+    return status;
+}
+
 enum vitlrp_status vitlrp_tune(const struct vitlrp_model *model,
                                const struct vitlrp_tune_options *options,
                                struct vitlrp_tune_result *result, struct vitlrp_error *error) {
-    static const char *const DEFAULT_METHOD[] = {"attnlrp"};
-    struct vitlrp_tune_options known;
-    struct vitlrp_tune_result found;
-    struct vitlrp_eval_options evaluation;
-    struct eval_setup setup;
     API_NEEDS(model != NULL && options != NULL && result != NULL, error);
-    TRY(tune_options_read(options, &known, error));
-    TRY(tune_result_read(result, &found, error));
-    API_NEEDS(known.evaluation != NULL, error);
-    TRY(eval_options_read(known.evaluation, &evaluation, error));
-    if (evaluation.map_count > 0) {
-        return fail(error, VITLRP_USAGE, "maps that are read have nothing to tune");
+    struct search *search = mem_calloc(1, sizeof *search);
+    if (search == NULL) {
+        return fail(error, VITLRP_NOMEM, "out of memory for a search");
     }
-    if (evaluation.methods == NULL || evaluation.method_count == 0) {
-        evaluation.methods = DEFAULT_METHOD;
-    }
-    evaluation.method_count = 1;
-    evaluation.reference = NULL;
-    evaluation.shard = 0;
-    evaluation.shards = 1;
-    enum vitlrp_status status =
-        eval_setup_open(model, &evaluation, TUNE_MOST_AT_ONCE, &setup, error);
+    enum vitlrp_status status = search_read(options, result, search, error);
     if (status == VITLRP_OK) {
-        status = tune_dataset(&setup, &known, &found, error);
+        status = search_run(model, search, result, error);
     }
-    if (status == VITLRP_OK) {
-        tune_result_write(&found, result);
-    }
-    eval_setup_close(&setup);
+    mem_free(search);
     return status;
 }

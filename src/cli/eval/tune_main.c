@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/mem.h"
 #include "cli/explain_session.h"
 #include "cli/model_facts.h"
 #include "cli/outputs.h"
@@ -147,24 +148,34 @@ static enum exit_code tuning_run(struct tuning *tuning) {
                : run_journal_end(&tuning->journal, true, run_watch_code(), tuning->console);
 }
 
-enum exit_code tune_main(const struct args *args, struct console *console) {
+static enum exit_code tuning_read(struct tuning *tuning) {
     struct vitlrp_error err;
-    struct tuning tuning = {.args = args, .console = console};
-    enum vitlrp_status status = settings_read(args, &tuning.settings, &err);
+    enum vitlrp_status status = settings_read(tuning->args, &tuning->settings, &err);
     if (status == VITLRP_OK) {
-        status = eval_choose(args, &tuning.settings, &tuning.choice, &err);
+        status = eval_choose(tuning->args, &tuning->settings, &tuning->choice, &err);
     }
     enum exit_code code = console_check(status, CODE_INPUT, &err);
-    if (code == CODE_DONE) {
-        code = console_check(check_outputs(&tuning, &err), CODE_OUTPUT, &err);
+    return code == CODE_DONE ? console_check(check_outputs(tuning, &err), CODE_OUTPUT, &err) : code;
+}
+
+enum exit_code tune_main(const struct args *args, struct console *console) {
+    struct vitlrp_error err;
+    struct tuning *tuning = mem_calloc(1, sizeof *tuning); /* too large for a small stack */
+    if (tuning == NULL) {
+        return console_check(fail(&err, VITLRP_NOMEM, "out of memory for a search"), CODE_INPUT,
+                             &err);
     }
+    tuning->args = args;
+    tuning->console = console;
+    enum exit_code code = tuning_read(tuning);
     if (code == CODE_DONE) {
-        code = tuning_run(&tuning);
+        code = tuning_run(tuning);
     }
-    run_journal_free(&tuning.journal);
-    model_record_free(&tuning.record);
-    vitlrp_model_close(tuning.model);
-    eval_choice_free(&tuning.choice);
-    guard_free(&tuning.guard);
+    run_journal_free(&tuning->journal);
+    model_record_free(&tuning->record);
+    vitlrp_model_close(tuning->model);
+    eval_choice_free(&tuning->choice);
+    guard_free(&tuning->guard);
+    mem_free(tuning);
     return code;
 }
