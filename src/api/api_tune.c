@@ -180,6 +180,7 @@ static enum vitlrp_status search_read(const struct vitlrp_tune_options *options,
     }
     evaluation->method_count = 1;
     evaluation->reference = NULL;
+    evaluation->coalitions = 0; /* a search reads no agreement */
     evaluation->shard = 0;
     evaluation->shards = 1;
     return VITLRP_OK;

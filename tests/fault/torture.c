@@ -494,7 +494,7 @@ static void make_few(const struct scratch *scratch) {
     char list[3 * 160] = "";
     scratch_path(scratch, "photo.jpg", photograph, sizeof photograph);
     for (int i = 0; i < 3; i++) {
-        char name[16];
+        char name[32];
         char path[128];
         snprintf(name, sizeof name, "photo%d.jpg", i);
         scratch_path(scratch, name, path, sizeof path);

@@ -8,6 +8,7 @@ from compare_outputs import ABSENT, Array
 
 FORMAT = re.compile(r"vitlrp ([a-z ]+) (\d+)")
 ROUNDING = 1e-4
+BF16_ROUNDING = 3e-2
 
 
 def anything(_old, _new):
@@ -58,13 +59,22 @@ def less(old, new):
     return isinstance(old, int) and isinstance(new, int) and new < old
 
 
+def within(old, new, bound):
+    if isinstance(old, Array) and isinstance(new, Array):
+        return old.distance(new) < bound
+    if isinstance(old, float) and isinstance(new, float):
+        return abs(old - new) <= bound * max(1.0, abs(old))
+    return False
+
+
 def close(old, new):
     """Equal within rounding: what LayerScale as an operation of its own may change."""
-    if isinstance(old, Array) and isinstance(new, Array):
-        return old.distance(new) < ROUNDING
-    if isinstance(old, float) and isinstance(new, float):
-        return abs(old - new) <= ROUNDING * max(1.0, abs(old))
-    return False
+    return within(old, new, ROUNDING)
+
+
+def close_in_bf16(old, new):
+    """Attention's products have 8 bits there too."""
+    return within(old, new, BF16_ROUNDING)
 
 
 def numbers(old, new):
@@ -131,6 +141,14 @@ ALLOWED = [
             r"eval/.*", r"[a-z0-9]+\.(json|csv)",
             r"(images\.\d+\.)?(methods|lines)\.([a-z-]+|\d+)\."
             r"((morf|lerf)_top1|comprehensiveness|sufficiency|sparseness|complexity|replace)(\..*)?", added),
+    Allowed("L agreement", "and agreement with drops and Shapley values, and masks of objects",
+            r"eval/.*", r"[a-z0-9]+\.(json|csv)",
+            r"protocol\.coalitions|(images\.\d+\.)?(methods|lines)\.([a-z-]+|\d+)\."
+            r"(rho_drop|rho_shapley|pixel_accuracy|mean_iou|average_precision)(\..*)?", added),
+    Allowed("L AMX mixed", "with AMX, products of |W| in bfloat16 are the library's own: other last bits",
+            r".*\bmixed.*", r".*\.(npy|json|csv)", r".*", close),
+    Allowed("L AMX bf16", "and attention's products are in bfloat16 too",
+            r".*\bbf16.*", r".*\.(npy|json|csv)", r".*", close_in_bf16),
     Allowed("L page", "and its page has their table, and the tests of the leader", r"eval/.*", r"e\.html",
             r"numbers", more),
     Allowed("B3 fields", "and kernels, libraries and the rule of attention", r"eval/.*",
