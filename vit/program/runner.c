@@ -139,8 +139,9 @@ static enum vitlrp_status bind_weights(struct runner *runner, const struct runne
                              (int32_t) program->tokens.grid.columns, runner->memory.position, err);
 }
 
-/* Memory is the system's until it is touched, which can take 3 ms for a megabyte: all threads do it
- * here, so that a first pass takes as long as the others. */
+/* Memory is the system's until it is touched, which can take 3 ms for a megabyte: where many passes
+ * follow, all threads do it here, so that a first one takes as long as the others. A single pass
+ * touches what it needs. */
 #define STRIPE_BYTES ((size_t) 1 << 21)
 #define PAGE_BYTES ((size_t) 4096)
 
@@ -169,8 +170,10 @@ enum vitlrp_status runner_open(struct runner *runner, const struct runner_reques
     TRY(request->in_pool ? engine_open_in_pool(&runner->engine, request->backend, err)
                          : engine_open(&runner->engine, request->backend, request->threads, err));
     runner->engine.watch = request->watch;
-    pool_run(runner->engine.pool, (runner->bytes + STRIPE_BYTES - 1) / STRIPE_BYTES, touch_stripe,
-             runner);
+    if (request->many_passes) {
+        pool_run(runner->engine.pool, (runner->bytes + STRIPE_BYTES - 1) / STRIPE_BYTES,
+                 touch_stripe, runner);
+    }
     struct arena arena = arena_over(runner->block, runner->bytes);
     lay_out(runner, request, &arena);
     TRY(bind_weights(runner, request, err));
