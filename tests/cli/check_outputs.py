@@ -357,8 +357,9 @@ class Folders(Case):
     def test_f15_two_runs_in_one_folder(self):
         """The lock was removed by hand: a run that meets another one's lines ends with 4."""
         self.photos("ds", 60)
+        slow = ("-m", small_model.PATH)  # so that the runs meet
         for delay in (0.05, 0.15):
-            command = [PROGRAM, "batch", "ds", "-o", "out", "-q", "-j", "1"]
+            command = [PROGRAM, "batch", "ds", "-o", "out", "-q", "-j", "1", *slow]
             first = subprocess.Popen(command, cwd=self.folder, stderr=subprocess.PIPE)
             time.sleep(delay)
             lock = self.path("out/.vitlrp/lock")
@@ -371,7 +372,7 @@ class Folders(Case):
             for line in text.splitlines():
                 json.loads(line)
             self.assertEqual(broken, [])
-            self.batch("-q")
+            self.batch("-q", *slow)
             self.assertEqual(read(self.path("out/results.jsonl")).count(b"\n"), 60)
             self.assertIn(first.returncode, (0, 4))
             self.assertIn(second.returncode, (0, 4))
@@ -380,7 +381,7 @@ class Folders(Case):
     def test_f15_journal_that_grows(self):
         """Another's line appears while the run works."""
         self.photos("ds", 200)
-        run = subprocess.Popen([PROGRAM, "batch", "ds", "-o", "out", "-q", "-j", "1"],
+        run = subprocess.Popen([PROGRAM, "batch", "ds", "-o", "out", "-q", "-j", "1", "-m", small_model.PATH],
                                cwd=self.folder, stderr=subprocess.PIPE)
         journal = self.path("out/results.jsonl")
         while run.poll() is None and not (os.path.exists(journal) and os.path.getsize(journal)):
