@@ -15,6 +15,7 @@
 /* Images that are asked for their patches before one gives up: where so many in a row cannot be
  * read, the set is broken. */
 #define MOST_DONORS ((size_t) 100)
+
 static void image_add_noise(const struct run *run, const struct eval_item *item, float *input) {
     const struct eval_run_options *options = run->options;
     size_t count = preprocess_channels(options->preprocess) * (size_t) run->source.height *
@@ -68,7 +69,7 @@ static enum vitlrp_status allocate_results(const struct run *run, struct eval_im
         result->pointing = result->mass = result->rank = NAN;
         result->sparseness = result->complexity = NAN;
         result->rho_drop = result->rho_shapley = NAN;
-        result->segmentation = (struct segmentation){NAN, NAN, {NAN, NAN}, {NAN, NAN}};
+        result->segmentation = segmentation_unknown();
     }
     return VITLRP_OK;
 }

@@ -22,16 +22,6 @@ struct eval_journal {
 
 /* ---- run.json ---- */
 
-/* The head as text: a record of no image. */
-static enum vitlrp_status head_write(const struct record *head, struct text *out,
-                                     struct vitlrp_error *err) {
-    struct summary summary = {0};
-    TRY(summary_make(&head->evaluation, NULL, 1, &summary, err));
-    enum vitlrp_status status = record_write(head, &summary, NULL, out, err);
-    summary_free(&summary);
-    return status;
-}
-
 static enum vitlrp_status head_read(const struct run_folder *folder, struct record *out,
                                     struct vitlrp_error *err) {
     struct bytes bytes = {0};
@@ -89,11 +79,8 @@ static enum vitlrp_status reopen_image(struct eval_journal *journal, size_t inde
                                        struct vitlrp_error *err) {
     struct text line = {.limit = 100};
     text_printf(&line, "{\"index\":%zu,\"status\":\"open\"}\n", index);
-    enum vitlrp_status status = text_check(&line, "a line of results", err);
-    if (status == VITLRP_OK) {
-        status = run_folder_add(&journal->folder, index / journal->folder.journal.shards,
-                                JOURNAL_OPEN, &line, err);
-    }
+    enum vitlrp_status status = run_folder_add(
+        &journal->folder, index / journal->folder.journal.shards, JOURNAL_OPEN, &line, err);
     text_free(&line);
     return status;
 }
@@ -158,7 +145,7 @@ static enum vitlrp_status journal_start(struct opening *opening, const char *pat
         .text = &opening->text,
         .compare = compare_run,
         .user = opening};
-    TRY(error_prefix(err, head_write(journal->head, &opening->text, err), path));
+    TRY(error_prefix(err, record_write_head(journal->head, &opening->text, err), path));
     TRY(run_folder_open(path, &run, &journal->folder, err));
     TRY(error_prefix(err, check_results(opening, err), path));
     if (!opening->renew) {
@@ -221,10 +208,7 @@ static enum vitlrp_status add_line(struct eval_journal *journal, const struct ev
     struct text line = {.limit = LINE_LIMIT};
     record_image_write(journal->head, image, &line);
     text_append_string(&line, "\n");
-    enum vitlrp_status status = text_check(&line, "a line of results", err);
-    if (status == VITLRP_OK) {
-        status = run_folder_add(&journal->folder, place, state, &line, err);
-    }
+    enum vitlrp_status status = run_folder_add(&journal->folder, place, state, &line, err);
     text_free(&line);
     return status;
 }

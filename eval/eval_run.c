@@ -19,6 +19,7 @@ struct eval_run_options eval_run_options_default(void) {
                                      .threads = 1,
                                      .backend = "auto"};
 }
+
 /* ---- All images ---- */
 
 static void run_show_progress(const struct run *run) {

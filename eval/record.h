@@ -78,6 +78,10 @@ enum vitlrp_status record_write(const struct record *record, const struct summar
                                 const struct report_sink *sink, struct text *out,
                                 struct vitlrp_error *err);
 
+/* That of a run before its images: what a journal knows its own run by. */
+enum vitlrp_status record_write_head(const struct record *head, struct text *out,
+                                     struct vitlrp_error *err);
+
 /* FORMAT, saying where, for anything that record_write would not have written, pictures that cannot
  * be decoded among it. *out is owned:
  * record_free. */

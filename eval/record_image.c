@@ -351,7 +351,7 @@ static enum vitlrp_status read_segmentation(const json_t *object, bool is_there,
                                             struct segmentation *out, struct vitlrp_error *err) {
     const json_t *pixels = json_object_get(object, "intersection_union");
     double *const places[] = {&out->both[0], &out->either[0], &out->both[1], &out->either[1]};
-    *out = (struct segmentation){NAN, NAN, {NAN, NAN}, {NAN, NAN}};
+    *out = segmentation_unknown();
     if (!is_there) {
         return pixels == NULL ? VITLRP_OK : record_fail_key("intersection_union", err);
     }

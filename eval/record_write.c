@@ -299,3 +299,12 @@ enum vitlrp_status record_write(const struct record *record, const struct summar
     add_gallery(out, record);
     return report_pass_rest(sink, out, "the record", err);
 }
+
+enum vitlrp_status record_write_head(const struct record *head, struct text *out,
+                                     struct vitlrp_error *err) {
+    struct summary summary = {0};
+    TRY(summary_make(&head->evaluation, NULL, 1, &summary, err));
+    enum vitlrp_status status = record_write(head, &summary, NULL, out, err);
+    summary_free(&summary);
+    return status;
+}

@@ -11,6 +11,10 @@ struct scored {
     int is_right;
 };
 
+struct segmentation segmentation_unknown(void) {
+    return (struct segmentation){NAN, NAN, {NAN, NAN}, {NAN, NAN}};
+}
+
 /* Between which patches an input pixel lies, and how far from the first, as PyTorch's interpolate
  * with align_corners=False. */
 static void find_neighbours(size_t pixel, size_t patch, size_t count, size_t *first, size_t *second,
@@ -136,7 +140,7 @@ enum vitlrp_status segmentation_of(const struct localize_grid *grid, const float
     double *pixels = mem_calloc(count, sizeof *pixels);
     double mean = 0.0;
     enum vitlrp_status status = VITLRP_OK;
-    *out = (struct segmentation){NAN, NAN, {NAN, NAN}, {NAN, NAN}};
+    *out = segmentation_unknown();
     if (pixels == NULL) {
         return fail(err, VITLRP_NOMEM, "out of memory for a segmentation");
     }

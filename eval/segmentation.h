@@ -19,6 +19,9 @@ struct segmentation {
     double both[2], either[2]; /* of the map and of the mask: intersection and union */
 };
 
+/* That of a map which was not compared: all NaN. */
+struct segmentation segmentation_unknown(void);
+
 /* patches [rows, columns] become pixels by bilinear interpolation between the middles of the
  * patches; above their mean is the object. mask [height, width of the input]: enum segment. All NaN
  * for a map of one value, and where the mask has no pixel. NOMEM is the only failure. */

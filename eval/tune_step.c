@@ -86,11 +86,8 @@ static enum vitlrp_status line_keep(const struct work *work, size_t place,
     bool is_done = work->values->outcomes[place].status == VITLRP_OK;
     struct text line = {.limit = LINE_LIMIT};
     line_write(step, work->values, place, &line);
-    enum vitlrp_status status = text_check(&line, "a line of results", err);
-    if (status == VITLRP_OK) {
-        status = run_folder_add(step->journal, step->first + place,
-                                is_done ? JOURNAL_DONE : JOURNAL_FAILED, &line, err);
-    }
+    enum vitlrp_status status = run_folder_add(step->journal, step->first + place,
+                                               is_done ? JOURNAL_DONE : JOURNAL_FAILED, &line, err);
     text_free(&line);
     return error_topic(err, status, VITLRP_TOPIC_JOURNAL);
 }

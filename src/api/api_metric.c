@@ -53,12 +53,14 @@ static enum vitlrp_status find_replacement(const struct vitlrp_evaluation *evalu
                       name == NULL ? "a replacement of that number" : name);
 }
 
-static void take_audit(const struct summary_method *row, struct vitlrp_metric_query *query) {
+/* The audit of the metric of that name; NULL if it is not audited. */
+static const struct vitlrp_audit *find_audit(const struct summary_method *row, const char *name) {
     for (int i = 0; i < AUDIT_METRICS; i++) {
-        if (strcmp(eval_metric_name((enum eval_metric) i), query->metric) == 0) {
-            query->audit = row->audits[i];
+        if (strcmp(eval_metric_name((enum eval_metric) i), name) == 0) {
+            return &row->audits[i];
         }
     }
+    return NULL;
 }
 
 static enum vitlrp_status answer(const struct vitlrp_evaluation *evaluation,
@@ -76,8 +78,10 @@ static enum vitlrp_status answer(const struct vitlrp_evaluation *evaluation,
         if (method >= summary->method_count) {
             return fail(err, VITLRP_USAGE, "no such method was run: %.60s", query->method);
         }
-        found = find_statistic(summary_row(summary, method, place), query->metric);
-        take_audit(summary_row(summary, method, place), query);
+        const struct summary_method *row = summary_row(summary, method, place);
+        const struct vitlrp_audit *audit = find_audit(row, query->metric);
+        found = find_statistic(row, query->metric);
+        query->audit = audit == NULL ? (struct vitlrp_audit){0} : *audit;
         query->rank = summary_rank(summary, method, place) + 1;
     }
     if (found == NULL) {
@@ -118,12 +122,10 @@ enum vitlrp_status vitlrp_evaluation_audit(const struct vitlrp_evaluation *evalu
     if (row >= evaluation->summary.method_count) {
         return fail(error, VITLRP_USAGE, "no such method was run: %.60s", method);
     }
-    for (int i = 0; i < AUDIT_METRICS; i++) {
-        enum eval_metric which = (enum eval_metric) i;
-        if (strcmp(eval_metric_name(which), metric) == 0) {
-            *audit = evaluation->summary.methods[row].audits[which];
-            return VITLRP_OK;
-        }
+    const struct vitlrp_audit *found = find_audit(&evaluation->summary.methods[row], metric);
+    if (found == NULL) {
+        return fail(error, VITLRP_USAGE, "no such metric is audited: %.60s", metric);
     }
-    return fail(error, VITLRP_USAGE, "no such metric is audited: %.60s", metric);
+    *audit = *found;
+    return VITLRP_OK;
 }

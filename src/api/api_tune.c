@@ -73,16 +73,11 @@ static enum vitlrp_status halves_open(const struct dataset *dataset, struct halv
 }
 
 static void say_resumed(const struct eval_setup *setup, const struct run_folder *journal) {
-    const struct vitlrp_log *log = &setup->options.log;
     size_t done = journal->journal.count - journal_count(&journal->journal, JOURNAL_OPEN);
-    if (journal->lock.missing) {
-        log_message(
-            log, LOG_LEVEL_WARNING,
-            "the journal's file system has no locks; take care that no other process writes "
-            "there");
-    }
+    eval_say_lock(setup, journal->lock.missing);
     if (done > 0) {
-        log_message(log, LOG_LEVEL_INFO, "%zu evaluations of an image are done already", done);
+        log_message(&setup->options.log, LOG_LEVEL_INFO,
+                    "%zu evaluations of an image are done already", done);
     }
 }
 

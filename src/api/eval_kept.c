@@ -9,15 +9,19 @@ static enum vitlrp_status keep_image(void *user, const struct eval_image *image,
     return error_topic(err, eval_journal_add(user, image, err), VITLRP_TOPIC_JOURNAL);
 }
 
-static void say_resumed(const struct eval_setup *setup, const struct eval_journal *journal) {
-    const struct vitlrp_log *log = &setup->options.log;
-    size_t done = eval_journal_done(journal);
-    if (eval_journal_is_unlocked(journal)) {
+void eval_say_lock(const struct eval_setup *setup, bool missing) {
+    if (missing) {
         log_message(
-            log, LOG_LEVEL_WARNING,
+            &setup->options.log, LOG_LEVEL_WARNING,
             "the journal's file system has no locks; take care that no other process writes "
             "there");
     }
+}
+
+static void say_resumed(const struct eval_setup *setup, const struct eval_journal *journal) {
+    const struct vitlrp_log *log = &setup->options.log;
+    size_t done = eval_journal_done(journal);
+    eval_say_lock(setup, eval_journal_is_unlocked(journal));
     size_t changed = eval_journal_changed(journal);
     if (changed > 0) {
         log_message(log, LOG_LEVEL_WARNING,

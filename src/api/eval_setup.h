@@ -3,6 +3,7 @@
 #ifndef API_EVAL_SETUP_H
 #define API_EVAL_SETUP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "api/handles.h"
@@ -53,6 +54,9 @@ enum vitlrp_status eval_settings(const struct eval_setup *setup, char **out,
  * *out is owned: record_free. */
 enum vitlrp_status eval_record_begin(const struct eval_setup *setup, struct record *out,
                                      struct vitlrp_error *err);
+
+/* Warns where the lock of a journal is missing: its file system has none. */
+void eval_say_lock(const struct eval_setup *setup, bool missing);
 
 /* Runs an evaluation whose images are kept in the journal's folder, from where it left off. *out is
  * owned: evaluation_free. */

@@ -153,6 +153,7 @@ enum vitlrp_status run_folder_look_results(struct run_folder *folder,
 
 enum vitlrp_status run_folder_add(struct run_folder *folder, size_t place, enum journal_state state,
                                   const struct text *line, struct vitlrp_error *err) {
+    TRY(text_check(line, "a line of results", err));
     pthread_mutex_lock(&folder->mutex);
     enum vitlrp_status status =
         journal_add(&folder->journal, place, state, line->data, line->length, err);

@@ -71,8 +71,8 @@ enum vitlrp_status run_folder_prefix(const struct run_folder *folder, enum vitlr
 enum vitlrp_status run_folder_write(const struct run_folder *folder, const struct text *text,
                                     struct vitlrp_error *err);
 
-/* Adds the line (with its newline) of the image at a place. Any thread. After a failure the journal
- * is as it was. */
+/* Adds the line (with its newline) of the image at a place. Any thread. After a failure, of the
+ * text's too, the journal is as it was. */
 enum vitlrp_status run_folder_add(struct run_folder *folder, size_t place, enum journal_state state,
                                   const struct text *line, struct vitlrp_error *err);
 

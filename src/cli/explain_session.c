@@ -369,7 +369,7 @@ enum vitlrp_status explain_relevance(struct explain_session *state, struct expla
     vitlrp_relevance_init(&relevance);
     relevance.pixels = pixel_level ? state->pixels : NULL;
     relevance.patches = pixel_level ? NULL : state->map;
-    bool has_ledger = state->settings->method_info.has_ledger != 0 && !state->without_ledger;
+    bool has_ledger = state->settings->method_info.has_ledger != 0 && state->reads_ledger;
     relevance.ledger = has_ledger ? state->ledger : NULL;
     double start = clock_ms();
     pass_watch_begin(&state->watch, state->settings->method_info.name, expected_seconds(state));

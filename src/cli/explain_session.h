@@ -44,7 +44,7 @@ struct explain_session {
     int32_t map_height, map_width;
     struct vitlrp_ledger_entry *ledger; /* owned */
     size_t ledger_length;
-    bool without_ledger;     /* nobody reads it */
+    bool reads_ledger;       /* somebody does: it costs some per cent */
     bool told_model;         /* model_line_append has been called */
     bool told_input;         /* model_input_warn has been called */
     bool tells_work;         /* a warning where an image takes more than a second */

@@ -134,7 +134,7 @@ enum vitlrp_status batch_session_open(const struct settings *settings,
     struct vitlrp_model_info info;
     vitlrp_model_info_init(&info);
     vitlrp_model_describe(model, &info);
-    state->without_ledger = !plan->choice->writes[BATCH_JSON];
+    state->reads_ledger = plan->choice->writes[BATCH_JSON];
     /* The whole list's, so that every shard computes alike. */
     state->passes = (int32_t) plan->info.manifest;
     state->tells_work = true; /* once: workers have states of their own */
@@ -289,7 +289,7 @@ static struct vitlrp_session_observer pass_observer(const struct engine *engine)
 
 static enum vitlrp_status open_worker(struct worker *worker, struct vitlrp_error *err) {
     const struct explain_session *first = worker->engine->run->first;
-    worker->state.without_ledger = first->without_ledger;
+    worker->state.reads_ledger = first->reads_ledger;
     worker->state.passes = first->passes;
     worker->state.record = first->record;
     worker->state.observer = pass_observer(worker->engine);

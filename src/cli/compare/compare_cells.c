@@ -238,7 +238,7 @@ static enum vitlrp_status compute_column(const struct args *args, struct console
                                          struct vitlrp_model *model, size_t column,
                                          struct compare_cells *cells, struct vitlrp_error *err) {
     const struct settings *settings = &cells->columns->items[column].settings;
-    struct explain_session state = {.without_ledger = true, .tells_work = true};
+    struct explain_session state = {.tells_work = true};
     state.watch = pass_watch_open(settings->progress, console);
     enum vitlrp_status status = explain_session_open_on(settings, console, model, &state, err);
     if (status == VITLRP_OK && column == 0) {

@@ -487,7 +487,7 @@ static enum exit_code explain_plan(const struct chosen_images *chosen, struct se
         code = console_check(own_pictures_guard(chosen, &state->outputs.guard, &err), CODE_OUTPUT,
                              &err);
     }
-    state->without_ledger = !settings->ledger && state->outputs.pattern[OUTPUT_JSON] == NULL;
+    state->reads_ledger = settings->ledger || state->outputs.pattern[OUTPUT_JSON] != NULL;
     return code;
 }
 
