@@ -22,6 +22,10 @@ from .errors import CancelledError
 
 Progress = Callable[[int, int], None]
 
+# Between two looks of a waiting main thread. The system may give a signal to another thread, whose handler wakes
+# nobody: the interpreter raises KeyboardInterrupt when the main thread runs again.
+LOOK_SECONDS = 0.05
+
 _TOLD = struct.Struct("?QQ")  # the user pointer, which is NULL; done; total
 
 
@@ -66,7 +70,7 @@ class Watch:
                 while True:
                     yield answer
                     self._tell()
-                    answer = int(_is_interrupted() or (self._cancelled is not None and self._cancelled()))
+                    answer = int(self._is_over())
             except GeneratorExit:
                 return
             except BaseException as error:
@@ -74,6 +78,10 @@ class Watch:
                 behind = error.__traceback__ and error.__traceback__.tb_next
                 self._error = error.with_traceback(behind)
                 answer = 1
+
+    def _is_over(self) -> bool:
+        wanted = self._error is None and (self._cancelled is None or not self._cancelled())
+        return not wanted or _is_interrupted()
 
     def _tell(self) -> None:
         _, done, total = _TOLD.unpack(self._told)
@@ -96,6 +104,13 @@ _Item = TypeVar("_Item")
 _Found = TypeVar("_Found")
 
 
+def _result(job: concurrent.futures.Future[_Found]) -> _Found:
+    """What a job gives, waited for by looks."""
+    while not job.done():
+        concurrent.futures.wait((job,), LOOK_SECONDS)
+    return job.result()
+
+
 def run_each(
     work: Callable[[_Item, Callable[[], bool]], _Found], items: Iterable[_Item], threads: int
 ) -> Iterator[tuple[_Item, _Found]]:
@@ -113,10 +128,10 @@ def run_each(
             waiting.append((item, pool.submit(work, item, stop.is_set)))
             if len(waiting) >= 2 * threads:
                 first, job = waiting.popleft()
-                yield first, job.result()
+                yield first, _result(job)
         while waiting:
             first, job = waiting.popleft()
-            yield first, job.result()
+            yield first, _result(job)
     finally:
         stop.set()
         pool.shutdown(wait=True, cancel_futures=True)

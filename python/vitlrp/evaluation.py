@@ -14,6 +14,7 @@ from ._files import write_atomic
 from ._handle import Handle
 from ._library import call, lib, logger, new_record, take_bytes, words
 from ._settings import SETTINGS, EvalOptions, Value
+from ._watching import LOOK_SECONDS
 from .errors import UsageError, printable
 
 METRICS = (
@@ -279,7 +280,8 @@ class _Run:
         what = (model_in_use, work)
         threading.Thread(target=self._work, args=what, name="vitlrp-evaluate").start()
         try:
-            self._done.wait()  # not join(), which takes an interrupted thread for one that ended
+            while not self._done.wait(LOOK_SECONDS):
+                pass
         except BaseException:
             self._cancelled = True
             self._done.wait()

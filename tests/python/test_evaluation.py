@@ -303,13 +303,13 @@ class Progress(Evaluate):
         self.assertEqual(len(told), 1)
         self.assertEqual(self.evaluate(["random"]).images, 4)
 
-    def test_interrupt(self):
-        """Ctrl-C in the main thread: no image is begun after it, and the model is free again."""
+    def interrupt(self, send):
+        """After a Ctrl-C by `send` no image is begun, and the model is free again."""
         done = []
 
         def progress(count, *_):
             done.append(count)
-            os.kill(os.getpid(), signal.SIGINT)
+            send()
             time.sleep(0.2)  # until the main thread has taken it
 
         with self.assertRaises(KeyboardInterrupt):
@@ -318,6 +318,13 @@ class Progress(Evaluate):
         self.assertEqual(self.model._users, 0)
         names = [thread.name for thread in threading.enumerate()]
         self.assertNotIn("vitlrp-evaluate", names)
+
+    def test_interrupt(self):
+        self.interrupt(lambda: os.kill(os.getpid(), signal.SIGINT))
+
+    def test_interrupt_in_another_thread(self):
+        """As the system may choose: the handler of the signal runs there, and wakes nobody."""
+        self.interrupt(lambda: signal.pthread_kill(threading.get_ident(), signal.SIGINT))
 
 
 if __name__ == "__main__":
