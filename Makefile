@@ -6,7 +6,7 @@ JOBS ?= $(shell nproc)
 # file: CPack tells by it which of a package's files are libraries.
 PACKAGES = build-essential cmake ninja-build pkg-config libjpeg62-turbo-dev libpng-dev zlib1g-dev \
 	libjansson-dev libopenblas-openmp-dev libcmocka-dev libssl-dev libdnnl-dev libzstd-dev \
-	libpango1.0-dev libwebp-dev file python3 python3-numpy
+	libpango1.0-dev libutf8proc-dev libwebp-dev file python3 python3-numpy
 # Programs that some tests try the sources, pages, packages and batches with; they say so where one is missing.
 CHECK_PACKAGES = chromium clang-format fish lintian man-db mandoc poppler-utils shellcheck strace zsh
 # What .ci/run needs beside these, with the newest compilers that the release has.

@@ -7,6 +7,8 @@ find_package(PNG REQUIRED)
 find_package(ZLIB REQUIRED)
 pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson>=2.13)
 pkg_check_modules(WEBP REQUIRED IMPORTED_TARGET libwebp)
+# Debian 12 has 2.8, whose file for pkg-config says 2.6.
+pkg_check_modules(UTF8PROC REQUIRED IMPORTED_TARGET libutf8proc>=2.6)
 
 # Optional: TIFF of 8 bits. Off unless asked for, since libtiff brings libraries of its own.
 option(VITLRP_TIFF "Read TIFF of 8 bits by libtiff (4.5 or newer)" OFF)

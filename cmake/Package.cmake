@@ -59,7 +59,7 @@ set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
 set(CPACK_COMPONENT_DEVELOPMENT_DEPENDS library)
 # What vitlrp.pc names, for who links the static library.
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS
-    "libjansson-dev, libjpeg-dev, libopenblas-openmp-dev, libpng-dev, libssl-dev, libwebp-dev, libzstd-dev, zlib1g-dev")
+    "libjansson-dev, libjpeg-dev, libopenblas-openmp-dev, libpng-dev, libssl-dev, libutf8proc-dev, libwebp-dev, libzstd-dev, zlib1g-dev")
 if(VITLRP_TIFF)
     string(APPEND CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS ", libtiff-dev")
 endif()

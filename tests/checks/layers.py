@@ -1,4 +1,4 @@
-"""A file includes only headers of its own layer and of lower ones; imgio and vit do not know each
+"""A file includes only headers of its own layer and of lower ones; imgio, text and vit do not know each
 other, and the command knows the public headers and base only. The same for the rooms of vit. usage: layers.py ROOT"""
 
 import os
@@ -11,16 +11,17 @@ import sources
 ALLOWED = {
     "src/base": {"base"},
     "imgio": {"base", "imgio"},
+    "src/text": {"base", "text"},
     "vit": {"base", "vit"},
     "eval": {"base", "imgio", "vit", "eval"},
-    "src/api": {"base", "imgio", "vit", "eval", "public", "api"},
+    "src/api": {"base", "imgio", "text", "vit", "eval", "public", "api"},
     "src/cli": {"base", "public", "cli"},
     "include": {"public"},
 }
 PUBLIC = {"vitlrp.h", "vitlrp_eval.h"}
 # What every layer may include: enumerations and records, and tables.
 SHARED = {"vitlrp_types.h", "vitlrp_roles.def", "vitlrp_replacements.def"}
-OWN = {"src/base": "base", "src/api": "api", "src/cli": "cli"}
+OWN = {"src/base": "base", "src/text": "text", "src/api": "api", "src/cli": "cli"}
 
 # The rooms of vit: what each may include beside itself.
 ROOMS = {
@@ -39,6 +40,7 @@ DOORS = {
     "dnnl.h": r"vit/math/gemm_.*",
     "jpeglib.h": r"imgio/.*",
     "png.h": r"imgio/.*",
+    "utf8proc.h": r"src/text/.*",
     "pango/pangoft2.h": r"imgio/shaper_pango\.c",
     "pango/pangocairo.h": r"src/cli/figure_cairo\.c",
     "cairo-pdf.h": r"src/cli/figure_cairo\.c",

@@ -32,7 +32,8 @@ def check_fields(packages, abi):
     wanted = [(library, "libc6"), (library, "libjansson4"), (library, "libopenblas0-openmp"),
               (command, "libc6"), (command, "libopenblas0-openmp"),
               (development, f"libvitlrp{abi} (= {version})"), (development, "libjansson-dev"),
-              (library, "libwebp7"), (development, "libwebp-dev")]
+              (library, "libwebp7"), (development, "libwebp-dev"),
+              (library, "libutf8proc"), (development, "libutf8proc-dev")]
     for control, dependency in wanted:
         if dependency not in control["Depends"]:
             sys.exit(f"{control['Package']} does not depend on {dependency}: {control['Depends']}")

@@ -1,0 +1,16 @@
+/* The code page that bytes 128 to 159 are usually meant in where a text has C1 controls. */
+#ifndef TEXT_WINDOWS_1252_H
+#define TEXT_WINDOWS_1252_H
+
+#include <stdint.h>
+
+/* The character of a code from 0x80 to 0x9F; of one that the page leaves out, itself. */
+static inline int32_t windows_1252(int32_t code) {
+    static const uint16_t PAGE[32] = {
+        0x20AC, 0x81,   0x201A, 0x192,  0x201E, 0x2026, 0x2020, 0x2021, 0x2C6,  0x2030, 0x160,
+        0x2039, 0x152,  0x8D,   0x17D,  0x8F,   0x90,   0x2018, 0x2019, 0x201C, 0x201D, 0x2022,
+        0x2013, 0x2014, 0x2DC,  0x2122, 0x161,  0x203A, 0x153,  0x9D,   0x17E,  0x178};
+    return PAGE[code - 0x80];
+}
+
+#endif
