@@ -201,6 +201,14 @@ enum vitlrp_outputs {
     VITLRP_OUTPUTS_LIKENESS   /* one: how alike a feature is to references, from -1 to 1 */
 };
 
+/* What a model is made of. */
+enum vitlrp_model_kind {
+    VITLRP_MODEL_IMAGE,      /* a classifier, or an encoder of images alone */
+    VITLRP_MODEL_IMAGE_TEXT, /* an encoder of images whose outputs are compared with the embeddings
+                                of texts (vitlrp_words.h) */
+    VITLRP_MODEL_PROMPTS     /* the same with texts: they are its classes */
+};
+
 /* How the probability of a class follows from the logits. */
 enum vitlrp_probability {
     VITLRP_PROBABILITY_STATED,  /* as the model's files state, else by the number of classes */
@@ -291,7 +299,7 @@ struct vitlrp_ledger_entry {
     int32_t block;    /* -1 outside the blocks */
     const char *kind; /* "head", "norm", "fc2", "fc1", "norm2", "proj", "softmax", "qkv", "norm1",
                          "position", "cls", "conv"; "embed_norm", "norm_pre", "attn_norm",
-                         "mlp_norm", "fc_norm" */
+                         "mlp_norm", "fc_norm", "logit_bias" */
     double absorbed;
 };
 

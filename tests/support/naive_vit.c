@@ -184,6 +184,31 @@ static void pass_block(struct walk *walk, int32_t index, const struct vit_block 
     join(walk, block->fc2_scale);
 }
 
+/* logits = W h / |u| + b of what the head reads, h, and u = P h, or h itself. */
+static void similarity(const struct vit_model *model, const double *h, double *logits) {
+    const struct vit_weights *weights = &model->weights;
+    size_t dim = (size_t) model->config.dim;
+    size_t count = (size_t) model->config.classes;
+    size_t width = weights->head_weight == NULL ? dim : (size_t) model->config.compared;
+    double *u = calloc(width, sizeof *u);
+    double square = 0.0;
+    memcpy(u, h, (weights->head_weight == NULL ? width : 0) * sizeof *u);
+    if (weights->head_weight != NULL) {
+        linear(h, 1, dim, (struct layer){weights->head_weight, weights->head_bias, NULL}, width,
+               false, u);
+    }
+    for (size_t i = 0; i < width; i++) {
+        square += u[i] * u[i];
+    }
+    linear(h, 1, dim, (struct layer){weights->prompt_weight, weights->prompt_bias, NULL}, count,
+           false, logits);
+    for (size_t c = 0; c < count; c++) {
+        double bias = weights->logit_bias == NULL ? 0.0 : (double) weights->logit_bias[0];
+        logits[c] = logits[c] / sqrt(square) + bias;
+    }
+    free(u);
+}
+
 void naive_vit(const struct vit_model *model, const float *input, struct naive_nudge nudge,
                int32_t last_block, double *logits) {
     const struct vit_config *config = &model->config;
@@ -208,9 +233,13 @@ void naive_vit(const struct vit_model *model, const float *input, struct naive_n
     }
     const float *const norms[2] = {model->weights.norm_weight, model->weights.norm_bias};
     norm(&walk, walk.x, 1, walk.dim, norms, walk.normed);
-    linear(walk.normed, 1, walk.dim,
-           (struct layer){model->weights.head_weight, model->weights.head_bias, NULL},
-           (size_t) config->classes, false, logits);
+    if (model->weights.prompt_weight != NULL) {
+        similarity(model, walk.normed, logits);
+    } else {
+        linear(walk.normed, 1, walk.dim,
+               (struct layer){model->weights.head_weight, model->weights.head_bias, NULL},
+               (size_t) config->classes, false, logits);
+    }
     free(walk.x);
     free(walk.normed);
     free(walk.qkv);

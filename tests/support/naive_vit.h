@@ -17,7 +17,8 @@ struct naive_nudge {
 };
 
 /* logits [classes] of input [3, height, width] at the trained size, exact GELU or SiLU; made of the
- * CLS token that leaves block last_block, by the final LayerNorm and the head. */
+ * CLS token that leaves block last_block, by the final LayerNorm and the head, or by the products
+ * with texts and the norm of its embedding. */
 void naive_vit(const struct vit_model *model, const float *input, struct naive_nudge nudge,
                int32_t last_block, double *logits);
 

@@ -193,7 +193,7 @@ static void backward(struct bench *bench, struct vitlrp_rules rules, struct ledg
                      size_t g_count) {
     struct op_ledger ledger = ledger_of(lines);
     const struct backward_pass pass = {
-        .runner = &bench->runner, .rules = &rules, .ledger = &ledger, .stand_for = OP_NONE};
+        .runner = &bench->runner, .rules = &rules, .ledger = &ledger};
     float *g = memory_g(&bench->runner.memory, bench->program.output);
     for (size_t i = 0; i < g_count; i++) {
         g[i] = 1.0F + (float) (i % 3);
@@ -496,11 +496,8 @@ static void test_observer_changes_what_it_sees(void **unused) {
         assert_true(out[i] == 3.0F * 0.5F * (3.0F * (float) i + 1.0F) + 1.0F);
         g[i] = 1.0F;
     }
-    const struct backward_pass pass = {.runner = &bench.runner,
-                                       .rules = &rules,
-                                       .observers = &observer,
-                                       .observer_count = 1,
-                                       .stand_for = OP_NONE};
+    const struct backward_pass pass = {
+        .runner = &bench.runner, .rules = &rules, .observers = &observer, .observer_count = 1};
     runner_backward_begin(&pass);
     runner_backward(&pass, 0, bench.program.op_count);
     for (size_t i = 0; i < ROWS * WIDTH; i++) {

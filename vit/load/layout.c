@@ -467,8 +467,9 @@ static enum vitlrp_status check_shape(const struct bound_tensor *bound,
     for (size_t i = 0; i < rank; i++) {
         positive = positive && wanted[i] > 0;
     }
-    if (positive && tensor->rank == rank &&
-        memcmp(tensor->shape, wanted, rank * sizeof *wanted) == 0) {
+    bool is_scalar = tensor->rank == 0 && rank == 1 && wanted[0] == 1;
+    if (positive && (is_scalar || (tensor->rank == rank &&
+                                   memcmp(tensor->shape, wanted, rank * sizeof *wanted) == 0))) {
         return VITLRP_OK;
     }
     char label[TENSOR_LABEL_TEXT];

@@ -54,6 +54,14 @@
         }                                                                                          \
     }
 
+/* What makes logits of cosines with texts: the logarithm of a scale, and a bias. */
+#define LOGITS(scale, bias)                                                                        \
+    {scale, SLOT_LOGIT_SCALE, OPTIONAL, {ONE}}, {                                                  \
+        bias, SLOT_LOGIT_BIAS, OPTIONAL, {                                                         \
+            ONE                                                                                    \
+        }                                                                                          \
+    }
+
 /* A linear layer, a norm and a head, with their biases. */
 #define LINEAR(name, slot, outputs, inputs)                                                        \
     {name ".weight", SLOT_##slot##_WEIGHT, NEEDED, {outputs, inputs}}, {                           \
@@ -192,6 +200,7 @@ static const struct layout_row TORCHVISION[] = {
         MAP_MLP_LAYERS("attn_pool.mlp.fc1", "attn_pool.mlp.fc2"), USERS_HEAD("head"),              \
         USERS_HEAD("fc"), USERS_HEAD("classifier"), USERS_HEAD("linear_head"),                     \
         HEAD("head.proj", HEAD, HEAD_INPUTS), /* open_clip's, of a tower of timm's */              \
+        LOGITS("logit_scale", "logit_bias"),  /* open_clip's too */                                \
         HEAD("head_dist", DIST_HEAD, WIDTH), IGNORED("head.mlp.*"), /* DINO's projector */         \
         IGNORED("head.last_layer.*"), IGNORED("lm_head.*"), IGNORED("mask_token"),                 \
         IGNORED("decoder_*")
@@ -427,8 +436,7 @@ static const struct layout_row HUGGINGFACE_CLIP[] = {
     IGNORED("embeddings.position_ids"),
     IGNORED("text_model.*"),
     IGNORED("text_projection.weight"),
-    IGNORED("logit_scale"),
-    IGNORED("logit_bias"),
+    LOGITS("logit_scale", "logit_bias"),
 };
 
 /* The image tower of transformers' AIMv2. */
@@ -458,7 +466,7 @@ static const struct layout_row HUGGINGFACE_AIMV2[] = {
     {"visual_projection.weight", SLOT_HEAD_WEIGHT, UNIFORM, {CLASSES, HEAD_INPUTS}},
     IGNORED("text_model.*"),
     IGNORED("text_projection.weight"),
-    IGNORED("logit_scale"),
+    LOGITS("logit_scale", "logit_bias"),
 };
 
 #define CLIP_BLOCK "visual.transformer.resblocks.#."
@@ -493,8 +501,7 @@ static const struct layout_row OPEN_CLIP[] = {
     IGNORED("positional_embedding"),
     IGNORED("ln_final.*"),
     IGNORED("text_projection"),
-    IGNORED("logit_scale"),
-    IGNORED("logit_bias"),
+    LOGITS("logit_scale", "logit_bias"),
     IGNORED("input_resolution"),
     IGNORED("context_length"),
     IGNORED("vocab_size"),
@@ -573,9 +580,8 @@ static const struct layout_row JAX[] = {
     JAX_END_LINEAR("pre_logits", PRE_LOGITS, HEAD_INPUTS, POOLED),
     {"head/kernel", SLOT_HEAD_WEIGHT, UNIFORM_KERNEL, {HEAD_INPUTS, CLASSES}},
     {"head/bias", SLOT_HEAD_BIAS, UNIFORM, {CLASSES}},
-    IGNORED("txt/*"), /* SigLIP's text tower, and scale and shift of its cosines */
-    IGNORED("t"),
-    IGNORED("b"),
+    IGNORED("txt/*"), /* SigLIP's text tower */
+    LOGITS("t", "b"),
 };
 
 /* What people and DINOv2 call a head in a file of its own. */

@@ -18,6 +18,7 @@
 #include "vit/load/probability_infer.h"
 #include "vit/load/shards.h"
 #include "vit/load/sidecars.h"
+#include "vit/load/similarity_infer.h"
 #include "vit/load/tensor_names.h"
 #include "vit/model/weights.h"
 
@@ -123,12 +124,13 @@ static enum vitlrp_status build_model(struct opened *opened, const struct vit_lo
     model->openai_clip = checkpoint->openai_clip;
     TRY_GOTO(status, keep_ignored(model, options, err), cleanup);
     model->stored_as = stored_type(binding);
+    model->outputs = outputs_of(&facts);
+    TRY_GOTO(status, similarity_infer(model, &facts, err), cleanup);
     model->facts = facts_json(&facts);
     if (model->facts == NULL) {
         status = fail(err, VITLRP_NOMEM, "out of memory for what is known of the model");
         goto cleanup;
     }
-    model->outputs = outputs_of(&facts);
     model->probability = probability_kind(&facts);
     model->head_given = binding->head_given;
     model->metadata = json_incref(metadata);

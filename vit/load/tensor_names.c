@@ -287,13 +287,26 @@ static void drop_common(struct tensor_table *tensors, const struct vitlrp_log *l
 #define TRUNK "visual.trunk."
 #define PROJECTION "visual.head.proj."
 
+/* Of the model as a whole: what makes logits of its cosines. */
+static const char *logits_name(const char *name) {
+    static const char *const NAMES[] = {"logit_scale", "logit_bias"};
+    for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0]; i++) {
+        const char *found = strstr(name, NAMES[i]);
+        if (found != NULL && found[strlen(NAMES[i])] == '\0' &&
+            (found == name || found[-1] == '.')) {
+            return found;
+        }
+    }
+    return NULL;
+}
+
 static bool is_outside_tower(const char *name, const void *unused) {
     (void) unused;
-    return strstr(name, TOWER) == NULL;
+    return strstr(name, TOWER) == NULL && logits_name(name) == NULL;
 }
 
 /* Its names are timm's behind TRUNK; a linear layer may project what it pools. The rest is of the
- * text. */
+ * text, but for scale and bias of the cosines. */
 static void settle_trunk(struct tensor_table *tensors, const struct vitlrp_log *log) {
     bool there = false;
     for (size_t i = 0; i < tensors->count; i++) {
@@ -306,7 +319,9 @@ static void settle_trunk(struct tensor_table *tensors, const struct vitlrp_log *
     for (size_t i = 0; i < tensors->count; i++) {
         char *name = tensors->items[i].name;
         const char *begin = strstr(name, TOWER);
-        if (begins_with(begin, TRUNK)) {
+        if (begin == NULL) {
+            begin = logits_name(name);
+        } else if (begins_with(begin, TRUNK)) {
             begin += strlen(TRUNK);
         } else if (begins_with(begin, PROJECTION)) {
             begin += strlen(TOWER);

@@ -1,18 +1,13 @@
 /* Models whose output is how alike a feature is to references. */
 #include <math.h>
-#include <stddef.h>
-#include <string.h>
 
 #include "base/mem.h"
+#include "vit/model/derived_model.h"
 #include "vit/model/weights.h"
 
 /* out [width] += row / |row|; false for a row without a direction. */
 static bool add_unit(const float *row, size_t width, double *out) {
-    double square = 0.0;
-    for (size_t d = 0; d < width; d++) {
-        square += (double) row[d] * row[d];
-    }
-    double norm = sqrt(square);
+    double norm = row_norm(row, width);
     if (!(norm > 0.0) || isinf(norm)) {
         return false;
     }
@@ -51,22 +46,21 @@ static enum vitlrp_status make_direction(const float *features, size_t count, si
 }
 
 /* Of the derived model: its vector, and that among what records name. */
-static void set_direction(struct vit_model *model, float *direction, size_t width) {
-    model->storage = direction;
-    model->storage_bytes = width * sizeof *direction;
-    model->weights.like = direction;
+static void set_direction(struct vit_model *model, size_t width) {
+    model->weights.like = model->storage;
     model->config.compared = (int32_t) width;
     model->config.classes = 1;
     model->config.unusual |= slot_unusual(SLOT_LIKE, true);
     model->outputs = VITLRP_OUTPUTS_LIKENESS;
     model->probability = VITLRP_PROBABILITY_NONE;
     model->origin.sidecars[model->origin.sidecar_count++] =
-        (struct vit_sidecar){"like", {(unsigned char *) direction, model->storage_bytes}};
+        (struct vit_sidecar){"like", {(unsigned char *) model->storage, model->storage_bytes}};
 }
 
 enum vitlrp_status vit_model_like(struct vit_model *base, const float *features, size_t count,
                                   struct vit_model **out, struct vitlrp_error *err) {
     size_t width = (size_t) base->config.classes;
+    struct vit_model *model = NULL;
     if (base->outputs != VITLRP_OUTPUTS_FEATURE && base->outputs != VITLRP_OUTPUTS_EMBEDDING) {
         return fail(err, VITLRP_USAGE,
                     "features are compared, and the model has a head: its outputs are no feature");
@@ -74,26 +68,13 @@ enum vitlrp_status vit_model_like(struct vit_model *base, const float *features,
     if (count < 1) {
         return fail(err, VITLRP_USAGE, "there is no reference to compare with");
     }
-    struct vit_model *model = mem_calloc(1, sizeof *model);
-    float *direction = mem_calloc(width, sizeof *direction);
-    enum vitlrp_status status = VITLRP_OK;
-    if (model == NULL || direction == NULL) {
-        status = fail(err, VITLRP_NOMEM, "out of memory for a model");
-    }
-    if (status == VITLRP_OK) {
-        status = make_direction(features, count, width, direction, err);
-    }
+    TRY(model_derive(base, width, &model, err));
+    enum vitlrp_status status = make_direction(features, count, width, model->storage, err);
     if (status != VITLRP_OK) {
-        mem_free(direction);
-        mem_free(model);
+        vit_model_free(model);
         return status;
     }
-    atomic_fetch_add(&base->holders, 1);
-    atomic_init(&model->holders, 1);
-    const size_t own = offsetof(struct vit_model, base);
-    memcpy((char *) model + own, (const char *) base + own, sizeof *model - own);
-    model->base = base;
-    set_direction(model, direction, width);
+    set_direction(model, width);
     *out = model;
     return VITLRP_OK;
 }

@@ -68,7 +68,8 @@ struct vit_config {
     int32_t map_heads, map_mlp_dim; /* of an attention pool; MLP 0: it has none */
     bool norm_after_pool;           /* the final norm is of what was pooled */
     int32_t taps;                   /* blocks before the last whose CLS token the head reads, too */
-    int32_t compared;   /* numbers of a feature whose likeness is the only output; 0: none is */
+    int32_t compared;   /* numbers of a feature whose likeness to others are the outputs; 0: its
+                           numbers are, or it has a head */
     int32_t head_width; /* between the layers of a head of two; 0: it has one */
     enum vit_activation head_activation; /* there */
     enum vit_resampling resampling;
@@ -106,6 +107,10 @@ struct vit_model {
     char *ignored;                  /* owned; patterns of tensors that were left out, or NULL */
     enum vitlrp_outputs outputs;
     enum vitlrp_probability probability; /* never STATED */
+    enum vitlrp_model_kind kind;
+    double logit_scale; /* of cosines with texts; 0: nothing states it */
+    double logit_bias;
+    enum vitlrp_probability prompt_probability; /* of a model that is made of this one and texts */
     bool head_given; /* by the caller: names of outputs in the model's files are not its own */
     int64_t parameters;
     struct vitlrp_model_limits limits; /* it was made within them, and is used within them */
@@ -198,6 +203,16 @@ enum vitlrp_status vit_model_random(const struct vit_config *config, uint64_t se
  * is owned: vit_model_free. */
 enum vitlrp_status vit_model_like(struct vit_model *base, const float *features, size_t count,
                                   struct vit_model **out, struct vitlrp_error *err);
+
+/* The scale of released CLIP models, for those of which nothing states it. */
+#define VIT_USUAL_LOGIT_SCALE 100.0
+
+/* A model over the weights of `base`, which it holds: its classes are texts, given by their
+ * embeddings, rows [count, classes of base] of any length, and its outputs base's scaled cosines
+ * with them. USAGE for a model of classes, NUMERIC for a row without a direction. *out is owned:
+ * vit_model_free. */
+enum vitlrp_status vit_model_prompts(struct vit_model *base, const float *rows, size_t count,
+                                     struct vit_model **out, struct vitlrp_error *err);
 
 /* Lets go of it; the last holder releases it. NULL is ignored. */
 void vit_model_free(struct vit_model *model);

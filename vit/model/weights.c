@@ -10,7 +10,6 @@
 
 #define MAX_DEPTH 1024
 #define MAX_MLP (1 << 20)
-#define MAX_CLASSES 100000
 #define MAX_PREFIX 64
 
 enum measure {
@@ -22,6 +21,7 @@ enum measure {
     HIDDEN,
     MLP,
     CLASSES,
+    PROMPTS,
     PATCH,
     PREFIX,
     TOKENS,
@@ -83,6 +83,8 @@ static size_t measure_of(const struct vit_config *config, enum measure measure) 
         return (size_t) config->mlp_dim;
     case CLASSES:
         return (size_t) (config->compared > 0 ? config->compared : config->classes);
+    case PROMPTS:
+        return (size_t) config->classes;
     case PATCH:
         return vit_channels(config) * (size_t) config->patch_height * (size_t) config->patch_width;
     case PREFIX:
@@ -173,7 +175,7 @@ static enum vitlrp_status check_config(const struct vit_config *config, struct v
                  in_range(config->patch_height, config->image_height) &&
                  in_range(config->patch_width, config->image_width);
     if (!sizes || !in_range(config->dim, VIT_MAX_SIDE) || !in_range(config->mlp_dim, MAX_MLP) ||
-        !in_range(config->depth, MAX_DEPTH) || !in_range(config->classes, MAX_CLASSES)) {
+        !in_range(config->depth, MAX_DEPTH) || !in_range(config->classes, VIT_MAX_CLASSES)) {
         return fail(err, VITLRP_LIMIT,
                     "sizes out of range: input %dx%d, patch %dx%d, dim %d, depth %d, MLP %d, "
                     "classes %d",
@@ -268,7 +270,7 @@ void vit_model_free(struct vit_model *model) {
     if (model == NULL || atomic_fetch_sub(&model->holders, 1) > 1) {
         return;
     }
-    if (model->base != NULL) { /* all but the vector is the base's */
+    if (model->base != NULL) { /* all but its end is the base's */
         vit_model_free(model->base);
         mem_free(model->storage);
         mem_free(model);

@@ -13,6 +13,8 @@
 /* Pixels of a side of the trained input, and dim, at most. */
 #define VIT_MAX_SIDE 65536
 
+#define VIT_MAX_CLASSES 100000
+
 enum slot {
 #define EMBEDDING_WEIGHT(constant, ...) SLOT_##constant,
 #define BLOCK_WEIGHT(constant, ...) SLOT_##constant,

@@ -21,6 +21,7 @@ extern const struct op_kind OP_COSINE;        /* op_cosine.c */
 extern const struct op_kind OP_SCALE;         /* op_scale.c */
 extern const struct op_kind OP_POOL;          /* op_pool.c */
 extern const struct op_kind OP_PROBE;         /* op_probe.c */
+extern const struct op_kind OP_SIMILARITY;    /* op_similarity.c */
 
 /* The list under construction; without arrays it only counts. */
 struct builder {
@@ -455,7 +456,37 @@ static size_t append_cosine(struct builder *builder, size_t x) {
                     .residual = OP_NONE,
                     .weights = {weight_of(builder, SLOT_LIKE)},
                     .pack = OP_NONE};
+    builder->program->embedding = x;
     return append(builder, op, (struct value){.rows = 1, .width = 1});
+}
+
+/* An image's embedding u, of what a head reads: its projection, or itself where there is none. What
+ * becomes of the projection's relevance is said where the products are: it has no line. */
+static size_t append_image_embedding(struct builder *builder, size_t x) {
+    struct layer layer = {SLOT_HEAD_WEIGHT, SLOT_HEAD_BIAS, VITLRP_ROLE_HEAD, PROFILE_HEAD,
+                          slot_size(builder->config, SLOT_HEAD_WEIGHT).rows};
+    struct op op = linear_op(builder, x, &layer);
+    op.lines[0] = NULL;
+    return has_weight(builder, SLOT_HEAD_WEIGHT)
+               ? append(builder, op, (struct value){.rows = 1, .width = layer.outputs})
+               : x;
+}
+
+/* The logits of texts, of what a head reads: its products with their rows, over the norm of its
+ * embedding. */
+static size_t append_similarity(struct builder *builder, size_t x) {
+    size_t embedding = append_image_embedding(builder, x);
+    size_t products = append_head(builder, x, SLOT_PROMPT_WEIGHT, SLOT_PROMPT_BIAS, OP_NONE);
+    struct op op = {.kind = &OP_SIMILARITY,
+                    .lines = {has_weight(builder, SLOT_LOGIT_BIAS) ? "logit_bias" : NULL},
+                    .lap = PROFILE_HEAD,
+                    .in = {products, embedding},
+                    .residual = OP_NONE,
+                    .weights = {weight_of(builder, SLOT_LOGIT_BIAS)},
+                    .pack = OP_NONE};
+    size_t count = slot_size(builder->config, SLOT_PROMPT_WEIGHT).rows;
+    builder->program->embedding = embedding;
+    return append(builder, op, (struct value){.rows = 1, .width = count});
 }
 
 /* The first layer of a head of two, and the activation between them. */
@@ -507,6 +538,9 @@ static size_t append_end(struct builder *builder, size_t stream, enum vit_pool k
     if (has_weight(builder, SLOT_PRE_LOGITS_WEIGHT)) {
         x = append_first_layer(builder, x);
     }
+    if (has_weight(builder, SLOT_PROMPT_WEIGHT)) {
+        return append_similarity(builder, x);
+    }
     if (has_weight(builder, SLOT_HEAD_WEIGHT)) {
         x = append_head(builder, x, SLOT_HEAD_WEIGHT, SLOT_HEAD_BIAS, OP_NONE);
     }
@@ -532,6 +566,7 @@ static void build(struct builder *builder) {
     builder->block = -1;
     builder->neurons = OP_NONE;
     builder->tapped = OP_NONE;
+    program->embedding = OP_NONE;
     builder->width = (size_t) builder->config->dim;
     builder->heads = (size_t) builder->config->heads;
     builder->hidden = (size_t) builder->config->mlp_dim;

@@ -22,6 +22,7 @@ struct program {
     size_t depth;
     size_t input;       /* the value [patches, patch_pixels] that the pass begins with */
     size_t output;      /* logits */
+    size_t embedding;   /* whose likeness to others the outputs are, or OP_NONE */
     size_t tail;        /* the first operation behind the blocks */
     size_t rows_needed; /* leading tokens that the end reads */
 };

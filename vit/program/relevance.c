@@ -10,15 +10,6 @@ void runner_backward_begin(const struct backward_pass *pass) {
     memset(runner->memory.made, 0, runner->program->value_count * sizeof *runner->memory.made);
 }
 
-/* The value that is read where an operation asks for `value`. */
-static float *value_of(const struct backward_pass *pass, size_t value) {
-    const struct memory *memory = &pass->runner->memory;
-    while (value != pass->stand_for && memory->values[value].lies_in != OP_NONE) {
-        value = memory->values[value].lies_in;
-    }
-    return memory_value(memory, value == pass->stand_for ? pass->stand_in : value, true);
-}
-
 /* What leaves the operation carries relevance in its leading rows alone; what enters it has as
  * many, unless the operation mixes rows. */
 static void limit_rows(struct op_call *call, size_t rows) {
@@ -39,11 +30,6 @@ static void make_call(const struct backward_pass *pass, size_t index, size_t row
     call->rules = pass->rules;
     call->ledger = pass->ledger;
     call->maps = pass->maps;
-    for (size_t k = 0; pass->stand_for != OP_NONE && k < OP_INPUTS; k++) {
-        if (call->op->in[k] != OP_NONE) {
-            call->in[k].x = value_of(pass, call->op->in[k]);
-        }
-    }
     if (rows != 0) {
         limit_rows(call, rows);
     }

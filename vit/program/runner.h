@@ -76,8 +76,6 @@ struct backward_pass {
     const struct observer *observers;
     size_t observer_count;
     size_t rows; /* only so many leading rows carry relevance; 0: all */
-    size_t stand_for,
-        stand_in; /* the second value is read in place of the first; or both OP_NONE */
 };
 
 /* Forgets what an earlier backward pass made again. */

@@ -26,6 +26,9 @@ static void lay_out_maps(void *user, const struct runner *runner, struct arena *
     size_t rows = map_rows(runner->program, &tokens);
     session->maps.a = arena_take_floats(arena, rows, tokens);
     session->maps.g_a = arena_take_floats(arena, rows, tokens);
+    const struct program *program = runner->program;
+    session->last = arena_take_floats(arena, program->rows_needed,
+                                      program->values[program->streams[program->depth]].width);
 }
 
 static struct runner_request request_of(struct vit_session *session,

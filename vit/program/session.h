@@ -79,6 +79,12 @@ enum vitlrp_status vit_forward(struct vit_session *session, const float *input, 
 enum vitlrp_status vit_block_output(const struct vit_session *session, int32_t block, float *output,
                                     struct vitlrp_error *err);
 
+/* embedding: the image's, of the last forward, as it leaves the model (not of unit length): the
+ * outputs of a model without classes, and what the outputs of others compare. USAGE for a model of
+ * classes, and without a forward. */
+enum vitlrp_status vit_session_embedding(struct vit_session *session, float *embedding,
+                                         struct vitlrp_error *err);
+
 /* The attention of one block: matrices of the last forward and, in a backward pass, their G. */
 struct vit_attention_view {
     int32_t block;

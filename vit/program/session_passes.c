@@ -79,6 +79,42 @@ enum vitlrp_status vit_block_output(const struct vit_session *session, int32_t b
     return VITLRP_OK;
 }
 
+/* What follows the blocks, of the stream that lies where they leave it. Short, and
+ * what it makes stays in the session: it is not interrupted. */
+static void run_tail(struct runner *runner, size_t end) {
+    const struct forward_pass pass = {
+        .runner = runner, .images = 1, .first = runner->program->tail, .end = end};
+    struct engine_watch *watch = runner->engine.watch;
+    runner->engine.watch = NULL;
+    runner_forward(&pass);
+    runner->engine.watch = watch;
+}
+
+/* The embedding, if any, is the output of a model that has nothing behind it. */
+static size_t embedding_value(const struct program *program) {
+    return program->embedding != OP_NONE ? program->embedding : program->output;
+}
+
+enum vitlrp_status vit_session_embedding(struct vit_session *session, float *embedding,
+                                         struct vitlrp_error *err) {
+    struct runner *runner = &session->runner;
+    size_t value = embedding_value(runner->program);
+    if (runner->program->model->outputs == VITLRP_OUTPUTS_CLASSES &&
+        runner->program->embedding == OP_NONE) {
+        return fail(err, VITLRP_USAGE, "the model has a head of classes, and no embedding");
+    }
+    if (!session->has_forward) {
+        return fail(err, VITLRP_USAGE, "no forward pass yet");
+    }
+    struct gemm_entry saved;
+    runner->engine.backend->enter(&saved);
+    run_tail(runner, runner->memory.values[value].producer + 1); /* not all of it is kept */
+    runner->engine.backend->leave(&saved);
+    memcpy(embedding, memory_value(&runner->memory, value, false),
+           runner->program->values[value].width * sizeof *embedding);
+    return engine_check(&runner->engine, err);
+}
+
 /* ---- Checks ---- */
 
 static enum vitlrp_status check_objective(const struct vit_session *session,
@@ -197,8 +233,7 @@ enum vitlrp_status vit_relevance(struct vit_session *session, const struct vitlr
                                  .rules = rules,
                                  .ledger = relevance->ledger == NULL ? NULL : &ledger,
                                  .observers = watchers.observers,
-                                 .observer_count = watchers.count,
-                                 .stand_for = OP_NONE};
+                                 .observer_count = watchers.count};
     if (relevance->visitor.visit != NULL) {
         pass.maps = session->maps;
     }
@@ -295,6 +330,33 @@ static size_t block_end(const struct program *program, int32_t block) {
     return end;
 }
 
+/* Where the blocks' stream lies, and the bytes of it that the end reads. */
+static float *last_stream(const struct vit_session *session, size_t *bytes) {
+    const struct program *program = session->runner.program;
+    size_t end = program->streams[program->depth];
+    *bytes = program->rows_needed * program->values[end].width * sizeof(float);
+    return memory_value(&session->runner.memory, end, false);
+}
+
+/* The model as if it ended after that block: norms and products of two values have a slope of their
+ * own at each stream. */
+static void end_after(struct vit_session *session, int32_t block) {
+    const struct runner *runner = &session->runner;
+    size_t bytes;
+    float *last = last_stream(session, &bytes);
+    memcpy(session->last, last, bytes);
+    memmove(last, memory_value(&runner->memory, runner->program->streams[block + 1], false), bytes);
+    run_tail(&session->runner, runner->program->op_count);
+}
+
+/* The whole model again. */
+static void end_as_it_is(struct vit_session *session) {
+    size_t bytes;
+    float *last = last_stream(session, &bytes);
+    memcpy(last, session->last, bytes);
+    run_tail(&session->runner, session->runner.program->op_count);
+}
+
 enum vitlrp_status vit_block_gradient(struct vit_session *session, int32_t block,
                                       const struct vitlrp_target *targets, size_t target_count,
                                       const struct vit_attention_visitor *visitor,
@@ -307,25 +369,23 @@ enum vitlrp_status vit_block_gradient(struct vit_session *session, int32_t block
     TRY(check_attention_maps(session, err));
     const struct observer observer = {observe_attention, (void *) visitor};
     size_t last = program->streams[program->depth];
-    size_t stream = program->streams[block + 1];
     struct backward_pass pass = {.runner = runner,
                                  .rules = NULL, /* the plain gradient */
                                  .maps = session->maps,
                                  .observers = &observer,
-                                 .observer_count = 1,
-                                 .stand_for = last,
-                                 .stand_in = stream};
+                                 .observer_count = 1};
     size_t rows = program->rows_needed;
     struct gemm_entry saved;
     runner->engine.backend->enter(&saved);
+    end_after(session, block);
     seed_output(session, &objective);
     runner_backward_begin(&pass);
     runner_backward(&pass, program->tail, program->op_count);
-    memmove(memory_g(&runner->memory, stream), memory_g(&runner->memory, last),
+    memmove(memory_g(&runner->memory, program->streams[block + 1]), memory_g(&runner->memory, last),
             rows * program->values[last].width * sizeof(float));
-    pass.stand_for = OP_NONE;
     pass.rows = rows;
     runner_backward(&pass, program_find(program, &OP_ATTENTION, block), block_end(program, block));
+    end_as_it_is(session);
     runner->engine.backend->leave(&saved);
     return engine_check(&runner->engine, err);
 }

@@ -9,6 +9,7 @@
 struct vit_session {
     struct runner runner;
     struct attention_maps maps; /* [heads, tokens, tokens] each; NULL without attention_maps */
+    float *last;                /* [rows_needed, dim], of vit_block_gradient; likewise */
     bool has_forward;
     struct profile profile; /* the engine's, while it is measured */
 };
