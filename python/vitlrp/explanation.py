@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import _capi, _check
+from . import _capi, _check, _figure
 from . import image as _image
 from ._files import write_atomic
 from ._library import call, lib, new_record, take_bytes, version, words
@@ -25,7 +25,8 @@ from .method import GAMMAS, describe
 _CAPTION_SIZE = 1024  # VITLRP_CAPTION_SIZE
 _CELL_SIDE = 400  # of a picture in a notebook, in pixels
 _MOST_RELEVANCE = 1e30  # that can be drawn
-_FORMATS = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg"}
+_FORMATS = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".svg": "svg", ".pdf": "pdf"}
+_FIGURES = ("svg", "pdf")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -136,18 +137,7 @@ class Explanation:
             caption=caption,
             photo=photo,
         )
-        options = new_record(_capi.ImageOptions, lib.vitlrp_image_options_init_sized)
-        limits = options.limits
-        limits.max_side = _check.INT32_MAX
-        limits.max_pixels = limits.max_whole_pixels = 2**63 - 1
-        limits.max_file_bytes = len(data)
-        image = _image.handle_of(
-            lib.vitlrp_image_open_memory, data, len(data), ctypes.byref(options)
-        )
-        try:
-            return _image.pixels_of_image(image)
-        finally:
-            image.close()
+        return _pixels_of_file(data)
 
     def encode(
         self,
@@ -166,12 +156,16 @@ class Explanation:
         caption: bool = True,
         photo: _image.ImageLike | None = None,
     ) -> bytes:
-        """The picture as the bytes of a "png" or "jpeg" file; the rest as of picture()."""
+        """The picture as the bytes of a "png", "jpeg", "svg" or "pdf" file; the rest as of picture().
+
+        In "svg" and "pdf" the caption is text. "pdf" needs matplotlib.
+        """
+        is_figure = format in _FIGURES
         options = new_record(_capi.RenderOptions, lib.vitlrp_render_options_init_sized)
         options.style = _check.choice("style", style, "style")
         options.colormap = _check.text("cmap", cmap)
         options.upsample = _check.choice("upsample", upsample, "upsample")
-        options.format = _check.choice("format", format, "picture_format")
+        options.format = _check.choice("format", "png" if is_figure else format, "picture_format")
         options.underlay = _check.choice("underlay", underlay, "underlay")
         options.contours = _check.whole("contours", contours, 0, 9)
         options.top_as = _check.choice("top_as", top_as, "top_as")
@@ -195,12 +189,14 @@ class Explanation:
         elif scale is not None:
             smallest = float(np.finfo(np.float32).tiny)
             options.scale = _check.real("scale", scale, smallest, _check.FLOAT32_MAX)
+        if is_figure:
+            return self._figure(format, options, self._photo(photo))
         return self._render(options, self._photo(photo))
 
     def save(
         self, path: _check.StrPath, style: str = "overlay", cmap: str = "auto", **look: Any
     ) -> None:
-        """Writes the picture as .png or .jpg, or the map as .npy; the file appears whole.
+        """Writes the picture as .png, .jpg, .svg or .pdf, or the map as .npy; the file appears whole.
 
         `look` is the rest of encode(). OSError if it cannot be written.
         """
@@ -212,7 +208,8 @@ class Explanation:
         elif ending in _FORMATS:
             data = self.encode(_FORMATS[ending], style=style, cmap=cmap, **look)
         else:
-            raise UsageError(f"{path}: the picture's name must end in .png, .jpg or .npy{_hint(ending)}")
+            known = ".png, .jpg, .svg, .pdf or .npy"
+            raise UsageError(f"{path}: the picture's name must end in {known}{_hint(ending)}")
         write_atomic(path, data)
 
     def _warn_of_colors(self, options: _capi.RenderOptions) -> None:
@@ -273,25 +270,20 @@ class Explanation:
             raise UsageError("the photograph was not kept: give it as photo=")
         return found
 
-    def _render(self, options: _capi.RenderOptions, photo: _check.Pixels) -> bytes:
+    def _figure(self, format: str, options: _capi.RenderOptions, photo: _check.Pixels) -> bytes:
+        """The picture with its caption as text."""
+        if words("style")[options.style] == "panel":
+            raise UsageError(f"style panel has no .{format} (vitlrp compare writes figures of several pictures)")
+        caption = None if options.caption is None else options.caption.decode()
+        unit = f"{self.unit} per {'patch' if self.pixels is None else 'pixel'}"
         values = _check.map_of_floats("heatmap", self.heatmap)
-        drawn = _capi.Map(
-            _check.floats(values), *values.shape, ctypes.pointer(self.geometry._record())
-        )
-        data, size = ctypes.POINTER(ctypes.c_ubyte)(), ctypes.c_size_t()
-        image = _image.image_of_pixels("photo", photo)
-        try:
-            call(
-                lib.vitlrp_render,
-                image.pointer,
-                ctypes.byref(drawn),
-                ctypes.byref(options),
-                ctypes.byref(data),
-                ctypes.byref(size),
-            )
-        finally:
-            image.close()
-        return take_bytes(data, size.value)
+        drawn = _figure.compose(photo, self.geometry, values, options, caption, unit, _drawn)
+        if format == "svg":
+            return _figure.svg(drawn, self._comment())
+        return _figure.pdf(drawn, self._comment(), _pixels_of_file)
+
+    def _render(self, options: _capi.RenderOptions, photo: _check.Pixels) -> bytes:
+        return _drawn(options, photo, self.geometry, _check.map_of_floats("heatmap", self.heatmap))
 
     def plot(self, ax: Any = None, *, style: str = "overlay", **look: Any) -> Any:
         """Draws the picture into axes of matplotlib (None: the current ones), which it returns.
@@ -373,13 +365,43 @@ class Explanation:
         return f"<Explanation: {title}  {self.method}, map of {rows} x {columns}>"
 
 
+def _drawn(
+    options: _capi.RenderOptions, photo: _check.Pixels, place: _image.Geometry, values: _check.Floats
+) -> bytes:
+    """A map on a photograph, as the bytes of a file."""
+    drawn = _capi.Map(_check.floats(values), *values.shape, ctypes.pointer(place._record()))
+    data, size = ctypes.POINTER(ctypes.c_ubyte)(), ctypes.c_size_t()
+    image = _image.image_of_pixels("photo", photo)
+    try:
+        call(
+            lib.vitlrp_render,
+            image.pointer,
+            ctypes.byref(drawn),
+            ctypes.byref(options),
+            ctypes.byref(data),
+            ctypes.byref(size),
+        )
+    finally:
+        image.close()
+    return take_bytes(data, size.value)
+
+
+def _pixels_of_file(data: bytes) -> _check.Pixels:
+    """Of a picture that this module has drawn, whatever its size."""
+    options = new_record(_capi.ImageOptions, lib.vitlrp_image_options_init_sized)
+    limits = options.limits
+    limits.max_side = _check.INT32_MAX
+    limits.max_pixels = limits.max_whole_pixels = 2**63 - 1
+    limits.max_file_bytes = len(data)
+    image = _image.handle_of(lib.vitlrp_image_open_memory, data, len(data), ctypes.byref(options))
+    try:
+        return _image.pixels_of_image(image)
+    finally:
+        image.close()
+
+
 def _hint(ending: str) -> str:
     """What writes the pictures that the package does not."""
-    if ending in (".svg", ".pdf"):
-        return (
-            f"; {ending} is written by the command (vitlrp IMAGE -o NAME{ending}) and by matplotlib "
-            f"(found.plot(ax), then ax.figure.savefig)"
-        )
     if ending in (".html", ".apng"):
         return f"; {ending} is written by the command (vitlrp IMAGE -o NAME{ending})"
     return ""

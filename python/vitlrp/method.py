@@ -73,14 +73,9 @@ class Method:
 
 
 def describe(name: str) -> Method:
-    """The method of that name; UsageError, listing them, for another."""
+    """The method of that name; UsageError for another, with the one that was meant or with all."""
     info = new_record(_capi.MethodInfo, lib.vitlrp_method_info_init_sized)
-    known = [lib.vitlrp_method_name(i) for i in range(lib.vitlrp_method_count())]
-    wanted = _check.text("method", name)
-    if wanted not in known:
-        listed = ", ".join(method.decode() for method in known)
-        raise UsageError(f"no method {_check.shown(name)}: there are {listed}")
-    call(lib.vitlrp_method_describe, wanted, ctypes.byref(info))
+    call(lib.vitlrp_method_describe, _check.text("method", name), ctypes.byref(info))
     read = [_READS[kind] for kind, flag in _capi.METHOD_READS.items() if info.reads & flag]
     return Method(
         name,

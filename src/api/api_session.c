@@ -7,6 +7,7 @@
 #include "api/api.h"
 #include "api/growable.h"
 #include "api/handles.h"
+#include "api/method_name.h"
 #include "base/checked.h"
 #include "base/mem.h"
 #include "base/words.h"
@@ -39,25 +40,12 @@ struct chosen_options {
     const struct vit_method *methods[MOST_METHODS];
 };
 
-/* The method called by the first `length` bytes of `name`, or NULL. */
-static const struct vit_method *method_of_span(const char *name, size_t length) {
-    for (size_t i = 0; i < vit_method_count(); i++) {
-        const struct vit_method *method = vit_method_at(i);
-        if (strlen(method->name) == length && strncmp(method->name, name, length) == 0) {
-            return method;
-        }
-    }
-    return NULL;
-}
-
 static enum vitlrp_status choose_methods(const char *names, struct chosen_options *out,
                                          struct vitlrp_error *err) {
     for (const char *next = names;; next++) {
         size_t length = strcspn(next, ",");
-        const struct vit_method *method = method_of_span(next, length);
-        if (method == NULL) {
-            return fail(err, VITLRP_USAGE, "no method '%.*s'", (int) size_min(length, 40), next);
-        }
+        const struct vit_method *method = NULL;
+        TRY(method_named(next, length, &method, err));
         if (out->options.method_count == MOST_METHODS) {
             return fail(err, VITLRP_USAGE, "there are more than %d methods", MOST_METHODS);
         }
@@ -229,19 +217,13 @@ const char *vitlrp_method_name(size_t index) {
     return index < vit_method_count() ? vit_method_at(index)->name : NULL;
 }
 
-static enum vitlrp_status find_method(const char *name, const struct vit_method **out,
-                                      struct vitlrp_error *err) {
-    *out = vit_method_find(name);
-    return *out == NULL ? fail(err, VITLRP_USAGE, "no method '%.40s'", name) : VITLRP_OK;
-}
-
 enum vitlrp_status vitlrp_method_describe(const char *name, struct vitlrp_method_info *info,
                                           struct vitlrp_error *error) {
     const struct vit_method *method = NULL;
     struct vitlrp_method_info known;
     API_NEEDS(name != NULL && info != NULL, error);
     TRY(method_info_read(info, &known, error));
-    TRY(find_method(name, &method, error));
+    TRY(method_named(name, strlen(name), &method, error));
     known = (struct vitlrp_method_info){.name = method->name,
                                         .summary = method->summary,
                                         .has_pixels = method->has_pixels ? 1 : 0,
@@ -262,7 +244,7 @@ enum vitlrp_status vitlrp_method_options_init_sized(struct vitlrp_method_options
     const struct vit_method *found = NULL;
     struct vitlrp_method_options known;
     API_NEEDS(options != NULL && method != NULL, error);
-    TRY(find_method(method, &found, error));
+    TRY(method_named(method, strlen(method), &found, error));
     vit_method_defaults(found, &known);
     known.method = found->name;
     growable_init(GROWABLE_method_options, options, size);
@@ -304,7 +286,7 @@ static enum vitlrp_status read_method(const struct vitlrp_method_options *option
     if (out->method == NULL) {
         return fail(err, VITLRP_USAGE, "the method options name no method");
     }
-    TRY(find_method(out->method, method, err));
+    TRY(method_named(out->method, strlen(out->method), method, err));
     if (word_of(WORDS_HEAD_FUSION, out->head_fusion) == NULL) {
         return fail(err, VITLRP_USAGE, "no such head fusion: %d", (int) out->head_fusion);
     }

@@ -6,6 +6,7 @@
 #include "api/api.h"
 #include "api/growable.h"
 #include "api/label_index.h"
+#include "api/method_name.h"
 #include "base/attention_share.h"
 #include "base/checked.h"
 #include "base/left_out.h"
@@ -92,29 +93,14 @@ void eval_change_rules(const struct vitlrp_rule_changes *changes, struct vitlrp_
     }
 }
 
-static enum vitlrp_status fail_method(const char *name, struct vitlrp_error *err) {
-    char shown[60];
-    struct text names = {.limit = 1024};
-    for (size_t i = 0; i < vit_method_count(); i++) {
-        text_printf(&names, "%s%s", i == 0 ? "" : ", ", vit_method_at(i)->name);
-    }
-    text_escape_name(shown, sizeof shown, name);
-    enum vitlrp_status status = fail(err, VITLRP_USAGE, "there is no method '%s', only %s", shown,
-                                     names.failed ? "others" : names.data);
-    text_free(&names);
-    return status;
-}
-
 static enum vitlrp_status add_method(struct eval_setup *setup, const char *name,
                                      struct vitlrp_error *err) {
     if (name == NULL) {
         return fail(err, VITLRP_USAGE, "a method's name is NULL");
     }
-    const struct vit_method *method = vit_method_find(name);
+    const struct vit_method *method = NULL;
     struct eval_run_method *added = &setup->methods[setup->method_count];
-    if (method == NULL) {
-        return fail_method(name, err);
-    }
+    TRY(method_named(name, strlen(name), &method, err));
     for (size_t i = 0; i < setup->method_count; i++) {
         if (setup->methods[i].method == method) {
             return fail(err, VITLRP_USAGE, "method %s is listed twice", name);

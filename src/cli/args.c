@@ -7,9 +7,9 @@
 
 #include "base/mem.h"
 #include "base/parse.h"
+#include "base/suggest.h"
 #include "base/text.h"
 #include "base/words.h"
-#include "suggest.h"
 
 /* getopt_long's value of a long option: the table's index behind all letters. */
 #define LONG_BASE 256

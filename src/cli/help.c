@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "suggest.h"
+#include "base/suggest.h"
 #include "vitlrp.h"
 
 #define WIDTH 80

@@ -12,7 +12,6 @@
 #include "base/parse.h"
 #include "base/text.h"
 #include "base/words.h"
-#include "suggest.h"
 
 /* ---- Files of settings ---- */
 
@@ -203,62 +202,12 @@ enum vitlrp_status method_rules(const struct args *args, struct vitlrp_rules *ru
     return read_share_option(args, rules, err);
 }
 
-/* The known names as one line of text. */
-static void append_names(struct text *out) {
-    size_t count = vitlrp_method_count();
-    for (size_t i = 0; i < count; i++) {
-        text_printf(out, "%s%s",
-                    i == 0           ? ""
-                    : i + 1 == count ? " or "
-                                     : ", ",
-                    vitlrp_method_name(i));
-    }
-}
-
-/* What methods are called elsewhere. */
-static const struct other_name OTHER_METHODS[] = {
-    {"grad-cam++", "gradcam"},
-    {"attention-rollout", "rollout"},
-    {"attention", "raw-attention"},
-    {"last-attention", "raw-attention"},
-    {"ig", "integrated-gradients"},
-    {"libragrad", "libra"},
-    {"leave-one-out", "token-drop"},
-    {"saliency", "input-x-gradient"},
-    {"gradient", "input-x-gradient"},
-    {"vanilla-gradient", "input-x-gradient"},
-    {"gradient-x-input", "input-x-gradient"},
-    {"ixg", "input-x-gradient"},
-    {"lrp", "attnlrp"},
-    {"attn-lrp", "attnlrp"},
-    {"epsilon-lrp", "attnlrp-eps"},
-    {"cp", "cp-lrp"},
-    {"transformer-attribution", "chefer"},
-    {"generic-attention", "chefer"},
-    {"center", "centre"},
-    {NULL, NULL},
-};
-
+/* The library's message says which name was meant, or all. */
 enum vitlrp_status method_fail_name(const char *option, const char *name,
                                     struct vitlrp_error *err) {
-    char shown[80];
-    struct text names = {.limit = 1024};
-    struct suggestion suggestion = suggest_for(name, strlen(name));
-    const char *meant = suggest_known(OTHER_METHODS, name, strlen(name));
-    for (size_t i = 0; i < vitlrp_method_count(); i++) {
-        suggest_word(&suggestion, vitlrp_method_name(i));
-    }
-    meant = meant != NULL ? meant : suggestion.nearest;
-    if (meant != NULL) {
-        text_escape_name(shown, sizeof shown, name);
-        return fail(err, VITLRP_USAGE, "%s '%s': no such method (did you mean %s?)", option, shown,
-                    meant);
-    }
-    append_names(&names);
-    enum vitlrp_status status =
-        option_fail(option, name, names.failed ? "another name" : names.data, err);
-    text_free(&names);
-    return status;
+    struct vitlrp_method_info info;
+    vitlrp_method_info_init(&info);
+    return error_prefix(err, vitlrp_method_describe(name, &info, err), option);
 }
 
 static enum vitlrp_status find_method(const char *name, struct vitlrp_method_info *info,

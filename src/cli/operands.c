@@ -5,8 +5,8 @@
 #include <strings.h>
 #include <sys/stat.h>
 
+#include "base/suggest.h"
 #include "names.h"
-#include "suggest.h"
 
 enum vitlrp_status operands_check_verb(const struct args *args, struct vitlrp_error *err) {
     struct stat info;

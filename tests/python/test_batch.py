@@ -168,7 +168,7 @@ class Batch(unittest.TestCase):
             with self.assertRaisesRegex(TypeError, "did you mean s"):
                 self.batch(None, "wrong", **wrong)
         with self.assertRaisesRegex(errors.UsageError, "written by the command"):
-            self.model.explain(support.KOALA).save(self.path("x.svg"))
+            self.model.explain(support.KOALA).save(self.path("x.apng"))
         os.mkdir(self.path("theirs"))
         with open(self.path("theirs", "run.json"), "w", encoding="utf-8") as file:
             json.dump({"format": "vitlrp batch 3"}, file)

@@ -521,6 +521,39 @@ class Results(Explain):
         self.assertEqual(drawn[0].tobytes(), self.found.picture("heat").tobytes())
         self.assertIn("goldfish", drawn[2])
 
+    def test_figures(self):
+        """Labels of any letters are text; what has several panes is the command's."""
+        label = "<b>&\x01" + "a long label " * 40
+        odd = dataclasses.replace(self.found, target=dataclasses.replace(self.found.target, label=label))
+        drawn = odd.encode("svg").decode()
+        self.assertIn("&lt;b&gt;&amp;\\x01a long label", drawn)
+        self.assertIn("\N{HORIZONTAL ELLIPSIS}</text>", drawn)
+        even = dataclasses.replace(self.found, heatmap=np.zeros_like(self.found.heatmap))
+        self.assertIn("the same value everywhere", even.encode("svg").decode())
+        for format in ("svg", "pdf"):
+            with self.assertRaisesRegex(errors.UsageError, "style panel has no"):
+                self.found.encode(format, style="panel")
+        try:
+            import matplotlib
+        except ImportError:
+            with self.assertRaisesRegex(errors.UnsupportedError, "pip install matplotlib"):
+                self.found.encode("pdf")
+            return
+        drawn = self.found.encode("pdf")
+        self.assertTrue(drawn.startswith(b"%PDF"))
+        self.assertEqual(drawn, self.found.encode("pdf"), matplotlib.__version__)
+
+    def test_names_of_other_tools(self):
+        for wrong, right in (("grad-cam", "gradcam"), ("IntegratedGradients", "integrated-gradients"),
+                             ("attn_last_layer", "raw-attention"), ("attention rollout", "rollout"),
+                             ("Saliency", "input-x-gradient"), ("feature_ablation", "occlusion")):
+            with self.assertRaisesRegex(errors.UsageError, rf"'{wrong}' \(did you mean {right}\?\)"):
+                self.model.explain(support.GOLDFISH, method=wrong)
+            with self.assertRaisesRegex(errors.UsageError, rf"'{wrong}' \(did you mean {right}\?\)"):
+                self.model.evaluate(support.DATA, ["attnlrp", wrong])
+        with self.assertRaisesRegex(errors.UsageError, r"'lime': there are attnlrp, cp-lrp, .* and centre$"):
+            self.model.explain(support.GOLDFISH, method="lime")
+
     def test_table(self):
         cells = self.found._cells()
         self.assertEqual({len(column) for column in cells.values()}, {self.found.heatmap.size})

@@ -154,6 +154,17 @@ class SameAsTheCommand(unittest.TestCase):
         self.compare(options, look=look)
         self.compare(["--opacity", "0.5"], picture="picture.jpg", look={"opacity": 0.5})
 
+    def test_figures(self):
+        drawn = dict(picture="picture.svg")
+        self.compare([], **drawn)
+        self.compare(["--method", "rollout", "--opacity", "0.5"], method="rollout", look={"opacity": 0.5}, **drawn)
+        options = ["--level", "pixel", "--style", "heat", "--contours", "3", "--range", "-0.1,0.2"]
+        look = {"style": "heat", "contours": 3, "range": (-0.1, 0.2)}
+        self.compare(options, level="pixel", look=look, **drawn)
+        options = ["--versus", "tabby", "--top-percent", "20", "--top-as", "box"]
+        self.compare(options, versus="tabby", look={"top_percent": 20, "top_as": "box"}, **drawn)
+        self.compare(["--caption", "none"], look={"caption": False}, **drawn)
+
     def test_precision(self):
         for precision in ("mixed", "bf16"):
             with warnings.catch_warnings():
