@@ -3,7 +3,7 @@
 # libFuzzer: Debian's clang-14 and libclang-rt-14-dev). Prints what each has run, and fails on a
 # finding; the input of a finding is left in BUILD/fuzz/TARGET/found.
 #   FUZZ_SECONDS  for each target (1200)      FUZZ_JOBS  targets at the same time (1)
-#   FUZZ_TARGETS  names (all)                 BUILD      (build-fuzz)
+#   FUZZ_TARGETS  names (all built)             BUILD      (build-fuzz)
 #   FUZZ_CODECS   sources of the image libraries, to be instrumented too (codecs.sh); none: the
 #                 system's, into which no coverage leads
 # What is found goes into tests/bad/TARGET, what reaches new code into tests/fuzz/corpus/TARGET
@@ -14,7 +14,6 @@ cd "$(dirname "$0")/../.."
 export BUILD=${BUILD:-build-fuzz}
 export FUZZ_SECONDS=${FUZZ_SECONDS:-1200}
 jobs=${FUZZ_JOBS:-1}
-targets=${FUZZ_TARGETS:-jpeg png webp bitmap rows exif safetensors torch numpy json facts record journal options geometry explain}
 export ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1
 export UBSAN_OPTIONS=print_stacktrace=1
 
@@ -25,6 +24,7 @@ fi
 cmake -S . -B "$BUILD" -G Ninja -DCMAKE_C_COMPILER=clang -DVITLRP_FUZZ=ON -DVITLRP_SANITIZE=ON \
     "${settings[@]}"
 cmake --build "$BUILD" --target fuzzers
+targets=${FUZZ_TARGETS:-$(find "$BUILD/tests/fuzz" -maxdepth 1 -type f -executable -name 'fuzz_*' -printf '%f\n' | sed 's/^fuzz_//' | sort)}
 python3 -B tests/fuzz/make_seeds.py . "$BUILD/fuzz-seeds"
 
 run_target() {
