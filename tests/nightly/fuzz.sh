@@ -3,7 +3,7 @@
 # libFuzzer: Debian's clang-14 and libclang-rt-14-dev). Prints what each has run, and fails on a
 # finding; the input of a finding is left in BUILD/fuzz/TARGET/found.
 #   FUZZ_SECONDS  for each target (1200)      FUZZ_JOBS  targets at the same time (1)
-#   FUZZ_TARGETS  names (all built)             BUILD      (build-fuzz)
+#   FUZZ_TARGETS  names (all built)          BUILD      (build-fuzz)
 #   FUZZ_CODECS   sources of the image libraries, to be instrumented too (codecs.sh); none: the
 #                 system's, into which no coverage leads
 # What is found goes into tests/bad/TARGET, what reaches new code into tests/fuzz/corpus/TARGET
