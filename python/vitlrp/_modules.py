@@ -245,12 +245,22 @@ def _timm(module: Any) -> Found:
 # ---- transformers
 
 
+def _drop_labels_of_another_head(module: Any, config: dict[str, Any]) -> None:
+    """A head that was put in the place of the configuration's own has classes without names."""
+    head = getattr(module, "classifier", None)
+    sizes = [layer.out_features for layer in head.modules() if hasattr(layer, "out_features")] if head is not None else []
+    if sizes and sizes[-1] != len(config.get("id2label") or {}):
+        config.pop("id2label", None)
+        config.pop("label2id", None)
+
+
 def _transformers(module: Any) -> Found:
     if _is_a(module, "TimmWrapperForImageClassification", "TimmWrapperModel"):
         return read(module.timm_model)
     config = json.loads(module.config.to_json_string())
     names = [kind.__name__ for kind in type(module).__mro__ if kind.__module__.startswith("transformers.")]
     config["architectures"] = names[:1]
+    _drop_labels_of_another_head(module, config)
     loading = sys.modules.get("transformers.core_model_loading")  # since version 5
     return Found(module, {}, config, renames=getattr(loading, "revert_weight_conversion", None))
 

@@ -64,6 +64,16 @@ INPUTS = (
     ("interpolation of timm", "timm-plain", CONFIG, {"pretrained_cfg.interpolation": "bilinear"}),
     ("mean and std of timm", "timm-plain", CONFIG, {"pretrained_cfg.mean": [0.485, 0.456, 0.406]}),
 )
+# What the tensors contradict, and what is of the wrong type (f27 of the table of faults).
+REFUSED = (
+    ("patch_size", CONFIG, {"patch_size": 4}),
+    ("num_labels", CONFIG, {"num_labels": 7}),
+    ("id2label", CONFIG, {"id2label": {"0": "ant"}}),
+    ("hidden_size", CONFIG, {"hidden_size": 30}),
+    ("hidden_act", CONFIG, {"hidden_act": 3}),
+    ("qkv_bias", CONFIG, {"qkv_bias": "true"}),
+    ("do_resize", PROCESSOR, {"do_resize": "false"}),
+)
 
 
 def change(file, changes):
@@ -117,6 +127,19 @@ class WrongFacts(unittest.TestCase):
         for row in INPUTS:
             with self.subTest(row[0]):
                 self.check_input(*row)
+
+    def test_f27_what_the_tensors_contradict(self):
+        folder = os.path.join(GOLDEN, "zoo", "hf-vit")
+        for key, file, changes in REFUSED:
+            with self.subTest(key), tempfile.TemporaryDirectory() as scratch:
+                model = os.path.join(scratch, "model")
+                shutil.copytree(os.path.join(folder, "model"), model)
+                change(os.path.join(model, file), changes)
+                done = subprocess.run([PROGRAM, "explain", PHOTO, "--model", model, "--quiet"],
+                                      capture_output=True, text=True, check=False, cwd=scratch)
+                self.assertEqual(done.returncode, 3, done.stderr)
+                self.assertIn(key, done.stderr)
+                self.assertIn(file, done.stderr)
 
     def test_a_fact_that_is_right(self):
         """The comparison can tell: the same value again changes nothing."""

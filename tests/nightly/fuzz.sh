@@ -21,6 +21,9 @@ settings=()
 if [ -n "${FUZZ_CODECS:-}" ]; then
     read -r -d '' -a settings < <(tests/nightly/codecs.sh "$FUZZ_CODECS" "$BUILD/codecs" && printf '\0')
 fi
+for library in TIFF:libtiff-4 AVIF:libavif; do
+    ! pkg-config --exists "${library#*:}" || settings+=("-DVITLRP_${library%:*}=ON")
+done
 cmake -S . -B "$BUILD" -G Ninja -DCMAKE_C_COMPILER=clang -DVITLRP_FUZZ=ON -DVITLRP_SANITIZE=ON \
     "${settings[@]}"
 cmake --build "$BUILD" --target fuzzers

@@ -8,6 +8,7 @@ import pickle
 import subprocess
 import sys
 import threading
+import types
 import unittest
 import warnings
 import weakref
@@ -16,7 +17,7 @@ import numpy as np
 
 import support
 import vitlrp
-from vitlrp import _library, errors
+from vitlrp import _library, _modules, errors
 
 
 class Info(unittest.TestCase):
@@ -441,6 +442,32 @@ class Search(unittest.TestCase):
 
     def test_versions_agree(self):
         self.assertEqual(vitlrp.__version__, vitlrp.version())
+
+
+class ModuleOfTransformers(unittest.TestCase):
+    """What from_torch reads of a module's configuration; stands in for torch's and transformers' classes."""
+
+    LABELS = {"0": "ant", "1": "bee", "2": "cat"}
+
+    class Layers(list):
+        def modules(self):
+            return iter([self, *self])
+
+    def config(self, *sizes):
+        text = json.dumps({"model_type": "vit", "id2label": self.LABELS})
+        module = types.SimpleNamespace(config=types.SimpleNamespace(to_json_string=lambda: text))
+        if sizes:
+            module.classifier = self.Layers(types.SimpleNamespace(out_features=size) for size in sizes)
+        return _modules._transformers(module).config
+
+    def test_labels_of_the_head(self):
+        self.assertEqual(self.config(3)["id2label"], self.LABELS)
+        self.assertEqual(self.config(9, 3)["id2label"], self.LABELS)
+        self.assertEqual(self.config()["id2label"], self.LABELS)
+
+    def test_labels_of_a_head_that_is_no_more(self):
+        self.assertNotIn("id2label", self.config(5))
+        self.assertNotIn("id2label", self.config(3, 5))
 
 
 if __name__ == "__main__":

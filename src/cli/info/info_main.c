@@ -61,6 +61,18 @@ static enum vitlrp_status facts_gather(const struct settings *settings,
     return VITLRP_OK;
 }
 
+/* "LayerNorm" or "RMSNorm". */
+static const char *norm_name(const struct vitlrp_model *model, size_t facts) {
+    for (size_t i = 0; i < facts; i++) {
+        struct vitlrp_fact fact;
+        if (vitlrp_model_fact(model, i, &fact, NULL) == VITLRP_OK &&
+            strcmp(fact.name, "norm") == 0) {
+            return fact.value;
+        }
+    }
+    return "norm";
+}
+
 static void append_facts(struct text *out, const struct facts *facts, int verbosity) {
     const struct vitlrp_model_info *info = &facts->info;
     const struct vitlrp_session_info *session = &facts->session;
@@ -77,8 +89,8 @@ static void append_facts(struct text *out, const struct facts *facts, int verbos
                 info->image_width, info->image_height, info->patch_width, info->patch_height,
                 info->tokens, info->dim, info->depth, info->depth == 1 ? "" : "s", info->heads,
                 info->heads == 1 ? "" : "s", info->mlp_dim);
-    text_printf(out, "              %s, LayerNorm eps %g\n", info->activation,
-                (double) info->layer_norm_eps);
+    text_printf(out, "              %s, %s eps %g\n", info->activation,
+                norm_name(facts->model, info->facts), (double) info->layer_norm_eps);
     text_printf(out, "parameters    %lld\n", (long long) info->parameters);
     text_printf(out, "classes       %d, %d with a label (--classes lists them)\n", info->classes,
                 facts->labelled);
