@@ -7,7 +7,7 @@ import sys
 
 import sources
 
-TABLES = (("I", 15), ("W", 14), ("A", 6), ("F", 12), ("T", 6))
+TABLES = (("I", 15), ("W", 14), ("A", 6), ("F", 12), ("T", 6), ("X", 5))
 ROWS = [f"{letter}{number}" for letter, count in TABLES for number in range(1, count + 1)]
 OTHERS = {"checks/rows", "../", "-", "name", '"name"', "path"}
 

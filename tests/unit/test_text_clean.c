@@ -74,6 +74,7 @@ static void test_entities(void **state) {
         {"&rsquo;", "'"},
         {"<b>&rsquo;</b>", "<b>\xE2\x80\x99</b>"}, /* HTML: unescaped, but not made straight */
         {"&rsquo;\n<b>&rsquo;", "' <b>\xE2\x80\x99"},
+        {"<b>\n&rsquo;", "<b> \xE2\x80\x99"},
         {"&copy 2020 &notit; &notin;", "\xC2\xA9 2020 \xC2\xACit; \xE2\x88\x89"},
         {"&GTDOT;", ">dot;"},
         {"&NewLine;a&Tab;b", "a b"},
