@@ -192,7 +192,10 @@ static void make_softmax(const struct engine *engine, const struct attention *at
     }
     scale = attention->bias.table != NULL ? 1.0F : scale;
     for (size_t r = 0; r < block->rows; r++) {
-        attention_softmax(engine, a + r * stride, attention->tokens, attention->absent, scale);
+        size_t seen = attention->causal ? block->first + r + 1 : attention->tokens;
+        float *row = a + r * stride;
+        attention_softmax(engine, row, seen, attention->absent, scale);
+        memset(row + seen, 0, (attention->tokens - seen) * sizeof *row);
     }
 }
 
@@ -218,32 +221,49 @@ static void make_matrix(const struct engine *engine, const struct attention *att
     }
 }
 
-/* Rows of out, of one image of several. */
+/* Narrows the attention to one of several images. Returns where its rows of the result begin. */
+static size_t choose_image(struct attention *attention, size_t image) {
+    size_t first = image * attention->tokens;
+    size_t leaving = image * attention->rows;
+    if (attention->starts != NULL) {
+        first = attention->starts[image];
+        leaving = first;
+        attention->tokens = attention->starts[image + 1] - first;
+        attention->rows = attention->tokens;
+    }
+    attention->qkv += first * 3 * attention->dim;
+    attention->absent += attention->absent == NULL ? 0 : first;
+    return leaving;
+}
+
+/* Rows of out, of one image of several. A shorter image than the longest may have fewer blocks. */
 static void forward_block(void *context, size_t index, size_t thread) {
     const struct attention_job *job = context;
     struct attention attention = *job->attention;
-    size_t blocks = attention.heads * block_count(attention.rows, attention.tokens);
-    size_t image = index / blocks;
-    float *a = engine_scratch(job->engine, thread);
-    struct block block = block_of(&attention, index % blocks, a);
-    attention.qkv += image * attention.tokens * 3 * attention.dim;
-    if (attention.absent != NULL) {
-        attention.absent += image * attention.tokens;
+    size_t most = block_count(attention.rows, attention.tokens);
+    size_t image = index / (attention.heads * most);
+    size_t leaving = choose_image(&attention, image);
+    size_t blocks = block_count(attention.rows, attention.tokens);
+    if (index % most >= blocks) {
+        return;
     }
+    size_t head = index / most % attention.heads;
+    float *a = engine_scratch(job->engine, thread);
+    struct block block = block_of(&attention, head * blocks + index % most, a);
     make_matrix(job->engine, &attention, &block, a);
-    multiply(job->engine, &attention, &block,
-             &(struct gemm_product){
-                 .m = block.rows,
-                 .n = head_size(&attention),
-                 .k = attention.tokens,
-                 .alpha = 1.0F,
-                 .a = a,
-                 .a_stride = row_stride(attention.tokens),
-                 .b = attention.qkv + 2 * attention.dim + block.at,
-                 .b_stride = 3 * attention.dim,
-                 .beta = 0.0F,
-                 .c = job->out + (image * attention.rows + block.first) * attention.dim + block.at,
-                 .c_stride = attention.dim});
+    multiply(
+        job->engine, &attention, &block,
+        &(struct gemm_product){.m = block.rows,
+                               .n = head_size(&attention),
+                               .k = attention.tokens,
+                               .alpha = 1.0F,
+                               .a = a,
+                               .a_stride = row_stride(attention.tokens),
+                               .b = attention.qkv + 2 * attention.dim + block.at,
+                               .b_stride = 3 * attention.dim,
+                               .beta = 0.0F,
+                               .c = job->out + (leaving + block.first) * attention.dim + block.at,
+                               .c_stride = attention.dim});
 }
 
 void attention_forward(const struct engine *engine, const struct attention *attention,

@@ -21,6 +21,10 @@ struct attention {
     struct attention_bias bias; /* added to the scaled scores; table NULL: none */
     const uint8_t *absent;      /* [images, tokens] in a forward pass: 1 where a token is not there;
                                    NULL:      all are. Its own row is of no meaning */
+    const size_t *starts; /* [images + 1]: rows of qkv and out where images of different lengths
+                             begin, all of whose rows have queries; `rows` and `tokens` are then the
+                             longest's. NULL: all are as long as the first */
+    bool causal;          /* a query attends to itself and to tokens before it */
     bool differential; /* two matrices from the halves of each head's q and k: A = A1 - lambda A2 */
     float lambda;
     size_t pieces; /* its products are of so many bfloat16 for a float (vit/math/amx.h); 0: of

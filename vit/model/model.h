@@ -39,6 +39,13 @@ enum vit_resampling {
 /* Rotary position embeddings (vit/tokens/rotary.h). */
 enum vit_rope_form { VIT_ROPE_NONE, VIT_ROPE_AXIAL, VIT_ROPE_MIXED, VIT_ROPE_CENTRED };
 
+/* Which token of a text the head reads. */
+enum vit_text_end {
+    VIT_END_LARGEST_ID, /* the first of those with the largest id, which is that of the end */
+    VIT_END_FIRST_ID,   /* the first with the id of the end */
+    VIT_END_LAST        /* the last, padding or not */
+};
+
 struct vit_rope {
     enum vit_rope_form form;
     bool columns_first; /* the first half of a head's pairs belongs to columns, not to rows */
@@ -74,6 +81,12 @@ struct vit_config {
     enum vit_activation head_activation; /* there */
     enum vit_resampling resampling;
     struct vit_rope rope;
+    int32_t
+        vocabulary; /* of a text tower, the tokens that it knows; 0: a tower for images. Its input
+                       is a grid of one row, of as many columns as a text may have tokens */
+    bool causal;    /* a token attends to itself and to those before it */
+    enum vit_text_end text_end;
+    int32_t end_id;   /* of VIT_END_FIRST_ID */
     uint64_t unusual; /* weights in which it differs from a plain ViT, a bit each: slot_unusual */
 };
 
@@ -163,7 +176,10 @@ struct vit_load_options {
     const char *adapter_path;           /* folder of a LoRA adapter to merge; NULL: none */
     const char *config, *preprocessor;  /* texts that lie beside weights in memory; NULL: none */
     const char *facts;                  /* what the caller knows, as JSON; NULL: nothing */
-    json_t **listing; /* of vit_model_load: gets what vit_file_tensors gives, also where the load
+    bool text;          /* the text tower of a model of images and texts, not the image tower:
+                           heads, head, head_activation, pool, probability and facts are not its */
+    int32_t text_heads; /* of it; 0: from the configuration, else a guess */
+    json_t **listing;   /* of vit_model_load: gets what vit_file_tensors gives, also where the load
                          fails after it; NULL: nobody asks */
 };
 

@@ -25,6 +25,7 @@ enum measure {
     PATCH,
     PREFIX,
     TOKENS,
+    VOCABULARY,
     POOLED,
     HEAD_INPUTS,
     MAP_MLP,
@@ -91,6 +92,8 @@ static size_t measure_of(const struct vit_config *config, enum measure measure) 
         return (size_t) config->prefix;
     case TOKENS:
         return (size_t) config->prefix + (size_t) config->grid_height * (size_t) config->grid_width;
+    case VOCABULARY:
+        return (size_t) config->vocabulary;
     case POOLED:
         return pooled_width(config);
     case HEAD_INPUTS:

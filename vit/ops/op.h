@@ -53,6 +53,7 @@ struct op {
     const struct pool *pool;
     const struct vit_rope *rope;
     const struct token_layout *tokens;
+    bool causal;        /* of an attention: a row attends to itself and to rows before it */
     bool keeps_total;   /* what its gamma rule makes of the forward pass alone is kept */
     bool reads_neurons; /* its first input is the hidden neurons of an MLP */
 };
@@ -75,6 +76,8 @@ struct op_call {
     const uint8_t *absent; /* [images, tokens]: 1 where a token is not there; NULL: all are, as
                               always in the backward pass. What mixes rows leaves it out, and its
                               own row is of no meaning */
+    const struct text_rows *texts; /* of a text tower: whose rows are whose. Up to the pool the rows
+                                      of all texts are one image's; behind it a text is an image */
     bool backward;
     struct op_array in[OP_INPUTS], residual, out;
     float *scratch[OP_SCRATCH];

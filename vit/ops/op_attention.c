@@ -15,11 +15,15 @@
  * the halves of each head's q and k. lambda = exp(q1 . k1) - exp(q2 . k2) + lambda0(block) is made
  * of parameters, so a constant: G_A1 = G_A, G_A2 = -lambda G_A. weights[1]: q1, k1, q2, k2, or
  * NULL.
+ *
+ * Causal, as in CLIP's text tower: row i of A has no entries behind i, so no relevance passes
+ * there.
  */
 #include "vit/ops/op_attention.h"
 
 #include <math.h>
 
+#include "base/checked.h"
 #include "vit/math/flops.h"
 #include "vit/ops/op_qkv.h"
 
@@ -44,6 +48,14 @@ static float lambda_of(const struct op *op, size_t size) {
     return (float) (exp(first) - exp(second) + attention_lambda0((size_t) op->block));
 }
 
+static size_t longest_text(const struct text_rows *texts) {
+    size_t longest = 0;
+    for (size_t i = 0; i < texts->count; i++) {
+        longest = size_max(longest, texts->starts[i + 1] - texts->starts[i]);
+    }
+    return longest;
+}
+
 struct attention op_attention_of(const struct op_call *call) {
     const struct token_layout *tokens = call->op->tokens;
     struct attention attention = {.rows = call->out.rows,
@@ -52,7 +64,13 @@ struct attention op_attention_of(const struct op_call *call) {
                                   .dim = call->out.width,
                                   .qkv = call->in[0].x,
                                   .absent = call->absent,
+                                  .causal = call->op->causal,
                                   .pieces = call->pieces};
+    if (call->texts != NULL && call->texts->count > 1) {
+        attention.starts = call->texts->starts;
+        attention.tokens = longest_text(call->texts);
+        attention.rows = attention.tokens;
+    }
     if (call->op->weights[0] != NULL) {
         attention.bias = (struct attention_bias){.table = call->op->weights[0],
                                                  .rows = tokens->grid.rows,
@@ -68,7 +86,7 @@ struct attention op_attention_of(const struct op_call *call) {
 
 /* For all query rows, though fewer may leave: observers see every one. */
 static void need(const struct op_call *call, struct op_need *need) {
-    size_t tokens = call->in[0].rows;
+    size_t tokens = size_max(call->in[0].rows, call->op->tokens->longest);
     need->thread_floats =
         attention_thread_scratch(tokens, tokens, call->op->weights[1] != NULL) +
         attention_operand_scratch(tokens, tokens, call->out.width / call->op->heads, call->pieces);
@@ -77,7 +95,8 @@ static void need(const struct op_call *call, struct op_need *need) {
 
 static void forward(const struct op_call *call) {
     struct attention attention = op_attention_of(call);
-    attention_forward(call->engine, &attention, call->images, call->out.x);
+    size_t images = attention.starts == NULL ? call->images : call->texts->count;
+    attention_forward(call->engine, &attention, images, call->out.x);
 }
 
 static struct attention_rule rule_of(const struct op_call *call) {
@@ -111,7 +130,13 @@ static void relevance(const struct op_call *call) {
 
 static double flops(const struct op_call *call) {
     struct attention attention = op_attention_of(call);
-    return flops_attention(&attention, call->images);
+    double sum = 0.0;
+    for (size_t i = 0; attention.starts != NULL && i < call->texts->count; i++) {
+        attention.tokens = attention.starts[i + 1] - attention.starts[i];
+        attention.rows = attention.tokens;
+        sum += flops_attention(&attention, 1);
+    }
+    return attention.starts != NULL ? sum : flops_attention(&attention, call->images);
 }
 
 static double flops_relevance(const struct op_call *call) {

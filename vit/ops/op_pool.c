@@ -9,7 +9,8 @@ static struct pool_shape shape_of(const struct op_call *call) {
                                .images = call->images,
                                .rows = call->in[0].rows,
                                .width = call->in[0].width,
-                               .absent = call->absent};
+                               .absent = call->absent,
+                               .texts = call->texts};
 }
 
 /* One row of the pool's own needs no gathering. */

@@ -1,9 +1,20 @@
-/* The tokens of an input: those in front (CLS) and the embedded patches, each with its position
- * embedding added.
+/* The tokens of an input: those in front (CLS) and the embedded patches, or the words of texts,
+ * each with its position embedding added.
  *
  * A sum passes G to each term (LRP-0), so G of a patch is that of its token. In the ledger: what
  * the position embeddings and the tokens in front keep. */
 #include "vit/ops/op.h"
+
+/* Positions begin anew with every text. */
+static void forward_texts(const struct op_call *call) {
+    const size_t *starts = call->texts->starts;
+    size_t width = call->out.width;
+    for (size_t i = 0; i < call->texts->count; i++) {
+        size_t at = starts[i] * width;
+        call->engine->kernels->add(call->out.x + at, call->in[0].x + at, call->op->weights[1],
+                                   (starts[i + 1] - starts[i]) * width);
+    }
+}
 
 static void forward(const struct op_call *call) {
     const struct kernels *kernels = call->engine->kernels;
@@ -11,6 +22,10 @@ static void forward(const struct op_call *call) {
     size_t width = call->out.width;
     size_t prefix = call->op->tokens->prefix * width;
     size_t patches = call->in[0].rows * width;
+    if (call->texts != NULL) {
+        forward_texts(call);
+        return;
+    }
     for (size_t i = 0; i < call->images; i++) {
         float *tokens = call->out.x + i * call->out.rows * width;
         kernels->add(tokens, call->op->weights[0], position, prefix);

@@ -243,7 +243,8 @@ static size_t append_attention(struct builder *builder, size_t x, size_t leaving
                            .residual = OP_NONE,
                            .weights = {bias_table(builder), weight_of(builder, SLOT_LAMBDAS)},
                            .pack = OP_NONE,
-                           .heads = heads};
+                           .heads = heads,
+                           .causal = builder->config->causal};
     return append_sub_norm(builder, append(builder, attention, result), result);
 }
 
@@ -358,27 +359,40 @@ static size_t append_block(struct builder *builder, size_t stream, size_t leavin
 
 /* ---- Before and behind them ---- */
 
-/* Embedded patches and the tokens in front of them, with their positions. */
-static size_t append_embedding(struct builder *builder) {
+/* Patches, embedded. */
+static size_t append_patches(struct builder *builder) {
     struct program *program = builder->program;
-    size_t dim = builder->width;
     const struct layer conv = {SLOT_PATCH_WEIGHT, SLOT_PATCH_BIAS, VITLRP_ROLE_CONV, PROFILE_CONV,
-                               dim};
+                               builder->width};
     builder->rows = program->tokens.patches;
     program->input = new_value(
         builder, (struct value){.rows = builder->rows, .width = program->tokens.patch_pixels});
     size_t embedded = append_linear(builder, program->input, &conv, OP_NONE);
-    embedded = append_any_norm(builder, embedded, "embed_norm", SLOT_EMBED_NORM_WEIGHT,
-                               SLOT_EMBED_NORM_BIAS);
-    builder->rows = program->tokens.count;
+    return append_any_norm(builder, embedded, "embed_norm", SLOT_EMBED_NORM_WEIGHT,
+                           SLOT_EMBED_NORM_BIAS);
+}
+
+/* Rows of the table of tokens, which are the input. */
+static size_t append_words(struct builder *builder) {
+    struct program *program = builder->program;
+    program->input =
+        new_value(builder, (struct value){.rows = program->tokens.count, .width = builder->width});
+    return program->input;
+}
+
+/* Embedded patches and the tokens in front of them, or words, with their positions. */
+static size_t append_embedding(struct builder *builder) {
+    bool is_text = has_weight(builder, SLOT_TOKEN_TABLE);
+    size_t embedded = is_text ? append_words(builder) : append_patches(builder);
+    builder->rows = builder->program->tokens.count;
     struct op op = {.kind = &OP_TOKENS,
-                    .lines = {"position", "cls"},
+                    .lines = {"position", is_text ? NULL : "cls"},
                     .lap = PROFILE_CONV,
                     .in = {embedded, OP_NONE},
                     .residual = OP_NONE,
                     .weights = {weight_of(builder, SLOT_CLS_TOKEN)},
                     .pack = OP_NONE};
-    return append(builder, op, (struct value){.rows = builder->rows, .width = dim});
+    return append(builder, op, (struct value){.rows = builder->rows, .width = builder->width});
 }
 
 static size_t append_pool(struct builder *builder, size_t stream, enum vit_pool kind) {

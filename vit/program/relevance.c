@@ -30,6 +30,9 @@ static void make_call(const struct backward_pass *pass, size_t index, size_t row
     call->rules = pass->rules;
     call->ledger = pass->ledger;
     call->maps = pass->maps;
+    if (pass->texts != NULL) {
+        runner_take_texts(pass->runner, index, pass->texts, call);
+    }
     if (rows != 0) {
         limit_rows(call, rows);
     }

@@ -134,6 +134,10 @@ static enum vitlrp_status bind_weights(struct runner *runner, const struct runne
     mem_free(packs);
     TRY(status);
     bind_tables(runner);
+    if (program->tokens.longest > 0) { /* a text takes the first of them, as they are */
+        program->ops[tokens].weights[1] = model->weights.position;
+        return VITLRP_OK;
+    }
     program->ops[tokens].weights[1] = runner->memory.position;
     return position_resample(model, (int32_t) program->tokens.grid.rows,
                              (int32_t) program->tokens.grid.columns, runner->memory.position, err);

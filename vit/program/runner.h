@@ -53,6 +53,10 @@ static inline const struct op_call *runner_call(const struct runner *runner, siz
     return &runner->calls[(backward ? runner->program->op_count : 0) + index];
 }
 
+/* Makes the call of an operation one over these texts. */
+void runner_take_texts(const struct runner *runner, size_t index, const struct text_rows *texts,
+                       struct op_call *call);
+
 /* Part of a forward pass: operations from `first` to before `end`. The input value is there, or
  * what the operations before have made. */
 struct forward_pass {
@@ -60,6 +64,7 @@ struct forward_pass {
     size_t images, first, end;
     float *output;         /* where the program's output goes; NULL: to its place in memory */
     const uint8_t *absent; /* op_call.absent */
+    const struct text_rows *texts; /* of a text tower, whose `images` is then not read */
     const struct observer *observers;
     size_t observer_count;
 };
@@ -75,7 +80,8 @@ struct backward_pass {
     struct attention_maps maps; /* NULL: nobody looks */
     const struct observer *observers;
     size_t observer_count;
-    size_t rows; /* only so many leading rows carry relevance; 0: all */
+    const struct text_rows *texts; /* of a text tower: one */
+    size_t rows;                   /* only so many leading rows carry relevance; 0: all */
 };
 
 /* Forgets what an earlier backward pass made again. */

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "vit/tokens/texts.h"
 #include "vit/tokens/tokens.h"
 
 /* Arrays are dense over the images. */
@@ -17,6 +18,7 @@ struct pool_shape {
     size_t width;
     const uint8_t *absent; /* [images, tokens]: 1 where a patch is not there, one at least being
                               left; NULL: all are, as always where G is spread */
+    const struct text_rows *texts; /* of texts: their rows, in place of images and rows */
 };
 
 struct pool {

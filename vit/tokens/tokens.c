@@ -37,5 +37,9 @@ enum vitlrp_status tokens_lay_out(const struct vit_model *model, int32_t input_h
     out->patch_pixels = embed_patch_pixels(&out->grid);
     out->patches = out->grid.rows * out->grid.columns;
     out->count = out->prefix + out->patches;
+    if (config->vocabulary > 0) {
+        out->patch_pixels = (size_t) config->dim; /* a row of the table of tokens */
+        out->longest = (size_t) config->grid_width;
+    }
     return VITLRP_OK;
 }
