@@ -532,6 +532,20 @@ static void state_head(const struct inference *inference, struct model_facts *us
     }
 }
 
+enum vitlrp_status architecture_read_sizes(const struct layout_binding *binding,
+                                           const size_t *sizes, struct vit_config *config,
+                                           struct vitlrp_error *err) {
+    const struct inference inference = {.binding = binding, .sizes = sizes, .config = config};
+    return read_sizes(&inference, err);
+}
+
+enum vitlrp_status architecture_infer_block(const struct layout_binding *binding,
+                                            const size_t *sizes, struct model_facts *facts,
+                                            struct vit_config *config, struct vitlrp_error *err) {
+    const struct inference inference = {binding, sizes, facts, config};
+    return infer_block(&inference, err);
+}
+
 enum vitlrp_status architecture_infer(const struct layout_binding *binding,
                                       const struct facts_beside *beside, struct model_facts *facts,
                                       struct vit_config *config, size_t *positioned,

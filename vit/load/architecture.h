@@ -16,4 +16,19 @@ enum vitlrp_status architecture_infer(const struct layout_binding *binding,
                                       struct vit_config *config, size_t *positioned,
                                       struct vitlrp_error *err);
 
+/* The same for a text tower, whose positions are all read as they are. */
+enum vitlrp_status architecture_infer_text(const struct layout_binding *binding,
+                                           const struct facts_beside *beside,
+                                           struct model_facts *facts, struct vit_config *config,
+                                           struct vitlrp_error *err);
+
+/* What both kinds of towers share: the sizes of the blocks that tensors show, and what is stated
+ * about blocks or guessed. */
+enum vitlrp_status architecture_read_sizes(const struct layout_binding *binding,
+                                           const size_t *sizes, struct vit_config *config,
+                                           struct vitlrp_error *err);
+enum vitlrp_status architecture_infer_block(const struct layout_binding *binding,
+                                            const size_t *sizes, struct model_facts *facts,
+                                            struct vit_config *config, struct vitlrp_error *err);
+
 #endif

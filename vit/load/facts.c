@@ -18,6 +18,7 @@ static const char *const ROPE[] = {FACT_LIST_ROPE(FACT_WORD) NULL};
 static const char *const ROPE_ORDER[] = {FACT_LIST_ROPE_ORDER(FACT_WORD) NULL};
 static const char *const ROPE_PAIRING[] = {FACT_LIST_ROPE_PAIRING(FACT_WORD) NULL};
 static const char *const POOL[] = {FACT_LIST_POOL(FACT_WORD) NULL};
+static const char *const TEXT_END[] = {FACT_LIST_TEXT_END(FACT_WORD) NULL};
 static const char *const HEAD[] = {FACT_LIST_HEAD(FACT_WORD) NULL};
 static const char *const PROBABILITY[] = {FACT_LIST_PROBABILITY(FACT_WORD) NULL};
 #undef FACT_WORD

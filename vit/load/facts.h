@@ -92,6 +92,12 @@ enum fact_source {
     X(POOL_MAP_TOKEN, "map_cls")   /* the query is the class token, and nothing follows */         \
     X(POOL_LAYERS, "cls_layers_mean") /* CLS of the last four blocks, mean of the patches */
 
+/* The token of a text that the head reads. */
+#define FACT_LIST_TEXT_END(X)                                                                      \
+    X(TEXT_END_LARGEST_ID, "largest_id")                                                           \
+    X(TEXT_END_FIRST_ID, "first_end_id") /* the first of end_id */                                 \
+    X(TEXT_END_LAST, "last")
+
 #define FACT_LIST_HEAD(X)                                                                          \
     X(HEAD_NONE, "none")             /* the output is what was pooled */                           \
     X(HEAD_LINEAR, "linear")         /* classes */                                                 \
@@ -115,6 +121,7 @@ enum fact_rope { FACT_LIST_ROPE(FACT_CONSTANT) };
 enum fact_rope_order { FACT_LIST_ROPE_ORDER(FACT_CONSTANT) };
 enum fact_rope_pairing { FACT_LIST_ROPE_PAIRING(FACT_CONSTANT) };
 enum fact_pool { FACT_LIST_POOL(FACT_CONSTANT) };
+enum fact_text_end { FACT_LIST_TEXT_END(FACT_CONSTANT) };
 enum fact_head { FACT_LIST_HEAD(FACT_CONSTANT) };
 enum fact_probability { FACT_LIST_PROBABILITY(FACT_CONSTANT) };
 #undef FACT_CONSTANT
@@ -154,6 +161,10 @@ struct facts_beside {
  * MISMATCH for one whose value cannot be, or that contradicts another. */
 enum vitlrp_status facts_read(const struct facts_beside *beside, struct model_facts *out,
                               struct vitlrp_error *err);
+
+/* The same of the text tower that the same files describe. */
+enum vitlrp_status facts_read_text(const struct facts_beside *beside, struct model_facts *out,
+                                   struct vitlrp_error *err);
 
 /* Takes over what the tensors show: facts of *tensors that *facts leaves open are copied to it.
  * MISMATCH, naming both, where a file or the user contradicts them. A class's default gives way to

@@ -9,6 +9,8 @@
 #define CONFIG "config.json"
 #define VISION "config.json, vision_config"
 #define VISION_DICT "config.json, vision_config_dict"
+#define TEXT "config.json, text_config"
+#define TEXT_DICT "config.json, text_config_dict"
 
 #define S(member, value)                                                                           \
     { FACT_AT(member), value }
@@ -425,6 +427,78 @@ enum vitlrp_status facts_huggingface(const struct facts_beside *beside, struct m
     }
     facts_state_all(facts, type->defaults, type->default_count, FACT_CLASS, NULL, type->origin);
     facts_state_all(facts, DEFAULTS, LENGTH(DEFAULTS), FACT_CLASS, NULL, type->origin);
+    facts_state_plain(facts, FACT_CLASS, type->origin);
+    return VITLRP_OK;
+}
+
+/* ---- Text towers ---- */
+
+static const struct fact_key TEXT_KEYS[] = {
+    {"max_position_embeddings", KEY_COUNT, FACT_AT(context), NULL},
+    {"vocab_size", KEY_COUNT, FACT_AT(vocabulary), NULL},
+    {"eos_token_id", KEY_OWN, 0, NULL},
+};
+
+static const struct fact_statement CLIP_TEXT[] = {
+    S(norm_eps, 1e-5), S(heads, 8), S(activation, FACT_GELU_QUICK), S(causal, 1), S(end_id, 49407)};
+static const struct fact_statement SIGLIP_TEXT[] = {S(norm_eps, 1e-6), S(heads, 12),
+                                                    S(activation, FACT_GELU_TANH), S(causal, 0),
+                                                    S(text_end, FACT_TEXT_END_LAST)};
+
+static const struct type TEXT_TYPES[] = {
+    {"clip", "CLIPTextConfig", CLIP_TEXT, LENGTH(CLIP_TEXT), {TEXT_KEYS, LENGTH(TEXT_KEYS)}},
+    {"siglip",
+     "SiglipTextConfig",
+     SIGLIP_TEXT,
+     LENGTH(SIGLIP_TEXT),
+     {TEXT_KEYS, LENGTH(TEXT_KEYS)}},
+};
+
+/* The first token with eos_token_id is read; but 2, which configurations of OpenAI's models had
+ * before it was right, is that of none: there the largest id is looked for. SigLIP's is a copy of
+ * CLIP's, and not read. */
+static enum vitlrp_status read_end(const json_t *object, const char *file, bool is_clip,
+                                   struct model_facts *facts, struct vitlrp_error *err) {
+    int64_t id = 49407;
+    if (!is_clip) {
+        return VITLRP_OK;
+    }
+    const json_t *stated = json_object_get(object, "eos_token_id");
+    bool is_there = stated != NULL && !json_is_null(stated);
+    if (is_there) {
+        TRY(json_get_int(object, "eos_token_id", 0, INT32_MAX, &id, err));
+        state_key(&facts->end_id, (double) id, file, "eos_token_id");
+    }
+    fact_state(&facts->text_end, id == 2 ? FACT_TEXT_END_LARGEST_ID : FACT_TEXT_END_FIRST_ID,
+               is_there ? FACT_FILE : FACT_CLASS, is_there ? file : NULL, "eos_token_id");
+    return VITLRP_OK;
+}
+
+enum vitlrp_status facts_huggingface_text(const struct facts_beside *beside,
+                                          struct model_facts *facts, struct vitlrp_error *err) {
+    const char *name = json_get_string(beside->config, "model_type");
+    const json_t *dict = json_object_get(beside->config, "text_config_dict");
+    bool replaces = json_is_object(dict);
+    const json_t *object = replaces ? dict : json_object_get(beside->config, "text_config");
+    const char *file = replaces ? TEXT_DICT : TEXT;
+    const struct type *type = NULL;
+    char shown[80];
+    for (size_t i = 0; i < LENGTH(TEXT_TYPES); i++) {
+        bool is_it = name != NULL && strcmp(TEXT_TYPES[i].name, name) == 0;
+        type = is_it ? &TEXT_TYPES[i] : type;
+    }
+    if (type == NULL) {
+        text_escape_line(shown, sizeof shown, name == NULL ? "unknown" : name);
+        return fail(err, VITLRP_UNSUPPORTED,
+                    CONFIG ": the text tower of model_type %s is not supported; known are clip, "
+                           "siglip",
+                    shown);
+    }
+    if (json_is_object(object)) {
+        TRY(read_object(object, file, type, facts, err));
+    }
+    TRY(read_end(object, file, type->defaults == CLIP_TEXT, facts, err));
+    facts_state_all(facts, type->defaults, type->default_count, FACT_CLASS, NULL, type->origin);
     facts_state_plain(facts, FACT_CLASS, type->origin);
     return VITLRP_OK;
 }

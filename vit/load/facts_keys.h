@@ -95,6 +95,13 @@ enum vitlrp_status facts_open_clip(const struct facts_beside *beside, struct mod
 /* What the archives of OpenAI's CLIP are made for: its code. */
 void facts_openai_clip(const struct facts_beside *beside, struct model_facts *facts);
 
+/* The same of text towers. */
+enum vitlrp_status facts_huggingface_text(const struct facts_beside *beside,
+                                          struct model_facts *facts, struct vitlrp_error *err);
+enum vitlrp_status facts_open_clip_text(const struct facts_beside *beside,
+                                        struct model_facts *facts, struct vitlrp_error *err);
+void facts_openai_clip_text(const struct facts_beside *beside, struct model_facts *facts);
+
 /* The words of Hugging Face's problem_type. */
 extern const struct key_word PROBLEM_WORDS[];
 

@@ -7,6 +7,7 @@
 
 #define MODEL "open_clip_config.json, model_cfg"
 #define VISION "open_clip_config.json, vision_cfg"
+#define TEXT "open_clip_config.json, text_cfg"
 
 #define LENGTH(list) (sizeof(list) / sizeof((list)[0]))
 
@@ -72,6 +73,43 @@ static const struct fact_key VISION_KEYS[] = {
     {"timm_model_pretrained", KEY_IGNORED, 0, NULL},
 };
 
+static const struct key_word TEXT_POOL_WORDS[] = {{"argmax", FACT_TEXT_END_LARGEST_ID},
+                                                  {"eos", FACT_TEXT_END_FIRST_ID},
+                                                  {"last", FACT_TEXT_END_LAST},
+                                                  {NULL, 0}};
+
+static const struct fact_key TEXT_KEYS[] = {
+    {"context_length", KEY_COUNT, FACT_AT(context), NULL},
+    {"vocab_size", KEY_COUNT, FACT_AT(vocabulary), NULL},
+    {"width", KEY_COUNT, FACT_AT(width), NULL},
+    {"heads", KEY_COUNT, FACT_AT(heads), NULL},
+    {"layers", KEY_COUNT, FACT_AT(depth), NULL},
+    {"pool_type", KEY_WORD, FACT_AT(text_end), TEXT_POOL_WORDS},
+    {"eos_id", KEY_COUNT, FACT_AT(end_id), NULL},
+    {"no_causal_mask", KEY_OWN, 0, NULL},
+    {"act_kwargs", KEY_OWN, 0, NULL},
+    {"norm_kwargs", KEY_OWN, 0, NULL},
+    {"embed_cls", KEY_ONLY_OFF, 0, NULL},
+    {"mlp_ratio", KEY_IGNORED, 0, NULL}, /* shows in the tensors, as the following do */
+    {"ls_init_value", KEY_IGNORED, 0, NULL},
+    {"proj_type", KEY_IGNORED, 0, NULL},
+    {"proj_bias", KEY_IGNORED, 0, NULL},
+    {"final_ln_after_pool", KEY_IGNORED, 0, NULL}, /* the same, where one token is read */
+    {"output_tokens", KEY_IGNORED, 0, NULL},
+    {"pad_id", KEY_IGNORED, 0, NULL}, /* of tokenizers, as the following are */
+    {"bos_id", KEY_IGNORED, 0, NULL},
+    {"hf_tokenizer_name", KEY_IGNORED, 0, NULL},
+    {"tokenizer_kwargs", KEY_IGNORED, 0, NULL},
+    {"tokenizer_mode", KEY_IGNORED, 0, NULL},
+};
+
+/* In what open_clip's text tower deviates. */
+static const struct fact_statement TEXT_DEFAULTS[] = {
+    {FACT_AT(norm_eps), 1e-5}, {FACT_AT(heads), 8},
+    {FACT_AT(causal), 1},      {FACT_AT(text_end), FACT_TEXT_END_LARGEST_ID},
+    {FACT_AT(end_id), 2},
+};
+
 /* In what open_clip's own tower deviates from a plain model, where the file says nothing else. */
 static const struct fact_statement DEFAULTS[] = {
     {FACT_AT(norm_eps), 1e-5},
@@ -91,7 +129,7 @@ static void state_key(struct fact *fact, double value, const char *file, const c
 }
 
 /* {"approximate": "tanh"} is the one argument of GELU, {"eps": 1e-6} the one of norms. */
-static enum vitlrp_status read_kwargs(const json_t *vision, struct model_facts *facts,
+static enum vitlrp_status read_kwargs(const json_t *tower, struct model_facts *facts,
                                       struct vitlrp_error *err) {
     static const struct key_word APPROXIMATE[] = {
         {"tanh", FACT_GELU_TANH}, {"none", FACT_GELU_ERF}, {NULL, 0}};
@@ -102,7 +140,7 @@ static enum vitlrp_status read_kwargs(const json_t *vision, struct model_facts *
     static const char *const FILES[] = {"open_clip_config.json, act_kwargs",
                                         "open_clip_config.json, norm_kwargs"};
     for (size_t i = 0; i < 2; i++) {
-        const json_t *kwargs = json_object_get(vision, KEYS[i]);
+        const json_t *kwargs = json_object_get(tower, KEYS[i]);
         if (kwargs == NULL || json_is_null(kwargs)) {
             continue;
         }
@@ -214,5 +252,37 @@ enum vitlrp_status facts_open_clip(const struct facts_beside *beside, struct mod
     TRY(read_kwargs(vision, facts, err));
     TRY(read_heads(vision, facts, err));
     state_defaults(facts, "CLIPVisionCfg");
+    return VITLRP_OK;
+}
+
+void facts_openai_clip_text(const struct facts_beside *beside, struct model_facts *facts) {
+    facts_openai_clip(beside, facts);
+    facts_state_all(facts, TEXT_DEFAULTS, LENGTH(TEXT_DEFAULTS), FACT_CLASS, NULL, "OpenAI's CLIP");
+}
+
+enum vitlrp_status facts_open_clip_text(const struct facts_beside *beside,
+                                        struct model_facts *facts, struct vitlrp_error *err) {
+    const json_t *model = json_object_get(beside->open_clip, "model_cfg");
+    const json_t *text = json_object_get(model, "text_cfg");
+    const struct fact_keys list = {TEXT_KEYS, LENGTH(TEXT_KEYS)};
+    const struct keys_read of_text = {text, TEXT, &list, 1, false};
+    bool is_there = false;
+    bool value = false;
+    if (!json_is_object(text)) {
+        return VITLRP_OK;
+    }
+    TRY(keys_read(&of_text, facts, err));
+    TRY(key_flag(model, "quick_gelu", MODEL, &is_there, &value, err));
+    if (is_there && value) {
+        state_key(&facts->activation, FACT_GELU_QUICK, MODEL, "quick_gelu");
+    }
+    is_there = false;
+    TRY(key_flag(text, "no_causal_mask", TEXT, &is_there, &value, err));
+    if (is_there) {
+        state_key(&facts->causal, !value, TEXT, "no_causal_mask");
+    }
+    TRY(read_kwargs(text, facts, err));
+    facts_state_all(facts, TEXT_DEFAULTS, LENGTH(TEXT_DEFAULTS), FACT_CLASS, NULL, "CLIPTextCfg");
+    facts_state_plain(facts, FACT_CLASS, "CLIPTextCfg");
     return VITLRP_OK;
 }

@@ -56,16 +56,17 @@ void facts_told(const struct vit_load_options *options, struct model_facts *out)
                                             [VITLRP_PROBABILITY_SIGMOID] = FACT_PROBABILITY_SIGMOID,
                                             [VITLRP_PROBABILITY_NONE] = FACT_PROBABILITY_NONE};
     *out = (struct model_facts){0};
-    if (options->heads != 0) {
-        fact_state(&out->heads, options->heads, FACT_USER, NULL, NULL);
+    int32_t heads = options->text ? options->text_heads : options->heads;
+    if (heads != 0) {
+        fact_state(&out->heads, heads, FACT_USER, NULL, NULL);
     }
     if (options->activation != VITLRP_ACTIVATION_STATED) {
         fact_state(&out->activation, ACTIVATIONS[options->activation], FACT_USER, NULL, NULL);
     }
-    if (options->pool != VITLRP_POOL_STATED) {
+    if (options->pool != VITLRP_POOL_STATED && !options->text) {
         fact_state(&out->pool, POOLS[options->pool], FACT_USER, NULL, NULL);
     }
-    if (options->probability != VITLRP_PROBABILITY_STATED) {
+    if (options->probability != VITLRP_PROBABILITY_STATED && !options->text) {
         fact_state(&out->probability, PROBABILITIES[options->probability], FACT_USER, NULL, NULL);
     }
     if (options->norm_eps > 0) {
@@ -171,6 +172,29 @@ static enum vitlrp_status read_files(const struct facts_beside *beside, struct m
     return beside->config != NULL && is_layout(beside, "huggingface")
                ? facts_huggingface(beside, facts, err)
                : VITLRP_OK;
+}
+
+static enum vitlrp_status read_text_files(const struct facts_beside *beside,
+                                          struct model_facts *facts, struct vitlrp_error *err) {
+    if (beside->openai_clip) {
+        facts_openai_clip_text(beside, facts);
+        return VITLRP_OK;
+    }
+    if (beside->open_clip != NULL) {
+        return facts_open_clip_text(beside, facts, err);
+    }
+    return beside->config != NULL ? facts_huggingface_text(beside, facts, err) : VITLRP_OK;
+}
+
+enum vitlrp_status facts_read_text(const struct facts_beside *beside, struct model_facts *out,
+                                   struct vitlrp_error *err) {
+    *out = (struct model_facts){0};
+    TRY(read_text_files(beside, out, err));
+    state_framework(beside, out);
+    if (beside->user != NULL) {
+        take_user(beside, out);
+    }
+    return VITLRP_OK;
 }
 
 enum vitlrp_status facts_read(const struct facts_beside *beside, struct model_facts *out,

@@ -137,35 +137,49 @@ const struct layout_row *layout_find(const struct layout *layout, const char *na
     return find_bare(layout, without_prefixes(name), block);
 }
 
+/* The layouts of a kind of tower. */
+struct layouts {
+    const struct layout *items;
+    size_t count;
+};
+
+static struct layouts layouts_of(bool is_text) {
+    return is_text ? (struct layouts){TEXT_LAYOUTS, TEXT_LAYOUT_COUNT}
+                   : (struct layouts){LAYOUTS, LAYOUT_COUNT};
+}
+
 /* The layout that knows most of the tensors; *most gets how many. */
-static const struct layout *find_layout(const struct tensor_table *tensors, size_t skip,
+static const struct layout *find_layout(const struct layouts *layouts,
+                                        const struct tensor_table *tensors, size_t skip,
                                         size_t *most) {
     size_t known[LAYOUT_COUNT] = {0};
     size_t best = 0;
     for (size_t k = 0; k < tensors->count; k++) {
         const char *name = without_prefixes(tensors->items[k].name + skip);
-        for (size_t i = 0; i < LAYOUT_COUNT; i++) {
+        for (size_t i = 0; i < layouts->count; i++) {
             size_t block;
-            known[i] += find_bare(&LAYOUTS[i], name, &block) != NULL;
+            known[i] += find_bare(&layouts->items[i], name, &block) != NULL;
         }
     }
-    for (size_t i = 1; i < LAYOUT_COUNT; i++) {
+    for (size_t i = 1; i < layouts->count; i++) {
         best = known[i] > known[best] ? i : best;
     }
     *most = known[best];
-    return *most > 0 ? &LAYOUTS[best] : NULL;
+    return *most > 0 ? &layouts->items[best] : NULL;
 }
 
-size_t layout_known(const struct tensor_table *tensors, size_t skip) {
+size_t layout_known(const struct tensor_table *tensors, size_t skip, bool is_text) {
+    const struct layouts layouts = layouts_of(is_text);
     size_t known = 0;
-    find_layout(tensors, skip, &known);
+    find_layout(&layouts, tensors, skip, &known);
     return known;
 }
 
 /* The layout that knows most of the tensors, if that is at least half of them. */
-static const struct layout *recognise(const struct tensor_table *tensors) {
+static const struct layout *recognise(const struct tensor_table *tensors, bool is_text) {
+    const struct layouts layouts = layouts_of(is_text);
     size_t known = 0;
-    const struct layout *best = find_layout(tensors, 0, &known);
+    const struct layout *best = find_layout(&layouts, tensors, 0, &known);
     return known * 2 >= tensors->count ? best : NULL;
 }
 
@@ -333,8 +347,19 @@ static enum vitlrp_status bind_all(const struct layout *layout, const struct ten
 
 enum vitlrp_status layout_bind(const struct tensor_table *tensors, const struct vitlrp_log *log,
                                struct layout_binding *out, struct vitlrp_error *err) {
-    const struct layout *layout = recognise(tensors);
+    const struct layout *layout = recognise(tensors, false);
     return layout == NULL ? fail_unknown(tensors, err) : bind_all(layout, tensors, log, out, err);
+}
+
+enum vitlrp_status layout_bind_text(const struct tensor_table *tensors,
+                                    const struct vitlrp_log *log, struct layout_binding *out,
+                                    struct vitlrp_error *err) {
+    const struct layout *layout = recognise(tensors, true);
+    if (layout == NULL) {
+        return fail(err, VITLRP_UNSUPPORTED,
+                    "holds no text tower of CLIP's or SigLIP's, by the names of its tensors");
+    }
+    return bind_all(layout, tensors, log, out, err);
 }
 
 enum vitlrp_status layout_bind_head(const struct tensor_table *tensors,

@@ -33,6 +33,7 @@ enum dimension {
     DIMENSION_PATCH_WIDTH,
     DIMENSION_TOKENS,        /* of the position embedding */
     DIMENSION_PADDED_TOKENS, /* the same behind LAYOUT_PADDING rows that nobody reads */
+    DIMENSION_VOCABULARY,
     DIMENSION_HEADS,
     DIMENSION_HEAD_SIZE,
     DIMENSION_HEAD_PAIRS, /* half of it */
@@ -105,6 +106,10 @@ struct layout {
 #define LAYOUT_COUNT 10
 extern const struct layout LAYOUTS[LAYOUT_COUNT];
 
+/* Of text towers; the tensors of image towers are in none of them. */
+#define TEXT_LAYOUT_COUNT 2
+extern const struct layout TEXT_LAYOUTS[TEXT_LAYOUT_COUNT];
+
 /* A head in a file of its own: none of those that a model is recognised by. */
 extern const struct layout LAYOUT_HEAD;
 
@@ -146,13 +151,18 @@ struct bound_tensor *layout_bound(const struct layout_binding *binding, size_t b
 const struct layout_row *layout_find(const struct layout *layout, const char *name, size_t *block);
 
 /* How many of the tensors the layout knows that knows most of them, if `skip` bytes of every name
- * are passed over. */
-size_t layout_known(const struct tensor_table *tensors, size_t skip);
+ * are passed over. is_text: of the layouts of text towers. */
+size_t layout_known(const struct tensor_table *tensors, size_t skip, bool is_text);
 
 /* Recognises the layout and puts every tensor in its place. UNSUPPORTED, naming the tensor and what
  * it is, if one is left over or no layout fits. *out is owned: layout_unbind. */
 enum vitlrp_status layout_bind(const struct tensor_table *tensors, const struct vitlrp_log *log,
                                struct layout_binding *out, struct vitlrp_error *err);
+
+/* The same for the tensors of a text tower alone. */
+enum vitlrp_status layout_bind_text(const struct tensor_table *tensors,
+                                    const struct vitlrp_log *log, struct layout_binding *out,
+                                    struct vitlrp_error *err);
 
 /* The same for a file that holds a head alone. */
 enum vitlrp_status layout_bind_head(const struct tensor_table *tensors,

@@ -19,6 +19,7 @@
 #define REGISTERS DIMENSION_REGISTERS
 #define TOKENS DIMENSION_TOKENS
 #define PADDED_TOKENS DIMENSION_PADDED_TOKENS
+#define VOCABULARY DIMENSION_VOCABULARY
 #define HEADS DIMENSION_HEADS
 #define HEAD_SIZE DIMENSION_HEAD_SIZE
 #define HEAD_PAIRS DIMENSION_HEAD_PAIRS
@@ -410,6 +411,13 @@ static const struct layout_row HUGGINGFACE[] = {
 };
 
 #define HF_CLIP "encoder.layers.#."
+/* A block of either tower. */
+#define HF_CLIP_BLOCK(place)                                                                       \
+    NORM(place "layer_norm1", NORM1, NEEDED), PART_LINEAR(place "self_attn.q_proj", Q),            \
+        PART_LINEAR(place "self_attn.k_proj", K), PART_LINEAR(place "self_attn.v_proj", V),        \
+        LINEAR(place "self_attn.out_proj", PROJ, WIDTH, WIDTH),                                    \
+        NORM(place "layer_norm2", NORM2, NEEDED), LINEAR(place "mlp.fc1", FC1, HIDDEN, WIDTH),     \
+        LINEAR(place "mlp.fc2", FC2, WIDTH, MLP)
 
 /* The image towers of transformers' CLIP and SigLIP. */
 static const struct layout_row HUGGINGFACE_CLIP[] = {
@@ -418,14 +426,7 @@ static const struct layout_row HUGGINGFACE_CLIP[] = {
     {"embeddings.class_embedding", SLOT_CLS_TOKEN, UNIFORM_PART(CLS), {WIDTH}},
     {"embeddings.position_embedding.weight", SLOT_POSITION, UNIFORM, {TOKENS, WIDTH}},
     NORM("pre_layrnorm", PRE_NORM, UNIFORM),
-    NORM(HF_CLIP "layer_norm1", NORM1, NEEDED),
-    PART_LINEAR(HF_CLIP "self_attn.q_proj", Q),
-    PART_LINEAR(HF_CLIP "self_attn.k_proj", K),
-    PART_LINEAR(HF_CLIP "self_attn.v_proj", V),
-    LINEAR(HF_CLIP "self_attn.out_proj", PROJ, WIDTH, WIDTH),
-    NORM(HF_CLIP "layer_norm2", NORM2, NEEDED),
-    LINEAR(HF_CLIP "mlp.fc1", FC1, HIDDEN, WIDTH),
-    LINEAR(HF_CLIP "mlp.fc2", FC2, WIDTH, MLP),
+    HF_CLIP_BLOCK(HF_CLIP),
     NORM("post_layernorm", NORM, UNIFORM),
     {"head.probe", SLOT_MAP_PROBE, UNIFORM, {ONE, ONE, WIDTH}},
     MAP_ATTENTION("head.attention"),
@@ -469,6 +470,18 @@ static const struct layout_row HUGGINGFACE_AIMV2[] = {
     LOGITS("logit_scale", "logit_bias"),
 };
 
+/* A block of either tower. */
+#define OPEN_CLIP_BLOCK(place)                                                                     \
+    NORM(place "ln_1", NORM1, NEEDED),                                                             \
+        {place "attn.in_proj_weight", SLOT_QKV_WEIGHT, NEEDED, {WIDTH_3, WIDTH}},                  \
+        {place "attn.in_proj_bias", SLOT_QKV_BIAS, OPTIONAL, {WIDTH_3}},                           \
+        LINEAR(place "attn.out_proj", PROJ, WIDTH, WIDTH), NORM(place "ln_2", NORM2, NEEDED),      \
+        LINEAR(place "mlp.c_fc", FC1, HIDDEN, WIDTH), LINEAR(place "mlp.c_proj", FC2, WIDTH, MLP), \
+        {place "ls_1.gamma", SLOT_PROJ_SCALE, OPTIONAL, {WIDTH}}, {                                \
+        place "ls_2.gamma", SLOT_FC2_SCALE, OPTIONAL, {                                            \
+            WIDTH                                                                                  \
+        }                                                                                          \
+    }
 #define CLIP_BLOCK "visual.transformer.resblocks.#."
 
 /* The image towers of OpenAI's CLIP and of open_clip. */
@@ -478,17 +491,9 @@ static const struct layout_row OPEN_CLIP[] = {
     {"visual.class_embedding", SLOT_CLS_TOKEN, UNIFORM_PART(CLS), {WIDTH}},
     {"visual.positional_embedding", SLOT_POSITION, UNIFORM, {TOKENS, WIDTH}},
     NORM("visual.ln_pre", PRE_NORM, UNIFORM),
-    NORM(CLIP_BLOCK "ln_1", NORM1, NEEDED),
-    {CLIP_BLOCK "attn.in_proj_weight", SLOT_QKV_WEIGHT, NEEDED, {WIDTH_3, WIDTH}},
-    {CLIP_BLOCK "attn.in_proj_bias", SLOT_QKV_BIAS, OPTIONAL, {WIDTH_3}},
+    OPEN_CLIP_BLOCK(CLIP_BLOCK),
     PART_NORM(CLIP_BLOCK "attn.ln_q", Q),
     PART_NORM(CLIP_BLOCK "attn.ln_k", K),
-    LINEAR(CLIP_BLOCK "attn.out_proj", PROJ, WIDTH, WIDTH),
-    NORM(CLIP_BLOCK "ln_2", NORM2, NEEDED),
-    LINEAR(CLIP_BLOCK "mlp.c_fc", FC1, HIDDEN, WIDTH),
-    LINEAR(CLIP_BLOCK "mlp.c_proj", FC2, WIDTH, MLP),
-    {CLIP_BLOCK "ls_1.gamma", SLOT_PROJ_SCALE, OPTIONAL, {WIDTH}},
-    {CLIP_BLOCK "ls_2.gamma", SLOT_FC2_SCALE, OPTIONAL, {WIDTH}},
     NORM("visual.ln_post", NORM, UNIFORM),
     {"visual.attn_pool.probe", SLOT_MAP_PROBE, UNIFORM, {ONE, ONE, WIDTH}},
     MAP_ATTENTION("visual.attn_pool.attn"),
@@ -584,6 +589,30 @@ static const struct layout_row JAX[] = {
     LOGITS("t", "b"),
 };
 
+#define HF_TEXT "text_model."
+
+/* The text towers of transformers' CLIP and SigLIP. */
+static const struct layout_row HUGGINGFACE_TEXT[] = {
+    {HF_TEXT "embeddings.token_embedding.weight", SLOT_TOKEN_TABLE, NEEDED, {VOCABULARY, WIDTH}},
+    {HF_TEXT "embeddings.position_embedding.weight", SLOT_POSITION, NEEDED, {TOKENS, WIDTH}},
+    HF_CLIP_BLOCK(HF_TEXT "encoder.layers.#."),
+    NORM(HF_TEXT "final_layer_norm", NORM, NEEDED),
+    {"text_projection.weight", SLOT_HEAD_WEIGHT, UNIFORM, {CLASSES, HEAD_INPUTS}},
+    HEAD(HF_TEXT "head", HEAD, HEAD_INPUTS),
+    IGNORED(HF_TEXT "embeddings.position_ids"),
+};
+
+/* The text towers of OpenAI's CLIP and of open_clip, without the part "text." that some have. */
+static const struct layout_row OPEN_CLIP_TEXT[] = {
+    {"token_embedding.weight", SLOT_TOKEN_TABLE, NEEDED, {VOCABULARY, WIDTH}},
+    {"positional_embedding", SLOT_POSITION, NEEDED, {TOKENS, WIDTH}},
+    OPEN_CLIP_BLOCK("transformer.resblocks.#."),
+    NORM("ln_final", NORM, NEEDED),
+    {"text_projection", SLOT_HEAD_WEIGHT, UNIFORM_KERNEL, {HEAD_INPUTS, CLASSES}},
+    HEAD("text_projection", HEAD, HEAD_INPUTS),
+    IGNORED("attn_mask"),
+};
+
 /* What people and DINOv2 call a head in a file of its own. */
 static const struct layout_row HEAD_ALONE[] = {
     {"weight", SLOT_HEAD_WEIGHT, UNIFORM, {CLASSES, HEAD_INPUTS}},
@@ -614,6 +643,11 @@ const struct layout LAYOUTS[LAYOUT_COUNT] = {
     TABLE("huggingface aimv2", HUGGINGFACE, HUGGINGFACE_AIMV2),
     TABLE("open_clip", OPEN_CLIP, OPEN_CLIP),
     TABLE("jax", JAX, JAX),
+};
+
+const struct layout TEXT_LAYOUTS[TEXT_LAYOUT_COUNT] = {
+    TABLE("huggingface clip", HUGGINGFACE, HUGGINGFACE_TEXT),
+    TABLE("open_clip", OPEN_CLIP, OPEN_CLIP_TEXT),
 };
 
 const struct layout LAYOUT_HEAD = TABLE("head", TIMM, HEAD_ALONE);

@@ -88,24 +88,45 @@ static enum vitlrp_outputs outputs_of(const struct model_facts *facts) {
     }
 }
 
+/* What the caller says about an image tower besides. */
+static enum vitlrp_status take_words(const struct vit_load_options *options,
+                                     struct model_facts *user, struct vitlrp_error *err) {
+    if (options->text) {
+        return VITLRP_OK;
+    }
+    TRY(facts_stated(options->facts, user, err));
+    return head_activation_state(options->head_activation, &user->head_activation, err);
+}
+
+struct inferred {
+    struct model_facts facts;
+    struct vit_config config;
+    size_t positioned;
+};
+
+/* The shape of a tower, as the tensors and all that is stated have it. */
+static enum vitlrp_status infer(const struct layout_binding *binding,
+                                const struct facts_beside *beside, bool is_text,
+                                struct inferred *out, struct vitlrp_error *err) {
+    return is_text ? architecture_infer_text(binding, beside, &out->facts, &out->config, err)
+                   : architecture_infer(binding, beside, &out->facts, &out->config,
+                                        &out->positioned, err);
+}
+
 /* Moves the sidecars' bytes to the model. */
 static enum vitlrp_status build_model(struct opened *opened, const struct vit_load_options *options,
                                       struct vit_model **out, struct vitlrp_error *err) {
     const struct checkpoint *checkpoint = &opened->checkpoint;
     const struct layout_binding *binding = &opened->binding;
     struct sidecars *sidecars = &opened->sidecars;
-    struct vit_config config;
-    size_t positioned = 0;
+    struct inferred inferred = {0};
     struct vit_model *model = NULL;
     json_t *metadata = NULL;
     enum vitlrp_status status = VITLRP_OK;
     struct model_facts user;
-    struct model_facts facts = {0};
     TRY(read_metadata(checkpoint, &metadata, err));
     facts_told(options, &user);
-    TRY_GOTO(status, facts_stated(options->facts, &user, err), cleanup);
-    TRY_GOTO(status, head_activation_state(options->head_activation, &user.head_activation, err),
-             cleanup);
+    TRY_GOTO(status, take_words(options, &user, err), cleanup);
     const struct facts_beside beside = {.user = &user,
                                         .metadata = metadata,
                                         .config = sidecars->config,
@@ -113,25 +134,25 @@ static enum vitlrp_status build_model(struct opened *opened, const struct vit_lo
                                         .openai_clip = checkpoint->openai_clip,
                                         .path = opened->name,
                                         .log = options->log};
-    TRY_GOTO(status, architecture_infer(binding, &beside, &facts, &config, &positioned, err),
+    TRY_GOTO(status, infer(binding, &beside, options->text, &inferred, err), cleanup);
+    TRY_GOTO(status,
+             weights_allocate(&inferred.config, opened->name, checkpoint->limits, &model, err),
              cleanup);
-    TRY_GOTO(status, weights_allocate(&config, opened->name, checkpoint->limits, &model, err),
-             cleanup);
-    TRY_GOTO(status, fill_weights(checkpoint, binding, positioned, model, err), cleanup);
+    TRY_GOTO(status, fill_weights(checkpoint, binding, inferred.positioned, model, err), cleanup);
     model->layout = binding->layout->name;
     model->container = checkpoint->container;
     model->weight_set = checkpoint->weight_set;
     model->openai_clip = checkpoint->openai_clip;
     TRY_GOTO(status, keep_ignored(model, options, err), cleanup);
     model->stored_as = stored_type(binding);
-    model->outputs = outputs_of(&facts);
-    TRY_GOTO(status, similarity_infer(model, &facts, err), cleanup);
-    model->facts = facts_json(&facts);
+    model->outputs = outputs_of(&inferred.facts);
+    TRY_GOTO(status, similarity_infer(model, &inferred.facts, err), cleanup);
+    model->facts = facts_json(&inferred.facts);
     if (model->facts == NULL) {
         status = fail(err, VITLRP_NOMEM, "out of memory for what is known of the model");
         goto cleanup;
     }
-    model->probability = probability_kind(&facts);
+    model->probability = probability_kind(&inferred.facts);
     model->head_given = binding->head_given;
     model->metadata = json_incref(metadata);
     model->config_json = json_incref(sidecars->config);
@@ -155,7 +176,7 @@ cleanup:
 static enum vitlrp_status take_head(struct opened *opened, const struct vit_load_options *options,
                                     struct vitlrp_error *err) {
     struct sidecars *sidecars = &opened->sidecars;
-    if (options->head == NULL) {
+    if (options->head == NULL || options->text) {
         return VITLRP_OK;
     }
     TRY(head_file_open(options->head, opened->checkpoint.limits, options, &opened->head, err));
@@ -165,16 +186,25 @@ static enum vitlrp_status take_head(struct opened *opened, const struct vit_load
     return VITLRP_OK;
 }
 
+/* Puts every tensor of a tower in its place. */
+static enum vitlrp_status bind(struct opened *opened, const struct vit_load_options *options,
+                               struct vitlrp_error *err) {
+    struct checkpoint *checkpoint = &opened->checkpoint;
+    if (options->text) {
+        TRY(names_settle_text(checkpoint, options->ignore_tensors, err));
+        return layout_bind_text(&checkpoint->tensors, options->log, &opened->binding, err);
+    }
+    TRY(names_settle(checkpoint, options->ignore_tensors, err));
+    return layout_bind(&checkpoint->tensors, options->log, &opened->binding, err);
+}
+
 /* Takes the checkpoint over, failing or not. `path` is NULL for memory. Messages begin with the
  * name of the file that they are about: `name`, or a sidecar's. */
 static enum vitlrp_status load_checkpoint(struct checkpoint *checkpoint, const char *path,
                                           const char *name, const struct vit_load_options *options,
                                           struct vit_model **out, struct vitlrp_error *err) {
     struct opened opened = {.name = name, .checkpoint = *checkpoint};
-    enum vitlrp_status status = names_settle(&opened.checkpoint, options->ignore_tensors, err);
-    if (status == VITLRP_OK) {
-        status = layout_bind(&opened.checkpoint.tensors, options->log, &opened.binding, err);
-    }
+    enum vitlrp_status status = bind(&opened, options, err);
     TRY_GOTO(status, error_prefix(err, status, name), cleanup);
     if (path != NULL && !checkpoint->openai_clip) { /* which needs no words beside it */
         TRY_GOTO(

@@ -257,17 +257,17 @@ static void drop_prefix(struct tensor_table *tensors, size_t length) {
 
 /* One part after the other, and as many as the best layout wants: some names of theirs begin with a
  * part of their own (`visual.`). */
-static void drop_common(struct tensor_table *tensors, const struct vitlrp_log *log) {
+static void drop_common(struct tensor_table *tensors, bool is_text, const struct vitlrp_log *log) {
     size_t whole = common_prefix(tensors);
     const char *first = tensors->items[0].name;
     char label[TENSOR_LABEL_TEXT];
     char prefix[TENSOR_MAX_NAME + 1] = "";
     size_t best = 0;
-    size_t best_known = layout_known(tensors, 0);
+    size_t best_known = layout_known(tensors, 0, is_text);
     size_t length = 0;
     for (size_t part = 0; part < MAX_PARTS && length < whole; part++) {
         length += strcspn(first + length, "./") + 1;
-        size_t known = layout_known(tensors, length);
+        size_t known = layout_known(tensors, length, is_text);
         if (known > best_known) {
             best = length;
             best_known = known;
@@ -337,8 +337,9 @@ static enum vitlrp_status check_some(const struct checkpoint *checkpoint,
                : fail(err, VITLRP_UNSUPPORTED, "holds no tensors but those of a training");
 }
 
-enum vitlrp_status names_settle(struct checkpoint *checkpoint, const char *ignore,
-                                struct vitlrp_error *err) {
+/* What both kinds of towers need: the tensors of one network, without what wrappers add. */
+static enum vitlrp_status settle_network(struct checkpoint *checkpoint, const char *ignore,
+                                         struct vitlrp_error *err) {
     struct tensor_table *tensors = &checkpoint->tensors;
     TRY(ignore_patterns(checkpoint, ignore, err));
     TRY(check_kind(tensors, err));
@@ -347,8 +348,52 @@ enum vitlrp_status names_settle(struct checkpoint *checkpoint, const char *ignor
     }
     keep(tensors, is_beside, NULL, checkpoint->log);
     TRY(choose_pair(checkpoint, err));
-    TRY(check_some(checkpoint, err));
+    return check_some(checkpoint, err);
+}
+
+enum vitlrp_status names_settle(struct checkpoint *checkpoint, const char *ignore,
+                                struct vitlrp_error *err) {
+    struct tensor_table *tensors = &checkpoint->tensors;
+    TRY(settle_network(checkpoint, ignore, err));
     settle_trunk(tensors, checkpoint->log);
-    drop_common(tensors, checkpoint->log);
+    drop_common(tensors, false, checkpoint->log);
+    return tensor_table_check_unique(tensors, err);
+}
+
+/* ---- The text tower of a model of images and texts ---- */
+
+/* Parts of names that the image tower's begin with. */
+static const char *const IMAGE_PARTS[] = {"visual.", "vision_model.", "visual_projection."};
+
+/* Last parts of names that are neither tower's. */
+static const char *const JOINING[] = {"logit_scale", "logit_bias", "input_resolution",
+                                      "context_length", "vocab_size"};
+
+static bool is_outside_text(const char *name, const void *unused) {
+    const char *dot = strrchr(name, '.');
+    const char *last = dot == NULL ? name : dot + 1;
+    (void) unused;
+    for (size_t i = 0; i < sizeof IMAGE_PARTS / sizeof IMAGE_PARTS[0]; i++) {
+        if (strstr(name, IMAGE_PARTS[i]) != NULL) {
+            return true;
+        }
+    }
+    for (size_t i = 0; i < sizeof JOINING / sizeof JOINING[0]; i++) {
+        if (strcmp(last, JOINING[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+enum vitlrp_status names_settle_text(struct checkpoint *checkpoint, const char *ignore,
+                                     struct vitlrp_error *err) {
+    struct tensor_table *tensors = &checkpoint->tensors;
+    TRY(settle_network(checkpoint, ignore, err));
+    keep(tensors, is_outside_text, NULL, checkpoint->log);
+    if (tensors->count == 0) {
+        return fail(err, VITLRP_UNSUPPORTED, "holds no text tower");
+    }
+    drop_common(tensors, true, checkpoint->log);
     return tensor_table_check_unique(tensors, err);
 }

@@ -16,4 +16,9 @@
 enum vitlrp_status names_settle(struct checkpoint *checkpoint, const char *ignore,
                                 struct vitlrp_error *err);
 
+/* The same for the text tower of a model of images and texts: what is the image tower's, or joins
+ * both, is left out. UNSUPPORTED too if nothing is left. */
+enum vitlrp_status names_settle_text(struct checkpoint *checkpoint, const char *ignore,
+                                     struct vitlrp_error *err);
+
 #endif

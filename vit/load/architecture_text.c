@@ -1,0 +1,99 @@
+/* The architecture of a text tower: blocks as any other's, what stands before and behind them. */
+#include "vit/load/architecture.h"
+
+#include "vit/model/weights.h"
+
+#define MAX_VOCABULARY ((size_t) 1 << 24)
+
+static void show(struct fact *fact, size_t value) {
+    fact_state(fact, (double) value, FACT_TENSORS, NULL, NULL);
+}
+
+/* Whatever else is stated about these must agree with the tensors. */
+static enum vitlrp_status join_tensors(const struct layout_binding *binding, const size_t *sizes,
+                                       struct model_facts *facts, struct vitlrp_error *err) {
+    struct model_facts shown = {0};
+    show(&shown.width, sizes[DIMENSION_WIDTH]);
+    show(&shown.depth, binding->depth);
+    show(&shown.mlp_width, sizes[DIMENSION_MLP]);
+    show(&shown.vocabulary, sizes[DIMENSION_VOCABULARY]);
+    show(&shown.context, sizes[DIMENSION_TOKENS]);
+    return facts_join(facts, &shown, err);
+}
+
+/* A line of tokens, which are read by their ids. */
+static enum vitlrp_status take_shape(const size_t *sizes, struct vit_config *config,
+                                     struct vitlrp_error *err) {
+    size_t context = sizes[DIMENSION_TOKENS];
+    if (context < 2 || context > VIT_MAX_SIDE) {
+        return fail(err, VITLRP_LIMIT, "%zu positions of a text are out of range: 2 to %d", context,
+                    VIT_MAX_SIDE);
+    }
+    if (sizes[DIMENSION_VOCABULARY] > MAX_VOCABULARY) {
+        return fail(err, VITLRP_LIMIT, "%zu tokens of a vocabulary are more than %zu",
+                    sizes[DIMENSION_VOCABULARY], MAX_VOCABULARY);
+    }
+    config->vocabulary = (int32_t) sizes[DIMENSION_VOCABULARY];
+    config->image_height = config->patch_height = config->patch_width = 1;
+    config->grid_height = 1;
+    config->image_width = config->grid_width = (int32_t) context;
+    return VITLRP_OK;
+}
+
+/* What no tensor shows about attention and end: CLIP's, unless stated otherwise. */
+static enum vitlrp_status infer_end(struct model_facts *facts, struct vit_config *config,
+                                    struct vitlrp_error *err) {
+    static const enum vit_text_end ENDS[] = {[FACT_TEXT_END_LARGEST_ID] = VIT_END_LARGEST_ID,
+                                             [FACT_TEXT_END_FIRST_ID] = VIT_END_FIRST_ID,
+                                             [FACT_TEXT_END_LAST] = VIT_END_LAST};
+    fact_guess(&facts->causal, 1);
+    fact_guess(&facts->text_end, FACT_TEXT_END_LARGEST_ID);
+    config->pool = VIT_POOL_END;
+    config->causal = fact_whole(&facts->causal, 1) != 0;
+    config->text_end = ENDS[fact_whole(&facts->text_end, 0)];
+    config->end_id = fact_whole(&facts->end_id, 0);
+    if (config->text_end == VIT_END_FIRST_ID && config->end_id >= config->vocabulary) {
+        return fail(err, VITLRP_MISMATCH,
+                    "the token that ends a text has the id %d, and the vocabulary %d tokens",
+                    config->end_id, config->vocabulary);
+    }
+    return VITLRP_OK;
+}
+
+/* The projection, which may be missing: then the norm's output is the embedding. */
+static enum vitlrp_status infer_projection(const struct layout_binding *binding,
+                                           const size_t *sizes, struct model_facts *facts,
+                                           struct vit_config *config, struct vitlrp_error *err) {
+    bool projects = layout_has(binding, SLOT_HEAD_WEIGHT);
+    facts->head = (struct fact){0};
+    show(&facts->head, projects ? FACT_HEAD_PROJECTION : FACT_HEAD_NONE);
+    if (!projects && layout_has(binding, SLOT_HEAD_BIAS)) {
+        return layout_fail_missing(binding, SLOT_HEAD_WEIGHT, "but not its bias", err);
+    }
+    if (projects && sizes[DIMENSION_HEAD_INPUTS] != sizes[DIMENSION_WIDTH]) {
+        return fail(err, VITLRP_MISMATCH,
+                    "the projection has %zu inputs, but what it reads has %zu",
+                    sizes[DIMENSION_HEAD_INPUTS], sizes[DIMENSION_WIDTH]);
+    }
+    config->classes = projects ? config->classes : config->dim;
+    return VITLRP_OK;
+}
+
+enum vitlrp_status architecture_infer_text(const struct layout_binding *binding,
+                                           const struct facts_beside *beside,
+                                           struct model_facts *facts, struct vit_config *config,
+                                           struct vitlrp_error *err) {
+    size_t sizes[DIMENSION_COUNT];
+    struct facts_beside all = *beside;
+    TRY(layout_sizes(binding, sizes, err));
+    TRY(architecture_read_sizes(binding, sizes, config, err));
+    all.layout = binding->layout->name;
+    all.width = config->dim;
+    all.depth = config->depth;
+    TRY(facts_read_text(&all, facts, err));
+    TRY(join_tensors(binding, sizes, facts, err));
+    TRY(take_shape(sizes, config, err));
+    TRY(architecture_infer_block(binding, sizes, facts, config, err));
+    TRY(infer_end(facts, config, err));
+    return infer_projection(binding, sizes, facts, config, err);
+}
