@@ -300,6 +300,9 @@ static enum vitlrp_status append_shown(void *user, const struct eval_image *imag
                                   : append_image_row(shown->page, image, shown->picture, err);
 }
 
+/* As many methods have their column beside the image's on a phone. */
+#define NARROW_METHODS 2
+
 enum vitlrp_status report_gallery(const struct report_page *page, struct vitlrp_error *err) {
     const struct record *record = page->record;
     struct text *out = page->out;
@@ -320,9 +323,11 @@ enum vitlrp_status report_gallery(const struct report_page *page, struct vitlrp_
              "to enlarge it.</p>\n");
     report_under_choice(page, "gallery");
     TRY(append_jumps(page, err));
-    text_append_string(out, "<p class=\"more\" aria-hidden=\"true\">Further methods: scroll "
-                            "sideways →</p>\n<div class=\"panel scroll gallery\" "
-                            "tabindex=\"0\">\n<table>\n");
+    if (page->summary->method_count > NARROW_METHODS) {
+        text_append_string(out, "<p class=\"more\" aria-hidden=\"true\">Further methods: scroll "
+                                "sideways →</p>\n");
+    }
+    text_append_string(out, "<div class=\"panel scroll gallery\" tabindex=\"0\">\n<table>\n");
     append_gallery_head(page);
     text_append_string(out, "<tbody>\n");
     TRY(visit_shown(&shown, append_shown, err));

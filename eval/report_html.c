@@ -216,9 +216,11 @@ static void append_headline(const struct report_page *page) {
     const struct vitlrp_statistic *delta = &page->summary->methods[best].metrics[EVAL_DELTA_LOGIT];
     append_title(page);
     text_append_string(out, "<p class=\"lead\">");
-    if (page->summary->replacement_count > 1) {
+    if (page->summary->replacement_count > 1 && page->summary->method_count > 1) {
         report_escape(out, page->record->evaluation.methods[best]);
         text_printf(out, " has the best ranks. Under %s, the", word_at(page, 0));
+    } else if (page->summary->replacement_count > 1) {
+        text_printf(out, "Under %s, the", word_at(page, 0));
     } else {
         text_append_string(out, "The");
     }

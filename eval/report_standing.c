@@ -5,9 +5,12 @@
 #include "base/words.h"
 #include "eval/report_private.h"
 
+/* The name of a column: its replacement, or what its numbers are, where there is one column. */
 static const char *word(const struct report_page *page, size_t place) {
-    return word_of(WORDS_REPLACEMENT,
-                   eval_replacement_at(&page->record->evaluation.protocol, place));
+    return page->summary->replacement_count == 1
+               ? "Difference of Δ"
+               : word_of(WORDS_REPLACEMENT,
+                         eval_replacement_at(&page->record->evaluation.protocol, place));
 }
 
 static void append_head(const struct report_page *page, const char *corner) {
@@ -87,6 +90,18 @@ static void append_agreement_cell(const struct report_page *page, size_t row, si
     text_append_string(out, "</td>");
 }
 
+/* Whether there are two rankings to compare: two methods or more. */
+static bool has_agreement(const struct report_page *page) {
+    const struct standing *standing = &page->summary->standing;
+    bool found = false;
+    for (size_t row = 0; row < page->summary->replacement_count; row++) {
+        for (size_t column = 0; column < row; column++) {
+            found = found || isfinite(standing->agreement[standing_pair(row, column)].mean);
+        }
+    }
+    return found;
+}
+
 static void append_agreement(const struct report_page *page) {
     struct text *out = page->out;
     text_append_string(out,
@@ -135,10 +150,16 @@ static void append_tests(const struct report_page *page) {
     struct text *out = page->out;
     text_append_string(out, "<h3>");
     report_escape(out, page->record->evaluation.methods[standing->leader]);
-    text_append_string(
-        out, " against each other method</h3>\n<p>Difference of Δ logit, image by image, with p of "
-             "Student’s paired test, corrected by Holm for all tests of this table. One method is "
-             "called better only if all of them are in its favour, with p &lt; 0.05.</p>\n");
+    text_append_string(out, " against each other method</h3>\n<p>Difference of Δ logit, image by "
+                            "image");
+    if (standing->tests[0].n < STANDING_LEAST) {
+        text_printf(out, ". There is no test of fewer than %d images.</p>\n", (int) STANDING_LEAST);
+    } else {
+        text_append_string(out,
+                           ", with p of Student’s paired test, corrected by Holm for all tests "
+                           "of this table. One method is called better only if all of them are "
+                           "in its favour, with p &lt; 0.05.</p>\n");
+    }
     append_head(page, "Against");
     for (size_t i = 0; i < standing->test_count; i++) {
         if (standing->tests[i].replacement == 0) {
@@ -171,7 +192,9 @@ void report_standing(const struct report_page *page) {
                   report_replacement(eval_replacement_at(&page->record->evaluation.protocol, 0)));
     text_append_string(out, " where they leave no choice.</p>\n");
     append_rankings(page);
-    append_agreement(page);
+    if (has_agreement(page)) {
+        append_agreement(page);
+    }
     if (summary->standing.test_count > 0) {
         append_tests(page);
     }

@@ -181,6 +181,13 @@ def _add_bar(figure: Figure, options: _capi.RenderOptions, unit: str, y: float, 
         write(baseline, _number(value, low < 0.0), _TEXT_COLOR, part, anchor)
 
 
+def _is_whole(place: _image.Geometry) -> bool:
+    """Whether the model saw all of the photograph."""
+    right = place.image_width - (place.left + place.width)
+    bottom = place.image_height - (place.top + place.height)
+    return max(place.left, place.top, right, bottom) < 0.5
+
+
 def _add_caption(figure: Figure, caption: str, y: float) -> float:
     """Returns where it ends."""
     for place, line in enumerate(caption.split("\n")):
@@ -210,11 +217,13 @@ def compose(
     pane = _image.resized(photo, wide, high)
     width, height = wide / _PIXELS, high / _PIXELS
     figure = Figure(max(width, _WIDTH_MIN) + 2.0 * _MARGIN)
-    png = render(_changed(options, caption=None, comment=None), pane, _scaled(place, wide, high), heatmap)
+    scaled = _scaled(place, wide, high)
+    png = render(_changed(options, caption=None, comment=None), pane, scaled, heatmap)
     figure.add_framed(_MARGIN, _MARGIN, width, height, png)
     y = _MARGIN + height + 8.0
     if caption is not None:
-        y = _add_caption(figure, caption, y)
+        hatching = "" if _is_whole(scaled) else "\nhatched: not seen by the model"
+        y = _add_caption(figure, caption + hatching, y)
         if options.top_percent == 0.0:
             _add_bar(figure, options, unit, y, render)
             y += _BAR_HEIGHT + 4.0

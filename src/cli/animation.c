@@ -42,7 +42,8 @@ struct film {
     float morf[FRAMES], lerf[FRAMES];
     double low, high;  /* of both curves, and 0 */
     uint32_t blank;    /* what replaces a patch */
-    struct text title; /* owned */
+    struct text title; /* owned: the class */
+    struct text made;  /* owned: method and model */
 };
 
 /* As the evaluation orders them: by score, equal ones by place. */
@@ -126,7 +127,8 @@ static void add_bar(const struct film *film, struct figure *figure, double x, do
                                      .color = FIGURE_TEXT_COLOR};
     figure_add_area(figure, &(struct figure_box){x, y, width, BAR_HEIGHT}, TRACK_COLOR);
     figure_add_area(figure, &bar, BAR_COLOR);
-    snprintf(words, sizeof words, "logit %.2f", (double) logit);
+    snprintf(words, sizeof words, "logit %s%.2f", logit < 0.0F ? "\xE2\x88\x92" : "",
+             fabs((double) logit));
     figure_add_text(figure, &text, words);
 }
 
@@ -136,11 +138,12 @@ static enum vitlrp_status add_side(const struct film *film, struct figure *figur
     int32_t gone = (int32_t) floor((double) step * film->patches / ANIMATION_STEPS + 0.5);
     double column = fmax(film->pane.width, WIDTH_MIN) + MARGIN;
     double x = MARGIN + (is_lerf ? column : 0.0);
-    double y = MARGIN + TITLE_SIZE * 1.5;
+    double y = MARGIN + TITLE_SIZE * 1.5 + TEXT_SIZE * 1.6;
     const struct figure_text text = {
         .x = x, .baseline = y + TEXT_SIZE, .size = TEXT_SIZE, .color = FIGURE_FAINT_COLOR};
     figure_add_text(figure, &text, is_lerf ? "least relevant first" : "most relevant first");
-    y += TEXT_SIZE * 1.6;
+    /* A whole pixel: patches that meet between two would leave a seam. */
+    y = round(y + TEXT_SIZE * 1.6);
     TRY(figure_add_photo(figure, &film->pane, x, y, err));
     for (int32_t i = 0; i < gone; i++) {
         int32_t rank = is_lerf ? film->patches - 1 - i : i;
@@ -162,7 +165,13 @@ static enum vitlrp_status film_frame(const struct film *film, int step, struct b
                                       .width = 2.0 * fmax(film->pane.width, WIDTH_MIN),
                                       .color = FIGURE_TEXT_COLOR,
                                       .is_bold = true};
+    struct figure_text made = title;
+    made.baseline += TEXT_SIZE * 1.6;
+    made.size = TEXT_SIZE;
+    made.color = FIGURE_FAINT_COLOR;
+    made.is_bold = false;
     figure_add_text(&figure, &title, film->title.data == NULL ? "" : film->title.data);
+    figure_add_text(&figure, &made, film->made.data == NULL ? "" : film->made.data);
     enum vitlrp_status status = add_side(film, &figure, step, false, err);
     if (status == VITLRP_OK) {
         status = add_side(film, &figure, step, true, err);
@@ -193,11 +202,16 @@ static enum vitlrp_status film_make(struct film *film, struct bytes *out,
 
 enum vitlrp_status animation_encode(const struct animation *animation, struct bytes *out,
                                     struct vitlrp_error *err) {
-    struct film film = {.animation = animation, .title = {.limit = TITLE_LIMIT}};
+    struct film film = {
+        .animation = animation, .title = {.limit = TITLE_LIMIT}, .made = {.limit = TITLE_LIMIT}};
     enum vitlrp_status status;
     const char *caption = animation->caption == NULL ? "" : animation->caption;
-    text_append(&film.title, caption, strcspn(caption, "\n"));
+    size_t first = strcspn(caption, "\n");
+    const char *second = caption + first + (caption[first] == '\n' ? 1 : 0);
+    text_append(&film.title, caption, first);
+    text_append(&film.made, second, strcspn(second, "\n"));
     TRY_GOTO(status, text_check(&film.title, "the title of an animation", err), done);
+    TRY_GOTO(status, text_check_memory(&film.made, "the title of an animation", err), done);
     TRY_GOTO(status, film_order(&film, err), done);
     TRY_GOTO(status, film_measure(&film, err), done);
     TRY_GOTO(status, figure_pane_open(animation->image, animation->geometry, SIDE, &film.pane, err),
@@ -207,5 +221,6 @@ done:
     figure_pane_close(&film.pane);
     mem_free(film.order);
     text_free(&film.title);
+    text_free(&film.made);
     return status;
 }

@@ -73,6 +73,14 @@ void figure_pane_close(struct figure_pane *pane) {
     *pane = (struct figure_pane){0};
 }
 
+const char *figure_pane_hatching(const struct figure_pane *pane) {
+    const struct vitlrp_geometry *geometry = &pane->geometry;
+    double right = geometry->image_width - (geometry->left + geometry->width);
+    double bottom = geometry->image_height - (geometry->top + geometry->height);
+    bool is_whole = fmax(fmax(geometry->left, geometry->top), fmax(right, bottom)) < 0.5;
+    return is_whole ? NULL : "hatched: not seen by the model";
+}
+
 /* A hairline around the picture. */
 static void add_frame(struct figure *figure, const struct figure_box *box) {
     const double line = 0.5;

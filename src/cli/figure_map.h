@@ -24,6 +24,9 @@ enum vitlrp_status figure_pane_open(const struct vitlrp_image *image,
 
 void figure_pane_close(struct figure_pane *pane);
 
+/* What its hatching means; NULL where the model saw all of it. */
+const char *figure_pane_hatching(const struct figure_pane *pane);
+
 /* The photograph itself. */
 enum vitlrp_status figure_add_photo(struct figure *figure, const struct figure_pane *pane, double x,
                                     double y, struct vitlrp_error *err);

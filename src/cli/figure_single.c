@@ -14,23 +14,29 @@
 #define TEXT_SIZE 9.0
 #define LINE 1.45 /* the height of a line, in sizes */
 
-/* The lines of the caption, from y on; returns where they end. */
-static double add_caption(struct figure *figure, const char *caption, double y,
-                          struct text *words) {
+/* A line of the caption; returns where it ends. */
+static double add_line(struct figure *figure, const char *words, bool is_title, double y) {
+    struct figure_text text = {.x = MARGIN,
+                               .size = is_title ? TITLE_SIZE : TEXT_SIZE,
+                               .width = figure->width - 2.0 * MARGIN,
+                               .color = is_title ? FIGURE_TEXT_COLOR : FIGURE_FAINT_COLOR,
+                               .is_bold = is_title};
+    text.baseline = y + text.size;
+    figure_add_text(figure, &text, words);
+    return y + text.size * LINE;
+}
+
+/* The caption's lines from y on, and what hatching means; returns where they end. */
+static double add_caption(struct figure *figure, const char *caption, const char *hatching,
+                          double y, struct text *words) {
     for (int line = 0; *caption != '\0'; line++) {
-        struct figure_text text = {.x = MARGIN,
-                                   .size = line == 0 ? TITLE_SIZE : TEXT_SIZE,
-                                   .width = figure->width - 2.0 * MARGIN,
-                                   .color = line == 0 ? FIGURE_TEXT_COLOR : FIGURE_FAINT_COLOR,
-                                   .is_bold = line == 0};
         size_t length = strcspn(caption, "\n");
         words->length = 0;
         text_append(words, caption, length);
-        text.baseline = y + text.size;
-        figure_add_text(figure, &text, words->data == NULL ? "" : words->data);
-        y += text.size * LINE;
+        y = add_line(figure, words->data == NULL ? "" : words->data, line == 0, y);
         caption += length + (caption[length] == '\n' ? 1 : 0);
     }
+    y = hatching == NULL ? y : add_line(figure, hatching, false, y);
     return y + 2.0;
 }
 
@@ -42,7 +48,7 @@ static enum vitlrp_status draw(const struct figure_single *single, const struct 
     TRY(figure_add_map(figure, pane, &single->map, MARGIN, y, err));
     y += pane->height + 8.0;
     if (single->caption != NULL) {
-        y = add_caption(figure, single->caption, y, words);
+        y = add_caption(figure, single->caption, figure_pane_hatching(pane), y, words);
         const struct figure_box box = {MARGIN, y, BAR_WIDTH, FIGURE_BAR_HEIGHT};
         if (single->map.options.top_percent == 0.0F) {
             TRY(figure_add_bar(figure, &single->map, &box, err));

@@ -150,6 +150,17 @@ class Compare(unittest.TestCase):
         self.assertEqual(records.check_text(alone), [])
         self.assertIsNone(json.loads(alone)["curves"])
 
+    def test_hatching(self):
+        """Figures say what it means, where there is some."""
+        def words(*arguments):
+            self.run_command("<fish> & co.jpg", "-o", "f.svg", "-q", *arguments)
+            return [text.text for text in xml.etree.ElementTree.fromstring(self.read("f.svg")).iter(SVG + "text")]
+
+        self.assertIn("hatched: not seen by the model", words())
+        self.assertNotIn("hatched: not seen by the model", words("--resize", "squash:64"))
+        self.run_command("compare", "<fish> & co.jpg", "--method", "random", "--steps", "0", "-o", "f.svg", "-q")
+        self.assertIn(b">hatched: not seen by the model<", self.read("f.svg"))
+
     def test_gammas(self):
         said = self.run_command("compare", "<fish> & co.jpg", "--gammas", "0,0.1:inf", "--steps", "0", "-o", "f.svg")
         self.assertRegex(said, r"(?m)^  gamma 0 *$")
@@ -175,6 +186,21 @@ class Compare(unittest.TestCase):
                                   check=True).stdout
             for word in ("Photograph", "attnlrp", "<fish> & co.jpg: goldfish (1)", "logit per patch"):
                 self.assertIn(word, text)
+
+    def check_last_frame(self, data, width, height):
+        """Where all patches are gone there is one colour, without seams: 128 of 8 x 8 patches, 8 pixels or more each."""
+        above, rows = bytearray(3 * width), []
+        for y in range(height):
+            kind, row = data[y * (3 * width + 1)], bytearray(data[y * (3 * width + 1) + 1:(y + 1) * (3 * width + 1)])
+            for i in range(len(row)):
+                left, up, corner = (row[i - 3], above[i], above[i - 3]) if i >= 3 else (0, above[i], 0)
+                nearest = min((left, up, corner), key=lambda value, all=left + up - corner: abs(all - value))
+                row[i] = row[i] + (0, left, up, (left + up) // 2, nearest)[kind] & 255
+            rows.append(bytes(row))
+            above = row
+        blank = bytes((124, 116, 104))
+        colors = [{row[3 * x:3 * x + 3] for row in rows[height // 3:height * 2 // 3]} for x in range(width // 6, width // 3)]
+        self.assertEqual(set().union(*colors), {blank})
 
     def test_animation(self):
         """An APNG: 17 whole frames, numbered chunks with their sums, under 4 MB. Pillow agrees, where it is there."""
@@ -203,6 +229,7 @@ class Compare(unittest.TestCase):
         pixels = [zlib.decompress(frame) for frame in frames]
         self.assertEqual({len(frame) for frame in pixels}, {(3 * width + 1) * height})
         self.assertEqual(len(set(pixels)), 17)
+        self.check_last_frame(pixels[-1], width, height)
         try:
             from PIL import Image
         except ImportError:

@@ -216,6 +216,8 @@ class Driven(Scratch):
         self.assertIn(f"{logit:.3g}".replace("-", "\u2212").rstrip("0"), told["Without it"])
         page.click(*self.place(page, 2, 3))
         self.assertNotIn("Without it", self.facts(page))
+        column = page.get("[...document.getElementById('top').tBodies[0].rows].map((row) => row.cells[4].textContent)")
+        self.assertEqual(len({len(text.partition(".")[2]) for text in column}), 1, column)
 
     def keyboard(self, page):
         columns = self.data["grid"][1]

@@ -76,9 +76,40 @@ class Reports(unittest.TestCase):
             self.page.go(self.report)
             self.assert_fits("#results .scroll")
         self.assertEqual(self.run_code("getComputedStyle(document.querySelector('.cards thead')).display"), "none")
-        self.assertEqual(self.run_code("getComputedStyle(document.querySelector('.more')).display"), "block")
+        self.assertIsNone(self.run_code("document.querySelector('.more')")) # two methods are all seen
         self.assertEqual(self.run_code("document.querySelectorAll('img:not([alt]), img[alt=\"\"]').length"), 0)
         self.assert_quiet()
+
+    def test_report_of_many(self):
+        """Beside an interval, the longest name of a column fits on a phone; a test has its p."""
+        base = self.scratch.name
+        for i in range(20):
+            os.makedirs(os.path.join(base, "many"), exist_ok=True)
+            shutil.copy(os.path.join(DATA, "goldfish.jpg"), os.path.join(base, "many", f"{i}.jpg"))
+        program("eval", "many", "--methods", MAPS + ",random", "--steps", "2", "--html", "many.html", "-q", cwd=base)
+        self.page.size(390)
+        self.page.go(os.path.join(base, "many.html"))
+        self.assert_fits("#results .scroll, #results td, #standing td")
+        rights = "[...document.querySelectorAll('.cards td small')].map((one) => one.getBoundingClientRect().right)"
+        self.assertLess(max(self.run_code(rights)) - min(self.run_code(rights)), 1)
+        longest = "[...document.querySelectorAll('[data-of=Comprehensiveness]')].map((one) => one.innerText)"
+        self.assertRegex(self.run_code(longest)[0], r" to [\d.]+$")
+        self.assertEqual(self.run_code("getComputedStyle(document.querySelector('.more')).display"), "block")
+        told = self.run_code("document.querySelector('#standing').innerText")
+        self.assertIn("Student", told)
+        self.assertIn("Difference of \u0394", self.run_code("document.querySelector('#standing td').dataset.of"))
+
+    def test_report_of_one_method(self):
+        """Nothing is compared where there is nothing to compare with."""
+        base = self.scratch.name
+        program("eval", "ds/" + CLASSES[0], "--methods", "chefer", "--steps", "2", "--replace", "zero,black", "--html",
+                "one.html", "-q", cwd=base)
+        self.page.size(390)
+        self.page.go(os.path.join(base, "one.html"))
+        told = self.run_code("document.body.innerText")
+        self.assertRegex(told, r"\nUnder zero, the model\u2019s logit falls")
+        for words in ("best ranks", "Agreement of the rankings", "scroll sideways"):
+            self.assertNotIn(words, told)
 
     def test_report_print(self):
         self.page.size(718) # A4 less its margins
@@ -205,6 +236,8 @@ class Reports(unittest.TestCase):
             self.page.size(width)
             self.page.go(self.sheet)
             self.assert_fits("main, header")
+        rows = "new Set([...document.querySelectorAll('select')].map((one) => one.offsetTop)).size"
+        self.assertEqual(self.run_code(rows), 3)
         self.page.size(718)
         self.page.media("print")
         self.page.go(self.sheet)

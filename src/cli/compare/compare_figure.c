@@ -131,6 +131,13 @@ static void add_notes(struct plan *plan, struct text *words) {
                             "method with another unit."
                           : "Colours: in a row, maps in logits have one scale; a method with "
                             "another unit has its own.");
+    for (size_t i = 0; i < cells->image_count; i++) {
+        const char *hatching = figure_pane_hatching(&cells->images[i].pane);
+        if (hatching != NULL) {
+            add_note(plan, hatching);
+            break;
+        }
+    }
     if (cells->steps > 0) {
         text_printf(words,
                     DELTA ": the %s mean while the least relevant patches are replaced first, "

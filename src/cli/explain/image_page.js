@@ -19,6 +19,11 @@ const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 const dress = (text) => text.replace("-", "\u2212");
 const short = (value) => value === null ? "\u2013" : dress(String(Number(value.toPrecision(3))));
 const signed = (value) => (value > 0 ? "+" : "") + short(value);
+/* With the decimals that give `like` three digits: values that are compared have the same. */
+const beside = (value, like) => {
+  const digits = like === 0 ? 2 : clamp(2 - Math.floor(Math.log10(Math.abs(like))), 0, 12);
+  return value === null ? "\u2013" : dress(value.toFixed(digits));
+};
 const percent = (value) => short(100 * value) + "\u00a0%";
 const nameOf = (target) => data.classes[target.class].title +
   (target.versus === null ? "" : " less " + data.classes[target.versus].title);
@@ -312,7 +317,8 @@ function tellPatch() {
     const top = removal.single.top[state.gone];
     const unit = target.versus === null ? data.output : data.output + " difference";
     rows.push([`Without ${state.hover >= 0 && state.hover !== state.gone ? "the one taken away" : "it"}`,
-      `${unit} ${short(whole.logit)} \u2192 ${short(without.logit)} (${signed(without.logit - whole.logit)})` +
+      `${unit} ${beside(whole.logit, whole.logit)} \u2192 ${beside(without.logit, whole.logit)} ` +
+      `(${signed(without.logit - whole.logit)})` +
       (without.chance === null ? "" : `, ${percent(whole.chance)} \u2192 ${percent(without.chance)}`)]);
     rows.push(["Then first", removal.names[top]]);
   }
@@ -344,7 +350,7 @@ function tellTop() {
     const row = body.insertRow();
     const cells = [rank + 1, `${Math.floor(patch / COLUMNS) + 1}, ${patch % COLUMNS + 1}`,
       map.around_zero ? signed(map.values[patch]) : short(map.values[patch]), percent(shareOf(map, patch))];
-    if (removal !== null) cells.push(short(saysOf(target, patch).logit));
+    if (removal !== null) cells.push(beside(saysOf(target, patch).logit, saysOf(target, -1).logit));
     cells.forEach((text, place) => {
       const cell = row.insertCell();
       if (place !== 1) {
