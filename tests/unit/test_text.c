@@ -450,6 +450,53 @@ static void check_attnlrp(struct fixture *fixture, const float *seed, const json
     mem_free(ledger);
 }
 
+/* Which word every token belongs to, by the lists of their places. */
+static size_t read_words(const json_t *lists, int32_t of_token[MAX_TOKENS]) {
+    size_t count = json_array_size(lists);
+    for (size_t word = 0; word < count; word++) {
+        const json_t *list = json_array_get(lists, word);
+        for (size_t i = 0; i < json_array_size(list); i++) {
+            of_token[json_integer_value(json_array_get(list, i))] = (int32_t) word;
+        }
+    }
+    return count;
+}
+
+/* Rows of words, and that each is the relevance of its tokens for any seed. */
+static void check_rows(struct fixture *fixture, size_t prompt, size_t count, const json_t *words,
+                       const float *seed) {
+    char file[64];
+    int32_t of_token[MAX_TOKENS];
+    float tokens[MAX_TOKENS];
+    struct vitlrp_error err = {0};
+    struct vit_text_relevance relevance = {.tokens = tokens};
+    const json_t *lists = json_object_get(words, "words");
+    const struct vit_words of = {of_token, read_words(lists, of_token)};
+    const struct vitlrp_rules *rules[] = {&ATTNLRP, &CP_LRP};
+    float *rows = mem_calloc(of.count * fixture->width, sizeof *rows);
+    snprintf(file, sizeof file, "word_rows_%zu.npy", prompt);
+    float *wanted = read_rows(fixture, file, of.count);
+    for (size_t rule = 0; rule < 2; rule++) {
+        if (vit_text_words(fixture->one, &of, rules[rule], rows, &err) != VITLRP_OK) {
+            fail_msg("%s: %s", fixture->words->name, err.message);
+        }
+        if (rule == 0) {
+            check_near(fixture, "rows of words", rows, wanted, of.count * fixture->width, 1e-5);
+        }
+        relevance_of(fixture, seed, rules[rule], &relevance);
+        for (size_t word = 0; word < of.count; word++) {
+            double sum = 0.0;
+            for (size_t i = 0; i < count; i++) {
+                sum += of_token[i] == (int32_t) word ? tokens[i] : 0.0F;
+            }
+            check_sum(fixture, "a word by its row",
+                      dot(rows + word * fixture->width, seed, fixture->width), sum, 1.0);
+        }
+    }
+    mem_free(wanted);
+    mem_free(rows);
+}
+
 static void check_words(struct fixture *fixture, size_t prompt, const json_t *words) {
     int32_t ids[MAX_TOKENS];
     float tokens[MAX_TOKENS];
@@ -462,6 +509,7 @@ static void check_words(struct fixture *fixture, size_t prompt, const json_t *wo
     forward(fixture->one, &text, 1, v);
     make_seed(fixture, v, seed);
     check_attnlrp(fixture, seed, words, score);
+    check_rows(fixture, prompt, text.count, words, seed);
     relevance_of(fixture, seed, &CP_LRP, &relevance);
     check_tokens(fixture, "CP-LRP of tokens", tokens,
                  json_object_get(json_object_get(words, "cp-lrp"), "tokens"));
@@ -485,9 +533,65 @@ static void test_words(void **state) {
     }
 }
 
+/* Every token a word, in more than one pass of changes; a token may belong to none. */
+static void test_many_words(void **state) {
+    int32_t ids[MAX_TOKENS];
+    int32_t of_token[MAX_TOKENS];
+    float tokens[MAX_TOKENS];
+    struct vitlrp_error err = {0};
+    struct fixture fixture;
+    (void) state;
+    open_case(&CASES[1], &fixture);
+    const json_t *prompt = json_object_get(fixture.expected, "long_prompt");
+    const struct vit_ids text = read_ids(json_object_get(prompt, "token_ids"), ids);
+    const struct vit_words words = {of_token, text.count};
+    struct vit_text_relevance relevance = {.tokens = tokens};
+    float *v = mem_calloc((text.count + 1) * fixture.width, sizeof *v);
+    float *seed = mem_calloc(fixture.width, sizeof *seed);
+    float *rows = v + fixture.width;
+    for (size_t i = 0; i < text.count; i++) {
+        of_token[i] = i == 3 ? -1 : (int32_t) i;
+    }
+    forward(fixture.one, &text, 1, v);
+    make_seed(&fixture, v, seed);
+    assert_int_equal(vit_text_words(fixture.one, &words, &ATTNLRP, rows, &err), VITLRP_OK);
+    relevance_of(&fixture, seed, &ATTNLRP, &relevance);
+    for (size_t i = 0; i < text.count; i++) {
+        check_sum(&fixture, "a token by its row",
+                  dot(rows + i * fixture.width, seed, fixture.width), i == 3 ? 0.0 : tokens[i],
+                  1.0);
+    }
+    mem_free(seed);
+    mem_free(v);
+    close_case(&fixture);
+}
+
+static void test_refused_words(void **state) {
+    static const int32_t IDS[] = {1512, 320, 1513};
+    static const int32_t OF_TOKEN[] = {0, 1, 2};
+    struct vitlrp_rules gamma = ATTNLRP;
+    struct fixture fixture;
+    float *rows;
+    (void) state;
+    open_case(&CASES[1], &fixture);
+    gamma.gamma[VITLRP_ROLE_FC1] = 0.05F;
+    rows = mem_calloc(3 * fixture.width, sizeof *rows);
+    const struct vit_words words = {OF_TOKEN, 3};
+    const struct vit_words few = {OF_TOKEN, 2};
+    assert_int_equal(vit_text_words(fixture.one, &words, &ATTNLRP, rows, NULL), VITLRP_USAGE);
+    forward(fixture.one, &(struct vit_ids){IDS, 3}, 1, rows);
+    assert_int_equal(vit_text_words(fixture.one, &words, &ATTNLRP, rows, NULL), VITLRP_OK);
+    assert_int_equal(vit_text_words(fixture.one, &words, &gamma, rows, NULL), VITLRP_USAGE);
+    assert_int_equal(vit_text_words(fixture.one, &words, NULL, rows, NULL), VITLRP_USAGE);
+    assert_int_equal(vit_text_words(fixture.one, &few, &ATTNLRP, rows, NULL), VITLRP_USAGE);
+    mem_free(rows);
+    close_case(&fixture);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_embeddings),    cmocka_unit_test(test_words),
+        cmocka_unit_test(test_many_words),    cmocka_unit_test(test_refused_words),
         cmocka_unit_test(test_namings),       cmocka_unit_test(test_threads),
         cmocka_unit_test(test_padding),       cmocka_unit_test(test_many_texts),
         cmocka_unit_test(test_refused_texts), cmocka_unit_test(test_refused_models),

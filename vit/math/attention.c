@@ -98,6 +98,7 @@ struct attention_job {
     float *out;
     const float *g_out;
     struct attention_result result;
+    const struct attention_changes *changes;
 };
 
 /* Rows [first, first + rows) of a head's matrix. */
@@ -452,4 +453,82 @@ void attention_relevance(const struct engine *engine, const struct attention *at
     struct attention_job job = {
         .engine = engine, .attention = attention, .rule = rule, .g_out = g_out, .result = *result};
     pool_run(engine->pool, attention->heads, relevance_head, &job);
+}
+
+/* ---- Changes ---- */
+
+/* c [block rows, tokens], rows strided, = q k^T, and what is there if it `adds`. */
+static void multiply_scores(const struct attention_job *job, const struct block *block,
+                            const float *q, const float *k, bool adds, float *c) {
+    const struct attention *attention = job->attention;
+    multiply(job->engine, attention, block,
+             &(struct gemm_product){.transpose_b = true,
+                                    .m = block->rows,
+                                    .n = attention->tokens,
+                                    .k = score_size(attention),
+                                    .alpha = 1.0F,
+                                    .a = q + block->first * 3 * attention->dim + block->at,
+                                    .a_stride = 3 * attention->dim,
+                                    .b = k + attention->dim + block->at,
+                                    .b_stride = 3 * attention->dim,
+                                    .beta = adds ? 1.0F : 0.0F,
+                                    .c = c,
+                                    .c_stride = row_stride(attention->tokens)});
+}
+
+/* A product of a matrix with values, what is there added if it `adds`. */
+struct value_product {
+    float share;
+    const float *a, *v;
+    bool adds;
+};
+
+static void multiply_values(const struct attention_job *job, const struct block *block,
+                            const struct value_product *of, float *out) {
+    const struct attention *attention = job->attention;
+    multiply(job->engine, attention, block,
+             &(struct gemm_product){.m = block->rows,
+                                    .n = head_size(attention),
+                                    .k = attention->tokens,
+                                    .alpha = of->share,
+                                    .a = of->a,
+                                    .a_stride = row_stride(attention->tokens),
+                                    .b = of->v + 2 * attention->dim + block->at,
+                                    .b_stride = 3 * attention->dim,
+                                    .beta = of->adds ? 1.0F : 0.0F,
+                                    .c = out,
+                                    .c_stride = attention->dim});
+}
+
+/* A block of rows, of one of the changes after the other. */
+static void change_block(void *context, size_t index, size_t thread) {
+    const struct attention_job *job = context;
+    const struct attention *attention = job->attention;
+    float *a = engine_scratch(job->engine, thread);
+    float *g = a + block_floats(attention);
+    struct block block = block_of(attention, index, a);
+    make_softmax(job->engine, attention, &block, 0, a);
+    for (size_t i = 0; i < job->changes->count; i++) {
+        const float *qkv = job->changes->qkv + i * attention->tokens * 3 * attention->dim;
+        float *out =
+            job->changes->out + (i * attention->rows + block.first) * attention->dim + block.at;
+        if (!job->rule.constant) {
+            multiply_scores(job, &block, qkv, attention->qkv, false, g);
+            multiply_scores(job, &block, attention->qkv, qkv, true, g);
+            score_relevance(job, &block, a, g);
+            multiply_values(job, &block,
+                            &(struct value_product){job->rule.matrix, g, attention->qkv, false},
+                            out);
+        }
+        multiply_values(job, &block,
+                        &(struct value_product){job->rule.value, a, qkv, !job->rule.constant}, out);
+    }
+}
+
+void attention_change(const struct engine *engine, const struct attention *attention,
+                      struct attention_rule rule, const struct attention_changes *changes) {
+    struct attention_job job = {
+        .engine = engine, .attention = attention, .rule = rule, .changes = changes};
+    pool_run(engine->pool, attention->heads * block_count(attention->rows, attention->tokens),
+             change_block, &job);
 }

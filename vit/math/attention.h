@@ -75,6 +75,18 @@ void attention_relevance(const struct engine *engine, const struct attention *at
                          struct attention_rule rule, const float *g_out,
                          const struct attention_result *result);
 
+/* Several changes of q, k and v, and what they make of the result, by the same rule run forwards:
+ * it is the transpose of attention_relevance. */
+struct attention_changes {
+    size_t count;
+    const float *qkv; /* [count, tokens, 3 dim] */
+    float *out;       /* [count, rows, dim] */
+};
+
+/* Of one image, whose attention is not differential. */
+void attention_change(const struct engine *engine, const struct attention *attention,
+                      struct attention_rule rule, const struct attention_changes *changes);
+
 /* Floats of scratch that a thread needs (struct engine) for that many query rows, or for one; at
  * most 1 MB until a single row is half of that, half as much again for a differential attention. */
 size_t attention_thread_scratch(size_t rows, size_t tokens, bool differential);

@@ -23,6 +23,16 @@ struct linear op_linear_layer(const struct op_call *call) {
                            .packs = call->op->packs};
 }
 
+/* Arrangements are for as many rows as a pass has. */
+void op_linear_change(const struct op_call *call, const struct op_changes *changes) {
+    struct linear layer = op_linear_layer(call);
+    layer.bias = NULL;
+    layer.packs = (struct linear_packs){0};
+    linear_forward(call->engine, &layer,
+                   &(struct linear_pass){changes->count * call->out.rows, changes->in, changes->out,
+                                         layer.outputs, changes->residual});
+}
+
 float op_factor_share(const struct op_call *call) {
     bool chosen = !op_is_gradient(call) && call->rules->attention == VITLRP_ATTENTION_SHARE;
     return op_is_gradient(call) || op_is_constant(call) ? 1.0F

@@ -90,6 +90,16 @@ struct op_call {
     struct op_ledger *ledger; /* NULL: nobody asks what is absorbed */
 };
 
+/* What changes of the program's input make of values, to first order, where the rules that hold
+ * backwards are run forwards: [count, rows, width] each. G of the input is linear in G of the
+ * output, so a change of the input tells at once what relevance it gets for every coordinate of the
+ * output. Without gamma and epsilon, and of one text or image. */
+struct op_changes {
+    size_t count;
+    const float *in, *residual; /* of the first input; NULL: no residual */
+    float *out;
+};
+
 /* What an operation needs beside its values. */
 struct op_need {
     size_t scratch[OP_SCRATCH]; /* floats */
@@ -121,6 +131,9 @@ struct op_kind {
     /* G of the inputs from G of the result, which may be overwritten; NULL: nothing is to do. */
     void (*relevance)(const struct op_call *call);
     void (*gradient)(const struct op_call *call);
+
+    /* The transpose of `relevance`, after `forward`; NULL: nobody needs it of that kind. */
+    void (*change)(const struct op_call *call, const struct op_changes *changes);
 
     /* Operations that the equations ask for, two per multiply-add; NULL: none. */
     double (*flops)(const struct op_call *call);
@@ -169,6 +182,9 @@ static inline bool op_is_constant(const struct op_call *call) {
 
 /* The layer of an operation whose weights are a matrix and its bias. */
 struct linear op_linear_layer(const struct op_call *call);
+
+/* The layer without its bias: op_kind.change of kinds that are linear layers. */
+void op_linear_change(const struct op_call *call, const struct op_changes *changes);
 
 /* The shares of the relevance of a product that its factor (attention weights, a gate) gets, and
  * the values: halves, or by the rules' share. Both get all of a plain gradient. */

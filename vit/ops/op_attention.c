@@ -128,6 +128,12 @@ static void relevance(const struct op_call *call) {
     op_record(call, 1, kept, 0.0);
 }
 
+static void change(const struct op_call *call, const struct op_changes *changes) {
+    struct attention attention = op_attention_of(call);
+    attention_change(call->engine, &attention, rule_of(call),
+                     &(struct attention_changes){changes->count, changes->in, changes->out});
+}
+
 static double flops(const struct op_call *call) {
     struct attention attention = op_attention_of(call);
     double sum = 0.0;
@@ -151,5 +157,6 @@ const struct op_kind OP_ATTENTION = {.name = "attention",
                                      .forward = forward,
                                      .relevance = relevance,
                                      .gradient = relevance,
+                                     .change = change,
                                      .flops = flops,
                                      .flops_relevance = flops_relevance};

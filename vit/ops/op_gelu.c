@@ -2,6 +2,8 @@
  *
  * Relevance: the identity rule (Achtibat et al. 2024, eq. 9), G_z = Phi(z) G_h, since h / z =
  * Phi(z). Nothing is absorbed. */
+#include <string.h>
+
 #include "vit/ops/op.h"
 
 struct gelu_job {
@@ -38,9 +40,19 @@ static void gradient(const struct op_call *call) {
     engine_rows(call->engine, call->out.rows, backward_rows, &job);
 }
 
+static void change(const struct op_call *call, const struct op_changes *changes) {
+    size_t floats = call->out.rows * call->out.width;
+    memcpy(changes->out, changes->in, changes->count * floats * sizeof *changes->out);
+    for (size_t i = 0; i < changes->count; i++) {
+        call->engine->kernels->gelu_relevance(changes->out + i * floats, call->in[0].x, floats,
+                                              call->op->activation);
+    }
+}
+
 const struct op_kind OP_GELU = {.name = "gelu",
                                 .remade = true,
                                 .in_place = true,
                                 .forward = forward,
                                 .relevance = relevance,
-                                .gradient = gradient};
+                                .gradient = gradient,
+                                .change = change};

@@ -106,5 +106,6 @@ const struct op_kind OP_LINEAR = {.name = "linear",
                                   .forward = forward,
                                   .relevance = relevance,
                                   .gradient = relevance,
+                                  .change = op_linear_change,
                                   .flops = flops,
                                   .flops_relevance = flops_relevance};

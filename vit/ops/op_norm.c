@@ -6,6 +6,8 @@
  * the shift b, which some models do without, as RMSNorm does. */
 #include "vit/ops/op_norm.h"
 
+#include <math.h>
+
 void op_norm_forward(const struct op_call *call, const struct norm_rows *rows) {
     struct norm_job job = {call, NULL};
     engine_rows(call->engine, call->images * call->out.rows, rows->forward, &job);
@@ -67,6 +69,40 @@ static void gradient(const struct op_call *call) {
     op_norm_gradient(call, &ROWS);
 }
 
+/* ---- Changes ---- */
+
+static double mean_of(const float *row, size_t width) {
+    double sum = 0.0;
+    for (size_t i = 0; i < width; i++) {
+        sum += row[i];
+    }
+    return sum / (double) width;
+}
+
+static double inverse_deviation(const float *row, size_t width, float eps) {
+    double mean = mean_of(row, width);
+    double sum = 0.0;
+    for (size_t i = 0; i < width; i++) {
+        sum += (row[i] - mean) * (row[i] - mean);
+    }
+    return 1.0 / sqrt(sum / (double) width + eps);
+}
+
+/* std is a constant, the rest linear. */
+static void change(const struct op_call *call, const struct op_changes *changes) {
+    size_t width = call->out.width;
+    size_t rows = call->out.rows;
+    for (size_t r = 0; r < changes->count * rows; r++) {
+        const float *in = changes->in + r * width;
+        double scale = inverse_deviation(call->in[0].x + r % rows * width, width, call->op->eps);
+        double mean = mean_of(in, width);
+        for (size_t i = 0; i < width; i++) {
+            changes->out[r * width + i] =
+                (float) ((in[i] - mean) * scale * (double) call->op->weights[0][i]);
+        }
+    }
+}
+
 const struct op_kind OP_NORM = {.name = "norm",
                                 .norm = NORM_LAYER,
                                 .ledger_lines = 1,
@@ -75,7 +111,8 @@ const struct op_kind OP_NORM = {.name = "norm",
                                 .reads_output = true,
                                 .forward = forward,
                                 .relevance = relevance,
-                                .gradient = gradient};
+                                .gradient = gradient,
+                                .change = change};
 
 const struct op_kind OP_RMS_NORM = {.name = "rms norm",
                                     .ledger_lines = 1,

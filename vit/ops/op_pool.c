@@ -28,9 +28,18 @@ static void relevance(const struct op_call *call) {
     call->op->pool->spread(&shape, call->out.g, call->in[0].g);
 }
 
+static void change(const struct op_call *call, const struct op_changes *changes) {
+    struct pool_shape shape = shape_of(call);
+    for (size_t i = 0; i < changes->count; i++) {
+        call->op->pool->gather(&shape, changes->in + i * shape.rows * shape.width,
+                               changes->out + i * call->out.width);
+    }
+}
+
 const struct op_kind OP_POOL = {.name = "pool",
                                 .remade = true,
                                 .is_view = is_view,
                                 .forward = forward,
                                 .relevance = relevance,
-                                .gradient = relevance};
+                                .gradient = relevance,
+                                .change = change};

@@ -158,5 +158,6 @@ const struct op_kind OP_QKV = {.name = "qkv",
                                .forward = forward,
                                .relevance = relevance,
                                .gradient = relevance,
+                               .change = op_linear_change,
                                .flops = flops,
                                .flops_relevance = flops_relevance};

@@ -3,6 +3,8 @@
  *
  * A sum passes G to each term (LRP-0), so G of a patch is that of its token. In the ledger: what
  * the position embeddings and the tokens in front keep. */
+#include <string.h>
+
 #include "vit/ops/op.h"
 
 /* Positions begin anew with every text. */
@@ -45,9 +47,16 @@ static void relevance(const struct op_call *call) {
     op_record(call, 1, op_sum(call, weights[0], call->out.g, prefix, width, width), 0.0);
 }
 
+/* Of words, which have no tokens in front. */
+static void change(const struct op_call *call, const struct op_changes *changes) {
+    memcpy(changes->out, changes->in,
+           changes->count * call->out.rows * call->out.width * sizeof *changes->out);
+}
+
 const struct op_kind OP_TOKENS = {.name = "tokens",
                                   .ledger_lines = 2,
                                   .g_row = g_row,
                                   .forward = forward,
                                   .relevance = relevance,
-                                  .gradient = relevance};
+                                  .gradient = relevance,
+                                  .change = change};

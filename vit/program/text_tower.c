@@ -6,7 +6,7 @@
 
 #include "base/checked.h"
 #include "base/mem.h"
-#include "vit/program/runner.h"
+#include "vit/program/change.h"
 
 /* Texts of one pass, at most, and how many tokens each has room for on average: a prompt has about
  * ten. */
@@ -298,5 +298,86 @@ enum vitlrp_status vit_text_relevance(struct vit_text *text, const float *seed,
     runner_backward(&pass, 0, runner->program->op_count);
     enum vitlrp_status status = make_relevance(text, relevance, err);
     runner->engine.backend->leave(&saved);
+    return status;
+}
+
+/* ---- Words ---- */
+
+/* Rows of changes that one pass takes, at most. */
+#define CHANGES_AT_ONCE ((size_t) 1024)
+
+static enum vitlrp_status check_words(const struct vit_text *text, const struct vit_words *words,
+                                      const struct vitlrp_rules *rules, struct vitlrp_error *err) {
+    if (!text->has_forward || !text->runner.memory.keeps) {
+        return fail(err, VITLRP_USAGE, "no forward pass that keeps a text: it has no words");
+    }
+    bool linear = rules != NULL && rules->epsilon == 0.0F;
+    for (size_t i = 0; linear && i < VITLRP_ROLE_COUNT; i++) {
+        linear = rules->gamma[i] == 0.0F;
+    }
+    if (!linear) {
+        return fail(err, VITLRP_USAGE, "rows of words need rules without gamma and epsilon");
+    }
+    for (size_t i = 0; i < text->given; i++) {
+        if (words->of_token[i] < -1 || words->of_token[i] >= (int64_t) words->count) {
+            return fail(err, VITLRP_USAGE, "token %zu belongs to word %d, and there are %zu", i,
+                        words->of_token[i], words->count);
+        }
+    }
+    return VITLRP_OK;
+}
+
+/* input [count, rows, width]: the embedding of its tokens for each of `count` words from `first`
+ * on.
+ */
+static void take_changes(const struct vit_text *text, const struct vit_words *words, size_t first,
+                         size_t count, float *input) {
+    const struct program *program = text->runner.program;
+    const float *embedded = memory_value(&text->runner.memory, program->input, false);
+    size_t width = program->values[program->input].width;
+    size_t rows = text->starts[1];
+    memset(input, 0, count * rows * width * sizeof *input);
+    for (size_t t = 0; t < rows; t++) {
+        int64_t word = words->of_token[t];
+        if (word >= (int64_t) first && word < (int64_t) (first + count)) {
+            memcpy(input + (((size_t) word - first) * rows + t) * width, embedded + t * width,
+                   width * sizeof *input);
+        }
+    }
+}
+
+enum vitlrp_status vit_text_words(struct vit_text *text, const struct vit_words *words,
+                                  const struct vitlrp_rules *rules, float *rows,
+                                  struct vitlrp_error *err) {
+    TRY(check_words(text, words, rules, err));
+    const struct program *program = text->runner.program;
+    const struct gemm_backend *backend = text->runner.engine.backend;
+    size_t outputs = (size_t) config_of(text)->classes;
+    size_t step = size_max(1, CHANGES_AT_ONCE / text->starts[1]);
+    size_t most = size_min(step, words->count);
+    float *input =
+        mem_calloc(most * text->starts[1] * program->values[program->input].width, sizeof *input);
+    enum vitlrp_status status = VITLRP_OK;
+    if (input == NULL) {
+        return fail(err, VITLRP_NOMEM, "out of memory for the words of a text");
+    }
+    struct gemm_entry saved;
+    backend->enter(&saved);
+    for (size_t first = 0; first < words->count && status == VITLRP_OK; first += step) {
+        size_t count = size_min(step, words->count - first);
+        take_changes(text, words, first, count, input);
+        status = change_run(&(struct change_pass){.runner = &text->runner,
+                                                  .texts = &text->rows,
+                                                  .rules = rules,
+                                                  .count = count,
+                                                  .input = input,
+                                                  .output = rows + first * outputs},
+                            err);
+    }
+    backend->leave(&saved);
+    mem_free(input);
+    if (status == VITLRP_OK && !values_are_finite(rows, words->count * outputs)) {
+        status = fail(err, VITLRP_NUMERIC, "the relevance of words is not finite");
+    }
     return status;
 }

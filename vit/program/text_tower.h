@@ -67,4 +67,19 @@ enum vitlrp_status vit_text_relevance(struct vit_text *text, const float *seed,
                                       struct vit_text_relevance *relevance,
                                       struct vitlrp_error *err);
 
+/* The words of a text, as groups of its tokens. */
+struct vit_words {
+    const int32_t *of_token; /* [tokens of the text]: which word it belongs to; -1: none */
+    size_t count;
+};
+
+/* rows [words, classes], of the text of the last forward pass: entry j of row i is the relevance of
+ * word i for the seed e_j, coordinate j of the embedding. Any linear seed's words follow by a dot
+ * product: an image's map of row i is the map of word i. Costs a pass of the text for each word,
+ * not one for each coordinate: the rules run forwards. Rules without gamma and epsilon: USAGE.
+ * Needs `keeps`, and takes memory for the time of the call. */
+enum vitlrp_status vit_text_words(struct vit_text *text, const struct vit_words *words,
+                                  const struct vitlrp_rules *rules, float *rows,
+                                  struct vitlrp_error *err);
+
 #endif
