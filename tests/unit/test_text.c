@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "support/golden.h"
@@ -239,6 +240,45 @@ static void test_namings(void **state) {
         close_case(&other);
         close_case(&one);
     }
+}
+
+/* Rows that are read from the file, and a table among the weights, as of a model in memory. */
+static void test_table(void **state) {
+    static const char *const FILES[] = {"model.safetensors", "config.json"};
+    struct bytes bytes[2] = {{0}};
+    char path[512];
+    char config[4096] = "";
+    struct vit_load_options options = {.text = true, .config = config};
+    struct vitlrp_error err = {0};
+    struct fixture filed;
+    struct fixture held;
+    size_t count;
+    (void) state;
+    open_case(&CASES[1], &filed);
+    held = filed;
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(path, sizeof path, WORDS "/clip-gelu/huggingface/%s", FILES[i]);
+        assert_int_equal(file_read(path, 1 << 20, &bytes[i], &err), VITLRP_OK);
+    }
+    assert_true(bytes[1].size < sizeof config);
+    memcpy(config, bytes[1].data, bytes[1].size);
+    assert_int_equal(
+        vit_model_load_memory(bytes[0].data, bytes[0].size, "memory", &options, &held.model, &err),
+        VITLRP_OK);
+    assert_non_null(filed.model->words);
+    assert_null(held.model->words);
+    assert_int_equal(filed.model->parameters, held.model->parameters);
+    held.many = open_text(held.model, 1, false);
+    float *first = embeddings_of(&filed, filed.many, &count);
+    float *second = embeddings_of(&held, held.many, &count);
+    assert_memory_equal(first, second, count * sizeof *first);
+    mem_free(second);
+    mem_free(first);
+    vit_text_close(held.many);
+    vit_model_free(held.model);
+    close_case(&filed);
+    bytes_free(&bytes[1]);
+    bytes_free(&bytes[0]);
 }
 
 static void test_threads(void **state) {
@@ -590,11 +630,12 @@ static void test_refused_words(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_embeddings),    cmocka_unit_test(test_words),
-        cmocka_unit_test(test_many_words),    cmocka_unit_test(test_refused_words),
-        cmocka_unit_test(test_namings),       cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_padding),       cmocka_unit_test(test_many_texts),
-        cmocka_unit_test(test_refused_texts), cmocka_unit_test(test_refused_models),
+        cmocka_unit_test(test_embeddings),     cmocka_unit_test(test_words),
+        cmocka_unit_test(test_many_words),     cmocka_unit_test(test_refused_words),
+        cmocka_unit_test(test_namings),        cmocka_unit_test(test_table),
+        cmocka_unit_test(test_threads),        cmocka_unit_test(test_padding),
+        cmocka_unit_test(test_many_texts),     cmocka_unit_test(test_refused_texts),
+        cmocka_unit_test(test_refused_models),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

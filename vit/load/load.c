@@ -20,6 +20,7 @@
 #include "vit/load/sidecars.h"
 #include "vit/load/similarity_infer.h"
 #include "vit/load/tensor_names.h"
+#include "vit/load/token_table.h"
 #include "vit/model/weights.h"
 
 struct vitlrp_model_limits vit_load_limits_default(void) {
@@ -102,15 +103,25 @@ struct inferred {
     struct model_facts facts;
     struct vit_config config;
     size_t positioned;
+    bool
+        leaves_table; /* of tokens, in the file; what an adapter has changed is in memory for now */
 };
 
 /* The shape of a tower, as the tensors and all that is stated have it. */
 static enum vitlrp_status infer(const struct layout_binding *binding,
-                                const struct facts_beside *beside, bool is_text,
-                                struct inferred *out, struct vitlrp_error *err) {
-    return is_text ? architecture_infer_text(binding, beside, &out->facts, &out->config, err)
-                   : architecture_infer(binding, beside, &out->facts, &out->config,
-                                        &out->positioned, err);
+                                const struct facts_beside *beside,
+                                const struct vit_load_options *options, struct inferred *out,
+                                struct vitlrp_error *err) {
+    if (!options->text) {
+        return architecture_infer(binding, beside, &out->facts, &out->config, &out->positioned,
+                                  err);
+    }
+    TRY(architecture_infer_text(binding, beside, &out->facts, &out->config, err));
+    out->leaves_table = options->adapter_path == NULL && token_table_is_readable(binding);
+    if (out->leaves_table) {
+        out->config.unusual &= ~slot_unusual(SLOT_TOKEN_TABLE, true);
+    }
+    return VITLRP_OK;
 }
 
 /* Moves the sidecars' bytes to the model. */
@@ -134,11 +145,14 @@ static enum vitlrp_status build_model(struct opened *opened, const struct vit_lo
                                         .openai_clip = checkpoint->openai_clip,
                                         .path = opened->name,
                                         .log = options->log};
-    TRY_GOTO(status, infer(binding, &beside, options->text, &inferred, err), cleanup);
+    TRY_GOTO(status, infer(binding, &beside, options, &inferred, err), cleanup);
     TRY_GOTO(status,
              weights_allocate(&inferred.config, opened->name, checkpoint->limits, &model, err),
              cleanup);
     TRY_GOTO(status, fill_weights(checkpoint, binding, inferred.positioned, model, err), cleanup);
+    if (inferred.leaves_table) {
+        TRY_GOTO(status, token_table_keep(binding, model, err), cleanup);
+    }
     model->layout = binding->layout->name;
     model->container = checkpoint->container;
     model->weight_set = checkpoint->weight_set;

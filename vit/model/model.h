@@ -105,6 +105,14 @@ struct vit_weights {
 
 struct pack_store;
 
+/* Rows of a text tower's table of tokens, which is not among its weights. Any number of threads may
+ * read. */
+struct vit_words_source {
+    enum vitlrp_status (*read)(const struct vit_words_source *source, size_t id, float *out,
+                               struct vitlrp_error *err);
+    const char *name; /* for messages */
+};
+
 struct vit_model {
     atomic_size_t holders;  /* the opener, and models that are made of this one; first: what follows
                                is copied to those */
@@ -129,6 +137,7 @@ struct vit_model {
     struct vitlrp_model_limits limits; /* it was made within them, and is used within them */
     float *storage;                    /* all weights in one block of storage_bytes */
     size_t storage_bytes;
+    struct vit_words_source *words; /* owned: mem_free; NULL: of images, or among the weights */
     struct pack_store *packs; /* weights arranged for backends, made on demand (vit/math/packs.h) */
     struct vit_origin origin;
 

@@ -286,6 +286,7 @@ void vit_model_free(struct vit_model *model) {
     json_decref(model->preprocessor);
     json_decref(model->open_clip);
     pack_store_close(model->packs);
+    mem_free(model->words);
     mem_free(model->weights.blocks);
     mem_free(model->storage);
     mem_free(model->name);

@@ -382,7 +382,7 @@ static size_t append_words(struct builder *builder) {
 
 /* Embedded patches and the tokens in front of them, or words, with their positions. */
 static size_t append_embedding(struct builder *builder) {
-    bool is_text = has_weight(builder, SLOT_TOKEN_TABLE);
+    bool is_text = builder->config->vocabulary > 0;
     size_t embedded = is_text ? append_words(builder) : append_patches(builder);
     builder->rows = builder->program->tokens.count;
     struct op op = {.kind = &OP_TOKENS,

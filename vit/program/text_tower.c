@@ -145,19 +145,26 @@ static size_t length_of(const struct vit_config *config, const struct vit_ids *t
 }
 
 /* The rows of the table for the ids of one text. */
-static void take_words(const struct vit_text *text, const struct vit_ids *ids, size_t first,
-                       size_t length) {
+static enum vitlrp_status take_words(const struct vit_text *text, const struct vit_ids *ids,
+                                     size_t first, size_t length, struct vitlrp_error *err) {
     const struct program *program = text->runner.program;
+    const struct vit_model *model = program->model;
     size_t width = program->values[program->input].width;
     float *out = memory_value(&text->runner.memory, program->input, false) + first * width;
     for (size_t i = 0; i < length; i++) {
-        memcpy(out + i * width, program->model->weights.token_table + (size_t) ids->ids[i] * width,
-               width * sizeof *out);
+        size_t id = (size_t) ids->ids[i];
+        if (model->words != NULL) {
+            TRY(model->words->read(model->words, id, out + i * width, err));
+        } else {
+            memcpy(out + i * width, model->weights.token_table + id * width, width * sizeof *out);
+        }
     }
+    return VITLRP_OK;
 }
 
 /* Puts as many of the texts where the program begins as one pass has room for. */
-static void take_texts(struct vit_text *text, const struct vit_ids *texts, size_t count) {
+static enum vitlrp_status take_texts(struct vit_text *text, const struct vit_ids *texts,
+                                     size_t count, struct vitlrp_error *err) {
     const struct vit_config *config = config_of(text);
     size_t room = text->runner.memory.images * text->runner.program->tokens.count;
     size_t taken = 0;
@@ -168,12 +175,13 @@ static void take_texts(struct vit_text *text, const struct vit_ids *texts, size_
         if (length > room - first) {
             break;
         }
-        take_words(text, &texts[taken], first, length);
+        TRY(take_words(text, &texts[taken], first, length, err));
         text->given = texts[taken].count;
         text->pooled[taken] = first + end_of(config, &texts[taken]);
         text->starts[++taken] = first + length;
     }
     text->rows = (struct text_rows){.count = taken, .starts = text->starts, .pooled = text->pooled};
+    return VITLRP_OK;
 }
 
 /* ---- Forward ---- */
@@ -226,8 +234,10 @@ enum vitlrp_status vit_text_forward(struct vit_text *text, const struct vit_ids 
     struct gemm_entry saved;
     backend->enter(&saved);
     for (size_t done = 0; done < count && status == VITLRP_OK; done += text->rows.count) {
-        take_texts(text, texts + done, count - done);
-        status = forward_taken(text, embeddings + done * width, err);
+        status = take_texts(text, texts + done, count - done, err);
+        if (status == VITLRP_OK) {
+            status = forward_taken(text, embeddings + done * width, err);
+        }
     }
     backend->leave(&saved);
     text->has_forward = status == VITLRP_OK && count > 0;

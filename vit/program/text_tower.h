@@ -45,7 +45,8 @@ struct vit_ids {
  * text is computed up to the token that the head reads: what follows is padding, and changes no
  * bit. Where it does (SigLIP), a text has all positions of the model, padding included, or USAGE.
  * MISMATCH for a text that is empty or too long, for an id that the model has not, and for a text
- * without its end. NUMERIC for an embedding that is not finite or has no length. */
+ * without its end. Rows of a table that was left in its file are read: IO. NUMERIC for an embedding
+ * that is not finite or has no length. */
 enum vitlrp_status vit_text_forward(struct vit_text *text, const struct vit_ids *texts,
                                     size_t count, float *embeddings, struct vitlrp_error *err);
 
