@@ -417,6 +417,67 @@ static void test_refused_models(void **state) {
     check_load("zoo/hf-vit/model", &text, VITLRP_UNSUPPORTED, "holds no text tower of CLIP's");
 }
 
+/* ---- Configurations ---- */
+
+#define HEADS "\"num_attention_heads\": 3, \"eos_token_id\": 1513"
+
+/* What a configuration says of the text tower of clip-gelu, and what comes of it. */
+static const struct {
+    const char *folder, *config;
+    enum vitlrp_status status;
+    const char *message;
+} CONFIGURATIONS[] = {
+    {"huggingface", "{\"model_type\": \"clip\", \"text_config\": {" HEADS "}}", VITLRP_OK, ""},
+    {"huggingface", "{\"model_type\": \"bert\"}", VITLRP_UNSUPPORTED, "model_type bert"},
+    {"huggingface", "{\"model_type\": \"clip\", \"text_config\": {" HEADS ", \"rope\": 1}}",
+     VITLRP_UNSUPPORTED, "text_config: nothing is known of the key \"rope\""},
+    {"huggingface", "{\"model_type\": \"clip\", \"text_config\": {" HEADS ", \"hidden_size\": 32}}",
+     VITLRP_MISMATCH, "width: 32 (config.json, text_config, hidden_size), but 24"},
+    {"huggingface", "{\"model_type\": \"clip\", \"text_config\": {" HEADS ", \"vocab_size\": 9}}",
+     VITLRP_MISMATCH, "tokens of the vocabulary: 9"},
+    {"huggingface",
+     "{\"model_type\": \"clip\", \"text_config\": {" HEADS ", \"max_position_embeddings\": 9}}",
+     VITLRP_MISMATCH, "tokens of a text, at most: 9"},
+    {"huggingface", "{\"model_type\": \"clip\", \"text_config\": {\"num_attention_heads\": 3}}",
+     VITLRP_MISMATCH, "ends a text has the id 49407"},
+    {"huggingface", "{\"model_type\": \"clip\", \"text_config\": {\"eos_token_id\": \"x\"}}",
+     VITLRP_MISMATCH, "eos_token_id"},
+    {"huggingface",
+     "{\"model_type\": \"clip\", \"text_config\": {\"hidden_size\": 32}, "
+     "\"text_config_dict\": {" HEADS "}}",
+     VITLRP_OK, ""},
+    {"open_clip", "{\"model_cfg\": {\"text_cfg\": {\"heads\": 3}}}", VITLRP_OK, ""},
+    {"open_clip", "{\"model_cfg\": {\"text_cfg\": {\"heads\": 3, \"embed_cls\": true}}}",
+     VITLRP_UNSUPPORTED, "\"embed_cls\" is not supported"},
+    {"open_clip", "{\"model_cfg\": {\"text_cfg\": {\"hf_model_name\": \"roberta-base\"}}}",
+     VITLRP_UNSUPPORTED, "text_cfg: nothing is known of the key \"hf_model_name\""},
+    {"open_clip", "{\"model_cfg\": {\"text_cfg\": {\"heads\": 3, \"pool_type\": \"first\"}}}",
+     VITLRP_UNSUPPORTED, "\"pool_type\" is first"},
+};
+
+static void test_configurations(void **state) {
+    (void) state;
+    for (size_t i = 0; i < sizeof CONFIGURATIONS / sizeof CONFIGURATIONS[0]; i++) {
+        bool is_open_clip = strcmp(CONFIGURATIONS[i].folder, "open_clip") == 0;
+        char path[512];
+        struct bytes bytes = {0};
+        struct vit_model *model = NULL;
+        struct vitlrp_error err = {0};
+        const struct vit_load_options options = {.text = true, .config = CONFIGURATIONS[i].config};
+        snprintf(path, sizeof path, WORDS "/clip-gelu/%s/%s", CONFIGURATIONS[i].folder,
+                 is_open_clip ? "open_clip_model.safetensors" : "model.safetensors");
+        assert_int_equal(file_read(path, 1 << 20, &bytes, &err), VITLRP_OK);
+        enum vitlrp_status status =
+            vit_model_load_memory(bytes.data, bytes.size, "memory", &options, &model, &err);
+        if (status != CONFIGURATIONS[i].status ||
+            strstr(err.message, CONFIGURATIONS[i].message) == NULL) {
+            fail_msg("%s: %d, %s", CONFIGURATIONS[i].config, (int) status, err.message);
+        }
+        vit_model_free(model);
+        bytes_free(&bytes);
+    }
+}
+
 /* ---- Words ---- */
 
 /* G of the embedding v for the score s - b = scale <u, v> / (|u| |v|), the image constant. */
@@ -631,11 +692,11 @@ static void test_refused_words(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_embeddings),     cmocka_unit_test(test_words),
-        cmocka_unit_test(test_many_words),     cmocka_unit_test(test_refused_words),
-        cmocka_unit_test(test_namings),        cmocka_unit_test(test_table),
-        cmocka_unit_test(test_threads),        cmocka_unit_test(test_padding),
-        cmocka_unit_test(test_many_texts),     cmocka_unit_test(test_refused_texts),
-        cmocka_unit_test(test_refused_models),
+        cmocka_unit_test(test_configurations), cmocka_unit_test(test_many_words),
+        cmocka_unit_test(test_refused_words),  cmocka_unit_test(test_namings),
+        cmocka_unit_test(test_table),          cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_padding),        cmocka_unit_test(test_many_texts),
+        cmocka_unit_test(test_refused_texts),  cmocka_unit_test(test_refused_models),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
