@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/checked.h"
 #include "text/unicode.h"
 #include "text/windows_1252.h"
 
@@ -12,7 +13,8 @@
 extern const char html_entities[];
 extern const char html_entities_end[];
 
-enum { STRICT_MAX = 24, NAME_MAX = 32 }; /* characters of a name that are looked at */
+/* Characters of a name that are looked at; of those that need no semicolon. */
+enum { STRICT_MAX = 24, NAME_MAX = 32, BARE_MAX = 6 };
 
 /* Compares the name with that of the line; as memcmp. */
 static int compare_name(const char *name, size_t length, const char *line) {
@@ -142,7 +144,7 @@ static size_t replace_name(const char *bytes, size_t length, struct text *out) {
     if (append_named(bytes, whole, false, out)) {
         return whole;
     }
-    for (size_t part = whole - 1; part > 1; part--) { /* "&copy 2020", "&notit;" */
+    for (size_t part = size_min(whole - 1, BARE_MAX); part > 1; part--) { /* "&copy 2020", "&notit;" */
         if (append_named(bytes, part, false, out)) {
             return part;
         }

@@ -420,6 +420,8 @@ static const struct work WORKS[] = {
     {"explain in an open session", explain_in_open_session},
     {"draw an overlay", draw_overlay},
     {"draw a panel", draw_panel},
+    {"tokenize", torture_tokenize},
+    {"open tokenizers", torture_open_tokenizers},
     {"evaluate", torture_evaluate},
     {"evaluate in a journal", torture_evaluate_in_journal},
     {"merge journals", torture_merge_journals},

@@ -63,4 +63,14 @@ enum vitlrp_status torture_merge_journals(const struct bench *bench, struct resu
 enum vitlrp_status torture_read_record(const struct bench *bench, struct result *result,
                                        struct vitlrp_error *error);
 
+/* ---- Texts ---- */
+
+/* The built-in tokenizer, and the ids of a text. */
+enum vitlrp_status torture_tokenize(const struct bench *bench, struct result *result,
+                                    struct vitlrp_error *error);
+
+/* A tokenizer.json, and merges with their vocabulary. */
+enum vitlrp_status torture_open_tokenizers(const struct bench *bench, struct result *result,
+                                           struct vitlrp_error *error);
+
 #endif

@@ -3,6 +3,7 @@
 Small files, made without any library beyond Python's own; FOLDER gets a folder for each target. The
 last bytes of an input choose the target's options (fuzz.h)."""
 
+import gzip
 import os
 import struct
 import sys
@@ -62,6 +63,32 @@ def facts(root):
     return found
 
 
+def typed_texts():
+    """Texts, and the number of the cleaning that they get."""
+    lines = ["A photo of 2 dogs, isn't it?!'s ''ll 3.14", "na\u00efve cafe\u0301s \u65e5\u672c\u8a9e \U0001f600\u200d\U0001f468",
+             "&amp;amp;lt;&EACUTE;&copy 2020 &notit; &#65;&#x1F600;&#128;&#0;", "<b>&rsquo;</b>\n&rsquo;\r\n\x85\x93",
+             "\ufb01\u0132\uff21\uff82\u3000\u2018\u201f\u2028\ufeff", "x\u0345y '\u017f \u03a3\u0391\u03a3 \u0130",
+             "a\u0323\u0307\u0301\u0316 \u1100\u1161\u11a8", "a <|EndOfText|>", " \t\n"]
+    return {f"line{i}_{cleaning}": line.encode() + bytes([cleaning])
+            for i, line in enumerate(lines) for cleaning in range(3)}
+
+
+def tokenizers(root):
+    small = {name: read(root, "tests/golden/text/small", name) for name in
+             ("merges.txt", "vocab.json", "tokenizer.json")}
+    lines = b"#version: 0.2\na b\nb c</w>\nab c</w>\n"
+    ids = small["vocab.json"]
+    few = b'{"version":"1.0","added_tokens":[],"model":{"type":"BPE","end_of_word_suffix":"</w>",'
+    return {
+        "lines": lines + b"\0",
+        "small": small["merges.txt"] + b"\0",
+        "ids": small["merges.txt"].ljust(len(ids), b"\n") + ids + b"\1",
+        "json": small["tokenizer.json"] + b"\0",
+        "few": few + b'"vocab":{"a":0},"merges":["a b",["ab","c</w>"]]}}\0',
+        "gzip": gzip.compress(b'"bpe_simple_vocab_16e6.txt' + lines, mtime=0) + b"\0",
+    }
+
+
 def command_lines():
     return [
         "a.jpg -o heat.png --class 281 --versus 285 --style panel --cmap viridis --opacity 0.5",
@@ -107,6 +134,8 @@ def seeds(root):
         "journal": {"record": seed_grown.record(2, 2) + b"\1",
                     **{f"map{form}_{name}": data + bytes([form, 3]) for form in (1, 5, 68)
                        for name, (data, way) in seed_checkpoints.numpy_files().items() if way == 2}},
+        "text": typed_texts(),
+        "tokenizer": tokenizers(root),
         "options": {f"line{i}": line.replace(" ", "\n").encode()
                     for i, line in enumerate(command_lines())},
         "geometry": {f"bytes{i}": bytes((k * (2 * i + 1) + i * 29) & 0xFF for k in range(64))

@@ -244,10 +244,51 @@ def options():
             "methods": b"eval\nd\n--methods\n" + b"rise," * 100000 + b"rise"}
 
 
+def texts():
+    """A quarter of what a text may have at most."""
+    pieces = {"word": b"a", "entities": b"&amp;", "names": b"&" + b"a" * 32, "ampersands": b"&", "hints": b"&n",
+              "expanding": b"&ThickSpace;", "nested": b"amp;", "numbers": b"&#1", "long_number": b"1",
+              "marks": "\u0307\u0323".encode(), "sigmas": "\u03a3'".encode(), "after_sigma": b"'", "ligatures":
+              "\ufb03".encode(), "widths": "\uffe3".encode(), "decomposing": "\u1f82".encode(), "lines": b"\n",
+              "blanks": b" ", "tags": b"<", "emoji": "\U0001f600".encode(), "digits": b"1", "quotes": b"'"}
+    begins = {"nested": b"&", "long_number": b"&#", "after_sigma": "a\u03a3".encode()}
+    return {name: begins.get(name, b"") + piece * (MB // 4 // len(piece)) + b"\0" for name, piece in pieces.items()}
+
+
+def gzip_of(data):
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    return packer.compress(data) + packer.flush()
+
+
+def merges(count):
+    """Merges of different tokens: of two letters, then of two of these."""
+    letters = [chr(c) for c in range(33, 127)]
+    pairs = [f"{a} {b}" for a in letters for b in letters]
+    longer = (f"{a.replace(' ', '')} {b.replace(' ', '')}" for a in pairs for b in pairs)
+    return [*pairs, *(line for line, _ in zip(longer, range(count - len(pairs))))]
+
+
+def tokenizers():
+    lines = merges(300000)
+    text = "\n".join(lines).encode()
+    header = b'{"model":{"end_of_word_suffix":"</w>","merges":'
+    return {
+        "lines": b"#version: 0.2\n" + text + b"\0",
+        "gzip": gzip_of(b"#version: 0.2\n" + text) + b"\0",
+        "bomb": gzip_of(bytes(64 * MB)) + b"\0",
+        "packed_blanks": gzip_of(b"#version: 0.2\n" + b"\n" * (15 * MB)) + b"\0",
+        "half": (b"a b\n" + b"\n" * len(text)) + b'{"' + b"x" * len(text) + b'":1}' + b"\1",
+        "json": header + json.dumps(lines).encode() + b"}}\0",
+        "json_pairs": header + json.dumps([line.split() for line in lines[:100000]]).encode() + b"}}\0",
+        "blank_lines": b"a b\n" + b"\n" * (4 * MB) + b"\0",
+    }
+
+
 def main():
     folder = sys.argv[1]
     makers = {"json": jsons, "facts": facts, "record": records, "safetensors": safetensors, "torch": torches,
-              "numpy": numpies, "png": pngs, "jpeg": jpegs, "bitmap": bitmaps, "exif": exifs, "options": options}
+              "numpy": numpies, "png": pngs, "jpeg": jpegs, "bitmap": bitmaps, "exif": exifs, "options": options,
+              "text": texts, "tokenizer": tokenizers}
     total = 0
     for target, maker in makers.items():
         os.makedirs(os.path.join(folder, target), exist_ok=True)
