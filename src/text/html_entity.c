@@ -144,7 +144,8 @@ static size_t replace_name(const char *bytes, size_t length, struct text *out) {
     if (append_named(bytes, whole, false, out)) {
         return whole;
     }
-    for (size_t part = size_min(whole - 1, BARE_MAX); part > 1; part--) { /* "&copy 2020", "&notit;" */
+    for (size_t part = size_min(whole - 1, BARE_MAX); part > 1;
+         part--) { /* "&copy 2020", "&notit;" */
         if (append_named(bytes, part, false, out)) {
             return part;
         }
