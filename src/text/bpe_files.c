@@ -58,7 +58,7 @@ static const json_t *model_of(const json_t *json) {
 }
 
 bool bpe_recognizes(const struct tokenizer_source *source) {
-    if (source->json != NULL) {
+    if (source->is_json) {
         const char *suffix = json_get_string(model_of(source->json), "end_of_word_suffix");
         return suffix != NULL && strcmp(suffix, BPE_WORD_END) == 0;
     }

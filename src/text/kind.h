@@ -16,7 +16,8 @@
 
 struct tokenizer_source {
     const struct tokenizer_file *file;
-    const json_t *json; /* the file, where it is an object of JSON; else NULL */
+    bool is_json;       /* it begins as an object of JSON does */
+    const json_t *json; /* the object, after no kind took its bytes; else NULL */
 };
 
 /* A text that is to be encoded, cleaned. */

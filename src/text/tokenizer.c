@@ -66,19 +66,27 @@ struct tokenizer_info tokenizer_describe(const struct tokenizer *tokenizer) {
     return tokenizer->info;
 }
 
-static enum vitlrp_status open_source(const struct tokenizer_source *source, struct tokenizer **out,
-                                      struct vitlrp_error *err) {
-    for (size_t i = 0; KINDS[i] != NULL; i++) {
-        if (KINDS[i]->recognizes(source)) {
-            void *state = NULL;
-            struct tokenizer_info info = {.start = -1, .end = -1, .padding = -1, .unknown = -1};
-            TRY(KINDS[i]->open(source, &state, &info, err));
-            return tokenizer_make(KINDS[i], state, &info, out, err);
-        }
+static const struct tokenizer_kind *kind_of(const struct tokenizer_source *source) {
+    size_t i = 0;
+    while (KINDS[i] != NULL && !KINDS[i]->recognizes(source)) {
+        i++;
     }
-    return fail(err, VITLRP_UNSUPPORTED,
-                "is no tokenizer that is known: CLIP's merges.txt (with vocab.json), "
-                "bpe_simple_vocab_16e6.txt.gz and tokenizer.json are");
+    return KINDS[i];
+}
+
+static enum vitlrp_status open_source(const struct tokenizer_kind *kind,
+                                      const struct tokenizer_source *source, struct tokenizer **out,
+                                      struct vitlrp_error *err) {
+    void *state = NULL;
+    struct tokenizer_info info = {.start = -1, .end = -1, .padding = -1, .unknown = -1};
+    if (kind == NULL) {
+        return fail(err, VITLRP_UNSUPPORTED,
+                    "is no tokenizer that is known: CLIP's merges.txt (with vocab.json), "
+                    "bpe_simple_vocab_16e6.txt.gz, SentencePiece's *.model, and tokenizer.json of "
+                    "type BPE or Unigram are");
+    }
+    TRY(kind->open(source, &state, &info, err));
+    return tokenizer_make(kind, state, &info, out, err);
 }
 
 static bool is_json(const struct tokenizer_file *file) {
@@ -97,11 +105,14 @@ enum vitlrp_status tokenizer_open_bytes(const struct tokenizer_file *file, struc
                     size_max(file->size, file->ids_size), TOKENIZER_MAX_FILE);
     }
     json_t *json = NULL;
-    if (is_json(file)) {
+    struct tokenizer_source source = {.file = file, .is_json = is_json(file)};
+    const struct tokenizer_kind *kind = kind_of(&source);
+    if (kind == NULL && source.is_json) {
         TRY(json_parse_within(file->data, file->size, TOKENIZER_MAX_JSON_MEMORY, &json, err));
+        source.json = json;
+        kind = kind_of(&source);
     }
-    struct tokenizer_source source = {.file = file, .json = json};
-    enum vitlrp_status status = open_source(&source, out, err);
+    enum vitlrp_status status = open_source(kind, &source, out, err);
     json_decref(json);
     return status;
 }
