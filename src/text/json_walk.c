@@ -22,7 +22,9 @@ static void skip_blanks(struct json_walk *walk) {
 static bool take(struct json_walk *walk, char wanted) {
     skip_blanks(walk);
     bool found = walk->next < walk->end && *walk->next == wanted;
-    walk->next += found ? 1 : 0;
+    if (found) { /* a walk over nothing has no pointer to move */
+        walk->next++;
+    }
     return found;
 }
 

@@ -11,6 +11,7 @@ import sys
 import seed_checkpoints
 import seed_grown
 import seed_pictures
+import seed_subwords
 
 
 def read(root, *path):
@@ -136,6 +137,7 @@ def seeds(root):
                        for name, (data, way) in seed_checkpoints.numpy_files().items() if way == 2}},
         "text": typed_texts(),
         "tokenizer": tokenizers(root),
+        "subwords": seed_subwords.with_texts(),
         "options": {f"line{i}": line.replace(" ", "\n").encode()
                     for i, line in enumerate(command_lines())},
         "geometry": {f"bytes{i}": bytes((k * (2 * i + 1) + i * 29) & 0xFF for k in range(64))

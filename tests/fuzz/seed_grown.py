@@ -14,6 +14,7 @@ import zlib
 
 import seed_checkpoints as made
 import seed_pictures
+import seed_subwords
 
 MB = 1 << 20
 
@@ -288,7 +289,7 @@ def main():
     folder = sys.argv[1]
     makers = {"json": jsons, "facts": facts, "record": records, "safetensors": safetensors, "torch": torches,
               "numpy": numpies, "png": pngs, "jpeg": jpegs, "bitmap": bitmaps, "exif": exifs, "options": options,
-              "text": texts, "tokenizer": tokenizers}
+              "text": texts, "tokenizer": tokenizers, "subwords": seed_subwords.grown}
     total = 0
     for target, maker in makers.items():
         os.makedirs(os.path.join(folder, target), exist_ok=True)
