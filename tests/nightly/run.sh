@@ -35,6 +35,7 @@ part /usr/bin/python3 -B tests/nightly/oracles.py build/tests/fuzz/read_as 20000
 part tests/nightly/libraries.sh
 part tests/nightly/wheel.sh
 part tests/nightly/metrics.sh
+part tests/nightly/subword_ids.sh
 [ -z "${PEERS:-}" ] || part python3 -B tests/nightly/peers.py build/vitlrp "$PEERS" build/peers
 part tests/nightly/fuzz.sh
 exit "$failed"
