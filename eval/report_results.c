@@ -284,9 +284,10 @@ void report_results(const struct report_page *page) {
     text_append_string(out, "<section id=\"results\">\n<h2>Results</h2>\n<p>Means over the images");
     text_append_string(out, words_of_intervals(page, EVAL_DELTA_LOGIT));
     text_append_string(out, ". Paired differences are taken image by image");
-    text_append_string(out, has_intervals(page, EVAL_DELTA_LOGIT)
-                                ? "; they are coloured where the interval leaves out 0.</p>\n"
-                                : ".</p>\n");
+    text_append_string(out,
+                       has_intervals(page, EVAL_DELTA_LOGIT)
+                           ? "; they are bold and coloured where the interval leaves out 0.</p>\n"
+                           : ".</p>\n");
     append_table(page, &FIRST);
     text_append_string(out, "</section>\n");
     if (has_metric(page, EVAL_SPARSENESS)) {

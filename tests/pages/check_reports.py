@@ -97,6 +97,8 @@ class Reports(unittest.TestCase):
         self.assertEqual(self.run_code("getComputedStyle(document.querySelector('.more')).display"), "block")
         told = self.run_code("document.querySelector('#standing').innerText")
         self.assertIn("Student", told)
+        weight = "getComputedStyle(document.querySelector('.ahead, .behind')).fontWeight" # not by their hue alone
+        self.assertEqual(self.run_code(weight), "650")
         self.assertIn("Difference of \u0394", self.run_code("document.querySelector('#standing td').dataset.of"))
 
     def test_report_of_one_method(self):
@@ -186,6 +188,8 @@ class Reports(unittest.TestCase):
         tiles = self.tiles()
         self.assertEqual(len(tiles), 4)
         self.assertIn("not a JPEG", next(tile for tile in tiles if "bad.jpg" in tile))
+        key = self.run_code("document.querySelector('header .key').textContent")
+        self.assertEqual(key, "From dark to light is less to more. Hatched: not seen by the model.")
         self.assertIn("label: the same", next(tile for tile in tiles if "b.jpg" in tile))
         self.assertRegex(next(tile for tile in tiles if "c.jpg" in tile), "✗ .*label: tabby")
         self.assertTrue(all(source.endswith(".thumb.jpg") for source in self.sources()))

@@ -9,6 +9,7 @@
 #include "batch_line.h"
 #include "batch_plan.h"
 #include "cli/names.h"
+#include "vitlrp.h"
 
 /* More would be of no use to anybody, and too much for a browser. */
 #define MOST_TILES 100000
@@ -190,6 +191,24 @@ static void append_title(struct text *out, const json_t *config, size_t images) 
     }
 }
 
+/* What the colours of the pictures mean, where they are the method's own, and the hatching. */
+static void append_key(struct text *out, const json_t *settings) {
+    const json_t *picture = json_object_get(settings, "picture");
+    const char *method = json_get_string(settings, "method");
+    const char *colors = json_get_string(picture, "cmap");
+    struct vitlrp_method_info info;
+    vitlrp_method_info_init(&info);
+    bool is_map = json_number_value(json_object_get(picture, "top_percent")) == 0.0;
+    bool is_known = method != NULL && vitlrp_method_describe(method, &info, NULL) == VITLRP_OK;
+    text_append_string(out, "<p class=\"key\">");
+    if (is_map && is_known && colors != NULL && strcmp(colors, "auto") == 0) {
+        text_append_string(out, info.kind == VITLRP_MAP_SIGNED
+                                    ? "Red speaks for the class, blue against it. "
+                                    : "From dark to light is less to more. ");
+    }
+    text_append_string(out, "Hatched: not seen by the model.</p>\n");
+}
+
 static void append_head(struct text *out, const struct journal *journal, const json_t *config,
                         size_t tiles, const char *title) {
     const char *dataset = json_get_string(config, "dataset");
@@ -202,6 +221,7 @@ static void append_head(struct text *out, const struct journal *journal, const j
     append_member(out, json_get_string(json_object_get(config, "settings"), "method"), "Method");
     append_member(out, json_get_string(config, "version"), "vitlrp");
     text_append_string(out, "</dl>\n");
+    append_key(out, json_object_get(config, "settings"));
     if (tiles < journal->count) {
         text_printf(out, "<p>The first %zu of %zu images; results.jsonl has all.</p>\n", tiles,
                     journal->count);

@@ -10,6 +10,7 @@ const char BATCH_PAGE_STYLE[] =
     "dt { color: var(--soft); }\n"
     "dd { margin: 0 .8rem 0 0; overflow-wrap: anywhere; }\n"
     "p { margin: 0 0 .4rem; }\n"
+    ".key { color: var(--soft); font-size: .85rem; }\n"
     "form { display: flex; flex-wrap: wrap; gap: .4rem; align-items: center; }\n"
     "input, select, dialog button { font: inherit; color: inherit; background: var(--panel);\n"
     "  border: 1px solid var(--soft); border-radius: 4px; padding: .25rem .4rem; max-width: 100%; "
