@@ -64,8 +64,11 @@ void report_method_classes(const struct report_page *page, size_t method) {
         place += standing_is_control(names[summary->ranking[i]]) ? 0 : 1;
     }
     text_printf(page->out, " h%zu", place % REPORT_HUES);
-    if (place >= REPORT_HUES) {
-        text_printf(page->out, " dash%d", place < (size_t) 2 * REPORT_HUES ? 1 : 2);
+    if (place >= REPORT_SOLID) {
+        text_printf(page->out, " dash%d",
+                    place < REPORT_HUES                ? 1
+                    : place < (size_t) 2 * REPORT_HUES ? 2
+                                                       : 3);
     }
 }
 

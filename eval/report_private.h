@@ -10,8 +10,10 @@
 #include "eval/report.h"
 #include "eval/summary.h"
 
-/* Hues of the style; methods beyond them get the same ones with dashed lines. */
+/* Hues of the style. The first have solid lines; methods beyond all of them get the same ones with
+ * other dashes. */
 #define REPORT_HUES 8
+#define REPORT_SOLID 4
 
 /* An interval of fewer images is not shown, and nothing is said that rests on it. */
 #define REPORT_INTERVAL_LEAST ((int) STANDING_LEAST)

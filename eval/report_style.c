@@ -3,13 +3,14 @@
 #include "eval/report_private.h"
 
 const char *const REPORT_STYLE =
-    /* Hues that differ in lightness too where red and green look alike. */
+    /* The first four differ where red and green look alike, and so do the others, which are dashed.
+     */
     ":root{"
-    "--h0:#c4500a;--h1:#0063a6;--h2:#009e73;--h3:#bd5f97;--h4:#d09200;--h5:#3b9fda;--h6:#7a1f4d;"
-    "--h7:#5b6b7f}"
+    "--h0:#c4500a;--h1:#0063a6;--h2:#00a67a;--h3:#6a1040;--h4:#d09200;--h5:#3b9fda;--h6:#bd5f97;"
+    "--h7:#2e3540}"
     "@media(prefers-color-scheme:dark){:root{"
-    "--h0:#ff8a45;--h1:#5aa9ec;--h2:#2fd3a3;--h3:#e59cc6;--h4:#f2c14e;--h5:#a2dcff;--h6:#d0628f;"
-    "--h7:#a9b8cc}}"
+    "--h0:#ff8a45;--h1:#5aa9ec;--h2:#4fe0b5;--h3:#b8416f;--h4:#f2c14e;--h5:#8fd3ff;--h6:#f0b4d4;"
+    "--h7:#7d828e}}"
     "html{scroll-behavior:smooth;scroll-padding-top:1rem}"
     "main,.top,footer{max-width:78rem;margin:0 auto;padding:0 1.5rem}"
     "a{color:inherit;text-decoration-color:var(--control);text-underline-offset:.18em}"
@@ -74,7 +75,8 @@ const char *const REPORT_STYLE =
     ".curve.dash1{stroke-dasharray:7 5}.curve.dash2{stroke-dasharray:1 "
     "5}.curve.control{stroke-dasharray:2 4}"
     ".key.control line{stroke-dasharray:2 4}.key.dash1 line{stroke-dasharray:5 4}"
-    ".key.dash2 line{stroke-dasharray:1 4}"
+    ".key.dash2 line{stroke-dasharray:1 4}.curve.dash3{stroke-dasharray:9 3 2 3}"
+    ".key.dash3 line{stroke-dasharray:6 2 1 2}"
     ".forest{padding:.9rem 1.2rem 1rem;display:grid;"
     "grid-template-columns:max-content 1fr max-content;column-gap:1rem}"
     ".forest>div{line-height:2rem;height:2rem;white-space:nowrap}"

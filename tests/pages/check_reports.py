@@ -1,6 +1,8 @@
 """The pages of eval and batch in a browser: widths, print, keys, and what can be chosen. One start of the browser for
 all. usage: check_reports.py VITLRP DATA MODEL; left out where there is no Chromium."""
 
+import itertools
+import math
 import os
 import shutil
 import subprocess
@@ -24,6 +26,18 @@ def program(*arguments, cwd, code=0):
                             check=False)
     if result.returncode != code:
         raise AssertionError(f"{arguments}: {result.returncode}\n{result.stderr.decode()}")
+
+
+def seen_without_green(hue):
+    """A colour "#rrggbb" as a deuteranope sees it (Machado et al. 2009), in CIELAB."""
+    srgb = [int(hue[i:i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in srgb]
+    rows = ((0.367322, 0.860646, -0.227968), (0.280085, 0.672501, 0.047413), (-0.011820, 0.042940, 0.968881))
+    red, green, blue = (min(max(sum(a * b for a, b in zip(row, linear)), 0), 1) for row in rows)
+    white = ((0.4124 * red + 0.3576 * green + 0.1805 * blue) / 0.9505, 0.2126 * red + 0.7152 * green + 0.0722 * blue,
+             (0.0193 * red + 0.1192 * green + 0.9505 * blue) / 1.089)
+    x, y, z = (part ** (1 / 3) if part > 0.008856 else 7.787 * part + 16 / 116 for part in white)
+    return 116 * y - 16, 500 * (x - y), 200 * (y - z)
 
 
 class Reports(unittest.TestCase):
@@ -100,6 +114,17 @@ class Reports(unittest.TestCase):
         weight = "getComputedStyle(document.querySelector('.ahead, .behind')).fontWeight" # not by their hue alone
         self.assertEqual(self.run_code(weight), "650")
         self.assertIn("Difference of \u0394", self.run_code("document.querySelector('#standing td').dataset.of"))
+
+    def test_hues_without_green(self):
+        """Curves of one kind of line can be told apart by a deuteranope: colours 25 of CIELAB from each other."""
+        for scheme in ("light", "dark"):
+            self.page.media("screen", prefers_color_scheme=scheme)
+            self.page.go(self.report)
+            hues = self.run_code("[0,1,2,3,4,5,6,7].map((i) => getComputedStyle(document.body)"
+                                 ".getPropertyValue('--h' + i).trim())")
+            for kind in (hues[:4], hues[4:]):
+                seen = [seen_without_green(hue) for hue in kind]
+                self.assertGreater(min(math.dist(a, b) for a, b in itertools.combinations(seen, 2)), 25, kind)
 
     def test_report_of_one_method(self):
         """Nothing is compared where there is nothing to compare with."""
