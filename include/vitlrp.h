@@ -4,7 +4,7 @@
  * share it.
  * Session: all scratch memory of one line of work on a model. One thread at a time; never shared.
  * Image: decoded photograph. Immutable.
- * Benchmarks of explanations are in vitlrp_eval.h.
+ * Benchmarks of explanations are in vitlrp_eval.h, images compared with texts in vitlrp_words.h.
  *
  * Conventions, where a function does not say otherwise:
  *   - Functions that can fail return a vitlrp_status and fill *error (owned by the caller, may be
@@ -272,6 +272,8 @@ struct vitlrp_model_options {
     const struct vitlrp_preprocess *preprocess; /* how photographs become inputs, read during the
                                                    call; NULL: as the files state, else a guess */
     struct vitlrp_tensor_list tensors;          /* of vitlrp_model_open */
+    double logit_scale; /* of cosines with texts; 0: as the files state, else 100 */
+    double logit_bias;  /* added to them; NAN: as the files state, else 0 */
 };
 
 /* The defaults: heads and labels of the file, no messages, the default limits. */
@@ -338,16 +340,6 @@ VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_model_random(const struct vitlrp_architecture *architecture, struct vitlrp_model **model,
                     struct vitlrp_error *error);
 
-/* A model whose only output is how alike two features are: the cosine of the outputs of `model`,
- * which has no head of classes, and the mean of the unit vectors of features [count, classes], its
- * outputs for one or more reference images. It is explained and measured like any other; under LRP
- * both norms are constants. It holds the weights of `model`, which may be closed before it. USAGE
- * for a model of classes, NUMERIC if the features have no common direction. *like is owned:
- * vitlrp_model_close. Any thread. */
-VITLRP_NODISCARD VITLRP_API enum vitlrp_status
-vitlrp_model_like(const struct vitlrp_model *model, const float *features, size_t count,
-                  struct vitlrp_model **like, struct vitlrp_error *error);
-
 /* Releases the model; no session of it may be open. */
 VITLRP_API void vitlrp_model_close(struct vitlrp_model *model);
 
@@ -368,6 +360,10 @@ struct vitlrp_model_info {
     size_t facts;        /* what is known beside the weights: vitlrp_model_fact */
     enum vitlrp_outputs outputs;
     enum vitlrp_probability probability; /* in use */
+    enum vitlrp_model_kind kind;
+    int32_t embed_dim;  /* numbers of an image's embedding; 0: the model has classes of its own */
+    double logit_scale; /* of cosines with texts; 0: nothing states it */
+    double logit_bias;
 };
 
 /* Call it before vitlrp_model_describe, which fills the record; strings live like the model. */

@@ -196,6 +196,8 @@ class ModelOptions(Structure):
         ("facts", c_char_p),
         ("preprocess", POINTER(Preprocess)),
         ("tensors", TensorList),
+        ("logit_scale", c_double),
+        ("logit_bias", c_double),
     ]
 
 
@@ -234,6 +236,10 @@ class ModelInfo(Structure):
         ("facts", c_size_t),
         ("outputs", c_int),
         ("probability", c_int),
+        ("kind", c_int),
+        ("embed_dim", c_int32),
+        ("logit_scale", c_double),
+        ("logit_bias", c_double),
     ]
 
 
@@ -713,6 +719,18 @@ FUNCTIONS = {
         c_int,
         (ModelPointer, POINTER(c_float), c_size_t, POINTER(ModelPointer), POINTER(Error)),
     ),
+    "vitlrp_model_with_embeddings": (
+        c_int,
+        (
+            ModelPointer,
+            POINTER(c_float),
+            POINTER(c_char_p),
+            c_size_t,
+            POINTER(ModelPointer),
+            POINTER(Error),
+        ),
+    ),
+    "vitlrp_session_embedding": (c_int, (SessionPointer, POINTER(c_float), POINTER(Error))),
     "vitlrp_model_close": (None, (ModelPointer,)),
     "vitlrp_model_info_init_sized": (None, (POINTER(ModelInfo), c_size_t)),
     "vitlrp_model_describe": (None, (ModelPointer, POINTER(ModelInfo))),

@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any, NoReturn, overload
 
 import numpy as np
 
-from . import _capi, _check, _opening, _torch, evaluation
+from . import _capi, _check, _opening, _torch, _words, evaluation
 from . import batch as _batch
 from . import image as _image
 from . import method as _method
 from ._explain import Explaining, Request, Wanted, check_contrast, check_level
 from ._handle import Handle
+from ._info import Fact, ModelInfo, describe
 from ._library import call, lib, logger, new_record, take_bytes, words
 from ._opening import JsonLike, LabelsLike, Opening
 from ._options import BatchOptions, ClassLike, EvaluateOptions, ExplainOptions, TuneOptions
@@ -39,42 +40,6 @@ _EXPLAIN = (
     *(field.name for field in dataclasses.fields(Request) if field.name != "parameters"),
     *_method.Parameters.__annotations__,
 )
-
-
-@dataclasses.dataclass(frozen=True)
-class ModelInfo:
-    """What is in a weights file. Sizes in pixels."""
-
-    name: str  # the path that it was opened with
-    layout: str  # whose names its tensors have: "torchvision", "timm", "huggingface", "jax"
-    container: str  # "safetensors", "pytorch zip", "pytorch legacy", "npz", "memory"
-    stored_as: str  # element type in the file: "F32", "F16", "BF16"
-    image_height: int  # of the inputs that it was trained on
-    image_width: int
-    patch_height: int
-    patch_width: int
-    dim: int
-    depth: int
-    heads: int
-    mlp_dim: int
-    classes: int
-    tokens: int  # CLS and patches at the trained size
-    layer_norm_eps: float
-    activation: str  # "gelu" (erf), "gelu_tanh", "quick_gelu", "silu"
-    parameters: int
-    weight_bytes: int  # of memory held
-    outputs: str = "classes"  # or "feature" (there is no head), "embedding", "likeness" (one number)
-    probability: str = "softmax"  # or "sigmoid" (each class by itself), "none" (outputs are values)
-
-
-@dataclasses.dataclass(frozen=True)
-class Fact:
-    """Something that tensors alone do not determine, and who states it."""
-
-    name: str  # "heads", "norm_eps", "activation", "pool" ...
-    value: str  # "12", "1e-06", "gelu", "yes"
-    source: str  # "user", "file", "class", "table", "tensors", "guess"
-    origin: str  # for people: "config.json, num_attention_heads"
 
 
 class Model:
@@ -218,7 +183,7 @@ class Model:
         self._users = 0
         self._closed = False
         self._classes: tuple[Class, ...] | None = None
-        self._info = _describe(pointer)
+        self._info = describe(pointer)
         self.preprocessing = _preprocessing(pointer)  # the model's own
 
     # ---- Lifetime
@@ -390,7 +355,49 @@ class Model:
         with self._in_use() as model:
             found = _check.floats(features)
             call(lib.vitlrp_model_like, model, found, len(sources), ctypes.byref(pointer))
-        made = Model.__new__(Model)
+        return Model._made(pointer, passes)
+
+    def with_embeddings(
+        self, rows: _check.Floats, names: Sequence[str] | None = None, *, passes: int = 1
+    ) -> Model:
+        """A model whose classes are texts, given by their embeddings: CLIP's or SigLIP's zero-shot
+        classifier.
+
+        rows   (texts, info.embed_dim), of any length but 0, of the text tower that was trained with
+               this image tower
+        names  of the texts, for target, versus and results
+        passes as of the constructor
+
+        Logits are info.logit_scale times the cosines, plus info.logit_bias; a scale that nothing
+        states (0) becomes 100, and facts={"logit_scale": 60} of the constructor states one. The new
+        model shares the weights of this one, and is closed apart from it.
+        """
+        given = _words.Texts(rows, names, self.info.embed_dim)
+        with self._in_use() as model:
+            pointer = given.bind(model)
+        return Model._made(pointer, passes)
+
+    def embedding(
+        self,
+        image: _image.ImageLike,
+        *,
+        preprocessing: _image.Preprocessing | None = None,
+        ignore_exif: bool = False,
+    ) -> _check.Floats:
+        """The image's embedding (info.embed_dim) as it leaves the model, of any length: what is
+        compared with texts. Arguments as of explain."""
+        values = self.preprocess(image, preprocessing=preprocessing, ignore_exif=ignore_exif)
+        _, height, width = values.shape
+        found = np.empty(self.info.embed_dim, np.float32)
+        settings = SessionSettings(0, height, width, "attnlrp", False, b"auto", 0)
+        with self._in_use(), self._sessions.session(settings) as session:
+            call(lib.vitlrp_session_forward, session, _check.floats(values), None)
+            call(lib.vitlrp_session_embedding, session, _check.floats(found))
+        return found
+
+    @classmethod
+    def _made(cls, pointer: _capi.ModelPointer, passes: int) -> Model:
+        made = cls.__new__(cls)
         made._adopt(pointer, _check.whole("passes", passes, 1, _check.INT32_MAX))
         return made
 
@@ -778,20 +785,6 @@ def _text(value: bytes) -> str:
 
 def _class_of(found: _capi.Class) -> Class:
     return Class(found.output, found.index, _text(found.wnid), _text(found.label))
-
-
-def _describe(model: _capi.ModelPointer) -> ModelInfo:
-    info = new_record(_capi.ModelInfo, lib.vitlrp_model_info_init_sized)
-    lib.vitlrp_model_describe(model, ctypes.byref(info))
-    found: dict[str, Any] = {
-        field.name: getattr(info, field.name) for field in dataclasses.fields(ModelInfo)
-    }
-    found["layer_norm_eps"] = _check.shortest(info.layer_norm_eps)
-    found["outputs"] = words("outputs")[info.outputs]
-    found["probability"] = words("probability")[info.probability]
-    for name, value in found.items():
-        found[name] = os.fsdecode(value) if isinstance(value, bytes) else value
-    return ModelInfo(**found)
 
 
 def _preprocessing(model: _capi.ModelPointer) -> _image.Preprocessing:

@@ -1,5 +1,6 @@
 #include "api/growable.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/checked.h"

@@ -185,6 +185,16 @@ static enum vitlrp_status from_model(const struct vit_model *model, const struct
     return VITLRP_OK;
 }
 
+/* Of texts, which are no classes of a list that one might know. */
+static enum vitlrp_status from_names(const char *const *names, size_t count,
+                                     struct class_table *out, struct vitlrp_error *err) {
+    for (size_t i = 0; i < count; i++) {
+        const char *name = names == NULL ? NULL : names[i];
+        TRY(class_table_add(out, (int32_t) i, "", name == NULL ? "" : name, err));
+    }
+    return VITLRP_OK;
+}
+
 /* Whether the class of an output is called like the number of another one. */
 static bool is_called_like_another(const struct labels *labels, size_t output) {
     const struct class_entry *entry = &labels->classes.items[output];
@@ -226,6 +236,8 @@ enum vitlrp_status labels_open(const struct vit_model *model, const struct label
     status = error_prefix(err, read_indices(class_index, indices, count, err), model->name);
     if (status == VITLRP_OK && (list->path != NULL || list->text != NULL)) {
         status = from_list(list, indices, count, labels, err);
+    } else if (status == VITLRP_OK && model->kind == VITLRP_MODEL_PROMPTS) {
+        status = from_names(list->names, count, &labels->classes, err);
     } else if (status == VITLRP_OK) {
         status = from_model(model, log, indices, labels, err);
     }

@@ -18,9 +18,11 @@ struct labels {
     struct bytes file;           /* owned: the file of names as it was read; empty without one */
 };
 
-/* A caller's list of names: a file, or the text of one; of two NULL there is none. */
+/* A caller's list of names: a file, or the text of one, or of texts a name for each, NULL for one
+ * that has none; of three NULL there is none. */
 struct label_list {
     const char *path, *text;
+    const char *const *names;
 };
 
 /* Puts the classes of a model together from, in this order: the caller's list, the model's

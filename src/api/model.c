@@ -1,4 +1,5 @@
 /* Models for vitlrp.h: vit's loader, with preprocessing and classes put beside the weights. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +14,7 @@
 #include "base/probability.h"
 #include "base/words.h"
 #include "imgio/preprocess.h"
+#include "vit/model/weights.h"
 
 void vitlrp_model_limits_init(struct vitlrp_model_limits *limits) {
     if (limits != NULL) {
@@ -45,6 +47,10 @@ static enum vitlrp_status check_told(const struct vitlrp_model_options *options,
     if (options->labels_path != NULL && options->labels != NULL) {
         return fail(err, VITLRP_USAGE, "labels and labels_path: one of the two must be NULL");
     }
+    if (!(options->logit_scale >= 0) || isinf(options->logit_scale) || isinf(options->logit_bias)) {
+        return fail(err, VITLRP_USAGE,
+                    "the scale of cosines must be 0 or positive, and their bias finite");
+    }
     return options->norm_eps >= 0 && options->norm_eps < 1
                ? VITLRP_OK
                : fail(err, VITLRP_USAGE, "the eps of norms must be from 0, and below 1");
@@ -57,22 +63,25 @@ static enum vitlrp_status read_options(const struct vitlrp_model_options *option
         return fail(err, VITLRP_USAGE, "weights: there is no choice %d", out->options.weights);
     }
     TRY(check_told(&out->options, err));
-    out->load = (struct vit_load_options){.head = out->options.head_path,
-                                          .head_activation = out->options.head_activation,
-                                          .heads = out->options.heads,
-                                          .activation = out->options.activation,
-                                          .pool = out->options.pool,
-                                          .probability = out->options.probability,
-                                          .norm_eps = out->options.norm_eps,
-                                          .limits = &out->options.limits,
-                                          .log = &out->options.log,
-                                          .inputs = &out->options.inputs,
-                                          .weights = out->options.weights,
-                                          .ignore_tensors = out->options.ignore_tensors,
-                                          .adapter_path = out->options.adapter_path,
-                                          .config = out->options.config,
-                                          .preprocessor = out->options.preprocessor,
-                                          .facts = out->options.facts};
+    out->load = (struct vit_load_options){
+        .head = out->options.head_path,
+        .head_activation = out->options.head_activation,
+        .heads = out->options.heads,
+        .activation = out->options.activation,
+        .pool = out->options.pool,
+        .probability = out->options.probability,
+        .norm_eps = out->options.norm_eps,
+        .logit_scale = out->options.logit_scale,
+        .logit_bias = isnan(out->options.logit_bias) ? NULL : &out->options.logit_bias,
+        .limits = &out->options.limits,
+        .log = &out->options.log,
+        .inputs = &out->options.inputs,
+        .weights = out->options.weights,
+        .ignore_tensors = out->options.ignore_tensors,
+        .adapter_path = out->options.adapter_path,
+        .config = out->options.config,
+        .preprocessor = out->options.preprocessor,
+        .facts = out->options.facts};
     return vit_load_limits_check(&out->options.limits, err);
 }
 
@@ -117,7 +126,7 @@ static enum vitlrp_status model_complete(struct vit_model *vit,
     struct label_list list = {0};
     status = choose_preprocess(model, options, err);
     if (options != NULL) {
-        list = (struct label_list){options->labels_path, options->labels};
+        list = (struct label_list){.path = options->labels_path, .text = options->labels};
     }
     if (status == VITLRP_OK && list.path != NULL) {
         status = file_tell(&options->inputs, list.path, err);
@@ -283,36 +292,6 @@ enum vitlrp_status vitlrp_model_random(const struct vitlrp_architecture *archite
     return open_random(architecture, model, error);
 }
 
-static enum vitlrp_status model_like(const struct vitlrp_model *model, const float *features,
-                                     size_t count, struct vitlrp_model **out,
-                                     struct vitlrp_error *err) {
-    struct vitlrp_model *made = mem_calloc(1, sizeof *made);
-    if (made == NULL) {
-        return fail(err, VITLRP_NOMEM, "out of memory for a model");
-    }
-    made->preprocess = model->preprocess;
-    made->hash = model_hash_open();
-    enum vitlrp_status status = made->hash == NULL
-                                    ? fail(err, VITLRP_NOMEM, "out of memory for a model")
-                                    : vit_model_like(model->vit, features, count, &made->vit, err);
-    if (status == VITLRP_OK) {
-        status = labels_open(made->vit, &(struct label_list){0}, NULL, &made->labels, err);
-    }
-    if (status != VITLRP_OK) {
-        vitlrp_model_close(made);
-        return status;
-    }
-    *out = made;
-    return VITLRP_OK;
-}
-
-enum vitlrp_status vitlrp_model_like(const struct vitlrp_model *model, const float *features,
-                                     size_t count, struct vitlrp_model **like,
-                                     struct vitlrp_error *error) {
-    API_NEEDS(model != NULL && features != NULL && like != NULL, error);
-    return model_like(model, features, count, like, error);
-}
-
 void vitlrp_model_close(struct vitlrp_model *model) {
     if (model != NULL) {
         vit_model_free(model->vit);
@@ -320,6 +299,18 @@ void vitlrp_model_close(struct vitlrp_model *model) {
         model_hash_close(model->hash);
         mem_free(model);
     }
+}
+
+/* An embedding is what a head would read where none projects it. */
+static int32_t embed_dim_of(const struct vit_model *vit) {
+    const struct vit_config *config = &vit->config;
+    if (config->compared > 0) {
+        return config->compared;
+    }
+    if (vit->kind == VITLRP_MODEL_PROMPTS) {
+        return (int32_t) slot_size(config, SLOT_HEAD_WEIGHT).columns;
+    }
+    return vit->outputs == VITLRP_OUTPUTS_CLASSES ? 0 : config->classes;
 }
 
 void vitlrp_model_describe(const struct vitlrp_model *model, struct vitlrp_model_info *info) {
@@ -350,6 +341,10 @@ void vitlrp_model_describe(const struct vitlrp_model *model, struct vitlrp_model
         .facts = json_array_size(vit->facts),
         .outputs = vit->outputs,
         .probability = vit->probability,
+        .kind = vit->kind,
+        .embed_dim = embed_dim_of(vit),
+        .logit_scale = vit->logit_scale,
+        .logit_bias = vit->logit_bias,
     };
     model_info_write(&known, info);
 }

@@ -200,6 +200,10 @@ static json_t *json_shape(const struct vitlrp_model *model, const char *classes_
         "layer_norm_eps", json_float32(config->layer_norm_eps), "pool", pool_name(config->pool),
         "classes", config->classes, "classes_sha256", classes_sha256, "probability",
         word_of(WORDS_PROBABILITY, vit->probability));
+    if (vit->kind == VITLRP_MODEL_PROMPTS) {
+        json_set(object, "logit_scale", json_real(vit->logit_scale), complete);
+        json_set(object, "logit_bias", json_real(vit->logit_bias), complete);
+    }
     if (vit->weight_set != VITLRP_WEIGHTS_AUTO) {
         json_set(object, "weights", json_string(word_of(WORDS_WEIGHTS, vit->weight_set)), complete);
     }

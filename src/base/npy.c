@@ -1,6 +1,8 @@
 #include "base/npy.h"
 
 #include <ctype.h>
+#include <math.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -207,6 +209,41 @@ bool npy_is_picture(const struct npy_header *header) {
     return of_bytes && of_pixels && header->count > 0;
 }
 
+/* A float of 16 bits: a sign, 5 bits of exponent, 10 of the fraction. */
+static float widen_half(uint16_t bits) {
+    int exponent = bits >> 10 & 0x1F;
+    float fraction = (float) (bits & 0x3FF);
+    float size = exponent == 0x1F ? (fraction == 0.0F ? INFINITY : NAN)
+                 : exponent == 0  ? ldexpf(fraction, -24)
+                                  : ldexpf(fraction + 1024.0F, exponent - 25);
+    return bits >> 15 != 0 ? -size : size;
+}
+
+/* `count` floats of so many bytes each, which may lie anywhere. */
+static void widen(const unsigned char *bytes, size_t item_size, size_t count, float *out) {
+    for (size_t i = 0; i < count; i++) {
+        uint16_t half;
+        double wide;
+        switch (item_size) {
+        case sizeof half:
+            memcpy(&half, bytes + i * sizeof half, sizeof half);
+            out[i] = widen_half(half);
+            break;
+        case sizeof wide:
+            memcpy(&wide, bytes + i * sizeof wide, sizeof wide);
+            out[i] = (float) wide;
+            break;
+        default:
+            memcpy(&out[i], bytes + i * sizeof *out, sizeof *out);
+        }
+    }
+}
+
+static bool is_float(const struct npy_header *header) {
+    size_t size = header->item_size;
+    return header->kind == 'f' && (size == 2 || size == 4 || size == 8) && !header->fortran_order;
+}
+
 enum vitlrp_status npy_read_float32(const char *path, size_t limit, size_t rank, size_t *shape,
                                     float **out, struct vitlrp_error *err) {
     struct bytes file = {0};
@@ -217,9 +254,9 @@ enum vitlrp_status npy_read_float32(const char *path, size_t limit, size_t rank,
         return status;
     }
     TRY_GOTO(status, npy_parse_header(file.data, file.size, file.size, &header, err), cleanup);
-    if (header.kind != 'f' || header.item_size != 4 || header.fortran_order ||
-        header.rank != rank) {
-        status = fail(err, VITLRP_MISMATCH, "must hold a float32 C-order array with %zu dimensions",
+    if (!is_float(&header) || header.rank != rank) {
+        status = fail(err, VITLRP_MISMATCH,
+                      "must hold a C-order array of floats (16, 32 or 64 bits) with %zu dimensions",
                       rank);
         goto cleanup;
     }
@@ -228,7 +265,7 @@ enum vitlrp_status npy_read_float32(const char *path, size_t limit, size_t rank,
         status = fail(err, VITLRP_NOMEM, "out of memory for its array");
         goto cleanup;
     }
-    memcpy(data, file.data + header.data_offset, header.count * sizeof *data);
+    widen(file.data + header.data_offset, header.item_size, header.count, data);
     memcpy(shape, header.shape, rank * sizeof *shape);
     *out = data;
 

@@ -38,8 +38,8 @@ enum vitlrp_status npy_parse_header(const void *bytes, size_t size, size_t total
 /* True of uint8 in C order of shape (height, width), (height, width, 1) or (height, width, 3). */
 bool npy_is_picture(const struct npy_header *header);
 
-/* Reads a float32 C-order array of the given rank; its shape goes to shape. *out is owned:
- * mem_free. */
+/* Reads a C-order array of the given rank, of floats of 16, 32 or 64 bits, as float32; its shape
+ * goes to shape. *out is owned: mem_free. */
 enum vitlrp_status npy_read_float32(const char *path, size_t limit, size_t rank, size_t *shape,
                                     float **out, struct vitlrp_error *err);
 

@@ -51,6 +51,7 @@ static const struct {
                            LIST("user", "file", "class", "table", "tensors", "guess")},
     [WORDS_SCORE] = {"score", LIST("logit", "log-odds", "contrast")},
     [WORDS_MASKS] = {"masks", LIST("random", "halves")},
+    [WORDS_MODEL_KIND] = {"model_kind", LIST("image", "image_text", "prompts")},
 };
 
 const char *const *words_of(enum word_list list) {

@@ -35,6 +35,7 @@ enum word_list {
     WORDS_FACT_SOURCE,
     WORDS_SCORE,
     WORDS_MASKS,
+    WORDS_MODEL_KIND,
     WORD_LISTS
 };
 

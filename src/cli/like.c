@@ -6,6 +6,7 @@
 #include "explain_session.h"
 #include "photo.h"
 #include "vitlrp_eval.h"
+#include "vitlrp_words.h"
 
 /* The references' features, one behind the other. */
 struct features {

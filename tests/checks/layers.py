@@ -18,7 +18,7 @@ ALLOWED = {
     "src/cli": {"base", "public", "cli"},
     "include": {"public"},
 }
-PUBLIC = {"vitlrp.h", "vitlrp_eval.h"}
+PUBLIC = {"vitlrp.h", "vitlrp_eval.h", "vitlrp_words.h"}
 # What every layer may include: enumerations and records, and tables.
 SHARED = {"vitlrp_types.h", "vitlrp_roles.def", "vitlrp_replacements.def"}
 OWN = {"src/base": "base", "src/text": "text", "src/api": "api", "src/cli": "cli"}

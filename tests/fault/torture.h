@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "vitlrp_eval.h"
+#include "vitlrp_words.h"
 
 #define CLASSES 3
 #define SIDE 8

@@ -1,5 +1,6 @@
 """What a model ends with: heads in files of their own, no head, likeness, one channel."""
 
+import json
 import os
 import unittest
 
@@ -7,7 +8,7 @@ import numpy as np
 
 import support
 import vitlrp
-from vitlrp.errors import MismatchError, UsageError
+from vitlrp.errors import MismatchError, NumericError, UsageError
 
 ZOO = os.path.join(support.SOURCE, "tests", "golden", "zoo")
 
@@ -112,6 +113,53 @@ class Headless(unittest.TestCase):
                 other.like([support.GOLDFISH])
             with self.assertRaises(UsageError):
                 model.evaluate(support.DATA)
+
+
+WORDS = os.path.join(support.SOURCE, "tests", "golden", "words", "siglip-tiny")
+
+
+class Texts(unittest.TestCase):
+    def setUp(self):
+        self.rows = np.load(os.path.join(WORDS, "text_embeddings.npy"))
+        self.input = np.load(os.path.join(WORDS, "input.npy"))
+        with open(os.path.join(WORDS, "relevance.json"), encoding="utf-8") as file:
+            self.wanted = json.load(file)
+        self.names = [f"text {i}" for i in range(len(self.rows))]
+
+    def test_zero_shot(self):
+        with vitlrp.Model(os.path.join(WORDS, "huggingface")) as encoder:
+            self.assertEqual((encoder.info.kind, encoder.info.embed_dim), ("image_text", 36))
+            embedding = encoder.embedding(self.input)
+            prompts = encoder.with_embeddings(self.rows.astype(np.float64), self.names)
+        with prompts as model:
+            info = model.info
+            self.assertEqual((info.kind, info.classes, info.probability), ("prompts", 4, "sigmoid"))
+            self.assertAlmostEqual(info.logit_scale, self.wanted["logit_scale"], 5)
+            self.assertEqual(info.logit_bias, -6)
+            found = model.explain(self.input, "text 1", versus="text 2")
+            np.testing.assert_array_equal(model.embedding(self.input), embedding)
+            for method in ("legrad", "rise", "chefer", "smoothgrad", "token-drop"):
+                self.assertTrue(np.isfinite(model.explain(self.input, method=method).heatmap).all())
+        self.assertLess(np.abs(found.logits - self.wanted["logits"]).max(), 1e-5)
+        self.assertEqual(found.versus.label, "text 2")
+
+    def test_stated_scale(self):
+        facts = {"logit_scale": 60, "logit_bias": 0}
+        with vitlrp.Model(os.path.join(WORDS, "huggingface"), facts=facts) as encoder:
+            with encoder.with_embeddings(self.rows) as model:
+                self.assertEqual((model.info.logit_scale, model.info.logit_bias), (60, 0))
+
+    def test_refused(self):
+        with vitlrp.Model(os.path.join(WORDS, "huggingface")) as encoder:
+            for rows, names in ((self.rows[0], None), (self.rows[:, 1:], None), (self.rows, ["a"]), (self.rows, "abcd")):
+                with self.assertRaises(UsageError):
+                    encoder.with_embeddings(rows, names)
+            with self.assertRaises(NumericError):
+                encoder.with_embeddings(0 * self.rows)
+        with vitlrp.Model() as classifier:
+            for call in (lambda: classifier.with_embeddings(self.rows), lambda: classifier.embedding(support.GOLDFISH)):
+                with self.assertRaises(UsageError):
+                    call()
 
 
 class OneChannel(unittest.TestCase):

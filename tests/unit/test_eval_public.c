@@ -9,6 +9,7 @@
 #include "support/scratch.h"
 #include "support/small_model.h"
 #include "vitlrp_eval.h"
+#include "vitlrp_words.h"
 
 #include "support/unit.h"
 

@@ -72,6 +72,12 @@ void facts_told(const struct vit_load_options *options, struct model_facts *out)
     if (options->norm_eps > 0) {
         fact_state(&out->norm_eps, options->norm_eps, FACT_USER, NULL, NULL);
     }
+    if (options->logit_scale > 0) {
+        fact_state(&out->logit_scale, options->logit_scale, FACT_USER, NULL, NULL);
+    }
+    if (options->logit_bias != NULL) {
+        fact_state(&out->logit_bias, *options->logit_bias, FACT_USER, NULL, NULL);
+    }
 }
 
 /* Whether it is worth saying that the user's word is another one: what was stated as a whole, of

@@ -52,6 +52,7 @@ static void set_direction(struct vit_model *model, size_t width) {
     model->config.classes = 1;
     model->config.unusual |= slot_unusual(SLOT_LIKE, true);
     model->outputs = VITLRP_OUTPUTS_LIKENESS;
+    model->kind = VITLRP_MODEL_IMAGE;
     model->probability = VITLRP_PROBABILITY_NONE;
     model->origin.sidecars[model->origin.sidecar_count++] =
         (struct vit_sidecar){"like", {(unsigned char *) model->storage, model->storage_bytes}};

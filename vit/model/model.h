@@ -176,7 +176,8 @@ struct vit_load_options {
     enum vitlrp_activation activation;
     enum vitlrp_pool pool;
     enum vitlrp_probability probability; /* STATED: likewise */
-    double norm_eps;
+    double norm_eps, logit_scale;
+    const double *logit_bias;                 /* NULL: likewise, else 0 */
     const struct vitlrp_model_limits *limits; /* NULL: the default ones */
     const struct vitlrp_log *log;
     const struct vitlrp_inputs *inputs; /* NULL: nobody asks */

@@ -1,0 +1,70 @@
+/* The public face of models that compare embeddings: vit's, with the preprocessing of the model
+ * that they are made of. */
+#include "api/api.h"
+#include "api/handles.h"
+#include "api/labels.h"
+#include "api/model_identity.h"
+#include "base/mem.h"
+#include "vitlrp_words.h"
+
+/* Takes over what vit has made, failing or not. */
+static enum vitlrp_status complete(const struct vitlrp_model *base, struct vit_model *vit,
+                                   const struct label_list *names, struct vitlrp_model **out,
+                                   struct vitlrp_error *err) {
+    struct vitlrp_model *made = mem_calloc(1, sizeof *made);
+    if (made == NULL) {
+        vit_model_free(vit);
+        return fail(err, VITLRP_NOMEM, "out of memory for a model");
+    }
+    made->vit = vit;
+    made->preprocess = base->preprocess;
+    made->hash = model_hash_open();
+    enum vitlrp_status status = made->hash == NULL
+                                    ? fail(err, VITLRP_NOMEM, "out of memory for a model")
+                                    : labels_open(vit, names, NULL, &made->labels, err);
+    if (status != VITLRP_OK) {
+        vitlrp_model_close(made);
+        return status;
+    }
+    *out = made;
+    return VITLRP_OK;
+}
+
+static enum vitlrp_status model_like(const struct vitlrp_model *model, const float *features,
+                                     size_t count, struct vitlrp_model **out,
+                                     struct vitlrp_error *err) {
+    struct vit_model *vit = NULL;
+    TRY(vit_model_like(model->vit, features, count, &vit, err));
+    return complete(model, vit, &(struct label_list){0}, out, err);
+}
+
+enum vitlrp_status vitlrp_model_like(const struct vitlrp_model *model, const float *features,
+                                     size_t count, struct vitlrp_model **like,
+                                     struct vitlrp_error *error) {
+    API_NEEDS(model != NULL && features != NULL && like != NULL, error);
+    return model_like(model, features, count, like, error);
+}
+
+static enum vitlrp_status with_embeddings(const struct vitlrp_model *model, const float *rows,
+                                          const struct label_list *names, size_t count,
+                                          struct vitlrp_model **out, struct vitlrp_error *err) {
+    struct vit_model *vit = NULL;
+    TRY(vit_model_prompts(model->vit, rows, count, &vit, err));
+    return complete(model, vit, names, out, err);
+}
+
+enum vitlrp_status vitlrp_model_with_embeddings(const struct vitlrp_model *model, const float *rows,
+                                                const char *const *names, size_t count,
+                                                struct vitlrp_model **prompts,
+                                                struct vitlrp_error *error) {
+    API_NEEDS(model != NULL && rows != NULL && prompts != NULL, error);
+    return with_embeddings(model, rows, &(struct label_list){.names = names}, count, prompts,
+                           error);
+}
+
+enum vitlrp_status vitlrp_session_embedding(struct vitlrp_session *session, float *embedding,
+                                            struct vitlrp_error *error) {
+    API_NEEDS(session != NULL && embedding != NULL, error);
+    TRY(vit_attributor_restore(session->attributor, session->input, error));
+    return vit_session_embedding(session->vit, embedding, error);
+}
