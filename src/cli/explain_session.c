@@ -19,6 +19,7 @@
 #include "model_facts.h"
 #include "model_input.h"
 #include "names.h"
+#include "text_rows.h"
 
 #define MEGABYTE 1048576.0
 
@@ -59,7 +60,9 @@ static void model_options_choose(const struct settings *settings, const struct c
     options.adapter_path = settings->adapter_path;
     options.head_path = settings->head_path;
     options.head_activation = settings->head_activation;
-    options.labels_path = settings->labels_path;
+    options.labels_path = settings->text_path == NULL ? settings->labels_path : NULL;
+    options.logit_scale = settings->logit_scale;
+    options.logit_bias = settings->logit_bias;
     options.limits = settings->limits.model;
     options.log.write = console_log;
     options.log.user = (void *) console;
@@ -84,6 +87,9 @@ enum vitlrp_status model_choose(const struct settings *settings, const struct co
     }
     if (status == VITLRP_OK && settings->like_path != NULL) {
         status = like_choose(settings, &opened, err);
+    }
+    if (status == VITLRP_OK && settings->text_path != NULL) {
+        status = text_rows_choose(settings, console, &opened, err);
     }
     if (status != VITLRP_OK) {
         vitlrp_model_close(opened);

@@ -319,10 +319,20 @@ const char *explanation_sum(const struct explanation *explanation) {
     return other_score(explanation) ? "sum of logits" : "logit";
 }
 
+/* The cosine behind a logit of texts. */
+static void append_cosine(struct text *out, const struct explanation *explanation) {
+    const struct vitlrp_model_info info = model_info(explanation);
+    if (info.kind == VITLRP_MODEL_PROMPTS && !explanation->has_versus) {
+        double logit = explanation->prediction->logits[explanation->target.output];
+        text_printf(out, ", cosine %.4f", (logit - info.logit_bias) / info.logit_scale);
+    }
+}
+
 void report_class(struct text *out, const struct explanation *explanation) {
     int32_t output = explanation->target.output;
     text_append_string(out, "explained: ");
     class_append(out, &explanation->target);
+    append_cosine(out, explanation);
     if (explanation->has_versus) {
         text_append_string(out, " versus ");
         class_append(out, &explanation->versus);

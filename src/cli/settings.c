@@ -187,6 +187,30 @@ static enum vitlrp_status read_norm_eps(const struct args *args, double *out,
     return option_fail("--norm-eps", value, "a number above 0 and below 1", err);
 }
 
+/* What makes logits of cosines with texts, and needs texts. */
+static enum vitlrp_status read_logits(const struct args *args, struct settings *settings,
+                                      struct vitlrp_error *err) {
+    const char *scale = args->value[OPTION_LOGIT_SCALE];
+    const char *bias = args->value[OPTION_LOGIT_BIAS];
+    settings->logit_bias = NAN;
+    if (scale != NULL && !parse_double(scale, 1e-6, 1e6, &settings->logit_scale)) {
+        return option_fail("--logit-scale", scale, "a number from 0.000001 to 1000000", err);
+    }
+    if (bias != NULL && !parse_double(bias, -1e6, 1e6, &settings->logit_bias)) {
+        return option_fail("--logit-bias", bias, "a number from -1000000 to 1000000", err);
+    }
+    if ((scale != NULL || bias != NULL) && settings->text_path == NULL) {
+        return fail(err, VITLRP_USAGE, "%s is of --text-embeddings",
+                    scale != NULL ? "--logit-scale" : "--logit-bias");
+    }
+    if (settings->text_path != NULL && settings->like_path != NULL) {
+        return fail(err, VITLRP_USAGE,
+                    "--text-embeddings compares an image with texts, --like with images: choose "
+                    "one");
+    }
+    return VITLRP_OK;
+}
+
 #define TEXT_OF(value) #value
 #define AS_TEXT(value) TEXT_OF(value)
 
@@ -344,6 +368,7 @@ enum vitlrp_status settings_read(const struct args *args, struct settings *setti
     TRY(option_int(name, threads, 1, MAX_THREADS, &settings->threads, err));
     TRY(read_members(args, settings, err));
     TRY(read_norm_eps(args, &settings->norm_eps, err));
+    TRY(read_logits(args, settings, err));
     TRY(read_backend(args, settings, err));
     TRY(option_choice(args, OPTION_PRECISION, &precision, err));
     settings->every_precision = precision > VITLRP_PRECISION_BF16X3;

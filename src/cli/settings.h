@@ -48,6 +48,9 @@ struct settings {
     const char *model_path; /* NULL: the built-in model */
     bool model_is_variable; /* VITLRP_MODEL names it */
     const char *like_path;  /* NULL: nothing is compared */
+    const char *text_path;  /* NULL: no texts are compared with */
+    double logit_scale;     /* 0: the model's files state it */
+    double logit_bias;      /* NAN: likewise */
     const char *head_path;  /* NULL: the model's own head */
     const char *head_activation;
     const char *labels_path;

@@ -1,0 +1,15 @@
+/* --text-embeddings: texts that images are compared with. */
+#ifndef CLI_TEXT_ROWS_H
+#define CLI_TEXT_ROWS_H
+
+#include "console.h"
+#include "settings.h"
+#include "vitlrp.h"
+
+/* Makes, of an image tower, the model whose classes are the texts of the settings' file of
+ * embeddings, called as --labels says; *model is replaced by it. Says which scale is taken where
+ * nothing states one. MISMATCH for rows of another width, and for more or fewer names. */
+enum vitlrp_status text_rows_choose(const struct settings *settings, const struct console *console,
+                                    struct vitlrp_model **model, struct vitlrp_error *err);
+
+#endif
