@@ -3,13 +3,14 @@
 #include "text/tokenizer.h"
 
 #define SMALL TEST_DATA "/golden/text/small/"
+#define SIGLIP2 TEST_DATA "/golden/words/siglip2-tiny/"
 
 static enum vitlrp_status keep_ids(const struct tokenizer *tokenizer, struct result *result,
                                    struct vitlrp_error *error) {
     static const char TEXT[] =
         "Caf\xC3\xA9s &amp; e\xCC\xA3\xCC\x87\xCC\xA3 affenpinscher\xE2\x80\x99s";
     struct tokens tokens;
-    for (int cleaning = 0; cleaning <= TEXT_CLEANING_NONE; cleaning++) {
+    for (int cleaning = 0; cleaning < TEXT_CLEANINGS; cleaning++) {
         struct tokenize_options options = {.cleaning = (enum text_cleaning) cleaning,
                                            .context = 77};
         TRY(tokenizer_encode(tokenizer, TEXT, sizeof TEXT - 1, &options, &tokens, error));
@@ -35,10 +36,12 @@ enum vitlrp_status torture_tokenize(const struct bench *bench, struct result *re
 
 enum vitlrp_status torture_open_tokenizers(const struct bench *bench, struct result *result,
                                            struct vitlrp_error *error) {
-    static const char *const PATHS[] = {SMALL "tokenizer.json", SMALL "merges.txt"};
+    static const char *const PATHS[] = {SMALL "tokenizer.json", SMALL "merges.txt",
+                                        SIGLIP2 "huggingface/tokenizer.model",
+                                        SIGLIP2 "tokenizers/tokenizer.json"};
     enum vitlrp_status status = VITLRP_OK;
     (void) bench;
-    for (size_t i = 0; i < 2 && status == VITLRP_OK; i++) {
+    for (size_t i = 0; i < sizeof PATHS / sizeof *PATHS && status == VITLRP_OK; i++) {
         struct tokenizer *tokenizer = NULL;
         status = tokenizer_open(PATHS[i], &tokenizer, error);
         if (status == VITLRP_OK) {
