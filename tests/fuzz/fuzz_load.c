@@ -36,6 +36,25 @@ void fuzz_look(const struct vitlrp_model *model) {
     }
 }
 
+/* The text tower of the same bytes. */
+static void load_text(const struct fuzz_input *input, const struct vitlrp_model_limits *limits,
+                      int32_t heads) {
+    const struct vit_load_options options = {
+        .text = true, .text_heads = heads, .activation = VITLRP_GELU, .limits = limits};
+    struct vit_model *model = NULL;
+    struct vitlrp_error err = {0};
+    enum vitlrp_status status =
+        vit_model_load_memory(input->data, input->size, "fuzz", &options, &model, &err);
+    if (status != VITLRP_OK) {
+        fuzz_check(model == NULL, "a text tower after a failure");
+        fuzz_check_failure(status, &err);
+        return;
+    }
+    fuzz_check(model->config.vocabulary > 0 && model->config.grid_width > 1, "no words");
+    touch_weights(model);
+    vit_model_free(model);
+}
+
 void fuzz_load(const struct fuzz_input *input, int32_t heads) {
     struct vitlrp_model_options options;
     struct vitlrp_model *model = NULL;
@@ -46,6 +65,7 @@ void fuzz_load(const struct fuzz_input *input, int32_t heads) {
     options.limits.max_json_bytes = (size_t) 16 << 20;
     options.limits.max_pickle_opcodes = 100000; /* each may take 150 bytes */
     options.heads = heads;
+    load_text(input, &options.limits, heads);
     enum vitlrp_status status =
         vitlrp_model_open_memory(input->data, input->size, "fuzz", &options, &model, &error);
     if (status != VITLRP_OK) {

@@ -36,6 +36,27 @@ JAX_BLOCK = {"LayerNorm_0/scale": (DIM,), "LayerNorm_0/bias": (DIM,),
              "MlpBlock_3/Dense_1/kernel": (MLP, DIM), "MlpBlock_3/Dense_1/bias": (DIM,)}
 
 
+CLIP = {"visual.conv1.weight": (DIM, 3, PATCH, PATCH), "visual.class_embedding": (DIM,),
+        "visual.positional_embedding": (TOKENS, DIM), "visual.ln_pre.weight": (DIM,),
+        "visual.ln_pre.bias": (DIM,), "visual.ln_post.weight": (DIM,), "visual.ln_post.bias": (DIM,),
+        "visual.proj": (DIM, CLASSES), "token_embedding.weight": (7, DIM),
+        "positional_embedding": (3, DIM), "ln_final.weight": (DIM,), "ln_final.bias": (DIM,),
+        "text_projection": (DIM, CLASSES), "logit_scale": ()}
+CLIP_BLOCK = {"ln_1.weight": (DIM,), "ln_1.bias": (DIM,), "attn.in_proj_weight": (3 * DIM, DIM),
+              "attn.in_proj_bias": (3 * DIM,), "attn.out_proj.weight": (DIM, DIM),
+              "attn.out_proj.bias": (DIM,), "ln_2.weight": (DIM,), "ln_2.bias": (DIM,),
+              "mlp.c_fc.weight": (MLP, DIM), "mlp.c_fc.bias": (MLP,),
+              "mlp.c_proj.weight": (DIM, MLP), "mlp.c_proj.bias": (DIM,)}
+
+
+def clip():
+    found = dict(CLIP)
+    for tower in ("visual.", ""):
+        found.update({f"{tower}transformer.resblocks.0.{name}": shape
+                      for name, shape in CLIP_BLOCK.items()})
+    return found
+
+
 def timm(depth=1, scales=False):
     found = dict(TIMM)
     for block in range(depth):
@@ -93,6 +114,7 @@ def safetensors_files():
              "resize": "short", "resize_to": 4, "crop": 4}
     small = {"a": (2, 3), "b": ()}
     return {
+        "clip": safetensors(clip()),
         "timm": safetensors(timm()), "timm_scales": safetensors(timm(2, True)),
         "half": safetensors(timm(), "F16"), "bfloat": safetensors(timm(), "BF16", whole),
         "metadata": safetensors(timm(), metadata=whole, pad=7),
