@@ -4,6 +4,7 @@ would put them. usage: check_recipes.py VITLRP PARITY GOLDEN [TEST...]
 With HF set to an `hf` of huggingface_hub, the options of every `hf download` are looked for in its help; without, that
 is the nightly's (tests/nightly/libraries.sh)."""
 
+import json
 import os
 import re
 import shlex
@@ -57,7 +58,7 @@ class Recipes(model_files.ModelFiles):
             file.write("cat\ndog\nowl\n")
         photograph = os.path.join(GOLDEN, "..", "preprocess", "trials", "photo.png")
         os.mkdir("my-cats")
-        for name in ("cat.jpg", "scan.png", "my-cats/a.png"):
+        for name in ("cat.jpg", "scan.png", "street.jpg", "my-cats/a.png"):
             shutil.copy(photograph, name)
         for folder in ("data", "val/n02123045", "imagenet/val"):
             os.makedirs(folder)
@@ -66,6 +67,13 @@ class Recipes(model_files.ModelFiles):
         shutil.copytree(os.path.join(GOLDEN, "hf-vit", "model"), "vit-hf")
         for name in ("pretrain", "linear4_head"):
             self.save_dinov2(name)
+        words = os.path.join(GOLDEN, "..", "words", "clip-gelu")
+        shutil.copytree(os.path.join(words, "huggingface"), "clip-vit-base-patch16")
+        shutil.copy(os.path.join(words, "text_embeddings.npy"), "texts.npy")
+        with open(os.path.join(words, "expected.json"), encoding="utf-8") as file:
+            prompts = json.load(file)["prompts"]
+        with open("texts.txt", "w", encoding="utf-8") as file:
+            file.write("\n".join(prompts) + "\n")
 
     def save_dinov2(self, name):
         """DINOv2's own files, whose heads are 64 wide: five blocks, and a head of the last four."""

@@ -351,10 +351,13 @@ static enum vitlrp_status read_beit(const json_t *object, const char *file,
     return VITLRP_OK;
 }
 
-/* transformers counts the labels, where no key states their number. */
-static void read_labels(const json_t *config, struct model_facts *facts) {
+/* A head of classes has as many as there are labels, where no key states their number. */
+static void read_labels(const json_t *config, const struct class *class,
+                        struct model_facts *facts) {
     size_t labels = json_object_size(json_object_get(config, "id2label"));
-    if (labels > 0 && !fact_known(&facts->classes)) {
+    bool has_classes =
+        class != NULL && (class->head == FACT_HEAD_LINEAR || class->head == FACT_HEAD_TWO);
+    if (has_classes && labels > 0 && !fact_known(&facts->classes)) {
         state_key(&facts->classes, (double) labels, CONFIG, "id2label");
     }
 }
@@ -416,7 +419,7 @@ enum vitlrp_status facts_huggingface(const struct facts_beside *beside, struct m
     }
     TRY(read_object(beside->config, CONFIG, type, facts, err));
     TRY(read_use_head(beside->config, CONFIG, &has_head, err));
-    read_labels(beside->config, facts);
+    read_labels(beside->config, class, facts);
     bool pools_by_head = class != NULL && class->head == FACT_HEAD_NONE &&
                          (class->pool == FACT_POOL_MAP || class->pool == FACT_POOL_MAP_TOKEN);
     if (pools_by_head && !has_head) {
