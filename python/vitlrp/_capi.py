@@ -285,6 +285,24 @@ class SessionOptions(Structure):
     ]
 
 
+class Prompt(Structure):
+    _fields_ = [("name", c_char_p), ("text", c_char_p)]
+
+
+class TextOptions(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("tokenizer", c_char_p),
+        ("cleaning", c_char_p),
+        ("heads", c_int32),
+        ("activation", c_int),
+        ("threads", c_int32),
+        ("backend", c_char_p),
+        ("log", Log),
+        ("inputs", Inputs),
+    ]
+
+
 class SessionInfo(Structure):
     _fields_ = [
         ("struct_size", c_size_t),
@@ -718,6 +736,18 @@ FUNCTIONS = {
     "vitlrp_model_like": (
         c_int,
         (ModelPointer, POINTER(c_float), c_size_t, POINTER(ModelPointer), POINTER(Error)),
+    ),
+    "vitlrp_text_options_init_sized": (None, (POINTER(TextOptions), c_size_t)),
+    "vitlrp_model_with_texts": (
+        c_int,
+        (
+            ModelPointer,
+            POINTER(Prompt),
+            c_size_t,
+            POINTER(TextOptions),
+            POINTER(ModelPointer),
+            POINTER(Error),
+        ),
     ),
     "vitlrp_model_with_embeddings": (
         c_int,

@@ -1,9 +1,11 @@
 /* The public face of models that compare embeddings: vit's, with the preprocessing of the model
  * that they are made of. */
 #include "api/api.h"
+#include "api/growable.h"
 #include "api/handles.h"
 #include "api/labels.h"
 #include "api/model_identity.h"
+#include "api/text_classes.h"
 #include "base/mem.h"
 #include "vitlrp_words.h"
 
@@ -60,6 +62,32 @@ enum vitlrp_status vitlrp_model_with_embeddings(const struct vitlrp_model *model
     API_NEEDS(model != NULL && rows != NULL && prompts != NULL, error);
     return with_embeddings(model, rows, &(struct label_list){.names = names}, count, prompts,
                            error);
+}
+
+static enum vitlrp_status with_texts(const struct vitlrp_model *model,
+                                     const struct vitlrp_prompt *prompts, size_t count,
+                                     const struct vitlrp_text_options *options,
+                                     struct vitlrp_model **out, struct vitlrp_error *err) {
+    struct vitlrp_text_options known;
+    struct text_classes classes;
+    TRY(text_options_read(options, &known, err));
+    enum vitlrp_status status =
+        text_classes_make(model->vit, prompts, count, &known, &classes, err);
+    if (status == VITLRP_OK) {
+        const struct label_list names = {.names = classes.names};
+        status = with_embeddings(model, classes.rows, &names, classes.count, out, err);
+    }
+    text_classes_free(&classes);
+    return status;
+}
+
+enum vitlrp_status vitlrp_model_with_texts(const struct vitlrp_model *model,
+                                           const struct vitlrp_prompt *prompts, size_t count,
+                                           const struct vitlrp_text_options *options,
+                                           struct vitlrp_model **texts,
+                                           struct vitlrp_error *error) {
+    API_NEEDS(model != NULL && prompts != NULL && texts != NULL, error);
+    return with_texts(model, prompts, count, options, texts, error);
 }
 
 enum vitlrp_status vitlrp_session_embedding(struct vitlrp_session *session, float *embedding,

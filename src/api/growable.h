@@ -15,6 +15,7 @@
 
 #include "base/status.h"
 #include "vitlrp_eval.h"
+#include "vitlrp_words.h"
 
 enum growable {
 #define GROWABLE(name, last, ...) GROWABLE_##name,

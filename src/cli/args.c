@@ -52,6 +52,11 @@ static const char *const VERBS[VERB_COUNT] = {
     [VERB_EVAL] = "eval",       [VERB_MERGE] = "merge",     [VERB_TUNE] = "tune",
     [VERB_INFO] = "info",       [VERB_BENCH] = "bench",     [VERB_HELP] = "help"};
 
+static const bool IS_REPEATED[OPTION_COUNT] = {
+#define REPEATED(identifier, ...) [OPTION_##identifier] = true,
+#include "options.def"
+};
+
 const struct option_entry *option_table(void) {
     return OPTIONS;
 }
@@ -224,9 +229,27 @@ static enum vitlrp_status join_value(struct args *args, enum option_id option, c
     return VITLRP_OK;
 }
 
+/* No option has more values than the command line has words. */
+static enum vitlrp_status add_value(struct args *args, enum option_id option,
+                                    struct vitlrp_error *err) {
+    struct value_list *list = &args->repeated[option];
+    if (list->values == NULL) {
+        list->values = mem_calloc(args->words, sizeof *list->values);
+    }
+    if (list->values == NULL) {
+        return fail(err, VITLRP_NOMEM, "out of memory for the command line");
+    }
+    list->values[list->count++] = optarg;
+    args->value[option] = optarg;
+    return VITLRP_OK;
+}
+
 /* The value that getopt_long has just found. */
 static enum vitlrp_status take_value(struct args *args, enum option_id option,
                                      struct vitlrp_error *err) {
+    if (IS_REPEATED[option]) {
+        return add_value(args, option, err);
+    }
     if (IS_JOINED[option] && args->value[option] != NULL) {
         return join_value(args, option, optarg, err);
     }
@@ -321,7 +344,7 @@ static enum vitlrp_status check_verb(const struct args *args, struct vitlrp_erro
 enum vitlrp_status args_parse(int argc, char **argv, struct args *args, struct vitlrp_error *err) {
     struct option longs[OPTION_COUNT + 1];
     char shorts[2 * OPTION_COUNT + 3];
-    *args = (struct args){.verb = VERB_EXPLAIN, .verbosity = 1};
+    *args = (struct args){.verb = VERB_EXPLAIN, .verbosity = 1, .words = (size_t) argc};
     args->operands = mem_calloc((size_t) argc + 1, sizeof *args->operands);
     if (args->operands == NULL) {
         return fail(err, VITLRP_NOMEM, "out of memory for the command line");
@@ -348,6 +371,7 @@ enum vitlrp_status args_parse(int argc, char **argv, struct args *args, struct v
 void args_free(struct args *args) {
     for (enum option_id i = 0; i < OPTION_COUNT; i++) {
         mem_free(args->joined[i]);
+        mem_free((void *) args->repeated[i].values);
     }
     mem_free(args->operands);
     *args = (struct args){0};

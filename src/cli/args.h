@@ -99,14 +99,22 @@ const struct more_choices *option_more_choices(enum option_id option);
 /* The verb's word. */
 const char *verb_name(enum verb verb);
 
+/* What an option was given, each time, in that order. */
+struct value_list {
+    const char **values; /* owned; the strings are argv's. NULL: not given */
+    size_t count;
+};
+
 struct args {
+    size_t words; /* of argv */
     enum verb verb;
     bool verb_given;                 /* written out, not only implied */
     const char *value[OPTION_COUNT]; /* of the last time; "" for an option without argument; NULL
                                         if not given */
     char *joined[OPTION_COUNT];      /* owned: the values of a list that was given several times */
-    int verbosity;                   /* 0 quiet, 1 normal, 2 and more for -v and -vv */
-    const char **operands;           /* owned; the strings are argv's */
+    struct value_list repeated[OPTION_COUNT]; /* of options that are REPEATED */
+    int verbosity;                            /* 0 quiet, 1 normal, 2 and more for -v and -vv */
+    const char **operands;                    /* owned; the strings are argv's */
     size_t operand_count;
 };
 

@@ -112,6 +112,12 @@ const char *console_hint(enum vitlrp_topic topic) {
         return " (--head FILE)";
     case VITLRP_TOPIC_JOURNAL:
         return " (--journal FOLDER names another one)";
+    case VITLRP_TOPIC_TEXT_HEADS:
+        return " (--text-heads)";
+    case VITLRP_TOPIC_TOKENIZER:
+        return " (--tokenizer FILE)";
+    case VITLRP_TOPIC_TEXT_CLEANING:
+        return " (--text-cleaning)";
     case VITLRP_TOPIC_NONE:
         break;
     }

@@ -19,6 +19,7 @@
 #include "model_facts.h"
 #include "model_input.h"
 #include "names.h"
+#include "text_prompts.h"
 #include "text_rows.h"
 
 #define MEGABYTE 1048576.0
@@ -87,6 +88,9 @@ enum vitlrp_status model_choose(const struct settings *settings, const struct co
     }
     if (status == VITLRP_OK && settings->like_path != NULL) {
         status = like_choose(settings, &opened, err);
+    }
+    if (status == VITLRP_OK && settings->text_count > 0) {
+        status = text_prompts_choose(settings, console, &opened, err);
     }
     if (status == VITLRP_OK && settings->text_path != NULL) {
         status = text_rows_choose(settings, console, &opened, err);

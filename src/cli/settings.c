@@ -199,16 +199,48 @@ static enum vitlrp_status read_logits(const struct args *args, struct settings *
     if (bias != NULL && !parse_double(bias, -1e6, 1e6, &settings->logit_bias)) {
         return option_fail("--logit-bias", bias, "a number from -1000000 to 1000000", err);
     }
-    if ((scale != NULL || bias != NULL) && settings->text_path == NULL) {
-        return fail(err, VITLRP_USAGE, "%s is of --text-embeddings",
+    if ((scale != NULL || bias != NULL) && settings->text_path == NULL &&
+        settings->text_count == 0) {
+        return fail(err, VITLRP_USAGE, "%s is of --text and --text-embeddings",
                     scale != NULL ? "--logit-scale" : "--logit-bias");
     }
-    if (settings->text_path != NULL && settings->like_path != NULL) {
+    return VITLRP_OK;
+}
+
+/* Texts come from one place, and name themselves. */
+static enum vitlrp_status check_texts(const struct settings *settings, struct vitlrp_error *err) {
+    const char *texts = settings->text_count > 0 ? "--text" : "--text-embeddings";
+    if (settings->text_count > 0 && settings->text_path != NULL) {
         return fail(err, VITLRP_USAGE,
-                    "--text-embeddings compares an image with texts, --like with images: choose "
-                    "one");
+                    "--text and --text-embeddings are two ways to give texts: choose one");
+    }
+    if (settings->text_count > 0 && settings->labels_path != NULL) {
+        return fail(err, VITLRP_USAGE,
+                    "--labels names the classes of a model, and texts of --text have their names");
+    }
+    if ((settings->text_count > 0 || settings->text_path != NULL) && settings->like_path != NULL) {
+        return fail(err, VITLRP_USAGE,
+                    "%s compares an image with texts, --like with images: choose one", texts);
     }
     return VITLRP_OK;
+}
+
+static enum vitlrp_status read_texts(const struct args *args, struct settings *settings,
+                                     struct vitlrp_error *err) {
+    static const enum option_id NEED_TEXTS[] = {OPTION_TOKENIZER, OPTION_TEXT_CLEANING,
+                                                OPTION_TEXT_HEADS};
+    int cleaning = 0;
+    TRY(option_choice(args, OPTION_TEXT_CLEANING, &cleaning, err));
+    settings->text_cleaning = option_choice_word(args, OPTION_TEXT_CLEANING, cleaning);
+    for (size_t i = 0; i < sizeof NEED_TEXTS / sizeof NEED_TEXTS[0]; i++) {
+        if (args->value[NEED_TEXTS[i]] != NULL && settings->text_count == 0) {
+            char name[OPTION_NAME_LIMIT];
+            option_spell(NEED_TEXTS[i], name, sizeof name);
+            return fail(err, VITLRP_USAGE, "%s is of --text", name);
+        }
+    }
+    TRY(check_texts(settings, err));
+    return read_logits(args, settings, err);
 }
 
 #define TEXT_OF(value) #value
@@ -317,6 +349,9 @@ static enum vitlrp_status read_members(const struct args *args, struct settings 
     int64_t number;
     int choice;
 #define TEXT(identifier, member) settings->member = args->value[OPTION_##identifier];
+#define REPEATED(identifier, list, number_of)                                                      \
+    settings->list = args->repeated[OPTION_##identifier].values;                                   \
+    settings->number_of = args->repeated[OPTION_##identifier].count;
 #define FLAG(identifier, member) settings->member = args->value[OPTION_##identifier] != NULL;
 #define WHOLE(identifier, member, low, high)                                                       \
     number = settings->member;                                                                     \
@@ -368,7 +403,7 @@ enum vitlrp_status settings_read(const struct args *args, struct settings *setti
     TRY(option_int(name, threads, 1, MAX_THREADS, &settings->threads, err));
     TRY(read_members(args, settings, err));
     TRY(read_norm_eps(args, &settings->norm_eps, err));
-    TRY(read_logits(args, settings, err));
+    TRY(read_texts(args, settings, err));
     TRY(read_backend(args, settings, err));
     TRY(option_choice(args, OPTION_PRECISION, &precision, err));
     settings->every_precision = precision > VITLRP_PRECISION_BF16X3;

@@ -45,13 +45,18 @@ struct preprocess_changes {
 };
 
 struct settings {
-    const char *model_path; /* NULL: the built-in model */
-    bool model_is_variable; /* VITLRP_MODEL names it */
-    const char *like_path;  /* NULL: nothing is compared */
-    const char *text_path;  /* NULL: no texts are compared with */
-    double logit_scale;     /* 0: the model's files state it */
-    double logit_bias;      /* NAN: likewise */
-    const char *head_path;  /* NULL: the model's own head */
+    const char *model_path;     /* NULL: the built-in model */
+    bool model_is_variable;     /* VITLRP_MODEL names it */
+    const char *like_path;      /* NULL: nothing is compared */
+    const char *const *texts;   /* [text_count] of --text; of args */
+    size_t text_count;          /* 0: none */
+    const char *tokenizer_path; /* NULL: what lies beside the weights */
+    const char *text_cleaning;  /* a word of --text-cleaning */
+    int32_t text_heads;         /* 0: the model's files state it */
+    const char *text_path;      /* NULL: no embeddings of texts are compared with */
+    double logit_scale;         /* 0: the model's files state it */
+    double logit_bias;          /* NAN: likewise */
+    const char *head_path;      /* NULL: the model's own head */
     const char *head_activation;
     const char *labels_path;
     enum vitlrp_weights weights;

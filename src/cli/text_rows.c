@@ -82,6 +82,19 @@ static enum vitlrp_status check_fit(const struct settings *settings,
     return VITLRP_OK;
 }
 
+void text_model_take(struct vitlrp_model *texts, const struct console *console,
+                     struct vitlrp_model **model) {
+    struct vitlrp_model_info info;
+    vitlrp_model_info_init(&info);
+    vitlrp_model_describe(*model, &info);
+    if (info.logit_scale == 0.0) {
+        console_warn(console, "nothing states the scale of the cosines: 100 is taken, that of "
+                              "released CLIP models (--logit-scale)");
+    }
+    vitlrp_model_close(*model);
+    *model = texts;
+}
+
 static enum vitlrp_status bind_rows(const struct settings *settings, const float *rows,
                                     const size_t shape[2], const struct console *console,
                                     struct vitlrp_model **model, struct vitlrp_error *err) {
@@ -100,12 +113,7 @@ static enum vitlrp_status bind_rows(const struct settings *settings, const float
     }
     names_close(&names);
     TRY(status);
-    if (info.logit_scale == 0.0) {
-        console_warn(console, "nothing states the scale of the cosines: 100 is taken, that of "
-                              "released CLIP models (--logit-scale)");
-    }
-    vitlrp_model_close(*model);
-    *model = prompts;
+    text_model_take(prompts, console, model);
     return VITLRP_OK;
 }
 

@@ -12,4 +12,9 @@
 enum vitlrp_status text_rows_choose(const struct settings *settings, const struct console *console,
                                     struct vitlrp_model **model, struct vitlrp_error *err);
 
+/* Puts a model of texts in the place of *model, of which it was made. Says which scale is taken
+ * where nothing states one. */
+void text_model_take(struct vitlrp_model *texts, const struct console *console,
+                     struct vitlrp_model **model);
+
 #endif

@@ -236,6 +236,80 @@ static void check_case(const struct pass *pass, const char *name, const json_t *
     mem_free(wanted);
 }
 
+/* ---- Prompts ---- */
+
+/* Which tokenizer a folder's archive does without. */
+static const struct prompted {
+    const char *folder;
+    size_t model; /* of relevance.json */
+    const char *tokenizer, *cleaning;
+} PROMPTED[] = {
+    {"clip-quickgelu", 0, NULL, NULL}, /* the built-in one */
+    {"clip-openai-w64", 0, WORDS "/clip-eos2/huggingface/merges.txt", NULL},
+    {"clip-eos2", 0, NULL, NULL},
+    {"clip-eos2", 1, WORDS "/clip-eos2/huggingface/merges.txt", NULL},
+    {"siglip-tiny", 0, NULL, NULL},
+    {"siglip-tiny", 1, NULL, "siglip"}, /* whose own makes two words of x_y */
+    {"siglip2-tiny", 0, NULL, NULL},
+    {"siglip2-tiny", 0, WORDS "/siglip2-tiny/tokenizers/tokenizer.json", NULL},
+};
+
+static json_t *read_prompts(const char *folder, struct vitlrp_prompt prompts[MOST_TEXTS],
+                            size_t *count) {
+    char path[512];
+    json_t *expected = NULL;
+    struct vitlrp_error err = {0};
+    snprintf(path, sizeof path, WORDS "/%s/expected.json", folder);
+    assert_int_equal(json_read_object(path, (size_t) 1 << 20, &expected, &err), VITLRP_OK);
+    const json_t *list = json_object_get(expected, "prompts");
+    *count = json_array_size(list);
+    assert_in_range(*count, 1, MOST_TEXTS);
+    for (size_t i = 0; i < *count; i++) {
+        prompts[i] = (struct vitlrp_prompt){.text = json_string_value(json_array_get(list, i))};
+    }
+    return expected;
+}
+
+static void check_prompted(const struct prompted *prompted) {
+    struct folder folder;
+    struct pass pass;
+    struct vitlrp_prompt prompts[MOST_TEXTS];
+    struct vitlrp_text_options options;
+    struct vitlrp_model *model = NULL;
+    struct vitlrp_class found;
+    struct vitlrp_error err = {0};
+    size_t count;
+    folder_open(prompted->folder, &folder);
+    json_t *expected = read_prompts(prompted->folder, prompts, &count);
+    struct vitlrp_model *encoder = open_encoder(
+        &folder, json_array_get(json_object_get(folder.expected, "models"), prompted->model));
+    vitlrp_text_options_init(&options);
+    options.tokenizer = prompted->tokenizer;
+    options.cleaning = prompted->cleaning;
+    if (vitlrp_model_with_texts(encoder, prompts, count, &options, &model, &err) != VITLRP_OK) {
+        fail_msg("%s: %s", folder.name, err.message);
+    }
+    vitlrp_model_close(encoder);
+    assert_int_equal(vitlrp_model_class(model, 0, &found, &err), VITLRP_OK);
+    assert_string_equal(found.label, "a red bus");
+    check_info(&folder, model);
+    pass_open(&folder, model, &pass);
+    check_logits(&pass);
+    check_case(&pass, "attnlrp",
+               json_object_get(json_object_get(folder.expected, "cases"), "attnlrp"));
+    vitlrp_session_close(pass.session);
+    vitlrp_model_close(model);
+    json_decref(expected);
+    folder_close(&folder);
+}
+
+static void test_prompts(void **unused) {
+    (void) unused;
+    for (size_t i = 0; i < sizeof PROMPTED / sizeof PROMPTED[0]; i++) {
+        check_prompted(&PROMPTED[i]);
+    }
+}
+
 static void check_model(struct folder *folder, size_t index) {
     const json_t *entry = json_array_get(json_object_get(folder->expected, "models"), index);
     struct vitlrp_model *model = open_prompts(folder, entry);
@@ -392,11 +466,145 @@ static void test_configuration(void **unused) {
     folder_close(&folder);
 }
 
+/* A class of several prompts is the mean of their unit vectors. */
+static void test_prompts_of_one_name(void **unused) {
+    static const char *const NAMES[] = {"bus", "other", "bus", "other"};
+    static const size_t CLASSES[] = {0, 1, 0, 1};
+    struct folder folder;
+    struct vitlrp_model *encoder = first_encoder(&folder, "siglip-tiny");
+    struct vitlrp_model *models[2] = {NULL, NULL};
+    struct vitlrp_prompt prompts[MOST_TEXTS];
+    struct vitlrp_error err = {0};
+    struct pass passes[2];
+    size_t count;
+    float *rows = mem_calloc(2 * folder.width, sizeof *rows);
+    json_t *expected = read_prompts("siglip-tiny", prompts, &count);
+    (void) unused;
+    assert_int_equal(count, 4);
+    for (size_t i = 0; i < count; i++) {
+        double squares = 0.0;
+        const float *row = folder.rows + i * folder.width;
+        prompts[i].name = NAMES[i];
+        for (size_t d = 0; d < folder.width; d++) {
+            squares += (double) row[d] * row[d];
+        }
+        for (size_t d = 0; d < folder.width; d++) {
+            rows[CLASSES[i] * folder.width + d] += (float) (row[d] / sqrt(squares));
+        }
+    }
+    assert_int_equal(vitlrp_model_with_embeddings(encoder, rows, NULL, 2, &models[0], &err),
+                     VITLRP_OK);
+    assert_int_equal(vitlrp_model_with_texts(encoder, prompts, count, NULL, &models[1], &err),
+                     VITLRP_OK);
+    assert_int_equal(info_of(models[1]).classes, 2);
+    for (size_t i = 0; i < 2; i++) {
+        pass_open(&folder, models[i], &passes[i]);
+        vitlrp_session_close(passes[i].session);
+        vitlrp_model_close(models[i]);
+    }
+    assert_true(relative_error(passes[1].logits, passes[0].logits, 2) < 1e-5);
+    mem_free(rows);
+    json_decref(expected);
+    vitlrp_model_close(encoder);
+    folder_close(&folder);
+}
+
+static void keep_line(void *user, int level, const char *line) {
+    if (level == 1) {
+        snprintf(user, 512, "%s", line);
+    }
+}
+
+/* What the context has no room for is said, with the words that are lost. */
+static void test_long_prompt(void **unused) {
+    char line[512] = "";
+    char text[1024] = "";
+    struct folder folder;
+    struct vitlrp_model *encoder = first_encoder(&folder, "clip-quickgelu");
+    struct vitlrp_model *model = NULL;
+    struct vitlrp_text_options options;
+    struct vitlrp_error err = {0};
+    (void) unused;
+    for (size_t i = 0; i < 75; i++) {
+        snprintf(text + strlen(text), sizeof text - strlen(text), "bus ");
+    }
+    vitlrp_text_options_init(&options);
+    options.log.write = keep_line;
+    options.log.user = line;
+    struct vitlrp_prompt prompt = {.text = text};
+    assert_int_equal(vitlrp_model_with_texts(encoder, &prompt, 1, &options, &model, &err),
+                     VITLRP_OK);
+    assert_string_equal(line, "");
+    vitlrp_model_close(model);
+    snprintf(text + strlen(text), sizeof text - strlen(text), "at the station");
+    assert_int_equal(vitlrp_model_with_texts(encoder, &prompt, 1, &options, &model, &err),
+                     VITLRP_OK);
+    assert_string_equal(line, "a text is cut: the model reads 77 tokens, and 3 have no room: "
+                              "'at the station'");
+    vitlrp_model_close(model);
+    vitlrp_model_close(encoder);
+    folder_close(&folder);
+}
+
+/* One prompt, with the options; the failure's message has the words. */
+static void check_refused(const struct vitlrp_model *encoder, const char *text,
+                          const struct vitlrp_text_options *options, enum vitlrp_status wanted,
+                          const char *words) {
+    const struct vitlrp_prompt prompt = {.text = text};
+    struct vitlrp_model *model = NULL;
+    struct vitlrp_error err = {0};
+    if (vitlrp_model_with_texts(encoder, &prompt, 1, options, &model, &err) != wanted ||
+        strstr(err.message, words) == NULL || model != NULL) {
+        fail_msg("'%s' instead of '%s'", err.message, words);
+    }
+}
+
+static void test_refused_prompts(void **unused) {
+    struct folder folder;
+    struct vitlrp_model *encoder = first_encoder(&folder, "clip-quickgelu");
+    struct vitlrp_model *classifier = NULL;
+    struct vitlrp_model *texts = NULL;
+    struct vitlrp_text_options options;
+    struct vitlrp_error err = {0};
+    const struct vitlrp_prompt prompt = {.text = "a bus"};
+    (void) unused;
+    vitlrp_text_options_init(&options);
+    check_refused(encoder, "a \xFF bus", NULL, VITLRP_USAGE, "UTF-8");
+    check_refused(encoder, NULL, NULL, VITLRP_USAGE, "NULL");
+    check_refused(encoder, "<|endoftext|>", NULL, VITLRP_USAGE, "a token of its own");
+    options.cleaning = "soap";
+    check_refused(encoder, "a bus", &options, VITLRP_USAGE, "'soap'");
+    options.cleaning = NULL;
+    options.tokenizer = WORDS "/clip-eos2/huggingface/merges.txt";
+    check_refused(encoder, "a bus", &options, VITLRP_MISMATCH,
+                  "49408 tokens, and the tokenizer 814");
+    assert_int_equal(vitlrp_model_with_texts(encoder, &prompt, 0, NULL, &texts, &err),
+                     VITLRP_USAGE);
+    assert_int_equal(vitlrp_model_with_texts(encoder, &prompt, 1, NULL, &texts, &err), VITLRP_OK);
+    check_refused(texts, "a bus", NULL, VITLRP_USAGE, "its texts are given");
+    assert_int_equal(vitlrp_model_open_builtin(NULL, &classifier, &err), VITLRP_OK);
+    check_refused(classifier, "a bus", NULL, VITLRP_USAGE, "has no text tower");
+    vitlrp_model_close(classifier);
+    vitlrp_model_close(texts);
+    vitlrp_model_close(encoder);
+    folder_close(&folder);
+    encoder = first_encoder(&folder, "clip-vision");
+    check_refused(encoder, "a bus", NULL, VITLRP_UNSUPPORTED, "no text tower");
+    vitlrp_model_close(encoder);
+    folder_close(&folder);
+    encoder = first_encoder(&folder, "clip-openai-w64");
+    check_refused(encoder, "a bus", NULL, VITLRP_UNSUPPORTED, "814 tokens is not CLIP's of 49408");
+    vitlrp_model_close(encoder);
+    folder_close(&folder);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_zoo),     cmocka_unit_test(test_length_of_rows),
-        cmocka_unit_test(test_names),   cmocka_unit_test(test_stated_scale),
-        cmocka_unit_test(test_refused), cmocka_unit_test(test_configuration),
+        cmocka_unit_test(test_zoo),         cmocka_unit_test(test_length_of_rows),
+        cmocka_unit_test(test_names),       cmocka_unit_test(test_stated_scale),
+        cmocka_unit_test(test_refused),     cmocka_unit_test(test_configuration),
+        cmocka_unit_test(test_prompts),     cmocka_unit_test(test_prompts_of_one_name),
+        cmocka_unit_test(test_long_prompt), cmocka_unit_test(test_refused_prompts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
