@@ -34,7 +34,7 @@ struct pipeline_step {
     } kind;
     struct pipeline_text pattern, content;
     bool strips_left, strips_right;
-    enum { METASPACE_ALWAYS, METASPACE_FIRST, METASPACE_NEVER } scheme;
+    enum metaspace { METASPACE_ALWAYS, METASPACE_FIRST, METASPACE_NEVER } scheme;
     bool splits;
 };
 

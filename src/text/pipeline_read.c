@@ -147,7 +147,7 @@ static enum vitlrp_status read_metaspace(struct pipeline *pipeline, const json_t
     step->scheme = adds ? METASPACE_ALWAYS : METASPACE_NEVER;
     for (size_t i = 0; scheme != NULL && i < sizeof SCHEMES / sizeof *SCHEMES; i++) {
         if (json_is_string(scheme) && strcmp(json_string_value(scheme), SCHEMES[i]) == 0) {
-            step->scheme = (int) i;
+            step->scheme = (enum metaspace) i;
             return VITLRP_OK;
         }
     }

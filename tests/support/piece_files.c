@@ -40,14 +40,8 @@ void proto_piece(struct text *model, const char *bytes, float score, uint64_t ty
 }
 
 void proto_pieces(struct text *model) {
-    static const char *const TEXTS[] = {"\xE2\x96\x81",
-                                        "a",
-                                        "b",
-                                        "c",
-                                        "ab",
-                                        "\xE2\x96\x81"
-                                        "a",
-                                        "abc"};
+    static const char *const TEXTS[] = {"\xE2\x96\x81",     "a",  "b", "c", "ab",
+                                        "\xE2\x96\x81\x61", "abc"};
     proto_piece(model, "<pad>", 0.0F, 3);
     proto_piece(model, "</s>", 0.0F, 3);
     proto_piece(model, "<unk>", 0.0F, 2);
