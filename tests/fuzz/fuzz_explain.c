@@ -125,8 +125,12 @@ static void attribute(struct fuzz_input *input, struct vitlrp_session *session, 
     relevance.patches = patches;
     enum vitlrp_status status =
         vitlrp_session_attribute(session, &target, 1, &options, &relevance, &error);
+    /* Methods of removal have nothing to take from an input of one patch. */
+    bool is_refused = pixels == (size_t) PATCH * PATCH && status == VITLRP_UNSUPPORTED;
     if (status != VITLRP_OK) {
-        check_numeric(status, &error);
+        if (!is_refused) {
+            check_numeric(status, &error);
+        }
         return;
     }
     check_finite(patches, pixels / (PATCH * PATCH));
