@@ -13,7 +13,8 @@
 
 /* ---- Control groups ---- */
 
-#define PATH_BYTES 4096
+#define PATH_BYTES                                                                                 \
+    2048 /* a longer path of a group is passed over: all this must fit a stack of 64 KiB */
 
 /* The two versions' names of the same things (cgroups(7)). */
 struct version {
@@ -44,7 +45,7 @@ static bool read_number(const char *folder, const char *name, uint64_t *out) {
 
 static uint64_t droppable_bytes(const char *folder, const char *key) {
     char path[PATH_BYTES];
-    char head[8192] = "\n";
+    char head[4096] = "\n"; /* the key stands in the first 2,000 bytes */
     char line[64];
     int64_t number = 0;
     if (snprintf(path, sizeof path, "%s/memory.stat", folder) >= (int) sizeof path) {
@@ -163,7 +164,7 @@ static uint64_t meminfo_bytes(const char *head, const char *key) {
 }
 
 struct machine_room machine_room(void) {
-    char head[4096];
+    char head[2048];
     file_read_head("/proc/meminfo", head, sizeof head);
     uint64_t memory = meminfo_bytes(head, "MemAvailable:");
     uint64_t swap = meminfo_bytes(head, "SwapFree:");

@@ -67,7 +67,7 @@ class Recipes(model_files.ModelFiles):
         shutil.copytree(os.path.join(GOLDEN, "hf-vit", "model"), "vit-hf")
         for name in ("pretrain", "linear4_head"):
             self.save_dinov2(name)
-        words = os.path.join(GOLDEN, "..", "words", "clip-gelu")
+        words = os.path.join(GOLDEN, "..", "words", "clip-quickgelu")
         shutil.copytree(os.path.join(words, "huggingface"), "clip-vit-base-patch16")
         shutil.copy(os.path.join(words, "text_embeddings.npy"), "texts.npy")
         with open(os.path.join(words, "expected.json"), encoding="utf-8") as file:
