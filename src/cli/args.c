@@ -52,8 +52,9 @@ static const char *const VERBS[VERB_COUNT] = {
     [VERB_EVAL] = "eval",       [VERB_MERGE] = "merge",     [VERB_TUNE] = "tune",
     [VERB_INFO] = "info",       [VERB_BENCH] = "bench",     [VERB_HELP] = "help"};
 
-static const bool IS_REPEATED[OPTION_COUNT] = {
-#define REPEATED(identifier, ...) [OPTION_##identifier] = true,
+/* 1 + the option's number among those that are repeated; 0: it is not. */
+static const int REPEATED_PLACE[OPTION_COUNT] = {
+#define REPEATED(identifier, ...) [OPTION_##identifier] = 1 + REPEATED_##identifier,
 #include "options.def"
 };
 
@@ -232,7 +233,7 @@ static enum vitlrp_status join_value(struct args *args, enum option_id option, c
 /* No option has more values than the command line has words. */
 static enum vitlrp_status add_value(struct args *args, enum option_id option,
                                     struct vitlrp_error *err) {
-    struct value_list *list = &args->repeated[option];
+    struct value_list *list = &args->repeated[REPEATED_PLACE[option] - 1];
     if (list->values == NULL) {
         list->values = mem_calloc(args->words, sizeof *list->values);
     }
@@ -247,7 +248,7 @@ static enum vitlrp_status add_value(struct args *args, enum option_id option,
 /* The value that getopt_long has just found. */
 static enum vitlrp_status take_value(struct args *args, enum option_id option,
                                      struct vitlrp_error *err) {
-    if (IS_REPEATED[option]) {
+    if (REPEATED_PLACE[option] > 0) {
         return add_value(args, option, err);
     }
     if (IS_JOINED[option] && args->value[option] != NULL) {
@@ -371,6 +372,8 @@ enum vitlrp_status args_parse(int argc, char **argv, struct args *args, struct v
 void args_free(struct args *args) {
     for (enum option_id i = 0; i < OPTION_COUNT; i++) {
         mem_free(args->joined[i]);
+    }
+    for (size_t i = 0; i < REPEATED_COUNT; i++) {
         mem_free((void *) args->repeated[i].values);
     }
     mem_free(args->operands);

@@ -105,6 +105,13 @@ struct value_list {
     size_t count;
 };
 
+/* The options that have one. */
+enum repeated_option {
+#define REPEATED(identifier, ...) REPEATED_##identifier,
+#include "options.def"
+    REPEATED_COUNT
+};
+
 struct args {
     size_t words; /* of argv */
     enum verb verb;
@@ -112,9 +119,9 @@ struct args {
     const char *value[OPTION_COUNT]; /* of the last time; "" for an option without argument; NULL
                                         if not given */
     char *joined[OPTION_COUNT];      /* owned: the values of a list that was given several times */
-    struct value_list repeated[OPTION_COUNT]; /* of options that are REPEATED */
-    int verbosity;                            /* 0 quiet, 1 normal, 2 and more for -v and -vv */
-    const char **operands;                    /* owned; the strings are argv's */
+    struct value_list repeated[REPEATED_COUNT];
+    int verbosity;         /* 0 quiet, 1 normal, 2 and more for -v and -vv */
+    const char **operands; /* owned; the strings are argv's */
     size_t operand_count;
 };
 

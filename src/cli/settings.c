@@ -350,8 +350,8 @@ static enum vitlrp_status read_members(const struct args *args, struct settings 
     int choice;
 #define TEXT(identifier, member) settings->member = args->value[OPTION_##identifier];
 #define REPEATED(identifier, list, number_of)                                                      \
-    settings->list = args->repeated[OPTION_##identifier].values;                                   \
-    settings->number_of = args->repeated[OPTION_##identifier].count;
+    settings->list = args->repeated[REPEATED_##identifier].values;                                 \
+    settings->number_of = args->repeated[REPEATED_##identifier].count;
 #define FLAG(identifier, member) settings->member = args->value[OPTION_##identifier] != NULL;
 #define WHOLE(identifier, member, low, high)                                                       \
     number = settings->member;                                                                     \
