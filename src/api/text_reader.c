@@ -3,30 +3,15 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "base/folder.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "base/text.h"
 
 #define MAX_PROMPT ((size_t) 4096)         /* bytes */
-#define MAX_PATH ((size_t) 1 << 16)        /* likewise */
 #define BUILT_IN_VOCABULARY INT32_C(49408) /* tokens of CLIP's */
 
 /* ---- The vocabulary ---- */
-
-/* The path of a file beside that of the weights. */
-static enum vitlrp_status beside(const char *weights, const char *name, struct text *out,
-                                 struct vitlrp_error *err) {
-    const char *slash = strrchr(weights, '/');
-    *out = (struct text){.limit = MAX_PATH};
-    text_append(out, weights, slash == NULL ? 0 : (size_t) (slash - weights) + 1);
-    text_append_string(out, name);
-    enum vitlrp_status status = text_check(out, "the path of a tokenizer", err);
-    if (status != VITLRP_OK) {
-        text_free(out);
-    }
-    return status;
-}
 
 static enum vitlrp_status open_told(const char *path, const struct vitlrp_text_options *options,
                                     struct tokenizer **out, struct vitlrp_error *err) {
@@ -34,20 +19,15 @@ static enum vitlrp_status open_told(const char *path, const struct vitlrp_text_o
     return tokenizer_open(path, out, err);
 }
 
-/* The first of the files that models' folders have; none is no failure. */
+/* What lies beside the weights; nothing is no failure. */
 static enum vitlrp_status open_beside(const char *weights,
                                       const struct vitlrp_text_options *options,
                                       struct tokenizer **out, struct vitlrp_error *err) {
-    const char *const *names = tokenizer_names();
-    for (size_t i = 0; names[i] != NULL && *out == NULL; i++) {
-        struct text path;
-        TRY(beside(weights, names[i], &path, err));
-        enum vitlrp_status status =
-            path_is_there(path.data) ? open_told(path.data, options, out, err) : VITLRP_OK;
-        text_free(&path);
-        TRY(status);
-    }
-    return VITLRP_OK;
+    char *path;
+    TRY(tokenizer_find(weights, false, &path, err));
+    enum vitlrp_status status = path == NULL ? VITLRP_OK : open_told(path, options, out, err);
+    mem_free(path);
+    return status;
 }
 
 static enum vitlrp_status open_tokenizer(const struct vit_model *tower,

@@ -36,38 +36,41 @@ enum vitlrp_status clean_none(const char *bytes, size_t length, struct text *out
     return VITLRP_OK;
 }
 
+/* Spaces and lower case, the end of both: as Python has them, for which blanks at the ends go and a
+ * sigma at a word's end has a form of its own, or as Rust. */
+static enum vitlrp_status space_and_lower(struct text *made, bool as_python, struct text *out,
+                                          struct vitlrp_error *err) {
+    struct text spaced = {.limit = out->limit};
+    enum vitlrp_status status = text_check(made, "a cleaned text", err);
+    if (status == VITLRP_OK) {
+        spaces_append(made->data, made->length, as_python, &spaced);
+        status = text_check(&spaced, "a cleaned text", err);
+    }
+    if (status == VITLRP_OK) {
+        lower_append(spaced.data, spaced.length, as_python, out);
+    }
+    text_free(&spaced);
+    return status;
+}
+
 enum vitlrp_status clean_nfc(const char *bytes, size_t length, struct text *out,
                              struct vitlrp_error *err) {
     struct text composed = {.limit = out->limit};
-    struct text spaced = {.limit = out->limit};
     enum vitlrp_status status = nfc_append(bytes, length, &composed, err);
     if (status == VITLRP_OK) {
-        spaces_append(composed.data, composed.length, false, &spaced);
-        status = text_check(&composed, "a cleaned text", err);
-    }
-    if (status == VITLRP_OK) {
-        lower_append(spaced.data, spaced.length, false, out);
-        status = text_check(&spaced, "a cleaned text", err);
+        status = space_and_lower(&composed, false, out, err);
     }
     text_free(&composed);
-    text_free(&spaced);
     return status;
 }
 
 enum vitlrp_status clean_full(const char *bytes, size_t length, struct text *out,
                               struct vitlrp_error *err) {
     struct text basic = {.limit = out->limit};
-    struct text spaced = {.limit = out->limit};
     enum vitlrp_status status = clean_basic(bytes, length, &basic, err);
     if (status == VITLRP_OK) {
-        spaces_append(basic.data, basic.length, true, &spaced);
-        status = text_check(&basic, "a cleaned text", err);
-    }
-    if (status == VITLRP_OK) {
-        lower_append(spaced.data, spaced.length, true, out);
-        status = text_check(&spaced, "a cleaned text", err);
+        status = space_and_lower(&basic, true, out, err);
     }
     text_free(&basic);
-    text_free(&spaced);
     return status;
 }

@@ -153,23 +153,34 @@ static size_t replace_name(const char *bytes, size_t length, struct text *out) {
     return 0;
 }
 
-void html_unescape(const char *bytes, size_t length, struct text *out) {
+/* What stands for the reference behind an ampersand: appended, and the bytes of the reference; 0:
+ * it is none. */
+typedef size_t (*replace_reference)(const char *bytes, size_t length, struct text *out);
+
+static void unescape(const char *bytes, size_t length, replace_reference replace,
+                     struct text *out) {
     for (size_t i = 0; i < length;) {
         const char *found = memchr(bytes + i, '&', length - i);
         size_t next = found == NULL ? length : (size_t) (found - bytes);
         text_append(out, bytes + i, next - i);
         i = next;
         if (i < length) {
-            size_t left = length - i - 1;
-            bool is_number = left > 0 && bytes[i + 1] == '#';
-            size_t size = is_number ? replace_number(bytes + i + 1, left, out)
-                                    : replace_name(bytes + i + 1, left, out);
+            size_t size = replace(bytes + i + 1, length - i - 1, out);
             if (size == 0) {
                 text_append(out, "&", 1);
             }
             i += 1 + size;
         }
     }
+}
+
+static size_t replace_any(const char *bytes, size_t length, struct text *out) {
+    bool is_number = length > 0 && bytes[0] == '#';
+    return is_number ? replace_number(bytes, length, out) : replace_name(bytes, length, out);
+}
+
+void html_unescape(const char *bytes, size_t length, struct text *out) {
+    unescape(bytes, length, replace_any, out);
 }
 
 static bool is_alphanumeric(char c) {
@@ -196,21 +207,13 @@ static size_t strict_length(const char *bytes, size_t length) {
     return i > first && i < length && bytes[i] == ';' ? i + 1 : 0;
 }
 
+static size_t replace_strictly(const char *bytes, size_t length, struct text *out) {
+    size_t size = strict_length(bytes, length);
+    bool is_replaced = size > 0 && (bytes[0] == '#' ? append_whole_number(bytes, size, out)
+                                                    : append_named(bytes, size, true, out));
+    return is_replaced ? size : 0;
+}
+
 void html_unescape_strictly(const char *bytes, size_t length, struct text *out) {
-    for (size_t i = 0; i < length;) {
-        const char *found = memchr(bytes + i, '&', length - i);
-        size_t next = found == NULL ? length : (size_t) (found - bytes);
-        text_append(out, bytes + i, next - i);
-        i = next;
-        if (i < length) {
-            const char *name = bytes + i + 1;
-            size_t size = strict_length(name, length - i - 1);
-            bool is_replaced = size > 0 && (name[0] == '#' ? append_whole_number(name, size, out)
-                                                           : append_named(name, size, true, out));
-            if (!is_replaced) {
-                text_append(out, "&", 1);
-            }
-            i += 1 + (is_replaced ? size : 0);
-        }
-    }
+    unescape(bytes, length, replace_strictly, out);
 }

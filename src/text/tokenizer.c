@@ -37,10 +37,6 @@ static const char *const NAMES[] = {"spiece.model",
                                     "bpe_simple_vocab_16e6.txt.gz",
                                     NULL};
 
-const char *const *tokenizer_names(void) {
-    return NAMES;
-}
-
 enum vitlrp_status tokenizer_make(const struct tokenizer_kind *kind, void *state,
                                   const struct tokenizer_info *info, struct tokenizer **out,
                                   struct vitlrp_error *err) {
@@ -169,26 +165,38 @@ cleanup:
     return status;
 }
 
+enum vitlrp_status tokenizer_find(const char *path, bool is_folder, char **found,
+                                  struct vitlrp_error *err) {
+    *found = NULL;
+    for (size_t i = 0; NAMES[i] != NULL; i++) {
+        char *there = path_beside(path, is_folder, NAMES[i]);
+        if (there == NULL) {
+            return fail(err, VITLRP_NOMEM, "out of memory for a path");
+        }
+        if (path_is_there(there)) {
+            *found = there;
+            return VITLRP_OK;
+        }
+        mem_free(there);
+    }
+    return VITLRP_OK;
+}
+
 enum vitlrp_status tokenizer_open(const char *path, struct tokenizer **out,
                                   struct vitlrp_error *err) {
+    char *inside;
     if (!folder_is(path)) {
         return open_file(path, out, err);
     }
-    for (size_t i = 0; NAMES[i] != NULL; i++) {
-        char *inside = path_beside(path, true, NAMES[i]);
-        if (inside == NULL) {
-            return fail(err, VITLRP_NOMEM, "out of memory for a path");
-        }
-        bool is_there = path_is_there(inside);
-        enum vitlrp_status status = is_there ? open_file(inside, out, err) : VITLRP_OK;
-        mem_free(inside);
-        if (is_there) {
-            return status;
-        }
+    TRY(tokenizer_find(path, true, &inside, err));
+    if (inside == NULL) {
+        fail(err, VITLRP_IO, "the folder has no tokenizer: no %s, %s or tokenizer.json",
+             TOKENIZER_MERGES, NAMES[0]);
+        return error_prefix(err, VITLRP_IO, path);
     }
-    fail(err, VITLRP_IO, "the folder has no tokenizer: no %s, %s or tokenizer.json",
-         TOKENIZER_MERGES, NAMES[0]);
-    return error_prefix(err, VITLRP_IO, path);
+    enum vitlrp_status status = open_file(inside, out, err);
+    mem_free(inside);
+    return status;
 }
 
 void tokenizer_token_text(const struct tokenizer *tokenizer, int32_t id, struct text *out) {

@@ -49,14 +49,15 @@ enum vitlrp_status tokenizer_open_builtin(struct tokenizer **out, struct vitlrp_
 enum vitlrp_status tokenizer_open_bytes(const struct tokenizer_file *file, struct tokenizer **out,
                                         struct vitlrp_error *err);
 
-/* Of a file, with the vocab.json that stands beside a merges.txt, or of the first of
- * tokenizer_names() that a folder has. The message names the path. */
+/* Of a file, with the vocab.json that stands beside a merges.txt, or of what tokenizer_find finds
+ * in a folder. The message names the path. */
 enum vitlrp_status tokenizer_open(const char *path, struct tokenizer **out,
                                   struct vitlrp_error *err);
 
-/* Names of the files that models' folders have, first choice first, NULL at the end; and the one
- * beside "merges.txt". For those who read the files themselves. */
-const char *const *tokenizer_names(void);
+/* The path of the tokenizer in a folder, or beside a file: the first choice of the names that
+ * models' folders have. *found is owned: mem_free; NULL: there is none. NOMEM. */
+enum vitlrp_status tokenizer_find(const char *path, bool is_folder, char **found,
+                                  struct vitlrp_error *err);
 #define TOKENIZER_MERGES "merges.txt"
 #define TOKENIZER_IDS "vocab.json"
 
