@@ -276,7 +276,12 @@ def _open_clip(module: Any) -> Found:
         return Found(module, _timm(tower.trunk).facts, None, "" if tower is not module else "visual.")
     if not _is_a(tower, "VisionTransformer"):
         raise UnsupportedError(f"from_torch: {_class(tower)} is no tower that vitlrp knows")
-    if getattr(tower, "attn_pool", None) is not None or tower.pool_type not in _OPEN_CLIP_POOLS:
+    if getattr(tower, "attn_pool", None) is not None:
+        raise UnsupportedError(
+            "from_torch: the tower pools by attention of many queries (CoCa), which is not supported: explain a CLIP of "
+            "that size"
+        )
+    if tower.pool_type not in _OPEN_CLIP_POOLS:
         raise UnsupportedError(f"from_torch: the pool {_check.shown(tower.pool_type)} of the tower is not supported")
     blocks = tower.transformer.resblocks
     acts = (_activation("resblocks.mlp.gelu", block.mlp.gelu) for block in blocks)
@@ -297,7 +302,7 @@ _READERS: dict[str, tuple[Callable[[Any], Found], tuple[str, ...]]] = {
     "torchvision": (_torchvision, ("VisionTransformer",)),
     "timm": (_timm, ("VisionTransformer", "Eva", "Beit")),
     "transformers": (_transformers, ("PreTrainedModel",)),
-    "open_clip": (_open_clip, ("VisionTransformer", "TimmModel", "CLIP", "CustomTextCLIP")),
+    "open_clip": (_open_clip, ("VisionTransformer", "TimmModel", "CLIP", "CustomTextCLIP", "CoCa")),
 }
 _LIBRARIES = ("torch", *_READERS)
 

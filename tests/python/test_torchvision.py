@@ -9,6 +9,7 @@ import numpy as np
 
 import support
 import vitlrp
+from vitlrp import _modules
 
 try:
     import torch
@@ -205,6 +206,36 @@ class FromTorch(unittest.TestCase):
         ):
             with self.assertRaisesRegex(kind, "transform"):
                 vitlrp.Model.from_torch(self.vit, transform=wrong)
+
+
+class Part:
+    """As much of a torch module as is looked at before its tensors are."""
+
+    def __init__(self, **parts):
+        self.__dict__.update(parts)
+
+    def named_modules(self):
+        return [("", self)]
+
+
+def made_class(module, name):
+    return type(name, (Part,), {"__module__": module})
+
+
+class Refused(unittest.TestCase):
+    """Modules of a library that are known, and are not supported. Needs no torch."""
+
+    def assert_refused(self, module, words):
+        with self.assertRaisesRegex(vitlrp.errors.UnsupportedError, words):
+            _modules.read(module)
+
+    def test_pools_of_open_clip(self):
+        tower, coca, clip = (made_class("open_clip." + module, name) for module, name in (
+            ("transformer", "VisionTransformer"), ("coca_model", "CoCa"), ("model", "CLIP")))
+        many = tower(pool_type="tok", attn_pool=Part())
+        for module in (many, coca(visual=many), clip(visual=many)):
+            self.assert_refused(module, r"many queries \(CoCa\).*explain a CLIP of that size")
+        self.assert_refused(clip(visual=tower(pool_type="none", attn_pool=None)), "the pool 'none' of the tower")
 
 
 if __name__ == "__main__":

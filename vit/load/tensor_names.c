@@ -40,19 +40,21 @@ static const struct {
 #define PAIRED "branches in pairs (ViT 18x2, DeiT's paralx2 and kin), which are not supported"
     {".attns.0.", PAIRED},
     {".norm11.", PAIRED},
-    {"text_decoder.", COCA},
+    {"text_decoder.resblocks.", COCA},
     {"attn_pool.query", COCA},
     {"embeds.proj.", "a NaFlexViT, which is not supported: explain the network of a fixed size"},
     {"patch_conv.",
      "Pixtral's tower, which is not supported: it takes pictures of any size, and has no "
      "output of its own"},
-    {"self_attn.projection.", "BLIP's tower, which is not supported: explain a CLIP of that size"},
+#define BLIP "BLIP's tower, which is not supported: explain a CLIP of that size"
+    {"text_decoder.bert.", BLIP}, /* stands before the tower in its files */
+    {"self_attn.projection.", BLIP},
     {"class_pos_emb",
      "MLCD's tower, whose class token learns a rotary position of its own, which is not supported: "
      "explain a CLIP of that size"},
-    {"attention.projection_layer.",
-     "InternVL's tower as transformers writes it, which is not supported: explain timm's "
-     "vit_intern300m_patch14_448"},
+#define INTERN ", which is not supported: explain timm's vit_intern300m_patch14_448"
+    {"attention.projection_layer.", "InternVL's tower as transformers writes it" INTERN},
+    {"encoder.layers.0.attn.qkv.", "InternViT as its authors write it" INTERN},
     {"vision_model.pre_layernorm.",
      "OWL-ViT or X-CLIP, which are not supported: explain the CLIP that they are made from"},
     {"detection_tokens",
@@ -63,6 +65,14 @@ static const struct {
     {"cls_attn_blocks.",
      "XCiT, whose attention is among channels, which is not supported: explain a DeiT III of that "
      "size"},
+#define RELPOS                                                                                     \
+    "timm's vit_relpos or vit_srelpos, whose biases of relative positions a network computes, "    \
+    "which is not supported: explain a DeiT III of that size"
+    {".attn.rel_pos.", RELPOS},
+    {"shared_rel_pos.", RELPOS},
+    {".rel_pos_h",
+     "SAM's or ViTDet's tower (timm's samvit), whose attention adds biases of rows and columns, "
+     "which is not supported: explain a plain network of that size"},
 };
 
 static enum vitlrp_status check_kind(const struct tensor_table *tensors, struct vitlrp_error *err) {
